@@ -1,0 +1,63 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"keypool/shared/config"
+)
+
+func env(settings map[string]string) *config.Env {
+	return config.From(func(name string) (string, bool) {
+		value, ok := settings[name]
+		return value, ok
+	})
+}
+
+func TestEnv_everyProblemInOneMessage(t *testing.T) {
+	e := env(map[string]string{"EMPTY": "", "SENDER": "not an address", "MANY": "101", "LONG": "soon"})
+	e.Required("MISSING")
+	e.Required("EMPTY")
+	e.Address("SENDER")
+	e.Int("MANY", 1, 100)
+	e.Duration("LONG", time.Second)
+
+	err := e.Err()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"MISSING is not set",
+		"EMPTY is not set",
+		"SENDER is not a mail address",
+		"MANY is not a whole number from 1 to 100",
+		"LONG is not a duration of at least 1s",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "not an address") {
+		t.Errorf("the error quotes a value:\n%v", err)
+	}
+}
+
+func TestEnv_goodSettings(t *testing.T) {
+	e := env(map[string]string{"NAME": "n", "SENDER": "Keys <keys@example.com>", "MANY": "100", "LONG": "5m"})
+	if got := e.Required("NAME"); got != "n" {
+		t.Errorf("Required: %q", got)
+	}
+	if got := e.Address("SENDER"); got != "Keys <keys@example.com>" {
+		t.Errorf("Address: %q", got)
+	}
+	if got := e.Int("MANY", 1, 100); got != 100 {
+		t.Errorf("Int: %d", got)
+	}
+	if got := e.Duration("LONG", time.Second); got != 5*time.Minute {
+		t.Errorf("Duration: %s", got)
+	}
+	if err := e.Err(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,86 @@
+// Package notice holds what Keypool tells a merchant, or the operator, by mail.
+//
+// A notice is written where its cause is decided, in the same transaction where
+// there is one, and its identity says how often it may be told: the same cause
+// in the same hour, day or edge has the same ID, and writing it twice is one notice.
+package notice
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Kind is what a notice is about.
+type Kind string
+
+// The kinds of notices, with what names their occasion.
+const (
+	LowStock        Kind = "low-stock"        // an edge of a pool: fewer than Threshold keys left
+	Empty           Kind = "empty"            // an edge of a pool: nothing left, orders wait
+	Unconnected     Kind = "unconnected"      // a product and a day: paid for, but no pool feeds it
+	UploadReport    Kind = "upload-report"    // an upload: what became of each line
+	UploadReminder  Kind = "upload-reminder"  // an upload that was refused days ago and still lies there
+	Misplaced       Kind = "misplaced"        // an upload nobody can be told about: to the operator
+	CallbackRefused Kind = "callback-refused" // a cause and an hour: signed orders we could not take
+	MailFailed      Kind = "mail-failed"      // a mail: SES refuses it for good
+	Bounced         Kind = "bounced"          // an hour: customers' mails that came back
+	Complained      Kind = "complained"       // an hour: customers who called a mail spam
+	ChangedRepeat   Kind = "changed-repeat"   // a line: paid again with other content
+)
+
+// Notice is one thing to tell.
+type Notice struct {
+	ID       string
+	Version  int
+	Merchant string // whom to tell; empty: the operator
+	Kind     Kind
+	RaisedAt time.Time
+	Facts    Facts
+	Mail     outbox.Entry
+}
+
+// Facts is what a notice tells; each kind fills in what it speaks of. It holds
+// no key and no customer's address.
+type Facts struct {
+	Pool      string
+	Side      pool.Side
+	Product   string
+	Available int // keys left
+	Threshold int // the pool's low-stock setting
+	Waiting   int // orders waiting, of those counted
+	Missing   int // keys they miss
+	HeadNeeds int // keys the first of them misses: a large one holds back small ones
+
+	Upload  string // upload id
+	File    string // the object's name as the merchant wrote it
+	Orders  []string
+	Count   int    // occurrences, where Orders is cut short
+	Cause   string // machine-readable: a field, a code
+	Started time.Time
+}
+
+// New returns a notice, due now. The occasion (an edge, an upload, an hour) makes
+// its ID: the same merchant, kind and occasion is the same notice.
+func New(merchant string, kind Kind, occasion string, facts Facts, now time.Time) Notice {
+	return Notice{
+		ID:       strings.Join([]string{merchant, string(kind), occasion}, "#"),
+		Merchant: merchant,
+		Kind:     kind,
+		RaisedAt: now,
+		Facts:    facts,
+		Mail:     outbox.Entry{}.Next(outbox.Notice, now),
+	}
+}
+
+// Hour names the hour of t as an occasion.
+func Hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
+
+// Day names the day of t as an occasion.
+func Day(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+// Edge names the n-th edge of a pool side as an occasion.
+func Edge(p pool.ID, n int) string { return fmt.Sprintf("%s#%s#%d", p.Pool, p.Side, n) }

@@ -1,0 +1,157 @@
+// Package order holds what was paid for: order lines, and Keypool's record of
+// each, the fulfillment.
+package order
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"time"
+
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// LineID names one paid line of one order for ever, whatever is delivered twice.
+// It gives nothing away: logs and mail tags may carry it.
+//
+// Its first half names the order, so that the lines of an order stand together
+// in the table and are found by the order's own name without an index, which
+// would cost every order one more write unit.
+type LineID string
+
+// half is the length of each half of a LineID: 22 characters of base64url, 132
+// bits of SHA-256, so that two orders in 2^66 would have to be sold to meet.
+const half = 22
+
+// NewLineID returns the identity of a line: for its order and then for the line
+// in it, the truncated base64url SHA-256 of the length-prefixed merchant, side,
+// platform and order, and for the second half the line too. A platform that
+// names no lines passes the product as the line.
+func NewLineID(merchant string, side pool.Side, platform, order, line string) LineID {
+	return LineID(ID(merchant, side, platform, order) + digest(merchant, string(side), platform, order, line))
+}
+
+// ID returns the half of a LineID that all lines of an order share.
+func ID(merchant string, side pool.Side, platform, order string) string {
+	return digest(merchant, string(side), platform, order)
+}
+
+// Order returns the half of the identity that all lines of the order share.
+func (id LineID) Order() string { return string(id[:half]) }
+
+// InOrder returns the half of the identity that tells the lines of an order apart.
+func (id LineID) InOrder() string { return string(id[half:]) }
+
+// Valid reports whether id has the form of a LineID, for identities that come
+// from outside.
+func (id LineID) Valid() bool {
+	if len(id) != 2*half {
+		return false
+	}
+	_, err := base64.RawURLEncoding.DecodeString(string(id))
+	return err == nil
+}
+
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		h.Write(length[:])
+		io.WriteString(h, part)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:half]
+}
+
+// State is what a fulfillment's numbers say.
+type State string
+
+// The states of a fulfillment.
+const (
+	Fulfilled   State = "fulfilled"   // holds every key it paid for
+	Waiting     State = "waiting"     // keys are missing; it stands in its pool's queue
+	Unconnected State = "unconnected" // no pool feeds its product; it stands in its product's queue
+	Held        State = "held"        // under review or in dispute: gets nothing, stands in no queue
+	Returned    State = "returned"    // given back in full
+)
+
+// Customer is who paid. A platform that does not know a field leaves it empty.
+type Customer struct {
+	Name       string
+	FirstName  string
+	LastName   string
+	Email      string
+	Phone      string
+	Company    string
+	Country    string // ISO 3166-1 alpha-2
+	City       string
+	Zip        string
+	Address    string
+	LicenseFor string // who will own the product, where it is not the customer
+	AddInfo    string // free text the customer added
+}
+
+// Fulfillment is the record of one paid line: order record, idempotency record
+// and outbox entry in one. Every write to it is conditional on its Version.
+type Fulfillment struct {
+	ID      LineID
+	Version int
+
+	Merchant string
+	Side     pool.Side
+	Platform string
+	Order    string
+	Line     string
+	Product  string
+	Pool     string // empty while no pool feeds the product
+
+	Quantity int // units paid for
+	Wanted   int // keys due for them; 0 while unconnected
+	Returned int // keys given back
+	Held     int // good keys it holds, Keys and chunks together
+	OnHold   bool
+
+	// Keys are the keys it holds, in the order they were taken. A record read
+	// without its chunks holds the first InlineKeys at most.
+	Keys   []pool.Key
+	Chunks int // items that hold the keys beyond InlineKeys
+
+	ReceivedAt time.Time
+	PaidAt     time.Time
+	Currency   string // ISO 4217
+	Language   string // BCP 47
+	UnitPrice  string // decimal, as the platform wrote it
+	Title      string // the product's name as the platform wrote it; the catalog's comes first
+	Customer   Customer
+
+	Mail outbox.Entry
+}
+
+// InlineKeys is how many keys a fulfillment holds in its own item.
+const InlineKeys = 20
+
+// Missing returns how many keys the line still has a right to.
+func (f Fulfillment) Missing() int { return f.Wanted - f.Returned - f.Held }
+
+// State derives the state from the numbers.
+func (f Fulfillment) State() State {
+	switch {
+	case f.OnHold:
+		return Held
+	case f.Wanted > 0 && f.Returned >= f.Wanted:
+		return Returned
+	case f.Pool == "":
+		return Unconnected
+	case f.Missing() > 0:
+		return Waiting
+	default:
+		return Fulfilled
+	}
+}
+
+// PoolID names the pool side that feeds the line.
+func (f Fulfillment) PoolID() pool.ID {
+	return pool.ID{Merchant: f.Merchant, Pool: f.Pool, Side: f.Side}
+}

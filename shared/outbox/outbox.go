@@ -1,0 +1,72 @@
+// Package outbox says how far the mail of an item has come.
+//
+// Every item that is mailed (a fulfillment, a notice) carries its own outbox
+// entry, written in the same transaction as what there is to say, so that
+// nothing is ever decided without being told. The table's stream starts the
+// mailing and the sweep repeats whatever the stream lost: the state is the truth.
+package outbox
+
+import "time"
+
+// State is how far a mail has come:
+//
+//	(nothing) -> due -> sending -> sent -> delivered -> bounced -> complained
+//	                            `-> failed
+type State string
+
+// The states of a mail.
+const (
+	None       State = ""           // nothing to mail
+	Due        State = "due"        // to be mailed now, or from TryAt on
+	Sending    State = "sending"    // a mailer holds the lease
+	Sent       State = "sent"       // SES took it
+	Delivered  State = "delivered"  // the customer's mail server took it
+	Bounced    State = "bounced"    // the customer's mail server refused it
+	Complained State = "complained" // the customer called it spam
+	Failed     State = "failed"     // SES refuses this mail for good
+)
+
+var ranks = map[State]int{Sent: 1, Delivered: 2, Bounced: 3, Complained: 4}
+
+// Precedes reports whether news of state next moves a mail forward from s.
+// News may arrive in any order: a mail never goes back.
+func (s State) Precedes(next State) bool {
+	return ranks[next] > ranks[s]
+}
+
+// Kind says which mail of an item an entry is about.
+type Kind string
+
+// The kinds of mail that an entry can be about.
+const (
+	Keys     Kind = "keys"     // the line's keys, all of them
+	Patience Kind = "patience" // the order is safe, the key follows
+	Notice   Kind = "notice"   // to the merchant or the operator
+)
+
+// Entry is the outbox entry of an item. Times are UTC, to the millisecond.
+type Entry struct {
+	State  State
+	Kind   Kind
+	Number int // counts the mails of the item from 1; 0 while there was none
+	Tries  int // of this mail
+
+	TryAt       time.Time // a due mail is not tried before; zero: at once
+	LeaseEndsAt time.Time // when the mailer that is sending it is given up
+	DueAt       time.Time // when the sweep looks at the item; zero: never
+	MessageID   string    // SES's name for the mail last sent
+	Code        string    // why the last try failed: SES's error code, never its text
+}
+
+// Patience of the sweep: the fast path has this long before the sweep looks.
+const SweepAfter = 5 * time.Minute
+
+// Lease is how long one mailer may take between reading what to mail and
+// marking it sent. A lease that ended unmarked leaves it open whether the mail
+// went out; it is sent again, and the second number says so.
+const Lease = 10 * time.Minute
+
+// Next returns the entry for another mail of the item, due now.
+func (e Entry) Next(kind Kind, now time.Time) Entry {
+	return Entry{State: Due, Kind: kind, Number: e.Number + 1, DueAt: now.Add(SweepAfter)}
+}

@@ -1,0 +1,55 @@
+// Package pool holds the words every other package speaks: pools, their live
+// and test sides, and the keys in them.
+//
+// A pool is a merchant's named store of keys. Its two sides never mix: an order
+// marked as a test can only ever reach keys that were uploaded as test keys.
+package pool
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Side is one of the two halves of a pool.
+type Side string
+
+// The sides of a pool.
+const (
+	Live Side = "live"
+	Test Side = "test"
+)
+
+// SideOf returns the side that an order marked, or not marked, as a test uses.
+func SideOf(test bool) Side {
+	if test {
+		return Test
+	}
+	return Live
+}
+
+// ID names one side of one merchant's pool.
+type ID struct {
+	Merchant string
+	Pool     string
+	Side     Side
+}
+
+func (id ID) String() string {
+	return fmt.Sprintf("%s/%s (%s)", id.Merchant, id.Pool, id.Side)
+}
+
+// DefaultShards is the number of index partitions that the available keys of a
+// new pool side are spread over.
+const DefaultShards = 4
+
+var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// CheckName returns an error if s cannot name a merchant, a pool or a platform:
+// 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.
+// Such names stand unescaped in bucket paths, table keys and addresses.
+func CheckName(s string) error {
+	if !name.MatchString(s) {
+		return fmt.Errorf("%q is not a name: use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen", s)
+	}
+	return nil
+}
