@@ -1,0 +1,52 @@
+// Package sqs is the only package that speaks SQS.
+package sqs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// Queue is one queue. It is safe for concurrent use.
+type Queue struct {
+	client *sqs.Client
+	url    string
+}
+
+// Open returns the queue at url.
+func Open(client *sqs.Client, url string) *Queue { return &Queue{client: client, url: url} }
+
+// Send puts message on the queue as JSON, to be seen after delay (whole seconds).
+func (q *Queue) Send(ctx context.Context, message any, delay time.Duration) error {
+	body, err := json.Marshal(message)
+	if err != nil {
+		return fmt.Errorf("encode a message: %w", err)
+	}
+	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl:     aws.String(q.url),
+		MessageBody:  aws.String(string(body)),
+		DelaySeconds: int32(delay / time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("send a message: %w", err)
+	}
+	return nil
+}
+
+// GiveBack makes a received message visible to the next worker at once, instead
+// of when its visibility timeout ends.
+func (q *Queue) GiveBack(ctx context.Context, receiptHandle string) error {
+	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl:          aws.String(q.url),
+		ReceiptHandle:     aws.String(receiptHandle),
+		VisibilityTimeout: 0,
+	})
+	if err != nil {
+		return fmt.Errorf("give a message back: %w", err)
+	}
+	return nil
+}
