@@ -3,10 +3,12 @@
 package order
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"io"
+	"strings"
 	"time"
 
 	"keypool/shared/outbox"
@@ -125,6 +127,7 @@ type Fulfillment struct {
 	UnitPrice  string // decimal, as the platform wrote it
 	Title      string // the product's name as the platform wrote it; the catalog's comes first
 	Customer   Customer
+	Who        string // keyed hash of the customer's address; see HashAddress
 
 	Mail outbox.Entry
 }
@@ -154,4 +157,13 @@ func (f Fulfillment) State() State {
 // PoolID names the pool side that feeds the line.
 func (f Fulfillment) PoolID() pool.ID {
 	return pool.ID{Merchant: f.Merchant, Pool: f.Pool, Side: f.Side}
+}
+
+// HashAddress returns the keyed hash by which a customer's orders can be found,
+// under the merchant's salt. Letter case is folded.
+func HashAddress(salt []byte, address string) string {
+	mac := hmac.New(sha256.New, salt)
+	io.WriteString(mac, "address:")
+	io.WriteString(mac, strings.ToLower(address))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -1,0 +1,169 @@
+package dynamo
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// fulfillmentItem is a fulfillment in the orders table. An empty field takes no
+// room: a one-key order stays under 1 KB, which is one write unit.
+type fulfillmentItem struct {
+	PK      string `dynamodbav:"pk"`
+	SK      string `dynamodbav:"sk"`
+	V       int    `dynamodbav:"v"`
+	Version int    `dynamodbav:"version"`
+
+	Merchant string `dynamodbav:"merchant"`
+	Side     string `dynamodbav:"side"`
+	Platform string `dynamodbav:"platform"`
+	Order    string `dynamodbav:"order"`
+	Line     string `dynamodbav:"line"`
+	Product  string `dynamodbav:"product"`
+	Pool     string `dynamodbav:"pool,omitempty"`
+
+	Quantity int       `dynamodbav:"quantity"`
+	Wanted   int       `dynamodbav:"wanted"`
+	Returned int       `dynamodbav:"returned,omitempty"`
+	Held     int       `dynamodbav:"held"`
+	OnHold   bool      `dynamodbav:"onHold,omitempty"`
+	Keys     []keyItem `dynamodbav:"keys,omitempty"`
+	Chunks   int       `dynamodbav:"chunks,omitempty"`
+
+	ReceivedAt int64         `dynamodbav:"receivedAt"`
+	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
+	Currency   string        `dynamodbav:"currency,omitempty"`
+	Language   string        `dynamodbav:"language,omitempty"`
+	UnitPrice  string        `dynamodbav:"unitPrice,omitempty"`
+	Title      string        `dynamodbav:"title,omitempty"`
+	Customer   *customerItem `dynamodbav:"customer,omitempty"`
+
+	// For search indexes that may come: nothing reads them yet.
+	Month string `dynamodbav:"month"`         // merchant#2006-01
+	Who   string `dynamodbav:"who,omitempty"` // keyed hash of the customer's address
+
+	outboxItem
+}
+
+// keyItem is a key as a line holds it.
+type keyItem struct {
+	ID   string `dynamodbav:"id"`
+	Text string `dynamodbav:"text"`
+}
+
+type customerItem struct {
+	Name       string `dynamodbav:"name,omitempty"`
+	FirstName  string `dynamodbav:"firstName,omitempty"`
+	LastName   string `dynamodbav:"lastName,omitempty"`
+	Email      string `dynamodbav:"email,omitempty"`
+	Phone      string `dynamodbav:"phone,omitempty"`
+	Company    string `dynamodbav:"company,omitempty"`
+	Country    string `dynamodbav:"country,omitempty"`
+	City       string `dynamodbav:"city,omitempty"`
+	Zip        string `dynamodbav:"zip,omitempty"`
+	Address    string `dynamodbav:"address,omitempty"`
+	LicenseFor string `dynamodbav:"licenseFor,omitempty"`
+	AddInfo    string `dynamodbav:"addInfo,omitempty"`
+}
+
+// Where things of an order stand.
+func orderPK(id order.LineID) string        { return "order#" + id.Order() }
+func lineSK(id order.LineID) string         { return "line#" + id.InOrder() }
+func chunksSK(id order.LineID) string       { return "keys#" + id.InOrder() + "#" }
+func chunkSK(id order.LineID, n int) string { return fmt.Sprintf("%s%04d", chunksSK(id), n) }
+func historySK(id order.LineID) string      { return "history#" + id.InOrder() + "#" }
+
+// lineOf is the inverse of orderPK and lineSK, false if the item is no fulfillment.
+func lineOf(pk, sk string) (order.LineID, bool) {
+	first, ok1 := strings.CutPrefix(pk, "order#")
+	second, ok2 := strings.CutPrefix(sk, "line#")
+	id := order.LineID(first + second)
+	return id, ok1 && ok2 && id.Valid()
+}
+
+func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
+	item := fulfillmentItem{
+		PK: orderPK(f.ID), SK: lineSK(f.ID), V: schema, Version: f.Version,
+		Merchant: f.Merchant, Side: string(f.Side), Platform: f.Platform,
+		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
+		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Held: f.Held, OnHold: f.OnHold,
+		Keys: newKeyItems(f.Keys), Chunks: f.Chunks,
+		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
+		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
+		Month:      f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
+		Who:        f.Who,
+		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
+	}
+	if customer := customerItem(f.Customer); customer != (customerItem{}) {
+		item.Customer = &customer
+	}
+	return item
+}
+
+func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
+	id, ok := lineOf(i.PK, i.SK)
+	if !ok {
+		return order.Fulfillment{}, fmt.Errorf("%s %s is not a fulfillment", i.PK, i.SK)
+	}
+	if err := readable(i.V); err != nil {
+		return order.Fulfillment{}, fmt.Errorf("line %s: %w", id, err)
+	}
+	f := order.Fulfillment{
+		ID: id, Version: i.Version,
+		Merchant: i.Merchant, Side: pool.Side(i.Side), Platform: i.Platform,
+		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
+		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Held: i.Held, OnHold: i.OnHold,
+		Keys: keysOf(i.Keys), Chunks: i.Chunks,
+		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
+		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
+		Who:  i.Who,
+		Mail: i.entry(),
+	}
+	if i.Customer != nil {
+		f.Customer = order.Customer(*i.Customer)
+	}
+	return f, nil
+}
+
+// decodeFulfillment reads a fulfillment from an item, its first keys only if it
+// has chunks.
+func decodeFulfillment(av map[string]types.AttributeValue) (order.Fulfillment, error) {
+	var item fulfillmentItem
+	if err := attributevalue.UnmarshalMap(av, &item); err != nil {
+		return order.Fulfillment{}, fmt.Errorf("decode a fulfillment: %w", err)
+	}
+	return item.fulfillment()
+}
+
+func newKeyItems(keys []pool.Key) []keyItem {
+	items := make([]keyItem, len(keys))
+	for i, k := range keys {
+		items[i] = keyItem{ID: string(k.ID), Text: k.Text.Reveal()}
+	}
+	return items
+}
+
+func keysOf(items []keyItem) []pool.Key {
+	if len(items) == 0 {
+		return nil
+	}
+	keys := make([]pool.Key, len(items))
+	for i, k := range items {
+		keys[i] = pool.Key{ID: pool.KeyID(k.ID), Text: pool.Conceal(k.Text)}
+	}
+	return keys
+}
+
+// readable returns an error unless an item of schema version v can be read: this
+// version and the one before, so that an upgrade with orders in flight loses nothing.
+func readable(v int) error {
+	if v != schema && v != schema-1 {
+		return fmt.Errorf("written by version %d, this one reads %d and %d: deploy the newer version", v, schema-1, schema)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+)
+
+// noticeItem is a notice in the orders table.
+type noticeItem struct {
+	PK      string `dynamodbav:"pk"`
+	SK      string `dynamodbav:"sk"`
+	V       int    `dynamodbav:"v"`
+	Version int    `dynamodbav:"version"`
+
+	Merchant string    `dynamodbav:"merchant,omitempty"`
+	Kind     string    `dynamodbav:"kind"`
+	RaisedAt int64     `dynamodbav:"raisedAt"`
+	Facts    factsItem `dynamodbav:"facts"`
+
+	outboxItem
+}
+
+type factsItem struct {
+	Pool      string   `dynamodbav:"pool,omitempty"`
+	Side      string   `dynamodbav:"side,omitempty"`
+	Product   string   `dynamodbav:"product,omitempty"`
+	Available int      `dynamodbav:"available,omitempty"`
+	Threshold int      `dynamodbav:"threshold,omitempty"`
+	Waiting   int      `dynamodbav:"waiting,omitempty"`
+	Missing   int      `dynamodbav:"missing,omitempty"`
+	HeadNeeds int      `dynamodbav:"headNeeds,omitempty"`
+	Upload    string   `dynamodbav:"upload,omitempty"`
+	File      string   `dynamodbav:"file,omitempty"`
+	Orders    []string `dynamodbav:"orders,omitempty"`
+	Count     int      `dynamodbav:"count,omitempty"`
+	Cause     string   `dynamodbav:"cause,omitempty"`
+	StartedAt int64    `dynamodbav:"startedAt,omitempty"`
+}
+
+func noticePK(id string) string { return "notice#" + id }
+
+const noticeSK = "notice"
+
+// RaiseNotice stores a notice, to be mailed. The same notice again is not stored
+// and is no error: its occasion has been told.
+func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
+	put := noticePut(s.tables.Orders, n).Put
+	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:           put.TableName,
+		Item:                put.Item,
+		ConditionExpression: put.ConditionExpression,
+	})
+	var there *types.ConditionalCheckFailedException
+	if errors.As(err, &there) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("raise a notice of %s: %w", n.Kind, err)
+	}
+	return nil
+}
+
+// noticePut returns the write of a notice that is not there yet, for use in the
+// transaction that decides its cause.
+func noticePut(table string, n notice.Notice) types.TransactWriteItem {
+	item, err := attributevalue.MarshalMap(newNoticeItem(n))
+	if err != nil {
+		panic(fmt.Sprintf("encode a notice: %v", err)) // strings and numbers only: cannot happen
+	}
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName:           aws.String(table),
+		Item:                item,
+		ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	}}
+}
+
+func newNoticeItem(n notice.Notice) noticeItem {
+	f := n.Facts
+	return noticeItem{
+		PK: noticePK(n.ID), SK: noticeSK, V: schema, Version: n.Version,
+		Merchant: n.Merchant, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
+		Facts: factsItem{
+			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
+			Available: f.Available, Threshold: f.Threshold,
+			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
+			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			StartedAt: millis(f.Started),
+		},
+		outboxItem: newOutboxItem(n.Mail, n.ID),
+	}
+}
+
+func (i noticeItem) notice() (notice.Notice, error) {
+	if err := readable(i.V); err != nil {
+		return notice.Notice{}, fmt.Errorf("a notice: %w", err)
+	}
+	f := i.Facts
+	return notice.Notice{
+		ID: i.PK[len("notice#"):], Version: i.Version,
+		Merchant: i.Merchant, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
+		Facts: notice.Facts{
+			Pool: f.Pool, Side: pool.Side(f.Side), Product: f.Product,
+			Available: f.Available, Threshold: f.Threshold,
+			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
+			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Started: at(f.StartedAt),
+		},
+		Mail: i.entry(),
+	}, nil
+}

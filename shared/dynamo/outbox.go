@@ -1,0 +1,53 @@
+package dynamo
+
+import (
+	"keypool/shared/outbox"
+)
+
+// outboxItem is how an outbox entry stands on the item it belongs to.
+type outboxItem struct {
+	Mail        string `dynamodbav:"mail,omitempty"`
+	MailKind    string `dynamodbav:"mailKind,omitempty"`
+	MailNumber  int    `dynamodbav:"mailNumber,omitempty"`
+	Tries       int    `dynamodbav:"tries,omitempty"`
+	TryAt       int64  `dynamodbav:"tryAt,omitempty"`
+	LeaseEndsAt int64  `dynamodbav:"leaseEndsAt,omitempty"`
+	Due         string `dynamodbav:"due,omitempty"`
+	DueAt       int64  `dynamodbav:"dueAt,omitempty"`
+	MessageID   string `dynamodbav:"messageId,omitempty"`
+	Code        string `dynamodbav:"code,omitempty"`
+}
+
+// newOutboxItem encodes the entry of the item called name, which decides where in
+// the due index it stands.
+func newOutboxItem(e outbox.Entry, name string) outboxItem {
+	item := outboxItem{
+		Mail:        string(e.State),
+		MailKind:    string(e.Kind),
+		MailNumber:  e.Number,
+		Tries:       e.Tries,
+		TryAt:       millis(e.TryAt),
+		LeaseEndsAt: millis(e.LeaseEndsAt),
+		DueAt:       millis(e.DueAt),
+		MessageID:   e.MessageID,
+		Code:        e.Code,
+	}
+	if !e.DueAt.IsZero() {
+		item.Due = dueShard(name)
+	}
+	return item
+}
+
+func (i outboxItem) entry() outbox.Entry {
+	return outbox.Entry{
+		State:       outbox.State(i.Mail),
+		Kind:        outbox.Kind(i.MailKind),
+		Number:      i.MailNumber,
+		Tries:       i.Tries,
+		TryAt:       at(i.TryAt),
+		LeaseEndsAt: at(i.LeaseEndsAt),
+		DueAt:       at(i.DueAt),
+		MessageID:   i.MessageID,
+		Code:        i.Code,
+	}
+}
