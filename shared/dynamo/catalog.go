@@ -387,15 +387,6 @@ func (i *productItem) schemaVersion() int  { return i.V }
 func (i *platformItem) schemaVersion() int { return i.V }
 func (i *tokenItem) schemaVersion() int    { return i.V }
 
-// readable returns an error if an item of schema version v may be written in a
-// way that this release does not know.
-func readable(v int) error {
-	if v != schema && v != schema-1 {
-		return fmt.Errorf("written in schema version %d; this release reads %d and %d", v, schema-1, schema)
-	}
-	return nil
-}
-
 // wrap says what was tried, if it went wrong.
 func wrap(err error, format string, args ...any) error {
 	if err == nil {
