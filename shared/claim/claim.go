@@ -1,0 +1,259 @@
+package claim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Store is what claiming needs of the tables.
+type Store interface {
+	// Fulfillment returns the line's record, with its first keys, as it stands
+	// now; false if the line is new.
+	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+
+	// Queue returns the front of a pool side's queue as it stands now.
+	Queue(ctx context.Context, p pool.ID) (Queue, error)
+
+	// Candidates returns at least n available keys where there are as many, in
+	// random order from a random place, so that orders in flight do not all reach
+	// for the same ones. It may lag: a candidate may be gone when it is committed.
+	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
+
+	// Commit writes what the takes say, all or nothing. *ExistsError holds the
+	// record that was there before a new line; *KeysGoneError names the keys to
+	// replace; ErrChanged asks to read the line again; ErrThrottled to wait.
+	Commit(ctx context.Context, takes ...Take) error
+}
+
+// Sender sends a message, to be received after the delay.
+type Sender interface {
+	Send(ctx context.Context, message any, delay time.Duration) error
+}
+
+// Take is one line's share of a transaction: its record before and after, and
+// the keys it takes in between. The line's place in a queue follows from the two.
+type Take struct {
+	Before *order.Fulfillment // nil: a new line
+	After  order.Fulfillment
+	Keys   []pool.Key
+}
+
+// NewChunk reports whether the take's keys go to an item of their own, the last
+// of the line's chunks.
+func (t Take) NewChunk() bool {
+	return t.After.Chunks > 0 && (t.Before == nil || t.After.Chunks > t.Before.Chunks)
+}
+
+// MaxTake is how many keys one line can take in one transaction of 100 items:
+// the line, its place in the queue and the chunk that holds the keys are the others.
+const MaxTake = 97
+
+// Claimer claims keys for paid lines.
+type Claimer struct {
+	Store  Store
+	Recent Catalog // may be up to 30 seconds old, so that a warm claim asks no catalog
+	Fresh  Catalog // as it stands now
+	Fill   Sender
+	Now    func() time.Time
+}
+
+// attempts bounds how often one claim is tried. Each lost race costs one; a
+// thousand orders fighting over the last hundred keys need one or two.
+const attempts = 8
+
+// indexLag is what an index is given to show a write before fill relies on it.
+const indexLag = 2 * time.Second
+
+// Claim gives a paid line the keys it paid for, once, and returns its record.
+// Paid holds what the platform said; what the catalog knows is filled in here.
+//
+// A repeat of the same line returns the record that is there and takes nothing.
+// A repeat with another product or quantity is *ChangedError. When keys are
+// missing, or others wait for them, the line is stored waiting, with what it
+// could take, and fill is told. ErrBusy means that nothing is known to be
+// stored: the caller's repeat will find out.
+func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
+	line, shards, err := connect(ctx, c.Recent, paid)
+	if err == nil && line.Pool == "" {
+		line, shards, err = connect(ctx, c.Fresh, paid) // it may have been connected just now
+	}
+	if err != nil {
+		return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, err)
+	}
+	for attempt := 1; attempt <= attempts; attempt++ {
+		got, err := c.try(ctx, line, shards, attempt == attempts)
+		if errors.Is(err, ErrChanged) || errors.Is(err, ErrThrottled) {
+			err = pause(ctx, attempt)
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, err)
+		}
+		c.askForFill(ctx, got)
+		return got, nil
+	}
+	return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, ErrBusy)
+}
+
+// try reads what there is, side by side, and commits. On the last try it stores
+// the line waiting rather than look for keys that the index keeps showing wrongly.
+func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, last bool) (order.Fulfillment, error) {
+	var (
+		there      order.Fulfillment
+		exists     bool
+		queue      Queue
+		candidates []pool.Key
+	)
+	reads, readCtx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) {
+		there, exists, err = c.Store.Fulfillment(readCtx, line.ID)
+		return err
+	})
+	if line.Pool != "" {
+		reads.Go(func() (err error) {
+			queue, err = c.Store.Queue(readCtx, line.PoolID())
+			return err
+		})
+		reads.Go(func() (err error) {
+			candidates, err = c.Store.Candidates(readCtx, line.PoolID(), shards, min(line.Missing(), MaxTake))
+			return err
+		})
+	}
+	if err := reads.Wait(); err != nil {
+		return order.Fulfillment{}, err
+	}
+	if exists {
+		return repeat(there, line)
+	}
+	candidates, err := c.mayTake(ctx, line, queue, candidates, shards)
+	if err != nil {
+		return order.Fulfillment{}, err
+	}
+
+	for {
+		wanted := min(line.Missing(), MaxTake, len(candidates))
+		take := first(line, candidates[:wanted], c.Now())
+		err := c.Store.Commit(ctx, take)
+
+		var won *ExistsError
+		var gone *KeysGoneError
+		switch {
+		case err == nil:
+			return take.After, nil
+		case errors.As(err, &won):
+			return repeat(won.Fulfillment, line)
+		case errors.As(err, &gone):
+			candidates = without(candidates, gone.Keys)
+			if len(candidates) < wanted && !last {
+				return order.Fulfillment{}, ErrChanged // look again: there may be others
+			}
+		default:
+			return order.Fulfillment{}, err
+		}
+	}
+}
+
+// shortQueue is how many missing keys a newcomer counts up to before it queues.
+const shortQueue = 1000
+
+// mayTake returns the candidates that the line may take: none if others wait for
+// them, more of them if that is needed to know.
+func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Queue, candidates []pool.Key, shards int) ([]pool.Key, error) {
+	if len(queue.Lines) == 0 || c.Now().Before(queue.PassUntil) {
+		return candidates, nil
+	}
+	needed := line.Missing()
+	for _, waiting := range queue.Lines {
+		needed += waiting.Missing
+	}
+	if len(queue.Lines) >= QueueFront || needed > shortQueue {
+		return nil, nil
+	}
+	if len(candidates) <= needed {
+		var err error
+		if candidates, err = c.Store.Candidates(ctx, line.PoolID(), shards, needed+1); err != nil {
+			return nil, err
+		}
+	}
+	if len(candidates) <= needed {
+		return nil, nil
+	}
+	return candidates, nil
+}
+
+// first is the take that stores a new line with its first keys.
+func first(line order.Fulfillment, keys []pool.Key, now time.Time) Take {
+	line.ReceivedAt = now
+	return Take{After: after(line, keys, now), Keys: keys}
+}
+
+// after returns the record of a line that takes the keys: mailed once it is
+// complete, left to the sweep until then.
+func after(line order.Fulfillment, keys []pool.Key, now time.Time) order.Fulfillment {
+	line.Version++
+	line.Held += len(keys)
+	switch {
+	case len(keys) == 0:
+	case line.Chunks == 0 && line.Held <= order.InlineKeys:
+		line.Keys = append(slices.Clone(line.Keys), keys...)
+	default:
+		line.Chunks++
+	}
+	if line.State() == order.Fulfilled {
+		line.Mail = line.Mail.Next(outbox.Keys, now)
+	} else if line.Mail.DueAt.IsZero() {
+		line.Mail.DueAt = now.Add(outbox.SweepAfter)
+	}
+	return line
+}
+
+// repeat answers a line that is there already.
+func repeat(there, paid order.Fulfillment) (order.Fulfillment, error) {
+	if there.Product != paid.Product || there.Quantity != paid.Quantity {
+		return there, &ChangedError{Line: there.ID}
+	}
+	return there, nil
+}
+
+// askForFill tells fill about a line that was left waiting. If the message is
+// lost, the sweep finds the line.
+func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
+	if line.State() != order.Waiting {
+		return
+	}
+	if err := c.Fill.Send(ctx, FillPool(line.PoolID()), indexLag); err != nil {
+		slog.WarnContext(ctx, "fill was not asked, the sweep will", "line", line.ID, "error", err)
+	}
+}
+
+// without returns the candidates less the keys that are gone.
+func without(candidates []pool.Key, gone []pool.KeyID) []pool.Key {
+	return slices.DeleteFunc(slices.Clone(candidates), func(k pool.Key) bool {
+		return slices.Contains(gone, k.ID)
+	})
+}
+
+// pause waits before the next attempt: 10 ms and doubling, with full jitter, so
+// that those who met once do not meet again.
+func pause(ctx context.Context, attempt int) error {
+	longest := min(10*time.Millisecond<<attempt, time.Second)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(longest)):
+		return nil
+	}
+}

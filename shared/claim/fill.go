@@ -1,0 +1,246 @@
+package claim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// FillStore is what filling a queue needs of the tables; see Store for the two
+// methods that a claim needs too.
+type FillStore interface {
+	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
+	Commit(ctx context.Context, takes ...Take) error
+
+	// Head returns the lines at the front of the pool side's queue, oldest first,
+	// as many as may share a transaction, with their first keys.
+	Head(ctx context.Context, p pool.ID) ([]order.Fulfillment, error)
+
+	// Unconnected returns lines of a product that no pool feeds, oldest first,
+	// from the one after the given one on ("" for the first).
+	Unconnected(ctx context.Context, r FillRequest, after string) (lines []order.Fulfillment, next string, err error)
+}
+
+// PassStore is what it takes to let newcomers pass a queue.
+type PassStore interface {
+	// Missing returns how many keys the lines of a queue miss, and how many lines
+	// they are, counting up to limit lines.
+	Missing(ctx context.Context, p pool.ID, limit int) (keys, lines int, err error)
+	// Available counts the available keys of a pool side, up to limit.
+	Available(ctx context.Context, p pool.ID, shards, limit int) (int, error)
+	// Pass lets newcomers pass the queue until then.
+	Pass(ctx context.Context, p pool.ID, until time.Time) error
+}
+
+// Notifier tells the merchant that a pool is empty while orders wait: once,
+// until it is restocked.
+type Notifier interface {
+	RaiseEmpty(ctx context.Context, p pool.ID, facts notice.Facts, now time.Time) error
+}
+
+// Filler serves the lines that wait.
+type Filler struct {
+	Store   FillStore
+	Passes  PassStore
+	Catalog Catalog // as it stands now
+	Notices Notifier
+	Now     func() time.Time
+}
+
+// A pass is good for passFor and renewed every passEvery while keys abound, so
+// that one lost or late only means queueing for a moment.
+const (
+	passFor   = 5 * time.Second
+	passEvery = 2 * time.Second
+	// abundance is how many keys beyond twice what the queue misses must be there.
+	abundance = 1000
+	// countLines bounds how much of a queue is counted.
+	countLines = 10_000
+)
+
+// MaxItems is how many items one transaction may write.
+const MaxItems = 100
+
+// ErrUnfinished means that the time was up before the queue was served.
+var ErrUnfinished = errors.New("the time was up with lines left to serve")
+
+// Fill serves a request: the lines of a queue, strictly oldest first, with the
+// keys there are. It ends when no line or no key is left, and returns
+// ErrUnfinished when until comes first. Two fills of one queue at the same time
+// are harmless: each line and each key goes to one of them.
+func (f *Filler) Fill(ctx context.Context, r FillRequest, until time.Time) error {
+	if r.Product == "" {
+		return f.fillPool(ctx, pool.ID{Merchant: r.Merchant, Pool: r.Pool, Side: r.Side}, until)
+	}
+	pools, err := f.connectLines(ctx, r, until)
+	for _, p := range pools {
+		err = errors.Join(err, f.fillPool(ctx, p, until))
+	}
+	return err
+}
+
+// fillPool serves the queue of a pool side.
+func (f *Filler) fillPool(ctx context.Context, p pool.ID, until time.Time) error {
+	feeder, known, err := f.Catalog.Pool(ctx, p.Merchant, p.Pool)
+	if err != nil {
+		return fmt.Errorf("fill %s: %w", p, err)
+	}
+	if !known {
+		return nil // deleted: a pool is only deleted when nobody waits for it
+	}
+	var passed time.Time
+	for attempt := 1; ; {
+		if !f.Now().Before(until) {
+			return fmt.Errorf("fill %s: %w", p, ErrUnfinished)
+		}
+		if f.Now().Sub(passed) >= passEvery {
+			if err := f.letPass(ctx, p, feeder.Shards); err != nil {
+				return fmt.Errorf("fill %s: %w", p, err)
+			}
+			passed = f.Now()
+		}
+		more, err := f.serveHead(ctx, p, feeder.Shards)
+		switch {
+		case errors.Is(err, ErrChanged) || errors.Is(err, ErrThrottled):
+			if attempt++; attempt > attempts {
+				return fmt.Errorf("fill %s: %w", p, ErrBusy)
+			}
+			if err := pause(ctx, attempt); err != nil {
+				return fmt.Errorf("fill %s: %w", p, err)
+			}
+		case err != nil:
+			return fmt.Errorf("fill %s: %w", p, err)
+		case !more:
+			return nil
+		default:
+			attempt = 1
+		}
+	}
+}
+
+// serveHead serves the lines at the front of the queue in one transaction, and
+// reports whether there may be more to do.
+func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more bool, err error) {
+	lines, err := f.Store.Head(ctx, p)
+	if err != nil || len(lines) == 0 {
+		return false, err
+	}
+	wanted := 0
+	for _, line := range lines {
+		wanted += line.Missing()
+	}
+	candidates, err := f.Store.Candidates(ctx, p, shards, min(wanted, MaxItems))
+	if err != nil {
+		return false, err
+	}
+	if len(candidates) == 0 {
+		return false, f.tellEmpty(ctx, p, lines[0])
+	}
+	for {
+		takes := share(lines, candidates, f.Now())
+		err := f.Store.Commit(ctx, takes...)
+		var gone *KeysGoneError
+		if !errors.As(err, &gone) {
+			return true, err
+		}
+		if candidates = without(candidates, gone.Keys); len(candidates) == 0 {
+			return false, ErrChanged // the index showed too little: look again
+		}
+	}
+}
+
+// share deals candidates to lines, oldest first, as far as they go and one
+// transaction reaches. A line gets a share only if all before it are complete.
+func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Take {
+	var takes []Take
+	room := MaxItems
+	for _, line := range lines {
+		besides := 2 // the line itself and its place in the queue
+		if line.Held+line.Missing() > order.InlineKeys {
+			besides = 3 // and a chunk
+		}
+		n := min(line.Missing(), len(candidates), room-besides)
+		if n <= 0 {
+			break
+		}
+		take := Take{Before: &line, After: after(line, candidates[:n], now), Keys: candidates[:n]}
+		takes = append(takes, take)
+		candidates = candidates[n:]
+		room -= besides + n
+		if take.After.Missing() > 0 {
+			break
+		}
+	}
+	return takes
+}
+
+// letPass renews the queue's pass while there are keys for everybody.
+func (f *Filler) letPass(ctx context.Context, p pool.ID, shards int) error {
+	missing, lines, err := f.Passes.Missing(ctx, p, countLines)
+	if err != nil || lines == 0 {
+		return err
+	}
+	needed := 2*missing + abundance
+	available, err := f.Passes.Available(ctx, p, shards, needed)
+	if err != nil || available < needed {
+		return err
+	}
+	return f.Passes.Pass(ctx, p, f.Now().Add(passFor))
+}
+
+// tellEmpty raises the notice of an empty pool with orders waiting.
+func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillment) error {
+	missing, lines, err := f.Passes.Missing(ctx, p, countLines)
+	if err != nil {
+		return err
+	}
+	return f.Notices.RaiseEmpty(ctx, p, notice.Facts{
+		Pool: p.Pool, Side: p.Side,
+		Waiting: lines, Missing: missing, HeadNeeds: head.Missing(),
+		Orders: []string{head.Order},
+	}, f.Now())
+}
+
+// connectLines moves the lines of a product to the queues of the pools that feed
+// it now, each at the place its age gives it, and returns those pools.
+func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Time) ([]pool.ID, error) {
+	var pools []pool.ID
+	after := ""
+	for {
+		if !f.Now().Before(until) {
+			return pools, fmt.Errorf("connect a product of %s: %w", r.Merchant, ErrUnfinished)
+		}
+		lines, next, err := f.Store.Unconnected(ctx, r, after)
+		if err != nil {
+			return pools, fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
+		}
+		var takes []Take
+		for _, line := range lines {
+			connected, _, err := connect(ctx, f.Catalog, line)
+			if err != nil {
+				return pools, fmt.Errorf("connect line %s: %w", line.ID, err)
+			}
+			if connected.Pool == "" {
+				continue
+			}
+			connected.Version++
+			takes = append(takes, Take{Before: &line, After: connected})
+			if !slices.Contains(pools, connected.PoolID()) {
+				pools = append(pools, connected.PoolID())
+			}
+		}
+		if err := f.Store.Commit(ctx, takes...); err != nil {
+			return pools, fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
+		}
+		if next == "" {
+			return pools, nil
+		}
+		after = next
+	}
+}
