@@ -1,0 +1,375 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"keypool/shared/claim"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// Fulfillment implements claim.Store: one consistent read.
+func (s *Store) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      aws.String(s.tables.Orders),
+		Key:            primary(orderPK(id), lineSK(id)),
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return order.Fulfillment{}, false, fmt.Errorf("read line %s: %w", id, mapThrottle(err))
+	}
+	if out.Item == nil {
+		return order.Fulfillment{}, false, nil
+	}
+	f, err := decodeFulfillment(out.Item)
+	return f, err == nil, err
+}
+
+// queueItem is a line in the queue of a pool side, or of a product that no pool
+// feeds. Its sort key orders lines by age.
+type queueItem struct {
+	PK      string `dynamodbav:"pk"`
+	SK      string `dynamodbav:"sk"`
+	V       int    `dynamodbav:"v"`
+	Missing int    `dynamodbav:"missing,omitempty"`
+	Until   int64  `dynamodbav:"until,omitempty"` // of a pass
+}
+
+// passSK stands before every line: it is read with the front of the queue.
+const passSK = "!pass"
+
+func queuePK(p pool.ID) string {
+	return "queue#" + p.Merchant + "#" + p.Pool + "#" + string(p.Side)
+}
+
+func unconnectedPK(merchant string, side pool.Side, product string) string {
+	return "unconnected#" + merchant + "#" + string(side) + "#" + product
+}
+
+func queueSK(f order.Fulfillment) string {
+	return fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)
+}
+
+func (i queueItem) queued() (claim.Queued, error) {
+	ms, id, ok := strings.Cut(i.SK, "#")
+	received, err := strconv.ParseInt(ms, 10, 64)
+	if !ok || err != nil || !order.LineID(id).Valid() {
+		return claim.Queued{}, fmt.Errorf("%s %s is not a place in a queue", i.PK, i.SK)
+	}
+	return claim.Queued{Line: order.LineID(id), ReceivedAt: at(received), Missing: i.Missing}, nil
+}
+
+// Queue implements claim.Store: one consistent query.
+func (s *Store) Queue(ctx context.Context, p pool.ID) (claim.Queue, error) {
+	return s.queueFront(ctx, p, claim.QueueFront)
+}
+
+func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (claim.Queue, error) {
+	out, err := s.db.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 aws.String(s.tables.Orders),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(queuePK(p))},
+		ConsistentRead:            aws.Bool(true),
+		Limit:                     aws.Int32(int32(lines + 1)), // and the pass
+	})
+	if err != nil {
+		return claim.Queue{}, fmt.Errorf("read the queue of %s: %w", p, mapThrottle(err))
+	}
+	var items []queueItem
+	if err := attributevalue.UnmarshalListOfMaps(out.Items, &items); err != nil {
+		return claim.Queue{}, fmt.Errorf("decode the queue of %s: %w", p, err)
+	}
+	var queue claim.Queue
+	for _, item := range items {
+		if item.SK == passSK {
+			queue.PassUntil = at(item.Until)
+			continue
+		}
+		queued, err := item.queued()
+		if err != nil {
+			return claim.Queue{}, err
+		}
+		if len(queue.Lines) < lines {
+			queue.Lines = append(queue.Lines, queued)
+		}
+	}
+	return queue, nil
+}
+
+// The states of a key's item that claiming knows.
+const (
+	stateAvailable = "available"
+	stateClaimed   = "claimed"
+)
+
+func shardName(p pool.ID, n int) string {
+	return p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(n)
+}
+
+// Candidates implements claim.Store. It begins at a random place of a random
+// shard and goes around: one query where keys abound, two for each shard where
+// they do not.
+func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error) {
+	var keys []pool.Key
+	start, from := rand.IntN(shards), place()
+	for i := range shards {
+		shard := shardName(p, (start+i)%shards)
+		for _, half := range []string{"place >= :from", "place < :from"} {
+			found, err := s.available(ctx, shard, half, from, max(25, 2*n)-len(keys))
+			if err != nil {
+				return nil, fmt.Errorf("look for keys of %s: %w", p, err)
+			}
+			keys = append(keys, found...)
+			if len(keys) >= n {
+				rand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+				return keys, nil
+			}
+		}
+	}
+	return keys, nil
+}
+
+// available reads up to limit keys of one half of a shard.
+func (s *Store) available(ctx context.Context, shard, half, from string, limit int) ([]pool.Key, error) {
+	query := &dynamodb.QueryInput{
+		TableName:              aws.String(s.tables.Keys),
+		IndexName:              aws.String(availableIndex),
+		KeyConditionExpression: aws.String("shard = :shard AND " + half),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":shard": text(shard), ":from": text(from),
+		},
+	}
+	var keys []pool.Key
+	for {
+		query.Limit = aws.Int32(int32(limit - len(keys)))
+		out, err := s.db.Query(ctx, query)
+		if err != nil {
+			return nil, mapThrottle(err)
+		}
+		for _, item := range out.Items {
+			var key struct {
+				PK     string `dynamodbav:"pk"`
+				Text   string `dynamodbav:"text"`
+				Upload string `dynamodbav:"upload"`
+			}
+			if err := attributevalue.UnmarshalMap(item, &key); err != nil {
+				return nil, fmt.Errorf("decode a key: %w", err)
+			}
+			keys = append(keys, pool.Key{ID: pool.KeyID(key.PK), Text: pool.Conceal(key.Text), Upload: key.Upload, Shard: shard})
+		}
+		if len(keys) >= limit || out.LastEvaluatedKey == nil {
+			return keys, nil
+		}
+		query.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// Commit implements claim.Store: one TransactWriteItems.
+//
+// For each take it writes the line (a new one only if it is not there, an old
+// one only if its version is the one before), the line's place in a queue, which
+// follows from its state before and after, the chunk of keys that do not fit in
+// the line, and each key, if it is still available in the shard it was found in:
+// a lagging index must not sell a key that was moved elsewhere.
+func (s *Store) Commit(ctx context.Context, takes ...claim.Take) error {
+	var tx transaction
+	for _, take := range takes {
+		if err := s.addTake(&tx, take); err != nil {
+			return err
+		}
+	}
+	if len(tx.writes) == 0 {
+		return nil
+	}
+	_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes})
+	return tx.verdict(err)
+}
+
+// transaction remembers what each of its writes is about, since DynamoDB reports
+// what stood in their way by position.
+type transaction struct {
+	writes []types.TransactWriteItem
+	about  []subject
+}
+
+// subject is what a write is about: a key, or else a line.
+type subject struct {
+	key pool.KeyID
+	new bool // a line that must not be there yet
+}
+
+func (tx *transaction) add(write types.TransactWriteItem, about subject) {
+	tx.writes = append(tx.writes, write)
+	tx.about = append(tx.about, about)
+}
+
+func (s *Store) addTake(tx *transaction, take claim.Take) error {
+	line, err := attributevalue.MarshalMap(newFulfillmentItem(take.After))
+	if err != nil {
+		return fmt.Errorf("encode line %s: %w", take.After.ID, err)
+	}
+	put := &types.Put{TableName: aws.String(s.tables.Orders), Item: line}
+	if take.Before == nil {
+		put.ConditionExpression = aws.String("attribute_not_exists(pk)")
+		put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	} else {
+		put.ConditionExpression = aws.String("version = :before")
+		put.ExpressionAttributeValues = map[string]types.AttributeValue{":before": number(take.Before.Version)}
+	}
+	tx.add(types.TransactWriteItem{Put: put}, subject{new: take.Before == nil})
+
+	if err := s.addQueue(tx, take); err != nil {
+		return err
+	}
+	if take.NewChunk() {
+		chunk, err := attributevalue.MarshalMap(chunkItem{
+			PK: orderPK(take.After.ID), SK: chunkSK(take.After.ID, take.After.Chunks), V: schema,
+			Keys: newKeyItems(take.Keys),
+		})
+		if err != nil {
+			return fmt.Errorf("encode keys of line %s: %w", take.After.ID, err)
+		}
+		tx.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: chunk}}, subject{})
+	}
+	for _, key := range take.Keys {
+		tx.add(types.TransactWriteItem{Update: &types.Update{
+			TableName:                aws.String(s.tables.Keys),
+			Key:                      map[string]types.AttributeValue{"pk": text(string(key.ID))},
+			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line REMOVE shard, place"),
+			ConditionExpression:      aws.String("shard = :shard"),
+			ExpressionAttributeNames: map[string]string{"#state": "state", "#line": "line"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":claimed": text(stateClaimed), ":line": text(string(take.After.ID)), ":shard": text(key.Shard),
+			},
+		}}, subject{key: key.ID})
+	}
+	return nil
+}
+
+// chunkItem holds keys of a line beyond those in its own item.
+type chunkItem struct {
+	PK   string    `dynamodbav:"pk"`
+	SK   string    `dynamodbav:"sk"`
+	V    int       `dynamodbav:"v"`
+	Keys []keyItem `dynamodbav:"keys"`
+}
+
+// addQueue keeps the invariant that a line stands in a queue if and only if it
+// waits: in its pool's, or in its product's while no pool feeds it.
+func (s *Store) addQueue(tx *transaction, take claim.Take) error {
+	before := ""
+	if take.Before != nil {
+		before = queueOf(*take.Before)
+	}
+	now := queueOf(take.After)
+	if before != "" && before != now {
+		tx.add(types.TransactWriteItem{Delete: &types.Delete{
+			TableName: aws.String(s.tables.Orders),
+			Key:       primary(before, queueSK(*take.Before)),
+		}}, subject{})
+	}
+	if now == "" {
+		return nil
+	}
+	item, err := attributevalue.MarshalMap(queueItem{
+		PK: now, SK: queueSK(take.After), V: schema, Missing: take.After.Missing(),
+	})
+	if err != nil {
+		return fmt.Errorf("encode the place of line %s: %w", take.After.ID, err)
+	}
+	tx.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: item}}, subject{})
+	return nil
+}
+
+// queueOf returns the partition of the queue that the line stands in, "" if it
+// does not wait.
+func queueOf(f order.Fulfillment) string {
+	switch f.State() {
+	case order.Waiting:
+		return queuePK(f.PoolID())
+	case order.Unconnected:
+		return unconnectedPK(f.Merchant, f.Side, f.Product)
+	default:
+		return ""
+	}
+}
+
+// verdict turns what DynamoDB says of the transaction into what claiming
+// branches on. A record that exists decides before a line that changed, that
+// before keys that are gone, and those before a throttle.
+func (tx *transaction) verdict(err error) error {
+	if err == nil {
+		return nil
+	}
+	var inProgress *types.TransactionInProgressException
+	if errors.As(err, &inProgress) {
+		return claim.ErrChanged
+	}
+	var canceled *types.TransactionCanceledException
+	if !errors.As(err, &canceled) {
+		return fmt.Errorf("commit %d writes: %w", len(tx.writes), mapThrottle(err))
+	}
+	var (
+		gone               claim.KeysGoneError
+		changed, throttled bool
+	)
+	for i, reason := range canceled.CancellationReasons {
+		if i >= len(tx.about) {
+			break
+		}
+		about := tx.about[i]
+		switch code := aws.ToString(reason.Code); {
+		case code == "" || code == "None":
+		case code == "ConditionalCheckFailed" && about.new && reason.Item != nil:
+			there, err := decodeFulfillment(reason.Item)
+			if err != nil {
+				return err
+			}
+			return &claim.ExistsError{Fulfillment: there}
+		case code == "ConditionalCheckFailed" || code == "TransactionConflict":
+			if about.key == "" {
+				changed = true
+			} else {
+				gone.Keys = append(gone.Keys, about.key)
+			}
+		case code == "ThrottlingError" || code == "ProvisionedThroughputExceeded":
+			throttled = true
+		default:
+			return fmt.Errorf("commit %d writes: write %d: %s", len(tx.writes), i, code)
+		}
+	}
+	switch {
+	case changed:
+		return claim.ErrChanged
+	case len(gone.Keys) > 0:
+		return &gone
+	case throttled:
+		return claim.ErrThrottled
+	default:
+		return fmt.Errorf("commit %d writes: canceled without a reason", len(tx.writes))
+	}
+}
+
+// mapThrottle turns a throttle that outlasted the SDK's own retries into
+// claim.ErrThrottled, and leaves other errors alone.
+func mapThrottle(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode() {
+		case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
+			return claim.ErrThrottled
+		}
+	}
+	return err
+}
