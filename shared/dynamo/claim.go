@@ -246,11 +246,12 @@ func (s *Store) addTake(tx *transaction, take claim.Take) error {
 		tx.add(types.TransactWriteItem{Update: &types.Update{
 			TableName:                aws.String(s.tables.Keys),
 			Key:                      map[string]types.AttributeValue{"pk": text(string(key.ID))},
-			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line REMOVE shard, place"),
+			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE shard, place"),
 			ConditionExpression:      aws.String("shard = :shard"),
 			ExpressionAttributeNames: map[string]string{"#state": "state", "#line": "line"},
 			ExpressionAttributeValues: map[string]types.AttributeValue{
 				":claimed": text(stateClaimed), ":line": text(string(take.After.ID)), ":shard": text(key.Shard),
+				":soldAt": number(millis(take.After.ReceivedAt)),
 			},
 		}}, subject{key: key.ID})
 	}

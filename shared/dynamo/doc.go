@@ -22,7 +22,7 @@
 //	keys      pk                                         index available (shard, place) + text, upload
 //	  <m>#<side>#<hmac>                                  text, upload, offset, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
-//	                                                     claimed: line
+//	                                                     claimed: line, soldAt (its order came in)
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images
 //	  order#<order>         line#<line>                  the fulfillment, with up to 20 keys; mail=due is mailed
