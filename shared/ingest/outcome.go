@@ -1,0 +1,72 @@
+package ingest
+
+// Outcome is what became of a line of a key file.
+type Outcome string
+
+// What can become of a line. Reports and tables carry these words.
+const (
+	Accepted Outcome = "accepted"
+
+	// Duplicates: the text is known already, and this is where it stands.
+	SameFile    Outcome = "same-file"    // on another line of this file
+	ThisPool    Outcome = "this-pool"    // in this pool, still to be sold
+	AnotherPool Outcome = "another-pool" // in another pool of the merchant
+	OtherSide   Outcome = "other-side"   // a test key that stands on the live side
+	Sold        Outcome = "sold"         // an order line holds it, or did
+	Withdrawn   Outcome = "withdrawn"    // taken out of sale
+
+	// Refusals: the line holds no key that could be mailed.
+	TooLong          Outcome = "too-long"
+	ControlCharacter Outcome = "control-character"
+	InvalidText      Outcome = "invalid-text"
+	NotStorable      Outcome = "not-storable" // the table refuses it
+)
+
+// Outcomes lists every outcome, in the order that a report tells them.
+var Outcomes = []Outcome{
+	Accepted,
+	SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn,
+	TooLong, ControlCharacter, InvalidText, NotStorable,
+}
+
+// Duplicate reports whether the line's text was known already.
+func (o Outcome) Duplicate() bool {
+	switch o {
+	case SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Counts counts lines by what became of them.
+type Counts map[Outcome]int
+
+// Add adds the lines of another count.
+func (c Counts) Add(more Counts) {
+	for outcome, n := range more {
+		c[outcome] += n
+	}
+}
+
+// Duplicates counts the lines whose text was known already.
+func (c Counts) Duplicates() int {
+	n := 0
+	for outcome, lines := range c {
+		if outcome.Duplicate() {
+			n += lines
+		}
+	}
+	return n
+}
+
+// Refused counts the lines that hold no key.
+func (c Counts) Refused() int {
+	n := 0
+	for outcome, lines := range c {
+		if outcome != Accepted && !outcome.Duplicate() {
+			n += lines
+		}
+	}
+	return n
+}
