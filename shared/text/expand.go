@@ -1,0 +1,369 @@
+package text
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Values holds what the tags stand for in one mail. A tag without a value stands
+// for nothing. Only Key and ParentKey can have several values.
+type Values map[Tag][]string
+
+// Block is one part of an expanded text: a paragraph, or keys one below the other.
+type Block struct {
+	Lines []Line
+	Keys  []Run
+}
+
+// Line is one line of a paragraph.
+type Line []Run
+
+// Run is a piece of a line.
+type Run struct {
+	Text string
+	Link string // where it leads; empty if it is no link
+	Key  bool   // it is a license key, or a link made with one
+}
+
+// Subject expands a subject: always one line, without control characters.
+func Subject(subject string, values Values) string {
+	var b strings.Builder
+	for _, p := range parse(subject) {
+		if p.tag == "" {
+			b.WriteString(p.literal)
+		} else {
+			b.WriteString(strings.Join(values[p.tag], ", "))
+		}
+	}
+	return OneLine(b.String())
+}
+
+// OneLine makes one line of s, fit for a mail's header: cleaned, and cut if it is
+// too long.
+func OneLine(s string) string {
+	s = clean(s)
+	const limit = 200 // runes
+	if runes := []rune(s); len(runes) > limit {
+		s = strings.TrimSpace(string(runes[:limit-1])) + "…"
+	}
+	return s
+}
+
+// clean makes a space of what would break or bend a line (line ends, control
+// characters, direction marks) and repeats no space.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// Body expands a body. A key that stands alone in its line, and several keys
+// wherever they stand, become a block of their own; one key within a line stays
+// there. A tag within a web address is escaped for it, and an address with {KEY}
+// in it becomes one link for each key.
+func Body(body string, values Values) []Block {
+	w := writer{values: values}
+	for _, line := range lines(parse(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body))) {
+		words := split(line)
+		if len(words) == 0 {
+			w.endParagraph()
+			continue
+		}
+		for _, word := range words {
+			w.word(word, len(words) == 1)
+		}
+		w.endLine()
+	}
+	w.endParagraph()
+	return w.blocks
+}
+
+// Plain returns blocks as plain text. A key stands alone in its line with nothing
+// before it, so that it is copied as it is.
+func Plain(blocks []Block) string {
+	var parts []string
+	for _, block := range blocks {
+		var lines []string
+		for _, line := range block.Lines {
+			var b strings.Builder
+			for _, run := range line {
+				b.WriteString(run.Text)
+			}
+			lines = append(lines, b.String())
+		}
+		for _, key := range block.Keys {
+			lines = append(lines, key.Text)
+		}
+		parts = append(parts, strings.Join(lines, "\n"))
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+// Link reports whether s is a web address that a mail may lead to: https, with a host.
+func Link(s string) bool {
+	return strings.HasPrefix(strings.ToLower(s), "https://") && address(s)
+}
+
+// address reports whether s is a whole web address.
+func address(s string) bool {
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Hostname() != ""
+}
+
+// part is a piece of a parsed text: a tag, or literal text.
+type part struct {
+	literal string
+	tag     Tag
+}
+
+// parse splits a text into tags and what stands between them.
+func parse(s string) []part {
+	var parts []part
+	from := 0
+	for _, at := range braces.FindAllStringIndex(s, -1) {
+		tag := Tag(s[at[0]+1 : at[1]-1])
+		if !tag.Known() {
+			continue
+		}
+		if from < at[0] {
+			parts = append(parts, part{literal: s[from:at[0]]})
+		}
+		parts = append(parts, part{tag: tag})
+		from = at[1]
+	}
+	if from < len(s) {
+		parts = append(parts, part{literal: s[from:]})
+	}
+	return parts
+}
+
+// lines splits parsed text at the line ends of its literals.
+func lines(parts []part) [][]part {
+	all := [][]part{nil}
+	for _, p := range parts {
+		if p.tag != "" {
+			all[len(all)-1] = append(all[len(all)-1], p)
+			continue
+		}
+		for i, literal := range strings.Split(p.literal, "\n") {
+			if i > 0 {
+				all = append(all, nil)
+			}
+			if literal != "" {
+				all[len(all)-1] = append(all[len(all)-1], part{literal: literal})
+			}
+		}
+	}
+	return all
+}
+
+// split splits a line at the white space of its literals into words; a value's
+// own spaces part nothing.
+func split(line []part) [][]part {
+	var words [][]part
+	var word []part
+	end := func() {
+		if word != nil {
+			words, word = append(words, word), nil
+		}
+	}
+	for _, p := range line {
+		if p.tag != "" {
+			word = append(word, p)
+			continue
+		}
+		rest := p.literal
+		for rest != "" {
+			if i := strings.IndexFunc(rest, unicode.IsSpace); i != 0 {
+				if i < 0 {
+					i = len(rest)
+				}
+				word = append(word, part{literal: rest[:i]})
+				rest = rest[i:]
+				continue
+			}
+			end()
+			rest = strings.TrimLeftFunc(rest, unicode.IsSpace)
+		}
+	}
+	end()
+	return words
+}
+
+// writer builds the blocks of one text.
+type writer struct {
+	values Values
+	blocks []Block
+	lines  []Line
+	line   Line
+}
+
+// word adds a word to the line; alone says that the line is nothing else.
+func (w *writer) word(word []part, alone bool) {
+	before, link, after, ok := w.address(word)
+	if ok {
+		w.space()
+		w.text(before)
+		w.links(link, alone && before == "" && after == "")
+		w.text(after)
+		return
+	}
+	w.space()
+	for _, p := range word {
+		values := w.values[p.tag]
+		switch {
+		case p.tag == "":
+			w.text(p.literal)
+		case p.tag != Key && p.tag != ParentKey:
+			w.value(strings.Join(values, ", "))
+		default:
+			keys := make([]Run, len(values))
+			for i, value := range values {
+				keys[i] = Run{Text: value, Key: true}
+				if Link(value) {
+					keys[i].Link = value
+				}
+			}
+			w.keys(keys, alone && len(word) == 1)
+		}
+	}
+}
+
+// address takes a word apart that is a web address: one that starts as such, or
+// with a tag that stands for one.
+func (w *writer) address(word []part) (before string, address []part, after string, ok bool) {
+	address = append(address, word...)
+	if first := &address[0]; first.tag == "" {
+		trimmed := strings.TrimLeft(first.literal, `("'<[„“‘«`)
+		before = first.literal[:len(first.literal)-len(trimmed)]
+		first.literal = trimmed
+		if trimmed == "" {
+			address = address[1:]
+		}
+	}
+	if len(address) == 0 {
+		return "", nil, "", false
+	}
+	if last := &address[len(address)-1]; last.tag == "" {
+		trimmed := strings.TrimRight(last.literal, `.,;:!?)"'>]”’»`)
+		after = last.literal[len(trimmed):]
+		last.literal = trimmed
+	}
+	first := address[0]
+	switch {
+	case first.tag == URL || first.tag == URLFull:
+		ok = len(w.values[first.tag]) == 1 && Link(w.values[first.tag][0])
+	case first.tag == "":
+		lower := strings.ToLower(first.literal)
+		ok = strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://")
+	}
+	return before, address, after, ok
+}
+
+// links adds a link, or, where keys stand in the address, one for each key.
+func (w *writer) links(parts []part, alone bool) {
+	count, withKey := 1, false
+	for _, p := range parts {
+		if p.tag == Key || p.tag == ParentKey {
+			count, withKey = max(count, len(w.values[p.tag])), true
+		}
+	}
+	runs := make([]Run, count)
+	for i := range runs {
+		var b strings.Builder
+		for first, p := range parts {
+			values := w.values[p.tag]
+			switch {
+			case p.tag == "":
+				b.WriteString(p.literal)
+			case len(values) == 0:
+			case first == 0:
+				b.WriteString(values[0])
+			default:
+				b.WriteString(escape(values[min(i, len(values)-1)]))
+			}
+		}
+		runs[i] = Run{Text: b.String(), Key: withKey}
+		if address(b.String()) {
+			runs[i].Link = b.String()
+		}
+	}
+	switch {
+	case withKey:
+		w.keys(runs, alone)
+	case runs[0].Link == "":
+		w.text(runs[0].Text)
+	default:
+		w.line = append(w.line, runs...)
+	}
+}
+
+// escape makes a value fit for any place in a web address.
+func escape(value string) string {
+	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+}
+
+// keys adds keys: one within a line, otherwise as a block.
+func (w *writer) keys(keys []Run, alone bool) {
+	if len(keys) == 0 || len(keys) == 1 && !alone {
+		w.line = append(w.line, keys...)
+		return
+	}
+	w.endParagraph()
+	w.blocks = append(w.blocks, Block{Keys: keys})
+}
+
+// value adds what a tag stands for. It may have lines of its own.
+func (w *writer) value(value string) {
+	for i, line := range strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if i > 0 {
+			w.endLine()
+		}
+		w.text(clean(line))
+	}
+}
+
+// text adds literal text. The end of a sentence whose keys became a block is dropped.
+func (w *writer) text(s string) {
+	afterKeys := len(w.line) == 0 && len(w.lines) == 0 && len(w.blocks) > 0 && w.blocks[len(w.blocks)-1].Keys != nil
+	if afterKeys && strings.Trim(s, `.,;:!?)`) == "" {
+		return
+	}
+	if s == "" {
+		return
+	}
+	if last := len(w.line) - 1; last >= 0 && w.line[last].Link == "" && !w.line[last].Key {
+		w.line[last].Text += s
+		return
+	}
+	w.line = append(w.line, Run{Text: s})
+}
+
+func (w *writer) space() {
+	if len(w.line) > 0 {
+		w.text(" ")
+	}
+}
+
+func (w *writer) endLine() {
+	if last := len(w.line) - 1; last >= 0 {
+		w.line[last].Text = strings.TrimRight(w.line[last].Text, " ")
+		w.lines, w.line = append(w.lines, w.line), nil
+	}
+}
+
+func (w *writer) endParagraph() {
+	w.endLine()
+	if len(w.lines) > 0 {
+		w.blocks, w.lines = append(w.blocks, Block{Lines: w.lines}), nil
+	}
+}

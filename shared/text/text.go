@@ -1,0 +1,184 @@
+// Package text holds the merchant's own words for a customer's mail, and the
+// substitution tags in them.
+//
+// A text is plain: blank lines part its paragraphs, addresses become links, and
+// {KEY} and the other tags stand for what the order holds. It is checked when it
+// is set, so that nothing is left to refuse when it is mailed. Expanding goes
+// over the text once: what a tag stands for is shown as it is and never read as
+// text again, so a customer who calls himself {KEY} is greeted so.
+package text
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Tag is the name of a substitution tag, without its braces.
+type Tag string
+
+// The tags.
+const (
+	Key                Tag = "KEY"
+	ParentKey          Tag = "PARENT_KEY"
+	OrderID            Tag = "ORDER_ID"
+	PricegroupID       Tag = "PRICEGROUP_ID"
+	Quantity           Tag = "QUANTITY"
+	ProgramName        Tag = "PROGRAM_NAME"
+	ProgramShort       Tag = "PROGRAM_SHORT"
+	PriceOneDuplicate  Tag = "PRICE_ONE_DUPLICATE"
+	PriceAllDuplicates Tag = "PRICE_ALL_DUPLICATES"
+	FullName           Tag = "FULLNAME"
+	FirstName          Tag = "FNAME"
+	LastName           Tag = "LNAME"
+	Email              Tag = "EMAIL"
+	Phone              Tag = "PHONE"
+	Company            Tag = "COMPANY"
+	Country            Tag = "COUNTRY"
+	City               Tag = "CITY"
+	Zip                Tag = "ZIP"
+	Address            Tag = "ADDRESS"
+	LicenseFor         Tag = "LICENSE_FOR"
+	AddInfo            Tag = "ADDINFO_TEXT"
+	URL                Tag = "URL"
+	URLFull            Tag = "URL_FULL"
+	Date               Tag = "DATE"
+)
+
+// Tags lists every tag with what it stands for, as a merchant is told.
+var Tags = []struct {
+	Tag     Tag
+	Meaning string
+}{
+	{Key, "the license keys of this line of the order, all of them"},
+	{ParentKey, "the license key of the order that this one renews"},
+	{OrderID, "the order's number"},
+	{PricegroupID, "the product's number"},
+	{Quantity, "how many units were bought"},
+	{ProgramName, "the product's full name"},
+	{ProgramShort, "the product's name without its subtitle"},
+	{PriceOneDuplicate, "the price of one unit"},
+	{PriceAllDuplicates, "the price of all units"},
+	{FullName, "the customer's name"},
+	{FirstName, "the customer's first name"},
+	{LastName, "the customer's last name"},
+	{Email, "the customer's email address"},
+	{Phone, "the customer's phone number"},
+	{Company, "the customer's company"},
+	{Country, "the customer's country"},
+	{City, "the city of the customer's address"},
+	{Zip, "the postal code of the customer's address"},
+	{Address, "street and house of the customer's address"},
+	{LicenseFor, "who will own the product, where it is not the customer"},
+	{AddInfo, "what the customer added to the order"},
+	{URL, "the address of the product's instructions"},
+	{URLFull, "the address of the product's download"},
+	{Date, "the day the mail is sent, in the merchant's time zone"},
+}
+
+// Known reports whether there is a tag of that name.
+func (t Tag) Known() bool {
+	for _, known := range Tags {
+		if known.Tag == t {
+			return true
+		}
+	}
+	return false
+}
+
+func (t Tag) String() string { return "{" + string(t) + "}" }
+
+// Limits of a text, in bytes. A text is part of its product's record.
+const (
+	MaxSubject = 400
+	MaxBody    = 20_000
+)
+
+// Problem is one thing that is wrong with a text.
+type Problem struct {
+	Field   string // "subject" or "body"
+	Message string // a sentence for the merchant
+}
+
+// CheckError holds everything that is wrong with a text.
+type CheckError struct{ Problems []Problem }
+
+func (e *CheckError) Error() string {
+	sentences := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		sentences[i] = p.Field + ": " + p.Message
+	}
+	return strings.Join(sentences, "\n")
+}
+
+// Check returns a *CheckError unless subject and body can be mailed. An empty
+// subject is fine: the default one is used.
+func Check(subject, body string) error {
+	var e CheckError
+	bad := func(field, format string, args ...any) {
+		e.Problems = append(e.Problems, Problem{field, fmt.Sprintf(format, args...)})
+	}
+	for _, field := range []struct {
+		name, text string
+		limit      int
+	}{{"subject", subject, MaxSubject}, {"body", body, MaxBody}} {
+		if len(field.text) > field.limit {
+			bad(field.name, "it is %d bytes long; the limit is %d.", len(field.text), field.limit)
+		}
+		if !utf8.ValidString(field.text) {
+			bad(field.name, "it is not valid UTF-8.")
+		}
+		for _, written := range unknownTags(field.text) {
+			bad(field.name, "there is no tag %s; %s.", written, advice(written))
+		}
+	}
+	if strings.ContainsFunc(subject, unicode.IsControl) {
+		bad("subject", "it must be one line, without control characters.")
+	}
+	for _, tag := range []Tag{Key, ParentKey} {
+		if strings.Contains(subject, tag.String()) {
+			bad("subject", "%s must not stand here: subjects show on locked screens. Put it into the body.", tag)
+		}
+	}
+	if !strings.Contains(body, Key.String()) {
+		bad("body", "{KEY} is missing: it is where the customer finds the license.")
+	}
+	if len(e.Problems) > 0 {
+		return &e
+	}
+	return nil
+}
+
+// braces finds what is a tag or was meant to be one: words in braces. Other
+// braces are text like any other.
+var braces = regexp.MustCompile(`\{\s*[A-Za-z][A-Za-z0-9_ -]*\}`)
+
+// unknownTags returns what was meant to be a tag and is none, as written, each once.
+func unknownTags(s string) []string {
+	var unknown []string
+	for _, written := range braces.FindAllString(s, -1) {
+		if !Tag(written[1:len(written)-1]).Known() && !slices.Contains(unknown, written) {
+			unknown = append(unknown, written)
+		}
+	}
+	return unknown
+}
+
+// advice tells what to write instead: the tag that differs only in case and
+// separators, else all there are.
+func advice(written string) string {
+	bare := func(s string) string {
+		return strings.ToUpper(strings.NewReplacer("{", "", "}", "", "_", "", "-", "", " ", "", "\t", "", "\n", "", "\r", "").Replace(s))
+	}
+	all := make([]string, len(Tags))
+	for i, known := range Tags {
+		if bare(string(known.Tag)) == bare(written) {
+			return "write " + known.Tag.String()
+		}
+		all[i] = known.Tag.String()
+	}
+	return "the tags are " + strings.Join(all, " ")
+}

@@ -1,0 +1,269 @@
+package text_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/text"
+)
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		name, subject, body string
+		want                []text.Problem
+	}{
+		{name: "every tag", body: everyTag(), subject: "{PROGRAM_NAME}, order {ORDER_ID}"},
+		{name: "no subject: the default one", body: "{KEY}"},
+		{name: "braces that are no tags", body: "{KEY} {} { } {1} {color: red} {a.b} }{ {\"x\"}"},
+		{
+			name: "no key", body: "Thank you.",
+			want: []text.Problem{{"body", "{KEY} is missing: it is where the customer finds the license."}},
+		},
+		{
+			name: "a tag in another case", body: "{KEY} {Fname} { program-name }",
+			want: []text.Problem{
+				{"body", "there is no tag {Fname}; write {FNAME}."},
+				{"body", "there is no tag { program-name }; write {PROGRAM_NAME}."},
+			},
+		},
+		{
+			name: "an unknown tag, once", subject: "{LICENSE}", body: "{KEY} {LICENSE} {LICENSE}",
+			want: []text.Problem{
+				{"subject", "there is no tag {LICENSE}; the tags are " + tagNames() + "."},
+				{"body", "there is no tag {LICENSE}; the tags are " + tagNames() + "."},
+			},
+		},
+		{
+			name: "a key in the subject", subject: "Your key {KEY}", body: "{KEY}",
+			want: []text.Problem{{"subject", "{KEY} must not stand here: subjects show on locked screens. Put it into the body."}},
+		},
+		{
+			name: "a subject of two lines", subject: "Your key\r\nBcc: x", body: "{KEY}",
+			want: []text.Problem{{"subject", "it must be one line, without control characters."}},
+		},
+		{
+			name: "too long", body: "{KEY}" + strings.Repeat("x", 20_000),
+			want: []text.Problem{{"body", "it is 20005 bytes long; the limit is 20000."}},
+		},
+		{
+			name: "not UTF-8", body: "{KEY} \xff",
+			want: []text.Problem{{"body", "it is not valid UTF-8."}},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := text.Check(c.subject, c.body)
+			var got []text.Problem
+			if wrong, ok := errors.AsType[*text.CheckError](err); ok {
+				got = wrong.Problems
+			} else if err != nil {
+				t.Fatalf("another error: %v", err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTags_areTwentyFour(t *testing.T) {
+	if len(text.Tags) != 24 {
+		t.Errorf("%d tags", len(text.Tags))
+	}
+}
+
+func TestSubject_isOneCleanLine(t *testing.T) {
+	for _, c := range []struct{ subject, name, want string }{
+		{"Your key for {PROGRAM_NAME}", "Elden", "Your key for Elden"},
+		{"For {PROGRAM_NAME}", "A\r\nBcc: victim@example.com", "For A Bcc: victim@example.com"},
+		{"For {PROGRAM_NAME}", "{ORDER_ID}", "For {ORDER_ID}"},
+		{"For {PROGRAM_NAME}", "<b>R&D</b>", "For <b>R&D</b>"},
+		{"For {PROGRAM_NAME}", "a\u202egnp.exe\u2028", "For a gnp.exe"},
+		{"{PROGRAM_NAME}", strings.Repeat("é", 300), strings.Repeat("é", 199) + "…"},
+	} {
+		got := text.Subject(c.subject, text.Values{text.ProgramName: {c.name}, text.OrderID: {"55"}})
+		if got != c.want {
+			t.Errorf("%q for %q: got %q, want %q", c.subject, c.name, got, c.want)
+		}
+	}
+}
+
+func TestBody(t *testing.T) {
+	one := text.Values{text.Key: {"AAAA-1"}}
+	two := text.Values{text.Key: {"AAAA-1", "BBBB-2"}}
+	says := func(s string) text.Line { return text.Line{{Text: s}} }
+	key := func(s string) text.Run { return text.Run{Text: s, Key: true} }
+	link := func(s string) text.Run { return text.Run{Text: s, Link: s} }
+	keyLink := func(s string) text.Run { return text.Run{Text: s, Link: s, Key: true} }
+
+	for _, c := range []struct {
+		name, body string
+		values     text.Values
+		want       []text.Block
+	}{
+		{
+			"paragraphs and lines", "One.\r\nTwo.\r\n\r\n\r\nThree.", nil,
+			[]text.Block{{Lines: []text.Line{says("One."), says("Two.")}}, {Lines: []text.Line{says("Three.")}}},
+		},
+		{
+			"a key alone is a block", "Here:\n{KEY}\nEnjoy.", one,
+			[]text.Block{
+				{Lines: []text.Line{says("Here:")}},
+				{Keys: []text.Run{key("AAAA-1")}},
+				{Lines: []text.Line{says("Enjoy.")}},
+			},
+		},
+		{
+			"one key stays in its sentence", "Your key is {KEY}.", one,
+			[]text.Block{{Lines: []text.Line{{{Text: "Your key is "}, key("AAAA-1"), {Text: "."}}}}},
+		},
+		{
+			"several keys leave their sentence", "Your keys are {KEY}. Enjoy.", two,
+			[]text.Block{
+				{Lines: []text.Line{says("Your keys are")}},
+				{Keys: []text.Run{key("AAAA-1"), key("BBBB-2")}},
+				{Lines: []text.Line{says("Enjoy.")}},
+			},
+		},
+		{
+			"a key that is a link", "{KEY}", text.Values{text.Key: {"https://files.example/l?a=1&b=<2>"}},
+			[]text.Block{{Keys: []text.Run{keyLink("https://files.example/l?a=1&b=<2>")}}},
+		},
+		{
+			"a key that only looks like one", "{KEY}", text.Values{text.Key: {"javascript:alert(1)"}},
+			[]text.Block{{Keys: []text.Run{key("javascript:alert(1)")}}},
+		},
+		{
+			"a link in the text", "See (https://shop.example/help).", nil,
+			[]text.Block{{Lines: []text.Line{{{Text: "See ("}, link("https://shop.example/help"), {Text: ")."}}}}},
+		},
+		{
+			"a value within a link is escaped for it", "https://shop.example/?who={FULLNAME}&x={ORDER_ID}",
+			text.Values{text.FullName: {"A&B c/d"}, text.OrderID: {"55"}},
+			[]text.Block{{Lines: []text.Line{{link("https://shop.example/?who=A%26B%20c%2Fd&x=55")}}}},
+		},
+		{
+			"keys within a link", "Activate: https://shop.example/a?k={KEY}", text.Values{text.Key: {"A 1", "B+2"}},
+			[]text.Block{
+				{Lines: []text.Line{says("Activate:")}},
+				{Keys: []text.Run{keyLink("https://shop.example/a?k=A%201"), keyLink("https://shop.example/a?k=B%2B2")}},
+			},
+		},
+		{
+			"a tag that is an address", "Help: {URL}?o={ORDER_ID}.", text.Values{text.URL: {"https://shop.example/help"}, text.OrderID: {"5 5"}},
+			[]text.Block{{Lines: []text.Line{{{Text: "Help: "}, link("https://shop.example/help?o=5%205"), {Text: "."}}}}},
+		},
+		{
+			"a customer's address leads nowhere", "Hello {FULLNAME}", text.Values{text.FullName: {"https://evil.example"}},
+			[]text.Block{{Lines: []text.Line{says("Hello https://evil.example")}}},
+		},
+		{
+			"a half address", "https:// and http://[", nil,
+			[]text.Block{{Lines: []text.Line{{{Text: "https:// and http://["}}}}},
+		},
+		{
+			"a value is never expanded", "Hello {FULLNAME}, {KEY}", text.Values{text.FullName: {"{KEY} {EMAIL}"}, text.Key: {"{FULLNAME}"}, text.Email: {"x"}},
+			[]text.Block{{Lines: []text.Line{{{Text: "Hello {KEY} {EMAIL}, "}, key("{FULLNAME}")}}}},
+		},
+		{
+			"a value with lines", "Note: {ADDINFO_TEXT}", text.Values{text.AddInfo: {"one\r\n\r\ntwo\x07"}},
+			[]text.Block{{Lines: []text.Line{says("Note: one"), says("two")}}},
+		},
+		{"no value", "Parent: {PARENT_KEY}", nil, []text.Block{{Lines: []text.Line{says("Parent:")}}}},
+		{"nothing", "", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, text.Body(c.body, c.values)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPlain_keysStandAlone(t *testing.T) {
+	got := text.Plain(text.Body("Hello {FULLNAME},\nyour keys: {KEY}\n\nBye.", text.Values{
+		text.FullName: {"Anna"}, text.Key: {"AAAA-1", "BBBB-2"},
+	}))
+	want := "Hello Anna,\nyour keys:\n\nAAAA-1\nBBBB-2\n\nBye."
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	for _, c := range []struct {
+		name, wanted    string
+		have, languages []string
+		want            string
+	}{
+		{"itself", "de", []string{"de", "en"}, []string{"en"}, "de"},
+		{"case and separator", "PT_br", []string{"pt-BR", "pt"}, nil, "pt-BR"},
+		{"without its region", "de-AT", []string{"de", "en"}, []string{"en"}, "de"},
+		{"with another region", "pt", []string{"en", "pt-BR"}, []string{"en"}, "pt-BR"},
+		{"a region for another", "pt-PT", []string{"en", "pt-BR"}, []string{"en"}, "pt-BR"},
+		{"the merchant's first", "ja", []string{"de", "en", "fr"}, []string{"fr", "de"}, "fr"},
+		{"the merchant's second", "ja", []string{"de", "en"}, []string{"fr", "de"}, "de"},
+		{"English", "ja", []string{"de", "en-GB"}, nil, "en-GB"},
+		{"whatever there is", "ja", []string{"it", "de"}, []string{"fr"}, "de"},
+		{"no wish", "", []string{"de", "en"}, []string{"de"}, "de"},
+		{"nothing", "de", nil, []string{"de"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			texts := map[string]string{}
+			for _, language := range c.have {
+				texts[language] = "in " + language
+			}
+			language, chosen, ok := text.Choose(texts, c.wanted, c.languages)
+			if language != c.want || ok != (c.want != "") || ok && chosen != "in "+c.want {
+				t.Errorf("got %q, %q, %v; want %q", language, chosen, ok, c.want)
+			}
+		})
+	}
+}
+
+// FuzzText holds what a checked text promises: it shows every key, whatever else
+// is in it, and nothing that a customer writes is read as text.
+func FuzzText(f *testing.F) {
+	f.Add("Your key for {PROGRAM_NAME}", "Hello {FULLNAME},\n\nhere it is:\n{KEY}\n\n{URL}", "Anna Berg")
+	f.Add("", "{KEY}", "{KEY}")
+	f.Add("{ORDER_ID}", "see (https://shop.example/?k={KEY}&n={FULLNAME}).", "A&B\r\nBcc: x")
+	f.Add("x", "{KEY}{KEY} {FULLNAME}{KEY}.\r{URL}{KEY}", "https://evil.example")
+	f.Add("x", "{ KEY } {key} {{KEY}} }{ {", "\u202e\u2028\x00\xff")
+	f.Fuzz(func(t *testing.T, subject, body, customer string) {
+		const hidden = "HIDDEN7f3a"
+		values := text.Values{
+			text.Key:      {"FIRST0c1d", "SECOND9b2e", "THIRD5a4f"},
+			text.FullName: {customer + "{PHONE}"},
+			text.URL:      {"https://shop.example/help"},
+			text.Phone:    {hidden},
+		}
+		line := text.Subject(subject, values)
+		if strings.ContainsAny(line, "\r\n\x00") {
+			t.Errorf("subject %q is not one line", line)
+		}
+		shown := text.Plain(text.Body(body, values))
+		if text.Check(subject, body) != nil {
+			return
+		}
+		for _, key := range values[text.Key] {
+			if strings.Count(shown, key) < strings.Count(body, "{KEY}") {
+				t.Errorf("the key %s is missing in %q", key, shown)
+			}
+		}
+		if !strings.Contains(body+customer, "{PHONE}") && strings.Contains(shown, hidden) && !strings.Contains(body+customer, hidden) {
+			t.Errorf("a value was expanded: %q", shown)
+		}
+	})
+}
+
+func everyTag() string { return tagNames() }
+
+func tagNames() string {
+	var names []string
+	for _, known := range text.Tags {
+		names = append(names, known.Tag.String())
+	}
+	return strings.Join(names, " ")
+}
