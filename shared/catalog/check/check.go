@@ -1,0 +1,258 @@
+// Package check says what is wrong with a merchant's settings, all of it at
+// once, before they are stored: no later part has to doubt them.
+//
+// It stands apart from package catalog so that the functions that only read
+// settings do not carry the tables of languages and time zones.
+package check
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // what is a time zone must not depend on the machine
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+	"keypool/shared/text"
+)
+
+// Problem is one thing that is wrong with a setting.
+type Problem struct {
+	Path    string // the setting, as the API writes it: "texts.de.body"
+	Message string // says what is wrong and what would be right
+}
+
+// Limits of settings. Those of a text are in package text.
+const (
+	maxTitle      = 200 // characters
+	maxLink       = 2048
+	maxAddress    = 254 // of a mail address, by RFC 5321
+	maxLanguages  = 50
+	maxCurrencies = 200
+	maxTexts      = 50
+	maxTextBytes  = 300_000 // all texts of a product: an item of the table holds 400 KB
+
+	MaxLowStock  = 10_000 // the stock check reads up to so many keys
+	MaxReminder  = 365 * 24 * time.Hour
+	MaxShards    = 64
+	MaxCount     = 1_000 // keys for a unit or a line
+	MaxProductID = 128   // characters
+)
+
+type problems []Problem
+
+func (p *problems) add(path, format string, args ...any) {
+	*p = append(*p, Problem{path, fmt.Sprintf(format, args...)})
+}
+
+// Merchant returns what is wrong with a merchant's settings.
+func Merchant(m catalog.Merchant) []Problem {
+	var p problems
+	p.name("name", m.Name)
+	p.line("title", m.Title, true)
+	p.address("notice_address", m.NoticeAddress, true)
+	p.line("sender_name", m.SenderName, false)
+	p.address("reply_to", m.ReplyTo, false)
+	p.link("logo", m.Logo)
+	if len(m.Languages) > maxLanguages {
+		p.add("languages", "these are %d; the limit is %d", len(m.Languages), maxLanguages)
+	}
+	for i, tag := range m.Languages {
+		path := fmt.Sprintf("languages[%d]", i)
+		p.language(path, tag)
+		if slices.Contains(m.Languages[:i], tag) {
+			p.add(path, "%s is named twice", tag)
+		}
+	}
+	if m.TimeZone != "" {
+		if _, err := time.LoadLocation(m.TimeZone); err != nil || m.TimeZone == "Local" {
+			p.add("time_zone", "not a time zone; use an IANA name such as Europe/Berlin")
+		}
+	}
+	if m.DefaultPool != "" {
+		p.name("default_pool", m.DefaultPool)
+	}
+	return p
+}
+
+// Pool returns what is wrong with the settings of a pool.
+func Pool(s catalog.Pool) []Problem {
+	var p problems
+	p.name("name", s.Name)
+	p.line("title", s.Title, false)
+	p.between("low_stock", s.LowStock, 0, MaxLowStock)
+	p.between("reminder_hours", int(s.Reminder/time.Hour), 0, int(MaxReminder/time.Hour))
+	p.between("shards", s.Shards, 1, MaxShards)
+	return p
+}
+
+var currency = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// Product returns what is wrong with a product. A product that names an original
+// may leave empty what it takes from there.
+func Product(s catalog.Product) []Problem {
+	var p problems
+	if why := productID(s.ID); why != "" {
+		p.add("id", "%s", why)
+	}
+	p.line("title", s.Title, s.Original == "")
+	p.line("short_title", s.ShortTitle, false)
+	if s.Pool != "" {
+		p.name("pool", s.Pool)
+	}
+	if len(s.PoolsByCurrency) > maxCurrencies {
+		p.add("pools_by_currency", "these are %d; the limit is %d", len(s.PoolsByCurrency), maxCurrencies)
+	}
+	for _, code := range slices.Sorted(maps.Keys(s.PoolsByCurrency)) {
+		// By form only: the list of currencies grows faster than anybody's table of it.
+		if !currency.MatchString(code) {
+			p.add("pools_by_currency", "%s is not a currency; use three capital letters such as EUR", quoted(code))
+		}
+		p.name("pools_by_currency."+code, s.PoolsByCurrency[code])
+	}
+	if s.Keys.Count != 0 || s.Keys.Mode != "" || s.Original == "" {
+		if s.Keys.Mode != catalog.PerUnit && s.Keys.Mode != catalog.PerLine {
+			p.add("keys.mode", "use %s or %s", catalog.PerUnit, catalog.PerLine)
+		}
+		p.between("keys.count", s.Keys.Count, 1, MaxCount)
+	}
+	p.texts(s.Texts)
+	p.link("instructions", s.Instructions)
+	p.link("download", s.Download)
+	if s.Original != "" {
+		if why := productID(s.Original); why != "" {
+			p.add("original", "%s", why)
+		} else if s.Original == s.ID {
+			p.add("original", "a product cannot be its own original")
+		}
+	}
+	return p
+}
+
+func (p *problems) texts(texts map[string]catalog.Text) {
+	if len(texts) > maxTexts {
+		p.add("texts", "these are %d; the limit is %d", len(texts), maxTexts)
+	}
+	var size int
+	for _, tag := range slices.Sorted(maps.Keys(texts)) {
+		t := texts[tag]
+		size += len(t.Subject) + len(t.Body)
+		p.language("texts", tag)
+		var wrong *text.CheckError
+		if errors.As(text.Check(t.Subject, t.Body), &wrong) {
+			for _, one := range wrong.Problems {
+				p.add("texts."+tag+"."+one.Field, "%s", one.Message)
+			}
+		}
+	}
+	if size > maxTextBytes {
+		p.add("texts", "together they hold %d bytes; the limit is %d", size, maxTextBytes)
+	}
+}
+
+// productID says why s cannot be a product's id, empty if it can. It is written
+// as the platform writes it, but must come through an address: a gateway in
+// front of us decodes the path, so that a slash or a question mark in an id can
+// no longer be told from the path's own.
+func productID(s string) string {
+	switch {
+	case s == "":
+		return "a product's id is needed"
+	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxProductID:
+		return fmt.Sprintf("a product's id has up to %d characters", MaxProductID)
+	case strings.ContainsAny(s, `/?\`) || s == "." || s == "..":
+		return `a product's id cannot hold a slash, a backslash or a question mark`
+	case s != text.OneLine(s):
+		return "a product's id has no control characters, and no spaces before, after or doubled"
+	}
+	return ""
+}
+
+func (p *problems) name(path, s string) {
+	if pool.CheckName(s) != nil {
+		p.add(path, "not a name; use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen")
+	}
+}
+
+func (p *problems) line(path, s string, needed bool) {
+	switch {
+	case s == "" && needed:
+		p.add(path, "it is needed")
+	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxTitle:
+		p.add(path, "it has more than %d characters", maxTitle)
+	case s != text.OneLine(s):
+		p.add(path, "use one line, without control characters and without spaces before, after or doubled")
+	}
+}
+
+func (p *problems) address(path, s string, needed bool) {
+	if s == "" {
+		if needed {
+			p.add(path, "a mail address is needed")
+		}
+		return
+	}
+	// SES takes no address beyond ASCII before the @.
+	parsed, err := mail.ParseAddress(s)
+	if err != nil || parsed.Address != s || len(s) > maxAddress || strings.ContainsFunc(s, beyondASCII) {
+		p.add(path, "not a mail address; use one such as keys@example.com, without a name")
+	}
+}
+
+func beyondASCII(r rune) bool { return r <= ' ' || r > '~' || unicode.IsControl(r) }
+
+func (p *problems) link(path, s string) {
+	if s != "" && (!text.Link(s) || len(s) > maxLink) {
+		p.add(path, "not a link; use an address that starts with https://, of up to %d characters", maxLink)
+	}
+}
+
+func (p *problems) language(path, tag string) {
+	parsed, err := language.Parse(tag)
+	switch {
+	case err != nil || parsed == language.Und:
+		p.add(path, "%s is not a language; use a BCP 47 tag such as en or pt-BR", quoted(tag))
+	case parsed.String() != tag:
+		p.add(path, "write %s as %s", quoted(tag), parsed)
+	}
+}
+
+func (p *problems) between(path string, n, low, high int) {
+	if n < low || n > high {
+		p.add(path, "use a whole number from %d to %d", low, high)
+	}
+}
+
+// quoted shows what a caller wrote, cut short.
+func quoted(s string) string {
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// Languages returns which of the merchant's languages have no text, where a
+// product has texts at all: the customers of each language read the merchant's
+// words, or all of them read ours.
+func Languages(m catalog.Merchant, s catalog.Product) []Problem {
+	var p problems
+	if len(s.Texts) == 0 {
+		return nil
+	}
+	for _, tag := range m.Languages {
+		if _, ok := s.Texts[tag]; !ok {
+			p.add("texts", "the text in %s is missing: with a text in one language, there must be one in each of yours", tag)
+		}
+	}
+	return p
+}
