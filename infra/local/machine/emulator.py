@@ -1,0 +1,173 @@
+"""Starts MiniStack 1.5.33 with the patches that make it answer as AWS does.
+
+Each patch is one function, named for what it mends, with its reason. Where the
+emulator no longer has what a patch takes hold of, the start fails and says so:
+a patch must never be lost silently with a new version of the emulator. What
+still differs from AWS stands in the README, under "one machine".
+"""
+
+import functools
+import os
+import socketserver
+
+from ministack import app
+from ministack.core import iam_evaluator, responses
+from ministack.services import apigateway, lambda_svc, s3, sts
+
+
+def answer_without_nagle():
+    """The runtime API writes headers and body in two segments, so each warm call
+    waited 43 ms for the acknowledgement of the first: 50 ms a call become 7."""
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+
+def listen_on_the_named_port_only():
+    """With TLS it takes port 443 as well when it may, which nobody asked for."""
+    replace(app, "_port_is_bindable", lambda original, host, port: False)
+
+
+def check_the_signature_of_the_root():
+    """The configured key, "test" and every number of twelve digits passed for the
+    account's root, whatever the signature. Now there is one root, and its
+    signature is checked like everybody's."""
+    root = os.environ["AWS_ACCESS_KEY_ID"]
+
+    def identity(original, key):
+        if key != root:
+            return original(key)
+        account = responses.get_account_id()
+        return {"accessKey": key, "accountId": account, "userArn": f"arn:aws:iam::{account}:root", "userId": account,
+                "principalOrgId": None, "session": None}
+
+    for module in (iam_evaluator, sts):
+        replace(module, "is_root_access_key", lambda original, key: not key or key == root)
+    replace(iam_evaluator, "_is_root_key", lambda original, key: not key)
+    replace(iam_evaluator, "resolve_caller_identity", identity)
+
+
+def refuse_what_is_not_signed_on_iam_routes():
+    """A route with AWS_IAM let through whatever carried another kind of
+    Authorization header; an HTTP API answers 403, and says no more to a wrong
+    signature or a missing right."""
+
+    def enforce(original, api, stage, method, path, headers, query, **kwargs):
+        refused = original(api, stage, method, path, headers, query, **kwargs)
+        if apigateway.route_authorization_type(api, stage, method, path) != "AWS_IAM":
+            return refused
+        if refused or not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
+            return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
+        return None
+
+    replace(app, "_enforce_execute_api", enforce)
+
+
+def read_a_range_of_a_version():
+    """GetObject with Range and VersionId answered 200 and the whole object; S3
+    answers 206 and the range."""
+
+    def get_object(original, bucket, key, headers, query_params=None):
+        wanted = headers.get("range", "")
+        if not wanted or not (query_params or {}).get("versionId"):
+            return original(bucket, key, headers, query_params)
+        whole = {name: value for name, value in headers.items() if name not in ("range", "x-amz-checksum-mode")}
+        status, answer, body = original(bucket, key, whole, query_params)
+        if status != 200:
+            return status, answer, body
+        found = s3._parse_range(wanted, len(body))
+        if found is None:
+            return 416, {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}, \
+                s3._xml_body(s3._range_error_xml(bucket, key))
+        start, end = found
+        answer["Content-Length"] = str(end + 1 - start)
+        answer["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
+        return 206, answer, body[start:end + 1]
+
+    replace(s3, "_get_object", get_object)
+
+
+def retry_stream_records_as_the_mapping_says():
+    """A stream's event source mapping ignored batchItemFailures, so that a failed
+    record was lost, and retried a failed batch for ever. Lambda retries what
+    failed, at most MaximumRetryAttempts times, and then reports it to the
+    OnFailure destination and goes on. (Lambda resumes at the first failed record
+    and can bisect a batch; here the batch is sent again as it was.)"""
+    attempts = {}
+
+    def execute(original, function, event, *args, **kwargs):
+        result = original(function, event, *args, **kwargs)
+        records = event.get("Records") if isinstance(event, dict) else None
+        if not records or records[0].get("eventSource") != "aws:dynamodb":
+            return result
+        mapping = stream_mapping(function, records[0])
+        if mapping is None:
+            return result
+        body = result.get("body")
+        partial = (not result.get("error") and isinstance(body, dict) and body.get("batchItemFailures")
+                   and "ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []))
+        batch = mapping["UUID"], records[0]["dynamodb"]["SequenceNumber"]
+        if not partial and not result.get("error"):
+            attempts.pop(batch, None)
+            return result
+        attempts[batch] = attempts.get(batch, 0) + 1
+        limit = mapping.get("MaximumRetryAttempts", -1)
+        if limit is None or int(limit) < 0 or attempts[batch] <= int(limit):
+            return {**result, "error": True, "body": body if result.get("error") else {
+                "errorType": "BatchItemFailures", "errorMessage": f"{len(body['batchItemFailures'])} records failed"}}
+        attempts.pop(batch)
+        lambda_svc._send_ddb_stream_failure_record(
+            mapping, function, records, mapping["EventSourceArn"], result, "RetryAttemptsExhausted")
+        return {**result, "error": False, "body": None}
+
+    def stream_mapping(function, record):
+        name = (function.get("config") or function).get("FunctionName")
+        for _, _, mapping in lambda_svc._iter_all_esms():
+            if mapping.get("EventSourceArn") == record.get("eventSourceARN") and mapping.get("FunctionName") == name:
+                return mapping
+        return None
+
+    replace(lambda_svc, "_execute_function", execute)
+
+
+def read_a_stream_from_its_start_after_a_restart():
+    """Read positions are kept over a restart but the records that they count are
+    not, so as many new records as had ever been read went unseen."""
+
+    def restore(original, store, positions):
+        original(store, positions)
+        if store is lambda_svc._dynamodb_stream_positions:
+            for key in list(store._data):
+                store._data[key] = 0
+
+    replace(lambda_svc, "_restore_esm_positions", restore)
+
+
+def hide_a_crash_from_the_caller():
+    """A function that failed answered 502 with its error's text; an HTTP API
+    answers 500 and tells nothing."""
+
+    def answer(original, result):
+        if result.get("error") and not result.get("throttle"):
+            return {"statusCode": 500, "headers": {"Content-Type": "application/json"},
+                    "body": '{"message":"Internal Server Error"}'}, None
+        return original(result)
+
+    replace(lambda_svc, "lambda_execute_result_to_api_proxy_response", answer)
+
+
+def replace(module, name, wrapper):
+    """Puts wrapper, called with the original before its arguments, in its place."""
+    original = getattr(module, name)
+    setattr(module, name, functools.wraps(original)(functools.partial(wrapper, original)))
+
+
+answer_without_nagle()
+listen_on_the_named_port_only()
+check_the_signature_of_the_root()
+refuse_what_is_not_signed_on_iam_routes()
+read_a_range_of_a_version()
+retry_stream_records_as_the_mapping_says()
+read_a_stream_from_its_start_after_a_restart()
+hide_a_crash_from_the_caller()
+
+if __name__ == "__main__":
+    app.main()

@@ -1,0 +1,288 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// emulator starts MiniStack with our patches.
+//
+//go:embed emulator.py
+var emulator []byte
+
+// DefaultPort is taken when it is free and no other is named.
+const DefaultPort = 4566
+
+// Running tells whether the machine's process is alive.
+func (m *Machine) Running() bool {
+	return m.state.PID > 0 && m.state.Ticks != "" && startTicks(m.state.PID) == m.state.Ticks
+}
+
+// Port is where it listens, or listened last.
+func (m *Machine) Port() int { return m.state.Port }
+
+// Start starts the machine, unless it runs, and returns when it answers. Port 0
+// is the port of last time or any free one.
+func (m *Machine) Start(ctx context.Context, port int) error {
+	if m.Running() {
+		if port != 0 && port != m.state.Port {
+			return &Fault{
+				Says: fmt.Sprintf("The one-machine run is up already, on port %d.", m.state.Port),
+				Try:  fmt.Sprintf("make down up PORT=%d", port),
+			}
+		}
+		return m.waitUntilHealthy(ctx, nil)
+	}
+	for _, dir := range []string{"state", "s3", "tmp"} {
+		if err := os.MkdirAll(m.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := ensureCertificate(m.path("tls")); err != nil {
+		return fmt.Errorf("make a certificate: %w", err)
+	}
+	if err := m.choosePort(port); err != nil {
+		return err
+	}
+	script := m.path("emulator.py")
+	if err := os.WriteFile(script, emulator, 0o600); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(m.Log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+
+	cmd := exec.Command(m.python(), script)
+	cmd.Dir = m.Home
+	cmd.Env = m.emulatorEnvironment()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // outlives us, and can be ended as a group
+	if err := cmd.Start(); err != nil {
+		return &Fault{Says: "MiniStack could not be started.", Try: "rm -rf " + m.venv() + " && make up", Cause: err}
+	}
+	m.state.PID, m.state.StartedAt, m.state.Ticks = cmd.Process.Pid, time.Now().UTC(), startTicks(cmd.Process.Pid)
+	if err := m.save(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return m.waitUntilHealthy(ctx, ended)
+}
+
+// Stop ends the machine and every function in it. Its tables, buckets and
+// functions are kept for the next Start. It is no error if it does not run.
+func (m *Machine) Stop(ctx context.Context) error {
+	if !m.Running() {
+		return nil
+	}
+	pid := m.state.PID
+	// Only a clean end writes the state.
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for m.Running() && time.Now().Before(deadline) && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+	}
+	killed := m.Running()
+	syscall.Kill(-pid, syscall.SIGKILL) // whatever is left of its group
+	for m.Running() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	m.state.PID, m.state.Ticks = 0, ""
+	if err := m.save(); err != nil {
+		return err
+	}
+	if killed {
+		return &Fault{Says: "MiniStack did not end by itself and was killed; what it held may be lost.", Try: "make reset up"}
+	}
+	return nil
+}
+
+// Remove stops the machine and forgets all that it held.
+func (m *Machine) Remove(ctx context.Context) error {
+	stopped := m.Stop(ctx)
+	if err := os.RemoveAll(m.Home); err != nil {
+		return err
+	}
+	var fault *Fault
+	if errors.As(stopped, &fault) {
+		return nil // nothing is held any more, so nothing was lost
+	}
+	return stopped
+}
+
+// Function is a running process of a Lambda function.
+type Function struct {
+	Name string // as deployed
+	PID  int
+}
+
+// Functions lists the processes of functions that run now.
+func (m *Machine) Functions() ([]Function, error) {
+	environments, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return nil, err
+	}
+	api := []byte("\x00AWS_LAMBDA_FUNCTION_NAME=")
+	home := []byte("\x00STATE_DIR=" + m.path("state") + "\x00")
+	var found []Function
+	for _, file := range environments {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // ended, or somebody else's
+		}
+		content = append([]byte{0}, content...)
+		_, after, ok := bytes.Cut(content, api)
+		if !ok || !bytes.Contains(content, home) {
+			continue
+		}
+		name, _, _ := bytes.Cut(after, []byte{0})
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil {
+			found = append(found, Function{Name: string(name), PID: pid})
+		}
+	}
+	return found, nil
+}
+
+func (m *Machine) choosePort(port int) error {
+	switch {
+	case port != 0:
+		if !free(port) {
+			return &Fault{
+				Says: fmt.Sprintf("Port %d is in use by another program.", port),
+				Try:  "make up   (it picks a free port)",
+			}
+		}
+	case m.state.Port != 0:
+		// The deployment's own addresses carry the port: keep it.
+		port = m.state.Port
+		if !free(port) {
+			return &Fault{
+				Says: fmt.Sprintf("Port %d, where the one-machine run was, is in use by another program.", port),
+				Try:  "make reset up   (it picks a free port and starts empty)",
+			}
+		}
+	case free(DefaultPort):
+		port = DefaultPort
+	default:
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		port = listener.Addr().(*net.TCPAddr).Port
+		listener.Close()
+	}
+	m.state.Port = port
+	return nil
+}
+
+func free(port int) bool {
+	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	listener.Close()
+	return true
+}
+
+// emulatorEnvironment is all that the emulator sees, and so all that the
+// functions inherit: nothing of the terminal that started it.
+func (m *Machine) emulatorEnvironment() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + m.Home,
+		"TMPDIR=" + m.path("tmp"),
+		"LANG=C.UTF-8",
+		"AUTH=true",
+		"BIND_HOST=127.0.0.1",
+		"GATEWAY_PORT=" + strconv.Itoa(m.state.Port),
+		"MINISTACK_HOST=localhost",
+		"MINISTACK_REGION=" + Region,
+		"USE_SSL=1",
+		"MINISTACK_SSL_CERT=" + m.path("tls", certFile),
+		"MINISTACK_SSL_KEY=" + m.path("tls", keyFile),
+		"AWS_ENDPOINT_URL=" + m.Endpoint(),
+		"AWS_CA_BUNDLE=" + m.path("tls", caFile),
+		"AWS_ACCESS_KEY_ID=" + AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + m.state.Secret,
+		"AWS_REGION=" + Region,
+		"PERSIST_STATE=1",
+		"STATE_DIR=" + m.path("state"),
+		"S3_PERSIST=1",
+		"S3_DATA_DIR=" + m.path("s3"),
+		"LOG_LEVEL=WARNING",
+		// Parts that would listen elsewhere, or look for Docker.
+		"SFTP_ENABLED=0",
+		"IOT_MTLS_ENABLED=0",
+		"DOCKER_HOST=unix://" + m.path("no-docker"),
+	}
+}
+
+func (m *Machine) waitUntilHealthy(ctx context.Context, ended <-chan error) error {
+	client, err := m.HTTPClient()
+	if err != nil {
+		return err
+	}
+	client.Timeout = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.Endpoint()+"/_ministack/health", nil)
+		if err != nil {
+			return err
+		}
+		answer, err := client.Do(request)
+		if err == nil {
+			io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ended:
+			return &Fault{Says: "MiniStack ended at its start: " + lastLine(m.Log()), Try: "tail " + m.Log()}
+		case <-ctx.Done():
+			return &Fault{Says: "MiniStack does not answer.", Try: "tail " + m.Log()}
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// startTicks returns when the kernel started the process, in its own unit, ""
+// if there is none or it has ended. Numbers of processes are used again.
+func startTicks(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// The second field is the name in parentheses, which may hold anything.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" {
+		return ""
+	}
+	return fields[19]
+}
+
+func lastLine(file string) string {
+	content, _ := os.ReadFile(file)
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,152 @@
+package machine
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The files of the certificate, in the machine's tls folder.
+const (
+	caFile     = "ca.pem"     // whom to trust
+	bundleFile = "bundle.pem" // the system's roots and ca.pem: the CA variables of most tools replace the system's
+	certFile   = "cert.pem"
+	keyFile    = "key.pem"
+)
+
+// ensureCertificate makes a certificate authority and a certificate for this
+// machine's names, unless a good one is there. The authority's key is thrown
+// away once it has signed: nobody can ever make another certificate that the
+// files in this folder trust.
+func ensureCertificate(dir string) error {
+	if certificateIsGood(dir) {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	ca := &x509.Certificate{
+		SerialNumber:          serial(),
+		Subject:               pkix.Name{CommonName: "Keypool on one machine"},
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.AddDate(1, 0, 0),
+		KeyUsage:              x509.KeyUsageCertSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+		// Even if the key were not thrown away, it could speak for this machine only.
+		PermittedDNSDomainsCritical: true,
+		PermittedDNSDomains:         []string{"localhost"},
+		PermittedIPRanges:           []*net.IPNet{{IP: net.IPv4(127, 0, 0, 1).To4(), Mask: net.CIDRMask(32, 32)}},
+	}
+	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	if err != nil {
+		return err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: serial(),
+		Subject:      pkix.Name{CommonName: "localhost"},
+		NotBefore:    ca.NotBefore,
+		NotAfter:     ca.NotAfter,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		// Buckets as s3 clients name them, and the API's own address.
+		DNSNames:    []string{"localhost", "*.localhost", "*.s3.localhost", "*.execute-api.localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1).To4()},
+	}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	if err != nil {
+		return err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+
+	caPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
+	files := map[string][]byte{
+		caFile:     caPEM,
+		bundleFile: append(systemRoots(), caPEM...),
+		certFile:   append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER}), caPEM...),
+		keyFile:    pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certificateIsGood tells whether the folder holds a certificate that is good
+// for another week.
+func certificateIsGood(dir string) bool {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
+	if err != nil {
+		return false
+	}
+	for _, name := range []string{caFile, bundleFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour
+}
+
+// trust returns the pool that holds nothing but the machine's own authority.
+func trust(dir string) (*x509.CertPool, error) {
+	ca, err := os.ReadFile(filepath.Join(dir, caFile))
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("%s holds no certificate", filepath.Join(dir, caFile))
+	}
+	return pool, nil
+}
+
+// systemRoots returns the system's trusted certificates, nothing where they
+// are not found: then the bundle trusts this machine only.
+func systemRoots() []byte {
+	for _, path := range []string{
+		os.Getenv("SSL_CERT_FILE"),
+		"/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Alpine
+		"/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, Amazon Linux
+		"/etc/ssl/ca-bundle.pem",             // SUSE
+	} {
+		if roots, err := os.ReadFile(path); path != "" && err == nil {
+			return append(bytes.TrimRight(roots, "\n"), '\n')
+		}
+	}
+	return nil
+}
+
+func serial() *big.Int {
+	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return n
+}
