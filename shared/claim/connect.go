@@ -19,6 +19,11 @@ type Catalog interface {
 // returns the pool's number of shards. A line whose product or pool does not
 // exist stays unconnected.
 func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (order.Fulfillment, int, error) {
+	merchant, known, err := settings.Merchant(ctx, line.Merchant)
+	if err != nil || !known {
+		return line, 0, err
+	}
+	line.Who = order.HashAddress(merchant.Salt, line.Customer.Email)
 	product, known, err := settings.Product(ctx, line.Merchant, line.Product)
 	if err != nil || !known {
 		return line, 0, err
@@ -29,10 +34,6 @@ func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (ord
 			return line, 0, err
 		}
 		product = product.Inherit(original)
-	}
-	merchant, known, err := settings.Merchant(ctx, line.Merchant)
-	if err != nil || !known {
-		return line, 0, err
 	}
 	name, fed := product.PoolFor(line.Currency, merchant)
 	if !fed {

@@ -203,7 +203,7 @@ func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillmen
 	return f.Notices.RaiseEmpty(ctx, p, notice.Facts{
 		Pool: p.Pool, Side: p.Side,
 		Waiting: lines, Missing: missing, HeadNeeds: head.Missing(),
-		Orders: []string{head.Order},
+		Orders: []string{head.Order}, Started: head.ReceivedAt,
 	}, f.Now())
 }
 

@@ -31,6 +31,7 @@
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !pass              newcomers may pass the queue until then
 //	  unconnected#<m>#<side>#<product> <ms>#<LineID>     a line that no pool feeds
+//	  refused#<m>           <platform>#<order>#<field>   a signed callback that could not be taken
 //	  notice#<id>           notice                       a notice; mail=due is mailed
 //	  alert#<m>#<pool>      alert#<side>                 stock alert: level, edge, reminder
 //

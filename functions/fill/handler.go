@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"keypool/shared/claim"
+)
+
+// handler turns messages of the fill queue into fills.
+type handler struct {
+	filler filler
+	queue  giver
+	now    func() time.Time
+}
+
+type filler interface {
+	Fill(ctx context.Context, r claim.FillRequest, until time.Time) error
+}
+
+type giver interface {
+	GiveBack(ctx context.Context, receiptHandle string) error
+}
+
+// spare is what a fill leaves of the invocation's time to give messages back.
+const spare = 5 * time.Second
+
+// handle serves each request once, however often it is in the batch. What could
+// not be finished goes back to the queue, to be taken up at once; after many
+// tries the queue puts it aside, and the sweep asks anew.
+func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+	until := h.now().Add(time.Minute)
+	if deadline, ok := ctx.Deadline(); ok {
+		until = deadline.Add(-spare)
+	}
+	var response events.SQSEventResponse
+	results := map[claim.FillRequest]error{}
+	for _, message := range event.Records {
+		request, err := decode(message.Body)
+		if err == nil {
+			var done bool
+			if err, done = results[request]; !done {
+				err = h.filler.Fill(ctx, request, until)
+				results[request] = err
+			}
+		}
+		if err == nil {
+			continue
+		}
+		slog.WarnContext(ctx, "not filled", "merchant", request.Merchant, "pool", request.Pool, "error", err)
+		response.BatchItemFailures = append(response.BatchItemFailures,
+			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		if err := h.queue.GiveBack(ctx, message.ReceiptHandle); err != nil {
+			slog.WarnContext(ctx, "not given back, seen again when its time is up", "error", err)
+		}
+	}
+	return response, nil
+}
+
+// decode reads a request of this schema version or the one before.
+func decode(body string) (claim.FillRequest, error) {
+	var r claim.FillRequest
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return claim.FillRequest{}, fmt.Errorf("a message that is no fill request: %w", err)
+	}
+	if r.V != claim.FillVersion && r.V != claim.FillVersion-1 {
+		return claim.FillRequest{}, fmt.Errorf("a fill request of version %d: deploy the newer version", r.V)
+	}
+	return r, nil
+}

@@ -1,0 +1,124 @@
+package callback
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+)
+
+// Keyring holds the signing secrets of the platforms that call, opened.
+//
+// Secrets are kept for minutes. A callback that none of them signed has them
+// read again, since one may have been rotated, but at most once a minute; a
+// platform that does not exist costs one read a minute and never an opening.
+type Keyring struct {
+	Platform func(ctx context.Context, merchant, platform string) (catalog.Platform, bool, error)
+	Open     func(ctx context.Context, merchant, platform string, sealed []byte) ([]byte, error)
+	Now      func() time.Time
+
+	flight singleflight.Group
+	mu     sync.Mutex
+	rings  map[string]ring
+}
+
+type ring struct {
+	secrets []secret
+	readAt  time.Time
+}
+
+type secret struct {
+	bytes     []byte
+	expiresAt time.Time
+}
+
+const (
+	secretsFor = 5 * time.Minute
+	rereadAt   = time.Minute
+	// maxRings bounds the memory that strangers' callbacks can take.
+	maxRings = 10_000
+)
+
+// Verify returns nil if the platform's account signed the request, ErrSignature
+// if it did not or if there is no such merchant, platform or adapter.
+func (k *Keyring) Verify(ctx context.Context, merchant, platform string, r Request) (Platform, error) {
+	adapter, ok := Platforms[platform]
+	if !ok {
+		return nil, ErrSignature
+	}
+	current, err := k.ring(ctx, merchant, platform, secretsFor)
+	if err != nil {
+		return nil, err
+	}
+	if k.verify(adapter, current, r) == nil {
+		return adapter, nil
+	}
+	if current, err = k.ring(ctx, merchant, platform, rereadAt); err != nil {
+		return nil, err
+	}
+	return adapter, k.verify(adapter, current, r)
+}
+
+func (k *Keyring) verify(adapter Platform, current ring, r Request) error {
+	now := k.Now()
+	var valid [][]byte
+	for _, s := range current.secrets {
+		if s.expiresAt.IsZero() || now.Before(s.expiresAt) {
+			valid = append(valid, s.bytes)
+		}
+	}
+	return adapter.Verify(r, valid, now)
+}
+
+// ring returns the secrets of a platform as they were read at most maxAge ago.
+// What does not exist has none, and is not asked for again within a minute.
+func (k *Keyring) ring(ctx context.Context, merchant, platform string, maxAge time.Duration) (ring, error) {
+	name := merchant + "/" + platform
+	k.mu.Lock()
+	current, ok := k.rings[name]
+	k.mu.Unlock()
+	if len(current.secrets) == 0 {
+		maxAge = rereadAt
+	}
+	if ok && k.Now().Sub(current.readAt) < maxAge {
+		return current, nil
+	}
+	read, err, _ := k.flight.Do(name, func() (any, error) { return k.read(ctx, merchant, platform) })
+	if err != nil {
+		return ring{}, fmt.Errorf("read the secrets of a platform: %w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.rings == nil || len(k.rings) >= maxRings {
+		k.rings = map[string]ring{}
+	}
+	k.rings[name] = read.(ring)
+	return read.(ring), nil
+}
+
+func (k *Keyring) read(ctx context.Context, merchant, platform string) (ring, error) {
+	fresh := ring{readAt: k.Now()}
+	if pool.CheckName(merchant) != nil {
+		return fresh, nil
+	}
+	account, ok, err := k.Platform(ctx, merchant, platform)
+	if err != nil || !ok {
+		return fresh, err
+	}
+	for _, sealed := range account.Secrets {
+		if !sealed.ExpiresAt.IsZero() && !k.Now().Before(sealed.ExpiresAt) {
+			continue
+		}
+		opened, err := k.Open(ctx, merchant, platform, sealed.Blob)
+		if err != nil {
+			return ring{}, err
+		}
+		fresh.secrets = append(fresh.secrets, secret{opened, sealed.ExpiresAt})
+	}
+	return fresh, nil
+}

@@ -1,0 +1,14 @@
+package callback
+
+import "time"
+
+// Refused is what is kept of a signed callback that could not be taken: which
+// order and what stood in the way, none of its content.
+type Refused struct {
+	Merchant string
+	Platform string
+	Order    string // "" where it could not be read
+	Field    string
+	Problem  string
+	At       time.Time
+}
