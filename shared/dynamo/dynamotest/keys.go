@@ -1,0 +1,61 @@
+package dynamotest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/dynamo"
+	"keypool/shared/pool"
+)
+
+// Stock puts available keys in a pool side, straight into the table, evenly over
+// the shards, and returns them in the order of their texts. Ingest's way into the
+// table has tests of its own, and on this engine it is slow.
+func Stock(t testing.TB, tables dynamo.Tables, p pool.ID, shards int, texts ...string) []pool.Key {
+	t.Helper()
+	client := Client(t)
+	keys := make([]pool.Key, len(texts))
+	writes := make([]types.WriteRequest, len(texts))
+	str := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for i, text := range texts {
+		shard := p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(i%shards)
+		id := pool.Identify([]byte("salt of a test"), p.Merchant, p.Side, text)
+		keys[i] = pool.Key{ID: id, Text: pool.Conceal(text), Upload: "upload of a test", Shard: shard}
+		writes[i] = types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{
+			"pk":     str(string(id)),
+			"v":      &types.AttributeValueMemberN{Value: "1"},
+			"text":   str(text),
+			"upload": str("upload of a test"),
+			"pool":   str(p.Pool),
+			"state":  str("available"),
+			"shard":  str(shard),
+			"place":  str(fmt.Sprintf("%016x", rand.Uint64())),
+		}}}
+	}
+	for len(writes) > 0 {
+		n := min(25, len(writes))
+		out, err := client.BatchWriteItem(context.Background(), &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{tables.Keys: writes[:n]},
+		})
+		if err != nil {
+			t.Fatalf("stock %s: %v", p, err)
+		}
+		writes = append(writes[n:], out.UnprocessedItems[tables.Keys]...)
+	}
+	return keys
+}
+
+// Texts makes up the texts of n keys, from a prefix that tells them apart.
+func Texts(prefix string, n int) []string {
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = fmt.Sprintf("%s-%06d", prefix, i)
+	}
+	return texts
+}

@@ -1,0 +1,121 @@
+package dynamotest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// Meter reads, of each call that a store makes, what DynamoDB itself says that it
+// consumed. Its zero value is ready; it is safe for concurrent use.
+type Meter struct {
+	mu    sync.Mutex
+	calls []Call
+}
+
+// Call is one call that was answered, and the capacity units it consumed.
+type Call struct {
+	Operation   string
+	Read, Write float64
+}
+
+// Option puts the meter on a client.
+func (m *Meter) Option(o *dynamodb.Options) {
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Meter", m.measure), middleware.Before)
+	})
+}
+
+// Calls returns the calls answered since the last Reset.
+func (m *Meter) Calls() []Call {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]Call(nil), m.calls...)
+}
+
+// Units adds up what those calls consumed.
+func (m *Meter) Units() (read, write float64) {
+	for _, call := range m.Calls() {
+		read += call.Read
+		write += call.Write
+	}
+	return read, write
+}
+
+// Reset forgets the calls so far.
+func (m *Meter) Reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = nil
+}
+
+func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	const all = types.ReturnConsumedCapacityIndexes
+	switch in := in.Parameters.(type) {
+	case *dynamodb.GetItemInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.BatchGetItemInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.QueryInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.PutItemInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.UpdateItemInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.DeleteItemInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.TransactWriteItemsInput:
+		in.ReturnConsumedCapacity = all
+	case *dynamodb.BatchExecuteStatementInput:
+		in.ReturnConsumedCapacity = all
+	}
+	out, metadata, err := next.HandleInitialize(ctx, in)
+	if err == nil {
+		call := Call{Operation: middleware.GetOperationName(ctx)}
+		reads, writes := consumed(out.Result)
+		for _, c := range reads {
+			call.Read += aws.ToFloat64(c.CapacityUnits)
+		}
+		for _, c := range writes {
+			call.Write += aws.ToFloat64(c.CapacityUnits)
+		}
+		m.mu.Lock()
+		m.calls = append(m.calls, call)
+		m.mu.Unlock()
+	}
+	return out, metadata, err
+}
+
+// consumed returns what an answer says was consumed by reading and by writing.
+func consumed(answer any) (reads, writes []types.ConsumedCapacity) {
+	one := func(c *types.ConsumedCapacity) []types.ConsumedCapacity {
+		if c == nil {
+			return nil
+		}
+		return []types.ConsumedCapacity{*c}
+	}
+	switch out := answer.(type) {
+	case *dynamodb.GetItemOutput:
+		return one(out.ConsumedCapacity), nil
+	case *dynamodb.BatchGetItemOutput:
+		return out.ConsumedCapacity, nil
+	case *dynamodb.QueryOutput:
+		return one(out.ConsumedCapacity), nil
+	case *dynamodb.PutItemOutput:
+		return nil, one(out.ConsumedCapacity)
+	case *dynamodb.UpdateItemOutput:
+		return nil, one(out.ConsumedCapacity)
+	case *dynamodb.DeleteItemOutput:
+		return nil, one(out.ConsumedCapacity)
+	case *dynamodb.TransactWriteItemsOutput:
+		return nil, out.ConsumedCapacity
+	case *dynamodb.BatchExecuteStatementOutput:
+		return nil, out.ConsumedCapacity
+	default:
+		return nil, nil
+	}
+}

@@ -1,0 +1,138 @@
+package stock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+)
+
+// Pools is what a check needs to know of the merchants' pools.
+type Pools interface {
+	// PoolNames calls see with each pool of each merchant, until see fails.
+	PoolNames(ctx context.Context, see func(merchant, name string) error) error
+	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
+}
+
+// Shelf shows what is there.
+type Shelf interface {
+	// Available counts a pool side's available keys up to limit, and reads no
+	// more of them than that: what it costs does not grow with the pool.
+	Available(ctx context.Context, p pool.ID, shards, limit int) (int, error)
+	// Queue returns the front of the lines that wait for keys.
+	Queue(ctx context.Context, p pool.ID) (claim.Queue, error)
+}
+
+// Alerts keeps what merchants have been told.
+type Alerts interface {
+	// Alert returns the alert of a pool side as it stands now.
+	Alert(ctx context.Context, p pool.ID) (Alert, error)
+	// ChangeAlert stores an alert made from the one of its Version, and with it
+	// the notice, if any: both or none. ErrChanged if the alert was changed meanwhile.
+	ChangeAlert(ctx context.Context, next Alert, n *notice.Notice) error
+}
+
+// ErrChanged means that somebody else changed an alert meanwhile.
+var ErrChanged = errors.New("the alert was changed meanwhile")
+
+// Checker looks at every pool.
+type Checker struct {
+	Pools  Pools
+	Shelf  Shelf
+	Alerts Alerts
+	Counts Counts
+	Now    func() time.Time
+}
+
+// workers is how many pools are looked at side by side.
+const workers = 8
+
+// Check looks at every pool and stores the notices that are due, then puts right
+// the counts that are shown, once a day. What goes wrong with one pool keeps no
+// other from being looked at; all of it is returned together.
+func (c *Checker) Check(ctx context.Context) error {
+	var (
+		mu     sync.Mutex
+		pools  []catalog.Pool
+		broken []error
+	)
+	looks := new(errgroup.Group)
+	looks.SetLimit(workers)
+	err := c.Pools.PoolNames(ctx, func(merchant, name string) error {
+		looks.Go(func() error {
+			p, ok, err := c.look(ctx, merchant, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				broken = append(broken, fmt.Errorf("check pool %s of %s: %w", name, merchant, err))
+			}
+			if ok {
+				pools = append(pools, p)
+			}
+			return nil
+		})
+		return ctx.Err()
+	})
+	looks.Wait()
+	if err != nil {
+		broken = append(broken, err)
+	}
+	if err := c.recount(ctx, pools); err != nil {
+		broken = append(broken, err)
+	}
+	return errors.Join(broken...)
+}
+
+// look looks at one pool and returns its settings, false if it is there no more.
+func (c *Checker) look(ctx context.Context, merchant, name string) (catalog.Pool, bool, error) {
+	settings, ok, err := c.Pools.Pool(ctx, merchant, name)
+	if err != nil || !ok {
+		return settings, false, err
+	}
+	live := pool.ID{Merchant: merchant, Pool: name, Side: pool.Live}
+	before, err := c.Alerts.Alert(ctx, live)
+	if err != nil {
+		return settings, true, err
+	}
+	sight, err := c.sight(ctx, live, settings)
+	if err != nil {
+		return settings, true, err
+	}
+	after, tell := before.After(sight, settings, c.Now())
+	if after == before {
+		return settings, true, nil
+	}
+	err = c.Alerts.ChangeAlert(ctx, after, tell)
+	if errors.Is(err, ErrChanged) {
+		err = nil // another check, or fill, saw it first; the next check sees what is left to tell
+	}
+	return settings, true, err
+}
+
+func (c *Checker) sight(ctx context.Context, p pool.ID, settings catalog.Pool) (Sight, error) {
+	available, err := c.Shelf.Available(ctx, p, settings.Shards, settings.LowStock+1)
+	if err != nil || available > 0 {
+		return Sight{Available: available}, err
+	}
+	queue, err := c.Shelf.Queue(ctx, p)
+	if err != nil {
+		return Sight{}, err
+	}
+	sight := Sight{Waiting: len(queue.Lines)}
+	for _, line := range queue.Lines {
+		sight.Missing += line.Missing
+	}
+	if len(queue.Lines) > 0 {
+		sight.HeadNeeds = queue.Lines[0].Missing
+		sight.Since = queue.Lines[0].ReceivedAt
+	}
+	return sight, nil
+}

@@ -1,0 +1,153 @@
+package stock
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+)
+
+var (
+	elden = pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}
+	noon  = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+)
+
+func later(d time.Duration) time.Time { return noon.Add(d) }
+
+// TestAlert_tellsEachEdgeOnce goes through the life of a pool, one sight after
+// the other, and holds what the merchant is told at each.
+func TestAlert_tellsEachEdgeOnce(t *testing.T) {
+	t.Parallel()
+	settings := catalog.Pool{LowStock: 10, Reminder: 24 * time.Hour}
+	type step struct {
+		at    time.Duration
+		sight Sight
+		level Level
+		told  notice.Kind // "": nothing
+	}
+	for name, steps := range map[string][]step{
+		"threshold": {
+			{0, Sight{Available: 11}, OK, ""},
+			{1, Sight{Available: 10}, OK, ""},
+			{2, Sight{Available: 9}, Low, notice.LowStock},
+			{3, Sight{Available: 8}, Low, ""},
+		},
+		"restocking arms it": {
+			{0, Sight{Available: 9}, Low, notice.LowStock},
+			{1, Sight{Available: 10}, OK, ""},
+			{2, Sight{Available: 9}, Low, notice.LowStock},
+		},
+		"each level is worse": {
+			{0, Sight{Available: 1}, Low, notice.LowStock},
+			{1, Sight{}, Empty, notice.Empty},
+			{2, Sight{Waiting: 1}, Owing, notice.Empty},
+			{3, Sight{Waiting: 2}, Owing, ""},
+		},
+		"getting better is silent": {
+			{0, Sight{Waiting: 1}, Owing, notice.Empty},
+			{1, Sight{}, Empty, ""},
+			{2, Sight{Available: 3}, Low, ""},
+			{3, Sight{}, Empty, notice.Empty},
+		},
+		"reminded after the cool-down": {
+			{0, Sight{Available: 3}, Low, notice.LowStock},
+			{24*time.Hour - 1, Sight{Available: 2}, Low, ""},
+			{24 * time.Hour, Sight{Available: 2}, Low, notice.LowStock},
+			{25 * time.Hour, Sight{Available: 2}, Low, ""},
+			{48 * time.Hour, Sight{Available: 1}, Low, notice.LowStock},
+		},
+		"everybody served and one waits anew": {
+			{0, Sight{Waiting: 3, Since: later(-time.Hour)}, Owing, notice.Empty},
+			{time.Minute, Sight{Waiting: 1, Since: later(-time.Minute)}, Owing, ""},
+			{time.Hour, Sight{Waiting: 1, Since: later(time.Minute)}, Owing, notice.Empty},
+			{2 * time.Hour, Sight{Waiting: 2, Since: later(time.Minute)}, Owing, ""},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			alert := Alert{Pool: elden}
+			edges := 0
+			for i, s := range steps {
+				next, n := alert.After(s.sight, settings, later(s.at))
+				if next.Level != s.level {
+					t.Errorf("step %d: level %q, want %q", i, next.Level, s.level)
+				}
+				if got := kindOf(n); got != s.told {
+					t.Errorf("step %d: told %q, want %q", i, got, s.told)
+				}
+				if n != nil {
+					edges++
+				}
+				if next.Edge != edges {
+					t.Errorf("step %d: edge %d after %d notices", i, next.Edge, edges)
+				}
+				alert = next
+			}
+		})
+	}
+}
+
+func TestAlert_thresholdZeroTellsOnlyOfOrdersThatWait(t *testing.T) {
+	t.Parallel()
+	never := catalog.Pool{LowStock: 0, Reminder: 24 * time.Hour}
+	alert, n := Alert{Pool: elden}.After(Sight{}, never, noon)
+	if alert.Level != OK || n != nil {
+		t.Errorf("an empty pool: level %q, told %q; want nothing", alert.Level, kindOf(n))
+	}
+	alert, n = alert.After(Sight{Waiting: 1, Since: noon}, never, noon)
+	if alert.Level != Owing || kindOf(n) != notice.Empty {
+		t.Errorf("an order waits: level %q, told %q; want it told", alert.Level, kindOf(n))
+	}
+}
+
+func TestAlert_reminderZeroTellsOnce(t *testing.T) {
+	t.Parallel()
+	once := catalog.Pool{LowStock: 10}
+	alert, n := Alert{Pool: elden}.After(Sight{Available: 1}, once, noon)
+	if n == nil {
+		t.Fatal("the edge is not told")
+	}
+	if _, n = alert.After(Sight{Available: 1}, once, later(365*24*time.Hour)); n != nil {
+		t.Error("told again, though the merchant wants no reminders")
+	}
+}
+
+func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
+	t.Parallel()
+	facts := notice.Facts{Waiting: 1, Missing: 2, HeadNeeds: 2, Started: later(-time.Second)}
+	alert, n := Alert{Pool: elden, Level: Low, Edge: 4, ToldAt: later(-time.Hour)}.AfterNothing(facts, noon)
+	facts.Pool, facts.Side = "elden", pool.Live
+	want := notice.New("nova", notice.Empty, "elden#live#5", facts, noon)
+	if n == nil {
+		t.Fatal("not told")
+	}
+	if diff := cmp.Diff(want, *n); diff != "" {
+		t.Errorf("the notice (-want +got):\n%s", diff)
+	}
+	if again, n := alert.AfterNothing(facts, later(time.Minute)); n != nil || again != alert {
+		t.Errorf("told again: %v", again)
+	}
+	facts.Started = later(time.Minute) // whoever waited at noon has been served
+	if _, n := alert.AfterNothing(facts, later(time.Hour)); n == nil {
+		t.Error("a new order waits after all others were served, and it is not told")
+	}
+}
+
+func TestAlert_testSideIsNotTold(t *testing.T) {
+	t.Parallel()
+	test := pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}
+	if _, n := (Alert{Pool: test}).AfterNothing(notice.Facts{Waiting: 1}, noon); n != nil {
+		t.Error("the merchant is told of a test order")
+	}
+}
+
+func kindOf(n *notice.Notice) notice.Kind {
+	if n == nil {
+		return ""
+	}
+	return n.Kind
+}
