@@ -143,9 +143,10 @@ func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]poo
 // available reads up to limit keys of one half of a shard.
 func (s *Store) available(ctx context.Context, shard, half, from string, limit int) ([]pool.Key, error) {
 	query := &dynamodb.QueryInput{
-		TableName:              aws.String(s.tables.Keys),
-		IndexName:              aws.String(availableIndex),
-		KeyConditionExpression: aws.String("shard = :shard AND " + half),
+		TableName:                aws.String(s.tables.Keys),
+		IndexName:                aws.String(availableIndex),
+		KeyConditionExpression:   aws.String("#shard = :shard AND " + half),
+		ExpressionAttributeNames: map[string]string{"#shard": "shard"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":shard": text(shard), ":from": text(from),
 		},
@@ -246,9 +247,9 @@ func (s *Store) addTake(tx *transaction, take claim.Take) error {
 		tx.add(types.TransactWriteItem{Update: &types.Update{
 			TableName:                aws.String(s.tables.Keys),
 			Key:                      map[string]types.AttributeValue{"pk": text(string(key.ID))},
-			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE shard, place"),
-			ConditionExpression:      aws.String("shard = :shard"),
-			ExpressionAttributeNames: map[string]string{"#state": "state", "#line": "line"},
+			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE #shard, place"),
+			ConditionExpression:      aws.String("#shard = :shard"),
+			ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},
 			ExpressionAttributeValues: map[string]types.AttributeValue{
 				":claimed": text(stateClaimed), ":line": text(string(take.After.ID)), ":shard": text(key.Shard),
 				":soldAt": number(millis(take.After.ReceivedAt)),

@@ -153,7 +153,8 @@ func (s *Store) Available(ctx context.Context, p pool.ID, shards, limit int) (in
 		query := &dynamodb.QueryInput{
 			TableName:                 aws.String(s.tables.Keys),
 			IndexName:                 aws.String(availableIndex),
-			KeyConditionExpression:    aws.String("shard = :shard"),
+			KeyConditionExpression:    aws.String("#shard = :shard"),
+			ExpressionAttributeNames:  map[string]string{"#shard": "shard"},
 			ExpressionAttributeValues: map[string]types.AttributeValue{":shard": text(shardName(p, n))},
 			Select:                    types.SelectCount,
 		}

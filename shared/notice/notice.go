@@ -60,7 +60,7 @@ type Facts struct {
 	Orders  []string
 	Count   int    // occurrences, where Orders is cut short
 	Cause   string // machine-readable: a field, a code
-	Started time.Time
+	Started time.Time // of an upload; of the oldest order's waiting
 }
 
 // New returns a notice, due now. The occasion (an edge, an upload, an hour) makes
