@@ -33,7 +33,7 @@
 //	  unconnected#<m>#<side>#<product> <ms>#<LineID>     a line that no pool feeds
 //	  refused#<m>           <platform>#<order>#<field>   a signed callback that could not be taken
 //	  notice#<id>           notice                       a notice; mail=due is mailed
-//	  alert#<m>#<pool>      alert#<side>                 stock alert: level, edge, reminder
+//	  alert#<m>#<pool>      alert#<side>                 stock alert: level, edge, when told
 //
 // due is due#<0..31>, a hash of the item's name, and stands on whatever still
 // needs work, with dueAt: when the sweep looks at it.
