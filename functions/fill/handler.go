@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -31,8 +32,8 @@ type giver interface {
 const spare = 5 * time.Second
 
 // handle serves each request once, however often it is in the batch. What could
-// not be finished goes back to the queue, to be taken up at once; after many
-// tries the queue puts it aside, and the sweep asks anew.
+// not be finished goes back to the queue, to be taken up at once; what failed, when
+// its time is up. After many tries the queue puts it aside, and the sweep asks anew.
 func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	until := h.now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -55,6 +56,9 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 		slog.WarnContext(ctx, "not filled", "merchant", request.Merchant, "pool", request.Pool, "error", err)
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		if !errors.Is(err, claim.ErrUnfinished) {
+			continue // seen again when its time is up: what failed may have passed by then
+		}
 		if err := h.queue.GiveBack(ctx, message.ReceiptHandle); err != nil {
 			slog.WarnContext(ctx, "not given back, seen again when its time is up", "error", err)
 		}
