@@ -1,0 +1,119 @@
+package shop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Mail is a mail that Keypool sent.
+type Mail struct {
+	ID      string
+	From    string
+	To      []string
+	Subject string
+	Text    string
+	HTML    string
+	SentAt  time.Time
+}
+
+// Mails returns every mail that the one-machine run holds, oldest first.
+func (s *Shop) Mails(ctx context.Context) ([]Mail, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Inbox, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := s.HTTP.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("open the inbox: %w", err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the inbox: %w", err)
+	}
+	var inbox struct {
+		Messages map[string][]struct {
+			MessageId string
+			Source    string
+			To        []string
+			Subject   string
+			BodyText  string
+			BodyHtml  string
+			Timestamp float64
+		} `json:"messages"`
+	}
+	if err := json.Unmarshal(body, &inbox); err != nil {
+		return nil, fmt.Errorf("read the inbox: %w", err)
+	}
+	var mails []Mail
+	for _, account := range inbox.Messages {
+		for _, m := range account {
+			mails = append(mails, Mail{
+				ID: m.MessageId, From: m.Source, To: m.To, Subject: m.Subject, Text: m.BodyText, HTML: m.BodyHtml,
+				SentAt: time.UnixMicro(int64(m.Timestamp * 1e6)),
+			})
+		}
+	}
+	slices.SortStableFunc(mails, func(a, b Mail) int { return a.SentAt.Compare(b.SentAt) })
+	return mails, nil
+}
+
+// To returns those mails that went to the address and whose subject or text
+// hold all the words, in any case.
+func To(mails []Mail, address string, words ...string) []Mail {
+	var found []Mail
+	for _, m := range mails {
+		if !slices.Contains(m.To, address) {
+			continue
+		}
+		content := strings.ToLower(m.Subject + "\n" + m.Text)
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(content, strings.ToLower(word)) }) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// AwaitMail waits for a mail to the address that holds the words.
+func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address string, words ...string) (Mail, error) {
+	var mail Mail
+	err := Await(ctx, patience, fmt.Sprintf("a mail to %s with %q", address, words), func() (bool, error) {
+		mails, err := s.Mails(ctx)
+		if err != nil {
+			return false, err
+		}
+		found := To(mails, address, words...)
+		if len(found) == 0 {
+			return false, nil
+		}
+		mail = found[0]
+		return true, nil
+	})
+	return mail, err
+}
+
+// Await asks until the answer is yes, for as long as patience lasts.
+func Await(ctx context.Context, patience time.Duration, what string, ask func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		yes, err := ask()
+		if err == nil && yes {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if err != nil {
+				return fmt.Errorf("%s did not come within %s: %w", what, patience, err)
+			}
+			return fmt.Errorf("%s did not come within %s", what, patience)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

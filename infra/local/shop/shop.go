@@ -1,0 +1,171 @@
+// Package shop is everybody around Keypool: the merchant who uploads keys and
+// sets up products, the payment platform that reports a paid order, the
+// customer who reads a mail. It knows nothing that they do not know: the bucket,
+// the HTTPS API and the inbox.
+package shop
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Shop is the way to one deployment of Keypool.
+type Shop struct {
+	AWS    aws.Config   // whose credentials may upload, and operate
+	HTTP   *http.Client // trusts the API's address
+	URL    string       // of the API
+	Bucket string       // for key files
+	Inbox  string       // where the one-machine run shows its mails; empty on AWS
+}
+
+// Answer is what came back from a request.
+type Answer struct {
+	Status int
+	Body   []byte
+	Took   time.Duration
+}
+
+// Decode reads the answer's JSON.
+func (a Answer) Decode(out any) error {
+	if err := json.Unmarshal(a.Body, out); err != nil {
+		return fmt.Errorf("the answer is not the JSON that was expected: %w", err)
+	}
+	return nil
+}
+
+// Error says what a refusal said, nil if it was none.
+func (a Answer) Error() error {
+	if a.Status < 300 {
+		return nil
+	}
+	var problem struct{ Title, Detail string }
+	if json.Unmarshal(a.Body, &problem) == nil && problem.Detail != "" {
+		return fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), problem.Detail)
+	}
+	return fmt.Errorf("%d %s", a.Status, http.StatusText(a.Status))
+}
+
+// Request is one request to the API.
+type Request struct {
+	Method, Path string
+	Header       http.Header
+	Body         []byte
+}
+
+// Do sends a request as it is.
+func (s *Shop) Do(ctx context.Context, r Request) (Answer, error) {
+	request, err := s.request(ctx, r)
+	if err != nil {
+		return Answer{}, err
+	}
+	return s.send(request)
+}
+
+// Ask calls the API as the merchant whose token it is. in is sent as JSON unless
+// it is nil; an answer that is a refusal is an error.
+func (s *Shop) Ask(ctx context.Context, token, method, path string, in, out any) error {
+	r, err := jsonRequest(method, path, in)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("authorization", "Bearer "+token)
+	answer, err := s.Do(ctx, r)
+	return decoded(r, answer, err, out)
+}
+
+// Operate calls the API as the operator: signed with AWS credentials.
+func (s *Shop) Operate(ctx context.Context, method, path string, in, out any) error {
+	r, err := jsonRequest(method, path, in)
+	if err != nil {
+		return err
+	}
+	request, err := s.request(ctx, r)
+	if err != nil {
+		return err
+	}
+	who, err := s.AWS.Credentials.Retrieve(ctx)
+	if err != nil {
+		return fmt.Errorf("no AWS credentials: %w", err)
+	}
+	sum := sha256.Sum256(r.Body)
+	if err := v4.NewSigner().SignHTTP(ctx, who, request, hex.EncodeToString(sum[:]), "execute-api", s.AWS.Region, time.Now()); err != nil {
+		return fmt.Errorf("sign the request: %w", err)
+	}
+	answer, err := s.send(request)
+	return decoded(r, answer, err, out)
+}
+
+// Drop puts a key file into the bucket, as any S3 client does.
+func (s *Shop) Drop(ctx context.Context, key string, content []byte) error {
+	client := s3.NewFromConfig(s.AWS, func(o *s3.Options) { o.UsePathStyle = s.AWS.BaseEndpoint != nil })
+	_, err := client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.Bucket, Key: &key, Body: bytes.NewReader(content), ContentType: aws.String("text/plain"),
+	})
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", key, err)
+	}
+	return nil
+}
+
+func jsonRequest(method, path string, in any) (Request, error) {
+	r := Request{Method: method, Path: path, Header: http.Header{}}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return r, err
+		}
+		r.Body = body
+		r.Header.Set("content-type", "application/json")
+	}
+	return r, nil
+}
+
+func decoded(r Request, answer Answer, err error, out any) error {
+	if err == nil {
+		err = answer.Error()
+	}
+	if err == nil && out != nil {
+		err = answer.Decode(out)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.Method, r.Path, err)
+	}
+	return nil
+}
+
+func (s *Shop) request(ctx context.Context, r Request) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, r.Method, strings.TrimSuffix(s.URL, "/")+r.Path, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range r.Header {
+		request.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return request, nil
+}
+
+func (s *Shop) send(request *http.Request) (Answer, error) {
+	start := time.Now()
+	response, err := s.HTTP.Do(request)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return Answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	return Answer{Status: response.StatusCode, Body: body, Took: time.Since(start)}, nil
+}
