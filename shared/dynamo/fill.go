@@ -121,8 +121,9 @@ func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines 
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":pk": text(queuePK(p)), ":pass": text(passSK),
 		},
-		ProjectionExpression: aws.String("missing"),
-		ConsistentRead:       aws.Bool(true),
+		ProjectionExpression:     aws.String("#missing"),
+		ExpressionAttributeNames: map[string]string{"#missing": "missing"}, // a reserved word
+		ConsistentRead:           aws.Bool(true),
 	}
 	for {
 		query.Limit = aws.Int32(int32(limit - lines))

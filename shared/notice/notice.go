@@ -58,8 +58,8 @@ type Facts struct {
 	Upload  string // upload id
 	File    string // the object's name as the merchant wrote it
 	Orders  []string
-	Count   int    // occurrences, where Orders is cut short
-	Cause   string // machine-readable: a field, a code
+	Count   int       // occurrences, where Orders is cut short
+	Cause   string    // machine-readable: a field, a code
 	Started time.Time // of an upload; of the oldest order's waiting
 }
 

@@ -1,0 +1,441 @@
+package claim_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// shop is a merchant with a pool and products on tables of its own.
+type shop struct {
+	t      *testing.T
+	store  *dynamo.Store
+	tables dynamo.Tables
+	claims *claim.Claimer
+	filler *claim.Filler
+	fills  *requests
+	now    func() time.Time
+}
+
+// requests remembers what was asked of fill.
+type requests struct {
+	mu   sync.Mutex
+	sent []claim.FillRequest
+}
+
+func (r *requests) Send(_ context.Context, message any, delay time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if delay != 2*time.Second {
+		return fmt.Errorf("delayed %s, which the index may need longer than", delay)
+	}
+	r.sent = append(r.sent, message.(claim.FillRequest))
+	return nil
+}
+
+func (r *requests) take() []claim.FillRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer func() { r.sent = nil }()
+	return r.sent
+}
+
+var (
+	live     = pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
+	testSide = pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Test}
+)
+
+func open(t *testing.T, options ...dynamotest.Option) *shop {
+	t.Helper()
+	store, tables := dynamotest.Open(t, options...)
+	s := &shop{t: t, store: store, tables: tables, fills: &requests{}, now: time.Now}
+	clock := func() time.Time { return s.now() }
+	s.claims = &claim.Claimer{Store: store, Recent: catalog.NewRecent(store, clock), Fresh: store, Fill: s.fills, Now: clock}
+	s.filler = &claim.Filler{Store: store, Passes: store, Catalog: store, Notices: store, Now: clock}
+
+	s.must(store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "notices@acme.example"}))
+	s.must(store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", LowStock: 10, Shards: pool.DefaultShards}))
+	s.product(catalog.Product{ID: "game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	return s
+}
+
+func (s *shop) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) product(p catalog.Product) {
+	s.t.Helper()
+	p.Merchant = "acme"
+	s.must(s.store.PutProduct(s.t.Context(), p))
+}
+
+func (s *shop) stock(p pool.ID, prefix string, n int) {
+	s.t.Helper()
+	dynamotest.Stock(s.t, s.tables, p, pool.DefaultShards, dynamotest.Texts(prefix, n)...)
+}
+
+// paid is a line of one product as a platform tells it.
+func paid(orderID, product string, quantity int) order.Fulfillment {
+	return order.Fulfillment{
+		ID:       order.NewLineID("acme", pool.Live, "standard", orderID, product),
+		Merchant: "acme", Side: pool.Live, Platform: "standard",
+		Order: orderID, Line: product, Product: product, Quantity: quantity,
+		Currency: "EUR", Language: "en", UnitPrice: "59.99",
+		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"},
+	}
+}
+
+func (s *shop) claim(f order.Fulfillment) order.Fulfillment {
+	s.t.Helper()
+	got, err := s.claims.Claim(s.t.Context(), f)
+	s.must(err)
+	return got
+}
+
+func (s *shop) fill() {
+	s.t.Helper()
+	s.must(s.filler.Fill(s.t.Context(), claim.FillPool(live), s.now().Add(time.Minute)))
+}
+
+// stored is a line as it stands in the table.
+func (s *shop) stored(id order.LineID) order.Fulfillment {
+	s.t.Helper()
+	f, ok, err := s.store.Fulfillment(s.t.Context(), id)
+	s.must(err)
+	if !ok {
+		s.t.Fatalf("line %s is not stored", id)
+	}
+	return f
+}
+
+func ids(keys []pool.Key) []pool.KeyID {
+	var ids []pool.KeyID
+	for _, k := range keys {
+		ids = append(ids, k.ID)
+	}
+	return ids
+}
+
+func TestClaim_paidLineHoldsItsKeysAndIsDueForMail(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 30)
+
+	got := s.claim(paid("1", "game", 3))
+	if got.State() != order.Fulfilled || got.Held != 3 || len(got.Keys) != 3 {
+		t.Errorf("the line is %s and holds %d keys, listing %d", got.State(), got.Held, len(got.Keys))
+	}
+	stored := s.stored(got.ID)
+	if stored.Mail.State != outbox.Due || stored.Mail.Kind != outbox.Keys || stored.Mail.Number != 1 {
+		t.Errorf("the mail is %+v", stored.Mail)
+	}
+	if stored.Who == "" || stored.Customer.Email != "ada@example.com" || stored.UnitPrice != "59.99" {
+		t.Errorf("what the platform told is not all stored")
+	}
+	books := dynamotest.Audit(t, s.tables)
+	if books.Claimed != 3 || books.Available != 27 {
+		t.Errorf("%d keys claimed, %d available", books.Claimed, books.Available)
+	}
+	if len(s.fills.take()) != 0 {
+		t.Error("fill was asked for a line that misses nothing")
+	}
+}
+
+func TestClaim_repeatedCallbackKeepsKey(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+
+	first := s.claim(paid("1", "game", 1))
+	again := s.claim(paid("1", "game", 1))
+	if diff := cmp.Diff(ids(first.Keys), ids(again.Keys)); diff != "" {
+		t.Errorf("the repeat got other keys (-first +again):\n%s", diff)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+}
+
+func TestClaim_repeatWithOtherContentChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.product(catalog.Product{ID: "other", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	s.stock(live, "K", 5)
+	before := s.claim(paid("1", "game", 1))
+
+	more := paid("1", "game", 2)
+	other := paid("1", "other", 1)
+	other.ID = before.ID
+	for name, repeat := range map[string]order.Fulfillment{"quantity": more, "product": other} {
+		_, err := s.claims.Claim(t.Context(), repeat)
+		var changed *claim.ChangedError
+		if !errors.As(err, &changed) || changed.Line != before.ID {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	if after := s.stored(before.ID); after.Version != before.Version {
+		t.Error("the record was changed")
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+}
+
+func TestClaim_emptyPoolWaitsAndFillServesIt(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 2)
+
+	got := s.claim(paid("1", "game", 3))
+	if got.State() != order.Waiting || got.Missing() != 1 {
+		t.Fatalf("the line is %s and misses %d", got.State(), got.Missing())
+	}
+	if diff := cmp.Diff([]claim.FillRequest{claim.FillPool(live)}, s.fills.take()); diff != "" {
+		t.Errorf("fill was asked (-want +got):\n%s", diff)
+	}
+	if stored := s.stored(got.ID); stored.Mail.State != outbox.None || stored.Mail.DueAt.IsZero() {
+		t.Errorf("a waiting line's mail is %+v: it should be left to the sweep", stored.Mail)
+	}
+	dynamotest.Audit(t, s.tables)
+
+	s.fill() // nothing there yet
+	s.stock(live, "L", 1)
+	s.fill()
+	done := s.stored(got.ID)
+	if done.State() != order.Fulfilled || done.Mail.State != outbox.Due || done.Mail.Kind != outbox.Keys {
+		t.Errorf("after the fill the line is %s, its mail %+v", done.State(), done.Mail)
+	}
+	if diff := cmp.Diff(ids(got.Keys), ids(done.Keys[:2])); diff != "" {
+		t.Errorf("the keys it had are not the keys it has (-before +after):\n%s", diff)
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestClaim_testOrderNeverReachesLiveKeys(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "L", 5)
+
+	trial := paid("1", "game", 1)
+	trial.Side = pool.Test
+	trial.ID = order.NewLineID("acme", pool.Test, "standard", "1", "game")
+	if got := s.claim(trial); got.State() != order.Waiting {
+		t.Errorf("a test order without test keys is %s", got.State())
+	}
+	s.stock(testSide, "T", 1)
+	s.must(s.filler.Fill(t.Context(), claim.FillPool(testSide), s.now().Add(time.Minute)))
+	if got := s.stored(trial.ID); got.State() != order.Fulfilled || got.Keys[0].Text.Reveal() != "T-000000" {
+		t.Errorf("a test order with a test key is %s", got.State())
+	}
+	if got := s.claim(paid("1", "game", 1)); got.State() != order.Fulfilled {
+		t.Errorf("the live order of the same number is %s", got.State())
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestClaim_poolByCurrency(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	dollars := pool.ID{Merchant: "acme", Pool: "elden-us", Side: pool.Live}
+	s.must(s.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: dollars.Pool, Shards: pool.DefaultShards}))
+	s.product(catalog.Product{
+		ID: "by-currency", PoolsByCurrency: map[string]string{"EUR": "elden", "USD": "elden-us"},
+		Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1},
+	})
+	s.stock(live, "EU", 1)
+	s.stock(dollars, "US", 1)
+
+	for currency, want := range map[string]string{"EUR": "EU-000000", "USD": "US-000000"} {
+		line := paid("1-"+currency, "by-currency", 1)
+		line.Currency = currency
+		if got := s.claim(line); got.State() != order.Fulfilled || got.Keys[0].Text.Reveal() != want {
+			t.Errorf("an order in %s is %s", currency, got.State())
+		}
+	}
+	yen := paid("1-JPY", "by-currency", 1)
+	yen.Currency = "JPY"
+	if got := s.claim(yen); got.State() != order.Unconnected {
+		t.Errorf("an order in a currency without a pool is %s", got.State())
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestClaim_perLineAndSeveralPerUnit(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.product(catalog.Product{ID: "per-line", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 1}})
+	s.product(catalog.Product{ID: "pairs", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}})
+	s.stock(live, "K", 40)
+
+	if got := s.claim(paid("1", "per-line", 5)); got.Held != 1 || got.State() != order.Fulfilled {
+		t.Errorf("5 units at one key a line: %d keys, %s", got.Held, got.State())
+	}
+	if got := s.claim(paid("1", "pairs", 5)); got.Held != 10 || got.State() != order.Fulfilled {
+		t.Errorf("5 units at two keys a unit: %d keys, %s", got.Held, got.State())
+	}
+}
+
+func TestClaim_manyKeysComeInSeveralTakes(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 300)
+
+	got := s.claim(paid("1", "game", 250))
+	if got.State() != order.Waiting || got.Held != claim.MaxTake {
+		t.Errorf("the first take holds %d keys, the line is %s", got.Held, got.State())
+	}
+	dynamotest.Audit(t, s.tables)
+	s.fill()
+	if done := s.stored(got.ID); done.State() != order.Fulfilled || done.Chunks != 3 || done.Mail.Number != 1 {
+		t.Errorf("the line is %s with %d keys in %d chunks, mail %d", done.State(), done.Held, done.Chunks, done.Mail.Number)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 250 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+}
+
+func TestClaim_unconnectedProductIsFilledOnceConnected(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+
+	line := s.claim(paid("1", "unknown", 2))
+	if line.State() != order.Unconnected {
+		t.Fatalf("the line is %s", line.State())
+	}
+	dynamotest.Audit(t, s.tables)
+
+	connect := claim.FillProduct("acme", pool.Live, "unknown")
+	s.must(s.filler.Fill(t.Context(), connect, s.now().Add(time.Minute)))
+	if got := s.stored(line.ID); got.State() != order.Unconnected {
+		t.Errorf("without a pool the line became %s", got.State())
+	}
+	s.product(catalog.Product{ID: "unknown", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}})
+	s.must(s.filler.Fill(t.Context(), connect, s.now().Add(time.Minute)))
+	if got := s.stored(line.ID); got.State() != order.Fulfilled || got.Held != 4 {
+		t.Errorf("connected, the line is %s with %d keys", got.State(), got.Held)
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestClaim_productConnectedAMomentAgoIsSeen(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+	s.product(catalog.Product{ID: "new", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	if got := s.claim(paid("1", "new", 1)); got.State() != order.Unconnected {
+		t.Fatalf("without a pool the line is %s", got.State())
+	}
+	s.product(catalog.Product{ID: "new", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}, Version: 1})
+	if got := s.claim(paid("2", "new", 1)); got.State() != order.Fulfilled {
+		t.Errorf("the product was connected before, yet the line is %s", got.State())
+	}
+}
+
+func TestClaim_newcomerDoesNotOvertakeTheQueue(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.claim(paid("first", "game", 3))
+	s.stock(live, "K", 3)
+
+	if got := s.claim(paid("second", "game", 1)); got.State() != order.Waiting {
+		t.Errorf("with as many keys as the queue misses, a newcomer is %s", got.State())
+	}
+	s.fill()
+	if got := s.stored(paid("first", "game", 3).ID); got.State() != order.Fulfilled {
+		t.Errorf("the first in the queue is %s", got.State())
+	}
+	if got := s.stored(paid("second", "game", 1).ID); got.State() != order.Waiting {
+		t.Errorf("the second is %s", got.State())
+	}
+	s.stock(live, "L", 3)
+	if got := s.claim(paid("third", "game", 1)); got.State() != order.Fulfilled {
+		t.Errorf("with more keys than the queue misses, a newcomer is %s", got.State())
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestClaim_passLetsNewcomersThrough(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for i := range claim.QueueFront + 1 {
+		s.claim(paid(fmt.Sprint(i), "game", 1))
+	}
+	s.stock(live, "K", 100)
+	if got := s.claim(paid("no pass", "game", 1)); got.State() != order.Waiting {
+		t.Errorf("behind a long queue a newcomer is %s", got.State())
+	}
+	s.must(s.store.Pass(t.Context(), live, s.now().Add(5*time.Second)))
+	if got := s.claim(paid("pass", "game", 1)); got.State() != order.Fulfilled {
+		t.Errorf("with a pass a newcomer is %s", got.State())
+	}
+	late := s.now().Add(5 * time.Second)
+	s.now = func() time.Time { return late }
+	if got := s.claim(paid("late", "game", 1)); got.State() != order.Waiting {
+		t.Errorf("with a pass that has expired a newcomer is %s", got.State())
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestFill_strictlyOldestFirst(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	moment := time.Now()
+	s.now = func() time.Time { moment = moment.Add(time.Second); return moment }
+	s.claim(paid("large", "game", 10))
+	s.claim(paid("small", "game", 1))
+	s.stock(live, "K", 8)
+	s.fill()
+	if got := s.stored(paid("large", "game", 10).ID); got.Held != 8 {
+		t.Errorf("the head of the queue holds %d of 8 keys", got.Held)
+	}
+	if got := s.stored(paid("small", "game", 1).ID); got.Held != 0 {
+		t.Error("a small line behind a large one was served before it")
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestFill_manyLinesShareATransaction(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for i := range 70 {
+		s.claim(paid(fmt.Sprint(i), "game", 1))
+	}
+	s.stock(live, "K", 100)
+	s.fill()
+	books := dynamotest.Audit(t, s.tables)
+	if books.Claimed != 70 || len(books.Queue) != 0 {
+		t.Errorf("%d keys claimed, %d lines still wait", books.Claimed, len(books.Queue))
+	}
+}
+
+func TestFill_stopsWhenItsTimeIsUp(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.claim(paid("1", "game", 1))
+	s.stock(live, "K", 1)
+	err := s.filler.Fill(t.Context(), claim.FillPool(live), s.now().Add(-time.Second))
+	if !errors.Is(err, claim.ErrUnfinished) {
+		t.Errorf("with no time left: %v", err)
+	}
+	s.fill()
+	if got := s.stored(paid("1", "game", 1).ID); got.State() != order.Fulfilled {
+		t.Errorf("the next fill left the line %s", got.State())
+	}
+}
