@@ -1,0 +1,419 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+)
+
+// Catalog knows merchants and their pools.
+type Catalog interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
+}
+
+// Records keeps the records of uploads.
+type Records interface {
+	// Upload returns a record as it stands now, false if there is none.
+	Upload(ctx context.Context, merchant, id string) (Upload, bool, error)
+
+	// MoveUpload brings a record from a state to what u says, and raises the
+	// notice, if any, in the same transaction; false if the record is not, or no
+	// longer, in that state. From "" it creates the record. It leaves counts alone.
+	MoveUpload(ctx context.Context, from State, u Upload, tell *notice.Notice) (bool, error)
+
+	// PostponeUpload sets when the sweep looks at an unfinished upload again.
+	PostponeUpload(ctx context.Context, u Upload, until time.Time) error
+}
+
+// Ranges keeps how far the ranges of an upload have come.
+type Ranges interface {
+	// TakeRange starts a new turn on a range, which overtakes any worker that is
+	// still on it, and returns where to go on. A range that is done is returned
+	// as it is.
+	TakeRange(ctx context.Context, u Upload, n int, now time.Time) (Range, error)
+
+	// SaveRange saves a turn's progress, or fails with ErrOvertaken.
+	SaveRange(ctx context.Context, u Upload, r Range) error
+
+	// EndRange saves a turn's end: the range is done, and its counts are on the
+	// upload and, as accepted, on the pool, all or nothing. It fails with
+	// ErrOvertaken if the turn is over or the upload is finished.
+	EndRange(ctx context.Context, u Upload, r Range, dueAt time.Time) error
+
+	// Ranges returns the ranges that were ever taken, in order.
+	Ranges(ctx context.Context, u Upload) ([]Range, error)
+}
+
+// Keys is the table of keys.
+type Keys interface {
+	// InsertKeys stores up to BatchSize keys of different identities, each by
+	// itself, and says for each what became of it.
+	InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []NewKey) ([]Inserted, error)
+
+	// FindKeys returns those of up to 100 keys that are there, as they stand now.
+	FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]Found, error)
+}
+
+// Objects is the bucket that files are dropped in.
+type Objects interface {
+	// Stat returns what there is to know of an object, of its current version if
+	// it names none; false if it is gone.
+	Stat(ctx context.Context, o Object) (Stat, bool, error)
+
+	// Open returns the object's bytes from one offset to before another, or fails
+	// with ErrGone.
+	Open(ctx context.Context, o Object, from, to int64) (io.ReadCloser, error)
+
+	// MarkDone tags the object as one that may expire.
+	MarkDone(ctx context.Context, o Object) error
+}
+
+// Reports is the bucket of reports.
+type Reports interface {
+	Put(ctx context.Context, name string, data []byte) error
+	Get(ctx context.Context, name string) ([]byte, error)
+
+	// Write stores what write writes, of any size. If that fails, nothing is stored.
+	Write(ctx context.Context, name string, write func(io.Writer) error) error
+}
+
+// Sender sends a message, to be received after the delay.
+type Sender interface {
+	Send(ctx context.Context, message any, delay time.Duration) error
+}
+
+// What may stop a worker.
+var (
+	// ErrUnfinished says that the worker ran out of time. It saved how far it
+	// came: whoever gets the message next goes on from there.
+	ErrUnfinished = errors.New("out of time, to be continued")
+
+	// ErrOvertaken says that another worker has taken the range over.
+	ErrOvertaken = errors.New("another worker has taken over")
+
+	// ErrGone says that the object is not in the bucket any more.
+	ErrGone = errors.New("the file is gone")
+)
+
+const (
+	// quiet is how long an upload may make no progress before the sweep asks for
+	// it to be taken up again.
+	quiet = 20 * time.Minute
+
+	// parkedRest is how long the sweep leaves a parked upload alone: it is started
+	// when its pool is made, and this only catches a start that was lost.
+	parkedRest = 6 * time.Hour
+
+	// remindAfter is how long a refused file lies in the bucket before its owner
+	// is reminded of it.
+	remindAfter = 3 * 24 * time.Hour
+
+	// indexLag is what an index is given to show new keys before fill looks.
+	indexLag = 2 * time.Second
+)
+
+// Worker ingests.
+type Worker struct {
+	Catalog   Catalog
+	Records   Records
+	Ranges    Ranges
+	Keys      Keys
+	Objects   Objects
+	Reports   Reports
+	RangeJobs Sender // the queue of Messages
+	Fill      Sender // the queue of claim.FillRequests
+	Now       func() time.Time
+}
+
+// Receive takes in an object that came into the bucket. The same object again is
+// the same upload: it is taken up where it stands.
+func (w *Worker) Receive(ctx context.Context, o Object) error {
+	stat, ok, err := w.Objects.Stat(ctx, o)
+	if err != nil || !ok || Folder(o, stat) {
+		return wrap(err, "look at version %s of an object", o.Version)
+	}
+	o.Version = stat.Version
+	u, err := w.identify(ctx, o, stat)
+	if err != nil {
+		return wrap(err, "identify version %s of an object", o.Version)
+	}
+	there, ok, err := w.Records.Upload(ctx, u.Merchant, u.ID)
+	if err != nil {
+		return wrap(err, "receive upload %s", u.ID)
+	}
+	if ok {
+		return w.takeUp(ctx, there)
+	}
+	u, err = w.admit(ctx, "", u)
+	if err != nil || u.State != Loading {
+		return wrap(err, "admit upload %s", u.ID)
+	}
+	for n := 1; n < u.Ranges; n++ {
+		if err := w.RangeJobs.Send(ctx, LoadRange(u.Merchant, u.ID, n), 0); err != nil {
+			return wrap(err, "send range %d of upload %s", n, u.ID)
+		}
+	}
+	err = w.loadRange(ctx, u, 0)
+	if errors.Is(err, ErrUnfinished) {
+		err = w.RangeJobs.Send(ctx, LoadRange(u.Merchant, u.ID, 0), 0)
+	}
+	return wrap(err, "load upload %s", u.ID)
+}
+
+// Handle does what a message asks for. ErrUnfinished asks for the message to be
+// given back at once.
+func (w *Worker) Handle(ctx context.Context, m Message) error {
+	if m.V > 1 {
+		return fmt.Errorf("a message of version %d is newer than this program", m.V)
+	}
+	u, ok, err := w.Records.Upload(ctx, m.Merchant, m.Upload)
+	if err != nil {
+		return wrap(err, "take up upload %s", m.Upload)
+	}
+	if !ok {
+		slog.WarnContext(ctx, "a message names an upload that is not known", "upload", m.Upload)
+		return nil
+	}
+	if m.Start {
+		return wrap(w.takeUp(ctx, u), "take up upload %s", u.ID)
+	}
+	if u.State != Loading {
+		return nil
+	}
+	return wrap(w.loadRange(ctx, u, m.Range), "load range %d of upload %s", m.Range, u.ID)
+}
+
+// identify returns the record of a new upload, as far as its name tells.
+func (w *Worker) identify(ctx context.Context, o Object, stat Stat) (Upload, error) {
+	place, ok := Locate(o.Name)
+	u := Upload{
+		Merchant: place.Merchant, ID: NewID(o, stat.LastModified), Object: o,
+		File: place.File, Pool: place.Pool, Side: place.Side, Size: stat.Size,
+		Encoding: UTF8, Counts: Counts{}, ReceivedAt: w.Now(),
+	}
+	if !ok {
+		u.Cause = Misplaced
+	}
+	if place.Merchant == "" {
+		return u, nil
+	}
+	_, known, err := w.Catalog.Merchant(ctx, place.Merchant)
+	if !known {
+		u.Merchant, u.File, u.Cause = "", o.Name, UnknownMerchant
+	}
+	return u, err
+}
+
+// admit decides what is to become of an upload that is new or was parked, and
+// writes it down. It returns the record as it is then.
+func (w *Worker) admit(ctx context.Context, from State, u Upload) (Upload, error) {
+	var err error
+	if u, err = w.judge(ctx, u); err != nil {
+		return u, err
+	}
+	if from == Parked && u.State == Parked {
+		return u, w.Records.PostponeUpload(ctx, u, u.DueAt)
+	}
+	var tell *notice.Notice
+	if u.State != Loading {
+		if err := w.writeReport(ctx, &u, nil); err != nil {
+			return u, err
+		}
+		tell = u.notice(w.Now())
+	}
+	moved, err := w.Records.MoveUpload(ctx, from, u, tell)
+	if err != nil {
+		return u, err
+	}
+	if !moved { // the same event, twice at once
+		there, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
+		return there, err
+	}
+	if u.State == Parked && from == "" {
+		// The pool may have been made between our look and our record: whoever made
+		// it lists what is parked after that, so one of the two sees the other.
+		return w.admit(ctx, Parked, u)
+	}
+	return u, nil
+}
+
+// judge says what is to become of an upload.
+func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
+	now := w.Now()
+	refuse := func(cause Cause) (Upload, error) {
+		u.State, u.Cause, u.FinishedAt, u.DueAt = Finished, cause, now, now.Add(remindAfter)
+		return u, nil
+	}
+	switch {
+	case u.Cause == Misplaced, u.Cause == UnknownMerchant:
+		return refuse(u.Cause)
+	case u.Size == 0:
+		return refuse(Empty)
+	}
+	_, known, err := w.Catalog.Pool(ctx, u.Merchant, u.Pool)
+	if err != nil {
+		return u, err
+	}
+	if !known {
+		u.State, u.Cause, u.DueAt = Parked, UnknownPool, now.Add(parkedRest)
+		return u, nil
+	}
+	head, err := w.head(ctx, u)
+	if errors.Is(err, ErrGone) {
+		return refuse(Gone)
+	}
+	if err != nil {
+		return u, err
+	}
+	text := false
+	if u.Encoding, text = examine(head); !text {
+		return refuse(Binary)
+	}
+	u.State, u.Cause, u.DueAt = Loading, "", now.Add(quiet)
+	u.Ranges = int((u.Size + RangeSize - 1) / RangeSize)
+	if u.Encoding != UTF8 {
+		u.Ranges = 1 // a cut at any byte need not be one between two characters
+	}
+	return u, nil
+}
+
+func (w *Worker) head(ctx context.Context, u Upload) ([]byte, error) {
+	body, err := w.Objects.Open(ctx, u.Object, 0, min(headSize, u.Size))
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(io.LimitReader(body, headSize))
+}
+
+// takeUp goes on with an upload wherever it stands.
+func (w *Worker) takeUp(ctx context.Context, u Upload) error {
+	var err error
+	if u.State == Parked {
+		if u, err = w.admit(ctx, Parked, u); err != nil {
+			return err
+		}
+	}
+	if u.State != Loading {
+		return nil
+	}
+	if u.Done == u.Ranges {
+		return w.finish(ctx, u)
+	}
+	ranges, err := w.Ranges.Ranges(ctx, u)
+	if err != nil {
+		return err
+	}
+	done := map[int]bool{}
+	for _, r := range ranges {
+		done[r.Number] = r.Done
+	}
+	for n := range u.Ranges {
+		if done[n] {
+			continue
+		}
+		if err := w.RangeJobs.Send(ctx, LoadRange(u.Merchant, u.ID, n), 0); err != nil {
+			return err
+		}
+	}
+	return w.Records.PostponeUpload(ctx, u, w.Now().Add(quiet))
+}
+
+// finishLast finishes the upload if all of its ranges are done.
+func (w *Worker) finishLast(ctx context.Context, u Upload) error {
+	u, ok, err := w.Records.Upload(ctx, u.Merchant, u.ID)
+	if err != nil || !ok || u.State != Loading || u.Done < u.Ranges {
+		return err
+	}
+	return w.finish(ctx, u)
+}
+
+// finish writes the report of an upload whose ranges are all done, and tells its
+// merchant. Two workers may do so at once: the reports are the same, and one of
+// them tells.
+func (w *Worker) finish(ctx context.Context, u Upload) error {
+	ranges, err := w.Ranges.Ranges(ctx, u)
+	if err != nil {
+		return err
+	}
+	u.State, u.FinishedAt, u.DueAt = Finished, w.Now(), time.Time{}
+	switch usable := u.Counts[Accepted] + u.Counts.Duplicates(); {
+	case usable == 0 && u.Counts.Refused() == 0:
+		u.Cause = Empty
+	case usable == 0:
+		u.Cause = NoKeys
+	}
+	if u.Refused() {
+		u.DueAt = u.FinishedAt.Add(remindAfter)
+	}
+	if err := w.writeReport(ctx, &u, ranges); err != nil {
+		return err
+	}
+	if !u.Refused() {
+		// Before the record, since nobody comes back once that says finished.
+		if err := w.Objects.MarkDone(ctx, u.Object); err != nil && !errors.Is(err, ErrGone) {
+			return err
+		}
+	}
+	_, err = w.Records.MoveUpload(ctx, Loading, u, u.notice(u.FinishedAt))
+	return err
+}
+
+// giveUp finishes an upload whose file was removed before it was read to its
+// end. What was loaded of it stays.
+func (w *Worker) giveUp(ctx context.Context, u Upload) error {
+	u, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
+	if err != nil || u.State != Loading {
+		return err
+	}
+	ranges, err := w.Ranges.Ranges(ctx, u)
+	if err != nil {
+		return err
+	}
+	u.State, u.Cause, u.FinishedAt, u.DueAt = Finished, Gone, w.Now(), time.Time{}
+	if err := w.writeReport(ctx, &u, ranges); err != nil {
+		return err
+	}
+	_, err = w.Records.MoveUpload(ctx, Loading, u, u.notice(u.FinishedAt))
+	return err
+}
+
+// askForFill tells fill that a pool side has new keys. If the message is lost,
+// the sweep finds the lines that wait.
+func (w *Worker) askForFill(ctx context.Context, p pool.ID) {
+	if err := w.Fill.Send(ctx, claim.FillPool(p), indexLag); err != nil {
+		slog.WarnContext(ctx, "fill was not asked, the sweep will", "pool", p.String(), "error", err)
+	}
+}
+
+// notice returns what there is to tell of an upload that has finished or was parked.
+func (u Upload) notice(now time.Time) *notice.Notice {
+	kind, occasion := notice.UploadReport, u.ID
+	switch {
+	case u.Cause == Misplaced, u.Cause == UnknownMerchant:
+		kind = notice.Misplaced
+	case u.State == Parked:
+		occasion += "#parked"
+	}
+	n := notice.New(u.Merchant, kind, occasion, notice.Facts{
+		Pool: u.Pool, Side: u.Side, Upload: u.ID, File: u.File,
+		Cause: string(u.Cause), Started: u.ReceivedAt,
+	}, now)
+	return &n
+}
+
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}

@@ -1,0 +1,481 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+const (
+	// BatchSize is how many statements DynamoDB takes in one call.
+	BatchSize = 25
+
+	// saveEvery is after how many lines a worker saves how far it came. A worker
+	// that dies costs the next one as many lookups at most.
+	saveEvery = 5000
+
+	// stopBefore is how long before its deadline a worker stops, to save.
+	stopBefore = 20 * time.Second
+)
+
+// Range is how far a range of an upload has come.
+type Range struct {
+	Number int
+	Done   bool
+
+	// Turn counts the workers that took the range. Only the last one may save.
+	Turn int
+
+	Offset int64 // in the file, where the next line begins; 0: nothing read
+	Lines  int   // begun so far, blank ones too
+	Counts Counts
+
+	// Parts counts, for each turn, the objects that its refused lines are in.
+	Parts   []int
+	SavedAt time.Time
+}
+
+// NewKey is a key to be stored.
+type NewKey struct {
+	ID     pool.KeyID
+	Text   pool.Secret
+	Offset int64 // of its line
+}
+
+// Inserted is what became of the insert of one key.
+type Inserted int
+
+// What may become of an insert.
+const (
+	Stored   Inserted = iota
+	Exists            // the table has a key of this identity
+	Rejected          // the table takes no such key
+	PutOff            // the table could not do it now
+)
+
+// Found is a key that is in the table.
+type Found struct {
+	Upload string
+	Offset int64
+	Pool   string
+	State  KeyState
+	SoldAt time.Time
+}
+
+// KeyState is where a key stands in its life, as far as a report tells.
+type KeyState string
+
+// The states of a key that a duplicate may have.
+const (
+	KeyAvailable KeyState = "available"
+	KeyClaimed   KeyState = "claimed"
+	KeyRevoked   KeyState = "revoked"
+)
+
+// loader loads one range in one turn.
+type loader struct {
+	*Worker
+	upload Upload
+	pool   pool.ID
+	shards int
+	salt   []byte
+	lines  *Reader
+	pace   pace
+
+	done    Range     // settled: all before its Offset is in the table, or refused
+	refused []Refused // of done, not yet saved
+	saved   int       // lines of done that are saved
+}
+
+// loadRange loads a range from wherever it stands. If it was the last one, the
+// upload is finished.
+func (w *Worker) loadRange(ctx context.Context, u Upload, n int) error {
+	if n < 0 || n >= u.Ranges {
+		return fmt.Errorf("there are only %d ranges", u.Ranges)
+	}
+	err := w.runTurn(ctx, u, n)
+	switch {
+	case errors.Is(err, ErrOvertaken):
+		return nil
+	case errors.Is(err, ErrGone):
+		return w.giveUp(ctx, u)
+	case err != nil:
+		return err
+	}
+	return w.finishLast(ctx, u)
+}
+
+// runTurn takes the range and loads it to its end.
+func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
+	r, err := w.Ranges.TakeRange(ctx, u, n, w.Now())
+	if err != nil || r.Done {
+		return err
+	}
+	l := &loader{Worker: w, upload: u, pool: u.PoolID(), done: r, saved: r.Lines}
+	if err := l.prepare(ctx); err != nil {
+		return err
+	}
+	body, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := l.run(ctx); err != nil {
+		return err
+	}
+	if l.done.Counts[Accepted] > 0 {
+		w.askForFill(ctx, l.pool)
+	}
+	return nil
+}
+
+// prepare reads what the catalog knows of where the keys go.
+func (l *loader) prepare(ctx context.Context) error {
+	m, known, err := l.Catalog.Merchant(ctx, l.pool.Merchant)
+	if err == nil && !known {
+		err = fmt.Errorf("merchant %s is not known any more", l.pool.Merchant)
+	}
+	if err != nil {
+		return err
+	}
+	l.salt = m.Salt
+	p, known, err := l.Catalog.Pool(ctx, l.pool.Merchant, l.pool.Pool)
+	if l.shards = p.Shards; !known {
+		l.shards = pool.DefaultShards // deleted meanwhile: its keys wait for a pool of its name
+	}
+	return err
+}
+
+// open opens the file where the range goes on.
+func (l *loader) open(ctx context.Context) (io.ReadCloser, error) {
+	u, from := l.upload, max(l.done.Offset, int64(l.done.Number)*RangeSize)
+	end := min(int64(l.done.Number+1)*RangeSize, u.Size)
+	if l.done.Number == u.Ranges-1 {
+		end = u.Size
+	}
+	start := max(0, from-int64(u.Encoding.unit()))
+	body, err := l.Objects.Open(ctx, u.Object, start, min(end+Overlap, u.Size))
+	if err != nil {
+		return nil, err
+	}
+	if l.lines, err = NewReader(body, u.Encoding, from, end, l.done.Lines); err != nil {
+		body.Close()
+		return nil, err
+	}
+	return body, nil
+}
+
+// run loads batch after batch. Whatever stops it, what is settled is saved first.
+func (l *loader) run(ctx context.Context) error {
+	for {
+		b, err := l.read()
+		if err == nil {
+			err = l.settle(ctx, b)
+		}
+		if err != nil {
+			return errors.Join(err, l.save(ctx))
+		}
+		if b.last {
+			return l.end(ctx)
+		}
+		if l.done.Lines-l.saved >= saveEvery {
+			if err := l.save(ctx); err != nil {
+				return err
+			}
+		}
+		if outOfTime(ctx) {
+			if err := l.save(ctx); err != nil {
+				return err
+			}
+			return ErrUnfinished
+		}
+	}
+}
+
+func outOfTime(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < stopBefore
+}
+
+// batch is the next lines of a range, and what became of them.
+type batch struct {
+	keys    []NewKey
+	numbers map[int64]int          // of a key's line, by its offset
+	later   []NewKey               // keys to look up once the others are stored
+	absent  map[pool.KeyID]Outcome // of keys that are not stored, however they are looked up
+	counts  Counts
+	refused []Refused
+
+	at    int64 // where the next batch begins
+	lines int   // begun before it
+	last  bool
+}
+
+// read reads the next batch. Lines that are refused do not fill it, but it stays
+// small however many there are.
+func (l *loader) read() (*batch, error) {
+	b := &batch{counts: Counts{}, numbers: make(map[int64]int, BatchSize), absent: map[pool.KeyID]Outcome{}}
+	seen := make(map[pool.KeyID]bool, BatchSize)
+	for len(b.keys) < BatchSize && len(b.refused)+len(b.later) < 10*BatchSize {
+		line, err := l.lines.Next()
+		if err == io.EOF {
+			b.last = true
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if line.Reason != "" {
+			b.refuse(line.Number, line.Reason, time.Time{})
+			continue
+		}
+		key := NewKey{
+			ID:   pool.Identify(l.salt, l.pool.Merchant, l.pool.Side, line.Text.Reveal()),
+			Text: line.Text, Offset: line.Offset,
+		}
+		b.numbers[key.Offset] = line.Number
+		if seen[key.ID] {
+			b.later = append(b.later, key)
+			continue
+		}
+		seen[key.ID] = true
+		b.keys = append(b.keys, key)
+	}
+	b.at, b.lines = l.lines.At(), l.lines.Lines()
+	return b, nil
+}
+
+// settle brings every key of the batch into the table, or finds out where it
+// stands there already.
+func (l *loader) settle(ctx context.Context, b *batch) error {
+	if err := l.holdBack(ctx, b); err != nil {
+		return err
+	}
+	if err := l.insert(ctx, b); err != nil {
+		return err
+	}
+	if err := l.explain(ctx, b); err != nil {
+		return err
+	}
+	counts := maps.Clone(l.done.Counts)
+	counts.Add(b.counts)
+	l.done.Counts, l.done.Offset, l.done.Lines = counts, b.at, b.lines
+	slices.SortFunc(b.refused, func(x, y Refused) int { return x.Line - y.Line })
+	l.refused = append(l.refused, b.refused...)
+	return nil
+}
+
+// holdBack keeps test keys that stand on the live side from being stored; see
+// the package's comment.
+func (l *loader) holdBack(ctx context.Context, b *batch) error {
+	if l.pool.Side != pool.Test || len(b.keys) == 0 {
+		return nil
+	}
+	onLive := func(key NewKey) pool.KeyID {
+		return pool.Identify(l.salt, l.pool.Merchant, pool.Live, key.Text.Reveal())
+	}
+	ids := make([]pool.KeyID, len(b.keys))
+	for i, key := range b.keys {
+		ids[i] = onLive(key)
+	}
+	found, err := l.Keys.FindKeys(ctx, ids)
+	if err != nil {
+		return err
+	}
+	b.keys = slices.DeleteFunc(b.keys, func(key NewKey) bool {
+		_, there := found[onLive(key)]
+		if there {
+			b.absent[key.ID] = OtherSide
+			b.later = append(b.later, key) // it may be our own from before it came to the live side
+		}
+		return there
+	})
+	return nil
+}
+
+// patience is how often in a row a worker is put off without a single key stored
+// before it gives its message back.
+const patience = 8
+
+// insert stores the keys of the batch, however often the table puts some of them
+// off. Those that exist are left to be explained.
+func (l *loader) insert(ctx context.Context, b *batch) error {
+	keys := b.keys
+	for tries := 0; len(keys) > 0; {
+		began := time.Now()
+		results, err := l.Keys.InsertKeys(ctx, l.pool, l.shards, l.upload.ID, keys)
+		if err != nil {
+			return err
+		}
+		var putOff []NewKey
+		for i, result := range results {
+			switch key := keys[i]; result {
+			case Stored:
+				b.counts[Accepted]++
+			case Exists:
+				b.later = append(b.later, key)
+			case Rejected:
+				b.absent[key.ID] = NotStorable
+				b.later = append(b.later, key)
+			case PutOff:
+				putOff = append(putOff, key)
+			}
+		}
+		if tries++; len(putOff) < len(keys) {
+			tries = 0
+		}
+		if tries > patience {
+			return errors.New("the table of keys takes none now")
+		}
+		keys = putOff
+		if err := pause(ctx, l.pace.next(time.Since(began), tries, len(putOff) > 0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain finds out what the keys are that were not stored just now: this very
+// line, tried before, or duplicates, and of what.
+func (l *loader) explain(ctx context.Context, b *batch) error {
+	for keys := range slices.Chunk(b.later, 100) {
+		ids := map[pool.KeyID]bool{}
+		for _, key := range keys {
+			ids[key.ID] = true
+		}
+		found, err := l.Keys.FindKeys(ctx, slices.Collect(maps.Keys(ids)))
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			there, ok := found[key.ID]
+			outcome := b.absent[key.ID]
+			if ok {
+				outcome = l.outcome(key, there)
+			}
+			switch outcome {
+			case "":
+				return fmt.Errorf("the key of line %d exists, and is not found", b.numbers[key.Offset])
+			case Accepted:
+				b.counts[Accepted]++
+			default:
+				b.refuse(b.numbers[key.Offset], outcome, there.SoldAt)
+			}
+		}
+	}
+	return nil
+}
+
+// outcome says what a key that is there already means for its line.
+func (l *loader) outcome(key NewKey, there Found) Outcome {
+	switch {
+	case there.Upload == l.upload.ID && there.Offset == key.Offset:
+		return Accepted // we stored it ourselves and could not say so
+	case there.Upload == l.upload.ID:
+		return SameFile
+	case there.State == KeyClaimed, there.State == KeyRevoked:
+		return Sold
+	case there.State != KeyAvailable:
+		return Withdrawn
+	case there.Pool == l.pool.Pool:
+		return ThisPool
+	default:
+		return AnotherPool
+	}
+}
+
+func (b *batch) refuse(line int, reason Outcome, soldAt time.Time) {
+	b.counts[reason]++
+	b.refused = append(b.refused, Refused{Line: line, Reason: reason, SoldAt: soldAt})
+}
+
+// save writes down what is settled: the refused lines first, under a name that
+// no other turn uses, then the progress that counts them.
+func (l *loader) save(ctx context.Context) error {
+	if l.done.Lines == l.saved {
+		return nil
+	}
+	if err := l.saveRefused(ctx); err != nil {
+		return err
+	}
+	l.done.SavedAt = l.Now()
+	if err := l.Ranges.SaveRange(ctx, l.upload, l.done); err != nil {
+		return err
+	}
+	l.saved = l.done.Lines
+	return nil
+}
+
+// end saves the end of the range, and with it its counts on the upload.
+func (l *loader) end(ctx context.Context) error {
+	if err := l.saveRefused(ctx); err != nil {
+		return err
+	}
+	l.done.Done, l.done.SavedAt = true, l.Now()
+	return l.Ranges.EndRange(ctx, l.upload, l.done, l.Now().Add(quiet))
+}
+
+func (l *loader) saveRefused(ctx context.Context) error {
+	if len(l.refused) == 0 {
+		return nil
+	}
+	for len(l.done.Parts) < l.done.Turn {
+		l.done.Parts = append(l.done.Parts, 0)
+	}
+	part := l.done.Parts[l.done.Turn-1]
+	name := partName(l.upload, l.done.Number, l.done.Turn, part)
+	data, err := json.Marshal(l.refused)
+	if err != nil {
+		return err
+	}
+	if err := l.Reports.Put(ctx, name, data); err != nil {
+		return err
+	}
+	l.done.Parts[l.done.Turn-1]++
+	l.refused = nil
+	return nil
+}
+
+// pace keeps ingest out of the way of checkout: when the table puts a statement
+// off, the worker halves its rate, and it takes a hundred good batches to come
+// back to its own.
+type pace struct {
+	idle float64 // time spent waiting for each time spent working
+}
+
+// next returns how long to wait after a batch that took so long; tries counts
+// those in a row of which nothing was stored.
+func (p *pace) next(took time.Duration, tries int, putOff bool) time.Duration {
+	share := 1 / (1 + p.idle) // of its own rate
+	if putOff {
+		share = max(share/2, 1.0/64)
+	} else {
+		share = min(share+0.005, 1)
+	}
+	p.idle = 1/share - 1
+	wait := time.Duration(p.idle * float64(took))
+	if putOff {
+		wait += rand.N(min(50*time.Millisecond<<tries, 5*time.Second))
+	}
+	return wait
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,183 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"strings"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+// RangeSize is how many bytes of a file one message stands for.
+const RangeSize = 2 << 20
+
+// KeptRefused is how many refused lines and duplicates an upload's record keeps.
+// All of them are in the report.
+const KeptRefused = 100
+
+// State is how far an upload has come.
+type State string
+
+// The states of an upload.
+const (
+	Parked   State = "parked"   // its pool does not exist yet
+	Loading  State = "loading"  // its ranges are being loaded
+	Finished State = "finished" // its report is written
+)
+
+// Cause is why a file was not read, or not to its end.
+type Cause string
+
+// Why a file may not be read. Such a file stays in the bucket, and its owner is
+// reminded of it.
+const (
+	Empty           Cause = "empty"            // it holds no line that is not blank
+	Binary          Cause = "binary"           // it is no text in UTF-8 or UTF-16
+	NoKeys          Cause = "no-keys"          // every line was refused
+	Misplaced       Cause = "misplaced"        // its name names no pool
+	UnknownMerchant Cause = "unknown-merchant" // its name names no merchant we know
+	UnknownPool     Cause = "unknown-pool"     // it waits for its pool
+	Gone            Cause = "gone"             // it was removed before it was read
+)
+
+// Object is one version of an object in the upload bucket.
+type Object struct {
+	Bucket  string
+	Name    string
+	Version string
+}
+
+// Stat is what the bucket says of an object.
+type Stat struct {
+	Version      string
+	Size         int64
+	LastModified time.Time
+}
+
+// Upload is the record of one key file.
+type Upload struct {
+	Merchant string // empty: nobody we know; the operator is told
+	ID       string
+	Object   Object
+	File     string // the object's name below the pool, as the merchant wrote it
+	Pool     string
+	Side     pool.Side
+	Size     int64
+	Encoding Encoding
+
+	State  State
+	Cause  Cause
+	Ranges int // that the file is cut into
+	Done   int // of them
+
+	Lines  int // of the ranges that are done, blank ones too
+	Counts Counts
+	Kept   []Refused // the first KeptRefused, once finished
+
+	ReceivedAt time.Time
+	FinishedAt time.Time
+	DueAt      time.Time // when the sweep looks at it; zero: never
+}
+
+// Refused is a line that brought no key: refused, or a duplicate. It never
+// holds the text.
+type Refused struct {
+	Line   int       `json:"line"`
+	Reason Outcome   `json:"reason"`
+	SoldAt time.Time `json:"soldAt,omitzero"` // of a duplicate that is sold
+}
+
+// PoolID names the pool side that the upload feeds.
+func (u Upload) PoolID() pool.ID {
+	return pool.ID{Merchant: u.Merchant, Pool: u.Pool, Side: u.Side}
+}
+
+// Refused reports whether nothing of the file could be used, so that it is kept
+// and its owner reminded.
+func (u Upload) Refused() bool { return u.State == Finished && u.Cause != "" }
+
+// ReportName names the upload's report in the reports bucket.
+func (u Upload) ReportName() string { return "reports/" + u.owner() + "/" + u.ID + ".json" }
+
+// owner is the merchant as it stands in names of the reports bucket.
+func (u Upload) owner() string {
+	if u.Merchant == "" {
+		return "-"
+	}
+	return u.Merchant
+}
+
+// NewID returns the identity of an object version: however often its event is
+// delivered it is the same upload. It begins with the time the version was
+// written, so that uploads list by age.
+func NewID(o Object, writtenAt time.Time) string {
+	h := sha256.New()
+	for _, part := range []string{o.Bucket, o.Name, o.Version} {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		h.Write(length[:])
+		io.WriteString(h, part)
+	}
+	return writtenAt.UTC().Format("20060102T150405") + "-" + hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Place is where an object's name says that its keys go.
+type Place struct {
+	Merchant string
+	Pool     string
+	Side     pool.Side
+	File     string
+}
+
+// Locate reads an object's name: uploads/<merchant>/<pool>/<file>, or
+// uploads/<merchant>/<pool>/test/<file>. It returns false if the name has
+// another form; the merchant is returned if the name is that clear. A file
+// called "test" is not taken as live keys: it was most likely meant for the test side.
+func Locate(name string) (Place, bool) {
+	parts := strings.Split(name, "/")
+	if len(parts) < 2 || parts[0] != "uploads" || pool.CheckName(parts[1]) != nil {
+		return Place{File: name}, false
+	}
+	place := Place{Merchant: parts[1], File: name}
+	switch {
+	case len(parts) == 4 && parts[3] != "test":
+		place.Side = pool.Live
+	case len(parts) == 5 && parts[3] == "test":
+		place.Side = pool.Test
+	default:
+		return place, false
+	}
+	file := parts[len(parts)-1]
+	if pool.CheckName(parts[2]) != nil || file == "" {
+		return Place{Merchant: parts[1], File: name}, false
+	}
+	place.Pool, place.File = parts[2], file
+	return place, true
+}
+
+// Folder reports whether the object only makes a folder show in a console.
+func Folder(o Object, s Stat) bool { return s.Size == 0 && strings.HasSuffix(o.Name, "/") }
+
+// Message asks for work on an upload: to load one of its ranges, or to start it,
+// whatever that takes: read it now that its pool exists, send its missing ranges
+// again, finish its report. Any message may be sent twice.
+type Message struct {
+	V        int    `json:"v"` // 1
+	Merchant string `json:"merchant,omitempty"`
+	Upload   string `json:"upload"`
+	Start    bool   `json:"start,omitempty"`
+	Range    int    `json:"range,omitempty"` // from 0, where Start is not set
+}
+
+// Start asks for an upload to be taken up again.
+func Start(merchant, upload string) Message {
+	return Message{V: 1, Merchant: merchant, Upload: upload, Start: true}
+}
+
+// LoadRange asks for a range of an upload to be loaded.
+func LoadRange(merchant, upload string, n int) Message {
+	return Message{V: 1, Merchant: merchant, Upload: upload, Range: n}
+}

@@ -1,0 +1,206 @@
+// Package s3 is the only package that speaks S3: the bucket that key files are
+// dropped in, and the bucket of reports.
+package s3
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"keypool/shared/ingest"
+)
+
+// Uploads is the bucket that key files are dropped in. It is safe for concurrent use.
+type Uploads struct {
+	client *s3.Client
+	bucket string
+}
+
+// OpenUploads returns the bucket named.
+func OpenUploads(client *s3.Client, bucket string) *Uploads {
+	return &Uploads{client: client, bucket: bucket}
+}
+
+// The tag of a file that is loaded. The bucket's lifecycle lets such files expire.
+const (
+	DoneTag   = "keypool"
+	DoneValue = "done"
+)
+
+// Stat implements ingest.Objects.
+func (b *Uploads) Stat(ctx context.Context, o ingest.Object) (ingest.Stat, bool, error) {
+	if o.Bucket != b.bucket {
+		return ingest.Stat{}, false, fmt.Errorf("an object of bucket %s, not of %s", o.Bucket, b.bucket)
+	}
+	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
+	})
+	if gone(err) {
+		return ingest.Stat{}, false, nil
+	}
+	if err != nil {
+		return ingest.Stat{}, false, fmt.Errorf("read an object's head: %w", err)
+	}
+	stat := ingest.Stat{
+		Version:      o.Version,
+		Size:         aws.ToInt64(out.ContentLength),
+		LastModified: aws.ToTime(out.LastModified).UTC(),
+	}
+	if stat.Version == "" {
+		stat.Version = aws.ToString(out.VersionId)
+	}
+	return stat, true, nil
+}
+
+// Open implements ingest.Objects. Not every S3 keeps to the range when a version
+// is named too, so what comes is taken from its Content-Range, and a whole
+// object is cut here.
+func (b *Uploads) Open(ctx context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
+		Range: aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1)),
+	})
+	if gone(err) {
+		return nil, ingest.ErrGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read an object from %d on: %w", from, err)
+	}
+	skip := from
+	if came := aws.ToString(out.ContentRange); came != "" {
+		var first, last int64
+		if _, err := fmt.Sscanf(came, "bytes %d-%d/", &first, &last); err != nil || first != from {
+			out.Body.Close()
+			return nil, fmt.Errorf("asked for an object from %d on and got %q", from, came)
+		}
+		skip = 0
+	}
+	if _, err := io.CopyN(io.Discard, out.Body, skip); err != nil {
+		out.Body.Close()
+		return nil, fmt.Errorf("skip to %d of an object: %w", from, err)
+	}
+	return body{io.LimitReader(out.Body, to-from), out.Body}, nil
+}
+
+// body is the wanted part of a response.
+type body struct {
+	io.Reader
+	io.Closer
+}
+
+// MarkDone implements ingest.Objects.
+func (b *Uploads) MarkDone(ctx context.Context, o ingest.Object) error {
+	_, err := b.client.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{
+		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
+		Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String(DoneTag), Value: aws.String(DoneValue)}}},
+	})
+	if gone(err) {
+		return ingest.ErrGone
+	}
+	if err != nil {
+		return fmt.Errorf("tag an object: %w", err)
+	}
+	return nil
+}
+
+// PresignPut returns an address that a key file can be put to with a plain HTTP
+// PUT, until it expires.
+func (b *Uploads) PresignPut(ctx context.Context, name string, expires time.Duration) (string, error) {
+	put, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
+		Bucket: aws.String(b.bucket), Key: aws.String(name),
+	}, s3.WithPresignExpires(expires))
+	if err != nil {
+		return "", fmt.Errorf("presign an upload: %w", err)
+	}
+	return put.URL, nil
+}
+
+func version(o ingest.Object) *string {
+	if o.Version == "" {
+		return nil
+	}
+	return aws.String(o.Version)
+}
+
+// gone reports whether S3 has no such object, or not that version of it.
+func gone(err error) bool {
+	var response *awshttp.ResponseError
+	return errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound
+}
+
+// Reports is the bucket of reports. It is safe for concurrent use.
+type Reports struct {
+	client *s3.Client
+	bucket string
+}
+
+// OpenReports returns the bucket named.
+func OpenReports(client *s3.Client, bucket string) *Reports {
+	return &Reports{client: client, bucket: bucket}
+}
+
+// Put implements ingest.Reports.
+func (b *Reports) Put(ctx context.Context, name string, data []byte) error {
+	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: aws.String(b.bucket), Key: aws.String(name),
+		Body: bytes.NewReader(data), ContentType: contentType(name),
+	})
+	if err != nil {
+		return fmt.Errorf("store %s: %w", name, err)
+	}
+	return nil
+}
+
+// Get implements ingest.Reports.
+func (b *Reports) Get(ctx context.Context, name string) ([]byte, error) {
+	body, err := b.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// Open returns a report to be streamed, or ingest.ErrGone.
+func (b *Reports) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.bucket), Key: aws.String(name)})
+	if gone(err) {
+		return nil, ingest.ErrGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return out.Body, nil
+}
+
+// PresignGet returns an address that a report can be read from until it expires.
+func (b *Reports) PresignGet(ctx context.Context, name string, expires time.Duration) (string, error) {
+	get, err := s3.NewPresignClient(b.client).PresignGetObject(ctx, &s3.GetObjectInput{
+		Bucket: aws.String(b.bucket), Key: aws.String(name),
+	}, s3.WithPresignExpires(expires))
+	if err != nil {
+		return "", fmt.Errorf("presign a report: %w", err)
+	}
+	return get.URL, nil
+}
+
+func contentType(name string) *string {
+	if strings.HasSuffix(name, ".json") {
+		return aws.String("application/json")
+	}
+	return nil
+}
