@@ -98,7 +98,7 @@ func (p *pipeline) addAPI() {
 			DomainName: domain.Ref(),
 			Stage:      stage.Ref(),
 		})
-		mapping.AddResourceDependency(stage)
+		mapping.AddResourceDependency(stage, jsii.String("the mapping names the stage"))
 		output(p.stack, "ApiDomainRecord", jsii.String(p.settings.APIDomain+" CNAME "+*domain.AttrRegionalDomainName()))
 		url = jsii.String("https://" + p.settings.APIDomain)
 	}

@@ -194,7 +194,7 @@ func (p *pipeline) addUploads() {
 			{Event: jsii.String("s3:ObjectCreated:*"), Function: ingest.AttrArn()},
 		},
 	})
-	bucket.AddResourceDependency(permission)
+	bucket.AddResourceDependency(permission, jsii.String("the function lets the bucket call it first"))
 	p.async("Ingest", "Uploads", 2, 6*time.Hour)
 	output(p.stack, "UploadsBucket", jsii.String(p.uploadsName()))
 }
