@@ -158,3 +158,16 @@ func scan(t testing.TB, table string) []map[string]any {
 	}
 	return items
 }
+
+// Partitions returns the partition keys in a table that begin with prefix, sorted.
+func Partitions(t testing.TB, table, prefix string) []string {
+	t.Helper()
+	var found []string
+	for _, item := range scan(t, table) {
+		if pk := item["pk"].(string); strings.HasPrefix(pk, prefix) {
+			found = append(found, pk)
+		}
+	}
+	sort.Strings(found)
+	return found
+}

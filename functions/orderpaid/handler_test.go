@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/callback"
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/pool"
+)
+
+// now is when the fixtures were signed, with the secret below.
+var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+
+const signingSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+type shop struct {
+	*handler
+	store  *dynamo.Store
+	tables dynamo.Tables
+	reads  int // of platforms
+	opened int // secrets
+}
+
+type ignore struct{}
+
+func (ignore) Send(context.Context, any, time.Duration) error { return nil }
+
+// open returns a handler over a shop with a platform, a product and three keys.
+func open(t *testing.T) *shop {
+	t.Helper()
+	store, tables := dynamotest.Open(t)
+	s := &shop{store: store, tables: tables}
+	clock := func() time.Time { return now }
+	s.handler = &handler{
+		keyring: &callback.Keyring{
+			Platform: func(ctx context.Context, merchant, platform string) (catalog.Platform, bool, error) {
+				s.reads++
+				return store.Platform(ctx, merchant, platform)
+			},
+			Open: func(_ context.Context, merchant, platform string, sealed []byte) ([]byte, error) {
+				s.opened++
+				if merchant != "acme" || platform != "standard" {
+					return nil, errors.New("sealed for somebody else")
+				}
+				return callback.ParseSecret(string(sealed))
+			},
+			Now: clock,
+		},
+		claims:      &claim.Claimer{Store: store, Recent: catalog.NewRecent(store, clock), Fresh: store, Fill: ignore{}, Now: clock},
+		refusals:    store,
+		maxQuantity: 1000,
+		now:         clock,
+	}
+	for _, err := range []error{
+		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
+		store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: pool.DefaultShards}),
+		store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}),
+		store.PutPlatform(t.Context(), catalog.Platform{
+			Merchant: "acme", Name: "standard",
+			Secrets: []catalog.SealedSecret{{Blob: []byte(signingSecret), CreatedAt: now}},
+		}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dynamotest.Stock(t, tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
+	return s
+}
+
+func fixture(t *testing.T, name string) events.APIGatewayV2HTTPRequest {
+	t.Helper()
+	raw, err := os.ReadFile("../../events/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var event events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(raw, &event); err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
+func (s *shop) call(t *testing.T, r events.APIGatewayV2HTTPRequest) (int, string) {
+	t.Helper()
+	response, err := s.handle(t.Context(), r)
+	if err != nil {
+		t.Fatalf("the handler did not answer for itself: %v", err)
+	}
+	return response.StatusCode, response.Body
+}
+
+func TestHandle_answers(t *testing.T) {
+	tests := []struct {
+		event  string
+		status int
+		body   string
+	}{
+		{
+			"good_order_paid", http.StatusOK,
+			`{"order":"10001","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"held":1}]}`,
+		},
+		{
+			"good_order_paid_base64", http.StatusOK,
+			`{"order":"10002","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"held":1}]}`,
+		},
+		{
+			"good_order_paid_lines", http.StatusOK,
+			`{"order":"10003","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"held":1},` +
+				`{"line":"2","product":"unheard-of","state":"unconnected","wanted":0,"held":0}]}`,
+		},
+		{"good_order_ignored", http.StatusOK, `{"ignored":true,"type":"order.refunded"}`},
+		{
+			"bad_order_paid_quantity", http.StatusBadRequest,
+			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"data.lines[0].quantity is less than 1.","field":"data.lines[0].quantity"}`,
+		},
+		{
+			"bad_order_paid_no_json", http.StatusBadRequest,
+			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"the body is not the JSON object that the documentation shows."}`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.event, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			status, body := s.call(t, fixture(t, test.event))
+			if status != test.status {
+				t.Errorf("status %d, want %d", status, test.status)
+			}
+			if diff := cmp.Diff(test.body, body); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			dynamotest.Audit(t, s.tables)
+		})
+	}
+}
+
+func TestHandle_repeatTakesNoSecondKey(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	_, first := s.call(t, fixture(t, "good_order_paid"))
+	status, again := s.call(t, fixture(t, "good_order_paid"))
+	if status != http.StatusOK || again != first {
+		t.Errorf("the repeat was answered %d %s", status, again)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+	if s.reads != 1 || s.opened != 1 {
+		t.Errorf("the secrets were read %d times and opened %d times for two callbacks", s.reads, s.opened)
+	}
+}
+
+func TestHandle_repeatWithOtherContentIsAConflictAndNoticed(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.call(t, fixture(t, "good_order_paid"))
+	status, body := s.call(t, fixture(t, "again_order_paid_other_quantity"))
+	if status != http.StatusConflict || !strings.Contains(body, "nothing was changed") {
+		t.Errorf("answered %d %s", status, body)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#changed-repeat#"); len(got) != 1 {
+		t.Errorf("%d notices", len(got))
+	}
+}
+
+func TestHandle_strangersGetTheSameBytes(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	old := fixture(t, "good_order_paid")
+	s.now = nil // nothing below reaches a claim
+	later := now.Add(time.Hour)
+	s.keyring.(*callback.Keyring).Now = func() time.Time { return later }
+	noPlatform := fixture(t, "bad_order_paid_merchant")
+	noPlatform.PathParameters = map[string]string{"merchant": "acme", "platform": "paypal"}
+	var answers []string
+	for _, r := range []events.APIGatewayV2HTTPRequest{
+		old, // signed well, an hour ago
+		fixture(t, "bad_order_paid_signature"),
+		fixture(t, "bad_order_paid_unsigned"),
+		fixture(t, "bad_order_paid_merchant"),
+		noPlatform,
+	} {
+		status, body := s.call(t, r)
+		if status != http.StatusUnauthorized {
+			t.Errorf("answered %d", status)
+		}
+		answers = append(answers, body)
+	}
+	if len(slices.Compact(answers)) != 1 {
+		t.Errorf("the answers differ: %q", answers)
+	}
+	if left := dynamotest.Partitions(t, s.tables.Orders, ""); len(left) != 0 {
+		t.Errorf("strangers left something behind: %v", left)
+	}
+}
+
+func TestHandle_unknownMerchantCostsOneReadAndNoOpening(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for range 5 {
+		s.call(t, fixture(t, "bad_order_paid_merchant"))
+	}
+	if s.reads != 1 || s.opened != 0 {
+		t.Errorf("%d reads, %d openings", s.reads, s.opened)
+	}
+}
+
+func TestHandle_rotatedSecretIsReadWithinAMinute(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.call(t, fixture(t, "bad_order_paid_signature"))
+	s.call(t, fixture(t, "bad_order_paid_signature"))
+	if s.reads != 1 {
+		t.Errorf("bad signatures had the secrets read %d times in a minute", s.reads)
+	}
+	later := now.Add(time.Minute)
+	s.keyring.(*callback.Keyring).Now = func() time.Time { return later }
+	s.call(t, fixture(t, "bad_order_paid_signature"))
+	if s.reads != 2 {
+		t.Errorf("a minute later, a bad signature left %d reads", s.reads)
+	}
+	if status, _ := s.call(t, fixture(t, "good_order_paid")); status != http.StatusOK {
+		t.Errorf("a good signature was answered %d", status)
+	}
+}
+
+func TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for range 3 {
+		s.call(t, fixture(t, "bad_order_paid_quantity"))
+	}
+	if got := dynamotest.Partitions(t, s.tables.Orders, "refused#acme"); len(got) != 1 {
+		t.Errorf("kept: %v", got)
+	}
+	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#callback-refused#"); len(got) != 1 {
+		t.Errorf("notices: %v", got)
+	}
+}
+
+func TestHandle_tooLarge(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	large := fixture(t, "good_order_paid")
+	large.Body += strings.Repeat(" ", callback.MaxBody)
+	if status, _ := s.call(t, large); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("answered %d", status)
+	}
+}
+
+func TestHandle_passingFailureAsksForARepeat(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	claims := s.claims.(*claim.Claimer)
+	down := &sometimes{Store: s.store, fail: true}
+	claims.Store = down
+	r := fixture(t, "good_order_paid_lines")
+	response, err := s.handle(t.Context(), r)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable || response.Headers["retry-after"] == "" {
+		t.Errorf("answered %d, %v", response.StatusCode, err)
+	}
+	if strings.Contains(response.Body, "table") {
+		t.Errorf("the answer tells what went wrong inside: %s", response.Body)
+	}
+	down.fail = false
+	if status, body := s.call(t, r); status != http.StatusOK || !strings.Contains(body, `"fulfilled"`) {
+		t.Errorf("the repeat was answered %d %s", status, body)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 || len(books.Lines) != 2 {
+		t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
+	}
+}
+
+// sometimes is a store whose commits of connected lines fail while it is told so.
+type sometimes struct {
+	claim.Store
+	fail bool
+}
+
+func (s *sometimes) Commit(ctx context.Context, takes ...claim.Take) error {
+	if s.fail && takes[0].After.Pool != "" {
+		return errors.New("the table is on fire")
+	}
+	return s.Store.Commit(ctx, takes...)
+}

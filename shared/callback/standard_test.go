@@ -1,0 +1,271 @@
+package callback_test
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"keypool/shared/callback"
+)
+
+// The example of the Standard Webhooks specification.
+const (
+	exampleSecret    = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	exampleID        = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+	exampleTime      = "1614265330"
+	exampleBody      = `{"test": 2432232314}`
+	exampleSignature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+)
+
+var exampleAt = time.Unix(1614265330, 0)
+
+func request(body string, header map[string]string) callback.Request {
+	return callback.Request{Header: func(name string) string { return header[name] }, Body: []byte(body)}
+}
+
+func signed(signature string) callback.Request {
+	return request(exampleBody, map[string]string{
+		"webhook-id": exampleID, "webhook-timestamp": exampleTime, "webhook-signature": signature,
+	})
+}
+
+func secret(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := callback.ParseSecret(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestStandard_vectorOfTheSpecification(t *testing.T) {
+	key := secret(t, exampleSecret)
+	if got := callback.Sign(key, exampleID, exampleAt, []byte(exampleBody)); got != exampleSignature {
+		t.Errorf("signed %s, want %s", got, exampleSignature)
+	}
+	if err := (callback.Standard{}).Verify(signed(exampleSignature), [][]byte{key}, exampleAt); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStandard_agreesWithTheReferenceLibrary(t *testing.T) {
+	key := secret(t, exampleSecret)
+	reference, err := webhook.NewWebhook(exampleSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	body := []byte(`{"type":"order.paid","data":{}}`)
+	theirs, err := reference.Sign("msg_1", now, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours := callback.Sign(key, "msg_1", now, body); ours != theirs {
+		t.Errorf("we sign %s, the library %s", ours, theirs)
+	}
+	header := http.Header{}
+	header.Set("webhook-id", "msg_1")
+	header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+	header.Set("webhook-signature", callback.Sign(key, "msg_1", now, body))
+	if err := reference.Verify(body, header); err != nil {
+		t.Errorf("the library refuses what we sign: %v", err)
+	}
+}
+
+func TestStandard_verify(t *testing.T) {
+	key, old := secret(t, exampleSecret), []byte("an older secret of 32 characters")
+	other := callback.Sign([]byte("somebody else's secret, as long."), exampleID, exampleAt, []byte(exampleBody))
+	byOld := callback.Sign(old, exampleID, exampleAt, []byte(exampleBody))
+	tests := []struct {
+		name string
+		r    callback.Request
+		now  time.Time
+		ok   bool
+	}{
+		{"good", signed(exampleSignature), exampleAt, true},
+		{"the older of two secrets", signed(byOld), exampleAt, true},
+		{"one of several signatures", signed("v1,bm8= " + other + " " + exampleSignature), exampleAt, true},
+		{"at the edge of the tolerance", signed(exampleSignature), exampleAt.Add(5 * time.Minute), true},
+		{"too old", signed(exampleSignature), exampleAt.Add(5*time.Minute + time.Second), false},
+		{"from the future", signed(exampleSignature), exampleAt.Add(-5*time.Minute - time.Second), false},
+		{"another secret", signed(other), exampleAt, false},
+		{"another version", signed("v2," + strings.TrimPrefix(exampleSignature, "v1,")), exampleAt, false},
+		{"no version", signed(strings.TrimPrefix(exampleSignature, "v1,")), exampleAt, false},
+		{"half a signature", signed(exampleSignature[:20]), exampleAt, false},
+		{"an empty signature", signed("v1,"), exampleAt, false},
+		{"no signature", signed(""), exampleAt, false},
+		{"no headers", request(exampleBody, nil), exampleAt, false},
+		{"another body", request(exampleBody+" ", map[string]string{
+			"webhook-id": exampleID, "webhook-timestamp": exampleTime, "webhook-signature": exampleSignature,
+		}), exampleAt, false},
+		{"another id", request(exampleBody, map[string]string{
+			"webhook-id": "msg_2", "webhook-timestamp": exampleTime, "webhook-signature": exampleSignature,
+		}), exampleAt, false},
+		{"a time that is no number", request(exampleBody, map[string]string{
+			"webhook-id": exampleID, "webhook-timestamp": "yesterday", "webhook-signature": exampleSignature,
+		}), exampleAt, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := callback.Standard{}.Verify(test.r, [][]byte{key, old}, test.now)
+			if test.ok && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if !test.ok && !errors.Is(err, callback.ErrSignature) {
+				t.Errorf("not refused: %v", err)
+			}
+		})
+	}
+	if err := (callback.Standard{}).Verify(signed(exampleSignature), nil, exampleAt); !errors.Is(err, callback.ErrSignature) {
+		t.Errorf("without a secret: %v", err)
+	}
+}
+
+func TestParseSecret_refusesWhatIsTooShort(t *testing.T) {
+	for _, s := range []string{"", "whsec_", "whsec_c2hvcnQ=", "whsec_not base64", "MfKQ9r8GKYqrTwjUPD8ILPZIo2La"} {
+		if _, err := callback.ParseSecret(s); err == nil {
+			t.Errorf("%q was taken", s)
+		}
+	}
+	if _, err := callback.ParseSecret(callback.FormatSecret(make([]byte, 32))); err != nil {
+		t.Error(err)
+	}
+}
+
+// body returns an order.paid body with a part replaced.
+func body(old, new string) []byte {
+	const good = `{"type":"order.paid","timestamp":"2026-11-23T12:00:00Z","data":{"order":"10001","currency":"EUR",
+		"language":"de","paid_at":"2026-11-23T12:00:00Z","customer":{"name":"Ada","email":"ada@example.com"},
+		"lines":[{"line":"1","product":"game","title":"The Game","quantity":2,"unit_price":"59.99"}]}}`
+	return []byte(strings.Replace(good, old, new, 1))
+}
+
+func TestStandard_decode(t *testing.T) {
+	event, err := callback.Standard{}.Decode(body("", ""))
+	if err == nil {
+		err = event.Check(1000)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !event.Paid || event.Order != "10001" || event.Language != "de" || event.Customer.Email != "ada@example.com" ||
+		len(event.Lines) != 1 || event.Lines[0] != (callback.Line{ID: "1", Product: "game", Title: "The Game", Quantity: 2, UnitPrice: "59.99"}) {
+		t.Errorf("decoded %+v", event)
+	}
+	refund, err := callback.Standard{}.Decode([]byte(`{"type":"order.refunded","data":{"order":"1"}}`))
+	if err != nil || refund.Paid || refund.Type != "order.refunded" {
+		t.Errorf("an event that does not concern us: %+v, %v", refund, err)
+	}
+	unnamed, err := callback.Standard{}.Decode(body(`"line":"1",`, ""))
+	if err == nil {
+		err = unnamed.Check(1000)
+	}
+	if err != nil || unnamed.Lines[0].ID != "game" {
+		t.Errorf("a line without an id takes its product's: %+v, %v", unnamed.Lines, err)
+	}
+}
+
+func TestStandard_refusalNamesTheField(t *testing.T) {
+	tests := []struct{ name, old, new, field string }{
+		{"no JSON", `{"type"`, `type`, ""},
+		{"a list", `{"type":"order.paid"`, `[{"type":"order.paid"`, ""},
+		{"no type", `"type":"order.paid",`, ``, "type"},
+		{"no order", `"order":"10001",`, ``, "data.order"},
+		{"order is a number", `"10001"`, `10001`, "data.order"},
+		{"order too long", `10001`, strings.Repeat("1", 129), "data.order"},
+		{"control characters", `10001`, `1\u0000`, "data.order"},
+		{"no lines", `"lines":[{`, `"others":[{`, "data.lines"},
+		{"quantity 0", `"quantity":2`, `"quantity":0`, "data.lines[0].quantity"},
+		{"no quantity", `"quantity":2,`, ``, "data.lines[0].quantity"},
+		{"negative quantity", `"quantity":2`, `"quantity":-2`, "data.lines[0].quantity"},
+		{"quantity over the cap", `"quantity":2`, `"quantity":1001`, "data.lines[0].quantity"},
+		{"half a unit", `"quantity":2`, `"quantity":0.5`, "data.lines.quantity"},
+		{"quantity as a text", `"quantity":2`, `"quantity":"2"`, "data.lines.quantity"},
+		{"no product", `"product":"game",`, ``, "data.lines[0].product"},
+		{"no address", `"email":"ada@example.com"`, `"phone":"1"`, "data.customer.email"},
+		{"no such address", `ada@example.com`, `ada`, "data.customer.email"},
+		{"two addresses", `ada@example.com`, `a@example.com, b@example.com`, "data.customer.email"},
+		{"a header in the address", `ada@example.com`, `ada@example.com\r\nBcc: all@example.com`, "data.customer.email"},
+		{"currency", `EUR`, `EURO`, "data.currency"},
+		{"time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, "data.paid_at"},
+		{"the same line twice", `"lines":[`, `"lines":[{"line":"1","product":"x","quantity":1},`, "data.lines[1].line"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			event, err := callback.Standard{}.Decode(body(test.old, test.new))
+			if err == nil {
+				err = event.Check(1000)
+			}
+			var field *callback.FieldError
+			if !errors.As(err, &field) {
+				t.Fatalf("taken: %v", err)
+			}
+			if field.Field != test.field {
+				t.Errorf("names %q (%v), want %q", field.Field, err, test.field)
+			}
+			if strings.Contains(err.Error(), "ada@") || strings.Contains(err.Error(), "Bcc") {
+				t.Errorf("quotes the body: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheck_boundsWhatIsStored(t *testing.T) {
+	event, err := callback.Standard{}.Decode(body(`"name":"Ada"`, `"name":"`+strings.Repeat("Ä", 10_000)+`\u0007"`))
+	if err == nil {
+		err = event.Check(1000)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len([]rune(event.Customer.Name)); n != 500 {
+		t.Errorf("a name of 10,001 characters is stored with %d", n)
+	}
+}
+
+func FuzzStandard(f *testing.F) {
+	f.Add(body("", ""), exampleID, exampleTime, exampleSignature)
+	f.Add([]byte(exampleBody), exampleID, exampleTime, exampleSignature)
+	f.Add([]byte(`{"type":"order.paid","data":{"lines":[{"quantity":1e400}]}}`), "", "-1", "v1, v1,==")
+	for _, file := range []string{"good_order_paid.json", "bad_order_paid_quantity.json"} {
+		if fixture, err := os.ReadFile("../../events/" + file); err == nil {
+			f.Add(fixture, "id", "9223372036854775807", "v1,"+strings.Repeat("A", 44))
+		} else {
+			f.Fatal(err)
+		}
+	}
+	key := []byte("a secret that the fuzzer does not know")
+	f.Fuzz(func(t *testing.T, body []byte, id, timestamp, signature string) {
+		r := callback.Request{Body: body, Header: func(name string) string {
+			return map[string]string{"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature}[name]
+		}}
+		if (callback.Standard{}).Verify(r, [][]byte{key}, exampleAt) == nil {
+			t.Fatal("a signature was made without the secret")
+		}
+		event, err := callback.Standard{}.Decode(body)
+		if err == nil && event.Paid {
+			err = event.Check(1000)
+		}
+		var field *callback.FieldError
+		if err != nil && !errors.As(err, &field) {
+			t.Fatalf("an error that names no field: %v", err)
+		}
+		if err != nil || !event.Paid {
+			return
+		}
+		for _, line := range event.Lines {
+			if line.Quantity < 1 || line.Quantity > 1000 || line.Product == "" || line.ID == "" {
+				t.Fatalf("a line that nobody can claim for passed the check: %+v", line)
+			}
+		}
+		if strings.ContainsAny(event.Customer.Email, "\r\n ,") {
+			t.Fatal("more than one address passed the check")
+		}
+	})
+}
