@@ -109,10 +109,6 @@ const (
 	// it to be taken up again.
 	quiet = 20 * time.Minute
 
-	// parkedRest is how long the sweep leaves a parked upload alone: it is started
-	// when its pool is made, and this only catches a start that was lost.
-	parkedRest = 6 * time.Hour
-
 	// remindAfter is how long a refused file lies in the bucket before its owner
 	// is reminded of it.
 	remindAfter = 3 * 24 * time.Hour
@@ -221,7 +217,7 @@ func (w *Worker) admit(ctx context.Context, from State, u Upload) (Upload, error
 		return u, err
 	}
 	if from == Parked && u.State == Parked {
-		return u, w.Records.PostponeUpload(ctx, u, u.DueAt)
+		return u, nil
 	}
 	var tell *notice.Notice
 	if u.State != Loading {
@@ -264,12 +260,14 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 		return u, err
 	}
 	if !known {
-		u.State, u.Cause, u.DueAt = Parked, UnknownPool, now.Add(parkedRest)
+		u.State, u.Cause, u.DueAt = Parked, UnknownPool, now.Add(quiet)
 		return u, nil
 	}
 	head, err := w.head(ctx, u)
 	if errors.Is(err, ErrGone) {
-		return refuse(Gone)
+		u, _ = refuse(Gone)
+		u.DueAt = time.Time{}
+		return u, nil
 	}
 	if err != nil {
 		return u, err

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"keypool/shared/pool"
@@ -121,109 +119,4 @@ func (w *Worker) eachRefused(ctx context.Context, u Upload, ranges []Range, see 
 // partName names an object that holds refused lines of one turn on a range.
 func partName(u Upload, n, turn, part int) string {
 	return fmt.Sprintf("refused/%s/%s/%05d-%d-%d.json", u.owner(), u.ID, n, turn, part)
-}
-
-// told is how many lines the sentences tell one by one.
-const told = 10
-
-// Sentences tells what became of the upload as a person would, for a mail: one
-// sentence each. Title is the pool's; days are those of the merchant's zone.
-func (u Upload) Sentences(title string, zone *time.Location) []string {
-	if title == "" {
-		title = u.Pool
-	}
-	if u.Side == pool.Test {
-		title = "the test side of " + title
-	}
-	if why, unread := causes[u.Cause]; unread {
-		return []string{strings.ReplaceAll(why, "{pool}", title)}
-	}
-	added := count(u.Counts[Accepted], "key", "keys") + " added to " + title + "."
-	if u.Counts[Accepted] == 0 {
-		added = "No key was added to " + title + "."
-	}
-	sentences := []string{added}
-	if u.Cause == Gone {
-		sentences = append(sentences, "The file was removed before it was read to its end.")
-	}
-	others := u.Counts.Duplicates() + u.Counts.Refused()
-	if others > told {
-		for _, outcome := range Outcomes {
-			if n := u.Counts[outcome]; n > 0 && outcome != Accepted {
-				sentences = append(sentences, count(n, "line", "lines")+" "+reasons[outcome]+".")
-			}
-		}
-	}
-	for _, line := range u.Kept[:min(len(u.Kept), told)] {
-		sentences = append(sentences, "Line "+thousands(line.Line)+": "+line.why(u.FinishedAt, zone)+".")
-	}
-	if more := others - told; more > 0 {
-		sentences = append(sentences, "The report lists "+count(more, "more line", "more lines")+".")
-	}
-	return sentences
-}
-
-// causes says why nothing was read.
-var causes = map[Cause]string{
-	Empty:           "The file is empty: no line of it holds a key.",
-	Binary:          "The file was not read: it is not a text file in UTF-8 or UTF-16 with one key a line.",
-	Misplaced:       "The file was not read: its name does not say which pool it is for. Name it uploads/<merchant>/<pool>/<file>, or uploads/<merchant>/<pool>/test/<file> for test keys.",
-	UnknownMerchant: "The file was not read: its name does not begin with uploads/ and a merchant we know.",
-	UnknownPool:     "There is no pool {pool} yet. The file is kept and will be read as soon as you create the pool.",
-}
-
-// reasons says what is the matter with lines, after "3 lines".
-var reasons = map[Outcome]string{
-	SameFile:         "of this file repeated another",
-	ThisPool:         "already in this pool",
-	AnotherPool:      "already in another pool",
-	OtherSide:        "already on the live side",
-	Sold:             "already sold",
-	Withdrawn:        "already taken out of sale",
-	TooLong:          "longer than 2,048 bytes",
-	ControlCharacter: "with a control or invisible character",
-	InvalidText:      "with text that is not valid",
-	NotStorable:      "that could not be stored",
-}
-
-// why says what is the matter with one line, after "Line 17: ".
-func (r Refused) why(now time.Time, zone *time.Location) string {
-	switch r.Reason {
-	case SameFile:
-		return "the same key as on another line of this file"
-	case Sold:
-		if r.SoldAt.IsZero() {
-			return "already sold"
-		}
-		day := r.SoldAt.In(zone)
-		if day.Year() == now.In(zone).Year() {
-			return "already sold on " + day.Format("2 January")
-		}
-		return "already sold on " + day.Format("2 January 2006")
-	case ControlCharacter:
-		return "holds a control or invisible character"
-	case InvalidText:
-		return "holds text that is not valid"
-	case NotStorable:
-		return "could not be stored"
-	default:
-		return reasons[r.Reason]
-	}
-}
-
-// count writes "1 key" or "1,998 keys".
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
-}
-
-// thousands writes 1998 as "1,998".
-func thousands(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

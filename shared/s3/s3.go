@@ -113,9 +113,9 @@ func (b *Uploads) MarkDone(ctx context.Context, o ingest.Object) error {
 	return nil
 }
 
-// PresignPut returns an address that a key file can be put to with a plain HTTP
+// PresignUpload returns an address that a key file can be put to with a plain HTTP
 // PUT, until it expires.
-func (b *Uploads) PresignPut(ctx context.Context, name string, expires time.Duration) (string, error) {
+func (b *Uploads) PresignUpload(ctx context.Context, name string, expires time.Duration) (string, error) {
 	put, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(b.bucket), Key: aws.String(name),
 	}, s3.WithPresignExpires(expires))
@@ -187,8 +187,8 @@ func (b *Reports) Open(ctx context.Context, name string) (io.ReadCloser, error) 
 	return out.Body, nil
 }
 
-// PresignGet returns an address that a report can be read from until it expires.
-func (b *Reports) PresignGet(ctx context.Context, name string, expires time.Duration) (string, error) {
+// PresignReport returns an address that a report can be read from until it expires.
+func (b *Reports) PresignReport(ctx context.Context, name string, expires time.Duration) (string, error) {
 	get, err := s3.NewPresignClient(b.client).PresignGetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(b.bucket), Key: aws.String(name),
 	}, s3.WithPresignExpires(expires))
