@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/claim"
+	"keypool/shared/pool"
+)
+
+type fills struct {
+	asked  []claim.FillRequest
+	until  []time.Time
+	answer map[string]error // by pool
+	back   []string
+}
+
+func (f *fills) Fill(_ context.Context, r claim.FillRequest, until time.Time) error {
+	f.asked = append(f.asked, r)
+	f.until = append(f.until, until)
+	return f.answer[r.Pool]
+}
+
+func (f *fills) GiveBack(_ context.Context, receiptHandle string) error {
+	f.back = append(f.back, receiptHandle)
+	return nil
+}
+
+func fixture(t *testing.T, name string) events.SQSEvent {
+	t.Helper()
+	raw, err := os.ReadFile("../../events/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var event events.SQSEvent
+	if err := json.Unmarshal(raw, &event); err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
+var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+
+func run(t *testing.T, f *fills, event events.SQSEvent) []events.SQSBatchItemFailure {
+	t.Helper()
+	h := handler{filler: f, queue: f, now: func() time.Time { return now }}
+	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour*24*365*10))
+	defer cancel()
+	response, err := h.handle(ctx, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.BatchItemFailures
+}
+
+func TestHandle_servesEachQueueOnce(t *testing.T) {
+	f := &fills{}
+	if failed := run(t, f, fixture(t, "good_fill")); len(failed) != 0 {
+		t.Errorf("failed: %v", failed)
+	}
+	want := []claim.FillRequest{
+		claim.FillPool(pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}),
+		claim.FillProduct("acme", pool.Test, "game"),
+	}
+	if diff := cmp.Diff(want, f.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+func TestHandle_unfinishedGoesBackAtOnce(t *testing.T) {
+	f := &fills{answer: map[string]error{"elden": claim.ErrUnfinished}}
+	failed := run(t, f, fixture(t, "good_fill"))
+	if diff := cmp.Diff([]events.SQSBatchItemFailure{{ItemIdentifier: "message-1"}, {ItemIdentifier: "message-2"}}, failed); diff != "" {
+		t.Errorf("failed (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"receipt-1", "receipt-2"}, f.back); diff != "" {
+		t.Errorf("given back (-want +got):\n%s", diff)
+	}
+}
+
+func TestHandle_failureWaitsForItsTurn(t *testing.T) {
+	f := &fills{answer: map[string]error{"elden": errors.New("throttled")}}
+	if failed := run(t, f, fixture(t, "good_fill")); len(failed) != 2 {
+		t.Errorf("failed: %v", failed)
+	}
+	if len(f.back) != 0 {
+		t.Errorf("given back at once: %v", f.back)
+	}
+}
+
+func TestHandle_whatIsNoRequestIsPutAside(t *testing.T) {
+	f := &fills{}
+	failed := run(t, f, fixture(t, "bad_fill"))
+	if len(failed) != 2 || len(f.asked) != 0 {
+		t.Errorf("%d failed, %d were tried", len(failed), len(f.asked))
+	}
+}
