@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/callback"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Order is what was paid for and what became of it.
+type Order struct {
+	Order    string   `json:"order" doc:"As the platform names it."`
+	Platform string   `json:"platform"`
+	Test     bool     `json:"test" doc:"It was marked as a test: it reaches test keys only."`
+	Customer Customer `json:"customer"`
+	Lines    []Line   `json:"lines" nullable:"false"`
+}
+
+// Customer is who paid.
+type Customer struct {
+	Name    string `json:"name,omitempty"`
+	Email   string `json:"email,omitempty"`
+	Phone   string `json:"phone,omitempty"`
+	Company string `json:"company,omitempty"`
+	Country string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2."`
+}
+
+// Line is one product in an order, and the keys it has a right to.
+type Line struct {
+	ID         string    `json:"id" doc:"Keypool's name for the line; mail tags and logs carry it."`
+	Line       string    `json:"line" doc:"As the platform names it; the product where it names none."`
+	Product    string    `json:"product"`
+	Title      string    `json:"title,omitempty" doc:"The product's name as the platform wrote it."`
+	Pool       string    `json:"pool,omitempty" doc:"The pool that feeds it; none yet while unconnected."`
+	State      string    `json:"state" enum:"fulfilled,waiting,unconnected,held,returned" doc:"fulfilled: holds every key it paid for. waiting: keys are missing. unconnected: no pool feeds its product. held: under review or in dispute. returned: given back in full."`
+	Quantity   int       `json:"quantity" doc:"Units paid for."`
+	Wanted     int       `json:"wanted" doc:"Keys due for them."`
+	Held       int       `json:"held" doc:"Good keys it holds. Their texts are not shown here."`
+	Missing    int       `json:"missing" doc:"Keys it still has a right to."`
+	Returned   int       `json:"returned" doc:"Keys given back."`
+	Currency   string    `json:"currency,omitempty"`
+	Language   string    `json:"language,omitempty"`
+	UnitPrice  string    `json:"unit_price,omitempty"`
+	PaidAt     time.Time `json:"paid_at,omitzero"`
+	ReceivedAt time.Time `json:"received_at"`
+	Delivery   *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
+}
+
+// Delivery is how far a mail has come.
+type Delivery struct {
+	State     string    `json:"state" enum:"due,sending,sent,delivered,bounced,complained,failed"`
+	About     string    `json:"about" enum:"keys,patience" doc:"keys: the line's keys. patience: the order is safe, the keys follow."`
+	Number    int       `json:"number" doc:"Counts the mails of the line."`
+	Tries     int       `json:"tries" doc:"Of this mail."`
+	TryAt     time.Time `json:"try_at,omitzero" doc:"Not tried before."`
+	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for it."`
+	Code      string    `json:"code,omitempty" doc:"Why the last try failed."`
+}
+
+// OrderList is every order of a name: a platform's own numbers may be another
+// platform's too.
+type OrderList struct {
+	Items []Order `json:"items" nullable:"false"`
+}
+
+var sampleOrders = OrderList{Items: []Order{{
+	Order: "A-1001", Platform: "standard",
+	Customer: Customer{Name: "Ada Example", Email: "ada@example.com", Country: "DE"},
+	Lines: []Line{{
+		ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", Title: "Elden", Pool: "elden",
+		State: string(order.Fulfilled), Quantity: 2, Wanted: 2, Held: 2,
+		Currency: "EUR", Language: "de", UnitPrice: "29.90",
+		PaidAt:     time.Date(2026, 11, 23, 9, 29, 58, 0, time.UTC),
+		ReceivedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
+		Delivery:   &Delivery{State: string(outbox.Delivered), About: string(outbox.Keys), Number: 1, Tries: 1, MessageID: "0100019a-7f3c-42d1"},
+	}},
+}}}
+
+type getOrder struct {
+	Order    string `path:"order" doc:"The order, as the platform names it." example:"A-1001"`
+	Platform string `query:"platform" maxLength:"63" doc:"The platform it was paid on; all of them where left out." example:"standard"`
+	Test     string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
+}
+
+type ordersAnswer struct{ Body OrderList }
+
+func (a *api) orders() {
+	register(a, huma.Operation{
+		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{order}", Tags: []string{"Orders"},
+		Summary:     "Read an order: its lines, their states and their mails",
+		Description: "A list, since two platforms may use the same number, and so may a paid order and a test. It has one order where platform and test are given. Texts of keys are never shown.",
+		Security:    byMerchant, Errors: []int{401, 404},
+		Responses: a.answers(sampleOrders, 200),
+	}, a.getOrder)
+}
+
+func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error) {
+	sides := []pool.Side{pool.Live, pool.Test}
+	if in.Test != "" {
+		sides = []pool.Side{pool.SideOf(in.Test == "true")}
+	}
+	out := &ordersAnswer{OrderList{Items: []Order{}}}
+	for _, platform := range slices.Sorted(maps.Keys(callback.Platforms)) {
+		if in.Platform != "" && in.Platform != platform {
+			continue
+		}
+		for _, side := range sides {
+			lines, err := a.store.Lines(ctx, order.ID(caller(ctx), side, platform, in.Order))
+			if err != nil {
+				return nil, err
+			}
+			if len(lines) > 0 {
+				out.Body.Items = append(out.Body.Items, newOrder(lines))
+			}
+		}
+	}
+	if len(out.Body.Items) == 0 {
+		return nil, missing()
+	}
+	return out, nil
+}
+
+func newOrder(lines []order.Fulfillment) Order {
+	first := lines[0]
+	body := Order{
+		Order: first.Order, Platform: first.Platform, Test: first.Side == pool.Test,
+		Customer: Customer{
+			Name: first.Customer.Name, Email: first.Customer.Email, Phone: first.Customer.Phone,
+			Company: first.Customer.Company, Country: first.Customer.Country,
+		},
+	}
+	for _, line := range lines {
+		body.Lines = append(body.Lines, newLine(line))
+	}
+	return body
+}
+
+func newLine(f order.Fulfillment) Line {
+	line := Line{
+		ID: string(f.ID), Line: f.Line, Product: f.Product, Title: f.Title, Pool: f.Pool, State: string(f.State()),
+		Quantity: f.Quantity, Wanted: f.Wanted, Held: f.Held, Missing: max(0, f.Missing()), Returned: f.Returned,
+		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
+	}
+	if f.Mail.State != outbox.None {
+		line.Delivery = &Delivery{
+			State: string(f.Mail.State), About: string(f.Mail.Kind), Number: f.Mail.Number, Tries: f.Mail.Tries,
+			TryAt: f.Mail.TryAt, MessageID: f.Mail.MessageID, Code: f.Mail.Code,
+		}
+	}
+	return line
+}

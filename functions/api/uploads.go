@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/ingest"
+	"keypool/shared/pool"
+	"keypool/shared/text"
+)
+
+// Upload is a key file and what became of it.
+type Upload struct {
+	ID         string         `json:"id"`
+	File       string         `json:"file" doc:"The file's name."`
+	Pool       string         `json:"pool,omitempty"`
+	Side       string         `json:"side,omitempty" enum:"live,test"`
+	Size       int64          `json:"size" doc:"In bytes."`
+	State      string         `json:"state" enum:"parked,loading,finished" doc:"parked: its pool does not exist yet; it is read once it does. loading: it is being read. finished: the report is complete."`
+	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-keys, misplaced, unknown-pool, gone."`
+	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read."`
+	Lines      int            `json:"lines" doc:"Lines read, blank ones too."`
+	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool."`
+	Duplicates map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
+	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, control-character, invalid-text, not-storable."`
+	First      []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`
+	ReceivedAt time.Time      `json:"received_at"`
+	FinishedAt time.Time      `json:"finished_at,omitzero"`
+	ReportURL  string         `json:"report_url,omitempty" doc:"Where the whole report can be read for the next 15 minutes, as JSON."`
+}
+
+// RefusedLine is a line that brought no key. Its text is not shown.
+type RefusedLine struct {
+	Line   int       `json:"line" doc:"Counted from 1."`
+	Reason string    `json:"reason"`
+	SoldAt time.Time `json:"sold_at,omitzero" doc:"When the key was sold, where it was."`
+}
+
+// UploadList is one page of the merchant's uploads.
+type UploadList struct {
+	Items []Upload `json:"items" nullable:"false"`
+	Next  string   `json:"next,omitempty" doc:"Where the next page starts: give it as after. Not there on the last page."`
+}
+
+var sampleUpload = Upload{
+	ID: "20261123T092955-5b1f2a9c0d3e4f67", File: "elden-november.txt", Pool: "elden", Side: "live", Size: 35_964,
+	State: string(ingest.Finished), Progress: 100, Lines: 2_000, Accepted: 1_998,
+	Duplicates: map[string]int{string(ingest.Sold): 1}, Refused: map[string]int{string(ingest.ControlCharacter): 1},
+	First: []RefusedLine{
+		{Line: 17, Reason: string(ingest.Sold), SoldAt: time.Date(2026, 5, 3, 14, 2, 11, 0, time.UTC)},
+		{Line: 1204, Reason: string(ingest.ControlCharacter)},
+	},
+	ReceivedAt: time.Date(2026, 11, 23, 9, 29, 55, 0, time.UTC),
+	FinishedAt: time.Date(2026, 11, 23, 9, 29, 57, 0, time.UTC),
+	ReportURL:  "https://reports.s3.eu-central-1.amazonaws.com/reports/acme/20261123T092955-5b1f2a9c0d3e4f67.json?X-Amz-Signature=…",
+}
+
+func newUpload(u ingest.Upload) Upload {
+	body := Upload{
+		ID: u.ID, File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size,
+		State: string(u.State), Cause: string(u.Cause), Lines: u.Lines, Accepted: u.Counts[ingest.Accepted],
+		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
+	}
+	switch {
+	case u.State == ingest.Finished:
+		body.Progress = 100
+	case u.Ranges > 0:
+		body.Progress = 100 * u.Done / u.Ranges
+	}
+	for outcome, n := range u.Counts {
+		switch {
+		case outcome == ingest.Accepted || n == 0:
+		case outcome.Duplicate():
+			body.Duplicates = counted(body.Duplicates, string(outcome), n)
+		default:
+			body.Refused = counted(body.Refused, string(outcome), n)
+		}
+	}
+	for _, line := range u.Kept {
+		body.First = append(body.First, RefusedLine{line.Line, string(line.Reason), line.SoldAt})
+	}
+	return body
+}
+
+func counted(counts map[string]int, what string, n int) map[string]int {
+	if counts == nil {
+		counts = map[string]int{}
+	}
+	counts[what] = n
+	return counts
+}
+
+// NewUpload asks for an address to put a key file to.
+type NewUpload struct {
+	File string `json:"file" doc:"The file's name, for reports."`
+	Side string `json:"side,omitempty" enum:"live,test" default:"live" doc:"test: keys for orders marked as a test."`
+}
+
+// UploadTicket is where to put a key file.
+type UploadTicket struct {
+	Method    string    `json:"method" enum:"PUT"`
+	URL       string    `json:"url" doc:"Takes the file as the body of one PUT: text, one key a line, of up to 5 GB."`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+var (
+	sampleNewUpload = NewUpload{File: "elden-november.txt", Side: "live"}
+	sampleTicket    = UploadTicket{
+		Method:    http.MethodPut,
+		URL:       "https://uploads.s3.eu-central-1.amazonaws.com/uploads/acme/elden/elden-november.txt?X-Amz-Signature=…",
+		ExpiresAt: time.Date(2026, 11, 23, 9, 45, 0, 0, time.UTC),
+	}
+)
+
+type createUpload struct {
+	poolPath
+	Body NewUpload
+}
+
+// Resolve refuses a name that ingest would take for a misplaced file.
+func (in *createUpload) Resolve(huma.Context) []error {
+	name := in.Body.File
+	_, ok := ingest.Locate(in.object("merchant", "pool"))
+	if name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > maxFile || text.OneLine(name) != name || !ok {
+		return []error{&huma.ErrorDetail{
+			Message: "use the name of a file of up to 200 characters, without slashes, and another than test", Location: "body.file",
+		}}
+	}
+	return nil
+}
+
+const maxFile = 200
+
+// object names the object that the file becomes.
+func (in *createUpload) object(merchant, name string) string {
+	if in.Body.Side == string(pool.Test) {
+		return "uploads/" + merchant + "/" + name + "/test/" + in.Body.File
+	}
+	return "uploads/" + merchant + "/" + name + "/" + in.Body.File
+}
+
+type (
+	ticketAnswer     struct{ Body UploadTicket }
+	uploadListAnswer struct{ Body UploadList }
+	uploadAnswer     struct{ Body Upload }
+)
+
+type uploadPath struct {
+	Upload string `path:"upload" doc:"The upload's id." example:"20261123T092955-5b1f2a9c0d3e4f67"`
+}
+
+func (a *api) uploads() {
+	register(a, huma.Operation{
+		OperationID: "create-upload", Method: http.MethodPost, Path: "/v1/pools/{pool}/uploads", Tags: []string{"Uploads"},
+		Summary:     "Get an address to put a key file to",
+		Description: "The file is read as soon as it is there; its report shows among the uploads.",
+		Security:    byMerchant, Errors: []int{401, 404}, DefaultStatus: http.StatusCreated,
+		RequestBody: a.body(sampleNewUpload), Responses: a.answers(sampleTicket, 201),
+	}, a.createUpload)
+	register(a, huma.Operation{
+		OperationID: "list-uploads", Method: http.MethodGet, Path: "/v1/uploads", Tags: []string{"Uploads"},
+		Summary:  "List the uploads, the newest first",
+		Security: byMerchant, Errors: []int{401},
+		Responses: a.answers(UploadList{Items: []Upload{sampleUpload}}, 200),
+	}, a.listUploads)
+	register(a, huma.Operation{
+		OperationID: "get-upload", Method: http.MethodGet, Path: "/v1/uploads/{upload}", Tags: []string{"Uploads"},
+		Summary:  "Read an upload's report",
+		Security: byMerchant, Errors: []int{401, 404},
+		Responses: a.answers(sampleUpload, 200),
+	}, a.getUpload)
+}
+
+const signedFor = 15 * time.Minute
+
+func (a *api) createUpload(ctx context.Context, in *createUpload) (*ticketAnswer, error) {
+	_, ok, err := a.store.Pool(ctx, caller(ctx), in.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, missing()
+	}
+	expires := a.now().UTC().Add(signedFor).Truncate(time.Second)
+	url, err := a.keyFiles.PresignUpload(ctx, in.object(caller(ctx), in.Pool), signedFor)
+	if err != nil {
+		return nil, err
+	}
+	return &ticketAnswer{UploadTicket{Method: http.MethodPut, URL: url, ExpiresAt: expires}}, nil
+}
+
+func (a *api) listUploads(ctx context.Context, in *page) (*uploadListAnswer, error) {
+	found, err := a.store.Uploads(ctx, caller(ctx), in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &uploadListAnswer{UploadList{Items: []Upload{}}}
+	for i, u := range found {
+		if i == in.Limit {
+			out.Body.Next = found[i-1].ID
+			break
+		}
+		body := newUpload(u)
+		body.First = nil
+		out.Body.Items = append(out.Body.Items, body)
+	}
+	return out, nil
+}
+
+func (a *api) getUpload(ctx context.Context, in *uploadPath) (*uploadAnswer, error) {
+	u, ok, err := a.store.Upload(ctx, caller(ctx), in.Upload)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, missing()
+	}
+	body := newUpload(u)
+	if u.State == ingest.Finished {
+		if body.ReportURL, err = a.reports.PresignReport(ctx, u.ReportName(), signedFor); err != nil {
+			return nil, err
+		}
+	}
+	return &uploadAnswer{body}, nil
+}
