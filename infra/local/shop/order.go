@@ -112,7 +112,7 @@ func (s *Shop) Pay(ctx context.Context, a Account, o Order) (Reply, Answer, erro
 	if err != nil {
 		return Reply{}, answer, err
 	}
-	if err := answer.Error(); err != nil {
+	if err := answer.Refused(); err != nil {
 		return Reply{}, answer, err
 	}
 	var reply Reply

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,16 +46,40 @@ func (a Answer) Decode(out any) error {
 	return nil
 }
 
-// Error says what a refusal said, nil if it was none.
-func (a Answer) Error() error {
+// Refusal is an answer that is not a success.
+type Refusal struct {
+	Status int
+	Detail string // what the problem said, without anything that was sent
+}
+
+func (r *Refusal) Error() string {
+	if r.Detail == "" {
+		return fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status))
+	}
+	return fmt.Sprintf("%d %s: %s", r.Status, http.StatusText(r.Status), r.Detail)
+}
+
+// Refused returns a *Refusal, nil if the answer was none.
+func (a Answer) Refused() error {
 	if a.Status < 300 {
 		return nil
 	}
-	var problem struct{ Title, Detail string }
-	if json.Unmarshal(a.Body, &problem) == nil && problem.Detail != "" {
-		return fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), problem.Detail)
+	var problem struct {
+		Detail string
+		Errors []struct{ Message, Location string }
 	}
-	return fmt.Errorf("%d %s", a.Status, http.StatusText(a.Status))
+	if json.Unmarshal(a.Body, &problem) == nil {
+		for _, e := range problem.Errors {
+			problem.Detail += "\n" + e.Location + ": " + e.Message
+		}
+	}
+	return &Refusal{Status: a.Status, Detail: problem.Detail}
+}
+
+// IsMissing tells whether err is a refusal because there is no such thing.
+func IsMissing(err error) bool {
+	var refusal *Refusal
+	return errors.As(err, &refusal) && refusal.Status == http.StatusNotFound
 }
 
 // Request is one request to the API.
@@ -76,9 +101,17 @@ func (s *Shop) Do(ctx context.Context, r Request) (Answer, error) {
 // Ask calls the API as the merchant whose token it is. in is sent as JSON unless
 // it is nil; an answer that is a refusal is an error.
 func (s *Shop) Ask(ctx context.Context, token, method, path string, in, out any) error {
+	return s.ask(ctx, token, method, path, "", in, out)
+}
+
+// ask is Ask with the version that a change was made from.
+func (s *Shop) ask(ctx context.Context, token, method, path, ifMatch string, in, out any) error {
 	r, err := jsonRequest(method, path, in)
 	if err != nil {
 		return err
+	}
+	if ifMatch != "" {
+		r.Header.Set("if-match", ifMatch)
 	}
 	r.Header.Set("authorization", "Bearer "+token)
 	answer, err := s.Do(ctx, r)
@@ -134,7 +167,7 @@ func jsonRequest(method, path string, in any) (Request, error) {
 
 func decoded(r Request, answer Answer, err error, out any) error {
 	if err == nil {
-		err = answer.Error()
+		err = answer.Refused()
 	}
 	if err == nil && out != nil {
 		err = answer.Decode(out)

@@ -1,0 +1,400 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"keypool/infra/local/machine"
+	"keypool/infra/local/shop"
+)
+
+// demo brings the machine up and tells the whole story on it: whatever it says
+// has just happened, and it ends with an error if it did not.
+func demo(ctx context.Context, c *call) error {
+	started := now()
+	if err := up(ctx, c); err != nil {
+		return err
+	}
+	s, env, err := running(ctx, c)
+	if err != nil {
+		return err
+	}
+	outputs, err := c.machine.Outputs(ctx)
+	if err != nil {
+		return err
+	}
+	run := strings.ToLower(rand.Text()[:5])
+	st := &story{
+		shop: s, machine: c.machine, stock: outputs["StockFunction"], run: run,
+		account: shop.Account{Merchant: env["KEYPOOL_MERCHANT"], Secret: env["KEYPOOL_SECRET"]}, token: env["KEYPOOL_TOKEN"],
+		pool: demoPool + "-" + run, product: demoProduct + "-" + run,
+		customer: "ada-" + run + "@shop.example", patient: "grace-" + run + "@shop.example",
+		folder: filepath.Join(c.checkout, ".local", "demo"),
+	}
+	if err := st.tell(ctx); err != nil {
+		return &machine.Fault{Says: "The demo stopped: the step above did not happen.", Try: "make logs", Cause: err}
+	}
+	st.end(time.Since(started))
+	return nil
+}
+
+// story is one run of the demo: its own pool and product, so that it can be told
+// again and again on the same machine.
+type story struct {
+	shop    *shop.Shop
+	machine *machine.Machine
+	stock   string // function that counts
+	account shop.Account
+	token   string
+
+	run, pool, product string
+	customer, patient  string // addresses of the two who buy
+	folder             string
+
+	first, second shop.Order
+	mail          shop.Mail // to the first customer
+	page, picture string    // files that show it
+	waited        time.Duration
+	part          int
+}
+
+func (st *story) tell(ctx context.Context) error {
+	for _, part := range []func(context.Context) error{
+		st.dropKeys, st.payForOne, st.payAgain, st.payForMore, st.dropMoreKeys, st.runLow, st.countMails,
+	} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (st *story) dropKeys(ctx context.Context) error {
+	st.heading("A key file is dropped in the bucket")
+	threshold := 5
+	if err := st.shop.AddPool(ctx, st.token, st.pool, &threshold); err != nil {
+		return err
+	}
+	if err := st.shop.AddProduct(ctx, st.token, st.product, demoTitleOf, st.pool); err != nil {
+		return err
+	}
+	keys := st.keys(3)
+	name := st.file("first.txt")
+	content := strings.Join(append(keys, keys[0]), "\n") + "\n"
+	st.sent("s3://"+st.shop.Bucket+"/"+name, content)
+	start := now()
+	if err := st.shop.Drop(ctx, name, []byte(content)); err != nil {
+		return err
+	}
+	mail, err := st.notice(ctx, "first.txt", "3 keys added")
+	if err != nil {
+		return err
+	}
+	st.cameBack("its report, to the merchant", start, mail)
+	return nil
+}
+
+func (st *story) payForOne(ctx context.Context) error {
+	st.heading("The payment platform reports an order as paid")
+	st.first = st.order(st.customer, "Ada Example", 1)
+	start := now()
+	if err := st.pay(ctx, st.first, "fulfilled", 1); err != nil {
+		return err
+	}
+	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.customer, demoTitleOf)
+	if err != nil {
+		return err
+	}
+	if n := st.keysIn(mail); n != 1 {
+		return fmt.Errorf("the customer's mail holds %d keys, not 1", n)
+	}
+	st.mail = mail
+	st.cameBack("the customer's mail", start, mail)
+	return st.save(ctx)
+}
+
+func (st *story) payAgain(ctx context.Context) error {
+	st.heading("The same callback comes again, three times at once")
+	again := make(chan error)
+	for range 3 {
+		go func() {
+			_, err := st.report(ctx, st.first, "fulfilled", 1)
+			again <- err
+		}()
+	}
+	var err error
+	for range 3 {
+		err = errors.Join(err, <-again)
+	}
+	if err != nil {
+		return err
+	}
+	held, err := st.held(ctx, st.first)
+	if err != nil {
+		return err
+	}
+	mails, err := st.shop.Mails(ctx)
+	if err != nil {
+		return err
+	}
+	if n := len(shop.To(mails, st.customer)); held != 1 || n != 1 {
+		return fmt.Errorf("the order has %d keys and %d mails", held, n)
+	}
+	st.says("200, 200, 200: the order still has 1 key, the customer has 1 mail.")
+	return nil
+}
+
+func (st *story) payForMore(ctx context.Context) error {
+	st.heading("An order wants more keys than the pool has")
+	st.second = st.order(st.patient, "Grace Example", 3)
+	start := now()
+	if err := st.pay(ctx, st.second, "waiting", 2); err != nil {
+		return err
+	}
+	mail, err := st.notice(ctx, "no keys left", "paid order waits")
+	if err != nil {
+		return err
+	}
+	st.cameBack("the merchant is told", start, mail)
+	return nil
+}
+
+func (st *story) dropMoreKeys(ctx context.Context) error {
+	st.heading("The merchant drops a new file")
+	name := st.file("second.txt")
+	content := strings.Join(st.keys(4), "\n") + "\n"
+	st.sent("s3://"+st.shop.Bucket+"/"+name, content)
+	if err := st.shop.Drop(ctx, name, []byte(content)); err != nil {
+		return err
+	}
+	report, err := st.notice(ctx, "second.txt", "4 keys added")
+	if err != nil {
+		return err
+	}
+	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.patient, demoTitleOf)
+	if err != nil {
+		return err
+	}
+	if n := st.keysIn(mail); n != 3 {
+		return fmt.Errorf("the mail of the order that waited holds %d keys, not 3", n)
+	}
+	st.waited = max(0, mail.SentAt.Sub(report.SentAt))
+	st.cameBack("the order that waited is filled and mailed, "+took(st.waited)+" after the report", report.SentAt, mail)
+	return nil
+}
+
+func (st *story) runLow(ctx context.Context) error {
+	st.heading("Stock runs low")
+	st.says("3 keys are left, and the merchant asked to be told below 5. The check runs every minute; we do not wait for it but call it now.")
+	cfg, err := st.machine.Config()
+	if err != nil {
+		return err
+	}
+	start := now()
+	out, err := lambda.NewFromConfig(cfg).Invoke(ctx, &lambda.InvokeInput{FunctionName: &st.stock, Payload: []byte("{}")})
+	if err != nil {
+		return err
+	}
+	if out.FunctionError != nil {
+		return errors.New("the stock check failed")
+	}
+	mail, err := st.notice(ctx, "fewer than 5")
+	if err != nil {
+		return err
+	}
+	st.cameBack("the merchant is told", start, mail)
+	return nil
+}
+
+// countMails looks once more that nobody got a second mail meanwhile.
+func (st *story) countMails(ctx context.Context) error {
+	mails, err := st.shop.Mails(ctx)
+	if err != nil {
+		return err
+	}
+	for _, address := range []string{st.customer, st.patient} {
+		if n := len(shop.To(mails, address)); n != 1 {
+			return fmt.Errorf("%s has %d mails, not 1", address, n)
+		}
+	}
+	return nil
+}
+
+func (st *story) end(whole time.Duration) {
+	picture := ""
+	if st.picture != "" {
+		picture = "\n                     " + st.picture
+	}
+	fmt.Printf(`
+────────────────────────────────────────────────────────────────────────
+ Done in %s. What happened:
+   7 keys uploaded, 4 sold to 2 orders, each mailed once; 3 are left.
+   One order was reported 4 times: 1 key, 1 mail. One waited for keys and
+   was mailed %s after the report of the file that brought them.
+
+ Where to look:
+   the mail           %s%s
+   every mail         make inbox
+   the functions' log make logs
+   settings for any AWS tool or curl: . .local/env
+
+ Try next:
+   make order QTY=3 EMAIL=you@example.com
+   make inbox
+   make down
+────────────────────────────────────────────────────────────────────────
+`, took(whole), took(st.waited), st.page, picture)
+}
+
+// pay reports an order, shows what was sent and what came back, and holds it
+// against what should have.
+func (st *story) pay(ctx context.Context, o shop.Order, state string, held int) error {
+	st.sent("POST "+st.account.Path()+"  (signed by Standard Webhooks)", pretty(o.Body()))
+	answer, err := st.report(ctx, o, state, held)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  ← %d in %s\n%s\n", answer.Status, took(answer.Took), indent(pretty(answer.Body), "    "))
+	return nil
+}
+
+func (st *story) report(ctx context.Context, o shop.Order, state string, held int) (shop.Answer, error) {
+	reply, answer, err := st.shop.Pay(ctx, st.account, o)
+	if err != nil {
+		return answer, err
+	}
+	if len(reply.Lines) != 1 || reply.Lines[0].State != state || reply.Lines[0].Held != held {
+		return answer, fmt.Errorf("the answer is not one line that is %s with %d keys: %s", state, held, answer.Body)
+	}
+	return answer, nil
+}
+
+// held is how many keys the API says that an order has.
+func (st *story) held(ctx context.Context, o shop.Order) (int, error) {
+	var orders struct{ Items []struct{ Lines []struct{ Held int } } }
+	if err := st.shop.Ask(ctx, st.token, "GET", "/v1/orders/"+o.ID, nil, &orders); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, order := range orders.Items {
+		for _, line := range order.Lines {
+			n += line.Held
+		}
+	}
+	return n, nil
+}
+
+// notice waits for a mail to the merchant about this run's pool.
+func (st *story) notice(ctx context.Context, words ...string) (shop.Mail, error) {
+	return st.shop.AwaitMail(ctx, time.Minute, demoNotices, append(words, st.pool)...)
+}
+
+// keys makes n keys that have never been seen before, and says which run's they are.
+func (st *story) keys(n int) []string {
+	made := make([]string, n)
+	for i := range made {
+		random := rand.Text()
+		made[i] = fmt.Sprintf("%s-%s-%s-%s", strings.ToUpper(st.run), random[:5], random[5:10], random[10:15])
+	}
+	return made
+}
+
+// keysIn counts the keys of this run in a mail.
+func (st *story) keysIn(m shop.Mail) int { return strings.Count(m.Text, strings.ToUpper(st.run)+"-") }
+
+func (st *story) file(name string) string {
+	return "uploads/" + st.account.Merchant + "/" + st.pool + "/" + name
+}
+
+func (st *story) order(email, name string, quantity int) shop.Order {
+	return shop.Order{
+		ID: newOrderID(), Email: email, Name: name, Currency: "EUR", Language: "en",
+		Lines: []shop.Line{{Product: st.product, Quantity: quantity, UnitPrice: "29.90"}},
+	}
+}
+
+// save keeps the first customer's mail as a page, and as a picture where there
+// is a Chromium to take it.
+func (st *story) save(ctx context.Context) error {
+	if err := os.MkdirAll(st.folder, 0o755); err != nil {
+		return err
+	}
+	st.page = filepath.Join(st.folder, "mail.html")
+	if err := os.WriteFile(st.page, []byte(st.mail.HTML), 0o644); err != nil {
+		return err
+	}
+	picture := filepath.Join(st.folder, "mail.png")
+	os.Remove(picture)
+	for _, browser := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		path, err := exec.LookPath(browser)
+		if err != nil {
+			continue
+		}
+		if err := takePicture(ctx, path, st.page, picture); err != nil {
+			st.says("(" + browser + " could not take a picture of it: " + err.Error() + ")")
+			return nil
+		}
+		st.picture = picture
+		st.says("saved as " + st.page + " and as a picture beside it")
+		return nil
+	}
+	st.says("saved as " + st.page)
+	return nil
+}
+
+func takePicture(ctx context.Context, browser, page, picture string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	profile, err := os.MkdirTemp("", "keypool-picture-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(profile)
+	args := []string{
+		"--headless", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + profile,
+		"--window-size=760,900", "--screenshot=" + picture, "file://" + page,
+	}
+	if os.Geteuid() == 0 {
+		args = append([]string{"--no-sandbox"}, args...) // its sandbox does not work for root; the page is our own
+	}
+	if err := exec.CommandContext(ctx, browser, args...).Run(); err != nil {
+		return err
+	}
+	_, err = os.Stat(picture)
+	return err
+}
+
+func (st *story) heading(text string) {
+	st.part++
+	fmt.Printf("\n── %d. %s\n", st.part, text)
+}
+
+func (st *story) says(text string) { fmt.Println("  " + text) }
+
+func (st *story) sent(to, content string) {
+	fmt.Printf("  → %s\n%s\n", to, indent(content, "    "))
+}
+
+func (st *story) cameBack(what string, start time.Time, m shop.Mail) {
+	fmt.Printf("  ← %s, after %s\n", what, took(max(0, m.SentAt.Sub(start))))
+	fmt.Println(indent(fmt.Sprintf("To: %s\nSubject: %s\n\n%s", strings.Join(m.To, ", "), m.Subject, strings.TrimSpace(m.Text)), "    │ "))
+}
+
+func pretty(body []byte) string {
+	var out bytes.Buffer
+	if json.Indent(&out, body, "", "  ") != nil {
+		return string(body)
+	}
+	return out.String()
+}

@@ -1,0 +1,185 @@
+package machine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+)
+
+// The deployment's parameters here. Nobody reads these addresses: what is sent
+// stays in the machine's inbox.
+const (
+	Sender   = "keys@keypool.example"
+	Operator = "operator@keypool.example"
+)
+
+// parameters are the CDK app's, where the one-machine run differs from its defaults.
+func parameters() map[string]string {
+	return map[string]string{
+		"sender":       "Keypool <" + Sender + ">",
+		"operator":     Operator,
+		"architecture": Architecture(),
+		"schedule":     "rate(1 minute)", // so that nobody waits five minutes to see a low-stock mail
+	}
+}
+
+// Architecture is this machine's, as the CDK app and the zips name it: the
+// functions' binaries run here.
+func Architecture() string {
+	if runtime.GOARCH == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}
+
+// Compile compiles the CDK app. Nothing is done if nothing has changed.
+func (m *Machine) Compile(ctx context.Context) error {
+	if err := m.run(ctx, nil, m.Checkout, "go", "build", "-o", m.app(), "./infra"); err != nil {
+		return &Fault{Says: "The infrastructure does not compile.", Try: "go build ./infra", Cause: err}
+	}
+	return nil
+}
+
+// app is the compiled CDK app; machines of one checkout share it.
+func (m *Machine) app() string { return filepath.Join(m.Checkout, ".local", "bin", "infra") }
+
+// Build makes the zips of the functions for this machine's architecture.
+func (m *Machine) Build(ctx context.Context) error {
+	if err := m.run(ctx, nil, m.Checkout, "make", "build", "ARCH="+Architecture()); err != nil {
+		return &Fault{Says: "The functions do not compile.", Try: "make build ARCH=" + Architecture(), Cause: err}
+	}
+	return nil
+}
+
+// Deployed tells whether what is deployed is what Compile and Build made.
+func (m *Machine) Deployed() (bool, error) {
+	want, err := m.fingerprint()
+	if err != nil {
+		return false, err
+	}
+	have, err := os.ReadFile(m.path("deployed"))
+	return err == nil && string(have) == want, nil
+}
+
+// Deploy deploys the CDK app with the stock CDK CLI: bootstrap, then every stack.
+func (m *Machine) Deploy(ctx context.Context) error {
+	want, err := m.fingerprint()
+	if err != nil {
+		return err
+	}
+	if err := m.allowSending(ctx); err != nil {
+		return err
+	}
+	infra := filepath.Join(m.Checkout, "infra")
+	env := m.Environment()
+	env["CDK_DISABLE_CLI_TELEMETRY"] = "true"
+	env["NO_PROXY"] = "localhost,127.0.0.1,.localhost"
+	// The app's own jsii runtime unpacks itself here, not into the user's folders.
+	env["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = filepath.Join(m.Checkout, ".local", "jsii")
+	cdk := filepath.Join(infra, "node_modules", ".bin", "cdk")
+	common := []string{"--app", m.app(), "--output", m.path("cdk.out"), "--ci", "--no-notices"}
+	for _, name := range slices.Sorted(maps.Keys(parameters())) {
+		common = append(common, "-c", name+"="+parameters()[name])
+	}
+	account := "aws://" + Account + "/" + Region
+	if err := m.run(ctx, env, infra, cdk, append([]string{"bootstrap", account}, common...)...); err != nil {
+		return &Fault{Says: "CDK bootstrap failed.", Try: "less +G " + m.ToolsLog(), Cause: err}
+	}
+	if err := m.run(ctx, env, infra, cdk, append([]string{"deploy", "--all", "--require-approval", "never"}, common...)...); err != nil {
+		return &Fault{Says: "The deployment failed.", Try: "less +G " + m.ToolsLog(), Cause: err}
+	}
+	return os.WriteFile(m.path("deployed"), []byte(want), 0o600)
+}
+
+// Account is the machine's AWS account.
+const Account = "000000000000"
+
+// Outputs are what the stacks tell about themselves.
+func (m *Machine) Outputs(ctx context.Context) (map[string]string, error) {
+	cfg, err := m.Config()
+	if err != nil {
+		return nil, err
+	}
+	return Outputs(ctx, cfg, "Keypool")
+}
+
+// Outputs reads the outputs of a deployment's stacks, on this machine or on AWS.
+func Outputs(ctx context.Context, cfg aws.Config, name string) (map[string]string, error) {
+	client := cloudformation.NewFromConfig(cfg)
+	outputs := map[string]string{}
+	for _, stack := range []string{name + "-Data", name} {
+		described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+		if err != nil {
+			return nil, fmt.Errorf("read the outputs of the stack %s: %w", stack, err)
+		}
+		for _, output := range described.Stacks[0].Outputs {
+			outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
+		}
+	}
+	return outputs, nil
+}
+
+// allowSending does what an account's owner does once, by hand: it proves to own
+// the sender's address and leaves the SES sandbox.
+func (m *Machine) allowSending(ctx context.Context) error {
+	cfg, err := m.Config()
+	if err != nil {
+		return err
+	}
+	client := sesv2.NewFromConfig(cfg)
+	if _, err := client.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(Sender)}); err == nil {
+		return nil
+	}
+	if _, err := client.CreateEmailIdentity(ctx, &sesv2.CreateEmailIdentityInput{EmailIdentity: aws.String(Sender)}); err != nil {
+		return fmt.Errorf("set up the sender: %w", err)
+	}
+	_, err = client.PutAccountDetails(ctx, &sesv2.PutAccountDetailsInput{
+		MailType:                types.MailTypeTransactional,
+		ProductionAccessEnabled: aws.Bool(true),
+		WebsiteURL:              aws.String("https://keypool.example"),
+	})
+	if err != nil {
+		return fmt.Errorf("leave the SES sandbox: %w", err)
+	}
+	return nil
+}
+
+// fingerprint changes with whatever a deployment is made of.
+func (m *Machine) fingerprint() (string, error) {
+	h := sha256.New()
+	zips, err := filepath.Glob(filepath.Join(m.Checkout, ".build", Architecture(), "*.zip"))
+	if err != nil {
+		return "", err
+	}
+	for _, file := range append([]string{m.app(), filepath.Join(m.Checkout, "infra", "cdk.json")}, zips...) {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, file)
+		_, err = io.Copy(h, f)
+		f.Close()
+		if err != nil {
+			return "", err
+		}
+	}
+	settings, err := json.Marshal(parameters())
+	if err != nil {
+		return "", err
+	}
+	h.Write(settings)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,93 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+)
+
+// Setup is what a merchant needs before the first order.
+type Setup struct {
+	Merchant, Title, Notices string
+	Pool                     string
+	LowStock                 *int // warned when fewer are left; the API's default where nil
+	Product, ProductTitle    string
+}
+
+// Made is what SetUp made that is never shown again.
+type Made struct {
+	Account Account
+	Token   string
+}
+
+// SetUp creates the merchant, the pool and the product unless they are there
+// (then they are left as they are), and makes a new token and a new secret.
+func (s *Shop) SetUp(ctx context.Context, what Setup) (Made, error) {
+	merchant := "/v1/merchants/" + what.Merchant
+	err := s.Operate(ctx, http.MethodGet, merchant, nil, nil)
+	if IsMissing(err) {
+		err = s.Operate(ctx, http.MethodPut, merchant, map[string]any{
+			"title": what.Title, "notice_address": what.Notices,
+		}, nil)
+	}
+	if err != nil {
+		return Made{}, err
+	}
+	var token struct {
+		Token string `json:"token"`
+	}
+	if err := s.Operate(ctx, http.MethodPost, merchant+"/tokens", nil, &token); err != nil {
+		return Made{}, err
+	}
+	made := Made{Account: Account{Merchant: what.Merchant}, Token: token.Token}
+	if err := s.AddPool(ctx, made.Token, what.Pool, what.LowStock); err != nil {
+		return Made{}, err
+	}
+	if err := s.AddProduct(ctx, made.Token, what.Product, what.ProductTitle, what.Pool); err != nil {
+		return Made{}, err
+	}
+	made.Account.Secret, err = s.AddSecret(ctx, made.Token)
+	return made, err
+}
+
+// AddPool creates a pool unless it is there.
+func (s *Shop) AddPool(ctx context.Context, token, name string, lowStock *int) error {
+	settings := map[string]any{"title": name}
+	if lowStock != nil {
+		settings["low_stock"] = *lowStock
+	}
+	return s.add(ctx, token, "/v1/pools/"+name, settings)
+}
+
+// AddProduct creates a product unless it is there; without a pool it is not connected.
+func (s *Shop) AddProduct(ctx context.Context, token, id, title, pool string) error {
+	settings := map[string]any{"title": title}
+	if pool != "" {
+		settings["pool"] = pool
+	}
+	return s.add(ctx, token, "/v1/products/"+url.PathEscape(id), settings)
+}
+
+// AddSecret has a new signing secret made for our own callback scheme. A secret
+// that was there before stays good for a day.
+func (s *Shop) AddSecret(ctx context.Context, token string) (string, error) {
+	const path = "/v1/platforms/" + Platform
+	var made struct {
+		Secret string `json:"secret"`
+	}
+	err := s.ask(ctx, token, http.MethodPut, path, "", map[string]any{}, &made)
+	var refusal *Refusal
+	if errors.As(err, &refusal) && refusal.Status == http.StatusPreconditionRequired {
+		err = s.ask(ctx, token, http.MethodPut, path, "*", map[string]any{}, &made)
+	}
+	return made.Secret, err
+}
+
+func (s *Shop) add(ctx context.Context, token, path string, settings any) error {
+	err := s.Ask(ctx, token, http.MethodGet, path, nil, nil)
+	if IsMissing(err) {
+		err = s.Ask(ctx, token, http.MethodPut, path, settings, nil)
+	}
+	return err
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"keypool/infra/local/machine"
+	"keypool/infra/local/shop"
+)
+
+// The merchant that every one-machine run has.
+const (
+	demoMerchant = "demo"
+	demoTitle    = "Demo Games"
+	demoNotices  = "merchant@demo.example"
+	demoPool     = "elden"
+	demoProduct  = "elden-long-night"
+	demoTitleOf  = "Elden: The Long Night"
+)
+
+// up starts the one-machine run, deploys to it what has changed, sets up the
+// demo merchant and writes down how to reach it all.
+func up(ctx context.Context, c *call) error {
+	port := 0
+	if value := c.setting("PORT", ""); value != "" {
+		var err error
+		if port, err = strconv.Atoi(value); err != nil || port < 1 || port > 65535 {
+			return &machine.Fault{Says: "PORT is not the number of a port.", Try: "make up PORT=4566"}
+		}
+	}
+	m := c.machine
+	p := &progress{out: os.Stdout, of: 7}
+	steps := []struct {
+		says string
+		do   func(context.Context) error
+	}{
+		{"looking for Python and Node", machine.CheckTools},
+		{"fetching MiniStack and the CDK, once, half a minute", func(ctx context.Context) error {
+			if err := m.FetchMiniStack(ctx); err != nil {
+				return err
+			}
+			return m.FetchCDK(ctx)
+		}},
+		{"compiling the seven functions, once, about a minute", m.Build},
+		{"compiling the infrastructure, once, about a minute", m.Compile},
+		{"starting the machine", func(ctx context.Context) error { return m.Start(ctx, port) }},
+		{"deploying what has changed, half a minute the first time", func(ctx context.Context) error {
+			deployed, err := m.Deployed()
+			if err != nil || deployed {
+				return err
+			}
+			return m.Deploy(ctx)
+		}},
+		{"setting up a merchant, a pool and a product", func(ctx context.Context) error { return writeEnvironment(ctx, c) }},
+	}
+	for _, s := range steps {
+		if err := p.step(s.says, func() error { return s.do(ctx) }); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\nUp at %s. To use it with any AWS tool or curl:  . .local/env\n", m.Endpoint())
+	return nil
+}
+
+func down(ctx context.Context, c *call) error {
+	if !c.machine.Running() {
+		fmt.Println("Nothing is running.")
+		return nil
+	}
+	if err := c.machine.Stop(ctx); err != nil {
+		return err
+	}
+	fmt.Println("Stopped; nothing is left running. What it holds is kept for the next `make up`, `make reset` forgets it.")
+	return nil
+}
+
+func reset(ctx context.Context, c *call) error {
+	if err := c.machine.Remove(ctx); err != nil {
+		return err
+	}
+	for _, name := range []string{"env", "sam-env.json"} {
+		if err := os.RemoveAll(filepath.Join(c.checkout, ".local", name)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("Stopped, and all that it held is gone.")
+	return nil
+}
+
+// writeEnvironment sets up the demo merchant, unless .local/env knows of one that
+// is still good, and writes .local/env and what sam local needs.
+func writeEnvironment(ctx context.Context, c *call) error {
+	outputs, err := c.machine.Outputs(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := shopOf(c.machine, outputs)
+	if err != nil {
+		return err
+	}
+	account := shop.Account{Merchant: demoMerchant}
+	token := ""
+	if env, err := readEnvironment(c.checkout); err == nil {
+		account.Secret, token = env["KEYPOOL_SECRET"], env["KEYPOOL_TOKEN"]
+	}
+	// A machine that was reset knows neither this token nor this secret.
+	if token == "" || account.Secret == "" || s.Ask(ctx, token, http.MethodGet, "/v1/pools/"+demoPool, nil, nil) != nil {
+		made, err := s.SetUp(ctx, shop.Setup{
+			Merchant: demoMerchant, Title: demoTitle, Notices: demoNotices,
+			Pool: demoPool, Product: demoProduct, ProductTitle: demoTitleOf,
+		})
+		if err != nil {
+			return err
+		}
+		account, token = made.Account, made.Token
+	}
+
+	env := c.machine.Environment()
+	env["KEYPOOL_URL"] = s.URL
+	env["KEYPOOL_BUCKET"] = s.Bucket
+	env["KEYPOOL_MERCHANT"] = account.Merchant
+	env["KEYPOOL_PRODUCT"] = demoProduct
+	env["KEYPOOL_POOL"] = demoPool
+	env["KEYPOOL_TOKEN"] = token
+	env["KEYPOOL_SECRET"] = account.Secret
+	env["KEYPOOL_INBOX"] = s.Inbox
+	var text strings.Builder
+	text.WriteString("# Written by make up: how to reach the one-machine run.  . .local/env\n")
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(&text, "export %s=%s\n", name, shop.Quote(env[name]))
+	}
+	if err := os.WriteFile(environmentFile(c.checkout), []byte(text.String()), 0o600); err != nil {
+		return err
+	}
+	return writeSAM(c, outputs)
+}
+
+// writeSAM writes the file that `sam local invoke --env-vars` takes: the
+// settings that the deployed functions have. A function in SAM's container finds
+// the machine with --docker-network host, and the certificate beside its binary.
+func writeSAM(c *call, outputs map[string]string) error {
+	settings := map[string]string{
+		"AWS_ENDPOINT_URL":          c.machine.Endpoint(),
+		"AWS_CA_BUNDLE":             "/var/task/ca.pem",
+		"KEYPOOL_CATALOG_TABLE":     outputs["CatalogTable"],
+		"KEYPOOL_KEYS_TABLE":        outputs["KeysTable"],
+		"KEYPOOL_ORDERS_TABLE":      outputs["OrdersTable"],
+		"KEYPOOL_UPLOADS_BUCKET":    outputs["UploadsBucket"],
+		"KEYPOOL_REPORTS_BUCKET":    outputs["ReportsBucket"],
+		"KEYPOOL_RANGES_QUEUE_URL":  outputs["RangesQueue"],
+		"KEYPOOL_FILL_QUEUE_URL":    outputs["FillQueue"],
+		"KEYPOOL_CONFIGURATION_SET": outputs["ConfigurationSet"],
+		"KEYPOOL_KMS_KEY":           outputs["KmsKey"],
+		"KEYPOOL_SENDER":            machine.Sender,
+		"KEYPOOL_OPERATOR":          machine.Operator,
+	}
+	content, err := json.MarshalIndent(map[string]any{"Parameters": settings}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.checkout, ".local", "sam-env.json"), append(content, '\n'), 0o600)
+}
+
+// shopOf is the way to the one-machine run.
+func shopOf(m *machine.Machine, outputs map[string]string) (*shop.Shop, error) {
+	cfg, err := m.Config()
+	if err != nil {
+		return nil, err
+	}
+	client, err := m.HTTPClient()
+	if err != nil {
+		return nil, err
+	}
+	return &shop.Shop{
+		AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
+	}, nil
+}
+
+// running returns the way to the one-machine run and what .local/env says of it.
+func running(ctx context.Context, c *call) (*shop.Shop, map[string]string, error) {
+	env, err := readEnvironment(c.checkout)
+	if err != nil || !c.machine.Running() {
+		return nil, nil, &machine.Fault{Says: "The one-machine run is not up.", Try: "make up"}
+	}
+	outputs, err := c.machine.Outputs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := shopOf(c.machine, outputs)
+	return s, env, err
+}
+
+func environmentFile(checkout string) string { return filepath.Join(checkout, ".local", "env") }
+
+// readEnvironment reads .local/env as it was written; edited by hand, it may not be understood.
+func readEnvironment(checkout string) (map[string]string, error) {
+	content, err := os.ReadFile(environmentFile(checkout))
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+		if ok {
+			env[name] = strings.ReplaceAll(strings.Trim(value, "'"), `'\''`, "'")
+		}
+	}
+	return env, nil
+}
