@@ -34,6 +34,7 @@ type fulfillmentItem struct {
 	OnHold   bool      `dynamodbav:"onHold,omitempty"`
 	Keys     []keyItem `dynamodbav:"keys,omitempty"`
 	Chunks   int       `dynamodbav:"chunks,omitempty"`
+	Counted  int       `dynamodbav:"counted,omitempty"`
 
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
@@ -92,7 +93,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Merchant: f.Merchant, Side: string(f.Side), Platform: f.Platform,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
 		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Held: f.Held, OnHold: f.OnHold,
-		Keys: newKeyItems(f.Keys), Chunks: f.Chunks,
+		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted,
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
 		Month:      f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
@@ -118,7 +119,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Platform: i.Platform,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
 		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Held: i.Held, OnHold: i.OnHold,
-		Keys: keysOf(i.Keys), Chunks: i.Chunks,
+		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted,
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
 		Who:  i.Who,

@@ -7,6 +7,7 @@ package notice
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,37 @@ func New(merchant string, kind Kind, occasion string, facts Facts, now time.Time
 		Facts:    facts,
 		Mail:     outbox.Entry{}.Next(outbox.Notice, now),
 	}
+}
+
+// KeptOrders is how many orders a notice that gathers names; it counts all of them.
+const KeptOrders = 50
+
+// Hourly returns a notice that gathers what happens in the hour of now, and is
+// mailed when the hour ends.
+func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
+	n := New(merchant, kind, Hour(now), facts, now)
+	n.Mail.TryAt = now.UTC().Truncate(time.Hour).Add(time.Hour)
+	n.Mail.DueAt = n.Mail.TryAt
+	return n
+}
+
+// Gathers reports whether the notice still waits for its hour to end.
+func (n Notice) Gathers(now time.Time) bool {
+	return n.Mail.State == outbox.Due && n.Mail.TryAt.After(now)
+}
+
+// With returns the notice with what another tells added to it.
+func (n Notice) With(more Notice) Notice {
+	n.Version++
+	n.Facts.Count += more.Facts.Count
+	orders := slices.Clone(n.Facts.Orders)
+	for _, order := range more.Facts.Orders {
+		if len(orders) < KeptOrders && !slices.Contains(orders, order) {
+			orders = append(orders, order)
+		}
+	}
+	n.Facts.Orders = orders
+	return n
 }
 
 // Hour names the hour of t as an occasion.

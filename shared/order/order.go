@@ -120,6 +120,9 @@ type Fulfillment struct {
 	Keys   []pool.Key
 	Chunks int // items that hold the keys beyond InlineKeys
 
+	// Counted is how many of its keys the shown count of its pool knows to be taken.
+	Counted int
+
 	ReceivedAt time.Time
 	PaidAt     time.Time
 	Currency   string // ISO 4217

@@ -1,0 +1,272 @@
+package delivery
+
+import (
+	"fmt"
+	"math/big"
+	"net/mail"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // the function's system has no time zones of its own
+
+	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+	"keypool/shared/text"
+)
+
+// customerMail writes the mail of a line that is due: its keys, or that they
+// will follow. The line holds all its keys, those of its chunks too.
+func customerMail(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Mail, error) {
+	w := customerWriter{f: f, m: m, p: p, now: now}
+	if m.Title == "" {
+		w.m.Title = m.Name
+	}
+	language := w.languageOf(p.Texts)
+	if f.Mail.Kind != outbox.Keys {
+		language = f.Language
+	}
+	w.language, w.say, _ = text.Choose(phrasebook, language, m.Languages)
+
+	letter := w.frame()
+	if f.Mail.Kind == outbox.Keys {
+		w.keys(&letter)
+	} else {
+		letter.Subject = text.Subject(w.say.patienceSubject, w.values())
+		letter.Preview = w.say.patiencePreview
+		letter.Words = text.Body(w.say.patience, w.values())
+	}
+	made, err := letter.mail()
+	if err != nil {
+		return Mail{}, err
+	}
+	made.From = mail.Address{Name: text.OneLine(w.senderName()), Address: sender.Address}
+	made.To = mail.Address{Name: text.OneLine(fullName(f.Customer)), Address: f.Customer.Email}
+	made.ReplyTo = m.ReplyTo
+	made.Tags = map[string]string{tagLine: string(f.ID), tagNumber: strconv.Itoa(f.Mail.Number)}
+	if f.Mail.Kind == outbox.Keys && len(f.Keys) > manyKeys {
+		made.Attached = []Attachment{w.attachment()}
+	}
+	return made, nil
+}
+
+// customerWriter writes one customer's mail.
+type customerWriter struct {
+	f   order.Fulfillment
+	m   catalog.Merchant
+	p   catalog.Product
+	now time.Time
+
+	language string
+	say      phrases
+}
+
+// languageOf returns the language of the merchant's text that suits the
+// customer; the words around it are in the same.
+func (w customerWriter) languageOf(texts map[string]catalog.Text) string {
+	language, _, ok := text.Choose(texts, w.f.Language, w.m.Languages)
+	if !ok {
+		return w.f.Language
+	}
+	return language
+}
+
+// frame is what every customer's mail has: greeting, order and contact details,
+// signature.
+func (w customerWriter) frame() letter {
+	name := fullName(w.f.Customer)
+	l := letter{
+		Language: w.language,
+		From:     w.m.Title,
+		Logo:     w.m.Logo,
+		Greeting: w.say.greeting,
+		Details:  []details{w.orderDetails()},
+		Closing:  []string{w.say.closing, w.m.Title},
+	}
+	if name != "" {
+		l.Greeting = fmt.Sprintf(w.say.greetingName, text.OneLine(name))
+	}
+	if contact := w.contactDetails(); len(contact.Rows) > 0 {
+		l.Details = append(l.Details, contact)
+	}
+	if w.f.Side == pool.Test {
+		l.Mark = warn(w.say.testOrder)
+	}
+	if w.m.ReplyTo != "" {
+		l.Footer = w.say.questions
+	}
+	return l
+}
+
+// keys fills in the merchant's own words, or good ones of our own.
+func (w customerWriter) keys(l *letter) {
+	words := w.say.keys(len(w.f.Keys), w.p.Instructions != "", w.p.Download != "")
+	if _, own, ok := text.Choose(w.p.Texts, w.f.Language, w.m.Languages); ok {
+		words.Body = own.Body
+		if own.Subject != "" {
+			words.Subject = own.Subject
+		}
+	}
+	l.Subject = text.Subject(words.Subject, w.values())
+	l.Preview = text.Subject(w.say.preview, w.values())
+	l.Words = text.Body(words.Body, w.values())
+	if len(w.f.Keys) > manyKeys {
+		l.Attached = fmt.Sprintf(w.say.attached, len(w.f.Keys))
+	}
+}
+
+// attachment holds the keys one to a line, for whoever has to copy many.
+func (w customerWriter) attachment() Attachment {
+	var b strings.Builder
+	for _, key := range w.f.Keys {
+		b.WriteString(key.Text.Reveal())
+		b.WriteByte('\n')
+	}
+	number := strings.Trim(notInNames.ReplaceAllString(w.f.Order, "-"), "-.")
+	return Attachment{
+		Name:    "license-keys-" + number[:min(len(number), 60)] + ".txt",
+		Type:    "text/plain; charset=utf-8",
+		Content: []byte(b.String()),
+	}
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// values is what the tags stand for.
+func (w customerWriter) values() text.Values {
+	c := w.f.Customer
+	keys := make([]string, len(w.f.Keys))
+	for i, key := range w.f.Keys {
+		keys[i] = key.Text.Reveal()
+	}
+	values := text.Values{text.Key: keys}
+	for tag, value := range map[text.Tag]string{
+		text.OrderID:            w.f.Order,
+		text.PricegroupID:       w.f.Product,
+		text.Quantity:           strconv.Itoa(w.f.Quantity),
+		text.ProgramName:        w.title(),
+		text.ProgramShort:       first(w.p.ShortTitle, w.title()),
+		text.PriceOneDuplicate:  money(w.f.UnitPrice, w.f.Currency),
+		text.PriceAllDuplicates: money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency),
+		text.FullName:           fullName(c),
+		// "Dear {FNAME} {LNAME}" reads right too where only the whole name is known.
+		text.FirstName:  first(c.FirstName, fullName(c)),
+		text.LastName:   c.LastName,
+		text.Email:      c.Email,
+		text.Phone:      c.Phone,
+		text.Company:    c.Company,
+		text.Country:    c.Country,
+		text.City:       c.City,
+		text.Zip:        c.Zip,
+		text.Address:    c.Address,
+		text.LicenseFor: c.LicenseFor,
+		text.AddInfo:    c.AddInfo,
+		text.URL:        w.p.Instructions,
+		text.URLFull:    w.p.Download,
+		text.Date:       w.say.date(w.now.In(zone(w.m))),
+	} {
+		if value != "" {
+			values[tag] = []string{value}
+		}
+	}
+	return values
+}
+
+func (w customerWriter) orderDetails() details {
+	orderedAt := w.f.PaidAt
+	if orderedAt.IsZero() {
+		orderedAt = w.f.ReceivedAt
+	}
+	d := details{Title: w.say.order}
+	d.add(w.say.orderNumber, w.f.Order)
+	d.add(w.say.ordered, w.say.date(orderedAt.In(zone(w.m))))
+	d.add(w.say.product, w.title())
+	d.add(w.say.quantity, strconv.Itoa(w.f.Quantity))
+	one, all := money(w.f.UnitPrice, w.f.Currency), money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency)
+	if w.f.Quantity > 1 && one != "" && all != "" {
+		d.add(w.say.price, fmt.Sprintf("%d × %s = %s", w.f.Quantity, one, all))
+	} else {
+		d.add(w.say.price, one)
+	}
+	return d
+}
+
+func (w customerWriter) contactDetails() details {
+	c := w.f.Customer
+	d := details{Title: w.say.contact}
+	d.add(w.say.name, fullName(c))
+	d.add(w.say.company, c.Company)
+	d.add(w.say.email, c.Email)
+	d.add(w.say.phone, c.Phone)
+	d.add(w.say.address, joined(", ", c.Address, joined(" ", c.Zip, c.City), c.Country))
+	d.add(w.say.licenseFor, c.LicenseFor)
+	for i := range d.Rows {
+		d.Rows[i].Value = text.OneLine(d.Rows[i].Value)
+	}
+	return d
+}
+
+// title is the product's name: the catalog's, else the platform's, else its id.
+func (w customerWriter) title() string {
+	return first(w.p.Title, w.f.Title, w.f.Product)
+}
+
+func (w customerWriter) senderName() string { return first(w.m.SenderName, w.m.Title) }
+
+func fullName(c order.Customer) string {
+	return first(c.Name, joined(" ", c.FirstName, c.LastName))
+}
+
+// money is an amount as the platform wrote it, with its currency.
+func money(amount, currency string) string {
+	if amount == "" {
+		return ""
+	}
+	return joined(" ", amount, currency)
+}
+
+var decimal = regexp.MustCompile(`^[0-9]{1,30}(?:\.([0-9]{1,10}))?$`)
+
+// times multiplies an amount, exactly and with as many digits after the dot; it
+// is empty if the amount is no decimal number.
+func times(amount string, n int) string {
+	match := decimal.FindStringSubmatch(amount)
+	if match == nil {
+		return ""
+	}
+	product, _ := new(big.Rat).SetString(amount)
+	product.Mul(product, new(big.Rat).SetInt64(int64(n)))
+	return product.FloatString(len(match[1]))
+}
+
+// zone is the merchant's time zone, UTC where it is not known.
+func zone(m catalog.Merchant) *time.Location {
+	z, err := time.LoadLocation(m.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return z
+}
+
+// first returns the first string that is not blank.
+func first(values ...string) string {
+	for _, value := range values {
+		if strings.TrimSpace(value) != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// joined joins the strings that are not blank.
+func joined(separator string, values ...string) string {
+	var there []string
+	for _, value := range values {
+		if strings.TrimSpace(value) != "" {
+			there = append(there, value)
+		}
+	}
+	return strings.Join(there, separator)
+}

@@ -1,0 +1,187 @@
+// Package delivery mails what is due: keys and news of them to customers,
+// notices to merchants and the operator.
+//
+// # What it promises
+//
+// Whatever is due is mailed at least once, and a second time only if a mailer
+// dies between handing the mail to SES and writing so down. SES has no token for
+// "send this once", so a mail is leased by a conditional write before it is sent
+// and marked by another after. A lease that ends unmarked leaves it open whether
+// the mail went out: unless SES tells within that time it is sent again, as the
+// next number, and the line's history shows it.
+//
+// What is mailed is what the lease's own answer shows. The stream's image only
+// says where to look: the key in it may have been replaced since.
+//
+// A mail refused for itself fails, and its merchant is told in the same
+// transaction. A mail that meets trouble of the account or of the moment stays
+// due with a back-off; the sweep sets it due again when its time has come.
+//
+// # What becomes of a mail
+//
+// SES reports it by events, which arrive twice, late and out of order. Each
+// carries the line and the number of the mail as tags. States have ranks and
+// never go back; news of an older mail of the line goes to its history alone.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/mail"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/catalog"
+	"keypool/shared/ingest"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Item names what can be mailed: one of its fields is set.
+type Item struct {
+	Line   order.LineID
+	Notice string // a notice's ID
+}
+
+// Lines keeps the lines.
+type Lines interface {
+	// LeaseLine takes the line's mail for one mailer and returns the line as it
+	// stands then, with all its keys. Again says that an earlier mailer's lease
+	// ended unmarked, and that this mail is the next number therefore. Not ok: there
+	// is nothing to be mailed now, or another mailer has it.
+	LeaseLine(ctx context.Context, id order.LineID, now time.Time) (f order.Fulfillment, again, ok bool, err error)
+
+	// Fulfillment returns the line as it stands, its first keys only.
+	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+
+	// MarkLine writes how far the line's mail has come, and what goes with it:
+	// all or nothing. ErrChanged if the line is not at its version any more.
+	MarkLine(ctx context.Context, f order.Fulfillment, m Mark) error
+
+	// AddHistory adds to a line's history. The same entry twice is one.
+	AddHistory(ctx context.Context, h order.History) error
+}
+
+// Notices keeps the notices, as Lines keeps the lines.
+type Notices interface {
+	LeaseNotice(ctx context.Context, id string, now time.Time) (n notice.Notice, ok bool, err error)
+	Notice(ctx context.Context, id string) (notice.Notice, bool, error)
+	MarkNotice(ctx context.Context, n notice.Notice, m Mark) error
+}
+
+// Mark is what is written when a mail has come further.
+type Mark struct {
+	Mail    outbox.Entry
+	Counted int            // of a line: see order.Fulfillment
+	History *order.History // of a line
+	Tell    *notice.Notice // stored unless it is there; added to it while it gathers
+}
+
+// Settings are what mails are made with beside their items; at most half a
+// minute old, but for uploads.
+type Settings interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
+	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
+}
+
+// Uploads keeps the records of uploads, which reports are written from.
+type Uploads interface {
+	Upload(ctx context.Context, merchant, id string) (ingest.Upload, bool, error)
+}
+
+// Counts keeps the counts that are shown.
+type Counts interface {
+	// AddTaken adds to the count of a pool side's taken keys.
+	AddTaken(ctx context.Context, p pool.ID, n int) error
+}
+
+// Post sends mails.
+type Post interface {
+	// Send hands a mail over and returns its name there, or a *SendError.
+	Send(ctx context.Context, m Mail) (messageID string, err error)
+}
+
+// ErrChanged means that an item was changed since it was read.
+var ErrChanged = errors.New("the item was changed meanwhile")
+
+// Mailer mails what is due and follows what becomes of it.
+type Mailer struct {
+	Lines    Lines
+	Notices  Notices
+	Settings Settings
+	Uploads  Uploads
+	Counts   Counts
+	Post     Post
+	Sender   mail.Address // every mail is sent from its address
+	Operator string       // address for what no merchant can be told
+	Now      func() time.Time
+}
+
+// atOnce is how many mails one invocation sends side by side.
+const atOnce = 10
+
+// Mail mails each item that is due, and returns what went wrong, in the order of
+// the items. A mail that was put off, or failed for good, is nil: its state says
+// so, and nobody has to try the item again.
+func (m *Mailer) Mail(ctx context.Context, items []Item) []error {
+	failed := make([]error, len(items))
+	var taken takings
+	var mails errgroup.Group
+	mails.SetLimit(atOnce)
+	for i, item := range items {
+		mails.Go(func() error {
+			if item.Line != "" {
+				failed[i] = m.mailLine(ctx, item.Line, &taken)
+			} else {
+				failed[i] = m.mailNotice(ctx, item.Notice)
+			}
+			return nil
+		})
+	}
+	mails.Wait()
+	taken.addTo(ctx, m.Counts)
+	return failed
+}
+
+// sendFor is how long SES may take for one mail.
+const sendFor = 20 * time.Second
+
+func (m *Mailer) send(ctx context.Context, made Mail) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendFor)
+	defer cancel()
+	return m.Post.Send(ctx, made)
+}
+
+// takings gathers the keys that one invocation's first mails made known, so that
+// orders in a rush share a write of their pool's count.
+type takings struct {
+	mu   sync.Mutex
+	keys map[pool.ID]int
+}
+
+func (t *takings) add(p pool.ID, n int) {
+	if n <= 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.keys == nil {
+		t.keys = map[pool.ID]int{}
+	}
+	t.keys[p] += n
+}
+
+// addTo adds them to the counts that are shown. What is lost here is put right at night.
+func (t *takings) addTo(ctx context.Context, counts Counts) {
+	for p, n := range t.keys {
+		if err := counts.AddTaken(ctx, p, n); err != nil {
+			slog.WarnContext(ctx, "taken keys not counted until tonight", "pool", p.String(), "keys", n, "error", err)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+// Fault is whose fault it is that a mail was not sent, and so what becomes of it.
+type Fault string
+
+// The faults.
+const (
+	Refused Fault = "refused" // this mail alone: it fails, for good
+	Trouble Fault = "trouble" // the account, the sender or a setting: it stays due, the operator must act
+	Passing Fault = "passing" // the moment: it stays due
+	Unknown Fault = "unknown" // there was no answer: it may have gone out
+)
+
+// SendError says why a mail was not sent. It holds a code only: what SES writes
+// beside it quotes addresses.
+type SendError struct {
+	Fault Fault
+	Code  string
+}
+
+func (e *SendError) Error() string { return "not sent (" + string(e.Fault) + "): " + e.Code }
+
+// faultOf sorts what kept a mail from being sent. What is not SES's answer (a
+// table that could not be read, words that could not be written) kept it from
+// leaving at all, so it is put off.
+func faultOf(err error) *SendError {
+	if sent, ok := errors.AsType[*SendError](err); ok {
+		return sent
+	}
+	return &SendError{Fault: Passing, Code: "NotWritten"}
+}
+
+// tellFault logs, once, why a mail was not sent. Trouble is an error, which an
+// alarm watches for: no mail goes out until somebody acts.
+func tellFault(ctx context.Context, err error, about ...any) {
+	fault := faultOf(err)
+	about = append(about, "fault", string(fault.Fault), "code", fault.Code)
+	if _, answered := errors.AsType[*SendError](err); !answered {
+		about = append(about, "error", err)
+	}
+	if fault.Fault == Trouble {
+		slog.ErrorContext(ctx, "mails cannot be sent", about...)
+		return
+	}
+	slog.WarnContext(ctx, "a mail was not sent", about...)
+}

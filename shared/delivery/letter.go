@@ -1,0 +1,121 @@
+package delivery
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"keypool/shared/text"
+)
+
+// letter is what every mail looks like: a head, the words, a table of details and
+// a closing, as text and as HTML.
+type letter struct {
+	Language string // BCP 47
+	Subject  string
+	Preview  string // what a list of mails shows after the subject: never a key
+	From     string // who writes, in the head
+	Logo     string // https address; empty: the name stands there
+	Mark     *mark
+	Title    string
+	Greeting string
+	Words    []text.Block
+	Attached string // says what is attached
+	Details  []details
+	Closing  []string
+	Footer   string
+}
+
+// mark is a word in the head that says at a glance what kind of mail this is.
+type mark struct {
+	Text       string
+	Class      string // names its colors in dark mode
+	Background string
+	Color      string
+}
+
+func calm(text string) *mark { return &mark{text, "calm", "#e3eefc", "#174a91"} }
+func warn(text string) *mark { return &mark{text, "warn", "#fdf0cf", "#7a5200"} }
+func stop(text string) *mark { return &mark{text, "stop", "#fde4e3", "#9b1c1c"} }
+
+// details is a titled table. Rows without a value are left out.
+type details struct {
+	Title string
+	Rows  []row
+}
+
+type row struct{ Name, Value string }
+
+func (d *details) add(name, value string) {
+	if value = strings.TrimSpace(value); value != "" {
+		d.Rows = append(d.Rows, row{name, value})
+	}
+}
+
+// manyKeys is how many keys a mail shows one to a box; more are set closer and
+// attached as a file too.
+const manyKeys = 20
+
+//go:embed letter.html
+var letterHTML string
+
+var letterTemplate = template.Must(template.New("letter").Parse(letterHTML))
+
+// html renders the letter as HTML that stands on its own: tables and inline
+// styles for the mail programs that know nothing else.
+func (l letter) html() (string, error) {
+	type block struct {
+		text.Block
+		Many bool
+	}
+	view := struct {
+		letter
+		Blocks []block
+		Filler []struct{} // keeps the words that follow, with their keys, out of the preview
+	}{letter: l, Filler: make([]struct{}, 80)}
+	for _, words := range l.Words {
+		view.Blocks = append(view.Blocks, block{words, len(words.Keys) > manyKeys})
+	}
+	var b strings.Builder
+	if err := letterTemplate.Execute(&b, view); err != nil {
+		return "", fmt.Errorf("write a mail as HTML: %w", err)
+	}
+	return b.String(), nil
+}
+
+// plain renders the letter as text.
+func (l letter) plain() string {
+	var parts []string
+	if l.Mark != nil {
+		parts = append(parts, "["+l.Mark.Text+"]")
+	}
+	for _, part := range []string{l.Title, l.Greeting, text.Plain(l.Words), l.Attached} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	for _, table := range l.Details {
+		lines := []string{table.Title}
+		for _, row := range table.Rows {
+			lines = append(lines, row.Name+": "+row.Value)
+		}
+		parts = append(parts, strings.Join(lines, "\n"))
+	}
+	if len(l.Closing) > 0 {
+		parts = append(parts, strings.Join(l.Closing, "\n"))
+	}
+	if l.Footer != "" {
+		parts = append(parts, l.Footer)
+	}
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// mail renders the letter.
+func (l letter) mail() (Mail, error) {
+	html, err := l.html()
+	if err != nil {
+		return Mail{}, err
+	}
+	return Mail{Subject: text.OneLine(l.Subject), Text: l.plain(), HTML: html}, nil
+}

@@ -1,0 +1,195 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+)
+
+// Who writes history here.
+const (
+	byDeliver = "deliver"
+	bySES     = "ses"
+)
+
+// mailLine leases, mails and marks what is due of a line.
+func (m *Mailer) mailLine(ctx context.Context, id order.LineID, taken *takings) error {
+	f, again, ok, err := m.Lines.LeaseLine(ctx, id, m.Now())
+	if err != nil {
+		return fmt.Errorf("lease the mail of line %s: %w", id, err)
+	}
+	if !ok {
+		return nil
+	}
+	if again {
+		m.remember(ctx, order.History{Line: id, At: m.Now(), What: order.MailUncertain, By: byDeliver, Mail: f.Mail.Number - 1})
+	}
+	if nothingToSay(f) {
+		return m.markLine(ctx, f, func(f order.Fulfillment) Mark {
+			return Mark{
+				Mail:    settled(f, outbox.None, "", "", m.Now()),
+				Counted: f.Counted,
+				History: happened(f, order.MailWithdrawn, "", m.Now()),
+			}
+		})
+	}
+
+	messageID, err := m.sendLine(ctx, f)
+	if err == nil {
+		return m.sentLine(ctx, f, messageID, taken)
+	}
+	tellFault(ctx, err, "line", string(id), "mail", f.Mail.Number)
+	switch fault := faultOf(err); fault.Fault {
+	case Unknown:
+		return nil // the lease runs out: by then SES has told, or it is sent again
+	case Refused:
+		return m.markLine(ctx, f, func(f order.Fulfillment) Mark {
+			return failedLine(f, happened(f, order.MailFailed, fault.Code, m.Now()), m.Now())
+		})
+	default:
+		return m.markLine(ctx, f, func(f order.Fulfillment) Mark {
+			return Mark{Mail: f.Mail.PutOff(fault.Code, m.Now()), Counted: f.Counted}
+		})
+	}
+}
+
+// nothingToSay reports whether what was due has been overtaken: keys that were
+// given back or are held for review, patience for what has come.
+func nothingToSay(f order.Fulfillment) bool {
+	if f.Mail.Kind == outbox.Keys {
+		return f.Held == 0 || f.State() == order.Held || f.State() == order.Returned
+	}
+	return !waits(f)
+}
+
+func waits(f order.Fulfillment) bool {
+	return f.State() == order.Waiting || f.State() == order.Unconnected
+}
+
+func (m *Mailer) sendLine(ctx context.Context, f order.Fulfillment) (messageID string, err error) {
+	if f.Mail.Kind == outbox.Keys && len(f.Keys) != f.Held {
+		return "", fmt.Errorf("%d of %d keys were read: they are being changed", len(f.Keys), f.Held)
+	}
+	merchant, ok, err := m.Settings.Merchant(ctx, f.Merchant)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		merchant = catalog.Merchant{Name: f.Merchant} // what was paid for is owed even so
+	}
+	product, err := m.product(ctx, f.Merchant, f.Product)
+	if err != nil {
+		return "", err
+	}
+	made, err := customerMail(f, merchant, product, m.Sender, m.Now())
+	if err != nil {
+		return "", err
+	}
+	return m.send(ctx, made)
+}
+
+// product returns the settings of a product with what it inherits; nothing set
+// where it is not known.
+func (m *Mailer) product(ctx context.Context, merchant, id string) (catalog.Product, error) {
+	product, _, err := m.Settings.Product(ctx, merchant, id)
+	if err != nil || product.Original == "" {
+		return product, err
+	}
+	original, ok, err := m.Settings.Product(ctx, merchant, product.Original)
+	if ok {
+		product = product.Inherit(original)
+	}
+	return product, err
+}
+
+// sentLine marks a mail that SES took. It is written whatever becomes of the
+// invocation: an unmarked mail is sent again.
+func (m *Mailer) sentLine(ctx context.Context, f order.Fulfillment, messageID string, taken *takings) error {
+	now, fresh := m.Now(), 0
+	err := m.markLine(context.WithoutCancel(ctx), f, func(f order.Fulfillment) Mark {
+		mark := Mark{Mail: settled(f, outbox.Sent, messageID, "", now), Counted: f.Counted}
+		if f.Mail.Kind == outbox.Keys {
+			fresh, mark.Counted = f.Held-f.Counted, max(f.Held, f.Counted)
+		}
+		return mark
+	})
+	if err != nil {
+		return err
+	}
+	taken.add(f.PoolID(), fresh)
+	sent := happened(f, order.MailSent, "", now)
+	sent.MessageID = messageID
+	m.remember(context.WithoutCancel(ctx), *sent)
+	return nil
+}
+
+// marks is how often a mark is tried while others change the item.
+const marks = 5
+
+// markLine marks the mail that f was leased with. If the line was changed since,
+// the mark is made anew on what it is now; if the mail is not ours any more
+// (SES's event came first, the line is owed another mail by now), nothing is left
+// to mark.
+func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, mark func(order.Fulfillment) Mark) error {
+	ours := f.Mail
+	for range marks {
+		err := m.Lines.MarkLine(ctx, f, mark(f))
+		if !errors.Is(err, ErrChanged) {
+			return err
+		}
+		var ok bool
+		if f, ok, err = m.Lines.Fulfillment(ctx, f.ID); err != nil {
+			return err
+		}
+		if !ok || f.Mail.State != outbox.Sending || f.Mail.Number != ours.Number || !f.Mail.LeaseEndsAt.Equal(ours.LeaseEndsAt) {
+			return nil
+		}
+	}
+	return fmt.Errorf("mark the mail of line %s: %w", f.ID, ErrChanged)
+}
+
+// settled is the entry of a line whose mail has come to the state. A line that
+// waits stays due: its mail was to ask for patience.
+func settled(f order.Fulfillment, state outbox.State, messageID, code string, now time.Time) outbox.Entry {
+	dueAt := f.Mail.DueAt
+	e := f.Mail.Settled(state, messageID, code)
+	if waits(f) {
+		e.DueAt = dueAt
+		if dueAt.IsZero() {
+			e.DueAt = now.Add(outbox.SweepAfter)
+		}
+	}
+	return e
+}
+
+// failedLine is the mark of a mail that will never arrive, with the notice that
+// tells its merchant, once a mail.
+func failedLine(f order.Fulfillment, h *order.History, now time.Time) Mark {
+	tell := notice.New(f.Merchant, notice.MailFailed, fmt.Sprintf("%s#%d", f.ID, f.Mail.Number),
+		notice.Facts{Orders: []string{f.Order}, Product: f.Product, Side: f.Side, Count: 1, Cause: h.Code}, now)
+	return Mark{
+		Mail:    settled(f, outbox.Failed, h.MessageID, h.Code, now),
+		Counted: f.Counted,
+		History: h,
+		Tell:    &tell,
+	}
+}
+
+func happened(f order.Fulfillment, what order.Happening, code string, now time.Time) *order.History {
+	return &order.History{Line: f.ID, At: now, What: what, By: byDeliver, Mail: f.Mail.Number, Code: code}
+}
+
+// remember adds to a line's history what is in its record too: losing it loses
+// a line of a list.
+func (m *Mailer) remember(ctx context.Context, h order.History) {
+	if err := m.Lines.AddHistory(ctx, h); err != nil {
+		slog.WarnContext(ctx, "not in the history", "line", string(h.Line), "mail", h.Mail, "what", string(h.What), "error", err)
+	}
+}

@@ -1,0 +1,164 @@
+package delivery
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+)
+
+// News is what SES tells of a mail.
+type News struct {
+	Item
+	Number    int
+	What      order.Happening
+	At        time.Time
+	MessageID string
+	Code      string // SES's words for why
+}
+
+// ItemOf reads the tags of a mail, false if it is none of ours.
+func ItemOf(tags map[string][]string) (item Item, number int, ok bool) {
+	one := func(name string) string {
+		if values := tags[name]; len(values) == 1 {
+			return values[0]
+		}
+		return ""
+	}
+	number, err := strconv.Atoi(one(tagNumber))
+	if err != nil || number < 1 {
+		return Item{}, 0, false
+	}
+	if id := order.LineID(one(tagLine)); id.Valid() {
+		return Item{Line: id}, number, true
+	}
+	id, err := base64.RawURLEncoding.DecodeString(one(tagNotice))
+	if err != nil || len(id) == 0 {
+		return Item{}, 0, false
+	}
+	return Item{Notice: string(id)}, number, true
+}
+
+// states are what news makes of a mail. A delay changes nothing.
+var states = map[order.Happening]outbox.State{
+	order.MailSent:       outbox.Sent,
+	order.MailDelivered:  outbox.Delivered,
+	order.MailBounced:    outbox.Bounced,
+	order.MailComplained: outbox.Complained,
+	order.MailFailed:     outbox.Failed,
+}
+
+// gathered are the notices that tell of it, hourly together.
+var gathered = map[order.Happening]notice.Kind{
+	order.MailBounced:    notice.Bounced,
+	order.MailComplained: notice.Complained,
+}
+
+// Follow takes in what SES tells of a mail. The same news twice is taken in once.
+func (m *Mailer) Follow(ctx context.Context, news News) error {
+	if news.Line != "" {
+		return m.followLine(ctx, news)
+	}
+	return m.followNotice(ctx, news)
+}
+
+func (m *Mailer) followLine(ctx context.Context, news News) error {
+	history := order.History{
+		Line: news.Line, At: news.At, What: news.What, By: bySES,
+		Mail: news.Number, MessageID: news.MessageID, Code: news.Code,
+	}
+	for range marks {
+		f, ok, err := m.Lines.Fulfillment(ctx, news.Line)
+		if err != nil {
+			return fmt.Errorf("news of mail %d of line %s: %w", news.Number, news.Line, err)
+		}
+		if !ok {
+			slog.WarnContext(ctx, "news of a line that is not there", "line", string(news.Line))
+			return nil
+		}
+		if news.Number != f.Mail.Number || news.What == order.MailDelayed {
+			return m.Lines.AddHistory(ctx, history)
+		}
+		if !moves(f.Mail, states[news.What]) {
+			return nil // told already, or by later news
+		}
+		err = m.Lines.MarkLine(ctx, f, m.lineNews(f, news, history))
+		if errors.Is(err, ErrChanged) {
+			continue
+		}
+		if err == nil && quiet(news.What) {
+			m.remember(ctx, history)
+		}
+		return err
+	}
+	return fmt.Errorf("news of mail %d of line %s: %w", news.Number, news.Line, ErrChanged)
+}
+
+// moves reports whether news brings a mail further.
+func moves(e outbox.Entry, next outbox.State) bool {
+	if next == outbox.Failed {
+		// SES found something bad in what it had taken.
+		return e.State == outbox.Sending || e.State == outbox.Sent || e.State == outbox.Due
+	}
+	return e.State.Precedes(next)
+}
+
+// quiet reports whether nobody need be told.
+func quiet(what order.Happening) bool {
+	return what == order.MailSent || what == order.MailDelivered
+}
+
+// lineNews is the mark that news makes.
+func (m *Mailer) lineNews(f order.Fulfillment, news News, history order.History) Mark {
+	if news.What == order.MailFailed {
+		return failedLine(f, &history, m.Now())
+	}
+	mark := Mark{Mail: settled(f, states[news.What], news.MessageID, news.Code, m.Now()), Counted: f.Counted}
+	if kind, ok := gathered[news.What]; ok {
+		tell := notice.Hourly(f.Merchant, kind, notice.Facts{Orders: []string{f.Order}, Count: 1}, m.Now())
+		mark.History, mark.Tell = &history, &tell
+	}
+	return mark
+}
+
+func (m *Mailer) followNotice(ctx context.Context, news News) error {
+	for range marks {
+		n, ok, err := m.Notices.Notice(ctx, news.Notice)
+		if err != nil {
+			return fmt.Errorf("news of a notice: %w", err)
+		}
+		if !ok || news.Number != n.Mail.Number || news.What == order.MailDelayed || !moves(n.Mail, states[news.What]) {
+			return nil
+		}
+		if err := m.Notices.MarkNotice(ctx, n, m.noticeNews(n, news)); !errors.Is(err, ErrChanged) {
+			return err
+		}
+	}
+	return fmt.Errorf("news of a notice: %w", ErrChanged)
+}
+
+// noticeNews is the mark that news of a notice makes. A merchant who cannot be
+// told is the operator's concern.
+func (m *Mailer) noticeNews(n notice.Notice, news News) Mark {
+	if news.What == order.MailFailed {
+		return failedNotice(n, news.Code, news.MessageID, m.Now())
+	}
+	mark := Mark{Mail: n.Mail.Settled(states[news.What], news.MessageID, news.Code)}
+	kind, ok := gathered[news.What]
+	switch {
+	case !ok:
+	case n.Merchant == "":
+		slog.Error("the operator cannot be told", "notice", string(n.Kind), "code", news.Code)
+	default:
+		tell := notice.Hourly("", kind, notice.Facts{Orders: []string{n.Merchant}, Count: 1}, m.Now())
+		mark.Tell = &tell
+	}
+	return mark
+}

@@ -1,0 +1,117 @@
+package delivery
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/ingest"
+	"keypool/shared/notice"
+	"keypool/shared/outbox"
+)
+
+// The tags of a mail, by which news of it finds its item again.
+const (
+	tagLine   = "line"   // the LineID
+	tagNotice = "notice" // the notice's ID, in base64url
+	tagNumber = "mail"   // which mail of the item it is
+)
+
+// mailNotice leases, mails and marks a notice.
+func (m *Mailer) mailNotice(ctx context.Context, id string) error {
+	n, ok, err := m.Notices.LeaseNotice(ctx, id, m.Now())
+	if err != nil {
+		return fmt.Errorf("lease the mail of a notice: %w", err)
+	}
+	if !ok {
+		return nil
+	}
+	messageID, err := m.sendNotice(ctx, n)
+	if err == nil {
+		return m.markNotice(context.WithoutCancel(ctx), n, func(n notice.Notice) Mark {
+			return Mark{Mail: n.Mail.Settled(outbox.Sent, messageID, "")}
+		})
+	}
+	tellFault(ctx, err, "notice", string(n.Kind), "merchant", n.Merchant, "mail", n.Mail.Number)
+	switch fault := faultOf(err); fault.Fault {
+	case Unknown:
+		return nil
+	case Refused:
+		return m.markNotice(ctx, n, func(n notice.Notice) Mark { return failedNotice(n, fault.Code, "", m.Now()) })
+	default:
+		return m.markNotice(ctx, n, func(n notice.Notice) Mark { return Mark{Mail: n.Mail.PutOff(fault.Code, m.Now())} })
+	}
+}
+
+func (m *Mailer) sendNotice(ctx context.Context, n notice.Notice) (messageID string, err error) {
+	var (
+		merchant catalog.Merchant
+		about    catalog.Pool
+		upload   *ingest.Upload
+	)
+	if n.Merchant != "" {
+		if merchant, _, err = m.Settings.Merchant(ctx, n.Merchant); err != nil {
+			return "", err
+		}
+	}
+	if n.Facts.Pool != "" && n.Merchant != "" {
+		if about, _, err = m.Settings.Pool(ctx, n.Merchant, n.Facts.Pool); err != nil {
+			return "", err
+		}
+	}
+	if n.Facts.Upload != "" {
+		record, ok, err := m.Uploads.Upload(ctx, n.Merchant, n.Facts.Upload)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			upload = &record
+		}
+	}
+	made, err := noticeMail(n, merchant, about, upload, m.Sender, m.Operator, m.Now())
+	if err != nil {
+		return "", err
+	}
+	made.Tags = map[string]string{
+		tagNotice: base64.RawURLEncoding.EncodeToString([]byte(n.ID)),
+		tagNumber: strconv.Itoa(n.Mail.Number),
+	}
+	return m.send(ctx, made)
+}
+
+// markNotice marks the mail that n was leased with, as markLine does.
+func (m *Mailer) markNotice(ctx context.Context, n notice.Notice, mark func(notice.Notice) Mark) error {
+	ours := n.Mail
+	for range marks {
+		err := m.Notices.MarkNotice(ctx, n, mark(n))
+		if !errors.Is(err, ErrChanged) {
+			return err
+		}
+		var ok bool
+		if n, ok, err = m.Notices.Notice(ctx, n.ID); err != nil {
+			return err
+		}
+		if !ok || n.Mail.State != outbox.Sending || n.Mail.Number != ours.Number || !n.Mail.LeaseEndsAt.Equal(ours.LeaseEndsAt) {
+			return nil
+		}
+	}
+	return fmt.Errorf("mark the mail of a notice of %s: %w", n.Kind, ErrChanged)
+}
+
+// failedNotice is the mark of a notice that will never arrive. The operator is
+// told of a merchant's; of the operator's own only the log can tell.
+func failedNotice(n notice.Notice, code, messageID string, now time.Time) Mark {
+	mark := Mark{Mail: n.Mail.Settled(outbox.Failed, messageID, code)}
+	if n.Merchant == "" {
+		slog.Error("the operator cannot be told", "notice", string(n.Kind), "code", code)
+		return mark
+	}
+	tell := notice.New("", notice.MailFailed, n.ID, notice.Facts{Orders: []string{n.Merchant}, Count: 1, Cause: code}, now)
+	mark.Tell = &tell
+	return mark
+}

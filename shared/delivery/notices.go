@@ -1,0 +1,354 @@
+package delivery
+
+import (
+	"fmt"
+	"net/mail"
+	"strconv"
+	"strings"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/ingest"
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+	"keypool/shared/text"
+)
+
+// noticeMail writes a notice: what happened, what it means, what to do next.
+// Upload is the record of the upload it speaks of, if it speaks of one that is there.
+func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *ingest.Upload, sender mail.Address, operator string, now time.Time) (Mail, error) {
+	w := noticeWriter{n: n, m: m, p: p, upload: upload, now: now}
+	write, ok := notices[n.Kind]
+	if !ok {
+		return Mail{}, fmt.Errorf("no words for a notice of %s", n.Kind)
+	}
+	l := write(w)
+	l.Language, l.From = "en", "Keypool"
+	l.Preview = first(l.Preview, text.OneLine(text.Plain(l.Words)))
+	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
+	made, err := l.mail()
+	if err != nil {
+		return Mail{}, err
+	}
+	made.From = mail.Address{Name: first(sender.Name, "Keypool"), Address: sender.Address}
+	made.To = mail.Address{Address: operator}
+	if n.Merchant != "" && m.NoticeAddress != "" {
+		made.To.Address = m.NoticeAddress
+		made.ReplyTo = operator
+	}
+	return made, nil
+}
+
+// noticeWriter writes one notice.
+type noticeWriter struct {
+	n      notice.Notice
+	m      catalog.Merchant
+	p      catalog.Pool
+	upload *ingest.Upload
+	now    time.Time
+}
+
+// notices are the words for each kind.
+var notices = map[notice.Kind]func(noticeWriter) letter{
+	notice.LowStock:        noticeWriter.lowStock,
+	notice.Empty:           noticeWriter.empty,
+	notice.Unconnected:     noticeWriter.unconnected,
+	notice.UploadReport:    noticeWriter.uploadReport,
+	notice.UploadReminder:  noticeWriter.uploadReminder,
+	notice.Misplaced:       noticeWriter.misplaced,
+	notice.CallbackRefused: noticeWriter.callbackRefused,
+	notice.MailFailed:      noticeWriter.mailFailed,
+	notice.Bounced:         noticeWriter.bounced,
+	notice.Complained:      noticeWriter.complained,
+	notice.ChangedRepeat:   noticeWriter.changedRepeat,
+}
+
+func (w noticeWriter) lowStock() letter {
+	f := w.n.Facts
+	left := count(f.Available, "key")
+	return letter{
+		Mark:  warn("Low stock"),
+		Title: fmt.Sprintf("%s has %s left.", w.pool(), left),
+		Words: words(
+			fmt.Sprintf("The pool %s holds %s that %s not sold yet. You asked to be told when there are fewer than %s.",
+				w.pool(), left, plural(f.Available, "is", "are"), number(f.Threshold)),
+			"Orders are still served at once. When the last key is gone, paid orders wait until you bring new ones; none is lost.",
+			w.howToRestock(),
+		),
+		Details: w.facts("Pool", w.pool(), "Keys left", number(f.Available), "You are told below", number(f.Threshold), "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) empty() letter {
+	f := w.n.Facts
+	l := letter{
+		Mark:  stop("Empty"),
+		Title: fmt.Sprintf("%s has no keys left.", w.pool()),
+		Words: words(
+			fmt.Sprintf("The last key of the pool %s is gone. The next paid order will have to wait.", w.pool()),
+			w.howToRestock(),
+		),
+		Details: w.facts("Pool", w.pool(), "Seen", w.moment(w.n.RaisedAt)),
+	}
+	if f.Waiting == 0 {
+		return l
+	}
+	l.Mark = stop("Orders wait")
+	l.Title = fmt.Sprintf("%s has no keys left, and %s.", w.pool(), count(f.Waiting, "paid order waits", "paid orders wait"))
+	missing := max(f.Missing, f.Waiting)
+	what := fmt.Sprintf("%s for %s that the pool %s does not have.",
+		capital(count(f.Waiting, "paid order waits", "paid orders wait")), count(missing, "key"), w.pool())
+	if !f.Started.IsZero() {
+		what += fmt.Sprintf(" The oldest has waited since %s.", w.moment(f.Started))
+	}
+	turn := "They are safe and are served oldest first, each as soon as there are keys for it; the customers are mailed by themselves."
+	if f.Waiting == 1 {
+		turn = "It is safe and is served as soon as there are keys for it; the customer is mailed by itself."
+	}
+	if f.HeadNeeds > 1 && f.Waiting > 1 {
+		turn += fmt.Sprintf(" The first in line needs %s at once: smaller orders behind it wait for their turn.", count(f.HeadNeeds, "key"))
+	}
+	l.Words = words(what, turn, w.howToRestock())
+	l.Details = w.facts("Pool", w.pool(), "Orders that wait", number(f.Waiting), "Keys they need", number(missing), "Seen", w.moment(w.n.RaisedAt))
+	return l
+}
+
+func (w noticeWriter) unconnected() letter {
+	f := w.n.Facts
+	return letter{
+		Mark:  stop("Orders wait"),
+		Title: fmt.Sprintf("Product %s is sold, but no pool feeds it.", f.Product),
+		Words: words(
+			fmt.Sprintf("An order for the product %s was paid%s, and Keypool does not know which pool its keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
+				f.Product, testNote(f.Side)),
+			"The order is safe and waits. Connect the product to a pool, in its settings or with the merchant's default pool: "+
+				"this order and all others for the product are then served by themselves, oldest first.",
+			"You are told this once a day for each product.",
+		),
+		Details: w.facts("Product", f.Product, "First order", strings.Join(f.Orders, ", "), "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) callbackRefused() letter {
+	f := w.n.Facts
+	order := "an order"
+	if len(f.Orders) == 1 {
+		order = "order " + f.Orders[0]
+	}
+	return letter{
+		Mark:  stop("Action needed"),
+		Title: fmt.Sprintf("We could not take %s.", order),
+		Words: words(
+			fmt.Sprintf("Your shop told us that %s was paid. The message was signed as it should be, but we could not take it, so no key was sent for it.", order),
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. Until then the customer has nothing from us.",
+			"You are told this once an hour for each cause; more orders may have met the same one.",
+		),
+		Details: w.facts("What was wrong", f.Cause, "Order", strings.Join(f.Orders, ", "), "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) changedRepeat() letter {
+	f := w.n.Facts
+	order := strings.Join(f.Orders, ", ")
+	return letter{
+		Mark:  warn("Please look"),
+		Title: fmt.Sprintf("Order %s was reported twice, and not the same.", order),
+		Words: words(
+			fmt.Sprintf("Your shop told us again that a line of order %s was paid, this time with another product or quantity. We keep to what was said first: nothing was changed, and no further key was sent.", order),
+			"If the order was really changed, sell the difference as an order of its own. If not, the shop sends a wrong message, and somebody should look at it there.",
+		),
+		Details: w.facts("Order", order, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) mailFailed() letter {
+	f := w.n.Facts
+	order := strings.Join(f.Orders, ", ")
+	l := letter{
+		Mark:  stop("Action needed"),
+		Title: fmt.Sprintf("The mail for order %s cannot be sent.", order),
+		Words: words(
+			fmt.Sprintf("The mail service refuses the mail for order %s, for good: most often the customer's address cannot exist as it was typed.", order),
+			"The order keeps its keys; they are sold and stay so. Please ask the customer for an address that works, and give them the keys from the order's page in the API.",
+		),
+		Details: w.facts("Order", order, "Product", f.Product, "Reason given", f.Cause, "Seen", w.moment(w.n.RaisedAt)),
+	}
+	if w.n.Merchant == "" {
+		l.Title = "A notice cannot be sent."
+		l.Words = words(
+			fmt.Sprintf("The mail service refuses a notice for %s, for good: most often the notice address cannot exist as it was typed.", order),
+			"Until the address is corrected, this merchant is not told of empty pools and waiting orders. Please correct it in the merchant's settings.",
+		)
+		l.Details = w.facts("Merchant", order, "Reason given", f.Cause, "Seen", w.moment(w.n.RaisedAt))
+	}
+	return l
+}
+
+func (w noticeWriter) bounced() letter {
+	f := w.n.Facts
+	if w.n.Merchant == "" {
+		return letter{
+			Mark:  stop("Action needed"),
+			Title: "Notices to " + joinWords(f.Orders) + " come back.",
+			Words: words(
+				"The mail server behind a merchant's notice address refused our notice.",
+				"Until the address is corrected, the merchant is not told of empty pools and waiting orders. Please correct it in the merchant's settings.",
+			),
+			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices that came back", number(f.Count)),
+		}
+	}
+	return letter{
+		Mark:  stop("Action needed"),
+		Title: capital(count(f.Count, "mail to a customer came back.", "mails to customers came back.")),
+		Words: words(
+			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen their keys.",
+				plural(f.Count, "mail", "mails")),
+			"The orders keep their keys; they are sold and stay so. Please ask these customers for an address that works.",
+			"Mails that come back are told together, once an hour.",
+		),
+		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
+	}
+}
+
+func (w noticeWriter) complained() letter {
+	f := w.n.Facts
+	if w.n.Merchant == "" {
+		return letter{
+			Mark:    warn("Please look"),
+			Title:   "A notice was reported as unwanted.",
+			Words:   words("Somebody who reads the notice address of " + joinWords(f.Orders) + " marked a notice as unwanted mail. Please ask whether the address is the right one: mail providers count such marks against us."),
+			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices", number(f.Count)),
+		}
+	}
+	return letter{
+		Mark:  warn("Please look"),
+		Title: capital(count(f.Count, "customer marked our mail as unwanted.", "customers marked our mail as unwanted.")),
+		Words: words(
+			"They received the mail with their keys and reported it as spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",
+			"Please look whether these orders are genuine. Mail providers count such reports against the sender.",
+		),
+		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
+	}
+}
+
+// pool is the pool as its merchant knows it.
+func (w noticeWriter) pool() string {
+	return first(w.p.Title, w.n.Facts.Pool) + testNote(w.n.Facts.Side)
+}
+
+func testNote(side pool.Side) string {
+	if side == pool.Test {
+		return " (test keys)"
+	}
+	return ""
+}
+
+func (w noticeWriter) howToRestock() string {
+	folder := "uploads/" + w.n.Merchant + "/" + w.n.Facts.Pool + "/"
+	if w.n.Facts.Side == pool.Test {
+		folder += "test/"
+	}
+	return "To bring new keys, drop a text file with one key a line into " + folder + " of the upload bucket, or send it through the API."
+}
+
+// orders lists the orders that a notice names, and how many more there are.
+func (w noticeWriter) orders() string {
+	f := w.n.Facts
+	list := strings.Join(f.Orders, ", ")
+	if more := f.Count - len(f.Orders); more > 0 {
+		list += fmt.Sprintf(" and %s more", number(more))
+	}
+	return list
+}
+
+// facts makes one table of names and values in turn.
+func (w noticeWriter) facts(pairs ...string) []details {
+	d := details{Title: "At a glance"}
+	for i := 0; i < len(pairs); i += 2 {
+		d.add(pairs[i], text.OneLine(pairs[i+1]))
+	}
+	if len(d.Rows) == 0 {
+		return nil
+	}
+	return []details{d}
+}
+
+// moment is a time as the reader's clock shows it.
+func (w noticeWriter) moment(t time.Time) string {
+	t = t.In(zone(w.m))
+	return t.Format("2 January 2006, 15:04") + " " + zoneName(t)
+}
+
+// zoneName is the abbreviation of a zone, or its offset where it has none.
+func zoneName(t time.Time) string {
+	name, _ := t.Zone()
+	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+		return "UTC" + name
+	}
+	return name
+}
+
+// day is the day of t, with its year unless it is this one.
+func (w noticeWriter) day(t time.Time) string {
+	t, now := t.In(zone(w.m)), w.now.In(zone(w.m))
+	if t.Year() == now.Year() {
+		return t.Format("2 January")
+	}
+	return t.Format("2 January 2006")
+}
+
+// words makes paragraphs. They hold facts, no tags: nothing in them is expanded.
+func words(paragraphs ...string) []text.Block {
+	var blocks []text.Block
+	for _, paragraph := range paragraphs {
+		block := text.Block{}
+		for _, line := range strings.Split(paragraph, "\n") {
+			block.Lines = append(block.Lines, text.Line{{Text: line}})
+		}
+		blocks = append(blocks, block)
+	}
+	return blocks
+}
+
+// count is a number with its noun: "1 key", "2 keys"; the plural is given where
+// it is not the singular with an s.
+func count(n int, one string, many ...string) string {
+	if len(many) == 0 {
+		many = []string{one + "s"}
+	}
+	if n == 0 {
+		return "no " + many[0]
+	}
+	return number(n) + " " + plural(n, one, many[0])
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// number writes n with its thousands apart: 1,998.
+func number(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// joinWords joins names as a sentence does.
+func joinWords(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}

@@ -1,0 +1,195 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+
+	"keypool/shared/ingest"
+)
+
+// shownLines is how many lines a report's mail tells of; the report holds all.
+const shownLines = 25
+
+// uploadReport says what became of a key file, as its record stands now.
+func (w noticeWriter) uploadReport() letter {
+	if w.upload == nil {
+		return letter{
+			Mark:  calm("Upload"),
+			Title: fmt.Sprintf("%s was read.", w.file()),
+			Words: words("Its record is no longer kept, so there is nothing more to tell."),
+		}
+	}
+	if w.cause() != "" {
+		return w.unread()
+	}
+	u := w.upload
+	accepted, duplicates, refused := u.Counts[ingest.Accepted], u.Counts.Duplicates(), u.Counts.Refused()
+	l := letter{Mark: calm("Upload"), Details: w.uploadFacts()}
+	if accepted > 0 {
+		l.Title = fmt.Sprintf("%s added to %s.", capital(count(accepted, "key")), w.pool())
+	} else {
+		l.Title = fmt.Sprintf("No new keys for %s.", w.pool())
+	}
+	switch left := duplicates + refused; {
+	case left == 0 && accepted > 0:
+		l.Words = words(fmt.Sprintf("Every key in %s was accepted. They are on sale now, and orders that waited for them are being served.", w.file()))
+		return l
+	case accepted > 0:
+		l.Words = words(fmt.Sprintf("They are on sale now, and orders that waited for them are being served. %s of %s brought nothing new:",
+			capital(count(left, "line")), w.file()))
+	default:
+		l.Words = words(fmt.Sprintf("All lines of %s were left out:", w.file()))
+	}
+	l.Mark = warn("Upload")
+	var lines []string
+	for _, line := range u.Kept[:min(len(u.Kept), shownLines)] {
+		lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
+	}
+	if len(lines) > 0 {
+		l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
+	}
+	if more := duplicates + refused - len(lines); more > 0 && len(lines) > 0 {
+		l.Words = append(l.Words, words(fmt.Sprintf("%s more; the upload's full report names each line.", capital(number(more))))...)
+	}
+	if duplicates > 0 {
+		l.Words = append(l.Words, words("A key that is known already is never sold a second time, so there is nothing to mend about those.")...)
+	}
+	return l
+}
+
+// unread tells of a file that brought nothing, and why.
+func (w noticeWriter) unread() letter {
+	l := letter{Mark: stop("Action needed"), Details: w.uploadFacts()}
+	file, name := w.file(), w.n.Facts.Pool
+	if w.upload != nil {
+		name = first(w.upload.Pool, name)
+	}
+	switch w.cause() {
+	case ingest.UnknownPool:
+		l.Mark = warn("Waiting")
+		l.Title = fmt.Sprintf("%s waits for its pool.", file)
+		l.Words = words(
+			fmt.Sprintf("The file names the pool %s, which does not exist.", name),
+			"The file is kept. Create the pool, and it is read by itself. If the name is a slip, drop the file again under the right one and delete this one.",
+		)
+	case ingest.Empty:
+		l.Title = fmt.Sprintf("%s is empty.", file)
+		l.Words = words("There is no key in it, so nothing was added. Please look whether the export that made it went through, and drop the file again.")
+	case ingest.Binary:
+		l.Title = fmt.Sprintf("%s is not a text file.", file)
+		l.Words = words(
+			"We read plain text with one key a line, in UTF-8 or UTF-16. This file is something else, a spreadsheet or an archive perhaps; nothing was added.",
+			"Please save the keys as a text file and drop it again.",
+		)
+	case ingest.NoKeys:
+		l.Title = fmt.Sprintf("%s holds no usable key.", file)
+		l.Words = words("Every line was refused, so nothing was added:")
+		var lines []string
+		for _, line := range w.upload.Kept[:min(len(w.upload.Kept), shownLines)] {
+			lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
+		}
+		if len(lines) > 0 {
+			l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
+		}
+		l.Words = append(l.Words, words("Please mend the file and drop it again.")...)
+	case ingest.Gone:
+		l.Title = fmt.Sprintf("%s was removed before it was read.", file)
+		l.Words = words("Nothing more of it can be added. If that was not meant, drop the file again: keys that were added already are recognised and not added twice.")
+	default: // it names no pool
+		l.Title = fmt.Sprintf("%s lies in the wrong place.", file)
+		l.Words = words(
+			fmt.Sprintf("A key file belongs into uploads/%s/<pool>/, or into uploads/%s/<pool>/test/ for test keys. We cannot tell which pool this one is for, so nothing was added.", w.n.Merchant, w.n.Merchant),
+			"Please drop it again in the right place and delete this one.",
+		)
+	}
+	return l
+}
+
+// uploadReminder tells again of a file that brought nothing and still lies there.
+func (w noticeWriter) uploadReminder() letter {
+	l := w.unread()
+	l.Subject = fmt.Sprintf("%s still lies in the upload bucket", w.file())
+	l.Title = fmt.Sprintf("%s still lies in the upload bucket.", w.file())
+	since := "days ago"
+	if w.upload != nil && !w.upload.ReceivedAt.IsZero() {
+		since = "on " + w.day(w.upload.ReceivedAt)
+	}
+	l.Words = append(words(fmt.Sprintf("It was dropped %s, and nothing was added from it.", since)), l.Words...)
+	l.Words = append(l.Words, words("If it is no longer needed, delete it, and you will not hear of it again.")...)
+	return l
+}
+
+// misplaced tells the operator of a file that belongs to no merchant.
+func (w noticeWriter) misplaced() letter {
+	return letter{
+		Mark:  warn("Please look"),
+		Title: "A file in the upload bucket belongs to nobody.",
+		Words: words(
+			"Key files lie under uploads/<merchant>/<pool>/. This one names no merchant that is set up, so nobody else can be told, and nothing was read.",
+			"Create the merchant and drop the file again, or move it to where it belongs.",
+		),
+		Details: w.uploadFacts(),
+	}
+}
+
+func (w noticeWriter) uploadFacts() []details {
+	u := w.upload
+	if u == nil {
+		return w.facts("File", w.n.Facts.File, "Upload", w.n.Facts.Upload)
+	}
+	pairs := []string{"File", first(u.File, u.Object.Name)}
+	if u.Merchant == "" || u.Pool == "" {
+		pairs[1] = u.Object.Name
+	} else {
+		pairs = append(pairs, "Pool", w.pool())
+	}
+	pairs = append(pairs, "Dropped", w.moment(u.ReceivedAt))
+	if w.cause() == "" {
+		pairs = append(pairs, "Lines read", number(u.Lines), "Keys added", number(u.Counts[ingest.Accepted]))
+		for _, outcome := range ingest.Outcomes {
+			if n := u.Counts[outcome]; n > 0 && outcome != ingest.Accepted {
+				pairs = append(pairs, capital(outcomes[outcome]), number(n))
+			}
+		}
+	}
+	return w.facts(append(pairs, "Upload", u.ID)...)
+}
+
+// outcomes says what became of lines that brought no key.
+var outcomes = map[ingest.Outcome]string{
+	ingest.SameFile:         "twice in this file",
+	ingest.ThisPool:         "already in this pool",
+	ingest.AnotherPool:      "already in another pool",
+	ingest.OtherSide:        "already on the other side, live or test",
+	ingest.Sold:             "already sold",
+	ingest.Withdrawn:        "withdrawn from sale",
+	ingest.TooLong:          "longer than 2,048 bytes",
+	ingest.ControlCharacter: "with a control character in it",
+	ingest.InvalidText:      "not valid text",
+	ingest.NotStorable:      "refused by the store",
+}
+
+func (w noticeWriter) reason(line ingest.Refused) string {
+	reason := outcomes[line.Reason]
+	if line.Reason == ingest.Sold && !line.SoldAt.IsZero() {
+		reason += " on " + w.day(line.SoldAt)
+	}
+	return reason
+}
+
+// cause is why the file brought nothing: what the notice was raised for, else
+// what its record says.
+func (w noticeWriter) cause() ingest.Cause {
+	if w.n.Facts.Cause != "" || w.upload == nil {
+		return ingest.Cause(w.n.Facts.Cause)
+	}
+	return w.upload.Cause
+}
+
+func (w noticeWriter) file() string {
+	name := w.n.Facts.File
+	if w.upload != nil {
+		name = first(w.upload.File, w.upload.Object.Name, name)
+	}
+	return first(name, "A file")
+}
