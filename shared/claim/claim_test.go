@@ -439,3 +439,35 @@ func TestFill_stopsWhenItsTimeIsUp(t *testing.T) {
 		t.Errorf("the next fill left the line %s", got.State())
 	}
 }
+
+func TestFill_leavesAPassOnlyWhereKeysAbound(t *testing.T) {
+	for keys, passes := range map[int]bool{1005: false, 1006: true} {
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			s.claim(paid("1", "game", 3)) // twice the three it misses, and a thousand
+			s.stock(live, "K", keys)
+			s.fill()
+			queue, err := s.store.Queue(t.Context(), live)
+			s.must(err)
+			if got := !queue.PassUntil.IsZero(); got != passes {
+				t.Errorf("with %d keys a pass was left: %v", keys, got)
+			}
+			if passes && queue.PassUntil.Sub(s.now()) > 5*time.Second {
+				t.Errorf("the pass is good until %s", queue.PassUntil)
+			}
+		})
+	}
+}
+
+func TestFill_emptyPoolIsToldOnceAnEdge(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.claim(paid("1", "game", 3))
+	s.fill()
+	s.claim(paid("2", "game", 1))
+	s.fill()
+	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#empty#"); len(got) != 1 {
+		t.Errorf("notices: %v", got)
+	}
+}

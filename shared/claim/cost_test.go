@@ -1,0 +1,134 @@
+package claim_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"keypool/shared/claim"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// A warm claim reads three things side by side and commits: two round trips. A
+// one-key order whose record has up to 1 KB consumes at most 6 write and 3 read units.
+//
+// Read units are as the engine reports them. It reports transactions at twice
+// what AWS bills, so write units follow from the transaction itself by AWS's
+// rule: two for each KB of each item, one for each index entry that comes or goes.
+func TestClaim_warmClaimCosts(t *testing.T) {
+	t.Parallel()
+	var meter dynamotest.Meter
+	var writes []types.TransactWriteItem
+	s := open(t, meter.Option, transactions(&writes))
+	s.stock(live, "AAAAA-BBBBB-CCCCC-DDDDD", 200)
+	s.claim(paid("warm up", "game", 1)) // reads the catalog, once in 30 seconds
+
+	for i := range 20 {
+		meter.Reset()
+		s.claim(paid(fmt.Sprint(i), "game", 1))
+		var operations []string
+		for _, call := range meter.Calls() {
+			operations = append(operations, call.Operation)
+		}
+		if last := operations[len(operations)-1]; last != "TransactWriteItems" {
+			t.Errorf("the last call is %s", last)
+		}
+		// A second query of keys comes where the random place is the end of a shard.
+		sort.Strings(operations)
+		calls := strings.Join(slices.Compact(operations), " ")
+		if calls != "GetItem Query TransactWriteItems" || len(operations) > 5 {
+			t.Errorf("claim %d took %v", i, operations)
+		}
+		if read, _ := meter.Units(); read > 3 {
+			t.Errorf("a one-key order consumed %v read units", read)
+		}
+		if len(writes) != 2 || writes[0].Put == nil || writes[1].Update == nil {
+			t.Fatalf("the transaction has %d writes", len(writes))
+		}
+		if size := dynamotest.Size(writes[0].Put.Item); size > 1024 {
+			t.Errorf("the record of a one-key order has %d bytes", size)
+		}
+		units := 0
+		for _, item := range []map[string]types.AttributeValue{writes[0].Put.Item, keyItem(t, s, writes[1].Update)} {
+			units += 2 * ((dynamotest.Size(item) + 1023) / 1024)
+			units++ // the record enters the index due, the key leaves the index available
+		}
+		if units > 6 {
+			t.Errorf("a one-key order consumes %d write units", units)
+		}
+	}
+}
+
+// keyItem returns the item that an update left.
+func keyItem(t *testing.T, s *shop, update *types.Update) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := dynamotest.Client(t).GetItem(t.Context(), &dynamodb.GetItemInput{TableName: update.TableName, Key: update.Key})
+	if err != nil || out.Item == nil {
+		t.Fatalf("read the key: %v", err)
+	}
+	return out.Item
+}
+
+// transactions keeps the writes of the last transaction.
+func transactions(last *[]types.TransactWriteItem) dynamotest.Option {
+	return func(o *dynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Transactions",
+				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+					if tx, ok := in.Parameters.(*dynamodb.TransactWriteItemsInput); ok {
+						*last = tx.TransactItems
+					}
+					return next.HandleInitialize(ctx, in)
+				}), middleware.Before)
+		})
+	}
+}
+
+// The three reads are in flight together: none waits for another's answer.
+func TestClaim_readsSideBySide(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+	meeting := &meeting{Store: s.store}
+	meeting.guests.Add(3)
+	s.claims.Store = meeting
+	if got := s.claim(paid("1", "game", 1)); got.State() != order.Fulfilled {
+		t.Errorf("the line is %s", got.State())
+	}
+}
+
+// meeting is a store whose reads begin only once all three are asked for.
+type meeting struct {
+	claim.Store
+	guests sync.WaitGroup
+}
+
+func (m *meeting) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error) {
+	m.arrive()
+	return m.Store.Fulfillment(ctx, id)
+}
+
+func (m *meeting) Queue(ctx context.Context, p pool.ID) (claim.Queue, error) {
+	m.arrive()
+	return m.Store.Queue(ctx, p)
+}
+
+func (m *meeting) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error) {
+	m.arrive()
+	return m.Store.Candidates(ctx, p, shards, n)
+}
+
+func (m *meeting) arrive() {
+	m.guests.Done()
+	m.guests.Wait()
+}

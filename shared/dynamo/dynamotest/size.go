@@ -1,0 +1,37 @@
+package dynamotest
+
+import "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+// Size returns the bytes that DynamoDB counts for an item: names and values in
+// UTF-8, numbers at half a byte a digit and one or two besides, lists and maps at
+// three bytes and one for each element.
+//
+// Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
+func Size(item map[string]types.AttributeValue) int {
+	size := 0
+	for name, value := range item {
+		size += len(name) + sizeOf(value)
+	}
+	return size
+}
+
+func sizeOf(value types.AttributeValue) int {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return (len(v.Value)+1)/2 + 2
+	case *types.AttributeValueMemberB:
+		return len(v.Value)
+	case *types.AttributeValueMemberL:
+		size := 3
+		for _, element := range v.Value {
+			size += 1 + sizeOf(element)
+		}
+		return size
+	case *types.AttributeValueMemberM:
+		return 3 + len(v.Value) + Size(v.Value)
+	default: // true, false, null
+		return 1
+	}
+}
