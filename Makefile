@@ -1,0 +1,157 @@
+# Keypool. `make` alone lists what there is to do.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# AWS runs the functions on arm64; the one-machine run on whatever this machine is.
+ARCH ?= arm64
+HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+GOARCH_arm64 := arm64
+GOARCH_x86_64 := amd64
+BUILD := -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
+
+LOCAL := go run ./infra/local
+DYNAMODB := infra/local/with-dynamodb.sh
+GOTESTSUM := go tool gotestsum --format pkgname-and-test-fails --hide-summary skipped
+
+# Settings reach a command only if they were typed: make order QTY=3. The shell's
+# own NAME or EMAIL is somebody else's.
+typed = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name)))),$(name)='$($(name))'))
+
+.PHONY: help
+help: ## this list
+	@printf 'Keypool: from a dropped key file to the customer'"'"'s mail.\n\n'
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ See it work, on this machine, without an AWS account (Linux)
+
+.PHONY: demo up down reset order inbox logs merchant
+demo: need-local ## the whole story, told step by step
+	@$(LOCAL) demo $(call typed,PORT)
+
+up: need-local ## start the one-machine run and write .local/env
+	@$(LOCAL) up $(call typed,PORT)
+
+down: ## stop it; what it holds is kept
+	@$(LOCAL) down
+
+reset: ## stop it and forget what it holds
+	@$(LOCAL) reset
+
+order: ## send a paid order: QTY= EMAIL= PRODUCT= CURRENCY= LANGUAGE= TEST=
+	@$(LOCAL) order $(call typed,QTY EMAIL PRODUCT CURRENCY LANGUAGE TEST)
+
+inbox: ## the mails that were sent, as a page
+	@$(LOCAL) inbox $(call typed,PORT)
+
+logs: ## what the functions say: FUNCTION= FOLLOW=
+	@$(LOCAL) logs $(call typed,FUNCTION FOLLOW)
+
+merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITLE= STACK=
+	@$(LOCAL) merchant $(call typed,NAME EMAIL POOL PRODUCT TITLE STACK)
+
+##@ Work on it
+
+# Packages that need a longer run, or a run of their own: the race, under the race
+# detector; the whole, on the one-machine deployment.
+RACE := ./shared/claim
+WHOLE := ./infra/local/whole
+
+.PHONY: test unit race-test whole race mutants break bench lint sam-lint
+test: need-test ## everything: lint, unit, infrastructure, race, end to end
+	@echo "1/5  lint"
+	@$(MAKE) lint
+	@echo "2/5  unit tests, the store against DynamoDB Local"
+	@$(MAKE) unit
+	@echo "3/5  the race, under the race detector"
+	@$(MAKE) race-test
+	@echo "4/5  the template of sam, linted"
+	@$(MAKE) sam-lint
+	@echo "5/5  end to end, on the one-machine deployment"
+	@$(MAKE) whole
+
+unit: ## all packages but the end-to-end test
+	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $$(go list ./... | grep -v '/infra/local/whole$$')
+
+race-test: ## the race, under the race detector
+	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m $(RACE)
+
+whole: ## the end-to-end test
+	@$(GOTESTSUM) -- -count=1 -timeout 15m $(WHOLE)
+
+race: need-test ## 500 orders for 400 keys, as a picture that moves
+	@$(DYNAMODB) go test -race -count=1 -v -run '^TestRace$$' $(RACE) -args -show
+
+lint: ## gofumpt, go vet, staticcheck
+	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
+	  if [ -n "$$out" ]; then printf 'not formatted, mend with: go tool gofumpt -w %s\n' "$$(echo $$out)" >&2; exit 1; fi
+	@go vet ./...
+	@go tool staticcheck ./...
+
+sam-lint: .local/sam/bin/sam
+	@$(SAM) validate --lint
+
+.PHONY: build
+build: need-build ## the functions' zips, the same bytes from the same source: ARCH=arm64|x86_64
+	@mkdir -p .build/$(ARCH)/bin
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) go build $(BUILD) -o .build/$(ARCH)/bin/ ./functions/...
+	@go run ./infra/zip .build/$(ARCH)/bin .build/$(ARCH)
+
+##@ Run it on AWS
+
+CDK := infra/node_modules/.bin/cdk
+# What the CDK app takes: make deploy SENDER=keys@example.com OPERATOR=you@example.com
+PARAMETERS := name region sender operator retention memory concurrency schedule patience maxQuantity rate burst tags domain apiDomain certificate
+upper = $(shell echo $(1) | sed 's/\([A-Z]\)/_\1/g' | tr a-z A-Z)
+CONTEXT = $(foreach p,$(PARAMETERS),$(if $(filter command,$(firstword $(origin $(call upper,$(p))))),-c $(p)='$($(call upper,$(p)))'))
+STACKS = $(if $(filter command,$(firstword $(origin NAME))),$(NAME),Keypool)
+
+.PHONY: doctor deploy destroy
+doctor: need-build ## is the account ready? credentials, region, bootstrap, SES: SENDER= OPERATOR=
+	@go run ./infra/doctor $(CONTEXT)
+
+deploy: need-cdk doctor build $(CDK) ## deploy to AWS: SENDER= OPERATOR= REGION= NAME= …
+	@cd infra && node_modules/.bin/cdk deploy --all --import-existing-resources --require-approval never --no-notices $(CONTEXT)
+
+destroy: need-cdk build $(CDK) ## take it down; the data stays unless DATA=delete
+	@go run ./infra/destroy $(CONTEXT) $(if $(filter delete,$(DATA)),-c data=delete)
+
+$(CDK): infra/package-lock.json
+	@echo "fetching the CDK's command line, once"
+	@cd infra && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+##@ Run a function in SAM's container (Docker)
+
+SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
+SAM_GOARCH ?= $(GOARCH_$(ARCH))
+
+.PHONY: sam-build sam-invoke sam-api
+sam-build: need-build .local/sam/bin/sam ## build them for this machine
+	@SAM_GOARCH=$(GOARCH_$(HOST_ARCH)) $(SAM) build --parameter-overrides Arch=$(HOST_ARCH)
+
+sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json
+	@$(SAM) local invoke $(FUNCTION) -e $(EVENT) --parameter-overrides Arch=$(HOST_ARCH)
+
+sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
+	@$(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH)
+
+.local/sam/bin/sam:
+	@infra/prerequisites.sh python
+	@echo "fetching SAM's command line from PyPI, once"
+	@python3 -m venv .local/sam
+	@.local/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0
+
+# sam build calls these. Beside the binary lies the one-machine run's certificate,
+# where there is one, so that a function in the container may trust it.
+.PHONY: build-Ingest build-OrderPaid build-Fill build-Deliver build-Stock build-Sweep build-Api
+build-Ingest build-OrderPaid build-Fill build-Deliver build-Stock build-Sweep build-Api: build-%:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(SAM_GOARCH) go build $(BUILD) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(shell echo $* | tr A-Z a-z)
+	if [ -f .local/machine/tls/ca.pem ]; then cp .local/machine/tls/ca.pem "$(ARTIFACTS_DIR)/ca.pem"; fi
+
+.PHONY: need-local need-test need-build need-cdk
+need-local: ; @infra/prerequisites.sh go node npm python
+need-test: ; @infra/prerequisites.sh go node npm python java maven
+need-build: ; @infra/prerequisites.sh go
+need-cdk: ; @infra/prerequisites.sh go node npm
