@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/ingest"
+)
+
+// recorder notes what it is asked to do, and answers with err.
+type recorder struct {
+	err       error
+	objects   []ingest.Object
+	messages  []ingest.Message
+	givenBack []string
+}
+
+func (r *recorder) Receive(_ context.Context, o ingest.Object) error {
+	r.objects = append(r.objects, o)
+	return r.err
+}
+
+func (r *recorder) Handle(_ context.Context, m ingest.Message) error {
+	r.messages = append(r.messages, m)
+	return r.err
+}
+
+func (r *recorder) GiveBack(_ context.Context, receiptHandle string) error {
+	r.givenBack = append(r.givenBack, receiptHandle)
+	return nil
+}
+
+func TestHandle(t *testing.T) {
+	const upload = "20261123T093000-9f1c2a7be4d05836"
+	failure := func(n string) events.SQSEventResponse {
+		return events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{
+			{ItemIdentifier: "059f36b4-87a3-44ab-83d2-66197504000" + n},
+		}}
+	}
+	for _, test := range []struct {
+		fixture string
+		err     error // what the work ends with
+
+		want   recorder
+		answer any
+		fails  bool
+	}{
+		{
+			fixture: "good_key_file.json",
+			want: recorder{objects: []ingest.Object{{
+				Bucket:  "keypool-uploads",
+				Name:    "uploads/demo/elden/November keys (first).txt",
+				Version: "096fKKXTRTtl3on89fVO.nfljtsv6qko",
+			}}},
+		},
+		{
+			fixture: "good_key_file.json",
+			err:     errors.New("connection reset"), // Lambda repeats the event
+			want: recorder{objects: []ingest.Object{{
+				Bucket:  "keypool-uploads",
+				Name:    "uploads/demo/elden/November keys (first).txt",
+				Version: "096fKKXTRTtl3on89fVO.nfljtsv6qko",
+			}}},
+			fails: true,
+		},
+		{fixture: "good_bucket_test.json"},
+		{
+			fixture: "good_range.json",
+			want:    recorder{messages: []ingest.Message{ingest.LoadRange("demo", upload, 3)}},
+			answer:  events.SQSEventResponse{},
+		},
+		{
+			fixture: "good_upload_start.json",
+			want:    recorder{messages: []ingest.Message{ingest.Start("demo", upload)}},
+			answer:  events.SQSEventResponse{},
+		},
+		{
+			fixture: "good_range.json",
+			err:     ingest.ErrUnfinished, // goes on at once
+			want: recorder{
+				messages:  []ingest.Message{ingest.LoadRange("demo", upload, 3)},
+				givenBack: []string{"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a0"},
+			},
+			answer: failure("0"),
+		},
+		{
+			fixture: "good_range.json",
+			err:     errors.New("connection reset"), // seen again when its time is up
+			want:    recorder{messages: []ingest.Message{ingest.LoadRange("demo", upload, 3)}},
+			answer:  failure("0"),
+		},
+		{fixture: "bad_range.json", answer: failure("0")},
+		{fixture: "good_stock_tick.json"}, // has no records: nothing to do
+		{fixture: "bad_ingest_source.json", fails: true},
+	} {
+		t.Run(test.fixture, func(t *testing.T) {
+			payload, err := os.ReadFile("../../events/" + test.fixture)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := &recorder{err: test.err}
+			h := &handler{worker: got, queue: got}
+			answer, err := h.handle(context.Background(), payload)
+			if (err != nil) != test.fails {
+				t.Errorf("error %v, want one: %t", err, test.fails)
+			}
+			if diff := cmp.Diff(test.answer, answer); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+			test.want.err, got.err = nil, nil
+			if diff := cmp.Diff(&test.want, got, cmp.AllowUnexported(recorder{})); diff != "" {
+				t.Errorf("what it did (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestHandle_payloadIsNotInTheError(t *testing.T) {
+	h := &handler{}
+	_, err := h.handle(context.Background(), json.RawMessage(`{"Records":"AAAA-BBBB-CCCC"}`))
+	if err == nil || errors.Unwrap(err) != nil {
+		t.Errorf("error %v, want a plain one of our own", err)
+	}
+}
