@@ -107,8 +107,11 @@ type Post interface {
 	Send(ctx context.Context, m Mail) (messageID string, err error)
 }
 
-// ErrChanged means that an item was changed since it was read.
-var ErrChanged = errors.New("the item was changed meanwhile")
+// What can come of the tables beside trouble of the moment.
+var (
+	ErrChanged    = errors.New("the item was changed meanwhile")
+	ErrUnreadable = errors.New("the item cannot be read") // by this version, or at all
+)
 
 // Mailer mails what is due and follows what becomes of it.
 type Mailer struct {

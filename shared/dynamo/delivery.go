@@ -39,7 +39,7 @@ func (s *Store) LeaseLine(ctx context.Context, id order.LineID, now time.Time) (
 	}
 	f, err := decodeFulfillment(av)
 	if err != nil {
-		return order.Fulfillment{}, false, false, err
+		return order.Fulfillment{}, false, false, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
 	}
 	if f.Chunks > 0 {
 		rest, err := s.chunkKeys(ctx, id)
@@ -96,7 +96,7 @@ func (s *Store) lease(ctx context.Context, key map[string]types.AttributeValue, 
 		outboxItem
 	}
 	if err := attributevalue.UnmarshalMap(refused.Item, &there); err != nil {
-		return nil, false, fmt.Errorf("decode an outbox entry: %w", err)
+		return nil, false, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
 	}
 	entry := there.entry()
 	if !entry.MayLease(now) {
@@ -289,9 +289,13 @@ func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, err
 func decodeNotice(av map[string]types.AttributeValue) (notice.Notice, error) {
 	var item noticeItem
 	if err := attributevalue.UnmarshalMap(av, &item); err != nil {
-		return notice.Notice{}, fmt.Errorf("decode a notice: %w", err)
+		return notice.Notice{}, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
 	}
-	return item.notice()
+	n, err := item.notice()
+	if err != nil {
+		return notice.Notice{}, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+	}
+	return n, nil
 }
 
 // historyItem is one thing that happened to a line.

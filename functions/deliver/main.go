@@ -1,0 +1,48 @@
+// Deliver mails what is due, and follows what becomes of the mails.
+package main
+
+import (
+	"net/mail"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"keypool/shared/boot"
+	"keypool/shared/catalog"
+	"keypool/shared/config"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/ses"
+)
+
+func main() { boot.Run("deliver", wire) }
+
+func wire(env *config.Env, cfg aws.Config) any {
+	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
+		Catalog: env.Required("KEYPOOL_CATALOG_TABLE"),
+		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
+	})
+	h := handler{mailer: &delivery.Mailer{
+		Lines:    store,
+		Notices:  store,
+		Settings: catalog.NewRecent(store, time.Now),
+		Uploads:  store,
+		Counts:   store,
+		Post:     ses.Open(cfg, env.Required("KEYPOOL_CONFIGURATION_SET")),
+		Sender:   address(env.Address("KEYPOOL_SENDER")),
+		Operator: address(env.Address("KEYPOOL_OPERATOR")).Address,
+		Now:      time.Now,
+	}, now: time.Now}
+	return h.handle
+}
+
+// address parses what the settings have found to be an address; what they have
+// not stops the start.
+func address(setting string) mail.Address {
+	parsed, err := mail.ParseAddress(setting)
+	if err != nil {
+		return mail.Address{}
+	}
+	return *parsed
+}

@@ -1,0 +1,169 @@
+// Package ses is the only package that speaks SES.
+//
+// A mail is sent as Simple content, whose MIME parts SES puts together. A request
+// is repeated only while SES answers that it is too busy: a request without an
+// answer may have been taken, and repeating it would mail a customer twice.
+package ses
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"keypool/shared/delivery"
+)
+
+// Post sends mails by SES. It is safe for concurrent use.
+type Post struct {
+	client           *sesv2.Client
+	configurationSet string
+}
+
+// Open returns SES behind cfg. Its configuration set publishes what becomes of
+// the mails.
+func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Post {
+	careful := func(o *sesv2.Options) { o.Retryer = retry.NewStandard(busyOnly) }
+	return &Post{
+		client:           sesv2.NewFromConfig(cfg, append([]func(*sesv2.Options){careful}, options...)...),
+		configurationSet: configurationSet,
+	}
+}
+
+// Send implements delivery.Post.
+func (p *Post) Send(ctx context.Context, m delivery.Mail) (string, error) {
+	out, err := p.client.SendEmail(ctx, p.request(m))
+	if err != nil {
+		return "", sort(err)
+	}
+	return aws.ToString(out.MessageId), nil
+}
+
+func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
+	utf8 := func(s string) *types.Content {
+		return &types.Content{Data: aws.String(s), Charset: aws.String("UTF-8")}
+	}
+	message := &types.Message{
+		Subject: utf8(m.Subject),
+		Body:    &types.Body{Text: utf8(m.Text), Html: utf8(m.HTML)},
+		// Nobody's holiday answer is wanted.
+		Headers: []types.MessageHeader{{Name: aws.String("Auto-Submitted"), Value: aws.String("auto-generated")}},
+	}
+	for _, file := range m.Attached {
+		message.Attachments = append(message.Attachments, types.Attachment{
+			FileName:                aws.String(file.Name),
+			ContentType:             aws.String(file.Type),
+			ContentDisposition:      types.AttachmentContentDispositionAttachment,
+			ContentTransferEncoding: types.AttachmentContentTransferEncodingBase64,
+			RawContent:              file.Content,
+		})
+	}
+	request := &sesv2.SendEmailInput{
+		FromEmailAddress:     aws.String(m.From.String()),
+		Destination:          &types.Destination{ToAddresses: []string{m.To.String()}},
+		Content:              &types.EmailContent{Simple: message},
+		ConfigurationSetName: aws.String(p.configurationSet),
+	}
+	if m.ReplyTo != "" {
+		request.ReplyToAddresses = []string{m.ReplyTo}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Tags)) {
+		request.EmailTags = append(request.EmailTags, types.MessageTag{Name: aws.String(name), Value: aws.String(m.Tags[name])})
+	}
+	return request
+}
+
+// faults sorts SES's answers by their codes. What is not here is sorted by its
+// HTTP status; see sort.
+var faults = map[string]delivery.Fault{
+	// This message alone.
+	"MessageRejected":       delivery.Refused,
+	"BadRequestException":   delivery.Refused,
+	"InvalidParameterValue": delivery.Refused,
+	"ValidationException":   delivery.Refused,
+
+	// The account, the sender, a setting, or our rights.
+	"AccountSuspendedException":          delivery.Trouble,
+	"SendingPausedException":             delivery.Trouble,
+	"MailFromDomainNotVerifiedException": delivery.Trouble,
+	"NotFoundException":                  delivery.Trouble, // the configuration set, or the identity
+	"AccessDeniedException":              delivery.Trouble,
+	"UnrecognizedClientException":        delivery.Trouble,
+	"InvalidClientTokenId":               delivery.Trouble,
+	"SignatureDoesNotMatch":              delivery.Trouble,
+	"ExpiredTokenException":              delivery.Trouble,
+
+	// The moment. A day's quota passes too.
+	"TooManyRequestsException":      delivery.Passing,
+	"LimitExceededException":        delivery.Passing,
+	"Throttling":                    delivery.Passing,
+	"ThrottlingException":           delivery.Passing,
+	"RequestExpired":                delivery.Passing,
+	"InternalFailure":               delivery.Passing,
+	"InternalServiceErrorException": delivery.Passing,
+	"ServiceUnavailable":            delivery.Passing,
+}
+
+// sort makes a *delivery.SendError of what the SDK returned: SES's code, never
+// its text.
+func sort(err error) *delivery.SendError {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return &delivery.SendError{Fault: unanswered(err), Code: "NoAnswer"}
+	}
+	code := api.ErrorCode()
+	// The one code with two meanings: an unverified sender, or recipient while the
+	// account is in the sandbox, is refused as if it were this message's fault.
+	if code == "MessageRejected" && strings.Contains(strings.ToLower(api.ErrorMessage()), "not verified") {
+		return &delivery.SendError{Fault: delivery.Trouble, Code: "NotVerified"}
+	}
+	fault, known := faults[code]
+	if !known {
+		// What nobody foresaw stays due and is looked at by somebody, unless SES
+		// itself is out of order.
+		fault = delivery.Trouble
+		var response *smithyhttp.ResponseError
+		if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
+			fault = delivery.Passing
+		}
+	}
+	return &delivery.SendError{Fault: fault, Code: code}
+}
+
+// unanswered tells a request that cannot have reached SES from one that may have.
+func unanswered(err error) delivery.Fault {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return delivery.Passing
+	}
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusBadRequest {
+		return delivery.Passing // an answer, but not in SES's words: a proxy's
+	}
+	var sent *smithyhttp.RequestSendError
+	if errors.As(err, &sent) || response != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return delivery.Unknown
+	}
+	return delivery.Passing // it was never sent: no credentials, no endpoint
+}
+
+// busyOnly keeps the standard retryer to answers that say so, and not for long:
+// what is put off is tried again by the sweep.
+func busyOnly(o *retry.StandardOptions) {
+	o.MaxAttempts = 3
+	o.MaxBackoff = 2 * time.Second
+	o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: map[string]struct{}{
+		"TooManyRequestsException": {}, "Throttling": {}, "ThrottlingException": {},
+	}}}
+}
