@@ -301,3 +301,15 @@ func (s *sometimes) Commit(ctx context.Context, takes ...claim.Take) error {
 	}
 	return s.Store.Commit(ctx, takes...)
 }
+
+func TestHandle_testOrderLeavesLiveKeysAlone(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	status, body := s.call(t, fixture(t, "good_order_paid_test"))
+	if status != http.StatusOK || !strings.Contains(body, `"waiting"`) {
+		t.Errorf("a test order, with live keys only, was answered %d %s", status, body)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 0 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+}

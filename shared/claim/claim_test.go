@@ -471,3 +471,35 @@ func TestFill_emptyPoolIsToldOnceAnEdge(t *testing.T) {
 		t.Errorf("notices: %v", got)
 	}
 }
+
+func TestFill_lineChangedMeanwhileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	line := s.claim(paid("1", "game", 2))
+	s.stock(live, "K", 2)
+	s.filler.Store = &interrupted{Store: s.store, once: func() {
+		changed := line
+		changed.Version++
+		changed.UnitPrice = "49.99"
+		s.must(s.store.Commit(t.Context(), claim.Take{Before: &line, After: changed}))
+	}}
+	s.fill()
+	if got := s.stored(line.ID); got.State() != order.Fulfilled || got.UnitPrice != "49.99" {
+		t.Errorf("the line is %s; what was changed between fill's read and its write is lost: %v", got.State(), got.UnitPrice != "49.99")
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+// interrupted is a store in which something happens before the first commit.
+type interrupted struct {
+	*dynamo.Store
+	once func()
+}
+
+func (i *interrupted) Commit(ctx context.Context, takes ...claim.Take) error {
+	if once := i.once; once != nil {
+		i.once = nil
+		once()
+	}
+	return i.Store.Commit(ctx, takes...)
+}

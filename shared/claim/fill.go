@@ -156,7 +156,8 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 }
 
 // share deals candidates to lines, oldest first, as far as they go and one
-// transaction reaches. A line gets a share only if all before it are complete.
+// transaction reaches. A line gets a share only if all before it are complete: what
+// leaves one incomplete, no key or no room, leaves nothing for the next.
 func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Take {
 	var takes []Take
 	room := MaxItems
@@ -173,9 +174,6 @@ func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Ta
 		takes = append(takes, take)
 		candidates = candidates[n:]
 		room -= besides + n
-		if take.After.Missing() > 0 {
-			break
-		}
 	}
 	return takes
 }

@@ -1,0 +1,354 @@
+package claim_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/claim"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// What DynamoDB does now and then and no engine of tests ever does is done here
+// to the real SDK client's own connection.
+
+func openWithFaults(t *testing.T) (*shop, *dynamotest.Faults) {
+	t.Helper()
+	faults := dynamotest.NewFaults(t, *seed)
+	return open(t, faults.Option), faults
+}
+
+func TestClaim_lostAnswerGivesNoSecondKey(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]int{
+		"the SDK's own repeat finds out":  1,
+		"the platform's repeat finds out": dynamotest.SDKAttempts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, faults := openWithFaults(t)
+			s.stock(live, "K", 30)
+			faults.Next("TransactWriteItems", lost, dynamotest.LostAnswer)
+
+			first, err := s.claims.Claim(t.Context(), paid("1", "game", 2))
+			if failed := err != nil; failed != (lost == dynamotest.SDKAttempts) {
+				t.Fatalf("after %d lost answers: %v", lost, err)
+			}
+			again := s.claim(paid("1", "game", 2))
+			if err == nil {
+				if diff := cmp.Diff(ids(first.Keys), ids(again.Keys)); diff != "" {
+					t.Errorf("the repeat holds other keys (-first +again):\n%s", diff)
+				}
+			}
+			if len(again.Keys) != 2 || again.State() != order.Fulfilled {
+				t.Errorf("the repeat holds %d keys and is %s, want 2 and fulfilled", len(again.Keys), again.State())
+			}
+			if books := dynamotest.Audit(t, s.tables); books.Claimed != 2 {
+				t.Errorf("%d keys are sold, want the 2 of the order", books.Claimed)
+			}
+		})
+	}
+}
+
+func TestClaim_conflictOnTheLineReturnsTheKeysOfTheOneThatWon(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 30)
+	won := s.claim(paid("1", "game", 1))
+
+	// A repeat that read the line before it was there meets the other's transaction.
+	faults.Next("GetItem", 1, dynamotest.Absent)
+	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(s.tables.Orders))
+	again := s.claim(paid("1", "game", 1))
+	if diff := cmp.Diff(ids(won.Keys), ids(again.Keys)); diff != "" {
+		t.Errorf("the repeat holds other keys (-won +again):\n%s", diff)
+	}
+}
+
+func TestClaim_lineThatAppearedMeanwhileIsReturned(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 30)
+	won := s.claim(paid("1", "game", 1))
+	faults.Next("GetItem", 1, dynamotest.Absent)
+	before := faults.Attempts("TransactWriteItems")
+	again := s.claim(paid("1", "game", 1))
+	if diff := cmp.Diff(ids(won.Keys), ids(again.Keys)); diff != "" {
+		t.Errorf("the repeat holds other keys (-won +again):\n%s", diff)
+	}
+	if tries := faults.Attempts("TransactWriteItems") - before; tries != 1 {
+		t.Errorf("%d transactions, want 1: its refusal holds the record that won", tries)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys are sold, want 1", books.Claimed)
+	}
+}
+
+func TestClaim_conflictOnAKeyTakesTheNext(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 30)
+	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(s.tables.Keys))
+	got := s.claim(paid("1", "game", 3))
+	if len(got.Keys) != 3 || got.State() != order.Fulfilled {
+		t.Errorf("%d keys, %s; want 3, fulfilled", len(got.Keys), got.State())
+	}
+	if reads := faults.Attempts("Query"); reads != 2 {
+		t.Errorf("%d queries, want 2: the next candidate is at hand", reads)
+	}
+}
+
+func TestClaim_throttledBacksOffThenSaysTryAgain(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]dynamotest.Fault{
+		"the partition":  dynamotest.Throttled,
+		"the call":       dynamotest.ThrottledCall,
+		"being decided":  dynamotest.InProgress,
+		"the server":     dynamotest.ServerError,
+		"nobody there":   dynamotest.Unavailable,
+		"the connection": dynamotest.CutOff,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, faults := openWithFaults(t)
+			s.stock(live, "K", 30)
+
+			faults.Next("TransactWriteItems", 2, fault)
+			if got := s.claim(paid("1", "game", 1)); got.State() != order.Fulfilled {
+				t.Errorf("after two refusals: %s, want fulfilled", got.State())
+			}
+
+			faults.Sometimes("TransactWriteItems", 1, fault)
+			got, err := s.claims.Claim(t.Context(), paid("2", "game", 1))
+			if err == nil {
+				t.Fatalf("with no transaction possible: %s, want an error", got.State())
+			}
+			switch name {
+			case "the partition", "the call", "being decided":
+				if !errors.Is(err, claim.ErrBusy) {
+					t.Errorf("with no transaction possible: %v, want ErrBusy", err)
+				}
+			}
+			if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+				t.Errorf("%d keys are sold, want that of order 1", books.Claimed)
+			}
+
+			faults.Never()
+			if got := s.claim(paid("2", "game", 1)); got.State() != order.Fulfilled {
+				t.Errorf("the repeat when it is over: %s, want fulfilled", got.State())
+			}
+		})
+	}
+}
+
+func TestClaim_throttledReadsSayTryAgain(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"GetItem", "Query"} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			s, faults := openWithFaults(t)
+			s.stock(live, "K", 30)
+			s.claim(paid("0", "game", 1)) // the catalog is known from now on
+			faults.Sometimes(operation, 1, dynamotest.Throttled)
+			if _, err := s.claims.Claim(t.Context(), paid("1", "game", 1)); !errors.Is(err, claim.ErrBusy) {
+				t.Errorf("throttled: %v, want ErrBusy", err)
+			}
+		})
+	}
+}
+
+func TestClaim_answerAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 30)
+	faults.Next("TransactWriteItems", 1, dynamotest.SlowAnswer)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := s.claims.Claim(ctx, paid("1", "game", 1)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want the deadline", err)
+	}
+	if got := s.claim(paid("1", "game", 1)); got.State() != order.Fulfilled {
+		t.Errorf("the repeat: %s, want fulfilled", got.State())
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys are sold, want 1", books.Claimed)
+	}
+}
+
+func TestClaim_laggingIndexSellsNothingTwice(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 40)
+	faults.Freeze(s.tables, s.tables.Keys, "available") // goes on showing all 40
+	sold := map[pool.KeyID]string{}
+	for i := range 20 {
+		id := fmt.Sprint(i)
+		for _, key := range s.claim(paid(id, "game", 1)).Keys {
+			if other := sold[key.ID]; other != "" {
+				t.Errorf("orders %s and %s hold the same key", other, id)
+			}
+			sold[key.ID] = id
+		}
+	}
+	if len(sold) < 15 {
+		t.Errorf("%d of 20 orders got a key from an index that shows half of them truly", len(sold))
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestClaim_indexThatHidesNewKeysOnlyDelays(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	faults.Freeze(s.tables, s.tables.Keys, "available")
+	s.stock(live, "K", 1)
+	if got := s.claim(paid("1", "game", 1)); got.State() != order.Waiting {
+		t.Fatalf("%s, want waiting: the index shows no key", got.State())
+	}
+	faults.Thaw(s.tables.Keys)
+	s.fill()
+	if got := s.stored(paid("1", "game", 1).ID); got.State() != order.Fulfilled {
+		t.Errorf("after the index caught up: %s, want fulfilled", got.State())
+	}
+}
+
+// TestClaim_keyMovedBehindAStaleIndex: the index still shows a key in the pool it
+// was moved from, and it is the only one that is left.
+func TestClaim_keyMovedBehindAStaleIndex(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	moved := dynamotest.Stock(t, s.tables, live, pool.DefaultShards, "MOVED")[0]
+	faults.Freeze(s.tables, s.tables.Keys, "available")
+	other := pool.ID{Merchant: live.Merchant, Pool: "ring", Side: pool.Live}
+	_, err := dynamotest.Client(t).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName:                aws.String(s.tables.Keys),
+		Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: string(moved.ID)}},
+		UpdateExpression:         aws.String("SET #pool = :pool, #shard = :shard"),
+		ExpressionAttributeNames: map[string]string{"#pool": "pool", "#shard": "shard"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":pool":  &types.AttributeValueMemberS{Value: other.Pool},
+			":shard": &types.AttributeValueMemberS{Value: "acme#ring#live#0"},
+		},
+	})
+	s.must(err)
+	got, err := s.claims.Claim(t.Context(), paid("1", "game", 1))
+	if err == nil && (got.State() != order.Waiting || len(got.Keys) != 0) {
+		t.Errorf("%s with %d keys; want waiting, or to be tried again, with none", got.State(), len(got.Keys))
+	}
+	faults.Thaw(s.tables.Keys)
+	left, err := s.store.Available(t.Context(), other, pool.DefaultShards, 10)
+	s.must(err)
+	if left != 1 {
+		t.Errorf("%d keys are left in the pool it was moved to, want 1", left)
+	}
+}
+
+func TestFill_lostAnswerGivesNoSecondKey(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []int{1, dynamotest.SDKAttempts} {
+		t.Run(fmt.Sprint(lost), func(t *testing.T) {
+			t.Parallel()
+			s, faults := openWithFaults(t)
+			for i := range 5 {
+				s.claim(paid(fmt.Sprint(i), "game", 1))
+			}
+			s.stock(live, "K", 30)
+			faults.Next("TransactWriteItems", lost, dynamotest.LostAnswer)
+			err := s.filler.Fill(t.Context(), claim.FillPool(live), s.now().Add(time.Minute))
+			if lost == 1 && err != nil {
+				t.Fatal(err)
+			}
+			s.fill()
+			books := dynamotest.Audit(t, s.tables)
+			if books.Claimed != 5 || len(books.Queue) != 0 {
+				t.Errorf("%d keys sold and %d lines wait, want 5 and 0", books.Claimed, len(books.Queue))
+			}
+		})
+	}
+}
+
+// TestFill_troubleGivesEachLineItsDue lets a queue be served while a third of all
+// transactions meet some trouble, by chance.
+func TestFill_troubleGivesEachLineItsDue(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	for i := range 40 {
+		s.claim(paid(fmt.Sprint(i), "game", 1+i%3))
+	}
+	s.stock(live, "K", 100)
+	faults.Sometimes("TransactWriteItems", 0.3,
+		dynamotest.LostAnswer, dynamotest.CutOff, dynamotest.Throttled, dynamotest.ServerError,
+		dynamotest.Conflict(s.tables.Orders), dynamotest.Conflict(s.tables.Keys))
+	var fills sync.WaitGroup
+	for range 3 {
+		fills.Go(func() {
+			// What fails is asked for again, as the queue of fill does.
+			for range 10 {
+				if s.filler.Fill(t.Context(), claim.FillPool(live), s.now().Add(time.Minute)) == nil {
+					return
+				}
+			}
+		})
+	}
+	fills.Wait()
+	faults.Never()
+	s.fill()
+	books := dynamotest.Audit(t, s.tables)
+	if want := 40 + 13 + 2*13; books.Claimed != want || len(books.Queue) != 0 {
+		t.Errorf("%d keys sold and %d lines wait, want %d and 0", books.Claimed, len(books.Queue), want)
+	}
+}
+
+// TestClaim_troubleByChance is the race in bad weather: each order is delivered
+// until it is answered, then once more, while every kind of call fails now and then.
+func TestClaim_troubleByChance(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	const orders, keys = 60, 50
+	s.stock(live, "K", keys)
+	trouble := []dynamotest.Fault{
+		dynamotest.LostAnswer, dynamotest.CutOff, dynamotest.Throttled, dynamotest.ThrottledCall, dynamotest.ServerError,
+	}
+	for _, operation := range []string{"GetItem", "Query"} {
+		faults.Sometimes(operation, 0.1, trouble...)
+	}
+	faults.Sometimes("TransactWriteItems", 0.3, append(slices.Clone(trouble),
+		dynamotest.Conflict(s.tables.Orders), dynamotest.Conflict(s.tables.Keys), dynamotest.InProgress)...)
+	deliver := func(id string) order.Fulfillment {
+		for range 50 {
+			if got, err := s.claims.Claim(t.Context(), paid(id, "game", 1)); err == nil {
+				return got
+			}
+		}
+		t.Errorf("order %s is never answered", id)
+		return order.Fulfillment{}
+	}
+	var deliveries sync.WaitGroup
+	for i := range orders {
+		deliveries.Go(func() {
+			first := deliver(fmt.Sprint(i))
+			again := deliver(fmt.Sprint(i))
+			if first.State() == order.Fulfilled && !slices.Equal(ids(first.Keys), ids(again.Keys)) {
+				t.Errorf("order %d was answered with different keys", i)
+			}
+		})
+	}
+	deliveries.Wait()
+	faults.Never()
+	s.fill() // whoever was told "empty" while a throttle hid the keys
+	books := dynamotest.Audit(t, s.tables)
+	if books.Claimed != keys || len(books.Queue) != orders-keys {
+		t.Errorf("%d keys sold and %d lines wait, want %d and %d", books.Claimed, len(books.Queue), keys, orders-keys)
+	}
+}
