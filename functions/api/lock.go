@@ -14,14 +14,15 @@ import (
 // "*" stands for whichever is there. What does not exist yet needs no condition,
 // and If-None-Match: * insists on it. A repeat that asks for what is already so
 // needs none either: a caller who lost the answer can simply send it again.
-type precondition struct {
+// Precondition is the condition of a change. (huma sees exported fields only.)
+type Precondition struct {
 	IfMatch     string `header:"If-Match" doc:"The ETag of the version that the change was made from, or * for any. Needed to change what exists." example:"\"3\""`
 	IfNoneMatch string `header:"If-None-Match" doc:"* to create only, never change." enum:"*" example:"*"`
 }
 
 // check returns a refusal unless the condition holds for a thing of that
 // version; version 0 does not exist. Same says that nothing would change.
-func (p precondition) check(version int, same bool) error {
+func (p Precondition) check(version int, same bool) error {
 	switch exists := version > 0; {
 	case p.IfNoneMatch != "" && exists:
 		return refusal(http.StatusPreconditionFailed, "It exists already.")

@@ -52,13 +52,13 @@ func (m Merchant) over(stored catalog.Merchant) catalog.Merchant {
 	return stored
 }
 
-type merchantPath struct {
+type MerchantPath struct {
 	Merchant string `path:"merchant" doc:"Name of the merchant: lower-case letters, digits and hyphens." example:"acme"`
 }
 
 type putMerchant struct {
-	merchantPath
-	precondition
+	MerchantPath
+	Precondition
 	Body Merchant
 }
 
@@ -128,7 +128,7 @@ func (a *api) putMerchant(ctx context.Context, in *putMerchant) (*merchantAnswer
 	return &merchantAnswer{created(before.Version), etag(next.Version + 1), newMerchant(next)}, nil
 }
 
-func (a *api) getMerchant(ctx context.Context, in *merchantPath) (*merchantAnswer, error) {
+func (a *api) getMerchant(ctx context.Context, in *MerchantPath) (*merchantAnswer, error) {
 	m, ok, err := a.store.Merchant(ctx, in.Merchant)
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ const tokenPrefix = "kp_"
 
 type tokenAnswer struct{ Body Token }
 
-func (a *api) createToken(ctx context.Context, in *merchantPath) (*tokenAnswer, error) {
+func (a *api) createToken(ctx context.Context, in *MerchantPath) (*tokenAnswer, error) {
 	_, ok, err := a.store.Merchant(ctx, in.Merchant)
 	if err != nil {
 		return nil, err

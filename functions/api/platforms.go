@@ -49,13 +49,13 @@ func (a *api) newPlatform(p catalog.Platform) Platform {
 	return body
 }
 
-type platformPath struct {
+type PlatformPath struct {
 	Platform string `path:"platform" doc:"Name of the platform; standard is Keypool's own scheme, by the Standard Webhooks specification." example:"standard"`
 }
 
 type putPlatform struct {
-	platformPath
-	precondition
+	PlatformPath
+	Precondition
 	Body Platform
 }
 
@@ -161,7 +161,7 @@ func valid(secrets []catalog.SealedSecret, now time.Time) []catalog.SealedSecret
 	})
 }
 
-func (a *api) getPlatform(ctx context.Context, in *platformPath) (*platformAnswer, error) {
+func (a *api) getPlatform(ctx context.Context, in *PlatformPath) (*platformAnswer, error) {
 	p, ok, err := a.store.Platform(ctx, caller(ctx), in.Platform)
 	if err != nil {
 		return nil, err

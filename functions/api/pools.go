@@ -75,13 +75,13 @@ func or[T any](given *T, otherwise T) T {
 	return *given
 }
 
-type poolPath struct {
+type PoolPath struct {
 	Pool string `path:"pool" doc:"Name of the pool: lower-case letters, digits and hyphens." example:"elden"`
 }
 
 type putPool struct {
-	poolPath
-	precondition
+	PoolPath
+	Precondition
 	Body Pool
 }
 
@@ -91,8 +91,8 @@ func (in *putPool) Resolve(huma.Context) []error {
 }
 
 type deletePool struct {
-	poolPath
-	precondition
+	PoolPath
+	Precondition
 }
 
 type poolAnswer struct {
@@ -237,7 +237,7 @@ func (a *api) takeUp(ctx context.Context, p catalog.Pool) {
 	a.fillProducts(ctx, p.Merchant, func(product catalog.Product) bool { return feeds(p.Name, product) })
 }
 
-func (a *api) getPool(ctx context.Context, in *poolPath) (*poolAnswer, error) {
+func (a *api) getPool(ctx context.Context, in *PoolPath) (*poolAnswer, error) {
 	p, ok, err := a.store.Pool(ctx, caller(ctx), in.Pool)
 	if err != nil {
 		return nil, err

@@ -103,13 +103,13 @@ func feeds(name string, p catalog.Product) bool {
 	return p.Pool == name || slices.Contains(slices.Collect(maps.Values(p.PoolsByCurrency)), name)
 }
 
-type productPath struct {
+type ProductPath struct {
 	Product string `path:"product" doc:"The product's id, as the platform writes it; no question mark." example:"4711"`
 }
 
 type putProduct struct {
-	productPath
-	precondition
+	ProductPath
+	Precondition
 	Body Product
 }
 
@@ -119,8 +119,8 @@ func (in *putProduct) Resolve(huma.Context) []error {
 }
 
 type deleteProduct struct {
-	productPath
-	precondition
+	ProductPath
+	Precondition
 }
 
 type productAnswer struct {
@@ -281,7 +281,7 @@ func (a *api) fillProducts(ctx context.Context, merchant string, which func(cata
 	}
 }
 
-func (a *api) getProduct(ctx context.Context, in *productPath) (*productAnswer, error) {
+func (a *api) getProduct(ctx context.Context, in *ProductPath) (*productAnswer, error) {
 	p, ok, err := a.store.Product(ctx, caller(ctx), in.Product)
 	if err != nil {
 		return nil, err

@@ -117,7 +117,7 @@ var (
 )
 
 type createUpload struct {
-	poolPath
+	PoolPath
 	Body NewUpload
 }
 
