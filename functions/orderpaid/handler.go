@@ -107,8 +107,11 @@ func (h *handler) claimLines(ctx context.Context, merchant, platform string, eve
 		claims.Go(func() error {
 			got, err := h.claims.Claim(ctx, paid(merchant, platform, event, line))
 			var changed *claim.ChangedError
-			if errors.As(err, &changed) {
+			switch {
+			case errors.As(err, &changed):
 				err = errors.Join(err, h.tellChanged(ctx, merchant, event.Order, changed))
+			case err == nil && got.State() == order.Unconnected:
+				err = h.tellUnconnected(ctx, got)
 			}
 			failures[i] = err
 			lines[i] = replyLine{
@@ -166,6 +169,15 @@ func (h *handler) keep(ctx context.Context, merchant, platform string, field *ca
 func (h *handler) tellChanged(ctx context.Context, merchant, orderID string, changed *claim.ChangedError) error {
 	return h.refusals.RaiseNotice(ctx, notice.New(merchant, notice.ChangedRepeat, string(changed.Line),
 		notice.Facts{Orders: []string{orderID}, Count: 1}, h.now()))
+}
+
+// tellUnconnected tells the merchant, once a product and day, that no pool feeds
+// what was paid for.
+func (h *handler) tellUnconnected(ctx context.Context, line order.Fulfillment) error {
+	now := h.now()
+	occasion := string(line.Side) + "#" + notice.Day(now) + "#" + line.Product
+	facts := notice.Facts{Product: line.Product, Side: line.Side, Orders: []string{line.Order}, Count: 1}
+	return h.refusals.RaiseNotice(ctx, notice.New(line.Merchant, notice.Unconnected, occasion, facts, now))
 }
 
 // reply is the body of a 200: states and counts, never keys.

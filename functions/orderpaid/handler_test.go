@@ -256,6 +256,23 @@ func TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour(t *testing.T) {
 	}
 }
 
+func TestHandle_unconnectedProductIsNoticedOnceADay(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	notices := func() int { return len(dynamotest.Partitions(t, s.tables.Orders, "notice#acme#unconnected#")) }
+	s.call(t, fixture(t, "good_order_paid_lines"))
+	s.call(t, fixture(t, "good_order_paid_lines"))
+	if n := notices(); n != 1 {
+		t.Errorf("%d notices in a day", n)
+	}
+	tomorrow := now.Add(24 * time.Hour)
+	s.now = func() time.Time { return tomorrow }
+	s.call(t, fixture(t, "good_order_paid_lines"))
+	if n := notices(); n != 2 {
+		t.Errorf("%d notices in two days", n)
+	}
+}
+
 func TestHandle_tooLarge(t *testing.T) {
 	t.Parallel()
 	s := open(t)

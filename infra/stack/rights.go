@@ -39,7 +39,7 @@ var rights = map[string][]right{
 		{on: catalogTable, may: "GetItem", items: []string{"merchant#"}},
 		{on: keysTable, may: "UpdateItem"},
 		{on: keysAvailable, may: "Query"},
-		{on: ordersTable, may: "GetItem PutItem", items: []string{"order#", "notice#"}},
+		{on: ordersTable, may: "GetItem PutItem", items: []string{"order#", "notice#", "refused#"}},
 		{on: ordersTable, may: "Query PutItem", items: []string{"queue#", "unconnected#"}},
 		{on: tableKey, may: readAndWrite},
 		{on: platformSecrets, may: "Decrypt"},
