@@ -1,0 +1,305 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/ingest"
+	"keypool/shared/pool"
+)
+
+var (
+	noon  = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	elden = pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}
+)
+
+// desk is an ingest with tables of its own on the engine, and buckets and queues
+// in memory.
+type desk struct {
+	t       testing.TB
+	store   *dynamo.Store
+	tables  dynamo.Tables
+	bucket  *bucket
+	reports *shelf
+	jobs    *queue
+	fills   *queue
+	worker  *ingest.Worker
+}
+
+// newDesk opens a desk of merchant nova, with pools elden and ring.
+func newDesk(t testing.TB, options ...dynamotest.Option) *desk {
+	t.Helper()
+	d := &desk{
+		t:       t,
+		bucket:  &bucket{objects: map[ingest.Object][]byte{}, done: map[string]bool{}},
+		reports: &shelf{objects: map[string][]byte{}},
+		jobs:    &queue{}, fills: &queue{},
+	}
+	d.store, d.tables = dynamotest.Open(t, options...)
+	d.worker = &ingest.Worker{
+		Catalog: d.store, Records: d.store, Ranges: d.store, Keys: d.store,
+		Objects: d.bucket, Reports: d.reports, RangeJobs: d.jobs, Fill: d.fills,
+		Now: func() time.Time { return noon },
+	}
+	d.addMerchant("nova", "elden", "ring")
+	return d
+}
+
+func (d *desk) addMerchant(name string, pools ...string) {
+	d.t.Helper()
+	ctx := context.Background()
+	if err := d.store.PutMerchant(ctx, catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}); err != nil {
+		d.t.Fatal(err)
+	}
+	for _, p := range pools {
+		d.addPool(name, p)
+	}
+}
+
+func (d *desk) addPool(merchant, name string) {
+	d.t.Helper()
+	if err := d.store.PutPool(context.Background(), catalog.Pool{Merchant: merchant, Name: name, Shards: 2}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// drop puts a file in the bucket, lets ingest receive it and work until no
+// message is left, and returns the upload's record.
+func (d *desk) drop(name, content string) ingest.Upload {
+	d.t.Helper()
+	o := d.bucket.put(name, []byte(content))
+	if err := d.worker.Receive(context.Background(), o); err != nil {
+		d.t.Fatal(err)
+	}
+	d.work()
+	return d.upload(o)
+}
+
+// work handles messages until none is left.
+func (d *desk) work() {
+	d.t.Helper()
+	for {
+		message, ok := d.jobs.next()
+		if !ok {
+			return
+		}
+		err := d.worker.Handle(context.Background(), message.(ingest.Message))
+		if errors.Is(err, ingest.ErrUnfinished) {
+			d.jobs.Send(context.Background(), message, 0)
+			continue
+		}
+		if err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// upload returns the record of an object, wherever it is kept.
+func (d *desk) upload(o ingest.Object) ingest.Upload {
+	d.t.Helper()
+	place, _ := ingest.Locate(o.Name)
+	for _, merchant := range []string{place.Merchant, ""} {
+		u, ok, err := d.store.Upload(context.Background(), merchant, ingest.NewID(o, noon))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if ok {
+			return u
+		}
+	}
+	d.t.Fatalf("no record of %s", o.Name)
+	return ingest.Upload{}
+}
+
+// storedKey is a key as it stands in the table.
+type storedKey struct {
+	Upload string `dynamodbav:"upload"`
+	Offset int64  `dynamodbav:"offset"`
+	Pool   string `dynamodbav:"pool"`
+	State  string `dynamodbav:"state"`
+	Shard  string `dynamodbav:"shard"`
+	Place  string `dynamodbav:"place"`
+}
+
+// keys returns what stands in the table of keys for one merchant and side, by text.
+func (d *desk) keys(merchant string, side pool.Side) map[string]storedKey {
+	d.t.Helper()
+	keys := map[string]storedKey{}
+	pages := dynamodb.NewScanPaginator(dynamotest.Client(d.t), &dynamodb.ScanInput{
+		TableName:                 aws.String(d.tables.Keys),
+		FilterExpression:          aws.String("begins_with(pk, :owner)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":owner": &types.AttributeValueMemberS{Value: merchant + "#" + string(side) + "#"}},
+		ConsistentRead:            aws.Bool(true),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			var key storedKey
+			if err := attributevalue.UnmarshalMap(item, &key); err != nil {
+				d.t.Fatal(err)
+			}
+			keys[item["text"].(*types.AttributeValueMemberS).Value] = key
+		}
+	}
+	return keys
+}
+
+// shown returns the count of accepted keys that the pool side shows.
+func (d *desk) shown(p pool.ID) int {
+	d.t.Helper()
+	item := d.item(d.tables.Catalog, "merchant#"+p.Merchant, "count#"+p.Pool+"#"+string(p.Side))
+	if item == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(item["accepted"].(*types.AttributeValueMemberN).Value)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return n
+}
+
+// noticed returns the cause that a notice tells, false if there is none.
+func (d *desk) noticed(id string) (cause string, ok bool) {
+	d.t.Helper()
+	item := d.item(d.tables.Orders, "notice#"+id, "notice")
+	if item == nil {
+		return "", false
+	}
+	if at, ok := item["facts"].(*types.AttributeValueMemberM).Value["cause"]; ok {
+		cause = at.(*types.AttributeValueMemberS).Value
+	}
+	return cause, true
+}
+
+func (d *desk) item(table, pk, sk string) map[string]types.AttributeValue {
+	d.t.Helper()
+	out, err := dynamotest.Client(d.t).GetItem(context.Background(), &dynamodb.GetItemInput{
+		TableName: aws.String(table), ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk},
+		},
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return out.Item
+}
+
+// bucket is an upload bucket in memory.
+type bucket struct {
+	mu      sync.Mutex
+	objects map[ingest.Object][]byte
+	done    map[string]bool
+}
+
+func (b *bucket) put(name string, content []byte) ingest.Object {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := ingest.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(len(b.objects)+1)}
+	b.objects[o] = content
+	return o
+}
+
+func (b *bucket) remove(o ingest.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.objects, o)
+}
+
+func (b *bucket) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	content, ok := b.objects[o]
+	return ingest.Stat{Version: o.Version, Size: int64(len(content)), LastModified: noon}, ok, nil
+}
+
+func (b *bucket) Open(_ context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	content, ok := b.objects[o]
+	if !ok {
+		return nil, ingest.ErrGone
+	}
+	return io.NopCloser(bytes.NewReader(content[from:to])), nil
+}
+
+func (b *bucket) MarkDone(_ context.Context, o ingest.Object) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done[o.Name] = true
+	return nil
+}
+
+// shelf is a reports bucket in memory.
+type shelf struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+}
+
+func (s *shelf) Put(_ context.Context, name string, data []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects[name] = bytes.Clone(data)
+	return nil
+}
+
+func (s *shelf) Get(_ context.Context, name string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.objects[name]
+	if !ok {
+		return nil, ingest.ErrGone
+	}
+	return data, nil
+}
+
+func (s *shelf) Write(ctx context.Context, name string, write func(io.Writer) error) error {
+	var buf bytes.Buffer
+	if err := write(&buf); err != nil {
+		return err
+	}
+	return s.Put(ctx, name, buf.Bytes())
+}
+
+// queue is a queue in memory.
+type queue struct {
+	mu       sync.Mutex
+	messages []any
+	delays   []time.Duration
+}
+
+func (q *queue) Send(_ context.Context, message any, delay time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.messages = append(q.messages, message)
+	q.delays = append(q.delays, delay)
+	return nil
+}
+
+func (q *queue) next() (any, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.messages) == 0 {
+		return nil, false
+	}
+	message := q.messages[0]
+	q.messages, q.delays = q.messages[1:], q.delays[1:]
+	return message, true
+}

@@ -1,0 +1,685 @@
+package ingest_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/claim"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/ingest"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+var update = flag.Bool("update", false, "write the golden reports anew")
+
+func TestIngest_fileIsLoadedAndReported(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	u := d.drop("uploads/nova/elden/november.txt", "\uFEFFAAAA-1\r\n\r\n  BBBB-2\t\r\nhttps://files.example/key?id=3\r\nbad\x01key\r\nAAAA-1")
+
+	want := ingest.Upload{
+		Merchant: "nova", ID: u.ID, Object: u.Object,
+		File: "november.txt", Pool: "elden", Side: pool.Live, Size: 71, Encoding: ingest.UTF8,
+		State: ingest.Finished, Ranges: 1, Done: 1, Lines: 6,
+		Counts: ingest.Counts{ingest.Accepted: 3, ingest.ControlCharacter: 1, ingest.SameFile: 1},
+		Kept: []ingest.Refused{
+			{Line: 5, Reason: ingest.ControlCharacter},
+			{Line: 6, Reason: ingest.SameFile},
+		},
+		ReceivedAt: noon, FinishedAt: noon,
+	}
+	if diff := cmp.Diff(want, u); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+	if want := "20261123T120000-"; !strings.HasPrefix(u.ID, want) || len(u.ID) != len(want)+16 {
+		t.Errorf("id %q, want it to begin with the time the file was written", u.ID)
+	}
+	keys := d.keys("nova", pool.Live)
+	if diff := cmp.Diff([]string{"AAAA-1", "BBBB-2", "https://files.example/key?id=3"}, slices.Sorted(maps.Keys(keys))); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	key := keys["BBBB-2"]
+	if len(key.Place) != 16 || !strings.HasPrefix(key.Shard, "nova#elden#live#") {
+		t.Errorf("shard %q and place %q, want those of an available key", key.Shard, key.Place)
+	}
+	if key.Shard, key.Place = "", ""; key != (storedKey{Upload: u.ID, Offset: 13, Pool: "elden", State: "available"}) {
+		t.Errorf("stored as %+v", key)
+	}
+	if n := d.shown(elden); n != 3 {
+		t.Errorf("the pool shows %d accepted keys, want 3", n)
+	}
+	if !d.bucket.done["uploads/nova/elden/november.txt"] {
+		t.Error("the file is not marked as one that may expire")
+	}
+	if _, ok := d.noticed("nova#upload-report#" + u.ID); !ok {
+		t.Error("no notice of the report")
+	}
+	if diff := cmp.Diff([]any{claim.FillPool(elden)}, d.fills.messages); diff != "" || d.fills.delays[0] != 2*time.Second {
+		t.Errorf("fill was asked after %v (-want +got):\n%s", d.fills.delays, diff)
+	}
+	golden(t, d, u, "report_small.json")
+}
+
+// golden compares a report with the file that shows it. The upload's name
+// changes with nothing but the object's, so it is part of it.
+func golden(t *testing.T, d *desk, u ingest.Upload, file string) {
+	t.Helper()
+	got, err := d.reports.Get(context.Background(), u.ReportName())
+	if err != nil {
+		t.Fatalf("no report: %v", err)
+	}
+	file = filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+func TestIngest_sameEventAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	first := d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
+	if err := d.worker.Receive(context.Background(), first.Object); err != nil {
+		t.Fatal(err)
+	}
+	d.work()
+	if diff := cmp.Diff(first, d.upload(first.Object)); diff != "" {
+		t.Errorf("record (-first +again):\n%s", diff)
+	}
+	if n := d.shown(elden); n != 2 {
+		t.Errorf("the pool shows %d accepted keys, want 2", n)
+	}
+}
+
+func TestIngest_sameFileDroppedAgainIsAnUploadOfDuplicates(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
+	again := d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
+	if diff := cmp.Diff(ingest.Counts{ingest.ThisPool: 2}, again.Counts); diff != "" || again.Cause != "" {
+		t.Errorf("cause %q, counts (-want +got):\n%s", again.Cause, diff)
+	}
+}
+
+func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ctx := context.Background()
+	d.drop("uploads/nova/elden/old.txt", "HERE-1\nSOLD-1\n")
+	d.drop("uploads/nova/ring/other.txt", "RING-1\n")
+	d.sell("SOLD-1", time.Date(2026, 5, 3, 10, 30, 0, 0, time.UTC))
+
+	file := "NEW-1\nHERE-1\nSOLD-1\nRING-1\nNEW-1\nNEW-2\n" + strings.Repeat("x", ingest.MaxLine+1) + "\ncaf\xe9\nNEW\u200b-3\n"
+	u := d.drop("uploads/nova/elden/new.txt", file)
+	want := ingest.Counts{
+		ingest.Accepted: 2, ingest.ThisPool: 1, ingest.Sold: 1, ingest.AnotherPool: 1, ingest.SameFile: 1,
+		ingest.TooLong: 1, ingest.InvalidText: 1, ingest.ControlCharacter: 1,
+	}
+	if diff := cmp.Diff(want, u.Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	golden(t, d, u, "report_duplicates.json")
+
+	// The same text may stand on both sides, but nothing that is on sale is
+	// given away by a test order.
+	test := d.drop("uploads/nova/elden/test/try.txt", "TRY-1\nNEW-1\nSOLD-1\nTRY-1\n")
+	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 1, ingest.OtherSide: 2, ingest.SameFile: 1}, test.Counts); diff != "" {
+		t.Errorf("counts of test keys (-want +got):\n%s", diff)
+	}
+	live := d.drop("uploads/nova/elden/tried.txt", "TRY-1\n")
+	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 1}, live.Counts); diff != "" {
+		t.Errorf("counts of keys that were tried (-want +got):\n%s", diff)
+	}
+	// A test file that is taken up again, after its keys came to the live side.
+	if err := d.store.SaveRange(ctx, test, ingest.Range{}); !errors.Is(err, ingest.ErrOvertaken) {
+		t.Errorf("saving a range that is done: %v, want %v", err, ingest.ErrOvertaken)
+	}
+	golden(t, d, test, "report_test_side.json")
+}
+
+// sell claims a key for an order that came in at that time.
+func (d *desk) sell(text string, at time.Time) {
+	d.t.Helper()
+	ctx := context.Background()
+	keys, err := d.store.Candidates(ctx, elden, 2, 25)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	i := slices.IndexFunc(keys, func(k pool.Key) bool { return k.Text.Reveal() == text })
+	if i < 0 {
+		d.t.Fatalf("%s is not for sale", text)
+	}
+	line := order.Fulfillment{
+		ID: order.NewLineID("nova", pool.Live, "own", "1001", "1"), Version: 1,
+		Merchant: "nova", Side: pool.Live, Platform: "own", Order: "1001", Line: "1", Product: "p1", Pool: "elden",
+		Quantity: 1, Wanted: 1, Held: 1, Keys: keys[i : i+1], ReceivedAt: at,
+	}
+	if err := d.store.Commit(ctx, claim.Take{After: line, Keys: keys[i : i+1]}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// threeRanges is a file whose lines stand across two cuts: an over-long line
+// takes up most of each range.
+func threeRanges(key func(n int) string) string {
+	var b strings.Builder
+	n := 0
+	for _, until := range []int{ingest.RangeSize, 2 * ingest.RangeSize} {
+		for range 4 {
+			n++
+			b.WriteString(key(n) + "\n")
+		}
+		b.WriteString(strings.Repeat("z", until-b.Len()-3) + "\r\n")
+		n++
+		b.WriteString(key(n) + "\n") // begins at until-1
+	}
+	for range 3 {
+		n++
+		b.WriteString(key(n) + "\n")
+	}
+	return b.String()
+}
+
+func TestIngest_rangesAddUp(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	file := threeRanges(func(n int) string { return fmt.Sprintf("KEY-%02d", n) })
+	o := d.bucket.put("uploads/nova/elden/large.txt", []byte(file))
+	if err := d.worker.Receive(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	u := d.upload(o)
+	if u.State != ingest.Loading || u.Done != 1 || u.Ranges != 3 {
+		t.Fatalf("%s, %d of %d ranges done: want the first of 3", u.State, u.Done, u.Ranges)
+	}
+	want := []any{ingest.LoadRange("nova", u.ID, 1), ingest.LoadRange("nova", u.ID, 2)}
+	if diff := cmp.Diff(want, d.jobs.messages); diff != "" {
+		t.Fatalf("messages (-want +got):\n%s", diff)
+	}
+	slices.Reverse(d.jobs.messages) // in whatever order they come
+	d.work()
+	u = d.upload(o)
+	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 13, ingest.TooLong: 2}, u.Counts); diff != "" || u.Lines != 15 {
+		t.Errorf("%d lines, counts (-want +got):\n%s", u.Lines, diff)
+	}
+	kept := []ingest.Refused{{Line: 5, Reason: ingest.TooLong}, {Line: 11, Reason: ingest.TooLong}}
+	if diff := cmp.Diff(kept, u.Kept); diff != "" {
+		t.Errorf("kept lines (-want +got):\n%s", diff)
+	}
+	golden(t, d, u, "report_ranges.json")
+}
+
+// TestIngest_killedAnywhereCountsExactly kills the worker at each of its calls,
+// before it is made and after, and takes the upload up again, as Lambda does.
+func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	whole := d.worker
+	kill := 0
+	for calls := 1; ; calls++ {
+		survived := true
+		for _, late := range []bool{false, true} {
+			kill++
+			merchant := fmt.Sprintf("m%d", kill)
+			d.addMerchant(merchant, "elden")
+			// The second half is loaded after a save, the second range by a message.
+			file := threeRanges(func(n int) string { return fmt.Sprintf("K%02d", n%12) }) +
+				strings.Repeat("\n", 5001) + "K98\nbad\x00\nK01\nK99\n"
+			o := d.bucket.put("uploads/"+merchant+"/elden/keys.txt", []byte(file))
+
+			fuse := &fuse{left: calls, late: late}
+			d.worker = fuse.wire(whole)
+			err := d.worker.Receive(context.Background(), o)
+			for err == nil {
+				message, ok := d.jobs.next()
+				if !ok {
+					break
+				}
+				if err = d.worker.Handle(context.Background(), message.(ingest.Message)); err != nil {
+					d.jobs.Send(context.Background(), message, 0)
+				}
+			}
+			survived = survived && fuse.left > 0
+
+			d.worker = whole
+			if err != nil {
+				if err := d.worker.Receive(context.Background(), o); err != nil { // Lambda's own repeat
+					t.Fatal(err)
+				}
+				d.work()
+			}
+			u := d.upload(o)
+			if u.State == ingest.Loading { // the repeat saw it half done: the sweep
+				d.jobs.Send(context.Background(), ingest.Start(merchant, u.ID), 0)
+				d.work()
+				u = d.upload(o)
+			}
+			want := ingest.Counts{ingest.Accepted: 14, ingest.SameFile: 2, ingest.TooLong: 2, ingest.ControlCharacter: 1}
+			if diff := cmp.Diff(want, u.Counts); diff != "" || u.State != ingest.Finished {
+				t.Errorf("killed at call %d (late: %t): %s, counts (-want +got):\n%s", calls, late, u.State, diff)
+			}
+			if diff := cmp.Diff(19+5001, u.Lines); diff != "" {
+				t.Errorf("killed at call %d (late: %t): lines (-want +got):\n%s", calls, late, diff)
+			}
+			if n := len(d.keys(merchant, pool.Live)); n != 14 {
+				t.Errorf("killed at call %d (late: %t): %d keys, want 14", calls, late, n)
+			}
+			if n := d.shown(pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}); n != 14 {
+				t.Errorf("killed at call %d (late: %t): the pool shows %d, want 14", calls, late, n)
+			}
+			if len(u.Kept) != 5 {
+				t.Errorf("killed at call %d (late: %t): told of lines %v, want 5", calls, late, u.Kept)
+			}
+			if _, ok := d.noticed(merchant + "#upload-report#" + u.ID); !ok {
+				t.Errorf("killed at call %d (late: %t): no notice", calls, late)
+			}
+			if !d.bucket.done[o.Name] {
+				t.Errorf("killed at call %d (late: %t): not marked as done", calls, late)
+			}
+		}
+		if survived {
+			t.Logf("killed at each of %d calls", calls-1)
+			return
+		}
+	}
+}
+
+func TestIngest_filesThatRaceShareTheirKeys(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	const files, each = 3, 60
+	var objects []ingest.Object
+	for range files {
+		var lines []string
+		for n := range each {
+			lines = append(lines, fmt.Sprintf("KEY-%03d", n))
+		}
+		rand.Shuffle(each, func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		objects = append(objects, d.bucket.put("uploads/nova/elden/race.txt", []byte(strings.Join(lines, "\n"))))
+	}
+	var wg sync.WaitGroup
+	for _, o := range append(objects, objects...) { // each event twice, at once
+		wg.Go(func() {
+			if err := d.worker.Receive(context.Background(), o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	d.work()
+	sum := ingest.Counts{}
+	for _, o := range objects {
+		u := d.upload(o)
+		if u.State != ingest.Finished || u.Lines != each {
+			t.Errorf("%s after %d lines, want %s after %d", u.State, u.Lines, ingest.Finished, each)
+		}
+		sum.Add(u.Counts)
+	}
+	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: each, ingest.ThisPool: (files - 1) * each}, sum); diff != "" {
+		t.Errorf("together (-want +got):\n%s", diff)
+	}
+	if n := d.shown(elden); n != each {
+		t.Errorf("the pool shows %d, want %d", n, each)
+	}
+}
+
+func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ctx := context.Background()
+	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\nBBBB-2\n")
+	if u.State != ingest.Parked || u.Cause != ingest.UnknownPool || u.DueAt.IsZero() {
+		t.Fatalf("%s because %q, looked at %v: want it parked, and looked at again", u.State, u.Cause, u.DueAt)
+	}
+	if cause, _ := d.noticed("nova#upload-report#" + u.ID + "#parked"); cause != string(ingest.UnknownPool) {
+		t.Errorf("noticed cause %q, want %q", cause, ingest.UnknownPool)
+	}
+	d.jobs.Send(ctx, ingest.Start("nova", u.ID), 0) // the sweep, too early
+	d.work()
+	if got := d.upload(u.Object); got.State != ingest.Parked {
+		t.Fatalf("started without a pool: %s", got.State)
+	}
+
+	d.addPool("nova", "later")
+	parked, err := d.store.Parked(ctx, "nova", "later")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{u.ID}, parked); diff != "" {
+		t.Fatalf("parked (-want +got):\n%s", diff)
+	}
+	for range 2 { // a message may come twice
+		d.jobs.Send(ctx, ingest.Start("nova", parked[0]), 0)
+	}
+	d.work()
+	u = d.upload(u.Object)
+	if u.State != ingest.Finished || u.Cause != "" || u.Counts[ingest.Accepted] != 2 {
+		t.Errorf("%s because %q with %v, want it finished with 2 keys", u.State, u.Cause, u.Counts)
+	}
+	if parked, _ := d.store.Parked(ctx, "nova", "later"); len(parked) != 0 {
+		t.Errorf("still parked: %v", parked)
+	}
+	if cause, ok := d.noticed("nova#upload-report#" + u.ID); !ok || cause != "" {
+		t.Errorf("noticed %t, cause %q: want the report", ok, cause)
+	}
+}
+
+func TestIngest_poolMadeWhileTheFileIsParked(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	// The pool is made after ingest looked for it and before the file is parked,
+	// so that whoever made it finds nothing parked.
+	d.worker.Records = &between{Records: d.store, do: func() { d.addPool("nova", "later") }}
+	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\n")
+	if u.State != ingest.Finished || u.Counts[ingest.Accepted] != 1 {
+		t.Errorf("%s with %v, want it read", u.State, u.Counts)
+	}
+}
+
+// between does something just before the first record is written.
+type between struct {
+	ingest.Records
+	once sync.Once
+	do   func()
+}
+
+func (b *between) MoveUpload(ctx context.Context, from ingest.State, u ingest.Upload, tell *notice.Notice) (bool, error) {
+	b.once.Do(b.do)
+	return b.Records.MoveUpload(ctx, from, u, tell)
+}
+
+func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		object  string
+		content string
+
+		cause   ingest.Cause
+		counts  ingest.Counts
+		notice  string // without the upload's id
+		remind  bool
+		golden  string
+		expires bool
+	}{
+		{
+			name: "empty", object: "uploads/nova/elden/a.txt", content: "",
+			cause: ingest.Empty, notice: "nova#upload-report#", remind: true, golden: "report_empty.json",
+		},
+		{
+			name: "only blank lines", object: "uploads/nova/elden/a.txt", content: "\r\n  \n\n",
+			cause: ingest.Empty, notice: "nova#upload-report#", remind: true,
+		},
+		{
+			name: "a picture", object: "uploads/nova/elden/a.png", content: "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\nLOOKS-LIKE-A-KEY\n",
+			cause: ingest.Binary, notice: "nova#upload-report#", remind: true, golden: "report_binary.json",
+		},
+		{
+			name: "a document", object: "uploads/nova/elden/a.pdf", content: "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\n",
+			cause: ingest.Binary, notice: "nova#upload-report#", remind: true,
+		},
+		{
+			name: "UTF-32", object: "uploads/nova/elden/a.txt", content: "\xff\xfe\x00\x00A\x00\x00\x00\n\x00\x00\x00",
+			cause: ingest.Binary, notice: "nova#upload-report#", remind: true,
+		},
+		{
+			name: "an older encoding throughout", object: "uploads/nova/elden/a.txt", content: strings.Repeat("\xea\xeb\xfe\xf7 1\n", 20),
+			cause: ingest.Binary, notice: "nova#upload-report#", remind: true,
+		},
+		{
+			name: "an older encoding here and there", object: "uploads/nova/elden/a.txt", content: "KEY-1\ncaf\xe9\nKEY-2\n",
+			counts: ingest.Counts{ingest.Accepted: 2, ingest.InvalidText: 1}, notice: "nova#upload-report#", expires: true,
+		},
+		{
+			name: "no line that holds a key", object: "uploads/nova/elden/a.txt", content: "A\tB\nC\tD\n",
+			cause: ingest.NoKeys, counts: ingest.Counts{ingest.ControlCharacter: 2}, notice: "nova#upload-report#", remind: true,
+		},
+		{
+			name: "misplaced, by a merchant we know", object: "uploads/nova/keys.txt", content: "KEY-1\n",
+			cause: ingest.Misplaced, notice: "nova#misplaced#", remind: true,
+		},
+		{
+			name: "a file called test", object: "uploads/nova/elden/test", content: "KEY-1\n",
+			cause: ingest.Misplaced, notice: "nova#misplaced#", remind: true,
+		},
+		{
+			name: "misplaced, by nobody", object: "keys.txt", content: "KEY-1\n",
+			cause: ingest.Misplaced, notice: "#misplaced#", remind: true, golden: "report_misplaced.json",
+		},
+		{
+			name: "an unknown merchant", object: "uploads/vega/elden/a.txt", content: "KEY-1\n",
+			cause: ingest.UnknownMerchant, notice: "#misplaced#", remind: true,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			u := d.drop(test.object, test.content)
+			if test.counts == nil {
+				test.counts = ingest.Counts{}
+			}
+			if diff := cmp.Diff(test.counts, u.Counts); diff != "" || u.State != ingest.Finished || u.Cause != test.cause {
+				t.Errorf("%s because %q, want %q; counts (-want +got):\n%s", u.State, u.Cause, test.cause, diff)
+			}
+			if cause, ok := d.noticed(test.notice + u.ID); !ok || cause != string(test.cause) {
+				t.Errorf("noticed %t, cause %q, want %q", ok, cause, test.cause)
+			}
+			if test.remind != u.DueAt.Equal(noon.Add(72*time.Hour)) {
+				t.Errorf("looked at %v, want a reminder after three days: %t", u.DueAt, test.remind)
+			}
+			if test.expires != d.bucket.done[test.object] {
+				t.Errorf("marked as done: %t, want %t", !test.expires, test.expires)
+			}
+			if n := len(d.keys("nova", pool.Live)); n != test.counts[ingest.Accepted] {
+				t.Errorf("%d keys in the table", n)
+			}
+			if test.golden != "" {
+				golden(t, d, u, test.golden)
+			}
+		})
+	}
+}
+
+func TestIngest_folderOfAConsoleIsNoFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	o := d.bucket.put("uploads/nova/elden/", nil)
+	if err := d.worker.Receive(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	if uploads, err := d.store.Uploads(context.Background(), "nova", "", 10); len(uploads) != 0 || err != nil {
+		t.Errorf("uploads %v, %v: want none", uploads, err)
+	}
+}
+
+func TestIngest_utf16(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var file []byte
+	for _, unit := range utf16.Encode([]rune("\uFEFFAAAA-1\r\nключ-2\r\n\r\nAAAA-1\r\n")) {
+		file = binary.LittleEndian.AppendUint16(file, unit)
+	}
+	u := d.drop("uploads/nova/elden/a.txt", string(file))
+	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 2, ingest.SameFile: 1}, u.Counts); diff != "" || u.Encoding != ingest.UTF16LE {
+		t.Errorf("%s, counts (-want +got):\n%s", u.Encoding, diff)
+	}
+	if _, ok := d.keys("nova", pool.Live)["ключ-2"]; !ok {
+		t.Error("a key is not stored as it was written")
+	}
+}
+
+func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var file strings.Builder
+	for n := range 60 {
+		fmt.Fprintf(&file, "KEY-%d\n", n)
+	}
+	o := d.bucket.put("uploads/nova/elden/a.txt", []byte(file.String()))
+	hurry, cancel := context.WithTimeout(context.Background(), 15*time.Second) // less than a worker wants to have left
+	defer cancel()
+	if err := d.worker.Receive(hurry, o); err != nil {
+		t.Fatal(err)
+	}
+	u := d.upload(o)
+	if diff := cmp.Diff([]any{ingest.LoadRange("nova", u.ID, 0)}, d.jobs.messages); diff != "" {
+		t.Fatalf("messages (-want +got):\n%s", diff)
+	}
+	message, _ := d.jobs.next()
+	if err := d.worker.Handle(hurry, message.(ingest.Message)); !errors.Is(err, ingest.ErrUnfinished) {
+		t.Fatalf("handled in a hurry: %v, want %v", err, ingest.ErrUnfinished)
+	}
+	ranges, err := d.store.Ranges(context.Background(), u)
+	if err != nil || len(ranges) != 1 || ranges[0].Counts[ingest.Accepted] != 50 || ranges[0].Turn != 2 {
+		t.Fatalf("saved %+v, %v: want 50 keys after two turns", ranges, err)
+	}
+	d.jobs.Send(context.Background(), message, 0)
+	d.work()
+	if u = d.upload(o); u.Counts[ingest.Accepted] != 60 || u.State != ingest.Finished {
+		t.Errorf("%s with %v, want 60 keys", u.State, u.Counts)
+	}
+}
+
+func TestIngest_overtakenWorkerStops(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ctx := context.Background()
+	o := d.bucket.put("uploads/nova/elden/a.txt", []byte("A\nB\nA\n"))
+	other := *d.worker
+	overtake := &overtaking{Keys: d.store, do: func() {
+		if err := other.Receive(ctx, o); err != nil { // the same event, while we insert
+			t.Error(err)
+		}
+		d.work()
+	}}
+	d.worker = &other
+	slow := other
+	slow.Keys = overtake
+	if err := slow.Receive(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	u := d.upload(o)
+	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 2, ingest.SameFile: 1}, u.Counts); diff != "" || u.State != ingest.Finished {
+		t.Errorf("%s, counts (-want +got):\n%s", u.State, diff)
+	}
+	if n := d.shown(elden); n != 2 {
+		t.Errorf("the pool shows %d, want 2", n)
+	}
+	if diff := cmp.Diff([]ingest.Refused{{Line: 3, Reason: ingest.SameFile}}, u.Kept); diff != "" {
+		t.Errorf("kept lines (-want +got):\n%s", diff)
+	}
+}
+
+// overtaking does something after the first insert.
+type overtaking struct {
+	ingest.Keys
+	once sync.Once
+	do   func()
+}
+
+func (o *overtaking) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []ingest.NewKey) ([]ingest.Inserted, error) {
+	results, err := o.Keys.InsertKeys(ctx, p, shards, upload, keys)
+	o.once.Do(o.do)
+	return results, err
+}
+
+func TestIngest_fileRemovedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	o := d.bucket.put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
+	if err := d.worker.Receive(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	d.bucket.remove(o)
+	d.work()
+	u := d.upload(o)
+	if u.State != ingest.Finished || u.Cause != ingest.Gone || !u.DueAt.IsZero() || u.Counts[ingest.Accepted] != 5 {
+		t.Errorf("%s because %q, looked at %v, counts %v: want the first range's keys and no reminder", u.State, u.Cause, u.DueAt, u.Counts)
+	}
+	if err := d.worker.Receive(context.Background(), o); err != nil { // a late repeat of its event
+		t.Fatal(err)
+	}
+}
+
+func TestIngest_statementsThatArePutOffAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError", "RequestLimitExceeded", "TransactionConflict"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			faults := dynamotest.NewFaults(t, rand.Uint64())
+			d := newDesk(t, faults.Option)
+			faults.Next("BatchExecuteStatement", 1, dynamotest.LostAnswer)
+			faults.Next("BatchExecuteStatement", 2, dynamotest.Partial(code, 0.5))
+			u := d.drop("uploads/nova/elden/a.txt", "A\nB\nC\nA\nD\nE\n")
+			if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 5, ingest.SameFile: 1}, u.Counts); diff != "" {
+				t.Errorf("counts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestIngest_messageOfANewerProgramWaits(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	if err := d.worker.Handle(context.Background(), ingest.Message{V: 2, Merchant: "nova", Upload: "u"}); err == nil {
+		t.Error("handled a message of a version not known")
+	}
+	if err := d.worker.Handle(context.Background(), ingest.Start("nova", "not-there")); err != nil {
+		t.Errorf("a message of an upload that is not there: %v, want it dropped", err)
+	}
+}
+
+func TestUploads_newestFirst(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ctx := context.Background()
+	var ids []string
+	for n := range 5 {
+		u := ingest.Upload{Merchant: "nova", State: ingest.Finished, ID: ingest.NewID(ingest.Object{Name: fmt.Sprint(n)}, noon.Add(time.Duration(n)*time.Minute))}
+		if ok, err := d.store.MoveUpload(ctx, "", u, nil); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		ids = append([]string{u.ID}, ids...)
+	}
+	var got []string
+	for before := ""; ; before = got[len(got)-1] {
+		page, err := d.store.Uploads(ctx, "nova", before, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, u := range page {
+			got = append(got, u.ID)
+		}
+	}
+	if diff := cmp.Diff(ids, got); diff != "" {
+		t.Errorf("uploads (-want +got):\n%s", diff)
+	}
+}

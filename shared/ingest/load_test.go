@@ -1,0 +1,60 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+func TestPace_yieldsAtOnceAndComesBackSlowly(t *testing.T) {
+	const took = 10 * time.Millisecond
+	var p pace
+	if wait := p.next(took, 0, false); wait != 0 {
+		t.Errorf("waits %v at its own rate, want no wait", wait)
+	}
+	p.next(took, 0, true)
+	if wait := p.next(took, 0, false); wait < 9*time.Millisecond || wait > 10*time.Millisecond {
+		t.Errorf("put off once, it waits %v after a batch of %v: want nearly as long", wait, took)
+	}
+	p.next(took, 0, true)
+	if wait := p.next(took, 0, false); wait < 28*time.Millisecond || wait > 30*time.Millisecond {
+		t.Errorf("put off twice, it waits %v after a batch of %v: want nearly three times as long", wait, took)
+	}
+	for range 100 {
+		p.next(took, 0, true)
+	}
+	if wait := p.next(took, 0, false); wait > 64*took {
+		t.Errorf("put off for ever, it waits %v after a batch of %v", wait, took)
+	}
+	batches := 0
+	for p.next(took, 0, false) > 0 {
+		batches++
+	}
+	if batches < 150 || batches > 250 {
+		t.Errorf("back at its own rate after %d batches, want about 200", batches)
+	}
+}
+
+// putOff puts every key off.
+type putOff struct{ Keys }
+
+func (putOff) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []NewKey) ([]Inserted, error) {
+	return slices.Repeat([]Inserted{PutOff}, len(keys)), nil
+}
+
+func TestInsert_givesUpOnATableThatTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		l := &loader{Worker: &Worker{Keys: putOff{}}}
+		if err := l.insert(t.Context(), &batch{keys: make([]NewKey, 2)}); err == nil {
+			t.Error("inserted into a table that takes nothing")
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("gave up after %v: the message should be back sooner", took)
+		}
+	})
+}
