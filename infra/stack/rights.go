@@ -19,15 +19,17 @@ type right struct {
 // the one-machine run refuses whatever is missing here.
 var rights = map[string][]right{
 	"Ingest": {
-		{on: catalogTable, may: "GetItem", items: []string{"merchant#", "uploads#", "ranges#"}},
-		{on: catalogTable, may: "PutItem UpdateItem", items: []string{"merchant#", "uploads#", "ranges#", "parked#"}},
+		{on: catalogTable, may: "GetItem", items: []string{"merchant#", "uploads#"}},
+		{on: catalogTable, may: "PutItem", items: []string{"uploads#", "parked#"}},
+		{on: catalogTable, may: "UpdateItem", items: []string{"merchant#", "uploads#", "ranges#"}},
+		{on: catalogTable, may: "DeleteItem", items: []string{"parked#"}},
 		{on: catalogTable, may: "Query", items: []string{"ranges#"}},
-		{on: keysTable, may: "PartiQLInsert GetItem"},
+		{on: keysTable, may: "PartiQLInsert BatchGetItem"},
 		{on: ordersTable, may: "PutItem", items: []string{"notice#"}},
 		{on: tableKey, may: readAndWrite},
 		{on: uploadedFiles, may: "GetObject GetObjectVersion PutObjectTagging PutObjectVersionTagging"},
-		{on: reportFiles, may: "GetObject PutObject"},
-		{on: reportsBucket, may: "ListBucket"},
+		{on: uploadsBucket, may: "ListBucket"}, // without it, S3 does not say that a file is gone
+		{on: reportFiles, may: "GetObject PutObject AbortMultipartUpload"},
 		{on: bucketKey, may: "Decrypt GenerateDataKey"},
 		{on: rangesQueue, may: "ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes SendMessage"},
 		{on: fillQueue, may: "SendMessage"},
@@ -76,6 +78,7 @@ var rights = map[string][]right{
 		{on: catalogKind, may: "Query"},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "GetItem PutItem", items: []string{"alert#", "notice#"}},
+		{on: ordersTable, may: "Query", items: []string{"queue#"}},
 		{on: tableKey, may: readAndWrite},
 		{on: deadTicks, may: "SendMessage"},
 		{on: queueKey, may: "Decrypt GenerateDataKey"},
@@ -130,6 +133,7 @@ const (
 	ordersStream     thing = "stream of orders"
 	ordersStreams    thing = "streams that orders ever had"
 	uploadedFiles    thing = "files in the upload bucket"
+	uploadsBucket    thing = "upload bucket"
 	reportFiles      thing = "files in the reports bucket"
 	reportsBucket    thing = "reports bucket"
 	rangesQueue      thing = "queue of ranges"
@@ -183,6 +187,8 @@ func (p *pipeline) target(on thing, id string) target {
 		return target{"dynamodb", *p.data.orders.TableArn() + "/stream/*", nil}
 	case uploadedFiles:
 		return target{"s3", p.arn("s3:::" + p.uploadsName() + "/*"), nil}
+	case uploadsBucket:
+		return target{"s3", p.arn("s3:::" + p.uploadsName()), nil}
 	case reportFiles:
 		return target{"s3", *p.data.reports.BucketArn() + "/*", nil}
 	case reportsBucket:

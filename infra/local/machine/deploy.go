@@ -90,15 +90,17 @@ func (m *Machine) Deploy(ctx context.Context) error {
 	// The app's own jsii runtime unpacks itself here, not into the user's folders.
 	env["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = filepath.Join(m.Checkout, ".local", "jsii")
 	cdk := filepath.Join(infra, "node_modules", ".bin", "cdk")
-	common := []string{"--app", m.app(), "--output", m.path("cdk.out"), "--ci", "--no-notices"}
-	for _, name := range slices.Sorted(maps.Keys(parameters())) {
-		common = append(common, "-c", name+"="+parameters()[name])
-	}
-	account := "aws://" + Account + "/" + Region
-	if err := m.run(ctx, env, infra, cdk, append([]string{"bootstrap", account}, common...)...); err != nil {
+	// Outside infra the CLI finds no app, and so does not compile one just to bootstrap.
+	if err := m.run(ctx, env, m.Home, cdk, "bootstrap", "aws://"+Account+"/"+Region, "--ci", "--no-notices"); err != nil {
 		return &Fault{Says: "CDK bootstrap failed.", Try: "less +G " + m.ToolsLog(), Cause: err}
 	}
-	if err := m.run(ctx, env, infra, cdk, append([]string{"deploy", "--all", "--require-approval", "never"}, common...)...); err != nil {
+	deploy := []string{
+		"deploy", "--all", "--require-approval", "never", "--ci", "--no-notices", "--app", m.app(), "--output", m.path("cdk.out"),
+	}
+	for _, name := range slices.Sorted(maps.Keys(parameters())) {
+		deploy = append(deploy, "-c", name+"="+parameters()[name])
+	}
+	if err := m.run(ctx, env, infra, cdk, deploy...); err != nil {
 		return &Fault{Says: "The deployment failed.", Try: "less +G " + m.ToolsLog(), Cause: err}
 	}
 	return os.WriteFile(m.path("deployed"), []byte(want), 0o600)

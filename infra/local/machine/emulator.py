@@ -128,6 +128,21 @@ def retry_stream_records_as_the_mapping_says():
     replace(lambda_svc, "_execute_function", execute)
 
 
+def take_a_missing_list_for_an_empty_one():
+    """An answer with "batchItemFailures": null, which is how Go writes an empty
+    list, broke the poller, so that the messages came again. To Lambda it means
+    that all went well."""
+
+    def execute(original, function, event, *args, **kwargs):
+        result = original(function, event, *args, **kwargs)
+        body = result.get("body")
+        if isinstance(body, dict) and "batchItemFailures" in body and body["batchItemFailures"] is None:
+            body["batchItemFailures"] = []
+        return result
+
+    replace(lambda_svc, "_execute_function", execute)
+
+
 def read_a_stream_from_its_start_after_a_restart():
     """Read positions are kept over a restart but the records that they count are
     not, so as many new records as had ever been read went unseen."""
@@ -165,6 +180,7 @@ listen_on_the_named_port_only()
 check_the_signature_of_the_root()
 refuse_what_is_not_signed_on_iam_routes()
 read_a_range_of_a_version()
+take_a_missing_list_for_an_empty_one()
 retry_stream_records_as_the_mapping_says()
 read_a_stream_from_its_start_after_a_restart()
 hide_a_crash_from_the_caller()
