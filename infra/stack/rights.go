@@ -135,7 +135,6 @@ const (
 	uploadedFiles    thing = "files in the upload bucket"
 	uploadsBucket    thing = "upload bucket"
 	reportFiles      thing = "files in the reports bucket"
-	reportsBucket    thing = "reports bucket"
 	rangesQueue      thing = "queue of ranges"
 	fillQueue        thing = "queue of fills"
 	deadUploads      thing = "dead-letter queue of uploads"
@@ -191,8 +190,6 @@ func (p *pipeline) target(on thing, id string) target {
 		return target{"s3", p.arn("s3:::" + p.uploadsName()), nil}
 	case reportFiles:
 		return target{"s3", *p.data.reports.BucketArn() + "/*", nil}
-	case reportsBucket:
-		return target{"s3", *p.data.reports.BucketArn(), nil}
 	case rangesQueue:
 		return target{"sqs", *p.ranges.QueueArn(), nil}
 	case fillQueue:
