@@ -3,13 +3,11 @@
 package boot
 
 import (
-	"context"
 	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"keypool/shared/config"
 )
@@ -22,7 +20,7 @@ func Run(name string, wire func(env *config.Env, cfg aws.Config) any) {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", name)
 	slog.SetDefault(log)
 
-	cfg, err := awsconfig.LoadDefaultConfig(context.Background())
+	cfg, err := awsConfig()
 	if err != nil {
 		log.Error("no AWS configuration", "error", err)
 		os.Exit(1)

@@ -7,7 +7,7 @@ package pool
 
 import (
 	"fmt"
-	"regexp"
+	"strings"
 )
 
 // Side is one of the two halves of a pool.
@@ -42,13 +42,12 @@ func (id ID) String() string {
 // new pool side are spread over.
 const DefaultShards = 4
 
-var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
 // CheckName returns an error if s cannot name a merchant, a pool or a platform:
 // 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.
 // Such names stand unescaped in bucket paths, table keys and addresses.
 func CheckName(s string) error {
-	if !name.MatchString(s) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	if s == "" || len(s) > 63 || strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(letters+"-", r) }) >= 0 || s[0] == '-' {
 		return fmt.Errorf("%q is not a name: use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen", s)
 	}
 	return nil
