@@ -106,7 +106,7 @@ var parameters = []parameter{
 		return nil
 	}},
 	{"maxQuantity", "1000", "units that one line may ask for", func(s *Settings, v string) (err error) {
-		s.MaxQuantity, err = whole(v, 1, 100_000)
+		s.MaxQuantity, err = whole(v, 1, 10_000)
 		return err
 	}},
 	{"rate", "1000", "requests a second that the API lets through", func(s *Settings, v string) (err error) {

@@ -1,0 +1,398 @@
+package stack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/dynamo"
+)
+
+var functionIDs = []string{"Api", "Deliver", "Fill", "Ingest", "OrderPaid", "Stock", "Sweep"}
+
+func TestSynth_secondIsIdentical(t *testing.T) {
+	first, second := templates(), must(synthesize(given(nil)))
+	if !bytes.Equal(first.data.raw, second.data.raw) || !bytes.Equal(first.pipeline.raw, second.pipeline.raw) {
+		t.Error("the same app and settings made another template: a second deployment would show differences")
+	}
+}
+
+func TestTables_areAsTheStoreMakesThem(t *testing.T) {
+	for i, id := range []string{"Catalog", "Keys", "Orders"} {
+		want := dynamo.Schemas(dynamo.Tables{})[i]
+		r := templates().data.resources[id]
+		if got, want := tableSchema(r.Properties), schemaOf(want.AttributeDefinitions, want.KeySchema, want.GlobalSecondaryIndexes); !cmp.Equal(got, want) {
+			t.Errorf("%s:\n%s", id, cmp.Diff(want, got))
+		}
+		stream := ""
+		if want.StreamSpecification != nil {
+			stream = string(want.StreamSpecification.StreamViewType)
+		}
+		if got, _ := at(r, "StreamSpecification", "StreamViewType").(string); got != stream {
+			t.Errorf("%s has the stream %q, want %q", id, got, stream)
+		}
+		if got := at(r, "BillingMode"); got != string(want.BillingMode) {
+			t.Errorf("%s is billed by %s", id, got)
+		}
+	}
+}
+
+func TestTables_areKept(t *testing.T) {
+	tables := templates().data.ofType("AWS::DynamoDB::Table")
+	if len(tables) != 3 {
+		t.Errorf("%d tables", len(tables))
+	}
+	for id, r := range tables {
+		want := map[string]any{
+			"encrypted": map[string]any{"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "Key.Arn"},
+			"recovered": true, "protected": true, "policy": "Retain",
+		}
+		got := map[string]any{
+			"encrypted": r.Properties["SSESpecification"],
+			"recovered": at(r, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled"),
+			"protected": r.Properties["DeletionProtectionEnabled"],
+			"policy":    r.DeletionPolicy,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", id, diff)
+		}
+	}
+	key := templates().data.resources["Key"]
+	if key.DeletionPolicy != "Retain" || key.Properties["EnableKeyRotation"] != true {
+		t.Error("the key is not kept, or not rotated")
+	}
+}
+
+func TestBuckets_areClosed(t *testing.T) {
+	a := templates()
+	for id, stack := range map[string]template{"Reports": a.data, "Uploads": a.pipeline} {
+		r := stack.resources[id]
+		encryption := at(r, "BucketEncryption", "ServerSideEncryptionConfiguration").([]any)[0].(map[string]any)
+		want := map[string]any{
+			"key":    map[string]any{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "Key.Arn"},
+			"public": map[string]any{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true},
+			"policy": "Retain",
+			"access": []string{fmt.Sprintf("Deny s3:* on %[1]s.Arn %[1]s.Arn/* if aws:SecureTransport Bool false", id)},
+		}
+		got := map[string]any{
+			"key":    encryption["ServerSideEncryptionByDefault"],
+			"public": r.Properties["PublicAccessBlockConfiguration"],
+			"policy": r.DeletionPolicy,
+			"access": statements(stack.resources[id+"Policy"].Properties["PolicyDocument"]),
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", id, diff)
+		}
+	}
+}
+
+func TestUploads_expireOnceLoaded(t *testing.T) {
+	r := templates().pipeline.resources["Uploads"]
+	if at(r, "VersioningConfiguration", "Status") != "Enabled" {
+		t.Error("not versioned: a file dropped again under its name would be gone")
+	}
+	want := []any{
+		map[string]any{
+			"Id": "loaded", "Status": "Enabled", "ExpirationInDays": 7.0,
+			"TagFilters": []any{map[string]any{"Key": "keypool", "Value": "done"}},
+		},
+		map[string]any{
+			"Id": "replaced or deleted", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,
+			"NoncurrentVersionExpiration": map[string]any{"NoncurrentDays": 7.0},
+		},
+		map[string]any{
+			"Id": "unfinished", "Status": "Enabled",
+			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 7.0},
+		},
+	}
+	if diff := cmp.Diff(want, at(r, "LifecycleConfiguration", "Rules")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Function, permission, bucket: in another order the bucket's notification is
+// refused, and any reference back would make a circle.
+func TestUploads_areMadeAfterWhatTheyCall(t *testing.T) {
+	a := templates()
+	bucket := a.pipeline.resources["Uploads"]
+	if !slices.Contains(bucket.DependsOn, "IngestByUploads") {
+		t.Error("the bucket does not wait for the permission")
+	}
+	want := []any{map[string]any{"Event": "s3:ObjectCreated:*", "Function": "Ingest.Arn"}}
+	if diff := cmp.Diff(want, at(bucket, "NotificationConfiguration", "LambdaConfigurations")); diff != "" {
+		t.Error(diff)
+	}
+	wantPermission := map[string]any{
+		"Action": "lambda:InvokeFunction", "FunctionName": "Ingest.Arn", "Principal": "s3.amazonaws.com",
+		"SourceAccount": "123456789012", "SourceArn": "arn:aws:s3:::keypool-uploads-123456789012-eu-central-1",
+	}
+	if diff := cmp.Diff(wantPermission, a.pipeline.resources["IngestByUploads"].Properties); diff != "" {
+		t.Error(diff)
+	}
+	if got := bucket.Properties["BucketName"]; got != "keypool-uploads-123456789012-eu-central-1" {
+		t.Errorf("the bucket is not called as the functions call it: %s", got)
+	}
+}
+
+func TestQueues_areEncryptedAndBackedUp(t *testing.T) {
+	p := templates().pipeline
+	queues := p.ofType("AWS::SQS::Queue")
+	want := []string{"DeadEvents", "DeadFills", "DeadMails", "DeadRanges", "DeadTicks", "DeadUploads", "Fills", "Ranges"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(queues))); diff != "" {
+		t.Error(diff)
+	}
+	for id, r := range queues {
+		if r.Properties["KmsMasterKeyId"] != "Key.Arn" {
+			t.Errorf("%s is not encrypted with our key", id)
+		}
+		if r.Properties["MessageRetentionPeriod"] != 1209600.0 {
+			t.Errorf("%s keeps its messages for less than 14 days", id)
+		}
+		refuses := fmt.Sprintf("Deny sqs:* on %s.Arn if aws:SecureTransport Bool false", id)
+		if policy := statements(p.resources[id+"Policy"].Properties["PolicyDocument"]); !slices.Contains(policy, refuses) {
+			t.Errorf("%s can be reached without TLS: %v", id, policy)
+		}
+	}
+	for id, function := range map[string]string{"Ranges": "Ingest", "Fills": "Fill"} {
+		if got := at(queues[id], "RedrivePolicy", "deadLetterTargetArn"); got != "Dead"+id+".Arn" {
+			t.Errorf("what %s gives up goes to %v", id, got)
+		}
+		hidden, timeout := queues[id].Properties["VisibilityTimeout"].(float64), p.resources[function].Properties["Timeout"].(float64)
+		if hidden <= timeout {
+			t.Errorf("%s shows a message again after %v s, while %s may hold it for %v s", id, hidden, function, timeout)
+		}
+	}
+}
+
+// Nothing that a function was given and could not do is dropped: a queue has its
+// own dead-letter queue, the stream and every caller that does not wait have a destination.
+func TestSources_haveDeadLetterQueues(t *testing.T) {
+	p := templates().pipeline
+	async := map[string]string{}
+	for id, r := range p.ofType("AWS::Lambda::EventInvokeConfig") {
+		if r.Properties["Qualifier"] != "$LATEST" {
+			t.Errorf("%s is about %v", id, r.Properties["Qualifier"])
+		}
+		async[r.Properties["FunctionName"].(string)] = at(r, "DestinationConfig", "OnFailure", "Destination").(string)
+	}
+	want := map[string]string{"Ingest": "DeadUploads.Arn", "Deliver": "DeadEvents.Arn", "Stock": "DeadTicks.Arn", "Sweep": "DeadTicks.Arn"}
+	if diff := cmp.Diff(want, async); diff != "" {
+		t.Error(diff)
+	}
+	if got := at(p.resources["DeliverFromOrders"], "DestinationConfig", "OnFailure", "Destination"); got != "DeadMails.Arn" {
+		t.Errorf("stream records that are given up go to %v", got)
+	}
+	rule := p.resources["MailRule"].Properties["Targets"].([]any)[0].(map[string]any)
+	if diff := cmp.Diff(map[string]any{"Arn": "DeadEvents.Arn"}, rule["DeadLetterConfig"]); diff != "" {
+		t.Error(diff)
+	}
+	allows := "Allow sqs:SendMessage on DeadEvents.Arn if aws:SourceArn ArnEquals MailRule.Arn"
+	if policy := statements(p.resources["DeadEventsPolicy"].Properties["PolicyDocument"]); !slices.Contains(policy, allows) {
+		t.Errorf("EventBridge cannot use its dead-letter queue: %v", policy)
+	}
+}
+
+func TestFunctions_asTheyRun(t *testing.T) {
+	p := templates().pipeline
+	functions := p.ofType("AWS::Lambda::Function")
+	if diff := cmp.Diff(functionIDs, slices.Sorted(maps.Keys(functions))); diff != "" {
+		t.Error(diff)
+	}
+	for id, r := range functions {
+		want := map[string]any{
+			"runtime": "provided.al2023", "handler": "bootstrap", "architecture": []any{"arm64"},
+			"role": id + "Role.Arn", "log": id + "Logs", "reserved": nil,
+		}
+		got := map[string]any{
+			"runtime": r.Properties["Runtime"], "handler": r.Properties["Handler"], "architecture": r.Properties["Architectures"],
+			"role": r.Properties["Role"], "log": at(r, "LoggingConfig", "LogGroup"), "reserved": r.Properties["ReservedConcurrentExecutions"],
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", id, diff)
+		}
+	}
+}
+
+func TestLogs_areEncryptedAndEnd(t *testing.T) {
+	groups := templates().pipeline.ofType("AWS::Logs::LogGroup")
+	if len(groups) != len(functionIDs)+1 {
+		t.Errorf("%d log groups", len(groups))
+	}
+	for id, r := range groups {
+		if diff := cmp.Diff(map[string]any{"RetentionInDays": 30.0, "KmsKeyId": "Key.Arn"}, r.Properties); diff != "" {
+			t.Errorf("%s:\n%s", id, diff)
+		}
+	}
+}
+
+func TestAPI_routes(t *testing.T) {
+	p := templates().pipeline
+	got := map[string]string{}
+	for _, r := range p.ofType("AWS::ApiGatewayV2::Route") {
+		integration := p.resources[strings.TrimPrefix(r.Properties["Target"].(string), "integrations/")]
+		if integration.Properties["PayloadFormatVersion"] != "2.0" {
+			t.Errorf("%s has another payload", r.Properties["RouteKey"])
+		}
+		got[r.Properties["RouteKey"].(string)] = fmt.Sprint(integration.Properties["IntegrationUri"], " ", r.Properties["AuthorizationType"])
+	}
+	want := map[string]string{
+		"POST /callbacks/{merchant}/{platform}": "OrderPaid.Arn NONE",
+		"GET /openapi.json":                     "Api.Arn NONE",
+		"ANY /v1/{proxy+}":                      "Api.Arn NONE",
+		"GET /v1/merchants/{merchant}":          "Api.Arn AWS_IAM",
+		"PUT /v1/merchants/{merchant}":          "Api.Arn AWS_IAM",
+		"POST /v1/merchants/{merchant}/tokens":  "Api.Arn AWS_IAM",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAPI_callsFunctionsByItsRoutesAlone(t *testing.T) {
+	var got []string
+	for _, r := range templates().pipeline.ofType("AWS::Lambda::Permission") {
+		if r.Properties["Principal"] == "apigateway.amazonaws.com" {
+			got = append(got, fmt.Sprint(r.Properties["FunctionName"], " ", r.Properties["SourceArn"]))
+		}
+	}
+	slices.Sort(got)
+	const api = "arn:aws:execute-api:eu-central-1:123456789012:HttpApi/*/"
+	want := []string{
+		"Api.Arn " + api + "*/v1/*",
+		"Api.Arn " + api + "GET/openapi.json",
+		"Api.Arn " + api + "GET/v1/merchants/*",
+		"Api.Arn " + api + "POST/v1/merchants/*/tokens",
+		"Api.Arn " + api + "PUT/v1/merchants/*",
+		"OrderPaid.Arn " + api + "POST/callbacks/*/*",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
+	stage := templates().pipeline.resources["Stage"]
+	want := map[string]any{"ThrottlingRateLimit": 1000.0, "ThrottlingBurstLimit": 2000.0}
+	if diff := cmp.Diff(want, stage.Properties["DefaultRouteSettings"]); diff != "" {
+		t.Error(diff)
+	}
+	if at(stage, "AccessLogSettings", "DestinationArn") != "HttpApiLogs.Arn" {
+		t.Error("the API's log goes elsewhere")
+	}
+	format := at(stage, "AccessLogSettings", "Format").(string)
+	for _, tells := range []string{"$context.path", "$context.http.path", "queryString", "sourceIp", "identity", "Message", "authorizer", "domainName"} {
+		if strings.Contains(format, tells) {
+			t.Errorf("the access log tells %s", tells)
+		}
+	}
+	if !strings.Contains(format, "$context.routeKey") {
+		t.Error("the access log does not name the route")
+	}
+}
+
+func TestMail_tellsWhatBecameOfIt(t *testing.T) {
+	p := templates().pipeline
+	want := map[string]any{
+		"Enabled":                true,
+		"MatchingEventTypes":     []any{"SEND", "REJECT", "DELIVERY", "BOUNCE", "COMPLAINT"},
+		"EventBridgeDestination": map[string]any{"EventBusArn": "arn:aws:events:eu-central-1:123456789012:event-bus/default"},
+	}
+	if diff := cmp.Diff(want, p.resources["MailEvents"].Properties["EventDestination"]); diff != "" {
+		t.Error(diff)
+	}
+	// Another copy's mails in the same account are none of our business.
+	pattern, _ := json.Marshal(p.resources["MailRule"].Properties["EventPattern"])
+	if got, want := string(pattern), `{"detail":{"mail":{"tags":{"ses:configuration-set":["Mail"]}}},"source":["aws.ses"]}`; got != want {
+		t.Errorf("the rule matches %s, want %s", got, want)
+	}
+	if identities := p.ofType("AWS::SES::EmailIdentity"); len(identities) > 0 {
+		t.Error("an identity is made though no domain was given")
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	p := templates().pipeline
+	watched := map[string]bool{}
+	for id, r := range p.ofType("AWS::CloudWatch::Alarm") {
+		if diff := cmp.Diff([]any{"Alarms"}, r.Properties["AlarmActions"]); diff != "" {
+			t.Errorf("%s tells nobody:\n%s", id, diff)
+		}
+		if r.Properties["Metrics"] != nil {
+			t.Errorf("%s computes with metrics, which the one-machine run cannot", id)
+		}
+		dimension := r.Properties["Dimensions"].([]any)[0].(map[string]any)
+		watched[fmt.Sprint(r.Properties["MetricName"], " of ", dimension["Value"])] = true
+	}
+	for _, id := range functionIDs {
+		if !watched["Errors of "+id] {
+			t.Errorf("nobody is told when %s fails", id)
+		}
+	}
+	for id := range p.ofType("AWS::SQS::Queue") {
+		if strings.HasPrefix(id, "Dead") && !watched["ApproximateNumberOfMessagesVisible of "+id+".QueueName"] {
+			t.Errorf("nobody is told when something lies in %s", id)
+		}
+	}
+	want := map[string]any{"Protocol": "email", "Endpoint": "operator@example.com", "TopicArn": "Alarms"}
+	if diff := cmp.Diff(want, p.resources["AlarmsToOperator"].Properties); diff != "" {
+		t.Error(diff)
+	}
+	if got := p.resources["Alarms"].Properties["KmsMasterKeyId"]; got != "Key.Arn" {
+		t.Errorf("the alarms are encrypted with %v", got)
+	}
+}
+
+// What make up, make merchant and make destroy read.
+func TestOutputs(t *testing.T) {
+	a := templates()
+	want := []string{"CatalogTable", "KeysTable", "KmsKey", "OrdersTable", "ReportsBucket"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.data.outputs))); diff != "" {
+		t.Error(diff)
+	}
+	want = []string{
+		"ApiFunction", "ApiId", "ApiUrl", "ConfigurationSet", "DeliverFunction", "FillFunction", "FillQueue",
+		"IngestFunction", "OrderPaidFunction", "RangesQueue", "StockFunction", "SweepFunction", "UploadsBucket",
+	}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.pipeline.outputs))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// schemaOf says in words how a table is keyed.
+func schemaOf(attributes []types.AttributeDefinition, key []types.KeySchemaElement, indexes []types.GlobalSecondaryIndex) []string {
+	var words []string
+	for _, a := range attributes {
+		words = append(words, fmt.Sprintf("attribute %s %s", *a.AttributeName, a.AttributeType))
+	}
+	for _, k := range key {
+		words = append(words, fmt.Sprintf("key %s %s", *k.AttributeName, k.KeyType))
+	}
+	for _, index := range indexes {
+		for _, k := range index.KeySchema {
+			words = append(words, fmt.Sprintf("index %s key %s %s", *index.IndexName, *k.AttributeName, k.KeyType))
+		}
+		words = append(words, fmt.Sprintf("index %s projects %s %v", *index.IndexName, index.Projection.ProjectionType, index.Projection.NonKeyAttributes))
+	}
+	slices.Sort(words)
+	return words
+}
+
+// tableSchema reads the same from a template.
+func tableSchema(properties map[string]any) []string {
+	var table struct {
+		AttributeDefinitions   []types.AttributeDefinition
+		KeySchema              []types.KeySchemaElement
+		GlobalSecondaryIndexes []types.GlobalSecondaryIndex
+	}
+	if err := json.Unmarshal(must(json.Marshal(properties)), &table); err != nil {
+		panic(err)
+	}
+	return schemaOf(table.AttributeDefinitions, table.KeySchema, table.GlobalSecondaryIndexes)
+}
