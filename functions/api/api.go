@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -108,7 +109,9 @@ func (a *api) serve() http.Handler {
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		if _, pattern := mux.Handler(r); pattern == "" {
+		// mux would redirect a path that is not clean; no client of ours asks for one.
+		clean := r.URL.EscapedPath() == path.Clean(r.URL.EscapedPath())
+		if _, pattern := mux.Handler(r); pattern == "" || !clean {
 			a.unrouted(mux, w, r)
 			return
 		}
@@ -158,8 +161,11 @@ func (a *api) authenticate(ctx huma.Context, next func(huma.Context)) {
 		if _, ok := scheme[merchantScheme]; ok {
 			merchant, ok, err := a.merchantOf(ctx.Context(), ctx.Header("Authorization"))
 			if err != nil {
-				p := problem(ctx.Context(), ctx.Operation().OperationID, err).(huma.StatusError)
-				refuse(p.GetStatus(), p.Error())
+				p, headers := problem(ctx.Context(), ctx.Operation().OperationID, err)
+				for name := range headers {
+					ctx.SetHeader(name, headers.Get(name))
+				}
+				refuse(p.Status, p.Detail)
 				return
 			}
 			if !ok {
@@ -200,7 +206,8 @@ func register[I, O any](a *api, op huma.Operation, handle func(context.Context, 
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
-			return nil, problem(ctx, op.OperationID, err)
+			p, headers := problem(ctx, op.OperationID, err)
+			return nil, huma.ErrorWithHeaders(p, headers)
 		}
 		return out, nil
 	})

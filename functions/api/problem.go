@@ -27,7 +27,7 @@ const sorry = "Something went wrong on our side. Nothing is lost; please try aga
 func missing() error { return refusal(http.StatusNotFound, "There is no such thing here.") }
 
 // refusal is a problem that the caller can do something about.
-func refusal(status int, detail string, details ...*huma.ErrorDetail) error {
+func refusal(status int, detail string, details ...*huma.ErrorDetail) *huma.ErrorModel {
 	return &huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail, Errors: details}
 }
 
@@ -59,26 +59,23 @@ func located(problems []check.Problem, name string) []error {
 	return errs
 }
 
-// problem sorts every error into the answer it gets. What is not in the table is
-// ours: logged with its chain, and answered without it.
-func problem(ctx context.Context, operation string, err error) error {
+// problem sorts every error into the answer it gets, and its headers. What is
+// not in the table is ours: logged with its chain, and answered without it.
+func problem(ctx context.Context, operation string, err error) (*huma.ErrorModel, http.Header) {
 	var ready *huma.ErrorModel
 	switch {
 	case errors.As(err, &ready):
-		return ready
+		return ready, nil
 	case errors.Is(err, catalog.ErrConflict):
-		return refusal(http.StatusPreconditionFailed, "It was changed meanwhile. Read it again and repeat your change on what you find.")
+		return refusal(http.StatusPreconditionFailed, "It was changed meanwhile. Read it again and repeat your change on what you find."), nil
 	case errors.Is(err, catalog.ErrMissing):
-		return refusal(http.StatusPreconditionFailed, "It was deleted meanwhile.")
+		return refusal(http.StatusPreconditionFailed, "It was deleted meanwhile."), nil
 	case errors.Is(err, claim.ErrThrottled), errors.Is(err, context.DeadlineExceeded):
 		slog.WarnContext(ctx, "put off", "operation", operation, "error", err)
-		return huma.ErrorWithHeaders(
-			refusal(http.StatusServiceUnavailable, "There is too much to do at this moment. Please try again."),
-			http.Header{"Retry-After": {"2"}},
-		)
+		return refusal(http.StatusServiceUnavailable, "There is too much to do at this moment. Please try again."), http.Header{"Retry-After": {"2"}}
 	default:
 		slog.ErrorContext(ctx, "failed", "operation", operation, "error", err)
-		return refusal(http.StatusInternalServerError, sorry)
+		return refusal(http.StatusInternalServerError, sorry), nil
 	}
 }
 

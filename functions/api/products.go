@@ -253,7 +253,24 @@ func (a *api) relations(ctx context.Context, p catalog.Product) ([]check.Problem
 	case original.Original != "":
 		problems = append(problems, check.Problem{Path: "original", Message: "that product has an original itself; name that one"})
 	}
-	return problems, nil
+	heir, ok, err := a.heirOf(ctx, p)
+	if ok {
+		problems = append(problems, check.Problem{
+			Path: "original", Message: fmt.Sprintf("this product is the original of %q, so that it cannot have one itself", heir),
+		})
+	}
+	return problems, err
+}
+
+// heirOf returns the id of a product that has this one as its original, false if none has.
+func (a *api) heirOf(ctx context.Context, p catalog.Product) (string, bool, error) {
+	products, err := a.store.Products(ctx, p.Merchant, "", 0)
+	for _, other := range products {
+		if other.Original == p.ID {
+			return other.ID, true, nil
+		}
+	}
+	return "", false, err
 }
 
 // fillAfter leaves an index time to show what was just written.
@@ -311,14 +328,12 @@ func (a *api) deleteProduct(ctx context.Context, in *deleteProduct) (*struct{}, 
 	if waits {
 		return nil, refusal(http.StatusConflict, "The product is in use: paid order lines wait for it to get a pool.")
 	}
-	products, err := a.store.Products(ctx, merchant, "", 0)
+	heir, ok, err := a.heirOf(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	for _, other := range products {
-		if other.Original == p.ID {
-			return nil, refusal(http.StatusConflict, fmt.Sprintf("The product is in use: the product %q takes from it.", other.ID))
-		}
+	if ok {
+		return nil, refusal(http.StatusConflict, fmt.Sprintf("The product is in use: the product %q takes from it.", heir))
 	}
 	return nil, a.store.DeleteProduct(ctx, merchant, p.ID, p.Version)
 }

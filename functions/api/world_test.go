@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -231,6 +230,3 @@ func (fakeBucket) PresignUpload(_ context.Context, name string, lasts time.Durat
 func (fakeBucket) PresignReport(_ context.Context, name string, lasts time.Duration) (string, error) {
 	return "https://reports.example.com/" + name + "?lasts=" + lasts.String(), nil
 }
-
-// methods that take a body.
-func hasBody(method string) bool { return method == http.MethodPut || method == http.MethodPost }

@@ -270,7 +270,7 @@ func (s *Store) catalogItem(ctx context.Context, pk, sk string, into versioned) 
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return false, err
+		return false, mapThrottle(err)
 	}
 	if out.Item == nil {
 		return false, nil
@@ -278,7 +278,10 @@ func (s *Store) catalogItem(ctx context.Context, pk, sk string, into versioned) 
 	if err := attributevalue.UnmarshalMap(out.Item, into); err != nil {
 		return false, err
 	}
-	return true, readable(into.schemaVersion())
+	if err := readable(into.schemaVersion()); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // queryCatalog reads the items of a partition whose sort key starts with prefix,
@@ -304,7 +307,7 @@ func queryCatalog[T any, P interface {
 	for {
 		out, err := s.db.Query(ctx, in)
 		if err != nil {
-			return nil, err
+			return nil, mapThrottle(err)
 		}
 		var page []T
 		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
@@ -370,7 +373,7 @@ func catalogError(err error) error {
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case !errors.As(err, &failed):
-		return err
+		return mapThrottle(err)
 	case len(failed.Item) == 0:
 		return catalog.ErrMissing
 	default:

@@ -161,16 +161,15 @@ func (p *problems) texts(texts map[string]catalog.Text) {
 
 // productID says why s cannot be a product's id, empty if it can. It is written
 // as the platform writes it, but must come through an address: a gateway in
-// front of us decodes the path, so that a slash or a question mark in an id can
-// no longer be told from the path's own.
+// front of us decodes the path and cuts it at a question mark that was in an id.
 func productID(s string) string {
 	switch {
 	case s == "":
 		return "a product's id is needed"
 	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxProductID:
 		return fmt.Sprintf("a product's id has up to %d characters", MaxProductID)
-	case strings.ContainsAny(s, `/?\`) || s == "." || s == "..":
-		return `a product's id cannot hold a slash, a backslash or a question mark`
+	case strings.Contains(s, "?") || s == "." || s == "..":
+		return "a product's id cannot hold a question mark, and not be . or .."
 	case s != text.OneLine(s):
 		return "a product's id has no control characters, and no spaces before, after or doubled"
 	}
@@ -249,10 +248,14 @@ func Languages(m catalog.Merchant, s catalog.Product) []Problem {
 	if len(s.Texts) == 0 {
 		return nil
 	}
+	var without []string
 	for _, tag := range m.Languages {
 		if _, ok := s.Texts[tag]; !ok {
-			p.add("texts", "the text in %s is missing: with a text in one language, there must be one in each of yours", tag)
+			without = append(without, tag)
 		}
+	}
+	if len(without) > 0 {
+		p.add("texts", "a text is missing in %s: with a text in one language, there must be one in each of yours", strings.Join(without, ", "))
 	}
 	return p
 }

@@ -1,0 +1,813 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/ingest"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// TestHandler_setsAMerchantUp sends the events of a merchant's first hour, as
+// the gateway does.
+func TestHandler_setsAMerchantUp(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	var merchant Merchant
+	w.send(event(t, "good_api_merchant")).want(201).into(&merchant)
+	if diff := cmp.Diff(Merchant{
+		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example",
+		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin",
+	}, merchant); diff != "" {
+		t.Error(diff)
+	}
+
+	var made Token
+	w.send(event(t, "good_api_token")).want(201).into(&made)
+	if made.Merchant != "acme" || !strings.HasPrefix(made.Token, "kp_") || len(made.Token) != 46 {
+		t.Errorf("token %+v", made)
+	}
+	w.shop(made.Token, "GET", "/v1/pools", nil).want(200)
+
+	// The events carry a token that was made before.
+	sum := sha256.Sum256([]byte(token))
+	if err := w.store.PutToken(t.Context(), hex.EncodeToString(sum[:]), "acme", noon); err != nil {
+		t.Fatal(err)
+	}
+	var p Pool
+	w.send(event(t, "good_api_pool")).want(201).into(&p)
+	if diff := cmp.Diff(Pool{
+		Name: "elden", Title: "Elden, Steam keys", LowStock: new(25), ReminderHours: new(24), Shards: new(4),
+		Live: &Stock{AsOf: noon}, Test: &Stock{AsOf: noon},
+	}, p); diff != "" {
+		t.Error(diff)
+	}
+	w.send(event(t, "good_api_pool")).want(200)  // the same again
+	w.send(event(t, "again_api_pool")).want(428) // another, without saying what it was made from
+	w.send(event(t, "bad_api_token")).want(401)
+
+	var product Product
+	w.send(event(t, "good_api_product")).want(201).into(&product)
+	if diff := cmp.Diff(&KeyRule{"per_unit", 1}, product.Keys); diff != "" {
+		t.Error(diff)
+	}
+	refused := w.send(event(t, "bad_api_product")).want(422)
+	if diff := cmp.Diff([]string{
+		"body.download", "body.keys.count", "body.keys.mode", "body.pool", "body.texts", "body.texts.en_EN.body",
+		"body.titel", "body.title",
+	}, sorted(refused.locations())); diff != "" {
+		t.Errorf("%s\n%s", diff, refused.Body)
+	}
+
+	var platform Platform
+	made2 := w.send(event(t, "good_api_platform")).want(201).into(&platform)
+	if platform.CallbackPath != "/callbacks/acme/standard" || !strings.HasPrefix(platform.Secret, "whsec_") {
+		t.Errorf("platform %s", made2.Body)
+	}
+
+	var ticket UploadTicket
+	w.send(event(t, "good_api_upload")).want(201).into(&ticket)
+	if diff := cmp.Diff(UploadTicket{
+		Method: "PUT", URL: "https://uploads.example.com/uploads/acme/elden/keys.txt?lasts=15m0s", ExpiresAt: noon.Add(15 * time.Minute),
+	}, ticket); diff != "" {
+		t.Error(diff)
+	}
+
+	w.send(event(t, "good_api_order")).want(404)
+	w.claim("acme", "elden", pool.Live, "10001", 1)
+	w.send(event(t, "good_api_order")).want(200)
+	w.send(event(t, "bad_api_merchant_unsigned")).want(403)
+}
+
+// claim stores a paid line that got no keys yet.
+func (w *world) claim(merchant, from string, side pool.Side, name string, quantity int) order.Fulfillment {
+	w.Helper()
+	f := order.Fulfillment{
+		ID: order.NewLineID(merchant, side, "standard", name, "1"), Version: 1,
+		Merchant: merchant, Side: side, Platform: "standard", Order: name, Line: "1", Product: "4711", Pool: from,
+		Quantity: quantity, ReceivedAt: noon, PaidAt: noon.Add(-time.Second), Currency: "EUR", UnitPrice: "29.90", Title: "Elden",
+		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"},
+		Mail:     outbox.Entry{}.Next(outbox.Patience, noon),
+	}
+	if from != "" {
+		f.Wanted = quantity
+	}
+	if err := w.store.Commit(w.Context(), claim.Take{After: f}); err != nil {
+		w.Fatal(err)
+	}
+	return f
+}
+
+// Every operation of the document is tried with a foreign token, with none and
+// with the other kind of caller, so that a new one is covered by being there.
+func TestEveryOperation_knowsItsCallers(t *testing.T) {
+	t.Parallel()
+	document.load(t)
+	w := open(t)
+	acme, mallory := w.merchant("acme"), w.merchant("mallory")
+	for _, name := range []string{"elden", "elden-latam"} {
+		w.shop(acme, "PUT", "/v1/pools/"+name, Pool{Title: "Acme's"}).want(201)
+	}
+	w.shop(acme, "PUT", "/v1/products/4711", Product{Title: "Acme's", Pool: "elden"}).want(201)
+	w.shop(acme, "PUT", "/v1/platforms/standard", Platform{}).want(201)
+	w.claim("acme", "elden", pool.Live, "A-1001", 1)
+	w.upload(ingest.Upload{Merchant: "acme", ID: sampleUpload.ID, File: "acmes.txt", Pool: "elden", Side: pool.Live, State: ingest.Finished})
+	paths := []string{
+		"/v1/pools/elden", "/v1/products/4711", "/v1/platforms/standard", "/v1/orders/A-1001", "/v1/uploads/" + sampleUpload.ID,
+		"/v1/pools", "/v1/products", "/v1/uploads",
+	}
+	read := func() (all []string) {
+		for _, path := range paths {
+			all = append(all, w.shop(acme, "GET", path, nil).want(200).Body)
+		}
+		return all
+	}
+	before := read()
+
+	for template, methods := range document.doc.Paths {
+		for lower, op := range methods {
+			method := strings.ToUpper(lower)
+			path := template
+			for _, p := range op.Parameters {
+				if p.In == "path" {
+					path = strings.ReplaceAll(path, "{"+p.Name+"}", p.Schema.Examples[0].(string))
+				}
+			}
+			var body any
+			if op.RequestBody != nil {
+				body = string(op.RequestBody.Content["application/json"].Example)
+			}
+			if _, ok := op.Security[0][operatorScheme]; ok {
+				w.shop(acme, method, path, body).want(403)
+				w.shop("", method, path, body).want(403)
+				continue
+			}
+			for _, bearer := range []string{"", "kp_", "kp_" + strings.Repeat("A", 43), acme + "x", acme[:len(acme)-1]} {
+				w.shop(bearer, method, path, body).want(401)
+			}
+			w.operator(method, path, body).want(401)
+			switch status := w.shop(mallory, method, path, body, "if-match", "*").StatusCode; {
+			case path == template: // a list: of nothing
+				if status != 200 {
+					t.Errorf("%s: status %d", op.OperationID, status)
+				}
+			case method == "PUT" && (status == 412 || status == 422): // there is nothing of mallory's to change
+			case status == 404:
+			default:
+				t.Errorf("%s: another merchant's token got status %d", op.OperationID, status)
+			}
+		}
+	}
+	for _, path := range []string{"/v1/pools", "/v1/products", "/v1/uploads"} {
+		if got := w.shop(mallory, "GET", path, nil).want(200).Body; strings.TrimSpace(got) != `{"items":[]}` {
+			t.Errorf("%s shows mallory %s", path, got)
+		}
+	}
+	if diff := cmp.Diff(before, read()); diff != "" {
+		t.Errorf("what is acme's has changed:\n%s", diff)
+	}
+}
+
+func (w *world) upload(u ingest.Upload) {
+	w.Helper()
+	if u.ReceivedAt.IsZero() {
+		u.ReceivedAt = noon
+	}
+	if ok, err := w.store.MoveUpload(w.Context(), "", u, nil); !ok || err != nil {
+		w.Fatalf("upload %s: %v, %v", u.ID, ok, err)
+	}
+}
+
+// Settings change under optimistic locks.
+func TestLocks(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
+	for _, thing := range []struct {
+		path   string
+		bodies [4]any
+		call   func(method, path string, body any, headers ...string) answer
+	}{
+		{"/v1/merchants/zoo", [4]any{
+			Merchant{Title: "A", NoticeAddress: "a@example.com"}, Merchant{Title: "B", NoticeAddress: "a@example.com"},
+			Merchant{Title: "C", NoticeAddress: "a@example.com"}, Merchant{Title: "D", NoticeAddress: "a@example.com"},
+		}, w.operator},
+		{"/v1/pools/ring", [4]any{Pool{Title: "A"}, Pool{Title: "B"}, Pool{Title: "C"}, Pool{Title: "D"}}, nil},
+		{"/v1/products/4711", [4]any{Product{Title: "A"}, Product{Title: "B"}, Product{Title: "C"}, Product{Title: "D"}}, nil},
+		{"/v1/platforms/standard", [4]any{Platform{}, Platform{}, Platform{}, Platform{}}, nil},
+	} {
+		call := thing.call
+		if call == nil {
+			call = func(method, path string, body any, headers ...string) answer {
+				t.Helper()
+				return w.shop(bearer, method, path, body, headers...)
+			}
+		}
+		path, bodies := thing.path, thing.bodies
+		call("GET", path, nil).want(404)
+		call("PUT", path, bodies[0], "if-match", `"1"`).want(412)
+		call("PUT", path, bodies[0], "if-match", "*").want(412)
+		first := call("PUT", path, bodies[0], "if-none-match", "*").want(201).etag()
+		if got := call("GET", path, nil).want(200).etag(); got != first {
+			t.Errorf("%s: ETag %s, want %s", path, got, first)
+		}
+		if path != "/v1/platforms/standard" { // each call of which brings a new secret
+			if got := call("PUT", path, bodies[0]).want(200).etag(); got != first {
+				t.Errorf("%s: asking for what is so changed %s to %s", path, first, got)
+			}
+		}
+		call("PUT", path, bodies[1]).want(428)
+		call("PUT", path, bodies[1], "if-none-match", "*").want(412)
+		call("PUT", path, bodies[1], "if-match", `"7"`).want(412)
+		call("PUT", path, bodies[1], "if-match", `W/`+first).want(412)
+		second := call("PUT", path, bodies[1], "if-match", `"9", `+first).want(200).etag()
+		if second == first {
+			t.Errorf("%s: a change kept the ETag %s", path, first)
+		}
+		call("PUT", path, bodies[2], "if-match", first).want(412)
+		call("PUT", path, bodies[2], "if-match", "*").want(200)
+
+		// Of those who start from the same version, one wins.
+		third := call("GET", path, nil).want(200).etag()
+		var racers sync.WaitGroup
+		statuses := make([]int, 8)
+		for i := range statuses {
+			racers.Go(func() { statuses[i] = call("PUT", path, bodies[3], "if-match", third).StatusCode })
+		}
+		racers.Wait()
+		slices.Sort(statuses)
+		// One who reads after the winner wrote finds what he asks for, at a version he did not name.
+		if want := []int{200, 412, 412, 412, 412, 412, 412, 412}; !slices.Equal(statuses, want) {
+			t.Errorf("%s: the racers got %v", path, statuses)
+		}
+
+		if strings.Contains(path, "/pools/") || strings.Contains(path, "/products/") {
+			now := call("GET", path, nil).want(200).etag()
+			call("DELETE", path, nil).want(428)
+			call("DELETE", path, nil, "if-match", third).want(412)
+			call("DELETE", path, nil, "if-match", now).want(204)
+			call("DELETE", path, nil, "if-match", now).want(404)
+			call("GET", path, nil).want(404)
+		}
+	}
+}
+
+// Of those who create the same thing differently at once, one does.
+func TestLocks_oneCreates(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	var racers sync.WaitGroup
+	statuses := make([]int, 8)
+	for i := range statuses {
+		racers.Go(func() {
+			statuses[i] = w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: fmt.Sprint(i)}).StatusCode
+		})
+	}
+	racers.Wait()
+	slices.Sort(statuses)
+	if statuses[0] != 201 || slices.Contains(statuses[1:], 201) || slices.Contains(statuses, 200) {
+		t.Errorf("the racers got %v, want one 201 and the others 412 or 428", statuses)
+	}
+}
+
+func TestPool_countsWhatIsInIt(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
+	live := pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
+	dynamotest.Stock(t, w.tables, live, 4, dynamotest.Texts("live", 7)...)
+	dynamotest.Stock(t, w.tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Test}, 4, dynamotest.Texts("test", 2)...)
+	w.claim("acme", "elden", pool.Live, "1", 9)
+	w.claim("acme", "elden", pool.Live, "2", 9)
+
+	var got Pool
+	w.shop(bearer, "GET", "/v1/pools/elden", nil).want(200).into(&got)
+	want := Pool{
+		Name: "elden", LowStock: new(10), ReminderHours: new(24), Shards: new(4),
+		Live: &Stock{Available: 7, Waiting: 2, AsOf: noon}, Test: &Stock{Available: 2, AsOf: noon},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	w.shop(bearer, "PUT", "/v1/pools/abyss", Pool{}).want(201)
+	w.shop(bearer, "PUT", "/v1/pools/zelda", Pool{}).want(201)
+	var list PoolList
+	w.shop(bearer, "GET", "/v1/pools?limit=2", nil).want(200).into(&list)
+	if len(list.Items) != 2 || list.Items[0].Name != "abyss" || list.Next != "elden" {
+		t.Errorf("the first page: %+v", list)
+	}
+	if diff := cmp.Diff(want, list.Items[1]); diff != "" {
+		t.Error(diff)
+	}
+	list = PoolList{}
+	w.shop(bearer, "GET", "/v1/pools?limit=2&after=elden", nil).want(200).into(&list)
+	if len(list.Items) != 1 || list.Items[0].Name != "zelda" || list.Next != "" {
+		t.Errorf("the last page: %+v", list)
+	}
+}
+
+// Creating a pool sets on its way all that waited for one of its name.
+func TestPool_takesUpWhatWaited(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for _, id := range []string{"20261123T090000-a", "20261123T100000-b"} {
+		w.upload(ingest.Upload{Merchant: "acme", ID: id, Pool: "elden", Side: pool.Live, State: ingest.Parked, Cause: ingest.UnknownPool})
+	}
+	w.upload(ingest.Upload{Merchant: "acme", ID: "20261123T100001-c", Pool: "ring", Side: pool.Live, State: ingest.Parked, Cause: ingest.UnknownPool})
+	// A product that names the pool from when it was there before.
+	err := w.store.PutProduct(t.Context(), catalog.Product{
+		Merchant: "acme", ID: "4711", Title: "Elden", PoolsByCurrency: map[string]string{"EUR": "elden"},
+		Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
+	if diff := cmp.Diff([]string{
+		`{"v":1,"merchant":"acme","upload":"20261123T090000-a","start":true} after 0s`,
+		`{"v":1,"merchant":"acme","upload":"20261123T100000-b","start":true} after 0s`,
+	}, w.ranges.take()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{
+		`{"v":1,"merchant":"acme","side":"live","pool":"elden"} after 2s`,
+		`{"v":1,"merchant":"acme","side":"live","product":"4711"} after 2s`,
+		`{"v":1,"merchant":"acme","side":"test","pool":"elden"} after 2s`,
+		`{"v":1,"merchant":"acme","side":"test","product":"4711"} after 2s`,
+	}, sorted(w.fill.take())); diff != "" {
+		t.Error(diff)
+	}
+
+	// Changing it afterwards wakes nobody, and neither does a queue that fails.
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}, "if-match", "*").want(200)
+	if sent := append(w.ranges.take(), w.fill.take()...); len(sent) > 0 {
+		t.Errorf("sent %q", sent)
+	}
+	w.fill.err, w.ranges.err = errors.New("no queue"), errors.New("no queue")
+	w.shop(bearer, "PUT", "/v1/pools/ring", Pool{}).want(201)
+}
+
+func sorted(s []string) []string { slices.Sort(s); return s }
+
+// Connecting a product, and a new default pool, let waiting lines go on.
+func TestProduct_connectingItSendsAFill(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
+	w.fill.take()
+	w.shop(bearer, "PUT", "/v1/products/a", Product{Title: "A", Pool: "elden"}).want(201)
+	want := func(products ...string) {
+		t.Helper()
+		var all []string
+		for _, p := range products {
+			for _, side := range []string{"live", "test"} {
+				all = append(all, fmt.Sprintf(`{"v":1,"merchant":"acme","side":%q,"product":%q} after 2s`, side, p))
+			}
+		}
+		if diff := cmp.Diff(sorted(all), sorted(w.fill.take())); diff != "" {
+			t.Error(diff)
+		}
+	}
+	want("a")
+	w.shop(bearer, "PUT", "/v1/products/b", Product{Original: "a"}).want(201)
+	want("b")
+	w.shop(bearer, "PUT", "/v1/products/a", Product{Title: "A", Pool: "elden", Keys: &KeyRule{"per_line", 2}}, "if-match", "*").want(200)
+	want("a", "b")
+	w.shop(bearer, "PUT", "/v1/products/a", Product{Title: "A", Pool: "elden", Keys: &KeyRule{"per_line", 2}}).want(200)
+	want()
+	w.shop(bearer, "PUT", "/v1/products/c", Product{Title: "C"}).want(201)
+	want("c")
+
+	acme := Merchant{Title: "acme", NoticeAddress: "acme@example.com", DefaultPool: "elden"}
+	w.operator("PUT", "/v1/merchants/acme", acme, "if-match", "*").want(200)
+	want("b", "c")
+	w.operator("PUT", "/v1/merchants/acme", acme).want(200)
+	want()
+	acme.DefaultPool = "nowhere"
+	if got := w.operator("PUT", "/v1/merchants/acme", acme, "if-match", "*").want(422).locations(); !slices.Equal(got, []string{"body.default_pool"}) {
+		t.Errorf("locations %q", got)
+	}
+}
+
+// What a product names must be there, and its languages must be the merchant's.
+func TestProduct_isCheckedBesideTheOtherSettings(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.operator("PUT", "/v1/merchants/acme", Merchant{
+		Title: "Acme", NoticeAddress: "a@example.com", Languages: []string{"en", "pt-BR", "de"},
+	}, "if-match", "*").want(200)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
+	w.shop(bearer, "PUT", "/v1/products/first", Product{Title: "First", Pool: "elden"}).want(201)
+	w.shop(bearer, "PUT", "/v1/products/second", Product{Original: "first"}).want(201)
+	refused := w.shop(bearer, "PUT", "/v1/products/third", Product{
+		Title: "Third", Pool: "ring", PoolsByCurrency: map[string]string{"EUR": "elden", "USD": "ring", "BRL": "moon"},
+		Texts: map[string]Text{"de": {Body: "{KEY}"}, "fr": {Body: "{KEY}"}}, Original: "second",
+	}).want(422)
+	if diff := cmp.Diff([]string{
+		"body.texts", "body.pool", "body.pools_by_currency.BRL", "body.pools_by_currency.USD", "body.original",
+	}, refused.locations()); diff != "" {
+		t.Errorf("%s\n%s", diff, refused.Body)
+	}
+	if !strings.Contains(refused.Body, "en, pt-BR") {
+		t.Errorf("the answer does not say which languages are missing:\n%s", refused.Body)
+	}
+	w.shop(bearer, "PUT", "/v1/products/fourth", Product{Original: "fifth"}).want(422)
+	// A chain is refused from its other end too.
+	w.shop(bearer, "PUT", "/v1/products/first", Product{Title: "First", Original: "sixth"}, "if-match", "*").want(422)
+	w.shop(bearer, "PUT", "/v1/products/sixth", Product{Title: "Sixth"}).want(201)
+	if got := w.shop(bearer, "PUT", "/v1/products/first", Product{Title: "First", Original: "sixth"}, "if-match", "*").want(422).locations(); !slices.Equal(got, []string{"body.original"}) {
+		t.Errorf("locations %q", got)
+	}
+}
+
+// A platform's ids come through the gateway's path whatever they hold, except a
+// question mark, which the gateway cuts at.
+func TestProduct_idsAreThePlatforms(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for path, id := range map[string]string{
+		"/v1/products/gid://shopify/Product/1": "gid://shopify/Product/1", // as an HTTP API decodes it
+		"/v1/products/gid:%2F%2Fshop%2F2":      "gid://shop/2",            // as it was sent
+		"/v1/products/50%25 off, #1":           "50% off, #1",             // it decodes all but the percent sign
+		"/v1/products/Größe L":                 "Größe L",
+		"/v1/products/a..b/../c":               "a..b/../c",
+	} {
+		var made, got Product
+		w.shop(bearer, "PUT", path, Product{Title: "Elden"}).want(201).into(&made)
+		w.shop(bearer, "GET", path, nil).want(200).into(&got)
+		if made.ID != id || got.ID != id {
+			t.Errorf("%s: made %q and read %q, want %q", path, made.ID, got.ID, id)
+		}
+		if _, ok, err := w.store.Product(t.Context(), "acme", id); !ok || err != nil {
+			t.Errorf("%q is not in the table: %v", id, err)
+		}
+	}
+	var all ProductList
+	for after, n := "", 0; ; n++ {
+		var list ProductList
+		w.shop(bearer, "GET", "/v1/products?limit=2&after="+url.QueryEscape(after), nil).want(200).into(&list)
+		all.Items = append(all.Items, list.Items...)
+		if after = list.Next; after == "" {
+			if n != 2 || len(all.Items) != 5 {
+				t.Errorf("%d products on %d pages, want 5 on 3", len(all.Items), n+1)
+			}
+			break
+		}
+	}
+	for _, path := range []string{"/v1/products/" + strings.Repeat("x", 129), "/v1/products/a\tb", "/v1/products/ a"} {
+		w.shop(bearer, "PUT", path, Product{Title: "Elden"}).want(422)
+	}
+}
+
+func TestPool_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for _, name := range []string{"full", "owing", "named", "default", "free"} {
+		w.shop(bearer, "PUT", "/v1/pools/"+name, Pool{}).want(201)
+	}
+	dynamotest.Stock(t, w.tables, pool.ID{Merchant: "acme", Pool: "full", Side: pool.Test}, 4, "K-1")
+	w.claim("acme", "owing", pool.Live, "1", 1)
+	w.shop(bearer, "PUT", "/v1/products/4711", Product{Title: "Elden", PoolsByCurrency: map[string]string{"EUR": "named"}}).want(201)
+	w.operator("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com", DefaultPool: "default"}, "if-match", "*").want(200)
+	for name, why := range map[string]string{
+		"full": "test side holds 1 keys", "owing": "1 order lines wait for its live side", "named": `product \"4711\"`, "default": "default pool",
+	} {
+		if got := w.shop(bearer, "DELETE", "/v1/pools/"+name, nil, "if-match", "*").want(409).Body; !strings.Contains(got, why) {
+			t.Errorf("%s: the answer does not say %q:\n%s", name, why, got)
+		}
+	}
+	w.shop(bearer, "DELETE", "/v1/pools/free", nil, "if-match", "*").want(204)
+}
+
+func TestProduct_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/products/4711", Product{Title: "Elden"}).want(201)
+	w.shop(bearer, "PUT", "/v1/products/copy", Product{Original: "4711"}).want(201)
+	w.shop(bearer, "DELETE", "/v1/products/4711", nil, "if-match", "*").want(409)
+	w.shop(bearer, "DELETE", "/v1/products/copy", nil, "if-match", "*").want(204)
+	w.claim("acme", "", pool.Test, "1", 1)
+	w.shop(bearer, "DELETE", "/v1/products/4711", nil, "if-match", "*").want(409)
+	w.shop(bearer, "DELETE", "/v1/products/none", nil, "if-match", "*").want(404)
+}
+
+func TestPool_shardsOnlyGrow(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(8)}).want(201)
+	if got := w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(4)}, "if-match", "*").want(422).locations(); !slices.Equal(got, []string{"body.shards"}) {
+		t.Errorf("locations %q", got)
+	}
+	var got Pool
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}, "if-match", "*").want(200).into(&got)
+	if *got.Shards != 8 {
+		t.Errorf("leaving shards out made them %d", *got.Shards)
+	}
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(16)}, "if-match", "*").want(200)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(65)}, "if-match", "*").want(422)
+}
+
+// Secrets are sealed for their merchant and platform, shown once where we made
+// them, never read back, and rotate without a refused callback.
+func TestPlatform_secretsRotate(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	own := "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	set := func(body Platform, status int) Platform {
+		t.Helper()
+		var got Platform
+		headers := []string{"if-match", "*"}
+		if status == 201 {
+			headers = nil
+		}
+		w.shop(bearer, "PUT", "/v1/platforms/standard", body, headers...).want(status).into(&got)
+		return got
+	}
+	if got := set(Platform{Secret: own}, 201); got.Secret != "" {
+		t.Errorf("a secret that was given is shown: %+v", got)
+	}
+	if want := []string{"acme/standard:3031323334353637383961626364656630313233343536373839616263646566"}; !slices.Equal(w.kms.sealed, want) {
+		t.Errorf("sealed %q", w.kms.sealed)
+	}
+	w.pass(time.Hour)
+	made := set(Platform{}, 200)
+	if !strings.HasPrefix(made.Secret, "whsec_") {
+		t.Errorf("a secret that we made is not shown: %+v", made)
+	}
+	read := func() []PlatformSecret {
+		t.Helper()
+		var got Platform
+		body := w.shop(bearer, "GET", "/v1/platforms/standard", nil).want(200).into(&got).Body
+		if got.Secret != "" || strings.Contains(body, strings.TrimPrefix(made.Secret, "whsec_")) || strings.Contains(body, "sealed") {
+			t.Errorf("a secret is read back:\n%s", body)
+		}
+		return got.Secrets
+	}
+	at := func(h int) time.Time { return noon.Add(time.Duration(h) * time.Hour) }
+	if diff := cmp.Diff([]PlatformSecret{{CreatedAt: at(1)}, {CreatedAt: at(0), ExpiresAt: at(25)}}, read()); diff != "" {
+		t.Error(diff)
+	}
+	// A caller who lost the answer asks again; the sender still uses the first.
+	set(Platform{KeepPreviousHours: new(48)}, 200)
+	if diff := cmp.Diff([]PlatformSecret{
+		{CreatedAt: at(1)}, {CreatedAt: at(1), ExpiresAt: at(49)}, {CreatedAt: at(0), ExpiresAt: at(25)},
+	}, read()); diff != "" {
+		t.Error(diff)
+	}
+	w.pass(24 * time.Hour)
+	if got := read(); len(got) != 2 {
+		t.Errorf("a secret that has expired is still there: %+v", got)
+	}
+	set(Platform{KeepPreviousHours: new(0)}, 200)
+	if diff := cmp.Diff([]PlatformSecret{{CreatedAt: at(25)}}, read()); diff != "" {
+		t.Error(diff)
+	}
+
+	refused := w.shop(bearer, "PUT", "/v1/platforms/standard", Platform{Secret: "whsec_tooshort"}, "if-match", "*").want(422)
+	if got := refused.locations(); !slices.Equal(got, []string{"body.secret"}) || strings.Contains(refused.Body, "tooshort") {
+		t.Errorf("a secret that is refused: %s", refused.Body)
+	}
+	refused = w.shop(bearer, "PUT", "/v1/platforms/standard", `{"secret": "whsec_hidden`, "if-match", "*").want(400)
+	if strings.Contains(refused.Body, "hidden") {
+		t.Errorf("a body that is no JSON is quoted: %s", refused.Body)
+	}
+	w.shop(bearer, "PUT", "/v1/platforms/nosuch", Platform{}).want(422)
+	w.kms.err = errors.New("AccessDenied: acme@example.com")
+	if got := w.shop(bearer, "PUT", "/v1/platforms/standard", Platform{}, "if-match", "*").want(500).Body; !strings.Contains(got, sorry) || strings.Contains(got, "Denied") {
+		t.Errorf("an error of ours is told: %s", got)
+	}
+}
+
+func TestOrder_showsItsLines(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	live, test := w.claim("acme", "elden", pool.Live, "2026/1001", 2), w.claim("acme", "", pool.Test, "2026/1001", 1)
+	live2 := live
+	live2.Version++
+	live2.Keys = []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("SECRET-KEY-1")}, {ID: "acme#live#2", Text: pool.Conceal("SECRET-KEY-2")}}
+	live2.Held = 2
+	live2.Mail = outbox.Entry{State: outbox.Delivered, Kind: outbox.Keys, Number: 2, Tries: 1, MessageID: "0100-a"}
+	if err := w.store.Commit(t.Context(), claim.Take{Before: &live, After: live2}); err != nil {
+		t.Fatal(err)
+	}
+	customer := Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"}
+	want := OrderList{Items: []Order{
+		{Order: "2026/1001", Platform: "standard", Customer: customer, Lines: []Line{{
+			ID: string(live.ID), Line: "1", Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
+			Quantity: 2, Wanted: 2, Held: 2, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
+			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
+		}}},
+		{Order: "2026/1001", Platform: "standard", Test: true, Customer: customer, Lines: []Line{{
+			ID: string(test.ID), Line: "1", Product: "4711", Title: "Elden", State: "unconnected",
+			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
+			Delivery: &Delivery{State: "due", About: "patience", Number: 1},
+		}}},
+	}}
+	var got OrderList
+	body := w.shop(bearer, "GET", "/v1/orders/2026/1001", nil).want(200).into(&got).Body
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if strings.Contains(body, "SECRET-KEY") {
+		t.Errorf("a key is shown:\n%s", body)
+	}
+	for query, index := range map[string]int{"test=false": 0, "test=true": 1, "platform=standard&test=true": 1} {
+		got = OrderList{}
+		w.shop(bearer, "GET", "/v1/orders/2026%2F1001?"+query, nil).want(200).into(&got)
+		if diff := cmp.Diff(OrderList{Items: want.Items[index : index+1]}, got); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
+	}
+	w.shop(bearer, "GET", "/v1/orders/2026/1001?platform=stripe", nil).want(404)
+	w.shop(bearer, "GET", "/v1/orders/2026/1001?test=perhaps", nil).want(422)
+	w.shop(bearer, "GET", "/v1/orders/2026/1002", nil).want(404)
+}
+
+func TestUploads_showTheirReports(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	finished := ingest.Upload{
+		Merchant: "acme", ID: "20261123T100000-b", File: "b.txt", Pool: "elden", Side: pool.Live, Size: 40, State: ingest.Finished,
+		Ranges: 1, Done: 1, Lines: 4, Counts: ingest.Counts{ingest.Accepted: 2, ingest.Sold: 1, ingest.TooLong: 1},
+		Kept:       []ingest.Refused{{Line: 2, Reason: ingest.Sold, SoldAt: noon.Add(-time.Hour)}, {Line: 4, Reason: ingest.TooLong}},
+		ReceivedAt: noon, FinishedAt: noon.Add(time.Second),
+	}
+	w.upload(ingest.Upload{Merchant: "acme", ID: "20261123T090000-a", File: "a.txt", Pool: "ring", Side: pool.Test, State: ingest.Parked, Cause: ingest.UnknownPool})
+	w.upload(finished)
+	w.upload(ingest.Upload{Merchant: "acme", ID: "20261123T110000-c", File: "c.txt", Pool: "elden", Side: pool.Live, State: ingest.Loading, Ranges: 8, Done: 2})
+
+	var list UploadList
+	w.shop(bearer, "GET", "/v1/uploads?limit=2", nil).want(200).into(&list)
+	if len(list.Items) != 2 || list.Items[0].ID != "20261123T110000-c" || list.Items[0].Progress != 25 || list.Next != finished.ID {
+		t.Errorf("the first page: %+v", list)
+	}
+	list = UploadList{}
+	w.shop(bearer, "GET", "/v1/uploads?limit=2&after="+finished.ID, nil).want(200).into(&list)
+	if len(list.Items) != 1 || list.Items[0].State != "parked" || list.Next != "" {
+		t.Errorf("the last page: %+v", list)
+	}
+	var got Upload
+	w.shop(bearer, "GET", "/v1/uploads/"+finished.ID, nil).want(200).into(&got)
+	if diff := cmp.Diff(Upload{
+		ID: finished.ID, File: "b.txt", Pool: "elden", Side: "live", Size: 40, State: "finished", Progress: 100, Lines: 4, Accepted: 2,
+		Duplicates: map[string]int{"sold": 1}, Refused: map[string]int{"too-long": 1},
+		First:      []RefusedLine{{Line: 2, Reason: "sold", SoldAt: noon.Add(-time.Hour)}, {Line: 4, Reason: "too-long"}},
+		ReceivedAt: noon, FinishedAt: noon.Add(time.Second),
+		ReportURL: "https://reports.example.com/reports/acme/20261123T100000-b.json?lasts=15m0s",
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+	w.shop(bearer, "GET", "/v1/uploads/none", nil).want(404)
+}
+
+func TestUpload_isPutWhereIngestLooks(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: "keys.txt"}).want(404)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
+	var ticket UploadTicket
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: "Steam keys, 3 May.txt", Side: "test"}).want(201).into(&ticket)
+	if want := "https://uploads.example.com/uploads/acme/elden/test/Steam keys, 3 May.txt?lasts=15m0s"; ticket.URL != want {
+		t.Errorf("%s, want %s", ticket.URL, want)
+	}
+	for _, file := range []string{"", "a/b.txt", "../b.txt", "..", "test", "a\nb", strings.Repeat("x", 201)} {
+		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: file}).want(422).locations(); !slices.Equal(got, []string{"body.file"}) {
+			t.Errorf("%q: %q", file, got)
+		}
+	}
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: "a.txt", Side: "dark"}).want(422)
+}
+
+// Whatever comes, the answer is a problem that says what to do, and quotes nothing.
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for _, c := range []struct {
+		what, method, path string
+		body               any
+		headers            []string
+		status             int
+		says               string
+	}{
+		{"no such address", "GET", "/v1/nothing", nil, nil, 404, "no such address"},
+		{"the root", "GET", "/", nil, nil, 404, "no such address"},
+		{"a path that is not clean", "GET", "/v1//pools", nil, nil, 404, "no such address"},
+		{"a path that climbs", "GET", "/v1/x/../pools", nil, nil, 404, "no such address"},
+		{"a slash too many", "GET", "/v1/pools/", nil, nil, 404, "no such address"},
+		{"another method", "PATCH", "/v1/pools/elden", nil, nil, 405, "Allow"},
+		{"no body", "PUT", "/v1/pools/elden", nil, nil, 400, "body is required"},
+		{"no JSON", "PUT", "/v1/pools/elden", "{", nil, 400, "JSON"},
+		{"two JSON values", "PUT", "/v1/pools/elden", "{}{}", nil, 400, "body"},
+		{"no object", "PUT", "/v1/pools/elden", "[]", nil, 422, "body"},
+		{"a form", "PUT", "/v1/pools/elden", "title=x", []string{"content-type", "application/x-www-form-urlencoded"}, 415, "content type"},
+		{"too large", "PUT", "/v1/pools/elden", `{"title":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "too large"},
+		{"another type", "PUT", "/v1/pools/elden", `{"title":5}`, nil, 422, "body.title"},
+		{"a name that is none", "PUT", "/v1/pools/Elden!", "{}", nil, 422, "path.pool"},
+		{"a page too large", "GET", "/v1/pools?limit=101", nil, nil, 422, "query.limit"},
+		{"no number", "GET", "/v1/pools?limit=all", nil, nil, 422, "query.limit"},
+		{"an odd condition", "PUT", "/v1/pools/elden", "{}", []string{"if-none-match", `"1"`}, 422, "If-None-Match"},
+	} {
+		if got := w.shop(bearer, c.method, c.path, c.body, c.headers...); got.StatusCode != c.status || !strings.Contains(got.Body, c.says) {
+			t.Errorf("%s: status %d, want %d and %q\n%s", c.what, got.StatusCode, c.status, c.says, got.Body)
+		}
+	}
+	e := event(t, "good_api_pool")
+	e.IsBase64Encoded = true
+	if got := w.send(e); got.StatusCode != 400 {
+		t.Errorf("a body that is no base64: %d\n%s", got.StatusCode, got.Body)
+	}
+	e.Headers["authorization"] = "bearer  " + bearer
+	e.Body = "e30="
+	w.send(e).want(201)
+}
+
+// All that is wrong with a merchant is told at once, each with its place.
+func TestMerchant_everyProblemInOneAnswer(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	refused := w.operator("PUT", "/v1/merchants/Acme", `{"title":7,"reply_to":"nobody","logo":"http://example.com/x.png",
+		"languages":["en","en","xx-klingon-"],"time_zone":"Mars/Olympus","default_pool":"Not a name","surprise":true}`).want(422)
+	got := sorted(refused.locations())
+	if diff := cmp.Diff([]string{
+		"body.default_pool", "body.languages[1]", "body.languages[2]", "body.logo", "body.notice_address",
+		"body.reply_to", "body.surprise", "body.time_zone", "body.title", "path.merchant",
+	}, got); diff != "" {
+		t.Errorf("%s\n%s", diff, refused.Body)
+	}
+	w.operator("GET", "/v1/merchants/acme", nil).want(404)
+	w.operator("POST", "/v1/merchants/acme/tokens", nil).want(404)
+}
+
+// What goes wrong on our side is answered with nothing of it.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	broken := roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: 400, Request: r, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+			Body: io.NopCloser(strings.NewReader(`{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"table keypool-catalog of 123456789012"}`)),
+		}, nil
+	})
+	w := open(t, dynamotest.Transport(broken))
+	got := w.shop("kp_any", "GET", "/v1/pools", nil).want(500)
+	if !strings.Contains(got.Body, sorry) || strings.Contains(got.Body, "keypool-catalog") {
+		t.Errorf("the answer tells too much: %s", got.Body)
+	}
+
+	slow := roundTrip(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	w = open(t, dynamotest.Transport(slow))
+	ctx, cancel := context.WithTimeout(t.Context(), spare+10*time.Millisecond)
+	defer cancel()
+	e := event(t, "good_api_pool")
+	late, _ := w.handler.Handle(ctx, e)
+	document.holds(t, e, late)
+	if late.StatusCode != 503 || late.Headers["Retry-After"] == "" {
+		t.Errorf("out of time: %d %v\n%s", late.StatusCode, late.Headers, late.Body)
+	}
+
+	h := handler{api: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("kp_secret") })}
+	fell, err := h.Handle(t.Context(), e)
+	if err != nil || fell.StatusCode != 500 || strings.Contains(fell.Body, "kp_secret") {
+		t.Errorf("a panic: %d, %v\n%s", fell.StatusCode, err, fell.Body)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,373 @@
+package dynamo_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// What is stored comes back whole, as the version after the one it was made from.
+func TestCatalog_comesBackWhole(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+
+	merchant := catalog.Merchant{
+		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme", ReplyTo: "help@acme.example",
+		Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", DefaultPool: "elden",
+		Salt: []byte("salt of a test"),
+	}
+	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4}
+	product := catalog.Product{
+		Merchant: "acme", ID: "gid://shop/1#?%", Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
+		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
+		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}"}},
+		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other",
+	}
+	platform := catalog.Platform{Merchant: "acme", Name: "standard", Secrets: []catalog.SealedSecret{
+		{Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
+		{Blob: []byte("old"), CreatedAt: time.UnixMilli(1_700_000_000_000).UTC(), ExpiresAt: time.UnixMilli(1_800_000_086_400).UTC()},
+	}}
+	for version := range 2 {
+		merchant.Version, elden.Version, product.Version, platform.Version = version, version, version, version
+		for _, err := range []error{
+			store.PutMerchant(ctx, merchant), store.PutPool(ctx, elden), store.PutProduct(ctx, product), store.PutPlatform(ctx, platform),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	merchant.Version, elden.Version, product.Version, platform.Version = 2, 2, 2, 2
+
+	same := func(want, got any, ok bool, err error) {
+		t.Helper()
+		if !ok || err != nil {
+			t.Errorf("%T: %v, %v", want, ok, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	gotMerchant, ok, err := store.Merchant(ctx, "acme")
+	same(merchant, gotMerchant, ok, err)
+	gotPool, ok, err := store.Pool(ctx, "acme", "elden")
+	same(elden, gotPool, ok, err)
+	gotProduct, ok, err := store.Product(ctx, "acme", product.ID)
+	same(product, gotProduct, ok, err)
+	gotPlatform, ok, err := store.Platform(ctx, "acme", "standard")
+	same(platform, gotPlatform, ok, err)
+	pools, err := store.Pools(ctx, "acme")
+	same([]catalog.Pool{elden}, pools, true, err)
+
+	// Another merchant has none of it, even one whose name begins the same.
+	for _, other := range []string{"acm", "acme2", ""} {
+		_, m, err1 := store.Merchant(ctx, other)
+		_, p, err2 := store.Pool(ctx, other, "elden")
+		pools, err3 := store.Pools(ctx, other)
+		products, err4 := store.Products(ctx, other, "", 0)
+		if m || p || len(pools)+len(products) > 0 || errors.Join(err1, err2, err3, err4) != nil {
+			t.Errorf("%q sees acme's: %v %v %v %v %v", other, m, p, pools, products, errors.Join(err1, err2, err3, err4))
+		}
+	}
+}
+
+func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	for what, put := range map[string]func(version int, title string) error{
+		"merchant": func(v int, title string) error {
+			return store.PutMerchant(ctx, catalog.Merchant{Name: "zoo", Version: v, Title: title, Salt: []byte("s")})
+		},
+		"pool": func(v int, title string) error {
+			return store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden", Version: v, Title: title, Shards: 4})
+		},
+		"product": func(v int, title string) error {
+			return store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1", Version: v, Title: title})
+		},
+		"platform": func(v int, title string) error {
+			return store.PutPlatform(ctx, catalog.Platform{Merchant: "acme", Name: "standard", Version: v})
+		},
+	} {
+		want := func(version int, want error) {
+			t.Helper()
+			if err := put(version, "x"); !errors.Is(err, want) {
+				t.Errorf("%s: a change from version %d: %v, want %v", what, version, err, want)
+			}
+		}
+		want(1, catalog.ErrMissing)
+		want(0, nil)
+		want(0, catalog.ErrConflict)
+		want(2, catalog.ErrConflict)
+		want(1, nil)
+		want(1, catalog.ErrConflict)
+
+		var racers sync.WaitGroup
+		won := make(chan int, 16)
+		for i := range 16 {
+			racers.Go(func() {
+				switch err := put(2, fmt.Sprint(i)); {
+				case err == nil:
+					won <- i
+				case !errors.Is(err, catalog.ErrConflict):
+					t.Errorf("%s: %v", what, err)
+				}
+			})
+		}
+		racers.Wait()
+		if len(won) != 1 {
+			t.Errorf("%s: %d of 16 changes from one version won", what, len(won))
+		}
+	}
+	for version, want := range map[int]error{1: catalog.ErrConflict, 9: catalog.ErrConflict} {
+		if err := store.DeletePool(ctx, "acme", "elden", version); !errors.Is(err, want) {
+			t.Errorf("deleting version %d: %v, want %v", version, err, want)
+		}
+	}
+	for _, want := range []error{nil, catalog.ErrMissing} {
+		if err := store.DeletePool(ctx, "acme", "elden", 3); !errors.Is(err, want) {
+			t.Errorf("deleting the pool: %v, want %v", err, want)
+		}
+		if err := store.DeleteProduct(ctx, "acme", "1", 3); !errors.Is(err, want) {
+			t.Errorf("deleting the product: %v, want %v", err, want)
+		}
+	}
+}
+
+// A merchant's salt is made with the merchant and stays: every key's identity
+// hangs on it.
+func TestCatalog_saltStays(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	if err := store.PutMerchant(ctx, catalog.Merchant{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	made, _, err := store.Merchant(ctx, "acme")
+	if err != nil || len(made.Salt) != 32 {
+		t.Fatalf("a salt of %d bytes, %v", len(made.Salt), err)
+	}
+	other := made
+	other.Salt = []byte("another")
+	if err := store.PutMerchant(ctx, other); !errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("another salt: %v", err)
+	}
+	if err := store.PutMerchant(ctx, made); err != nil {
+		t.Error(err)
+	}
+	if err := store.PutMerchant(ctx, catalog.Merchant{Name: "zoo"}); err != nil {
+		t.Fatal(err)
+	}
+	if zoo, _, _ := store.Merchant(ctx, "zoo"); string(zoo.Salt) == string(made.Salt) {
+		t.Error("two merchants share a salt")
+	}
+}
+
+func TestCatalog_shardsNeverShrink(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	p := catalog.Pool{Merchant: "acme", Name: "elden", Shards: 8}
+	if err := store.PutPool(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	p.Version, p.Shards = 1, 4
+	if err := store.PutPool(ctx, p); !errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("fewer shards: %v", err)
+	}
+}
+
+func TestCatalog_productsInPages(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	for i := range 5 {
+		if err := store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: fmt.Sprint("p", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := func(after string, limit int) string {
+		t.Helper()
+		products, err := store.Products(ctx, "acme", after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, p := range products {
+			all = append(all, p.ID)
+		}
+		return strings.Join(all, " ")
+	}
+	for _, c := range []struct {
+		after string
+		limit int
+		want  string
+	}{{"", 0, "p0 p1 p2 p3 p4"}, {"", 2, "p0 p1"}, {"p1", 2, "p2 p3"}, {"p3", 2, "p4"}, {"p4", 2, ""}, {"p2x", 0, "p3 p4"}} {
+		if got := ids(c.after, c.limit); got != c.want {
+			t.Errorf("%d after %q: %q, want %q", c.limit, c.after, got, c.want)
+		}
+	}
+}
+
+func TestCatalog_tokens(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	if err := store.PutToken(ctx, "hash", "acme", time.UnixMilli(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.PutToken(ctx, "hash", "mallory", time.UnixMilli(1)); !errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("a token was taken over: %v", err)
+	}
+	for hash, want := range map[string]string{"hash": "acme", "other": ""} {
+		if got, ok, err := store.TokenMerchant(ctx, hash); got != want || ok != (want != "") || err != nil {
+			t.Errorf("%s: %q, %v, %v", hash, got, ok, err)
+		}
+	}
+}
+
+// An upgrade leaves items of the version before; those of a later one are not guessed at.
+func TestCatalog_schemaVersions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, tables := dynamotest.Open(t)
+	for v, readable := range map[string]bool{"0": true, "1": true, "2": false} {
+		_, err := dynamotest.Client(t).PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: aws.String(tables.Catalog),
+			Item: map[string]types.AttributeValue{
+				"pk": &types.AttributeValueMemberS{Value: "merchant#acme"}, "sk": &types.AttributeValueMemberS{Value: "pool#elden"},
+				"v": &types.AttributeValueMemberN{Value: v}, "shards": &types.AttributeValueMemberN{Value: "4"},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ok, err1 := store.Pool(ctx, "acme", "elden")
+		_, err2 := store.Pools(ctx, "acme")
+		if (err1 == nil) != readable || (err2 == nil) != readable || ok != readable {
+			t.Errorf("version %s: %v, %v, %v", v, ok, err1, err2)
+		}
+	}
+}
+
+func TestCatalog_throttlesAreKnown(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t, dynamotest.Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: 400, Request: r, Header: http.Header{},
+			Body: io.NopCloser(strings.NewReader(`{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}`)),
+		}, nil
+	})), func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
+	_, _, read := store.Merchant(ctx, "acme")
+	_, list := store.Pools(ctx, "acme")
+	put := store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden"})
+	for _, err := range []error{read, list, put} {
+		if !errors.Is(err, claim.ErrThrottled) {
+			t.Errorf("%v is not a throttle", err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestLines_areThoseOfOneOrder(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	for _, name := range []string{"1001", "1002"} {
+		for _, line := range []string{"a", "b"} {
+			f := order.Fulfillment{
+				ID: order.NewLineID("acme", pool.Live, "standard", name, line), Version: 1, Merchant: "acme", Side: pool.Live,
+				Platform: "standard", Order: name, Line: line, Product: "1", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: time.UnixMilli(1),
+			}
+			if err := store.Commit(ctx, claim.Take{After: f}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for id, want := range map[string]int{
+		order.ID("acme", pool.Live, "standard", "1001"):    2,
+		order.ID("acme", pool.Test, "standard", "1001"):    0,
+		order.ID("mallory", pool.Live, "standard", "1001"): 0,
+	} {
+		lines, err := store.Lines(ctx, id)
+		if err != nil || len(lines) != want {
+			t.Errorf("%d lines, %v; want %d", len(lines), err, want)
+		}
+		for _, line := range lines {
+			if line.Order != "1001" {
+				t.Errorf("a line of order %s", line.Order)
+			}
+		}
+	}
+}
+
+// A large pool is not counted through: what is shown adds up from uploads and takes.
+func TestStock_exactAsFarAsAThousand(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, tables := dynamotest.Open(t)
+	now := time.UnixMilli(1_800_000_000_000).UTC()
+	recounted := now.Add(-time.Hour)
+	large := pool.ID{Merchant: "acme", Pool: "large", Side: pool.Live}
+	dynamotest.Stock(t, tables, large, 4, dynamotest.Texts("k", 1_003)...)
+	count := func(accepted, taken string) {
+		t.Helper()
+		n := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+		_, err := dynamotest.Client(t).PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: aws.String(tables.Catalog),
+			Item: map[string]types.AttributeValue{
+				"pk": &types.AttributeValueMemberS{Value: "merchant#acme"}, "sk": &types.AttributeValueMemberS{Value: "count#large#live"},
+				"v": n("1"), "accepted": n(accepted), "taken": n(taken), "revoked": n("2"), "recountedAt": n(fmt.Sprint(recounted.UnixMilli())),
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stock := func(p pool.ID) catalog.Stock {
+		t.Helper()
+		got, err := store.Stock(ctx, p, 4, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	count("5000", "1400")
+	if diff := cmp.Diff(catalog.Stock{Pool: large, Available: 3600, Claimed: 1400, Revoked: 2, AsOf: recounted}, stock(large)); diff != "" {
+		t.Error(diff)
+	}
+	// Counts that lag behind never show less than was just seen.
+	count("900", "0")
+	if got := stock(large).Available; got != 1_001 {
+		t.Errorf("%d available, want the 1,001 that were seen", got)
+	}
+	small := pool.ID{Merchant: "acme", Pool: "small", Side: pool.Live}
+	dynamotest.Stock(t, tables, small, 4, dynamotest.Texts("s", 12)...)
+	if diff := cmp.Diff(catalog.Stock{Pool: small, Available: 12, AsOf: now}, stock(small)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+var _ claim.Catalog = (*dynamo.Store)(nil)
