@@ -202,9 +202,6 @@ func (w customerWriter) contactDetails() details {
 	d.add(w.say.phone, c.Phone)
 	d.add(w.say.address, joined(", ", c.Address, joined(" ", c.Zip, c.City), c.Country))
 	d.add(w.say.licenseFor, c.LicenseFor)
-	for i := range d.Rows {
-		d.Rows[i].Value = text.OneLine(d.Rows[i].Value)
-	}
 	return d
 }
 

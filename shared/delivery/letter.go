@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 
 	"keypool/shared/text"
 )
@@ -48,7 +49,7 @@ type details struct {
 type row struct{ Name, Value string }
 
 func (d *details) add(name, value string) {
-	if value = strings.TrimSpace(value); value != "" {
+	if value = text.OneLine(value); value != "" {
 		d.Rows = append(d.Rows, row{name, value})
 	}
 }
@@ -60,7 +61,11 @@ const manyKeys = 20
 //go:embed letter.html
 var letterHTML string
 
-var letterTemplate = template.Must(template.New("letter").Parse(letterHTML))
+// letterTemplate is parsed when the first mail is written: six of the seven
+// functions write none, and all of them start by way of this package.
+var letterTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("letter").Parse(letterHTML))
+})
 
 // html renders the letter as HTML that stands on its own: tables and inline
 // styles for the mail programs that know nothing else.
@@ -78,7 +83,7 @@ func (l letter) html() (string, error) {
 		view.Blocks = append(view.Blocks, block{words, len(words.Keys) > manyKeys})
 	}
 	var b strings.Builder
-	if err := letterTemplate.Execute(&b, view); err != nil {
+	if err := letterTemplate().Execute(&b, view); err != nil {
 		return "", fmt.Errorf("write a mail as HTML: %w", err)
 	}
 	return b.String(), nil

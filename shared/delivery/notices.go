@@ -24,6 +24,10 @@ func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *ing
 	}
 	l := write(w)
 	l.Language, l.From = "en", "Keypool"
+	l.Footer = "You get this mail as the operator of Keypool."
+	if n.Merchant != "" {
+		l.Footer = fmt.Sprintf("You get this mail because it is about the keys and orders of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
+	}
 	l.Preview = first(l.Preview, text.OneLine(text.Plain(l.Words)))
 	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
 	made, err := l.mail()
@@ -169,7 +173,7 @@ func (w noticeWriter) mailFailed() letter {
 		Title: fmt.Sprintf("The mail for order %s cannot be sent.", order),
 		Words: words(
 			fmt.Sprintf("The mail service refuses the mail for order %s, for good: most often the customer's address cannot exist as it was typed.", order),
-			"The order keeps its keys; they are sold and stay so. Please ask the customer for an address that works, and give them the keys from the order's page in the API.",
+			"The order keeps its keys, and they go to nobody else. Please ask the customer for an address that works: your shop knows who ordered.",
 		),
 		Details: w.facts("Order", order, "Product", f.Product, "Reason given", f.Cause, "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -201,9 +205,9 @@ func (w noticeWriter) bounced() letter {
 		Mark:  stop("Action needed"),
 		Title: capital(count(f.Count, "mail to a customer came back.", "mails to customers came back.")),
 		Words: words(
-			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen their keys.",
+			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen what we wrote.",
 				plural(f.Count, "mail", "mails")),
-			"The orders keep their keys; they are sold and stay so. Please ask these customers for an address that works.",
+			"The orders keep their keys, and they go to nobody else. Please ask these customers for an address that works: your shop knows who they are.",
 			"Mails that come back are told together, once an hour.",
 		),
 		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
@@ -224,7 +228,7 @@ func (w noticeWriter) complained() letter {
 		Mark:  warn("Please look"),
 		Title: capital(count(f.Count, "customer marked our mail as unwanted.", "customers marked our mail as unwanted.")),
 		Words: words(
-			"They received the mail with their keys and reported it as spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",
+			"They got the mail for their order and reported it as spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",
 			"Please look whether these orders are genuine. Mail providers count such reports against the sender.",
 		),
 		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
@@ -265,7 +269,7 @@ func (w noticeWriter) orders() string {
 func (w noticeWriter) facts(pairs ...string) []details {
 	d := details{Title: "At a glance"}
 	for i := 0; i < len(pairs); i += 2 {
-		d.add(pairs[i], text.OneLine(pairs[i+1]))
+		d.add(pairs[i], pairs[i+1])
 	}
 	if len(d.Rows) == 0 {
 		return nil

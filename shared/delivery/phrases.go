@@ -42,11 +42,11 @@ var english = phrases{
 	contact: "Your details", name: "Name", company: "Company", email: "Email", phone: "Phone", address: "Address", licenseFor: "License for",
 
 	patienceSubject: "Your order {ORDER_ID} is safe, the license key follows",
-	patiencePreview: "It is sent to you by itself as soon as it is there.",
+	patiencePreview: "We send it to you as soon as it is available. There is nothing you need to do.",
 	patience: "Thank you for your order. We have received it, and it is safe with us.\n\n" +
-		"The license key for {PROGRAM_NAME} has run out for the moment. As soon as it is there again, " +
-		"we send it to this address at once. There is nothing you need to do.\n\n" +
-		"We are sorry for the wait.",
+		"The license key for {PROGRAM_NAME} is not available at this moment. As soon as it is, " +
+		"we send it to this address. There is nothing you need to do.\n\n" +
+		"We are sorry to keep you waiting.",
 
 	keys: func(n int, instructions, download bool) catalog.Text {
 		t := catalog.Text{
@@ -65,7 +65,7 @@ var english = phrases{
 		if instructions {
 			t.Body += "How to install and activate it: {URL}\n"
 		}
-		t.Body += "\nPlease keep this mail in a safe place: you need it again when you move to another device."
+		t.Body += "\nPlease keep this mail in a safe place: you will need it again when you move to another device."
 		return t
 	},
 	date: func(t time.Time) string { return t.Format("2 January 2006") },

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"keypool/shared/ingest"
+	"keypool/shared/pool"
 )
 
 // shownLines is how many lines a report's mail tells of; the report holds all.
@@ -30,13 +31,16 @@ func (w noticeWriter) uploadReport() letter {
 	} else {
 		l.Title = fmt.Sprintf("No new keys for %s.", w.pool())
 	}
+	ready := plural(accepted, "It is", "They are") + " on sale now, and orders that waited are being served."
+	if u.Side == pool.Test {
+		ready = plural(accepted, "It is", "They are") + " ready for test orders. Live orders never get a test key."
+	}
 	switch left := duplicates + refused; {
 	case left == 0 && accepted > 0:
-		l.Words = words(fmt.Sprintf("Every key in %s was accepted. They are on sale now, and orders that waited for them are being served.", w.file()))
+		l.Words = words(fmt.Sprintf("Nothing in %s was left out. %s", w.file(), ready))
 		return l
 	case accepted > 0:
-		l.Words = words(fmt.Sprintf("They are on sale now, and orders that waited for them are being served. %s of %s brought nothing new:",
-			capital(count(left, "line")), w.file()))
+		l.Words = words(fmt.Sprintf("%s %s of %s brought nothing new:", ready, capital(count(left, "line")), w.file()))
 	default:
 		l.Words = words(fmt.Sprintf("All lines of %s were left out:", w.file()))
 	}
@@ -121,6 +125,9 @@ func (w noticeWriter) uploadReminder() letter {
 
 // misplaced tells the operator of a file that belongs to no merchant.
 func (w noticeWriter) misplaced() letter {
+	if w.n.Merchant != "" {
+		return w.unread() // whose file it is can be told, but not what for
+	}
 	return letter{
 		Mark:  warn("Please look"),
 		Title: "A file in the upload bucket belongs to nobody.",

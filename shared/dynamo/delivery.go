@@ -2,8 +2,10 @@ package dynamo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -67,15 +69,18 @@ func (s *Store) LeaseNotice(ctx context.Context, id string, now time.Time) (noti
 // Nearly always the mail is due and nobody has tried it: one write. Otherwise the
 // refusal shows the item, and whether another mailer's lease ended: that mail may
 // have gone out, so this one is the next number.
+//
+// The lease is signed with a random word. When the answer to our own write is
+// lost and the SDK repeats it, the refusal shows our word: the lease is ours.
 func (s *Store) lease(ctx context.Context, key map[string]types.AttributeValue, now time.Time) (item map[string]types.AttributeValue, again bool, err error) {
-	leased := outbox.Entry{}.Leased(now)
+	leased, word := outbox.Entry{}.Leased(now), rand.Text()[:12]
 	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:           aws.String(s.tables.Orders),
 		Key:                 key,
-		UpdateExpression:    aws.String("SET mail = :sending, leaseEndsAt = :ends, version = version + :one REMOVE tryAt, code"),
+		UpdateExpression:    aws.String("SET mail = :sending, leaseEndsAt = :ends, leaseBy = :word, version = version + :one REMOVE tryAt, code"),
 		ConditionExpression: aws.String("mail = :due AND attribute_not_exists(leaseEndsAt) AND (attribute_not_exists(tryAt) OR tryAt <= :now)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":sending": text(string(leased.State)), ":ends": number(millis(leased.LeaseEndsAt)), ":one": number(1),
+			":sending": text(string(leased.State)), ":ends": number(millis(leased.LeaseEndsAt)), ":word": text(word), ":one": number(1),
 			":due": text(string(outbox.Due)), ":now": number(millis(now)),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
@@ -84,55 +89,69 @@ func (s *Store) lease(ctx context.Context, key map[string]types.AttributeValue, 
 	if err == nil {
 		return out.Attributes, false, nil
 	}
-	var refused *types.ConditionalCheckFailedException
-	if !errors.As(err, &refused) {
+	there, item, err := refusal(err)
+	if item == nil || err != nil {
 		return nil, false, err
 	}
-	if refused.Item == nil {
-		return nil, false, nil
-	}
-	var there struct {
-		Version int `dynamodbav:"version"`
-		outboxItem
-	}
-	if err := attributevalue.UnmarshalMap(refused.Item, &there); err != nil {
-		return nil, false, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+	if there.LeaseBy == word {
+		return item, false, nil
 	}
 	entry := there.entry()
 	if !entry.MayLease(now) {
 		return nil, false, nil
 	}
-	again = entry.Lapsed()
-	out, err = s.db.UpdateItem(ctx, s.changeMail(key, there.Version, entry.Leased(now), nil, types.ReturnValueAllNew))
-	if errors.As(err, &refused) {
-		return nil, false, nil // another mailer was faster
+	update := s.changeMail(key, there.Version, entry.Leased(now), map[string]types.AttributeValue{"leaseBy": text(word)})
+	update.ReturnValues = types.ReturnValueAllNew
+	update.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	out, err = s.db.UpdateItem(ctx, update)
+	if err == nil {
+		return out.Attributes, entry.Lapsed(), nil
 	}
-	if err != nil {
-		return nil, false, err
+	there, item, err = refusal(err)
+	if err != nil || there.LeaseBy != word {
+		return nil, false, err // another mailer was faster
 	}
-	return out.Attributes, again, nil
+	return item, entry.Lapsed(), nil
+}
+
+// leaseItem is what a refused lease looks at.
+type leaseItem struct {
+	Version int    `dynamodbav:"version"`
+	LeaseBy string `dynamodbav:"leaseBy"`
+	outboxItem
+}
+
+// refusal reads the item whose condition failed, nil if there is none; any other
+// error is returned.
+func refusal(err error) (leaseItem, map[string]types.AttributeValue, error) {
+	var (
+		refused *types.ConditionalCheckFailedException
+		there   leaseItem
+	)
+	if !errors.As(err, &refused) {
+		return there, nil, err
+	}
+	if err := attributevalue.UnmarshalMap(refused.Item, &there); err != nil {
+		return there, nil, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+	}
+	return there, refused.Item, nil
 }
 
 // changeMail returns the write of an item's outbox entry, if the item is still at
-// that version. Other numbers to set go with it.
-func (s *Store) changeMail(key map[string]types.AttributeValue, version int, e outbox.Entry, set map[string]int, back types.ReturnValue) *dynamodb.UpdateItemInput {
+// that version. Other attributes to set go with it.
+func (s *Store) changeMail(key map[string]types.AttributeValue, version int, e outbox.Entry, set map[string]types.AttributeValue) *dynamodb.UpdateItemInput {
 	entry, err := attributevalue.MarshalMap(newOutboxItem(e, mailName(key)))
 	if err != nil {
 		panic(fmt.Sprintf("encode an outbox entry: %v", err)) // strings and numbers only: cannot happen
 	}
-	for name, n := range set {
-		entry[name] = number(n)
-	}
+	maps.Copy(entry, set)
 	values := map[string]types.AttributeValue{":version": number(version), ":next": number(version + 1)}
-	sets, removes := []string{"version = :next"}, []string{}
+	sets, removes, names := []string{"version = :next"}, []string(nil), map[string]string{}
 	for _, name := range outboxNames {
 		if _, ok := entry[name]; !ok {
+			names["#"+name] = name
 			removes = append(removes, "#"+name)
 		}
-	}
-	names := map[string]string{}
-	for _, name := range outboxNames {
-		names["#"+name] = name
 	}
 	for name, value := range entry {
 		names["#"+name] = name
@@ -150,7 +169,6 @@ func (s *Store) changeMail(key map[string]types.AttributeValue, version int, e o
 		ConditionExpression:       aws.String("version = :version"),
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
-		ReturnValues:              back,
 	}
 }
 
@@ -169,13 +187,14 @@ func mailName(key map[string]types.AttributeValue) string {
 // MarkLine implements delivery.Lines. A mark alone is one plain write; with
 // history or a notice it is a transaction.
 func (s *Store) MarkLine(ctx context.Context, f order.Fulfillment, m delivery.Mark) error {
-	update := s.changeMail(primary(orderPK(f.ID), lineSK(f.ID)), f.Version, m.Mail, map[string]int{"counted": m.Counted}, types.ReturnValueNone)
+	update := s.changeMail(primary(orderPK(f.ID), lineSK(f.ID)), f.Version, m.Mail,
+		map[string]types.AttributeValue{"counted": number(m.Counted)})
 	return s.mark(ctx, update, m)
 }
 
 // MarkNotice implements delivery.Notices.
 func (s *Store) MarkNotice(ctx context.Context, n notice.Notice, m delivery.Mark) error {
-	update := s.changeMail(primary(noticePK(n.ID), noticeSK), n.Version, m.Mail, nil, types.ReturnValueNone)
+	update := s.changeMail(primary(noticePK(n.ID), noticeSK), n.Version, m.Mail, nil)
 	return s.mark(ctx, update, m)
 }
 

@@ -6,6 +6,8 @@
 package notice
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +34,12 @@ const (
 	Complained      Kind = "complained"       // an hour: customers who called a mail spam
 	ChangedRepeat   Kind = "changed-repeat"   // a line: paid again with other content
 )
+
+// Kinds lists every kind.
+var Kinds = []Kind{
+	LowStock, Empty, Unconnected, UploadReport, UploadReminder, Misplaced,
+	CallbackRefused, MailFailed, Bounced, Complained, ChangedRepeat,
+}
 
 // Notice is one thing to tell.
 type Notice struct {
@@ -68,13 +76,24 @@ type Facts struct {
 // its ID: the same merchant, kind and occasion is the same notice.
 func New(merchant string, kind Kind, occasion string, facts Facts, now time.Time) Notice {
 	return Notice{
-		ID:       strings.Join([]string{merchant, string(kind), occasion}, "#"),
+		ID:       strings.Join([]string{merchant, string(kind), short(occasion)}, "#"),
 		Merchant: merchant,
 		Kind:     kind,
 		RaisedAt: now,
 		Facts:    facts,
 		Mail:     outbox.Entry{}.Next(outbox.Notice, now),
 	}
+}
+
+// short keeps an occasion short enough for the whole ID to go into a mail's tag,
+// in base64url: a product may have a long name.
+func short(occasion string) string {
+	const limit = 100
+	if len(occasion) <= limit {
+		return occasion
+	}
+	sum := sha256.Sum256([]byte(occasion))
+	return hex.EncodeToString(sum[:])
 }
 
 // KeptOrders is how many orders a notice that gathers names; it counts all of them.

@@ -1,0 +1,242 @@
+package delivery
+
+import (
+	"flag"
+	"fmt"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/ingest"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+var update = flag.Bool("update", false, "write the golden files of testdata anew")
+
+var (
+	noon   = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	sender = mail.Address{Name: "Keypool", Address: "keys@keypool.example"}
+
+	nova = catalog.Merchant{
+		Name: "nova", Title: "Nova Software", NoticeAddress: "ops@nova.example",
+		SenderName: "Nova Software Shop", ReplyTo: "help@nova.example", TimeZone: "Europe/Berlin", Languages: []string{"en", "de"},
+	}
+	elden = catalog.Product{Merchant: "nova", ID: "111111", Title: "Elden Pro 4: the complete edition", ShortTitle: "Elden Pro 4"}
+)
+
+// line is a paid line that holds so many keys, its mail being sent.
+func line(keys int) order.Fulfillment {
+	f := order.Fulfillment{
+		ID:       order.NewLineID("nova", pool.Live, "standard", "A-5555555", "1"),
+		Merchant: "nova", Side: pool.Live, Platform: "standard", Order: "A-5555555", Line: "1", Product: "111111", Pool: "elden",
+		Quantity: keys, Wanted: keys, Held: keys,
+		ReceivedAt: noon.Add(-time.Minute), PaidAt: noon.Add(-2 * time.Minute),
+		Currency: "EUR", Language: "en", UnitPrice: "19.90",
+		Customer: order.Customer{Name: "Anna Berg", Email: "anna.berg@example.com"},
+		Mail:     outbox.Entry{State: outbox.Sending, Kind: outbox.Keys, Number: 1},
+	}
+	for i := range keys {
+		f.Keys = append(f.Keys, pool.Key{Text: pool.Conceal(fmt.Sprintf("ELDEN-%04d-QX7M-2K9F-T4WZ", i+1))})
+	}
+	return f
+}
+
+func with[T any](v T, change func(*T)) T {
+	change(&v)
+	return v
+}
+
+func TestCustomerMail_golden(t *testing.T) {
+	own := with(elden, func(p *catalog.Product) {
+		p.Instructions, p.Download = "https://nova.example/elden/help", "https://nova.example/elden/get"
+		p.Texts = map[string]catalog.Text{
+			"en": {
+				Subject: "{PROGRAM_SHORT}: your key, {FNAME}",
+				Body: "It is great to have you with us.\n\nYour key for {PROGRAM_NAME}:\n\n{KEY}\n\n" +
+					"Activate it here: https://nova.example/activate?order={ORDER_ID}&who={EMAIL}\n" +
+					"Help is at {URL}. The download is at {URL_FULL}.\n\n" +
+					"You paid {PRICE_ALL_DUPLICATES} for {QUANTITY} on {DATE}.",
+			},
+			"de": {
+				Subject: "Dein Schlüssel für {PROGRAM_SHORT}",
+				Body:    "Schön, dass du da bist, {FNAME}.\n\nHier ist dein Schlüssel:\n\n{KEY}\n\nAnleitung: {URL}",
+			},
+		}
+	})
+	for name, c := range map[string]struct {
+		f order.Fulfillment
+		m catalog.Merchant
+		p catalog.Product
+	}{
+		"one_key":  {line(1), nova, elden},
+		"own_text": {line(1), nova, own},
+		"three_keys": {with(line(3), func(f *order.Fulfillment) {
+			f.Customer = order.Customer{
+				FirstName: "Marcel", LastName: "Laporte", Email: "marcel@example.com", Phone: "+33 1 23 45 67 89", Company: "Laporte & Fils <SARL>",
+				Country: "FR", City: "Lyon", Zip: "69001", Address: "1 rue de la République", LicenseFor: "Chloé Laporte",
+			}
+		}), with(nova, func(m *catalog.Merchant) { m.Logo = "https://nova.example/logo.png" }), with(elden, func(p *catalog.Product) {
+			p.Instructions, p.Download = "https://nova.example/elden/help", "https://nova.example/elden/get"
+		})},
+		"many_keys": {line(25), nova, elden},
+		"link_key": {with(line(1), func(f *order.Fulfillment) {
+			f.Keys[0].Text = pool.Conceal("https://files.nova.example/licenses/elden?id=8f14e45f&sig=b0f5a2")
+		}), nova, elden},
+		"german":     {with(line(1), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, own},
+		"test_order": {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
+		"patience": {with(line(1), func(f *order.Fulfillment) {
+			f.Keys, f.Held, f.Mail.Kind = nil, 0, outbox.Patience
+		}), nova, own},
+		"bare": {with(line(1), func(f *order.Fulfillment) {
+			f.UnitPrice, f.Currency, f.Language, f.PaidAt = "", "", "", time.Time{}
+			f.Customer = order.Customer{Email: "someone@example.com"}
+		}), catalog.Merchant{Name: "nova"}, catalog.Product{}},
+		"hostile": {with(line(1), func(f *order.Fulfillment) {
+			f.Order = "55\r\nBcc: x@example.com"
+			f.Keys[0].Text = pool.Conceal(`<img src=x onerror=alert(1)>{FULLNAME}&amp;`)
+			f.Customer.Name = `<script>alert("{KEY}")</script>` + "\r\nBcc: victim@example.com"
+			f.Customer.Company = "https://evil.example/{KEY}"
+		}), with(nova, func(m *catalog.Merchant) { m.Logo = "javascript:alert(1)" }), with(elden, func(p *catalog.Product) {
+			p.Texts = map[string]catalog.Text{"en": {Subject: "Hi {FULLNAME}", Body: "<b>{FULLNAME}</b> {COMPANY}\n{KEY}"}}
+		})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := customerMail(c.f, c.m, c.p, sender, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "customer_"+name, m)
+		})
+	}
+}
+
+func TestNoticeMail_golden(t *testing.T) {
+	counts := ingest.Counts{ingest.Accepted: 1998, ingest.Sold: 1, ingest.SameFile: 1}
+	upload := ingest.Upload{
+		Merchant: "nova", ID: "20261123T115800-0123456789abcdef", Object: ingest.Object{Name: "uploads/nova/elden/november.txt"},
+		File: "november.txt", Pool: "elden", Side: pool.Live, State: ingest.Finished, Lines: 2000, Counts: counts,
+		Kept: []ingest.Refused{
+			{Line: 17, Reason: ingest.Sold, SoldAt: time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)},
+			{Line: 1204, Reason: ingest.SameFile},
+		},
+		ReceivedAt: noon.Add(-2 * time.Minute), FinishedAt: noon,
+	}
+	refused := with(upload, func(u *ingest.Upload) {
+		u.Counts = ingest.Counts{ingest.TooLong: 1, ingest.ControlCharacter: 30}
+		u.Lines, u.Kept, u.Cause = 31, nil, ingest.NoKeys
+		for i := range 31 {
+			u.Kept = append(u.Kept, ingest.Refused{Line: i + 1, Reason: ingest.ControlCharacter})
+		}
+		u.Kept[0].Reason = ingest.TooLong
+	})
+	file := notice.Facts{Pool: "elden", Side: pool.Live, Upload: upload.ID, File: "november.txt", Started: upload.ReceivedAt}
+	caused := func(cause ingest.Cause) notice.Facts {
+		return with(file, func(f *notice.Facts) { f.Cause = string(cause) })
+	}
+	unread := func(cause ingest.Cause) *ingest.Upload {
+		u := with(upload, func(u *ingest.Upload) { u.Cause, u.Counts, u.Kept, u.Lines = cause, ingest.Counts{}, nil, 0 })
+		return &u
+	}
+	for name, c := range map[string]struct {
+		kind     notice.Kind
+		merchant string
+		facts    notice.Facts
+		upload   *ingest.Upload
+	}{
+		"low_stock":       {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 7, Threshold: 10}, nil},
+		"low_stock_one":   {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 1, Threshold: 2000}, nil},
+		"empty":           {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Threshold: 10}, nil},
+		"empty_waiting":   {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 12, Missing: 515, HeadNeeds: 500, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
+		"empty_one_waits": {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 1, Missing: 3, HeadNeeds: 3, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
+		"unconnected":     {notice.Unconnected, "nova", notice.Facts{Product: "222222", Side: pool.Live, Orders: []string{"A-56"}}, nil},
+		"upload_report":   {notice.UploadReport, "nova", file, &upload},
+		"upload_all_good": {notice.UploadReport, "nova", file, func() *ingest.Upload {
+			u := with(upload, func(u *ingest.Upload) { u.Counts, u.Kept, u.Lines = ingest.Counts{ingest.Accepted: 1}, nil, 1 })
+			return &u
+		}()},
+		"upload_all_known": {notice.UploadReport, "nova", file, func() *ingest.Upload {
+			u := with(upload, func(u *ingest.Upload) { u.Counts, u.Lines = ingest.Counts{ingest.ThisPool: 3000}, 3000 })
+			return &u
+		}()},
+		"upload_no_keys":       {notice.UploadReport, "nova", caused(ingest.NoKeys), &refused},
+		"upload_empty":         {notice.UploadReport, "nova", caused(ingest.Empty), unread(ingest.Empty)},
+		"upload_binary":        {notice.UploadReport, "nova", caused(ingest.Binary), unread(ingest.Binary)},
+		"upload_no_pool":       {notice.UploadReport, "nova", caused(ingest.UnknownPool), unread(ingest.UnknownPool)},
+		"upload_gone":          {notice.UploadReport, "nova", caused(ingest.Gone), unread(ingest.Gone)},
+		"upload_reminder":      {notice.UploadReminder, "nova", caused(ingest.Binary), unread(ingest.Binary)},
+		"misplaced":            {notice.Misplaced, "nova", notice.Facts{Upload: upload.ID, File: "uploads/nova/keys.txt", Cause: string(ingest.Misplaced)}, nil},
+		"misplaced_nobody":     {notice.Misplaced, "", notice.Facts{Upload: upload.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(ingest.UnknownMerchant)}, nil},
+		"callback_refused":     {notice.CallbackRefused, "nova", notice.Facts{Orders: []string{"A-57"}, Count: 1, Cause: "lines[0].quantity is over the limit of 1000"}, nil},
+		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
+		"mail_failed_operator": {notice.MailFailed, "", notice.Facts{Orders: []string{"nova"}, Count: 1, Cause: "BadRequestException"}, nil},
+		"bounced":              {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 2}, nil},
+		"bounced_many":         {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 1002}, nil},
+		"bounced_operator":     {notice.Bounced, "", notice.Facts{Orders: []string{"nova", "stella"}, Count: 3}, nil},
+		"complained":           {notice.Complained, "nova", notice.Facts{Orders: []string{"A-60"}, Count: 1}, nil},
+		"complained_operator":  {notice.Complained, "", notice.Facts{Orders: []string{"nova"}, Count: 1}, nil},
+		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
+			merchant := nova
+			if c.merchant == "" {
+				merchant = catalog.Merchant{}
+			}
+			m, err := noticeMail(n, merchant, catalog.Pool{Name: "elden", Title: "Elden"}, c.upload, sender, "operator@keypool.example", noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "notice_"+name, m)
+		})
+	}
+}
+
+func TestNotices_everyKindHasWords(t *testing.T) {
+	for _, kind := range notice.Kinds {
+		if notices[kind] == nil {
+			t.Errorf("no words for a notice of %s", kind)
+		}
+	}
+}
+
+// golden compares a mail with the file of that name in testdata; its HTML stands
+// beside it, to be opened in a browser.
+func golden(t *testing.T, name string, m Mail) {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "From: %s\nTo: %s\nReply-To: %s\nSubject: %s\n", &m.From, &m.To, m.ReplyTo, m.Subject)
+	for _, tag := range []string{tagLine, tagNumber} {
+		if m.Tags[tag] != "" {
+			fmt.Fprintf(&b, "Tag %s: %s\n", tag, m.Tags[tag])
+		}
+	}
+	for _, file := range m.Attached {
+		fmt.Fprintf(&b, "Attached: %s (%s)\n%s", file.Name, file.Type, file.Content)
+	}
+	fmt.Fprintf(&b, "\n%s", m.Text)
+	for file, got := range map[string]string{name + ".txt": b.String(), name + ".html": m.HTML} {
+		path := filepath.Join("testdata", file)
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (-want +got), `go test ./shared/delivery -update` if it is meant so:\n%s", path, diff)
+		}
+	}
+}

@@ -1,0 +1,571 @@
+package delivery_test
+
+import (
+	"context"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// post is the SES of a test: the only thing that is not real.
+type post struct {
+	mu     sync.Mutex
+	mails  []delivery.Mail
+	answer func(delivery.Mail) (string, error) // nil: every mail is taken
+}
+
+func (p *post) Send(_ context.Context, m delivery.Mail) (string, error) {
+	p.mu.Lock()
+	p.mails = append(p.mails, m)
+	name, answer := fmt.Sprintf("ses-%d", len(p.mails)), p.answer
+	p.mu.Unlock()
+	if answer != nil {
+		return answer(m)
+	}
+	return name, nil
+}
+
+// taken returns the mails that were sent, each by its number and subject.
+func (p *post) sent() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	for _, m := range p.mails {
+		all = append(all, m.Tags["mail"]+" "+m.To.Address+": "+m.Subject)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func refuses(fault delivery.Fault, code string) func(delivery.Mail) (string, error) {
+	return func(delivery.Mail) (string, error) { return "", &delivery.SendError{Fault: fault, Code: code} }
+}
+
+// scene is one test's tables, mailer and clock.
+type scene struct {
+	t      *testing.T
+	store  *dynamo.Store
+	tables dynamo.Tables
+	post   *post
+	mailer *delivery.Mailer
+	now    time.Time
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	t.Parallel()
+	s := &scene{t: t, post: &post{}, now: noon}
+	s.store, s.tables = dynamotest.Open(t)
+	s.mailer = s.newMailer()
+	merchant := catalog.Merchant{Name: "nova", Title: "Nova Software", NoticeAddress: "ops@nova.example", Languages: []string{"en"}}
+	if err := s.store.PutMerchant(t.Context(), merchant); err != nil {
+		t.Fatal(err)
+	}
+	product := catalog.Product{Merchant: "nova", ID: "111111", Title: "Elden", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}
+	if err := s.store.PutProduct(t.Context(), product); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *scene) newMailer() *delivery.Mailer {
+	clock := func() time.Time { return s.now }
+	return &delivery.Mailer{
+		Lines: s.store, Notices: s.store, Settings: catalog.NewRecent(s.store, clock), Uploads: s.store, Counts: s.store,
+		Post: s.post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+	}
+}
+
+// line stores a line that holds so many of the keys it wants, as claiming leaves it.
+func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulfillment)) order.LineID {
+	s.t.Helper()
+	f := order.Fulfillment{
+		ID: newID(number), Version: 1, Merchant: "nova", Side: pool.Live, Platform: "standard",
+		Order: number, Line: "1", Product: "111111", Pool: "elden",
+		Quantity: wanted, Wanted: wanted, Held: held, ReceivedAt: noon, Language: "en",
+		Customer: order.Customer{Name: "Anna Berg", Email: number + "@example.com"},
+		Mail:     outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)},
+	}
+	var rest []pool.Key
+	for n := range held {
+		key := pool.Key{ID: pool.KeyID(fmt.Sprintf("%s-%d", number, n)), Text: pool.Conceal(fmt.Sprintf("KEY-%s-%04d", number, n))}
+		if n < order.InlineKeys {
+			f.Keys = append(f.Keys, key)
+		} else {
+			rest = append(rest, key)
+		}
+	}
+	if held == wanted {
+		f.Mail = outbox.Entry{}.Next(outbox.Keys, noon)
+	}
+	for _, c := range change {
+		c(&f)
+	}
+	if err := s.store.Commit(s.t.Context(), claim.Take{After: f}); err != nil {
+		s.t.Fatal(err)
+	}
+	if len(rest) > 0 {
+		s.chunk(f.ID, rest)
+	}
+	return f.ID
+}
+
+func newID(number string) order.LineID {
+	return order.NewLineID("nova", pool.Live, "standard", number, "1")
+}
+
+// chunk stores keys beyond those of the line's own item, as a second take does.
+func (s *scene) chunk(id order.LineID, keys []pool.Key) {
+	s.t.Helper()
+	before := s.fulfillment(id)
+	before.Held -= len(keys)
+	after := before
+	after.Version, after.Held, after.Chunks = before.Version+1, before.Held+len(keys), 1
+	for i := range keys {
+		keys[i].Shard = "nova#elden#live#0"
+		s.put(s.tables.Keys, map[string]string{"pk": string(keys[i].ID), "shard": keys[i].Shard, "place": "0"})
+	}
+	if err := s.store.Commit(s.t.Context(), claim.Take{Before: &before, After: after, Keys: keys}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scene) put(table string, attributes map[string]string) {
+	s.t.Helper()
+	item := map[string]types.AttributeValue{}
+	for name, value := range attributes {
+		item[name] = &types.AttributeValueMemberS{Value: value}
+	}
+	if _, err := dynamotest.Client(s.t).PutItem(s.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: item}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// change changes a line, as whoever else works on it does.
+func (s *scene) change(id order.LineID, change func(*order.Fulfillment)) {
+	s.t.Helper()
+	before := s.fulfillment(id)
+	after := before
+	after.Keys = slices.Clone(before.Keys)
+	after.Version++
+	change(&after)
+	if err := s.store.Commit(context.Background(), claim.Take{Before: &before, After: after}); err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *scene) mail(items ...delivery.Item) {
+	s.t.Helper()
+	for i, err := range s.mailer.Mail(s.t.Context(), items) {
+		if err != nil {
+			s.t.Errorf("item %d: %v", i, err)
+		}
+	}
+}
+
+func (s *scene) mailLine(id order.LineID) {
+	s.t.Helper()
+	s.mail(delivery.Item{Line: id})
+}
+
+func (s *scene) follow(news delivery.News) {
+	s.t.Helper()
+	if err := s.mailer.Follow(s.t.Context(), news); err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *scene) fulfillment(id order.LineID) order.Fulfillment {
+	s.t.Helper()
+	f, ok, err := s.store.Fulfillment(s.t.Context(), id)
+	if err != nil || !ok {
+		s.t.Fatalf("line %s: %v, %v", id, ok, err)
+	}
+	return f
+}
+
+// history returns what happened to a line, each in a word with its mail and code.
+func (s *scene) history(id order.LineID) []string {
+	s.t.Helper()
+	entries, err := s.store.History(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var all []string
+	for _, h := range entries {
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %d %s %s", h.What, h.Mail, h.By, h.Code)))
+	}
+	return all
+}
+
+// notices returns the notices of a kind.
+func (s *scene) notices(kind notice.Kind) []notice.Notice {
+	s.t.Helper()
+	var all []notice.Notice
+	for _, pk := range dynamotest.Partitions(s.t, s.tables.Orders, "notice#") {
+		n, ok, err := s.store.Notice(s.t.Context(), strings.TrimPrefix(pk, "notice#"))
+		if err != nil || !ok {
+			s.t.Fatalf("notice %s: %v, %v", pk, ok, err)
+		}
+		if n.Kind == kind {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+func (s *scene) wantMail(id order.LineID, want outbox.Entry) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.fulfillment(id).Mail); diff != "" {
+		s.t.Errorf("the outbox entry (-want +got):\n%s", diff)
+	}
+}
+
+func (s *scene) wantSent(want ...string) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.post.sent(), cmpopts.EquateEmpty()); diff != "" {
+		s.t.Errorf("mails (-want +got):\n%s", diff)
+	}
+}
+
+func (s *scene) wantHistory(id order.LineID, want ...string) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.history(id), cmpopts.EquateEmpty()); diff != "" {
+		s.t.Errorf("the history (-want +got):\n%s", diff)
+	}
+}
+
+func TestMail_keysOnce(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 2, 2)
+	s.mailLine(id)
+	s.mailLine(id) // the stream delivers at least once
+
+	s.wantSent("1 a1@example.com: Your license keys for Elden")
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
+	s.wantHistory(id, "mail-sent 1 deliver")
+	if m := s.post.mails[0]; !strings.Contains(m.Text, "KEY-a1-0000\nKEY-a1-0001") || m.Tags["line"] != string(id) {
+		t.Errorf("the mail lacks a key or its tag")
+	}
+	if got := s.takenKeys(); got != 2 {
+		t.Errorf("%d keys counted as taken, want 2", got)
+	}
+}
+
+// takenKeys returns the shown count of taken keys of the pool.
+func (s *scene) takenKeys() int {
+	s.t.Helper()
+	out, err := dynamotest.Client(s.t).GetItem(s.t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(s.tables.Catalog),
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: "merchant#nova"}, "sk": &types.AttributeValueMemberS{Value: "count#elden#live"},
+		},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var n int
+	if v, ok := out.Item["taken"].(*types.AttributeValueMemberN); ok {
+		fmt.Sscan(v.Value, &n)
+	}
+	return n
+}
+
+func TestMail_manyMailersOneMail(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1)
+	var mailers sync.WaitGroup
+	for range 12 {
+		mailers.Go(func() {
+			for _, err := range s.newMailer().Mail(t.Context(), []delivery.Item{{Line: id}}) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	mailers.Wait()
+	s.wantSent("1 a1@example.com: Your license key for Elden")
+	s.wantHistory(id, "mail-sent 1 deliver")
+}
+
+// TestMail_showsWhatTheLeaseShows replaces the key after the line was written:
+// whoever held on to what the stream showed would mail a key that is gone.
+func TestMail_showsWhatTheLeaseShows(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1)
+	s.change(id, func(f *order.Fulfillment) { f.Keys[0].Text = pool.Conceal("KEY-REPLACED") })
+	s.mailLine(id)
+	if m := s.post.mails[0]; !strings.Contains(m.Text, "KEY-REPLACED") || strings.Contains(m.Text+m.HTML, "KEY-a1-0000") {
+		t.Error("a key was mailed that the line does not hold any more")
+	}
+}
+
+func TestMail_manyKeys(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 45, 45)
+	s.mailLine(id)
+	m := s.post.mails[0]
+	if len(m.Attached) != 1 || strings.Count(string(m.Attached[0].Content), "\n") != 45 {
+		t.Fatalf("45 keys are not attached")
+	}
+	for n := range 45 {
+		key := fmt.Sprintf("KEY-a1-%04d", n)
+		for where, in := range map[string]string{"text": m.Text, "HTML": m.HTML, "file": string(m.Attached[0].Content)} {
+			if strings.Count(in, key) != 1 {
+				t.Errorf("%s stands %d times in the %s", key, strings.Count(in, key), where)
+			}
+		}
+	}
+}
+
+// TestMail_neverShort cuts the chunk with most of the keys out of the line: as
+// long as they cannot be read, nothing is mailed.
+func TestMail_neverShort(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 45, 45)
+	s.change(id, func(f *order.Fulfillment) { f.Held++ })
+	s.mailLine(id)
+	s.wantSent()
+	s.wantMail(id, outbox.Entry{
+		State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 1, Code: "NotWritten",
+		TryAt: noon.Add(time.Minute), DueAt: noon.Add(time.Minute),
+	})
+}
+
+func TestMail_leaseRunsOut(t *testing.T) {
+	for _, swept := range []bool{false, true} {
+		t.Run(fmt.Sprintf("swept %v", swept), func(t *testing.T) {
+			s := newScene(t)
+			s.post.answer = refuses(delivery.Unknown, "NoAnswer")
+			id := s.line("a1", 1, 1)
+			s.mailLine(id)
+			sending := outbox.Entry{
+				State: outbox.Sending, Kind: outbox.Keys, Number: 1,
+				LeaseEndsAt: noon.Add(outbox.Lease), DueAt: noon.Add(outbox.SweepAfter),
+			}
+			s.wantMail(id, sending)
+
+			s.now = noon.Add(outbox.Lease - time.Millisecond)
+			s.mailLine(id)
+			s.wantMail(id, sending)
+
+			s.now = noon.Add(outbox.Lease)
+			s.post.answer = nil
+			if swept {
+				s.change(id, func(f *order.Fulfillment) { f.Mail.State = outbox.Due })
+			}
+			s.mailLine(id)
+			s.wantSent("1 a1@example.com: Your license key for Elden", "2 a1@example.com: Your license key for Elden")
+			s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 2, MessageID: "ses-2"})
+			s.wantHistory(id, "mail-sent 2 deliver", "mail-uncertain 1 deliver")
+		})
+	}
+}
+
+// TestMail_newsEndsTheDoubt has SES tell of a mail whose sending was never
+// answered: it is not sent again.
+func TestMail_newsEndsTheDoubt(t *testing.T) {
+	s := newScene(t)
+	s.post.answer = refuses(delivery.Unknown, "NoAnswer")
+	id := s.line("a1", 1, 1)
+	s.mailLine(id)
+	s.follow(news(id, 1, order.MailSent, noon.Add(time.Second)))
+	s.now = noon.Add(outbox.Lease)
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license key for Elden")
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1"})
+	s.wantHistory(id, "mail-sent 1 ses")
+}
+
+func news(id order.LineID, number int, what order.Happening, at time.Time) delivery.News {
+	return delivery.News{
+		Item: delivery.Item{Line: id}, Number: number, What: what, At: at, MessageID: fmt.Sprintf("ses-of-%d", number),
+		Code: map[order.Happening]string{order.MailBounced: "Permanent/General", order.MailFailed: "Reject"}[what],
+	}
+}
+
+func TestMail_refusedForItself(t *testing.T) {
+	s := newScene(t)
+	s.post.answer = refuses(delivery.Refused, "MessageRejected")
+	id := s.line("a1", 1, 1)
+	s.mailLine(id)
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license key for Elden")
+	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, Code: "MessageRejected"})
+	s.wantHistory(id, "mail-failed 1 deliver MessageRejected")
+	told := s.notices(notice.MailFailed)
+	if len(told) != 1 {
+		t.Fatalf("%d notices, want 1", len(told))
+	}
+	want := notice.Facts{Orders: []string{"a1"}, Product: "111111", Side: pool.Live, Count: 1, Cause: "MessageRejected"}
+	if diff := cmp.Diff(want, told[0].Facts); diff != "" || told[0].Mail.State != outbox.Due {
+		t.Errorf("the notice is %s (-want +got):\n%s", told[0].Mail.State, diff)
+	}
+	if f := s.fulfillment(id); f.Held != 1 || f.State() != order.Fulfilled {
+		t.Errorf("the line holds %d keys and is %s", f.Held, f.State())
+	}
+}
+
+func TestMail_putOff(t *testing.T) {
+	for _, c := range []struct {
+		fault delivery.Fault
+		code  string
+	}{{delivery.Passing, "TooManyRequestsException"}, {delivery.Trouble, "SendingPausedException"}} {
+		t.Run(string(c.fault), func(t *testing.T) {
+			s := newScene(t)
+			s.post.answer = refuses(c.fault, c.code)
+			id := s.line("a1", 1, 1)
+			var waits []time.Duration
+			for range 8 {
+				s.mailLine(id)
+				f := s.fulfillment(id)
+				if f.Mail.State != outbox.Due || f.Mail.Code != c.code || f.Mail.Number != 1 || !f.Mail.DueAt.Equal(f.Mail.TryAt) {
+					t.Fatalf("the outbox entry is %+v", f.Mail)
+				}
+				waits = append(waits, f.Mail.TryAt.Sub(s.now))
+				s.now = f.Mail.TryAt.Add(-time.Millisecond)
+				s.mailLine(id) // too early: not tried
+				s.now = f.Mail.TryAt
+			}
+			want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
+			for i := range want {
+				want[i] *= time.Minute
+			}
+			if diff := cmp.Diff(want, waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+			if got := len(s.notices(notice.MailFailed)); got != 0 {
+				t.Errorf("%d notices of a failed mail", got)
+			}
+			s.post.answer = nil
+			s.mailLine(id)
+			s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-9"})
+		})
+	}
+}
+
+func TestMail_patienceLeavesTheLineDue(t *testing.T) {
+	s := newScene(t)
+	dueAt := noon.Add(7 * time.Minute)
+	id := s.line("a1", 2, 1, func(f *order.Fulfillment) {
+		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: dueAt}
+	})
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your order a1 is safe, the license key follows")
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Patience, Number: 1, MessageID: "ses-1", DueAt: dueAt})
+	if strings.Contains(s.post.mails[0].Text, "KEY-") {
+		t.Error("a key of an unfinished line was mailed")
+	}
+	if got := s.takenKeys(); got != 0 {
+		t.Errorf("%d keys counted before they were mailed", got)
+	}
+}
+
+// TestMail_overtaken completes the line while its patience mail is being sent:
+// the mail with the keys stays due.
+func TestMail_overtaken(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 0, func(f *order.Fulfillment) {
+		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(time.Minute)}
+	})
+	s.post.answer = func(delivery.Mail) (string, error) {
+		s.change(id, func(f *order.Fulfillment) {
+			f.Held, f.Keys = 1, []pool.Key{{ID: "k", Text: pool.Conceal("KEY-NEW")}}
+			f.Mail = f.Mail.Next(outbox.Keys, noon)
+		})
+		s.post.answer = nil
+		return "ses-1", nil
+	}
+	s.mailLine(id)
+	s.wantMail(id, outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 2, DueAt: noon.Add(outbox.SweepAfter)})
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your order a1 is safe, the license key follows", "2 a1@example.com: Your license key for Elden")
+	s.wantHistory(id, "mail-sent 1 deliver", "mail-sent 2 deliver")
+}
+
+// TestMail_markedOnWhatTheLineIsNow changes the line while its mail is being sent.
+func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1)
+	s.post.answer = func(delivery.Mail) (string, error) {
+		s.change(id, func(f *order.Fulfillment) { f.OnHold = true })
+		return "ses-1", nil
+	}
+	s.mailLine(id)
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
+	if !s.fulfillment(id).OnHold {
+		t.Error("the mark undid what came between")
+	}
+}
+
+func TestMail_nothingToSay(t *testing.T) {
+	for name, change := range map[string]func(*order.Fulfillment){
+		"held for review":  func(f *order.Fulfillment) { f.OnHold = true },
+		"given back":       func(f *order.Fulfillment) { f.Returned, f.Held, f.Keys = 1, 0, nil },
+		"patience is over": func(f *order.Fulfillment) { f.Mail.Kind = outbox.Patience },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			id := s.line("a1", 1, 1, change)
+			s.mailLine(id)
+			s.wantSent()
+			if f := s.fulfillment(id); f.Mail.State != outbox.None || !f.Mail.DueAt.IsZero() {
+				t.Errorf("the outbox entry is %+v", f.Mail)
+			}
+			s.wantHistory(id, "mail-withdrawn 1 deliver")
+		})
+	}
+}
+
+func TestMail_unknownMerchantAndProduct(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1, func(f *order.Fulfillment) {
+		f.Merchant, f.Product, f.Title = "gone", "2", "Elden, as the platform calls it"
+	})
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license key for Elden, as the platform calls it")
+}
+
+func TestMail_inheritsFromTheOriginal(t *testing.T) {
+	s := newScene(t)
+	product := catalog.Product{Merchant: "nova", ID: "copy", Title: "Elden, translated", Original: "111111"}
+	if err := s.store.PutProduct(t.Context(), product); err != nil {
+		t.Fatal(err)
+	}
+	original, _, err := s.store.Product(t.Context(), "nova", "111111")
+	if err != nil {
+		t.Fatal(err)
+	}
+	original.Texts = map[string]catalog.Text{"en": {Subject: "From the original", Body: "{PROGRAM_NAME}: {KEY}"}}
+	if err := s.store.PutProduct(t.Context(), original); err != nil {
+		t.Fatal(err)
+	}
+	s.mailLine(s.line("a1", 1, 1, func(f *order.Fulfillment) { f.Product = "copy" }))
+	s.wantSent("1 a1@example.com: From the original")
+	if !strings.Contains(s.post.mails[0].Text, "Elden, translated: KEY-a1-0000") {
+		t.Errorf("the text is %q", s.post.mails[0].Text)
+	}
+}

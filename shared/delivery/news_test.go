@@ -1,0 +1,291 @@
+package delivery_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/delivery"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+)
+
+// TestFollow_neverBack tells the same news in every order: the mail ends at the
+// highest rank of what was told.
+func TestFollow_neverBack(t *testing.T) {
+	all := []order.Happening{order.MailSent, order.MailDelivered, order.MailBounced, order.MailComplained}
+	s := newScene(t)
+	for n, told := range permutations(all) {
+		id := s.line(fmt.Sprintf("p%d", n), 1, 1)
+		s.mailLine(id)
+		highest := 0
+		for i, what := range told {
+			s.follow(news(id, 1, what, noon.Add(time.Duration(i)*time.Second)))
+			s.follow(news(id, 1, what, noon.Add(time.Duration(i)*time.Second)))
+			for rank, of := range all {
+				if of == what {
+					highest = max(highest, rank)
+				}
+			}
+			want := []outbox.State{outbox.Sent, outbox.Delivered, outbox.Bounced, outbox.Complained}[highest]
+			if got := s.fulfillment(id).Mail; got.State != want || !got.DueAt.IsZero() {
+				t.Fatalf("after %v the mail is %s, want %s; due at %s", told[:i+1], got.State, want, got.DueAt)
+			}
+		}
+	}
+}
+
+func permutations[T any](all []T) [][]T {
+	if len(all) == 0 {
+		return [][]T{nil}
+	}
+	var made [][]T
+	for i := range all {
+		rest := append(append([]T(nil), all[:i]...), all[i+1:]...)
+		for _, tail := range permutations(rest) {
+			made = append(made, append([]T{all[i]}, tail...))
+		}
+	}
+	return made
+}
+
+func TestFollow_delivered(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1)
+	s.mailLine(id)
+	s.follow(news(id, 1, order.MailDelayed, noon.Add(time.Minute)))
+	s.follow(news(id, 1, order.MailDelivered, noon.Add(2*time.Minute)))
+	s.follow(news(id, 1, order.MailDelivered, noon.Add(2*time.Minute)))
+	s.wantMail(id, outbox.Entry{State: outbox.Delivered, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1"})
+	s.wantHistory(id, "mail-sent 1 deliver", "mail-delayed 1 ses", "mail-delivered 1 ses")
+}
+
+// TestFollow_olderMail has news of a mail that another one came after: it goes to
+// the history, and neither to the line nor to the merchant.
+func TestFollow_olderMail(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1, func(f *order.Fulfillment) { f.Mail.Number = 2 })
+	s.mailLine(id)
+	sent := s.fulfillment(id)
+	for range 2 {
+		s.follow(news(id, 1, order.MailBounced, noon.Add(time.Second)))
+	}
+	if diff := cmp.Diff(sent.Mail, s.fulfillment(id).Mail); diff != "" {
+		t.Errorf("news of mail 1 changed mail 2:\n%s", diff)
+	}
+	s.wantHistory(id, "mail-sent 2 deliver", "mail-bounced 1 ses Permanent/General")
+	if got := len(s.notices(notice.Bounced)); got != 0 {
+		t.Errorf("%d notices", got)
+	}
+}
+
+func TestFollow_rejectedAfterItWasTaken(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1)
+	s.mailLine(id)
+	for range 2 {
+		s.follow(news(id, 1, order.MailFailed, noon.Add(time.Second)))
+	}
+	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1", Code: "Reject"})
+	if got := len(s.notices(notice.MailFailed)); got != 1 {
+		t.Errorf("%d notices, want 1", got)
+	}
+}
+
+func TestFollow_unknownLine(t *testing.T) {
+	s := newScene(t)
+	s.follow(news(newID("nobody"), 1, order.MailBounced, noon))
+	s.follow(delivery.News{Item: delivery.Item{Notice: "nova#empty#nothing"}, Number: 1, What: order.MailBounced, At: noon})
+}
+
+// TestFollow_bouncesGather tells each bounce once, all of an hour in one notice
+// that waits for the hour's end.
+func TestFollow_bouncesGather(t *testing.T) {
+	s := newScene(t)
+	bounce := func(number string) {
+		id := s.line(number, 1, 1)
+		s.mailLine(id)
+		s.follow(news(id, 1, order.MailBounced, s.now))
+		s.follow(news(id, 1, order.MailBounced, s.now))
+	}
+	bounce("a1")
+	s.now = noon.Add(59 * time.Minute)
+	bounce("a2")
+	told := s.notices(notice.Bounced)
+	if len(told) != 1 {
+		t.Fatalf("%d notices, want 1", len(told))
+	}
+	end := noon.Add(time.Hour)
+	want := notice.Notice{
+		ID: "nova#bounced#2026-11-23T12", Version: 1, Merchant: "nova", Kind: notice.Bounced, RaisedAt: noon,
+		Facts: notice.Facts{Orders: []string{"a1", "a2"}, Count: 2},
+		Mail:  outbox.Entry{State: outbox.Due, Kind: outbox.Notice, Number: 1, TryAt: end, DueAt: end},
+	}
+	if diff := cmp.Diff(want, told[0]); diff != "" {
+		t.Fatalf("the notice (-want +got):\n%s", diff)
+	}
+
+	s.mail(delivery.Item{Notice: told[0].ID}) // the hour is not over
+	if got := len(s.post.sent()); got != 2 {
+		t.Fatalf("%d mails, want the customers' 2", got)
+	}
+	s.now = end
+	s.mail(delivery.Item{Notice: told[0].ID})
+	s.wantSent("1 a1@example.com: Your license key for Elden", "1 a2@example.com: Your license key for Elden", "1 ops@nova.example: 2 mails to customers came back")
+
+	// A bounce whose clock is behind comes to the hour that has been told.
+	s.now = end.Add(-time.Second)
+	bounce("a3")
+	late, ok, err := s.store.Notice(t.Context(), "nova#bounced#2026-11-23T13")
+	if err != nil || !ok || late.Facts.Count != 1 || !late.Mail.TryAt.Equal(end.Add(time.Hour)) {
+		t.Errorf("a late bounce: %+v, %v, %v", late, ok, err)
+	}
+}
+
+// TestFollow_bouncesAtOnce has more bounces at once than the notice names.
+func TestFollow_bouncesAtOnce(t *testing.T) {
+	s := newScene(t)
+	const all = notice.KeptOrders + 10
+	var ids []order.LineID
+	for n := range all {
+		ids = append(ids, s.line(fmt.Sprintf("a%d", n), 1, 1))
+		s.mailLine(ids[n])
+	}
+	work := make(chan order.LineID)
+	var followers sync.WaitGroup
+	for range 4 {
+		followers.Go(func() {
+			for id := range work {
+				for s.mailer.Follow(t.Context(), news(id, 1, order.MailBounced, noon)) != nil {
+					// as Lambda does with an event that was not taken in
+				}
+			}
+		})
+	}
+	for _, id := range ids {
+		work <- id
+	}
+	close(work)
+	followers.Wait()
+	told := s.notices(notice.Bounced)
+	if len(told) != 1 || told[0].Facts.Count != all || len(told[0].Facts.Orders) != notice.KeptOrders {
+		t.Errorf("the notices count and name %+v, want %d and %d", told, all, notice.KeptOrders)
+	}
+}
+
+func TestNotice_toItsMerchant(t *testing.T) {
+	s := newScene(t)
+	if err := s.store.PutPool(t.Context(), catalog.Pool{Merchant: "nova", Name: "elden", Title: "Elden"}); err != nil {
+		t.Fatal(err)
+	}
+	n := notice.New("nova", notice.Empty, "elden#live#1", notice.Facts{Pool: "elden", Waiting: 1, Missing: 1}, noon)
+	if err := s.store.RaiseNotice(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	s.mail(delivery.Item{Notice: n.ID}, delivery.Item{Notice: n.ID})
+	s.mail(delivery.Item{Notice: n.ID})
+	s.wantSent("1 ops@nova.example: Elden has no keys left, and 1 paid order waits")
+
+	item, number, ok := delivery.ItemOf(map[string][]string{"notice": {s.post.mails[0].Tags["notice"]}, "mail": {"1"}})
+	if !ok || number != 1 || item.Notice != n.ID {
+		t.Errorf("the tags name %+v, %d, %v", item, number, ok)
+	}
+	got, _, err := s.store.Notice(t.Context(), n.ID)
+	want := outbox.Entry{State: outbox.Sent, Kind: outbox.Notice, Number: 1, MessageID: "ses-1"}
+	if diff := cmp.Diff(want, got.Mail); diff != "" || err != nil {
+		t.Errorf("the outbox entry (-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestNotice_toTheOperator(t *testing.T) {
+	s := newScene(t)
+	if err := s.store.PutMerchant(t.Context(), catalog.Merchant{Name: "quiet"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, merchant := range []string{"", "gone", "quiet"} {
+		n := notice.New(merchant, notice.Misplaced, "u1", notice.Facts{File: "uploads/x", Cause: "misplaced"}, noon)
+		if err := s.store.RaiseNotice(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		s.mail(delivery.Item{Notice: n.ID})
+	}
+	for _, sent := range s.post.sent() {
+		if !strings.HasPrefix(sent, "1 operator@keypool.example: ") {
+			t.Errorf("sent %s", sent)
+		}
+	}
+	if len(s.post.sent()) != 3 {
+		t.Errorf("%d mails, want 3", len(s.post.sent()))
+	}
+}
+
+// TestNotice_thatCannotArrive tells the operator of a merchant whose notice
+// address does not work, and nobody of the operator's own.
+func TestNotice_thatCannotArrive(t *testing.T) {
+	s := newScene(t)
+	raise := func(n notice.Notice) string {
+		if err := s.store.RaiseNotice(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		return n.ID
+	}
+	s.post.answer = refuses(delivery.Refused, "BadRequestException")
+	refused := raise(notice.New("nova", notice.Unconnected, "p1", notice.Facts{Product: "p1"}, noon))
+	s.mail(delivery.Item{Notice: refused})
+	told := s.notices(notice.MailFailed)
+	if len(told) != 1 || told[0].Merchant != "" || told[0].Facts.Cause != "BadRequestException" {
+		t.Fatalf("the operator is told %+v", told)
+	}
+	s.mail(delivery.Item{Notice: told[0].ID})
+	if again := s.notices(notice.MailFailed); len(again) != 1 || again[0].Mail.State != outbox.Failed {
+		t.Errorf("the operator's own notice: %+v", again)
+	}
+
+	s.post.answer = nil
+	bounces := raise(notice.New("nova", notice.Unconnected, "p2", notice.Facts{Product: "p2"}, noon))
+	s.mail(delivery.Item{Notice: bounces})
+	for range 2 {
+		s.follow(delivery.News{Item: delivery.Item{Notice: bounces}, Number: 1, What: order.MailBounced, At: noon})
+	}
+	gathered := s.notices(notice.Bounced)
+	if len(gathered) != 1 || gathered[0].Merchant != "" || gathered[0].Facts.Count != 1 {
+		t.Errorf("the operator is told %+v", gathered)
+	}
+}
+
+// TestNotice_ofALongName keeps an identity that a tag can carry.
+func TestNotice_ofALongName(t *testing.T) {
+	long := strings.Repeat("é", 200)
+	one := notice.New("nova", notice.Unconnected, long+"#2026-11-23", notice.Facts{}, noon)
+	two := notice.New("nova", notice.Unconnected, long+"#2026-11-24", notice.Facts{}, noon)
+	if one.ID == two.ID || len(one.ID) > 192 {
+		t.Errorf("identities %q and %q", one.ID, two.ID)
+	}
+}
+
+func TestItemOf_tagsOfOthers(t *testing.T) {
+	id := string(newID("a1"))
+	for name, tags := range map[string]map[string][]string{
+		"none":              nil,
+		"no number":         {"line": {id}},
+		"a number in words": {"line": {id}, "mail": {"one"}},
+		"number zero":       {"line": {id}, "mail": {"0"}},
+		"no item":           {"mail": {"1"}},
+		"half a line":       {"line": {id[:20]}, "mail": {"1"}},
+		"a broken notice":   {"notice": {"ä"}, "mail": {"1"}},
+		"two lines":         {"line": {id, id}, "mail": {"1"}},
+	} {
+		if item, number, ok := delivery.ItemOf(tags); ok {
+			t.Errorf("%s: %+v, %d", name, item, number)
+		}
+	}
+	if item, number, ok := delivery.ItemOf(map[string][]string{"line": {id}, "mail": {"3"}}); !ok || string(item.Line) != id || number != 3 {
+		t.Errorf("our own: %+v, %d, %v", item, number, ok)
+	}
+}
