@@ -8,7 +8,7 @@ import (
 
 type handler struct{ checker *stock.Checker }
 
-// Handle answers a tick of the scheduler, in which there is nothing to read: what
+// handle answers a tick of the scheduler, in which there is nothing to read: what
 // is to be done follows from the tables and the time. An error means that a pool
 // could not be checked, and is for the alarm: the next tick checks them all again.
-func (h handler) Handle(ctx context.Context) error { return h.checker.Check(ctx) }
+func (h handler) handle(ctx context.Context) error { return h.checker.Check(ctx) }

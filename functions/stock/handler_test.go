@@ -52,7 +52,7 @@ func TestHandler_tellsOfEachPoolOnce(t *testing.T) {
 	}
 	tick := func(want ...string) {
 		t.Helper()
-		if _, err := lambda.NewHandler(h.Handle).Invoke(ctx, event); err != nil {
+		if _, err := lambda.NewHandler(h.handle).Invoke(ctx, event); err != nil {
 			t.Fatal(err)
 		}
 		var got []string

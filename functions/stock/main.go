@@ -28,5 +28,5 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Counts: store,
 		Now:    time.Now,
 	}}
-	return h.Handle
+	return h.handle
 }

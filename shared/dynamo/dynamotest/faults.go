@@ -2,8 +2,8 @@ package dynamotest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -233,20 +233,20 @@ func LostAnswer(a *attempt) (*http.Response, error) {
 // CutOff cuts the connection before the call reaches the engine.
 func CutOff(*attempt) (*http.Response, error) { return nil, reset }
 
-// SlowAnswer does the call and holds the answer back until the caller gives up:
-// its context must have an end.
-func SlowAnswer(a *attempt) (*http.Response, error) {
-	answer, err := a.answer()
-	if err != nil {
-		return nil, err
+// SlowAnswer does the call and holds the answer back until the caller gives up,
+// which giveUp makes it do: it ends the caller's context.
+func SlowAnswer(giveUp context.CancelFunc) Fault {
+	return func(a *attempt) (*http.Response, error) {
+		answer, err := a.answer()
+		if err != nil {
+			return nil, err
+		}
+		io.Copy(io.Discard, answer.Body)
+		answer.Body.Close()
+		giveUp()
+		<-a.req.Context().Done()
+		return nil, a.req.Context().Err()
 	}
-	io.Copy(io.Discard, answer.Body)
-	answer.Body.Close()
-	if a.req.Context().Done() == nil {
-		return nil, errors.New("an answer that never comes, to a caller that waits for ever")
-	}
-	<-a.req.Context().Done()
-	return nil, a.req.Context().Err()
 }
 
 // Absent answers a GetItem as if the item were not there yet, as a reader finds it
@@ -388,4 +388,3 @@ func mustEncode(v any) json.RawMessage {
 	}
 	return encoded
 }
-

@@ -1,0 +1,38 @@
+// Sweep takes up, every minute, whatever stopped halfway.
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"keypool/shared/boot"
+	"keypool/shared/config"
+	"keypool/shared/dynamo"
+	"keypool/shared/sqs"
+	"keypool/shared/sweep"
+)
+
+func main() { boot.Run("sweep", wire) }
+
+func wire(env *config.Env, cfg aws.Config) any {
+	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
+		Catalog: env.Required("KEYPOOL_CATALOG_TABLE"),
+		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
+	})
+	queues := awssqs.NewFromConfig(cfg)
+	h := handler{
+		sweeper: &sweep.Sweeper{
+			Store:    store,
+			Catalog:  store,
+			Fill:     sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")),
+			Ranges:   sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
+			Patience: env.Duration("KEYPOOL_PATIENCE", 0),
+			Now:      time.Now,
+		},
+		now: time.Now,
+	}
+	return h.handle
+}
