@@ -1,0 +1,194 @@
+package ses
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/mail"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/delivery"
+)
+
+var letter = delivery.Mail{
+	From:    mail.Address{Name: "Nova Söftware", Address: "keys@keypool.example"},
+	To:      mail.Address{Name: "Anna Berg", Address: "anna@example.com"},
+	ReplyTo: "help@nova.example",
+	Subject: "Dein Schlüssel",
+	Text:    "KEY-1\n",
+	HTML:    "<p>KEY-1</p>",
+	Attached: []delivery.Attachment{
+		{Name: "license-keys-55.txt", Type: "text/plain; charset=utf-8", Content: []byte("KEY-1\n")},
+	},
+	Tags: map[string]string{"mail": "2", "line": "axOovseYHr79uPME1b0Sg9lEazM0MzhlmR7ne-3zFbb4"},
+}
+
+// open returns a Post whose SES is a handler of the test.
+func open(t *testing.T, answer http.HandlerFunc) *Post {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return at(server.URL)
+}
+
+func at(endpoint string) *Post {
+	return Open(aws.Config{
+		Region:       "eu-central-1",
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+		BaseEndpoint: aws.String(endpoint),
+	}, "keypool-mail")
+}
+
+func TestSend_request(t *testing.T) {
+	var got map[string]any
+	post := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/email/outbound-emails" {
+			t.Errorf("path %s", r.URL.Path)
+		}
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+		io.WriteString(w, `{"MessageId":"0100018c"}`)
+	})
+	id, err := post.Send(t.Context(), letter)
+	if id != "0100018c" || err != nil {
+		t.Fatalf("got %q, %v", id, err)
+	}
+	text := func(s string) map[string]any { return map[string]any{"Data": s, "Charset": "UTF-8"} }
+	want := map[string]any{
+		"FromEmailAddress":     "=?utf-8?q?Nova_S=C3=B6ftware?= <keys@keypool.example>",
+		"Destination":          map[string]any{"ToAddresses": []any{`"Anna Berg" <anna@example.com>`}},
+		"ReplyToAddresses":     []any{"help@nova.example"},
+		"ConfigurationSetName": "keypool-mail",
+		"EmailTags": []any{
+			map[string]any{"Name": "line", "Value": "axOovseYHr79uPME1b0Sg9lEazM0MzhlmR7ne-3zFbb4"},
+			map[string]any{"Name": "mail", "Value": "2"},
+		},
+		"Content": map[string]any{"Simple": map[string]any{
+			"Subject": text("Dein Schlüssel"),
+			"Body":    map[string]any{"Text": text("KEY-1\n"), "Html": text("<p>KEY-1</p>")},
+			"Headers": []any{map[string]any{"Name": "Auto-Submitted", "Value": "auto-generated"}},
+			"Attachments": []any{map[string]any{
+				"FileName": "license-keys-55.txt", "ContentType": "text/plain; charset=utf-8",
+				"ContentDisposition": "ATTACHMENT", "ContentTransferEncoding": "BASE64", "RawContent": "S0VZLTEK",
+			}},
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the request (-want +got):\n%s", diff)
+	}
+}
+
+// TestSend_answers sorts each of SES's answers, and repeats the request only
+// where SES says that it was too busy to take it.
+func TestSend_answers(t *testing.T) {
+	for _, c := range []struct {
+		status        int
+		code, message string
+		want          delivery.SendError
+		requests      int32
+	}{
+		{400, "MessageRejected", "Address anna@example.com is bad", delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}, 1},
+		{400, "BadRequestException", "Missing final '@domain'", delivery.SendError{Fault: delivery.Refused, Code: "BadRequestException"}, 1},
+		{400, "InvalidParameterValue", "Domain contains illegal character", delivery.SendError{Fault: delivery.Refused, Code: "InvalidParameterValue"}, 1},
+		{400, "MessageRejected", "Email address is not verified. The following identities failed the check: keys@keypool.example", delivery.SendError{Fault: delivery.Trouble, Code: "NotVerified"}, 1},
+		{400, "MailFromDomainNotVerifiedException", "", delivery.SendError{Fault: delivery.Trouble, Code: "MailFromDomainNotVerifiedException"}, 1},
+		{400, "SendingPausedException", "", delivery.SendError{Fault: delivery.Trouble, Code: "SendingPausedException"}, 1},
+		{400, "AccountSuspendedException", "", delivery.SendError{Fault: delivery.Trouble, Code: "AccountSuspendedException"}, 1},
+		{404, "NotFoundException", "Configuration set <keypool-mail> does not exist", delivery.SendError{Fault: delivery.Trouble, Code: "NotFoundException"}, 1},
+		{403, "AccessDeniedException", "not authorized to perform ses:SendEmail", delivery.SendError{Fault: delivery.Trouble, Code: "AccessDeniedException"}, 1},
+		{400, "NeverHeardOf", "", delivery.SendError{Fault: delivery.Trouble, Code: "NeverHeardOf"}, 1},
+		{429, "TooManyRequestsException", "", delivery.SendError{Fault: delivery.Passing, Code: "TooManyRequestsException"}, 3},
+		{400, "ThrottlingException", "Maximum sending rate exceeded", delivery.SendError{Fault: delivery.Passing, Code: "ThrottlingException"}, 3},
+		{400, "LimitExceededException", "Daily message quota exceeded", delivery.SendError{Fault: delivery.Passing, Code: "LimitExceededException"}, 1},
+		{500, "InternalServiceErrorException", "", delivery.SendError{Fault: delivery.Passing, Code: "InternalServiceErrorException"}, 1},
+		{503, "NeverHeardOf", "", delivery.SendError{Fault: delivery.Passing, Code: "NeverHeardOf"}, 1},
+	} {
+		t.Run(c.code+" "+c.message, func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int32
+			post := open(t, func(w http.ResponseWriter, _ *http.Request) {
+				requests.Add(1)
+				w.Header().Set("X-Amzn-ErrorType", c.code)
+				w.WriteHeader(c.status)
+				json.NewEncoder(w).Encode(map[string]string{"message": c.message})
+			})
+			_, err := post.Send(t.Context(), letter)
+			var got *delivery.SendError
+			if !errors.As(err, &got) {
+				t.Fatalf("got %v", err)
+			}
+			if diff := cmp.Diff(c.want, *got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if c.message != "" && strings.Contains(err.Error(), c.message) {
+				t.Errorf("the error quotes SES: %v", err)
+			}
+			if requests.Load() != c.requests {
+				t.Errorf("%d requests, want %d", requests.Load(), c.requests)
+			}
+		})
+	}
+}
+
+// TestSend_answerLost has SES take the mail and the answer get lost: it is not
+// sent a second time by the SDK.
+func TestSend_answerLost(t *testing.T) {
+	var requests atomic.Int32
+	post := open(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		io.Copy(io.Discard, r.Body)
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		connection.Close()
+	})
+	_, err := post.Send(t.Context(), letter)
+	var got *delivery.SendError
+	if !errors.As(err, &got) || got.Fault != delivery.Unknown {
+		t.Errorf("got %v, want an unknown end", err)
+	}
+	if requests.Load() != 1 {
+		t.Errorf("%d requests, want 1", requests.Load())
+	}
+}
+
+// TestSend_halfAnAnswer has the connection break within the answer.
+func TestSend_halfAnAnswer(t *testing.T) {
+	post := open(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, `{"Mess`)
+	})
+	_, err := post.Send(t.Context(), letter)
+	var got *delivery.SendError
+	if !errors.As(err, &got) || got.Fault != delivery.Unknown {
+		t.Errorf("got %v, want an unknown end", err)
+	}
+}
+
+// TestSend_neverLeft has nobody listen: the mail cannot have been taken.
+func TestSend_neverLeft(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	_, err = at("http://"+address).Send(t.Context(), letter)
+	var got *delivery.SendError
+	if !errors.As(err, &got) || got.Fault != delivery.Passing {
+		t.Errorf("got %v, want a passing fault", err)
+	}
+}
