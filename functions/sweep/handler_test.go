@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,13 +75,13 @@ func TestHandler_endsBeforeLambdaEndsIt(t *testing.T) {
 	store, _ := dynamotest.Open(t)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Minute))
 	defer cancel()
-	calls := 0
-	late := func() time.Time { calls++; return time.Now().Add(2 * time.Minute) }
+	var calls atomic.Int32
+	late := func() time.Time { calls.Add(1); return time.Now().Add(2 * time.Minute) }
 	h := handler{now: time.Now, sweeper: &sweep.Sweeper{Store: store, Catalog: store, Now: late}}
 	if err := h.handle(ctx); err != nil {
 		t.Error(err)
 	}
-	if calls > sweep.Partitions {
-		t.Errorf("the clock was asked %d times: something was swept after the time was up", calls)
+	if calls.Load() > sweep.Partitions {
+		t.Errorf("the clock was asked %d times: something was swept after the time was up", calls.Load())
 	}
 }
