@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"keypool/shared/s3"
 )
 
 // pipeline is the stack of everything that works on the data.
@@ -178,7 +180,7 @@ func (p *pipeline) addUploads() {
 		LifecycleRules: &[]*awss3.LifecycleRule{
 			{
 				Id:         jsii.String("loaded"),
-				TagFilters: &map[string]any{doneTag: doneValue},
+				TagFilters: &map[string]any{s3.DoneTag: s3.DoneValue},
 				Expiration: awscdk.Duration_Days(jsii.Number(7)),
 			},
 			{
@@ -198,12 +200,6 @@ func (p *pipeline) addUploads() {
 	p.async("Ingest", "Uploads", 2, 6*time.Hour)
 	output(p.stack, "UploadsBucket", jsii.String(p.uploadsName()))
 }
-
-// The tag that Ingest puts on a file all of whose keys are loaded.
-const (
-	doneTag   = "keypool"
-	doneValue = "done"
-)
 
 // async says what becomes of events that a function could not handle when called without waiting.
 func (p *pipeline) async(id, dead string, retries int, age time.Duration) {
