@@ -2,6 +2,9 @@ module keypool
 
 go 1.26.0
 
+// The CDK's command line brings templates of Go programs that are none.
+ignore ./infra/node_modules
+
 require (
 	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0
 	github.com/aws/aws-lambda-go v1.55.1
