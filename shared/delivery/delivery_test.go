@@ -73,11 +73,11 @@ type scene struct {
 	now    time.Time
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 	t.Helper()
 	t.Parallel()
 	s := &scene{t: t, post: &post{}, now: noon}
-	s.store, s.tables = dynamotest.Open(t)
+	s.store, s.tables = dynamotest.Open(t, options...)
 	s.mailer = s.newMailer()
 	merchant := catalog.Merchant{Name: "nova", Title: "Nova Software", NoticeAddress: "ops@nova.example", Languages: []string{"en"}}
 	if err := s.store.PutMerchant(t.Context(), merchant); err != nil {
@@ -568,4 +568,62 @@ func TestMail_inheritsFromTheOriginal(t *testing.T) {
 	if !strings.Contains(s.post.mails[0].Text, "Elden, translated: KEY-a1-0000") {
 		t.Errorf("the text is %q", s.post.mails[0].Text)
 	}
+}
+
+// TestMail_lostAnswers has DynamoDB do the lease, and then the mark, and the
+// answer get lost: the lease is known to be ours, the mark to be made, and the
+// customer has one mail.
+func TestMail_lostAnswers(t *testing.T) {
+	for name, lose := range map[string]func(*dynamotest.Faults){
+		"of the lease": func(f *dynamotest.Faults) { f.Next("UpdateItem", 1, dynamotest.LostAnswer) },
+		"of the mark":  func(f *dynamotest.Faults) { f.After("UpdateItem", 1, 1, dynamotest.LostAnswer) },
+		"of both": func(f *dynamotest.Faults) {
+			f.Next("UpdateItem", 1, dynamotest.LostAnswer)
+			f.After("UpdateItem", 2, 1, dynamotest.LostAnswer)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			faults := dynamotest.NewFaults(t, 1)
+			s := newScene(t, faults.Option)
+			id := s.line("a1", 1, 1)
+			lose(faults)
+			s.mailLine(id)
+			s.mailLine(id)
+			s.wantSent("1 a1@example.com: Your license key for Elden")
+			s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
+		})
+	}
+}
+
+// TestMail_settingsOutOfReach cannot read the merchant: the mail is put off, and
+// goes out when its time has come.
+func TestMail_settingsOutOfReach(t *testing.T) {
+	faults := dynamotest.NewFaults(t, 1)
+	s := newScene(t, faults.Option)
+	id := s.line("a1", 1, 1)
+	faults.Next("GetItem", 100, dynamotest.ServerError)
+	s.mailLine(id)
+	faults.Never()
+	f := s.fulfillment(id)
+	if f.Mail.State != outbox.Due || f.Mail.Tries != 1 || f.Mail.Number != 1 {
+		t.Fatalf("the outbox entry is %+v", f.Mail)
+	}
+	s.now = f.Mail.TryAt
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license key for Elden")
+}
+
+// TestMail_tableOutOfReach cannot lease: that is an error, so that the stream
+// sends the record again.
+func TestMail_tableOutOfReach(t *testing.T) {
+	faults := dynamotest.NewFaults(t, 1)
+	s := newScene(t, faults.Option)
+	id := s.line("a1", 1, 1)
+	faults.Next("UpdateItem", 100, dynamotest.Unavailable)
+	if err := s.mailer.Mail(t.Context(), []delivery.Item{{Line: id}})[0]; err == nil {
+		t.Error("a lease that could not be written is no error")
+	}
+	faults.Never()
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license key for Elden")
 }
