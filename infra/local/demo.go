@@ -282,7 +282,9 @@ func (st *story) report(ctx context.Context, o shop.Order, state string, held in
 
 // held is how many keys the API says that an order has.
 func (st *story) held(ctx context.Context, o shop.Order) (int, error) {
-	var orders struct{ Items []struct{ Lines []struct{ Held int } } }
+	var orders struct {
+		Items []struct{ Lines []struct{ Held int } }
+	}
 	if err := st.shop.Ask(ctx, st.token, "GET", "/v1/orders/"+o.ID, nil, &orders); err != nil {
 		return 0, err
 	}

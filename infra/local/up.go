@@ -149,7 +149,6 @@ func writeEnvironment(ctx context.Context, c *call) error {
 func writeSAM(c *call, outputs map[string]string) error {
 	settings := map[string]string{
 		"AWS_ENDPOINT_URL":          c.machine.Endpoint(),
-		"AWS_ENDPOINT_URL_S3":       c.machine.BucketEndpoint(),
 		"AWS_CA_BUNDLE":             "/var/task/ca.pem",
 		"KEYPOOL_CATALOG_TABLE":     outputs["CatalogTable"],
 		"KEYPOOL_KEYS_TABLE":        outputs["KeysTable"],

@@ -6,13 +6,16 @@ a patch must never be lost silently with a new version of the emulator. What
 still differs from AWS stands in the README, under "one machine".
 """
 
+import email.utils
 import functools
+import json
 import os
+import re
 import socketserver
 
 from ministack import app
-from ministack.core import iam_evaluator, responses
-from ministack.services import apigateway, lambda_svc, s3, sts
+from ministack.core import iam_actions, iam_evaluator, responses
+from ministack.services import apigateway, lambda_svc, s3, ses_v2, sts
 
 
 def answer_without_nagle():
@@ -59,6 +62,54 @@ def refuse_what_is_not_signed_on_iam_routes():
         return None
 
     replace(app, "_enforce_execute_api", enforce)
+
+
+def authorize_partiql_by_statement():
+    """A PartiQL call needed a right to the call itself, which IAM does not know;
+    AWS checks each statement as dynamodb:PartiQLInsert, PartiQLSelect and so on,
+    on its table."""
+    name = re.compile(r'\b(?:INTO|FROM|UPDATE)\s+"?([\w.-]+)"?(?:\."?([\w.-]+)"?)?', re.IGNORECASE)
+
+    def checks(original, action, body, region, account):
+        if action not in ("dynamodb:ExecuteStatement", "dynamodb:BatchExecuteStatement"):
+            return original(action, body, region, account)
+        request = json.loads(body or b"{}")
+        found = []
+        for statement in request.get("Statements") or [request]:
+            text = statement.get("Statement", "").lstrip()
+            verb, named = text.split(None, 1)[0].capitalize() if text else "", name.search(text)
+            if verb not in ("Insert", "Select", "Update", "Delete") or named is None:
+                return original(action, body, region, account)
+            arn = f"arn:aws:dynamodb:{region}:{account}:table/{named[1]}" + (f"/index/{named[2]}" if named[2] else "")
+            found.append((f"dynamodb:PartiQL{verb}", arn))
+        return list(dict.fromkeys(found))
+
+    replace(iam_actions, "dynamodb_transaction_checks", checks)
+
+
+def authorize_mails_by_sender():
+    """Whether a function may send was asked for the resource "*" and without saying
+    who the mail is from. AWS asks for the sender's identity and for the
+    configuration set, with ses:FromAddress for conditions."""
+
+    def enforce(original, method, path, headers, body, query, request_id):
+        if not app.AUTH or method != "POST" or path.rstrip("/") != "/v2/email/outbound-emails":
+            return original(method, path, headers, body, query, request_id)
+        request = json.loads(body or b"{}")
+        address = email.utils.parseaddr(request.get("FromEmailAddress", ""))[1]
+        identity = address if ses_v2._identities.get(address) else address.rpartition("@")[2]
+        resources = ["identity/" + identity]
+        if request.get("ConfigurationSetName"):
+            resources.append("configuration-set/" + request["ConfigurationSetName"])
+        for resource in resources:
+            arn = f"arn:aws:ses:{app.extract_region(headers, query)}:{responses.get_account_id()}:{resource}"
+            refused = app._enforce_data_plane("sesv2", "ses:SendEmail", headers, query, request_id, resource_arn=arn,
+                                              service_context={"ses:FromAddress": address}, named_resource=arn)
+            if refused:
+                return refused
+        return None
+
+    replace(app, "_enforce_ses_v2", enforce)
 
 
 def read_a_range_of_a_version():
@@ -179,6 +230,8 @@ answer_without_nagle()
 listen_on_the_named_port_only()
 check_the_signature_of_the_root()
 refuse_what_is_not_signed_on_iam_routes()
+authorize_partiql_by_statement()
+authorize_mails_by_sender()
 read_a_range_of_a_version()
 take_a_missing_list_for_an_empty_one()
 retry_stream_records_as_the_mapping_says()

@@ -69,13 +69,10 @@ func Open(checkout, home string) (*Machine, error) {
 	return m, nil
 }
 
-// Endpoint is the address of every AWS service.
-func (m *Machine) Endpoint() string { return "https://localhost:" + strconv.Itoa(m.state.Port) }
-
-// BucketEndpoint is the address of S3 for clients that cannot resolve the name of
-// a bucket under localhost, which are most: with an IP address the SDKs put the
-// bucket into the path by themselves.
-func (m *Machine) BucketEndpoint() string { return "https://127.0.0.1:" + strconv.Itoa(m.state.Port) }
+// Endpoint is the address of every AWS service. It is a number and no name, so
+// that SDKs put a bucket into the path by themselves: names of buckets under
+// localhost do not resolve everywhere.
+func (m *Machine) Endpoint() string { return "https://127.0.0.1:" + strconv.Itoa(m.state.Port) }
 
 // InboxURL shows every mail that was sent, as JSON.
 func (m *Machine) InboxURL() string { return m.Endpoint() + "/_ministack/ses/messages" }
@@ -97,7 +94,6 @@ func (m *Machine) Log() string { return m.path("ministack.log") }
 func (m *Machine) Environment() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL":      m.Endpoint(),
-		"AWS_ENDPOINT_URL_S3":   m.BucketEndpoint(),
 		"AWS_ACCESS_KEY_ID":     AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": m.state.Secret,
 		"AWS_REGION":            Region,

@@ -219,7 +219,6 @@ func (m *Machine) emulatorEnvironment() []string {
 		"MINISTACK_SSL_CERT=" + m.path("tls", certFile),
 		"MINISTACK_SSL_KEY=" + m.path("tls", keyFile),
 		"AWS_ENDPOINT_URL=" + m.Endpoint(),
-		"AWS_ENDPOINT_URL_S3=" + m.BucketEndpoint(),
 		"AWS_CA_BUNDLE=" + m.path("tls", caFile),
 		"AWS_ACCESS_KEY_ID=" + AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + m.state.Secret,

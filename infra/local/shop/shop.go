@@ -142,8 +142,7 @@ func (s *Shop) Operate(ctx context.Context, method, path string, in, out any) er
 
 // Drop puts a key file into the bucket, as any S3 client does.
 func (s *Shop) Drop(ctx context.Context, key string, content []byte) error {
-	client := s3.NewFromConfig(s.AWS, func(o *s3.Options) { o.UsePathStyle = s.AWS.BaseEndpoint != nil })
-	_, err := client.PutObject(ctx, &s3.PutObjectInput{
+	_, err := s3.NewFromConfig(s.AWS).PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.Bucket, Key: &key, Body: bytes.NewReader(content), ContentType: aws.String("text/plain"),
 	})
 	if err != nil {
