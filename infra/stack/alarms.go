@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -30,11 +31,15 @@ func (p *pipeline) addAlarms() {
 	})
 
 	alarm := func(id, says, namespace, metric, statistic, dimension string, of *string, above, periods float64) {
+		dimensions := []*awscloudwatch.CfnAlarm_DimensionProperty{}
+		if dimension != "" {
+			dimensions = append(dimensions, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(dimension), Value: of})
+		}
 		awscloudwatch.NewCfnAlarm(p.stack, jsii.String(id), &awscloudwatch.CfnAlarmProps{
 			AlarmDescription:   jsii.String(says),
 			Namespace:          jsii.String(namespace),
 			MetricName:         jsii.String(metric),
-			Dimensions:         []*awscloudwatch.CfnAlarm_DimensionProperty{{Name: jsii.String(dimension), Value: of}},
+			Dimensions:         dimensions,
 			Statistic:          jsii.String(statistic),
 			Period:             jsii.Number(60),
 			EvaluationPeriods:  jsii.Number(periods),
@@ -61,4 +66,18 @@ func (p *pipeline) addAlarms() {
 		"AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.fills.QueueName(), 900, 3)
 	alarm("RangesLate", "Key files are not being loaded: Ingest does not keep up with its queue",
 		"AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.ranges.QueueName(), 3600, 3)
+
+	// Trouble of the account or the sender fails no invocation: the mails stay due,
+	// and Deliver logs an error. The stack's name keeps two copies apart.
+	awslogs.NewCfnMetricFilter(p.stack, jsii.String("MailTroubleFilter"), &awslogs.CfnMetricFilterProps{
+		LogGroupName:  p.logs["Deliver"].Ref(),
+		FilterPattern: jsii.String(`{ $.level = "ERROR" }`),
+		MetricTransformations: []*awslogs.CfnMetricFilter_MetricTransformationProperty{{
+			MetricNamespace: jsii.String(p.settings.Name),
+			MetricName:      jsii.String("MailTrouble"),
+			MetricValue:     jsii.String("1"),
+		}},
+	})
+	alarm("MailTroubleAlarm", "Mails cannot be sent (sandbox, unverified sender, sending paused, account suspended) or notices cannot arrive: look into Deliver's log",
+		p.settings.Name, "MailTrouble", "Sum", "", nil, 0, 1)
 }
