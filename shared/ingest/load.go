@@ -265,7 +265,8 @@ func (l *loader) settle(ctx context.Context, b *batch) error {
 	if err := l.explain(ctx, b); err != nil {
 		return err
 	}
-	counts := maps.Clone(l.done.Counts)
+	counts := Counts{}
+	counts.Add(l.done.Counts)
 	counts.Add(b.counts)
 	l.done.Counts, l.done.Offset, l.done.Lines = counts, b.at, b.lines
 	slices.SortFunc(b.refused, func(x, y Refused) int { return x.Line - y.Line })
