@@ -327,8 +327,16 @@ func TestAlarms(t *testing.T) {
 		if r.Properties["Metrics"] != nil {
 			t.Errorf("%s computes with metrics, which the one-machine run cannot", id)
 		}
-		dimension := r.Properties["Dimensions"].([]any)[0].(map[string]any)
-		watched[fmt.Sprint(r.Properties["MetricName"], " of ", dimension["Value"])] = true
+		of := r.Properties["Namespace"]
+		if dimensions, _ := r.Properties["Dimensions"].([]any); len(dimensions) > 0 {
+			of = dimensions[0].(map[string]any)["Value"]
+		}
+		watched[fmt.Sprint(r.Properties["MetricName"], " of ", of)] = true
+	}
+	filter := p.resources["MailTroubleFilter"].Properties
+	made := filter["MetricTransformations"].([]any)[0].(map[string]any)
+	if filter["LogGroupName"] != "DeliverLogs" || !watched[fmt.Sprint(made["MetricName"], " of ", made["MetricNamespace"])] {
+		t.Errorf("nobody is told when no mail can be sent: %v", filter)
 	}
 	for _, id := range functionIDs {
 		if !watched["Errors of "+id] {
