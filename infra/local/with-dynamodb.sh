@@ -16,10 +16,33 @@ if ! cmp -s "$here/dynamodb-local.xml" "$home/pom.xml"; then
   cp "$here/dynamodb-local.xml" "$home/pom.xml"
 fi
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+# The same port each time, if it is free and no other run has it: Go remembers a
+# test's result only while the environment that the test read stays the same.
+# Below 32768, where no outgoing connection takes it.
+free='
+import random, socket, sys
+for port in sys.argv[1:] or random.sample(range(18000, 28000), 100):
+    try:
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", int(port)))
+    except OSError:
+        continue
+    print(port)
+    break
+'
+exec 9>"$home/port.lock"
+port=
+if flock -n 9; then
+  if [ -s "$home/port" ]; then port=$(python3 -c "$free" "$(cat "$home/port")"); fi
+  if [ -z "$port" ]; then python3 -c "$free" >"$home/port"; port=$(cat "$home/port"); fi
+else
+  port=$(python3 -c "$free")
+fi
+
 cd "$home"
 java -Xmx1g -Djava.library.path=lib -cp 'lib/*' com.amazonaws.services.dynamodbv2.local.main.ServerRunner \
-  -inMemory -sharedDb -port "$port" -disableTelemetry >"$home/engine.log" 2>&1 &
+  -inMemory -sharedDb -port "$port" -disableTelemetry >"$home/engine.log" 2>&1 9>&- &
 engine=$!
 trap 'kill $engine 2>/dev/null || true; wait $engine 2>/dev/null || true' EXIT
 cd "$OLDPWD"
@@ -28,4 +51,4 @@ for _ in $(seq 100); do
   python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null && break
   sleep 0.1
 done
-DYNAMODB_ENDPOINT=http://127.0.0.1:$port "$@"
+DYNAMODB_ENDPOINT=http://127.0.0.1:$port "$@" 9>&-
