@@ -6,6 +6,8 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
@@ -91,8 +94,13 @@ func TestCustomerMail_golden(t *testing.T) {
 		"link_key": {with(line(1), func(f *order.Fulfillment) {
 			f.Keys[0].Text = pool.Conceal("https://files.nova.example/licenses/elden?id=8f14e45f&sig=b0f5a2")
 		}), nova, elden},
-		"german":     {with(line(1), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, own},
-		"test_order": {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
+		"german":         {with(line(1), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, own},
+		"german_default": {with(line(2), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, elden},
+		"french_patience": {with(line(1), func(f *order.Fulfillment) {
+			f.Language, f.Keys, f.Held, f.Mail.Kind = "fr", nil, 0, outbox.Patience
+		}), nova, own},
+		"spanish_many": {with(line(21), func(f *order.Fulfillment) { f.Language = "es_MX" }), nova, elden},
+		"test_order":   {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
 		"patience": {with(line(1), func(f *order.Fulfillment) {
 			f.Keys, f.Held, f.Mail.Kind = nil, 0, outbox.Patience
 		}), nova, own},
@@ -118,6 +126,40 @@ func TestCustomerMail_golden(t *testing.T) {
 		})
 	}
 }
+
+// TestPhrases_whole holds that no language lacks a phrase, that all speak the same
+// tags, and that the text we offer is one that a merchant could set.
+func TestPhrases_whole(t *testing.T) {
+	for language, say := range phrasebook {
+		v, en := reflect.ValueOf(say), reflect.ValueOf(english)
+		for i := range v.NumField() {
+			name := v.Type().Field(i).Name
+			if v.Field(i).IsZero() {
+				t.Errorf("%s lacks %s", language, name)
+			}
+			if v.Field(i).Kind() != reflect.String {
+				continue
+			}
+			if diff := cmp.Diff(holes.FindAllString(en.Field(i).String(), -1), holes.FindAllString(v.Field(i).String(), -1)); diff != "" {
+				t.Errorf("%s in %s (-English +%s):\n%s", name, language, language, diff)
+			}
+		}
+		for _, n := range []int{1, 2} {
+			offered := say.keys(n, true, true)
+			if err := text.Check(offered.Subject, offered.Body); err != nil {
+				t.Errorf("%s: %v", language, err)
+			}
+		}
+		for month := range 12 {
+			day := time.Date(2026, time.Month(month+1), 3, 0, 0, 0, 0, time.UTC)
+			if got := say.date(day); !strings.Contains(got, "3") || !strings.Contains(got, "2026") {
+				t.Errorf("%s writes %s as %q", language, day, got)
+			}
+		}
+	}
+}
+
+var holes = regexp.MustCompile(`\{[A-Z_]+\}|%[a-z]`)
 
 func TestNoticeMail_golden(t *testing.T) {
 	counts := ingest.Counts{ingest.Accepted: 1998, ingest.Sold: 1, ingest.SameFile: 1}
