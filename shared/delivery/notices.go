@@ -26,7 +26,7 @@ func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *ing
 	l.Language, l.From = "en", "Keypool"
 	l.Footer = "You get this mail as the operator of Keypool."
 	if n.Merchant != "" {
-		l.Footer = fmt.Sprintf("You get this mail because it is about the keys and orders of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
+		l.Footer = fmt.Sprintf("This mail goes to the notice address of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
 	}
 	l.Preview = first(l.Preview, text.OneLine(text.Plain(l.Words)))
 	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
@@ -79,7 +79,7 @@ func (w noticeWriter) lowStock() letter {
 			"Orders are still served at once. When the last key is gone, paid orders wait until you bring new ones; none is lost.",
 			w.howToRestock(),
 		),
-		Details: w.facts("Pool", w.pool(), "Keys left", number(f.Available), "You are told below", number(f.Threshold), "Seen", w.moment(w.n.RaisedAt)),
+		Details: w.facts("Pool", w.pool(), "Keys left", number(f.Available), "Warned below", number(f.Threshold), "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 
