@@ -2,7 +2,6 @@
 package main
 
 import (
-	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,9 +18,7 @@ import (
 )
 
 func main() {
-	// A line lives as long as its batch: with so little alive, collecting garbage
-	// at the usual rate takes a third of the time.
-	debug.SetGCPercent(400)
+	ingest.TuneMemory()
 	boot.Run("ingest", wire)
 }
 

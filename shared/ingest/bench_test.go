@@ -3,7 +3,6 @@ package ingest_test
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,7 +30,7 @@ import (
 // inserts some 200 keys a second, and hides everything else.
 func BenchmarkIngest(b *testing.B) {
 	const keys = 1000
-	debug.SetGCPercent(400) // as the function does
+	ingest.TuneMemory()
 	d := newDesk(b)
 	client := dynamotest.Client(b)
 	var ours, bare, write, cpu, bareCPU time.Duration

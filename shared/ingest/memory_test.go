@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -53,7 +52,7 @@ func TestIngest_gigabyteInBoundedMemory(t *testing.T) {
 // ingestGigabyte ingests a file of 1 GiB: its lines go nowhere, but all else is as
 // it always is.
 func ingestGigabyte(kind string) error {
-	debug.SetGCPercent(400) // as the function does
+	ingest.TuneMemory()
 	nowhere := &nowhere{file: bytes.Repeat([]byte("x"), 1<<20)}
 	switch kind {
 	case "long-lines": // half a million, every one of which is refused or a key
