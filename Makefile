@@ -131,8 +131,9 @@ SAM_GOARCH ?= $(GOARCH_$(ARCH))
 sam-build: need-build .local/sam/bin/sam ## build them for this machine
 	@SAM_GOARCH=$(GOARCH_$(HOST_ARCH)) $(SAM) build --parameter-overrides Arch=$(HOST_ARCH)
 
-sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json
-	@$(SAM) local invoke $(FUNCTION) -e $(EVENT) --parameter-overrides Arch=$(HOST_ARCH)
+sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json; an order is signed for the one-machine run
+	@event=$$($(LOCAL) event EVENT='$(EVENT)'); \
+	  $(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH)
 
 sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
 	@$(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH)

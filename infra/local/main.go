@@ -1,5 +1,6 @@
 // Local runs Keypool on one machine and shows what it does. Its commands are
-// the Makefile's: up, down, reset, demo, order, inbox, logs and merchant.
+// the Makefile's: up, down, reset, demo, order, inbox, logs and merchant; and
+// event, for its sam-invoke.
 package main
 
 import (
@@ -31,6 +32,7 @@ var commands = []command{
 	{"order", []string{"QTY", "EMAIL", "PRODUCT", "CURRENCY", "LANGUAGE", "TEST"}, sendOrder},
 	{"inbox", []string{"PORT"}, inbox},
 	{"logs", []string{"FUNCTION", "FOLLOW"}, logs},
+	{"event", []string{"EVENT"}, signEvent},
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
 }
 
