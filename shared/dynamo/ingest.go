@@ -42,7 +42,7 @@ type uploadItem struct {
 	Done   int            `dynamodbav:"done"`
 	Lines  int            `dynamodbav:"lines"`
 	Counts map[string]int `dynamodbav:"counts"` // by outcome
-	Kept   []keptItem  `dynamodbav:"kept,omitempty"`
+	Kept   []keptItem     `dynamodbav:"kept,omitempty"`
 
 	ReceivedAt int64  `dynamodbav:"receivedAt"`
 	FinishedAt int64  `dynamodbav:"finishedAt,omitempty"`
@@ -282,11 +282,13 @@ func (s *Store) rangeUpdate(u ingest.Upload, r ingest.Range) *types.Update {
 	update.set("lines", number(r.Lines))
 	update.set("savedAt", number(millis(r.SavedAt)))
 	update.set("counts", counts(r.Counts))
-	parts := &types.AttributeValueMemberL{}
-	for _, n := range r.Parts {
-		parts.Value = append(parts.Value, number(n))
+	if len(r.Parts) > 0 {
+		parts := &types.AttributeValueMemberL{}
+		for _, n := range r.Parts {
+			parts.Value = append(parts.Value, number(n))
+		}
+		update.set("parts", parts)
 	}
-	update.set("parts", parts)
 	if r.Done {
 		update.set("done", &types.AttributeValueMemberBOOL{Value: true})
 	}

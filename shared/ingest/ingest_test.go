@@ -643,6 +643,18 @@ func TestIngest_statementsThatArePutOffAreTriedAgain(t *testing.T) {
 	}
 }
 
+func TestIngest_lineThatTheTableRejects(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	d := newDesk(t, faults.Option)
+	faults.Next("BatchExecuteStatement", 1, dynamotest.Partial("ValidationError", 0)) // one of the two
+	u := d.drop("uploads/nova/elden/a.txt", "A\nB\nA\nB\n")
+	want := ingest.Counts{ingest.Accepted: 1, ingest.NotStorable: 2, ingest.SameFile: 1}
+	if diff := cmp.Diff(want, u.Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
 func TestIngest_messageOfANewerProgramWaits(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -1,0 +1,301 @@
+package dynamo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/ingest"
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+)
+
+var uploadNoon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func loadingUpload(id string) ingest.Upload {
+	return ingest.Upload{
+		Merchant: "nova", ID: id, Pool: "elden", Side: pool.Live, File: "a.txt",
+		State: ingest.Loading, Ranges: 2, Counts: ingest.Counts{},
+		ReceivedAt: uploadNoon, DueAt: uploadNoon.Add(time.Minute),
+	}
+}
+
+func newKeys(texts ...string) []ingest.NewKey {
+	keys := make([]ingest.NewKey, len(texts))
+	for i, text := range texts {
+		keys[i] = ingest.NewKey{ID: pool.Identify(nil, "nova", pool.Live, text), Text: pool.Conceal(text), Offset: int64(10 * i)}
+	}
+	return keys
+}
+
+func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	insert := func(upload string, texts ...string) []ingest.Inserted {
+		t.Helper()
+		results, err := store.InsertKeys(ctx, elden, 4, upload, newKeys(texts...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return results
+	}
+	if diff := cmp.Diff([]ingest.Inserted{ingest.Stored, ingest.Stored}, insert("u1", "A", "B")); diff != "" {
+		t.Errorf("new keys (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]ingest.Inserted{ingest.Exists, ingest.Stored, ingest.Exists}, insert("u2", "B", "C", "A")); diff != "" {
+		t.Errorf("some of them known (-want +got):\n%s", diff)
+	}
+	for code, want := range map[string]ingest.Inserted{
+		"ValidationError":       ingest.Rejected,
+		"DuplicateItem":         ingest.Exists,
+		"ThrottlingError":       ingest.PutOff,
+		"InternalServerError":   ingest.PutOff,
+		"RequestLimitExceeded":  ingest.PutOff,
+		"TransactionConflict":   ingest.PutOff,
+		"AccessDenied":          ingest.PutOff,
+		"SomethingOfNextYear":   ingest.PutOff,
+		"ProvisionedThroughput": ingest.PutOff,
+	} {
+		faults.Next("BatchExecuteStatement", 1, dynamotest.Partial(code, 1))
+		if diff := cmp.Diff([]ingest.Inserted{want, want}, insert("u3", "D", "E")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", code, diff)
+		}
+	}
+	faults.Next("BatchExecuteStatement", dynamotest.SDKAttempts, dynamotest.Throttled)
+	if diff := cmp.Diff([]ingest.Inserted{ingest.PutOff, ingest.PutOff}, insert("u3", "D", "E")); diff != "" {
+		t.Errorf("the whole call throttled (-want +got):\n%s", diff)
+	}
+	found, err := store.FindKeys(ctx, []pool.KeyID{newKeys("A")[0].ID, newKeys("B")[0].ID, newKeys("E")[0].ID})
+	want := map[pool.KeyID]ingest.Found{
+		newKeys("A")[0].ID: {Upload: "u1", Offset: 0, Pool: "elden", State: ingest.KeyAvailable},
+		newKeys("B")[0].ID: {Upload: "u1", Offset: 10, Pool: "elden", State: ingest.KeyAvailable},
+	}
+	if diff := cmp.Diff(want, found); diff != "" || err != nil {
+		t.Errorf("found, %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestInsertKeys_noKeyInAnError(t *testing.T) {
+	t.Parallel()
+	store := dynamo.Open(dynamotest.Client(t), dynamo.Tables{Keys: "not-there"})
+	_, err := store.InsertKeys(context.Background(), elden, 4, "u", newKeys("SECRET-1"))
+	if err != nil && strings.Contains(err.Error(), "SECRET-1") {
+		t.Errorf("a key stands in %v", err)
+	}
+}
+
+// halving leaves half of a batch of reads for another time, twice.
+type halving struct{ left atomic.Int32 }
+
+func (h *halving) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".BatchGetItem") || h.left.Add(-1) < 0 {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		RequestItems map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, err
+	}
+	unprocessed := map[string]map[string]json.RawMessage{}
+	for table, request := range in.RequestItems {
+		var keys []json.RawMessage
+		if err := json.Unmarshal(request["Keys"], &keys); err != nil {
+			return nil, err
+		}
+		rest := map[string]json.RawMessage{}
+		for name, value := range request {
+			rest[name] = value
+		}
+		now, _ := json.Marshal(keys[:len(keys)/2])
+		later, _ := json.Marshal(keys[len(keys)/2:])
+		request["Keys"], rest["Keys"] = now, later
+		unprocessed[table] = rest
+	}
+	if body, err = json.Marshal(in); err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	var out map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
+		return nil, err
+	}
+	out["UnprocessedKeys"] = unprocessed
+	body, err = json.Marshal(out)
+	answer.Header.Del("X-Amz-Crc32")
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return answer, err
+}
+
+func TestFindKeys_asksAgainForWhatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	h := &halving{}
+	store, _ := dynamotest.Open(t, dynamotest.Transport(h))
+	keys := newKeys("A", "B", "C", "D", "E")
+	if _, err := store.InsertKeys(ctx, elden, 4, "u", keys); err != nil {
+		t.Fatal(err)
+	}
+	var ids []pool.KeyID
+	for _, key := range keys {
+		ids = append(ids, key.ID)
+	}
+	h.left.Store(2)
+	found, err := store.FindKeys(ctx, ids)
+	if len(found) != len(keys) || err != nil {
+		t.Errorf("found %d of %d keys, %v", len(found), len(keys), err)
+	}
+}
+
+func TestMoveUpload_onceAndFromTheStateNamed(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	move := func(from ingest.State, u ingest.Upload, tell *notice.Notice) bool {
+		t.Helper()
+		moved, err := store.MoveUpload(ctx, from, u, tell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moved
+	}
+	u := loadingUpload("u1")
+	faults.Next("TransactWriteItems", 1, dynamotest.LostAnswer)
+	if !move("", u, nil) {
+		t.Error("not created, though only the answer was lost")
+	}
+	if move("", u, nil) {
+		t.Error("created twice")
+	}
+	told := notice.New("nova", notice.UploadReport, u.ID, notice.Facts{Upload: u.ID}, uploadNoon)
+	if err := store.RaiseNotice(ctx, told); err != nil {
+		t.Fatal(err)
+	}
+	u.State, u.Cause, u.FinishedAt, u.DueAt = ingest.Finished, ingest.NoKeys, uploadNoon, time.Time{}
+	u.Kept = []ingest.Refused{{Line: 1, Reason: ingest.Sold, SoldAt: uploadNoon}}
+	if !move(ingest.Loading, u, &told) {
+		t.Error("not finished, because it had been told already")
+	}
+	if move(ingest.Loading, u, nil) {
+		t.Error("finished twice")
+	}
+	got, ok, err := store.Upload(ctx, "nova", "u1")
+	if diff := cmp.Diff(u, got); diff != "" || !ok || err != nil {
+		t.Errorf("%t, %v (-want +got):\n%s", ok, err, diff)
+	}
+}
+
+func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	faults := dynamotest.NewFaults(t, 1)
+	store, tables := dynamotest.Open(t, faults.Option)
+	u := loadingUpload("u1")
+	if moved, err := store.MoveUpload(ctx, "", u, nil); !moved || err != nil {
+		t.Fatal(moved, err)
+	}
+	first, err := store.TakeRange(ctx, u, 0, uploadNoon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Offset, first.Lines, first.Counts, first.Parts = 100, 9, ingest.Counts{ingest.Accepted: 7, ingest.Sold: 2}, []int{1}
+	first.SavedAt = uploadNoon
+	if err := store.SaveRange(ctx, u, first); err != nil {
+		t.Fatal(err)
+	}
+	second, err := store.TakeRange(ctx, u, 0, uploadNoon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := first
+	want.Turn = 2
+	if diff := cmp.Diff(want, second); diff != "" {
+		t.Errorf("taken over (-want +got):\n%s", diff)
+	}
+	if err := store.SaveRange(ctx, u, first); !errors.Is(err, ingest.ErrOvertaken) {
+		t.Errorf("the first turn saved: %v, want %v", err, ingest.ErrOvertaken)
+	}
+	if err := store.EndRange(ctx, u, first, uploadNoon); !errors.Is(err, ingest.ErrOvertaken) {
+		t.Errorf("the first turn ended: %v, want %v", err, ingest.ErrOvertaken)
+	}
+	second.Done = true
+	faults.Next("TransactWriteItems", 2, dynamotest.Conflict(tables.Catalog))
+	faults.Next("TransactWriteItems", 1, dynamotest.LostAnswer)
+	if err := store.EndRange(ctx, u, second, uploadNoon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.EndRange(ctx, u, second, uploadNoon); !errors.Is(err, ingest.ErrOvertaken) {
+		t.Errorf("ended twice: %v, want %v", err, ingest.ErrOvertaken)
+	}
+	again, err := store.TakeRange(ctx, u, 0, uploadNoon)
+	if !again.Done || again.Turn != 2 || err != nil {
+		t.Errorf("taken after its end: %+v, %v", again, err)
+	}
+
+	blank, err := store.TakeRange(ctx, u, 1, uploadNoon) // a range that holds no line
+	if err != nil {
+		t.Fatal(err)
+	}
+	blank.Done, blank.SavedAt = true, uploadNoon
+	if err := store.EndRange(ctx, u, blank, uploadNoon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := store.Upload(ctx, "nova", "u1")
+	u.Done, u.Lines, u.Counts, u.DueAt = 2, 9, ingest.Counts{ingest.Accepted: 7, ingest.Sold: 2}, uploadNoon.Add(time.Hour)
+	if diff := cmp.Diff(u, got); diff != "" || err != nil {
+		t.Errorf("record, %v (-want +got):\n%s", err, diff)
+	}
+	ranges, err := store.Ranges(ctx, u)
+	if diff := cmp.Diff([]ingest.Range{second, blank}, ranges); diff != "" || err != nil {
+		t.Errorf("ranges, %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestPostponeUpload_onlyWhileItIsInThatState(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	store, _ := dynamotest.Open(t)
+	u := loadingUpload("u1")
+	if moved, err := store.MoveUpload(ctx, "", u, nil); !moved || err != nil {
+		t.Fatal(moved, err)
+	}
+	for i, state := range []ingest.State{ingest.Loading, ingest.Parked} {
+		seen := u
+		seen.State = state
+		if err := store.PostponeUpload(ctx, seen, uploadNoon.Add(time.Duration(i+1)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _, err := store.Upload(ctx, "nova", "u1")
+	if want := uploadNoon.Add(time.Hour); !got.DueAt.Equal(want) || err != nil {
+		t.Errorf("looked at %v, %v; want %v", got.DueAt, err, want)
+	}
+	if _, ok, err := store.Upload(ctx, "nova", fmt.Sprint(2)); ok || err != nil {
+		t.Errorf("an upload that is not there: %t, %v", ok, err)
+	}
+}
