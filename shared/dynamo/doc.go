@@ -16,7 +16,7 @@
 //	  merchant#<m>          count#<pool>#<side>          accepted, taken: shown counts, put right nightly
 //	  token#<sha256>        token                        whose API token this is
 //	  uploads#<m>           <upload>                     counts, first refused lines; due while unfinished
-//	  ranges#<m>#<upload>   <00000>                      progress of one 2 MiB range
+//	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range
 //	  parked#<m>#<pool>     <upload>                     key files that wait for their pool
 //
 //	keys      pk                                         index available (shard, place) + text, upload
