@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 type Mail struct {
 	ID      string
 	From    string
-	To      []string
+	To      []string // bare addresses
 	Subject string
 	Text    string
 	HTML    string
@@ -55,13 +56,25 @@ func (s *Shop) Mails(ctx context.Context) ([]Mail, error) {
 	for _, account := range inbox.Messages {
 		for _, m := range account {
 			mails = append(mails, Mail{
-				ID: m.MessageId, From: m.Source, To: m.To, Subject: m.Subject, Text: m.BodyText, HTML: m.BodyHtml,
+				ID: m.MessageId, From: m.Source, To: bare(m.To), Subject: m.Subject, Text: m.BodyText, HTML: m.BodyHtml,
 				SentAt: time.UnixMicro(int64(m.Timestamp * 1e6)),
 			})
 		}
 	}
 	slices.SortStableFunc(mails, func(a, b Mail) int { return a.SentAt.Compare(b.SentAt) })
 	return mails, nil
+}
+
+// bare takes the names off addresses.
+func bare(addresses []string) []string {
+	found := make([]string, len(addresses))
+	for i, address := range addresses {
+		found[i] = address
+		if parsed, err := mail.ParseAddress(address); err == nil {
+			found[i] = parsed.Address
+		}
+	}
+	return found
 }
 
 // To returns those mails that went to the address and whose subject or text
@@ -82,7 +95,7 @@ func To(mails []Mail, address string, words ...string) []Mail {
 
 // AwaitMail waits for a mail to the address that holds the words.
 func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address string, words ...string) (Mail, error) {
-	var mail Mail
+	var came Mail
 	err := Await(ctx, patience, fmt.Sprintf("a mail to %s with %q", address, words), func() (bool, error) {
 		mails, err := s.Mails(ctx)
 		if err != nil {
@@ -92,10 +105,10 @@ func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address st
 		if len(found) == 0 {
 			return false, nil
 		}
-		mail = found[0]
+		came = found[0]
 		return true, nil
 	})
-	return mail, err
+	return came, err
 }
 
 // Await asks until the answer is yes, for as long as patience lasts.
