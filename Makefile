@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# Node 20 still runs the CDK; its runtime would say so in a screenful each time.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export CDK_DISABLE_CLI_TELEMETRY := 1
+
 # AWS runs the functions on arm64; the one-machine run on whatever this machine is.
 ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
@@ -109,9 +113,11 @@ STACKS = $(if $(filter command,$(firstword $(origin NAME))),$(NAME),Keypool)
 
 .PHONY: doctor deploy destroy
 doctor: need-build ## is the account ready? credentials, region, bootstrap, SES: SENDER= OPERATOR=
+	@echo "looking at the account (the first time, a minute goes into compiling)"
 	@go run ./infra/doctor $(CONTEXT)
 
 deploy: need-cdk doctor build $(CDK) ## deploy to AWS: SENDER= OPERATOR= REGION= NAME= …
+	@echo "deploying, three minutes the first time"
 	@cd infra && node_modules/.bin/cdk deploy --all --import-existing-resources --require-approval never --no-notices $(CONTEXT)
 
 destroy: need-cdk build $(CDK) ## take it down; the data stays unless DATA=delete
