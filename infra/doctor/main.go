@@ -1,0 +1,83 @@
+// Doctor tells, before a deployment, whether the account is ready for it. Each
+// thing that is not comes with the command that mends it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"keypool/infra/stack"
+)
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	parameters, err := stack.Context("infra/cdk.json", os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the AWS configuration cannot be read:", err)
+		os.Exit(1)
+	}
+	if !report(os.Stdout, examine(ctx, cfg, parameters)) {
+		os.Exit(1)
+	}
+}
+
+// report writes the findings and tells whether a deployment can begin.
+func report(out io.Writer, findings []finding) bool {
+	ready := true
+	for _, f := range findings {
+		mark := "ok  "
+		switch f.state {
+		case warning:
+			mark = "note"
+		case failure:
+			mark = "BAD "
+			ready = false
+		}
+		fmt.Fprintf(out, "  %s  %-13s %s\n", mark, f.of, f.says)
+		if f.mend != "" {
+			fmt.Fprintf(out, "        %-13s -> %s\n", "", f.mend)
+		}
+	}
+	return ready
+}
+
+// examine looks at everything that a deployment needs. What cannot be looked at
+// without something that is missing is left out.
+func examine(ctx context.Context, cfg aws.Config, parameters map[string]any) []finding {
+	if region, ok := parameters["region"].(string); ok {
+		cfg.Region = region
+	}
+	findings := []finding{examineRegion(cfg)}
+	account, f := examineCredentials(ctx, cfg)
+	findings = append(findings, f)
+	if f.state == failure || findings[0].state == failure {
+		return findings
+	}
+	parameters["region"] = cfg.Region
+	if parameters["account"] == nil {
+		parameters["account"] = account
+	}
+	settings, err := stack.Read(parameters)
+	if err != nil {
+		findings = append(findings, finding{failure, "parameters", err.Error(), "make deploy SENDER=keys@your.domain OPERATOR=you@your.domain"})
+	} else {
+		findings = append(findings, finding{good, "parameters", "name " + settings.Name + ", sender " + settings.Sender.Address, ""})
+	}
+	findings = append(findings, examineBootstrap(ctx, cfg, account))
+	if err == nil {
+		findings = append(findings, examineSender(ctx, cfg, settings), examineConcurrency(ctx, cfg, settings))
+	}
+	return append(findings, examineSending(ctx, cfg))
+}
