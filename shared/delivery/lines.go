@@ -109,11 +109,10 @@ func (m *Mailer) product(ctx context.Context, merchant, id string) (catalog.Prod
 	return product, err
 }
 
-// sentLine marks a mail that SES took. It is written whatever becomes of the
-// invocation: an unmarked mail is sent again.
+// sentLine marks a mail that SES took.
 func (m *Mailer) sentLine(ctx context.Context, f order.Fulfillment, messageID string, taken *takings) error {
 	now, fresh := m.Now(), 0
-	err := m.markLine(context.WithoutCancel(ctx), f, func(f order.Fulfillment) Mark {
+	err := m.markLine(ctx, f, func(f order.Fulfillment) Mark {
 		mark := Mark{Mail: settled(f, outbox.Sent, messageID, "", now), Counted: f.Counted}
 		if f.Mail.Kind == outbox.Keys {
 			fresh, mark.Counted = f.Held-f.Counted, max(f.Held, f.Counted)
@@ -126,7 +125,7 @@ func (m *Mailer) sentLine(ctx context.Context, f order.Fulfillment, messageID st
 	taken.add(f.PoolID(), fresh)
 	sent := happened(f, order.MailSent, "", now)
 	sent.MessageID = messageID
-	m.remember(context.WithoutCancel(ctx), *sent)
+	m.remember(ctx, *sent)
 	return nil
 }
 
@@ -136,9 +135,10 @@ const marks = 5
 // markLine marks the mail that f was leased with. If the line was changed since,
 // the mark is made anew on what it is now; if the mail is not ours any more
 // (SES's event came first, the line is owed another mail by now), nothing is left
-// to mark.
+// to mark. It is written even if the invocation is given up meanwhile: what is not
+// marked is sent again.
 func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, mark func(order.Fulfillment) Mark) error {
-	ours := f.Mail
+	ctx, ours := context.WithoutCancel(ctx), f.Mail
 	for range marks {
 		err := m.Lines.MarkLine(ctx, f, mark(f))
 		if !errors.Is(err, ErrChanged) {

@@ -33,7 +33,7 @@ func (m *Mailer) mailNotice(ctx context.Context, id string) error {
 	}
 	messageID, err := m.sendNotice(ctx, n)
 	if err == nil {
-		return m.markNotice(context.WithoutCancel(ctx), n, func(n notice.Notice) Mark {
+		return m.markNotice(ctx, n, func(n notice.Notice) Mark {
 			return Mark{Mail: n.Mail.Settled(outbox.Sent, messageID, "")}
 		})
 	}
@@ -86,7 +86,7 @@ func (m *Mailer) sendNotice(ctx context.Context, n notice.Notice) (messageID str
 
 // markNotice marks the mail that n was leased with, as markLine does.
 func (m *Mailer) markNotice(ctx context.Context, n notice.Notice, mark func(notice.Notice) Mark) error {
-	ours := n.Mail
+	ctx, ours := context.WithoutCancel(ctx), n.Mail
 	for range marks {
 		err := m.Notices.MarkNotice(ctx, n, mark(n))
 		if !errors.Is(err, ErrChanged) {
