@@ -39,7 +39,7 @@ func demo(ctx context.Context, c *call) error {
 		shop: s, machine: c.machine, stock: outputs["StockFunction"], run: run,
 		account: shop.Account{Merchant: env["KEYPOOL_MERCHANT"], Secret: env["KEYPOOL_SECRET"]}, token: env["KEYPOOL_TOKEN"],
 		pool: demoPool + "-" + run, product: demoProduct + "-" + run,
-		customer: "ada-" + run + "@shop.example", patient: "grace-" + run + "@shop.example",
+		customer: "ada-" + run + "@shop.example", patient: "grace-" + run + "@shop.example", third: "alan-" + run + "@shop.example",
 		folder: filepath.Join(c.checkout, ".local", "demo"),
 	}
 	if err := st.tell(ctx); err != nil {
@@ -59,8 +59,9 @@ type story struct {
 	token   string
 
 	run, pool, product string
-	customer, patient  string // addresses of the two who buy
-	folder             string
+	// Addresses of the three who buy.
+	customer, patient, third string
+	folder                   string
 
 	first, second shop.Order
 	mail          shop.Mail // to the first customer
@@ -173,12 +174,12 @@ func (st *story) payForMore(ctx context.Context) error {
 func (st *story) dropMoreKeys(ctx context.Context) error {
 	st.heading("The merchant drops a new file")
 	name := st.file("second.txt")
-	content := strings.Join(st.keys(4), "\n") + "\n"
+	content := strings.Join(st.keys(8), "\n") + "\n"
 	st.sent("s3://"+st.shop.Bucket+"/"+name, content)
 	if err := st.shop.Drop(ctx, name, []byte(content)); err != nil {
 		return err
 	}
-	report, err := st.notice(ctx, "second.txt", "4 keys added")
+	report, err := st.notice(ctx, "second.txt", "8 keys added")
 	if err != nil {
 		return err
 	}
@@ -190,18 +191,37 @@ func (st *story) dropMoreKeys(ctx context.Context) error {
 		return fmt.Errorf("the mail of the order that waited holds %d keys, not 3", n)
 	}
 	st.waited = max(0, mail.SentAt.Sub(report.SentAt))
-	st.cameBack("the order that waited is filled and mailed, "+took(st.waited)+" after the report", report.SentAt, mail)
+	st.cameBack("the order that waited is filled and mailed, counted from the file's report,", report.SentAt, mail)
 	return nil
 }
 
 func (st *story) runLow(ctx context.Context) error {
 	st.heading("Stock runs low")
-	st.says("3 keys are left, and the merchant asked to be told below 5. The check runs every minute; we do not wait for it but call it now.")
+	st.says("7 keys are left. The stock check runs every minute; we do not wait for it but call it, before the next order and after.")
+	if err := st.checkStock(ctx); err != nil {
+		return err
+	}
+	if err := st.pay(ctx, st.order(st.third, "Alan Example", 3), "fulfilled", 3); err != nil {
+		return err
+	}
+	start := now()
+	if err := st.checkStock(ctx); err != nil {
+		return err
+	}
+	mail, err := st.notice(ctx, "4 keys left", "fewer than 5")
+	if err != nil {
+		return err
+	}
+	st.cameBack("the merchant, who asked to be told below 5, is told", start, mail)
+	_, err = st.shop.AwaitMail(ctx, time.Minute, st.third, demoTitleOf)
+	return err
+}
+
+func (st *story) checkStock(ctx context.Context) error {
 	cfg, err := st.machine.Config()
 	if err != nil {
 		return err
 	}
-	start := now()
 	out, err := lambda.NewFromConfig(cfg).Invoke(ctx, &lambda.InvokeInput{FunctionName: &st.stock, Payload: []byte("{}")})
 	if err != nil {
 		return err
@@ -209,11 +229,6 @@ func (st *story) runLow(ctx context.Context) error {
 	if out.FunctionError != nil {
 		return errors.New("the stock check failed")
 	}
-	mail, err := st.notice(ctx, "fewer than 5")
-	if err != nil {
-		return err
-	}
-	st.cameBack("the merchant is told", start, mail)
 	return nil
 }
 
@@ -223,7 +238,7 @@ func (st *story) countMails(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, address := range []string{st.customer, st.patient} {
+	for _, address := range []string{st.customer, st.patient, st.third} {
 		if n := len(shop.To(mails, address)); n != 1 {
 			return fmt.Errorf("%s has %d mails, not 1", address, n)
 		}
@@ -239,9 +254,10 @@ func (st *story) end(whole time.Duration) {
 	fmt.Printf(`
 ────────────────────────────────────────────────────────────────────────
  Done in %s. What happened:
-   7 keys uploaded, 4 sold to 2 orders, each mailed once; 3 are left.
+   11 keys uploaded, 7 sold to 3 orders, each mailed once; 4 are left.
    One order was reported 4 times: 1 key, 1 mail. One waited for keys and
    was mailed %s after the report of the file that brought them.
+   The merchant was told when orders waited and when stock ran low.
 
  Where to look:
    the mail           %s%s
