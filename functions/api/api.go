@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,6 +30,11 @@ type api struct {
 	now      func() time.Time
 
 	huma huma.API
+	mux  *http.ServeMux
+
+	// building is held by who adds operations, and shared by who uses them.
+	building sync.RWMutex
+	built    map[string]bool
 }
 
 type sealer interface {
@@ -60,10 +66,39 @@ var (
 	byMerchant = []map[string][]string{{merchantScheme: {}}}
 )
 
-// serve builds the API with all its operations.
+// parts are the operations by the first name in their path. Each part is built
+// when it is first asked for: describing all of them takes as long as the rest of
+// a cold start's own work, and most processes serve one or two.
+var parts = map[string]func(*api){
+	"merchants": (*api).merchants,
+	"pools":     (*api).pools,
+	"products":  (*api).products,
+	"platforms": (*api).platforms,
+	"uploads":   (*api).uploads,
+	"orders":    (*api).orders,
+}
+
+// build adds the operations of a part, once.
+func (a *api) build(part string) {
+	add, ok := parts[part]
+	a.building.RLock()
+	ok = ok && !a.built[part]
+	a.building.RUnlock()
+	if !ok {
+		return
+	}
+	a.building.Lock()
+	defer a.building.Unlock()
+	if !a.built[part] {
+		add(a)
+		a.built[part] = true
+	}
+}
+
+// serve returns the API.
 func (a *api) serve() http.Handler {
-	mux := http.NewServeMux()
-	a.huma = humago.New(mux, huma.Config{
+	a.mux, a.built = http.NewServeMux(), map[string]bool{}
+	a.huma = humago.New(a.mux, huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
@@ -99,24 +134,31 @@ func (a *api) serve() http.Handler {
 		Transformers:  []huma.Transformer{tidy},
 	})
 	a.huma.UseMiddleware(a.authenticate)
-	a.merchants()
-	a.pools()
-	a.products()
-	a.platforms()
-	a.uploads()
-	a.orders()
-	mux.HandleFunc("GET /openapi.json", a.document)
+	a.mux.HandleFunc("GET /openapi.json", a.document)
+	return http.HandlerFunc(a.route)
+}
 
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		// mux would redirect a path that is not clean; no client of ours asks for one.
-		clean := r.URL.EscapedPath() == path.Clean(r.URL.EscapedPath())
-		if _, pattern := mux.Handler(r); pattern == "" || !clean {
-			a.unrouted(mux, w, r)
-			return
+// route answers a request by its operation.
+func (a *api) route(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if below, ok := strings.CutPrefix(r.URL.Path, "/v1/"); ok {
+		part, _, _ := strings.Cut(below, "/")
+		a.build(part)
+	}
+	if r.URL.Path == "/openapi.json" {
+		for part := range parts {
+			a.build(part)
 		}
-		mux.ServeHTTP(w, r)
-	})
+	}
+	a.building.RLock()
+	defer a.building.RUnlock()
+	// The mux would redirect a path that is not clean; no client of ours asks for one.
+	clean := r.URL.EscapedPath() == path.Clean(r.URL.EscapedPath())
+	if _, pattern := a.mux.Handler(r); pattern == "" || !clean {
+		a.unrouted(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
 }
 
 // document serves what the operations say of themselves.
@@ -125,10 +167,10 @@ func (a *api) document(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(a.huma.OpenAPI())
 }
 
-// unrouted answers for what is no operation, as mux would, but as a problem.
-func (a *api) unrouted(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+// unrouted answers for what is no operation, as the mux would, but as a problem.
+func (a *api) unrouted(w http.ResponseWriter, r *http.Request) {
 	plain := &recorder{header: http.Header{}}
-	mux.ServeHTTP(plain, r)
+	a.mux.ServeHTTP(plain, r)
 	if plain.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", plain.header.Get("Allow"))
 		writeProblem(w, plain.status, "This cannot be done here; the Allow header says what can.")

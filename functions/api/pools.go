@@ -135,6 +135,13 @@ func (a *api) pools() {
 		Description: "409 while it holds keys for sale, lines wait for it, or a product or the merchant's default names it. Keys that were sold stay with their orders.",
 		Security:    byMerchant, Errors: []int{401, 404, 409, 412, 428},
 	}, a.deletePool)
+	register(a, huma.Operation{
+		OperationID: "create-upload", Method: http.MethodPost, Path: "/v1/pools/{pool}/uploads", Tags: []string{"Uploads"},
+		Summary:     "Get an address to put a key file to",
+		Description: "The file is read as soon as it is there; its report shows among the uploads.",
+		Security:    byMerchant, Errors: []int{401, 404}, DefaultStatus: http.StatusCreated,
+		RequestBody: a.body(sampleNewUpload), Responses: a.answers(sampleTicket, 201),
+	}, a.createUpload)
 }
 
 // poolsAtOnce bounds the pools of a page whose keys are counted together.

@@ -155,13 +155,6 @@ type uploadPath struct {
 
 func (a *api) uploads() {
 	register(a, huma.Operation{
-		OperationID: "create-upload", Method: http.MethodPost, Path: "/v1/pools/{pool}/uploads", Tags: []string{"Uploads"},
-		Summary:     "Get an address to put a key file to",
-		Description: "The file is read as soon as it is there; its report shows among the uploads.",
-		Security:    byMerchant, Errors: []int{401, 404}, DefaultStatus: http.StatusCreated,
-		RequestBody: a.body(sampleNewUpload), Responses: a.answers(sampleTicket, 201),
-	}, a.createUpload)
-	register(a, huma.Operation{
 		OperationID: "list-uploads", Method: http.MethodGet, Path: "/v1/uploads", Tags: []string{"Uploads"},
 		Summary:  "List the uploads, the newest first",
 		Security: byMerchant, Errors: []int{401},
