@@ -1,0 +1,190 @@
+package check_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/catalog/check"
+)
+
+// paths are the settings that problems were found in.
+func paths(problems []check.Problem) []string {
+	var all []string
+	for _, p := range problems {
+		if p.Message == "" {
+			all = append(all, p.Path+" (without a word)")
+			continue
+		}
+		all = append(all, p.Path)
+	}
+	return all
+}
+
+var acme = catalog.Merchant{
+	Name: "acme-2", Title: "Acme Games", NoticeAddress: "stock+low@acme.example", SenderName: "Acme – Spiele", ReplyTo: "o'neill@acme.example",
+	Logo: "https://acme.example/logo.png?v=2", Languages: []string{"en", "pt-BR", "zh-Hant", "de"}, TimeZone: "America/Argentina/Buenos_Aires", DefaultPool: "elden",
+}
+
+func TestMerchant(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		change func(*catalog.Merchant)
+		want   []string
+	}{
+		"good":                {func(*catalog.Merchant) {}, nil},
+		"bare":                {func(m *catalog.Merchant) { *m = catalog.Merchant{Name: "a", Title: "A", NoticeAddress: "a@b"} }, nil},
+		"nothing":             {func(m *catalog.Merchant) { *m = catalog.Merchant{} }, []string{"name", "title", "notice_address"}},
+		"name in capitals":    {func(m *catalog.Merchant) { m.Name = "Acme" }, []string{"name"}},
+		"name that climbs":    {func(m *catalog.Merchant) { m.Name = "../acme" }, []string{"name"}},
+		"name of 64":          {func(m *catalog.Merchant) { m.Name = strings.Repeat("a", 64) }, []string{"name"}},
+		"title of two lines":  {func(m *catalog.Merchant) { m.Title = "Acme\r\nBcc: all@example.com" }, []string{"title"}},
+		"sender turned round": {func(m *catalog.Merchant) { m.SenderName = "Acme\u202e" }, []string{"sender_name"}},
+		"title of 201":        {func(m *catalog.Merchant) { m.Title = strings.Repeat("ä", 201) }, []string{"title"}},
+		"title of 200":        {func(m *catalog.Merchant) { m.Title = strings.Repeat("ä", 200) }, nil},
+		"address with a name": {func(m *catalog.Merchant) { m.NoticeAddress = "Acme <a@b.example>" }, []string{"notice_address"}},
+		"two addresses":       {func(m *catalog.Merchant) { m.ReplyTo = "a@b.example,c@d.example" }, []string{"reply_to"}},
+		"address beyond ASCII": {
+			func(m *catalog.Merchant) { m.ReplyTo = "größe@b.example" },
+			[]string{"reply_to"},
+		},
+		"address of two lines": {func(m *catalog.Merchant) { m.ReplyTo = "a@b.example\n" }, []string{"reply_to"}},
+		"plain http":           {func(m *catalog.Merchant) { m.Logo = "http://acme.example/logo.png" }, []string{"logo"}},
+		"no host":              {func(m *catalog.Merchant) { m.Logo = "https:///logo.png" }, []string{"logo"}},
+		"a script":             {func(m *catalog.Merchant) { m.Logo = "javascript:alert(1)" }, []string{"logo"}},
+		"underscore":           {func(m *catalog.Merchant) { m.Languages = []string{"pt_BR"} }, []string{"languages[0]"}},
+		"case":                 {func(m *catalog.Merchant) { m.Languages = []string{"pt-br"} }, []string{"languages[0]"}},
+		"no region":            {func(m *catalog.Merchant) { m.Languages = []string{"en-EN"} }, []string{"languages[0]"}},
+		"no language":          {func(m *catalog.Merchant) { m.Languages = []string{"en", "", "english"} }, []string{"languages[1]", "languages[2]"}},
+		"twice":                {func(m *catalog.Merchant) { m.Languages = []string{"en", "de", "en"} }, []string{"languages[2]"}},
+		"no zone":              {func(m *catalog.Merchant) { m.TimeZone = "CEST+2" }, []string{"time_zone"}},
+		"the machine's zone":   {func(m *catalog.Merchant) { m.TimeZone = "Local" }, []string{"time_zone"}},
+		"a file for a zone":    {func(m *catalog.Merchant) { m.TimeZone = "../../etc/passwd" }, []string{"time_zone"}},
+		"default pool":         {func(m *catalog.Merchant) { m.DefaultPool = "El den" }, []string{"default_pool"}},
+	} {
+		m := acme
+		c.change(&m)
+		if diff := cmp.Diff(c.want, paths(check.Merchant(m))); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+}
+
+func TestPool(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		pool catalog.Pool
+		want []string
+	}{
+		"good":    {catalog.Pool{Name: "elden", Shards: 4, LowStock: 10, Reminder: 24 * time.Hour}, nil},
+		"never":   {catalog.Pool{Name: "elden", Shards: 64}, nil},
+		"nothing": {catalog.Pool{}, []string{"name", "shards"}},
+		"too much": {
+			catalog.Pool{Name: "x", Title: "a\tb", Shards: 65, LowStock: 10_001, Reminder: 366 * 24 * time.Hour},
+			[]string{"title", "low_stock", "reminder_hours", "shards"},
+		},
+		"too little": {catalog.Pool{Name: "-x", LowStock: -1, Reminder: -time.Hour}, []string{"name", "low_stock", "reminder_hours", "shards"}},
+	} {
+		if diff := cmp.Diff(c.want, paths(check.Pool(c.pool))); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+}
+
+func TestProduct(t *testing.T) {
+	t.Parallel()
+	one := catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
+	good := catalog.Product{ID: "4711", Title: "Elden", Keys: one}
+	for what, c := range map[string]struct {
+		change func(*catalog.Product)
+		want   []string
+	}{
+		"good":                 {func(*catalog.Product) {}, nil},
+		"an id with a slash":   {func(p *catalog.Product) { p.ID = "gid://shop/Product/1" }, nil},
+		"no id":                {func(p *catalog.Product) { p.ID = "" }, []string{"id"}},
+		"an id that is cut":    {func(p *catalog.Product) { p.ID = "a?b" }, []string{"id"}},
+		"an id that climbs":    {func(p *catalog.Product) { p.ID = ".." }, []string{"id"}},
+		"an id of 129":         {func(p *catalog.Product) { p.ID = strings.Repeat("1", 129) }, []string{"id"}},
+		"no title":             {func(p *catalog.Product) { p.Title = "" }, []string{"title"}},
+		"title from elsewhere": {func(p *catalog.Product) { p.Title, p.Keys, p.Original = "", catalog.KeyRule{}, "4712" }, nil},
+		"its own original":     {func(p *catalog.Product) { p.Original = "4711" }, []string{"original"}},
+		"no rule":              {func(p *catalog.Product) { p.Keys = catalog.KeyRule{} }, []string{"keys.mode", "keys.count"}},
+		"half a rule":          {func(p *catalog.Product) { p.Keys.Count, p.Original = 0, "4712" }, []string{"keys.count"}},
+		"another rule":         {func(p *catalog.Product) { p.Keys.Mode = "per_moon" }, []string{"keys.mode"}},
+		"too many keys":        {func(p *catalog.Product) { p.Keys.Count = 1001 }, []string{"keys.count"}},
+		"pools": {
+			func(p *catalog.Product) {
+				p.Pool, p.PoolsByCurrency = "El", map[string]string{"EUR": "elden", "eur": "elden", "EURO": "e", "USD": ""}
+			},
+			[]string{"pool", "pools_by_currency", "pools_by_currency.USD", "pools_by_currency"},
+		},
+		"links": {
+			func(p *catalog.Product) {
+				p.Instructions, p.Download = "ftp://x", "https://x.example/"+strings.Repeat("a", 2048)
+			},
+			[]string{"instructions", "download"},
+		},
+		"texts": {
+			func(p *catalog.Product) {
+				p.Texts = map[string]catalog.Text{
+					"en": {Subject: "{KEY} of {PROGRAM}", Body: "none"}, "de": {Body: "{KEY}"}, "en_EN": {Body: "{KEY}"},
+				}
+			},
+			[]string{"texts.en.subject", "texts.en.subject", "texts.en.body", "texts"},
+		},
+		"an item too large": {
+			func(p *catalog.Product) {
+				p.Texts = map[string]catalog.Text{}
+				for i := range 16 {
+					p.Texts[fmt.Sprintf("en-x-a%d", i)] = catalog.Text{Body: "{KEY}" + strings.Repeat("x", 19_000)}
+				}
+			},
+			[]string{"texts"},
+		},
+	} {
+		p := good
+		c.change(&p)
+		problems := check.Product(p)
+		if diff := cmp.Diff(c.want, paths(problems)); diff != "" {
+			t.Errorf("%s: %s\n%+v", what, diff, problems)
+		}
+	}
+}
+
+// A problem shows what was written only cut short, and as one line.
+func TestProduct_quotesLittle(t *testing.T) {
+	t.Parallel()
+	problems := check.Product(catalog.Product{
+		ID: "1", Title: "x", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 1},
+		PoolsByCurrency: map[string]string{strings.Repeat("€\n", 1000): "elden"},
+	})
+	if len(problems) != 1 || len(problems[0].Message) > 400 || strings.Contains(problems[0].Message, "\n") {
+		t.Errorf("%+v", problems)
+	}
+}
+
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	m := catalog.Merchant{Languages: []string{"en", "de", "fr"}}
+	text := catalog.Text{Body: "{KEY}"}
+	for _, c := range []struct {
+		texts map[string]catalog.Text
+		says  string
+	}{
+		{nil, ""},
+		{map[string]catalog.Text{"en": text, "de": text, "fr": text, "it": text}, ""},
+		{map[string]catalog.Text{"en": text, "it": text}, "de, fr"},
+	} {
+		problems := check.Languages(m, catalog.Product{Texts: c.texts})
+		if (c.says == "") != (len(problems) == 0) || c.says != "" && !strings.Contains(problems[0].Message, c.says) {
+			t.Errorf("%v: %+v, want %q", c.texts, problems, c.says)
+		}
+	}
+	if problems := check.Languages(catalog.Merchant{}, catalog.Product{Texts: map[string]catalog.Text{"it": text}}); len(problems) > 0 {
+		t.Errorf("a merchant without languages: %+v", problems)
+	}
+}
