@@ -46,7 +46,10 @@ func merchant(ctx context.Context, c *call) error {
 		return err
 	}
 
-	// A command for a minute from now, by a merchant who has nothing but the token.
+	curl := "curl -sS"
+	if s.Inbox != "" {
+		curl += " --cacert " + shop.Quote(c.machine.CABundle()) // nobody else knows this machine's certificate
+	}
 	fmt.Printf(`Merchant %q sells %q from the pool %q, %s.
 
 Callback address, for the payment platform:
@@ -57,12 +60,12 @@ API token, shown this once:
   %s
 
 Upload a file of keys, one a line:
-  curl -sS -T keys.txt "$(curl -sS -H 'Authorization: Bearer %s' -H 'content-type: application/json' -d '{"name":"keys.txt"}' %s/v1/pools/%s/uploads | sed -E 's/.*"url":"([^"]*)".*/\1/; s/\\u0026/\&/g')"
+  %s -T keys.txt "$(%s -H 'Authorization: Bearer %s' -H 'content-type: application/json' -d '{"file":"keys.txt"}' %s/v1/pools/%s/uploads | sed -E 's/.*"url":"([^"]*)".*/\1/; s/\\u0026/\&/g')"
 
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
 		s.URL, made.Account.Path(), made.Account.Secret, made.Token,
-		made.Token, s.URL, what.Pool, what.Notices)
+		curl, curl, made.Token, s.URL, what.Pool, what.Notices)
 	return nil
 }
 

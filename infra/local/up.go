@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -121,6 +122,9 @@ func writeEnvironment(ctx context.Context, c *call) error {
 			return err
 		}
 		account, token = made.Account, made.Token
+		if err := stockUp(ctx, s); err != nil {
+			return err
+		}
 	}
 
 	env := c.machine.Environment()
@@ -141,6 +145,22 @@ func writeEnvironment(ctx context.Context, c *call) error {
 		return err
 	}
 	return writeSAM(c, outputs)
+}
+
+// stockUp brings the demo pool keys to sell, live ones and a few for test orders.
+func stockUp(ctx context.Context, s *shop.Shop) error {
+	for folder, n := range map[string]int{"": 200, "test/": 20} {
+		var keys strings.Builder
+		for range n {
+			random := rand.Text()
+			fmt.Fprintf(&keys, "ELDEN-%s-%s-%s\n", random[:5], random[5:10], random[10:15])
+		}
+		name := "uploads/" + demoMerchant + "/" + demoPool + "/" + folder + "first-keys.txt"
+		if err := s.Drop(ctx, name, []byte(keys.String())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeSAM writes the file that `sam local invoke --env-vars` takes: the

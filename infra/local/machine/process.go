@@ -46,6 +46,13 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 		}
 		return m.waitUntilHealthy(ctx, nil)
 	}
+	if m.state.PID != 0 {
+		// It did not end by Stop: the machine crashed, or was rebooted.
+		m.state.PID, m.state.Ticks = 0, ""
+		if err := m.forget(); err != nil {
+			return err
+		}
+	}
 	for _, dir := range []string{"state", "s3", "tmp"} {
 		if err := os.MkdirAll(m.path(dir), 0o700); err != nil {
 			return err
@@ -95,23 +102,50 @@ func (m *Machine) Stop(ctx context.Context) error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for m.Running() && time.Now().Before(deadline) && ctx.Err() == nil {
+	asked := time.Now()
+	for m.Running() && time.Since(asked) < 30*time.Second && ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
+		if time.Since(asked) > 2*time.Second {
+			// A function at work holds up the end, and knocks at a door that is closed.
+			// What it did not finish is done after the next start, as after any crash.
+			m.killFunctions()
+		}
 	}
 	killed := m.Running()
 	syscall.Kill(-pid, syscall.SIGKILL) // whatever is left of its group
 	for m.Running() {
 		time.Sleep(10 * time.Millisecond)
 	}
+	m.killFunctions()
 	m.state.PID, m.state.Ticks = 0, ""
-	if err := m.save(); err != nil {
-		return err
-	}
 	if killed {
-		return &Fault{Says: "MiniStack did not end by itself and was killed; what it held may be lost.", Try: "make reset up"}
+		if err := m.forget(); err != nil {
+			return err
+		}
+		return &Fault{Says: "MiniStack did not end by itself and was killed, so what it held is lost.", Try: "make up   (it starts empty)"}
 	}
-	return nil
+	return m.save()
+}
+
+func (m *Machine) killFunctions() {
+	functions, err := m.Functions()
+	if err != nil {
+		return // no /proc: then there are none of ours either
+	}
+	for _, f := range functions {
+		syscall.Kill(f.PID, syscall.SIGKILL)
+	}
+}
+
+// forget drops what a machine that did not end cleanly left behind: half a state
+// is worse than none.
+func (m *Machine) forget() error {
+	for _, name := range []string{"state", "s3", "deployed"} {
+		if err := os.RemoveAll(m.path(name)); err != nil {
+			return err
+		}
+	}
+	return m.save()
 }
 
 // Remove stops the machine and forgets all that it held.
