@@ -208,8 +208,10 @@ func TestLocks(t *testing.T) {
 		call   func(method, path string, body any, headers ...string) answer
 	}{
 		{"/v1/merchants/zoo", [4]any{
-			Merchant{Title: "A", NoticeAddress: "a@example.com"}, Merchant{Title: "B", NoticeAddress: "a@example.com"},
-			Merchant{Title: "C", NoticeAddress: "a@example.com"}, Merchant{Title: "D", NoticeAddress: "a@example.com"},
+			Merchant{Title: "A", NoticeAddress: "a@example.com"},
+			Merchant{Title: "B", NoticeAddress: "a@example.com"},
+			Merchant{Title: "C", NoticeAddress: "a@example.com"},
+			Merchant{Title: "D", NoticeAddress: "a@example.com"},
 		}, w.operator},
 		{"/v1/pools/ring", [4]any{Pool{Title: "A"}, Pool{Title: "B"}, Pool{Title: "C"}, Pool{Title: "D"}}, nil},
 		{"/v1/products/4711", [4]any{Product{Title: "A"}, Product{Title: "B"}, Product{Title: "C"}, Product{Title: "D"}}, nil},
@@ -696,19 +698,19 @@ func TestUpload_isPutWhereIngestLooks(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	bearer := w.merchant("acme")
-	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: "keys.txt"}).want(404)
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "keys.txt"}).want(404)
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
 	var ticket UploadTicket
-	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: "Steam keys, 3 May.txt", Side: "test"}).want(201).into(&ticket)
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "Steam keys, 3 May.txt", Side: "test"}).want(201).into(&ticket)
 	if want := "https://uploads.example.com/uploads/acme/elden/test/Steam keys, 3 May.txt?lasts=15m0s"; ticket.URL != want {
 		t.Errorf("%s, want %s", ticket.URL, want)
 	}
 	for _, file := range []string{"", "a/b.txt", "../b.txt", "..", "test", "a\nb", strings.Repeat("x", 201)} {
-		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: file}).want(422).locations(); !slices.Equal(got, []string{"body.file"}) {
+		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: file}).want(422).locations(); !slices.Equal(got, []string{"body.name"}) {
 			t.Errorf("%q: %q", file, got)
 		}
 	}
-	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{File: "a.txt", Side: "dark"}).want(422)
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "a.txt", Side: "dark"}).want(422)
 }
 
 // Whatever comes, the answer is a problem that says what to do, and quotes nothing.

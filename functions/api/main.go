@@ -28,10 +28,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	queues := sqs.NewFromConfig(cfg)
-	buckets := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// A signed address must not ask for the checksum of a file we never see.
-		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-	})
+	buckets := s3.NewFromConfig(cfg)
 	a := &api{
 		store:    store,
 		secrets:  keypoolkms.Open(kms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),

@@ -96,7 +96,7 @@ func counted(counts map[string]int, what string, n int) map[string]int {
 
 // NewUpload asks for an address to put a key file to.
 type NewUpload struct {
-	File string `json:"file" doc:"The file's name, for reports."`
+	Name string `json:"name" doc:"The file's name, for reports."`
 	Side string `json:"side,omitempty" enum:"live,test" default:"live" doc:"test: keys for orders marked as a test."`
 }
 
@@ -108,7 +108,7 @@ type UploadTicket struct {
 }
 
 var (
-	sampleNewUpload = NewUpload{File: "elden-november.txt", Side: "live"}
+	sampleNewUpload = NewUpload{Name: "elden-november.txt", Side: "live"}
 	sampleTicket    = UploadTicket{
 		Method:    http.MethodPut,
 		URL:       "https://uploads.s3.eu-central-1.amazonaws.com/uploads/acme/elden/elden-november.txt?X-Amz-Signature=…",
@@ -123,11 +123,11 @@ type createUpload struct {
 
 // Resolve refuses a name that ingest would take for a misplaced file.
 func (in *createUpload) Resolve(huma.Context) []error {
-	name := in.Body.File
+	name := in.Body.Name
 	_, ok := ingest.Locate(in.object("merchant", "pool"))
 	if name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > maxFile || text.OneLine(name) != name || !ok {
 		return []error{&huma.ErrorDetail{
-			Message: "use the name of a file of up to 200 characters, without slashes, and another than test", Location: "body.file",
+			Message: "use the name of a file of up to 200 characters, without slashes, and another than test", Location: "body.name",
 		}}
 	}
 	return nil
@@ -138,9 +138,9 @@ const maxFile = 200
 // object names the object that the file becomes.
 func (in *createUpload) object(merchant, name string) string {
 	if in.Body.Side == string(pool.Test) {
-		return "uploads/" + merchant + "/" + name + "/test/" + in.Body.File
+		return "uploads/" + merchant + "/" + name + "/test/" + in.Body.Name
 	}
-	return "uploads/" + merchant + "/" + name + "/" + in.Body.File
+	return "uploads/" + merchant + "/" + name + "/" + in.Body.Name
 }
 
 type (
