@@ -85,7 +85,17 @@ whole: ## the end-to-end test
 	@$(GOTESTSUM) -- -count=1 -timeout 15m $(WHOLE)
 
 race: need-test ## 500 orders for 400 keys, as a picture that moves
+	@echo "compiling with the race detector, the first time a minute"
 	@$(DYNAMODB) go test -race -count=1 -v -run '^TestRace$$' $(RACE) -args -show
+
+mutants: need-test ## break it on purpose, a dozen ways and more: a test must notice each
+	@$(DYNAMODB) go run ./infra/mutants $(if $(ONLY),-only $(ONLY))
+
+break: need-test ## choose one of them and watch what happens
+	@$(DYNAMODB) go run ./infra/mutants break
+
+bench: need-test ## measure what is promised, into infra/bench/RESULTS.md: ONLY=
+	@go run ./infra/bench $(if $(ONLY),-only $(ONLY))
 
 lint: ## gofumpt, go vet, staticcheck
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
@@ -142,7 +152,7 @@ sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json; an order is s
 	  $(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH)
 
 sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
-	@$(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH)
+	@. .local/env && $(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH)
 
 .local/sam/bin/sam:
 	@infra/prerequisites.sh python

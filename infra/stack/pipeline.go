@@ -103,7 +103,7 @@ func (p *pipeline) addMail() {
 		ConfigurationSetName: p.configurationSet.Ref(),
 		EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
 			Enabled:                jsii.Bool(true),
-			MatchingEventTypes:     jsii.Strings("SEND", "REJECT", "DELIVERY", "BOUNCE", "COMPLAINT"),
+			MatchingEventTypes:     jsii.Strings("SEND", "RENDERING_FAILURE", "REJECT", "DELIVERY", "DELIVERY_DELAY", "BOUNCE", "COMPLAINT"),
 			EventBridgeDestination: &awsses.CfnConfigurationSetEventDestination_EventBridgeDestinationProperty{EventBusArn: jsii.String(p.here("events", "event-bus/default"))},
 		},
 	})

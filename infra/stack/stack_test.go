@@ -301,7 +301,7 @@ func TestMail_tellsWhatBecameOfIt(t *testing.T) {
 	p := templates().pipeline
 	want := map[string]any{
 		"Enabled":                true,
-		"MatchingEventTypes":     []any{"SEND", "REJECT", "DELIVERY", "BOUNCE", "COMPLAINT"},
+		"MatchingEventTypes":     []any{"SEND", "RENDERING_FAILURE", "REJECT", "DELIVERY", "DELIVERY_DELAY", "BOUNCE", "COMPLAINT"},
 		"EventBridgeDestination": map[string]any{"EventBusArn": "arn:aws:events:eu-central-1:123456789012:event-bus/default"},
 	}
 	if diff := cmp.Diff(want, p.resources["MailEvents"].Properties["EventDestination"]); diff != "" {
