@@ -149,7 +149,7 @@ sam-build: need-build .local/sam/bin/sam ## build them for this machine
 
 sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json; an order is signed for the one-machine run
 	@event=$$($(LOCAL) event EVENT='$(EVENT)'); \
-	  $(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH)
+	  . .local/env; $(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH)
 
 sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
 	@. .local/env && $(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH)
