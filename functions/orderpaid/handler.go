@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,7 +90,7 @@ func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	}
 	var field *callback.FieldError
 	if errors.As(err, &field) {
-		return events.APIGatewayV2HTTPResponse{}, errors.Join(field, h.keep(ctx, merchant, name, field))
+		return events.APIGatewayV2HTTPResponse{}, errors.Join(field, h.keep(ctx, merchant, name, body, field))
 	}
 	if err != nil {
 		return events.APIGatewayV2HTTPResponse{}, err
@@ -149,10 +151,11 @@ func paid(merchant, platform string, event callback.Event, line callback.Line) o
 
 // keep stores that a signed event was refused, without its content, and tells
 // the merchant once an hour and cause: somebody may have paid for it.
-func (h *handler) keep(ctx context.Context, merchant, platform string, field *callback.FieldError) error {
+func (h *handler) keep(ctx context.Context, merchant, platform string, body []byte, field *callback.FieldError) error {
 	now := h.now()
+	sum := sha256.Sum256(body)
 	err := h.refusals.KeepRefused(ctx, callback.Refused{
-		Merchant: merchant, Platform: platform, Order: field.Order, Field: field.Field, Problem: field.Problem, At: now,
+		Merchant: merchant, Platform: platform, Order: field.Order, Body: hex.EncodeToString(sum[:]), Field: field.Field, Problem: field.Problem, At: now,
 	})
 	if err != nil {
 		return err

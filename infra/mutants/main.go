@@ -127,17 +127,29 @@ func (m mutant) try(out io.Writer) (noticed bool, err error) {
 		return false, err
 	}
 
-	compile := exec.Command("go", "test", "-overlay", overlayFile, "-c", "-o", filepath.Join(dir, "test"), "./"+m.in)
-	if said, err := compile.CombinedOutput(); err != nil {
+	binary := filepath.Join(dir, "test")
+	if said, err := exec.Command("go", "test", "-c", "-o", binary, "./"+m.in).CombinedOutput(); err != nil {
+		return false, fmt.Errorf("the package does not compile as it is:\n%s", said)
+	}
+	if said, err := m.run(binary, io.Discard); err != nil {
+		return false, fmt.Errorf("%s fails without the edit:\n%s", m.test, said)
+	}
+	if said, err := exec.Command("go", "test", "-overlay", overlayFile, "-c", "-o", binary, "./"+m.in).CombinedOutput(); err != nil {
 		return false, fmt.Errorf("the edit does not compile:\n%s", said)
 	}
-	test := exec.Command(filepath.Join(dir, "test"), "-test.run", "^"+m.test+"$", "-test.timeout", "5m")
+	said, err := m.run(binary, out)
+	name, _, _ := strings.Cut(m.test, "/")
+	return err != nil && strings.Contains(said, "--- FAIL: "+name), nil
+}
+
+// run runs the mutant's test in a test binary and returns what it said.
+func (m mutant) run(binary string, out io.Writer) (string, error) {
+	var said strings.Builder
+	// Each part of a name with slashes is a pattern of its own.
+	pattern := "^" + strings.ReplaceAll(m.test, "/", "$/^") + "$"
+	test := exec.Command(binary, "-test.run", pattern, "-test.timeout", "5m")
 	test.Dir = m.in
-	test.Stdout, test.Stderr = out, out
-	var failed *exec.ExitError
-	err = test.Run()
-	if errors.As(err, &failed) {
-		return true, nil
-	}
-	return false, err
+	test.Stdout, test.Stderr = io.MultiWriter(&said, out), io.MultiWriter(&said, out)
+	err := test.Run()
+	return said.String(), err
 }

@@ -38,7 +38,7 @@ type Request struct {
 	Body   []byte
 }
 
-// MaxBody is the size in bytes from which on a callback is refused unread.
+// MaxBody is the largest body of a callback, in bytes: a larger one is refused unread.
 const MaxBody = 256 << 10
 
 // MaxLines is how many lines an order may have in one callback.
@@ -139,6 +139,7 @@ func (e *Event) Check(maxQuantity int) error {
 		}
 		line.Title, line.UnitPrice = cut(line.Title), cut(line.UnitPrice)
 	}
+	e.Customer.Email = strings.TrimSpace(e.Customer.Email)
 	if e.Customer.Email == "" {
 		return problem("customer.email", "is missing: there is nowhere to send the keys")
 	}
@@ -180,7 +181,11 @@ func isAddress(s string) bool {
 		return false
 	}
 	parsed, err := mail.ParseAddress(s)
-	return err == nil && parsed.Address == s && parsed.Name == ""
+	if err != nil || parsed.Address != s || parsed.Name != "" {
+		return false
+	}
+	local := s[:strings.LastIndexByte(s, '@')]
+	return strings.IndexFunc(local, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // cut returns s without control characters, cut to maxText characters.

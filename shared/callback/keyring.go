@@ -48,20 +48,24 @@ const (
 // if it did not or if there is no such merchant, platform or adapter.
 func (k *Keyring) Verify(ctx context.Context, merchant, platform string, r Request) (Platform, error) {
 	adapter, ok := Platforms[platform]
-	if !ok {
+	if !ok || pool.CheckName(merchant) != nil {
 		return nil, ErrSignature
 	}
-	current, err := k.ring(ctx, merchant, platform, secretsFor)
+	known, err := k.ring(ctx, merchant, platform, secretsFor)
 	if err != nil {
 		return nil, err
 	}
-	if k.verify(adapter, current, r) == nil {
+	if k.verify(adapter, known, r) == nil {
 		return adapter, nil
 	}
-	if current, err = k.ring(ctx, merchant, platform, rereadAt); err != nil {
+	fresh, err := k.ring(ctx, merchant, platform, rereadAt)
+	if err != nil {
 		return nil, err
 	}
-	return adapter, k.verify(adapter, current, r)
+	if fresh.readAt.Equal(known.readAt) {
+		return nil, ErrSignature
+	}
+	return adapter, k.verify(adapter, fresh, r)
 }
 
 func (k *Keyring) verify(adapter Platform, current ring, r Request) error {
@@ -75,20 +79,20 @@ func (k *Keyring) verify(adapter Platform, current ring, r Request) error {
 	return adapter.Verify(r, valid, now)
 }
 
-// ring returns the secrets of a platform as they were read at most maxAge ago.
-// What does not exist has none, and is not asked for again within a minute.
+// ring returns the secrets of a platform as they were read at most maxAge ago;
+// none for what does not exist.
 func (k *Keyring) ring(ctx context.Context, merchant, platform string, maxAge time.Duration) (ring, error) {
 	name := merchant + "/" + platform
 	k.mu.Lock()
 	current, ok := k.rings[name]
 	k.mu.Unlock()
-	if len(current.secrets) == 0 {
-		maxAge = rereadAt
-	}
 	if ok && k.Now().Sub(current.readAt) < maxAge {
 		return current, nil
 	}
-	read, err, _ := k.flight.Do(name, func() (any, error) { return k.read(ctx, merchant, platform) })
+	// The read is everybody's, so it outlives the first caller's giving up.
+	read, err, _ := k.flight.Do(name, func() (any, error) {
+		return k.read(context.WithoutCancel(ctx), merchant, platform)
+	})
 	if err != nil {
 		return ring{}, fmt.Errorf("read the secrets of a platform: %w", err)
 	}
@@ -103,9 +107,6 @@ func (k *Keyring) ring(ctx context.Context, merchant, platform string, maxAge ti
 
 func (k *Keyring) read(ctx context.Context, merchant, platform string) (ring, error) {
 	fresh := ring{readAt: k.Now()}
-	if pool.CheckName(merchant) != nil {
-		return fresh, nil
-	}
 	account, ok, err := k.Platform(ctx, merchant, platform)
 	if err != nil || !ok {
 		return fresh, err

@@ -8,6 +8,7 @@ type Refused struct {
 	Merchant string
 	Platform string
 	Order    string // "" where it could not be read
+	Body     string // hash of the body, which tells such orders apart
 	Field    string
 	Problem  string
 	At       time.Time

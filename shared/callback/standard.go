@@ -60,13 +60,23 @@ func (Standard) Verify(r Request, secrets [][]byte, now time.Time) error {
 	if age := now.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
 		return ErrSignature
 	}
+	// One pass over the body for each secret, however many signatures a stranger
+	// sends, and one where there is no secret: time does not tell who exists.
+	if len(secrets) == 0 {
+		digest(make([]byte, sha256.Size), id, timestamp, r.Body)
+		return ErrSignature
+	}
+	wanted := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		wanted[i] = digest(secret, id, timestamp, r.Body)
+	}
 	for _, signature := range strings.Fields(r.Header("webhook-signature")) {
 		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
 		if err != nil || !strings.HasPrefix(signature, "v1,") {
 			continue
 		}
-		for _, secret := range secrets {
-			if hmac.Equal(given, digest(secret, id, timestamp, r.Body)) {
+		for _, want := range wanted {
+			if hmac.Equal(given, want) {
 				return nil
 			}
 		}
@@ -78,11 +88,11 @@ func (Standard) Verify(r Request, secrets [][]byte, now time.Time) error {
 type standardBody struct {
 	Type string `json:"type"`
 	Data struct {
-		Order    string    `json:"order"`
-		Currency string    `json:"currency"`
-		Language string    `json:"language"`
-		Test     bool      `json:"test"`
-		PaidAt   time.Time `json:"paid_at"`
+		Order    string `json:"order"`
+		Currency string `json:"currency"`
+		Language string `json:"language"`
+		Test     bool   `json:"test"`
+		PaidAt   string `json:"paid_at"` // RFC 3339
 		Customer struct {
 			Name       string `json:"name"`
 			FirstName  string `json:"first_name"`
@@ -111,18 +121,22 @@ type standardBody struct {
 func (Standard) Decode(body []byte) (Event, error) {
 	var b standardBody
 	if err := json.Unmarshal(body, &b); err != nil {
+		field := &FieldError{Problem: "is not the JSON object that the documentation shows", Order: orderIn(body)}
 		var mistyped *json.UnmarshalTypeError
 		if errors.As(err, &mistyped) && mistyped.Field != "" {
-			return Event{}, &FieldError{Field: mistyped.Field, Problem: "is not " + kinds[mistyped.Type.Kind().String()], Order: b.Data.Order}
+			field.Field, field.Problem = mistyped.Field, "is not "+kinds[mistyped.Type.Kind().String()]
 		}
-		var badTime *time.ParseError
-		if errors.As(err, &badTime) {
-			return Event{}, &FieldError{Field: "data.paid_at", Problem: "is not a time such as 2026-01-02T15:04:05Z", Order: b.Data.Order}
-		}
-		return Event{}, &FieldError{Problem: "is not the JSON object that the documentation shows"}
+		return Event{}, field
 	}
 	if b.Type == "" {
-		return Event{}, &FieldError{Field: "type", Problem: "is missing: it says what happened, such as order.paid", Order: b.Data.Order}
+		return Event{}, &FieldError{Field: "type", Problem: "is missing: it says what happened, such as order.paid", Order: orderIn(body)}
+	}
+	paidAt := time.Time{}
+	if b.Data.PaidAt != "" {
+		var err error
+		if paidAt, err = time.Parse(time.RFC3339, b.Data.PaidAt); err != nil {
+			return Event{}, &FieldError{Field: "data.paid_at", Problem: "is not a time such as 2026-01-02T15:04:05Z", Order: orderIn(body)}
+		}
 	}
 	if b.Type != "order.paid" {
 		return Event{Type: b.Type}, nil
@@ -130,7 +144,7 @@ func (Standard) Decode(body []byte) (Event, error) {
 	event := Event{
 		Type: b.Type, Paid: true, Within: "data.",
 		Order: b.Data.Order, Test: b.Data.Test,
-		Currency: strings.ToUpper(b.Data.Currency), Language: b.Data.Language, PaidAt: b.Data.PaidAt.UTC(),
+		Currency: strings.ToUpper(b.Data.Currency), Language: b.Data.Language, PaidAt: paidAt.UTC(),
 		Customer: order.Customer(b.Data.Customer),
 	}
 	for _, line := range b.Data.Lines {
@@ -139,6 +153,24 @@ func (Standard) Decode(body []byte) (Event, error) {
 		})
 	}
 	return event, nil
+}
+
+// orderIn finds the order's id in a body that could not be read whole, so that the
+// merchant can be told which order it was; "" where there is none to be named.
+func orderIn(body []byte) string {
+	var b struct {
+		Data struct {
+			Order json.RawMessage `json:"order"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(body, &b) != nil {
+		return ""
+	}
+	id := strings.Trim(string(b.Data.Order), `"`)
+	if checkName(id) != "" || strings.ContainsAny(id, "{[\\\"") {
+		return ""
+	}
+	return id
 }
 
 // kinds are the words for what a field should have been.

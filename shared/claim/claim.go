@@ -7,9 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -25,9 +24,10 @@ type Store interface {
 	// Queue returns the front of a pool side's queue as it stands now.
 	Queue(ctx context.Context, p pool.ID) (Queue, error)
 
-	// Candidates returns at least n available keys where there are as many, in
-	// random order from a random place, so that orders in flight do not all reach
-	// for the same ones. It may lag: a candidate may be gone when it is committed.
+	// Candidates returns available keys from a random place, so that orders in
+	// flight do not all reach for the same ones: 2n where there are as many, to
+	// have another for one that is gone, all there are otherwise. It may lag: a
+	// candidate may be gone when it is committed.
 	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
 
 	// Commit writes what the takes say, all or nothing. *ExistsError holds the
@@ -112,31 +112,26 @@ func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulf
 // the line waiting rather than look for keys that the index keeps showing wrongly.
 func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, last bool) (order.Fulfillment, error) {
 	var (
-		there      order.Fulfillment
-		exists     bool
-		queue      Queue
-		candidates []pool.Key
+		there                        order.Fulfillment
+		exists                       bool
+		queue                        Queue
+		candidates                   []pool.Key
+		lineErr, queueErr, searchErr error
+		reads                        sync.WaitGroup
 	)
-	reads, readCtx := errgroup.WithContext(ctx)
-	reads.Go(func() (err error) {
-		there, exists, err = c.Store.Fulfillment(readCtx, line.ID)
-		return err
-	})
+	reads.Go(func() { there, exists, lineErr = c.Store.Fulfillment(ctx, line.ID) })
 	if line.Pool != "" {
-		reads.Go(func() (err error) {
-			queue, err = c.Store.Queue(readCtx, line.PoolID())
-			return err
-		})
-		reads.Go(func() (err error) {
-			candidates, err = c.Store.Candidates(readCtx, line.PoolID(), shards, min(line.Missing(), MaxTake))
-			return err
+		reads.Go(func() { queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
+		reads.Go(func() {
+			candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), MaxTake))
 		})
 	}
-	if err := reads.Wait(); err != nil {
+	reads.Wait()
+	if lineErr == nil && exists {
+		return repeat(there, line) // whatever became of the other reads
+	}
+	if err := errors.Join(lineErr, queueErr, searchErr); err != nil {
 		return order.Fulfillment{}, err
-	}
-	if exists {
-		return repeat(there, line)
 	}
 	candidates, err := c.mayTake(ctx, line, queue, candidates, shards)
 	if err != nil {
@@ -167,6 +162,8 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 }
 
 // shortQueue is how many missing keys a newcomer counts up to before it queues.
+// To know that there are more keys than that it would have to read them; fill,
+// which does so every two seconds for everybody, leaves a pass.
 const shortQueue = 1000
 
 // mayTake returns the candidates that the line may take: none if others wait for
@@ -230,11 +227,20 @@ func repeat(there, paid order.Fulfillment) (order.Fulfillment, error) {
 
 // askForFill tells fill about a line that was left waiting. If the message is
 // lost, the sweep finds the line.
+//
+// A line that no pool feeds asks too: its product may have been connected, and
+// fill have looked, between our look at the catalog and our commit.
 func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
-	if line.State() != order.Waiting {
+	var request FillRequest
+	switch line.State() {
+	case order.Waiting:
+		request = FillPool(line.PoolID())
+	case order.Unconnected:
+		request = FillProduct(line.Merchant, line.Side, line.Product)
+	default:
 		return
 	}
-	if err := c.Fill.Send(ctx, FillPool(line.PoolID()), indexLag); err != nil {
+	if err := c.Fill.Send(ctx, request, indexLag); err != nil {
 		slog.WarnContext(ctx, "fill was not asked, the sweep will", "line", line.ID, "error", err)
 	}
 }
@@ -246,8 +252,8 @@ func without(candidates []pool.Key, gone []pool.KeyID) []pool.Key {
 	})
 }
 
-// pause waits before the next attempt: 10 ms and doubling, with full jitter, so
-// that those who met once do not meet again.
+// pause waits before the next attempt: up to 20 ms and doubling, with full jitter,
+// so that those who met once do not meet again.
 func pause(ctx context.Context, attempt int) error {
 	longest := min(10*time.Millisecond<<attempt, time.Second)
 	select {

@@ -2,9 +2,12 @@ package claim
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"keypool/shared/catalog"
 	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // Catalog is what claiming needs to know of the merchant's settings; false is
@@ -24,16 +27,9 @@ func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (ord
 		return line, 0, err
 	}
 	line.Who = order.HashAddress(merchant.Salt, line.Customer.Email)
-	product, known, err := settings.Product(ctx, line.Merchant, line.Product)
+	product, known, err := inherited(ctx, settings, line.Merchant, line.Product)
 	if err != nil || !known {
 		return line, 0, err
-	}
-	if product.Original != "" {
-		original, known, err := settings.Product(ctx, line.Merchant, product.Original)
-		if err != nil || !known {
-			return line, 0, err
-		}
-		product = product.Inherit(original)
 	}
 	name, fed := product.PoolFor(line.Currency, merchant)
 	if !fed {
@@ -43,7 +39,41 @@ func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (ord
 	if err != nil || !known {
 		return line, 0, err
 	}
-	line.Pool = feeder.Name
-	line.Wanted = product.Keys.Wanted(line.Quantity)
+	wanted := product.Keys.Wanted(line.Quantity)
+	if wanted < 1 {
+		return line, 0, nil // a product without a rule is not connected, whatever feeds it
+	}
+	line.Pool, line.Wanted = feeder.Name, wanted
 	return line, feeder.Shards, nil
+}
+
+// inherited returns a product with what it takes from its original.
+func inherited(ctx context.Context, settings Catalog, merchant, id string) (catalog.Product, bool, error) {
+	product, known, err := settings.Product(ctx, merchant, id)
+	if err != nil || !known || product.Original == "" {
+		return product, known, err
+	}
+	original, known, err := settings.Product(ctx, merchant, product.Original)
+	return product.Inherit(original), known, err
+}
+
+// feeders returns the sides of all pools that feed a product in some currency.
+func feeders(ctx context.Context, settings Catalog, r FillRequest) ([]pool.ID, error) {
+	product, known, err := inherited(ctx, settings, r.Merchant, r.Product)
+	if err != nil || !known {
+		return nil, err
+	}
+	merchant, _, err := settings.Merchant(ctx, r.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	names := append(slices.Sorted(maps.Values(product.PoolsByCurrency)), product.Pool, merchant.DefaultPool)
+	var pools []pool.ID
+	for _, name := range names {
+		p := pool.ID{Merchant: r.Merchant, Pool: name, Side: r.Side}
+		if name != "" && !slices.Contains(pools, p) {
+			pools = append(pools, p)
+		}
+	}
+	return pools, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"log/slog"
 	"time"
 
 	"keypool/shared/notice"
@@ -41,7 +41,10 @@ type PassStore interface {
 // Notifier tells the merchant that a pool is empty while orders wait: once,
 // until it is restocked.
 type Notifier interface {
-	RaiseEmpty(ctx context.Context, p pool.ID, facts notice.Facts, now time.Time) error
+	//
+	// Since is when the first of them began to wait; facts are asked for only if
+	// there is something to tell.
+	RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error
 }
 
 // Filler serves the lines that wait.
@@ -60,8 +63,11 @@ const (
 	passEvery = 2 * time.Second
 	// abundance is how many keys beyond twice what the queue misses must be there.
 	abundance = 1000
-	// countLines bounds how much of a queue is counted.
+	// countLines bounds how much of a queue is counted for a pass: there is none
+	// for a queue that is longer, since nobody knows what it misses.
 	countLines = 10_000
+	// tellLines bounds how much of it is counted for a notice.
+	tellLines = 1000
 )
 
 // MaxItems is how many items one transaction may write.
@@ -78,7 +84,15 @@ func (f *Filler) Fill(ctx context.Context, r FillRequest, until time.Time) error
 	if r.Product == "" {
 		return f.fillPool(ctx, pool.ID{Merchant: r.Merchant, Pool: r.Pool, Side: r.Side}, until)
 	}
-	pools, err := f.connectLines(ctx, r, until)
+	if err := f.connectLines(ctx, r, until); err != nil {
+		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
+	}
+	// All pools that feed the product, whether or not a line was moved just now:
+	// whoever moved one before us may not have lived to fill it.
+	pools, err := feeders(ctx, f.Catalog, r)
+	if err != nil {
+		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
+	}
 	for _, p := range pools {
 		err = errors.Join(err, f.fillPool(ctx, p, until))
 	}
@@ -92,32 +106,46 @@ func (f *Filler) fillPool(ctx context.Context, p pool.ID, until time.Time) error
 		return fmt.Errorf("fill %s: %w", p, err)
 	}
 	if !known {
-		return nil // deleted: a pool is only deleted when nobody waits for it
+		// Deleted while an order that still saw it was on its way: it waits for the
+		// pool to come back, and the merchant is told.
+		feeder.Shards = pool.DefaultShards
 	}
 	var passed time.Time
+	err = f.untilDone(ctx, until, func() (more bool, err error) {
+		if f.Now().Sub(passed) >= passEvery {
+			passed = f.Now()
+			if err := f.letPass(ctx, p, feeder.Shards); err != nil {
+				// Without a pass newcomers queue for a moment: no reason to stop.
+				slog.WarnContext(ctx, "no pass was left", "pool", p, "error", err)
+			}
+		}
+		return f.serveHead(ctx, p, feeder.Shards)
+	})
+	if err != nil {
+		return fmt.Errorf("fill %s: %w", p, err)
+	}
+	return nil
+}
+
+// untilDone repeats a step until it says that there is no more to do. A step that
+// met somebody else's change or a throttle is tried again, a bounded number of
+// times in a row.
+func (f *Filler) untilDone(ctx context.Context, until time.Time, step func() (more bool, err error)) error {
 	for attempt := 1; ; {
 		if !f.Now().Before(until) {
-			return fmt.Errorf("fill %s: %w", p, ErrUnfinished)
+			return ErrUnfinished
 		}
-		if f.Now().Sub(passed) >= passEvery {
-			if err := f.letPass(ctx, p, feeder.Shards); err != nil {
-				return fmt.Errorf("fill %s: %w", p, err)
-			}
-			passed = f.Now()
-		}
-		more, err := f.serveHead(ctx, p, feeder.Shards)
+		more, err := step()
 		switch {
 		case errors.Is(err, ErrChanged) || errors.Is(err, ErrThrottled):
 			if attempt++; attempt > attempts {
-				return fmt.Errorf("fill %s: %w", p, ErrBusy)
+				return ErrBusy
 			}
 			if err := pause(ctx, attempt); err != nil {
-				return fmt.Errorf("fill %s: %w", p, err)
+				return err
 			}
-		case err != nil:
-			return fmt.Errorf("fill %s: %w", p, err)
-		case !more:
-			return nil
+		case err != nil || !more:
+			return err
 		default:
 			attempt = 1
 		}
@@ -163,7 +191,7 @@ func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Ta
 	room := MaxItems
 	for _, line := range lines {
 		besides := 2 // the line itself and its place in the queue
-		if line.Held+line.Missing() > order.InlineKeys {
+		if line.Chunks > 0 || line.Held+line.Missing() > order.InlineKeys {
 			besides = 3 // and a chunk
 		}
 		n := min(line.Missing(), len(candidates), room-besides)
@@ -180,12 +208,16 @@ func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Ta
 
 // letPass renews the queue's pass while there are keys for everybody.
 func (f *Filler) letPass(ctx context.Context, p pool.ID, shards int) error {
+	available, err := f.Passes.Available(ctx, p, shards, abundance)
+	if err != nil || available < abundance {
+		return err // nearly always, and cheaper to know than what the queue misses
+	}
 	missing, lines, err := f.Passes.Missing(ctx, p, countLines)
-	if err != nil || lines == 0 {
+	if err != nil || lines == 0 || lines >= countLines {
 		return err
 	}
 	needed := 2*missing + abundance
-	available, err := f.Passes.Available(ctx, p, shards, needed)
+	available, err = f.Passes.Available(ctx, p, shards, needed)
 	if err != nil || available < needed {
 		return err
 	}
@@ -194,51 +226,41 @@ func (f *Filler) letPass(ctx context.Context, p pool.ID, shards int) error {
 
 // tellEmpty raises the notice of an empty pool with orders waiting.
 func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillment) error {
-	missing, lines, err := f.Passes.Missing(ctx, p, countLines)
-	if err != nil {
-		return err
-	}
-	return f.Notices.RaiseEmpty(ctx, p, notice.Facts{
-		Pool: p.Pool, Side: p.Side,
-		Waiting: lines, Missing: missing, HeadNeeds: head.Missing(),
-		Orders: []string{head.Order}, Started: head.ReceivedAt,
+	return f.Notices.RaiseEmpty(ctx, p, head.ReceivedAt, func() (notice.Facts, error) {
+		missing, lines, err := f.Passes.Missing(ctx, p, tellLines)
+		return notice.Facts{
+			Pool: p.Pool, Side: p.Side,
+			Waiting: lines, Missing: missing, HeadNeeds: head.Missing(),
+			Orders: []string{head.Order}, Started: head.ReceivedAt,
+		}, err
 	}, f.Now())
 }
 
 // connectLines moves the lines of a product to the queues of the pools that feed
-// it now, each at the place its age gives it, and returns those pools.
-func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Time) ([]pool.ID, error) {
-	var pools []pool.ID
+// it now, each to the place its age gives it.
+func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Time) error {
 	after := ""
-	for {
-		if !f.Now().Before(until) {
-			return pools, fmt.Errorf("connect a product of %s: %w", r.Merchant, ErrUnfinished)
-		}
+	return f.untilDone(ctx, until, func() (more bool, err error) {
 		lines, next, err := f.Store.Unconnected(ctx, r, after)
 		if err != nil {
-			return pools, fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
+			return false, err
 		}
 		var takes []Take
 		for _, line := range lines {
 			connected, _, err := connect(ctx, f.Catalog, line)
 			if err != nil {
-				return pools, fmt.Errorf("connect line %s: %w", line.ID, err)
+				return false, err
 			}
 			if connected.Pool == "" {
 				continue
 			}
 			connected.Version++
 			takes = append(takes, Take{Before: &line, After: connected})
-			if !slices.Contains(pools, connected.PoolID()) {
-				pools = append(pools, connected.PoolID())
-			}
 		}
 		if err := f.Store.Commit(ctx, takes...); err != nil {
-			return pools, fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
-		}
-		if next == "" {
-			return pools, nil
+			return false, err
 		}
 		after = next
-	}
+		return next != "", nil
+	})
 }

@@ -131,7 +131,7 @@ func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]poo
 				return nil, fmt.Errorf("look for keys of %s: %w", p, err)
 			}
 			keys = append(keys, found...)
-			if len(keys) >= n {
+			if len(keys) >= 2*n {
 				rand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 				return keys, nil
 			}

@@ -26,7 +26,7 @@
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images
 //	  order#<order>         line#<line>                  the fulfillment, with up to 20 keys; mail=due is mailed
-//	  order#<order>         keys#<line>#<0000>           further keys, one item a take
+//	  order#<order>         keys#<line>#<00000>          further keys, one item a take
 //	  order#<order>         history#<line>#<ms>#<what>#<mail> what happened to it
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !pass              newcomers may pass the queue until then

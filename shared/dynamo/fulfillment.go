@@ -76,7 +76,7 @@ type customerItem struct {
 func orderPK(id order.LineID) string        { return "order#" + id.Order() }
 func lineSK(id order.LineID) string         { return "line#" + id.InOrder() }
 func chunksSK(id order.LineID) string       { return "keys#" + id.InOrder() + "#" }
-func chunkSK(id order.LineID, n int) string { return fmt.Sprintf("%s%04d", chunksSK(id), n) }
+func chunkSK(id order.LineID, n int) string { return fmt.Sprintf("%s%05d", chunksSK(id), n) }
 func historySK(id order.LineID) string      { return "history#" + id.InOrder() + "#" }
 
 // lineOf is the inverse of orderPK and lineSK, false if the item is no fulfillment.

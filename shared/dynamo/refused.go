@@ -26,8 +26,12 @@ type refusedItem struct {
 // KeepRefused stores a refused callback. The same order refused again for the
 // same field, as platforms repeat what they could not deliver, replaces it.
 func (s *Store) KeepRefused(ctx context.Context, r callback.Refused) error {
+	name := r.Order
+	if name == "" {
+		name = "body " + r.Body
+	}
 	item, err := attributevalue.MarshalMap(refusedItem{
-		PK: "refused#" + r.Merchant, SK: r.Platform + "#" + r.Order + "#" + r.Field, V: schema,
+		PK: "refused#" + r.Merchant, SK: r.Platform + "#" + name + "#" + r.Field, V: schema,
 		Platform: r.Platform, Order: r.Order, Field: r.Field, Problem: r.Problem, At: millis(r.At),
 	})
 	if err != nil {

@@ -149,24 +149,31 @@ func lostRace(err error) bool {
 const emptyAttempts = 3
 
 // RaiseEmpty stores the notice that a pool has nothing left while orders wait,
-// once until the last of those is served; facts.Started says since when the
-// first of them waits. Of a test side nobody is told.
-func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, facts notice.Facts, now time.Time) error {
-	var err error
+// once until the last of those is served; since says how long the first of them
+// has waited. Of a test side nobody is told. Facts are asked for only if there is
+// something to tell: it takes a look at the queue.
+func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error {
 	for range emptyAttempts {
-		var before stock.Alert
-		if before, err = s.Alert(ctx, p); err != nil {
+		before, err := s.Alert(ctx, p)
+		if err != nil {
 			return err
 		}
-		after, tell := before.AfterNothing(facts, now)
+		if _, tell := before.AfterNothing(notice.Facts{Started: since}, now); tell == nil {
+			return nil
+		}
+		seen, err := facts()
+		if err != nil {
+			return err
+		}
+		after, tell := before.AfterNothing(seen, now)
 		if tell == nil {
 			return nil
 		}
-		if err = s.ChangeAlert(ctx, after, tell); !errors.Is(err, stock.ErrChanged) {
+		if err := s.ChangeAlert(ctx, after, tell); !errors.Is(err, stock.ErrChanged) {
 			return err
 		}
 	}
-	return err
+	return fmt.Errorf("tell that %s is empty: %w", p, stock.ErrChanged)
 }
 
 // LeaseRecount gives the day's recount of a pool side to its caller until then,

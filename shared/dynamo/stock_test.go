@@ -125,10 +125,14 @@ func TestRaiseEmpty_onceAmongMany(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	store, tables := dynamotest.Open(t)
+	since := stockNoon.Add(-time.Second)
+	waiting := func(lines int, since time.Time) func() (notice.Facts, error) {
+		return func() (notice.Facts, error) { return notice.Facts{Waiting: lines, Started: since}, nil }
+	}
 	var fills sync.WaitGroup
 	for range 8 {
 		fills.Go(func() {
-			err := store.RaiseEmpty(ctx, elden, notice.Facts{Waiting: 2, Started: stockNoon.Add(-time.Second)}, stockNoon)
+			err := store.RaiseEmpty(ctx, elden, since, waiting(2, since), stockNoon)
 			if err != nil {
 				t.Error(err)
 			}
@@ -140,11 +144,17 @@ func TestRaiseEmpty_onceAmongMany(t *testing.T) {
 	}
 	test := elden
 	test.Side = pool.Test
-	if err := store.RaiseEmpty(ctx, test, notice.Facts{Waiting: 1}, stockNoon); err != nil {
+	if err := store.RaiseEmpty(ctx, test, since, waiting(1, since), stockNoon); err != nil {
 		t.Error(err)
 	}
 	if got := noticesIn(t, tables); len(got) != 1 {
 		t.Errorf("notices after a test order waits: %q", got)
+	}
+	err := store.RaiseEmpty(ctx, elden, since, func() (notice.Facts, error) {
+		return notice.Facts{}, errors.New("the queue was counted though there was nothing to tell")
+	}, stockNoon)
+	if err != nil {
+		t.Error(err)
 	}
 }
 

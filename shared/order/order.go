@@ -24,7 +24,7 @@ import (
 type LineID string
 
 // half is the length of each half of a LineID: 22 characters of base64url, 132
-// bits of SHA-256, so that two orders in 2^66 would have to be sold to meet.
+// bits of SHA-256: two orders that meet are to be expected after some 2^66.
 const half = 22
 
 // NewLineID returns the identity of a line: for its order and then for the line

@@ -58,7 +58,7 @@ type Entry struct {
 	Code        string    // why the last try failed: SES's error code, never its text
 }
 
-// Patience of the sweep: the fast path has this long before the sweep looks.
+// SweepAfter is how long the fast path has before the sweep looks.
 const SweepAfter = 5 * time.Minute
 
 // Lease is how long one mailer may take between reading what to mail and

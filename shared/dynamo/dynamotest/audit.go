@@ -30,13 +30,30 @@ type Line struct {
 	Wanted     int
 	Held       int
 	Mail       string
-	Keys       []string // identities of the keys it holds, chunks included
+	Keys       []HeldKey // chunks included
+
+	side  string // the pool side that feeds it
+	queue string // where it stands if it waits
 }
 
+// HeldKey is a key as a line holds it.
+type HeldKey struct{ ID, Text string }
+
+// place is where a line stands in a queue, and what the queue knows of it.
+type place struct {
+	queue    string
+	received string
+	missing  int
+}
+
+// shelf is where a key was uploaded to, and what it reads.
+type shelf struct{ side, text string }
+
 // Audit reads the tables whole and reports whatever breaks the promise: a key
-// that two lines hold, a line and a key that disagree about each other, a line
-// with more keys than its due, a line that waits outside a queue or stands in one
-// without need, a key that is neither to be had nor held.
+// that two lines hold, a line and a key that disagree about each other, a key of
+// another pool or side, a line with more keys than its due, a line that waits
+// outside its queue, stands in one without need or at the wrong place, a key that
+// is neither to be had nor held.
 func Audit(t testing.TB, tables dynamo.Tables) Books {
 	t.Helper()
 	var (
@@ -44,7 +61,8 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 		problems []string
 		holder   = map[string]string{} // key -> line, as lines say
 		claimed  = map[string]string{} // key -> line, as keys say
-		queued   = map[string]bool{}
+		stock    = map[string]shelf{}  // key -> where it was uploaded to
+		queued   = map[string]place{}
 	)
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 
@@ -52,11 +70,11 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 		pk, sk := item["pk"].(string), item["sk"].(string)
 		switch {
 		case strings.HasPrefix(pk, "queue#") && sk != "!pass" || strings.HasPrefix(pk, "unconnected#"):
-			_, id, _ := strings.Cut(sk, "#")
-			if queued[id] {
+			received, id, _ := strings.Cut(sk, "#")
+			if _, twice := queued[id]; twice {
 				problem("line %s stands in two places", id)
 			}
-			queued[id] = true
+			queued[id] = place{queue: pk, received: received, missing: integer(item["missing"])}
 			books.Queue = append(books.Queue, sk)
 		case strings.HasPrefix(sk, "line#"):
 			id := strings.TrimPrefix(pk, "order#") + strings.TrimPrefix(sk, "line#")
@@ -65,13 +83,19 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 			line.Mail, _ = item["mail"].(string)
 			line.ReceivedAt = int64(integer(item["receivedAt"]))
 			line.Wanted, line.Held = integer(item["wanted"]), integer(item["held"])
-			line.Keys = append(line.Keys, keyIDs(item["keys"])...)
+			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
+			pool, _ := item["pool"].(string)
+			line.side = fmt.Sprintf("%s#%s#%s", item["merchant"], pool, item["side"])
+			line.queue = "queue#" + line.side
+			if pool == "" {
+				line.queue = fmt.Sprintf("unconnected#%s#%s#%s", item["merchant"], item["side"], item["product"])
+			}
 			books.Lines[id] = line
 		case strings.HasPrefix(sk, "keys#"):
 			inOrder, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			id := strings.TrimPrefix(pk, "order#") + inOrder
 			line := books.Lines[id]
-			line.Keys = append(line.Keys, keyIDs(item["keys"])...)
+			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
 			books.Lines[id] = line
 		}
 	}
@@ -86,6 +110,9 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 		case state == "claimed" && !shelved && held:
 			books.Claimed++
 			claimed[id] = line
+			merchant, rest, _ := strings.Cut(id, "#")
+			side, _, _ := strings.Cut(rest, "#")
+			stock[id] = shelf{side: fmt.Sprintf("%s#%s#%s", merchant, item["pool"], side), text: item["text"].(string)}
 		default:
 			problem("key %s is half taken: %v, shelved %v, held %v", id, state, shelved, held)
 		}
@@ -98,15 +125,26 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 		if line.Held > line.Wanted {
 			problem("line %s holds %d keys and paid for %d", id, line.Held, line.Wanted)
 		}
-		if missing := line.Held < line.Wanted || line.Wanted == 0; missing != queued[id] {
-			problem("line %s misses keys: %v, stands in a queue: %v", id, missing, queued[id])
+		at, waits := queued[id]
+		if missing := line.Held < line.Wanted || line.Wanted == 0; missing != waits {
+			problem("line %s misses keys: %v, stands in a queue: %v", id, missing, waits)
 		}
+		if waits && at != (place{line.queue, fmt.Sprintf("%013d", line.ReceivedAt), line.Wanted - line.Held}) {
+			problem("line %s misses %d keys since %d and stands in %+v", id, line.Wanted-line.Held, line.ReceivedAt, at)
+		}
+		delete(queued, id)
 		for _, key := range line.Keys {
-			if other, taken := holder[key]; taken {
-				problem("key %s is sold twice: to %s and %s", key, other, id)
+			if other, taken := holder[key.ID]; taken {
+				problem("key %s is sold twice: to %s and %s", key.ID, other, id)
 			}
-			holder[key] = id
+			holder[key.ID] = id
+			if from, ok := stock[key.ID]; ok && from != (shelf{line.side, key.Text}) {
+				problem("line %s of %s holds a key of %s, or another text than the key's", id, line.side, from.side)
+			}
 		}
+	}
+	for id := range queued {
+		problem("line %s stands in a queue and does not exist", id)
 	}
 	for key, line := range claimed {
 		if holder[key] != line {
@@ -130,13 +168,14 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 
 func integer(v any) int { f, _ := v.(float64); return int(f) }
 
-func keyIDs(v any) []string {
-	var ids []string
+func heldKeys(v any) []HeldKey {
+	var keys []HeldKey
 	list, _ := v.([]any)
-	for _, key := range list {
-		ids = append(ids, key.(map[string]any)["id"].(string))
+	for _, element := range list {
+		key := element.(map[string]any)
+		keys = append(keys, HeldKey{key["id"].(string), key["text"].(string)})
 	}
-	return ids
+	return keys
 }
 
 func scan(t testing.TB, table string) []map[string]any {

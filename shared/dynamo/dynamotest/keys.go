@@ -22,21 +22,13 @@ func Stock(t testing.TB, tables dynamo.Tables, p pool.ID, shards int, texts ...s
 	client := Client(t)
 	keys := make([]pool.Key, len(texts))
 	writes := make([]types.WriteRequest, len(texts))
-	str := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for i, text := range texts {
-		shard := p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(i%shards)
-		id := pool.Identify([]byte("salt of a test"), p.Merchant, p.Side, text)
-		keys[i] = pool.Key{ID: id, Text: pool.Conceal(text), Upload: "upload of a test", Shard: shard}
-		writes[i] = types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{
-			"pk":     str(string(id)),
-			"v":      &types.AttributeValueMemberN{Value: "1"},
-			"text":   str(text),
-			"upload": str("upload of a test"),
-			"pool":   str(p.Pool),
-			"state":  str("available"),
-			"shard":  str(shard),
-			"place":  str(fmt.Sprintf("%016x", rand.Uint64())),
-		}}}
+		item := KeyItem(p, shards, i, text)
+		keys[i] = pool.Key{
+			ID: pool.KeyID(value(item["pk"])), Text: pool.Conceal(text),
+			Upload: value(item["upload"]), Shard: value(item["shard"]),
+		}
+		writes[i] = types.WriteRequest{PutRequest: &types.PutRequest{Item: item}}
 	}
 	for len(writes) > 0 {
 		n := min(25, len(writes))
@@ -50,6 +42,24 @@ func Stock(t testing.TB, tables dynamo.Tables, p pool.ID, shards int, texts ...s
 	}
 	return keys
 }
+
+// KeyItem is the n-th key of a pool side as it stands in the table while it is
+// available.
+func KeyItem(p pool.ID, shards, n int, text string) map[string]types.AttributeValue {
+	str := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	return map[string]types.AttributeValue{
+		"pk":     str(string(pool.Identify([]byte("salt of a test"), p.Merchant, p.Side, text))),
+		"v":      &types.AttributeValueMemberN{Value: "1"},
+		"text":   str(text),
+		"upload": str("upload of a test"),
+		"pool":   str(p.Pool),
+		"state":  str("available"),
+		"shard":  str(p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(n%shards)),
+		"place":  str(fmt.Sprintf("%016x", rand.Uint64())),
+	}
+}
+
+func value(av types.AttributeValue) string { return av.(*types.AttributeValueMemberS).Value }
 
 // Texts makes up the texts of n keys, from a prefix that tells them apart.
 func Texts(prefix string, n int) []string {
