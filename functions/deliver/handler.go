@@ -68,12 +68,12 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 	for i, err := range h.mailer.Mail(ctx, items) {
 		switch outcomeOf(err) {
 		case again:
-			slog.WarnContext(ctx, "not mailed, tried again", "line", string(items[i].Line), "error", err)
+			slog.WarnContext(ctx, "not mailed, tried again", "line", string(items[i].Line), "notice", items[i].Notice, "error", err)
 			for _, number := range sequence[i] {
 				response.BatchItemFailures = append(response.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: number})
 			}
 		case parked:
-			slog.ErrorContext(ctx, "not mailed, left to the sweep", "line", string(items[i].Line), "error", err)
+			slog.ErrorContext(ctx, "not mailed, left to the sweep", "line", string(items[i].Line), "notice", items[i].Notice, "error", err)
 		}
 	}
 	return response, nil

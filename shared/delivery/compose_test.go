@@ -250,6 +250,37 @@ func TestNotices_everyKindHasWords(t *testing.T) {
 	}
 }
 
+func TestUploads_everyOutcomeHasWords(t *testing.T) {
+	for _, outcome := range ingest.Outcomes {
+		if outcomes[outcome] == "" && outcome != ingest.Accepted {
+			t.Errorf("no words for a line that is %s", outcome)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	for _, c := range []struct {
+		amount string
+		n      int
+		want   string
+	}{
+		{"19.90", 3, "59.70"},
+		{"100", 25, "2500"},
+		{"0.1", 3, "0.3"},
+		{"99999999999999999999.99", 1000, "99999999999999999999990.00"},
+		{"1.999", 1, "1.999"},
+		{"", 2, ""},
+		{"19,90", 2, ""},
+		{"-5.00", 2, ""},
+		{"1e9", 2, ""},
+		{".5", 2, ""},
+	} {
+		if got := times(c.amount, c.n); got != c.want {
+			t.Errorf("%d times %q is %q, want %q", c.n, c.amount, got, c.want)
+		}
+	}
+}
+
 // golden compares a mail with the file of that name in testdata; its HTML stands
 // beside it, to be opened in a browser.
 func golden(t *testing.T, name string, m Mail) {

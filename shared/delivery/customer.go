@@ -42,8 +42,8 @@ func customerMail(f order.Fulfillment, m catalog.Merchant, p catalog.Product, se
 	if err != nil {
 		return Mail{}, err
 	}
-	made.From = mail.Address{Name: text.OneLine(w.senderName()), Address: sender.Address}
-	made.To = mail.Address{Name: text.OneLine(fullName(f.Customer)), Address: f.Customer.Email}
+	made.From = mail.Address{Name: headerName(w.senderName()), Address: sender.Address}
+	made.To = mail.Address{Name: headerName(fullName(f.Customer)), Address: f.Customer.Email}
 	made.ReplyTo = m.ReplyTo
 	made.Tags = map[string]string{tagLine: string(f.ID), tagNumber: strconv.Itoa(f.Mail.Number)}
 	if f.Mail.Kind == outbox.Keys && len(f.Keys) > manyKeys {
@@ -214,6 +214,17 @@ func (w customerWriter) senderName() string { return first(w.m.SenderName, w.m.T
 
 func fullName(c order.Customer) string {
 	return first(c.Name, joined(" ", c.FirstName, c.LastName))
+}
+
+// headerName is a name as it may stand before an address. SES refuses an address
+// that is long with its name, encoded, so a very long name is cut.
+func headerName(name string) string {
+	name = text.OneLine(name)
+	const limit = 60 // runes
+	if runes := []rune(name); len(runes) > limit {
+		return strings.TrimSpace(string(runes[:limit]))
+	}
+	return name
 }
 
 // money is an amount as the platform wrote it, with its currency.

@@ -1,11 +1,10 @@
 package delivery
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/mail"
-
-	"fmt"
 )
 
 // Mail is one mail, ready to be sent. It holds license keys and addresses, so it

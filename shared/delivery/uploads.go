@@ -177,7 +177,7 @@ var outcomes = map[ingest.Outcome]string{
 }
 
 func (w noticeWriter) reason(line ingest.Refused) string {
-	reason := outcomes[line.Reason]
+	reason := first(outcomes[line.Reason], string(line.Reason))
 	if line.Reason == ingest.Sold && !line.SoldAt.IsZero() {
 		reason += " on " + w.day(line.SoldAt)
 	}

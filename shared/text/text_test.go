@@ -128,11 +128,13 @@ func TestBody(t *testing.T) {
 			},
 		},
 		{
-			"a key that is a link", "{KEY}", text.Values{text.Key: {"https://files.example/l?a=1&b=<2>"}},
+			"a key that is a link", "{KEY}",
+			text.Values{text.Key: {"https://files.example/l?a=1&b=<2>"}},
 			[]text.Block{{Keys: []text.Run{keyLink("https://files.example/l?a=1&b=<2>")}}},
 		},
 		{
-			"a key that only looks like one", "{KEY}", text.Values{text.Key: {"javascript:alert(1)"}},
+			"a key that only looks like one", "{KEY}",
+			text.Values{text.Key: {"javascript:alert(1)"}},
 			[]text.Block{{Keys: []text.Run{key("javascript:alert(1)")}}},
 		},
 		{
@@ -145,18 +147,21 @@ func TestBody(t *testing.T) {
 			[]text.Block{{Lines: []text.Line{{link("https://shop.example/?who=A%26B%20c%2Fd&x=55")}}}},
 		},
 		{
-			"keys within a link", "Activate: https://shop.example/a?k={KEY}", text.Values{text.Key: {"A 1", "B+2"}},
+			"keys within a link", "Activate: https://shop.example/a?k={KEY}",
+			text.Values{text.Key: {"A 1", "B+2"}},
 			[]text.Block{
 				{Lines: []text.Line{says("Activate:")}},
 				{Keys: []text.Run{keyLink("https://shop.example/a?k=A%201"), keyLink("https://shop.example/a?k=B%2B2")}},
 			},
 		},
 		{
-			"a tag that is an address", "Help: {URL}?o={ORDER_ID}.", text.Values{text.URL: {"https://shop.example/help"}, text.OrderID: {"5 5"}},
+			"a tag that is an address", "Help: {URL}?o={ORDER_ID}.",
+			text.Values{text.URL: {"https://shop.example/help"}, text.OrderID: {"5 5"}},
 			[]text.Block{{Lines: []text.Line{{{Text: "Help: "}, link("https://shop.example/help?o=5%205"), {Text: "."}}}}},
 		},
 		{
-			"a customer's address leads nowhere", "Hello {FULLNAME}", text.Values{text.FullName: {"https://evil.example"}},
+			"a customer's address leads nowhere", "Hello {FULLNAME}",
+			text.Values{text.FullName: {"https://evil.example"}},
 			[]text.Block{{Lines: []text.Line{says("Hello https://evil.example")}}},
 		},
 		{
@@ -164,11 +169,13 @@ func TestBody(t *testing.T) {
 			[]text.Block{{Lines: []text.Line{{{Text: "https:// and http://["}}}}},
 		},
 		{
-			"a value is never expanded", "Hello {FULLNAME}, {KEY}", text.Values{text.FullName: {"{KEY} {EMAIL}"}, text.Key: {"{FULLNAME}"}, text.Email: {"x"}},
+			"a value is never expanded", "Hello {FULLNAME}, {KEY}",
+			text.Values{text.FullName: {"{KEY} {EMAIL}"}, text.Key: {"{FULLNAME}"}, text.Email: {"x"}},
 			[]text.Block{{Lines: []text.Line{{{Text: "Hello {KEY} {EMAIL}, "}, key("{FULLNAME}")}}}},
 		},
 		{
-			"a value with lines", "Note: {ADDINFO_TEXT}", text.Values{text.AddInfo: {"one\r\n\r\ntwo\x07"}},
+			"a value with lines", "Note: {ADDINFO_TEXT}",
+			text.Values{text.AddInfo: {"one\r\n\r\ntwo\x07"}},
 			[]text.Block{{Lines: []text.Line{says("Note: one"), says("two")}}},
 		},
 		{"no value", "Parent: {PARENT_KEY}", nil, []text.Block{{Lines: []text.Line{says("Parent:")}}}},
