@@ -4,30 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 )
 
 // bucketsOf reads the names of a deployment's buckets out of its outputs.
-func bucketsOf(outputsFile string) ([]string, error) {
+func bucketsOf(outputsFile string) (uploads, reports string, err error) {
 	content, err := os.ReadFile(outputsFile)
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-	var stacks map[string]map[string]string
+	var stacks map[string]struct{ UploadsBucket, ReportsBucket string }
 	if err := json.Unmarshal(content, &stacks); err != nil {
-		return nil, fmt.Errorf("read %s: %w", outputsFile, err)
+		return "", "", fmt.Errorf("read %s: %w", outputsFile, err)
 	}
-	var buckets []string
 	for _, outputs := range stacks {
-		for _, name := range []string{"UploadsBucket", "ReportsBucket"} {
-			if bucket := outputs[name]; bucket != "" {
-				buckets = append(buckets, bucket)
-			}
-		}
+		uploads, reports = uploads+outputs.UploadsBucket, reports+outputs.ReportsBucket
 	}
-	if len(buckets) != 2 {
-		return nil, fmt.Errorf("the deployment names %d buckets, not 2", len(buckets))
+	if uploads == "" || reports == "" {
+		return "", "", fmt.Errorf("%s does not name both buckets", outputsFile)
 	}
-	slices.Sort(buckets)
-	return buckets, nil
+	return uploads, reports, nil
 }

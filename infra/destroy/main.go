@@ -53,19 +53,27 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return err
 	}
 	fmt.Fprintln(out, "2/3  emptying the buckets")
-	buckets, err := bucketsOf("infra/cdk.out/outputs.json")
+	uploads, reports, err := bucketsOf("infra/cdk.out/outputs.json")
 	if err != nil {
 		return err
 	}
-	for _, bucket := range buckets {
-		n, err := empty(ctx, s3.NewFromConfig(cfg), bucket)
+	client := s3.NewFromConfig(cfg)
+	for _, bucket := range []string{uploads, reports} {
+		n, err := empty(ctx, client, bucket)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "     %d objects deleted from %s\n", n, bucket)
 	}
 	fmt.Fprintln(out, "3/3  taking down the stacks; the key itself is deleted by AWS after 30 days")
-	return cdk(append([]string{"destroy", "--all", "--force"}, args...))
+	if err := cdk(append([]string{"destroy", "--all", "--force"}, args...)); err != nil {
+		return err
+	}
+	// The stack leaves this one behind in any case.
+	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: aws.String(uploads)}); err != nil {
+		return fmt.Errorf("delete %s: %w", uploads, err)
+	}
+	return nil
 }
 
 // settings are those of the deployment, and args as the CDK is to be given them.

@@ -150,7 +150,9 @@ func newBucket(scope constructs.Construct, id string, s Settings, key awskms.IKe
 	props.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
 	props.ObjectOwnership = awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED
 	props.EnforceSSL = jsii.Bool(true)
-	props.RemovalPolicy = s.removal()
+	if props.RemovalPolicy == "" {
+		props.RemovalPolicy = s.removal()
+	}
 	if props.LifecycleRules == nil {
 		props.LifecycleRules = &[]*awss3.LifecycleRule{}
 	}

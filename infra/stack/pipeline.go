@@ -176,6 +176,9 @@ func (p *pipeline) addUploads() {
 	})
 	p.uploads = newBucket(p.stack, "Uploads", p.settings, p.data.key, &awss3.BucketProps{
 		BucketName: jsii.String(p.uploadsName()),
+		// Whatever happens to the stack: a later one of this name finds the bucket and
+		// takes it over, which CloudFormation allows only if it would not delete it.
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		Versioned:  jsii.Bool(true),
 		LifecycleRules: &[]*awss3.LifecycleRule{
 			{
