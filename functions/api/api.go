@@ -132,6 +132,8 @@ func (a *api) serve() http.Handler {
 		Formats:       huma.DefaultFormats,
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{tidy},
+
+		RejectUnknownQueryParameters: true,
 	})
 	a.huma.UseMiddleware(a.authenticate)
 	a.mux.HandleFunc("GET /openapi.json", a.document)

@@ -45,6 +45,9 @@ func (h handler) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (
 		}
 	}()
 	h.api.ServeHTTP(w, r)
+	if r.Method == http.MethodHead {
+		w.body.Reset()
+	}
 	slog.InfoContext(ctx, "answered", "route", r.Pattern, "status", w.status)
 	return w.answer(), nil
 }

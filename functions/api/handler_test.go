@@ -273,6 +273,30 @@ func TestLocks(t *testing.T) {
 	}
 }
 
+// What was read can be sent back as it is: what cannot be set is ignored.
+func TestLocks_readingAndWritingBackChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: "Elden", LowStock: new(0), Shards: new(8)}).want(201)
+	w.shop(bearer, "PUT", "/v1/products/4711", Product{
+		Title: "Elden", Pool: "elden", PoolsByCurrency: map[string]string{"EUR": "elden"}, Keys: &KeyRule{"per_line", 2},
+		Texts: map[string]Text{"de": {Subject: "Schlüssel", Body: "{KEY}"}}, Download: "https://acme.example/",
+	}).want(201)
+	w.shop(bearer, "PUT", "/v1/products/copy", Product{Original: "4711"}).want(201)
+	for _, path := range []string{"/v1/pools/elden", "/v1/products/4711", "/v1/products/copy"} {
+		read := w.shop(bearer, "GET", path, nil).want(200)
+		written := w.shop(bearer, "PUT", path, read.Body, "if-match", read.etag()).want(200)
+		if diff := cmp.Diff(read.Body, written.Body); diff != "" || written.etag() != read.etag() {
+			t.Errorf("%s: ETag %s to %s, %s", path, read.etag(), written.etag(), diff)
+		}
+	}
+	read := w.operator("GET", "/v1/merchants/acme", nil).want(200)
+	if written := w.operator("PUT", "/v1/merchants/acme", read.Body).want(200); written.Body != read.Body || written.etag() != read.etag() {
+		t.Errorf("the merchant changed: %s", written.Body)
+	}
+}
+
 // Of those who create the same thing differently at once, one does.
 func TestLocks_oneCreates(t *testing.T) {
 	t.Parallel()
@@ -499,7 +523,7 @@ func TestPool_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/products/4711", Product{Title: "Elden", PoolsByCurrency: map[string]string{"EUR": "named"}}).want(201)
 	w.operator("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com", DefaultPool: "default"}, "if-match", "*").want(200)
 	for name, why := range map[string]string{
-		"full": "test side holds 1 keys", "owing": "1 order lines wait for its live side", "named": `product \"4711\"`, "default": "default pool",
+		"full": "test side holds keys for sale (1)", "owing": "order lines wait for its live side (1)", "named": `product \"4711\"`, "default": "default pool",
 	} {
 		if got := w.shop(bearer, "DELETE", "/v1/pools/"+name, nil, "if-match", "*").want(409).Body; !strings.Contains(got, why) {
 			t.Errorf("%s: the answer does not say %q:\n%s", name, why, got)
@@ -623,12 +647,24 @@ func TestOrder_showsItsLines(t *testing.T) {
 	if err := w.store.Commit(t.Context(), claim.Take{Before: &live, After: live2}); err != nil {
 		t.Fatal(err)
 	}
+	for _, h := range []order.History{
+		{Line: live.ID, At: noon.Add(2 * time.Second), What: order.MailDelivered, By: "ses", Mail: 2, MessageID: "0100-a"},
+		{Line: live.ID, At: noon.Add(time.Second), What: order.MailUncertain, By: "deliver", Mail: 1},
+	} {
+		if err := w.store.AddHistory(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
 	customer := Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"}
 	want := OrderList{Items: []Order{
 		{Order: "2026/1001", Platform: "standard", Customer: customer, Lines: []Line{{
 			ID: string(live.ID), Line: "1", Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
 			Quantity: 2, Wanted: 2, Held: 2, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
+			History: []Event{
+				{At: noon.Add(time.Second), What: "mail-uncertain", By: "deliver", Mail: 1},
+				{At: noon.Add(2 * time.Second), What: "mail-delivered", By: "ses", Mail: 2, MessageID: "0100-a"},
+			},
 		}}},
 		{Order: "2026/1001", Platform: "standard", Test: true, Customer: customer, Lines: []Line{{
 			ID: string(test.ID), Line: "1", Product: "4711", Title: "Elden", State: "unconnected",
@@ -740,6 +776,7 @@ func TestBadRequests(t *testing.T) {
 		{"another type", "PUT", "/v1/pools/elden", `{"title":5}`, nil, 422, "body.title"},
 		{"a name that is none", "PUT", "/v1/pools/Elden!", "{}", nil, 422, "path.pool"},
 		{"a page too large", "GET", "/v1/pools?limit=101", nil, nil, 422, "query.limit"},
+		{"a query we do not know", "GET", "/v1/pools?limitt=5", nil, nil, 422, "query.limitt"},
 		{"no number", "GET", "/v1/pools?limit=all", nil, nil, 422, "query.limit"},
 		{"an odd condition", "PUT", "/v1/pools/elden", "{}", []string{"if-none-match", `"1"`}, 422, "If-None-Match"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/callback"
 	"keypool/shared/order"
@@ -52,6 +53,17 @@ type Line struct {
 	PaidAt     time.Time `json:"paid_at,omitzero"`
 	ReceivedAt time.Time `json:"received_at"`
 	Delivery   *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
+	History    []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
+}
+
+// Event is one thing that happened to a line.
+type Event struct {
+	At        time.Time `json:"at"`
+	What      string    `json:"what" doc:"mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	By        string    `json:"by" doc:"Who did it: a function, or ses."`
+	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
+	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
+	Code      string    `json:"code,omitempty" doc:"Why."`
 }
 
 // Delivery is how far a mail has come.
@@ -81,6 +93,10 @@ var sampleOrders = OrderList{Items: []Order{{
 		PaidAt:     time.Date(2026, 11, 23, 9, 29, 58, 0, time.UTC),
 		ReceivedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
 		Delivery:   &Delivery{State: string(outbox.Delivered), About: string(outbox.Keys), Number: 1, Tries: 1, MessageID: "0100019a-7f3c-42d1"},
+		History: []Event{
+			{At: time.Date(2026, 11, 23, 9, 30, 1, 0, time.UTC), What: string(order.MailSent), By: "deliver", Mail: 1, MessageID: "0100019a-7f3c-42d1"},
+			{At: time.Date(2026, 11, 23, 9, 30, 4, 0, time.UTC), What: string(order.MailDelivered), By: "ses", Mail: 1, MessageID: "0100019a-7f3c-42d1"},
+		},
 	}},
 }}}
 
@@ -117,9 +133,14 @@ func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error)
 			if err != nil {
 				return nil, err
 			}
-			if len(lines) > 0 {
-				out.Body.Items = append(out.Body.Items, newOrder(lines))
+			if len(lines) == 0 {
+				continue
 			}
+			body, err := a.order(ctx, lines)
+			if err != nil {
+				return nil, err
+			}
+			out.Body.Items = append(out.Body.Items, body)
 		}
 	}
 	if len(out.Body.Items) == 0 {
@@ -128,7 +149,11 @@ func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error)
 	return out, nil
 }
 
-func newOrder(lines []order.Fulfillment) Order {
+// linesAtOnce bounds the lines of an order whose histories are read together.
+const linesAtOnce = 16
+
+// order returns an order, which its lines are all that is known of.
+func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, error) {
 	first := lines[0]
 	body := Order{
 		Order: first.Order, Platform: first.Platform, Test: first.Side == pool.Test,
@@ -136,11 +161,21 @@ func newOrder(lines []order.Fulfillment) Order {
 			Name: first.Customer.Name, Email: first.Customer.Email, Phone: first.Customer.Phone,
 			Company: first.Customer.Company, Country: first.Customer.Country,
 		},
+		Lines: make([]Line, len(lines)),
 	}
-	for _, line := range lines {
-		body.Lines = append(body.Lines, newLine(line))
+	var reading errgroup.Group
+	reading.SetLimit(linesAtOnce)
+	for i, line := range lines {
+		body.Lines[i] = newLine(line)
+		reading.Go(func() error {
+			history, err := a.store.History(ctx, line.ID)
+			for _, h := range history {
+				body.Lines[i].History = append(body.Lines[i].History, Event{h.At, string(h.What), h.By, h.Mail, h.MessageID, h.Code})
+			}
+			return err
+		})
 	}
-	return body
+	return body, reading.Wait()
 }
 
 func newLine(f order.Fulfillment) Line {

@@ -52,7 +52,7 @@ func newPool(p catalog.Pool) Pool {
 }
 
 func newStock(s catalog.Stock) *Stock {
-	return &Stock{Available: s.Available, Claimed: s.Claimed, Revoked: s.Revoked, Waiting: s.Waiting, AsOf: s.AsOf}
+	return &Stock{Available: s.Available, Claimed: s.Claimed, Revoked: s.Revoked, Waiting: s.Waiting, AsOf: s.AsOf.UTC().Truncate(time.Millisecond)}
 }
 
 // over returns the stored pool with these settings instead of its own.
@@ -281,19 +281,23 @@ func (a *api) deletePool(ctx context.Context, in *deletePool) (*struct{}, error)
 	return nil, a.store.DeletePool(ctx, merchant, p.Name, p.Version)
 }
 
-// usesOf says what a pool is still needed for.
+// usesOf says what a pool is still needed for. What comes to it between this and
+// its deletion is not lost: keys and lines wait for a pool of its name.
 func (a *api) usesOf(ctx context.Context, p catalog.Pool) ([]string, error) {
 	var reasons []string
 	counts, err := a.counted(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	for side, stock := range map[string]*Stock{"live": counts.Live, "test": counts.Test} {
-		if stock.Available > 0 {
-			reasons = append(reasons, fmt.Sprintf("its %s side holds %d keys for sale", side, stock.Available))
+	for _, side := range []struct {
+		name  pool.Side
+		stock *Stock
+	}{{pool.Live, counts.Live}, {pool.Test, counts.Test}} {
+		if side.stock.Available > 0 {
+			reasons = append(reasons, fmt.Sprintf("its %s side holds keys for sale (%d)", side.name, side.stock.Available))
 		}
-		if stock.Waiting > 0 {
-			reasons = append(reasons, fmt.Sprintf("%d order lines wait for its %s side", stock.Waiting, side))
+		if side.stock.Waiting > 0 {
+			reasons = append(reasons, fmt.Sprintf("order lines wait for its %s side (%d)", side.name, side.stock.Waiting))
 		}
 	}
 	m, _, err := a.store.Merchant(ctx, p.Merchant)
