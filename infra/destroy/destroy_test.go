@@ -61,8 +61,8 @@ func TestBucketsOf(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "outputs.json")
 	for content, good := range map[string]bool{
 		`{"Keypool": {"UploadsBucket": "u", "ApiId": "a"}, "Keypool-Data": {"ReportsBucket": "r"}}`: true,
-		`{"Keypool": {"UploadsBucket": "u"}}`: false,
-		`{`:                                   false,
+		`{"Keypool": {"UploadsBucket": "u"}}`:                                                       false,
+		`{`:                                                                                         false,
 	} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

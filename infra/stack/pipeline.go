@@ -179,7 +179,7 @@ func (p *pipeline) addUploads() {
 		// Whatever happens to the stack: a later one of this name finds the bucket and
 		// takes it over, which CloudFormation allows only if it would not delete it.
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
-		Versioned:  jsii.Bool(true),
+		Versioned:     jsii.Bool(true),
 		LifecycleRules: &[]*awss3.LifecycleRule{
 			{
 				Id:         jsii.String("loaded"),
