@@ -29,7 +29,7 @@ import (
 // The engine is that at DYNAMODB_ENDPOINT: MiniStack, since DynamoDB Local
 // inserts some 200 keys a second, and hides everything else.
 func BenchmarkIngest(b *testing.B) {
-	const keys = 1000
+	const keys = 5000
 	ingest.TuneMemory()
 	d := newDesk(b)
 	client := dynamotest.Client(b)

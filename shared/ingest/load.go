@@ -123,11 +123,9 @@ func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
-	body, err := l.open(ctx)
-	if err != nil {
+	if err := l.open(ctx); err != nil {
 		return err
 	}
-	defer body.Close()
 	if err := l.run(ctx); err != nil {
 		return err
 	}
@@ -155,22 +153,17 @@ func (l *loader) prepare(ctx context.Context) error {
 }
 
 // open opens the file where the range goes on.
-func (l *loader) open(ctx context.Context) (io.ReadCloser, error) {
+func (l *loader) open(ctx context.Context) (err error) {
 	u, from := l.upload, max(l.done.Offset, int64(l.done.Number)*RangeSize)
 	end := min(int64(l.done.Number+1)*RangeSize, u.Size)
 	if l.done.Number == u.Ranges-1 {
 		end = u.Size
 	}
-	start := max(0, from-int64(u.Encoding.unit()))
-	body, err := l.Objects.Open(ctx, u.Object, start, min(end+Overlap, u.Size))
-	if err != nil {
-		return nil, err
-	}
-	if l.lines, err = NewReader(body, u.Encoding, from, end, l.done.Lines); err != nil {
-		body.Close()
-		return nil, err
-	}
-	return body, nil
+	l.lines, err = NewReader(&source{
+		ctx: ctx, objects: l.Objects, object: u.Object,
+		at: max(0, from-int64(u.Encoding.unit())), end: min(end+Overlap, u.Size),
+	}, u.Encoding, from, end, l.done.Lines)
+	return err
 }
 
 // run loads batch after batch. Whatever stops it, what is settled is saved first.

@@ -1,0 +1,73 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// pieceSize is how much of a file is fetched at a time.
+const pieceSize = 512 << 10
+
+// source reads a part of an object, piece by piece. A piece is fetched whole
+// before any of it is used: the table may take minutes for the keys in it, and no
+// bucket keeps a connection open for so long to somebody who does not read.
+type source struct {
+	ctx     context.Context
+	objects Objects
+	object  Object
+	at, end int64 // of the object, what is still to be fetched
+	buf     []byte
+	piece   []byte // of buf, what was fetched and not read
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if len(s.piece) == 0 {
+		if s.at >= s.end {
+			return 0, io.EOF
+		}
+		if err := s.fetch(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.piece)
+	s.piece = s.piece[n:]
+	return n, nil
+}
+
+// fetch gets the next piece. A connection that breaks in the middle is not the
+// end of the file.
+func (s *source) fetch() error {
+	const attempts = 3
+	size := int(min(pieceSize, s.end-s.at))
+	if cap(s.buf) < size {
+		s.buf = make([]byte, size)
+	}
+	for tries := 1; ; tries++ {
+		err := s.fill(s.buf[:size])
+		if err == nil {
+			s.piece = s.buf[:size]
+			s.at += int64(size)
+			return nil
+		}
+		if tries == attempts || errors.Is(err, ErrGone) || s.ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *source) fill(piece []byte) error {
+	to := s.at + int64(len(piece))
+	body, err := s.objects.Open(s.ctx, s.object, s.at, to)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.ReadFull(body, piece); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // the object has these bytes
+		}
+		return wrap(err, "read an object from %d to %d", s.at, to)
+	}
+	return nil
+}
