@@ -298,19 +298,12 @@ func (st *story) report(ctx context.Context, o shop.Order, state string, held in
 
 // held is how many keys the API says that an order has.
 func (st *story) held(ctx context.Context, o shop.Order) (int, error) {
-	var orders struct {
-		Items []struct{ Lines []struct{ Held int } }
-	}
-	if err := st.shop.Ask(ctx, st.token, "GET", "/v1/orders/"+o.ID, nil, &orders); err != nil {
-		return 0, err
-	}
+	lines, err := st.shop.OrderLines(ctx, st.token, o.ID)
 	n := 0
-	for _, order := range orders.Items {
-		for _, line := range order.Lines {
-			n += line.Held
-		}
+	for _, line := range lines {
+		n += line.Held
 	}
-	return n, nil
+	return n, err
 }
 
 // notice waits for a mail to the merchant about this run's pool.
