@@ -36,17 +36,22 @@ func faultOf(err error) *SendError {
 	return &SendError{Fault: Passing, Code: "NotWritten"}
 }
 
-// tellFault logs, once, why a mail was not sent. Trouble is an error, which an
-// alarm watches for: no mail goes out until somebody acts.
-func tellFault(ctx context.Context, err error, about ...any) {
+// stubborn is after how many tries what should have passed is for the operator
+// to look at: half an hour.
+const stubborn = 5
+
+// tellFault logs, once, why a mail was not sent. What needs the operator is an
+// error, which an alarm watches for: trouble, since no mail goes out until
+// somebody acts, and what does not pass.
+func tellFault(ctx context.Context, err error, tries int, about ...any) {
 	fault := faultOf(err)
-	about = append(about, "fault", string(fault.Fault), "code", fault.Code)
+	about = append(about, "fault", string(fault.Fault), "code", fault.Code, "tries", tries)
 	if _, answered := errors.AsType[*SendError](err); !answered {
 		about = append(about, "error", err)
 	}
-	if fault.Fault == Trouble {
-		slog.ErrorContext(ctx, "mails cannot be sent", about...)
-		return
+	level, says := slog.LevelWarn, "a mail was not sent"
+	if fault.Fault == Trouble || tries >= stubborn {
+		level, says = slog.LevelError, "mails cannot be sent"
 	}
-	slog.WarnContext(ctx, "a mail was not sent", about...)
+	slog.Log(ctx, level, says, about...)
 }

@@ -29,6 +29,11 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, taken *takings) 
 		return nil
 	}
 	if again {
+		level := slog.LevelWarn
+		if f.Mail.Number >= stubborn {
+			level = slog.LevelError // something kills every mailer of this line
+		}
+		slog.Log(ctx, level, "nobody knows whether a mail went out, sent again", "line", string(id), "mail", f.Mail.Number-1)
 		m.remember(ctx, order.History{Line: id, At: m.Now(), What: order.MailUncertain, By: byDeliver, Mail: f.Mail.Number - 1})
 	}
 	if nothingToSay(f) {
@@ -45,7 +50,7 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, taken *takings) 
 	if err == nil {
 		return m.sentLine(ctx, f, messageID, taken)
 	}
-	tellFault(ctx, err, "line", string(id), "mail", f.Mail.Number)
+	tellFault(ctx, err, f.Mail.Tries, "line", string(id), "mail", f.Mail.Number)
 	switch fault := faultOf(err); fault.Fault {
 	case Unknown:
 		return nil // the lease runs out: by then SES has told, or it is sent again

@@ -37,7 +37,7 @@ func (m *Mailer) mailNotice(ctx context.Context, id string) error {
 			return Mark{Mail: n.Mail.Settled(outbox.Sent, messageID, "")}
 		})
 	}
-	tellFault(ctx, err, "notice", string(n.Kind), "merchant", n.Merchant, "mail", n.Mail.Number)
+	tellFault(ctx, err, n.Mail.Tries, "notice", string(n.Kind), "merchant", n.Merchant, "mail", n.Mail.Number)
 	switch fault := faultOf(err); fault.Fault {
 	case Unknown:
 		return nil

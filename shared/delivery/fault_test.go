@@ -1,0 +1,37 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// TestTellFault holds which faults the alarm sees: those that nobody but the
+// operator can end.
+func TestTellFault(t *testing.T) {
+	var logged bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for _, c := range []struct {
+		err   error
+		tries int
+		want  string
+	}{
+		{&SendError{Refused, "MessageRejected"}, 0, "WARN"},
+		{&SendError{Passing, "ThrottlingException"}, 4, "WARN"},
+		{&SendError{Passing, "ThrottlingException"}, 5, "ERROR"},
+		{&SendError{Trouble, "SendingPausedException"}, 0, "ERROR"},
+		{&SendError{Unknown, "NoAnswer"}, 0, "WARN"},
+		{errors.New("read the merchant: throttled"), 0, "WARN"},
+	} {
+		logged.Reset()
+		tellFault(context.Background(), c.err, c.tries, "line", "x")
+		if got := logged.String(); !strings.Contains(got, `"level":"`+c.want+`"`) || !strings.Contains(got, `"code":"`+faultOf(c.err).Code+`"`) {
+			t.Errorf("%v after %d tries, want %s: %s", c.err, c.tries, c.want, got)
+		}
+	}
+}
