@@ -248,11 +248,53 @@ func TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour(t *testing.T) {
 	for range 3 {
 		s.call(t, fixture(t, "bad_order_paid_quantity"))
 	}
-	if got := dynamotest.Partitions(t, s.tables.Orders, "refused#acme"); len(got) != 1 {
-		t.Errorf("kept: %v", got)
+	kept := dynamotest.Items(t, s.tables.Orders, "refused#acme")
+	if len(kept) != 1 || kept[0]["order"] != "10004" || kept[0]["field"] != "data.lines[0].quantity" {
+		t.Errorf("kept: %v", kept)
 	}
 	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#callback-refused#"); len(got) != 1 {
 		t.Errorf("notices: %v", got)
+	}
+}
+
+// Orders whose number cannot be read are told apart all the same: none is lost.
+func TestHandle_unreadableOrdersAreEachKept(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	r := fixture(t, "bad_order_paid_no_json")
+	secret, err := callback.ParseSecret(signingSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"order 1", "order 2", "order 3", "order 3"} {
+		r.Body = text
+		r.Headers["webhook-signature"] = callback.Sign(secret, r.Headers["webhook-id"], now, []byte(text))
+		if status, _ := s.call(t, r); status != http.StatusBadRequest {
+			t.Errorf("answered %d", status)
+		}
+	}
+	if kept := dynamotest.Items(t, s.tables.Orders, "refused#acme"); len(kept) != 3 {
+		t.Errorf("%d of 3 are kept", len(kept))
+	}
+}
+
+// An order of which one line was changed and another could not be stored is to
+// be sent again: the line that can still be stored comes first.
+func TestHandle_passingFailureComesBeforeAChangedRepeat(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.call(t, fixture(t, "good_order_paid"))
+	r := fixture(t, "again_order_paid_other_quantity")
+	body := strings.Replace(r.Body, `"lines":[`, `"lines":[{"line":"2","product":"game","quantity":1},`, 1)
+	secret, err := callback.ParseSecret(signingSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body = body
+	r.Headers["webhook-signature"] = callback.Sign(secret, r.Headers["webhook-id"], now, []byte(body))
+	s.claims.(*claim.Claimer).Store = &sometimes{Store: s.store, fail: true}
+	if status, _ := s.call(t, r); status != http.StatusServiceUnavailable {
+		t.Errorf("answered %d", status)
 	}
 }
 

@@ -191,6 +191,7 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 		{"no address", `"email":"ada@example.com"`, `"phone":"1"`, "data.customer.email"},
 		{"no such address", `ada@example.com`, `ada`, "data.customer.email"},
 		{"two addresses", `ada@example.com`, `a@example.com, b@example.com`, "data.customer.email"},
+		{"an address that SES cannot send to", `ada@example.com`, `ädä@example.com`, "data.customer.email"},
 		{"a header in the address", `ada@example.com`, `ada@example.com\r\nBcc: all@example.com`, "data.customer.email"},
 		{"currency", `EUR`, `EURO`, "data.currency"},
 		{"time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, "data.paid_at"},
@@ -213,6 +214,31 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 				t.Errorf("quotes the body: %v", err)
 			}
 		})
+	}
+}
+
+// The merchant is told which order it was, whatever else cannot be read.
+func TestStandard_refusalNamesTheOrder(t *testing.T) {
+	tests := []struct{ name, old, new, order string }{
+		{"order is a number", `"10001"`, `10001`, "10001"},
+		{"a unix time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":1795435200`, "10001"},
+		{"an unreadable time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, "10001"},
+		{"quantity as a text", `"quantity":2`, `"quantity":"2"`, "10001"},
+		{"quantity 0", `"quantity":2`, `"quantity":0`, "10001"},
+		{"no type", `"type":"order.paid",`, ``, "10001"},
+		{"an id too long to keep", `"order":"10001","currency":"EUR"`, `"order":"` + strings.Repeat("1", 2000) + `","currency":5`, ""},
+		{"an object", `"10001"`, `{"id":"10001"}`, ""},
+		{"no JSON", `{"type"`, `type`, ""},
+	}
+	for _, test := range tests {
+		event, err := callback.Standard{}.Decode(body(test.old, test.new))
+		if err == nil {
+			err = event.Check(1000)
+		}
+		var field *callback.FieldError
+		if !errors.As(err, &field) || field.Order != test.order {
+			t.Errorf("%s: order %q, want %q", test.name, field.Order, test.order)
+		}
 	}
 }
 

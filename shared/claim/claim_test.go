@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
@@ -502,4 +504,119 @@ func (i *interrupted) Commit(ctx context.Context, takes ...claim.Take) error {
 		once()
 	}
 	return i.Store.Commit(ctx, takes...)
+}
+
+// A fill that connected a line and did not live to fill it: the repeat of its
+// message fills the line, though no line is unconnected any more.
+func TestFill_repeatAfterACrashBetweenConnectingAndFilling(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	line := s.claim(paid("1", "unknown", 1))
+	s.product(catalog.Product{ID: "unknown", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	connected := line
+	connected.Version++
+	connected.Pool, connected.Wanted = "elden", 1
+	s.must(s.store.Commit(t.Context(), claim.Take{Before: &line, After: connected}))
+	s.stock(live, "K", 1)
+	s.must(s.filler.Fill(t.Context(), claim.FillProduct("acme", pool.Live, "unknown"), s.now().Add(time.Minute)))
+	if got := s.stored(line.ID); got.State() != order.Fulfilled {
+		t.Errorf("the line is %s", got.State())
+	}
+}
+
+func TestFill_connectedLineKeepsThePlaceOfItsAge(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	moment := time.Now()
+	s.now = func() time.Time { moment = moment.Add(time.Second); return moment }
+	old := s.claim(paid("old", "unknown", 1))
+	young := s.claim(paid("young", "game", 1))
+	s.product(catalog.Product{ID: "unknown", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	s.must(s.filler.Fill(t.Context(), claim.FillProduct("acme", pool.Live, "unknown"), s.now().Add(time.Minute)))
+	books := dynamotest.Audit(t, s.tables)
+	if diff := cmp.Diff([]string{string(old.ID), string(young.ID)}, books.Queue); diff != "" {
+		t.Errorf("the queue (-want +got):\n%s", diff)
+	}
+}
+
+func TestClaim_unconnectedLineAsksForAFill(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.claim(paid("1", "unknown", 1))
+	if diff := cmp.Diff([]claim.FillRequest{claim.FillProduct("acme", pool.Live, "unknown")}, s.fills.take()); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+func TestClaim_productWithoutARuleIsNotConnected(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.product(catalog.Product{ID: "ruleless", Pool: "elden"})
+	s.stock(live, "K", 1)
+	if got := s.claim(paid("1", "ruleless", 3)); got.State() != order.Unconnected {
+		t.Errorf("a line that is due no key is %s", got.State())
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestFill_withoutAPassGoesOn(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.claim(paid("1", "game", 1))
+	s.stock(live, "K", 1)
+	s.filler.Passes = noPasses{s.store}
+	s.fill()
+	if got := s.stored(paid("1", "game", 1).ID); got.State() != order.Fulfilled {
+		t.Errorf("the line is %s", got.State())
+	}
+}
+
+// noPasses is a store that is throttled whenever a pass is thought of.
+type noPasses struct{ *dynamo.Store }
+
+func (noPasses) Available(context.Context, pool.ID, int, int) (int, error) {
+	return 0, claim.ErrThrottled
+}
+
+func TestFill_deletedPoolIsTold(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	line := s.claim(paid("1", "game", 1))
+	s.must(s.store.DeletePool(t.Context(), "acme", "elden", 1))
+	s.fill()
+	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#empty#"); len(got) != 1 {
+		t.Errorf("notices: %v", got)
+	}
+	if got := s.stored(line.ID); got.State() != order.Waiting {
+		t.Errorf("the line is %s", got.State())
+	}
+}
+
+// What decides whether a line is new, or may pass, must not be an old copy.
+func TestClaim_readsAreConsistent(t *testing.T) {
+	t.Parallel()
+	consistent := map[string]bool{}
+	var mu sync.Mutex
+	s := open(t, func(o *dynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Reads",
+				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+					mu.Lock()
+					switch in := in.Parameters.(type) {
+					case *dynamodb.GetItemInput:
+						consistent["GetItem of "+*in.TableName] = in.ConsistentRead != nil && *in.ConsistentRead
+					case *dynamodb.QueryInput:
+						consistent["Query of "+*in.TableName] = in.ConsistentRead != nil && *in.ConsistentRead
+					}
+					mu.Unlock()
+					return next.HandleInitialize(ctx, in)
+				}), middleware.Before)
+		})
+	})
+	s.claim(paid("1", "game", 1))
+	for _, read := range []string{"GetItem of " + s.tables.Orders, "Query of " + s.tables.Orders, "GetItem of " + s.tables.Catalog} {
+		if !consistent[read] {
+			t.Errorf("%s is not a consistent read", read)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/claim"
 	"keypool/shared/dynamo/dynamotest"
@@ -174,4 +175,41 @@ func texts(f order.Fulfillment) []string {
 		texts = append(texts, k.Text.Reveal())
 	}
 	return texts
+}
+
+// TestRace_severalKeysEach races lines of 1 to 30 keys, so that takes are
+// partial, share transactions and spill into chunks.
+func TestRace_severalKeysEach(t *testing.T) {
+	t.Parallel()
+	t.Logf("seed %d", *seed)
+	dice := rand.New(rand.NewPCG(*seed, 1))
+	s := open(t)
+	const orders, keys = 60, 300
+	s.stock(live, "first", keys)
+	var lines []order.Fulfillment
+	due := 0
+	for n := range orders {
+		line := paid(fmt.Sprint(n), "game", 1+dice.IntN(30))
+		due += line.Quantity
+		lines = append(lines, line, line, line)
+	}
+	dice.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	var racing errgroup.Group
+	racing.SetLimit(16)
+	for _, line := range lines {
+		racing.Go(func() error {
+			_, err := s.claims.Claim(t.Context(), line)
+			return err
+		})
+	}
+	s.must(racing.Wait())
+	s.fill()
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != min(keys, due) {
+		t.Errorf("%d keys sold, want %d", books.Claimed, min(keys, due))
+	}
+	s.stock(live, "second", due)
+	s.fill()
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != due || len(books.Queue) != 0 {
+		t.Errorf("%d keys sold, want %d; %d lines wait", books.Claimed, due, len(books.Queue))
+	}
 }

@@ -3,6 +3,7 @@ package dynamotest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -198,14 +199,20 @@ func scan(t testing.TB, table string) []map[string]any {
 	return items
 }
 
+// Items returns the items of a table whose partition keys begin with prefix.
+func Items(t testing.TB, table, prefix string) []map[string]any {
+	t.Helper()
+	return slices.DeleteFunc(scan(t, table), func(item map[string]any) bool {
+		return !strings.HasPrefix(item["pk"].(string), prefix)
+	})
+}
+
 // Partitions returns the partition keys in a table that begin with prefix, sorted.
 func Partitions(t testing.TB, table, prefix string) []string {
 	t.Helper()
 	var found []string
-	for _, item := range scan(t, table) {
-		if pk := item["pk"].(string); strings.HasPrefix(pk, prefix) {
-			found = append(found, pk)
-		}
+	for _, item := range Items(t, table, prefix) {
+		found = append(found, item["pk"].(string))
 	}
 	sort.Strings(found)
 	return found
