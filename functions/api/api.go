@@ -268,7 +268,7 @@ func register[I, O any](a *api, op huma.Operation, handle func(context.Context, 
 }
 
 // body describes a request's body, with an example of it.
-func (a *api) body(example any) *huma.RequestBody {
+func body(example any) *huma.RequestBody {
 	return &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: example}}}
 }
 

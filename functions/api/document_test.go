@@ -271,6 +271,41 @@ func example(t *testing.T, m media, place string) {
 	document.check(t, place, m.Example)
 }
 
+// An example of a request shows only what a request can set.
+func TestDocument_requestsSetWhatCanBeSet(t *testing.T) {
+	t.Parallel()
+	document.load(t)
+	for _, methods := range document.doc.Paths {
+		for _, op := range methods {
+			if op.RequestBody == nil {
+				continue
+			}
+			body := op.RequestBody.Content["application/json"]
+			var ref struct {
+				Ref string `json:"$ref"`
+			}
+			var schema struct {
+				Properties map[string]struct{ ReadOnly bool }
+			}
+			var example map[string]any
+			for _, err := range []error{
+				json.Unmarshal(body.Schema, &ref),
+				json.Unmarshal(document.doc.Components.Schemas[strings.TrimPrefix(ref.Ref, "#/components/schemas/")], &schema),
+				json.Unmarshal(body.Example, &example),
+			} {
+				if err != nil {
+					t.Fatalf("%s: %v", op.OperationID, err)
+				}
+			}
+			for name := range example {
+				if schema.Properties[name].ReadOnly {
+					t.Errorf("%s: the example sets %s, which can only be read", op.OperationID, name)
+				}
+			}
+		}
+	}
+}
+
 // Every reference in the document leads somewhere.
 func TestDocument_referencesLeadSomewhere(t *testing.T) {
 	t.Parallel()

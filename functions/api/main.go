@@ -1,5 +1,14 @@
 // Api is how merchants, their shops and the operator set Keypool up and see what
 // it does.
+//
+// An API token names its merchant, and nothing else in a request does. What is
+// another merchant's is answered like what is not there, 404: a 403 would tell
+// that it exists. The operator's routes are let through by the gateway on a
+// signature of AWS; the function insists on that itself.
+//
+// Settings are checked in two steps, each of which tells all that it finds: what
+// is wrong with them as they are, by form and by meaning (422 with a list of
+// places); then what they name and is not there. Their locks are told in lock.go.
 package main
 
 import (

@@ -34,6 +34,9 @@ var sampleMerchant = Merchant{
 	TimeZone: "Europe/Berlin", DefaultPool: "elden",
 }
 
+// settings is what a request can set of it.
+func (m Merchant) settings() Merchant { m.Name = ""; return m }
+
 func newMerchant(m catalog.Merchant) Merchant {
 	return Merchant{
 		Name: m.Name, Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
@@ -79,7 +82,7 @@ func (a *api) merchants() {
 		Summary:     "Create a merchant, or change its settings",
 		Description: "What the body leaves out is emptied. A new default pool lets the lines go on that waited for one.",
 		Security:    byOperator, Errors: []int{403, 412, 428},
-		RequestBody: a.body(sampleMerchant), Responses: a.answers(sampleMerchant, 200, 201),
+		RequestBody: body(sampleMerchant.settings()), Responses: a.answers(sampleMerchant, 200, 201),
 	}, a.putMerchant)
 	register(a, huma.Operation{
 		OperationID: "get-merchant", Method: http.MethodGet, Path: "/v1/merchants/{merchant}", Tags: []string{"Merchants"},

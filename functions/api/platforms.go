@@ -86,7 +86,7 @@ func (a *api) platforms() {
 		Summary:     "Set up a payment platform, or give it a new signing secret",
 		Description: "Each call brings a new secret. The one before stays valid for a while, so that it can be changed at the sender without a refused callback.",
 		Security:    byMerchant, Errors: []int{401, 412, 428},
-		RequestBody: a.body(samplePlatformBody), Responses: a.answers(samplePlatform, 200, 201),
+		RequestBody: body(samplePlatformBody), Responses: a.answers(samplePlatform, 200, 201),
 	}, a.putPlatform)
 	register(a, huma.Operation{
 		OperationID: "get-platform", Method: http.MethodGet, Path: "/v1/platforms/{platform}", Tags: []string{"Platforms"},

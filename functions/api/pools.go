@@ -44,6 +44,9 @@ var samplePool = Pool{
 	Test: &Stock{Available: 5, AsOf: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
 }
 
+// settings is what a request can set of it.
+func (p Pool) settings() Pool { p.Name, p.Live, p.Test = "", nil, nil; return p }
+
 func newPool(p catalog.Pool) Pool {
 	return Pool{
 		Name: p.Name, Title: p.Title, LowStock: new(p.LowStock),
@@ -121,7 +124,7 @@ func (a *api) pools() {
 		Summary:     "Create a pool, or change its settings",
 		Description: "What the body leaves out becomes the default. Key files that came before their pool are read once it is created.",
 		Security:    byMerchant, Errors: []int{401, 412, 428},
-		RequestBody: a.body(samplePool), Responses: a.answers(samplePool, 200, 201),
+		RequestBody: body(samplePool.settings()), Responses: a.answers(samplePool, 200, 201),
 	}, a.putPool)
 	register(a, huma.Operation{
 		OperationID: "get-pool", Method: http.MethodGet, Path: "/v1/pools/{pool}", Tags: []string{"Pools"},
@@ -140,7 +143,7 @@ func (a *api) pools() {
 		Summary:     "Get an address to put a key file to",
 		Description: "The file is read as soon as it is there; its report shows among the uploads.",
 		Security:    byMerchant, Errors: []int{401, 404}, DefaultStatus: http.StatusCreated,
-		RequestBody: a.body(sampleNewUpload), Responses: a.answers(sampleTicket, 201),
+		RequestBody: body(sampleNewUpload), Responses: a.answers(sampleTicket, 201),
 	}, a.createUpload)
 }
 

@@ -56,6 +56,9 @@ var sampleProduct = Product{
 	Instructions: "https://acme.example/help/elden",
 }
 
+// settings is what a request can set of it.
+func (p Product) settings() Product { p.ID = ""; return p }
+
 func newProduct(p catalog.Product) Product {
 	body := Product{
 		ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
@@ -149,7 +152,7 @@ func (a *api) products() {
 		Summary:     "Create a product, or change it",
 		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it.",
 		Security:    byMerchant, Errors: []int{401, 412, 428},
-		RequestBody: a.body(sampleProduct), Responses: a.answers(sampleProduct, 200, 201),
+		RequestBody: body(sampleProduct.settings()), Responses: a.answers(sampleProduct, 200, 201),
 	}, a.putProduct)
 	register(a, huma.Operation{
 		OperationID: "get-product", Method: http.MethodGet, Path: "/v1/products/{product}", Tags: []string{"Products"},
