@@ -80,10 +80,12 @@ func (w customerWriter) frame() letter {
 	l := letter{
 		Language: w.language,
 		From:     w.m.Title,
-		Logo:     w.m.Logo,
 		Greeting: w.say.greeting,
 		Details:  []details{w.orderDetails()},
 		Closing:  []string{w.say.closing, w.m.Title},
+	}
+	if text.Link(w.m.Logo) {
+		l.Logo = w.m.Logo
 	}
 	if name != "" {
 		l.Greeting = fmt.Sprintf(w.say.greetingName, text.OneLine(name))
