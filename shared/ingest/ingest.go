@@ -397,7 +397,7 @@ func (w *Worker) askForFill(ctx context.Context, p pool.ID) {
 func (u Upload) notice(now time.Time) *notice.Notice {
 	kind, occasion := notice.UploadReport, u.ID
 	switch {
-	case u.Cause == Misplaced, u.Cause == UnknownMerchant:
+	case u.Merchant == "":
 		kind = notice.Misplaced
 	case u.State == Parked:
 		occasion += "#parked"

@@ -461,11 +461,11 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 		},
 		{
 			name: "misplaced, by a merchant we know", object: "uploads/nova/keys.txt", content: "KEY-1\n",
-			cause: ingest.Misplaced, notice: "nova#misplaced#", remind: true,
+			cause: ingest.Misplaced, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "a file called test", object: "uploads/nova/elden/test", content: "KEY-1\n",
-			cause: ingest.Misplaced, notice: "nova#misplaced#", remind: true,
+			cause: ingest.Misplaced, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "misplaced, by nobody", object: "keys.txt", content: "KEY-1\n",
