@@ -421,10 +421,16 @@ func TestProduct_connectingItSendsAFill(t *testing.T) {
 	want("a")
 	w.shop(bearer, "PUT", "/v1/products/b", Product{Original: "a"}).want(201)
 	want("b")
-	w.shop(bearer, "PUT", "/v1/products/a", Product{Title: "A", Pool: "elden", Keys: &KeyRule{"per_line", 2}}, "if-match", "*").want(200)
+	a := Product{Title: "A", PoolsByCurrency: map[string]string{"EUR": "elden"}}
+	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").want(200)
 	want("a", "b")
-	w.shop(bearer, "PUT", "/v1/products/a", Product{Title: "A", Pool: "elden", Keys: &KeyRule{"per_line", 2}}).want(200)
-	want()
+	w.shop(bearer, "PUT", "/v1/products/a", a).want(200)
+	a.Title, a.Keys = "AA", &KeyRule{"per_line", 2}
+	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").want(200)
+	want() // what feeds it is the same
+	a.Pool = "elden"
+	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").want(200)
+	want("a", "b")
 	w.shop(bearer, "PUT", "/v1/products/c", Product{Title: "C"}).want(201)
 	want("c")
 

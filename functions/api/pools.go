@@ -182,15 +182,16 @@ func (a *api) listPools(ctx context.Context, in *page) (*poolListAnswer, error) 
 // counted returns a pool with what is in it.
 func (a *api) counted(ctx context.Context, p catalog.Pool) (Pool, error) {
 	body := newPool(p)
+	var counting errgroup.Group
 	for side, to := range map[pool.Side]**Stock{pool.Live: &body.Live, pool.Test: &body.Test} {
-		id := pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}
-		stock, err := a.store.Stock(ctx, id, p.Shards, a.now())
-		if err != nil {
-			return Pool{}, err
-		}
-		*to = newStock(stock)
+		counting.Go(func() error {
+			stock, err := a.store.Stock(ctx, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, p.Shards, a.now())
+			*to = newStock(stock)
+			return err
+		})
 	}
-	return body, nil
+	err := counting.Wait()
+	return body, err
 }
 
 func (a *api) putPool(ctx context.Context, in *putPool) (*poolAnswer, error) {

@@ -213,8 +213,22 @@ func (a *api) putProduct(ctx context.Context, in *putProduct) (*productAnswer, e
 	if err := a.store.PutProduct(ctx, next); err != nil {
 		return nil, err
 	}
-	a.fillProducts(ctx, next.Merchant, func(p catalog.Product) bool { return p.ID == next.ID || p.Original == next.ID })
+	a.connect(ctx, before, next)
 	return &productAnswer{created(before.Version), etag(next.Version + 1), newProduct(next)}, nil
+}
+
+// connect lets the lines go on that wait for a product, or for one that takes
+// from it, if what feeds it has changed. Reading every product to find the heirs
+// is for that case alone: a shop that sends thousands of products, or new texts
+// for them, would read them all each time. A new product has no heirs.
+func (a *api) connect(ctx context.Context, before, next catalog.Product) {
+	fed := next.Pool != before.Pool || next.Original != before.Original || !maps.Equal(next.PoolsByCurrency, before.PoolsByCurrency)
+	switch {
+	case before.Version == 0 || fed && next.Original != "":
+		a.fillLines(ctx, next.Merchant, []catalog.Product{next})
+	case fed:
+		a.fillProducts(ctx, next.Merchant, func(p catalog.Product) bool { return p.ID == next.ID || p.Original == next.ID })
+	}
 }
 
 // relations returns what is wrong with a product beside the other settings: that
@@ -256,6 +270,9 @@ func (a *api) relations(ctx context.Context, p catalog.Product) ([]check.Problem
 	case original.Original != "":
 		problems = append(problems, check.Problem{Path: "original", Message: "that product has an original itself; name that one"})
 	}
+	if p.Version == 0 {
+		return problems, nil
+	}
 	heir, ok, err := a.heirOf(ctx, p)
 	if ok {
 		problems = append(problems, check.Problem{
@@ -279,27 +296,32 @@ func (a *api) heirOf(ctx context.Context, p catalog.Product) (string, bool, erro
 // fillAfter leaves an index time to show what was just written.
 const fillAfter = 2 * time.Second
 
-// fillProducts lets lines go on that waited for a product to get a pool. The
-// settings stand, whatever becomes of this: the sweep sends again what is lost here.
+// fillProducts lets lines go on that waited for one of some products to get a pool.
 func (a *api) fillProducts(ctx context.Context, merchant string, which func(catalog.Product) bool) {
 	products, err := a.store.Products(ctx, merchant, "", 0)
+	if err != nil {
+		slog.WarnContext(ctx, "unconnected lines are left to the sweep", "merchant", merchant, "error", err)
+		return
+	}
+	a.fillLines(ctx, merchant, slices.DeleteFunc(products, func(p catalog.Product) bool { return !which(p) }))
+}
+
+// fillLines has the lines looked at that wait for products. The settings stand,
+// whatever becomes of this: the sweep sends again what is lost here.
+func (a *api) fillLines(ctx context.Context, merchant string, products []catalog.Product) {
 	var sending errgroup.Group
-	sending.SetLimit(16)
+	sending.SetLimit(messagesAtOnce)
 	for _, p := range products {
-		if !which(p) {
-			continue
-		}
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
 			sending.Go(func() error { return a.fill.Send(ctx, claim.FillProduct(merchant, side, p.ID), fillAfter) })
 		}
 	}
-	if sent := sending.Wait(); sent != nil {
-		err = sent
-	}
-	if err != nil {
+	if err := sending.Wait(); err != nil {
 		slog.WarnContext(ctx, "unconnected lines are left to the sweep", "merchant", merchant, "error", err)
 	}
 }
+
+const messagesAtOnce = 16
 
 func (a *api) getProduct(ctx context.Context, in *ProductPath) (*productAnswer, error) {
 	p, ok, err := a.store.Product(ctx, caller(ctx), in.Product)
