@@ -143,16 +143,22 @@ $(CDK): infra/package-lock.json
 SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
 SAM_GOARCH ?= $(GOARCH_$(ARCH))
 
-.PHONY: sam-build sam-invoke sam-api
+.PHONY: sam-build sam-bridge sam-invoke sam-api
 sam-build: need-build .local/sam/bin/sam ## build them for this machine
 	@SAM_GOARCH=$(GOARCH_$(HOST_ARCH)) $(SAM) build --parameter-overrides Arch=$(HOST_ARCH)
 
+sam-bridge: ## let containers reach the one-machine run, until Ctrl-C
+	@$(LOCAL) bridge
+
+# A command with the bridge up, and the one-machine run's credentials.
+with_bridge = go build -o .local/bin/local ./infra/local; .local/bin/local bridge & trap "kill $$!" EXIT; . .local/env; $(1)
+
 sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json; an order is signed for the one-machine run
 	@event=$$($(LOCAL) event EVENT='$(EVENT)'); \
-	  . .local/env; $(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH)
+	  $(call with_bridge,$(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH))
 
 sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
-	@. .local/env && $(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH)
+	@$(call with_bridge,$(SAM) local start-api --parameter-overrides Arch=$(HOST_ARCH))
 
 .local/sam/bin/sam:
 	@infra/prerequisites.sh python

@@ -33,6 +33,7 @@ var commands = []command{
 	{"inbox", []string{"PORT"}, inbox},
 	{"logs", []string{"FUNCTION", "FOLLOW"}, logs},
 	{"event", []string{"EVENT"}, signEvent},
+	{"bridge", nil, bridge},
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
 }
 

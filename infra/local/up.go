@@ -165,10 +165,10 @@ func stockUp(ctx context.Context, s *shop.Shop) error {
 
 // writeSAM writes the file that `sam local invoke --env-vars` takes: the
 // settings that the deployed functions have. A function in SAM's container finds
-// the machine with --docker-network host, and the certificate beside its binary.
+// the machine by the bridge, and the certificate beside its binary.
 func writeSAM(c *call, outputs map[string]string) error {
 	settings := map[string]string{
-		"AWS_ENDPOINT_URL":          c.machine.Endpoint(),
+		"AWS_ENDPOINT_URL":          c.machine.ContainersEndpoint(),
 		"AWS_CA_BUNDLE":             "/var/task/ca.pem",
 		"KEYPOOL_CATALOG_TABLE":     outputs["CatalogTable"],
 		"KEYPOOL_KEYS_TABLE":        outputs["KeysTable"],

@@ -25,6 +25,9 @@ const (
 	keyFile    = "key.pem"
 )
 
+// containersGateway is where containers find the machine that they run on.
+var containersGateway = net.IPv4(172, 17, 0, 1).To4()
+
 // ensureCertificate makes a certificate authority and a certificate for this
 // machine's names, unless a good one is there. The authority's key is thrown
 // away once it has signed: nobody can ever make another certificate that the
@@ -53,7 +56,10 @@ func ensureCertificate(dir string) error {
 		// Even if the key were not thrown away, it could speak for this machine only.
 		PermittedDNSDomainsCritical: true,
 		PermittedDNSDomains:         []string{"localhost"},
-		PermittedIPRanges:           []*net.IPNet{{IP: net.IPv4(127, 0, 0, 1).To4(), Mask: net.CIDRMask(32, 32)}},
+		PermittedIPRanges: []*net.IPNet{
+			{IP: net.IPv4(127, 0, 0, 1).To4(), Mask: net.CIDRMask(32, 32)},
+			{IP: containersGateway, Mask: net.CIDRMask(32, 32)},
+		},
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	if err != nil {
@@ -72,7 +78,7 @@ func ensureCertificate(dir string) error {
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		// Buckets as s3 clients name them, and the API's own address.
 		DNSNames:    []string{"localhost", "*.localhost", "*.s3.localhost", "*.execute-api.localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1).To4()},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1).To4(), containersGateway},
 	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	if err != nil {
@@ -111,7 +117,7 @@ func certificateIsGood(dir string) bool {
 		}
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour
+	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour && leaf.VerifyHostname(containersGateway.String()) == nil
 }
 
 // trust returns the pool that holds nothing but the machine's own authority.
