@@ -1,0 +1,190 @@
+// Bench measures what Keypool promises about itself and writes
+// infra/bench/RESULTS.md: the figure, the bar, and the machine it was measured on.
+//
+//	go run ./infra/bench                     everything, about ten minutes
+//	go run ./infra/bench -only stock,zips    some of it, printed only
+//
+// Two engines stand for DynamoDB. DynamoDB Local says what a call consumes;
+// MiniStack carries load. Neither is as fast as DynamoDB, so what is held against
+// a bar is a ratio: of two things measured in turn, in one run, on one engine.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// figure is one line of the results.
+type figure struct {
+	name string
+	bar  string // "" where the figure is only shown
+	got  string
+	met  bool
+	note string
+}
+
+// benches are the parts, in the order they are run.
+var benches = []struct {
+	name string
+	run  func(context.Context, *bench) error
+}{
+	{"zips", zips},
+	{"start", starts},
+	{"cost", cost},
+	{"claim", claimThroughput},
+	{"ingest", ingestThroughput},
+	{"memory", ingestMemory},
+	{"stock", stockCheck},
+	{"waiting", waitingLine},
+}
+
+func main() {
+	only := flag.String("only", "", "parts to measure, separated by commas; the results are printed only")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, only string) error {
+	checkout, err := goModFolder()
+	if err != nil {
+		return err
+	}
+	if os.Getenv("DYNAMODB_ENDPOINT") == "" {
+		// The script starts DynamoDB Local, runs us once more and stops it.
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		again := exec.CommandContext(ctx, filepath.Join(checkout, "infra/local/with-dynamodb.sh"), append([]string{self}, os.Args[1:]...)...)
+		again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
+		again.Cancel = func() error { return again.Process.Signal(syscall.SIGTERM) }
+		return again.Run()
+	}
+	b := &bench{checkout: checkout}
+	defer b.close()
+	wanted := strings.Split(only, ",")
+	for _, part := range benches {
+		if only != "" && !slices.Contains(wanted, part.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%-8s ", part.name)
+		start, before := time.Now(), len(b.figures)
+		if err := part.run(ctx, b); err != nil {
+			fmt.Fprintln(os.Stderr)
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s\n", time.Since(start).Round(time.Second))
+		for _, f := range b.figures[before:] {
+			fmt.Fprintf(os.Stderr, "           %s: %s\n", f.name, f.got)
+		}
+	}
+	results := b.results()
+	if only != "" {
+		fmt.Print(results)
+		return nil
+	}
+	return os.WriteFile(filepath.Join(checkout, "infra/bench/RESULTS.md"), []byte(results), 0o644)
+}
+
+// bench is a run of all parts.
+type bench struct {
+	checkout string
+	figures  []figure
+	closers  []func()
+
+	ministackEngine *engine
+}
+
+func (b *bench) add(f figure) { b.figures = append(b.figures, f) }
+
+func (b *bench) close() {
+	for _, c := range slices.Backward(b.closers) {
+		c()
+	}
+}
+
+// results writes the figures down as a page.
+func (b *bench) results() string {
+	var page strings.Builder
+	page.WriteString("# What was measured\n\n")
+	fmt.Fprintf(&page, "With `go run ./infra/bench` (or `make bench`) on %s, %d cores, %s of memory, %s. "+
+		"DynamoDB Local %s says what a call consumes, MiniStack %s carries load.\n\n",
+		runtime.GOARCH, runtime.NumCPU(), memory(), runtime.Version(), "2.6.1", "1.5.33")
+	page.WriteString("| figure | bar | measured | |\n|---|---|---|---|\n")
+	for _, f := range b.figures {
+		verdict := ""
+		switch {
+		case f.bar == "":
+		case f.met:
+			verdict = "met"
+		default:
+			verdict = "**missed**"
+		}
+		fmt.Fprintf(&page, "| %s | %s | %s | %s |\n", f.name, f.bar, f.got, verdict)
+	}
+	var notes []string
+	for _, f := range b.figures {
+		if f.note != "" {
+			notes = append(notes, fmt.Sprintf("**%s.** %s\n", f.name, f.note))
+		}
+	}
+	if len(notes) > 0 {
+		page.WriteString("\n## How, and why\n\n" + strings.Join(notes, "\n"))
+	}
+	return page.String()
+}
+
+// memory returns the machine's memory in whole GiB.
+func memory() string {
+	var kb int
+	info, err := os.ReadFile("/proc/meminfo")
+	if err == nil {
+		fmt.Sscanf(string(info), "MemTotal: %d kB", &kb)
+	}
+	return fmt.Sprintf("%d GiB", (kb+1<<19)>>20)
+}
+
+// goModFolder returns the checkout's folder.
+func goModFolder() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), nil
+}
+
+// inTurn does things one after the other, in each round beginning with another,
+// so that none is always the first or the last, and returns how long each took.
+func inTurn(round int, do ...func() error) ([]time.Duration, error) {
+	took := make([]time.Duration, len(do))
+	for i := range do {
+		which := (round + i) % len(do)
+		start := time.Now()
+		if err := do[which](); err != nil {
+			return nil, err
+		}
+		took[which] = time.Since(start)
+	}
+	return took, nil
+}
+
+// median returns the middle of what was measured in several rounds.
+func median[T ~float64 | ~int64](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
