@@ -323,6 +323,31 @@ func TestMail_showsWhatTheLeaseShows(t *testing.T) {
 	}
 }
 
+// TestMail_keyReplacedAtTheLastMoment replaces the key between whatever a mailer
+// may have read before and its lease.
+func TestMail_keyReplacedAtTheLastMoment(t *testing.T) {
+	s := newScene(t)
+	id := s.line("a1", 1, 1)
+	s.mailer.Lines = replacing{s.store, func() {
+		s.change(id, func(f *order.Fulfillment) { f.Keys[0].Text = pool.Conceal("KEY-REPLACED") })
+	}}
+	s.mailLine(id)
+	if m := s.post.mails[0]; !strings.Contains(m.Text, "KEY-REPLACED") || strings.Contains(m.Text+m.HTML, "KEY-a1-0000") {
+		t.Error("a key was mailed that the line did not hold when its mail was leased")
+	}
+}
+
+// replacing does something just before a lease.
+type replacing struct {
+	delivery.Lines
+	before func()
+}
+
+func (r replacing) LeaseLine(ctx context.Context, id order.LineID, now time.Time) (order.Fulfillment, bool, bool, error) {
+	r.before()
+	return r.Lines.LeaseLine(ctx, id, now)
+}
+
 func TestMail_manyKeys(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 45, 45)
