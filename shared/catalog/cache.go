@@ -75,13 +75,6 @@ func (c *Cache[T]) Get(ctx context.Context, name string) (T, bool, error) {
 	}
 }
 
-// Forget makes the next Get read the named thing again.
-func (c *Cache[T]) Forget(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.known, name)
-}
-
 func (c *Cache[T]) remember(name string, r remembered[T], ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

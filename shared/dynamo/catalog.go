@@ -92,6 +92,7 @@ type tokenItem struct {
 	PK        string `dynamodbav:"pk"`
 	SK        string `dynamodbav:"sk"`
 	V         int    `dynamodbav:"v"`
+	Kind      string `dynamodbav:"kind"` // token#<m>: finds a merchant's tokens, so that they can be revoked
 	Merchant  string `dynamodbav:"merchant"`
 	CreatedAt int64  `dynamodbav:"createdAt"`
 }
@@ -251,7 +252,7 @@ func (s *Store) PutPlatform(ctx context.Context, p catalog.Platform) error {
 // PutToken stores whose API token it is that hashes to hash. The token itself is
 // never stored.
 func (s *Store) PutToken(ctx context.Context, hash, merchant string, now time.Time) error {
-	item := tokenItem{PK: tokenPrefix + hash, SK: tokenSort, V: schema, Merchant: merchant, CreatedAt: millis(now)}
+	item := tokenItem{PK: tokenPrefix + hash, SK: tokenSort, V: schema, Kind: tokenPrefix + merchant, Merchant: merchant, CreatedAt: millis(now)}
 	return wrap(s.putCatalog(ctx, item, changeFrom(0)), "store a token of %s", merchant)
 }
 
