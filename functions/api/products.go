@@ -31,6 +31,7 @@ type Product struct {
 	Instructions    string            `json:"instructions,omitempty" doc:"https address of a page that explains how to use the key: {URL}."`
 	Download        string            `json:"download,omitempty" doc:"https address of a download: {URL_FULL}."`
 	Original        string            `json:"original,omitempty" doc:"Another product, from which this one takes whatever it leaves empty. It has no original itself."`
+	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 }
 
 // KeyRule says how many keys an order line gets.
@@ -62,7 +63,7 @@ func (p Product) settings() Product { p.ID = ""; return p }
 func newProduct(p catalog.Product) Product {
 	body := Product{
 		ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
-		Instructions: p.Instructions, Download: p.Download, Original: p.Original,
+		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
 	}
 	if p.Keys.Count > 0 {
 		body.Keys = &KeyRule{string(p.Keys.Mode), p.Keys.Count}
@@ -81,7 +82,7 @@ func (p Product) over(stored catalog.Product) catalog.Product {
 	next := catalog.Product{
 		Merchant: stored.Merchant, ID: stored.ID, Version: stored.Version,
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool,
-		Instructions: p.Instructions, Download: p.Download, Original: p.Original,
+		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
 	}
 	if len(p.PoolsByCurrency) > 0 {
 		next.PoolsByCurrency = p.PoolsByCurrency
@@ -222,7 +223,7 @@ func (a *api) putProduct(ctx context.Context, in *putProduct) (*productAnswer, e
 // is for that case alone: a shop that sends thousands of products, or new texts
 // for them, would read them all each time. A new product has no heirs.
 func (a *api) connect(ctx context.Context, before, next catalog.Product) {
-	fed := next.Pool != before.Pool || next.Original != before.Original || !maps.Equal(next.PoolsByCurrency, before.PoolsByCurrency)
+	fed := next.Pool != before.Pool || next.Original != before.Original || next.Ignored != before.Ignored || !maps.Equal(next.PoolsByCurrency, before.PoolsByCurrency)
 	switch {
 	case before.Version == 0 || fed && next.Original != "":
 		a.fillLines(ctx, next.Merchant, []catalog.Product{next})

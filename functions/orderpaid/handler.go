@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/callback"
+	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -28,6 +29,7 @@ type handler struct {
 	keyring     verifier
 	claims      claimer
 	refusals    refusals
+	products    products
 	maxQuantity int
 	now         func() time.Time
 }
@@ -44,6 +46,10 @@ type claimer interface {
 type refusals interface {
 	KeepRefused(ctx context.Context, r callback.Refused) error
 	RaiseNotice(ctx context.Context, n notice.Notice) error
+}
+
+type products interface {
+	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 }
 
 // spare is what is left of the invocation's time for the answer.
@@ -175,8 +181,12 @@ func (h *handler) tellChanged(ctx context.Context, merchant, orderID string, cha
 }
 
 // tellUnconnected tells the merchant, once a product and day, that no pool feeds
-// what was paid for.
+// what was paid for, unless the merchant has said that this is right.
 func (h *handler) tellUnconnected(ctx context.Context, line order.Fulfillment) error {
+	product, known, err := h.products.Product(ctx, line.Merchant, line.Product)
+	if err != nil || known && product.Ignored {
+		return err
+	}
 	now := h.now()
 	occasion := string(line.Side) + "#" + notice.Day(now) + "#" + line.Product
 	facts := notice.Facts{Product: line.Product, Side: line.Side, Orders: []string{line.Order}, Count: 1}

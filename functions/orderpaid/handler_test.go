@@ -62,6 +62,7 @@ func open(t *testing.T) *shop {
 		},
 		claims:      &claim.Claimer{Store: store, Recent: catalog.NewRecent(store, clock), Fresh: store, Fill: ignore{}, Now: clock},
 		refusals:    store,
+		products:    store,
 		maxQuantity: 1000,
 		now:         clock,
 	}
@@ -312,6 +313,25 @@ func TestHandle_unconnectedProductIsNoticedOnceADay(t *testing.T) {
 	s.call(t, fixture(t, "good_order_paid_lines"))
 	if n := notices(); n != 2 {
 		t.Errorf("%d notices in two days", n)
+	}
+}
+
+func TestHandle_ignoredProductIsKeptAndNobodyIsTold(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	err := s.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "unheard-of", Title: "A T-shirt", Pool: "elden", Ignored: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, body := s.call(t, fixture(t, "good_order_paid_lines"))
+	if status != http.StatusOK || !strings.Contains(body, `"product":"unheard-of","state":"unconnected"`) {
+		t.Errorf("answered %d %s", status, body)
+	}
+	if told := dynamotest.Partitions(t, s.tables.Orders, "notice#"); len(told) != 0 {
+		t.Errorf("told: %v", told)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 || len(books.Lines) != 2 {
+		t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
 	}
 }
 

@@ -28,17 +28,19 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Keys:    env.Required("KEYPOOL_KEYS_TABLE"),
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
+	settings := catalog.NewRecent(store, time.Now)
 	secrets := kms.Open(awskms.NewFromConfig(cfg), "")
 	h := handler{
 		keyring: &callback.Keyring{Platform: store.Platform, Open: secrets.Unseal, Now: time.Now},
 		claims: &claim.Claimer{
 			Store:  store,
-			Recent: catalog.NewRecent(store, time.Now),
+			Recent: settings,
 			Fresh:  store,
 			Fill:   sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
 			Now:    time.Now,
 		},
 		refusals:    store,
+		products:    settings,
 		maxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
 		now:         time.Now,
 	}

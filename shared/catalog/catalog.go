@@ -90,12 +90,19 @@ type Product struct {
 	Instructions    string          // https address
 	Download        string          // https address
 	Original        string          // product to inherit from
+
+	// Ignored says that Keypool has no keys for the product, and that this is
+	// right: no pool feeds it, not even the default one, and nobody is told.
+	Ignored bool
 }
 
 // PoolFor returns the name of the pool that feeds the product for an order in
 // the currency, false if none does: the pool of the currency, else the
 // product's own, else the merchant's default.
 func (p Product) PoolFor(currency string, m Merchant) (string, bool) {
+	if p.Ignored {
+		return "", false
+	}
 	for _, name := range []string{p.PoolsByCurrency[currency], p.Pool, m.DefaultPool} {
 		if name != "" {
 			return name, true

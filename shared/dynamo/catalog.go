@@ -67,6 +67,7 @@ type productItem struct {
 	Instructions string              `dynamodbav:"instructions,omitempty"`
 	Download     string              `dynamodbav:"download,omitempty"`
 	Original     string              `dynamodbav:"original,omitempty"`
+	Ignored      bool                `dynamodbav:"ignored,omitempty"`
 }
 
 type textItem struct {
@@ -203,7 +204,7 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product) error {
 		PK: merchantPrefix + p.Merchant, SK: productSort + p.ID, V: schema, Version: p.Version + 1,
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
-		Instructions: p.Instructions, Download: p.Download, Original: p.Original,
+		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
 	}
 	if len(p.Texts) > 0 {
 		item.Texts = make(map[string]textItem, len(p.Texts))
@@ -419,7 +420,7 @@ func (i productItem) product() catalog.Product {
 		Merchant: strings.TrimPrefix(i.PK, merchantPrefix), ID: strings.TrimPrefix(i.SK, productSort), Version: i.Version,
 		Title: i.Title, ShortTitle: i.ShortTitle, Pool: i.Pool, PoolsByCurrency: i.Pools,
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
-		Instructions: i.Instructions, Download: i.Download, Original: i.Original,
+		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored,
 	}
 	if len(i.Texts) > 0 {
 		p.Texts = make(map[string]catalog.Text, len(i.Texts))

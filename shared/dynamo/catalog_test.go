@@ -39,7 +39,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		Merchant: "acme", ID: "gid://shop/1#?%", Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
 		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
 		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}"}},
-		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other",
+		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
 	}
 	platform := catalog.Platform{Merchant: "acme", Name: "standard", Secrets: []catalog.SealedSecret{
 		{Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},

@@ -250,8 +250,8 @@ func (r *run) outOfPatience(ctx context.Context, f order.Fulfillment) (bool, err
 	if f.State() == order.Waiting {
 		return true, nil
 	}
-	_, described, err := r.Catalog.Product(ctx, f.Merchant, f.Product)
-	return described, err
+	product, described, err := r.Catalog.Product(ctx, f.Merchant, f.Product)
+	return described && !product.Ignored, err
 }
 
 // patient reports whether the customer has not been told yet, but may be.
