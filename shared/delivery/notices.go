@@ -127,7 +127,7 @@ func (w noticeWriter) unconnected() letter {
 				f.Product, testNote(f.Side)),
 			"The order is safe and waits. Connect the product to a pool, in its settings or with the merchant's default pool: "+
 				"this order and all others for the product are then served by themselves, oldest first.",
-			"You are told this once a day for each product.",
+			"You are told this once a day for each product. If it is one without keys, mark it as ignored in its settings, and you are not told again.",
 		),
 		Details: w.facts("Product", f.Product, "First order", strings.Join(f.Orders, ", "), "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -208,7 +208,7 @@ func (w noticeWriter) bounced() letter {
 			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen what we wrote.",
 				plural(f.Count, "mail", "mails")),
 			"The orders keep their keys, and they go to nobody else. Please ask these customers for an address that works: your shop knows who they are.",
-			"Mails that come back are told together, once an hour.",
+			"The first mail that comes back is told at once, others of the same hour together when it ends.",
 		),
 		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
 	}
