@@ -6,16 +6,19 @@ a patch must never be lost silently with a new version of the emulator. What
 still differs from AWS stands in the README, under "one machine".
 """
 
+import datetime
 import email.utils
 import functools
 import json
 import os
 import re
 import socketserver
+import time
 
+from hypercorn.config import Config as HypercornConfig
 from ministack import app
-from ministack.core import iam_actions, iam_evaluator, responses
-from ministack.services import apigateway, lambda_svc, s3, ses_v2, sts
+from ministack.core import concurrency, iam_actions, iam_evaluator, responses
+from ministack.services import apigateway, eventbridge, lambda_svc, s3, ses_v2, sts
 
 
 def answer_without_nagle():
@@ -110,6 +113,69 @@ def authorize_mails_by_sender():
         return None
 
     replace(app, "_enforce_ses_v2", enforce)
+
+
+def tell_what_becomes_of_mails():
+    """No event of SES ever reached EventBridge. Now a configuration set's events
+    are put on the bus as SES documents them: every mail is sent and delivered,
+    and those to the mailbox simulator (bounce@simulator.amazonses.com and so on,
+    with +label) meet the end that their name says, as on AWS."""
+    ends = {"bounce": ["Bounce"], "suppressionlist": ["Bounce"], "complaint": ["Delivery", "Complaint"]}
+    details = {"Send": "Email Sent", "Delivery": "Email Delivered", "Bounce": "Email Bounced",
+               "Complaint": "Email Complaint Received"}
+
+    async def handle(original, method, path, headers, body, query):
+        answer = await original(method, path, headers, body, query)
+        if answer[0] == 200 and method == "POST" and path.rstrip("/") == "/v2/email/outbound-emails":
+            concurrency.spawn_background(publish, json.loads(body), json.loads(answer[2])["MessageId"],
+                                         thread_name="keypool-ses-events")
+        return answer
+
+    def publish(request, message):
+        name = request.get("ConfigurationSetName", "")
+        destinations = (ses_v2._config_sets.get(name) or {}).get("EventDestinations") or {}
+        told = {kind for one in destinations.values() if one["Enabled"] and one.get("EventBridgeDestination")
+                for kind in one["MatchingEventTypes"]}
+        to = [email.utils.parseaddr(address)[1] for address in request["Destination"].get("ToAddresses", [])]
+        local, _, domain = to[0].partition("@") if to else ("", "", "")
+        end = ends.get(local.partition("+")[0]) if domain == "simulator.amazonses.com" else None
+        time.sleep(0.3)  # a mail takes its time
+        for kind in ["Send"] + (end or ["Delivery"]):
+            if kind.upper() in told:
+                eventbridge._dispatch_event({
+                    "EventId": responses.new_uuid(), "Source": "aws.ses", "DetailType": details[kind],
+                    "Detail": json.dumps(detail(kind, request, message, name, to, local)), "EventBusName": "default",
+                    "Time": time.time(), "Account": responses.get_account_id(), "Region": responses.get_region(),
+                    "Resources": [f"arn:aws:ses:{responses.get_region()}:{responses.get_account_id()}:configuration-set/{name}"],
+                })
+
+    def detail(kind, request, message, name, to, local):
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        tags = {"ses:operation": ["SendEmail"], "ses:configuration-set": [name]}
+        tags.update({tag["Name"]: [tag["Value"]] for tag in request.get("EmailTags") or []})
+        return {
+            "eventType": kind,
+            "mail": {"timestamp": now, "source": request.get("FromEmailAddress", ""), "messageId": message,
+                     "sendingAccountId": responses.get_account_id(), "destination": to, "tags": tags},
+            kind.lower(): {
+                "Send": {},
+                "Delivery": {"timestamp": now, "processingTimeMillis": 300, "recipients": to,
+                             "smtpResponse": "250 2.6.0 Message received", "reportingMTA": "a1-2.smtp-out.amazonses.com"},
+                "Bounce": {"timestamp": now, "feedbackId": responses.new_uuid(), "bounceType": "Permanent",
+                           "bounceSubType": "Suppressed" if local.startswith("suppressionlist") else "General",
+                           "bouncedRecipients": [{"emailAddress": address, "action": "failed", "status": "5.1.1"} for address in to]},
+                "Complaint": {"timestamp": now, "feedbackId": responses.new_uuid(), "complaintFeedbackType": "abuse",
+                              "complainedRecipients": [{"emailAddress": address} for address in to]},
+            }[kind],
+        }
+
+    replace(ses_v2, "handle_request", handle)
+
+
+def speak_http_1():
+    """Clients in Go would choose HTTP/2, which no data plane of AWS offers to them
+    and this server answers slowly (its HTTP/2 is in Python)."""
+    HypercornConfig.alpn_protocols = ["http/1.1"]
 
 
 def read_a_range_of_a_version():
@@ -227,11 +293,13 @@ def replace(module, name, wrapper):
 
 
 answer_without_nagle()
+speak_http_1()
 listen_on_the_named_port_only()
 check_the_signature_of_the_root()
 refuse_what_is_not_signed_on_iam_routes()
 authorize_partiql_by_statement()
 authorize_mails_by_sender()
+tell_what_becomes_of_mails()
 read_a_range_of_a_version()
 take_a_missing_list_for_an_empty_one()
 retry_stream_records_as_the_mapping_says()

@@ -184,5 +184,5 @@ func holdsSecret(line string) bool {
 	return slices.ContainsFunc(world.secrets, func(secret string) bool { return strings.Contains(line, secret) })
 }
 
-// address finds the addresses of the tests and of the deployment.
-var address = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[a-z0-9.-]+\.example`)
+// address finds the addresses of the tests, of the deployment and of SES's simulator.
+var address = regexp.MustCompile(`[A-Za-z0-9._%+-]+@([a-z0-9.-]+\.example|simulator\.amazonses\.com)`)

@@ -511,22 +511,33 @@ func TestOrderOfSeveralLines(t *testing.T) {
 	}
 }
 
-// A mail that comes back is told to the merchant, and shows in the order.
-func TestBounce(t *testing.T) {
+// What becomes of a mail shows in the order; one that comes back, or is called
+// spam, is told to the merchant. The addresses are those of SES's own simulator.
+func TestWhatBecomesOfMails(t *testing.T) {
 	t.Parallel()
-	m := newMerchant(t)
-	m.stock(1)
-	o := m.order(1)
-	m.pay(o, "fulfilled", 1)
-	m.keysOf(o)
-	m.await("the mail being marked as sent", func(context.Context) bool { return m.line(o).Delivery.State == "sent" })
-	if err := bounce(t.Context(), m.line(o), o.Email); err != nil {
-		t.Fatal(err)
-	}
-	m.await("the bounce showing in the order", func(context.Context) bool { return m.line(o).Delivery.State == "bounced" })
-	m.notice(o.ID)
-	if l := m.line(o); l.Held != 1 || l.State != "fulfilled" {
-		t.Errorf("the line after its mail bounced: %+v", l)
+	for name, test := range map[string]struct{ address, state, says string }{
+		"delivered": {newAddress(), "delivered", ""},
+		"bounced":   {"bounce+" + newAddress()[:10] + "@simulator.amazonses.com", "bounced", "back"},
+		"spam":      {"complaint+" + newAddress()[:10] + "@simulator.amazonses.com", "complained", "spam"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMerchant(t)
+			m.stock(1)
+			o := m.order(1)
+			o.Email = test.address
+			m.pay(o, "fulfilled", 1)
+			m.keysOf(o)
+			m.await("the mail's fate showing in the order", func(context.Context) bool { return m.line(o).Delivery.State == test.state })
+			if test.says != "" {
+				m.notice(o.ID, test.says)
+			}
+			if l := m.line(o); l.Held != 1 || l.State != "fulfilled" {
+				t.Errorf("the line afterwards: %+v", l)
+			}
+			if n := len(m.mails(o.Email)); n != 1 {
+				t.Errorf("the customer got %d mails", n)
+			}
+		})
 	}
 }
 
@@ -552,7 +563,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"another merchant's pool":                 {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(other.token)}, http.StatusNotFound},
 		"the merchant's own pool":                 {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(m.token)}, http.StatusOK},
 		"the description, for everybody":          {shop.Request{Method: "GET", Path: "/openapi.json"}, http.StatusOK},
-		"an address that is not there":            {shop.Request{Method: "GET", Path: "/v2"}, http.StatusNotFound},
+		"an address that is not there":            {shop.Request{Method: "GET", Path: "/nothing"}, http.StatusNotFound},
 		"the order's page by a callback's method": {shop.Request{Method: "GET", Path: m.Path()}, http.StatusNotFound},
 	} {
 		if answer := do(t, test.Request); answer.Status != test.status {
