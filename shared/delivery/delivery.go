@@ -79,7 +79,7 @@ type Mark struct {
 	Mail    outbox.Entry
 	Counted int            // of a line: see order.Fulfillment
 	History *order.History // of a line
-	Tell    *notice.Notice // stored unless it is there; added to it while it gathers
+	Tell    *notice.Notice // stored unless it is there; see notice.Kind.Together
 }
 
 // Settings are what mails are made with beside their items; at most half a

@@ -55,7 +55,7 @@ var states = map[order.Happening]outbox.State{
 	order.MailFailed:     outbox.Failed,
 }
 
-// gathered are the notices that tell of it, hourly together.
+// gathered are the notices that tell of it, those of an hour together.
 var gathered = map[order.Happening]notice.Kind{
 	order.MailBounced:    notice.Bounced,
 	order.MailComplained: notice.Complained,

@@ -253,42 +253,38 @@ func (s *Store) mark(ctx context.Context, update *dynamodb.UpdateItemInput, m de
 	return wrap(delivery.ErrChanged, "mark a mail")
 }
 
-// markAttempts bounds how often a mark is tried against others that gather in
-// the same notice.
+// markAttempts bounds how often a mark is tried against others that add to the
+// same notice.
 const markAttempts = 10
 
 func cancelledBy(reasons []types.CancellationReason, position int, code string) bool {
 	return position < len(reasons) && aws.ToString(reasons[position].Code) == code
 }
 
-// told returns the write that stores a notice, none if it is there. One that
-// gathers is added to the one that is there; if that one's hour has ended, to the
-// next hour's.
+// told returns the write that stores a notice, none if it is there. One of those
+// that are told together is added to the one that is there.
 func (s *Store) told(ctx context.Context, n notice.Notice) ([]types.TransactWriteItem, error) {
 	there, ok, err := s.Notice(ctx, n.ID)
-	if err != nil {
-		return nil, err
-	}
-	gathers := n.Mail.TryAt.After(n.RaisedAt)
 	switch {
+	case err != nil:
+		return nil, err
 	case !ok:
 		return []types.TransactWriteItem{noticePut(s.tables.Orders, n)}, nil
-	case !gathers:
+	case !n.Kind.Together():
 		return nil, nil
-	case there.Gathers(n.RaisedAt):
-		item, err := attributevalue.MarshalMap(newNoticeItem(there.With(n)))
-		if err != nil {
-			return nil, fmt.Errorf("encode a notice: %w", err)
-		}
-		return []types.TransactWriteItem{{Put: &types.Put{
-			TableName:                 aws.String(s.tables.Orders),
-			Item:                      item,
-			ConditionExpression:       aws.String("version = :version"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(there.Version)},
-		}}}, nil
-	default:
-		return s.told(ctx, notice.Hourly(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt))
+	case !there.TakesMore():
+		return s.told(ctx, n.Rest())
 	}
+	item, err := attributevalue.MarshalMap(newNoticeItem(there.With(n)))
+	if err != nil {
+		return nil, fmt.Errorf("encode a notice: %w", err)
+	}
+	return []types.TransactWriteItem{{Put: &types.Put{
+		TableName:                 aws.String(s.tables.Orders),
+		Item:                      item,
+		ConditionExpression:       aws.String("version = :version"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(there.Version)},
+	}}}, nil
 }
 
 // Notice implements delivery.Notices: one consistent read.

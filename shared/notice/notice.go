@@ -96,21 +96,33 @@ func short(occasion string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// KeptOrders is how many orders a notice that gathers names; it counts all of them.
+// KeptOrders is how many orders a notice names; it counts all of them.
 const KeptOrders = 50
 
-// Hourly returns a notice that gathers what happens in the hour of now, and is
-// mailed when the hour ends.
+// Together reports whether what happens within an hour is told together: the
+// first at once, the rest when the hour ends.
+func (k Kind) Together() bool { return k == Bounced || k == Complained }
+
+// Hourly returns the notice that tells of the first in the hour of now.
 func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
-	n := New(merchant, kind, Hour(now), facts, now)
-	n.Mail.TryAt = now.UTC().Truncate(time.Hour).Add(time.Hour)
-	n.Mail.DueAt = n.Mail.TryAt
-	return n
+	return New(merchant, kind, Hour(now), facts, now)
 }
 
-// Gathers reports whether the notice still waits for its hour to end.
-func (n Notice) Gathers(now time.Time) bool {
-	return n.Mail.State == outbox.Due && n.Mail.TryAt.After(now)
+// TakesMore reports whether more can be added to the notice: nobody has begun to
+// mail it.
+func (n Notice) TakesMore() bool { return n.Mail.State == outbox.Due && !n.Mail.Lapsed() }
+
+// Rest returns the notice for what comes when this one takes no more: after the
+// first of an hour the one that waits for the hour's end, after that the first of
+// the next hour.
+func (n Notice) Rest() Notice {
+	if !n.Mail.TryAt.IsZero() {
+		return Hourly(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt)
+	}
+	rest := New(n.Merchant, n.Kind, Hour(n.RaisedAt)+"#rest", n.Facts, n.RaisedAt)
+	rest.Mail.TryAt = n.RaisedAt.UTC().Truncate(time.Hour).Add(time.Hour)
+	rest.Mail.DueAt = rest.Mail.TryAt
+	return rest
 }
 
 // With returns the notice with what another tells added to it.
