@@ -25,8 +25,8 @@ import (
 
 var live = pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
 
-// shop sets up what a paid order needs to be claimed.
-func shop(ctx context.Context, store *dynamo.Store) error {
+// setUp makes what a paid order needs to be claimed.
+func setUp(ctx context.Context, store *dynamo.Store) error {
 	return errors.Join(
 		store.PutMerchant(ctx, catalog.Merchant{Name: "acme", Title: "Acme"}),
 		store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden", LowStock: 10, Shards: pool.DefaultShards}),
@@ -70,7 +70,7 @@ func cost(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer e.drop(ctx, tables)
-	if err := errors.Join(shop(ctx, store), e.stock(ctx, tables, live, "AAAAA-BBBBB-CCCCC", 400)); err != nil {
+	if err := errors.Join(setUp(ctx, store), e.stock(ctx, tables, live, "AAAAA-BBBBB-CCCCC", 400)); err != nil {
 		return err
 	}
 	claims := claimer(store)
@@ -157,7 +157,7 @@ func claimThroughput(ctx context.Context, b *bench) error {
 	// the way of anything.
 	alone, among := live, live
 	alone.Pool, among.Pool = "alone", "among"
-	err = errors.Join(shop(ctx, store),
+	err = errors.Join(setUp(ctx, store),
 		e.stock(ctx, tables, live, "CLAIM", 2*rounds*orders),
 		e.stock(ctx, tables, alone, "ALONE", rounds*orders),
 		e.stock(ctx, tables, among, "AMONG", rounds*orders))

@@ -105,7 +105,7 @@ func (e *engine) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 		Credentials:                     credentials.NewStaticCredentialsProvider("test", "test", ""),
 		BaseEndpoint:                    aws.String(e.endpoint),
 		DisableValidateResponseChecksum: true,
-		HTTPClient:                      &http.Client{Timeout: time.Minute, Transport: transport},
+		HTTPClient:                      &http.Client{Timeout: 10 * time.Minute, Transport: transport},
 	}, options...)
 }
 

@@ -77,7 +77,7 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer e.drop(ctx, tables)
-	if err := shop(ctx, store); err != nil {
+	if err := setUp(ctx, store); err != nil {
 		return err
 	}
 	worker := func(store *dynamo.Store, f file) *ingest.Worker {
@@ -199,6 +199,3 @@ func processorTime() time.Duration {
 	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
-
-func ingestMemory(ctx context.Context, b *bench) error { return nil }
-func waitingLine(ctx context.Context, b *bench) error  { return nil }

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"keypool/infra/local/machine"
+	"keypool/shared/ingest"
+)
+
+// ingestMemory runs the deployed ingest binary through a file of 1 GB, in one
+// process and range after range, and reads the most memory that it ever had.
+//
+// The file, the queue and the table of keys are made up here, so that the file
+// is read in minutes; everything else goes to MiniStack.
+func ingestMemory(ctx context.Context, b *bench) error {
+	const bar = 64 << 20
+	f := file{form: "KEY-%0191d", at: time.Now().Truncate(time.Second)}
+	f.lines = int(1e9 / f.line())
+	folder, err := b.build(ctx, machine.Architecture())
+	if err != nil {
+		return err
+	}
+	e, err := b.ministack(ctx)
+	if err != nil {
+		return err
+	}
+	store, tables, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.drop(ctx, tables)
+	if err := setUp(ctx, store); err != nil {
+		return err
+	}
+	aws := &cloud{file: f, keys: tables.Keys}
+	if aws.dynamodb, err = proxy(e.endpoint); err != nil {
+		return err
+	}
+	server := httptest.NewServer(aws)
+	defer server.Close()
+	lambda, err := newRuntimeAPI()
+	if err != nil {
+		return err
+	}
+	defer lambda.close()
+	cmd, err := lambda.start(ctx, filepath.Join(folder, "bin", "ingest"), []string{
+		"AWS_ENDPOINT_URL=" + server.URL,
+		"KEYPOOL_CATALOG_TABLE=" + tables.Catalog, "KEYPOOL_KEYS_TABLE=" + tables.Keys, "KEYPOOL_ORDERS_TABLE=" + tables.Orders,
+		"KEYPOOL_RANGES_QUEUE_URL=" + server.URL + "/ranges", "KEYPOOL_FILL_QUEUE_URL=" + server.URL + "/fill",
+	})
+	if err != nil {
+		return err
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+
+	const name = "uploads/acme/elden/large.txt"
+	event := fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"uploads"},"object":{"key":%q,"versionId":"v1"}}}]}`, name)
+	start, ranges := time.Now(), 0
+	for ; event != ""; ranges++ {
+		select {
+		case lambda.events <- []byte(event):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case made := <-lambda.answers:
+			if made.failed || bytes.Contains(made.body, []byte("itemIdentifier")) {
+				return fmt.Errorf("range %d: %s", ranges, made.body)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		event = aws.next()
+	}
+	took := time.Since(start)
+	u, _, err := store.Upload(ctx, "acme", ingest.NewID(ingest.Object{Bucket: "uploads", Name: name, Version: "v1"}, f.at))
+	if err != nil || u.State != ingest.Finished || u.Counts[ingest.Accepted] != f.lines {
+		return fmt.Errorf("the upload is %s with %d of %d keys: %w", u.State, u.Counts[ingest.Accepted], f.lines, err)
+	}
+	peak, err := peakMemory(cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	b.add(figure{
+		name: "memory for a 1 GB key file", bar: "<= 64 MiB resident",
+		got: fmt.Sprintf("%.0f MiB", float64(peak)/(1<<20)), met: peak <= bar,
+		note: fmt.Sprintf("The most that one process of the deployed binary had resident while it loaded all %d ranges of the file, %d keys, one after the other (%s; the bucket, the queue and the table of keys answer at once).", ranges, f.lines, took.Round(time.Second)),
+	})
+	return nil
+}
+
+// peakMemory reads the most memory that a process ever had resident.
+func peakMemory(pid int) (int64, error) {
+	status, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer status.Close()
+	lines := bufio.NewScanner(status)
+	for lines.Scan() {
+		var kb int64
+		if n, _ := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &kb); n == 1 {
+			return kb << 10, nil
+		}
+	}
+	return 0, errors.New("the kernel does not tell the peak of a process's memory")
+}
+
+// cloud is as much of S3, SQS and DynamoDB as an upload of a made-up file needs.
+type cloud struct {
+	file     file
+	keys     string // the table that takes everything
+	dynamodb http.Handler
+
+	mu      sync.Mutex
+	ranges  []string
+	objects sync.Map // of the reports bucket
+}
+
+// next returns an event with the next message of the ranges queue, "" if it is empty.
+func (c *cloud) next() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.ranges) == 0 {
+		return ""
+	}
+	body, _ := json.Marshal(c.ranges[0])
+	c.ranges = c.ranges[1:]
+	return fmt.Sprintf(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","receiptHandle":"r","body":%s}]}`, body)
+}
+
+// ServeHTTP tells the services apart by what their calls look like.
+func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case target == "AmazonSQS.SendMessage":
+		c.queue(w, r)
+	case strings.HasPrefix(target, "DynamoDB_"):
+		c.table(w, r, strings.HasSuffix(target, ".BatchExecuteStatement"))
+	default:
+		c.bucket(w, r)
+	}
+}
+
+func (c *cloud) queue(w http.ResponseWriter, r *http.Request) {
+	var in struct{ QueueUrl, MessageBody string }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if strings.HasSuffix(in.QueueUrl, "/ranges") {
+		c.mu.Lock()
+		c.ranges = append(c.ranges, in.MessageBody)
+		c.mu.Unlock()
+	}
+	sum := md5.Sum([]byte(in.MessageBody))
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	fmt.Fprintf(w, `{"MessageId":"m","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))
+}
+
+func (c *cloud) table(w http.ResponseWriter, r *http.Request, batch bool) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	insert := []byte(`INSERT INTO \"` + c.keys)
+	if n := bytes.Count(body, insert); batch && n > 0 {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		fmt.Fprintf(w, `{"Responses":[%s]}`, strings.TrimSuffix(strings.Repeat("{},", n), ","))
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	c.dynamodb.ServeHTTP(w, r)
+}
+
+func (c *cloud) bucket(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
+	case strings.HasPrefix(path, "/uploads/") && r.Method == http.MethodPut: // the tag of a file that is done
+	case strings.HasPrefix(path, "/uploads/"):
+		w.Header().Set("X-Amz-Version-Id", "v1")
+		http.ServeContent(w, r, "", c.file.at, &reader{file: c.file})
+	case r.Method == http.MethodPut:
+		content, _ := io.ReadAll(r.Body)
+		c.objects.Store(path, content)
+	case r.Method == http.MethodPost && r.URL.Query().Has("uploads"):
+		xml.NewEncoder(w).Encode(struct {
+			XMLName  xml.Name `xml:"InitiateMultipartUploadResult"`
+			UploadId string
+		}{UploadId: "u"})
+	case r.Method == http.MethodPost:
+		xml.NewEncoder(w).Encode(struct {
+			XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
+			ETag    string
+		}{ETag: "e"})
+	default:
+		content, ok := c.objects.Load(path)
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Write(content.([]byte))
+	}
+}
+
+// reader reads a made-up file from anywhere.
+type reader struct {
+	file file
+	at   int64
+}
+
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	r.at = offset + [...]int64{io.SeekStart: 0, io.SeekCurrent: r.at, io.SeekEnd: r.file.size()}[whence]
+	return r.at, nil
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.at >= r.file.size() {
+		return 0, io.EOF
+	}
+	part, err := r.file.Open(context.Background(), ingest.Object{}, r.at, r.at+int64(len(p)))
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.ReadFull(part, p[:min(int64(len(p)), r.file.size()-r.at)])
+	r.at += int64(n)
+	return n, err
+}
+
+// proxy passes calls on to an engine.
+func proxy(endpoint string) (http.Handler, error) {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	p := httputil.NewSingleHostReverseProxy(target)
+	p.Transport = transport
+	return p, nil
+}
