@@ -7,6 +7,7 @@ still differs from AWS stands in the README, under "one machine".
 """
 
 import datetime
+import contextvars
 import email.utils
 import functools
 import json
@@ -88,6 +89,49 @@ def authorize_partiql_by_statement():
         return list(dict.fromkeys(found))
 
     replace(iam_actions, "dynamodb_transaction_checks", checks)
+
+
+def know_which_items_are_meant():
+    """A policy's condition on dynamodb:LeadingKeys saw no keys, and one with
+    ForAllValues holds where there are none: rights to some items were rights to
+    all. AWS tells the partition keys of the items that an action is about."""
+    request = contextvars.ContextVar("request", default={})
+    equals = re.compile(r"^\s*\(?\s*(#?[\w.]+)\s*=\s*(:\w+)")
+
+    def read(original, body):
+        try:
+            request.set(json.loads(body or b"{}"))
+        except ValueError:
+            request.set({})
+        return original(body)
+
+    def of_query(asked):
+        found = equals.match(asked.get("KeyConditionExpression", ""))
+        if found is None:
+            return []
+        name = asked.get("ExpressionAttributeNames", {}).get(found[1], found[1])
+        return [{name: asked.get("ExpressionAttributeValues", {}).get(found[2], {})}]
+
+    def items(asked, action, table):
+        members = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
+        for part in asked.get("TransactItems") or []:
+            for member, detail in part.items():
+                if members.get(member) == action and detail.get("TableName") == table:
+                    yield detail.get("Key") or detail.get("Item") or {}
+        yield from ((asked.get("RequestItems") or {}).get(table) or {}).get("Keys", [])
+        if "TransactItems" not in asked and asked.get("TableName") == table and not asked.get("IndexName"):
+            yield from [asked[part] for part in ("Key", "Item") if part in asked] or of_query(asked)
+
+    def enforce(original, access_key, action, service, region, **kwargs):
+        if service == "dynamodb":
+            table = kwargs.get("resource_arn", "").rpartition("table/")[2]
+            keys = [item["pk"]["S"] for item in items(request.get(), action, table) if "S" in item.get("pk", {})]
+            if keys:
+                kwargs["service_context"] = {**(kwargs.get("service_context") or {}), "dynamodb:LeadingKeys": keys}
+        return original(access_key, action, service, region, **kwargs)
+
+    replace(iam_actions, "dynamodb_service_context", read)
+    replace(iam_evaluator, "enforce", enforce)
 
 
 def authorize_mails_by_sender():
@@ -298,6 +342,7 @@ listen_on_the_named_port_only()
 check_the_signature_of_the_root()
 refuse_what_is_not_signed_on_iam_routes()
 authorize_partiql_by_statement()
+know_which_items_are_meant()
 authorize_mails_by_sender()
 tell_what_becomes_of_mails()
 read_a_range_of_a_version()
