@@ -84,7 +84,7 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 	b.add(figure{
 		name: "upload's report to the mail of a waiting line", bar: "< 60 s",
 		got: fmt.Sprintf("%.1f s", median(waited).Seconds()), met: median(waited) < bar,
-		note: "On a whole one-machine deployment, counted from the moment the report was mailed; two seconds of it are the rest that the index is given.",
+		note: "On a whole one-machine deployment, counted from the moment the report was mailed. Fill is asked two seconds after the keys are in, which the index is given.",
 	})
 	return nil
 }

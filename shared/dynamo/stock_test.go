@@ -158,6 +158,47 @@ func TestRaiseEmpty_onceAmongMany(t *testing.T) {
 	}
 }
 
+// TestRaiseEmpty_lostAnswerTellsOnce: the notice is stored and nobody hears of it.
+func TestRaiseEmpty_lostAnswerTellsOnce(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []int{1, dynamotest.SDKAttempts} {
+		t.Run(fmt.Sprint(lost), func(t *testing.T) {
+			t.Parallel()
+			faults := dynamotest.NewFaults(t, 1)
+			store, tables := dynamotest.Open(t, faults.Option)
+			raise := func() error {
+				return store.RaiseEmpty(context.Background(), elden, stockNoon, twoWait, stockNoon.Add(time.Second))
+			}
+			faults.Next("TransactWriteItems", lost, dynamotest.LostAnswer)
+			if err := raise(); (err != nil) != (lost == dynamotest.SDKAttempts) {
+				t.Errorf("after %d lost answers: %v", lost, err)
+			}
+			if err := raise(); err != nil {
+				t.Errorf("asked again: %v", err)
+			}
+			if diff := cmp.Diff([]string{"notice#nova#empty#elden#live#1"}, noticesIn(t, tables)); diff != "" {
+				t.Errorf("notices (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// twoWait tells of two orders that wait since noon.
+func twoWait() (notice.Facts, error) { return notice.Facts{Waiting: 2, Started: stockNoon}, nil }
+
+func TestRaiseEmpty_conflictIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, tables := dynamotest.Open(t, faults.Option)
+	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(tables.Orders))
+	if err := store.RaiseEmpty(context.Background(), elden, stockNoon, twoWait, stockNoon); err != nil {
+		t.Error(err)
+	}
+	if got := noticesIn(t, tables); len(got) != 1 {
+		t.Errorf("notices: %q, want one", got)
+	}
+}
+
 // TestRecount_onceADayByOne lets two recount at once, one of them cut off.
 func TestRecount_onceADayByOne(t *testing.T) {
 	t.Parallel()

@@ -245,11 +245,14 @@ func TestSweep_askedForPatienceOnce(t *testing.T) {
 	if err := y.store.PutProduct(t.Context(), catalog.Product{Merchant: "nova", ID: "described"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := y.store.PutProduct(t.Context(), catalog.Product{Merchant: "nova", ID: "ignored", Ignored: true}); err != nil {
+		t.Fatal(err)
+	}
 	unconnected := func(product string) func(*order.Fulfillment) {
 		return func(f *order.Fulfillment) { f.Pool, f.Wanted, f.Product = "", 0, product }
 	}
 	told := []order.LineID{y.line("waits", waiting), y.line("described", unconnected("described"))}
-	not := []order.LineID{y.line("t-shirt", unconnected("t-shirt")), y.line("held", func(f *order.Fulfillment) { f.OnHold = true })}
+	not := []order.LineID{y.line("t-shirt", unconnected("t-shirt")), y.line("ignored", unconnected("ignored")), y.line("held", func(f *order.Fulfillment) { f.OnHold = true })}
 
 	y.sweep(5 * time.Minute)
 	y.wantMail(told[0], outbox.Entry{DueAt: noon.Add(7 * time.Minute)}) // not a moment later than promised
