@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
 )
@@ -45,10 +47,10 @@ func up(ctx context.Context, c *call) error {
 	}{
 		{"looking for Python and Node", machine.CheckTools},
 		{"fetching MiniStack and the CDK, once, half a minute", func(ctx context.Context) error {
-			if err := m.FetchMiniStack(ctx); err != nil {
-				return err
-			}
-			return m.FetchCDK(ctx)
+			fetches, ctx := errgroup.WithContext(ctx)
+			fetches.Go(func() error { return m.FetchMiniStack(ctx) })
+			fetches.Go(func() error { return m.FetchCDK(ctx) })
+			return fetches.Wait()
 		}},
 		{"compiling the seven functions, once, about a minute", m.Build},
 		{"compiling the infrastructure, once, about a minute", m.Compile},

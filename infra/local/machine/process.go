@@ -44,7 +44,13 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 				Try:  fmt.Sprintf("make down up PORT=%d", port),
 			}
 		}
-		return m.waitUntilHealthy(ctx, nil)
+		if started, err := os.ReadFile(m.path("emulator.py")); err == nil && bytes.Equal(started, emulator) {
+			return m.waitUntilHealthy(ctx, nil)
+		}
+		// The patches have changed since it was started.
+		if err := m.Stop(ctx); err != nil {
+			return err
+		}
 	}
 	if m.state.PID != 0 {
 		// It did not end by Stop: the machine crashed, or was rebooted.
