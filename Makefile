@@ -82,7 +82,7 @@ race-test: ## the race, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m $(RACE)
 
 whole: ## the end-to-end test
-	@$(GOTESTSUM) -- -count=1 -timeout 15m $(WHOLE)
+	@go test -count=1 -timeout 20m -v $(WHOLE)
 
 race: need-test ## 500 orders for 400 keys, as a picture that moves
 	@echo "compiling with the race detector, the first time a minute"
