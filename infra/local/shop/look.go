@@ -30,6 +30,7 @@ type OrderLine struct {
 		State     string
 		About     string
 		Number    int
+		Tries     int
 		MessageID string `json:"message_id"`
 	}
 }

@@ -69,6 +69,11 @@ func (s *Shop) AddProduct(ctx context.Context, token, id, title, pool string) er
 	return s.add(ctx, token, "/v1/products/"+url.PathEscape(id), settings)
 }
 
+// Connect lets a pool feed a product that is there.
+func (s *Shop) Connect(ctx context.Context, token, id, title, pool string) error {
+	return s.ask(ctx, token, http.MethodPut, "/v1/products/"+url.PathEscape(id), "*", map[string]any{"title": title, "pool": pool}, nil)
+}
+
 // AddSecret has a new signing secret made for our own callback scheme. A secret
 // that was there before stays good for a day.
 func (s *Shop) AddSecret(ctx context.Context, token string) (string, error) {

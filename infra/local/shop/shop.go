@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Shop is the way to one deployment of Keypool.
@@ -149,6 +150,16 @@ func (s *Shop) Drop(ctx context.Context, key string, content []byte) error {
 		return fmt.Errorf("upload %s: %w", key, err)
 	}
 	return nil
+}
+
+// Kept tells whether an object still lies in the bucket.
+func (s *Shop) Kept(ctx context.Context, key string) (bool, error) {
+	_, err := s3.NewFromConfig(s.AWS).HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.Bucket, Key: &key})
+	var missing *types.NotFound
+	if errors.As(err, &missing) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func jsonRequest(method, path string, in any) (Request, error) {

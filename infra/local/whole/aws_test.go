@@ -2,9 +2,19 @@ package whole
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+
+	"keypool/infra/local/machine"
 )
 
 // checkStock does what the clock does every minute.
@@ -15,4 +25,62 @@ func checkStock(ctx context.Context) error {
 		err = errors.New("the stock check failed")
 	}
 	return err
+}
+
+// breakSender takes the proof from the sender's address until mend is called.
+func breakSender(t *testing.T) (mend func()) {
+	t.Helper()
+	client := sesv2.NewFromConfig(world.shop.AWS)
+	sender := aws.String(machine.Sender)
+	if _, err := client.DeleteEmailIdentity(t.Context(), &sesv2.DeleteEmailIdentityInput{EmailIdentity: sender}); err != nil {
+		t.Fatal(err)
+	}
+	mended := false
+	mend = func() {
+		if mended {
+			return
+		}
+		mended = true
+		if _, err := client.CreateEmailIdentity(context.Background(), &sesv2.CreateEmailIdentityInput{EmailIdentity: sender}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(mend)
+	return mend
+}
+
+// startWrongly deploys the code of a function once more, under another name and
+// with those settings only, calls it and returns what it logged.
+func startWrongly(t *testing.T, output string, settings map[string]string) string {
+	t.Helper()
+	client := lambda.NewFromConfig(world.shop.AWS)
+	deployed, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String(world.outputs[output])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := strings.ToLower(strings.TrimSuffix(output, "Function"))
+	zip, err := os.ReadFile(filepath.Join(world.machine.Checkout, ".build", machine.Architecture(), folder+".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := aws.String("wrongly-set-" + folder)
+	_, err = client.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: name, Role: deployed.Role, Runtime: deployed.Runtime, Handler: deployed.Handler, Architectures: deployed.Architectures,
+		Code: &types.FunctionCode{ZipFile: zip}, Environment: &types.Environment{Variables: settings}, Timeout: aws.Int32(10),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: name, LogType: types.LogTypeTail})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.FunctionError == nil {
+		t.Error("a function with wrong settings was called as if nothing were wrong")
+	}
+	log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(log)
 }

@@ -333,6 +333,39 @@ func TestLargeFile_workersKilledInTheMiddle(t *testing.T) {
 	}
 }
 
+// An account that may not send: the order is answered as ever, its mail stays due
+// and goes out once the trouble is over.
+func TestSenderNotVerified(t *testing.T) {
+	m := newMerchant(t) // not beside the others: nobody's mails leave meanwhile
+	m.stock(1)
+	mend := breakSender(t)
+	o := m.order(1)
+	m.pay(o, "fulfilled", 1)
+	m.await("a try to mail that failed", func(context.Context) bool {
+		l := m.line(o)
+		return l.Delivery.State == "due" && l.Delivery.Tries > 0
+	})
+	if n := len(m.mails(o.Email)); n != 0 {
+		t.Errorf("%d mails were sent by a sender that is not verified", n)
+	}
+	mend()
+	m.await("the mail going out", func(context.Context) bool { return len(m.mails(o.Email)) == 1 })
+}
+
+// A function whose settings are wrong does not start, and says all that is wrong at once.
+func TestWrongSettings(t *testing.T) {
+	t.Parallel()
+	log := startWrongly(t, "SweepFunction", map[string]string{"KEYPOOL_PATIENCE": "soon", "KEYPOOL_ORDERS_TABLE": "orders"})
+	for _, problem := range []string{"KEYPOOL_PATIENCE is not a duration", "KEYPOOL_CATALOG_TABLE is not set", "KEYPOOL_FILL_QUEUE_URL is not set"} {
+		if !strings.Contains(log, problem) {
+			t.Errorf("its log does not say that %s:\n%s", problem, log)
+		}
+	}
+	if strings.Contains(log, "soon") || strings.Contains(log, "KEYPOOL_ORDERS_TABLE") {
+		t.Errorf("its log tells of a good setting, or a setting's value:\n%s", log)
+	}
+}
+
 // Files as Windows, old Macs and spreadsheets write them.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
@@ -408,8 +441,12 @@ func TestKeyFiles_badOnes(t *testing.T) {
 	if u := m.loaded(m.drop("")); u.Cause != "empty" {
 		t.Errorf("an empty file: %+v", u)
 	}
-	if u := m.loaded(m.drop("PK\x03\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")); u.Cause != "binary" {
+	binary := m.drop("PK\x03\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	if u := m.loaded(binary); u.Cause != "binary" {
 		t.Errorf("a binary file: %+v", u)
+	}
+	if kept, err := world.shop.Kept(t.Context(), "uploads/"+m.Merchant+"/"+m.pool+"/"+binary); !kept {
+		t.Errorf("a file that was refused is not kept: %v", err)
 	}
 	m.notice("wrong place", m.dropInto("", newKeys(1)[0]))
 	// The operator's mails all come to one address.
@@ -437,29 +474,45 @@ func TestUnknownPool(t *testing.T) {
 	m.notice(file, "5 keys added")
 }
 
-// A product that no pool feeds: the order is safe, the merchant is told, and the
-// keys follow once it is connected.
+// A product that nobody knows, and one without a pool: the order is safe, the
+// merchant is told once a product, and the keys follow once it is connected.
 func TestUnconnectedProduct(t *testing.T) {
 	t.Parallel()
 	m := newMerchant(t)
 	m.stock(5)
-	product := m.product + "-new"
-	orders := []shop.Order{m.order(1), m.order(2)}
-	for i := range orders {
-		orders[i].Lines[0].Product = product
-		m.pay(orders[i], "unconnected", 0)
-	}
-	m.notice(product, "no pool feeds it")
-	if err := world.shop.AddProduct(t.Context(), m.token, product, "New", m.pool); err != nil {
+	unknown, idle := m.product+"-unknown", m.product+"-idle"
+	if err := world.shop.AddProduct(t.Context(), m.token, idle, "Idle", ""); err != nil {
 		t.Fatal(err)
 	}
-	for i, o := range orders {
-		if n := len(m.keysOf(o)); n != i+1 {
-			t.Errorf("an order for %d was mailed %d keys", i+1, n)
-		}
+	var orders []shop.Order
+	for i, product := range []string{unknown, idle, unknown} {
+		o := m.order(i + 1)
+		o.Lines[0].Product = product
+		m.pay(o, "unconnected", 0)
+		orders = append(orders, o)
 	}
-	if n := len(m.mails(m.notices, product, "no pool feeds it")); n != 1 {
-		t.Errorf("the merchant was told %d times, want once a product and day", n)
+	m.notice(unknown, "no pool feeds it")
+	m.notice(idle, "no pool feeds it")
+	if err := world.shop.AddProduct(t.Context(), m.token, unknown, "Known now", m.pool); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.keysOf(orders[0])); n != 1 {
+		t.Errorf("an order for 1 was mailed %d keys", n)
+	}
+	if n := len(m.keysOf(orders[2])); n != 3 {
+		t.Errorf("an order for 3 was mailed %d keys", n)
+	}
+	m.stock(1)
+	if err := world.shop.Connect(t.Context(), m.token, idle, "Idle", m.pool); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.keysOf(orders[1])); n != 2 {
+		t.Errorf("an order for 2 was mailed %d keys", n)
+	}
+	for _, product := range []string{unknown, idle} {
+		if n := len(m.mails(m.notices, product, "no pool feeds it")); n != 1 {
+			t.Errorf("the merchant was told %d times of a product", n)
+		}
 	}
 }
 
