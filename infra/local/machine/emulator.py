@@ -6,8 +6,8 @@ a patch must never be lost silently with a new version of the emulator. What
 still differs from AWS stands in the README, under "one machine".
 """
 
+import copy
 import datetime
-import contextvars
 import email.utils
 import functools
 import json
@@ -19,7 +19,7 @@ import time
 from hypercorn.config import Config as HypercornConfig
 from ministack import app
 from ministack.core import concurrency, iam_actions, iam_evaluator, responses
-from ministack.services import apigateway, eventbridge, lambda_svc, s3, ses_v2, sts
+from ministack.services import apigateway, eventbridge, lambda_svc, s3, ses, ses_v2, sts
 
 
 def answer_without_nagle():
@@ -216,6 +216,20 @@ def tell_what_becomes_of_mails():
     replace(ses_v2, "handle_request", handle)
 
 
+def keep_the_inbox():
+    """Of all that is kept over a restart, the mails were left out."""
+
+    def get_state(original):
+        return {**original(), "_sent_emails": copy.deepcopy(ses._sent_emails)}
+
+    def restore(original, data):
+        original(data)
+        ses._restore_regional_store(ses._sent_emails, data.get("_sent_emails", {}))
+
+    replace(ses, "get_state", get_state)
+    replace(ses, "_restore_state", restore)
+
+
 def speak_http_1():
     """Clients in Go would choose HTTP/2, which no data plane of AWS offers to them
     and this server answers slowly (its HTTP/2 is in Python)."""
@@ -345,6 +359,7 @@ authorize_partiql_by_statement()
 know_which_items_are_meant()
 authorize_mails_by_sender()
 tell_what_becomes_of_mails()
+keep_the_inbox()
 read_a_range_of_a_version()
 take_a_missing_list_for_an_empty_one()
 retry_stream_records_as_the_mapping_says()

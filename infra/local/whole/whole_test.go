@@ -221,13 +221,13 @@ func TestRepeatWithOtherContent(t *testing.T) {
 	}
 }
 
-// Thirty orders for twenty keys, each reported three times at once: every key is
+// Twelve orders for eight keys, each reported three times at once: every key is
 // sold once, every order mailed once, and those that waited are served in the end.
 func TestRepeatsAtOnce(t *testing.T) {
 	t.Parallel()
 	m := newMerchant(t)
-	sold := m.stock(20)
-	orders := make([]shop.Order, 30)
+	sold := m.stock(8)
+	orders := make([]shop.Order, 12)
 	var reports sync.WaitGroup
 	for i := range orders {
 		orders[i] = m.order(1)
@@ -251,10 +251,10 @@ func TestRepeatsAtOnce(t *testing.T) {
 			waiting++
 		}
 	}
-	if waiting < 10 {
-		t.Fatalf("%d orders wait, but there were 20 keys for 30", waiting)
+	if waiting < 4 {
+		t.Fatalf("%d orders wait, but there were 8 keys for 12", waiting)
 	}
-	sold = append(sold, m.stock(10)...)
+	sold = append(sold, m.stock(4)...)
 
 	var mailed []string
 	for _, o := range orders {
