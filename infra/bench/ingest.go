@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -68,6 +69,8 @@ func (paper) Write(_ context.Context, _ string, write func(io.Writer) error) err
 // flight, and so have the others.
 func ingestThroughput(ctx context.Context, b *bench) error {
 	const keys, rounds = 20_000, 5
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the function does
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in the function
 	e, err := b.ministack(ctx)
 	if err != nil {
 		return err
@@ -98,7 +101,7 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		return err
 	}
 	client := e.client()
-	var whole, bare, unchecked, toBare, toUnchecked, cpu []float64
+	var whole, bare, unchecked, toBare, toUnchecked, cpu, bareCPU []float64
 	for round := range rounds {
 		// The calls of the bare loop are those of a load of another file, kept.
 		calls, err := statements(func(keeping *dynamo.Store) error {
@@ -126,6 +129,8 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 			cpu = append(cpu, float64((processorTime()-used).Microseconds())/keys)
 			return err
 		}, func() error {
+			used := processorTime()
+			defer func() { bareCPU = append(bareCPU, float64((processorTime()-used).Microseconds())/keys) }()
 			for _, call := range calls {
 				out, err := client.BatchExecuteStatement(ctx, call)
 				if err != nil {
@@ -155,18 +160,18 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		toBare, toUnchecked = append(toBare, w/r), append(toUnchecked, w/u)
 	}
 	b.add(figure{
-		name: "ingest without duplicates / a bare loop of the same BatchExecuteStatement calls", bar: ">= 0.9",
-		got: fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", median(toBare), median(whole), median(bare)), met: median(toBare) >= 0.9,
-		note: fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; median of %d rounds, the three ways in turn.", keys, rounds),
+		Name: "ingest without duplicates / a bare loop of the same BatchExecuteStatement calls", Bar: ">= 0.9",
+		Got: fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", median(toBare), median(whole), median(bare)), Met: median(toBare) >= 0.9,
+		Note: fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; median of %d rounds, the three ways in turn.", keys, rounds),
 	})
 	b.add(figure{
-		name: "ingest / unchecked BatchWriteItem",
-		got:  fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", median(toUnchecked), median(whole), median(unchecked)),
-		note: "BatchWriteItem writes over what is there: it would sell a key a second time without a word.",
+		Name: "ingest / unchecked BatchWriteItem",
+		Got:  fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", median(toUnchecked), median(whole), median(unchecked)),
+		Note: "BatchWriteItem writes over what is there: it would sell a key a second time without a word.",
 	})
 	b.add(figure{
-		name: "processor time of ingest, a key", bar: "<= 15 us",
-		got: fmt.Sprintf("%.1f us", median(cpu)), met: median(cpu) <= 15,
+		Name: "processor time of ingest, a key", Bar: "<= 15 us",
+		Got: fmt.Sprintf("%.1f us (the bare calls: %.1f us)", median(cpu), median(bareCPU)), Met: median(cpu) <= 15,
 	})
 	return nil
 }
