@@ -59,6 +59,7 @@ func (paper) Put(context.Context, string, []byte) error { return nil }
 func (paper) Get(context.Context, string) ([]byte, error) {
 	return nil, errors.New("nothing was refused, so nothing was kept")
 }
+
 func (paper) Write(_ context.Context, _ string, write func(io.Writer) error) error {
 	return write(io.Discard)
 }
