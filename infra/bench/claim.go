@@ -89,15 +89,15 @@ func cost(ctx context.Context, b *bench) error {
 		writes = append(writes, float64(writeUnits(last)))
 	}
 	b.add(figure{
-		name: "round trips of a warm claim of one key", bar: "2",
-		got: fmt.Sprintf("%.0f", median(trips)), met: median(trips) == 2,
-		note: "The reads go side by side and are one; the transaction is the other. A claim whose random place is near the end of a shard goes around once more: one in some dozens, in a pool of hundreds.",
+		Name: "round trips of a warm claim of one key", Bar: "2",
+		Got: fmt.Sprintf("%.0f", median(trips)), Met: median(trips) == 2,
+		Note: "The reads go side by side and are one; the transaction is the other. A claim whose random place is near the end of a shard goes around once more: one in some dozens, in a pool of hundreds.",
 	})
 	b.add(figure{
-		name: "consumed capacity of a one-key order", bar: "<= 6 write, 3 read units",
-		got:  fmt.Sprintf("%.0f write, %.1f read units", median(writes), median(reads)),
-		met:  median(writes) <= 6 && median(reads) <= 3,
-		note: fmt.Sprintf("The record of such an order has %d bytes. Read units are what the engine reports. It reports a transaction's writes at twice AWS's price, so write units follow from the transaction by AWS's rule: two for each KB of each item, and one for each entry that appears in or leaves an index.", dynamotest.Size(last[0].Put.Item)),
+		Name: "consumed capacity of a one-key order", Bar: "<= 6 write, 3 read units",
+		Got:  fmt.Sprintf("%.0f write, %.1f read units", median(writes), median(reads)),
+		Met:  median(writes) <= 6 && median(reads) <= 3,
+		Note: fmt.Sprintf("The record of such an order has %d bytes. Read units are what the engine reports. It reports a transaction's writes at twice AWS's price, so write units follow from the transaction by AWS's rule: two for each KB of each item, and one for each entry that appears in or leaves an index.", dynamotest.Size(last[0].Put.Item)),
 	})
 	return nil
 }
@@ -204,13 +204,13 @@ func claimThroughput(ctx context.Context, b *bench) error {
 		toBare, toCalls = append(toBare, whole/bare), append(toCalls, whole/call)
 	}
 	b.add(figure{
-		name: "claim throughput / the bare TransactWriteItems of the same shape", bar: ">= 0.8",
-		got: fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", median(toBare), median(wholes), median(bares)), met: median(toBare) >= 0.8,
-		note: fmt.Sprintf("A claim is one transaction and three reads. In DynamoDB the reads go to other partitions and other machines than the writes, and take nothing from what the transactions can do; an engine in one process does all four on the same cores, so that this ratio says how much it charges for the reads. Held against the same four calls made bare, in the same order (%.0f a second), the claim reaches %.2f: that is what Keypool's own work costs. Median of %d rounds, the three in turn.", median(calls), median(toCalls), rounds),
+		Name: "claim throughput / the bare TransactWriteItems of the same shape", Bar: ">= 0.8",
+		Got: fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", median(toBare), median(wholes), median(bares)), Met: median(toBare) >= 0.8,
+		Note: fmt.Sprintf("A claim is one transaction and three reads. In DynamoDB the reads go to other partitions and other machines than the writes, and take nothing from what the transactions can do; an engine in one process does all four on the same cores, so that this ratio says how much it charges for the reads. Held against the same four calls made bare, in the same order (%.0f a second), the claim reaches %.2f: that is what Keypool's own work costs. Median of %d rounds, the three in turn.", median(calls), median(toCalls), rounds),
 	})
 	b.add(figure{
-		name: "claim throughput / the same four calls, bare",
-		got:  fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", median(toCalls), median(wholes), median(calls)),
+		Name: "claim throughput / the same four calls, bare",
+		Got:  fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", median(toCalls), median(wholes), median(calls)),
 	})
 	return nil
 }

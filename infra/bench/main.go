@@ -2,7 +2,7 @@
 // infra/bench/RESULTS.md: the figure, the bar, and the machine it was measured on.
 //
 //	go run ./infra/bench                     everything, about ten minutes
-//	go run ./infra/bench -only stock,zips    some of it, printed only
+//	go run ./infra/bench -only stock,zips    these parts anew, the others as last measured
 //
 // Two engines stand for DynamoDB. DynamoDB Local says what a call consumes;
 // MiniStack carries load. Neither is as fast as DynamoDB, so what is held against
@@ -11,6 +11,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,11 +28,11 @@ import (
 
 // figure is one line of the results.
 type figure struct {
-	name string
-	bar  string // "" where the figure is only shown
-	got  string
-	met  bool
-	note string
+	Name string
+	Bar  string // "" where the figure is only shown
+	Got  string
+	Met  bool
+	Note string
 }
 
 // benches are the parts, in the order they are run.
@@ -49,7 +51,7 @@ var benches = []struct {
 }
 
 func main() {
-	only := flag.String("only", "", "parts to measure, separated by commas; the results are printed only")
+	only := flag.String("only", "", "parts to measure anew, separated by commas")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -77,29 +79,59 @@ func run(ctx context.Context, only string) error {
 	}
 	b := &bench{checkout: checkout}
 	defer b.close()
+	measured, err := b.recall()
+	if err != nil {
+		return err
+	}
 	wanted := strings.Split(only, ",")
 	for _, part := range benches {
 		if only != "" && !slices.Contains(wanted, part.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%-8s ", part.name)
-		start, before := time.Now(), len(b.figures)
+		start := time.Now()
+		b.figures = nil
 		if err := part.run(ctx, b); err != nil {
 			fmt.Fprintln(os.Stderr)
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "%s\n", time.Since(start).Round(time.Second))
-		for _, f := range b.figures[before:] {
-			fmt.Fprintf(os.Stderr, "           %s: %s\n", f.name, f.got)
+		for _, f := range b.figures {
+			fmt.Fprintf(os.Stderr, "           %s: %s\n", f.Name, f.Got)
+		}
+		measured[part.name] = b.figures
+		if err := b.remember(measured); err != nil {
+			return err
 		}
 	}
-	results := b.results()
-	if only != "" {
-		fmt.Print(results)
-		return nil
-	}
-	return os.WriteFile(filepath.Join(checkout, "infra/bench/RESULTS.md"), []byte(results), 0o644)
+	return os.WriteFile(filepath.Join(checkout, "infra/bench/RESULTS.md"), []byte(results(measured)), 0o644)
 }
+
+// recall returns what was measured before, by part.
+func (b *bench) recall() (map[string][]figure, error) {
+	measured := map[string][]figure{}
+	content, err := os.ReadFile(b.memory())
+	if errors.Is(err, os.ErrNotExist) {
+		return measured, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return measured, json.Unmarshal(content, &measured)
+}
+
+func (b *bench) remember(measured map[string][]figure) error {
+	content, err := json.Marshal(measured)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(b.memory()), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(b.memory(), content, 0o644)
+}
+
+func (b *bench) memory() string { return filepath.Join(b.checkout, ".local", "bench.json") }
 
 // bench is a run of all parts.
 type bench struct {
@@ -119,38 +151,33 @@ func (b *bench) close() {
 }
 
 // results writes the figures down as a page.
-func (b *bench) results() string {
-	var page strings.Builder
-	page.WriteString("# What was measured\n\n")
-	fmt.Fprintf(&page, "With `go run ./infra/bench` (or `make bench`) on %s, %d cores, %s of memory, %s. "+
-		"DynamoDB Local %s says what a call consumes, MiniStack %s carries load.\n\n",
-		runtime.GOARCH, runtime.NumCPU(), memory(), runtime.Version(), "2.6.1", "1.5.33")
-	page.WriteString("| figure | bar | measured | |\n|---|---|---|---|\n")
-	for _, f := range b.figures {
-		verdict := ""
-		switch {
-		case f.bar == "":
-		case f.met:
-			verdict = "met"
-		default:
-			verdict = "**missed**"
-		}
-		fmt.Fprintf(&page, "| %s | %s | %s | %s |\n", f.name, f.bar, f.got, verdict)
-	}
-	var notes []string
-	for _, f := range b.figures {
-		if f.note != "" {
-			notes = append(notes, fmt.Sprintf("**%s.** %s\n", f.name, f.note))
+func results(measured map[string][]figure) string {
+	var table, notes strings.Builder
+	for _, part := range benches {
+		for _, f := range measured[part.name] {
+			verdict := ""
+			switch {
+			case f.Bar == "":
+			case f.Met:
+				verdict = "met"
+			default:
+				verdict = "**missed**"
+			}
+			fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", f.Name, f.Bar, f.Got, verdict)
+			if f.Note != "" {
+				fmt.Fprintf(&notes, "\n**%s.** %s\n", f.Name, f.Note)
+			}
 		}
 	}
-	if len(notes) > 0 {
-		page.WriteString("\n## How, and why\n\n" + strings.Join(notes, "\n"))
-	}
-	return page.String()
+	return fmt.Sprintf("# What was measured\n\n"+
+		"With `go run ./infra/bench` (or `make bench`) on %s, %d cores, %s of memory, %s. "+
+		"DynamoDB Local 2.6.1 says what a call consumes, MiniStack 1.5.33 carries load.\n\n"+
+		"| figure | bar | measured | |\n|---|---|---|---|\n%s\n## How, and why\n%s",
+		runtime.GOARCH, runtime.NumCPU(), machineMemory(), runtime.Version(), table.String(), notes.String())
 }
 
-// memory returns the machine's memory in whole GiB.
-func memory() string {
+// machineMemory returns the machine's memory in whole GiB.
+func machineMemory() string {
 	var kb int
 	info, err := os.ReadFile("/proc/meminfo")
 	if err == nil {

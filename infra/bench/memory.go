@@ -101,9 +101,9 @@ func ingestMemory(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.add(figure{
-		name: "memory for a 1 GB key file", bar: "<= 64 MiB resident",
-		got: fmt.Sprintf("%.0f MiB", float64(peak)/(1<<20)), met: peak <= bar,
-		note: fmt.Sprintf("The most that one process of the deployed binary had resident while it loaded all %d ranges of the file, %d keys, one after the other (%s; the bucket, the queue and the table of keys answer at once).", ranges, f.lines, took.Round(time.Second)),
+		Name: "memory for a 1 GB key file", Bar: "<= 64 MiB resident",
+		Got: fmt.Sprintf("%.0f MiB", float64(peak)/(1<<20)), Met: peak <= bar,
+		Note: fmt.Sprintf("The most that one process of the deployed binary had resident while it loaded all %d ranges of the file, %d keys, one after the other (%s; the bucket, the queue and the table of keys answer at once).", ranges, f.lines, took.Round(time.Second)),
 	})
 	return nil
 }

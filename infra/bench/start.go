@@ -53,7 +53,7 @@ func zips(ctx context.Context, b *bench) error {
 		sizes = append(sizes, fmt.Sprintf("%s %.1f", f.name, float64(info.Size())/(1<<20)))
 		met = met && info.Size() <= bar
 	}
-	b.add(figure{name: "zip of each function, arm64", bar: "<= 6 MB", got: strings.Join(sizes, ", ") + " MB", met: met})
+	b.add(figure{Name: "zip of each function, arm64", Bar: "<= 6 MB", Got: strings.Join(sizes, ", ") + " MB", Met: met})
 	return nil
 }
 
@@ -92,13 +92,13 @@ func starts(ctx context.Context, b *bench) error {
 	for _, f := range functions {
 		ratio := float64(median(took[f.name])) / float64(base)
 		b.add(figure{
-			name: "start of " + f.name + " / a function that does nothing",
-			bar:  fmt.Sprintf("<= %.1f", f.bar),
-			got:  fmt.Sprintf("%.2f (%.1f ms / %.1f ms)", ratio, ms(median(took[f.name])), ms(base)),
-			met:  ratio <= f.bar,
+			Name: "start of " + f.name + " / a function that does nothing",
+			Bar:  fmt.Sprintf("<= %.1f", f.bar),
+			Got:  fmt.Sprintf("%.2f (%.1f ms / %.1f ms)", ratio, ms(median(took[f.name])), ms(base)),
+			Met:  ratio <= f.bar,
 		})
 	}
-	b.figures[len(b.figures)-1].note = fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn.", rounds)
+	b.figures[len(b.figures)-1].Note = fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn.", rounds)
 	return nil
 }
 

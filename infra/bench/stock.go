@@ -37,9 +37,9 @@ func stockCheck(ctx context.Context, b *bench) error {
 		e.drop(ctx, tables)
 	}
 	b.add(figure{
-		name: "read units of a stock check, 10 k and 1 M keys", bar: "equal",
-		got: fmt.Sprintf("%.1f and %.1f", units[10_000], units[1_000_000]),
-		met: units[10_000] == units[1_000_000] && units[10_000] > 0,
+		Name: "read units of a stock check, 10 k and 1 M keys", Bar: "equal",
+		Got: fmt.Sprintf("%.1f and %.1f", units[10_000], units[1_000_000]),
+		Met: units[10_000] == units[1_000_000] && units[10_000] > 0,
 	})
 	return nil
 }
