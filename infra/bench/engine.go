@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -26,14 +27,11 @@ import (
 )
 
 // engine is what stands for DynamoDB.
-type engine struct {
-	name     string
-	endpoint string
-}
+type engine struct{ endpoint string }
 
 // local is DynamoDB Local: slow, and exact in what it says of consumption.
 func local() *engine {
-	return &engine{name: "DynamoDB Local", endpoint: os.Getenv("DYNAMODB_ENDPOINT")}
+	return &engine{endpoint: os.Getenv("DYNAMODB_ENDPOINT")}
 }
 
 // ministack starts MiniStack, once, without TLS and without checking rights: its
@@ -75,7 +73,7 @@ func (b *bench) ministack(ctx context.Context) (*engine, error) {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cmd.Wait()
 	})
-	e := &engine{name: "MiniStack", endpoint: "http://127.0.0.1:" + strconv.Itoa(port)}
+	e := &engine{endpoint: "http://127.0.0.1:" + strconv.Itoa(port)}
 	for range 300 {
 		if _, err := e.client().ListTables(ctx, &dynamodb.ListTablesInput{}); err == nil {
 			b.ministackEngine = e
@@ -85,7 +83,7 @@ func (b *bench) ministack(ctx context.Context) (*engine, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("MiniStack does not answer")
+	return nil, errors.New("MiniStack does not answer")
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +22,11 @@ var functions = []struct {
 	bar  float64
 }{
 	{"orderpaid", 2.5},
-	{"ingest", 3}, {"fill", 3}, {"deliver", 3}, {"stock", 3}, {"sweep", 3},
+	{"ingest", 3},
+	{"fill", 3},
+	{"deliver", 3},
+	{"stock", 3},
+	{"sweep", 3},
 	{"api", 4},
 }
 
@@ -199,8 +202,6 @@ func (r *runtimeAPI) start(ctx context.Context, program string, more []string) (
 		"KEYPOOL_MAX_QUANTITY=1000", "KEYPOOL_PATIENCE=5m", "KEYPOOL_KMS_KEY=key",
 		"KEYPOOL_SENDER=keys@example.com", "KEYPOOL_OPERATOR=operator@example.com", "KEYPOOL_CONFIGURATION_SET=keypool",
 	}, more...)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
