@@ -94,6 +94,7 @@ var rights = map[string][]right{
 		{on: catalogTable, may: "BatchGetItem UpdateItem", items: []string{"uploads#"}},
 		{on: catalogDue, may: "Query"},
 		{on: ordersTable, may: "BatchGetItem UpdateItem", items: []string{"order#", "notice#"}},
+		{on: ordersTable, may: "PutItem", items: []string{"notice#"}},
 		{on: ordersDue, may: "Query"},
 		{on: tableKey, may: readAndWrite},
 		{on: rangesQueue, may: "SendMessage"},

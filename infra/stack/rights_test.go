@@ -95,6 +95,7 @@ var rights = map[string][]string{
 		"dynamodb:BatchGetItem dynamodb:UpdateItem on Catalog.Arn for uploads#*",
 		"dynamodb:Query on Catalog.Arn/index/due",
 		"dynamodb:BatchGetItem dynamodb:UpdateItem on Orders.Arn for order#* notice#*",
+		"dynamodb:PutItem on Orders.Arn for notice#*",
 		"dynamodb:Query on Orders.Arn/index/due",
 		tableKey,
 		"sqs:SendMessage on Ranges.Arn",
