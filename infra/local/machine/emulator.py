@@ -6,6 +6,7 @@ a patch must never be lost silently with a new version of the emulator. What
 still differs from AWS stands in the README, under "one machine".
 """
 
+import contextvars
 import copy
 import datetime
 import email.utils
