@@ -333,14 +333,15 @@ func TestAlarms(t *testing.T) {
 		}
 		watched[fmt.Sprint(r.Properties["MetricName"], " of ", of)] = true
 	}
-	filter := p.resources["MailTroubleFilter"].Properties
-	made := filter["MetricTransformations"].([]any)[0].(map[string]any)
-	if filter["LogGroupName"] != "DeliverLogs" || !watched[fmt.Sprint(made["MetricName"], " of ", made["MetricNamespace"])] {
-		t.Errorf("nobody is told when no mail can be sent: %v", filter)
-	}
 	for _, id := range functionIDs {
 		if !watched["Errors of "+id] {
 			t.Errorf("nobody is told when %s fails", id)
+		}
+		filter := p.resources[id+"ErrorLines"]
+		counts := []any{map[string]any{"MetricNamespace": "Keypool", "MetricName": id + "ErrorLines", "MetricValue": "1"}}
+		if filter.Properties["FilterPattern"] != `{ $.level = "ERROR" }` || filter.Properties["LogGroupName"] != id+"Logs" ||
+			!cmp.Equal(filter.Properties["MetricTransformations"], counts) || !watched[id+"ErrorLines of Keypool"] {
+			t.Errorf("nobody is told what %s logs as an error", id)
 		}
 	}
 	for id := range p.ofType("AWS::SQS::Queue") {
