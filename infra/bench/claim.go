@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -176,7 +177,7 @@ func claimThroughput(ctx context.Context, b *bench) error {
 	if _, err := claims.Claim(ctx, paid("the first reads the catalog")); err != nil {
 		return err
 	}
-	var bares, calls, wholes, toBare, toCalls []float64
+	var bares, calls, wholes []float64
 	for round := range rounds {
 		took, err := inTurn(round, func() error {
 			return sideBySide(ctx, orders, workers, func(ctx context.Context, i int) error {
@@ -201,16 +202,17 @@ func claimThroughput(ctx context.Context, b *bench) error {
 		}
 		bare, call, whole := orders/took[0].Seconds(), orders/took[1].Seconds(), orders/took[2].Seconds()
 		bares, calls, wholes = append(bares, bare), append(calls, call), append(wholes, whole)
-		toBare, toCalls = append(toBare, whole/bare), append(toCalls, whole/call)
 	}
+	// Whatever else the machine does only ever slows a round down.
+	ours, alike, least := slices.Max(wholes), slices.Max(calls), slices.Max(bares)
 	b.add(figure{
 		Name: "claim throughput / the bare TransactWriteItems of the same shape", Bar: ">= 0.8",
-		Got: fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", median(toBare), median(wholes), median(bares)), Met: median(toBare) >= 0.8,
-		Note: fmt.Sprintf("A claim is one transaction and three reads. In DynamoDB the reads go to other partitions and other machines than the writes, and take nothing from what the transactions can do; an engine in one process does all four on the same cores, so that this ratio says how much it charges for the reads. Held against the same four calls made bare, in the same order (%.0f a second), the claim reaches %.2f: that is what Keypool's own work costs. Median of %d rounds, the three in turn.", median(calls), median(toCalls), rounds),
+		Got: fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", ours/least, ours, least), Met: ours/least >= 0.8,
+		Note: fmt.Sprintf("A claim is one transaction and three reads. In DynamoDB the reads go to other partitions and other machines than the writes, and take nothing from what the transactions can do; an engine in one process does all four on the same cores, so that this ratio says how much it charges for the reads. Held against the same four calls made bare, in the same order (%.0f a second), the claim reaches %.2f: that is what Keypool's own work costs. The fastest of %d rounds of each, the three in turn.", alike, ours/alike, rounds),
 	})
 	b.add(figure{
 		Name: "claim throughput / the same four calls, bare",
-		Got:  fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", median(toCalls), median(wholes), median(calls)),
+		Got:  fmt.Sprintf("%.2f (%.0f / %.0f orders a second)", ours/alike, ours, alike),
 	})
 	return nil
 }

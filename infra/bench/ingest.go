@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -102,7 +103,7 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		return err
 	}
 	client := e.client()
-	var whole, bare, unchecked, toBare, toUnchecked, cpu, bareCPU []float64
+	var whole, bare, unchecked, cpu, bareCPU []float64
 	for round := range rounds {
 		// The calls of the bare loop are those of a load of another file, kept.
 		calls, err := statements(func(keeping *dynamo.Store) error {
@@ -158,16 +159,17 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		}
 		w, r, u := keys/took[0].Seconds(), keys/took[1].Seconds(), keys/took[2].Seconds()
 		whole, bare, unchecked = append(whole, w), append(bare, r), append(unchecked, u)
-		toBare, toUnchecked = append(toBare, w/r), append(toUnchecked, w/u)
 	}
+	// Whatever else the machine does only ever slows a round down.
+	ours, theirs, free := slices.Max(whole), slices.Max(bare), slices.Max(unchecked)
 	b.add(figure{
 		Name: "ingest without duplicates / a bare loop of the same BatchExecuteStatement calls", Bar: ">= 0.9",
-		Got: fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", median(toBare), median(whole), median(bare)), Met: median(toBare) >= 0.9,
-		Note: fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; median of %d rounds, the three ways in turn.", keys, rounds),
+		Got: fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", ours/theirs, ours, theirs), Met: ours/theirs >= 0.9,
+		Note: fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; the fastest of %d rounds of each way, the three in turn.", keys, rounds),
 	})
 	b.add(figure{
 		Name: "ingest / unchecked BatchWriteItem",
-		Got:  fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", median(toUnchecked), median(whole), median(unchecked)),
+		Got:  fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", ours/free, ours, free),
 		Note: "BatchWriteItem writes over what is there: it would sell a key a second time without a word.",
 	})
 	b.add(figure{
