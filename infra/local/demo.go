@@ -249,7 +249,7 @@ func (st *story) countMails(ctx context.Context) error {
 func (st *story) end(whole time.Duration) {
 	picture := ""
 	if st.picture != "" {
-		picture = "\n                     " + st.picture
+		picture = "\n                      " + st.picture
 	}
 	fmt.Printf(`
 ────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,86 @@
+package machine
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+)
+
+// The certificate speaks for this machine's names, and whoever trusts it trusts
+// nobody else by it.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := ensureCertificate(dir); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := trust(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.StartTLS()
+	defer server.Close()
+	for name, good := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "abc.execute-api.localhost": true, "bucket.localhost": true,
+		"keypool.example": false, "a.b.execute-api.localhost": false,
+	} {
+		conn, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{RootCAs: roots, ServerName: name})
+		if good != (err == nil) {
+			t.Errorf("%s: good is %t, want %t: %v", name, err == nil, good, err)
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+	if _, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{ServerName: "localhost"}); err == nil {
+		t.Error("somebody who was not told to trust it does")
+	}
+
+	before := pair.Certificate[0]
+	if err := ensureCertificate(dir); err != nil {
+		t.Fatal(err)
+	}
+	if pair, err = tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if string(before) != string(pair.Certificate[0]) {
+		t.Error("a good certificate was replaced: whoever trusts the old one is lost")
+	}
+}
+
+// A process is known by its number and the time of its start, not by the number alone.
+func TestRunning_knowsItsOwnProcess(t *testing.T) {
+	t.Parallel()
+	m, err := Open(t.TempDir(), filepath.Join(t.TempDir(), "machine"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Running() {
+		t.Error("a machine that was never started runs")
+	}
+	m.state.PID, m.state.Ticks = 1, "1"
+	if m.Running() {
+		t.Error("somebody else's process is taken for the machine's")
+	}
+	m.state.Ticks = startTicks(1)
+	if !m.Running() {
+		t.Error("its own process is not recognised")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]int{"Python 3.11.7": {3, 11}, "v20.20.2": {20, 20}, "11.19.1\n": {11, 19}, "nothing": {0, 0}} {
+		if major, minor := version(text); major != want[0] || minor != want[1] {
+			t.Errorf("%q is %d.%d", text, major, minor)
+		}
+	}
+}
