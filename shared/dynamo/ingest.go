@@ -400,12 +400,16 @@ func inserted(err *types.BatchStatementError) ingest.Inserted {
 // FindKeys implements ingest.Keys: consistent reads, in one call if the table
 // has no more to do.
 func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]ingest.Found, error) {
+	const attempts = 10
 	wanted := make([]map[string]types.AttributeValue, len(ids))
 	for i, id := range ids {
 		wanted[i] = map[string]types.AttributeValue{"pk": text(string(id))}
 	}
 	found := make(map[pool.KeyID]ingest.Found, len(ids))
 	for tries := 0; len(wanted) > 0; tries++ {
+		if tries == attempts {
+			return nil, fmt.Errorf("look %d keys up: %w", len(wanted), claim.ErrThrottled)
+		}
 		if tries > 0 {
 			if err := backOff(ctx, tries); err != nil {
 				return nil, err

@@ -139,7 +139,7 @@ func backOff(ctx context.Context, tries int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(rand.N(min(20*time.Millisecond<<tries, 2*time.Second))):
+	case <-time.After(rand.N(min(20*time.Millisecond<<min(tries, 7), 2*time.Second))):
 		return nil
 	}
 }

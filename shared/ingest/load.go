@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -116,23 +117,31 @@ func (w *Worker) loadRange(ctx context.Context, u Upload, n int) error {
 // runTurn takes the range and loads it to its end.
 func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
 	r, err := w.Ranges.TakeRange(ctx, u, n, w.Now())
-	if err != nil || r.Done {
+	if err != nil {
 		return err
 	}
 	l := &loader{Worker: w, upload: u, pool: u.PoolID(), done: r, saved: r.Lines}
+	if !r.Done {
+		if err := l.load(ctx); err != nil {
+			return err
+		}
+	}
+	if l.done.Counts[Accepted] > 0 {
+		// Of a range that was done before, too: whoever ended it may have died
+		// before this, and the sweep looks at old lines only once an hour.
+		w.askForFill(ctx, l.pool)
+	}
+	return nil
+}
+
+func (l *loader) load(ctx context.Context) error {
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
 	if err := l.open(ctx); err != nil {
 		return err
 	}
-	if err := l.run(ctx); err != nil {
-		return err
-	}
-	if l.done.Counts[Accepted] > 0 {
-		w.askForFill(ctx, l.pool)
-	}
-	return nil
+	return l.run(ctx)
 }
 
 // prepare reads what the catalog knows of where the keys go.
@@ -184,7 +193,7 @@ func (l *loader) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if outOfTime(ctx) {
+		if timeLeft(ctx) <= 0 {
 			if err := l.save(ctx); err != nil {
 				return err
 			}
@@ -193,9 +202,13 @@ func (l *loader) run(ctx context.Context) error {
 	}
 }
 
-func outOfTime(ctx context.Context) bool {
+// timeLeft returns how long a worker may go on before it has to stop and save.
+func timeLeft(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < stopBefore
+	if !ok {
+		return math.MaxInt64
+	}
+	return time.Until(deadline) - stopBefore
 }
 
 // batch is the next lines of a range, and what became of them.
@@ -330,8 +343,12 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 			return errors.New("the table of keys takes none now")
 		}
 		keys = putOff
-		if err := pause(ctx, l.pace.next(time.Since(began), tries, len(putOff) > 0)); err != nil {
+		wait := l.pace.next(time.Since(began), tries, len(putOff) > 0)
+		if err := pause(ctx, min(wait, timeLeft(ctx))); err != nil {
 			return err
+		}
+		if len(keys) > 0 && timeLeft(ctx) <= 0 {
+			return ErrUnfinished // what is stored of the batch is found again
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,29 @@ func TestInsert_givesUpOnATableThatTakesNothing(t *testing.T) {
 		}
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("gave up after %v: the message should be back sooner", took)
+		}
+	})
+}
+
+// sluggish puts every key off, and takes its time to say so.
+type sluggish struct{ Keys }
+
+func (sluggish) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []NewKey) ([]Inserted, error) {
+	time.Sleep(3 * time.Second)
+	return slices.Repeat([]Inserted{PutOff}, len(keys)), nil
+}
+
+func TestInsert_waitsNoLongerThanItMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		l := &loader{Worker: &Worker{Keys: sluggish{}}}
+		if err := l.insert(ctx, &batch{keys: make([]NewKey, 2)}); !errors.Is(err, ErrUnfinished) {
+			t.Errorf("put off until its time is up: %v, want %v", err, ErrUnfinished)
+		}
+		if left := 2*time.Minute - time.Since(began); left < stopBefore-3*time.Second {
+			t.Errorf("%v left to save what is settled, want some %v", left, stopBefore)
 		}
 	})
 }
