@@ -45,7 +45,7 @@ func newDesk(t testing.TB, options ...dynamotest.Option) *desk {
 	t.Helper()
 	d := &desk{
 		t:       t,
-		bucket:  &bucket{objects: map[ingest.Object][]byte{}, done: map[string]bool{}},
+		bucket:  &bucket{objects: map[ingest.Object][]byte{}, current: map[string]ingest.Object{}, done: map[string]bool{}},
 		reports: &shelf{objects: map[string][]byte{}},
 		jobs:    &queue{}, fills: &queue{},
 	}
@@ -205,7 +205,8 @@ func (d *desk) item(table, pk, sk string) map[string]types.AttributeValue {
 // bucket is an upload bucket in memory.
 type bucket struct {
 	mu      sync.Mutex
-	objects map[ingest.Object][]byte
+	objects map[ingest.Object][]byte // by version
+	current map[string]ingest.Object // by name
 	done    map[string]bool
 }
 
@@ -213,19 +214,30 @@ func (b *bucket) put(name string, content []byte) ingest.Object {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o := ingest.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(len(b.objects)+1)}
-	b.objects[o] = content
+	b.objects[o], b.current[name] = content, o
 	return o
 }
 
+// remove removes a version for good.
 func (b *bucket) remove(o ingest.Object) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.objects, o)
 }
 
+// hide deletes an object as merchants do: its versions stay.
+func (b *bucket) hide(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.current, name)
+}
+
 func (b *bucket) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if o.Version == "" {
+		o = b.current[o.Name]
+	}
 	content, ok := b.objects[o]
 	return ingest.Stat{Version: o.Version, Size: int64(len(content)), LastModified: noon}, ok, nil
 }

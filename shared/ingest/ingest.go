@@ -264,6 +264,9 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 		return u, nil
 	}
 	head, err := w.head(ctx, u)
+	if err == nil && u.State == Parked {
+		err = w.takenBack(ctx, u.Object)
+	}
 	if errors.Is(err, ErrGone) {
 		u, _ = refuse(Gone)
 		u.DueAt = time.Time{}
@@ -282,6 +285,18 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 		u.Ranges = 1 // a cut at any byte need not be one between two characters
 	}
 	return u, nil
+}
+
+// takenBack returns ErrGone if the object was deleted. The bucket keeps its
+// version for some days after that, but a merchant who was told to delete what
+// waits for a pool that is a slip must not find it on sale later. One that was
+// replaced is read all the same, as it would have been without the wait.
+func (w *Worker) takenBack(ctx context.Context, o Object) error {
+	_, there, err := w.Objects.Stat(ctx, Object{Bucket: o.Bucket, Name: o.Name})
+	if err == nil && !there {
+		err = ErrGone
+	}
+	return err
 }
 
 func (w *Worker) head(ctx context.Context, u Upload) ([]byte, error) {

@@ -389,6 +389,22 @@ func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 	}
 }
 
+func TestIngest_parkedFileThatWasDeletedIsNotSold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\n")
+	d.bucket.hide("uploads/nova/later/a.txt")
+	d.addPool("nova", "later")
+	d.jobs.Send(context.Background(), ingest.Start("nova", u.ID), 0)
+	d.work()
+	if u = d.upload(u.Object); u.State != ingest.Finished || u.Cause != ingest.Gone || !u.DueAt.IsZero() {
+		t.Errorf("%s because %q, looked at %v: want it gone, for good", u.State, u.Cause, u.DueAt)
+	}
+	if keys := d.keys("nova", pool.Live); len(keys) != 0 {
+		t.Errorf("%d keys are on sale, want none", len(keys))
+	}
+}
+
 func TestIngest_poolMadeWhileTheFileIsParked(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
