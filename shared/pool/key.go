@@ -6,10 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
-
-	"fmt"
 )
 
 // KeyID is a key's identity: merchant, side and a keyed hash of its text. It is
