@@ -382,7 +382,8 @@ func (w *Worker) finish(ctx context.Context, u Upload) error {
 }
 
 // giveUp finishes an upload whose file was removed before it was read to its
-// end. What was loaded of it stays.
+// end. What was loaded of it stays; the report does not tell of ranges that were
+// still under way, whose keys the nightly count finds.
 func (w *Worker) giveUp(ctx context.Context, u Upload) error {
 	u, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 	if err != nil || u.State != Loading {
