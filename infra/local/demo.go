@@ -191,7 +191,7 @@ func (st *story) dropMoreKeys(ctx context.Context) error {
 		return fmt.Errorf("the mail of the order that waited holds %d keys, not 3", n)
 	}
 	st.waited = max(0, mail.SentAt.Sub(report.SentAt))
-	st.cameBack("the order that waited is filled and mailed, counted from the file's report,", report.SentAt, mail)
+	st.cameBack("the order that waited is filled and mailed (counted from the file's report)", report.SentAt, mail)
 	return nil
 }
 

@@ -10,7 +10,7 @@ home=$(cd "$home" && pwd)
 if ! cmp -s "$here/dynamodb-local.xml" "$home/pom.xml"; then
   echo "fetching DynamoDB Local, once, half a minute" >&2
   rm -rf "$home/lib"
-  mvn -q -B -f "$here/dynamodb-local.xml" dependency:copy-dependencies \
+  mvn -q -B -Dstyle.color=never -f "$here/dynamodb-local.xml" dependency:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2 ||
     { echo "DynamoDB Local could not be fetched: check that Maven Central can be reached, then try again." >&2; exit 1; }
   cp "$here/dynamodb-local.xml" "$home/pom.xml"

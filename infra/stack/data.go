@@ -42,7 +42,14 @@ func newData(scope constructs.Construct, s Settings) *data {
 	d.orders = d.table(s, "Orders", "pk", "sk", awsdynamodb.StreamViewType_NEW_IMAGE)
 	d.index(d.orders, "due", text("due"), number("dueAt"))
 
-	d.reports = newBucket(d.stack, "Reports", s, d.key, &awss3.BucketProps{})
+	d.reports = newBucket(d.stack, "Reports", s, d.key, &awss3.BucketProps{
+		// The parts that a report is put together from; the report itself stays.
+		LifecycleRules: &[]*awss3.LifecycleRule{{
+			Id:         jsii.String("refused lines"),
+			Prefix:     jsii.String("refused/"),
+			Expiration: awscdk.Duration_Days(jsii.Number(30)),
+		}},
+	})
 
 	output(d.stack, "ReportsBucket", d.reports.BucketName())
 	output(d.stack, "CatalogTable", d.catalog.TableName())

@@ -39,7 +39,7 @@ var functions = []function{
 	},
 	{
 		"Stock", "stock", "Tells merchants of pools that run low",
-		256, time.Minute,
+		256, 5 * time.Minute, // once a night it counts every key: 10 million take a minute or more
 		[]string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE"},
 	},
 	{

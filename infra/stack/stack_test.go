@@ -93,6 +93,19 @@ func TestBuckets_areClosed(t *testing.T) {
 	}
 }
 
+func TestReports_theirPartsExpire(t *testing.T) {
+	want := []any{
+		map[string]any{"Id": "refused lines", "Status": "Enabled", "Prefix": "refused/", "ExpirationInDays": 30.0},
+		map[string]any{
+			"Id": "unfinished", "Status": "Enabled",
+			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 7.0},
+		},
+	}
+	if diff := cmp.Diff(want, at(templates().data.resources["Reports"], "LifecycleConfiguration", "Rules")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestUploads_expireOnceLoaded(t *testing.T) {
 	r := templates().pipeline.resources["Uploads"]
 	if at(r, "VersioningConfiguration", "Status") != "Enabled" {
