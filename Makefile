@@ -13,9 +13,11 @@ ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 GOARCH_arm64 := arm64
 GOARCH_x86_64 := amd64
-BUILD := -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w"
+COMPILE := -trimpath -buildvcs=false -tags lambda.norpc
+BUILD := $(COMPILE) -ldflags "-s -w"
 
-LOCAL := go run ./infra/local
+# Compiled as the functions are, so that what they share is compiled once.
+LOCAL := CGO_ENABLED=0 go run $(COMPILE) ./infra/local
 DYNAMODB := infra/local/with-dynamodb.sh
 GOTESTSUM := go tool gotestsum --format pkgname-and-test-fails --hide-summary skipped
 
@@ -106,11 +108,14 @@ lint: ## gofumpt, go vet, staticcheck
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
 
-.PHONY: build
+.PHONY: build app
+app: need-build # the CDK app, as the one-machine run takes it
+	@CGO_ENABLED=0 go build $(COMPILE) -o .local/bin/infra ./infra
+
 build: need-build ## the functions' zips, the same bytes from the same source: ARCH=arm64|x86_64
 	@mkdir -p .build/$(ARCH)/bin
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) go build $(BUILD) -o .build/$(ARCH)/bin/ ./functions/...
-	@go run ./infra/zip .build/$(ARCH)/bin .build/$(ARCH)
+	@CGO_ENABLED=0 go run $(COMPILE) ./infra/zip .build/$(ARCH)/bin .build/$(ARCH)
 
 ##@ Run it on AWS
 

@@ -40,7 +40,7 @@ func up(ctx context.Context, c *call) error {
 		}
 	}
 	m := c.machine
-	p := &progress{out: os.Stdout, of: 7}
+	p := &progress{out: os.Stdout, of: 6}
 	steps := []struct {
 		says string
 		do   func(context.Context) error
@@ -52,8 +52,7 @@ func up(ctx context.Context, c *call) error {
 			fetches.Go(func() error { return m.FetchCDK(ctx) })
 			return fetches.Wait()
 		}},
-		{"compiling the seven functions, once, about a minute", m.Build},
-		{"compiling the infrastructure, once, about a minute", m.Compile},
+		{"compiling the functions and the infrastructure, once, two minutes", m.Build},
 		{"starting the machine", func(ctx context.Context) error { return m.Start(ctx, port) }},
 		{"deploying what has changed, half a minute the first time", func(ctx context.Context) error {
 			deployed, err := m.Deployed()

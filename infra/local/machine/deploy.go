@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // The deployment's parameters here. Nobody reads these addresses: what is sent
@@ -45,26 +46,30 @@ func Architecture() string {
 	return "x86_64"
 }
 
-// Compile compiles the CDK app. Nothing is done if nothing has changed.
-func (m *Machine) Compile(ctx context.Context) error {
-	if err := m.run(ctx, nil, m.Checkout, "go", "build", "-o", m.app(), "./infra"); err != nil {
-		return &Fault{Says: "The infrastructure does not compile.", Try: "go build ./infra", Cause: err}
-	}
-	return nil
-}
-
 // app is the compiled CDK app; machines of one checkout share it.
 func (m *Machine) app() string { return filepath.Join(m.Checkout, ".local", "bin", "infra") }
 
-// Build makes the zips of the functions for this machine's architecture.
+// Build makes the zips of the functions for this machine's architecture and
+// compiles the CDK app, side by side: most of the app is one very large package,
+// which keeps a single core busy.
 func (m *Machine) Build(ctx context.Context) error {
-	if err := m.run(ctx, nil, m.Checkout, "make", "build", "ARCH="+Architecture()); err != nil {
-		return &Fault{Says: "The functions do not compile.", Try: "make build ARCH=" + Architecture(), Cause: err}
-	}
-	return nil
+	var builds errgroup.Group
+	builds.Go(func() error {
+		if err := m.run(ctx, nil, m.Checkout, "make", "build", "ARCH="+Architecture()); err != nil {
+			return &Fault{Says: "The functions do not compile.", Try: "make build ARCH=" + Architecture(), Cause: err}
+		}
+		return nil
+	})
+	builds.Go(func() error {
+		if err := m.run(ctx, nil, m.Checkout, "make", "app"); err != nil {
+			return &Fault{Says: "The infrastructure does not compile.", Try: "make app", Cause: err}
+		}
+		return nil
+	})
+	return builds.Wait()
 }
 
-// Deployed tells whether what is deployed is what Compile and Build made.
+// Deployed tells whether what is deployed is what Build made.
 func (m *Machine) Deployed() (bool, error) {
 	want, err := m.fingerprint()
 	if err != nil {

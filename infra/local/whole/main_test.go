@@ -89,8 +89,7 @@ func deploy(ctx context.Context) error {
 		{"looking for Python and Node", machine.CheckTools},
 		{"fetching MiniStack", m.FetchMiniStack},
 		{"fetching the CDK", m.FetchCDK},
-		{"compiling the functions", m.Build},
-		{"compiling the infrastructure", m.Compile},
+		{"compiling the functions and the infrastructure", m.Build},
 		{"starting a machine", func(ctx context.Context) error { return m.Start(ctx, port) }},
 		{"deploying", m.Deploy},
 	} {
