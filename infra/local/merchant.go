@@ -60,12 +60,12 @@ API token, shown this once:
   %s
 
 Upload a file of keys, one a line:
-  %s -T keys.txt "$(%s -H 'Authorization: Bearer %s' -H 'content-type: application/json' -d '{"file":"keys.txt"}' %s/v1/pools/%s/uploads | sed -E 's/.*"url":"([^"]*)".*/\1/; s/\\u0026/\&/g')"
+  %s
 
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
 		s.URL, made.Account.Path(), made.Account.Secret, made.Token,
-		curl, curl, made.Token, s.URL, what.Pool, what.Notices)
+		shop.UploadCurl(curl, s.URL, made.Token, what.Pool), what.Notices)
 	return nil
 }
 
