@@ -26,7 +26,7 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx))) }()
 	for _, step := range []func(context.Context) error{
-		machine.CheckTools, m.FetchMiniStack, m.FetchCDK, m.Build, m.Compile,
+		machine.CheckTools, m.FetchMiniStack, m.FetchCDK, m.Build,
 		func(ctx context.Context) error { return m.Start(ctx, 0) },
 		m.Deploy,
 	} {
