@@ -105,13 +105,13 @@ var (
 )
 
 const (
-	// quiet is how long an upload may make no progress before the sweep asks for
+	// Quiet is how long an upload may make no progress before the sweep asks for
 	// it to be taken up again.
-	quiet = 20 * time.Minute
+	Quiet = 20 * time.Minute
 
-	// remindAfter is how long a refused file lies in the bucket before its owner
+	// RemindAfter is how long a refused file lies in the bucket before its owner
 	// is reminded of it.
-	remindAfter = 3 * 24 * time.Hour
+	RemindAfter = 3 * 24 * time.Hour
 
 	// indexLag is what an index is given to show new keys before fill looks.
 	indexLag = 2 * time.Second
@@ -246,7 +246,7 @@ func (w *Worker) admit(ctx context.Context, from State, u Upload) (Upload, error
 func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 	now := w.Now()
 	refuse := func(cause Cause) (Upload, error) {
-		u.State, u.Cause, u.FinishedAt, u.DueAt = Finished, cause, now, now.Add(remindAfter)
+		u.State, u.Cause, u.FinishedAt, u.DueAt = Finished, cause, now, now.Add(RemindAfter)
 		return u, nil
 	}
 	switch {
@@ -260,7 +260,7 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 		return u, err
 	}
 	if !known {
-		u.State, u.Cause, u.DueAt = Parked, UnknownPool, now.Add(quiet)
+		u.State, u.Cause, u.DueAt = Parked, UnknownPool, now.Add(Quiet)
 		return u, nil
 	}
 	head, err := w.head(ctx, u)
@@ -279,7 +279,7 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 	if u.Encoding, text = examine(head); !text {
 		return refuse(Binary)
 	}
-	u.State, u.Cause, u.DueAt = Loading, "", now.Add(quiet)
+	u.State, u.Cause, u.DueAt = Loading, "", now.Add(Quiet)
 	u.Ranges = int((u.Size + RangeSize - 1) / RangeSize)
 	if u.Encoding != UTF8 {
 		u.Ranges = 1 // a cut at any byte need not be one between two characters
@@ -338,7 +338,7 @@ func (w *Worker) takeUp(ctx context.Context, u Upload) error {
 			return err
 		}
 	}
-	return w.Records.PostponeUpload(ctx, u, w.Now().Add(quiet))
+	return w.Records.PostponeUpload(ctx, u, w.Now().Add(Quiet))
 }
 
 // finishLast finishes the upload if all of its ranges are done.
@@ -366,7 +366,7 @@ func (w *Worker) finish(ctx context.Context, u Upload) error {
 		u.Cause = NoKeys
 	}
 	if u.Refused() {
-		u.DueAt = u.FinishedAt.Add(remindAfter)
+		u.DueAt = u.FinishedAt.Add(RemindAfter)
 	}
 	if err := w.writeReport(ctx, &u, ranges); err != nil {
 		return err

@@ -431,7 +431,7 @@ func (l *loader) end(ctx context.Context) error {
 		return err
 	}
 	l.done.Done, l.done.SavedAt = true, l.Now()
-	return l.Ranges.EndRange(ctx, l.upload, l.done, l.Now().Add(quiet))
+	return l.Ranges.EndRange(ctx, l.upload, l.done, l.Now().Add(Quiet))
 }
 
 func (l *loader) saveRefused(ctx context.Context) error {

@@ -269,14 +269,6 @@ func (r *run) nextLook(f order.Fulfillment, now time.Time) time.Time {
 	return next
 }
 
-// When uploads are looked at.
-const (
-	// Progress is how long an upload may go without any before it is taken up again.
-	Progress = 20 * time.Minute
-	// Reminder is how long a file may lie unread before its owner is reminded.
-	Reminder = 3 * 24 * time.Hour
-)
-
 func (r *run) upload(ctx context.Context, u ingest.Upload) error {
 	now := r.Now()
 	switch {
@@ -290,13 +282,13 @@ func (r *run) upload(ctx context.Context, u ingest.Upload) error {
 		if known {
 			return r.takeUp(ctx, u)
 		}
-		remindAt := u.ReceivedAt.Add(Reminder)
+		remindAt := u.ReceivedAt.Add(ingest.RemindAfter)
 		if now.Before(remindAt) {
 			return r.Store.SetUploadDue(ctx, u, earlier(now.Add(longest), remindAt))
 		}
 		return r.remind(ctx, u, now.Add(longest))
-	case u.Refused() && now.Before(u.FinishedAt.Add(Reminder)):
-		return r.Store.SetUploadDue(ctx, u, u.FinishedAt.Add(Reminder))
+	case u.Refused() && now.Before(u.FinishedAt.Add(ingest.RemindAfter)):
+		return r.Store.SetUploadDue(ctx, u, u.FinishedAt.Add(ingest.RemindAfter))
 	case u.Refused():
 		return r.remind(ctx, u, time.Time{})
 	default:
@@ -310,7 +302,7 @@ func (r *run) takeUp(ctx context.Context, u ingest.Upload) error {
 		return err
 	}
 	r.count(func(s *Swept) { s.Uploads++ })
-	return r.Store.SetUploadDue(ctx, u, r.Now().Add(Progress))
+	return r.Store.SetUploadDue(ctx, u, r.Now().Add(ingest.Quiet))
 }
 
 // remind tells the owner of a file that was not read: once, however often it is
