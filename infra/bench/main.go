@@ -1,5 +1,5 @@
-// Bench measures what Keypool promises about itself and writes
-// infra/bench/RESULTS.md: the figure, the bar, and the machine it was measured on.
+// Bench measures what Keypool promises about itself and writes its part of
+// infra/bench/RESULTS.md: the figure and the bar.
 //
 //	go run ./infra/bench                     everything, about ten minutes
 //	go run ./infra/bench -only stock,zips    these parts anew, the others as last measured
@@ -19,11 +19,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"keypool/infra/bench/results"
 )
 
 // figure is one line of the results.
@@ -62,7 +63,7 @@ func main() {
 }
 
 func run(ctx context.Context, only string) error {
-	checkout, err := goModFolder()
+	checkout, err := results.Checkout()
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func run(ctx context.Context, only string) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(checkout, "infra/bench/RESULTS.md"), []byte(results(measured)), 0o644)
+	return results.Write("speed", "make bench", page(measured))
 }
 
 // recall returns what was measured before, by part.
@@ -150,8 +151,8 @@ func (b *bench) close() {
 	}
 }
 
-// results writes the figures down as a page.
-func results(measured map[string][]figure) string {
+// page writes the figures down.
+func page(measured map[string][]figure) string {
 	var table, notes strings.Builder
 	for _, part := range benches {
 		for _, f := range measured[part.name] {
@@ -169,30 +170,7 @@ func results(measured map[string][]figure) string {
 			}
 		}
 	}
-	return fmt.Sprintf("# What was measured\n\n"+
-		"With `go run ./infra/bench` (or `make bench`) on %s, %d cores, %s of memory, %s. "+
-		"DynamoDB Local 2.6.1 says what a call consumes, MiniStack 1.5.33 carries load.\n\n"+
-		"| figure | bar | measured | |\n|---|---|---|---|\n%s\n## How, and why\n%s",
-		runtime.GOARCH, runtime.NumCPU(), machineMemory(), runtime.Version(), table.String(), notes.String())
-}
-
-// machineMemory returns the machine's memory in whole GiB.
-func machineMemory() string {
-	var kb int
-	info, err := os.ReadFile("/proc/meminfo")
-	if err == nil {
-		fmt.Sscanf(string(info), "MemTotal: %d kB", &kb)
-	}
-	return fmt.Sprintf("%d GiB", (kb+1<<19)>>20)
-}
-
-// goModFolder returns the checkout's folder.
-func goModFolder() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	return filepath.Dir(strings.TrimSpace(string(out))), nil
+	return "| figure | bar | measured | |\n|---|---|---|---|\n" + table.String() + "\n### How, and why\n" + notes.String()
 }
 
 // inTurn does things one after the other, in each round beginning with another,
