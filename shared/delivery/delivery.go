@@ -35,6 +35,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
+	"keypool/shared/dice"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -138,6 +139,7 @@ func (m *Mailer) Mail(ctx context.Context, items []Item) []error {
 	var mails errgroup.Group
 	mails.SetLimit(atOnce)
 	for i, item := range items {
+		ctx := dice.Split(ctx, string(item.Line)+item.Notice)
 		mails.Go(func() error {
 			if item.Line != "" {
 				failed[i] = m.mailLine(ctx, item.Line, &taken)

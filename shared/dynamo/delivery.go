@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -73,14 +72,14 @@ func (s *Store) LeaseNotice(ctx context.Context, id string, now time.Time) (noti
 // The lease is signed with a random word. When the answer to our own write is
 // lost and the SDK repeats it, the refusal shows our word: the lease is ours.
 func (s *Store) lease(ctx context.Context, key map[string]types.AttributeValue, now time.Time) (item map[string]types.AttributeValue, again bool, err error) {
-	leased, word := outbox.Entry{}.Leased(now), rand.Text()[:12]
+	leased, signed := outbox.Entry{}.Leased(now), word(ctx)
 	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:           aws.String(s.tables.Orders),
 		Key:                 key,
 		UpdateExpression:    aws.String("SET mail = :sending, leaseEndsAt = :ends, leaseBy = :word, version = version + :one REMOVE tryAt, code"),
 		ConditionExpression: aws.String("mail = :due AND attribute_not_exists(leaseEndsAt) AND (attribute_not_exists(tryAt) OR tryAt <= :now)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":sending": text(string(leased.State)), ":ends": number(millis(leased.LeaseEndsAt)), ":word": text(word), ":one": number(1),
+			":sending": text(string(leased.State)), ":ends": number(millis(leased.LeaseEndsAt)), ":word": text(signed), ":one": number(1),
 			":due": text(string(outbox.Due)), ":now": number(millis(now)),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
@@ -93,14 +92,14 @@ func (s *Store) lease(ctx context.Context, key map[string]types.AttributeValue, 
 	if item == nil || err != nil {
 		return nil, false, err
 	}
-	if there.LeaseBy == word {
+	if there.LeaseBy == signed {
 		return item, false, nil
 	}
 	entry := there.entry()
 	if !entry.MayLease(now) {
 		return nil, false, nil
 	}
-	update := s.changeMail(key, there.Version, entry.Leased(now), map[string]types.AttributeValue{"leaseBy": text(word)})
+	update := s.changeMail(key, there.Version, entry.Leased(now), map[string]types.AttributeValue{"leaseBy": text(signed)})
 	update.ReturnValues = types.ReturnValueAllNew
 	update.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 	out, err = s.db.UpdateItem(ctx, update)
@@ -108,7 +107,7 @@ func (s *Store) lease(ctx context.Context, key map[string]types.AttributeValue, 
 		return out.Attributes, entry.Lapsed(), nil
 	}
 	there, item, err = refusal(err)
-	if err != nil || there.LeaseBy != word {
+	if err != nil || there.LeaseBy != signed {
 		return nil, false, err // another mailer was faster
 	}
 	return item, entry.Lapsed(), nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/claim"
+	"keypool/shared/dice"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
@@ -359,7 +359,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, upload st
 	for i, key := range keys {
 		statements[i] = types.BatchStatementRequest{Statement: statement, Parameters: []types.AttributeValue{
 			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(upload), number(key.Offset),
-			text(p.Pool), text(stateAvailable), text(shardName(p, rand.IntN(shards))), text(place()),
+			text(p.Pool), text(stateAvailable), text(shardName(p, dice.N(ctx, shards))), text(word(ctx)),
 		}}
 	}
 	results := make([]ingest.Inserted, len(keys))

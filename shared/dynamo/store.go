@@ -1,8 +1,7 @@
 package dynamo
 
 import (
-	"crypto/rand"
-	"encoding/binary"
+	"context"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/dice"
 )
 
 // Tables names the deployment's three tables. A function that is not granted a
@@ -67,12 +68,9 @@ func at(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// place returns a random position in a shard of the available keys: 16 hex digits.
-func place() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return fmt.Sprintf("%016x", binary.BigEndian.Uint64(b[:]))
-}
+// word returns 16 hex digits of chance: a key's place in its shard, or what a
+// mailer signs its lease with.
+func word(ctx context.Context) string { return fmt.Sprintf("%016x", dice.Uint64(ctx)) }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/dice"
 )
 
 // update builds an update of an item whose attributes are known only when it is
@@ -139,7 +140,7 @@ func backOff(ctx context.Context, tries int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(rand.N(min(20*time.Millisecond<<min(tries, 7), 2*time.Second))):
+	case <-time.After(dice.N(ctx, min(20*time.Millisecond<<min(tries, 7), 2*time.Second))):
 		return nil
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"io"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
+	"keypool/shared/dice"
 	"keypool/shared/pool"
 )
 
@@ -343,7 +343,7 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 			return errors.New("the table of keys takes none now")
 		}
 		keys = putOff
-		wait := l.pace.next(time.Since(began), tries, len(putOff) > 0)
+		wait := l.pace.next(ctx, time.Since(began), tries, len(putOff) > 0)
 		if err := pause(ctx, min(wait, timeLeft(ctx))); err != nil {
 			return err
 		}
@@ -464,7 +464,7 @@ type pace struct {
 
 // next returns how long to wait after a batch that took so long; tries counts
 // those in a row of which nothing was stored.
-func (p *pace) next(took time.Duration, tries int, putOff bool) time.Duration {
+func (p *pace) next(ctx context.Context, took time.Duration, tries int, putOff bool) time.Duration {
 	share := 1 / (1 + p.idle) // of its own rate
 	if putOff {
 		share = max(share/2, 1.0/64)
@@ -474,7 +474,7 @@ func (p *pace) next(took time.Duration, tries int, putOff bool) time.Duration {
 	p.idle = 1/share - 1
 	wait := time.Duration(p.idle * float64(took))
 	if putOff {
-		wait += rand.N(min(50*time.Millisecond<<tries, 5*time.Second))
+		wait += dice.N(ctx, min(50*time.Millisecond<<tries, 5*time.Second))
 	}
 	return wait
 }

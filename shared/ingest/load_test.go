@@ -14,25 +14,25 @@ import (
 func TestPace_yieldsAtOnceAndComesBackSlowly(t *testing.T) {
 	const took = 10 * time.Millisecond
 	var p pace
-	if wait := p.next(took, 0, false); wait != 0 {
+	if wait := p.next(t.Context(), took, 0, false); wait != 0 {
 		t.Errorf("waits %v at its own rate, want no wait", wait)
 	}
-	p.next(took, 0, true)
-	if wait := p.next(took, 0, false); wait < 9*time.Millisecond || wait > 10*time.Millisecond {
+	p.next(t.Context(), took, 0, true)
+	if wait := p.next(t.Context(), took, 0, false); wait < 9*time.Millisecond || wait > 10*time.Millisecond {
 		t.Errorf("put off once, it waits %v after a batch of %v: want nearly as long", wait, took)
 	}
-	p.next(took, 0, true)
-	if wait := p.next(took, 0, false); wait < 28*time.Millisecond || wait > 30*time.Millisecond {
+	p.next(t.Context(), took, 0, true)
+	if wait := p.next(t.Context(), took, 0, false); wait < 28*time.Millisecond || wait > 30*time.Millisecond {
 		t.Errorf("put off twice, it waits %v after a batch of %v: want nearly three times as long", wait, took)
 	}
 	for range 100 {
-		p.next(took, 0, true)
+		p.next(t.Context(), took, 0, true)
 	}
-	if wait := p.next(took, 0, false); wait > 64*took {
+	if wait := p.next(t.Context(), took, 0, false); wait > 64*took {
 		t.Errorf("put off for ever, it waits %v after a batch of %v", wait, took)
 	}
 	batches := 0
-	for p.next(took, 0, false) > 0 {
+	for p.next(t.Context(), took, 0, false) > 0 {
 		batches++
 	}
 	if batches < 150 || batches > 250 {

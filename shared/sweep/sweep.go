@@ -33,13 +33,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
+	"keypool/shared/dice"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -121,7 +121,7 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	run := &run{Sweeper: s}
 	var sweeps errgroup.Group
 	sweeps.SetLimit(workers)
-	start := rand.IntN(Partitions)
+	start := dice.N(ctx, Partitions)
 	for i := range Partitions {
 		sweeps.Go(func() error {
 			if !s.Now().Before(until) {
