@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -49,50 +44,13 @@ func (b *bench) ministack(ctx context.Context) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.FetchMiniStack(ctx); err != nil {
-		return nil, err
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	endpoint, stop, err := m.StartBare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	cmd := exec.Command(filepath.Join(b.checkout, ".local/venv/bin/python"), "-m", "ministack")
-	cmd.Dir = home
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8",
-		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + strconv.Itoa(port), "LOG_LEVEL=ERROR",
-		"SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0", "DOCKER_HOST=unix://" + filepath.Join(home, "no-docker"),
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start MiniStack: %w", err)
-	}
-	b.closers = append(b.closers, func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
-	})
-	e := &engine{endpoint: "http://127.0.0.1:" + strconv.Itoa(port)}
-	for range 300 {
-		if _, err := e.client().ListTables(ctx, &dynamodb.ListTablesInput{}); err == nil {
-			b.ministackEngine = e
-			return e, nil
-		}
-		if err := sleep(ctx, 100*time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
-	return nil, errors.New("MiniStack does not answer")
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
+	b.closers = append(b.closers, stop)
+	b.ministackEngine = &engine{endpoint: endpoint}
+	return b.ministackEngine, nil
 }
 
 var transport = &http.Transport{MaxIdleConnsPerHost: 64}
