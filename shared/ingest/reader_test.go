@@ -161,34 +161,3 @@ func TestReader_sourceFails(t *testing.T) {
 		t.Errorf("Next after a broken read: %v, want %v", err, broken)
 	}
 }
-
-// FuzzReader holds the reader's promise: wherever a file is cut, the same lines.
-func FuzzReader(f *testing.F) {
-	f.Add([]byte("A-1\r\nB-2\rC-3\n"), uint16(4), uint16(5))
-	f.Add([]byte("\uFEFFA\n\n\r\r\n\uFEFFB"), uint16(3), uint16(9))
-	f.Add([]byte("\xff\xfeA\x00\n\x00"), uint16(2), uint16(4))
-	f.Add(bytes.Repeat([]byte("k"), 2*MaxLine), uint16(MaxLine), uint16(MaxLine+1))
-	f.Add([]byte(strings.Repeat("key\r", 700)+strings.Repeat("z", MaxLine+1)+"\r\n"), uint16(2799), uint16(2801))
-	f.Fuzz(func(t *testing.T, file []byte, a, b uint16) {
-		for _, enc := range []Encoding{UTF8, UTF16LE, UTF16BE} {
-			unit := int64(enc.unit())
-			size := int64(len(file))
-			low, high := int64(min(a, b))/unit*unit, int64(max(a, b))/unit*unit
-			whole := readAll(t, file, enc)
-			cut := readAll(t, file, enc, min(low, size/unit*unit), min(high, size/unit*unit))
-			if diff := cmp.Diff(whole, cut); diff != "" {
-				t.Fatalf("%s cut at %d and %d reads otherwise (-whole +cut):\n%s", enc, low, high, diff)
-			}
-			last := 0
-			for _, line := range whole {
-				if line.Number <= last || line.Offset >= size || len(line.Text) > MaxLine {
-					t.Fatalf("%s: line %d at %d of %d bytes, after line %d", enc, line.Number, line.Offset, len(line.Text), last)
-				}
-				if line.Text != strings.TrimSpace(line.Text) || strings.ContainsAny(line.Text, "\r\n\x00\uFEFF") || (line.Text == "") == (line.Reason == "") {
-					t.Fatalf("%s: line %d is not a clean key (%q)", enc, line.Number, line.Reason)
-				}
-				last = line.Number
-			}
-		}
-	})
-}
