@@ -20,6 +20,7 @@ type Books struct {
 	Keys      int
 	Available int
 	Claimed   int
+	Withdrawn int
 	Lines     map[string]Line // by LineID
 	Queue     []string        // LineIDs in their queues, oldest first
 }
@@ -114,6 +115,8 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 			merchant, rest, _ := strings.Cut(id, "#")
 			side, _, _ := strings.Cut(rest, "#")
 			stock[id] = shelf{side: fmt.Sprintf("%s#%s#%s", merchant, item["pool"], side), text: item["text"].(string)}
+		case state == "withdrawn" && !shelved && !held:
+			books.Withdrawn++
 		default:
 			problem("key %s is half taken: %v, shelved %v, held %v", id, state, shelved, held)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -39,6 +40,8 @@ type Faults struct {
 	rng      *rand.Rand
 	rules    []*rule
 	attempts map[string]int
+	calls    map[string]int    // that reached the engine, by operation
+	met      map[string]int    // faults, by name
 	frozen   map[string]*index // by table
 }
 
@@ -59,6 +62,8 @@ func NewFaults(t testing.TB, seed uint64) *Faults {
 		next:     transport,
 		rng:      rand.New(rand.NewPCG(seed, seed)),
 		attempts: make(map[string]int),
+		calls:    make(map[string]int),
+		met:      make(map[string]int),
 		frozen:   make(map[string]*index),
 	}
 }
@@ -102,6 +107,34 @@ func (f *Faults) Attempts(operation string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.attempts[operation]
+}
+
+// Calls returns how many calls reached the engine, by operation.
+func (f *Faults) Calls() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.calls)
+}
+
+// Met returns how often each fault that has a name was met.
+func (f *Faults) Met() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.met)
+}
+
+// Named counts a fault under a name: see Met.
+func Named(name string, fault Fault) Fault {
+	return func(a *attempt) (*http.Response, error) {
+		a.faults.count(a.faults.met, name)
+		return fault(a)
+	}
+}
+
+func (f *Faults) count(in map[string]int, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in[name]++
 }
 
 // SDKAttempts is how often the SDK tries a call that fails in passing.
@@ -168,6 +201,7 @@ type attempt struct {
 func (a *attempt) answer() (*http.Response, error) {
 	if a.operation == "Query" {
 		if found, ok := a.faults.queryFrozen(a.body); ok {
+			a.faults.count(a.faults.met, LaggingIndex)
 			return a.reply(http.StatusOK, found), nil
 		}
 	}
@@ -175,6 +209,7 @@ func (a *attempt) answer() (*http.Response, error) {
 }
 
 func (a *attempt) send(body []byte) (*http.Response, error) {
+	a.faults.count(a.faults.calls, a.operation)
 	req := a.req.Clone(a.req.Context())
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.ContentLength = int64(len(body))
@@ -249,6 +284,25 @@ func SlowAnswer(giveUp context.CancelFunc) Fault {
 	}
 }
 
+// Impatient returns a context for LateAnswer: its caller waits for whatever comes,
+// but for an answer that comes too late.
+func Impatient(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, giveUp := context.WithCancel(ctx)
+	return context.WithValue(ctx, impatience{}, giveUp), giveUp
+}
+
+type impatience struct{}
+
+// LateAnswer is SlowAnswer for whoever comes with an Impatient context. One who
+// has no deadline any more gets the answer.
+func LateAnswer(a *attempt) (*http.Response, error) {
+	giveUp, ok := a.req.Context().Value(impatience{}).(context.CancelFunc)
+	if !ok || a.req.Context().Done() == nil {
+		return a.answer()
+	}
+	return SlowAnswer(giveUp)(a)
+}
+
 // Absent answers a GetItem as if the item were not there yet, as a reader finds it
 // who comes just before it is written.
 func Absent(a *attempt) (*http.Response, error) {
@@ -294,6 +348,17 @@ func Conflict(table string) Fault {
 			return first
 		}), nil
 	}
+}
+
+// Contended is Conflict on any one of the items that a call writes.
+func Contended(a *attempt) (*http.Response, error) {
+	if a.operation != "TransactWriteItems" {
+		return Conflict("")(a)
+	}
+	var in struct{ TransactItems []json.RawMessage }
+	a.decode(&in)
+	hit := a.faults.some(len(in.TransactItems), 0)
+	return a.canceled("TransactionConflict", "Transaction is ongoing for the item", func(i int, _ string) bool { return hit[i] }), nil
 }
 
 // InProgress is the same transaction, sent before and not yet decided.
@@ -366,6 +431,48 @@ func Partial(code string, chance float64) Fault {
 		}
 		out["Responses"] = mustEncode(responses)
 		return a.reply(http.StatusOK, out), nil
+	}
+}
+
+// Unprocessed answers a BatchGetItem, of one table, for some of its items only:
+// each is left out with that chance, and at least one. Where there is but one the
+// whole call is refused, as DynamoDB does.
+func Unprocessed(chance float64) Fault {
+	return func(a *attempt) (*http.Response, error) {
+		var in struct {
+			RequestItems map[string]map[string]json.RawMessage
+		}
+		a.decode(&in)
+		for table, request := range in.RequestItems {
+			var keys, left, rest []json.RawMessage
+			if err := json.Unmarshal(request["Keys"], &keys); err != nil {
+				return nil, fmt.Errorf("%s is no batch of reads", a.operation)
+			}
+			for i, out := range a.faults.some(len(keys), chance) {
+				if out {
+					left = append(left, keys[i])
+				} else {
+					rest = append(rest, keys[i])
+				}
+			}
+			if len(rest) == 0 {
+				return Throttled(a)
+			}
+			request["Keys"] = mustEncode(rest)
+			answer, err := a.send(mustEncode(in))
+			if err != nil || answer.StatusCode != http.StatusOK {
+				return answer, err
+			}
+			defer answer.Body.Close()
+			var out map[string]any
+			if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
+				return nil, err
+			}
+			request["Keys"] = mustEncode(left)
+			out["UnprocessedKeys"] = map[string]any{table: request}
+			return a.reply(http.StatusOK, out), nil
+		}
+		return nil, fmt.Errorf("%s reads nothing", a.operation)
 	}
 }
 

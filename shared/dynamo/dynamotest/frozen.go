@@ -16,6 +16,9 @@ import (
 	"keypool/shared/dynamo"
 )
 
+// LaggingIndex names, among the faults that were met, a query that a frozen index answered.
+const LaggingIndex = "lagging index"
+
 // Freeze stops an index at what it shows now, as an index that lags does: it
 // goes on showing what has left it and does not show what is new. The engines'
 // own indexes never lag.
