@@ -258,4 +258,18 @@ var mutants = []mutant{
 		new:    `skip := int64(0)`,
 		in:     "shared/s3", test: "TestUploads_readsRangesOfAVersion",
 	},
+	{
+		breaks: "an upload is shown to whoever knows its name",
+		file:   "functions/api/uploads.go",
+		old:    `u, ok, err := a.store.Upload(ctx, caller(ctx), in.Upload)`,
+		new:    `u, ok, err := a.store.Upload(ctx, "acme", in.Upload)`,
+		in:     "functions/api", test: "TestEveryOperation_strangerSeesNoDifference",
+	},
+	{
+		breaks: "the hash of a token passes for the token",
+		file:   "functions/api/api.go",
+		old:    `a.store.TokenMerchant(ctx, hashToken(token))`,
+		new:    `a.store.TokenMerchant(ctx, strings.TrimPrefix(token, tokenPrefix))`,
+		in:     "functions/api", test: "TestEveryOperation_wrongCallersAreRefusedAlike",
+	},
 }
