@@ -91,10 +91,13 @@ func (t Tag) Known() bool {
 
 func (t Tag) String() string { return "{" + string(t) + "}" }
 
-// Limits of a text, in bytes. A text is part of its product's record.
+// Limits of a text. It is part of its product's record, and what it grows to must
+// go into a mail: each {KEY} brings all keys of the line.
 const (
-	MaxSubject = 400
-	MaxBody    = 20_000
+	MaxSubject = 400    // bytes
+	MaxBody    = 20_000 // bytes
+	MaxTags    = 200    // in subject and body each
+	MaxKeys    = 10     // {KEY} and {PARENT_KEY}
 )
 
 // Problem is one thing that is wrong with a text.
@@ -134,6 +137,13 @@ func Check(subject, body string) error {
 		for _, written := range unknownTags(field.text) {
 			bad(field.name, "there is no tag %s; %s.", written, advice(written))
 		}
+		tags, keys := countTags(field.text)
+		if tags > MaxTags {
+			bad(field.name, "it holds %d tags; the limit is %d.", tags, MaxTags)
+		}
+		if keys > MaxKeys {
+			bad(field.name, "{KEY} and {PARENT_KEY} stand in it %d times; the limit is %d, since each brings all keys of a line.", keys, MaxKeys)
+		}
 	}
 	if strings.ContainsFunc(subject, unicode.IsControl) {
 		bad("subject", "it must be one line, without control characters.")
@@ -165,6 +175,20 @@ func unknownTags(s string) []string {
 		}
 	}
 	return unknown
+}
+
+// countTags counts the tags of a text, and those of them that bring keys.
+func countTags(s string) (tags, keys int) {
+	for _, p := range parse(s) {
+		switch p.tag {
+		case "":
+			continue
+		case Key, ParentKey:
+			keys++
+		}
+		tags++
+	}
+	return tags, keys
 }
 
 // advice tells what to write instead: the tag that differs only in case and

@@ -48,6 +48,14 @@ func TestCheck(t *testing.T) {
 			name: "too long", body: "{KEY}" + strings.Repeat("x", 20_000),
 			want: []text.Problem{{"body", "it is 20005 bytes long; the limit is 20000."}},
 		},
+		{name: "as many tags as fit into a mail", body: strings.Repeat("{KEY}", text.MaxKeys) + strings.Repeat("{URL}", text.MaxTags-text.MaxKeys)},
+		{
+			name: "more", body: strings.Repeat("{KEY}", text.MaxKeys) + "{PARENT_KEY}" + strings.Repeat("{URL}", text.MaxTags-text.MaxKeys),
+			want: []text.Problem{
+				{"body", "it holds 201 tags; the limit is 200."},
+				{"body", "{KEY} and {PARENT_KEY} stand in it 11 times; the limit is 10, since each brings all keys of a line."},
+			},
+		},
 		{
 			name: "not UTF-8", body: "{KEY} \xff",
 			want: []text.Problem{{"body", "it is not valid UTF-8."}},
@@ -228,41 +236,6 @@ func TestChoose(t *testing.T) {
 			}
 		})
 	}
-}
-
-// FuzzText holds what a checked text promises: it shows every key, whatever else
-// is in it, and nothing that a customer writes is read as text.
-func FuzzText(f *testing.F) {
-	f.Add("Your key for {PROGRAM_NAME}", "Hello {FULLNAME},\n\nhere it is:\n{KEY}\n\n{URL}", "Anna Berg")
-	f.Add("", "{KEY}", "{KEY}")
-	f.Add("{ORDER_ID}", "see (https://shop.example/?k={KEY}&n={FULLNAME}).", "A&B\r\nBcc: x")
-	f.Add("x", "{KEY}{KEY} {FULLNAME}{KEY}.\r{URL}{KEY}", "https://evil.example")
-	f.Add("x", "{ KEY } {key} {{KEY}} }{ {", "\u202e\u2028\x00\xff")
-	f.Fuzz(func(t *testing.T, subject, body, customer string) {
-		const hidden = "HIDDEN7f3a"
-		values := text.Values{
-			text.Key:      {"FIRST0c1d", "SECOND9b2e", "THIRD5a4f"},
-			text.FullName: {customer + "{PHONE}"},
-			text.URL:      {"https://shop.example/help"},
-			text.Phone:    {hidden},
-		}
-		line := text.Subject(subject, values)
-		if strings.ContainsAny(line, "\r\n\x00") {
-			t.Errorf("subject %q is not one line", line)
-		}
-		shown := text.Plain(text.Body(body, values))
-		if text.Check(subject, body) != nil {
-			return
-		}
-		for _, key := range values[text.Key] {
-			if strings.Count(shown, key) < strings.Count(body, "{KEY}") {
-				t.Errorf("the key %s is missing in %q", key, shown)
-			}
-		}
-		if !strings.Contains(body+customer, "{PHONE}") && strings.Contains(shown, hidden) && !strings.Contains(body+customer, hidden) {
-			t.Errorf("a value was expanded: %q", shown)
-		}
-	})
 }
 
 func everyTag() string { return tagNames() }

@@ -1,0 +1,71 @@
+package delivery
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/text"
+)
+
+// FuzzMail holds that a mail is the same HTML whatever stands in it: a name, a
+// product or a key that looks like HTML adds no tag and no attribute.
+func FuzzMail(f *testing.F) {
+	f.Add("Your {PROGRAM_NAME}", "Hello {FULLNAME},\n\n{KEY}\n\n{ADDINFO_TEXT}", "<script>alert(1)</script>", "AAAA-1", "de")
+	f.Add("", "{KEY} https://shop.example/?n={FULLNAME}&k={KEY} {EMAIL}", `" onclick="x`, `'"><img src=x onerror=y>`, "")
+	f.Add("{ORDER_ID}", "<b>{KEY}</b> <!-- {FULLNAME} -->", "--> <!", "</span>", "pt-BR")
+	f.Add("{FNAME}", "{URL}?n={CITY}\n{KEY}{KEY}\njavascript:{FULLNAME}", "\u202e\x00\xff&amp;&#0;", "{FULLNAME}", "zz_ZZ")
+	f.Fuzz(func(t *testing.T, subject, body, customer, key, language string) {
+		if text.Check(subject, body) != nil || tagInHost.MatchString(body) {
+			return
+		}
+		written := func(value, key string) Mail {
+			l := line(3)
+			l.Language, l.Order, l.UnitPrice, l.Title = language, value, value, value
+			l.Customer = order.Customer{
+				Name: value, FirstName: value, LastName: value, Email: "ada@example.com", Phone: value, Company: value, Country: value,
+				City: value, Zip: value, Address: value, LicenseFor: value, AddInfo: value,
+			}
+			l.Keys[1].Text = pool.Conceal(key)
+			p := elden
+			p.Title, p.ShortTitle, p.Instructions = value, value, "https://shop.example/help"
+			p.Texts = map[string]catalog.Text{"en": {Subject: subject, Body: body}}
+			made, err := customerMail(l, nova, p, sender, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return made
+		}
+		// Neither is empty, nor a link: what a mail leaves out then is no matter here.
+		value, key := "Q"+text.OneLine(customer)+"Z", "K"+key
+		plain, made := written("Plain", "PLAIN"), written(value, key)
+		if diff := cmp.Diff(tags(plain.HTML), tags(made.HTML)); diff != "" {
+			t.Errorf("%q and the key %q change the HTML (-plain +hostile):\n%s", value, key, diff)
+		}
+		for _, header := range []string{made.Subject, made.To.Name, made.From.Name} {
+			if strings.ContainsAny(header, "\r\n\x00") {
+				t.Errorf("%q is no header", header)
+			}
+		}
+		if !strings.Contains(made.Text, value) {
+			t.Errorf("the text does not show %q as it is", value)
+		}
+	})
+}
+
+// tags are the tags of HTML, without the addresses in them.
+func tags(html string) []string {
+	return regexp.MustCompile(`<[^>]*>?`).FindAllString(addresses.ReplaceAllString(html, ` href=""`), -1)
+}
+
+var (
+	addresses = regexp.MustCompile(` href="[^"<>]*"`)
+
+	// tagInHost finds an address that is one or is none by what stands for a tag in it.
+	tagInHost = regexp.MustCompile(`(?i)https?://[^/?#\s]*\{`)
+)
