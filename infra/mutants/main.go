@@ -137,18 +137,19 @@ func (m mutant) try(out io.Writer) (noticed bool, err error) {
 	if said, err := exec.Command("go", "test", "-overlay", overlayFile, "-c", "-o", binary, "./"+m.in).CombinedOutput(); err != nil {
 		return false, fmt.Errorf("the edit does not compile:\n%s", said)
 	}
-	said, err := m.run(binary, out)
+	said, err := m.run(binary, out, "KEYPOOL_OVERLAY="+overlayFile) // for tests that read the source
 	name, _, _ := strings.Cut(m.test, "/")
 	return err != nil && strings.Contains(said, "--- FAIL: "+name), nil
 }
 
 // run runs the mutant's test in a test binary and returns what it said.
-func (m mutant) run(binary string, out io.Writer) (string, error) {
+func (m mutant) run(binary string, out io.Writer, environment ...string) (string, error) {
 	var said strings.Builder
 	// Each part of a name with slashes is a pattern of its own.
 	pattern := "^" + strings.ReplaceAll(m.test, "/", "$/^") + "$"
 	test := exec.Command(binary, "-test.run", pattern, "-test.timeout", "5m")
 	test.Dir = m.in
+	test.Env = append(os.Environ(), environment...)
 	test.Stdout, test.Stderr = io.MultiWriter(&said, out), io.MultiWriter(&said, out)
 	err := test.Run()
 	return said.String(), err

@@ -272,4 +272,18 @@ var mutants = []mutant{
 		new:    `a.store.TokenMerchant(ctx, strings.TrimPrefix(token, tokenPrefix))`,
 		in:     "functions/api", test: "TestEveryOperation_wrongCallersAreRefusedAlike",
 	},
+	{
+		breaks: "a signature is compared byte by byte",
+		file:   "shared/callback/standard.go",
+		old:    `if hmac.Equal(given, want) {`,
+		new:    `if string(given) == string(want) {`,
+		in:     "shared", test: "TestSecrets_areComparedInConstantTime",
+	},
+	{
+		breaks: "a recorded callback is good for a second more",
+		file:   "shared/callback/standard.go",
+		old:    `age > tolerance || age < -tolerance`,
+		new:    `age.Truncate(time.Second) > tolerance || age < -tolerance`,
+		in:     "shared/callback", test: "TestReplay_theEdgesAreSharp",
+	},
 }
