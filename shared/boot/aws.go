@@ -12,6 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
+// keptOpen is how many connections to a service wait for the next call. An order
+// of 16 lines reads 48 things at once: with the SDK's ten, it would open 38 anew
+// each time, and shake hands on each.
+const keptOpen = 64
+
 // awsConfig reads what Lambda gives every function: region, credentials, and,
 // where it is not AWS that runs it, an endpoint and whom to trust. The SDK's own
 // loader knows many more sources, none of which a function has, and brings four
@@ -22,6 +27,7 @@ func awsConfig() (aws.Config, error) {
 		Credentials: credentials.NewStaticCredentialsProvider(
 			os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 	}
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = keptOpen })
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = aws.String(endpoint)
 	}
@@ -34,9 +40,10 @@ func awsConfig() (aws.Config, error) {
 		if !roots.AppendCertsFromPEM(pem) {
 			return aws.Config{}, fmt.Errorf("AWS_CA_BUNDLE holds no certificate")
 		}
-		cfg.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		client = client.WithTransportOptions(func(t *http.Transport) {
 			t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 		})
 	}
+	cfg.HTTPClient = client
 	return cfg, nil
 }

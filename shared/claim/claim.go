@@ -119,13 +119,14 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 		lineErr, queueErr, searchErr error
 		reads                        sync.WaitGroup
 	)
-	reads.Go(func() { there, exists, lineErr = c.Store.Fulfillment(ctx, line.ID) })
 	if line.Pool != "" {
 		reads.Go(func() { queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
 		reads.Go(func() {
 			candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), MaxTake))
 		})
 	}
+	// On the goroutine that is there: a new one would have to grow its stack.
+	there, exists, lineErr = c.Store.Fulfillment(ctx, line.ID)
 	reads.Wait()
 	if lineErr == nil && exists {
 		return repeat(there, line) // whatever became of the other reads
