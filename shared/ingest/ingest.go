@@ -281,9 +281,6 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 	}
 	u.State, u.Cause, u.DueAt = Loading, "", now.Add(Quiet)
 	u.Ranges = int((u.Size + RangeSize - 1) / RangeSize)
-	if u.Encoding != UTF8 {
-		u.Ranges = 1 // a cut at any byte need not be one between two characters
-	}
 	return u, nil
 }
 

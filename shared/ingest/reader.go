@@ -37,8 +37,8 @@ const (
 	MaxLine = 2048
 
 	// Overlap is how far beyond its range a reader may have to look for the end
-	// of the last line that begins in it.
-	Overlap = 4 << 10
+	// of the last line that begins in it, in UTF-16 too.
+	Overlap = 2 * MaxLine
 
 	// window is the reader's buffer: all the memory it takes, however large the
 	// file and however long its lines.

@@ -11,7 +11,8 @@ import (
 	"keypool/shared/pool"
 )
 
-// RangeSize is how many bytes of a file one message stands for.
+// RangeSize is how many bytes of a file one message stands for. It is even, so
+// that no cut goes through a unit of UTF-16.
 const RangeSize = 2 << 20
 
 // KeptRefused is how many refused lines and duplicates an upload's record keeps.
