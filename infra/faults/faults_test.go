@@ -1,0 +1,156 @@
+package faults
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"keypool/infra/bench/results"
+	"keypool/infra/local/machine"
+)
+
+var (
+	local     = flag.Int("local", 2500, "calls to DynamoDB Local")
+	ministack = flag.Int("ministack", 0, "calls to MiniStack's DynamoDB")
+	seed      = flag.Uint64("seed", rand.Uint64()>>32, "of the first round; the next has the next")
+	record    = flag.Bool("record", false, "write the counts into RESULTS.md")
+)
+
+// perRound is how many calls one round makes: few enough for its tables to be read
+// whole several times.
+const perRound = 5_000
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // in a storm everything is logged
+	os.Exit(m.Run())
+}
+
+// TestStorm is the promise in bad weather.
+func TestStorm(t *testing.T) {
+	var page string
+	for _, engine := range []struct {
+		name  string
+		calls int
+		start func(t *testing.T)
+	}{
+		{"DynamoDB Local", *local, func(*testing.T) {}},
+		{"MiniStack", *ministack, startMiniStack},
+	} {
+		if engine.calls == 0 {
+			continue
+		}
+		t.Run(engine.name, func(t *testing.T) {
+			engine.start(t)
+			total := newTotals()
+			for next := *seed; total.calls.sum() < engine.calls && !t.Failed(); next++ {
+				round(t, engine.name, next, min(perRound, engine.calls-total.calls.sum()), total)
+			}
+			total.check(t)
+			text := total.page(engine.name)
+			t.Log("\n" + text)
+			page += text
+		})
+	}
+	if *record && !t.Failed() {
+		if err := results.Write("faults", "make faults", page); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// round is one round, of tables of its own.
+func round(t *testing.T, engine string, seed uint64, calls int, total *totals) {
+	t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+		t.Cleanup(func() {
+			if t.Failed() {
+				size := "-local"
+				if engine != "DynamoDB Local" {
+					size = "-local 0 -ministack"
+				}
+				t.Logf("repeat with: infra/local/with-dynamodb.sh go test ./infra/faults -run TestStorm -args %s %d -seed %d", size, calls, seed)
+			}
+		})
+		s := newStorm(t, seed)
+		s.rage(calls)
+		s.settle(context.Background())
+		s.audit(false)
+		s.refill(context.Background())
+		s.settle(context.Background())
+		s.audit(true)
+		total.add(s, seed)
+	})
+}
+
+func startMiniStack(t *testing.T) {
+	checkout, err := results.Checkout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := machine.Open(checkout, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint, stop, err := m.StartBare(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
+}
+
+// totals is what all rounds on an engine add up to.
+type totals struct {
+	began              time.Time
+	first, last        uint64
+	rounds             int
+	calls, deeds, met  *tally
+	edges              *tally // faults of what is not DynamoDB
+	lines, keys, mails int
+}
+
+func newTotals() *totals {
+	return &totals{began: time.Now(), calls: newTally(), deeds: newTally(), met: newTally(), edges: newTally()}
+}
+
+func (total *totals) add(s *storm, seed uint64) {
+	if total.rounds++; total.rounds == 1 {
+		total.first = seed
+	}
+	total.last = seed
+	total.calls.addAll(s.faults.Calls())
+	total.deeds.addAll(s.tally.counts)
+	total.met.addAll(s.faults.Met())
+	total.edges.addAll(s.post.met)
+	total.edges.add("message of a queue not taken, or its answer lost", s.queue.lost)
+	total.lines += len(s.ledger.orders)
+	total.keys += len(s.ledger.texts)
+	total.mails += len(s.post.took)
+}
+
+// check fails if a kind of fault was never met: then nothing was tried.
+func (total *totals) check(t *testing.T) {
+	for _, kind := range kinds {
+		if total.met.counts[kind] == 0 {
+			t.Errorf("no call met this fault: %s", kind)
+		}
+	}
+}
+
+func (total *totals) page(engine string) string {
+	return fmt.Sprintf(`**%s.** %s calls in %d rounds (seeds %d to %d): %s order lines, %s keys uploaded, %s mails. 0 keys twice, 0 lost, 0 lines or files stuck.
+
+| | |
+|---|---|
+| what happened | %s |
+| calls that reached the engine | %s |
+| faults that calls met | %s |
+| faults of queues and mails | %s |
+
+`, engine, grouped(total.calls.sum()), total.rounds, total.first, total.last,
+		grouped(total.lines), grouped(total.keys), grouped(total.mails), total.deeds, total.calls, total.met, total.edges)
+}
