@@ -1,4 +1,5 @@
-// Package dynamotest gives each test tables of its own on a real engine.
+// Package dynamotest gives each test tables of its own on the engine at
+// DYNAMODB_ENDPOINT: a real one, or the model of package dynamosim.
 package dynamotest
 
 import (
@@ -7,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamosim"
 )
+
+// Sim is the DYNAMODB_ENDPOINT of the model, one for the whole process: without an
+// engine to start, `DYNAMODB_ENDPOINT=sim go test ./shared/...` runs in seconds.
+const Sim = "sim"
 
 // Option changes the client that a test's store speaks through.
 type Option = func(*dynamodb.Options)
@@ -50,16 +57,24 @@ func Client(t testing.TB, options ...Option) *dynamodb.Client {
 	if endpoint == "" {
 		t.Fatal("no DynamoDB to test against: run `make test`, or `infra/local/with-dynamodb.sh go test ./...`")
 	}
+	if endpoint == Sim {
+		endpoint = "http://" + Sim
+	}
 	return dynamodb.New(dynamodb.Options{
 		Region:                          "us-east-1",
 		Credentials:                     credentials.NewStaticCredentialsProvider("test", "test", ""),
 		BaseEndpoint:                    aws.String(endpoint),
 		DisableValidateResponseChecksum: true,
-		HTTPClient:                      &http.Client{Timeout: 30 * time.Second, Transport: transport},
+		HTTPClient:                      &http.Client{Timeout: 30 * time.Second, Transport: engine()},
 	}, options...)
 }
 
-// transport is shared, so that a race of a thousand orders keeps its connections.
-var transport = &http.Transport{MaxIdleConnsPerHost: 256}
+// engine is shared, so that a race of a thousand orders keeps its connections.
+var engine = sync.OnceValue(func() http.RoundTripper {
+	if os.Getenv("DYNAMODB_ENDPOINT") == Sim {
+		return dynamosim.New(dynamosim.Options{})
+	}
+	return &http.Transport{MaxIdleConnsPerHost: 256}
+})
 
 func name(table string) string { return strings.ToLower(rand.Text()[:10]) + "-" + table }

@@ -1,0 +1,300 @@
+package dynamosim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// call is an attempt on its way through the model.
+type call struct {
+	caller    string
+	operation string
+	body      []byte
+	content   uint64 // a hash of what is asked for
+	attempt   int
+	chance    uint64
+	fate      Fate
+	now       time.Time
+}
+
+// The uses of a call's chance.
+const (
+	chanceOfArrival = iota + 1
+	chanceOfReturn
+	chanceOfFate
+	chanceOfHold
+	chanceOfLag
+	chanceOfPart
+)
+
+// RoundTrip implements http.RoundTripper. Once it is sent, a call is done even if
+// its context ends meanwhile: then only the answer is lost.
+func (db *DB) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.Body.Close()
+	_, operation, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
+	c := &call{caller: db.options.Caller(ctx), operation: operation, body: body}
+	db.draw(c)
+
+	sleep(db.options.Latency(derive(c.chance, chanceOfArrival)))
+	out, err := db.answer(c)
+	back := time.NewTimer(db.options.Latency(derive(c.chance, chanceOfReturn)) + c.fate.delay)
+	defer back.Stop()
+	select {
+	case <-back.C:
+	case <-ctx.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return response(req, out, err)
+}
+
+func sleep(d time.Duration) {
+	if d > 0 {
+		time.Sleep(d)
+	}
+}
+
+// draw gives a call its chance. It depends on the seed, on who calls, on what is
+// asked for and on how often that was asked before, and on nothing else: not on
+// when the call arrives, nor on what other calls do.
+func (db *DB) draw(c *call) {
+	c.content = mix(hashText(c.operation), contentHash(c.body))
+	who := mix(hashText(c.caller), c.content)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.stats.Calls[c.operation]++
+	db.seen[who]++
+	c.attempt = db.seen[who]
+	c.chance = derive(mix(mix(db.options.Seed, who), uint64(c.attempt)), 0)
+}
+
+// answer does a call, and returns what it answers.
+func (db *DB) answer(c *call) ([]byte, error) {
+	do, ok := operations[c.operation]
+	if !ok {
+		return nil, invalid("dynamosim does not speak %s", c.operation)
+	}
+	out, err := do(db, c)
+	switch c.fate {
+	case LostAnswer:
+		err = errReset
+	case ServerErrorAfter:
+		err = errServer
+	}
+	if err != nil {
+		var f *failure
+		if errors.As(err, &f) {
+			db.mu.Lock()
+			db.stats.Errors[f.Code]++
+			db.mu.Unlock()
+		}
+		return nil, err
+	}
+	return json.Marshal(out)
+}
+
+// request is what a call asks for.
+type request interface {
+	table() string // the first that it names
+}
+
+// operation makes the way from a call's body to its answer out of what does the
+// work, which holds the lock.
+func operation[In any, P interface {
+	*In
+	request
+}](do func(*DB, *call, P) (any, error)) func(*DB, *call) (any, error) {
+	return func(db *DB, c *call) (any, error) {
+		in := P(new(In))
+		if err := decode(c.body, in); err != nil {
+			return nil, err
+		}
+		c.fate = db.options.Fate(Call{
+			Caller: c.caller, Operation: c.operation, Table: in.table(), Chance: derive(c.chance, chanceOfFate), Attempt: c.attempt,
+		})
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		if c.fate != Fine {
+			db.stats.Fates[c.fate.String()]++
+		}
+		if err := c.refused(); err != nil {
+			return nil, err
+		}
+		c.now = time.Now()
+		db.forget(c.now)
+		return do(db, c, in)
+	}
+}
+
+// refused returns how the call's fate keeps it from being done, if so. A fate
+// that concerns parts of the call is met where those are done.
+func (c *call) refused() error {
+	transaction := c.operation == "TransactWriteItems"
+	switch c.fate {
+	case NeverArrives:
+		return errReset
+	case ServerError:
+		return errServer
+	case Unavailable:
+		return &failure{status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "The service cannot serve the request"}
+	case Throttled:
+		if !transaction {
+			return errThrottled
+		}
+	case Conflict:
+		switch c.operation {
+		case "PutItem", "UpdateItem", "DeleteItem":
+			return errConflict
+		}
+	case InProgress:
+		if transaction {
+			return errInProgress
+		}
+	}
+	return nil
+}
+
+// decode reads what a call asks for. What the model does not know is an error,
+// lest it be ignored.
+func decode(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		var f *failure
+		if errors.As(err, &f) {
+			return f
+		}
+		return invalid("dynamosim does not speak this: %v", err)
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return &failure{status: http.StatusBadRequest, Code: "ValidationException", Message: fmt.Sprintf(format, args...)}
+}
+
+var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+
+var (
+	errServer     = &failure{status: http.StatusInternalServerError, Code: "InternalServerError", Message: "Internal server error"}
+	errThrottled  = &failure{status: http.StatusBadRequest, Code: "ProvisionedThroughputExceededException", Message: "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."}
+	errConflict   = &failure{status: http.StatusBadRequest, Code: "TransactionConflictException", Message: "Transaction is ongoing for the item"}
+	errInProgress = &failure{status: http.StatusBadRequest, Code: "TransactionInProgressException", Message: "Transaction is already in progress"}
+)
+
+// response makes an answer in DynamoDB's form.
+func response(req *http.Request, body []byte, err error) (*http.Response, error) {
+	status := http.StatusOK
+	if err != nil {
+		var f *failure
+		if !errors.As(err, &f) {
+			return nil, err
+		}
+		status = f.status
+		told := *f
+		told.Code = "com.amazonaws.dynamodb.v20120810#" + f.Code
+		if body, err = json.Marshal(told); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Response{
+		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
+		StatusCode:    status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        http.Header{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amzn-Requestid": {"DYNAMOSIM"}},
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
+		Request:       req,
+	}, nil
+}
+
+// Chance. The hashes only have to spread well, and to be the same in every run.
+
+func mix(a, b uint64) uint64 {
+	a ^= b + 0x9e3779b97f4a7c15 + a<<6 + a>>2
+	return a * 0xff51afd7ed558ccd
+}
+
+// derive returns a chance for one use of many.
+func derive(chance uint64, use int) uint64 {
+	// SplitMix64's finish.
+	z := chance + uint64(use)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// between returns a duration from 0 to most, evenly.
+func between(chance uint64, most time.Duration) time.Duration {
+	return time.Duration(chance % uint64(max(most, 0)+1))
+}
+
+// hashText is FNV-1a.
+func hashText[T string | []byte](text T) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
+}
+
+// contentHash is the same for two calls that ask for the same, in whatever order
+// a map's members, the words of an expression, or a transaction's token came.
+func contentHash(body []byte) uint64 {
+	r := reader{data: body}
+	return r.hash("")
+}
+
+// hash reads a value, the member of that name, and returns its hash.
+func (r *reader) hash(name string) uint64 {
+	var h uint64
+	switch c := r.next(); c {
+	case '{':
+		r.each('{', func() {
+			member := r.string()
+			value := r.hash(member)
+			if member != "ClientRequestToken" {
+				h += derive(mix(hashText(member), value), 1)
+			}
+		})
+	case '[':
+		r.each('[', func() { h = mix(h, r.hash("")) })
+	case '"':
+		text := r.string()
+		if !strings.HasSuffix(name, "Expression") {
+			return hashText(text)
+		}
+		for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == ' ' || c == ',' }) {
+			h += derive(hashText(word), 2)
+		}
+	case 0:
+		return 0
+	default: // a number, true, false, null
+		start := r.at
+		for r.at < len(r.data) && !strings.ContainsRune(",]} \n\t", rune(r.data[r.at])) {
+			r.at++
+		}
+		h = hashText(r.data[start:r.at])
+	}
+	return h
+}

@@ -1,0 +1,3 @@
+// Package dynamosim is a model of DynamoDB, as far as Keypool speaks it. It stands
+// at the HTTP transport of the real SDK client.
+package dynamosim

@@ -1,0 +1,534 @@
+package dynamosim
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// write is a write of one item, as asked for in whatever call.
+type write struct {
+	t         *table
+	key       *entry // where the item stands
+	scope     scope
+	condition *condition
+	update    *expression // nil: not an update
+	put       item        // nil: not a put
+	check     bool        // changes nothing
+	showOld   bool        // shows the item whose condition fails
+}
+
+// outcome is what a write comes to: the item before and after, and what changes.
+type outcome struct {
+	*write
+	before *entry
+	after  *entry // nil: none
+	lags   []lag
+	used   capacity
+}
+
+// lag is a change of an index.
+type lag struct {
+	x             *index
+	before, after *entry
+}
+
+// plan decides what a write comes to, or what is in its way.
+func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) {
+	o := &outcome{write: w, before: w.t.base.get(w.key)}
+	var before item
+	if o.before != nil {
+		before = o.before.item
+	}
+	if w.condition != nil && !w.scope.holds(w.condition, before) {
+		f := &failure{status: 400, Code: "ConditionalCheckFailedException", Message: "The conditional request failed"}
+		if w.showOld && before != nil {
+			f.Item = &before
+		}
+		return o, f
+	}
+	after := w.put
+	switch {
+	case w.check:
+		after = before
+	case w.update != nil:
+		base := before
+		if base == nil {
+			for _, a := range w.t.base.key.attributes() {
+				v, _ := w.key.item.get(a.name)
+				base = base.with(a.name, v)
+			}
+		}
+		var err error
+		if after, err = w.scope.updated(w.update, base); err != nil {
+			return o, err
+		}
+		if err := w.t.checkItem(after); err != nil {
+			return o, err
+		}
+	}
+	if after != nil {
+		o.after = w.t.base.entry(after)
+	}
+	o.weigh(transaction)
+	return o, db.writable(now, o.used)
+}
+
+// weigh finds what the write changes in the indexes, and what it consumes.
+func (o *outcome) weigh(transaction bool) {
+	size := 0
+	for _, e := range []*entry{o.before, o.after} {
+		if e != nil {
+			size = max(size, e.size)
+		}
+	}
+	units := writeUnits(size)
+	if transaction {
+		units *= 2
+	}
+	o.used = o.used.add(o.t.base, o.key.partition, units)
+	if o.check {
+		return
+	}
+	for _, x := range o.t.indexes {
+		before, after := x.shown(o.before), x.shown(o.after)
+		switch {
+		case before == nil && after == nil:
+		case before != nil && after != nil && before.partition == after.partition && before.compare(after) == 0:
+			if !before.item.equal(after.item) {
+				o.lags = append(o.lags, lag{x, before, after})
+				o.used = o.used.add(x.collection, after.partition, writeUnits(max(before.size, after.size)))
+			}
+		case before != nil && after != nil && before.partition == after.partition:
+			o.lags = append(o.lags, lag{x, before, after})
+			o.used = o.used.add(x.collection, after.partition, writeUnits(before.size)+writeUnits(after.size))
+		default:
+			if before != nil {
+				o.lags = append(o.lags, lag{x, before, nil})
+				o.used = o.used.add(x.collection, before.partition, writeUnits(before.size))
+			}
+			if after != nil {
+				o.lags = append(o.lags, lag{x, nil, after})
+				o.used = o.used.add(x.collection, after.partition, writeUnits(after.size))
+			}
+		}
+	}
+}
+
+// apply does what was planned. The write's number in its call gives its changes
+// of indexes their chances.
+func (db *DB) apply(c *call, number int, o *outcome) {
+	db.consume(o.used)
+	if o.check || o.before == nil && o.after == nil {
+		return
+	}
+	if o.after != nil {
+		db.stats.Written += int64(o.after.size)
+	}
+	o.t.base.replace(o.before, o.after)
+	for i, l := range o.lags {
+		db.changes++
+		delay := between(derive(derive(c.chance, chanceOfLag), number*16+i), db.options.IndexLag)
+		l.x.later(c.now.Add(delay), db.changes, l.before, l.after)
+	}
+	for _, x := range o.t.indexes {
+		x.catchUp(c.now)
+	}
+	if o.t.streams {
+		o.record(c.now)
+	}
+}
+
+// record tells the table's stream of a change.
+func (o *outcome) record(now time.Time) {
+	r := Record{
+		Partition: int(placeOf(o.key.partition) % StreamPartitions),
+		Sequence:  len(o.t.records),
+		EventName: "MODIFY",
+		At:        now,
+	}
+	switch {
+	case o.before == nil:
+		r.EventName = "INSERT"
+	case o.after == nil:
+		r.EventName = "REMOVE"
+	case o.before.item.equal(o.after.item):
+		return
+	}
+	keys := item{}
+	for _, a := range o.t.base.key.attributes() {
+		v, _ := o.key.item.get(a.name)
+		keys = keys.with(a.name, v)
+	}
+	r.Keys = keys.sdk()
+	if o.after != nil {
+		r.NewImage = o.after.item.sdk()
+	}
+	o.t.records = append(o.t.records, r)
+}
+
+// one does the write of a call that has one.
+func (db *DB) one(c *call, w *write) (*outcome, error) {
+	if db.held[w.name()] {
+		return nil, errConflict
+	}
+	o, err := db.plan(c.now, w, false)
+	if err != nil {
+		return nil, err
+	}
+	db.apply(c, 0, o)
+	return o, nil
+}
+
+// name names the item among those of all tables.
+func (w *write) name() string { return w.t.name + "/" + w.key.id }
+
+// conditional is what all writes of an item may carry.
+type conditional struct {
+	TableName                           string
+	ConditionExpression                 *string
+	ReturnValuesOnConditionCheckFailure string
+	placeholders
+}
+
+func (in *conditional) table() string { return in.TableName }
+
+func (in *conditional) write(db *DB, update *string) (*write, error) {
+	t, err := db.find(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	s, found, err := db.bind(in.placeholders, text{conditionGrammar, in.ConditionExpression}, text{updateGrammar, update})
+	if err != nil {
+		return nil, err
+	}
+	w := &write{t: t, scope: s, update: found[1]}
+	if found[0] != nil {
+		w.condition = found[0].condition
+	}
+	switch in.ReturnValuesOnConditionCheckFailure {
+	case "", string(types.ReturnValuesOnConditionCheckFailureNone):
+	case string(types.ReturnValuesOnConditionCheckFailureAllOld):
+		w.showOld = true
+	default:
+		return nil, invalid("dynamosim does not speak ReturnValuesOnConditionCheckFailure %s", in.ReturnValuesOnConditionCheckFailure)
+	}
+	return w, nil
+}
+
+type put struct {
+	conditional
+	Item item
+}
+
+func (in *put) write(db *DB) (*write, error) {
+	w, err := in.conditional.write(db, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.t.checkItem(in.Item); err != nil {
+		return nil, err
+	}
+	w.put, w.key = in.Item, w.t.base.entry(in.Item)
+	return w, nil
+}
+
+// keyed is a write of an item that is named by its key.
+type keyed struct {
+	conditional
+	Key item
+}
+
+func (in *keyed) write(db *DB, update *string) (*write, error) {
+	w, err := in.conditional.write(db, update)
+	if err != nil {
+		return nil, err
+	}
+	w.key, err = w.t.key(in.Key)
+	return w, err
+}
+
+type update struct {
+	keyed
+	UpdateExpression *string
+}
+
+func (in *update) write(db *DB) (*write, error) {
+	if in.UpdateExpression == nil {
+		return nil, invalid("dynamosim does not speak an update without an UpdateExpression")
+	}
+	w, err := in.keyed.write(db, in.UpdateExpression)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range w.update.update {
+		for _, key := range w.t.base.key.attributes() {
+			if w.scope.name(a.path[0]) == key.name {
+				return nil, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", key.name)
+			}
+		}
+	}
+	return w, nil
+}
+
+// answering is what a call that writes one item may ask to be told.
+type answering struct {
+	ReturnValues           string
+	ReturnConsumedCapacity string
+}
+
+type written struct {
+	Attributes       *item             `json:",omitempty"`
+	ConsumedCapacity *consumedCapacity `json:",omitempty"`
+}
+
+// of tells what a write came to.
+func (in answering) of(o *outcome) written {
+	out := written{ConsumedCapacity: o.used.of(o.t, in.ReturnConsumedCapacity)}
+	switch types.ReturnValue(in.ReturnValues) {
+	case types.ReturnValueAllOld:
+		if o.before != nil {
+			out.Attributes = &o.before.item
+		}
+	case types.ReturnValueAllNew:
+		out.Attributes = &o.after.item
+	}
+	return out
+}
+
+// speaks tells whether the values that a call asks for are spoken here.
+func (in answering) speaks(may ...types.ReturnValue) error {
+	if in.ReturnValues != "" && in.ReturnValues != string(types.ReturnValueNone) && !slices.Contains(may, types.ReturnValue(in.ReturnValues)) {
+		return invalid("dynamosim does not speak ReturnValues %s", in.ReturnValues)
+	}
+	return nil
+}
+
+type putItem struct {
+	put
+	answering
+}
+
+func (db *DB) putItem(c *call, in *putItem) (any, error) {
+	if err := in.speaks(types.ReturnValueAllOld); err != nil {
+		return nil, err
+	}
+	w, err := in.put.write(db)
+	if err != nil {
+		return nil, err
+	}
+	o, err := db.one(c, w)
+	if err != nil {
+		return nil, err
+	}
+	return in.of(o), nil
+}
+
+type updateItem struct {
+	update
+	answering
+}
+
+func (db *DB) updateItem(c *call, in *updateItem) (any, error) {
+	if err := in.speaks(types.ReturnValueAllOld, types.ReturnValueAllNew); err != nil {
+		return nil, err
+	}
+	w, err := in.update.write(db)
+	if err != nil {
+		return nil, err
+	}
+	o, err := db.one(c, w)
+	if err != nil {
+		return nil, err
+	}
+	return in.of(o), nil
+}
+
+type deleteItem struct {
+	keyed
+	answering
+}
+
+func (db *DB) deleteItem(c *call, in *deleteItem) (any, error) {
+	if err := in.speaks(types.ReturnValueAllOld); err != nil {
+		return nil, err
+	}
+	w, err := in.keyed.write(db, nil)
+	if err != nil {
+		return nil, err
+	}
+	o, err := db.one(c, w)
+	if err != nil {
+		return nil, err
+	}
+	return in.of(o), nil
+}
+
+type writeRequest struct {
+	PutRequest    *struct{ Item item } `json:",omitempty"`
+	DeleteRequest *struct{ Key item }  `json:",omitempty"`
+}
+
+func (r writeRequest) write(t *table) (*write, error) {
+	w := &write{t: t}
+	switch {
+	case r.PutRequest != nil && r.DeleteRequest == nil:
+		if err := t.checkItem(r.PutRequest.Item); err != nil {
+			return nil, err
+		}
+		w.put, w.key = r.PutRequest.Item, t.base.entry(r.PutRequest.Item)
+		return w, nil
+	case r.DeleteRequest != nil && r.PutRequest == nil:
+		var err error
+		w.key, err = t.key(r.DeleteRequest.Key)
+		return w, err
+	default:
+		return nil, invalid("Supplied write request has not exactly one of a put and a delete")
+	}
+}
+
+type batchWriteItem struct {
+	RequestItems           map[string][]writeRequest
+	ReturnConsumedCapacity string
+}
+
+func (in *batchWriteItem) table() string { return first(in.RequestItems) }
+
+func (db *DB) batchWriteItem(c *call, in *batchWriteItem) (any, error) {
+	var out struct {
+		UnprocessedItems map[string][]writeRequest
+		ConsumedCapacity []*consumedCapacity `json:",omitempty"`
+	}
+	out.UnprocessedItems = map[string][]writeRequest{}
+	var writes []*write
+	seen := map[string]bool{}
+	tables := slices.Sorted(maps.Keys(in.RequestItems))
+	for _, name := range tables {
+		t, err := db.find(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range in.RequestItems[name] {
+			w, err := r.write(t)
+			if err != nil {
+				return nil, err
+			}
+			if seen[w.name()] {
+				return nil, invalid("Provided list of item keys contains duplicates")
+			}
+			seen[w.name()] = true
+			writes = append(writes, w)
+		}
+	}
+	if len(writes) == 0 || len(writes) > maxBatchWrites {
+		return nil, invalid("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: a batch has 1 to %d writes", maxBatchWrites)
+	}
+	left, n, throttled := c.leaves(len(writes)), 0, 0
+	for _, name := range tables {
+		var used capacity
+		for _, r := range in.RequestItems[name] {
+			w := writes[n]
+			o, err := db.plan(c.now, w, false)
+			if err != nil {
+				throttled++
+			}
+			if err != nil || left[n] || db.held[w.name()] {
+				out.UnprocessedItems[name] = append(out.UnprocessedItems[name], r)
+			} else {
+				db.apply(c, n, o)
+				used = append(used, o.used...)
+			}
+			n++
+		}
+		if consumed := used.of(db.tables[name], in.ReturnConsumedCapacity); consumed != nil {
+			out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
+		}
+	}
+	if throttled == len(writes) {
+		return nil, errThrottled
+	}
+	return out, nil
+}
+
+// leaves picks which of a batch's parts are left undone, if that is the call's
+// fate: each by half a chance, and at least one.
+func (c *call) leaves(parts int) []bool {
+	left := make([]bool, parts)
+	if c.fate != Partial || parts == 0 {
+		return left
+	}
+	chance := derive(c.chance, chanceOfPart)
+	for i := range left {
+		left[i] = derive(chance, i)%2 == 0
+	}
+	left[chance%uint64(parts)] = true
+	return left
+}
+
+// Limits of partitions
+
+// bucket is what a partition key may still take.
+type bucket struct {
+	units float64
+	at    time.Time
+}
+
+// admits tells whether a partition takes more. It may go into debt by one call.
+func (db *DB) admits(now time.Time, name string, perSecond float64) bool {
+	if perSecond == 0 {
+		return true
+	}
+	b := db.buckets[name]
+	if b == nil {
+		db.buckets[name] = &bucket{units: perSecond, at: now}
+		return true
+	}
+	b.units = min(perSecond, b.units+now.Sub(b.at).Seconds()*perSecond)
+	b.at = now
+	if b.units <= 0 {
+		db.stats.Throttles++
+		return false
+	}
+	return true
+}
+
+func (db *DB) take(name string, units float64) {
+	if b := db.buckets[name]; b != nil {
+		b.units -= units
+	}
+}
+
+func (db *DB) readable(now time.Time, of *collection, partition string) bool {
+	return db.admits(now, "read/"+of.name+"/"+partition, db.options.PartitionReads)
+}
+
+// read counts what was read of a partition.
+func (db *DB) read(of *collection, partition string, units float64) {
+	db.stats.ReadUnits += units
+	db.take("read/"+of.name+"/"+partition, units)
+}
+
+// writable tells whether the partitions that a write concerns take more.
+func (db *DB) writable(now time.Time, used capacity) error {
+	if db.options.PartitionWrites == 0 {
+		return nil
+	}
+	for _, part := range used {
+		if !db.admits(now, "write/"+part.of.name+"/"+part.partition, db.options.PartitionWrites) {
+			return errThrottled
+		}
+	}
+	return nil
+}
+
+// consume counts what was written.
+func (db *DB) consume(used capacity) {
+	for _, part := range used {
+		db.stats.WriteUnits += part.units
+		if db.options.PartitionWrites > 0 {
+			db.take("write/"+part.of.name+"/"+part.partition, part.units)
+		}
+	}
+}
