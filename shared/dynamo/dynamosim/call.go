@@ -24,6 +24,7 @@ type call struct {
 	chance    uint64
 	fate      Fate
 	now       time.Time
+	changes   []Change // done and not yet observed
 }
 
 // The uses of a call's chance.
@@ -140,7 +141,15 @@ func operation[In any, P interface {
 		}
 		c.now = time.Now()
 		db.forget(c.now)
+		defer db.tell(c)
 		return do(db, c, in)
+	}
+}
+
+// tell tells the observer of what a call has changed.
+func (db *DB) tell(c *call) {
+	if len(c.changes) > 0 {
+		db.options.Observe(Commit{Caller: c.caller, Changes: c.changes})
 	}
 }
 

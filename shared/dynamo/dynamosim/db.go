@@ -45,6 +45,24 @@ type Options struct {
 
 	// Caller names who calls; nil: "".
 	Caller func(context.Context) string
+
+	// Observe is told of every commit at its moment, in their order, while nothing
+	// else goes on in the model: it must not call it. nil: nobody is told.
+	Observe func(Commit)
+}
+
+// Commit is what one call changed, all at once; of a batch, whose writes are each
+// for themselves, all that succeeded.
+type Commit struct {
+	Caller  string
+	Changes []Change
+}
+
+// Change is an item before and after a write, nil where there is none.
+type Change struct {
+	Table         string
+	Key           map[string]types.AttributeValue
+	Before, After map[string]types.AttributeValue
 }
 
 // Call is an attempt of a call, as Fate sees it.

@@ -139,6 +139,26 @@ func (db *DB) apply(c *call, number int, o *outcome) {
 	if o.t.streams {
 		o.record(c.now)
 	}
+	if db.options.Observe != nil {
+		c.changes = append(c.changes, o.change())
+	}
+}
+
+// change is what the write did, for the observer.
+func (o *outcome) change() Change {
+	keys := item{}
+	for _, a := range o.t.base.key.attributes() {
+		v, _ := o.key.item.get(a.name)
+		keys = keys.with(a.name, v)
+	}
+	c := Change{Table: o.t.name, Key: keys.sdk()}
+	if o.before != nil {
+		c.Before = o.before.item.sdk()
+	}
+	if o.after != nil {
+		c.After = o.after.item.sdk()
+	}
+	return c
 }
 
 // record tells the table's stream of a change.
