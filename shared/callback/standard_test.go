@@ -255,6 +255,8 @@ func TestCheck_boundsWhatIsStored(t *testing.T) {
 	}
 }
 
+// FuzzStandard holds that no signature is made without the secret, and that what
+// passes the checks can be claimed.
 func FuzzStandard(f *testing.F) {
 	f.Add(body("", ""), exampleID, exampleTime, exampleSignature)
 	f.Add([]byte(exampleBody), exampleID, exampleTime, exampleSignature)
