@@ -1,0 +1,125 @@
+package price
+
+// Function is one that runs for an order: how often, and how long each time.
+type Function struct {
+	Name        string
+	Memory      float64 // GB
+	Invocations float64 // for each order
+	Calls       []Call  // one after the other
+	Processor   float64 // seconds of a whole processor of its own work
+}
+
+// Call is one that a function waits for.
+type Call struct {
+	What    string
+	Seconds float64
+}
+
+// A function has a processor for each 1,769 MB of memory.
+//
+// Source: AWS Lambda Developer Guide, "Configure Lambda function memory".
+const processorGB = 1.769
+
+// Seconds is how long one invocation takes: its calls, and its own work at the
+// share of a processor that goes with its memory.
+func (f Function) Seconds() float64 {
+	seconds := f.Processor / min(1, f.Memory/processorGB)
+	for _, call := range f.Calls {
+		seconds += call.Seconds
+	}
+	return seconds
+}
+
+// Order is what was measured of a one-key order, from the callback to the
+// customer's mail server.
+type Order struct {
+	ClaimWrites, ClaimReads float64 // units
+	MailWrites, MailReads   float64 // lease, sent, history, the pool's count
+	NewsWrites, NewsReads   float64 // SES's two events: sent, delivered
+	Functions               []Function
+	OwnLog                  float64 // bytes, of the functions' own lines
+	AccessLog               float64 // bytes
+}
+
+// platformLog is what Lambda itself logs of an invocation: START, END and REPORT,
+// as it writes them in plain text.
+const platformLog = len("START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95 Version: $LATEST\n" +
+	"END RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\n" +
+	"REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 15.74 ms\tBilled Duration: 16 ms\tMemory Size: 1024 MB\tMax Memory Used: 32 MB\t\n")
+
+// Bill is what such an order costs without its mail, which SES charges ten times
+// as much for.
+func (o Order) Bill() Bill {
+	invocations, logs := 0.0, o.OwnLog+o.AccessLog
+	for _, f := range o.Functions {
+		invocations += f.Invocations
+		logs += f.Invocations * float64(platformLog)
+	}
+	b := Bill{
+		{"claim", o.ClaimWrites, WriteUnit},
+		{"claim", o.ClaimReads, ReadUnit},
+		{"mail", o.MailWrites, WriteUnit},
+		{"mail", o.MailReads, ReadUnit},
+		{"news of the mail", o.NewsWrites, WriteUnit},
+		{"news of the mail", o.NewsReads, ReadUnit},
+		{"callback", 1, HTTPCall},
+		{"functions", invocations, Invocation},
+	}
+	for _, f := range o.Functions {
+		b = append(b, Item{f.Name, f.Invocations * f.Memory * f.Seconds(), GBSecond})
+	}
+	return append(
+		b,
+		Item{"logs", logs, LogByte},
+		Item{"orders' stream", 1, StreamRead},
+		Item{"SES's events", 2, Event},
+	)
+}
+
+// Key is what was measured of one key of a large file.
+type Key struct {
+	Writes     float64 // units, progress included
+	Ranges     float64 // one in so many keys
+	Function   Function
+	RangeCalls float64 // of SQS, for each range: sent, received, deleted
+}
+
+// Bill is what loading it costs.
+func (k Key) Bill() Bill {
+	return Bill{
+		{"the key, and its entry in an index", k.Writes, WriteUnit},
+		{"ranges of the file", k.Ranges, Get},
+		{"ranges' messages", k.Ranges * k.RangeCalls, QueueCall},
+		{"functions", k.Ranges, Invocation},
+		{k.Function.Name, k.Function.Memory * k.Function.Seconds(), GBSecond},
+		{"logs", k.Ranges * float64(platformLog), LogByte},
+	}
+}
+
+// Idle is a deployment that does nothing, for a month of 30 days.
+type Idle struct {
+	Sweep, Stock           Function
+	SweepTicks, StockTicks float64 // a month
+	SweepReads, StockReads float64 // units a tick
+	Alarms, Metrics        float64
+	KMSCalls               float64 // a month
+	QueuePolls             float64 // a month: a mapping asks its queue all the time
+}
+
+// Bill is what it costs.
+func (i Idle) Bill() Bill {
+	ticks := i.SweepTicks + i.StockTicks
+	return Bill{
+		{"the key that all is encrypted with", 1, KMSKey},
+		{"its use by tables and queues", i.KMSCalls, KMSCall},
+		{"alarms", i.Alarms, Alarm},
+		{"errors counted in logs", i.Metrics, Metric},
+		{"the clock of sweep and stock", ticks, Tick},
+		{"functions", ticks, Invocation},
+		{i.Sweep.Name, i.SweepTicks * i.Sweep.Memory * i.Sweep.Seconds(), GBSecond},
+		{i.Stock.Name, i.StockTicks * i.Stock.Memory * i.Stock.Seconds(), GBSecond},
+		{"what they look at", i.SweepTicks*i.SweepReads + i.StockTicks*i.StockReads, ReadUnit},
+		{"queues, asked for messages", i.QueuePolls, QueueCall},
+		{"logs", ticks * float64(platformLog), LogByte},
+	}
+}

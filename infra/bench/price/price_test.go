@@ -1,0 +1,99 @@
+package price
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+// The figures of these tests are made up; the sums were done by hand.
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-6*math.Max(1, math.Abs(want)) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// A function of 0.5 GB has 0.5/1.769 of a processor: 2 ms of work take 7.076 ms.
+func TestFunction_seconds(t *testing.T) {
+	f := Function{Memory: 0.5, Calls: []Call{{"read", 0.004}, {"write", 0.005}}, Processor: 0.002}
+	near(t, "seconds", f.Seconds(), 0.009+0.007076)
+	f.Memory = 4 // more than one processor is no use to what is done one after the other
+	near(t, "seconds", f.Seconds(), 0.011)
+}
+
+// A million orders:
+//
+//	writes   6 + 5 + 4 = 15 M at 0.625       9.375
+//	reads    3 + 1 + 2 =  6 M at 0.125       0.75
+//	callback              1 M at 1.00        1.00
+//	functions 1 + 3     = 4 M at 0.20        0.80
+//	claim    1 x 1.769 x 0.020 s = 35,380 GB-s, 0.47174
+//	deliver  3 x 0.5   x 0.100 s = 150,000 GB-s, 2.00001
+//	logs     4 x 265 + 300 + 200 = 1,560 bytes: 1.56 GB at 0.50, 0.78
+func TestOrder_bill(t *testing.T) {
+	o := Order{
+		ClaimWrites: 6, ClaimReads: 3, MailWrites: 5, MailReads: 1, NewsWrites: 4, NewsReads: 2,
+		Functions: []Function{
+			{Name: "claim", Memory: 1.769, Invocations: 1, Processor: 0.005, Calls: []Call{{"all", 0.015}}},
+			{Name: "deliver", Memory: 0.5, Invocations: 3, Calls: []Call{{"all", 0.1}}},
+		},
+		OwnLog: 300, AccessLog: 200,
+	}
+	if platformLog != 265 {
+		t.Errorf("Lambda logs %d bytes an invocation", platformLog)
+	}
+	near(t, "a million orders", o.Bill().Dollars(1e6), 9.375+0.75+1+0.8+35_380*0.0000133334+150_000*0.0000133334+0.78)
+}
+
+// A million keys in 100 ranges:
+//
+//	writes     2 M at 0.625                   1.25
+//	ranges   100 GETs at 0.0004 / 1,000       0.00004
+//	messages 300 calls at 0.40 / M            0.00012
+//	functions 100 at 0.20 / M                 0.00002
+//	time     1 GB for 0.0002 s each: 200 GB-s, 0.00266668
+//	logs     100 x 265 bytes                  0.00001325
+func TestKey_bill(t *testing.T) {
+	k := Key{Writes: 2, Ranges: 1e-4, RangeCalls: 3, Function: Function{Memory: 1, Calls: []Call{{"its share", 0.0002}}}}
+	near(t, "a million keys", k.Bill().Dollars(1e6), 1.25+0.00004+0.00012+0.00002+0.00266668+0.00001325)
+}
+
+// A month of 50,000 ticks of 0.25 GB for 0.1 s each (1,250 GB-s, 0.01666675) that
+// read 40,000 x 10 + 10,000 x 2 = 420,000 units (0.0525), with their clock (0.05),
+// invocations (0.01) and logs (13.25 MB, 0.006625); a key (1.00) used 20,000 times
+// (0.06), 20 alarms (2.00), 7 metrics (2.10), a million polls (0.40).
+func TestIdle_bill(t *testing.T) {
+	f := Function{Memory: 0.25, Calls: []Call{{"reads", 0.1}}}
+	i := Idle{
+		Sweep: f, Stock: f, SweepTicks: 40_000, StockTicks: 10_000, SweepReads: 10, StockReads: 2,
+		Alarms: 20, Metrics: 7, KMSCalls: 20_000, QueuePolls: 1e6,
+	}
+	near(t, "a month", i.Bill().Dollars(1), 0.01666675+0.0525+0.05+0.01+0.006625+1+0.06+2+2.10+0.40)
+}
+
+func TestBill_table(t *testing.T) {
+	const want = `| for | amount | of | at $ | $ |
+|---|---:|---|---:|---:|
+| claim | 6.5 M | write request unit | 0.625 / M | 4.06 |
+| time | 12 k | second of a function of 1 GB, arm64 | 0.0000133334 | 0.16 |
+| mail | 1 M | mail | 0.10 / 1000 | 100.00 |
+| events | 2 M | event of an AWS service | free | 0.00 |
+| **together** | | | | **104.22** |
+`
+	got := Bill{{"claim", 6.5, WriteUnit}, {"time", 0.012, GBSecond}, {"mail", 1, Mail}, {"events", 2, Event}}.Table(1e6)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestPrices_haveASource(t *testing.T) {
+	for _, b := range []Bill{Order{}.Bill(), Key{}.Bill(), Idle{}.Bill()} {
+		for _, i := range b {
+			if !strings.HasPrefix(i.Of.Source, "aws.amazon.com/") || i.Of.Per == 0 || i.Of.Unit == "" {
+				t.Errorf("%s: a price of nothing, or from nowhere: %+v", i.For, i.Of)
+			}
+		}
+	}
+}
