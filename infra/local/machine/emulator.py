@@ -20,7 +20,7 @@ import time
 from hypercorn.config import Config as HypercornConfig
 from ministack import app
 from ministack.core import concurrency, iam_actions, iam_evaluator, responses
-from ministack.services import apigateway, eventbridge, lambda_svc, s3, ses, ses_v2, sts
+from ministack.services import apigateway, dynamodb_streams, eventbridge, lambda_svc, s3, ses, ses_v2, sts
 
 
 def answer_without_nagle():
@@ -119,7 +119,10 @@ def know_which_items_are_meant():
             for member, detail in part.items():
                 if members.get(member) == action and detail.get("TableName") == table:
                     yield detail.get("Key") or detail.get("Item") or {}
-        yield from ((asked.get("RequestItems") or {}).get(table) or {}).get("Keys", [])
+        batch = (asked.get("RequestItems") or {}).get(table) or {}
+        if isinstance(batch, list):  # of writes
+            batch = {"Keys": [item for write in batch for part in write.values() for item in part.values()]}
+        yield from batch.get("Keys", [])
         if "TransactItems" not in asked and asked.get("TableName") == table and not asked.get("IndexName"):
             yield from [asked[part] for part in ("Key", "Item") if part in asked] or of_query(asked)
 
@@ -133,6 +136,27 @@ def know_which_items_are_meant():
 
     replace(iam_actions, "dynamodb_service_context", read)
     replace(iam_evaluator, "enforce", enforce)
+
+
+def name_streams_and_logs_as_policies_do():
+    """A call about a table's stream was asked for the resource "*", one about a log
+    group for a name without the ":*" or the log stream that AWS ends it with: a
+    role with just the right to it was denied."""
+
+    def arn(original, service, method, path, headers, body, query, region, account):
+        found = original(service, method, path, headers, body, query, region, account)
+        if service not in ("dynamodbstreams", "logs"):
+            return found
+        request = json.loads(body or b"{}")
+        if service == "dynamodbstreams":
+            of = dynamodb_streams._decode_iterator(request.get("ShardIterator", "")) or {}
+            return (request.get("StreamArn") or of.get("arn")
+                    or f"arn:aws:dynamodb:{region}:{account}:table/{request.get('TableName', '*')}/stream/*")
+        if ":log-group:" in found and not found.endswith(":*"):
+            found += f":log-stream:{request['logStreamName']}" if request.get("logStreamName") else ":*"
+        return found
+
+    replace(iam_actions, "extract_resource_arn", arn)
 
 
 def authorize_mails_by_sender():
@@ -358,6 +382,7 @@ check_the_signature_of_the_root()
 refuse_what_is_not_signed_on_iam_routes()
 authorize_partiql_by_statement()
 know_which_items_are_meant()
+name_streams_and_logs_as_policies_do()
 authorize_mails_by_sender()
 tell_what_becomes_of_mails()
 keep_the_inbox()

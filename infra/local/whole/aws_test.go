@@ -3,6 +3,7 @@ package whole
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
@@ -85,4 +87,33 @@ func startWrongly(t *testing.T, output string, settings map[string]string) strin
 	// What a function says before its first event is in the log on AWS; the
 	// emulator puts it into the answer.
 	return string(log) + string(out.Payload)
+}
+
+// seal encrypts something under a key for that context, as the account's root.
+func seal(t *testing.T, key string, context map[string]string) []byte {
+	t.Helper()
+	out, err := kms.NewFromConfig(world.shop.AWS).Encrypt(t.Context(), &kms.EncryptInput{KeyId: &key, Plaintext: []byte("rights"), EncryptionContext: context})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.CiphertextBlob
+}
+
+// iterator is a place in a table's stream to read from.
+func iterator(t *testing.T, stream, shard string) string {
+	t.Helper()
+	root, err := world.shop.AWS.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := jsonCall("dynamodb:GetShardIterator", "DynamoDBStreams_20120810.GetShardIterator", stream,
+		object{"StreamArn": stream, "ShardId": shard, "ShardIteratorType": "LATEST"}).send(t.Context(), root)
+	var found struct{ ShardIterator string }
+	if err == nil {
+		err = json.Unmarshal([]byte(answer.body), &found)
+	}
+	if err != nil || found.ShardIterator == "" {
+		t.Fatal(answer, err)
+	}
+	return found.ShardIterator
 }
