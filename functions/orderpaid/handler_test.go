@@ -83,7 +83,7 @@ func open(t *testing.T) *shop {
 	return s
 }
 
-func fixture(t *testing.T, name string) events.APIGatewayV2HTTPRequest {
+func fixture(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 	t.Helper()
 	raw, err := os.ReadFile("../../events/" + name + ".json")
 	if err != nil {

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/callback"
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo/dynamotest"
+	"keypool/shared/order"
+)
+
+// How FuzzCallback signs and sends.
+const (
+	signed       = 1 << iota // by the platform's secret, whatever id, time and body are
+	amongOthers              // so too, but the fuzzer's signature comes first
+	encoded                  // in base64
+	calledBase64             // but is what it is
+)
+
+// FuzzCallback holds that a callback is answered 200 or 4xx whatever it is, that
+// nothing which the platform did not sign leaves a trace, that an order is stored
+// whole or not at all, and that neither answer nor log tells what is nobody's business.
+func FuzzCallback(f *testing.F) {
+	const at = "1767366245"
+	for _, name := range []string{"good_order_paid", "good_order_paid_lines", "good_order_paid_test", "good_order_ignored", "bad_order_paid_quantity", "bad_order_paid_no_json"} {
+		event := fixture(f, name)
+		f.Add([]byte(event.Body), byte(signed), "msg_1", at, "", "acme", "standard")
+		f.Add([]byte(event.Body), byte(encoded|amongOthers), "msg_1", at, "v1,AAAA v2,x", "acme", "standard")
+		f.Add([]byte(event.Body), byte(0), event.Headers["webhook-id"], at, event.Headers["webhook-signature"], "acme", "standard")
+	}
+	good := []byte(fixture(f, "good_order_paid").Body)
+	f.Add(good, byte(signed), "", at, "", "acme", "standard")
+	f.Add(good, byte(signed), "msg.1", "+"+at, "", "acme", "standard")
+	f.Add(good, byte(signed), "msg_1", "1767366546", "", "acme", "standard")
+	f.Add(good, byte(signed), "msg_1", "-9223372036854775808", "", "acme", "standard")
+	f.Add(good, byte(signed|calledBase64), "msg_1", at, "", "acme", "standard")
+	f.Add(good, byte(signed), "msg_1", at, "", "Acme", "standard")
+	f.Add(good, byte(signed), "msg_1", at, "", "acme#", "paypal")
+	f.Fuzz(func(t *testing.T, body []byte, how byte, id, timestamp, signature, merchant, platform string) {
+		r, content := callbackOf(t, body, how, id, timestamp, signature)
+		r.PathParameters = map[string]string{"merchant": merchant, "platform": platform}
+		if merchant != "acme" || platform != "standard" || !isGenuine(t, r.Headers, content) {
+			strangerIsRefused(t, r, len(content))
+			return
+		}
+		s := open(t)
+		response, logged := answered(t, s.handler, r)
+		left := s.left(t)
+		switch response.StatusCode {
+		case http.StatusRequestEntityTooLarge:
+			problemIs(t, response)
+			left.is(t, 0, 0, 0)
+			if len(content) <= callback.MaxBody {
+				t.Errorf("%d bytes are too many", len(content))
+			}
+		case http.StatusBadRequest:
+			problemIs(t, response)
+			left.is(t, 0, 1, 1)
+		case http.StatusOK:
+			var told reply
+			if err := json.Unmarshal([]byte(response.Body), &told); err != nil || told.Ignored != (len(told.Lines) == 0) {
+				t.Errorf("answered %v\n%s", err, response.Body)
+			}
+			left.is(t, len(told.Lines), 0, left.notices)
+			for _, line := range told.Lines {
+				if want := left.states[line.Line]; line.State != want {
+					t.Errorf("line %q is answered %s and stands as %s", line.Line, line.State, want)
+				}
+			}
+		default:
+			t.Errorf("answered %d %s", response.StatusCode, response.Body)
+		}
+		discreet(t, content, response.Body+logged)
+
+		again, _ := answered(t, s.handler, r)
+		if again.StatusCode != response.StatusCode || again.Body != response.Body {
+			t.Errorf("the repeat is answered %d %s, the first %d %s", again.StatusCode, again.Body, response.StatusCode, response.Body)
+		}
+		if diff := cmp.Diff(left, s.left(t), cmp.AllowUnexported(traces{})); diff != "" {
+			t.Errorf("the repeat changed something (-first +again):\n%s", diff)
+		}
+	})
+}
+
+// strangerIsRefused sends a callback that the platform did not sign to a handler
+// that has nothing to claim from or to write to: to try would be a panic.
+func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, size int) {
+	t.Helper()
+	secret, err := callback.ParseSecret(signingSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &handler{keyring: &callback.Keyring{
+		Platform: func(_ context.Context, merchant, platform string) (catalog.Platform, bool, error) {
+			return catalog.Platform{Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && platform == "standard", nil
+		},
+		Open: func(context.Context, string, string, []byte) ([]byte, error) { return secret, nil },
+		Now:  func() time.Time { return now },
+	}}
+	response, logged := answered(t, h, r)
+	problemIs(t, response)
+	if want := http.StatusUnauthorized; response.StatusCode != want && size <= callback.MaxBody {
+		t.Errorf("answered %d, want %d", response.StatusCode, want)
+	}
+	discreet(t, []byte(r.Body), response.Body+logged)
+}
+
+// callbackOf makes a callback, and returns what its body is once it is decoded;
+// nil if it cannot be.
+func callbackOf(t *testing.T, body []byte, how byte, id, timestamp, signature string) (events.APIGatewayV2HTTPRequest, []byte) {
+	t.Helper()
+	r := fixture(t, "good_order_paid")
+	r.Body, r.IsBase64Encoded = string(body), how&(encoded|calledBase64) != 0
+	content := append([]byte{}, body...)
+	switch {
+	case how&encoded != 0:
+		r.Body = base64.StdEncoding.EncodeToString(body)
+	case how&calledBase64 != 0:
+		var err error
+		if content, err = base64.StdEncoding.DecodeString(r.Body); err != nil {
+			content = nil
+		}
+	}
+	switch good := "v1," + base64.StdEncoding.EncodeToString(mac(t, id, timestamp, content)); {
+	case how&amongOthers != 0:
+		signature += " " + good
+	case how&signed != 0:
+		signature = good
+	}
+	maps.Copy(r.Headers, map[string]string{"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature})
+	return r, content
+}
+
+// isGenuine says whether the platform's secret signed a body, and lately.
+func isGenuine(t *testing.T, headers map[string]string, content []byte) bool {
+	t.Helper()
+	id, timestamp := headers["webhook-id"], headers["webhook-timestamp"]
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || id == "" || content == nil || now.Sub(time.Unix(seconds, 0)).Abs() > 5*time.Minute {
+		return false
+	}
+	return slices.ContainsFunc(strings.Fields(headers["webhook-signature"]), func(signature string) bool {
+		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
+		return err == nil && strings.HasPrefix(signature, "v1,") && bytes.Equal(given, mac(t, id, timestamp, content))
+	})
+}
+
+// mac is what a signature holds.
+func mac(t *testing.T, id, timestamp string, content []byte) []byte {
+	t.Helper()
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signingSecret, "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := hmac.New(sha256.New, secret)
+	m.Write([]byte(id + "." + timestamp + "."))
+	m.Write(content)
+	return m.Sum(nil)
+}
+
+// answered returns the answer to a callback, and what was logged meanwhile.
+func answered(t *testing.T, h *handler, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, string) {
+	t.Helper()
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	response, err := h.handle(t.Context(), r)
+	if err != nil {
+		t.Fatalf("the handler did not answer for itself: %v", err)
+	}
+	return response, log.String()
+}
+
+// traces are what a callback left behind.
+type traces struct {
+	states           map[string]order.State // by the line's name
+	claimed          int
+	refused, notices int
+}
+
+func (s *shop) left(t *testing.T) traces {
+	t.Helper()
+	books := dynamotest.Audit(t, s.tables)
+	left := traces{states: map[string]order.State{}, claimed: books.Claimed}
+	for _, item := range dynamotest.Items(t, s.tables.Orders, "") {
+		switch pk := item["pk"].(string); {
+		case strings.HasPrefix(pk, "refused#"):
+			left.refused++
+		case strings.HasPrefix(pk, "notice#"):
+			left.notices++
+		case strings.HasPrefix(item["sk"].(string), "line#"):
+			line := books.Lines[strings.TrimPrefix(pk, "order#")+strings.TrimPrefix(item["sk"].(string), "line#")]
+			state := order.Waiting
+			switch {
+			case item["pool"] == nil:
+				state = order.Unconnected
+			case line.Held == line.Wanted:
+				state = order.Fulfilled
+			}
+			left.states[item["line"].(string)] = state
+		}
+	}
+	return left
+}
+
+func (l traces) is(t *testing.T, lines, refused, notices int) {
+	t.Helper()
+	if len(l.states) != lines || l.refused != refused || l.notices != notices || lines == 0 && l.claimed > 0 {
+		t.Errorf("there are left %+v; want %d lines, %d refused, %d notices", l, lines, refused, notices)
+	}
+}
+
+// problemIs holds an answer to be a problem as RFC 9457 has it.
+func problemIs(t *testing.T, r events.APIGatewayV2HTTPResponse) {
+	t.Helper()
+	var p problemBody
+	d := json.NewDecoder(strings.NewReader(r.Body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil || r.Headers["content-type"] != "application/problem+json" {
+		t.Errorf("a problem of type %q: %v\n%s", r.Headers["content-type"], err, r.Body)
+	}
+	if p.Status != r.StatusCode || p.Title != http.StatusText(p.Status) || p.Detail == "" || p.Type != "about:blank" {
+		t.Errorf("answered %d with %+v", r.StatusCode, p)
+	}
+}
+
+// discreet holds that what was said holds no secret, no key and nothing of the
+// customer, unless it is a name that the answer has to hold.
+func discreet(t *testing.T, content []byte, said string) {
+	t.Helper()
+	for _, secret := range []string{strings.TrimPrefix(signingSecret, "whsec_"), "KEY-00000"} {
+		if strings.Contains(said, secret) && !bytes.Contains(content, []byte(secret)) {
+			t.Errorf("%q is told: %s", secret, said)
+		}
+	}
+	var b struct {
+		Type string
+		Data struct {
+			Order    string
+			Customer map[string]any
+			Lines    []struct{ Line, Product string }
+		}
+	}
+	if json.Unmarshal(content, &b) != nil {
+		return
+	}
+	names := []string{b.Type, b.Data.Order}
+	for _, line := range b.Data.Lines {
+		names = append(names, line.Line, line.Product)
+	}
+	for field, value := range b.Data.Customer {
+		text, ok := value.(string)
+		named := slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, text) })
+		if ok && len(text) >= 8 && !named && strings.Contains(said, text) {
+			t.Errorf("the customer's %s is told: %s", field, said)
+		}
+	}
+}
