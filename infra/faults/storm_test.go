@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/mail"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +31,7 @@ const (
 	keyMark  = "KP-" // what every key begins with
 
 	shards = 2  // of each pool side
-	atOnce = 12 // processes
+	atOnce = 16 // processes
 )
 
 // The pools. The last is made in the middle of the storm; until then its files
@@ -145,35 +143,28 @@ func (s *storm) must(err error) {
 	}
 }
 
+// bad is what calls may meet, by name.
+var bad = map[string]dynamotest.Fault{
+	"lost answer":       dynamotest.LostAnswer,
+	"connection reset":  dynamotest.CutOff,
+	"answer too late":   dynamotest.LateAnswer,
+	"server error":      dynamotest.ServerError,
+	"unavailable":       dynamotest.Unavailable,
+	"throttled table":   dynamotest.Throttled,
+	"throttled call":    dynamotest.ThrottledCall,
+	"conflict":          dynamotest.Contended,
+	"being decided":     dynamotest.InProgress,
+	"part of a read":    dynamotest.Unprocessed(0.3),
+	"part throttled":    dynamotest.Partial("ThrottlingError", 0.2),
+	"part in conflict":  dynamotest.Partial("TransactionConflict", 0.1),
+	"part meets errors": dynamotest.Partial("InternalServerError", 0.1),
+}
+
 // blow makes every kind of call meet its faults by chance, from now on.
 func (s *storm) blow() {
-	named := map[string]dynamotest.Fault{
-		"lost answer":       dynamotest.LostAnswer,
-		"connection reset":  dynamotest.CutOff,
-		"answer too late":   dynamotest.LateAnswer,
-		"server error":      dynamotest.ServerError,
-		"unavailable":       dynamotest.Unavailable,
-		"throttled table":   dynamotest.Throttled,
-		"throttled call":    dynamotest.ThrottledCall,
-		"conflict":          dynamotest.Contended,
-		"being decided":     dynamotest.InProgress,
-		"part of a read":    dynamotest.Unprocessed(0.3),
-		"part throttled":    dynamotest.Partial("ThrottlingError", 0.2),
-		"part in conflict":  dynamotest.Partial("TransactionConflict", 0.1),
-		"part meets errors": dynamotest.Partial("InternalServerError", 0.1),
-	}
-	kinds = append(slices.Sorted(maps.Keys(named)), dynamotest.LaggingIndex)
-	some := func(names ...string) []dynamotest.Fault {
-		faults := make([]dynamotest.Fault, len(names))
-		for i, name := range names {
-			faults[i] = dynamotest.Named(name, named[name])
-		}
-		return faults
-	}
-	everywhere := []string{"lost answer", "connection reset", "answer too late", "server error", "unavailable", "throttled table", "throttled call"}
-	for operation, rule := range map[string]struct {
+	for operation, meets := range map[string]struct {
 		chance float64
-		more   []string
+		more   []string // beside what any call may meet; named often, met often
 	}{
 		"GetItem":               {0.04, nil},
 		"Query":                 {0.03, nil},
@@ -183,12 +174,14 @@ func (s *storm) blow() {
 		"TransactWriteItems":    {0.20, []string{"conflict", "conflict", "conflict", "conflict", "being decided"}},
 		"BatchExecuteStatement": {0.15, []string{"part throttled", "part throttled", "part in conflict", "part meets errors"}},
 	} {
-		s.faults.Sometimes(operation, rule.chance, some(append(slices.Clone(everywhere), rule.more...)...)...)
+		var faults []dynamotest.Fault
+		for _, name := range append(meets.more, "lost answer", "connection reset", "answer too late",
+			"server error", "unavailable", "throttled table", "throttled call") {
+			faults = append(faults, dynamotest.Named(name, bad[name]))
+		}
+		s.faults.Sometimes(operation, meets.chance, faults...)
 	}
 }
-
-// kinds are the faults that a storm is made of.
-var kinds []string
 
 // deeds are what happens, and how often.
 func (s *storm) deeds() []func(context.Context) {
@@ -231,7 +224,7 @@ func (s *storm) rage(calls int) {
 		processes.Go(func() {
 			ctx := context.Background()
 			for s.calls() < calls && !s.t.Failed() {
-				s.clock.work(func() { deeds[s.dice.n(len(deeds))](ctx) })
+				deeds[s.dice.n(len(deeds))](ctx)
 				if s.calls() > calls/2 {
 					s.half.Do(s.connect)
 				}
@@ -497,6 +490,8 @@ func (s *storm) mail(ctx context.Context) {
 
 // mailItems mails, and remembers which mails were taken and not marked.
 func (s *storm) mailItems(ctx context.Context, items ...delivery.Item) []error {
+	s.clock.mailing.RLock()
+	defer s.clock.mailing.RUnlock()
 	before := make([]int, len(items))
 	for i, item := range items {
 		before[i] = s.post.count(item)

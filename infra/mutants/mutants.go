@@ -286,4 +286,32 @@ var mutants = []mutant{
 		new:    `age.Truncate(time.Second) > tolerance || age < -tolerance`,
 		in:     "shared/callback", test: "TestReplay_theEdgesAreSharp",
 	},
+	{
+		breaks: "a plain write gives up when a transaction is at its item",
+		file:   "shared/dynamo/store.go",
+		old:    `retry.AddWithErrorCodes(o.Retryer, conflict)`,
+		new:    `retry.AddWithErrorCodes(o.Retryer, conflict+" not")`,
+		in:     "shared/dynamo", test: "TestPostponeUpload_outlastsATransaction",
+	},
+	{
+		breaks: "a mail that could not be marked at once is sent again",
+		file:   "shared/delivery/lines.go",
+		old:    `if done || tries == marks {`,
+		new:    `if done || tries < marks {`,
+		in:     "shared/delivery", test: "TestMail_markIsInsistedOn",
+	},
+	{
+		breaks: "a right that is missing is waited for without a word",
+		file:   "shared/dynamo/ingest.go",
+		old:    `return ingest.PutOff, errors.New(string(err.Code))`,
+		new:    `return ingest.PutOff, nil`,
+		in:     "shared/dynamo", test: "TestInsertKeys_saysWhatBecameOfEach",
+	},
+	{
+		breaks: "keys of a file that is gone lie beside lines that wait",
+		file:   "shared/ingest/load.go",
+		old:    `(err == nil || errors.Is(err, ErrOvertaken))`,
+		new:    `err == nil`,
+		in:     "shared/ingest", test: "TestIngest_keysOfAFileThatIsGoneAreFilledWith",
+	},
 }

@@ -620,6 +620,30 @@ func TestMail_lostAnswers(t *testing.T) {
 	}
 }
 
+// TestMail_markIsInsistedOn lets every attempt of the mark's call fail, as often as
+// the SDK makes one. Were that the end of it, the customer would get a second mail.
+func TestMail_markIsInsistedOn(t *testing.T) {
+	for name, fault := range map[string]dynamotest.Fault{
+		"a transaction on the line": dynamotest.Conflict(""),
+		"a throttled table":         dynamotest.Throttled,
+		"a failing table":           dynamotest.ServerError,
+		"a connection that breaks":  dynamotest.LostAnswer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			faults := dynamotest.NewFaults(t, 1)
+			s := newScene(t, faults.Option)
+			id := s.line("a1", 1, 1)
+			lease := 1
+			faults.After("UpdateItem", lease, dynamotest.SDKAttempts, fault)
+			s.mailLine(id)
+			s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
+			s.now = s.now.Add(outbox.Lease)
+			s.mailLine(id)
+			s.wantSent("1 a1@example.com: Your license key for Elden")
+		})
+	}
+}
+
 // TestMail_settingsOutOfReach cannot read the merchant: the mail is put off, and
 // goes out when its time has come.
 func TestMail_settingsOutOfReach(t *testing.T) {

@@ -134,30 +134,54 @@ func (m *Mailer) sentLine(ctx context.Context, f order.Fulfillment, messageID st
 	return nil
 }
 
-// marks is how often a mark is tried while others change the item.
+// marks is how often a mark is tried: others change the item, or the table has a
+// bad moment.
 const marks = 5
 
-// markLine marks the mail that f was leased with. If the line was changed since,
-// the mark is made anew on what it is now; if the mail is not ours any more
-// (SES's event came first, the line is owed another mail by now), nothing is left
-// to mark. It is written even if the invocation is given up meanwhile: what is not
-// marked is sent again.
-func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, mark func(order.Fulfillment) Mark) error {
-	ctx, ours := context.WithoutCancel(ctx), f.Mail
-	for range marks {
-		err := m.Lines.MarkLine(ctx, f, mark(f))
+// insist tries a mark until it is written, or nothing is left to mark. It is not
+// given up lightly, and not with the invocation: what is not marked is sent again.
+func insist(ctx context.Context, mark func(context.Context) (done bool, err error)) error {
+	ctx = context.WithoutCancel(ctx)
+	for tries := 1; ; tries++ {
+		done, err := mark(ctx)
+		if done || tries == marks {
+			return err
+		}
 		if !errors.Is(err, ErrChanged) {
-			return err
-		}
-		var ok bool
-		if f, ok, err = m.Lines.Fulfillment(ctx, f.ID); err != nil {
-			return err
-		}
-		if !ok || f.Mail.State != outbox.Sending || f.Mail.Number != ours.Number || !f.Mail.LeaseEndsAt.Equal(ours.LeaseEndsAt) {
-			return nil
+			time.Sleep(100 * time.Millisecond << tries)
 		}
 	}
-	return fmt.Errorf("mark the mail of line %s: %w", f.ID, ErrChanged)
+}
+
+// ours reports whether an item's mail is still the one that was leased as before.
+// It is not if SES's event came first, or the item is owed another mail by now.
+func ours(there, before outbox.Entry) bool {
+	return there.State == outbox.Sending && there.Number == before.Number && there.LeaseEndsAt.Equal(before.LeaseEndsAt)
+}
+
+// markLine marks the mail that f was leased with. If that fails the line is read
+// again: it may have been changed, or be marked with the answer lost.
+func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, mark func(order.Fulfillment) Mark) error {
+	leased := f.Mail
+	err := insist(ctx, func(ctx context.Context) (bool, error) {
+		err := m.Lines.MarkLine(ctx, f, mark(f))
+		if err == nil {
+			return true, nil
+		}
+		there, ok, unread := m.Lines.Fulfillment(ctx, f.ID)
+		if unread != nil {
+			return false, err
+		}
+		if !ok || !ours(there.Mail, leased) {
+			return true, nil
+		}
+		f = there
+		return false, err
+	})
+	if err != nil {
+		return fmt.Errorf("mark the mail of line %s: %w", f.ID, err)
+	}
+	return nil
 }
 
 // settled is the entry of a line whose mail has come to the state. A line that

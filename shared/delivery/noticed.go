@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -86,21 +85,26 @@ func (m *Mailer) sendNotice(ctx context.Context, n notice.Notice) (messageID str
 
 // markNotice marks the mail that n was leased with, as markLine does.
 func (m *Mailer) markNotice(ctx context.Context, n notice.Notice, mark func(notice.Notice) Mark) error {
-	ctx, ours := context.WithoutCancel(ctx), n.Mail
-	for range marks {
+	leased := n.Mail
+	err := insist(ctx, func(ctx context.Context) (bool, error) {
 		err := m.Notices.MarkNotice(ctx, n, mark(n))
-		if !errors.Is(err, ErrChanged) {
-			return err
+		if err == nil {
+			return true, nil
 		}
-		var ok bool
-		if n, ok, err = m.Notices.Notice(ctx, n.ID); err != nil {
-			return err
+		there, ok, unread := m.Notices.Notice(ctx, n.ID)
+		if unread != nil {
+			return false, err
 		}
-		if !ok || n.Mail.State != outbox.Sending || n.Mail.Number != ours.Number || !n.Mail.LeaseEndsAt.Equal(ours.LeaseEndsAt) {
-			return nil
+		if !ok || !ours(there.Mail, leased) {
+			return true, nil
 		}
+		n = there
+		return false, err
+	})
+	if err != nil {
+		return fmt.Errorf("mark the mail of a notice of %s: %w", n.Kind, err)
 	}
-	return fmt.Errorf("mark the mail of a notice of %s: %w", n.Kind, ErrChanged)
+	return nil
 }
 
 // failedNotice is the mark of a notice that will never arrive. The operator is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -152,10 +153,10 @@ func (s *Store) changeMail(key map[string]types.AttributeValue, version int, e o
 			removes = append(removes, "#"+name)
 		}
 	}
-	for name, value := range entry {
+	for _, name := range slices.Sorted(maps.Keys(entry)) {
 		names["#"+name] = name
 		sets = append(sets, "#"+name+" = :"+name)
-		values[":"+name] = value
+		values[":"+name] = entry[name]
 	}
 	expression := "SET " + strings.Join(sets, ", ")
 	if len(removes) > 0 {
@@ -207,7 +208,8 @@ func (s *Store) mark(ctx context.Context, update *dynamodb.UpdateItemInput, m de
 	if m.History == nil && m.Tell == nil {
 		_, err := s.db.UpdateItem(ctx, update)
 		var refused *types.ConditionalCheckFailedException
-		if errors.As(err, &refused) {
+		var conflict *types.TransactionConflictException
+		if errors.As(err, &refused) || errors.As(err, &conflict) {
 			return delivery.ErrChanged
 		}
 		return wrap(err, "mark a mail")

@@ -377,23 +377,28 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, upload st
 		return nil, fmt.Errorf("insert %d keys into %s: %d answers", len(keys), p, len(out.Responses))
 	}
 	for i, response := range out.Responses {
-		results[i] = inserted(response.Error)
+		if results[i], err = inserted(response.Error); err != nil {
+			return nil, fmt.Errorf("insert %d keys into %s: %w", len(keys), p, err)
+		}
 	}
 	return results, nil
 }
 
 // inserted says what a statement's answer means. Whatever is not known to be for
-// good is tried again.
-func inserted(err *types.BatchStatementError) ingest.Inserted {
-	switch {
-	case err == nil:
-		return ingest.Stored
-	case err.Code == types.BatchStatementErrorCodeEnumDuplicateItem:
-		return ingest.Exists
-	case err.Code == types.BatchStatementErrorCodeEnumValidationError:
-		return ingest.Rejected
+// good is tried again, but for what waiting does not mend: that is told.
+func inserted(err *types.BatchStatementError) (ingest.Inserted, error) {
+	if err == nil {
+		return ingest.Stored, nil
+	}
+	switch err.Code {
+	case types.BatchStatementErrorCodeEnumDuplicateItem:
+		return ingest.Exists, nil
+	case types.BatchStatementErrorCodeEnumValidationError:
+		return ingest.Rejected, nil
+	case types.BatchStatementErrorCodeEnumAccessDenied, types.BatchStatementErrorCodeEnumResourceNotFound:
+		return ingest.PutOff, errors.New(string(err.Code))
 	default:
-		return ingest.PutOff
+		return ingest.PutOff, nil
 	}
 }
 

@@ -66,13 +66,18 @@ func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
 		"InternalServerError":   ingest.PutOff,
 		"RequestLimitExceeded":  ingest.PutOff,
 		"TransactionConflict":   ingest.PutOff,
-		"AccessDenied":          ingest.PutOff,
 		"SomethingOfNextYear":   ingest.PutOff,
 		"ProvisionedThroughput": ingest.PutOff,
 	} {
 		faults.Next("BatchExecuteStatement", 1, dynamotest.Partial(code, 1))
 		if diff := cmp.Diff([]ingest.Inserted{want, want}, insert("u3", "D", "E")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", code, diff)
+		}
+	}
+	for _, code := range []string{"AccessDenied", "ResourceNotFound"} { // nobody waits for these to pass
+		faults.Next("BatchExecuteStatement", 1, dynamotest.Partial(code, 1))
+		if _, err := store.InsertKeys(ctx, elden, 4, "u3", newKeys("D", "E")); err == nil || !strings.Contains(err.Error(), code) {
+			t.Errorf("%s: %v, want an error that says so", code, err)
 		}
 	}
 	faults.Next("BatchExecuteStatement", dynamotest.SDKAttempts, dynamotest.Throttled)
@@ -103,7 +108,7 @@ type halving struct{ left atomic.Int32 }
 
 func (h *halving) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".BatchGetItem") || h.left.Add(-1) < 0 {
-		return http.DefaultTransport.RoundTrip(r)
+		return dynamotest.Engine().RoundTrip(r)
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -135,7 +140,7 @@ func (h *halving) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := dynamotest.Engine().RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
@@ -297,5 +302,26 @@ func TestPostponeUpload_onlyWhileItIsInThatState(t *testing.T) {
 	}
 	if _, ok, err := store.Upload(ctx, "nova", fmt.Sprint(2)); ok || err != nil {
 		t.Errorf("an upload that is not there: %t, %v", ok, err)
+	}
+}
+
+// TestPostponeUpload_outlastsATransaction: the end of a range is a transaction on
+// the upload, which is nothing to fail for.
+func TestPostponeUpload_outlastsATransaction(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	u := loadingUpload("u1")
+	if moved, err := store.MoveUpload(ctx, "", u, nil); !moved || err != nil {
+		t.Fatal(moved, err)
+	}
+	faults.Next("UpdateItem", dynamotest.SDKAttempts-1, dynamotest.Contended)
+	want := uploadNoon.Add(time.Hour)
+	if err := store.PostponeUpload(ctx, u, want); err != nil {
+		t.Error(err)
+	}
+	if got, _, err := store.Upload(ctx, "nova", "u1"); !got.DueAt.Equal(want) || err != nil {
+		t.Errorf("looked at %v, %v; want %v", got.DueAt, err, want)
 	}
 }

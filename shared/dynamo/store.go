@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -27,9 +28,14 @@ type Store struct {
 	tables Tables
 }
 
-// Open returns the store behind client.
+// Open returns the store behind client. A plain write that meets a transaction on
+// its item is repeated, as one that is throttled is; the SDK alone would not.
 func Open(client *dynamodb.Client, tables Tables) *Store {
-	return &Store{db: client, tables: tables}
+	conflict := (*types.TransactionConflictException)(nil).ErrorCode()
+	db := dynamodb.New(client.Options(), func(o *dynamodb.Options) {
+		o.Retryer = retry.AddWithErrorCodes(o.Retryer, conflict)
+	})
+	return &Store{db: db, tables: tables}
 }
 
 // schema is the version that every item written now carries as v.

@@ -642,6 +642,33 @@ func TestIngest_fileRemovedWhileItIsRead(t *testing.T) {
 	}
 }
 
+// TestIngest_keysOfAFileThatIsGoneAreFilledWith: the file is removed while one
+// worker inserts, and another ends the upload. The keys are on sale all the same,
+// so whoever waits for them must not have to wait for the sweep.
+func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ctx := context.Background()
+	o := d.bucket.put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
+	slow := *d.worker
+	slow.Keys = &overtaking{Keys: d.store, do: func() {
+		d.bucket.remove(o)
+		d.work() // of the other ranges
+	}}
+	if err := slow.Receive(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	if u := d.upload(o); u.State != ingest.Finished || u.Cause != ingest.Gone {
+		t.Fatalf("%s because %q: want that the other worker has ended it", u.State, u.Cause)
+	}
+	if n := len(d.keys("nova", pool.Live)); n == 0 {
+		t.Fatal("no key was inserted before the file was gone")
+	}
+	if diff := cmp.Diff([]any{claim.FillPool(elden)}, d.fills.messages); diff != "" {
+		t.Errorf("fill was asked (-want +got):\n%s", diff)
+	}
+}
+
 func TestIngest_statementsThatArePutOffAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError", "RequestLimitExceeded", "TransactionConflict"} {

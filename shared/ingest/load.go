@@ -122,16 +122,15 @@ func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
 	}
 	l := &loader{Worker: w, upload: u, pool: u.PoolID(), done: r, saved: r.Lines}
 	if !r.Done {
-		if err := l.load(ctx); err != nil {
-			return err
-		}
+		err = l.load(ctx)
 	}
-	if l.done.Counts[Accepted] > 0 {
+	if l.done.Counts[Accepted] > 0 && (err == nil || errors.Is(err, ErrOvertaken)) {
 		// Of a range that was done before, too: whoever ended it may have died
-		// before this, and the sweep looks at old lines only once an hour.
+		// before this, and the sweep looks at old lines only once an hour. And of one
+		// that was overtaken, since it may have been by the end of its upload.
 		w.askForFill(ctx, l.pool)
 	}
-	return nil
+	return err
 }
 
 func (l *loader) load(ctx context.Context) error {
@@ -362,7 +361,7 @@ func (l *loader) explain(ctx context.Context, b *batch) error {
 		for _, key := range keys {
 			ids[key.ID] = true
 		}
-		found, err := l.Keys.FindKeys(ctx, slices.Collect(maps.Keys(ids)))
+		found, err := l.Keys.FindKeys(ctx, slices.Sorted(maps.Keys(ids)))
 		if err != nil {
 			return err
 		}
