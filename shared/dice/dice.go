@@ -18,6 +18,7 @@ import (
 // dice are one process's. They are safe for concurrent use.
 type dice struct {
 	seed uint64
+	path string // the names it was split by
 
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -27,7 +28,11 @@ type contextKey struct{}
 
 // With returns a context whose chance follows from the seed alone.
 func With(ctx context.Context, seed uint64) context.Context {
-	return context.WithValue(ctx, contextKey{}, &dice{seed: seed, rng: rand.New(rand.NewPCG(seed, seed))})
+	return with(ctx, seed, "")
+}
+
+func with(ctx context.Context, seed uint64, path string) context.Context {
+	return context.WithValue(ctx, contextKey{}, &dice{seed: seed, path: path, rng: rand.New(rand.NewPCG(seed, seed))})
 }
 
 // Split returns a context for one of several goroutines, with dice that follow
@@ -40,7 +45,17 @@ func Split(ctx context.Context, name string) context.Context {
 	}
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %s", d.seed, name)
-	return With(ctx, h.Sum64())
+	return with(ctx, h.Sum64(), d.path+"/"+name)
+}
+
+// Path returns the names by which a context's dice were split, each after a
+// slash; "" if they were not, or there are none.
+func Path(ctx context.Context) string {
+	d, ok := ctx.Value(contextKey{}).(*dice)
+	if !ok {
+		return ""
+	}
+	return d.path
 }
 
 // Uint64 returns any number.

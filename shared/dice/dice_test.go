@@ -40,7 +40,10 @@ func TestSplit_doesNotDependOnWhatWasThrown(t *testing.T) {
 	if other := throws(dice.Split(ctx, "b")); slices.Equal(one, other) {
 		t.Error("another name threw the same")
 	}
-	if ctx := t.Context(); dice.Split(ctx, "a") != ctx {
+	if path := dice.Path(dice.Split(dice.Split(ctx, "a"), "b")); path != "/a/b" {
+		t.Errorf("split by a and b: %q", path)
+	}
+	if ctx := t.Context(); dice.Path(ctx) != "" || dice.Split(ctx, "a") != ctx {
 		t.Error("a context without dice was split")
 	}
 }

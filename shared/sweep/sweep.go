@@ -33,6 +33,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -123,11 +124,13 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	sweeps.SetLimit(workers)
 	start := dice.N(ctx, Partitions)
 	for i := range Partitions {
+		partition := (start + i) % Partitions
+		ctx := dice.Split(ctx, strconv.Itoa(partition))
 		sweeps.Go(func() error {
 			if !s.Now().Before(until) {
 				return nil
 			}
-			err := s.Store.Due(ctx, (start+i)%Partitions, s.Now(), func(item Item) bool {
+			err := s.Store.Due(ctx, partition, s.Now(), func(item Item) bool {
 				if err := run.item(ctx, item); err != nil && !errors.Is(err, ErrChanged) {
 					run.fail(err)
 				}
