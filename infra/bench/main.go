@@ -3,6 +3,8 @@
 //
 //	go run ./infra/bench                     everything, about ten minutes
 //	go run ./infra/bench -only stock,zips    these parts anew, the others as last measured
+//	go run ./infra/bench -only own -profile .local
+//	                                         and where their processor time goes, for go tool pprof
 //
 // Two engines stand for DynamoDB. DynamoDB Local says what a call consumes;
 // MiniStack carries load. Neither is as fast as DynamoDB, so what is held against
@@ -19,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,6 +39,12 @@ type figure struct {
 	Note string
 }
 
+// record is what a part measured.
+type record struct {
+	Figures []figure
+	Facts   map[string]float64
+}
+
 // benches are the parts, in the order they are run.
 var benches = []struct {
 	name string
@@ -43,7 +52,8 @@ var benches = []struct {
 }{
 	{"zips", zips},
 	{"start", starts},
-	{"cost", cost},
+	{"units", units},
+	{"own", ownWork},
 	{"claim", claimThroughput},
 	{"ingest", ingestThroughput},
 	{"memory", ingestMemory},
@@ -53,16 +63,17 @@ var benches = []struct {
 
 func main() {
 	only := flag.String("only", "", "parts to measure anew, separated by commas")
+	profiles := flag.String("profile", "", "folder that a processor profile of each part is written to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only); err != nil {
+	if err := run(ctx, *only, *profiles); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string) error {
+func run(ctx context.Context, only, profiles string) error {
 	checkout, err := results.Checkout()
 	if err != nil {
 		return err
@@ -91,26 +102,50 @@ func run(ctx context.Context, only string) error {
 		}
 		fmt.Fprintf(os.Stderr, "%-8s ", part.name)
 		start := time.Now()
-		b.figures = nil
-		if err := part.run(ctx, b); err != nil {
+		b.record = record{Facts: map[string]float64{}}
+		if err := profiled(profiles, part.name, func() error { return part.run(ctx, b) }); err != nil {
 			fmt.Fprintln(os.Stderr)
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "%s\n", time.Since(start).Round(time.Second))
-		for _, f := range b.figures {
+		for _, f := range b.record.Figures {
 			fmt.Fprintf(os.Stderr, "           %s: %s\n", f.Name, f.Got)
 		}
-		measured[part.name] = b.figures
+		measured[part.name] = b.record
 		if err := b.remember(measured); err != nil {
 			return err
 		}
 	}
-	return results.Write("speed", "make bench", page(measured))
+	if err := results.Write("speed", "make bench", page(measured)); err != nil {
+		return err
+	}
+	bill, err := b.bill(measured)
+	if err != nil {
+		return err
+	}
+	return results.Write("cost", "make bench", bill)
+}
+
+// profiled runs a part, and writes where its processor time went if asked to.
+func profiled(folder, part string, run func() error) error {
+	if folder == "" {
+		return run()
+	}
+	file, err := os.Create(filepath.Join(folder, part+".pprof"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return run()
 }
 
 // recall returns what was measured before, by part.
-func (b *bench) recall() (map[string][]figure, error) {
-	measured := map[string][]figure{}
+func (b *bench) recall() (map[string]record, error) {
+	measured := map[string]record{}
 	content, err := os.ReadFile(b.memory())
 	if errors.Is(err, os.ErrNotExist) {
 		return measured, nil
@@ -121,7 +156,7 @@ func (b *bench) recall() (map[string][]figure, error) {
 	return measured, json.Unmarshal(content, &measured)
 }
 
-func (b *bench) remember(measured map[string][]figure) error {
+func (b *bench) remember(measured map[string]record) error {
 	content, err := json.Marshal(measured)
 	if err != nil {
 		return err
@@ -137,13 +172,16 @@ func (b *bench) memory() string { return filepath.Join(b.checkout, ".local", "be
 // bench is a run of all parts.
 type bench struct {
 	checkout string
-	figures  []figure
+	record   record // of the part that runs
 	closers  []func()
 
 	ministackEngine *engine
 }
 
-func (b *bench) add(f figure) { b.figures = append(b.figures, f) }
+func (b *bench) add(f figure) { b.record.Figures = append(b.record.Figures, f) }
+
+// fact keeps what a part measured for another to reckon with.
+func (b *bench) fact(name string, value float64) { b.record.Facts[name] = value }
 
 func (b *bench) close() {
 	for _, c := range slices.Backward(b.closers) {
@@ -152,10 +190,10 @@ func (b *bench) close() {
 }
 
 // page writes the figures down.
-func page(measured map[string][]figure) string {
+func page(measured map[string]record) string {
 	var table, notes strings.Builder
 	for _, part := range benches {
-		for _, f := range measured[part.name] {
+		for _, f := range measured[part.name].Figures {
 			verdict := ""
 			switch {
 			case f.Bar == "":

@@ -101,7 +101,7 @@ func starts(ctx context.Context, b *bench) error {
 			Met:  ratio <= f.bar,
 		})
 	}
-	b.figures[len(b.figures)-1].Note = fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn.", rounds)
+	b.record.Figures[len(b.record.Figures)-1].Note = fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn.", rounds)
 	return nil
 }
 

@@ -8,9 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
 )
+
+const notices = "notices@shop.example"
 
 // waitingLine measures, on a whole one-machine deployment of its own, how long
 // after the report of the file that brings its key a waiting order is mailed.
@@ -47,7 +53,6 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	s := &shop.Shop{AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL()}
-	const notices = "notices@shop.example"
 	made, err := s.SetUp(ctx, shop.Setup{
 		Merchant: "acme", Title: "Acme", Notices: notices, Pool: "elden", Product: "game", ProductTitle: "Elden, the game",
 	})
@@ -86,5 +91,77 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 		Got: fmt.Sprintf("%.1f s", median(waited).Seconds()), Met: median(waited) < bar,
 		Note: "On a whole one-machine deployment, counted from the moment the report was mailed. Fill is asked two seconds after the keys are in, which the index is given.",
 	})
+	return orderLogs(ctx, b, s, made.Account, cfg, outputs)
+}
+
+// orderLogs measures how many bytes the functions themselves log of an order that
+// is served at once.
+func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account, cfg aws.Config, outputs map[string]string) error {
+	const orders = 20
+	var keys strings.Builder
+	for i := range orders {
+		fmt.Fprintf(&keys, "LOGGED-%d\n", i)
+	}
+	if err := s.Drop(ctx, "uploads/acme/elden/logged.txt", []byte(keys.String())); err != nil {
+		return err
+	}
+	if _, err := s.AwaitMail(ctx, time.Minute, notices, "logged.txt"); err != nil {
+		return err
+	}
+	since := time.Now()
+	for i := range orders {
+		customer := fmt.Sprintf("logged-%d@mail.example", i)
+		reply, _, err := s.Pay(ctx, account, shop.Order{
+			ID: fmt.Sprintf("logged-%d", i), Email: customer, Name: "Ada Byron", Currency: "EUR", Language: "en",
+			Lines: []shop.Line{{ID: "1", Product: "game", Quantity: 1}},
+		})
+		if err != nil {
+			return err
+		}
+		if state := reply.Lines[0].State; state != "fulfilled" {
+			return fmt.Errorf("an order is %s where there are keys", state)
+		}
+		if _, err := s.AwaitMail(ctx, time.Minute, customer); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(2 * time.Second): // the last news of SES
+	}
+	size := 0
+	for _, function := range []string{outputs["OrderPaidFunction"], outputs["DeliverFunction"]} {
+		n, err := logged(ctx, cfg, function, since)
+		if err != nil {
+			return err
+		}
+		size += n
+	}
+	b.fact("log bytes of an order", float64(size)/orders)
 	return nil
+}
+
+// logged returns how many bytes a function itself has logged since then, without
+// the platform's START, END and REPORT.
+func logged(ctx context.Context, cfg aws.Config, function string, since time.Time) (size int, err error) {
+	f, err := lambda.NewFromConfig(cfg).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+	if err != nil {
+		return 0, err
+	}
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(cloudwatchlogs.NewFromConfig(cfg), &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: f.LoggingConfig.LogGroup, StartTime: aws.Int64(since.UnixMilli()),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, event := range page.Events {
+			if message := aws.ToString(event.Message); strings.HasPrefix(message, "{") { // ours are JSON
+				size += len(message) + 1
+			}
+		}
+	}
+	return size, nil
 }

@@ -101,7 +101,7 @@ type Idle struct {
 	Sweep, Stock           Function
 	SweepTicks, StockTicks float64 // a month
 	SweepReads, StockReads float64 // units a tick
-	Alarms, Metrics        float64
+	Alarms                 float64
 	KMSCalls               float64 // a month
 	QueuePolls             float64 // a month: a mapping asks its queue all the time
 }
@@ -113,7 +113,6 @@ func (i Idle) Bill() Bill {
 		{"the key that all is encrypted with", 1, KMSKey},
 		{"its use by tables and queues", i.KMSCalls, KMSCall},
 		{"alarms", i.Alarms, Alarm},
-		{"errors counted in logs", i.Metrics, Metric},
 		{"the clock of sweep and stock", ticks, Tick},
 		{"functions", ticks, Invocation},
 		{i.Sweep.Name, i.SweepTicks * i.Sweep.Memory * i.Sweep.Seconds(), GBSecond},

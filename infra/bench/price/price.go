@@ -29,7 +29,6 @@ var (
 	GBSecond   = Price{"second of a function of 1 GB, arm64", 0.0000133334, 1, "aws.amazon.com/lambda/pricing"}
 	LogByte    = Price{"byte of log taken in", 0.50, 1e9, "aws.amazon.com/cloudwatch/pricing"}
 	Alarm      = Price{"alarm, for a month", 0.10, 1, "aws.amazon.com/cloudwatch/pricing"}
-	Metric     = Price{"metric of our own, for a month", 0.30, 1, "aws.amazon.com/cloudwatch/pricing"}
 	Event      = Price{"event of an AWS service", 0, 1, "aws.amazon.com/eventbridge/pricing"}
 	Tick       = Price{"tick of EventBridge Scheduler", 1.00, 1e6, "aws.amazon.com/eventbridge/pricing"}
 	QueueCall  = Price{"call of SQS", 0.40, 1e6, "aws.amazon.com/sqs/pricing"}

@@ -63,14 +63,14 @@ func TestKey_bill(t *testing.T) {
 // A month of 50,000 ticks of 0.25 GB for 0.1 s each (1,250 GB-s, 0.01666675) that
 // read 40,000 x 10 + 10,000 x 2 = 420,000 units (0.0525), with their clock (0.05),
 // invocations (0.01) and logs (13.25 MB, 0.006625); a key (1.00) used 20,000 times
-// (0.06), 20 alarms (2.00), 7 metrics (2.10), a million polls (0.40).
+// (0.06), 20 alarms (2.00), a million polls (0.40).
 func TestIdle_bill(t *testing.T) {
 	f := Function{Memory: 0.25, Calls: []Call{{"reads", 0.1}}}
 	i := Idle{
 		Sweep: f, Stock: f, SweepTicks: 40_000, StockTicks: 10_000, SweepReads: 10, StockReads: 2,
-		Alarms: 20, Metrics: 7, KMSCalls: 20_000, QueuePolls: 1e6,
+		Alarms: 20, KMSCalls: 20_000, QueuePolls: 1e6,
 	}
-	near(t, "a month", i.Bill().Dollars(1), 0.01666675+0.0525+0.05+0.01+0.006625+1+0.06+2+2.10+0.40)
+	near(t, "a month", i.Bill().Dollars(1), 0.01666675+0.0525+0.05+0.01+0.006625+1+0.06+2+0.40)
 }
 
 func TestBill_table(t *testing.T) {

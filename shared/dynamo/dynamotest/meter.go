@@ -20,6 +20,7 @@ type Meter struct {
 // Call is one call that was answered, and the capacity units it consumed.
 type Call struct {
 	Operation   string
+	Consistent  bool // a read that may not lag
 	Read, Write float64
 }
 
@@ -55,13 +56,14 @@ func (m *Meter) Reset() {
 
 func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 	const all = types.ReturnConsumedCapacityIndexes
+	consistent := false
 	switch in := in.Parameters.(type) {
 	case *dynamodb.GetItemInput:
-		in.ReturnConsumedCapacity = all
+		in.ReturnConsumedCapacity, consistent = all, aws.ToBool(in.ConsistentRead)
 	case *dynamodb.BatchGetItemInput:
 		in.ReturnConsumedCapacity = all
 	case *dynamodb.QueryInput:
-		in.ReturnConsumedCapacity = all
+		in.ReturnConsumedCapacity, consistent = all, aws.ToBool(in.ConsistentRead)
 	case *dynamodb.PutItemInput:
 		in.ReturnConsumedCapacity = all
 	case *dynamodb.UpdateItemInput:
@@ -75,7 +77,7 @@ func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput, next
 	}
 	out, metadata, err := next.HandleInitialize(ctx, in)
 	if err == nil {
-		call := Call{Operation: middleware.GetOperationName(ctx)}
+		call := Call{Operation: middleware.GetOperationName(ctx), Consistent: consistent}
 		reads, writes := consumed(out.Result)
 		for _, c := range reads {
 			call.Read += aws.ToFloat64(c.CapacityUnits)

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/ses"
+)
+
+// ownWork measures what the functions' own code, the SDK's included, does for an
+// order and for a key: DynamoDB and SES answer at once, from within the process,
+// so that neither network nor engine is in the figures.
+func ownWork(ctx context.Context, b *bench) error {
+	const orders, mails, keys = 10_000, 10_000, 250_000
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in the functions
+	store := dynamo.Open(empty{}.client(), dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"})
+	claims := &claim.Claimer{Store: store, Recent: settings{}, Fresh: settings{}, Fill: nowhere{}, Now: time.Now}
+	claiming, err := measureOwn(orders, func(i int) error {
+		got, err := claims.Claim(ctx, paid(fmt.Sprint(i)))
+		if err == nil && got.State() != order.Fulfilled {
+			err = fmt.Errorf("an order is %s", got.State())
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	post := ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: empty{}}, "keypool")
+	m := mailer(store, post)
+	m.Settings = settings{}
+	line := paid("mailed")
+	mailing, err := measureOwn(mails, func(int) error { return mailOnce(ctx, m, line.ID) })
+	if err != nil {
+		return err
+	}
+	telling, err := measureOwn(mails, func(int) error {
+		return m.Follow(ctx, delivery.News{Item: delivery.Item{Line: line.ID}, Number: 1, What: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
+	})
+	if err != nil {
+		return err
+	}
+	batch := make([]ingest.NewKey, ingest.BatchSize)
+	inserting, err := measureOwn(keys/ingest.BatchSize, func(n int) error {
+		for i := range batch {
+			text := fmt.Sprintf("KEY-%016d", n*len(batch)+i)
+			batch[i] = ingest.NewKey{ID: pool.Identify([]byte("salt"), "acme", pool.Live, text), Text: pool.Conceal(text), Offset: int64(n*len(batch) + i)}
+		}
+		_, err := store.InsertKeys(ctx, live, pool.DefaultShards, "20261123T120000-0123456789abcdef", batch)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	inserting = inserting.by(ingest.BatchSize)
+	for _, f := range []struct {
+		name, fact, note string
+		own
+	}{
+		{"own work of a claim", "claim seconds", "Four calls of DynamoDB, three of them side by side. Nine tenths of it are the SDK's: some 200 us and 450 allocations a call.", claiming},
+		{"own work of a mail", "mail seconds", "Lease, text, SES, mark, history, count.", mailing},
+		{"own work of news of a mail", "news seconds", "", telling},
+		{"own work of a key", "insert seconds", "Its identity, its statement, its twenty-fifth of a call.", inserting},
+	} {
+		b.fact(f.fact, f.processor.Seconds())
+		b.add(figure{Name: f.name, Got: f.String(), Note: f.note})
+	}
+	return nil
+}
+
+// own is what a piece of work costs the process that does it.
+type own struct {
+	processor   time.Duration
+	allocations float64
+	bytes       float64
+}
+
+func (o own) String() string {
+	return fmt.Sprintf("%.1f us, %.0f allocations, %.1f KB", float64(o.processor)/1e3, o.allocations, o.bytes/1e3)
+}
+
+// by shares it among n.
+func (o own) by(n int) own {
+	return own{o.processor / time.Duration(n), o.allocations / float64(n), o.bytes / float64(n)}
+}
+
+// measureOwn does something n times and returns what one time costs.
+func measureOwn(n int, do func(i int) error) (own, error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	used := processorTime()
+	for i := range n {
+		if err := do(i); err != nil {
+			return own{}, err
+		}
+	}
+	used = processorTime() - used
+	runtime.ReadMemStats(&after)
+	return own{used, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}.by(n), nil
+}
+
+// empty is a DynamoDB that holds nothing but keys for sale and one order to be
+// mailed, and takes whatever is written; and an SES that takes every mail.
+type empty struct{}
+
+var nobody = credentials.NewStaticCredentialsProvider("test", "test", "")
+
+func (e empty) client() *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region:       "us-east-1",
+		Credentials:  nobody,
+		BaseEndpoint: aws.String("http://127.0.0.1"),
+		HTTPClient:   e,
+	})
+}
+
+var forSale = func() string {
+	var items []string
+	for i := range 25 {
+		items = append(items, fmt.Sprintf(`{"pk":{"S":"acme#live#%043d"},"shard":{"S":"acme#elden#live#1"},"place":{"S":"%016x"},"text":{"S":"KEY-%016d"},"upload":{"S":"20261123T120000-0123456789abcdef"}}`, i, i, i))
+	}
+	return fmt.Sprintf(`{"Count":25,"Items":[%s],"ScannedCount":25}`, strings.Join(items, ","))
+}()
+
+// mailed is the one order there is, as its lease shows it and as it is once sent.
+func mailed(state string) string {
+	id := paid("mailed").ID
+	return fmt.Sprintf(`{"pk":{"S":"order#%s"},"sk":{"S":"line#%s"},"v":{"N":"1"},"version":{"N":"2"},"merchant":{"S":"acme"},"side":{"S":"live"},`+
+		`"platform":{"S":"standard"},"order":{"S":"mailed"},"line":{"S":"1"},"product":{"S":"game"},"pool":{"S":"elden"},"quantity":{"N":"1"},"wanted":{"N":"1"},"held":{"N":"1"},`+
+		`"keys":{"L":[{"M":{"id":{"S":"acme#live#1"},"text":{"S":"AAAAA-BBBBB-CCCCC"}}}]},"receivedAt":{"N":"1795000000000"},"language":{"S":"en"},"month":{"S":"acme#2026-11"},`+
+		`"customer":{"M":{"name":{"S":"Ada Byron"},"email":{"S":"ada.byron@example.com"}}},"mail":{"S":"%s"},"mailKind":{"S":"keys"},"mailNumber":{"N":"1"},"leaseEndsAt":{"N":"1795000600000"}}`,
+		id.Order(), id.InOrder(), state)
+}
+
+var (
+	leased = `{"Attributes":` + mailed("sending") + `}`
+	sent   = `{"Item":` + mailed("sent") + `}`
+)
+
+var taken = `{"Responses":[` + strings.TrimSuffix(strings.Repeat(`{"TableName":"keys"},`, 25), ",") + `]}`
+
+func (e empty) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	says := "{}"
+	switch operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810."); {
+	case operation == "": // SES's alone has none
+		says = `{"MessageId":"ses-1"}`
+	case operation == "UpdateItem" && bytes.Contains(body, []byte("ALL_NEW")):
+		says = leased
+	case operation == "GetItem" && bytes.Contains(body, []byte(paid("mailed").ID.InOrder())):
+		says = sent
+	case operation == "Query":
+		says = `{"Count":0,"Items":[],"ScannedCount":0}`
+		if bytes.Contains(body, []byte(`"IndexName"`)) {
+			says = forSale
+		}
+	case operation == "BatchExecuteStatement":
+		says = taken
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body:   io.NopCloser(strings.NewReader(says)), ContentLength: int64(len(says)),
+	}, nil
+}
+
+type settings struct{}
+
+func (settings) Merchant(context.Context, string) (catalog.Merchant, bool, error) {
+	return catalog.Merchant{Name: "acme", Title: "Acme"}, true, nil
+}
+
+func (settings) Pool(context.Context, string, string) (catalog.Pool, bool, error) {
+	return catalog.Pool{Merchant: "acme", Name: "elden", LowStock: 10, Shards: pool.DefaultShards}, true, nil
+}
+
+func (settings) Product(context.Context, string, string) (catalog.Product, bool, error) {
+	return catalog.Product{Merchant: "acme", ID: "game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}, true, nil
+}
