@@ -28,7 +28,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/mail"
+	"slices"
 	"sync"
 	"time"
 
@@ -184,7 +186,8 @@ func (t *takings) add(p pool.ID, n int) {
 
 // addTo adds them to the counts that are shown. What is lost here is put right at night.
 func (t *takings) addTo(ctx context.Context, counts Counts) {
-	for p, n := range t.keys {
+	for _, p := range slices.SortedFunc(maps.Keys(t.keys), pool.ID.Compare) {
+		n := t.keys[p]
 		if err := counts.AddTaken(ctx, p, n); err != nil {
 			slog.WarnContext(ctx, "taken keys not counted until tonight", "pool", p.String(), "keys", n, "error", err)
 		}

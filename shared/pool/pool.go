@@ -6,6 +6,7 @@
 package pool
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -32,6 +33,11 @@ type ID struct {
 	Merchant string
 	Pool     string
 	Side     Side
+}
+
+// Compare orders pool sides by merchant, pool and side.
+func (id ID) Compare(other ID) int {
+	return cmp.Or(cmp.Compare(id.Merchant, other.Merchant), cmp.Compare(id.Pool, other.Pool), cmp.Compare(id.Side, other.Side))
 }
 
 func (id ID) String() string {
