@@ -144,6 +144,16 @@ func compares(operator string, a, b value) bool {
 	}
 }
 
+// reads tells whether a condition reads one of the attributes.
+func (s scope) reads(c *condition, names ...string) bool {
+	if c == nil {
+		return false
+	}
+	return s.reads(c.left, names...) || s.reads(c.right, names...) || slices.ContainsFunc(c.operands, func(o operand) bool {
+		return o.path != nil && slices.Contains(names, s.name(o.path[0]))
+	})
+}
+
 // check finds what is wrong with an expression whatever the item: operands of
 // types that its operators do not take, and paths that overlap.
 func (s scope) check(e *expression) error {
@@ -518,10 +528,13 @@ func (p *parser) comparison() *condition {
 	case "attribute_exists", "attribute_not_exists", "begins_with":
 		p.advance()
 		p.expect("(")
-		c := &condition{operator: name, operands: []operand{{path: p.path()}}}
+		c := &condition{operator: name}
 		if name == "begins_with" {
+			c.operands = append(c.operands, p.operand())
 			p.expect(",")
 			c.operands = append(c.operands, p.operand())
+		} else {
+			c.operands = append(c.operands, operand{path: p.path()})
 		}
 		p.expect(")")
 		return c

@@ -449,6 +449,9 @@ func (db *DB) query(c *call, in *query) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.scope.reads(s.filter, s.collection.key.hash.name, s.collection.key.sort.name) {
+		return nil, invalid("Filter Expression can only contain non-primary key attributes")
+	}
 	partition := identify(hash)
 	if s.start != nil && s.start.partition != partition {
 		return nil, invalid("The provided starting key is outside query boundaries based on provided conditions")

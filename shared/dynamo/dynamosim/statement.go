@@ -64,15 +64,20 @@ func (db *DB) batchExecuteStatement(c *call, in *batchExecuteStatement) (any, er
 	}
 	writes := make([]*write, len(in.Statements))
 	errs := make([]error, len(in.Statements))
+	seen := map[string]bool{}
 	for i, s := range in.Statements {
 		insert, err := db.insert(s.Statement)
 		if err != nil {
 			return nil, err
 		}
-		if len(s.Parameters) != len(insert.names) {
-			return nil, invalid("Number of parameters in request and statement don't match.")
+		w, err := insert.write(db, s.Parameters)
+		if err == nil {
+			if seen[w.name()] {
+				return nil, invalid("Provided list of item keys contains duplicates")
+			}
+			seen[w.name()] = true
 		}
-		writes[i], errs[i] = insert.write(db, s.Parameters)
+		writes[i], errs[i] = w, err
 	}
 	var out struct {
 		Responses        []statementResponse
@@ -125,11 +130,14 @@ func (in *insert) write(db *DB, parameters []value) (*write, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(parameters) != len(in.names) {
+		return nil, invalid("Number of parameters in request and statement don't match.")
+	}
 	it := item{}
 	for i, name := range in.names {
 		it = it.with(name, parameters[i])
 	}
-	if err := t.checkItem(it); err != nil {
+	if err := t.checkKey(it); err != nil {
 		return nil, err
 	}
 	return &write{

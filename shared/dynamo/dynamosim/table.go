@@ -352,11 +352,16 @@ func (t *table) checkKey(it item) error {
 	return nil
 }
 
-// checkItem finds what is wrong with an item that is to be stored.
-func (t *table) checkItem(it item) error {
-	if err := t.checkKey(it); err != nil {
-		return err
+// checkSize finds an item that is too large.
+func checkSize(it item) error {
+	if it.size() > maxItemSize {
+		return invalid("Item size has exceeded the maximum allowed size")
 	}
+	return nil
+}
+
+// checkIndexed finds what is wrong with the keys of indexes in an item.
+func (t *table) checkIndexed(it item) error {
 	for _, x := range t.indexes {
 		for _, a := range x.key.attributes() {
 			v, ok := it.get(a.name)
@@ -374,9 +379,6 @@ func (t *table) checkItem(it item) error {
 				return invalid("One or more parameter values were invalid: Size of the index key %s has exceeded the maximum size limit of %d bytes", a.name, limit)
 			}
 		}
-	}
-	if it.size() > maxItemSize {
-		return invalid("Item size has exceeded the maximum allowed size")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package dynamosim
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -65,11 +66,11 @@ func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) 
 		if after, err = w.scope.updated(w.update, base); err != nil {
 			return o, err
 		}
-		if err := w.t.checkItem(after); err != nil {
-			return o, err
-		}
 	}
 	if after != nil {
+		if err := cmp.Or(w.t.checkIndexed(after), checkSize(after)); err != nil {
+			return o, err
+		}
 		o.after = w.t.base.entry(after)
 	}
 	o.weigh(transaction)
@@ -248,7 +249,7 @@ func (in *put) write(db *DB) (*write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.t.checkItem(in.Item); err != nil {
+	if err := cmp.Or(w.t.checkKey(in.Item), checkSize(in.Item)); err != nil {
 		return nil, err
 	}
 	w.put, w.key = in.Item, w.t.base.entry(in.Item)
@@ -395,7 +396,7 @@ func (r writeRequest) write(t *table) (*write, error) {
 	w := &write{t: t}
 	switch {
 	case r.PutRequest != nil && r.DeleteRequest == nil:
-		if err := t.checkItem(r.PutRequest.Item); err != nil {
+		if err := cmp.Or(t.checkKey(r.PutRequest.Item), checkSize(r.PutRequest.Item), t.checkIndexed(r.PutRequest.Item)); err != nil {
 			return nil, err
 		}
 		w.put, w.key = r.PutRequest.Item, t.base.entry(r.PutRequest.Item)

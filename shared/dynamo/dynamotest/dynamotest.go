@@ -65,12 +65,12 @@ func Client(t testing.TB, options ...Option) *dynamodb.Client {
 		Credentials:                     credentials.NewStaticCredentialsProvider("test", "test", ""),
 		BaseEndpoint:                    aws.String(endpoint),
 		DisableValidateResponseChecksum: true,
-		HTTPClient:                      &http.Client{Timeout: 30 * time.Second, Transport: engine()},
+		HTTPClient:                      &http.Client{Timeout: 30 * time.Second, Transport: Engine()},
 	}, options...)
 }
 
-// engine is shared, so that a race of a thousand orders keeps its connections.
-var engine = sync.OnceValue(func() http.RoundTripper {
+// Engine is what the clients of all tests end at, shared so that a race of a thousand orders keeps its connections.
+var Engine = sync.OnceValue(func() http.RoundTripper {
 	if os.Getenv("DYNAMODB_ENDPOINT") == Sim {
 		return dynamosim.New(dynamosim.Options{})
 	}

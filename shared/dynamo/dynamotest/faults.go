@@ -59,7 +59,7 @@ func NewFaults(t testing.TB, seed uint64) *Faults {
 	})
 	return &Faults{
 		t:        t,
-		next:     engine(),
+		next:     Engine(),
 		rng:      rand.New(rand.NewPCG(seed, seed)),
 		attempts: make(map[string]int),
 		calls:    make(map[string]int),
