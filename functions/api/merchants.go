@@ -56,7 +56,7 @@ func (m Merchant) over(stored catalog.Merchant) catalog.Merchant {
 }
 
 type MerchantPath struct {
-	Merchant string `path:"merchant" doc:"Name of the merchant: lower-case letters, digits and hyphens." example:"acme"`
+	Merchant string `path:"merchant" maxLength:"63" doc:"Name of the merchant: lower-case letters, digits and hyphens." example:"acme"`
 }
 
 type putMerchant struct {

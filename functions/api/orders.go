@@ -101,7 +101,7 @@ var sampleOrders = OrderList{Items: []Order{{
 }}}
 
 type getOrder struct {
-	Order    string `path:"order" doc:"The order, as the platform names it." example:"A-1001"`
+	Order    string `path:"order" maxLength:"128" doc:"The order, as the platform names it." example:"A-1001"`
 	Platform string `query:"platform" maxLength:"63" doc:"The platform it was paid on; all of them where left out." example:"standard"`
 	Test     string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
 }

@@ -50,7 +50,7 @@ func (a *api) newPlatform(p catalog.Platform) Platform {
 }
 
 type PlatformPath struct {
-	Platform string `path:"platform" doc:"Name of the platform; standard is Keypool's own scheme, by the Standard Webhooks specification." example:"standard"`
+	Platform string `path:"platform" maxLength:"63" doc:"Name of the platform; standard is Keypool's own scheme, by the Standard Webhooks specification." example:"standard"`
 }
 
 type putPlatform struct {

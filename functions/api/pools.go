@@ -79,7 +79,7 @@ func or[T any](given *T, otherwise T) T {
 }
 
 type PoolPath struct {
-	Pool string `path:"pool" doc:"Name of the pool: lower-case letters, digits and hyphens." example:"elden"`
+	Pool string `path:"pool" maxLength:"63" doc:"Name of the pool: lower-case letters, digits and hyphens." example:"elden"`
 }
 
 type putPool struct {

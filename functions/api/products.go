@@ -108,7 +108,7 @@ func feeds(name string, p catalog.Product) bool {
 }
 
 type ProductPath struct {
-	Product string `path:"product" doc:"The product's id, as the platform writes it; no question mark." example:"4711"`
+	Product string `path:"product" maxLength:"128" doc:"The product's id, as the platform writes it; no question mark." example:"4711"`
 }
 
 type putProduct struct {

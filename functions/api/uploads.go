@@ -150,7 +150,7 @@ type (
 )
 
 type uploadPath struct {
-	Upload string `path:"upload" doc:"The upload's id." example:"20261123T092955-5b1f2a9c0d3e4f67"`
+	Upload string `path:"upload" maxLength:"63" doc:"The upload's id." example:"20261123T092955-5b1f2a9c0d3e4f67"`
 }
 
 func (a *api) uploads() {
