@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // keptOpen is how many connections to a service wait for the next call. An order
@@ -17,13 +18,14 @@ import (
 // each time, and shake hands on each.
 const keptOpen = 64
 
-// awsConfig reads what Lambda gives every function: region, credentials, and,
+// Config reads what Lambda gives every function: region, credentials, and,
 // where it is not AWS that runs it, an endpoint and whom to trust. The SDK's own
 // loader knows many more sources, none of which a function has, and brings four
 // more services for them: a third of the time to the first request.
-func awsConfig() (aws.Config, error) {
+func Config() (aws.Config, error) {
 	cfg := aws.Config{
-		Region: os.Getenv("AWS_REGION"),
+		Region:     os.Getenv("AWS_REGION"),
+		APIOptions: []func(*middleware.Stack) error{quiet},
 		Credentials: credentials.NewStaticCredentialsProvider(
 			os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 	}

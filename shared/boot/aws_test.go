@@ -10,9 +10,9 @@ import (
 )
 
 // An order of 16 lines makes 48 calls at once, and so does the next.
-func TestAWSConfig_keepsItsConnections(t *testing.T) {
+func TestConfig_keepsItsConnections(t *testing.T) {
 	const atOnce = 48
-	cfg, err := awsConfig()
+	cfg, err := Config()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func Run(name string, wire func(env *config.Env, cfg aws.Config) any) {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", name)
 	slog.SetDefault(log)
 
-	cfg, err := awsConfig()
+	cfg, err := Config()
 	if err != nil {
 		log.Error("no AWS configuration", "error", err)
 		os.Exit(1)

@@ -1,0 +1,59 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// quiet keeps the words of AWS out of every error of a call. They quote what was
+// sent: SES an address, DynamoDB a value that does not fit, S3 the name of an
+// object, and whoever logs the error cannot know. What is left is the code, and
+// the request's id, by which AWS's own records tell the rest.
+func quiet(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KeypoolQuiet", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (middleware.InitializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleInitialize(ctx, in)
+		if err != nil {
+			err = &quietError{err}
+		}
+		return out, metadata, err
+	}), middleware.Before)
+}
+
+// quietError is an error of a call that can be examined as ever, by errors.As,
+// and says no more than it should.
+type quietError struct{ cause error }
+
+func (e *quietError) Unwrap() error { return e.cause }
+
+func (e *quietError) Error() string {
+	var api smithy.APIError
+	var answer *awshttp.ResponseError
+	answered := errors.As(e.cause, &answer)
+	switch {
+	case errors.As(e.cause, &api) && answered:
+		return fmt.Sprintf("%s (status %d, request %s)", api.ErrorCode(), answer.HTTPStatusCode(), answer.ServiceRequestID())
+	case errors.As(e.cause, &api):
+		return api.ErrorCode()
+	}
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(e.cause, known) {
+			return known.Error()
+		}
+	}
+	var sending *url.Error
+	if errors.As(e.cause, &sending) {
+		return fmt.Sprintf("no answer: %v", sending.Err) // without the address, which names objects
+	}
+	if answered && answer.Response != nil {
+		return fmt.Sprintf("an answer that cannot be read (status %d, request %s)", answer.HTTPStatusCode(), answer.ServiceRequestID())
+	}
+	return fmt.Sprintf("not sent (%T)", errors.Unwrap(e.cause))
+}
