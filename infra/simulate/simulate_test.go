@@ -1,0 +1,196 @@
+package simulate
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keypool/infra/bench/results"
+)
+
+var (
+	seed  = flag.Uint64("seed", 1, "seed of the first history; the next ones follow")
+	steps = flag.Int64("steps", 100_000, "histories are made up until they took so many steps together")
+	write = flag.Bool("record", false, "write what was counted and measured into the page of results")
+)
+
+// length is how many acts a plan has, rushes aside.
+const length = 60
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // what goes wrong goes wrong on purpose
+	os.Exit(m.Run())
+}
+
+// play lets a plan happen in a time of its own.
+func play(t *testing.T, plan Plan) (o Outcome) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { o = Run(plan) })
+	return o
+}
+
+// TestHistories is the promise, in any weather.
+func TestHistories(t *testing.T) {
+	began := time.Now()
+	var next, taken atomic.Int64
+	sum := summed{tally: map[string]int{}}
+	t.Run("histories", func(t *testing.T) {
+		for worker := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
+				t.Parallel()
+				for taken.Load() < *steps && !t.Failed() {
+					plan := NewPlan(*seed+uint64(next.Add(1))-1, length)
+					t.Run(fmt.Sprint("seed ", plan.Seed), func(t *testing.T) {
+						o := play(t, plan)
+						taken.Add(o.Steps)
+						sum.add(plan, o)
+						if len(o.Problems) > 0 {
+							tell(t, plan, o)
+						}
+					})
+				}
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	t.Logf("%d histories from seed %d on, %d steps: nothing broke the promise\n%s", next.Load(), *seed, taken.Load(), sum.words())
+	if *steps >= 100_000 {
+		for _, what := range happenings {
+			if sum.tally[what] == 0 {
+				t.Errorf("it never happened: %s", what)
+			}
+		}
+	}
+	if *write {
+		text := fmt.Sprintf("%d histories, seeds %d to %d, %d steps in %s. A step is one call of a table, a queue, a bucket or the mail service; "+
+			"the looks of sweeps at what is due are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
+			next.Load(), *seed, *seed+uint64(next.Load())-1, taken.Load(), time.Since(began).Round(time.Second), sum.table())
+		if err := results.Write("simulate", "make simulate", text); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// tell says how the promise was broken, in the fewest acts that break it.
+func tell(t *testing.T, plan Plan, o Outcome) {
+	t.Helper()
+	short := shrink(plan, func(p Plan) bool { return len(play(t, p).Problems) > 0 }, time.Now().Add(2*time.Minute))
+	if len(short.Acts) < len(plan.Acts) || short.Weather != plan.Weather {
+		o = play(t, short)
+	}
+	var acts []string
+	for _, act := range short.Acts {
+		acts = append(acts, act.String())
+	}
+	t.Errorf("the promise is broken; see it again with: go test ./infra/simulate -run TestHistories -seed %d -steps 1\n\n"+
+		"the weather: %s\n\n%s\n\nand then:\n%s",
+		plan.Seed, short.Weather, strings.Join(acts, "\n"), strings.Join(o.Problems[:min(20, len(o.Problems))], "\n"))
+}
+
+// happenings are what must have come about in a hundred thousand steps: a world
+// in which they do not would prove little.
+var happenings = []string{
+	"process died", "message lost", "message delivered twice", "record lost", "record delivered twice",
+	"mail throttled", "mail refused", "mail accepted, answer lost", "mail accepted",
+	"second mail after an answer that nobody saw", "newcomer passed the queue, nobody lost by it",
+	"fate NeverArrives", "fate LostAnswer", "fate ServerError", "fate ServerErrorAfter", "fate Unavailable",
+	"fate Throttled", "fate Slow", "fate Partial", "fate Conflict", "fate InProgress",
+	"cancelled by ConditionalCheckFailed", "cancelled by TransactionConflict", "throttled by a partition",
+}
+
+// summed is what many histories came to.
+type summed struct {
+	mu                       sync.Mutex
+	acts, orders, keys, sold int
+	tally                    map[string]int
+}
+
+func (s *summed) add(plan Plan, o Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acts += len(plan.Acts)
+	s.orders += o.Orders
+	s.keys += o.Keys
+	s.sold += o.Sold
+	for what, n := range o.Tally {
+		s.tally[what] += n
+	}
+}
+
+func (s *summed) rows() [][2]string {
+	rows := [][2]string{
+		{"things that happened from outside", fmt.Sprint(s.acts)},
+		{"order lines paid", fmt.Sprint(s.orders)},
+		{"keys accepted", fmt.Sprint(s.keys)},
+		{"keys sold", fmt.Sprint(s.sold)},
+	}
+	for _, what := range slices.SortedFunc(maps.Keys(s.tally), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.tally[b], s.tally[a]), cmp.Compare(a, b))
+	}) {
+		rows = append(rows, [2]string{what, fmt.Sprint(s.tally[what])})
+	}
+	return rows
+}
+
+func (s *summed) words() string {
+	var b strings.Builder
+	for _, row := range s.rows() {
+		fmt.Fprintf(&b, "%10s  %s\n", row[1], row[0])
+	}
+	return b.String()
+}
+
+func (s *summed) table() string {
+	var b strings.Builder
+	b.WriteString("| what | times |\n|---|---|\n")
+	for _, row := range s.rows() {
+		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
+	}
+	return b.String()
+}
+
+func TestRun_sameSeedSameHistory(t *testing.T) {
+	for _, seed := range []uint64{2, 4, 6} {
+		plan := NewPlan(seed, length)
+		one, again := play(t, plan), play(t, plan)
+		if one.History != again.History || one.Steps != again.Steps {
+			t.Errorf("seed %d: %d steps, history %x, and then %d, %x", seed, one.Steps, one.History, again.Steps, again.History)
+		}
+	}
+	if a, b := play(t, NewPlan(2, 10)), play(t, NewPlan(3, 10)); a.History == b.History {
+		t.Error("two seeds, one history")
+	}
+}
+
+func TestShrink_keepsWhatBreaks(t *testing.T) {
+	plan := NewPlan(1, length)
+	// It breaks as soon as two files are dropped while messages are lost.
+	plan.Weather.Lost, plan.Weather.Death = 0.1, 0.1
+	tries := 0
+	short := shrink(plan, func(p Plan) bool {
+		tries++
+		files := 0
+		for _, act := range p.Acts {
+			if _, ok := act.Act.(upload); ok {
+				files++
+			}
+		}
+		return files >= 2 && p.Weather.Lost > 0
+	}, time.Now().Add(time.Minute))
+	if len(short.Acts) != 2 || short.Weather.Lost == 0 || short.Weather.Death != 0 {
+		t.Errorf("after %d tries %d of %d acts are left, in %s", tries, len(short.Acts), len(plan.Acts), short.Weather)
+	}
+}
