@@ -42,8 +42,8 @@ func customerMail(f order.Fulfillment, m catalog.Merchant, p catalog.Product, se
 	if err != nil {
 		return Mail{}, err
 	}
-	made.From = mail.Address{Name: headerName(w.senderName()), Address: sender.Address}
-	made.To = mail.Address{Name: headerName(fullName(f.Customer)), Address: f.Customer.Email}
+	made.From = named(w.senderName(), sender.Address)
+	made.To = named(fullName(f.Customer), f.Customer.Email)
 	made.ReplyTo = m.ReplyTo
 	made.Tags = map[string]string{tagLine: string(f.ID), tagNumber: strconv.Itoa(f.Mail.Number)}
 	if f.Mail.Kind == outbox.Keys && len(f.Keys) > manyKeys {
@@ -218,15 +218,18 @@ func fullName(c order.Customer) string {
 	return first(c.Name, joined(" ", c.FirstName, c.LastName))
 }
 
-// headerName is a name as it may stand before an address. SES refuses an address
-// that is long with its name, encoded, so a very long name is cut.
-func headerName(name string) string {
-	name = text.OneLine(name)
-	const limit = 60 // runes
-	if runes := []rune(name); len(runes) > limit {
-		return strings.TrimSpace(string(runes[:limit]))
+// named is an address with a name before it. SES takes 320 characters for both, as
+// they are encoded, so a very long name is cut: a letter beyond ASCII takes up to a
+// dozen of them.
+func named(name, address string) mail.Address {
+	const most, longest = 320, 60 // characters encoded, runes of a name
+	runes := []rune(text.OneLine(name))
+	for runes = runes[:min(len(runes), longest)]; ; runes = runes[:len(runes)-1] {
+		whole := mail.Address{Name: strings.TrimSpace(string(runes)), Address: address}
+		if len(runes) == 0 || len(whole.String()) <= most {
+			return whole
+		}
 	}
-	return name
 }
 
 // money is an amount as the platform wrote it, with its currency.

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"net/mail"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ func FuzzMail(f *testing.F) {
 	f.Add("Your {PROGRAM_NAME}", "Hello {FULLNAME},\n\n{KEY}\n\n{ADDINFO_TEXT}", "<script>alert(1)</script>", "AAAA-1", "de")
 	f.Add("", "{KEY} https://shop.example/?n={FULLNAME}&k={KEY} {EMAIL}", `" onclick="x`, `'"><img src=x onerror=y>`, "")
 	f.Add("{ORDER_ID}", "<b>{KEY}</b> <!-- {FULLNAME} -->", "--> <!", "</span>", "pt-BR")
+	f.Add("", "{KEY}", strings.Repeat("ключ", 30), "AAAA-1", "ru")
 	f.Add("{FNAME}", "{URL}?n={CITY}\n{KEY}{KEY}\njavascript:{FULLNAME}", "\u202e\x00\xff&amp;&#0;", "{FULLNAME}", "zz_ZZ")
 	f.Fuzz(func(t *testing.T, subject, body, customer, key, language string) {
 		if text.Check(subject, body) != nil || tagInHost.MatchString(body) {
@@ -50,6 +52,11 @@ func FuzzMail(f *testing.F) {
 		for _, header := range []string{made.Subject, made.To.Name, made.From.Name} {
 			if strings.ContainsAny(header, "\r\n\x00") {
 				t.Errorf("%q is no header", header)
+			}
+		}
+		for _, address := range []mail.Address{made.To, made.From} {
+			if len(address.String()) > 320 {
+				t.Errorf("SES does not take %s", address.String())
 			}
 		}
 		if !strings.Contains(made.Text, value) {
