@@ -57,6 +57,7 @@ var benches = []struct {
 	{"claim", claimThroughput},
 	{"ingest", ingestThroughput},
 	{"memory", ingestMemory},
+	{"mails", mailsASecond},
 	{"stock", stockCheck},
 	{"waiting", waitingLine},
 }

@@ -314,4 +314,32 @@ var mutants = []mutant{
 		new:    `err == nil`,
 		in:     "shared/ingest", test: "TestIngest_keysOfAFileThatIsGoneAreFilledWith",
 	},
+	{
+		breaks: "mails storm at an SES that takes no more",
+		file:   "shared/delivery/pace.go",
+		old:    `p.gap = min(2*p.gap, slowestGap)`,
+		new:    `p.gap = min(p.gap, slowestGap)`,
+		in:     "shared/delivery", test: "TestSend_sharesTheQuota",
+	},
+	{
+		breaks: "mails that had their turn before SES was too busy are offered all the same",
+		file:   "shared/delivery/pace.go",
+		old:    `if p.holds(slowed) {`,
+		new:    `if p.holds(slowed) || true {`,
+		in:     "shared/delivery", test: "TestSend_sharesTheQuota",
+	},
+	{
+		breaks: "a mail is offered until the invocation is cut off",
+		file:   "shared/delivery/pace.go",
+		old:    `set && at.After(deadline.Add(-stopBefore))`,
+		new:    `set && at.After(deadline)`,
+		in:     "shared/delivery", test: "TestSend_givesUpInTime",
+	},
+	{
+		breaks: "each order of many lines opens its connections anew",
+		file:   "shared/boot/aws.go",
+		old:    `t.MaxIdleConnsPerHost = keptOpen`,
+		new:    `t.MaxIdleConnsPerHost = 10`,
+		in:     "shared/boot", test: "TestAWSConfig_keepsItsConnections",
+	},
 }

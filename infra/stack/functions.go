@@ -34,7 +34,7 @@ var functions = []function{
 	},
 	{
 		"Deliver", "deliver", "Mails what is due and follows what became of it",
-		512, time.Minute,
+		256, 2 * time.Minute, // it waits for SES, most of the time
 		[]string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET"},
 	},
 	{

@@ -13,8 +13,9 @@
 // What is mailed is what the lease's own answer shows. The stream's image only
 // says where to look: the key in it may have been replaced since.
 //
-// A mail refused for itself fails, and its merchant is told in the same
-// transaction. A mail that meets trouble of the account or of the moment stays
+// A mail that SES is too busy for is offered again, and all others slower: the
+// stream keeps what waits. One refused for itself fails, and its merchant is told
+// in the same transaction. A mail that meets trouble of the account or of the moment stays
 // due with a back-off; the sweep sets it due again when its time has come.
 //
 // # What becomes of a mail
@@ -127,6 +128,8 @@ type Mailer struct {
 	Sender   mail.Address // every mail is sent from its address
 	Operator string       // address for what no merchant can be told
 	Now      func() time.Time
+
+	pace pace
 }
 
 // atOnce is how many mails one invocation sends side by side.
@@ -159,7 +162,34 @@ func (m *Mailer) Mail(ctx context.Context, items []Item) []error {
 // sendFor is how long SES may take for one mail.
 const sendFor = 20 * time.Second
 
+// send hands a mail over. What SES is too busy to take is offered again, slower,
+// while there is time: to put it off would cost writes, and a minute.
 func (m *Mailer) send(ctx context.Context, made Mail) (string, error) {
+	busy := &SendError{Fault: Busy, Code: "NoTurn"}
+	for range offers {
+		offered, ok := m.pace.turn(ctx)
+		if !ok {
+			break
+		}
+		messageID, err := m.offer(ctx, made)
+		if err == nil {
+			m.pace.taken()
+			return messageID, nil
+		}
+		refused, answered := errors.AsType[*SendError](err)
+		if !answered || refused.Fault != Busy {
+			return "", err
+		}
+		busy = refused
+		m.pace.tooFast(ctx, offered)
+	}
+	return "", busy
+}
+
+// offers bounds how often one mailer offers a mail.
+const offers = 12
+
+func (m *Mailer) offer(ctx context.Context, made Mail) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
 	return m.Post.Send(ctx, made)

@@ -13,6 +13,7 @@ type Fault string
 const (
 	Refused Fault = "refused" // this mail alone: it fails, for good
 	Trouble Fault = "trouble" // the account, the sender or a setting: it stays due, the operator must act
+	Busy    Fault = "busy"    // too many at once: it is offered again, or stays due
 	Passing Fault = "passing" // the moment: it stays due
 	Unknown Fault = "unknown" // there was no answer: it may have gone out
 )

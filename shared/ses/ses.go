@@ -1,8 +1,9 @@
 // Package ses is the only package that speaks SES.
 //
-// A mail is sent as Simple content, whose MIME parts SES puts together. A request
-// is repeated only while SES answers that it is too busy: a request without an
-// answer may have been taken, and repeating it would mail a customer twice.
+// A mail is sent as Simple content, whose MIME parts SES puts together. No request
+// is repeated here: one without an answer may have been taken, and repeating it
+// would mail a customer twice; one that SES was too busy for is the mailer's to
+// offer again, at its own pace.
 package ses
 
 import (
@@ -13,10 +14,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/aws/smithy-go"
@@ -34,7 +33,7 @@ type Post struct {
 // Open returns SES behind cfg. Its configuration set publishes what becomes of
 // the mails.
 func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Post {
-	careful := func(o *sesv2.Options) { o.Retryer = retry.NewStandard(busyOnly) }
+	careful := func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} }
 	return &Post{
 		client:           sesv2.NewFromConfig(cfg, append([]func(*sesv2.Options){careful}, options...)...),
 		configurationSet: configurationSet,
@@ -104,11 +103,13 @@ var faults = map[string]delivery.Fault{
 	"SignatureDoesNotMatch":              delivery.Trouble,
 	"ExpiredTokenException":              delivery.Trouble,
 
+	// More at once than the account's quota.
+	"TooManyRequestsException": delivery.Busy,
+	"Throttling":               delivery.Busy,
+	"ThrottlingException":      delivery.Busy,
+
 	// The moment. A day's quota passes too.
-	"TooManyRequestsException":      delivery.Passing,
 	"LimitExceededException":        delivery.Passing,
-	"Throttling":                    delivery.Passing,
-	"ThrottlingException":           delivery.Passing,
 	"RequestExpired":                delivery.Passing,
 	"InternalFailure":               delivery.Passing,
 	"InternalServiceErrorException": delivery.Passing,
@@ -156,14 +157,4 @@ func unanswered(err error) delivery.Fault {
 		return delivery.Unknown
 	}
 	return delivery.Passing // it was never sent: no credentials, no endpoint
-}
-
-// busyOnly keeps the standard retryer to answers that say so, and not for long:
-// what is put off is tried again by the sweep.
-func busyOnly(o *retry.StandardOptions) {
-	o.MaxAttempts = 3
-	o.MaxBackoff = 2 * time.Second
-	o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: map[string]struct{}{
-		"TooManyRequestsException": {}, "Throttling": {}, "ThrottlingException": {},
-	}}}
 }

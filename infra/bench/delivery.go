@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"keypool/shared/delivery"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+	"keypool/shared/ses"
+)
+
+// mailsASecond mails backlogs as Lambda would have it done: so many processes, as
+// a stream of four shards calls, each with ten records at a time. Mailer and SES's
+// client are the real ones; the table is in memory, and SES takes its time and
+// refuses what comes faster than its quota.
+func mailsASecond(ctx context.Context, b *bench) error {
+	const processes, batch = 40, 10
+	for _, c := range []struct {
+		quota   int // mails a second; 0: any
+		latency time.Duration
+		mails   int
+	}{
+		{0, 0, 20_000},
+		{0, 80 * time.Millisecond, 20_000},
+		{0, 200 * time.Millisecond, 10_000},
+		{500, 80 * time.Millisecond, 10_000},
+		{14, 80 * time.Millisecond, 700},
+	} {
+		office := &office{quota: c.quota, latency: c.latency}
+		backlog := newBacklog(c.mails)
+		start := time.Now()
+		var work sync.WaitGroup
+		for range processes {
+			m := mailer(nil, ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: office}, "keypool"))
+			m.Lines, m.Settings, m.Counts = backlog, settings{}, backlog
+			work.Go(func() {
+				for ctx.Err() == nil {
+					items := backlog.next(batch)
+					if items == nil {
+						return
+					}
+					invocation, cancel := context.WithTimeout(ctx, time.Minute)
+					for i, err := range m.Mail(invocation, items) {
+						if err != nil {
+							backlog.again(items[i])
+						}
+					}
+					cancel()
+				}
+			})
+		}
+		work.Wait()
+		took := time.Since(start)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if office.mails != c.mails || backlog.sent != c.mails {
+			return fmt.Errorf("%d mails were sent and %d marked, of %d", office.mails, backlog.sent, c.mails)
+		}
+		f := figure{
+			Name: fmt.Sprintf("mails a second, SES takes %d ms", c.latency.Milliseconds()),
+			Got:  fmt.Sprintf("%.0f", float64(c.mails)/took.Seconds()),
+		}
+		if c.quota > 0 {
+			refused := float64(office.refused) / float64(c.mails)
+			f.Name += fmt.Sprintf(" and %d a second", c.quota)
+			f.Bar = ">= 0.8 of the quota, refused <= 0.2 a mail"
+			f.Got = fmt.Sprintf("%.1f a second, refused %.2f a mail, put off %d", float64(c.mails)/took.Seconds(), refused, backlog.putOff)
+			f.Met = float64(c.mails)/took.Seconds() >= 0.8*float64(c.quota) && refused <= 0.2
+		}
+		b.add(f)
+	}
+	return nil
+}
+
+// office is an SES with a quota, at the transport of its client. As with SES's
+// own, a second's mails may come all at once.
+type office struct {
+	quota   int
+	latency time.Duration
+
+	mu             sync.Mutex
+	room           float64
+	since          time.Time
+	mails, refused int
+}
+
+func (o *office) Do(r *http.Request) (*http.Response, error) {
+	io.Copy(io.Discard, r.Body)
+	select {
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	case <-time.After(o.latency):
+	}
+	status, header, says := http.StatusOK, http.Header{"Content-Type": {"application/json"}}, `{"MessageId":"ses-1"}`
+	if !o.takes() {
+		status, says = http.StatusTooManyRequests, `{"message":"Maximum sending rate exceeded."}`
+		header.Set("X-Amzn-Errortype", "TooManyRequestsException")
+	}
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: header,
+		Body: io.NopCloser(strings.NewReader(says)), ContentLength: int64(len(says)),
+	}, nil
+}
+
+func (o *office) takes() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.quota > 0 {
+		now := time.Now()
+		if o.since.IsZero() {
+			o.since = now.Add(-time.Second)
+		}
+		o.room = min(o.room+now.Sub(o.since).Seconds()*float64(o.quota), float64(o.quota))
+		o.since = now
+		if o.room < 1 {
+			o.refused++
+			return false
+		}
+		o.room--
+	}
+	o.mails++
+	return true
+}
+
+// backlog is lines that are due, in memory, and the stream that tells of them.
+type backlog struct {
+	mu           sync.Mutex
+	lines        map[order.LineID]order.Fulfillment
+	due          []delivery.Item
+	open         int // lines that are neither sent nor failed
+	sent, putOff int
+}
+
+func newBacklog(n int) *backlog {
+	b := &backlog{lines: map[order.LineID]order.Fulfillment{}, open: n}
+	for i := range n {
+		f := paid(fmt.Sprint(i))
+		f.Version, f.Pool, f.Wanted, f.Held, f.ReceivedAt = 1, live.Pool, 1, 1, time.Now()
+		f.Keys = []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("AAAAA-BBBBB-CCCCC")}}
+		f.Mail = f.Mail.Next(outbox.Keys, f.ReceivedAt)
+		b.lines[f.ID] = f
+		b.due = append(b.due, delivery.Item{Line: f.ID})
+	}
+	return b
+}
+
+// next waits for records of lines that are due; nil once all is sent.
+func (b *backlog) next(n int) []delivery.Item {
+	for {
+		b.mu.Lock()
+		items := b.due[:min(n, len(b.due))]
+		b.due = b.due[len(items):]
+		open := b.open
+		b.mu.Unlock()
+		if len(items) > 0 || open == 0 {
+			return items[:len(items):len(items)]
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (b *backlog) again(item delivery.Item) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.due = append(b.due, item)
+}
+
+// LeaseLine implements delivery.Lines.
+func (b *backlog) LeaseLine(_ context.Context, id order.LineID, now time.Time) (f order.Fulfillment, again, ok bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f = b.lines[id]
+	if !f.Mail.MayLease(now) {
+		return f, false, false, nil
+	}
+	f.Mail, f.Version = f.Mail.Leased(now), f.Version+1
+	b.lines[id] = f
+	return f, false, true, nil
+}
+
+// Fulfillment implements delivery.Lines.
+func (b *backlog) Fulfillment(_ context.Context, id order.LineID) (order.Fulfillment, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines[id], true, nil
+}
+
+// MarkLine implements delivery.Lines. A line that is put off is told of again when
+// its time has come, as the sweep would have it.
+func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, m delivery.Mark) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.lines[f.ID].Version != f.Version {
+		return delivery.ErrChanged
+	}
+	f.Mail, f.Version = m.Mail, f.Version+1
+	b.lines[f.ID] = f
+	switch f.Mail.State {
+	case outbox.Sent:
+		b.sent++
+		b.open--
+	case outbox.Due:
+		b.putOff++
+		time.AfterFunc(time.Until(f.Mail.TryAt), func() { b.again(delivery.Item{Line: f.ID}) })
+	default:
+		return errors.New("a mail is " + string(f.Mail.State))
+	}
+	return nil
+}
+
+// AddHistory implements delivery.Lines.
+func (*backlog) AddHistory(context.Context, order.History) error { return nil }
+
+// AddTaken implements delivery.Counts.
+func (*backlog) AddTaken(context.Context, pool.ID, int) error { return nil }
