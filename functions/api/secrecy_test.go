@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/callback"
+	"keypool/shared/canary"
+	"keypool/shared/ingest"
+	"keypool/shared/pool"
+)
+
+// Whatever goes wrong with a call, no secret stands in what the function answers
+// or logs, but for what the caller asked for.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	bearer := tokenPrefix + s.Cage.New(canary.Token)
+	if err := s.Store.PutToken(t.Context(), hashToken(bearer), boottest.Merchant, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	s.Stock(boottest.Pool, 3)
+	u := ingest.Upload{Merchant: boottest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: boottest.Pool, Side: pool.Live, State: ingest.Finished, ReceivedAt: time.Now()}
+	if ok, err := s.Store.MoveUpload(t.Context(), "", u, nil); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	call := func(method, path, body string) []byte {
+		e := event(t, "good_api_pool")
+		if strings.HasPrefix(path, "/v1/merchants") {
+			e = event(t, "good_api_merchant")
+		}
+		e.RequestContext.HTTP.Method, e.Body = method, body
+		e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
+		e.Headers["authorization"], e.Headers["if-match"] = "Bearer "+bearer, "*"
+		raw, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	for _, c := range []struct {
+		method, path string
+		body         func() string
+		may          []string
+	}{
+		{"PUT", "/v1/platforms/standard", func() string {
+			return `{"secret":"` + callback.FormatSecret([]byte(s.Cage.New(canary.Secret)+"123")) + `"}`
+		}, nil},
+		{"PUT", "/v1/merchants/nova", func() string { return `{"title":"Nova","notice_address":"` + s.Cage.Address(canary.Merchant) + `"}` }, []string{canary.Merchant}},
+		{"POST", "/v1/merchants/nova/tokens", nil, nil},
+		{"GET", "/v1/merchants/nova", nil, []string{canary.Merchant}},
+		{"GET", "/v1/platforms/standard", nil, nil},
+		{"GET", "/v1/pools", nil, nil},
+		{"GET", "/v1/pools/elden", nil, nil},
+		{"PUT", "/v1/pools/elden", func() string { return `{"title":"` + s.Cage.New("setting") + `"}` }, []string{"setting"}},
+		{"PUT", "/v1/products/4711", func() string { return `{"title":"` + s.Cage.New("setting") + `","pool":"elden"}` }, []string{"setting"}},
+		{"PUT", "/v1/products/4711", func() string {
+			return `{"title":7,"pool":"` + s.Cage.New(canary.Key) + `","download":"` + s.Cage.New(canary.Key) + `"}`
+		}, nil},
+		{"POST", "/v1/pools/elden/uploads", func() string { return `{"name":"keys.txt"}` }, nil},
+		{"GET", "/v1/uploads/" + sampleUpload.ID, nil, nil},
+		{"DELETE", "/v1/pools/elden", nil, nil},
+	} {
+		s.Fails(c.method+" "+c.path, func() []byte {
+			body := ""
+			if c.body != nil {
+				body = c.body()
+			}
+			return call(c.method, c.path, body)
+		}, c.may...)
+	}
+	key := s.Cage.New(canary.Key)
+	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
+		s.Says("an event that cannot be read", []byte(raw))
+	}
+	for _, path := range []string{"/" + key, "/v1/pools/" + key, "/v1/orders/" + key, "/v1/uploads?after=" + key, "/v1/uploads/" + key, "/v1/products/" + key + "?x=" + key} {
+		for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
+			s.Says("an address with a key in it", call(method, path, key))
+		}
+	}
+}

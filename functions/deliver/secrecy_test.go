@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+	"time"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/canary"
+	"keypool/shared/claim"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Whatever goes wrong with a mail, neither whom it is for nor a key in it stands
+// in what the function answers, returns or logs.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	lines := 0
+	due := func() order.Fulfillment {
+		lines++
+		name := fmt.Sprintf("A-%d", lines)
+		f := order.Fulfillment{
+			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
+			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
+			Quantity: 1, Wanted: 1, Held: 1, ReceivedAt: time.Now(),
+			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
+			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
+			Mail:     outbox.Entry{}.Next(outbox.Keys, time.Now()),
+		}
+		if err := s.Store.Commit(t.Context(), claim.Take{After: f}); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	record := func(item delivery.Item) []byte {
+		pk, sk := "notice#"+item.Notice, "notice"
+		if item.Line != "" {
+			pk, sk = "order#"+item.Line.Order(), "line#"+item.Line.InOrder()
+		}
+		if known, ok := dynamo.MailItem(pk, sk); !ok || known != item {
+			t.Fatalf("%s %s is %+v", pk, sk, known)
+		}
+		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":%q},"sk":{"S":%q}},"NewImage":{"mail":{"S":"due"}}}}]}`, pk, sk)
+	}
+
+	s.Fails("a mail to a customer", func() []byte { return record(delivery.Item{Line: due().ID}) })
+	notices := 0
+	s.Fails("a notice to the merchant", func() []byte {
+		notices++
+		n := notice.New(boottest.Merchant, notice.MailFailed, fmt.Sprint(notices), notice.Facts{Orders: []string{"A-1"}, Count: 1}, time.Now())
+		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		return record(delivery.Item{Notice: n.ID})
+	})
+	news := func(line order.LineID, kind string, more string) []byte {
+		address := s.Cage.Address(canary.Customer)
+		return fmt.Appendf(nil, `{"detail-type":"x","source":"aws.ses","time":%q,"detail":{"eventType":%q,"mail":{"messageId":"0100","destination":[%q],"tags":{"line":[%q],"mail":["1"]}},%s}}`,
+			time.Now().UTC().Format(time.RFC3339), kind, address, line, fmt.Sprintf(more, address))
+	}
+	s.Fails("a mail that came back", func() []byte {
+		f := due()
+		s.Says("its sending", record(delivery.Item{Line: f.ID}))
+		return news(f.ID, "Bounce", `"bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":%q}]}`)
+	})
+	s.Fails("a mail called spam", func() []byte {
+		f := due()
+		s.Says("its sending", record(delivery.Item{Line: f.ID}))
+		return news(f.ID, "Complaint", `"complaint":{"complaintFeedbackType":"abuse","complainedRecipients":[{"emailAddress":%q}]}`)
+	})
+
+	key, customer := s.Cage.New(canary.Key), s.Cage.Address(canary.Customer)
+	for _, image := range []string{
+		`"` + key + `"`, `{"mail":{"` + key + `":"due"}}`, `{"mail":{"S":"due"},"keys":{"Z":"` + key + `"}}`, `{"mail":{"S":"due"},"tryAt":{"N":"` + key + `"}}`,
+		`{"mail":{"S":"due"},"keys":{"B":"` + key + `?"}}`, `{"mail":{"S":"due"},"keys":{"SS":"` + key + `"}}`, `{"mail":{"S":{"S":"` + customer + `"}}}`,
+	} {
+		s.Says("a record that cannot be read", []byte(`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"Keys":{"pk":{"S":"`+key+`"},"sk":{"S":"x"}},"NewImage":`+image+`}}]}`))
+	}
+	for _, event := range []string{
+		`"` + key + `"`, `{"Records":"` + key + `"}`, `{"time":"` + key + `","detail":{"eventType":"Bounce"}}`, `{"detail":{"eventType":"Bounce","mail":{"destination":"` + customer + `","tags":"` + customer + `"}}}`,
+		`{"detail":{"eventType":"Bounce","mail":{"destination":["` + customer + `"],"tags":{"line":["` + customer + `"],"mail":["` + key + `"]}}}}`,
+		`{"detail":{"eventType":"Bounce","mail":{"tags":{"line":["` + base64.StdEncoding.EncodeToString([]byte(customer)) + `"],"mail":["1"]}}}}`,
+	} {
+		s.Says("an event that cannot be read", []byte(event))
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/canary"
+	"keypool/shared/claim"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// Whatever goes wrong while a line is filled, neither its customer nor a key
+// stands in what the function answers, returns or logs.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	s.Stock(boottest.Pool, 200)
+	lines := 0
+	waits := func(product, from string) {
+		lines++
+		name := fmt.Sprintf("A-%d", lines)
+		err := s.Store.Commit(t.Context(), claim.Take{After: order.Fulfillment{
+			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
+			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: product, Pool: from,
+			Quantity: 1, Wanted: min(1, len(from)), ReceivedAt: time.Now(),
+			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	message := func(body string) []byte {
+		event, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", ReceiptHandle: "1", Body: body}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return event
+	}
+	asks := func(r claim.FillRequest) []byte {
+		body, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return message(string(body))
+	}
+
+	s.Fails("a line that is filled", func() []byte {
+		waits(boottest.Product, boottest.Pool)
+		return asks(claim.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.Pool, Side: pool.Live}))
+	})
+	waits(boottest.DryProduct, boottest.DryPool)
+	s.Fails("a line for which there is no key", func() []byte {
+		return asks(claim.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.DryPool, Side: pool.Live}))
+	})
+	s.Fails("a line whose product was connected", func() []byte {
+		waits(boottest.Product, "")
+		return asks(claim.FillProduct(boottest.Merchant, pool.Live, boottest.Product))
+	})
+	key := s.Cage.New(canary.Key)
+	for _, body := range []string{key, `{"v":"` + key + `"}`, `{"v":1,"merchant":{"` + key + `":1}}`, `{"v":99,"merchant":"` + key + `"}`} {
+		s.Says("a message that cannot be read", message(body))
+	}
+	s.Says("no event", []byte(`{"Records":"`+key+`"}`))
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/canary"
+)
+
+// Whatever goes wrong with a key file, no line of it stands in what the function
+// answers, returns or logs, nor in its report.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	files := 0
+	dropped := func(folder string, lines ...string) []byte {
+		files++
+		name := fmt.Sprintf("uploads/%s/%d.txt", folder, files)
+		s.Files["/uploads/"+name] = []byte(strings.Join(lines, "\n"))
+		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"uploads"},"object":{"key":%q,"versionId":"1"}}}]}`, name)
+	}
+	home := boottest.Merchant + "/" + boottest.Pool
+	s.Fails("a key file", func() []byte { return dropped(home, s.Keys(3)...) })
+	s.Fails("a file of lines that are refused", func() []byte {
+		k := s.Keys(5)
+		return dropped(home, k[0], k[0], k[1]+"\x1b", k[2]+strings.Repeat("x", 2100), k[3]+"\u202e", "\xff"+k[4])
+	})
+	s.Fails("a file for no pool", func() []byte { return dropped(boottest.Merchant+"/nowhere", s.Keys(1)...) })
+	s.Fails("a file of no merchant", func() []byte { return dropped("nobody/"+boottest.Pool, s.Keys(1)...) })
+	s.Fails("a file that is no text", func() []byte { return dropped(home, "PK\x03\x04\x00\x00"+s.Keys(1)[0]) })
+
+	key := s.Cage.New(canary.Key)
+	for _, event := range []string{
+		`"` + key + `"`, `{"Records":"` + key + `"}`, `{"Records":[{"eventSource":"` + key[:0] + `aws:s3","eventTime":"` + key + `"}]}`,
+		`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"` + key + `%zz"}}}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","body":"` + key + `"}]}`, `{"Records":[{"eventSource":"aws:sqs","body":"{\"v\":\"` + key + `\"}"}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","body":7,"messageId":"` + key + `"}]}`,
+	} {
+		s.Says("an event that cannot be read", []byte(event))
+	}
+	reports := 0
+	for name, content := range s.Files {
+		if strings.HasPrefix(name, "/reports/") {
+			reports++
+			if found := s.Cage.In(string(content)); found != nil {
+				t.Errorf("the report %s holds %v: %s", name, found, content)
+			}
+		}
+	}
+	if reports == 0 {
+		t.Error("no report was written")
+	}
+	canary.Figure("reports searched", reports)
+}

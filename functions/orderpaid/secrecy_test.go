@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/callback"
+	"keypool/shared/canary"
+)
+
+// Whatever goes wrong with an order, neither its customer nor a key or a secret
+// stands in what the function answers, returns or logs.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	s.Stock(boottest.Pool, 100)
+	orders := 0
+	order := func(product string, quantity int) string {
+		orders++
+		return fmt.Sprintf(`{"type":"order.paid","data":{"order":"A-%d","customer":{"name":%q,"email":%q},"lines":[{"product":%q,"quantity":%d}]}}`,
+			orders, s.Cage.New(canary.Customer), s.Cage.Address(canary.Customer), product, quantity)
+	}
+	signed := func(body string) []byte {
+		now := time.Now()
+		event, err := json.Marshal(events.APIGatewayV2HTTPRequest{
+			PathParameters: map[string]string{"merchant": boottest.Merchant, "platform": "standard"},
+			Headers: map[string]string{
+				"webhook-id": "msg_1", "webhook-timestamp": strconv.FormatInt(now.Unix(), 10),
+				"webhook-signature": callback.Sign(s.Secret, "msg_1", now, []byte(body)),
+			},
+			Body: base64.StdEncoding.EncodeToString([]byte(body)), IsBase64Encoded: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return event
+	}
+
+	s.Fails("a paid order", func() []byte { return signed(order(boottest.Product, 1)) })
+	s.Fails("an order that waits", func() []byte { return signed(order(boottest.DryProduct, 2)) })
+	s.Fails("an order that no pool feeds", func() []byte { return signed(order("unknown", 1)) })
+	s.Fails("an order over the cap", func() []byte { return signed(order(boottest.Product, 5000)) })
+	s.Fails("an order paid again with another quantity", func() []byte {
+		body := order(boottest.DryProduct, 2)
+		s.Says("an order", signed(body))
+		return signed(strings.Replace(body, `"quantity":2`, `"quantity":3`, 1))
+	})
+
+	key, customer := s.Cage.New(canary.Key), s.Cage.Address(canary.Customer)
+	good := order(boottest.Product, 1)
+	for _, body := range []string{
+		key, `{"type":"` + key + `"`, `{"type":"order.paid","data":{"paid_at":"` + customer + `"}}`, `{"type":"order.paid","data":{"order":"` + customer + "\\u0000" + `"}}`,
+		strings.Replace(good, `"quantity":1`, `"quantity":"`+key+`"`, 1), strings.Replace(good, `"email":"`, `"email":"`+customer+", ", 1),
+		strings.Replace(good, `"product":"`, `"product":" `+key, 1), strings.Replace(good, `"lines":[`, `"currency":"`+key+`","lines":[`, 1),
+	} {
+		s.Says("a body that cannot be taken", signed(body))
+		s.Says("a body that is not signed", []byte(strings.Replace(string(signed(body)), "v1,", "v1,"+key, 1)))
+	}
+	s.Says("a body that is not the base64 it says", []byte(`{"isBase64Encoded":true,"body":"`+key+`!"}`))
+	s.Says("no event", []byte(`"`+key+`"`))
+	s.Says("an event of another kind", []byte(`{"headers":"`+key+`","requestContext":{"timeEpoch":"`+customer+`"}}`))
+}

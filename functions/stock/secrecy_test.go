@@ -1,0 +1,17 @@
+package main
+
+import (
+	"testing"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/canary"
+)
+
+// Whatever goes wrong with a look at the stock, neither a key nor an address
+// stands in what the function returns or logs.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	s.Stock(boottest.Pool, 5)
+	s.Fails("a tick", func() []byte { return []byte(`{}`) })
+	s.Says("a tick with something in it", []byte(`{"`+s.Cage.New(canary.Key)+`":1}`))
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"keypool/shared/boot/boottest"
+	"keypool/shared/canary"
+	"keypool/shared/claim"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Whatever goes wrong while what stopped halfway is taken up, neither a key nor a
+// customer stands in what the function returns or logs.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	lines := 0
+	stopped := func() {
+		lines++
+		name := fmt.Sprintf("A-%d", lines)
+		mail := outbox.Entry{}.Next(outbox.Keys, time.Now().Add(-time.Hour))
+		err := s.Store.Commit(t.Context(), claim.Take{After: order.Fulfillment{
+			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
+			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
+			Quantity: 2, Wanted: 2, Held: 1, ReceivedAt: time.Now().Add(-time.Hour),
+			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
+			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
+			Mail:     mail,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Fails("a tick", func() []byte {
+		stopped()
+		return []byte(`{}`)
+	})
+	s.Says("a tick with something in it", []byte(`{"`+s.Cage.New(canary.Key)+`":1}`))
+}
