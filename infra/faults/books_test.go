@@ -73,20 +73,22 @@ func (s *storm) unsettled() []string {
 			left = append(left, fmt.Sprintf("order %s has no answer", p.line.Order))
 		}
 	}
-	for _, item := range dynamotest.Items(s.t, s.tables.Orders, "") {
-		if state := item["mail"]; state == "due" || state == "sending" {
-			left = append(left, fmt.Sprintf("the mail of %s %s is %s", item["pk"], item["sk"], state))
-		}
-	}
 	for _, item := range dynamotest.Items(s.t, s.tables.Catalog, "uploads#") {
 		if item["state"] != string(ingest.Finished) {
 			left = append(left, fmt.Sprintf("upload %s is %s, %v of %v ranges done", item["sk"], item["state"], item["done"], item["ranges"]))
 		}
 	}
-	waiting, available := map[string]int{}, map[string]int{}
-	for _, item := range dynamotest.Items(s.t, s.tables.Orders, "queue#") {
-		if item["sk"] != "!pass" {
-			waiting[strings.TrimPrefix(item["pk"].(string), "queue#")]++
+	waiting, available := map[string]int{}, map[string]int{} // by pool side
+	for _, item := range dynamotest.Items(s.t, s.tables.Orders, "") {
+		pk := item["pk"].(string)
+		if state := item["mail"]; state == "due" || state == "sending" {
+			left = append(left, fmt.Sprintf("the mail of %s %s is %s", pk, item["sk"], state))
+		}
+		if side, ok := strings.CutPrefix(pk, "queue#"); ok && item["sk"] != "!pass" {
+			waiting[side]++
+		}
+		if strings.HasPrefix(pk, "unconnected#") {
+			left = append(left, fmt.Sprintf("a line stands in %s, whose product is connected", pk))
 		}
 	}
 	for _, item := range dynamotest.Items(s.t, s.tables.Keys, "") {
@@ -98,9 +100,6 @@ func (s *storm) unsettled() []string {
 		if keys := available[side]; keys > 0 {
 			left = append(left, fmt.Sprintf("%d lines wait beside %d keys of %s", lines, keys, side))
 		}
-	}
-	for _, item := range dynamotest.Items(s.t, s.tables.Orders, "unconnected#") {
-		left = append(left, fmt.Sprintf("a line stands in %s, whose product is connected", item["pk"]))
 	}
 	sort.Strings(left)
 	return left
