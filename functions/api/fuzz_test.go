@@ -295,7 +295,9 @@ func (c *choices) text(right ...string) string {
 	if n < len(right) {
 		return right[n]
 	}
-	return []string{c.free, "", strings.Repeat(c.free+"x", 1+c.of(256)*16), "\u202e\x00" + c.free}[n-len(right)]
+	const longest = 20_000 // bytes; a gateway takes no longer headers and addresses
+	long := strings.Repeat(c.free+"x", 1+longest/(len(c.free)+1)*c.of(2))
+	return []string{c.free, "", strings.ToValidUTF8(long[:min(len(long), longest)], ""), "\u202e\x00" + c.free}[n-len(right)]
 }
 
 func properties(schema map[string]any) []string {
