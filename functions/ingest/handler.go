@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -44,7 +43,7 @@ func (h *handler) handle(ctx context.Context, payload json.RawMessage) (any, err
 	if len(e.Records) == 0 {
 		return nil, nil
 	}
-	switch source := e.Records[0].EventSource; source {
+	switch e.Records[0].EventSource {
 	case "aws:s3":
 		var dropped events.S3Event
 		if err := json.Unmarshal(payload, &dropped); err != nil {
@@ -58,7 +57,7 @@ func (h *handler) handle(ctx context.Context, payload json.RawMessage) (any, err
 		}
 		return h.messages(ctx, messages), nil
 	default:
-		return nil, fmt.Errorf("an event of %q", source)
+		return nil, errors.New("an event of neither a bucket nor a queue")
 	}
 }
 
@@ -90,7 +89,7 @@ func (h *handler) messages(ctx context.Context, event events.SQSEvent) events.SQ
 		var m ingest.Message
 		err := json.Unmarshal([]byte(record.Body), &m)
 		if err != nil {
-			err = errors.New("a message that cannot be read")
+			m, err = ingest.Message{}, errors.New("a message that cannot be read") // nor can what was read of it be trusted
 		} else {
 			err = h.worker.Handle(ctx, m)
 		}

@@ -16,7 +16,7 @@ import (
 // Cage knows the canaries of one test. It is safe for concurrent use.
 type Cage struct {
 	mu    sync.Mutex
-	marks map[string]string // by kind: what all canaries of a kind have in common
+	marks map[string]string // by kind
 	coats []coat
 	bred  int
 }
@@ -40,7 +40,17 @@ const (
 
 // New returns another canary of a kind: lower-case letters and digits.
 func (c *Cage) New(kind string) string {
+	mark := c.Mark(kind)
 	c.mu.Lock()
+	c.bred++
+	c.mu.Unlock()
+	return mark + strings.ToLower(rand.Text()[:8])
+}
+
+// Mark returns what all canaries of a kind begin with. By it alone they are known.
+func (c *Cage) Mark(kind string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	mark, ok := c.marks[kind]
 	if !ok {
 		mark = strings.ToLower(rand.Text()[:16])
@@ -50,9 +60,7 @@ func (c *Cage) New(kind string) string {
 		c.marks[kind] = mark
 		c.keep(kind, mark)
 	}
-	c.bred++
-	c.mu.Unlock()
-	return mark + strings.ToLower(rand.Text()[:8])
+	return mark
 }
 
 // Address returns a canary that is a mail address.

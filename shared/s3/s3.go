@@ -40,7 +40,7 @@ const (
 // Stat implements ingest.Objects.
 func (b *Uploads) Stat(ctx context.Context, o ingest.Object) (ingest.Stat, bool, error) {
 	if o.Bucket != b.bucket {
-		return ingest.Stat{}, false, fmt.Errorf("an object of bucket %s, not of %s", o.Bucket, b.bucket)
+		return ingest.Stat{}, false, fmt.Errorf("an object of another bucket than %s", b.bucket)
 	}
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),

@@ -296,7 +296,8 @@ def retry_stream_records_as_the_mapping_says():
     def execute(original, function, event, *args, **kwargs):
         result = original(function, event, *args, **kwargs)
         records = event.get("Records") if isinstance(event, dict) else None
-        if not records or records[0].get("eventSource") != "aws:dynamodb":
+        if not isinstance(records, list) or not records or not isinstance(records[0], dict) \
+                or records[0].get("eventSource") != "aws:dynamodb":
             return result
         mapping = stream_mapping(function, records[0])
         if mapping is None:

@@ -450,7 +450,7 @@ func (d *deployment) buckets(t *testing.T) (all []attempt) {
 			all = append(all, restCall("s3:"+action, on, method, path, body))
 		}
 		call("GetObject", on, "GET", path, "")
-		call("PutObject", on+"."+m.Merchant+".txt", "PUT", path+"."+m.Merchant+".txt", newKeys(1)[0])
+		call("PutObject", on+"."+m.Merchant+".txt", "PUT", path+"."+m.Merchant+".txt", "rights")
 		call("DeleteObject", on, "DELETE", path, "")
 		call("PutObjectTagging", on, "PUT", path+"?tagging", tags)
 		call("GetObjectTagging", on, "GET", path+"?tagging", "")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,8 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"keypool/infra/local/machine"
+	"keypool/infra/local/shop"
 )
 
 // checkStock does what the clock does every minute.
@@ -116,4 +120,27 @@ func iterator(t *testing.T, stream, shard string) string {
 		t.Fatal(answer, err)
 	}
 	return found.ShardIterator
+}
+
+// deadLetter waits until a dead-letter queue holds a message.
+func deadLetter(t *testing.T, name string) {
+	t.Helper()
+	client := sqs.NewFromConfig(world.shop.AWS)
+	list, err := client.ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(list.QueueUrls, func(address string) bool { return strings.Contains(address, name) })
+	if i < 0 {
+		t.Fatalf("there is no queue %s", name)
+	}
+	err = shop.Await(t.Context(), patience, "a dead letter in "+name, func() (bool, error) {
+		got, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl: &list.QueueUrls[i], AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+		})
+		return err == nil && got.Attributes["ApproximateNumberOfMessages"] != "0", err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

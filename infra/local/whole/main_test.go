@@ -1,30 +1,23 @@
 // Package whole tests Keypool end to end, on a one-machine deployment of its
 // own, by nothing but its public faces: the bucket, the HTTPS API and the mails.
-// Once the tests are done, every log line of the whole run is searched for the
-// very keys, addresses and secrets that were used.
+// Once the tests are done, all that the run left behind, and above all every line
+// of its logs, is searched for the very keys, addresses and secrets that were used.
 package whole
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
+	"keypool/shared/canary"
 )
 
 // patience is how long the tests wait for what comes by itself. It comes within
@@ -37,27 +30,24 @@ var world struct {
 	shop    *shop.Shop
 	outputs map[string]string
 
-	// Every key begins with mark and every address ends in domain, so that the
-	// logs can be searched for all of them at once.
+	// Every key, address, name and secret of the run is a canary: every key begins
+	// with mark, and every customer's address ends in domain.
+	cage         canary.Cage
 	mark, domain string
-
-	mu      sync.Mutex
-	secrets []string // signing secrets and tokens
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	ctx := context.Background()
-	random := strings.ToLower(rand.Text()[:8])
-	world.mark, world.domain = "KP"+strings.ToUpper(random), "k"+random+".example"
+	world.mark, world.domain = strings.ToUpper(world.cage.Mark(canary.Key)), world.cage.Mark(canary.Customer)+".example"
 
 	checkout, err := filepath.Abs("../../..")
 	if err != nil {
 		return failed(err)
 	}
 	// A machine of this run alone: it meets neither the developer's nor another run's.
-	home := filepath.Join(checkout, ".local", "whole-"+random)
+	home := filepath.Join(checkout, ".local", "whole-"+strings.ToLower(rand.Text()[:8]))
 	if world.machine, err = machine.Open(checkout, home); err != nil {
 		return failed(err)
 	}
@@ -66,8 +56,8 @@ func run(m *testing.M) int {
 		return failed(err)
 	}
 	code := m.Run()
-	if err := searchLogs(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "--- FAIL: the logs of the whole run\n", err)
+	if err := search(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "--- FAIL: what the whole run left behind\n", err)
 		code = 1
 	}
 	return code
@@ -110,6 +100,7 @@ func deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	client.Transport = &witness{next: client.Transport}
 	world.shop = &shop.Shop{
 		AWS: cfg, HTTP: client, URL: m.APIURL(world.outputs["ApiId"]), Bucket: world.outputs["UploadsBucket"], Inbox: m.InboxURL(),
 	}
@@ -120,68 +111,3 @@ func failed(err error) int {
 	fmt.Fprintln(os.Stderr, "the one-machine deployment for the tests:", err)
 	return 1
 }
-
-// searchLogs reads every line that was logged in the run, by the functions, the
-// API's access log and the emulator, and fails on whatever must not be in one.
-func searchLogs(ctx context.Context) error {
-	var faults []error
-	lines := 0
-	look := func(where, line string) {
-		lines++
-		for what, found := range map[string]bool{
-			"a license key":   strings.Contains(line, world.mark),
-			"an address":      address.MatchString(line),
-			"a secret":        holdsSecret(line),
-			"a missing right": strings.Contains(line, "AccessDenied") || strings.Contains(line, "is not authorized to perform"),
-		} {
-			if found {
-				faults = append(faults, fmt.Errorf("%s in the log of %s: %.300s", what, where, line))
-			}
-		}
-	}
-	client := cloudwatchlogs.NewFromConfig(world.shop.AWS)
-	groups := cloudwatchlogs.NewDescribeLogGroupsPaginator(client, &cloudwatchlogs.DescribeLogGroupsInput{})
-	for groups.HasMorePages() {
-		page, err := groups.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("list the log groups: %w", err)
-		}
-		for _, group := range page.LogGroups {
-			events := cloudwatchlogs.NewFilterLogEventsPaginator(client, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: group.LogGroupName})
-			for events.HasMorePages() {
-				page, err := events.NextPage(ctx)
-				if err != nil {
-					return fmt.Errorf("read the log group %s: %w", aws.ToString(group.LogGroupName), err)
-				}
-				for _, event := range page.Events {
-					look(aws.ToString(group.LogGroupName), aws.ToString(event.Message))
-				}
-			}
-		}
-	}
-	own, err := os.Open(world.machine.Log())
-	if err != nil {
-		return err
-	}
-	defer own.Close()
-	scanner := bufio.NewScanner(own)
-	scanner.Buffer(nil, 16<<20)
-	for scanner.Scan() {
-		look("the emulator", scanner.Text())
-	}
-	if err := scanner.Err(); err != nil {
-		return err
-	}
-	if lines < 100 {
-		faults = append(faults, fmt.Errorf("only %d log lines were found: this is not the log of the run", lines))
-	}
-	fmt.Fprintf(os.Stderr, "searched %d log lines for keys, addresses and secrets\n", lines)
-	return errors.Join(faults...)
-}
-
-func holdsSecret(line string) bool {
-	return slices.ContainsFunc(world.secrets, func(secret string) bool { return strings.Contains(line, secret) })
-}
-
-// address finds the addresses of the tests, of the deployment and of SES's simulator.
-var address = regexp.MustCompile(`[A-Za-z0-9._%+-]+@([a-z0-9.-]+\.example|simulator\.amazonses\.com)`)

@@ -450,7 +450,7 @@ func TestKeyFiles_badOnes(t *testing.T) {
 	}
 	m.notice("wrong place", m.dropInto("", newKeys(1)[0]))
 	// The operator's mails all come to one address.
-	stray := strings.ToLower(world.mark) + "-stray.txt"
+	stray := strings.ToLower(m.Merchant) + "-stray.txt"
 	if err := world.shop.Drop(t.Context(), "uploads/nobody/pool/"+stray, []byte(newKeys(1)[0])); err != nil {
 		t.Fatal(err)
 	}
@@ -648,7 +648,7 @@ func TestSecretIsRotated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keepSecret(secret)
+	keepSecret(t, secret)
 	m.Account.Secret = secret
 	o := m.order(1)
 	// The function may look for new secrets once a minute only.

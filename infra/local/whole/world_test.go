@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"keypool/infra/local/shop"
+	"keypool/shared/callback"
+	"keypool/shared/canary"
 )
 
 // merchant is a merchant of one test, with a pool and a product.
@@ -24,7 +26,7 @@ type merchant struct {
 func newMerchant(t *testing.T) *merchant {
 	t.Helper()
 	name := "m" + strings.ToLower(rand.Text()[:8])
-	m := &merchant{t: t, notices: "stock@" + name + "." + world.domain, pool: name + "-pool", product: name + "-product"}
+	m := &merchant{t: t, notices: world.cage.New(canary.Merchant) + "@notices.example", pool: name + "-pool", product: name + "-product"}
 	never := 0
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: name, Title: "Shop " + name, Notices: m.notices,
@@ -34,24 +36,27 @@ func newMerchant(t *testing.T) *merchant {
 		t.Fatalf("set up a merchant: %v", err)
 	}
 	m.Account, m.token = made.Account, made.Token
-	keepSecret(made.Account.Secret, made.Token)
+	keepSecret(t, made.Account.Secret)
+	world.cage.Keep(canary.Token, made.Token)
 	return m
 }
 
-// keepSecret remembers what must never be logged.
-func keepSecret(secrets ...string) {
-	world.mu.Lock()
-	defer world.mu.Unlock()
-	for _, secret := range secrets {
-		world.secrets = append(world.secrets, strings.TrimPrefix(secret, "whsec_"))
+// keepSecret remembers a signing secret as it must never be seen: the way it is
+// told once, and what it stands for.
+func keepSecret(t *testing.T, secret string) {
+	t.Helper()
+	bytes, err := callback.ParseSecret(secret)
+	if err != nil {
+		t.Fatal(err)
 	}
+	world.cage.Keep(canary.Secret, string(bytes))
 }
 
 // newKeys makes n keys that were never seen before.
 func newKeys(n int) []string {
 	made := make([]string, n)
 	for i := range made {
-		made[i] = world.mark + "-" + rand.Text()[:16]
+		made[i] = strings.ToUpper(world.cage.New(canary.Key)) + "-" + rand.Text()[:16]
 	}
 	return made
 }
@@ -99,7 +104,7 @@ func (m *merchant) loaded(file string) shop.Upload {
 // order is an order of so many units by a new customer.
 func (m *merchant) order(quantity int) shop.Order {
 	return shop.Order{
-		ID: "A-" + rand.Text()[:12], Email: newAddress(), Name: "Ada Example", Currency: "EUR", Language: "en",
+		ID: "A-" + rand.Text()[:12], Email: newAddress(), Name: "Ada " + world.cage.New(canary.Customer), Currency: "EUR", Language: "en",
 		Lines: []shop.Line{{ID: "1", Product: m.product, Quantity: quantity, UnitPrice: "29.90"}},
 	}
 }

@@ -168,7 +168,7 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // bucket is S3.
 func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
-	name, _, _ := strings.Cut(r.Host, ".")
+	name, _, _ := strings.Cut(r.URL.Host, ".")
 	path := "/" + name + r.URL.Path
 	switch {
 	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
