@@ -270,8 +270,39 @@ func told(a answer) map[string]any {
 // dump returns all items of all tables by table and key.
 func (w *world) dump() map[string]string {
 	w.Helper()
+	dump := map[string]string{}
+	for id, kept := range w.items() {
+		raw, err := json.Marshal(kept.item)
+		if err != nil {
+			w.Fatal(err)
+		}
+		dump[id] = string(raw)
+	}
+	return dump
+}
+
+// kept is an item, and where it is kept.
+type kept struct {
+	table string
+	item  map[string]types.AttributeValue
+}
+
+// key is the item's primary key.
+func (k kept) key() map[string]types.AttributeValue {
+	key := map[string]types.AttributeValue{}
+	for _, name := range []string{"pk", "sk"} {
+		if part, ok := k.item[name]; ok {
+			key[name] = part
+		}
+	}
+	return key
+}
+
+// items returns all items of all tables by table and key.
+func (w *world) items() map[string]kept {
+	w.Helper()
 	client := dynamotest.Client(w)
-	items := map[string]string{}
+	items := map[string]kept{}
 	for _, table := range []string{w.tables.Catalog, w.tables.Keys, w.tables.Orders} {
 		pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: &table})
 		for pages.HasMorePages() {
@@ -280,17 +311,13 @@ func (w *world) dump() map[string]string {
 				w.Fatal(err)
 			}
 			for _, item := range page.Items {
-				raw, err := json.Marshal(item)
-				if err != nil {
-					w.Fatal(err)
-				}
 				id := table[strings.LastIndexByte(table, '-')+1:]
 				for _, name := range []string{"pk", "sk"} {
 					if part, ok := item[name].(*types.AttributeValueMemberS); ok {
 						id += " " + part.Value
 					}
 				}
-				items[id] = string(raw)
+				items[id] = kept{table, item}
 			}
 		}
 	}

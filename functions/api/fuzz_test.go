@@ -1,18 +1,23 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/dynamo/dynamotest"
 )
 
 // FuzzOperations holds that every operation of the document answers what the
@@ -31,19 +36,50 @@ func FuzzOperations(f *testing.F) {
 	log := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	f.Cleanup(func() { slog.SetDefault(log) })
+	// One world serves all of them, put in order again after each that changed it.
+	store, tables := dynamotest.Open(f)
+	var o *owner
+	var first map[string]kept
 	f.Fuzz(func(t *testing.T, data []byte, free string) {
-		o := newOwner(open(t))
-		o.fill.take()
-		o.ranges.take()
+		if o == nil {
+			o = newOwner(over(t, store, tables))
+			first = o.items()
+			o.restore(first)
+		}
+		o.T = t
+		defer o.restore(first)
 		c := choices{data: data, free: strings.ToValidUTF8(free, "\uFFFD")}
-		before := o.dump()
-		for range 6 {
+		before := o.items()
+		for range 8 {
 			before = o.tries(c.attempt(), before)
 			if len(c.data) == 0 {
 				break
 			}
 		}
 	})
+}
+
+// restore brings the tables back to what they held.
+func (o *owner) restore(want map[string]kept) {
+	o.Helper()
+	client := dynamotest.Client(o)
+	have := o.items()
+	for id, old := range want {
+		if !reflect.DeepEqual(old.item, have[id].item) {
+			if _, err := client.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &old.table, Item: old.item}); err != nil {
+				o.Fatal(err)
+			}
+		}
+	}
+	for id, there := range have {
+		if _, ok := want[id]; !ok {
+			if _, err := client.DeleteItem(context.Background(), &dynamodb.DeleteItemInput{TableName: &there.table, Key: there.key()}); err != nil {
+				o.Fatal(err)
+			}
+		}
+	}
+	o.fill.take()
+	o.ranges.take()
 }
 
 // attempt is a request that may be wrong in any way.
@@ -55,7 +91,7 @@ type attempt struct {
 
 // tries sends a request, holds the answer and what it left to the promise, and
 // returns what the tables hold now.
-func (o *owner) tries(r attempt, before map[string]string) map[string]string {
+func (o *owner) tries(r attempt, before map[string]kept) map[string]kept {
 	o.Helper()
 	e := event(o, "good_api_pool")
 	if strings.HasPrefix(r.path, "/v1/merchants") {
@@ -102,10 +138,11 @@ func (o *owner) tries(r attempt, before map[string]string) map[string]string {
 		o.Errorf("%+v: a stranger is answered %d", r, got.StatusCode)
 	}
 
-	after := o.dump()
+	after := o.items()
 	if r.method == http.MethodGet || r.method == http.MethodHead || got.StatusCode >= 400 {
-		if diff := cmp.Diff(before, after); diff != "" {
-			o.Errorf("%+v: answered %d and changed something (-before +after):\n%s", r, got.StatusCode, diff)
+		if !reflect.DeepEqual(before, after) {
+			everything := cmp.Exporter(func(reflect.Type) bool { return true })
+			o.Errorf("%+v: answered %d and changed something (-before +after):\n%s", r, got.StatusCode, cmp.Diff(before, after, everything))
 		}
 		if sent := append(o.fill.take(), o.ranges.take()...); len(sent) > 0 {
 			o.Errorf("%+v: answered %d and sent %v", r, got.StatusCode, sent)

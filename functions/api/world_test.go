@@ -40,6 +40,11 @@ type world struct {
 func open(t *testing.T, options ...dynamotest.Option) *world {
 	t.Helper()
 	store, tables := dynamotest.Open(t, options...)
+	return over(t, store, tables)
+}
+
+// over returns the API over tables that are there.
+func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w := &world{
 		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, clock: noon,
 	}
