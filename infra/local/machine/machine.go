@@ -40,6 +40,10 @@ type Machine struct {
 	Checkout string // the folder with go.mod
 	Home     string // everything that it keeps
 
+	// Starter, if any, is Python that starts the emulator: it imports emulator and
+	// calls emulator.app.main(). A test that holds calls back puts itself in between.
+	Starter []byte
+
 	state state
 }
 

@@ -74,6 +74,12 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 	if err := os.WriteFile(script, emulator, 0o600); err != nil {
 		return err
 	}
+	if m.Starter != nil {
+		script = m.path("starter.py")
+		if err := os.WriteFile(script, m.Starter, 0o600); err != nil {
+			return err
+		}
+	}
 	log, err := os.OpenFile(m.Log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -1,0 +1,269 @@
+package kills
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"keypool/infra/local/shop"
+)
+
+// The tests run one after the other: each kills what another would need.
+
+// TestIngest_killedInARange kills the worker after it has stored 21 batches of a
+// range and before it knows of the last of them. Then the bucket's event comes
+// three times at once.
+func TestIngest_killedInARange(t *testing.T) {
+	m := newMerchant(t)
+	const keys = 2000
+	g := hold(t, "BatchExecuteStatement", "KEY-"+m.name, 20)
+	file := m.drop(keys)
+	g.kill("Ingest")
+
+	head, err := s3.NewFromConfig(world.shop.AWS).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(world.shop.Bucket), Key: aws.String(file)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":%q},"object":{"key":%q,"versionId":%q}}}]}`,
+		world.shop.Bucket, file, aws.ToString(head.VersionId))
+	var events sync.WaitGroup
+	for range 3 {
+		events.Go(func() { invoke(t, "Ingest", []byte(event)) })
+	}
+	events.Wait()
+	m.loaded(file, keys)
+	uploads, reports := 0, 0
+	for _, item := range items(t, "CatalogTable") {
+		if item["pk"] == "uploads#"+m.name {
+			uploads++
+		}
+	}
+	if _, err := world.shop.AwaitMail(t.Context(), patience, m.notices, "2,000 keys added"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := world.shop.Mails(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reports = len(shop.To(all, m.notices)); uploads != 1 || reports != 1 {
+		t.Errorf("%d uploads and %d reports of one file, want 1 and 1", uploads, reports)
+	}
+	audit(t)
+	came(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
+}
+
+// TestClaim_killedBetweenItsTakes kills orderpaid when the first 97 of 250 keys
+// are taken and nobody knows, and fill when it has taken the next.
+func TestClaim_killedBetweenItsTakes(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(260), 260)
+	o := m.order(250)
+	g := hold(t, "TransactWriteItems", o.Email, 0)
+	var first sync.WaitGroup
+	first.Go(func() {
+		if reply, _, err := world.shop.Pay(t.Context(), m.Account, o); err == nil {
+			t.Errorf("a function that was killed has answered: %+v", reply)
+		}
+	})
+	g.kill("OrderPaid")
+	first.Wait()
+
+	g = hold(t, "TransactWriteItems", o.Email, 0)
+	m.pay(o, "waiting") // the platform repeats, and fill is asked
+	g.kill("Fill")
+	m.pay(o, "waiting") // and again: the message that fill had comes back only after a minute
+	m.mailed(o, 1, 250)
+	m.pay(o, "fulfilled")
+	m.settled(o)
+	audit(t)
+	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
+	if err != nil || live.Available != 10 {
+		t.Errorf("%d keys are left, want 10; %v", live.Available, err)
+	}
+	came(t, "orderpaid after the first take of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
+}
+
+// TestCallback_twentyTimesAtOnce reports one order twenty times in parallel.
+func TestCallback_twentyTimesAtOnce(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(30), 30)
+	o := m.order(3)
+	var reports sync.WaitGroup
+	for range 20 {
+		reports.Go(func() {
+			reply, _, err := world.shop.Pay(t.Context(), m.Account, o)
+			var refused *shop.Refusal
+			switch {
+			case errors.As(err, &refused) && refused.Status == 503: // send it again
+			case err != nil:
+				t.Error(err)
+			case reply.Lines[0].Held != 3:
+				t.Errorf("answered: %+v", reply)
+			}
+		})
+	}
+	reports.Wait()
+	m.pay(o, "fulfilled")
+	m.mailed(o, 1, 3)
+	m.settled(o)
+	audit(t)
+	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
+	if err != nil || live.Available != 27 {
+		t.Errorf("%d keys are left, want 27; %v", live.Available, err)
+	}
+	came(t, "one order, reported 20 times at once", "3 keys, 27 of 30 left, 1 mail")
+}
+
+// TestDeliver_killedBeforeItsMark kills deliver when SES has taken the mail and
+// nothing says so yet. SES's own event then tells, and no second mail is sent.
+func TestDeliver_killedBeforeItsMark(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(5), 5)
+	o := m.order(1)
+	g := hold(t, "outbound-emails", o.Email, 0)
+	m.pay(o, "fulfilled")
+	g.kill("Deliver")
+	m.settled(o)
+	anHourLater(t)
+	m.mailed(o, 1, 1)
+	audit(t)
+	came(t, "deliver, between SES's answer and its mark", "SES's event tells what the function could not: 1 mail")
+}
+
+// TestDeliver_killedBeforeItsMark_andNobodyTells is the named gap: SES's event is
+// lost too. The lease runs out, the mail is sent again, and the history says so.
+func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(5), 5)
+	o := m.order(1)
+	silent := filepath.Join(world.machine.Home, "gates", "silent")
+	if err := os.WriteFile(silent, []byte(o.Email), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := hold(t, "outbound-emails", o.Email, 0)
+	m.pay(o, "fulfilled")
+	g.kill("Deliver")
+	anHourLater(t)
+	m.mailed(o, 2, 1)
+	m.settled(o)
+	uncertain := 0
+	for _, item := range items(t, "OrdersTable") {
+		if strings.HasPrefix(item["sk"].(string), "history#") && item["what"] == "mail-uncertain" {
+			uncertain++
+		}
+	}
+	if uncertain != 1 {
+		t.Errorf("the histories tell of %d mails that nobody knows of, want 1", uncertain)
+	}
+	if err := os.Remove(silent); err != nil {
+		t.Fatal(err)
+	}
+	audit(t)
+	came(t, "the same, and SES's event is lost", "the lease ends, a second mail with the same key, recorded in the order's history: 2 mails")
+}
+
+// TestMachine_restartedUnderLoad stops the whole machine, functions and all, while
+// orders come in, and starts it with what it kept.
+func TestMachine_restartedUnderLoad(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(60), 60)
+	orders := make([]shop.Order, 30)
+	begun := make(chan struct{}, len(orders))
+	var reports sync.WaitGroup
+	next := make(chan shop.Order)
+	for range 6 {
+		reports.Go(func() {
+			for o := range next {
+				begun <- struct{}{}
+				_, _, _ = world.shop.Pay(t.Context(), m.Account, o) // what is cut off is repeated below
+			}
+		})
+	}
+	go func() {
+		for i := range orders {
+			orders[i] = m.order(1 + i%2)
+			next <- orders[i]
+		}
+		close(next)
+	}()
+	for range len(orders) / 2 {
+		<-begun
+	}
+	if err := world.machine.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	reports.Wait()
+	if err := world.machine.Start(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range orders {
+		m.pay(o, "fulfilled")
+	}
+	anHourLater(t)
+	keys := 0
+	for _, o := range orders {
+		m.settled(o)
+		keys += o.Lines[0].Quantity
+	}
+	all, err := world.shop.Mails(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mails := 0
+	for _, o := range orders {
+		n := len(shop.To(all, o.Email))
+		if n == 0 {
+			t.Errorf("an order was never mailed")
+		}
+		mails += n
+	}
+	audit(t)
+	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
+	if err != nil || live.Available != 60-keys {
+		t.Errorf("%d keys are left, want %d; %v", live.Available, 60-keys, err)
+	}
+	came(t, "the whole machine by SIGTERM, in the middle of 30 orders, and started again with what it kept",
+		"%d orders, %d keys, none twice, none lost, %d mails", len(orders), keys, mails)
+}
+
+// TestMachine_killed is what the one machine promises of a crash: it starts empty
+// rather than with half of what it held. (It runs last: nothing is left.)
+func TestMachine_killed(t *testing.T) {
+	functions, err := world.machine.Functions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes, err := os.ReadFile(filepath.Join(world.machine.Home, "machine.json"))
+	var emulator struct{ PID int }
+	if err = errors.Join(err, json.Unmarshal(notes, &emulator)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(emulator.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range functions {
+		syscall.Kill(f.PID, syscall.SIGKILL)
+	}
+	if err := shop.Await(t.Context(), time.Minute, "its end", func() (bool, error) { return !world.machine.Running(), nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := world.machine.Start(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := dynamodb.NewFromConfig(world.shop.AWS).ListTables(t.Context(), &dynamodb.ListTablesInput{})
+	if err != nil || len(tables.TableNames) > 0 {
+		t.Errorf("tables after a crash: %v, %v; want none", tables.TableNames, err)
+	}
+	came(t, "the emulator by SIGKILL", "it starts empty, all or nothing: a crash of the one machine loses what it held, as its page says; on AWS nothing is kept in one process")
+}
