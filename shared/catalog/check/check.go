@@ -210,7 +210,7 @@ func (p *problems) address(path, s string, needed bool) {
 func beyondASCII(r rune) bool { return r <= ' ' || r > '~' || unicode.IsControl(r) }
 
 func (p *problems) link(path, s string) {
-	if s != "" && (!text.Link(s) || len(s) > maxLink) {
+	if s != "" && (!text.Link(s) || !utf8.ValidString(s) || len(s) > maxLink) {
 		p.add(path, "not a link; use an address that starts with https://, of up to %d characters", maxLink)
 	}
 }

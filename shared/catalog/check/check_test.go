@@ -55,6 +55,7 @@ func TestMerchant(t *testing.T) {
 		"address of two lines": {func(m *catalog.Merchant) { m.ReplyTo = "a@b.example\n" }, []string{"reply_to"}},
 		"plain http":           {func(m *catalog.Merchant) { m.Logo = "http://acme.example/logo.png" }, []string{"logo"}},
 		"no host":              {func(m *catalog.Merchant) { m.Logo = "https:///logo.png" }, []string{"logo"}},
+		"not UTF-8":            {func(m *catalog.Merchant) { m.Logo = "https://acme.example/\x92.png" }, []string{"logo"}},
 		"a script":             {func(m *catalog.Merchant) { m.Logo = "javascript:alert(1)" }, []string{"logo"}},
 		"underscore":           {func(m *catalog.Merchant) { m.Languages = []string{"pt_BR"} }, []string{"languages[0]"}},
 		"case":                 {func(m *catalog.Merchant) { m.Languages = []string{"pt-br"} }, []string{"languages[0]"}},
