@@ -109,6 +109,9 @@ func (db *DB) answer(c *call) ([]byte, error) {
 		}
 		return nil, err
 	}
+	if p, ok := out.(page); ok {
+		return p.encode()
+	}
 	return json.Marshal(out)
 }
 

@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 		name  string
 		given []item // in pairs
 		do    func(w world) (any, error)
-		want  string
+		want  string // see told
 		local string // what DynamoDB Local answers, if it is not what AWS does
 	}{
 		// Reads
@@ -334,6 +334,13 @@ func TestConformance(t *testing.T) {
 			}
 			return transact(writes...)(w)
 		}, "ok", ""},
+		{"a transaction of more than 4 MB", nil, func(w world) (any, error) {
+			var writes []func(world) types.TransactWriteItem
+			for i := range 11 {
+				writes = append(writes, txPut(item{"pk": "c", "sk": fmt.Sprint(i), "x": strings.Repeat("x", 390<<10)}, ""))
+			}
+			return transact(writes...)(w)
+		}, "ValidationException", ""},
 		{"a transaction with a reserved word", all, transact(txPut(item{"pk": "c", "sk": "1"}, "state = pk")), "ValidationException", ""},
 		{"a transaction with an unknown table", nil, transact(func(world) types.TransactWriteItem {
 			return types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String("nowhere"), Key: item{"pk": "a"}.av()}}

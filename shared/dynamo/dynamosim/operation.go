@@ -2,6 +2,7 @@ package dynamosim
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"math"
 	"net/http"
@@ -337,11 +338,32 @@ func (in *scan) table() string { return in.TableName }
 
 // page is what a query or a scan answers.
 type page struct {
-	Items            []item `json:",omitempty"`
+	items []item
+	pageSummary
+}
+
+type pageSummary struct {
 	Count            int
 	ScannedCount     int
 	LastEvaluatedKey *item             `json:",omitempty"`
 	ConsumedCapacity *consumedCapacity `json:",omitempty"`
+}
+
+// encode writes the items by itself: encoding/json would go through each of
+// them once more.
+func (p page) encode() ([]byte, error) {
+	b, err := json.Marshal(p.pageSummary)
+	if err != nil || p.items == nil {
+		return b, err
+	}
+	b = append(b[:len(b)-1], `,"Items":[`...)
+	for i, it := range p.items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendItem(b, it)
+	}
+	return append(b, "]}"...), nil
 }
 
 // maxPageSize is how many bytes of items a query or a scan goes through at most.
@@ -606,7 +628,7 @@ func (r *reading) take(e *entry) bool {
 			if r.projection != nil {
 				it = r.scope.projected(r.projection, it)
 			}
-			r.out.Items = append(r.out.Items, it)
+			r.out.items = append(r.out.items, it)
 		}
 	}
 	if r.out.ScannedCount == r.limit || r.size >= maxPageSize {

@@ -3,6 +3,7 @@ package dynamosim
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -104,7 +105,7 @@ func (db *DB) transactWriteItems(c *call, in *transactWriteItems) (any, error) {
 	if t := db.tokens[in.ClientRequestToken]; t != nil {
 		switch {
 		case t.content != c.content:
-			return nil, &failure{status: 400, Code: "IdempotentParameterMismatchException", Message: "The request uses the same client token as a previous, but non-identical request"}
+			return nil, &failure{status: http.StatusBadRequest, Code: "IdempotentParameterMismatchException", Message: "The request uses the same client token as a previous, but non-identical request"}
 		case !t.done:
 			return nil, errInProgress
 		}
@@ -170,7 +171,7 @@ func (db *DB) decide(c *call, writes []*write) ([]*outcome, error) {
 	outcomes := make([]*outcome, len(writes))
 	reasons := make([]reason, len(writes))
 	met := int(derive(c.chance, chanceOfPart) % uint64(len(writes)))
-	cancelled := false
+	cancelled, size := false, 0
 	for i, w := range writes {
 		var err error
 		switch {
@@ -183,6 +184,12 @@ func (db *DB) decide(c *call, writes []*write) ([]*outcome, error) {
 		}
 		reasons[i] = because(err)
 		cancelled = cancelled || err != nil
+		if outcomes[i] != nil && outcomes[i].after != nil {
+			size += outcomes[i].after.size
+		}
+	}
+	if size > maxTransactionSize {
+		return nil, invalid("Transaction size cannot exceed %d bytes", maxTransactionSize)
 	}
 	if !cancelled {
 		return outcomes, nil
@@ -195,7 +202,7 @@ func (db *DB) decide(c *call, writes []*write) ([]*outcome, error) {
 		}
 	}
 	return nil, &failure{
-		status: 400, Code: "TransactionCanceledException", Reasons: reasons,
+		status: http.StatusBadRequest, Code: "TransactionCanceledException", Reasons: reasons,
 		Message: fmt.Sprintf("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(codes, ", ")),
 	}
 }

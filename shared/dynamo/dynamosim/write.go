@@ -3,6 +3,7 @@ package dynamosim
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) 
 		before = o.before.item
 	}
 	if w.condition != nil && !w.scope.holds(w.condition, before) {
-		f := &failure{status: 400, Code: "ConditionalCheckFailedException", Message: "The conditional request failed"}
+		f := &failure{status: http.StatusBadRequest, Code: "ConditionalCheckFailedException", Message: "The conditional request failed"}
 		if w.showOld && before != nil {
 			f.Item = &before
 		}
