@@ -1,7 +1,8 @@
 // Bench measures what Keypool promises about itself and writes its part of
 // infra/bench/RESULTS.md: the figure and the bar.
 //
-//	go run ./infra/bench                     everything, about ten minutes
+//	go run ./infra/bench                     everything but the two longest, a quarter of an hour
+//	go run ./infra/bench -only large,memory  those: ten million keys, and a file of 1 GB; another twenty minutes
 //	go run ./infra/bench -only stock,zips    these parts anew, the others as last measured
 //	go run ./infra/bench -only own -profile .local
 //	                                         and where their processor time goes, for go tool pprof
@@ -49,17 +50,21 @@ type record struct {
 var benches = []struct {
 	name string
 	run  func(context.Context, *bench) error
+	long bool // run only if named
 }{
-	{"zips", zips},
-	{"start", starts},
-	{"units", units},
-	{"own", ownWork},
-	{"claim", claimThroughput},
-	{"ingest", ingestThroughput},
-	{"memory", ingestMemory},
-	{"mails", mailsASecond},
-	{"stock", stockCheck},
-	{"waiting", waitingLine},
+	{"zips", zips, false},
+	{"start", starts, false},
+	{"units", units, false},
+	{"own", ownWork, false},
+	{"claim", claimThroughput, false},
+	{"ingest", ingestThroughput, false},
+	{"sizes", smallFiles, false},
+	{"large", largeFiles, true},
+	{"workers", rangeWorkers, false},
+	{"memory", ingestMemory, true},
+	{"mails", mailsASecond, false},
+	{"stock", stockCheck, false},
+	{"waiting", waitingLine, false},
 }
 
 func main() {
@@ -98,7 +103,7 @@ func run(ctx context.Context, only, profiles string) error {
 	}
 	wanted := strings.Split(only, ",")
 	for _, part := range benches {
-		if only != "" && !slices.Contains(wanted, part.name) {
+		if only != "" && !slices.Contains(wanted, part.name) || only == "" && part.long {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%-8s ", part.name)
@@ -117,7 +122,11 @@ func run(ctx context.Context, only, profiles string) error {
 			return err
 		}
 	}
-	if err := results.Write("speed", "make bench", page(measured)); err != nil {
+	plots, err := b.plots(measured)
+	if err != nil {
+		return err
+	}
+	if err := results.Write("speed", "make bench", page(measured)+plots); err != nil {
 		return err
 	}
 	bill, err := b.bill(measured)
