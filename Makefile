@@ -64,7 +64,7 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 RACE := ./shared/claim
 WHOLE := ./infra/local/whole
 
-.PHONY: test unit race-test whole race mutants break bench fuzz lint sam-lint
+.PHONY: test unit race-test whole faults race mutants break bench fuzz lint sam-lint
 test: need-test ## everything: lint, unit, infrastructure, race, end to end
 	@echo "1/5  lint"
 	@$(MAKE) lint
@@ -77,14 +77,19 @@ test: need-test ## everything: lint, unit, infrastructure, race, end to end
 	@echo "5/5  end to end, on the one-machine deployment"
 	@$(MAKE) whole
 
-unit: ## all packages but the end-to-end test
-	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $$(go list ./... | grep -v '/infra/local/whole$$')
+unit: ## all packages but those that make a deployment of their own
+	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $$(go list ./... | grep -v -e '/infra/local/whole$$' -e '/infra/faults/kills$$')
 
 race-test: ## the race, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m $(RACE)
 
 whole: ## the end-to-end test
 	@go test -count=1 -timeout 20m -v $(WHOLE)
+
+faults: need-test ## storms of faults, and a deployment whose parts are killed, into RESULTS.md: LOCAL= MINISTACK= SEED=
+	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/faults -args -record \
+	  -local $(or $(LOCAL),50000) -ministack $(or $(MINISTACK),500000) $(if $(SEED),-seed $(SEED))
+	@go test -count=1 -timeout 1h -v ./infra/faults/kills -args -record
 
 race: need-test ## 500 orders for 400 keys, as a picture that moves
 	@echo "compiling with the race detector, the first time a minute"
