@@ -2,6 +2,7 @@ package dynamosim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,23 +54,25 @@ func (db *DB) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := &call{caller: db.options.Caller(ctx), operation: operation, body: body}
 	db.draw(c)
 
-	sleep(db.options.Latency(derive(c.chance, chanceOfArrival)))
+	time.Sleep(db.options.Latency(derive(c.chance, chanceOfArrival)))
 	out, err := db.answer(c)
-	back := time.NewTimer(db.options.Latency(derive(c.chance, chanceOfReturn)) + c.fate.delay)
-	defer back.Stop()
-	select {
-	case <-back.C:
-	case <-ctx.Done():
-	}
+	wait(ctx, db.options.Latency(derive(c.chance, chanceOfReturn))+c.fate.delay)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return response(req, out, err)
 }
 
-func sleep(d time.Duration) {
-	if d > 0 {
-		time.Sleep(d)
+// wait waits, but not beyond the context's end.
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
