@@ -18,6 +18,7 @@ func FuzzText(f *testing.F) {
 	f.Add("Your key for {PROGRAM_NAME}", "Hello {FULLNAME},\n\nhere it is:\n{KEY}\n\n{URL}", "Anna Berg", "AAAA-1")
 	f.Add("", "{KEY}", "{KEY}", "{FULLNAME}")
 	f.Add("{ORDER_ID}", "see (https://shop.example/?k={KEY}&n={FULLNAME}).", "A&B\r\nBcc: x", "https://files.example/?a=1")
+	f.Add("For {FULLNAME}", "{KEY} {FULLNAME}", "{ORDER_ID}{KEY}", "{ORDER_ID}")
 	f.Add("x{FULLNAME}", "{KEY}{KEY} {FULLNAME}{KEY}.\r{URL}{KEY}", "https://evil.example", "javascript:alert(1)")
 	f.Add("x", "{ KEY } {key} {{KEY}} }{ {{FULLNAME}}{FULLNAME", "\u202e\u2028\x00\xff", "<b>")
 	f.Add("", "{URL}{FULLNAME}/{KEY}\n\n{FULLNAME}{URL}", "}\n\n{", "a b")
