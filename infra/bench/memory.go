@@ -118,12 +118,12 @@ func work(ctx context.Context, aws *cloud, endpoint, program string, tables dyna
 		return 0, err
 	}
 	defer lambda.close()
-	cmd, err := lambda.start(ctx, program, []string{
-		"AWS_ENDPOINT_URL=" + endpoint,
-		"KEYPOOL_CATALOG_TABLE=" + tables.Catalog, "KEYPOOL_KEYS_TABLE=" + tables.Keys, "KEYPOOL_ORDERS_TABLE=" + tables.Orders,
-		"KEYPOOL_RANGES_QUEUE_URL=" + endpoint + "/ranges", "KEYPOOL_FILL_QUEUE_URL=" + endpoint + "/fill",
-	})
-	if err != nil {
+	cmd := lambda.command(
+		ctx, program, "AWS_ENDPOINT_URL="+endpoint,
+		"KEYPOOL_CATALOG_TABLE="+tables.Catalog, "KEYPOOL_KEYS_TABLE="+tables.Keys, "KEYPOOL_ORDERS_TABLE="+tables.Orders,
+		"KEYPOOL_RANGES_QUEUE_URL="+endpoint+"/ranges", "KEYPOOL_FILL_QUEUE_URL="+endpoint+"/fill",
+	)
+	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
 	defer cmd.Wait()

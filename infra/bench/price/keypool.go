@@ -41,11 +41,11 @@ type Order struct {
 	AccessLog               float64 // bytes
 }
 
-// platformLog is what Lambda itself logs of an invocation: START, END and REPORT,
-// as it writes them in plain text.
-const platformLog = len("START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95 Version: $LATEST\n" +
+// PlatformLog is how many bytes Lambda itself logs of an invocation: START, END
+// and REPORT, as it writes them in plain text.
+const PlatformLog = float64(len("START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95 Version: $LATEST\n" +
 	"END RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\n" +
-	"REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 15.74 ms\tBilled Duration: 16 ms\tMemory Size: 1024 MB\tMax Memory Used: 32 MB\t\n")
+	"REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 15.74 ms\tBilled Duration: 16 ms\tMemory Size: 1024 MB\tMax Memory Used: 32 MB\t\n"))
 
 // Bill is what such an order costs without its mail, which SES charges ten times
 // as much for.
@@ -53,7 +53,7 @@ func (o Order) Bill() Bill {
 	invocations, logs := 0.0, o.OwnLog+o.AccessLog
 	for _, f := range o.Functions {
 		invocations += f.Invocations
-		logs += f.Invocations * float64(platformLog)
+		logs += f.Invocations * PlatformLog
 	}
 	b := Bill{
 		{"claim", o.ClaimWrites, WriteUnit},
@@ -92,7 +92,7 @@ func (k Key) Bill() Bill {
 		{"ranges' messages", k.Ranges * k.RangeCalls, QueueCall},
 		{"functions", k.Ranges, Invocation},
 		{k.Function.Name, k.Function.Memory * k.Function.Seconds(), GBSecond},
-		{"logs", k.Ranges * float64(platformLog), LogByte},
+		{"logs", k.Ranges * PlatformLog, LogByte},
 	}
 }
 
@@ -119,6 +119,6 @@ func (i Idle) Bill() Bill {
 		{i.Stock.Name, i.StockTicks * i.Stock.Memory * i.Stock.Seconds(), GBSecond},
 		{"what they look at", i.SweepTicks*i.SweepReads + i.StockTicks*i.StockReads, ReadUnit},
 		{"queues, asked for messages", i.QueuePolls, QueueCall},
-		{"logs", ticks * float64(platformLog), LogByte},
+		{"logs", ticks * PlatformLog, LogByte},
 	}
 }

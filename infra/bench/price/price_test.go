@@ -41,8 +41,8 @@ func TestOrder_bill(t *testing.T) {
 		},
 		OwnLog: 300, AccessLog: 200,
 	}
-	if platformLog != 265 {
-		t.Errorf("Lambda logs %d bytes an invocation", platformLog)
+	if PlatformLog != 265 {
+		t.Errorf("Lambda logs %v bytes an invocation", PlatformLog)
 	}
 	near(t, "a million orders", o.Bill().Dollars(1e6), 9.375+0.75+1+0.8+35_380*0.0000133334+150_000*0.0000133334+0.78)
 }
