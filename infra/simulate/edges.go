@@ -342,6 +342,7 @@ func (w *world) follow(name string, news delivery.News) {
 // partition, in batches of which part may fail.
 type stream struct {
 	w          *world
+	closed     bool // nobody reads it
 	mu         sync.Mutex
 	partitions [4]struct {
 		records []record
@@ -358,7 +359,7 @@ type record struct {
 
 func (s *stream) observe(c dynamosim.Commit) {
 	for _, change := range c.Changes {
-		if change.Table != s.w.tables.Orders || str(change.After, "mail") != "due" {
+		if s.closed || change.Table != s.w.tables.Orders || str(change.After, "mail") != "due" {
 			continue
 		}
 		pk := str(change.After, "pk")

@@ -20,9 +20,9 @@ import (
 )
 
 var (
-	seed  = flag.Uint64("seed", 1, "seed of the first history; the next ones follow")
-	steps = flag.Int64("steps", 100_000, "histories are made up until they took so many steps together")
-	write = flag.Bool("record", false, "write what was counted and measured into the page of results")
+	seed     = flag.Uint64("seed", 1, "seed of the first history; the next ones follow")
+	steps    = flag.Int64("steps", 100_000, "histories are made up until they took so many steps together")
+	recordIt = flag.Bool("record", false, "write what was counted and measured into the page of results")
 )
 
 // length is how many acts a plan has, rushes aside.
@@ -74,7 +74,7 @@ func TestHistories(t *testing.T) {
 			}
 		}
 	}
-	if *write {
+	if *recordIt {
 		text := fmt.Sprintf("%d histories, seeds %d to %d, %d steps in %s. A step is one call of a table, a queue, a bucket or the mail service; "+
 			"the looks of sweeps at what is due are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
 			next.Load(), *seed, *seed+uint64(next.Load())-1, taken.Load(), time.Since(began).Round(time.Second), sum.table())

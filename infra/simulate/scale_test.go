@@ -1,0 +1,205 @@
+package simulate
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keypool/infra/bench/plot"
+	"keypool/infra/bench/results"
+)
+
+// sale lets a sale happen in a time of its own.
+func sale(t *testing.T, seed uint64, weather Weather, happens func(s *Sale)) (sum Sold) {
+	t.Helper()
+	var err error
+	synctest.Test(t, func(*testing.T) {
+		var s *Sale
+		if s, err = NewSale(seed, weather); err != nil {
+			return
+		}
+		happens(s)
+		s.Wait()
+		sum = s.Sold()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sum.Problems) > 0 {
+		t.Errorf("seed %d: %d problems, the first: %s", seed, len(sum.Problems), sum.Problems[0])
+	}
+	return sum
+}
+
+// stocked stocks a pool and lets its index catch up.
+func stocked(t *testing.T, s *Sale, keys int) {
+	if err := s.Stock(keys); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(3 * time.Second)
+}
+
+func TestSale_lastKeysFoughtOver(t *testing.T) {
+	sum := sale(t, *seed, Fair(4), func(s *Sale) {
+		stocked(t, s, 100)
+		s.Sell(1000, time.Second)
+	})
+	t.Logf("1,000 orders in a second for the last 100 keys: %+v", sum)
+	if sum.Fulfilled+sum.Waiting != 1000 || sum.Fulfilled > 100 {
+		t.Errorf("%d fulfilled, %d waiting of 1,000", sum.Fulfilled, sum.Waiting)
+	}
+}
+
+func TestSale_falseEmptyEndsByItself(t *testing.T) {
+	var after []int
+	sum := sale(t, *seed, Fair(4), func(s *Sale) {
+		stocked(t, s, 10_000)
+		if err := s.SendAway(20); err != nil {
+			t.Error(err)
+		}
+		for range 5 {
+			s.Sell(1000, time.Second)
+			after = append(after, s.Waiting())
+		}
+	})
+	t.Logf("20 of 1,000 orders a second are sent away from 10,000 keys; the queue each second: %v; %+v", after, sum)
+	if sum.Busy > 0 || after[len(after)-1] > 0 {
+		t.Errorf("%d orders were asked to come again, %d wait at the end", sum.Busy, after[len(after)-1])
+	}
+}
+
+// TestScale measures where the limits are. It takes minutes, so it is run for
+// the page of results only.
+func TestScale(t *testing.T) {
+	if !*recordIt {
+		t.Skip("measured by make simulate")
+	}
+	page := scalePage{attempts: map[int][]plot.Point{}}
+	t.Run("sales", func(t *testing.T) {
+		for _, shards := range []int{64, 16, 4, 1} {
+			t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
+				t.Parallel()
+				page.orders(t, shards)
+			})
+		}
+		for _, rate := range []float64{0, 100, 1000} {
+			t.Run(fmt.Sprint("queue at ", rate), func(t *testing.T) {
+				t.Parallel()
+				page.queue(t, rate)
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	if err := page.write(); err != nil {
+		t.Error(err)
+	}
+}
+
+// scalePage gathers what is drawn.
+type scalePage struct {
+	mu       sync.Mutex
+	attempts map[int][]plot.Point // transactions an order, by orders a second, by shards
+	limits   []string             // rows
+	drained  []plot.Series
+	drains   []string // rows
+}
+
+var rates = []float64{50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000}
+
+// few is how many attempts of an order are as good as one.
+const few = 1.02
+
+func (p *scalePage) orders(t *testing.T, shards int) {
+	var points []plot.Point
+	fine, row := 0.0, fmt.Sprintf("| %d |", shards)
+	for _, rate := range rates {
+		sum := sale(t, *seed, Fair(shards), func(s *Sale) {
+			stocked(t, s, 20_000)
+			s.Sell(rate, 2*time.Second)
+		})
+		if sum.Attempts <= few && sum.Busy == 0 && sum.Waiting == 0 {
+			fine = rate
+		}
+		points = append(points, plot.Point{X: rate, Y: sum.Attempts})
+		row += fmt.Sprintf(" %.3f", sum.Attempts)
+		if sum.Waiting+sum.Busy > 0 {
+			row += fmt.Sprintf(" (%.1f %% wait, %.1f %% come again)", 100*float64(sum.Waiting)/float64(sum.Orders), 100*float64(sum.Busy)/float64(sum.Orders))
+		}
+		row += fmt.Sprintf(", %d ms |", sum.Slowest.Milliseconds())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.attempts[shards] = points
+	p.limits = append(p.limits, row+fmt.Sprintf(" %.0f |", fine))
+}
+
+// queue fills 2,000 waiting lines while orders keep coming.
+func (p *scalePage) queue(t *testing.T, rate float64) {
+	var points []plot.Point
+	sum := sale(t, *seed, Fair(4), func(s *Sale) {
+		s.Sell(200, 10*time.Second)
+		time.Sleep(5 * time.Second)
+		if err := s.Stock(2000 + 6000 + int(60*rate)); err != nil {
+			t.Error(err)
+		}
+		for second := range 60 {
+			points = append(points, plot.Point{X: float64(second), Y: float64(s.Waiting())})
+			if s.Waiting() == 0 {
+				break
+			}
+			began := time.Now()
+			s.Sell(rate, time.Second)
+			time.Sleep(time.Until(began.Add(time.Second)))
+		}
+	})
+	last := points[len(points)-1]
+	if last.Y > 0 {
+		t.Errorf("with %.0f orders a second %.0f lines wait after %.0f s", rate, last.Y, last.X)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drained = append(p.drained, plot.Series{Name: fmt.Sprintf("%.0f orders a second", rate), Points: points})
+	p.drains = append(p.drains, fmt.Sprintf("| %.0f | %.0f s | %d | %d |", rate, last.X, sum.Busy, sum.Orders))
+}
+
+func (p *scalePage) write() error {
+	checkout, err := results.Checkout()
+	if err != nil {
+		return err
+	}
+	attempts := plot.Chart{
+		Title: "Transactions of a claim", X: plot.Axis{Title: "orders a second, one pool side", Log: true},
+		Y: plot.Axis{Title: "transactions an order", From: 0.98, To: 1.5},
+	}
+	for _, shards := range []int{1, 4, 16, 64} {
+		name := fmt.Sprint(shards, " shards")
+		attempts.Series = append(attempts.Series, plot.Series{Name: name, Points: p.attempts[shards]})
+	}
+	drain := plot.Chart{
+		Title: "2,000 waiting lines are filled", X: plot.Axis{Title: "seconds since keys came"},
+		Y: plot.Axis{Title: "lines that wait"}, Series: p.drained,
+	}
+	for name, chart := range map[string]plot.Chart{"claims.svg": attempts, "queue.svg": drain} {
+		if err := chart.Write(filepath.Join(checkout, "infra/bench", name)); err != nil {
+			return err
+		}
+	}
+	header, line := "| shards |", "|---|"
+	for _, rate := range rates {
+		header += fmt.Sprintf(" %.0f/s |", rate)
+		line += "---|"
+	}
+	return results.Write("scale", "make simulate", "Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of 20,000 keys. "+
+		"The last column is the most at which a claim needs 1.02 transactions at most and nobody waits or comes again.\n\n"+
+		header+" fine up to |\n"+line+"---|\n"+strings.Join(p.limits, "\n")+
+		"\n\n![transactions of a claim](claims.svg)\n\n"+
+		"2,000 lines wait, then keys for all come, while orders go on coming.\n\n"+
+		"| orders a second | queue empty after | asked to come again | orders |\n|---|---|---|---|\n"+strings.Join(p.drains, "\n")+
+		"\n\n![the queue](queue.svg)\n")
+}
