@@ -64,7 +64,7 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 RACE := ./shared/claim
 WHOLE := ./infra/local/whole
 
-.PHONY: test unit race-test whole faults race mutants break bench fuzz lint sam-lint
+.PHONY: test unit race-test whole simulate faults race mutants break bench fuzz lint sam-lint
 test: need-test ## everything: lint, unit, infrastructure, race, end to end
 	@echo "1/5  lint"
 	@$(MAKE) lint
@@ -85,6 +85,10 @@ race-test: ## the race, under the race detector
 
 whole: ## the end-to-end test
 	@go test -count=1 -timeout 20m -v $(WHOLE)
+
+# A new seed each time it is called without one: histories that nobody has seen.
+simulate: need-build ## five million steps of the protocols in any weather, and where their limits are: SEED= STEPS=
+	@go test -count=1 -timeout 0 -v -run 'TestHistories|TestSale|TestScale' ./infra/simulate -args -record -steps $(or $(STEPS),5000000) -seed $(or $(SEED),$$(date +%s))
 
 faults: need-test ## storms of faults, and a deployment whose parts are killed, into RESULTS.md: SEED=
 	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
