@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -71,8 +72,9 @@ func (paper) Write(_ context.Context, _ string, write func(io.Writer) error) err
 // flight, and so have the others.
 func ingestThroughput(ctx context.Context, b *bench) error {
 	const keys, rounds = 20_000, 5
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the function does
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in the function
+	// As in the function.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	e, err := b.ministack(ctx)
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		return err
 	}
 	client := e.client()
-	var whole, bare, unchecked, cpu, bareCPU []float64
+	var whole, bare, unchecked, cpu, kernel, bareCPU []float64
 	for round := range rounds {
 		// The calls of the bare loop are those of a load of another file, kept.
 		calls, err := statements(func(keeping *dynamo.Store) error {
@@ -126,9 +128,10 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 			writes = append(writes, batch)
 		}
 		took, err := inTurn(round, func() error {
-			used := processorTime()
+			used, inKernel := processorTime(), kernelTime()
 			err := load(store, file{lines: keys, form: fmt.Sprintf("FILE%d-%%016d", round), at: time.Now()})
 			cpu = append(cpu, float64((processorTime()-used).Microseconds())/keys)
+			kernel = append(kernel, float64((kernelTime()-inKernel).Microseconds())/keys)
 			return err
 		}, func() error {
 			used := processorTime()
@@ -174,7 +177,8 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 	})
 	b.add(figure{
 		Name: "processor time of ingest, a key", Bar: "<= 15 us",
-		Got: fmt.Sprintf("%.1f us (the bare calls: %.1f us)", median(cpu), median(bareCPU)), Met: median(cpu) <= 15,
+		Got: fmt.Sprintf("%.1f us, %.1f of them in the kernel (the bare calls: %.1f us)", median(cpu), median(kernel), median(bareCPU)), Met: median(cpu) <= 15,
+		Note: "What is ours and the SDK's of it stands above as own work of a key, with a table in the same process. The rest is the way of 25 keys to another process and back: on a virtual machine, waking a thread that waits for a connection takes longer than encoding them all.",
 	})
 	return nil
 }
@@ -206,4 +210,11 @@ func processorTime() time.Duration {
 	var usage syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// kernelTime is the kernel's part of that.
+func kernelTime() time.Duration {
+	var usage syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Stime.Nano())
 }

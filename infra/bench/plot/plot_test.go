@@ -106,8 +106,12 @@ func TestScale_ticks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.ticks(); !slices.Equal(got, c.want) {
+		got := s.ticks()
+		if !slices.Equal(got, c.want) {
 			t.Errorf("%v over %v: %v, want %v", c.axis, c.values, got, c.want)
+		}
+		if math.Signbit(got[0]) && got[0] == 0 {
+			t.Errorf("%v over %v begins at -0", c.axis, c.values)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (s scale) ticks() []float64 {
 	if !s.log {
 		step := stepOf(s.to - s.from)
 		for n := math.Ceil(s.from/step - 1e-9); n*step <= s.to*(1+1e-9); n++ {
-			ticks = append(ticks, n*step)
+			ticks = append(ticks, n*step+0) // no -0
 		}
 		return ticks
 	}
