@@ -15,7 +15,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "repeats the random calls of this seed")
-	steps = flag.Int("steps", 1500, "how many random calls")
+	steps = flag.Int("steps", 1000, "how many random calls")
 )
 
 // TestDifferential asks the model and the engine the same at random, over few
