@@ -441,9 +441,31 @@ func (l *ledger) alertChanged(name string, after map[string]types.AttributeValue
 	if (now.edge > was.edge) != *told || now.edge > was.edge+1 || now.edge < was.edge {
 		l.problem("alert %s went from edge %d to %d, a notice was written with it: %v", name, was.edge, now.edge, *told)
 	}
-	if *told && now.level == "" {
+	if !*told {
+		return
+	}
+	if now.level == "" {
 		l.problem("alert %s told that all is well", name)
 	}
+	// Again at the same level: after a day, or of lines that all came since.
+	first := l.firstWaiting(strings.Replace(strings.Replace(name, "alert#", "queue#", 1), "alert#", "#", 1))
+	if now.level == was.level && now.told.Before(was.told.Add(24*time.Hour)) && !first.After(was.told) {
+		l.problem("alert %s told twice of what is %s, at %s and %s", name, now.level, was.told, now.told)
+	}
+}
+
+// firstWaiting returns when the first line of a queue was received; the zero time
+// if none waits.
+func (l *ledger) firstWaiting(queue string) time.Time {
+	if len(l.queues[queue]) == 0 {
+		return time.Time{}
+	}
+	first, _, _ := strings.Cut(slices.Min(slices.Collect(maps.Keys(l.queues[queue]))), "#")
+	ms, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		l.problem("%s holds a place of %q", queue, first)
+	}
+	return time.UnixMilli(ms)
 }
 
 // mailed takes in that the mail service took a mail.

@@ -243,6 +243,15 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)})
 			}, "a notice was written with it: false",
 		},
+		"an edge is told twice": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				for edge := 1; edge <= 2; edge++ {
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
+						write{"orders", "notice#" + strconv.Itoa(edge), "notice", of("mail", "due")})
+				}
+			}, "told twice of what is owing",
+		},
 		"a finished upload is counted again": {
 			func(b *bench) {
 				b.write("ingest", write{"catalog", "uploads#nova", "u", of("state", "finished", "name", "f", "lines", 3)})

@@ -87,7 +87,7 @@ func TestHistories(t *testing.T) {
 // tell says how the promise was broken, in the fewest acts that break it.
 func tell(t *testing.T, plan Plan, o Outcome) {
 	t.Helper()
-	short := shrink(plan, func(p Plan) bool { return len(play(t, p).Problems) > 0 }, time.Now().Add(2*time.Minute))
+	short := shrink(plan, func(p Plan) bool { return len(play(t, p).Problems) > 0 }, time.Now().Add(time.Minute))
 	if len(short.Acts) < len(plan.Acts) || short.Weather != plan.Weather {
 		o = play(t, short)
 	}
