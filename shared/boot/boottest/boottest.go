@@ -107,13 +107,13 @@ func (s *Stage) Stock(name string, n int) {
 func (s *Stage) Fails(name string, prepare func() []byte, may ...string) {
 	s.Helper()
 	s.cloud.refuse(0, nil)
-	s.call(name, "nothing refused", prepare(), may)
-	if s.cloud.calls() == 0 {
-		s.Fatalf("%s calls nobody: it tests nothing", name)
+	if err := s.call(name, "nothing refused", prepare(), may); err != nil || s.cloud.calls() == 0 {
+		s.Fatalf("%s: %v after %d calls, with nothing refused: it would test nothing", name, err, s.cloud.calls())
 	}
 	calls, runs := s.cloud.calls(), 1
-	for _, r := range refusals {
-		for at := 1; at <= calls; at += max(1, calls/positions) {
+	step := (calls + positions - 1) / positions
+	for i, r := range refusals {
+		for at := 1 + i%step; at <= calls; at += step {
 			event := prepare()
 			s.cloud.refuse(at, &r)
 			s.call(name, fmt.Sprintf("%s of call %d", r.name, at), event, may)
@@ -124,9 +124,9 @@ func (s *Stage) Fails(name string, prepare func() []byte, may ...string) {
 	canary.Figure("functions' runs with a refused call", runs)
 }
 
-// positions is how many calls of a run are refused in turn, if it makes as many:
-// spread over all of them, since those side by side are mostly alike.
-const positions = 16
+// positions is how many calls of a run meet the same refusal in turn, if it makes
+// as many: spread over all of them, and other ones for each refusal.
+const positions = 6
 
 // Says calls the function once with an event that nobody should send.
 func (s *Stage) Says(name string, event []byte, may ...string) {
@@ -137,7 +137,7 @@ func (s *Stage) Says(name string, event []byte, may ...string) {
 }
 
 // call calls the function in a process that has just started.
-func (s *Stage) call(name, circumstance string, event []byte, may []string) {
+func (s *Stage) call(name, circumstance string, event []byte, may []string) error {
 	s.Helper()
 	for variable, value := range map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} {
 		s.Setenv(variable, value)
@@ -166,7 +166,7 @@ func (s *Stage) call(name, circumstance string, event []byte, may []string) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, nil)))
 	defer slog.SetDefault(before)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	answer, failure := handler.Invoke(ctx, event)
 	for where, what := range map[string]struct {
@@ -181,6 +181,7 @@ func (s *Stage) call(name, circumstance string, event []byte, may []string) {
 			s.Errorf("%s, %s: %s holds %v: %s", name, circumstance, where, found, what.text)
 		}
 	}
+	return failure
 }
 
 // lockedBuffer takes the lines of several goroutines.

@@ -182,6 +182,9 @@ func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 		return response(r, http.StatusNotFound, "application/xml", "<Error><Code>NoSuchKey</Code></Error>")
 	}
 	answer := response(r, http.StatusOK, "", string(file)) // whole, as some do who are asked for a range
+	if r.Method == http.MethodHead {
+		answer.Body = http.NoBody
+	}
 	answer.Header.Set("Content-Length", strconv.Itoa(len(file)))
 	answer.Header.Set("X-Amz-Version-Id", "1")
 	return answer
