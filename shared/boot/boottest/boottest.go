@@ -64,6 +64,7 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Stage {
 	}
 	s.Secret = []byte(s.Cage.New(canary.Secret) + s.Cage.New(canary.Secret))
 	s.cloud = newCloud(s)
+	t.Cleanup(func() { canary.Figure("canaries", s.Cage.Bred()) })
 	ctx := t.Context()
 	put := func(err error) {
 		t.Helper()
