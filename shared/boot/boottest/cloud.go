@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"keypool/shared/dynamo/dynamotest"
 )
 
 // cloud is AWS as a function sees it: DynamoDB is the engine of the tests, the
@@ -146,7 +148,7 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 		forwarded.URL = c.engine
 		forwarded.Host = c.engine.Host
 		forwarded.Body, forwarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		return http.DefaultTransport.RoundTrip(forwarded)
+		return dynamotest.Engine().RoundTrip(forwarded)
 	case "sqs":
 		var sent struct{ MessageBody string }
 		if err := json.Unmarshal(body, &sent); err != nil {
