@@ -64,7 +64,7 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 RACE := ./shared/claim
 WHOLE := ./infra/local/whole
 
-.PHONY: test unit race-test whole simulate faults race mutants break bench fuzz lint sam-lint
+.PHONY: test unit race-test whole simulate faults race mutants break bench fuzz rights lint sam-lint
 test: need-test ## everything: lint, unit, infrastructure, race, end to end
 	@echo "1/5  lint"
 	@$(MAKE) lint
@@ -109,6 +109,9 @@ bench: need-test ## measure what is promised, into infra/bench/RESULTS.md: ONLY=
 
 fuzz: need-build ## bad input by the million, into infra/bench/RESULTS.md: TIME=10m ONLY=
 	@go run ./infra/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
+
+rights: need-test ## secrets where they must not be, rights that nobody should have, into RESULTS.md
+	@$(DYNAMODB) go run ./infra/bench/rights
 
 lint: ## gofumpt, go vet, staticcheck
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \

@@ -32,8 +32,10 @@ func TestSecrecy(t *testing.T) {
 
 	key := s.Cage.New(canary.Key)
 	for _, event := range []string{
-		`"` + key + `"`, `{"Records":"` + key + `"}`, `{"Records":[{"eventSource":"` + key[:0] + `aws:s3","eventTime":"` + key + `"}]}`,
+		`"` + key + `"`, `{"Records":"` + key + `"}`, `{"Records":[{"eventSource":"aws:s3","eventTime":"` + key + `"}]}`,
 		`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"` + key + `%zz"}}}]}`,
+		`{"Records":[{"eventSource":"` + key + `"}]}`, `{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"` + key + `"},"object":{"key":"` + key + `"}}}]}`,
+		`{"Records":[{"eventSource":"aws:sqs","body":"{\"v\":1,\"merchant\":7,\"upload\":\"` + key + `\"}"}]}`,
 		`{"Records":[{"eventSource":"aws:sqs","body":"` + key + `"}]}`, `{"Records":[{"eventSource":"aws:sqs","body":"{\"v\":\"` + key + `\"}"}]}`,
 		`{"Records":[{"eventSource":"aws:sqs","body":7,"messageId":"` + key + `"}]}`,
 	} {

@@ -402,8 +402,29 @@ var mutants = []mutant{
 		breaks: "an order is claimed before all of it is checked",
 		file:   "functions/orderpaid/handler.go",
 		old:    `		err = event.Check(h.maxQuantity)`,
-		new:    `		h.claimLines(ctx, merchant, name, event)
+		new: `		h.claimLines(ctx, merchant, name, event)
 		err = event.Check(h.maxQuantity)`,
 		in: "functions/orderpaid", test: "FuzzCallback",
+	},
+	{
+		breaks: "what AWS says of a refused call is logged, and quotes what was sent",
+		file:   "shared/boot/quiet.go",
+		old:    `			err = &quietError{err}`,
+		new:    `			err = fmt.Errorf("%w", err)`,
+		in:     "functions/orderpaid", test: "TestSecrecy",
+	},
+	{
+		breaks: "a record that cannot be read is quoted",
+		file:   "functions/deliver/handler.go",
+		old:    `return response, errors.New("records of a stream that cannot be read") // the cause quotes them`,
+		new:    `return response, err`,
+		in:     "functions/deliver", test: "TestSecrecy",
+	},
+	{
+		breaks: "a bucket's name that came from outside is quoted",
+		file:   "shared/s3/s3.go",
+		old:    `fmt.Errorf("an object of another bucket than %s", b.bucket)`,
+		new:    `fmt.Errorf("an object of bucket %s, not of %s", o.Bucket, b.bucket)`,
+		in:     "functions/ingest", test: "TestSecrecy",
 	},
 }

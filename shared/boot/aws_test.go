@@ -10,7 +10,7 @@ import (
 )
 
 // An order of 16 lines makes 48 calls at once, and so does the next.
-func TestConfig_keepsItsConnections(t *testing.T) {
+func TestAWSConfig_keepsItsConnections(t *testing.T) {
 	const atOnce = 48
 	cfg, err := Config()
 	if err != nil {
