@@ -182,8 +182,8 @@ var mutants = []mutant{
 	{
 		breaks: "a request to SES without an answer is repeated",
 		file:   "shared/ses/ses.go",
-		old:    `o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode`,
-		new:    `o.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}, retry.RetryableErrorCode`,
+		old:    `o.Retryer = aws.NopRetryer{}`,
+		new:    `o.RetryMaxAttempts = 3`,
 		in:     "shared/ses", test: "TestSend_answerLost",
 	},
 	{
