@@ -21,6 +21,7 @@ type served struct {
 	once    sync.Once
 	raw     []byte
 	doc     openAPI
+	paths   map[string]*regexp.Regexp // what each path of the document stands for
 	schemas *jsonschema.Compiler
 	mu      sync.Mutex
 }
@@ -76,6 +77,14 @@ func (s *served) load(t testing.TB) {
 		if err := json.Unmarshal(s.raw, &s.doc); err != nil {
 			t.Fatalf("the document: %v", err)
 		}
+		s.paths = map[string]*regexp.Regexp{}
+		for template := range s.doc.Paths {
+			name := `[^/]+`
+			if strings.HasPrefix(template, "/v1/products/") || strings.HasPrefix(template, "/v1/orders/") {
+				name = `.+`
+			}
+			s.paths[template] = regexp.MustCompile("^" + inBraces.ReplaceAllString(template, name) + "$")
+		}
 		whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.raw))
 		if err != nil {
 			t.Fatalf("the document: %v", err)
@@ -126,11 +135,7 @@ var inBraces = regexp.MustCompile(`\{[^}]+\}`)
 // operationOf returns the operation that a request is for, "" if it is for none.
 func (s *served) operationOf(method, path string) (string, operation) {
 	for template, methods := range s.doc.Paths {
-		pattern := "^" + inBraces.ReplaceAllString(template, `[^/]+`) + "$"
-		if strings.HasPrefix(template, "/v1/products/") || strings.HasPrefix(template, "/v1/orders/") {
-			pattern = "^" + inBraces.ReplaceAllString(template, `.+`) + "$"
-		}
-		if regexp.MustCompile(pattern).MatchString(path) {
+		if s.paths[template].MatchString(path) {
 			if op, ok := methods[strings.ToLower(method)]; ok {
 				return template, op
 			}
