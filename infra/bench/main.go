@@ -130,7 +130,7 @@ func run(ctx context.Context, only, profiles string) error {
 		return err
 	}
 	bill, err := b.bill(measured)
-	if err != nil {
+	if err != nil || bill == "" {
 		return err
 	}
 	return results.Write("cost", "make bench", bill)
