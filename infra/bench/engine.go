@@ -53,7 +53,7 @@ func (b *bench) ministack(ctx context.Context) (*engine, error) {
 	return b.ministackEngine, nil
 }
 
-var transport = &http.Transport{MaxIdleConnsPerHost: 64}
+var transport = &http.Transport{MaxIdleConnsPerHost: 256}
 
 func (e *engine) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
