@@ -88,11 +88,11 @@ var monsters = []monster{
 	{name: "blank lines of CR, CRLF, tabs and byte order marks", file: file{unit: "\r \t\r\n\uFEFF\n", units: 3_000_000}, want: blank(3)},
 	{
 		name: "CRs alone", file: file{unit: "\r", units: 10_000_000}, want: blank(1),
-		slow: func(f *file) { f.units = 100_000_000 },
+		slow: func(f *file) { f.units = 30_000_000 },
 	},
 	{
 		name: "blank lines in UTF-16", file: file{head: "\xff\xfe", unit: "\n\x00", units: 10_000_000}, want: blank(1),
-		slow: func(f *file) { f.units = 100_000_000 },
+		slow: func(f *file) { f.units = 30_000_000 },
 	},
 	{name: "NULs", file: file{unit: "\x00", units: gigabyte}, want: refused(ingest.Binary)},
 	{
@@ -105,7 +105,7 @@ var monsters = []monster{
 	{
 		name: "control characters after a good beginning, each line to be reported",
 		file: file{head: begin, unit: "\x01\n", units: 100_000},
-		slow: func(f *file) { f.units = 10_000_000 },
+		slow: func(f *file) { f.units = 3_000_000 },
 		want: func(n int) outcome {
 			return outcome{"", beginLines + n, ingest.Counts{ingest.Accepted: beginLines, ingest.ControlCharacter: n}}
 		},
@@ -121,7 +121,7 @@ var monsters = []monster{
 	{
 		name: "half surrogates after a good beginning in UTF-16",
 		file: file{head: "\xfe\xff" + strings.Repeat("\x00k", 2040) + "\x00\n", unit: "\xd8\x00\x00\n", units: 100_000},
-		slow: func(f *file) { f.units = 10_000_000 },
+		slow: func(f *file) { f.units = 3_000_000 },
 		want: func(n int) outcome {
 			return outcome{"", n + 1, ingest.Counts{ingest.Accepted: 1, ingest.InvalidText: n}}
 		},
