@@ -70,9 +70,18 @@ func (c *campaign) run(ctx context.Context, only []string, atOnce int) error {
 	if err := os.MkdirAll(c.local(""), 0o755); err != nil {
 		return err
 	}
+	names := []string{monsters}
+	for _, t := range targets {
+		names = append(names, t.Name)
+	}
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no %s; there are %s", name, strings.Join(names, ", "))
+		}
+	}
 	wanted := func(name string) bool { return len(only) == 0 || slices.Contains(only, name) }
 	failed := make([]error, len(targets)+1)
-	if wanted("monsters") {
+	if wanted(monsters) {
 		failed[len(targets)] = c.meetMonsters(ctx)
 	}
 	var fuzzing errgroup.Group

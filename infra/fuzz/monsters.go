@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// monsters is what they are called beside the names of targets.
+const monsters = "monsters"
+
 // trial is what came of one monster of shared/ingest/monsters_test.go.
 type trial struct {
 	Name string
@@ -39,7 +42,7 @@ func (c *campaign) meetMonsters(ctx context.Context) error {
 	if err := json.Unmarshal(content, &met); err != nil {
 		return err
 	}
-	fmt.Printf("%-16s %11d files, each reported as it should be\n", "monsters", len(met))
+	fmt.Printf("%-16s %11d files, each reported as it should be\n", monsters, len(met))
 	_, err = c.remember(func(all *tried) { all.Monsters = met })
 	return err
 }
