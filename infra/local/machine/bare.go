@@ -41,7 +41,7 @@ func (m *Machine) StartBare(ctx context.Context) (endpoint string, stop func(), 
 		cmd.Wait()
 	}
 	endpoint = "http://127.0.0.1:" + port
-	for range 300 {
+	for range 1200 {
 		if answer, err := http.Get(endpoint + "/_ministack/health"); err == nil {
 			answer.Body.Close()
 			return endpoint, stop, nil
