@@ -69,7 +69,7 @@ type trial struct {
 	Took    time.Duration
 }
 
-// A worker has 128 MiB; so much of it may be taken by whatever a file holds.
+// bound is the memory that a worker may take, whatever a file holds.
 const bound = 64 << 10 // KiB
 
 var monsters = []monster{
