@@ -30,11 +30,11 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		latency time.Duration
 		mails   int
 	}{
-		{0, 0, 20_000},
-		{0, 80 * time.Millisecond, 20_000},
-		{0, 200 * time.Millisecond, 10_000},
-		{500, 80 * time.Millisecond, 10_000},
-		{14, 80 * time.Millisecond, 700},
+		{0, 0, 4000},
+		{0, 80 * time.Millisecond, 4000},
+		{0, 200 * time.Millisecond, 4000},
+		{500, 80 * time.Millisecond, 5000},
+		{14, 80 * time.Millisecond, 1000},
 	} {
 		office := &office{quota: c.quota, latency: c.latency}
 		backlog := newBacklog(c.mails)
