@@ -160,8 +160,10 @@ var bad = map[string]dynamotest.Fault{
 	"part meets errors": dynamotest.Partial("InternalServerError", 0.1),
 }
 
-// blow makes every kind of call meet its faults by chance, from now on.
+// blow makes every kind of call meet its faults by chance, from now on, and each of
+// them once for sure. The keys' index stands still at first.
 func (s *storm) blow() {
+	s.faults.Freeze(s.tables, s.tables.Keys, "available")
 	for operation, meets := range map[string]struct {
 		chance float64
 		more   []string // beside what any call may meet; named often, met often
@@ -177,7 +179,9 @@ func (s *storm) blow() {
 		var faults []dynamotest.Fault
 		for _, name := range append(meets.more, "lost answer", "connection reset", "answer too late",
 			"server error", "unavailable", "throttled table", "throttled call") {
-			faults = append(faults, dynamotest.Named(name, bad[name]))
+			fault := dynamotest.Named(name, bad[name])
+			s.faults.After(operation, s.dice.n(20), 1, fault)
+			faults = append(faults, fault)
 		}
 		s.faults.Sometimes(operation, meets.chance, faults...)
 	}
