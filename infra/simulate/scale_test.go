@@ -61,7 +61,7 @@ func TestSale_falseEmptyEndsByItself(t *testing.T) {
 		if err := s.SendAway(20); err != nil {
 			t.Error(err)
 		}
-		for range 5 {
+		for range 4 {
 			s.Sell(1000, time.Second)
 			after = append(after, s.Waiting())
 		}
@@ -110,7 +110,7 @@ type scalePage struct {
 	drains   []string // rows
 }
 
-var rates = []float64{50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000}
+var rates = []float64{100, 300, 1000, 2000, 3000, 5000}
 
 // few is how many attempts of an order are as good as one.
 const few = 1.02
@@ -120,8 +120,8 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 	fine, row := 0.0, fmt.Sprintf("| %d |", shards)
 	for _, rate := range rates {
 		sum := sale(t, *seed, Fair(shards), func(s *Sale) {
-			stocked(t, s, 20_000)
-			s.Sell(rate, 2*time.Second)
+			stocked(t, s, 10_000)
+			s.Sell(rate, time.Second)
 		})
 		if sum.Attempts <= few && sum.Busy == 0 && sum.Waiting == 0 {
 			fine = rate
@@ -145,10 +145,10 @@ func (p *scalePage) queue(t *testing.T, rate float64) {
 	sum := sale(t, *seed, Fair(4), func(s *Sale) {
 		s.Sell(200, 10*time.Second)
 		time.Sleep(5 * time.Second)
-		if err := s.Stock(2000 + 6000 + int(60*rate)); err != nil {
+		if err := s.Stock(2000 + 4000 + int(30*rate)); err != nil {
 			t.Error(err)
 		}
-		for second := range 60 {
+		for second := range 30 {
 			points = append(points, plot.Point{X: float64(second), Y: float64(s.Waiting())})
 			if s.Waiting() == 0 {
 				break
@@ -195,7 +195,7 @@ func (p *scalePage) write() error {
 		header += fmt.Sprintf(" %.0f/s |", rate)
 		line += "---|"
 	}
-	return results.Write("scale", "make simulate", "Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of 20,000 keys. "+
+	return results.Write("scale", "make simulate", "Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of 10,000 keys. "+
 		"The last column is the most at which a claim needs 1.02 transactions at most and nobody waits or comes again.\n\n"+
 		header+" fine up to |\n"+line+"---|\n"+strings.Join(p.limits, "\n")+
 		"\n\n![transactions of a claim](claims.svg)\n\n"+
