@@ -217,7 +217,7 @@ func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 }
 
 // auditMails: no mail of a number was taken twice; a line's keys were mailed
-// whole, and once, and again only where nobody could know of the first.
+// whole, and once, and again only where the post's answer to the first was lost.
 func (s *storm) auditMails(books dynamotest.Books) {
 	type numbered struct {
 		delivery.Item
@@ -251,7 +251,7 @@ func (s *storm) auditMails(books dynamotest.Books) {
 	for id, line := range books.Lines {
 		switch n := mailed[id]; {
 		case closed[id] > 1:
-			s.t.Errorf("order %s was mailed %d times, and that was known of %d", line.Order, n, closed[id])
+			s.t.Errorf("order %s was mailed %d times, and the mailer was told of %d", line.Order, n, closed[id])
 		case line.Held < line.Wanted && n > 0:
 			s.t.Errorf("order %s waits and was mailed keys", line.Order)
 		case line.Held == line.Wanted && n == 0 && line.Mail != "failed":

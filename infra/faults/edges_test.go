@@ -215,7 +215,7 @@ type letter struct {
 	delivery.Item
 	number int
 	keys   []string // in its text
-	open   bool     // nobody wrote down that it was taken, so that it is sent again
+	open   bool     // nobody was told that it was taken, so that it is sent again
 }
 
 // Send implements delivery.Post.
@@ -261,32 +261,6 @@ func (p *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	}
 	p.took = append(p.took, sent)
 	return "id-" + strconv.Itoa(len(p.took)), nil
-}
-
-// count returns how many mails it took of an item.
-func (p *post) count(item delivery.Item) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, l := range p.took {
-		if l.Item == item {
-			n++
-		}
-	}
-	return n
-}
-
-// leaveOpen remembers that the last mail of an item could not be marked.
-func (p *post) leaveOpen(item delivery.Item) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range p.took {
-		if l := &p.took[len(p.took)-1-i]; l.Item == item {
-			l.open = true
-			p.met["mail taken, mark failed"]++
-			return
-		}
-	}
 }
 
 // some returns a letter of those it took, by chance.

@@ -492,21 +492,11 @@ func (s *storm) mail(ctx context.Context) {
 	}
 }
 
-// mailItems mails, and remembers which mails were taken and not marked.
+// mailItems mails while the clock is not moved on.
 func (s *storm) mailItems(ctx context.Context, items ...delivery.Item) []error {
 	s.clock.mailing.RLock()
 	defer s.clock.mailing.RUnlock()
-	before := make([]int, len(items))
-	for i, item := range items {
-		before[i] = s.post.count(item)
-	}
-	failed := s.mailer.Mail(ctx, items)
-	for i, err := range failed {
-		if err != nil && s.post.count(items[i]) > before[i] {
-			s.post.leaveOpen(items[i])
-		}
-	}
-	return failed
+	return s.mailer.Mail(ctx, items)
 }
 
 // news tells what became of a mail, of any age, up to three times at once.
