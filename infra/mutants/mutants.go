@@ -427,4 +427,52 @@ var mutants = []mutant{
 		new:    `fmt.Errorf("an object of bucket %s, not of %s", o.Bucket, b.bucket)`,
 		in:     "functions/ingest", test: "TestSecrecy",
 	},
+	{
+		breaks: "a line behind an incomplete one is served",
+		file:   "shared/claim/fill.go",
+		old: `		n := min(line.Missing(), len(candidates), room-besides)
+		if n <= 0 {
+			break
+		}`,
+		new: `		n := min(line.Missing(), len(candidates), room-besides)
+		if n < line.Missing() || n <= 0 {
+			continue
+		}`,
+		in: "infra/simulate", test: "TestHistories",
+	},
+	{
+		breaks: "a mail whose mailer died is never sent again",
+		file:   "shared/sweep/sweep.go",
+		old:    `case e.State == outbox.Due, e.State == outbox.Sending:`,
+		new:    `case e.State == outbox.Due:`,
+		in:     "infra/simulate", test: "TestHistories",
+	},
+	{
+		breaks: "a worker that was overtaken goes on counting",
+		file:   "shared/dynamo/ingest.go",
+		old:    `newUpdate("turn = :turn AND attribute_not_exists(#done)")`,
+		new:    `newUpdate("turn <= :turn OR attribute_exists(turn)")`,
+		in:     "infra/simulate", test: "TestHistories",
+	},
+	{
+		breaks: "a merchant is told at each look that a pool is empty",
+		file:   "shared/stock/stock.go",
+		old:    `	if a.Level == Owing && !next.owesAnew(a, facts.Started) {`,
+		new:    `	if a.Level == Owing && a.Edge > 100 {`,
+		in:     "infra/simulate", test: "TestHistories",
+	},
+	{
+		breaks: "a key that was moved is sold where it stood before",
+		file:   "shared/dynamo/claim.go",
+		old:    `ConditionExpression:      aws.String("#shard = :shard"),`,
+		new:    `ConditionExpression:      aws.String("attribute_exists(#shard) OR #shard = :shard"),`,
+		in:     "infra/simulate", test: "TestHistories",
+	},
+	{
+		breaks: "a line that is connected keeps its place among the unconnected",
+		file:   "shared/dynamo/claim.go",
+		old:    `	if before != "" && before != now {`,
+		new:    `	if before != "" && before != now && now == "" {`,
+		in:     "infra/simulate", test: "TestHistories",
+	},
 }
