@@ -18,6 +18,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -71,6 +72,7 @@ func main() {
 	only := flag.String("only", "", "parts to measure anew, separated by commas")
 	profiles := flag.String("profile", "", "folder that a processor profile of each part is written to")
 	flag.Parse()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // of what is measured here
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *only, *profiles); err != nil {
