@@ -26,7 +26,7 @@ var (
 )
 
 // length is how many acts a plan has, rushes aside.
-const length = 60
+const length = 25
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // what goes wrong goes wrong on purpose
