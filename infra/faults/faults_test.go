@@ -188,7 +188,7 @@ func (total *totals) check(t *testing.T) {
 }
 
 func (total *totals) page(engine string) string {
-	return fmt.Sprintf(`**%s.** %s calls in %d rounds (seeds from %d on): %s order lines, %s keys uploaded, %s mails. 0 keys twice, 0 lost, 0 lines or files stuck.
+	return fmt.Sprintf(`**%s.** %s calls in %d rounds (seeds from %d on): %s order lines, %s keys uploaded, %s mails. The books of every round balance: no key twice, none lost, no line and no file stuck.
 
 | | |
 |---|---|
