@@ -87,6 +87,7 @@ func TestScale(t *testing.T) {
 				page.orders(t, shards)
 			})
 		}
+		t.Run("last keys", page.lastKeys)
 		for _, rate := range []float64{0, 100, 1000} {
 			t.Run(fmt.Sprint("queue at ", rate), func(t *testing.T) {
 				t.Parallel()
@@ -107,6 +108,7 @@ type scalePage struct {
 	mu       sync.Mutex
 	attempts map[int][]plot.Point // transactions an order, by orders a second, by shards
 	limits   []string             // rows
+	fought   string
 	drained  []plot.Series
 	drains   []string // rows
 }
@@ -142,6 +144,19 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 	defer p.mu.Unlock()
 	p.attempts[shards] = points
 	p.limits = append(p.limits, row+fmt.Sprintf(" %.0f |", fine))
+}
+
+// lastKeys has a thousand orders fight for the last hundred keys.
+func (p *scalePage) lastKeys(t *testing.T) {
+	t.Parallel()
+	sum := sale(t, *seed, Fair(4), func(s *Sale) {
+		stocked(t, s, 100)
+		s.Sell(1000, time.Second)
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fought = fmt.Sprintf("**The last 100 keys, fought over by %d orders within a second:** %d sold, none twice, %d orders wait, %d were asked to come again, %.2f transactions an order.",
+		sum.Orders, sum.Fulfilled, sum.Waiting, sum.Busy, sum.Attempts)
 }
 
 // queue fills 2,000 waiting lines while orders keep coming.
@@ -211,7 +226,7 @@ func (p *scalePage) write() error {
 	return results.Write("scale", "make simulate", fmt.Sprintf("Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of %d keys. ", keysOnSale)+
 		"The last column is the most at which a claim needs 1.02 transactions at most and nobody waits or comes again.\n\n"+
 		header+" fine up to |\n"+line+"---|\n"+strings.Join(p.limits, "\n")+
-		"\n\n![transactions of a claim](claims.svg)\n\n"+
+		"\n\n![transactions of a claim](claims.svg)\n\n"+p.fought+"\n\n"+
 		"2,000 lines wait, then keys for all come, while orders go on coming.\n\n"+
 		"| orders a second | queue empty after | asked to come again | orders |\n|---|---|---|---|\n"+strings.Join(p.drains, "\n")+
 		"\n\n![the queue](queue.svg)\n")
