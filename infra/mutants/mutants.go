@@ -428,17 +428,11 @@ var mutants = []mutant{
 		in:     "functions/ingest", test: "TestSecrecy",
 	},
 	{
-		breaks: "a line behind an incomplete one is served",
-		file:   "shared/claim/fill.go",
-		old: `		n := min(line.Missing(), len(candidates), room-besides)
-		if n <= 0 {
-			break
-		}`,
-		new: `		n := min(line.Missing(), len(candidates), room-besides)
-		if n < line.Missing() || n <= 0 {
-			continue
-		}`,
-		in: "infra/simulate", test: "TestHistories",
+		breaks: "the queue is served from its end",
+		file:   "shared/dynamo/claim.go",
+		old:    `Limit:                     aws.Int32(int32(lines + 1)), // and the pass`,
+		new:    `Limit:                     aws.Int32(int32(lines + 1)), ScanIndexForward: aws.Bool(false),`,
+		in:     "infra/simulate", test: "TestHistories",
 	},
 	{
 		breaks: "a mail whose mailer died is never sent again",

@@ -267,9 +267,12 @@ func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 		trouble = w.number(name+" which", 10)
 	}
 	switch {
-	case trouble >= 0 && trouble < 4:
+	case trouble == 3:
+		w.count("mail put off by the mail service")
+		return "", &delivery.SendError{Fault: delivery.Passing, Code: "InternalServiceErrorException"}
+	case trouble >= 0 && trouble < 3:
 		w.count("mail throttled")
-		return "", &delivery.SendError{Fault: delivery.Passing, Code: "TooManyRequestsException"}
+		return "", &delivery.SendError{Fault: delivery.Busy, Code: "TooManyRequestsException"}
 	case trouble == 4:
 		w.count("mail met trouble of the account")
 		return "", &delivery.SendError{Fault: delivery.Trouble, Code: "SendingPausedException"}

@@ -90,6 +90,7 @@ var (
 // where everything goes wrong at once, the rare meetings of two things are rarer.
 func NewPlan(seed uint64, length int) Plan {
 	m := maker{rng: rand.New(rand.NewPCG(seed, 0x6b657973))}
+	m.scarce = m.one(2)
 	plan := Plan{Seed: seed, Weather: m.weather()}
 	span := m.upTo(20*time.Second, 10*time.Minute)
 	plan.Acts = append(plan.Acts, Act{0, m.upload("elden")}, Act{0, m.upload("ring")})
@@ -109,6 +110,7 @@ func NewPlan(seed uint64, length int) Plan {
 // maker makes plans up.
 type maker struct {
 	rng     *rand.Rand
+	scarce  bool // few keys for many orders: lines wait
 	orders  []paid
 	uploads []upload
 	serial  int
@@ -222,7 +224,10 @@ func (m *maker) upload(to string) act {
 	if m.one(4) {
 		keys = 100 + m.rng.IntN(400)
 	}
-	u.long = m.one(60) // of several ranges
+	if m.scarce {
+		keys = 1 + m.rng.IntN(12)
+	}
+	u.long = !m.scarce && m.one(30) // of several ranges
 	if u.long {
 		keys = 1200 + m.rng.IntN(300)
 	}

@@ -52,7 +52,7 @@ func Run(plan Plan) Outcome {
 	return w.outcome()
 }
 
-// settle sweeps until nothing is left to do, for a week at most.
+// settle sweeps until nothing is left to do, for three days at most.
 func (w *world) settle() {
 	for round := 0; ; round++ {
 		w.spawned.Wait()
@@ -60,7 +60,7 @@ func (w *world) settle() {
 		if len(left) == 0 {
 			return
 		}
-		if round == 1000 || time.Since(w.began) > 7*24*time.Hour {
+		if round == 200 || time.Since(w.began) > 3*24*time.Hour {
 			for _, what := range left {
 				w.ledger.report("faults have stopped, and %s", what)
 			}
