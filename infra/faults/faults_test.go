@@ -58,20 +58,22 @@ func TestStorm(t *testing.T) {
 			total := newTotals()
 			var rounds atomic.Uint64
 			var storms sync.WaitGroup
+			var page sync.Mutex
 			for range min(roundsAtOnce, (engine.calls+perRound-1)/perRound) {
 				storms.Go(func() {
 					for total.sum() < engine.calls && !t.Failed() {
 						round(t, engine.name, *seed+rounds.Add(1)-1, min(perRound, engine.calls), total)
+						if *record && !t.Failed() { // a long run is on the page as far as it came
+							page.Lock()
+							write(t, engine.name, total.page(engine.name))
+							page.Unlock()
+						}
 					}
 				})
 			}
 			storms.Wait()
 			total.check(t)
-			text := total.page(engine.name)
-			t.Log("\n" + text)
-			if *record && !t.Failed() {
-				write(t, engine.name, text)
-			}
+			t.Log("\n" + total.page(engine.name))
 		})
 	}
 }
