@@ -139,7 +139,11 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 			row += fmt.Sprintf(" (%.1f %% wait, %.1f %% come again)", 100*float64(sum.Waiting)/float64(sum.Orders), 100*float64(sum.Busy)/float64(sum.Orders))
 		}
 		row += fmt.Sprintf(", %d ms |", sum.Slowest.Milliseconds())
+		if sum.Busy > sum.Orders/200 {
+			break // it only gets worse
+		}
 	}
+	row += strings.Repeat(" |", len(rates)-len(points))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.attempts[shards] = points

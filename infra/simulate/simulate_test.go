@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ const length = 25
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // what goes wrong goes wrong on purpose
+	debug.SetGCPercent(400)                        // a world is dropped whole
 	os.Exit(m.Run())
 }
 
