@@ -140,7 +140,7 @@ func (m *maker) weather() Weather {
 		w.Skew = 2 * time.Second
 	}
 	if m.one(4) {
-		w.Partition = 10 + 300*m.rng.Float64()
+		w.Partition = 10 + 90*m.rng.Float64()
 	}
 	w.Trouble, w.Death, w.Mail = some(0.10), some(0.20), some(0.30)
 	w.Lost, w.Twice = some(0.10), some(0.20)
