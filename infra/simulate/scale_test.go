@@ -188,8 +188,8 @@ func (p *scalePage) queue(t *testing.T, rate float64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.drained = append(p.drained, plot.Series{Name: fmt.Sprintf("%.0f orders a second", rate), Points: points})
-	p.drains = append(p.drains, fmt.Sprintf("| %.0f | %.0f s | %d | %d |", rate, last.X, sum.Busy, sum.Orders))
+	p.drained = append(p.drained, plot.Series{Name: fmt.Sprintf("%4.0f orders a second", rate), Points: points})
+	p.drains = append(p.drains, fmt.Sprintf("| %4.0f | %.0f s | %d | %d |", rate, last.X, sum.Busy, sum.Orders))
 }
 
 func (p *scalePage) write() error {
@@ -202,8 +202,10 @@ func (p *scalePage) write() error {
 		Y: plot.Axis{Title: "transactions an order", From: 0.98, To: 1.5},
 	}
 	slices.Sort(p.limits)
+	slices.Sort(p.drains)
+	slices.SortFunc(p.drained, func(a, b plot.Series) int { return strings.Compare(a.Name, b.Name) })
 	for _, shards := range []int{1, 4, 64} {
-		name := fmt.Sprint(shards, " shards")
+		name := fmt.Sprintf("S = %d", shards)
 		attempts.Series = append(attempts.Series, plot.Series{Name: name, Points: p.attempts[shards]})
 	}
 	// What an index shows that lags up to so long was taken, on average, half of
@@ -222,12 +224,12 @@ func (p *scalePage) write() error {
 			return err
 		}
 	}
-	header, line := "| shards |", "|---|"
+	header, line := "| S |", "|---|"
 	for _, rate := range rates {
 		header += fmt.Sprintf(" %.0f/s |", rate)
 		line += "---|"
 	}
-	return results.Write("scale", "make simulate", fmt.Sprintf("Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of %d keys. ", keysOnSale)+
+	return results.Write("scale", "make simulate", fmt.Sprintf("Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of %d keys. S is the pool's number of shards. ", keysOnSale)+
 		"The last column is the most at which a claim needs 1.02 transactions at most and nobody waits or comes again.\n\n"+
 		header+" fine up to |\n"+line+"---|\n"+strings.Join(p.limits, "\n")+
 		"\n\n![transactions of a claim](claims.svg)\n\n"+p.fought+"\n\n"+

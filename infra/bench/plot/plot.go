@@ -94,6 +94,7 @@ func (c Chart) SVG() ([]byte, error) {
 	line(&b, "axis", left, top, left, top+plotHeight)
 	words(&b, left+plotWidth/2, float64(top+plotHeight+42), "middle", "", c.X.Title)
 	fmt.Fprintf(&b, `<text transform="translate(18 %d) rotate(-90)" text-anchor="middle">%s</text>`+"\n", top+plotHeight/2, escaped(c.Y.Title))
+	fmt.Fprintf(&b, `<clipPath id="bounds"><rect x="%d" y="%d" width="%d" height="%d"/></clipPath>`+"\n", left-6, top-6, plotWidth+12, plotHeight+12)
 	for i, s := range c.Series {
 		drawSeries(&b, i, s, x, y)
 	}
@@ -115,12 +116,13 @@ func drawSeries(b *bytes.Buffer, i int, s Series, x, y scale) {
 		}
 		fmt.Fprintf(&way, "%s%.1f %.1f", verb, left+x.at(p.X)*plotWidth, top+(1-y.at(p.Y))*plotHeight)
 	}
-	fmt.Fprintf(b, `<path d="%s" stroke="%s"%s/>`+"\n", way.String(), colour, dashes)
+	fmt.Fprintf(b, `<g clip-path="url(#bounds)"><path d="%s" stroke="%s"%s/>`+"\n", way.String(), colour, dashes) // what is beyond an axis's end is cut
 	if !s.Dashed {
 		for _, p := range s.Points {
 			mark(b, i, colour, left+x.at(p.X)*plotWidth, top+(1-y.at(p.Y))*plotHeight)
 		}
 	}
+	b.WriteString("</g>\n")
 	legend, at := float64(left+plotWidth+14), float64(top+10+22*i)
 	fmt.Fprintf(b, `<path d="M%.1f %.1fh24" stroke="%s"%s/>`+"\n", legend, at, colour, dashes)
 	if !s.Dashed {
