@@ -191,10 +191,11 @@ func (h handled) do(w *world) {
 	})
 }
 
-// shelved is a key that an operator takes out of sale, or moves to another pool,
-// while an index may still show it where it was.
+// shelved is keys that an operator takes out of sale, or moves to another pool,
+// while an index may still show them where they were.
 type shelved struct {
 	move     bool
+	keys     int
 	from, to string
 	chance   uint64
 	serial   int
@@ -202,28 +203,30 @@ type shelved struct {
 
 func (s shelved) String() string {
 	if s.move {
-		return fmt.Sprintf("a key is moved from %s to %s", s.from, s.to)
+		return fmt.Sprintf("%d keys are moved from %s to %s", s.keys, s.from, s.to)
 	}
-	return fmt.Sprintf("a key of %s is taken out of sale", s.from)
+	return fmt.Sprintf("%d keys of %s are taken out of sale", s.keys, s.from)
 }
 
 func (s shelved) do(w *world) {
-	w.spawn(func() {
-		w.untilDone(fmt.Sprintf("shelve %d", s.serial), func(ctx context.Context, _ time.Time) error {
-			keys := w.ledger.available(pool.ID{Merchant: merchant, Pool: s.from, Side: pool.Live})
-			if len(keys) == 0 {
-				return nil
-			}
-			key := keys[s.chance%uint64(len(keys))]
-			if !s.move {
-				return w.shelve(ctx, key, "")
-			}
-			if err := w.shelve(ctx, key, s.to); err != nil {
-				return err
-			}
-			return w.fills.Send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}), 2*time.Second)
+	for n := range s.keys {
+		w.spawn(func() {
+			w.untilDone(fmt.Sprintf("shelve %d/%d", s.serial, n), func(ctx context.Context, _ time.Time) error {
+				keys := w.ledger.available(pool.ID{Merchant: merchant, Pool: s.from, Side: pool.Live})
+				if len(keys) == 0 {
+					return nil
+				}
+				key := keys[(s.chance+uint64(n))%uint64(len(keys))]
+				if !s.move {
+					return w.shelve(ctx, key, "")
+				}
+				if err := w.shelve(ctx, key, s.to); err != nil {
+					return err
+				}
+				return w.fills.Send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}), 2*time.Second)
+			})
 		})
-	})
+	}
 }
 
 // connected is a product that gets another pool, or none.

@@ -95,12 +95,16 @@ func NewPlan(seed uint64, length int) Plan {
 	span := m.upTo(20*time.Second, 10*time.Minute)
 	plan.Acts = append(plan.Acts, Act{0, m.upload("elden")}, Act{0, m.upload("ring")})
 	for range length {
-		plan.Acts = append(plan.Acts, Act{m.upTo(time.Second, span), m.act()})
-		if m.one(20) { // a rush
-			at := plan.Acts[len(plan.Acts)-1].At
+		at, happens := m.upTo(time.Second, span), m.act()
+		plan.Acts = append(plan.Acts, Act{at, happens})
+		// Orders come in a rush now and then, and for keys that leave their place.
+		keys, leave := happens.(shelved)
+		if leave || m.one(20) {
+			m.sought = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
 			for range 5 + m.rng.IntN(30) {
-				plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 200*time.Millisecond), m.paid()})
+				plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 300*time.Millisecond), m.paid()})
 			}
+			m.sought = ""
 		}
 	}
 	slices.SortStableFunc(plan.Acts, func(a, b Act) int { return cmp.Compare(a.At, b.At) })
@@ -110,7 +114,8 @@ func NewPlan(seed uint64, length int) Plan {
 // maker makes plans up.
 type maker struct {
 	rng     *rand.Rand
-	scarce  bool // few keys for many orders: lines wait
+	scarce  bool   // few keys for many orders: lines wait
+	sought  string // the product that everybody wants just now
 	orders  []paid
 	uploads []upload
 	serial  int
@@ -139,8 +144,8 @@ func (m *maker) weather() Weather {
 	if !m.one(3) {
 		w.Skew = 2 * time.Second
 	}
-	if m.one(4) {
-		w.Partition = 10 + 90*m.rng.Float64()
+	if m.one(3) {
+		w.Partition = 10 + 60*m.rng.Float64()
 	}
 	w.Trouble, w.Death, w.Mail = some(0.10), some(0.20), some(0.30)
 	w.Lost, w.Twice = some(0.10), some(0.20)
@@ -155,10 +160,11 @@ func (m *maker) act() act {
 		return m.again()
 	case roll < 80:
 		return m.upload(append(poolNames, "souls")[m.rng.IntN(3)])
-	case roll < 84:
+	case roll < 83:
 		return handled{what: []string{"returned", "held", "released"}[m.rng.IntN(3)], order: m.anyOrder(), serial: m.next()}
-	case roll < 89:
-		return shelved{move: m.one(2), from: m.anyPool(), to: m.anyPool(), chance: m.rng.Uint64(), serial: m.next()}
+	case roll < 90:
+		from := m.rng.IntN(2)
+		return shelved{move: !m.one(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
 	case roll < 92:
 		return connected{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 94:
@@ -197,7 +203,11 @@ func (m *maker) paid() act {
 		case roll < 12:
 			quantity = 2 + m.rng.IntN(25)
 		}
-		p.lines = append(p.lines, paidLine{id: fmt.Sprint(n + 1), product: productNames[m.rng.IntN(len(productNames))], quantity: quantity})
+		product := productNames[m.rng.IntN(len(productNames))]
+		if m.sought != "" {
+			product = m.sought
+		}
+		p.lines = append(p.lines, paidLine{id: fmt.Sprint(n + 1), product: product, quantity: quantity})
 	}
 	m.orders = append(m.orders, p)
 	return p

@@ -27,7 +27,7 @@ var (
 )
 
 // length is how many acts a plan has, rushes aside.
-const length = 25
+const length = 15
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // what goes wrong goes wrong on purpose
@@ -117,7 +117,7 @@ var happenings = []struct {
 	{"mail accepted, answer lost", 1e5},
 	{"mail refused", 1e6},
 	{"second mail after an answer that nobody saw", 1e6},
-	{"newcomer passed the queue, nobody lost by it", 1e5},
+	{"newcomer passed the queue, nobody lost by it", 1e6},
 	{"fate NeverArrives", 1e5},
 	{"fate LostAnswer", 1e5},
 	{"fate ServerError", 1e5},
