@@ -64,7 +64,7 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 RACE := ./shared/claim
 WHOLE := ./infra/local/whole
 
-.PHONY: test unit race-test whole simulate faults race mutants break bench fuzz rights lint sam-lint
+.PHONY: test unit race-test whole lint sam-lint
 test: need-test ## everything: lint, unit, infrastructure, race, end to end
 	@echo "1/5  lint"
 	@$(MAKE) lint
@@ -86,33 +86,6 @@ race-test: ## the race, under the race detector
 whole: ## the end-to-end test
 	@go test -count=1 -timeout 20m -v $(WHOLE)
 
-# A new seed each time it is called without one: histories that nobody has seen.
-simulate: need-build ## five million steps of the protocols in any weather, and where their limits are: SEED= STEPS=
-	@go test -count=1 -timeout 0 -v -run 'TestHistories|TestSale|TestScale' ./infra/simulate -args -record -steps $(or $(STEPS),5000000) -seed $(or $(SEED),$$(date +%s))
-
-faults: need-test ## storms of faults, and a deployment whose parts are killed, into RESULTS.md: SEED=
-	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
-	@go test -count=1 -timeout 1h -v ./infra/faults/kills -args -record
-
-race: need-test ## 500 orders for 400 keys, as a picture that moves
-	@echo "compiling with the race detector, the first time a minute"
-	@$(DYNAMODB) go test -race -count=1 -v -run '^TestRace$$' $(RACE) -args -show
-
-mutants: need-test ## break it on purpose, a dozen ways and more: a test must notice each
-	@$(DYNAMODB) go run ./infra/mutants $(if $(ONLY),-only $(ONLY))
-
-break: need-test ## choose one of them and watch what happens
-	@$(DYNAMODB) go run ./infra/mutants break
-
-bench: need-test ## measure what is promised, into infra/bench/RESULTS.md: ONLY=
-	@go run ./infra/bench $(if $(ONLY),-only $(ONLY))
-
-fuzz: need-build ## bad input by the million, into infra/bench/RESULTS.md: TIME=10m ONLY=
-	@go run ./infra/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
-
-rights: need-test ## secrets where they must not be, rights that nobody should have, into RESULTS.md
-	@$(DYNAMODB) go run ./infra/bench/rights
-
 lint: ## gofumpt, go vet, staticcheck
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
 	  if [ -n "$$out" ]; then printf 'not formatted, mend with: go tool gofumpt -w %s\n' "$$(echo $$out)" >&2; exit 1; fi
@@ -130,6 +103,36 @@ build: need-build ## the functions' zips, the same bytes from the same source: A
 	@mkdir -p .build/$(ARCH)/bin
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) go build $(BUILD) -o .build/$(ARCH)/bin/ ./functions/...
 	@CGO_ENABLED=0 go run $(COMPILE) ./infra/zip .build/$(ARCH)/bin .build/$(ARCH)
+
+##@ Prove it, and measure it: what comes of it stands in infra/bench/RESULTS.md
+
+.PHONY: race mutants break simulate faults fuzz rights bench
+race: need-test ## 500 orders for 400 keys, as a picture that moves
+	@echo "compiling with the race detector, the first time a minute"
+	@$(DYNAMODB) go test -race -count=1 -v -run '^TestRace$$' $(RACE) -args -show
+
+mutants: need-test ## break it on purpose in more than sixty ways: a test must notice each
+	@$(DYNAMODB) go run ./infra/mutants $(if $(ONLY),-only $(ONLY))
+
+break: need-test ## choose one of them and watch what happens
+	@$(DYNAMODB) go run ./infra/mutants break
+
+# A new seed each time it is called without one: histories that nobody has seen.
+simulate: need-build ## five million steps of the protocols in any weather, and where their limits are: SEED= STEPS=
+	@go test -count=1 -timeout 0 -run 'TestHistories|TestSale|TestScale' ./infra/simulate -args -record -steps $(or $(STEPS),5000000) -seed $(or $(SEED),$$(date +%s))
+
+faults: need-test ## storms of faults on real engines, and a deployment whose parts are killed: SEED=
+	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
+	@go test -count=1 -timeout 1h -v ./infra/faults/kills -args -record
+
+fuzz: need-build ## bad input by the million: TIME=10m ONLY=
+	@go run ./infra/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
+
+rights: need-test ## secrets where they must not be, rights that nobody should have
+	@$(DYNAMODB) go run ./infra/bench/rights
+
+bench: need-test ## speed and cost: ONLY=
+	@go run ./infra/bench $(if $(ONLY),-only $(ONLY))
 
 ##@ Run it on AWS
 
