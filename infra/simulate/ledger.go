@@ -36,6 +36,7 @@ type ledger struct {
 	shelf     map[string]map[string]*key // pool side -> its available keys
 	looked    map[string]look            // who -> what was seen of the queues
 	mails     map[delivery.Item]*mailed
+	leased    map[leased]string // what a mail that was being sent is about
 	notices   map[string]int
 	due       map[string]time.Time // what a sweep is to look at, and when
 	broken    []string
@@ -104,6 +105,12 @@ type mailed struct {
 	refused  bool
 }
 
+// leased names a mail of a line.
+type leased struct {
+	line   order.LineID
+	number int
+}
+
 // version is what a line's record came to be at one moment.
 type version struct {
 	line   order.LineID
@@ -118,7 +125,7 @@ func newLedger(w *world) *ledger {
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
 		shelf: map[string]map[string]*key{}, looked: map[string]look{}, mails: map[delivery.Item]*mailed{},
-		notices: map[string]int{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, made: map[string]bool{}, history: fnv.New64a(),
+		notices: map[string]int{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, made: map[string]bool{}, leased: map[leased]string{}, history: fnv.New64a(),
 	}
 }
 
@@ -271,6 +278,9 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	_, there.onHold = after["onHold"]
 	there.product, there.orderName, there.quantity = str(after, "product"), str(after, "order"), num(after, "quantity")
 	there.mail, there.number = str(after, "mail"), num(after, "mailNumber")
+	if there.mail == "sending" {
+		l.leased[leased{id, there.number}] = str(after, "mailKind")
+	}
 	there.queue = "queue#" + str(after, "merchant") + "#" + str(after, "pool") + "#" + str(after, "side")
 	if after["pool"] == nil {
 		there.queue = "unconnected#" + str(after, "merchant") + "#" + str(after, "side") + "#" + there.product
@@ -479,13 +489,11 @@ func (l *ledger) mailed(who string, item delivery.Item, number int, m delivery.M
 	}
 	kind := "notice"
 	if now := l.lines[item.Line]; now != nil {
-		kind = "patience"
-		if whole := m.Text + attached(m); len(now.keys) > 0 && !now.waits() {
-			kind = "keys"
-			for _, text := range now.keys {
-				if !strings.Contains(whole, text) {
-					l.problem("mail %d of line %s lacks one of its keys", number, item.Line)
-				}
+		kind = l.leased[leased{item.Line, number}] // it may have been filled since
+		whole := m.Text + attached(m)
+		for _, text := range now.keys {
+			if in := strings.Contains(whole, text); in != (kind == "keys") {
+				l.problem("mail %d of line %s is about its %s and holds one of its keys: %v", number, item.Line, kind, in)
 			}
 		}
 	}

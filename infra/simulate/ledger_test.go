@@ -236,7 +236,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 				b.mail("your key follows")
-			}, "lacks one of its keys",
+			}, "holds one of its keys: false",
 		},
 		"an edge is not told": {
 			func(b *bench) {
@@ -274,6 +274,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 
 // mail lets the mail service take a mail about the keys of line A.
 func (b *bench) mail(text string) {
+	b.ledger.leased[leased{idA, 1}] = "keys"
 	b.ledger.mailed("deliver", delivery.Item{Line: idA}, 1, delivery.Mail{Text: text})
 }
 

@@ -92,6 +92,7 @@ func NewPlan(seed uint64, length int) Plan {
 	m := maker{rng: rand.New(rand.NewPCG(seed, 0x6b657973))}
 	m.scarce = m.one(2)
 	plan := Plan{Seed: seed, Weather: m.weather()}
+	m.tight = plan.Weather.Partition > 0
 	span := m.upTo(20*time.Second, 10*time.Minute)
 	plan.Acts = append(plan.Acts, Act{0, m.upload("elden")}, Act{0, m.upload("ring")})
 	for range length {
@@ -115,6 +116,7 @@ func NewPlan(seed uint64, length int) Plan {
 type maker struct {
 	rng     *rand.Rand
 	scarce  bool   // few keys for many orders: lines wait
+	tight   bool   // partitions take little: no place for a thousand keys
 	sought  string // the product that everybody wants just now
 	orders  []paid
 	uploads []upload
@@ -237,7 +239,7 @@ func (m *maker) upload(to string) act {
 	if m.scarce {
 		keys = 1 + m.rng.IntN(12)
 	}
-	u.long = !m.scarce && m.one(30) // of several ranges
+	u.long = !m.scarce && !m.tight && m.one(30) // of several ranges
 	if u.long {
 		keys = 1200 + m.rng.IntN(300)
 	}

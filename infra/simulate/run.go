@@ -240,7 +240,10 @@ func (w *world) checkMails() {
 // checkShown holds that the counts that merchants see are right after a night.
 func (w *world) checkShown() {
 	time.Sleep(25 * time.Hour)
-	w.checkStock("stock at night")
+	for n := range 12 { // an hour of them
+		w.checkStock(fmt.Sprint("stock at night ", n))
+		time.Sleep(5 * time.Minute)
+	}
 	w.spawned.Wait()
 	l := w.ledger
 	l.mu.Lock()
