@@ -44,9 +44,8 @@ func play(t *testing.T, plan Plan) (o Outcome) {
 
 // TestHistories is the promise, in any weather.
 func TestHistories(t *testing.T) {
-	began := time.Now()
 	var next, taken atomic.Int64
-	sum := summed{tally: map[string]int{}}
+	sum := summed{began: time.Now(), tally: map[string]int{}}
 	t.Run("histories", func(t *testing.T) {
 		for worker := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
@@ -57,7 +56,7 @@ func TestHistories(t *testing.T) {
 						o := play(t, plan)
 						sum.add(plan, o)
 						if all := taken.Add(o.Steps); *recordIt && all/1e6 > (all-o.Steps)/1e6 {
-							fmt.Printf("%d million steps after %s\n", all/1e6, time.Since(began).Round(time.Second))
+							sum.record(t) // a long run is on the page as far as it came
 						}
 						if len(o.Problems) > 0 {
 							tell(t, plan, o)
@@ -77,12 +76,7 @@ func TestHistories(t *testing.T) {
 		}
 	}
 	if *recordIt {
-		text := fmt.Sprintf("%d histories, seeds %d to %d, %d steps in %s. A step is one call of a table, a queue, a bucket or the mail service; "+
-			"the looks of sweeps at what is due are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
-			next.Load(), *seed, *seed+uint64(next.Load())-1, taken.Load(), time.Since(began).Round(time.Second), sum.table())
-		if err := results.Write("simulate", "make simulate", text); err != nil {
-			t.Error(err)
-		}
+		sum.record(t)
 	}
 }
 
@@ -138,6 +132,9 @@ var happenings = []struct {
 // summed is what many histories came to.
 type summed struct {
 	mu                       sync.Mutex
+	began                    time.Time
+	histories                int
+	steps                    int64
 	acts, orders, keys, sold int
 	tally                    map[string]int
 }
@@ -145,12 +142,32 @@ type summed struct {
 func (s *summed) add(plan Plan, o Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.histories++
+	s.steps += o.Steps
 	s.acts += len(plan.Acts)
 	s.orders += o.Orders
 	s.keys += o.Keys
 	s.sold += o.Sold
 	for what, n := range o.Tally {
 		s.tally[what] += n
+	}
+}
+
+// record writes what was counted so far into the page of results, unless a
+// history has broken the promise.
+func (s *summed) record(t *testing.T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.Failed() {
+		return
+	}
+	took := time.Since(s.began).Round(time.Second)
+	fmt.Printf("%d steps after %s\n", s.steps, took)
+	text := fmt.Sprintf("%d histories, seeds from %d on, %d steps in %s. A step is one call of a table, a queue, a bucket or the mail service; "+
+		"the looks of sweeps at what is due are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
+		s.histories, *seed, s.steps, took, s.table())
+	if err := results.Write("simulate", "make simulate", text); err != nil {
+		t.Error(err)
 	}
 }
 
