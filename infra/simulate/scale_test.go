@@ -44,17 +44,6 @@ func stocked(t *testing.T, s *Sale, keys int) {
 	time.Sleep(3 * time.Second)
 }
 
-func TestSale_lastKeysFoughtOver(t *testing.T) {
-	sum := sale(t, *seed, Fair(4), func(s *Sale) {
-		stocked(t, s, 100)
-		s.Sell(1000, time.Second)
-	})
-	t.Logf("1,000 orders in a second for the last 100 keys: %+v", sum)
-	if sum.Fulfilled+sum.Waiting != 1000 || sum.Fulfilled > 100 {
-		t.Errorf("%d fulfilled, %d waiting of 1,000", sum.Fulfilled, sum.Waiting)
-	}
-}
-
 func TestSale_falseEmptyEndsByItself(t *testing.T) {
 	var after []int
 	sum := sale(t, *seed, Fair(4), func(s *Sale) {
@@ -73,29 +62,30 @@ func TestSale_falseEmptyEndsByItself(t *testing.T) {
 	}
 }
 
-// TestScale measures where the limits are. It takes minutes, so it is run for
-// the page of results only.
+// TestScale measures where the limits are. All of it takes minutes, and is for the
+// page of results; otherwise it is one pool of the usual kind at a moderate rate.
 func TestScale(t *testing.T) {
-	if !*recordIt {
-		t.Skip("measured by make simulate")
+	page := scalePage{rates: rates[:2], attempts: map[int][]plot.Point{}}
+	pools, coming := []int{4}, []float64{100}
+	if *recordIt {
+		page.rates, pools, coming = rates, []int{64, 4, 1}, []float64{0, 100, 1000}
 	}
-	page := scalePage{attempts: map[int][]plot.Point{}}
 	t.Run("sales", func(t *testing.T) {
-		for _, shards := range []int{64, 4, 1} {
+		for _, shards := range pools {
 			t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
 				t.Parallel()
 				page.orders(t, shards)
 			})
 		}
 		t.Run("last keys", page.lastKeys)
-		for _, rate := range []float64{0, 100, 1000} {
+		for _, rate := range coming {
 			t.Run(fmt.Sprint("queue at ", rate), func(t *testing.T) {
 				t.Parallel()
 				page.queue(t, rate)
 			})
 		}
 	})
-	if t.Failed() {
+	if t.Failed() || !*recordIt {
 		return
 	}
 	if err := page.write(); err != nil {
@@ -105,6 +95,8 @@ func TestScale(t *testing.T) {
 
 // scalePage gathers what is drawn.
 type scalePage struct {
+	rates []float64
+
 	mu       sync.Mutex
 	attempts map[int][]plot.Point // transactions an order, by orders a second, by shards
 	limits   []string             // rows
@@ -115,6 +107,9 @@ type scalePage struct {
 
 var rates = []float64{100, 300, 1000, 2000, 3000, 5000}
 
+// moderate is a rate that any pool carries.
+const moderate = 300
+
 // keysOnSale are in the pool while rates are measured.
 const keysOnSale = 20_000
 
@@ -124,7 +119,7 @@ const few = 1.02
 func (p *scalePage) orders(t *testing.T, shards int) {
 	var points []plot.Point
 	fine, row := 0.0, fmt.Sprintf("| %2d |", shards)
-	for _, rate := range rates {
+	for _, rate := range p.rates {
 		sum := sale(t, *seed, Fair(shards), func(s *Sale) {
 			stocked(t, s, keysOnSale)
 			// Longer than the second that a partition takes in advance, where that matters.
@@ -132,6 +127,8 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 		})
 		if sum.Attempts <= few && sum.Busy == 0 && sum.Waiting == 0 {
 			fine = rate
+		} else if rate <= moderate {
+			t.Errorf("%.0f orders a second: %+v", rate, sum)
 		}
 		points = append(points, plot.Point{X: rate, Y: sum.Attempts})
 		row += fmt.Sprintf(" %.3f", sum.Attempts)
@@ -143,7 +140,7 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 			break // it only gets worse
 		}
 	}
-	row += strings.Repeat(" |", len(rates)-len(points))
+	row += strings.Repeat(" |", len(p.rates)-len(points))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.attempts[shards] = points
@@ -157,6 +154,9 @@ func (p *scalePage) lastKeys(t *testing.T) {
 		stocked(t, s, 100)
 		s.Sell(1000, time.Second)
 	})
+	if sum.Fulfilled+sum.Waiting+sum.Busy != 1000 || sum.Fulfilled > 100 {
+		t.Errorf("1,000 orders for 100 keys: %+v", sum)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fought = fmt.Sprintf("**The last 100 keys, fought over by %d orders within a second:** %d sold, none twice, %d orders wait, %d were asked to come again, %.2f transactions an order.",
