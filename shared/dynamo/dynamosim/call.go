@@ -230,6 +230,11 @@ func response(req *http.Request, body []byte, err error) (*http.Response, error)
 			return nil, err
 		}
 	}
+	return Answer(req, status, body), nil
+}
+
+// Answer is an answer in the form in which DynamoDB gives it.
+func Answer(req *http.Request, status int, body []byte) *http.Response {
 	return &http.Response{
 		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
 		StatusCode:    status,
@@ -240,7 +245,7 @@ func response(req *http.Request, body []byte, err error) (*http.Response, error)
 		Body:          io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body)),
 		Request:       req,
-	}, nil
+	}
 }
 
 // Chance. The hashes only have to spread well, and to be the same in every run.

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"keypool/shared/dynamo/dynamosim"
 )
 
 // Faults stands between the real SDK client and the engine, and does what the
@@ -222,17 +223,7 @@ func (a *attempt) reply(status int, body any) *http.Response {
 	if err != nil {
 		a.faults.t.Errorf("encode an answer: %v", err)
 	}
-	return &http.Response{
-		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
-		StatusCode:    status,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        http.Header{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amzn-Requestid": {"INJECTED"}},
-		Body:          io.NopCloser(bytes.NewReader(encoded)),
-		ContentLength: int64(len(encoded)),
-		Request:       a.req,
-	}
+	return dynamosim.Answer(a.req, status, encoded)
 }
 
 // problem is how DynamoDB refuses a call.
