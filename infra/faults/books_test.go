@@ -130,7 +130,7 @@ func (s *storm) refill(ctx context.Context) {
 		if p.Side == pool.Test {
 			name += "test/"
 		}
-		s.handle(ctx, message{about: s.bucket.put(name+"refill.txt", []byte(strings.Join(lines, "\n")))})
+		s.handle(ctx, message{about: s.bucket.Put(name+"refill.txt", []byte(strings.Join(lines, "\n")))})
 	}
 }
 

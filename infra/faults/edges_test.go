@@ -1,10 +1,8 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -12,10 +10,9 @@ import (
 	"time"
 
 	"keypool/shared/delivery"
-	"keypool/shared/ingest"
 )
 
-// What is not DynamoDB stands here in memory: the buckets, the queues, the post.
+// What is neither DynamoDB nor a bucket stands here in memory: the queues, the post.
 // They have their own bad days.
 
 // chance is dice that many may throw.
@@ -102,102 +99,6 @@ func (q *queue) again(m message) {
 		return
 	}
 	q.messages = append(q.messages, m)
-}
-
-// bucket is the upload bucket. What is removed is gone with all its versions.
-type bucket struct {
-	mu      sync.Mutex
-	objects map[ingest.Object][]byte
-	now     func() time.Time
-	written map[ingest.Object]time.Time
-	done    map[ingest.Object]bool
-}
-
-func newBucket(now func() time.Time) *bucket {
-	return &bucket{
-		now: now, objects: map[ingest.Object][]byte{},
-		written: map[ingest.Object]time.Time{}, done: map[ingest.Object]bool{},
-	}
-}
-
-// put stores an object under a name that is not taken yet.
-func (b *bucket) put(name string, content []byte) ingest.Object {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	o := ingest.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(len(b.written)+1)}
-	b.objects[o], b.written[o] = content, b.now()
-	return o
-}
-
-func (b *bucket) remove(o ingest.Object) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.objects, o)
-}
-
-func (b *bucket) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if o.Version == "" {
-		for version := range b.objects {
-			if version.Name == o.Name {
-				o = version
-			}
-		}
-	}
-	content, ok := b.objects[o]
-	return ingest.Stat{Version: o.Version, Size: int64(len(content)), LastModified: b.written[o]}, ok, nil
-}
-
-func (b *bucket) Open(_ context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	content, ok := b.objects[o]
-	if !ok {
-		return nil, ingest.ErrGone
-	}
-	return io.NopCloser(bytes.NewReader(content[from:to])), nil
-}
-
-func (b *bucket) MarkDone(_ context.Context, o ingest.Object) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, ok := b.objects[o]; !ok {
-		return ingest.ErrGone
-	}
-	b.done[o] = true
-	return nil
-}
-
-// reports is the bucket of reports.
-type reports struct {
-	mu      sync.Mutex
-	objects map[string][]byte
-}
-
-func (r *reports) Put(_ context.Context, name string, data []byte) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.objects[name] = bytes.Clone(data)
-	return nil
-}
-
-func (r *reports) Get(_ context.Context, name string) ([]byte, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	data, ok := r.objects[name]
-	if !ok {
-		return nil, errors.New("there is no object " + name)
-	}
-	return data, nil
-}
-
-func (r *reports) Write(ctx context.Context, name string, write func(io.Writer) error) error {
-	var data bytes.Buffer
-	if err := write(&data); err != nil {
-		return err
-	}
-	return r.Put(ctx, name, data.Bytes())
 }
 
 // post is SES. It keeps what it took.

@@ -20,6 +20,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/ingest"
+	"keypool/shared/ingest/ingesttest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/stock"
@@ -66,7 +67,7 @@ type storm struct {
 	checker *stock.Checker
 
 	queue  *queue
-	bucket *bucket
+	bucket *ingesttest.Uploads
 	post   *post
 
 	ledger ledger
@@ -103,7 +104,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.store, s.tables = dynamotest.Open(t, faults.Option)
 	s.calm = dynamo.Open(dynamotest.Client(t), s.tables)
 	s.queue = &queue{chance: newChance(seed, 2)}
-	s.bucket = newBucket(s.clock.now)
+	s.bucket = ingesttest.NewUploads(s.clock.now)
 	s.post = &post{chance: newChance(seed, 3), met: map[string]int{}}
 	s.tally = newTally()
 
@@ -112,7 +113,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.filler = &claim.Filler{Store: s.store, Passes: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
 	s.worker = &ingest.Worker{
 		Catalog: s.store, Records: s.store, Ranges: s.store, Keys: s.store,
-		Objects: s.bucket, Reports: &reports{objects: map[string][]byte{}}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
+		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
 	}
 	s.mailer = &delivery.Mailer{
 		Lines: s.store, Notices: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.post,
@@ -406,13 +407,13 @@ func (s *storm) drop(ctx context.Context) {
 	if side == pool.Test {
 		folder += "test/"
 	}
-	o := s.bucket.put(fmt.Sprintf("%s%d.txt", folder, s.dice.n(1<<60)), []byte(strings.Join(lines, "\n")))
+	o := s.bucket.Put(fmt.Sprintf("%s%d.txt", folder, s.dice.n(1<<60)), []byte(strings.Join(lines, "\n")))
 	var events sync.WaitGroup
 	for range s.dice.between(1, 3) {
 		events.Go(func() { s.handle(ctx, message{about: o}) })
 	}
 	if removed {
-		s.bucket.remove(o)
+		s.bucket.Remove(o)
 	}
 	events.Wait()
 }

@@ -71,6 +71,20 @@ var mutants = []mutant{
 		in:     "shared/claim", test: "TestFill_leavesAPassOnlyWhereKeysAbound/1005",
 	},
 	{
+		breaks: "a claim that lost a race for a key believes the index about the others",
+		file:   "shared/claim/claim.go",
+		old:    `candidates, err = c.Store.Remaining(ctx, without(candidates, gone.Keys))`,
+		new:    `candidates, err = without(candidates, gone.Keys), nil`,
+		in:     "shared/claim", test: "TestClaim_oneLostRaceTellsAllThatIsGone",
+	},
+	{
+		breaks: "what is left of the candidates is looked up by name, not by shard",
+		file:   "shared/dynamo/claim.go",
+		old:    `if shards[key.ID] == key.Shard {`,
+		new:    `if _, ok := shards[key.ID]; ok {`,
+		in:     "shared/claim", test: "TestFill_oneLostRaceTellsAllThatIsGone",
+	},
+	{
 		breaks: "a small line behind a large one is served first",
 		file:   "shared/claim/fill.go",
 		old:    `n := min(line.Missing(), len(candidates), room-besides)`,

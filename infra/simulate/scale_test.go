@@ -154,7 +154,7 @@ func (p *scalePage) lastKeys(t *testing.T) {
 		stocked(t, s, 100)
 		s.Sell(1000, time.Second)
 	})
-	if sum.Fulfilled+sum.Waiting+sum.Busy != 1000 || sum.Fulfilled > 100 {
+	if sum.Fulfilled+sum.Waiting+sum.Busy != 1000 || sum.Fulfilled > 100 || sum.Busy > 10 || sum.Attempts > 5 {
 		t.Errorf("1,000 orders for 100 keys: %+v", sum)
 	}
 	p.mu.Lock()

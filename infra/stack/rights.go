@@ -39,7 +39,7 @@ var rights = map[string][]right{
 	},
 	"OrderPaid": {
 		{on: catalogTable, may: "GetItem", items: []string{"merchant#"}},
-		{on: keysTable, may: "UpdateItem"},
+		{on: keysTable, may: "BatchGetItem UpdateItem"},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "GetItem", items: []string{"order#"}},
 		{on: ordersTable, may: "Query", items: []string{"queue#"}},
@@ -52,7 +52,7 @@ var rights = map[string][]right{
 	},
 	"Fill": {
 		{on: catalogTable, may: "GetItem", items: []string{"merchant#"}},
-		{on: keysTable, may: "UpdateItem"},
+		{on: keysTable, may: "BatchGetItem UpdateItem"},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "GetItem", items: []string{"alert#"}},
 		{on: ordersTable, may: "BatchGetItem", items: []string{"order#"}},

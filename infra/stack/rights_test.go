@@ -40,7 +40,7 @@ var rights = map[string][]string{
 	},
 	"OrderPaid": {
 		"dynamodb:GetItem on Catalog.Arn for merchant#*",
-		"dynamodb:UpdateItem on Keys.Arn",
+		"dynamodb:BatchGetItem dynamodb:UpdateItem on Keys.Arn",
 		"dynamodb:Query on Keys.Arn/index/available",
 		"dynamodb:GetItem on Orders.Arn for order#*",
 		"dynamodb:Query on Orders.Arn for queue#*",
@@ -53,7 +53,7 @@ var rights = map[string][]string{
 	},
 	"Fill": {
 		"dynamodb:GetItem on Catalog.Arn for merchant#*",
-		"dynamodb:UpdateItem on Keys.Arn",
+		"dynamodb:BatchGetItem dynamodb:UpdateItem on Keys.Arn",
 		"dynamodb:Query on Keys.Arn/index/available",
 		"dynamodb:GetItem on Orders.Arn for alert#*",
 		"dynamodb:BatchGetItem on Orders.Arn for order#*",

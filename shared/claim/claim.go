@@ -30,6 +30,9 @@ type Store interface {
 	// candidate may be gone when it is committed.
 	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
 
+	// Remaining returns those of the candidates that stand now where they were found.
+	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
+
 	// Commit writes what the takes say, all or nothing. *ExistsError holds the
 	// record that was there before a new line; *KeysGoneError names the keys to
 	// replace; ErrChanged asks to read the line again; ErrThrottled to wait.
@@ -68,9 +71,10 @@ type Claimer struct {
 	Now    func() time.Time
 }
 
-// attempts bounds how often one claim is tried. Each lost race costs one; a
-// thousand orders fighting over the last hundred keys need one or two.
-const attempts = 8
+// attempts bounds how often one claim is tried. The pauses between ten add up to
+// two seconds, four at most: by then an index has caught up, and the partition of
+// a queue has taken in a thousand lines, when the last keys are fought over.
+const attempts = 10
 
 // indexLag is what an index is given to show a write before fill relies on it.
 const indexLag = 2 * time.Second
@@ -152,7 +156,11 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 		case errors.As(err, &won):
 			return repeat(won.Fulfillment, line)
 		case errors.As(err, &gone):
-			candidates = without(candidates, gone.Keys)
+			// Where one is gone others are: the index is behind for all of them.
+			candidates, err = c.Store.Remaining(ctx, without(candidates, gone.Keys))
+			if err != nil {
+				return order.Fulfillment{}, err
+			}
 			if len(candidates) < wanted && !last {
 				return order.Fulfillment{}, ErrChanged // look again: there may be others
 			}

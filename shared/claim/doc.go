@@ -11,9 +11,9 @@
 // is answered with what is there), the front of the pool's queue (nearly always
 // nothing), and a handful of available keys from a random place of an index. The
 // second is one transaction: the line, if it does not exist, and each key, if
-// it still stands where the index showed it. Whoever loses a race for a key puts
-// the next candidate in its place; whoever loses the race for the line returns
-// the record that won.
+// it still stands where the index showed it. Whoever loses a race for a key asks
+// which candidates remain, by one read that does not lag, and puts them in its
+// place; whoever loses the race for the line returns the record that won.
 //
 // # Decisions
 //

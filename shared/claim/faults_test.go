@@ -209,6 +209,47 @@ func TestClaim_laggingIndexSellsNothingTwice(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
+// TestClaim_oneLostRaceTellsAllThatIsGone: half of what the index shows is gone.
+// The first refusal names some of it; one read tells the rest, and the second
+// transaction takes what is left, to the last key.
+func TestClaim_oneLostRaceTellsAllThatIsGone(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 40)
+	faults.Freeze(s.tables, s.tables.Keys, "available") // goes on showing all 40
+	s.claim(paid("1", "game", 20))
+	before := faults.Attempts("TransactWriteItems")
+	if got := s.claim(paid("2", "game", 20)); got.State() != order.Fulfilled {
+		t.Errorf("%s, want fulfilled: 20 of 40 keys were left", got.State())
+	}
+	if tries := faults.Attempts("TransactWriteItems") - before; tries != 2 {
+		t.Errorf("%d transactions, want 2", tries)
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
+func TestFill_oneLostRaceTellsAllThatIsGone(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.claim(paid("waits", "game", 30))
+	keys := dynamotest.Stock(t, s.tables, live, pool.DefaultShards, dynamotest.Texts("K", 50)...)
+	faults.Freeze(s.tables, s.tables.Keys, "available") // goes on showing all 50
+	other := paid("passes", "game", 20)
+	other.Pool, other.Wanted, other.Held, other.Keys = live.Pool, 20, 20, keys[:20]
+	other.Version, other.ReceivedAt = 1, s.now()
+	s.must(s.store.Commit(t.Context(), claim.Take{After: other, Keys: other.Keys}))
+
+	before := faults.Attempts("TransactWriteItems")
+	s.fill()
+	if got := s.stored(paid("waits", "game", 30).ID); got.State() != order.Fulfilled {
+		t.Errorf("%s, want fulfilled: 30 of 50 keys were left", got.State())
+	}
+	if tries := faults.Attempts("TransactWriteItems") - before; tries != 2 {
+		t.Errorf("%d transactions, want 2", tries)
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
 func TestClaim_indexThatHidesNewKeysOnlyDelays(t *testing.T) {
 	t.Parallel()
 	s, faults := openWithFaults(t)

@@ -12,10 +12,11 @@ import (
 	"keypool/shared/pool"
 )
 
-// FillStore is what filling a queue needs of the tables; see Store for the two
+// FillStore is what filling a queue needs of the tables; see Store for the
 // methods that a claim needs too.
 type FillStore interface {
 	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
+	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
 	Commit(ctx context.Context, takes ...Take) error
 
 	// Head returns the lines at the front of the pool side's queue, oldest first,
@@ -177,7 +178,11 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 		if !errors.As(err, &gone) {
 			return true, err
 		}
-		if candidates = without(candidates, gone.Keys); len(candidates) == 0 {
+		candidates, err = f.Store.Remaining(ctx, without(candidates, gone.Keys))
+		if err != nil {
+			return false, err
+		}
+		if len(candidates) == 0 {
 			return false, ErrChanged // the index showed too little: look again
 		}
 	}

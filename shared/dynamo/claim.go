@@ -176,6 +176,29 @@ func (s *Store) available(ctx context.Context, shard, half, from string, limit i
 	}
 }
 
+// Remaining implements claim.Store: one consistent read for each hundred.
+func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error) {
+	keys := make([]map[string]types.AttributeValue, len(candidates))
+	for i, key := range candidates {
+		keys[i] = primaryOf(key.ID)
+	}
+	items, err := s.batchGet(ctx, s.tables.Keys, keys, "pk", "shard")
+	if err != nil {
+		return nil, fmt.Errorf("look %d candidates up: %w", len(keys), err)
+	}
+	shards := make(map[pool.KeyID]string, len(items))
+	for _, item := range items {
+		shards[pool.KeyID(stringOf(item["pk"]))] = stringOf(item["shard"])
+	}
+	var remaining []pool.Key
+	for _, key := range candidates {
+		if shards[key.ID] == key.Shard {
+			remaining = append(remaining, key)
+		}
+	}
+	return remaining, nil
+}
+
 // Commit implements claim.Store: one TransactWriteItems.
 //
 // For each take it writes the line (a new one only if it is not there, an old
@@ -246,7 +269,7 @@ func (s *Store) addTake(tx *transaction, take claim.Take) error {
 	for _, key := range take.Keys {
 		tx.add(types.TransactWriteItem{Update: &types.Update{
 			TableName:                aws.String(s.tables.Keys),
-			Key:                      map[string]types.AttributeValue{"pk": text(string(key.ID))},
+			Key:                      primaryOf(key.ID),
 			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE #shard, place"),
 			ConditionExpression:      aws.String("#shard = :shard"),
 			ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},

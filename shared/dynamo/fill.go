@@ -79,28 +79,17 @@ func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order
 	for i, id := range ids {
 		keys[i] = primary(orderPK(id), lineSK(id))
 	}
+	items, err := s.batchGet(ctx, s.tables.Orders, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read %d lines of a queue: %w", len(ids), err)
+	}
 	found := make(map[order.LineID]order.Fulfillment, len(ids))
-	for len(keys) > 0 {
-		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{
-				s.tables.Orders: {Keys: keys, ConsistentRead: aws.Bool(true)},
-			},
-		})
+	for _, item := range items {
+		f, err := decodeFulfillment(item)
 		if err != nil {
-			return nil, fmt.Errorf("read %d lines of a queue: %w", len(ids), mapThrottle(err))
+			return nil, err
 		}
-		for _, item := range out.Responses[s.tables.Orders] {
-			f, err := decodeFulfillment(item)
-			if err != nil {
-				return nil, err
-			}
-			found[f.ID] = f
-		}
-		rest := out.UnprocessedKeys[s.tables.Orders].Keys
-		if len(rest) == len(keys) {
-			return nil, claim.ErrThrottled
-		}
-		keys = rest
+		found[f.ID] = f
 	}
 	lines := make([]order.Fulfillment, len(ids))
 	for i, id := range ids {

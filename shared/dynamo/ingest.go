@@ -405,49 +405,31 @@ func inserted(err *types.BatchStatementError) (ingest.Inserted, error) {
 // FindKeys implements ingest.Keys: consistent reads, in one call if the table
 // has no more to do.
 func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]ingest.Found, error) {
-	const attempts = 10
-	wanted := make([]map[string]types.AttributeValue, len(ids))
+	keys := make([]map[string]types.AttributeValue, len(ids))
 	for i, id := range ids {
-		wanted[i] = map[string]types.AttributeValue{"pk": text(string(id))}
+		keys[i] = primaryOf(id)
+	}
+	items, err := s.batchGet(ctx, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
+	if err != nil {
+		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
 	found := make(map[pool.KeyID]ingest.Found, len(ids))
-	for tries := 0; len(wanted) > 0; tries++ {
-		if tries == attempts {
-			return nil, fmt.Errorf("look %d keys up: %w", len(wanted), claim.ErrThrottled)
+	for _, item := range items {
+		var key struct {
+			PK     string `dynamodbav:"pk"`
+			Upload string `dynamodbav:"upload"`
+			Offset int64  `dynamodbav:"offset"`
+			Pool   string `dynamodbav:"pool"`
+			State  string `dynamodbav:"state"`
+			SoldAt int64  `dynamodbav:"soldAt"`
 		}
-		if tries > 0 {
-			if err := backOff(ctx, tries); err != nil {
-				return nil, err
-			}
+		if err := attributevalue.UnmarshalMap(item, &key); err != nil {
+			return nil, fmt.Errorf("decode a key: %w", err)
 		}
-		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-			s.tables.Keys: {
-				Keys: wanted, ConsistentRead: aws.Bool(true),
-				ProjectionExpression:     aws.String("pk, upload, #offset, #pool, #state, soldAt"),
-				ExpressionAttributeNames: map[string]string{"#offset": "offset", "#pool": "pool", "#state": "state"},
-			},
-		}})
-		if err != nil {
-			return nil, fmt.Errorf("look %d keys up: %w", len(wanted), err)
+		found[pool.KeyID(key.PK)] = ingest.Found{
+			Upload: key.Upload, Offset: key.Offset, Pool: key.Pool,
+			State: ingest.KeyState(key.State), SoldAt: at(key.SoldAt),
 		}
-		for _, item := range out.Responses[s.tables.Keys] {
-			var key struct {
-				PK     string `dynamodbav:"pk"`
-				Upload string `dynamodbav:"upload"`
-				Offset int64  `dynamodbav:"offset"`
-				Pool   string `dynamodbav:"pool"`
-				State  string `dynamodbav:"state"`
-				SoldAt int64  `dynamodbav:"soldAt"`
-			}
-			if err := attributevalue.UnmarshalMap(item, &key); err != nil {
-				return nil, fmt.Errorf("decode a key: %w", err)
-			}
-			found[pool.KeyID(key.PK)] = ingest.Found{
-				Upload: key.Upload, Offset: key.Offset, Pool: key.Pool,
-				State: ingest.KeyState(key.State), SoldAt: at(key.SoldAt),
-			}
-		}
-		wanted = out.UnprocessedKeys[s.tables.Keys].Keys
 	}
 	return found, nil
 }

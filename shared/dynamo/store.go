@@ -4,14 +4,19 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/claim"
 	"keypool/shared/dice"
+	"keypool/shared/pool"
 )
 
 // Tables names the deployment's three tables. A function that is not granted a
@@ -88,3 +93,51 @@ func number[N int | int64](n N) types.AttributeValue {
 func primary(pk, sk string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"pk": text(pk), "sk": text(sk)}
 }
+
+// primaryOf returns the primary key of an item of keys.
+func primaryOf(id pool.KeyID) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": text(string(id))}
+}
+
+// batchGet reads the items with these primary keys, strongly consistent, in any
+// order; those that are not there are left out. What the table puts off is asked
+// for again, until it says too often that it takes no more: claim.ErrThrottled.
+func (s *Store) batchGet(ctx context.Context, table string, keys []map[string]types.AttributeValue, attributes ...string) ([]map[string]types.AttributeValue, error) {
+	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	if len(attributes) > 0 {
+		request.ExpressionAttributeNames = make(map[string]string, len(attributes))
+		for _, name := range attributes {
+			request.ExpressionAttributeNames["#"+name] = name
+		}
+		request.ProjectionExpression = aws.String("#" + strings.Join(attributes, ", #"))
+	}
+	var items []map[string]types.AttributeValue
+	for batch := range slices.Chunk(keys, batchGetKeys) {
+		request.Keys = batch
+		for tries := 1; len(request.Keys) > 0; tries++ {
+			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+				RequestItems: map[string]types.KeysAndAttributes{table: request},
+			})
+			if err != nil {
+				return nil, mapThrottle(err)
+			}
+			items = append(items, out.Responses[table]...)
+			request.Keys = out.UnprocessedKeys[table].Keys
+			if len(request.Keys) == 0 {
+				break
+			}
+			if tries == batchGetTries {
+				return nil, claim.ErrThrottled
+			}
+			if err := backOff(ctx, tries); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return items, nil
+}
+
+const (
+	batchGetKeys  = 100 // as many as one BatchGetItem takes
+	batchGetTries = 10
+)

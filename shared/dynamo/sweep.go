@@ -81,27 +81,18 @@ func (s *Store) readAll(ctx context.Context, table string, shown []map[string]ty
 	for _, item := range shown {
 		keys = append(keys, map[string]types.AttributeValue{"pk": item["pk"], "sk": item["sk"]})
 	}
-	found := make(map[name]map[string]types.AttributeValue, len(keys))
-	for len(keys) > 0 {
-		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: aws.Bool(true)}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range out.Responses[table] {
-			found[nameOf(item)] = item
-		}
-		rest := out.UnprocessedKeys[table].Keys
-		if len(rest) == len(keys) {
-			return nil, errors.New("the table is throttled") // the next sweep reads them
-		}
-		keys = rest
+	there, err := s.batchGet(ctx, table, keys)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[name]map[string]types.AttributeValue, len(there))
+	for _, item := range there {
+		found[nameOf(item)] = item
 	}
 	var items []map[string]types.AttributeValue
 	for _, item := range shown {
-		if there, ok := found[nameOf(item)]; ok {
-			items = append(items, there)
+		if now, ok := found[nameOf(item)]; ok {
+			items = append(items, now)
 		}
 	}
 	return items, nil

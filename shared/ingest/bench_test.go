@@ -36,7 +36,7 @@ func BenchmarkIngest(b *testing.B) {
 	var ours, bare, write, cpu, bareCPU time.Duration
 	for round := range b.N {
 		texts := dynamotest.Texts(fmt.Sprintf("KEY-%08d-AAAA-BBBB", round), keys)
-		o := d.bucket.put("uploads/nova/elden/keys.txt", []byte(strings.Join(texts, "\r\n")))
+		o := d.bucket.Put("uploads/nova/elden/keys.txt", []byte(strings.Join(texts, "\r\n")))
 		before := processorTime(b)
 		ours += measure(func() {
 			if err := d.worker.Receive(context.Background(), o); err != nil {

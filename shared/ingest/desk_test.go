@@ -1,10 +1,8 @@
 package ingest_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/ingest"
+	"keypool/shared/ingest/ingesttest"
 	"keypool/shared/pool"
 )
 
@@ -33,8 +32,8 @@ type desk struct {
 	t       testing.TB
 	store   *dynamo.Store
 	tables  dynamo.Tables
-	bucket  *bucket
-	reports *shelf
+	bucket  *ingesttest.Uploads
+	reports *ingesttest.Reports
 	jobs    *queue
 	fills   *queue
 	worker  *ingest.Worker
@@ -45,8 +44,8 @@ func newDesk(t testing.TB, options ...dynamotest.Option) *desk {
 	t.Helper()
 	d := &desk{
 		t:       t,
-		bucket:  &bucket{objects: map[ingest.Object][]byte{}, current: map[string]ingest.Object{}, done: map[string]bool{}},
-		reports: &shelf{objects: map[string][]byte{}},
+		bucket:  ingesttest.NewUploads(func() time.Time { return noon }),
+		reports: &ingesttest.Reports{},
 		jobs:    &queue{}, fills: &queue{},
 	}
 	d.store, d.tables = dynamotest.Open(t, options...)
@@ -81,7 +80,7 @@ func (d *desk) addPool(merchant, name string) {
 // message is left, and returns the upload's record.
 func (d *desk) drop(name, content string) ingest.Upload {
 	d.t.Helper()
-	o := d.bucket.put(name, []byte(content))
+	o := d.bucket.Put(name, []byte(content))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
 		d.t.Fatal(err)
 	}
@@ -200,94 +199,6 @@ func (d *desk) item(table, pk, sk string) map[string]types.AttributeValue {
 		d.t.Fatal(err)
 	}
 	return out.Item
-}
-
-// bucket is an upload bucket in memory.
-type bucket struct {
-	mu      sync.Mutex
-	objects map[ingest.Object][]byte // by version
-	current map[string]ingest.Object // by name
-	done    map[string]bool
-}
-
-func (b *bucket) put(name string, content []byte) ingest.Object {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	o := ingest.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(len(b.objects)+1)}
-	b.objects[o], b.current[name] = content, o
-	return o
-}
-
-// remove removes a version for good.
-func (b *bucket) remove(o ingest.Object) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.objects, o)
-}
-
-// hide deletes an object as merchants do: its versions stay.
-func (b *bucket) hide(name string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.current, name)
-}
-
-func (b *bucket) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if o.Version == "" {
-		o = b.current[o.Name]
-	}
-	content, ok := b.objects[o]
-	return ingest.Stat{Version: o.Version, Size: int64(len(content)), LastModified: noon}, ok, nil
-}
-
-func (b *bucket) Open(_ context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	content, ok := b.objects[o]
-	if !ok {
-		return nil, ingest.ErrGone
-	}
-	return io.NopCloser(bytes.NewReader(content[from:to])), nil
-}
-
-func (b *bucket) MarkDone(_ context.Context, o ingest.Object) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.done[o.Name] = true
-	return nil
-}
-
-// shelf is a reports bucket in memory.
-type shelf struct {
-	mu      sync.Mutex
-	objects map[string][]byte
-}
-
-func (s *shelf) Put(_ context.Context, name string, data []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.objects[name] = bytes.Clone(data)
-	return nil
-}
-
-func (s *shelf) Get(_ context.Context, name string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	data, ok := s.objects[name]
-	if !ok {
-		return nil, ingest.ErrGone
-	}
-	return data, nil
-}
-
-func (s *shelf) Write(ctx context.Context, name string, write func(io.Writer) error) error {
-	var buf bytes.Buffer
-	if err := write(&buf); err != nil {
-		return err
-	}
-	return s.Put(ctx, name, buf.Bytes())
 }
 
 // queue is a queue in memory.

@@ -65,7 +65,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 	if n := d.shown(elden); n != 3 {
 		t.Errorf("the pool shows %d accepted keys, want 3", n)
 	}
-	if !d.bucket.done["uploads/nova/elden/november.txt"] {
+	if !d.bucket.Done(u.Object) {
 		t.Error("the file is not marked as one that may expire")
 	}
 	if _, ok := d.noticed("nova#upload-report#" + u.ID); !ok {
@@ -209,7 +209,7 @@ func TestIngest_rangesAddUp(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	file := threeRanges(func(n int) string { return fmt.Sprintf("KEY-%02d", n) })
-	o := d.bucket.put("uploads/nova/elden/large.txt", []byte(file))
+	o := d.bucket.Put("uploads/nova/elden/large.txt", []byte(file))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 			// The second half is loaded after a save, the second range by a message.
 			file := threeRanges(func(n int) string { return fmt.Sprintf("K%02d", n%12) }) +
 				strings.Repeat("\n", 5001) + "K98\nbad\x00\nK01\nK99\n"
-			o := d.bucket.put("uploads/"+merchant+"/elden/keys.txt", []byte(file))
+			o := d.bucket.Put("uploads/"+merchant+"/elden/keys.txt", []byte(file))
 
 			fuse := &fuse{left: calls, late: late}
 			d.worker = fuse.wire(whole)
@@ -298,7 +298,7 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 			if _, ok := d.noticed(merchant + "#upload-report#" + u.ID); !ok {
 				t.Errorf("killed at call %d (late: %t): no notice", calls, late)
 			}
-			if !d.bucket.done[o.Name] {
+			if !d.bucket.Done(o) {
 				t.Errorf("killed at call %d (late: %t): not marked as done", calls, late)
 			}
 		}
@@ -320,7 +320,7 @@ func TestIngest_filesThatRaceShareTheirKeys(t *testing.T) {
 			lines = append(lines, fmt.Sprintf("KEY-%03d", n))
 		}
 		rand.Shuffle(each, func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
-		objects = append(objects, d.bucket.put("uploads/nova/elden/race.txt", []byte(strings.Join(lines, "\n"))))
+		objects = append(objects, d.bucket.Put("uploads/nova/elden/race.txt", []byte(strings.Join(lines, "\n"))))
 	}
 	var wg sync.WaitGroup
 	for _, o := range append(objects, objects...) { // each event twice, at once
@@ -393,7 +393,7 @@ func TestIngest_parkedFileThatWasDeletedIsNotSold(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\n")
-	d.bucket.hide("uploads/nova/later/a.txt")
+	d.bucket.Hide("uploads/nova/later/a.txt")
 	d.addPool("nova", "later")
 	d.jobs.Send(context.Background(), ingest.Start("nova", u.ID), 0)
 	d.work()
@@ -508,7 +508,7 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 			if test.remind != u.DueAt.Equal(noon.Add(72*time.Hour)) {
 				t.Errorf("looked at %v, want a reminder after three days: %t", u.DueAt, test.remind)
 			}
-			if test.expires != d.bucket.done[test.object] {
+			if test.expires != d.bucket.Done(u.Object) {
 				t.Errorf("marked as done: %t, want %t", !test.expires, test.expires)
 			}
 			if n := len(d.keys("nova", pool.Live)); n != test.counts[ingest.Accepted] {
@@ -524,7 +524,7 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 func TestIngest_folderOfAConsoleIsNoFile(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	o := d.bucket.put("uploads/nova/elden/", nil)
+	o := d.bucket.Put("uploads/nova/elden/", nil)
 	if err := d.worker.Receive(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -556,7 +556,7 @@ func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
 	for n := range 60 {
 		fmt.Fprintf(&file, "KEY-%d\n", n)
 	}
-	o := d.bucket.put("uploads/nova/elden/a.txt", []byte(file.String()))
+	o := d.bucket.Put("uploads/nova/elden/a.txt", []byte(file.String()))
 	hurry, cancel := context.WithTimeout(context.Background(), 15*time.Second) // less than a worker wants to have left
 	defer cancel()
 	if err := d.worker.Receive(hurry, o); err != nil {
@@ -585,7 +585,7 @@ func TestIngest_overtakenWorkerStops(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ctx := context.Background()
-	o := d.bucket.put("uploads/nova/elden/a.txt", []byte("A\nB\nA\n"))
+	o := d.bucket.Put("uploads/nova/elden/a.txt", []byte("A\nB\nA\n"))
 	other := *d.worker
 	overtake := &overtaking{Keys: d.store, do: func() {
 		if err := other.Receive(ctx, o); err != nil { // the same event, while we insert
@@ -627,11 +627,11 @@ func (o *overtaking) InsertKeys(ctx context.Context, p pool.ID, shards int, uplo
 func TestIngest_fileRemovedWhileItIsRead(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	o := d.bucket.put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
+	o := d.bucket.Put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	d.bucket.remove(o)
+	d.bucket.Remove(o)
 	d.work()
 	u := d.upload(o)
 	if u.State != ingest.Finished || u.Cause != ingest.Gone || !u.DueAt.IsZero() || u.Counts[ingest.Accepted] != 5 {
@@ -649,10 +649,10 @@ func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ctx := context.Background()
-	o := d.bucket.put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
+	o := d.bucket.Put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
 	slow := *d.worker
 	slow.Keys = &overtaking{Keys: d.store, do: func() {
-		d.bucket.remove(o)
+		d.bucket.Remove(o)
 		d.work() // of the other ranges
 	}}
 	if err := slow.Receive(ctx, o); err != nil {

@@ -1,0 +1,134 @@
+// Package ingesttest keeps the two buckets of ingest in memory, for tests.
+package ingesttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"sync"
+	"time"
+
+	"keypool/shared/ingest"
+)
+
+// Uploads is a versioned bucket of uploads: ingest.Objects. It is safe for
+// concurrent use.
+type Uploads struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	objects map[ingest.Object]object
+	current map[string]ingest.Object // by name
+	puts    int
+}
+
+type object struct {
+	content []byte
+	written time.Time
+	done    bool
+}
+
+// NewUploads returns an empty bucket.
+func NewUploads(now func() time.Time) *Uploads {
+	return &Uploads{now: now, objects: map[ingest.Object]object{}, current: map[string]ingest.Object{}}
+}
+
+// Put stores a new version of an object.
+func (u *Uploads) Put(name string, content []byte) ingest.Object {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.puts++
+	o := ingest.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(u.puts)}
+	u.objects[o], u.current[name] = object{content: content, written: u.now()}, o
+	return o
+}
+
+// Remove removes a version for good.
+func (u *Uploads) Remove(o ingest.Object) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.objects, o)
+	if u.current[o.Name] == o {
+		delete(u.current, o.Name)
+	}
+}
+
+// Hide deletes an object as merchants do: its versions stay.
+func (u *Uploads) Hide(name string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.current, name)
+}
+
+// Done reports whether a version is marked done.
+func (u *Uploads) Done(o ingest.Object) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.objects[o].done
+}
+
+// Stat implements ingest.Objects.
+func (u *Uploads) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if o.Version == "" {
+		o = u.current[o.Name]
+	}
+	there, ok := u.objects[o]
+	return ingest.Stat{Version: o.Version, Size: int64(len(there.content)), LastModified: there.written}, ok, nil
+}
+
+// Open implements ingest.Objects.
+func (u *Uploads) Open(_ context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	there, ok := u.objects[o]
+	if !ok {
+		return nil, ingest.ErrGone
+	}
+	return io.NopCloser(bytes.NewReader(there.content[from:to])), nil
+}
+
+// MarkDone implements ingest.Objects.
+func (u *Uploads) MarkDone(_ context.Context, o ingest.Object) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	there, ok := u.objects[o]
+	if !ok {
+		return ingest.ErrGone
+	}
+	there.done = true
+	u.objects[o] = there
+	return nil
+}
+
+// Reports is a bucket of reports: ingest.Reports. Its zero value is ready and
+// safe for concurrent use.
+type Reports struct{ objects sync.Map }
+
+// Put implements ingest.Reports.
+func (r *Reports) Put(_ context.Context, name string, data []byte) error {
+	r.objects.Store(name, bytes.Clone(data))
+	return nil
+}
+
+// Get implements ingest.Reports.
+func (r *Reports) Get(_ context.Context, name string) ([]byte, error) {
+	data, ok := r.objects.Load(name)
+	if !ok {
+		return nil, fmt.Errorf("report %s: %w", name, fs.ErrNotExist)
+	}
+	return data.([]byte), nil
+}
+
+// Write implements ingest.Reports.
+func (r *Reports) Write(ctx context.Context, name string, write func(io.Writer) error) error {
+	var data bytes.Buffer
+	if err := write(&data); err != nil {
+		return err
+	}
+	return r.Put(ctx, name, data.Bytes())
+}
