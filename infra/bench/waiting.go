@@ -22,37 +22,15 @@ const notices = "notices@shop.example"
 // after the report of the file that brings its key a waiting order is mailed.
 func waitingLine(ctx context.Context, b *bench) (err error) {
 	const rounds, bar = 3, time.Minute
-	home, err := os.MkdirTemp("", "keypool-bench-")
-	if err != nil {
-		return err
-	}
-	m, err := machine.Open(b.checkout, home)
+	m, err := machine.OpenNew(b.checkout, "bench")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Remove(context.WithoutCancel(ctx))) }()
-	for _, step := range []func(context.Context) error{
-		machine.CheckTools, m.FetchMiniStack, m.FetchCDK, m.Build,
-		func(ctx context.Context) error { return m.Start(ctx, 0) },
-		m.Deploy,
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	outputs, err := m.Outputs(ctx)
+	s, outputs, err := shop.Open(ctx, m, os.Stderr)
 	if err != nil {
 		return err
 	}
-	cfg, err := m.Config()
-	if err != nil {
-		return err
-	}
-	client, err := m.HTTPClient()
-	if err != nil {
-		return err
-	}
-	s := &shop.Shop{AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL()}
 	made, err := s.SetUp(ctx, shop.Setup{
 		Merchant: "acme", Title: "Acme", Notices: notices, Pool: "elden", Product: "game", ProductTitle: "Elden, the game",
 	})
@@ -91,12 +69,12 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 		Got: fmt.Sprintf("%.1f s", median(waited).Seconds()), Met: median(waited) < bar,
 		Note: "On a whole one-machine deployment, counted from the moment the report was mailed. Fill is asked two seconds after the keys are in, which the index is given.",
 	})
-	return orderLogs(ctx, b, s, made.Account, cfg, outputs)
+	return orderLogs(ctx, b, s, made.Account, outputs)
 }
 
 // orderLogs measures how many bytes the functions themselves log of an order that
 // is served at once.
-func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account, cfg aws.Config, outputs map[string]string) error {
+func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account, outputs map[string]string) error {
 	const orders = 20
 	var keys strings.Builder
 	for i := range orders {
@@ -132,7 +110,7 @@ func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account
 	}
 	size := 0
 	for _, function := range []string{outputs["OrderPaidFunction"], outputs["DeliverFunction"]} {
-		n, err := logged(ctx, cfg, function, since)
+		n, err := logged(ctx, s.AWS, function, since)
 		if err != nil {
 			return err
 		}

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
 )
@@ -39,36 +37,17 @@ func up(ctx context.Context, c *call) error {
 			return &machine.Fault{Says: "PORT is not the number of a port.", Try: "make up PORT=4566"}
 		}
 	}
-	m := c.machine
-	p := &progress{out: os.Stdout, of: 6}
-	steps := []struct {
-		says string
-		do   func(context.Context) error
-	}{
-		{"looking for Python and Node", machine.CheckTools},
-		{"fetching MiniStack and the CDK, once, half a minute", func(ctx context.Context) error {
-			fetches, ctx := errgroup.WithContext(ctx)
-			fetches.Go(func() error { return m.FetchMiniStack(ctx) })
-			fetches.Go(func() error { return m.FetchCDK(ctx) })
-			return fetches.Wait()
-		}},
-		{"compiling the functions and the infrastructure, once, two minutes", m.Build},
-		{"starting the machine", func(ctx context.Context) error { return m.Start(ctx, port) }},
-		{"deploying what has changed, half a minute the first time", func(ctx context.Context) error {
-			deployed, err := m.Deployed()
-			if err != nil || deployed {
-				return err
-			}
-			return m.Deploy(ctx)
-		}},
-		{"setting up a merchant, a pool and a product", func(ctx context.Context) error { return writeEnvironment(ctx, c) }},
-	}
+	steps := append(c.machine.Up(port), machine.Step{
+		Says: "setting up a merchant, a pool and a product",
+		Do:   func(ctx context.Context) error { return writeEnvironment(ctx, c) },
+	})
+	p := &progress{out: os.Stdout, of: len(steps)}
 	for _, s := range steps {
-		if err := p.step(s.says, func() error { return s.do(ctx) }); err != nil {
+		if err := p.step(s.Says, func() error { return s.Do(ctx) }); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("\nUp at %s. To use it with any AWS tool or curl:  . .local/env\n", m.Endpoint())
+	fmt.Printf("\nUp at %s. To use it with any AWS tool or curl:  . .local/env\n", c.machine.Endpoint())
 	return nil
 }
 
@@ -104,7 +83,7 @@ func writeEnvironment(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	s, err := shopOf(c.machine, outputs)
+	s, err := shop.Of(c.machine, outputs)
 	if err != nil {
 		return err
 	}
@@ -190,21 +169,6 @@ func writeSAM(c *call, outputs map[string]string) error {
 	return os.WriteFile(filepath.Join(c.checkout, ".local", "sam-env.json"), append(content, '\n'), 0o600)
 }
 
-// shopOf is the way to the one-machine run.
-func shopOf(m *machine.Machine, outputs map[string]string) (*shop.Shop, error) {
-	cfg, err := m.Config()
-	if err != nil {
-		return nil, err
-	}
-	client, err := m.HTTPClient()
-	if err != nil {
-		return nil, err
-	}
-	return &shop.Shop{
-		AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
-	}, nil
-}
-
 // running returns the way to the one-machine run and what .local/env says of it.
 func running(ctx context.Context, c *call) (*shop.Shop, map[string]string, error) {
 	env, err := readEnvironment(c.checkout)
@@ -215,7 +179,7 @@ func running(ctx context.Context, c *call) (*shop.Shop, map[string]string, error
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := shopOf(c.machine, outputs)
+	s, err := shop.Of(c.machine, outputs)
 	return s, env, err
 }
 

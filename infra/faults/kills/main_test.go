@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,42 +75,15 @@ func deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	home := filepath.Join(checkout, ".local", "kills-"+strings.ToLower(rand.Text()[:8]))
-	m, err := machine.Open(checkout, home)
-	if err != nil {
+	if world.machine, err = machine.OpenNew(checkout, "kills"); err != nil {
 		return err
 	}
-	world.machine, m.Starter = m, gates
-	if err := os.MkdirAll(filepath.Join(home, "gates"), 0o700); err != nil {
+	world.machine.Starter = gates
+	if err := os.MkdirAll(filepath.Join(world.machine.Home, "gates"), 0o700); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
-	start := func(ctx context.Context) error { return m.Start(ctx, port) }
-	for _, step := range []func(context.Context) error{machine.CheckTools, m.FetchMiniStack, m.FetchCDK, m.Build, start, m.Deploy} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	if world.outputs, err = m.Outputs(ctx); err != nil {
-		return err
-	}
-	cfg, err := m.Config()
-	if err != nil {
-		return err
-	}
-	client, err := m.HTTPClient()
-	if err != nil {
-		return err
-	}
-	world.shop = &shop.Shop{
-		AWS: cfg, HTTP: client, URL: m.APIURL(world.outputs["ApiId"]), Bucket: world.outputs["UploadsBucket"], Inbox: m.InboxURL(),
-	}
-	return nil
+	world.shop, world.outputs, err = shop.Open(ctx, world.machine, os.Stderr)
+	return err
 }
 
 // came writes a line of the page.

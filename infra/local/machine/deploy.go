@@ -69,6 +69,35 @@ func (m *Machine) Build(ctx context.Context) error {
 	return builds.Wait()
 }
 
+// Step is one of those that bring a machine up.
+type Step struct {
+	Says string // what it does, and how long that takes
+	Do   func(context.Context) error
+}
+
+// Up returns the steps that bring the machine up, whatever is there already; see
+// Start about the port.
+func (m *Machine) Up(port int) []Step {
+	return []Step{
+		{"looking for Python and Node", CheckTools},
+		{"fetching MiniStack and the CDK, once, half a minute", func(ctx context.Context) error {
+			fetches, ctx := errgroup.WithContext(ctx)
+			fetches.Go(func() error { return m.FetchMiniStack(ctx) })
+			fetches.Go(func() error { return m.FetchCDK(ctx) })
+			return fetches.Wait()
+		}},
+		{"compiling the functions and the infrastructure, once, two minutes", m.Build},
+		{"starting the machine", func(ctx context.Context) error { return m.Start(ctx, port) }},
+		{"deploying what has changed, half a minute the first time", func(ctx context.Context) error {
+			deployed, err := m.Deployed()
+			if err != nil || deployed {
+				return err
+			}
+			return m.Deploy(ctx)
+		}},
+	}
+}
+
 // Deployed tells whether what is deployed is what Build made.
 func (m *Machine) Deployed() (bool, error) {
 	want, err := m.fingerprint()

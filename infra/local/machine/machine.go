@@ -73,6 +73,17 @@ func Open(checkout, home string) (*Machine, error) {
 	return m, nil
 }
 
+// OpenNew returns a machine of a run alone, which meets neither the developer's nor
+// another run's: in a folder below .local that begins with the name, on a port of
+// its own. Whoever opens it removes it.
+func OpenNew(checkout, name string) (*Machine, error) {
+	m, err := Open(checkout, filepath.Join(checkout, ".local", name+"-"+strings.ToLower(rand.Text()[:8])))
+	if err == nil {
+		m.state.Port, err = freePort()
+	}
+	return m, err
+}
+
 // Endpoint is the address of every AWS service. It is a number and no name, so
 // that SDKs put a bucket into the path by themselves: names of buckets under
 // localhost do not resolve everywhere.

@@ -228,15 +228,22 @@ func (m *Machine) choosePort(port int) error {
 	case free(DefaultPort):
 		port = DefaultPort
 	default:
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+		var err error
+		if port, err = freePort(); err != nil {
 			return err
 		}
-		port = listener.Addr().(*net.TCPAddr).Port
-		listener.Close()
 	}
 	m.state.Port = port
 	return nil
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 func free(port int) bool {

@@ -6,9 +6,7 @@ package whole
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,65 +44,20 @@ func run(m *testing.M) int {
 	if err != nil {
 		return failed(err)
 	}
-	// A machine of this run alone: it meets neither the developer's nor another run's.
-	home := filepath.Join(checkout, ".local", "whole-"+strings.ToLower(rand.Text()[:8]))
-	if world.machine, err = machine.Open(checkout, home); err != nil {
+	if world.machine, err = machine.OpenNew(checkout, "whole"); err != nil {
 		return failed(err)
 	}
 	defer world.machine.Remove(ctx)
-	if err := deploy(ctx); err != nil {
+	if world.shop, world.outputs, err = shop.Open(ctx, world.machine, os.Stderr); err != nil {
 		return failed(err)
 	}
+	world.shop.HTTP.Transport = &witness{next: world.shop.HTTP.Transport}
 	code := m.Run()
 	if err := search(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "--- FAIL: what the whole run left behind\n", err)
 		code = 1
 	}
 	return code
-}
-
-// deploy starts the machine and deploys to it, and says what it is doing.
-func deploy(ctx context.Context) error {
-	m := world.machine
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
-	for _, step := range []struct {
-		says string
-		do   func(context.Context) error
-	}{
-		{"looking for Python and Node", machine.CheckTools},
-		{"fetching MiniStack", m.FetchMiniStack},
-		{"fetching the CDK", m.FetchCDK},
-		{"compiling the functions and the infrastructure", m.Build},
-		{"starting a machine", func(ctx context.Context) error { return m.Start(ctx, port) }},
-		{"deploying", m.Deploy},
-	} {
-		start := time.Now()
-		if err := step.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", step.says, err)
-		}
-		fmt.Fprintf(os.Stderr, "%s: %.1f s\n", step.says, time.Since(start).Seconds())
-	}
-	if world.outputs, err = m.Outputs(ctx); err != nil {
-		return err
-	}
-	cfg, err := m.Config()
-	if err != nil {
-		return err
-	}
-	client, err := m.HTTPClient()
-	if err != nil {
-		return err
-	}
-	client.Transport = &witness{next: client.Transport}
-	world.shop = &shop.Shop{
-		AWS: cfg, HTTP: client, URL: m.APIURL(world.outputs["ApiId"]), Bucket: world.outputs["UploadsBucket"], Inbox: m.InboxURL(),
-	}
-	return nil
 }
 
 func failed(err error) int {

@@ -320,12 +320,21 @@ func (in answering) of(o *outcome) written {
 	return out
 }
 
-// speaks tells whether the values that a call asks for are spoken here.
-func (in answering) speaks(may ...types.ReturnValue) error {
+// alone does one write and answers what it came to, if the values that the call
+// asks for are spoken here.
+func (db *DB) alone(c *call, prepare func(*DB) (*write, error), in answering, may ...types.ReturnValue) (any, error) {
 	if in.ReturnValues != "" && in.ReturnValues != string(types.ReturnValueNone) && !slices.Contains(may, types.ReturnValue(in.ReturnValues)) {
-		return invalid("dynamosim does not speak ReturnValues %s", in.ReturnValues)
+		return nil, invalid("dynamosim does not speak ReturnValues %s", in.ReturnValues)
 	}
-	return nil
+	w, err := prepare(db)
+	if err != nil {
+		return nil, err
+	}
+	o, err := db.one(c, w)
+	if err != nil {
+		return nil, err
+	}
+	return in.of(o), nil
 }
 
 type putItem struct {
@@ -334,18 +343,7 @@ type putItem struct {
 }
 
 func (db *DB) putItem(c *call, in *putItem) (any, error) {
-	if err := in.speaks(types.ReturnValueAllOld); err != nil {
-		return nil, err
-	}
-	w, err := in.put.write(db)
-	if err != nil {
-		return nil, err
-	}
-	o, err := db.one(c, w)
-	if err != nil {
-		return nil, err
-	}
-	return in.of(o), nil
+	return db.alone(c, in.put.write, in.answering, types.ReturnValueAllOld)
 }
 
 type updateItem struct {
@@ -354,18 +352,7 @@ type updateItem struct {
 }
 
 func (db *DB) updateItem(c *call, in *updateItem) (any, error) {
-	if err := in.speaks(types.ReturnValueAllOld, types.ReturnValueAllNew); err != nil {
-		return nil, err
-	}
-	w, err := in.update.write(db)
-	if err != nil {
-		return nil, err
-	}
-	o, err := db.one(c, w)
-	if err != nil {
-		return nil, err
-	}
-	return in.of(o), nil
+	return db.alone(c, in.update.write, in.answering, types.ReturnValueAllOld, types.ReturnValueAllNew)
 }
 
 type deleteItem struct {
@@ -374,18 +361,8 @@ type deleteItem struct {
 }
 
 func (db *DB) deleteItem(c *call, in *deleteItem) (any, error) {
-	if err := in.speaks(types.ReturnValueAllOld); err != nil {
-		return nil, err
-	}
-	w, err := in.keyed.write(db, nil)
-	if err != nil {
-		return nil, err
-	}
-	o, err := db.one(c, w)
-	if err != nil {
-		return nil, err
-	}
-	return in.of(o), nil
+	remove := func(db *DB) (*write, error) { return in.keyed.write(db, nil) }
+	return db.alone(c, remove, in.answering, types.ReturnValueAllOld)
 }
 
 type writeRequest struct {

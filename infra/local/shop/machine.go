@@ -1,0 +1,43 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"keypool/infra/local/machine"
+)
+
+// Of returns the way to a machine's deployment, by its outputs.
+func Of(m *machine.Machine, outputs map[string]string) (*Shop, error) {
+	cfg, err := m.Config()
+	if err != nil {
+		return nil, err
+	}
+	client, err := m.HTTPClient()
+	if err != nil {
+		return nil, err
+	}
+	return &Shop{
+		AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
+	}, nil
+}
+
+// Open brings a machine up, telling of each step, and returns the way to its
+// deployment, and the deployment's outputs.
+func Open(ctx context.Context, m *machine.Machine, tell io.Writer) (*Shop, map[string]string, error) {
+	for _, step := range m.Up(0) {
+		start := time.Now()
+		if err := step.Do(ctx); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", step.Says, err)
+		}
+		fmt.Fprintf(tell, "%s: %.1f s\n", step.Says, time.Since(start).Seconds())
+	}
+	outputs, err := m.Outputs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := Of(m, outputs)
+	return s, outputs, err
+}
