@@ -166,12 +166,29 @@ func Check(subject, body string) error {
 // braces are text like any other.
 var braces = regexp.MustCompile(`\{\s*[A-Za-z][A-Za-z0-9_ -]*\}`)
 
-// unknownTags returns what was meant to be a tag and is none, as written, each once.
+// maxUnknown is how many unknown tags of a text are told, and maxShown how many
+// bytes of each: whoever pasted something else finds it by the first.
+const (
+	maxUnknown = 10
+	maxShown   = 40
+)
+
+// unknownTags returns what was meant to be a tag and is none, on one line, each once.
 func unknownTags(s string) []string {
 	var unknown []string
 	for _, written := range braces.FindAllString(s, -1) {
-		if !Tag(written[1:len(written)-1]).Known() && !slices.Contains(unknown, written) {
+		if Tag(written[1 : len(written)-1]).Known() {
+			continue
+		}
+		written = strings.Join(strings.Fields(written), " ")
+		if len(written) > maxShown {
+			written = written[:maxShown] + "…"
+		}
+		if !slices.Contains(unknown, written) {
 			unknown = append(unknown, written)
+		}
+		if len(unknown) == maxUnknown {
+			break
 		}
 	}
 	return unknown

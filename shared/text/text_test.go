@@ -2,6 +2,7 @@ package text_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,6 +36,14 @@ func TestCheck(t *testing.T) {
 				{"subject", "there is no tag {LICENSE}; the tags are " + tagNames() + "."},
 				{"body", "there is no tag {LICENSE}; the tags are " + tagNames() + "."},
 			},
+		},
+		{
+			name: "an unknown tag on two lines", body: "{KEY} {\n\tKEYS\r\n}",
+			want: []text.Problem{{"body", "there is no tag { KEYS }; the tags are " + tagNames() + "."}},
+		},
+		{
+			name: "a long one", body: "{KEY} {" + strings.Repeat("x", 999) + "}",
+			want: []text.Problem{{"body", "there is no tag {" + strings.Repeat("x", 39) + "…; the tags are " + tagNames() + "."}},
 		},
 		{
 			name: "a key in the subject", subject: "Your key {KEY}", body: "{KEY}",
@@ -239,6 +248,17 @@ func TestChoose(t *testing.T) {
 }
 
 func everyTag() string { return tagNames() }
+
+// Whoever pastes a page of something else is not told a page of problems.
+func TestCheck_tellsOfTenUnknownTags(t *testing.T) {
+	var body strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&body, "{T%d}", i)
+	}
+	if n := len(text.Check("", body.String()+"{KEY}")); n != 10 {
+		t.Errorf("%d problems, want 10", n)
+	}
+}
 
 func tagNames() string {
 	var names []string
