@@ -60,31 +60,37 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 ##@ Work on it
 
 # Packages that need a longer run, or a run of their own: the race, under the race
-# detector; the whole, on the one-machine deployment.
+# detector; the whole, on the one-machine deployment; the kills, on another.
 RACE := ./shared/claim
 WHOLE := ./infra/local/whole
+KILLS := ./infra/faults/kills
 
-.PHONY: test unit race-test whole lint sam-lint
-test: need-test ## everything: lint, unit, infrastructure, race, end to end
-	@echo "1/5  lint"
+.PHONY: test unit race-test whole kills lint sam-lint
+test: need-test ## everything: lint, unit, infrastructure, race, end to end, kills
+	@echo "1/6  lint"
 	@$(MAKE) lint
-	@echo "2/5  unit tests, the store against DynamoDB Local"
+	@echo "2/6  unit tests, the store against DynamoDB Local"
 	@$(MAKE) unit
-	@echo "3/5  the race, under the race detector"
+	@echo "3/6  the race, under the race detector"
 	@$(MAKE) race-test
-	@echo "4/5  the template of sam, linted"
+	@echo "4/6  the template of sam, linted"
 	@$(MAKE) sam-lint
-	@echo "5/5  end to end, on the one-machine deployment"
+	@echo "5/6  end to end, on the one-machine deployment"
 	@$(MAKE) whole
+	@echo "6/6  a deployment whose parts are killed, three minutes"
+	@$(MAKE) kills
 
 unit: ## all packages but those that make a deployment of their own
-	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $$(go list ./... | grep -v -e '/infra/local/whole$$' -e '/infra/faults/kills$$')
+	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $$(go list ./... | grep -v $(patsubst ./%,-e '/%$$',$(WHOLE) $(KILLS)))
 
 race-test: ## the race, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m $(RACE)
 
 whole: ## the end-to-end test
 	@go test -count=1 -timeout 20m -v $(WHOLE)
+
+kills: need-local ## a deployment whose parts are killed, each at the worst moment
+	@go test -count=1 -timeout 20m -v $(KILLS)
 
 lint: ## gofumpt, go vet, staticcheck
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
@@ -123,7 +129,7 @@ simulate: need-build ## five million steps of the protocols in any weather, and 
 
 faults: need-test ## storms of faults on real engines, and a deployment whose parts are killed: SEED=
 	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
-	@go test -count=1 -timeout 1h -v ./infra/faults/kills -args -record
+	@go test -count=1 -timeout 1h -v $(KILLS) -args -record
 
 fuzz: need-build ## bad input by the million: TIME=10m ONLY=
 	@go run ./infra/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))

@@ -17,3 +17,24 @@ func TestReplaced(t *testing.T) {
 		}
 	}
 }
+
+func TestStamps_tellWhatWasFoundWhen(t *testing.T) {
+	monday := Stamp{Day: "2026-11-23", Command: "make bench", Machine: "amd64"}
+	sunday := Stamp{Day: "2026-11-22", Command: "make bench ONLY=large", Machine: "amd64"}
+	for want, all := range map[string][]Stamped{
+		"*2026-11-23, by `make bench` on amd64.*": {{"claim", monday}, {"ingest", monday}},
+		"*claim, ingest: 2026-11-23, by `make bench` on amd64; large: 2026-11-22, by `make bench ONLY=large` on amd64.*": {{"claim", monday}, {"large", sunday}, {"ingest", monday}},
+	} {
+		if got := Stamps(all...); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := Grouped(n); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+}

@@ -43,23 +43,23 @@ func TestIngest_killedInARange(t *testing.T) {
 	}
 	events.Wait()
 	m.loaded(file, keys)
-	uploads, reports := 0, 0
+	if _, err := world.shop.AwaitMail(t.Context(), patience, m.notices, "2,000 keys added"); err != nil {
+		t.Fatal(err)
+	}
+	audit(t)
+	uploads := 0
 	for _, item := range items(t, "CatalogTable") {
 		if item["pk"] == "uploads#"+m.name {
 			uploads++
 		}
 	}
-	if _, err := world.shop.AwaitMail(t.Context(), patience, m.notices, "2,000 keys added"); err != nil {
-		t.Fatal(err)
-	}
 	all, err := world.shop.Mails(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reports = len(shop.To(all, m.notices)); uploads != 1 || reports != 1 {
+	if reports := len(shop.To(all, m.notices)); uploads != 1 || reports != 1 {
 		t.Errorf("%d uploads and %d reports of one file, want 1 and 1", uploads, reports)
 	}
-	audit(t)
 	came(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
 }
 
@@ -83,10 +83,11 @@ func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	m.pay(o, "waiting") // the platform repeats, and fill is asked
 	g.kill("Fill")
 	m.pay(o, "waiting") // and again: the message that fill had comes back only after a minute
-	m.mailed(o, 1, 250)
-	m.pay(o, "fulfilled")
 	m.settled(o)
+	m.pay(o, "fulfilled")
+	anHourLater(t)
 	audit(t)
+	m.mailed(o, 1, 250)
 	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
 	if err != nil || live.Available != 10 {
 		t.Errorf("%d keys are left, want 10; %v", live.Available, err)
@@ -115,9 +116,10 @@ func TestCallback_twentyTimesAtOnce(t *testing.T) {
 	}
 	reports.Wait()
 	m.pay(o, "fulfilled")
-	m.mailed(o, 1, 3)
 	m.settled(o)
+	anHourLater(t)
 	audit(t)
+	m.mailed(o, 1, 3)
 	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
 	if err != nil || live.Available != 27 {
 		t.Errorf("%d keys are left, want 27; %v", live.Available, err)
@@ -136,8 +138,8 @@ func TestDeliver_killedBeforeItsMark(t *testing.T) {
 	g.kill("Deliver")
 	m.settled(o)
 	anHourLater(t)
-	m.mailed(o, 1, 1)
 	audit(t)
+	m.mailed(o, 1, 1)
 	came(t, "deliver, between SES's answer and its mark", "SES's event tells what the function could not: 1 mail")
 }
 
@@ -155,8 +157,9 @@ func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	m.pay(o, "fulfilled")
 	g.kill("Deliver")
 	anHourLater(t)
-	m.mailed(o, 2, 1)
 	m.settled(o)
+	audit(t)
+	m.mailed(o, 2, 1)
 	uncertain := 0
 	for _, item := range items(t, "OrdersTable") {
 		if strings.HasPrefix(item["sk"].(string), "history#") && item["what"] == "mail-uncertain" {
@@ -169,7 +172,6 @@ func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	if err := os.Remove(silent); err != nil {
 		t.Fatal(err)
 	}
-	audit(t)
 	came(t, "the same, and SES's event is lost", "the lease ends, a second mail with the same key, recorded in the order's history: 2 mails")
 }
 
@@ -216,6 +218,7 @@ func TestMachine_restartedUnderLoad(t *testing.T) {
 		m.settled(o)
 		keys += o.Lines[0].Quantity
 	}
+	audit(t)
 	all, err := world.shop.Mails(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +231,6 @@ func TestMachine_restartedUnderLoad(t *testing.T) {
 		}
 		mails += n
 	}
-	audit(t)
 	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
 	if err != nil || live.Available != 60-keys {
 		t.Errorf("%d keys are left, want %d; %v", live.Available, 60-keys, err)

@@ -164,24 +164,38 @@ func items(t *testing.T, output string) []map[string]any {
 	return all
 }
 
-// audit reads the tables whole: the books balance, and nothing is left to do.
+// audit waits until nothing is left to do, and reads the tables whole: the books
+// balance. What is counted after it is counted for good: no mail is on its way.
 func audit(t *testing.T) {
 	t.Helper()
-	orders := items(t, "OrdersTable")
-	_, problems := dynamotest.Balance(orders, items(t, "KeysTable"))
-	for _, item := range orders {
+	var left []string
+	err := shop.Await(t.Context(), patience, "nothing being left to do", func() (bool, error) {
+		left = unsettled(t)
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, strings.Join(left, "\n"))
+	}
+	if _, problems := dynamotest.Balance(items(t, "OrdersTable"), items(t, "KeysTable")); len(problems) > 0 {
+		t.Errorf("the books do not balance:\n%s", strings.Join(problems, "\n"))
+	}
+}
+
+// unsettled tells what is still to be done: mails and files.
+func unsettled(t *testing.T) []string {
+	t.Helper()
+	var left []string
+	for _, item := range items(t, "OrdersTable") {
 		if state := item["mail"]; state == "due" || state == "sending" {
-			problems = append(problems, fmt.Sprintf("the mail of %s %s is %s", item["pk"], item["sk"], state))
+			left = append(left, fmt.Sprintf("the mail of %s %s is %s", item["pk"], item["sk"], state))
 		}
 	}
 	for _, item := range items(t, "CatalogTable") {
 		if strings.HasPrefix(item["pk"].(string), "uploads#") && item["state"] != "finished" {
-			problems = append(problems, fmt.Sprintf("upload %s is %s", item["sk"], item["state"]))
+			left = append(left, fmt.Sprintf("upload %s is %s", item["sk"], item["state"]))
 		}
 	}
-	if len(problems) > 0 {
-		t.Errorf("the books do not balance:\n%s", strings.Join(problems, "\n"))
-	}
+	return left
 }
 
 // anHourLater has whatever is due, or leased, be so since long ago, and sweeps.
