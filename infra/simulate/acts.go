@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dice"
+	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -27,13 +26,14 @@ const platform = "standard"
 
 // paid is an order that a platform tells of, some times over.
 type paid struct {
-	order   string
-	side    pool.Side
-	lines   []paidLine
-	times   int
-	apart   time.Duration
-	changed bool // other content than the first time
-	serial  int  // tells repeats apart
+	order    string
+	side     pool.Side
+	lines    []paidLine
+	currency string
+	times    int
+	apart    time.Duration
+	changed  bool // other content than the first time
+	serial   int  // tells repeats apart
 }
 
 type paidLine struct {
@@ -47,7 +47,7 @@ func (p paid) String() string {
 	for _, l := range p.lines {
 		lines = append(lines, fmt.Sprintf("%d x %s", l.quantity, l.product))
 	}
-	says := fmt.Sprintf("order %s is paid: %s", p.order, strings.Join(lines, ", "))
+	says := fmt.Sprintf("order %s is paid in %s: %s", p.order, p.currency, strings.Join(lines, ", "))
 	if p.side == pool.Test {
 		says += ", as a test"
 	}
@@ -55,7 +55,7 @@ func (p paid) String() string {
 		says += ", once more"
 	}
 	if p.changed {
-		says += " with another quantity"
+		says += ", otherwise"
 	}
 	if p.times > 1 {
 		says += fmt.Sprintf(", told %d times within %s", p.times, p.apart)
@@ -100,17 +100,42 @@ func (p paid) answered(w *world, name string) bool {
 			asked := time.Now()
 			got, err := claims.Claim(ctx, order.Fulfillment{
 				ID: id, Merchant: merchant, Side: p.side, Platform: platform, Order: p.order, Line: line.id,
-				Product: line.product, Quantity: line.quantity,
+				Product: line.product, Quantity: line.quantity, Currency: p.currency,
 				Customer: order.Customer{Name: "Ada", Email: "ada@customers.example"},
 			})
+			told, raised := w.raise(ctx, process, instance, p.order, got, err)
+			if raised != nil {
+				err = raised
+			}
 			if process.gone() {
 				err = errGone
 			}
-			failed[i] = w.answers.claimed(line, id, asked, got, err)
+			failed[i] = w.answers.claimed(line, id, asked, got, told, err)
 		})
 	}
 	lines.Wait()
 	return errors.Join(failed...) == nil
+}
+
+// raise tells the merchant, as the function orderpaid does, of a line that no
+// pool feeds, and of one that was paid again with other content. It returns the
+// notice that there must be, "" if there is nothing to tell.
+func (w *world) raise(ctx context.Context, p *process, i *instance, orderName string, got order.Fulfillment, claimed error) (id string, err error) {
+	var changed *claim.ChangedError
+	kind, occasion := notice.Kind(""), ""
+	switch {
+	case errors.As(claimed, &changed):
+		kind, occasion = notice.ChangedRepeat, string(changed.Line)
+	case claimed == nil && got.State() == order.Unconnected:
+		if _, _, err := i.recent.Product(ctx, merchant, got.Product); err != nil {
+			return "", err
+		}
+		kind, occasion = notice.Unconnected, string(got.Side)+"#"+notice.Day(p.now())+"#"+got.Product
+	default:
+		return "", nil
+	}
+	facts := notice.Facts{Product: got.Product, Side: got.Side, Orders: []string{orderName}, Count: 1}
+	return merchant + "#" + string(kind) + "#" + occasion, w.store.RaiseNotice(ctx, notice.New(merchant, kind, occasion, facts, p.now()))
 }
 
 // upload is a key file that is dropped, and the events that tell of it.
@@ -150,29 +175,35 @@ func (u upload) do(w *world) {
 	}
 }
 
-// handled is an order that is given back, held for review, or released from it:
-// what the record has room for and no function does yet.
+// handled is a line that is given back, whole or in part, held for review, or
+// released from it: what the record has room for and no function does yet.
 type handled struct {
 	what   string
 	order  string
+	side   pool.Side
+	line   string
 	serial int
 }
 
-func (h handled) String() string { return fmt.Sprintf("order %s is %s", h.order, h.what) }
+func (h handled) String() string {
+	return fmt.Sprintf("line %s of order %s is %s", h.line, h.order, h.what)
+}
 
 func (h handled) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("%s %d", h.what, h.serial), func(ctx context.Context, now time.Time) error {
-			id := order.NewLineID(merchant, pool.Live, platform, h.order, "1")
+			id := order.NewLineID(merchant, h.side, platform, h.order, h.line)
 			before, ok, err := w.store.Fulfillment(ctx, id)
 			if err != nil || !ok {
 				return err
 			}
-			after := before
+			after, state := before, before.State()
 			switch {
-			case h.what == "returned" && before.State() != order.Returned && before.Wanted > 0:
+			case h.what == "returned" && state != order.Returned && before.Wanted > 0:
 				after.Returned = before.Wanted
-			case h.what == "held" && before.State() == order.Waiting:
+			case h.what == "returned in part" && (state == order.Waiting || state == order.Fulfilled) && before.Returned < before.Wanted:
+				after.Returned += 1 + w.number(fmt.Sprint("returned ", h.serial), before.Wanted-before.Returned)
+			case h.what == "held" && (state == order.Waiting || state == order.Unconnected):
 				after.OnHold = true
 			case h.what == "released" && before.OnHold:
 				after.OnHold = false
@@ -180,15 +211,37 @@ func (h handled) do(w *world) {
 				return nil
 			}
 			after.Version++
+			switch is := after.State(); {
+			case is == order.Fulfilled && state != order.Fulfilled:
+				after.Mail = after.Mail.Next(outbox.Keys, now) // it has all that it is still due
+			case (is == order.Waiting || is == order.Unconnected) && after.Mail.DueAt.IsZero():
+				after.Mail.DueAt = now.Add(outbox.SweepAfter)
+			}
 			if err := w.store.Commit(ctx, claim.Take{Before: &before, After: after}); err != nil {
 				return err
 			}
 			if after.State() == order.Waiting {
-				return w.fills.Send(ctx, claim.FillPool(after.PoolID()), 2*time.Second)
+				w.send(ctx, claim.FillPool(after.PoolID()))
 			}
 			return nil
 		})
 	})
+}
+
+// send asks for fills as the API does: once. What is lost here is left to the sweep.
+func (w *world) send(ctx context.Context, requests ...claim.FillRequest) {
+	for _, request := range requests {
+		if w.fills.Send(ctx, request, 2*time.Second) != nil {
+			w.count("fill left to the sweep")
+		}
+	}
+}
+
+// fillProducts asks for the lines that wait for products to be connected.
+func (w *world) fillProducts(ctx context.Context, names ...string) {
+	for _, name := range names {
+		w.send(ctx, claim.FillProduct(merchant, pool.Live, name), claim.FillProduct(merchant, pool.Test, name))
+	}
 }
 
 // shelved is keys that an operator takes out of sale, or moves to another pool,
@@ -223,7 +276,8 @@ func (s shelved) do(w *world) {
 				if err := w.shelve(ctx, key, s.to); err != nil {
 					return err
 				}
-				return w.fills.Send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}), 2*time.Second)
+				w.send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}))
+				return nil
 			})
 		})
 	}
@@ -246,17 +300,40 @@ func (c connected) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("connect %d", c.serial), func(ctx context.Context, _ time.Time) error {
 			product, _, err := w.store.Product(ctx, merchant, c.product)
-			if err != nil {
+			if err != nil || product.Pool == c.pool {
 				return err
 			}
 			product.Pool = c.pool
 			if err := w.store.PutProduct(ctx, product); err != nil {
 				return err
 			}
-			for _, side := range []pool.Side{pool.Live, pool.Test} {
-				if err := w.fills.Send(ctx, claim.FillProduct(merchant, side, c.product), 2*time.Second); err != nil {
-					return err
-				}
+			w.fillProducts(ctx, c.product)
+			return nil
+		})
+	})
+}
+
+// defaulted is a merchant who has another pool for products that name none, or none.
+type defaulted struct {
+	pool   string
+	serial int
+}
+
+func (d defaulted) String() string { return fmt.Sprintf("the default pool is %q", d.pool) }
+
+func (d defaulted) do(w *world) {
+	w.spawn(func() {
+		w.untilDone(fmt.Sprintf("default %d", d.serial), func(ctx context.Context, _ time.Time) error {
+			m, _, err := w.store.Merchant(ctx, merchant)
+			if err != nil || m.DefaultPool == d.pool {
+				return err
+			}
+			m.DefaultPool = d.pool
+			if err := w.store.PutMerchant(ctx, m); err != nil {
+				return err
+			}
+			if d.pool != "" {
+				w.fillProducts(ctx, "dlc", "abroad")
 			}
 			return nil
 		})
@@ -279,37 +356,27 @@ func (o opened) do(w *world) {
 	})
 }
 
-// open makes a pool, unless it is there, and sets on its way what waited for it.
+// open makes a pool, unless it is there, and sets on its way what waited for it,
+// as the API does: what it loses of that is left to the sweep.
 func (w *world) open(ctx context.Context, name string) error {
 	_, there, err := w.store.Pool(ctx, merchant, name)
-	if err != nil {
+	if err != nil || there {
 		return err
 	}
-	if !there {
-		p := catalog.Pool{Merchant: merchant, Name: name, Shards: w.plan.Weather.Shards, LowStock: 5, Reminder: 24 * time.Hour}
-		if err := w.store.PutPool(ctx, p); err != nil {
-			return err
-		}
+	if err := w.store.PutPool(ctx, w.poolOf(name)); err != nil {
+		return err
 	}
 	parked, err := w.store.Parked(ctx, merchant, name)
-	if err != nil {
-		return err
-	}
 	for _, id := range parked {
-		if err := w.ranges.Send(ctx, startUpload(id), 0); err != nil {
-			return err
-		}
+		err = errors.Join(err, w.ranges.Send(ctx, startUpload(id), 0))
+	}
+	if err != nil {
+		w.count("parked file left to the sweep")
 	}
 	for _, side := range []pool.Side{pool.Live, pool.Test} {
-		if err := w.fills.Send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: name, Side: side}), 2*time.Second); err != nil {
-			return err
-		}
-		for _, product := range slices.Sorted(maps.Keys(productPools)) {
-			if err := w.fills.Send(ctx, claim.FillProduct(merchant, side, product), 2*time.Second); err != nil {
-				return err
-			}
-		}
+		w.send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: name, Side: side}))
 	}
+	w.fillProducts(ctx, "late")
 	return nil
 }
 

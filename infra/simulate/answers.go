@@ -32,6 +32,7 @@ type claimed struct {
 	version  int       // of the record that was answered
 	held     int
 	keys     []string // of them, as far as the answer showed them
+	told     string   // the notice that the merchant must have of it
 }
 
 // file is a key file that was dropped.
@@ -44,20 +45,21 @@ func newAnswers(w *world) *answers { return &answers{w: w, files: make(map[strin
 
 // claimed takes in the answer for a line, and returns what is left for the
 // platform to call again about.
-func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got order.Fulfillment, err error) error {
+func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got order.Fulfillment, told string, err error) error {
 	c := claimed{line: line, id: id, asked: asked}
 	var changed *claim.ChangedError
 	switch {
 	case err == nil:
-		c.answered, c.version, c.held = time.Now(), got.Version, got.Held
+		c.answered, c.version, c.held, c.told = time.Now(), got.Version, got.Held, told
 		for _, k := range got.Keys {
 			c.keys = append(c.keys, string(k.ID))
 		}
 		if got.Product != line.product || got.Quantity != line.quantity {
-			a.w.ledger.report("line %s of %d x %s was answered with %d x %s", id, line.quantity, line.product, got.Quantity, got.Product)
+			a.w.ledger.report("%s of %d x %s was answered with %d x %s", a.w.ledger.name(id), line.quantity, line.product, got.Quantity, got.Product)
 		}
 	case errors.As(err, &changed):
-		c.answered, c.changed, err = time.Now(), true, nil
+		c.answered, c.changed, c.told, err = time.Now(), true, told, nil
+		a.w.count("changed repeat refused")
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

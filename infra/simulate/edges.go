@@ -41,6 +41,7 @@ var errTrouble = errors.New("a service did not answer")
 func (w *world) step(ctx context.Context, name string, do func()) error {
 	w.steps.Add(1)
 	p := processOf(ctx)
+	p.calls.Add(1)
 	if p.gone() {
 		return errGone
 	}
@@ -72,7 +73,6 @@ type queue struct {
 	mu      sync.Mutex
 	visible []*message
 	busy    int
-	calls   int
 }
 
 type message struct {
@@ -85,16 +85,24 @@ type message struct {
 func (q *queue) Send(ctx context.Context, body any, delay time.Duration) error {
 	w, p := q.w, processOf(ctx)
 	w.steps.Add(1)
+	p.calls.Add(1)
 	if p.gone() {
 		return errGone
 	}
 	name := q.sent.name(fmt.Sprintf("%s from %s: %v", q.name, callerOf(ctx), body))
 	if !w.calm.Load() && w.happens(name+" lost", w.plan.Weather.Lost) {
-		w.count("message lost")
-		if w.chance(name+" told")%2 == 0 {
+		switch w.number(name+" told", 3) {
+		case 0:
+			w.count("message lost")
+			return nil
+		case 1:
+			w.count("message lost")
+			return errTrouble
+		default:
+			w.count("message taken, answer lost")
+			q.add(&message{name: name, body: body}, delay)
 			return errTrouble
 		}
-		return nil
 	}
 	q.add(&message{name: name, body: body}, delay)
 	if !w.calm.Load() && w.happens(name+" twice", w.plan.Weather.Twice) {
@@ -124,8 +132,7 @@ func (q *queue) poll() {
 		batch := q.visible[:n:n]
 		q.visible = q.visible[n:]
 		q.busy++
-		q.calls++
-		name := fmt.Sprintf("%s call %d", q.name, q.calls)
+		name := fmt.Sprintf("%s/%d", batch[0].name, batch[0].received+1) // a process is called after what it handles
 		q.w.spawn(func() {
 			q.call(name, batch)
 			q.mu.Lock()
@@ -253,6 +260,7 @@ type post struct {
 func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	w, p := s.w, processOf(ctx)
 	w.steps.Add(1)
+	p.calls.Add(1)
 	if p.gone() {
 		return "", errGone
 	}
@@ -278,17 +286,18 @@ func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 		return "", &delivery.SendError{Fault: delivery.Trouble, Code: "SendingPausedException"}
 	case trouble == 5:
 		w.count("mail refused")
-		w.ledger.refused(item)
+		w.ledger.refused(item, number)
 		return "", &delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}
 	case trouble == 6:
 		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"} // never arrived
 	}
 	w.count("mail accepted")
-	w.ledger.mailed(p.name, item, number, m)
+	w.ledger.mailed(p, item, number, m)
 	s.tell(name, delivery.News{Item: item, Number: number, MessageID: name})
 	time.Sleep(w.upTo(name+" back", 5*w.plan.Weather.Slow))
 	if trouble > 6 {
 		w.count("mail accepted, answer lost")
+		w.ledger.unknown(item)
 		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"}
 	}
 	return name, ctx.Err()
@@ -350,13 +359,13 @@ type stream struct {
 	partitions [4]struct {
 		records []record
 		reading bool
-		calls   int
 	}
 }
 
 type record struct {
 	item  delivery.Item
 	name  string
+	tryAt time.Time // of the mail; zero: at once
 	tries int
 }
 
@@ -371,25 +380,32 @@ func (s *stream) observe(c dynamosim.Commit) {
 			continue
 		}
 		r := record{item: item, name: fmt.Sprintf("record %v %d", item, num(change.After, "version"))}
+		if change.After["tryAt"] != nil {
+			r.tryAt = time.UnixMilli(int64(num(change.After, "tryAt")))
+		}
 		calm := s.w.calm.Load()
 		if !calm && s.w.happens(r.name+" lost", s.w.plan.Weather.Lost) {
 			s.w.count("record lost")
 			continue
 		}
-		records := []record{r}
+		partition := s.w.number("partition "+pk, len(s.partitions))
+		s.add(partition, r)
 		if !calm && s.w.happens(r.name+" twice", s.w.plan.Weather.Twice) {
 			s.w.count("record delivered twice")
-			records = append(records, r)
+			s.w.spawn(func() { // when deliver may have done with the first
+				time.Sleep(s.w.upTo(r.name+" late", 15*time.Minute))
+				r.name += " again"
+				s.add(partition, r)
+			})
 		}
-		s.add(s.w.number("partition "+pk, len(s.partitions)), records)
 	}
 }
 
-func (s *stream) add(n int, records []record) {
+func (s *stream) add(n int, r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &s.partitions[n]
-	p.records = append(p.records, records...)
+	p.records = append(p.records, r)
 	if !p.reading {
 		p.reading = true
 		s.w.spawn(func() { s.read(n) })
@@ -408,10 +424,13 @@ func (s *stream) read(n int) {
 			s.mu.Unlock()
 			return
 		}
-		p.calls++
-		name := fmt.Sprintf("deliver %d/%d", n, p.calls)
+		name := fmt.Sprintf("deliver %s/%d", p.records[0].name, p.records[0].tries)
 		s.mu.Unlock()
 		time.Sleep(100*time.Millisecond + w.upTo(name, 300*time.Millisecond))
+		if !w.calm.Load() && w.happens(name+" late", w.plan.Weather.Lost) { // and all after them
+			w.count("records late by minutes")
+			time.Sleep(w.upTo(name+" how late", 15*time.Minute))
+		}
 
 		s.mu.Lock()
 		batch := p.records[:min(10, len(p.records))]
@@ -439,6 +458,9 @@ func (w *world) deliver(name string, batch []record) int {
 	var items []delivery.Item
 	place := map[delivery.Item]int{}
 	for i, r := range batch {
+		if r.tryAt.After(p.now()) {
+			continue // its time has not come
+		}
 		if _, known := place[r.item]; !known {
 			place[r.item] = i
 			items = append(items, r.item)
@@ -448,10 +470,15 @@ func (w *world) deliver(name string, batch []record) int {
 	if p.gone() {
 		return 0
 	}
+	failed := -1
 	for i, err := range errs {
-		if err != nil && !errors.Is(err, delivery.ErrUnreadable) {
-			return place[items[i]]
+		if err == nil {
+			continue
+		}
+		w.ledger.unmarked(p, items[i])
+		if failed < 0 && !errors.Is(err, delivery.ErrUnreadable) && !errors.Is(err, delivery.ErrChanged) {
+			failed = place[items[i]]
 		}
 	}
-	return -1
+	return failed
 }

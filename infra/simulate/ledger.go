@@ -37,23 +37,27 @@ type ledger struct {
 	looked    map[string]look            // who -> what was seen of the queues
 	mails     map[delivery.Item]*mailed
 	leased    map[leased]string // what a mail that was being sent is about
-	notices   map[string]int
+	notices   map[string]bool
 	due       map[string]time.Time // what a sweep is to look at, and when
 	broken    []string
 	versions  []version
 	keyEvents []keyEvent
 	uploads   map[string]*uploaded // by record
-	made      map[string]bool      // pools that are there
-	overtook  int                  // newcomers who took a key while others waited, rightly
-	history   hash.Hash64          // of all commits: two runs of a plan are the same if it is
+	settings  settingsSeen
+	history   hash.Hash64 // of all commits: two runs of a plan are the same if it is
 }
 
-// uploaded is an upload's record.
-type uploaded struct {
-	file, state, cause string
-	accepted           int
-	lines              int
-	outcomes           int
+// settingsSeen is what the catalog says of where lines get their keys.
+type settingsSeen struct {
+	pools       map[string]bool
+	feeders     map[string]map[string]string // product -> currency, "" for any -> pool
+	defaultPool string
+}
+
+// feeds reports whether there is a pool for a line of the product.
+func (s settingsSeen) feeds(product, currency string) bool {
+	by := s.feeders[product]
+	return s.pools[cmp.Or(by[currency], by[""], s.defaultPool)]
 }
 
 type key struct {
@@ -66,17 +70,18 @@ type line struct {
 	version, wanted, held, given int
 	onHold                       bool
 	queue, sort                  string // where it stands if it waits
-	product, orderName           string
+	name                         string // of the order and of the line in it
+	product, currency            string
 	quantity                     int
 	keys                         map[string]string // id -> text, chunks included
+	chunks                       int
 	mail                         string
-	number                       int
 }
 
 func (l *line) missing() int { return l.wanted - l.given - l.held }
 
 func (l *line) waits() bool {
-	return !l.onHold && (l.wanted == 0 || l.given < l.wanted) && (l.wanted == 0 || l.missing() > 0)
+	return !l.onHold && (l.wanted == 0 || l.missing() > 0)
 }
 
 // place is a line's place in a queue.
@@ -86,29 +91,10 @@ type place struct {
 	since   time.Time // when it came into the queue
 }
 
-// look is what somebody's last look at a queue can have shown.
+// look is what there was to be seen when somebody last looked at a queue.
 type look struct {
 	at     time.Time
 	passes map[string]time.Time
-}
-
-type alert struct {
-	level string
-	edge  int
-	told  time.Time
-}
-
-// mailed is what went out about a line or a notice.
-type mailed struct {
-	accepted map[string]int // by kind: keys, patience, notice
-	unmarked bool           // the last one is not known to have been written down
-	refused  bool
-}
-
-// leased names a mail of a line.
-type leased struct {
-	line   order.LineID
-	number int
 }
 
 // version is what a line's record came to be at one moment.
@@ -125,9 +111,30 @@ func newLedger(w *world) *ledger {
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
 		shelf: map[string]map[string]*key{}, looked: map[string]look{}, mails: map[delivery.Item]*mailed{},
-		notices: map[string]int{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, made: map[string]bool{}, leased: map[leased]string{}, history: fnv.New64a(),
+		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leased: map[leased]string{}, history: fnv.New64a(),
+		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
 	}
 }
+
+// name is what people call a line, as far as it is known; its identity otherwise.
+func (l *ledger) name(id order.LineID) string {
+	if there := l.lines[id]; there != nil && there.name != "" {
+		return there.name
+	}
+	return "line " + string(id)
+}
+
+// text is what a key reads, as far as it is known; its identity otherwise.
+func (l *ledger) text(id string) string {
+	if k := l.keys[id]; k != nil && k.text != "" {
+		return k.text[:min(len(k.text), 20)]
+	}
+	return id
+}
+
+// sideOf and queueOf name a pool side and its queue as the tables do.
+func sideOf(p pool.ID) string  { return p.Merchant + "#" + p.Pool + "#" + string(p.Side) }
+func queueOf(p pool.ID) string { return "queue#" + sideOf(p) }
 
 // problem notes that the promise was broken.
 func (l *ledger) problem(format string, args ...any) {
@@ -141,7 +148,7 @@ func (l *ledger) report(format string, args ...any) {
 	l.problem(format, args...)
 }
 
-// looks notes that somebody is about to read a queue: what was there by now is seen.
+// looks notes that somebody reads a queue just now.
 func (l *ledger) looks(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,7 +171,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			}
 		}
 	}
-	told := false
+	var told []string // notices that came with it
 	for _, change := range c.Changes {
 		pk, sk := str(change.Key, "pk"), str(change.Key, "sk")
 		fmt.Fprintf(l.history, "%d %s %s %s %s %d\n", time.Since(l.w.began), c.Caller, change.Table, pk, sk, num(change.After, "version"))
@@ -173,27 +180,31 @@ func (l *ledger) observe(c dynamosim.Commit) {
 		case change.Table == l.w.tables.Keys:
 			l.keyChanged(pk, change.Before, change.After)
 		case change.Table == l.w.tables.Catalog && strings.HasPrefix(pk, "uploads#"):
-			l.uploadChanged(pk+" "+sk, change.After)
+			defer l.uploadChanged(pk+" "+sk, change.After, &told)
 		case change.Table == l.w.tables.Catalog:
-			l.made[sk] = change.After != nil
+			l.settingsChanged(pk, sk, change.After)
 		case strings.HasPrefix(sk, "line#"):
 			id := order.LineID(strings.TrimPrefix(pk, "order#") + strings.TrimPrefix(sk, "line#"))
 			remember(id)
 			l.lineChanged(id, change.After)
+			l.outboxChanged(delivery.Item{Line: id}, change.Before, change.After)
 		case strings.HasPrefix(sk, "keys#"):
 			id, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)
 			remember(line)
 			l.chunkChanged(line, change.Before, change.After)
 		case sk == "!pass":
-			l.passes[pk] = time.UnixMilli(int64(num(change.After, "until")))
+			l.passChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
 		case strings.HasPrefix(pk, "queue#"), strings.HasPrefix(pk, "unconnected#"):
 			_, id, _ := strings.Cut(sk, "#")
 			remember(order.LineID(id))
 			l.placeChanged(pk, sk, change.After)
 		case strings.HasPrefix(pk, "notice#"):
-			told = told || change.Before == nil
-			l.noticeChanged(strings.TrimPrefix(pk, "notice#"), change.Before, change.After)
+			id := strings.TrimPrefix(pk, "notice#")
+			if change.Before == nil {
+				told = append(told, id)
+			}
+			l.noticeChanged(id, change.Before, change.After)
 		case strings.HasPrefix(pk, "alert#"):
 			defer l.alertChanged(pk+sk, change.After, &told)
 		}
@@ -217,20 +228,20 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 	k := l.keys[id]
 	switch {
 	case after == nil:
-		l.problem("key %s was deleted", id)
+		l.problem("key %s was deleted", l.text(id))
 		return
 	case before == nil:
 		k = &key{id: id}
 		l.keys[id] = k
 	default:
 		if str(after, "text") != k.text {
-			l.problem("key %s has another text now", id)
+			l.problem("key %s has another text now", l.text(id))
 		}
 		if k.state == "claimed" && (str(after, "state") != "claimed" || str(after, "line") != k.line) {
-			l.problem("key %s was sold to line %s and is now %s, line %s", id, k.line, str(after, "state"), str(after, "line"))
+			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), str(after, "state"), l.name(order.LineID(str(after, "line"))))
 		}
 		if k.state == "withdrawn" {
-			l.problem("key %s was taken out of sale and came back", id)
+			l.problem("key %s was taken out of sale and came back", l.text(id))
 		}
 		if k.shard != "" {
 			delete(l.shelf[k.side], id)
@@ -242,14 +253,14 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 	side, _, _ := strings.Cut(rest, "#")
 	k.side = owner + "#" + str(after, "pool") + "#" + side
 	if available := k.state == "available"; available != (k.shard != "") || available == (k.line != "") && k.state != "withdrawn" {
-		l.problem("key %s is %s, in shard %q, of line %q", id, k.state, k.shard, k.line)
+		l.problem("key %s is %s, in shard %q, of line %q", l.text(id), k.state, k.shard, k.line)
 	}
 	if came := k.shard != ""; came && (before == nil || str(before, "shard") == "") || !came && k.state == "withdrawn" {
 		l.keyEvents = append(l.keyEvents, keyEvent{key: id, there: came, at: time.Now()})
 	}
 	if k.shard != "" {
 		if !strings.HasPrefix(k.shard, k.side+"#") {
-			l.problem("key %s of %s stands in shard %s", id, k.side, k.shard)
+			l.problem("key %s of %s stands in shard %s", l.text(id), k.side, k.shard)
 		}
 		if l.shelf[k.side] == nil {
 			l.shelf[k.side] = map[string]*key{}
@@ -260,7 +271,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 
 func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeValue) {
 	if after == nil {
-		l.problem("line %s was deleted", id)
+		l.problem("%s was deleted", l.name(id))
 		return
 	}
 	there := l.lines[id]
@@ -269,34 +280,35 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 		l.lines[id] = there
 	}
 	if version := num(after, "version"); version != there.version+1 {
-		l.problem("line %s went from version %d to %d", id, there.version, version)
+		l.problem("%s went from version %d to %d", l.name(id), there.version, version)
+	}
+	if product, quantity := str(after, "product"), num(after, "quantity"); there.version > 0 && (product != there.product || quantity != there.quantity) {
+		l.problem("%s was paid as %d x %s and is now %d x %s", l.name(id), there.quantity, there.product, quantity, product)
 	}
 	for _, k := range keysIn(after) {
 		there.keys[k[0]] = k[1]
 	}
 	there.version, there.wanted, there.held, there.given = num(after, "version"), num(after, "wanted"), num(after, "held"), num(after, "returned")
 	_, there.onHold = after["onHold"]
-	there.product, there.orderName, there.quantity = str(after, "product"), str(after, "order"), num(after, "quantity")
-	there.mail, there.number = str(after, "mail"), num(after, "mailNumber")
-	if there.mail == "sending" {
-		l.leased[leased{id, there.number}] = str(after, "mailKind")
+	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
+	there.mail = str(after, "mail")
+	if name := str(after, "order"); name != "" {
+		there.name = "order " + name + ", line " + str(after, "line")
 	}
 	there.queue = "queue#" + str(after, "merchant") + "#" + str(after, "pool") + "#" + str(after, "side")
 	if after["pool"] == nil {
 		there.queue = "unconnected#" + str(after, "merchant") + "#" + str(after, "side") + "#" + there.product
 	}
 	there.sort = fmt.Sprintf("%013d#%s", num(after, "receivedAt"), id)
-	if there.mail != "due" && there.mail != "sending" {
-		if m := l.mails[delivery.Item{Line: id}]; m != nil {
-			m.unmarked = false
-		}
-	}
 }
 
 func (l *ledger) chunkChanged(id order.LineID, before, after map[string]types.AttributeValue) {
 	if before != nil {
-		l.problem("a chunk of line %s was written twice", id)
+		l.problem("a chunk of %s was written twice", l.name(id))
 		return
+	}
+	if l.lines[id].chunks++; l.lines[id].chunks > 1 {
+		l.w.count("second chunk of a line")
 	}
 	for _, k := range keysIn(after) {
 		l.lines[id].keys[k[0]] = k[1]
@@ -323,34 +335,40 @@ func (l *ledger) placeChanged(pk, sk string, after map[string]types.AttributeVal
 func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	now := l.lines[id]
 	if now == nil {
-		l.problem("a place in a queue names line %s, which does not exist", id)
+		l.problem("a place in a queue names %s, which does not exist", l.name(id))
 		return
 	}
 	if len(now.keys) != now.held {
-		l.problem("line %s says it holds %d keys and holds %d", id, now.held, len(now.keys))
+		l.problem("%s says it holds %d keys and holds %d", l.name(id), now.held, len(now.keys))
 	}
 	if now.held > now.wanted {
-		l.problem("line %s holds %d keys and paid for %d", id, now.held, now.wanted)
+		l.problem("%s holds %d keys and paid for %d", l.name(id), now.held, now.wanted)
+	}
+	if now.wanted > 0 && now.wanted != keysFor(now.product, now.quantity) {
+		l.problem("%s paid for %d x %s and is due %d keys", l.name(id), now.quantity, now.product, now.wanted)
 	}
 	for k, text := range now.keys {
 		switch sold := l.keys[k]; {
 		case sold == nil || sold.state != "claimed" || sold.line != string(id):
-			l.problem("line %s holds key %s, which is not sold to it", id, k)
+			l.problem("%s holds key %s, which is not sold to it", l.name(id), l.text(k))
 		case sold.text != text:
-			l.problem("line %s holds key %s with another text", id, k)
+			l.problem("%s holds key %s with another text", l.name(id), l.text(k))
 		case "queue#"+sold.side != now.queue:
-			l.problem("line %s of %s holds key %s of %s", id, now.queue, k, sold.side)
+			l.problem("%s of %s holds key %s of %s", l.name(id), now.queue, l.text(k), sold.side)
 		}
 	}
 	at := l.queues[now.queue][now.sort]
 	switch {
 	case now.waits() != (at != nil):
-		l.problem("line %s waits: %v; it stands in its queue: %v", id, now.waits(), at != nil)
+		l.problem("%s waits: %v; it stands in its queue: %v", l.name(id), now.waits(), at != nil)
 	case at != nil && now.wanted > 0 && at.missing != now.missing():
-		l.problem("line %s misses %d keys, its queue says %d", id, now.missing(), at.missing)
+		l.problem("%s misses %d keys, its queue says %d", l.name(id), now.missing(), at.missing)
 	}
 	if before.version > 0 && before.queue != now.queue && l.queues[before.queue][before.sort] != nil {
-		l.problem("line %s stands in two queues", id)
+		l.problem("%s stands in two queues", l.name(id))
+	}
+	if before.version > 0 && before.wanted == 0 && now.wanted > 0 {
+		l.w.count("line connected")
 	}
 	var gained []string
 	for k := range now.keys {
@@ -365,9 +383,14 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	if len(gained) == 0 {
 		return
 	}
-	if before.version == 0 {
+	switch {
+	case before.version == 0:
 		l.checkNewcomer(c, now, len(gained))
-	} else {
+	case !before.waits():
+		l.problem("%s did not wait, and got %d keys", l.name(id), len(gained))
+	case len(gained) > before.missing():
+		l.problem("%s missed %d keys and got %d", l.name(id), before.missing(), len(gained))
+	default:
 		l.checkOrder(c, now)
 	}
 }
@@ -378,148 +401,89 @@ func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
 	look := l.looked[c.Caller]
 	for sk, at := range l.queues[now.queue] {
 		if sk < now.sort && at.since.Before(look.at) {
-			l.problem("line %s was served before line %s, which came first", now.id, at.line)
+			l.problem("%s was served before %s, which came first", l.name(now.id), l.name(at.line))
 		}
 	}
 }
 
-// checkNewcomer holds that nobody who waits is passed for a key that he would
-// otherwise get: there was a pass, or there were more keys than the lines miss
-// that wait, as far as an index that lags could show.
-func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
-	look := l.looked[c.Caller]
-	missing := 0
-	for _, at := range l.queues[now.queue] {
-		if at.since.Before(look.at) && at.line != now.id {
+// missed is how many keys the lines miss that somebody who looked then must have
+// seen in a queue: they stood there, and do so still.
+func (l *ledger) missed(queue string, seen look) (missing int) {
+	for _, at := range l.queues[queue] {
+		if at.since.Before(seen.at) {
 			missing += at.missing
 		}
 	}
-	if missing == 0 {
-		return
-	}
-	l.overtook++
-	skew := l.w.plan.Weather.Skew
-	if until := later(look.passes[now.queue], l.passes[now.queue]); look.at.Before(until.Add(skew)) {
-		return
-	}
-	side := strings.TrimPrefix(now.queue, "queue#")
-	shown := len(l.shelf[side]) + took
+	return missing
+}
+
+// shown is how many keys of a pool side an index that lags can have shown to
+// somebody who looked then: those that are there, and those that have left since.
+func (l *ledger) shown(side string, seen look) int {
+	shown := len(l.shelf[side])
 	for _, at := range l.gone[side] {
-		if at.After(look.at.Add(-l.w.plan.Weather.Lag)) {
+		if at.After(seen.at.Add(-l.w.plan.Weather.Lag)) {
 			shown++
 		}
 	}
-	if shown <= missing+now.wanted {
-		l.problem("line %s took %d keys; %d were to be seen, and lines that waited before it miss %d", now.id, took, shown, missing)
-	}
+	return shown
 }
 
-func (l *ledger) noticeChanged(id string, before, after map[string]types.AttributeValue) {
-	if before == nil {
-		l.notices[id]++
-	}
-	if state := str(after, "mail"); state != "due" && state != "sending" {
-		if m := l.mails[delivery.Item{Notice: id}]; m != nil {
-			m.unmarked = false
-		}
-	}
-}
-
-func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValue) {
-	u := &uploaded{file: str(after, "name"), state: str(after, "state"), cause: str(after, "cause"), lines: num(after, "lines")}
-	if counts, ok := after["counts"].(*types.AttributeValueMemberM); ok {
-		u.accepted = num(counts.Value, "accepted")
-		for outcome := range counts.Value {
-			u.outcomes += num(counts.Value, outcome)
-		}
-	}
-	if was := l.uploads[name]; was != nil && was.state == "finished" && *was != *u {
-		l.problem("upload %s changed after it was finished: %+v, %+v", name, *was, *u)
-	}
-	l.uploads[name] = u
-}
-
-// alertChanged holds that a merchant is told exactly when an alert says so: the
-// notice is written with the edge, and no edge is told twice.
-func (l *ledger) alertChanged(name string, after map[string]types.AttributeValue, told *bool) {
-	was := l.alerts[name]
-	if was == nil {
-		was = &alert{}
-	}
-	now := &alert{level: str(after, "level"), edge: num(after, "edge"), told: time.UnixMilli(int64(num(after, "toldAt")))}
-	l.alerts[name] = now
-	if (now.edge > was.edge) != *told || now.edge > was.edge+1 || now.edge < was.edge {
-		l.problem("alert %s went from edge %d to %d, a notice was written with it: %v", name, was.edge, now.edge, *told)
-	}
-	if !*told {
+// checkNewcomer holds that nobody who waits is passed for a key that he would
+// otherwise get: there was a pass to be seen, or there were more keys than the
+// lines miss that wait.
+func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
+	seen := l.looked[c.Caller]
+	missing := l.missed(now.queue, seen)
+	if missing == 0 {
 		return
 	}
-	if now.level == "" {
-		l.problem("alert %s told that all is well", name)
+	if seen.at.Before(seen.passes[now.queue].Add(l.w.plan.Weather.Skew)) {
+		l.w.count("newcomer passed the queue by a pass")
+		return
 	}
-	// Again at the same level: after a day, or of lines that all came since.
-	first := l.firstWaiting(strings.Replace(strings.Replace(name, "alert#", "queue#", 1), "alert#", "#", 1))
-	if now.level == was.level && now.told.Before(was.told.Add(24*time.Hour)) && !first.After(was.told) {
-		l.problem("alert %s told twice of what is %s, at %s and %s", name, now.level, was.told, now.told)
+	l.w.count("newcomer passed the queue, nobody lost by it")
+	// What the line took has left the shelf with this very commit.
+	if shown := l.shown(strings.TrimPrefix(now.queue, "queue#"), seen); shown <= missing+now.wanted {
+		l.problem("%s took %d keys; %d were to be seen, and lines that waited before it miss %d", l.name(now.id), took, shown, missing)
 	}
 }
 
-// firstWaiting returns when the first line of a queue was received; the zero time
-// if none waits.
-func (l *ledger) firstWaiting(queue string) time.Time {
-	if len(l.queues[queue]) == 0 {
-		return time.Time{}
+// passChanged holds that newcomers are let by only where keys abound for all who
+// wait, and for a moment.
+func (l *ledger) passChanged(c dynamosim.Commit, queue string, until time.Time) {
+	l.w.count("pass left at a queue")
+	l.passes[queue] = until
+	seen := l.looked[c.Caller]
+	missing := l.missed(queue, seen)
+	if shown := l.shown(strings.TrimPrefix(queue, "queue#"), seen); shown < 2*missing+1000 {
+		l.problem("a pass was left at %s, where %d keys were to be seen and lines miss %d", queue, shown, missing)
 	}
-	first, _, _ := strings.Cut(slices.Min(slices.Collect(maps.Keys(l.queues[queue]))), "#")
-	ms, err := strconv.ParseInt(first, 10, 64)
-	if err != nil {
-		l.problem("%s holds a place of %q", queue, first)
+	if until.After(time.Now().Add(5*time.Second + l.w.plan.Weather.Skew)) {
+		l.problem("a pass of %s is good until %s", queue, until)
 	}
-	return time.UnixMilli(ms)
 }
 
-// mailed takes in that the mail service took a mail.
-func (l *ledger) mailed(who string, item delivery.Item, number int, m delivery.Mail) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	went := l.mails[item]
-	if went == nil {
-		went = &mailed{accepted: map[string]int{}}
-		l.mails[item] = went
+// settingsChanged takes in what a merchant has set up.
+func (l *ledger) settingsChanged(pk, sk string, after map[string]types.AttributeValue) {
+	if !strings.HasPrefix(pk, "merchant#") {
+		return
 	}
-	kind := "notice"
-	if now := l.lines[item.Line]; now != nil {
-		kind = l.leased[leased{item.Line, number}] // it may have been filled since
-		whole := m.Text + attached(m)
-		for _, text := range now.keys {
-			if in := strings.Contains(whole, text); in != (kind == "keys") {
-				l.problem("mail %d of line %s is about its %s and holds one of its keys: %v", number, item.Line, kind, in)
+	s := &l.settings
+	if sk == "merchant" {
+		s.defaultPool = str(after, "defaultPool")
+	}
+	if name, ok := strings.CutPrefix(sk, "pool#"); ok {
+		s.pools[name] = after != nil
+	}
+	if name, ok := strings.CutPrefix(sk, "product#"); ok {
+		s.feeders[name] = map[string]string{"": str(after, "pool")}
+		if by, ok := after["pools"].(*types.AttributeValueMemberM); ok {
+			for currency := range by.Value {
+				s.feeders[name][currency] = str(by.Value, currency)
 			}
 		}
 	}
-	if went.accepted[kind] > 0 && !went.unmarked {
-		l.problem("%s sent mail %d of %v, a second one about its %s, and the first was marked as sent", who, number, item, kind)
-	}
-	went.accepted[kind]++
-	went.unmarked = true
-}
-
-func attached(m delivery.Mail) string {
-	var all strings.Builder
-	for _, a := range m.Attached {
-		all.Write(a.Content)
-	}
-	return all.String()
-}
-
-// refused notes that the mail service will never take a mail.
-func (l *ledger) refused(item delivery.Item) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.mails[item] == nil {
-		l.mails[item] = &mailed{accepted: map[string]int{}}
-	}
-	l.mails[item].refused = true
 }
 
 // available returns the keys that may be sold from a pool side now, by name.
@@ -562,11 +526,4 @@ func keysIn(item map[string]types.AttributeValue) [][2]string {
 		keys = append(keys, [2]string{str(k, "id"), str(k, "text")})
 	}
 	return keys
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

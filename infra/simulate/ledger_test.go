@@ -88,8 +88,11 @@ const (
 	idB = order.LineID("bbbbbbbbbbbbbbbbbbbbbbBBBBBBBBBBBBBBBBBBBBBB")
 )
 
+// textOf is the text of the key that is called by a letter.
+func textOf(id string) string { return keyText(0, int(id[0])) }
+
 func keyItem(id, state, line string) write {
-	set := of("pk", "nova#live#"+id, "text", "text of "+id, "pool", "elden", "state", state)
+	set := of("pk", "nova#live#"+id, "text", textOf(id), "pool", "elden", "state", state)
 	switch state {
 	case "available":
 		set["shard"] = of("x", "nova#elden#live#0")["x"]
@@ -102,7 +105,7 @@ func keyItem(id, state, line string) write {
 func lineItem(id order.LineID, version, wanted int, keys ...string) write {
 	var held [][2]string
 	for _, k := range keys {
-		held = append(held, [2]string{"nova#live#" + k, "text of " + k})
+		held = append(held, [2]string{"nova#live#" + k, textOf(k)})
 	}
 	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
 		"version", version, "wanted", wanted, "held", len(keys), "receivedAt", at(id), "keys", held)
@@ -218,43 +221,45 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *bench) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
-				b.mail("text of k")
+				b.mail(1, textOf("k"))
 				b.write("deliver", lineItem(idA, 2, 1, "k"))
-				b.mail("text of k")
-			}, "a second one about its keys",
+				b.mail(2, textOf("k"))
+			}, "the first was marked as sent",
 		},
 		"a mail is sent again since nobody knows of the first": {
 			func(b *bench) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
-				b.mail("text of k")
-				b.mail("text of k")
+				b.mail(1, textOf("k"))
+				b.ledger.unknown(delivery.Item{Line: idA})
+				b.mail(2, textOf("k"))
 			}, "",
 		},
 		"a mail lacks a key": {
 			func(b *bench) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
-				b.mail("your key follows")
-			}, "holds one of its keys: false",
+				b.mail(1, "your key follows")
+			}, "shows keys []",
 		},
 		"an edge is not told": {
 			func(b *bench) {
 				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)})
-			}, "a notice was written with it: false",
+			}, "its notice was written with it: false",
 		},
 		"an edge is told twice": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				for edge := 1; edge <= 2; edge++ {
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
-						write{"orders", "notice#" + strconv.Itoa(edge), "notice", of("mail", "due")})
+						write{"orders", "notice#nova#empty#elden#live#" + strconv.Itoa(edge), "notice", of("mail", "due")})
 				}
 			}, "told twice of what is owing",
 		},
 		"a finished upload is counted again": {
 			func(b *bench) {
-				b.write("ingest", write{"catalog", "uploads#nova", "u", of("state", "finished", "name", "f", "lines", 3)})
+				b.write("ingest", write{"catalog", "uploads#nova", "u", of("state", "finished", "name", "f", "lines", 3)},
+					write{"orders", "notice#nova#upload-report#u", "notice", of("mail", "due")})
 				b.write("ingest", write{"catalog", "uploads#nova", "u", of("state", "finished", "name", "f", "lines", 6)})
 			}, "changed after it was finished",
 		},
@@ -273,9 +278,10 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 }
 
 // mail lets the mail service take a mail about the keys of line A.
-func (b *bench) mail(text string) {
-	b.ledger.leased[leased{idA, 1}] = "keys"
-	b.ledger.mailed("deliver", delivery.Item{Line: idA}, 1, delivery.Mail{Text: text})
+func (b *bench) mail(number int, text string) {
+	line := delivery.Item{Line: idA}
+	b.ledger.leased[leased{line, number}] = "keys"
+	b.ledger.mailed(nobody, line, number, delivery.Mail{Text: text, HTML: text})
 }
 
 func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {

@@ -4,19 +4,27 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"keypool/shared/catalog"
 	"keypool/shared/pool"
 )
 
 // Plan is what happens to the world from outside, and the weather it happens in.
-// It follows from its seed, and can be cut shorter: what is left happens as before.
+// It follows from its seed, and can be cut shorter: what is left happens as
+// before, as far as it does not meet what is gone.
 type Plan struct {
 	Seed    uint64
 	Weather Weather
 	Acts    []Act
+
+	// Recoveries is how often, once all acts are over, the next thing that is due
+	// is waited for in the same weather: leases lapse, quiet uploads are taken up
+	// and hourly looks are had while things still go wrong.
+	Recoveries int
 }
 
 // Weather says what may go wrong, and how often. Rates are chances from 0 to 1.
@@ -29,7 +37,7 @@ type Weather struct {
 	Partition float64       // write units a second that a partition takes; 0: any number
 
 	Trouble float64 // a call meets some fault
-	Death   float64 // a process dies in its first moments
+	Death   float64 // a process dies, in its first moments or long after
 	Mail    float64 // SES refuses, throttles, or loses its answer
 	Lost    float64 // a message or record is never delivered
 	Twice   float64 // a message or record is delivered again
@@ -55,7 +63,7 @@ func (w Weather) String() string {
 		words string
 	}{
 		{w.Trouble, "of calls meet a fault"},
-		{w.Death, "of processes die early"},
+		{w.Death, "of processes die, if they live long enough"},
 		{w.Mail, "of mails meet trouble at SES"},
 		{w.Lost, "of messages and records are lost"},
 		{w.Twice, "of them come twice"},
@@ -75,16 +83,32 @@ type Act struct {
 
 func (a Act) String() string { return fmt.Sprintf("%8.3f s  %s", a.At.Seconds(), a.Act) }
 
-// The one merchant of the world, its pools and products. Game is fed by elden,
-// pack by ring, and dlc by nothing until it is connected; late names a pool that
-// does not exist yet.
+// The one merchant of the world, its pools and products. What feeds dlc has to be
+// connected first, late names a pool that does not exist yet, and abroad is fed
+// for one currency only.
 const merchant = "nova"
 
 var (
-	poolNames    = []string{"elden", "ring"}
-	productPools = map[string]string{"game": "elden", "pack": "ring", "dlc": "", "late": "souls"}
-	productNames = []string{"game", "game", "game", "pack", "pack", "dlc", "late"}
+	poolNames = []string{"elden", "ring"}
+	products  = map[string]catalog.Product{
+		"game":   {Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"pack":   {Pool: "ring", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}},
+		"pass":   {Pool: "ring", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3}},
+		"dlc":    {Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"late":   {Pool: "souls", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"abroad": {PoolsByCurrency: map[string]string{"USD": "ring"}, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+	}
+	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad"}
 )
+
+// keysFor is how many keys a line is due, by the rules that stand above and never change.
+func keysFor(product string, quantity int) int {
+	rule := products[product].Keys
+	if rule.Mode == catalog.PerLine {
+		return rule.Count
+	}
+	return rule.Count * quantity
+}
 
 // NewPlan makes up a history of some length. Each seed mixes its own weather:
 // where everything goes wrong at once, the rare meetings of two things are rarer.
@@ -93,14 +117,19 @@ func NewPlan(seed uint64, length int) Plan {
 	m.scarce = m.one(2)
 	plan := Plan{Seed: seed, Weather: m.weather()}
 	m.tight = plan.Weather.Partition > 0
+	m.rich = !m.scarce && !m.tight && m.one(2)
+	plan.Recoveries = m.rng.IntN(13)
 	span := m.upTo(20*time.Second, 10*time.Minute)
 	plan.Acts = append(plan.Acts, Act{0, m.upload("elden")}, Act{0, m.upload("ring")})
 	for range length {
 		at, happens := m.upTo(time.Second, span), m.act()
 		plan.Acts = append(plan.Acts, Act{at, happens})
+		if p, ok := happens.(paid); ok && m.one(10) { // beside its first call
+			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 50*time.Millisecond), m.changed(p)})
+		}
 		// Orders come in a rush now and then, and for keys that leave their place.
 		keys, leave := happens.(shelved)
-		if leave || m.one(20) {
+		if leave || m.one(20) || m.rich && m.one(6) {
 			m.sought = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
 			for range 5 + m.rng.IntN(30) {
 				plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 300*time.Millisecond), m.paid()})
@@ -117,6 +146,7 @@ type maker struct {
 	rng     *rand.Rand
 	scarce  bool   // few keys for many orders: lines wait
 	tight   bool   // partitions take little: no place for a thousand keys
+	rich    bool   // thousands of keys, and large orders: lines wait where keys abound
 	sought  string // the product that everybody wants just now
 	orders  []paid
 	uploads []upload
@@ -163,12 +193,14 @@ func (m *maker) act() act {
 	case roll < 80:
 		return m.upload(append(poolNames, "souls")[m.rng.IntN(3)])
 	case roll < 83:
-		return handled{what: []string{"returned", "held", "released"}[m.rng.IntN(3)], order: m.anyOrder(), serial: m.next()}
+		return m.handled()
 	case roll < 90:
 		from := m.rng.IntN(2)
 		return shelved{move: !m.one(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
 	case roll < 92:
 		return connected{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
+	case roll < 93:
+		return defaulted{pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 94:
 		return connected{product: "game", pool: m.anyPool(), serial: m.next()}
 	case roll < 96:
@@ -184,15 +216,23 @@ func (m *maker) next() int { m.serial++; return m.serial }
 
 func (m *maker) anyPool() string { return poolNames[m.rng.IntN(len(poolNames))] }
 
-func (m *maker) anyOrder() string {
+// handled is something that happens to a line of an order that was paid before.
+func (m *maker) handled() act {
 	if len(m.orders) == 0 {
-		return "1"
+		return m.paid()
 	}
-	return m.orders[m.rng.IntN(len(m.orders))].order
+	p := m.orders[m.rng.IntN(len(m.orders))]
+	return handled{
+		what:  []string{"returned", "returned in part", "held", "released"}[m.rng.IntN(4)],
+		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(),
+	}
 }
 
 func (m *maker) paid() act {
-	p := paid{order: fmt.Sprint(len(m.orders) + 1), side: pool.SideOf(m.one(15)), times: 1}
+	p := paid{order: fmt.Sprint(len(m.orders) + 1), side: pool.SideOf(m.one(15)), currency: "EUR", times: 1}
+	if m.one(4) {
+		p.currency = "USD"
+	}
 	if m.one(3) {
 		p.times = 2 + m.rng.IntN(4)
 		p.apart = m.upTo(0, []time.Duration{0, 5 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(4)])
@@ -200,9 +240,11 @@ func (m *maker) paid() act {
 	for n := range 1 + m.rng.IntN(3)*m.rng.IntN(2) {
 		quantity := 1
 		switch roll := m.rng.IntN(40); {
-		case roll == 0:
+		case roll == 0, m.rich && roll < 5:
 			quantity = 90 + m.rng.IntN(161) // more than one take holds
-		case roll < 12:
+		case roll < 7:
+			quantity = 27 + m.rng.IntN(63)
+		case roll < 15:
 			quantity = 2 + m.rng.IntN(25)
 		}
 		product := productNames[m.rng.IntN(len(productNames))]
@@ -215,20 +257,39 @@ func (m *maker) paid() act {
 	return p
 }
 
-// again is an order that comes once more: as it was, or with another quantity.
+// again is an order that comes once more: as it was, or with other content.
 func (m *maker) again() act {
 	if len(m.orders) == 0 {
 		return m.paid()
 	}
 	p := m.orders[m.rng.IntN(len(m.orders))]
-	p.times, p.serial = 1, m.next()
 	if m.one(2) {
-		p.lines = slices.Clone(p.lines)
-		p.lines[0].quantity++
-		p.changed = true
+		return m.changed(p)
+	}
+	p.times, p.serial = 1, m.next()
+	return p
+}
+
+// changed is a call for the same order that says otherwise of its first line.
+func (m *maker) changed(p paid) paid {
+	p.times, p.serial, p.changed = 1, m.next(), true
+	p.lines = slices.Clone(p.lines)
+	first := &p.lines[0]
+	if was := first.product; m.one(2) {
+		for first.product == was {
+			first.product = productNames[m.rng.IntN(len(productNames))]
+		}
+	} else {
+		first.quantity++
 	}
 	return p
 }
+
+// keyText is the text of a key: of one length, so that none is the beginning of
+// another, and found in a mail by its form.
+func keyText(file, n int) string { return fmt.Sprintf("K%04d-%04d", file, n) }
+
+var keyForm = regexp.MustCompile(`K\d{4}-\d{4}x*`)
 
 func (m *maker) upload(to string) act {
 	u := upload{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.one(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
@@ -238,6 +299,9 @@ func (m *maker) upload(to string) act {
 	}
 	if m.scarce {
 		keys = 1 + m.rng.IntN(12)
+	}
+	if m.rich && len(m.uploads) < 2 {
+		keys = 1500 + m.rng.IntN(1500)
 	}
 	u.long = !m.scarce && !m.tight && m.one(30) // of several ranges
 	if u.long {
@@ -255,7 +319,7 @@ func (m *maker) upload(to string) act {
 		case m.one(40):
 			u.lines = append(u.lines, "")
 		default:
-			u.lines = append(u.lines, fmt.Sprintf("K%d-%d", len(m.uploads)+1, n))
+			u.lines = append(u.lines, keyText(len(m.uploads)+1, n))
 		}
 	}
 	if u.long {

@@ -50,6 +50,7 @@ type world struct {
 	instances []*instance
 	spawned   sync.WaitGroup
 	calm      atomic.Bool  // faults have stopped
+	sweeps    atomic.Int64 // under way
 	steps     atomic.Int64 // calls, of whatever kind
 	claims    atomic.Int64 // transactions that orders asked for
 
@@ -146,16 +147,21 @@ func (w *world) setUp() error {
 	defer p.end()
 	err := w.store.PutMerchant(p.ctx, catalog.Merchant{Name: merchant, NoticeAddress: "ops@nova.example", Salt: []byte("the salt of a simulated merchant")})
 	for _, name := range poolNames {
-		err = errors.Join(err, w.store.PutPool(p.ctx, catalog.Pool{
-			Merchant: merchant, Name: name, Shards: w.plan.Weather.Shards, LowStock: 5, Reminder: 24 * time.Hour,
-		}))
+		err = errors.Join(err, w.store.PutPool(p.ctx, w.poolOf(name)))
 	}
-	for _, name := range slices.Sorted(maps.Keys(productPools)) {
-		err = errors.Join(err, w.store.PutProduct(p.ctx, catalog.Product{
-			Merchant: merchant, ID: name, Pool: productPools[name], Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1},
-		}))
+	for _, name := range slices.Sorted(maps.Keys(products)) {
+		product := products[name]
+		product.Merchant, product.ID = merchant, name
+		err = errors.Join(err, w.store.PutProduct(p.ctx, product))
 	}
 	return err
+}
+
+// lowStock is below how many keys the merchant is told.
+const lowStock = 5
+
+func (w *world) poolOf(name string) catalog.Pool {
+	return catalog.Pool{Merchant: merchant, Name: name, Shards: w.plan.Weather.Shards, LowStock: lowStock, Reminder: 24 * time.Hour}
 }
 
 // process is one invocation of a function, or somebody's script. It may die at
@@ -168,6 +174,9 @@ type process struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	death  *time.Timer
+	calls  atomic.Int64 // so far
+	over   atomic.Bool
+	cut    atomic.Bool // it was over since it had died
 }
 
 type processKey struct{}
@@ -194,9 +203,12 @@ func (w *world) begin(name string, timeout, skew time.Duration) *process {
 	ctx = dice.With(ctx, w.chance(name))
 	p.ctx, p.cancel = context.WithDeadline(ctx, p.diesAt)
 	if !w.calm.Load() && w.happens(name+" dies", w.plan.Weather.Death) {
-		p.diesAt = time.Now().Add(w.upTo(name+" lives", 10*w.plan.Weather.Slow))
+		p.diesAt = time.Now().Add(min(w.life(name), timeout))
 		p.death = time.AfterFunc(time.Until(p.diesAt), func() {
 			w.count("process died")
+			if p.calls.Load() >= 20 {
+				w.count("process died after twenty calls or more")
+			}
 			p.cancel()
 		})
 	}
@@ -209,7 +221,15 @@ func (w *world) begin(name string, timeout, skew time.Duration) *process {
 	return p
 }
 
+// life is how long a process lives that dies: as a rule a few calls, and now and
+// then up to 128 times that, so that the last steps of long work are cut too.
+func (w *world) life(name string) time.Duration {
+	return w.upTo(name+" lives", 10*w.plan.Weather.Slow) << max(0, w.number(name+" longer", 12)-4)
+}
+
 func (p *process) end() {
+	p.cut.Store(p.gone())
+	p.over.Store(true)
 	p.cancel()
 	if p.death != nil {
 		p.death.Stop()
@@ -218,6 +238,14 @@ func (p *process) end() {
 
 // gone reports whether the process has died.
 func (p *process) gone() bool { return p != nobody && !time.Now().Before(p.diesAt) }
+
+// died reports whether the process died before its work was done.
+func (p *process) died() bool {
+	if p.over.Load() {
+		return p.cut.Load()
+	}
+	return p.gone()
+}
 
 // now is the process's own clock.
 func (p *process) now() time.Time { return time.Now().Add(p.skew).UTC() }
@@ -253,10 +281,12 @@ func (w *world) happens(name string, rate float64) bool {
 
 func below(chance uint64, rate float64) bool { return float64(chance>>11)/(1<<53) < rate }
 
-func (w *world) count(what string) {
+func (w *world) count(what string) { w.add(what, 1) }
+
+func (w *world) add(what string, times int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tally[what]++
+	w.tally[what] += times
 }
 
 // spawn starts what the end of the history waits for.
@@ -267,8 +297,8 @@ const slowAnswer = 40 * time.Second
 
 // fate is what befalls a call of DynamoDB.
 func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
-	process, _, _ := strings.Cut(c.Caller, "/ ")
-	if c.Operation != "Query" || !strings.Contains(process, "sweep") { // most of a sweep's looks find nothing
+	process := c.Caller[:strings.LastIndex(c.Caller, "/ ")]             // see callerOf
+	if c.Operation != "Query" || !strings.HasPrefix(process, "sweep") { // most of a sweep's looks find nothing
 		w.steps.Add(1)
 	}
 	if c.Operation == "TransactWriteItems" && strings.HasPrefix(process, "order ") {
@@ -280,8 +310,11 @@ func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	if c.Operation == "Query" && c.Table == w.tables.Orders {
 		w.ledger.looks(c.Caller)
 	}
-	if p != nil && p.gone() {
-		return dynamosim.NeverArrives
+	if p != nil {
+		p.calls.Add(1)
+		if p.gone() {
+			return dynamosim.NeverArrives
+		}
 	}
 	if w.calm.Load() || !below(c.Chance, w.plan.Weather.Trouble) {
 		return dynamosim.Fine
@@ -385,7 +418,23 @@ func (w *world) sweep(name string) {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
 	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Fill: w.fills, Ranges: w.ranges, Patience: patience, Now: p.now}
-	s.Sweep(p.ctx, p.now().Add(50*time.Second)) // what went wrong is looked at by the next
+	if w.sweeps.Add(1) > 1 {
+		w.count("sweep beside another")
+	}
+	swept, _ := s.Sweep(p.ctx, p.now().Add(50*time.Second)) // what went wrong is looked at by the next
+	w.sweeps.Add(-1)
+	w.add("mail set due by the sweep", swept.Mails)
+	w.add("line that waits, looked at by the sweep", swept.Waiting)
+	w.add("customer out of patience", swept.Told)
+	w.add("upload taken up by the sweep", swept.Uploads)
+}
+
+// sweepTwice sweeps, now and then twice at once: a schedule may fire twice.
+func (w *world) sweepTwice(name string) {
+	w.spawn(func() { w.sweep(name) })
+	if w.happens(name+" twice", 0.2) {
+		w.spawn(func() { w.sweep(name + " again") })
+	}
 }
 
 func (w *world) checkStock(name string) {
@@ -396,14 +445,14 @@ func (w *world) checkStock(name string) {
 }
 
 // schedule sweeps each minute and looks at the stock every five, until the plan
-// is done. A sweep may outlast its minute.
+// is done.
 func (w *world) schedule(until time.Time) {
 	for minute := 1; ; minute++ {
 		time.Sleep(time.Minute)
 		if !time.Now().Before(until) {
 			return
 		}
-		w.spawn(func() { w.sweep(fmt.Sprint("sweep ", minute)) })
+		w.sweepTwice(fmt.Sprint("sweep ", minute))
 		if minute%5 == 0 {
 			w.spawn(func() { w.checkStock(fmt.Sprint("stock ", minute)) })
 		}
