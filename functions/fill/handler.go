@@ -31,7 +31,8 @@ type giver interface {
 // spare is what a fill leaves of the invocation's time to give messages back.
 const spare = 5 * time.Second
 
-// handle serves each request once, however often it is in the batch. What could
+// handle serves each request once, however often it is in the batch, and leaves each
+// its share of the time: one with much to do is not in the way of the others. What could
 // not be finished goes back to the queue, to be taken up at once; what failed, when
 // its time is up. After many tries the queue puts it aside, and the sweep asks anew.
 func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
@@ -41,12 +42,14 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 	}
 	var response events.SQSEventResponse
 	results := map[claim.FillRequest]error{}
-	for _, message := range event.Records {
+	for i, message := range event.Records {
 		request, err := decode(message.Body)
 		if err == nil {
 			var done bool
 			if err, done = results[request]; !done {
-				err = h.filler.Fill(ctx, request, until)
+				now := h.now()
+				share := until.Sub(now) / time.Duration(len(event.Records)-i)
+				err = h.filler.Fill(ctx, request, now.Add(share))
 				results[request] = err
 			}
 		}

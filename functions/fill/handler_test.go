@@ -74,6 +74,15 @@ func TestHandle_servesEachQueueOnce(t *testing.T) {
 	}
 }
 
+// A request that has all the time taken away from it leaves the next its share.
+func TestHandle_eachRequestHasItsShareOfTheTime(t *testing.T) {
+	f := &fills{}
+	run(t, f, fixture(t, "good_fill"))
+	if len(f.until) != 2 || !f.until[0].Before(f.until[1]) || f.until[0].Sub(now) < f.until[1].Sub(now)/4 {
+		t.Errorf("two requests may take until %v", f.until)
+	}
+}
+
 func TestHandle_unfinishedGoesBackAtOnce(t *testing.T) {
 	f := &fills{answer: map[string]error{"elden": claim.ErrUnfinished}}
 	failed := run(t, f, fixture(t, "good_fill"))

@@ -49,10 +49,10 @@ var mutants = []mutant{
 		breaks: "a newcomer takes the last key that the queue misses",
 		file:   "shared/claim/claim.go",
 		old: `	if len(candidates) <= needed {
-		return nil, nil
+		return nil, false, nil
 	}`,
 		new: `	if len(candidates) < needed-line.Missing() {
-		return nil, nil
+		return nil, false, nil
 	}`,
 		in: "shared/claim", test: "TestClaim_newcomerDoesNotOvertakeTheQueue",
 	},
@@ -73,9 +73,43 @@ var mutants = []mutant{
 	{
 		breaks: "a claim that lost a race for a key believes the index about the others",
 		file:   "shared/claim/claim.go",
-		old:    `candidates, err = c.Store.Remaining(ctx, without(candidates, gone.Keys))`,
-		new:    `candidates, err = without(candidates, gone.Keys), nil`,
+		old:    `candidates = remaining(ctx, c.Store, without(candidates, gone.Keys))`,
+		new:    `candidates = without(candidates, gone.Keys)`,
 		in:     "shared/claim", test: "TestClaim_oneLostRaceTellsAllThatIsGone",
+	},
+	{
+		breaks: "a newcomer passes those who wait with the last key after it lost a race",
+		file:   "shared/claim/claim.go",
+		old:    `return candidates, true, nil`,
+		new:    `return candidates, false, nil`,
+		in:     "shared/claim", test: "TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe",
+	},
+	{
+		breaks: "nobody can claim while nobody can tell what remains",
+		file:   "shared/claim/claim.go",
+		old: `	if err != nil {
+		return candidates
+	}
+	return left`,
+		new: `	_ = err
+	return left`,
+		in: "shared/claim", test: "TestClaim_goesOnThoughNobodyCanTellWhatRemains",
+	},
+	{
+		breaks: "lines that nobody can connect are read each time",
+		file:   "shared/claim/fill.go",
+		old: `	if len(pools) == 0 {
+		return nil`,
+		new: `	if len(pools) < 0 {
+		return nil`,
+		in: "shared/claim", test: "TestFill_linesThatNobodyCanConnectCostNextToNothing",
+	},
+	{
+		breaks: "mails of many long keys are made all at once",
+		file:   "shared/delivery/delivery.go",
+		old:    `keyBytes = 1 << 20`,
+		new:    `keyBytes = 1 << 30`,
+		in:     "shared/delivery", test: "TestMail_heavyOnesWaitForRoom",
 	},
 	{
 		breaks: "what is left of the candidates is looked up by name, not by shard",

@@ -30,7 +30,8 @@ type Store interface {
 	// candidate may be gone when it is committed.
 	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
 
-	// Remaining returns those of the candidates that stand now where they were found.
+	// Remaining returns those of the candidates that stand now where they were
+	// found, as far as that can be told at once.
 	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
 
 	// Commit writes what the takes say, all or nothing. *ExistsError holds the
@@ -138,7 +139,7 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 	if err := errors.Join(lineErr, queueErr, searchErr); err != nil {
 		return order.Fulfillment{}, err
 	}
-	candidates, err := c.mayTake(ctx, line, queue, candidates, shards)
+	candidates, counted, err := c.mayTake(ctx, line, queue, candidates, shards)
 	if err != nil {
 		return order.Fulfillment{}, err
 	}
@@ -156,11 +157,12 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 		case errors.As(err, &won):
 			return repeat(won.Fulfillment, line)
 		case errors.As(err, &gone):
-			// Where one is gone others are: the index is behind for all of them.
-			candidates, err = c.Store.Remaining(ctx, without(candidates, gone.Keys))
-			if err != nil {
-				return order.Fulfillment{}, err
+			if counted {
+				// It passed others for what there seemed to be, and there is less.
+				candidates = nil
+				continue
 			}
+			candidates = remaining(ctx, c.Store, without(candidates, gone.Keys))
 			if len(candidates) < wanted && !last {
 				return order.Fulfillment{}, ErrChanged // look again: there may be others
 			}
@@ -176,28 +178,42 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 const shortQueue = 1000
 
 // mayTake returns the candidates that the line may take: none if others wait for
-// them, more of them if that is needed to know.
-func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Queue, candidates []pool.Key, shards int) ([]pool.Key, error) {
+// them, more of them if that is needed to know. Counted tells that lines wait, and
+// that it may because there are more keys than they miss.
+func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Queue, candidates []pool.Key, shards int) (may []pool.Key, counted bool, err error) {
 	if len(queue.Lines) == 0 || c.Now().Before(queue.PassUntil) {
-		return candidates, nil
+		return candidates, false, nil
 	}
 	needed := line.Missing()
 	for _, waiting := range queue.Lines {
 		needed += waiting.Missing
 	}
 	if len(queue.Lines) >= QueueFront || needed > shortQueue {
-		return nil, nil
+		return nil, false, nil
 	}
 	if len(candidates) <= needed {
-		var err error
 		if candidates, err = c.Store.Candidates(ctx, line.PoolID(), shards, needed+1); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	if len(candidates) <= needed {
-		return nil, nil
+		return nil, false, nil
 	}
-	return candidates, nil
+	return candidates, true, nil
+}
+
+// remaining returns the candidates that are left after a race for one was lost:
+// where one is gone others are, since the index is behind for all of them. It is a
+// hint: if nobody can tell, the next transaction will.
+func remaining(ctx context.Context, store interface {
+	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
+}, candidates []pool.Key,
+) []pool.Key {
+	left, err := store.Remaining(ctx, candidates)
+	if err != nil {
+		return candidates
+	}
+	return left
 }
 
 // first is the take that stores a new line with its first keys.

@@ -336,6 +336,34 @@ func TestClaim_unconnectedProductIsFilledOnceConnected(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
+// A shop may send orders of what is not sold here, and for ever: they must cost
+// next to nothing each time somebody looks.
+func TestFill_linesThatNobodyCanConnectCostNextToNothing(t *testing.T) {
+	t.Parallel()
+	var meter dynamotest.Meter
+	s := open(t, meter.Option)
+	const lines = 30
+	for i := range lines {
+		s.claim(paid(fmt.Sprint(i), "shirt", 1))
+	}
+	looks := func() map[string]int {
+		meter.Reset()
+		s.must(s.filler.Fill(t.Context(), claim.FillProduct("acme", pool.Live, "shirt"), s.now().Add(time.Minute)))
+		calls := map[string]int{}
+		for _, call := range meter.Calls() {
+			calls[call.Operation]++
+		}
+		return calls
+	}
+	if calls := looks(); calls["Query"]+calls["BatchGetItem"] > 0 {
+		t.Errorf("lines of an unknown product were read: %v", calls)
+	}
+	s.product(catalog.Product{ID: "shirt", PoolsByCurrency: map[string]string{"USD": "elden"}, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	if calls := looks(); calls["BatchGetItem"] == 0 || calls["GetItem"] > 10 {
+		t.Errorf("settings were read for each of %d lines: %v", lines, calls)
+	}
+}
+
 func TestClaim_productConnectedAMomentAgoIsSeen(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -57,7 +57,7 @@ func inherited(ctx context.Context, settings Catalog, merchant, id string) (cata
 	return product.Inherit(original), known, err
 }
 
-// feeders returns the sides of all pools that feed a product in some currency.
+// feeders returns the sides of all pools there are that feed a product in some currency.
 func feeders(ctx context.Context, settings Catalog, r FillRequest) ([]pool.ID, error) {
 	product, known, err := inherited(ctx, settings, r.Merchant, r.Product)
 	if err != nil || !known {
@@ -71,7 +71,14 @@ func feeders(ctx context.Context, settings Catalog, r FillRequest) ([]pool.ID, e
 	var pools []pool.ID
 	for _, name := range names {
 		p := pool.ID{Merchant: r.Merchant, Pool: name, Side: r.Side}
-		if name != "" && !slices.Contains(pools, p) {
+		if name == "" || slices.Contains(pools, p) {
+			continue
+		}
+		_, known, err := settings.Pool(ctx, r.Merchant, name)
+		if err != nil {
+			return nil, err
+		}
+		if known {
 			pools = append(pools, p)
 		}
 	}

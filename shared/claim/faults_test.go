@@ -228,6 +228,46 @@ func TestClaim_oneLostRaceTellsAllThatIsGone(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
+// What remains is asked for as a hint: if nobody can tell, the claim goes on.
+func TestClaim_goesOnThoughNobodyCanTellWhatRemains(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.stock(live, "K", 30)
+	s.claim(paid("0", "game", 1)) // the catalog is known from now on
+	before := faults.Attempts("GetItem")
+	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(s.tables.Keys))
+	faults.Sometimes("BatchGetItem", 1, dynamotest.ServerError)
+	if got := s.claim(paid("1", "game", 3)); got.State() != order.Fulfilled {
+		t.Errorf("%s, want fulfilled", got.State())
+	}
+	if faults.Attempts("BatchGetItem") == 0 {
+		t.Error("nobody asked what remains")
+	}
+	if reads := faults.Attempts("GetItem") - before; reads != 1 {
+		t.Errorf("the line was read %d times, want once: the candidates are at hand", reads)
+	}
+}
+
+// TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe: a newcomer may take a key
+// before one who waits while there seem to be enough for both. Once a key turns out
+// to be gone, it queues.
+func TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe(t *testing.T) {
+	t.Parallel()
+	s, faults := openWithFaults(t)
+	s.claim(paid("first", "game", 1))
+	s.stock(live, "K", 3)
+	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(s.tables.Keys))
+	if got := s.claim(paid("second", "game", 1)); got.State() != order.Waiting {
+		t.Errorf("the newcomer is %s, want waiting", got.State())
+	}
+	s.fill()
+	for _, id := range []string{"first", "second"} {
+		if got := s.stored(paid(id, "game", 1).ID); got.State() != order.Fulfilled {
+			t.Errorf("after fill order %s is %s", id, got.State())
+		}
+	}
+}
+
 func TestFill_oneLostRaceTellsAllThatIsGone(t *testing.T) {
 	t.Parallel()
 	s, faults := openWithFaults(t)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -85,15 +86,18 @@ func (f *Filler) Fill(ctx context.Context, r FillRequest, until time.Time) error
 	if r.Product == "" {
 		return f.fillPool(ctx, pool.ID{Merchant: r.Merchant, Pool: r.Pool, Side: r.Side}, until)
 	}
+	pools, err := feeders(ctx, f.Catalog, r)
+	if err != nil {
+		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
+	}
+	if len(pools) == 0 {
+		return nil // nothing can be connected, however many wait
+	}
 	if err := f.connectLines(ctx, r, until); err != nil {
 		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
 	}
 	// All pools that feed the product, whether or not a line was moved just now:
 	// whoever moved one before us may not have lived to fill it.
-	pools, err := feeders(ctx, f.Catalog, r)
-	if err != nil {
-		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
-	}
 	for _, p := range pools {
 		err = errors.Join(err, f.fillPool(ctx, p, until))
 	}
@@ -178,10 +182,7 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 		if !errors.As(err, &gone) {
 			return true, err
 		}
-		candidates, err = f.Store.Remaining(ctx, without(candidates, gone.Keys))
-		if err != nil {
-			return false, err
-		}
+		candidates = remaining(ctx, f.Store, without(candidates, gone.Keys))
 		if len(candidates) == 0 {
 			return false, ErrChanged // the index showed too little: look again
 		}
@@ -242,9 +243,10 @@ func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillmen
 }
 
 // connectLines moves the lines of a product to the queues of the pools that feed
-// it now, each to the place its age gives it.
+// it now, each to the place its age gives it. The settings are read once for many
+// lines: whoever changes them asks for a fill of its own.
 func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Time) error {
-	after := ""
+	settings, after := catalog.NewRecent(f.Catalog, f.Now), ""
 	return f.untilDone(ctx, until, func() (more bool, err error) {
 		lines, next, err := f.Store.Unconnected(ctx, r, after)
 		if err != nil {
@@ -252,7 +254,7 @@ func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Tim
 		}
 		var takes []Take
 		for _, line := range lines {
-			connected, _, err := connect(ctx, f.Catalog, line)
+			connected, _, err := connect(ctx, settings, line)
 			if err != nil {
 				return false, err
 			}

@@ -79,7 +79,7 @@ func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order
 	for i, id := range ids {
 		keys[i] = primary(orderPK(id), lineSK(id))
 	}
-	items, err := s.batchGet(ctx, s.tables.Orders, keys)
+	items, err := s.batchGet(ctx, insistently, s.tables.Orders, keys)
 	if err != nil {
 		return nil, fmt.Errorf("read %d lines of a queue: %w", len(ids), err)
 	}

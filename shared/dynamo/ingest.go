@@ -409,7 +409,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	for i, id := range ids {
 		keys[i] = primaryOf(id)
 	}
-	items, err := s.batchGet(ctx, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
+	items, err := s.batchGet(ctx, insistently, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}

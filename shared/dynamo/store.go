@@ -101,8 +101,8 @@ func primaryOf(id pool.KeyID) map[string]types.AttributeValue {
 
 // batchGet reads the items with these primary keys, strongly consistent, in any
 // order; those that are not there are left out. What the table puts off is asked
-// for again, until it says too often that it takes no more: claim.ErrThrottled.
-func (s *Store) batchGet(ctx context.Context, table string, keys []map[string]types.AttributeValue, attributes ...string) ([]map[string]types.AttributeValue, error) {
+// for so many times; after that it is claim.ErrThrottled, with what could be read.
+func (s *Store) batchGet(ctx context.Context, tries int, table string, keys []map[string]types.AttributeValue, attributes ...string) ([]map[string]types.AttributeValue, error) {
 	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
 	if len(attributes) > 0 {
 		request.ExpressionAttributeNames = make(map[string]string, len(attributes))
@@ -114,23 +114,23 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []map[string]ty
 	var items []map[string]types.AttributeValue
 	for batch := range slices.Chunk(keys, batchGetKeys) {
 		request.Keys = batch
-		for tries := 1; len(request.Keys) > 0; tries++ {
+		for try := 1; ; try++ {
 			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 				RequestItems: map[string]types.KeysAndAttributes{table: request},
 			})
 			if err != nil {
-				return nil, mapThrottle(err)
+				return items, mapThrottle(err)
 			}
 			items = append(items, out.Responses[table]...)
 			request.Keys = out.UnprocessedKeys[table].Keys
 			if len(request.Keys) == 0 {
 				break
 			}
-			if tries == batchGetTries {
-				return nil, claim.ErrThrottled
+			if try == tries {
+				return items, claim.ErrThrottled
 			}
-			if err := backOff(ctx, tries); err != nil {
-				return nil, err
+			if err := backOff(ctx, try); err != nil {
+				return items, err
 			}
 		}
 	}
@@ -138,6 +138,6 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []map[string]ty
 }
 
 const (
-	batchGetKeys  = 100 // as many as one BatchGetItem takes
-	batchGetTries = 10
+	batchGetKeys = 100 // as many as one BatchGetItem takes
+	insistently  = 10  // tries of a batchGet that somebody waits for
 )

@@ -81,7 +81,7 @@ func (s *Store) readAll(ctx context.Context, table string, shown []map[string]ty
 	for _, item := range shown {
 		keys = append(keys, map[string]types.AttributeValue{"pk": item["pk"], "sk": item["sk"]})
 	}
-	there, err := s.batchGet(ctx, table, keys)
+	there, err := s.batchGet(ctx, insistently, table, keys)
 	if err != nil {
 		return nil, err
 	}
