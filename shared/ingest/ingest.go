@@ -115,6 +115,9 @@ const (
 
 	// indexLag is what an index is given to show new keys before fill looks.
 	indexLag = 2 * time.Second
+	// slowIndex is what it is given at the end of a file, once more: whoever waits
+	// would otherwise wait for the sweep if the index had a bad moment.
+	slowIndex = time.Minute
 )
 
 // Worker ingests.
@@ -374,6 +377,9 @@ func (w *Worker) finish(ctx context.Context, u Upload) error {
 			return err
 		}
 	}
+	if u.Counts[Accepted] > 0 {
+		w.askForFill(ctx, u.PoolID(), slowIndex)
+	}
 	_, err = w.Records.MoveUpload(ctx, Loading, u, u.notice(u.FinishedAt))
 	return err
 }
@@ -400,8 +406,8 @@ func (w *Worker) giveUp(ctx context.Context, u Upload) error {
 
 // askForFill tells fill that a pool side has new keys. If the message is lost,
 // the sweep finds the lines that wait.
-func (w *Worker) askForFill(ctx context.Context, p pool.ID) {
-	if err := w.Fill.Send(ctx, claim.FillPool(p), indexLag); err != nil {
+func (w *Worker) askForFill(ctx context.Context, p pool.ID, delay time.Duration) {
+	if err := w.Fill.Send(ctx, claim.FillPool(p), delay); err != nil {
 		slog.WarnContext(ctx, "fill was not asked, the sweep will", "pool", p.String(), "error", err)
 	}
 }

@@ -128,7 +128,7 @@ func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
 		// Of a range that was done before, too: whoever ended it may have died
 		// before this, and the sweep looks at old lines only once an hour. And of one
 		// that was overtaken, since it may have been by the end of its upload.
-		w.askForFill(ctx, l.pool)
+		w.askForFill(ctx, l.pool, indexLag)
 	}
 	return err
 }
