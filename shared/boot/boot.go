@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,9 @@ func Run(name string, wire func(env *config.Env, cfg aws.Config) any) {
 	// A call leaves much garbage and little that lives: at the usual rate a sixth of
 	// a claim's processor time goes into collecting it.
 	debug.SetGCPercent(400)
+	if mib, err := strconv.ParseInt(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 64); err == nil {
+		debug.SetMemoryLimit(mib << 20 * 3 / 4) // where much lives, it is not killed for its garbage
+	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", name)
 	slog.SetDefault(log)
 

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"keypool/shared/catalog"
 	"keypool/shared/dice"
@@ -132,8 +133,13 @@ type Mailer struct {
 	pace pace
 }
 
-// atOnce is how many mails one invocation sends side by side.
-const atOnce = 10
+const (
+	// atOnce is how many mails one invocation sends side by side.
+	atOnce = 10
+	// keyBytes is how much their keys may have together; a mail that has more goes
+	// alone. Text, HTML and attachment take a dozen times that of memory.
+	keyBytes = 1 << 20
+)
 
 // Mail mails each item that is due, and returns what went wrong, in the order of
 // the items. A mail that was put off, or failed for good, is nil: its state says
@@ -141,13 +147,14 @@ const atOnce = 10
 func (m *Mailer) Mail(ctx context.Context, items []Item) []error {
 	failed := make([]error, len(items))
 	var taken takings
+	room := semaphore.NewWeighted(keyBytes)
 	var mails errgroup.Group
 	mails.SetLimit(atOnce)
 	for i, item := range items {
 		ctx := dice.Split(ctx, string(item.Line)+item.Notice)
 		mails.Go(func() error {
 			if item.Line != "" {
-				failed[i] = m.mailLine(ctx, item.Line, &taken)
+				failed[i] = m.mailLine(ctx, item.Line, room, &taken)
 			} else {
 				failed[i] = m.mailNotice(ctx, item.Notice)
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -363,6 +364,34 @@ func TestMail_manyKeys(t *testing.T) {
 				t.Errorf("%s stands %d times in the %s", key, strings.Count(in, key), where)
 			}
 		}
+	}
+}
+
+// TestMail_heavyOnesWaitForRoom: the keys of mails that are made at one time have a
+// bound, so that many long links do not take the memory of a function.
+func TestMail_heavyOnesWaitForRoom(t *testing.T) {
+	s := newScene(t)
+	const heavy, fit = 6, 3 // of 300 KB each, in a megabyte
+	var items []delivery.Item
+	for n := range heavy {
+		items = append(items, delivery.Item{Line: s.line(fmt.Sprint("h", n), 1, 1, func(f *order.Fulfillment) {
+			f.Keys[0].Text = pool.Conceal("https://files.example/?" + strings.Repeat("x", 300_000))
+		})})
+	}
+	var now, most atomic.Int32
+	s.post.answer = func(delivery.Mail) (string, error) {
+		most.Store(max(most.Load(), now.Add(1)))
+		time.Sleep(time.Second) // longer than it takes to begin them all
+		now.Add(-1)
+		return "ses-1", nil
+	}
+	for _, err := range s.mailer.Mail(t.Context(), items) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if len(s.post.mails) != heavy || most.Load() > fit {
+		t.Errorf("%d mails, %d at one time; want %d, at most %d", len(s.post.mails), most.Load(), heavy, fit)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -19,8 +21,8 @@ const (
 	bySES     = "ses"
 )
 
-// mailLine leases, mails and marks what is due of a line.
-func (m *Mailer) mailLine(ctx context.Context, id order.LineID, taken *takings) error {
+// mailLine leases, mails and marks what is due of a line, once there is room for its keys.
+func (m *Mailer) mailLine(ctx context.Context, id order.LineID, room *semaphore.Weighted, taken *takings) error {
 	f, again, ok, err := m.Lines.LeaseLine(ctx, id, m.Now())
 	if err != nil {
 		return fmt.Errorf("lease the mail of line %s: %w", id, err)
@@ -46,7 +48,16 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, taken *takings) 
 		})
 	}
 
+	weight := int64(0)
+	for _, key := range f.Keys {
+		weight += int64(len(key.Text.Reveal()))
+	}
+	weight = min(weight, keyBytes)
+	if err := room.Acquire(ctx, weight); err != nil {
+		return fmt.Errorf("mail line %s: %w", id, err)
+	}
 	messageID, err := m.sendLine(ctx, f)
+	room.Release(weight)
 	if err == nil {
 		return m.sentLine(ctx, f, messageID, taken)
 	}
