@@ -90,19 +90,31 @@ func (k *Keyring) ring(ctx context.Context, merchant, platform string, maxAge ti
 		return current, nil
 	}
 	// The read is everybody's, so it outlives the first caller's giving up.
-	read, err, _ := k.flight.Do(name, func() (any, error) {
-		return k.read(context.WithoutCancel(ctx), merchant, platform)
+	shared := k.flight.DoChan(name, func() (any, error) {
+		read, err := k.read(context.WithoutCancel(ctx), merchant, platform)
+		if err == nil {
+			k.remember(name, read)
+		}
+		return read, err
 	})
-	if err != nil {
-		return ring{}, fmt.Errorf("read the secrets of a platform: %w", err)
+	select {
+	case result := <-shared:
+		if result.Err != nil {
+			return ring{}, fmt.Errorf("read the secrets of a platform: %w", result.Err)
+		}
+		return result.Val.(ring), nil
+	case <-ctx.Done():
+		return ring{}, fmt.Errorf("read the secrets of a platform: %w", ctx.Err())
 	}
+}
+
+func (k *Keyring) remember(name string, read ring) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.rings == nil || len(k.rings) >= maxRings {
 		k.rings = map[string]ring{}
 	}
-	k.rings[name] = read.(ring)
-	return read.(ring), nil
+	k.rings[name] = read
 }
 
 func (k *Keyring) read(ctx context.Context, merchant, platform string) (ring, error) {

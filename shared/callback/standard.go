@@ -134,7 +134,8 @@ func (Standard) Decode(body []byte) (Event, error) {
 	paidAt := time.Time{}
 	if b.Data.PaidAt != "" {
 		var err error
-		if paidAt, err = time.Parse(time.RFC3339, b.Data.PaidAt); err != nil {
+		paidAt, err = time.Parse(time.RFC3339, b.Data.PaidAt)
+		if year := paidAt.UTC().Year(); err != nil || year < 1 || year > 9999 { // no JSON could tell it
 			return Event{}, &FieldError{Field: "data.paid_at", Problem: "is not a time such as 2026-01-02T15:04:05Z", Order: orderIn(body)}
 		}
 	}

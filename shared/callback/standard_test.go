@@ -195,6 +195,7 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 		{"a header in the address", `ada@example.com`, `ada@example.com\r\nBcc: all@example.com`, "data.customer.email"},
 		{"currency", `EUR`, `EURO`, "data.currency"},
 		{"time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, "data.paid_at"},
+		{"a time in the year 10000", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"9999-12-31T23:59:59-01:00"`, "data.paid_at"},
 		{"the same line twice", `"lines":[`, `"lines":[{"line":"1","product":"x","quantity":1},`, "data.lines[1].line"},
 	}
 	for _, test := range tests {
