@@ -71,8 +71,9 @@ var rights = map[string][]right{
 		{on: ordersStream, may: "DescribeStream GetRecords GetShardIterator"},
 		{on: ordersStreams, may: "ListStreams"},
 		{on: tableKey, may: readAndWrite},
-		{on: senderIdentities, may: "SendEmail"},
-		{on: configurationSet, may: "SendEmail"},
+		// The one call has two names: SES checks the second where it has MIME to make.
+		{on: senderIdentities, may: "SendEmail SendRawEmail"},
+		{on: configurationSet, may: "SendEmail SendRawEmail"},
 		{on: deadMails, may: "SendMessage"},
 		{on: deadEvents, may: "SendMessage"},
 		{on: queueKey, may: "Decrypt GenerateDataKey"},
