@@ -49,7 +49,8 @@ type queue struct {
 	mu       sync.Mutex
 	messages []message
 	dead     int
-	lost     int // messages that the sender was told were not taken
+	sends    int
+	met      map[string]int // its faults
 }
 
 type message struct {
@@ -62,19 +63,26 @@ const mostTries = 20
 var errQueue = errors.New("the queue does not answer")
 
 // Send implements the Sender of every package. Now and then it fails, half of
-// those times after the message was taken.
+// those times after the message was taken; and once in each way for sure.
 func (q *queue) Send(_ context.Context, about any, _ time.Duration) error {
-	fails := !q.calm && q.chance.of(0.02)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !fails || q.chance.of(0.5) {
+	q.sends++
+	fails, taken := q.chance.of(0.02), q.chance.of(0.5)
+	if q.sends == 5 || q.sends == 10 {
+		fails, taken = true, q.sends == 5
+	}
+	switch {
+	case q.calm || !fails:
 		q.messages = append(q.messages, message{about: about})
+		return nil
+	case taken:
+		q.messages = append(q.messages, message{about: about})
+		q.met[answerOfQueueLost]++
+	default:
+		q.met[messageNotTaken]++
 	}
-	if fails {
-		q.lost++
-		return errQueue
-	}
-	return nil
+	return errQueue
 }
 
 func (q *queue) take() (message, bool) {
@@ -106,9 +114,50 @@ type post struct {
 	chance *chance
 	calm   bool
 
-	mu   sync.Mutex
-	took []letter
-	met  map[string]int // its faults
+	mu    sync.Mutex
+	took  []letter
+	sends int
+	met   map[string]int // its faults
+}
+
+// What mails and messages may meet, by name.
+const (
+	mailRefused       = "mail refused"
+	mailThrottled     = "mail throttled"
+	sendingPaused     = "sending paused"
+	mailLost          = "mail lost on its way"
+	answerOfMailLost  = "mail taken, answer lost"
+	messageNotTaken   = "message of a queue not taken"
+	answerOfQueueLost = "message of a queue taken, answer lost"
+)
+
+var (
+	mailFaults = []string{mailRefused, mailThrottled, sendingPaused, mailLost, answerOfMailLost}
+	edgeFaults = append(mailFaults[:len(mailFaults):len(mailFaults)], messageNotTaken, answerOfQueueLost)
+)
+
+// fault is what the next mail meets: by chance, and of the first mails each second
+// one fault after the other, so that none is left out.
+func (p *post) fault() string {
+	dice := p.chance.n(100)
+	p.sends++
+	switch n := p.sends / 2; {
+	case p.calm:
+		return ""
+	case p.sends%2 == 0 && n <= len(mailFaults):
+		return mailFaults[n-1]
+	case dice < 2:
+		return mailRefused
+	case dice < 8:
+		return mailThrottled
+	case dice < 10:
+		return sendingPaused
+	case dice < 12:
+		return mailLost
+	case dice < 16:
+		return answerOfMailLost
+	}
+	return ""
 }
 
 // letter is a mail that the post took.
@@ -140,25 +189,18 @@ func (p *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fault := func(says delivery.Fault, name string) (string, error) {
-		p.met[name]++
-		return "", &delivery.SendError{Fault: says, Code: "Injected"}
-	}
-	if !p.calm {
-		switch dice := p.chance.n(100); {
-		case dice < 2:
-			return fault(delivery.Refused, "mail refused")
-		case dice < 8:
-			return fault(delivery.Passing, "mail throttled")
-		case dice < 10:
-			return fault(delivery.Trouble, "sending paused")
-		case dice < 12:
-			return fault(delivery.Unknown, "mail lost on its way")
-		case dice < 16:
+	met := p.fault()
+	says, fails := map[string]delivery.Fault{
+		mailRefused: delivery.Refused, mailThrottled: delivery.Passing, sendingPaused: delivery.Trouble,
+		mailLost: delivery.Unknown, answerOfMailLost: delivery.Unknown,
+	}[met]
+	if fails {
+		p.met[met]++
+		if met == answerOfMailLost {
 			sent.open = true
 			p.took = append(p.took, sent)
-			return fault(delivery.Unknown, "mail taken, answer lost")
 		}
+		return "", &delivery.SendError{Fault: says, Code: "Injected"}
 	}
 	p.took = append(p.took, sent)
 	return "id-" + strconv.Itoa(len(p.took)), nil

@@ -2,18 +2,17 @@ package faults
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
+	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"keypool/infra/bench/results"
@@ -40,17 +39,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestStorm is the promise in bad weather.
+// engines are what is stormed, in the order of the page.
+var engines = []struct {
+	name  string
+	calls *int
+	start func(t *testing.T)
+}{
+	{"DynamoDB Local", local, func(*testing.T) {}},
+	{"MiniStack", ministack, startMiniStack},
+}
+
+// TestStorm is the promise in bad weather. Ctrl-C ends it after the rounds that
+// are under way, and what they came to is recorded.
 func TestStorm(t *testing.T) {
-	for _, engine := range []struct {
-		name  string
-		calls int
-		start func(t *testing.T)
-	}{
-		{"DynamoDB Local", *local, func(*testing.T) {}},
-		{"MiniStack", *ministack, startMiniStack},
-	} {
-		if engine.calls == 0 {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for _, engine := range engines {
+		calls := *engine.calls
+		if calls == 0 || ctx.Err() != nil {
 			continue
 		}
 		t.Run(engine.name, func(t *testing.T) {
@@ -58,52 +64,64 @@ func TestStorm(t *testing.T) {
 			total := newTotals()
 			var rounds atomic.Uint64
 			var storms sync.WaitGroup
-			var page sync.Mutex
-			for range min(roundsAtOnce, (engine.calls+perRound-1)/perRound) {
+			for range min(roundsAtOnce, (calls+perRound-1)/perRound) {
 				storms.Go(func() {
-					for total.sum() < engine.calls && !t.Failed() {
-						round(t, engine.name, *seed+rounds.Add(1)-1, min(perRound, engine.calls), total)
-						if *record && !t.Failed() { // a long run is on the page as far as it came
-							page.Lock()
-							write(t, engine.name, total.page(engine.name))
-							page.Unlock()
-						}
+					for total.sum() < calls && !t.Failed() && ctx.Err() == nil {
+						round(t, engine.name, *seed+rounds.Add(1)-1, min(perRound, calls), total)
+						fmt.Printf("%s: %d calls\n", engine.name, total.sum())
 					}
 				})
 			}
 			storms.Wait()
 			total.check(t)
 			t.Log("\n" + total.page(engine.name))
+			if *record && !t.Failed() {
+				write(t, engine.name, total.page(engine.name))
+			}
 		})
 	}
 }
 
+// counted is what the storms on an engine came to.
+type counted struct {
+	Text string
+	results.Stamp
+}
+
 // write puts an engine's counts on the page, beside those of the other as they
-// were counted last.
+// were counted last. It is called at the end of a storm that nothing failed in.
 func write(t *testing.T, engine, text string) {
-	checkout, err := results.Checkout()
-	if err != nil {
+	const memory = "storms.json"
+	all := map[string]counted{}
+	if err := results.Recall(memory, &all); err != nil {
 		t.Fatal(err)
 	}
-	counted := map[string]string{}
-	memory := filepath.Join(checkout, ".local", "faults.json")
-	content, err := os.ReadFile(memory)
-	if err == nil {
-		err = json.Unmarshal(content, &counted)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	all[engine] = counted{text, results.Now(command())}
+	if err := results.Keep(memory, all); err != nil {
 		t.Fatal(err)
 	}
-	counted[engine] = text
-	if content, err = json.Marshal(counted); err == nil {
-		err = os.WriteFile(memory, content, 0o644)
+	page := ""
+	var stamps []results.Stamped
+	for _, e := range engines {
+		c, ok := all[e.name]
+		if !ok {
+			t.Logf("not on the page yet: nothing was counted on %s", e.name)
+			return
+		}
+		page += c.Text
+		stamps = append(stamps, results.Stamped{What: e.name, Stamp: c.Stamp})
 	}
-	if err == nil {
-		err = results.Write("faults", "make faults", counted["DynamoDB Local"]+counted["MiniStack"])
-	}
-	if err != nil {
+	if err := results.WriteStamped("faults", page, stamps...); err != nil {
 		t.Error(err)
 	}
+}
+
+// command is what repeats this run, as far as a storm can be repeated.
+func command() string {
+	if *local == 50_000 && *ministack == 500_000 { // as the Makefile has it
+		return fmt.Sprintf("make faults SEED=%d", *seed)
+	}
+	return fmt.Sprintf("infra/local/with-dynamodb.sh go test ./infra/faults -run TestStorm -args -record -local %d -ministack %d -seed %d", *local, *ministack, *seed)
 }
 
 // round is one round, of tables of its own.
@@ -167,7 +185,7 @@ func (total *totals) add(s *storm) {
 	total.deeds.addAll(s.tally.counts)
 	total.met.addAll(s.faults.Met())
 	total.edges.addAll(s.post.met)
-	total.edges.add("message of a queue not taken, or its answer lost", s.queue.lost)
+	total.edges.addAll(s.queue.met)
 	total.lines += len(s.ledger.orders)
 	total.keys += len(s.ledger.texts)
 	total.mails += len(s.post.took)
@@ -187,6 +205,11 @@ func (total *totals) check(t *testing.T) {
 			t.Errorf("no call met this fault: %s", kind)
 		}
 	}
+	for _, kind := range edgeFaults {
+		if total.edges.counts[kind] == 0 {
+			t.Errorf("no mail and no message met this fault: %s", kind)
+		}
+	}
 }
 
 func (total *totals) page(engine string) string {
@@ -199,6 +222,6 @@ func (total *totals) page(engine string) string {
 | faults that calls met | %s |
 | faults of queues and mails | %s |
 
-`, engine, grouped(total.calls.sum()), total.rounds, *seed,
-		grouped(total.lines), grouped(total.keys), grouped(total.mails), total.deeds, total.calls, total.met, total.edges)
+`, engine, results.Grouped(total.calls.sum()), total.rounds, *seed,
+		results.Grouped(total.lines), results.Grouped(total.keys), results.Grouped(total.mails), total.deeds, total.calls, total.met, total.edges)
 }

@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,7 +104,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{t: t, faults: faults, dice: newChance(seed, 1)}
 	s.store, s.tables = dynamotest.Open(t, faults.Option)
 	s.calm = dynamo.Open(dynamotest.Client(t), s.tables)
-	s.queue = &queue{chance: newChance(seed, 2)}
+	s.queue = &queue{chance: newChance(seed, 2), met: map[string]int{}}
 	s.bucket = ingesttest.NewUploads(s.clock.now)
 	s.post = &post{chance: newChance(seed, 3), met: map[string]int{}}
 	s.tally = newTally()
@@ -188,13 +189,14 @@ func (s *storm) blow() {
 	}
 }
 
-// deeds are what happens, and how often.
+// deeds are what is tried, and how often. Each counts how often it happened: not
+// every try finds something to do, or comes to its end.
 func (s *storm) deeds() []func(context.Context) {
 	var all []func(context.Context)
 	for _, deed := range []struct {
 		name  string
 		often int
-		do    func(context.Context)
+		do    func(context.Context) (happened int)
 	}{
 		{"orders", 40, s.pay},
 		{"repeats", 8, s.repeat},
@@ -209,7 +211,7 @@ func (s *storm) deeds() []func(context.Context) {
 		{"keys withdrawn or moved", 3, s.reshelve},
 		{"indexes that stand still", 2, s.lag},
 	} {
-		do := func(ctx context.Context) { s.tally.add(deed.name, 1); deed.do(ctx) }
+		do := func(ctx context.Context) { s.tally.add(deed.name, deed.do(ctx)) }
 		for range deed.often {
 			all = append(all, do)
 		}
@@ -268,7 +270,7 @@ func (s *storm) connect() {
 }
 
 // pay reports a new order, up to twenty times at once.
-func (s *storm) pay(ctx context.Context) {
+func (s *storm) pay(ctx context.Context) int {
 	product := products[s.dice.n(len(products))]
 	quantity := 1
 	switch size := s.dice.n(100); {
@@ -304,6 +306,7 @@ func (s *storm) pay(ctx context.Context) {
 		reports.Go(func() { s.report(ctx, p) })
 	}
 	reports.Wait()
+	return 1
 }
 
 // report reports a line as paid, once, and keeps what was answered.
@@ -350,17 +353,20 @@ func (s *storm) some(holds func(*paid) bool) *paid {
 }
 
 // repeat reports an order once more.
-func (s *storm) repeat(ctx context.Context) {
-	if p := s.some(func(*paid) bool { return true }); p != nil {
-		s.report(ctx, p)
+func (s *storm) repeat(ctx context.Context) int {
+	p := s.some(func(*paid) bool { return true })
+	if p == nil {
+		return 0
 	}
+	s.report(ctx, p)
+	return 1
 }
 
 // changedRepeat reports an order with another quantity: nobody must take it.
-func (s *storm) changedRepeat(ctx context.Context) {
+func (s *storm) changedRepeat(ctx context.Context) int {
 	p := s.some(func(p *paid) bool { return p.known })
 	if p == nil {
-		return
+		return 0
 	}
 	line := p.line
 	line.Quantity++
@@ -369,11 +375,12 @@ func (s *storm) changedRepeat(ctx context.Context) {
 	if _, err := s.claims.Claim(ctx, line); err == nil {
 		s.t.Errorf("order %s was paid for %d, and reported for %d without an error", p.line.Order, p.line.Quantity, line.Quantity)
 	}
+	return 1
 }
 
 // drop drops a key file with duplicates and lines that cannot be keys. Its event
 // comes up to three times. Now and then the file is gone for good soon after.
-func (s *storm) drop(ctx context.Context) {
+func (s *storm) drop(ctx context.Context) int {
 	name, side := pools[s.dice.n(len(pools))], pool.SideOf(s.dice.of(0.15))
 	removed := s.dice.of(0.04)
 	keys := s.dice.between(20, 180)
@@ -416,13 +423,14 @@ func (s *storm) drop(ctx context.Context) {
 		s.bucket.Remove(o)
 	}
 	events.Wait()
+	return 1
 }
 
 // message handles one of the messages there are, now and then twice at once.
-func (s *storm) message(ctx context.Context) {
+func (s *storm) message(ctx context.Context) int {
 	m, ok := s.queue.take()
 	if !ok {
-		return
+		return 0
 	}
 	if s.dice.of(0.05) {
 		var both sync.WaitGroup
@@ -430,6 +438,7 @@ func (s *storm) message(ctx context.Context) {
 		defer both.Wait()
 	}
 	s.handle(ctx, m)
+	return 1
 }
 
 // handle does what a message asks for; if that fails the message comes again.
@@ -457,21 +466,25 @@ func (s *storm) handle(ctx context.Context, m message) {
 }
 
 // fills serves one queue several times at once.
-func (s *storm) fills(ctx context.Context) {
+func (s *storm) fills(ctx context.Context) int {
 	p := pool.ID{Merchant: merchant, Pool: pools[s.dice.n(len(pools))], Side: pool.SideOf(s.dice.of(0.1))}
 	var fills sync.WaitGroup
+	var served atomic.Int64
 	for range s.dice.between(1, 4) {
 		fills.Go(func() {
 			ctx, done := dynamotest.Impatient(ctx)
 			defer done()
-			_ = s.filler.Fill(ctx, claim.FillPool(p), s.clock.now().Add(time.Minute))
+			if s.filler.Fill(ctx, claim.FillPool(p), s.clock.now().Add(time.Minute)) == nil {
+				served.Add(1)
+			}
 		})
 	}
 	fills.Wait()
+	return int(served.Load())
 }
 
 // mail hands to the mailer what is due in a part of the table, as the stream does.
-func (s *storm) mail(ctx context.Context) {
+func (s *storm) mail(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
 	var due []delivery.Item
@@ -491,6 +504,7 @@ func (s *storm) mail(ctx context.Context) {
 			s.queue.again(message{about: due[i]}) // the stream's record comes again
 		}
 	}
+	return min(len(due), 1)
 }
 
 // mailItems mails while the clock is not moved on.
@@ -501,15 +515,16 @@ func (s *storm) mailItems(ctx context.Context, items ...delivery.Item) []error {
 }
 
 // news tells what became of a mail, of any age, up to three times at once.
-func (s *storm) news(ctx context.Context) {
+func (s *storm) news(ctx context.Context) int {
 	l, ok := s.post.some()
 	if !ok {
-		return
+		return 0
 	}
 	what := []order.Happening{order.MailSent, order.MailDelivered, order.MailDelivered, order.MailDelayed, order.MailBounced, order.MailComplained}
 	news := delivery.News{Item: l.Item, Number: l.number, What: what[s.dice.n(len(what))], At: s.clock.now(), MessageID: "id"}
+	times := s.dice.between(1, 3)
 	var events sync.WaitGroup
-	for range s.dice.between(1, 3) {
+	for range times {
 		events.Go(func() {
 			ctx, done := dynamotest.Impatient(ctx)
 			defer done()
@@ -517,26 +532,34 @@ func (s *storm) news(ctx context.Context) {
 		})
 	}
 	events.Wait()
+	return times
 }
 
-func (s *storm) sweep(ctx context.Context) {
+func (s *storm) sweep(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
-	_, _ = s.sweeper.Sweep(ctx, s.clock.now().Add(time.Minute)) // the next one looks at what this one could not
+	if _, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Minute)); err != nil {
+		return 0 // the next one looks at what this one could not
+	}
+	return 1
 }
 
-func (s *storm) check(ctx context.Context) {
+func (s *storm) check(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
-	_ = s.checker.Check(ctx) // so does this one
+	if s.checker.Check(ctx) != nil {
+		return 0 // and so does this one
+	}
+	return 1
 }
 
 // reshelve withdraws available keys, or moves them to another pool, while the
 // index may go on showing them where they were.
-func (s *storm) reshelve(ctx context.Context) {
+func (s *storm) reshelve(ctx context.Context) int {
 	from := pool.ID{Merchant: merchant, Pool: pools[s.dice.n(len(pools))], Side: pool.Live}
 	keys, err := s.calm.Candidates(ctx, from, shards, 1)
 	s.must(err)
+	taken := 0
 	for _, key := range keys[:min(len(keys), s.dice.n(4))] {
 		update := &dynamodb.UpdateItemInput{
 			TableName:                aws.String(s.tables.Keys),
@@ -560,18 +583,24 @@ func (s *storm) reshelve(ctx context.Context) {
 		}
 		_, err := dynamotest.Client(s.t).UpdateItem(ctx, update)
 		var sold *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &sold) {
+		switch {
+		case err == nil:
+			taken++
+		case !errors.As(err, &sold):
 			s.t.Errorf("take key off its shelf: %v", err)
 		}
 	}
+	return taken
 }
 
 // lag lets an index stand still, or catch up.
-func (s *storm) lag(context.Context) {
+func (s *storm) lag(context.Context) int {
 	tables := []struct{ table, index string }{{s.tables.Keys, "available"}, {s.tables.Orders, "due"}, {s.tables.Catalog, "due"}}
-	if one := tables[s.dice.n(len(tables))]; s.dice.of(0.4) {
+	one := tables[s.dice.n(len(tables))]
+	if s.dice.of(0.4) {
 		s.faults.Freeze(s.tables, one.table, one.index)
-	} else {
-		s.faults.Thaw(one.table)
+		return 1
 	}
+	s.faults.Thaw(one.table)
+	return 0
 }

@@ -1,11 +1,12 @@
 package faults
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"keypool/infra/bench/results"
 )
 
 // tally counts what happened, by name. It is safe for concurrent use.
@@ -40,16 +41,7 @@ func (t *tally) sum() int {
 func (t *tally) String() string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(t.counts)) {
-		all = append(all, grouped(t.counts[name])+" "+name)
+		all = append(all, results.Grouped(t.counts[name])+" "+name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// grouped writes a number with its thousands apart.
-func grouped(n int) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
