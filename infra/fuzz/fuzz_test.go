@@ -44,10 +44,10 @@ fuzz: elapsed: 6s, execs: 5598 (1015/sec), new interesting: 18 (total: 26)
 		want       outcome
 		ok         bool
 	}{
-		{"held", progress + "PASS\nok  \tkeypool/shared/ingest\t6.1s\n", outcome{Executions: 5598, Interesting: 18, Corpus: 26}, true},
+		{"held", progress + "PASS\nok  \tkeypool/shared/ingest\t6.1s\n", outcome{Executions: 5598, Interesting: 18}, true},
 		{
 			"broken", progress + "--- FAIL: FuzzReader (1.2s)\n    Failing input written to testdata/fuzz/FuzzReader/1987b311\n    To re-run:\n",
-			outcome{Executions: 5598, Interesting: 18, Corpus: 26, Broken: "testdata/fuzz/FuzzReader/1987b311"},
+			outcome{Executions: 5598, Interesting: 18, Broken: "testdata/fuzz/FuzzReader/1987b311"},
 			true,
 		},
 		{"a seed is broken", "--- FAIL: FuzzReader (0.00s)\n    --- FAIL: FuzzReader/seed#1 (0.00s)\n", outcome{}, false},
@@ -60,19 +60,27 @@ fuzz: elapsed: 6s, execs: 5598 (1015/sec), new interesting: 18 (total: 26)
 	}
 }
 
-func TestPage_saysWhatWasNotTriedAndWhatBroke(t *testing.T) {
-	got := page([]target{{"FuzzA", "a", "this"}, {"FuzzB", "b", "that"}}, tried{
-		Targets:  map[string]outcome{"FuzzA": {Took: 10 * time.Minute, Executions: 1_234_567, Interesting: 8, Corpus: 1000, Broken: "testdata/fuzz/FuzzA/1"}},
+func TestPage_saysWhatBroke(t *testing.T) {
+	all := tried{
+		Targets:  map[string]outcome{"FuzzA": {Took: 10 * time.Minute, Executions: 1_234_567, Interesting: 8, Broken: "testdata/fuzz/FuzzA/1"}},
 		Monsters: []trial{{Name: "NULs", Size: 1e9, PeakKiB: 21 << 10, Took: 90 * time.Millisecond}},
-	})
+	}
+	targets := []target{{"FuzzA", "a", "this"}}
+	got := page(targets, all)
 	for _, want := range []string{
-		"1,234,567 executions of 2 fuzz targets, steered by 1,000 inputs",
+		"1,234,567 executions of 1 fuzz targets",
 		"| `FuzzA` in a | this | 10m | 1,234,567 | 8 | **broken** by testdata/fuzz/FuzzA/1 |",
-		"| `FuzzB` in b | that | | | | not tried |",
 		"| NULs | 1.0 GB | 0 |  | 21 MiB | 90ms |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+	if _, missing := stamps(targets, all); len(missing) > 0 {
+		t.Errorf("missing: %q", missing)
+	}
+	all.Monsters = nil
+	if _, missing := stamps(append(targets, target{"FuzzB", "b", "that"}), all); strings.Join(missing, " ") != "FuzzB monsters" {
+		t.Errorf("missing: %q", missing)
 	}
 }

@@ -32,15 +32,22 @@ import (
 )
 
 func main() {
+	const minute = time.Minute
 	only := flag.String("only", "", "targets to try, separated by commas; monsters are one")
-	each := flag.Duration("time", time.Minute, "how long to fuzz each target")
+	each := flag.Duration("time", minute, "how long to fuzz each target")
 	atOnce := flag.Int("at-once", runtime.NumCPU(), "targets that are fuzzed side by side, each by one worker")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	checkout, err := results.Checkout()
 	if err == nil {
-		c := campaign{checkout: checkout, each: *each}
+		c := campaign{checkout: checkout, each: *each, command: "make fuzz"}
+		if *each != minute {
+			c.command += " TIME=" + short(*each)
+		}
+		if *only != "" {
+			c.command += " ONLY=" + *only
+		}
 		err = c.run(ctx, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), *atOnce)
 	}
 	if err != nil {
@@ -53,6 +60,7 @@ func main() {
 type campaign struct {
 	checkout string
 	each     time.Duration
+	command  string
 	mu       sync.Mutex // over the file that remembers
 }
 
@@ -60,6 +68,7 @@ type campaign struct {
 type tried struct {
 	Targets  map[string]outcome
 	Monsters []trial
+	Met      results.Stamp // of the monsters
 }
 
 func (c *campaign) run(ctx context.Context, only []string, atOnce int) error {
@@ -93,8 +102,13 @@ func (c *campaign) run(ctx context.Context, only []string, atOnce int) error {
 	}
 	fuzzing.Wait()
 	all, err := c.remember(func(*tried) {})
-	if err == nil {
-		err = results.Write("fuzz", "make fuzz", page(targets, all))
+	stamped, missing := stamps(targets, all)
+	switch {
+	case err != nil:
+	case len(missing) > 0:
+		err = fmt.Errorf("nothing is written on the page: there is nothing yet of %s; try `make fuzz ONLY=%s`", strings.Join(missing, ", "), strings.Join(missing, ","))
+	default:
+		err = results.WriteStamped("fuzz", page(targets, all), stamped...)
 	}
 	return errors.Join(append(failed, err)...)
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"keypool/infra/bench/results"
 )
 
 // monsters is what they are called beside the names of targets.
@@ -28,6 +30,10 @@ type trial struct {
 // meetMonsters has ingest read its monsters, at their full size. Their own test
 // judges what comes of it.
 func (c *campaign) meetMonsters(ctx context.Context) error {
+	// Until they are read as they should be, nothing is said of them.
+	if _, err := c.remember(func(all *tried) { all.Monsters = nil }); err != nil {
+		return err
+	}
 	to := c.local("monsters.json")
 	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "1h", "-run", "^TestIngest_monsters$", "./shared/ingest", "-args", "-monsters="+to)
 	cmd.Dir = c.checkout
@@ -43,6 +49,6 @@ func (c *campaign) meetMonsters(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("%-16s %11d files, each reported as it should be\n", monsters, len(met))
-	_, err = c.remember(func(all *tried) { all.Monsters = met })
+	_, err = c.remember(func(all *tried) { all.Monsters, all.Met = met, results.Now(c.command) })
 	return err
 }

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"keypool/infra/bench/results"
 )
 
 // target is a fuzz target of the module.
@@ -69,8 +71,8 @@ type outcome struct {
 	Took        time.Duration
 	Executions  int
 	Interesting int    // new inputs that reached code which none had reached
-	Corpus      int    // inputs that are known by now
 	Broken      string // the file of the input that broke it
+	results.Stamp
 }
 
 func (o outcome) verdict() string {
@@ -106,7 +108,7 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 	if !ok || failed != nil && got.Broken == "" {
 		return fmt.Errorf("%s could not be fuzzed, see %s", t.Name, log.Name())
 	}
-	got.Took = c.each
+	got.Took, got.Stamp = c.each, results.Now(c.command)
 	fmt.Printf("%-16s %11d executions, %5d new inputs: %s\n", t.Name, got.Executions, got.Interesting, got.verdict())
 	if _, err := c.remember(func(all *tried) { all.Targets[t.Name] = got }); err != nil {
 		return err
@@ -118,7 +120,7 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 }
 
 var (
-	progress = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) \(total: (\d+)\)`)
+	progress = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) `)
 	failing  = regexp.MustCompile(`Failing input written to (\S+)`)
 )
 
@@ -129,7 +131,7 @@ func read(said []byte) (outcome, bool) {
 		return outcome{}, false
 	}
 	var got outcome
-	for i, n := range []*int{&got.Executions, &got.Interesting, &got.Corpus} {
+	for i, n := range []*int{&got.Executions, &got.Interesting} {
 		*n, _ = strconv.Atoi(string(all[len(all)-1][i+1])) // digits, by the pattern
 	}
 	if input := failing.FindSubmatch(said); input != nil {

@@ -42,6 +42,9 @@ func main() {
 
 // tryAll tries each mutant and returns an error if one goes unnoticed.
 func tryAll(only int) error {
+	if only < 0 || only > len(mutants) {
+		return fmt.Errorf("there is no mutant %d: they are numbered from 1 to %d", only, len(mutants))
+	}
 	var unnoticed []string
 	tried := 0
 	for i, m := range mutants {

@@ -26,6 +26,14 @@ func TestMutants_fitTheSources(t *testing.T) {
 	}
 }
 
+func TestTryAll_refusesANumberThatNoneHas(t *testing.T) {
+	for _, only := range []int{-1, len(mutants) + 1} {
+		if err := tryAll(only); err == nil {
+			t.Errorf("number %d was tried", only)
+		}
+	}
+}
+
 func testExists(t *testing.T, dir, name string) bool {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -23,7 +23,12 @@ func Now(command string) Stamp {
 	return Stamp{Day: time.Now().UTC().Format(time.DateOnly), Command: command, Machine: machine()}
 }
 
-func (s Stamp) String() string { return fmt.Sprintf("%s, by `%s` on %s", s.Day, s.Command, s.Machine) }
+func (s Stamp) String() string {
+	if s == (Stamp{}) {
+		return "on a day that was not kept"
+	}
+	return fmt.Sprintf("%s, by `%s` on %s", s.Day, s.Command, s.Machine)
+}
 
 // Stamped is a thing that was found, and its stamp.
 type Stamped struct {
