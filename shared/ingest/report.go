@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"keypool/shared/pool"
@@ -30,7 +31,12 @@ type report struct {
 	Accepted   int            `json:"accepted"`
 	Duplicates map[string]int `json:"duplicates"`
 	Refused    map[string]int `json:"refused"`
+	Unlisted   int            `json:"unlisted,omitempty"` // lines beyond maxListed
 }
+
+// maxListed is how many lines a report lists, so that it can be written in the time
+// of one invocation whatever was dropped: the counts tell of all.
+const maxListed = 1_000_000
 
 func newReport(u Upload) report {
 	r := report{
@@ -48,6 +54,7 @@ func newReport(u Upload) report {
 			r.Refused[string(outcome)] = n
 		}
 	}
+	r.Unlisted = max(0, u.Counts.Duplicates()+u.Counts.Refused()-maxListed)
 	return r
 }
 
@@ -63,8 +70,11 @@ func (w *Worker) writeReport(ctx context.Context, u *Upload, ranges []Range) err
 		}
 		out.Write(bytes.TrimSuffix(head, []byte("\n}")))
 		out.WriteString(",\n  \"lines\": [")
-		between := "\n    "
-		err = w.eachRefused(ctx, *u, ranges, func(r Refused) error {
+		between, listed := "\n    ", 0
+		for r, err := range w.refused(ctx, *u, ranges) {
+			if err != nil {
+				return err
+			}
 			line, err := json.Marshal(r)
 			if err != nil {
 				return err
@@ -75,45 +85,50 @@ func (w *Worker) writeReport(ctx context.Context, u *Upload, ranges []Range) err
 			out.WriteString(between)
 			out.Write(line)
 			between = ",\n    "
-			return nil
-		})
-		if err != nil {
-			return err
+			if listed++; listed == maxListed {
+				break
+			}
 		}
 		out.WriteString("\n  ]\n}\n")
 		return out.Flush()
 	})
 }
 
-// eachRefused calls see with each line that brought no key, numbered in the
-// file, in order.
-func (w *Worker) eachRefused(ctx context.Context, u Upload, ranges []Range, see func(Refused) error) error {
-	before := 0
-	for n, r := range ranges {
-		if r.Number != n || !r.Done {
-			return nil
-		}
-		for turn, parts := range r.Parts {
-			for part := range parts {
-				data, err := w.Reports.Get(ctx, partName(u, n, turn+1, part))
-				if err != nil {
-					return err
-				}
-				var lines []Refused
-				if err := json.Unmarshal(data, &lines); err != nil {
-					return fmt.Errorf("read the refused lines of range %d: %w", n, err)
-				}
-				for _, line := range lines {
-					line.Line += before
-					if err := see(line); err != nil {
-						return err
+// refused goes through the lines that brought no key, numbered in the file, in
+// order. It ends before a range that is not done.
+func (w *Worker) refused(ctx context.Context, u Upload, ranges []Range) iter.Seq2[Refused, error] {
+	return func(yield func(Refused, error) bool) {
+		before := 0
+		for n, r := range ranges {
+			if r.Number != n || !r.Done {
+				return
+			}
+			for turn, parts := range r.Parts {
+				for part := range parts {
+					lines, err := w.refusedPart(ctx, partName(u, n, turn+1, part))
+					if err != nil {
+						yield(Refused{}, fmt.Errorf("read the refused lines of range %d: %w", n, err))
+						return
+					}
+					for _, line := range lines {
+						line.Line += before
+						if !yield(line, nil) {
+							return
+						}
 					}
 				}
 			}
+			before += r.Lines
 		}
-		before += r.Lines
 	}
-	return nil
+}
+
+func (w *Worker) refusedPart(ctx context.Context, name string) (lines []Refused, err error) {
+	data, err := w.Reports.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return lines, json.Unmarshal(data, &lines)
 }
 
 // partName names an object that holds refused lines of one turn on a range.
