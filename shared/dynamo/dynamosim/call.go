@@ -36,6 +36,7 @@ const (
 	chanceOfHold
 	chanceOfLag
 	chanceOfPart
+	chanceOfTear
 )
 
 // RoundTrip implements http.RoundTripper. Once it is sent, a call is done even if
@@ -137,18 +138,34 @@ func operation[In any, P interface {
 		c.fate = db.options.Fate(Call{
 			Caller: c.caller, Operation: c.operation, Table: in.table(), Chance: derive(c.chance, chanceOfFate), Attempt: c.attempt,
 		})
+		arrive := func(c *call) (any, error) {
+			c.now = time.Now()
+			db.forget(c.now)
+			defer db.tell(c)
+			return do(db, c, in)
+		}
 		db.mu.Lock()
 		defer db.mu.Unlock()
 		if c.fate != Fine {
 			db.stats.Fates[c.fate.String()]++
 		}
+		if c.fate.late > 0 {
+			late := *c
+			late.fate = Fine
+			db.late.Add(1)
+			// Not a goroutine that sleeps: a bubble could not end before it.
+			time.AfterFunc(c.fate.late, func() {
+				defer db.late.Done()
+				db.mu.Lock()
+				defer db.mu.Unlock()
+				arrive(&late)
+			})
+			return nil, errReset
+		}
 		if err := c.refused(); err != nil {
 			return nil, err
 		}
-		c.now = time.Now()
-		db.forget(c.now)
-		defer db.tell(c)
-		return do(db, c, in)
+		return arrive(c)
 	}
 }
 
@@ -185,6 +202,25 @@ func (c *call) refused() error {
 		}
 	}
 	return nil
+}
+
+// pause lets others go on for a while, who wait for the lock.
+func (db *DB) pause(c *call, d time.Duration) {
+	db.mu.Unlock()
+	time.Sleep(d)
+	db.mu.Lock()
+	c.now = time.Now()
+}
+
+// tear draws after how many of its parts a read stops, and for how long; 0: it
+// reads all at one moment.
+func (db *DB) tear(c *call, parts int) (int, time.Duration) {
+	chance := derive(c.chance, chanceOfTear)
+	d := db.options.ReadTime(chance)
+	if d <= 0 || parts < 2 {
+		return 0, 0
+	}
+	return 1 + int(derive(chance, 1)%uint64(parts-1)), d
 }
 
 // decode reads what a call asks for. What the model does not know is an error,

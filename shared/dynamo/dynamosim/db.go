@@ -40,6 +40,11 @@ type Options struct {
 	// them meanwhile meets a conflict; who reads them finds what was before.
 	TransactionTime func(chance uint64) time.Duration
 
+	// ReadTime is how long a BatchGetItem or a Query stops between two of its items
+	// while others write, nil or no time: it reads all at one moment. Where it stops
+	// is left to chance.
+	ReadTime func(chance uint64) time.Duration
+
 	// Fate decides what befalls a call; nil: nothing.
 	Fate func(Call) Fate
 
@@ -78,7 +83,8 @@ type Call struct {
 // Conflict a Query, leaves it alone.
 type Fate struct {
 	name  string
-	delay time.Duration
+	delay time.Duration // of the answer
+	late  time.Duration // of the call
 }
 
 // The fates.
@@ -97,6 +103,10 @@ var (
 
 // Slow lets the answer come that much later.
 func Slow(delay time.Duration) Fate { return Fate{name: "Slow", delay: delay} }
+
+// Late cuts the connection, and lets the call arrive that much later: it is done
+// when its caller has long tried again, or given up. See DB.Wait.
+func Late(delay time.Duration) Fate { return Fate{name: "Late", late: delay} }
 
 func (f Fate) String() string {
 	if f == Fine {
@@ -121,6 +131,8 @@ type DB struct {
 	seen    map[uint64]int // calls, by caller and content
 	changes int            // of indexes, to order those of one moment
 	stats   Stats
+
+	late sync.WaitGroup // calls that have not arrived yet
 }
 
 // Stats counts what a model did.
@@ -130,9 +142,6 @@ type Stats struct {
 	Cancellations map[string]int // reasons in cancelled transactions, by code
 	Fates         map[string]int // that befell an attempt, by name
 	Throttles     int            // calls, writes and keys of batches refused for a partition's limit
-	ReadUnits     float64
-	WriteUnits    float64
-	Written       int64 // bytes of items
 }
 
 // New returns an empty model.
@@ -142,6 +151,9 @@ func New(o Options) *DB {
 	}
 	if o.TransactionTime == nil {
 		o.TransactionTime = func(uint64) time.Duration { return 0 }
+	}
+	if o.ReadTime == nil {
+		o.ReadTime = func(uint64) time.Duration { return 0 }
 	}
 	if o.Fate == nil {
 		o.Fate = func(Call) Fate { return Fine }
@@ -162,8 +174,10 @@ func New(o Options) *DB {
 	}
 }
 
-// Client returns a client of the model. Its calls are repeated as the SDK does,
-// after pauses that depend on nothing but how often it tried.
+// Client returns a client of the model. It tries a call as often as the SDK does,
+// but without the SDK's budget for repeats, which would let one caller's failures
+// end another's tries, and after pauses that depend on nothing but how often it
+// tried.
 func (db *DB) Client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:                          "us-east-1",
@@ -222,30 +236,9 @@ func (db *DB) Items(name string) []map[string]types.AttributeValue {
 	return items
 }
 
-// Record is a change of an item, as a table's stream tells it.
-type Record struct {
-	Partition int // of the stream: of one partition key's records all are in one
-	Sequence  int // over the whole stream, from 0 on
-	EventName string
-	Keys      map[string]types.AttributeValue
-	NewImage  map[string]types.AttributeValue // nil when the item is removed
-	At        time.Time
-}
-
-// StreamPartitions is how many partitions a stream has.
-const StreamPartitions = 4
-
-// Records returns what a table's stream holds from a sequence number on, in the
-// order of the writes. A write that changes nothing leaves no record.
-func (db *DB) Records(name string, from int) []Record {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	t := db.tables[name]
-	if t == nil || from >= len(t.records) {
-		return nil
-	}
-	return slices.Clone(t.records[from:])
-}
+// Wait waits until the calls that are Late have been done. Those that nobody
+// waits for end with their bubble, done or not.
+func (db *DB) Wait() { db.late.Wait() }
 
 // Stats returns what was counted so far.
 func (db *DB) Stats() Stats {

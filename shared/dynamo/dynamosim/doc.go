@@ -15,9 +15,16 @@
 // the same reasons by position, the same limits. Only the words of messages may
 // differ.
 //
-// A call takes place at one moment, alone. A transaction checks at one moment,
-// holds its items, and writes at one later moment: nobody reads half of it, and
-// whoever wants to write an item that it holds is refused as DynamoDB refuses him.
+// A call takes place at one moment, alone, with two exceptions. A transaction checks
+// at one moment, holds its items, and writes at one later moment; whoever wants to
+// write an item that it holds is refused as DynamoDB refuses him. And a BatchGetItem
+// or a Query that has a ReadTime stops between two of its items, and shows the first
+// as they were before what others wrote meanwhile, the rest as they are after: to
+// DynamoDB each item is a read of its own, of what is committed.
+//
+// A write costs what DynamoDB says, and may be throttled, though its condition
+// fails: then it costs by the larger of the item and of what was to become of it. So
+// does every write of a transaction that is cancelled.
 //
 // An index follows its table with a delay of its own for each change, item and
 // partition of the index, so it may show an item twice, or nowhere, as it moves; but
@@ -36,15 +43,20 @@
 // that read, paths into lists, size and contains, is refused by name, with a
 // ValidationException: nothing is guessed, nothing ignored. In particular:
 //
-//   - Tables are ready and gone at once. A stream gives new images, in the order of
-//     the writes, and nothing splits its partitions.
+//   - Tables are ready and gone at once. Streams cannot be read: Observe tells of
+//     every commit.
 //   - Of a read without ConsistentRead it makes no difference: reads of a table
 //     always show what was last written. Indexes are what lags.
 //   - A partition's limit is that of one key, in units a second; nothing is split or
 //     adapts.
 //   - Time to live, backups and rights are not modelled. Items do not expire.
 //   - A number comes back plain, as 1000 and never as 1E+3.
-//   - A transaction that fails holds nothing.
+//   - A transaction that fails holds nothing. What it would have cost in the indexes
+//     it does not cost, nor does a write of it that is throttled or meets a conflict:
+//     AWS does not say whether they do.
+//   - A Scan, and a transaction's writing, take place at one moment.
+//   - The SDK's budget for repeats: a Client tries each call as often as if it were
+//     the only one.
 //
 // # Why it can be believed
 //
@@ -53,5 +65,7 @@
 // random and compares every answer and all that the tables hold. TestCapacity and
 // TestPages compare units and pages. What no engine does is held by faults_test.go.
 // And the tests of the store and of all that stands on it pass on the model as they
-// do on the engine: DYNAMODB_ENDPOINT=sim go test ./shared/... ./functions/...
+// do on the engine: DYNAMODB_ENDPOINT=sim go test ./shared/... ./functions/... There
+// the tests that compare it with the engine have nothing to compare it with: they say
+// so and are skipped, but for TestConformance, whose answers are written down.
 package dynamosim

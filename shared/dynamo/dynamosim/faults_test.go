@@ -125,10 +125,70 @@ func TestFate_partialLeavesSomeAndTheSDKDoesNotRepeatThem(t *testing.T) {
 			t.Errorf("%d keys left", left)
 		}
 		put := types.WriteRequest{PutRequest: &types.PutRequest{Item: item{"pk": "z", "sk": "1"}.av()}}
-		wrote, err := w.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"pairs": {put}}})
-		if err != nil || len(wrote.UnprocessedItems["pairs"]) != 1 {
-			t.Errorf("%v, %v left", err, wrote.UnprocessedItems)
+		if _, err := w.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"pairs": {put}}}, noRepeats); told(nil, err) != "ProvisionedThroughputExceededException" {
+			t.Errorf("a batch of which nothing is written: %v", err)
 		}
+		none, err := w.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"pairs": {
+			Keys: []map[string]types.AttributeValue{item{"pk": "a", "sk": "1"}.av()},
+		}}}, noRepeats)
+		if told(none, err) != "ProvisionedThroughputExceededException" {
+			t.Errorf("a batch of which nothing is read: %s", told(none, err))
+		}
+	})
+}
+
+// TestFate_late: what its caller has given up, or done again, is done after all.
+func TestFate_late(t *testing.T) {
+	late := func(operation string) dynamosim.Options {
+		return dynamosim.Options{Fate: once(operation, dynamosim.Late(time.Minute))}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		db, w := simulated(t, late("PutItem"))
+		began := time.Now()
+		put := func(note string) error {
+			_, err := w.PutItem(ctx, &dynamodb.PutItemInput{TableName: &w.pairs, Item: item{"pk": "a", "sk": "1", "note": note}.av()}, noRepeats)
+			return err
+		}
+		if err := put("old"); !strings.Contains(fmt.Sprint(err), "connection reset") || time.Since(began) > 0 || len(db.Items("pairs")) > 0 {
+			t.Errorf("%v after %v, %d items", err, time.Since(began), len(db.Items("pairs")))
+		}
+		w.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &w.pairs, Key: item{"pk": "a", "sk": "1"}.av(), UpdateExpression: aws.String("SET note = :v"), ExpressionAttributeValues: item{":v": "new"}.av(),
+		})
+		if got := showItems(db.Items("pairs")); got != "{note:new pk:a sk:1}" {
+			t.Errorf("meanwhile: %s", got)
+		}
+		db.Wait()
+		if got := showItems(db.Items("pairs")); got != "{note:old pk:a sk:1}" || time.Since(began) != time.Minute {
+			t.Errorf("after %v: %s", time.Since(began), got)
+		}
+	})
+	for _, c := range []struct {
+		do   func(world) (any, error) // the SDK repeats it
+		want string
+	}{
+		{change("ADD n :v", item{":v": 1}), "{n:#2 pk:a sk:1}"},
+		{transact(txUpdate("a", "1", "ADD n :one", item{":one": 1}, "", nil)), "{n:#1 pk:a sk:1}"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			db, w := simulated(t, dynamosim.Options{Fate: func(c dynamosim.Call) dynamosim.Fate {
+				if c.Attempt == 1 {
+					return dynamosim.Late(time.Minute)
+				}
+				return dynamosim.Fine
+			}})
+			if _, err := c.do(w); err != nil {
+				t.Error(err)
+			}
+			db.Wait()
+			if got := showItems(db.Items("pairs")); got != c.want || db.Stats().Fates["Late"] != 1 {
+				t.Errorf("%s, not %s, after %v", got, c.want, db.Stats().Fates)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // nobody waits
+		_, w := simulated(t, late("GetItem"))
+		get("a", "1", "")(w)
 	})
 }
 
@@ -222,6 +282,44 @@ func TestTransaction_holdsItsItemsAndIsSeenAtOnce(t *testing.T) {
 			t.Errorf("counted: %+v", s)
 		}
 	})
+}
+
+// TestTornRead: a transaction writes two items while they are read.
+func TestTornRead_showsOneItemBeforeAndAnotherAfter(t *testing.T) {
+	both := []item{{"pk": "a", "sk": "1"}, {"pk": "a", "sk": "2"}}
+	backward := func(in *dynamodb.QueryInput) { in.ScanIndexForward = aws.Bool(false) }
+	for name, c := range map[string]struct {
+		read func(world) (any, error)
+		want string
+	}{
+		"a query":              {query("pk = :p", item{":p": "a"}, nil), "2/2 {n:#1 pk:a sk:1} {n:#2 pk:a sk:2}"},
+		"a query backward":     {query("pk = :p", item{":p": "a"}, backward), "2/2 {n:#1 pk:a sk:2} {n:#2 pk:a sk:1}"},
+		"a query of one":       {query("pk = :p AND sk = :s", item{":p": "a", ":s": "1"}, nil), "1/1 {n:#1 pk:a sk:1}"},
+		"a query of an index":  {index("byNumber", "g = :g", item{":g": "G"}, nil), "2/2 {g:G n:#1 pk:b sk:1} {g:G n:#9 pk:b sk:2}"},
+		"a batch":              {func(w world) (any, error) { return batchGet(w, "", both) }, "{n:#1 pk:a sk:1} {n:#2 pk:a sk:2}, 0 left"},
+		"a batch of one":       {func(w world) (any, error) { return batchGet(w, "", both[1:]) }, "{n:#1 pk:a sk:2}, 0 left"},
+		"a read of one":        {get("a", "1", ""), "{n:#1 pk:a sk:1}"},
+		"a query by full page": {query("pk = :p", item{":p": "a"}, func(in *dynamodb.QueryInput) { in.Limit = aws.Int32(1) }), "1/1 {n:#1 pk:a sk:1} after {pk:a sk:1}"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			_, w := simulated(t, dynamosim.Options{ReadTime: func(uint64) time.Duration { return 10 * time.Millisecond }})
+			w.refill(t, []item{{"pk": "a", "sk": "1", "n": 1}, {"pk": "a", "sk": "2", "n": 1}, {"pk": "b", "sk": "1", "g": "G", "n": 1}, {"pk": "b", "sk": "2", "g": "G", "n": 2}})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if out, err := c.read(w); told(out, err) != c.want {
+					t.Errorf("%s: %s, not %s", name, told(out, err), c.want)
+				}
+			})
+			time.Sleep(5 * time.Millisecond)
+			set := func(pk, sk string, n int) func(world) types.TransactWriteItem {
+				return txUpdate(pk, sk, "SET n = :n", item{":n": n}, "", nil)
+			}
+			if out, err := transact(set("a", "1", 2), set("a", "2", 2), set("b", "1", 0), set("b", "2", 9))(w); err != nil {
+				t.Errorf("%s: %s", name, told(out, err))
+			}
+			wg.Wait()
+		})
+	}
 }
 
 func TestDeadline_theCallIsDoneAndTheAnswerLost(t *testing.T) {
@@ -359,6 +457,64 @@ func TestThrottle_aSecondsWorthAtOnceThenTheRate(t *testing.T) {
 	})
 }
 
+// TestThrottle_byWritesWhoseConditionFails: each costs the larger of the item and
+// what was to be written, and is refused itself where the partition takes no more.
+func TestThrottle_byWritesWhoseConditionFails(t *testing.T) {
+	const never = "attribute_not_exists(pk)"
+	kilobytes := func(n int) string { return strings.Repeat("x", n*1000) }
+	put := func(note string) func(world) (any, error) {
+		return func(w world) (any, error) {
+			return w.PutItem(ctx, &dynamodb.PutItemInput{
+				TableName: &w.pairs, Item: item{"pk": "a", "sk": "1", "note": note}.av(), ConditionExpression: aws.String(never),
+			}, noRepeats)
+		}
+	}
+	for name, c := range map[string]struct {
+		given  item
+		do     func(world) (any, error)
+		told   string
+		after  string
+		passes int // of 12 units
+	}{
+		"a put of the same size": {item{"pk": "a", "sk": "1"}, put(""), "ConditionalCheckFailedException", "ProvisionedThroughputExceededException", 12},
+		"a put over a large one": {item{"pk": "a", "sk": "1", "note": kilobytes(3)}, put(""), "ConditionalCheckFailedException", "ProvisionedThroughputExceededException", 4},
+		"a put of a large one":   {item{"pk": "a", "sk": "1"}, put(kilobytes(4)), "ConditionalCheckFailedException", "ProvisionedThroughputExceededException", 3},
+		"an update": {item{"pk": "a", "sk": "1"}, func(w world) (any, error) {
+			return w.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+				TableName: &w.pairs, Key: item{"pk": "a", "sk": "1"}.av(), UpdateExpression: aws.String("SET note = :v"),
+				ConditionExpression: aws.String(never), ExpressionAttributeValues: item{":v": kilobytes(2)}.av(),
+			}, noRepeats)
+		}, "ConditionalCheckFailedException", "ProvisionedThroughputExceededException", 6},
+		"a delete of nothing": {nil, func(w world) (any, error) {
+			return w.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+				TableName: &w.pairs, Key: item{"pk": "a", "sk": "1"}.av(), ConditionExpression: aws.String("attribute_exists(pk)"),
+			}, noRepeats)
+		}, "ConditionalCheckFailedException", "ProvisionedThroughputExceededException", 12},
+		"a statement":   {item{"pk": "a", "sk": "1"}, statements(insert("a", "1")), "DuplicateItem", "ThrottlingError", 12},
+		"a transaction": {item{"pk": "a", "sk": "1"}, transact(txCheck("a", "1", never)), "canceled: ConditionalCheckFailed", "canceled: ThrottlingError", 6},
+		"another write of a cancelled transaction": {
+			nil, transact(txPut(item{"pk": "a", "sk": "1", "note": kilobytes(2)}, ""), txCheck("b", "1", "attribute_exists(pk)")),
+			"canceled: None, ConditionalCheckFailed", "canceled: ThrottlingError, ConditionalCheckFailed", 3,
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			_, w := simulated(t, dynamosim.Options{PartitionWrites: 12})
+			if c.given != nil {
+				w.refill(t, []item{c.given})
+				time.Sleep(time.Second)
+			}
+			for n := range c.passes {
+				if out, err := c.do(w); told(out, err) != c.told {
+					t.Fatalf("%s, the %d. time: %s, not %s", name, n+1, told(out, err), c.told)
+				}
+			}
+			if out, err := c.do(w); told(out, err) != c.after {
+				t.Errorf("%s, in the end: %s, not %s", name, told(out, err), c.after)
+			}
+		})
+	}
+}
+
 // TestThrottle_ofAnIndexRefusesTheWrite: the index takes what many partitions of
 // the table write.
 func TestThrottle_ofAnIndexRefusesTheWrite(t *testing.T) {
@@ -377,33 +533,35 @@ func TestThrottle_ofAnIndexRefusesTheWrite(t *testing.T) {
 	})
 }
 
-func TestRecords_tellEachChangeInOrder(t *testing.T) {
-	db, w := simulated(t, dynamosim.Options{})
+func TestObserve_tellsEachCommitInOrder(t *testing.T) {
+	var got []string
+	_, w := simulated(t, dynamosim.Options{
+		Observe: func(c dynamosim.Commit) { got = append(got, showCommit(c)) },
+		Caller:  func(context.Context) string { return "somebody" },
+	})
 	w.refill(t, []item{{"pk": "a", "sk": "1"}})
 	change("SET n = :v", item{":v": 1})(w)
-	change("SET n = :v", item{":v": 1})(w) // changes nothing
 	transact(txPut(item{"pk": "b", "sk": "1"}, ""), txDelete("a", "1"))(w)
 	transact(txPut(item{"pk": "c", "sk": "1"}, ""), txCheck("a", "1", "attribute_exists(pk)"))(w) // is cancelled
-	var got []string
-	for i, r := range db.Records("pairs", 0) {
-		if r.Sequence != i {
-			t.Errorf("record %d is number %d", i, r.Sequence)
-		}
-		got = append(got, r.EventName+showItem(r.Keys)+given(r.NewImage))
-	}
+	statements(insert("b", "1"), insert("d", "1"))(w)                                             // one is there
+	transact(txDelete("e", "1"))(w)                                                               // is not there
 	want := []string{
-		"INSERT{pk:a sk:1}{pk:a sk:1}", "MODIFY{pk:a sk:1}{n:#1 pk:a sk:1}",
-		"INSERT{pk:b sk:1}{pk:b sk:1}", "REMOVE{pk:a sk:1}nothing",
+		"somebody: pairs{pk:a sk:1} nothing to {pk:a sk:1}",
+		"somebody: pairs{pk:a sk:1} {pk:a sk:1} to {n:#1 pk:a sk:1}",
+		"somebody: pairs{pk:b sk:1} nothing to {pk:b sk:1}, pairs{pk:a sk:1} {n:#1 pk:a sk:1} to nothing",
+		"somebody: pairs{pk:d sk:1} nothing to {g:G n:#1 pk:d sk:1}",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the stream tells %q", got)
+		t.Errorf("it tells %q", got)
 	}
-	if rest := db.Records("pairs", 3); len(rest) != 1 || rest[0].Sequence != 3 {
-		t.Errorf("from the last on: %v", rest)
+}
+
+func showCommit(c dynamosim.Commit) string {
+	var changes []string
+	for _, change := range c.Changes {
+		changes = append(changes, fmt.Sprintf("%s%s %s to %s", change.Table, showItem(change.Key), given(change.Before), given(change.After)))
 	}
-	if db.Records("flat", 0) != nil {
-		t.Error("a table without a stream has records")
-	}
+	return c.Caller + ": " + strings.Join(changes, ", ")
 }
 
 // TestDeterminism runs a crowd of callers, twice: whatever befalls them and
@@ -412,13 +570,18 @@ func TestDeterminism(t *testing.T) {
 	type callerKey struct{}
 	history := func(seed uint64) (told []string) {
 		synctest.Test(t, func(t *testing.T) {
+			var commits []string
 			db, w := simulated(t, dynamosim.Options{
 				Seed:            seed,
 				Latency:         func(chance uint64) time.Duration { return time.Duration(chance % uint64(5*time.Millisecond)) },
 				TransactionTime: func(chance uint64) time.Duration { return time.Duration(chance % uint64(3*time.Millisecond)) },
+				ReadTime:        func(chance uint64) time.Duration { return time.Duration(chance % uint64(2*time.Millisecond)) },
 				IndexLag:        20 * time.Millisecond,
+				Observe: func(c dynamosim.Commit) {
+					commits = append(commits, fmt.Sprint(time.Now().UnixNano(), showCommit(c)))
+				},
 				Fate: func(c dynamosim.Call) dynamosim.Fate {
-					fates := []dynamosim.Fate{dynamosim.LostAnswer, dynamosim.ServerError, dynamosim.Conflict, dynamosim.Throttled, dynamosim.Partial, dynamosim.Slow(time.Millisecond)}
+					fates := []dynamosim.Fate{dynamosim.LostAnswer, dynamosim.ServerError, dynamosim.Conflict, dynamosim.Throttled, dynamosim.Partial, dynamosim.Slow(time.Millisecond), dynamosim.Late(10*time.Millisecond + time.Duration(c.Chance%uint64(time.Millisecond)))}
 					if c.Chance%4 == 0 {
 						return fates[c.Chance/4%uint64(len(fates))]
 					}
@@ -453,19 +616,21 @@ func TestDeterminism(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			db.Wait()
 			for _, l := range lines {
 				told = append(told, l...)
 			}
 			told = append(told, showItems(db.Items("pairs")), fmt.Sprint(db.Stats()))
-			for _, r := range db.Records("pairs", 0) {
-				told = append(told, fmt.Sprint(r.At.UnixNano(), r.EventName, showItem(r.Keys), given(r.NewImage)))
-			}
+			told = append(told, commits...)
 		})
 		return told
 	}
 	first, again, other := history(7), history(7), history(8)
+	if len(first) != len(again) {
+		t.Fatalf("the same seed tells %d lines and %d", len(first), len(again))
+	}
 	for i := range first {
-		if i >= len(again) || first[i] != again[i] {
+		if first[i] != again[i] {
 			t.Fatalf("the same seed tells\n%s\nand\n%s", first[i], again[i])
 		}
 	}

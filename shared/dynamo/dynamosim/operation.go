@@ -238,6 +238,7 @@ func (db *DB) batchGetItem(c *call, in *batchGetItem) (any, error) {
 	out := batchGetOutput{Responses: map[string][]item{}, UnprocessedKeys: map[string]keysAndAttributes{}}
 	keys, size, throttled := 0, 0, 0
 	left := c.leaves(in.keys())
+	torn, pause := db.tear(c, len(left))
 	if len(left) == 0 || len(left) > maxBatchKeys {
 		return nil, invalid("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: a batch has 1 to %d keys", maxBatchKeys)
 	}
@@ -265,12 +266,15 @@ func (db *DB) batchGetItem(c *call, in *batchGetItem) (any, error) {
 				return nil, invalid("Provided list of item keys contains duplicates")
 			}
 			seen[key.id] = true
+			if keys == torn && torn > 0 {
+				db.pause(c, pause)
+			}
 			keys++
 			switch {
-			case !db.readable(c.now, t.base, key.partition):
+			case left[keys-1], !db.readable(c.now, t.base, key.partition):
 				throttled++
 				fallthrough
-			case size > maxBatchBytes, left[keys-1]:
+			case size > maxBatchBytes:
 				rest.Keys = append(rest.Keys, k)
 				continue
 			}
@@ -372,6 +376,7 @@ const maxPageSize = 1 << 20
 // source is what a query or a scan reads, as asked for.
 type source struct {
 	*collection
+	index      *index // nil: the table itself
 	t          *table
 	scope      scope
 	key        *condition
@@ -396,7 +401,7 @@ func (db *DB) source(c *call, in *query) (*source, error) {
 			return nil, err
 		}
 		x.catchUp(c.now)
-		s.collection = x.collection
+		s.collection, s.index = x.collection, x
 		if in.ConsistentRead {
 			return nil, invalid("Consistent reads are not supported on global secondary indexes")
 		}
@@ -481,33 +486,45 @@ func (db *DB) query(c *call, in *query) (any, error) {
 	if !db.readable(c.now, s.collection, partition) {
 		return nil, errThrottled
 	}
-	var entries []*entry
-	if p := s.partitions[partition]; p != nil {
-		// What holds of a sort key holds from one of them to another.
-		from := sortSearch(p.entries, func(e *entry) bool { return holds(e) >= 0 })
-		to := sortSearch(p.entries, func(e *entry) bool { return holds(e) > 0 })
-		entries = p.entries[from:to]
-	}
 	backward := in.ScanIndexForward != nil && !*in.ScanIndexForward
-	if s.start != nil {
-		if backward {
-			entries = entries[:sortSearch(entries, func(e *entry) bool { return e.compare(s.start) >= 0 })]
-		} else {
-			entries = entries[sortSearch(entries, func(e *entry) bool { return e.compare(s.start) > 0 }):]
-		}
-	}
+	entries := s.wanted(partition, holds, s.start, backward)
 	r := newReading(s)
-	for i := range entries {
-		if backward {
-			i = len(entries) - 1 - i
+	torn, pause := db.tear(c, min(len(entries), s.limit))
+	more := r.some(entries, torn, backward)
+	if more && torn > 0 {
+		db.pause(c, pause)
+		if s.index != nil {
+			s.index.catchUp(c.now)
 		}
-		if !r.take(entries[i]) {
-			break
-		}
+		entries = s.wanted(partition, holds, r.seen, backward)
+	}
+	if more {
+		r.some(entries, len(entries), backward)
 	}
 	units := readUnits(r.size, s.consistent)
 	db.read(s.collection, partition, units)
 	return r.page(capacity{}.add(s.collection, partition, units).of(s.t, in.ReturnConsumedCapacity)), nil
+}
+
+// wanted returns a partition's entries that hold, in their order, as far as a
+// query comes to them after another, nil for none.
+func (s *source) wanted(partition string, holds func(*entry) int, after *entry, backward bool) []*entry {
+	p := s.partitions[partition]
+	if p == nil {
+		return nil
+	}
+	// What holds of a sort key holds from one of them to another.
+	from := sortSearch(p.entries, func(e *entry) bool { return holds(e) >= 0 })
+	to := sortSearch(p.entries, func(e *entry) bool { return holds(e) > 0 })
+	entries := p.entries[from:to]
+	switch {
+	case after == nil:
+		return entries
+	case backward:
+		return entries[:sortSearch(entries, func(e *entry) bool { return e.compare(after) >= 0 })]
+	default:
+		return entries[sortSearch(entries, func(e *entry) bool { return e.compare(after) > 0 }):]
+	}
 }
 
 func sortSearch(entries []*entry, f func(*entry) bool) int {
@@ -615,6 +632,20 @@ type reading struct {
 
 func newReading(s *source) *reading { return &reading{source: s} }
 
+// some takes up to n entries, from the end if backward, and tells whether there
+// is place for more.
+func (r *reading) some(entries []*entry, n int, backward bool) bool {
+	for i := range min(n, len(entries)) {
+		if backward {
+			i = len(entries) - 1 - i
+		}
+		if !r.take(entries[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // take adds an entry to the page, and tells whether there is place for more. An
 // entry that comes when there is none says that more may come.
 func (r *reading) take(e *entry) bool {
@@ -707,6 +738,15 @@ func readUnits(size int, consistent bool) float64 {
 
 // writeUnits are what writing so many bytes costs.
 func writeUnits(size int) float64 { return math.Max(1, math.Ceil(float64(size)/1024)) }
+
+// tableUnits are what writing an item of so many bytes costs in its table: a
+// transaction writes it twice.
+func tableUnits(size int, transaction bool) float64 {
+	if transaction {
+		return 2 * writeUnits(size)
+	}
+	return writeUnits(size)
+}
 
 // capacity is what a call consumed of a table and its indexes.
 type capacity []consumption

@@ -18,8 +18,6 @@ type table struct {
 	name    string
 	base    *collection
 	indexes []*index
-	streams bool
-	records []Record
 }
 
 // index is a secondary index: its entries follow the table's after a while.
@@ -268,17 +266,12 @@ func newTable(in *dynamodb.CreateTableInput) (*table, error) {
 	switch {
 	case in.LocalSecondaryIndexes != nil:
 		return nil, invalid("local indexes are not spoken here")
-	case in.StreamSpecification != nil && aws.ToBool(in.StreamSpecification.StreamEnabled) && in.StreamSpecification.StreamViewType != types.StreamViewTypeNewImage:
-		return nil, invalid("a stream of %s is not spoken here", in.StreamSpecification.StreamViewType)
 	}
 	primary, err := key(in.KeySchema)
 	if err != nil {
 		return nil, err
 	}
-	t := &table{
-		name:    aws.ToString(in.TableName),
-		streams: in.StreamSpecification != nil && aws.ToBool(in.StreamSpecification.StreamEnabled),
-	}
+	t := &table{name: aws.ToString(in.TableName)}
 	t.base = &collection{name: t.name, key: primary, table: primary, partitions: map[string]*partition{}}
 	for _, gsi := range in.GlobalSecondaryIndexes {
 		k, err := key(gsi.KeySchema)

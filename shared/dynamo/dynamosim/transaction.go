@@ -138,10 +138,7 @@ func (db *DB) transactWriteItems(c *call, in *transactWriteItems) (any, error) {
 		for _, w := range writes {
 			db.held[w.name()] = true
 		}
-		db.mu.Unlock()
-		time.Sleep(hold)
-		db.mu.Lock()
-		c.now = time.Now()
+		db.pause(c, hold)
 		for _, w := range writes {
 			delete(db.held, w.name())
 		}
@@ -197,7 +194,9 @@ func (db *DB) decide(c *call, writes []*write) ([]*outcome, error) {
 	codes := make([]string, len(reasons))
 	for i, r := range reasons {
 		codes[i] = r.Code
-		if r.Code != "None" {
+		if r.Code == "None" {
+			db.consume(outcomes[i].used[:1]) // that of the table: the write was prepared
+		} else {
 			db.stats.Cancellations[r.Code]++
 		}
 	}

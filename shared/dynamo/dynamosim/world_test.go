@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +80,15 @@ func open(t testing.TB, client *dynamodb.Client) world {
 		})
 	}
 	return w
+}
+
+// unlessItself skips a test that compares the model with the engine and with
+// nothing else, where the engine is the model.
+func unlessItself(t testing.TB) {
+	t.Helper()
+	if os.Getenv("DYNAMODB_ENDPOINT") == dynamotest.Sim {
+		t.Skip("it would compare the model with itself: run it by infra/local/with-dynamodb.sh, as CI does")
+	}
 }
 
 // engines are the model, and the engine that judges it.

@@ -44,29 +44,24 @@ func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) 
 	if o.before != nil {
 		before = o.before.item
 	}
+	after, err := w.after(before)
 	if w.condition != nil && !w.scope.holds(w.condition, before) {
+		// It costs as if it were done, but for the indexes.
+		//
+		// Source: Amazon DynamoDB Developer Guide, "DynamoDB read and write operations".
+		o.used = o.used.add(w.t.base, w.key.partition, tableUnits(max(before.size(), after.size()), transaction))
+		if err := db.writable(now, o.used); err != nil {
+			return o, err
+		}
+		db.consume(o.used)
 		f := &failure{status: http.StatusBadRequest, Code: "ConditionalCheckFailedException", Message: "The conditional request failed"}
 		if w.showOld && before != nil {
 			f.Item = &before
 		}
 		return o, f
 	}
-	after := w.put
-	switch {
-	case w.check:
-		after = before
-	case w.update != nil:
-		base := before
-		if base == nil {
-			for _, a := range w.t.base.key.attributes() {
-				v, _ := w.key.item.get(a.name)
-				base = base.with(a.name, v)
-			}
-		}
-		var err error
-		if after, err = w.scope.updated(w.update, base); err != nil {
-			return o, err
-		}
+	if err != nil {
+		return o, err
 	}
 	if after != nil {
 		if err := cmp.Or(w.t.checkIndexed(after), checkSize(after)); err != nil {
@@ -78,6 +73,23 @@ func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) 
 	return o, db.writable(now, o.used)
 }
 
+// after is what the write makes of an item, nil for none.
+func (w *write) after(before item) (item, error) {
+	switch {
+	case w.check:
+		return before, nil
+	case w.update == nil:
+		return w.put, nil
+	}
+	if before == nil {
+		for _, a := range w.t.base.key.attributes() {
+			v, _ := w.key.item.get(a.name)
+			before = before.with(a.name, v)
+		}
+	}
+	return w.scope.updated(w.update, before)
+}
+
 // weigh finds what the write changes in the indexes, and what it consumes.
 func (o *outcome) weigh(transaction bool) {
 	size := 0
@@ -86,11 +98,7 @@ func (o *outcome) weigh(transaction bool) {
 			size = max(size, e.size)
 		}
 	}
-	units := writeUnits(size)
-	if transaction {
-		units *= 2
-	}
-	o.used = o.used.add(o.t.base, o.key.partition, units)
+	o.used = o.used.add(o.t.base, o.key.partition, tableUnits(size, transaction))
 	if o.check {
 		return
 	}
@@ -126,9 +134,6 @@ func (db *DB) apply(c *call, number int, o *outcome) {
 	if o.check || o.before == nil && o.after == nil {
 		return
 	}
-	if o.after != nil {
-		db.stats.Written += int64(o.after.size)
-	}
 	o.t.base.replace(o.before, o.after)
 	for i, l := range o.lags {
 		db.changes++
@@ -137,9 +142,6 @@ func (db *DB) apply(c *call, number int, o *outcome) {
 	}
 	for _, x := range o.t.indexes {
 		x.catchUp(c.now)
-	}
-	if o.t.streams {
-		o.record(c.now)
 	}
 	if db.options.Observe != nil {
 		c.changes = append(c.changes, o.change())
@@ -161,34 +163,6 @@ func (o *outcome) change() Change {
 		c.After = o.after.item.sdk()
 	}
 	return c
-}
-
-// record tells the table's stream of a change.
-func (o *outcome) record(now time.Time) {
-	r := Record{
-		Partition: int(placeOf(o.key.partition) % StreamPartitions),
-		Sequence:  len(o.t.records),
-		EventName: "MODIFY",
-		At:        now,
-	}
-	switch {
-	case o.before == nil:
-		r.EventName = "INSERT"
-	case o.after == nil:
-		r.EventName = "REMOVE"
-	case o.before.item.equal(o.after.item):
-		return
-	}
-	keys := item{}
-	for _, a := range o.t.base.key.attributes() {
-		v, _ := o.key.item.get(a.name)
-		keys = keys.with(a.name, v)
-	}
-	r.Keys = keys.sdk()
-	if o.after != nil {
-		r.NewImage = o.after.item.sdk()
-	}
-	o.t.records = append(o.t.records, r)
 }
 
 // one does the write of a call that has one.
@@ -430,7 +404,7 @@ func (db *DB) batchWriteItem(c *call, in *batchWriteItem) (any, error) {
 		for _, r := range in.RequestItems[name] {
 			w := writes[n]
 			o, err := db.plan(c.now, w, false)
-			if err != nil {
+			if err != nil || left[n] {
 				throttled++
 			}
 			if err != nil || left[n] || db.held[w.name()] {
@@ -505,7 +479,6 @@ func (db *DB) readable(now time.Time, of *collection, partition string) bool {
 
 // read counts what was read of a partition.
 func (db *DB) read(of *collection, partition string, units float64) {
-	db.stats.ReadUnits += units
 	db.take("read/"+of.name+"/"+partition, units)
 }
 
@@ -524,10 +497,10 @@ func (db *DB) writable(now time.Time, used capacity) error {
 
 // consume counts what was written.
 func (db *DB) consume(used capacity) {
+	if db.options.PartitionWrites == 0 {
+		return
+	}
 	for _, part := range used {
-		db.stats.WriteUnits += part.units
-		if db.options.PartitionWrites > 0 {
-			db.take("write/"+part.of.name+"/"+part.partition, part.units)
-		}
+		db.take("write/"+part.of.name+"/"+part.partition, part.units)
 	}
 }

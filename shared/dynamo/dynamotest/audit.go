@@ -135,8 +135,6 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			stock[id] = shelf{side: fmt.Sprintf("%s#%s#%s", merchant, item["pool"], side), text: item["text"].(string)}
 		case state == "withdrawn" && !shelved && !held:
 			books.Withdrawn++
-		case state == "withdrawn" && !shelved && !held:
-			books.Withdrawn++
 		default:
 			problem("key %s is half taken: %v, shelved %v, held %v", id, state, shelved, held)
 		}
