@@ -593,6 +593,9 @@ func (p *parser) step() string {
 		if !slices.Contains(p.made.names, name) {
 			p.made.names = append(p.made.names, name)
 		}
+	case strings.EqualFold(name, "REMOVE"): // not reserved, and yet no name: it is a verb
+		p.fail()
+		return "?"
 	case name == "" || !isWord(name[0]) || '0' <= name[0] && name[0] <= '9':
 		p.fail()
 		return "?"

@@ -13,6 +13,8 @@ var reservedWords = func() map[string]bool {
 	return words
 }()
 
+// There are 573. REMOVE, a verb of updates, is none of them.
+//
 // Source: Amazon DynamoDB Developer Guide, "Reserved words in DynamoDB".
 const reservedText = `
 abort absolute action add after agent aggregate all allocate alter analyze and any archive are array
@@ -21,7 +23,7 @@ auto avg back backup base batch before begin between bigint binary bit blob bloc
 breadth bucket bulk by byte call called calling capacity cascade cascaded case cast catalog char
 character check class clob close cluster clustered clustering clusters coalesce collate collation
 collection column columns combine comment commit compact compile compress condition conflict connect
-connection consistency consistent constraint constraints constructor consumed continue copy
+connection consistency consistent constraint constraints constructor consumed continue convert copy
 corresponding count counter create cross cube current cursor cycle data database date datetime day
 deallocate dec decimal declare default deferrable deferred define defined definition delete
 delimited depth deref desc describe descriptor detach deterministic diagnostics directories disable
@@ -44,11 +46,11 @@ parameters partial partition partitioned partitions path percent percentile perm
 pipe pipelined plan pool position precision prepare preserve primary prior private privileges
 procedure processed project projection property provisioning public put query quit quorum raise
 random range rank raw read reads real rebuild record recursive reduce ref reference references
-referencing regexp region reindex relative release remainder remove rename repeat replace request
-reset resignal resource response restore restrict result return returning returns reverse revoke
-right role roles rollback rollup routine row rows rule rules sample satisfies save savepoint scan
-schema scope scroll search second section segment segments select self semi sensitive separate
-sequence serializable session set sets shard share shared short show signal similar skewed smallint
+referencing regexp region reindex relative release remainder rename repeat replace request reset
+resignal resource response restore restrict result return returning returns reverse revoke right
+role roles rollback rollup routine row rows rule rules sample satisfies save savepoint scan schema
+scope scroll search second section segment segments select self semi sensitive separate sequence
+serializable session set sets shard share shared short show signal similar size skewed smallint
 snapshot some source space spaces sparse specific specifictype split sql sqlcode sqlerror
 sqlexception sqlstate sqlwarning start state static status storage store stored stream string struct
 style sub submultiset subpartition substring subtype sum super symmetric synonym system table
