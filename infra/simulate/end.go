@@ -98,6 +98,9 @@ func (w *world) checkFiles() {
 				filled++
 			}
 		}
+		if u.cause == "" && !w.bucket.objects[name].done {
+			l.problem("file %s was read and is not marked as done", name)
+		}
 		if u.outcomes != filled {
 			l.problem("file %s has %d lines that are not blank; its report tells of %d", name, filled, u.outcomes)
 		}

@@ -35,6 +35,7 @@ type ledger struct {
 	gone      map[string][]time.Time     // pool side -> when keys left it
 	shelf     map[string]map[string]*key // pool side -> its available keys
 	looked    map[string]look            // who -> what was seen of the queues
+	earlier   map[string]look            // the same, when a call was sent that comes late
 	mails     map[delivery.Item]*mailed
 	leased    map[leased]string // what a mail that was being sent is about
 	notices   map[string]bool
@@ -110,7 +111,7 @@ func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
-		shelf: map[string]map[string]*key{}, looked: map[string]look{}, mails: map[delivery.Item]*mailed{},
+		shelf: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[delivery.Item]*mailed{},
 		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leased: map[leased]string{}, history: fnv.New64a(),
 		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
 	}
@@ -153,6 +154,28 @@ func (l *ledger) looks(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.looked[who] = look{at: time.Now(), passes: maps.Clone(l.passes)}
+}
+
+// late notes that a call of somebody will be done later: it may have been decided
+// on by what is seen of the queues by now.
+func (l *ledger) late(who string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.earlier[who]; !known {
+		l.earlier[who] = l.looked[who]
+	}
+}
+
+// judge reports what is wrong with a commit by what its maker may have seen of
+// the queues.
+func (l *ledger) judge(c dynamosim.Commit, wrong func(seen look) string) {
+	problem := wrong(l.looked[c.Caller])
+	if earlier, ok := l.earlier[c.Caller]; ok && problem != "" {
+		problem = wrong(earlier)
+	}
+	if problem != "" {
+		l.problem("%s", problem)
+	}
 }
 
 // observe takes a commit in: first all of it, then what must hold after it.
@@ -398,12 +421,14 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 // checkOrder holds that a waiting line is given keys only when none that came
 // before it waits: none, that is, that stood in the queue when fill looked.
 func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
-	look := l.looked[c.Caller]
-	for sk, at := range l.queues[now.queue] {
-		if sk < now.sort && at.since.Before(look.at) {
-			l.problem("%s was served before %s, which came first", l.name(now.id), l.name(at.line))
+	l.judge(c, func(seen look) string {
+		for sk, at := range l.queues[now.queue] {
+			if sk < now.sort && at.since.Before(seen.at) {
+				return fmt.Sprintf("%s was served before %s, which came first", l.name(now.id), l.name(at.line))
+			}
 		}
-	}
+		return ""
+	})
 }
 
 // missed is how many keys the lines miss that somebody who looked then must have
@@ -433,19 +458,23 @@ func (l *ledger) shown(side string, seen look) int {
 // otherwise get: there was a pass to be seen, or there were more keys than the
 // lines miss that wait.
 func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
-	seen := l.looked[c.Caller]
-	missing := l.missed(now.queue, seen)
-	if missing == 0 {
-		return
-	}
-	if seen.at.Before(seen.passes[now.queue].Add(l.w.plan.Weather.Skew)) {
-		l.w.count("newcomer passed the queue by a pass")
-		return
-	}
-	l.w.count("newcomer passed the queue, nobody lost by it")
-	// What the line took has left the shelf with this very commit.
-	if shown := l.shown(strings.TrimPrefix(now.queue, "queue#"), seen); shown <= missing+now.wanted {
-		l.problem("%s took %d keys; %d were to be seen, and lines that waited before it miss %d", l.name(now.id), took, shown, missing)
+	how := ""
+	l.judge(c, func(seen look) string {
+		missing := l.missed(now.queue, seen)
+		shown := l.shown(strings.TrimPrefix(now.queue, "queue#"), seen)
+		switch {
+		case missing == 0:
+		case seen.at.Before(seen.passes[now.queue].Add(l.w.plan.Weather.Skew)):
+			how = "newcomer passed the queue by a pass"
+		case shown > missing+now.wanted:
+			how = "newcomer passed the queue, nobody lost by it"
+		default:
+			return fmt.Sprintf("%s took %d keys; %d were to be seen, and lines that waited before it miss %d", l.name(now.id), took, shown, missing)
+		}
+		return ""
+	})
+	if how != "" {
+		l.w.count(how)
 	}
 }
 
@@ -454,11 +483,14 @@ func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 func (l *ledger) passChanged(c dynamosim.Commit, queue string, until time.Time) {
 	l.w.count("pass left at a queue")
 	l.passes[queue] = until
-	seen := l.looked[c.Caller]
-	missing := l.missed(queue, seen)
-	if shown := l.shown(strings.TrimPrefix(queue, "queue#"), seen); shown < 2*missing+1000 {
-		l.problem("a pass was left at %s, where %d keys were to be seen and lines miss %d", queue, shown, missing)
-	}
+	l.judge(c, func(seen look) string {
+		missing := l.missed(queue, seen)
+		shown := l.shown(strings.TrimPrefix(queue, "queue#"), seen)
+		if shown < 2*missing+1000 {
+			return fmt.Sprintf("a pass was left at %s, where %d keys were to be seen and lines miss %d", queue, shown, missing)
+		}
+		return ""
+	})
 	if until.After(time.Now().Add(5*time.Second + l.w.plan.Weather.Skew)) {
 		l.problem("a pass of %s is good until %s", queue, until)
 	}

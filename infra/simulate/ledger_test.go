@@ -1,6 +1,9 @@
 package simulate
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo/dynamosim"
 	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // A judge who never finds anything proves nothing: each rule is broken here once.
@@ -27,6 +31,8 @@ func of(pairs ...any) item {
 		switch value := pairs[i+1].(type) {
 		case string:
 			made[name] = &types.AttributeValueMemberS{Value: value}
+		case item:
+			made[name] = &types.AttributeValueMemberM{Value: value}
 		case int:
 			made[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(value)}
 		case [][2]string:
@@ -110,6 +116,54 @@ func lineItem(id order.LineID, version, wanted int, keys ...string) write {
 	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
 		"version", version, "wanted", wanted, "held", len(keys), "receivedAt", at(id), "keys", held)
 	return write{"orders", "order#" + id.Order(), "line#" + id.InOrder(), set}
+}
+
+// with returns a write with other or further attributes.
+func with(w write, pairs ...any) write {
+	w.set = maps.Clone(w.set)
+	maps.Copy(w.set, of(pairs...))
+	return w
+}
+
+// without returns a write without an attribute.
+func without(w write, name string) write {
+	w.set = maps.Clone(w.set)
+	delete(w.set, name)
+	return w
+}
+
+func noticeItem(id string) write {
+	return write{"orders", "notice#" + id, "notice", of("mail", "due")}
+}
+
+func uploadItem(state string, pairs ...any) write {
+	return with(write{"catalog", "uploads#nova", "u", of("state", state, "name", "uploads/nova/elden/f", "pool", "elden", "lines", 3)}, pairs...)
+}
+
+// sending is line A while a mailer has its mail, until so long after now.
+func sending(version, number int, by string, ends time.Duration) write {
+	return with(lineItem(idA, version, 1, "k"), "mail", "sending", "mailKind", "keys", "mailNumber", number,
+		"leaseBy", by, "leaseEndsAt", int(time.Now().Add(ends).UnixMilli()))
+}
+
+// pass lets newcomers by for so long.
+func pass(until time.Duration) write {
+	return write{"orders", "queue#nova#elden#live", "!pass", of("until", int(time.Now().Add(until).UnixMilli()))}
+}
+
+// stock puts so many keys on the shelf.
+func (b *bench) stock(n int) {
+	var keys []write
+	for i := range n {
+		keys = append(keys, keyItem(fmt.Sprint("s", i), "available", ""))
+	}
+	b.write("ingest", keys...)
+}
+
+// sold sells key k to line A.
+func (b *bench) sold() {
+	b.write("ingest", keyItem("k", "available", ""))
+	b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 }
 
 // at is when a line was received: a before b.
@@ -210,6 +264,143 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "lines that waited before it miss 1",
 		},
+		"a key reads otherwise": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("x", with(keyItem("k", "available", ""), "text", "other"))
+			}, "has another text now",
+		},
+		"a key is half taken": {
+			func(b *bench) { b.write("ingest", with(keyItem("k", "available", ""), "line", string(idA))) }, "is available, in shard",
+		},
+		"a key stands in another pool's shard": {
+			func(b *bench) {
+				b.write("ingest", with(keyItem("k", "available", ""), "shard", "nova#ring#live#0"))
+			}, "of nova#elden#live stands in shard nova#ring#live#0",
+		},
+		"a line is deleted": {
+			func(b *bench) {
+				b.sold()
+				gone := lineItem(idA, 2, 1)
+				gone.set = nil
+				b.write("x", gone)
+			}, "was deleted",
+		},
+		"a line is paid otherwise": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", with(lineItem(idA, 2, 1, "k"), "product", "dlc"))
+			}, "was paid as 1 x game and is now 1 x dlc",
+		},
+		"a line is due more than its rule says": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 2), "product", "pack"), placeItem(idA, 2))
+			}, "paid for 2 x pack and is due 2 keys",
+		},
+		"a chunk is written twice": {
+			func(b *bench) {
+				b.sold()
+				chunk := write{"orders", "order#" + idA.Order(), "keys#" + idA.InOrder() + "#00001", of("keys", [][2]string{})}
+				b.write("x", lineItem(idA, 2, 1, "k"), chunk)
+				b.write("x", lineItem(idA, 3, 1, "k"), chunk)
+			}, "a chunk of line " + string(idA) + " was written twice",
+		},
+		"a place names nobody": {
+			func(b *bench) { b.write("claim", placeItem(idA, 1)) }, "which does not exist",
+		},
+		"a line says that it holds more": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "held", 2))
+			}, "says it holds 2 keys and holds 1",
+		},
+		"a line holds another text than its key's": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1, "k"), "keys", [][2]string{{"nova#live#k", "other"}}))
+			}, "with another text",
+		},
+		"a line holds a key of another pool": {
+			func(b *bench) {
+				b.write("ingest", with(keyItem("k", "available", ""), "pool", "ring", "shard", "nova#ring#live#0"))
+				b.write("claim", with(keyItem("k", "claimed", string(idA)), "pool", "ring"), lineItem(idA, 1, 1, "k"))
+			}, "of nova#ring#live",
+		},
+		"a line stands in two queues": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				moved := placeItem(idA, 1)
+				moved.pk = "queue#nova#ring#live"
+				b.write("x", with(lineItem(idA, 2, 1), "pool", "ring"), moved)
+			}, "stands in two queues",
+		},
+		"a line under review is given a key": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 1), "onHold", 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "onHold", 1))
+			}, "did not wait, and got 1 keys",
+		},
+		"a line that was given back is given a key": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 1), "returned", 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "returned", 1))
+			}, "did not wait, and got 1 keys",
+		},
+		"a line that was given back in part gets all": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 2), "returned", 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 2, "k", "l"), "returned", 1), placeItem(idA, 0))
+			}, "missed 1 keys and got 2",
+		},
+		"a pass is left where keys abound": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.stock(1002)
+				b.write("fill", pass(5*time.Second))
+			}, "",
+		},
+		"a pass is left where keys are few": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.stock(1001)
+				b.write("fill", pass(5*time.Second))
+			}, "where 1001 keys were to be seen and lines miss 1",
+		},
+		"a pass is left for long": {
+			func(b *bench) {
+				b.stock(1002)
+				b.write("fill", pass(time.Minute))
+			}, "is good until",
+		},
+		"a newcomer takes the last key by a pass": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.passes["queue#nova#elden#live"] = time.Now().Add(time.Second)
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "",
+		},
+		"a newcomer takes the last key by a pass that has expired": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.passes["queue#nova#elden#live"] = time.Now()
+				time.Sleep(time.Second)
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "lines that waited before it miss 1",
+		},
+		"a newcomer takes the last key by a pass that it cannot have seen": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.looks("claim")
+				b.ledger.passes["queue#nova#elden#live"] = time.Now().Add(time.Second)
+				b.late("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "lines that waited before it miss 1",
+		},
 		"a newcomer passes while keys abound": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
@@ -235,6 +426,91 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.mail(2, textOf("k"))
 			}, "",
 		},
+		"a mail is sent again though its sender was answered": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.mail(2, textOf("k"))
+			}, "who sent the first was answered and lived",
+		},
+		"a mail is sent again since its sender could not mark it": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.ledger.unmarked(nobody, delivery.Item{Line: idA})
+				b.mail(2, textOf("k"))
+			}, "",
+		},
+		"the same mail is sent twice": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.ledger.unknown(delivery.Item{Line: idA})
+				b.mail(1, textOf("k"))
+			}, "mail 1 of line " + string(idA) + " went out twice",
+		},
+		"a mail is sent without a lease": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{})
+			}, "nobody had leased it",
+		},
+		"a mail shows another line's key beside its own": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k")+" "+textOf("l"))
+			}, "shows keys",
+		},
+		"a mail that asks for patience shows a key": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "patience"
+				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{HTML: textOf("k")})
+			}, "shows keys",
+		},
+		"an attachment lacks a key": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "keys"
+				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{Text: textOf("k"), HTML: textOf("k"), Attached: []delivery.Attachment{{}}})
+			}, "shows keys []",
+		},
+		"a mail is leased after a lease has lapsed": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				time.Sleep(time.Minute)
+				b.write("deliver", sending(3, 2, "another", time.Minute))
+			}, "",
+		},
+		"a mail is leased while another mailer has it": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				b.write("deliver", sending(3, 2, "another", time.Minute))
+			}, "was leased while mail 1 was another mailer's",
+		},
+		"a mail keeps its number after a lease has lapsed": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				time.Sleep(time.Minute)
+				b.write("deliver", sending(3, 1, "another", time.Minute))
+			}, "mail 1 of line " + string(idA) + " was leased while mail 1",
+		},
+		"a mail is set due while a mailer has it": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				b.write("sweep", with(sending(3, 1, "one", time.Minute), "mail", "due"))
+			}, "was set due while it was a mailer's",
+		},
+		"a notice is deleted": {
+			func(b *bench) {
+				b.write("x", noticeItem("n"))
+				b.write("x", write{"orders", "notice#n", "notice", nil})
+			}, "notice n was deleted",
+		},
 		"a mail lacks a key": {
 			func(b *bench) {
 				b.write("ingest", keyItem("k", "available", ""))
@@ -247,21 +523,45 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)})
 			}, "its notice was written with it: false",
 		},
+		"an alert tells that all is well": {
+			func(b *bench) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("edge", 1)}, noticeItem("nova#empty#elden#live#1"))
+			}, "told that all is well",
+		},
+		"an edge is told of another pool": {
+			func(b *bench) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)}, noticeItem("nova#low-stock#ring#live#1"))
+			}, "its notice was written with it: false",
+		},
+		"a queue's place has no time": {
+			func(b *bench) {
+				odd := placeItem(idA, 1)
+				odd.sk = "soon#" + string(idA)
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1), odd)
+				b.write("fill", placeItem(idA, 0))
+				for edge := 1; edge <= 2; edge++ {
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge)))
+				}
+			}, "holds a place of \"soon\"",
+		},
 		"an edge is told twice": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				for edge := 1; edge <= 2; edge++ {
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
-						write{"orders", "notice#nova#empty#elden#live#" + strconv.Itoa(edge), "notice", of("mail", "due")})
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge)))
 				}
 			}, "told twice of what is owing",
 		},
 		"a finished upload is counted again": {
 			func(b *bench) {
-				b.write("ingest", write{"catalog", "uploads#nova", "u", of("state", "finished", "name", "f", "lines", 3)},
-					write{"orders", "notice#nova#upload-report#u", "notice", of("mail", "due")})
-				b.write("ingest", write{"catalog", "uploads#nova", "u", of("state", "finished", "name", "f", "lines", 6)})
+				b.write("ingest", uploadItem("finished"), noticeItem("nova#upload-report#u"))
+				b.write("ingest", uploadItem("finished", "lines", 6))
 			}, "changed after it was finished",
+		},
+		"an upload is finished and not told": {
+			func(b *bench) { b.write("ingest", uploadItem("finished")) }, "was finished without a report",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,6 +571,137 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				all := strings.Join(b.ledger.broken, "\n")
 				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
 					t.Errorf("the ledger says %q, want %q", all, test.problem)
+				}
+			})
+		})
+	}
+}
+
+// TestWorld_noticesWhatWasLeftUndone breaks each thing once that is held at the end.
+func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
+	file := "uploads/nova/elden/f"
+	dropped := func(b *bench, lines ...string) {
+		u := upload{file: "f", pool: "elden", side: pool.Live, lines: lines}
+		b.ledger.w.answers.dropped(u, b.ledger.w.bucket.put(file, nil))
+	}
+	finished := func(b *bench, accepted, outcomes int) {
+		b.write("ingest", uploadItem("finished", "counts", item{
+			"accepted": of("n", accepted)["n"], "same-file": of("n", outcomes-accepted)["n"],
+		}), noticeItem("nova#upload-report#u"))
+	}
+	answered := func(b *bench, c claimed) {
+		c.id, c.answered = idA, time.Now()
+		b.ledger.w.answers.claims = append(b.ledger.w.answers.claims, c)
+	}
+	line := paidLine{product: "game", quantity: 1}
+	lines, files, mails, alerts, shown := (*world).checkLines, (*world).checkFiles, (*world).checkMails, (*world).checkAlerts, (*world).checkShown
+	left := func(w *world) { w.ledger.broken, _ = w.ledger.unfinished() }
+
+	for name, test := range map[string]struct {
+		happens func(b *bench)
+		check   func(*world)
+		problem string // "" if all is well
+	}{
+		"a line was answered with its key":          {func(b *bench) { b.sold(); answered(b, claimed{line: line, keys: []string{"nova#live#k"}}) }, lines, ""},
+		"an answered line is not there":             {func(b *bench) { answered(b, claimed{line: line}) }, lines, "was answered and is not there"},
+		"a line is there otherwise":                 {func(b *bench) { b.sold(); answered(b, claimed{line: paidLine{product: "dlc", quantity: 1}}) }, lines, "was answered as changed: false"},
+		"a line was called changed and is the same": {func(b *bench) { b.sold(); answered(b, claimed{line: line, changed: true}) }, lines, "was answered as changed: true"},
+		"a merchant was not told of an answer":      {func(b *bench) { b.sold(); answered(b, claimed{line: line, told: "n"}) }, lines, "there is no notice n"},
+		"a line lost a key that it was answered":    {func(b *bench) { b.sold(); answered(b, claimed{line: line, keys: []string{"l"}}) }, lines, "was answered with key l"},
+
+		"a file was read": {func(b *bench) {
+			dropped(b, textOf("k"), "", textOf("k"))
+			b.ledger.w.bucket.objects[file] = object{done: true}
+			b.write("ingest", keyItem("k", "available", ""))
+			finished(b, 1, 2)
+		}, files, ""},
+		"a file is not known": {func(b *bench) { dropped(b) }, files, "is not known"},
+		"a file is two uploads": {func(b *bench) {
+			again := uploadItem("loading")
+			again.sk = "v"
+			b.write("ingest", uploadItem("loading"), again)
+		}, files, "is two uploads"},
+		"a report leaves a line out":                {func(b *bench) { dropped(b, textOf("k"), textOf("l")); finished(b, 0, 1) }, files, "has 2 lines that are not blank; its report tells of 1"},
+		"a report tells of a key that is not there": {func(b *bench) { dropped(b, textOf("k")); finished(b, 1, 1) }, files, "1 accepted keys, 0 are in the table"},
+		"a key comes from nowhere":                  {func(b *bench) { b.write("x", keyItem("k", "available", "")) }, files, "is in no file for the live side"},
+		"a key of a file is lost":                   {func(b *bench) { dropped(b, textOf("k")); finished(b, 0, 1) }, files, "of a file for the live side is not in the table"},
+		"a live key of a file stands on the test side": {func(b *bench) {
+			dropped(b, textOf("k"))
+			test := keyItem("k", "available", "")
+			test.pk = "nova#test#k"
+			b.write("ingest", with(test, "shard", "nova#elden#test#0"))
+			finished(b, 1, 1)
+		}, files, "is in no file for the test side"},
+		"a file that was read is never to expire": {func(b *bench) { dropped(b); finished(b, 0, 0) }, files, "was read and is not marked as done"},
+
+		"a line's keys were mailed": {func(b *bench) { b.sold(); b.mail(1, textOf("k")) }, mails, ""},
+		"a line's mail never left":  {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
+		"a line's patience was refused, and its keys were not mailed": {func(b *bench) {
+			b.sold()
+			b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "patience"
+			b.ledger.refused(delivery.Item{Line: idA}, 1)
+		}, mails, "has its keys and no mail went out"},
+		"a line given back in part was not mailed": {func(b *bench) {
+			b.write("ingest", keyItem("k", "available", ""))
+			b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "returned", 1))
+		}, mails, "has its keys and no mail went out"},
+		"keys were mailed of a line that waits": {func(b *bench) {
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			b.mail(1, "")
+		}, mails, "waits and its keys were mailed"},
+		"a notice never left": {func(b *bench) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
+
+		"an empty pool was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
+		"an empty pool was told as low": {func(b *bench) {
+			b.ledger.settings.pools["elden"] = true
+			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "low", edge: 1}
+		}, alerts, `last that it is "low"`},
+		"a pool that has few keys was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock - 1) }, alerts, `is "low"`},
+		"a pool that owes was told as empty": {func(b *bench) {
+			b.ledger.settings.pools["elden"] = true
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "empty", edge: 1}
+		}, alerts, `is "owing"`},
+		"a pool that has keys need not be told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock) }, alerts, ""},
+
+		"a count is shown that is wrong": {func(b *bench) {
+			if err := b.ledger.w.setUp(); err != nil {
+				panic(err)
+			}
+			elden := pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}
+			if err := b.ledger.w.store.CorrectCount(context.Background(), elden, "2000-01-01", 7, time.Now()); err != nil {
+				panic(err)
+			}
+		}, shown, "nova#elden#live shows 7 keys and has 0"},
+
+		"nothing is left to do": {func(b *bench) { b.sold() }, left, ""},
+		"a mail is left":        {func(b *bench) { b.sold(); b.write("x", with(lineItem(idA, 2, 1, "k"), "mail", "due")) }, left, "is due"},
+		"a notice is left":      {func(b *bench) { b.write("x", with(noticeItem("n"), "dueAt", 1)) }, left, "notice#n notice is still to be mailed"},
+		"an upload is left":     {func(b *bench) { b.write("ingest", uploadItem("loading")) }, left, "is still being loaded"},
+		"a parked file is left": {func(b *bench) { b.write("ingest", uploadItem("parked")); b.ledger.settings.pools["elden"] = true }, left, "waits for its pool elden, which is there"},
+		"a line is left beside keys": {func(b *bench) {
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			b.stock(1)
+		}, left, "1 lines of nova#elden#live wait beside 1 keys"},
+		"a line is left unconnected": {func(b *bench) {
+			place := placeItem(idA, 1)
+			place.pk = "unconnected#nova#live#game"
+			b.write("claim", without(with(lineItem(idA, 1, 1), "wanted", 0), "pool"), place)
+			b.ledger.settings.pools["ring"], b.ledger.settings.defaultPool = true, "ring"
+		}, left, "waits to be connected, and there is a pool for it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench()
+				b.ledger.w.calm.Store(true)
+				test.happens(b)
+				if len(b.ledger.broken) > 0 {
+					t.Fatalf("before the end the ledger says %q", b.ledger.broken)
+				}
+				test.check(b.ledger.w)
+				all := strings.Join(b.ledger.broken, "\n")
+				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
+					t.Errorf("it says %q, want %q", all, test.problem)
 				}
 			})
 		})

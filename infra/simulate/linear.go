@@ -133,12 +133,13 @@ func (s shop) model() porcupine.Model {
 }
 
 func (s shop) step(now state, in step, out any) (bool, any) {
-	version := int(now[in.line%max(s.lines, 1)])
-	switch {
-	case in.what == shelve:
+	if in.what == shelve {
 		next := slices.Clone(now)
 		s.put(next, in.keys[0], in.there)
 		return true, next
+	}
+	version := int(now[in.line])
+	switch {
 	case in.what == written && version != in.version-1:
 		return false, now
 	case in.what == ask && version > 0: // it is there

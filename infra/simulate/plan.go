@@ -32,6 +32,7 @@ type Weather struct {
 	Lag       time.Duration // an index shows a change up to so late
 	Slow      time.Duration // a call takes up to so long, one in fifty ten times that
 	Hold      time.Duration // a transaction holds its items up to so long
+	Tear      time.Duration // a read stops up to so long between two of its items
 	Skew      time.Duration // clocks are up to so far apart
 	Shards    int           // index partitions of each pool side
 	Partition float64       // write units a second that a partition takes; 0: any number
@@ -51,6 +52,9 @@ func (w Weather) String() string {
 	}
 	if w.Hold > 0 {
 		say("transactions hold their items up to %s", w.Hold)
+	}
+	if w.Tear > 0 {
+		say("reads stop halfway up to %s", w.Tear)
 	}
 	if w.Skew > 0 {
 		say("clocks are up to %s apart", w.Skew)
@@ -172,6 +176,9 @@ func (m *maker) weather() Weather {
 	}
 	if !m.one(3) {
 		w.Hold = m.upTo(0, 20*time.Millisecond)
+	}
+	if !m.one(3) {
+		w.Tear = m.upTo(0, 20*time.Millisecond)
 	}
 	if !m.one(3) {
 		w.Skew = 2 * time.Second

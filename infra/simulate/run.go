@@ -41,7 +41,7 @@ func Run(plan Plan) Outcome {
 
 	w.recoveries()
 	w.calm.Store(true)
-	w.spawned.Wait()
+	w.rest()
 	w.settle()
 	w.close()
 	return w.outcome()
@@ -51,7 +51,7 @@ func Run(plan Plan) Outcome {
 // stopped: each time it waits until there is something to take up.
 func (w *world) recoveries() {
 	for round := range w.plan.Recoveries {
-		w.spawned.Wait()
+		w.rest()
 		_, next := w.ledger.unfinished()
 		time.Sleep(min(max(time.Until(next)+w.plan.Weather.Skew, time.Minute), time.Hour))
 		w.sweepTwice(fmt.Sprint("sweep in recovery ", round))
@@ -59,7 +59,7 @@ func (w *world) recoveries() {
 			w.spawn(func() { w.checkStock(fmt.Sprint("stock in recovery ", round)) })
 		}
 	}
-	w.spawned.Wait()
+	w.rest()
 }
 
 // settle sweeps until nothing is left to do, for three days at most.

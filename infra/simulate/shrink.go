@@ -2,12 +2,26 @@ package simulate
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
+// shape is a problem without what names the one case: its time, orders and numbers.
+func shape(problem string) string {
+	_, says, _ := strings.Cut(problem, " s  ")
+	words := strings.Fields(says)
+	for i, word := range words {
+		if strings.ContainsAny(word, "0123456789") {
+			words[i] = "#"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // shrink makes a plan that breaks the promise shorter, and its weather better,
 // for as long as it still breaks it. Chance follows from names, so what is left
-// of a plan happens as it did in the whole of it, as far as it can.
+// of a plan happens as it did in the whole of it, as far as it does not meet what
+// is gone.
 func shrink(plan Plan, breaks func(Plan) bool, until time.Time) Plan {
 	try := func(shorter Plan) bool {
 		if time.Now().After(until) || !breaks(shorter) {
@@ -24,6 +38,7 @@ func shrink(plan Plan, breaks func(Plan) bool, until time.Time) Plan {
 		func(w *Weather) { w.Twice = 0 },
 		func(w *Weather) { w.Lag = 0 },
 		func(w *Weather) { w.Hold = 0 },
+		func(w *Weather) { w.Tear = 0 },
 		func(w *Weather) { w.Skew = 0 },
 		func(w *Weather) { w.Partition = 0 },
 	} {
@@ -31,6 +46,13 @@ func shrink(plan Plan, breaks func(Plan) bool, until time.Time) Plan {
 		better(&fair.Weather)
 		if fair.Weather != plan.Weather {
 			try(fair)
+		}
+	}
+	for fewer := plan.Recoveries / 2; plan.Recoveries > 0; fewer = plan.Recoveries - 1 {
+		early := plan
+		early.Recoveries = fewer
+		if !try(early) && fewer == plan.Recoveries-1 {
+			break
 		}
 	}
 	for size := len(plan.Acts) / 2; size > 0; size /= 2 {

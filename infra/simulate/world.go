@@ -115,7 +115,13 @@ func newWorld(plan Plan) *world {
 			if weather.Hold == 0 {
 				return 0
 			}
-			return time.Duration(chance) % weather.Hold
+			return time.Duration(chance>>1) % weather.Hold
+		},
+		ReadTime: func(chance uint64) time.Duration {
+			if weather.Tear == 0 {
+				return 0
+			}
+			return time.Duration(chance>>1) % weather.Tear
 		},
 		Fate:    w.fate,
 		Caller:  callerOf,
@@ -289,11 +295,22 @@ func (w *world) add(what string, times int) {
 	w.tally[what] += times
 }
 
+// rest waits until all is done that has begun, calls that come late too.
+func (w *world) rest() {
+	w.spawned.Wait()
+	w.db.Wait()
+	w.spawned.Wait()
+}
+
 // spawn starts what the end of the history waits for.
 func (w *world) spawn(do func()) { w.spawned.Go(do) }
 
-// slowAnswer is by how much a slow answer is later: more than a platform waits.
-const slowAnswer = 40 * time.Second
+const (
+	// slowAnswer is by how much a slow answer is later: more than a platform waits.
+	slowAnswer = 40 * time.Second
+	// lateCall is by how much a call that nobody waits for any more may be later.
+	lateCall = 90 * time.Second
+)
 
 // fate is what befalls a call of DynamoDB.
 func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
@@ -319,11 +336,16 @@ func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	if w.calm.Load() || !below(c.Chance, w.plan.Weather.Trouble) {
 		return dynamosim.Fine
 	}
+	late := dynamosim.Late(w.upTo(fmt.Sprint("late ", c.Chance), lateCall))
 	fates := []dynamosim.Fate{
 		dynamosim.NeverArrives, dynamosim.LostAnswer, dynamosim.LostAnswer, dynamosim.ServerError, dynamosim.ServerErrorAfter,
-		dynamosim.Unavailable, dynamosim.Throttled, dynamosim.Throttled, dynamosim.Slow(slowAnswer), dynamosim.Partial, dynamosim.Conflict, dynamosim.InProgress,
+		dynamosim.Unavailable, dynamosim.Throttled, dynamosim.Throttled, dynamosim.Slow(slowAnswer), dynamosim.Partial, dynamosim.Conflict, dynamosim.InProgress, late,
 	}
-	return fates[w.number(fmt.Sprint("fate ", c.Chance), len(fates))]
+	fate := fates[w.number(fmt.Sprint("fate ", c.Chance), len(fates))]
+	if fate == late {
+		w.ledger.late(c.Caller)
+	}
+	return fate
 }
 
 // observe is told of every change of a table, in the order they are made.
