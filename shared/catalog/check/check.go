@@ -70,7 +70,7 @@ func Merchant(m catalog.Merchant) []Problem {
 		path := fmt.Sprintf("languages[%d]", i)
 		p.language(path, tag)
 		if slices.Contains(m.Languages[:i], tag) {
-			p.add(path, "%s is named twice", tag)
+			p.add(path, "is named twice")
 		}
 	}
 	if m.TimeZone != "" {
