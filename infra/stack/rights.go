@@ -71,7 +71,7 @@ var rights = map[string][]right{
 		{on: ordersStream, may: "DescribeStream GetRecords GetShardIterator"},
 		{on: ordersStreams, may: "ListStreams"},
 		{on: tableKey, may: readAndWrite},
-		// The one call has two names: SES checks the second where it has MIME to make.
+		// The one call has two names. SES checks the second for MIME, and may for attachments.
 		{on: senderIdentities, may: "SendEmail SendRawEmail"},
 		{on: configurationSet, may: "SendEmail SendRawEmail"},
 		{on: deadMails, may: "SendMessage"},

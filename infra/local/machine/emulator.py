@@ -162,7 +162,8 @@ def name_streams_and_logs_as_policies_do():
 def authorize_mails_by_sender():
     """Whether a function may send was asked for the resource "*" and without saying
     who the mail is from. AWS asks for the sender's identity and for the
-    configuration set, with ses:FromAddress for conditions."""
+    configuration set, with ses:FromAddress for conditions. Of a mail that is MIME
+    it asks for SendRawEmail; that it may for one with attachments, too, is assumed."""
 
     def enforce(original, method, path, headers, body, query, request_id):
         if not app.AUTH or method != "POST" or path.rstrip("/") != "/v2/email/outbound-emails":
@@ -170,12 +171,14 @@ def authorize_mails_by_sender():
         request = json.loads(body or b"{}")
         address = email.utils.parseaddr(request.get("FromEmailAddress", ""))[1]
         identity = address if ses_v2._identities.get(address) else address.rpartition("@")[2]
+        attached = request.get("Content", {}).get("Simple", {}).get("Attachments")
+        action = "ses:SendRawEmail" if attached else "ses:SendEmail"
         resources = ["identity/" + identity]
         if request.get("ConfigurationSetName"):
             resources.append("configuration-set/" + request["ConfigurationSetName"])
         for resource in resources:
             arn = f"arn:aws:ses:{app.extract_region(headers, query)}:{responses.get_account_id()}:{resource}"
-            refused = app._enforce_data_plane("sesv2", "ses:SendEmail", headers, query, request_id, resource_arn=arn,
+            refused = app._enforce_data_plane("sesv2", action, headers, query, request_id, resource_arn=arn,
                                               service_context={"ses:FromAddress": address}, named_resource=arn)
             if refused:
                 return refused

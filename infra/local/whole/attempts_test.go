@@ -528,19 +528,24 @@ func (d *deployment) mails() (all []attempt) {
 	for _, from := range []string{machine.Sender, "another@" + world.domain} {
 		for _, set := range d.ids["AWS::SES::ConfigurationSet"] {
 			set = d.things[set]["Ref"]
-			body, err := json.Marshal(object{
-				"FromEmailAddress": "Keypool <" + from + ">", "ConfigurationSetName": set, "Destination": object{"ToAddresses": []string{"rights@" + world.domain}},
-				"Content": object{"Simple": object{"Subject": object{"Data": "rights"}, "Body": object{"Text": object{"Data": "rights"}}}},
-			})
-			if err != nil {
-				panic(err)
-			}
-			// SES asks for both; the role has both or none.
-			for _, on := range []string{here + "identity/" + from, here + "configuration-set/" + set} {
-				if from != machine.Sender && strings.Contains(on, "configuration-set") {
-					continue
+			for action, attachments := range map[string][]object{
+				"ses:SendEmail":    {},
+				"ses:SendRawEmail": {{"FileName": "keys.txt", "RawContent": []byte("rights")}},
+			} {
+				body, err := json.Marshal(object{
+					"FromEmailAddress": "Keypool <" + from + ">", "ConfigurationSetName": set, "Destination": object{"ToAddresses": []string{"rights@" + world.domain}},
+					"Content": object{"Simple": object{"Subject": object{"Data": "rights"}, "Body": object{"Text": object{"Data": "rights"}}, "Attachments": attachments}},
+				})
+				if err != nil {
+					panic(err)
 				}
-				all = append(all, restCall("ses:SendEmail", on, "POST", "/v2/email/outbound-emails", string(body)).with("ses:FromAddress", from))
+				// SES asks for both; the role has both or none.
+				for _, on := range []string{here + "identity/" + from, here + "configuration-set/" + set} {
+					if from != machine.Sender && strings.Contains(on, "configuration-set") {
+						continue
+					}
+					all = append(all, restCall(action, on, "POST", "/v2/email/outbound-emails", string(body)).with("ses:FromAddress", from))
+				}
 			}
 		}
 	}
