@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -161,7 +160,7 @@ func claimThroughput(ctx context.Context, b *bench) error {
 		b.add(against("the transaction and the read of the queue", "", 1))
 		b.add(against("the same four calls, bare", "", 2))
 	}
-	b.record.Figures[0].Note = fmt.Sprintf("A claim is one transaction and three reads, side by side before it. In DynamoDB the reads go to other partitions and other machines than the writes, and take nothing from what the transactions can do; an engine in one process does all four on the same cores, so that the first ratio says what it charges for the reads. The second says how far the claim is from the least that keeps the promise that nobody overtakes a queue; the third, what Keypool's own work costs beside the calls. The fastest of %d rounds of each, the four in turn.", rounds)
+	b.note("Claims", fmt.Sprintf("A claim is one transaction and three reads, side by side before it. In DynamoDB the reads go to other partitions and other machines than the writes, and take nothing from what the transactions can do; an engine in one process does all four on the same cores, so that the first ratio says what it charges for the reads. The second says how far the claim is from the least that keeps the promise that nobody overtakes a queue; the third, what Keypool's own work costs beside the calls. The fastest of %d rounds of each, the four in turn.", rounds))
 	return nil
 }
 
@@ -236,21 +235,11 @@ func bareTransactions(ctx context.Context, e *engine, tables dynamo.Tables, p po
 }
 
 // sideBySide does n things, so many at a time.
-func sideBySide(ctx context.Context, n, workers int, do func(ctx context.Context, i int) error) error {
-	var next atomic.Int64
+func sideBySide(ctx context.Context, n, atOnce int, do func(ctx context.Context, i int) error) error {
 	work, ctx := errgroup.WithContext(ctx)
-	for range workers {
-		work.Go(func() error {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return nil
-				}
-				if err := do(ctx, i); err != nil {
-					return err
-				}
-			}
-		})
+	work.SetLimit(atOnce)
+	for i := range n {
+		work.Go(func() error { return do(ctx, i) })
 	}
 	return work.Wait()
 }

@@ -80,7 +80,7 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		}
 		b.add(f)
 	}
-	b.record.Figures[0].Note = fmt.Sprintf("A backlog mailed by %d processes of the real mailer and SES's real client, %d records at a time; the rate until nine tenths of it are out. Each process halves its pace when SES refuses and comes back slowly; no mail waits for a minute's back-off.", processes, batch)
+	b.note("Mails a second", fmt.Sprintf("A backlog mailed by %d processes of the real mailer and SES's real client, %d records at a time; the rate until nine tenths of it are out. Each process halves its pace when SES refuses and comes back slowly; no mail waits for a minute's back-off.", processes, batch))
 	return nil
 }
 

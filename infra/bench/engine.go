@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,16 +19,72 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamosim"
 	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/pool"
 )
 
 // engine is what stands for DynamoDB.
-type engine struct{ endpoint string }
+type engine struct {
+	endpoint  string
+	transport http.RoundTripper
+}
 
-// local is DynamoDB Local: slow, and exact in what it says of consumption.
+// local is DynamoDB Local, one process that answers each call.
 func local() *engine {
-	return &engine{endpoint: os.Getenv("DYNAMODB_ENDPOINT")}
+	return &engine{endpoint: os.Getenv("DYNAMODB_ENDPOINT"), transport: transport}
+}
+
+// modelled is the model of DynamoDB, in this process. It says of each call what AWS
+// charges for it, of a transaction and of a read that finds nothing too.
+func modelled() (*engine, *journal) {
+	j := &journal{db: dynamosim.New(dynamosim.Options{})}
+	return &engine{endpoint: "http://dynamosim", transport: j}, j
+}
+
+// journal keeps when each call to a model began and ended.
+type journal struct {
+	db    *dynamosim.DB
+	takes time.Duration // that each call takes besides, so that those side by side are seen to be
+
+	mu    sync.Mutex
+	calls []span
+}
+
+type span struct{ from, to time.Time }
+
+// RoundTrip implements http.RoundTripper.
+func (j *journal) RoundTrip(r *http.Request) (*http.Response, error) {
+	from := time.Now()
+	time.Sleep(j.takes)
+	out, err := j.db.RoundTrip(r)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.calls = append(j.calls, span{from, time.Now()})
+	return out, err
+}
+
+func (j *journal) reset() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.calls = nil
+}
+
+// roundTrips is how many of the calls can at most have waited for one another: of
+// those that overlap in time, none did.
+func (j *journal) roundTrips() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	calls := slices.SortedFunc(slices.Values(j.calls), func(a, b span) int { return a.to.Compare(b.to) })
+	trips := 0
+	var last time.Time
+	for _, c := range calls {
+		if !c.from.Before(last) {
+			trips++
+			last = c.to
+		}
+	}
+	return trips
 }
 
 // ministack starts MiniStack, once, without TLS and without checking rights: its
@@ -49,7 +107,7 @@ func (b *bench) ministack(ctx context.Context) (*engine, error) {
 		return nil, err
 	}
 	b.closers = append(b.closers, stop)
-	b.ministackEngine = &engine{endpoint: endpoint}
+	b.ministackEngine = &engine{endpoint, transport}
 	return b.ministackEngine, nil
 }
 
@@ -61,7 +119,7 @@ func (e *engine) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 		Credentials:                     credentials.NewStaticCredentialsProvider("test", "test", ""),
 		BaseEndpoint:                    aws.String(e.endpoint),
 		DisableValidateResponseChecksum: true,
-		HTTPClient:                      &http.Client{Timeout: 10 * time.Minute, Transport: transport},
+		HTTPClient:                      &http.Client{Timeout: 10 * time.Minute, Transport: e.transport},
 	}, options...)
 }
 

@@ -1,20 +1,24 @@
 // Bench measures what Keypool promises about itself and writes its part of
 // infra/bench/RESULTS.md: the figure and the bar.
 //
-//	go run ./infra/bench                     everything but the two longest, a quarter of an hour
-//	go run ./infra/bench -only large,memory  those: ten million keys, and a file of 1 GB; another twenty minutes
+//	go run ./infra/bench                     everything, a quarter of an hour; but the two longest only
+//	                                         if they were never measured here, another quarter
+//	go run ./infra/bench -only large,memory  those: ten million keys, and a file of 1 GB
 //	go run ./infra/bench -only stock,zips    these parts anew, the others as last measured
 //	go run ./infra/bench -only own -profile .local
 //	                                         and where their processor time goes, for go tool pprof
 //
-// Two engines stand for DynamoDB. DynamoDB Local says what a call consumes;
-// MiniStack carries load. Neither is as fast as DynamoDB, so what is held against
-// a bar is a ratio: of two things measured in turn, in one run, on one engine.
+// Each part keeps the day and the command that measured it, and the page tells
+// them. It is written only if every part has been measured.
+//
+// Three engines stand for DynamoDB. A model in this process says what a call
+// consumes; DynamoDB Local takes claims, MiniStack key files. Neither is as fast as
+// DynamoDB, so what is held against a bar is a ratio: of two things measured in
+// turn, in one run, on one engine.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -38,20 +42,24 @@ type figure struct {
 	Bar  string // "" where the figure is only shown
 	Got  string
 	Met  bool
-	Note string
 }
 
-// record is what a part measured.
+// note says how figures were measured, or why they are what they are.
+type note struct{ Title, Text string }
+
+// record is what a part measured, and when.
 type record struct {
 	Figures []figure
+	Notes   []note
 	Facts   map[string]float64
+	results.Stamp
 }
 
 // benches are the parts, in the order they are run.
 var benches = []struct {
 	name string
 	run  func(context.Context, *bench) error
-	long bool // run only if named
+	long bool // run only if named, or if it never was
 }{
 	{"zips", zips, false},
 	{"start", starts, false},
@@ -86,6 +94,10 @@ func run(ctx context.Context, only, profiles string) error {
 	if err != nil {
 		return err
 	}
+	wanted, err := choose(only)
+	if err != nil {
+		return err
+	}
 	if os.Getenv("DYNAMODB_ENDPOINT") == "" {
 		// The script starts DynamoDB Local, runs us once more and stops it.
 		self, err := os.Executable()
@@ -97,15 +109,22 @@ func run(ctx context.Context, only, profiles string) error {
 		again.Cancel = func() error { return again.Process.Signal(syscall.SIGTERM) }
 		return again.Run()
 	}
+	command := "make bench"
+	if only != "" {
+		command += " ONLY=" + only
+	}
 	b := &bench{checkout: checkout}
 	defer b.close()
-	measured, err := b.recall()
-	if err != nil {
+	measured := map[string]record{}
+	if err := results.Recall(memory, &measured); err != nil {
 		return err
 	}
-	wanted := strings.Split(only, ",")
 	for _, part := range benches {
-		if only != "" && !slices.Contains(wanted, part.name) || only == "" && part.long {
+		if !wanted[part.name] {
+			continue
+		}
+		if before, ok := measured[part.name]; ok && part.long && only == "" {
+			fmt.Fprintf(os.Stderr, "%-8s as measured %s; anew by `make bench ONLY=%s`\n", part.name, before.Stamp, part.name)
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%-8s ", part.name)
@@ -119,23 +138,73 @@ func run(ctx context.Context, only, profiles string) error {
 		for _, f := range b.record.Figures {
 			fmt.Fprintf(os.Stderr, "           %s: %s\n", f.Name, f.Got)
 		}
+		b.record.Stamp = results.Now(command)
 		measured[part.name] = b.record
-		if err := b.remember(measured); err != nil {
+		if err := results.Keep(memory, measured); err != nil {
 			return err
 		}
+	}
+	return b.write(measured)
+}
+
+// choose returns the parts that are named, all if none is.
+func choose(only string) (map[string]bool, error) {
+	wanted := map[string]bool{}
+	var names []string
+	for _, part := range benches {
+		names = append(names, part.name)
+		wanted[part.name] = only == ""
+	}
+	if only == "" {
+		return wanted, nil
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("there is no part %q; there are %s", name, strings.Join(names, ", "))
+		}
+		wanted[name] = true
+	}
+	return wanted, nil
+}
+
+// write writes what has been measured: the figures, the bill, and the sum of it in
+// the README. Nothing is written where a part is missing.
+func (b *bench) write(measured map[string]record) error {
+	var missing []string
+	for _, part := range benches {
+		if _, ok := measured[part.name]; !ok {
+			missing = append(missing, part.name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("nothing is written on the page: never measured here is %s; try `make bench ONLY=%[2]s`", strings.Join(missing, ", "), strings.Join(missing, ","))
+	}
+	cost, err := b.bill(measured)
+	if err != nil {
+		return err
 	}
 	plots, err := b.plots(measured)
 	if err != nil {
 		return err
 	}
-	if err := results.Write("speed", "make bench", page(measured)+plots); err != nil {
-		return err
+	var parts []string
+	for _, part := range benches {
+		parts = append(parts, part.name)
 	}
-	bill, err := b.bill(measured)
-	if err != nil || bill == "" {
-		return err
+	return errors.Join(
+		results.WriteStamped("speed", page(measured)+plots, stamps(measured, parts...)...),
+		results.WriteStamped("cost", cost.page(), stamps(measured, billed...)...),
+		results.Replace("README.md", "cost", cost.summary()+"\n"+results.Stamps(stamps(measured, billed...)...)),
+	)
+}
+
+// stamps says when some parts were measured.
+func stamps(measured map[string]record, parts ...string) []results.Stamped {
+	var all []results.Stamped
+	for _, part := range parts {
+		all = append(all, results.Stamped{What: part, Stamp: measured[part].Stamp})
 	}
-	return results.Write("cost", "make bench", bill)
+	return all
 }
 
 // profiled runs a part, and writes where its processor time went if asked to.
@@ -155,31 +224,8 @@ func profiled(folder, part string, run func() error) error {
 	return run()
 }
 
-// recall returns what was measured before, by part.
-func (b *bench) recall() (map[string]record, error) {
-	measured := map[string]record{}
-	content, err := os.ReadFile(b.memory())
-	if errors.Is(err, os.ErrNotExist) {
-		return measured, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return measured, json.Unmarshal(content, &measured)
-}
-
-func (b *bench) remember(measured map[string]record) error {
-	content, err := json.Marshal(measured)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(b.memory()), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(b.memory(), content, 0o644)
-}
-
-func (b *bench) memory() string { return filepath.Join(b.checkout, ".local", "bench.json") }
+// memory is the file of .local that keeps what was measured, by part.
+const memory = "bench.json"
 
 // bench is a run of all parts.
 type bench struct {
@@ -188,6 +234,10 @@ type bench struct {
 	closers  []func()
 
 	ministackEngine *engine
+}
+
+func (b *bench) note(title, text string) {
+	b.record.Notes = append(b.record.Notes, note{title, text})
 }
 
 func (b *bench) add(f figure) { b.record.Figures = append(b.record.Figures, f) }
@@ -205,6 +255,7 @@ func (b *bench) close() {
 func page(measured map[string]record) string {
 	var table, notes strings.Builder
 	for _, part := range benches {
+		name := "`" + part.name + "`"
 		for _, f := range measured[part.name].Figures {
 			verdict := ""
 			switch {
@@ -214,13 +265,14 @@ func page(measured map[string]record) string {
 			default:
 				verdict = "**missed**"
 			}
-			fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", f.Name, f.Bar, f.Got, verdict)
-			if f.Note != "" {
-				fmt.Fprintf(&notes, "\n**%s.** %s\n", f.Name, f.Note)
-			}
+			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s |\n", name, f.Name, f.Bar, f.Got, verdict)
+			name = ""
+		}
+		for _, n := range measured[part.name].Notes {
+			fmt.Fprintf(&notes, "\n**%s.** %s\n", n.Title, n.Text)
 		}
 	}
-	return "| figure | bar | measured | |\n|---|---|---|---|\n" + table.String() + "\n### How, and why\n" + notes.String()
+	return "| part | figure | bar | measured | |\n|---|---|---|---|---|\n" + table.String() + "\n### How, and why\n" + notes.String()
 }
 
 // inTurn does things one after the other, in each round beginning with another,

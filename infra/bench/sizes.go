@@ -26,7 +26,10 @@ const (
 
 // smallFiles and largeFiles show how fast files of any size are loaded, and with
 // how much memory.
-func smallFiles(ctx context.Context, b *bench) error { return files(ctx, b, emptySizes, storedSizes) }
+func smallFiles(ctx context.Context, b *bench) error {
+	b.note("Files of any size", "From the process's start to the finished report, by one process of the deployed binary, range after range.")
+	return files(ctx, b, emptySizes, storedSizes)
+}
 
 func largeFiles(ctx context.Context, b *bench) error { return files(ctx, b, emptyLarge, storedLarge) }
 
@@ -50,7 +53,6 @@ func files(ctx context.Context, b *bench, empty, stored []int) error {
 			})
 		}
 	}
-	b.record.Figures[0].Note = "From the process's start to the finished report, by one process of the deployed binary, range after range."
 	return nil
 }
 
@@ -62,7 +64,7 @@ func rangeWorkers(ctx context.Context, b *bench) error {
 	single := 0.0
 	for workers := 1; workers <= 32; workers *= 2 {
 		f.lines = perRange * workers
-		done, err := b.load(ctx, f, world{workers: workers, takes: time.Duration(batchSeconds * float64(time.Second))})
+		done, err := b.load(ctx, f, world{workers: workers, takes: time.Duration(batch * float64(time.Second))})
 		if err != nil {
 			return err
 		}
@@ -76,7 +78,7 @@ func rangeWorkers(ctx context.Context, b *bench) error {
 			Got:  fmt.Sprintf("%.0f keys a second, %.1f times one", rate, rate/single),
 		})
 	}
-	b.record.Figures[0].Note = "Each a process of the deployed binary, with a range of 2 MiB; a batch of 25 keys takes the table 30 ms. What bends the line is this machine, on which all processes, the bucket and the table share the processors: the work of a key takes some 40 us of one. Four are let loose at once in a deployment."
+	b.note("Ranges side by side", "Each a process of the deployed binary, with a range of 2 MiB; a batch of 25 keys takes the table 30 ms. What bends the line is this machine, on which all processes, the bucket and the table share the processors: the work of a key takes some 40 us of one. Four are let loose at once in a deployment.")
 	return nil
 }
 

@@ -50,7 +50,7 @@ func zips(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	const bar = 6 << 20
+	const bar, mb = 6_000_000, 1e6
 	var zips, binaries []string
 	met := true
 	for _, f := range functions {
@@ -59,8 +59,8 @@ func zips(ctx context.Context, b *bench) error {
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
-		zips = append(zips, fmt.Sprintf("%s %.1f", f.name, float64(zip.Size())/(1<<20)))
-		binaries = append(binaries, fmt.Sprintf("%s %.1f", f.name, float64(binary.Size())/(1<<20)))
+		zips = append(zips, fmt.Sprintf("%s %.1f", f.name, float64(zip.Size())/mb))
+		binaries = append(binaries, fmt.Sprintf("%s %.1f", f.name, float64(binary.Size())/mb))
 		met = met && zip.Size() <= bar
 	}
 	b.add(figure{Name: "zip of each function, arm64", Bar: "<= 6 MB", Got: strings.Join(zips, ", ") + " MB", Met: met})
@@ -109,7 +109,7 @@ func starts(ctx context.Context, b *bench) error {
 			Met:  ratio <= f.bar,
 		})
 	}
-	b.record.Figures[len(b.record.Figures)-1].Note = fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn. No function loads the SDK's configuration, which knows a dozen sources that a function does not have: region, credentials and endpoint come from the environment. A client is made only of the services that a function calls, and decoding by reflection waits for the first event. What remains is reading a binary of that size, and the runtime's own start.", rounds)
+	b.note("Starts", fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn. No function loads the SDK's configuration, which knows a dozen sources that a function does not have: region, credentials and endpoint come from the environment. A client is made only of the services that a function calls, and decoding by reflection waits for the first event. What remains is reading a binary of that size, and the runtime's own start.", rounds))
 	for _, name := range append([]string{"hello"}, names()...) {
 		program := filepath.Join(folder, "bin", name)
 		if name == "hello" {
@@ -121,7 +121,7 @@ func starts(ctx context.Context, b *bench) error {
 		}
 		b.add(f)
 	}
-	b.record.Figures[len(b.record.Figures)-1].Note = "What the runtime says under GODEBUG=inittrace=1: what packages do before main begins. The least of five runs."
+	b.note("Packages, before main", "What the runtime says under GODEBUG=inittrace=1: what packages do before main begins. The least of five runs.")
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -19,7 +20,7 @@ import (
 const notices = "notices@shop.example"
 
 // waitingLine measures, on a whole one-machine deployment of its own, how long
-// after the report of the file that brings its key a waiting order is mailed.
+// after the file that brings its key was dropped a waiting order is mailed.
 func waitingLine(ctx context.Context, b *bench) (err error) {
 	const rounds, bar = 3, time.Minute
 	m, err := machine.OpenNew(b.checkout, "bench")
@@ -50,26 +51,51 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 		if state := reply.Lines[0].State; state != "waiting" {
 			return fmt.Errorf("an order is %s where there is no key", state)
 		}
-		file := fmt.Sprintf("keys-%d.txt", round)
-		if err := s.Drop(ctx, "uploads/acme/elden/"+file, []byte(strings.ToUpper(file)+"\n")); err != nil {
-			return err
+		// Until what was asked of fill because of the order itself is done.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Second):
 		}
-		report, err := s.AwaitMail(ctx, time.Minute, notices, file)
-		if err != nil {
+		file := fmt.Sprintf("keys-%d.txt", round)
+		dropped := time.Now()
+		if err := s.Drop(ctx, "uploads/acme/elden/"+file, []byte(strings.ToUpper(file)+"\n")); err != nil {
 			return err
 		}
 		mail, err := s.AwaitMail(ctx, 2*time.Minute, customer)
 		if err != nil {
 			return err
 		}
-		waited = append(waited, max(0, mail.SentAt.Sub(report.SentAt)))
+		waited = append(waited, mail.SentAt.Sub(dropped))
 	}
 	b.add(figure{
-		Name: "upload's report to the mail of a waiting line", Bar: "< 60 s",
+		Name: "key file dropped to the mail of a waiting line", Bar: "< 60 s",
 		Got: fmt.Sprintf("%.1f s", median(waited).Seconds()), Met: median(waited) < bar,
-		Note: "On a whole one-machine deployment, counted from the moment the report was mailed. Fill is asked two seconds after the keys are in, which the index is given.",
 	})
+	b.note("A waiting line", fmt.Sprintf("On a whole one-machine deployment: from the moment at which a file of one key is dropped in the bucket to the mail of the order that waits for it, the median of %d. Fill is asked two seconds after the keys are in, which the index is given.", rounds))
+	if err := alarmsOf(ctx, b, s); err != nil {
+		return err
+	}
 	return orderLogs(ctx, b, s, made.Account, outputs)
+}
+
+// alarmsOf counts the deployment's alarms.
+func alarmsOf(ctx context.Context, b *bench, s *shop.Shop) error {
+	alarms := 0
+	deployed, err := cloudformation.NewFromConfig(s.AWS).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: aws.String("Keypool")})
+	if err != nil {
+		return err
+	}
+	for _, r := range deployed.StackResources {
+		if aws.ToString(r.ResourceType) == "AWS::CloudWatch::Alarm" {
+			alarms++
+		}
+	}
+	if alarms == 0 {
+		return errors.New("the deployment has no alarms")
+	}
+	b.fact("alarms", float64(alarms))
+	return nil
 }
 
 // orderLogs measures how many bytes the functions themselves log of an order that

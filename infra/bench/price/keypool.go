@@ -3,31 +3,22 @@ package price
 // Function is one that runs for an order: how often, and how long each time.
 type Function struct {
 	Name        string
-	Memory      float64 // GB
+	Memory      float64 // GB, as Lambda counts
 	Invocations float64 // for each order
-	Calls       []Call  // one after the other
+	Waits       float64 // seconds for the calls it makes one after the other
 	Processor   float64 // seconds of a whole processor of its own work
 }
 
-// Call is one that a function waits for.
-type Call struct {
-	What    string
-	Seconds float64
-}
-
-// A function has a processor for each 1,769 MB of memory.
+// A function has a processor for each 1,769 MB of memory, which Lambda counts as it
+// counts all memory: 1,024 to the GB.
 //
 // Source: AWS Lambda Developer Guide, "Configure Lambda function memory".
-const processorGB = 1.769
+const processorGB = 1769.0 / 1024
 
 // Seconds is how long one invocation takes: its calls, and its own work at the
 // share of a processor that goes with its memory.
 func (f Function) Seconds() float64 {
-	seconds := f.Processor / min(1, f.Memory/processorGB)
-	for _, call := range f.Calls {
-		seconds += call.Seconds
-	}
-	return seconds
+	return f.Waits + f.Processor/min(1, f.Memory/processorGB)
 }
 
 // Order is what was measured of a one-key order, from the callback to the
@@ -93,6 +84,18 @@ func (k Key) Bill() Bill {
 		{"functions", k.Ranges, Invocation},
 		{k.Function.Name, k.Function.Memory * k.Function.Seconds(), GBSecond},
 		{"logs", k.Ranges * PlatformLog, LogByte},
+	}
+}
+
+// Kept is what stays in the tables, for a month: bytes, of items and of their
+// entries in indexes.
+type Kept struct{ Items, Indexes float64 }
+
+// Bill is what keeping it costs. What can be recovered is the tables alone.
+func (k Kept) Bill() Bill {
+	return Bill{
+		{"items, and their entries in indexes", k.Items + k.Indexes, Storage},
+		{"items, to be recovered as they were at any second", k.Items, Recovery},
 	}
 }
 

@@ -23,6 +23,8 @@ const AsOf = "2025"
 var (
 	WriteUnit  = Price{"write request unit", 0.625, 1e6, "aws.amazon.com/dynamodb/pricing/on-demand"}
 	ReadUnit   = Price{"read request unit", 0.125, 1e6, "aws.amazon.com/dynamodb/pricing/on-demand"}
+	Storage    = Price{"byte stored, for a month", 0.25, 1e9, "aws.amazon.com/dynamodb/pricing/on-demand"}
+	Recovery   = Price{"byte that can be recovered, for a month", 0.20, 1e9, "aws.amazon.com/dynamodb/pricing/on-demand"}
 	StreamRead = Price{"read of a stream by Lambda", 0, 1, "aws.amazon.com/dynamodb/pricing/on-demand"}
 	HTTPCall   = Price{"call of an HTTP API, of 512 KB at most", 1.00, 1e6, "aws.amazon.com/api-gateway/pricing"}
 	Invocation = Price{"invocation of a function", 0.20, 1e6, "aws.amazon.com/lambda/pricing"}
@@ -32,7 +34,6 @@ var (
 	Event      = Price{"event of an AWS service", 0, 1, "aws.amazon.com/eventbridge/pricing"}
 	Tick       = Price{"tick of EventBridge Scheduler", 1.00, 1e6, "aws.amazon.com/eventbridge/pricing"}
 	QueueCall  = Price{"call of SQS", 0.40, 1e6, "aws.amazon.com/sqs/pricing"}
-	Put        = Price{"PUT of S3", 0.005, 1e3, "aws.amazon.com/s3/pricing"}
 	Get        = Price{"GET of S3", 0.0004, 1e3, "aws.amazon.com/s3/pricing"}
 	KMSKey     = Price{"KMS key, for a month", 1.00, 1, "aws.amazon.com/kms/pricing"}
 	KMSCall    = Price{"call of KMS", 0.03, 1e4, "aws.amazon.com/kms/pricing"}

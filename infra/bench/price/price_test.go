@@ -15,10 +15,10 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// A function of 0.5 GB has 0.5/1.769 of a processor: 2 ms of work take 7.076 ms.
+// A function of 512 MB has 512/1,769 of a processor: 2 ms of work take 6.910 ms.
 func TestFunction_seconds(t *testing.T) {
-	f := Function{Memory: 0.5, Calls: []Call{{"read", 0.004}, {"write", 0.005}}, Processor: 0.002}
-	near(t, "seconds", f.Seconds(), 0.009+0.007076)
+	f := Function{Memory: 0.5, Waits: 0.009, Processor: 0.002}
+	near(t, "seconds", f.Seconds(), 0.009+0.00691015625)
 	f.Memory = 4 // more than one processor is no use to what is done one after the other
 	near(t, "seconds", f.Seconds(), 0.011)
 }
@@ -29,22 +29,22 @@ func TestFunction_seconds(t *testing.T) {
 //	reads    3 + 1 + 2 =  6 M at 0.125       0.75
 //	callback              1 M at 1.00        1.00
 //	functions 1 + 3     = 4 M at 0.20        0.80
-//	claim    1 x 1.769 x 0.020 s = 35,380 GB-s, 0.47174
+//	claim    1 x 2 GB  x 0.020 s = 40,000 GB-s, 0.53334
 //	deliver  3 x 0.5   x 0.100 s = 150,000 GB-s, 2.00001
 //	logs     4 x 265 + 300 + 200 = 1,560 bytes: 1.56 GB at 0.50, 0.78
 func TestOrder_bill(t *testing.T) {
 	o := Order{
 		ClaimWrites: 6, ClaimReads: 3, MailWrites: 5, MailReads: 1, NewsWrites: 4, NewsReads: 2,
 		Functions: []Function{
-			{Name: "claim", Memory: 1.769, Invocations: 1, Processor: 0.005, Calls: []Call{{"all", 0.015}}},
-			{Name: "deliver", Memory: 0.5, Invocations: 3, Calls: []Call{{"all", 0.1}}},
+			{Name: "claim", Memory: 2, Invocations: 1, Processor: 0.005, Waits: 0.015},
+			{Name: "deliver", Memory: 0.5, Invocations: 3, Waits: 0.1},
 		},
 		OwnLog: 300, AccessLog: 200,
 	}
 	if PlatformLog != 265 {
 		t.Errorf("Lambda logs %v bytes an invocation", PlatformLog)
 	}
-	near(t, "a million orders", o.Bill().Dollars(1e6), 9.375+0.75+1+0.8+35_380*0.0000133334+150_000*0.0000133334+0.78)
+	near(t, "a million orders", o.Bill().Dollars(1e6), 9.375+0.75+1+0.8+40_000*0.0000133334+150_000*0.0000133334+0.78)
 }
 
 // A million keys in 100 ranges:
@@ -56,7 +56,7 @@ func TestOrder_bill(t *testing.T) {
 //	time     1 GB for 0.0002 s each: 200 GB-s, 0.00266668
 //	logs     100 x 265 bytes                  0.00001325
 func TestKey_bill(t *testing.T) {
-	k := Key{Writes: 2, Ranges: 1e-4, RangeCalls: 3, Function: Function{Memory: 1, Calls: []Call{{"its share", 0.0002}}}}
+	k := Key{Writes: 2, Ranges: 1e-4, RangeCalls: 3, Function: Function{Memory: 1, Waits: 0.0002}}
 	near(t, "a million keys", k.Bill().Dollars(1e6), 1.25+0.00004+0.00012+0.00002+0.00266668+0.00001325)
 }
 
@@ -65,12 +65,20 @@ func TestKey_bill(t *testing.T) {
 // invocations (0.01) and logs (13.25 MB, 0.006625); a key (1.00) used 20,000 times
 // (0.06), 20 alarms (2.00), a million polls (0.40).
 func TestIdle_bill(t *testing.T) {
-	f := Function{Memory: 0.25, Calls: []Call{{"reads", 0.1}}}
+	f := Function{Memory: 0.25, Waits: 0.1}
 	i := Idle{
 		Sweep: f, Stock: f, SweepTicks: 40_000, StockTicks: 10_000, SweepReads: 10, StockReads: 2,
 		Alarms: 20, KMSCalls: 20_000, QueuePolls: 1e6,
 	}
 	near(t, "a month", i.Bill().Dollars(1), 0.01666675+0.0525+0.05+0.01+0.006625+1+0.06+2+0.40)
+}
+
+// A million items of 600 bytes with 100 bytes in indexes:
+//
+//	stored    0.7 GB at 0.25  0.175
+//	recovered 0.6 GB at 0.20  0.12
+func TestKept_bill(t *testing.T) {
+	near(t, "a million items", Kept{Items: 600, Indexes: 100}.Bill().Dollars(1e6), 0.175+0.12)
 }
 
 func TestBill_table(t *testing.T) {
@@ -89,7 +97,7 @@ func TestBill_table(t *testing.T) {
 }
 
 func TestPrices_haveASource(t *testing.T) {
-	for _, b := range []Bill{Order{}.Bill(), Key{}.Bill(), Idle{}.Bill()} {
+	for _, b := range []Bill{Order{}.Bill(), Key{}.Bill(), Kept{}.Bill(), Idle{}.Bill()} {
 		for _, i := range b {
 			if !strings.HasPrefix(i.Of.Source, "aws.amazon.com/") || i.Of.Per == 0 || i.Of.Unit == "" {
 				t.Errorf("%s: a price of nothing, or from nowhere: %+v", i.For, i.Of)

@@ -23,7 +23,7 @@ import (
 	"keypool/infra/local/shop"
 )
 
-// checkStock does what the clock does every minute.
+// checkStock does what the clock does, without waiting for it.
 func checkStock(ctx context.Context) error {
 	function := world.outputs["StockFunction"]
 	out, err := lambda.NewFromConfig(world.shop.AWS).Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: []byte("{}")})
