@@ -7,8 +7,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -82,10 +85,12 @@ func (c *Cage) Bred() int {
 }
 
 func (c *Cage) keep(kind, secret string) {
+	for _, text := range written(secret) {
+		c.coats = append(c.coats, coat{kind, strings.ToLower(text), true})
+	}
 	decimals := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
 	c.coats = append(
 		c.coats,
-		coat{kind, strings.ToLower(secret), true},
 		coat{kind, hex.EncodeToString([]byte(secret)), true},
 		coat{kind, decimals, false},                               // as fmt writes bytes
 		coat{kind, strings.ReplaceAll(decimals, " ", ","), false}, // as JSON encoders of other languages do
@@ -100,6 +105,41 @@ func (c *Cage) keep(kind, secret string) {
 			c.coats = append(c.coats, coat{kind, url, false})
 		}
 	}
+}
+
+// written returns the ways in which a text may stand in another: as it is, in an
+// address, quoted by Go or by JSON, and quoted so in a text that JSON quotes again,
+// as a log does with an error.
+func written(secret string) []string {
+	texts := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+	for _, quote := range []func(string) string{strconv.Quote, quoteHTML, quoteJSON} {
+		once := unquoted(quote(secret))
+		texts = append(texts, once, unquoted(quoteHTML(once)), unquoted(quoteJSON(once)))
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+func unquoted(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+// quoteHTML is how encoding/json writes a text, <, > and & escaped.
+func quoteHTML(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a string is always encoded
+	}
+	return string(quoted)
+}
+
+// quoteJSON is how log/slog writes it.
+func quoteJSON(text string) string {
+	var quoted strings.Builder
+	e := json.NewEncoder(&quoted)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(text); err != nil {
+		panic(err)
+	}
+	return strings.TrimSuffix(quoted.String(), "\n")
 }
 
 // In returns the kinds of secrets that stand in a text, in whatever coat, but for

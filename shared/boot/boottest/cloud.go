@@ -26,9 +26,10 @@ type cloud struct {
 	stage  *Stage
 	engine *url.URL
 
-	mu      sync.Mutex
-	made    int // calls of this run
-	at      int // which of them is refused, from 1
+	mu      sync.Mutex      // also of the stage's files
+	made    map[string]bool // calls of this run, by the SDK's name for each
+	at      int             // which of them is refused, from 1
+	victim  string          // its name, once it is made
 	refusal *refusal
 }
 
@@ -45,41 +46,65 @@ func newCloud(s *Stage) *cloud {
 func (c *cloud) refuse(at int, r *refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.made, c.at, c.refusal = 0, at, r
+	c.made, c.at, c.victim, c.refusal = map[string]bool{}, at, "", r
 }
 
 func (c *cloud) calls() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.made
+	return len(c.made)
 }
 
-// refusal is a way in which a call may fail. Those that the SDK tries again
-// fail as often as it tries.
+// refused reports whether the call that this run refuses was made.
+func (c *cloud) refused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.victim != ""
+}
+
+// meets counts an attempt, and returns how it is refused, nil if it is not. Calls
+// go side by side: an attempt is known by its call's name, not by its turn.
+func (c *cloud) meets(r *http.Request) *refusal {
+	call := r.Header.Get("Amz-Sdk-Invocation-Id")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call == "" {
+		c.stage.Errorf("%s %s has no Amz-Sdk-Invocation-Id", r.Method, r.URL.Path)
+	}
+	c.made[call] = true
+	if c.refusal != nil && c.victim == "" && len(c.made) == c.at {
+		c.victim = call
+	}
+	if call != c.victim {
+		return nil
+	}
+	return c.refusal
+}
+
+// refusal is a way in which a call may fail, as often as the SDK tries it.
 type refusal struct {
-	name     string
-	attempts int
-	answer   func(service string, r *http.Request, quote string) (*http.Response, error)
+	name   string
+	answer func(service string, r *http.Request, quote string) (*http.Response, error)
 }
 
 var refusals = []refusal{
-	{"a value refused and quoted", 1, refuseAs(http.StatusBadRequest, "ValidationException")},
-	{"a right refused, what it was for quoted", 1, refuseAs(http.StatusForbidden, "AccessDeniedException")},
-	{"a code that nobody knows", 1, refuseAs(http.StatusBadRequest, "StrangeException")},
-	{"a refusal of the mail, or of a condition", 1, func(service string, r *http.Request, quote string) (*http.Response, error) {
+	{"a value refused and quoted", refuseAs(http.StatusBadRequest, "ValidationException")},
+	{"a right refused, what it was for quoted", refuseAs(http.StatusForbidden, "AccessDeniedException")},
+	{"a code that nobody knows", refuseAs(http.StatusBadRequest, "StrangeException")},
+	{"a refusal of the mail, or of a condition", func(service string, r *http.Request, quote string) (*http.Response, error) {
 		code := map[string]string{"dynamodb": "ConditionalCheckFailedException", "ses": "MessageRejected", "kms": "InvalidCiphertextException"}[service]
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "TransactWriteItems") {
 			code = "TransactionCanceledException"
 		}
 		return refuseAs(http.StatusBadRequest, code)(service, r, quote)
 	}},
-	{"an answer that is a page", 3, func(_ string, r *http.Request, quote string) (*http.Response, error) {
+	{"an answer that is a page", func(_ string, r *http.Request, quote string) (*http.Response, error) {
 		return response(r, http.StatusBadGateway, "text/html", "<html>"+quote), nil
 	}},
-	{"an answer cut off", 1, func(_ string, r *http.Request, quote string) (*http.Response, error) {
+	{"an answer cut off", func(_ string, r *http.Request, quote string) (*http.Response, error) {
 		return response(r, http.StatusOK, "application/x-amz-json-1.0", `{"Item":{"`+quote), nil
 	}},
-	{"a connection reset", 3, func(string, *http.Request, string) (*http.Response, error) {
+	{"a connection reset", func(string, *http.Request, string) (*http.Response, error) {
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}},
 }
@@ -129,17 +154,14 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 	case strings.HasPrefix(r.URL.Path, "/v2/email/"):
 		service = "ses"
 	}
-	c.mu.Lock()
-	c.made++
-	refused := c.refusal != nil && c.made >= c.at && c.made < c.at+c.refusal.attempts
-	refusal := c.refusal
-	c.mu.Unlock()
-	if refused {
+	if refusal := c.meets(r); refusal != nil {
 		// What AWS may quote is what it was sent, and what it holds.
 		quote := r.URL.String() + string(body) + string(c.stage.Secret)
+		c.mu.Lock()
 		for _, file := range c.stage.Files {
 			quote += string(file)
 		}
+		c.mu.Unlock()
 		return refusal.answer(service, r, quote)
 	}
 	switch service {
@@ -172,6 +194,8 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	name, _, _ := strings.Cut(r.URL.Host, ".")
 	path := "/" + name + r.URL.Path
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
 		return response(r, http.StatusOK, "", "")
