@@ -95,6 +95,7 @@ type place struct {
 // look is what there was to be seen when somebody last looked at a queue.
 type look struct {
 	at     time.Time
+	before time.Time // when the same had looked before that
 	passes map[string]time.Time
 }
 
@@ -153,7 +154,7 @@ func (l *ledger) report(format string, args ...any) {
 func (l *ledger) looks(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.looked[who] = look{at: time.Now(), passes: maps.Clone(l.passes)}
+	l.looked[who] = look{at: time.Now(), before: l.looked[who].at, passes: maps.Clone(l.passes)}
 }
 
 // late notes that a call of somebody will be done later: it may have been decided
@@ -222,6 +223,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			_, id, _ := strings.Cut(sk, "#")
 			remember(order.LineID(id))
 			l.placeChanged(pk, sk, change.After)
+			defer l.noteServed(pk)
 		case strings.HasPrefix(pk, "notice#"):
 			id := strings.TrimPrefix(pk, "notice#")
 			if change.Before == nil {
@@ -229,7 +231,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			}
 			l.noticeChanged(id, change.Before, change.After)
 		case strings.HasPrefix(pk, "alert#"):
-			defer l.alertChanged(pk+sk, change.After, &told)
+			defer l.alertChanged(c, pk+sk, change.After, &told)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {

@@ -535,20 +535,30 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a queue's place has no time": {
 			func(b *bench) {
+				b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", 1)}, noticeItem("nova#empty#elden#live#1"))
 				odd := placeItem(idA, 1)
 				odd.sk = "soon#" + string(idA)
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1), odd)
-				b.write("fill", placeItem(idA, 0))
-				for edge := 1; edge <= 2; edge++ {
-					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
-						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge)))
-				}
+				b.write("x", placeItem(idA, 0))
 			}, "holds a place of \"soon\"",
+		},
+		"an edge is told again of lines that came since": {
+			func(b *bench) {
+				for edge, served := range []bool{true, false} {
+					b.write("claim", lineItem(idA, 1+2*edge, 1), placeItem(idA, 1))
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge+1, "toldAt", 1_000+edge)},
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge+1)))
+					if served {
+						b.write("x", with(lineItem(idA, 2, 1), "onHold", 1), placeItem(idA, 0))
+					}
+				}
+			}, "",
 		},
 		"an edge is told twice": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				for edge := 1; edge <= 2; edge++ {
+					b.ledger.looks("fill")
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
 						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge)))
 				}

@@ -124,7 +124,7 @@ func (s *Sale) Wait() { s.w.spawned.Wait() }
 // SendAway lets so many orders wait for no reason, as those do that look when an
 // index shows them nothing.
 func (s *Sale) SendAway(n int) error {
-	p := s.w.begin("sent away", time.Minute, 0)
+	p := s.w.begin("sent away", time.Hour, 0)
 	defer p.end()
 	for i := range n {
 		name := fmt.Sprint("order sent away ", i)
@@ -133,8 +133,15 @@ func (s *Sale) SendAway(n int) error {
 			Platform: platform, Order: name, Line: "1", Product: "game", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: p.now(),
 			Mail: outbox.Entry{DueAt: p.now().Add(outbox.SweepAfter)},
 		}
-		if err := s.w.store.Commit(p.ctx, claim.Take{After: line}); err != nil {
-			return err
+		for {
+			err := s.w.store.Commit(p.ctx, claim.Take{After: line})
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, claim.ErrThrottled) {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	return s.w.fills.Send(p.ctx, claim.FillPool(sold), 2*time.Second)
@@ -145,7 +152,7 @@ func (s *Sale) Waiting() int {
 	l := s.w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queues["queue#"+merchant+"#elden#live"])
+	return len(l.queues[queueOf(sold)])
 }
 
 // Sold is what came of a sale.
@@ -154,12 +161,13 @@ type Sold struct {
 	Fulfilled int
 	Waiting   int           // that were answered so
 	Busy      int           // that were asked to come again
+	Keys      int           // that were sold
 	Attempts  float64       // transactions of a claim
 	Slowest   time.Duration // of 99 in a hundred
 	Problems  []string
 }
 
-// Sold sums up all orders so far.
+// Sold sums up all orders so far, once nothing is under way any more.
 func (s *Sale) Sold() Sold {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,6 +192,10 @@ func (s *Sale) Sold() Sold {
 	sum.Attempts = float64(claims) / float64(max(sum.Orders, 1))
 	s.w.ledger.mu.Lock()
 	defer s.w.ledger.mu.Unlock()
+	sum.Keys = s.stocked - len(s.w.ledger.shelf[sideOf(sold)])
 	sum.Problems = append(slices.Clone(s.w.ledger.broken), s.w.balance()...)
+	if waiting := len(s.w.ledger.queues[queueOf(sold)]); waiting > 0 && sum.Keys < s.stocked {
+		sum.Problems = append(sum.Problems, fmt.Sprintf("%d lines wait beside %d keys", waiting, s.stocked-sum.Keys))
+	}
 	return sum
 }

@@ -15,7 +15,7 @@ func shape(problem string) string {
 			words[i] = "#"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(slices.Compact(words), " ") // a list may be shorter
 }
 
 // shrink makes a plan that breaks the promise shorter, and its weather better,

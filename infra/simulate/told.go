@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/delivery"
+	"keypool/shared/dynamo/dynamosim"
 )
 
 // What the ledger holds of what is told: mails, notices, alerts, and reports of
@@ -186,17 +187,23 @@ func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValu
 type alert struct {
 	level string
 	edge  int
-	told  time.Time
+	told  time.Time // by the clock of who told
+	at    time.Time // of the last edge
+	anew  bool      // all that waited when it was told have been served since, and others waited
 }
 
 // alertChanged holds that a merchant is told exactly when an alert says so: the
 // notice of an edge is written with it, and no edge is told twice.
-func (l *ledger) alertChanged(name string, after map[string]types.AttributeValue, told *[]string) {
+func (l *ledger) alertChanged(c dynamosim.Commit, name string, after map[string]types.AttributeValue, told *[]string) {
 	was := l.alerts[name]
 	if was == nil {
 		was = &alert{}
 	}
 	now := &alert{level: str(after, "level"), edge: num(after, "edge"), told: time.UnixMilli(int64(num(after, "toldAt")))}
+	now.at, now.anew = was.at, was.anew
+	if now.edge != was.edge {
+		now.at, now.anew = time.Now(), false
+	}
 	l.alerts[name] = now
 	side := strings.Replace(strings.TrimPrefix(name, "alert#"), "alert#", "#", 1)
 	edge := strings.TrimPrefix(side, merchant+"#") + "#" + strconv.Itoa(now.edge)
@@ -210,8 +217,13 @@ func (l *ledger) alertChanged(name string, after map[string]types.AttributeValue
 	if now.level == "" {
 		l.problem("alert %s told that all is well", name)
 	}
-	// Again at the same level: after a day, or of lines that all came since.
-	if now.level == was.level && now.told.Before(was.told.Add(24*time.Hour)) && !l.firstWaiting("queue#"+side).After(was.told) {
+	// Again at the same level: after a day, or of lines that all came since; or by
+	// one who looked at the queue (and again, to count it) before the first had told.
+	seen := l.looked[c.Caller]
+	if seen.before.IsZero() {
+		seen.before = seen.at
+	}
+	if now.level == was.level && now.told.Before(was.told.Add(24*time.Hour)) && !was.anew && !seen.before.Before(was.at) {
 		l.problem("alert %s told twice of what is %s, at %s and %s", name, now.level, was.told, now.told)
 	}
 }
@@ -222,6 +234,16 @@ func kindOf(level string) string {
 		return "low-stock"
 	}
 	return "empty"
+}
+
+// noteServed notes, after a queue has changed, whether all in it came after its
+// alert was told.
+func (l *ledger) noteServed(queue string) {
+	side := strings.TrimPrefix(queue, "queue#")
+	pool, of := side[:strings.LastIndex(side, "#")], side[strings.LastIndex(side, "#")+1:]
+	if told := l.alerts["alert#"+pool+"alert#"+of]; told != nil && l.firstWaiting(queue).After(told.told) {
+		told.anew = true
+	}
 }
 
 // firstWaiting returns when the first line of a queue was received; the zero time
