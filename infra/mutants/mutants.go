@@ -112,6 +112,43 @@ var mutants = []mutant{
 		in:     "shared/delivery", test: "TestMail_heavyOnesWaitForRoom",
 	},
 	{
+		breaks: "one request of a batch may take all the time of the others",
+		file:   "functions/fill/handler.go",
+		old:    `share := until.Sub(now) / time.Duration(len(event.Records)-i)`,
+		new:    `share := until.Sub(now) / time.Duration(max(1, 0*i))`,
+		in:     "functions/fill", test: "TestHandle_eachRequestHasItsShareOfTheTime",
+	},
+	{
+		breaks: "fill looks only once for the keys of a file",
+		file:   "shared/ingest/ingest.go",
+		old: `	if u.Counts[Accepted] > 0 {
+		w.askForFill(`,
+		new: `	if u.Counts[Accepted] < 0 {
+		w.askForFill(`,
+		in: "shared/ingest", test: "TestIngest_fileIsLoadedAndReported",
+	},
+	{
+		breaks: "an order is stored with a time that no answer can tell",
+		file:   "shared/callback/standard.go",
+		old:    `err != nil || year < 1 || year > 9999 {`,
+		new:    `err != nil || year < 1 {`,
+		in:     "shared/callback", test: "TestStandard_refusalNamesTheField",
+	},
+	{
+		breaks: "a callback waits for secrets beyond its time",
+		file:   "shared/callback/keyring.go",
+		old:    `case <-ctx.Done():`,
+		new:    `case <-context.Background().Done():`,
+		in:     "shared/callback", test: "TestKeyring_doesNotOutlastTheCall",
+	},
+	{
+		breaks: "an unknown tag breaks the line that tells of it",
+		file:   "shared/text/text.go",
+		old:    `written = strings.Join(strings.Fields(written), " ")`,
+		new:    `_ = strings.Fields(written)`,
+		in:     "shared/text", test: "TestCheck",
+	},
+	{
 		breaks: "what is left of the candidates is looked up by name, not by shard",
 		file:   "shared/dynamo/claim.go",
 		old:    `if shards[key.ID] == key.Shard {`,

@@ -83,6 +83,25 @@ func TestKeyring_expiredSecretIsNotOpened(t *testing.T) {
 	}
 }
 
+// A catalog that does not answer must not keep the call beyond its time: the
+// platform would be told nothing, and no reason to come again.
+func TestKeyring_doesNotOutlastTheCall(t *testing.T) {
+	ends := make(chan struct{})
+	time.AfterFunc(time.Second, func() { close(ends) })
+	ring := &callback.Keyring{
+		Platform: func(context.Context, string, string) (catalog.Platform, bool, error) {
+			<-ends
+			return catalog.Platform{}, false, nil
+		},
+		Now: time.Now,
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ring.Verify(ctx, "acme", "standard", request(exampleBody, nil)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the time is up", err)
+	}
+}
+
 func TestKeyring_whatCanBeNoMerchantIsNotLookedUp(t *testing.T) {
 	a := &account{}
 	ring := &callback.Keyring{Platform: a.platform, Open: a.open, Now: func() time.Time { return exampleAt }}
