@@ -2,6 +2,7 @@ package dynamotest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,7 +12,8 @@ import (
 )
 
 // Meter reads, of each call that a store makes, what DynamoDB itself says that it
-// consumed. Its zero value is ready; it is safe for concurrent use.
+// consumed. It panics at operations that it does not know. Its zero value is ready;
+// it is safe for concurrent use.
 type Meter struct {
 	mu    sync.Mutex
 	calls []Call
@@ -20,7 +22,7 @@ type Meter struct {
 // Call is one call that was answered, and the capacity units it consumed.
 type Call struct {
 	Operation   string
-	Consistent  bool // a read that may not lag
+	Consistent  bool // a read of which a part at least may not lag
 	Read, Write float64
 }
 
@@ -62,6 +64,9 @@ func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput, next
 		in.ReturnConsumedCapacity, consistent = all, aws.ToBool(in.ConsistentRead)
 	case *dynamodb.BatchGetItemInput:
 		in.ReturnConsumedCapacity = all
+		for _, wanted := range in.RequestItems {
+			consistent = consistent || aws.ToBool(wanted.ConsistentRead)
+		}
 	case *dynamodb.QueryInput:
 		in.ReturnConsumedCapacity, consistent = all, aws.ToBool(in.ConsistentRead)
 	case *dynamodb.PutItemInput:
@@ -74,6 +79,8 @@ func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput, next
 		in.ReturnConsumedCapacity = all
 	case *dynamodb.BatchExecuteStatementInput:
 		in.ReturnConsumedCapacity = all
+	default:
+		panic(fmt.Sprintf("a Meter cannot tell what %T consumes", in))
 	}
 	out, metadata, err := next.HandleInitialize(ctx, in)
 	if err == nil {
@@ -118,6 +125,6 @@ func consumed(answer any) (reads, writes []types.ConsumedCapacity) {
 	case *dynamodb.BatchExecuteStatementOutput:
 		return nil, out.ConsumedCapacity
 	default:
-		return nil, nil
+		panic(fmt.Sprintf("a Meter cannot tell what %T consumed", out))
 	}
 }

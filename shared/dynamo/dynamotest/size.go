@@ -1,10 +1,14 @@
 package dynamotest
 
-import "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
 
 // Size returns the bytes that DynamoDB counts for an item: names and values in
-// UTF-8, numbers at half a byte a digit and one or two besides, lists and maps at
-// three bytes and one for each element.
+// UTF-8, numbers at half a byte a digit and one or two besides, sets as their
+// elements, lists and maps at three bytes and one for each element.
 //
 // Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
 func Size(item map[string]types.AttributeValue) int {
@@ -31,7 +35,27 @@ func sizeOf(value types.AttributeValue) int {
 		return size
 	case *types.AttributeValueMemberM:
 		return 3 + len(v.Value) + Size(v.Value)
-	default: // true, false, null
+	case *types.AttributeValueMemberSS:
+		size := 0
+		for _, element := range v.Value {
+			size += len(element)
+		}
+		return size
+	case *types.AttributeValueMemberNS:
+		size := 0
+		for _, element := range v.Value {
+			size += (len(element)+1)/2 + 2
+		}
+		return size
+	case *types.AttributeValueMemberBS:
+		size := 0
+		for _, element := range v.Value {
+			size += len(element)
+		}
+		return size
+	case *types.AttributeValueMemberBOOL, *types.AttributeValueMemberNULL:
 		return 1
+	default:
+		panic(fmt.Sprintf("what a %T takes up is not known here", v))
 	}
 }
