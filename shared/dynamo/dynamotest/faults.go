@@ -41,9 +41,9 @@ type Faults struct {
 	rng      *rand.Rand
 	rules    []*rule
 	attempts map[string]int
-	calls    map[string]int    // that reached the engine, by operation
-	met      map[string]int    // faults, by name
-	frozen   map[string]*index // by table
+	calls    map[string]int     // that reached the engine, by operation
+	met      map[string]int     // faults, by name
+	frozen   map[string]*frozen // indexes, by table
 }
 
 // Fault is something that happens to one attempt of a call.
@@ -65,7 +65,7 @@ func NewFaults(t testing.TB, seed uint64) *Faults {
 		attempts: make(map[string]int),
 		calls:    make(map[string]int),
 		met:      make(map[string]int),
-		frozen:   make(map[string]*index),
+		frozen:   make(map[string]*frozen),
 	}
 }
 
@@ -201,9 +201,9 @@ type attempt struct {
 // answer lets the engine answer, or a frozen index in its place.
 func (a *attempt) answer() (*http.Response, error) {
 	if a.operation == "Query" {
-		if found, ok := a.faults.queryFrozen(a.body); ok {
+		if db := a.faults.still(a.body); db != nil {
 			a.faults.count(a.faults.met, LaggingIndex)
-			return a.reply(http.StatusOK, found), nil
+			return a.sendTo(db, a.body)
 		}
 	}
 	return a.send(a.body)
@@ -211,10 +211,14 @@ func (a *attempt) answer() (*http.Response, error) {
 
 func (a *attempt) send(body []byte) (*http.Response, error) {
 	a.faults.count(a.faults.calls, a.operation)
+	return a.sendTo(a.faults.next, body)
+}
+
+func (a *attempt) sendTo(engine http.RoundTripper, body []byte) (*http.Response, error) {
 	req := a.req.Clone(a.req.Context())
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.ContentLength = int64(len(body))
-	return a.faults.next.RoundTrip(req)
+	return engine.RoundTrip(req)
 }
 
 // reply makes an answer in DynamoDB's form.

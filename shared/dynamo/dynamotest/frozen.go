@@ -1,61 +1,60 @@
 package dynamotest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"math/big"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/dynamo"
+	"keypool/shared/dynamo/dynamosim"
 )
 
 // LaggingIndex names, among the faults that were met, a query that a frozen index answered.
 const LaggingIndex = "lagging index"
 
+// frozen is an index that stands still: a model that holds what it shows.
+type frozen struct {
+	index string
+	db    *dynamosim.DB
+}
+
 // Freeze stops an index at what it shows now, as an index that lags does: it
 // goes on showing what has left it and does not show what is new. The engines'
 // own indexes never lag.
-func (f *Faults) Freeze(tables dynamo.Tables, table, name string) {
+func (f *Faults) Freeze(tables dynamo.Tables, table, index string) {
 	f.t.Helper()
-	frozen := &index{name: name}
-	for _, schema := range dynamo.Schemas(tables) {
-		if aws.ToString(schema.TableName) != table {
-			continue
+	still := &frozen{index, dynamosim.New(dynamosim.Options{})}
+	schemas := slices.DeleteFunc(dynamo.Schemas(tables), func(schema *dynamodb.CreateTableInput) bool {
+		return aws.ToString(schema.TableName) != table || !slices.ContainsFunc(schema.GlobalSecondaryIndexes, func(gsi types.GlobalSecondaryIndex) bool {
+			return aws.ToString(gsi.IndexName) == index
+		})
+	})
+	if len(schemas) != 1 {
+		f.t.Fatalf("no table %s with an index %s", table, index)
+	}
+	if err := still.db.CreateTable(schemas[0]); err != nil {
+		f.t.Fatalf("freeze index %s: %v", index, err)
+	}
+	keep := still.db.Client()
+	pages := dynamodb.NewScanPaginator(Client(f.t), &dynamodb.ScanInput{TableName: aws.String(table), IndexName: aws.String(index)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			f.t.Fatalf("freeze index %s: %v", index, err)
 		}
-		for _, gsi := range schema.GlobalSecondaryIndexes {
-			if aws.ToString(gsi.IndexName) == name {
-				frozen.key = append(names(gsi.KeySchema), names(schema.KeySchema)...)
+		for _, item := range page.Items {
+			if _, err := keep.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: item}); err != nil {
+				f.t.Fatalf("freeze index %s: %v", index, err)
 			}
 		}
 	}
-	if frozen.key == nil {
-		f.t.Fatalf("table %s has no index %s", table, name)
-	}
-	in := &dynamodb.ScanInput{TableName: aws.String(table), IndexName: aws.String(name)}
-	client := Client(f.t)
-	for {
-		page, err := client.Scan(context.Background(), in)
-		if err != nil {
-			f.t.Fatalf("freeze index %s: %v", name, err)
-		}
-		for _, av := range page.Items {
-			frozen.items = append(frozen.items, item(f, av))
-		}
-		if in.ExclusiveStartKey = page.LastEvaluatedKey; in.ExclusiveStartKey == nil {
-			break
-		}
-	}
-	slices.SortFunc(frozen.items, frozen.compare)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.frozen[table] = frozen
+	f.frozen[table] = still
 }
 
 // Thaw lets the indexes of a table catch up.
@@ -65,131 +64,18 @@ func (f *Faults) Thaw(table string) {
 	delete(f.frozen, table)
 }
 
-// index is a secondary index that stands still, sorted by its range key.
-type index struct {
-	name  string
-	key   []string // its hash key, its range key, then the table's
-	items []frozenItem
-}
-
-// frozenItem is an item as the wire shows it: attribute -> type -> value.
-type frozenItem map[string]map[string]any
-
-func names(schema []types.KeySchemaElement) []string {
-	var all []string
-	for _, element := range schema {
-		all = append(all, aws.ToString(element.AttributeName))
-	}
-	return all
-}
-
-// item brings an item of the SDK into the form of the wire. Indexes hold strings
-// and numbers only.
-func item(f *Faults, avs map[string]types.AttributeValue) frozenItem {
-	out := frozenItem{}
-	for name, av := range avs {
-		switch av := av.(type) {
-		case *types.AttributeValueMemberS:
-			out[name] = map[string]any{"S": av.Value}
-		case *types.AttributeValueMemberN:
-			out[name] = map[string]any{"N": av.Value}
-		default:
-			f.t.Fatalf("attribute %s of an index is a %T", name, av)
-		}
-	}
-	return out
-}
-
-// queryFrozen answers a query of a frozen index, false if its index is not frozen.
-func (f *Faults) queryFrozen(body []byte) (any, bool) {
-	var in struct {
-		TableName                 string
-		IndexName                 string
-		Select                    string
-		KeyConditionExpression    string
-		ExpressionAttributeNames  map[string]string
-		ExpressionAttributeValues frozenItem
-		ExclusiveStartKey         frozenItem
-		Limit                     int
-	}
-	if err := json.Unmarshal(body, &in); err != nil {
+// still returns what answers a query in the engine's place, nil if its index is
+// not frozen.
+func (f *Faults) still(query []byte) *dynamosim.DB {
+	var in struct{ TableName, IndexName string }
+	if err := json.Unmarshal(query, &in); err != nil {
 		f.t.Errorf("decode a query: %v", err)
-		return nil, false
+		return nil
 	}
 	f.mu.Lock()
-	frozen := f.frozen[in.TableName]
-	f.mu.Unlock()
-	if frozen == nil || frozen.name != in.IndexName {
-		return nil, false
+	defer f.mu.Unlock()
+	if found := f.frozen[in.TableName]; found != nil && found.index == in.IndexName {
+		return found.db
 	}
-	matches := func(frozenItem) bool { return true }
-	for _, condition := range strings.Split(in.KeyConditionExpression, " AND ") {
-		parts := strings.Fields(condition)
-		if len(parts) != 3 {
-			f.t.Errorf("a frozen index cannot tell %q", condition)
-			return nil, false
-		}
-		name := parts[0]
-		if full, ok := in.ExpressionAttributeNames[name]; ok {
-			name = full
-		}
-		holds, before := comparison(parts[1]), matches
-		if holds == nil {
-			f.t.Errorf("a frozen index cannot tell %q", condition)
-			return nil, false
-		}
-		value := in.ExpressionAttributeValues[parts[2]]
-		matches = func(i frozenItem) bool { return before(i) && holds(compareValues(i[name], value)) }
-	}
-	found := []frozenItem{}
-	out := map[string]any{}
-	for _, i := range frozen.items {
-		if !matches(i) || (in.ExclusiveStartKey != nil && frozen.compare(i, in.ExclusiveStartKey) <= 0) {
-			continue
-		}
-		if in.Limit > 0 && len(found) == in.Limit {
-			last := frozenItem{}
-			for _, name := range frozen.key {
-				last[name] = found[len(found)-1][name]
-			}
-			out["LastEvaluatedKey"] = last
-			break
-		}
-		found = append(found, i)
-	}
-	out["Count"], out["ScannedCount"] = len(found), len(found)
-	if in.Select != string(types.SelectCount) {
-		out["Items"] = found
-	}
-	return out, true
-}
-
-// compare orders items as the index does.
-func (x *index) compare(a, b frozenItem) int {
-	for _, name := range x.key {
-		if c := compareValues(a[name], b[name]); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-func comparison(operator string) func(int) bool {
-	return map[string]func(int) bool{
-		"=":  func(c int) bool { return c == 0 },
-		"<":  func(c int) bool { return c < 0 },
-		"<=": func(c int) bool { return c <= 0 },
-		">":  func(c int) bool { return c > 0 },
-		">=": func(c int) bool { return c >= 0 },
-	}[operator]
-}
-
-func compareValues(a, b map[string]any) int {
-	if n, ok := a["N"]; ok {
-		x, y := new(big.Float), new(big.Float)
-		x.SetString(fmt.Sprint(n))
-		y.SetString(fmt.Sprint(b["N"]))
-		return x.Cmp(y)
-	}
-	return cmp.Compare(fmt.Sprint(a["S"]), fmt.Sprint(b["S"]))
+	return nil
 }
