@@ -224,7 +224,9 @@ func fullName(c order.Customer) string {
 // dozen of them.
 func named(name, address string) mail.Address {
 	const most, longest = 320, 60 // characters encoded, runes of a name
-	runes := []rune(text.OneLine(name))
+	// net/mail leaves a backslash bare in an encoded word, where none may stand
+	// (RFC 2047, 5.3).
+	runes := []rune(text.OneLine(strings.ReplaceAll(name, `\`, "/")))
 	for runes = runes[:min(len(runes), longest)]; ; runes = runes[:len(runes)-1] {
 		whole := mail.Address{Name: strings.TrimSpace(string(runes)), Address: address}
 		if len(runes) == 0 || len(whole.String()) <= most {
