@@ -490,6 +490,13 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("deliver", sending(3, 2, "another", time.Minute))
 			}, "was leased while mail 1 was another mailer's",
 		},
+		"a line is written anew while a mailer has its mail": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				b.write("fill", without(sending(3, 1, "one", time.Minute), "leaseBy"))
+			}, "",
+		},
 		"a mail keeps its number after a lease has lapsed": {
 			func(b *bench) {
 				b.sold()

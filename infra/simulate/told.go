@@ -56,9 +56,10 @@ func (l *ledger) outboxChanged(item delivery.Item, before, after map[string]type
 	was, now, number := str(before, "mail"), str(after, "mail"), num(after, "mailNumber")
 	_, held := before["leaseEndsAt"]
 	ends := time.UnixMilli(int64(num(before, "leaseEndsAt")))
+	by := str(after, "leaseBy") // lost where the whole line is written anew, by fill
 	lapsed := !time.Now().Add(l.w.plan.Weather.Skew).Before(ends)
 	switch {
-	case now == "sending" && (was != "sending" || str(before, "leaseBy") != str(after, "leaseBy")):
+	case now == "sending" && (was != "sending" || by != "" && by != str(before, "leaseBy")):
 		l.leased[leased{item, number}] = str(after, "mailKind")
 		if !held {
 			break
