@@ -19,14 +19,17 @@
 //
 // Whatever is left to chance follows from the seed and from who does what for the
 // how-manieth time: never from a generator that goroutines share, and never from
-// the order in which they run. Every call takes a number of nanoseconds of its
-// own, so no two things happen at the same moment. That also lets a plan be cut
-// shorter: what is left of it happens as before.
+// the order in which they run. A process is called after what it handles. Every
+// call takes a number of nanoseconds of its own, so no two things happen at the
+// same moment. That also lets a plan be cut shorter: what is left of it happens as
+// before, until it meets what is gone.
 //
 // # Who judges
 //
-// The ledger sees every commit and holds it against the promise, by the tables'
-// documentation and nothing else. At the end, when faults have stopped and the
+// The ledger sees every commit and every mail and holds it against the promise, by
+// the tables' documentation and nothing else. When all acts are over, what stopped
+// halfway is taken up in the same weather, some hours long: leases lapse, and so do
+// those of the mailers that take over. At the end, when faults have stopped and the
 // sweep has found nothing more to do, what came of everything is held against
 // what was asked for, porcupine says whether the claims are a linearizable
 // history of one shop, and the audit that tests on real engines use looks at the

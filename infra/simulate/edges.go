@@ -267,6 +267,7 @@ func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	item, number, ok := delivery.ItemOf(tagsOf(m))
 	if !ok {
 		w.ledger.report("a mail went out that names no line and no notice")
+		return "", &delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}
 	}
 	name := s.calls.name(fmt.Sprintf("%s mails %v", callerOf(ctx), item))
 	time.Sleep(w.upTo(name+" there", 5*w.plan.Weather.Slow))

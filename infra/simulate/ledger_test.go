@@ -512,6 +512,21 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("sweep", with(sending(3, 1, "one", time.Minute), "mail", "due"))
 			}, "was set due while it was a mailer's",
 		},
+		"a mail is about nothing": {
+			func(b *bench) {
+				if _, err := b.ledger.w.post.Send(context.Background(), delivery.Mail{}); err == nil {
+					panic("it was sent")
+				}
+			}, "names no line and no notice",
+		},
+		"an order is answered with another": {
+			func(b *bench) {
+				another := order.Fulfillment{Product: "dlc", Quantity: 1}
+				if err := b.ledger.w.answers.claimed(paidLine{product: "game", quantity: 1}, idA, time.Now(), another, "", nil); err != nil {
+					panic(err)
+				}
+			}, "of 1 x game was answered with 1 x dlc",
+		},
 		"a notice is deleted": {
 			func(b *bench) {
 				b.write("x", noticeItem("n"))
