@@ -12,14 +12,17 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"golang.org/x/net/idna"
 
 	"keypool/shared/delivery"
 )
@@ -70,7 +73,7 @@ func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
 	}
 	request := &sesv2.SendEmailInput{
 		FromEmailAddress:     aws.String(m.From.String()),
-		Destination:          &types.Destination{ToAddresses: []string{m.To.String()}},
+		Destination:          &types.Destination{ToAddresses: []string{recipient(m.To)}},
 		Content:              &types.EmailContent{Simple: message},
 		ConfigurationSetName: aws.String(p.configurationSet),
 	}
@@ -81,6 +84,19 @@ func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
 		request.EmailTags = append(request.EmailTags, types.MessageTag{Name: aws.String(name), Value: aws.String(m.Tags[name])})
 	}
 	return request
+}
+
+// recipient is an address as SES takes it: the domain's name is in ASCII (RFC 5891).
+// One that has no such form is left to SES to refuse.
+func recipient(to mail.Address) string {
+	at := strings.LastIndexByte(to.Address, '@') + 1
+	domain := to.Address[at:]
+	if strings.ContainsFunc(domain, func(r rune) bool { return r > unicode.MaxASCII }) {
+		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
+			to.Address = to.Address[:at] + ascii
+		}
+	}
+	return to.String()
 }
 
 // faults sorts SES's answers by their codes. What is not here is sorted by its

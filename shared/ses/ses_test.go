@@ -89,6 +89,26 @@ func TestSend_request(t *testing.T) {
 }
 
 // TestSend_answers sorts each of SES's answers, and repeats no request.
+func TestRecipient(t *testing.T) {
+	for address, want := range map[string]string{
+		"anna@example.com":     "<anna@example.com>",
+		"anna@Example.COM":     "<anna@Example.COM>",
+		"anna@bücher.example":  "<anna@xn--bcher-kva.example>",
+		"anna@Bücher.Example":  "<anna@xn--bcher-kva.example>",
+		"anna@[127.0.0.1]":     "<anna@[127.0.0.1]>",
+		`"a@b"@bücher.example`: `<"a@b"@xn--bcher-kva.example>`,
+		"anna@xn--ü.example":   "<anna@xn--ü.example>",
+	} {
+		parsed, err := mail.ParseAddress(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := recipient(*parsed); got != want {
+			t.Errorf("%s became %s, want %s", address, got, want)
+		}
+	}
+}
+
 func TestSend_answers(t *testing.T) {
 	for _, c := range []struct {
 		status        int
