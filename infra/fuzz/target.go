@@ -96,6 +96,7 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
+	start := time.Now()
 	failed := cmd.Run()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -109,6 +110,9 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 		return fmt.Errorf("%s could not be fuzzed, see %s", t.Name, log.Name())
 	}
 	got.Took, got.Stamp = c.each, results.Now(c.command)
+	if got.Broken != "" { // and not tried any further
+		got.Took = time.Since(start)
+	}
 	fmt.Printf("%-16s %11d executions, %5d new inputs: %s\n", t.Name, got.Executions, got.Interesting, got.verdict())
 	if _, err := c.remember(func(all *tried) { all.Targets[t.Name] = got }); err != nil {
 		return err

@@ -48,6 +48,10 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	flag.Parse()
+	if *record && flag.Lookup("test.run").Value.String() != "" {
+		fmt.Fprintln(os.Stderr, "what came of some of the tests is not recorded: leave out -run or -record")
+		return 1
+	}
 	ctx := context.Background()
 	defer func() {
 		if world.machine != nil {
