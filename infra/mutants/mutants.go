@@ -49,10 +49,10 @@ var mutants = []mutant{
 		breaks: "a newcomer takes the last key that the queue misses",
 		file:   "shared/claim/claim.go",
 		old: `	if len(candidates) <= needed {
-		return nil, false, nil
+		return nil, 0, nil
 	}`,
 		new: `	if len(candidates) < needed-line.Missing() {
-		return nil, false, nil
+		return nil, 0, nil
 	}`,
 		in: "shared/claim", test: "TestClaim_newcomerDoesNotOvertakeTheQueue",
 	},
@@ -80,8 +80,8 @@ var mutants = []mutant{
 	{
 		breaks: "a newcomer passes those who wait with the last key after it lost a race",
 		file:   "shared/claim/claim.go",
-		old:    `return candidates, true, nil`,
-		new:    `return candidates, false, nil`,
+		old:    `return candidates, needed, nil`,
+		new:    `return candidates, 0, nil`,
 		in:     "shared/claim", test: "TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe",
 	},
 	{

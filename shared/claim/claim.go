@@ -139,7 +139,7 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 	if err := errors.Join(lineErr, queueErr, searchErr); err != nil {
 		return order.Fulfillment{}, err
 	}
-	candidates, counted, err := c.mayTake(ctx, line, queue, candidates, shards)
+	candidates, needed, err := c.mayTake(ctx, line, queue, candidates, shards)
 	if err != nil {
 		return order.Fulfillment{}, err
 	}
@@ -157,12 +157,11 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 		case errors.As(err, &won):
 			return repeat(won.Fulfillment, line)
 		case errors.As(err, &gone):
-			if counted {
-				// It passed others for what there seemed to be, and there is less.
-				candidates = nil
+			candidates = remaining(ctx, c.Store, without(candidates, gone.Keys))
+			if needed > 0 && len(candidates) <= needed {
+				candidates = nil // it passed others for what there seemed to be, and there is less
 				continue
 			}
-			candidates = remaining(ctx, c.Store, without(candidates, gone.Keys))
 			if len(candidates) < wanted && !last {
 				return order.Fulfillment{}, ErrChanged // look again: there may be others
 			}
@@ -178,28 +177,28 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 const shortQueue = 1000
 
 // mayTake returns the candidates that the line may take: none if others wait for
-// them, more of them if that is needed to know. Counted tells that lines wait, and
-// that it may because there are more keys than they miss.
-func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Queue, candidates []pool.Key, shards int) (may []pool.Key, counted bool, err error) {
+// them, more of them if that is needed to know. If it may because there are more
+// keys than the line and those who wait need together, it returns how many that is.
+func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Queue, candidates []pool.Key, shards int) (may []pool.Key, needed int, err error) {
 	if len(queue.Lines) == 0 || c.Now().Before(queue.PassUntil) {
-		return candidates, false, nil
+		return candidates, 0, nil
 	}
-	needed := line.Missing()
+	needed = line.Missing()
 	for _, waiting := range queue.Lines {
 		needed += waiting.Missing
 	}
 	if len(queue.Lines) >= QueueFront || needed > shortQueue {
-		return nil, false, nil
+		return nil, 0, nil
 	}
 	if len(candidates) <= needed {
 		if candidates, err = c.Store.Candidates(ctx, line.PoolID(), shards, needed+1); err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
 	}
 	if len(candidates) <= needed {
-		return nil, false, nil
+		return nil, 0, nil
 	}
-	return candidates, true, nil
+	return candidates, needed, nil
 }
 
 // remaining returns the candidates that are left after a race for one was lost:
