@@ -103,7 +103,7 @@ var monsters = []monster{
 		},
 	},
 	{
-		name: "control characters after a good beginning, each line to be reported",
+		name: "control characters after a good beginning, more of them than a report lists",
 		file: file{head: begin, unit: "\x01\n", units: 100_000},
 		slow: func(f *file) { f.units = 3_000_000 },
 		want: func(n int) outcome {
