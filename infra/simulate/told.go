@@ -212,6 +212,7 @@ func (l *ledger) alertChanged(c dynamosim.Commit, name string, after map[string]
 	if (now.edge > was.edge) != tells || now.edge > was.edge+1 || now.edge < was.edge {
 		l.problem("alert %s went from edge %d to %d, its notice was written with it: %v", name, was.edge, now.edge, tells)
 	}
+	l.noteServed("queue#" + side) // clocks disagree: who waits may seem to have come since
 	if !tells {
 		return
 	}
@@ -237,7 +238,7 @@ func kindOf(level string) string {
 	return "empty"
 }
 
-// noteServed notes, after a queue has changed, whether all in it came after its
+// noteServed notes, after a queue or its alert has changed, whether all in it came after its
 // alert was told.
 func (l *ledger) noteServed(queue string) {
 	side := strings.TrimPrefix(queue, "queue#")
