@@ -191,7 +191,7 @@ func (w *world) night() {
 		time.Sleep(5 * time.Minute)
 	}
 	w.spawned.Wait()
-	w.settle() // what was told meanwhile is mailed too
+	w.settle("after the night") // what was told meanwhile is mailed too
 }
 
 // checkShown holds that the counts that merchants see are right after a night.

@@ -42,7 +42,7 @@ func Run(plan Plan) Outcome {
 	w.recoveries()
 	w.calm.Store(true)
 	w.rest()
-	w.settle()
+	w.settle("late")
 	w.close()
 	return w.outcome()
 }
@@ -63,21 +63,22 @@ func (w *world) recoveries() {
 }
 
 // settle sweeps until nothing is left to do, for three days at most.
-func (w *world) settle() {
+func (w *world) settle(when string) {
+	began := time.Now()
 	for round := 0; ; round++ {
 		w.spawned.Wait()
 		left, next := w.ledger.unfinished()
 		if len(left) == 0 {
 			return
 		}
-		if round == 200 || time.Since(w.began) > 3*24*time.Hour {
+		if round == 200 || time.Since(began) > 3*24*time.Hour {
 			for _, what := range left {
 				w.ledger.report("faults have stopped, and %s", what)
 			}
 			return
 		}
 		time.Sleep(max(time.Until(next)+w.plan.Weather.Skew, time.Minute))
-		w.sweep(fmt.Sprint("sweep late ", round))
+		w.sweep(fmt.Sprint("sweep ", when, " ", round))
 	}
 }
 
