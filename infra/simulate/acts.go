@@ -169,7 +169,7 @@ func (u upload) do(w *world) {
 	for n := range u.events {
 		w.spawn(func() {
 			name := fmt.Sprintf("event %d of %s", n, u.name())
-			time.Sleep(w.upTo(name, time.Second))
+			time.Sleep(w.upTo(name, time.Second) >> w.number(name+" closer", 8)) // often while another works on it
 			w.receive(name, object)
 		})
 	}

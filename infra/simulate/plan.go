@@ -186,7 +186,7 @@ func (m *maker) weather() Weather {
 	if m.one(3) {
 		w.Partition = 10 + 60*m.rng.Float64()
 	}
-	w.Trouble, w.Death, w.Mail = some(0.10), some(0.20), some(0.30)
+	w.Trouble, w.Death, w.Mail = some(0.10), some(0.50), some(0.30)
 	w.Lost, w.Twice = some(0.10), some(0.20)
 	return w
 }
