@@ -17,13 +17,18 @@ import (
 
 // Store is what claiming needs of the tables.
 type Store interface {
+	Shelf
+
 	// Fulfillment returns the line's record, with its first keys, as it stands
 	// now; false if the line is new.
 	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
 
 	// Queue returns the front of a pool side's queue as it stands now.
 	Queue(ctx context.Context, p pool.ID) (Queue, error)
+}
 
+// Shelf is what it takes to take keys, for new lines and for those that wait.
+type Shelf interface {
 	// Candidates returns available keys from a random place, so that orders in
 	// flight do not all reach for the same ones: 2n where there are as many, to
 	// have another for one that is gone, all there are otherwise. It may lag: a
@@ -204,11 +209,8 @@ func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Que
 // remaining returns the candidates that are left after a race for one was lost:
 // where one is gone others are, since the index is behind for all of them. It is a
 // hint: if nobody can tell, the next transaction will.
-func remaining(ctx context.Context, store interface {
-	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
-}, candidates []pool.Key,
-) []pool.Key {
-	left, err := store.Remaining(ctx, candidates)
+func remaining(ctx context.Context, shelf Shelf, candidates []pool.Key) []pool.Key {
+	left, err := shelf.Remaining(ctx, candidates)
 	if err != nil {
 		return candidates
 	}

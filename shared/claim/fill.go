@@ -13,12 +13,9 @@ import (
 	"keypool/shared/pool"
 )
 
-// FillStore is what filling a queue needs of the tables; see Store for the
-// methods that a claim needs too.
+// FillStore is what filling a queue needs of the tables.
 type FillStore interface {
-	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
-	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
-	Commit(ctx context.Context, takes ...Take) error
+	Shelf
 
 	// Head returns the lines at the front of the pool side's queue, oldest first,
 	// as many as may share a transaction, with their first keys.

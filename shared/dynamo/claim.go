@@ -117,7 +117,7 @@ func shardName(p pool.ID, n int) string {
 	return p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(n)
 }
 
-// Candidates implements claim.Store. It begins at a random place of a random
+// Candidates implements claim.Shelf. It begins at a random place of a random
 // shard and goes around: one query where keys abound, two for each shard where
 // they do not.
 func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error) {
@@ -176,7 +176,7 @@ func (s *Store) available(ctx context.Context, shard, half, from string, limit i
 	}
 }
 
-// Remaining implements claim.Store: one consistent read for each hundred. What the
+// Remaining implements claim.Shelf: one consistent read for each hundred. What the
 // table puts off is as good as gone.
 func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error) {
 	keys := make([]map[string]types.AttributeValue, len(candidates))
@@ -200,7 +200,7 @@ func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Ke
 	return remaining, nil
 }
 
-// Commit implements claim.Store: one TransactWriteItems.
+// Commit implements claim.Shelf: one TransactWriteItems.
 //
 // For each take it writes the line (a new one only if it is not there, an old
 // one only if its version is the one before), the line's place in a queue, which
