@@ -55,9 +55,7 @@ func TestHistories(t *testing.T) {
 					t.Run(fmt.Sprint("seed ", plan.Seed), func(t *testing.T) {
 						o := play(t, plan)
 						sum.add(plan, o)
-						if all := taken.Add(o.Steps); *recordIt && all/1e6 > (all-o.Steps)/1e6 {
-							sum.record(t) // a long run is on the page as far as it came
-						}
+						taken.Add(o.Steps)
 						if len(o.Problems) > 0 {
 							tell(t, plan, o)
 						}
@@ -75,7 +73,7 @@ func TestHistories(t *testing.T) {
 			t.Errorf("it never happened: %s", what.name)
 		}
 	}
-	if *recordIt {
+	if *recordIt && !t.Failed() {
 		sum.record(t)
 	}
 }
@@ -134,7 +132,6 @@ var happenings = []struct {
 	{"parked file read", 1e6},
 	{"parked file left to the sweep", 1e6},
 	{"fill left to the sweep", 1e6},
-	{"mailer could not mark", 1e6},
 	{"fate NeverArrives", 1e5},
 	{"fate LostAnswer", 1e5},
 	{"fate ServerError", 1e5},
@@ -155,7 +152,7 @@ var happenings = []struct {
 type summed struct {
 	mu                       sync.Mutex
 	began                    time.Time
-	histories, broken        int
+	histories                int
 	steps                    int64
 	acts, orders, keys, sold int
 	tally                    map[string]int
@@ -165,7 +162,6 @@ func (s *summed) add(plan Plan, o Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.histories++
-	s.broken += len(o.Problems)
 	s.steps += o.Steps
 	s.acts += len(plan.Acts)
 	s.orders += o.Orders
@@ -176,16 +172,9 @@ func (s *summed) add(plan Plan, o Outcome) {
 	}
 }
 
-// record writes what was counted so far into the page of results, unless a
-// history has broken the promise.
+// record writes what was counted into the page of results.
 func (s *summed) record(t *testing.T) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken > 0 {
-		return
-	}
 	took := time.Since(s.began).Round(time.Second)
-	fmt.Printf("%d steps after %s\n", s.steps, took)
 	text := fmt.Sprintf("%d histories, seeds from %d on, %d steps in %s. A step is one call of a table, a queue, a bucket or the mail service; "+
 		"the looks of sweeps at what is due are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
 		s.histories, *seed, s.steps, took, s.table())
