@@ -68,12 +68,12 @@ func (q *queue) Send(_ context.Context, about any, _ time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sends++
-	fails, taken := q.chance.of(0.02), q.chance.of(0.5)
+	fails, taken := q.chance.of(0.02) && !q.calm, q.chance.of(0.5)
 	if q.sends == 5 || q.sends == 10 {
 		fails, taken = true, q.sends == 5
 	}
 	switch {
-	case q.calm || !fails:
+	case !fails:
 		q.messages = append(q.messages, message{about: about})
 		return nil
 	case taken:
@@ -137,15 +137,15 @@ var (
 )
 
 // fault is what the next mail meets: by chance, and of the first mails each second
-// one fault after the other, so that none is left out.
+// one fault after the other, so that none is left out, though the storm be over.
 func (p *post) fault() string {
 	dice := p.chance.n(100)
 	p.sends++
 	switch n := p.sends / 2; {
-	case p.calm:
-		return ""
 	case p.sends%2 == 0 && n <= len(mailFaults):
 		return mailFaults[n-1]
+	case p.calm:
+		return ""
 	case dice < 2:
 		return mailRefused
 	case dice < 8:
