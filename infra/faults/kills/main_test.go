@@ -301,19 +301,33 @@ func (m *merchant) order(quantity int) shop.Order {
 	}
 }
 
-// pay reports the order until it is answered with the state.
-func (m *merchant) pay(o shop.Order, state string) {
+// report reports the order until it is answered, and returns the line's state.
+func (m *merchant) report(o shop.Order) string {
 	m.t.Helper()
-	var last string
-	err := shop.Await(m.t.Context(), patience, "the order being "+state, func() (bool, error) {
+	var state string
+	err := shop.Await(m.t.Context(), patience, "the answer to an order", func() (bool, error) {
 		reply, _, err := world.shop.Pay(m.t.Context(), m.Account, o)
 		if err == nil {
-			last = reply.Lines[0].State
+			state = reply.Lines[0].State
 		}
-		return err == nil && last == state, err
+		return err == nil, err
 	})
 	if err != nil {
-		m.t.Fatalf("%v (last it was %q)", err, last)
+		m.t.Fatal(err)
+	}
+	return state
+}
+
+// fulfilled reports the order until the answer is that it has its keys.
+func (m *merchant) fulfilled(o shop.Order) {
+	m.t.Helper()
+	var last string
+	err := shop.Await(m.t.Context(), patience, "the order's last key", func() (bool, error) {
+		last = m.report(o)
+		return last == "fulfilled", nil
+	})
+	if err != nil {
+		m.t.Fatalf("%v (the order is %q)", err, last)
 	}
 }
 
