@@ -541,6 +541,13 @@ var mutants = []mutant{
 		in:     "infra/simulate", test: "TestHistories",
 	},
 	{
+		breaks: "a setting whose answer was lost is answered as somebody else's change",
+		file:   "shared/dynamo/catalog.go",
+		old:    `	if errors.As(err, &failed) && reflect`,
+		new:    `	if errors.As(err, &failed) && len(failed.Item) == 0 && reflect`,
+		in:     "shared/dynamo", test: "TestCatalog_lostAnswerIsNoConflict",
+	},
+	{
 		breaks: "a worker that was overtaken goes on counting",
 		file:   "shared/dynamo/ingest.go",
 		old:    `newUpdate("turn = :turn AND attribute_not_exists(#done)")`,

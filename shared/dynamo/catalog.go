@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -342,11 +343,14 @@ func changeFrom(version int) guard {
 	return guard{condition: "version = :from", values: map[string]types.AttributeValue{":from": number(version)}}
 }
 
+// putCatalog writes an item, signed with a random word. When the answer to our
+// own write is lost and the SDK repeats it, what stands in the way shows our word.
 func (s *Store) putCatalog(ctx context.Context, item any, g guard) error {
 	encoded, err := attributevalue.MarshalMap(item)
 	if err != nil {
 		return err
 	}
+	encoded["writtenBy"] = text(word(ctx))
 	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                           aws.String(s.tables.Catalog),
 		Item:                                encoded,
@@ -354,9 +358,15 @@ func (s *Store) putCatalog(ctx context.Context, item any, g guard) error {
 		ExpressionAttributeValues:           g.values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) && reflect.DeepEqual(failed.Item["writtenBy"], encoded["writtenBy"]) {
+		return nil
+	}
 	return catalogError(err)
 }
 
+// deleteCatalog removes an item, if it is still of that version. That it is gone
+// already is no failure.
 func (s *Store) deleteCatalog(ctx context.Context, pk, sk string, version int) error {
 	g := changeFrom(version)
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
@@ -366,7 +376,10 @@ func (s *Store) deleteCatalog(ctx context.Context, pk, sk string, version int) e
 		ExpressionAttributeValues:           g.values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	return catalogError(err)
+	if err = catalogError(err); errors.Is(err, catalog.ErrMissing) {
+		return nil // by this very call, perhaps: its first answer was lost
+	}
+	return err
 }
 
 // catalogError makes a domain error of a failed condition: the item that failed

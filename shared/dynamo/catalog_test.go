@@ -142,13 +142,37 @@ func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
 			t.Errorf("deleting version %d: %v, want %v", version, err, want)
 		}
 	}
-	for _, want := range []error{nil, catalog.ErrMissing} {
-		if err := store.DeletePool(ctx, "acme", "elden", 3); !errors.Is(err, want) {
-			t.Errorf("deleting the pool: %v, want %v", err, want)
+	for range 2 {
+		if err := errors.Join(store.DeletePool(ctx, "acme", "elden", 3), store.DeleteProduct(ctx, "acme", "1", 3)); err != nil {
+			t.Error(err)
 		}
-		if err := store.DeleteProduct(ctx, "acme", "1", 3); !errors.Is(err, want) {
-			t.Errorf("deleting the product: %v, want %v", err, want)
+	}
+}
+
+// The SDK repeats a change whose answer was lost, and meets what it wrote itself.
+func TestCatalog_lostAnswerIsNoConflict(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	for what, change := range map[string]func() error{
+		"merchant": func() error { return store.PutMerchant(ctx, catalog.Merchant{Name: "acme"}) },
+		"pool":     func() error { return store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden"}) },
+		"product":  func() error { return store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1"}) },
+		"platform": func() error { return store.PutPlatform(ctx, catalog.Platform{Merchant: "acme", Name: "standard"}) },
+		"token":    func() error { return store.PutToken(ctx, "hash", "acme", time.Now()) },
+	} {
+		faults.Next("PutItem", 1, dynamotest.LostAnswer)
+		if err := change(); err != nil {
+			t.Errorf("%s: %v", what, err)
 		}
+		if err := change(); !errors.Is(err, catalog.ErrConflict) {
+			t.Errorf("%s, once more: %v, want %v", what, err, catalog.ErrConflict)
+		}
+	}
+	faults.Next("DeleteItem", 1, dynamotest.LostAnswer)
+	if err := store.DeletePool(ctx, "acme", "elden", 1); err != nil {
+		t.Error(err)
 	}
 }
 

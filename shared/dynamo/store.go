@@ -79,8 +79,8 @@ func at(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// word returns 16 hex digits of chance: a key's place in its shard, or what a
-// mailer signs its lease with.
+// word returns 16 hex digits of chance: a key's place in its shard, or what a lease
+// of a mail or a change of settings is signed with.
 func word(ctx context.Context) string { return fmt.Sprintf("%016x", dice.Uint64(ctx)) }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
