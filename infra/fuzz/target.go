@@ -106,6 +106,9 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 		return err
 	}
 	got, ok := read(said)
+	if !ok && failed == nil {
+		return fmt.Errorf("%s: %s did not do for reading the corpus that is kept; give it more, such as TIME=1m", t.Name, c.each)
+	}
 	if !ok || failed != nil && got.Broken == "" {
 		return fmt.Errorf("%s could not be fuzzed, see %s", t.Name, log.Name())
 	}
