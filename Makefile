@@ -63,7 +63,7 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 # detector; the whole, on the one-machine deployment; the kills, on another.
 RACE := ./shared/claim
 WHOLE := ./infra/local/whole
-KILLS := ./infra/faults/kills
+KILLS := ./infra/proof/faults/kills
 
 .PHONY: test unit race-test whole kills lint sam-lint
 test: need-test ## everything: lint, unit, infrastructure, race, end to end, kills
@@ -110,7 +110,7 @@ build: need-build ## the functions' zips, the same bytes from the same source: A
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) go build $(BUILD) -o .build/$(ARCH)/bin/ ./functions/...
 	@CGO_ENABLED=0 go run $(COMPILE) ./infra/zip .build/$(ARCH)/bin .build/$(ARCH)
 
-##@ Prove it, and measure it: what comes of it stands in infra/bench/RESULTS.md
+##@ Prove it, and measure it: what comes of it stands in infra/proof/RESULTS.md
 
 .PHONY: race mutants break simulate faults fuzz rights bench
 race: need-test ## 500 orders for 400 keys, as a picture that moves
@@ -118,27 +118,27 @@ race: need-test ## 500 orders for 400 keys, as a picture that moves
 	@$(DYNAMODB) go test -race -count=1 -v -run '^TestRace$$' $(RACE) -args -show
 
 mutants: need-test ## break it on purpose in more than sixty ways: a test must notice each
-	@$(DYNAMODB) go run ./infra/mutants $(if $(ONLY),-only $(ONLY))
+	@$(DYNAMODB) go run ./infra/proof/mutants $(if $(ONLY),-only $(ONLY))
 
 break: need-test ## choose one of them and watch what happens
-	@$(DYNAMODB) go run ./infra/mutants break
+	@$(DYNAMODB) go run ./infra/proof/mutants break
 
 # A new seed each time it is called without one: histories that nobody has seen.
 simulate: need-build ## five million steps of the protocols in any weather, and where their limits are: SEED= STEPS=
-	@go test -count=1 -timeout 0 -run 'TestHistories|TestSale|TestScale' ./infra/simulate -args -record -steps $(or $(STEPS),5000000) -seed $(or $(SEED),$$(date +%s))
+	@go test -count=1 -timeout 0 -run 'TestHistories|TestSale|TestScale' ./infra/proof/simulate -args -record -steps $(or $(STEPS),5000000) -seed $(or $(SEED),$$(date +%s))
 
 faults: need-test ## storms of faults on real engines, and a deployment whose parts are killed: SEED=
-	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
+	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/proof/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
 	@go test -count=1 -timeout 1h -v $(KILLS) -args -record
 
 fuzz: need-build ## bad input by the million: TIME=10m ONLY=
-	@go run ./infra/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
+	@go run ./infra/proof/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
 
 rights: need-test ## secrets where they must not be, rights that nobody should have
-	@$(DYNAMODB) go run ./infra/bench/rights
+	@$(DYNAMODB) go run ./infra/proof/bench/rights
 
 bench: need-test ## speed and cost: ONLY=
-	@go run ./infra/bench $(if $(ONLY),-only $(ONLY))
+	@go run ./infra/proof/bench $(if $(ONLY),-only $(ONLY))
 
 ##@ Run it on AWS
 

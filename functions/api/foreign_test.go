@@ -16,10 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"keypool/infra/proof/canary"
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/callback"
-	"keypool/shared/canary"
 	"keypool/shared/claim"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/pool"

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/shared/dynamo/dynamotest"
+	"keypool/infra/proof/dynamotest"
 )
 
 // FuzzOperations holds that every operation of the document answers what the

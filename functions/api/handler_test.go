@@ -17,9 +17,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"keypool/shared/boot/boottest"
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
 	"keypool/shared/callback"
-	"keypool/shared/canary"
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
 )

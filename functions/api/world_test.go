@@ -13,8 +13,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/dynamo"
-	"keypool/shared/dynamo/dynamotest"
 )
 
 // token is the API token that the events in ../../events carry.

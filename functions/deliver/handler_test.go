@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"

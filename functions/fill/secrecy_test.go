@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/shared/boot/boottest"
-	"keypool/shared/canary"
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
 	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"

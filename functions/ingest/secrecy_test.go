@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"keypool/shared/boot/boottest"
-	"keypool/shared/canary"
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
 )
 
 // Whatever goes wrong with a key file, no line of it stands in what the function

@@ -19,9 +19,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/callback"
 	"keypool/shared/catalog"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/order"
 )
 

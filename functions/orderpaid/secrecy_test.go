@@ -11,9 +11,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/shared/boot/boottest"
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
 	"keypool/shared/callback"
-	"keypool/shared/canary"
 )
 
 // Whatever goes wrong with an order, neither its customer nor a key or a secret

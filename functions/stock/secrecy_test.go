@@ -3,8 +3,8 @@ package main
 import (
 	"testing"
 
-	"keypool/shared/boot/boottest"
-	"keypool/shared/canary"
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
 )
 
 // Whatever goes wrong with a look at the stock, neither a key nor an address

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/claim"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"keypool/shared/boot/boottest"
-	"keypool/shared/canary"
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
 	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/outbox"

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"keypool/infra/proof/canary"
 	"keypool/shared/callback"
-	"keypool/shared/canary"
 	"keypool/shared/catalog"
 )
 

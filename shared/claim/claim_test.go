@@ -12,10 +12,10 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/claim"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )

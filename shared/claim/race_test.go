@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/claim"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/order"
 )
 

@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )

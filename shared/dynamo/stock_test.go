@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/stock"

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/dynamo/dynamotest"
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
 )

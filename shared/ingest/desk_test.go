@@ -13,11 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/ingesttest"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
-	"keypool/shared/dynamo/dynamotest"
 	"keypool/shared/ingest"
-	"keypool/shared/ingest/ingesttest"
 	"keypool/shared/pool"
 )
 

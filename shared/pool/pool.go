@@ -48,7 +48,7 @@ func (id ID) String() string {
 // new pool side are spread over. A partition lets 1,000 keys a second in or out,
 // so four carry more than the 3,000 orders a second whose looks at its queue a
 // pool side takes: more of them help only a load of keys beside such a sale, and
-// cost a query each where few keys are left. infra/bench/RESULTS.md shows it.
+// cost a query each where few keys are left. infra/proof/RESULTS.md shows it.
 const DefaultShards = 4
 
 // CheckName returns an error if s cannot name a merchant, a pool or a platform:

@@ -15,7 +15,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"keypool/infra/local/shop"
-	"keypool/shared/canary"
+	"keypool/infra/proof/canary"
 )
 
 // Secrets turn up where nobody expects them: in addresses, in headers, in bodies

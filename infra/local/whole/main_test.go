@@ -15,7 +15,7 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
-	"keypool/shared/canary"
+	"keypool/infra/proof/canary"
 )
 
 // patience is how long the tests wait for what comes by itself. It comes within

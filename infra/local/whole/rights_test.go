@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"golang.org/x/sync/errgroup"
 
-	"keypool/shared/canary"
+	"keypool/infra/proof/canary"
 )
 
 // Each role does what it is there for, and nothing else: every action that we

@@ -26,7 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"keypool/shared/canary"
+	"keypool/infra/proof/canary"
 	"keypool/shared/claim"
 	"keypool/shared/ingest"
 )

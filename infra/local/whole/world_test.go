@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"keypool/infra/local/shop"
+	"keypool/infra/proof/canary"
 	"keypool/shared/callback"
-	"keypool/shared/canary"
 )
 
 // merchant is a merchant of one test, with a pool and a product.

@@ -1,0 +1,455 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"gopkg.in/yaml.v3"
+
+	"keypool/infra/proof/bench/price"
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/order"
+	"keypool/shared/stock"
+	"keypool/shared/sweep"
+)
+
+// units reads what a one-key order consumes, from the claim to the news that its
+// mail arrived, in how many round trips it is claimed, and how much of it is kept;
+// the same of a key; and what a tick of sweep and of stock consumes where there is
+// nothing to do.
+func units(ctx context.Context, b *bench) error {
+	const orders = 50
+	e, calls := modelled()
+	var meter dynamotest.Meter
+	store, tables, err := e.open(ctx, meter.Option)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(setUp(ctx, store), e.stock(ctx, tables, live, "AAAAA-BBBBB-CCCCC", 400)); err != nil {
+		return err
+	}
+	calls.takes = 5 * time.Millisecond
+	claims, mails := claimer(store), mailer(store, obliging{})
+	if err := orderOnce(ctx, claims, mails, paid("the first reads the catalog")); err != nil {
+		return err
+	}
+	measured := map[string][]float64{}
+	for i := range orders {
+		line := paid(fmt.Sprint(i))
+		for _, step := range []struct {
+			name string
+			do   func() error
+		}{
+			{"claim", func() error { _, err := claims.Claim(ctx, line); return err }},
+			{"mail", func() error { return mailOnce(ctx, mails, line.ID) }},
+			{"news", func() error { return arrived(ctx, mails, line.ID) }},
+		} {
+			meter.Reset()
+			calls.reset()
+			if err := step.do(); err != nil {
+				return err
+			}
+			reads, writes := meter.Units()
+			for what, value := range map[string]float64{" reads": reads, " writes": writes, " trips": float64(calls.roundTrips())} {
+				measured[step.name+what] = append(measured[step.name+what], value)
+			}
+		}
+	}
+	for name, values := range measured {
+		b.fact(name, median(values))
+	}
+	facts := b.record.Facts
+	more := 0
+	for _, trips := range measured["claim trips"] {
+		if trips > 2 {
+			more++
+		}
+	}
+	b.add(figure{
+		Name: "round trips of a warm claim of one key", Bar: "2",
+		Got: fmt.Sprintf("%.0f, more in %d of %d", facts["claim trips"], more, orders), Met: facts["claim trips"] == 2,
+	})
+	b.add(figure{
+		Name: "consumed capacity of a one-key order", Bar: "<= 6 write, 3 read units",
+		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"], facts["claim reads"]),
+		Met: facts["claim writes"] <= 6 && facts["claim reads"] <= 3,
+	})
+	b.add(figure{
+		Name: "the same, until its mail has arrived",
+		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"]+facts["mail writes"]+facts["news writes"],
+			facts["claim reads"]+facts["mail reads"]+facts["news reads"]),
+	})
+	items, entries := kept(calls.db.Items(tables.Orders), "due", "dueAt")
+	var sold []map[string]types.AttributeValue
+	for _, key := range calls.db.Items(tables.Keys) {
+		if _, available := key["shard"]; !available {
+			sold = append(sold, key)
+		}
+	}
+	keyItems, keyEntries := kept(sold, "shard", "place", "text", "upload")
+	b.fact("order items", (items+keyItems)/(orders+1))
+	b.fact("order entries", (entries+keyEntries)/(orders+1))
+	b.add(figure{Name: "kept of a one-key order, its history and its key", Got: fmt.Sprintf("%.0f bytes", facts["order items"]+facts["order entries"])})
+	if err := ticks(ctx, b, store, &meter, calls); err != nil {
+		return err
+	}
+	if err := keyUnits(ctx, b); err != nil {
+		return err
+	}
+	b.note("Round trips", fmt.Sprintf("By when each call began and ended, where each takes %s at least: the most that can have waited for one another. The reads of a claim go side by side and are one; the transaction is the other. A claim whose random place is near the end of a shard goes around once more: one in some dozens, in a pool of hundreds.", calls.takes))
+	b.note("Units", "What the model of DynamoDB reports of each call, as AWS charges it: tests hold the model against DynamoDB Local, and against AWS's own words where that says otherwise. Of an order after its claim: lease 1, sent 2 with the entry that leaves an index, delivered 1, two lines of history, the pool's count 1 unless orders in a rush share it. Bytes are counted as DynamoDB does, with 100 more for each item and each entry of an index.")
+	return nil
+}
+
+// keyUnits reads what a key consumes and keeps that ingest loads, in a file of one
+// whole range.
+func keyUnits(ctx context.Context, b *bench) error {
+	e, calls := modelled()
+	var meter dynamotest.Meter
+	store, tables, err := e.open(ctx, meter.Option)
+	if err != nil {
+		return err
+	}
+	if err := setUp(ctx, store); err != nil {
+		return err
+	}
+	f := file{form: "AAAAA-BBBBB-CCCCC-%06d", at: time.Now()} // lines of 25 bytes
+	f.lines = int(ingest.RangeSize / f.line())
+	meter.Reset()
+	if err := load(ctx, store, f); err != nil {
+		return err
+	}
+	_, writes := meter.Units()
+	items, entries := kept(calls.db.Items(tables.Keys), "shard", "place", "text", "upload")
+	b.fact("key writes", writes/float64(f.lines))
+	b.fact("key items", items/float64(f.lines))
+	b.fact("key entries", entries/float64(f.lines))
+	b.add(figure{
+		Name: "consumed capacity of a key that is loaded, its share of the upload's record included",
+		Got:  fmt.Sprintf("%.3f write units", b.record.Facts["key writes"]),
+	})
+	b.add(figure{Name: "kept of a key, while it is for sale", Got: fmt.Sprintf("%.0f bytes", b.record.Facts["key items"]+b.record.Facts["key entries"])})
+	return nil
+}
+
+// kept is how many bytes AWS stores for items, and for their entries in an index
+// that shows some of their attributes.
+//
+// Source: Amazon DynamoDB Developer Guide, "Table size and conditional costs": 100
+// bytes more for each item and each entry.
+func kept(all []map[string]types.AttributeValue, shown ...string) (items, entries float64) {
+	const more = 100
+	for _, item := range all {
+		items += float64(dynamotest.Size(item)) + more
+		if item[shown[0]] == nil {
+			continue
+		}
+		entry := map[string]types.AttributeValue{}
+		for _, name := range append([]string{"pk", "sk"}, shown...) {
+			if item[name] != nil {
+				entry[name] = item[name]
+			}
+		}
+		entries += float64(dynamotest.Size(entry)) + more
+	}
+	return items, entries
+}
+
+// clockwork is what the clock calls.
+func clockwork(store *dynamo.Store) (*sweep.Sweeper, *stock.Checker) {
+	return &sweep.Sweeper{Store: store, Catalog: store, Fill: nowhere{}, Ranges: nowhere{}, Now: time.Now},
+		&stock.Checker{Pools: store, Shelf: store, Alerts: store, Counts: store, Now: time.Now}
+}
+
+// ticks reads what the clock consumes where there is nothing to do, in how many
+// round trips.
+func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest.Meter, calls *journal) error {
+	sweeper, checker := clockwork(store)
+	for _, tick := range []struct {
+		name, says string
+		do         func() error
+	}{
+		{"sweep", "a sweep that finds nothing", func() error { _, err := sweeper.Sweep(ctx, time.Now().Add(time.Minute)); return err }},
+		{"stock", "a stock check of one pool that has enough", func() error { return checker.Check(ctx) }},
+	} {
+		if err := tick.do(); err != nil { // the first of stock counts for the day
+			return err
+		}
+		meter.Reset()
+		calls.reset()
+		if err := tick.do(); err != nil {
+			return err
+		}
+		reads, _ := meter.Units()
+		b.fact(tick.name+" reads", reads)
+		b.fact(tick.name+" trips", float64(calls.roundTrips()))
+		b.add(figure{
+			Name: tick.says,
+			Got:  fmt.Sprintf("%.1f read units, %d round trips", reads, calls.roundTrips()),
+		})
+	}
+	return nil
+}
+
+// mailer mails by the post with the settings that setUp has made.
+func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
+	return &delivery.Mailer{
+		Lines: store, Notices: store, Settings: catalog.NewRecent(store, time.Now), Uploads: store, Counts: store,
+		Post: post, Sender: mail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
+	}
+}
+
+// obliging is an SES that takes every mail at once.
+type obliging struct{}
+
+func (obliging) Send(context.Context, delivery.Mail) (string, error) { return "ses-1", nil }
+
+// orderOnce brings an order from its claim to the news that its mail arrived.
+func orderOnce(ctx context.Context, claims *claim.Claimer, mails *delivery.Mailer, line order.Fulfillment) error {
+	if _, err := claims.Claim(ctx, line); err != nil {
+		return err
+	}
+	if err := mailOnce(ctx, mails, line.ID); err != nil {
+		return err
+	}
+	return arrived(ctx, mails, line.ID)
+}
+
+func mailOnce(ctx context.Context, mails *delivery.Mailer, id order.LineID) error {
+	return errors.Join(mails.Mail(ctx, []delivery.Item{{Line: id}})...)
+}
+
+// arrived tells what SES tells of a mail that arrives.
+func arrived(ctx context.Context, mails *delivery.Mailer, id order.LineID) error {
+	for _, what := range []order.Happening{order.MailSent, order.MailDelivered} {
+		err := mails.Follow(ctx, delivery.News{Item: delivery.Item{Line: id}, Number: 1, What: what, At: time.Now(), MessageID: "ses-1"})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What the functions wait for in us-east-1, in seconds, by rule of thumb: no figure
+// of ours.
+const (
+	read        = 0.004
+	write       = 0.006
+	transaction = 0.012
+	sending     = 0.080 // a mail, by SES
+	batch       = 0.030 // of inserts
+)
+
+const (
+	accessLog   = 240                            // bytes of the HTTP API's line for a call, by rule of thumb
+	keysOfRange = float64(ingest.RangeSize) / 25 // lines of 25 bytes
+)
+
+// billed are the parts whose figures make up the bill.
+var billed = []string{"units", "own", "waiting"}
+
+// bill is what orders, keys and a month cost.
+type bill struct {
+	order      price.Order
+	key        price.Key
+	idle       price.Idle
+	keptOrder  price.Kept
+	keptKey    price.Kept
+	newsReads  float64
+	ordersBill price.Bill
+}
+
+// bill reckons from what the other parts have measured.
+func (b *bench) bill(measured map[string]record) (bill, error) {
+	var missing []string
+	fact := func(part, name string) float64 {
+		value, ok := measured[part].Facts[name]
+		if !ok {
+			missing = append(missing, part)
+		}
+		return value
+	}
+	memory, err := b.memories()
+	if err != nil {
+		return bill{}, err
+	}
+	function := func(name, part string, waits float64) price.Function {
+		return price.Function{Name: name, Memory: memory[name] / 1024, Invocations: 1, Waits: waits, Processor: fact("own", part)}
+	}
+	const month = 30 * 24 * time.Hour
+	made := bill{
+		order: price.Order{
+			ClaimWrites: fact("units", "claim writes"), ClaimReads: fact("units", "claim reads"),
+			MailWrites: fact("units", "mail writes"), MailReads: fact("units", "mail reads"),
+			NewsWrites: fact("units", "news writes"), NewsReads: fact("units", "news reads"),
+			Functions: []price.Function{
+				function("OrderPaid", "claim seconds", read+transaction),
+				function("Deliver", "mail seconds", 4*write+sending), // lease, mail, mark, history, count
+				function("Deliver", "news seconds", read),            // "sent" is known by then
+				function("Deliver", "news seconds", read+2*write),    // "delivered"
+			},
+			OwnLog: fact("waiting", "log bytes of an order"), AccessLog: accessLog,
+		},
+		key: price.Key{
+			Writes: fact("units", "key writes"), Ranges: 1 / keysOfRange, RangeCalls: 3,
+			Function: function("Ingest", "insert seconds", batch/ingest.BatchSize),
+		},
+		idle: price.Idle{
+			Sweep:      function("Sweep", "sweep seconds", fact("units", "sweep trips")*read),
+			Stock:      function("Stock", "stock seconds", fact("units", "stock trips")*read),
+			SweepTicks: float64(month / time.Minute), StockTicks: float64(month / (5 * time.Minute)),
+			SweepReads: fact("units", "sweep reads"), StockReads: fact("units", "stock reads"),
+			Alarms: fact("waiting", "alarms"),
+			// A table's key is fetched anew every five minutes for whoever uses the table.
+			KMSCalls: 5 * float64(month/(5*time.Minute)),
+			// Lambda asks each of the two queues by five pollers that wait 20 seconds.
+			QueuePolls: 2 * 5 * float64(month/(20*time.Second)),
+		},
+		keptOrder: price.Kept{Items: fact("units", "order items"), Indexes: fact("units", "order entries")},
+		keptKey:   price.Kept{Items: fact("units", "key items"), Indexes: fact("units", "key entries")},
+		newsReads: fact("units", "news reads"),
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		missing = slices.Compact(missing)
+		return bill{}, fmt.Errorf("nothing is written on the page: what was measured of %s before does not say all that the bill needs; try `make bench ONLY=%s`", strings.Join(missing, ", "), strings.Join(missing, ","))
+	}
+	made.ordersBill = made.order.Bill()
+	return made, nil
+}
+
+// page writes the bill down.
+func (b bill) page() string {
+	// What could be saved, in a million orders.
+	sent := b.order.Functions[2]
+	aWrite := price.Bill{{Amount: 1, Of: price.WriteUnit}}.Dollars(1e6)
+	aNews := price.Bill{
+		{Amount: b.newsReads / 2, Of: price.ReadUnit},
+		{Amount: 1, Of: price.Invocation},
+		{Amount: sent.Memory * sent.Seconds(), Of: price.GBSecond},
+		{Amount: price.PlatformLog, Of: price.LogByte},
+	}.Dollars(1e6)
+	platform := price.Bill{{Amount: 3 * price.PlatformLog, Of: price.LogByte}}.Dollars(1e6) // the fourth is gone with the news
+	const bar = 10.0
+	verdict := "met"
+	if b.ordersBill.Dollars(1e6) > bar {
+		verdict = "**missed**"
+	}
+	return fmt.Sprintf(`| | $ | bar | |
+|---|---:|---|---|
+| a million one-key orders, one at a time, SES aside | %.2f | <= %.0f | %s |
+| their mails, by SES | %.2f | | |
+| a million keys loaded | %.2f | | |
+| a month of doing nothing | %.2f | | |
+| a million orders kept, a month | %.2f | | |
+| a million keys for sale kept, a month | %.2f | | |
+
+### A million one-key orders
+
+%s
+### A million keys
+
+%s
+### A month of doing nothing
+
+%s
+### A million orders kept, a month
+
+%s
+### A million keys for sale kept, a month
+
+%s
+### How, and why
+
+List prices of us-east-1 as of %s, first tier, nothing free; each stands with its source in [price.go](price/price.go), and the arithmetic
+is held by a test with sums done by hand. Units, round trips and bytes kept are measured on the model of DynamoDB, processor time with a DynamoDB in
+the same process, log lines on a one-machine deployment, where the alarms are counted too. Assumed, by rule of thumb: what calls take on AWS, a read
+4 ms, a write 6, a transaction 12, a batch of 25 inserts 30, SES 80; and %d bytes for the HTTP API's own line of log. What a deployment that does
+nothing looks at is one pool. What SES tells comes as events of an AWS service, which are free; KMS is asked for a table's key and for a secret at most
+once in five minutes. Logs, key files and reports are kept too and not counted.
+
+**What it could do without, and does not.** The write units are the most of it, and none is idle. Six make the claim, and a line that the sweep can find.
+A lease and a mark keep a mail from going out twice; leaving the sweep's index is one more. Two lines of history say when a mail was sent and when it
+arrived ($%.2f each); a count shows what is sold, and orders in a rush share it ($%.2f at most). News that a mail was sent, beside that it arrived, spares a
+customer a second mail when a mailer dies just then ($%.2f). Lambda's own three lines of log for each invocation tell how long it took and how much
+memory ($%.2f). Without all of these it would be %.2f.
+`, b.ordersBill.Dollars(1e6), bar, verdict, price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6),
+		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1), b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6),
+		b.ordersBill.Table(1e6), b.key.Bill().Table(1e6), b.idle.Bill().Table(1), b.keptOrder.Bill().Table(1e6), b.keptKey.Bill().Table(1e6), price.AsOf,
+		accessLog, aWrite, aWrite, aNews, platform, b.ordersBill.Dollars(1e6)-3*aWrite-aNews-platform)
+}
+
+// summary is the bill in the few lines of the README, all of one run.
+func (b bill) summary() string {
+	of := func(units ...price.Price) float64 {
+		var some price.Bill
+		for _, item := range b.ordersBill {
+			if slices.Contains(units, item.Of) {
+				some = append(some, item)
+			}
+		}
+		return some.Dollars(1e6)
+	}
+	o := b.order
+	return fmt.Sprintf(`| | $ |
+|---|---:|
+| a million orders of one key each, one at a time | %.2f |
+| of that: %.0f M write units, from the claim to the mail's arrival | %.2f |
+| the HTTP API | %.2f |
+| %d invocations an order: claim, mail, news that it was sent, and that it arrived | %.2f |
+| logs | %.2f |
+| reads | %.2f |
+| their mails, by SES | %.0f |
+| a million keys loaded | %.2f |
+| a month in which nothing happens: a KMS key, alarms, the sweep's look every minute | %.2f |
+| kept, a month: a million orders, and a million keys for sale | %.2f, %.2f |
+`, b.ordersBill.Dollars(1e6), o.ClaimWrites+o.MailWrites+o.NewsWrites, of(price.WriteUnit), of(price.HTTPCall),
+		len(o.Functions), of(price.Invocation, price.GBSecond), of(price.LogByte), of(price.ReadUnit),
+		price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6), b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1),
+		b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6))
+}
+
+// memories reads from template.yaml, which a test holds equal to the CDK app, how
+// many MiB each function is given.
+func (b *bench) memories() (map[string]float64, error) {
+	content, err := os.ReadFile(filepath.Join(b.checkout, "template.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var template struct {
+		Resources map[string]struct {
+			Properties yaml.Node `yaml:"Properties"`
+			Type       string    `yaml:"Type"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(content, &template); err != nil {
+		return nil, fmt.Errorf("template.yaml: %w", err)
+	}
+	memory := map[string]float64{}
+	for name, r := range template.Resources {
+		var function struct {
+			MemorySize float64 `yaml:"MemorySize"`
+		}
+		if r.Type != "AWS::Serverless::Function" {
+			continue
+		}
+		if err := r.Properties.Decode(&function); err != nil || function.MemorySize == 0 {
+			return nil, fmt.Errorf("template.yaml: the memory of %s: %w", name, err)
+		}
+		memory[name] = function.MemorySize
+	}
+	return memory, nil
+}

@@ -1,0 +1,297 @@
+// Bench measures what Keypool promises about itself and writes its part of
+// infra/proof/RESULTS.md: the figure and the bar.
+//
+//	go run ./infra/proof/bench                     everything, a quarter of an hour; but the two longest only
+//	                                         if they were never measured here, another quarter
+//	go run ./infra/proof/bench -only large,memory  those: ten million keys, and a file of 1 GB
+//	go run ./infra/proof/bench -only stock,zips    these parts anew, the others as last measured
+//	go run ./infra/proof/bench -only own -profile .local
+//	                                         and where their processor time goes, for go tool pprof
+//
+// Each part keeps the day and the command that measured it, and the page tells
+// them. It is written only if every part has been measured.
+//
+// Three engines stand for DynamoDB. A model in this process says what a call
+// consumes; DynamoDB Local takes claims, MiniStack key files. Neither is as fast as
+// DynamoDB, so what is held against a bar is a ratio: of two things measured in
+// turn, in one run, on one engine.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"keypool/infra/proof/bench/results"
+)
+
+// figure is one line of the results.
+type figure struct {
+	Name string
+	Bar  string // "" where the figure is only shown
+	Got  string
+	Met  bool
+}
+
+// note says how figures were measured, or why they are what they are.
+type note struct{ Title, Text string }
+
+// record is what a part measured, and when.
+type record struct {
+	Figures []figure
+	Notes   []note
+	Facts   map[string]float64
+	results.Stamp
+}
+
+// benches are the parts, in the order they are run.
+var benches = []struct {
+	name string
+	run  func(context.Context, *bench) error
+	long bool // run only if named, or if it never was
+}{
+	{"zips", zips, false},
+	{"start", starts, false},
+	{"units", units, false},
+	{"own", ownWork, false},
+	{"claim", claimThroughput, false},
+	{"ingest", ingestThroughput, false},
+	{"sizes", smallFiles, false},
+	{"large", largeFiles, true},
+	{"workers", rangeWorkers, false},
+	{"memory", ingestMemory, true},
+	{"mails", mailsASecond, false},
+	{"stock", stockCheck, false},
+	{"waiting", waitingLine, false},
+}
+
+func main() {
+	only := flag.String("only", "", "parts to measure anew, separated by commas")
+	profiles := flag.String("profile", "", "folder that a processor profile of each part is written to")
+	flag.Parse()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // of what is measured here
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *only, *profiles); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, only, profiles string) error {
+	checkout, err := results.Checkout()
+	if err != nil {
+		return err
+	}
+	wanted, err := choose(only)
+	if err != nil {
+		return err
+	}
+	if os.Getenv("DYNAMODB_ENDPOINT") == "" {
+		// The script starts DynamoDB Local, runs us once more and stops it.
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		again := exec.CommandContext(ctx, filepath.Join(checkout, "infra/local/with-dynamodb.sh"), append([]string{self}, os.Args[1:]...)...)
+		again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
+		again.Cancel = func() error { return again.Process.Signal(syscall.SIGTERM) }
+		return again.Run()
+	}
+	command := "make bench"
+	if only != "" {
+		command += " ONLY=" + only
+	}
+	b := &bench{checkout: checkout}
+	defer b.close()
+	measured := map[string]record{}
+	if err := results.Recall(memory, &measured); err != nil {
+		return err
+	}
+	for _, part := range benches {
+		if !wanted[part.name] {
+			continue
+		}
+		if before, ok := measured[part.name]; ok && part.long && only == "" {
+			fmt.Fprintf(os.Stderr, "%-8s as measured %s; anew by `make bench ONLY=%s`\n", part.name, before.Stamp, part.name)
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%-8s ", part.name)
+		start := time.Now()
+		b.record = record{Facts: map[string]float64{}}
+		if err := profiled(profiles, part.name, func() error { return part.run(ctx, b) }); err != nil {
+			fmt.Fprintln(os.Stderr)
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s\n", time.Since(start).Round(time.Second))
+		for _, f := range b.record.Figures {
+			fmt.Fprintf(os.Stderr, "           %s: %s\n", f.Name, f.Got)
+		}
+		b.record.Stamp = results.Now(command)
+		measured[part.name] = b.record
+		if err := results.Keep(memory, measured); err != nil {
+			return err
+		}
+	}
+	return b.write(measured)
+}
+
+// choose returns the parts that are named, all if none is.
+func choose(only string) (map[string]bool, error) {
+	wanted := map[string]bool{}
+	var names []string
+	for _, part := range benches {
+		names = append(names, part.name)
+		wanted[part.name] = only == ""
+	}
+	if only == "" {
+		return wanted, nil
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("there is no part %q; there are %s", name, strings.Join(names, ", "))
+		}
+		wanted[name] = true
+	}
+	return wanted, nil
+}
+
+// write writes what has been measured: the figures, the bill, and the sum of it in
+// the README. Nothing is written where a part is missing.
+func (b *bench) write(measured map[string]record) error {
+	var missing []string
+	for _, part := range benches {
+		if _, ok := measured[part.name]; !ok {
+			missing = append(missing, part.name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("nothing is written on the page: never measured here is %s; try `make bench ONLY=%[2]s`", strings.Join(missing, ", "), strings.Join(missing, ","))
+	}
+	cost, err := b.bill(measured)
+	if err != nil {
+		return err
+	}
+	plots, err := b.plots(measured)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for _, part := range benches {
+		parts = append(parts, part.name)
+	}
+	return errors.Join(
+		results.WriteStamped("speed", page(measured)+plots, stamps(measured, parts...)...),
+		results.WriteStamped("cost", cost.page(), stamps(measured, billed...)...),
+		results.Replace("README.md", "cost", cost.summary()+"\n"+results.Stamps(stamps(measured, billed...)...)),
+	)
+}
+
+// stamps says when some parts were measured.
+func stamps(measured map[string]record, parts ...string) []results.Stamped {
+	var all []results.Stamped
+	for _, part := range parts {
+		all = append(all, results.Stamped{What: part, Stamp: measured[part].Stamp})
+	}
+	return all
+}
+
+// profiled runs a part, and writes where its processor time went if asked to.
+func profiled(folder, part string, run func() error) error {
+	if folder == "" {
+		return run()
+	}
+	file, err := os.Create(filepath.Join(folder, part+".pprof"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return run()
+}
+
+// memory is the file of .local that keeps what was measured, by part.
+const memory = "bench.json"
+
+// bench is a run of all parts.
+type bench struct {
+	checkout string
+	record   record // of the part that runs
+	closers  []func()
+
+	ministackEngine *engine
+}
+
+func (b *bench) note(title, text string) {
+	b.record.Notes = append(b.record.Notes, note{title, text})
+}
+
+func (b *bench) add(f figure) { b.record.Figures = append(b.record.Figures, f) }
+
+// fact keeps what a part measured for another to reckon with.
+func (b *bench) fact(name string, value float64) { b.record.Facts[name] = value }
+
+func (b *bench) close() {
+	for _, c := range slices.Backward(b.closers) {
+		c()
+	}
+}
+
+// page writes the figures down.
+func page(measured map[string]record) string {
+	var table, notes strings.Builder
+	for _, part := range benches {
+		name := "`" + part.name + "`"
+		for _, f := range measured[part.name].Figures {
+			verdict := ""
+			switch {
+			case f.Bar == "":
+			case f.Met:
+				verdict = "met"
+			default:
+				verdict = "**missed**"
+			}
+			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s |\n", name, f.Name, f.Bar, f.Got, verdict)
+			name = ""
+		}
+		for _, n := range measured[part.name].Notes {
+			fmt.Fprintf(&notes, "\n**%s.** %s\n", n.Title, n.Text)
+		}
+	}
+	return "| part | figure | bar | measured | |\n|---|---|---|---|---|\n" + table.String() + "\n### How, and why\n" + notes.String()
+}
+
+// inTurn does things one after the other, in each round beginning with another,
+// so that none is always the first or the last, and returns how long each took.
+func inTurn(round int, do ...func() error) ([]time.Duration, error) {
+	took := make([]time.Duration, len(do))
+	for i := range do {
+		which := (round + i) % len(do)
+		start := time.Now()
+		if err := do[which](); err != nil {
+			return nil, err
+		}
+		took[which] = time.Since(start)
+	}
+	return took, nil
+}
+
+// median returns the middle of what was measured in several rounds.
+func median[T ~float64 | ~int64](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}

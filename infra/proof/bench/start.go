@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"keypool/infra/local/machine"
+)
+
+// functions are the functions with the bar for their start, in times of a
+// function that does nothing.
+var functions = []struct {
+	name string
+	bar  float64
+}{
+	{"orderpaid", 2.5},
+	{"ingest", 3},
+	{"fill", 3},
+	{"deliver", 3},
+	{"stock", 3},
+	{"sweep", 3},
+	{"api", 4},
+}
+
+// build builds the functions and their zips as they are deployed.
+func (b *bench) build(ctx context.Context, arch string) (folder string, err error) {
+	out, err := exec.CommandContext(ctx, "make", "-C", b.checkout, "build", "ARCH="+arch).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	return filepath.Join(b.checkout, ".build", arch), nil
+}
+
+// zips measures what is deployed to AWS.
+func zips(ctx context.Context, b *bench) error {
+	folder, err := b.build(ctx, "arm64")
+	if err != nil {
+		return err
+	}
+	const bar, mb = 6_000_000, 1e6
+	var zips, binaries []string
+	met := true
+	for _, f := range functions {
+		zip, err1 := os.Stat(filepath.Join(folder, f.name+".zip"))
+		binary, err2 := os.Stat(filepath.Join(folder, "bin", f.name))
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		zips = append(zips, fmt.Sprintf("%s %.1f", f.name, float64(zip.Size())/mb))
+		binaries = append(binaries, fmt.Sprintf("%s %.1f", f.name, float64(binary.Size())/mb))
+		met = met && zip.Size() <= bar
+	}
+	b.add(figure{Name: "zip of each function, arm64", Bar: "<= 6 MB", Got: strings.Join(zips, ", ") + " MB", Met: met})
+	b.add(figure{Name: "the binary in it", Got: strings.Join(binaries, ", ") + " MB"})
+	return nil
+}
+
+// starts measures the time from a process's start to its first question for an
+// event, each function in turn and the one that does nothing among them, in
+// several rounds.
+func starts(ctx context.Context, b *bench) error {
+	const rounds = 25
+	folder, err := b.build(ctx, machine.Architecture())
+	if err != nil {
+		return err
+	}
+	hello := filepath.Join(folder, "hello")
+	compile := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
+		"-ldflags", "-s -w", "-o", hello, "./infra/proof/bench/hello")
+	compile.Dir = b.checkout
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := compile.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the function that does nothing: %w\n%s", err, out)
+	}
+	took := map[string][]time.Duration{}
+	for range rounds {
+		for _, name := range append([]string{"hello"}, names()...) {
+			program := filepath.Join(folder, "bin", name)
+			if name == "hello" {
+				program = hello
+			}
+			d, err := startOnce(ctx, program, nil)
+			if err != nil {
+				return fmt.Errorf("start %s: %w", name, err)
+			}
+			took[name] = append(took[name], d)
+		}
+	}
+	base := median(took["hello"])
+	for _, f := range functions {
+		ratio := float64(median(took[f.name])) / float64(base)
+		b.add(figure{
+			Name: "start of " + f.name + " / a function that does nothing",
+			Bar:  fmt.Sprintf("<= %.1f", f.bar),
+			Got:  fmt.Sprintf("%.2f (%.1f ms / %.1f ms)", ratio, ms(median(took[f.name])), ms(base)),
+			Met:  ratio <= f.bar,
+		})
+	}
+	b.note("Starts", fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn. No function loads the SDK's configuration, which knows a dozen sources that a function does not have: region, credentials and endpoint come from the environment. A client is made only of the services that a function calls, and decoding by reflection waits for the first event. What remains is reading a binary of that size, and the runtime's own start.", rounds))
+	for _, name := range append([]string{"hello"}, names()...) {
+		program := filepath.Join(folder, "bin", name)
+		if name == "hello" {
+			program = hello
+		}
+		f, err := initialized(ctx, name, program)
+		if err != nil {
+			return err
+		}
+		b.add(f)
+	}
+	b.note("Packages, before main", "What the runtime says under GODEBUG=inittrace=1: what packages do before main begins. The least of five runs.")
+	return nil
+}
+
+// initialized measures what a program's packages do before main begins.
+func initialized(ctx context.Context, name, program string) (figure, error) {
+	type cost struct {
+		pkg    string
+		clock  float64 // ms
+		allocs int
+	}
+	least, packages, allocs := math.Inf(1), []cost(nil), 0
+	for range 5 {
+		var trace bytes.Buffer
+		if _, err := startOnce(ctx, program, &trace); err != nil {
+			return figure{}, err
+		}
+		var all []cost
+		sum, made := 0.0, 0
+		for line := range strings.Lines(trace.String()) {
+			var c cost
+			var at float64
+			var size int
+			if n, _ := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes, %d allocs", &c.pkg, &at, &c.clock, &size, &c.allocs); n == 5 {
+				all = append(all, c)
+				sum, made = sum+c.clock, made+c.allocs
+			}
+		}
+		if len(all) == 0 {
+			return figure{}, fmt.Errorf("%s says nothing of its packages", name)
+		}
+		if sum < least {
+			least, packages, allocs = sum, all, made
+		}
+	}
+	slices.SortStableFunc(packages, func(a, b cost) int { return cmp.Compare(b.clock, a.clock) })
+	var most []string
+	for _, c := range packages[:min(3, len(packages))] {
+		most = append(most, fmt.Sprintf("%s %.2f", c.pkg, c.clock))
+	}
+	return figure{
+		Name: "packages of " + name + ", before main",
+		Got:  fmt.Sprintf("%.2f ms, %d allocations; most: %s", least, allocs, strings.Join(most, ", ")),
+	}, nil
+}
+
+func names() []string {
+	var all []string
+	for _, f := range functions {
+		all = append(all, f.name)
+	}
+	return all
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// startOnce returns how long a program takes to ask for an event. With a trace it
+// is asked to tell what its packages do first.
+func startOnce(ctx context.Context, program string, trace *bytes.Buffer) (time.Duration, error) {
+	lambda, err := newRuntimeAPI()
+	if err != nil {
+		return 0, err
+	}
+	defer lambda.close()
+	start := time.Now()
+	cmd := lambda.command(ctx, program)
+	if trace != nil {
+		cmd.Env = append(cmd.Env, "GODEBUG=inittrace=1")
+		cmd.Stderr = trace
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	select {
+	case at := <-lambda.asked:
+		return at.Sub(start), nil
+	case <-time.After(10 * time.Second):
+		return 0, fmt.Errorf("it never asked for an event")
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// runtimeAPI is as much of Lambda's runtime API as one process needs.
+type runtimeAPI struct {
+	listener net.Listener
+	asked    chan time.Time // when the process first asked for an event
+	events   chan []byte
+	answers  chan answer
+}
+
+// answer is what a function made of an event.
+type answer struct {
+	failed bool
+	body   []byte
+}
+
+func newRuntimeAPI() (*runtimeAPI, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &runtimeAPI{listener: l, asked: make(chan time.Time, 1), events: make(chan []byte), answers: make(chan answer, 1)}
+	go http.Serve(l, r)
+	return r, nil
+}
+
+func (r *runtimeAPI) close() { r.listener.Close() }
+
+// ServeHTTP gives out events and takes in answers.
+func (r *runtimeAPI) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	path, _ := strings.CutPrefix(req.URL.Path, "/2018-06-01/runtime/")
+	switch {
+	case path == "invocation/next":
+		select {
+		case r.asked <- time.Now():
+		default:
+		}
+		select {
+		case event := <-r.events:
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "bench")
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(10*time.Minute).UnixMilli()))
+			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:bench")
+			w.Write(event)
+		case <-req.Context().Done():
+		}
+	default:
+		body, _ := io.ReadAll(req.Body)
+		w.WriteHeader(http.StatusAccepted)
+		r.answers <- answer{failed: !strings.HasSuffix(path, "/response"), body: body}
+	}
+}
+
+// command is a function's process with what Lambda, and its own settings, put into
+// its environment.
+func (r *runtimeAPI) command(ctx context.Context, program string, more ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Env = append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + r.listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=bench",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_VERSION=1",
+		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test",
+		"KEYPOOL_CATALOG_TABLE=catalog", "KEYPOOL_KEYS_TABLE=keys", "KEYPOOL_ORDERS_TABLE=orders",
+		"KEYPOOL_UPLOADS_BUCKET=uploads", "KEYPOOL_REPORTS_BUCKET=reports",
+		"KEYPOOL_RANGES_QUEUE_URL=http://127.0.0.1:9/000000000000/ranges", "KEYPOOL_FILL_QUEUE_URL=http://127.0.0.1:9/000000000000/fill",
+		"KEYPOOL_MAX_QUANTITY=1000", "KEYPOOL_PATIENCE=5m", "KEYPOOL_KMS_KEY=key",
+		"KEYPOOL_SENDER=keys@example.com", "KEYPOOL_OPERATOR=operator@example.com", "KEYPOOL_CONFIGURATION_SET=keypool",
+	}, more...)
+	return cmd
+}

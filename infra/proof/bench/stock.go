@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+)
+
+// stockCheck reads what it consumes to learn that a pool is not low, of a pool
+// with ten thousand keys and of one with thirty times as many.
+func stockCheck(ctx context.Context, b *bench) error {
+	small, large := 10_000, 300_000
+	units := map[int]float64{}
+	for _, size := range []int{small, large} {
+		e, _ := modelled()
+		var meter dynamotest.Meter
+		store, tables, err := e.open(ctx, meter.Option)
+		if err != nil {
+			return err
+		}
+		if err := e.stock(ctx, tables, live, "STOCK", size); err != nil {
+			return err
+		}
+		found, err := store.Available(ctx, live, pool.DefaultShards, catalog.DefaultLowStock+1)
+		if err != nil {
+			return err
+		}
+		if found != catalog.DefaultLowStock+1 {
+			return fmt.Errorf("counted %d keys of %d", found, size)
+		}
+		units[size], _ = meter.Units()
+	}
+	b.add(figure{
+		Name: fmt.Sprintf("read units of a stock check, %s and %s keys", results.Grouped(small), results.Grouped(large)), Bar: "equal",
+		Got: fmt.Sprintf("%.1f and %.1f", units[small], units[large]),
+		Met: units[small] == units[large] && units[small] > 0,
+	})
+	b.note("Stock check", "On the model of DynamoDB, whose units follow from what was read. It counts to one more than the threshold and stops.")
+	return nil
+}

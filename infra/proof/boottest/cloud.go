@@ -1,0 +1,226 @@
+package boottest
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"keypool/infra/proof/dynamotest"
+)
+
+// cloud is AWS as a function sees it: DynamoDB is the engine of the tests, the
+// others take and give what they must. One call of a run can be refused.
+type cloud struct {
+	stage  *Stage
+	engine *url.URL
+
+	mu      sync.Mutex      // also of the stage's files
+	made    map[string]bool // calls of this run, by the SDK's name for each
+	at      int             // which of them is refused, from 1
+	victim  string          // its name, once it is made
+	refusal *refusal
+}
+
+func newCloud(s *Stage) *cloud {
+	s.Helper()
+	engine, err := url.Parse(os.Getenv("DYNAMODB_ENDPOINT"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return &cloud{stage: s, engine: engine}
+}
+
+// refuse begins another run, in which that call is refused.
+func (c *cloud) refuse(at int, r *refusal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made, c.at, c.victim, c.refusal = map[string]bool{}, at, "", r
+}
+
+func (c *cloud) calls() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.made)
+}
+
+// refused reports whether the call that this run refuses was made.
+func (c *cloud) refused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.victim != ""
+}
+
+// meets counts an attempt, and returns how it is refused, nil if it is not. Calls
+// go side by side: an attempt is known by its call's name, not by its turn.
+func (c *cloud) meets(r *http.Request) *refusal {
+	call := r.Header.Get("Amz-Sdk-Invocation-Id")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call == "" {
+		c.stage.Errorf("%s %s has no Amz-Sdk-Invocation-Id", r.Method, r.URL.Path)
+	}
+	c.made[call] = true
+	if c.refusal != nil && c.victim == "" && len(c.made) == c.at {
+		c.victim = call
+	}
+	if call != c.victim {
+		return nil
+	}
+	return c.refusal
+}
+
+// refusal is a way in which a call may fail, as often as the SDK tries it.
+type refusal struct {
+	name   string
+	answer func(service string, r *http.Request, quote string) (*http.Response, error)
+}
+
+var refusals = []refusal{
+	{"a value refused and quoted", refuseAs(http.StatusBadRequest, "ValidationException")},
+	{"a right refused, what it was for quoted", refuseAs(http.StatusForbidden, "AccessDeniedException")},
+	{"a code that nobody knows", refuseAs(http.StatusBadRequest, "StrangeException")},
+	{"a refusal of the mail, or of a condition", func(service string, r *http.Request, quote string) (*http.Response, error) {
+		code := map[string]string{"dynamodb": "ConditionalCheckFailedException", "ses": "MessageRejected", "kms": "InvalidCiphertextException"}[service]
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "TransactWriteItems") {
+			code = "TransactionCanceledException"
+		}
+		return refuseAs(http.StatusBadRequest, code)(service, r, quote)
+	}},
+	{"an answer that is a page", func(_ string, r *http.Request, quote string) (*http.Response, error) {
+		return response(r, http.StatusBadGateway, "text/html", "<html>"+quote), nil
+	}},
+	{"an answer cut off", func(_ string, r *http.Request, quote string) (*http.Response, error) {
+		return response(r, http.StatusOK, "application/x-amz-json-1.0", `{"Item":{"`+quote), nil
+	}},
+	{"a connection reset", func(string, *http.Request, string) (*http.Response, error) {
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	}},
+}
+
+// refuseAs refuses a call as AWS does, with words that quote all of it, and where
+// DynamoDB shows items, with an item that is made of it.
+func refuseAs(status int, code string) func(string, *http.Request, string) (*http.Response, error) {
+	return func(service string, r *http.Request, quote string) (*http.Response, error) {
+		words := "1 validation error detected: Value '" + quote + "' failed to satisfy constraint"
+		if service == "s3" {
+			var escaped bytes.Buffer
+			xml.EscapeText(&escaped, []byte(words))
+			return response(r, status, "application/xml", fmt.Sprintf("<Error><Code>%s</Code><Message>%s</Message><Key>%[2]s</Key></Error>", code, &escaped)), nil
+		}
+		item := map[string]any{"pk": map[string]string{"S": quote}, "text": map[string]string{"S": quote}}
+		body, err := json.Marshal(map[string]any{
+			"__type": "com.amazonaws#" + code, "message": words, "Message": words, "Item": item,
+			"CancellationReasons": []any{map[string]any{"Code": "ValidationError", "Message": words, "Item": item}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		answer := response(r, status, "application/x-amz-json-1.0", string(body))
+		answer.Header.Set("X-Amzn-Errortype", code)
+		return answer, nil
+	}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body.Close()
+	}
+	service := "s3"
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case strings.HasPrefix(target, "DynamoDB"):
+		service = "dynamodb"
+	case strings.HasPrefix(target, "AmazonSQS"):
+		service = "sqs"
+	case strings.HasPrefix(target, "TrentService"):
+		service = "kms"
+	case strings.HasPrefix(r.URL.Path, "/v2/email/"):
+		service = "ses"
+	}
+	if refusal := c.meets(r); refusal != nil {
+		// What AWS may quote is what it was sent, and what it holds.
+		quote := r.URL.String() + string(body) + string(c.stage.Secret)
+		c.mu.Lock()
+		for _, file := range c.stage.Files {
+			quote += string(file)
+		}
+		c.mu.Unlock()
+		return refusal.answer(service, r, quote)
+	}
+	switch service {
+	case "dynamodb":
+		forwarded := r.Clone(r.Context())
+		forwarded.URL = c.engine
+		forwarded.Host = c.engine.Host
+		forwarded.Body, forwarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return dynamotest.Engine().RoundTrip(forwarded)
+	case "sqs":
+		var sent struct{ MessageBody string }
+		if err := json.Unmarshal(body, &sent); err != nil {
+			return nil, err
+		}
+		sum := md5.Sum([]byte(sent.MessageBody))
+		return response(r, http.StatusOK, "application/x-amz-json-1.0", fmt.Sprintf(`{"MessageId":"1","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))), nil
+	case "kms":
+		answer, err := json.Marshal(map[string][]byte{"Plaintext": c.stage.Secret, "CiphertextBlob": []byte("sealed")})
+		if err != nil {
+			return nil, err
+		}
+		return response(r, http.StatusOK, "application/x-amz-json-1.1", string(answer)), nil
+	case "ses":
+		return response(r, http.StatusOK, "application/json", `{"MessageId":"0100"}`), nil
+	}
+	return c.bucket(r, body), nil
+}
+
+// bucket is S3.
+func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
+	name, _, _ := strings.Cut(r.URL.Host, ".")
+	path := "/" + name + r.URL.Path
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
+		return response(r, http.StatusOK, "", "")
+	case r.Method == http.MethodPut:
+		c.stage.Files[path] = body
+		return response(r, http.StatusOK, "", "")
+	}
+	file, ok := c.stage.Files[path]
+	if !ok {
+		return response(r, http.StatusNotFound, "application/xml", "<Error><Code>NoSuchKey</Code></Error>")
+	}
+	answer := response(r, http.StatusOK, "", string(file)) // whole, as some do who are asked for a range
+	if r.Method == http.MethodHead {
+		answer.Body = http.NoBody
+	}
+	answer.Header.Set("Content-Length", strconv.Itoa(len(file)))
+	answer.Header.Set("X-Amz-Version-Id", "1")
+	return answer
+}
+
+func response(r *http.Request, status int, contentType, body string) *http.Response {
+	return &http.Response{
+		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {contentType}, "X-Amzn-Requestid": {"REFUSED"}},
+		Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}
+}

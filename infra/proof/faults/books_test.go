@@ -1,0 +1,261 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/pool"
+	"keypool/shared/sweep"
+)
+
+// settle ends the storm: no more faults, and what was left halfway is taken up,
+// hour by hour, until nothing is left to do.
+func (s *storm) settle(ctx context.Context) {
+	s.faults.Never()
+	for _, table := range []string{s.tables.Catalog, s.tables.Keys, s.tables.Orders} {
+		s.faults.Thaw(table)
+	}
+	s.queue.calm, s.post.calm = true, true
+	s.half.Do(s.connect)
+	var left []string
+	for range 30 {
+		for _, p := range s.ledger.orders {
+			if !p.known {
+				s.report(ctx, p)
+			}
+		}
+		_, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Hour))
+		s.must(err)
+		s.must(s.checker.Check(ctx))
+		for m, ok := s.queue.take(); ok; m, ok = s.queue.take() {
+			s.handle(ctx, m)
+		}
+		s.mailWhatIsDue(ctx)
+		if left = s.unsettled(); len(left) == 0 {
+			return
+		}
+		s.clock.moveOn(61 * time.Minute)
+	}
+	s.t.Errorf("stuck, a day after the last fault:\n%s", strings.Join(left, "\n"))
+}
+
+func (s *storm) mailWhatIsDue(ctx context.Context) {
+	var due []delivery.Item
+	for partition := range dynamo.DueShards {
+		s.must(s.calm.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
+			if item.Line != nil {
+				due = append(due, delivery.Item{Line: item.Line.ID})
+			} else if item.Notice != nil {
+				due = append(due, delivery.Item{Notice: item.Notice.ID})
+			}
+			return true
+		}))
+	}
+	for _, err := range s.mailItems(ctx, due...) {
+		s.must(err)
+	}
+}
+
+// unsettled tells what still has to be done: mails, files, orders without an
+// answer, and lines that wait beside available keys.
+func (s *storm) unsettled() []string {
+	var left []string
+	for _, p := range s.ledger.orders {
+		if !p.known {
+			left = append(left, fmt.Sprintf("order %s has no answer", p.line.Order))
+		}
+	}
+	for _, item := range dynamotest.Items(s.t, s.tables.Catalog, "uploads#") {
+		if item["state"] != string(ingest.Finished) {
+			left = append(left, fmt.Sprintf("upload %s is %s, %v of %v ranges done", item["sk"], item["state"], item["done"], item["ranges"]))
+		}
+	}
+	waiting, available := map[string]int{}, map[string]int{} // by pool side
+	for _, item := range dynamotest.Items(s.t, s.tables.Orders, "") {
+		pk := item["pk"].(string)
+		if state := item["mail"]; state == "due" || state == "sending" {
+			left = append(left, fmt.Sprintf("the mail of %s %s is %s", pk, item["sk"], state))
+		}
+		if side, ok := strings.CutPrefix(pk, "queue#"); ok && item["sk"] != "!pass" {
+			waiting[side]++
+		}
+		if strings.HasPrefix(pk, "unconnected#") {
+			left = append(left, fmt.Sprintf("a line stands in %s, whose product is connected", pk))
+		}
+	}
+	for _, item := range dynamotest.Items(s.t, s.tables.Keys, "") {
+		if shard, ok := item["shard"].(string); ok {
+			available[shard[:strings.LastIndexByte(shard, '#')]]++
+		}
+	}
+	for side, lines := range waiting {
+		if keys := available[side]; keys > 0 {
+			left = append(left, fmt.Sprintf("%d lines wait beside %d keys of %s", lines, keys, side))
+		}
+	}
+	sort.Strings(left)
+	return left
+}
+
+// refill drops as many keys as are missing.
+func (s *storm) refill(ctx context.Context) {
+	missing := map[pool.ID]int{}
+	for _, name := range pools {
+		for _, side := range []pool.Side{pool.Live, pool.Test} {
+			p := pool.ID{Merchant: merchant, Pool: name, Side: side}
+			keys, _, err := s.calm.Missing(ctx, p, 1<<20)
+			s.must(err)
+			missing[p] = keys
+		}
+	}
+	for p, keys := range missing {
+		if keys == 0 {
+			continue
+		}
+		var lines []string
+		for range keys {
+			key := fmt.Sprintf("%s%s-%06d", keyMark, p.Side, len(s.ledger.texts))
+			s.ledger.texts = append(s.ledger.texts, text{side: p.Side, key: key})
+			lines = append(lines, key)
+		}
+		name := "uploads/" + merchant + "/" + p.Pool + "/"
+		if p.Side == pool.Test {
+			name += "test/"
+		}
+		s.handle(ctx, message{about: s.bucket.Put(name+"refill.txt", []byte(strings.Join(lines, "\n")))})
+	}
+}
+
+// audit reads the tables whole and holds them against the ledger.
+func (s *storm) audit(filled bool) {
+	s.t.Helper()
+	books := dynamotest.Audit(s.t, s.tables)
+	s.auditKeys(books)
+	s.auditLines(books, filled)
+	s.auditMails(books)
+}
+
+// auditKeys: each text of each file is there once, and no other; and the uploads'
+// own counts say the same.
+func (s *storm) auditKeys(books dynamotest.Books) {
+	sure, maybe, there := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, text := range s.ledger.texts {
+		maybe[text.key] = true
+		if !text.removed {
+			sure[text.key] = true
+		}
+	}
+	stored := map[string]int{} // by upload
+	for _, item := range dynamotest.Items(s.t, s.tables.Keys, "") {
+		text := item["text"].(string)
+		if there[text] {
+			s.t.Errorf("a key is in the table twice: %s", text)
+		}
+		if there[text] = true; !maybe[text] {
+			s.t.Errorf("a key is in the table and was in no file: %s", text)
+		}
+		stored[item["upload"].(string)]++
+	}
+	for text := range sure {
+		if !there[text] {
+			s.t.Errorf("a key is lost: %s", text)
+		}
+	}
+	for _, item := range dynamotest.Items(s.t, s.tables.Catalog, "uploads#") {
+		counts, _ := item["counts"].(map[string]any)
+		accepted, _ := counts[string(ingest.Accepted)].(float64)
+		switch n := stored[item["sk"].(string)]; {
+		case item["cause"] == string(ingest.Gone) && n >= int(accepted):
+		case n != int(accepted):
+			s.t.Errorf("upload %s says that %v keys were accepted, and brought %d", item["sk"], accepted, n)
+		}
+		delete(stored, item["sk"].(string))
+	}
+	for upload, n := range stored {
+		s.t.Errorf("%d keys name upload %s, which has no record", n, upload)
+	}
+	if sum := books.Available + books.Claimed + books.Withdrawn; sum != books.Keys || len(there) != books.Keys {
+		s.t.Errorf("%d keys: %d available, %d claimed, %d withdrawn", books.Keys, books.Available, books.Claimed, books.Withdrawn)
+	}
+}
+
+// auditLines: each order that was paid has one line, with its due or waiting, and
+// holds what its callers were told.
+func (s *storm) auditLines(books dynamotest.Books, filled bool) {
+	if len(books.Lines) != len(s.ledger.orders) {
+		s.t.Errorf("%d lines were paid and %d are stored", len(s.ledger.orders), len(books.Lines))
+	}
+	for _, p := range s.ledger.orders {
+		line, ok := books.Lines[string(p.line.ID)]
+		if !ok {
+			s.t.Errorf("order %s is lost", p.line.Order)
+			continue
+		}
+		if line.Wanted != p.wanted || line.Held > p.wanted || filled && line.Held != p.wanted {
+			s.t.Errorf("order %s paid for %d keys: its line wants %d and holds %d", p.line.Order, p.wanted, line.Wanted, line.Held)
+		}
+		var held []string
+		for _, key := range line.Keys {
+			held = append(held, key.Text)
+		}
+		for _, told := range p.told {
+			if slices.ContainsFunc(told, func(key string) bool { return !slices.Contains(held, key) }) {
+				s.t.Errorf("order %s was answered with keys that its line does not hold", p.line.Order)
+			}
+		}
+	}
+}
+
+// auditMails: no mail of a number was taken twice; a line's keys were mailed
+// whole, and once, and again only where the post's answer to the first was lost.
+func (s *storm) auditMails(books dynamotest.Books) {
+	type numbered struct {
+		delivery.Item
+		number int
+	}
+	taken := map[numbered]bool{}
+	mailed, closed := map[string]int{}, map[string]int{} // of lines, with keys
+	for _, l := range s.post.took {
+		name := numbered{l.Item, l.number}
+		if taken[name] {
+			s.t.Errorf("mail %d of %s%s was sent twice", l.number, l.Line, l.Notice)
+		}
+		taken[name] = true
+		if len(l.keys) == 0 {
+			continue
+		}
+		line := books.Lines[string(l.Line)]
+		var held []string
+		for _, key := range line.Keys {
+			held = append(held, key.Text)
+		}
+		slices.Sort(held)
+		slices.Sort(l.keys)
+		if !slices.Equal(held, l.keys) {
+			s.t.Errorf("mail %d of order %s held %d keys, its line holds %d, and they are not the same", l.number, line.Order, len(l.keys), len(held))
+		}
+		if mailed[string(l.Line)]++; !l.open {
+			closed[string(l.Line)]++
+		}
+	}
+	for id, line := range books.Lines {
+		switch n := mailed[id]; {
+		case closed[id] > 1:
+			s.t.Errorf("order %s was mailed %d times, and the mailer was told of %d", line.Order, n, closed[id])
+		case line.Held < line.Wanted && n > 0:
+			s.t.Errorf("order %s waits and was mailed keys", line.Order)
+		case line.Held == line.Wanted && n == 0 && line.Mail != "failed":
+			s.t.Errorf("order %s has its keys and was never mailed: %q", line.Order, line.Mail)
+		case n > 1:
+			s.tally.add("lines mailed again", 1)
+		}
+	}
+}

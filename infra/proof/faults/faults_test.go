@@ -1,0 +1,227 @@
+package faults
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"keypool/infra/local/machine"
+	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/dynamotest"
+)
+
+var (
+	local     = flag.Int("local", 2500, "calls to DynamoDB Local, at least")
+	ministack = flag.Int("ministack", 0, "calls to MiniStack's DynamoDB, at least")
+	seed      = flag.Uint64("seed", rand.Uint64()>>32, "of the first round; the next has the next")
+	record    = flag.Bool("record", false, "write the counts into RESULTS.md")
+)
+
+// perRound is how many calls the storm of one round makes, and settling down half
+// as many more: few enough for its tables to be read whole several times.
+const (
+	perRound     = 2_500
+	roundsAtOnce = 4 // a storm often waits
+)
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // in a storm everything is logged
+	os.Exit(m.Run())
+}
+
+// engines are what is stormed, in the order of the page.
+var engines = []struct {
+	name  string
+	calls *int
+	start func(t *testing.T)
+}{
+	{"DynamoDB Local", local, func(*testing.T) {}},
+	{"MiniStack", ministack, startMiniStack},
+}
+
+// TestStorm is the promise in bad weather. Ctrl-C ends it after the rounds that
+// are under way, and what they came to is recorded.
+func TestStorm(t *testing.T) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for _, engine := range engines {
+		calls := *engine.calls
+		if calls == 0 || ctx.Err() != nil {
+			continue
+		}
+		t.Run(engine.name, func(t *testing.T) {
+			engine.start(t)
+			total := newTotals()
+			var rounds atomic.Uint64
+			var storms sync.WaitGroup
+			for range min(roundsAtOnce, (calls+perRound-1)/perRound) {
+				storms.Go(func() {
+					for total.sum() < calls && !t.Failed() && ctx.Err() == nil {
+						round(t, engine.name, *seed+rounds.Add(1)-1, min(perRound, calls), total)
+						fmt.Printf("%s: %d calls\n", engine.name, total.sum())
+					}
+				})
+			}
+			storms.Wait()
+			total.check(t)
+			t.Log("\n" + total.page(engine.name))
+			if *record && !t.Failed() {
+				write(t, engine.name, total.page(engine.name))
+			}
+		})
+	}
+}
+
+// counted is what the storms on an engine came to.
+type counted struct {
+	Text string
+	results.Stamp
+}
+
+// write puts an engine's counts on the page, beside those of the other as they
+// were counted last. It is called at the end of a storm that nothing failed in.
+func write(t *testing.T, engine, text string) {
+	const memory = "storms.json"
+	all := map[string]counted{}
+	if err := results.Recall(memory, &all); err != nil {
+		t.Fatal(err)
+	}
+	all[engine] = counted{text, results.Now(command())}
+	if err := results.Keep(memory, all); err != nil {
+		t.Fatal(err)
+	}
+	page := ""
+	var stamps []results.Stamped
+	for _, e := range engines {
+		c, ok := all[e.name]
+		if !ok {
+			t.Logf("not on the page yet: nothing was counted on %s", e.name)
+			return
+		}
+		page += c.Text
+		stamps = append(stamps, results.Stamped{What: e.name, Stamp: c.Stamp})
+	}
+	if err := results.WriteStamped("faults", page, stamps...); err != nil {
+		t.Error(err)
+	}
+}
+
+// command is what repeats this run, as far as a storm can be repeated.
+func command() string {
+	if *local == 50_000 && *ministack == 500_000 { // as the Makefile has it
+		return fmt.Sprintf("make faults SEED=%d", *seed)
+	}
+	return fmt.Sprintf("infra/local/with-dynamodb.sh go test ./infra/proof/faults -run TestStorm -args -record -local %d -ministack %d -seed %d", *local, *ministack, *seed)
+}
+
+// round is one round, of tables of its own.
+func round(t *testing.T, engine string, seed uint64, calls int, total *totals) {
+	t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+		t.Cleanup(func() {
+			if t.Failed() {
+				size := "-local"
+				if engine != "DynamoDB Local" {
+					size = "-local 0 -ministack"
+				}
+				t.Logf("repeat with: infra/local/with-dynamodb.sh go test ./infra/proof/faults -run TestStorm -args %s %d -seed %d", size, calls, seed)
+			}
+		})
+		s := newStorm(t, seed)
+		s.rage(calls)
+		s.settle(context.Background())
+		s.audit(false)
+		s.refill(context.Background())
+		s.settle(context.Background())
+		s.audit(true)
+		total.add(s)
+	})
+}
+
+func startMiniStack(t *testing.T) {
+	checkout, err := results.Checkout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := machine.Open(checkout, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint, stop, err := m.StartBare(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
+}
+
+// totals is what all rounds on an engine add up to.
+type totals struct {
+	mu                 sync.Mutex
+	rounds             int
+	calls, deeds, met  *tally
+	edges              *tally // faults of what is not DynamoDB
+	lines, keys, mails int
+}
+
+func newTotals() *totals {
+	return &totals{calls: newTally(), deeds: newTally(), met: newTally(), edges: newTally()}
+}
+
+func (total *totals) add(s *storm) {
+	total.mu.Lock()
+	defer total.mu.Unlock()
+	total.rounds++
+	total.calls.addAll(s.faults.Calls())
+	total.deeds.addAll(s.tally.counts)
+	total.met.addAll(s.faults.Met())
+	total.edges.addAll(s.post.met)
+	total.edges.addAll(s.queue.met)
+	total.lines += len(s.ledger.orders)
+	total.keys += len(s.ledger.texts)
+	total.mails += len(s.post.took)
+}
+
+// sum counts the calls.
+func (total *totals) sum() int {
+	total.mu.Lock()
+	defer total.mu.Unlock()
+	return total.calls.sum()
+}
+
+// check fails if a kind of fault was never met: then nothing was tried.
+func (total *totals) check(t *testing.T) {
+	for _, kind := range append(slices.Sorted(maps.Keys(bad)), dynamotest.LaggingIndex) {
+		if total.met.counts[kind] == 0 {
+			t.Errorf("no call met this fault: %s", kind)
+		}
+	}
+	for _, kind := range edgeFaults {
+		if total.edges.counts[kind] == 0 {
+			t.Errorf("no mail and no message met this fault: %s", kind)
+		}
+	}
+}
+
+func (total *totals) page(engine string) string {
+	return fmt.Sprintf(`**%s.** %s calls in %d rounds (seeds from %d on): %s order lines, %s keys uploaded, %s mails. The books of every round balance: no key twice, none lost, no line and no file stuck.
+
+| | |
+|---|---|
+| what happened | %s |
+| calls that reached the engine | %s |
+| faults that calls met | %s |
+| faults of queues and mails | %s |
+
+`, engine, results.Grouped(total.calls.sum()), total.rounds, *seed,
+		results.Grouped(total.lines), results.Grouped(total.keys), results.Grouped(total.mails), total.deeds, total.calls, total.met, total.edges)
+}

@@ -1,0 +1,375 @@
+package kills
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"keypool/infra/local/machine"
+	"keypool/infra/local/shop"
+	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/dynamotest"
+)
+
+// patience is how long the tests wait for what comes by itself.
+const patience = 3 * time.Minute
+
+var record = flag.Bool("record", false, "write what came of it into RESULTS.md")
+
+//go:embed gate.py
+var gates []byte
+
+// world is the deployment that is killed.
+var world struct {
+	machine *machine.Machine
+	shop    *shop.Shop
+	outputs map[string]string
+	page    strings.Builder
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	if *record && flag.Lookup("test.run").Value.String() != "" {
+		fmt.Fprintln(os.Stderr, "what came of some of the tests is not recorded: leave out -run or -record")
+		return 1
+	}
+	ctx := context.Background()
+	defer func() {
+		if world.machine != nil {
+			world.machine.Remove(ctx)
+		}
+	}()
+	if err := deploy(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "the deployment to be killed:", err)
+		return 1
+	}
+	code := m.Run()
+	if code == 0 && *record {
+		text := "| killed, or repeated | what came of it |\n|---|---|\n" + world.page.String()
+		if err := results.Write("kills", "make faults", text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// deploy makes a machine of this run alone.
+func deploy(ctx context.Context) error {
+	checkout, err := results.Checkout()
+	if err != nil {
+		return err
+	}
+	if world.machine, err = machine.OpenNew(checkout, "kills"); err != nil {
+		return err
+	}
+	world.machine.Starter = gates
+	if err := os.MkdirAll(filepath.Join(world.machine.Home, "gates"), 0o700); err != nil {
+		return err
+	}
+	world.shop, world.outputs, err = shop.Open(ctx, world.machine, os.Stderr)
+	return err
+}
+
+// came writes a line of the page.
+func came(t *testing.T, what, of string, args ...any) {
+	t.Logf(what+": "+of, args...)
+	fmt.Fprintf(&world.page, "| %s | %s |\n", what, fmt.Sprintf(of, args...))
+}
+
+// gate is a call that is held back.
+type gate struct {
+	t    *testing.T
+	path string // without its ending
+}
+
+// hold lets so many calls pass whose body holds a text, and stops the next.
+func hold(t *testing.T, call, text string, after int) *gate {
+	t.Helper()
+	g := &gate{t: t, path: filepath.Join(world.machine.Home, "gates", strings.ToLower(rand.Text()[:8]))}
+	content, err := json.Marshal(map[string]any{"call": call, "holds": text, "after": after})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Renamed into its place, so that it is never read half written.
+	if err := errors.Join(os.WriteFile(g.path, content, 0o600), os.Rename(g.path, g.path+".json")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(g.path + ".json"); os.Remove(g.path + ".held") })
+	return g
+}
+
+// kill waits until the call is held, kills every process of the function, and
+// lets the answer go to nobody.
+func (g *gate) kill(function string) {
+	g.t.Helper()
+	err := shop.Await(g.t.Context(), patience, "the call to be held", func() (bool, error) {
+		_, err := os.Stat(g.path + ".held")
+		return err == nil, nil
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	running, err := world.machine.Functions()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	killed := 0
+	for _, f := range running {
+		if f.Name == world.outputs[function+"Function"] && syscall.Kill(f.PID, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		g.t.Fatalf("no process of %s was there to be killed", function)
+	}
+	if err := os.Remove(g.path + ".held"); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// items reads a table whole.
+func items(t *testing.T, output string) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(world.shop.AWS), &dynamodb.ScanInput{
+		TableName: aws.String(world.outputs[output]), ConsistentRead: aws.Bool(true),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var some []map[string]any
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &some); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+// audit waits until nothing is left to do, and reads the tables whole: the books
+// balance. What is counted after it is counted for good: no mail is on its way.
+func audit(t *testing.T) {
+	t.Helper()
+	var left []string
+	err := shop.Await(t.Context(), patience, "nothing being left to do", func() (bool, error) {
+		left = unsettled(t)
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, strings.Join(left, "\n"))
+	}
+	if _, problems := dynamotest.Balance(items(t, "OrdersTable"), items(t, "KeysTable")); len(problems) > 0 {
+		t.Errorf("the books do not balance:\n%s", strings.Join(problems, "\n"))
+	}
+}
+
+// unsettled tells what is still to be done: mails and files.
+func unsettled(t *testing.T) []string {
+	t.Helper()
+	var left []string
+	for _, item := range items(t, "OrdersTable") {
+		if state := item["mail"]; state == "due" || state == "sending" {
+			left = append(left, fmt.Sprintf("the mail of %s %s is %s", item["pk"], item["sk"], state))
+		}
+	}
+	for _, item := range items(t, "CatalogTable") {
+		if strings.HasPrefix(item["pk"].(string), "uploads#") && item["state"] != "finished" {
+			left = append(left, fmt.Sprintf("upload %s is %s", item["sk"], item["state"]))
+		}
+	}
+	return left
+}
+
+// anHourLater has whatever is due, or leased, be so since long ago, and sweeps.
+func anHourLater(t *testing.T) {
+	t.Helper()
+	client := dynamodb.NewFromConfig(world.shop.AWS)
+	long := &types.AttributeValueMemberN{Value: "1"}
+	for _, item := range items(t, "OrdersTable") {
+		if _, due := item["dueAt"]; !due {
+			continue
+		}
+		update := &dynamodb.UpdateItemInput{
+			TableName: aws.String(world.outputs["OrdersTable"]),
+			Key: map[string]types.AttributeValue{
+				"pk": &types.AttributeValueMemberS{Value: item["pk"].(string)}, "sk": &types.AttributeValueMemberS{Value: item["sk"].(string)},
+			},
+			UpdateExpression:          aws.String("SET dueAt = :long"),
+			ConditionExpression:       aws.String("attribute_exists(dueAt)"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":long": long},
+		}
+		if _, leased := item["leaseEndsAt"]; leased {
+			update.UpdateExpression = aws.String("SET dueAt = :long, leaseEndsAt = :long")
+		}
+		_, err := client.UpdateItem(t.Context(), update)
+		var settled *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &settled) {
+			t.Fatal(err)
+		}
+	}
+	invoke(t, "Sweep", []byte("{}"))
+}
+
+// invoke calls a function with an event.
+func invoke(t *testing.T, function string, event []byte) {
+	t.Helper()
+	out, err := lambda.NewFromConfig(world.shop.AWS).Invoke(t.Context(), &lambda.InvokeInput{
+		FunctionName: aws.String(world.outputs[function+"Function"]), Payload: event,
+	})
+	if err == nil && out.FunctionError != nil {
+		err = fmt.Errorf("%s: %s", *out.FunctionError, out.Payload)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", function, err)
+	}
+}
+
+// merchant is a merchant of one test.
+type merchant struct {
+	t *testing.T
+	shop.Account
+	token, notices, name string
+}
+
+func newMerchant(t *testing.T) *merchant {
+	t.Helper()
+	m := &merchant{t: t, name: "m" + strings.ToLower(rand.Text()[:8])}
+	m.notices = m.name + "@merchants.example"
+	never := 0
+	made, err := world.shop.SetUp(t.Context(), shop.Setup{
+		Merchant: m.name, Title: m.name, Notices: m.notices, Pool: m.name, LowStock: &never, Product: m.name, ProductTitle: m.name,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Account, m.token = made.Account, made.Token
+	return m
+}
+
+// drop drops a file of n new keys and returns its name in the bucket.
+func (m *merchant) drop(n int) string {
+	m.t.Helper()
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = "KEY-" + m.name + "-" + rand.Text()
+	}
+	name := "uploads/" + m.name + "/" + m.name + "/" + strings.ToLower(rand.Text()[:8]) + ".txt"
+	if err := world.shop.Drop(m.t.Context(), name, []byte(strings.Join(keys, "\n"))); err != nil {
+		m.t.Fatal(err)
+	}
+	return name
+}
+
+// loaded waits until a file is read.
+func (m *merchant) loaded(name string, want int) {
+	m.t.Helper()
+	u, err := world.shop.AwaitUpload(m.t.Context(), patience, m.token, filepath.Base(name), "finished")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if u.Accepted != want || len(u.Duplicates)+len(u.Refused) > 0 {
+		m.t.Errorf("of %d keys %d were accepted, duplicates %v, refused %v", want, u.Accepted, u.Duplicates, u.Refused)
+	}
+}
+
+func (m *merchant) order(quantity int) shop.Order {
+	return shop.Order{
+		ID: rand.Text()[:12], Email: strings.ToLower(rand.Text()[:12]) + "@customers.example", Name: "Ada Byron", Currency: "EUR", Language: "en",
+		Lines: []shop.Line{{ID: "1", Product: m.name, Quantity: quantity, UnitPrice: "29.90"}},
+	}
+}
+
+// report reports the order until it is answered, and returns the line's state.
+func (m *merchant) report(o shop.Order) string {
+	m.t.Helper()
+	var state string
+	err := shop.Await(m.t.Context(), patience, "the answer to an order", func() (bool, error) {
+		reply, _, err := world.shop.Pay(m.t.Context(), m.Account, o)
+		if err == nil {
+			state = reply.Lines[0].State
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return state
+}
+
+// fulfilled reports the order until the answer is that it has its keys.
+func (m *merchant) fulfilled(o shop.Order) {
+	m.t.Helper()
+	var last string
+	err := shop.Await(m.t.Context(), patience, "the order's last key", func() (bool, error) {
+		last = m.report(o)
+		return last == "fulfilled", nil
+	})
+	if err != nil {
+		m.t.Fatalf("%v (the order is %q)", err, last)
+	}
+}
+
+// mailed waits for the order's mails, which hold so many keys, each once.
+func (m *merchant) mailed(o shop.Order, mails, keys int) {
+	m.t.Helper()
+	find := func() []shop.Mail {
+		all, err := world.shop.Mails(m.t.Context())
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		return shop.To(all, o.Email)
+	}
+	if err := shop.Await(m.t.Context(), patience, "the customer's mail", func() (bool, error) { return len(find()) >= mails, nil }); err != nil {
+		m.t.Fatal(err)
+	}
+	found := find()
+	if len(found) != mails {
+		m.t.Errorf("order of %d: %d mails, want %d", keys, len(found), mails)
+	}
+	for _, mail := range found {
+		var listed []string
+		for word := range strings.FieldsSeq(mail.Text) {
+			if strings.HasPrefix(word, "KEY-"+m.name) {
+				listed = append(listed, word)
+			}
+		}
+		slices.Sort(listed)
+		if n := len(slices.Compact(listed)); n != keys {
+			m.t.Errorf("a mail of %d keys has %d", keys, n)
+		}
+	}
+}
+
+// settled waits until the order's mail has come to its end.
+func (m *merchant) settled(o shop.Order) {
+	m.t.Helper()
+	err := shop.Await(m.t.Context(), patience, "the mail's end showing in the order", func() (bool, error) {
+		lines, err := world.shop.OrderLines(m.t.Context(), m.token, o.ID)
+		return err == nil && len(lines) == 1 && lines[0].Delivery != nil && (lines[0].Delivery.State == "sent" || lines[0].Delivery.State == "delivered"), err
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}

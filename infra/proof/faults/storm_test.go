@@ -1,0 +1,606 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/ingesttest"
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/stock"
+	"keypool/shared/sweep"
+)
+
+const (
+	merchant = "acme"
+	keyMark  = "KP-" // what every key begins with
+
+	shards = 2  // of each pool side
+	atOnce = 16 // processes
+)
+
+// The pools. The last is made in the middle of the storm; until then its files
+// are parked, and what it feeds is not connected.
+var pools = []string{"main", "side", "late"}
+
+// products are what is sold, and how many keys a line of so many units gets. The
+// last is connected in the middle of the storm.
+var products = []catalog.Product{
+	{ID: "one", Pool: "main", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+	{ID: "three", Pool: "main", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 3}},
+	{ID: "five", Pool: "side", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 5}},
+	{ID: "new", Pool: "late", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+	{ID: "idle", Pool: "side", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+}
+
+// storm is one round.
+type storm struct {
+	t      *testing.T
+	faults *dynamotest.Faults
+	store  *dynamo.Store // with faults
+	calm   *dynamo.Store // without
+	tables dynamo.Tables
+	dice   *chance
+	clock  clock
+
+	claims  *claim.Claimer
+	filler  *claim.Filler
+	worker  *ingest.Worker
+	mailer  *delivery.Mailer
+	sweeper *sweep.Sweeper
+	checker *stock.Checker
+
+	queue  *queue
+	bucket *ingesttest.Uploads
+	post   *post
+
+	ledger ledger
+	half   sync.Once
+	tally  *tally
+}
+
+// ledger is what the outside world knows: what was paid, and what was dropped.
+type ledger struct {
+	mu     sync.Mutex
+	orders []*paid
+	texts  []text
+}
+
+// paid is a line that was reported as paid.
+type paid struct {
+	line   order.Fulfillment
+	wanted int
+	told   [][]string // the keys of each answer that it is fulfilled
+	known  bool       // somebody was answered
+}
+
+// text is a key of a file.
+type text struct {
+	side    pool.Side
+	key     string
+	removed bool // its file may not have been read to its end
+}
+
+// newStorm opens a round on the engine.
+func newStorm(t *testing.T, seed uint64) *storm {
+	faults := dynamotest.NewFaults(t, seed)
+	s := &storm{t: t, faults: faults, dice: newChance(seed, 1)}
+	s.store, s.tables = dynamotest.Open(t, faults.Option)
+	s.calm = dynamo.Open(dynamotest.Client(t), s.tables)
+	s.queue = &queue{chance: newChance(seed, 2), met: map[string]int{}}
+	s.bucket = ingesttest.NewUploads(s.clock.now)
+	s.post = &post{chance: newChance(seed, 3), met: map[string]int{}}
+	s.tally = newTally()
+
+	settings := catalog.NewRecent(s.store, s.clock.now)
+	s.claims = &claim.Claimer{Store: s.store, Recent: settings, Fresh: s.store, Fill: s.queue, Now: s.clock.now}
+	s.filler = &claim.Filler{Store: s.store, Passes: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
+	s.worker = &ingest.Worker{
+		Catalog: s.store, Records: s.store, Ranges: s.store, Keys: s.store,
+		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
+	}
+	s.mailer = &delivery.Mailer{
+		Lines: s.store, Notices: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.post,
+		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
+	}
+	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, Patience: 5 * time.Minute, Now: s.clock.now}
+	s.checker = &stock.Checker{Pools: s.store, Shelf: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
+
+	ctx := context.Background()
+	s.must(s.calm.PutMerchant(ctx, catalog.Merchant{Name: merchant, Title: "Acme", NoticeAddress: "notices@acme.example"}))
+	for _, name := range pools[:len(pools)-1] {
+		s.must(s.calm.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
+	}
+	for i, p := range products {
+		p.Merchant = merchant
+		if i == len(products)-1 {
+			p.Pool = ""
+		}
+		s.must(s.calm.PutProduct(ctx, p))
+	}
+	return s
+}
+
+func (s *storm) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Error(err) // not only the test's own goroutine comes here
+	}
+}
+
+// bad is what calls may meet, by name.
+var bad = map[string]dynamotest.Fault{
+	"lost answer":       dynamotest.LostAnswer,
+	"connection reset":  dynamotest.CutOff,
+	"answer too late":   dynamotest.LateAnswer,
+	"server error":      dynamotest.ServerError,
+	"unavailable":       dynamotest.Unavailable,
+	"throttled table":   dynamotest.Throttled,
+	"throttled call":    dynamotest.ThrottledCall,
+	"conflict":          dynamotest.Contended,
+	"being decided":     dynamotest.InProgress,
+	"part of a read":    dynamotest.Unprocessed(0.3),
+	"part throttled":    dynamotest.Partial("ThrottlingError", 0.2),
+	"part in conflict":  dynamotest.Partial("TransactionConflict", 0.1),
+	"part meets errors": dynamotest.Partial("InternalServerError", 0.1),
+}
+
+// blow makes every kind of call meet its faults by chance, from now on, and each of
+// them once for sure. The keys' index stands still at first.
+func (s *storm) blow() {
+	s.faults.Freeze(s.tables, s.tables.Keys, "available")
+	for operation, meets := range map[string]struct {
+		chance float64
+		more   []string // beside what any call may meet; named often, met often
+	}{
+		"GetItem":               {0.04, nil},
+		"Query":                 {0.03, nil},
+		"BatchGetItem":          {0.10, []string{"part of a read", "part of a read", "part of a read"}},
+		"PutItem":               {0.10, []string{"conflict"}},
+		"UpdateItem":            {0.12, []string{"conflict", "conflict", "conflict"}},
+		"TransactWriteItems":    {0.20, []string{"conflict", "conflict", "conflict", "conflict", "being decided"}},
+		"BatchExecuteStatement": {0.15, []string{"part throttled", "part throttled", "part in conflict", "part meets errors"}},
+	} {
+		var faults []dynamotest.Fault
+		for _, name := range append(meets.more, "lost answer", "connection reset", "answer too late",
+			"server error", "unavailable", "throttled table", "throttled call") {
+			fault := dynamotest.Named(name, bad[name])
+			s.faults.After(operation, s.dice.n(20), 1, fault)
+			faults = append(faults, fault)
+		}
+		s.faults.Sometimes(operation, meets.chance, faults...)
+	}
+}
+
+// deeds are what is tried, and how often. Each counts how often it happened: not
+// every try finds something to do, or comes to its end.
+func (s *storm) deeds() []func(context.Context) {
+	var all []func(context.Context)
+	for _, deed := range []struct {
+		name  string
+		often int
+		do    func(context.Context) (happened int)
+	}{
+		{"orders", 40, s.pay},
+		{"repeats", 8, s.repeat},
+		{"changed repeats", 3, s.changedRepeat},
+		{"key files", 6, s.drop},
+		{"messages", 34, s.message},
+		{"fills", 3, s.fills},
+		{"mailings", 5, s.mail},
+		{"news of mails", 4, s.news},
+		{"sweeps", 1, s.sweep},
+		{"stock checks", 1, s.check},
+		{"keys withdrawn or moved", 3, s.reshelve},
+		{"indexes that stand still", 2, s.lag},
+	} {
+		do := func(ctx context.Context) { s.tally.add(deed.name, deed.do(ctx)) }
+		for range deed.often {
+			all = append(all, do)
+		}
+	}
+	return all
+}
+
+// rage lets everything happen at once until so many calls reached the engine.
+func (s *storm) rage(calls int) {
+	for range 4 {
+		s.drop(context.Background())
+	}
+	s.blow()
+	deeds := s.deeds()
+	var processes sync.WaitGroup
+	for range atOnce {
+		processes.Go(func() {
+			ctx := context.Background()
+			for s.calls() < calls && !s.t.Failed() {
+				deeds[s.dice.n(len(deeds))](ctx)
+				if s.calls() > calls/2 {
+					s.half.Do(s.connect)
+				}
+				if s.dice.of(0.003) {
+					s.clock.moveOn(time.Duration(s.dice.between(1, 25)) * time.Minute)
+				}
+			}
+		})
+	}
+	processes.Wait()
+}
+
+// calls counts what reached the engine.
+func (s *storm) calls() int {
+	sum := 0
+	for _, n := range s.faults.Calls() {
+		sum += n
+	}
+	return sum
+}
+
+// connect makes the last pool and connects the last product, as the API does.
+func (s *storm) connect() {
+	ctx, name := context.Background(), pools[len(pools)-1]
+	s.must(s.calm.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
+	parked, err := s.calm.Parked(ctx, merchant, name)
+	s.must(err)
+	for _, upload := range parked {
+		_ = s.queue.Send(ctx, ingest.Start(merchant, upload), 0) // what is lost the sweep finds
+	}
+	product, _, err := s.calm.Product(ctx, merchant, products[len(products)-1].ID)
+	s.must(err)
+	product.Pool = products[len(products)-1].Pool
+	s.must(s.calm.PutProduct(ctx, product))
+	_ = s.queue.Send(ctx, claim.FillProduct(merchant, pool.Live, product.ID), 0)
+}
+
+// pay reports a new order, up to twenty times at once.
+func (s *storm) pay(ctx context.Context) int {
+	product := products[s.dice.n(len(products))]
+	quantity := 1
+	switch size := s.dice.n(100); {
+	case size < 3:
+		quantity = s.dice.between(98, 120) // more than one take holds
+	case size < 8:
+		quantity = s.dice.between(order.InlineKeys+1, claim.MaxTake)
+	case size < 20:
+		quantity = s.dice.between(2, order.InlineKeys)
+	}
+	side := pool.SideOf(s.dice.of(0.1))
+	p := &paid{wanted: product.Keys.Wanted(quantity)}
+	s.ledger.mu.Lock()
+	number := fmt.Sprint(len(s.ledger.orders) + 1)
+	p.line = order.Fulfillment{
+		ID:       order.NewLineID(merchant, side, "standard", number, product.ID),
+		Merchant: merchant, Side: side, Platform: "standard", Order: number, Line: product.ID, Product: product.ID,
+		Quantity: quantity, Currency: "EUR", Language: "en", UnitPrice: "29.90",
+		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com"},
+	}
+	s.ledger.orders = append(s.ledger.orders, p)
+	s.ledger.mu.Unlock()
+
+	times := 1
+	switch repeats := s.dice.n(100); {
+	case repeats < 4:
+		times = 20
+	case repeats < 30:
+		times = s.dice.between(2, 5)
+	}
+	var reports sync.WaitGroup
+	for range times {
+		reports.Go(func() { s.report(ctx, p) })
+	}
+	reports.Wait()
+	return 1
+}
+
+// report reports a line as paid, once, and keeps what was answered.
+func (s *storm) report(ctx context.Context, p *paid) {
+	ctx, done := dynamotest.Impatient(ctx)
+	defer done()
+	got, err := s.claims.Claim(ctx, p.line)
+	var changed *claim.ChangedError
+	switch {
+	case errors.As(err, &changed):
+		s.t.Errorf("order %s was never changed: %v", p.line.Order, err)
+		return
+	case err != nil:
+		s.tally.add("reports answered with an error", 1)
+		return // the platform will repeat it
+	}
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	p.known = true
+	if got.State() == order.Fulfilled {
+		p.told = append(p.told, textsOf(got.Keys))
+		_ = s.queue.Send(ctx, delivery.Item{Line: got.ID}, 0) // as the stream does; what is lost the sweep finds
+	}
+}
+
+func textsOf(keys []pool.Key) []string {
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = key.Text.Reveal()
+	}
+	return texts
+}
+
+// some returns one of the orders, by chance, of those that hold.
+func (s *storm) some(holds func(*paid) bool) *paid {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	for range min(20, len(s.ledger.orders)) {
+		if p := s.ledger.orders[s.dice.n(len(s.ledger.orders))]; holds(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+// repeat reports an order once more.
+func (s *storm) repeat(ctx context.Context) int {
+	p := s.some(func(*paid) bool { return true })
+	if p == nil {
+		return 0
+	}
+	s.report(ctx, p)
+	return 1
+}
+
+// changedRepeat reports an order with another quantity: nobody must take it.
+func (s *storm) changedRepeat(ctx context.Context) int {
+	p := s.some(func(p *paid) bool { return p.known })
+	if p == nil {
+		return 0
+	}
+	line := p.line
+	line.Quantity++
+	ctx, done := dynamotest.Impatient(ctx)
+	defer done()
+	if _, err := s.claims.Claim(ctx, line); err == nil {
+		s.t.Errorf("order %s was paid for %d, and reported for %d without an error", p.line.Order, p.line.Quantity, line.Quantity)
+	}
+	return 1
+}
+
+// drop drops a key file with duplicates and lines that cannot be keys. Its event
+// comes up to three times. Now and then the file is gone for good soon after.
+func (s *storm) drop(ctx context.Context) int {
+	name, side := pools[s.dice.n(len(pools))], pool.SideOf(s.dice.of(0.15))
+	removed := s.dice.of(0.04)
+	keys := s.dice.between(20, 180)
+	lines := make([]string, 0, keys+10)
+	s.ledger.mu.Lock()
+	known := s.ledger.texts
+	for range keys {
+		key := fmt.Sprintf("%s%s-%06d", keyMark, side, len(s.ledger.texts))
+		s.ledger.texts = append(s.ledger.texts, text{side, key, removed})
+		lines = append(lines, key)
+	}
+	s.ledger.mu.Unlock()
+	for range keys / 12 {
+		lines = append(lines, lines[s.dice.n(len(lines))], "no\x01key")
+		if len(known) > 0 {
+			if again := known[s.dice.n(len(known))]; again.side == side && !removed && !again.removed {
+				lines = append(lines, again.key)
+			}
+		}
+	}
+	if s.dice.of(0.07) { // of several ranges, by lines that are no keys
+		for range 2*ingest.RangeSize>>18 + 1 {
+			lines = append(lines, strings.Repeat("x", 1<<18))
+		}
+	}
+	for i := range lines {
+		j := s.dice.n(i + 1)
+		lines[i], lines[j] = lines[j], lines[i]
+	}
+	folder := "uploads/" + merchant + "/" + name + "/"
+	if side == pool.Test {
+		folder += "test/"
+	}
+	o := s.bucket.Put(fmt.Sprintf("%s%d.txt", folder, s.dice.n(1<<60)), []byte(strings.Join(lines, "\n")))
+	var events sync.WaitGroup
+	for range s.dice.between(1, 3) {
+		events.Go(func() { s.handle(ctx, message{about: o}) })
+	}
+	if removed {
+		s.bucket.Remove(o)
+	}
+	events.Wait()
+	return 1
+}
+
+// message handles one of the messages there are, now and then twice at once.
+func (s *storm) message(ctx context.Context) int {
+	m, ok := s.queue.take()
+	if !ok {
+		return 0
+	}
+	if s.dice.of(0.05) {
+		var both sync.WaitGroup
+		both.Go(func() { s.handle(ctx, m) })
+		defer both.Wait()
+	}
+	s.handle(ctx, m)
+	return 1
+}
+
+// handle does what a message asks for; if that fails the message comes again.
+func (s *storm) handle(ctx context.Context, m message) {
+	ctx, done := dynamotest.Impatient(ctx)
+	defer done()
+	var err error
+	switch about := m.about.(type) {
+	case ingest.Object:
+		err = s.worker.Receive(ctx, about)
+	case ingest.Message:
+		err = s.worker.Handle(ctx, about)
+	case claim.FillRequest:
+		err = s.filler.Fill(ctx, about, s.clock.now().Add(time.Minute))
+	case delivery.Item:
+		err = s.mailItems(ctx, about)[0]
+	}
+	if err != nil {
+		if s.queue.calm {
+			s.t.Errorf("%T failed without a fault: %v", m.about, err)
+		}
+		s.tally.add("messages that failed and came again", 1)
+		s.queue.again(m)
+	}
+}
+
+// fills serves one queue several times at once.
+func (s *storm) fills(ctx context.Context) int {
+	p := pool.ID{Merchant: merchant, Pool: pools[s.dice.n(len(pools))], Side: pool.SideOf(s.dice.of(0.1))}
+	var fills sync.WaitGroup
+	var served atomic.Int64
+	for range s.dice.between(1, 4) {
+		fills.Go(func() {
+			ctx, done := dynamotest.Impatient(ctx)
+			defer done()
+			if s.filler.Fill(ctx, claim.FillPool(p), s.clock.now().Add(time.Minute)) == nil {
+				served.Add(1)
+			}
+		})
+	}
+	fills.Wait()
+	return int(served.Load())
+}
+
+// mail hands to the mailer what is due in a part of the table, as the stream does.
+func (s *storm) mail(ctx context.Context) int {
+	ctx, done := dynamotest.Impatient(ctx)
+	defer done()
+	var due []delivery.Item
+	for range 2 {
+		s.store.Due(ctx, s.dice.n(dynamo.DueShards), s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
+			switch {
+			case item.Line != nil && item.Line.Mail.State != "":
+				due = append(due, delivery.Item{Line: item.Line.ID})
+			case item.Notice != nil:
+				due = append(due, delivery.Item{Notice: item.Notice.ID})
+			}
+			return len(due) < 10
+		})
+	}
+	for i, err := range s.mailItems(ctx, due...) {
+		if err != nil {
+			s.queue.again(message{about: due[i]}) // the stream's record comes again
+		}
+	}
+	return min(len(due), 1)
+}
+
+// mailItems mails while the clock is not moved on.
+func (s *storm) mailItems(ctx context.Context, items ...delivery.Item) []error {
+	s.clock.mailing.RLock()
+	defer s.clock.mailing.RUnlock()
+	return s.mailer.Mail(ctx, items)
+}
+
+// news tells what became of a mail, of any age, up to three times at once.
+func (s *storm) news(ctx context.Context) int {
+	l, ok := s.post.some()
+	if !ok {
+		return 0
+	}
+	what := []order.Happening{order.MailSent, order.MailDelivered, order.MailDelivered, order.MailDelayed, order.MailBounced, order.MailComplained}
+	news := delivery.News{Item: l.Item, Number: l.number, What: what[s.dice.n(len(what))], At: s.clock.now(), MessageID: "id"}
+	times := s.dice.between(1, 3)
+	var events sync.WaitGroup
+	for range times {
+		events.Go(func() {
+			ctx, done := dynamotest.Impatient(ctx)
+			defer done()
+			_ = s.mailer.Follow(ctx, news) // what is lost changes no key and no mail
+		})
+	}
+	events.Wait()
+	return times
+}
+
+func (s *storm) sweep(ctx context.Context) int {
+	ctx, done := dynamotest.Impatient(ctx)
+	defer done()
+	if _, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Minute)); err != nil {
+		return 0 // the next one looks at what this one could not
+	}
+	return 1
+}
+
+func (s *storm) check(ctx context.Context) int {
+	ctx, done := dynamotest.Impatient(ctx)
+	defer done()
+	if s.checker.Check(ctx) != nil {
+		return 0 // and so does this one
+	}
+	return 1
+}
+
+// reshelve withdraws available keys, or moves them to another pool, while the
+// index may go on showing them where they were.
+func (s *storm) reshelve(ctx context.Context) int {
+	from := pool.ID{Merchant: merchant, Pool: pools[s.dice.n(len(pools))], Side: pool.Live}
+	keys, err := s.calm.Candidates(ctx, from, shards, 1)
+	s.must(err)
+	taken := 0
+	for _, key := range keys[:min(len(keys), s.dice.n(4))] {
+		update := &dynamodb.UpdateItemInput{
+			TableName:                aws.String(s.tables.Keys),
+			Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: string(key.ID)}},
+			ConditionExpression:      aws.String("#shard = :shard"),
+			ExpressionAttributeNames: map[string]string{"#shard": "shard"},
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":shard": &types.AttributeValueMemberS{Value: key.Shard},
+			},
+		}
+		if s.dice.of(0.5) {
+			update.UpdateExpression = aws.String("SET #state = :withdrawn REMOVE #shard, place")
+			update.ExpressionAttributeNames["#state"] = "state"
+			update.ExpressionAttributeValues[":withdrawn"] = &types.AttributeValueMemberS{Value: "withdrawn"}
+		} else {
+			to := pools[s.dice.n(len(pools)-1)]
+			update.UpdateExpression = aws.String("SET #pool = :pool, #shard = :new")
+			update.ExpressionAttributeNames["#pool"] = "pool"
+			update.ExpressionAttributeValues[":pool"] = &types.AttributeValueMemberS{Value: to}
+			update.ExpressionAttributeValues[":new"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%s#live#%d", merchant, to, s.dice.n(shards))}
+		}
+		_, err := dynamotest.Client(s.t).UpdateItem(ctx, update)
+		var sold *types.ConditionalCheckFailedException
+		switch {
+		case err == nil:
+			taken++
+		case !errors.As(err, &sold):
+			s.t.Errorf("take key off its shelf: %v", err)
+		}
+	}
+	return taken
+}
+
+// lag lets an index stand still, or catch up.
+func (s *storm) lag(context.Context) int {
+	tables := []struct{ table, index string }{{s.tables.Keys, "available"}, {s.tables.Orders, "due"}, {s.tables.Catalog, "due"}}
+	one := tables[s.dice.n(len(tables))]
+	if s.dice.of(0.4) {
+		s.faults.Freeze(s.tables, one.table, one.index)
+		return 1
+	}
+	s.faults.Thaw(one.table)
+	return 0
+}

@@ -1,0 +1,485 @@
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"keypool/infra/proof/dynamosim"
+	"keypool/shared/claim"
+	"keypool/shared/delivery"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/order"
+)
+
+// nth counts what the same caller does again, so that each time has a name.
+type nth struct {
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (n *nth) name(what string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.seen == nil {
+		n.seen = make(map[string]int)
+	}
+	n.seen[what]++
+	return what + "/" + strconv.Itoa(n.seen[what])
+}
+
+var errTrouble = errors.New("a service did not answer")
+
+// step is one call of an edge other than the tables: it takes its time, and may
+// fail before or after it was done.
+func (w *world) step(ctx context.Context, name string, do func()) error {
+	w.steps.Add(1)
+	p := processOf(ctx)
+	p.calls.Add(1)
+	if p.gone() {
+		return errGone
+	}
+	bad := !w.calm.Load() && w.happens(name+" fails", w.plan.Weather.Trouble)
+	time.Sleep(500*time.Microsecond + w.upTo(name+" there", w.plan.Weather.Slow))
+	after := w.chance(name+" when")%2 == 0
+	if !bad || after {
+		do()
+	}
+	time.Sleep(w.upTo(name+" back", w.plan.Weather.Slow))
+	if bad {
+		return errTrouble
+	}
+	return ctx.Err()
+}
+
+// queue is a queue of messages, each of which is handled at least once or put
+// aside after so many times. Sending takes no time.
+type queue struct {
+	w        *world
+	name     string
+	batch    int // messages in one call
+	atOnce   int // calls at the same time
+	hidden   time.Duration
+	receives int
+	handle   func(process string, messages []any) []error
+
+	sent    nth
+	mu      sync.Mutex
+	visible []*message
+	busy    int
+}
+
+type message struct {
+	name     string
+	body     any
+	received int
+}
+
+// Send implements the senders of claim, ingest and sweep.
+func (q *queue) Send(ctx context.Context, body any, delay time.Duration) error {
+	w, p := q.w, processOf(ctx)
+	w.steps.Add(1)
+	p.calls.Add(1)
+	if p.gone() {
+		return errGone
+	}
+	name := q.sent.name(fmt.Sprintf("%s from %s: %v", q.name, callerOf(ctx), body))
+	if !w.calm.Load() && w.happens(name+" lost", w.plan.Weather.Lost) {
+		switch w.number(name+" told", 3) {
+		case 0:
+			w.count("message lost")
+			return nil
+		case 1:
+			w.count("message lost")
+			return errTrouble
+		default:
+			w.count("message taken, answer lost")
+			q.add(&message{name: name, body: body}, delay)
+			return errTrouble
+		}
+	}
+	q.add(&message{name: name, body: body}, delay)
+	if !w.calm.Load() && w.happens(name+" twice", w.plan.Weather.Twice) {
+		w.count("message delivered twice")
+		q.add(&message{name: name + " again", body: body}, delay+w.upTo(name+" late", time.Minute))
+	}
+	return nil
+}
+
+// add lets a message be seen after the delay.
+func (q *queue) add(m *message, delay time.Duration) {
+	q.w.spawn(func() {
+		time.Sleep(delay + q.w.upTo(m.name+" polled "+strconv.Itoa(m.received), 20*time.Millisecond))
+		q.mu.Lock()
+		q.visible = append(q.visible, m)
+		q.mu.Unlock()
+		q.poll()
+	})
+}
+
+// poll hands what is visible over, as far as calls may run.
+func (q *queue) poll() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.busy < q.atOnce && len(q.visible) > 0 {
+		n := min(q.batch, len(q.visible))
+		batch := q.visible[:n:n]
+		q.visible = q.visible[n:]
+		q.busy++
+		name := fmt.Sprintf("%s/%d", batch[0].name, batch[0].received+1) // a process is called after what it handles
+		q.w.spawn(func() {
+			q.call(name, batch)
+			q.mu.Lock()
+			q.busy--
+			q.mu.Unlock()
+			q.poll()
+		})
+	}
+}
+
+func (q *queue) call(name string, batch []*message) {
+	bodies := make([]any, len(batch))
+	for i, m := range batch {
+		m.received++
+		bodies[i] = m.body
+	}
+	for i, err := range q.handle(name, bodies) {
+		m := batch[i]
+		switch {
+		case err == nil:
+		case m.received >= q.receives:
+			q.w.count("message put aside")
+		case errors.Is(err, claim.ErrUnfinished), errors.Is(err, ingest.ErrUnfinished):
+			q.add(m, 0)
+		default:
+			q.add(m, q.hidden)
+		}
+	}
+}
+
+// bucket holds key files and reports.
+type bucket struct {
+	w     *world
+	calls nth
+
+	mu      sync.Mutex
+	objects map[string]object
+}
+
+type object struct {
+	content []byte
+	at      time.Time
+	done    bool
+}
+
+func newBucket(w *world) *bucket { return &bucket{w: w, objects: make(map[string]object)} }
+
+func (b *bucket) put(name string, content []byte) ingest.Object {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.objects[name] = object{content: content, at: time.Now().UTC()}
+	return ingest.Object{Bucket: "uploads", Name: name, Version: "1"}
+}
+
+func (b *bucket) call(ctx context.Context, what, name string, do func()) error {
+	return b.w.step(ctx, b.calls.name(callerOf(ctx)+" "+what+" "+name), func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		do()
+	})
+}
+
+// Stat implements ingest.Objects.
+func (b *bucket) Stat(ctx context.Context, o ingest.Object) (stat ingest.Stat, ok bool, err error) {
+	err = b.call(ctx, "stat", o.Name, func() {
+		var there object
+		there, ok = b.objects[o.Name]
+		stat = ingest.Stat{Version: "1", Size: int64(len(there.content)), LastModified: there.at}
+	})
+	return stat, ok, err
+}
+
+// Open implements ingest.Objects.
+func (b *bucket) Open(ctx context.Context, o ingest.Object, from, to int64) (body io.ReadCloser, err error) {
+	err = b.call(ctx, "open", fmt.Sprint(o.Name, from), func() {
+		body = io.NopCloser(bytes.NewReader(b.objects[o.Name].content[from:to]))
+	})
+	return body, err
+}
+
+// MarkDone implements ingest.Objects.
+func (b *bucket) MarkDone(ctx context.Context, o ingest.Object) error {
+	return b.call(ctx, "mark", o.Name, func() {
+		there := b.objects[o.Name]
+		there.done = true
+		b.objects[o.Name] = there
+	})
+}
+
+// Put implements ingest.Reports.
+func (b *bucket) Put(ctx context.Context, name string, data []byte) error {
+	return b.call(ctx, "put", name, func() { b.objects[name] = object{content: bytes.Clone(data), at: time.Now()} })
+}
+
+// Get implements ingest.Reports.
+func (b *bucket) Get(ctx context.Context, name string) (data []byte, err error) {
+	var ok bool
+	err = b.call(ctx, "get", name, func() {
+		var there object
+		there, ok = b.objects[name]
+		data = there.content
+	})
+	if err == nil && !ok {
+		err = ingest.ErrGone
+	}
+	return data, err
+}
+
+// Write implements ingest.Reports.
+func (b *bucket) Write(ctx context.Context, name string, write func(io.Writer) error) error {
+	var content bytes.Buffer
+	if err := write(&content); err != nil {
+		return err
+	}
+	return b.Put(ctx, name, content.Bytes())
+}
+
+// post is the mail service.
+type post struct {
+	w     *world
+	calls nth
+}
+
+// Send implements delivery.Post.
+func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
+	w, p := s.w, processOf(ctx)
+	w.steps.Add(1)
+	p.calls.Add(1)
+	if p.gone() {
+		return "", errGone
+	}
+	item, number, ok := delivery.ItemOf(tagsOf(m))
+	if !ok {
+		w.ledger.report("a mail went out that names no line and no notice")
+		return "", &delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}
+	}
+	name := s.calls.name(fmt.Sprintf("%s mails %v", callerOf(ctx), item))
+	time.Sleep(w.upTo(name+" there", 5*w.plan.Weather.Slow))
+	trouble := -1
+	if !w.calm.Load() && w.happens(name+" trouble", w.plan.Weather.Mail) {
+		trouble = w.number(name+" which", 10)
+	}
+	switch {
+	case trouble == 3:
+		w.count("mail put off by the mail service")
+		return "", &delivery.SendError{Fault: delivery.Passing, Code: "InternalServiceErrorException"}
+	case trouble >= 0 && trouble < 3:
+		w.count("mail throttled")
+		return "", &delivery.SendError{Fault: delivery.Busy, Code: "TooManyRequestsException"}
+	case trouble == 4:
+		w.count("mail met trouble of the account")
+		return "", &delivery.SendError{Fault: delivery.Trouble, Code: "SendingPausedException"}
+	case trouble == 5:
+		w.count("mail refused")
+		w.ledger.refused(item, number)
+		return "", &delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}
+	case trouble == 6:
+		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"} // never arrived
+	}
+	w.count("mail accepted")
+	w.ledger.mailed(p, item, number, m)
+	s.tell(name, delivery.News{Item: item, Number: number, MessageID: name})
+	time.Sleep(w.upTo(name+" back", 5*w.plan.Weather.Slow))
+	if trouble > 6 {
+		w.count("mail accepted, answer lost")
+		w.ledger.unknown(item)
+		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"}
+	}
+	return name, ctx.Err()
+}
+
+func tagsOf(m delivery.Mail) map[string][]string {
+	tags := make(map[string][]string)
+	for name, value := range m.Tags {
+		tags[name] = []string{value}
+	}
+	return tags
+}
+
+// tell sends news of a mail, late, in any order, and sometimes not at all.
+func (s *post) tell(name string, news delivery.News) {
+	w := s.w
+	for _, what := range []order.Happening{order.MailSent, order.MailDelivered, order.MailBounced} {
+		rate := 0.7
+		if what == order.MailBounced {
+			rate = 0.03
+		}
+		about := fmt.Sprintf("news %s of %s", what, name)
+		if !w.happens(about, rate) {
+			continue
+		}
+		times := 1 + w.number(about+" times", 2)
+		for n := range times {
+			w.spawn(func() {
+				time.Sleep(w.upTo(fmt.Sprint(about, n), time.Minute))
+				news := news
+				news.What, news.At = what, time.Now().UTC()
+				w.follow(fmt.Sprintf("%s/%d", about, n), news)
+			})
+		}
+	}
+}
+
+// follow does what the function deliver does with an event of SES, which is
+// delivered three times at most.
+func (w *world) follow(name string, news delivery.News) {
+	for try := range 3 {
+		p := w.begin(fmt.Sprintf("%s/%d", name, try), time.Minute, w.skew(name))
+		err := w.mailer(p).Follow(p.ctx, news)
+		gone := p.gone()
+		p.end()
+		if err == nil && !gone {
+			return
+		}
+		time.Sleep(time.Minute)
+	}
+}
+
+// stream hands records of what is due to be mailed to deliver: in order within a
+// partition, in batches of which part may fail.
+type stream struct {
+	w          *world
+	closed     bool // nobody reads it
+	mu         sync.Mutex
+	partitions [4]struct {
+		records []record
+		reading bool
+	}
+}
+
+type record struct {
+	item  delivery.Item
+	name  string
+	tryAt time.Time // of the mail; zero: at once
+	tries int
+}
+
+func (s *stream) observe(c dynamosim.Commit) {
+	for _, change := range c.Changes {
+		if s.closed || change.Table != s.w.tables.Orders || str(change.After, "mail") != "due" {
+			continue
+		}
+		pk := str(change.After, "pk")
+		item, ok := dynamo.MailItem(pk, str(change.After, "sk"))
+		if !ok {
+			continue
+		}
+		r := record{item: item, name: fmt.Sprintf("record %v %d", item, num(change.After, "version"))}
+		if change.After["tryAt"] != nil {
+			r.tryAt = time.UnixMilli(int64(num(change.After, "tryAt")))
+		}
+		calm := s.w.calm.Load()
+		if !calm && s.w.happens(r.name+" lost", s.w.plan.Weather.Lost) {
+			s.w.count("record lost")
+			continue
+		}
+		partition := s.w.number("partition "+pk, len(s.partitions))
+		s.add(partition, r)
+		if !calm && s.w.happens(r.name+" twice", s.w.plan.Weather.Twice) {
+			s.w.count("record delivered twice")
+			s.w.spawn(func() { // when deliver may have done with the first
+				time.Sleep(s.w.upTo(r.name+" late", 15*time.Minute))
+				r.name += " again"
+				s.add(partition, r)
+			})
+		}
+	}
+}
+
+func (s *stream) add(n int, r record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.partitions[n]
+	p.records = append(p.records, r)
+	if !p.reading {
+		p.reading = true
+		s.w.spawn(func() { s.read(n) })
+	}
+}
+
+// read hands batches over until none is left. What fails is seen again, and
+// everything after it.
+func (s *stream) read(n int) {
+	w := s.w
+	for {
+		s.mu.Lock()
+		p := &s.partitions[n]
+		if len(p.records) == 0 {
+			p.reading = false
+			s.mu.Unlock()
+			return
+		}
+		name := fmt.Sprintf("deliver %s/%d", p.records[0].name, p.records[0].tries)
+		s.mu.Unlock()
+		time.Sleep(100*time.Millisecond + w.upTo(name, 300*time.Millisecond))
+		if !w.calm.Load() && w.happens(name+" late", w.plan.Weather.Lost) { // and all after them
+			w.count("records late by minutes")
+			time.Sleep(w.upTo(name+" how late", 15*time.Minute))
+		}
+
+		s.mu.Lock()
+		batch := p.records[:min(10, len(p.records))]
+		s.mu.Unlock()
+		failed := w.deliver(name, batch)
+		s.mu.Lock()
+		done := len(batch)
+		if failed >= 0 {
+			done = failed
+			if p.records[failed].tries++; p.records[failed].tries > 10 {
+				w.count("record given up")
+				done++
+			}
+		}
+		p.records = p.records[done:]
+		s.mu.Unlock()
+	}
+}
+
+// deliver does what the function deliver does with records, and returns the
+// first that failed, -1 if none did.
+func (w *world) deliver(name string, batch []record) int {
+	p := w.begin(name, 2*time.Minute, w.skew(name))
+	defer p.end()
+	var items []delivery.Item
+	place := map[delivery.Item]int{}
+	for i, r := range batch {
+		if r.tryAt.After(p.now()) {
+			continue // its time has not come
+		}
+		if _, known := place[r.item]; !known {
+			place[r.item] = i
+			items = append(items, r.item)
+		}
+	}
+	errs := w.mailer(p).Mail(p.ctx, items)
+	if p.gone() {
+		return 0
+	}
+	failed := -1
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		w.ledger.unmarked(p, items[i])
+		if failed < 0 && !errors.Is(err, delivery.ErrUnreadable) && !errors.Is(err, delivery.ErrChanged) {
+			failed = place[items[i]]
+		}
+	}
+	return failed
+}

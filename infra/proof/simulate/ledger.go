@@ -1,0 +1,563 @@
+package simulate
+
+import (
+	"cmp"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/infra/proof/dynamosim"
+	"keypool/shared/delivery"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// ledger watches every change of the tables, in the order they are made, and
+// holds each against the promise. It knows the tables by their documentation
+// alone and shares no code with those who write them.
+type ledger struct {
+	w *world
+
+	mu        sync.Mutex
+	keys      map[string]*key
+	lines     map[order.LineID]*line
+	queues    map[string]map[string]*place // partition -> sort key
+	alerts    map[string]*alert
+	passes    map[string]time.Time       // partition of a queue -> until
+	gone      map[string][]time.Time     // pool side -> when keys left it
+	shelf     map[string]map[string]*key // pool side -> its available keys
+	looked    map[string]look            // who -> what was seen of the queues
+	earlier   map[string]look            // the same, when a call was sent that comes late
+	mails     map[delivery.Item]*mailed
+	leased    map[leased]string // what a mail that was being sent is about
+	notices   map[string]bool
+	due       map[string]time.Time // what a sweep is to look at, and when
+	broken    []string
+	versions  []version
+	keyEvents []keyEvent
+	uploads   map[string]*uploaded // by record
+	settings  settingsSeen
+	history   hash.Hash64 // of all commits: two runs of a plan are the same if it is
+}
+
+// settingsSeen is what the catalog says of where lines get their keys.
+type settingsSeen struct {
+	pools       map[string]bool
+	feeders     map[string]map[string]string // product -> currency, "" for any -> pool
+	defaultPool string
+}
+
+// feeds reports whether there is a pool for a line of the product.
+func (s settingsSeen) feeds(product, currency string) bool {
+	by := s.feeders[product]
+	return s.pools[cmp.Or(by[currency], by[""], s.defaultPool)]
+}
+
+type key struct {
+	id, side, shard, state, line, text string
+}
+
+// line is a fulfillment.
+type line struct {
+	id                           order.LineID
+	version, wanted, held, given int
+	onHold                       bool
+	queue, sort                  string // where it stands if it waits
+	name                         string // of the order and of the line in it
+	product, currency            string
+	quantity                     int
+	keys                         map[string]string // id -> text, chunks included
+	chunks                       int
+	mail                         string
+}
+
+func (l *line) missing() int { return l.wanted - l.given - l.held }
+
+func (l *line) waits() bool {
+	return !l.onHold && (l.wanted == 0 || l.missing() > 0)
+}
+
+// place is a line's place in a queue.
+type place struct {
+	line    order.LineID
+	missing int
+	since   time.Time // when it came into the queue
+}
+
+// look is what there was to be seen when somebody last looked at a queue.
+type look struct {
+	at     time.Time
+	before time.Time // when the same had looked before that
+	passes map[string]time.Time
+}
+
+// version is what a line's record came to be at one moment.
+type version struct {
+	line   order.LineID
+	number int
+	held   int
+	gained []string // keys
+	at     time.Time
+}
+
+func newLedger(w *world) *ledger {
+	return &ledger{
+		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
+		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
+		shelf: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[delivery.Item]*mailed{},
+		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leased: map[leased]string{}, history: fnv.New64a(),
+		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
+	}
+}
+
+// name is what people call a line, as far as it is known; its identity otherwise.
+func (l *ledger) name(id order.LineID) string {
+	if there := l.lines[id]; there != nil && there.name != "" {
+		return there.name
+	}
+	return "line " + string(id)
+}
+
+// text is what a key reads, as far as it is known; its identity otherwise.
+func (l *ledger) text(id string) string {
+	if k := l.keys[id]; k != nil && k.text != "" {
+		return k.text[:min(len(k.text), 20)]
+	}
+	return id
+}
+
+// sideOf and queueOf name a pool side and its queue as the tables do.
+func sideOf(p pool.ID) string  { return p.Merchant + "#" + p.Pool + "#" + string(p.Side) }
+func queueOf(p pool.ID) string { return "queue#" + sideOf(p) }
+
+// problem notes that the promise was broken.
+func (l *ledger) problem(format string, args ...any) {
+	l.broken = append(l.broken, fmt.Sprintf("%8.3f s  ", time.Since(l.w.began).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// report is problem, for those who do not hold the lock.
+func (l *ledger) report(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.problem(format, args...)
+}
+
+// looks notes that somebody reads a queue just now.
+func (l *ledger) looks(who string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looked[who] = look{at: time.Now(), before: l.looked[who].at, passes: maps.Clone(l.passes)}
+}
+
+// late notes that a call of somebody will be done later: it may have been decided
+// on by what is seen of the queues by now.
+func (l *ledger) late(who string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.earlier[who]; !known {
+		l.earlier[who] = l.looked[who]
+	}
+}
+
+// judge reports what is wrong with a commit by what its maker may have seen of
+// the queues.
+func (l *ledger) judge(c dynamosim.Commit, wrong func(seen look) string) {
+	problem := wrong(l.looked[c.Caller])
+	if earlier, ok := l.earlier[c.Caller]; ok && problem != "" {
+		problem = wrong(earlier)
+	}
+	if problem != "" {
+		l.problem("%s", problem)
+	}
+}
+
+// observe takes a commit in: first all of it, then what must hold after it.
+func (l *ledger) observe(c dynamosim.Commit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	touched := map[order.LineID]bool{}
+	before := map[order.LineID]line{}
+	remember := func(id order.LineID) {
+		if !touched[id] {
+			touched[id] = true
+			if there := l.lines[id]; there != nil {
+				was := *there
+				was.keys = maps.Clone(there.keys)
+				before[id] = was
+			}
+		}
+	}
+	var told []string // notices that came with it
+	for _, change := range c.Changes {
+		pk, sk := str(change.Key, "pk"), str(change.Key, "sk")
+		fmt.Fprintf(l.history, "%d %s %s %s %s %d\n", time.Since(l.w.began), c.Caller, change.Table, pk, sk, num(change.After, "version"))
+		l.noteDue(change.Table+" "+pk+" "+sk, change.After)
+		switch {
+		case change.Table == l.w.tables.Keys:
+			l.keyChanged(pk, change.Before, change.After)
+		case change.Table == l.w.tables.Catalog && strings.HasPrefix(pk, "uploads#"):
+			defer l.uploadChanged(pk+" "+sk, change.After, &told)
+		case change.Table == l.w.tables.Catalog:
+			l.settingsChanged(pk, sk, change.After)
+		case strings.HasPrefix(sk, "line#"):
+			id := order.LineID(strings.TrimPrefix(pk, "order#") + strings.TrimPrefix(sk, "line#"))
+			remember(id)
+			l.lineChanged(id, change.After)
+			l.outboxChanged(delivery.Item{Line: id}, change.Before, change.After)
+		case strings.HasPrefix(sk, "keys#"):
+			id, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
+			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)
+			remember(line)
+			l.chunkChanged(line, change.Before, change.After)
+		case sk == "!pass":
+			l.passChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
+		case strings.HasPrefix(pk, "queue#"), strings.HasPrefix(pk, "unconnected#"):
+			_, id, _ := strings.Cut(sk, "#")
+			remember(order.LineID(id))
+			l.placeChanged(pk, sk, change.After)
+			defer l.noteServed(pk)
+		case strings.HasPrefix(pk, "notice#"):
+			id := strings.TrimPrefix(pk, "notice#")
+			if change.Before == nil {
+				told = append(told, id)
+			}
+			l.noticeChanged(id, change.Before, change.After)
+		case strings.HasPrefix(pk, "alert#"):
+			defer l.alertChanged(c, pk+sk, change.After, &told)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(touched)) {
+		l.check(c, id, before[id])
+	}
+}
+
+func (l *ledger) noteDue(name string, after map[string]types.AttributeValue) {
+	if after["dueAt"] == nil {
+		delete(l.due, name)
+		return
+	}
+	l.due[name] = time.UnixMilli(int64(num(after, "dueAt")))
+}
+
+// keyChanged holds a key's life: available, then claimed for one line, for ever;
+// or taken out of sale.
+func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeValue) {
+	k := l.keys[id]
+	switch {
+	case after == nil:
+		l.problem("key %s was deleted", l.text(id))
+		return
+	case before == nil:
+		k = &key{id: id}
+		l.keys[id] = k
+	default:
+		if str(after, "text") != k.text {
+			l.problem("key %s has another text now", l.text(id))
+		}
+		if k.state == "claimed" && (str(after, "state") != "claimed" || str(after, "line") != k.line) {
+			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), str(after, "state"), l.name(order.LineID(str(after, "line"))))
+		}
+		if k.state == "withdrawn" {
+			l.problem("key %s was taken out of sale and came back", l.text(id))
+		}
+		if k.shard != "" {
+			delete(l.shelf[k.side], id)
+			l.gone[k.side] = append(l.gone[k.side], time.Now())
+		}
+	}
+	k.state, k.shard, k.line, k.text = str(after, "state"), str(after, "shard"), str(after, "line"), str(after, "text")
+	owner, rest, _ := strings.Cut(id, "#")
+	side, _, _ := strings.Cut(rest, "#")
+	k.side = owner + "#" + str(after, "pool") + "#" + side
+	if available := k.state == "available"; available != (k.shard != "") || available == (k.line != "") && k.state != "withdrawn" {
+		l.problem("key %s is %s, in shard %q, of line %q", l.text(id), k.state, k.shard, k.line)
+	}
+	if came := k.shard != ""; came && (before == nil || str(before, "shard") == "") || !came && k.state == "withdrawn" {
+		l.keyEvents = append(l.keyEvents, keyEvent{key: id, there: came, at: time.Now()})
+	}
+	if k.shard != "" {
+		if !strings.HasPrefix(k.shard, k.side+"#") {
+			l.problem("key %s of %s stands in shard %s", l.text(id), k.side, k.shard)
+		}
+		if l.shelf[k.side] == nil {
+			l.shelf[k.side] = map[string]*key{}
+		}
+		l.shelf[k.side][id] = k
+	}
+}
+
+func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeValue) {
+	if after == nil {
+		l.problem("%s was deleted", l.name(id))
+		return
+	}
+	there := l.lines[id]
+	if there == nil {
+		there = &line{id: id, keys: map[string]string{}}
+		l.lines[id] = there
+	}
+	if version := num(after, "version"); version != there.version+1 {
+		l.problem("%s went from version %d to %d", l.name(id), there.version, version)
+	}
+	if product, quantity := str(after, "product"), num(after, "quantity"); there.version > 0 && (product != there.product || quantity != there.quantity) {
+		l.problem("%s was paid as %d x %s and is now %d x %s", l.name(id), there.quantity, there.product, quantity, product)
+	}
+	for _, k := range keysIn(after) {
+		there.keys[k[0]] = k[1]
+	}
+	there.version, there.wanted, there.held, there.given = num(after, "version"), num(after, "wanted"), num(after, "held"), num(after, "returned")
+	_, there.onHold = after["onHold"]
+	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
+	there.mail = str(after, "mail")
+	if name := str(after, "order"); name != "" {
+		there.name = "order " + name + ", line " + str(after, "line")
+	}
+	there.queue = "queue#" + str(after, "merchant") + "#" + str(after, "pool") + "#" + str(after, "side")
+	if after["pool"] == nil {
+		there.queue = "unconnected#" + str(after, "merchant") + "#" + str(after, "side") + "#" + there.product
+	}
+	there.sort = fmt.Sprintf("%013d#%s", num(after, "receivedAt"), id)
+}
+
+func (l *ledger) chunkChanged(id order.LineID, before, after map[string]types.AttributeValue) {
+	if before != nil {
+		l.problem("a chunk of %s was written twice", l.name(id))
+		return
+	}
+	if l.lines[id].chunks++; l.lines[id].chunks > 1 {
+		l.w.count("second chunk of a line")
+	}
+	for _, k := range keysIn(after) {
+		l.lines[id].keys[k[0]] = k[1]
+	}
+}
+
+func (l *ledger) placeChanged(pk, sk string, after map[string]types.AttributeValue) {
+	if after == nil {
+		delete(l.queues[pk], sk)
+		return
+	}
+	if l.queues[pk] == nil {
+		l.queues[pk] = map[string]*place{}
+	}
+	_, id, _ := strings.Cut(sk, "#")
+	since := time.Now()
+	if there := l.queues[pk][sk]; there != nil {
+		since = there.since
+	}
+	l.queues[pk][sk] = &place{line: order.LineID(id), missing: num(after, "missing"), since: since}
+}
+
+// check holds a line against the promise, after a commit that touched it.
+func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
+	now := l.lines[id]
+	if now == nil {
+		l.problem("a place in a queue names %s, which does not exist", l.name(id))
+		return
+	}
+	if len(now.keys) != now.held {
+		l.problem("%s says it holds %d keys and holds %d", l.name(id), now.held, len(now.keys))
+	}
+	if now.held > now.wanted {
+		l.problem("%s holds %d keys and paid for %d", l.name(id), now.held, now.wanted)
+	}
+	if now.wanted > 0 && now.wanted != keysFor(now.product, now.quantity) {
+		l.problem("%s paid for %d x %s and is due %d keys", l.name(id), now.quantity, now.product, now.wanted)
+	}
+	for k, text := range now.keys {
+		switch sold := l.keys[k]; {
+		case sold == nil || sold.state != "claimed" || sold.line != string(id):
+			l.problem("%s holds key %s, which is not sold to it", l.name(id), l.text(k))
+		case sold.text != text:
+			l.problem("%s holds key %s with another text", l.name(id), l.text(k))
+		case "queue#"+sold.side != now.queue:
+			l.problem("%s of %s holds key %s of %s", l.name(id), now.queue, l.text(k), sold.side)
+		}
+	}
+	at := l.queues[now.queue][now.sort]
+	switch {
+	case now.waits() != (at != nil):
+		l.problem("%s waits: %v; it stands in its queue: %v", l.name(id), now.waits(), at != nil)
+	case at != nil && now.wanted > 0 && at.missing != now.missing():
+		l.problem("%s misses %d keys, its queue says %d", l.name(id), now.missing(), at.missing)
+	}
+	if before.version > 0 && before.queue != now.queue && l.queues[before.queue][before.sort] != nil {
+		l.problem("%s stands in two queues", l.name(id))
+	}
+	if before.version > 0 && before.wanted == 0 && now.wanted > 0 {
+		l.w.count("line connected")
+	}
+	var gained []string
+	for k := range now.keys {
+		if _, had := before.keys[k]; !had {
+			gained = append(gained, k)
+		}
+	}
+	slices.Sort(gained)
+	if before.version != now.version {
+		l.versions = append(l.versions, version{line: id, number: now.version, held: now.held, gained: gained, at: time.Now()})
+	}
+	if len(gained) == 0 {
+		return
+	}
+	switch {
+	case before.version == 0:
+		l.checkNewcomer(c, now, len(gained))
+	case !before.waits():
+		l.problem("%s did not wait, and got %d keys", l.name(id), len(gained))
+	case len(gained) > before.missing():
+		l.problem("%s missed %d keys and got %d", l.name(id), before.missing(), len(gained))
+	default:
+		l.checkOrder(c, now)
+	}
+}
+
+// checkOrder holds that a waiting line is given keys only when none that came
+// before it waits: none, that is, that stood in the queue when fill looked.
+func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
+	l.judge(c, func(seen look) string {
+		for sk, at := range l.queues[now.queue] {
+			if sk < now.sort && at.since.Before(seen.at) {
+				return fmt.Sprintf("%s was served before %s, which came first", l.name(now.id), l.name(at.line))
+			}
+		}
+		return ""
+	})
+}
+
+// missed is how many keys the lines miss that somebody who looked then must have
+// seen in a queue: they stood there, and do so still.
+func (l *ledger) missed(queue string, seen look) (missing int) {
+	for _, at := range l.queues[queue] {
+		if at.since.Before(seen.at) {
+			missing += at.missing
+		}
+	}
+	return missing
+}
+
+// shown is how many keys of a pool side an index that lags can have shown to
+// somebody who looked then: those that are there, and those that have left since.
+func (l *ledger) shown(side string, seen look) int {
+	shown := len(l.shelf[side])
+	for _, at := range l.gone[side] {
+		if at.After(seen.at.Add(-l.w.plan.Weather.Lag)) {
+			shown++
+		}
+	}
+	return shown
+}
+
+// checkNewcomer holds that nobody who waits is passed for a key that he would
+// otherwise get: there was a pass to be seen, or there were more keys than the
+// lines miss that wait.
+func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
+	how := ""
+	l.judge(c, func(seen look) string {
+		missing := l.missed(now.queue, seen)
+		shown := l.shown(strings.TrimPrefix(now.queue, "queue#"), seen)
+		switch {
+		case missing == 0:
+		case seen.at.Before(seen.passes[now.queue].Add(l.w.plan.Weather.Skew)):
+			how = "newcomer passed the queue by a pass"
+		case shown > missing+now.wanted:
+			how = "newcomer passed the queue, nobody lost by it"
+		default:
+			return fmt.Sprintf("%s took %d keys; %d were to be seen, and lines that waited before it miss %d", l.name(now.id), took, shown, missing)
+		}
+		return ""
+	})
+	if how != "" {
+		l.w.count(how)
+	}
+}
+
+// passChanged holds that newcomers are let by only where keys abound for all who
+// wait, and for a moment.
+func (l *ledger) passChanged(c dynamosim.Commit, queue string, until time.Time) {
+	l.w.count("pass left at a queue")
+	l.passes[queue] = until
+	l.judge(c, func(seen look) string {
+		missing := l.missed(queue, seen)
+		shown := l.shown(strings.TrimPrefix(queue, "queue#"), seen)
+		if shown < 2*missing+1000 {
+			return fmt.Sprintf("a pass was left at %s, where %d keys were to be seen and lines miss %d", queue, shown, missing)
+		}
+		return ""
+	})
+	if until.After(time.Now().Add(5*time.Second + l.w.plan.Weather.Skew)) {
+		l.problem("a pass of %s is good until %s", queue, until)
+	}
+}
+
+// settingsChanged takes in what a merchant has set up.
+func (l *ledger) settingsChanged(pk, sk string, after map[string]types.AttributeValue) {
+	if !strings.HasPrefix(pk, "merchant#") {
+		return
+	}
+	s := &l.settings
+	if sk == "merchant" {
+		s.defaultPool = str(after, "defaultPool")
+	}
+	if name, ok := strings.CutPrefix(sk, "pool#"); ok {
+		s.pools[name] = after != nil
+	}
+	if name, ok := strings.CutPrefix(sk, "product#"); ok {
+		s.feeders[name] = map[string]string{"": str(after, "pool")}
+		if by, ok := after["pools"].(*types.AttributeValueMemberM); ok {
+			for currency := range by.Value {
+				s.feeders[name][currency] = str(by.Value, currency)
+			}
+		}
+	}
+}
+
+// available returns the keys that may be sold from a pool side now, by name.
+func (l *ledger) available(p pool.ID) []key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var keys []key
+	for _, k := range l.shelf[p.Merchant+"#"+p.Pool+"#"+string(p.Side)] {
+		keys = append(keys, *k)
+	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Compare(a.id, b.id) })
+	return keys
+}
+
+// str and num read an attribute as the tables hold it; "" and 0 if it is not there.
+func str(item map[string]types.AttributeValue, name string) string {
+	if s, ok := item[name].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func num(item map[string]types.AttributeValue, name string) int {
+	if n, ok := item[name].(*types.AttributeValueMemberN); ok {
+		value, _ := strconv.Atoi(n.Value)
+		return value
+	}
+	return 0
+}
+
+// keysIn returns identity and text of the keys that a line or a chunk holds.
+func keysIn(item map[string]types.AttributeValue) [][2]string {
+	list, _ := item["keys"].(*types.AttributeValueMemberL)
+	if list == nil {
+		return nil
+	}
+	var keys [][2]string
+	for _, element := range list.Value {
+		k := element.(*types.AttributeValueMemberM).Value
+		keys = append(keys, [2]string{str(k, "id"), str(k, "text")})
+	}
+	return keys
+}

@@ -1,0 +1,782 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/infra/proof/dynamosim"
+	"keypool/shared/delivery"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// A judge who never finds anything proves nothing: each rule is broken here once.
+
+type item = map[string]types.AttributeValue
+
+// of makes an item of names and values by turns: strings, numbers, and lists of
+// keys, each an identity and a text.
+func of(pairs ...any) item {
+	made := item{}
+	for i := 0; i < len(pairs); i += 2 {
+		name := pairs[i].(string)
+		switch value := pairs[i+1].(type) {
+		case string:
+			made[name] = &types.AttributeValueMemberS{Value: value}
+		case item:
+			made[name] = &types.AttributeValueMemberM{Value: value}
+		case int:
+			made[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(value)}
+		case [][2]string:
+			list := &types.AttributeValueMemberL{}
+			for _, k := range value {
+				list.Value = append(list.Value, &types.AttributeValueMemberM{Value: of("id", k[0], "text", k[1])})
+			}
+			made[name] = list
+		}
+	}
+	return made
+}
+
+// bench puts commits before a ledger.
+type bench struct {
+	ledger *ledger
+	items  map[string]item
+}
+
+func newBench() *bench {
+	w := newWorld(Plan{Seed: 1, Weather: Weather{Slow: time.Millisecond, Shards: 1}})
+	return &bench{ledger: w.ledger, items: map[string]item{}}
+}
+
+// write commits items, by table and the names in their primary keys; one
+// without attributes is deleted.
+func (b *bench) write(who string, writes ...write) {
+	b.ledger.looks(who)
+	b.late(who, writes...)
+}
+
+// late commits what was decided on by an earlier look.
+func (b *bench) late(who string, writes ...write) {
+	c := dynamosim.Commit{Caller: who}
+	for _, w := range writes {
+		name := w.table + " " + w.pk + " " + w.sk
+		key := of("pk", w.pk)
+		if w.sk != "" {
+			key["sk"] = of("sk", w.sk)["sk"]
+		}
+		change := dynamosim.Change{Table: w.table, Key: key, Before: b.items[name]}
+		if w.set != nil {
+			change.After = w.set
+		}
+		b.items[name] = change.After
+		c.Changes = append(c.Changes, change)
+	}
+	time.Sleep(time.Millisecond)
+	b.ledger.observe(c)
+}
+
+type write struct {
+	table, pk, sk string
+	set           item
+}
+
+const (
+	idA = order.LineID("aaaaaaaaaaaaaaaaaaaaaaAAAAAAAAAAAAAAAAAAAAAA")
+	idB = order.LineID("bbbbbbbbbbbbbbbbbbbbbbBBBBBBBBBBBBBBBBBBBBBB")
+)
+
+// textOf is the text of the key that is called by a letter.
+func textOf(id string) string { return keyText(0, int(id[0])) }
+
+func keyItem(id, state, line string) write {
+	set := of("pk", "nova#live#"+id, "text", textOf(id), "pool", "elden", "state", state)
+	switch state {
+	case "available":
+		set["shard"] = of("x", "nova#elden#live#0")["x"]
+	case "claimed":
+		set["line"] = of("x", line)["x"]
+	}
+	return write{"keys", "nova#live#" + id, "", set}
+}
+
+func lineItem(id order.LineID, version, wanted int, keys ...string) write {
+	var held [][2]string
+	for _, k := range keys {
+		held = append(held, [2]string{"nova#live#" + k, textOf(k)})
+	}
+	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
+		"version", version, "wanted", wanted, "held", len(keys), "receivedAt", at(id), "keys", held)
+	return write{"orders", "order#" + id.Order(), "line#" + id.InOrder(), set}
+}
+
+// with returns a write with other or further attributes.
+func with(w write, pairs ...any) write {
+	w.set = maps.Clone(w.set)
+	maps.Copy(w.set, of(pairs...))
+	return w
+}
+
+// without returns a write without an attribute.
+func without(w write, name string) write {
+	w.set = maps.Clone(w.set)
+	delete(w.set, name)
+	return w
+}
+
+func noticeItem(id string) write {
+	return write{"orders", "notice#" + id, "notice", of("mail", "due")}
+}
+
+func uploadItem(state string, pairs ...any) write {
+	return with(write{"catalog", "uploads#nova", "u", of("state", state, "name", "uploads/nova/elden/f", "pool", "elden", "lines", 3)}, pairs...)
+}
+
+// sending is line A while a mailer has its mail, until so long after now.
+func sending(version, number int, by string, ends time.Duration) write {
+	return with(lineItem(idA, version, 1, "k"), "mail", "sending", "mailKind", "keys", "mailNumber", number,
+		"leaseBy", by, "leaseEndsAt", int(time.Now().Add(ends).UnixMilli()))
+}
+
+// pass lets newcomers by for so long.
+func pass(until time.Duration) write {
+	return write{"orders", "queue#nova#elden#live", "!pass", of("until", int(time.Now().Add(until).UnixMilli()))}
+}
+
+// stock puts so many keys on the shelf.
+func (b *bench) stock(n int) {
+	var keys []write
+	for i := range n {
+		keys = append(keys, keyItem(fmt.Sprint("s", i), "available", ""))
+	}
+	b.write("ingest", keys...)
+}
+
+// sold sells key k to line A.
+func (b *bench) sold() {
+	b.write("ingest", keyItem("k", "available", ""))
+	b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
+}
+
+// at is when a line was received: a before b.
+func at(id order.LineID) int { return 1_000 + int(id[0]) }
+
+func placeItem(id order.LineID, missing int) write {
+	w := write{"orders", "queue#nova#elden#live", "0000000001" + strconv.Itoa(at(id))[1:] + "#" + string(id), nil}
+	if missing > 0 {
+		w.set = of("missing", missing)
+	}
+	return w
+}
+
+func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
+	for name, test := range map[string]struct {
+		happens func(b *bench)
+		problem string // "" if all is well
+	}{
+		"a key is sold": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
+			}, "",
+		},
+		"a key is sold twice": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "was sold to line " + string(idA) + " and is now",
+		},
+		"a line holds a key that does not know of it": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", lineItem(idA, 1, 1, "k"))
+			}, "which is not sold to it",
+		},
+		"a line gets more than it paid for": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 1, "k", "l"))
+			}, "holds 2 keys and paid for 1",
+		},
+		"a key is deleted": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("x", write{"keys", "nova#live#k", "", nil})
+			}, "was deleted",
+		},
+		"a key comes back from where it was put": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("x", keyItem("k", "withdrawn", ""))
+				b.write("x", keyItem("k", "available", ""))
+			}, "came back",
+		},
+		"a line waits outside its queue": {
+			func(b *bench) { b.write("claim", lineItem(idA, 1, 1)) }, "stands in its queue: false",
+		},
+		"a line is served and stays in its queue": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), lineItem(idA, 2, 1, "k"))
+			}, "stands in its queue: true",
+		},
+		"a queue says otherwise than the line": {
+			func(b *bench) { b.write("claim", lineItem(idA, 1, 2), placeItem(idA, 1)) }, "its queue says 1",
+		},
+		"a line skips a version": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("x", lineItem(idA, 3, 1))
+			}, "went from version 1 to 3",
+		},
+		"the second in the queue is served first": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("claim", lineItem(idB, 1, 1), placeItem(idB, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idB)), lineItem(idB, 2, 1, "k"), placeItem(idB, 0))
+			}, "was served before line " + string(idA),
+		},
+		"the second is served when the first came after fill looked": {
+			func(b *bench) {
+				b.write("claim", lineItem(idB, 1, 1), placeItem(idB, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.looks("fill")
+				time.Sleep(time.Millisecond)
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.late("fill", keyItem("k", "claimed", string(idB)), lineItem(idB, 2, 1, "k"), placeItem(idB, 0))
+			}, "",
+		},
+		"a newcomer takes the key that a waiting line would get": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "lines that waited before it miss 1",
+		},
+		"a key reads otherwise": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("x", with(keyItem("k", "available", ""), "text", "other"))
+			}, "has another text now",
+		},
+		"a key is half taken": {
+			func(b *bench) { b.write("ingest", with(keyItem("k", "available", ""), "line", string(idA))) }, "is available, in shard",
+		},
+		"a key stands in another pool's shard": {
+			func(b *bench) {
+				b.write("ingest", with(keyItem("k", "available", ""), "shard", "nova#ring#live#0"))
+			}, "of nova#elden#live stands in shard nova#ring#live#0",
+		},
+		"a line is deleted": {
+			func(b *bench) {
+				b.sold()
+				gone := lineItem(idA, 2, 1)
+				gone.set = nil
+				b.write("x", gone)
+			}, "was deleted",
+		},
+		"a line is paid otherwise": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", with(lineItem(idA, 2, 1, "k"), "product", "dlc"))
+			}, "was paid as 1 x game and is now 1 x dlc",
+		},
+		"a line is due more than its rule says": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 2), "product", "pack"), placeItem(idA, 2))
+			}, "paid for 2 x pack and is due 2 keys",
+		},
+		"a chunk is written twice": {
+			func(b *bench) {
+				b.sold()
+				chunk := write{"orders", "order#" + idA.Order(), "keys#" + idA.InOrder() + "#00001", of("keys", [][2]string{})}
+				b.write("x", lineItem(idA, 2, 1, "k"), chunk)
+				b.write("x", lineItem(idA, 3, 1, "k"), chunk)
+			}, "a chunk of line " + string(idA) + " was written twice",
+		},
+		"a place names nobody": {
+			func(b *bench) { b.write("claim", placeItem(idA, 1)) }, "which does not exist",
+		},
+		"a line says that it holds more": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "held", 2))
+			}, "says it holds 2 keys and holds 1",
+		},
+		"a line holds another text than its key's": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1, "k"), "keys", [][2]string{{"nova#live#k", "other"}}))
+			}, "with another text",
+		},
+		"a line holds a key of another pool": {
+			func(b *bench) {
+				b.write("ingest", with(keyItem("k", "available", ""), "pool", "ring", "shard", "nova#ring#live#0"))
+				b.write("claim", with(keyItem("k", "claimed", string(idA)), "pool", "ring"), lineItem(idA, 1, 1, "k"))
+			}, "of nova#ring#live",
+		},
+		"a line stands in two queues": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				moved := placeItem(idA, 1)
+				moved.pk = "queue#nova#ring#live"
+				b.write("x", with(lineItem(idA, 2, 1), "pool", "ring"), moved)
+			}, "stands in two queues",
+		},
+		"a line under review is given a key": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 1), "onHold", 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "onHold", 1))
+			}, "did not wait, and got 1 keys",
+		},
+		"a line that was given back is given a key": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 1), "returned", 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "returned", 1))
+			}, "did not wait, and got 1 keys",
+		},
+		"a line that was given back in part gets all": {
+			func(b *bench) {
+				b.write("claim", with(lineItem(idA, 1, 2), "returned", 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("fill", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 2, "k", "l"), "returned", 1), placeItem(idA, 0))
+			}, "missed 1 keys and got 2",
+		},
+		"a pass is left where keys abound": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.stock(1002)
+				b.write("fill", pass(5*time.Second))
+			}, "",
+		},
+		"a pass is left where keys are few": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.stock(1001)
+				b.write("fill", pass(5*time.Second))
+			}, "where 1001 keys were to be seen and lines miss 1",
+		},
+		"a pass is left for long": {
+			func(b *bench) {
+				b.stock(1002)
+				b.write("fill", pass(time.Minute))
+			}, "is good until",
+		},
+		"a newcomer takes the last key by a pass": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.passes["queue#nova#elden#live"] = time.Now().Add(time.Second)
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "",
+		},
+		"a newcomer takes the last key by a pass that has expired": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.passes["queue#nova#elden#live"] = time.Now()
+				time.Sleep(time.Second)
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "lines that waited before it miss 1",
+		},
+		"a newcomer takes the last key by a pass that it cannot have seen": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""))
+				b.ledger.looks("claim")
+				b.ledger.passes["queue#nova#elden#live"] = time.Now().Add(time.Second)
+				b.late("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "lines that waited before it miss 1",
+		},
+		"a newcomer passes while keys abound": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "",
+		},
+		"a mail is sent again though the first is marked": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
+				b.mail(1, textOf("k"))
+				b.write("deliver", lineItem(idA, 2, 1, "k"))
+				b.mail(2, textOf("k"))
+			}, "the first was marked as sent",
+		},
+		"a mail is sent again since nobody knows of the first": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
+				b.mail(1, textOf("k"))
+				b.ledger.unknown(delivery.Item{Line: idA})
+				b.mail(2, textOf("k"))
+			}, "",
+		},
+		"a mail is sent again though its sender was answered": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.mail(2, textOf("k"))
+			}, "who sent the first was answered and lived",
+		},
+		"a mail is sent again since its sender could not mark it": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.ledger.unmarked(nobody, delivery.Item{Line: idA})
+				b.mail(2, textOf("k"))
+			}, "",
+		},
+		"the same mail is sent twice": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.ledger.unknown(delivery.Item{Line: idA})
+				b.mail(1, textOf("k"))
+			}, "mail 1 of line " + string(idA) + " went out twice",
+		},
+		"a mail is sent without a lease": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{})
+			}, "nobody had leased it",
+		},
+		"a mail shows another line's key beside its own": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k")+" "+textOf("l"))
+			}, "shows keys",
+		},
+		"a mail that asks for patience shows a key": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "patience"
+				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{HTML: textOf("k")})
+			}, "shows keys",
+		},
+		"an attachment lacks a key": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "keys"
+				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{Text: textOf("k"), HTML: textOf("k"), Attached: []delivery.Attachment{{}}})
+			}, "shows keys []",
+		},
+		"a mail is leased after a lease has lapsed": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				time.Sleep(time.Minute)
+				b.write("deliver", sending(3, 2, "another", time.Minute))
+			}, "",
+		},
+		"a mail is leased while another mailer has it": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				b.write("deliver", sending(3, 2, "another", time.Minute))
+			}, "was leased while mail 1 was another mailer's",
+		},
+		"a line is written anew while a mailer has its mail": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				b.write("fill", without(sending(3, 1, "one", time.Minute), "leaseBy"))
+			}, "",
+		},
+		"a mail keeps its number after a lease has lapsed": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				time.Sleep(time.Minute)
+				b.write("deliver", sending(3, 1, "another", time.Minute))
+			}, "mail 1 of line " + string(idA) + " was leased while mail 1",
+		},
+		"a mail is set due while a mailer has it": {
+			func(b *bench) {
+				b.sold()
+				b.write("deliver", sending(2, 1, "one", time.Minute))
+				b.write("sweep", with(sending(3, 1, "one", time.Minute), "mail", "due"))
+			}, "was set due while it was a mailer's",
+		},
+		"a mail is about nothing": {
+			func(b *bench) {
+				if _, err := b.ledger.w.post.Send(context.Background(), delivery.Mail{}); err == nil {
+					panic("it was sent")
+				}
+			}, "names no line and no notice",
+		},
+		"an order is answered with another": {
+			func(b *bench) {
+				another := order.Fulfillment{Product: "dlc", Quantity: 1}
+				if err := b.ledger.w.answers.claimed(paidLine{product: "game", quantity: 1}, idA, time.Now(), another, "", nil); err != nil {
+					panic(err)
+				}
+			}, "of 1 x game was answered with 1 x dlc",
+		},
+		"a notice is deleted": {
+			func(b *bench) {
+				b.write("x", noticeItem("n"))
+				b.write("x", write{"orders", "notice#n", "notice", nil})
+			}, "notice n was deleted",
+		},
+		"a mail lacks a key": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
+				b.mail(1, "your key follows")
+			}, "shows keys []",
+		},
+		"an edge is not told": {
+			func(b *bench) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)})
+			}, "its notice was written with it: false",
+		},
+		"an alert tells that all is well": {
+			func(b *bench) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("edge", 1)}, noticeItem("nova#empty#elden#live#1"))
+			}, "told that all is well",
+		},
+		"an edge is told of another pool": {
+			func(b *bench) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)}, noticeItem("nova#low-stock#ring#live#1"))
+			}, "its notice was written with it: false",
+		},
+		"a queue's place has no time": {
+			func(b *bench) {
+				b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", 1)}, noticeItem("nova#empty#elden#live#1"))
+				odd := placeItem(idA, 1)
+				odd.sk = "soon#" + string(idA)
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1), odd)
+				b.write("x", placeItem(idA, 0))
+			}, "holds a place of \"soon\"",
+		},
+		"an edge is told again of lines that came since": {
+			func(b *bench) {
+				for edge, served := range []bool{true, false} {
+					b.write("claim", lineItem(idA, 1+2*edge, 1), placeItem(idA, 1))
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge+1, "toldAt", 1_000+edge)},
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge+1)))
+					if served {
+						b.write("x", with(lineItem(idA, 2, 1), "onHold", 1), placeItem(idA, 0))
+					}
+				}
+			}, "",
+		},
+		"an edge is told twice": {
+			func(b *bench) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				for edge := 1; edge <= 2; edge++ {
+					b.ledger.looks("fill")
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge)))
+				}
+			}, "told twice of what is owing",
+		},
+		"a finished upload is counted again": {
+			func(b *bench) {
+				b.write("ingest", uploadItem("finished"), noticeItem("nova#upload-report#u"))
+				b.write("ingest", uploadItem("finished", "lines", 6))
+			}, "changed after it was finished",
+		},
+		"an upload is finished and not told": {
+			func(b *bench) { b.write("ingest", uploadItem("finished")) }, "was finished without a report",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench()
+				test.happens(b)
+				all := strings.Join(b.ledger.broken, "\n")
+				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
+					t.Errorf("the ledger says %q, want %q", all, test.problem)
+				}
+			})
+		})
+	}
+}
+
+// TestWorld_noticesWhatWasLeftUndone breaks each thing once that is held at the end.
+func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
+	file := "uploads/nova/elden/f"
+	dropped := func(b *bench, lines ...string) {
+		u := upload{file: "f", pool: "elden", side: pool.Live, lines: lines}
+		b.ledger.w.answers.dropped(u, b.ledger.w.bucket.put(file, nil))
+	}
+	finished := func(b *bench, accepted, outcomes int) {
+		b.write("ingest", uploadItem("finished", "counts", item{
+			"accepted": of("n", accepted)["n"], "same-file": of("n", outcomes-accepted)["n"],
+		}), noticeItem("nova#upload-report#u"))
+	}
+	answered := func(b *bench, c claimed) {
+		c.id, c.answered = idA, time.Now()
+		b.ledger.w.answers.claims = append(b.ledger.w.answers.claims, c)
+	}
+	line := paidLine{product: "game", quantity: 1}
+	lines, files, mails, alerts, shown := (*world).checkLines, (*world).checkFiles, (*world).checkMails, (*world).checkAlerts, (*world).checkShown
+	left := func(w *world) { w.ledger.broken, _ = w.ledger.unfinished() }
+
+	for name, test := range map[string]struct {
+		happens func(b *bench)
+		check   func(*world)
+		problem string // "" if all is well
+	}{
+		"a line was answered with its key":          {func(b *bench) { b.sold(); answered(b, claimed{line: line, keys: []string{"nova#live#k"}}) }, lines, ""},
+		"an answered line is not there":             {func(b *bench) { answered(b, claimed{line: line}) }, lines, "was answered and is not there"},
+		"a line is there otherwise":                 {func(b *bench) { b.sold(); answered(b, claimed{line: paidLine{product: "dlc", quantity: 1}}) }, lines, "was answered as changed: false"},
+		"a line was called changed and is the same": {func(b *bench) { b.sold(); answered(b, claimed{line: line, changed: true}) }, lines, "was answered as changed: true"},
+		"a merchant was not told of an answer":      {func(b *bench) { b.sold(); answered(b, claimed{line: line, told: "n"}) }, lines, "there is no notice n"},
+		"a line lost a key that it was answered":    {func(b *bench) { b.sold(); answered(b, claimed{line: line, keys: []string{"l"}}) }, lines, "was answered with key l"},
+
+		"a file was read": {func(b *bench) {
+			dropped(b, textOf("k"), "", textOf("k"))
+			b.ledger.w.bucket.objects[file] = object{done: true}
+			b.write("ingest", keyItem("k", "available", ""))
+			finished(b, 1, 2)
+		}, files, ""},
+		"a file is not known": {func(b *bench) { dropped(b) }, files, "is not known"},
+		"a file is two uploads": {func(b *bench) {
+			again := uploadItem("loading")
+			again.sk = "v"
+			b.write("ingest", uploadItem("loading"), again)
+		}, files, "is two uploads"},
+		"a report leaves a line out":                {func(b *bench) { dropped(b, textOf("k"), textOf("l")); finished(b, 0, 1) }, files, "has 2 lines that are not blank; its report tells of 1"},
+		"a report tells of a key that is not there": {func(b *bench) { dropped(b, textOf("k")); finished(b, 1, 1) }, files, "1 accepted keys, 0 are in the table"},
+		"a key comes from nowhere":                  {func(b *bench) { b.write("x", keyItem("k", "available", "")) }, files, "is in no file for the live side"},
+		"a key of a file is lost":                   {func(b *bench) { dropped(b, textOf("k")); finished(b, 0, 1) }, files, "of a file for the live side is not in the table"},
+		"a live key of a file stands on the test side": {func(b *bench) {
+			dropped(b, textOf("k"))
+			test := keyItem("k", "available", "")
+			test.pk = "nova#test#k"
+			b.write("ingest", with(test, "shard", "nova#elden#test#0"))
+			finished(b, 1, 1)
+		}, files, "is in no file for the test side"},
+		"a file that was read is never to expire": {func(b *bench) { dropped(b); finished(b, 0, 0) }, files, "was read and is not marked as done"},
+
+		"a line's keys were mailed": {func(b *bench) { b.sold(); b.mail(1, textOf("k")) }, mails, ""},
+		"a line's mail never left":  {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
+		"a line's patience was refused, and its keys were not mailed": {func(b *bench) {
+			b.sold()
+			b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "patience"
+			b.ledger.refused(delivery.Item{Line: idA}, 1)
+		}, mails, "has its keys and no mail went out"},
+		"a line given back in part was not mailed": {func(b *bench) {
+			b.write("ingest", keyItem("k", "available", ""))
+			b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "returned", 1))
+		}, mails, "has its keys and no mail went out"},
+		"keys were mailed of a line that waits": {func(b *bench) {
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			b.mail(1, "")
+		}, mails, "waits and its keys were mailed"},
+		"a notice never left": {func(b *bench) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
+
+		"an empty pool was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
+		"an empty pool was told as low": {func(b *bench) {
+			b.ledger.settings.pools["elden"] = true
+			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "low", edge: 1}
+		}, alerts, `last that it is "low"`},
+		"a pool that has few keys was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock - 1) }, alerts, `is "low"`},
+		"a pool that owes was told as empty": {func(b *bench) {
+			b.ledger.settings.pools["elden"] = true
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "empty", edge: 1}
+		}, alerts, `is "owing"`},
+		"a pool that has keys need not be told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock) }, alerts, ""},
+
+		"a count is shown that is wrong": {func(b *bench) {
+			if err := b.ledger.w.setUp(); err != nil {
+				panic(err)
+			}
+			elden := pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}
+			if err := b.ledger.w.store.CorrectCount(context.Background(), elden, "2000-01-01", 7, time.Now()); err != nil {
+				panic(err)
+			}
+		}, shown, "nova#elden#live shows 7 keys and has 0"},
+
+		"nothing is left to do": {func(b *bench) { b.sold() }, left, ""},
+		"a mail is left":        {func(b *bench) { b.sold(); b.write("x", with(lineItem(idA, 2, 1, "k"), "mail", "due")) }, left, "is due"},
+		"a notice is left":      {func(b *bench) { b.write("x", with(noticeItem("n"), "dueAt", 1)) }, left, "notice#n notice is still to be mailed"},
+		"an upload is left":     {func(b *bench) { b.write("ingest", uploadItem("loading")) }, left, "is still being loaded"},
+		"a parked file is left": {func(b *bench) { b.write("ingest", uploadItem("parked")); b.ledger.settings.pools["elden"] = true }, left, "waits for its pool elden, which is there"},
+		"a line is left beside keys": {func(b *bench) {
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			b.stock(1)
+		}, left, "1 lines of nova#elden#live wait beside 1 keys"},
+		"a line is left unconnected": {func(b *bench) {
+			place := placeItem(idA, 1)
+			place.pk = "unconnected#nova#live#game"
+			b.write("claim", without(with(lineItem(idA, 1, 1), "wanted", 0), "pool"), place)
+			b.ledger.settings.pools["ring"], b.ledger.settings.defaultPool = true, "ring"
+		}, left, "waits to be connected, and there is a pool for it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench()
+				b.ledger.w.calm.Store(true)
+				test.happens(b)
+				if len(b.ledger.broken) > 0 {
+					t.Fatalf("before the end the ledger says %q", b.ledger.broken)
+				}
+				test.check(b.ledger.w)
+				all := strings.Join(b.ledger.broken, "\n")
+				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
+					t.Errorf("it says %q, want %q", all, test.problem)
+				}
+			})
+		})
+	}
+}
+
+// mail lets the mail service take a mail about the keys of line A.
+func (b *bench) mail(number int, text string) {
+	line := delivery.Item{Line: idA}
+	b.ledger.leased[leased{line, number}] = "keys"
+	b.ledger.mailed(nobody, line, number, delivery.Mail{Text: text, HTML: text})
+}
+
+func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked, answered time.Duration
+		version         int
+		linear          bool
+	}{
+		"answered as it was made":         {0, 10 * time.Second, 1, true},
+		"answered as it was later":        {0, 30 * time.Second, 2, true},
+		"answered as it was before":       {25 * time.Second, 30 * time.Second, 1, false},
+		"answered as it was not yet":      {0, 10 * time.Second, 2, false},
+		"answered before it was made":     {0, time.Second, 1, true}, // it makes the line itself
+		"answered with what it never was": {0, 30 * time.Second, 7, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench()
+				w := b.ledger.w
+				b.write("ingest", keyItem("k", "available", ""))
+				time.Sleep(5 * time.Second)
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				time.Sleep(15 * time.Second)
+				b.write("fill", keyItem("k", "claimed", string(idA)), lineItem(idA, 2, 1, "k"), placeItem(idA, 0))
+				w.answers.claims = []claimed{
+					{id: idA, asked: w.began.Add(4 * time.Second)}, // cut off
+					{id: idA, asked: w.began.Add(test.asked), answered: w.began.Add(test.answered), version: test.version, held: test.version - 1},
+				}
+				if problem := w.linear(); (problem == "") != test.linear {
+					t.Errorf("it says %q, want linear: %v", problem, test.linear)
+				}
+			})
+		})
+	}
+}
