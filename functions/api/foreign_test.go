@@ -107,7 +107,7 @@ func newOwner(w *world) *owner {
 	o.cage.Keep(canary.Secret, string(secret))
 	before := w.claim(ownersName, "elden", pool.Live, "A-1001", 1)
 	after := before
-	after.Version, after.Held = 2, 1
+	after.Version, after.Allocated = 2, 1
 	after.Customer = order.Customer{Name: o.cage.New(canary.Customer), Email: o.cage.Address(canary.Customer)}
 	after.Keys = []pool.Key{{ID: "sold", Text: pool.Conceal(o.cage.New(canary.Key))}}
 	if err := w.store.Commit(w.Context(), claim.Take{Before: &before, After: after}); err != nil {

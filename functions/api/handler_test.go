@@ -578,7 +578,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 	live2 := live
 	live2.Version++
 	live2.Keys = []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("SECRET-KEY-1")}, {ID: "acme#live#2", Text: pool.Conceal("SECRET-KEY-2")}}
-	live2.Held = 2
+	live2.Allocated = 2
 	live2.Mail = outbox.Entry{State: outbox.Delivered, Kind: outbox.Keys, Number: 2, Tries: 1, MessageID: "0100-a"}
 	if err := w.store.Commit(t.Context(), claim.Take{Before: &live, After: live2}); err != nil {
 		t.Fatal(err)
@@ -595,7 +595,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 	want := OrderList{Items: []Order{
 		{Order: "2026/1001", Platform: "standard", Customer: customer, Lines: []Line{{
 			ID: string(live.ID), Line: "1", Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
-			Quantity: 2, Wanted: 2, Held: 2, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
+			Quantity: 2, Wanted: 2, Allocated: 2, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
 			History: []Event{
 				{At: noon.Add(time.Second), What: "mail-uncertain", By: "deliver", Mail: 1},

@@ -41,10 +41,10 @@ type Line struct {
 	Product    string    `json:"product"`
 	Title      string    `json:"title,omitempty" doc:"The product's name as the platform wrote it."`
 	Pool       string    `json:"pool,omitempty" doc:"The pool that feeds it; none yet while unconnected."`
-	State      string    `json:"state" enum:"fulfilled,waiting,unconnected,held,returned" doc:"fulfilled: holds every key it paid for. waiting: keys are missing. unconnected: no pool feeds its product. held: under review or in dispute. returned: given back in full."`
+	State      string    `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned" doc:"fulfilled: holds every key it paid for. waiting: keys are missing. unconnected: no pool feeds its product. on_hold: under review or in dispute. returned: given back in full."`
 	Quantity   int       `json:"quantity" doc:"Units paid for."`
 	Wanted     int       `json:"wanted" doc:"Keys due for them."`
-	Held       int       `json:"held" doc:"Good keys it holds. Their texts are not shown here."`
+	Allocated  int       `json:"allocated" doc:"Good keys it holds. Their texts are not shown here."`
 	Missing    int       `json:"missing" doc:"Keys it still has a right to."`
 	Returned   int       `json:"returned" doc:"Keys given back."`
 	Currency   string    `json:"currency,omitempty"`
@@ -88,7 +88,7 @@ var sampleOrders = OrderList{Items: []Order{{
 	Customer: Customer{Name: "Ada Example", Email: "ada@example.com", Country: "DE"},
 	Lines: []Line{{
 		ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", Title: "Elden", Pool: "elden",
-		State: string(order.Fulfilled), Quantity: 2, Wanted: 2, Held: 2,
+		State: string(order.Fulfilled), Quantity: 2, Wanted: 2, Allocated: 2,
 		Currency: "EUR", Language: "de", UnitPrice: "29.90",
 		PaidAt:     time.Date(2026, 11, 23, 9, 29, 58, 0, time.UTC),
 		ReceivedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
@@ -181,7 +181,7 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 func newLine(f order.Fulfillment) Line {
 	line := Line{
 		ID: string(f.ID), Line: f.Line, Product: f.Product, Title: f.Title, Pool: f.Pool, State: string(f.State()),
-		Quantity: f.Quantity, Wanted: f.Wanted, Held: f.Held, Missing: max(0, f.Missing()), Returned: f.Returned,
+		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
 	}
 	if f.Mail.State != outbox.None {

@@ -66,7 +66,7 @@ func newScene(t *testing.T) *scene {
 	}
 	err := store.Commit(ctx, claim.Take{After: order.Fulfillment{
 		ID: line, Version: 1, Merchant: "nova", Side: pool.Live, Platform: "standard", Order: "A-5555555", Line: "1",
-		Product: "111111", Pool: "elden", Quantity: 1, Wanted: 1, Held: 1, ReceivedAt: noon,
+		Product: "111111", Pool: "elden", Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: noon,
 		Keys:     []pool.Key{{ID: "nova#live#table", Text: pool.Conceal("KEY-OF-THE-TABLE")}},
 		Customer: order.Customer{Name: "Anna Berg", Email: "anna.berg@example.com"},
 		Mail:     outbox.Entry{}.Next(outbox.Keys, noon),

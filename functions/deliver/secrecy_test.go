@@ -28,7 +28,7 @@ func TestSecrecy(t *testing.T) {
 		f := order.Fulfillment{
 			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
-			Quantity: 1, Wanted: 1, Held: 1, ReceivedAt: time.Now(),
+			Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: time.Now(),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
 			Mail:     outbox.Entry{}.Next(outbox.Keys, time.Now()),

@@ -211,7 +211,7 @@ func (s *shop) left(t *testing.T) traces {
 			switch {
 			case item["pool"] == nil:
 				state = order.Unconnected
-			case line.Held == line.Wanted:
+			case line.Allocated == line.Wanted:
 				state = order.Fulfilled
 			}
 			left.states[item["line"].(string)] = state

@@ -123,7 +123,7 @@ func (h *handler) claimLines(ctx context.Context, merchant, platform string, eve
 			}
 			failures[i] = err
 			lines[i] = replyLine{
-				Line: line.ID, Product: line.Product, State: got.State(), Wanted: got.Wanted, Held: got.Held,
+				Line: line.ID, Product: line.Product, State: got.State(), Wanted: got.Wanted, Allocated: got.Allocated,
 			}
 			return nil
 		})
@@ -202,11 +202,11 @@ type reply struct {
 }
 
 type replyLine struct {
-	Line    string      `json:"line"`
-	Product string      `json:"product"`
-	State   order.State `json:"state"`
-	Wanted  int         `json:"wanted"`
-	Held    int         `json:"held"`
+	Line      string      `json:"line"`
+	Product   string      `json:"product"`
+	State     order.State `json:"state"`
+	Wanted    int         `json:"wanted"`
+	Allocated int         `json:"allocated"`
 }
 
 var errTooLarge = errors.New("the body is too large")

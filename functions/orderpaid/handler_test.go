@@ -113,16 +113,16 @@ func TestHandle_answers(t *testing.T) {
 	}{
 		{
 			"good_order_paid", http.StatusOK,
-			`{"order":"10001","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"held":1}]}`,
+			`{"order":"10001","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
 		},
 		{
 			"good_order_paid_base64", http.StatusOK,
-			`{"order":"10002","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"held":1}]}`,
+			`{"order":"10002","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
 		},
 		{
 			"good_order_paid_lines", http.StatusOK,
-			`{"order":"10003","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"held":1},` +
-				`{"line":"2","product":"unheard-of","state":"unconnected","wanted":0,"held":0}]}`,
+			`{"order":"10003","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1},` +
+				`{"line":"2","product":"unheard-of","state":"unconnected","wanted":0,"allocated":0}]}`,
 		},
 		{"good_order_ignored", http.StatusOK, `{"ignored":true,"type":"order.refunded"}`},
 		{

@@ -37,7 +37,7 @@ func TestHandler_takesUpWhatStopped(t *testing.T) {
 		f := order.Fulfillment{
 			ID: order.NewLineID("nova", pool.Live, "shop", name, "1"), Version: 1,
 			Merchant: "nova", Side: pool.Live, Platform: "shop", Order: name, Line: "1", Product: "game", Pool: "elden",
-			Quantity: 1, Wanted: 1, Held: held, ReceivedAt: received, Mail: mail,
+			Quantity: 1, Wanted: 1, Allocated: held, ReceivedAt: received, Mail: mail,
 		}
 		if err := store.Commit(t.Context(), claim.Take{After: f}); err != nil {
 			t.Fatal(err)

@@ -25,7 +25,7 @@ func TestSecrecy(t *testing.T) {
 		err := s.Store.Commit(t.Context(), claim.Take{After: order.Fulfillment{
 			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
-			Quantity: 2, Wanted: 2, Held: 1, ReceivedAt: time.Now().Add(-time.Hour),
+			Quantity: 2, Wanted: 2, Allocated: 1, ReceivedAt: time.Now().Add(-time.Hour),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
 			Mail:     mail,

@@ -141,7 +141,7 @@ func (st *story) payAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	held, err := st.held(ctx, st.first)
+	allocated, err := st.allocated(ctx, st.first)
 	if err != nil {
 		return err
 	}
@@ -149,8 +149,8 @@ func (st *story) payAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n := len(shop.To(mails, st.customer)); held != 1 || n != 1 {
-		return fmt.Errorf("the order has %d keys and %d mails", held, n)
+	if n := len(shop.To(mails, st.customer)); allocated != 1 || n != 1 {
+		return fmt.Errorf("the order has %d keys and %d mails", allocated, n)
 	}
 	st.says("200, 200, 200: the order still has 1 key, the customer has 1 mail.")
 	return nil
@@ -275,9 +275,9 @@ func (st *story) end(whole time.Duration) {
 
 // pay reports an order, shows what was sent and what came back, and holds it
 // against what should have.
-func (st *story) pay(ctx context.Context, o shop.Order, state string, held int) error {
+func (st *story) pay(ctx context.Context, o shop.Order, state string, allocated int) error {
 	st.sent("POST "+st.account.Path()+"  (signed by Standard Webhooks)", pretty(o.Body()))
-	answer, err := st.report(ctx, o, state, held)
+	answer, err := st.report(ctx, o, state, allocated)
 	if err != nil {
 		return err
 	}
@@ -285,23 +285,23 @@ func (st *story) pay(ctx context.Context, o shop.Order, state string, held int) 
 	return nil
 }
 
-func (st *story) report(ctx context.Context, o shop.Order, state string, held int) (shop.Answer, error) {
+func (st *story) report(ctx context.Context, o shop.Order, state string, allocated int) (shop.Answer, error) {
 	reply, answer, err := st.shop.Pay(ctx, st.account, o)
 	if err != nil {
 		return answer, err
 	}
-	if len(reply.Lines) != 1 || reply.Lines[0].State != state || reply.Lines[0].Held != held {
-		return answer, fmt.Errorf("the answer is not one line that is %s with %d keys: %s", state, held, answer.Body)
+	if len(reply.Lines) != 1 || reply.Lines[0].State != state || reply.Lines[0].Allocated != allocated {
+		return answer, fmt.Errorf("the answer is not one line that is %s with %d keys: %s", state, allocated, answer.Body)
 	}
 	return answer, nil
 }
 
-// held is how many keys the API says that an order has.
-func (st *story) held(ctx context.Context, o shop.Order) (int, error) {
+// allocated is how many keys the API says that an order has.
+func (st *story) allocated(ctx context.Context, o shop.Order) (int, error) {
 	lines, err := st.shop.OrderLines(ctx, st.token, o.ID)
 	n := 0
 	for _, line := range lines {
-		n += line.Held
+		n += line.Allocated
 	}
 	return n, err
 }

@@ -227,10 +227,10 @@ func first(line order.Fulfillment, keys []pool.Key, now time.Time) Take {
 // complete, left to the sweep until then.
 func after(line order.Fulfillment, keys []pool.Key, now time.Time) order.Fulfillment {
 	line.Version++
-	line.Held += len(keys)
+	line.Allocated += len(keys)
 	switch {
 	case len(keys) == 0:
-	case line.Chunks == 0 && line.Held <= order.InlineKeys:
+	case line.Chunks == 0 && line.Allocated <= order.InlineKeys:
 		line.Keys = append(slices.Clone(line.Keys), keys...)
 	default:
 		line.Chunks++

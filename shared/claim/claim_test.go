@@ -140,8 +140,8 @@ func TestClaim_paidLineHoldsItsKeysAndIsDueForMail(t *testing.T) {
 	s.stock(live, "K", 30)
 
 	got := s.claim(paid("1", "game", 3))
-	if got.State() != order.Fulfilled || got.Held != 3 || len(got.Keys) != 3 {
-		t.Errorf("the line is %s and holds %d keys, listing %d", got.State(), got.Held, len(got.Keys))
+	if got.State() != order.Fulfilled || got.Allocated != 3 || len(got.Keys) != 3 {
+		t.Errorf("the line is %s and holds %d keys, listing %d", got.State(), got.Allocated, len(got.Keys))
 	}
 	stored := s.stored(got.ID)
 	if stored.Mail.State != outbox.Due || stored.Mail.Kind != outbox.Keys || stored.Mail.Number != 1 {
@@ -285,11 +285,11 @@ func TestClaim_perLineAndSeveralPerUnit(t *testing.T) {
 	s.product(catalog.Product{ID: "pairs", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}})
 	s.stock(live, "K", 40)
 
-	if got := s.claim(paid("1", "per-line", 5)); got.Held != 1 || got.State() != order.Fulfilled {
-		t.Errorf("5 units at one key a line: %d keys, %s", got.Held, got.State())
+	if got := s.claim(paid("1", "per-line", 5)); got.Allocated != 1 || got.State() != order.Fulfilled {
+		t.Errorf("5 units at one key a line: %d keys, %s", got.Allocated, got.State())
 	}
-	if got := s.claim(paid("1", "pairs", 5)); got.Held != 10 || got.State() != order.Fulfilled {
-		t.Errorf("5 units at two keys a unit: %d keys, %s", got.Held, got.State())
+	if got := s.claim(paid("1", "pairs", 5)); got.Allocated != 10 || got.State() != order.Fulfilled {
+		t.Errorf("5 units at two keys a unit: %d keys, %s", got.Allocated, got.State())
 	}
 }
 
@@ -299,13 +299,13 @@ func TestClaim_manyKeysComeInSeveralTakes(t *testing.T) {
 	s.stock(live, "K", 300)
 
 	got := s.claim(paid("1", "game", 250))
-	if got.State() != order.Waiting || got.Held != claim.MaxTake {
-		t.Errorf("the first take holds %d keys, the line is %s", got.Held, got.State())
+	if got.State() != order.Waiting || got.Allocated != claim.MaxTake {
+		t.Errorf("the first take holds %d keys, the line is %s", got.Allocated, got.State())
 	}
 	dynamotest.Audit(t, s.tables)
 	s.fill()
 	if done := s.stored(got.ID); done.State() != order.Fulfilled || done.Chunks != 3 || done.Mail.Number != 1 {
-		t.Errorf("the line is %s with %d keys in %d chunks, mail %d", done.State(), done.Held, done.Chunks, done.Mail.Number)
+		t.Errorf("the line is %s with %d keys in %d chunks, mail %d", done.State(), done.Allocated, done.Chunks, done.Mail.Number)
 	}
 	if books := dynamotest.Audit(t, s.tables); books.Claimed != 250 {
 		t.Errorf("%d keys claimed", books.Claimed)
@@ -330,8 +330,8 @@ func TestClaim_unconnectedProductIsFilledOnceConnected(t *testing.T) {
 	}
 	s.product(catalog.Product{ID: "unknown", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}})
 	s.must(s.filler.Fill(t.Context(), connect, s.now().Add(time.Minute)))
-	if got := s.stored(line.ID); got.State() != order.Fulfilled || got.Held != 4 {
-		t.Errorf("connected, the line is %s with %d keys", got.State(), got.Held)
+	if got := s.stored(line.ID); got.State() != order.Fulfilled || got.Allocated != 4 {
+		t.Errorf("connected, the line is %s with %d keys", got.State(), got.Allocated)
 	}
 	dynamotest.Audit(t, s.tables)
 }
@@ -432,10 +432,10 @@ func TestFill_strictlyOldestFirst(t *testing.T) {
 	s.claim(paid("small", "game", 1))
 	s.stock(live, "K", 8)
 	s.fill()
-	if got := s.stored(paid("large", "game", 10).ID); got.Held != 8 {
-		t.Errorf("the head of the queue holds %d of 8 keys", got.Held)
+	if got := s.stored(paid("large", "game", 10).ID); got.Allocated != 8 {
+		t.Errorf("the head of the queue holds %d of 8 keys", got.Allocated)
 	}
-	if got := s.stored(paid("small", "game", 1).ID); got.Held != 0 {
+	if got := s.stored(paid("small", "game", 1).ID); got.Allocated != 0 {
 		t.Error("a small line behind a large one was served before it")
 	}
 	dynamotest.Audit(t, s.tables)

@@ -275,7 +275,7 @@ func TestFill_oneLostRaceTellsAllThatIsGone(t *testing.T) {
 	keys := dynamotest.Stock(t, s.tables, live, pool.DefaultShards, dynamotest.Texts("K", 50)...)
 	faults.Freeze(s.tables, s.tables.Keys, "available") // goes on showing all 50
 	other := paid("passes", "game", 20)
-	other.Pool, other.Wanted, other.Held, other.Keys = live.Pool, 20, 20, keys[:20]
+	other.Pool, other.Wanted, other.Allocated, other.Keys = live.Pool, 20, 20, keys[:20]
 	other.Version, other.ReceivedAt = 1, s.now()
 	s.must(s.store.Commit(t.Context(), claim.Take{After: other, Keys: other.Keys}))
 

@@ -194,7 +194,7 @@ func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Ta
 	room := MaxItems
 	for _, line := range lines {
 		besides := 2 // the line itself and its place in the queue
-		if line.Chunks > 0 || line.Held+line.Missing() > order.InlineKeys {
+		if line.Chunks > 0 || line.Allocated+line.Missing() > order.InlineKeys {
 			besides = 3 // and a chunk
 		}
 		n := min(line.Missing(), len(candidates), room-besides)

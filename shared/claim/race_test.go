@@ -99,7 +99,7 @@ func TestRace(t *testing.T) {
 	s.serveRequests(picture)
 	books = dynamotest.Audit(t, s.tables)
 	for _, id := range oldest {
-		if line := books.Lines[id]; line.Held != line.Wanted {
+		if line := books.Lines[id]; line.Allocated != line.Wanted {
 			t.Errorf("order %s, one of the %d oldest, still waits", line.Order, refill)
 		}
 		picture.set(books.Lines[id].Order, served)
@@ -116,8 +116,8 @@ func TestRace(t *testing.T) {
 		t.Errorf("at the end %d orders wait and %d keys are sold; want 0 and %d", len(books.Queue), books.Claimed, orders+newcomers)
 	}
 	for _, line := range books.Lines {
-		if line.Held != 1 || line.Mail != "due" {
-			t.Errorf("order %s holds %d keys, its mail is %q", line.Order, line.Held, line.Mail)
+		if line.Allocated != 1 || line.Mail != "due" {
+			t.Errorf("order %s holds %d keys, its mail is %q", line.Order, line.Allocated, line.Mail)
 		}
 		picture.set(line.Order, served)
 	}

@@ -41,7 +41,7 @@ func line(keys int) order.Fulfillment {
 	f := order.Fulfillment{
 		ID:       order.NewLineID("nova", pool.Live, "standard", "A-5555555", "1"),
 		Merchant: "nova", Side: pool.Live, Platform: "standard", Order: "A-5555555", Line: "1", Product: "111111", Pool: "elden",
-		Quantity: keys, Wanted: keys, Held: keys,
+		Quantity: keys, Wanted: keys, Allocated: keys,
 		ReceivedAt: noon.Add(-time.Minute), PaidAt: noon.Add(-2 * time.Minute),
 		Currency: "EUR", Language: "en", UnitPrice: "19.90",
 		Customer: order.Customer{Name: "Anna Berg", Email: "anna.berg@example.com"},
@@ -97,12 +97,12 @@ func TestCustomerMail_golden(t *testing.T) {
 		"german":         {with(line(1), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, own},
 		"german_default": {with(line(2), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, elden},
 		"french_patience": {with(line(1), func(f *order.Fulfillment) {
-			f.Language, f.Keys, f.Held, f.Mail.Kind = "fr", nil, 0, outbox.Patience
+			f.Language, f.Keys, f.Allocated, f.Mail.Kind = "fr", nil, 0, outbox.Patience
 		}), nova, own},
 		"spanish_many": {with(line(21), func(f *order.Fulfillment) { f.Language = "es_MX" }), nova, elden},
 		"test_order":   {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
 		"patience": {with(line(1), func(f *order.Fulfillment) {
-			f.Keys, f.Held, f.Mail.Kind = nil, 0, outbox.Patience
+			f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Patience
 		}), nova, own},
 		"bare": {with(line(1), func(f *order.Fulfillment) {
 			f.UnitPrice, f.Currency, f.Language, f.PaidAt = "", "", "", time.Time{}

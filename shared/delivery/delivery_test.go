@@ -105,7 +105,7 @@ func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulf
 	f := order.Fulfillment{
 		ID: newID(number), Version: 1, Merchant: "nova", Side: pool.Live, Platform: "standard",
 		Order: number, Line: "1", Product: "111111", Pool: "elden",
-		Quantity: wanted, Wanted: wanted, Held: held, ReceivedAt: noon, Language: "en",
+		Quantity: wanted, Wanted: wanted, Allocated: held, ReceivedAt: noon, Language: "en",
 		Customer: order.Customer{Name: "Anna Berg", Email: number + "@example.com"},
 		Mail:     outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)},
 	}
@@ -141,9 +141,9 @@ func newID(number string) order.LineID {
 func (s *scene) chunk(id order.LineID, keys []pool.Key) {
 	s.t.Helper()
 	before := s.fulfillment(id)
-	before.Held -= len(keys)
+	before.Allocated -= len(keys)
 	after := before
-	after.Version, after.Held, after.Chunks = before.Version+1, before.Held+len(keys), 1
+	after.Version, after.Allocated, after.Chunks = before.Version+1, before.Allocated+len(keys), 1
 	for i := range keys {
 		keys[i].Shard = "nova#elden#live#0"
 		s.put(s.tables.Keys, map[string]string{"pk": string(keys[i].ID), "shard": keys[i].Shard, "place": "0"})
@@ -400,7 +400,7 @@ func TestMail_heavyOnesWaitForRoom(t *testing.T) {
 func TestMail_neverShort(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 45, 45)
-	s.change(id, func(f *order.Fulfillment) { f.Held++ })
+	s.change(id, func(f *order.Fulfillment) { f.Allocated++ })
 	s.mailLine(id)
 	s.wantSent()
 	s.wantMail(id, outbox.Entry{
@@ -478,8 +478,8 @@ func TestMail_refusedForItself(t *testing.T) {
 	if diff := cmp.Diff(want, told[0].Facts); diff != "" || told[0].Mail.State != outbox.Due {
 		t.Errorf("the notice is %s (-want +got):\n%s", told[0].Mail.State, diff)
 	}
-	if f := s.fulfillment(id); f.Held != 1 || f.State() != order.Fulfilled {
-		t.Errorf("the line holds %d keys and is %s", f.Held, f.State())
+	if f := s.fulfillment(id); f.Allocated != 1 || f.State() != order.Fulfilled {
+		t.Errorf("the line holds %d keys and is %s", f.Allocated, f.State())
 	}
 }
 
@@ -547,7 +547,7 @@ func TestMail_overtaken(t *testing.T) {
 	})
 	s.post.answer = func(delivery.Mail) (string, error) {
 		s.change(id, func(f *order.Fulfillment) {
-			f.Held, f.Keys = 1, []pool.Key{{ID: "k", Text: pool.Conceal("KEY-NEW")}}
+			f.Allocated, f.Keys = 1, []pool.Key{{ID: "k", Text: pool.Conceal("KEY-NEW")}}
 			f.Mail = f.Mail.Next(outbox.Keys, noon)
 		})
 		s.post.answer = nil
@@ -578,7 +578,7 @@ func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
 func TestMail_nothingToSay(t *testing.T) {
 	for name, change := range map[string]func(*order.Fulfillment){
 		"held for review":  func(f *order.Fulfillment) { f.OnHold = true },
-		"given back":       func(f *order.Fulfillment) { f.Returned, f.Held, f.Keys = 1, 0, nil },
+		"given back":       func(f *order.Fulfillment) { f.Returned, f.Allocated, f.Keys = 1, 0, nil },
 		"patience is over": func(f *order.Fulfillment) { f.Mail.Kind = outbox.Patience },
 	} {
 		t.Run(name, func(t *testing.T) {

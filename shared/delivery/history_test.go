@@ -85,8 +85,8 @@ func TestMail_randomHistories(t *testing.T) {
 				}
 				seen[number] = true
 			}
-			if f := s.fulfillment(id); !outbox.None.Precedes(f.Mail.State) || f.Held != 1 {
-				t.Errorf("in the end the mail is %s, and the line holds %d keys", f.Mail.State, f.Held)
+			if f := s.fulfillment(id); !outbox.None.Precedes(f.Mail.State) || f.Allocated != 1 {
+				t.Errorf("in the end the mail is %s, and the line holds %d keys", f.Mail.State, f.Allocated)
 			}
 		})
 	}

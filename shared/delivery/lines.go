@@ -80,7 +80,7 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, room *semaphore.
 // given back or are held for review, patience for what has come.
 func nothingToSay(f order.Fulfillment) bool {
 	if f.Mail.Kind == outbox.Keys {
-		return f.Held == 0 || f.State() == order.Held || f.State() == order.Returned
+		return f.Allocated == 0 || f.State() == order.OnHold || f.State() == order.Returned
 	}
 	return !waits(f)
 }
@@ -90,8 +90,8 @@ func waits(f order.Fulfillment) bool {
 }
 
 func (m *Mailer) sendLine(ctx context.Context, f order.Fulfillment) (messageID string, err error) {
-	if f.Mail.Kind == outbox.Keys && len(f.Keys) != f.Held {
-		return "", fmt.Errorf("%d of %d keys were read: they are being changed", len(f.Keys), f.Held)
+	if f.Mail.Kind == outbox.Keys && len(f.Keys) != f.Allocated {
+		return "", fmt.Errorf("%d of %d keys were read: they are being changed", len(f.Keys), f.Allocated)
 	}
 	merchant, ok, err := m.Settings.Merchant(ctx, f.Merchant)
 	if err != nil {
@@ -131,7 +131,7 @@ func (m *Mailer) sentLine(ctx context.Context, f order.Fulfillment, messageID st
 	err := m.markLine(ctx, f, func(f order.Fulfillment) Mark {
 		mark := Mark{Mail: settled(f, outbox.Sent, messageID, "", now), Counted: f.Counted}
 		if f.Mail.Kind == outbox.Keys {
-			fresh, mark.Counted = f.Held-f.Counted, max(f.Held, f.Counted)
+			fresh, mark.Counted = f.Allocated-f.Counted, max(f.Allocated, f.Counted)
 		}
 		return mark
 	})

@@ -27,14 +27,14 @@ type fulfillmentItem struct {
 	Product  string `dynamodbav:"product"`
 	Pool     string `dynamodbav:"pool,omitempty"`
 
-	Quantity int       `dynamodbav:"quantity"`
-	Wanted   int       `dynamodbav:"wanted"`
-	Returned int       `dynamodbav:"returned,omitempty"`
-	Held     int       `dynamodbav:"held"`
-	OnHold   bool      `dynamodbav:"onHold,omitempty"`
-	Keys     []keyItem `dynamodbav:"keys,omitempty"`
-	Chunks   int       `dynamodbav:"chunks,omitempty"`
-	Counted  int       `dynamodbav:"counted,omitempty"`
+	Quantity  int       `dynamodbav:"quantity"`
+	Wanted    int       `dynamodbav:"wanted"`
+	Returned  int       `dynamodbav:"returned,omitempty"`
+	Allocated int       `dynamodbav:"allocated"`
+	OnHold    bool      `dynamodbav:"onHold,omitempty"`
+	Keys      []keyItem `dynamodbav:"keys,omitempty"`
+	Chunks    int       `dynamodbav:"chunks,omitempty"`
+	Counted   int       `dynamodbav:"counted,omitempty"`
 
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
@@ -92,7 +92,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		PK: orderPK(f.ID), SK: lineSK(f.ID), V: schema, Version: f.Version,
 		Merchant: f.Merchant, Side: string(f.Side), Platform: f.Platform,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
-		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Held: f.Held, OnHold: f.OnHold,
+		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted,
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
@@ -118,7 +118,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Platform: i.Platform,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
-		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Held: i.Held, OnHold: i.OnHold,
+		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted,
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,

@@ -181,7 +181,7 @@ func (d *desk) sell(text string, at time.Time) {
 	line := order.Fulfillment{
 		ID: order.NewLineID("nova", pool.Live, "own", "1001", "1"), Version: 1,
 		Merchant: "nova", Side: pool.Live, Platform: "own", Order: "1001", Line: "1", Product: "p1", Pool: "elden",
-		Quantity: 1, Wanted: 1, Held: 1, Keys: keys[i : i+1], ReceivedAt: at,
+		Quantity: 1, Wanted: 1, Allocated: 1, Keys: keys[i : i+1], ReceivedAt: at,
 	}
 	if err := d.store.Commit(ctx, claim.Take{After: line, Keys: keys[i : i+1]}); err != nil {
 		d.t.Fatal(err)

@@ -75,7 +75,7 @@ const (
 	Fulfilled   State = "fulfilled"   // holds every key it paid for
 	Waiting     State = "waiting"     // keys are missing; it stands in its pool's queue
 	Unconnected State = "unconnected" // no pool feeds its product; it stands in its product's queue
-	Held        State = "held"        // under review or in dispute: gets nothing, stands in no queue
+	OnHold      State = "on_hold"     // under review or in dispute: gets nothing, stands in no queue
 	Returned    State = "returned"    // given back in full
 )
 
@@ -109,11 +109,11 @@ type Fulfillment struct {
 	Product  string
 	Pool     string // empty while no pool feeds the product
 
-	Quantity int // units paid for
-	Wanted   int // keys due for them; 0 while unconnected
-	Returned int // keys given back
-	Held     int // good keys it holds, Keys and chunks together
-	OnHold   bool
+	Quantity  int // units paid for
+	Wanted    int // keys due for them; 0 while unconnected
+	Returned  int // keys given back
+	Allocated int // good keys it holds, Keys and chunks together
+	OnHold    bool
 
 	// Keys are the keys it holds, in the order they were taken. A record read
 	// without its chunks holds the first InlineKeys at most.
@@ -139,13 +139,13 @@ type Fulfillment struct {
 const InlineKeys = 20
 
 // Missing returns how many keys the line still has a right to.
-func (f Fulfillment) Missing() int { return f.Wanted - f.Returned - f.Held }
+func (f Fulfillment) Missing() int { return f.Wanted - f.Returned - f.Allocated }
 
 // State derives the state from the numbers.
 func (f Fulfillment) State() State {
 	switch {
 	case f.OnHold:
-		return Held
+		return OnHold
 	case f.Wanted > 0 && f.Returned >= f.Wanted:
 		return Returned
 	case f.Pool == "":

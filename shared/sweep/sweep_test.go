@@ -101,7 +101,7 @@ func waiting(*order.Fulfillment) {}
 // mailed makes a line that holds its key, with that outbox entry.
 func mailed(e outbox.Entry) func(*order.Fulfillment) {
 	return func(f *order.Fulfillment) {
-		f.Held = 1
+		f.Allocated = 1
 		f.Keys = []pool.Key{{ID: "nova#live#k", Text: pool.Conceal("K")}}
 		f.Mail = e
 	}

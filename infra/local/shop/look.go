@@ -19,14 +19,14 @@ func (s *Shop) Stock(ctx context.Context, token, pool string) (live, test Stock,
 
 // OrderLine is what the API says of a line of an order.
 type OrderLine struct {
-	ID       string
-	Product  string
-	State    string
-	Quantity int
-	Wanted   int
-	Held     int
-	Missing  int
-	Delivery *struct {
+	ID        string
+	Product   string
+	State     string
+	Quantity  int
+	Wanted    int
+	Allocated int
+	Missing   int
+	Delivery  *struct {
 		State     string
 		About     string
 		Number    int

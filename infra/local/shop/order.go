@@ -95,11 +95,11 @@ type Reply struct {
 
 // ReplyLine is the state of one line.
 type ReplyLine struct {
-	Line    string `json:"line"`
-	Product string `json:"product"`
-	State   string `json:"state"`
-	Wanted  int    `json:"wanted"`
-	Held    int    `json:"held"`
+	Line      string `json:"line"`
+	Product   string `json:"product"`
+	State     string `json:"state"`
+	Wanted    int    `json:"wanted"`
+	Allocated int    `json:"allocated"`
 }
 
 // Pay reports the order as paid, once.

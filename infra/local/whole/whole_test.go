@@ -213,7 +213,7 @@ func TestRepeatWithOtherContent(t *testing.T) {
 	}
 	m.notice(o.ID)
 	m.pay(o, "fulfilled", 1)
-	if l := m.line(o); l.Quantity != 1 || l.Held != 1 {
+	if l := m.line(o); l.Quantity != 1 || l.Allocated != 1 {
 		t.Errorf("the line was changed: %+v", l)
 	}
 	if live, _ := m.left(); live.Available != 4 {
@@ -584,7 +584,7 @@ func TestWhatBecomesOfMails(t *testing.T) {
 			if test.says != "" {
 				m.notice(o.ID, test.says)
 			}
-			if l := m.line(o); l.Held != 1 || l.State != "fulfilled" {
+			if l := m.line(o); l.Allocated != 1 || l.State != "fulfilled" {
 				t.Errorf("the line afterwards: %+v", l)
 			}
 			if n := len(m.mails(o.Email)); n != 1 {

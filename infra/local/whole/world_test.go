@@ -116,7 +116,7 @@ func (m *merchant) pay(o shop.Order, state string, held int) {
 	if err != nil {
 		m.t.Fatalf("pay: %v", err)
 	}
-	if len(reply.Lines) != 1 || reply.Lines[0].State != state || reply.Lines[0].Held != held {
+	if len(reply.Lines) != 1 || reply.Lines[0].State != state || reply.Lines[0].Allocated != held {
 		m.t.Fatalf("paid: %+v, want one line that is %s with %d keys", reply.Lines, state, held)
 	}
 }

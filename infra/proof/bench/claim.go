@@ -225,7 +225,7 @@ func bareTransactions(ctx context.Context, e *engine, tables dynamo.Tables, p po
 		key := pool.Key{ID: pool.KeyID(str("pk")), Text: pool.Conceal(str("text")), Upload: str("upload"), Shard: str("shard")}
 		f := paid(fmt.Sprint(prefix, i))
 		now := time.Now()
-		f.Version, f.Pool, f.Wanted, f.Held, f.Keys, f.ReceivedAt = 1, p.Pool, 1, 1, []pool.Key{key}, now
+		f.Version, f.Pool, f.Wanted, f.Allocated, f.Keys, f.ReceivedAt = 1, p.Pool, 1, 1, []pool.Key{key}, now
 		f.Mail = f.Mail.Next(outbox.Keys, now)
 		if err := store.Commit(ctx, claim.Take{After: f, Keys: f.Keys}); !errors.Is(err, errKept) {
 			return nil, fmt.Errorf("a transaction was sent, or none was made: %w", err)

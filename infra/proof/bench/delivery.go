@@ -151,7 +151,7 @@ func newBacklog(n int) *backlog {
 	b := &backlog{lines: map[order.LineID]order.Fulfillment{}, open: n}
 	for i := range n {
 		f := paid(fmt.Sprint(i))
-		f.Version, f.Pool, f.Wanted, f.Held, f.ReceivedAt = 1, live.Pool, 1, 1, time.Now()
+		f.Version, f.Pool, f.Wanted, f.Allocated, f.ReceivedAt = 1, live.Pool, 1, 1, time.Now()
 		f.Keys = []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("AAAAA-BBBBB-CCCCC")}}
 		f.Mail = f.Mail.Next(outbox.Keys, f.ReceivedAt)
 		b.lines[f.ID] = f

@@ -27,7 +27,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 	line := item{
 		"pk": "order#acme#live#standard#10001", "sk": "line#elden", "v": 1, "version": 2, "merchant": "acme", "side": "live", "order": "10001",
-		"product": "elden", "pool": "game", "quantity": 1, "wanted": 1, "held": 1, "receivedAt": 1700000000000, "currency": "EUR", "mail": "due",
+		"product": "elden", "pool": "game", "quantity": 1, "wanted": 1, "allocated": 1, "receivedAt": 1700000000000, "currency": "EUR", "mail": "due",
 		"due": "due#1", "dueAt": 1700000000000, "customer": item{"name": "Ada Byron", "email": "ada@example.com"},
 		"keys": []any{item{"id": "acme#live#1", "text": "AAAAA-BBBBB-CCCCC"}},
 	}

@@ -31,7 +31,7 @@ type Line struct {
 	ReceivedAt int64
 	Wanted     int
 	Returned   int
-	Held       int
+	Allocated  int
 	OnHold     bool
 	Mail       string
 	Keys       []HeldKey // chunks included
@@ -56,7 +56,7 @@ type shelf struct{ side, text string }
 // waits reports whether the line stands in a queue: it misses keys that it still
 // has a right to, or nobody knows yet how many.
 func (l Line) waits() bool {
-	return !l.OnHold && (l.Wanted == 0 || l.Returned < l.Wanted && l.Held+l.Returned < l.Wanted)
+	return !l.OnHold && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
 }
 
 // Audit reads the tables whole and reports whatever breaks the promise; see Balance.
@@ -101,7 +101,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			line.Order, _ = item["order"].(string)
 			line.Mail, _ = item["mail"].(string)
 			line.ReceivedAt = int64(integer(item["receivedAt"]))
-			line.Wanted, line.Held, line.Returned = integer(item["wanted"]), integer(item["held"]), integer(item["returned"])
+			line.Wanted, line.Allocated, line.Returned = integer(item["wanted"]), integer(item["allocated"]), integer(item["returned"])
 			line.OnHold, _ = item["onHold"].(bool)
 			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
 			pool, _ := item["pool"].(string)
@@ -141,17 +141,17 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 	}
 
 	for id, line := range books.Lines {
-		if len(line.Keys) != line.Held {
-			problem("line %s says it holds %d keys and holds %d", id, line.Held, len(line.Keys))
+		if len(line.Keys) != line.Allocated {
+			problem("line %s says it holds %d keys and holds %d", id, line.Allocated, len(line.Keys))
 		}
-		if line.Held > line.Wanted {
-			problem("line %s holds %d keys and paid for %d", id, line.Held, line.Wanted)
+		if line.Allocated > line.Wanted {
+			problem("line %s holds %d keys and paid for %d", id, line.Allocated, line.Wanted)
 		}
 		at, waits := queued[id]
 		if line.waits() != waits {
 			problem("line %s misses keys: %v, stands in a queue: %v", id, line.waits(), waits)
 		}
-		missing := line.Wanted - line.Returned - line.Held
+		missing := line.Wanted - line.Returned - line.Allocated
 		if waits && at != (place{line.queue, fmt.Sprintf("%013d", line.ReceivedAt), missing}) {
 			problem("line %s misses %d keys since %d and stands in %+v", id, missing, line.ReceivedAt, at)
 		}

@@ -199,8 +199,8 @@ func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 			s.t.Errorf("order %s is lost", p.line.Order)
 			continue
 		}
-		if line.Wanted != p.wanted || line.Held > p.wanted || filled && line.Held != p.wanted {
-			s.t.Errorf("order %s paid for %d keys: its line wants %d and holds %d", p.line.Order, p.wanted, line.Wanted, line.Held)
+		if line.Wanted != p.wanted || line.Allocated > p.wanted || filled && line.Allocated != p.wanted {
+			s.t.Errorf("order %s paid for %d keys: its line wants %d and holds %d", p.line.Order, p.wanted, line.Wanted, line.Allocated)
 		}
 		var held []string
 		for _, key := range line.Keys {
@@ -250,9 +250,9 @@ func (s *storm) auditMails(books dynamotest.Books) {
 		switch n := mailed[id]; {
 		case closed[id] > 1:
 			s.t.Errorf("order %s was mailed %d times, and the mailer was told of %d", line.Order, n, closed[id])
-		case line.Held < line.Wanted && n > 0:
+		case line.Allocated < line.Wanted && n > 0:
 			s.t.Errorf("order %s waits and was mailed keys", line.Order)
-		case line.Held == line.Wanted && n == 0 && line.Mail != "failed":
+		case line.Allocated == line.Wanted && n == 0 && line.Mail != "failed":
 			s.t.Errorf("order %s has its keys and was never mailed: %q", line.Order, line.Mail)
 		case n > 1:
 			s.tally.add("lines mailed again", 1)

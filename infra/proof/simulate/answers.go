@@ -50,7 +50,7 @@ func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got o
 	var changed *claim.ChangedError
 	switch {
 	case err == nil:
-		c.answered, c.version, c.held, c.told = time.Now(), got.Version, got.Held, told
+		c.answered, c.version, c.held, c.told = time.Now(), got.Version, got.Allocated, told
 		for _, k := range got.Keys {
 			c.keys = append(c.keys, string(k.ID))
 		}

@@ -313,7 +313,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	for _, k := range keysIn(after) {
 		there.keys[k[0]] = k[1]
 	}
-	there.version, there.wanted, there.held, there.given = num(after, "version"), num(after, "wanted"), num(after, "held"), num(after, "returned")
+	there.version, there.wanted, there.held, there.given = num(after, "version"), num(after, "wanted"), num(after, "allocated"), num(after, "returned")
 	_, there.onHold = after["onHold"]
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")

@@ -114,7 +114,7 @@ func lineItem(id order.LineID, version, wanted int, keys ...string) write {
 		held = append(held, [2]string{"nova#live#" + k, textOf(k)})
 	}
 	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
-		"version", version, "wanted", wanted, "held", len(keys), "receivedAt", at(id), "keys", held)
+		"version", version, "wanted", wanted, "allocated", len(keys), "receivedAt", at(id), "keys", held)
 	return write{"orders", "order#" + id.Order(), "line#" + id.InOrder(), set}
 }
 
@@ -311,7 +311,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a line says that it holds more": {
 			func(b *bench) {
 				b.write("ingest", keyItem("k", "available", ""))
-				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "held", 2))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "allocated", 2))
 			}, "says it holds 2 keys and holds 1",
 		},
 		"a line holds another text than its key's": {

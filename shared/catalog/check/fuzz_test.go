@@ -110,7 +110,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	}
 	line := order.Fulfillment{
 		ID: order.NewLineID(m.Name, pool.Live, "standard", "10001", "1"), Version: 1, Merchant: m.Name, Side: pool.Live, Platform: "standard",
-		Order: "10001", Line: "1", Product: sold.ID, Pool: sold.Pool, Quantity: 1, Wanted: 1, Held: 1, ReceivedAt: noon,
+		Order: "10001", Line: "1", Product: sold.ID, Pool: sold.Pool, Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: noon,
 		Keys:     []pool.Key{{ID: "1", Text: pool.Conceal("KEY-7f3a")}},
 		Customer: order.Customer{Name: "Ada", Email: "ada@example.com"},
 		Mail:     outbox.Entry{}.Next(outbox.Keys, noon),

@@ -108,7 +108,7 @@ func TestCallback_twentyTimesAtOnce(t *testing.T) {
 			case errors.As(err, &refused) && refused.Status == 503: // send it again
 			case err != nil:
 				t.Error(err)
-			case reply.Lines[0].Held != 3:
+			case reply.Lines[0].Allocated != 3:
 				t.Errorf("answered: %+v", reply)
 			}
 		})
