@@ -181,7 +181,7 @@ sam-bridge: ## let containers reach the one-machine run, until Ctrl-C
 # A command with the bridge up, and the one-machine run's credentials.
 with_bridge = go build -o .local/bin/local ./infra/local; .local/bin/local bridge & trap "kill $$!" EXIT; . .local/env; $(1)
 
-sam-invoke: sam-build ## FUNCTION=OrderPaid EVENT=events/….json; an order is signed for the one-machine run
+sam-invoke: sam-build ## FUNCTION=Webhook EVENT=events/….json; an order is signed for the one-machine run
 	@event=$$($(LOCAL) event EVENT='$(EVENT)'); \
 	  $(call with_bridge,$(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH))
 
@@ -196,8 +196,8 @@ sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
 
 # sam build calls these. Beside the binary lies the one-machine run's certificate,
 # where there is one, so that a function in the container may trust it.
-.PHONY: build-Ingest build-OrderPaid build-Fill build-Deliver build-Stock build-Sweep build-Api
-build-Ingest build-OrderPaid build-Fill build-Deliver build-Stock build-Sweep build-Api: build-%:
+.PHONY: build-Ingest build-Webhook build-Fill build-Deliver build-Stock build-Sweep build-Api
+build-Ingest build-Webhook build-Fill build-Deliver build-Stock build-Sweep build-Api: build-%:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(SAM_GOARCH) go build $(BUILD) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(shell echo $* | tr A-Z a-z)
 	if [ -f .local/machine/tls/ca.pem ]; then cp .local/machine/tls/ca.pem "$(ARTIFACTS_DIR)/ca.pem"; fi
 

@@ -79,7 +79,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 
 	var platform Platform
 	made2 := w.send(event(t, "good_api_platform")).want(201).into(&platform)
-	if platform.CallbackPath != "/callbacks/acme/standard" || !strings.HasPrefix(platform.Secret, "whsec_") {
+	if platform.CallbackPath != "/webhooks/acme/standard" || !strings.HasPrefix(platform.Secret, "whsec_") {
 		t.Errorf("platform %s", made2.Body)
 	}
 

@@ -33,7 +33,7 @@ type PlatformSecret struct {
 var (
 	samplePlatformBody = Platform{KeepPreviousHours: new(48)}
 	samplePlatform     = Platform{
-		Name: "standard", CallbackPath: "/callbacks/acme/standard",
+		Name: "standard", CallbackPath: "/webhooks/acme/standard",
 		Secrets: []PlatformSecret{
 			{CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
 			{CreatedAt: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)},
@@ -42,7 +42,7 @@ var (
 )
 
 func (a *api) newPlatform(p catalog.Platform) Platform {
-	body := Platform{Name: p.Name, CallbackPath: "/callbacks/" + p.Merchant + "/" + p.Name}
+	body := Platform{Name: p.Name, CallbackPath: "/webhooks/" + p.Merchant + "/" + p.Name}
 	for _, secret := range valid(p.Secrets, a.now()) {
 		body.Secrets = append(body.Secrets, PlatformSecret{secret.CreatedAt, secret.ExpiresAt})
 	}

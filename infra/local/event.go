@@ -24,7 +24,7 @@ func signEvent(_ context.Context, c *call) error {
 		return &machine.Fault{Says: "There is no such event.", Try: "ls events", Cause: err}
 	}
 	var event events.APIGatewayV2HTTPRequest
-	if json.Unmarshal(content, &event) != nil || !strings.HasPrefix(event.RawPath, "/callbacks/") {
+	if json.Unmarshal(content, &event) != nil || !strings.HasPrefix(event.RawPath, "/webhooks/") {
 		fmt.Println(source)
 		return nil
 	}

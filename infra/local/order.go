@@ -45,7 +45,7 @@ func sendOrder(ctx context.Context, c *call) error {
 	fmt.Printf("\nThe same with curl, in a shell (a repeat of this order: it gets no second key):\n\n. .local/env\n%s\n",
 		account.Curl(`"$KEYPOOL_URL"`, request.Body, "KEYPOOL_SECRET"))
 	if err := answer.Refused(); err != nil {
-		return &machine.Fault{Says: "The order was refused.", Try: "make logs FUNCTION=orderpaid"}
+		return &machine.Fault{Says: "The order was refused.", Try: "make logs FUNCTION=webhook"}
 	}
 	fmt.Printf("\nThe mail comes within seconds:  make inbox\n")
 	return nil

@@ -96,7 +96,7 @@ func (p *pipeline) alarms() []alarm {
 		all,
 		alarm{
 			"OrdersThrottled", "Orders are turned away by the limit of executions: platforms repeat them, for a while",
-			lambda, "Throttles", "Sum", "FunctionName", p.functions["OrderPaid"].Ref(), 0, 1,
+			lambda, "Throttles", "Sum", "FunctionName", p.functions["Webhook"].Ref(), 0, 1,
 		},
 		alarm{
 			"MailsLate", "Mails wait: Deliver does not keep up with the stream",

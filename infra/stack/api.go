@@ -21,7 +21,7 @@ type route struct {
 }
 
 var routes = []route{
-	{"POST /callbacks/{merchant}/{platform}", "OrderPaid", false},
+	{"POST /webhooks/{merchant}/{account}", "Webhook", false},
 	{"GET /openapi.json", "Api", false},
 	{"ANY /v1/{proxy+}", "Api", false},
 	{"GET /v1/merchants/{merchant}", "Api", true},

@@ -23,7 +23,7 @@ var functions = []function{
 		[]string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL"},
 	},
 	{
-		"OrderPaid", "orderpaid", "Claims keys for the lines of a paid order",
+		"Webhook", "webhook", "Claims keys for the lines of a paid order",
 		1024, 20 * time.Second,
 		[]string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "MAX_QUANTITY"},
 	},

@@ -37,7 +37,7 @@ var rights = map[string][]right{
 		{on: queueKey, may: "Decrypt GenerateDataKey"},
 		{on: ownLogs, may: writeLogs},
 	},
-	"OrderPaid": {
+	"Webhook": {
 		{on: catalogTable, may: "GetItem", items: []string{"merchant#"}},
 		{on: keysTable, may: "BatchGetItem UpdateItem"},
 		{on: keysAvailable, may: "Query"},

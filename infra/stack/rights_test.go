@@ -38,7 +38,7 @@ var rights = map[string][]string{
 		queueKey,
 		"logs:CreateLogStream logs:PutLogEvents on IngestLogs.Arn",
 	},
-	"OrderPaid": {
+	"Webhook": {
 		"dynamodb:GetItem on Catalog.Arn for merchant#*",
 		"dynamodb:BatchGetItem dynamodb:UpdateItem on Keys.Arn",
 		"dynamodb:Query on Keys.Arn/index/available",
@@ -49,7 +49,7 @@ var rights = map[string][]string{
 		"kms:Decrypt on Key.Arn if kms:EncryptionContextKeys ForAllValues:StringEquals merchant platform",
 		"sqs:SendMessage on Fills.Arn",
 		queueKey,
-		"logs:CreateLogStream logs:PutLogEvents on OrderPaidLogs.Arn",
+		"logs:CreateLogStream logs:PutLogEvents on WebhookLogs.Arn",
 	},
 	"Fill": {
 		"dynamodb:GetItem on Catalog.Arn for merchant#*",
@@ -162,7 +162,7 @@ func TestRights_nowhereElse(t *testing.T) {
 		}
 	}
 	slices.Sort(roles)
-	want := []string{"ApiRole", "ClockRole", "DeliverRole", "FillRole", "IngestRole", "OrderPaidRole", "StockRole", "SweepRole"}
+	want := []string{"ApiRole", "ClockRole", "DeliverRole", "FillRole", "IngestRole", "StockRole", "SweepRole", "WebhookRole"}
 	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Error(diff)
 	}

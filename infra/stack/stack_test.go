@@ -15,7 +15,7 @@ import (
 	"keypool/shared/dynamo"
 )
 
-var functionIDs = []string{"Api", "Deliver", "Fill", "Ingest", "OrderPaid", "Stock", "Sweep"}
+var functionIDs = []string{"Api", "Deliver", "Fill", "Ingest", "Stock", "Sweep", "Webhook"}
 
 func TestSynth_secondIsIdentical(t *testing.T) {
 	first, second := templates(), must(synthesize(given(nil)))
@@ -256,7 +256,7 @@ func TestAPI_routes(t *testing.T) {
 		got[r.Properties["RouteKey"].(string)] = fmt.Sprint(integration.Properties["IntegrationUri"], " ", r.Properties["AuthorizationType"])
 	}
 	want := map[string]string{
-		"POST /callbacks/{merchant}/{platform}": "OrderPaid.Arn NONE",
+		"POST /webhooks/{merchant}/{account}": "Webhook.Arn NONE",
 		"GET /openapi.json":                     "Api.Arn NONE",
 		"ANY /v1/{proxy+}":                      "Api.Arn NONE",
 		"GET /v1/merchants/{merchant}":          "Api.Arn AWS_IAM",
@@ -283,7 +283,7 @@ func TestAPI_callsFunctionsByItsRoutesAlone(t *testing.T) {
 		"Api.Arn " + api + "GET/v1/merchants/*",
 		"Api.Arn " + api + "POST/v1/merchants/*/tokens",
 		"Api.Arn " + api + "PUT/v1/merchants/*",
-		"OrderPaid.Arn " + api + "POST/callbacks/*/*",
+		"Webhook.Arn " + api + "POST/webhooks/*/*",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -380,7 +380,7 @@ func TestOutputs(t *testing.T) {
 	}
 	want = []string{
 		"ApiFunction", "ApiId", "ApiUrl", "ConfigurationSet", "DeliverFunction", "FillFunction", "FillQueue",
-		"IngestFunction", "OrderPaidFunction", "RangesQueue", "StockFunction", "SweepFunction", "UploadsBucket",
+		"IngestFunction", "RangesQueue", "StockFunction", "SweepFunction", "UploadsBucket", "WebhookFunction",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.pipeline.outputs))); diff != "" {
 		t.Error(diff)

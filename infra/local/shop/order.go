@@ -67,7 +67,7 @@ type Account struct {
 }
 
 // Path is where the platform calls.
-func (a Account) Path() string { return "/callbacks/" + a.Merchant + "/" + Platform }
+func (a Account) Path() string { return "/webhooks/" + a.Merchant + "/" + Platform }
 
 // Sign makes the request that the platform sends, at that time.
 func (a Account) Sign(body []byte, at time.Time) (Request, error) {

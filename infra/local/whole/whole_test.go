@@ -117,8 +117,8 @@ func TestSignatures_allRefusalsLookAlike(t *testing.T) {
 		"too old":            late,
 		"from the future":    early,
 		"another merchant's": byOther,
-		"unknown merchant":   with(func(r *shop.Request) { r.Path = "/callbacks/nobody/standard" }),
-		"unknown platform":   with(func(r *shop.Request) { r.Path = "/callbacks/" + m.Merchant + "/nothing" }),
+		"unknown merchant":   with(func(r *shop.Request) { r.Path = "/webhooks/nobody/standard" }),
+		"unknown platform":   with(func(r *shop.Request) { r.Path = "/webhooks/" + m.Merchant + "/nothing" }),
 		"no JSON, unsigned":  with(func(r *shop.Request) { r.Body = []byte("{") }),
 	} {
 		answer := do(t, r)

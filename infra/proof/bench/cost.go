@@ -296,7 +296,7 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 			MailWrites: fact("units", "mail writes"), MailReads: fact("units", "mail reads"),
 			NewsWrites: fact("units", "news writes"), NewsReads: fact("units", "news reads"),
 			Functions: []price.Function{
-				function("OrderPaid", "claim seconds", read+transaction),
+				function("Webhook", "claim seconds", read+transaction),
 				function("Deliver", "mail seconds", 4*write+sending), // lease, mail, mark, history, count
 				function("Deliver", "news seconds", read),            // "sent" is known by then
 				function("Deliver", "news seconds", read+2*write),    // "delivered"

@@ -26,7 +26,7 @@ var functions = []struct {
 	name string
 	bar  float64
 }{
-	{"orderpaid", 2.5},
+	{"webhook", 2.5},
 	{"ingest", 3},
 	{"fill", 3},
 	{"deliver", 3},

@@ -135,7 +135,7 @@ func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account
 	case <-time.After(2 * time.Second): // the last news of SES
 	}
 	size := 0
-	for _, function := range []string{outputs["OrderPaidFunction"], outputs["DeliverFunction"]} {
+	for _, function := range []string{outputs["WebhookFunction"], outputs["DeliverFunction"]} {
 		n, err := logged(ctx, s.AWS, function, since)
 		if err != nil {
 			return err

@@ -199,7 +199,7 @@ var mutants = []mutant{
 		new: `	if test && false {
 		return Test
 	}`,
-		in: "functions/orderpaid", test: "TestHandle_testOrderLeavesLiveKeysAlone",
+		in: "functions/webhook", test: "TestHandle_testOrderLeavesLiveKeysAlone",
 	},
 	{
 		breaks: "a signature is compared loosely",
@@ -231,10 +231,10 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a refused order is not kept",
-		file:   "functions/orderpaid/handler.go",
+		file:   "functions/webhook/handler.go",
 		old:    `errors.Join(field, h.keep(ctx, merchant, name, body, field))`,
 		new:    `field`,
-		in:     "functions/orderpaid", test: "TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour",
+		in:     "functions/webhook", test: "TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour",
 	},
 	{
 		breaks: "a mailer ignores another's lease",
@@ -499,18 +499,18 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "an order is claimed before all of it is checked",
-		file:   "functions/orderpaid/handler.go",
+		file:   "functions/webhook/handler.go",
 		old:    `		err = event.Check(h.maxQuantity)`,
 		new: `		h.claimLines(ctx, merchant, name, event)
 		err = event.Check(h.maxQuantity)`,
-		in: "functions/orderpaid", test: "FuzzCallback",
+		in: "functions/webhook", test: "FuzzCallback",
 	},
 	{
 		breaks: "what AWS says of a refused call is logged, and quotes what was sent",
 		file:   "shared/boot/quiet.go",
 		old:    `			err = &quietError{err}`,
 		new:    `			err = fmt.Errorf("%w", err)`,
-		in:     "functions/orderpaid", test: "TestSecrecy",
+		in:     "functions/webhook", test: "TestSecrecy",
 	},
 	{
 		breaks: "a record that cannot be read is quoted",

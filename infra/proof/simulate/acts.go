@@ -83,7 +83,7 @@ func (p paid) call(w *world, name string) {
 	}
 }
 
-// answered does what the function orderpaid does with a call.
+// answered does what the function webhook does with a call.
 func (p paid) answered(w *world, name string) bool {
 	instance := w.instances[w.number(name, len(w.instances))]
 	process := w.begin(name, 29*time.Second, instance.skew)
@@ -117,7 +117,7 @@ func (p paid) answered(w *world, name string) bool {
 	return errors.Join(failed...) == nil
 }
 
-// raise tells the merchant, as the function orderpaid does, of a line that no
+// raise tells the merchant, as the function webhook does, of a line that no
 // pool feeds, and of one that was paid again with other content. It returns the
 // notice that there must be, "" if there is nothing to tell.
 func (w *world) raise(ctx context.Context, p *process, i *instance, orderName string, got order.Fulfillment, claimed error) (id string, err error) {

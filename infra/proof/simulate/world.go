@@ -59,7 +59,7 @@ type world struct {
 	tally     map[string]int // what happened, by name
 }
 
-// instance is a process of orderpaid that stays warm, with a clock and a cache of
+// instance is a process of webhook that stays warm, with a clock and a cache of
 // the catalog.
 type instance struct {
 	skew   time.Duration

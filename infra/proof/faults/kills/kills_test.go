@@ -63,7 +63,7 @@ func TestIngest_killedInARange(t *testing.T) {
 	came(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
 }
 
-// TestClaim_killedBetweenItsTakes kills orderpaid when the first 97 of 250 keys
+// TestClaim_killedBetweenItsTakes kills webhook when the first 97 of 250 keys
 // are taken and nobody knows, and fill when it has taken the next.
 func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	m := newMerchant(t)
@@ -76,7 +76,7 @@ func TestClaim_killedBetweenItsTakes(t *testing.T) {
 			t.Errorf("a function that was killed has answered: %+v", reply)
 		}
 	})
-	g.kill("OrderPaid")
+	g.kill("Webhook")
 	first.Wait()
 
 	g = hold(t, "TransactWriteItems", o.Email, 0)
@@ -91,7 +91,7 @@ func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	if err != nil || live.Available != 10 {
 		t.Errorf("%d keys are left, want 10; %v", live.Available, err)
 	}
-	came(t, "orderpaid after the first take of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
+	came(t, "webhook after the first take of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
 }
 
 // TestCallback_twentyTimesAtOnce reports one order twenty times in parallel.

@@ -78,7 +78,7 @@ func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	if err != nil {
 		return events.APIGatewayV2HTTPResponse{}, err
 	}
-	merchant, name := r.PathParameters["merchant"], r.PathParameters["platform"]
+	merchant, name := r.PathParameters["merchant"], r.PathParameters["account"]
 	platform, err := h.keyring.Verify(ctx, merchant, name, callback.Request{
 		Header: func(name string) string { return r.Headers[strings.ToLower(name)] },
 		Body:   body,

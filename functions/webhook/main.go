@@ -20,7 +20,7 @@ import (
 	"keypool/shared/sqs"
 )
 
-func main() { boot.Run("orderpaid", wire) }
+func main() { boot.Run("webhook", wire) }
 
 func wire(env *config.Env, cfg aws.Config) any {
 	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
