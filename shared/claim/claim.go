@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"keypool/shared/dice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // Store is what claiming needs of the tables.
@@ -285,7 +285,7 @@ func pause(ctx context.Context, attempt int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(dice.N(ctx, longest)):
+	case <-time.After(random.N(ctx, longest)):
 		return nil
 	}
 }

@@ -38,7 +38,7 @@ func TestRace(t *testing.T) {
 		unservedByThen = stillWaiting - refill + newcomers
 	)
 	t.Logf("seed %d (repeat with: go test ./shared/claim -race -run TestRace -seed %d)", *seed, *seed)
-	dice := rand.New(rand.NewPCG(*seed, 0))
+	rng := rand.New(rand.NewPCG(*seed, 0))
 	s := open(t)
 	picture := newPicture(*show, orders+newcomers)
 	defer picture.end()
@@ -46,7 +46,7 @@ func TestRace(t *testing.T) {
 	picture.say("%d keys in the pool; %d orders, each delivered %d times at once", keys, orders, deliveries)
 	s.stock(live, "first", keys)
 	var numbers []int
-	for _, n := range dice.Perm(orders) {
+	for _, n := range rng.Perm(orders) {
 		for range deliveries {
 			numbers = append(numbers, n)
 		}
@@ -182,18 +182,18 @@ func texts(f order.Fulfillment) []string {
 func TestRace_severalKeysEach(t *testing.T) {
 	t.Parallel()
 	t.Logf("seed %d", *seed)
-	dice := rand.New(rand.NewPCG(*seed, 1))
+	rng := rand.New(rand.NewPCG(*seed, 1))
 	s := open(t)
 	const orders, keys = 60, 300
 	s.stock(live, "first", keys)
 	var lines []order.Fulfillment
 	due := 0
 	for n := range orders {
-		line := paid(fmt.Sprint(n), "game", 1+dice.IntN(30))
+		line := paid(fmt.Sprint(n), "game", 1+rng.IntN(30))
 		due += line.Quantity
 		lines = append(lines, line, line, line)
 	}
-	dice.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
 	var racing errgroup.Group
 	racing.SetLimit(16)
 	for _, line := range lines {

@@ -39,12 +39,12 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"keypool/shared/catalog"
-	"keypool/shared/dice"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // Item names what can be mailed: one of its fields is set.
@@ -151,7 +151,7 @@ func (m *Mailer) Mail(ctx context.Context, items []Item) []error {
 	var mails errgroup.Group
 	mails.SetLimit(atOnce)
 	for i, item := range items {
-		ctx := dice.Split(ctx, string(item.Line)+item.Notice)
+		ctx := random.Split(ctx, string(item.Line)+item.Notice)
 		mails.Go(func() error {
 			if item.Line != "" {
 				failed[i] = m.mailLine(ctx, item.Line, room, &taken)

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"keypool/shared/dice"
+	"keypool/shared/random"
 )
 
 // How fast a process offers mails to SES. It does not know the account's quota,
@@ -93,5 +93,5 @@ func (p *pace) tooFast(ctx context.Context, offered time.Time) {
 	p.slowed = time.Now()
 	p.gap = min(2*p.gap, slowestGap)
 	// Not all processes at once: those that were refused together come apart.
-	p.next = p.slowed.Add(p.gap/2 + dice.N(ctx, p.gap))
+	p.next = p.slowed.Add(p.gap/2 + random.N(ctx, p.gap))
 }

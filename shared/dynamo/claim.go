@@ -14,9 +14,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"keypool/shared/claim"
-	"keypool/shared/dice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // Fulfillment implements claim.Store: one consistent read.
@@ -122,7 +122,7 @@ func shardName(p pool.ID, n int) string {
 // they do not.
 func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error) {
 	var keys []pool.Key
-	start, from := dice.N(ctx, shards), word(ctx)
+	start, from := random.N(ctx, shards), word(ctx)
 	for i := range shards {
 		shard := shardName(p, (start+i)%shards)
 		for _, half := range []string{"place >= :from", "place < :from"} {
@@ -132,7 +132,7 @@ func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]poo
 			}
 			keys = append(keys, found...)
 			if len(keys) >= 2*n {
-				dice.Shuffle(ctx, len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+				random.Shuffle(ctx, len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 				return keys, nil
 			}
 		}

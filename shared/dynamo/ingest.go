@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/claim"
-	"keypool/shared/dice"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // uploadItem is an upload in the catalog.
@@ -359,7 +359,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, upload st
 	for i, key := range keys {
 		statements[i] = types.BatchStatementRequest{Statement: statement, Parameters: []types.AttributeValue{
 			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(upload), number(key.Offset),
-			text(p.Pool), text(stateAvailable), text(shardName(p, dice.N(ctx, shards))), text(word(ctx)),
+			text(p.Pool), text(stateAvailable), text(shardName(p, random.N(ctx, shards))), text(word(ctx)),
 		}}
 	}
 	results := make([]ingest.Inserted, len(keys))

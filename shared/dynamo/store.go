@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/claim"
-	"keypool/shared/dice"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // Tables names the deployment's three tables. A function that is not granted a
@@ -81,7 +81,7 @@ func at(ms int64) time.Time {
 
 // word returns 16 hex digits of chance: a key's place in its shard, or what a lease
 // of a mail or a change of settings is signed with.
-func word(ctx context.Context) string { return fmt.Sprintf("%016x", dice.Uint64(ctx)) }
+func word(ctx context.Context) string { return fmt.Sprintf("%016x", random.Uint64(ctx)) }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/dice"
+	"keypool/shared/random"
 )
 
 // update builds an update of an item whose attributes are known only when it is
@@ -140,7 +140,7 @@ func backOff(ctx context.Context, tries int) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(dice.N(ctx, min(20*time.Millisecond<<min(tries, 7), 2*time.Second))):
+	case <-time.After(random.N(ctx, min(20*time.Millisecond<<min(tries, 7), 2*time.Second))):
 		return nil
 	}
 }

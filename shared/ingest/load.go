@@ -11,8 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"keypool/shared/dice"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 const (
@@ -473,7 +473,7 @@ func (p *pace) next(ctx context.Context, took time.Duration, tries int, putOff b
 	p.idle = 1/share - 1
 	wait := time.Duration(p.idle * float64(took))
 	if putOff {
-		wait += dice.N(ctx, min(50*time.Millisecond<<tries, 5*time.Second))
+		wait += random.N(ctx, min(50*time.Millisecond<<tries, 5*time.Second))
 	}
 	return wait
 }

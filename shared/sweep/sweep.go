@@ -40,11 +40,11 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
-	"keypool/shared/dice"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/random"
 )
 
 // Item is one thing that is due, as it stands now: one of its fields is set.
@@ -122,10 +122,10 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	run := &run{Sweeper: s}
 	var sweeps errgroup.Group
 	sweeps.SetLimit(workers)
-	start := dice.N(ctx, Partitions)
+	start := random.N(ctx, Partitions)
 	for i := range Partitions {
 		partition := (start + i) % Partitions
-		ctx := dice.Split(ctx, strconv.Itoa(partition))
+		ctx := random.Split(ctx, strconv.Itoa(partition))
 		sweeps.Go(func() error {
 			if !s.Now().Before(until) {
 				return nil

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"keypool/shared/claim"
-	"keypool/shared/dice"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // act is one thing that happens from outside.
@@ -96,7 +96,7 @@ func (p paid) answered(w *world, name string) bool {
 	for i, line := range p.lines {
 		lines.Go(func() {
 			id := order.NewLineID(merchant, p.side, platform, p.order, line.id)
-			ctx := dice.Split(process.ctx, string(id))
+			ctx := random.Split(process.ctx, string(id))
 			asked := time.Now()
 			got, err := claims.Claim(ctx, order.Fulfillment{
 				ID: id, Merchant: merchant, Side: p.side, Platform: platform, Order: p.order, Line: line.id,

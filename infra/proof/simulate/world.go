@@ -17,10 +17,10 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
-	"keypool/shared/dice"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
 )
@@ -197,7 +197,7 @@ func processOf(ctx context.Context) *process {
 }
 
 // callerOf names who calls: a process, and which of its goroutines.
-func callerOf(ctx context.Context) string { return processOf(ctx).name + "/ " + dice.Path(ctx) }
+func callerOf(ctx context.Context) string { return processOf(ctx).name + "/ " + random.Path(ctx) }
 
 var errGone = errors.New("the process is gone")
 
@@ -206,7 +206,7 @@ var errGone = errors.New("the process is gone")
 func (w *world) begin(name string, timeout, skew time.Duration) *process {
 	p := &process{w: w, name: name, skew: skew, diesAt: time.Now().Add(timeout)}
 	ctx := context.WithValue(context.Background(), processKey{}, p)
-	ctx = dice.With(ctx, w.chance(name))
+	ctx = random.With(ctx, w.chance(name))
 	p.ctx, p.cancel = context.WithDeadline(ctx, p.diesAt)
 	if !w.calm.Load() && w.happens(name+" dies", w.plan.Weather.Death) {
 		p.diesAt = time.Now().Add(min(w.life(name), timeout))
