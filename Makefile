@@ -90,7 +90,7 @@ whole: ## the end-to-end test
 	@go test -count=1 -timeout 20m -v $(WHOLE)
 
 kills: need-local ## a deployment whose parts are killed, each at the worst moment
-	@go test -count=1 -timeout 20m -v $(KILLS)
+	@go run ./infra/proof kills -record=false
 
 lint: ## gofumpt, go vet, staticcheck
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
@@ -114,31 +114,29 @@ build: need-build ## the functions' zips, the same bytes from the same source: A
 
 .PHONY: race mutants break simulate faults fuzz rights bench
 race: need-test ## 500 orders for 400 keys, as a picture that moves
-	@echo "compiling with the race detector, the first time a minute"
-	@$(DYNAMODB) go test -race -count=1 -v -run '^TestRace$$' $(RACE) -args -show
+	@go run ./infra/proof race
 
-mutants: need-test ## break it on purpose in more than sixty ways: a test must notice each
-	@$(DYNAMODB) go run ./infra/proof/mutants $(if $(ONLY),-only $(ONLY))
+mutants: need-build ## break it on purpose in many ways: a test must notice each
+	@go run ./infra/proof mutants $(if $(ONLY),-only $(ONLY))
 
-break: need-test ## choose one of them and watch what happens
-	@$(DYNAMODB) go run ./infra/proof/mutants break
+break: need-build ## choose one of them and watch what happens
+	@go run ./infra/proof mutants -break
 
-# A new seed each time it is called without one: histories that nobody has seen.
 simulate: need-build ## five million steps of the protocols in any weather, and where their limits are: SEED= STEPS=
-	@go test -count=1 -timeout 0 -run 'TestHistories|TestSale|TestScale' ./infra/proof/simulate -args -record -steps $(or $(STEPS),5000000) -seed $(or $(SEED),$$(date +%s))
+	@go run ./infra/proof simulate $(if $(STEPS),-steps $(STEPS)) $(if $(SEED),-seed $(SEED))
 
 faults: need-test ## storms of faults on real engines, and a deployment whose parts are killed: SEED=
-	@$(DYNAMODB) go test -count=1 -timeout 0 -v -run '^TestStorm$$' ./infra/proof/faults -args -record -local 50000 -ministack 500000 $(if $(SEED),-seed $(SEED))
-	@go test -count=1 -timeout 1h -v $(KILLS) -args -record
+	@go run ./infra/proof faults $(if $(SEED),-seed $(SEED))
+	@go run ./infra/proof kills
 
 fuzz: need-build ## bad input by the million: TIME=10m ONLY=
-	@go run ./infra/proof/fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
+	@go run ./infra/proof fuzz $(if $(filter command,$(firstword $(origin TIME))),-time $(TIME)) $(if $(ONLY),-only $(ONLY))
 
 rights: need-test ## secrets where they must not be, rights that nobody should have
-	@$(DYNAMODB) go run ./infra/proof/bench/rights
+	@go run ./infra/proof rights
 
 bench: need-test ## speed and cost: ONLY=
-	@go run ./infra/proof/bench $(if $(ONLY),-only $(ONLY))
+	@go run ./infra/proof bench $(if $(ONLY),-only $(ONLY))
 
 ##@ Run it on AWS
 

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"keypool/infra/proof/bench/plot"
+	"keypool/infra/proof/plot"
 	"keypool/shared/ingest"
 )
 

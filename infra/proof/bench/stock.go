@@ -1,11 +1,11 @@
-package main
+package bench
 
 import (
 	"context"
 	"fmt"
 
-	"keypool/infra/proof/bench/results"
 	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/results"
 	"keypool/shared/catalog"
 	"keypool/shared/pool"
 )

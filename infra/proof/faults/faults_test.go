@@ -16,8 +16,8 @@ import (
 	"testing"
 
 	"keypool/infra/local/machine"
-	"keypool/infra/proof/bench/results"
 	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/results"
 )
 
 var (
@@ -121,7 +121,7 @@ func command() string {
 	if *local == 50_000 && *ministack == 500_000 { // as the Makefile has it
 		return fmt.Sprintf("make faults SEED=%d", *seed)
 	}
-	return fmt.Sprintf("infra/local/with-dynamodb.sh go test ./infra/proof/faults -run TestStorm -args -record -local %d -ministack %d -seed %d", *local, *ministack, *seed)
+	return fmt.Sprintf("go run ./infra/proof faults -local %d -ministack %d -seed %d", *local, *ministack, *seed)
 }
 
 // round is one round, of tables of its own.

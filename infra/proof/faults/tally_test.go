@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 // tally counts what happened, by name. It is safe for concurrent use.

@@ -1,4 +1,4 @@
-package main
+package fuzz
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 // Every target of the module is found, and says in a sentence what it holds.

@@ -1,4 +1,4 @@
-package main
+package fuzz
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"time"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 // monsters is what they are called beside the names of targets.

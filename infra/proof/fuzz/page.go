@@ -1,4 +1,4 @@
-package main
+package fuzz
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 // stamps says when and how each was tried, and what never was.

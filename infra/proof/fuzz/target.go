@@ -1,4 +1,4 @@
-package main
+package fuzz
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 // target is a fuzz target of the module.

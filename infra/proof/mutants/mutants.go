@@ -1,4 +1,4 @@
-package main
+package mutants
 
 // mutant is a small edit that breaks a promise, and the test that must notice.
 type mutant struct {

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keypool/infra/proof/bench/plot"
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/plot"
+	"keypool/infra/proof/results"
 )
 
 // sale lets a sale happen in a time of its own.

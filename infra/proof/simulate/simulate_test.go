@@ -17,7 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 var (

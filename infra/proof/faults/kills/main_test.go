@@ -24,8 +24,8 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
-	"keypool/infra/proof/bench/results"
 	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/results"
 )
 
 // patience is how long the tests wait for what comes by itself.

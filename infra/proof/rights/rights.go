@@ -1,13 +1,14 @@
-// Rights runs the tests that look for secrets where they must not be and for
-// rights that nobody should have, and writes how much they went through into
-// infra/proof/RESULTS.md.
+// Package rights runs the tests that look for secrets where they must not be and
+// for rights that nobody should have, and writes how much they searched and tried
+// into infra/proof/RESULTS.md.
 //
-//	make rights                          all of it, some ten minutes
-//	go run ./infra/proof/bench/rights -whole R  of the end-to-end tests, those that match R
-package main
+//	go run ./infra/proof rights           all of it, some ten minutes
+//	go run ./infra/proof rights -whole R  of the end-to-end tests only those whose names match R
+package rights
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,36 +17,35 @@ import (
 	"os/exec"
 	"strings"
 
-	"keypool/infra/proof/bench/results"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/results"
 )
 
-func main() {
-	whole := flag.String("whole", "", "of the end-to-end tests, only those that match")
-	flag.Parse()
-	if err := run(*whole); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+// Run runs the tests. It needs a DynamoDB at DYNAMODB_ENDPOINT.
+func Run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("rights", flag.ExitOnError)
+	whole := flags.String("whole", "", "of the end-to-end tests, only those that match")
+	flags.Parse(args)
+	return run(ctx, *whole)
 }
 
-func run(whole string) error {
+func run(ctx context.Context, whole string) error {
 	command := "make rights"
 	if whole != "" {
-		command = "go run ./infra/proof/bench/rights -whole '" + whole + "'"
+		command = "go run ./infra/proof rights -whole '" + whole + "'"
 	}
 	var said bytes.Buffer
 	for _, tests := range []struct {
 		pattern  string
 		packages []string
 	}{
-		{"^TestReplay|^TestSecrets", []string{"./shared/callback", "./shared"}},
+		{"^TestReplay|^TestSecrets", []string{"./shared/..."}},
 		{"^TestSecrecy$|^TestEveryOperation", []string{"./functions/..."}},
 		{whole, []string{"./infra/local/whole"}},
 	} {
 		// One package after the other: each has a log and a machine of its own, and
 		// all of them the same two cores.
-		test := exec.Command("go", append([]string{"test", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
+		test := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
 		test.Stdout = io.MultiWriter(&said, progress{os.Stdout})
 		test.Stderr = os.Stderr
 		if err := test.Run(); err != nil {

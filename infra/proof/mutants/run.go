@@ -1,14 +1,15 @@
-// Mutants breaks Keypool on purpose, one small edit at a time, and expects a
-// test to notice each. The edits are laid over the sources for one build only:
-// no file is ever changed.
+// Package mutants breaks Keypool on purpose, one small edit at a time, and expects
+// a test to notice each. An edit is laid over the sources for one build only: no
+// file is changed.
 //
-//	go run ./infra/proof/mutants          each edit must make its test fail
-//	go run ./infra/proof/mutants -only N  this one alone
-//	go run ./infra/proof/mutants break    choose one and watch what happens
-package main
+//	go run ./infra/proof mutants          each edit must make its test fail
+//	go run ./infra/proof mutants -only 7  the seventh alone
+//	go run ./infra/proof mutants -break   choose one and watch its test fail
+package mutants
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -20,24 +21,23 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"keypool/infra/proof/dynamotest"
 )
 
-func main() {
-	only := flag.Int("only", 0, "number of the one to try")
-	flag.Parse()
-	var err error
-	switch {
-	case os.Getenv("DYNAMODB_ENDPOINT") == "":
-		err = errors.New("no DynamoDB to test against: run `make mutants` or `make break`")
-	case flag.Arg(0) == "break":
-		err = watch(os.Stdin)
-	default:
-		err = tryAll(*only)
+// Run tries the mutants that args name.
+func Run(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("mutants", flag.ExitOnError)
+	only := flags.Int("only", 0, "number of the one to try")
+	choose := flags.Bool("break", false, "choose one and watch its test fail")
+	flags.Parse(args)
+	if os.Getenv("DYNAMODB_ENDPOINT") == "" {
+		os.Setenv("DYNAMODB_ENDPOINT", dynamotest.Sim)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if *choose {
+		return watch(os.Stdin)
 	}
+	return tryAll(*only)
 }
 
 // tryAll tries each mutant and returns an error if one goes unnoticed.

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 func TestChoose(t *testing.T) {

@@ -1,14 +1,14 @@
-// Fuzz throws bad input at Keypool, by the million, and writes its part of
+// Package fuzz runs every fuzz target of the module and writes its part of
 // infra/proof/RESULTS.md: what was tried, and what came of it.
 //
-//	go run ./infra/proof/fuzz                            every fuzz target for a minute, and the monsters
-//	go run ./infra/proof/fuzz -time 10m                  for longer
-//	go run ./infra/proof/fuzz -only FuzzReader,monsters  these anew, the others as last tried
+//	go run ./infra/proof fuzz                            every target for a minute, and the monster files
+//	go run ./infra/proof fuzz -time 10m                  for longer
+//	go run ./infra/proof fuzz -only FuzzReader,monsters  these anew, the others as last tried
 //
-// A fuzz target stands beside the code that it fuzzes. An input that breaks one
-// is written to testdata/fuzz beside it, where `make test` tries it from then on;
-// inputs that only reach new code stay in Go's build cache for the next run.
-package main
+// A fuzz target stands beside the code that it fuzzes. An input that breaks a target
+// is written to testdata/fuzz beside it, and is part of `make test` from then on.
+// Inputs that only reach new code stay in Go's build cache for the next run.
+package fuzz
 
 import (
 	"context"
@@ -17,43 +17,38 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
-func main() {
+// Run fuzzes the targets that args name.
+func Run(ctx context.Context, args []string) error {
 	const minute = time.Minute
-	only := flag.String("only", "", "targets to try, separated by commas; monsters are one")
-	each := flag.Duration("time", minute, "how long to fuzz each target")
-	atOnce := flag.Int("at-once", runtime.NumCPU(), "targets that are fuzzed side by side, each by one worker")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	flags := flag.NewFlagSet("fuzz", flag.ExitOnError)
+	only := flags.String("only", "", "targets to try, separated by commas; monsters is one")
+	each := flags.Duration("time", minute, "how long to fuzz each target")
+	atOnce := flags.Int("at-once", runtime.NumCPU(), "targets that are fuzzed side by side, each by one worker")
+	flags.Parse(args)
 	checkout, err := results.Checkout()
-	if err == nil {
-		c := campaign{checkout: checkout, each: *each, command: "make fuzz"}
-		if *each != minute {
-			c.command += " TIME=" + short(*each)
-		}
-		if *only != "" {
-			c.command += " ONLY=" + *only
-		}
-		err = c.run(ctx, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), *atOnce)
-	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "fuzz:", err)
-		os.Exit(1)
+		return err
 	}
+	c := campaign{checkout: checkout, each: *each, command: "make fuzz"}
+	if *each != minute {
+		c.command += " TIME=" + short(*each)
+	}
+	if *only != "" {
+		c.command += " ONLY=" + *only
+	}
+	return c.run(ctx, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), *atOnce)
 }
 
 // campaign is a run of many targets.

@@ -1,21 +1,20 @@
-// Bench measures what Keypool promises about itself and writes its part of
-// infra/proof/RESULTS.md: the figure and the bar.
+// Package bench measures how fast Keypool is and how little it costs, and writes
+// its two parts of infra/proof/RESULTS.md: each figure with its bar.
 //
-//	go run ./infra/proof/bench                     everything, a quarter of an hour; but the two longest only
-//	                                         if they were never measured here, another quarter
-//	go run ./infra/proof/bench -only large,memory  those: ten million keys, and a file of 1 GB
-//	go run ./infra/proof/bench -only stock,zips    these parts anew, the others as last measured
-//	go run ./infra/proof/bench -only own -profile .local
-//	                                         and where their processor time goes, for go tool pprof
+//	go run ./infra/proof bench                     all parts; of the two longest only what was never measured here
+//	go run ./infra/proof bench -only large,memory  the two longest: ten million keys, and a file of 1 GB
+//	go run ./infra/proof bench -only stock,zips    these parts anew, the others as last measured
+//	go run ./infra/proof bench -only own -profile .local
+//	                                               and a processor profile of each part, for go tool pprof
 //
-// Each part keeps the day and the command that measured it, and the page tells
-// them. It is written only if every part has been measured.
+// Each part keeps the day and the command that measured it, and the page shows
+// both. The page is written only if every part has been measured.
 //
-// Three engines stand for DynamoDB. A model in this process says what a call
-// consumes; DynamoDB Local takes claims, MiniStack key files. Neither is as fast as
-// DynamoDB, so what is held against a bar is a ratio: of two things measured in
-// turn, in one run, on one engine.
-package main
+// Three engines stand for DynamoDB. A model in this process tells what a call
+// consumes; DynamoDB Local takes claims; MiniStack takes key files. None is as fast
+// as DynamoDB, so a bar is held against a ratio: of two things measured in turn, in
+// one run, on one engine.
+package bench
 
 import (
 	"context"
@@ -24,16 +23,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"keypool/infra/proof/bench/results"
+	"keypool/infra/proof/results"
 )
 
 // figure is one line of the results.
@@ -76,17 +72,14 @@ var benches = []struct {
 	{"waiting", waitingLine, false},
 }
 
-func main() {
-	only := flag.String("only", "", "parts to measure anew, separated by commas")
-	profiles := flag.String("profile", "", "folder that a processor profile of each part is written to")
-	flag.Parse()
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // of what is measured here
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *only, *profiles); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+// Run measures the parts that args name. It needs a DynamoDB at DYNAMODB_ENDPOINT.
+func Run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	only := flags.String("only", "", "parts to measure anew, separated by commas")
+	profiles := flags.String("profile", "", "folder that a processor profile of each part is written to")
+	flags.Parse(args)
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the measured code logs
+	return run(ctx, *only, *profiles)
 }
 
 func run(ctx context.Context, only, profiles string) error {
@@ -97,17 +90,6 @@ func run(ctx context.Context, only, profiles string) error {
 	wanted, err := choose(only)
 	if err != nil {
 		return err
-	}
-	if os.Getenv("DYNAMODB_ENDPOINT") == "" {
-		// The script starts DynamoDB Local, runs us once more and stops it.
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		again := exec.CommandContext(ctx, filepath.Join(checkout, "infra/local/with-dynamodb.sh"), append([]string{self}, os.Args[1:]...)...)
-		again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
-		again.Cancel = func() error { return again.Process.Signal(syscall.SIGTERM) }
-		return again.Run()
 	}
 	command := "make bench"
 	if only != "" {
