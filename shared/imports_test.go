@@ -24,7 +24,7 @@ var spokenBy = map[string]string{
 }
 
 // The packages that know a technology. All others under shared/ are the domain.
-var adapters = []string{"shared/boot", "shared/config", "shared/dynamo", "shared/kms", "shared/s3", "shared/ses", "shared/sqs"}
+var adapters = []string{"shared/boot", "shared/config", "shared/dynamo", "shared/kms", "shared/s3", "shared/ses", "shared/sqs", "shared/web"}
 
 // source is a file of the module, not a test, and what it imports.
 type source struct {

@@ -1,0 +1,58 @@
+// Package web lets a function serve HTTP: it turns an event of API Gateway (HTTP
+// API, payload format 2.0) into a request of net/http, and the handler's response
+// into the gateway's.
+//
+//	server := web.Server{Handler: router, MaxBody: 1 << 20}
+//	lambda.Start(server.Serve)
+//
+// Every failure that is not the handler's own answer is a Problem: a body that is
+// too large, an unknown path, a panic.
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Server serves the gateway's events by a handler of net/http.
+type Server struct {
+	Handler http.Handler
+	MaxBody int // bytes of a request's body, decoded; 0: whatever Lambda accepts (6 MB)
+}
+
+// reserve is the part of an invocation's time that is kept for the response.
+const reserve = time.Second
+
+// Serve answers one request. The handler's context ends one second before the
+// invocation does. Serve never returns an error: a panic is answered 500, and
+// logged by its type and stack, since its value may hold a secret.
+func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, _ error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		defer cancel()
+	}
+	w, r := newRecorder(), newRequest(ctx, event)
+	if refused := setBody(r, event, s.MaxBody); refused != nil {
+		refused.Write(w, r)
+		return w.response(r), nil
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			slog.ErrorContext(ctx, "request.panicked", "route", r.Pattern, "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+			w = newRecorder()
+			Internal.Write(w, r)
+			response = w.response(r)
+		}
+	}()
+	s.Handler.ServeHTTP(w, r)
+	w.WriteHeader(http.StatusOK)
+	slog.InfoContext(ctx, "request.answered", "route", r.Pattern, "status", w.status)
+	return w.response(r), nil
+}
