@@ -7,6 +7,7 @@ import (
 
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // Queue is the front of a pool side's queue, oldest first.
@@ -28,9 +29,9 @@ type Queued struct {
 // What a commit can answer besides success.
 var (
 	// ErrChanged means that a line was changed, or is being changed, by somebody else.
-	ErrChanged = errors.New("the line was changed meanwhile")
+	ErrChanged = retry.ErrChanged
 	// ErrThrottled means that the tables take no more just now.
-	ErrThrottled = errors.New("the tables are throttled")
+	ErrThrottled = retry.ErrThrottled
 )
 
 // ErrBusy means that a claim was tried as often as it may be: try again later.

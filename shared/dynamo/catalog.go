@@ -273,7 +273,7 @@ func (s *Store) catalogItem(ctx context.Context, pk, sk string, into versioned) 
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return false, mapThrottle(err)
+		return false, err
 	}
 	if out.Item == nil {
 		return false, nil
@@ -310,7 +310,7 @@ func queryCatalog[T any, P interface {
 	for {
 		out, err := s.db.Query(ctx, in)
 		if err != nil {
-			return nil, mapThrottle(err)
+			return nil, err
 		}
 		var page []T
 		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
@@ -388,7 +388,7 @@ func catalogError(err error) error {
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case !errors.As(err, &failed):
-		return mapThrottle(err)
+		return err
 	case len(failed.Item) == 0:
 		return catalog.ErrMissing
 	default:

@@ -21,6 +21,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // What is stored comes back whole, as the version after the one it was made from.
@@ -305,7 +306,7 @@ func TestCatalog_throttlesAreKnown(t *testing.T) {
 	_, list := store.Pools(ctx, "acme")
 	put := store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden"})
 	for _, err := range []error{read, list, put} {
-		if !errors.Is(err, claim.ErrThrottled) {
+		if !errors.Is(err, retry.ErrThrottled) {
 			t.Errorf("%v is not a throttle", err)
 		}
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/retry"
 )
 
 // Fulfillment implements claim.Store: one consistent read.
@@ -27,7 +27,7 @@ func (s *Store) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfill
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return order.Fulfillment{}, false, fmt.Errorf("read line %s: %w", id, mapThrottle(err))
+		return order.Fulfillment{}, false, fmt.Errorf("read line %s: %w", id, err)
 	}
 	if out.Item == nil {
 		return order.Fulfillment{}, false, nil
@@ -84,7 +84,7 @@ func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (claim.Que
 		Limit:                     aws.Int32(int32(lines + 1)), // and the pass
 	})
 	if err != nil {
-		return claim.Queue{}, fmt.Errorf("read the queue of %s: %w", p, mapThrottle(err))
+		return claim.Queue{}, fmt.Errorf("read the queue of %s: %w", p, err)
 	}
 	var items []queueItem
 	if err := attributevalue.UnmarshalListOfMaps(out.Items, &items); err != nil {
@@ -156,7 +156,7 @@ func (s *Store) available(ctx context.Context, shard, half, from string, limit i
 		query.Limit = aws.Int32(int32(limit - len(keys)))
 		out, err := s.db.Query(ctx, query)
 		if err != nil {
-			return nil, mapThrottle(err)
+			return nil, err
 		}
 		for _, item := range out.Items {
 			var key struct {
@@ -208,38 +208,36 @@ func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Ke
 // the line, and each key, if it is still available in the shard it was found in:
 // a lagging index must not sell a key that was moved elsewhere.
 func (s *Store) Commit(ctx context.Context, takes ...claim.Take) error {
-	var tx transaction
+	var c commit
 	for _, take := range takes {
-		if err := s.addTake(&tx, take); err != nil {
+		if err := s.addTake(&c, take); err != nil {
 			return err
 		}
 	}
-	if len(tx.writes) == 0 {
+	if len(c.writes) == 0 {
 		return nil
 	}
-	_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes})
-	return tx.verdict(err)
+	return c.answer(s.transact(ctx, &c.transaction))
 }
 
-// transaction remembers what each of its writes is about, since DynamoDB reports
-// what stood in their way by position.
-type transaction struct {
-	writes []types.TransactWriteItem
-	about  []subject
+// commit is the transaction of some takes, and what each of its writes is about.
+type commit struct {
+	transaction
+	about []subject
 }
 
-// subject is what a write is about: a key, or else a line.
+// subject is a key, or else a line.
 type subject struct {
 	key pool.KeyID
 	new bool // a line that must not be there yet
 }
 
-func (tx *transaction) add(write types.TransactWriteItem, about subject) {
-	tx.writes = append(tx.writes, write)
-	tx.about = append(tx.about, about)
+func (c *commit) add(write types.TransactWriteItem, about subject) {
+	c.transaction.add(write)
+	c.about = append(c.about, about)
 }
 
-func (s *Store) addTake(tx *transaction, take claim.Take) error {
+func (s *Store) addTake(c *commit, take claim.Take) error {
 	line, err := attributevalue.MarshalMap(newFulfillmentItem(take.After))
 	if err != nil {
 		return fmt.Errorf("encode line %s: %w", take.After.ID, err)
@@ -252,9 +250,9 @@ func (s *Store) addTake(tx *transaction, take claim.Take) error {
 		put.ConditionExpression = aws.String("version = :before")
 		put.ExpressionAttributeValues = map[string]types.AttributeValue{":before": number(take.Before.Version)}
 	}
-	tx.add(types.TransactWriteItem{Put: put}, subject{new: take.Before == nil})
+	c.add(types.TransactWriteItem{Put: put}, subject{new: take.Before == nil})
 
-	if err := s.addQueue(tx, take); err != nil {
+	if err := s.addQueue(c, take); err != nil {
 		return err
 	}
 	if take.NewChunk() {
@@ -265,10 +263,10 @@ func (s *Store) addTake(tx *transaction, take claim.Take) error {
 		if err != nil {
 			return fmt.Errorf("encode keys of line %s: %w", take.After.ID, err)
 		}
-		tx.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: chunk}}, subject{})
+		c.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: chunk}}, subject{})
 	}
 	for _, key := range take.Keys {
-		tx.add(types.TransactWriteItem{Update: &types.Update{
+		c.add(types.TransactWriteItem{Update: &types.Update{
 			TableName:                aws.String(s.tables.Keys),
 			Key:                      primaryOf(key.ID),
 			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE #shard, place"),
@@ -293,14 +291,14 @@ type chunkItem struct {
 
 // addQueue keeps the invariant that a line stands in a queue if and only if it
 // waits: in its pool's, or in its product's while no pool feeds it.
-func (s *Store) addQueue(tx *transaction, take claim.Take) error {
+func (s *Store) addQueue(c *commit, take claim.Take) error {
 	before := ""
 	if take.Before != nil {
 		before = queueOf(*take.Before)
 	}
 	now := queueOf(take.After)
 	if before != "" && before != now {
-		tx.add(types.TransactWriteItem{Delete: &types.Delete{
+		c.add(types.TransactWriteItem{Delete: &types.Delete{
 			TableName: aws.String(s.tables.Orders),
 			Key:       primary(before, queueSK(*take.Before)),
 		}}, subject{})
@@ -314,7 +312,7 @@ func (s *Store) addQueue(tx *transaction, take claim.Take) error {
 	if err != nil {
 		return fmt.Errorf("encode the place of line %s: %w", take.After.ID, err)
 	}
-	tx.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: item}}, subject{})
+	c.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: item}}, subject{})
 	return nil
 }
 
@@ -331,71 +329,40 @@ func queueOf(f order.Fulfillment) string {
 	}
 }
 
-// verdict turns what DynamoDB says of the transaction into what claiming
-// branches on. A record that exists decides before a line that changed, that
-// before keys that are gone, and those before a throttle.
-func (tx *transaction) verdict(err error) error {
-	if err == nil {
-		return nil
-	}
-	var inProgress *types.TransactionInProgressException
-	if errors.As(err, &inProgress) {
-		return claim.ErrChanged
-	}
-	var canceled *types.TransactionCanceledException
-	if !errors.As(err, &canceled) {
-		return fmt.Errorf("commit %d writes: %w", len(tx.writes), mapThrottle(err))
+// answer returns the error that claiming branches on. A record that exists decides
+// before a line that changed, that before keys that are gone, and those before a throttle.
+func (c *commit) answer(err error) error {
+	var failed *writeError
+	if !errors.As(err, &failed) {
+		return wrap(err, "commit %d writes", len(c.writes))
 	}
 	var (
-		gone               claim.KeysGoneError
-		changed, throttled bool
+		gone    claim.KeysGoneError
+		changed bool
 	)
-	for i, reason := range canceled.CancellationReasons {
-		if i >= len(tx.about) {
-			break
-		}
-		about := tx.about[i]
-		switch code := aws.ToString(reason.Code); {
-		case code == "" || code == "None":
-		case code == "ConditionalCheckFailed" && about.new && reason.Item != nil:
-			there, err := decodeFulfillment(reason.Item)
+	for i, write := range failed.writes {
+		switch about := c.about[i]; {
+		case write.cause == "" || write.cause == throttled:
+		case about.key != "":
+			gone.Keys = append(gone.Keys, about.key)
+		case about.new && write.item != nil:
+			there, err := decodeFulfillment(write.item)
 			if err != nil {
 				return err
 			}
 			return &claim.ExistsError{Fulfillment: there}
-		case code == "ConditionalCheckFailed" || code == "TransactionConflict":
-			if about.key == "" {
-				changed = true
-			} else {
-				gone.Keys = append(gone.Keys, about.key)
-			}
-		case code == "ThrottlingError" || code == "ProvisionedThroughputExceeded":
-			throttled = true
 		default:
-			return fmt.Errorf("commit %d writes: write %d: %s", len(tx.writes), i, code)
+			changed = true
 		}
 	}
 	switch {
 	case changed:
-		return claim.ErrChanged
+		return retry.ErrChanged
 	case len(gone.Keys) > 0:
 		return &gone
-	case throttled:
-		return claim.ErrThrottled
+	case failed.any(throttled):
+		return retry.ErrThrottled
 	default:
-		return fmt.Errorf("commit %d writes: canceled without a reason", len(tx.writes))
+		return wrap(err, "commit %d writes", len(c.writes))
 	}
-}
-
-// mapThrottle turns a throttle that outlasted the SDK's own retries into
-// claim.ErrThrottled, and leaves other errors alone.
-func mapThrottle(err error) error {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		switch api.ErrorCode() {
-		case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
-			return claim.ErrThrottled
-		}
-	}
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // linesPerTransaction is how many waiting lines of one key each share a
@@ -20,7 +21,7 @@ import (
 const linesPerTransaction = claim.MaxItems / 3
 
 // Head implements claim.FillStore: one consistent query and one consistent batch
-// read. A line that moved in between is claim.ErrChanged.
+// read. A line that moved in between is retry.ErrChanged.
 func (s *Store) Head(ctx context.Context, p pool.ID) ([]order.Fulfillment, error) {
 	queue, err := s.queueFront(ctx, p, linesPerTransaction)
 	if err != nil {
@@ -48,7 +49,7 @@ func (s *Store) Unconnected(ctx context.Context, r claim.FillRequest, after stri
 	}
 	out, err := s.db.Query(ctx, query)
 	if err != nil {
-		return nil, "", fmt.Errorf("read unconnected lines of %s: %w", r.Merchant, mapThrottle(err))
+		return nil, "", fmt.Errorf("read unconnected lines of %s: %w", r.Merchant, err)
 	}
 	var items []queueItem
 	if err := attributevalue.UnmarshalListOfMaps(out.Items, &items); err != nil {
@@ -95,7 +96,7 @@ func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order
 	for i, id := range ids {
 		f, ok := found[id]
 		if !ok || f.State() != state {
-			return nil, claim.ErrChanged
+			return nil, retry.ErrChanged
 		}
 		lines[i] = f
 	}
@@ -118,7 +119,7 @@ func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines 
 		query.Limit = aws.Int32(int32(limit - lines))
 		out, err := s.db.Query(ctx, query)
 		if err != nil {
-			return 0, 0, fmt.Errorf("count the queue of %s: %w", p, mapThrottle(err))
+			return 0, 0, fmt.Errorf("count the queue of %s: %w", p, err)
 		}
 		var items []queueItem
 		if err := attributevalue.UnmarshalListOfMaps(out.Items, &items); err != nil {
@@ -152,7 +153,7 @@ func (s *Store) Available(ctx context.Context, p pool.ID, shards, limit int) (in
 			query.Limit = aws.Int32(int32(limit - count))
 			out, err := s.db.Query(ctx, query)
 			if err != nil {
-				return 0, fmt.Errorf("count the keys of %s: %w", p, mapThrottle(err))
+				return 0, fmt.Errorf("count the keys of %s: %w", p, err)
 			}
 			count += int(out.Count)
 			if count >= limit {
@@ -176,7 +177,7 @@ func (s *Store) Pass(ctx context.Context, p pool.ID, until time.Time) error {
 	}
 	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.tables.Orders), Item: item})
 	if err != nil {
-		return fmt.Errorf("write a pass of %s: %w", p, mapThrottle(err))
+		return fmt.Errorf("write a pass of %s: %w", p, err)
 	}
 	return nil
 }

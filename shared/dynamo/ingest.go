@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/retry"
 )
 
 // uploadItem is an upload in the catalog.
@@ -151,26 +151,24 @@ func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, er
 // MoveUpload implements ingest.Records: one transaction of the record, the mark
 // that it waits for its pool, and the notice.
 func (s *Store) MoveUpload(ctx context.Context, from ingest.State, u ingest.Upload, tell *notice.Notice) (bool, error) {
-	writes := []types.TransactWriteItem{s.uploadWrite(from, u)}
+	var tx transaction
+	record := tx.add(s.uploadWrite(from, u))
 	if mark := s.parkedWrite(from, u); mark != nil {
-		writes = append(writes, *mark)
+		tx.add(*mark)
 	}
 	if tell != nil {
-		writes = append(writes, noticePut(s.tables.Orders, *tell))
+		tx.add(noticePut(s.tables.Orders, *tell))
 	}
 	for {
-		err := s.transact(ctx, writes)
-		var failed *failedConditions
-		switch {
-		case err == nil:
-			return true, nil
-		case !errors.As(err, &failed):
-			return false, fmt.Errorf("bring upload %s to %s: %w", u.ID, u.State, err)
-		case failed.at(0):
+		err := s.transactPatiently(ctx, &tx)
+		if _, moved := refusedAt(err, record); moved {
 			return false, nil
-		default: // it has been told already
-			writes = writes[:len(writes)-1]
 		}
+		if _, told := refusedAt(err, len(tx.writes)-1); told {
+			tx.writes = tx.writes[:len(tx.writes)-1]
+			continue
+		}
+		return err == nil, wrap(err, "bring upload %s to %s", u.ID, u.State)
 	}
 }
 
@@ -308,19 +306,17 @@ func (s *Store) EndRange(ctx context.Context, u ingest.Upload, r ingest.Range, d
 	for _, outcome := range slices.Sorted(maps.Keys(r.Counts)) {
 		upload.increase("counts", string(outcome), r.Counts[outcome])
 	}
-	writes := []types.TransactWriteItem{
-		{Update: s.rangeUpdate(u, r)},
-		upload.write(s.tables.Catalog, primary(uploadsPK(u.Merchant), u.ID)),
-	}
+	var tx transaction
+	tx.add(types.TransactWriteItem{Update: s.rangeUpdate(u, r)})
+	tx.add(upload.write(s.tables.Catalog, primary(uploadsPK(u.Merchant), u.ID)))
 	if accepted := r.Counts[ingest.Accepted]; accepted > 0 {
 		shown := newUpdate("")
 		shown.set("v", number(schema))
 		shown.add("accepted", accepted)
-		writes = append(writes, shown.write(s.tables.Catalog, primary(merchantPrefix+u.Merchant, countSK(u.PoolID()))))
+		tx.add(shown.write(s.tables.Catalog, primary(merchantPrefix+u.Merchant, countSK(u.PoolID()))))
 	}
-	err := s.transact(ctx, writes)
-	var failed *failedConditions
-	if errors.As(err, &failed) {
+	err := s.transactPatiently(ctx, &tx)
+	if failed := (*writeError)(nil); errors.As(err, &failed) && failed.any(refused) {
 		return ingest.ErrOvertaken
 	}
 	return wrap(err, "end range %d of upload %s", r.Number, u.ID)
@@ -364,7 +360,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, upload st
 	}
 	results := make([]ingest.Inserted, len(keys))
 	out, err := s.db.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: statements})
-	if errors.Is(mapThrottle(err), claim.ErrThrottled) {
+	if errors.Is(err, retry.ErrThrottled) {
 		for i := range results {
 			results[i] = ingest.PutOff
 		}

@@ -2,12 +2,8 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/notice"
@@ -53,34 +49,17 @@ const noticeSK = "notice"
 // RaiseNotice stores a notice, to be mailed. The same notice again is not stored
 // and is no error: its occasion has been told.
 func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
-	put := noticePut(s.tables.Orders, n).Put
-	_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:           put.TableName,
-		Item:                put.Item,
-		ConditionExpression: put.ConditionExpression,
-	})
-	var there *types.ConditionalCheckFailedException
-	if errors.As(err, &there) {
+	_, err := s.write(ctx, noticePut(s.tables.Orders, n))
+	if _, there := refusedAt(err, 0); there {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("raise a notice of %s: %w", n.Kind, err)
-	}
-	return nil
+	return wrap(err, "raise a notice of %s", n.Kind)
 }
 
 // noticePut returns the write of a notice that is not there yet, for use in the
 // transaction that decides its cause.
 func noticePut(table string, n notice.Notice) types.TransactWriteItem {
-	item, err := attributevalue.MarshalMap(newNoticeItem(n))
-	if err != nil {
-		panic(fmt.Sprintf("encode a notice: %v", err)) // strings and numbers only: cannot happen
-	}
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName:           aws.String(table),
-		Item:                item,
-		ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	}}
+	return put(table, encode(newNoticeItem(n)), absent)
 }
 
 func newNoticeItem(n notice.Notice) noticeItem {

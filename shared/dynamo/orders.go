@@ -4,10 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -17,27 +13,17 @@ import (
 // there is no such order. The order is named by the half of a LineID that its
 // lines share.
 func (s *Store) Lines(ctx context.Context, id string) ([]order.Fulfillment, error) {
-	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName:              aws.String(s.tables.Orders),
-		KeyConditionExpression: aws.String("pk = :pk AND begins_with(sk, :line)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":pk": text(orderPrefix + id), ":line": text(lineSort),
-		},
-		ConsistentRead: aws.Bool(true),
-	})
+	items, err := s.items(ctx, withPrefix(s.tables.Orders, orderPrefix+id, lineSort))
+	if err != nil {
+		return nil, wrap(err, "read the lines of an order")
+	}
 	var lines []order.Fulfillment
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for _, item := range items {
+		line, err := decodeFulfillment(item)
 		if err != nil {
-			return nil, wrap(mapThrottle(err), "read the lines of an order")
+			return nil, wrap(err, "read the lines of an order")
 		}
-		for _, item := range page.Items {
-			line, err := decodeFulfillment(item)
-			if err != nil {
-				return nil, wrap(err, "read the lines of an order")
-			}
-			lines = append(lines, line)
-		}
+		lines = append(lines, line)
 	}
 	return lines, nil
 }
@@ -50,18 +36,13 @@ const (
 // HasUnconnected reports whether lines wait for a product to get a pool.
 func (s *Store) HasUnconnected(ctx context.Context, merchant, product string) (bool, error) {
 	for _, side := range []pool.Side{pool.Live, pool.Test} {
-		out, err := s.db.Query(ctx, &dynamodb.QueryInput{
-			TableName:                 aws.String(s.tables.Orders),
-			KeyConditionExpression:    aws.String("pk = :pk"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(unconnectedPK(merchant, side, product))},
-			ConsistentRead:            aws.Bool(true),
-			Select:                    types.SelectCount,
-			Limit:                     aws.Int32(1),
-		})
+		q := inPartition(s.tables.Orders, unconnectedPK(merchant, side, product))
+		q.limit = 1
+		n, err := s.count(ctx, q)
 		if err != nil {
-			return false, wrap(mapThrottle(err), "look for unconnected lines of %s", merchant)
+			return false, wrap(err, "look for unconnected lines of %s", merchant)
 		}
-		if out.Count > 0 {
+		if n > 0 {
 			return true, nil
 		}
 	}
@@ -82,8 +63,8 @@ func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time)
 	if err != nil {
 		return catalog.Stock{}, err
 	}
-	var count shownItem
-	if _, err := s.catalogItem(ctx, merchantPrefix+p.Merchant, countSK(p), &count); err != nil {
+	count, _, err := getAs[shownItem](ctx, s, s.tables.Catalog, primary(merchantPrefix+p.Merchant, countSK(p)), lastVersions)
+	if err != nil {
 		return catalog.Stock{}, wrap(err, "read the count of %s", p)
 	}
 	stock := catalog.Stock{
@@ -105,5 +86,3 @@ type shownItem struct {
 	Revoked     int   `dynamodbav:"revoked"`
 	RecountedAt int64 `dynamodbav:"recountedAt"`
 }
-
-func (i *shownItem) schemaVersion() int { return i.V }

@@ -10,41 +10,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/claim"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/retry"
 )
-
-// Tables names the deployment's three tables. A function that is not granted a
-// table leaves its name empty.
-type Tables struct {
-	Catalog string
-	Keys    string
-	Orders  string
-}
-
-// Store keeps the tables. It is safe for concurrent use.
-type Store struct {
-	db     *dynamodb.Client
-	tables Tables
-}
-
-// Open returns the store behind client. A plain write that meets a transaction on
-// its item is repeated, as one that is throttled is; the SDK alone would not.
-func Open(client *dynamodb.Client, tables Tables) *Store {
-	conflict := (*types.TransactionConflictException)(nil).ErrorCode()
-	db := dynamodb.New(client.Options(), func(o *dynamodb.Options) {
-		o.Retryer = retry.AddWithErrorCodes(o.Retryer, conflict)
-	})
-	return &Store{db: db, tables: tables}
-}
-
-// schema is the version that every item written now carries as v.
-const schema = 1
 
 // The indexes.
 const (
@@ -101,7 +73,7 @@ func primaryOf(id pool.KeyID) map[string]types.AttributeValue {
 
 // batchGet reads the items with these primary keys, strongly consistent, in any
 // order; those that are not there are left out. What the table puts off is asked
-// for so many times; after that it is claim.ErrThrottled, with what could be read.
+// for so many times; after that it is retry.ErrThrottled, with what could be read.
 func (s *Store) batchGet(ctx context.Context, tries int, table string, keys []map[string]types.AttributeValue, attributes ...string) ([]map[string]types.AttributeValue, error) {
 	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
 	if len(attributes) > 0 {
@@ -119,7 +91,7 @@ func (s *Store) batchGet(ctx context.Context, tries int, table string, keys []ma
 				RequestItems: map[string]types.KeysAndAttributes{table: request},
 			})
 			if err != nil {
-				return items, mapThrottle(err)
+				return items, err
 			}
 			items = append(items, out.Responses[table]...)
 			request.Keys = out.UnprocessedKeys[table].Keys
@@ -127,9 +99,9 @@ func (s *Store) batchGet(ctx context.Context, tries int, table string, keys []ma
 				break
 			}
 			if try == tries {
-				return items, claim.ErrThrottled
+				return items, retry.ErrThrottled
 			}
-			if err := backOff(ctx, try); err != nil {
+			if err := retry.Throttling.Wait(ctx, try); err != nil {
 				return items, err
 			}
 		}

@@ -131,13 +131,6 @@ func sweepError(err error) error {
 	return err
 }
 
-func stringOf(av types.AttributeValue) string {
-	if s, ok := av.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
-
 func decodeDueUpload(av map[string]types.AttributeValue) (sweep.Item, time.Time, error) {
 	u, err := decodeUpload(av)
 	return sweep.Item{Upload: &u}, u.DueAt, err

@@ -387,9 +387,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a plain write gives up when a transaction is at its item",
-		file:   "shared/dynamo/store.go",
-		old:    `retry.AddWithErrorCodes(o.Retryer, conflict)`,
-		new:    `retry.AddWithErrorCodes(o.Retryer, conflict+" not")`,
+		file:   "shared/dynamo/client.go",
+		old:    `AddWithErrorCodes(o.Retryer, (*types.TransactionConflictException)(nil).ErrorCode())`,
+		new:    `AddWithErrorCodes(o.Retryer, "")`,
 		in:     "shared/dynamo", test: "TestPostponeUpload_outlastsATransaction",
 	},
 	{

@@ -1,0 +1,169 @@
+package dynamo
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// query is a read of items in the order of their sort keys.
+//
+//	query{table: s.tables.Orders, values: attrs{":pk": text("order#x"), ":sk": text("line#")}, where: prefixed}
+type query struct {
+	table      string
+	index      string // "" is the table itself
+	where      string // key condition
+	values     attrs  // of the key condition
+	after      attrs  // primary key of the item before the first one
+	limit      int    // items in all; 0 is no limit
+	pageSize   int    // items a call; 0 is as many as DynamoDB reads
+	backwards  bool
+	consistent bool     // not possible on an index, which lags
+	attributes []string // to read; none is all
+	counted    bool     // no items, only their number
+}
+
+// Key conditions. The names of other keys need a placeholder: #shard is shard.
+const (
+	partition = "pk = :pk"
+	prefixed  = "pk = :pk AND begins_with(sk, :sk)"
+)
+
+// inPartition reads all items of a partition, consistently.
+func inPartition(table, pk string) query {
+	return query{table: table, where: partition, values: attrs{":pk": text(pk)}, consistent: true}
+}
+
+// withPrefix reads the items of a partition whose sort key starts with prefix,
+// consistently.
+func withPrefix(table, pk, prefix string) query {
+	return query{table: table, where: prefixed, values: attrs{":pk": text(pk), ":sk": text(prefix)}, consistent: true}
+}
+
+// pages calls DynamoDB as often as the query takes: until its limit or the end of
+// the partition, or until the loop over the pages ends.
+func (s *Store) pages(ctx context.Context, q query) iter.Seq2[*dynamodb.QueryOutput, error] {
+	return func(yield func(*dynamodb.QueryOutput, error) bool) {
+		in := q.input()
+		for left := q.limit; ; {
+			if page := min(orMany(left), orMany(q.pageSize)); page < many {
+				in.Limit = aws.Int32(int32(page))
+			}
+			out, err := s.db.Query(ctx, in)
+			if !yield(out, err) || err != nil || out.LastEvaluatedKey == nil {
+				return
+			}
+			if q.limit > 0 {
+				if left -= int(out.Count); left <= 0 {
+					return
+				}
+			}
+			in.ExclusiveStartKey = out.LastEvaluatedKey
+		}
+	}
+}
+
+const many = 1 << 30
+
+func orMany(n int) int {
+	if n == 0 {
+		return many
+	}
+	return n
+}
+
+func (q query) input() *dynamodb.QueryInput {
+	in := &dynamodb.QueryInput{
+		TableName:                 aws.String(q.table),
+		KeyConditionExpression:    aws.String(q.where),
+		ExpressionAttributeValues: q.values,
+		ExclusiveStartKey:         q.after,
+	}
+	if q.index != "" {
+		in.IndexName = aws.String(q.index)
+	}
+	if q.backwards {
+		in.ScanIndexForward = aws.Bool(false)
+	}
+	if q.consistent {
+		in.ConsistentRead = aws.Bool(true)
+	}
+	if q.counted {
+		in.Select = types.SelectCount
+	}
+	names := make(map[string]string)
+	if strings.Contains(q.where, "#shard") {
+		names["#shard"] = "shard"
+	}
+	if len(q.attributes) > 0 {
+		in.ProjectionExpression = aws.String(project(q.attributes, names))
+	}
+	if len(names) > 0 {
+		in.ExpressionAttributeNames = names
+	}
+	return in
+}
+
+// project returns a projection of these attributes, whose names may be reserved
+// words, and adds their placeholders to names.
+func project(attributes []string, names map[string]string) string {
+	for _, name := range attributes {
+		names["#"+name] = name
+	}
+	return "#" + strings.Join(attributes, ", #")
+}
+
+// items reads all items of the query.
+func (s *Store) items(ctx context.Context, q query) ([]attrs, error) {
+	var items []attrs
+	for page, err := range s.pages(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page.Items...)
+	}
+	return items, nil
+}
+
+// count counts the items of the query, up to its limit.
+func (s *Store) count(ctx context.Context, q query) (int, error) {
+	q.counted = true
+	n := 0
+	for page, err := range s.pages(ctx, q) {
+		if err != nil {
+			return 0, err
+		}
+		n += int(page.Count)
+	}
+	return n, nil
+}
+
+// queryAs reads all items of the query, each decoded: see decode.
+func queryAs[T any](ctx context.Context, s *Store, q query, oldest int) ([]T, error) {
+	items, err := s.items(ctx, q)
+	if err != nil || len(items) == 0 {
+		return nil, err
+	}
+	all := make([]T, len(items))
+	for i, item := range items {
+		if all[i], err = decode[T](item, oldest); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// getAs reads one item, consistently and decoded (see decode), false if it is not there.
+func getAs[T any](ctx context.Context, s *Store, table string, key attrs, oldest int) (T, bool, error) {
+	var none T
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil || out.Item == nil {
+		return none, false, err
+	}
+	item, err := decode[T](out.Item, oldest)
+	return item, err == nil, err
+}

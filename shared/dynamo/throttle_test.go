@@ -1,0 +1,109 @@
+package dynamo_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/retry"
+)
+
+// TestThrottles_areKnownWhateverWasAsked calls every method of the store, those
+// to come included, on tables that throttle every call.
+func TestThrottles_areKnownWhateverWasAsked(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"table":   `{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}`,
+		"call":    `{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}`,
+		"account": `{"__type":"com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"}`,
+	} {
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			body := answer
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "TransactWriteItems") && name == "table" {
+				body = `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","CancellationReasons":[{"Code":"ThrottlingError"}]}`
+			}
+			return &http.Response{StatusCode: 400, Request: r, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})
+		store := reflect.ValueOf(dynamo.Open(
+			dynamotest.Client(t, dynamotest.Transport(transport), func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }),
+			dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"}))
+		for i := range store.NumMethod() {
+			method := store.Type().Method(i).Name
+			t.Run(name+"/"+method, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					results := callWithSamples(t, store.Method(i))
+					err, _ := results[len(results)-1].Interface().(error)
+					if method == "InsertKeys" { // which tells of each key by itself
+						if got := results[0].Interface(); err != nil || !reflect.DeepEqual(got, []ingest.Inserted{ingest.PutOff}) {
+							t.Errorf("got %v, %v, want a key to try again", got, err)
+						}
+						return
+					}
+					if !errors.Is(err, retry.ErrThrottled) {
+						t.Errorf("%v is no retry.ErrThrottled", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// callWithSamples calls a method with a sample of each parameter's type.
+func callWithSamples(t *testing.T, method reflect.Value) []reflect.Value {
+	in := []reflect.Value{reflect.ValueOf(t.Context())}
+	for i := 1; i < method.Type().NumIn(); i++ {
+		in = append(in, sample(method.Type().In(i)))
+	}
+	if method.Type().IsVariadic() {
+		return method.CallSlice(in)
+	}
+	return method.Call(in)
+}
+
+func sample(t reflect.Type) reflect.Value {
+	v := reflect.New(t).Elem()
+	switch {
+	case t == reflect.TypeFor[order.LineID]():
+		v.Set(reflect.ValueOf(order.NewLineID("acme", pool.Live, "standard", "1", "1")))
+	case t == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)))
+	case t == reflect.TypeFor[pool.Secret]():
+		v.Set(reflect.ValueOf(pool.Conceal("AAAA-BBBB")))
+	case t.Kind() == reflect.String:
+		v.SetString("elden")
+	case t.Kind() == reflect.Int:
+		v.SetInt(1)
+	case t.Kind() == reflect.Pointer:
+		v.Set(reflect.New(t.Elem()))
+		v.Elem().Set(sample(t.Elem()))
+	case t.Kind() == reflect.Slice:
+		v.Set(reflect.Append(v, sample(t.Elem())))
+	case t.Kind() == reflect.Struct:
+		for i := range t.NumField() {
+			if field := t.Field(i); field.IsExported() {
+				v.Field(i).Set(sample(field.Type))
+			}
+		}
+	case t.Kind() == reflect.Func:
+		v.Set(reflect.MakeFunc(t, func([]reflect.Value) []reflect.Value {
+			var out []reflect.Value
+			for i := range t.NumOut() {
+				out = append(out, reflect.Zero(t.Out(i)))
+			}
+			return out
+		}))
+	}
+	return v
+}

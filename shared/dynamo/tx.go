@@ -1,0 +1,219 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/retry"
+)
+
+// A write is a types.TransactWriteItem whether it is made alone (Store.write) or
+// with others (Store.transact). Either way a write that cannot be made is told as
+// a *writeError, by its position.
+
+// condition is what must hold of the item for a write to be made. The zero
+// condition always holds.
+type condition struct {
+	expression string
+	names      map[string]string
+	values     attrs
+}
+
+// absent holds while there is no such item.
+var absent = condition{expression: "attribute_not_exists(pk)"}
+
+// atVersion holds while the item has that version; version 0 is no item yet.
+func atVersion(version int) condition {
+	if version == 0 {
+		return absent
+	}
+	return condition{expression: "version = :from", values: attrs{":from": number(version)}}
+}
+
+// put returns the write of a whole item.
+func put(table string, item attrs, c condition) types.TransactWriteItem {
+	write := &types.Put{
+		TableName: aws.String(table), Item: item,
+		ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
+	}
+	if c.expression != "" {
+		write.ConditionExpression = aws.String(c.expression)
+		write.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	}
+	return types.TransactWriteItem{Put: write}
+}
+
+// remove returns the write that deletes an item.
+func remove(table string, key attrs, c condition) types.TransactWriteItem {
+	write := &types.Delete{
+		TableName: aws.String(table), Key: key,
+		ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
+	}
+	if c.expression != "" {
+		write.ConditionExpression = aws.String(c.expression)
+		write.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	}
+	return types.TransactWriteItem{Delete: write}
+}
+
+// write makes one write. It returns the item as an update left it, nil for any
+// other write. The position of the write in a *writeError is 0.
+func (s *Store) write(ctx context.Context, w types.TransactWriteItem) (attrs, error) {
+	switch {
+	case w.Put != nil:
+		_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName:                           w.Put.TableName,
+			Item:                                w.Put.Item,
+			ConditionExpression:                 w.Put.ConditionExpression,
+			ExpressionAttributeNames:            w.Put.ExpressionAttributeNames,
+			ExpressionAttributeValues:           w.Put.ExpressionAttributeValues,
+			ReturnValuesOnConditionCheckFailure: w.Put.ReturnValuesOnConditionCheckFailure,
+		})
+		return nil, err
+	case w.Update != nil:
+		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName:                           w.Update.TableName,
+			Key:                                 w.Update.Key,
+			UpdateExpression:                    w.Update.UpdateExpression,
+			ConditionExpression:                 w.Update.ConditionExpression,
+			ExpressionAttributeNames:            w.Update.ExpressionAttributeNames,
+			ExpressionAttributeValues:           w.Update.ExpressionAttributeValues,
+			ReturnValues:                        types.ReturnValueAllNew,
+			ReturnValuesOnConditionCheckFailure: w.Update.ReturnValuesOnConditionCheckFailure,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return out.Attributes, nil
+	case w.Delete != nil:
+		_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName:                           w.Delete.TableName,
+			Key:                                 w.Delete.Key,
+			ConditionExpression:                 w.Delete.ConditionExpression,
+			ExpressionAttributeNames:            w.Delete.ExpressionAttributeNames,
+			ExpressionAttributeValues:           w.Delete.ExpressionAttributeValues,
+			ReturnValuesOnConditionCheckFailure: w.Delete.ReturnValuesOnConditionCheckFailure,
+		})
+		return nil, err
+	default:
+		return nil, errors.New("a write of nothing")
+	}
+}
+
+// transaction collects writes that are made together or not at all.
+type transaction struct {
+	writes []types.TransactWriteItem
+}
+
+// add returns the position of the write, by which a *writeError tells of it.
+func (tx *transaction) add(write types.TransactWriteItem) int {
+	tx.writes = append(tx.writes, write)
+	return len(tx.writes) - 1
+}
+
+// transact makes all writes of the transaction, or none.
+func (s *Store) transact(ctx context.Context, tx *transaction) error {
+	_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes})
+	return err
+}
+
+// transactPatiently is transact with retries for as long as nothing but a throttle
+// or another writer stands in the way. A condition that does not hold is returned at once.
+func (s *Store) transactPatiently(ctx context.Context, tx *transaction) error {
+	var final error
+	err := retry.Contention.Do(ctx, func() error {
+		err := s.transact(ctx, tx)
+		if failed := (*writeError)(nil); errors.As(err, &failed) && failed.any(refused) {
+			final = err
+			return nil
+		}
+		return err
+	})
+	if final != nil {
+		return final
+	}
+	return err
+}
+
+// writeError says which writes of a call stood in the way of all of them, by
+// position. It is a retry.ErrChanged if a condition does not hold or another
+// writer was at an item, else a retry.ErrThrottled.
+type writeError struct {
+	writes []failedWrite
+	err    error // of the SDK
+}
+
+// failedWrite is what DynamoDB says of one write. The cause is empty if the write
+// could have been made.
+type failedWrite struct {
+	cause cause
+	item  attrs // as it stands, where the condition does not hold and the write asked for it
+}
+
+// cause is why a write could not be made.
+type cause string
+
+const (
+	refused   cause = "its condition does not hold"
+	conflict  cause = "another writer is at the item"
+	throttled cause = "throttled"
+)
+
+// newWriteError reads the reasons of a cancelled transaction. A reason that is not
+// temporary and not a condition, such as AccessDenied, is returned as a plain error.
+func newWriteError(reasons []types.CancellationReason, err error) error {
+	e := &writeError{writes: make([]failedWrite, len(reasons)), err: err}
+	for i, reason := range reasons {
+		switch code := aws.ToString(reason.Code); code {
+		case "", "None":
+		case "ConditionalCheckFailed":
+			e.writes[i] = failedWrite{cause: refused, item: reason.Item}
+		case "TransactionConflict":
+			e.writes[i].cause = conflict
+		case "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded":
+			e.writes[i].cause = throttled
+		default:
+			return fmt.Errorf("write %d is not possible, %s: %w", i, code, err)
+		}
+	}
+	return e
+}
+
+func (e *writeError) Error() string {
+	var failed []string
+	for i, write := range e.writes {
+		if write.cause != "" {
+			failed = append(failed, fmt.Sprintf("write %d: %s", i, write.cause))
+		}
+	}
+	return fmt.Sprintf("not written (%s): %s", strings.Join(failed, "; "), e.err)
+}
+
+func (e *writeError) Unwrap() error { return e.err }
+
+// Is makes retries of a whole use case possible without a look at positions.
+func (e *writeError) Is(target error) bool {
+	changed := e.any(refused) || e.any(conflict)
+	return target == retry.ErrChanged && changed || target == retry.ErrThrottled && !changed && e.any(throttled)
+}
+
+func (e *writeError) any(c cause) bool {
+	return slices.ContainsFunc(e.writes, func(w failedWrite) bool { return w.cause == c })
+}
+
+// refusedAt reports whether the condition of the write at that position does not
+// hold, and returns the item as it stands: nil if there is none.
+func refusedAt(err error, position int) (item attrs, is bool) {
+	var failed *writeError
+	if !errors.As(err, &failed) || position >= len(failed.writes) || failed.writes[position].cause != refused {
+		return nil, false
+	}
+	return failed.writes[position].item, true
+}
