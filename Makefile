@@ -87,7 +87,7 @@ race-test: ## the race, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m $(RACE)
 
 whole: ## the end-to-end test
-	@go test -count=1 -timeout 20m -v $(WHOLE)
+	@go test -tags deployment -count=1 -timeout 20m -v $(WHOLE)
 
 kills: need-local ## a deployment whose parts are killed, each at the worst moment
 	@go run ./infra/proof kills -record=false

@@ -1,7 +1,5 @@
-// Package whole tests Keypool end to end, on a one-machine deployment of its
-// own, by nothing but its public faces: the bucket, the HTTPS API and the mails.
-// Once the tests are done, all that the run left behind, and above all every line
-// of its logs, is searched for the very keys, addresses and secrets that were used.
+//go:build deployment
+
 package whole
 
 import (

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ type cloud struct {
 
 func newCloud(s *Stage) *cloud {
 	s.Helper()
-	engine, err := url.Parse(os.Getenv("DYNAMODB_ENDPOINT"))
+	engine, err := url.Parse(dynamotest.Endpoint())
 	if err != nil {
 		s.Fatal(err)
 	}

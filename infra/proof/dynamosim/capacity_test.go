@@ -15,7 +15,6 @@ import (
 // TestCapacity_isWhatTheEngineSays compares the units that calls consume.
 func TestCapacity_isWhatTheEngineSays(t *testing.T) {
 	t.Parallel()
-	unlessItself(t)
 	model, judge := engines(t)
 	big := strings.Repeat("x", 3000)
 	given := []item{{"pk": "a", "sk": "1", "g": "G", "n": 1}, {"pk": "a", "sk": "2", "note": big, "g": "G", "n": 2}, {"pk": "a", "sk": "3", "note": big}}
@@ -142,7 +141,6 @@ func consumed(c *types.ConsumedCapacity, err error) string {
 // TestPages_ofAMegabyte compares where a query stops that reads too much.
 func TestPages_ofAMegabyte(t *testing.T) {
 	t.Parallel()
-	unlessItself(t)
 	model, judge := engines(t)
 	pages := func(w world) (sizes []int) {
 		for i := range 12 {

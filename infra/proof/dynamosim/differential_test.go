@@ -28,7 +28,6 @@ func TestDifferential(t *testing.T) {
 	}
 	t.Logf("again with: go test ./infra/proof/dynamosim -run TestDifferential -seed %d", *seed)
 	g := &generator{rand.New(rand.NewPCG(*seed, 0))}
-	unlessItself(t)
 	model, judge := engines(t)
 	answers := map[string]int{}
 	for n := range *steps {

@@ -65,7 +65,7 @@
 // random and compares every answer and all that the tables hold. TestCapacity and
 // TestPages compare units and pages. What no engine does is held by faults_test.go.
 // And the tests of the store and of all that stands on it pass on the model as they
-// do on the engine: DYNAMODB_ENDPOINT=sim go test ./shared/... ./functions/... There
-// the tests that compare it with the engine have nothing to compare it with: they say
-// so and are skipped, but for TestConformance, whose answers are written down.
+// do on the engine. `make test` runs this package, the store and the claim on DynamoDB
+// Local; without DYNAMODB_ENDPOINT the judge is a second model, so that TestConformance
+// still holds the answers that are written down.
 package dynamosim

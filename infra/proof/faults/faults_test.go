@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	local     = flag.Int("local", 2500, "calls to DynamoDB Local, at least")
+	local     = flag.Int("local", 2500, "calls to DynamoDB Local, or to the in-process model where DYNAMODB_ENDPOINT is not set, at least")
 	ministack = flag.Int("ministack", 0, "calls to MiniStack's DynamoDB, at least")
 	seed      = flag.Uint64("seed", rand.Uint64()>>32, "of the first round; the next has the next")
 	record    = flag.Bool("record", false, "write the counts into RESULTS.md")
@@ -45,7 +45,11 @@ var engines = []struct {
 	calls *int
 	start func(t *testing.T)
 }{
-	{"DynamoDB Local", local, func(*testing.T) {}},
+	{"DynamoDB Local", local, func(t *testing.T) {
+		if *record && dynamotest.InProcess() {
+			t.Fatal("only a storm on a real engine is recorded: run `make faults`")
+		}
+	}},
 	{"MiniStack", ministack, startMiniStack},
 }
 

@@ -87,7 +87,7 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.Name+"$", "-parallel", "1",
 		"-fuzztime", c.each.String(), "-fuzzminimizetime", "10x", "./"+t.Folder)
 	cmd.Dir = c.checkout
-	cmd.Env = append(os.Environ(), "DYNAMODB_ENDPOINT=sim")
+	cmd.Env = append(os.Environ(), "DYNAMODB_ENDPOINT=")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	log, err := os.Create(c.local(t.Name + ".log"))

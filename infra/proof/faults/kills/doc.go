@@ -5,6 +5,9 @@
 // No moment is guessed at. A gate in the emulator (gate.py) does a call and holds
 // its answer back; the function that waits for it is killed; then the gate opens.
 //
+// The tests need a deployment of their own, and minutes. They have the build tag
+// `deployment`, so `go test ./...` leaves them out; `make test`, and so CI, runs them:
+//
 //	make kills    as part of make test
 //	make faults   and into RESULTS.md
 package kills
