@@ -117,7 +117,7 @@ func faults(ctx context.Context, args []string) error {
 }
 
 func kills(ctx context.Context, args []string) error {
-	return test(ctx, []string{"-timeout=1h", "-v", "./infra/proof/faults/kills"}, []string{"-record"}, args)
+	return test(ctx, []string{"-tags=deployment", "-timeout=1h", "-v", "./infra/proof/faults/kills"}, []string{"-record"}, args)
 }
 
 func race(ctx context.Context, args []string) error {

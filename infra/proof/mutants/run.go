@@ -21,8 +21,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"keypool/infra/proof/dynamotest"
 )
 
 // Run tries the mutants that args name.
@@ -31,9 +29,6 @@ func Run(_ context.Context, args []string) error {
 	only := flags.Int("only", 0, "number of the one to try")
 	choose := flags.Bool("break", false, "choose one and watch its test fail")
 	flags.Parse(args)
-	if os.Getenv("DYNAMODB_ENDPOINT") == "" {
-		os.Setenv("DYNAMODB_ENDPOINT", dynamotest.Sim)
-	}
 	if *choose {
 		return watch(os.Stdin)
 	}
