@@ -81,7 +81,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{T: t, store: store, post: &post{}}
 	clock := func() time.Time { return noon }
 	s.h = handler{now: clock, mailer: &delivery.Mailer{
-		Lines: store, Notices: store, Settings: catalog.NewRecent(store, clock), Uploads: store, Counts: store,
+		Lines: store, Notices: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
 		Post: s.post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}}
 	return s

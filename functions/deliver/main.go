@@ -26,7 +26,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	h := handler{mailer: &delivery.Mailer{
 		Lines:    store,
 		Notices:  store,
-		Settings: catalog.NewRecent(store, time.Now),
+		Settings: catalog.NewCached(store, time.Now),
 		Uploads:  store,
 		Counts:   store,
 		Post:     ses.Open(cfg, env.Required("KEYPOOL_CONFIGURATION_SET")),

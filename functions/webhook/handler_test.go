@@ -60,7 +60,7 @@ func open(t *testing.T) *shop {
 			},
 			Now: clock,
 		},
-		claims:      &claim.Claimer{Store: store, Recent: catalog.NewRecent(store, clock), Fresh: store, Fill: ignore{}, Now: clock},
+		claims:      &claim.Claimer{Store: store, Recent: catalog.NewCached(store, clock), Fresh: store, Fill: ignore{}, Now: clock},
 		refusals:    store,
 		products:    store,
 		maxQuantity: 1000,

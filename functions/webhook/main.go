@@ -28,7 +28,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Keys:    env.Required("KEYPOOL_KEYS_TABLE"),
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
-	settings := catalog.NewRecent(store, time.Now)
+	settings := catalog.NewCached(store, time.Now)
 	secrets := kms.Open(awskms.NewFromConfig(cfg), "")
 	h := handler{
 		keyring: &callback.Keyring{Platform: store.Platform, Open: secrets.Unseal, Now: time.Now},

@@ -8,82 +8,83 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// CacheFor is how long a changed setting may stay unseen.
+// CacheFor is the longest time for which a changed setting may stay unseen.
 const CacheFor = 30 * time.Second
 
-// Cache is a read-through cache of one kind of thing, by name, in the memory of
-// one process. Callers that ask at once for the same name share one read. It is
-// safe for concurrent use.
+// Cache is a read-through cache of values of one type, by key, in the memory of
+// one process. Concurrent calls for the same key share one read. It is safe for
+// concurrent use.
 //
-// What is not there is never remembered, nor is an error: a product is found by
-// the first order after it was created.
+// Absence is never cached, nor is an error: the first order after a product was
+// created finds it.
 type Cache[T any] struct {
-	read func(ctx context.Context, name string) (T, bool, error)
+	read func(ctx context.Context, key string) (T, bool, error)
 	now  func() time.Time
 
-	flight singleflight.Group
-	mu     sync.Mutex
-	known  map[string]remembered[T]
+	flight  singleflight.Group
+	mu      sync.Mutex
+	entries map[string]entry[T]
 }
 
-type remembered[T any] struct {
+type entry[T any] struct {
 	value  T
 	readAt time.Time
 }
 
-// cacheSize bounds the memory of a process that sees very many names.
+// cacheSize bounds the memory of a process that reads very many keys.
 const cacheSize = 10_000
 
-// NewCache returns an empty cache over read, which says false of what is not there.
-func NewCache[T any](now func() time.Time, read func(ctx context.Context, name string) (T, bool, error)) *Cache[T] {
-	return &Cache[T]{read: read, now: now, known: map[string]remembered[T]{}}
+// NewCache returns an empty cache of the values that read returns. It returns
+// false for a key that does not exist.
+func NewCache[T any](now func() time.Time, read func(ctx context.Context, key string) (T, bool, error)) *Cache[T] {
+	return &Cache[T]{read: read, now: now, entries: map[string]entry[T]{}}
 }
 
-// Get returns the named thing, at most CacheFor old, false if it is not there.
-// The caller must not change what it is given.
-func (c *Cache[T]) Get(ctx context.Context, name string) (T, bool, error) {
+// Get returns the value of a key, at most CacheFor old, and false if it does not
+// exist. The caller must not change the value.
+func (c *Cache[T]) Get(ctx context.Context, key string) (T, bool, error) {
 	c.mu.Lock()
-	found, ok := c.known[name]
+	cached, ok := c.entries[key]
 	c.mu.Unlock()
-	if ok && c.now().Sub(found.readAt) < CacheFor {
-		return found.value, true, nil
+	if ok && c.now().Sub(cached.readAt) < CacheFor {
+		return cached.value, true, nil
 	}
 
-	type answer struct {
+	type result struct {
 		value T
 		ok    bool
 	}
-	// The read is everybody's, so it outlives the first caller's giving up.
-	shared := c.flight.DoChan(name, func() (any, error) {
+	// Other callers wait for the read too, so it goes on if the first one gives up.
+	shared := c.flight.DoChan(key, func() (any, error) {
 		readAt := c.now()
-		value, ok, err := c.read(context.WithoutCancel(ctx), name)
+		value, ok, err := c.read(context.WithoutCancel(ctx), key)
 		if err == nil {
-			c.remember(name, remembered[T]{value, readAt}, ok)
+			c.store(key, entry[T]{value, readAt}, ok)
 		}
-		return answer{value, ok}, err
+		return result{value, ok}, err
 	})
 	var none T
 	select {
-	case result := <-shared:
-		if result.Err != nil {
-			return none, false, result.Err
+	case done := <-shared:
+		if done.Err != nil {
+			return none, false, done.Err
 		}
-		a := result.Val.(answer)
-		return a.value, a.ok, nil
+		r := done.Val.(result)
+		return r.value, r.ok, nil
 	case <-ctx.Done():
 		return none, false, ctx.Err()
 	}
 }
 
-func (c *Cache[T]) remember(name string, r remembered[T], ok bool) {
+func (c *Cache[T]) store(key string, e entry[T], exists bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !ok {
-		delete(c.known, name)
+	if !exists {
+		delete(c.entries, key)
 		return
 	}
-	if len(c.known) >= cacheSize {
-		clear(c.known)
+	if len(c.entries) >= cacheSize {
+		clear(c.entries)
 	}
-	c.known[name] = r
+	c.entries[key] = e
 }

@@ -11,15 +11,15 @@ import (
 	"keypool/shared/catalog"
 )
 
-// shelf is what a cache reads from; it counts how often.
-type shelf struct {
+// source is where a cache reads from. It counts the reads.
+type source struct {
 	mu    sync.Mutex
 	value string
 	err   error
 	reads int
 }
 
-func (s *shelf) read(ctx context.Context, name string) (string, bool, error) {
+func (s *source) read(ctx context.Context, name string) (string, bool, error) {
 	time.Sleep(time.Millisecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,15 +27,15 @@ func (s *shelf) read(ctx context.Context, name string) (string, bool, error) {
 	return s.value, s.value != "", s.err
 }
 
-func (s *shelf) hold(value string) {
+func (s *source) set(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.value = value
 }
 
-func TestCache_remembersForThirtySeconds(t *testing.T) {
+func TestCache_keepsAValueForThirtySeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{value: "old"}
+		s := &source{value: "old"}
 		c := catalog.NewCache(time.Now, s.read)
 		want := func(want string, reads int) {
 			t.Helper()
@@ -45,7 +45,7 @@ func TestCache_remembersForThirtySeconds(t *testing.T) {
 			}
 		}
 		want("old", 1)
-		s.hold("new")
+		s.set("new")
 		time.Sleep(29 * time.Second)
 		want("old", 1)
 		time.Sleep(2 * time.Second)
@@ -53,9 +53,9 @@ func TestCache_remembersForThirtySeconds(t *testing.T) {
 	})
 }
 
-func TestCache_absenceAndErrorsAreNotRemembered(t *testing.T) {
+func TestCache_keepsNeitherAbsenceNorErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{}
+		s := &source{}
 		c := catalog.NewCache(time.Now, s.read)
 		if _, ok, err := c.Get(t.Context(), "a"); ok || err != nil {
 			t.Errorf("got %v, %v; want nothing", ok, err)
@@ -65,16 +65,16 @@ func TestCache_absenceAndErrorsAreNotRemembered(t *testing.T) {
 			t.Errorf("got %v, %v; want the error", ok, err)
 		}
 		s.err = nil
-		s.hold("here")
+		s.set("here")
 		if got, ok, err := c.Get(t.Context(), "a"); got != "here" || !ok || err != nil {
 			t.Errorf("got %q, %v, %v; want it found at once", got, ok, err)
 		}
 	})
 }
 
-func TestCache_oneReadForAllWhoAskAtOnce(t *testing.T) {
+func TestCache_concurrentCallsShareOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{value: "it"}
+		s := &source{value: "it"}
 		c := catalog.NewCache(time.Now, s.read)
 		hurried, giveUp := context.WithCancel(t.Context())
 		var all sync.WaitGroup

@@ -243,7 +243,7 @@ func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillmen
 // it now, each to the place its age gives it. The settings are read once for many
 // lines: whoever changes them asks for a fill of its own.
 func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Time) error {
-	settings, after := catalog.NewRecent(f.Catalog, f.Now), ""
+	settings, after := catalog.NewCached(f.Catalog, f.Now), ""
 	return f.untilDone(ctx, until, func() (more bool, err error) {
 		lines, next, err := f.Store.Unconnected(ctx, r, after)
 		if err != nil {

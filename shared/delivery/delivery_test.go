@@ -94,7 +94,7 @@ func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
-		Lines: s.store, Notices: s.store, Settings: catalog.NewRecent(s.store, clock), Uploads: s.store, Counts: s.store,
+		Lines: s.store, Notices: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Counts: s.store,
 		Post: s.post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }

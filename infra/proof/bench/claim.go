@@ -34,7 +34,7 @@ func setUp(ctx context.Context, store *dynamo.Store) error {
 }
 
 func claimer(store *dynamo.Store) *claim.Claimer {
-	return &claim.Claimer{Store: store, Recent: catalog.NewRecent(store, time.Now), Fresh: store, Fill: nowhere{}, Now: time.Now}
+	return &claim.Claimer{Store: store, Recent: catalog.NewCached(store, time.Now), Fresh: store, Fill: nowhere{}, Now: time.Now}
 }
 
 // nowhere is a queue that nobody reads.

@@ -207,7 +207,7 @@ func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest
 // mailer mails by the post with the settings that setUp has made.
 func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
 	return &delivery.Mailer{
-		Lines: store, Notices: store, Settings: catalog.NewRecent(store, time.Now), Uploads: store, Counts: store,
+		Lines: store, Notices: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
 		Post: post, Sender: mail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}
 }

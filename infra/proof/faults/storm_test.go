@@ -109,7 +109,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.post = &post{chance: newChance(seed, 3), met: map[string]int{}}
 	s.tally = newTally()
 
-	settings := catalog.NewRecent(s.store, s.clock.now)
+	settings := catalog.NewCached(s.store, s.clock.now)
 	s.claims = &claim.Claimer{Store: s.store, Recent: settings, Fresh: s.store, Fill: s.queue, Now: s.clock.now}
 	s.filler = &claim.Filler{Store: s.store, Passes: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
 	s.worker = &ingest.Worker{

@@ -141,7 +141,7 @@ func newWorld(plan Plan) *world {
 		name := fmt.Sprint("instance ", n)
 		skew := w.skew(name)
 		p := w.begin(name, 30*24*time.Hour, skew)
-		w.instances = append(w.instances, &instance{skew: skew, recent: catalog.NewRecent(settings{w.store, p.ctx}, p.now)})
+		w.instances = append(w.instances, &instance{skew: skew, recent: catalog.NewCached(settings{w.store, p.ctx}, p.now)})
 	}
 	w.calm.Store(false)
 	return w
