@@ -23,7 +23,7 @@ import (
 type api struct {
 	store    *dynamo.Store
 	secrets  sealer
-	fill     queue // of claim.FillRequest
+	fill     queue // of order.FillRequest
 	ranges   queue // of ingest.Message
 	keyFiles keyFiles
 	reports  reports

@@ -19,7 +19,6 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/callback"
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -110,7 +109,7 @@ func newOwner(w *world) *owner {
 	after.Version, after.Allocated = 2, 1
 	after.Customer = order.Customer{Name: o.cage.New(canary.Customer), Email: o.cage.Address(canary.Customer)}
 	after.Keys = []pool.Key{{ID: "sold", Text: pool.Conceal(o.cage.New(canary.Key))}}
-	if err := w.store.Commit(w.Context(), claim.Take{Before: &before, After: after}); err != nil {
+	if err := w.store.Commit(w.Context(), order.Change{Before: &before, After: after}); err != nil {
 		w.Fatal(err)
 	}
 	w.upload(ingest.Upload{

@@ -19,7 +19,6 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -110,7 +109,7 @@ func (w *world) claim(merchant, from string, side pool.Side, name string, quanti
 	if from != "" {
 		f.Wanted = quantity
 	}
-	if err := w.store.Commit(w.Context(), claim.Take{After: f}); err != nil {
+	if err := w.store.Commit(w.Context(), order.Change{After: f}); err != nil {
 		w.Fatal(err)
 	}
 	return f
@@ -580,7 +579,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 	live2.Keys = []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("SECRET-KEY-1")}, {ID: "acme#live#2", Text: pool.Conceal("SECRET-KEY-2")}}
 	live2.Allocated = 2
 	live2.Mail = outbox.Entry{State: outbox.Delivered, Kind: outbox.Keys, Number: 2, Tries: 1, MessageID: "0100-a"}
-	if err := w.store.Commit(t.Context(), claim.Take{Before: &live, After: live2}); err != nil {
+	if err := w.store.Commit(t.Context(), order.Change{Before: &live, After: live2}); err != nil {
 		t.Fatal(err)
 	}
 	for _, h := range []order.History{

@@ -13,8 +13,8 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/catalog/check"
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -241,7 +241,7 @@ func (a *api) takeUp(ctx context.Context, p catalog.Pool) {
 	}
 	for _, side := range []pool.Side{pool.Live, pool.Test} {
 		id := pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}
-		if err := a.fill.Send(ctx, claim.FillPool(id), fillAfter); err != nil {
+		if err := a.fill.Send(ctx, order.FillPool(id), fillAfter); err != nil {
 			slog.WarnContext(ctx, "waiting lines are left to the sweep", "merchant", p.Merchant, "pool", p.Name, "error", err)
 		}
 	}

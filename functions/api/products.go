@@ -15,7 +15,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/catalog/check"
-	"keypool/shared/claim"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -314,7 +314,7 @@ func (a *api) fillLines(ctx context.Context, merchant string, products []catalog
 	sending.SetLimit(messagesAtOnce)
 	for _, p := range products {
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
-			sending.Go(func() error { return a.fill.Send(ctx, claim.FillProduct(merchant, side, p.ID), fillAfter) })
+			sending.Go(func() error { return a.fill.Send(ctx, order.FillProduct(merchant, side, p.ID), fillAfter) })
 		}
 	}
 	if err := sending.Wait(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/retry"
 )
 
 // handler turns records of the orders' stream and events of SES into mails and
@@ -122,7 +123,7 @@ var outcomes = []struct {
 }{
 	{nil, done},
 	{delivery.ErrUnreadable, parked},
-	{delivery.ErrChanged, parked}, // whoever keeps changing it is at work on it
+	{retry.ErrChanged, parked}, // whoever keeps changing it is at work on it
 }
 
 func outcomeOf(err error) outcome {

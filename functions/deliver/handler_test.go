@@ -19,13 +19,13 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // The line and the moment that the events speak of.
@@ -64,7 +64,7 @@ func newScene(t *testing.T) *scene {
 	if err := store.PutMerchant(ctx, catalog.Merchant{Name: "nova", Title: "Nova Software", NoticeAddress: "ops@nova.example"}); err != nil {
 		t.Fatal(err)
 	}
-	err := store.Commit(ctx, claim.Take{After: order.Fulfillment{
+	err := store.Commit(ctx, order.Change{After: order.Fulfillment{
 		ID: line, Version: 1, Merchant: "nova", Side: pool.Live, Platform: "standard", Order: "A-5555555", Line: "1",
 		Product: "111111", Pool: "elden", Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: noon,
 		Keys:     []pool.Key{{ID: "nova#live#table", Text: pool.Conceal("KEY-OF-THE-TABLE")}},
@@ -222,7 +222,7 @@ func TestHandler_outcomes(t *testing.T) {
 		{errors.New("the table is throttled"), again},
 		{fmt.Errorf("lease: %w", context.DeadlineExceeded), again},
 		{fmt.Errorf("lease: %w", delivery.ErrUnreadable), parked},
-		{fmt.Errorf("mark: %w", delivery.ErrChanged), parked},
+		{fmt.Errorf("mark: %w", retry.ErrChanged), parked},
 	} {
 		t.Run(fmt.Sprint(c.err), func(t *testing.T) {
 			h := handler{mailer: failing{c.err}, now: func() time.Time { return noon }}

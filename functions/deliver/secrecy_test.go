@@ -8,7 +8,6 @@ import (
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
-	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
@@ -33,7 +32,7 @@ func TestSecrecy(t *testing.T) {
 			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
 			Mail:     outbox.Entry{}.Next(outbox.Keys, time.Now()),
 		}
-		if err := s.Store.Commit(t.Context(), claim.Take{After: f}); err != nil {
+		if err := s.Store.Commit(t.Context(), order.Change{After: f}); err != nil {
 			t.Fatal(err)
 		}
 		return f

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/shared/claim"
+	"keypool/shared/order"
 )
 
 // handler turns messages of the fill queue into fills.
@@ -21,7 +22,7 @@ type handler struct {
 }
 
 type filler interface {
-	Fill(ctx context.Context, r claim.FillRequest, until time.Time) error
+	Fill(ctx context.Context, r order.FillRequest, until time.Time) error
 }
 
 type giver interface {
@@ -41,7 +42,7 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 		until = deadline.Add(-spare)
 	}
 	var response events.SQSEventResponse
-	results := map[claim.FillRequest]error{}
+	results := map[order.FillRequest]error{}
 	for i, message := range event.Records {
 		request, err := decode(message.Body)
 		if err == nil {
@@ -70,13 +71,13 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 }
 
 // decode reads a request of this schema version or the one before.
-func decode(body string) (claim.FillRequest, error) {
-	var r claim.FillRequest
+func decode(body string) (order.FillRequest, error) {
+	var r order.FillRequest
 	if err := json.Unmarshal([]byte(body), &r); err != nil {
-		return claim.FillRequest{}, fmt.Errorf("a message that is no fill request: %w", err)
+		return order.FillRequest{}, fmt.Errorf("a message that is no fill request: %w", err)
 	}
-	if r.V != claim.FillVersion && r.V != claim.FillVersion-1 {
-		return claim.FillRequest{}, fmt.Errorf("a fill request of version %d: deploy the newer version", r.V)
+	if r.V != order.FillVersion && r.V != order.FillVersion-1 {
+		return order.FillRequest{}, fmt.Errorf("a fill request of version %d: deploy the newer version", r.V)
 	}
 	return r, nil
 }

@@ -12,17 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/claim"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
 type fills struct {
-	asked  []claim.FillRequest
+	asked  []order.FillRequest
 	until  []time.Time
 	answer map[string]error // by pool
 	back   []string
 }
 
-func (f *fills) Fill(_ context.Context, r claim.FillRequest, until time.Time) error {
+func (f *fills) Fill(_ context.Context, r order.FillRequest, until time.Time) error {
 	f.asked = append(f.asked, r)
 	f.until = append(f.until, until)
 	return f.answer[r.Pool]
@@ -65,9 +66,9 @@ func TestHandle_servesEachQueueOnce(t *testing.T) {
 	if failed := run(t, f, fixture(t, "good_fill")); len(failed) != 0 {
 		t.Errorf("failed: %v", failed)
 	}
-	want := []claim.FillRequest{
-		claim.FillPool(pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}),
-		claim.FillProduct("acme", pool.Test, "game"),
+	want := []order.FillRequest{
+		order.FillPool(pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}),
+		order.FillProduct("acme", pool.Test, "game"),
 	}
 	if diff := cmp.Diff(want, f.asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)

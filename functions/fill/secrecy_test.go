@@ -10,7 +10,6 @@ import (
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
-	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )
@@ -24,7 +23,7 @@ func TestSecrecy(t *testing.T) {
 	waits := func(product, from string) {
 		lines++
 		name := fmt.Sprintf("A-%d", lines)
-		err := s.Store.Commit(t.Context(), claim.Take{After: order.Fulfillment{
+		err := s.Store.Commit(t.Context(), order.Change{After: order.Fulfillment{
 			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: product, Pool: from,
 			Quantity: 1, Wanted: min(1, len(from)), ReceivedAt: time.Now(),
@@ -41,7 +40,7 @@ func TestSecrecy(t *testing.T) {
 		}
 		return event
 	}
-	asks := func(r claim.FillRequest) []byte {
+	asks := func(r order.FillRequest) []byte {
 		body, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
@@ -51,15 +50,15 @@ func TestSecrecy(t *testing.T) {
 
 	s.Fails("a line that is filled", func() []byte {
 		waits(boottest.Product, boottest.Pool)
-		return asks(claim.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.Pool, Side: pool.Live}))
+		return asks(order.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.Pool, Side: pool.Live}))
 	})
 	waits(boottest.DryProduct, boottest.DryPool)
 	s.Fails("a line for which there is no key", func() []byte {
-		return asks(claim.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.DryPool, Side: pool.Live}))
+		return asks(order.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.DryPool, Side: pool.Live}))
 	})
 	s.Fails("a line whose product was connected", func() []byte {
 		waits(boottest.Product, "")
-		return asks(claim.FillProduct(boottest.Merchant, pool.Live, boottest.Product))
+		return asks(order.FillProduct(boottest.Merchant, pool.Live, boottest.Product))
 	})
 	key := s.Cage.New(canary.Key)
 	for _, body := range []string{key, `{"v":"` + key + `"}`, `{"v":1,"merchant":{"` + key + `":1}}`, `{"v":99,"merchant":"` + key + `"}`} {

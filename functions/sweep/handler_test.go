@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -39,7 +38,7 @@ func TestHandler_takesUpWhatStopped(t *testing.T) {
 			Merchant: "nova", Side: pool.Live, Platform: "shop", Order: name, Line: "1", Product: "game", Pool: "elden",
 			Quantity: 1, Wanted: 1, Allocated: held, ReceivedAt: received, Mail: mail,
 		}
-		if err := store.Commit(t.Context(), claim.Take{After: f}); err != nil {
+		if err := store.Commit(t.Context(), order.Change{After: f}); err != nil {
 			t.Fatal(err)
 		}
 		return f.ID
@@ -59,7 +58,7 @@ func TestHandler_takesUpWhatStopped(t *testing.T) {
 	if _, err := lambda.NewHandler(h.handle).Invoke(t.Context(), event); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := <-fill, claim.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}); got != want {
+	if got, want := <-fill, order.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}); got != want {
 		t.Errorf("asked %+v, want %+v", got, want)
 	}
 	for id, want := range map[order.LineID]outbox.Kind{waits: outbox.Patience, lost: outbox.Keys} {

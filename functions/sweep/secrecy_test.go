@@ -7,7 +7,6 @@ import (
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
-	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -22,7 +21,7 @@ func TestSecrecy(t *testing.T) {
 		lines++
 		name := fmt.Sprintf("A-%d", lines)
 		mail := outbox.Entry{}.Next(outbox.Keys, time.Now().Add(-time.Hour))
-		err := s.Store.Commit(t.Context(), claim.Take{After: order.Fulfillment{
+		err := s.Store.Commit(t.Context(), order.Change{After: order.Fulfillment{
 			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
 			Quantity: 2, Wanted: 2, Allocated: 1, ReceivedAt: time.Now().Add(-time.Hour),

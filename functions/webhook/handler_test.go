@@ -19,6 +19,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -374,7 +375,7 @@ type sometimes struct {
 	fail bool
 }
 
-func (s *sometimes) Commit(ctx context.Context, takes ...claim.Take) error {
+func (s *sometimes) Commit(ctx context.Context, takes ...order.Change) error {
 	if s.fail && takes[0].After.Pool != "" {
 		return errors.New("the table is on fire")
 	}

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/retry"
 )
 
 // Store is what claiming needs of the tables.
@@ -24,7 +25,7 @@ type Store interface {
 	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
 
 	// Queue returns the front of a pool side's queue as it stands now.
-	Queue(ctx context.Context, p pool.ID) (Queue, error)
+	Queue(ctx context.Context, p pool.ID) (order.Queue, error)
 }
 
 // Shelf is what it takes to take keys, for new lines and for those that wait.
@@ -39,34 +40,16 @@ type Shelf interface {
 	// found, as far as that can be told at once.
 	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
 
-	// Commit writes what the takes say, all or nothing. *ExistsError holds the
-	// record that was there before a new line; *KeysGoneError names the keys to
-	// replace; ErrChanged asks to read the line again; ErrThrottled to wait.
-	Commit(ctx context.Context, takes ...Take) error
+	// Commit writes the changes, all or nothing. *order.ExistsError holds the
+	// record that was there before a new line; *order.KeysTakenError names the keys to
+	// replace; retry.ErrChanged asks to read the line again; retry.ErrThrottled to wait.
+	Commit(ctx context.Context, changes ...order.Change) error
 }
 
 // Sender sends a message, to be received after the delay.
 type Sender interface {
 	Send(ctx context.Context, message any, delay time.Duration) error
 }
-
-// Take is one line's share of a transaction: its record before and after, and
-// the keys it takes in between. The line's place in a queue follows from the two.
-type Take struct {
-	Before *order.Fulfillment // nil: a new line
-	After  order.Fulfillment
-	Keys   []pool.Key
-}
-
-// NewChunk reports whether the take's keys go to an item of their own, the last
-// of the line's chunks.
-func (t Take) NewChunk() bool {
-	return t.After.Chunks > 0 && (t.Before == nil || t.After.Chunks > t.Before.Chunks)
-}
-
-// MaxTake is how many keys one line can take in one transaction of 100 items:
-// the line, its place in the queue and the chunk that holds the keys are the others.
-const MaxTake = 97
 
 // Claimer claims keys for paid lines.
 type Claimer struct {
@@ -103,7 +86,7 @@ func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulf
 	}
 	for attempt := 1; attempt <= attempts; attempt++ {
 		got, err := c.try(ctx, line, shards, attempt == attempts)
-		if errors.Is(err, ErrChanged) || errors.Is(err, ErrThrottled) {
+		if errors.Is(err, retry.ErrChanged) || errors.Is(err, retry.ErrThrottled) {
 			err = pause(ctx, attempt)
 			if err == nil {
 				continue
@@ -124,7 +107,7 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 	var (
 		there                        order.Fulfillment
 		exists                       bool
-		queue                        Queue
+		queue                        order.Queue
 		candidates                   []pool.Key
 		lineErr, queueErr, searchErr error
 		reads                        sync.WaitGroup
@@ -132,7 +115,7 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 	if line.Pool != "" {
 		reads.Go(func() { queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
 		reads.Go(func() {
-			candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), MaxTake))
+			candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), order.MaxKeys))
 		})
 	}
 	// On the goroutine that is there: a new one would have to grow its stack.
@@ -150,12 +133,12 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 	}
 
 	for {
-		wanted := min(line.Missing(), MaxTake, len(candidates))
+		wanted := min(line.Missing(), order.MaxKeys, len(candidates))
 		take := first(line, candidates[:wanted], c.Now())
 		err := c.Store.Commit(ctx, take)
 
-		var won *ExistsError
-		var gone *KeysGoneError
+		var won *order.ExistsError
+		var gone *order.KeysTakenError
 		switch {
 		case err == nil:
 			return take.After, nil
@@ -168,7 +151,7 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 				continue
 			}
 			if len(candidates) < wanted && !last {
-				return order.Fulfillment{}, ErrChanged // look again: there may be others
+				return order.Fulfillment{}, retry.ErrChanged // look again: there may be others
 			}
 		default:
 			return order.Fulfillment{}, err
@@ -184,7 +167,7 @@ const shortQueue = 1000
 // mayTake returns the candidates that the line may take: none if others wait for
 // them, more of them if that is needed to know. If it may because there are more
 // keys than the line and those who wait need together, it returns how many that is.
-func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Queue, candidates []pool.Key, shards int) (may []pool.Key, needed int, err error) {
+func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue order.Queue, candidates []pool.Key, shards int) (may []pool.Key, needed int, err error) {
 	if len(queue.Lines) == 0 || c.Now().Before(queue.PassUntil) {
 		return candidates, 0, nil
 	}
@@ -192,7 +175,7 @@ func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue Que
 	for _, waiting := range queue.Lines {
 		needed += waiting.Missing
 	}
-	if len(queue.Lines) >= QueueFront || needed > shortQueue {
+	if len(queue.Lines) >= order.QueueFront || needed > shortQueue {
 		return nil, 0, nil
 	}
 	if len(candidates) <= needed {
@@ -218,9 +201,9 @@ func remaining(ctx context.Context, shelf Shelf, candidates []pool.Key) []pool.K
 }
 
 // first is the take that stores a new line with its first keys.
-func first(line order.Fulfillment, keys []pool.Key, now time.Time) Take {
+func first(line order.Fulfillment, keys []pool.Key, now time.Time) order.Change {
 	line.ReceivedAt = now
-	return Take{After: after(line, keys, now), Keys: keys}
+	return order.Change{After: after(line, keys, now), Allocated: keys}
 }
 
 // after returns the record of a line that takes the keys: mailed once it is
@@ -257,12 +240,12 @@ func repeat(there, paid order.Fulfillment) (order.Fulfillment, error) {
 // A line that no pool feeds asks too: its product may have been connected, and
 // fill have looked, between our look at the catalog and our commit.
 func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
-	var request FillRequest
+	var request order.FillRequest
 	switch line.State() {
 	case order.Waiting:
-		request = FillPool(line.PoolID())
+		request = order.FillPool(line.PoolID())
 	case order.Unconnected:
-		request = FillProduct(line.Merchant, line.Side, line.Product)
+		request = order.FillProduct(line.Merchant, line.Side, line.Product)
 	default:
 		return
 	}

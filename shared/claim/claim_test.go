@@ -19,6 +19,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // shop is a merchant with a pool and products on tables of its own.
@@ -35,7 +36,7 @@ type shop struct {
 // requests remembers what was asked of fill.
 type requests struct {
 	mu   sync.Mutex
-	sent []claim.FillRequest
+	sent []order.FillRequest
 }
 
 func (r *requests) Send(_ context.Context, message any, delay time.Duration) error {
@@ -44,11 +45,11 @@ func (r *requests) Send(_ context.Context, message any, delay time.Duration) err
 	if delay != 2*time.Second {
 		return fmt.Errorf("delayed %s, which the index may need longer than", delay)
 	}
-	r.sent = append(r.sent, message.(claim.FillRequest))
+	r.sent = append(r.sent, message.(order.FillRequest))
 	return nil
 }
 
-func (r *requests) take() []claim.FillRequest {
+func (r *requests) take() []order.FillRequest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer func() { r.sent = nil }()
@@ -112,7 +113,7 @@ func (s *shop) claim(f order.Fulfillment) order.Fulfillment {
 
 func (s *shop) fill() {
 	s.t.Helper()
-	s.must(s.filler.Fill(s.t.Context(), claim.FillPool(live), s.now().Add(time.Minute)))
+	s.must(s.filler.Fill(s.t.Context(), order.FillPool(live), s.now().Add(time.Minute)))
 }
 
 // stored is a line as it stands in the table.
@@ -208,7 +209,7 @@ func TestClaim_emptyPoolWaitsAndFillServesIt(t *testing.T) {
 	if got.State() != order.Waiting || got.Missing() != 1 {
 		t.Fatalf("the line is %s and misses %d", got.State(), got.Missing())
 	}
-	if diff := cmp.Diff([]claim.FillRequest{claim.FillPool(live)}, s.fills.take()); diff != "" {
+	if diff := cmp.Diff([]order.FillRequest{order.FillPool(live)}, s.fills.take()); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
 	}
 	if stored := s.stored(got.ID); stored.Mail.State != outbox.None || stored.Mail.DueAt.IsZero() {
@@ -241,7 +242,7 @@ func TestClaim_testOrderNeverReachesLiveKeys(t *testing.T) {
 		t.Errorf("a test order without test keys is %s", got.State())
 	}
 	s.stock(testSide, "T", 1)
-	s.must(s.filler.Fill(t.Context(), claim.FillPool(testSide), s.now().Add(time.Minute)))
+	s.must(s.filler.Fill(t.Context(), order.FillPool(testSide), s.now().Add(time.Minute)))
 	if got := s.stored(trial.ID); got.State() != order.Fulfilled || got.Keys[0].Text.Reveal() != "T-000000" {
 		t.Errorf("a test order with a test key is %s", got.State())
 	}
@@ -299,7 +300,7 @@ func TestClaim_manyKeysComeInSeveralTakes(t *testing.T) {
 	s.stock(live, "K", 300)
 
 	got := s.claim(paid("1", "game", 250))
-	if got.State() != order.Waiting || got.Allocated != claim.MaxTake {
+	if got.State() != order.Waiting || got.Allocated != order.MaxKeys {
 		t.Errorf("the first take holds %d keys, the line is %s", got.Allocated, got.State())
 	}
 	dynamotest.Audit(t, s.tables)
@@ -323,7 +324,7 @@ func TestClaim_unconnectedProductIsFilledOnceConnected(t *testing.T) {
 	}
 	dynamotest.Audit(t, s.tables)
 
-	connect := claim.FillProduct("acme", pool.Live, "unknown")
+	connect := order.FillProduct("acme", pool.Live, "unknown")
 	s.must(s.filler.Fill(t.Context(), connect, s.now().Add(time.Minute)))
 	if got := s.stored(line.ID); got.State() != order.Unconnected {
 		t.Errorf("without a pool the line became %s", got.State())
@@ -348,7 +349,7 @@ func TestFill_linesThatNobodyCanConnectCostNextToNothing(t *testing.T) {
 	}
 	looks := func() map[string]int {
 		meter.Reset()
-		s.must(s.filler.Fill(t.Context(), claim.FillProduct("acme", pool.Live, "shirt"), s.now().Add(time.Minute)))
+		s.must(s.filler.Fill(t.Context(), order.FillProduct("acme", pool.Live, "shirt"), s.now().Add(time.Minute)))
 		calls := map[string]int{}
 		for _, call := range meter.Calls() {
 			calls[call.Operation]++
@@ -404,7 +405,7 @@ func TestClaim_newcomerDoesNotOvertakeTheQueue(t *testing.T) {
 func TestClaim_passLetsNewcomersThrough(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	for i := range claim.QueueFront + 1 {
+	for i := range order.QueueFront + 1 {
 		s.claim(paid(fmt.Sprint(i), "game", 1))
 	}
 	s.stock(live, "K", 100)
@@ -460,7 +461,7 @@ func TestFill_stopsWhenItsTimeIsUp(t *testing.T) {
 	s := open(t)
 	s.claim(paid("1", "game", 1))
 	s.stock(live, "K", 1)
-	err := s.filler.Fill(t.Context(), claim.FillPool(live), s.now().Add(-time.Second))
+	err := s.filler.Fill(t.Context(), order.FillPool(live), s.now().Add(-time.Second))
 	if !errors.Is(err, claim.ErrUnfinished) {
 		t.Errorf("with no time left: %v", err)
 	}
@@ -511,7 +512,7 @@ func TestFill_lineChangedMeanwhileIsReadAgain(t *testing.T) {
 		changed := line
 		changed.Version++
 		changed.UnitPrice = "49.99"
-		s.must(s.store.Commit(t.Context(), claim.Take{Before: &line, After: changed}))
+		s.must(s.store.Commit(t.Context(), order.Change{Before: &line, After: changed}))
 	}}
 	s.fill()
 	if got := s.stored(line.ID); got.State() != order.Fulfilled || got.UnitPrice != "49.99" {
@@ -526,7 +527,7 @@ type interrupted struct {
 	once func()
 }
 
-func (i *interrupted) Commit(ctx context.Context, takes ...claim.Take) error {
+func (i *interrupted) Commit(ctx context.Context, takes ...order.Change) error {
 	if once := i.once; once != nil {
 		i.once = nil
 		once()
@@ -544,9 +545,9 @@ func TestFill_repeatAfterACrashBetweenConnectingAndFilling(t *testing.T) {
 	connected := line
 	connected.Version++
 	connected.Pool, connected.Wanted = "elden", 1
-	s.must(s.store.Commit(t.Context(), claim.Take{Before: &line, After: connected}))
+	s.must(s.store.Commit(t.Context(), order.Change{Before: &line, After: connected}))
 	s.stock(live, "K", 1)
-	s.must(s.filler.Fill(t.Context(), claim.FillProduct("acme", pool.Live, "unknown"), s.now().Add(time.Minute)))
+	s.must(s.filler.Fill(t.Context(), order.FillProduct("acme", pool.Live, "unknown"), s.now().Add(time.Minute)))
 	if got := s.stored(line.ID); got.State() != order.Fulfilled {
 		t.Errorf("the line is %s", got.State())
 	}
@@ -560,7 +561,7 @@ func TestFill_connectedLineKeepsThePlaceOfItsAge(t *testing.T) {
 	old := s.claim(paid("old", "unknown", 1))
 	young := s.claim(paid("young", "game", 1))
 	s.product(catalog.Product{ID: "unknown", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
-	s.must(s.filler.Fill(t.Context(), claim.FillProduct("acme", pool.Live, "unknown"), s.now().Add(time.Minute)))
+	s.must(s.filler.Fill(t.Context(), order.FillProduct("acme", pool.Live, "unknown"), s.now().Add(time.Minute)))
 	books := dynamotest.Audit(t, s.tables)
 	if diff := cmp.Diff([]string{string(old.ID), string(young.ID)}, books.Queue); diff != "" {
 		t.Errorf("the queue (-want +got):\n%s", diff)
@@ -571,7 +572,7 @@ func TestClaim_unconnectedLineAsksForAFill(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.claim(paid("1", "unknown", 1))
-	if diff := cmp.Diff([]claim.FillRequest{claim.FillProduct("acme", pool.Live, "unknown")}, s.fills.take()); diff != "" {
+	if diff := cmp.Diff([]order.FillRequest{order.FillProduct("acme", pool.Live, "unknown")}, s.fills.take()); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 }
@@ -603,7 +604,7 @@ func TestFill_withoutAPassGoesOn(t *testing.T) {
 type noPasses struct{ *dynamo.Store }
 
 func (noPasses) Available(context.Context, pool.ID, int, int) (int, error) {
-	return 0, claim.ErrThrottled
+	return 0, retry.ErrThrottled
 }
 
 func TestFill_deletedPoolIsTold(t *testing.T) {

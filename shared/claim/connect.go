@@ -58,7 +58,7 @@ func inherited(ctx context.Context, settings Catalog, merchant, id string) (cata
 }
 
 // feeders returns the sides of all pools there are that feed a product in some currency.
-func feeders(ctx context.Context, settings Catalog, r FillRequest) ([]pool.ID, error) {
+func feeders(ctx context.Context, settings Catalog, r order.FillRequest) ([]pool.ID, error) {
 	product, known, err := inherited(ctx, settings, r.Merchant, r.Product)
 	if err != nil || !known {
 		return nil, err

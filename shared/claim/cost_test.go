@@ -118,7 +118,7 @@ func (m *meeting) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfi
 	return m.Store.Fulfillment(ctx, id)
 }
 
-func (m *meeting) Queue(ctx context.Context, p pool.ID) (claim.Queue, error) {
+func (m *meeting) Queue(ctx context.Context, p pool.ID) (order.Queue, error) {
 	m.arrive()
 	return m.Store.Queue(ctx, p)
 }

@@ -277,7 +277,7 @@ func TestFill_oneLostRaceTellsAllThatIsGone(t *testing.T) {
 	other := paid("passes", "game", 20)
 	other.Pool, other.Wanted, other.Allocated, other.Keys = live.Pool, 20, 20, keys[:20]
 	other.Version, other.ReceivedAt = 1, s.now()
-	s.must(s.store.Commit(t.Context(), claim.Take{After: other, Keys: other.Keys}))
+	s.must(s.store.Commit(t.Context(), order.Change{After: other, Allocated: other.Keys}))
 
 	before := faults.Attempts("TransactWriteItems")
 	s.fill()
@@ -347,7 +347,7 @@ func TestFill_lostAnswerGivesNoSecondKey(t *testing.T) {
 			}
 			s.stock(live, "K", 30)
 			faults.Next("TransactWriteItems", lost, dynamotest.LostAnswer)
-			err := s.filler.Fill(t.Context(), claim.FillPool(live), s.now().Add(time.Minute))
+			err := s.filler.Fill(t.Context(), order.FillPool(live), s.now().Add(time.Minute))
 			if lost == 1 && err != nil {
 				t.Fatal(err)
 			}
@@ -377,7 +377,7 @@ func TestFill_troubleGivesEachLineItsDue(t *testing.T) {
 		fills.Go(func() {
 			// What fails is asked for again, as the queue of fill does.
 			for range 10 {
-				if s.filler.Fill(t.Context(), claim.FillPool(live), s.now().Add(time.Minute)) == nil {
+				if s.filler.Fill(t.Context(), order.FillPool(live), s.now().Add(time.Minute)) == nil {
 					return
 				}
 			}

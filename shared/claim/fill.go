@@ -11,6 +11,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // FillStore is what filling a queue needs of the tables.
@@ -23,7 +24,7 @@ type FillStore interface {
 
 	// Unconnected returns lines of a product that no pool feeds, oldest first,
 	// from the one after the given one on ("" for the first).
-	Unconnected(ctx context.Context, r FillRequest, after string) (lines []order.Fulfillment, next string, err error)
+	Unconnected(ctx context.Context, r order.FillRequest, after string) (lines []order.Fulfillment, next string, err error)
 }
 
 // PassStore is what it takes to let newcomers pass a queue.
@@ -69,9 +70,6 @@ const (
 	tellLines = 1000
 )
 
-// MaxItems is how many items one transaction may write.
-const MaxItems = 100
-
 // ErrUnfinished means that the time was up before the queue was served.
 var ErrUnfinished = errors.New("the time was up with lines left to serve")
 
@@ -79,7 +77,7 @@ var ErrUnfinished = errors.New("the time was up with lines left to serve")
 // keys there are. It ends when no line or no key is left, and returns
 // ErrUnfinished when until comes first. Two fills of one queue at the same time
 // are harmless: each line and each key goes to one of them.
-func (f *Filler) Fill(ctx context.Context, r FillRequest, until time.Time) error {
+func (f *Filler) Fill(ctx context.Context, r order.FillRequest, until time.Time) error {
 	if r.Product == "" {
 		return f.fillPool(ctx, pool.ID{Merchant: r.Merchant, Pool: r.Pool, Side: r.Side}, until)
 	}
@@ -139,7 +137,7 @@ func (f *Filler) untilDone(ctx context.Context, until time.Time, step func() (mo
 		}
 		more, err := step()
 		switch {
-		case errors.Is(err, ErrChanged) || errors.Is(err, ErrThrottled):
+		case errors.Is(err, retry.ErrChanged) || errors.Is(err, retry.ErrThrottled):
 			if attempt++; attempt > attempts {
 				return ErrBusy
 			}
@@ -165,7 +163,7 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 	for _, line := range lines {
 		wanted += line.Missing()
 	}
-	candidates, err := f.Store.Candidates(ctx, p, shards, min(wanted, MaxItems))
+	candidates, err := f.Store.Candidates(ctx, p, shards, min(wanted, order.MaxItems))
 	if err != nil {
 		return false, err
 	}
@@ -175,13 +173,13 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 	for {
 		takes := share(lines, candidates, f.Now())
 		err := f.Store.Commit(ctx, takes...)
-		var gone *KeysGoneError
+		var gone *order.KeysTakenError
 		if !errors.As(err, &gone) {
 			return true, err
 		}
 		candidates = remaining(ctx, f.Store, without(candidates, gone.Keys))
 		if len(candidates) == 0 {
-			return false, ErrChanged // the index showed too little: look again
+			return false, retry.ErrChanged // the index showed too little: look again
 		}
 	}
 }
@@ -189,9 +187,9 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 // share deals candidates to lines, oldest first, as far as they go and one
 // transaction reaches. A line gets a share only if all before it are complete: what
 // leaves one incomplete, no key or no room, leaves nothing for the next.
-func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Take {
-	var takes []Take
-	room := MaxItems
+func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []order.Change {
+	var takes []order.Change
+	room := order.MaxItems
 	for _, line := range lines {
 		besides := 2 // the line itself and its place in the queue
 		if line.Chunks > 0 || line.Allocated+line.Missing() > order.InlineKeys {
@@ -201,7 +199,7 @@ func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []Ta
 		if n <= 0 {
 			break
 		}
-		take := Take{Before: &line, After: after(line, candidates[:n], now), Keys: candidates[:n]}
+		take := order.Change{Before: &line, After: after(line, candidates[:n], now), Allocated: candidates[:n]}
 		takes = append(takes, take)
 		candidates = candidates[n:]
 		room -= besides + n
@@ -242,14 +240,14 @@ func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillmen
 // connectLines moves the lines of a product to the queues of the pools that feed
 // it now, each to the place its age gives it. The settings are read once for many
 // lines: whoever changes them asks for a fill of its own.
-func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Time) error {
+func (f *Filler) connectLines(ctx context.Context, r order.FillRequest, until time.Time) error {
 	settings, after := catalog.NewCached(f.Catalog, f.Now), ""
 	return f.untilDone(ctx, until, func() (more bool, err error) {
 		lines, next, err := f.Store.Unconnected(ctx, r, after)
 		if err != nil {
 			return false, err
 		}
-		var takes []Take
+		var takes []order.Change
 		for _, line := range lines {
 			connected, _, err := connect(ctx, settings, line)
 			if err != nil {
@@ -259,7 +257,7 @@ func (f *Filler) connectLines(ctx context.Context, r FillRequest, until time.Tim
 				continue
 			}
 			connected.Version++
-			takes = append(takes, Take{Before: &line, After: connected})
+			takes = append(takes, order.Change{Before: &line, After: connected})
 		}
 		if err := f.Store.Commit(ctx, takes...); err != nil {
 			return false, err

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/claim"
 	"keypool/shared/order"
 )
 
@@ -85,7 +84,7 @@ func TestRace(t *testing.T) {
 	var fill sync.WaitGroup
 	fill.Go(func() {
 		for range 3 { // as the messages of three sources would have it
-			if err := s.filler.Fill(t.Context(), claim.FillPool(live), time.Now().Add(time.Minute)); err != nil {
+			if err := s.filler.Fill(t.Context(), order.FillPool(live), time.Now().Add(time.Minute)); err != nil {
 				t.Errorf("fill: %v", err)
 			}
 		}

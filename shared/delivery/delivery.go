@@ -65,7 +65,7 @@ type Lines interface {
 	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
 
 	// MarkLine writes how far the line's mail has come, and what goes with it:
-	// all or nothing. ErrChanged if the line is not at its version any more.
+	// all or nothing. retry.ErrChanged if the line is not at its version any more.
 	MarkLine(ctx context.Context, f order.Fulfillment, m Mark) error
 
 	// AddHistory adds to a line's history. The same entry twice is one.
@@ -112,11 +112,8 @@ type Post interface {
 	Send(ctx context.Context, m Mail) (messageID string, err error)
 }
 
-// What can come of the tables beside trouble of the moment.
-var (
-	ErrChanged    = errors.New("the item was changed meanwhile")
-	ErrUnreadable = errors.New("the item cannot be read") // by this version, or at all
-)
+// ErrUnreadable means that this version cannot read an item.
+var ErrUnreadable = errors.New("the item cannot be read")
 
 // Mailer mails what is due and follows what becomes of it.
 type Mailer struct {

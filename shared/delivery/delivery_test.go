@@ -19,7 +19,6 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
@@ -124,7 +123,7 @@ func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulf
 	for _, c := range change {
 		c(&f)
 	}
-	if err := s.store.Commit(s.t.Context(), claim.Take{After: f}); err != nil {
+	if err := s.store.Commit(s.t.Context(), order.Change{After: f}); err != nil {
 		s.t.Fatal(err)
 	}
 	if len(rest) > 0 {
@@ -148,7 +147,7 @@ func (s *scene) chunk(id order.LineID, keys []pool.Key) {
 		keys[i].Shard = "nova#elden#live#0"
 		s.put(s.tables.Keys, map[string]string{"pk": string(keys[i].ID), "shard": keys[i].Shard, "place": "0"})
 	}
-	if err := s.store.Commit(s.t.Context(), claim.Take{Before: &before, After: after, Keys: keys}); err != nil {
+	if err := s.store.Commit(s.t.Context(), order.Change{Before: &before, After: after, Allocated: keys}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -172,7 +171,7 @@ func (s *scene) change(id order.LineID, change func(*order.Fulfillment)) {
 	after.Keys = slices.Clone(before.Keys)
 	after.Version++
 	change(&after)
-	if err := s.store.Commit(context.Background(), claim.Take{Before: &before, After: after}); err != nil {
+	if err := s.store.Commit(context.Background(), order.Change{Before: &before, After: after}); err != nil {
 		s.t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/retry"
 )
 
 // Who writes history here.
@@ -158,7 +159,7 @@ func insist(ctx context.Context, mark func(context.Context) (done bool, err erro
 		if done || tries == marks {
 			return err
 		}
-		if !errors.Is(err, ErrChanged) {
+		if !errors.Is(err, retry.ErrChanged) {
 			time.Sleep(100 * time.Millisecond << tries)
 		}
 	}

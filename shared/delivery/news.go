@@ -12,6 +12,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/retry"
 )
 
 // News is what SES tells of a mail.
@@ -90,7 +91,7 @@ func (m *Mailer) followLine(ctx context.Context, news News) error {
 			return nil // told already, or by later news
 		}
 		err = m.Lines.MarkLine(ctx, f, m.lineNews(f, news, history))
-		if errors.Is(err, ErrChanged) {
+		if errors.Is(err, retry.ErrChanged) {
 			continue
 		}
 		if err == nil && quiet(news.What) {
@@ -98,7 +99,7 @@ func (m *Mailer) followLine(ctx context.Context, news News) error {
 		}
 		return err
 	}
-	return fmt.Errorf("news of mail %d of line %s: %w", news.Number, news.Line, ErrChanged)
+	return fmt.Errorf("news of mail %d of line %s: %w", news.Number, news.Line, retry.ErrChanged)
 }
 
 // moves reports whether news brings a mail further.
@@ -137,11 +138,11 @@ func (m *Mailer) followNotice(ctx context.Context, news News) error {
 		if !ok || news.Number != n.Mail.Number || news.What == order.MailDelayed || !moves(n.Mail, states[news.What]) {
 			return nil
 		}
-		if err := m.Notices.MarkNotice(ctx, n, m.noticeNews(n, news)); !errors.Is(err, ErrChanged) {
+		if err := m.Notices.MarkNotice(ctx, n, m.noticeNews(n, news)); !errors.Is(err, retry.ErrChanged) {
 			return err
 		}
 	}
-	return fmt.Errorf("news of a notice: %w", ErrChanged)
+	return fmt.Errorf("news of a notice: %w", retry.ErrChanged)
 }
 
 // noticeNews is the mark that news of a notice makes. A merchant who cannot be

@@ -326,7 +326,7 @@ func TestLines_areThoseOfOneOrder(t *testing.T) {
 				ID: order.NewLineID("acme", pool.Live, "standard", name, line), Version: 1, Merchant: "acme", Side: pool.Live,
 				Platform: "standard", Order: name, Line: line, Product: "1", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: time.UnixMilli(1),
 			}
-			if err := store.Commit(ctx, claim.Take{After: f}); err != nil {
+			if err := store.Commit(ctx, order.Change{After: f}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
@@ -61,21 +60,21 @@ func queueSK(f order.Fulfillment) string {
 	return fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)
 }
 
-func (i queueItem) queued() (claim.Queued, error) {
+func (i queueItem) queued() (order.Queued, error) {
 	ms, id, ok := strings.Cut(i.SK, "#")
 	received, err := strconv.ParseInt(ms, 10, 64)
 	if !ok || err != nil || !order.LineID(id).Valid() {
-		return claim.Queued{}, fmt.Errorf("%s %s is not a place in a queue", i.PK, i.SK)
+		return order.Queued{}, fmt.Errorf("%s %s is not a place in a queue", i.PK, i.SK)
 	}
-	return claim.Queued{Line: order.LineID(id), ReceivedAt: at(received), Missing: i.Missing}, nil
+	return order.Queued{Line: order.LineID(id), ReceivedAt: at(received), Missing: i.Missing}, nil
 }
 
 // Queue implements claim.Store: one consistent query.
-func (s *Store) Queue(ctx context.Context, p pool.ID) (claim.Queue, error) {
-	return s.queueFront(ctx, p, claim.QueueFront)
+func (s *Store) Queue(ctx context.Context, p pool.ID) (order.Queue, error) {
+	return s.queueFront(ctx, p, order.QueueFront)
 }
 
-func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (claim.Queue, error) {
+func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (order.Queue, error) {
 	out, err := s.db.Query(ctx, &dynamodb.QueryInput{
 		TableName:                 aws.String(s.tables.Orders),
 		KeyConditionExpression:    aws.String("pk = :pk"),
@@ -84,13 +83,13 @@ func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (claim.Que
 		Limit:                     aws.Int32(int32(lines + 1)), // and the pass
 	})
 	if err != nil {
-		return claim.Queue{}, fmt.Errorf("read the queue of %s: %w", p, err)
+		return order.Queue{}, fmt.Errorf("read the queue of %s: %w", p, err)
 	}
 	var items []queueItem
 	if err := attributevalue.UnmarshalListOfMaps(out.Items, &items); err != nil {
-		return claim.Queue{}, fmt.Errorf("decode the queue of %s: %w", p, err)
+		return order.Queue{}, fmt.Errorf("decode the queue of %s: %w", p, err)
 	}
-	var queue claim.Queue
+	var queue order.Queue
 	for _, item := range items {
 		if item.SK == passSK {
 			queue.PassUntil = at(item.Until)
@@ -98,7 +97,7 @@ func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (claim.Que
 		}
 		queued, err := item.queued()
 		if err != nil {
-			return claim.Queue{}, err
+			return order.Queue{}, err
 		}
 		if len(queue.Lines) < lines {
 			queue.Lines = append(queue.Lines, queued)
@@ -202,15 +201,15 @@ func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Ke
 
 // Commit implements claim.Shelf: one TransactWriteItems.
 //
-// For each take it writes the line (a new one only if it is not there, an old
+// For each change it writes the line (a new one only if it is not there, an old
 // one only if its version is the one before), the line's place in a queue, which
 // follows from its state before and after, the chunk of keys that do not fit in
 // the line, and each key, if it is still available in the shard it was found in:
 // a lagging index must not sell a key that was moved elsewhere.
-func (s *Store) Commit(ctx context.Context, takes ...claim.Take) error {
+func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
 	var c commit
-	for _, take := range takes {
-		if err := s.addTake(&c, take); err != nil {
+	for _, change := range changes {
+		if err := s.addChange(&c, change); err != nil {
 			return err
 		}
 	}
@@ -237,35 +236,35 @@ func (c *commit) add(write types.TransactWriteItem, about subject) {
 	c.about = append(c.about, about)
 }
 
-func (s *Store) addTake(c *commit, take claim.Take) error {
-	line, err := attributevalue.MarshalMap(newFulfillmentItem(take.After))
+func (s *Store) addChange(c *commit, change order.Change) error {
+	line, err := attributevalue.MarshalMap(newFulfillmentItem(change.After))
 	if err != nil {
-		return fmt.Errorf("encode line %s: %w", take.After.ID, err)
+		return fmt.Errorf("encode line %s: %w", change.After.ID, err)
 	}
 	put := &types.Put{TableName: aws.String(s.tables.Orders), Item: line}
-	if take.Before == nil {
+	if change.Before == nil {
 		put.ConditionExpression = aws.String("attribute_not_exists(pk)")
 		put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 	} else {
 		put.ConditionExpression = aws.String("version = :before")
-		put.ExpressionAttributeValues = map[string]types.AttributeValue{":before": number(take.Before.Version)}
+		put.ExpressionAttributeValues = map[string]types.AttributeValue{":before": number(change.Before.Version)}
 	}
-	c.add(types.TransactWriteItem{Put: put}, subject{new: take.Before == nil})
+	c.add(types.TransactWriteItem{Put: put}, subject{new: change.Before == nil})
 
-	if err := s.addQueue(c, take); err != nil {
+	if err := s.addQueue(c, change); err != nil {
 		return err
 	}
-	if take.NewChunk() {
+	if change.NewChunk() {
 		chunk, err := attributevalue.MarshalMap(chunkItem{
-			PK: orderPK(take.After.ID), SK: chunkSK(take.After.ID, take.After.Chunks), V: schema,
-			Keys: newKeyItems(take.Keys),
+			PK: orderPK(change.After.ID), SK: chunkSK(change.After.ID, change.After.Chunks), V: schema,
+			Keys: newKeyItems(change.Allocated),
 		})
 		if err != nil {
-			return fmt.Errorf("encode keys of line %s: %w", take.After.ID, err)
+			return fmt.Errorf("encode keys of line %s: %w", change.After.ID, err)
 		}
 		c.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: chunk}}, subject{})
 	}
-	for _, key := range take.Keys {
+	for _, key := range change.Allocated {
 		c.add(types.TransactWriteItem{Update: &types.Update{
 			TableName:                aws.String(s.tables.Keys),
 			Key:                      primaryOf(key.ID),
@@ -273,8 +272,8 @@ func (s *Store) addTake(c *commit, take claim.Take) error {
 			ConditionExpression:      aws.String("#shard = :shard"),
 			ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},
 			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":claimed": text(stateClaimed), ":line": text(string(take.After.ID)), ":shard": text(key.Shard),
-				":soldAt": number(millis(take.After.ReceivedAt)),
+				":claimed": text(stateClaimed), ":line": text(string(change.After.ID)), ":shard": text(key.Shard),
+				":soldAt": number(millis(change.After.ReceivedAt)),
 			},
 		}}, subject{key: key.ID})
 	}
@@ -291,26 +290,26 @@ type chunkItem struct {
 
 // addQueue keeps the invariant that a line stands in a queue if and only if it
 // waits: in its pool's, or in its product's while no pool feeds it.
-func (s *Store) addQueue(c *commit, take claim.Take) error {
+func (s *Store) addQueue(c *commit, change order.Change) error {
 	before := ""
-	if take.Before != nil {
-		before = queueOf(*take.Before)
+	if change.Before != nil {
+		before = queueOf(*change.Before)
 	}
-	now := queueOf(take.After)
+	now := queueOf(change.After)
 	if before != "" && before != now {
 		c.add(types.TransactWriteItem{Delete: &types.Delete{
 			TableName: aws.String(s.tables.Orders),
-			Key:       primary(before, queueSK(*take.Before)),
+			Key:       primary(before, queueSK(*change.Before)),
 		}}, subject{})
 	}
 	if now == "" {
 		return nil
 	}
 	item, err := attributevalue.MarshalMap(queueItem{
-		PK: now, SK: queueSK(take.After), V: schema, Missing: take.After.Missing(),
+		PK: now, SK: queueSK(change.After), V: schema, Missing: change.After.Missing(),
 	})
 	if err != nil {
-		return fmt.Errorf("encode the place of line %s: %w", take.After.ID, err)
+		return fmt.Errorf("encode the place of line %s: %w", change.After.ID, err)
 	}
 	c.add(types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Orders), Item: item}}, subject{})
 	return nil
@@ -337,7 +336,7 @@ func (c *commit) answer(err error) error {
 		return wrap(err, "commit %d writes", len(c.writes))
 	}
 	var (
-		gone    claim.KeysGoneError
+		gone    order.KeysTakenError
 		changed bool
 	)
 	for i, write := range failed.writes {
@@ -350,7 +349,7 @@ func (c *commit) answer(err error) error {
 			if err != nil {
 				return err
 			}
-			return &claim.ExistsError{Fulfillment: there}
+			return &order.ExistsError{Fulfillment: there}
 		default:
 			changed = true
 		}

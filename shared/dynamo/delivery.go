@@ -20,6 +20,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // MailItem says what can be mailed of the item that has this primary key, false
@@ -210,7 +211,7 @@ func (s *Store) mark(ctx context.Context, update *dynamodb.UpdateItemInput, m de
 		var refused *types.ConditionalCheckFailedException
 		var conflict *types.TransactionConflictException
 		if errors.As(err, &refused) || errors.As(err, &conflict) {
-			return delivery.ErrChanged
+			return retry.ErrChanged
 		}
 		return wrap(err, "mark a mail")
 	}
@@ -244,14 +245,14 @@ func (s *Store) mark(ctx context.Context, update *dynamodb.UpdateItemInput, m de
 		}
 		switch reasons := canceled.CancellationReasons; {
 		case cancelledBy(reasons, markedItem, "ConditionalCheckFailed"):
-			return delivery.ErrChanged
+			return retry.ErrChanged
 		case cancelledBy(reasons, markedNotice, "ConditionalCheckFailed"), cancelledBy(reasons, markedItem, "TransactionConflict"), cancelledBy(reasons, markedNotice, "TransactionConflict"):
 			continue // somebody else told the same meanwhile: look again
 		default:
 			return wrap(err, "mark a mail")
 		}
 	}
-	return wrap(delivery.ErrChanged, "mark a mail")
+	return wrap(retry.ErrChanged, "mark a mail")
 }
 
 // markAttempts bounds how often a mark is tried against others that add to the

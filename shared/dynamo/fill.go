@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -18,7 +17,7 @@ import (
 
 // linesPerTransaction is how many waiting lines of one key each share a
 // transaction: the line, its place in the queue and the key are three items.
-const linesPerTransaction = claim.MaxItems / 3
+const linesPerTransaction = order.MaxItems / 3
 
 // Head implements claim.FillStore: one consistent query and one consistent batch
 // read. A line that moved in between is retry.ErrChanged.
@@ -35,7 +34,7 @@ func (s *Store) Head(ctx context.Context, p pool.ID) ([]order.Fulfillment, error
 }
 
 // Unconnected implements claim.FillStore; after is the sort key of a line.
-func (s *Store) Unconnected(ctx context.Context, r claim.FillRequest, after string) ([]order.Fulfillment, string, error) {
+func (s *Store) Unconnected(ctx context.Context, r order.FillRequest, after string) ([]order.Fulfillment, string, error) {
 	pk := unconnectedPK(r.Merchant, r.Side, r.Product)
 	query := &dynamodb.QueryInput{
 		TableName:                 aws.String(s.tables.Orders),

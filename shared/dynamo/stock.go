@@ -14,6 +14,7 @@ import (
 
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 	"keypool/shared/stock"
 )
 
@@ -123,7 +124,7 @@ func (s *Store) ChangeAlert(ctx context.Context, next stock.Alert, n *notice.Not
 	}
 	_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 	if lostRace(err) {
-		return fmt.Errorf("change the alert of %s: %w", p, stock.ErrChanged)
+		return fmt.Errorf("change the alert of %s: %w", p, retry.ErrChanged)
 	}
 	return wrap(err, "change the alert of %s", p)
 }
@@ -169,11 +170,11 @@ func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, fact
 		if tell == nil {
 			return nil
 		}
-		if err := s.ChangeAlert(ctx, after, tell); !errors.Is(err, stock.ErrChanged) {
+		if err := s.ChangeAlert(ctx, after, tell); !errors.Is(err, retry.ErrChanged) {
 			return err
 		}
 	}
-	return fmt.Errorf("tell that %s is empty: %w", p, stock.ErrChanged)
+	return fmt.Errorf("tell that %s is empty: %w", p, retry.ErrChanged)
 }
 
 // LeaseRecount gives the day's recount of a pool side to its caller until then,

@@ -20,6 +20,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 	"keypool/shared/stock"
 )
 
@@ -113,7 +114,7 @@ func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 
 	// A second writer that read the same version stores nothing at all.
 	other, told := stock.Alert{Pool: elden}.AfterNothing(notice.Facts{Waiting: 1}, stockNoon)
-	if err := store.ChangeAlert(ctx, other, told); !errors.Is(err, stock.ErrChanged) {
+	if err := store.ChangeAlert(ctx, other, told); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("a late writer: %v, want ErrChanged", err)
 	}
 	if got := noticesIn(t, tables); len(got) != 1 {

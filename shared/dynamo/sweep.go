@@ -13,6 +13,7 @@ import (
 
 	"keypool/shared/ingest"
 	"keypool/shared/outbox"
+	"keypool/shared/retry"
 	"keypool/shared/sweep"
 )
 
@@ -126,7 +127,7 @@ func sweepError(err error) error {
 	var failed *types.ConditionalCheckFailedException
 	var conflict *types.TransactionConflictException
 	if errors.As(err, &failed) || errors.As(err, &conflict) {
-		return sweep.ErrChanged
+		return retry.ErrChanged
 	}
 	return err
 }

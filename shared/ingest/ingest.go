@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/notice"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -129,7 +129,7 @@ type Worker struct {
 	Objects   Objects
 	Reports   Reports
 	RangeJobs Sender // the queue of Messages
-	Fill      Sender // the queue of claim.FillRequests
+	Fill      Sender // the queue of order.FillRequests
 	Now       func() time.Time
 }
 
@@ -407,7 +407,7 @@ func (w *Worker) giveUp(ctx context.Context, u Upload) error {
 // askForFill tells fill that a pool side has new keys. If the message is lost,
 // the sweep finds the lines that wait.
 func (w *Worker) askForFill(ctx context.Context, p pool.ID, delay time.Duration) {
-	if err := w.Fill.Send(ctx, claim.FillPool(p), delay); err != nil {
+	if err := w.Fill.Send(ctx, order.FillPool(p), delay); err != nil {
 		slog.WarnContext(ctx, "fill was not asked, the sweep will", "pool", p.String(), "error", err)
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -72,7 +71,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 		t.Error("no notice of the report")
 	}
 	// Once when the index should show the keys, once when it surely does.
-	if diff := cmp.Diff([]any{claim.FillPool(elden), claim.FillPool(elden)}, d.fills.messages); diff != "" {
+	if diff := cmp.Diff([]any{order.FillPool(elden), order.FillPool(elden)}, d.fills.messages); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]time.Duration{2 * time.Second, time.Minute}, d.fills.delays); diff != "" {
@@ -183,7 +182,7 @@ func (d *desk) sell(text string, at time.Time) {
 		Merchant: "nova", Side: pool.Live, Platform: "own", Order: "1001", Line: "1", Product: "p1", Pool: "elden",
 		Quantity: 1, Wanted: 1, Allocated: 1, Keys: keys[i : i+1], ReceivedAt: at,
 	}
-	if err := d.store.Commit(ctx, claim.Take{After: line, Keys: keys[i : i+1]}); err != nil {
+	if err := d.store.Commit(ctx, order.Change{After: line, Allocated: keys[i : i+1]}); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -668,7 +667,7 @@ func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
 	if n := len(d.keys("nova", pool.Live)); n == 0 {
 		t.Fatal("no key was inserted before the file was gone")
 	}
-	if diff := cmp.Diff([]any{claim.FillPool(elden)}, d.fills.messages); diff != "" {
+	if diff := cmp.Diff([]any{order.FillPool(elden)}, d.fills.messages); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
 	}
 }

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/notice"
+	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // Pools is what a check needs to know of the merchants' pools.
@@ -28,7 +29,7 @@ type Shelf interface {
 	// more of them than that: what it costs does not grow with the pool.
 	Available(ctx context.Context, p pool.ID, shards, limit int) (int, error)
 	// Queue returns the front of the lines that wait for keys.
-	Queue(ctx context.Context, p pool.ID) (claim.Queue, error)
+	Queue(ctx context.Context, p pool.ID) (order.Queue, error)
 }
 
 // Alerts keeps what merchants have been told.
@@ -36,12 +37,9 @@ type Alerts interface {
 	// Alert returns the alert of a pool side as it stands now.
 	Alert(ctx context.Context, p pool.ID) (Alert, error)
 	// ChangeAlert stores an alert made from the one of its Version, and with it
-	// the notice, if any: both or none. ErrChanged if the alert was changed meanwhile.
+	// the notice, if any: both or none. retry.ErrChanged if the alert was changed meanwhile.
 	ChangeAlert(ctx context.Context, next Alert, n *notice.Notice) error
 }
-
-// ErrChanged means that somebody else changed an alert meanwhile.
-var ErrChanged = errors.New("the alert was changed meanwhile")
 
 // Checker looks at every pool.
 type Checker struct {
@@ -111,7 +109,7 @@ func (c *Checker) look(ctx context.Context, merchant, name string) (catalog.Pool
 		return settings, true, nil
 	}
 	err = c.Alerts.ChangeAlert(ctx, after, tell)
-	if errors.Is(err, ErrChanged) {
+	if errors.Is(err, retry.ErrChanged) {
 		err = nil // another check, or fill, saw it first; the next check sees what is left to tell
 	}
 	return settings, true, err

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"keypool/shared/claim"
+	"keypool/shared/order"
 )
 
 // run is one sweep: what it did, what went wrong, and what it has asked.
@@ -18,15 +18,15 @@ type run struct {
 	mu     sync.Mutex
 	swept  Swept
 	failed []error
-	asked  map[claim.FillRequest]func() error
+	asked  map[order.FillRequest]func() error
 }
 
 // ask sends a request to fill, once in a run however many lines wait in the
 // queue, and returns to each of them whether it was sent.
-func (r *run) ask(ctx context.Context, request claim.FillRequest) error {
+func (r *run) ask(ctx context.Context, request order.FillRequest) error {
 	r.mu.Lock()
 	if r.asked == nil {
-		r.asked = make(map[claim.FillRequest]func() error)
+		r.asked = make(map[order.FillRequest]func() error)
 	}
 	send := r.asked[request]
 	if send == nil {

@@ -39,12 +39,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/random"
+	"keypool/shared/retry"
 )
 
 // Item is one thing that is due, as it stands now: one of its fields is set.
@@ -61,12 +61,12 @@ type Store interface {
 	// over and told in the error.
 	Due(ctx context.Context, partition int, now time.Time, see func(Item) (more bool)) error
 
-	// SetMail changes the outbox entry of a line or notice. ErrChanged if the item
+	// SetMail changes the outbox entry of a line or notice. retry.ErrChanged if the item
 	// is not the one that was seen any more.
 	SetMail(ctx context.Context, item Item, to outbox.Entry) error
 
 	// SetUploadDue changes when an upload is looked at again; zero: never.
-	// ErrChanged if that was changed meanwhile.
+	// retry.ErrChanged if that was changed meanwhile.
 	SetUploadDue(ctx context.Context, u ingest.Upload, dueAt time.Time) error
 
 	// RaiseNotice stores a notice, once for its ID.
@@ -83,9 +83,6 @@ type Catalog interface {
 type Sender interface {
 	Send(ctx context.Context, message any, delay time.Duration) error
 }
-
-// ErrChanged means that somebody else moved an item on meanwhile.
-var ErrChanged = errors.New("the item was changed meanwhile")
 
 // Partitions is how many partitions what is due is spread over.
 const Partitions = 32
@@ -131,7 +128,7 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 				return nil
 			}
 			err := s.Store.Due(ctx, partition, s.Now(), func(item Item) bool {
-				if err := run.item(ctx, item); err != nil && !errors.Is(err, ErrChanged) {
+				if err := run.item(ctx, item); err != nil && !errors.Is(err, retry.ErrChanged) {
 					run.fail(err)
 				}
 				return s.Now().Before(until)
@@ -239,9 +236,9 @@ func waits(f order.Fulfillment) bool {
 
 func (r *run) askForFill(ctx context.Context, f order.Fulfillment) error {
 	if f.State() == order.Unconnected {
-		return r.ask(ctx, claim.FillProduct(f.Merchant, f.Side, f.Product))
+		return r.ask(ctx, order.FillProduct(f.Merchant, f.Side, f.Product))
 	}
-	return r.ask(ctx, claim.FillPool(f.PoolID()))
+	return r.ask(ctx, order.FillPool(f.PoolID()))
 }
 
 // outOfPatience reports whether the customer is to be told, now, that the order

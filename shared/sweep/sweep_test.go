@@ -17,7 +17,6 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
@@ -90,7 +89,7 @@ func (y *yard) line(name string, change func(*order.Fulfillment)) order.LineID {
 		Mail:     outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)},
 	}
 	change(&f)
-	if err := y.store.Commit(y.t.Context(), claim.Take{After: f}); err != nil {
+	if err := y.store.Commit(y.t.Context(), order.Change{After: f}); err != nil {
 		y.t.Fatal(err)
 	}
 	return f.ID
@@ -201,11 +200,11 @@ func TestSweep_asksOncePerQueue(t *testing.T) {
 		got = append(got, fmt.Sprintf("%+v", message))
 	}
 	var want []string
-	for _, request := range []claim.FillRequest{
-		claim.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}),
-		claim.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}),
-		claim.FillPool(pool.ID{Merchant: "nova", Pool: "ring", Side: pool.Live}),
-		claim.FillProduct("nova", pool.Live, "unheard-of"),
+	for _, request := range []order.FillRequest{
+		order.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}),
+		order.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}),
+		order.FillPool(pool.ID{Merchant: "nova", Pool: "ring", Side: pool.Live}),
+		order.FillProduct("nova", pool.Live, "unheard-of"),
 	} {
 		want = append(want, fmt.Sprintf("%+v", request))
 	}

@@ -29,8 +29,8 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"keypool/infra/proof/canary"
-	"keypool/shared/claim"
 	"keypool/shared/ingest"
+	"keypool/shared/order"
 )
 
 // searched gathers what was found where it must not be.
@@ -252,7 +252,7 @@ func searchQueues(ctx context.Context, s *searched) error {
 				case strings.Contains(name, "Ranges"):
 					shape = &ingest.Message{}
 				case strings.Contains(name, "Fills"):
-					shape = &claim.FillRequest{}
+					shape = &order.FillRequest{}
 				default:
 					shape = &givenUp{}
 				}

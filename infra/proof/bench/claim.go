@@ -197,7 +197,7 @@ func bareCalls(ctx context.Context, client *dynamodb.Client, tables dynamo.Table
 // readQueue reads the front of a queue in which nobody waits.
 func readQueue(ctx context.Context, client *dynamodb.Client, tables dynamo.Tables) error {
 	_, err := client.Query(ctx, &dynamodb.QueryInput{
-		TableName: aws.String(tables.Orders), ConsistentRead: aws.Bool(true), Limit: aws.Int32(claim.QueueFront + 1),
+		TableName: aws.String(tables.Orders), ConsistentRead: aws.Bool(true), Limit: aws.Int32(order.QueueFront + 1),
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "queue#nobody"}},
 	})
@@ -227,7 +227,7 @@ func bareTransactions(ctx context.Context, e *engine, tables dynamo.Tables, p po
 		now := time.Now()
 		f.Version, f.Pool, f.Wanted, f.Allocated, f.Keys, f.ReceivedAt = 1, p.Pool, 1, 1, []pool.Key{key}, now
 		f.Mail = f.Mail.Next(outbox.Keys, now)
-		if err := store.Commit(ctx, claim.Take{After: f, Keys: f.Keys}); !errors.Is(err, errKept) {
+		if err := store.Commit(ctx, order.Change{After: f, Allocated: f.Keys}); !errors.Is(err, errKept) {
 			return nil, fmt.Errorf("a transaction was sent, or none was made: %w", err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 	"keypool/shared/ses"
 )
 
@@ -210,7 +211,7 @@ func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, m delivery.Ma
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.lines[f.ID].Version != f.Version {
-		return delivery.ErrChanged
+		return retry.ErrChanged
 	}
 	f.Mail, f.Version = m.Mail, f.Version+1
 	b.lines[f.ID] = f

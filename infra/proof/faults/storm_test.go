@@ -266,7 +266,7 @@ func (s *storm) connect() {
 	s.must(err)
 	product.Pool = products[len(products)-1].Pool
 	s.must(s.calm.PutProduct(ctx, product))
-	_ = s.queue.Send(ctx, claim.FillProduct(merchant, pool.Live, product.ID), 0)
+	_ = s.queue.Send(ctx, order.FillProduct(merchant, pool.Live, product.ID), 0)
 }
 
 // pay reports a new order, up to twenty times at once.
@@ -277,7 +277,7 @@ func (s *storm) pay(ctx context.Context) int {
 	case size < 3:
 		quantity = s.dice.between(98, 120) // more than one take holds
 	case size < 8:
-		quantity = s.dice.between(order.InlineKeys+1, claim.MaxTake)
+		quantity = s.dice.between(order.InlineKeys+1, order.MaxKeys)
 	case size < 20:
 		quantity = s.dice.between(2, order.InlineKeys)
 	}
@@ -451,7 +451,7 @@ func (s *storm) handle(ctx context.Context, m message) {
 		err = s.worker.Receive(ctx, about)
 	case ingest.Message:
 		err = s.worker.Handle(ctx, about)
-	case claim.FillRequest:
+	case order.FillRequest:
 		err = s.filler.Fill(ctx, about, s.clock.now().Add(time.Minute))
 	case delivery.Item:
 		err = s.mailItems(ctx, about)[0]
@@ -474,7 +474,7 @@ func (s *storm) fills(ctx context.Context) int {
 		fills.Go(func() {
 			ctx, done := dynamotest.Impatient(ctx)
 			defer done()
-			if s.filler.Fill(ctx, claim.FillPool(p), s.clock.now().Add(time.Minute)) == nil {
+			if s.filler.Fill(ctx, order.FillPool(p), s.clock.now().Add(time.Minute)) == nil {
 				served.Add(1)
 			}
 		})

@@ -217,11 +217,11 @@ func (h handled) do(w *world) {
 			case (is == order.Waiting || is == order.Unconnected) && after.Mail.DueAt.IsZero():
 				after.Mail.DueAt = now.Add(outbox.SweepAfter)
 			}
-			if err := w.store.Commit(ctx, claim.Take{Before: &before, After: after}); err != nil {
+			if err := w.store.Commit(ctx, order.Change{Before: &before, After: after}); err != nil {
 				return err
 			}
 			if after.State() == order.Waiting {
-				w.send(ctx, claim.FillPool(after.PoolID()))
+				w.send(ctx, order.FillPool(after.PoolID()))
 			}
 			return nil
 		})
@@ -229,7 +229,7 @@ func (h handled) do(w *world) {
 }
 
 // send asks for fills as the API does: once. What is lost here is left to the sweep.
-func (w *world) send(ctx context.Context, requests ...claim.FillRequest) {
+func (w *world) send(ctx context.Context, requests ...order.FillRequest) {
 	for _, request := range requests {
 		if w.fills.Send(ctx, request, 2*time.Second) != nil {
 			w.count("fill left to the sweep")
@@ -240,7 +240,7 @@ func (w *world) send(ctx context.Context, requests ...claim.FillRequest) {
 // fillProducts asks for the lines that wait for products to be connected.
 func (w *world) fillProducts(ctx context.Context, names ...string) {
 	for _, name := range names {
-		w.send(ctx, claim.FillProduct(merchant, pool.Live, name), claim.FillProduct(merchant, pool.Test, name))
+		w.send(ctx, order.FillProduct(merchant, pool.Live, name), order.FillProduct(merchant, pool.Test, name))
 	}
 }
 
@@ -276,7 +276,7 @@ func (s shelved) do(w *world) {
 				if err := w.shelve(ctx, key, s.to); err != nil {
 					return err
 				}
-				w.send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}))
+				w.send(ctx, order.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}))
 				return nil
 			})
 		})
@@ -374,7 +374,7 @@ func (w *world) open(ctx context.Context, name string) error {
 		w.count("parked file left to the sweep")
 	}
 	for _, side := range []pool.Side{pool.Live, pool.Test} {
-		w.send(ctx, claim.FillPool(pool.ID{Merchant: merchant, Pool: name, Side: side}))
+		w.send(ctx, order.FillPool(pool.ID{Merchant: merchant, Pool: name, Side: side}))
 	}
 	w.fillProducts(ctx, "late")
 	return nil

@@ -16,6 +16,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/retry"
 )
 
 // nth counts what the same caller does again, so that each time has a name.
@@ -477,7 +478,7 @@ func (w *world) deliver(name string, batch []record) int {
 			continue
 		}
 		w.ledger.unmarked(p, items[i])
-		if failed < 0 && !errors.Is(err, delivery.ErrUnreadable) && !errors.Is(err, delivery.ErrChanged) {
+		if failed < 0 && !errors.Is(err, delivery.ErrUnreadable) && !errors.Is(err, retry.ErrChanged) {
 			failed = place[items[i]]
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // Sale is a world with nothing in it but one pool and its orders, in the weather
@@ -80,7 +81,7 @@ func (s *Sale) Stock(n int) error {
 		}
 		writes = append(writes[len(batch):], out.UnprocessedItems[s.w.tables.Keys]...)
 	}
-	return s.w.fills.Send(context.Background(), claim.FillPool(sold), 2*time.Second)
+	return s.w.fills.Send(context.Background(), order.FillPool(sold), 2*time.Second)
 }
 
 // Sell lets one-key orders come in at a rate a second, by chance, for a while, and
@@ -134,17 +135,17 @@ func (s *Sale) SendAway(n int) error {
 			Mail: outbox.Entry{DueAt: p.now().Add(outbox.SweepAfter)},
 		}
 		for {
-			err := s.w.store.Commit(p.ctx, claim.Take{After: line})
+			err := s.w.store.Commit(p.ctx, order.Change{After: line})
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, claim.ErrThrottled) {
+			if !errors.Is(err, retry.ErrThrottled) {
 				return err
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
-	return s.w.fills.Send(p.ctx, claim.FillPool(sold), 2*time.Second)
+	return s.w.fills.Send(p.ctx, order.FillPool(sold), 2*time.Second)
 }
 
 // Waiting returns how many lines stand in the queue.

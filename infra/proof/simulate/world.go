@@ -19,6 +19,7 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
 	"keypool/shared/stock"
@@ -374,10 +375,10 @@ func (w *world) fill(name string, messages []any) []error {
 	defer p.end()
 	filler := &claim.Filler{Store: w.store, Passes: w.store, Catalog: w.store, Notices: w.store, Now: p.now}
 	until := p.now().Add(55 * time.Second)
-	done := map[claim.FillRequest]error{}
+	done := map[order.FillRequest]error{}
 	results := make([]error, len(messages))
 	for i, message := range messages {
-		request := message.(claim.FillRequest)
+		request := message.(order.FillRequest)
 		if _, known := done[request]; !known {
 			done[request] = filler.Fill(p.ctx, request, until)
 		}

@@ -15,7 +15,6 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/catalog/check"
-	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
@@ -116,7 +115,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 		Mail:     outbox.Entry{}.Next(outbox.Keys, noon),
 	}
 	low := notice.New(m.Name, notice.LowStock, "edge", notice.Facts{Pool: sold.Pool, Side: pool.Live, Available: 1, Threshold: 10}, noon)
-	for _, err := range []error{store.Commit(t.Context(), claim.Take{After: line}), store.RaiseNotice(t.Context(), low)} {
+	for _, err := range []error{store.Commit(t.Context(), order.Change{After: line}), store.RaiseNotice(t.Context(), low)} {
 		if err != nil {
 			t.Fatal(err)
 		}
