@@ -12,7 +12,6 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
-	"keypool/shared/outbox"
 	"keypool/shared/retry"
 )
 
@@ -55,10 +54,11 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 	var sequence [][]string // of the records that name each item
 	place := map[delivery.Item]int{}
 	for _, record := range stream.Records {
-		item, ok := h.due(record)
+		line, notice, ok := dynamo.DueMail(record.Change, h.now())
 		if !ok {
 			continue
 		}
+		item := delivery.Item{Line: line, Notice: notice}
 		if _, known := place[item]; !known {
 			place[item] = len(items)
 			items, sequence = append(items, item), append(sequence, nil)
@@ -77,34 +77,6 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 		}
 	}
 	return response, nil
-}
-
-// due returns the item that a record says is due now. A mail that was put off
-// writes a record too: its time has not come.
-func (h *handler) due(record events.DynamoDBEventRecord) (delivery.Item, bool) {
-	image := record.Change.NewImage
-	if text(image["mail"]) != string(outbox.Due) || number(image["tryAt"]) > h.now().UnixMilli() {
-		return delivery.Item{}, false
-	}
-	return dynamo.MailItem(text(record.Change.Keys["pk"]), text(record.Change.Keys["sk"]))
-}
-
-func text(v events.DynamoDBAttributeValue) string {
-	if v.DataType() != events.DataTypeString {
-		return ""
-	}
-	return v.String()
-}
-
-func number(v events.DynamoDBAttributeValue) int64 {
-	if v.DataType() != events.DataTypeNumber {
-		return 0
-	}
-	n, err := v.Integer()
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // outcome is what becomes of a record.

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
@@ -42,10 +45,15 @@ func TestSecrecy(t *testing.T) {
 		if item.Line != "" {
 			pk, sk = "order#"+item.Line.Order(), "line#"+item.Line.InOrder()
 		}
-		if known, ok := dynamo.MailItem(pk, sk); !ok || known != item {
-			t.Fatalf("%s %s is %+v", pk, sk, known)
+		change := fmt.Appendf(nil, `{"SequenceNumber":"1","Keys":{"pk":{"S":%q},"sk":{"S":%q}},"NewImage":{"mail":{"S":"due"}}}`, pk, sk)
+		var decoded events.DynamoDBStreamRecord
+		if err := json.Unmarshal(change, &decoded); err != nil {
+			t.Fatal(err)
 		}
-		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"SequenceNumber":"1","Keys":{"pk":{"S":%q},"sk":{"S":%q}},"NewImage":{"mail":{"S":"due"}}}}]}`, pk, sk)
+		if line, notice, ok := dynamo.DueMail(decoded, time.Now()); !ok || (delivery.Item{Line: line, Notice: notice}) != item {
+			t.Fatalf("%s %s is the mail of %q %q", pk, sk, line, notice)
+		}
+		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:dynamodb","dynamodb":%s}]}`, change)
 	}
 
 	s.Fails("a mail to a customer", func() []byte { return record(delivery.Item{Line: due().ID}) })

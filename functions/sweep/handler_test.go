@@ -80,7 +80,7 @@ func TestHandler_endsBeforeLambdaEndsIt(t *testing.T) {
 	if err := h.handle(ctx); err != nil {
 		t.Error(err)
 	}
-	if calls.Load() > sweep.Partitions {
+	if calls.Load() > outbox.Partitions {
 		t.Errorf("the clock was asked %d times: something was swept after the time was up", calls.Load())
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"keypool/shared/dynamo"
 	"keypool/shared/s3"
 )
 
@@ -244,7 +245,7 @@ func (p *pipeline) addStream() {
 		StartingPosition: jsii.String("TRIM_HORIZON"),
 		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
 			Filters: []*awslambda.CfnEventSourceMapping_FilterProperty{
-				{Pattern: jsii.String(`{"dynamodb":{"NewImage":{"mail":{"S":["due"]}}}}`)},
+				{Pattern: jsii.String(dynamo.StreamFilter)},
 			},
 		},
 		BatchSize:                  jsii.Number(10),

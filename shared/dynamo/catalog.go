@@ -4,14 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"reflect"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/catalog"
@@ -25,8 +19,7 @@ import (
 const saltSize = 32
 
 type merchantItem struct {
-	PK            string   `dynamodbav:"pk"`
-	SK            string   `dynamodbav:"sk"`
+	primaryKey
 	V             int      `dynamodbav:"v"`
 	Kind          string   `dynamodbav:"kind"`
 	Version       int      `dynamodbav:"version"`
@@ -42,8 +35,7 @@ type merchantItem struct {
 }
 
 type poolItem struct {
-	PK       string `dynamodbav:"pk"`
-	SK       string `dynamodbav:"sk"`
+	primaryKey
 	V        int    `dynamodbav:"v"`
 	Kind     string `dynamodbav:"kind"`
 	Version  int    `dynamodbav:"version"`
@@ -54,8 +46,7 @@ type poolItem struct {
 }
 
 type productItem struct {
-	PK           string              `dynamodbav:"pk"`
-	SK           string              `dynamodbav:"sk"`
+	primaryKey
 	V            int                 `dynamodbav:"v"`
 	Version      int                 `dynamodbav:"version"`
 	Title        string              `dynamodbav:"title,omitempty"`
@@ -77,8 +68,7 @@ type textItem struct {
 }
 
 type platformItem struct {
-	PK      string       `dynamodbav:"pk"`
-	SK      string       `dynamodbav:"sk"`
+	primaryKey
 	V       int          `dynamodbav:"v"`
 	Version int          `dynamodbav:"version"`
 	Secrets []secretItem `dynamodbav:"secrets,omitempty"`
@@ -91,29 +81,17 @@ type secretItem struct {
 }
 
 type tokenItem struct {
-	PK        string `dynamodbav:"pk"`
-	SK        string `dynamodbav:"sk"`
+	primaryKey
 	V         int    `dynamodbav:"v"`
 	Kind      string `dynamodbav:"kind"` // token#<m>: finds a merchant's tokens, so that they can be revoked
 	Merchant  string `dynamodbav:"merchant"`
 	CreatedAt int64  `dynamodbav:"createdAt"`
 }
 
-// The sort keys of a merchant's things.
-const (
-	merchantSort   = "merchant"
-	poolSort       = "pool#"
-	productSort    = "product#"
-	platformSort   = "platform#"
-	tokenSort      = "token"
-	merchantPrefix = "merchant#"
-	tokenPrefix    = "token#"
-)
-
 // Merchant returns a merchant's settings, false if there is no such merchant.
 func (s *Store) Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error) {
-	var item merchantItem
-	if ok, err := s.catalogItem(ctx, merchantPrefix+name, merchantSort, &item); !ok {
+	item, ok, err := getAs[merchantItem](ctx, s, s.tables.Catalog, merchantKey(name), lastVersions)
+	if !ok {
 		return catalog.Merchant{}, false, wrap(err, "read merchant %s", name)
 	}
 	return item.merchant(), true, nil
@@ -127,22 +105,22 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant) error {
 		rand.Read(m.Salt)
 	}
 	item := merchantItem{
-		PK: merchantPrefix + m.Name, SK: merchantSort, V: schema, Kind: "merchant", Version: m.Version + 1,
+		primaryKey: merchantKey(m.Name), V: schema, Kind: merchantKind, Version: m.Version + 1,
 		Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt,
 	}
-	put := changeFrom(m.Version)
+	guard := locked(m.Version)
 	if m.Version > 0 {
-		put.condition += " AND salt = :salt"
-		put.values[":salt"] = &types.AttributeValueMemberB{Value: m.Salt}
+		guard.expression += " AND salt = :salt"
+		guard.values[":salt"] = &types.AttributeValueMemberB{Value: m.Salt}
 	}
-	return wrap(s.putCatalog(ctx, item, put), "store merchant %s", m.Name)
+	return wrap(s.putCatalog(ctx, item, guard), "store merchant %s", m.Name)
 }
 
 // Pool returns the settings of a merchant's pool, false if there is no such pool.
 func (s *Store) Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error) {
-	var item poolItem
-	if ok, err := s.catalogItem(ctx, merchantPrefix+merchant, poolSort+name, &item); !ok {
+	item, ok, err := getAs[poolItem](ctx, s, s.tables.Catalog, poolKey(merchant, name), lastVersions)
+	if !ok {
 		return catalog.Pool{}, false, wrap(err, "read pool %s of %s", name, merchant)
 	}
 	return item.pool(), true, nil
@@ -151,7 +129,7 @@ func (s *Store) Pool(ctx context.Context, merchant, name string) (catalog.Pool, 
 // Pools returns the settings of all of a merchant's pools, by name.
 func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, error) {
 	var pools []catalog.Pool
-	items, err := queryCatalog[poolItem](ctx, s, merchantPrefix+merchant, poolSort, "", 0)
+	items, err := queryAs[poolItem](ctx, s, withPrefix(s.tables.Catalog, MerchantPrefix+merchant, poolSort), lastVersions)
 	for _, item := range items {
 		pools = append(pools, item.pool())
 	}
@@ -162,27 +140,27 @@ func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, err
 // stand in those it has.
 func (s *Store) PutPool(ctx context.Context, p catalog.Pool) error {
 	item := poolItem{
-		PK: merchantPrefix + p.Merchant, SK: poolSort + p.Name, V: schema, Kind: "pool", Version: p.Version + 1,
+		primaryKey: poolKey(p.Merchant, p.Name), V: schema, Kind: poolKind, Version: p.Version + 1,
 		Title: p.Title, LowStock: p.LowStock, Reminder: p.Reminder.Milliseconds(), Shards: p.Shards,
 	}
-	put := changeFrom(p.Version)
+	guard := locked(p.Version)
 	if p.Version > 0 {
-		put.condition += " AND shards <= :shards"
-		put.values[":shards"] = number(p.Shards)
+		guard.expression += " AND shards <= :shards"
+		guard.values[":shards"] = number(p.Shards)
 	}
-	return wrap(s.putCatalog(ctx, item, put), "store pool %s of %s", p.Name, p.Merchant)
+	return wrap(s.putCatalog(ctx, item, guard), "store pool %s of %s", p.Name, p.Merchant)
 }
 
 // DeletePool removes the settings of a pool, if they are still of that version.
 // Keys that come to it even so wait for a pool of its name.
 func (s *Store) DeletePool(ctx context.Context, merchant, name string, version int) error {
-	return wrap(s.deleteCatalog(ctx, merchantPrefix+merchant, poolSort+name, version), "delete pool %s of %s", name, merchant)
+	return wrap(s.deleteCatalog(ctx, poolKey(merchant, name), version), "delete pool %s of %s", name, merchant)
 }
 
 // Product returns a merchant's product, false if it is not known.
 func (s *Store) Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error) {
-	var item productItem
-	if ok, err := s.catalogItem(ctx, merchantPrefix+merchant, productSort+id, &item); !ok {
+	item, ok, err := getAs[productItem](ctx, s, s.tables.Catalog, productKey(merchant, id), lastVersions)
+	if !ok {
 		return catalog.Product{}, false, wrap(err, "read product %s of %s", id, merchant)
 	}
 	return item.product(), true, nil
@@ -192,7 +170,12 @@ func (s *Store) Product(ctx context.Context, merchant, id string) (catalog.Produ
 // one named; limit 0 returns all of them.
 func (s *Store) Products(ctx context.Context, merchant, after string, limit int) ([]catalog.Product, error) {
 	var products []catalog.Product
-	items, err := queryCatalog[productItem](ctx, s, merchantPrefix+merchant, productSort, after, limit)
+	q := withPrefix(s.tables.Catalog, MerchantPrefix+merchant, productSort)
+	q.limit = limit
+	if after != "" {
+		q.after = productKey(merchant, after)
+	}
+	items, err := queryAs[productItem](ctx, s, q, lastVersions)
 	for _, item := range items {
 		products = append(products, item.product())
 	}
@@ -202,7 +185,7 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 // PutProduct stores a product.
 func (s *Store) PutProduct(ctx context.Context, p catalog.Product) error {
 	item := productItem{
-		PK: merchantPrefix + p.Merchant, SK: productSort + p.ID, V: schema, Version: p.Version + 1,
+		primaryKey: productKey(p.Merchant, p.ID), V: schema, Version: p.Version + 1,
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
@@ -213,18 +196,18 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product) error {
 			item.Texts[language] = textItem(text)
 		}
 	}
-	return wrap(s.putCatalog(ctx, item, changeFrom(p.Version)), "store product %s of %s", p.ID, p.Merchant)
+	return wrap(s.putCatalog(ctx, item, locked(p.Version)), "store product %s of %s", p.ID, p.Merchant)
 }
 
 // DeleteProduct removes a product, if it is still of that version.
 func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int) error {
-	return wrap(s.deleteCatalog(ctx, merchantPrefix+merchant, productSort+id, version), "delete product %s of %s", id, merchant)
+	return wrap(s.deleteCatalog(ctx, productKey(merchant, id), version), "delete product %s of %s", id, merchant)
 }
 
 // Platform returns a merchant's account with a payment platform, false if there is none.
 func (s *Store) Platform(ctx context.Context, merchant, name string) (catalog.Platform, bool, error) {
-	var item platformItem
-	if ok, err := s.catalogItem(ctx, merchantPrefix+merchant, platformSort+name, &item); !ok {
+	item, ok, err := getAs[platformItem](ctx, s, s.tables.Catalog, accountKey(merchant, name), lastVersions)
+	if !ok {
 		return catalog.Platform{}, false, wrap(err, "read platform %s of %s", name, merchant)
 	}
 	return item.platform(), true, nil
@@ -233,7 +216,7 @@ func (s *Store) Platform(ctx context.Context, merchant, name string) (catalog.Pl
 // Platforms returns all of a merchant's accounts with payment platforms, by name.
 func (s *Store) Platforms(ctx context.Context, merchant string) ([]catalog.Platform, error) {
 	var platforms []catalog.Platform
-	items, err := queryCatalog[platformItem](ctx, s, merchantPrefix+merchant, platformSort, "", 0)
+	items, err := queryAs[platformItem](ctx, s, withPrefix(s.tables.Catalog, MerchantPrefix+merchant, accountSort), lastVersions)
 	for _, item := range items {
 		platforms = append(platforms, item.platform())
 	}
@@ -242,180 +225,66 @@ func (s *Store) Platforms(ctx context.Context, merchant string) ([]catalog.Platf
 
 // PutPlatform stores an account with a payment platform.
 func (s *Store) PutPlatform(ctx context.Context, p catalog.Platform) error {
-	item := platformItem{PK: merchantPrefix + p.Merchant, SK: platformSort + p.Name, V: schema, Version: p.Version + 1}
+	item := platformItem{primaryKey: accountKey(p.Merchant, p.Name), V: schema, Version: p.Version + 1}
 	for _, secret := range p.Secrets {
 		item.Secrets = append(item.Secrets, secretItem{
 			Blob: secret.Blob, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
 		})
 	}
-	return wrap(s.putCatalog(ctx, item, changeFrom(p.Version)), "store platform %s of %s", p.Name, p.Merchant)
+	return wrap(s.putCatalog(ctx, item, locked(p.Version)), "store platform %s of %s", p.Name, p.Merchant)
 }
 
 // PutToken stores whose API token it is that hashes to hash. The token itself is
 // never stored.
 func (s *Store) PutToken(ctx context.Context, hash, merchant string, now time.Time) error {
-	item := tokenItem{PK: tokenPrefix + hash, SK: tokenSort, V: schema, Kind: tokenPrefix + merchant, Merchant: merchant, CreatedAt: millis(now)}
-	return wrap(s.putCatalog(ctx, item, changeFrom(0)), "store a token of %s", merchant)
+	item := tokenItem{primaryKey: tokenKey(hash), V: schema, Kind: TokenPrefix + merchant, Merchant: merchant, CreatedAt: millis(now)}
+	return wrap(s.putCatalog(ctx, item, absent), "store a token of %s", merchant)
 }
 
 // TokenMerchant returns whose API token it is that hashes to hash, false if it is nobody's.
 func (s *Store) TokenMerchant(ctx context.Context, hash string) (string, bool, error) {
-	var item tokenItem
-	ok, err := s.catalogItem(ctx, tokenPrefix+hash, tokenSort, &item)
+	item, ok, err := getAs[tokenItem](ctx, s, s.tables.Catalog, tokenKey(hash), lastVersions)
 	return item.Merchant, ok, wrap(err, "read a token")
 }
 
-// catalogItem reads one item, strongly consistent, false if it is not there.
-func (s *Store) catalogItem(ctx context.Context, pk, sk string, into versioned) (bool, error) {
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      aws.String(s.tables.Catalog),
-		Key:            primary(pk, sk),
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return false, err
-	}
-	if out.Item == nil {
-		return false, nil
-	}
-	if err := attributevalue.UnmarshalMap(out.Item, into); err != nil {
-		return false, err
-	}
-	if err := readable(into.schemaVersion()); err != nil {
-		return false, err
-	}
-	return true, nil
-}
-
-// queryCatalog reads the items of a partition whose sort key starts with prefix,
-// in order, strongly consistent: up to limit of them (0: all) after the one that
-// is called prefix+after.
-func queryCatalog[T any, P interface {
-	*T
-	versioned
-}](ctx context.Context, s *Store, pk, prefix, after string, limit int) ([]T, error) {
-	in := &dynamodb.QueryInput{
-		TableName:                 aws.String(s.tables.Catalog),
-		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :prefix)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(pk), ":prefix": text(prefix)},
-		ConsistentRead:            aws.Bool(true),
-	}
-	if after != "" {
-		in.ExclusiveStartKey = primary(pk, prefix+after)
-	}
-	if limit > 0 {
-		in.Limit = aws.Int32(int32(limit))
-	}
-	var all []T
-	for {
-		out, err := s.db.Query(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		var page []T
-		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
-			return nil, err
-		}
-		for i := range page {
-			if err := readable(P(&page[i]).schemaVersion()); err != nil {
-				return nil, err
-			}
-		}
-		all = append(all, page...)
-		if len(out.LastEvaluatedKey) == 0 || (limit > 0 && len(all) >= limit) {
-			return all, nil
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
-}
-
-// guard is the condition under which an item may be written.
-type guard struct {
-	condition string
-	values    map[string]types.AttributeValue
-}
-
-// changeFrom guards the change of an item from a version; version 0 is none yet.
-func changeFrom(version int) guard {
-	if version == 0 {
-		return guard{condition: "attribute_not_exists(pk)"}
-	}
-	return guard{condition: "version = :from", values: map[string]types.AttributeValue{":from": number(version)}}
-}
-
-// putCatalog writes an item, signed with a random word. When the answer to our
-// own write is lost and the SDK repeats it, what stands in the way shows our word.
-func (s *Store) putCatalog(ctx context.Context, item any, g guard) error {
-	encoded, err := attributevalue.MarshalMap(item)
-	if err != nil {
-		return err
-	}
-	encoded["writtenBy"] = text(word(ctx))
-	_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:                           aws.String(s.tables.Catalog),
-		Item:                                encoded,
-		ConditionExpression:                 aws.String(g.condition),
-		ExpressionAttributeValues:           g.values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) && reflect.DeepEqual(failed.Item["writtenBy"], encoded["writtenBy"]) {
+// putCatalog writes an item, signed with a random word. If the answer to our own
+// write is lost and the SDK repeats the write, the failed condition shows our word.
+func (s *Store) putCatalog(ctx context.Context, item any, c condition) error {
+	encoded, signed := encode(item), word(ctx)
+	encoded["writtenBy"] = text(signed)
+	_, err := s.write(ctx, put(s.tables.Catalog, encoded, c))
+	if there, is := refusedAt(err, 0); is && stringOf(there["writtenBy"]) == signed {
 		return nil
 	}
-	return catalogError(err)
+	return lockError(err)
 }
 
-// deleteCatalog removes an item, if it is still of that version. That it is gone
-// already is no failure.
-func (s *Store) deleteCatalog(ctx context.Context, pk, sk string, version int) error {
-	g := changeFrom(version)
-	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName:                           aws.String(s.tables.Catalog),
-		Key:                                 primary(pk, sk),
-		ConditionExpression:                 aws.String(g.condition),
-		ExpressionAttributeValues:           g.values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	if err = catalogError(err); errors.Is(err, catalog.ErrMissing) {
-		return nil // by this very call, perhaps: its first answer was lost
+// deleteCatalog removes an item, if it is still of that version. It is no failure
+// that the item is gone: this very call may have done it, and lost its first answer.
+func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int) error {
+	_, err := s.write(ctx, remove(s.tables.Catalog, key, locked(version)))
+	if err = lockError(err); errors.Is(err, catalog.ErrMissing) {
+		return nil
 	}
 	return err
 }
 
-// catalogError makes a domain error of a failed condition: the item that failed
-// it comes back, or none where there is none.
-func catalogError(err error) error {
-	var failed *types.ConditionalCheckFailedException
-	switch {
-	case !errors.As(err, &failed):
+// lockError returns what a failed optimistic lock means: catalog.ErrMissing where
+// there is no item, else catalog.ErrConflict. Other errors are returned as they are.
+func lockError(err error) error {
+	switch there, is := refusedAt(err, 0); {
+	case !is:
 		return err
-	case len(failed.Item) == 0:
+	case len(there) == 0:
 		return catalog.ErrMissing
 	default:
 		return catalog.ErrConflict
 	}
 }
 
-// versioned is an item that says which schema version it was written in.
-type versioned interface{ schemaVersion() int }
-
-func (i *merchantItem) schemaVersion() int { return i.V }
-func (i *poolItem) schemaVersion() int     { return i.V }
-func (i *productItem) schemaVersion() int  { return i.V }
-func (i *platformItem) schemaVersion() int { return i.V }
-func (i *tokenItem) schemaVersion() int    { return i.V }
-
-// wrap says what was tried, if it went wrong.
-func wrap(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
-}
-
 func (i merchantItem) merchant() catalog.Merchant {
 	return catalog.Merchant{
-		Name: strings.TrimPrefix(i.PK, merchantPrefix), Version: i.Version,
+		Name: i.primaryKey.merchant(), Version: i.Version,
 		Title: i.Title, NoticeAddress: i.NoticeAddress, SenderName: i.SenderName, ReplyTo: i.ReplyTo,
 		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt,
 	}
@@ -423,14 +292,14 @@ func (i merchantItem) merchant() catalog.Merchant {
 
 func (i poolItem) pool() catalog.Pool {
 	return catalog.Pool{
-		Merchant: strings.TrimPrefix(i.PK, merchantPrefix), Name: strings.TrimPrefix(i.SK, poolSort), Version: i.Version,
+		Merchant: i.merchant(), Name: i.after(poolSort), Version: i.Version,
 		Title: i.Title, LowStock: i.LowStock, Reminder: time.Duration(i.Reminder) * time.Millisecond, Shards: i.Shards,
 	}
 }
 
 func (i productItem) product() catalog.Product {
 	p := catalog.Product{
-		Merchant: strings.TrimPrefix(i.PK, merchantPrefix), ID: strings.TrimPrefix(i.SK, productSort), Version: i.Version,
+		Merchant: i.merchant(), ID: i.after(productSort), Version: i.Version,
 		Title: i.Title, ShortTitle: i.ShortTitle, Pool: i.Pool, PoolsByCurrency: i.Pools,
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
 		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored,
@@ -446,7 +315,7 @@ func (i productItem) product() catalog.Product {
 
 func (i platformItem) platform() catalog.Platform {
 	p := catalog.Platform{
-		Merchant: strings.TrimPrefix(i.PK, merchantPrefix), Name: strings.TrimPrefix(i.SK, platformSort), Version: i.Version,
+		Merchant: i.merchant(), Name: i.after(accountSort), Version: i.Version,
 	}
 	for _, secret := range i.Secrets {
 		p.Secrets = append(p.Secrets, catalog.SealedSecret{

@@ -2,10 +2,6 @@ package dynamo
 
 import (
 	"fmt"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -14,10 +10,9 @@ import (
 // fulfillmentItem is a fulfillment in the orders table. An empty field takes no
 // room: a one-key order stays under 1 KB, which is one write unit.
 type fulfillmentItem struct {
-	PK      string `dynamodbav:"pk"`
-	SK      string `dynamodbav:"sk"`
-	V       int    `dynamodbav:"v"`
-	Version int    `dynamodbav:"version"`
+	primaryKey
+	V       int `dynamodbav:"v"`
+	Version int `dynamodbav:"version"`
 
 	Merchant string `dynamodbav:"merchant"`
 	Side     string `dynamodbav:"side"`
@@ -72,24 +67,16 @@ type customerItem struct {
 	AddInfo    string `dynamodbav:"addInfo,omitempty"`
 }
 
-// Where things of an order stand.
-func orderPK(id order.LineID) string        { return "order#" + id.Order() }
-func lineSK(id order.LineID) string         { return "line#" + id.InOrder() }
-func chunksSK(id order.LineID) string       { return "keys#" + id.InOrder() + "#" }
-func chunkSK(id order.LineID, n int) string { return fmt.Sprintf("%s%05d", chunksSK(id), n) }
-func historySK(id order.LineID) string      { return "history#" + id.InOrder() + "#" }
-
-// lineOf is the inverse of orderPK and lineSK, false if the item is no fulfillment.
-func lineOf(pk, sk string) (order.LineID, bool) {
-	first, ok1 := strings.CutPrefix(pk, "order#")
-	second, ok2 := strings.CutPrefix(sk, "line#")
-	id := order.LineID(first + second)
-	return id, ok1 && ok2 && id.Valid()
+// chunkItem holds keys of a line beyond those in its own item.
+type chunkItem struct {
+	primaryKey
+	V    int       `dynamodbav:"v"`
+	Keys []keyItem `dynamodbav:"keys"`
 }
 
 func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 	item := fulfillmentItem{
-		PK: orderPK(f.ID), SK: lineSK(f.ID), V: schema, Version: f.Version,
+		primaryKey: lineKey(f.ID), V: schema, Version: f.Version,
 		Merchant: f.Merchant, Side: string(f.Side), Platform: f.Platform,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
 		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold,
@@ -107,12 +94,9 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 }
 
 func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
-	id, ok := lineOf(i.PK, i.SK)
+	id, ok := i.line()
 	if !ok {
 		return order.Fulfillment{}, fmt.Errorf("%s %s is not a fulfillment", i.PK, i.SK)
-	}
-	if err := readable(i.V); err != nil {
-		return order.Fulfillment{}, fmt.Errorf("line %s: %w", id, err)
 	}
 	f := order.Fulfillment{
 		ID: id, Version: i.Version,
@@ -131,14 +115,15 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 	return f, nil
 }
 
-// decodeFulfillment reads a fulfillment from an item, its first keys only if it
-// has chunks.
-func decodeFulfillment(av map[string]types.AttributeValue) (order.Fulfillment, error) {
-	var item fulfillmentItem
-	if err := attributevalue.UnmarshalMap(av, &item); err != nil {
-		return order.Fulfillment{}, fmt.Errorf("decode a fulfillment: %w", err)
+// decodeFulfillment reads a fulfillment from its item: of a line with chunks, the
+// first keys only.
+func decodeFulfillment(item attrs) (order.Fulfillment, error) {
+	i, err := decode[fulfillmentItem](item, everyVersion)
+	if err != nil {
+		id, _ := keyOf(item).line()
+		return order.Fulfillment{}, wrap(err, "line %s", id)
 	}
-	return item.fulfillment()
+	return i.fulfillment()
 }
 
 func newKeyItems(keys []pool.Key) []keyItem {
@@ -158,13 +143,4 @@ func keysOf(items []keyItem) []pool.Key {
 		keys[i] = pool.Key{ID: pool.KeyID(k.ID), Text: pool.Conceal(k.Text)}
 	}
 	return keys
-}
-
-// readable returns an error unless an item of schema version v can be read: this
-// version and the one before, so that an upgrade with orders in flight loses nothing.
-func readable(v int) error {
-	if v != schema && v != schema-1 {
-		return fmt.Errorf("written by version %d, this one reads %d and %d: deploy the newer version", v, schema-1, schema)
-	}
-	return nil
 }

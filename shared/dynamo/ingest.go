@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -24,8 +21,7 @@ import (
 
 // uploadItem is an upload in the catalog.
 type uploadItem struct {
-	PK       string `dynamodbav:"pk"`
-	SK       string `dynamodbav:"sk"`
+	primaryKey
 	V        int    `dynamodbav:"v"`
 	Bucket   string `dynamodbav:"bucket"`
 	Name     string `dynamodbav:"name"`
@@ -57,10 +53,15 @@ type keptItem struct {
 	SoldAt int64  `dynamodbav:"soldAt,omitempty"`
 }
 
+// parkedItem marks an upload that waits for its pool.
+type parkedItem struct {
+	primaryKey
+	V int `dynamodbav:"v"`
+}
+
 // rangeItem is how far one range of an upload has come.
 type rangeItem struct {
-	PK      string         `dynamodbav:"pk"`
-	SK      string         `dynamodbav:"sk"`
+	primaryKey
 	V       int            `dynamodbav:"v"`
 	Turn    int            `dynamodbav:"turn"`
 	Done    bool           `dynamodbav:"done,omitempty"`
@@ -71,81 +72,39 @@ type rangeItem struct {
 	SavedAt int64          `dynamodbav:"savedAt"`
 }
 
-func uploadsPK(merchant string) string { return "uploads#" + merchant }
-
-func rangesPK(u ingest.Upload) string { return "ranges#" + u.Merchant + "#" + u.ID }
-
-func rangeSK(n int) string { return fmt.Sprintf("%07d", n) }
-
-func parkedPK(merchant, pool string) string { return "parked#" + merchant + "#" + pool }
-
-// Upload implements ingest.Records: one consistent read.
+// Upload returns the record of an upload, false if there is none: one consistent read.
 func (s *Store) Upload(ctx context.Context, merchant, id string) (ingest.Upload, bool, error) {
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      aws.String(s.tables.Catalog),
-		Key:            primary(uploadsPK(merchant), id),
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil || out.Item == nil {
+	item, ok, err := getAs[uploadItem](ctx, s, s.tables.Catalog, uploadKey(merchant, id), lastVersions)
+	if !ok {
 		return ingest.Upload{}, false, wrap(err, "read upload %s", id)
 	}
-	u, err := decodeUpload(out.Item)
-	return u, err == nil, wrap(err, "decode upload %s", id)
+	return item.upload(), true, nil
 }
 
 // Uploads returns up to limit of a merchant's uploads, newest first, from before
-// the one named on; "" begins with the newest.
+// the one named on; "" begins with the newest. A new upload may be missing yet.
 func (s *Store) Uploads(ctx context.Context, merchant, before string, limit int) ([]ingest.Upload, error) {
-	query := &dynamodb.QueryInput{
-		TableName:                 aws.String(s.tables.Catalog),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(uploadsPK(merchant))},
-		ScanIndexForward:          aws.Bool(false),
-		Limit:                     aws.Int32(int32(limit)),
-	}
+	q := inPartition(s.tables.Catalog, UploadsPrefix+merchant)
+	q.consistent, q.backwards, q.limit = false, true, limit
 	if before != "" {
-		query.ExclusiveStartKey = primary(uploadsPK(merchant), before)
+		q.after = uploadKey(merchant, before)
 	}
+	items, err := queryAs[uploadItem](ctx, s, q, lastVersions)
 	var uploads []ingest.Upload
-	for len(uploads) < limit {
-		out, err := s.db.Query(ctx, query)
-		if err != nil {
-			return nil, fmt.Errorf("list the uploads of %s: %w", merchant, err)
-		}
-		for _, item := range out.Items {
-			u, err := decodeUpload(item)
-			if err != nil {
-				return nil, fmt.Errorf("list the uploads of %s: %w", merchant, err)
-			}
-			uploads = append(uploads, u)
-		}
-		if out.LastEvaluatedKey == nil {
-			break
-		}
-		query.ExclusiveStartKey = out.LastEvaluatedKey
+	for _, item := range items {
+		uploads = append(uploads, item.upload())
 	}
-	return uploads[:min(len(uploads), limit)], nil
+	return uploads, wrap(err, "list the uploads of %s", merchant)
 }
 
-// Parked returns the uploads that wait for a pool, oldest first.
+// Parked returns the ids of the uploads that wait for a pool, oldest first.
 func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, error) {
+	items, err := s.items(ctx, inPartition(s.tables.Catalog, parkedPK(merchant, pool)))
 	var ids []string
-	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName:                 aws.String(s.tables.Catalog),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(parkedPK(merchant, pool))},
-		ConsistentRead:            aws.Bool(true),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("list what waits for pool %s of %s: %w", pool, merchant, err)
-		}
-		for _, item := range page.Items {
-			ids = append(ids, item["sk"].(*types.AttributeValueMemberS).Value)
-		}
+	for _, item := range items {
+		ids = append(ids, keyOf(item).SK)
 	}
-	return ids, nil
+	return ids, wrap(err, "list what waits for pool %s of %s", pool, merchant)
 }
 
 // MoveUpload implements ingest.Records: one transaction of the record, the mark
@@ -153,8 +112,11 @@ func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, er
 func (s *Store) MoveUpload(ctx context.Context, from ingest.State, u ingest.Upload, tell *notice.Notice) (bool, error) {
 	var tx transaction
 	record := tx.add(s.uploadWrite(from, u))
-	if mark := s.parkedWrite(from, u); mark != nil {
-		tx.add(*mark)
+	switch parked := parkedKey(u.PoolID(), u.ID); {
+	case u.State == ingest.Parked:
+		tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
+	case from == ingest.Parked:
+		tx.add(remove(s.tables.Catalog, parked, always))
 	}
 	if tell != nil {
 		tx.add(noticePut(s.tables.Orders, *tell))
@@ -174,19 +136,11 @@ func (s *Store) MoveUpload(ctx context.Context, from ingest.State, u ingest.Uplo
 
 // uploadWrite creates the record, or changes what a change of state may change.
 func (s *Store) uploadWrite(from ingest.State, u ingest.Upload) types.TransactWriteItem {
-	item, err := attributevalue.MarshalMap(newUploadItem(u))
-	if err != nil {
-		panic(fmt.Sprintf("encode an upload: %v", err)) // strings and numbers only: cannot happen
-	}
+	item := encode(newUploadItem(u))
 	if from == "" {
-		return types.TransactWriteItem{Put: &types.Put{
-			TableName:           aws.String(s.tables.Catalog),
-			Item:                item,
-			ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		}}
+		return put(s.tables.Catalog, item, absent)
 	}
-	update := newUpdate("#state = :from")
-	update.value(":from", text(string(from)))
+	update := newUpdate(condition{"#state = :from", attrs{":from": text(string(from))}})
 	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt"} {
 		if value, ok := item[name]; ok {
 			update.set(name, value)
@@ -194,88 +148,56 @@ func (s *Store) uploadWrite(from ingest.State, u ingest.Upload) types.TransactWr
 			update.remove(name)
 		}
 	}
-	return update.write(s.tables.Catalog, primary(uploadsPK(u.Merchant), u.ID))
+	return update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID))
 }
 
-// parkedWrite marks an upload as waiting for its pool, or takes the mark away.
-func (s *Store) parkedWrite(from ingest.State, u ingest.Upload) *types.TransactWriteItem {
-	key := primary(parkedPK(u.Merchant, u.Pool), u.ID)
-	switch {
-	case u.State == ingest.Parked:
-		key["v"] = number(schema)
-		return &types.TransactWriteItem{Put: &types.Put{TableName: aws.String(s.tables.Catalog), Item: key}}
-	case from == ingest.Parked:
-		return &types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(s.tables.Catalog), Key: key}}
-	default:
-		return nil
-	}
-}
-
-// PostponeUpload implements ingest.Records.
+// PostponeUpload sets when the sweep looks at an upload again, unless its state has
+// changed meanwhile.
 func (s *Store) PostponeUpload(ctx context.Context, u ingest.Upload, until time.Time) error {
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                aws.String(s.tables.Catalog),
-		Key:                      primary(uploadsPK(u.Merchant), u.ID),
-		UpdateExpression:         aws.String("SET dueAt = :until"),
-		ConditionExpression:      aws.String("#state = :state"),
-		ExpressionAttributeNames: map[string]string{"#state": "state"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":until": number(millis(until)), ":state": text(string(u.State)),
-		},
-	})
-	var moved *types.ConditionalCheckFailedException
-	if errors.As(err, &moved) {
+	update := newUpdate(condition{"#state = :state", attrs{":state": text(string(u.State))}})
+	update.name("#state", "state")
+	update.set("dueAt", number(millis(until)))
+	_, err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+	if _, moved := refusedAt(err, 0); moved {
 		return nil
 	}
 	return wrap(err, "postpone upload %s", u.ID)
 }
 
-// TakeRange implements ingest.Ranges.
+// TakeRange begins a turn at a range and returns the range as it stands: with the
+// turn's number or, if it is done, as it was left.
 func (s *Store) TakeRange(ctx context.Context, u ingest.Upload, n int, now time.Time) (ingest.Range, error) {
-	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                aws.String(s.tables.Catalog),
-		Key:                      primary(rangesPK(u), rangeSK(n)),
-		UpdateExpression:         aws.String("SET v = :v, savedAt = :now ADD turn :one"),
-		ConditionExpression:      aws.String("attribute_not_exists(#done)"),
-		ExpressionAttributeNames: map[string]string{"#done": "done"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":v": number(schema), ":now": number(millis(now)), ":one": number(1),
-		},
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	var done *types.ConditionalCheckFailedException
-	if errors.As(err, &done) {
-		return decodeRange(done.Item)
+	update := newUpdate(condition{expression: "attribute_not_exists(#done)"})
+	update.name("#done", "done")
+	update.set("v", number(schema))
+	update.set("savedAt", number(millis(now)))
+	update.add("turn", 1)
+	item, err := s.write(ctx, update.write(s.tables.Catalog, rangeKey(u.Merchant, u.ID, n)))
+	if there, done := refusedAt(err, 0); done {
+		item, err = there, nil
 	}
 	if err != nil {
 		return ingest.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
-	return decodeRange(out.Attributes)
+	r, err := decode[rangeItem](item, lastVersions)
+	if err != nil {
+		return ingest.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
+	}
+	return r.progress()
 }
 
-// SaveRange implements ingest.Ranges.
+// SaveRange saves how far a turn has come, or fails with ingest.ErrOvertaken.
 func (s *Store) SaveRange(ctx context.Context, u ingest.Upload, r ingest.Range) error {
-	save := s.rangeUpdate(u, r)
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 save.TableName,
-		Key:                       save.Key,
-		UpdateExpression:          save.UpdateExpression,
-		ConditionExpression:       save.ConditionExpression,
-		ExpressionAttributeNames:  save.ExpressionAttributeNames,
-		ExpressionAttributeValues: save.ExpressionAttributeValues,
-	})
-	var overtaken *types.ConditionalCheckFailedException
-	if errors.As(err, &overtaken) {
+	_, err := s.write(ctx, s.rangeUpdate(u, r))
+	if anyRefused(err) {
 		return ingest.ErrOvertaken
 	}
 	return wrap(err, "save range %d of upload %s", r.Number, u.ID)
 }
 
-func (s *Store) rangeUpdate(u ingest.Upload, r ingest.Range) *types.Update {
-	update := newUpdate("turn = :turn AND attribute_not_exists(#done)")
+func (s *Store) rangeUpdate(u ingest.Upload, r ingest.Range) types.TransactWriteItem {
+	update := newUpdate(condition{"turn = :turn AND attribute_not_exists(#done)", attrs{":turn": number(r.Turn)}})
 	update.name("#done", "done")
-	update.value(":turn", number(r.Turn))
 	update.set("offset", number(r.Offset))
 	update.set("lines", number(r.Lines))
 	update.set("savedAt", number(millis(r.SavedAt)))
@@ -290,16 +212,15 @@ func (s *Store) rangeUpdate(u ingest.Upload, r ingest.Range) *types.Update {
 	if r.Done {
 		update.set("done", &types.AttributeValueMemberBOOL{Value: true})
 	}
-	return update.write(s.tables.Catalog, primary(rangesPK(u), rangeSK(r.Number))).Update
+	return update.write(s.tables.Catalog, rangeKey(u.Merchant, u.ID, r.Number))
 }
 
-// EndRange implements ingest.Ranges: the range, the upload's counts and the
-// pool's, in one transaction. Were the counts a write of their own, a worker that
+// EndRange ends a range, and adds its counts to those of the upload and of the
+// pool, in one transaction. Were the counts a write of their own, a worker that
 // died in between would count its range twice, or never.
 func (s *Store) EndRange(ctx context.Context, u ingest.Upload, r ingest.Range, dueAt time.Time) error {
-	upload := newUpdate("#state = :loading")
+	upload := newUpdate(condition{"#state = :loading", attrs{":loading": text(string(ingest.Loading))}})
 	upload.name("#state", "state")
-	upload.value(":loading", text(string(ingest.Loading)))
 	upload.set("dueAt", number(millis(dueAt)))
 	upload.add("done", 1)
 	upload.add("lines", r.Lines)
@@ -307,44 +228,33 @@ func (s *Store) EndRange(ctx context.Context, u ingest.Upload, r ingest.Range, d
 		upload.increase("counts", string(outcome), r.Counts[outcome])
 	}
 	var tx transaction
-	tx.add(types.TransactWriteItem{Update: s.rangeUpdate(u, r)})
-	tx.add(upload.write(s.tables.Catalog, primary(uploadsPK(u.Merchant), u.ID)))
+	tx.add(s.rangeUpdate(u, r))
+	tx.add(upload.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
 	if accepted := r.Counts[ingest.Accepted]; accepted > 0 {
-		shown := newUpdate("")
+		shown := newUpdate(always)
 		shown.set("v", number(schema))
 		shown.add("accepted", accepted)
-		tx.add(shown.write(s.tables.Catalog, primary(merchantPrefix+u.Merchant, countSK(u.PoolID()))))
+		tx.add(shown.write(s.tables.Catalog, countKey(u.PoolID())))
 	}
 	err := s.transactPatiently(ctx, &tx)
-	if failed := (*writeError)(nil); errors.As(err, &failed) && failed.any(refused) {
+	if anyRefused(err) {
 		return ingest.ErrOvertaken
 	}
 	return wrap(err, "end range %d of upload %s", r.Number, u.ID)
 }
 
-// Ranges implements ingest.Ranges.
+// Ranges returns the ranges of an upload that were ever begun, in order.
 func (s *Store) Ranges(ctx context.Context, u ingest.Upload) ([]ingest.Range, error) {
+	items, err := queryAs[rangeItem](ctx, s, inPartition(s.tables.Catalog, rangesPK(u.Merchant, u.ID)), lastVersions)
 	var ranges []ingest.Range
-	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName:                 aws.String(s.tables.Catalog),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": text(rangesPK(u))},
-		ConsistentRead:            aws.Bool(true),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read the ranges of upload %s: %w", u.ID, err)
+	for _, item := range items {
+		var r ingest.Range
+		if r, err = item.progress(); err != nil {
+			break
 		}
-		for _, item := range page.Items {
-			r, err := decodeRange(item)
-			if err != nil {
-				return nil, fmt.Errorf("read the ranges of upload %s: %w", u.ID, err)
-			}
-			ranges = append(ranges, r)
-		}
+		ranges = append(ranges, r)
 	}
-	return ranges, nil
+	return ranges, wrap(err, "read the ranges of upload %s", u.ID)
 }
 
 // InsertKeys implements ingest.Keys: one BatchExecuteStatement. It answers 200
@@ -401,30 +311,19 @@ func inserted(err *types.BatchStatementError) (ingest.Inserted, error) {
 // FindKeys implements ingest.Keys: consistent reads, in one call if the table
 // has no more to do.
 func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]ingest.Found, error) {
-	keys := make([]map[string]types.AttributeValue, len(ids))
+	keys := make([]attrs, len(ids))
 	for i, id := range ids {
-		keys[i] = primaryOf(id)
+		keys[i] = licenseKey(id)
 	}
-	items, err := s.batchGet(ctx, insistently, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
 	found := make(map[pool.KeyID]ingest.Found, len(ids))
 	for _, item := range items {
-		var key struct {
-			PK     string `dynamodbav:"pk"`
-			Upload string `dynamodbav:"upload"`
-			Offset int64  `dynamodbav:"offset"`
-			Pool   string `dynamodbav:"pool"`
-			State  string `dynamodbav:"state"`
-			SoldAt int64  `dynamodbav:"soldAt"`
-		}
-		if err := attributevalue.UnmarshalMap(item, &key); err != nil {
-			return nil, fmt.Errorf("decode a key: %w", err)
-		}
-		found[pool.KeyID(key.PK)] = ingest.Found{
-			Upload: key.Upload, Offset: key.Offset, Pool: key.Pool,
-			State: ingest.KeyState(key.State), SoldAt: at(key.SoldAt),
+		found[pool.KeyID(stringOf(item["pk"]))] = ingest.Found{
+			Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Pool: stringOf(item["pool"]),
+			State: ingest.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])),
 		}
 	}
 	return found, nil
@@ -432,7 +331,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 
 func newUploadItem(u ingest.Upload) uploadItem {
 	item := uploadItem{
-		PK: uploadsPK(u.Merchant), SK: u.ID, V: schema,
+		primaryKey: uploadKey(u.Merchant, u.ID), V: schema,
 		Bucket: u.Object.Bucket, Name: u.Object.Name, Version: u.Object.Version,
 		File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size, Encoding: string(u.Encoding),
 		State: string(u.State), Cause: string(u.Cause), Ranges: u.Ranges, Done: u.Done, Lines: u.Lines,
@@ -446,21 +345,15 @@ func newUploadItem(u ingest.Upload) uploadItem {
 		item.Kept = append(item.Kept, keptItem{Line: line.Line, Reason: string(line.Reason), SoldAt: millis(line.SoldAt)})
 	}
 	if item.DueAt != 0 {
-		item.Due = dueShard(item.PK + item.SK)
+		item.Due = duePartition(item.PK + item.SK)
 	}
 	return item
 }
 
-func decodeUpload(item map[string]types.AttributeValue) (ingest.Upload, error) {
-	var i uploadItem
-	if err := attributevalue.UnmarshalMap(item, &i); err != nil {
-		return ingest.Upload{}, err
-	}
-	if err := readable(i.V); err != nil {
-		return ingest.Upload{}, err
-	}
+func (i uploadItem) upload() ingest.Upload {
+	merchant, id := i.primaryKey.upload()
 	u := ingest.Upload{
-		Merchant: strings.TrimPrefix(i.PK, uploadsPK("")), ID: i.SK,
+		Merchant: merchant, ID: id,
 		Object: ingest.Object{Bucket: i.Bucket, Name: i.Name, Version: i.Version},
 		File:   i.File, Pool: i.Pool, Side: pool.Side(i.Side), Size: i.Size, Encoding: ingest.Encoding(i.Encoding),
 		State: ingest.State(i.State), Cause: ingest.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
@@ -470,20 +363,13 @@ func decodeUpload(item map[string]types.AttributeValue) (ingest.Upload, error) {
 	for _, line := range i.Kept {
 		u.Kept = append(u.Kept, ingest.Refused{Line: line.Line, Reason: ingest.Outcome(line.Reason), SoldAt: at(line.SoldAt)})
 	}
-	return u, nil
+	return u
 }
 
-func decodeRange(item map[string]types.AttributeValue) (ingest.Range, error) {
-	var i rangeItem
-	if err := attributevalue.UnmarshalMap(item, &i); err != nil {
-		return ingest.Range{}, fmt.Errorf("decode a range: %w", err)
-	}
-	if err := readable(i.V); err != nil {
-		return ingest.Range{}, fmt.Errorf("decode a range: %w", err)
-	}
-	n, err := strconv.Atoi(i.SK)
+func (i rangeItem) progress() (ingest.Range, error) {
+	n, err := i.rangeNumber()
 	if err != nil {
-		return ingest.Range{}, fmt.Errorf("decode a range: %w", err)
+		return ingest.Range{}, fmt.Errorf("%s %s is no range: %w", i.PK, i.SK, err)
 	}
 	return ingest.Range{
 		Number: n, Done: i.Done, Turn: i.Turn, Offset: i.Offset, Lines: i.Lines,

@@ -1,11 +1,15 @@
 package dynamo
 
 import (
+	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/random"
 )
 
 // attrs is an item as DynamoDB takes and gives it, its primary key, or the values
@@ -61,4 +65,39 @@ func numberOf(av types.AttributeValue) int64 {
 		}
 	}
 	return 0
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number[N int | int64](n N) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(n), 10)}
+}
+
+// millis returns a time as it stands in the tables: milliseconds since 1970, 0 for
+// the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// at is the inverse of millis.
+func at(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// word returns 16 random hex digits. A key's place in its shard is one. A writer
+// also leaves one in an item, and so knows its own write again if the answer is lost.
+func word(ctx context.Context) string { return fmt.Sprintf("%016x", random.Uint64(ctx)) }
+
+// wrap says what was tried, if it went wrong.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }

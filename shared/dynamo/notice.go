@@ -6,16 +6,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/delivery"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 )
 
 // noticeItem is a notice in the orders table.
 type noticeItem struct {
-	PK      string `dynamodbav:"pk"`
-	SK      string `dynamodbav:"sk"`
-	V       int    `dynamodbav:"v"`
-	Version int    `dynamodbav:"version"`
+	primaryKey
+	V       int `dynamodbav:"v"`
+	Version int `dynamodbav:"version"`
 
 	Merchant string    `dynamodbav:"merchant,omitempty"`
 	Kind     string    `dynamodbav:"kind"`
@@ -42,10 +42,6 @@ type factsItem struct {
 	StartedAt int64    `dynamodbav:"startedAt,omitempty"`
 }
 
-func noticePK(id string) string { return "notice#" + id }
-
-const noticeSK = "notice"
-
 // RaiseNotice stores a notice, to be mailed. The same notice again is not stored
 // and is no error: its occasion has been told.
 func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
@@ -65,7 +61,7 @@ func noticePut(table string, n notice.Notice) types.TransactWriteItem {
 func newNoticeItem(n notice.Notice) noticeItem {
 	f := n.Facts
 	return noticeItem{
-		PK: noticePK(n.ID), SK: noticeSK, V: schema, Version: n.Version,
+		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
 		Merchant: n.Merchant, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
 		Facts: factsItem{
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
@@ -78,13 +74,25 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	}
 }
 
-func (i noticeItem) notice() (notice.Notice, error) {
-	if err := readable(i.V); err != nil {
-		return notice.Notice{}, fmt.Errorf("a notice: %w", err)
+// Notice returns a notice as it stands, false if there is none: one consistent read.
+func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, error) {
+	item, err := s.get(ctx, s.tables.Orders, noticeKey(id))
+	if err != nil || item == nil {
+		return notice.Notice{}, false, wrap(err, "read a notice")
 	}
+	n, err := decodeNotice(item)
+	return n, err == nil, err
+}
+
+func decodeNotice(item attrs) (notice.Notice, error) {
+	i, err := decode[noticeItem](item, everyVersion)
+	if err != nil {
+		return notice.Notice{}, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+	}
+	id, _ := i.primaryKey.notice()
 	f := i.Facts
 	return notice.Notice{
-		ID: i.PK[len("notice#"):], Version: i.Version,
+		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
 		Facts: notice.Facts{
 			Pool: f.Pool, Side: pool.Side(f.Side), Product: f.Product,

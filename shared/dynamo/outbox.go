@@ -33,7 +33,7 @@ func newOutboxItem(e outbox.Entry, name string) outboxItem {
 		Code:        e.Code,
 	}
 	if !e.DueAt.IsZero() {
-		item.Due = dueShard(name)
+		item.Due = duePartition(name)
 	}
 	return item
 }

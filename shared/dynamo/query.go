@@ -3,11 +3,14 @@ package dynamo
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/retry"
 )
 
 // query is a read of items in the order of their sort keys.
@@ -15,22 +18,23 @@ import (
 //	query{table: s.tables.Orders, values: attrs{":pk": text("order#x"), ":sk": text("line#")}, where: prefixed}
 type query struct {
 	table      string
-	index      string // "" is the table itself
-	where      string // key condition
-	values     attrs  // of the key condition
-	after      attrs  // primary key of the item before the first one
-	limit      int    // items in all; 0 is no limit
-	pageSize   int    // items a call; 0 is as many as DynamoDB reads
+	index      string     // "" is the table itself
+	where      string     // key condition
+	values     attrs      // of the key condition
+	after      primaryKey // of the item before the first one; none is the start
+	limit      int        // items in all; 0 is no limit
+	pageSize   int        // items a call; 0 is as many as DynamoDB reads
 	backwards  bool
 	consistent bool     // not possible on an index, which lags
 	attributes []string // to read; none is all
 	counted    bool     // no items, only their number
 }
 
-// Key conditions. The names of other keys need a placeholder: #shard is shard.
+// Key conditions.
 const (
 	partition = "pk = :pk"
 	prefixed  = "pk = :pk AND begins_with(sk, :sk)"
+	inShard   = "#shard = :shard" // of the index of available keys
 )
 
 // inPartition reads all items of a partition, consistently.
@@ -81,7 +85,9 @@ func (q query) input() *dynamodb.QueryInput {
 		TableName:                 aws.String(q.table),
 		KeyConditionExpression:    aws.String(q.where),
 		ExpressionAttributeValues: q.values,
-		ExclusiveStartKey:         q.after,
+	}
+	if q.after != (primaryKey{}) {
+		in.ExclusiveStartKey = q.after.attrs()
 	}
 	if q.index != "" {
 		in.IndexName = aws.String(q.index)
@@ -96,7 +102,7 @@ func (q query) input() *dynamodb.QueryInput {
 		in.Select = types.SelectCount
 	}
 	names := make(map[string]string)
-	if strings.Contains(q.where, "#shard") {
+	if strings.HasPrefix(q.where, inShard) {
 		names["#shard"] = "shard"
 	}
 	if len(q.attributes) > 0 {
@@ -157,13 +163,57 @@ func queryAs[T any](ctx context.Context, s *Store, q query, oldest int) ([]T, er
 	return all, nil
 }
 
+// get reads one item, consistently; nil if it is not there.
+func (s *Store) get(ctx context.Context, table string, key primaryKey) (attrs, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key.attrs(), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
 // getAs reads one item, consistently and decoded (see decode), false if it is not there.
-func getAs[T any](ctx context.Context, s *Store, table string, key attrs, oldest int) (T, bool, error) {
+func getAs[T any](ctx context.Context, s *Store, table string, key primaryKey, oldest int) (T, bool, error) {
 	var none T
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(true)})
-	if err != nil || out.Item == nil {
+	item, err := s.get(ctx, table, key)
+	if err != nil || item == nil {
 		return none, false, err
 	}
-	item, err := decode[T](out.Item, oldest)
-	return item, err == nil, err
+	decoded, err := decode[T](item, oldest)
+	return decoded, err == nil, err
 }
+
+// batchGet reads the items with these primary keys, consistently and in any order;
+// those that are not there are left out. It calls again for those that DynamoDB
+// did not read this time. If that does not help it returns retry.ErrThrottled and
+// the items that could be read.
+func (s *Store) batchGet(ctx context.Context, back retry.BackOff, table string, keys []attrs, attributes ...string) ([]attrs, error) {
+	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	if len(attributes) > 0 {
+		request.ExpressionAttributeNames = make(map[string]string, len(attributes))
+		request.ProjectionExpression = aws.String(project(attributes, request.ExpressionAttributeNames))
+	}
+	var items []attrs
+	for batch := range slices.Chunk(keys, batchGetKeys) {
+		request.Keys = batch
+		err := back.Do(ctx, func() error {
+			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+				RequestItems: map[string]types.KeysAndAttributes{table: request},
+			})
+			if err != nil {
+				return err
+			}
+			items = append(items, out.Responses[table]...)
+			if request.Keys = out.UnprocessedKeys[table].Keys; len(request.Keys) > 0 {
+				return retry.ErrThrottled
+			}
+			return nil
+		})
+		if err != nil {
+			return items, err
+		}
+	}
+	return items, nil
+}
+
+const batchGetKeys = 100 // as many as one BatchGetItem takes

@@ -18,31 +18,35 @@ import (
 // with others (Store.transact). Either way a write that cannot be made is told as
 // a *writeError, by its position.
 
-// condition is what must hold of the item for a write to be made. The zero
-// condition always holds.
+// condition is what must hold of the item for a write to be made.
 type condition struct {
 	expression string
-	names      map[string]string
 	values     attrs
 }
 
-// absent holds while there is no such item.
-var absent = condition{expression: "attribute_not_exists(pk)"}
+var (
+	always = condition{}
+	// absent holds while there is no such item.
+	absent = condition{expression: "attribute_not_exists(pk)"}
+)
 
-// atVersion holds while the item has that version; version 0 is no item yet.
-func atVersion(version int) condition {
+// locked holds while the item has that version, for items whose first version is 1:
+// version 0 is no item yet.
+func locked(version int) condition {
 	if version == 0 {
 		return absent
 	}
+	return atVersion(version)
+}
+
+// atVersion holds while the item has that version.
+func atVersion(version int) condition {
 	return condition{expression: "version = :from", values: attrs{":from": number(version)}}
 }
 
 // put returns the write of a whole item.
 func put(table string, item attrs, c condition) types.TransactWriteItem {
-	write := &types.Put{
-		TableName: aws.String(table), Item: item,
-		ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
-	}
+	write := &types.Put{TableName: aws.String(table), Item: item, ExpressionAttributeValues: c.values}
 	if c.expression != "" {
 		write.ConditionExpression = aws.String(c.expression)
 		write.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
@@ -51,11 +55,8 @@ func put(table string, item attrs, c condition) types.TransactWriteItem {
 }
 
 // remove returns the write that deletes an item.
-func remove(table string, key attrs, c condition) types.TransactWriteItem {
-	write := &types.Delete{
-		TableName: aws.String(table), Key: key,
-		ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
-	}
+func remove(table string, key primaryKey, c condition) types.TransactWriteItem {
+	write := &types.Delete{TableName: aws.String(table), Key: key.attrs(), ExpressionAttributeValues: c.values}
 	if c.expression != "" {
 		write.ConditionExpression = aws.String(c.expression)
 		write.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
@@ -127,17 +128,27 @@ func (s *Store) transact(ctx context.Context, tx *transaction) error {
 // transactPatiently is transact with retries for as long as nothing but a throttle
 // or another writer stands in the way. A condition that does not hold is returned at once.
 func (s *Store) transactPatiently(ctx context.Context, tx *transaction) error {
-	var final error
+	return insist(ctx, func() error { return s.transact(ctx, tx) }, anyRefused)
+}
+
+// anyRefused reports whether the condition of some write does not hold.
+func anyRefused(err error) bool {
+	var failed *writeError
+	return errors.As(err, &failed) && failed.any(refused)
+}
+
+// insist calls once until it succeeds or fails with an error that is final, or not
+// temporary.
+func insist(ctx context.Context, once func() error, final func(error) bool) error {
+	var last error
 	err := retry.Contention.Do(ctx, func() error {
-		err := s.transact(ctx, tx)
-		if failed := (*writeError)(nil); errors.As(err, &failed) && failed.any(refused) {
-			final = err
+		if last = once(); final(last) {
 			return nil
 		}
-		return err
+		return last
 	})
-	if final != nil {
-		return final
+	if err == nil {
+		return last
 	}
 	return err
 }

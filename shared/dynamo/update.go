@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -14,11 +15,13 @@ type update struct {
 	condition            string
 	sets, removes, added []string
 	names                map[string]string
-	values               map[string]types.AttributeValue
+	values               attrs
 }
 
-func newUpdate(condition string) *update {
-	return &update{condition: condition, names: map[string]string{}, values: map[string]types.AttributeValue{}}
+func newUpdate(c condition) *update {
+	u := &update{condition: c.expression, names: map[string]string{}, values: attrs{}}
+	maps.Copy(u.values, c.values)
+	return u
 }
 
 func (u *update) name(placeholder, name string) { u.names[placeholder] = name }
@@ -56,7 +59,8 @@ func (u *update) increase(in, entry string, n int) {
 	u.sets = append(u.sets, path+" = if_not_exists("+path+", :none) + :entry"+i)
 }
 
-func (u *update) write(table string, key map[string]types.AttributeValue) types.TransactWriteItem {
+// write returns the update of the item with that key.
+func (u *update) write(table string, key primaryKey) types.TransactWriteItem {
 	var clauses []string
 	for _, clause := range []struct {
 		verb  string
@@ -68,13 +72,14 @@ func (u *update) write(table string, key map[string]types.AttributeValue) types.
 	}
 	write := &types.Update{
 		TableName:                 aws.String(table),
-		Key:                       key,
+		Key:                       key.attrs(),
 		UpdateExpression:          aws.String(strings.Join(clauses, " ")),
 		ExpressionAttributeNames:  u.names,
 		ExpressionAttributeValues: u.values,
 	}
 	if u.condition != "" {
 		write.ConditionExpression = aws.String(u.condition)
+		write.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 	}
 	return types.TransactWriteItem{Update: write}
 }

@@ -56,7 +56,7 @@ type Item struct {
 
 // Store is what the sweep needs of the tables.
 type Store interface {
-	// Due calls see with what is due by now in one of Partitions, the longest due
+	// Due calls see with what is due by now in one of outbox.Partitions, the longest due
 	// first in its table, until see returns false. What cannot be read is passed
 	// over and told in the error.
 	Due(ctx context.Context, partition int, now time.Time, see func(Item) (more bool)) error
@@ -83,9 +83,6 @@ type Catalog interface {
 type Sender interface {
 	Send(ctx context.Context, message any, delay time.Duration) error
 }
-
-// Partitions is how many partitions what is due is spread over.
-const Partitions = 32
 
 // Sweeper looks at everything that is due.
 type Sweeper struct {
@@ -119,9 +116,9 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	run := &run{Sweeper: s}
 	var sweeps errgroup.Group
 	sweeps.SetLimit(workers)
-	start := random.N(ctx, Partitions)
-	for i := range Partitions {
-		partition := (start + i) % Partitions
+	start := random.N(ctx, outbox.Partitions)
+	for i := range outbox.Partitions {
+		partition := (start + i) % outbox.Partitions
 		ctx := random.Split(ctx, strconv.Itoa(partition))
 		sweeps.Go(func() error {
 			if !s.Now().Before(until) {

@@ -10,8 +10,8 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/delivery"
-	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/sweep"
 )
@@ -49,7 +49,7 @@ func (s *storm) settle(ctx context.Context) {
 
 func (s *storm) mailWhatIsDue(ctx context.Context) {
 	var due []delivery.Item
-	for partition := range dynamo.DueShards {
+	for partition := range outbox.Partitions {
 		s.must(s.calm.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
 			if item.Line != nil {
 				due = append(due, delivery.Item{Line: item.Line.ID})

@@ -23,6 +23,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
@@ -489,7 +490,7 @@ func (s *storm) mail(ctx context.Context) int {
 	defer done()
 	var due []delivery.Item
 	for range 2 {
-		s.store.Due(ctx, s.dice.n(dynamo.DueShards), s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
+		s.store.Due(ctx, s.dice.n(outbox.Partitions), s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
 			switch {
 			case item.Line != nil && item.Line.Mail.State != "":
 				due = append(due, delivery.Item{Line: item.Line.ID})

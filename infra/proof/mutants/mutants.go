@@ -19,23 +19,23 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a line is written over one that is there",
-		file:   "shared/dynamo/claim.go",
-		old:    `put.ConditionExpression = aws.String("attribute_not_exists(pk)")`,
-		new:    `put.ConditionExpression = aws.String("attribute_not_exists(pk) OR attribute_exists(pk)")`,
+		file:   "shared/dynamo/tx.go",
+		old:    `absent = condition{expression: "attribute_not_exists(pk)"}`,
+		new:    `absent = condition{expression: "attribute_not_exists(pk) OR attribute_exists(pk)"}`,
 		in:     "shared/claim", test: "TestRace",
 	},
 	{
 		breaks: "fill writes a line that was changed meanwhile",
-		file:   "shared/dynamo/claim.go",
-		old:    `put.ConditionExpression = aws.String("version = :before")`,
-		new:    `put.ConditionExpression = aws.String("version = :before OR attribute_exists(version)")`,
+		file:   "shared/dynamo/tx.go",
+		old:    `condition{expression: "version = :from",`,
+		new:    `condition{expression: "version = :from OR attribute_exists(version)",`,
 		in:     "shared/claim", test: "TestFill_lineChangedMeanwhileIsReadAgain",
 	},
 	{
 		breaks: "a served line keeps its place in the queue",
 		file:   "shared/dynamo/claim.go",
-		old:    `if before != "" && before != now {`,
-		new:    `if before != "" && before != now && now != "" {`,
+		old:    `waited && before != place {`,
+		new:    `waited && before != place && waits {`,
 		in:     "shared/claim", test: "TestClaim_emptyPoolWaitsAndFillServesIt",
 	},
 	{
@@ -332,8 +332,8 @@ var mutants = []mutant{
 	{
 		breaks: "a worker that was overtaken goes on saving",
 		file:   "shared/dynamo/ingest.go",
-		old:    `newUpdate("turn = :turn AND attribute_not_exists(#done)")`,
-		new:    `newUpdate("turn = :turn OR attribute_not_exists(#done)")`,
+		old:    `condition{"turn = :turn AND attribute_not_exists(#done)",`,
+		new:    `condition{"turn = :turn OR attribute_not_exists(#done)",`,
 		in:     "shared/dynamo", test: "TestRanges_oneTurnAtATimeAndCountedOnce",
 	},
 	{
@@ -528,9 +528,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "the queue is served from its end",
-		file:   "shared/dynamo/claim.go",
-		old:    `Limit:                     aws.Int32(int32(lines + 1)), // and the pass`,
-		new:    `Limit:                     aws.Int32(int32(lines + 1)), ScanIndexForward: aws.Bool(false),`,
+		file:   "shared/dynamo/queue.go",
+		old:    `q.limit = lines + 1 // and the pass`,
+		new:    `q.limit, q.backwards = lines+1, true`,
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 	{
@@ -543,15 +543,15 @@ var mutants = []mutant{
 	{
 		breaks: "a setting whose answer was lost is answered as somebody else's change",
 		file:   "shared/dynamo/catalog.go",
-		old:    `	if errors.As(err, &failed) && reflect`,
-		new:    `	if errors.As(err, &failed) && len(failed.Item) == 0 && reflect`,
+		old:    `is && stringOf(there["writtenBy"]) == signed`,
+		new:    `is && there == nil && stringOf(there["writtenBy"]) == signed`,
 		in:     "shared/dynamo", test: "TestCatalog_lostAnswerIsNoConflict",
 	},
 	{
 		breaks: "a worker that was overtaken goes on counting",
 		file:   "shared/dynamo/ingest.go",
-		old:    `newUpdate("turn = :turn AND attribute_not_exists(#done)")`,
-		new:    `newUpdate("turn <= :turn OR attribute_exists(turn)")`,
+		old:    `condition{"turn = :turn AND attribute_not_exists(#done)",`,
+		new:    `condition{"turn <= :turn OR attribute_exists(turn)",`,
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 	{
@@ -571,8 +571,8 @@ var mutants = []mutant{
 	{
 		breaks: "a line that is connected keeps its place among the unconnected",
 		file:   "shared/dynamo/claim.go",
-		old:    `	if before != "" && before != now {`,
-		new:    `	if before != "" && before != now && now == "" {`,
+		old:    `waited && before != place {`,
+		new:    `waited && before != place && !waits {`,
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
+
 	"keypool/infra/proof/dynamosim"
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
@@ -373,14 +375,20 @@ type record struct {
 
 func (s *stream) observe(c dynamosim.Commit) {
 	for _, change := range c.Changes {
-		if s.closed || change.Table != s.w.tables.Orders || str(change.After, "mail") != "due" {
+		if s.closed || change.Table != s.w.tables.Orders {
 			continue
 		}
 		pk := str(change.After, "pk")
-		item, ok := dynamo.MailItem(pk, str(change.After, "sk"))
+		line, notice, ok := dynamo.DueMail(events.DynamoDBStreamRecord{
+			Keys: map[string]events.DynamoDBAttributeValue{
+				"pk": events.NewStringAttribute(pk), "sk": events.NewStringAttribute(str(change.After, "sk")),
+			},
+			NewImage: map[string]events.DynamoDBAttributeValue{"mail": events.NewStringAttribute(str(change.After, "mail"))},
+		}, time.Now())
 		if !ok {
 			continue
 		}
+		item := delivery.Item{Line: line, Notice: notice}
 		r := record{item: item, name: fmt.Sprintf("record %v %d", item, num(change.After, "version"))}
 		if change.After["tryAt"] != nil {
 			r.tryAt = time.UnixMilli(int64(num(change.After, "tryAt")))

@@ -1,0 +1,231 @@
+package dynamo
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+)
+
+// Every key of every item is made here, and read here. The tables are shown in doc.go.
+
+// The beginnings of partition keys. A function is granted only those it needs:
+// see infra/stack.
+const (
+	// of the catalog
+	MerchantPrefix = "merchant#"
+	TokenPrefix    = "token#"
+	UploadsPrefix  = "uploads#"
+	RangesPrefix   = "ranges#"
+	ParkedPrefix   = "parked#"
+
+	// of orders
+	OrderPrefix       = "order#"
+	QueuePrefix       = "queue#"
+	UnconnectedPrefix = "unconnected#"
+	RefusedPrefix     = "refused#"
+	NoticePrefix      = "notice#"
+	AlertPrefix       = "alert#"
+)
+
+// Sort keys, and the beginnings of those that end in #.
+const (
+	merchantSort = "merchant"
+	poolSort     = "pool#"
+	productSort  = "product#"
+	accountSort  = "platform#"
+	countSort    = "count#"
+	tokenSort    = "token"
+
+	lineSort    = "line#"
+	chunkSort   = "keys#"
+	historySort = "history#"
+	passSort    = "!pass" // stands before every line of a queue, so that it is read with its front
+	noticeSort  = "notice"
+	alertSort   = "alert#"
+)
+
+// Indexes.
+const (
+	availableIndex = "available" // of keys
+	dueIndex       = "due"       // of orders and of catalog
+	kindIndex      = "kind"      // of catalog
+)
+
+// Values of the attribute kind, by which the catalog's items are listed.
+const (
+	merchantKind = "merchant"
+	poolKind     = "pool"
+)
+
+// primaryKey is the primary key of an item of catalog or orders. The structs of
+// items embed it.
+type primaryKey struct {
+	PK string `dynamodbav:"pk"`
+	SK string `dynamodbav:"sk"`
+}
+
+func (k primaryKey) attrs() attrs { return attrs{"pk": text(k.PK), "sk": text(k.SK)} }
+
+// keyOf returns the primary key of an item of catalog or orders.
+func keyOf(item attrs) primaryKey {
+	return primaryKey{stringOf(item["pk"]), stringOf(item["sk"])}
+}
+
+// Keys of the catalog.
+
+func merchantKey(merchant string) primaryKey {
+	return primaryKey{MerchantPrefix + merchant, merchantSort}
+}
+
+func poolKey(merchant, name string) primaryKey {
+	return primaryKey{MerchantPrefix + merchant, poolSort + name}
+}
+
+func productKey(merchant, id string) primaryKey {
+	return primaryKey{MerchantPrefix + merchant, productSort + id}
+}
+
+func accountKey(merchant, name string) primaryKey {
+	return primaryKey{MerchantPrefix + merchant, accountSort + name}
+}
+
+func countKey(p pool.ID) primaryKey {
+	return primaryKey{MerchantPrefix + p.Merchant, countSort + p.Pool + "#" + string(p.Side)}
+}
+
+// merchant returns the merchant whose partition the item is in.
+func (k primaryKey) merchant() string { return strings.TrimPrefix(k.PK, MerchantPrefix) }
+
+// after returns the rest of the sort key: the name of a pool, product or account.
+func (k primaryKey) after(sort string) string { return strings.TrimPrefix(k.SK, sort) }
+
+func tokenKey(hash string) primaryKey { return primaryKey{TokenPrefix + hash, tokenSort} }
+
+func uploadKey(merchant, id string) primaryKey { return primaryKey{UploadsPrefix + merchant, id} }
+
+// upload returns the merchant and the id of an upload.
+func (k primaryKey) upload() (merchant, id string) {
+	return strings.TrimPrefix(k.PK, UploadsPrefix), k.SK
+}
+
+func rangeKey(merchant, upload string, n int) primaryKey {
+	return primaryKey{rangesPK(merchant, upload), fmt.Sprintf("%07d", n)}
+}
+
+func rangesPK(merchant, upload string) string { return RangesPrefix + merchant + "#" + upload }
+
+// rangeNumber returns the number of an upload's range.
+func (k primaryKey) rangeNumber() (int, error) { return strconv.Atoi(k.SK) }
+
+func parkedKey(p pool.ID, upload string) primaryKey {
+	return primaryKey{parkedPK(p.Merchant, p.Pool), upload}
+}
+
+func parkedPK(merchant, pool string) string { return ParkedPrefix + merchant + "#" + pool }
+
+// Keys of orders.
+
+func orderPK(id string) string { return OrderPrefix + id }
+
+func lineKey(id order.LineID) primaryKey {
+	return primaryKey{orderPK(id.Order()), lineSort + id.InOrder()}
+}
+
+// line returns the line of a fulfillment, false if the item is none.
+func (k primaryKey) line() (order.LineID, bool) {
+	first, ok1 := strings.CutPrefix(k.PK, OrderPrefix)
+	second, ok2 := strings.CutPrefix(k.SK, lineSort)
+	id := order.LineID(first + second)
+	return id, ok1 && ok2 && id.Valid()
+}
+
+func chunkKey(id order.LineID, n int) primaryKey {
+	return primaryKey{orderPK(id.Order()), fmt.Sprintf("%s%05d", chunksSK(id), n)}
+}
+
+// chunksSK is the beginning of the sort keys of a line's chunks.
+func chunksSK(id order.LineID) string { return chunkSort + id.InOrder() + "#" }
+
+func historyKey(h order.History) primaryKey {
+	return primaryKey{orderPK(h.Line.Order()), fmt.Sprintf("%s%013d#%s#%d", historySK(h.Line), millis(h.At), h.What, h.Mail)}
+}
+
+// historySK is the beginning of the sort keys of a line's history.
+func historySK(id order.LineID) string { return historySort + id.InOrder() + "#" }
+
+func queuePK(p pool.ID) string {
+	return QueuePrefix + p.Merchant + "#" + p.Pool + "#" + string(p.Side)
+}
+
+func unconnectedPK(merchant string, side pool.Side, product string) string {
+	return UnconnectedPrefix + merchant + "#" + string(side) + "#" + product
+}
+
+// queueKey returns the place of a line in the queue of its pool, or of its product
+// while no pool feeds that; false if the line does not wait.
+func queueKey(f order.Fulfillment) (primaryKey, bool) {
+	sk := fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)
+	switch f.State() {
+	case order.Waiting:
+		return primaryKey{queuePK(f.PoolID()), sk}, true
+	case order.Unconnected:
+		return primaryKey{unconnectedPK(f.Merchant, f.Side, f.Product), sk}, true
+	default:
+		return primaryKey{}, false
+	}
+}
+
+// queued returns the line that has a place in a queue, and when it was received.
+func (k primaryKey) queued() (order.LineID, time.Time, error) {
+	ms, id, ok := strings.Cut(k.SK, "#")
+	received, err := strconv.ParseInt(ms, 10, 64)
+	if !ok || err != nil || !order.LineID(id).Valid() {
+		return "", time.Time{}, fmt.Errorf("%s %s is not a place in a queue", k.PK, k.SK)
+	}
+	return order.LineID(id), at(received), nil
+}
+
+func passKey(p pool.ID) primaryKey { return primaryKey{queuePK(p), passSort} }
+
+func refusedKey(merchant, account, name, field string) primaryKey {
+	return primaryKey{RefusedPrefix + merchant, account + "#" + name + "#" + field}
+}
+
+func noticeKey(id string) primaryKey { return primaryKey{NoticePrefix + id, noticeSort} }
+
+// notice returns the id of a notice, false if the item is none.
+func (k primaryKey) notice() (id string, ok bool) {
+	id, ok = strings.CutPrefix(k.PK, NoticePrefix)
+	return id, ok && k.SK == noticeSort
+}
+
+func alertKey(p pool.ID) primaryKey {
+	return primaryKey{AlertPrefix + p.Merchant + "#" + p.Pool, alertSort + string(p.Side)}
+}
+
+// Keys of keys.
+
+// licenseKey returns the primary key of a key's item.
+func licenseKey(id pool.KeyID) attrs { return attrs{"pk": text(string(id))} }
+
+// shardName is the partition of the index of available keys that has shard n of a pool side.
+func shardName(p pool.ID, n int) string {
+	return p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(n)
+}
+
+// The index of what is due.
+
+// duePartition returns the partition of the index of what is due that the named item stands in.
+func duePartition(name string) string {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return dueName(int(h.Sum32() % outbox.Partitions))
+}
+
+func dueName(partition int) string { return "due#" + strconv.Itoa(partition) }

@@ -1,0 +1,166 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/retry"
+)
+
+// queueItem is a line's place in the queue of a pool side, or of a product that no
+// pool feeds. Its sort key orders the lines by age. A pool side's pass is one too.
+type queueItem struct {
+	primaryKey
+	V       int   `dynamodbav:"v"`
+	Missing int   `dynamodbav:"missing,omitempty"`
+	Until   int64 `dynamodbav:"until,omitempty"` // of a pass
+}
+
+// linesPerTransaction is how many waiting lines of one key each share a
+// transaction: the line, its place in the queue and the key are three items.
+const linesPerTransaction = order.MaxItems / 3
+
+// Queue returns the front of a pool side's queue: one consistent query.
+func (s *Store) Queue(ctx context.Context, p pool.ID) (order.Queue, error) {
+	return s.queueFront(ctx, p, order.QueueFront)
+}
+
+// Head returns the first lines of a pool side's queue: one consistent query and one
+// consistent batch read. A line that moved in between is a retry.ErrChanged.
+func (s *Store) Head(ctx context.Context, p pool.ID) ([]order.Fulfillment, error) {
+	queue, err := s.queueFront(ctx, p, linesPerTransaction)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]order.LineID, len(queue.Lines))
+	for i, queued := range queue.Lines {
+		ids[i] = queued.Line
+	}
+	return s.queuedLines(ctx, ids, order.Waiting)
+}
+
+func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (order.Queue, error) {
+	q := inPartition(s.tables.Orders, queuePK(p))
+	q.limit = lines + 1 // and the pass
+	items, err := queryAs[queueItem](ctx, s, q, everyVersion)
+	if err != nil {
+		return order.Queue{}, fmt.Errorf("read the queue of %s: %w", p, err)
+	}
+	var queue order.Queue
+	for _, item := range items {
+		if item.SK == passSort {
+			queue.PassUntil = at(item.Until)
+			continue
+		}
+		line, receivedAt, err := item.queued()
+		if err != nil {
+			return order.Queue{}, err
+		}
+		if len(queue.Lines) < lines {
+			queue.Lines = append(queue.Lines, order.Queued{Line: line, ReceivedAt: receivedAt, Missing: item.Missing})
+		}
+	}
+	return queue, nil
+}
+
+// Unconnected returns the next lines that wait for a product to get a pool, those
+// after the sort key in after, and the sort key to go on with: "" at the end.
+func (s *Store) Unconnected(ctx context.Context, r order.FillRequest, after string) ([]order.Fulfillment, string, error) {
+	q := inPartition(s.tables.Orders, unconnectedPK(r.Merchant, r.Side, r.Product))
+	q.limit = linesPerTransaction
+	if after != "" {
+		q.after = primaryKey{unconnectedPK(r.Merchant, r.Side, r.Product), after}
+	}
+	items, err := queryAs[queueItem](ctx, s, q, everyVersion)
+	if err != nil {
+		return nil, "", fmt.Errorf("read unconnected lines of %s: %w", r.Merchant, err)
+	}
+	ids := make([]order.LineID, len(items))
+	for i, item := range items {
+		if ids[i], _, err = item.queued(); err != nil {
+			return nil, "", err
+		}
+	}
+	next := ""
+	if len(items) == linesPerTransaction {
+		next = items[len(items)-1].SK
+	}
+	lines, err := s.queuedLines(ctx, ids, order.Unconnected)
+	return lines, next, err
+}
+
+// queuedLines reads lines in the order of ids, all of which must be in the state.
+func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order.State) ([]order.Fulfillment, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keys := make([]attrs, len(ids))
+	for i, id := range ids {
+		keys[i] = lineKey(id).attrs()
+	}
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Orders, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read %d lines of a queue: %w", len(ids), err)
+	}
+	found := make(map[order.LineID]order.Fulfillment, len(ids))
+	for _, item := range items {
+		f, err := decodeFulfillment(item)
+		if err != nil {
+			return nil, err
+		}
+		found[f.ID] = f
+	}
+	lines := make([]order.Fulfillment, len(ids))
+	for i, id := range ids {
+		f, ok := found[id]
+		if !ok || f.State() != state {
+			return nil, retry.ErrChanged
+		}
+		lines[i] = f
+	}
+	return lines, nil
+}
+
+// HasUnconnected reports whether lines wait for a product to get a pool.
+func (s *Store) HasUnconnected(ctx context.Context, merchant, product string) (bool, error) {
+	for _, side := range []pool.Side{pool.Live, pool.Test} {
+		q := inPartition(s.tables.Orders, unconnectedPK(merchant, side, product))
+		q.limit = 1
+		n, err := s.count(ctx, q)
+		if err != nil {
+			return false, wrap(err, "look for unconnected lines of %s", merchant)
+		}
+		if n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Missing returns how many keys the first lines of a pool side's queue miss, and
+// how many lines those are, up to limit: consistent queries.
+func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines int, err error) {
+	items, err := s.items(ctx, query{
+		table: s.tables.Orders, consistent: true,
+		where: "pk = :pk AND sk > :pass", values: attrs{":pk": text(queuePK(p)), ":pass": text(passSort)},
+		attributes: []string{"missing"}, limit: limit,
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count the queue of %s: %w", p, err)
+	}
+	for _, item := range items {
+		keys += int(numberOf(item["missing"]))
+	}
+	return keys, len(items), nil
+}
+
+// Pass lets new orders pass a pool side's queue until then. Of two passes the one
+// written last counts.
+func (s *Store) Pass(ctx context.Context, p pool.ID, until time.Time) error {
+	item := queueItem{primaryKey: passKey(p), V: schema, Until: millis(until)}
+	_, err := s.write(ctx, put(s.tables.Orders, encode(item), always))
+	return wrap(err, "write a pass of %s", p)
+}
