@@ -59,47 +59,48 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 
 ##@ Work on it
 
-# Packages that need a longer run, or a run of their own: the race, under the race
-# detector; the whole, on the one-machine deployment; the kills, on another.
-RACE := ./shared/claim
-WHOLE := ./infra/local/whole
-KILLS := ./infra/proof/faults/kills
+# The packages that DynamoDB Local judges, beside the in-process engine: the store,
+# the claim, and the in-process engine itself.
+ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim
 
-.PHONY: test unit race-test whole kills lint sam-lint
-test: need-test ## everything: lint, unit, infrastructure, race, end to end, kills
-	@echo "1/6  lint"
-	@$(MAKE) lint
-	@echo "2/6  unit tests, the store against DynamoDB Local"
-	@$(MAKE) unit
-	@echo "3/6  the race, under the race detector"
-	@$(MAKE) race-test
-	@echo "4/6  the template of sam, linted"
-	@$(MAKE) sam-lint
-	@echo "5/6  end to end, on the one-machine deployment"
-	@$(MAKE) whole
-	@echo "6/6  a deployment whose parts are killed, three minutes"
-	@$(MAKE) kills
+.PHONY: check test unit engine race-test whole kills lint sam-lint template vuln
+check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
-unit: ## all packages but those that make a deployment of their own
-	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $$(go list ./... | grep -v $(patsubst ./%,-e '/%$$',$(WHOLE) $(KILLS)))
+# The left lane keeps a core busy, the right one mostly waits.
+test: need-test ## everything, its stages side by side; their output is in .local/test
+	@infra/lanes.sh "lint unit engine race-test" "sam-lint whole kills"
 
-race-test: ## the race, under the race detector
-	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m $(RACE)
+unit: ## all packages, on the in-process engine
+	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
 
-whole: ## the end-to-end test
-	@go test -tags deployment -count=1 -timeout 20m -v $(WHOLE)
+engine: ## the store and the claim, on DynamoDB Local
+	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $(ENGINE)
 
-kills: need-local ## a deployment whose parts are killed, each at the worst moment
+race-test: ## the race for keys, under the race detector
+	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m ./shared/claim
+
+# The build tag keeps the tests that make a deployment out of go test ./...
+whole: need-local ## end to end, on a one-machine deployment
+	@$(GOTESTSUM) -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
+
+kills: need-local ## a one-machine deployment whose parts are killed
 	@go run ./infra/proof kills -record=false
 
-lint: ## gofumpt, go vet, staticcheck
+lint: ## gofumpt, go vet, staticcheck, and the checks of infra/lint
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
 	  if [ -n "$$out" ]; then printf 'not formatted, mend with: go tool gofumpt -w %s\n' "$$(echo $$out)" >&2; exit 1; fi
-	@go vet ./...
-	@go tool staticcheck ./...
+	@go vet -tags deployment ./...
+	@go vet -tags deployment -vettool="$$(go tool -n lint)" ./...
+	@go tool staticcheck -tags deployment ./...
 
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
+
+template: need-build ## write template.yaml anew, from the tables of infra/stack
+	@go run ./infra/template
+
+vuln: need-build ## known vulnerabilities in what the program calls
+	@infra/vuln.sh
 
 .PHONY: build app
 app: need-build # the CDK app, as the one-machine run takes it
@@ -192,14 +193,15 @@ sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
 	@python3 -m venv .local/sam
 	@.local/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0
 
-# sam build calls these. Beside the binary lies the one-machine run's certificate,
+# sam build calls build-Webhook and so on. Beside the binary lies the one-machine run's certificate,
 # where there is one, so that a function in the container may trust it.
-.PHONY: build-Ingest build-Webhook build-Fill build-Deliver build-Stock build-Sweep build-Api
-build-Ingest build-Webhook build-Fill build-Deliver build-Stock build-Sweep build-Api: build-%:
+build-%: always
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(SAM_GOARCH) go build $(BUILD) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(shell echo $* | tr A-Z a-z)
 	if [ -f .local/machine/tls/ca.pem ]; then cp .local/machine/tls/ca.pem "$(ARTIFACTS_DIR)/ca.pem"; fi
 
-.PHONY: need-local need-test need-build need-cdk
+always: ;
+
+.PHONY: always need-local need-test need-build need-cdk
 need-local: ; @infra/prerequisites.sh go node npm python
 need-test: ; @infra/prerequisites.sh go node npm python java maven
 need-build: ; @infra/prerequisites.sh go

@@ -21,7 +21,7 @@ need() {
 
 for tool in "$@"; do
   case $tool in
-    go) need go 1.26 'go version' 'Go from https://go.dev/dl' ;;
+    go) need go "$(sed -n "s/^toolchain go//p" "$(dirname "$0")/../go.mod")" 'go version' 'Go from https://go.dev/dl' ;;
     node) need node 20.0 'node --version' 'Node.js from https://nodejs.org' ;;
     npm) need npm 9.0 'npm --version' 'npm, which comes with Node.js' ;;
     python) need python3 3.11 'python3 --version' 'Python, apt install python3 python3-venv' ;;

@@ -67,6 +67,7 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 	}
 	for i, err := range h.mailer.Mail(ctx, items) {
 		switch outcomeOf(err) {
+		case done:
 		case again:
 			slog.WarnContext(ctx, "not mailed, tried again", "line", string(items[i].Line), "notice", items[i].Notice, "error", err)
 			for _, number := range sequence[i] {

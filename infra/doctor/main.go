@@ -37,8 +37,10 @@ func main() {
 func report(out io.Writer, findings []finding) bool {
 	ready := true
 	for _, f := range findings {
-		mark := "ok  "
+		var mark string
 		switch f.state {
+		case good:
+			mark = "ok  "
 		case warning:
 			mark = "note"
 		case failure:

@@ -256,12 +256,12 @@ func TestAPI_routes(t *testing.T) {
 		got[r.Properties["RouteKey"].(string)] = fmt.Sprint(integration.Properties["IntegrationUri"], " ", r.Properties["AuthorizationType"])
 	}
 	want := map[string]string{
-		"POST /webhooks/{merchant}/{account}": "Webhook.Arn NONE",
-		"GET /openapi.json":                     "Api.Arn NONE",
-		"ANY /v1/{proxy+}":                      "Api.Arn NONE",
-		"GET /v1/merchants/{merchant}":          "Api.Arn AWS_IAM",
-		"PUT /v1/merchants/{merchant}":          "Api.Arn AWS_IAM",
-		"POST /v1/merchants/{merchant}/tokens":  "Api.Arn AWS_IAM",
+		"POST /webhooks/{merchant}/{account}":  "Webhook.Arn NONE",
+		"GET /openapi.json":                    "Api.Arn NONE",
+		"ANY /v1/{proxy+}":                     "Api.Arn NONE",
+		"GET /v1/merchants/{merchant}":         "Api.Arn AWS_IAM",
+		"PUT /v1/merchants/{merchant}":         "Api.Arn AWS_IAM",
+		"POST /v1/merchants/{merchant}/tokens": "Api.Arn AWS_IAM",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -50,9 +50,9 @@ func tellFault(ctx context.Context, err error, tries int, about ...any) {
 	if _, answered := errors.AsType[*SendError](err); !answered {
 		about = append(about, "error", err)
 	}
-	level, says := slog.LevelWarn, "a mail was not sent"
+	level := slog.LevelWarn
 	if fault.Fault == Trouble || tries >= stubborn {
-		level, says = slog.LevelError, "mails cannot be sent"
+		level = slog.LevelError
 	}
-	slog.Log(ctx, level, says, about...)
+	slog.Log(ctx, level, "mail.refused", about...)
 }

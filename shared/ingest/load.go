@@ -231,7 +231,7 @@ func (l *loader) read() (*batch, error) {
 	seen := make(map[pool.KeyID]bool, BatchSize)
 	for len(b.keys) < BatchSize && len(b.refused)+len(b.later) < 10*BatchSize {
 		line, err := l.lines.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			b.last = true
 			break
 		}

@@ -36,7 +36,7 @@ func readAll(t testing.TB, file []byte, enc Encoding, cuts ...int64) []read {
 		}
 		for {
 			line, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -202,6 +202,7 @@ func countTags(s string) (tags, keys int) {
 			continue
 		case Key, ParentKey:
 			keys++
+		default: // brings no key
 		}
 		tags++
 	}

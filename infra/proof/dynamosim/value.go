@@ -337,6 +337,7 @@ func (r *reader) scalar(k kind) value {
 			r.fail("a binary value is not base64")
 		}
 		v.text = string(raw)
+	default: // the text as it is
 	}
 	return v
 }
@@ -441,13 +442,19 @@ func (v value) sdk() types.AttributeValue {
 			set[i] = []byte(element.text)
 		}
 		return &types.AttributeValueMemberBS{Value: set}
+	case textsKind:
+		return &types.AttributeValueMemberSS{Value: v.texts()}
+	case numbersKind:
+		return &types.AttributeValueMemberNS{Value: v.texts()}
 	}
+	panic("an attribute value of an unknown kind")
+}
+
+// texts returns the elements of a set of texts or numbers.
+func (v value) texts() []string {
 	set := make([]string, len(v.list))
 	for i, element := range v.list {
 		set[i] = element.text
 	}
-	if v.kind == numbersKind {
-		return &types.AttributeValueMemberNS{Value: set}
-	}
-	return &types.AttributeValueMemberSS{Value: set}
+	return set
 }

@@ -290,6 +290,7 @@ func (in answering) of(o *outcome) written {
 		}
 	case types.ReturnValueAllNew:
 		out.Attributes = &o.after.item
+	default: // none
 	}
 	return out
 }

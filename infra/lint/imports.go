@@ -1,0 +1,146 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/OpenPeeDeeP/depguard/v2"
+)
+
+// The packages of shared/ that know a technology. All others are the domain.
+var adapters = []string{"boot", "config", "dynamo", "kms", "s3", "ses", "sqs", "web"}
+
+// The packages of the domain that each do one job for the functions. They import
+// nouns (pool, order, catalog, …), and not each other.
+var useCases = []string{"claim", "delivery", "ingest", "intake", "settings", "stock", "sweep", "upload"}
+
+// What one use case may still import of another: intake turns a webhook into claims.
+var mayImport = map[string][]string{
+	"intake": {"claim"},
+
+	"delivery": {"ingest"},
+	"ingest":   {"claim"},
+	"stock":    {"claim"},
+	"sweep":    {"claim", "ingest"},
+}
+
+// The technologies that one package each speaks, by the path of their library. A
+// function's main opens their clients, and does no more with them.
+var technologies = map[string]string{
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb": "dynamo",
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb": "dynamo",
+	"github.com/aws/aws-sdk-go-v2/service/kms":      "kms",
+	"github.com/aws/aws-sdk-go-v2/service/s3":       "s3",
+	"github.com/aws/aws-sdk-go-v2/service/sesv2":    "ses",
+	"github.com/aws/aws-sdk-go-v2/service/sqs":      "sqs",
+}
+
+// The libraries of the CDK.
+var cdk = []string{"github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", "github.com/aws/jsii-runtime-go"}
+
+// importRules says which package may import which. Tests may import anything.
+//
+//	functions/*   wire and transport
+//	use cases     import nouns
+//	nouns         import nouns
+//	adapters      import nouns and the interfaces of use cases, never another adapter
+//	infra/        deploys and proves; imports everything but functions
+func importRules() *depguard.LinterSettings {
+	rules := depguard.LinterSettings{
+		"shared is at the bottom":            in("shared/**").deny("functions and infra build on shared", "keypool/functions", "keypool/infra"),
+		"a function stands for itself":       in("functions/**").deny("functions share by way of shared/", "keypool/functions", "keypool/infra"),
+		"infra deploys functions":            in("infra/**").deny("infra does not call functions", "keypool/functions"),
+		"only infra knows the CDK":           in("functions/**", "shared/**").deny("move it to infra/", cdk...),
+		"platform does not know its adapter": in("shared/platform/*.go").deny("functions import the registry, platform never does", "keypool/shared/platform/all"),
+	}
+
+	domain := in("shared/**").but(below(adapters)...)
+	rules["the domain knows no technology"] = domain.deny(
+		"the domain declares the interface that it needs, an adapter implements it", append(shared(adapters), "github.com/aws")...)
+
+	for library, home := range technologies {
+		rules["shared/"+home+" alone speaks "+filepath.Base(library)+" of "+library] = in("functions/**", "shared/**").
+			but("functions/*/main.go", "shared/"+home+"/**").
+			deny("only shared/"+home+" speaks it", library)
+	}
+
+	for _, adapter := range adapters {
+		others := slices.DeleteFunc(slices.Clone(adapters), func(other string) bool {
+			return other == adapter || adapter == "boot" && other == "config" // boot reads the configuration
+		})
+		rules["adapter "+adapter] = in("shared/"+adapter+"/**").deny("adapters do not know each other: main brings them together", shared(others)...)
+	}
+
+	for _, useCase := range useCases {
+		others := slices.DeleteFunc(slices.Clone(useCases), func(other string) bool {
+			return other == useCase || slices.Contains(mayImport[useCase], other)
+		})
+		rules["use case "+useCase] = in("shared/"+useCase+"/**").deny("use cases do not import each other: main or a noun brings them together", shared(others)...)
+	}
+	rules["nouns"] = domain.but(below(useCases)...).deny("nouns are below the use cases", shared(useCases)...)
+	return &rules
+}
+
+// scope is some of the module's files, by patterns. ** stands for folders too.
+type scope []string
+
+// in returns the files that match, without tests.
+func in(patterns ...string) scope {
+	s := scope{"!$test"}
+	for _, pattern := range patterns {
+		s = append(s, filepath.ToSlash(filepath.Join(root, pattern)))
+	}
+	return s
+}
+
+// but returns the scope without the files that match.
+func (s scope) but(patterns ...string) scope {
+	s = slices.Clone(s)
+	for _, pattern := range patterns {
+		s = append(s, "!"+filepath.ToSlash(filepath.Join(root, pattern)))
+	}
+	return s
+}
+
+// deny forbids the scope's files to import the packages, and those below them.
+func (s scope) deny(why string, packages ...string) *depguard.List {
+	denied := map[string]string{}
+	for _, name := range packages {
+		denied[name+"$"], denied[name+"/"] = why, why
+	}
+	return &depguard.List{ListMode: "lax", Files: s, Deny: denied}
+}
+
+func shared(names []string) []string {
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = "keypool/shared/" + name
+	}
+	return paths
+}
+
+func below(names []string) []string {
+	patterns := make([]string, len(names))
+	for i, name := range names {
+		patterns[i] = "shared/" + name + "/**"
+	}
+	return patterns
+}
+
+// root is the module's folder. go vet starts its tool in the folder of the package.
+var root = func() string {
+	folder, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder
+		}
+		if folder == filepath.Dir(folder) {
+			panic("lint runs by way of go vet, in a folder of the module")
+		}
+		folder = filepath.Dir(folder)
+	}
+}()
