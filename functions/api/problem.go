@@ -70,7 +70,7 @@ func problem(ctx context.Context, operation string, err error) (*huma.ErrorModel
 		return refusal(http.StatusPreconditionFailed, "It was changed meanwhile. Read it again and repeat your change on what you find."), nil
 	case errors.Is(err, catalog.ErrMissing):
 		return refusal(http.StatusPreconditionFailed, "It was deleted meanwhile."), nil
-	case errors.Is(err, retry.ErrThrottled), errors.Is(err, context.DeadlineExceeded):
+	case retry.Temporary(err), errors.Is(err, context.DeadlineExceeded):
 		slog.WarnContext(ctx, "put off", "operation", operation, "error", err)
 		return refusal(http.StatusServiceUnavailable, "There is too much to do at this moment. Please try again."), http.Header{"Retry-After": {"2"}}
 	default:
