@@ -54,7 +54,7 @@ func FuzzCallback(f *testing.F) {
 	f.Add(good, byte(signed), "msg_1", at, "", "acme#", "paypal")
 	f.Fuzz(func(t *testing.T, body []byte, how byte, id, timestamp, signature, merchant, platform string) {
 		r, content := callbackOf(t, body, how, id, timestamp, signature)
-		r.PathParameters = map[string]string{"merchant": merchant, "platform": platform}
+		r.PathParameters = map[string]string{"merchant": merchant, "account": platform}
 		if merchant != "acme" || platform != "standard" || !isGenuine(t, r.Headers, content) {
 			strangerIsRefused(t, r, len(content))
 			return

@@ -191,7 +191,7 @@ func TestHandle_strangersGetTheSameBytes(t *testing.T) {
 	later := now.Add(time.Hour)
 	s.keyring.(*callback.Keyring).Now = func() time.Time { return later }
 	noPlatform := fixture(t, "bad_order_paid_merchant")
-	noPlatform.PathParameters = map[string]string{"merchant": "acme", "platform": "paypal"}
+	noPlatform.PathParameters = map[string]string{"merchant": "acme", "account": "paypal"}
 	var answers []string
 	for _, r := range []events.APIGatewayV2HTTPRequest{
 		old, // signed well, an hour ago

@@ -1,5 +1,5 @@
 // Proof proves and measures Keypool. Each part is one subcommand; all but race
-// and mutants write their part of the page infra/proof/RESULTS.md.
+// write their part of the page infra/proof/RESULTS.md.
 //
 //	go run ./infra/proof                     the list of the parts
 //	go run ./infra/proof bench -only claim   one part, with its options

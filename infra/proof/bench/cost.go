@@ -34,7 +34,8 @@ func units(ctx context.Context, b *bench) error {
 	const orders = 50
 	e, calls := modelled()
 	var meter dynamotest.Meter
-	store, tables, err := e.open(ctx, meter.Option)
+	tables := newTables()
+	store, err := e.open(ctx, tables, meter.Option)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,8 @@ func units(ctx context.Context, b *bench) error {
 func keyUnits(ctx context.Context, b *bench) error {
 	e, calls := modelled()
 	var meter dynamotest.Meter
-	store, tables, err := e.open(ctx, meter.Option)
+	tables := newTables()
+	store, err := e.open(ctx, tables, meter.Option)
 	if err != nil {
 		return err
 	}

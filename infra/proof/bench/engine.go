@@ -123,17 +123,21 @@ func (e *engine) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	}, options...)
 }
 
-// open makes the three tables anew and returns them with a store.
-func (e *engine) open(ctx context.Context, options ...func(*dynamodb.Options)) (*dynamo.Store, dynamo.Tables, error) {
+// newTables names tables that no other part has.
+func newTables() dynamo.Tables {
 	run := strconv.FormatUint(rand.Uint64(), 36)
-	tables := dynamo.Tables{Catalog: "catalog-" + run, Keys: "keys-" + run, Orders: "orders-" + run}
+	return dynamo.Tables{Catalog: "catalog-" + run, Keys: "keys-" + run, Orders: "orders-" + run}
+}
+
+// open makes the three tables and returns a store over them.
+func (e *engine) open(ctx context.Context, tables dynamo.Tables, options ...func(*dynamodb.Options)) (*dynamo.Store, error) {
 	admin := e.client()
 	for _, schema := range dynamo.Schemas(tables) {
 		if _, err := admin.CreateTable(ctx, schema); err != nil {
-			return nil, tables, fmt.Errorf("create a table: %w", err)
+			return nil, fmt.Errorf("create a table: %w", err)
 		}
 	}
-	return dynamo.Open(e.client(options...), tables), tables, nil
+	return dynamo.Open(e.client(options...), tables), nil
 }
 
 // drop deletes the tables, so that one part does not slow down the next.

@@ -79,7 +79,8 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	store, tables, err := e.open(ctx)
+	tables := newTables()
+	store, err := e.open(ctx, tables)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,8 @@ func (b *bench) load(ctx context.Context, f file, w world) (done loaded, err err
 	if err != nil {
 		return done, err
 	}
-	store, tables, err := e.open(ctx)
+	tables := newTables()
+	store, err := e.open(ctx, tables)
 	if err != nil {
 		return done, err
 	}

@@ -2,12 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/infra/proof/results"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
@@ -30,17 +33,11 @@ import (
 // order and for a key: DynamoDB and SES answer at once, from within the process,
 // so that neither network nor engine is in the figures.
 func ownWork(ctx context.Context, b *bench) error {
-	const orders, mails, keys, ticks = 10_000, 10_000, 250_000, 1_000
+	const reads, mails, keys, ticks = 10_000, 10_000, 250_000, 1_000
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in the functions
-	store := dynamo.Open(empty{}.client(), dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"})
-	claims := &claim.Claimer{Store: store, Recent: settings{}, Fresh: settings{}, Fill: nowhere{}, Now: time.Now}
-	claiming, err := measureOwn(orders, func(i int) error {
-		got, err := claims.Claim(ctx, paid(fmt.Sprint(i)))
-		if err == nil && got.State() != order.Fulfilled {
-			err = fmt.Errorf("an order is %s", got.State())
-		}
-		return err
-	})
+	tables := dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"}
+	store := dynamo.Open(empty{}.client(), tables)
+	claiming, err := ownOfClaim(ctx, b, tables)
 	if err != nil {
 		return err
 	}
@@ -72,7 +69,7 @@ func ownWork(ctx context.Context, b *bench) error {
 	}
 	inserting = inserting.by(ingest.BatchSize)
 	client := empty{}.client()
-	reading, err := measureOwn(orders, func(int) error {
+	reading, err := measureOwn(reads, func(int) error {
 		_, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("orders"), Key: map[string]types.AttributeValue{
 			"pk": &types.AttributeValueMemberS{Value: "order"}, "sk": &types.AttributeValueMemberS{Value: "line"},
 		}})
@@ -109,6 +106,66 @@ func ownWork(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// ownOfClaim measures a claim, and beside it the same four calls made bare: in one
+// process, in turn.
+func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error) {
+	const orders, rounds, bar = 1_000, 15, 1.15
+	at := func(options ...func(*dynamodb.Options)) *claim.Claimer {
+		return &claim.Claimer{
+			Store:  dynamo.Open(empty{}.client(options...), tables),
+			Recent: settings{}, Fresh: settings{}, Fill: nowhere{}, Now: time.Now,
+		}
+	}
+	var calls recorder
+	recorded, err := calls.record(orders, func(i int) (order.Fulfillment, error) {
+		return at(calls.option).Claim(ctx, paid(fmt.Sprint(i)))
+	})
+	if err != nil {
+		return own{}, err
+	}
+	claims, client := at(), empty{}.client()
+	whole, bare := make([]own, rounds), make([]own, rounds)
+	for round := range rounds {
+		_, err := inTurn(round, func() (err error) {
+			whole[round], err = measureOwn(orders, func(i int) error {
+				got, err := claims.Claim(ctx, paid(fmt.Sprint(i)))
+				if err == nil && got.State() != order.Fulfilled {
+					err = fmt.Errorf("an order is %s", got.State())
+				}
+				return err
+			})
+			return err
+		}, func() (err error) {
+			bare[round], err = measureOwn(orders, func(i int) error { return recorded[i].make(ctx, client) })
+			return err
+		})
+		if err != nil {
+			return own{}, err
+		}
+	}
+	ratio := median(ratios(times(whole), times(bare)))
+	b.add(figure{
+		Name: "processor time of a claim / its four calls, bare", Bar: fmt.Sprintf("<= %.2f", bar),
+		Got: fmt.Sprintf("%.2f (%s / %s)", ratio, middle(whole), middle(bare)), Met: ratio <= bar,
+	})
+	b.note("A claim and its calls", fmt.Sprintf("The four calls are recorded from claims and made again in the same way, three side by side and then the transaction, without a look at the answers. The median of %d rounds of %s claims, in each of which the two run one after the other.", rounds, results.Grouped(orders)))
+	return middle(whole), nil
+}
+
+func times(rounds []own) []time.Duration {
+	all := make([]time.Duration, len(rounds))
+	for i, o := range rounds {
+		all[i] = o.processor
+	}
+	return all
+}
+
+// middle is the round of median processor time.
+func middle(rounds []own) own {
+	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b own) int { return cmp.Compare(a.processor, b.processor) })
+	return sorted[len(sorted)/2]
+}
+
 // own is what a piece of work costs the process that does it.
 type own struct {
 	processor   time.Duration
@@ -128,6 +185,7 @@ func (o own) by(n int) own {
 // measureOwn does something n times and returns what one time costs.
 func measureOwn(n int, do func(i int) error) (own, error) {
 	var before, after runtime.MemStats
+	runtime.GC() // each begins with an empty heap
 	runtime.ReadMemStats(&before)
 	used := processorTime()
 	for i := range n {
@@ -146,13 +204,13 @@ type empty struct{}
 
 var nobody = credentials.NewStaticCredentialsProvider("test", "test", "")
 
-func (e empty) client() *dynamodb.Client {
+func (e empty) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "us-east-1",
 		Credentials:  nobody,
 		BaseEndpoint: aws.String("http://127.0.0.1"),
 		HTTPClient:   e,
-	})
+	}, options...)
 }
 
 var forSale = func() string {

@@ -18,7 +18,8 @@ func stockCheck(ctx context.Context, b *bench) error {
 	for _, size := range []int{small, large} {
 		e, _ := modelled()
 		var meter dynamotest.Meter
-		store, tables, err := e.open(ctx, meter.Option)
+		tables := newTables()
+		store, err := e.open(ctx, tables, meter.Option)
 		if err != nil {
 			return err
 		}

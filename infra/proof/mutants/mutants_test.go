@@ -2,6 +2,7 @@ package mutants
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -26,9 +27,9 @@ func TestMutants_fitTheSources(t *testing.T) {
 	}
 }
 
-func TestTryAll_refusesANumberThatNoneHas(t *testing.T) {
+func TestRun_refusesANumberThatNoneHas(t *testing.T) {
 	for _, only := range []int{-1, len(mutants) + 1} {
-		if err := tryAll(only); err == nil {
+		if err := Run(t.Context(), []string{"-only", strconv.Itoa(only)}); err == nil {
 			t.Errorf("number %d was tried", only)
 		}
 	}

@@ -5,69 +5,117 @@
 //	go run ./infra/proof mutants          each edit must make its test fail
 //	go run ./infra/proof mutants -only 7  the seventh alone
 //	go run ./infra/proof mutants -break   choose one and watch its test fail
+//
+// An edit stands on a condition or a signature: a condition of a write, a version, a
+// lease, a fencing token, a signature, a right. A test that pins a text or a limit
+// needs no mutant.
+//
+// The tests run on the DynamoDB in their own process, or on the one that
+// DYNAMODB_ENDPOINT names. A run of all mutants writes its part of
+// infra/proof/RESULTS.md.
 package mutants
 
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/infra/proof/results"
 )
 
 // Run tries the mutants that args name.
-func Run(_ context.Context, args []string) error {
+func Run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("mutants", flag.ExitOnError)
-	only := flags.Int("only", 0, "number of the one to try")
-	choose := flags.Bool("break", false, "choose one and watch its test fail")
+	only := flags.Int("only", 0, "number of the mutant to try")
+	choose := flags.Bool("break", false, "choose a mutant and watch its test fail")
+	atOnce := flags.Int("at-once", runtime.NumCPU(), "mutants that are built and tested side by side")
 	flags.Parse(args)
-	if *choose {
-		return watch(os.Stdin)
+	checkout, err := results.Checkout()
+	if err != nil {
+		return err
 	}
-	return tryAll(*only)
+	work, err := newWorkshop(checkout)
+	if err != nil {
+		return err
+	}
+	defer work.close()
+	switch {
+	case *choose:
+		return watch(ctx, work, os.Stdin)
+	case *only == 0:
+		return tryAll(ctx, work, *atOnce)
+	case *only < 0 || *only > len(mutants):
+		return fmt.Errorf("there is no mutant %d: they are numbered from 1 to %d", *only, len(mutants))
+	}
+	_, err = try(ctx, work, *only)
+	return err
 }
 
-// tryAll tries each mutant and returns an error if one goes unnoticed.
-func tryAll(only int) error {
-	if only < 0 || only > len(mutants) {
-		return fmt.Errorf("there is no mutant %d: they are numbered from 1 to %d", only, len(mutants))
+// tryAll tries every mutant, so many at once, and writes what came of it.
+func tryAll(ctx context.Context, work *workshop, atOnce int) error {
+	began := time.Now()
+	took := make([]time.Duration, len(mutants))
+	failed := make([]error, len(mutants))
+	var trials errgroup.Group
+	trials.SetLimit(atOnce)
+	for i := range mutants {
+		trials.Go(func() error {
+			took[i], failed[i] = try(ctx, work, i+1)
+			return nil
+		})
 	}
-	var unnoticed []string
-	tried := 0
+	trials.Wait()
+	total := time.Since(began).Round(time.Second)
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("after %s:\n%w", total, err)
+	}
+	fmt.Printf("%d mutants, each noticed, in %s\n", len(mutants), total)
+	return results.Write("mutants", "make mutants", page(took, total))
+}
+
+// try tries one mutant, and returns an error unless its test notices.
+func try(ctx context.Context, work *workshop, number int) (time.Duration, error) {
+	m, start := mutants[number-1], time.Now()
+	noticed, err := work.try(ctx, m, io.Discard)
+	took := time.Since(start)
+	verdict := "noticed"
+	switch {
+	case err != nil:
+		verdict = "NOT TRIED"
+	case !noticed:
+		verdict = "NOT NOTICED"
+		err = fmt.Errorf("%s does not notice the edit of %s", m.test, m.file)
+	}
+	if err != nil {
+		err = fmt.Errorf("%d. %s: %w", number, m.breaks, err)
+	}
+	fmt.Printf("%2d. %-72s %s by %s in %s\n", number, m.breaks, verdict, m.test, took.Round(time.Second))
+	return took, err
+}
+
+// page is the table of all mutants.
+func page(took []time.Duration, total time.Duration) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d edits, each noticed, in %s. The time of an edit is that of its build and its test.\n\n", len(mutants), total)
+	b.WriteString("| | what the edit breaks | the test that fails | |\n|---:|---|---|---:|\n")
 	for i, m := range mutants {
-		if only != 0 && only != i+1 {
-			continue
-		}
-		tried++
-		start := time.Now()
-		noticed, err := m.try(io.Discard)
-		if err != nil {
-			return fmt.Errorf("%d. %s: %w", i+1, m.breaks, err)
-		}
-		verdict := "noticed"
-		if !noticed {
-			verdict = "NOT NOTICED"
-			unnoticed = append(unnoticed, fmt.Sprintf("%d. %s (%s)", i+1, m.breaks, m.file))
-		}
-		fmt.Printf("%2d. %-68s %s by %s in %s\n", i+1, m.breaks, verdict, m.test, time.Since(start).Round(time.Second))
+		fmt.Fprintf(&b, "| %d | %s | `%s` in %s | %s |\n", i+1, m.breaks, m.test, m.in, took[i].Round(time.Second))
 	}
-	fmt.Printf("%d passed, %d failed\n", tried-len(unnoticed), len(unnoticed))
-	if len(unnoticed) > 0 {
-		return fmt.Errorf("no test noticed:\n%s", strings.Join(unnoticed, "\n"))
-	}
-	return nil
+	return b.String()
 }
 
-// watch lets a reader choose a mutant and see the test fail.
-func watch(choice io.Reader) error {
+// watch lets a reader choose a mutant and see its test fail.
+func watch(ctx context.Context, work *workshop, choice io.Reader) error {
 	for i, m := range mutants {
 		fmt.Printf("%2d. %s\n", i+1, m.breaks)
 	}
@@ -80,75 +128,15 @@ func watch(choice io.Reader) error {
 	}
 	m := mutants[n-1]
 	fmt.Printf("\nIn %s, for this one build,\n\n- %s\n+ %s\n\nand then %s says:\n\n", m.file, indent(m.old), indent(m.new), m.test)
-	noticed, err := m.try(os.Stdout)
+	noticed, err := work.try(ctx, m, os.Stdout)
 	if err != nil {
 		return err
 	}
 	if !noticed {
-		return errors.New("\nno test noticed")
+		return fmt.Errorf("%s did not notice", m.test)
 	}
-	fmt.Println("\nThat is what the line is for. Nothing was changed on disk.")
+	fmt.Println("\nThis is the line's purpose. Nothing was changed on disk.")
 	return nil
 }
 
 func indent(s string) string { return strings.ReplaceAll(s, "\n", "\n  ") }
-
-// try builds the mutant's package with the edit laid over it, runs its test, and
-// reports whether the test failed.
-func (m mutant) try(out io.Writer) (noticed bool, err error) {
-	source, err := os.ReadFile(m.file)
-	if err != nil {
-		return false, err
-	}
-	if strings.Count(string(source), m.old) != 1 {
-		return false, fmt.Errorf("%s does not hold the text to edit once", m.file)
-	}
-	dir, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(dir)
-	edited := filepath.Join(dir, filepath.Base(m.file))
-	if err := os.WriteFile(edited, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
-		return false, err
-	}
-	original, err := filepath.Abs(m.file)
-	if err != nil {
-		return false, err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: edited}})
-	if err != nil {
-		return false, err
-	}
-	overlayFile := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
-		return false, err
-	}
-
-	binary := filepath.Join(dir, "test")
-	if said, err := exec.Command("go", "test", "-c", "-o", binary, "./"+m.in).CombinedOutput(); err != nil {
-		return false, fmt.Errorf("the package does not compile as it is:\n%s", said)
-	}
-	if said, err := m.run(binary, io.Discard); err != nil {
-		return false, fmt.Errorf("%s fails without the edit:\n%s", m.test, said)
-	}
-	if said, err := exec.Command("go", "test", "-overlay", overlayFile, "-c", "-o", binary, "./"+m.in).CombinedOutput(); err != nil {
-		return false, fmt.Errorf("the edit does not compile:\n%s", said)
-	}
-	said, err := m.run(binary, out, "KEYPOOL_OVERLAY="+overlayFile) // for tests that read the source
-	name, _, _ := strings.Cut(m.test, "/")
-	return err != nil && strings.Contains(said, "--- FAIL: "+name), nil
-}
-
-// run runs the mutant's test in a test binary and returns what it said.
-func (m mutant) run(binary string, out io.Writer, environment ...string) (string, error) {
-	var said strings.Builder
-	// Each part of a name with slashes is a pattern of its own.
-	pattern := "^" + strings.ReplaceAll(m.test, "/", "$/^") + "$"
-	test := exec.Command(binary, "-test.run", pattern, "-test.timeout", "5m")
-	test.Dir = m.in
-	test.Env = append(os.Environ(), environment...)
-	test.Stdout, test.Stderr = io.MultiWriter(&said, out), io.MultiWriter(&said, out)
-	err := test.Run()
-	return said.String(), err
-}

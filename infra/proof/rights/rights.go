@@ -45,7 +45,7 @@ func run(ctx context.Context, whole string) error {
 	} {
 		// One package after the other: each has a log and a machine of its own, and
 		// all of them the same two cores.
-		test := exec.CommandContext(ctx, "go", append([]string{"test", "-tags=deployment", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
+		test := exec.CommandContext(ctx, "go", append([]string{"test", "-tags=deployment", "-tags=deployment", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
 		test.Stdout = io.MultiWriter(&said, progress{os.Stdout})
 		test.Stderr = os.Stderr
 		if err := test.Run(); err != nil {
