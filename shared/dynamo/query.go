@@ -54,7 +54,7 @@ func (s *Store) pages(ctx context.Context, q query) iter.Seq2[*dynamodb.QueryOut
 	return func(yield func(*dynamodb.QueryOutput, error) bool) {
 		in := q.input()
 		for left := q.limit; ; {
-			if page := min(orMany(left), orMany(q.pageSize)); page < many {
+			if page := max(left, q.pageSize); page > 0 {
 				in.Limit = aws.Int32(int32(page))
 			}
 			out, err := s.db.Query(ctx, in)
@@ -69,15 +69,6 @@ func (s *Store) pages(ctx context.Context, q query) iter.Seq2[*dynamodb.QueryOut
 			in.ExclusiveStartKey = out.LastEvaluatedKey
 		}
 	}
-}
-
-const many = 1 << 30
-
-func orMany(n int) int {
-	if n == 0 {
-		return many
-	}
-	return n
 }
 
 func (q query) input() *dynamodb.QueryInput {

@@ -9,8 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// update builds an update of an item whose attributes are known only when it is
-// written.
+// update builds the update of an item, attribute by attribute.
 type update struct {
 	condition            string
 	sets, removes, added []string
@@ -24,14 +23,13 @@ func newUpdate(c condition) *update {
 	return u
 }
 
+// name gives a name in the condition its placeholder: names may be reserved words.
 func (u *update) name(placeholder, name string) { u.names[placeholder] = name }
-
-func (u *update) value(placeholder string, value types.AttributeValue) { u.values[placeholder] = value }
 
 // set sets a top-level attribute.
 func (u *update) set(name string, value types.AttributeValue) {
 	u.name("#"+name, name)
-	u.value(":"+name, value)
+	u.values[":"+name] = value
 	u.sets = append(u.sets, "#"+name+" = :"+name)
 }
 
@@ -44,7 +42,7 @@ func (u *update) remove(name string) {
 // add adds to a top-level attribute, which may not be there yet.
 func (u *update) add(name string, n int) {
 	u.name("#"+name, name)
-	u.value(":"+name, number(n))
+	u.values[":"+name] = number(n)
 	u.added = append(u.added, "#"+name+" :"+name)
 }
 
@@ -53,8 +51,8 @@ func (u *update) increase(in, entry string, n int) {
 	i := strconv.Itoa(len(u.sets))
 	u.name("#"+in, in)
 	u.name("#entry"+i, entry)
-	u.value(":none", number(0))
-	u.value(":entry"+i, number(n))
+	u.values[":none"] = number(0)
+	u.values[":entry"+i] = number(n)
 	path := "#" + in + ".#entry" + i
 	u.sets = append(u.sets, path+" = if_not_exists("+path+", :none) + :entry"+i)
 }
