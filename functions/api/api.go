@@ -38,7 +38,7 @@ type api struct {
 }
 
 type sealer interface {
-	Seal(ctx context.Context, merchant, platform string, secret []byte) ([]byte, error)
+	Seal(ctx context.Context, merchant, account string, secret []byte) ([]byte, error)
 }
 
 type queue interface {
@@ -73,7 +73,7 @@ var parts = map[string]func(*api){
 	"merchants": (*api).merchants,
 	"pools":     (*api).pools,
 	"products":  (*api).products,
-	"platforms": (*api).platforms,
+	"accounts":  (*api).accounts,
 	"uploads":   (*api).uploads,
 	"orders":    (*api).orders,
 }
@@ -104,7 +104,7 @@ func (a *api) serve() http.Handler {
 			Info: &huma.Info{
 				Title:       "Keypool",
 				Version:     "1",
-				Description: "License keys for paid orders: a merchant's pools, products, payment platforms, uploads and orders.",
+				Description: "License keys for paid orders: a merchant's pools, products, accounts with payment platforms, uploads and orders.",
 			},
 			Servers: []*huma.Server{{URL: "/"}},
 			Components: &huma.Components{
@@ -124,7 +124,7 @@ func (a *api) serve() http.Handler {
 				{Name: "Merchants", Description: "Who sells here; for the operator."},
 				{Name: "Pools", Description: "Named stores of keys. Each has a live and a test side that never mix."},
 				{Name: "Products", Description: "What is sold, and which pool feeds it."},
-				{Name: "Platforms", Description: "Payment platforms that tell of paid orders."},
+				{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 				{Name: "Uploads", Description: "Key files and what became of each line."},
 				{Name: "Orders", Description: "What was paid for and what was delivered."},
 			},

@@ -97,9 +97,9 @@ func newOwner(w *world) *owner {
 		dynamotest.Stock(w, w.tables, pool.ID{Merchant: ownersName, Pool: name, Side: pool.Live}, 4, o.cage.New(canary.Key), o.cage.New(canary.Key))
 	}
 	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.cage.New("setting"), Pool: "elden"}).want(201)
-	var platform Platform
-	w.shop(o.token, "PUT", "/v1/platforms/standard", Platform{}).want(201).into(&platform)
-	secret, err := callback.ParseSecret(platform.Secret)
+	var account Account
+	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{}).want(201).into(&account)
+	secret, err := callback.ParseSecret(account.Secret)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -76,10 +76,10 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Errorf("%s\n%s", diff, refused.Body)
 	}
 
-	var platform Platform
-	made2 := w.send(event(t, "good_api_platform")).want(201).into(&platform)
-	if platform.CallbackPath != "/webhooks/acme/standard" || !strings.HasPrefix(platform.Secret, "whsec_") {
-		t.Errorf("platform %s", made2.Body)
+	var account Account
+	made2 := w.send(event(t, "good_api_account")).want(201).into(&account)
+	if account.Platform != "standard" || account.WebhookPath != "/webhooks/acme/shop-eu" || !strings.HasPrefix(account.Secret, "whsec_") {
+		t.Errorf("account %s", made2.Body)
 	}
 
 	var ticket UploadTicket
@@ -99,9 +99,10 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 // claim stores a paid line that got no keys yet.
 func (w *world) claim(merchant, from string, side pool.Side, name string, quantity int) order.Fulfillment {
 	w.Helper()
+	account := w.account(merchant, "shop-eu")
 	f := order.Fulfillment{
-		ID: order.NewLineID(merchant, side, "standard", name, "1"), Version: 1,
-		Merchant: merchant, Side: side, Platform: "standard", Order: name, Line: "1", Product: "4711", Pool: from,
+		ID: order.Identity{Merchant: merchant, Side: side, Origin: account.Origin, Order: name, Line: "1"}.ID(), Version: 1,
+		Merchant: merchant, Side: side, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: "4711", Pool: from,
 		Quantity: quantity, ReceivedAt: noon, PaidAt: noon.Add(-time.Second), Currency: "EUR", UnitPrice: "29.90", Title: "Elden",
 		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"},
 		Mail:     outbox.Entry{}.Next(outbox.Patience, noon),
@@ -113,6 +114,21 @@ func (w *world) claim(merchant, from string, side pool.Side, name string, quanti
 		w.Fatal(err)
 	}
 	return f
+}
+
+// account returns a merchant's account with a payment platform, made if need be.
+func (w *world) account(merchant, name string) catalog.Account {
+	w.Helper()
+	account, known, err := w.store.Account(w.Context(), merchant, name)
+	if err == nil && !known {
+		account = catalog.Account{Merchant: merchant, Name: name, Platform: "standard", Origin: "the shop of " + merchant + " and " + name}
+		err = w.store.PutAccount(w.Context(), account)
+		account.Version++
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return account
 }
 
 func (w *world) upload(u ingest.Upload) {
@@ -144,7 +160,7 @@ func TestLocks(t *testing.T) {
 		}, w.operator},
 		{"/v1/pools/ring", [4]any{Pool{Title: "A"}, Pool{Title: "B"}, Pool{Title: "C"}, Pool{Title: "D"}}, nil},
 		{"/v1/products/4711", [4]any{Product{Title: "A"}, Product{Title: "B"}, Product{Title: "C"}, Product{Title: "D"}}, nil},
-		{"/v1/platforms/standard", [4]any{Platform{}, Platform{}, Platform{}, Platform{}}, nil},
+		{"/v1/accounts/standard", [4]any{Account{}, Account{}, Account{}, Account{}}, nil},
 	} {
 		call := thing.call
 		if call == nil {
@@ -161,7 +177,7 @@ func TestLocks(t *testing.T) {
 		if got := call("GET", path, nil).want(200).etag(); got != first {
 			t.Errorf("%s: ETag %s, want %s", path, got, first)
 		}
-		if path != "/v1/platforms/standard" { // each call of which brings a new secret
+		if path != "/v1/accounts/standard" { // each call of which brings a new secret
 			if got := call("PUT", path, bodies[0]).want(200).etag(); got != first {
 				t.Errorf("%s: asking for what is so changed %s to %s", path, first, got)
 			}
@@ -497,50 +513,50 @@ func TestPool_shardsOnlyGrow(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(65)}, "if-match", "*").want(422)
 }
 
-// Secrets are sealed for their merchant and platform, shown once where we made
-// them, never read back, and rotate without a refused callback.
-func TestPlatform_secretsRotate(t *testing.T) {
+// Secrets are sealed for their merchant and account, shown once where we made
+// them, never read back, and rotate without a refused webhook.
+func TestAccount_secretsRotate(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	bearer := w.merchant("acme")
 	own := "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-	set := func(body Platform, status int) Platform {
+	set := func(body Account, status int) Account {
 		t.Helper()
-		var got Platform
+		var got Account
 		headers := []string{"if-match", "*"}
 		if status == 201 {
 			headers = nil
 		}
-		w.shop(bearer, "PUT", "/v1/platforms/standard", body, headers...).want(status).into(&got)
+		w.shop(bearer, "PUT", "/v1/accounts/standard", body, headers...).want(status).into(&got)
 		return got
 	}
-	if got := set(Platform{Secret: own}, 201); got.Secret != "" {
+	if got := set(Account{Secret: own}, 201); got.Secret != "" {
 		t.Errorf("a secret that was given is shown: %+v", got)
 	}
 	if want := []string{"acme/standard:3031323334353637383961626364656630313233343536373839616263646566"}; !slices.Equal(w.kms.sealed, want) {
 		t.Errorf("sealed %q", w.kms.sealed)
 	}
 	w.pass(time.Hour)
-	made := set(Platform{}, 200)
+	made := set(Account{}, 200)
 	if !strings.HasPrefix(made.Secret, "whsec_") {
 		t.Errorf("a secret that we made is not shown: %+v", made)
 	}
-	read := func() []PlatformSecret {
+	read := func() []AccountSecret {
 		t.Helper()
-		var got Platform
-		body := w.shop(bearer, "GET", "/v1/platforms/standard", nil).want(200).into(&got).Body
+		var got Account
+		body := w.shop(bearer, "GET", "/v1/accounts/standard", nil).want(200).into(&got).Body
 		if got.Secret != "" || strings.Contains(body, strings.TrimPrefix(made.Secret, "whsec_")) || strings.Contains(body, "sealed") {
 			t.Errorf("a secret is read back:\n%s", body)
 		}
 		return got.Secrets
 	}
 	at := func(h int) time.Time { return noon.Add(time.Duration(h) * time.Hour) }
-	if diff := cmp.Diff([]PlatformSecret{{CreatedAt: at(1)}, {CreatedAt: at(0), ExpiresAt: at(25)}}, read()); diff != "" {
+	if diff := cmp.Diff([]AccountSecret{{CreatedAt: at(1)}, {CreatedAt: at(0), ExpiresAt: at(25)}}, read()); diff != "" {
 		t.Error(diff)
 	}
 	// A caller who lost the answer asks again; the sender still uses the first.
-	set(Platform{KeepPreviousHours: new(48)}, 200)
-	if diff := cmp.Diff([]PlatformSecret{
+	set(Account{KeepPreviousHours: new(48)}, 200)
+	if diff := cmp.Diff([]AccountSecret{
 		{CreatedAt: at(1)}, {CreatedAt: at(1), ExpiresAt: at(49)}, {CreatedAt: at(0), ExpiresAt: at(25)},
 	}, read()); diff != "" {
 		t.Error(diff)
@@ -549,22 +565,24 @@ func TestPlatform_secretsRotate(t *testing.T) {
 	if got := read(); len(got) != 2 {
 		t.Errorf("a secret that has expired is still there: %+v", got)
 	}
-	set(Platform{KeepPreviousHours: new(0)}, 200)
-	if diff := cmp.Diff([]PlatformSecret{{CreatedAt: at(25)}}, read()); diff != "" {
+	set(Account{KeepPreviousHours: new(0)}, 200)
+	if diff := cmp.Diff([]AccountSecret{{CreatedAt: at(25)}}, read()); diff != "" {
 		t.Error(diff)
 	}
 
-	refused := w.shop(bearer, "PUT", "/v1/platforms/standard", Platform{Secret: "whsec_tooshort"}, "if-match", "*").want(422)
+	refused := w.shop(bearer, "PUT", "/v1/accounts/standard", Account{Secret: "whsec_tooshort"}, "if-match", "*").want(422)
 	if got := refused.locations(); !slices.Equal(got, []string{"body.secret"}) || strings.Contains(refused.Body, "tooshort") {
 		t.Errorf("a secret that is refused: %s", refused.Body)
 	}
-	refused = w.shop(bearer, "PUT", "/v1/platforms/standard", `{"secret": "whsec_hidden`, "if-match", "*").want(400)
+	refused = w.shop(bearer, "PUT", "/v1/accounts/standard", `{"secret": "whsec_hidden`, "if-match", "*").want(400)
 	if strings.Contains(refused.Body, "hidden") {
 		t.Errorf("a body that is no JSON is quoted: %s", refused.Body)
 	}
-	w.shop(bearer, "PUT", "/v1/platforms/nosuch", Platform{}).want(422)
+	for path, body := range map[string]Account{"shop-us": {Platform: "nosuch"}, "Shop_US": {}} {
+		w.shop(bearer, "PUT", "/v1/accounts/"+path, body).want(422)
+	}
 	w.kms.err = errors.New("AccessDenied: acme@example.com")
-	if got := w.shop(bearer, "PUT", "/v1/platforms/standard", Platform{}, "if-match", "*").want(500).Body; !strings.Contains(got, sorry) || strings.Contains(got, "Denied") {
+	if got := w.shop(bearer, "PUT", "/v1/accounts/standard", Account{}, "if-match", "*").want(500).Body; !strings.Contains(got, sorry) || strings.Contains(got, "Denied") {
 		t.Errorf("an error of ours is told: %s", got)
 	}
 }
@@ -592,7 +610,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 	}
 	customer := Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"}
 	want := OrderList{Items: []Order{
-		{Order: "2026/1001", Platform: "standard", Customer: customer, Lines: []Line{{
+		{Order: "2026/1001", Account: "shop-eu", Customer: customer, Lines: []Line{{
 			ID: string(live.ID), Line: "1", Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
 			Quantity: 2, Wanted: 2, Allocated: 2, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
@@ -601,7 +619,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 				{At: noon.Add(2 * time.Second), What: "mail-delivered", By: "ses", Mail: 2, MessageID: "0100-a"},
 			},
 		}}},
-		{Order: "2026/1001", Platform: "standard", Test: true, Customer: customer, Lines: []Line{{
+		{Order: "2026/1001", Account: "shop-eu", Test: true, Customer: customer, Lines: []Line{{
 			ID: string(test.ID), Line: "1", Product: "4711", Title: "Elden", State: "unconnected",
 			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "due", About: "patience", Number: 1},
@@ -615,14 +633,14 @@ func TestOrder_showsItsLines(t *testing.T) {
 	if strings.Contains(body, "SECRET-KEY") {
 		t.Errorf("a key is shown:\n%s", body)
 	}
-	for query, index := range map[string]int{"test=false": 0, "test=true": 1, "platform=standard&test=true": 1} {
+	for query, index := range map[string]int{"test=false": 0, "test=true": 1, "account=shop-eu&test=true": 1} {
 		got = OrderList{}
 		w.shop(bearer, "GET", "/v1/orders/2026%2F1001?"+query, nil).want(200).into(&got)
 		if diff := cmp.Diff(OrderList{Items: want.Items[index : index+1]}, got); diff != "" {
 			t.Errorf("%s: %s", query, diff)
 		}
 	}
-	w.shop(bearer, "GET", "/v1/orders/2026/1001?platform=stripe", nil).want(404)
+	w.shop(bearer, "GET", "/v1/orders/2026/1001?account=shop-us", nil).want(404)
 	w.shop(bearer, "GET", "/v1/orders/2026/1001?test=perhaps", nil).want(422)
 	w.shop(bearer, "GET", "/v1/orders/2026/1002", nil).want(404)
 }
@@ -785,3 +803,63 @@ func TestFailures(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// An account keeps its platform and its origin whatever is changed about it: the
+// orders paid through it are found by them. No two accounts have one origin.
+func TestAccount_keepsPlatformAndOrigin(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/accounts/shop-eu", Account{}).want(201)
+	w.shop(bearer, "PUT", "/v1/accounts/shop-us", Account{Platform: "standard"}).want(201)
+	before := w.account("acme", "shop-eu")
+	if before.Platform != "standard" || before.Origin == "" || before.Origin == w.account("acme", "shop-us").Origin {
+		t.Errorf("made %+v", before)
+	}
+	w.shop(bearer, "PUT", "/v1/accounts/shop-eu", Account{KeepPreviousHours: new(0)}, "if-match", "*").want(200)
+	if after := w.account("acme", "shop-eu"); after.Platform != before.Platform || after.Origin != before.Origin {
+		t.Errorf("%+v became %+v", before, after)
+	}
+
+	other := w.account("acme", "shop-uk")
+	other.Platform = "another"
+	if err := w.store.PutAccount(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	refused := w.shop(bearer, "PUT", "/v1/accounts/shop-uk", Account{Platform: "standard"}, "if-match", "*").want(422)
+	if got := refused.locations(); !slices.Equal(got, []string{"body.platform"}) {
+		t.Errorf("refused for %v", got)
+	}
+	w.shop(bearer, "PUT", "/v1/accounts/shop-uk", Account{}, "if-match", "*").want(200)
+	if after := w.account("acme", "shop-uk"); after.Platform != "another" {
+		t.Errorf("became %+v", after)
+	}
+}
+
+// Two shops number their orders alike: each order is told with the account that
+// it was paid through.
+func TestOrder_ofTwoAccounts(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for _, account := range []string{"shop-eu", "shop-us"} {
+		a := w.account("acme", account)
+		f := order.Fulfillment{
+			ID: order.Identity{Merchant: "acme", Side: pool.Live, Origin: a.Origin, Order: "1001", Line: "1"}.ID(), Version: 1,
+			Merchant: "acme", Side: pool.Live, Account: a.Name, Origin: a.Origin, Order: "1001", Line: "1", Product: "4711", Quantity: 1, ReceivedAt: noon,
+		}
+		if err := w.store.Commit(t.Context(), order.Change{After: f}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got OrderList
+	w.shop(bearer, "GET", "/v1/orders/1001", nil).want(200).into(&got)
+	if len(got.Items) != 2 || got.Items[0].Account != "shop-eu" || got.Items[1].Account != "shop-us" {
+		t.Errorf("got %+v", got)
+	}
+	got = OrderList{}
+	w.shop(bearer, "GET", "/v1/orders/1001?account=shop-us", nil).want(200).into(&got)
+	if len(got.Items) != 1 || got.Items[0].Account != "shop-us" {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
-	"keypool/shared/callback"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -19,7 +16,7 @@ import (
 // Order is what was paid for and what became of it.
 type Order struct {
 	Order    string   `json:"order" doc:"As the platform names it."`
-	Platform string   `json:"platform"`
+	Account  string   `json:"account" doc:"The account with a payment platform that it was paid through."`
 	Test     bool     `json:"test" doc:"It was marked as a test: it reaches test keys only."`
 	Customer Customer `json:"customer"`
 	Lines    []Line   `json:"lines" nullable:"false"`
@@ -77,14 +74,14 @@ type Delivery struct {
 	Code      string    `json:"code,omitempty" doc:"Why the last try failed."`
 }
 
-// OrderList is every order of a name: a platform's own numbers may be another
-// platform's too.
+// OrderList is every order of a name: the
+// orders of two accounts may have the same number.
 type OrderList struct {
 	Items []Order `json:"items" nullable:"false"`
 }
 
 var sampleOrders = OrderList{Items: []Order{{
-	Order: "A-1001", Platform: "standard",
+	Order: "A-1001", Account: "shop-eu",
 	Customer: Customer{Name: "Ada Example", Email: "ada@example.com", Country: "DE"},
 	Lines: []Line{{
 		ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", Title: "Elden", Pool: "elden",
@@ -101,9 +98,9 @@ var sampleOrders = OrderList{Items: []Order{{
 }}}
 
 type getOrder struct {
-	Order    string `path:"order" maxLength:"128" doc:"The order, as the platform names it." example:"A-1001"`
-	Platform string `query:"platform" maxLength:"63" doc:"The platform it was paid on; all of them where left out." example:"standard"`
-	Test     string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
+	Order   string `path:"order" maxLength:"128" doc:"The order, as the platform names it." example:"A-1001"`
+	Account string `query:"account" maxLength:"63" doc:"The account it was paid through; all of them where left out." example:"shop-eu"`
+	Test    string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
 }
 
 type ordersAnswer struct{ Body OrderList }
@@ -112,7 +109,7 @@ func (a *api) orders() {
 	register(a, huma.Operation{
 		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{order}", Tags: []string{"Orders"},
 		Summary:     "Read an order: its lines, their states and their mails",
-		Description: "A list, since two platforms may use the same number, and so may a paid order and a test. It has one order where platform and test are given. Texts of keys are never shown.",
+		Description: "A list, since the orders of two accounts may have the same number, and so may a paid order and a test. It has one order where account and test are given. Texts of keys are never shown.",
 		Security:    byMerchant, Errors: []int{401, 404},
 		Responses: a.answers(sampleOrders, 200),
 	}, a.getOrder)
@@ -124,12 +121,17 @@ func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error)
 		sides = []pool.Side{pool.SideOf(in.Test == "true")}
 	}
 	out := &ordersAnswer{OrderList{Items: []Order{}}}
-	for _, platform := range slices.Sorted(maps.Keys(callback.Platforms)) {
-		if in.Platform != "" && in.Platform != platform {
+	accounts, err := a.store.Accounts(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, account := range accounts {
+		if in.Account != "" && in.Account != account.Name {
 			continue
 		}
 		for _, side := range sides {
-			lines, err := a.store.Lines(ctx, order.ID(caller(ctx), side, platform, in.Order))
+			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: account.Origin, Order: in.Order}
+			lines, err := a.store.Lines(ctx, id.OrderID())
 			if err != nil {
 				return nil, err
 			}
@@ -156,7 +158,7 @@ const linesAtOnce = 16
 func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, error) {
 	first := lines[0]
 	body := Order{
-		Order: first.Order, Platform: first.Platform, Test: first.Side == pool.Test,
+		Order: first.Order, Account: first.Account, Test: first.Side == pool.Test,
 		Customer: Customer{
 			Name: first.Customer.Name, Email: first.Customer.Email, Phone: first.Customer.Phone,
 			Company: first.Customer.Company, Country: first.Customer.Country,

@@ -45,13 +45,13 @@ func TestSecrecy(t *testing.T) {
 		body         func() string
 		may          []string
 	}{
-		{"PUT", "/v1/platforms/standard", func() string {
+		{"PUT", "/v1/accounts/standard", func() string {
 			return `{"secret":"` + callback.FormatSecret([]byte(s.Cage.New(canary.Secret)+"123")) + `"}`
 		}, nil},
 		{"PUT", "/v1/merchants/nova", func() string { return `{"title":"Nova","notice_address":"` + s.Cage.Address(canary.Merchant) + `"}` }, []string{canary.Merchant}},
 		{"POST", "/v1/merchants/nova/tokens", nil, nil},
 		{"GET", "/v1/merchants/nova", nil, []string{canary.Merchant}},
-		{"GET", "/v1/platforms/standard", nil, nil},
+		{"GET", "/v1/accounts/standard", nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},
 		{"PUT", "/v1/pools/elden", func() string { return `{"title":"` + s.Cage.New("setting") + `"}` }, []string{"setting"}},

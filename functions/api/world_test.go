@@ -189,13 +189,13 @@ type fakeSealer struct {
 	err    error
 }
 
-func (s *fakeSealer) Seal(_ context.Context, merchant, platform string, secret []byte) ([]byte, error) {
+func (s *fakeSealer) Seal(_ context.Context, merchant, account string, secret []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return nil, s.err
 	}
-	s.sealed = append(s.sealed, fmt.Sprintf("%s/%s:%x", merchant, platform, secret))
+	s.sealed = append(s.sealed, fmt.Sprintf("%s/%s:%x", merchant, account, secret))
 	return fmt.Appendf(nil, "sealed %d", len(s.sealed)), nil
 }
 

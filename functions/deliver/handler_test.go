@@ -31,7 +31,7 @@ import (
 // The line and the moment that the events speak of.
 var (
 	noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	line = order.NewLineID("nova", pool.Live, "standard", "A-5555555", "1")
+	line = order.Identity{Merchant: "nova", Side: pool.Live, Origin: "standard", Order: "A-5555555", Line: "1"}.ID()
 )
 
 const messageID = "0107018c3b5f0e1a-6d1c2f0a-7f1e-4b57-9a57-2f9a0d2b7c11-000000"
@@ -65,7 +65,7 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	err := store.Commit(ctx, order.Change{After: order.Fulfillment{
-		ID: line, Version: 1, Merchant: "nova", Side: pool.Live, Platform: "standard", Order: "A-5555555", Line: "1",
+		ID: line, Version: 1, Merchant: "nova", Side: pool.Live, Account: "standard", Origin: "standard", Order: "A-5555555", Line: "1",
 		Product: "111111", Pool: "elden", Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: noon,
 		Keys:     []pool.Key{{ID: "nova#live#table", Text: pool.Conceal("KEY-OF-THE-TABLE")}},
 		Customer: order.Customer{Name: "Anna Berg", Email: "anna.berg@example.com"},

@@ -28,8 +28,8 @@ func TestSecrecy(t *testing.T) {
 		lines++
 		name := fmt.Sprintf("A-%d", lines)
 		f := order.Fulfillment{
-			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
-			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
+			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
+			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
 			Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: time.Now(),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},

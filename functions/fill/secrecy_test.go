@@ -24,8 +24,8 @@ func TestSecrecy(t *testing.T) {
 		lines++
 		name := fmt.Sprintf("A-%d", lines)
 		err := s.Store.Commit(t.Context(), order.Change{After: order.Fulfillment{
-			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
-			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: product, Pool: from,
+			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
+			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: product, Pool: from,
 			Quantity: 1, Wanted: min(1, len(from)), ReceivedAt: time.Now(),
 			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
 		}})

@@ -34,8 +34,8 @@ func TestHandler_takesUpWhatStopped(t *testing.T) {
 		t.Helper()
 		mail.DueAt = now
 		f := order.Fulfillment{
-			ID: order.NewLineID("nova", pool.Live, "shop", name, "1"), Version: 1,
-			Merchant: "nova", Side: pool.Live, Platform: "shop", Order: name, Line: "1", Product: "game", Pool: "elden",
+			ID: order.Identity{Merchant: "nova", Side: pool.Live, Origin: "shop", Order: name, Line: "1"}.ID(), Version: 1,
+			Merchant: "nova", Side: pool.Live, Account: "shop", Origin: "shop", Order: name, Line: "1", Product: "game", Pool: "elden",
 			Quantity: 1, Wanted: 1, Allocated: held, ReceivedAt: received, Mail: mail,
 		}
 		if err := store.Commit(t.Context(), order.Change{After: f}); err != nil {

@@ -22,8 +22,8 @@ func TestSecrecy(t *testing.T) {
 		name := fmt.Sprintf("A-%d", lines)
 		mail := outbox.Entry{}.Next(outbox.Keys, time.Now().Add(-time.Hour))
 		err := s.Store.Commit(t.Context(), order.Change{After: order.Fulfillment{
-			ID: order.NewLineID(boottest.Merchant, pool.Live, "standard", name, "1"), Version: 1,
-			Merchant: boottest.Merchant, Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
+			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
+			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
 			Quantity: 2, Wanted: 2, Allocated: 1, ReceivedAt: time.Now().Add(-time.Hour),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},

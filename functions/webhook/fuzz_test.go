@@ -52,10 +52,10 @@ func FuzzCallback(f *testing.F) {
 	f.Add(good, byte(signed|calledBase64), "msg_1", at, "", "acme", "standard")
 	f.Add(good, byte(signed), "msg_1", at, "", "Acme", "standard")
 	f.Add(good, byte(signed), "msg_1", at, "", "acme#", "paypal")
-	f.Fuzz(func(t *testing.T, body []byte, how byte, id, timestamp, signature, merchant, platform string) {
+	f.Fuzz(func(t *testing.T, body []byte, how byte, id, timestamp, signature, merchant, account string) {
 		r, content := callbackOf(t, body, how, id, timestamp, signature)
-		r.PathParameters = map[string]string{"merchant": merchant, "account": platform}
-		if merchant != "acme" || platform != "standard" || !isGenuine(t, r.Headers, content) {
+		r.PathParameters = map[string]string{"merchant": merchant, "account": account}
+		if merchant != "acme" || account != "standard" || !isGenuine(t, r.Headers, content) {
 			strangerIsRefused(t, r, len(content))
 			return
 		}
@@ -107,8 +107,8 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, size int)
 		t.Fatal(err)
 	}
 	h := &handler{keyring: &callback.Keyring{
-		Platform: func(_ context.Context, merchant, platform string) (catalog.Platform, bool, error) {
-			return catalog.Platform{Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && platform == "standard", nil
+		Account: func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
+			return catalog.Account{Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil
 		},
 		Open: func(context.Context, string, string, []byte) ([]byte, error) { return secret, nil },
 		Now:  func() time.Time { return now },

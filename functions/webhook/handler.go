@@ -35,7 +35,7 @@ type handler struct {
 }
 
 type verifier interface {
-	Verify(ctx context.Context, merchant, platform string, r callback.Request) (callback.Platform, error)
+	Verify(ctx context.Context, merchant, account string, r callback.Request) (catalog.Account, error)
 }
 
 type claimer interface {
@@ -79,7 +79,7 @@ func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 		return events.APIGatewayV2HTTPResponse{}, err
 	}
 	merchant, name := r.PathParameters["merchant"], r.PathParameters["account"]
-	platform, err := h.keyring.Verify(ctx, merchant, name, callback.Request{
+	account, err := h.keyring.Verify(ctx, merchant, name, callback.Request{
 		Header: func(name string) string { return r.Headers[strings.ToLower(name)] },
 		Body:   body,
 	})
@@ -87,7 +87,7 @@ func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 		return events.APIGatewayV2HTTPResponse{}, err
 	}
 
-	event, err := platform.Decode(body)
+	event, err := callback.Platforms[account.Platform].Decode(body)
 	if err == nil && !event.Paid {
 		return answer(http.StatusOK, reply{Ignored: true, Type: event.Type})
 	}
@@ -96,28 +96,28 @@ func (h *handler) answer(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	}
 	var field *callback.FieldError
 	if errors.As(err, &field) {
-		return events.APIGatewayV2HTTPResponse{}, errors.Join(field, h.keep(ctx, merchant, name, body, field))
+		return events.APIGatewayV2HTTPResponse{}, errors.Join(field, h.keep(ctx, account, body, field))
 	}
 	if err != nil {
 		return events.APIGatewayV2HTTPResponse{}, err
 	}
-	return h.claimLines(ctx, merchant, name, event)
+	return h.claimLines(ctx, account, event)
 }
 
 // claimLines claims for each line of a checked event, side by side. If one fails,
 // the others stand; the platform's repeat completes the order.
-func (h *handler) claimLines(ctx context.Context, merchant, platform string, event callback.Event) (events.APIGatewayV2HTTPResponse, error) {
+func (h *handler) claimLines(ctx context.Context, account catalog.Account, event callback.Event) (events.APIGatewayV2HTTPResponse, error) {
 	lines := make([]replyLine, len(event.Lines))
 	failures := make([]error, len(event.Lines))
 	var claims errgroup.Group
 	claims.SetLimit(linesAtOnce)
 	for i, line := range event.Lines {
 		claims.Go(func() error {
-			got, err := h.claims.Claim(ctx, paid(merchant, platform, event, line))
+			got, err := h.claims.Claim(ctx, paid(account, event, line))
 			var changed *claim.ChangedError
 			switch {
 			case errors.As(err, &changed):
-				err = errors.Join(err, h.tellChanged(ctx, merchant, event.Order, changed))
+				err = errors.Join(err, h.tellChanged(ctx, account.Merchant, event.Order, changed))
 			case err == nil && got.State() == order.Unconnected:
 				err = h.tellUnconnected(ctx, got)
 			}
@@ -133,20 +133,22 @@ func (h *handler) claimLines(ctx context.Context, merchant, platform string, eve
 		return events.APIGatewayV2HTTPResponse{}, err
 	}
 	for i, line := range event.Lines {
-		slog.InfoContext(ctx, "paid", "line", lineID(merchant, platform, event, line), "state", lines[i].State)
+		slog.InfoContext(ctx, "paid", "line", lineID(account, event, line), "state", lines[i].State)
 	}
 	return answer(http.StatusOK, reply{Order: event.Order, Lines: lines})
 }
 
-func lineID(merchant, platform string, event callback.Event, line callback.Line) order.LineID {
-	return order.NewLineID(merchant, pool.SideOf(event.Test), platform, event.Order, line.ID)
+func lineID(account catalog.Account, event callback.Event, line callback.Line) order.LineID {
+	return order.Identity{
+		Merchant: account.Merchant, Side: pool.SideOf(event.Test), Origin: account.Origin, Order: event.Order, Line: line.ID,
+	}.ID()
 }
 
 // paid is the record of a line as far as the platform tells it.
-func paid(merchant, platform string, event callback.Event, line callback.Line) order.Fulfillment {
+func paid(account catalog.Account, event callback.Event, line callback.Line) order.Fulfillment {
 	return order.Fulfillment{
-		ID:       lineID(merchant, platform, event, line),
-		Merchant: merchant, Side: pool.SideOf(event.Test), Platform: platform,
+		ID:       lineID(account, event, line),
+		Merchant: account.Merchant, Side: pool.SideOf(event.Test), Account: account.Name, Origin: account.Origin,
 		Order: event.Order, Line: line.ID, Product: line.Product,
 		Quantity: line.Quantity,
 		PaidAt:   event.PaidAt, Currency: event.Currency, Language: event.Language,
@@ -157,11 +159,11 @@ func paid(merchant, platform string, event callback.Event, line callback.Line) o
 
 // keep stores that a signed event was refused, without its content, and tells
 // the merchant once an hour and cause: somebody may have paid for it.
-func (h *handler) keep(ctx context.Context, merchant, platform string, body []byte, field *callback.FieldError) error {
+func (h *handler) keep(ctx context.Context, account catalog.Account, body []byte, field *callback.FieldError) error {
 	now := h.now()
 	sum := sha256.Sum256(body)
 	err := h.refusals.KeepRefused(ctx, callback.Refused{
-		Merchant: merchant, Platform: platform, Order: field.Order, Body: hex.EncodeToString(sum[:]), Field: field.Field, Problem: field.Problem, At: now,
+		Merchant: account.Merchant, Account: account.Name, Order: field.Order, Body: hex.EncodeToString(sum[:]), Field: field.Field, Problem: field.Problem, At: now,
 	})
 	if err != nil {
 		return err
@@ -170,8 +172,8 @@ func (h *handler) keep(ctx context.Context, merchant, platform string, body []by
 	if field.Order != "" {
 		facts.Orders = []string{field.Order}
 	}
-	occasion := platform + "#" + field.Field + "#" + notice.Hour(now)
-	return h.refusals.RaiseNotice(ctx, notice.New(merchant, notice.CallbackRefused, occasion, facts, now))
+	occasion := account.Name + "#" + field.Field + "#" + notice.Hour(now)
+	return h.refusals.RaiseNotice(ctx, notice.New(account.Merchant, notice.CallbackRefused, occasion, facts, now))
 }
 
 // tellChanged tells the merchant, once a line, that it was paid again with other content.

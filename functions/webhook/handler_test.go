@@ -32,7 +32,7 @@ type shop struct {
 	*handler
 	store  *dynamo.Store
 	tables dynamo.Tables
-	reads  int // of platforms
+	reads  int // of accounts
 	opened int // secrets
 }
 
@@ -48,13 +48,13 @@ func open(t *testing.T) *shop {
 	clock := func() time.Time { return now }
 	s.handler = &handler{
 		keyring: &callback.Keyring{
-			Platform: func(ctx context.Context, merchant, platform string) (catalog.Platform, bool, error) {
+			Account: func(ctx context.Context, merchant, account string) (catalog.Account, bool, error) {
 				s.reads++
-				return store.Platform(ctx, merchant, platform)
+				return store.Account(ctx, merchant, account)
 			},
-			Open: func(_ context.Context, merchant, platform string, sealed []byte) ([]byte, error) {
+			Open: func(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
 				s.opened++
-				if merchant != "acme" || platform != "standard" {
+				if merchant != "acme" || account != "standard" {
 					return nil, errors.New("sealed for somebody else")
 				}
 				return callback.ParseSecret(string(sealed))
@@ -71,8 +71,8 @@ func open(t *testing.T) *shop {
 		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
 		store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: pool.DefaultShards}),
 		store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}),
-		store.PutPlatform(t.Context(), catalog.Platform{
-			Merchant: "acme", Name: "standard",
+		store.PutAccount(t.Context(), catalog.Account{
+			Merchant: "acme", Name: "standard", Platform: "standard", Origin: "its own id",
 			Secrets: []catalog.SealedSecret{{Blob: []byte(signingSecret), CreatedAt: now}},
 		}),
 	} {
@@ -190,15 +190,15 @@ func TestHandle_strangersGetTheSameBytes(t *testing.T) {
 	s.now = nil // nothing below reaches a claim
 	later := now.Add(time.Hour)
 	s.keyring.(*callback.Keyring).Now = func() time.Time { return later }
-	noPlatform := fixture(t, "bad_order_paid_merchant")
-	noPlatform.PathParameters = map[string]string{"merchant": "acme", "account": "paypal"}
+	noAccount := fixture(t, "bad_order_paid_merchant")
+	noAccount.PathParameters = map[string]string{"merchant": "acme", "account": "paypal"}
 	var answers []string
 	for _, r := range []events.APIGatewayV2HTTPRequest{
 		old, // signed well, an hour ago
 		fixture(t, "bad_order_paid_signature"),
 		fixture(t, "bad_order_paid_unsigned"),
 		fixture(t, "bad_order_paid_merchant"),
-		noPlatform,
+		noAccount,
 	} {
 		status, body := s.call(t, r)
 		if status != http.StatusUnauthorized {

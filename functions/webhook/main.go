@@ -31,7 +31,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	settings := catalog.NewCached(store, time.Now)
 	secrets := kms.Open(awskms.NewFromConfig(cfg), "")
 	h := handler{
-		keyring: &callback.Keyring{Platform: store.Platform, Open: secrets.Unseal, Now: time.Now},
+		keyring: &callback.Keyring{Account: store.Account, Open: secrets.Unseal, Now: time.Now},
 		claims: &claim.Claimer{
 			Store:  store,
 			Recent: settings,

@@ -30,7 +30,7 @@ func TestSecrecy(t *testing.T) {
 	signed := func(body string) []byte {
 		now := time.Now()
 		event, err := json.Marshal(events.APIGatewayV2HTTPRequest{
-			PathParameters: map[string]string{"merchant": boottest.Merchant, "account": "standard"},
+			PathParameters: map[string]string{"merchant": boottest.Merchant, "account": boottest.Account},
 			Headers: map[string]string{
 				"webhook-id": "msg_1", "webhook-timestamp": strconv.FormatInt(now.Unix(), 10),
 				"webhook-signature": callback.Sign(s.Secret, "msg_1", now, []byte(body)),

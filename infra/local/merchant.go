@@ -52,7 +52,7 @@ func merchant(ctx context.Context, c *call) error {
 	}
 	fmt.Printf(`Merchant %q sells %q from the pool %q, %s.
 
-Callback address, for the payment platform:
+Webhook address, for the payment platform:
   %s%s
 Signing secret (Standard Webhooks), shown this once:
   %s

@@ -26,7 +26,7 @@ func newData(scope constructs.Construct, s Settings) *data {
 		AnalyticsReporting:    jsii.Bool(false),
 	})}
 	d.key = awskms.NewKey(d.stack, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String(s.Name + ": tables, buckets, queues, logs and platforms' secrets"),
+		Description:       jsii.String(s.Name + ": tables, buckets, queues, logs and accounts' secrets"),
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     s.removal(),
 		Policy:            keyPolicy(s),

@@ -47,7 +47,7 @@ var rights = map[string][]right{
 		{on: ordersTable, may: "Query", items: []string{dynamo.QueuePrefix}},
 		{on: ordersTable, may: "PutItem", items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix}},
 		{on: tableKey, may: readAndWrite},
-		{on: platformSecrets, may: "Decrypt"},
+		{on: accountSecrets, may: "Decrypt"},
 		{on: fillQueue, may: "SendMessage"},
 		{on: queueKey, may: "Decrypt GenerateDataKey"},
 		{on: ownLogs, may: writeLogs},
@@ -117,7 +117,7 @@ var rights = map[string][]right{
 		{on: uploadedFiles, may: "PutObject"},
 		{on: reportFiles, may: "GetObject"},
 		{on: bucketKey, may: "Decrypt GenerateDataKey"},
-		{on: platformSecrets, may: "Encrypt"},
+		{on: accountSecrets, may: "Encrypt"},
 		{on: rangesQueue, may: "SendMessage"},
 		{on: fillQueue, may: "SendMessage"},
 		{on: queueKey, may: "Decrypt GenerateDataKey"},
@@ -158,7 +158,7 @@ const (
 	tableKey         thing = "key, by way of DynamoDB"
 	bucketKey        thing = "key, by way of S3"
 	queueKey         thing = "key, by way of SQS"
-	platformSecrets  thing = "key, for the secrets of platforms"
+	accountSecrets   thing = "key, for the secrets of accounts"
 	ownLogs          thing = "the function's own log"
 )
 
@@ -227,9 +227,9 @@ func (p *pipeline) target(on thing, id string) target {
 		return target{"kms", key, via("s3")}
 	case queueKey:
 		return target{"kms", key, via("sqs")}
-	case platformSecrets:
+	case accountSecrets:
 		return target{"kms", key, map[string]any{
-			"ForAllValues:StringEquals": map[string]any{"kms:EncryptionContextKeys": []string{"merchant", "platform"}},
+			"ForAllValues:StringEquals": map[string]any{"kms:EncryptionContextKeys": []string{"merchant", "account"}},
 		}}
 	case ownLogs:
 		return target{"logs", *p.logs[id].AttrArn(), nil}

@@ -18,9 +18,9 @@ import (
 // read again, since one may have been rotated, but at most once a minute; a
 // platform that does not exist costs one read a minute and never an opening.
 type Keyring struct {
-	Platform func(ctx context.Context, merchant, platform string) (catalog.Platform, bool, error)
-	Open     func(ctx context.Context, merchant, platform string, sealed []byte) ([]byte, error)
-	Now      func() time.Time
+	Account func(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
+	Open    func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error)
+	Now     func() time.Time
 
 	flight singleflight.Group
 	mu     sync.Mutex
@@ -28,6 +28,7 @@ type Keyring struct {
 }
 
 type ring struct {
+	account catalog.Account
 	secrets []secret
 	readAt  time.Time
 }
@@ -44,31 +45,34 @@ const (
 	maxRings = 10_000
 )
 
-// Verify returns nil if the platform's account signed the request, ErrSignature
-// if it did not or if there is no such merchant, platform or adapter.
-func (k *Keyring) Verify(ctx context.Context, merchant, platform string, r Request) (Platform, error) {
-	adapter, ok := Platforms[platform]
-	if !ok || pool.CheckName(merchant) != nil {
-		return nil, ErrSignature
+// Verify returns the account that signed the request, ErrSignature if it did not
+// or if there is no such merchant, account or adapter.
+func (k *Keyring) Verify(ctx context.Context, merchant, account string, r Request) (catalog.Account, error) {
+	if pool.CheckName(merchant) != nil || pool.CheckName(account) != nil {
+		return catalog.Account{}, ErrSignature
 	}
-	known, err := k.ring(ctx, merchant, platform, secretsFor)
+	known, err := k.ring(ctx, merchant, account, secretsFor)
 	if err != nil {
-		return nil, err
+		return catalog.Account{}, err
 	}
-	if k.verify(adapter, known, r) == nil {
-		return adapter, nil
+	if k.verify(known, r) == nil {
+		return known.account, nil
 	}
-	fresh, err := k.ring(ctx, merchant, platform, rereadAt)
+	fresh, err := k.ring(ctx, merchant, account, rereadAt)
 	if err != nil {
-		return nil, err
+		return catalog.Account{}, err
 	}
 	if fresh.readAt.Equal(known.readAt) {
-		return nil, ErrSignature
+		return catalog.Account{}, ErrSignature
 	}
-	return adapter, k.verify(adapter, fresh, r)
+	return fresh.account, k.verify(fresh, r)
 }
 
-func (k *Keyring) verify(adapter Platform, current ring, r Request) error {
+func (k *Keyring) verify(current ring, r Request) error {
+	adapter, ok := Platforms[current.account.Platform]
+	if !ok {
+		adapter = Standard{} // an account that does not exist takes as long as one that does
+	}
 	now := k.Now()
 	var valid [][]byte
 	for _, s := range current.secrets {
@@ -81,8 +85,8 @@ func (k *Keyring) verify(adapter Platform, current ring, r Request) error {
 
 // ring returns the secrets of a platform as they were read at most maxAge ago;
 // none for what does not exist.
-func (k *Keyring) ring(ctx context.Context, merchant, platform string, maxAge time.Duration) (ring, error) {
-	name := merchant + "/" + platform
+func (k *Keyring) ring(ctx context.Context, merchant, account string, maxAge time.Duration) (ring, error) {
+	name := merchant + "/" + account
 	k.mu.Lock()
 	current, ok := k.rings[name]
 	k.mu.Unlock()
@@ -91,7 +95,7 @@ func (k *Keyring) ring(ctx context.Context, merchant, platform string, maxAge ti
 	}
 	// The read is everybody's, so it outlives the first caller's giving up.
 	shared := k.flight.DoChan(name, func() (any, error) {
-		read, err := k.read(context.WithoutCancel(ctx), merchant, platform)
+		read, err := k.read(context.WithoutCancel(ctx), merchant, account)
 		if err == nil {
 			k.remember(name, read)
 		}
@@ -117,17 +121,18 @@ func (k *Keyring) remember(name string, read ring) {
 	k.rings[name] = read
 }
 
-func (k *Keyring) read(ctx context.Context, merchant, platform string) (ring, error) {
+func (k *Keyring) read(ctx context.Context, merchant, name string) (ring, error) {
 	fresh := ring{readAt: k.Now()}
-	account, ok, err := k.Platform(ctx, merchant, platform)
+	account, ok, err := k.Account(ctx, merchant, name)
 	if err != nil || !ok {
 		return fresh, err
 	}
+	fresh.account = account
 	for _, sealed := range account.Secrets {
 		if !sealed.ExpiresAt.IsZero() && !k.Now().Before(sealed.ExpiresAt) {
 			continue
 		}
-		opened, err := k.Open(ctx, merchant, platform, sealed.Blob)
+		opened, err := k.Open(ctx, merchant, name, sealed.Blob)
 		if err != nil {
 			return ring{}, err
 		}

@@ -20,9 +20,9 @@ type account struct {
 	opened  int
 }
 
-func (a *account) platform(_ context.Context, merchant, _ string) (catalog.Platform, bool, error) {
+func (a *account) account(_ context.Context, merchant, _ string) (catalog.Account, bool, error) {
 	a.reads++
-	return catalog.Platform{Secrets: a.secrets}, merchant == "acme", nil
+	return catalog.Account{Platform: "standard", Secrets: a.secrets}, merchant == "acme", nil
 }
 
 func (a *account) open(_ context.Context, _, _ string, sealed []byte) ([]byte, error) {
@@ -34,7 +34,7 @@ func TestKeyring_rotation(t *testing.T) {
 	const before, after = "the secret before the rotation..", "the secret after the rotation..."
 	now := exampleAt
 	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte(before)}}}
-	ring := &callback.Keyring{Platform: a.platform, Open: a.open, Now: func() time.Time { return now }}
+	ring := &callback.Keyring{Account: a.account, Open: a.open, Now: func() time.Time { return now }}
 	verify := func(secret string) bool {
 		t.Helper()
 		r := request(exampleBody, map[string]string{
@@ -74,7 +74,7 @@ func TestKeyring_rotation(t *testing.T) {
 
 func TestKeyring_expiredSecretIsNotOpened(t *testing.T) {
 	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte("long gone"), ExpiresAt: exampleAt}}}
-	ring := &callback.Keyring{Platform: a.platform, Open: a.open, Now: func() time.Time { return exampleAt }}
+	ring := &callback.Keyring{Account: a.account, Open: a.open, Now: func() time.Time { return exampleAt }}
 	if _, err := ring.Verify(t.Context(), "acme", "standard", signed(exampleSignature)); !errors.Is(err, callback.ErrSignature) {
 		t.Error(err)
 	}
@@ -89,9 +89,9 @@ func TestKeyring_doesNotOutlastTheCall(t *testing.T) {
 	ends := make(chan struct{})
 	time.AfterFunc(time.Second, func() { close(ends) })
 	ring := &callback.Keyring{
-		Platform: func(context.Context, string, string) (catalog.Platform, bool, error) {
+		Account: func(context.Context, string, string) (catalog.Account, bool, error) {
 			<-ends
-			return catalog.Platform{}, false, nil
+			return catalog.Account{}, false, nil
 		},
 		Now: time.Now,
 	}
@@ -102,16 +102,18 @@ func TestKeyring_doesNotOutlastTheCall(t *testing.T) {
 	}
 }
 
-func TestKeyring_whatCanBeNoMerchantIsNotLookedUp(t *testing.T) {
+func TestKeyring_whatCanBeNoAccountIsNotLookedUp(t *testing.T) {
 	a := &account{}
-	ring := &callback.Keyring{Platform: a.platform, Open: a.open, Now: func() time.Time { return exampleAt }}
+	ring := &callback.Keyring{Account: a.account, Open: a.open, Now: func() time.Time { return exampleAt }}
 	for _, merchant := range []string{"", "ACME", "a/b", strings.Repeat("a", 5000)} {
 		if _, err := ring.Verify(t.Context(), merchant, "standard", signed(exampleSignature)); !errors.Is(err, callback.ErrSignature) {
 			t.Error(err)
 		}
 	}
-	if _, err := ring.Verify(t.Context(), "acme", "nobody", signed(exampleSignature)); !errors.Is(err, callback.ErrSignature) {
-		t.Error(err)
+	for _, name := range []string{"", "No Name", "a/b"} {
+		if _, err := ring.Verify(t.Context(), "acme", name, signed(exampleSignature)); !errors.Is(err, callback.ErrSignature) {
+			t.Error(err)
+		}
 	}
 	if a.reads != 0 {
 		t.Errorf("%d reads", a.reads)

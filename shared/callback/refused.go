@@ -6,7 +6,7 @@ import "time"
 // order and what stood in the way, none of its content.
 type Refused struct {
 	Merchant string
-	Platform string
+	Account  string
 	Order    string // "" where it could not be read
 	Body     string // hash of the body, which tells such orders apart
 	Field    string

@@ -25,7 +25,7 @@ func TestReplay_theEdgesAreSharp(t *testing.T) {
 				a := &account{secrets: []catalog.SealedSecret{
 					{Blob: []byte(current)}, {Blob: []byte(previous), ExpiresAt: now.Add(time.Nanosecond)},
 				}}
-				ring := &callback.Keyring{Platform: a.platform, Open: a.open, Now: func() time.Time { return now }}
+				ring := &callback.Keyring{Account: a.account, Open: a.open, Now: func() time.Time { return now }}
 				for secret, ours := range map[string]bool{current: true, previous: true, third: false} {
 					canary.Figure("replays and rotations", 1)
 					_, err := ring.Verify(t.Context(), "acme", "standard", signedBy(secret, exampleAt))

@@ -1,5 +1,5 @@
 // Package catalog holds what a merchant sets up: who they are, their pools,
-// products and payment platforms.
+// products and accounts with payment platforms.
 package catalog
 
 import (
@@ -8,7 +8,7 @@ import (
 	"keypool/shared/pool"
 )
 
-// Merchant sells; it owns pools, products, platform secrets and mail settings.
+// Merchant sells; it owns pools, products, accounts and mail settings.
 type Merchant struct {
 	Name    string // in addresses and paths; see pool.CheckName
 	Version int
@@ -111,19 +111,30 @@ func (p Product) PoolFor(currency string, m Merchant) (string, bool) {
 	return "", false
 }
 
-// Platform is a merchant's account with a payment platform: who may call back.
-type Platform struct {
+// Account is a merchant's account with a payment platform: who may report paid
+// orders, and where.
+type Account struct {
 	Merchant string
-	Name     string // the adapter's name, in the callback's address
+	Name     string // the merchant's own name for it, in the webhook's address; see pool.CheckName
 	Version  int
 
-	// Secrets are the sealed signing secrets, newest first; two at a time, so
-	// that they can be rotated without a refused callback.
+	Platform string // the platform's name, such as standard for Keypool's own scheme
+
+	// Origin is the shop that the account's orders are paid in, as the platform
+	// names it: a domain, a store, a seller's id. Keypool's own scheme names no
+	// shop: there it is a random id, made when the account is created.
+	//
+	// It is part of the identity of every line paid through the account, so it
+	// never changes, and another account's is never the same.
+	Origin string
+
+	// Secrets are the sealed signing secrets, newest first. There is more than one
+	// while they are rotated, so that no webhook is refused meanwhile.
 	Secrets []SealedSecret
 }
 
 // SealedSecret is a signing secret as the catalog holds it: encrypted under the
-// deployment's key, with merchant and platform as the encryption context.
+// deployment's key, with merchant and account as the encryption context.
 type SealedSecret struct {
 	Blob      []byte
 	CreatedAt time.Time

@@ -96,8 +96,8 @@ func (s *shop) stock(p pool.ID, prefix string, n int) {
 // paid is a line of one product as a platform tells it.
 func paid(orderID, product string, quantity int) order.Fulfillment {
 	return order.Fulfillment{
-		ID:       order.NewLineID("acme", pool.Live, "standard", orderID, product),
-		Merchant: "acme", Side: pool.Live, Platform: "standard",
+		ID:       order.Identity{Merchant: "acme", Side: pool.Live, Origin: "standard", Order: orderID, Line: product}.ID(),
+		Merchant: "acme", Side: pool.Live, Account: "standard", Origin: "standard",
 		Order: orderID, Line: product, Product: product, Quantity: quantity,
 		Currency: "EUR", Language: "en", UnitPrice: "59.99",
 		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"},
@@ -237,7 +237,7 @@ func TestClaim_testOrderNeverReachesLiveKeys(t *testing.T) {
 
 	trial := paid("1", "game", 1)
 	trial.Side = pool.Test
-	trial.ID = order.NewLineID("acme", pool.Test, "standard", "1", "game")
+	trial.ID = order.Identity{Merchant: "acme", Side: pool.Test, Origin: "standard", Order: "1", Line: "game"}.ID()
 	if got := s.claim(trial); got.State() != order.Waiting {
 		t.Errorf("a test order without test keys is %s", got.State())
 	}

@@ -39,8 +39,8 @@ var (
 // line is a paid line that holds so many keys, its mail being sent.
 func line(keys int) order.Fulfillment {
 	f := order.Fulfillment{
-		ID:       order.NewLineID("nova", pool.Live, "standard", "A-5555555", "1"),
-		Merchant: "nova", Side: pool.Live, Platform: "standard", Order: "A-5555555", Line: "1", Product: "111111", Pool: "elden",
+		ID:       order.Identity{Merchant: "nova", Side: pool.Live, Origin: "standard", Order: "A-5555555", Line: "1"}.ID(),
+		Merchant: "nova", Side: pool.Live, Account: "standard", Origin: "standard", Order: "A-5555555", Line: "1", Product: "111111", Pool: "elden",
 		Quantity: keys, Wanted: keys, Allocated: keys,
 		ReceivedAt: noon.Add(-time.Minute), PaidAt: noon.Add(-2 * time.Minute),
 		Currency: "EUR", Language: "en", UnitPrice: "19.90",

@@ -102,7 +102,7 @@ func (s *scene) newMailer() *delivery.Mailer {
 func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulfillment)) order.LineID {
 	s.t.Helper()
 	f := order.Fulfillment{
-		ID: newID(number), Version: 1, Merchant: "nova", Side: pool.Live, Platform: "standard",
+		ID: newID(number), Version: 1, Merchant: "nova", Side: pool.Live, Account: "standard", Origin: "standard",
 		Order: number, Line: "1", Product: "111111", Pool: "elden",
 		Quantity: wanted, Wanted: wanted, Allocated: held, ReceivedAt: noon, Language: "en",
 		Customer: order.Customer{Name: "Anna Berg", Email: number + "@example.com"},
@@ -133,7 +133,7 @@ func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulf
 }
 
 func newID(number string) order.LineID {
-	return order.NewLineID("nova", pool.Live, "standard", number, "1")
+	return order.Identity{Merchant: "nova", Side: pool.Live, Origin: "standard", Order: number, Line: "1"}.ID()
 }
 
 // chunk stores keys beyond those of the line's own item, as a second take does.

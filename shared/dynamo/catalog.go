@@ -67,11 +67,13 @@ type textItem struct {
 	Body    string `dynamodbav:"body,omitempty"`
 }
 
-type platformItem struct {
+type accountItem struct {
 	primaryKey
-	V       int          `dynamodbav:"v"`
-	Version int          `dynamodbav:"version"`
-	Secrets []secretItem `dynamodbav:"secrets,omitempty"`
+	V        int          `dynamodbav:"v"`
+	Version  int          `dynamodbav:"version"`
+	Platform string       `dynamodbav:"platform"`
+	Origin   string       `dynamodbav:"origin"`
+	Secrets  []secretItem `dynamodbav:"secrets,omitempty"`
 }
 
 type secretItem struct {
@@ -204,34 +206,36 @@ func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version 
 	return wrap(s.deleteCatalog(ctx, productKey(merchant, id), version), "delete product %s of %s", id, merchant)
 }
 
-// Platform returns a merchant's account with a payment platform, false if there is none.
-func (s *Store) Platform(ctx context.Context, merchant, name string) (catalog.Platform, bool, error) {
-	item, ok, err := getAs[platformItem](ctx, s, s.tables.Catalog, accountKey(merchant, name), lastVersions)
+// Account returns a merchant's account with a payment platform, false if there is none.
+func (s *Store) Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error) {
+	item, ok, err := getAs[accountItem](ctx, s, s.tables.Catalog, accountKey(merchant, name), lastVersions)
 	if !ok {
-		return catalog.Platform{}, false, wrap(err, "read platform %s of %s", name, merchant)
+		return catalog.Account{}, false, wrap(err, "read account %s of %s", name, merchant)
 	}
-	return item.platform(), true, nil
+	return item.account(), true, nil
 }
 
-// Platforms returns all of a merchant's accounts with payment platforms, by name.
-func (s *Store) Platforms(ctx context.Context, merchant string) ([]catalog.Platform, error) {
-	var platforms []catalog.Platform
-	items, err := queryAs[platformItem](ctx, s, withPrefix(s.tables.Catalog, MerchantPrefix+merchant, accountSort), lastVersions)
+// Accounts returns all of a merchant's accounts with payment platforms, by name.
+func (s *Store) Accounts(ctx context.Context, merchant string) ([]catalog.Account, error) {
+	var accounts []catalog.Account
+	items, err := queryAs[accountItem](ctx, s, withPrefix(s.tables.Catalog, MerchantPrefix+merchant, accountSort), lastVersions)
 	for _, item := range items {
-		platforms = append(platforms, item.platform())
+		accounts = append(accounts, item.account())
 	}
-	return platforms, wrap(err, "list the platforms of %s", merchant)
+	return accounts, wrap(err, "list the accounts of %s", merchant)
 }
 
-// PutPlatform stores an account with a payment platform.
-func (s *Store) PutPlatform(ctx context.Context, p catalog.Platform) error {
-	item := platformItem{primaryKey: accountKey(p.Merchant, p.Name), V: schema, Version: p.Version + 1}
-	for _, secret := range p.Secrets {
+// PutAccount stores an account with a payment platform.
+func (s *Store) PutAccount(ctx context.Context, a catalog.Account) error {
+	item := accountItem{
+		primaryKey: accountKey(a.Merchant, a.Name), V: schema, Version: a.Version + 1, Platform: a.Platform, Origin: a.Origin,
+	}
+	for _, secret := range a.Secrets {
 		item.Secrets = append(item.Secrets, secretItem{
 			Blob: secret.Blob, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
 		})
 	}
-	return wrap(s.putCatalog(ctx, item, locked(p.Version)), "store platform %s of %s", p.Name, p.Merchant)
+	return wrap(s.putCatalog(ctx, item, locked(a.Version)), "store account %s of %s", a.Name, a.Merchant)
 }
 
 // PutToken stores whose API token it is that hashes to hash. The token itself is
@@ -313,14 +317,14 @@ func (i productItem) product() catalog.Product {
 	return p
 }
 
-func (i platformItem) platform() catalog.Platform {
-	p := catalog.Platform{
-		Merchant: i.merchant(), Name: i.after(accountSort), Version: i.Version,
+func (i accountItem) account() catalog.Account {
+	a := catalog.Account{
+		Merchant: i.merchant(), Name: i.after(accountSort), Version: i.Version, Platform: i.Platform, Origin: i.Origin,
 	}
 	for _, secret := range i.Secrets {
-		p.Secrets = append(p.Secrets, catalog.SealedSecret{
+		a.Secrets = append(a.Secrets, catalog.SealedSecret{
 			Blob: secret.Blob, CreatedAt: at(secret.CreatedAt), ExpiresAt: at(secret.ExpiresAt),
 		})
 	}
-	return p
+	return a
 }

@@ -42,21 +42,21 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}"}},
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
 	}
-	platform := catalog.Platform{Merchant: "acme", Name: "standard", Secrets: []catalog.SealedSecret{
+	account := catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: "standard", Origin: "an id of its own", Secrets: []catalog.SealedSecret{
 		{Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
 		{Blob: []byte("old"), CreatedAt: time.UnixMilli(1_700_000_000_000).UTC(), ExpiresAt: time.UnixMilli(1_800_000_086_400).UTC()},
 	}}
 	for version := range 2 {
-		merchant.Version, elden.Version, product.Version, platform.Version = version, version, version, version
+		merchant.Version, elden.Version, product.Version, account.Version = version, version, version, version
 		for _, err := range []error{
-			store.PutMerchant(ctx, merchant), store.PutPool(ctx, elden), store.PutProduct(ctx, product), store.PutPlatform(ctx, platform),
+			store.PutMerchant(ctx, merchant), store.PutPool(ctx, elden), store.PutProduct(ctx, product), store.PutAccount(ctx, account),
 		} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	merchant.Version, elden.Version, product.Version, platform.Version = 2, 2, 2, 2
+	merchant.Version, elden.Version, product.Version, account.Version = 2, 2, 2, 2
 
 	same := func(want, got any, ok bool, err error) {
 		t.Helper()
@@ -73,8 +73,8 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	same(elden, gotPool, ok, err)
 	gotProduct, ok, err := store.Product(ctx, "acme", product.ID)
 	same(product, gotProduct, ok, err)
-	gotPlatform, ok, err := store.Platform(ctx, "acme", "standard")
-	same(platform, gotPlatform, ok, err)
+	gotAccount, ok, err := store.Account(ctx, "acme", "shop-eu")
+	same(account, gotAccount, ok, err)
 	pools, err := store.Pools(ctx, "acme")
 	same([]catalog.Pool{elden}, pools, true, err)
 
@@ -104,8 +104,8 @@ func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
 		"product": func(v int, title string) error {
 			return store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1", Version: v, Title: title})
 		},
-		"platform": func(v int, title string) error {
-			return store.PutPlatform(ctx, catalog.Platform{Merchant: "acme", Name: "standard", Version: v})
+		"account": func(v int, title string) error {
+			return store.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard", Version: v})
 		},
 	} {
 		want := func(version int, want error) {
@@ -160,7 +160,7 @@ func TestCatalog_lostAnswerIsNoConflict(t *testing.T) {
 		"merchant": func() error { return store.PutMerchant(ctx, catalog.Merchant{Name: "acme"}) },
 		"pool":     func() error { return store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden"}) },
 		"product":  func() error { return store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1"}) },
-		"platform": func() error { return store.PutPlatform(ctx, catalog.Platform{Merchant: "acme", Name: "standard"}) },
+		"account":  func() error { return store.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard"}) },
 		"token":    func() error { return store.PutToken(ctx, "hash", "acme", time.Now()) },
 	} {
 		faults.Next("PutItem", 1, dynamotest.LostAnswer)
@@ -323,8 +323,8 @@ func TestLines_areThoseOfOneOrder(t *testing.T) {
 	for _, name := range []string{"1001", "1002"} {
 		for _, line := range []string{"a", "b"} {
 			f := order.Fulfillment{
-				ID: order.NewLineID("acme", pool.Live, "standard", name, line), Version: 1, Merchant: "acme", Side: pool.Live,
-				Platform: "standard", Order: name, Line: line, Product: "1", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: time.UnixMilli(1),
+				ID: order.Identity{Merchant: "acme", Side: pool.Live, Origin: "standard", Order: name, Line: line}.ID(), Version: 1, Merchant: "acme", Side: pool.Live,
+				Account: "standard", Origin: "standard", Order: name, Line: line, Product: "1", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: time.UnixMilli(1),
 			}
 			if err := store.Commit(ctx, order.Change{After: f}); err != nil {
 				t.Fatal(err)
@@ -332,9 +332,9 @@ func TestLines_areThoseOfOneOrder(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]int{
-		order.ID("acme", pool.Live, "standard", "1001"):    2,
-		order.ID("acme", pool.Test, "standard", "1001"):    0,
-		order.ID("mallory", pool.Live, "standard", "1001"): 0,
+		order.Identity{Merchant: "acme", Side: pool.Live, Origin: "standard", Order: "1001"}.OrderID():    2,
+		order.Identity{Merchant: "acme", Side: pool.Test, Origin: "standard", Order: "1001"}.OrderID():    0,
+		order.Identity{Merchant: "mallory", Side: pool.Live, Origin: "standard", Order: "1001"}.OrderID(): 0,
 	} {
 		lines, err := store.Lines(ctx, id)
 		if err != nil || len(lines) != want {

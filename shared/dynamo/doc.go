@@ -12,7 +12,7 @@
 //	  merchant#<m>          merchant                     kind=merchant; salt
 //	  merchant#<m>          pool#<pool>                  kind=pool
 //	  merchant#<m>          product#<product>
-//	  merchant#<m>          platform#<platform>          sealed secrets
+//	  merchant#<m>          account#<account>            platform, origin, sealed secrets
 //	  merchant#<m>          count#<pool>#<side>          accepted, taken: shown counts, put right nightly
 //	  token#<sha256>        token                        whose API token this is
 //	  uploads#<m>           <upload>                     counts, first refused lines; due while unfinished
@@ -31,7 +31,7 @@
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !pass              newcomers may pass the queue until then
 //	  unconnected#<m>#<side>#<product> <ms>#<LineID>     a line that no pool feeds
-//	  refused#<m>           <platform>#<order>#<field>   a signed callback that could not be taken
+//	  refused#<m>           <account>#<order>#<field>    a signed webhook that could not be taken
 //	  notice#<id>           notice                       a notice; mail=due is mailed
 //	  alert#<m>#<pool>      alert#<side>                 stock alert: level, edge, when told
 //

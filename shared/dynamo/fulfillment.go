@@ -16,7 +16,8 @@ type fulfillmentItem struct {
 
 	Merchant string `dynamodbav:"merchant"`
 	Side     string `dynamodbav:"side"`
-	Platform string `dynamodbav:"platform"`
+	Account  string `dynamodbav:"account"`
+	Origin   string `dynamodbav:"origin"`
 	Order    string `dynamodbav:"order"`
 	Line     string `dynamodbav:"line"`
 	Product  string `dynamodbav:"product"`
@@ -77,7 +78,7 @@ type chunkItem struct {
 func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 	item := fulfillmentItem{
 		primaryKey: lineKey(f.ID), V: schema, Version: f.Version,
-		Merchant: f.Merchant, Side: string(f.Side), Platform: f.Platform,
+		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
 		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted,
@@ -100,7 +101,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 	}
 	f := order.Fulfillment{
 		ID: id, Version: i.Version,
-		Merchant: i.Merchant, Side: pool.Side(i.Side), Platform: i.Platform,
+		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
 		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted,

@@ -38,7 +38,7 @@ const (
 	merchantSort = "merchant"
 	poolSort     = "pool#"
 	productSort  = "product#"
-	accountSort  = "platform#"
+	accountSort  = "account#"
 	countSort    = "count#"
 	tokenSort    = "token"
 

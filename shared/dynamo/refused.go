@@ -9,12 +9,12 @@ import (
 // refusedItem is a signed callback that could not be taken.
 type refusedItem struct {
 	primaryKey
-	V        int    `dynamodbav:"v"`
-	Platform string `dynamodbav:"platform"`
-	Order    string `dynamodbav:"order,omitempty"`
-	Field    string `dynamodbav:"field,omitempty"`
-	Problem  string `dynamodbav:"problem"`
-	At       int64  `dynamodbav:"at"`
+	V       int    `dynamodbav:"v"`
+	Account string `dynamodbav:"account"`
+	Order   string `dynamodbav:"order,omitempty"`
+	Field   string `dynamodbav:"field,omitempty"`
+	Problem string `dynamodbav:"problem"`
+	At      int64  `dynamodbav:"at"`
 }
 
 // KeepRefused stores a refused callback. The same order refused again for the
@@ -25,8 +25,8 @@ func (s *Store) KeepRefused(ctx context.Context, r callback.Refused) error {
 		name = "body " + r.Body
 	}
 	_, err := s.write(ctx, put(s.tables.Orders, encode(refusedItem{
-		primaryKey: refusedKey(r.Merchant, r.Platform, name, r.Field), V: schema,
-		Platform: r.Platform, Order: r.Order, Field: r.Field, Problem: r.Problem, At: millis(r.At),
+		primaryKey: refusedKey(r.Merchant, r.Account, name, r.Field), V: schema,
+		Account: r.Account, Order: r.Order, Field: r.Field, Problem: r.Problem, At: millis(r.At),
 	}), always))
 	return wrap(err, "keep a refused callback of %s", r.Merchant)
 }

@@ -59,7 +59,7 @@ func TestStreamFilter_passesTheItemsThatAreDue(t *testing.T) {
 
 func TestDueMail_readsARecordOfTheStream(t *testing.T) {
 	t.Parallel()
-	line := order.NewLineID("nova", pool.Live, "standard", "1", "1")
+	line := order.Identity{Merchant: "nova", Side: pool.Live, Origin: "standard", Order: "1", Line: "1"}.ID()
 	linePK, lineSK := "order#"+line.Order(), "line#"+line.InOrder()
 	due := map[string]events.DynamoDBAttributeValue{"mail": events.NewStringAttribute("due")}
 	later := map[string]events.DynamoDBAttributeValue{

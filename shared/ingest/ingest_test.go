@@ -178,8 +178,8 @@ func (d *desk) sell(text string, at time.Time) {
 		d.t.Fatalf("%s is not for sale", text)
 	}
 	line := order.Fulfillment{
-		ID: order.NewLineID("nova", pool.Live, "own", "1001", "1"), Version: 1,
-		Merchant: "nova", Side: pool.Live, Platform: "own", Order: "1001", Line: "1", Product: "p1", Pool: "elden",
+		ID: order.Identity{Merchant: "nova", Side: pool.Live, Origin: "own", Order: "1001", Line: "1"}.ID(), Version: 1,
+		Merchant: "nova", Side: pool.Live, Account: "own", Origin: "own", Order: "1001", Line: "1", Product: "p1", Pool: "elden",
 		Quantity: 1, Wanted: 1, Allocated: 1, Keys: keys[i : i+1], ReceivedAt: at,
 	}
 	if err := d.store.Commit(ctx, order.Change{After: line, Allocated: keys[i : i+1]}); err != nil {

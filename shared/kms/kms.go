@@ -1,5 +1,5 @@
 // Package kms is the only package that speaks KMS. It seals the signing secrets
-// of payment platforms, so that the catalog never holds one that can be read
+// of accounts with payment platforms, so that the catalog never holds one that can be read
 // without the deployment's key.
 package kms
 
@@ -14,7 +14,7 @@ import (
 )
 
 // ErrNotOurs says that a sealed secret is damaged, or was sealed for another
-// merchant, platform or key. Trying again will not open it.
+// merchant, account or key. Trying again will not open it.
 var ErrNotOurs = errors.New("the sealed secret cannot be opened")
 
 // Sealer seals and opens secrets. It is safe for concurrent use.
@@ -28,23 +28,23 @@ type Sealer struct {
 func Open(client *kms.Client, key string) *Sealer { return &Sealer{client: client, key: key} }
 
 // Seal encrypts a secret, so that it can only be opened for the same merchant
-// and platform: a blob copied to another's item opens for nobody.
-func (s *Sealer) Seal(ctx context.Context, merchant, platform string, secret []byte) ([]byte, error) {
+// and account: a blob copied to another's item opens for nobody.
+func (s *Sealer) Seal(ctx context.Context, merchant, account string, secret []byte) ([]byte, error) {
 	out, err := s.client.Encrypt(ctx, &kms.EncryptInput{
 		KeyId:             aws.String(s.key),
 		Plaintext:         secret,
-		EncryptionContext: binding(merchant, platform),
+		EncryptionContext: binding(merchant, account),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("seal a secret of %s at %s: %w", merchant, platform, err)
+		return nil, fmt.Errorf("seal a secret of %s at %s: %w", merchant, account, err)
 	}
 	return out.CiphertextBlob, nil
 }
 
-// Unseal decrypts what Seal made for the same merchant and platform. It fails
+// Unseal decrypts what Seal made for the same merchant and account. It fails
 // with ErrNotOurs if that is not what it is.
-func (s *Sealer) Unseal(ctx context.Context, merchant, platform string, sealed []byte) ([]byte, error) {
-	in := &kms.DecryptInput{CiphertextBlob: sealed, EncryptionContext: binding(merchant, platform)}
+func (s *Sealer) Unseal(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error) {
+	in := &kms.DecryptInput{CiphertextBlob: sealed, EncryptionContext: binding(merchant, account)}
 	if s.key != "" {
 		in.KeyId = aws.String(s.key)
 	}
@@ -55,12 +55,12 @@ func (s *Sealer) Unseal(ctx context.Context, merchant, platform string, sealed [
 		err = ErrNotOurs
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open a secret of %s at %s: %w", merchant, platform, err)
+		return nil, fmt.Errorf("open a secret of %s at %s: %w", merchant, account, err)
 	}
 	return out.Plaintext, nil
 }
 
 // binding is the encryption context, which shows in CloudTrail and in grants.
-func binding(merchant, platform string) map[string]string {
-	return map[string]string{"merchant": merchant, "platform": platform}
+func binding(merchant, account string) map[string]string {
+	return map[string]string{"merchant": merchant, "account": account}
 }

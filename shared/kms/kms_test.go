@@ -72,7 +72,7 @@ func sealer(k fakeKMS, key string) *kms.Sealer {
 	}), key)
 }
 
-func TestSealer_opensForTheSameMerchantAndPlatformOnly(t *testing.T) {
+func TestSealer_opensForTheSameMerchantAndAccountOnly(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := sealer(fakeKMS{}, "alias/keypool")

@@ -15,8 +15,9 @@ import (
 	"keypool/shared/pool"
 )
 
-// LineID names one paid line of one order for ever, whatever is delivered twice.
-// It gives nothing away: logs and mail tags may carry it.
+// LineID names one paid line of one order for ever: a webhook that is delivered
+// twice names the same line twice. It tells nothing about the order, so logs and
+// mail tags may carry it.
 //
 // Its first half names the order, so that the lines of an order stand together
 // in the table and are found by the order's own name without an index, which
@@ -24,20 +25,30 @@ import (
 type LineID string
 
 // half is the length of each half of a LineID: 22 characters of base64url, 132
-// bits of SHA-256: two orders that meet are to be expected after some 2^66.
+// bits of SHA-256. Two orders with the same half are to be expected after some
+// 2^66 orders.
 const half = 22
 
-// NewLineID returns the identity of a line: for its order and then for the line
-// in it, the truncated base64url SHA-256 of the length-prefixed merchant, side,
-// platform and order, and for the second half the line too. A platform that
-// names no lines passes the product as the line.
-func NewLineID(merchant string, side pool.Side, platform, order, line string) LineID {
-	return LineID(ID(merchant, side, platform, order) + digest(merchant, string(side), platform, order, line))
+// Identity is all that makes a line the line it is. Two lines are one if, and
+// only if, every field is the same.
+type Identity struct {
+	Merchant string
+	Side     pool.Side
+	Origin   string // the shop it was paid in; see catalog.Account
+	Order    string // as the platform names it
+	Line     string // as the platform names it; the product where it names no line
+	Part     string // of a bundle; empty: the whole line
 }
 
-// ID returns the half of a LineID that all lines of an order share.
-func ID(merchant string, side pool.Side, platform, order string) string {
-	return digest(merchant, string(side), platform, order)
+// ID returns the line's identity as one text: for its order and then for the
+// line, the truncated base64url SHA-256 of the length-prefixed fields.
+func (i Identity) ID() LineID {
+	return LineID(i.OrderID() + digest(i.Merchant, string(i.Side), i.Origin, i.Order, i.Line, i.Part))
+}
+
+// OrderID returns the half of a LineID that all lines of the order share.
+func (i Identity) OrderID() string {
+	return digest(i.Merchant, string(i.Side), i.Origin, i.Order)
 }
 
 // Order returns the half of the identity that all lines of the order share.
@@ -103,7 +114,8 @@ type Fulfillment struct {
 
 	Merchant string
 	Side     pool.Side
-	Platform string
+	Account  string // the merchant's account it was paid through, as he named it then
+	Origin   string // that account's shop; part of the line's identity
 	Order    string
 	Line     string
 	Product  string

@@ -29,7 +29,7 @@ var letter = delivery.Mail{
 	Attached: []delivery.Attachment{
 		{Name: "license-keys-55.txt", Type: "text/plain; charset=utf-8", Content: []byte("KEY-1\n")},
 	},
-	Tags: map[string]string{"mail": "2", "line": "axOovseYHr79uPME1b0Sg9lEazM0MzhlmR7ne-3zFbb4"},
+	Tags: map[string]string{"mail": "2", "line": "axOovseYHr79uPME1b0Sg94WIEyY_4RnlKMGI6sRGSJ5"},
 }
 
 // open returns a Post whose SES is a handler of the test.
@@ -70,7 +70,7 @@ func TestSend_request(t *testing.T) {
 		"ReplyToAddresses":     []any{"help@nova.example"},
 		"ConfigurationSetName": "keypool-mail",
 		"EmailTags": []any{
-			map[string]any{"Name": "line", "Value": "axOovseYHr79uPME1b0Sg9lEazM0MzhlmR7ne-3zFbb4"},
+			map[string]any{"Name": "line", "Value": "axOovseYHr79uPME1b0Sg94WIEyY_4RnlKMGI6sRGSJ5"},
 			map[string]any{"Name": "mail", "Value": "2"},
 		},
 		"Content": map[string]any{"Simple": map[string]any{

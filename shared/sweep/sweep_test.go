@@ -82,8 +82,8 @@ func (y *yard) sweep(after time.Duration) sweep.Swept {
 func (y *yard) line(name string, change func(*order.Fulfillment)) order.LineID {
 	y.t.Helper()
 	f := order.Fulfillment{
-		ID: order.NewLineID("nova", pool.Live, "shop", name, "1"), Version: 1,
-		Merchant: "nova", Side: pool.Live, Platform: "shop", Order: name, Line: "1", Product: "game", Pool: "elden",
+		ID: order.Identity{Merchant: "nova", Side: pool.Live, Origin: "shop", Order: name, Line: "1"}.ID(), Version: 1,
+		Merchant: "nova", Side: pool.Live, Account: "shop", Origin: "shop", Order: name, Line: "1", Product: "game", Pool: "elden",
 		Quantity: 1, Wanted: 1, ReceivedAt: noon,
 		Customer: order.Customer{Email: "ada@example.com"},
 		Mail:     outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)},

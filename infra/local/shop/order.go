@@ -13,8 +13,8 @@ import (
 	"keypool/shared/callback"
 )
 
-// Platform is the callback's own scheme, as its address has it.
-const Platform = "standard"
+// AccountName is the merchant's account with Keypool's own scheme.
+const AccountName = "standard"
 
 // Order is an order as the payment platform reports it once it is paid.
 type Order struct {
@@ -67,7 +67,7 @@ type Account struct {
 }
 
 // Path is where the platform calls.
-func (a Account) Path() string { return "/webhooks/" + a.Merchant + "/" + Platform }
+func (a Account) Path() string { return "/webhooks/" + a.Merchant + "/" + AccountName }
 
 // Sign makes the request that the platform sends, at that time.
 func (a Account) Sign(body []byte, at time.Time) (Request, error) {

@@ -74,10 +74,10 @@ func (s *Shop) Connect(ctx context.Context, token, id, title, pool string) error
 	return s.ask(ctx, token, http.MethodPut, "/v1/products/"+url.PathEscape(id), "*", map[string]any{"title": title, "pool": pool}, nil)
 }
 
-// AddSecret has a new signing secret made for our own callback scheme. A secret
+// AddSecret has a new signing secret made for the account with our own scheme. A secret
 // that was there before stays good for a day.
 func (s *Shop) AddSecret(ctx context.Context, token string) (string, error) {
-	const path = "/v1/platforms/" + Platform
+	const path = "/v1/accounts/" + AccountName
 	var made struct {
 		Secret string `json:"secret"`
 	}

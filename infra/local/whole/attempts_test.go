@@ -500,10 +500,10 @@ func (d *deployment) queues() (all []attempt) {
 func (d *deployment) keys(t *testing.T) (all []attempt) {
 	for _, id := range d.ids["AWS::KMS::Key"] {
 		key := d.things[id]["Arn"]
-		blob := seal(t, key, map[string]string{"merchant": "rights", "platform": "standard"})
+		blob := seal(t, key, map[string]string{"merchant": "rights", "account": "standard"})
 		for names, context := range map[string]object{
-			"merchant platform": {"merchant": "rights", "platform": "standard"},
-			"tenant":            {"tenant": "rights"},
+			"merchant account": {"merchant": "rights", "account": "standard"},
+			"tenant":           {"tenant": "rights"},
 		} {
 			for operation, body := range map[string]object{
 				"Encrypt": {"Plaintext": "cmlnaHRz"}, "Decrypt": {"CiphertextBlob": blob}, "GenerateDataKey": {"KeySpec": "AES_256"},

@@ -33,14 +33,14 @@ func TestCanaries_inStrangePlaces(t *testing.T) {
 
 	for name, r := range map[string]shop.Request{
 		"address of a pool":        {Method: "GET", Path: "/v1/pools/" + strings.ToLower(key)},
-		"address of an order":      {Method: "GET", Path: "/v1/orders/" + key + "?platform=" + key},
+		"address of an order":      {Method: "GET", Path: "/v1/orders/" + key + "?account=" + key},
 		"address of nothing":       {Method: "GET", Path: "/" + key + "/" + customer},
 		"address of a callback":    {Method: "POST", Path: "/webhooks/" + strings.ToLower(key) + "/" + secret[:10], Body: []byte(key)},
 		"method that is none":      {Method: "PATCH", Path: "/v1/pools/" + strings.ToLower(key), Body: []byte(key)},
 		"body that is no JSON":     {Method: "PUT", Path: "/v1/pools/" + m.pool, Body: []byte(key + customer)},
 		"setting nobody knows":     {Method: "PUT", Path: "/v1/pools/" + m.pool, Body: []byte(`{"colour":"` + customer + `"}`)},
 		"setting of another kind":  {Method: "PUT", Path: "/v1/products/x", Body: []byte(`{"title":7,"pool":"` + key + `","texts":{"en":"` + secret + `"}}`)},
-		"secret that is too short": {Method: "PUT", Path: "/v1/platforms/standard", Body: []byte(`{"secret":"whsec_` + base64.StdEncoding.EncodeToString([]byte(cage.New(canary.Secret)[:16])) + `"}`)},
+		"secret that is too short": {Method: "PUT", Path: "/v1/accounts/standard", Body: []byte(`{"secret":"whsec_` + base64.StdEncoding.EncodeToString([]byte(cage.New(canary.Secret)[:16])) + `"}`)},
 		"name of a file":           {Method: "POST", Path: "/v1/pools/" + m.pool + "/uploads", Body: []byte(`{"name":"` + key + `/` + customer + `"}`)},
 		"place in a list":          {Method: "GET", Path: "/v1/uploads?after=" + key + "&limit=" + key},
 	} {

@@ -120,7 +120,7 @@ func TestSignatures_allRefusalsLookAlike(t *testing.T) {
 		"from the future":    early,
 		"another merchant's": byOther,
 		"unknown merchant":   with(func(r *shop.Request) { r.Path = "/webhooks/nobody/standard" }),
-		"unknown platform":   with(func(r *shop.Request) { r.Path = "/webhooks/" + m.Merchant + "/nothing" }),
+		"unknown account":    with(func(r *shop.Request) { r.Path = "/webhooks/" + m.Merchant + "/nothing" }),
 		"no JSON, unsigned":  with(func(r *shop.Request) { r.Body = []byte("{") }),
 	} {
 		answer := do(t, r)

@@ -50,8 +50,8 @@ func (nowhere) Send(context.Context, any, time.Duration) error { return nil }
 // fills in.
 func paid(name string) order.Fulfillment {
 	return order.Fulfillment{
-		ID:       order.NewLineID("acme", pool.Live, "standard", name, "1"),
-		Merchant: "acme", Side: pool.Live, Platform: "standard", Order: name, Line: "1", Product: product, Quantity: 1,
+		ID:       order.Identity{Merchant: "acme", Side: pool.Live, Origin: "GQ5AJ7ZNPKT3VXWBH4M2ECLSDY", Order: name, Line: "1"}.ID(),
+		Merchant: "acme", Side: pool.Live, Account: "standard", Origin: "GQ5AJ7ZNPKT3VXWBH4M2ECLSDY", Order: name, Line: "1", Product: product, Quantity: 1,
 		Currency: "EUR", Language: "en", UnitPrice: "59.99", Title: "Elden, the game",
 		Customer: order.Customer{
 			Name: "Ada Byron", FirstName: "Ada", LastName: "Byron", Email: "ada.byron@example.com", Phone: "+44 20 7946 0000",

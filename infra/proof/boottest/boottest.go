@@ -33,7 +33,7 @@ type Stage struct {
 	Cage   canary.Cage
 	Store  *dynamo.Store // for the test itself: nothing that it does is refused
 	Tables dynamo.Tables
-	Secret []byte            // that platform's callbacks are signed with
+	Secret []byte            // that the account's webhooks are signed with
 	Files  map[string][]byte // what the buckets hold, by path
 
 	wire     func(*config.Env, aws.Config) any
@@ -46,6 +46,7 @@ type Stage struct {
 const (
 	Merchant, Pool, Product = "nova", "elden", "4711"
 	DryPool, DryProduct     = "dry", "4712"
+	Account                 = "standard" // with a payment platform; its secret is Stage.Secret
 )
 
 // Open sets a stage. The test must not be parallel: the log is everybody's.
@@ -78,7 +79,7 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Stage {
 	}
 	put(store.PutProduct(ctx, catalog.Product{Merchant: Merchant, ID: Product, Title: "Elden", Pool: Pool, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}))
 	put(store.PutProduct(ctx, catalog.Product{Merchant: Merchant, ID: DryProduct, Title: "Dry", Pool: DryPool, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}))
-	put(store.PutPlatform(ctx, catalog.Platform{Merchant: Merchant, Name: "standard", Secrets: []catalog.SealedSecret{{Blob: []byte("sealed"), CreatedAt: time.Now()}}}))
+	put(store.PutAccount(ctx, catalog.Account{Merchant: Merchant, Name: Account, Platform: "standard", Origin: "its own id", Secrets: []catalog.SealedSecret{{Blob: []byte("sealed"), CreatedAt: time.Now()}}}))
 	m, ok, err := store.Merchant(ctx, Merchant)
 	if put(err); !ok || len(m.Salt) == 0 {
 		t.Fatal("the merchant has no salt")

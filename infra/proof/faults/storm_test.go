@@ -287,8 +287,8 @@ func (s *storm) pay(ctx context.Context) int {
 	s.ledger.mu.Lock()
 	number := fmt.Sprint(len(s.ledger.orders) + 1)
 	p.line = order.Fulfillment{
-		ID:       order.NewLineID(merchant, side, "standard", number, product.ID),
-		Merchant: merchant, Side: side, Platform: "standard", Order: number, Line: product.ID, Product: product.ID,
+		ID:       order.Identity{Merchant: merchant, Side: side, Origin: "standard", Order: number, Line: product.ID}.ID(),
+		Merchant: merchant, Side: side, Account: "standard", Origin: "standard", Order: number, Line: product.ID, Product: product.ID,
 		Quantity: quantity, Currency: "EUR", Language: "en", UnitPrice: "29.90",
 		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com"},
 	}

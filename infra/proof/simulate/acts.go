@@ -95,11 +95,11 @@ func (p paid) answered(w *world, name string) bool {
 	)
 	for i, line := range p.lines {
 		lines.Go(func() {
-			id := order.NewLineID(merchant, p.side, platform, p.order, line.id)
+			id := order.Identity{Merchant: merchant, Side: p.side, Origin: platform, Order: p.order, Line: line.id}.ID()
 			ctx := random.Split(process.ctx, string(id))
 			asked := time.Now()
 			got, err := claims.Claim(ctx, order.Fulfillment{
-				ID: id, Merchant: merchant, Side: p.side, Platform: platform, Order: p.order, Line: line.id,
+				ID: id, Merchant: merchant, Side: p.side, Account: platform, Origin: platform, Order: p.order, Line: line.id,
 				Product: line.product, Quantity: line.quantity, Currency: p.currency,
 				Customer: order.Customer{Name: "Ada", Email: "ada@customers.example"},
 			})
@@ -192,7 +192,7 @@ func (h handled) String() string {
 func (h handled) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("%s %d", h.what, h.serial), func(ctx context.Context, now time.Time) error {
-			id := order.NewLineID(merchant, h.side, platform, h.order, h.line)
+			id := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order, Line: h.line}.ID()
 			before, ok, err := w.store.Fulfillment(ctx, id)
 			if err != nil || !ok {
 				return err

@@ -111,8 +111,8 @@ func (s *Sale) order(name string) {
 	claims := &claim.Claimer{Store: w.store, Recent: instance.recent, Fresh: w.store, Fill: w.fills, Now: p.now}
 	began := time.Now()
 	got, err := claims.Claim(p.ctx, order.Fulfillment{
-		ID: order.NewLineID(merchant, pool.Live, platform, name, "1"), Merchant: merchant, Side: pool.Live,
-		Platform: platform, Order: name, Line: "1", Product: "game", Quantity: 1,
+		ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: platform, Order: name, Line: "1"}.ID(), Merchant: merchant, Side: pool.Live,
+		Account: platform, Origin: platform, Order: name, Line: "1", Product: "game", Quantity: 1,
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +130,8 @@ func (s *Sale) SendAway(n int) error {
 	for i := range n {
 		name := fmt.Sprint("order sent away ", i)
 		line := order.Fulfillment{
-			ID: order.NewLineID(merchant, pool.Live, platform, name, "1"), Version: 1, Merchant: merchant, Side: pool.Live,
-			Platform: platform, Order: name, Line: "1", Product: "game", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: p.now(),
+			ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: platform, Order: name, Line: "1"}.ID(), Version: 1, Merchant: merchant, Side: pool.Live,
+			Account: platform, Origin: platform, Order: name, Line: "1", Product: "game", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: p.now(),
 			Mail: outbox.Entry{DueAt: p.now().Add(outbox.SweepAfter)},
 		}
 		for {

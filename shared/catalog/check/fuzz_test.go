@@ -108,7 +108,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 		Post: post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 	line := order.Fulfillment{
-		ID: order.NewLineID(m.Name, pool.Live, "standard", "10001", "1"), Version: 1, Merchant: m.Name, Side: pool.Live, Platform: "standard",
+		ID: order.Identity{Merchant: m.Name, Side: pool.Live, Origin: "standard", Order: "10001", Line: "1"}.ID(), Version: 1, Merchant: m.Name, Side: pool.Live, Account: "standard", Origin: "standard",
 		Order: "10001", Line: "1", Product: sold.ID, Pool: sold.Pool, Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: noon,
 		Keys:     []pool.Key{{ID: "1", Text: pool.Conceal("KEY-7f3a")}},
 		Customer: order.Customer{Name: "Ada", Email: "ada@example.com"},
