@@ -76,7 +76,7 @@ func sample(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
 	switch {
 	case t == reflect.TypeFor[order.LineID]():
-		v.Set(reflect.ValueOf(order.NewLineID("acme", pool.Live, "standard", "1", "1")))
+		v.Set(reflect.ValueOf(order.Identity{Merchant: "acme", Side: pool.Live, Origin: "shop", Order: "1", Line: "1"}.ID()))
 	case t == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)))
 	case t == reflect.TypeFor[pool.Secret]():
