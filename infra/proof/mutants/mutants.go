@@ -126,7 +126,7 @@ var mutants = []mutant{
 	{
 		breaks: "a refused order is not kept",
 		file:   "functions/webhook/handler.go",
-		old:    `errors.Join(field, h.keep(ctx, merchant, name, body, field))`,
+		old:    `errors.Join(field, h.keep(ctx, account, body, field))`,
 		new:    `field`,
 		in:     "functions/webhook", test: "TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour",
 	},
