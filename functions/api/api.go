@@ -24,7 +24,7 @@ type api struct {
 	store    *dynamo.Store
 	secrets  sealer
 	fill     queue // of order.FillRequest
-	ranges   queue // of ingest.Message
+	ranges   queue // of upload.Message
 	keyFiles keyFiles
 	reports  reports
 	now      func() time.Time

@@ -19,9 +19,9 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/callback"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // call is an operation of the document as a request, with the examples that the
@@ -112,8 +112,8 @@ func newOwner(w *world) *owner {
 	if err := w.store.Commit(w.Context(), order.Change{Before: &before, After: after}); err != nil {
 		w.Fatal(err)
 	}
-	w.upload(ingest.Upload{
-		Merchant: ownersName, ID: sampleUpload.ID, File: o.cage.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: ingest.Finished,
+	w.upload(upload.Upload{
+		Merchant: ownersName, ID: sampleUpload.ID, File: o.cage.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: upload.Finished,
 	})
 	if m, _, err := w.store.Merchant(w.Context(), ownersName); err != nil || len(m.Salt) == 0 {
 		w.Fatalf("the merchant has no salt: %v", err)

@@ -19,10 +19,10 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // TestHandler_setsAMerchantUp sends the events of a merchant's first hour, as
@@ -131,7 +131,7 @@ func (w *world) account(merchant, name string) catalog.Account {
 	return account
 }
 
-func (w *world) upload(u ingest.Upload) {
+func (w *world) upload(u upload.Upload) {
 	w.Helper()
 	if u.ReceivedAt.IsZero() {
 		u.ReceivedAt = noon
@@ -304,9 +304,9 @@ func TestPool_takesUpWhatWaited(t *testing.T) {
 	w := open(t)
 	bearer := w.merchant("acme")
 	for _, id := range []string{"20261123T090000-a", "20261123T100000-b"} {
-		w.upload(ingest.Upload{Merchant: "acme", ID: id, Pool: "elden", Side: pool.Live, State: ingest.Parked, Cause: ingest.UnknownPool})
+		w.upload(upload.Upload{Merchant: "acme", ID: id, Pool: "elden", Side: pool.Live, State: upload.Parked, Cause: upload.UnknownPool})
 	}
-	w.upload(ingest.Upload{Merchant: "acme", ID: "20261123T100001-c", Pool: "ring", Side: pool.Live, State: ingest.Parked, Cause: ingest.UnknownPool})
+	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T100001-c", Pool: "ring", Side: pool.Live, State: upload.Parked, Cause: upload.UnknownPool})
 	// A product that names the pool from when it was there before.
 	err := w.store.PutProduct(t.Context(), catalog.Product{
 		Merchant: "acme", ID: "4711", Title: "Elden", PoolsByCurrency: map[string]string{"EUR": "elden"},
@@ -318,8 +318,8 @@ func TestPool_takesUpWhatWaited(t *testing.T) {
 
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).want(201)
 	if diff := cmp.Diff([]string{
-		`{"v":1,"merchant":"acme","upload":"20261123T090000-a","start":true} after 0s`,
-		`{"v":1,"merchant":"acme","upload":"20261123T100000-b","start":true} after 0s`,
+		`{"v":1,"merchant":"acme","upload":"20261123T090000-a","resume":true} after 0s`,
+		`{"v":1,"merchant":"acme","upload":"20261123T100000-b","resume":true} after 0s`,
 	}, w.ranges.take()); diff != "" {
 		t.Error(diff)
 	}
@@ -649,15 +649,15 @@ func TestUploads_showTheirReports(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	bearer := w.merchant("acme")
-	finished := ingest.Upload{
-		Merchant: "acme", ID: "20261123T100000-b", File: "b.txt", Pool: "elden", Side: pool.Live, Size: 40, State: ingest.Finished,
-		Ranges: 1, Done: 1, Lines: 4, Counts: ingest.Counts{ingest.Accepted: 2, ingest.Sold: 1, ingest.TooLong: 1},
-		Kept:       []ingest.Refused{{Line: 2, Reason: ingest.Sold, SoldAt: noon.Add(-time.Hour)}, {Line: 4, Reason: ingest.TooLong}},
+	finished := upload.Upload{
+		Merchant: "acme", ID: "20261123T100000-b", File: "b.txt", Pool: "elden", Side: pool.Live, Size: 40, State: upload.Finished,
+		Ranges: 1, Done: 1, Lines: 4, Counts: upload.Counts{upload.Accepted: 2, upload.Sold: 1, upload.TooLong: 1},
+		Kept:       []upload.RejectedLine{{Line: 2, Reason: upload.Sold, SoldAt: noon.Add(-time.Hour)}, {Line: 4, Reason: upload.TooLong}},
 		ReceivedAt: noon, FinishedAt: noon.Add(time.Second),
 	}
-	w.upload(ingest.Upload{Merchant: "acme", ID: "20261123T090000-a", File: "a.txt", Pool: "ring", Side: pool.Test, State: ingest.Parked, Cause: ingest.UnknownPool})
+	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T090000-a", File: "a.txt", Pool: "ring", Side: pool.Test, State: upload.Parked, Cause: upload.UnknownPool})
 	w.upload(finished)
-	w.upload(ingest.Upload{Merchant: "acme", ID: "20261123T110000-c", File: "c.txt", Pool: "elden", Side: pool.Live, State: ingest.Loading, Ranges: 8, Done: 2})
+	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T110000-c", File: "c.txt", Pool: "elden", Side: pool.Live, State: upload.Loading, Ranges: 8, Done: 2})
 
 	var list UploadList
 	w.shop(bearer, "GET", "/v1/uploads?limit=2", nil).want(200).into(&list)

@@ -13,9 +13,9 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/catalog/check"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // Pool is the settings of a pool, and what is in it.
@@ -231,8 +231,8 @@ func (a *api) putPool(ctx context.Context, in *putPool) (*poolAnswer, error) {
 // made, whatever becomes of this: the sweep sends again what is lost here.
 func (a *api) takeUp(ctx context.Context, p catalog.Pool) {
 	parked, err := a.store.Parked(ctx, p.Merchant, p.Name)
-	for _, upload := range parked {
-		if sent := a.ranges.Send(ctx, ingest.Start(p.Merchant, upload), 0); sent != nil {
+	for _, id := range parked {
+		if sent := a.ranges.Send(ctx, upload.Resume(p.Merchant, id), 0); sent != nil {
 			err = sent
 		}
 	}

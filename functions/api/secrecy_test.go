@@ -9,8 +9,8 @@ import (
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
 	"keypool/shared/callback"
-	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // Whatever goes wrong with a call, no secret stands in what the function answers
@@ -22,7 +22,7 @@ func TestSecrecy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Stock(boottest.Pool, 3)
-	u := ingest.Upload{Merchant: boottest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: boottest.Pool, Side: pool.Live, State: ingest.Finished, ReceivedAt: time.Now()}
+	u := upload.Upload{Merchant: boottest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: boottest.Pool, Side: pool.Live, State: upload.Finished, ReceivedAt: time.Now()}
 	if ok, err := s.Store.MoveUpload(t.Context(), "", u, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"keypool/shared/ingest"
 	"keypool/shared/pool"
 	"keypool/shared/text"
+	"keypool/shared/upload"
 )
 
 // Upload is a key file and what became of it.
@@ -48,32 +48,32 @@ type UploadList struct {
 
 var sampleUpload = Upload{
 	ID: "20261123T092955-5b1f2a9c0d3e4f67", File: "elden-november.txt", Pool: "elden", Side: "live", Size: 35_964,
-	State: string(ingest.Finished), Progress: 100, Lines: 2_000, Accepted: 1_998,
-	Duplicates: map[string]int{string(ingest.Sold): 1}, Refused: map[string]int{string(ingest.ControlCharacter): 1},
+	State: string(upload.Finished), Progress: 100, Lines: 2_000, Accepted: 1_998,
+	Duplicates: map[string]int{string(upload.Sold): 1}, Refused: map[string]int{string(upload.ControlCharacter): 1},
 	First: []RefusedLine{
-		{Line: 17, Reason: string(ingest.Sold), SoldAt: time.Date(2026, 5, 3, 14, 2, 11, 0, time.UTC)},
-		{Line: 1204, Reason: string(ingest.ControlCharacter)},
+		{Line: 17, Reason: string(upload.Sold), SoldAt: time.Date(2026, 5, 3, 14, 2, 11, 0, time.UTC)},
+		{Line: 1204, Reason: string(upload.ControlCharacter)},
 	},
 	ReceivedAt: time.Date(2026, 11, 23, 9, 29, 55, 0, time.UTC),
 	FinishedAt: time.Date(2026, 11, 23, 9, 29, 57, 0, time.UTC),
 	ReportURL:  "https://reports.s3.eu-central-1.amazonaws.com/reports/acme/20261123T092955-5b1f2a9c0d3e4f67.json?X-Amz-Signature=…",
 }
 
-func newUpload(u ingest.Upload) Upload {
+func newUpload(u upload.Upload) Upload {
 	body := Upload{
 		ID: u.ID, File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size,
-		State: string(u.State), Cause: string(u.Cause), Lines: u.Lines, Accepted: u.Counts[ingest.Accepted],
+		State: string(u.State), Cause: string(u.Cause), Lines: u.Lines, Accepted: u.Counts[upload.Accepted],
 		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
 	}
 	switch {
-	case u.State == ingest.Finished:
+	case u.State == upload.Finished:
 		body.Progress = 100
 	case u.Ranges > 0:
 		body.Progress = 100 * u.Done / u.Ranges
 	}
 	for outcome, n := range u.Counts {
 		switch {
-		case outcome == ingest.Accepted || n == 0:
+		case outcome == upload.Accepted || n == 0:
 		case outcome.Duplicate():
 			body.Duplicates = counted(body.Duplicates, string(outcome), n)
 		default:
@@ -124,7 +124,7 @@ type createUpload struct {
 // Resolve refuses a name that ingest would take for a misplaced file.
 func (in *createUpload) Resolve(huma.Context) []error {
 	name := in.Body.Name
-	_, ok := ingest.Locate(in.object("merchant", "pool"))
+	_, ok := upload.Locate(in.object("merchant", "pool"))
 	if name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > maxFile || text.OneLine(name) != name || !ok {
 		return []error{&huma.ErrorDetail{
 			Message: "use the name of a file of up to 200 characters, without slashes, and another than test", Location: "body.name",
@@ -213,7 +213,7 @@ func (a *api) getUpload(ctx context.Context, in *uploadPath) (*uploadAnswer, err
 		return nil, missing()
 	}
 	body := newUpload(u)
-	if u.State == ingest.Finished {
+	if u.State == upload.Finished {
 		if body.ReportURL, err = a.reports.PresignReport(ctx, u.ReportName(), signedFor); err != nil {
 			return nil, err
 		}

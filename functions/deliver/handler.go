@@ -12,6 +12,7 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/retry"
 )
 
@@ -23,7 +24,7 @@ type handler struct {
 }
 
 type mailer interface {
-	Mail(ctx context.Context, items []delivery.Item) []error
+	Mail(ctx context.Context, items []outbox.Item) []error
 	Follow(ctx context.Context, news delivery.News) error
 }
 
@@ -50,15 +51,14 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 	if err := json.Unmarshal(event, &stream); err != nil {
 		return response, errors.New("records of a stream that cannot be read") // the cause quotes them
 	}
-	var items []delivery.Item
+	var items []outbox.Item
 	var sequence [][]string // of the records that name each item
-	place := map[delivery.Item]int{}
+	place := map[outbox.Item]int{}
 	for _, record := range stream.Records {
-		line, notice, ok := dynamo.DueMail(record.Change, h.now())
+		item, ok := dynamo.DueMail(record.Change, h.now())
 		if !ok {
 			continue
 		}
-		item := delivery.Item{Line: line, Notice: notice}
 		if _, known := place[item]; !known {
 			place[item] = len(items)
 			items, sequence = append(items, item), append(sequence, nil)
@@ -69,12 +69,12 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 		switch outcomeOf(err) {
 		case done:
 		case again:
-			slog.WarnContext(ctx, "not mailed, tried again", "line", string(items[i].Line), "notice", items[i].Notice, "error", err)
+			slog.WarnContext(ctx, "not mailed, tried again", "item", string(items[i].Kind), "id", items[i].ID, "error", err)
 			for _, number := range sequence[i] {
 				response.BatchItemFailures = append(response.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: number})
 			}
 		case parked:
-			slog.ErrorContext(ctx, "not mailed, left to the sweep", "line", string(items[i].Line), "notice", items[i].Notice, "error", err)
+			slog.ErrorContext(ctx, "not mailed, left to the sweep", "item", string(items[i].Kind), "id", items[i].ID, "error", err)
 		}
 	}
 	return response, nil
@@ -95,7 +95,7 @@ var outcomes = []struct {
 	is  outcome
 }{
 	{nil, done},
-	{delivery.ErrUnreadable, parked},
+	{outbox.ErrUnreadable, parked},
 	{retry.ErrChanged, parked}, // whoever keeps changing it is at work on it
 }
 
@@ -154,10 +154,10 @@ func (h *handler) news(ctx context.Context, event json.RawMessage) error {
 	case done:
 		return nil
 	case parked:
-		slog.ErrorContext(ctx, "news of a mail not taken in", "line", string(item.Line), "what", string(what), "error", err)
+		slog.ErrorContext(ctx, "news of a mail not taken in", "item", string(item.Kind), "id", item.ID, "what", string(what), "error", err)
 		return nil
 	default:
-		slog.WarnContext(ctx, "news of a mail not taken in, tried again", "line", string(item.Line), "what", string(what), "error", err)
+		slog.WarnContext(ctx, "news of a mail not taken in, tried again", "item", string(item.Kind), "id", item.ID, "what", string(what), "error", err)
 		return err
 	}
 }

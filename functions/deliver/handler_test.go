@@ -204,7 +204,7 @@ func TestHandler_newsOfSES(t *testing.T) {
 // failing mails nothing and fails with what it is given.
 type failing struct{ err error }
 
-func (f failing) Mail(_ context.Context, items []delivery.Item) []error {
+func (f failing) Mail(_ context.Context, items []outbox.Item) []error {
 	errs := make([]error, len(items))
 	for i := range errs {
 		errs[i] = f.err
@@ -221,7 +221,7 @@ func TestHandler_outcomes(t *testing.T) {
 		{nil, done},
 		{errors.New("the table is throttled"), again},
 		{fmt.Errorf("lease: %w", context.DeadlineExceeded), again},
-		{fmt.Errorf("lease: %w", delivery.ErrUnreadable), parked},
+		{fmt.Errorf("lease: %w", outbox.ErrUnreadable), parked},
 		{fmt.Errorf("mark: %w", retry.ErrChanged), parked},
 	} {
 		t.Run(fmt.Sprint(c.err), func(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
-	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -40,23 +39,23 @@ func TestSecrecy(t *testing.T) {
 		}
 		return f
 	}
-	record := func(item delivery.Item) []byte {
-		pk, sk := "notice#"+item.Notice, "notice"
-		if item.Line != "" {
-			pk, sk = "order#"+item.Line.Order(), "line#"+item.Line.InOrder()
+	record := func(item outbox.Item) []byte {
+		pk, sk := "notice#"+item.ID, "notice"
+		if line := order.LineID(item.ID); item.Kind == outbox.Lines {
+			pk, sk = "order#"+line.Order(), "line#"+line.InOrder()
 		}
 		change := fmt.Appendf(nil, `{"SequenceNumber":"1","Keys":{"pk":{"S":%q},"sk":{"S":%q}},"NewImage":{"mail":{"S":"due"}}}`, pk, sk)
 		var decoded events.DynamoDBStreamRecord
 		if err := json.Unmarshal(change, &decoded); err != nil {
 			t.Fatal(err)
 		}
-		if line, notice, ok := dynamo.DueMail(decoded, time.Now()); !ok || (delivery.Item{Line: line, Notice: notice}) != item {
-			t.Fatalf("%s %s is the mail of %q %q", pk, sk, line, notice)
+		if got, ok := dynamo.DueMail(decoded, time.Now()); !ok || got != item {
+			t.Fatalf("%s %s is the mail of %+v", pk, sk, got)
 		}
 		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:dynamodb","dynamodb":%s}]}`, change)
 	}
 
-	s.Fails("a mail to a customer", func() []byte { return record(delivery.Item{Line: due().ID}) })
+	s.Fails("a mail to a customer", func() []byte { return record(outbox.LineItem(string(due().ID))) })
 	notices := 0
 	s.Fails("a notice to the merchant", func() []byte {
 		notices++
@@ -64,7 +63,7 @@ func TestSecrecy(t *testing.T) {
 		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
-		return record(delivery.Item{Notice: n.ID})
+		return record(outbox.NoticeItem(n.ID))
 	})
 	news := func(line order.LineID, kind string, more string) []byte {
 		address := s.Cage.Address(canary.Customer)
@@ -73,12 +72,12 @@ func TestSecrecy(t *testing.T) {
 	}
 	s.Fails("a mail that came back", func() []byte {
 		f := due()
-		s.Says("its sending", record(delivery.Item{Line: f.ID}))
+		s.Says("its sending", record(outbox.LineItem(string(f.ID))))
 		return news(f.ID, "Bounce", `"bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":%q}]}`)
 	})
 	s.Fails("a mail called spam", func() []byte {
 		f := due()
-		s.Says("its sending", record(delivery.Item{Line: f.ID}))
+		s.Says("its sending", record(outbox.LineItem(string(f.ID))))
 		return news(f.ID, "Complaint", `"complaint":{"complaintFeedbackType":"abuse","complainedRecipients":[{"emailAddress":%q}]}`)
 	})
 

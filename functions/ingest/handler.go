@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/shared/ingest"
+	"keypool/shared/upload"
 )
 
 // handler turns the bucket's events and the messages of the ranges queue into
@@ -19,8 +20,8 @@ type handler struct {
 }
 
 type worker interface {
-	Receive(ctx context.Context, o ingest.Object) error
-	Handle(ctx context.Context, m ingest.Message) error
+	Receive(ctx context.Context, o upload.Object) error
+	Handle(ctx context.Context, m upload.Message) error
 }
 
 type giver interface {
@@ -67,7 +68,7 @@ func (h *handler) handle(ctx context.Context, payload json.RawMessage) (any, err
 func (h *handler) dropped(ctx context.Context, event events.S3Event) error {
 	var failed []error
 	for _, record := range event.Records {
-		object := ingest.Object{
+		object := upload.Object{
 			Bucket:  record.S3.Bucket.Name,
 			Name:    record.S3.Object.URLDecodedKey,
 			Version: record.S3.Object.VersionID,
@@ -86,10 +87,10 @@ func (h *handler) dropped(ctx context.Context, event events.S3Event) error {
 func (h *handler) messages(ctx context.Context, event events.SQSEvent) events.SQSEventResponse {
 	var response events.SQSEventResponse
 	for _, record := range event.Records {
-		var m ingest.Message
+		var m upload.Message
 		err := json.Unmarshal([]byte(record.Body), &m)
 		if err != nil {
-			m, err = ingest.Message{}, errors.New("a message that cannot be read") // nor can what was read of it be trusted
+			m, err = upload.Message{}, errors.New("a message that cannot be read") // nor can what was read of it be trusted
 		} else {
 			err = h.worker.Handle(ctx, m)
 		}

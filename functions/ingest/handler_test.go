@@ -11,22 +11,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/ingest"
+	"keypool/shared/upload"
 )
 
 // recorder notes what it is asked to do, and answers with err.
 type recorder struct {
 	err       error
-	objects   []ingest.Object
-	messages  []ingest.Message
+	objects   []upload.Object
+	messages  []upload.Message
 	givenBack []string
 }
 
-func (r *recorder) Receive(_ context.Context, o ingest.Object) error {
+func (r *recorder) Receive(_ context.Context, o upload.Object) error {
 	r.objects = append(r.objects, o)
 	return r.err
 }
 
-func (r *recorder) Handle(_ context.Context, m ingest.Message) error {
+func (r *recorder) Handle(_ context.Context, m upload.Message) error {
 	r.messages = append(r.messages, m)
 	return r.err
 }
@@ -37,7 +38,7 @@ func (r *recorder) GiveBack(_ context.Context, receiptHandle string) error {
 }
 
 func TestHandle(t *testing.T) {
-	const upload = "20261123T093000-9f1c2a7be4d05836"
+	const id = "20261123T093000-9f1c2a7be4d05836"
 	failure := func(n string) events.SQSEventResponse {
 		return events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{
 			{ItemIdentifier: "059f36b4-87a3-44ab-83d2-66197504000" + n},
@@ -53,7 +54,7 @@ func TestHandle(t *testing.T) {
 	}{
 		{
 			fixture: "good_key_file.json",
-			want: recorder{objects: []ingest.Object{{
+			want: recorder{objects: []upload.Object{{
 				Bucket:  "keypool-uploads",
 				Name:    "uploads/demo/elden/November keys (first).txt",
 				Version: "096fKKXTRTtl3on89fVO.nfljtsv6qko",
@@ -62,7 +63,7 @@ func TestHandle(t *testing.T) {
 		{
 			fixture: "good_key_file.json",
 			err:     errors.New("connection reset"), // Lambda repeats the event
-			want: recorder{objects: []ingest.Object{{
+			want: recorder{objects: []upload.Object{{
 				Bucket:  "keypool-uploads",
 				Name:    "uploads/demo/elden/November keys (first).txt",
 				Version: "096fKKXTRTtl3on89fVO.nfljtsv6qko",
@@ -72,19 +73,19 @@ func TestHandle(t *testing.T) {
 		{fixture: "good_bucket_test.json"},
 		{
 			fixture: "good_range.json",
-			want:    recorder{messages: []ingest.Message{ingest.LoadRange("demo", upload, 3)}},
+			want:    recorder{messages: []upload.Message{upload.LoadRange("demo", id, 3)}},
 			answer:  events.SQSEventResponse{},
 		},
 		{
-			fixture: "good_upload_start.json",
-			want:    recorder{messages: []ingest.Message{ingest.Start("demo", upload)}},
+			fixture: "good_upload_resume.json",
+			want:    recorder{messages: []upload.Message{upload.Resume("demo", id)}},
 			answer:  events.SQSEventResponse{},
 		},
 		{
 			fixture: "good_range.json",
 			err:     ingest.ErrUnfinished, // goes on at once
 			want: recorder{
-				messages:  []ingest.Message{ingest.LoadRange("demo", upload, 3)},
+				messages:  []upload.Message{upload.LoadRange("demo", id, 3)},
 				givenBack: []string{"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a0"},
 			},
 			answer: failure("0"),
@@ -92,7 +93,7 @@ func TestHandle(t *testing.T) {
 		{
 			fixture: "good_range.json",
 			err:     errors.New("connection reset"), // seen again when its time is up
-			want:    recorder{messages: []ingest.Message{ingest.LoadRange("demo", upload, 3)}},
+			want:    recorder{messages: []upload.Message{upload.LoadRange("demo", id, 3)}},
 			answer:  failure("0"),
 		},
 		{fixture: "bad_range.json", answer: failure("0")},

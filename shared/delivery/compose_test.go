@@ -15,12 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
-	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/text"
+	"keypool/shared/upload"
 )
 
 var update = flag.Bool("update", false, "write the golden files of testdata anew")
@@ -162,37 +162,37 @@ func TestPhrases_whole(t *testing.T) {
 var holes = regexp.MustCompile(`\{[A-Z_]+\}|%[a-z]`)
 
 func TestNoticeMail_golden(t *testing.T) {
-	counts := ingest.Counts{ingest.Accepted: 1998, ingest.Sold: 1, ingest.SameFile: 1}
-	upload := ingest.Upload{
-		Merchant: "nova", ID: "20261123T115800-0123456789abcdef", Object: ingest.Object{Name: "uploads/nova/elden/november.txt"},
-		File: "november.txt", Pool: "elden", Side: pool.Live, State: ingest.Finished, Lines: 2000, Counts: counts,
-		Kept: []ingest.Refused{
-			{Line: 17, Reason: ingest.Sold, SoldAt: time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)},
-			{Line: 1204, Reason: ingest.SameFile},
+	counts := upload.Counts{upload.Accepted: 1998, upload.Sold: 1, upload.SameFile: 1}
+	record := upload.Upload{
+		Merchant: "nova", ID: "20261123T115800-0123456789abcdef", Object: upload.Object{Name: "uploads/nova/elden/november.txt"},
+		File: "november.txt", Pool: "elden", Side: pool.Live, State: upload.Finished, Lines: 2000, Counts: counts,
+		Kept: []upload.RejectedLine{
+			{Line: 17, Reason: upload.Sold, SoldAt: time.Date(2026, 5, 3, 10, 0, 0, 0, time.UTC)},
+			{Line: 1204, Reason: upload.SameFile},
 		},
 		ReceivedAt: noon.Add(-2 * time.Minute), FinishedAt: noon,
 	}
-	refused := with(upload, func(u *ingest.Upload) {
-		u.Counts = ingest.Counts{ingest.TooLong: 1, ingest.ControlCharacter: 30}
-		u.Lines, u.Kept, u.Cause = 31, nil, ingest.NoKeys
+	refused := with(record, func(u *upload.Upload) {
+		u.Counts = upload.Counts{upload.TooLong: 1, upload.ControlCharacter: 30}
+		u.Lines, u.Kept, u.Cause = 31, nil, upload.NoKeys
 		for i := range 31 {
-			u.Kept = append(u.Kept, ingest.Refused{Line: i + 1, Reason: ingest.ControlCharacter})
+			u.Kept = append(u.Kept, upload.RejectedLine{Line: i + 1, Reason: upload.ControlCharacter})
 		}
-		u.Kept[0].Reason = ingest.TooLong
+		u.Kept[0].Reason = upload.TooLong
 	})
-	file := notice.Facts{Pool: "elden", Side: pool.Live, Upload: upload.ID, File: "november.txt", Started: upload.ReceivedAt}
-	caused := func(cause ingest.Cause) notice.Facts {
+	file := notice.Facts{Pool: "elden", Side: pool.Live, Upload: record.ID, File: "november.txt", Started: record.ReceivedAt}
+	caused := func(cause upload.Cause) notice.Facts {
 		return with(file, func(f *notice.Facts) { f.Cause = string(cause) })
 	}
-	unread := func(cause ingest.Cause) *ingest.Upload {
-		u := with(upload, func(u *ingest.Upload) { u.Cause, u.Counts, u.Kept, u.Lines = cause, ingest.Counts{}, nil, 0 })
+	unread := func(cause upload.Cause) *upload.Upload {
+		u := with(record, func(u *upload.Upload) { u.Cause, u.Counts, u.Kept, u.Lines = cause, upload.Counts{}, nil, 0 })
 		return &u
 	}
 	for name, c := range map[string]struct {
 		kind     notice.Kind
 		merchant string
 		facts    notice.Facts
-		upload   *ingest.Upload
+		upload   *upload.Upload
 	}{
 		"low_stock":       {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 7, Threshold: 10}, nil},
 		"low_stock_one":   {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 1, Threshold: 2000}, nil},
@@ -200,23 +200,23 @@ func TestNoticeMail_golden(t *testing.T) {
 		"empty_waiting":   {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 12, Missing: 515, HeadNeeds: 500, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
 		"empty_one_waits": {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 1, Missing: 3, HeadNeeds: 3, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
 		"unconnected":     {notice.Unconnected, "nova", notice.Facts{Product: "222222", Side: pool.Live, Orders: []string{"A-56"}}, nil},
-		"upload_report":   {notice.UploadReport, "nova", file, &upload},
-		"upload_all_good": {notice.UploadReport, "nova", file, func() *ingest.Upload {
-			u := with(upload, func(u *ingest.Upload) { u.Counts, u.Kept, u.Lines = ingest.Counts{ingest.Accepted: 1}, nil, 1 })
+		"upload_report":   {notice.UploadReport, "nova", file, &record},
+		"upload_all_good": {notice.UploadReport, "nova", file, func() *upload.Upload {
+			u := with(record, func(u *upload.Upload) { u.Counts, u.Kept, u.Lines = upload.Counts{upload.Accepted: 1}, nil, 1 })
 			return &u
 		}()},
-		"upload_all_known": {notice.UploadReport, "nova", file, func() *ingest.Upload {
-			u := with(upload, func(u *ingest.Upload) { u.Counts, u.Lines = ingest.Counts{ingest.ThisPool: 3000}, 3000 })
+		"upload_all_known": {notice.UploadReport, "nova", file, func() *upload.Upload {
+			u := with(record, func(u *upload.Upload) { u.Counts, u.Lines = upload.Counts{upload.ThisPool: 3000}, 3000 })
 			return &u
 		}()},
-		"upload_no_keys":       {notice.UploadReport, "nova", caused(ingest.NoKeys), &refused},
-		"upload_empty":         {notice.UploadReport, "nova", caused(ingest.Empty), unread(ingest.Empty)},
-		"upload_binary":        {notice.UploadReport, "nova", caused(ingest.Binary), unread(ingest.Binary)},
-		"upload_no_pool":       {notice.UploadReport, "nova", caused(ingest.UnknownPool), unread(ingest.UnknownPool)},
-		"upload_gone":          {notice.UploadReport, "nova", caused(ingest.Gone), unread(ingest.Gone)},
-		"upload_reminder":      {notice.UploadReminder, "nova", caused(ingest.Binary), unread(ingest.Binary)},
-		"misplaced":            {notice.Misplaced, "nova", notice.Facts{Upload: upload.ID, File: "uploads/nova/keys.txt", Cause: string(ingest.Misplaced)}, nil},
-		"misplaced_nobody":     {notice.Misplaced, "", notice.Facts{Upload: upload.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(ingest.UnknownMerchant)}, nil},
+		"upload_no_keys":       {notice.UploadReport, "nova", caused(upload.NoKeys), &refused},
+		"upload_empty":         {notice.UploadReport, "nova", caused(upload.Empty), unread(upload.Empty)},
+		"upload_binary":        {notice.UploadReport, "nova", caused(upload.Binary), unread(upload.Binary)},
+		"upload_no_pool":       {notice.UploadReport, "nova", caused(upload.UnknownPool), unread(upload.UnknownPool)},
+		"upload_gone":          {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
+		"upload_reminder":      {notice.UploadReminder, "nova", caused(upload.Binary), unread(upload.Binary)},
+		"misplaced":            {notice.Misplaced, "nova", notice.Facts{Upload: record.ID, File: "uploads/nova/keys.txt", Cause: string(upload.Misplaced)}, nil},
+		"misplaced_nobody":     {notice.Misplaced, "", notice.Facts{Upload: record.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(upload.UnknownMerchant)}, nil},
 		"callback_refused":     {notice.CallbackRefused, "nova", notice.Facts{Orders: []string{"A-57"}, Count: 1, Cause: "lines[0].quantity is over the limit of 1000"}, nil},
 		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
 		"mail_failed_operator": {notice.MailFailed, "", notice.Facts{Orders: []string{"nova"}, Count: 1, Cause: "BadRequestException"}, nil},
@@ -251,8 +251,8 @@ func TestNotices_everyKindHasWords(t *testing.T) {
 }
 
 func TestUploads_everyOutcomeHasWords(t *testing.T) {
-	for _, outcome := range ingest.Outcomes {
-		if outcomes[outcome] == "" && outcome != ingest.Accepted {
+	for _, outcome := range upload.Outcomes {
+		if outcomes[outcome] == "" && outcome != upload.Accepted {
 			t.Errorf("no words for a line that is %s", outcome)
 		}
 	}

@@ -95,7 +95,7 @@ func (w customerWriter) frame() letter {
 		l.Details = append(l.Details, contact)
 	}
 	if w.f.Side == pool.Test {
-		l.Mark = warn(w.say.testOrder)
+		l.Badge = warn(w.say.testOrder)
 	}
 	if w.m.ReplyTo != "" {
 		l.Footer = w.say.questions

@@ -39,19 +39,13 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"keypool/shared/catalog"
-	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/upload"
 )
-
-// Item names what can be mailed: one of its fields is set.
-type Item struct {
-	Line   order.LineID
-	Notice string // a notice's ID
-}
 
 // Lines keeps the lines.
 type Lines interface {
@@ -64,9 +58,11 @@ type Lines interface {
 	// Fulfillment returns the line as it stands, its first keys only.
 	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
 
-	// MarkLine writes how far the line's mail has come, and what goes with it:
-	// all or nothing. retry.ErrChanged if the line is not at its version any more.
-	MarkLine(ctx context.Context, f order.Fulfillment, m Mark) error
+	// MarkLine stores the line's Mail and Counted as they are in f, with the history
+	// entry and the notice, if any: all or nothing. A notice that is stored already
+	// is left as it is, or added to: see notice.Kind.Together. It fails with
+	// retry.ErrChanged if the line is not at f's version any more.
+	MarkLine(ctx context.Context, f order.Fulfillment, history *order.History, tell *notice.Notice) error
 
 	// AddHistory adds to a line's history. The same entry twice is one.
 	AddHistory(ctx context.Context, h order.History) error
@@ -76,11 +72,11 @@ type Lines interface {
 type Notices interface {
 	LeaseNotice(ctx context.Context, id string, now time.Time) (n notice.Notice, ok bool, err error)
 	Notice(ctx context.Context, id string) (notice.Notice, bool, error)
-	MarkNotice(ctx context.Context, n notice.Notice, m Mark) error
+	MarkNotice(ctx context.Context, n notice.Notice, tell *notice.Notice) error
 }
 
 // Mark is what is written when a mail has come further.
-type Mark struct {
+type mark struct {
 	Mail    outbox.Entry
 	Counted int            // of a line: see order.Fulfillment
 	History *order.History // of a line
@@ -97,7 +93,7 @@ type Settings interface {
 
 // Uploads keeps the records of uploads, which reports are written from.
 type Uploads interface {
-	Upload(ctx context.Context, merchant, id string) (ingest.Upload, bool, error)
+	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
 }
 
 // Counts keeps the counts that are shown.
@@ -111,9 +107,6 @@ type Post interface {
 	// Send hands a mail over and returns its name there, or a *SendError.
 	Send(ctx context.Context, m Mail) (messageID string, err error)
 }
-
-// ErrUnreadable means that this version cannot read an item.
-var ErrUnreadable = errors.New("the item cannot be read")
 
 // Mailer mails what is due and follows what becomes of it.
 type Mailer struct {
@@ -141,19 +134,20 @@ const (
 // Mail mails each item that is due, and returns what went wrong, in the order of
 // the items. A mail that was put off, or failed for good, is nil: its state says
 // so, and nobody has to try the item again.
-func (m *Mailer) Mail(ctx context.Context, items []Item) []error {
+func (m *Mailer) Mail(ctx context.Context, items []outbox.Item) []error {
 	failed := make([]error, len(items))
 	var taken takings
 	room := semaphore.NewWeighted(keyBytes)
 	var mails errgroup.Group
 	mails.SetLimit(atOnce)
 	for i, item := range items {
-		ctx := random.Split(ctx, string(item.Line)+item.Notice)
+		ctx := random.Split(ctx, item.ID)
 		mails.Go(func() error {
-			if item.Line != "" {
-				failed[i] = m.mailLine(ctx, item.Line, room, &taken)
-			} else {
-				failed[i] = m.mailNotice(ctx, item.Notice)
+			switch item.Kind {
+			case outbox.Lines:
+				failed[i] = m.mailLine(ctx, order.LineID(item.ID), room, &taken)
+			case outbox.Notices:
+				failed[i] = m.mailNotice(ctx, item.ID)
 			}
 			return nil
 		})

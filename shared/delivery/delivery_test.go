@@ -176,7 +176,7 @@ func (s *scene) change(id order.LineID, change func(*order.Fulfillment)) {
 	}
 }
 
-func (s *scene) mail(items ...delivery.Item) {
+func (s *scene) mail(items ...outbox.Item) {
 	s.t.Helper()
 	for i, err := range s.mailer.Mail(s.t.Context(), items) {
 		if err != nil {
@@ -187,7 +187,7 @@ func (s *scene) mail(items ...delivery.Item) {
 
 func (s *scene) mailLine(id order.LineID) {
 	s.t.Helper()
-	s.mail(delivery.Item{Line: id})
+	s.mail(outbox.LineItem(string(id)))
 }
 
 func (s *scene) follow(news delivery.News) {
@@ -299,7 +299,7 @@ func TestMail_manyMailersOneMail(t *testing.T) {
 	var mailers sync.WaitGroup
 	for range 12 {
 		mailers.Go(func() {
-			for _, err := range s.newMailer().Mail(t.Context(), []delivery.Item{{Line: id}}) {
+			for _, err := range s.newMailer().Mail(t.Context(), []outbox.Item{outbox.LineItem(string(id))}) {
 				if err != nil {
 					t.Error(err)
 				}
@@ -371,11 +371,11 @@ func TestMail_manyKeys(t *testing.T) {
 func TestMail_heavyOnesWaitForRoom(t *testing.T) {
 	s := newScene(t)
 	const heavy, fit = 6, 3 // of 300 KB each, in a megabyte
-	var items []delivery.Item
+	var items []outbox.Item
 	for n := range heavy {
-		items = append(items, delivery.Item{Line: s.line(fmt.Sprint("h", n), 1, 1, func(f *order.Fulfillment) {
+		items = append(items, outbox.LineItem(string(s.line(fmt.Sprint("h", n), 1, 1, func(f *order.Fulfillment) {
 			f.Keys[0].Text = pool.Conceal("https://files.example/?" + strings.Repeat("x", 300_000))
-		})})
+		}))))
 	}
 	var now, most atomic.Int32
 	s.post.answer = func(delivery.Mail) (string, error) {
@@ -455,7 +455,7 @@ func TestMail_newsEndsTheDoubt(t *testing.T) {
 
 func news(id order.LineID, number int, what order.Happening, at time.Time) delivery.News {
 	return delivery.News{
-		Item: delivery.Item{Line: id}, Number: number, What: what, At: at, MessageID: fmt.Sprintf("ses-of-%d", number),
+		Item: outbox.LineItem(string(id)), Number: number, What: what, At: at, MessageID: fmt.Sprintf("ses-of-%d", number),
 		Code: map[order.Happening]string{order.MailBounced: "Permanent/General", order.MailFailed: "Reject"}[what],
 	}
 }
@@ -697,7 +697,7 @@ func TestMail_tableOutOfReach(t *testing.T) {
 	s := newScene(t, faults.Option)
 	id := s.line("a1", 1, 1)
 	faults.Next("UpdateItem", 100, dynamotest.Unavailable)
-	if err := s.mailer.Mail(t.Context(), []delivery.Item{{Line: id}})[0]; err == nil {
+	if err := s.mailer.Mail(t.Context(), []outbox.Item{outbox.LineItem(string(id))})[0]; err == nil {
 		t.Error("a lease that could not be written is no error")
 	}
 	faults.Never()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keypool/shared/delivery"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/sweep"
@@ -31,7 +32,7 @@ func TestMail_randomHistories(t *testing.T) {
 			id := s.line("a1", 1, 1)
 
 			attempt := func() { // what fails is tried again by the next step
-				s.mailer.Mail(t.Context(), []delivery.Item{{Line: id}})
+				s.mailer.Mail(t.Context(), []outbox.Item{outbox.LineItem(string(id))})
 			}
 			tell := func(what order.Happening) {
 				if len(ses.taken) > 0 {
@@ -128,10 +129,10 @@ type mortal struct {
 	deaths int
 }
 
-func (m *mortal) MarkLine(ctx context.Context, f order.Fulfillment, mark delivery.Mark) error {
+func (m *mortal) MarkLine(ctx context.Context, f order.Fulfillment, h *order.History, tell *notice.Notice) error {
 	if m.dies {
 		m.deaths++
 		return errors.New("killed")
 	}
-	return m.Lines.MarkLine(ctx, f, mark)
+	return m.Lines.MarkLine(ctx, f, h, tell)
 }

@@ -18,7 +18,7 @@ type letter struct {
 	Preview  string // what a list of mails shows after the subject: never a key
 	From     string // who writes, in the head
 	Logo     string // https address; empty: the name stands there
-	Mark     *mark
+	Badge    *badge
 	Title    string
 	Greeting string
 	Words    []text.Block
@@ -28,17 +28,17 @@ type letter struct {
 	Footer   string
 }
 
-// mark is a word in the head that says at a glance what kind of mail this is.
-type mark struct {
+// badge is a word in the head that says at a glance what kind of mail this is.
+type badge struct {
 	Text       string
 	Class      string // names its colors in dark mode
 	Background string
 	Color      string
 }
 
-func calm(text string) *mark { return &mark{text, "calm", "#e3eefc", "#174a91"} }
-func warn(text string) *mark { return &mark{text, "warn", "#fdf0cf", "#7a5200"} }
-func stop(text string) *mark { return &mark{text, "stop", "#fde4e3", "#9b1c1c"} }
+func calm(text string) *badge { return &badge{text, "calm", "#e3eefc", "#174a91"} }
+func warn(text string) *badge { return &badge{text, "warn", "#fdf0cf", "#7a5200"} }
+func stop(text string) *badge { return &badge{text, "stop", "#fde4e3", "#9b1c1c"} }
 
 // details is a titled table. Rows without a value are left out.
 type details struct {
@@ -92,8 +92,8 @@ func (l letter) html() (string, error) {
 // plain renders the letter as text.
 func (l letter) plain() string {
 	var parts []string
-	if l.Mark != nil {
-		parts = append(parts, "["+l.Mark.Text+"]")
+	if l.Badge != nil {
+		parts = append(parts, "["+l.Badge.Text+"]")
 	}
 	for _, part := range []string{l.Title, l.Greeting, text.Plain(l.Words), l.Attached} {
 		if part != "" {

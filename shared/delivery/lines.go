@@ -40,8 +40,8 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, room *semaphore.
 		m.remember(ctx, order.History{Line: id, At: m.Now(), What: order.MailUncertain, By: byDeliver, Mail: f.Mail.Number - 1})
 	}
 	if nothingToSay(f) {
-		return m.markLine(ctx, f, func(f order.Fulfillment) Mark {
-			return Mark{
+		return m.markLine(ctx, f, func(f order.Fulfillment) mark {
+			return mark{
 				Mail:    settled(f, outbox.None, "", "", m.Now()),
 				Counted: f.Counted,
 				History: happened(f, order.MailWithdrawn, "", m.Now()),
@@ -67,12 +67,12 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, room *semaphore.
 	case Unknown:
 		return nil // the lease runs out: by then SES has told, or it is sent again
 	case Refused:
-		return m.markLine(ctx, f, func(f order.Fulfillment) Mark {
+		return m.markLine(ctx, f, func(f order.Fulfillment) mark {
 			return failedLine(f, happened(f, order.MailFailed, fault.Code, m.Now()), m.Now())
 		})
 	default:
-		return m.markLine(ctx, f, func(f order.Fulfillment) Mark {
-			return Mark{Mail: f.Mail.PutOff(fault.Code, m.Now()), Counted: f.Counted}
+		return m.markLine(ctx, f, func(f order.Fulfillment) mark {
+			return mark{Mail: f.Mail.PutOff(fault.Code, m.Now()), Counted: f.Counted}
 		})
 	}
 }
@@ -129,8 +129,8 @@ func (m *Mailer) product(ctx context.Context, merchant, id string) (catalog.Prod
 // sentLine marks a mail that SES took.
 func (m *Mailer) sentLine(ctx context.Context, f order.Fulfillment, messageID string, taken *takings) error {
 	now, fresh := m.Now(), 0
-	err := m.markLine(ctx, f, func(f order.Fulfillment) Mark {
-		mark := Mark{Mail: settled(f, outbox.Sent, messageID, "", now), Counted: f.Counted}
+	err := m.markLine(ctx, f, func(f order.Fulfillment) mark {
+		mark := mark{Mail: settled(f, outbox.Sent, messageID, "", now), Counted: f.Counted}
 		if f.Mail.Kind == outbox.Keys {
 			fresh, mark.Counted = f.Allocated-f.Counted, max(f.Allocated, f.Counted)
 		}
@@ -173,10 +173,10 @@ func ours(there, before outbox.Entry) bool {
 
 // markLine marks the mail that f was leased with. If that fails the line is read
 // again: it may have been changed, or be marked with the answer lost.
-func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, mark func(order.Fulfillment) Mark) error {
+func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, change func(order.Fulfillment) mark) error {
 	leased := f.Mail
 	err := insist(ctx, func(ctx context.Context) (bool, error) {
-		err := m.Lines.MarkLine(ctx, f, mark(f))
+		err := m.storeLine(ctx, f, change(f))
 		if err == nil {
 			return true, nil
 		}
@@ -196,6 +196,11 @@ func (m *Mailer) markLine(ctx context.Context, f order.Fulfillment, mark func(or
 	return nil
 }
 
+func (m *Mailer) storeLine(ctx context.Context, f order.Fulfillment, to mark) error {
+	f.Mail, f.Counted = to.Mail, to.Counted
+	return m.Lines.MarkLine(ctx, f, to.History, to.Tell)
+}
+
 // settled is the entry of a line whose mail has come to the state. A line that
 // waits stays due: its mail was to ask for patience.
 func settled(f order.Fulfillment, state outbox.State, messageID, code string, now time.Time) outbox.Entry {
@@ -212,10 +217,10 @@ func settled(f order.Fulfillment, state outbox.State, messageID, code string, no
 
 // failedLine is the mark of a mail that will never arrive, with the notice that
 // tells its merchant, once a mail.
-func failedLine(f order.Fulfillment, h *order.History, now time.Time) Mark {
+func failedLine(f order.Fulfillment, h *order.History, now time.Time) mark {
 	tell := notice.New(f.Merchant, notice.MailFailed, fmt.Sprintf("%s#%d", f.ID, f.Mail.Number),
 		notice.Facts{Orders: []string{f.Order}, Product: f.Product, Side: f.Side, Count: 1, Cause: h.Code}, now)
-	return Mark{
+	return mark{
 		Mail:    settled(f, outbox.Failed, h.MessageID, h.Code, now),
 		Counted: f.Counted,
 		History: h,

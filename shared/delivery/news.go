@@ -17,7 +17,7 @@ import (
 
 // News is what SES tells of a mail.
 type News struct {
-	Item
+	Item      outbox.Item
 	Number    int
 	What      order.Happening
 	At        time.Time
@@ -26,7 +26,7 @@ type News struct {
 }
 
 // ItemOf reads the tags of a mail, false if it is none of ours.
-func ItemOf(tags map[string][]string) (item Item, number int, ok bool) {
+func ItemOf(tags map[string][]string) (item outbox.Item, number int, ok bool) {
 	one := func(name string) string {
 		if values := tags[name]; len(values) == 1 {
 			return values[0]
@@ -35,16 +35,16 @@ func ItemOf(tags map[string][]string) (item Item, number int, ok bool) {
 	}
 	number, err := strconv.Atoi(one(tagNumber))
 	if err != nil || number < 1 {
-		return Item{}, 0, false
+		return outbox.Item{}, 0, false
 	}
 	if id := order.LineID(one(tagLine)); id.Valid() {
-		return Item{Line: id}, number, true
+		return outbox.LineItem(string(id)), number, true
 	}
 	id, err := base64.RawURLEncoding.DecodeString(one(tagNotice))
 	if err != nil || len(id) == 0 {
-		return Item{}, 0, false
+		return outbox.Item{}, 0, false
 	}
-	return Item{Notice: string(id)}, number, true
+	return outbox.NoticeItem(string(id)), number, true
 }
 
 // states are what news makes of a mail. A delay changes nothing.
@@ -64,24 +64,24 @@ var gathered = map[order.Happening]notice.Kind{
 
 // Follow takes in what SES tells of a mail. The same news twice is taken in once.
 func (m *Mailer) Follow(ctx context.Context, news News) error {
-	if news.Line != "" {
-		return m.followLine(ctx, news)
+	if news.Item.Kind == outbox.Lines {
+		return m.followLine(ctx, news, order.LineID(news.Item.ID))
 	}
 	return m.followNotice(ctx, news)
 }
 
-func (m *Mailer) followLine(ctx context.Context, news News) error {
+func (m *Mailer) followLine(ctx context.Context, news News, id order.LineID) error {
 	history := order.History{
-		Line: news.Line, At: news.At, What: news.What, By: bySES,
+		Line: id, At: news.At, What: news.What, By: bySES,
 		Mail: news.Number, MessageID: news.MessageID, Code: news.Code,
 	}
 	for range marks {
-		f, ok, err := m.Lines.Fulfillment(ctx, news.Line)
+		f, ok, err := m.Lines.Fulfillment(ctx, id)
 		if err != nil {
-			return fmt.Errorf("news of mail %d of line %s: %w", news.Number, news.Line, err)
+			return fmt.Errorf("news of mail %d of line %s: %w", news.Number, id, err)
 		}
 		if !ok {
-			slog.WarnContext(ctx, "news of a line that is not there", "line", string(news.Line))
+			slog.WarnContext(ctx, "news of a line that is not there", "line", string(id))
 			return nil
 		}
 		if news.Number != f.Mail.Number || news.What == order.MailDelayed {
@@ -90,7 +90,7 @@ func (m *Mailer) followLine(ctx context.Context, news News) error {
 		if !moves(f.Mail, states[news.What]) {
 			return nil // told already, or by later news
 		}
-		err = m.Lines.MarkLine(ctx, f, m.lineNews(f, news, history))
+		err = m.storeLine(ctx, f, m.lineNews(f, news, history))
 		if errors.Is(err, retry.ErrChanged) {
 			continue
 		}
@@ -99,7 +99,7 @@ func (m *Mailer) followLine(ctx context.Context, news News) error {
 		}
 		return err
 	}
-	return fmt.Errorf("news of mail %d of line %s: %w", news.Number, news.Line, retry.ErrChanged)
+	return fmt.Errorf("news of mail %d of line %s: %w", news.Number, id, retry.ErrChanged)
 }
 
 // moves reports whether news brings a mail further.
@@ -117,11 +117,11 @@ func quiet(what order.Happening) bool {
 }
 
 // lineNews is the mark that news makes.
-func (m *Mailer) lineNews(f order.Fulfillment, news News, history order.History) Mark {
+func (m *Mailer) lineNews(f order.Fulfillment, news News, history order.History) mark {
 	if news.What == order.MailFailed {
 		return failedLine(f, &history, m.Now())
 	}
-	mark := Mark{Mail: settled(f, states[news.What], news.MessageID, news.Code, m.Now()), Counted: f.Counted}
+	mark := mark{Mail: settled(f, states[news.What], news.MessageID, news.Code, m.Now()), Counted: f.Counted}
 	if kind, ok := gathered[news.What]; ok {
 		tell := notice.Hourly(f.Merchant, kind, notice.Facts{Orders: []string{f.Order}, Count: 1}, m.Now())
 		mark.History, mark.Tell = &history, &tell
@@ -131,14 +131,14 @@ func (m *Mailer) lineNews(f order.Fulfillment, news News, history order.History)
 
 func (m *Mailer) followNotice(ctx context.Context, news News) error {
 	for range marks {
-		n, ok, err := m.Notices.Notice(ctx, news.Notice)
+		n, ok, err := m.Notices.Notice(ctx, news.Item.ID)
 		if err != nil {
 			return fmt.Errorf("news of a notice: %w", err)
 		}
 		if !ok || news.Number != n.Mail.Number || news.What == order.MailDelayed || !moves(n.Mail, states[news.What]) {
 			return nil
 		}
-		if err := m.Notices.MarkNotice(ctx, n, m.noticeNews(n, news)); !errors.Is(err, retry.ErrChanged) {
+		if err := m.storeNotice(ctx, n, m.noticeNews(n, news)); !errors.Is(err, retry.ErrChanged) {
 			return err
 		}
 	}
@@ -147,11 +147,11 @@ func (m *Mailer) followNotice(ctx context.Context, news News) error {
 
 // noticeNews is the mark that news of a notice makes. A merchant who cannot be
 // told is the operator's concern.
-func (m *Mailer) noticeNews(n notice.Notice, news News) Mark {
+func (m *Mailer) noticeNews(n notice.Notice, news News) mark {
 	if news.What == order.MailFailed {
 		return failedNotice(n, news.Code, news.MessageID, m.Now())
 	}
-	mark := Mark{Mail: n.Mail.Settled(states[news.What], news.MessageID, news.Code)}
+	mark := mark{Mail: n.Mail.Settled(states[news.What], news.MessageID, news.Code)}
 	kind, ok := gathered[news.What]
 	switch {
 	case !ok:

@@ -101,7 +101,7 @@ func TestFollow_rejectedAfterItWasTaken(t *testing.T) {
 func TestFollow_unknownLine(t *testing.T) {
 	s := newScene(t)
 	s.follow(news(newID("nobody"), 1, order.MailBounced, noon))
-	s.follow(delivery.News{Item: delivery.Item{Notice: "nova#empty#nothing"}, Number: 1, What: order.MailBounced, At: noon})
+	s.follow(delivery.News{Item: outbox.NoticeItem("nova#empty#nothing"), Number: 1, What: order.MailBounced, At: noon})
 }
 
 // TestFollow_bouncesGather tells each bounce once: the first of an hour at once,
@@ -117,7 +117,7 @@ func TestFollow_bouncesGather(t *testing.T) {
 	}
 	const first, rest = "nova#bounced#2026-11-23T12", "nova#bounced#2026-11-23T12#rest"
 	bounce("a1")
-	s.mail(delivery.Item{Notice: first})
+	s.mail(outbox.NoticeItem(first))
 	s.wantSent("1 ops@nova.example: 1 mail to a customer came back")
 
 	s.now = noon.Add(10 * time.Minute)
@@ -134,10 +134,10 @@ func TestFollow_bouncesGather(t *testing.T) {
 	if diff := cmp.Diff(want, gathered); diff != "" || err != nil {
 		t.Fatalf("the notice (-want +got):\n%s%v", diff, err)
 	}
-	s.mail(delivery.Item{Notice: rest}) // the hour is not over
+	s.mail(outbox.NoticeItem(rest)) // the hour is not over
 	s.wantSent()
 	s.now = end
-	s.mail(delivery.Item{Notice: rest})
+	s.mail(outbox.NoticeItem(rest))
 	s.wantSent("1 ops@nova.example: 2 mails to customers came back")
 
 	// A mailer whose clock is behind comes to the hour that has been told.
@@ -189,12 +189,12 @@ func TestNotice_toItsMerchant(t *testing.T) {
 	if err := s.store.RaiseNotice(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	s.mail(delivery.Item{Notice: n.ID}, delivery.Item{Notice: n.ID})
-	s.mail(delivery.Item{Notice: n.ID})
+	s.mail(outbox.NoticeItem(n.ID), outbox.NoticeItem(n.ID))
+	s.mail(outbox.NoticeItem(n.ID))
 	s.wantSent("1 ops@nova.example: Elden has no keys left, and 1 paid order waits")
 
 	item, number, ok := delivery.ItemOf(map[string][]string{"notice": {s.post.mails[0].Tags["notice"]}, "mail": {"1"}})
-	if !ok || number != 1 || item.Notice != n.ID {
+	if !ok || number != 1 || item != outbox.NoticeItem(n.ID) {
 		t.Errorf("the tags name %+v, %d, %v", item, number, ok)
 	}
 	got, _, err := s.store.Notice(t.Context(), n.ID)
@@ -214,7 +214,7 @@ func TestNotice_toTheOperator(t *testing.T) {
 		if err := s.store.RaiseNotice(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
-		s.mail(delivery.Item{Notice: n.ID})
+		s.mail(outbox.NoticeItem(n.ID))
 	}
 	for _, sent := range s.post.sent() {
 		if !strings.HasPrefix(sent, "1 operator@keypool.example: ") {
@@ -238,21 +238,21 @@ func TestNotice_thatCannotArrive(t *testing.T) {
 	}
 	s.post.answer = refuses(delivery.Refused, "BadRequestException")
 	refused := raise(notice.New("nova", notice.Unconnected, "p1", notice.Facts{Product: "p1"}, noon))
-	s.mail(delivery.Item{Notice: refused})
+	s.mail(outbox.NoticeItem(refused))
 	told := s.notices(notice.MailFailed)
 	if len(told) != 1 || told[0].Merchant != "" || told[0].Facts.Cause != "BadRequestException" {
 		t.Fatalf("the operator is told %+v", told)
 	}
-	s.mail(delivery.Item{Notice: told[0].ID})
+	s.mail(outbox.NoticeItem(told[0].ID))
 	if again := s.notices(notice.MailFailed); len(again) != 1 || again[0].Mail.State != outbox.Failed {
 		t.Errorf("the operator's own notice: %+v", again)
 	}
 
 	s.post.answer = nil
 	bounces := raise(notice.New("nova", notice.Unconnected, "p2", notice.Facts{Product: "p2"}, noon))
-	s.mail(delivery.Item{Notice: bounces})
+	s.mail(outbox.NoticeItem(bounces))
 	for range 2 {
-		s.follow(delivery.News{Item: delivery.Item{Notice: bounces}, Number: 1, What: order.MailBounced, At: noon})
+		s.follow(delivery.News{Item: outbox.NoticeItem(bounces), Number: 1, What: order.MailBounced, At: noon})
 	}
 	gathered := s.notices(notice.Bounced)
 	if len(gathered) != 1 || gathered[0].Merchant != "" || gathered[0].Facts.Count != 1 {
@@ -286,7 +286,7 @@ func TestItemOf_tagsOfOthers(t *testing.T) {
 			t.Errorf("%s: %+v, %d", name, item, number)
 		}
 	}
-	if item, number, ok := delivery.ItemOf(map[string][]string{"line": {id}, "mail": {"3"}}); !ok || string(item.Line) != id || number != 3 {
+	if item, number, ok := delivery.ItemOf(map[string][]string{"line": {id}, "mail": {"3"}}); !ok || item != outbox.LineItem(id) || number != 3 {
 		t.Errorf("our own: %+v, %d, %v", item, number, ok)
 	}
 }

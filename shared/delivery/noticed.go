@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
-	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
+	"keypool/shared/upload"
 )
 
 // The tags of a mail, by which news of it finds its item again.
@@ -32,8 +32,8 @@ func (m *Mailer) mailNotice(ctx context.Context, id string) error {
 	}
 	messageID, err := m.sendNotice(ctx, n)
 	if err == nil {
-		return m.markNotice(ctx, n, func(n notice.Notice) Mark {
-			return Mark{Mail: n.Mail.Settled(outbox.Sent, messageID, "")}
+		return m.markNotice(ctx, n, func(n notice.Notice) mark {
+			return mark{Mail: n.Mail.Settled(outbox.Sent, messageID, "")}
 		})
 	}
 	tellFault(ctx, err, n.Mail.Tries, "notice", string(n.Kind), "merchant", n.Merchant, "mail", n.Mail.Number)
@@ -41,9 +41,9 @@ func (m *Mailer) mailNotice(ctx context.Context, id string) error {
 	case Unknown:
 		return nil
 	case Refused:
-		return m.markNotice(ctx, n, func(n notice.Notice) Mark { return failedNotice(n, fault.Code, "", m.Now()) })
+		return m.markNotice(ctx, n, func(n notice.Notice) mark { return failedNotice(n, fault.Code, "", m.Now()) })
 	default:
-		return m.markNotice(ctx, n, func(n notice.Notice) Mark { return Mark{Mail: n.Mail.PutOff(fault.Code, m.Now())} })
+		return m.markNotice(ctx, n, func(n notice.Notice) mark { return mark{Mail: n.Mail.PutOff(fault.Code, m.Now())} })
 	}
 }
 
@@ -51,7 +51,7 @@ func (m *Mailer) sendNotice(ctx context.Context, n notice.Notice) (messageID str
 	var (
 		merchant catalog.Merchant
 		about    catalog.Pool
-		upload   *ingest.Upload
+		upload   *upload.Upload
 	)
 	if n.Merchant != "" {
 		if merchant, _, err = m.Settings.Merchant(ctx, n.Merchant); err != nil {
@@ -84,10 +84,10 @@ func (m *Mailer) sendNotice(ctx context.Context, n notice.Notice) (messageID str
 }
 
 // markNotice marks the mail that n was leased with, as markLine does.
-func (m *Mailer) markNotice(ctx context.Context, n notice.Notice, mark func(notice.Notice) Mark) error {
+func (m *Mailer) markNotice(ctx context.Context, n notice.Notice, change func(notice.Notice) mark) error {
 	leased := n.Mail
 	err := insist(ctx, func(ctx context.Context) (bool, error) {
-		err := m.Notices.MarkNotice(ctx, n, mark(n))
+		err := m.storeNotice(ctx, n, change(n))
 		if err == nil {
 			return true, nil
 		}
@@ -107,10 +107,15 @@ func (m *Mailer) markNotice(ctx context.Context, n notice.Notice, mark func(noti
 	return nil
 }
 
+func (m *Mailer) storeNotice(ctx context.Context, n notice.Notice, to mark) error {
+	n.Mail = to.Mail
+	return m.Notices.MarkNotice(ctx, n, to.Tell)
+}
+
 // failedNotice is the mark of a notice that will never arrive. The operator is
 // told of a merchant's; of the operator's own only the log can tell.
-func failedNotice(n notice.Notice, code, messageID string, now time.Time) Mark {
-	mark := Mark{Mail: n.Mail.Settled(outbox.Failed, messageID, code)}
+func failedNotice(n notice.Notice, code, messageID string, now time.Time) mark {
+	mark := mark{Mail: n.Mail.Settled(outbox.Failed, messageID, code)}
 	if n.Merchant == "" {
 		slog.Error("the operator cannot be told", "notice", string(n.Kind), "code", code)
 		return mark

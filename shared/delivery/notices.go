@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
-	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/text"
+	"keypool/shared/upload"
 )
 
 // noticeMail writes a notice: what happened, what it means, what to do next.
 // Upload is the record of the upload it speaks of, if it speaks of one that is there.
-func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *ingest.Upload, sender mail.Address, operator string, now time.Time) (Mail, error) {
+func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upload.Upload, sender mail.Address, operator string, now time.Time) (Mail, error) {
 	w := noticeWriter{n: n, m: m, p: p, upload: upload, now: now}
 	write, ok := notices[n.Kind]
 	if !ok {
@@ -48,7 +48,7 @@ type noticeWriter struct {
 	n      notice.Notice
 	m      catalog.Merchant
 	p      catalog.Pool
-	upload *ingest.Upload
+	upload *upload.Upload
 	now    time.Time
 }
 
@@ -71,7 +71,7 @@ func (w noticeWriter) lowStock() letter {
 	f := w.n.Facts
 	left := count(f.Available, "key")
 	return letter{
-		Mark:  warn("Low stock"),
+		Badge: warn("Low stock"),
 		Title: fmt.Sprintf("%s has %s left.", w.pool(), left),
 		Words: words(
 			fmt.Sprintf("The pool %s holds %s that %s not sold yet. You asked to be told when there are fewer than %s.",
@@ -86,7 +86,7 @@ func (w noticeWriter) lowStock() letter {
 func (w noticeWriter) empty() letter {
 	f := w.n.Facts
 	l := letter{
-		Mark:  stop("Empty"),
+		Badge: stop("Empty"),
 		Title: fmt.Sprintf("%s has no keys left.", w.pool()),
 		Words: words(
 			fmt.Sprintf("The last key of the pool %s is gone. The next paid order will have to wait.", w.pool()),
@@ -97,7 +97,7 @@ func (w noticeWriter) empty() letter {
 	if f.Waiting == 0 {
 		return l
 	}
-	l.Mark = stop("Orders wait")
+	l.Badge = stop("Orders wait")
 	l.Title = fmt.Sprintf("%s has no keys left, and %s.", w.pool(), count(f.Waiting, "paid order waits", "paid orders wait"))
 	missing := max(f.Missing, f.Waiting)
 	what := fmt.Sprintf("%s for %s that the pool %s does not have.",
@@ -120,7 +120,7 @@ func (w noticeWriter) empty() letter {
 func (w noticeWriter) unconnected() letter {
 	f := w.n.Facts
 	return letter{
-		Mark:  stop("Orders wait"),
+		Badge: stop("Orders wait"),
 		Title: fmt.Sprintf("Product %s is sold, but no pool feeds it.", f.Product),
 		Words: words(
 			fmt.Sprintf("An order for the product %s was paid%s, and Keypool does not know which pool its keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
@@ -140,7 +140,7 @@ func (w noticeWriter) callbackRefused() letter {
 		order = "order " + f.Orders[0]
 	}
 	return letter{
-		Mark:  stop("Action needed"),
+		Badge: stop("Action needed"),
 		Title: fmt.Sprintf("We could not take %s.", order),
 		Words: words(
 			fmt.Sprintf("Your shop told us that %s was paid. The message was signed as it should be, but we could not take it, so no key was sent for it.", order),
@@ -155,7 +155,7 @@ func (w noticeWriter) changedRepeat() letter {
 	f := w.n.Facts
 	order := strings.Join(f.Orders, ", ")
 	return letter{
-		Mark:  warn("Please look"),
+		Badge: warn("Please look"),
 		Title: fmt.Sprintf("Order %s was reported twice, and not the same.", order),
 		Words: words(
 			fmt.Sprintf("Your shop told us again that a line of order %s was paid, this time with another product or quantity. We keep to what was said first: nothing was changed, and no further key was sent.", order),
@@ -169,7 +169,7 @@ func (w noticeWriter) mailFailed() letter {
 	f := w.n.Facts
 	order := strings.Join(f.Orders, ", ")
 	l := letter{
-		Mark:  stop("Action needed"),
+		Badge: stop("Action needed"),
 		Title: fmt.Sprintf("The mail for order %s cannot be sent.", order),
 		Words: words(
 			fmt.Sprintf("The mail service refuses the mail for order %s, for good: most often the customer's address cannot exist as it was typed.", order),
@@ -192,7 +192,7 @@ func (w noticeWriter) bounced() letter {
 	f := w.n.Facts
 	if w.n.Merchant == "" {
 		return letter{
-			Mark:  stop("Action needed"),
+			Badge: stop("Action needed"),
 			Title: "Notices to " + joinWords(f.Orders) + " come back.",
 			Words: words(
 				"The mail server behind a merchant's notice address refused our notice.",
@@ -202,7 +202,7 @@ func (w noticeWriter) bounced() letter {
 		}
 	}
 	return letter{
-		Mark:  stop("Action needed"),
+		Badge: stop("Action needed"),
 		Title: capital(count(f.Count, "mail to a customer came back.", "mails to customers came back.")),
 		Words: words(
 			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen what we wrote.",
@@ -218,14 +218,14 @@ func (w noticeWriter) complained() letter {
 	f := w.n.Facts
 	if w.n.Merchant == "" {
 		return letter{
-			Mark:    warn("Please look"),
+			Badge:   warn("Please look"),
 			Title:   "A notice was reported as unwanted.",
 			Words:   words("Somebody who reads the notice address of " + joinWords(f.Orders) + " marked a notice as unwanted mail. Please ask whether the address is the right one: mail providers count such marks against us."),
 			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices", number(f.Count)),
 		}
 	}
 	return letter{
-		Mark:  warn("Please look"),
+		Badge: warn("Please look"),
 		Title: capital(count(f.Count, "customer marked our mail as unwanted.", "customers marked our mail as unwanted.")),
 		Words: words(
 			"They got the mail for their order and reported it as spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",

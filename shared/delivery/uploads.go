@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // shownLines is how many lines a report's mail tells of; the report holds all.
@@ -15,7 +15,7 @@ const shownLines = 25
 func (w noticeWriter) uploadReport() letter {
 	if w.upload == nil {
 		return letter{
-			Mark:  calm("Upload"),
+			Badge: calm("Upload"),
 			Title: fmt.Sprintf("%s was read.", w.file()),
 			Words: words("Its record is no longer kept, so there is nothing more to tell."),
 		}
@@ -24,8 +24,8 @@ func (w noticeWriter) uploadReport() letter {
 		return w.unread()
 	}
 	u := w.upload
-	accepted, duplicates, refused := u.Counts[ingest.Accepted], u.Counts.Duplicates(), u.Counts.Refused()
-	l := letter{Mark: calm("Upload"), Details: w.uploadFacts()}
+	accepted, duplicates, refused := u.Counts[upload.Accepted], u.Counts.Duplicates(), u.Counts.Rejected()
+	l := letter{Badge: calm("Upload"), Details: w.uploadFacts()}
 	if accepted > 0 {
 		l.Title = fmt.Sprintf("%s added to %s.", capital(count(accepted, "key")), w.pool())
 	} else {
@@ -44,7 +44,7 @@ func (w noticeWriter) uploadReport() letter {
 	default:
 		l.Words = words(fmt.Sprintf("All lines of %s were left out:", w.file()))
 	}
-	l.Mark = warn("Upload")
+	l.Badge = warn("Upload")
 	var lines []string
 	for _, line := range u.Kept[:min(len(u.Kept), shownLines)] {
 		lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
@@ -63,29 +63,29 @@ func (w noticeWriter) uploadReport() letter {
 
 // unread tells of a file that brought nothing, and why.
 func (w noticeWriter) unread() letter {
-	l := letter{Mark: stop("Action needed"), Details: w.uploadFacts()}
+	l := letter{Badge: stop("Action needed"), Details: w.uploadFacts()}
 	file, name := w.file(), w.n.Facts.Pool
 	if w.upload != nil {
 		name = first(w.upload.Pool, name)
 	}
 	switch w.cause() {
-	case ingest.UnknownPool:
-		l.Mark = warn("Waiting")
+	case upload.UnknownPool:
+		l.Badge = warn("Waiting")
 		l.Title = fmt.Sprintf("%s waits for its pool.", file)
 		l.Words = words(
 			fmt.Sprintf("The file names the pool %s, which does not exist.", name),
 			"The file is kept. Create the pool, and it is read by itself. If the name is a slip, drop the file again under the right one and delete this one.",
 		)
-	case ingest.Empty:
+	case upload.Empty:
 		l.Title = fmt.Sprintf("%s is empty.", file)
 		l.Words = words("There is no key in it, so nothing was added. Please look whether the export that made it went through, and drop the file again.")
-	case ingest.Binary:
+	case upload.Binary:
 		l.Title = fmt.Sprintf("%s is not a text file.", file)
 		l.Words = words(
 			"We read plain text with one key a line, in UTF-8 or UTF-16. This file is something else, a spreadsheet or an archive perhaps; nothing was added.",
 			"Please save the keys as a text file and drop it again.",
 		)
-	case ingest.NoKeys:
+	case upload.NoKeys:
 		l.Title = fmt.Sprintf("%s holds no usable key.", file)
 		l.Words = words("Every line was refused, so nothing was added:")
 		var lines []string
@@ -96,7 +96,7 @@ func (w noticeWriter) unread() letter {
 			l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
 		}
 		l.Words = append(l.Words, words("Please mend the file and drop it again.")...)
-	case ingest.Gone:
+	case upload.Gone:
 		l.Title = fmt.Sprintf("%s was removed before it was read.", file)
 		l.Words = words("Nothing more of it can be added. If that was not meant, drop the file again: keys that were added already are recognised and not added twice.")
 	default: // it names no pool
@@ -129,7 +129,7 @@ func (w noticeWriter) misplaced() letter {
 		return w.unread() // whose file it is can be told, but not what for
 	}
 	return letter{
-		Mark:  warn("Please look"),
+		Badge: warn("Please look"),
 		Title: "A file in the upload bucket belongs to nobody.",
 		Words: words(
 			"Key files lie under uploads/<merchant>/<pool>/. This one names no merchant that is set up, so nobody else can be told, and nothing was read.",
@@ -152,9 +152,9 @@ func (w noticeWriter) uploadFacts() []details {
 	}
 	pairs = append(pairs, "Dropped", w.moment(u.ReceivedAt))
 	if w.cause() == "" {
-		pairs = append(pairs, "Lines read", number(u.Lines), "Keys added", number(u.Counts[ingest.Accepted]))
-		for _, outcome := range ingest.Outcomes {
-			if n := u.Counts[outcome]; n > 0 && outcome != ingest.Accepted {
+		pairs = append(pairs, "Lines read", number(u.Lines), "Keys added", number(u.Counts[upload.Accepted]))
+		for _, outcome := range upload.Outcomes {
+			if n := u.Counts[outcome]; n > 0 && outcome != upload.Accepted {
 				pairs = append(pairs, capital(outcomes[outcome]), number(n))
 			}
 		}
@@ -163,22 +163,22 @@ func (w noticeWriter) uploadFacts() []details {
 }
 
 // outcomes says what became of lines that brought no key.
-var outcomes = map[ingest.Outcome]string{
-	ingest.SameFile:         "twice in this file",
-	ingest.ThisPool:         "already in this pool",
-	ingest.AnotherPool:      "already in another pool",
-	ingest.OtherSide:        "already on the other side, live or test",
-	ingest.Sold:             "already sold",
-	ingest.Withdrawn:        "withdrawn from sale",
-	ingest.TooLong:          "longer than 2,048 bytes",
-	ingest.ControlCharacter: "with a control character in it",
-	ingest.InvalidText:      "not valid text",
-	ingest.NotStorable:      "refused by the store",
+var outcomes = map[upload.Outcome]string{
+	upload.SameFile:         "twice in this file",
+	upload.ThisPool:         "already in this pool",
+	upload.AnotherPool:      "already in another pool",
+	upload.OtherSide:        "already on the other side, live or test",
+	upload.Sold:             "already sold",
+	upload.Withdrawn:        "withdrawn from sale",
+	upload.TooLong:          "longer than 2,048 bytes",
+	upload.ControlCharacter: "with a control character in it",
+	upload.InvalidText:      "not valid text",
+	upload.NotStorable:      "refused by the store",
 }
 
-func (w noticeWriter) reason(line ingest.Refused) string {
+func (w noticeWriter) reason(line upload.RejectedLine) string {
 	reason := first(outcomes[line.Reason], string(line.Reason))
-	if line.Reason == ingest.Sold && !line.SoldAt.IsZero() {
+	if line.Reason == upload.Sold && !line.SoldAt.IsZero() {
 		reason += " on " + w.day(line.SoldAt)
 	}
 	return reason
@@ -186,9 +186,9 @@ func (w noticeWriter) reason(line ingest.Refused) string {
 
 // cause is why the file brought nothing: what the notice was raised for, else
 // what its record says.
-func (w noticeWriter) cause() ingest.Cause {
+func (w noticeWriter) cause() upload.Cause {
 	if w.n.Facts.Cause != "" || w.upload == nil {
-		return ingest.Cause(w.n.Facts.Cause)
+		return upload.Cause(w.n.Facts.Cause)
 	}
 	return w.upload.Cause
 }

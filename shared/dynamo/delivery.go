@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/delivery"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -26,7 +25,7 @@ func (s *Store) LeaseLine(ctx context.Context, id order.LineID, now time.Time) (
 	}
 	f, err := decodeFulfillment(av)
 	if err != nil {
-		return order.Fulfillment{}, false, false, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+		return order.Fulfillment{}, false, false, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
 	}
 	if f.Chunks > 0 {
 		rest, err := s.chunkKeys(ctx, id)
@@ -116,7 +115,7 @@ func leaseOf(err error) (leaseItem, attrs, error) {
 	}
 	there, err := decode[leaseItem](item, everyVersion)
 	if err != nil {
-		return leaseItem{}, nil, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+		return leaseItem{}, nil, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
 	}
 	return there, item, nil
 }
@@ -152,22 +151,22 @@ func mailName(key primaryKey) string {
 
 // MarkLine writes how far a line's mail has come. It returns retry.ErrChanged if
 // the line is not at its version any more.
-func (s *Store) MarkLine(ctx context.Context, f order.Fulfillment, m delivery.Mark) error {
-	u := s.mailUpdate(lineKey(f.ID), f.Version, m.Mail)
-	u.set("counted", number(m.Counted))
-	return wrap(s.mark(ctx, u.write(s.tables.Orders, lineKey(f.ID)), m), "mark the mail of line %s", f.ID)
+func (s *Store) MarkLine(ctx context.Context, f order.Fulfillment, history *order.History, tell *notice.Notice) error {
+	u := s.mailUpdate(lineKey(f.ID), f.Version, f.Mail)
+	u.set("counted", number(f.Counted))
+	return wrap(s.mark(ctx, u.write(s.tables.Orders, lineKey(f.ID)), history, tell), "mark the mail of line %s", f.ID)
 }
 
 // MarkNotice writes how far a notice's mail has come, as MarkLine does of a line.
-func (s *Store) MarkNotice(ctx context.Context, n notice.Notice, m delivery.Mark) error {
-	u := s.mailUpdate(noticeKey(n.ID), n.Version, m.Mail)
-	return wrap(s.mark(ctx, u.write(s.tables.Orders, noticeKey(n.ID)), m), "mark the mail of a notice")
+func (s *Store) MarkNotice(ctx context.Context, n notice.Notice, tell *notice.Notice) error {
+	u := s.mailUpdate(noticeKey(n.ID), n.Version, n.Mail)
+	return wrap(s.mark(ctx, u.write(s.tables.Orders, noticeKey(n.ID)), nil, tell), "mark the mail of a notice")
 }
 
 // mark makes a write alone or, with history or a notice, as a transaction. That is
 // tried again if another mailer adds to the same notice meanwhile.
-func (s *Store) mark(ctx context.Context, write types.TransactWriteItem, m delivery.Mark) error {
-	if m.History == nil && m.Tell == nil {
+func (s *Store) mark(ctx context.Context, write types.TransactWriteItem, history *order.History, tell *notice.Notice) error {
+	if history == nil && tell == nil {
 		_, err := s.write(ctx, write)
 		return err
 	}
@@ -175,17 +174,17 @@ func (s *Store) mark(ctx context.Context, write types.TransactWriteItem, m deliv
 	return insist(ctx, func() error {
 		var tx transaction
 		tx.add(write)
-		if m.Tell != nil {
-			tell, ok, err := s.told(ctx, *m.Tell)
+		if tell != nil {
+			told, ok, err := s.told(ctx, *tell)
 			if err != nil {
 				return err
 			}
 			if ok {
-				tx.add(tell)
+				tx.add(told)
 			}
 		}
-		if m.History != nil {
-			tx.add(s.historyPut(*m.History))
+		if history != nil {
+			tx.add(s.historyPut(*history))
 		}
 		return s.transact(ctx, &tx)
 	}, func(err error) bool {

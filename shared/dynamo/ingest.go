@@ -12,11 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/random"
 	"keypool/shared/retry"
+	"keypool/shared/upload"
 )
 
 // uploadItem is an upload in the catalog.
@@ -73,24 +74,24 @@ type rangeItem struct {
 }
 
 // Upload returns the record of an upload, false if there is none: one consistent read.
-func (s *Store) Upload(ctx context.Context, merchant, id string) (ingest.Upload, bool, error) {
+func (s *Store) Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error) {
 	item, ok, err := getAs[uploadItem](ctx, s, s.tables.Catalog, uploadKey(merchant, id), lastVersions)
 	if !ok {
-		return ingest.Upload{}, false, wrap(err, "read upload %s", id)
+		return upload.Upload{}, false, wrap(err, "read upload %s", id)
 	}
 	return item.upload(), true, nil
 }
 
 // Uploads returns up to limit of a merchant's uploads, newest first, from before
 // the one named on; "" begins with the newest. A new upload may be missing yet.
-func (s *Store) Uploads(ctx context.Context, merchant, before string, limit int) ([]ingest.Upload, error) {
+func (s *Store) Uploads(ctx context.Context, merchant, before string, limit int) ([]upload.Upload, error) {
 	q := inPartition(s.tables.Catalog, UploadsPrefix+merchant)
 	q.consistent, q.backwards, q.limit = false, true, limit
 	if before != "" {
 		q.after = uploadKey(merchant, before)
 	}
 	items, err := queryAs[uploadItem](ctx, s, q, lastVersions)
-	var uploads []ingest.Upload
+	var uploads []upload.Upload
 	for _, item := range items {
 		uploads = append(uploads, item.upload())
 	}
@@ -109,13 +110,13 @@ func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, er
 
 // MoveUpload implements ingest.Records: one transaction of the record, the mark
 // that it waits for its pool, and the notice.
-func (s *Store) MoveUpload(ctx context.Context, from ingest.State, u ingest.Upload, tell *notice.Notice) (bool, error) {
+func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
 	var tx transaction
 	record := tx.add(s.uploadWrite(from, u))
 	switch parked := parkedKey(u.PoolID(), u.ID); {
-	case u.State == ingest.Parked:
+	case u.State == upload.Parked:
 		tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
-	case from == ingest.Parked:
+	case from == upload.Parked:
 		tx.add(remove(s.tables.Catalog, parked, always))
 	}
 	if tell != nil {
@@ -135,7 +136,7 @@ func (s *Store) MoveUpload(ctx context.Context, from ingest.State, u ingest.Uplo
 }
 
 // uploadWrite creates the record, or changes what a change of state may change.
-func (s *Store) uploadWrite(from ingest.State, u ingest.Upload) types.TransactWriteItem {
+func (s *Store) uploadWrite(from upload.State, u upload.Upload) types.TransactWriteItem {
 	item := encode(newUploadItem(u))
 	if from == "" {
 		return put(s.tables.Catalog, item, absent)
@@ -153,7 +154,7 @@ func (s *Store) uploadWrite(from ingest.State, u ingest.Upload) types.TransactWr
 
 // PostponeUpload sets when the sweep looks at an upload again, unless its state has
 // changed meanwhile.
-func (s *Store) PostponeUpload(ctx context.Context, u ingest.Upload, until time.Time) error {
+func (s *Store) PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error {
 	update := newUpdate(condition{"#state = :state", attrs{":state": text(string(u.State))}})
 	update.name("#state", "state")
 	update.set("dueAt", number(millis(until)))
@@ -166,7 +167,7 @@ func (s *Store) PostponeUpload(ctx context.Context, u ingest.Upload, until time.
 
 // TakeRange begins a turn at a range and returns the range as it stands: with the
 // turn's number or, if it is done, as it was left.
-func (s *Store) TakeRange(ctx context.Context, u ingest.Upload, n int, now time.Time) (ingest.Range, error) {
+func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.Time) (upload.Range, error) {
 	update := newUpdate(condition{expression: "attribute_not_exists(#done)"})
 	update.name("#done", "done")
 	update.set("v", number(schema))
@@ -177,25 +178,25 @@ func (s *Store) TakeRange(ctx context.Context, u ingest.Upload, n int, now time.
 		item, err = there, nil
 	}
 	if err != nil {
-		return ingest.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
+		return upload.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
 	r, err := decode[rangeItem](item, lastVersions)
 	if err != nil {
-		return ingest.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
+		return upload.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
 	return r.progress()
 }
 
-// SaveRange saves how far a turn has come, or fails with ingest.ErrOvertaken.
-func (s *Store) SaveRange(ctx context.Context, u ingest.Upload, r ingest.Range) error {
+// SaveRange saves how far a turn has come, or fails with job.ErrFenced.
+func (s *Store) SaveRange(ctx context.Context, u upload.Upload, r upload.Range) error {
 	_, err := s.write(ctx, s.rangeUpdate(u, r))
 	if anyRefused(err) {
-		return ingest.ErrOvertaken
+		return job.ErrFenced
 	}
 	return wrap(err, "save range %d of upload %s", r.Number, u.ID)
 }
 
-func (s *Store) rangeUpdate(u ingest.Upload, r ingest.Range) types.TransactWriteItem {
+func (s *Store) rangeUpdate(u upload.Upload, r upload.Range) types.TransactWriteItem {
 	update := newUpdate(condition{"turn = :turn AND attribute_not_exists(#done)", attrs{":turn": number(r.Turn)}})
 	update.name("#done", "done")
 	update.set("offset", number(r.Offset))
@@ -218,19 +219,19 @@ func (s *Store) rangeUpdate(u ingest.Upload, r ingest.Range) types.TransactWrite
 // EndRange ends a range, and adds its counts to those of the upload and of the
 // pool, in one transaction. Were the counts a write of their own, a worker that
 // died in between would count its range twice, or never.
-func (s *Store) EndRange(ctx context.Context, u ingest.Upload, r ingest.Range, dueAt time.Time) error {
-	upload := newUpdate(condition{"#state = :loading", attrs{":loading": text(string(ingest.Loading))}})
-	upload.name("#state", "state")
-	upload.set("dueAt", number(millis(dueAt)))
-	upload.add("done", 1)
-	upload.add("lines", r.Lines)
+func (s *Store) EndRange(ctx context.Context, u upload.Upload, r upload.Range, dueAt time.Time) error {
+	record := newUpdate(condition{"#state = :loading", attrs{":loading": text(string(upload.Loading))}})
+	record.name("#state", "state")
+	record.set("dueAt", number(millis(dueAt)))
+	record.add("done", 1)
+	record.add("lines", r.Lines)
 	for _, outcome := range slices.Sorted(maps.Keys(r.Counts)) {
-		upload.increase("counts", string(outcome), r.Counts[outcome])
+		record.increase("counts", string(outcome), r.Counts[outcome])
 	}
 	var tx transaction
 	tx.add(s.rangeUpdate(u, r))
-	tx.add(upload.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
-	if accepted := r.Counts[ingest.Accepted]; accepted > 0 {
+	tx.add(record.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+	if accepted := r.Counts[upload.Accepted]; accepted > 0 {
 		shown := newUpdate(always)
 		shown.set("v", number(schema))
 		shown.add("accepted", accepted)
@@ -238,17 +239,17 @@ func (s *Store) EndRange(ctx context.Context, u ingest.Upload, r ingest.Range, d
 	}
 	err := s.transactPatiently(ctx, &tx)
 	if anyRefused(err) {
-		return ingest.ErrOvertaken
+		return job.ErrFenced
 	}
 	return wrap(err, "end range %d of upload %s", r.Number, u.ID)
 }
 
 // Ranges returns the ranges of an upload that were ever begun, in order.
-func (s *Store) Ranges(ctx context.Context, u ingest.Upload) ([]ingest.Range, error) {
+func (s *Store) Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, error) {
 	items, err := queryAs[rangeItem](ctx, s, inPartition(s.tables.Catalog, rangesPK(u.Merchant, u.ID)), lastVersions)
-	var ranges []ingest.Range
+	var ranges []upload.Range
 	for _, item := range items {
-		var r ingest.Range
+		var r upload.Range
 		if r, err = item.progress(); err != nil {
 			break
 		}
@@ -259,20 +260,20 @@ func (s *Store) Ranges(ctx context.Context, u ingest.Upload) ([]ingest.Range, er
 
 // InsertKeys implements ingest.Keys: one BatchExecuteStatement. It answers 200
 // whatever became of its statements, so each response is read.
-func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []ingest.NewKey) ([]ingest.Inserted, error) {
+func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID string, keys []upload.NewKey) ([]upload.Inserted, error) {
 	statement := aws.String(`INSERT INTO "` + s.tables.Keys + `" VALUE {'pk':?,'v':?,'text':?,'upload':?,'offset':?,'pool':?,'state':?,'shard':?,'place':?}`)
 	statements := make([]types.BatchStatementRequest, len(keys))
 	for i, key := range keys {
 		statements[i] = types.BatchStatementRequest{Statement: statement, Parameters: []types.AttributeValue{
-			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(upload), number(key.Offset),
+			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(uploadID), number(key.Offset),
 			text(p.Pool), text(stateAvailable), text(shardName(p, random.N(ctx, shards))), text(word(ctx)),
 		}}
 	}
-	results := make([]ingest.Inserted, len(keys))
+	results := make([]upload.Inserted, len(keys))
 	out, err := s.db.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: statements})
 	if errors.Is(err, retry.ErrThrottled) {
 		for i := range results {
-			results[i] = ingest.PutOff
+			results[i] = upload.Throttled
 		}
 		return results, nil
 	}
@@ -292,25 +293,25 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, upload st
 
 // inserted says what a statement's answer means. Whatever is not known to be for
 // good is tried again, but for what waiting does not mend: that is told.
-func inserted(err *types.BatchStatementError) (ingest.Inserted, error) {
+func inserted(err *types.BatchStatementError) (upload.Inserted, error) {
 	if err == nil {
-		return ingest.Stored, nil
+		return upload.Stored, nil
 	}
 	switch err.Code {
 	case types.BatchStatementErrorCodeEnumDuplicateItem:
-		return ingest.Exists, nil
+		return upload.Exists, nil
 	case types.BatchStatementErrorCodeEnumValidationError:
-		return ingest.Rejected, nil
+		return upload.Rejected, nil
 	case types.BatchStatementErrorCodeEnumAccessDenied, types.BatchStatementErrorCodeEnumResourceNotFound:
-		return ingest.PutOff, errors.New(string(err.Code))
+		return upload.Throttled, errors.New(string(err.Code))
 	default:
-		return ingest.PutOff, nil
+		return upload.Throttled, nil
 	}
 }
 
 // FindKeys implements ingest.Keys: consistent reads, in one call if the table
 // has no more to do.
-func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]ingest.Found, error) {
+func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]upload.KnownKey, error) {
 	keys := make([]attrs, len(ids))
 	for i, id := range ids {
 		keys[i] = licenseKey(id)
@@ -319,17 +320,17 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
-	found := make(map[pool.KeyID]ingest.Found, len(ids))
+	found := make(map[pool.KeyID]upload.KnownKey, len(ids))
 	for _, item := range items {
-		found[pool.KeyID(stringOf(item["pk"]))] = ingest.Found{
+		found[pool.KeyID(stringOf(item["pk"]))] = upload.KnownKey{
 			Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Pool: stringOf(item["pool"]),
-			State: ingest.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])),
+			State: upload.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])),
 		}
 	}
 	return found, nil
 }
 
-func newUploadItem(u ingest.Upload) uploadItem {
+func newUploadItem(u upload.Upload) uploadItem {
 	item := uploadItem{
 		primaryKey: uploadKey(u.Merchant, u.ID), V: schema,
 		Bucket: u.Object.Bucket, Name: u.Object.Name, Version: u.Object.Version,
@@ -350,34 +351,34 @@ func newUploadItem(u ingest.Upload) uploadItem {
 	return item
 }
 
-func (i uploadItem) upload() ingest.Upload {
+func (i uploadItem) upload() upload.Upload {
 	merchant, id := i.primaryKey.upload()
-	u := ingest.Upload{
+	u := upload.Upload{
 		Merchant: merchant, ID: id,
-		Object: ingest.Object{Bucket: i.Bucket, Name: i.Name, Version: i.Version},
-		File:   i.File, Pool: i.Pool, Side: pool.Side(i.Side), Size: i.Size, Encoding: ingest.Encoding(i.Encoding),
-		State: ingest.State(i.State), Cause: ingest.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
+		Object: upload.Object{Bucket: i.Bucket, Name: i.Name, Version: i.Version},
+		File:   i.File, Pool: i.Pool, Side: pool.Side(i.Side), Size: i.Size, Encoding: upload.Encoding(i.Encoding),
+		State: upload.State(i.State), Cause: upload.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
 		Counts:     decodeCounts(i.Counts),
 		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
 	}
 	for _, line := range i.Kept {
-		u.Kept = append(u.Kept, ingest.Refused{Line: line.Line, Reason: ingest.Outcome(line.Reason), SoldAt: at(line.SoldAt)})
+		u.Kept = append(u.Kept, upload.RejectedLine{Line: line.Line, Reason: upload.Outcome(line.Reason), SoldAt: at(line.SoldAt)})
 	}
 	return u
 }
 
-func (i rangeItem) progress() (ingest.Range, error) {
+func (i rangeItem) progress() (upload.Range, error) {
 	n, err := i.rangeNumber()
 	if err != nil {
-		return ingest.Range{}, fmt.Errorf("%s %s is no range: %w", i.PK, i.SK, err)
+		return upload.Range{}, fmt.Errorf("%s %s is no range: %w", i.PK, i.SK, err)
 	}
-	return ingest.Range{
+	return upload.Range{
 		Number: n, Done: i.Done, Turn: i.Turn, Offset: i.Offset, Lines: i.Lines,
 		Counts: decodeCounts(i.Counts), Parts: i.Parts, SavedAt: at(i.SavedAt),
 	}, nil
 }
 
-func counts(c ingest.Counts) types.AttributeValue {
+func counts(c upload.Counts) types.AttributeValue {
 	m := &types.AttributeValueMemberM{Value: make(map[string]types.AttributeValue, len(c))}
 	for outcome, n := range c {
 		m.Value[string(outcome)] = number(n)
@@ -385,10 +386,10 @@ func counts(c ingest.Counts) types.AttributeValue {
 	return m
 }
 
-func decodeCounts(m map[string]int) ingest.Counts {
-	c := make(ingest.Counts, len(m))
+func decodeCounts(m map[string]int) upload.Counts {
+	c := make(upload.Counts, len(m))
 	for outcome, n := range m {
-		c[ingest.Outcome(outcome)] = n
+		c[upload.Outcome(outcome)] = n
 	}
 	return c
 }

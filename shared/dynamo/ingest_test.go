@@ -17,25 +17,26 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 var uploadNoon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-func loadingUpload(id string) ingest.Upload {
-	return ingest.Upload{
+func loadingUpload(id string) upload.Upload {
+	return upload.Upload{
 		Merchant: "nova", ID: id, Pool: "elden", Side: pool.Live, File: "a.txt",
-		State: ingest.Loading, Ranges: 2, Counts: ingest.Counts{},
+		State: upload.Loading, Ranges: 2, Counts: upload.Counts{},
 		ReceivedAt: uploadNoon, DueAt: uploadNoon.Add(time.Minute),
 	}
 }
 
-func newKeys(texts ...string) []ingest.NewKey {
-	keys := make([]ingest.NewKey, len(texts))
+func newKeys(texts ...string) []upload.NewKey {
+	keys := make([]upload.NewKey, len(texts))
 	for i, text := range texts {
-		keys[i] = ingest.NewKey{ID: pool.Identify(nil, "nova", pool.Live, text), Text: pool.Conceal(text), Offset: int64(10 * i)}
+		keys[i] = upload.NewKey{ID: pool.Identify(nil, "nova", pool.Live, text), Text: pool.Conceal(text), Offset: int64(10 * i)}
 	}
 	return keys
 }
@@ -45,7 +46,7 @@ func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
 	ctx := context.Background()
 	faults := dynamotest.NewFaults(t, 1)
 	store, _ := dynamotest.Open(t, faults.Option)
-	insert := func(upload string, texts ...string) []ingest.Inserted {
+	insert := func(upload string, texts ...string) []upload.Inserted {
 		t.Helper()
 		results, err := store.InsertKeys(ctx, elden, 4, upload, newKeys(texts...))
 		if err != nil {
@@ -53,24 +54,24 @@ func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
 		}
 		return results
 	}
-	if diff := cmp.Diff([]ingest.Inserted{ingest.Stored, ingest.Stored}, insert("u1", "A", "B")); diff != "" {
+	if diff := cmp.Diff([]upload.Inserted{upload.Stored, upload.Stored}, insert("u1", "A", "B")); diff != "" {
 		t.Errorf("new keys (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]ingest.Inserted{ingest.Exists, ingest.Stored, ingest.Exists}, insert("u2", "B", "C", "A")); diff != "" {
+	if diff := cmp.Diff([]upload.Inserted{upload.Exists, upload.Stored, upload.Exists}, insert("u2", "B", "C", "A")); diff != "" {
 		t.Errorf("some of them known (-want +got):\n%s", diff)
 	}
-	for code, want := range map[string]ingest.Inserted{
-		"ValidationError":       ingest.Rejected,
-		"DuplicateItem":         ingest.Exists,
-		"ThrottlingError":       ingest.PutOff,
-		"InternalServerError":   ingest.PutOff,
-		"RequestLimitExceeded":  ingest.PutOff,
-		"TransactionConflict":   ingest.PutOff,
-		"SomethingOfNextYear":   ingest.PutOff,
-		"ProvisionedThroughput": ingest.PutOff,
+	for code, want := range map[string]upload.Inserted{
+		"ValidationError":       upload.Rejected,
+		"DuplicateItem":         upload.Exists,
+		"ThrottlingError":       upload.Throttled,
+		"InternalServerError":   upload.Throttled,
+		"RequestLimitExceeded":  upload.Throttled,
+		"TransactionConflict":   upload.Throttled,
+		"SomethingOfNextYear":   upload.Throttled,
+		"ProvisionedThroughput": upload.Throttled,
 	} {
 		faults.Next("BatchExecuteStatement", 1, dynamotest.Partial(code, 1))
-		if diff := cmp.Diff([]ingest.Inserted{want, want}, insert("u3", "D", "E")); diff != "" {
+		if diff := cmp.Diff([]upload.Inserted{want, want}, insert("u3", "D", "E")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", code, diff)
 		}
 	}
@@ -81,13 +82,13 @@ func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
 		}
 	}
 	faults.Next("BatchExecuteStatement", dynamotest.SDKAttempts, dynamotest.Throttled)
-	if diff := cmp.Diff([]ingest.Inserted{ingest.PutOff, ingest.PutOff}, insert("u3", "D", "E")); diff != "" {
+	if diff := cmp.Diff([]upload.Inserted{upload.Throttled, upload.Throttled}, insert("u3", "D", "E")); diff != "" {
 		t.Errorf("the whole call throttled (-want +got):\n%s", diff)
 	}
 	found, err := store.FindKeys(ctx, []pool.KeyID{newKeys("A")[0].ID, newKeys("B")[0].ID, newKeys("E")[0].ID})
-	want := map[pool.KeyID]ingest.Found{
-		newKeys("A")[0].ID: {Upload: "u1", Offset: 0, Pool: "elden", State: ingest.KeyAvailable},
-		newKeys("B")[0].ID: {Upload: "u1", Offset: 10, Pool: "elden", State: ingest.KeyAvailable},
+	want := map[pool.KeyID]upload.KnownKey{
+		newKeys("A")[0].ID: {Upload: "u1", Offset: 0, Pool: "elden", State: upload.KeyAvailable},
+		newKeys("B")[0].ID: {Upload: "u1", Offset: 10, Pool: "elden", State: upload.KeyAvailable},
 	}
 	if diff := cmp.Diff(want, found); diff != "" || err != nil {
 		t.Errorf("found, %v (-want +got):\n%s", err, diff)
@@ -181,7 +182,7 @@ func TestMoveUpload_onceAndFromTheStateNamed(t *testing.T) {
 	ctx := context.Background()
 	faults := dynamotest.NewFaults(t, 1)
 	store, _ := dynamotest.Open(t, faults.Option)
-	move := func(from ingest.State, u ingest.Upload, tell *notice.Notice) bool {
+	move := func(from upload.State, u upload.Upload, tell *notice.Notice) bool {
 		t.Helper()
 		moved, err := store.MoveUpload(ctx, from, u, tell)
 		if err != nil {
@@ -201,12 +202,12 @@ func TestMoveUpload_onceAndFromTheStateNamed(t *testing.T) {
 	if err := store.RaiseNotice(ctx, told); err != nil {
 		t.Fatal(err)
 	}
-	u.State, u.Cause, u.FinishedAt, u.DueAt = ingest.Finished, ingest.NoKeys, uploadNoon, time.Time{}
-	u.Kept = []ingest.Refused{{Line: 1, Reason: ingest.Sold, SoldAt: uploadNoon}}
-	if !move(ingest.Loading, u, &told) {
+	u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, upload.NoKeys, uploadNoon, time.Time{}
+	u.Kept = []upload.RejectedLine{{Line: 1, Reason: upload.Sold, SoldAt: uploadNoon}}
+	if !move(upload.Loading, u, &told) {
 		t.Error("not finished, because it had been told already")
 	}
-	if move(ingest.Loading, u, nil) {
+	if move(upload.Loading, u, nil) {
 		t.Error("finished twice")
 	}
 	got, ok, err := store.Upload(ctx, "nova", "u1")
@@ -228,7 +229,7 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Offset, first.Lines, first.Counts, first.Parts = 100, 9, ingest.Counts{ingest.Accepted: 7, ingest.Sold: 2}, []int{1}
+	first.Offset, first.Lines, first.Counts, first.Parts = 100, 9, upload.Counts{upload.Accepted: 7, upload.Sold: 2}, []int{1}
 	first.SavedAt = uploadNoon
 	if err := store.SaveRange(ctx, u, first); err != nil {
 		t.Fatal(err)
@@ -242,11 +243,11 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 	if diff := cmp.Diff(want, second); diff != "" {
 		t.Errorf("taken over (-want +got):\n%s", diff)
 	}
-	if err := store.SaveRange(ctx, u, first); !errors.Is(err, ingest.ErrOvertaken) {
-		t.Errorf("the first turn saved: %v, want %v", err, ingest.ErrOvertaken)
+	if err := store.SaveRange(ctx, u, first); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("the first turn saved: %v, want %v", err, job.ErrFenced)
 	}
-	if err := store.EndRange(ctx, u, first, uploadNoon); !errors.Is(err, ingest.ErrOvertaken) {
-		t.Errorf("the first turn ended: %v, want %v", err, ingest.ErrOvertaken)
+	if err := store.EndRange(ctx, u, first, uploadNoon); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("the first turn ended: %v, want %v", err, job.ErrFenced)
 	}
 	second.Done = true
 	faults.Next("TransactWriteItems", 2, dynamotest.Conflict(tables.Catalog))
@@ -254,8 +255,8 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 	if err := store.EndRange(ctx, u, second, uploadNoon.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.EndRange(ctx, u, second, uploadNoon); !errors.Is(err, ingest.ErrOvertaken) {
-		t.Errorf("ended twice: %v, want %v", err, ingest.ErrOvertaken)
+	if err := store.EndRange(ctx, u, second, uploadNoon); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("ended twice: %v, want %v", err, job.ErrFenced)
 	}
 	again, err := store.TakeRange(ctx, u, 0, uploadNoon)
 	if !again.Done || again.Turn != 2 || err != nil {
@@ -271,12 +272,12 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _, err := store.Upload(ctx, "nova", "u1")
-	u.Done, u.Lines, u.Counts, u.DueAt = 2, 9, ingest.Counts{ingest.Accepted: 7, ingest.Sold: 2}, uploadNoon.Add(time.Hour)
+	u.Done, u.Lines, u.Counts, u.DueAt = 2, 9, upload.Counts{upload.Accepted: 7, upload.Sold: 2}, uploadNoon.Add(time.Hour)
 	if diff := cmp.Diff(u, got); diff != "" || err != nil {
 		t.Errorf("record, %v (-want +got):\n%s", err, diff)
 	}
 	ranges, err := store.Ranges(ctx, u)
-	if diff := cmp.Diff([]ingest.Range{second, blank}, ranges); diff != "" || err != nil {
+	if diff := cmp.Diff([]upload.Range{second, blank}, ranges); diff != "" || err != nil {
 		t.Errorf("ranges, %v (-want +got):\n%s", err, diff)
 	}
 }
@@ -289,7 +290,7 @@ func TestPostponeUpload_onlyWhileItIsInThatState(t *testing.T) {
 	if moved, err := store.MoveUpload(ctx, "", u, nil); !moved || err != nil {
 		t.Fatal(moved, err)
 	}
-	for i, state := range []ingest.State{ingest.Loading, ingest.Parked} {
+	for i, state := range []upload.State{upload.Loading, upload.Parked} {
 		seen := u
 		seen.State = state
 		if err := store.PostponeUpload(ctx, seen, uploadNoon.Add(time.Duration(i+1)*time.Hour)); err != nil {

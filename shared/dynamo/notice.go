@@ -6,8 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/delivery"
 	"keypool/shared/notice"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -87,7 +87,7 @@ func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, err
 func decodeNotice(item attrs) (notice.Notice, error) {
 	i, err := decode[noticeItem](item, everyVersion)
 	if err != nil {
-		return notice.Notice{}, fmt.Errorf("%w: %w", delivery.ErrUnreadable, err)
+		return notice.Notice{}, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
 	}
 	id, _ := i.primaryKey.notice()
 	f := i.Facts

@@ -12,7 +12,6 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
-	"keypool/shared/stock"
 )
 
 // alertItem is what a merchant has been told about a pool side, in the orders table.
@@ -57,14 +56,14 @@ func (s *Store) PoolNames(ctx context.Context, see func(merchant, name string) e
 }
 
 // Alert returns what a merchant has been told about a pool side: one consistent read.
-func (s *Store) Alert(ctx context.Context, p pool.ID) (stock.Alert, error) {
+func (s *Store) Alert(ctx context.Context, p pool.ID) (notice.Alert, error) {
 	item, ok, err := getAs[alertItem](ctx, s, s.tables.Orders, alertKey(p), everyVersion)
 	if !ok {
-		return stock.Alert{Pool: p}, wrap(err, "read the alert of %s", p)
+		return notice.Alert{Pool: p}, wrap(err, "read the alert of %s", p)
 	}
-	return stock.Alert{
+	return notice.Alert{
 		Pool: p, Version: item.Version,
-		Level: stock.Level(item.Level), Edge: item.Edge, ToldAt: at(item.ToldAt),
+		Level: notice.StockLevel(item.Level), Edge: item.Edge, ToldAt: at(item.ToldAt),
 	}, nil
 }
 
@@ -72,7 +71,7 @@ func (s *Store) Alert(ctx context.Context, p pool.ID) (stock.Alert, error) {
 // it the notice, if any: both or none. Were they two writes, a crash between
 // them would leave a merchant untold for good, or told twice. It returns
 // retry.ErrChanged if the alert was changed meanwhile.
-func (s *Store) ChangeAlert(ctx context.Context, next stock.Alert, n *notice.Notice) error {
+func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, n *notice.Notice) error {
 	var tx transaction
 	tx.add(put(s.tables.Orders, encode(alertItem{
 		primaryKey: alertKey(next.Pool), V: schema, Version: next.Version + 1,

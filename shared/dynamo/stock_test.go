@@ -21,7 +21,6 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
-	"keypool/shared/stock"
 )
 
 var (
@@ -99,12 +98,12 @@ func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	store, tables := dynamotest.Open(t)
-	first, told := stock.Alert{Pool: elden}.After(stock.Sight{Available: 3}, catalog.Pool{LowStock: 10}, stockNoon)
+	first, told := notice.Alert{Pool: elden}.After(notice.StockView{Available: 3}, catalog.Pool{LowStock: 10}, stockNoon)
 	if err := store.ChangeAlert(ctx, first, told); err != nil {
 		t.Fatal(err)
 	}
 	got, err := store.Alert(ctx, elden)
-	want := stock.Alert{Pool: elden, Version: 1, Level: stock.Low, Edge: 1, ToldAt: stockNoon}
+	want := notice.Alert{Pool: elden, Version: 1, Level: notice.StockLow, Edge: 1, ToldAt: stockNoon}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("alert: %v (-want +got):\n%s", err, diff)
 	}
@@ -113,7 +112,7 @@ func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 	}
 
 	// A second writer that read the same version stores nothing at all.
-	other, told := stock.Alert{Pool: elden}.AfterNothing(notice.Facts{Waiting: 1}, stockNoon)
+	other, told := notice.Alert{Pool: elden}.AfterNothing(notice.Facts{Waiting: 1}, stockNoon)
 	if err := store.ChangeAlert(ctx, other, told); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("a late writer: %v, want ErrChanged", err)
 	}

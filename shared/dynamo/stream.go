@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/shared/order"
 	"keypool/shared/outbox"
 )
 
@@ -15,20 +14,22 @@ const StreamFilter = `{"dynamodb":{"NewImage":{"` + mailAttribute + `":{"S":["` 
 
 const mailAttribute = "mail" // as the tag in outboxItem
 
-// DueMail returns the line or else the id of the notice whose mail is due now, as
-// a record of the stream of orders shows it. It is false for every other record:
-// one of a mail to be tried later, for example.
-func DueMail(record events.DynamoDBStreamRecord, now time.Time) (line order.LineID, notice string, ok bool) {
+// DueMail returns the item whose mail is due now, as a record of the stream of
+// orders shows it. It is false for every other record: one of a mail to be tried
+// later, for example.
+func DueMail(record events.DynamoDBStreamRecord, now time.Time) (outbox.Item, bool) {
 	image := record.NewImage
 	if streamText(image[mailAttribute]) != string(outbox.Due) || streamNumber(image["tryAt"]) > millis(now) {
-		return "", "", false
+		return outbox.Item{}, false
 	}
 	key := primaryKey{streamText(record.Keys["pk"]), streamText(record.Keys["sk"])}
 	if line, ok := key.line(); ok {
-		return line, "", true
+		return outbox.LineItem(string(line)), true
 	}
-	notice, ok = key.notice()
-	return "", notice, ok
+	if notice, ok := key.notice(); ok {
+		return outbox.NoticeItem(notice), true
+	}
+	return outbox.Item{}, false
 }
 
 // streamText returns "" for an attribute that is absent or no string.

@@ -72,26 +72,24 @@ func TestDueMail_readsARecordOfTheStream(t *testing.T) {
 		pk, sk string
 		image  map[string]events.DynamoDBAttributeValue
 		now    time.Time
-		line   order.LineID
-		notice string
-		ok     bool
+		want   outbox.Item
 	}{
-		"a line":                   {linePK, lineSK, due, now, line, "", true},
-		"a notice":                 {"notice#nova#x", "notice", due, now, "", "nova#x", true},
-		"a mail to be tried later": {linePK, lineSK, later, now, "", "", false},
-		"its time has come":        {linePK, lineSK, later, now.Add(time.Millisecond), line, "", true},
-		"a mail that is sent":      {linePK, lineSK, sent, now, "", "", false},
-		"no mail at all":           {linePK, lineSK, nil, now, "", "", false},
-		"another type":             {linePK, lineSK, wrong, now, "", "", false},
-		"history":                  {linePK, "history#" + line.InOrder() + "#1", due, now, "", "", false},
-		"no line's name":           {"order#x", "line#y", due, now, "", "", false},
+		"a line":                   {linePK, lineSK, due, now, outbox.LineItem(string(line))},
+		"a notice":                 {"notice#nova#x", "notice", due, now, outbox.NoticeItem("nova#x")},
+		"a mail to be tried later": {linePK, lineSK, later, now, outbox.Item{}},
+		"its time has come":        {linePK, lineSK, later, now.Add(time.Millisecond), outbox.LineItem(string(line))},
+		"a mail that is sent":      {linePK, lineSK, sent, now, outbox.Item{}},
+		"no mail at all":           {linePK, lineSK, nil, now, outbox.Item{}},
+		"another type":             {linePK, lineSK, wrong, now, outbox.Item{}},
+		"history":                  {linePK, "history#" + line.InOrder() + "#1", due, now, outbox.Item{}},
+		"no line's name":           {"order#x", "line#y", due, now, outbox.Item{}},
 	} {
 		record := events.DynamoDBStreamRecord{
 			Keys:     map[string]events.DynamoDBAttributeValue{"pk": events.NewStringAttribute(c.pk), "sk": events.NewStringAttribute(c.sk)},
 			NewImage: c.image,
 		}
-		if line, notice, ok := dynamo.DueMail(record, c.now); line != c.line || ok != c.ok || ok && notice != c.notice {
-			t.Errorf("%s: got %q, %q, %v", name, line, notice, ok)
+		if got, ok := dynamo.DueMail(record, c.now); got != c.want || ok != (c.want != outbox.Item{}) {
+			t.Errorf("%s: got %+v, %v", name, got, ok)
 		}
 	}
 }

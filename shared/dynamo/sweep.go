@@ -6,16 +6,16 @@ import (
 	"fmt"
 	"time"
 
-	"keypool/shared/ingest"
+	"keypool/shared/due"
 	"keypool/shared/outbox"
 	"keypool/shared/retry"
-	"keypool/shared/sweep"
+	"keypool/shared/upload"
 )
 
 // Due implements sweep.Store. The index says what to look at and may lag: what is
 // seen is read from the tables, strongly consistent, and passed over if it is not
 // due there any more.
-func (s *Store) Due(ctx context.Context, partition int, now time.Time, see func(sweep.Item) bool) error {
+func (s *Store) Due(ctx context.Context, partition int, now time.Time, see func(due.Item) bool) error {
 	more, ordersErr := s.dueIn(ctx, s.tables.Orders, partition, now, decodeDueOrder, see)
 	if !more {
 		return ordersErr
@@ -25,9 +25,9 @@ func (s *Store) Due(ctx context.Context, partition int, now time.Time, see func(
 }
 
 // dueItem decodes an item of a table, and says when it is due by its own word.
-type dueItem func(attrs) (sweep.Item, time.Time, error)
+type dueItem func(attrs) (due.Item, time.Time, error)
 
-func (s *Store) dueIn(ctx context.Context, table string, partition int, now time.Time, decode dueItem, see func(sweep.Item) bool) (more bool, err error) {
+func (s *Store) dueIn(ctx context.Context, table string, partition int, now time.Time, decode dueItem, see func(due.Item) bool) (more bool, err error) {
 	var unreadable []error
 	for page, err := range s.pages(ctx, query{
 		table: table, index: dueIndex, pageSize: batchGetKeys,
@@ -81,24 +81,24 @@ func (s *Store) readAll(ctx context.Context, table string, shown []attrs) ([]att
 	return items, nil
 }
 
-func decodeDueOrder(item attrs) (sweep.Item, time.Time, error) {
+func decodeDueOrder(item attrs) (due.Item, time.Time, error) {
 	if _, ok := keyOf(item).notice(); ok {
 		n, err := decodeNotice(item)
-		return sweep.Item{Notice: &n}, n.Mail.DueAt, err
+		return due.Item{Notice: &n}, n.Mail.DueAt, err
 	}
 	f, err := decodeFulfillment(item)
-	return sweep.Item{Line: &f}, f.Mail.DueAt, err
+	return due.Item{Line: &f}, f.Mail.DueAt, err
 }
 
-func decodeDueUpload(item attrs) (sweep.Item, time.Time, error) {
+func decodeDueUpload(item attrs) (due.Item, time.Time, error) {
 	i, err := decode[uploadItem](item, lastVersions)
 	u := i.upload()
-	return sweep.Item{Upload: &u}, u.DueAt, err
+	return due.Item{Upload: &u}, u.DueAt, err
 }
 
 // SetMail changes the outbox entry of a line or notice, and nothing else of it. It
 // returns retry.ErrChanged if the item is not at the version that was seen.
-func (s *Store) SetMail(ctx context.Context, item sweep.Item, to outbox.Entry) error {
+func (s *Store) SetMail(ctx context.Context, item due.Item, to outbox.Entry) error {
 	var key primaryKey
 	var version int
 	if f := item.Line; f != nil {
@@ -112,7 +112,7 @@ func (s *Store) SetMail(ctx context.Context, item sweep.Item, to outbox.Entry) e
 
 // SetUploadDue changes when an upload is looked at again, never for the zero time.
 // It returns retry.ErrChanged if that was changed meanwhile.
-func (s *Store) SetUploadDue(ctx context.Context, u ingest.Upload, dueAt time.Time) error {
+func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error {
 	update := newUpdate(condition{"dueAt = :seen", attrs{":seen": number(millis(u.DueAt))}})
 	if dueAt.IsZero() {
 		update.remove("due")

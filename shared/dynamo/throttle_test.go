@@ -14,10 +14,10 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
+	"keypool/shared/upload"
 )
 
 // TestThrottles_areKnownWhateverWasAsked calls every method of the store, those
@@ -46,7 +46,7 @@ func TestThrottles_areKnownWhateverWasAsked(t *testing.T) {
 					results := callWithSamples(t, store.Method(i))
 					err, _ := results[len(results)-1].Interface().(error)
 					if method == "InsertKeys" { // which tells of each key by itself
-						if got := results[0].Interface(); err != nil || !reflect.DeepEqual(got, []ingest.Inserted{ingest.PutOff}) {
+						if got := results[0].Interface(); err != nil || !reflect.DeepEqual(got, []upload.Inserted{upload.Throttled}) {
 							t.Errorf("got %v, %v, want a key to try again", got, err)
 						}
 						return

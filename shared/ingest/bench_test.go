@@ -15,6 +15,7 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // BenchmarkIngest measures what ingest adds to the calls it cannot do without.
@@ -44,7 +45,7 @@ func BenchmarkIngest(b *testing.B) {
 			}
 		})
 		cpu += processorTime(b) - before
-		if u := d.upload(o); u.Counts[ingest.Accepted] != keys {
+		if u := d.upload(o); u.Counts[upload.Accepted] != keys {
 			b.Fatalf("%s with %v", u.State, u.Counts)
 		}
 		before = processorTime(b)
@@ -90,9 +91,9 @@ func attributes(round int, kind string, n int, key string) []types.AttributeValu
 
 func insertBare(b *testing.B, client *dynamodb.Client, table string, round int, texts []string) {
 	statement := aws.String(`INSERT INTO "` + table + `" VALUE {'pk':?,'v':?,'text':?,'upload':?,'offset':?,'pool':?,'state':?,'shard':?,'place':?}`)
-	for from := 0; from < len(texts); from += ingest.BatchSize {
+	for from := 0; from < len(texts); from += upload.BatchSize {
 		var statements []types.BatchStatementRequest
-		for n := from; n < min(from+ingest.BatchSize, len(texts)); n++ {
+		for n := from; n < min(from+upload.BatchSize, len(texts)); n++ {
 			statements = append(statements, types.BatchStatementRequest{
 				Statement: statement, Parameters: attributes(round, "bare", n, texts[n]),
 			})
@@ -111,9 +112,9 @@ func insertBare(b *testing.B, client *dynamodb.Client, table string, round int, 
 
 func writeUnchecked(b *testing.B, client *dynamodb.Client, table string, round int, texts []string) {
 	names := []string{"pk", "v", "text", "upload", "offset", "pool", "state", "shard", "place"}
-	for from := 0; from < len(texts); from += ingest.BatchSize {
+	for from := 0; from < len(texts); from += upload.BatchSize {
 		var writes []types.WriteRequest
-		for n := from; n < min(from+ingest.BatchSize, len(texts)); n++ {
+		for n := from; n < min(from+upload.BatchSize, len(texts)); n++ {
 			item := make(map[string]types.AttributeValue, len(names))
 			for i, value := range attributes(round, "write", n, texts[n]) {
 				item[names[i]] = value
@@ -134,7 +135,7 @@ func BenchmarkReader(b *testing.B) {
 	salt := make([]byte, 32)
 	b.SetBytes(int64(len(file)))
 	for b.Loop() {
-		r, err := ingest.NewReader(strings.NewReader(file), ingest.UTF8, 0, int64(len(file)), 0)
+		r, err := ingest.NewReader(strings.NewReader(file), upload.UTF8, 0, int64(len(file)), 0)
 		if err != nil {
 			b.Fatal(err)
 		}

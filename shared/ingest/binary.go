@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"keypool/shared/upload"
 )
 
 // headSize is how much of a file is looked at to know what it is.
@@ -20,18 +22,18 @@ var documents = [][]byte{
 // text: it holds a NUL, or more than a few characters and more than one in ten
 // are none of its encoding or control characters, or it begins as a document
 // does. Of a text file in an older encoding, single lines are refused instead.
-func examine(head []byte) (Encoding, bool) {
-	enc := UTF8
+func examine(head []byte) (upload.Encoding, bool) {
+	enc := upload.UTF8
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")):
-		enc = UTF16LE
+		enc = upload.UTF16LE
 	case bytes.HasPrefix(head, []byte("\xfe\xff")):
-		enc = UTF16BE
+		enc = upload.UTF16BE
 	}
-	if enc != UTF8 {
+	if enc != upload.UTF8 {
 		units := make([]uint16, len(head)/2)
 		for i := range units {
-			units[i] = uint16(enc.char(head[2*i:]))
+			units[i] = uint16(encoding(enc).char(head[2*i:]))
 		}
 		head = []byte(string(utf16.Decode(units)))
 	}

@@ -19,6 +19,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 var (
@@ -78,7 +79,7 @@ func (d *desk) addPool(merchant, name string) {
 
 // drop puts a file in the bucket, lets ingest receive it and work until no
 // message is left, and returns the upload's record.
-func (d *desk) drop(name, content string) ingest.Upload {
+func (d *desk) drop(name, content string) upload.Upload {
 	d.t.Helper()
 	o := d.bucket.Put(name, []byte(content))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
@@ -96,7 +97,7 @@ func (d *desk) work() {
 		if !ok {
 			return
 		}
-		err := d.worker.Handle(context.Background(), message.(ingest.Message))
+		err := d.worker.Handle(context.Background(), message.(upload.Message))
 		if errors.Is(err, ingest.ErrUnfinished) {
 			d.jobs.Send(context.Background(), message, 0)
 			continue
@@ -108,11 +109,11 @@ func (d *desk) work() {
 }
 
 // upload returns the record of an object, wherever it is kept.
-func (d *desk) upload(o ingest.Object) ingest.Upload {
+func (d *desk) upload(o upload.Object) upload.Upload {
 	d.t.Helper()
-	place, _ := ingest.Locate(o.Name)
+	place, _ := upload.Locate(o.Name)
 	for _, merchant := range []string{place.Merchant, ""} {
-		u, ok, err := d.store.Upload(context.Background(), merchant, ingest.NewID(o, noon))
+		u, ok, err := d.store.Upload(context.Background(), merchant, upload.NewID(o, noon))
 		if err != nil {
 			d.t.Fatal(err)
 		}
@@ -121,7 +122,7 @@ func (d *desk) upload(o ingest.Object) ingest.Upload {
 		}
 	}
 	d.t.Fatalf("no record of %s", o.Name)
-	return ingest.Upload{}
+	return upload.Upload{}
 }
 
 // storedKey is a key as it stands in the table.

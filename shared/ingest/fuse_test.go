@@ -10,6 +10,7 @@ import (
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // fuse kills a worker at one of its calls: before the call is made, or after,
@@ -65,17 +66,17 @@ type fusedRecords struct {
 	f *fuse
 }
 
-func (r fusedRecords) Upload(ctx context.Context, merchant, id string) (u ingest.Upload, ok bool, err error) {
+func (r fusedRecords) Upload(ctx context.Context, merchant, id string) (u upload.Upload, ok bool, err error) {
 	err = r.f.blow(func() (err error) { u, ok, err = r.Records.Upload(ctx, merchant, id); return err })
 	return u, ok, err
 }
 
-func (r fusedRecords) MoveUpload(ctx context.Context, from ingest.State, u ingest.Upload, tell *notice.Notice) (ok bool, err error) {
+func (r fusedRecords) MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (ok bool, err error) {
 	err = r.f.blow(func() (err error) { ok, err = r.Records.MoveUpload(ctx, from, u, tell); return err })
 	return ok, err
 }
 
-func (r fusedRecords) PostponeUpload(ctx context.Context, u ingest.Upload, until time.Time) error {
+func (r fusedRecords) PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error {
 	return r.f.blow(func() error { return r.Records.PostponeUpload(ctx, u, until) })
 }
 
@@ -84,20 +85,20 @@ type fusedRanges struct {
 	f     *fuse
 }
 
-func (r fusedRanges) TakeRange(ctx context.Context, u ingest.Upload, n int, now time.Time) (taken ingest.Range, err error) {
+func (r fusedRanges) TakeRange(ctx context.Context, u upload.Upload, n int, now time.Time) (taken upload.Range, err error) {
 	err = r.f.blow(func() (err error) { taken, err = r.inner.TakeRange(ctx, u, n, now); return err })
 	return taken, err
 }
 
-func (r fusedRanges) SaveRange(ctx context.Context, u ingest.Upload, saved ingest.Range) error {
+func (r fusedRanges) SaveRange(ctx context.Context, u upload.Upload, saved upload.Range) error {
 	return r.f.blow(func() error { return r.inner.SaveRange(ctx, u, saved) })
 }
 
-func (r fusedRanges) EndRange(ctx context.Context, u ingest.Upload, ended ingest.Range, dueAt time.Time) error {
+func (r fusedRanges) EndRange(ctx context.Context, u upload.Upload, ended upload.Range, dueAt time.Time) error {
 	return r.f.blow(func() error { return r.inner.EndRange(ctx, u, ended, dueAt) })
 }
 
-func (r fusedRanges) Ranges(ctx context.Context, u ingest.Upload) (all []ingest.Range, err error) {
+func (r fusedRanges) Ranges(ctx context.Context, u upload.Upload) (all []upload.Range, err error) {
 	err = r.f.blow(func() (err error) { all, err = r.inner.Ranges(ctx, u); return err })
 	return all, err
 }
@@ -107,7 +108,7 @@ type fusedKeys struct {
 	f *fuse
 }
 
-func (k fusedKeys) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []ingest.NewKey) (results []ingest.Inserted, err error) {
+func (k fusedKeys) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []upload.NewKey) (results []upload.Inserted, err error) {
 	err = k.f.blow(func() (err error) {
 		results, err = k.Keys.InsertKeys(ctx, p, shards, upload, keys)
 		return err
@@ -115,7 +116,7 @@ func (k fusedKeys) InsertKeys(ctx context.Context, p pool.ID, shards int, upload
 	return results, err
 }
 
-func (k fusedKeys) FindKeys(ctx context.Context, ids []pool.KeyID) (found map[pool.KeyID]ingest.Found, err error) {
+func (k fusedKeys) FindKeys(ctx context.Context, ids []pool.KeyID) (found map[pool.KeyID]upload.KnownKey, err error) {
 	err = k.f.blow(func() (err error) { found, err = k.Keys.FindKeys(ctx, ids); return err })
 	return found, err
 }
@@ -125,17 +126,17 @@ type fusedObjects struct {
 	f *fuse
 }
 
-func (o fusedObjects) Stat(ctx context.Context, object ingest.Object) (s ingest.Stat, ok bool, err error) {
+func (o fusedObjects) Stat(ctx context.Context, object upload.Object) (s upload.Stat, ok bool, err error) {
 	err = o.f.blow(func() (err error) { s, ok, err = o.Objects.Stat(ctx, object); return err })
 	return s, ok, err
 }
 
-func (o fusedObjects) Open(ctx context.Context, object ingest.Object, from, to int64) (body io.ReadCloser, err error) {
+func (o fusedObjects) Open(ctx context.Context, object upload.Object, from, to int64) (body io.ReadCloser, err error) {
 	err = o.f.blow(func() (err error) { body, err = o.Objects.Open(ctx, object, from, to); return err })
 	return body, err
 }
 
-func (o fusedObjects) MarkDone(ctx context.Context, object ingest.Object) error {
+func (o fusedObjects) MarkDone(ctx context.Context, object upload.Object) error {
 	return o.f.blow(func() error { return o.Objects.MarkDone(ctx, object) })
 }
 

@@ -11,6 +11,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"keypool/shared/upload"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -29,7 +31,7 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte, at, long uint16, steps []byte, piece, stop byte) {
 		// A fuzzer that adds a byte at a time would hardly come to long lines.
 		file = slices.Insert(file, min(int(at), len(file)), bytes.Repeat([]byte("x"), int(long))...)
-		for _, enc := range []Encoding{UTF8, UTF16LE, UTF16BE} {
+		for _, enc := range []upload.Encoding{upload.UTF8, upload.UTF16LE, upload.UTF16BE} {
 			way := way{steps: steps, piece: int(piece), stop: int(stop)}
 			if diff := cmp.Diff(reference(file, enc), way.read(t, file, enc)); diff != "" {
 				t.Fatalf("%s, read %+v (-reference +reader):\n%s", enc, way, diff)
@@ -45,17 +47,17 @@ type way struct {
 	stop  int    // lines after which another worker goes on, a few times; 0: never
 }
 
-func (w way) read(t *testing.T, file []byte, enc Encoding) []read {
+func (w way) read(t *testing.T, file []byte, enc upload.Encoding) []read {
 	var all []read
 	before, from, size := 0, int64(0), int64(len(file))
 	for _, step := range append(slices.Clone(w.steps), 0) {
-		end := min(from+int64(step)*int64(step)*int64(enc.unit()), size)
+		end := min(from+int64(step)*int64(step)*int64(encoding(enc).unit()), size)
 		if step == 0 {
 			end = size
 		}
 		lines, at := 0, from
 		for turn, more := 1, true; more; turn++ {
-			src := &pieces{bytes.NewReader(file[max(0, at-int64(enc.unit())):min(end+Overlap, size)]), w.piece}
+			src := &pieces{bytes.NewReader(file[max(0, at-int64(encoding(enc).unit())):min(end+Overlap, size)]), w.piece}
 			r, err := NewReader(src, enc, at, end, lines)
 			if err != nil {
 				t.Fatal(err)
@@ -99,11 +101,11 @@ func (p *pieces) Read(b []byte) (int, error) {
 
 // reference reads a file whole, as plainly as it can be said, for the reader to be
 // held against. It shares no code with it.
-func reference(file []byte, enc Encoding) []read {
+func reference(file []byte, enc upload.Encoding) []read {
 	var units []uint16 // bytes, in UTF-8
 	width := 1
 	switch enc {
-	case UTF8:
+	case upload.UTF8:
 		for _, b := range file {
 			units = append(units, uint16(b))
 		}
@@ -111,7 +113,7 @@ func reference(file []byte, enc Encoding) []read {
 		width = 2
 		for i := 0; i+1 < len(file); i += 2 {
 			low, high := uint16(file[i]), uint16(file[i+1])
-			if enc == UTF16BE {
+			if enc == upload.UTF16BE {
 				low, high = high, low
 			}
 			units = append(units, high<<8|low)
@@ -147,7 +149,7 @@ func reference(file []byte, enc Encoding) []read {
 }
 
 // classify says what a line holds; broken, that half a unit follows.
-func classify(line []uint16, width int, broken bool) (string, Outcome) {
+func classify(line []uint16, width int, broken bool) (string, upload.Outcome) {
 	var text string
 	valid := !broken
 	if width == 1 {
@@ -168,11 +170,11 @@ func classify(line []uint16, width int, broken bool) (string, Outcome) {
 	}
 	switch {
 	case long > MaxLine:
-		return "", TooLong
+		return "", upload.TooLong
 	case !valid:
-		return "", InvalidText
+		return "", upload.InvalidText
 	case len(text) > MaxLine:
-		return "", TooLong
+		return "", upload.TooLong
 	}
 	for strings.HasPrefix(text, "\uFEFF") {
 		text = strings.TrimPrefix(text, "\uFEFF")
@@ -180,7 +182,7 @@ func classify(line []uint16, width int, broken bool) (string, Outcome) {
 	text = strings.TrimSpace(text)
 	for _, r := range text {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
-			return "", ControlCharacter
+			return "", upload.ControlCharacter
 		}
 	}
 	return text, ""

@@ -12,6 +12,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // Catalog knows merchants and their pools.
@@ -23,15 +24,15 @@ type Catalog interface {
 // Records keeps the records of uploads.
 type Records interface {
 	// Upload returns a record as it stands now, false if there is none.
-	Upload(ctx context.Context, merchant, id string) (Upload, bool, error)
+	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
 
 	// MoveUpload brings a record from a state to what u says, and raises the
 	// notice, if any, in the same transaction; false if the record is not, or no
 	// longer, in that state. From "" it creates the record. It leaves counts alone.
-	MoveUpload(ctx context.Context, from State, u Upload, tell *notice.Notice) (bool, error)
+	MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error)
 
 	// PostponeUpload sets when the sweep looks at an unfinished upload again.
-	PostponeUpload(ctx context.Context, u Upload, until time.Time) error
+	PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error
 }
 
 // Ranges keeps how far the ranges of an upload have come.
@@ -39,42 +40,42 @@ type Ranges interface {
 	// TakeRange starts a new turn on a range, which overtakes any worker that is
 	// still on it, and returns where to go on. A range that is done is returned
 	// as it is.
-	TakeRange(ctx context.Context, u Upload, n int, now time.Time) (Range, error)
+	TakeRange(ctx context.Context, u upload.Upload, n int, now time.Time) (upload.Range, error)
 
 	// SaveRange saves a turn's progress, or fails with ErrOvertaken.
-	SaveRange(ctx context.Context, u Upload, r Range) error
+	SaveRange(ctx context.Context, u upload.Upload, r upload.Range) error
 
 	// EndRange saves a turn's end: the range is done, and its counts are on the
 	// upload and, as accepted, on the pool, all or nothing. It fails with
 	// ErrOvertaken if the turn is over or the upload is finished.
-	EndRange(ctx context.Context, u Upload, r Range, dueAt time.Time) error
+	EndRange(ctx context.Context, u upload.Upload, r upload.Range, dueAt time.Time) error
 
 	// Ranges returns the ranges that were ever taken, in order.
-	Ranges(ctx context.Context, u Upload) ([]Range, error)
+	Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, error)
 }
 
 // Keys is the table of keys.
 type Keys interface {
 	// InsertKeys stores up to BatchSize keys of different identities, each by
 	// itself, and says for each what became of it.
-	InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []NewKey) ([]Inserted, error)
+	InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []upload.NewKey) ([]upload.Inserted, error)
 
 	// FindKeys returns those of up to 100 keys that are there, as they stand now.
-	FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]Found, error)
+	FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]upload.KnownKey, error)
 }
 
 // Objects is the bucket that files are dropped in.
 type Objects interface {
 	// Stat returns what there is to know of an object, of its current version if
 	// it names none; false if it is gone.
-	Stat(ctx context.Context, o Object) (Stat, bool, error)
+	Stat(ctx context.Context, o upload.Object) (upload.Stat, bool, error)
 
 	// Open returns the object's bytes from one offset to before another, or fails
 	// with ErrGone.
-	Open(ctx context.Context, o Object, from, to int64) (io.ReadCloser, error)
+	Open(ctx context.Context, o upload.Object, from, to int64) (io.ReadCloser, error)
 
 	// MarkDone tags the object as one that may expire.
-	MarkDone(ctx context.Context, o Object) error
+	MarkDone(ctx context.Context, o upload.Object) error
 }
 
 // Reports is the bucket of reports.
@@ -91,28 +92,11 @@ type Sender interface {
 	Send(ctx context.Context, message any, delay time.Duration) error
 }
 
-// What may stop a worker.
-var (
-	// ErrUnfinished says that the worker ran out of time. It saved how far it
-	// came: whoever gets the message next goes on from there.
-	ErrUnfinished = errors.New("out of time, to be continued")
-
-	// ErrOvertaken says that another worker has taken the range over.
-	ErrOvertaken = errors.New("another worker has taken over")
-
-	// ErrGone says that the object is not in the bucket any more.
-	ErrGone = errors.New("the file is gone")
-)
+// ErrUnfinished means that the worker ran out of time and saved its progress. The
+// worker that gets the message next goes on from there.
+var ErrUnfinished = errors.New("out of time, to be continued")
 
 const (
-	// Quiet is how long an upload may make no progress before the sweep asks for
-	// it to be taken up again.
-	Quiet = 20 * time.Minute
-
-	// RemindAfter is how long a refused file lies in the bucket before its owner
-	// is reminded of it.
-	RemindAfter = 3 * 24 * time.Hour
-
 	// indexLag is what an index is given to show new keys before fill looks.
 	indexLag = 2 * time.Second
 	// slowIndex is what it is given at the end of a file, once more: whoever waits
@@ -135,9 +119,9 @@ type Worker struct {
 
 // Receive takes in an object that came into the bucket. The same object again is
 // the same upload: it is taken up where it stands.
-func (w *Worker) Receive(ctx context.Context, o Object) error {
+func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 	stat, ok, err := w.Objects.Stat(ctx, o)
-	if err != nil || !ok || Folder(o, stat) {
+	if err != nil || !ok || upload.Folder(o, stat) {
 		return wrap(err, "look at version %s of an object", o.Version)
 	}
 	o.Version = stat.Version
@@ -153,24 +137,24 @@ func (w *Worker) Receive(ctx context.Context, o Object) error {
 		return w.takeUp(ctx, there)
 	}
 	u, err = w.admit(ctx, "", u)
-	if err != nil || u.State != Loading {
+	if err != nil || u.State != upload.Loading {
 		return wrap(err, "admit upload %s", u.ID)
 	}
 	for n := 1; n < u.Ranges; n++ {
-		if err := w.RangeJobs.Send(ctx, LoadRange(u.Merchant, u.ID, n), 0); err != nil {
+		if err := w.RangeJobs.Send(ctx, upload.LoadRange(u.Merchant, u.ID, n), 0); err != nil {
 			return wrap(err, "send range %d of upload %s", n, u.ID)
 		}
 	}
 	err = w.loadRange(ctx, u, 0)
 	if errors.Is(err, ErrUnfinished) {
-		err = w.RangeJobs.Send(ctx, LoadRange(u.Merchant, u.ID, 0), 0)
+		err = w.RangeJobs.Send(ctx, upload.LoadRange(u.Merchant, u.ID, 0), 0)
 	}
 	return wrap(err, "load upload %s", u.ID)
 }
 
 // Handle does what a message asks for. ErrUnfinished asks for the message to be
 // given back at once.
-func (w *Worker) Handle(ctx context.Context, m Message) error {
+func (w *Worker) Handle(ctx context.Context, m upload.Message) error {
 	if m.V > 1 {
 		return fmt.Errorf("a message of version %d is newer than this program", m.V)
 	}
@@ -182,52 +166,52 @@ func (w *Worker) Handle(ctx context.Context, m Message) error {
 		slog.WarnContext(ctx, "a message names an upload that is not known", "upload", m.Upload)
 		return nil
 	}
-	if m.Start {
+	if m.Resume {
 		return wrap(w.takeUp(ctx, u), "take up upload %s", u.ID)
 	}
-	if u.State != Loading {
+	if u.State != upload.Loading {
 		return nil
 	}
 	return wrap(w.loadRange(ctx, u, m.Range), "load range %d of upload %s", m.Range, u.ID)
 }
 
 // identify returns the record of a new upload, as far as its name tells.
-func (w *Worker) identify(ctx context.Context, o Object, stat Stat) (Upload, error) {
-	place, ok := Locate(o.Name)
-	u := Upload{
-		Merchant: place.Merchant, ID: NewID(o, stat.LastModified), Object: o,
+func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat) (upload.Upload, error) {
+	place, ok := upload.Locate(o.Name)
+	u := upload.Upload{
+		Merchant: place.Merchant, ID: upload.NewID(o, stat.LastModified), Object: o,
 		File: place.File, Pool: place.Pool, Side: place.Side, Size: stat.Size,
-		Encoding: UTF8, Counts: Counts{}, ReceivedAt: w.Now(),
+		Encoding: upload.UTF8, Counts: upload.Counts{}, ReceivedAt: w.Now(),
 	}
 	if !ok {
-		u.Cause = Misplaced
+		u.Cause = upload.Misplaced
 	}
 	if place.Merchant == "" {
 		return u, nil
 	}
 	_, known, err := w.Catalog.Merchant(ctx, place.Merchant)
 	if !known {
-		u.Merchant, u.File, u.Cause = "", o.Name, UnknownMerchant
+		u.Merchant, u.File, u.Cause = "", o.Name, upload.UnknownMerchant
 	}
 	return u, err
 }
 
 // admit decides what is to become of an upload that is new or was parked, and
 // writes it down. It returns the record as it is then.
-func (w *Worker) admit(ctx context.Context, from State, u Upload) (Upload, error) {
+func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) (upload.Upload, error) {
 	var err error
 	if u, err = w.judge(ctx, u); err != nil {
 		return u, err
 	}
-	if from == Parked && u.State == Parked {
+	if from == upload.Parked && u.State == upload.Parked {
 		return u, nil
 	}
 	var tell *notice.Notice
-	if u.State != Loading {
+	if u.State != upload.Loading {
 		if err := w.writeReport(ctx, &u, nil); err != nil {
 			return u, err
 		}
-		tell = u.notice(w.Now())
+		tell = noticeOf(u, w.Now())
 	}
 	moved, err := w.Records.MoveUpload(ctx, from, u, tell)
 	if err != nil {
@@ -237,41 +221,41 @@ func (w *Worker) admit(ctx context.Context, from State, u Upload) (Upload, error
 		there, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 		return there, err
 	}
-	if u.State == Parked && from == "" {
+	if u.State == upload.Parked && from == "" {
 		// The pool may have been made between our look and our record: whoever made
 		// it lists what is parked after that, so one of the two sees the other.
-		return w.admit(ctx, Parked, u)
+		return w.admit(ctx, upload.Parked, u)
 	}
 	return u, nil
 }
 
 // judge says what is to become of an upload.
-func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
+func (w *Worker) judge(ctx context.Context, u upload.Upload) (upload.Upload, error) {
 	now := w.Now()
-	refuse := func(cause Cause) (Upload, error) {
-		u.State, u.Cause, u.FinishedAt, u.DueAt = Finished, cause, now, now.Add(RemindAfter)
+	refuse := func(cause upload.Cause) (upload.Upload, error) {
+		u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, cause, now, now.Add(upload.RemindAfter)
 		return u, nil
 	}
 	switch {
-	case u.Cause == Misplaced, u.Cause == UnknownMerchant:
+	case u.Cause == upload.Misplaced, u.Cause == upload.UnknownMerchant:
 		return refuse(u.Cause)
 	case u.Size == 0:
-		return refuse(Empty)
+		return refuse(upload.Empty)
 	}
 	_, known, err := w.Catalog.Pool(ctx, u.Merchant, u.Pool)
 	if err != nil {
 		return u, err
 	}
 	if !known {
-		u.State, u.Cause, u.DueAt = Parked, UnknownPool, now.Add(Quiet)
+		u.State, u.Cause, u.DueAt = upload.Parked, upload.UnknownPool, now.Add(upload.StalledAfter)
 		return u, nil
 	}
 	head, err := w.head(ctx, u)
-	if err == nil && u.State == Parked {
+	if err == nil && u.State == upload.Parked {
 		err = w.takenBack(ctx, u.Object)
 	}
-	if errors.Is(err, ErrGone) {
-		u, _ = refuse(Gone)
+	if errors.Is(err, upload.ErrGone) {
+		u, _ = refuse(upload.Gone)
 		u.DueAt = time.Time{}
 		return u, nil
 	}
@@ -280,10 +264,10 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 	}
 	text := false
 	if u.Encoding, text = examine(head); !text {
-		return refuse(Binary)
+		return refuse(upload.Binary)
 	}
-	u.State, u.Cause, u.DueAt = Loading, "", now.Add(Quiet)
-	u.Ranges = int((u.Size + RangeSize - 1) / RangeSize)
+	u.State, u.Cause, u.DueAt = upload.Loading, "", now.Add(upload.StalledAfter)
+	u.Ranges = int((u.Size + upload.RangeSize - 1) / upload.RangeSize)
 	return u, nil
 }
 
@@ -291,15 +275,15 @@ func (w *Worker) judge(ctx context.Context, u Upload) (Upload, error) {
 // version for some days after that, but a merchant who was told to delete what
 // waits for a pool that is a slip must not find it on sale later. One that was
 // replaced is read all the same, as it would have been without the wait.
-func (w *Worker) takenBack(ctx context.Context, o Object) error {
-	_, there, err := w.Objects.Stat(ctx, Object{Bucket: o.Bucket, Name: o.Name})
+func (w *Worker) takenBack(ctx context.Context, o upload.Object) error {
+	_, there, err := w.Objects.Stat(ctx, upload.Object{Bucket: o.Bucket, Name: o.Name})
 	if err == nil && !there {
-		err = ErrGone
+		err = upload.ErrGone
 	}
 	return err
 }
 
-func (w *Worker) head(ctx context.Context, u Upload) ([]byte, error) {
+func (w *Worker) head(ctx context.Context, u upload.Upload) ([]byte, error) {
 	body, err := w.Objects.Open(ctx, u.Object, 0, min(headSize, u.Size))
 	if err != nil {
 		return nil, err
@@ -309,14 +293,14 @@ func (w *Worker) head(ctx context.Context, u Upload) ([]byte, error) {
 }
 
 // takeUp goes on with an upload wherever it stands.
-func (w *Worker) takeUp(ctx context.Context, u Upload) error {
+func (w *Worker) takeUp(ctx context.Context, u upload.Upload) error {
 	var err error
-	if u.State == Parked {
-		if u, err = w.admit(ctx, Parked, u); err != nil {
+	if u.State == upload.Parked {
+		if u, err = w.admit(ctx, upload.Parked, u); err != nil {
 			return err
 		}
 	}
-	if u.State != Loading {
+	if u.State != upload.Loading {
 		return nil
 	}
 	if u.Done == u.Ranges {
@@ -334,17 +318,17 @@ func (w *Worker) takeUp(ctx context.Context, u Upload) error {
 		if done[n] {
 			continue
 		}
-		if err := w.RangeJobs.Send(ctx, LoadRange(u.Merchant, u.ID, n), 0); err != nil {
+		if err := w.RangeJobs.Send(ctx, upload.LoadRange(u.Merchant, u.ID, n), 0); err != nil {
 			return err
 		}
 	}
-	return w.Records.PostponeUpload(ctx, u, w.Now().Add(Quiet))
+	return w.Records.PostponeUpload(ctx, u, w.Now().Add(upload.StalledAfter))
 }
 
 // finishLast finishes the upload if all of its ranges are done.
-func (w *Worker) finishLast(ctx context.Context, u Upload) error {
+func (w *Worker) finishLast(ctx context.Context, u upload.Upload) error {
 	u, ok, err := w.Records.Upload(ctx, u.Merchant, u.ID)
-	if err != nil || !ok || u.State != Loading || u.Done < u.Ranges {
+	if err != nil || !ok || u.State != upload.Loading || u.Done < u.Ranges {
 		return err
 	}
 	return w.finish(ctx, u)
@@ -353,54 +337,54 @@ func (w *Worker) finishLast(ctx context.Context, u Upload) error {
 // finish writes the report of an upload whose ranges are all done, and tells its
 // merchant. Two workers may do so at once: the reports are the same, and one of
 // them tells.
-func (w *Worker) finish(ctx context.Context, u Upload) error {
+func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 	ranges, err := w.Ranges.Ranges(ctx, u)
 	if err != nil {
 		return err
 	}
-	u.State, u.FinishedAt, u.DueAt = Finished, w.Now(), time.Time{}
-	switch usable := u.Counts[Accepted] + u.Counts.Duplicates(); {
-	case usable == 0 && u.Counts.Refused() == 0:
-		u.Cause = Empty
+	u.State, u.FinishedAt, u.DueAt = upload.Finished, w.Now(), time.Time{}
+	switch usable := u.Counts[upload.Accepted] + u.Counts.Duplicates(); {
+	case usable == 0 && u.Counts.Rejected() == 0:
+		u.Cause = upload.Empty
 	case usable == 0:
-		u.Cause = NoKeys
+		u.Cause = upload.NoKeys
 	}
-	if u.Refused() {
-		u.DueAt = u.FinishedAt.Add(RemindAfter)
+	if u.Rejected() {
+		u.DueAt = u.FinishedAt.Add(upload.RemindAfter)
 	}
 	if err := w.writeReport(ctx, &u, ranges); err != nil {
 		return err
 	}
-	if !u.Refused() {
+	if !u.Rejected() {
 		// Before the record, since nobody comes back once that says finished.
-		if err := w.Objects.MarkDone(ctx, u.Object); err != nil && !errors.Is(err, ErrGone) {
+		if err := w.Objects.MarkDone(ctx, u.Object); err != nil && !errors.Is(err, upload.ErrGone) {
 			return err
 		}
 	}
-	if u.Counts[Accepted] > 0 {
+	if u.Counts[upload.Accepted] > 0 {
 		w.askForFill(ctx, u.PoolID(), slowIndex)
 	}
-	_, err = w.Records.MoveUpload(ctx, Loading, u, u.notice(u.FinishedAt))
+	_, err = w.Records.MoveUpload(ctx, upload.Loading, u, noticeOf(u, u.FinishedAt))
 	return err
 }
 
 // giveUp finishes an upload whose file was removed before it was read to its
 // end. What was loaded of it stays; the report does not tell of ranges that were
 // still under way, whose keys the nightly count finds.
-func (w *Worker) giveUp(ctx context.Context, u Upload) error {
+func (w *Worker) giveUp(ctx context.Context, u upload.Upload) error {
 	u, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
-	if err != nil || u.State != Loading {
+	if err != nil || u.State != upload.Loading {
 		return err
 	}
 	ranges, err := w.Ranges.Ranges(ctx, u)
 	if err != nil {
 		return err
 	}
-	u.State, u.Cause, u.FinishedAt, u.DueAt = Finished, Gone, w.Now(), time.Time{}
+	u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, upload.Gone, w.Now(), time.Time{}
 	if err := w.writeReport(ctx, &u, ranges); err != nil {
 		return err
 	}
-	_, err = w.Records.MoveUpload(ctx, Loading, u, u.notice(u.FinishedAt))
+	_, err = w.Records.MoveUpload(ctx, upload.Loading, u, noticeOf(u, u.FinishedAt))
 	return err
 }
 
@@ -412,13 +396,13 @@ func (w *Worker) askForFill(ctx context.Context, p pool.ID, delay time.Duration)
 	}
 }
 
-// notice returns what there is to tell of an upload that has finished or was parked.
-func (u Upload) notice(now time.Time) *notice.Notice {
+// noticeOf returns what there is to tell of an upload that has finished or was parked.
+func noticeOf(u upload.Upload, now time.Time) *notice.Notice {
 	kind, occasion := notice.UploadReport, u.ID
 	switch {
 	case u.Merchant == "":
 		kind = notice.Misplaced
-	case u.State == Parked:
+	case u.State == upload.Parked:
 		occasion += "#parked"
 	}
 	n := notice.New(u.Merchant, kind, occasion, notice.Facts{

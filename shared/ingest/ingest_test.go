@@ -21,9 +21,11 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 var update = flag.Bool("update", false, "write the golden reports anew")
@@ -33,14 +35,14 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 	d := newDesk(t)
 	u := d.drop("uploads/nova/elden/november.txt", "\uFEFFAAAA-1\r\n\r\n  BBBB-2\t\r\nhttps://files.example/key?id=3\r\nbad\x01key\r\nAAAA-1")
 
-	want := ingest.Upload{
+	want := upload.Upload{
 		Merchant: "nova", ID: u.ID, Object: u.Object,
-		File: "november.txt", Pool: "elden", Side: pool.Live, Size: 71, Encoding: ingest.UTF8,
-		State: ingest.Finished, Ranges: 1, Done: 1, Lines: 6,
-		Counts: ingest.Counts{ingest.Accepted: 3, ingest.ControlCharacter: 1, ingest.SameFile: 1},
-		Kept: []ingest.Refused{
-			{Line: 5, Reason: ingest.ControlCharacter},
-			{Line: 6, Reason: ingest.SameFile},
+		File: "november.txt", Pool: "elden", Side: pool.Live, Size: 71, Encoding: upload.UTF8,
+		State: upload.Finished, Ranges: 1, Done: 1, Lines: 6,
+		Counts: upload.Counts{upload.Accepted: 3, upload.ControlCharacter: 1, upload.SameFile: 1},
+		Kept: []upload.RejectedLine{
+			{Line: 5, Reason: upload.ControlCharacter},
+			{Line: 6, Reason: upload.SameFile},
 		},
 		ReceivedAt: noon, FinishedAt: noon,
 	}
@@ -82,7 +84,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 
 // golden compares a report with the file that shows it. The upload's name
 // changes with nothing but the object's, so it is part of it.
-func golden(t *testing.T, d *desk, u ingest.Upload, file string) {
+func golden(t *testing.T, d *desk, u upload.Upload, file string) {
 	t.Helper()
 	got, err := d.reports.Get(context.Background(), u.ReportName())
 	if err != nil {
@@ -124,7 +126,7 @@ func TestIngest_sameFileDroppedAgainIsAnUploadOfDuplicates(t *testing.T) {
 	d := newDesk(t)
 	d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
 	again := d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
-	if diff := cmp.Diff(ingest.Counts{ingest.ThisPool: 2}, again.Counts); diff != "" || again.Cause != "" {
+	if diff := cmp.Diff(upload.Counts{upload.ThisPool: 2}, again.Counts); diff != "" || again.Cause != "" {
 		t.Errorf("cause %q, counts (-want +got):\n%s", again.Cause, diff)
 	}
 }
@@ -139,9 +141,9 @@ func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
 
 	file := "NEW-1\nHERE-1\nSOLD-1\nRING-1\nNEW-1\nNEW-2\n" + strings.Repeat("x", ingest.MaxLine+1) + "\ncaf\xe9\nNEW\u200b-3\n"
 	u := d.drop("uploads/nova/elden/new.txt", file)
-	want := ingest.Counts{
-		ingest.Accepted: 2, ingest.ThisPool: 1, ingest.Sold: 1, ingest.AnotherPool: 1, ingest.SameFile: 1,
-		ingest.TooLong: 1, ingest.InvalidText: 1, ingest.ControlCharacter: 1,
+	want := upload.Counts{
+		upload.Accepted: 2, upload.ThisPool: 1, upload.Sold: 1, upload.AnotherPool: 1, upload.SameFile: 1,
+		upload.TooLong: 1, upload.InvalidText: 1, upload.ControlCharacter: 1,
 	}
 	if diff := cmp.Diff(want, u.Counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
@@ -151,16 +153,16 @@ func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
 	// The same text may stand on both sides, but nothing that is on sale is
 	// given away by a test order.
 	test := d.drop("uploads/nova/elden/test/try.txt", "TRY-1\nNEW-1\nSOLD-1\nTRY-1\n")
-	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 1, ingest.OtherSide: 2, ingest.SameFile: 1}, test.Counts); diff != "" {
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: 1, upload.OtherSide: 2, upload.SameFile: 1}, test.Counts); diff != "" {
 		t.Errorf("counts of test keys (-want +got):\n%s", diff)
 	}
 	live := d.drop("uploads/nova/elden/tried.txt", "TRY-1\n")
-	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 1}, live.Counts); diff != "" {
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: 1}, live.Counts); diff != "" {
 		t.Errorf("counts of keys that were tried (-want +got):\n%s", diff)
 	}
 	// A test file that is taken up again, after its keys came to the live side.
-	if err := d.store.SaveRange(ctx, test, ingest.Range{}); !errors.Is(err, ingest.ErrOvertaken) {
-		t.Errorf("saving a range that is done: %v, want %v", err, ingest.ErrOvertaken)
+	if err := d.store.SaveRange(ctx, test, upload.Range{}); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("saving a range that is done: %v, want %v", err, job.ErrFenced)
 	}
 	golden(t, d, test, "report_test_side.json")
 }
@@ -192,7 +194,7 @@ func (d *desk) sell(text string, at time.Time) {
 func threeRanges(key func(n int) string) string {
 	var b strings.Builder
 	n := 0
-	for _, until := range []int{ingest.RangeSize, 2 * ingest.RangeSize} {
+	for _, until := range []int{upload.RangeSize, 2 * upload.RangeSize} {
 		for range 4 {
 			n++
 			b.WriteString(key(n) + "\n")
@@ -217,20 +219,20 @@ func TestIngest_rangesAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := d.upload(o)
-	if u.State != ingest.Loading || u.Done != 1 || u.Ranges != 3 {
+	if u.State != upload.Loading || u.Done != 1 || u.Ranges != 3 {
 		t.Fatalf("%s, %d of %d ranges done: want the first of 3", u.State, u.Done, u.Ranges)
 	}
-	want := []any{ingest.LoadRange("nova", u.ID, 1), ingest.LoadRange("nova", u.ID, 2)}
+	want := []any{upload.LoadRange("nova", u.ID, 1), upload.LoadRange("nova", u.ID, 2)}
 	if diff := cmp.Diff(want, d.jobs.messages); diff != "" {
 		t.Fatalf("messages (-want +got):\n%s", diff)
 	}
 	slices.Reverse(d.jobs.messages) // in whatever order they come
 	d.work()
 	u = d.upload(o)
-	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 13, ingest.TooLong: 2}, u.Counts); diff != "" || u.Lines != 15 {
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: 13, upload.TooLong: 2}, u.Counts); diff != "" || u.Lines != 15 {
 		t.Errorf("%d lines, counts (-want +got):\n%s", u.Lines, diff)
 	}
-	kept := []ingest.Refused{{Line: 5, Reason: ingest.TooLong}, {Line: 11, Reason: ingest.TooLong}}
+	kept := []upload.RejectedLine{{Line: 5, Reason: upload.TooLong}, {Line: 11, Reason: upload.TooLong}}
 	if diff := cmp.Diff(kept, u.Kept); diff != "" {
 		t.Errorf("kept lines (-want +got):\n%s", diff)
 	}
@@ -263,7 +265,7 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 				if !ok {
 					break
 				}
-				if err = d.worker.Handle(context.Background(), message.(ingest.Message)); err != nil {
+				if err = d.worker.Handle(context.Background(), message.(upload.Message)); err != nil {
 					d.jobs.Send(context.Background(), message, 0)
 				}
 			}
@@ -277,13 +279,13 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 				d.work()
 			}
 			u := d.upload(o)
-			if u.State == ingest.Loading { // the repeat saw it half done: the sweep
-				d.jobs.Send(context.Background(), ingest.Start(merchant, u.ID), 0)
+			if u.State == upload.Loading { // the repeat saw it half done: the sweep
+				d.jobs.Send(context.Background(), upload.Resume(merchant, u.ID), 0)
 				d.work()
 				u = d.upload(o)
 			}
-			want := ingest.Counts{ingest.Accepted: 14, ingest.SameFile: 2, ingest.TooLong: 2, ingest.ControlCharacter: 1}
-			if diff := cmp.Diff(want, u.Counts); diff != "" || u.State != ingest.Finished {
+			want := upload.Counts{upload.Accepted: 14, upload.SameFile: 2, upload.TooLong: 2, upload.ControlCharacter: 1}
+			if diff := cmp.Diff(want, u.Counts); diff != "" || u.State != upload.Finished {
 				t.Errorf("killed at call %d (late: %t): %s, counts (-want +got):\n%s", calls, late, u.State, diff)
 			}
 			if diff := cmp.Diff(19+5001, u.Lines); diff != "" {
@@ -316,7 +318,7 @@ func TestIngest_filesThatRaceShareTheirKeys(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	const files, each = 3, 60
-	var objects []ingest.Object
+	var objects []upload.Object
 	for range files {
 		var lines []string
 		for n := range each {
@@ -335,15 +337,15 @@ func TestIngest_filesThatRaceShareTheirKeys(t *testing.T) {
 	}
 	wg.Wait()
 	d.work()
-	sum := ingest.Counts{}
+	sum := upload.Counts{}
 	for _, o := range objects {
 		u := d.upload(o)
-		if u.State != ingest.Finished || u.Lines != each {
-			t.Errorf("%s after %d lines, want %s after %d", u.State, u.Lines, ingest.Finished, each)
+		if u.State != upload.Finished || u.Lines != each {
+			t.Errorf("%s after %d lines, want %s after %d", u.State, u.Lines, upload.Finished, each)
 		}
 		sum.Add(u.Counts)
 	}
-	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: each, ingest.ThisPool: (files - 1) * each}, sum); diff != "" {
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: each, upload.ThisPool: (files - 1) * each}, sum); diff != "" {
 		t.Errorf("together (-want +got):\n%s", diff)
 	}
 	if n := d.shown(elden); n != each {
@@ -356,15 +358,15 @@ func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 	d := newDesk(t)
 	ctx := context.Background()
 	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\nBBBB-2\n")
-	if u.State != ingest.Parked || u.Cause != ingest.UnknownPool || u.DueAt.IsZero() {
+	if u.State != upload.Parked || u.Cause != upload.UnknownPool || u.DueAt.IsZero() {
 		t.Fatalf("%s because %q, looked at %v: want it parked, and looked at again", u.State, u.Cause, u.DueAt)
 	}
-	if cause, _ := d.noticed("nova#upload-report#" + u.ID + "#parked"); cause != string(ingest.UnknownPool) {
-		t.Errorf("noticed cause %q, want %q", cause, ingest.UnknownPool)
+	if cause, _ := d.noticed("nova#upload-report#" + u.ID + "#parked"); cause != string(upload.UnknownPool) {
+		t.Errorf("noticed cause %q, want %q", cause, upload.UnknownPool)
 	}
-	d.jobs.Send(ctx, ingest.Start("nova", u.ID), 0) // the sweep, too early
+	d.jobs.Send(ctx, upload.Resume("nova", u.ID), 0) // the sweep, too early
 	d.work()
-	if got := d.upload(u.Object); got.State != ingest.Parked {
+	if got := d.upload(u.Object); got.State != upload.Parked {
 		t.Fatalf("started without a pool: %s", got.State)
 	}
 
@@ -377,11 +379,11 @@ func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 		t.Fatalf("parked (-want +got):\n%s", diff)
 	}
 	for range 2 { // a message may come twice
-		d.jobs.Send(ctx, ingest.Start("nova", parked[0]), 0)
+		d.jobs.Send(ctx, upload.Resume("nova", parked[0]), 0)
 	}
 	d.work()
 	u = d.upload(u.Object)
-	if u.State != ingest.Finished || u.Cause != "" || u.Counts[ingest.Accepted] != 2 {
+	if u.State != upload.Finished || u.Cause != "" || u.Counts[upload.Accepted] != 2 {
 		t.Errorf("%s because %q with %v, want it finished with 2 keys", u.State, u.Cause, u.Counts)
 	}
 	if parked, _ := d.store.Parked(ctx, "nova", "later"); len(parked) != 0 {
@@ -398,9 +400,9 @@ func TestIngest_parkedFileThatWasDeletedIsNotSold(t *testing.T) {
 	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\n")
 	d.bucket.Hide("uploads/nova/later/a.txt")
 	d.addPool("nova", "later")
-	d.jobs.Send(context.Background(), ingest.Start("nova", u.ID), 0)
+	d.jobs.Send(context.Background(), upload.Resume("nova", u.ID), 0)
 	d.work()
-	if u = d.upload(u.Object); u.State != ingest.Finished || u.Cause != ingest.Gone || !u.DueAt.IsZero() {
+	if u = d.upload(u.Object); u.State != upload.Finished || u.Cause != upload.Gone || !u.DueAt.IsZero() {
 		t.Errorf("%s because %q, looked at %v: want it gone, for good", u.State, u.Cause, u.DueAt)
 	}
 	if keys := d.keys("nova", pool.Live); len(keys) != 0 {
@@ -415,7 +417,7 @@ func TestIngest_poolMadeWhileTheFileIsParked(t *testing.T) {
 	// so that whoever made it finds nothing parked.
 	d.worker.Records = &between{Records: d.store, do: func() { d.addPool("nova", "later") }}
 	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\n")
-	if u.State != ingest.Finished || u.Counts[ingest.Accepted] != 1 {
+	if u.State != upload.Finished || u.Counts[upload.Accepted] != 1 {
 		t.Errorf("%s with %v, want it read", u.State, u.Counts)
 	}
 }
@@ -427,7 +429,7 @@ type between struct {
 	do   func()
 }
 
-func (b *between) MoveUpload(ctx context.Context, from ingest.State, u ingest.Upload, tell *notice.Notice) (bool, error) {
+func (b *between) MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
 	b.once.Do(b.do)
 	return b.Records.MoveUpload(ctx, from, u, tell)
 }
@@ -439,8 +441,8 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 		object  string
 		content string
 
-		cause   ingest.Cause
-		counts  ingest.Counts
+		cause   upload.Cause
+		counts  upload.Counts
 		notice  string // without the upload's id
 		remind  bool
 		golden  string
@@ -448,51 +450,51 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 	}{
 		{
 			name: "empty", object: "uploads/nova/elden/a.txt", content: "",
-			cause: ingest.Empty, notice: "nova#upload-report#", remind: true, golden: "report_empty.json",
+			cause: upload.Empty, notice: "nova#upload-report#", remind: true, golden: "report_empty.json",
 		},
 		{
 			name: "only blank lines", object: "uploads/nova/elden/a.txt", content: "\r\n  \n\n",
-			cause: ingest.Empty, notice: "nova#upload-report#", remind: true,
+			cause: upload.Empty, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "a picture", object: "uploads/nova/elden/a.png", content: "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\nLOOKS-LIKE-A-KEY\n",
-			cause: ingest.Binary, notice: "nova#upload-report#", remind: true, golden: "report_binary.json",
+			cause: upload.Binary, notice: "nova#upload-report#", remind: true, golden: "report_binary.json",
 		},
 		{
 			name: "a document", object: "uploads/nova/elden/a.pdf", content: "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\n",
-			cause: ingest.Binary, notice: "nova#upload-report#", remind: true,
+			cause: upload.Binary, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "UTF-32", object: "uploads/nova/elden/a.txt", content: "\xff\xfe\x00\x00A\x00\x00\x00\n\x00\x00\x00",
-			cause: ingest.Binary, notice: "nova#upload-report#", remind: true,
+			cause: upload.Binary, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "an older encoding throughout", object: "uploads/nova/elden/a.txt", content: strings.Repeat("\xea\xeb\xfe\xf7 1\n", 20),
-			cause: ingest.Binary, notice: "nova#upload-report#", remind: true,
+			cause: upload.Binary, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "an older encoding here and there", object: "uploads/nova/elden/a.txt", content: "KEY-1\ncaf\xe9\nKEY-2\n",
-			counts: ingest.Counts{ingest.Accepted: 2, ingest.InvalidText: 1}, notice: "nova#upload-report#", expires: true,
+			counts: upload.Counts{upload.Accepted: 2, upload.InvalidText: 1}, notice: "nova#upload-report#", expires: true,
 		},
 		{
 			name: "no line that holds a key", object: "uploads/nova/elden/a.txt", content: "A\tB\nC\tD\n",
-			cause: ingest.NoKeys, counts: ingest.Counts{ingest.ControlCharacter: 2}, notice: "nova#upload-report#", remind: true,
+			cause: upload.NoKeys, counts: upload.Counts{upload.ControlCharacter: 2}, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "misplaced, by a merchant we know", object: "uploads/nova/keys.txt", content: "KEY-1\n",
-			cause: ingest.Misplaced, notice: "nova#upload-report#", remind: true,
+			cause: upload.Misplaced, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "a file called test", object: "uploads/nova/elden/test", content: "KEY-1\n",
-			cause: ingest.Misplaced, notice: "nova#upload-report#", remind: true,
+			cause: upload.Misplaced, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "misplaced, by nobody", object: "keys.txt", content: "KEY-1\n",
-			cause: ingest.Misplaced, notice: "#misplaced#", remind: true, golden: "report_misplaced.json",
+			cause: upload.Misplaced, notice: "#misplaced#", remind: true, golden: "report_misplaced.json",
 		},
 		{
 			name: "an unknown merchant", object: "uploads/vega/elden/a.txt", content: "KEY-1\n",
-			cause: ingest.UnknownMerchant, notice: "#misplaced#", remind: true,
+			cause: upload.UnknownMerchant, notice: "#misplaced#", remind: true,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -500,9 +502,9 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 			d := newDesk(t)
 			u := d.drop(test.object, test.content)
 			if test.counts == nil {
-				test.counts = ingest.Counts{}
+				test.counts = upload.Counts{}
 			}
-			if diff := cmp.Diff(test.counts, u.Counts); diff != "" || u.State != ingest.Finished || u.Cause != test.cause {
+			if diff := cmp.Diff(test.counts, u.Counts); diff != "" || u.State != upload.Finished || u.Cause != test.cause {
 				t.Errorf("%s because %q, want %q; counts (-want +got):\n%s", u.State, u.Cause, test.cause, diff)
 			}
 			if cause, ok := d.noticed(test.notice + u.ID); !ok || cause != string(test.cause) {
@@ -514,7 +516,7 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 			if test.expires != d.bucket.Done(u.Object) {
 				t.Errorf("marked as done: %t, want %t", !test.expires, test.expires)
 			}
-			if n := len(d.keys("nova", pool.Live)); n != test.counts[ingest.Accepted] {
+			if n := len(d.keys("nova", pool.Live)); n != test.counts[upload.Accepted] {
 				t.Errorf("%d keys in the table", n)
 			}
 			if test.golden != "" {
@@ -544,7 +546,7 @@ func TestIngest_utf16(t *testing.T) {
 		file = binary.LittleEndian.AppendUint16(file, unit)
 	}
 	u := d.drop("uploads/nova/elden/a.txt", string(file))
-	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 2, ingest.SameFile: 1}, u.Counts); diff != "" || u.Encoding != ingest.UTF16LE {
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: 2, upload.SameFile: 1}, u.Counts); diff != "" || u.Encoding != upload.UTF16LE {
 		t.Errorf("%s, counts (-want +got):\n%s", u.Encoding, diff)
 	}
 	if _, ok := d.keys("nova", pool.Live)["ключ-2"]; !ok {
@@ -566,20 +568,20 @@ func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := d.upload(o)
-	if diff := cmp.Diff([]any{ingest.LoadRange("nova", u.ID, 0)}, d.jobs.messages); diff != "" {
+	if diff := cmp.Diff([]any{upload.LoadRange("nova", u.ID, 0)}, d.jobs.messages); diff != "" {
 		t.Fatalf("messages (-want +got):\n%s", diff)
 	}
 	message, _ := d.jobs.next()
-	if err := d.worker.Handle(hurry, message.(ingest.Message)); !errors.Is(err, ingest.ErrUnfinished) {
+	if err := d.worker.Handle(hurry, message.(upload.Message)); !errors.Is(err, ingest.ErrUnfinished) {
 		t.Fatalf("handled in a hurry: %v, want %v", err, ingest.ErrUnfinished)
 	}
 	ranges, err := d.store.Ranges(context.Background(), u)
-	if err != nil || len(ranges) != 1 || ranges[0].Counts[ingest.Accepted] != 50 || ranges[0].Turn != 2 {
+	if err != nil || len(ranges) != 1 || ranges[0].Counts[upload.Accepted] != 50 || ranges[0].Turn != 2 {
 		t.Fatalf("saved %+v, %v: want 50 keys after two turns", ranges, err)
 	}
 	d.jobs.Send(context.Background(), message, 0)
 	d.work()
-	if u = d.upload(o); u.Counts[ingest.Accepted] != 60 || u.State != ingest.Finished {
+	if u = d.upload(o); u.Counts[upload.Accepted] != 60 || u.State != upload.Finished {
 		t.Errorf("%s with %v, want 60 keys", u.State, u.Counts)
 	}
 }
@@ -603,13 +605,13 @@ func TestIngest_overtakenWorkerStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := d.upload(o)
-	if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 2, ingest.SameFile: 1}, u.Counts); diff != "" || u.State != ingest.Finished {
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: 2, upload.SameFile: 1}, u.Counts); diff != "" || u.State != upload.Finished {
 		t.Errorf("%s, counts (-want +got):\n%s", u.State, diff)
 	}
 	if n := d.shown(elden); n != 2 {
 		t.Errorf("the pool shows %d, want 2", n)
 	}
-	if diff := cmp.Diff([]ingest.Refused{{Line: 3, Reason: ingest.SameFile}}, u.Kept); diff != "" {
+	if diff := cmp.Diff([]upload.RejectedLine{{Line: 3, Reason: upload.SameFile}}, u.Kept); diff != "" {
 		t.Errorf("kept lines (-want +got):\n%s", diff)
 	}
 }
@@ -621,7 +623,7 @@ type overtaking struct {
 	do   func()
 }
 
-func (o *overtaking) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []ingest.NewKey) ([]ingest.Inserted, error) {
+func (o *overtaking) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []upload.NewKey) ([]upload.Inserted, error) {
 	results, err := o.Keys.InsertKeys(ctx, p, shards, upload, keys)
 	o.once.Do(o.do)
 	return results, err
@@ -637,7 +639,7 @@ func TestIngest_fileRemovedWhileItIsRead(t *testing.T) {
 	d.bucket.Remove(o)
 	d.work()
 	u := d.upload(o)
-	if u.State != ingest.Finished || u.Cause != ingest.Gone || !u.DueAt.IsZero() || u.Counts[ingest.Accepted] != 5 {
+	if u.State != upload.Finished || u.Cause != upload.Gone || !u.DueAt.IsZero() || u.Counts[upload.Accepted] != 5 {
 		t.Errorf("%s because %q, looked at %v, counts %v: want the first range's keys and no reminder", u.State, u.Cause, u.DueAt, u.Counts)
 	}
 	if err := d.worker.Receive(context.Background(), o); err != nil { // a late repeat of its event
@@ -661,7 +663,7 @@ func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
 	if err := slow.Receive(ctx, o); err != nil {
 		t.Fatal(err)
 	}
-	if u := d.upload(o); u.State != ingest.Finished || u.Cause != ingest.Gone {
+	if u := d.upload(o); u.State != upload.Finished || u.Cause != upload.Gone {
 		t.Fatalf("%s because %q: want that the other worker has ended it", u.State, u.Cause)
 	}
 	if n := len(d.keys("nova", pool.Live)); n == 0 {
@@ -682,7 +684,7 @@ func TestIngest_statementsThatArePutOffAreTriedAgain(t *testing.T) {
 			faults.Next("BatchExecuteStatement", 1, dynamotest.LostAnswer)
 			faults.Next("BatchExecuteStatement", 2, dynamotest.Partial(code, 0.5))
 			u := d.drop("uploads/nova/elden/a.txt", "A\nB\nC\nA\nD\nE\n")
-			if diff := cmp.Diff(ingest.Counts{ingest.Accepted: 5, ingest.SameFile: 1}, u.Counts); diff != "" {
+			if diff := cmp.Diff(upload.Counts{upload.Accepted: 5, upload.SameFile: 1}, u.Counts); diff != "" {
 				t.Errorf("counts (-want +got):\n%s", diff)
 			}
 		})
@@ -695,7 +697,7 @@ func TestIngest_lineThatTheTableRejects(t *testing.T) {
 	d := newDesk(t, faults.Option)
 	faults.Next("BatchExecuteStatement", 1, dynamotest.Partial("ValidationError", 0)) // one of the two
 	u := d.drop("uploads/nova/elden/a.txt", "A\nB\nA\nB\n")
-	want := ingest.Counts{ingest.Accepted: 1, ingest.NotStorable: 2, ingest.SameFile: 1}
+	want := upload.Counts{upload.Accepted: 1, upload.NotStorable: 2, upload.SameFile: 1}
 	if diff := cmp.Diff(want, u.Counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
@@ -704,10 +706,10 @@ func TestIngest_lineThatTheTableRejects(t *testing.T) {
 func TestIngest_messageOfANewerProgramWaits(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	if err := d.worker.Handle(context.Background(), ingest.Message{V: 2, Merchant: "nova", Upload: "u"}); err == nil {
+	if err := d.worker.Handle(context.Background(), upload.Message{V: 2, Merchant: "nova", Upload: "u"}); err == nil {
 		t.Error("handled a message of a version not known")
 	}
-	if err := d.worker.Handle(context.Background(), ingest.Start("nova", "not-there")); err != nil {
+	if err := d.worker.Handle(context.Background(), upload.Resume("nova", "not-there")); err != nil {
 		t.Errorf("a message of an upload that is not there: %v, want it dropped", err)
 	}
 }
@@ -718,7 +720,7 @@ func TestUploads_newestFirst(t *testing.T) {
 	ctx := context.Background()
 	var ids []string
 	for n := range 5 {
-		u := ingest.Upload{Merchant: "nova", State: ingest.Finished, ID: ingest.NewID(ingest.Object{Name: fmt.Sprint(n)}, noon.Add(time.Duration(n)*time.Minute))}
+		u := upload.Upload{Merchant: "nova", State: upload.Finished, ID: upload.NewID(upload.Object{Name: fmt.Sprint(n)}, noon.Add(time.Duration(n)*time.Minute))}
 		if ok, err := d.store.MoveUpload(ctx, "", u, nil); !ok || err != nil {
 			t.Fatal(ok, err)
 		}

@@ -11,14 +11,13 @@ import (
 	"slices"
 	"time"
 
+	"keypool/shared/job"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/upload"
 )
 
 const (
-	// BatchSize is how many statements DynamoDB takes in one call.
-	BatchSize = 25
-
 	// saveEvery is after how many lines a worker saves how far it came. A worker
 	// that dies costs the next one as many lookups at most.
 	saveEvery = 5000
@@ -27,86 +26,32 @@ const (
 	stopBefore = 20 * time.Second
 )
 
-// Range is how far a range of an upload has come.
-type Range struct {
-	Number int
-	Done   bool
-
-	// Turn counts the workers that took the range. Only the last one may save.
-	Turn int
-
-	Offset int64 // in the file, where the next line begins; 0: nothing read
-	Lines  int   // begun so far, blank ones too
-	Counts Counts
-
-	// Parts counts, for each turn, the objects that its refused lines are in.
-	Parts   []int
-	SavedAt time.Time
-}
-
-// NewKey is a key to be stored.
-type NewKey struct {
-	ID     pool.KeyID
-	Text   pool.Secret
-	Offset int64 // of its line
-}
-
-// Inserted is what became of the insert of one key.
-type Inserted int
-
-// What may become of an insert.
-const (
-	Stored   Inserted = iota
-	Exists            // the table has a key of this identity
-	Rejected          // the table takes no such key
-	PutOff            // the table could not do it now
-)
-
-// Found is a key that is in the table.
-type Found struct {
-	Upload string
-	Offset int64
-	Pool   string
-	State  KeyState
-	SoldAt time.Time
-}
-
-// KeyState is where a key stands in its life, as far as a report tells.
-type KeyState string
-
-// The states of a key that a duplicate may have.
-const (
-	KeyAvailable KeyState = "available"
-	KeyClaimed   KeyState = "claimed"
-	KeyRevoked   KeyState = "revoked"
-)
-
 // loader loads one range in one turn.
 type loader struct {
 	*Worker
-	upload Upload
+	upload upload.Upload
 	pool   pool.ID
 	shards int
 	salt   []byte
 	lines  *Reader
 	pace   pace
 
-	done    Range     // settled: all before its Offset is in the table, or refused
-	refused []Refused // of done, not yet saved
-	saved   int       // lines of done that are saved
+	done    upload.Range          // settled: all before its Offset is in the table, or refused
+	refused []upload.RejectedLine // of done, not yet saved
+	saved   int                   // lines of done that are saved
 }
 
 // loadRange loads a range from wherever it stands. If it was the last one, the
 // upload is finished.
-func (w *Worker) loadRange(ctx context.Context, u Upload, n int) error {
+func (w *Worker) loadRange(ctx context.Context, u upload.Upload, n int) error {
 	if n < 0 || n >= u.Ranges {
 		return fmt.Errorf("there are only %d ranges", u.Ranges)
 	}
 	err := w.runTurn(ctx, u, n)
 	switch {
-	case errors.Is(err, ErrOvertaken):
+	case errors.Is(err, job.ErrFenced):
 		return nil
-	case errors.Is(err, ErrGone):
+	case errors.Is(err, upload.ErrGone):
 		return w.giveUp(ctx, u)
 	case err != nil:
 		return err
@@ -115,7 +60,7 @@ func (w *Worker) loadRange(ctx context.Context, u Upload, n int) error {
 }
 
 // runTurn takes the range and loads it to its end.
-func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
+func (w *Worker) runTurn(ctx context.Context, u upload.Upload, n int) error {
 	r, err := w.Ranges.TakeRange(ctx, u, n, w.Now())
 	if err != nil {
 		return err
@@ -124,7 +69,7 @@ func (w *Worker) runTurn(ctx context.Context, u Upload, n int) error {
 	if !r.Done {
 		err = l.load(ctx)
 	}
-	if l.done.Counts[Accepted] > 0 && (err == nil || errors.Is(err, ErrOvertaken)) {
+	if l.done.Counts[upload.Accepted] > 0 && (err == nil || errors.Is(err, job.ErrFenced)) {
 		// Of a range that was done before, too: whoever ended it may have died
 		// before this, and the sweep looks at old lines only once an hour. And of one
 		// that was overtaken, since it may have been by the end of its upload.
@@ -162,14 +107,14 @@ func (l *loader) prepare(ctx context.Context) error {
 
 // open opens the file where the range goes on.
 func (l *loader) open(ctx context.Context) (err error) {
-	u, from := l.upload, max(l.done.Offset, int64(l.done.Number)*RangeSize)
-	end := min(int64(l.done.Number+1)*RangeSize, u.Size)
+	u, from := l.upload, max(l.done.Offset, int64(l.done.Number)*upload.RangeSize)
+	end := min(int64(l.done.Number+1)*upload.RangeSize, u.Size)
 	if l.done.Number == u.Ranges-1 {
 		end = u.Size
 	}
 	l.lines, err = NewReader(&source{
 		ctx: ctx, objects: l.Objects, object: u.Object,
-		at: max(0, from-int64(u.Encoding.unit())), end: min(end+Overlap, u.Size),
+		at: max(0, from-int64(encoding(u.Encoding).unit())), end: min(end+Overlap, u.Size),
 	}, u.Encoding, from, end, l.done.Lines)
 	return err
 }
@@ -212,12 +157,12 @@ func timeLeft(ctx context.Context) time.Duration {
 
 // batch is the next lines of a range, and what became of them.
 type batch struct {
-	keys    []NewKey
-	numbers map[int64]int          // of a key's line, by its offset
-	later   []NewKey               // keys to look up once the others are stored
-	absent  map[pool.KeyID]Outcome // of keys that are not stored, however they are looked up
-	counts  Counts
-	refused []Refused
+	keys    []upload.NewKey
+	numbers map[int64]int                 // of a key's line, by its offset
+	later   []upload.NewKey               // keys to look up once the others are stored
+	absent  map[pool.KeyID]upload.Outcome // of keys that are not stored, however they are looked up
+	counts  upload.Counts
+	refused []upload.RejectedLine
 
 	at    int64 // where the next batch begins
 	lines int   // begun before it
@@ -227,9 +172,9 @@ type batch struct {
 // read reads the next batch. Lines that are refused do not fill it, but it stays
 // small however many there are.
 func (l *loader) read() (*batch, error) {
-	b := &batch{counts: Counts{}, numbers: make(map[int64]int, BatchSize), absent: map[pool.KeyID]Outcome{}}
-	seen := make(map[pool.KeyID]bool, BatchSize)
-	for len(b.keys) < BatchSize && len(b.refused)+len(b.later) < 10*BatchSize {
+	b := &batch{counts: upload.Counts{}, numbers: make(map[int64]int, upload.BatchSize), absent: map[pool.KeyID]upload.Outcome{}}
+	seen := make(map[pool.KeyID]bool, upload.BatchSize)
+	for len(b.keys) < upload.BatchSize && len(b.refused)+len(b.later) < 10*upload.BatchSize {
 		line, err := l.lines.Next()
 		if errors.Is(err, io.EOF) {
 			b.last = true
@@ -242,7 +187,7 @@ func (l *loader) read() (*batch, error) {
 			b.refuse(line.Number, line.Reason, time.Time{})
 			continue
 		}
-		key := NewKey{
+		key := upload.NewKey{
 			ID:   pool.Identify(l.salt, l.pool.Merchant, l.pool.Side, line.Text.Reveal()),
 			Text: line.Text, Offset: line.Offset,
 		}
@@ -270,11 +215,11 @@ func (l *loader) settle(ctx context.Context, b *batch) error {
 	if err := l.explain(ctx, b); err != nil {
 		return err
 	}
-	counts := Counts{}
+	counts := upload.Counts{}
 	counts.Add(l.done.Counts)
 	counts.Add(b.counts)
 	l.done.Counts, l.done.Offset, l.done.Lines = counts, b.at, b.lines
-	slices.SortFunc(b.refused, func(x, y Refused) int { return x.Line - y.Line })
+	slices.SortFunc(b.refused, func(x, y upload.RejectedLine) int { return x.Line - y.Line })
 	l.refused = append(l.refused, b.refused...)
 	return nil
 }
@@ -285,7 +230,7 @@ func (l *loader) holdBack(ctx context.Context, b *batch) error {
 	if l.pool.Side != pool.Test || len(b.keys) == 0 {
 		return nil
 	}
-	onLive := func(key NewKey) pool.KeyID {
+	onLive := func(key upload.NewKey) pool.KeyID {
 		return pool.Identify(l.salt, l.pool.Merchant, pool.Live, key.Text.Reveal())
 	}
 	ids := make([]pool.KeyID, len(b.keys))
@@ -296,10 +241,10 @@ func (l *loader) holdBack(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	b.keys = slices.DeleteFunc(b.keys, func(key NewKey) bool {
+	b.keys = slices.DeleteFunc(b.keys, func(key upload.NewKey) bool {
 		_, there := found[onLive(key)]
 		if there {
-			b.absent[key.ID] = OtherSide
+			b.absent[key.ID] = upload.OtherSide
 			b.later = append(b.later, key) // it may be our own from before it came to the live side
 		}
 		return there
@@ -321,17 +266,17 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		var putOff []NewKey
+		var putOff []upload.NewKey
 		for i, result := range results {
 			switch key := keys[i]; result {
-			case Stored:
-				b.counts[Accepted]++
-			case Exists:
+			case upload.Stored:
+				b.counts[upload.Accepted]++
+			case upload.Exists:
 				b.later = append(b.later, key)
-			case Rejected:
-				b.absent[key.ID] = NotStorable
+			case upload.Rejected:
+				b.absent[key.ID] = upload.NotStorable
 				b.later = append(b.later, key)
-			case PutOff:
+			case upload.Throttled:
 				putOff = append(putOff, key)
 			}
 		}
@@ -374,8 +319,8 @@ func (l *loader) explain(ctx context.Context, b *batch) error {
 			switch outcome {
 			case "":
 				return fmt.Errorf("the key of line %d exists, and is not found", b.numbers[key.Offset])
-			case Accepted:
-				b.counts[Accepted]++
+			case upload.Accepted:
+				b.counts[upload.Accepted]++
 			default:
 				b.refuse(b.numbers[key.Offset], outcome, there.SoldAt)
 			}
@@ -385,26 +330,26 @@ func (l *loader) explain(ctx context.Context, b *batch) error {
 }
 
 // outcome says what a key that is there already means for its line.
-func (l *loader) outcome(key NewKey, there Found) Outcome {
+func (l *loader) outcome(key upload.NewKey, there upload.KnownKey) upload.Outcome {
 	switch {
 	case there.Upload == l.upload.ID && there.Offset == key.Offset:
-		return Accepted // we stored it ourselves and could not say so
+		return upload.Accepted // we stored it ourselves and could not say so
 	case there.Upload == l.upload.ID:
-		return SameFile
-	case there.State == KeyClaimed, there.State == KeyRevoked:
-		return Sold
-	case there.State != KeyAvailable:
-		return Withdrawn
+		return upload.SameFile
+	case there.State == upload.KeyClaimed, there.State == upload.KeyRevoked:
+		return upload.Sold
+	case there.State != upload.KeyAvailable:
+		return upload.Withdrawn
 	case there.Pool == l.pool.Pool:
-		return ThisPool
+		return upload.ThisPool
 	default:
-		return AnotherPool
+		return upload.AnotherPool
 	}
 }
 
-func (b *batch) refuse(line int, reason Outcome, soldAt time.Time) {
+func (b *batch) refuse(line int, reason upload.Outcome, soldAt time.Time) {
 	b.counts[reason]++
-	b.refused = append(b.refused, Refused{Line: line, Reason: reason, SoldAt: soldAt})
+	b.refused = append(b.refused, upload.RejectedLine{Line: line, Reason: reason, SoldAt: soldAt})
 }
 
 // save writes down what is settled: the refused lines first, under a name that
@@ -430,7 +375,7 @@ func (l *loader) end(ctx context.Context) error {
 		return err
 	}
 	l.done.Done, l.done.SavedAt = true, l.Now()
-	return l.Ranges.EndRange(ctx, l.upload, l.done, l.Now().Add(Quiet))
+	return l.Ranges.EndRange(ctx, l.upload, l.done, l.Now().Add(upload.StalledAfter))
 }
 
 func (l *loader) saveRefused(ctx context.Context) error {
@@ -441,7 +386,7 @@ func (l *loader) saveRefused(ctx context.Context) error {
 		l.done.Parts = append(l.done.Parts, 0)
 	}
 	part := l.done.Parts[l.done.Turn-1]
-	name := partName(l.upload, l.done.Number, l.done.Turn, part)
+	name := l.upload.RejectedName(l.done.Number, l.done.Turn, part)
 	data, err := json.Marshal(l.refused)
 	if err != nil {
 		return err

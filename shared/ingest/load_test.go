@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 func TestPace_yieldsAtOnceAndComesBackSlowly(t *testing.T) {
@@ -43,15 +44,15 @@ func TestPace_yieldsAtOnceAndComesBackSlowly(t *testing.T) {
 // putOff puts every key off.
 type putOff struct{ Keys }
 
-func (putOff) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []NewKey) ([]Inserted, error) {
-	return slices.Repeat([]Inserted{PutOff}, len(keys)), nil
+func (putOff) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []upload.NewKey) ([]upload.Inserted, error) {
+	return slices.Repeat([]upload.Inserted{upload.Throttled}, len(keys)), nil
 }
 
 func TestInsert_givesUpOnATableThatTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		l := &loader{Worker: &Worker{Keys: putOff{}}}
-		if err := l.insert(t.Context(), &batch{keys: make([]NewKey, 2)}); err == nil {
+		if err := l.insert(t.Context(), &batch{keys: make([]upload.NewKey, 2)}); err == nil {
 			t.Error("inserted into a table that takes nothing")
 		}
 		if took := time.Since(began); took > time.Minute {
@@ -63,9 +64,9 @@ func TestInsert_givesUpOnATableThatTakesNothing(t *testing.T) {
 // sluggish puts every key off, and takes its time to say so.
 type sluggish struct{ Keys }
 
-func (sluggish) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []NewKey) ([]Inserted, error) {
+func (sluggish) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []upload.NewKey) ([]upload.Inserted, error) {
 	time.Sleep(3 * time.Second)
-	return slices.Repeat([]Inserted{PutOff}, len(keys)), nil
+	return slices.Repeat([]upload.Inserted{upload.Throttled}, len(keys)), nil
 }
 
 func TestInsert_waitsNoLongerThanItMay(t *testing.T) {
@@ -74,7 +75,7 @@ func TestInsert_waitsNoLongerThanItMay(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		l := &loader{Worker: &Worker{Keys: sluggish{}}}
-		if err := l.insert(ctx, &batch{keys: make([]NewKey, 2)}); !errors.Is(err, ErrUnfinished) {
+		if err := l.insert(ctx, &batch{keys: make([]upload.NewKey, 2)}); !errors.Is(err, ErrUnfinished) {
 			t.Errorf("put off until its time is up: %v, want %v", err, ErrUnfinished)
 		}
 		if left := 2*time.Minute - time.Since(began); left < stopBefore-3*time.Second {

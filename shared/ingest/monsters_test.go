@@ -26,6 +26,7 @@ import (
 	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 var monstersTo = flag.String("monsters", "", "write what came of the monsters, the slow ones at their full size too, to this file, as JSON")
@@ -51,9 +52,9 @@ type file struct {
 
 // outcome is what a report says.
 type outcome struct {
-	Cause  ingest.Cause
+	Cause  upload.Cause
 	Lines  int
-	Counts ingest.Counts
+	Counts upload.Counts
 }
 
 // trial is what came of a monster.
@@ -73,16 +74,16 @@ type trial struct {
 const bound = 64 << 10 // KiB
 
 var monsters = []monster{
-	{name: "no byte", want: refused(ingest.Empty)},
+	{name: "no byte", want: refused(upload.Empty)},
 	{
 		name: "one line without an end",
 		file: file{unit: "x", units: gigabyte},
-		want: func(int) outcome { return outcome{ingest.NoKeys, 1, ingest.Counts{ingest.TooLong: 1}} },
+		want: func(int) outcome { return outcome{upload.NoKeys, 1, upload.Counts{upload.TooLong: 1}} },
 	},
 	{
 		name: "lines of 2,048 and of 2,049 bytes in turn",
 		file: file{unit: strings.Repeat("x", ingest.MaxLine) + "\n" + strings.Repeat("x", ingest.MaxLine+1) + "\n", units: 100_000, numbered: true},
-		want: func(n int) outcome { return outcome{"", 2 * n, ingest.Counts{ingest.Accepted: n, ingest.TooLong: n}} },
+		want: func(n int) outcome { return outcome{"", 2 * n, upload.Counts{upload.Accepted: n, upload.TooLong: n}} },
 	},
 	{name: "blank lines", file: file{unit: "\n", units: 10_000_000}, want: blank(1)},
 	{name: "blank lines of CR, CRLF, tabs and byte order marks", file: file{unit: "\r \t\r\n\uFEFF\n", units: 3_000_000}, want: blank(3)},
@@ -94,12 +95,12 @@ var monsters = []monster{
 		name: "blank lines in UTF-16", file: file{head: "\xff\xfe", unit: "\n\x00", units: 10_000_000}, want: blank(1),
 		slow: func(f *file) { f.units = 30_000_000 },
 	},
-	{name: "NULs", file: file{unit: "\x00", units: gigabyte}, want: refused(ingest.Binary)},
+	{name: "NULs", file: file{unit: "\x00", units: gigabyte}, want: refused(upload.Binary)},
 	{
 		name: "NULs after a good beginning",
 		file: file{head: begin, unit: "\x00", units: gigabyte},
 		want: func(int) outcome {
-			return outcome{"", beginLines + 1, ingest.Counts{ingest.Accepted: beginLines, ingest.TooLong: 1}}
+			return outcome{"", beginLines + 1, upload.Counts{upload.Accepted: beginLines, upload.TooLong: 1}}
 		},
 	},
 	{
@@ -107,7 +108,7 @@ var monsters = []monster{
 		file: file{head: begin, unit: "\x01\n", units: 100_000},
 		slow: func(f *file) { f.units = 3_000_000 },
 		want: func(n int) outcome {
-			return outcome{"", beginLines + n, ingest.Counts{ingest.Accepted: beginLines, ingest.ControlCharacter: n}}
+			return outcome{"", beginLines + n, upload.Counts{upload.Accepted: beginLines, upload.ControlCharacter: n}}
 		},
 	},
 	{
@@ -115,7 +116,7 @@ var monsters = []monster{
 		file: file{head: "\xff\xfe", unit: strings.Repeat("x\x00", 1<<15-1) + "\n\x00", units: 1000, tail: "k"},
 		slow: func(f *file) { f.units = gigabyte >> 16 },
 		want: func(n int) outcome {
-			return outcome{ingest.NoKeys, n + 1, ingest.Counts{ingest.TooLong: n, ingest.InvalidText: 1}}
+			return outcome{upload.NoKeys, n + 1, upload.Counts{upload.TooLong: n, upload.InvalidText: 1}}
 		},
 	},
 	{
@@ -123,24 +124,24 @@ var monsters = []monster{
 		file: file{head: "\xfe\xff" + strings.Repeat("\x00k", 2040) + "\x00\n", unit: "\xd8\x00\x00\n", units: 100_000},
 		slow: func(f *file) { f.units = 3_000_000 },
 		want: func(n int) outcome {
-			return outcome{"", n + 1, ingest.Counts{ingest.Accepted: 1, ingest.InvalidText: n}}
+			return outcome{"", n + 1, upload.Counts{upload.Accepted: 1, upload.InvalidText: n}}
 		},
 	},
 	{name: "byte order marks alone", file: file{unit: "\uFEFF", units: 600}, want: blank(0)},
 	{
 		name: "more of them than a line may have", file: file{unit: "\uFEFF", units: gigabyte / 3},
-		want: func(int) outcome { return outcome{ingest.NoKeys, 1, ingest.Counts{ingest.TooLong: 1}} },
+		want: func(int) outcome { return outcome{upload.NoKeys, 1, upload.Counts{upload.TooLong: 1}} },
 	},
 	{
 		name: "byte order marks of UTF-16 alone", file: file{unit: "\xff\xfe", units: gigabyte / 2},
-		want: func(int) outcome { return outcome{ingest.NoKeys, 1, ingest.Counts{ingest.TooLong: 1}} },
+		want: func(int) outcome { return outcome{upload.NoKeys, 1, upload.Counts{upload.TooLong: 1}} },
 	},
-	{name: "a zip bomb, a gigabyte of NULs", file: file{head: zipped(1<<20, "keys.txt")}, slow: func(f *file) { f.head = zipped(gigabyte, "keys.txt") }, want: refused(ingest.Binary)},
-	{name: "a zip of a key file", file: file{head: zipped(0, "keys.txt")}, want: refused(ingest.Binary)},
-	{name: "an xlsx", file: file{head: zipped(0, "[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml")}, want: refused(ingest.Binary)},
-	{name: "a gzip", file: file{head: gzipped("AAAA-1\n")}, want: refused(ingest.Binary)},
-	{name: "a PDF", file: file{head: "%PDF-1.4\n1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF\n"}, want: refused(ingest.Binary)},
-	{name: "a PNG", file: file{head: drawn()}, want: refused(ingest.Binary)},
+	{name: "a zip bomb, a gigabyte of NULs", file: file{head: zipped(1<<20, "keys.txt")}, slow: func(f *file) { f.head = zipped(gigabyte, "keys.txt") }, want: refused(upload.Binary)},
+	{name: "a zip of a key file", file: file{head: zipped(0, "keys.txt")}, want: refused(upload.Binary)},
+	{name: "an xlsx", file: file{head: zipped(0, "[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml")}, want: refused(upload.Binary)},
+	{name: "a gzip", file: file{head: gzipped("AAAA-1\n")}, want: refused(upload.Binary)},
+	{name: "a PDF", file: file{head: "%PDF-1.4\n1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF\n"}, want: refused(upload.Binary)},
+	{name: "a PNG", file: file{head: drawn()}, want: refused(upload.Binary)},
 }
 
 // begin is a good beginning, longer than what is looked at to know a file.
@@ -151,13 +152,13 @@ const (
 	beginLines = 300
 )
 
-func refused(cause ingest.Cause) func(int) outcome {
+func refused(cause upload.Cause) func(int) outcome {
 	return func(int) outcome { return outcome{Cause: cause} }
 }
 
 // blank wants so many lines in each unit, all of them blank.
 func blank(each int) func(int) outcome {
-	return func(n int) outcome { return outcome{Cause: ingest.Empty, Lines: max(1, each*n)} }
+	return func(n int) outcome { return outcome{Cause: upload.Empty, Lines: max(1, each*n)} }
 }
 
 func TestIngest_monsters(t *testing.T) {
@@ -171,15 +172,15 @@ func TestIngest_monsters(t *testing.T) {
 			got := try(t, n)
 			want := m.want(m.file.units)
 			if want.Counts == nil {
-				want.Counts = ingest.Counts{}
+				want.Counts = upload.Counts{}
 			}
 			if diff := gocmp.Diff(want, got.Said); diff != "" {
 				t.Errorf("the report says (-want +got):\n%s", diff)
 			}
-			if listed := min(want.Counts.Refused(), 1_000_000); got.Reports != 1 || got.Told != 1 || got.Listed != listed {
+			if listed := min(want.Counts.Rejected(), 1_000_000); got.Reports != 1 || got.Told != 1 || got.Listed != listed {
 				t.Errorf("%d reports, with %d lines, of which %d notices tell; want one, with %d", got.Reports, got.Listed, got.Told, listed)
 			}
-			if most := int64(ingest.RangeSize + 4*ingest.Overlap); got.Turn > most {
+			if most := int64(upload.RangeSize + 4*ingest.Overlap); got.Turn > most {
 				t.Errorf("a worker read %d bytes in one turn, want at most %d: it may have no time for more", got.Turn, most)
 			}
 			if got.PeakKiB > bound {
@@ -253,7 +254,7 @@ func meet(m monster) error {
 		Now: time.Now,
 	}
 	ctx, start := context.Background(), time.Now()
-	if err := w.Receive(ctx, ingest.Object{Bucket: "b", Name: "uploads/nova/elden/keys.txt", Version: "1"}); err != nil {
+	if err := w.Receive(ctx, upload.Object{Bucket: "b", Name: "uploads/nova/elden/keys.txt", Version: "1"}); err != nil {
 		return err
 	}
 	for len(nowhere.jobs) > 0 {
@@ -264,7 +265,7 @@ func meet(m monster) error {
 		}
 	}
 	u := nowhere.upload
-	if u.State != ingest.Finished {
+	if u.State != upload.Finished {
 		return fmt.Errorf("the upload is %s", u.State)
 	}
 	peak, err := peak()
@@ -369,9 +370,9 @@ type nowhere struct {
 	ingest.Keys
 	file   file
 	folder string // of the parts of a report
-	upload ingest.Upload
-	ranges []ingest.Range
-	jobs   []ingest.Message
+	upload upload.Upload
+	ranges []upload.Range
+	jobs   []upload.Message
 
 	reports, listed, told int
 	turn, longest         int64 // bytes read
@@ -385,11 +386,11 @@ func (n *nowhere) Pool(context.Context, string, string) (catalog.Pool, bool, err
 	return catalog.Pool{Shards: 4}, true, nil
 }
 
-func (n *nowhere) Upload(context.Context, string, string) (ingest.Upload, bool, error) {
+func (n *nowhere) Upload(context.Context, string, string) (upload.Upload, bool, error) {
 	return n.upload, n.upload.State != "", nil
 }
 
-func (n *nowhere) MoveUpload(_ context.Context, _ ingest.State, u ingest.Upload, tell *notice.Notice) (bool, error) {
+func (n *nowhere) MoveUpload(_ context.Context, _ upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
 	n.upload = u
 	if tell != nil {
 		n.told++
@@ -397,13 +398,13 @@ func (n *nowhere) MoveUpload(_ context.Context, _ ingest.State, u ingest.Upload,
 	return true, nil
 }
 
-func (n *nowhere) TakeRange(_ context.Context, _ ingest.Upload, number int, _ time.Time) (ingest.Range, error) {
-	return ingest.Range{Number: number, Turn: 1}, nil
+func (n *nowhere) TakeRange(_ context.Context, _ upload.Upload, number int, _ time.Time) (upload.Range, error) {
+	return upload.Range{Number: number, Turn: 1}, nil
 }
 
-func (n *nowhere) SaveRange(context.Context, ingest.Upload, ingest.Range) error { return nil }
+func (n *nowhere) SaveRange(context.Context, upload.Upload, upload.Range) error { return nil }
 
-func (n *nowhere) EndRange(_ context.Context, _ ingest.Upload, r ingest.Range, _ time.Time) error {
+func (n *nowhere) EndRange(_ context.Context, _ upload.Upload, r upload.Range, _ time.Time) error {
 	n.ranges = append(n.ranges, r)
 	n.upload.Done++
 	n.upload.Lines += r.Lines
@@ -411,33 +412,33 @@ func (n *nowhere) EndRange(_ context.Context, _ ingest.Upload, r ingest.Range, _
 	return nil
 }
 
-func (n *nowhere) Ranges(context.Context, ingest.Upload) ([]ingest.Range, error) {
+func (n *nowhere) Ranges(context.Context, upload.Upload) ([]upload.Range, error) {
 	return n.ranges, nil
 }
 
-func (n *nowhere) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []ingest.NewKey) ([]ingest.Inserted, error) {
-	return make([]ingest.Inserted, len(keys)), nil
+func (n *nowhere) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []upload.NewKey) ([]upload.Inserted, error) {
+	return make([]upload.Inserted, len(keys)), nil
 }
 
-func (n *nowhere) FindKeys(_ context.Context, ids []pool.KeyID) (map[pool.KeyID]ingest.Found, error) {
-	found := map[pool.KeyID]ingest.Found{}
+func (n *nowhere) FindKeys(_ context.Context, ids []pool.KeyID) (map[pool.KeyID]upload.KnownKey, error) {
+	found := map[pool.KeyID]upload.KnownKey{}
 	for _, id := range ids {
-		found[id] = ingest.Found{Upload: n.upload.ID}
+		found[id] = upload.KnownKey{Upload: n.upload.ID}
 	}
 	return found, nil
 }
 
-func (n *nowhere) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
-	return ingest.Stat{Version: o.Version, Size: n.file.size()}, true, nil
+func (n *nowhere) Stat(_ context.Context, o upload.Object) (upload.Stat, bool, error) {
+	return upload.Stat{Version: o.Version, Size: n.file.size()}, true, nil
 }
 
-func (n *nowhere) Open(_ context.Context, _ ingest.Object, from, to int64) (io.ReadCloser, error) {
+func (n *nowhere) Open(_ context.Context, _ upload.Object, from, to int64) (io.ReadCloser, error) {
 	n.turn += to - from
 	n.longest = max(n.longest, n.turn)
 	return io.NopCloser(io.NewSectionReader(n.file, from, to-from)), nil
 }
 
-func (n *nowhere) MarkDone(context.Context, ingest.Object) error { return nil }
+func (n *nowhere) MarkDone(context.Context, upload.Object) error { return nil }
 
 func (n *nowhere) Put(_ context.Context, name string, data []byte) error {
 	return os.WriteFile(n.part(name), data, 0o600)
@@ -464,7 +465,7 @@ func (n *nowhere) Write(_ context.Context, _ string, write func(io.Writer) error
 		}
 	}
 	for _, err := d.Token(); d.More(); n.listed++ {
-		var line ingest.Refused
+		var line upload.RejectedLine
 		if err = cmp.Or(err, d.Decode(&line)); err != nil {
 			return err
 		}
@@ -474,7 +475,7 @@ func (n *nowhere) Write(_ context.Context, _ string, write func(io.Writer) error
 }
 
 func (n *nowhere) Send(_ context.Context, message any, _ time.Duration) error {
-	if job, ok := message.(ingest.Message); ok {
+	if job, ok := message.(upload.Message); ok {
 		n.jobs = append(n.jobs, job)
 	}
 	return nil

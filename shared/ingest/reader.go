@@ -11,21 +11,20 @@ import (
 	"unicode/utf8"
 
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
-// Encoding is how a key file is written.
-type Encoding string
+// encoding is the encoding of a key file, with the methods to read it.
+type encoding upload.Encoding
 
-// The encodings of key files. UTF-16 is told by its byte order mark.
 const (
-	UTF8    Encoding = "utf-8"
-	UTF16LE Encoding = "utf-16le"
-	UTF16BE Encoding = "utf-16be"
+	utf16LE = encoding(upload.UTF16LE)
+	utf16BE = encoding(upload.UTF16BE)
 )
 
 // unit is the number of bytes that a terminator takes.
-func (e Encoding) unit() int {
-	if e == UTF16LE || e == UTF16BE {
+func (e encoding) unit() int {
+	if e == utf16LE || e == utf16BE {
 		return 2
 	}
 	return 1
@@ -47,10 +46,10 @@ const (
 
 // Line is one line of a key file that is not blank.
 type Line struct {
-	Offset int64       // of its first byte in the file
-	Number int         // counted from 1 at the start of the range, blank lines too
-	Text   pool.Secret // trimmed; only if it is not refused
-	Reason Outcome     // why the line is refused; empty if it is a key
+	Offset int64          // of its first byte in the file
+	Number int            // counted from 1 at the start of the range, blank lines too
+	Text   pool.Secret    // trimmed; only if it is not refused
+	Reason upload.Outcome // why the line is refused; empty if it is a key
 }
 
 // Reader reads the lines that begin in one range of a key file. However a file
@@ -61,7 +60,7 @@ type Line struct {
 // byte; an LF after a CR belongs to the CR, on whichever side of a cut it stands.
 type Reader struct {
 	src   io.Reader
-	enc   Encoding
+	enc   encoding
 	end   int64 // lines that begin here or later are the next range's
 	at    int64 // offset in the file of the next byte
 	lines int   // begun so far
@@ -75,12 +74,12 @@ type Reader struct {
 // end. Where from is not 0, src starts one unit before it (a byte, in UTF-16
 // two), which shows whether a line begins at from. It must go on for Overlap
 // bytes beyond end, or to the end of the file. Lines are numbered from before+1.
-func NewReader(src io.Reader, enc Encoding, from, end int64, before int) (*Reader, error) {
-	r := &Reader{src: src, enc: enc, at: from, end: end, lines: before}
+func NewReader(src io.Reader, enc upload.Encoding, from, end int64, before int) (*Reader, error) {
+	r := &Reader{src: src, enc: encoding(enc), at: from, end: end, lines: before}
 	if from == 0 {
 		return r, nil
 	}
-	r.at -= int64(enc.unit())
+	r.at -= int64(r.enc.unit())
 	return r, r.skipLine()
 }
 
@@ -105,7 +104,7 @@ func (r *Reader) Next() (Line, error) {
 		line := Line{Offset: r.at, Number: r.lines}
 		raw, whole := r.whole()
 		if !whole {
-			line.Reason = TooLong
+			line.Reason = upload.TooLong
 			return line, r.skipLine()
 		}
 		text, reason := r.enc.clean(raw)
@@ -202,7 +201,7 @@ func (r *Reader) failure() error {
 }
 
 // terminator returns where the first LF or CR stands in b, or -1.
-func (e Encoding) terminator(b []byte) int {
+func (e encoding) terminator(b []byte) int {
 	if e.unit() == 2 {
 		for i := 0; i+1 < len(b); i += 2 {
 			if c := e.char(b[i:]); c == '\n' || c == '\r' {
@@ -222,11 +221,11 @@ func (e Encoding) terminator(b []byte) int {
 }
 
 // char returns the unit that b begins with.
-func (e Encoding) char(b []byte) rune {
+func (e encoding) char(b []byte) rune {
 	switch e {
-	case UTF16LE:
+	case utf16LE:
 		return rune(binary.LittleEndian.Uint16(b))
-	case UTF16BE:
+	case utf16BE:
 		return rune(binary.BigEndian.Uint16(b))
 	default:
 		return rune(b[0])
@@ -235,24 +234,24 @@ func (e Encoding) char(b []byte) rune {
 
 // clean returns the key that a line holds, or why it is refused; neither if it
 // is blank. Nothing in a key is changed but the white space around it.
-func (e Encoding) clean(raw []byte) (string, Outcome) {
+func (e encoding) clean(raw []byte) (string, upload.Outcome) {
 	text := string(raw)
 	if e.unit() == 2 {
 		if text = e.decode(raw); len(text) > MaxLine {
-			return "", TooLong
+			return "", upload.TooLong
 		}
 	}
 	if plain(text) {
 		return strings.Trim(text, " \t"), ""
 	}
 	if !utf8.ValidString(text) {
-		return "", InvalidText
+		return "", upload.InvalidText
 	}
 	// Files put together from several have byte order marks in their middle.
 	text = strings.TrimFunc(strings.TrimLeft(text, "\uFEFF"), unicode.IsSpace)
 	for _, c := range text {
 		if unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return "", ControlCharacter
+			return "", upload.ControlCharacter
 		}
 	}
 	return text, ""
@@ -272,7 +271,7 @@ func plain(text string) bool {
 
 // decode returns UTF-16 as UTF-8. What is not valid comes out as bytes that are
 // not valid UTF-8 either.
-func (e Encoding) decode(raw []byte) string {
+func (e encoding) decode(raw []byte) string {
 	text := make([]byte, 0, len(raw))
 	for len(raw) >= 2 {
 		c := e.char(raw)

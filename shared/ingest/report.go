@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // report is the head of an upload's report; its last field, the lines, is
@@ -23,8 +24,8 @@ type report struct {
 	Side       pool.Side      `json:"side,omitempty"`
 	File       string         `json:"file"`
 	Size       int64          `json:"size"`
-	State      State          `json:"state"`
-	Cause      Cause          `json:"cause,omitempty"`
+	State      upload.State   `json:"state"`
+	Cause      upload.Cause   `json:"cause,omitempty"`
 	ReceivedAt time.Time      `json:"receivedAt"`
 	FinishedAt time.Time      `json:"finishedAt,omitzero"`
 	Read       int            `json:"linesRead"`
@@ -38,29 +39,29 @@ type report struct {
 // of one invocation whatever was dropped: the counts tell of all.
 const maxListed = 1_000_000
 
-func newReport(u Upload) report {
+func newReport(u upload.Upload) report {
 	r := report{
 		V: 1, Upload: u.ID, Merchant: u.Merchant, Pool: u.Pool, Side: u.Side, File: u.File, Size: u.Size,
 		State: u.State, Cause: u.Cause, ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
-		Read: u.Lines, Accepted: u.Counts[Accepted],
+		Read: u.Lines, Accepted: u.Counts[upload.Accepted],
 		Duplicates: map[string]int{}, Refused: map[string]int{},
 	}
 	for outcome, n := range u.Counts {
 		switch {
-		case outcome == Accepted || n == 0:
+		case outcome == upload.Accepted || n == 0:
 		case outcome.Duplicate():
 			r.Duplicates[string(outcome)] = n
 		default:
 			r.Refused[string(outcome)] = n
 		}
 	}
-	r.Unlisted = max(0, u.Counts.Duplicates()+u.Counts.Refused()-maxListed)
+	r.Unlisted = max(0, u.Counts.Duplicates()+u.Counts.Rejected()-maxListed)
 	return r
 }
 
 // writeReport streams the upload's report together from its ranges, and keeps
 // the first lines of it in the record. It ends before a range that is not done.
-func (w *Worker) writeReport(ctx context.Context, u *Upload, ranges []Range) error {
+func (w *Worker) writeReport(ctx context.Context, u *upload.Upload, ranges []upload.Range) error {
 	u.Kept = nil
 	return w.Reports.Write(ctx, u.ReportName(), func(to io.Writer) error {
 		out := bufio.NewWriter(to)
@@ -79,7 +80,7 @@ func (w *Worker) writeReport(ctx context.Context, u *Upload, ranges []Range) err
 			if err != nil {
 				return err
 			}
-			if len(u.Kept) < KeptRefused {
+			if len(u.Kept) < upload.KeptRejected {
 				u.Kept = append(u.Kept, r)
 			}
 			out.WriteString(between)
@@ -96,8 +97,8 @@ func (w *Worker) writeReport(ctx context.Context, u *Upload, ranges []Range) err
 
 // refused goes through the lines that brought no key, numbered in the file, in
 // order. It ends before a range that is not done.
-func (w *Worker) refused(ctx context.Context, u Upload, ranges []Range) iter.Seq2[Refused, error] {
-	return func(yield func(Refused, error) bool) {
+func (w *Worker) refused(ctx context.Context, u upload.Upload, ranges []upload.Range) iter.Seq2[upload.RejectedLine, error] {
+	return func(yield func(upload.RejectedLine, error) bool) {
 		before := 0
 		for n, r := range ranges {
 			if r.Number != n || !r.Done {
@@ -105,9 +106,9 @@ func (w *Worker) refused(ctx context.Context, u Upload, ranges []Range) iter.Seq
 			}
 			for turn, parts := range r.Parts {
 				for part := range parts {
-					lines, err := w.refusedPart(ctx, partName(u, n, turn+1, part))
+					lines, err := w.refusedPart(ctx, u.RejectedName(n, turn+1, part))
 					if err != nil {
-						yield(Refused{}, fmt.Errorf("read the refused lines of range %d: %w", n, err))
+						yield(upload.RejectedLine{}, fmt.Errorf("read the refused lines of range %d: %w", n, err))
 						return
 					}
 					for _, line := range lines {
@@ -123,15 +124,10 @@ func (w *Worker) refused(ctx context.Context, u Upload, ranges []Range) iter.Seq
 	}
 }
 
-func (w *Worker) refusedPart(ctx context.Context, name string) (lines []Refused, err error) {
+func (w *Worker) refusedPart(ctx context.Context, name string) (lines []upload.RejectedLine, err error) {
 	data, err := w.Reports.Get(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	return lines, json.Unmarshal(data, &lines)
-}
-
-// partName names an object that holds refused lines of one turn on a range.
-func partName(u Upload, n, turn, part int) string {
-	return fmt.Sprintf("refused/%s/%s/%05d-%d-%d.json", u.owner(), u.ID, n, turn, part)
 }

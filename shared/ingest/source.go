@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"keypool/shared/upload"
 )
 
 // pieceSize is how much of a file is fetched at a time.
@@ -15,7 +17,7 @@ const pieceSize = 512 << 10
 type source struct {
 	ctx     context.Context
 	objects Objects
-	object  Object
+	object  upload.Object
 	at, end int64 // of the object, what is still to be fetched
 	buf     []byte
 	piece   []byte // of buf, what was fetched and not read
@@ -50,7 +52,7 @@ func (s *source) fetch() error {
 			s.at += int64(size)
 			return nil
 		}
-		if tries == attempts || errors.Is(err, ErrGone) || s.ctx.Err() != nil {
+		if tries == attempts || errors.Is(err, upload.ErrGone) || s.ctx.Err() != nil {
 			return err
 		}
 	}

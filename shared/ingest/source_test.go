@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"keypool/shared/upload"
 )
 
 // flaky is a bucket of one object whose first answers break in the middle.
@@ -18,7 +20,7 @@ type flaky struct {
 	opened  int
 }
 
-func (f *flaky) Open(_ context.Context, _ Object, from, to int64) (io.ReadCloser, error) {
+func (f *flaky) Open(_ context.Context, _ upload.Object, from, to int64) (io.ReadCloser, error) {
 	f.opened++
 	if f.opened > f.breaks {
 		return io.NopCloser(strings.NewReader(f.content[from:to])), nil
@@ -51,7 +53,7 @@ func TestSource_brokenConnectionIsNotTheEnd(t *testing.T) {
 		{breaks: 2, err: io.EOF},
 		{breaks: 3, err: reset, want: reset},
 		{breaks: 3, err: io.EOF, want: io.ErrUnexpectedEOF},
-		{breaks: 1, err: ErrGone, want: ErrGone},
+		{breaks: 1, err: upload.ErrGone, want: upload.ErrGone},
 	} {
 		s := &source{ctx: t.Context(), objects: &flaky{content: "0123456789", breaks: test.breaks, err: test.err}, end: 10}
 		got, err := io.ReadAll(s)

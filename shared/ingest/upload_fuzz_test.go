@@ -13,6 +13,7 @@ import (
 
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // FuzzUpload holds that a dropped file of any name and content gets one report that
@@ -40,7 +41,7 @@ func FuzzUpload(f *testing.F) {
 			maps.Copy(keys, d.keys("nova", side))
 		}
 		d.addsUp(u)
-		if accepted := u.Counts[ingest.Accepted]; accepted != len(keys) || accepted != 0 && accepted != d.shown(u.PoolID()) {
+		if accepted := u.Counts[upload.Accepted]; accepted != len(keys) || accepted != 0 && accepted != d.shown(u.PoolID()) {
 			t.Errorf("%d keys are accepted, %d are there, %d are shown", accepted, len(keys), d.shown(u.PoolID()))
 		}
 		for text, key := range keys {
@@ -48,40 +49,40 @@ func FuzzUpload(f *testing.F) {
 				t.Errorf("a key that cannot be mailed: %q of %s", text, key.Upload)
 			}
 		}
-		if u.State == ingest.Parked {
+		if u.State == upload.Parked {
 			return
 		}
 		again := d.drop(name, string(content))
 		d.addsUp(again)
-		if again.Counts[ingest.Accepted] != 0 || again.Lines != u.Lines || again.Counts.Refused() != u.Counts.Refused() || u.Refused() && again.Cause != u.Cause {
+		if again.Counts[upload.Accepted] != 0 || again.Lines != u.Lines || again.Counts.Rejected() != u.Counts.Rejected() || u.Rejected() && again.Cause != u.Cause {
 			t.Errorf("the same file again: %s with %v, at first %s with %v", again.Cause, again.Counts, u.Cause, u.Counts)
 		}
-		if slices.Contains([]ingest.Cause{ingest.Binary, ingest.Empty, ingest.NoKeys}, u.Cause) && len(keys) > 0 {
+		if slices.Contains([]upload.Cause{upload.Binary, upload.Empty, upload.NoKeys}, u.Cause) && len(keys) > 0 {
 			t.Errorf("%d keys of a file that is %s", len(keys), u.Cause)
 		}
 	})
 }
 
 // addsUp holds that an upload's report is there, and says the same as its record.
-func (d *desk) addsUp(u ingest.Upload) {
+func (d *desk) addsUp(u upload.Upload) {
 	d.t.Helper()
 	raw, err := d.reports.Get(d.t.Context(), u.ReportName())
 	if err != nil {
 		d.t.Fatalf("no report: %v", err)
 	}
 	var report struct {
-		State               ingest.State
-		Cause               ingest.Cause
+		State               upload.State
+		Cause               upload.Cause
 		LinesRead, Accepted int
-		Duplicates, Refused map[ingest.Outcome]int
-		Lines               []ingest.Refused
+		Duplicates, Refused map[upload.Outcome]int
+		Lines               []upload.RejectedLine
 	}
 	if err := json.Unmarshal(raw, &report); err != nil {
 		d.t.Fatalf("the report: %v\n%s", err, raw)
 	}
-	counts := ingest.Counts{}
+	counts := upload.Counts{}
 	if report.Accepted > 0 {
-		counts[ingest.Accepted] = report.Accepted
+		counts[upload.Accepted] = report.Accepted
 	}
 	counts.Add(report.Duplicates)
 	counts.Add(report.Refused)
@@ -89,7 +90,7 @@ func (d *desk) addsUp(u ingest.Upload) {
 		d.t.Errorf("the report says %s %s of %d lines, the record %s %s of %d; counts (-record +report):\n%s",
 			report.State, report.Cause, report.LinesRead, u.State, u.Cause, u.Lines, diff)
 	}
-	if listed := u.Counts.Duplicates() + u.Counts.Refused(); len(report.Lines) != listed || len(u.Kept) != min(listed, ingest.KeptRefused) {
+	if listed := u.Counts.Duplicates() + u.Counts.Rejected(); len(report.Lines) != listed || len(u.Kept) != min(listed, upload.KeptRejected) {
 		d.t.Errorf("%d lines are listed and %d kept, of %d", len(report.Lines), len(u.Kept), listed)
 	}
 	last := 0

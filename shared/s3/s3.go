@@ -12,12 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/upload"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
-	"keypool/shared/ingest"
 )
 
 // Uploads is the bucket that key files are dropped in. It is safe for concurrent use.
@@ -38,20 +38,20 @@ const (
 )
 
 // Stat implements ingest.Objects.
-func (b *Uploads) Stat(ctx context.Context, o ingest.Object) (ingest.Stat, bool, error) {
+func (b *Uploads) Stat(ctx context.Context, o upload.Object) (upload.Stat, bool, error) {
 	if o.Bucket != b.bucket {
-		return ingest.Stat{}, false, fmt.Errorf("an object of another bucket than %s", b.bucket)
+		return upload.Stat{}, false, fmt.Errorf("an object of another bucket than %s", b.bucket)
 	}
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
 	})
 	if gone(err) {
-		return ingest.Stat{}, false, nil
+		return upload.Stat{}, false, nil
 	}
 	if err != nil {
-		return ingest.Stat{}, false, fmt.Errorf("read an object's head: %w", err)
+		return upload.Stat{}, false, fmt.Errorf("read an object's head: %w", err)
 	}
-	stat := ingest.Stat{
+	stat := upload.Stat{
 		Version:      o.Version,
 		Size:         aws.ToInt64(out.ContentLength),
 		LastModified: aws.ToTime(out.LastModified).UTC(),
@@ -65,13 +65,13 @@ func (b *Uploads) Stat(ctx context.Context, o ingest.Object) (ingest.Stat, bool,
 // Open implements ingest.Objects. Not every S3 keeps to the range when a version
 // is named too, so what comes is taken from its Content-Range, and a whole
 // object is cut here.
-func (b *Uploads) Open(ctx context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
+func (b *Uploads) Open(ctx context.Context, o upload.Object, from, to int64) (io.ReadCloser, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
 		Range: aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1)),
 	})
 	if gone(err) {
-		return nil, ingest.ErrGone
+		return nil, upload.ErrGone
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read an object from %d on: %w", from, err)
@@ -99,13 +99,13 @@ type body struct {
 }
 
 // MarkDone implements ingest.Objects.
-func (b *Uploads) MarkDone(ctx context.Context, o ingest.Object) error {
+func (b *Uploads) MarkDone(ctx context.Context, o upload.Object) error {
 	_, err := b.client.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
 		Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String(DoneTag), Value: aws.String(DoneValue)}}},
 	})
 	if gone(err) {
-		return ingest.ErrGone
+		return upload.ErrGone
 	}
 	if err != nil {
 		return fmt.Errorf("tag an object: %w", err)
@@ -125,7 +125,7 @@ func (b *Uploads) PresignUpload(ctx context.Context, name string, expires time.D
 	return put.URL, nil
 }
 
-func version(o ingest.Object) *string {
+func version(o upload.Object) *string {
 	if o.Version == "" {
 		return nil
 	}
@@ -175,11 +175,11 @@ func (b *Reports) Get(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// Open returns a report to be streamed, or ingest.ErrGone.
+// Open returns a report to be streamed, or upload.ErrGone.
 func (b *Reports) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.bucket), Key: aws.String(name)})
 	if gone(err) {
-		return nil, ingest.ErrGone
+		return nil, upload.ErrGone
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)

@@ -23,8 +23,8 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/shared/ingest"
 	"keypool/shared/s3"
+	"keypool/shared/upload"
 )
 
 var written = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -152,7 +152,7 @@ func TestUploads_readsRangesOfAVersion(t *testing.T) {
 			s.deaf = deaf
 			s.objects["/up/uploads/nova/elden/a b.txt?v1"] = []byte("0123456789")
 			b := s3.OpenUploads(client, "up")
-			o := ingest.Object{Bucket: "up", Name: "uploads/nova/elden/a b.txt", Version: "v1"}
+			o := upload.Object{Bucket: "up", Name: "uploads/nova/elden/a b.txt", Version: "v1"}
 			for _, test := range []struct {
 				from, to int64
 				want     string
@@ -167,8 +167,8 @@ func TestUploads_readsRangesOfAVersion(t *testing.T) {
 				body.Close()
 			}
 			o.Version = "v2"
-			if _, err := b.Open(context.Background(), o, 0, 1); !errors.Is(err, ingest.ErrGone) {
-				t.Errorf("a version that is not there: %v, want %v", err, ingest.ErrGone)
+			if _, err := b.Open(context.Background(), o, 0, 1); !errors.Is(err, upload.ErrGone) {
+				t.Errorf("a version that is not there: %v, want %v", err, upload.ErrGone)
 			}
 		})
 	}
@@ -179,19 +179,19 @@ func TestUploads_statAndTag(t *testing.T) {
 	s, client := newServer(t)
 	s.objects["/up/a.txt?v1"], s.objects["/up/a.txt"] = []byte("12345"), []byte("123")
 	b, ctx := s3.OpenUploads(client, "up"), context.Background()
-	o := ingest.Object{Bucket: "up", Name: "a.txt", Version: "v1"}
+	o := upload.Object{Bucket: "up", Name: "a.txt", Version: "v1"}
 	stat, ok, err := b.Stat(ctx, o)
-	if diff := cmp.Diff(ingest.Stat{Version: "v1", Size: 5, LastModified: written}, stat); diff != "" || !ok || err != nil {
+	if diff := cmp.Diff(upload.Stat{Version: "v1", Size: 5, LastModified: written}, stat); diff != "" || !ok || err != nil {
 		t.Errorf("%t, %v (-want +got):\n%s", ok, err, diff)
 	}
-	stat, ok, err = b.Stat(ctx, ingest.Object{Bucket: "up", Name: "a.txt"})
-	if diff := cmp.Diff(ingest.Stat{Version: "current", Size: 3, LastModified: written}, stat); diff != "" || !ok || err != nil {
+	stat, ok, err = b.Stat(ctx, upload.Object{Bucket: "up", Name: "a.txt"})
+	if diff := cmp.Diff(upload.Stat{Version: "current", Size: 3, LastModified: written}, stat); diff != "" || !ok || err != nil {
 		t.Errorf("of no version: %t, %v (-want +got):\n%s", ok, err, diff)
 	}
-	if _, ok, err := b.Stat(ctx, ingest.Object{Bucket: "up", Name: "b.txt", Version: "v1"}); ok || err != nil {
+	if _, ok, err := b.Stat(ctx, upload.Object{Bucket: "up", Name: "b.txt", Version: "v1"}); ok || err != nil {
 		t.Errorf("of an object that is not there: %t, %v", ok, err)
 	}
-	if _, _, err := b.Stat(ctx, ingest.Object{Bucket: "other", Name: "a.txt", Version: "v1"}); err == nil {
+	if _, _, err := b.Stat(ctx, upload.Object{Bucket: "other", Name: "a.txt", Version: "v1"}); err == nil {
 		t.Error("looked into a bucket that is not ours")
 	}
 
@@ -208,7 +208,7 @@ func TestUploads_statAndTag(t *testing.T) {
 		t.Errorf("tagged %+v, want what the bucket's lifecycle looks for", tag)
 	}
 	o.Version = "v2"
-	if err := b.MarkDone(ctx, o); !errors.Is(err, ingest.ErrGone) {
+	if err := b.MarkDone(ctx, o); !errors.Is(err, upload.ErrGone) {
 		t.Errorf("tagged a version that is not there: %v", err)
 	}
 }
@@ -271,8 +271,8 @@ func TestReports_whatFailsIsNotStored(t *testing.T) {
 		}
 	}
 	_, client := newServer(t)
-	if _, err := s3.OpenReports(client, "rep").Get(context.Background(), "no.json"); !errors.Is(err, ingest.ErrGone) {
-		t.Errorf("a report that is not there: %v, want %v", err, ingest.ErrGone)
+	if _, err := s3.OpenReports(client, "rep").Get(context.Background(), "no.json"); !errors.Is(err, upload.ErrGone) {
+		t.Errorf("a report that is not there: %v, want %v", err, upload.ErrGone)
 	}
 }
 

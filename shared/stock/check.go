@@ -35,10 +35,10 @@ type Shelf interface {
 // Alerts keeps what merchants have been told.
 type Alerts interface {
 	// Alert returns the alert of a pool side as it stands now.
-	Alert(ctx context.Context, p pool.ID) (Alert, error)
+	Alert(ctx context.Context, p pool.ID) (notice.Alert, error)
 	// ChangeAlert stores an alert made from the one of its Version, and with it
 	// the notice, if any: both or none. retry.ErrChanged if the alert was changed meanwhile.
-	ChangeAlert(ctx context.Context, next Alert, n *notice.Notice) error
+	ChangeAlert(ctx context.Context, next notice.Alert, n *notice.Notice) error
 }
 
 // Checker looks at every pool.
@@ -115,16 +115,16 @@ func (c *Checker) look(ctx context.Context, merchant, name string) (catalog.Pool
 	return settings, true, err
 }
 
-func (c *Checker) sight(ctx context.Context, p pool.ID, settings catalog.Pool) (Sight, error) {
+func (c *Checker) sight(ctx context.Context, p pool.ID, settings catalog.Pool) (notice.StockView, error) {
 	available, err := c.Shelf.Available(ctx, p, settings.Shards, settings.LowStock+1)
 	if err != nil || available > 0 {
-		return Sight{Available: available}, err
+		return notice.StockView{Available: available}, err
 	}
 	queue, err := c.Shelf.Queue(ctx, p)
 	if err != nil {
-		return Sight{}, err
+		return notice.StockView{}, err
 	}
-	sight := Sight{Waiting: len(queue.Lines)}
+	sight := notice.StockView{Waiting: len(queue.Lines)}
 	for _, line := range queue.Lines {
 		sight.Missing += line.Missing
 	}

@@ -39,35 +39,29 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
-	"keypool/shared/ingest"
+	"keypool/shared/due"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/random"
 	"keypool/shared/retry"
+	"keypool/shared/upload"
 )
-
-// Item is one thing that is due, as it stands now: one of its fields is set.
-type Item struct {
-	Line   *order.Fulfillment
-	Notice *notice.Notice
-	Upload *ingest.Upload
-}
 
 // Store is what the sweep needs of the tables.
 type Store interface {
 	// Due calls see with what is due by now in one of outbox.Partitions, the longest due
 	// first in its table, until see returns false. What cannot be read is passed
 	// over and told in the error.
-	Due(ctx context.Context, partition int, now time.Time, see func(Item) (more bool)) error
+	Due(ctx context.Context, partition int, now time.Time, see func(due.Item) (more bool)) error
 
 	// SetMail changes the outbox entry of a line or notice. retry.ErrChanged if the item
 	// is not the one that was seen any more.
-	SetMail(ctx context.Context, item Item, to outbox.Entry) error
+	SetMail(ctx context.Context, item due.Item, to outbox.Entry) error
 
 	// SetUploadDue changes when an upload is looked at again; zero: never.
 	// retry.ErrChanged if that was changed meanwhile.
-	SetUploadDue(ctx context.Context, u ingest.Upload, dueAt time.Time) error
+	SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error
 
 	// RaiseNotice stores a notice, once for its ID.
 	RaiseNotice(ctx context.Context, n notice.Notice) error
@@ -124,7 +118,7 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 			if !s.Now().Before(until) {
 				return nil
 			}
-			err := s.Store.Due(ctx, partition, s.Now(), func(item Item) bool {
+			err := s.Store.Due(ctx, partition, s.Now(), func(item due.Item) bool {
 				if err := run.item(ctx, item); err != nil && !errors.Is(err, retry.ErrChanged) {
 					run.fail(err)
 				}
@@ -140,7 +134,7 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	return run.swept, run.err()
 }
 
-func (r *run) item(ctx context.Context, item Item) error {
+func (r *run) item(ctx context.Context, item due.Item) error {
 	switch {
 	case item.Line != nil:
 		if err := r.line(ctx, item); err != nil {
@@ -158,11 +152,11 @@ func (r *run) item(ctx context.Context, item Item) error {
 	return nil
 }
 
-func (r *run) notice(ctx context.Context, item Item) error {
+func (r *run) notice(ctx context.Context, item due.Item) error {
 	return r.setMail(ctx, item, redrive(item.Notice.Mail, r.Now()))
 }
 
-func (r *run) line(ctx context.Context, item Item) error {
+func (r *run) line(ctx context.Context, item due.Item) error {
 	f, now := *item.Line, r.Now()
 	mail := redrive(f.Mail, now)
 	if !waits(f) {
@@ -193,7 +187,7 @@ func (r *run) line(ctx context.Context, item Item) error {
 	return nil
 }
 
-func (r *run) setMail(ctx context.Context, item Item, to outbox.Entry) error {
+func (r *run) setMail(ctx context.Context, item due.Item, to outbox.Entry) error {
 	if err := r.Store.SetMail(ctx, item, to); err != nil {
 		return err
 	}
@@ -266,12 +260,12 @@ func (r *run) nextLook(f order.Fulfillment, now time.Time) time.Time {
 	return next
 }
 
-func (r *run) upload(ctx context.Context, u ingest.Upload) error {
+func (r *run) upload(ctx context.Context, u upload.Upload) error {
 	now := r.Now()
 	switch {
-	case u.State == ingest.Loading:
+	case u.State == upload.Loading:
 		return r.takeUp(ctx, u)
-	case u.State == ingest.Parked:
+	case u.State == upload.Parked:
 		_, known, err := r.Catalog.Pool(ctx, u.Merchant, u.Pool)
 		if err != nil {
 			return err
@@ -279,14 +273,14 @@ func (r *run) upload(ctx context.Context, u ingest.Upload) error {
 		if known {
 			return r.takeUp(ctx, u)
 		}
-		remindAt := u.ReceivedAt.Add(ingest.RemindAfter)
+		remindAt := u.ReceivedAt.Add(upload.RemindAfter)
 		if now.Before(remindAt) {
 			return r.Store.SetUploadDue(ctx, u, earlier(now.Add(longest), remindAt))
 		}
 		return r.remind(ctx, u, now.Add(longest))
-	case u.Refused() && now.Before(u.FinishedAt.Add(ingest.RemindAfter)):
-		return r.Store.SetUploadDue(ctx, u, u.FinishedAt.Add(ingest.RemindAfter))
-	case u.Refused():
+	case u.Rejected() && now.Before(u.FinishedAt.Add(upload.RemindAfter)):
+		return r.Store.SetUploadDue(ctx, u, u.FinishedAt.Add(upload.RemindAfter))
+	case u.Rejected():
 		return r.remind(ctx, u, time.Time{})
 	default:
 		return r.Store.SetUploadDue(ctx, u, time.Time{})
@@ -294,17 +288,17 @@ func (r *run) upload(ctx context.Context, u ingest.Upload) error {
 }
 
 // takeUp asks ingest to go on with an upload.
-func (r *run) takeUp(ctx context.Context, u ingest.Upload) error {
-	if err := r.Ranges.Send(ctx, ingest.Start(u.Merchant, u.ID), 0); err != nil {
+func (r *run) takeUp(ctx context.Context, u upload.Upload) error {
+	if err := r.Ranges.Send(ctx, upload.Resume(u.Merchant, u.ID), 0); err != nil {
 		return err
 	}
 	r.count(func(s *Swept) { s.Uploads++ })
-	return r.Store.SetUploadDue(ctx, u, r.Now().Add(ingest.Quiet))
+	return r.Store.SetUploadDue(ctx, u, r.Now().Add(upload.StalledAfter))
 }
 
 // remind tells the owner of a file that was not read: once, however often it is
 // looked at afterwards.
-func (r *run) remind(ctx context.Context, u ingest.Upload, next time.Time) error {
+func (r *run) remind(ctx context.Context, u upload.Upload, next time.Time) error {
 	n := notice.New(u.Merchant, notice.UploadReminder, u.ID, notice.Facts{
 		Pool:    u.Pool,
 		Side:    u.Side,

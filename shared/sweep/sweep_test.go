@@ -18,12 +18,12 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/sweep"
+	"keypool/shared/upload"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -288,7 +288,7 @@ func TestSweep_uploads(t *testing.T) {
 	const day = 24 * time.Hour
 	due := noon.Add(20 * time.Minute)
 	for name, c := range map[string]struct {
-		upload ingest.Upload
+		upload upload.Upload
 		pool   bool // it exists by now
 		at     time.Duration
 		start  bool
@@ -296,27 +296,27 @@ func TestSweep_uploads(t *testing.T) {
 		dueAt  time.Time
 	}{
 		"without progress": {
-			upload: ingest.Upload{State: ingest.Loading, Ranges: 3, Done: 1, DueAt: due},
+			upload: upload.Upload{State: upload.Loading, Ranges: 3, Done: 1, DueAt: due},
 			at:     20 * time.Minute, start: true, dueAt: due.Add(20 * time.Minute),
 		},
 		"parked": {
-			upload: ingest.Upload{State: ingest.Parked, Cause: ingest.UnknownPool, DueAt: due},
+			upload: upload.Upload{State: upload.Parked, Cause: upload.UnknownPool, DueAt: due},
 			at:     20 * time.Minute, dueAt: due.Add(time.Hour),
 		},
 		"parked, and its pool is there": {
-			upload: ingest.Upload{State: ingest.Parked, Cause: ingest.UnknownPool, DueAt: due},
+			upload: upload.Upload{State: upload.Parked, Cause: upload.UnknownPool, DueAt: due},
 			pool:   true, at: 20 * time.Minute, start: true, dueAt: due.Add(20 * time.Minute),
 		},
 		"parked for days": {
-			upload: ingest.Upload{State: ingest.Parked, Cause: ingest.UnknownPool, DueAt: noon.Add(3 * day)},
+			upload: upload.Upload{State: upload.Parked, Cause: upload.UnknownPool, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true, dueAt: noon.Add(3*day + time.Hour),
 		},
 		"refused days ago": {
-			upload: ingest.Upload{State: ingest.Finished, Cause: ingest.Binary, FinishedAt: noon, DueAt: noon.Add(3 * day)},
+			upload: upload.Upload{State: upload.Finished, Cause: upload.Binary, FinishedAt: noon, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true,
 		},
 		"finished": {
-			upload: ingest.Upload{State: ingest.Finished, FinishedAt: noon, DueAt: due},
+			upload: upload.Upload{State: upload.Finished, FinishedAt: noon, DueAt: due},
 			at:     20 * time.Minute,
 		},
 	} {
@@ -339,7 +339,7 @@ func TestSweep_uploads(t *testing.T) {
 			}
 			var want []any
 			if c.start {
-				want = []any{ingest.Start("nova", "u1")}
+				want = []any{upload.Resume("nova", "u1")}
 			}
 			if diff := cmp.Diff(want, y.ranges.sent); diff != "" {
 				t.Errorf("asked of ingest (-want +got):\n%s", diff)

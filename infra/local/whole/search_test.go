@@ -29,8 +29,8 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"keypool/infra/proof/canary"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/upload"
 )
 
 // searched gathers what was found where it must not be.
@@ -250,7 +250,7 @@ func searchQueues(ctx context.Context, s *searched) error {
 				var shape any
 				switch {
 				case strings.Contains(name, "Ranges"):
-					shape = &ingest.Message{}
+					shape = &upload.Message{}
 				case strings.Contains(name, "Fills"):
 					shape = &order.FillRequest{}
 				default:

@@ -20,10 +20,11 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
+	"keypool/shared/upload"
 )
 
 // units reads what a one-key order consumes, from the claim to the news that its
@@ -129,7 +130,7 @@ func keyUnits(ctx context.Context, b *bench) error {
 		return err
 	}
 	f := file{form: "AAAAA-BBBBB-CCCCC-%06d", at: time.Now()} // lines of 25 bytes
-	f.lines = int(ingest.RangeSize / f.line())
+	f.lines = int(upload.RangeSize / f.line())
 	meter.Reset()
 	if err := load(ctx, store, f); err != nil {
 		return err
@@ -231,13 +232,13 @@ func orderOnce(ctx context.Context, claims *claim.Claimer, mails *delivery.Maile
 }
 
 func mailOnce(ctx context.Context, mails *delivery.Mailer, id order.LineID) error {
-	return errors.Join(mails.Mail(ctx, []delivery.Item{{Line: id}})...)
+	return errors.Join(mails.Mail(ctx, []outbox.Item{outbox.LineItem(string(id))})...)
 }
 
 // arrived tells what SES tells of a mail that arrives.
 func arrived(ctx context.Context, mails *delivery.Mailer, id order.LineID) error {
 	for _, what := range []order.Happening{order.MailSent, order.MailDelivered} {
-		err := mails.Follow(ctx, delivery.News{Item: delivery.Item{Line: id}, Number: 1, What: what, At: time.Now(), MessageID: "ses-1"})
+		err := mails.Follow(ctx, delivery.News{Item: outbox.LineItem(string(id)), Number: 1, What: what, At: time.Now(), MessageID: "ses-1"})
 		if err != nil {
 			return err
 		}
@@ -257,7 +258,7 @@ const (
 
 const (
 	accessLog   = 240                            // bytes of the HTTP API's line for a call, by rule of thumb
-	keysOfRange = float64(ingest.RangeSize) / 25 // lines of 25 bytes
+	keysOfRange = float64(upload.RangeSize) / 25 // lines of 25 bytes
 )
 
 // billed are the parts whose figures make up the bill.
@@ -307,7 +308,7 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 		},
 		key: price.Key{
 			Writes: fact("units", "key writes"), Ranges: 1 / keysOfRange, RangeCalls: 3,
-			Function: function("Ingest", "insert seconds", batch/ingest.BatchSize),
+			Function: function("Ingest", "insert seconds", batch/upload.BatchSize),
 		},
 		idle: price.Idle{
 			Sweep:      function("Sweep", "sweep seconds", fact("units", "sweep trips")*read),

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"keypool/shared/delivery"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -143,7 +143,7 @@ func (o *office) takes() bool {
 type backlog struct {
 	mu           sync.Mutex
 	lines        map[order.LineID]order.Fulfillment
-	due          []delivery.Item
+	due          []outbox.Item
 	open         int // lines that are neither sent nor failed
 	sent, putOff int
 }
@@ -156,13 +156,13 @@ func newBacklog(n int) *backlog {
 		f.Keys = []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("AAAAA-BBBBB-CCCCC")}}
 		f.Mail = f.Mail.Next(outbox.Keys, f.ReceivedAt)
 		b.lines[f.ID] = f
-		b.due = append(b.due, delivery.Item{Line: f.ID})
+		b.due = append(b.due, outbox.LineItem(string(f.ID)))
 	}
 	return b
 }
 
 // next waits for records of lines that are due; nil once all is sent.
-func (b *backlog) next(n int) []delivery.Item {
+func (b *backlog) next(n int) []outbox.Item {
 	for {
 		b.mu.Lock()
 		items := b.due[:min(n, len(b.due))]
@@ -179,7 +179,7 @@ func (b *backlog) next(n int) []delivery.Item {
 	}
 }
 
-func (b *backlog) again(item delivery.Item) {
+func (b *backlog) again(item outbox.Item) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.due = append(b.due, item)
@@ -207,13 +207,13 @@ func (b *backlog) Fulfillment(_ context.Context, id order.LineID) (order.Fulfill
 
 // MarkLine implements delivery.Lines. A line that is put off is told of again when
 // its time has come, as the sweep would have it.
-func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, m delivery.Mark) error {
+func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, _ *order.History, _ *notice.Notice) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.lines[f.ID].Version != f.Version {
 		return retry.ErrChanged
 	}
-	f.Mail, f.Version = m.Mail, f.Version+1
+	f.Version++
 	b.lines[f.ID] = f
 	switch f.Mail.State {
 	case outbox.Sent:
@@ -221,7 +221,7 @@ func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, m delivery.Ma
 		b.open--
 	case outbox.Due:
 		b.putOff++
-		time.AfterFunc(time.Until(f.Mail.TryAt), func() { b.again(delivery.Item{Line: f.ID}) })
+		time.AfterFunc(time.Until(f.Mail.TryAt), func() { b.again(outbox.LineItem(string(f.ID))) })
 	default:
 		return errors.New("a mail is " + string(f.Mail.State))
 	}

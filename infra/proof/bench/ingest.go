@@ -21,6 +21,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // file is a bucket that holds one key file, made up as it is read.
@@ -41,18 +42,18 @@ func (f file) text(from, to int) string {
 func (f file) line() int64 { return int64(len(fmt.Sprintf(f.form+"\n", 0))) }
 func (f file) size() int64 { return f.line() * int64(f.lines) }
 
-func (f file) Stat(context.Context, ingest.Object) (ingest.Stat, bool, error) {
-	return ingest.Stat{Version: "v1", Size: f.size(), LastModified: f.at}, true, nil
+func (f file) Stat(context.Context, upload.Object) (upload.Stat, bool, error) {
+	return upload.Stat{Version: "v1", Size: f.size(), LastModified: f.at}, true, nil
 }
 
-func (f file) Open(_ context.Context, _ ingest.Object, from, to int64) (io.ReadCloser, error) {
+func (f file) Open(_ context.Context, _ upload.Object, from, to int64) (io.ReadCloser, error) {
 	to = min(to, f.size())
 	first, last := from/f.line(), (to+f.line()-1)/f.line()
 	text := f.text(int(first), int(last))
 	return io.NopCloser(strings.NewReader(text[from-first*f.line() : to-first*f.line()])), nil
 }
 
-func (f file) MarkDone(context.Context, ingest.Object) error { return nil }
+func (f file) MarkDone(context.Context, upload.Object) error { return nil }
 
 // paper takes reports and forgets them.
 type paper struct{}
@@ -98,13 +99,13 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		if len(calls) != keys/ingest.BatchSize {
+		if len(calls) != keys/upload.BatchSize {
 			return fmt.Errorf("%d calls were kept, of %d keys", len(calls), keys)
 		}
 		var writes [][]types.WriteRequest
-		for from := 0; from < keys; from += ingest.BatchSize {
+		for from := 0; from < keys; from += upload.BatchSize {
 			var batch []types.WriteRequest
-			for i := from; i < from+ingest.BatchSize; i++ {
+			for i := from; i < from+upload.BatchSize; i++ {
 				batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{
 					Item: dynamotest.KeyItem(live, pool.DefaultShards, i, fmt.Sprintf("FREE%d-%016d", round, i)),
 				}})
@@ -173,13 +174,13 @@ func load(ctx context.Context, store *dynamo.Store, f file) error {
 		Catalog: store, Records: store, Ranges: store, Keys: store,
 		Objects: f, Reports: paper{}, RangeJobs: nowhere{}, Fill: nowhere{}, Now: time.Now,
 	}
-	object := ingest.Object{Bucket: "uploads", Name: "uploads/acme/elden/" + f.form + ".txt", Version: "v1"}
+	object := upload.Object{Bucket: "uploads", Name: "uploads/acme/elden/" + f.form + ".txt", Version: "v1"}
 	if err := worker.Receive(ctx, object); err != nil {
 		return err
 	}
-	u, _, err := store.Upload(ctx, "acme", ingest.NewID(object, f.at))
-	if err == nil && (u.State != ingest.Finished || u.Counts[ingest.Accepted] != f.lines) {
-		err = fmt.Errorf("an upload of %d keys is %s with %d", f.lines, u.State, u.Counts[ingest.Accepted])
+	u, _, err := store.Upload(ctx, "acme", upload.NewID(object, f.at))
+	if err == nil && (u.State != upload.Finished || u.Counts[upload.Accepted] != f.lines) {
+		err = fmt.Errorf("an upload of %d keys is %s with %d", f.lines, u.State, u.Counts[upload.Accepted])
 	}
 	return err
 }

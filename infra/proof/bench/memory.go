@@ -25,7 +25,7 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
+	"keypool/shared/upload"
 )
 
 // ingestMemory runs the deployed ingest binary through a file of 1 GB, in one
@@ -104,9 +104,9 @@ func (b *bench) load(ctx context.Context, f file, w world) (done loaded, err err
 		return done, err
 	}
 	done.took, done.ranges = time.Since(start), aws.handled
-	u, _, err := store.Upload(ctx, "acme", ingest.NewID(ingest.Object{Bucket: "uploads", Name: name, Version: "v1"}, f.at))
-	if err != nil || u.State != ingest.Finished || u.Counts[ingest.Accepted] != f.lines {
-		return done, fmt.Errorf("the upload is %s with %d of %d keys: %w", u.State, u.Counts[ingest.Accepted], f.lines, err)
+	u, _, err := store.Upload(ctx, "acme", upload.NewID(upload.Object{Bucket: "uploads", Name: name, Version: "v1"}, f.at))
+	if err != nil || u.State != upload.Finished || u.Counts[upload.Accepted] != f.lines {
+		return done, fmt.Errorf("the upload is %s with %d of %d keys: %w", u.State, u.Counts[upload.Accepted], f.lines, err)
 	}
 	return done, nil
 }
@@ -303,7 +303,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	if r.at >= r.file.size() {
 		return 0, io.EOF
 	}
-	part, err := r.file.Open(context.Background(), ingest.Object{}, r.at, r.at+int64(len(p)))
+	part, err := r.file.Open(context.Background(), upload.Object{}, r.at, r.at+int64(len(p)))
 	if err != nil {
 		return 0, err
 	}

@@ -23,10 +23,11 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/ses"
+	"keypool/shared/upload"
 )
 
 // ownWork measures what the functions' own code, the SDK's included, does for an
@@ -50,16 +51,16 @@ func ownWork(ctx context.Context, b *bench) error {
 		return err
 	}
 	telling, err := measureOwn(mails, func(int) error {
-		return m.Follow(ctx, delivery.News{Item: delivery.Item{Line: line.ID}, Number: 1, What: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
+		return m.Follow(ctx, delivery.News{Item: outbox.LineItem(string(line.ID)), Number: 1, What: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
 	})
 	if err != nil {
 		return err
 	}
-	batch := make([]ingest.NewKey, ingest.BatchSize)
-	inserting, err := measureOwn(keys/ingest.BatchSize, func(n int) error {
+	batch := make([]upload.NewKey, upload.BatchSize)
+	inserting, err := measureOwn(keys/upload.BatchSize, func(n int) error {
 		for i := range batch {
 			text := fmt.Sprintf("KEY-%016d", n*len(batch)+i)
-			batch[i] = ingest.NewKey{ID: pool.Identify([]byte("salt"), "acme", pool.Live, text), Text: pool.Conceal(text), Offset: int64(n*len(batch) + i)}
+			batch[i] = upload.NewKey{ID: pool.Identify([]byte("salt"), "acme", pool.Live, text), Text: pool.Conceal(text), Offset: int64(n*len(batch) + i)}
 		}
 		_, err := store.InsertKeys(ctx, live, pool.DefaultShards, "20261123T120000-0123456789abcdef", batch)
 		return err
@@ -67,7 +68,7 @@ func ownWork(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	inserting = inserting.by(ingest.BatchSize)
+	inserting = inserting.by(upload.BatchSize)
 	client := empty{}.client()
 	reading, err := measureOwn(reads, func(int) error {
 		_, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("orders"), Key: map[string]types.AttributeValue{

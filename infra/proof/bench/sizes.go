@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"keypool/infra/proof/plot"
-	"keypool/shared/ingest"
+	"keypool/shared/upload"
 )
 
 // The sizes of key files, in keys, that are loaded with the table of keys made up
@@ -60,7 +60,7 @@ func files(ctx context.Context, b *bench, empty, stored []int) error {
 // its ranges, where the table takes as long for a batch as DynamoDB does.
 func rangeWorkers(ctx context.Context, b *bench) error {
 	f := file{form: "KEY-%0400d", at: time.Now().Truncate(time.Second)}
-	perRange := int(ingest.RangeSize / f.line())
+	perRange := int(upload.RangeSize / f.line())
 	single := 0.0
 	for workers := 1; workers <= 32; workers *= 2 {
 		f.lines = perRange * workers

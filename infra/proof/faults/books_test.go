@@ -9,11 +9,10 @@ import (
 	"time"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/delivery"
-	"keypool/shared/ingest"
+	"keypool/shared/due"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
-	"keypool/shared/sweep"
+	"keypool/shared/upload"
 )
 
 // settle ends the storm: no more faults, and what was left halfway is taken up,
@@ -48,18 +47,18 @@ func (s *storm) settle(ctx context.Context) {
 }
 
 func (s *storm) mailWhatIsDue(ctx context.Context) {
-	var due []delivery.Item
+	var mails []outbox.Item
 	for partition := range outbox.Partitions {
-		s.must(s.calm.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
+		s.must(s.calm.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			if item.Line != nil {
-				due = append(due, delivery.Item{Line: item.Line.ID})
+				mails = append(mails, outbox.LineItem(string(item.Line.ID)))
 			} else if item.Notice != nil {
-				due = append(due, delivery.Item{Notice: item.Notice.ID})
+				mails = append(mails, outbox.NoticeItem(item.Notice.ID))
 			}
 			return true
 		}))
 	}
-	for _, err := range s.mailItems(ctx, due...) {
+	for _, err := range s.mailItems(ctx, mails...) {
 		s.must(err)
 	}
 }
@@ -74,7 +73,7 @@ func (s *storm) unsettled() []string {
 		}
 	}
 	for _, item := range dynamotest.Items(s.t, s.tables.Catalog, "uploads#") {
-		if item["state"] != string(ingest.Finished) {
+		if item["state"] != string(upload.Finished) {
 			left = append(left, fmt.Sprintf("upload %s is %s, %v of %v ranges done", item["sk"], item["state"], item["done"], item["ranges"]))
 		}
 	}
@@ -171,9 +170,9 @@ func (s *storm) auditKeys(books dynamotest.Books) {
 	}
 	for _, item := range dynamotest.Items(s.t, s.tables.Catalog, "uploads#") {
 		counts, _ := item["counts"].(map[string]any)
-		accepted, _ := counts[string(ingest.Accepted)].(float64)
+		accepted, _ := counts[string(upload.Accepted)].(float64)
 		switch n := stored[item["sk"].(string)]; {
-		case item["cause"] == string(ingest.Gone) && n >= int(accepted):
+		case item["cause"] == string(upload.Gone) && n >= int(accepted):
 		case n != int(accepted):
 			s.t.Errorf("upload %s says that %v keys were accepted, and brought %d", item["sk"], accepted, n)
 		}
@@ -218,7 +217,7 @@ func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 // whole, and once, and again only where the post's answer to the first was lost.
 func (s *storm) auditMails(books dynamotest.Books) {
 	type numbered struct {
-		delivery.Item
+		outbox.Item
 		number int
 	}
 	taken := map[numbered]bool{}
@@ -226,13 +225,13 @@ func (s *storm) auditMails(books dynamotest.Books) {
 	for _, l := range s.post.took {
 		name := numbered{l.Item, l.number}
 		if taken[name] {
-			s.t.Errorf("mail %d of %s%s was sent twice", l.number, l.Line, l.Notice)
+			s.t.Errorf("mail %d of %s was sent twice", l.number, l.ID)
 		}
 		taken[name] = true
 		if len(l.keys) == 0 {
 			continue
 		}
-		line := books.Lines[string(l.Line)]
+		line := books.Lines[l.ID]
 		var held []string
 		for _, key := range line.Keys {
 			held = append(held, key.Text)
@@ -242,8 +241,8 @@ func (s *storm) auditMails(books dynamotest.Books) {
 		if !slices.Equal(held, l.keys) {
 			s.t.Errorf("mail %d of order %s held %d keys, its line holds %d, and they are not the same", l.number, line.Order, len(l.keys), len(held))
 		}
-		if mailed[string(l.Line)]++; !l.open {
-			closed[string(l.Line)]++
+		if mailed[l.ID]++; !l.open {
+			closed[l.ID]++
 		}
 	}
 	for id, line := range books.Lines {

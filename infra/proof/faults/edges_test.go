@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keypool/shared/delivery"
+	"keypool/shared/outbox"
 )
 
 // What is neither DynamoDB nor a bucket stands here in memory: the queues, the post.
@@ -162,7 +163,7 @@ func (p *post) fault() string {
 
 // letter is a mail that the post took.
 type letter struct {
-	delivery.Item
+	outbox.Item
 	number int
 	keys   []string // in its text
 	open   bool     // nobody was told that it was taken, so that it is sent again

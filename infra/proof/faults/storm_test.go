@@ -20,6 +20,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
+	"keypool/shared/due"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
@@ -27,6 +28,7 @@ import (
 	"keypool/shared/pool"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
+	"keypool/shared/upload"
 )
 
 const (
@@ -260,8 +262,8 @@ func (s *storm) connect() {
 	s.must(s.calm.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
 	parked, err := s.calm.Parked(ctx, merchant, name)
 	s.must(err)
-	for _, upload := range parked {
-		_ = s.queue.Send(ctx, ingest.Start(merchant, upload), 0) // what is lost the sweep finds
+	for _, id := range parked {
+		_ = s.queue.Send(ctx, upload.Resume(merchant, id), 0) // what is lost the sweep finds
 	}
 	product, _, err := s.calm.Product(ctx, merchant, products[len(products)-1].ID)
 	s.must(err)
@@ -329,7 +331,7 @@ func (s *storm) report(ctx context.Context, p *paid) {
 	p.known = true
 	if got.State() == order.Fulfilled {
 		p.told = append(p.told, textsOf(got.Keys))
-		_ = s.queue.Send(ctx, delivery.Item{Line: got.ID}, 0) // as the stream does; what is lost the sweep finds
+		_ = s.queue.Send(ctx, outbox.LineItem(string(got.ID)), 0) // as the stream does; what is lost the sweep finds
 	}
 }
 
@@ -403,7 +405,7 @@ func (s *storm) drop(ctx context.Context) int {
 		}
 	}
 	if s.dice.of(0.07) { // of several ranges, by lines that are no keys
-		for range 2*ingest.RangeSize>>18 + 1 {
+		for range 2*upload.RangeSize>>18 + 1 {
 			lines = append(lines, strings.Repeat("x", 1<<18))
 		}
 	}
@@ -448,13 +450,13 @@ func (s *storm) handle(ctx context.Context, m message) {
 	defer done()
 	var err error
 	switch about := m.about.(type) {
-	case ingest.Object:
+	case upload.Object:
 		err = s.worker.Receive(ctx, about)
-	case ingest.Message:
+	case upload.Message:
 		err = s.worker.Handle(ctx, about)
 	case order.FillRequest:
 		err = s.filler.Fill(ctx, about, s.clock.now().Add(time.Minute))
-	case delivery.Item:
+	case outbox.Item:
 		err = s.mailItems(ctx, about)[0]
 	}
 	if err != nil {
@@ -488,28 +490,28 @@ func (s *storm) fills(ctx context.Context) int {
 func (s *storm) mail(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
-	var due []delivery.Item
+	var mails []outbox.Item
 	for range 2 {
-		s.store.Due(ctx, s.dice.n(outbox.Partitions), s.clock.now().Add(24*time.Hour), func(item sweep.Item) bool {
+		s.store.Due(ctx, s.dice.n(outbox.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			switch {
 			case item.Line != nil && item.Line.Mail.State != "":
-				due = append(due, delivery.Item{Line: item.Line.ID})
+				mails = append(mails, outbox.LineItem(string(item.Line.ID)))
 			case item.Notice != nil:
-				due = append(due, delivery.Item{Notice: item.Notice.ID})
+				mails = append(mails, outbox.NoticeItem(item.Notice.ID))
 			}
-			return len(due) < 10
+			return len(mails) < 10
 		})
 	}
-	for i, err := range s.mailItems(ctx, due...) {
+	for i, err := range s.mailItems(ctx, mails...) {
 		if err != nil {
-			s.queue.again(message{about: due[i]}) // the stream's record comes again
+			s.queue.again(message{about: mails[i]}) // the stream's record comes again
 		}
 	}
-	return min(len(due), 1)
+	return min(len(mails), 1)
 }
 
 // mailItems mails while the clock is not moved on.
-func (s *storm) mailItems(ctx context.Context, items ...delivery.Item) []error {
+func (s *storm) mailItems(ctx context.Context, items ...outbox.Item) []error {
 	s.clock.mailing.RLock()
 	defer s.clock.mailing.RUnlock()
 	return s.mailer.Mail(ctx, items)

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"keypool/shared/ingest"
+	"keypool/shared/upload"
 )
 
 // Uploads is a versioned bucket of uploads: ingest.Objects. It is safe for
@@ -20,8 +20,8 @@ type Uploads struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	objects map[ingest.Object]object
-	current map[string]ingest.Object // by name
+	objects map[upload.Object]object
+	current map[string]upload.Object // by name
 	puts    int
 }
 
@@ -33,21 +33,21 @@ type object struct {
 
 // NewUploads returns an empty bucket.
 func NewUploads(now func() time.Time) *Uploads {
-	return &Uploads{now: now, objects: map[ingest.Object]object{}, current: map[string]ingest.Object{}}
+	return &Uploads{now: now, objects: map[upload.Object]object{}, current: map[string]upload.Object{}}
 }
 
 // Put stores a new version of an object.
-func (u *Uploads) Put(name string, content []byte) ingest.Object {
+func (u *Uploads) Put(name string, content []byte) upload.Object {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.puts++
-	o := ingest.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(u.puts)}
+	o := upload.Object{Bucket: "uploads", Name: name, Version: "v" + strconv.Itoa(u.puts)}
 	u.objects[o], u.current[name] = object{content: content, written: u.now()}, o
 	return o
 }
 
 // Remove removes a version for good.
-func (u *Uploads) Remove(o ingest.Object) {
+func (u *Uploads) Remove(o upload.Object) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.objects, o)
@@ -64,41 +64,41 @@ func (u *Uploads) Hide(name string) {
 }
 
 // Done reports whether a version is marked done.
-func (u *Uploads) Done(o ingest.Object) bool {
+func (u *Uploads) Done(o upload.Object) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.objects[o].done
 }
 
 // Stat implements ingest.Objects.
-func (u *Uploads) Stat(_ context.Context, o ingest.Object) (ingest.Stat, bool, error) {
+func (u *Uploads) Stat(_ context.Context, o upload.Object) (upload.Stat, bool, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if o.Version == "" {
 		o = u.current[o.Name]
 	}
 	there, ok := u.objects[o]
-	return ingest.Stat{Version: o.Version, Size: int64(len(there.content)), LastModified: there.written}, ok, nil
+	return upload.Stat{Version: o.Version, Size: int64(len(there.content)), LastModified: there.written}, ok, nil
 }
 
 // Open implements ingest.Objects.
-func (u *Uploads) Open(_ context.Context, o ingest.Object, from, to int64) (io.ReadCloser, error) {
+func (u *Uploads) Open(_ context.Context, o upload.Object, from, to int64) (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	there, ok := u.objects[o]
 	if !ok {
-		return nil, ingest.ErrGone
+		return nil, upload.ErrGone
 	}
 	return io.NopCloser(bytes.NewReader(there.content[from:to])), nil
 }
 
 // MarkDone implements ingest.Objects.
-func (u *Uploads) MarkDone(_ context.Context, o ingest.Object) error {
+func (u *Uploads) MarkDone(_ context.Context, o upload.Object) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	there, ok := u.objects[o]
 	if !ok {
-		return ingest.ErrGone
+		return upload.ErrGone
 	}
 	there.done = true
 	u.objects[o] = there

@@ -183,9 +183,9 @@ var mutants = []mutant{
 		breaks: "a statement that the table put off counts as done",
 		file:   "shared/dynamo/ingest.go",
 		old: `	default:
-		return ingest.PutOff`,
+		return upload.Throttled`,
 		new: `	default:
-		return ingest.Stored`,
+		return upload.Stored`,
 		in: "shared/dynamo", test: "TestInsertKeys_saysWhatBecameOfEach",
 	},
 	{
@@ -198,8 +198,8 @@ var mutants = []mutant{
 	{
 		breaks: "a file is parked for a pool that was made in the same moment",
 		file:   "shared/ingest/ingest.go",
-		old:    `if u.State == Parked && from == "" {`,
-		new:    `if u.State == Parked && from == Loading {`,
+		old:    `if u.State == upload.Parked && from == "" {`,
+		new:    `if u.State == upload.Parked && from == upload.Loading {`,
 		in:     "shared/ingest", test: "TestIngest_poolMadeWhileTheFileIsParked",
 	},
 	{
@@ -254,7 +254,7 @@ var mutants = []mutant{
 	{
 		breaks: "the lines of a file depend on where a worker took over",
 		file:   "shared/ingest/reader.go",
-		old:    `r.at -= int64(enc.unit())`,
+		old:    `r.at -= int64(r.enc.unit())`,
 		new:    `r.at -= 1`,
 		in:     "shared/ingest", test: "FuzzReader",
 	},

@@ -138,8 +138,8 @@ func (w *world) raise(ctx context.Context, p *process, i *instance, orderName st
 	return merchant + "#" + string(kind) + "#" + occasion, w.store.RaiseNotice(ctx, notice.New(merchant, kind, occasion, facts, p.now()))
 }
 
-// upload is a key file that is dropped, and the events that tell of it.
-type upload struct {
+// dropped is a key file that a merchant drops, and the events that tell of it.
+type dropped struct {
 	file   string
 	pool   string
 	side   pool.Side
@@ -148,14 +148,14 @@ type upload struct {
 	long   bool
 }
 
-func (u upload) name() string {
+func (u dropped) name() string {
 	if u.side == pool.Test {
 		return "uploads/" + merchant + "/" + u.pool + "/test/" + u.file
 	}
 	return "uploads/" + merchant + "/" + u.pool + "/" + u.file
 }
 
-func (u upload) String() string {
+func (u dropped) String() string {
 	says := fmt.Sprintf("%s of %d lines is dropped for %s (%s)", u.file, len(u.lines), u.pool, u.side)
 	if u.events > 1 {
 		says += fmt.Sprintf(", told %d times", u.events)
@@ -163,7 +163,7 @@ func (u upload) String() string {
 	return says
 }
 
-func (u upload) do(w *world) {
+func (u dropped) do(w *world) {
 	object := w.bucket.put(u.name(), []byte(strings.Join(u.lines, "\n")))
 	w.answers.dropped(u, object)
 	for n := range u.events {

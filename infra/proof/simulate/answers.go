@@ -10,6 +10,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/upload"
 )
 
 // answers keeps what was asked from outside and what was answered: the promise
@@ -37,7 +38,7 @@ type claimed struct {
 
 // file is a key file that was dropped.
 type file struct {
-	upload upload
+	upload dropped
 	lost   bool // no event of it came through: nobody knows of it
 }
 
@@ -67,13 +68,13 @@ func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got o
 	return err
 }
 
-func (a *answers) dropped(u upload, o ingest.Object) {
+func (a *answers) dropped(u dropped, o upload.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.files[o.Name] = &file{upload: u}
 }
 
-func (a *answers) eventLost(o ingest.Object) {
+func (a *answers) eventLost(o upload.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.files[o.Name].lost = true

@@ -18,7 +18,9 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/retry"
+	"keypool/shared/upload"
 )
 
 // nth counts what the same caller does again, so that each time has a name.
@@ -183,11 +185,11 @@ type object struct {
 
 func newBucket(w *world) *bucket { return &bucket{w: w, objects: make(map[string]object)} }
 
-func (b *bucket) put(name string, content []byte) ingest.Object {
+func (b *bucket) put(name string, content []byte) upload.Object {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.objects[name] = object{content: content, at: time.Now().UTC()}
-	return ingest.Object{Bucket: "uploads", Name: name, Version: "1"}
+	return upload.Object{Bucket: "uploads", Name: name, Version: "1"}
 }
 
 func (b *bucket) call(ctx context.Context, what, name string, do func()) error {
@@ -199,17 +201,17 @@ func (b *bucket) call(ctx context.Context, what, name string, do func()) error {
 }
 
 // Stat implements ingest.Objects.
-func (b *bucket) Stat(ctx context.Context, o ingest.Object) (stat ingest.Stat, ok bool, err error) {
+func (b *bucket) Stat(ctx context.Context, o upload.Object) (stat upload.Stat, ok bool, err error) {
 	err = b.call(ctx, "stat", o.Name, func() {
 		var there object
 		there, ok = b.objects[o.Name]
-		stat = ingest.Stat{Version: "1", Size: int64(len(there.content)), LastModified: there.at}
+		stat = upload.Stat{Version: "1", Size: int64(len(there.content)), LastModified: there.at}
 	})
 	return stat, ok, err
 }
 
 // Open implements ingest.Objects.
-func (b *bucket) Open(ctx context.Context, o ingest.Object, from, to int64) (body io.ReadCloser, err error) {
+func (b *bucket) Open(ctx context.Context, o upload.Object, from, to int64) (body io.ReadCloser, err error) {
 	err = b.call(ctx, "open", fmt.Sprint(o.Name, from), func() {
 		body = io.NopCloser(bytes.NewReader(b.objects[o.Name].content[from:to]))
 	})
@@ -217,7 +219,7 @@ func (b *bucket) Open(ctx context.Context, o ingest.Object, from, to int64) (bod
 }
 
 // MarkDone implements ingest.Objects.
-func (b *bucket) MarkDone(ctx context.Context, o ingest.Object) error {
+func (b *bucket) MarkDone(ctx context.Context, o upload.Object) error {
 	return b.call(ctx, "mark", o.Name, func() {
 		there := b.objects[o.Name]
 		there.done = true
@@ -239,7 +241,7 @@ func (b *bucket) Get(ctx context.Context, name string) (data []byte, err error) 
 		data = there.content
 	})
 	if err == nil && !ok {
-		err = ingest.ErrGone
+		err = upload.ErrGone
 	}
 	return data, err
 }
@@ -367,7 +369,7 @@ type stream struct {
 }
 
 type record struct {
-	item  delivery.Item
+	item  outbox.Item
 	name  string
 	tryAt time.Time // of the mail; zero: at once
 	tries int
@@ -379,7 +381,7 @@ func (s *stream) observe(c dynamosim.Commit) {
 			continue
 		}
 		pk := str(change.After, "pk")
-		line, notice, ok := dynamo.DueMail(events.DynamoDBStreamRecord{
+		item, ok := dynamo.DueMail(events.DynamoDBStreamRecord{
 			Keys: map[string]events.DynamoDBAttributeValue{
 				"pk": events.NewStringAttribute(pk), "sk": events.NewStringAttribute(str(change.After, "sk")),
 			},
@@ -388,7 +390,6 @@ func (s *stream) observe(c dynamosim.Commit) {
 		if !ok {
 			continue
 		}
-		item := delivery.Item{Line: line, Notice: notice}
 		r := record{item: item, name: fmt.Sprintf("record %v %d", item, num(change.After, "version"))}
 		if change.After["tryAt"] != nil {
 			r.tryAt = time.UnixMilli(int64(num(change.After, "tryAt")))
@@ -465,8 +466,8 @@ func (s *stream) read(n int) {
 func (w *world) deliver(name string, batch []record) int {
 	p := w.begin(name, 2*time.Minute, w.skew(name))
 	defer p.end()
-	var items []delivery.Item
-	place := map[delivery.Item]int{}
+	var items []outbox.Item
+	place := map[outbox.Item]int{}
 	for i, r := range batch {
 		if r.tryAt.After(p.now()) {
 			continue // its time has not come
@@ -486,7 +487,7 @@ func (w *world) deliver(name string, batch []record) int {
 			continue
 		}
 		w.ledger.unmarked(p, items[i])
-		if failed < 0 && !errors.Is(err, delivery.ErrUnreadable) && !errors.Is(err, retry.ErrChanged) {
+		if failed < 0 && !errors.Is(err, outbox.ErrUnreadable) && !errors.Is(err, retry.ErrChanged) {
 			failed = place[items[i]]
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/delivery"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -139,7 +139,7 @@ func (w *world) checkMails() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
-		now, went := l.lines[id], l.mails[delivery.Item{Line: id}]
+		now, went := l.lines[id], l.mails[outbox.LineItem(string(id))]
 		whole := now.wanted > 0 && now.missing() <= 0 && now.given < now.wanted && !now.onHold
 		switch {
 		case whole && (went == nil || went.accepted["keys"] == 0 && !went.refused["keys"]):
@@ -149,7 +149,7 @@ func (w *world) checkMails() {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.notices)) {
-		if went := l.mails[delivery.Item{Notice: id}]; went == nil || went.accepted["notice"] == 0 && !went.refused["notice"] {
+		if went := l.mails[outbox.NoticeItem(id)]; went == nil || went.accepted["notice"] == 0 && !went.refused["notice"] {
 			l.problem("notice %s was never mailed", id)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/infra/proof/dynamosim"
-	"keypool/shared/delivery"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -36,7 +36,7 @@ type ledger struct {
 	shelf     map[string]map[string]*key // pool side -> its available keys
 	looked    map[string]look            // who -> what was seen of the queues
 	earlier   map[string]look            // the same, when a call was sent that comes late
-	mails     map[delivery.Item]*mailed
+	mails     map[outbox.Item]*mailed
 	leased    map[leased]string // what a mail that was being sent is about
 	notices   map[string]bool
 	due       map[string]time.Time // what a sweep is to look at, and when
@@ -112,7 +112,7 @@ func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
-		shelf: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[delivery.Item]*mailed{},
+		shelf: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[outbox.Item]*mailed{},
 		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leased: map[leased]string{}, history: fnv.New64a(),
 		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
 	}
@@ -211,7 +211,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			id := order.LineID(strings.TrimPrefix(pk, "order#") + strings.TrimPrefix(sk, "line#"))
 			remember(id)
 			l.lineChanged(id, change.After)
-			l.outboxChanged(delivery.Item{Line: id}, change.Before, change.After)
+			l.outboxChanged(outbox.LineItem(string(id)), change.Before, change.After)
 		case strings.HasPrefix(sk, "keys#"):
 			id, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)

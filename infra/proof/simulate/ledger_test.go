@@ -15,6 +15,7 @@ import (
 	"keypool/infra/proof/dynamosim"
 	"keypool/shared/delivery"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -422,7 +423,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 				b.mail(1, textOf("k"))
-				b.ledger.unknown(delivery.Item{Line: idA})
+				b.ledger.unknown(outbox.LineItem(string(idA)))
 				b.mail(2, textOf("k"))
 			}, "",
 		},
@@ -437,7 +438,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *bench) {
 				b.sold()
 				b.mail(1, textOf("k"))
-				b.ledger.unmarked(nobody, delivery.Item{Line: idA})
+				b.ledger.unmarked(nobody, outbox.LineItem(string(idA)))
 				b.mail(2, textOf("k"))
 			}, "",
 		},
@@ -445,14 +446,14 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *bench) {
 				b.sold()
 				b.mail(1, textOf("k"))
-				b.ledger.unknown(delivery.Item{Line: idA})
+				b.ledger.unknown(outbox.LineItem(string(idA)))
 				b.mail(1, textOf("k"))
 			}, "mail 1 of line " + string(idA) + " went out twice",
 		},
 		"a mail is sent without a lease": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{})
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, delivery.Mail{})
 			}, "nobody had leased it",
 		},
 		"a mail shows another line's key beside its own": {
@@ -464,15 +465,15 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a mail that asks for patience shows a key": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "patience"
-				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{HTML: textOf("k")})
+				b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "patience"
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, delivery.Mail{HTML: textOf("k")})
 			}, "shows keys",
 		},
 		"an attachment lacks a key": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "keys"
-				b.ledger.mailed(nobody, delivery.Item{Line: idA}, 1, delivery.Mail{Text: textOf("k"), HTML: textOf("k"), Attached: []delivery.Attachment{{}}})
+				b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "keys"
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, delivery.Mail{Text: textOf("k"), HTML: textOf("k"), Attached: []delivery.Attachment{{}}})
 			}, "shows keys []",
 		},
 		"a mail is leased after a lease has lapsed": {
@@ -613,7 +614,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 	file := "uploads/nova/elden/f"
 	dropped := func(b *bench, lines ...string) {
-		u := upload{file: "f", pool: "elden", side: pool.Live, lines: lines}
+		u := dropped{file: "f", pool: "elden", side: pool.Live, lines: lines}
 		b.ledger.w.answers.dropped(u, b.ledger.w.bucket.put(file, nil))
 	}
 	finished := func(b *bench, accepted, outcomes int) {
@@ -670,8 +671,8 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		"a line's mail never left":  {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
 		"a line's patience was refused, and its keys were not mailed": {func(b *bench) {
 			b.sold()
-			b.ledger.leased[leased{delivery.Item{Line: idA}, 1}] = "patience"
-			b.ledger.refused(delivery.Item{Line: idA}, 1)
+			b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "patience"
+			b.ledger.refused(outbox.LineItem(string(idA)), 1)
 		}, mails, "has its keys and no mail went out"},
 		"a line given back in part was not mailed": {func(b *bench) {
 			b.write("ingest", keyItem("k", "available", ""))
@@ -742,7 +743,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 
 // mail lets the mail service take a mail about the keys of line A.
 func (b *bench) mail(number int, text string) {
-	line := delivery.Item{Line: idA}
+	line := outbox.LineItem(string(idA))
 	b.ledger.leased[leased{line, number}] = "keys"
 	b.ledger.mailed(nobody, line, number, delivery.Mail{Text: text, HTML: text})
 }

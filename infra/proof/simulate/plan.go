@@ -153,7 +153,7 @@ type maker struct {
 	rich    bool   // thousands of keys, and large orders: lines wait where keys abound
 	sought  string // the product that everybody wants just now
 	orders  []paid
-	uploads []upload
+	uploads []dropped
 	serial  int
 }
 
@@ -299,7 +299,7 @@ func keyText(file, n int) string { return fmt.Sprintf("K%04d-%04d", file, n) }
 var keyForm = regexp.MustCompile(`K\d{4}-\d{4}x*`)
 
 func (m *maker) upload(to string) act {
-	u := upload{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.one(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
+	u := dropped{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.one(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
 	keys := 1 + m.rng.IntN(60)
 	if m.one(4) {
 		keys = 100 + m.rng.IntN(400)

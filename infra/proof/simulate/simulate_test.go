@@ -237,7 +237,7 @@ func TestShrink_keepsWhatBreaks(t *testing.T) {
 		tries++
 		files := 0
 		for _, act := range p.Acts {
-			if _, ok := act.Act.(upload); ok {
+			if _, ok := act.Act.(dropped); ok {
 				files++
 			}
 		}

@@ -12,6 +12,8 @@ import (
 
 	"keypool/infra/proof/dynamosim"
 	"keypool/shared/delivery"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
 )
 
 // What the ledger holds of what is told: mails, notices, alerts, and reports of
@@ -29,7 +31,7 @@ type mailed struct {
 	unknown  bool     // its sender could not know or could not say that it went out
 }
 
-func (l *ledger) mailsOf(item delivery.Item) *mailed {
+func (l *ledger) mailsOf(item outbox.Item) *mailed {
 	if l.mails[item] == nil {
 		l.mails[item] = &mailed{accepted: map[string]int{}, refused: map[string]bool{}, numbers: map[int]bool{}}
 	}
@@ -38,21 +40,21 @@ func (l *ledger) mailsOf(item delivery.Item) *mailed {
 
 // leased names a mail that was being sent.
 type leased struct {
-	item   delivery.Item
+	item   outbox.Item
 	number int
 }
 
 // about says what a mail is about.
-func (l *ledger) about(item delivery.Item) string {
-	if item.Line != "" {
-		return l.name(item.Line)
+func (l *ledger) about(item outbox.Item) string {
+	if item.Kind == outbox.Lines {
+		return l.name(order.LineID(item.ID))
 	}
-	return "notice " + item.Notice
+	return "notice " + item.ID
 }
 
 // outboxChanged holds that a mail is one mailer's at a time: nobody takes it, or
 // sets it due again, before the lease of whoever has it has ended.
-func (l *ledger) outboxChanged(item delivery.Item, before, after map[string]types.AttributeValue) {
+func (l *ledger) outboxChanged(item outbox.Item, before, after map[string]types.AttributeValue) {
 	was, now, number := str(before, "mail"), str(after, "mail"), num(after, "mailNumber")
 	_, held := before["leaseEndsAt"]
 	ends := time.UnixMilli(int64(num(before, "leaseEndsAt")))
@@ -80,7 +82,7 @@ func (l *ledger) outboxChanged(item delivery.Item, before, after map[string]type
 // mailed takes in that the mail service took a mail. It shows all keys of its
 // line, or none if it is about something else; and it is the only one about that
 // unless nobody could know of the one before it.
-func (l *ledger) mailed(by *process, item delivery.Item, number int, m delivery.Mail) {
+func (l *ledger) mailed(by *process, item outbox.Item, number int, m delivery.Mail) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kind, ok := l.leased[leased{item, number}]
@@ -88,7 +90,7 @@ func (l *ledger) mailed(by *process, item delivery.Item, number int, m delivery.
 		l.problem("mail %d of %s went out, and nobody had leased it", number, l.about(item))
 	}
 	var keys []string
-	if there := l.lines[item.Line]; there != nil && kind == "keys" {
+	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
 		keys = slices.Sorted(maps.Values(there.keys))
 	}
 	parts := []string{m.Subject + "\n" + m.Text, m.HTML}
@@ -122,7 +124,7 @@ func (l *ledger) mailed(by *process, item delivery.Item, number int, m delivery.
 }
 
 // unknown notes that the mail service took a mail and its sender was not answered.
-func (l *ledger) unknown(item delivery.Item) {
+func (l *ledger) unknown(item outbox.Item) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mailsOf(item).unknown = true
@@ -130,7 +132,7 @@ func (l *ledger) unknown(item delivery.Item) {
 
 // unmarked notes that a mailer could not do all it had to for an item, such as
 // write down that a mail went out.
-func (l *ledger) unmarked(by *process, item delivery.Item) {
+func (l *ledger) unmarked(by *process, item outbox.Item) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if went := l.mailsOf(item); went.by == by {
@@ -140,7 +142,7 @@ func (l *ledger) unmarked(by *process, item delivery.Item) {
 }
 
 // refused notes that the mail service will never take a mail.
-func (l *ledger) refused(item delivery.Item, number int) {
+func (l *ledger) refused(item outbox.Item, number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mailsOf(item).refused[l.leased[leased{item, number}]] = true
@@ -151,7 +153,7 @@ func (l *ledger) noticeChanged(id string, before, after map[string]types.Attribu
 	if after == nil {
 		l.problem("notice %s was deleted", id)
 	}
-	l.outboxChanged(delivery.Item{Notice: id}, before, after)
+	l.outboxChanged(outbox.NoticeItem(id), before, after)
 }
 
 // uploaded is an upload's record.

@@ -24,6 +24,7 @@ import (
 	"keypool/shared/random"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
+	"keypool/shared/upload"
 )
 
 // world is everything that is not Keypool: the tables, queues and buckets it
@@ -401,7 +402,7 @@ func (w *world) worker(p *process) *ingest.Worker {
 func (w *world) load(name string, messages []any) []error {
 	p := w.begin(name, 2*time.Minute, w.skew(name))
 	defer p.end()
-	err := w.worker(p).Handle(p.ctx, messages[0].(ingest.Message))
+	err := w.worker(p).Handle(p.ctx, messages[0].(upload.Message))
 	if p.gone() {
 		err = errGone
 	}
@@ -410,7 +411,7 @@ func (w *world) load(name string, messages []any) []error {
 
 // receive does what the function ingest does with an event of the bucket, which
 // is delivered three times at most.
-func (w *world) receive(name string, o ingest.Object) {
+func (w *world) receive(name string, o upload.Object) {
 	for try := range 3 {
 		p := w.begin(fmt.Sprintf("%s/%d", name, try), 2*time.Minute, w.skew(name))
 		err := w.worker(p).Receive(p.ctx, o)
@@ -425,7 +426,7 @@ func (w *world) receive(name string, o ingest.Object) {
 	w.answers.eventLost(o)
 }
 
-func startUpload(id string) ingest.Message { return ingest.Start(merchant, id) }
+func startUpload(id string) upload.Message { return upload.Resume(merchant, id) }
 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{

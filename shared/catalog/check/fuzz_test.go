@@ -120,7 +120,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 			t.Fatal(err)
 		}
 	}
-	for _, err := range mailer.Mail(t.Context(), []delivery.Item{{Line: line.ID}, {Notice: low.ID}}) {
+	for _, err := range mailer.Mail(t.Context(), []outbox.Item{outbox.LineItem(string(line.ID)), outbox.NoticeItem(low.ID)}) {
 		if err != nil {
 			t.Errorf("not mailed: %v", err)
 		}

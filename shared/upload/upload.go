@@ -1,9 +1,13 @@
-package ingest
+// Package upload holds the record of a key file, and the words for what becomes
+// of the file, of its ranges and of its lines.
+package upload
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -11,15 +15,24 @@ import (
 	"keypool/shared/pool"
 )
 
-// RangeSize is how many bytes of a file one message stands for. It is even, so
-// that no cut goes through a unit of UTF-16.
-const RangeSize = 2 << 20
+// ErrGone means that an object is not in its bucket any more.
+var ErrGone = errors.New("the file is gone")
 
-// KeptRefused is how many refused lines and duplicates an upload's record keeps.
-// All of them are in the report.
-const KeptRefused = 100
+// KeptRejected is the number of rejected lines that an upload's record keeps.
+// Its report lists all of them.
+const KeptRejected = 100
 
-// State is how far an upload has come.
+const (
+	// StalledAfter is how long an upload may make no progress before the sweep asks
+	// for it to be resumed.
+	StalledAfter = 20 * time.Minute
+
+	// RemindAfter is how long a rejected file lies in the bucket before its owner
+	// is reminded of it.
+	RemindAfter = 3 * 24 * time.Hour
+)
+
+// State is the state of an upload.
 type State string
 
 // The states of an upload.
@@ -29,19 +42,29 @@ const (
 	Finished State = "finished" // its report is written
 )
 
-// Cause is why a file was not read, or not to its end.
+// Cause is the reason why a file was not read, or not to its end.
 type Cause string
 
-// Why a file may not be read. Such a file stays in the bucket, and its owner is
-// reminded of it.
+// The reasons why a file may not be read. Such a file stays in the bucket, and its
+// owner is reminded of it.
 const (
 	Empty           Cause = "empty"            // it holds no line that is not blank
 	Binary          Cause = "binary"           // it is no text in UTF-8 or UTF-16
-	NoKeys          Cause = "no-keys"          // every line was refused
+	NoKeys          Cause = "no-keys"          // every line was rejected
 	Misplaced       Cause = "misplaced"        // its name names no pool
-	UnknownMerchant Cause = "unknown-merchant" // its name names no merchant we know
+	UnknownMerchant Cause = "unknown-merchant" // its name names no known merchant
 	UnknownPool     Cause = "unknown-pool"     // it waits for its pool
 	Gone            Cause = "gone"             // it was removed before it was read
+)
+
+// Encoding is the encoding of a key file.
+type Encoding string
+
+// The encodings of key files. UTF-16 is told by its byte order mark.
+const (
+	UTF8    Encoding = "utf-8"
+	UTF16LE Encoding = "utf-16le"
+	UTF16BE Encoding = "utf-16be"
 )
 
 // Object is one version of an object in the upload bucket.
@@ -51,7 +74,7 @@ type Object struct {
 	Version string
 }
 
-// Stat is what the bucket says of an object.
+// Stat holds the properties of an object.
 type Stat struct {
 	Version      string
 	Size         int64
@@ -60,7 +83,7 @@ type Stat struct {
 
 // Upload is the record of one key file.
 type Upload struct {
-	Merchant string // empty: nobody we know; the operator is told
+	Merchant string // empty: no known merchant; the operator is told
 	ID       string
 	Object   Object
 	File     string // the object's name below the pool, as the merchant wrote it
@@ -76,16 +99,16 @@ type Upload struct {
 
 	Lines  int // of the ranges that are done, blank ones too
 	Counts Counts
-	Kept   []Refused // the first KeptRefused, once finished
+	Kept   []RejectedLine // the first KeptRejected, once finished
 
 	ReceivedAt time.Time
 	FinishedAt time.Time
 	DueAt      time.Time // when the sweep looks at it; zero: never
 }
 
-// Refused is a line that brought no key: refused, or a duplicate. It never
-// holds the text.
-type Refused struct {
+// RejectedLine is a line that brought no key, because it is a duplicate or holds
+// no key that could be mailed. It never holds the text.
+type RejectedLine struct {
 	Line   int       `json:"line"`
 	Reason Outcome   `json:"reason"`
 	SoldAt time.Time `json:"soldAt,omitzero"` // of a duplicate that is sold
@@ -96,12 +119,19 @@ func (u Upload) PoolID() pool.ID {
 	return pool.ID{Merchant: u.Merchant, Pool: u.Pool, Side: u.Side}
 }
 
-// Refused reports whether nothing of the file could be used, so that it is kept
-// and its owner reminded.
-func (u Upload) Refused() bool { return u.State == Finished && u.Cause != "" }
+// Rejected reports whether nothing of the file could be used. Such a file is kept,
+// and its owner is reminded of it.
+func (u Upload) Rejected() bool { return u.State == Finished && u.Cause != "" }
 
 // ReportName names the upload's report in the reports bucket.
 func (u Upload) ReportName() string { return "reports/" + u.owner() + "/" + u.ID + ".json" }
+
+// RejectedName names an object in the reports bucket that holds rejected lines of
+// range n. Each worker of a range writes objects of its own: turn tells them apart,
+// and part counts the objects of one turn.
+func (u Upload) RejectedName(n, turn, part int) string {
+	return fmt.Sprintf("refused/%s/%s/%05d-%d-%d.json", u.owner(), u.ID, n, turn, part)
+}
 
 // owner is the merchant as it stands in names of the reports bucket.
 func (u Upload) owner() string {
@@ -125,7 +155,7 @@ func NewID(o Object, writtenAt time.Time) string {
 	return writtenAt.UTC().Format("20060102T150405") + "-" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// Place is where an object's name says that its keys go.
+// Place is the destination of a file's keys, as the object's name says.
 type Place struct {
 	Merchant string
 	Pool     string
@@ -162,20 +192,20 @@ func Locate(name string) (Place, bool) {
 // Folder reports whether the object only makes a folder show in a console.
 func Folder(o Object, s Stat) bool { return s.Size == 0 && strings.HasSuffix(o.Name, "/") }
 
-// Message asks for work on an upload: to load one of its ranges, or to start it,
-// whatever that takes: read it now that its pool exists, send its missing ranges
-// again, finish its report. Any message may be sent twice.
+// Message asks for work on an upload: to load one of its ranges, or to resume it
+// wherever it stands (read it now that its pool exists, send its missing ranges
+// again, finish its report). Any message may be sent twice.
 type Message struct {
 	V        int    `json:"v"` // 1
 	Merchant string `json:"merchant,omitempty"`
 	Upload   string `json:"upload"`
-	Start    bool   `json:"start,omitempty"`
-	Range    int    `json:"range,omitempty"` // from 0, where Start is not set
+	Resume   bool   `json:"resume,omitempty"`
+	Range    int    `json:"range,omitempty"` // from 0, where Resume is not set
 }
 
-// Start asks for an upload to be taken up again.
-func Start(merchant, upload string) Message {
-	return Message{V: 1, Merchant: merchant, Upload: upload, Start: true}
+// Resume asks for an upload to be resumed.
+func Resume(merchant, upload string) Message {
+	return Message{V: 1, Merchant: merchant, Upload: upload, Resume: true}
 }
 
 // LoadRange asks for a range of an upload to be loaded.

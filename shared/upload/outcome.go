@@ -1,13 +1,13 @@
-package ingest
+package upload
 
-// Outcome is what became of a line of a key file.
+// Outcome is the outcome of one line of a key file.
 type Outcome string
 
-// What can become of a line. Reports and tables carry these words.
+// The outcomes of a line. Reports and tables carry these words.
 const (
 	Accepted Outcome = "accepted"
 
-	// Duplicates: the text is known already, and this is where it stands.
+	// Duplicates: the text is known already, and the outcome says where it stands.
 	SameFile    Outcome = "same-file"    // on another line of this file
 	ThisPool    Outcome = "this-pool"    // in this pool, still to be sold
 	AnotherPool Outcome = "another-pool" // in another pool of the merchant
@@ -15,11 +15,11 @@ const (
 	Sold        Outcome = "sold"         // an order line holds it, or did
 	Withdrawn   Outcome = "withdrawn"    // taken out of sale
 
-	// Refusals: the line holds no key that could be mailed.
+	// Rejected: the line holds no key that could be mailed.
 	TooLong          Outcome = "too-long"
 	ControlCharacter Outcome = "control-character"
 	InvalidText      Outcome = "invalid-text"
-	NotStorable      Outcome = "not-storable" // the table refuses it
+	NotStorable      Outcome = "not-storable" // the table takes no such key
 )
 
 // Outcomes lists every outcome, in the order that a report tells them.
@@ -39,7 +39,7 @@ func (o Outcome) Duplicate() bool {
 	}
 }
 
-// Counts counts lines by what became of them.
+// Counts counts lines by their outcome.
 type Counts map[Outcome]int
 
 // Add adds the lines of another count.
@@ -60,8 +60,8 @@ func (c Counts) Duplicates() int {
 	return n
 }
 
-// Refused counts the lines that hold no key.
-func (c Counts) Refused() int {
+// Rejected counts the lines that hold no key.
+func (c Counts) Rejected() int {
 	n := 0
 	for outcome, lines := range c {
 		if outcome != Accepted && !outcome.Duplicate() {

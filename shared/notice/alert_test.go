@@ -1,4 +1,4 @@
-package stock
+package notice
 
 import (
 	"testing"
@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
-	"keypool/shared/notice"
 	"keypool/shared/pool"
 )
 
@@ -25,46 +24,46 @@ func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 	settings := catalog.Pool{LowStock: 10, Reminder: 24 * time.Hour}
 	type step struct {
 		at    time.Duration
-		sight Sight
-		level Level
-		told  notice.Kind // "": nothing
+		sight StockView
+		level StockLevel
+		told  Kind // "": nothing
 	}
 	for name, steps := range map[string][]step{
 		"threshold": {
-			{0, Sight{Available: 11}, OK, ""},
-			{1, Sight{Available: 10}, OK, ""},
-			{2, Sight{Available: 9}, Low, notice.LowStock},
-			{3, Sight{Available: 8}, Low, ""},
+			{0, StockView{Available: 11}, StockOK, ""},
+			{1, StockView{Available: 10}, StockOK, ""},
+			{2, StockView{Available: 9}, StockLow, LowStock},
+			{3, StockView{Available: 8}, StockLow, ""},
 		},
 		"restocking arms it": {
-			{0, Sight{Available: 9}, Low, notice.LowStock},
-			{1, Sight{Available: 10}, OK, ""},
-			{2, Sight{Available: 9}, Low, notice.LowStock},
+			{0, StockView{Available: 9}, StockLow, LowStock},
+			{1, StockView{Available: 10}, StockOK, ""},
+			{2, StockView{Available: 9}, StockLow, LowStock},
 		},
 		"each level is worse": {
-			{0, Sight{Available: 1}, Low, notice.LowStock},
-			{1, Sight{}, Empty, notice.Empty},
-			{2, Sight{Waiting: 1}, Owing, notice.Empty},
-			{3, Sight{Waiting: 2}, Owing, ""},
+			{0, StockView{Available: 1}, StockLow, LowStock},
+			{1, StockView{}, StockEmpty, Empty},
+			{2, StockView{Waiting: 1}, StockOwed, Empty},
+			{3, StockView{Waiting: 2}, StockOwed, ""},
 		},
 		"getting better is silent": {
-			{0, Sight{Waiting: 1}, Owing, notice.Empty},
-			{1, Sight{}, Empty, ""},
-			{2, Sight{Available: 3}, Low, ""},
-			{3, Sight{}, Empty, notice.Empty},
+			{0, StockView{Waiting: 1}, StockOwed, Empty},
+			{1, StockView{}, StockEmpty, ""},
+			{2, StockView{Available: 3}, StockLow, ""},
+			{3, StockView{}, StockEmpty, Empty},
 		},
 		"reminded after the cool-down": {
-			{0, Sight{Available: 3}, Low, notice.LowStock},
-			{24*time.Hour - 1, Sight{Available: 2}, Low, ""},
-			{24 * time.Hour, Sight{Available: 2}, Low, notice.LowStock},
-			{25 * time.Hour, Sight{Available: 2}, Low, ""},
-			{48 * time.Hour, Sight{Available: 1}, Low, notice.LowStock},
+			{0, StockView{Available: 3}, StockLow, LowStock},
+			{24*time.Hour - 1, StockView{Available: 2}, StockLow, ""},
+			{24 * time.Hour, StockView{Available: 2}, StockLow, LowStock},
+			{25 * time.Hour, StockView{Available: 2}, StockLow, ""},
+			{48 * time.Hour, StockView{Available: 1}, StockLow, LowStock},
 		},
 		"everybody served and one waits anew": {
-			{0, Sight{Waiting: 3, Since: later(-time.Hour)}, Owing, notice.Empty},
-			{time.Minute, Sight{Waiting: 1, Since: later(-time.Minute)}, Owing, ""},
-			{time.Hour, Sight{Waiting: 1, Since: later(time.Minute)}, Owing, notice.Empty},
-			{2 * time.Hour, Sight{Waiting: 2, Since: later(time.Minute)}, Owing, ""},
+			{0, StockView{Waiting: 3, Since: later(-time.Hour)}, StockOwed, Empty},
+			{time.Minute, StockView{Waiting: 1, Since: later(-time.Minute)}, StockOwed, ""},
+			{time.Hour, StockView{Waiting: 1, Since: later(time.Minute)}, StockOwed, Empty},
+			{2 * time.Hour, StockView{Waiting: 2, Since: later(time.Minute)}, StockOwed, ""},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,12 +93,12 @@ func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 func TestAlert_thresholdZeroTellsOnlyOfOrdersThatWait(t *testing.T) {
 	t.Parallel()
 	never := catalog.Pool{LowStock: 0, Reminder: 24 * time.Hour}
-	alert, n := Alert{Pool: elden}.After(Sight{}, never, noon)
-	if alert.Level != OK || n != nil {
+	alert, n := Alert{Pool: elden}.After(StockView{}, never, noon)
+	if alert.Level != StockOK || n != nil {
 		t.Errorf("an empty pool: level %q, told %q; want nothing", alert.Level, kindOf(n))
 	}
-	alert, n = alert.After(Sight{Waiting: 1, Since: noon}, never, noon)
-	if alert.Level != Owing || kindOf(n) != notice.Empty {
+	alert, n = alert.After(StockView{Waiting: 1, Since: noon}, never, noon)
+	if alert.Level != StockOwed || kindOf(n) != Empty {
 		t.Errorf("an order waits: level %q, told %q; want it told", alert.Level, kindOf(n))
 	}
 }
@@ -107,21 +106,21 @@ func TestAlert_thresholdZeroTellsOnlyOfOrdersThatWait(t *testing.T) {
 func TestAlert_reminderZeroTellsOnce(t *testing.T) {
 	t.Parallel()
 	once := catalog.Pool{LowStock: 10}
-	alert, n := Alert{Pool: elden}.After(Sight{Available: 1}, once, noon)
+	alert, n := Alert{Pool: elden}.After(StockView{Available: 1}, once, noon)
 	if n == nil {
 		t.Fatal("the edge is not told")
 	}
-	if _, n = alert.After(Sight{Available: 1}, once, later(365*24*time.Hour)); n != nil {
+	if _, n = alert.After(StockView{Available: 1}, once, later(365*24*time.Hour)); n != nil {
 		t.Error("told again, though the merchant wants no reminders")
 	}
 }
 
 func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 	t.Parallel()
-	facts := notice.Facts{Waiting: 1, Missing: 2, HeadNeeds: 2, Started: later(-time.Second)}
-	alert, n := Alert{Pool: elden, Level: Low, Edge: 4, ToldAt: later(-time.Hour)}.AfterNothing(facts, noon)
+	facts := Facts{Waiting: 1, Missing: 2, HeadNeeds: 2, Started: later(-time.Second)}
+	alert, n := Alert{Pool: elden, Level: StockLow, Edge: 4, ToldAt: later(-time.Hour)}.AfterNothing(facts, noon)
 	facts.Pool, facts.Side = "elden", pool.Live
-	want := notice.New("nova", notice.Empty, "elden#live#5", facts, noon)
+	want := New("nova", Empty, "elden#live#5", facts, noon)
 	if n == nil {
 		t.Fatal("not told")
 	}
@@ -140,12 +139,12 @@ func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 func TestAlert_testSideIsNotTold(t *testing.T) {
 	t.Parallel()
 	test := pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}
-	if _, n := (Alert{Pool: test}).AfterNothing(notice.Facts{Waiting: 1}, noon); n != nil {
+	if _, n := (Alert{Pool: test}).AfterNothing(Facts{Waiting: 1}, noon); n != nil {
 		t.Error("the merchant is told of a test order")
 	}
 }
 
-func kindOf(n *notice.Notice) notice.Kind {
+func kindOf(n *Notice) Kind {
 	if n == nil {
 		return ""
 	}

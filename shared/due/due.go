@@ -1,0 +1,18 @@
+// Package due names what still needs work.
+//
+// Everything that waits for a worker stands in a due index with the time at
+// which the sweep looks at it.
+package due
+
+import (
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/upload"
+)
+
+// Item is one thing that is due, as it stands now: exactly one field is set.
+type Item struct {
+	Line   *order.Fulfillment
+	Notice *notice.Notice
+	Upload *upload.Upload
+}

@@ -1,0 +1,68 @@
+package upload
+
+import (
+	"time"
+
+	"keypool/shared/pool"
+)
+
+// RangeSize is the number of bytes of a file that one message stands for. It is
+// even, so that no cut goes through a unit of UTF-16.
+const RangeSize = 2 << 20
+
+// BatchSize is the number of keys that the table takes in one call.
+const BatchSize = 25
+
+// Range is the progress of one range of an upload.
+type Range struct {
+	Number int // from 0
+	Done   bool
+
+	// Turn counts the workers that took the range. Only the last one may save.
+	Turn int
+
+	Offset int64 // in the file, where the next line begins; 0: nothing read
+	Lines  int   // begun so far, blank ones too
+	Counts Counts
+
+	// Parts counts, for each turn, the objects that hold its rejected lines.
+	Parts   []int
+	SavedAt time.Time
+}
+
+// NewKey is a key to be stored.
+type NewKey struct {
+	ID     pool.KeyID
+	Text   pool.Secret
+	Offset int64 // of its line in the file
+}
+
+// Inserted is the outcome of the insert of one key.
+type Inserted int
+
+// The outcomes of an insert.
+const (
+	Stored    Inserted = iota
+	Exists             // the table has a key of this identity
+	Rejected           // the table takes no such key
+	Throttled          // the table could not do it now
+)
+
+// KnownKey is a key that is in the table already.
+type KnownKey struct {
+	Upload string // that brought it
+	Offset int64  // of its line there
+	Pool   string
+	State  KeyState
+	SoldAt time.Time
+}
+
+// KeyState is the state of a key, as far as a report tells.
+type KeyState string
+
+// The states of a key that a duplicate may have.
+const (
+	KeyAvailable KeyState = "available"
+	KeyClaimed   KeyState = "claimed"
+	KeyRevoked   KeyState = "revoked"
+)
