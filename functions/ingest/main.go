@@ -18,8 +18,10 @@ import (
 )
 
 func main() {
-	ingest.TuneMemory()
-	boot.Run("ingest", wire)
+	boot.Run("ingest", func(env *config.Env, cfg aws.Config) any {
+		ingest.TuneMemory() // here, since Run sets limits of its own before
+		return wire(env, cfg)
+	})
 }
 
 func wire(env *config.Env, cfg aws.Config) any {

@@ -13,15 +13,16 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// keptOpen is how many connections to a service wait for the next call. An order
-// of 16 lines reads 48 things at once: with the SDK's ten, it would open 38 anew
-// each time, and shake hands on each.
+// keptOpen is the number of idle connections that are kept for each service. An
+// order of 16 lines makes 48 reads at once: with the SDK's ten connections, 38
+// would be opened anew each time, with a TLS handshake each.
 const keptOpen = 64
 
-// Config reads what Lambda gives every function: region, credentials, and,
-// where it is not AWS that runs it, an endpoint and whom to trust. The SDK's own
-// loader knows many more sources, none of which a function has, and brings four
-// more services for them: a third of the time to the first request.
+// Config reads the settings that Lambda gives every function: region, credentials
+// and, on a machine that is not AWS, an endpoint and the certificates to trust.
+//
+// The SDK's own loader knows many more sources. No function has them, and the four
+// services that they need take a third of the time to the first request.
 func Config() (aws.Config, error) {
 	cfg := aws.Config{
 		Region:     os.Getenv("AWS_REGION"),

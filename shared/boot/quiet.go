@@ -11,10 +11,9 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// quiet keeps the words of AWS out of every error of a call. They quote what was
-// sent: SES an address, DynamoDB a value that does not fit, S3 the name of an
-// object, and whoever logs the error cannot know. What is left is the code, and
-// the request's id, by which AWS's own records tell the rest.
+// quiet keeps AWS's texts out of every error of a call. They quote the request: SES
+// an address, DynamoDB a value that does not fit, S3 the name of an object. The
+// code and the request's id are kept. AWS's own records tell the rest by that id.
 func quiet(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KeypoolQuiet", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
@@ -27,8 +26,8 @@ func quiet(stack *middleware.Stack) error {
 	}), middleware.Before)
 }
 
-// quietError is an error of a call that can be examined as ever, by errors.As,
-// and says no more than it should.
+// quietError is an error of a call. It can be examined by errors.As as before, but
+// its text holds no text of AWS.
 type quietError struct{ cause error }
 
 func (e *quietError) Unwrap() error { return e.cause }
