@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/due"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -80,7 +81,7 @@ func TestHandler_endsBeforeLambdaEndsIt(t *testing.T) {
 	if err := h.handle(ctx); err != nil {
 		t.Error(err)
 	}
-	if calls.Load() > outbox.Partitions {
+	if calls.Load() > due.Partitions {
 		t.Errorf("the clock was asked %d times: something was swept after the time was up", calls.Load())
 	}
 }

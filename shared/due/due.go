@@ -10,6 +10,9 @@ import (
 	"keypool/shared/upload"
 )
 
+// Partitions is how many partitions a due index has. The sweep looks at each of them.
+const Partitions = 32
+
 // Item is one thing that is due, as it stands now: exactly one field is set.
 type Item struct {
 	Line   *order.Fulfillment

@@ -1,42 +1,57 @@
 // Package dynamo is the only package that speaks DynamoDB. It keeps Keypool's
-// three tables; what is written in one transaction, and on what condition, is
-// decided here and nowhere else.
+// three tables, and decides which writes share a transaction and on which conditions.
 //
 // # The tables on one screen
 //
-// Every item carries its schema version v; a reader accepts v and v-1. Times are
-// numbers: milliseconds since 1970, UTC. <m> is a merchant's name, <side> is
-// live or test; <order> and <line> are the halves of a LineID.
+// Times are numbers: milliseconds since 1970, UTC. <m> is a merchant's name, <side>
+// is live or test; <order> and <line> are the halves of a LineID.
 //
 //	catalog   pk, sk                                     index due (due, dueAt), index kind (kind, pk)
 //	  merchant#<m>          merchant                     kind=merchant; salt
-//	  merchant#<m>          pool#<pool>                  kind=pool
-//	  merchant#<m>          product#<product>
+//	  merchant#<m>          pool#<pool>                  kind=pool; low stock, shards
+//	  merchant#<m>          product#<product>            pools, keys a line, texts
 //	  merchant#<m>          account#<account>            platform, origin, sealed secrets
 //	  merchant#<m>          count#<pool>#<side>          accepted, taken: shown counts, put right nightly
-//	  token#<sha256>        token                        whose API token this is
-//	  uploads#<m>           <upload>                     counts, first refused lines; due while unfinished
-//	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range
-//	  parked#<m>#<pool>     <upload>                     key files that wait for their pool
+//	  token#<sha256>        token                        kind=token#<m>; the merchant of an API token
+//	  uploads#<m>           <upload>                     state, counts, first rejected lines; due until finished
+//	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its turn (fencing token)
+//	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
 //
 //	keys      pk                                         index available (shard, place) + text, upload
 //	  <m>#<side>#<hmac>                                  text, upload, offset, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
-//	                                                     claimed: line, soldAt (its order came in)
+//	                                                     claimed: line, soldAt (when its order came in)
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images
-//	  order#<order>         line#<line>                  the fulfillment, with up to 20 keys; mail=due is mailed
-//	  order#<order>         keys#<line>#<00000>          further keys, one item a take
-//	  order#<order>         history#<line>#<ms>#<what>#<mail> what happened to it
+//	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed
+//	  order#<order>         keys#<line>#<00000>          further keys: a chunk for each change that brings some
+//	  order#<order>         history#<line>#<ms>#<what>#<mail>  an event of the line
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
-//	  queue#<m>#<pool>#<side>         !pass              newcomers may pass the queue until then
-//	  unconnected#<m>#<side>#<product> <ms>#<LineID>     a line that no pool feeds
-//	  refused#<m>           <account>#<order>#<field>    a signed webhook that could not be taken
-//	  notice#<id>           notice                       a notice; mail=due is mailed
+//	  queue#<m>#<pool>#<side>         !pass              until when new orders may pass the queue
+//	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds
+//	  refused#<m>           <account>#<order>#<field>    a signed webhook that was refused
+//	  notice#<id>           notice                       a notice; mail=due is to be mailed
 //	  alert#<m>#<pool>      alert#<side>                 stock alert: level, edge, when told
 //
-// due is due#<0..31>, a hash of the item's name, and stands on whatever still
-// needs work, with dueAt: when the sweep looks at it.
+// Items that still need work have due=due#<0..31>, a hash of the item's name, and
+// dueAt, when the sweep looks at them. Settings have a version for optimistic
+// locks, and writtenBy: a random word by which a writer knows its own write again.
+//
+// Every item has its schema version v. Readers of orders and keys accept every
+// version there ever was, readers of the catalog the last two.
+//
+// # The files
+//
+// client.go reads DynamoDB's errors for every call; tx.go makes writes, alone or in
+// a transaction; query.go makes reads; item.go encodes and decodes; keys.go has
+// every primary key. The other files have one use case each, and only say what
+// they read and write.
+//
+// # Errors
+//
+// Temporary failures are retry.ErrThrottled and retry.ErrChanged, whatever was
+// asked for. A condition that does not hold is an answer: the methods return what
+// it means, such as order.ExistsError, catalog.ErrConflict or job.ErrFenced.
 //
 // # Decisions
 //

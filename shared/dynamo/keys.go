@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/due"
 	"keypool/shared/order"
-	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -225,7 +225,7 @@ func shardName(p pool.ID, n int) string {
 func duePartition(name string) string {
 	h := fnv.New32a()
 	h.Write([]byte(name))
-	return dueName(int(h.Sum32() % outbox.Partitions))
+	return dueName(int(h.Sum32() % due.Partitions))
 }
 
 func dueName(partition int) string { return "due#" + strconv.Itoa(partition) }

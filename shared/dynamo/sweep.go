@@ -9,12 +9,12 @@ import (
 	"keypool/shared/due"
 	"keypool/shared/outbox"
 	"keypool/shared/retry"
-	"keypool/shared/upload"
 )
 
-// Due implements sweep.Store. The index says what to look at and may lag: what is
-// seen is read from the tables, strongly consistent, and passed over if it is not
-// due there any more.
+// Due calls see with each item of a partition that is due, those of orders first
+// and the longest due first, until see returns false. The index lags: each item is
+// read from its table, consistently, and passed over if it is not due there. Items
+// that cannot be read are told in the error and stop no other.
 func (s *Store) Due(ctx context.Context, partition int, now time.Time, see func(due.Item) bool) error {
 	more, ordersErr := s.dueIn(ctx, s.tables.Orders, partition, now, decodeDueOrder, see)
 	if !more {
@@ -24,7 +24,7 @@ func (s *Store) Due(ctx context.Context, partition int, now time.Time, see func(
 	return errors.Join(ordersErr, catalogErr)
 }
 
-// dueItem decodes an item of a table, and says when it is due by its own word.
+// dueItem decodes an item of a table, and returns when it is due according to itself.
 type dueItem func(attrs) (due.Item, time.Time, error)
 
 func (s *Store) dueIn(ctx context.Context, table string, partition int, now time.Time, decode dueItem, see func(due.Item) bool) (more bool, err error) {
@@ -107,19 +107,5 @@ func (s *Store) SetMail(ctx context.Context, item due.Item, to outbox.Entry) err
 		key, version = noticeKey(item.Notice.ID), item.Notice.Version
 	}
 	_, err := s.write(ctx, s.mailUpdate(key, version, to).write(s.tables.Orders, key))
-	return err
-}
-
-// SetUploadDue changes when an upload is looked at again, never for the zero time.
-// It returns retry.ErrChanged if that was changed meanwhile.
-func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error {
-	update := newUpdate(condition{"dueAt = :seen", attrs{":seen": number(millis(u.DueAt))}})
-	if dueAt.IsZero() {
-		update.remove("due")
-		update.remove("dueAt")
-	} else {
-		update.set("dueAt", number(millis(dueAt)))
-	}
-	_, err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
 	return err
 }

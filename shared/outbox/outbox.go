@@ -8,10 +8,6 @@ package outbox
 
 import "time"
 
-// Partitions is how many partitions the index of what is due has. The sweep looks
-// at each of them.
-const Partitions = 32
-
 // State is how far a mail has come:
 //
 //	(nothing) -> due -> sending -> sent -> delivered -> bounced -> complained

@@ -50,7 +50,7 @@ import (
 
 // Store is what the sweep needs of the tables.
 type Store interface {
-	// Due calls see with what is due by now in one of outbox.Partitions, the longest due
+	// Due calls see with what is due by now in one of due.Partitions, the longest due
 	// first in its table, until see returns false. What cannot be read is passed
 	// over and told in the error.
 	Due(ctx context.Context, partition int, now time.Time, see func(due.Item) (more bool)) error
@@ -110,9 +110,9 @@ func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	run := &run{Sweeper: s}
 	var sweeps errgroup.Group
 	sweeps.SetLimit(workers)
-	start := random.N(ctx, outbox.Partitions)
-	for i := range outbox.Partitions {
-		partition := (start + i) % outbox.Partitions
+	start := random.N(ctx, due.Partitions)
+	for i := range due.Partitions {
+		partition := (start + i) % due.Partitions
 		ctx := random.Split(ctx, strconv.Itoa(partition))
 		sweeps.Go(func() error {
 			if !s.Now().Before(until) {

@@ -48,7 +48,7 @@ func (s *storm) settle(ctx context.Context) {
 
 func (s *storm) mailWhatIsDue(ctx context.Context) {
 	var mails []outbox.Item
-	for partition := range outbox.Partitions {
+	for partition := range due.Partitions {
 		s.must(s.calm.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			if item.Line != nil {
 				mails = append(mails, outbox.LineItem(string(item.Line.ID)))

@@ -492,7 +492,7 @@ func (s *storm) mail(ctx context.Context) int {
 	defer done()
 	var mails []outbox.Item
 	for range 2 {
-		s.store.Due(ctx, s.dice.n(outbox.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
+		s.store.Due(ctx, s.dice.n(due.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			switch {
 			case item.Line != nil && item.Line.Mail.State != "":
 				mails = append(mails, outbox.LineItem(string(item.Line.ID)))

@@ -1,0 +1,197 @@
+package dynamo
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/notice"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+// uploadItem is an upload in the catalog.
+type uploadItem struct {
+	primaryKey
+	V        int    `dynamodbav:"v"`
+	Bucket   string `dynamodbav:"bucket"`
+	Name     string `dynamodbav:"name"`
+	Version  string `dynamodbav:"objectVersion,omitempty"`
+	File     string `dynamodbav:"file"`
+	Pool     string `dynamodbav:"pool,omitempty"`
+	Side     string `dynamodbav:"side,omitempty"`
+	Size     int64  `dynamodbav:"size"`
+	Encoding string `dynamodbav:"encoding"`
+
+	State  string         `dynamodbav:"state"`
+	Cause  string         `dynamodbav:"cause,omitempty"`
+	Ranges int            `dynamodbav:"ranges"`
+	Done   int            `dynamodbav:"done"`
+	Lines  int            `dynamodbav:"lines"`
+	Counts map[string]int `dynamodbav:"counts"` // by outcome
+	Kept   []keptItem     `dynamodbav:"kept,omitempty"`
+
+	ReceivedAt int64  `dynamodbav:"receivedAt"`
+	FinishedAt int64  `dynamodbav:"finishedAt,omitempty"`
+	Due        string `dynamodbav:"due,omitempty"`
+	DueAt      int64  `dynamodbav:"dueAt,omitempty"`
+}
+
+// keptItem is a line that brought no key, as the upload's record keeps it.
+type keptItem struct {
+	Line   int    `dynamodbav:"line"`
+	Reason string `dynamodbav:"reason"`
+	SoldAt int64  `dynamodbav:"soldAt,omitempty"`
+}
+
+// parkedItem marks an upload that waits for its pool.
+type parkedItem struct {
+	primaryKey
+	V int `dynamodbav:"v"`
+}
+
+// Upload returns the record of an upload, false if there is none: one consistent read.
+func (s *Store) Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error) {
+	item, ok, err := getAs[uploadItem](ctx, s, s.tables.Catalog, uploadKey(merchant, id), lastVersions)
+	if !ok {
+		return upload.Upload{}, false, wrap(err, "read upload %s", id)
+	}
+	return item.upload(), true, nil
+}
+
+// Uploads returns up to limit of a merchant's uploads, newest first, from before
+// the one named on; "" begins with the newest. A new upload may be missing yet.
+func (s *Store) Uploads(ctx context.Context, merchant, before string, limit int) ([]upload.Upload, error) {
+	q := inPartition(s.tables.Catalog, UploadsPrefix+merchant)
+	q.consistent, q.backwards, q.limit = false, true, limit
+	if before != "" {
+		q.after = uploadKey(merchant, before)
+	}
+	items, err := queryAs[uploadItem](ctx, s, q, lastVersions)
+	var uploads []upload.Upload
+	for _, item := range items {
+		uploads = append(uploads, item.upload())
+	}
+	return uploads, wrap(err, "list the uploads of %s", merchant)
+}
+
+// Parked returns the ids of the uploads that wait for a pool, oldest first.
+func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, error) {
+	items, err := s.items(ctx, inPartition(s.tables.Catalog, parkedPK(merchant, pool)))
+	var ids []string
+	for _, item := range items {
+		ids = append(ids, keyOf(item).SK)
+	}
+	return ids, wrap(err, "list what waits for pool %s of %s", pool, merchant)
+}
+
+// MoveUpload brings an upload from one state to another, "" before there is a
+// record, and reports whether it was in the first: one transaction of the record,
+// the mark that the upload waits for its pool, and the notice. A notice that is
+// there already is no obstacle.
+func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
+	var tx transaction
+	record := tx.add(s.uploadWrite(from, u))
+	switch parked := parkedKey(u.PoolID(), u.ID); {
+	case u.State == upload.Parked:
+		tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
+	case from == upload.Parked:
+		tx.add(remove(s.tables.Catalog, parked, always))
+	}
+	if tell != nil {
+		tx.add(noticePut(s.tables.Orders, *tell))
+	}
+	for {
+		err := s.transactPatiently(ctx, &tx)
+		if _, moved := refusedAt(err, record); moved {
+			return false, nil
+		}
+		if _, told := refusedAt(err, len(tx.writes)-1); told {
+			tx.writes = tx.writes[:len(tx.writes)-1]
+			continue
+		}
+		return err == nil, wrap(err, "bring upload %s to %s", u.ID, u.State)
+	}
+}
+
+// uploadWrite creates the record, or changes the attributes that a change of state may change.
+func (s *Store) uploadWrite(from upload.State, u upload.Upload) types.TransactWriteItem {
+	item := encode(newUploadItem(u))
+	if from == "" {
+		return put(s.tables.Catalog, item, absent)
+	}
+	update := newUpdate(condition{"#state = :from", attrs{":from": text(string(from))}})
+	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt"} {
+		if value, ok := item[name]; ok {
+			update.set(name, value)
+		} else {
+			update.remove(name)
+		}
+	}
+	return update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID))
+}
+
+// PostponeUpload sets when the sweep looks at an upload again, unless its state has
+// changed meanwhile.
+func (s *Store) PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error {
+	update := newUpdate(condition{"#state = :state", attrs{":state": text(string(u.State))}})
+	update.name("#state", "state")
+	update.set("dueAt", number(millis(until)))
+	_, err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+	if _, moved := refusedAt(err, 0); moved {
+		return nil
+	}
+	return wrap(err, "postpone upload %s", u.ID)
+}
+
+// SetUploadDue changes when an upload is looked at again, never for the zero time.
+// It returns retry.ErrChanged if that was changed meanwhile.
+func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error {
+	update := newUpdate(condition{"dueAt = :seen", attrs{":seen": number(millis(u.DueAt))}})
+	if dueAt.IsZero() {
+		update.remove("due")
+		update.remove("dueAt")
+	} else {
+		update.set("dueAt", number(millis(dueAt)))
+	}
+	_, err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+	return err
+}
+
+func newUploadItem(u upload.Upload) uploadItem {
+	item := uploadItem{
+		primaryKey: uploadKey(u.Merchant, u.ID), V: schema,
+		Bucket: u.Object.Bucket, Name: u.Object.Name, Version: u.Object.Version,
+		File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size, Encoding: string(u.Encoding),
+		State: string(u.State), Cause: string(u.Cause), Ranges: u.Ranges, Done: u.Done, Lines: u.Lines,
+		Counts:     make(map[string]int, len(u.Counts)), // there even if empty: its entries are increased
+		ReceivedAt: millis(u.ReceivedAt), FinishedAt: millis(u.FinishedAt), DueAt: millis(u.DueAt),
+	}
+	for outcome, n := range u.Counts {
+		item.Counts[string(outcome)] = n
+	}
+	for _, line := range u.Kept {
+		item.Kept = append(item.Kept, keptItem{Line: line.Line, Reason: string(line.Reason), SoldAt: millis(line.SoldAt)})
+	}
+	if item.DueAt != 0 {
+		item.Due = duePartition(item.PK + item.SK)
+	}
+	return item
+}
+
+func (i uploadItem) upload() upload.Upload {
+	merchant, id := i.primaryKey.upload()
+	u := upload.Upload{
+		Merchant: merchant, ID: id,
+		Object: upload.Object{Bucket: i.Bucket, Name: i.Name, Version: i.Version},
+		File:   i.File, Pool: i.Pool, Side: pool.Side(i.Side), Size: i.Size, Encoding: upload.Encoding(i.Encoding),
+		State: upload.State(i.State), Cause: upload.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
+		Counts:     decodeCounts(i.Counts),
+		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
+	}
+	for _, line := range i.Kept {
+		u.Kept = append(u.Kept, upload.RejectedLine{Line: line.Line, Reason: upload.Outcome(line.Reason), SoldAt: at(line.SoldAt)})
+	}
+	return u
+}
