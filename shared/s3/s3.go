@@ -1,5 +1,10 @@
-// Package s3 is the only package that speaks S3: the bucket that key files are
-// dropped in, and the bucket of reports.
+// Package s3 is the only package that calls S3. It has two buckets: Uploads, where
+// merchants drop key files, and Reports, where Keypool writes what became of them.
+//
+// Decisions. Reports are written by the SDK's transfer manager rather than by a
+// multipart writer of our own: measured on ingest, it adds 0.7 % to the binary, one
+// package without work before main, nothing to the start, and no memory. A transfer
+// manager whose API changes often would change our mind: it is not yet at version 1.
 package s3
 
 import (
@@ -20,18 +25,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Uploads is the bucket that key files are dropped in. It is safe for concurrent use.
+// Uploads is the bucket of key files. It is safe for concurrent use.
 type Uploads struct {
 	client *s3.Client
 	bucket string
 }
 
-// OpenUploads returns the bucket named.
+// OpenUploads returns the bucket of that name.
 func OpenUploads(client *s3.Client, bucket string) *Uploads {
 	return &Uploads{client: client, bucket: bucket}
 }
 
-// The tag of a file that is loaded. The bucket's lifecycle lets such files expire.
+// The tag of a loaded file. The bucket's lifecycle deletes files with this tag.
 const (
 	DoneTag   = "keypool"
 	DoneValue = "done"
@@ -62,9 +67,8 @@ func (b *Uploads) Stat(ctx context.Context, o upload.Object) (upload.Stat, bool,
 	return stat, true, nil
 }
 
-// Open implements ingest.Objects. Not every S3 keeps to the range when a version
-// is named too, so what comes is taken from its Content-Range, and a whole
-// object is cut here.
+// Open implements ingest.Objects. Some emulators ignore the range of a request that
+// names a version: without a Content-Range in the answer, the object is cut here.
 func (b *Uploads) Open(ctx context.Context, o upload.Object, from, to int64) (io.ReadCloser, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
@@ -113,8 +117,8 @@ func (b *Uploads) MarkDone(ctx context.Context, o upload.Object) error {
 	return nil
 }
 
-// PresignUpload returns an address that a key file can be put to with a plain HTTP
-// PUT, until it expires.
+// PresignUpload returns an address that accepts a key file by HTTP PUT until it
+// expires.
 func (b *Uploads) PresignUpload(ctx context.Context, name string, expires time.Duration) (string, error) {
 	put, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(b.bucket), Key: aws.String(name),
@@ -132,7 +136,7 @@ func version(o upload.Object) *string {
 	return aws.String(o.Version)
 }
 
-// gone reports whether S3 has no such object, or not that version of it.
+// gone reports whether S3 has no such object or no such version of it.
 func gone(err error) bool {
 	var response *awshttp.ResponseError
 	return errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound
@@ -144,7 +148,7 @@ type Reports struct {
 	bucket string
 }
 
-// OpenReports returns the bucket named.
+// OpenReports returns the bucket of that name.
 func OpenReports(client *s3.Client, bucket string) *Reports {
 	return &Reports{client: client, bucket: bucket}
 }
@@ -175,7 +179,7 @@ func (b *Reports) Get(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// Open returns a report to be streamed, or upload.ErrGone.
+// Open streams a report. The caller closes it. A missing report is upload.ErrGone.
 func (b *Reports) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.bucket), Key: aws.String(name)})
 	if gone(err) {
@@ -187,7 +191,7 @@ func (b *Reports) Open(ctx context.Context, name string) (io.ReadCloser, error) 
 	return out.Body, nil
 }
 
-// PresignReport returns an address that a report can be read from until it expires.
+// PresignReport returns an address that serves a report until it expires.
 func (b *Reports) PresignReport(ctx context.Context, name string, expires time.Duration) (string, error) {
 	get, err := s3.NewPresignClient(b.client).PresignGetObject(ctx, &s3.GetObjectInput{
 		Bucket: aws.String(b.bucket), Key: aws.String(name),
