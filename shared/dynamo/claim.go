@@ -161,7 +161,7 @@ func (s *Store) addChange(c *commit, change order.Change) {
 	if change.Before != nil {
 		guard = atVersion(change.Before.Version)
 	}
-	c.add(put(s.tables.Orders, encode(newFulfillmentItem(change.After)), guard), subject{new: change.Before == nil})
+	c.add(put(s.tables.Orders, newFulfillmentItem(change.After).attrs(), guard), subject{new: change.Before == nil})
 	s.addQueue(c, change)
 	if change.NewChunk() {
 		chunk := chunkItem{primaryKey: chunkKey(change.After.ID, change.After.Chunks), V: schema, Keys: newKeyItems(change.Allocated)}

@@ -3,6 +3,8 @@ package dynamo
 import (
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )
@@ -91,6 +93,60 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 	if customer := customerItem(f.Customer); customer != (customerItem{}) {
 		item.Customer = &customer
 	}
+	return item
+}
+
+// attrs is encode without reflection, which would be a tenth of a claim's
+// processor time. A test holds the two together.
+func (i fulfillmentItem) attrs() attrs {
+	item := make(attrs, 40)
+	item["pk"], item["sk"], item["v"], item["version"] = text(i.PK), text(i.SK), number(i.V), number(i.Version)
+	item["merchant"], item["side"], item["account"], item["origin"] = text(i.Merchant), text(i.Side), text(i.Account), text(i.Origin)
+	item["order"], item["line"], item["product"] = text(i.Order), text(i.Line), text(i.Product)
+	setText(item, "pool", i.Pool)
+	item["quantity"], item["wanted"], item["allocated"] = number(i.Quantity), number(i.Wanted), number(i.Allocated)
+	setNumber(item, "returned", i.Returned)
+	if i.OnHold {
+		item["onHold"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+	if len(i.Keys) > 0 {
+		keys := make([]types.AttributeValue, len(i.Keys))
+		for n, key := range i.Keys {
+			keys[n] = &types.AttributeValueMemberM{Value: attrs{"id": text(key.ID), "text": text(key.Text)}}
+		}
+		item["keys"] = &types.AttributeValueMemberL{Value: keys}
+	}
+	setNumber(item, "chunks", i.Chunks)
+	setNumber(item, "counted", i.Counted)
+	item["receivedAt"] = number(i.ReceivedAt)
+	setNumber(item, "paidAt", i.PaidAt)
+	setText(item, "currency", i.Currency)
+	setText(item, "language", i.Language)
+	setText(item, "unitPrice", i.UnitPrice)
+	setText(item, "title", i.Title)
+	if i.Customer != nil {
+		item["customer"] = &types.AttributeValueMemberM{Value: i.Customer.attrs()}
+	}
+	item["month"] = text(i.Month)
+	setText(item, "who", i.Who)
+	i.outboxItem.addTo(item)
+	return item
+}
+
+func (c customerItem) attrs() attrs {
+	item := make(attrs, 12)
+	setText(item, "name", c.Name)
+	setText(item, "firstName", c.FirstName)
+	setText(item, "lastName", c.LastName)
+	setText(item, "email", c.Email)
+	setText(item, "phone", c.Phone)
+	setText(item, "company", c.Company)
+	setText(item, "country", c.Country)
+	setText(item, "city", c.City)
+	setText(item, "zip", c.Zip)
+	setText(item, "address", c.Address)
+	setText(item, "licenseFor", c.LicenseFor)
+	setText(item, "addInfo", c.AddInfo)
 	return item
 }
 

@@ -73,6 +73,20 @@ func number[N int | int64](n N) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(n), 10)}
 }
 
+// setText sets a text. An empty one takes no room.
+func setText(item attrs, name, value string) {
+	if value != "" {
+		item[name] = text(value)
+	}
+}
+
+// setNumber sets a number. Zero takes no room.
+func setNumber[N int | int64](item attrs, name string, value N) {
+	if value != 0 {
+		item[name] = number(value)
+	}
+}
+
 // millis returns a time as it stands in the tables: milliseconds since 1970, 0 for
 // the zero time.
 func millis(t time.Time) int64 {

@@ -170,15 +170,17 @@ func unconnectedPK(merchant string, side pool.Side, product string) string {
 // queueKey returns the place of a line in the queue of its pool, or of its product
 // while no pool feeds that; false if the line does not wait.
 func queueKey(f order.Fulfillment) (primaryKey, bool) {
-	sk := fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)
+	var k primaryKey
 	switch f.State() {
 	case order.Waiting:
-		return primaryKey{queuePK(f.PoolID()), sk}, true
+		k.PK = queuePK(f.PoolID())
 	case order.Unconnected:
-		return primaryKey{unconnectedPK(f.Merchant, f.Side, f.Product), sk}, true
+		k.PK = unconnectedPK(f.Merchant, f.Side, f.Product)
 	default:
-		return primaryKey{}, false
+		return k, false
 	}
+	k.SK = fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)
+	return k, true
 }
 
 // queued returns the line that has a place in a queue, and when it was received.

@@ -38,6 +38,20 @@ func newOutboxItem(e outbox.Entry, name string) outboxItem {
 	return item
 }
 
+// addTo adds the entry to the item it belongs to: see fulfillmentItem.attrs.
+func (i outboxItem) addTo(item attrs) {
+	setText(item, "mail", i.Mail)
+	setText(item, "mailKind", i.MailKind)
+	setNumber(item, "mailNumber", i.MailNumber)
+	setNumber(item, "tries", i.Tries)
+	setNumber(item, "tryAt", i.TryAt)
+	setNumber(item, "leaseEndsAt", i.LeaseEndsAt)
+	setText(item, "due", i.Due)
+	setNumber(item, "dueAt", i.DueAt)
+	setText(item, "messageId", i.MessageID)
+	setText(item, "code", i.Code)
+}
+
 func (i outboxItem) entry() outbox.Entry {
 	return outbox.Entry{
 		State:       outbox.State(i.Mail),

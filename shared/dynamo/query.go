@@ -26,7 +26,7 @@ type query struct {
 	pageSize   int        // items a call; 0 is as many as DynamoDB reads
 	backwards  bool
 	consistent bool     // not possible on an index, which lags
-	attributes []string // to read; none is all
+	attributes []string // to read, not of an index; none is all
 	counted    bool     // no items, only their number
 }
 
@@ -92,26 +92,24 @@ func (q query) input() *dynamodb.QueryInput {
 	if q.counted {
 		in.Select = types.SelectCount
 	}
-	names := make(map[string]string)
 	if strings.HasPrefix(q.where, inShard) {
-		names["#shard"] = "shard"
+		in.ExpressionAttributeNames = map[string]string{"#shard": "shard"}
 	}
 	if len(q.attributes) > 0 {
-		in.ProjectionExpression = aws.String(project(q.attributes, names))
-	}
-	if len(names) > 0 {
-		in.ExpressionAttributeNames = names
+		projection, names := project(q.attributes)
+		in.ProjectionExpression, in.ExpressionAttributeNames = aws.String(projection), names
 	}
 	return in
 }
 
-// project returns a projection of these attributes, whose names may be reserved
-// words, and adds their placeholders to names.
-func project(attributes []string, names map[string]string) string {
+// project returns a projection of these attributes, with placeholders for their
+// names, which may be reserved words.
+func project(attributes []string) (string, map[string]string) {
+	names := make(map[string]string, len(attributes))
 	for _, name := range attributes {
 		names["#"+name] = name
 	}
-	return "#" + strings.Join(attributes, ", #")
+	return "#" + strings.Join(attributes, ", #"), names
 }
 
 // items reads all items of the query.
@@ -181,8 +179,8 @@ func getAs[T any](ctx context.Context, s *Store, table string, key primaryKey, o
 func (s *Store) batchGet(ctx context.Context, back retry.BackOff, table string, keys []attrs, attributes ...string) ([]attrs, error) {
 	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
 	if len(attributes) > 0 {
-		request.ExpressionAttributeNames = make(map[string]string, len(attributes))
-		request.ProjectionExpression = aws.String(project(attributes, request.ExpressionAttributeNames))
+		projection, names := project(attributes)
+		request.ProjectionExpression, request.ExpressionAttributeNames = aws.String(projection), names
 	}
 	var items []attrs
 	for batch := range slices.Chunk(keys, batchGetKeys) {
