@@ -17,6 +17,12 @@ const CacheFor = 30 * time.Second
 //
 // Absence is never cached, nor is an error: the first order after a product was
 // created finds it.
+//
+// Decision. It is ours, over singleflight. Of the libraries, ttlcache's loader has no
+// context and no error; golang-lru's expirable has no loader, no clock to pass in,
+// and a goroutine that never ends. otter v2 does all but one thing: a caller that
+// gives up waits on for the read. It adds 1.1 MB (12 %) to webhook's binary, 435
+// allocations before main, and a millisecond (15 %) to its start.
 type Cache[T any] struct {
 	read func(ctx context.Context, key string) (T, bool, error)
 	now  func() time.Time
