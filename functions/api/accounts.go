@@ -1,21 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/callback"
 	"keypool/shared/catalog"
-	"keypool/shared/catalog/check"
-	"keypool/shared/pool"
+	"keypool/shared/settings"
+	"keypool/shared/web/rest"
 )
 
 // Account is a merchant's account with a payment platform.
@@ -28,7 +25,7 @@ type Account struct {
 	Secrets           []AccountSecret `json:"secrets,omitempty" readOnly:"true" nullable:"false" doc:"The secrets that are valid, the newest first."`
 }
 
-// AccountSecret is what is shown of a signing secret.
+// AccountSecret is the part of a signing secret that is shown.
 type AccountSecret struct {
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"No longer valid from then on; never where left out."`
@@ -45,9 +42,9 @@ var (
 	}
 )
 
-func (a *api) newAccount(account catalog.Account) Account {
+func newAccount(account catalog.Account) Account {
 	body := Account{Name: account.Name, Platform: account.Platform, WebhookPath: "/webhooks/" + account.Merchant + "/" + account.Name}
-	for _, secret := range valid(account.Secrets, a.now()) {
+	for _, secret := range account.Secrets {
 		body.Secrets = append(body.Secrets, AccountSecret{secret.CreatedAt, secret.ExpiresAt})
 	}
 	return body
@@ -59,130 +56,55 @@ type AccountPath struct {
 
 type putAccount struct {
 	AccountPath
-	Precondition
+	rest.Precondition
 	Body Account
 }
 
-// Resolve adds what is wrong with the settings to what is wrong with their form.
+// platforms are those that an account can be of.
+var platforms = settings.Platforms{
+	Names:        slices.Sorted(maps.Keys(callback.Platforms)),
+	ParseSecret:  callback.ParseSecret,
+	FormatSecret: callback.FormatSecret,
+}
+
+const keepPreviousHours = 24 // where a body leaves it out
+
+// change returns the change that a request describes.
+func (in *putAccount) change(merchant string) settings.AccountChange {
+	return settings.AccountChange{
+		Merchant: merchant, Name: in.Account, Platform: in.Body.Platform, Secret: in.Body.Secret,
+		KeepPrevious: time.Duration(or(in.Body.KeepPreviousHours, keepPreviousHours)) * time.Hour,
+	}
+}
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putAccount) Resolve(huma.Context) []error {
-	var errs []error
-	if err := pool.CheckName(in.Account); err != nil {
-		errs = append(errs, &huma.ErrorDetail{Message: err.Error(), Location: "path.account"})
-	}
-	if _, ok := callback.Platforms[in.Body.Platform]; !ok && in.Body.Platform != "" {
-		known := strings.Join(slices.Sorted(maps.Keys(callback.Platforms)), ", ")
-		errs = append(errs, &huma.ErrorDetail{Message: "not a platform we know; use one of: " + known, Location: "body.platform"})
-	}
-	if in.Body.Secret != "" {
-		if _, err := callback.ParseSecret(in.Body.Secret); err != nil {
-			errs = append(errs, &huma.ErrorDetail{Message: err.Error(), Location: "body.secret"})
-		}
-	}
-	return errs
+	return rest.Mistakes(platforms.CheckAccount(in.change("")), "account")
 }
 
-type accountAnswer struct {
-	Status int
-	ETag   string `header:"ETag" doc:"The version, for If-Match."`
-	Body   Account
-}
-
-func (a *api) accounts() {
-	register(a, huma.Operation{
+func (a *api) addAccounts(to *rest.API) {
+	rest.Register(to, huma.Operation{
 		OperationID: "put-account", Method: http.MethodPut, Path: "/v1/accounts/{account}", Tags: []string{"Accounts"},
 		Summary:     "Set up an account with a payment platform, or give it a new signing secret",
 		Description: "Each call brings a new secret. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook.",
-		Security:    byMerchant, Errors: []int{401, 412, 428},
-		RequestBody: body(sampleAccountBody), Responses: a.answers(sampleAccount, 200, 201),
+		Errors:      []int{412, 428},
+		RequestBody: rest.Request(sampleAccountBody), Responses: to.Responses(sampleAccount, 200, 201),
 	}, a.putAccount)
-	register(a, huma.Operation{
+	rest.Register(to, huma.Operation{
 		OperationID: "get-account", Method: http.MethodGet, Path: "/v1/accounts/{account}", Tags: []string{"Accounts"},
-		Summary:  "Read how an account with a payment platform is set up",
-		Security: byMerchant, Errors: []int{401, 404},
-		Responses: a.answers(sampleAccount, 200),
+		Summary: "Read how an account with a payment platform is set up",
+		Errors:  []int{404}, Responses: to.Responses(sampleAccount, 200),
 	}, a.getAccount)
 }
 
-const (
-	keepPrevious = 24 // hours, where the caller names none
-
-	// maxSecrets is one more than a rotation needs. A caller who never saw the
-	// answer that held a new secret rotates again; the sender still uses the one
-	// from before both.
-	maxSecrets = 3
-)
-
-func (a *api) putAccount(ctx context.Context, in *putAccount) (*accountAnswer, error) {
-	before, known, err := a.store.Account(ctx, caller(ctx), in.Account)
-	if err != nil {
-		return nil, err
-	}
-	if err := in.check(before.Version, false); err != nil {
-		return nil, err
-	}
-	if known && in.Body.Platform != "" && in.Body.Platform != before.Platform {
-		return nil, invalid([]check.Problem{{
-			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",
-		}})
-	}
-	secret, err := callback.ParseSecret(in.Body.Secret)
-	made := in.Body.Secret == ""
-	if made {
-		secret = make([]byte, 32)
-		rand.Read(secret)
-	} else if err != nil {
-		return nil, err
-	}
-	sealed, err := a.secrets.Seal(ctx, caller(ctx), in.Account, secret)
-	if err != nil {
-		return nil, err
-	}
-	next := catalog.Account{
-		Merchant: caller(ctx), Name: in.Account, Version: before.Version, Platform: before.Platform, Origin: before.Origin,
-		Secrets: rotated(before.Secrets, sealed, a.now(), time.Duration(or(in.Body.KeepPreviousHours, keepPrevious))*time.Hour),
-	}
-	if !known {
-		next.Platform, next.Origin = cmp.Or(in.Body.Platform, "standard"), rand.Text()
-	}
-	if err := a.store.PutAccount(ctx, next); err != nil {
-		return nil, err
-	}
-	body := a.newAccount(next)
-	if made {
-		body.Secret = callback.FormatSecret(secret)
-	}
-	return &accountAnswer{created(before.Version), etag(before.Version + 1), body}, nil
+func (a *api) putAccount(ctx context.Context, in *putAccount) (*rest.Versioned[Account], error) {
+	account, secret, created, err := a.accounts.Put(ctx, in.change(caller(ctx)), in.Condition())
+	body := newAccount(account)
+	body.Secret = secret
+	return rest.Stored(account.Version, created, body), err
 }
 
-// rotated returns the secrets after a new one came: it, and those before that
-// are still valid, for no longer than keep.
-func rotated(secrets []catalog.SealedSecret, sealed []byte, now time.Time, keep time.Duration) []catalog.SealedSecret {
-	now = now.UTC().Truncate(time.Millisecond)
-	next := []catalog.SealedSecret{{Blob: sealed, CreatedAt: now}}
-	for _, secret := range valid(secrets, now) {
-		if end := now.Add(keep); secret.ExpiresAt.IsZero() || end.Before(secret.ExpiresAt) {
-			secret.ExpiresAt = end
-		}
-		if keep > 0 && len(next) < maxSecrets {
-			next = append(next, secret)
-		}
-	}
-	return next
-}
-
-func valid(secrets []catalog.SealedSecret, now time.Time) []catalog.SealedSecret {
-	return slices.DeleteFunc(slices.Clone(secrets), func(s catalog.SealedSecret) bool {
-		return !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt)
-	})
-}
-
-func (a *api) getAccount(ctx context.Context, in *AccountPath) (*accountAnswer, error) {
-	account, ok, err := a.store.Account(ctx, caller(ctx), in.Account)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, missing()
-	}
-	return &accountAnswer{http.StatusOK, etag(account.Version), a.newAccount(account)}, nil
+func (a *api) getAccount(ctx context.Context, in *AccountPath) (*rest.Versioned[Account], error) {
+	account, err := a.accounts.Get(ctx, caller(ctx), in.Account)
+	return rest.Found(account.Version, newAccount(account)), err
 }

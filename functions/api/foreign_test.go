@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -13,64 +13,19 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/resttest"
 	"keypool/shared/callback"
+	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
-
-// call is an operation of the document as a request, with the examples that the
-// document gives for its path and body.
-type call struct {
-	operation    string
-	method, path string
-	body         string
-	operators    bool // the operator's, not a merchant's
-}
-
-// calls makes a request of every operation of the document, so that a new one is
-// covered by being there: reads first, then what deletes, then what writes.
-func calls(t *testing.T) []call {
-	t.Helper()
-	document.load(t)
-	var all []call
-	for template, methods := range document.doc.Paths {
-		for lower, op := range methods {
-			c := call{operation: op.OperationID, method: strings.ToUpper(lower), path: template}
-			for _, p := range op.Parameters {
-				if p.In == "path" && len(p.Schema.Examples) > 0 {
-					c.path = strings.ReplaceAll(c.path, "{"+p.Name+"}", fmt.Sprint(p.Schema.Examples[0]))
-				}
-			}
-			if strings.Contains(c.path, "{") {
-				t.Fatalf("%s: the document gives no example for %s", op.OperationID, c.path)
-			}
-			if op.RequestBody != nil {
-				if c.body = string(op.RequestBody.Content["application/json"].Example); c.body == "" {
-					t.Fatalf("%s: the document gives no example of its body", op.OperationID)
-				}
-			}
-			if len(op.Security) != 1 {
-				t.Fatalf("%s: the document does not say for whom it is", op.OperationID)
-			}
-			_, c.operators = op.Security[0][operatorScheme]
-			all = append(all, c)
-		}
-	}
-	order := []string{"GET", "DELETE", "POST", "PUT"}
-	slices.SortFunc(all, func(a, b call) int {
-		if a.method != b.method {
-			return slices.Index(order, a.method) - slices.Index(order, b.method)
-		}
-		return strings.Compare(a.path, b.path)
-	})
-	return all
-}
 
 // owner is the merchant whom the document's examples speak of, with all that they
 // name. Whatever the merchant wrote is a canary.
@@ -85,20 +40,16 @@ const ownersName = "acme"
 func newOwner(w *world) *owner {
 	w.Helper()
 	o := &owner{world: w}
-	var made Token
-	w.operator("PUT", "/v1/merchants/"+ownersName, Merchant{
-		Title: o.cage.New("setting"), NoticeAddress: o.cage.Address(canary.Merchant),
-	}).want(201)
-	w.operator("POST", "/v1/merchants/"+ownersName+"/tokens", nil).want(201).into(&made)
-	o.token = made.Token
-	o.cage.Keep(canary.Token, made.Token)
+	o.token = w.merchant(ownersName)
+	w.setMerchant(catalog.Merchant{Name: ownersName, Title: o.cage.New("setting"), NoticeAddress: o.cage.Address(canary.Merchant)})
+	o.cage.Keep(canary.Token, o.token)
 	for _, name := range []string{"elden", "elden-latam"} {
-		w.shop(o.token, "PUT", "/v1/pools/"+name, Pool{Title: o.cage.New("setting")}).want(201)
+		w.shop(o.token, "PUT", "/v1/pools/"+name, Pool{Title: o.cage.New("setting")}).Want(201)
 		dynamotest.Stock(w, w.tables, pool.ID{Merchant: ownersName, Pool: name, Side: pool.Live}, 4, o.cage.New(canary.Key), o.cage.New(canary.Key))
 	}
-	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.cage.New("setting"), Pool: "elden"}).want(201)
+	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.cage.New("setting"), Pool: "elden"}).Want(201)
 	var account Account
-	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{}).want(201).into(&account)
+	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{}).Want(201).Into(&account)
 	secret, err := callback.ParseSecret(account.Secret)
 	if err != nil {
 		w.Fatal(err)
@@ -135,24 +86,21 @@ func TestEveryOperation_strangerSeesNoDifference(t *testing.T) {
 	conditions := [][]string{nil, {"if-match", "*"}, {"if-match", `"1"`}, {"if-none-match", "*"}}
 	tried := 0
 	for _, condition := range conditions {
-		for _, c := range calls(t) {
-			if c.operators {
-				continue
-			}
+		for _, c := range document.Calls(t) {
 			tried++
-			got := with.shop(strangers[with], c.method, c.path, c.body, condition...)
-			absent := without.shop(strangers[without], c.method, c.path, c.body, condition...)
-			if diff := cmp.Diff(told(absent), told(got), cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("%s %v: the answer tells a stranger that there is such a thing (-absent +another's):\n%s", c.operation, condition, diff)
+			got := with.shop(strangers[with], c.Method, c.Path, c.Body, condition...)
+			absent := without.shop(strangers[without], c.Method, c.Path, c.Body, condition...)
+			if diff := gocmp.Diff(told(absent), told(got), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s %v: the answer tells a stranger that there is such a thing (-absent +another's):\n%s", c.Operation, condition, diff)
 			}
 			if found := o.cage.In(fmt.Sprint(got.Headers, got.Body)); found != nil {
-				t.Errorf("%s %v: the answer to a stranger holds %v", c.operation, condition, found)
+				t.Errorf("%s %v: the answer to a stranger holds %v", c.Operation, condition, found)
 			}
 		}
 	}
 	after := with.dump()
 	for id, item := range before {
-		if diff := cmp.Diff(item, after[id]); diff != "" {
+		if diff := gocmp.Diff(item, after[id]); diff != "" {
 			t.Errorf("a stranger changed %s:\n%s", id, diff)
 		}
 	}
@@ -177,53 +125,45 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 	bearer := map[string]string{
 		"nothing":                 "",
 		"no token":                "Bearer ",
-		"the prefix alone":        "Bearer " + tokenPrefix,
-		"a token that nobody has": "Bearer " + tokenPrefix + strings.Repeat("A", 43),
+		"the prefix alone":        "Bearer " + settings.TokenPrefix,
+		"a token that nobody has": "Bearer " + settings.TokenPrefix + strings.Repeat("A", 43),
 		"a token taken back":      "Bearer " + back,
 		"a token cut short":       "Bearer " + o.token[:len(o.token)-1],
 		"a token with more":       "Bearer " + o.token + "x",
 		"a token in capitals":     "Bearer " + strings.ToUpper(o.token),
-		"the token's hash":        "Bearer " + hashToken(o.token),
-		"the hash as a token":     "Bearer " + tokenPrefix + hashToken(o.token),
+		"the token's hash":        "Bearer " + settings.HashToken(o.token),
+		"the hash as a token":     "Bearer " + settings.TokenPrefix + settings.HashToken(o.token),
 		"another scheme":          "Basic " + o.token,
 		"the token alone":         o.token,
 	}
 	tried := 0
-	refusals := map[int]string{}
-	for _, c := range calls(t) {
-		status, wrong := http.StatusUnauthorized, maps.Clone(bearer)
-		if c.operators {
-			status = http.StatusForbidden
-			wrong["a merchant's token"] = "Bearer " + o.token
-		}
+	first := ""
+	for _, c := range document.Calls(t) {
 		refuse := func(who string, e events.APIGatewayV2HTTPRequest) {
 			tried++
 			got := w.send(e)
-			if got.StatusCode != status {
-				t.Errorf("%s by %s: %d, want %d", c.operation, who, got.StatusCode, status)
+			if got.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s by %s: %d, want 401", c.Operation, who, got.StatusCode)
 			}
-			if first, ok := refusals[status]; ok && first != got.Body {
-				t.Errorf("%s refuses %s otherwise than others are:\n%s", c.operation, who, got.Body)
+			if first = cmp.Or(first, got.Body); first != got.Body {
+				t.Errorf("%s refuses %s otherwise than others are:\n%s", c.Operation, who, got.Body)
 			}
-			refusals[status] = got.Body
 		}
-		for who, authorization := range wrong {
-			e := altered(w, event(t, "good_api_pool"), c.method, c.path, c.body, nil)
+		for who, authorization := range bearer {
+			e := resttest.Altered(w, resttest.Event(t, "good_api_pool"), c.Method, c.Path, c.Body)
 			delete(e.Headers, "authorization")
 			if authorization != "" {
 				e.Headers["authorization"] = authorization
 			}
 			refuse(who, e)
 		}
-		if !c.operators {
-			refuse("the operator", altered(w, event(t, "good_api_merchant"), c.method, c.path, c.body, nil))
-		}
+		refuse("the operator", resttest.Altered(w, resttest.Event(t, "good_operator_merchant"), c.Method, c.Path, c.Body))
 	}
-	if diff := cmp.Diff(before, w.dump()); diff != "" {
+	if diff := gocmp.Diff(before, w.dump()); diff != "" {
 		t.Errorf("a refused caller changed something:\n%s", diff)
 	}
 	canary.Figure("API calls by the wrong caller", tried)
-	canary.Figure("kinds of wrong callers", len(bearer)+2)
+	canary.Figure("kinds of wrong callers", len(bearer)+1)
 }
 
 // What the two tests above send does reach the thing when its owner sends it:
@@ -231,38 +171,32 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 func TestEveryOperation_ownerGetsThere(t *testing.T) {
 	t.Parallel()
 	o := newOwner(open(t))
-	all := calls(t)
+	all := document.Calls(t)
 	// What deletes comes last, what holds other things after what it holds.
-	slices.SortStableFunc(all, func(a, b call) int {
-		deletes := func(c call) int { return len(c.method) / len("DELETE") }
+	slices.SortStableFunc(all, func(a, b resttest.Call) int {
+		deletes := func(c resttest.Call) int { return len(c.Method) / len("DELETE") }
 		return deletes(a) - deletes(b)
 	})
 	for _, c := range all {
 		var condition []string
-		if c.method == "PUT" || c.method == "DELETE" {
+		if c.Method == "PUT" || c.Method == "DELETE" {
 			condition = []string{"if-match", "*"}
 		}
-		send := func() answer {
-			if c.operators {
-				return o.operator(c.method, c.path, c.body, condition...)
-			}
-			return o.shop(o.token, c.method, c.path, c.body, condition...)
-		}
 		// 409 is said of a thing that is there.
-		if got := send(); got.StatusCode >= 300 && got.StatusCode != http.StatusConflict {
-			t.Errorf("%s: its owner got %d; plant what the document's examples name, in newOwner\n%s", c.operation, got.StatusCode, got.Body)
+		if got := o.shop(o.token, c.Method, c.Path, c.Body, condition...); got.StatusCode >= 300 && got.StatusCode != http.StatusConflict {
+			t.Errorf("%s: its owner got %d; plant what the document's examples name, in newOwner\n%s", c.Operation, got.StatusCode, got.Body)
 		} else if found := o.cage.In(got.Body, "setting", canary.Customer, canary.Merchant); found != nil {
-			t.Errorf("%s: the answer to the owner holds %v", c.operation, found)
+			t.Errorf("%s: the answer to the owner holds %v", c.Operation, found)
 		}
 	}
 	canary.Figure("API operations", len(all))
 }
 
 // made are the texts that are made anew for each answer.
-var made = regexp.MustCompile(`(whsec_|` + tokenPrefix + `)[A-Za-z0-9+/_=-]+`)
+var made = regexp.MustCompile(`(whsec_|` + settings.TokenPrefix + `)[A-Za-z0-9+/_=-]+`)
 
 // told is what an answer tells, but for what is random in it.
-func told(a answer) map[string]any {
+func told(a resttest.Response) map[string]any {
 	return map[string]any{"status": a.StatusCode, "headers": a.Headers, "body": made.ReplaceAllString(a.Body, "$1…")}
 }
 
@@ -328,7 +262,7 @@ func (w *world) takeBack(token string) {
 	w.Helper()
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	_, err := dynamotest.Client(w).DeleteItem(w.Context(), &dynamodb.DeleteItemInput{
-		TableName: &w.tables.Catalog, Key: map[string]types.AttributeValue{"pk": text("token#" + hashToken(token)), "sk": text("token")},
+		TableName: &w.tables.Catalog, Key: map[string]types.AttributeValue{"pk": text("token#" + settings.HashToken(token)), "sk": text("token")},
 	})
 	if err != nil {
 		w.Fatal(err)

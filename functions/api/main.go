@@ -1,14 +1,11 @@
-// Api is how merchants, their shops and the operator set Keypool up and see what
-// it does.
+// Api is the merchants' API: their pools, products, accounts, uploads and orders.
 //
-// An API token names its merchant, and nothing else in a request does. What is
-// another merchant's is answered like what is not there, 404: a 403 would tell
-// that it exists. The operator's routes are let through by the gateway on a
-// signature of AWS; the function insists on that itself.
+// An API token names its merchant, and nothing else in a request does. A thing of
+// another merchant is answered as one that does not exist, 404: a 403 would tell
+// that it exists. The operator has an API of its own, function operator.
 //
-// Settings are checked in two steps, each of which tells all that it finds: what
-// is wrong with them as they are, by form and by meaning (422 with a list of
-// places); then what they name and is not there. Their locks are told in lock.go.
+// An operation parses a request, calls a use case, and encodes the result. Package
+// rest has the table from errors to responses, and the rules of ETags.
 package main
 
 import (
@@ -16,16 +13,18 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"keypool/shared/boot"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
-	keypoolkms "keypool/shared/kms"
-	keypools3 "keypool/shared/s3"
-	keypoolsqs "keypool/shared/sqs"
+	"keypool/shared/kms"
+	"keypool/shared/s3"
+	"keypool/shared/settings"
+	"keypool/shared/sqs"
+	"keypool/shared/web"
 )
 
 func main() { boot.Run("api", wire) }
@@ -36,16 +35,25 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Keys:    env.Required("KEYPOOL_KEYS_TABLE"),
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
-	queues := sqs.NewFromConfig(cfg)
-	buckets := s3.NewFromConfig(cfg)
+	queues, buckets := awssqs.NewFromConfig(cfg), awss3.NewFromConfig(cfg)
+	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
 	a := &api{
-		store:    store,
-		secrets:  keypoolkms.Open(kms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),
-		fill:     keypoolsqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")),
-		ranges:   keypoolsqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
-		keyFiles: keypools3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")),
-		reports:  keypools3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
-		now:      time.Now,
+		tokens: store,
+		pools: &settings.Pools{
+			Store: store, Uses: store, Stock: store, Refill: refill,
+			Uploads: store, Ranges: sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")), Now: time.Now,
+		},
+		products: &settings.Products{Store: store, Related: store, Refill: refill},
+		accounts: &settings.Accounts{
+			Store: store, Sealer: kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),
+			Platforms: platforms, Now: time.Now,
+		},
+		uploads: &settings.Uploads{
+			Store:   store,
+			Files:   s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")),
+			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")), Now: time.Now,
+		},
+		orders: store,
 	}
-	return handler{api: a.serve()}.Handle
+	return web.Server{Handler: a.serve()}.Serve
 }

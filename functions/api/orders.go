@@ -8,12 +8,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
+	"keypool/shared/web/rest"
 )
 
-// Order is what was paid for and what became of it.
+// Order is a paid order and the state of its lines.
 type Order struct {
 	Order    string   `json:"order" doc:"As the platform names it."`
 	Account  string   `json:"account" doc:"The account with a payment platform that it was paid through."`
@@ -22,7 +25,7 @@ type Order struct {
 	Lines    []Line   `json:"lines" nullable:"false"`
 }
 
-// Customer is who paid.
+// Customer is the buyer.
 type Customer struct {
 	Name    string `json:"name,omitempty"`
 	Email   string `json:"email,omitempty"`
@@ -53,7 +56,7 @@ type Line struct {
 	History    []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
 }
 
-// Event is one thing that happened to a line.
+// Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
 	What      string    `json:"what" doc:"mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
@@ -63,7 +66,7 @@ type Event struct {
 	Code      string    `json:"code,omitempty" doc:"Why."`
 }
 
-// Delivery is how far a mail has come.
+// Delivery is the state of a mail.
 type Delivery struct {
 	State     string    `json:"state" enum:"due,sending,sent,delivered,bounced,complained,failed"`
 	About     string    `json:"about" enum:"keys,patience" doc:"keys: the line's keys. patience: the order is safe, the keys follow."`
@@ -103,25 +106,31 @@ type getOrder struct {
 	Test    string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
 }
 
-type ordersAnswer struct{ Body OrderList }
+// orders reads orders.
+type orders interface {
+	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
+	// Lines returns the lines of an order, none if there is no such order.
+	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
+	// History returns the events of a line, oldest first.
+	History(ctx context.Context, id order.LineID) ([]order.History, error)
+}
 
-func (a *api) orders() {
-	register(a, huma.Operation{
+func (a *api) addOrders(to *rest.API) {
+	rest.Register(to, huma.Operation{
 		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{order}", Tags: []string{"Orders"},
 		Summary:     "Read an order: its lines, their states and their mails",
 		Description: "A list, since the orders of two accounts may have the same number, and so may a paid order and a test. It has one order where account and test are given. Texts of keys are never shown.",
-		Security:    byMerchant, Errors: []int{401, 404},
-		Responses: a.answers(sampleOrders, 200),
+		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
 	}, a.getOrder)
 }
 
-func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error) {
+func (a *api) getOrder(ctx context.Context, in *getOrder) (*rest.Body[OrderList], error) {
 	sides := []pool.Side{pool.Live, pool.Test}
 	if in.Test != "" {
 		sides = []pool.Side{pool.SideOf(in.Test == "true")}
 	}
-	out := &ordersAnswer{OrderList{Items: []Order{}}}
-	accounts, err := a.store.Accounts(ctx, caller(ctx))
+	out := OrderList{Items: []Order{}}
+	accounts, err := a.orders.Accounts(ctx, caller(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +140,7 @@ func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error)
 		}
 		for _, side := range sides {
 			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: account.Origin, Order: in.Order}
-			lines, err := a.store.Lines(ctx, id.OrderID())
+			lines, err := a.orders.Lines(ctx, id.OrderID())
 			if err != nil {
 				return nil, err
 			}
@@ -142,19 +151,19 @@ func (a *api) getOrder(ctx context.Context, in *getOrder) (*ordersAnswer, error)
 			if err != nil {
 				return nil, err
 			}
-			out.Body.Items = append(out.Body.Items, body)
+			out.Items = append(out.Items, body)
 		}
 	}
-	if len(out.Body.Items) == 0 {
-		return nil, missing()
+	if len(out.Items) == 0 {
+		return nil, settings.ErrNotFound
 	}
-	return out, nil
+	return &rest.Body[OrderList]{Body: out}, nil
 }
 
 // linesAtOnce bounds the lines of an order whose histories are read together.
 const linesAtOnce = 16
 
-// order returns an order, which its lines are all that is known of.
+// order returns the order that some lines make up.
 func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, error) {
 	first := lines[0]
 	body := Order{
@@ -170,7 +179,7 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 	for i, line := range lines {
 		body.Lines[i] = newLine(line)
 		reading.Go(func() error {
-			history, err := a.store.History(ctx, line.ID)
+			history, err := a.orders.History(ctx, line.ID)
 			for _, h := range history {
 				body.Lines[i].History = append(body.Lines[i].History, Event{h.At, string(h.What), h.By, h.Mail, h.MessageID, h.Code})
 			}

@@ -2,21 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"maps"
 	"net/http"
-	"reflect"
-	"slices"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
-	"keypool/shared/catalog/check"
-	"keypool/shared/order"
-	"keypool/shared/pool"
+	"keypool/shared/settings"
+	"keypool/shared/web/rest"
 )
 
 // Product is what the shop sells.
@@ -40,7 +32,7 @@ type KeyRule struct {
 	Count int    `json:"count" minimum:"1" maximum:"1000"`
 }
 
-// Text is the merchant's own words, with substitution tags.
+// Text is the merchant's own text of a mail, with substitution tags.
 type Text struct {
 	Subject string `json:"subject,omitempty" doc:"One line. A good default where empty."`
 	Body    string `json:"body" doc:"Plain text; blank lines part paragraphs, addresses become links. {KEY} is where the keys stand."`
@@ -57,8 +49,8 @@ var sampleProduct = Product{
 	Instructions: "https://acme.example/help/elden",
 }
 
-// settings is what a request can set of it.
-func (p Product) settings() Product { p.ID = ""; return p }
+// settable returns the part of a product that a request can set.
+func (p Product) settable() Product { p.ID = ""; return p }
 
 func newProduct(p catalog.Product) Product {
 	body := Product{
@@ -77,60 +69,49 @@ func newProduct(p catalog.Product) Product {
 	return body
 }
 
-// over returns the stored product with these settings instead of its own.
-func (p Product) over(stored catalog.Product) catalog.Product {
-	next := catalog.Product{
-		Merchant: stored.Merchant, ID: stored.ID, Version: stored.Version,
-		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool,
-		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
-	}
-	if len(p.PoolsByCurrency) > 0 {
-		next.PoolsByCurrency = p.PoolsByCurrency
-	}
-	switch {
-	case p.Keys != nil:
-		next.Keys = catalog.KeyRule{Mode: catalog.Mode(p.Keys.Mode), Count: p.Keys.Count}
-	case p.Original == "":
-		next.Keys = catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
-	}
-	if len(p.Texts) > 0 {
-		next.Texts = make(map[string]catalog.Text, len(p.Texts))
-		for language, text := range p.Texts {
-			next.Texts[language] = catalog.Text(text)
-		}
-	}
-	return next
-}
-
-// feeds reports whether a product names a pool.
-func feeds(name string, p catalog.Product) bool {
-	return p.Pool == name || slices.Contains(slices.Collect(maps.Values(p.PoolsByCurrency)), name)
-}
-
 type ProductPath struct {
 	Product string `path:"product" maxLength:"128" doc:"The product's id, as the platform writes it; no question mark." example:"4711"`
 }
 
 type putProduct struct {
 	ProductPath
-	Precondition
+	rest.Precondition
 	Body Product
 }
 
-// Resolve adds what is wrong with the settings to what is wrong with their form.
+// settings returns the product that a request describes.
+func (in *putProduct) settings(merchant string) catalog.Product {
+	p := catalog.Product{
+		Merchant: merchant, ID: in.Product,
+		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
+		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
+	}
+	if len(in.Body.PoolsByCurrency) > 0 {
+		p.PoolsByCurrency = in.Body.PoolsByCurrency
+	}
+	switch {
+	case in.Body.Keys != nil:
+		p.Keys = catalog.KeyRule{Mode: catalog.Mode(in.Body.Keys.Mode), Count: in.Body.Keys.Count}
+	case in.Body.Original == "":
+		p.Keys = catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
+	}
+	if len(in.Body.Texts) > 0 {
+		p.Texts = make(map[string]catalog.Text, len(in.Body.Texts))
+		for language, text := range in.Body.Texts {
+			p.Texts[language] = catalog.Text(text)
+		}
+	}
+	return p
+}
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putProduct) Resolve(huma.Context) []error {
-	return located(check.Product(in.Body.over(catalog.Product{ID: in.Product})), "product")
+	return rest.Mistakes(settings.CheckProduct(in.settings("")), "product")
 }
 
 type deleteProduct struct {
 	ProductPath
-	Precondition
-}
-
-type productAnswer struct {
-	Status int
-	ETag   string `header:"ETag" doc:"The version, for If-Match."`
-	Body   Product
+	rest.Precondition
 }
 
 // ProductList is one page of the merchant's products.
@@ -139,227 +120,56 @@ type ProductList struct {
 	Next  string    `json:"next,omitempty" doc:"Where the next page starts: give it as after. Not there on the last page."`
 }
 
-type productListAnswer struct{ Body ProductList }
-
-func (a *api) products() {
-	register(a, huma.Operation{
+func (a *api) addProducts(to *rest.API) {
+	rest.Register(to, huma.Operation{
 		OperationID: "list-products", Method: http.MethodGet, Path: "/v1/products", Tags: []string{"Products"},
-		Summary:  "List the products, by id",
-		Security: byMerchant, Errors: []int{401},
-		Responses: a.answers(ProductList{Items: []Product{sampleProduct}}, 200),
+		Summary:   "List the products, by id",
+		Responses: to.Responses(ProductList{Items: []Product{sampleProduct}}, 200),
 	}, a.listProducts)
-	register(a, huma.Operation{
+	rest.Register(to, huma.Operation{
 		OperationID: "put-product", Method: http.MethodPut, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Create a product, or change it",
 		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it.",
-		Security:    byMerchant, Errors: []int{401, 412, 428},
-		RequestBody: body(sampleProduct.settings()), Responses: a.answers(sampleProduct, 200, 201),
+		Errors:      []int{412, 428},
+		RequestBody: rest.Request(sampleProduct.settable()), Responses: to.Responses(sampleProduct, 200, 201),
 	}, a.putProduct)
-	register(a, huma.Operation{
+	rest.Register(to, huma.Operation{
 		OperationID: "get-product", Method: http.MethodGet, Path: "/v1/products/{product}", Tags: []string{"Products"},
-		Summary:  "Read a product",
-		Security: byMerchant, Errors: []int{401, 404},
-		Responses: a.answers(sampleProduct, 200),
+		Summary:   "Read a product",
+		Errors:    []int{404},
+		Responses: to.Responses(sampleProduct, 200),
 	}, a.getProduct)
-	register(a, huma.Operation{
+	rest.Register(to, huma.Operation{
 		OperationID: "delete-product", Method: http.MethodDelete, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Delete a product",
 		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. 409 while lines wait for the product to get a pool, or another product takes from it.",
-		Security:    byMerchant, Errors: []int{401, 404, 409, 412, 428},
+		Errors:      []int{404, 409, 412, 428},
 	}, a.deleteProduct)
 }
 
-// productsAtOnce bounds the products of a page. Each may hold 300 KB of texts,
-// and an answer of a function 6 MB.
+// productsAtOnce bounds a page: each product may hold 300 KB of texts, and a
+// function's response 6 MB.
 const productsAtOnce = 15
 
-func (a *api) listProducts(ctx context.Context, in *page) (*productListAnswer, error) {
-	limit := min(in.Limit, productsAtOnce)
-	stored, err := a.store.Products(ctx, caller(ctx), in.After, limit+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &productListAnswer{ProductList{Items: []Product{}}}
-	for i, p := range stored {
-		if i == limit {
-			out.Body.Next = stored[i-1].ID
-			break
-		}
-		out.Body.Items = append(out.Body.Items, newProduct(p))
-	}
-	return out, nil
-}
-
-func (a *api) putProduct(ctx context.Context, in *putProduct) (*productAnswer, error) {
-	before, _, err := a.store.Product(ctx, caller(ctx), in.Product)
-	if err != nil {
-		return nil, err
-	}
-	before.Merchant, before.ID = caller(ctx), in.Product
-	next := in.Body.over(before)
-	same := before.Version > 0 && reflect.DeepEqual(before, next)
-	if err := in.check(before.Version, same); err != nil {
-		return nil, err
-	}
-	if same {
-		return &productAnswer{http.StatusOK, etag(before.Version), newProduct(before)}, nil
-	}
-	problems, err := a.relations(ctx, next)
-	if err != nil {
-		return nil, err
-	}
-	if err := invalid(problems); err != nil {
-		return nil, err
-	}
-	if err := a.store.PutProduct(ctx, next); err != nil {
-		return nil, err
-	}
-	a.connect(ctx, before, next)
-	return &productAnswer{created(before.Version), etag(next.Version + 1), newProduct(next)}, nil
-}
-
-// connect lets the lines go on that wait for a product, or for one that takes
-// from it, if what feeds it has changed. Reading every product to find the heirs
-// is for that case alone: a shop that sends thousands of products, or new texts
-// for them, would read them all each time. A new product has no heirs.
-func (a *api) connect(ctx context.Context, before, next catalog.Product) {
-	fed := next.Pool != before.Pool || next.Original != before.Original || next.Ignored != before.Ignored || !maps.Equal(next.PoolsByCurrency, before.PoolsByCurrency)
-	switch {
-	case before.Version == 0 || fed && next.Original != "":
-		a.fillLines(ctx, next.Merchant, []catalog.Product{next})
-	case fed:
-		a.fillProducts(ctx, next.Merchant, func(p catalog.Product) bool { return p.ID == next.ID || p.Original == next.ID })
-	}
-}
-
-// relations returns what is wrong with a product beside the other settings: that
-// is, what it names and is not there.
-func (a *api) relations(ctx context.Context, p catalog.Product) ([]check.Problem, error) {
-	m, ok, err := a.store.Merchant(ctx, p.Merchant)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("product %s: its merchant %s is not there", p.ID, p.Merchant)
-	}
-	problems := check.Languages(m, p)
-	named := map[string]string{"pool": p.Pool}
-	for code, name := range p.PoolsByCurrency {
-		named["pools_by_currency."+code] = name
-	}
-	known := map[string]bool{"": true}
-	for _, path := range slices.Sorted(maps.Keys(named)) {
-		name := named[path]
-		if _, ok := known[name]; !ok {
-			if _, known[name], err = a.store.Pool(ctx, p.Merchant, name); err != nil {
-				return nil, err
-			}
-		}
-		if !known[name] {
-			problems = append(problems, check.Problem{Path: path, Message: "there is no pool of that name; create it first"})
-		}
-	}
-	if p.Original == "" {
-		return problems, nil
-	}
-	original, ok, err := a.store.Product(ctx, p.Merchant, p.Original)
-	switch {
-	case err != nil:
-		return nil, err
-	case !ok:
-		problems = append(problems, check.Problem{Path: "original", Message: "there is no product of that id; create it first"})
-	case original.Original != "":
-		problems = append(problems, check.Problem{Path: "original", Message: "that product has an original itself; name that one"})
-	}
-	if p.Version == 0 {
-		return problems, nil
-	}
-	heir, ok, err := a.heirOf(ctx, p)
-	if ok {
-		problems = append(problems, check.Problem{
-			Path: "original", Message: fmt.Sprintf("this product is the original of %q, so that it cannot have one itself", heir),
-		})
-	}
-	return problems, err
-}
-
-// heirOf returns the id of a product that has this one as its original, false if none has.
-func (a *api) heirOf(ctx context.Context, p catalog.Product) (string, bool, error) {
-	products, err := a.store.Products(ctx, p.Merchant, "", 0)
-	for _, other := range products {
-		if other.Original == p.ID {
-			return other.ID, true, nil
-		}
-	}
-	return "", false, err
-}
-
-// fillAfter leaves an index time to show what was just written.
-const fillAfter = 2 * time.Second
-
-// fillProducts lets lines go on that waited for one of some products to get a pool.
-func (a *api) fillProducts(ctx context.Context, merchant string, which func(catalog.Product) bool) {
-	products, err := a.store.Products(ctx, merchant, "", 0)
-	if err != nil {
-		slog.WarnContext(ctx, "unconnected lines are left to the sweep", "merchant", merchant, "error", err)
-		return
-	}
-	a.fillLines(ctx, merchant, slices.DeleteFunc(products, func(p catalog.Product) bool { return !which(p) }))
-}
-
-// fillLines has the lines looked at that wait for products. The settings stand,
-// whatever becomes of this: the sweep sends again what is lost here.
-func (a *api) fillLines(ctx context.Context, merchant string, products []catalog.Product) {
-	var sending errgroup.Group
-	sending.SetLimit(messagesAtOnce)
+func (a *api) listProducts(ctx context.Context, in *rest.Page) (*rest.Body[ProductList], error) {
+	products, next, err := a.products.List(ctx, caller(ctx), in.After, min(in.Limit, productsAtOnce))
+	out := ProductList{Items: []Product{}, Next: next}
 	for _, p := range products {
-		for _, side := range []pool.Side{pool.Live, pool.Test} {
-			sending.Go(func() error { return a.fill.Send(ctx, order.FillProduct(merchant, side, p.ID), fillAfter) })
-		}
+		out.Items = append(out.Items, newProduct(p))
 	}
-	if err := sending.Wait(); err != nil {
-		slog.WarnContext(ctx, "unconnected lines are left to the sweep", "merchant", merchant, "error", err)
-	}
+	return &rest.Body[ProductList]{Body: out}, err
 }
 
-const messagesAtOnce = 16
+func (a *api) putProduct(ctx context.Context, in *putProduct) (*rest.Versioned[Product], error) {
+	p, created, err := a.products.Put(ctx, in.settings(caller(ctx)), in.Condition())
+	return rest.Stored(p.Version, created, newProduct(p)), err
+}
 
-func (a *api) getProduct(ctx context.Context, in *ProductPath) (*productAnswer, error) {
-	p, ok, err := a.store.Product(ctx, caller(ctx), in.Product)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, missing()
-	}
-	return &productAnswer{http.StatusOK, etag(p.Version), newProduct(p)}, nil
+func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[Product], error) {
+	p, err := a.products.Get(ctx, caller(ctx), in.Product)
+	return rest.Found(p.Version, newProduct(p)), err
 }
 
 func (a *api) deleteProduct(ctx context.Context, in *deleteProduct) (*struct{}, error) {
-	merchant := caller(ctx)
-	p, ok, err := a.store.Product(ctx, merchant, in.Product)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, missing()
-	}
-	if err := in.check(p.Version, false); err != nil {
-		return nil, err
-	}
-	waits, err := a.store.HasUnconnected(ctx, merchant, p.ID)
-	if err != nil {
-		return nil, err
-	}
-	if waits {
-		return nil, refusal(http.StatusConflict, "The product is in use: paid order lines wait for it to get a pool.")
-	}
-	heir, ok, err := a.heirOf(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		return nil, refusal(http.StatusConflict, fmt.Sprintf("The product is in use: the product %q takes from it.", heir))
-	}
-	return nil, a.store.DeleteProduct(ctx, merchant, p.ID, p.Version)
+	return nil, a.products.Delete(ctx, caller(ctx), in.Product, in.Condition())
 }

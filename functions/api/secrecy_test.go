@@ -8,8 +8,10 @@ import (
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/resttest"
 	"keypool/shared/callback"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
 
@@ -17,8 +19,8 @@ import (
 // or logs, but for what the caller asked for.
 func TestSecrecy(t *testing.T) {
 	s := boottest.Open(t, wire)
-	bearer := tokenPrefix + s.Cage.New(canary.Token)
-	if err := s.Store.PutToken(t.Context(), hashToken(bearer), boottest.Merchant, time.Now()); err != nil {
+	bearer := settings.TokenPrefix + s.Cage.New(canary.Token)
+	if err := s.Store.PutToken(t.Context(), settings.HashToken(bearer), boottest.Merchant, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	s.Stock(boottest.Pool, 3)
@@ -27,10 +29,7 @@ func TestSecrecy(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	call := func(method, path, body string) []byte {
-		e := event(t, "good_api_pool")
-		if strings.HasPrefix(path, "/v1/merchants") {
-			e = event(t, "good_api_merchant")
-		}
+		e := resttest.Event(t, "good_api_pool")
 		e.RequestContext.HTTP.Method, e.Body = method, body
 		e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
 		e.Headers["authorization"], e.Headers["if-match"] = "Bearer "+bearer, "*"
@@ -48,9 +47,6 @@ func TestSecrecy(t *testing.T) {
 		{"PUT", "/v1/accounts/standard", func() string {
 			return `{"secret":"` + callback.FormatSecret([]byte(s.Cage.New(canary.Secret)+"123")) + `"}`
 		}, nil},
-		{"PUT", "/v1/merchants/nova", func() string { return `{"title":"Nova","notice_address":"` + s.Cage.Address(canary.Merchant) + `"}` }, []string{canary.Merchant}},
-		{"POST", "/v1/merchants/nova/tokens", nil, nil},
-		{"GET", "/v1/merchants/nova", nil, []string{canary.Merchant}},
 		{"GET", "/v1/accounts/standard", nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},

@@ -27,11 +27,11 @@ func TestThrottles_askToTryAgain(t *testing.T) {
 			bearer := w.merchant("acme")
 			w.claim("acme", "elden", pool.Live, "1001", 1)
 			faults.After(c.operation, c.after, dynamotest.SDKAttempts, dynamotest.Throttled)
-			got := w.shop(bearer, "GET", path, nil).want(503)
+			got := w.shop(bearer, "GET", path, nil).Want(503)
 			if got.Headers["Retry-After"] == "" {
 				t.Errorf("the answer does not say when to try again: %v", got.Headers)
 			}
-			w.shop(bearer, "GET", "/v1/pools", nil).want(200)
+			w.shop(bearer, "GET", "/v1/pools", nil).Want(200)
 		})
 	}
 }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/pool"
-	"keypool/shared/text"
+	"keypool/shared/settings"
 	"keypool/shared/upload"
+	"keypool/shared/web/rest"
 )
 
-// Upload is a key file and what became of it.
+// Upload is a key file and its report.
 type Upload struct {
 	ID         string         `json:"id"`
 	File       string         `json:"file" doc:"The file's name."`
@@ -33,7 +33,7 @@ type Upload struct {
 	ReportURL  string         `json:"report_url,omitempty" doc:"Where the whole report can be read for the next 15 minutes, as JSON."`
 }
 
-// RefusedLine is a line that brought no key. Its text is not shown.
+// RefusedLine is a line without a new key. Its text is not shown.
 type RefusedLine struct {
 	Line   int       `json:"line" doc:"Counted from 1."`
 	Reason string    `json:"reason"`
@@ -94,13 +94,13 @@ func counted(counts map[string]int, what string, n int) map[string]int {
 	return counts
 }
 
-// NewUpload asks for an address to put a key file to.
+// NewUpload asks for an address that takes a key file.
 type NewUpload struct {
 	Name string `json:"name" doc:"The file's name, for reports."`
 	Side string `json:"side,omitempty" enum:"live,test" default:"live" doc:"test: keys for orders marked as a test."`
 }
 
-// UploadTicket is where to put a key file.
+// UploadTicket is an address that takes one key file.
 type UploadTicket struct {
 	Method    string    `json:"method" enum:"PUT"`
 	URL       string    `json:"url" doc:"Takes the file as the body of one PUT: text, one key a line, of up to 5 GB."`
@@ -121,102 +121,54 @@ type createUpload struct {
 	Body NewUpload
 }
 
-// Resolve refuses a name that ingest would take for a misplaced file.
+func (in *createUpload) side() pool.Side { return pool.SideOf(in.Body.Side == string(pool.Test)) }
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *createUpload) Resolve(huma.Context) []error {
-	name := in.Body.Name
-	_, ok := upload.Locate(in.object("merchant", "pool"))
-	if name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > maxFile || text.OneLine(name) != name || !ok {
-		return []error{&huma.ErrorDetail{
-			Message: "use the name of a file of up to 200 characters, without slashes, and another than test", Location: "body.name",
-		}}
+	var errs []error
+	for _, p := range settings.CheckFileName(in.side(), in.Body.Name) {
+		errs = append(errs, &huma.ErrorDetail{Message: p.Message, Location: "body." + p.Path})
 	}
-	return nil
+	return errs
 }
-
-const maxFile = 200
-
-// object names the object that the file becomes.
-func (in *createUpload) object(merchant, name string) string {
-	if in.Body.Side == string(pool.Test) {
-		return "uploads/" + merchant + "/" + name + "/test/" + in.Body.Name
-	}
-	return "uploads/" + merchant + "/" + name + "/" + in.Body.Name
-}
-
-type (
-	ticketAnswer     struct{ Body UploadTicket }
-	uploadListAnswer struct{ Body UploadList }
-	uploadAnswer     struct{ Body Upload }
-)
 
 type uploadPath struct {
 	Upload string `path:"upload" maxLength:"63" doc:"The upload's id." example:"20261123T092955-5b1f2a9c0d3e4f67"`
 }
 
-func (a *api) uploads() {
-	register(a, huma.Operation{
+func (a *api) addUploads(to *rest.API) {
+	rest.Register(to, huma.Operation{
 		OperationID: "list-uploads", Method: http.MethodGet, Path: "/v1/uploads", Tags: []string{"Uploads"},
-		Summary:  "List the uploads, the newest first",
-		Security: byMerchant, Errors: []int{401},
-		Responses: a.answers(UploadList{Items: []Upload{sampleUpload}}, 200),
+		Summary:   "List the uploads, the newest first",
+		Responses: to.Responses(UploadList{Items: []Upload{sampleUpload}}, 200),
 	}, a.listUploads)
-	register(a, huma.Operation{
+	rest.Register(to, huma.Operation{
 		OperationID: "get-upload", Method: http.MethodGet, Path: "/v1/uploads/{upload}", Tags: []string{"Uploads"},
-		Summary:  "Read an upload's report",
-		Security: byMerchant, Errors: []int{401, 404},
-		Responses: a.answers(sampleUpload, 200),
+		Summary: "Read an upload's report",
+		Errors:  []int{404}, Responses: to.Responses(sampleUpload, 200),
 	}, a.getUpload)
 }
 
-const signedFor = 15 * time.Minute
-
-func (a *api) createUpload(ctx context.Context, in *createUpload) (*ticketAnswer, error) {
-	_, ok, err := a.store.Pool(ctx, caller(ctx), in.Pool)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, missing()
-	}
-	expires := a.now().UTC().Add(signedFor).Truncate(time.Second)
-	url, err := a.keyFiles.PresignUpload(ctx, in.object(caller(ctx), in.Pool), signedFor)
-	if err != nil {
-		return nil, err
-	}
-	return &ticketAnswer{UploadTicket{Method: http.MethodPut, URL: url, ExpiresAt: expires}}, nil
+func (a *api) createUpload(ctx context.Context, in *createUpload) (*rest.Body[UploadTicket], error) {
+	to := pool.ID{Merchant: caller(ctx), Pool: in.Pool, Side: in.side()}
+	ticket, err := a.uploads.Create(ctx, to, in.Body.Name)
+	return &rest.Body[UploadTicket]{Body: UploadTicket{http.MethodPut, ticket.URL, ticket.ExpiresAt}}, err
 }
 
-func (a *api) listUploads(ctx context.Context, in *page) (*uploadListAnswer, error) {
-	found, err := a.store.Uploads(ctx, caller(ctx), in.After, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &uploadListAnswer{UploadList{Items: []Upload{}}}
-	for i, u := range found {
-		if i == in.Limit {
-			out.Body.Next = found[i-1].ID
-			break
-		}
+func (a *api) listUploads(ctx context.Context, in *rest.Page) (*rest.Body[UploadList], error) {
+	uploads, next, err := a.uploads.List(ctx, caller(ctx), in.After, in.Limit)
+	out := UploadList{Items: []Upload{}, Next: next}
+	for _, u := range uploads {
 		body := newUpload(u)
 		body.First = nil
-		out.Body.Items = append(out.Body.Items, body)
+		out.Items = append(out.Items, body)
 	}
-	return out, nil
+	return &rest.Body[UploadList]{Body: out}, err
 }
 
-func (a *api) getUpload(ctx context.Context, in *uploadPath) (*uploadAnswer, error) {
-	u, ok, err := a.store.Upload(ctx, caller(ctx), in.Upload)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, missing()
-	}
+func (a *api) getUpload(ctx context.Context, in *uploadPath) (*rest.Body[Upload], error) {
+	u, reportURL, err := a.uploads.Get(ctx, caller(ctx), in.Upload)
 	body := newUpload(u)
-	if u.State == upload.Finished {
-		if body.ReportURL, err = a.reports.PresignReport(ctx, u.ReportName(), signedFor); err != nil {
-			return nil, err
-		}
-	}
-	return &uploadAnswer{body}, nil
+	body.ReportURL = reportURL
+	return &rest.Body[Upload]{Body: body}, err
 }

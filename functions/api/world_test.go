@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +11,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/resttest"
+	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/settings"
+	"keypool/shared/web"
 )
 
 // token is the API token that the events in ../../events carry.
@@ -22,16 +23,23 @@ const token = "kp_m3TqYvB0sX9nK4rLwZ7cHd2PfJ6gU1aE8oViQtRyNbM"
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// world is the API over tables of its own. Nothing is faked but what lies beyond
-// the tables: the key that secrets are sealed under, the queues, the buckets.
+// document is shared by all tests. It needs no tables.
+var document = &resttest.Document{
+	Path:  "/openapi.json",
+	Serve: func() resttest.Serve { return web.Server{Handler: (&api{}).serve()}.Serve },
+}
+
+// world is the API over tables of its own. The fakes stand for the systems beyond
+// the tables: the key that seals secrets, the queues, the buckets.
 type world struct {
 	*testing.T
-	handler handler
-	store   *dynamo.Store
-	tables  dynamo.Tables
-	kms     *fakeSealer
-	fill    *fakeQueue
-	ranges  *fakeQueue
+	serve     resttest.Serve
+	store     *dynamo.Store
+	tables    dynamo.Tables
+	merchants *settings.Merchants
+	kms       *fakeSealer
+	fill      *fakeQueue
+	ranges    *fakeQueue
 
 	mu    sync.Mutex
 	clock time.Time
@@ -43,26 +51,48 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 	return over(t, store, tables)
 }
 
-// over returns the API over tables that are there.
+// over returns the API over tables that exist.
 func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w := &world{
 		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, clock: noon,
 	}
+	refill := &settings.Refill{Products: store, Queue: w.fill}
+	w.merchants = &settings.Merchants{Store: store, Refill: refill}
 	a := &api{
-		store: store, secrets: w.kms, fill: w.fill, ranges: w.ranges,
-		keyFiles: fakeBucket{}, reports: fakeBucket{}, now: w.now,
+		tokens:   store,
+		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
+		products: &settings.Products{Store: store, Related: store, Refill: refill},
+		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platforms, Now: w.now},
+		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Now: w.now},
+		orders:   store,
 	}
-	w.handler = handler{api: a.serve()}
+	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w
 }
 
-// merchant makes a merchant and an API token for them, by the operator.
+// merchant makes a merchant and an API token for them, as function operator does.
 func (w *world) merchant(name string) (bearer string) {
 	w.Helper()
-	w.operator("PUT", "/v1/merchants/"+name, Merchant{Title: name, NoticeAddress: name + "@example.com"}).want(201)
-	var made Token
-	w.operator("POST", "/v1/merchants/"+name+"/tokens", nil).want(201).into(&made)
-	return made.Token
+	w.setMerchant(catalog.Merchant{Name: name, Title: name, NoticeAddress: name + "@example.com"})
+	tokens := &settings.Tokens{Store: w.store, Now: w.now}
+	made, err := tokens.Create(context.Background(), name)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return made.Text
+}
+
+// setMerchant stores a merchant, whatever there was.
+func (w *world) setMerchant(m catalog.Merchant) {
+	w.Helper()
+	ctx := context.Background()
+	var any settings.Condition
+	if _, err := w.merchants.Get(ctx, m.Name); err == nil {
+		any.Version = func(int) bool { return true }
+	}
+	if _, _, err := w.merchants.Put(ctx, m, any); err != nil {
+		w.Fatal(err)
+	}
 }
 
 func (w *world) now() time.Time {
@@ -77,110 +107,18 @@ func (w *world) pass(d time.Duration) {
 	w.clock = w.clock.Add(d)
 }
 
-// event reads an event that a gateway would send.
-func event(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
-	t.Helper()
-	raw, err := os.ReadFile("../../events/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var e events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(raw, &e); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return e
-}
-
-// answer is what came back.
-type answer struct {
-	t       testing.TB
-	request string
-	events.APIGatewayV2HTTPResponse
-}
-
-// send sends an event as it is, and holds the answer against the document.
-func (w *world) send(e events.APIGatewayV2HTTPRequest) answer {
+// send sends an event as it is.
+func (w *world) send(e events.APIGatewayV2HTTPRequest) resttest.Response {
 	w.Helper()
-	response, err := w.handler.Handle(context.Background(), e)
-	if err != nil {
-		w.Fatalf("%s %s: %v", e.RequestContext.HTTP.Method, e.RawPath, err)
-	}
-	document.holds(w.T, e, response)
-	return answer{w.T, e.RequestContext.HTTP.Method + " " + e.RawPath, response}
-}
-
-// operator calls as the operator, by a signature that the gateway checked.
-func (w *world) operator(method, path string, body any, headers ...string) answer {
-	w.Helper()
-	return w.send(altered(w, event(w, "good_api_merchant"), method, path, body, headers))
+	return resttest.Send(w.T, w.serve, document, e)
 }
 
 // shop calls with an API token.
-func (w *world) shop(bearer, method, path string, body any, headers ...string) answer {
+func (w *world) shop(bearer, method, path string, body any, headers ...string) resttest.Response {
 	w.Helper()
-	e := altered(w, event(w, "good_api_pool"), method, path, body, headers)
+	e := resttest.Altered(w, resttest.Event(w, "good_api_pool"), method, path, body, headers...)
 	e.Headers["authorization"] = "Bearer " + bearer
 	return w.send(e)
-}
-
-// altered makes of an event one with another request in it.
-func altered(w *world, e events.APIGatewayV2HTTPRequest, method, path string, body any, headers []string) events.APIGatewayV2HTTPRequest {
-	w.Helper()
-	e.RequestContext.HTTP.Method = method
-	e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
-	e.Body = ""
-	switch body := body.(type) {
-	case nil:
-	case string:
-		e.Body = body
-	default:
-		raw, err := json.Marshal(body)
-		if err != nil {
-			w.Fatal(err)
-		}
-		e.Body = string(raw)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		e.Headers[headers[i]] = headers[i+1]
-	}
-	return e
-}
-
-// want ends the test if the status is another.
-func (a answer) want(status int) answer {
-	a.t.Helper()
-	if a.StatusCode != status {
-		a.t.Fatalf("%s: status %d, want %d\n%s", a.request, a.StatusCode, status, a.Body)
-	}
-	return a
-}
-
-func (a answer) into(v any) answer {
-	a.t.Helper()
-	d := json.NewDecoder(bytes.NewReader([]byte(a.Body)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		a.t.Fatalf("%s: %v\n%s", a.request, err, a.Body)
-	}
-	return a
-}
-
-func (a answer) etag() string { return a.Headers["Etag"] }
-
-// locations are the places in the request that the problem names.
-func (a answer) locations() []string {
-	a.t.Helper()
-	var p struct {
-		Errors []struct{ Location, Message string }
-	}
-	if err := json.Unmarshal([]byte(a.Body), &p); err != nil {
-		a.t.Fatalf("%s: %v\n%s", a.request, err, a.Body)
-	}
-	var all []string
-	for _, e := range p.Errors {
-		all = append(all, e.Location)
-	}
-	return all
 }
 
 type fakeSealer struct {

@@ -13,7 +13,7 @@ var adapters = []string{"boot", "config", "dynamo", "kms", "s3", "ses", "sqs", "
 
 // The packages of the domain that each do one job for the functions. They import
 // nouns (pool, order, catalog, …), and not each other.
-var useCases = []string{"claim", "delivery", "ingest", "intake", "settings", "stock", "sweep", "upload"}
+var useCases = []string{"claim", "delivery", "ingest", "intake", "settings", "stock", "sweep"}
 
 // What one use case may still import of another: intake turns a webhook into claims.
 var mayImport = map[string][]string{

@@ -24,9 +24,10 @@ var routes = []route{
 	{"POST /webhooks/{merchant}/{account}", "Webhook", false},
 	{"GET /openapi.json", "Api", false},
 	{"ANY /v1/{proxy+}", "Api", false},
-	{"GET /v1/merchants/{merchant}", "Api", true},
-	{"PUT /v1/merchants/{merchant}", "Api", true},
-	{"POST /v1/merchants/{merchant}/tokens", "Api", true},
+	{"GET /operator/openapi.json", "Operator", false},
+	{"GET /v1/merchants/{merchant}", "Operator", true},
+	{"PUT /v1/merchants/{merchant}", "Operator", true},
+	{"POST /v1/merchants/{merchant}/tokens", "Operator", true},
 }
 
 func (p *pipeline) addAPI() {

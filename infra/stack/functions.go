@@ -15,7 +15,7 @@ type function struct {
 	environment []string // without KEYPOOL_
 }
 
-// functions are the seven.
+// functions are the eight.
 var functions = []function{
 	{
 		"Ingest", "ingest", "Loads a key file, range by range, and writes its report",
@@ -48,9 +48,14 @@ var functions = []function{
 		[]string{"CATALOG_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "PATIENCE"},
 	},
 	{
-		"Api", "api", "What merchants and operators set up and look at",
+		"Api", "api", "What merchants set up and look at",
 		512, 28 * time.Second, // the HTTP API waits 30 seconds at most
 		[]string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "KMS_KEY"},
+	},
+	{
+		"Operator", "operator", "What the operator sets up: merchants and their tokens",
+		256, 28 * time.Second,
+		[]string{"CATALOG_TABLE", "FILL_QUEUE_URL"},
 	},
 }
 

@@ -109,7 +109,7 @@ var rights = map[string][]right{
 	"Api": {
 		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.TokenPrefix, dynamo.UploadsPrefix}},
 		{on: catalogTable, may: "Query", items: []string{dynamo.MerchantPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
-		{on: catalogTable, may: "PutItem", items: []string{dynamo.MerchantPrefix, dynamo.TokenPrefix}},
+		{on: catalogTable, may: "PutItem", items: []string{dynamo.MerchantPrefix}},
 		{on: catalogTable, may: "DeleteItem", items: []string{dynamo.MerchantPrefix}},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "Query", items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
@@ -119,6 +119,14 @@ var rights = map[string][]right{
 		{on: bucketKey, may: "Decrypt GenerateDataKey"},
 		{on: accountSecrets, may: "Encrypt"},
 		{on: rangesQueue, may: "SendMessage"},
+		{on: fillQueue, may: "SendMessage"},
+		{on: queueKey, may: "Decrypt GenerateDataKey"},
+		{on: ownLogs, may: writeLogs},
+	},
+	"Operator": {
+		{on: catalogTable, may: "GetItem Query", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "PutItem", items: []string{dynamo.MerchantPrefix, dynamo.TokenPrefix}},
+		{on: tableKey, may: readAndWrite},
 		{on: fillQueue, may: "SendMessage"},
 		{on: queueKey, may: "Decrypt GenerateDataKey"},
 		{on: ownLogs, may: writeLogs},

@@ -107,7 +107,7 @@ var rights = map[string][]string{
 	"Api": {
 		"dynamodb:GetItem on Catalog.Arn for merchant#* token#* uploads#*",
 		"dynamodb:Query on Catalog.Arn for merchant#* uploads#* parked#*",
-		"dynamodb:PutItem on Catalog.Arn for merchant#* token#*",
+		"dynamodb:PutItem on Catalog.Arn for merchant#*",
 		"dynamodb:DeleteItem on Catalog.Arn for merchant#*",
 		"dynamodb:Query on Keys.Arn/index/available",
 		"dynamodb:Query on Orders.Arn for order#* queue#* unconnected#*",
@@ -120,6 +120,14 @@ var rights = map[string][]string{
 		"sqs:SendMessage on Fills.Arn",
 		queueKey,
 		"logs:CreateLogStream logs:PutLogEvents on ApiLogs.Arn",
+	},
+	"Operator": {
+		"dynamodb:GetItem dynamodb:Query on Catalog.Arn for merchant#*",
+		"dynamodb:PutItem on Catalog.Arn for merchant#* token#*",
+		tableKey,
+		"sqs:SendMessage on Fills.Arn",
+		queueKey,
+		"logs:CreateLogStream logs:PutLogEvents on OperatorLogs.Arn",
 	},
 }
 
@@ -162,7 +170,7 @@ func TestRights_nowhereElse(t *testing.T) {
 		}
 	}
 	slices.Sort(roles)
-	want := []string{"ApiRole", "ClockRole", "DeliverRole", "FillRole", "IngestRole", "StockRole", "SweepRole", "WebhookRole"}
+	want := []string{"ApiRole", "ClockRole", "DeliverRole", "FillRole", "IngestRole", "OperatorRole", "StockRole", "SweepRole", "WebhookRole"}
 	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Error(diff)
 	}

@@ -15,7 +15,7 @@ import (
 	"keypool/shared/dynamo"
 )
 
-var functionIDs = []string{"Api", "Deliver", "Fill", "Ingest", "Stock", "Sweep", "Webhook"}
+var functionIDs = []string{"Api", "Deliver", "Fill", "Ingest", "Operator", "Stock", "Sweep", "Webhook"}
 
 func TestSynth_secondIsIdentical(t *testing.T) {
 	first, second := templates(), must(synthesize(given(nil)))
@@ -259,9 +259,10 @@ func TestAPI_routes(t *testing.T) {
 		"POST /webhooks/{merchant}/{account}":  "Webhook.Arn NONE",
 		"GET /openapi.json":                    "Api.Arn NONE",
 		"ANY /v1/{proxy+}":                     "Api.Arn NONE",
-		"GET /v1/merchants/{merchant}":         "Api.Arn AWS_IAM",
-		"PUT /v1/merchants/{merchant}":         "Api.Arn AWS_IAM",
-		"POST /v1/merchants/{merchant}/tokens": "Api.Arn AWS_IAM",
+		"GET /operator/openapi.json":           "Operator.Arn NONE",
+		"GET /v1/merchants/{merchant}":         "Operator.Arn AWS_IAM",
+		"PUT /v1/merchants/{merchant}":         "Operator.Arn AWS_IAM",
+		"POST /v1/merchants/{merchant}/tokens": "Operator.Arn AWS_IAM",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -280,9 +281,10 @@ func TestAPI_callsFunctionsByItsRoutesAlone(t *testing.T) {
 	want := []string{
 		"Api.Arn " + api + "*/v1/*",
 		"Api.Arn " + api + "GET/openapi.json",
-		"Api.Arn " + api + "GET/v1/merchants/*",
-		"Api.Arn " + api + "POST/v1/merchants/*/tokens",
-		"Api.Arn " + api + "PUT/v1/merchants/*",
+		"Operator.Arn " + api + "GET/operator/openapi.json",
+		"Operator.Arn " + api + "GET/v1/merchants/*",
+		"Operator.Arn " + api + "POST/v1/merchants/*/tokens",
+		"Operator.Arn " + api + "PUT/v1/merchants/*",
 		"Webhook.Arn " + api + "POST/webhooks/*/*",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -380,7 +382,7 @@ func TestOutputs(t *testing.T) {
 	}
 	want = []string{
 		"ApiFunction", "ApiId", "ApiUrl", "ConfigurationSet", "DeliverFunction", "FillFunction", "FillQueue",
-		"IngestFunction", "RangesQueue", "StockFunction", "SweepFunction", "UploadsBucket", "WebhookFunction",
+		"IngestFunction", "OperatorFunction", "RangesQueue", "StockFunction", "SweepFunction", "UploadsBucket", "WebhookFunction",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.pipeline.outputs))); diff != "" {
 		t.Error(diff)

@@ -51,7 +51,7 @@ func synthesize(context map[string]any) (assembly, error) {
 	if err := os.MkdirAll(zips, 0o700); err != nil {
 		return assembly{}, err
 	}
-	for _, name := range []string{"ingest", "webhook", "fill", "deliver", "stock", "sweep", "api"} {
+	for _, name := range []string{"ingest", "webhook", "fill", "deliver", "stock", "sweep", "api", "operator"} {
 		if err := os.WriteFile(filepath.Join(zips, name+".zip"), []byte(name), 0o600); err != nil {
 			return assembly{}, err
 		}

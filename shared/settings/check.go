@@ -1,9 +1,4 @@
-// Package check says what is wrong with a merchant's settings, all of it at
-// once, before they are stored: no later part has to doubt them.
-//
-// It stands apart from package catalog so that the functions that only read
-// settings do not carry the tables of languages and time zones.
-package check
+package settings
 
 import (
 	"errors"
@@ -14,7 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // what is a time zone must not depend on the machine
+	_ "time/tzdata" // the list of time zones must not depend on the machine
 	"unicode"
 	"unicode/utf8"
 
@@ -25,27 +20,20 @@ import (
 	"keypool/shared/text"
 )
 
-// Problem is one thing that is wrong with a setting.
-type Problem struct {
-	Path    string // the setting, as the API writes it: "texts.de.body"
-	Message string // says what is wrong and what would be right
-}
-
-// Limits of settings. Those of a text are in package text.
+// The limits of settings. Those of a text are in package text.
 const (
 	maxTitle      = 200 // characters
 	maxLink       = 2048
-	maxAddress    = 254 // of a mail address, by RFC 5321
+	maxAddress    = 254 // characters of a mail address, by RFC 5321
 	maxLanguages  = 50
 	maxCurrencies = 200
 	maxTexts      = 50
 	maxTextBytes  = 300_000 // all texts of a product: an item of the table holds 400 KB
-
-	MaxLowStock  = 10_000 // the stock check reads up to so many keys
-	MaxReminder  = 365 * 24 * time.Hour
-	MaxShards    = 64
-	MaxCount     = 1_000 // keys for a unit or a line
-	MaxProductID = 128   // characters
+	maxLowStock   = 10_000  // the stock check reads up to this many keys
+	maxReminder   = 365 * 24 * time.Hour
+	maxShards     = 64
+	maxCount      = 1_000 // keys for a unit or a line
+	maxProductID  = 128   // characters
 )
 
 type problems []Problem
@@ -54,8 +42,8 @@ func (p *problems) add(path, format string, args ...any) {
 	*p = append(*p, Problem{path, fmt.Sprintf(format, args...)})
 }
 
-// Merchant returns what is wrong with a merchant's settings.
-func Merchant(m catalog.Merchant) []Problem {
+// CheckMerchant returns the mistakes in a merchant's settings.
+func CheckMerchant(m catalog.Merchant) []Problem {
 	var p problems
 	p.name("name", m.Name)
 	p.line("title", m.Title, true)
@@ -84,22 +72,22 @@ func Merchant(m catalog.Merchant) []Problem {
 	return p
 }
 
-// Pool returns what is wrong with the settings of a pool.
-func Pool(s catalog.Pool) []Problem {
+// CheckPool returns the mistakes in a pool's settings.
+func CheckPool(s catalog.Pool) []Problem {
 	var p problems
 	p.name("name", s.Name)
 	p.line("title", s.Title, false)
-	p.between("low_stock", s.LowStock, 0, MaxLowStock)
-	p.between("reminder_hours", int(s.Reminder/time.Hour), 0, int(MaxReminder/time.Hour))
-	p.between("shards", s.Shards, 1, MaxShards)
+	p.between("low_stock", s.LowStock, 0, maxLowStock)
+	p.between("reminder_hours", int(s.Reminder/time.Hour), 0, int(maxReminder/time.Hour))
+	p.between("shards", s.Shards, 1, maxShards)
 	return p
 }
 
 var currency = regexp.MustCompile(`^[A-Z]{3}$`)
 
-// Product returns what is wrong with a product. A product that names an original
-// may leave empty what it takes from there.
-func Product(s catalog.Product) []Problem {
+// CheckProduct returns the mistakes in a product. A product that names an original
+// may leave empty the settings it inherits.
+func CheckProduct(s catalog.Product) []Problem {
 	var p problems
 	if why := productID(s.ID); why != "" {
 		p.add("id", "%s", why)
@@ -113,7 +101,7 @@ func Product(s catalog.Product) []Problem {
 		p.add("pools_by_currency", "these are %d; the limit is %d", len(s.PoolsByCurrency), maxCurrencies)
 	}
 	for _, code := range slices.Sorted(maps.Keys(s.PoolsByCurrency)) {
-		// By form only: the list of currencies grows faster than anybody's table of it.
+		// The form only: a table of all currencies would soon be out of date.
 		if !currency.MatchString(code) {
 			p.add("pools_by_currency", "%s is not a currency; use three capital letters such as EUR", quoted(code))
 		}
@@ -123,7 +111,7 @@ func Product(s catalog.Product) []Problem {
 		if s.Keys.Mode != catalog.PerUnit && s.Keys.Mode != catalog.PerLine {
 			p.add("keys.mode", "use %s or %s", catalog.PerUnit, catalog.PerLine)
 		}
-		p.between("keys.count", s.Keys.Count, 1, MaxCount)
+		p.between("keys.count", s.Keys.Count, 1, maxCount)
 	}
 	p.texts(s.Texts)
 	p.link("instructions", s.Instructions)
@@ -159,17 +147,17 @@ func (p *problems) texts(texts map[string]catalog.Text) {
 	}
 }
 
-// productID says why s cannot be a product's id, empty if it can. It is written
-// as the platform writes it, but must come through an address: a gateway in
-// front of us decodes the path and cuts it at a question mark that was in an id.
+// productID returns the reason why s cannot be a product's id, "" if it can. The
+// platform chooses the id, but it must pass through a URL: the gateway decodes the
+// path, and cuts it at a question mark that was in the id.
 func productID(s string) string {
 	switch {
 	case s == "":
 		return "a product's id is needed"
-	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxProductID:
-		return fmt.Sprintf("a product's id has up to %d characters", MaxProductID)
+	case !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxProductID:
+		return fmt.Sprintf("a product's id has up to %d characters", maxProductID)
 	case strings.Contains(s, "?") || s == "." || s == "..":
-		return "a product's id cannot hold a question mark, and not be . or .."
+		return "a product's id cannot hold a question mark, and cannot be . or .."
 	case s != text.OneLine(s):
 		return "a product's id has no control characters, and no spaces before, after or doubled"
 	}
@@ -231,7 +219,7 @@ func (p *problems) between(path string, n, low, high int) {
 	}
 }
 
-// quoted shows what a caller wrote, cut short.
+// quoted returns a text of the caller's, cut short, for a message.
 func quoted(s string) string {
 	const most = 40
 	if r := []rune(s); len(r) > most {
@@ -240,10 +228,10 @@ func quoted(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// Languages returns which of the merchant's languages have no text, where a
-// product has texts at all: the customers of each language read the merchant's
-// words, or all of them read ours.
-func Languages(m catalog.Merchant, s catalog.Product) []Problem {
+// checkLanguages reports the languages of the merchant in which a product has no
+// text, if it has a text at all. Then either all customers read the merchant's own
+// words, or all read Keypool's.
+func checkLanguages(m catalog.Merchant, s catalog.Product) []Problem {
 	var p problems
 	if len(s.Texts) == 0 {
 		return nil

@@ -1,4 +1,4 @@
-package check_test
+package settings_test
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
-	"keypool/shared/catalog/check"
+	"keypool/shared/settings"
 )
 
-// paths are the settings that problems were found in.
-func paths(problems []check.Problem) []string {
+// paths returns the settings that have problems.
+func paths(problems []settings.Problem) []string {
 	var all []string
 	for _, p := range problems {
 		if p.Message == "" {
@@ -30,7 +30,7 @@ var acme = catalog.Merchant{
 	Logo: "https://acme.example/logo.png?v=2", Languages: []string{"en", "pt-BR", "zh-Hant", "de"}, TimeZone: "America/Argentina/Buenos_Aires", DefaultPool: "elden",
 }
 
-func TestMerchant(t *testing.T) {
+func TestCheckMerchant(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		change func(*catalog.Merchant)
@@ -69,13 +69,13 @@ func TestMerchant(t *testing.T) {
 	} {
 		m := acme
 		c.change(&m)
-		if diff := cmp.Diff(c.want, paths(check.Merchant(m))); diff != "" {
+		if diff := cmp.Diff(c.want, paths(settings.CheckMerchant(m))); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
 }
 
-func TestPool(t *testing.T) {
+func TestCheckPool(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		pool catalog.Pool
@@ -90,13 +90,13 @@ func TestPool(t *testing.T) {
 		},
 		"too little": {catalog.Pool{Name: "-x", LowStock: -1, Reminder: -time.Hour}, []string{"name", "low_stock", "reminder_hours", "shards"}},
 	} {
-		if diff := cmp.Diff(c.want, paths(check.Pool(c.pool))); diff != "" {
+		if diff := cmp.Diff(c.want, paths(settings.CheckPool(c.pool))); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
 }
 
-func TestProduct(t *testing.T) {
+func TestCheckProduct(t *testing.T) {
 	t.Parallel()
 	one := catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
 	good := catalog.Product{ID: "4711", Title: "Elden", Keys: one}
@@ -149,7 +149,7 @@ func TestProduct(t *testing.T) {
 	} {
 		p := good
 		c.change(&p)
-		problems := check.Product(p)
+		problems := settings.CheckProduct(p)
 		if diff := cmp.Diff(c.want, paths(problems)); diff != "" {
 			t.Errorf("%s: %s\n%+v", what, diff, problems)
 		}
@@ -157,35 +157,13 @@ func TestProduct(t *testing.T) {
 }
 
 // A problem shows what was written only cut short, and as one line.
-func TestProduct_quotesLittle(t *testing.T) {
+func TestCheckProduct_quotesLittle(t *testing.T) {
 	t.Parallel()
-	problems := check.Product(catalog.Product{
+	problems := settings.CheckProduct(catalog.Product{
 		ID: "1", Title: "x", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 1},
 		PoolsByCurrency: map[string]string{strings.Repeat("€\n", 1000): "elden"},
 	})
 	if len(problems) != 1 || len(problems[0].Message) > 400 || strings.Contains(problems[0].Message, "\n") {
 		t.Errorf("%+v", problems)
-	}
-}
-
-func TestLanguages(t *testing.T) {
-	t.Parallel()
-	m := catalog.Merchant{Languages: []string{"en", "de", "fr"}}
-	text := catalog.Text{Body: "{KEY}"}
-	for _, c := range []struct {
-		texts map[string]catalog.Text
-		says  string
-	}{
-		{nil, ""},
-		{map[string]catalog.Text{"en": text, "de": text, "fr": text, "it": text}, ""},
-		{map[string]catalog.Text{"en": text, "it": text}, "de, fr"},
-	} {
-		problems := check.Languages(m, catalog.Product{Texts: c.texts})
-		if (c.says == "") != (len(problems) == 0) || c.says != "" && !strings.Contains(problems[0].Message, c.says) {
-			t.Errorf("%v: %+v, want %q", c.texts, problems, c.says)
-		}
-	}
-	if problems := check.Languages(catalog.Merchant{}, catalog.Product{Texts: map[string]catalog.Text{"it": text}}); len(problems) > 0 {
-		t.Errorf("a merchant without languages: %+v", problems)
 	}
 }

@@ -1,4 +1,4 @@
-package check_test
+package settings_test
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/catalog/check"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -53,7 +53,7 @@ func FuzzSettings(f *testing.F) {
 		for _, language := range m.Languages {
 			sold.Texts[language] = sold.Texts["en"]
 		}
-		problems := append(append(check.Merchant(m), check.Pool(shelf)...), check.Product(sold)...)
+		problems := append(append(settings.CheckMerchant(m), settings.CheckPool(shelf)...), settings.CheckProduct(sold)...)
 		for _, p := range problems {
 			if p.Path == "" || p.Message == "" || !utf8.ValidString(p.Message) || len(p.Message) > 1000 || strings.ContainsAny(p.Message, "\r\n") {
 				t.Errorf("a problem that nobody can read: %+q", p)

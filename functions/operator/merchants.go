@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/catalog"
+	"keypool/shared/settings"
+	"keypool/shared/web/rest"
+)
+
+// Merchant is a merchant's settings.
+type Merchant struct {
+	Name          string   `json:"name,omitempty" readOnly:"true" doc:"In addresses and bucket paths."`
+	Title         string   `json:"title" doc:"As customers know the merchant."`
+	NoticeAddress string   `json:"notice_address" doc:"Mail address that notices go to: low stock, reports of uploads, bounces."`
+	SenderName    string   `json:"sender_name,omitempty" doc:"Shown as the sender of customers' mails; the title where empty."`
+	ReplyTo       string   `json:"reply_to,omitempty" doc:"Mail address that customers' answers go to."`
+	Logo          string   `json:"logo,omitempty" doc:"https address of a picture that stands on top of mails."`
+	Languages     []string `json:"languages,omitempty" nullable:"false" doc:"BCP 47 tags; the first is used where a customer's own is not there. A product that has texts has one in each."`
+	TimeZone      string   `json:"time_zone,omitempty" doc:"IANA name, for dates in mails; UTC where empty."`
+	DefaultPool   string   `json:"default_pool,omitempty" doc:"Pool that feeds products which name none."`
+}
+
+var sampleMerchant = Merchant{
+	Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme Games",
+	ReplyTo: "help@acme.example", Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"},
+	TimeZone: "Europe/Berlin", DefaultPool: "elden",
+}
+
+// settable returns the part of a merchant that a request can set.
+func (m Merchant) settable() Merchant { m.Name = ""; return m }
+
+func newMerchant(m catalog.Merchant) Merchant {
+	return Merchant{
+		Name: m.Name, Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
+		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool,
+	}
+}
+
+type MerchantPath struct {
+	Merchant string `path:"merchant" maxLength:"63" doc:"Name of the merchant: lower-case letters, digits and hyphens." example:"acme"`
+}
+
+type putMerchant struct {
+	MerchantPath
+	rest.Precondition
+	Body Merchant
+}
+
+// settings returns the merchant that a request describes.
+func (in *putMerchant) settings() catalog.Merchant {
+	m := catalog.Merchant{
+		Name: in.Merchant, Title: in.Body.Title, NoticeAddress: in.Body.NoticeAddress, SenderName: in.Body.SenderName,
+		ReplyTo: in.Body.ReplyTo, Logo: in.Body.Logo, TimeZone: in.Body.TimeZone, DefaultPool: in.Body.DefaultPool,
+	}
+	if len(in.Body.Languages) > 0 {
+		m.Languages = in.Body.Languages
+	}
+	return m
+}
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
+func (in *putMerchant) Resolve(huma.Context) []error {
+	return rest.Mistakes(settings.CheckMerchant(in.settings()), "merchant")
+}
+
+// Token is a new API token.
+type Token struct {
+	Token     string    `json:"token" doc:"Keep it: it is never shown again."`
+	Merchant  string    `json:"merchant" doc:"Whose it is."`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+var sampleToken = Token{
+	Token: settings.TokenPrefix + "8WqYhGk0r1bMZQx2n3cV4bN5mL6kJ7hG8fD9sA0pOiU", Merchant: "acme",
+	CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
+}
+
+func (o *operator) addMerchants(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "put-merchant", Method: http.MethodPut, Path: "/v1/merchants/{merchant}", Tags: []string{"Merchants"},
+		Summary:     "Create a merchant, or change its settings",
+		Description: "What the body leaves out is emptied. A new default pool lets the lines go on that waited for one.",
+		Errors:      []int{412, 428},
+		RequestBody: rest.Request(sampleMerchant.settable()), Responses: to.Responses(sampleMerchant, 200, 201),
+	}, o.putMerchant)
+	rest.Register(to, huma.Operation{
+		OperationID: "get-merchant", Method: http.MethodGet, Path: "/v1/merchants/{merchant}", Tags: []string{"Merchants"},
+		Summary: "Read a merchant's settings",
+		Errors:  []int{404}, Responses: to.Responses(sampleMerchant, 200),
+	}, o.getMerchant)
+	rest.Register(to, huma.Operation{
+		OperationID: "create-token", Method: http.MethodPost, Path: "/v1/merchants/{merchant}/tokens", Tags: []string{"Merchants"},
+		Summary:     "Make an API token for a merchant",
+		Description: "The token is shown this once. It is stored as a hash only.",
+		Errors:      []int{404}, DefaultStatus: http.StatusCreated, Responses: to.Responses(sampleToken, 201),
+	}, o.createToken)
+}
+
+func (o *operator) putMerchant(ctx context.Context, in *putMerchant) (*rest.Versioned[Merchant], error) {
+	m, created, err := o.merchants.Put(ctx, in.settings(), in.Condition())
+	return rest.Stored(m.Version, created, newMerchant(m)), err
+}
+
+func (o *operator) getMerchant(ctx context.Context, in *MerchantPath) (*rest.Versioned[Merchant], error) {
+	m, err := o.merchants.Get(ctx, in.Merchant)
+	return rest.Found(m.Version, newMerchant(m)), err
+}
+
+func (o *operator) createToken(ctx context.Context, in *MerchantPath) (*rest.Body[Token], error) {
+	token, err := o.tokens.Create(ctx, in.Merchant)
+	return &rest.Body[Token]{Body: Token{token.Text, token.Merchant, token.CreatedAt}}, err
+}

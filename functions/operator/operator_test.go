@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/infra/proof/canary"
+	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/resttest"
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
+	"keypool/shared/settings"
+	"keypool/shared/web"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// document is shared by all tests. It needs no tables.
+var document = &resttest.Document{
+	Path:  "/operator/openapi.json",
+	Serve: func() resttest.Serve { return web.Server{Handler: (&operator{}).serve()}.Serve },
+}
+
+// world is the operator's API over tables of its own.
+type world struct {
+	*testing.T
+	serve  resttest.Serve
+	store  *dynamo.Store
+	tables dynamo.Tables
+	fill   *fakeQueue
+}
+
+func open(t *testing.T, options ...dynamotest.Option) *world {
+	t.Helper()
+	store, tables := dynamotest.Open(t, options...)
+	return over(t, store, tables)
+}
+
+// over returns the operator's API over tables that exist.
+func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
+	w := &world{T: t, store: store, tables: tables, fill: &fakeQueue{}}
+	o := &operator{
+		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: w.fill}},
+		tokens:    &settings.Tokens{Store: store, Now: func() time.Time { return noon }},
+	}
+	w.serve = web.Server{Handler: o.serve()}.Serve
+	return w
+}
+
+func (w *world) send(e events.APIGatewayV2HTTPRequest) resttest.Response {
+	w.Helper()
+	return resttest.Send(w.T, w.serve, document, e)
+}
+
+// call sends a request that the operator signed.
+func (w *world) call(method, path string, body any, headers ...string) resttest.Response {
+	w.Helper()
+	return w.send(resttest.Altered(w, resttest.Event(w, "good_operator_merchant"), method, path, body, headers...))
+}
+
+// fakeQueue keeps messages as the JSON they would be sent as.
+type fakeQueue struct {
+	mu   sync.Mutex
+	sent []string
+}
+
+func (q *fakeQueue) Send(_ context.Context, message any, delay time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	raw, err := json.Marshal(message)
+	q.sent = append(q.sent, fmt.Sprintf("%s after %s", raw, delay))
+	return err
+}
+
+// take returns the messages sent since it was last called, sorted.
+func (q *fakeQueue) take() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	sent := q.sent
+	q.sent = nil
+	slices.Sort(sent)
+	return sent
+}
+
+// The events are what the gateway sends.
+func TestOperator_setsAMerchantUp(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	var merchant Merchant
+	w.send(resttest.Event(t, "good_operator_merchant")).Want(201).Into(&merchant)
+	if diff := cmp.Diff(Merchant{
+		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example",
+		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin",
+	}, merchant); diff != "" {
+		t.Error(diff)
+	}
+
+	var made Token
+	w.send(resttest.Event(t, "good_operator_token")).Want(201).Into(&made)
+	if made.Merchant != "acme" || !strings.HasPrefix(made.Token, "kp_") || len(made.Token) != 46 || !made.CreatedAt.Equal(noon) {
+		t.Errorf("token %+v", made)
+	}
+	if owner, ok, err := settings.TokenOwner(t.Context(), w.store, made.Token); owner != "acme" || !ok || err != nil {
+		t.Errorf("the token is of %q, %v, %v", owner, ok, err)
+	}
+	w.send(resttest.Event(t, "bad_operator_unsigned")).Want(403)
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	document.IsComplete(t, 3)
+	document.ExamplesCanBeSent(t)
+	document.ReferencesResolve(t)
+	w := open(t)
+	w.send(resttest.Event(t, "good_operator_document")).Want(200)
+	w.call("GET", "/openapi.json", nil).Want(404)
+	w.call("GET", "/v1/pools", nil).Want(404)
+}
+
+// A merchant changes under an optimistic lock.
+func TestMerchant_locks(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	const path = "/v1/merchants/zoo"
+	titled := func(title string) Merchant { return Merchant{Title: title, NoticeAddress: "a@example.com"} }
+	w.call("GET", path, nil).Want(404)
+	w.call("PUT", path, titled("A"), "if-match", `"1"`).Want(412)
+	w.call("PUT", path, titled("A"), "if-match", "*").Want(412)
+	first := w.call("PUT", path, titled("A"), "if-none-match", "*").Want(201).ETag()
+	if got := w.call("GET", path, nil).Want(200).ETag(); got != first {
+		t.Errorf("ETag %s, want %s", got, first)
+	}
+	if got := w.call("PUT", path, titled("A")).Want(200).ETag(); got != first {
+		t.Errorf("a repeat of the same changed %s to %s", first, got)
+	}
+	w.call("PUT", path, titled("B")).Want(428)
+	w.call("PUT", path, titled("B"), "if-none-match", "*").Want(412)
+	w.call("PUT", path, titled("B"), "if-match", `"7"`).Want(412)
+	w.call("PUT", path, titled("B"), "if-match", `W/`+first).Want(412)
+	second := w.call("PUT", path, titled("B"), "if-match", `"9", `+first).Want(200).ETag()
+	if second == first {
+		t.Errorf("a change kept the ETag %s", first)
+	}
+	w.call("PUT", path, titled("C"), "if-match", first).Want(412)
+	w.call("PUT", path, titled("C"), "if-match", "*").Want(200)
+
+	// Of the callers who start from the same version, one wins.
+	third := w.call("GET", path, nil).Want(200).ETag()
+	var racers sync.WaitGroup
+	statuses := make([]int, 8)
+	for i := range statuses {
+		racers.Go(func() { statuses[i] = w.call("PUT", path, titled("D"), "if-match", third).StatusCode })
+	}
+	racers.Wait()
+	slices.Sort(statuses)
+	if want := []int{200, 412, 412, 412, 412, 412, 412, 412}; !slices.Equal(statuses, want) {
+		t.Errorf("the racers got %v", statuses)
+	}
+	read := w.call("GET", path, nil).Want(200)
+	if written := w.call("PUT", path, read.Body).Want(200); written.Body != read.Body || written.ETag() != read.ETag() {
+		t.Errorf("writing back what was read changed it: %s", written.Body)
+	}
+}
+
+// The salt keys the hashes of all keys and addresses: no change makes another.
+func TestMerchant_keepsItsSalt(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	before, _, err := w.store.Merchant(t.Context(), "acme")
+	if err != nil || len(before.Salt) == 0 {
+		t.Fatalf("no salt: %v", err)
+	}
+	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "B", NoticeAddress: "a@example.com"}, "if-match", "*").Want(200)
+	if after, _, err := w.store.Merchant(t.Context(), "acme"); err != nil || !slices.Equal(before.Salt, after.Salt) {
+		t.Errorf("the salt changed: %v", err)
+	}
+}
+
+// A new default pool lets the lines of products that name no pool go on.
+func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	acme := Merchant{Title: "acme", NoticeAddress: "acme@example.com"}
+	w.call("PUT", "/v1/merchants/acme", acme).Want(201)
+	rule := catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
+	for _, err := range []error{
+		w.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: 4}),
+		w.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "a", Title: "A", Pool: "elden", Keys: rule}),
+		w.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "b", Title: "B", Keys: rule}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	acme.DefaultPool = "elden"
+	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200)
+	if diff := cmp.Diff([]string{
+		`{"v":1,"merchant":"acme","side":"live","product":"b"} after 2s`,
+		`{"v":1,"merchant":"acme","side":"test","product":"b"} after 2s`,
+	}, w.fill.take()); diff != "" {
+		t.Error(diff)
+	}
+	w.call("PUT", "/v1/merchants/acme", acme).Want(200)
+	acme.DefaultPool = "nowhere"
+	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.default_pool"}) {
+		t.Errorf("locations %q", got)
+	}
+	if sent := w.fill.take(); len(sent) > 0 {
+		t.Errorf("sent %q", sent)
+	}
+}
+
+// All mistakes in a merchant are told at once, each with its place.
+func TestMerchant_everyProblemInOneAnswer(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	refused := w.call("PUT", "/v1/merchants/Acme", `{"title":7,"reply_to":"nobody","logo":"http://example.com/x.png",
+		"languages":["en","en","xx-klingon-"],"time_zone":"Mars/Olympus","default_pool":"Not a name","surprise":true}`).Want(422)
+	got := refused.Locations()
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{
+		"body.default_pool", "body.languages[1]", "body.languages[2]", "body.logo", "body.notice_address",
+		"body.reply_to", "body.surprise", "body.time_zone", "body.title", "path.merchant",
+	}, got); diff != "" {
+		t.Errorf("%s\n%s", diff, refused.Body)
+	}
+	w.call("GET", "/v1/merchants/acme", nil).Want(404)
+	w.call("POST", "/v1/merchants/acme/tokens", nil).Want(404)
+}
+
+// A caller who did not sign is refused before anything is read, with the same bytes
+// for every reason and whatever the request names. A merchant's token is no use.
+func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	var made Token
+	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	w.call("POST", "/v1/merchants/acme/tokens", nil).Want(201).Into(&made)
+	before := dynamotest.Items(t, w.tables.Catalog, "")
+	callers := map[string]func(*events.APIGatewayV2HTTPRequest){
+		"nobody":     func(e *events.APIGatewayV2HTTPRequest) { delete(e.Headers, "authorization") },
+		"a merchant": func(e *events.APIGatewayV2HTTPRequest) { e.Headers["authorization"] = "Bearer " + made.Token },
+		"a signature that the gateway did not check": func(*events.APIGatewayV2HTTPRequest) {},
+		"another authorizer": func(e *events.APIGatewayV2HTTPRequest) {
+			e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: map[string]any{"iam": true}}
+		},
+	}
+	first, tried := "", 0
+	for _, c := range document.Calls(t) {
+		for who, alter := range callers {
+			e := resttest.Altered(t, resttest.Event(t, "good_operator_merchant"), c.Method, c.Path, c.Body)
+			e.RequestContext.Authorizer = nil
+			alter(&e)
+			got := w.send(e)
+			if first == "" {
+				first = got.Body
+			}
+			if got.StatusCode != 403 || got.Body != first {
+				t.Errorf("%s by %s: %d %s", c.Operation, who, got.StatusCode, got.Body)
+			}
+			tried++
+		}
+	}
+	if diff := cmp.Diff(before, dynamotest.Items(t, w.tables.Catalog, "")); diff != "" {
+		t.Errorf("a refused caller changed something:\n%s", diff)
+	}
+	canary.Figure("operator's calls by the wrong caller", tried)
+}
+
+// FuzzOperator holds that every operation of the operator's document answers what
+// the document tells, whatever it is sent, never 5xx, and that a caller who did not
+// sign is refused.
+func FuzzOperator(f *testing.F) {
+	for n := range document.Operations(f) {
+		f.Add([]byte{byte(n)}, "")
+		f.Add([]byte{byte(n), 1}, strings.Repeat("a", 3000))
+		f.Add([]byte{byte(n), 1}, "%ff")
+		f.Add([]byte{byte(n), 1, 3, 3, 3, 2, 0, 1, 5, 7, 1, 2, 9, 4, 6, 3, 1, 8, 2}, "../{KEY}\r\n<b>?#")
+		f.Add([]byte{byte(n), 0, 0, 1, 1, 3, 4, 2, 0, 3, 2, byte(n), 0, 0, 1, 1, 2, 6, 1, 4}, `"3"`)
+	}
+	store, tables := dynamotest.Open(f)
+	f.Fuzz(func(t *testing.T, data []byte, free string) {
+		w := over(t, store, tables)
+		c := resttest.Choices{Document: document, Data: data, Free: strings.ToValidUTF8(free, "\uFFFD")}
+		for range 8 {
+			r := c.Attempt()
+			e := resttest.Altered(t, resttest.Event(t, "good_operator_merchant"), r.Method, r.Path, r.Body)
+			maps.Copy(e.Headers, r.Headers)
+			if r.Caller != "" {
+				e.RequestContext.Authorizer, e.Headers["authorization"] = nil, r.Caller
+			}
+			got, err := w.serve(t.Context(), e)
+			if err != nil {
+				t.Fatalf("%+v: %v", r, err)
+			}
+			if got.StatusCode >= 500 || r.Caller != "" && got.StatusCode < 400 {
+				t.Errorf("%+v: answered %d %s", r, got.StatusCode, got.Body)
+			}
+			if got.StatusCode < 400 && r.Method != "HEAD" {
+				document.Holds(t, e, got)
+			}
+			if len(c.Data) == 0 {
+				break
+			}
+		}
+	})
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"keypool/infra/proof/boottest"
+	"keypool/infra/proof/canary"
+	"keypool/infra/proof/resttest"
+)
+
+// Whatever goes wrong with a call, no secret stands in the response or the log, but
+// for what the caller asked for.
+func TestSecrecy(t *testing.T) {
+	s := boottest.Open(t, wire)
+	call := func(method, path, body string) []byte {
+		e := resttest.Event(t, "good_operator_merchant")
+		e.RequestContext.HTTP.Method, e.Body = method, body
+		e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
+		e.Headers["if-match"] = "*"
+		raw, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	s.Fails("PUT /v1/merchants/nova", func() []byte {
+		return call("PUT", "/v1/merchants/nova", `{"title":"Nova","notice_address":"`+s.Cage.Address(canary.Merchant)+`"}`)
+	}, canary.Merchant)
+	s.Fails("POST /v1/merchants/nova/tokens", func() []byte { return call("POST", "/v1/merchants/nova/tokens", "") })
+	s.Fails("GET /v1/merchants/nova", func() []byte { return call("GET", "/v1/merchants/nova", "") }, canary.Merchant)
+
+	key := s.Cage.New(canary.Key)
+	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
+		s.Says("an event that cannot be read", []byte(raw))
+	}
+	for _, path := range []string{"/" + key, "/v1/merchants/" + key, "/v1/merchants/" + key + "/tokens", "/v1/merchants/nova?x=" + key} {
+		for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
+			s.Says("an address with a key in it", call(method, path, key))
+		}
+	}
+}

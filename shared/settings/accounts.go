@@ -1,0 +1,159 @@
+package settings
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+)
+
+// Accounts creates, changes and reads a merchant's accounts with payment platforms.
+type Accounts struct {
+	Store     AccountStore
+	Sealer    Sealer
+	Platforms Platforms
+	Now       func() time.Time
+}
+
+// Platforms is what setting up an account needs of the payment platforms.
+type Platforms struct {
+	Names        []string // sorted
+	ParseSecret  func(text string) (secret []byte, err error)
+	FormatSecret func(secret []byte) (text string)
+}
+
+// AccountStore keeps accounts, under optimistic locks as MerchantStore does.
+type AccountStore interface {
+	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
+	PutAccount(ctx context.Context, a catalog.Account) error
+}
+
+// Sealer encrypts a secret, so that it can be opened for that account only.
+type Sealer interface {
+	Seal(ctx context.Context, merchant, account string, secret []byte) ([]byte, error)
+}
+
+// AccountChange is what a caller sets of an account.
+type AccountChange struct {
+	Merchant, Name string
+	Platform       string        // "": as it is, or the default
+	Secret         string        // as text; "": make one
+	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them at once
+}
+
+const (
+	defaultPlatform = "standard"
+
+	// maxSecrets is one more than a rotation needs. A caller who never saw the
+	// answer with the new secret rotates again, while the sender still uses the
+	// secret from before both rotations.
+	maxSecrets = 3
+)
+
+// CheckAccount returns the mistakes in a change of an account.
+func (s Platforms) CheckAccount(change AccountChange) []Problem {
+	var p problems
+	if err := pool.CheckName(change.Name); err != nil {
+		p.add("name", "%s", err)
+	}
+	if change.Platform != "" && !slices.Contains(s.Names, change.Platform) {
+		p.add("platform", "not a platform we know; use one of: %s", strings.Join(s.Names, ", "))
+	}
+	if change.Secret != "" {
+		if _, err := s.ParseSecret(change.Secret); err != nil {
+			p.add("secret", "%s", err)
+		}
+	}
+	return p
+}
+
+// Get returns an account with the secrets that are valid now. Its error is
+// ErrNotFound if there is none.
+func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, error) {
+	a, ok, err := s.Store.Account(ctx, merchant, name)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	a.Secrets = validSecrets(a.Secrets, s.Now())
+	return a, err
+}
+
+// Put creates an account, or gives it a new signing secret, and returns it with its
+// new version. Made is the text of the secret if the change brought none: it is
+// shown this once.
+func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
+	if err := invalid(s.Platforms.CheckAccount(change)...); err != nil {
+		return a, "", false, err
+	}
+	before, _, err := s.Store.Account(ctx, change.Merchant, change.Name)
+	if err != nil {
+		return a, "", false, err
+	}
+	if err := c.check(before.Version, false); err != nil {
+		return a, "", false, err
+	}
+	next := catalog.Account{
+		Merchant: change.Merchant, Name: change.Name, Version: before.Version, Platform: before.Platform, Origin: before.Origin,
+	}
+	created = before.Version == 0
+	switch {
+	case created:
+		next.Platform, next.Origin = cmp.Or(change.Platform, defaultPlatform), rand.Text()
+	case change.Platform != "" && change.Platform != before.Platform:
+		return a, "", false, invalid(Problem{
+			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",
+		})
+	}
+	secret, made, err := s.secret(change.Secret)
+	if err != nil {
+		return a, "", false, err
+	}
+	sealed, err := s.Sealer.Seal(ctx, change.Merchant, change.Name, secret)
+	if err != nil {
+		return a, "", false, err
+	}
+	next.Secrets = rotate(before.Secrets, sealed, s.Now(), change.KeepPrevious)
+	if err := s.Store.PutAccount(ctx, next); err != nil {
+		return a, "", false, err
+	}
+	next.Version++
+	return next, made, created, nil
+}
+
+// secret returns the secret of a text, or a new one and its text.
+func (s *Accounts) secret(text string) (secret []byte, made string, err error) {
+	if text != "" {
+		secret, err = s.Platforms.ParseSecret(text)
+		return secret, "", err
+	}
+	secret = make([]byte, 32)
+	rand.Read(secret)
+	return secret, s.Platforms.FormatSecret(secret), nil
+}
+
+// rotate returns the secrets after a new one was set: the new one, and those of
+// before that are still valid, for no longer than keep.
+func rotate(secrets []catalog.SealedSecret, sealed []byte, now time.Time, keep time.Duration) []catalog.SealedSecret {
+	now = now.UTC().Truncate(time.Millisecond)
+	next := []catalog.SealedSecret{{Blob: sealed, CreatedAt: now}}
+	for _, secret := range validSecrets(secrets, now) {
+		if end := now.Add(keep); secret.ExpiresAt.IsZero() || end.Before(secret.ExpiresAt) {
+			secret.ExpiresAt = end
+		}
+		if keep > 0 && len(next) < maxSecrets {
+			next = append(next, secret)
+		}
+	}
+	return next
+}
+
+func validSecrets(secrets []catalog.SealedSecret, now time.Time) []catalog.SealedSecret {
+	return slices.DeleteFunc(slices.Clone(secrets), func(s catalog.SealedSecret) bool {
+		return !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt)
+	})
+}

@@ -1,0 +1,30 @@
+package settings
+
+import (
+	"strings"
+	"testing"
+
+	"keypool/shared/catalog"
+)
+
+func TestCheckLanguages(t *testing.T) {
+	t.Parallel()
+	m := catalog.Merchant{Languages: []string{"en", "de", "fr"}}
+	text := catalog.Text{Body: "{KEY}"}
+	for _, c := range []struct {
+		texts map[string]catalog.Text
+		says  string
+	}{
+		{nil, ""},
+		{map[string]catalog.Text{"en": text, "de": text, "fr": text, "it": text}, ""},
+		{map[string]catalog.Text{"en": text, "it": text}, "de, fr"},
+	} {
+		problems := checkLanguages(m, catalog.Product{Texts: c.texts})
+		if (c.says == "") != (len(problems) == 0) || c.says != "" && !strings.Contains(problems[0].Message, c.says) {
+			t.Errorf("%v: %+v, want %q", c.texts, problems, c.says)
+		}
+	}
+	if problems := checkLanguages(catalog.Merchant{}, catalog.Product{Texts: map[string]catalog.Text{"it": text}}); len(problems) > 0 {
+		t.Errorf("a merchant without languages: %+v", problems)
+	}
+}

@@ -1,0 +1,219 @@
+package settings
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+// Pools creates, changes, reads and deletes a merchant's pools.
+type Pools struct {
+	Store   PoolStore
+	Uses    PoolUses
+	Stock   StockCounter
+	Refill  *Refill
+	Uploads ParkedUploads
+	Ranges  Queue // of upload.Message
+	Now     func() time.Time
+}
+
+// PoolStore keeps the settings of pools, under optimistic locks as MerchantStore
+// does. DeletePool succeeds if the pool is gone already.
+type PoolStore interface {
+	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
+	Pools(ctx context.Context, merchant string) ([]catalog.Pool, error)
+	PutPool(ctx context.Context, p catalog.Pool) error
+	DeletePool(ctx context.Context, merchant, name string, version int) error
+}
+
+// PoolUses reads the other settings that can name a pool.
+type PoolUses interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	ProductLister
+}
+
+// StockCounter counts the keys in a pool side: exactly up to 1,000 of them, and
+// beyond that as of Stock.AsOf.
+type StockCounter interface {
+	Stock(ctx context.Context, p pool.ID, shards int, now time.Time) (catalog.Stock, error)
+}
+
+// ParkedUploads returns the ids of the uploads that wait for a pool of that name,
+// oldest first.
+type ParkedUploads interface {
+	Parked(ctx context.Context, merchant, pool string) ([]string, error)
+}
+
+// PoolStock is a pool and the stock of its two sides.
+type PoolStock struct {
+	catalog.Pool
+	Live, Test catalog.Stock
+}
+
+// poolsAtOnce bounds the pools whose keys are counted together.
+const poolsAtOnce = 8
+
+// List returns up to limit of a merchant's pools, by name, after the one with that
+// name. Next is the name to go on after, "" on the last page.
+func (s *Pools) List(ctx context.Context, merchant, after string, limit int) (pools []PoolStock, next string, err error) {
+	all, err := s.Store.Pools(ctx, merchant)
+	if err != nil {
+		return nil, "", err
+	}
+	for len(all) > 0 && all[0].Name <= after {
+		all = all[1:]
+	}
+	all, next = page(all, limit, func(p catalog.Pool) string { return p.Name })
+	pools = make([]PoolStock, len(all))
+	var counting errgroup.Group
+	counting.SetLimit(poolsAtOnce)
+	for i, p := range all {
+		counting.Go(func() (err error) {
+			pools[i], err = s.count(ctx, p)
+			return err
+		})
+	}
+	return pools, next, counting.Wait()
+}
+
+// Get returns a pool. Its error is ErrNotFound if there is none.
+func (s *Pools) Get(ctx context.Context, merchant, name string) (PoolStock, error) {
+	p, ok, err := s.Store.Pool(ctx, merchant, name)
+	if err != nil {
+		return PoolStock{}, err
+	}
+	if !ok {
+		return PoolStock{}, ErrNotFound
+	}
+	return s.count(ctx, p)
+}
+
+// Put creates or changes a pool, and returns it with its new version. Version of
+// next is ignored. Shards 0 keeps the number there is, or takes the default.
+func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p PoolStock, created bool, err error) {
+	before, _, err := s.Store.Pool(ctx, next.Merchant, next.Name)
+	if err != nil {
+		return p, false, err
+	}
+	created, next.Version = before.Version == 0, before.Version
+	if next.Shards == 0 {
+		next.Shards = cmp.Or(before.Shards, pool.DefaultShards)
+	}
+	if err := invalid(CheckPool(next)...); err != nil {
+		return p, false, err
+	}
+	same := !created && next == before
+	if err := c.check(before.Version, same); err != nil {
+		return p, false, err
+	}
+	if next.Shards < before.Shards {
+		return p, false, invalid(Problem{
+			Path: "shards", Message: fmt.Sprintf("keys stand in all %d of them, so that it can only grow", before.Shards),
+		})
+	}
+	if !same {
+		if err := s.Store.PutPool(ctx, next); err != nil {
+			return p, false, err
+		}
+		next.Version++
+	}
+	if created {
+		s.resumeUploads(ctx, next)
+		s.Refill.newPool(ctx, next)
+	}
+	p, err = s.count(ctx, next)
+	return p, created, err
+}
+
+// resumeUploads has the key files read that came before their pool.
+func (s *Pools) resumeUploads(ctx context.Context, p catalog.Pool) {
+	parked, err := s.Uploads.Parked(ctx, p.Merchant, p.Name)
+	for _, id := range parked {
+		if sent := s.Ranges.Send(ctx, upload.Resume(p.Merchant, id), 0); sent != nil {
+			err = sent
+		}
+	}
+	if err != nil {
+		slog.WarnContext(ctx, "uploads.deferred", "merchant", p.Merchant, "pool", p.Name, "error", err)
+	}
+}
+
+// Delete deletes a pool that nothing needs any more. Its error is ErrNotFound, an
+// *InUseError, or that of the condition. Keys of sold lines stay with their lines.
+func (s *Pools) Delete(ctx context.Context, merchant, name string, c Condition) error {
+	p, ok, err := s.Store.Pool(ctx, merchant, name)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrNotFound
+	}
+	if err := c.check(p.Version, false); err != nil {
+		return err
+	}
+	reasons, err := s.uses(ctx, p)
+	if err != nil {
+		return err
+	}
+	if len(reasons) > 0 {
+		return &InUseError{"pool", reasons}
+	}
+	return s.Store.DeletePool(ctx, merchant, p.Name, p.Version)
+}
+
+// uses returns the reasons to keep a pool. A line or a key that comes between this
+// and the deletion is not lost: it waits for a pool of that name.
+func (s *Pools) uses(ctx context.Context, p catalog.Pool) ([]string, error) {
+	var reasons []string
+	stock, err := s.count(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, side := range []catalog.Stock{stock.Live, stock.Test} {
+		if side.Available > 0 {
+			reasons = append(reasons, fmt.Sprintf("its %s side holds keys for sale (%d)", side.Pool.Side, side.Available))
+		}
+		if side.Waiting > 0 {
+			reasons = append(reasons, fmt.Sprintf("order lines wait for its %s side (%d)", side.Pool.Side, side.Waiting))
+		}
+	}
+	m, _, err := s.Uses.Merchant(ctx, p.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	if m.DefaultPool == p.Name {
+		reasons = append(reasons, "it is the merchant's default pool")
+	}
+	products, err := s.Uses.Products(ctx, p.Merchant, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, product := range products {
+		if names(product, p.Name) {
+			reasons = append(reasons, fmt.Sprintf("the product %q names it", product.ID))
+			break
+		}
+	}
+	return reasons, nil
+}
+
+// count returns a pool with the stock of its sides.
+func (s *Pools) count(ctx context.Context, p catalog.Pool) (PoolStock, error) {
+	counted := PoolStock{Pool: p}
+	var counting errgroup.Group
+	for side, to := range map[pool.Side]*catalog.Stock{pool.Live: &counted.Live, pool.Test: &counted.Test} {
+		counting.Go(func() (err error) {
+			*to, err = s.Stock.Stock(ctx, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, p.Shards, s.Now())
+			return err
+		})
+	}
+	return counted, counting.Wait()
+}

@@ -1,0 +1,131 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/catalog"
+	"keypool/shared/retry"
+	"keypool/shared/settings"
+	"keypool/shared/web"
+)
+
+// The refusals of a caller.
+var (
+	// ErrUnauthorized means that the caller sent no valid token.
+	ErrUnauthorized = errors.New("no valid token")
+	// ErrForbidden means that the operation is the operator's.
+	ErrForbidden = errors.New("not the operator")
+)
+
+// answers is the one table from errors to responses. A setting of another merchant
+// is answered as one that does not exist: a 403 would tell that it does.
+var answers = []struct {
+	err    error
+	status int
+	detail string
+}{
+	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_…"},
+	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
+	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
+	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
+	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
+	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
+	{settings.ErrUnconditional, http.StatusPreconditionRequired, "It exists already. Say by If-Match which version your change was made from: the ETag that reading it gives you, or * for any."},
+	{retry.ErrThrottled, http.StatusServiceUnavailable, busy},
+	{retry.ErrChanged, http.StatusServiceUnavailable, busy},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, busy},
+}
+
+const (
+	busy    = "There is too much to do at this moment. Please try again."
+	invalid = "These settings cannot be used; see errors."
+)
+
+// problem returns the response to an error, and its headers. The response to an
+// error that is not in the table holds nothing of it; the log does.
+func problem(ctx context.Context, operation string, err error) (*huma.ErrorModel, http.Header) {
+	var wrong *settings.InvalidError
+	if errors.As(err, &wrong) {
+		var details []*huma.ErrorDetail
+		for _, p := range wrong.Problems {
+			details = append(details, &huma.ErrorDetail{Message: p.Message, Location: "body." + p.Path})
+		}
+		return model(http.StatusUnprocessableEntity, invalid, details...), nil
+	}
+	var used *settings.InUseError
+	if errors.As(err, &used) {
+		return model(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
+	}
+	for _, a := range answers {
+		if !errors.Is(err, a.err) {
+			continue
+		}
+		headers := http.Header{}
+		switch a.status {
+		case http.StatusUnauthorized:
+			headers.Set("WWW-Authenticate", "Bearer")
+		case http.StatusServiceUnavailable:
+			headers.Set("Retry-After", "2")
+			slog.WarnContext(ctx, "request.deferred", "operation", operation, "error", err)
+		}
+		return model(a.status, a.detail), headers
+	}
+	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
+	return model(web.Internal.Status, web.Internal.Detail), nil
+}
+
+func model(status int, detail string, details ...*huma.ErrorDetail) *huma.ErrorModel {
+	return &huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail, Errors: details}
+}
+
+// Mistakes gives each problem its place in a request: the thing's name stands in
+// the path, under that parameter, and its other settings in the body. An input type
+// returns them by Resolve, so that huma reports them with the mistakes of form.
+func Mistakes(problems []settings.Problem, parameter string) []error {
+	var errs []error
+	for _, p := range problems {
+		location := "body." + p.Path
+		if p.Path == "name" || p.Path == "id" {
+			location = "path." + parameter
+		}
+		errs = append(errs, &huma.ErrorDetail{Message: p.Message, Location: location})
+	}
+	return errs
+}
+
+// tidy makes huma's own problems like the others: no value of the request, one
+// message a place, a missing property at the place where it belongs.
+func tidy(_ huma.Context, _ string, v any) (any, error) {
+	p, ok := v.(*huma.ErrorModel)
+	if !ok || len(p.Errors) == 0 {
+		return v, nil
+	}
+	if p.Detail == "validation failed" {
+		p.Detail = "The request cannot be understood; see errors."
+		if p.Status == http.StatusUnprocessableEntity {
+			p.Detail = invalid
+		}
+	}
+	seen := map[string]bool{}
+	var details []*huma.ErrorDetail
+	for _, d := range p.Errors {
+		if name, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
+			d.Location += "." + strings.TrimSuffix(name, " to be present")
+			d.Message = "it is needed"
+		}
+		// A body that is not JSON has no settings yet.
+		if seen[d.Location] || p.Status == http.StatusBadRequest && d.Location != "body" {
+			continue
+		}
+		seen[d.Location] = true
+		details = append(details, &huma.ErrorDetail{Message: d.Message, Location: d.Location})
+	}
+	p.Errors = details
+	return p, nil
+}

@@ -1,0 +1,191 @@
+// Package rest builds a JSON API: its operations, their OpenAPI document, and the
+// status of every error. The functions api and operator are each one such API.
+//
+// It stands apart from package web because it brings huma, the library that
+// describes and checks the operations. A function that answers no such API does
+// not carry it.
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"keypool/shared/web"
+)
+
+// Config describes an API.
+type Config struct {
+	Title       string
+	Description string
+	Tags        []*huma.Tag
+	Document    string   // path of the OpenAPI document
+	Free        []string // wildcards whose values may hold any byte, see web.Router
+
+	// Authenticate returns the context of the caller with that Authorization header.
+	// Its error is usually ErrUnauthorized or ErrForbidden.
+	Authenticate func(ctx context.Context, authorization string) (context.Context, error)
+	Caller       string               // who may call: the name of the security scheme
+	Scheme       *huma.SecurityScheme // documents how callers authenticate
+	Refused      int                  // status for other callers: 401 or 403
+
+	// Operations adds the operations, by the first name of their path below /v1.
+	// Those of a name are added by the first request for it: describing all of them
+	// takes as long as the rest of a cold start, and most processes serve one or two.
+	Operations map[string]func(*API)
+}
+
+// API serves the operations of a Config. It is safe for concurrent use.
+type API struct {
+	config Config
+	router web.Router
+	huma   huma.API
+
+	adding sync.RWMutex // held to add operations, shared to serve them
+	added  map[string]bool
+}
+
+// New returns an API.
+func New(config Config) *API {
+	a := &API{config: config, router: web.Router{Free: config.Free}, added: map[string]bool{}}
+	a.huma = humago.New(&a.router, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: config.Title, Version: "1", Description: config.Description},
+			Servers: []*huma.Server{{URL: "/"}},
+			Components: &huma.Components{
+				SecuritySchemes: map[string]*huma.SecurityScheme{config.Caller: config.Scheme},
+			},
+			Tags: config.Tags,
+		},
+		Formats:       huma.DefaultFormats,
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{tidy},
+
+		RejectUnknownQueryParameters: true,
+	})
+	a.huma.UseMiddleware(a.authenticate)
+	a.router.HandleFunc(http.MethodGet+" "+config.Document, a.document)
+	return a
+}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if below, ok := strings.CutPrefix(r.URL.Path, "/v1/"); ok {
+		name, _, _ := strings.Cut(below, "/")
+		a.add(name)
+	}
+	if r.URL.Path == a.config.Document {
+		for name := range a.config.Operations {
+			a.add(name)
+		}
+	}
+	a.adding.RLock()
+	defer a.adding.RUnlock()
+	a.router.ServeHTTP(w, r)
+}
+
+// add adds the operations of a name, once.
+func (a *API) add(name string) {
+	operations, ok := a.config.Operations[name]
+	a.adding.RLock()
+	ok = ok && !a.added[name]
+	a.adding.RUnlock()
+	if !ok {
+		return
+	}
+	a.adding.Lock()
+	defer a.adding.Unlock()
+	if !a.added[name] {
+		operations(a)
+		a.added[name] = true
+	}
+}
+
+func (a *API) document(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(a.huma.OpenAPI())
+}
+
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	caller, err := a.config.Authenticate(ctx.Context(), ctx.Header("Authorization"))
+	if err != nil {
+		r, w := humago.Unwrap(ctx)
+		refusal, headers := problem(ctx.Context(), ctx.Operation().OperationID, err)
+		for name := range headers {
+			w.Header().Set(name, headers.Get(name))
+		}
+		web.NewProblem(refusal.Status, refusal.Detail).Write(w, r)
+		return
+	}
+	next(huma.WithContext(ctx, caller))
+}
+
+// Register adds an operation. Its errors become problems by the package's table.
+func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{{a.config.Caller: {}}}
+	op.Errors = append(op.Errors, a.config.Refused, http.StatusServiceUnavailable)
+	if op.RequestBody != nil {
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			refusal, headers := problem(ctx, op.OperationID, err)
+			return nil, huma.ErrorWithHeaders(refusal, headers)
+		}
+		return out, nil
+	})
+	// huma describes the headers of one successful status; the others have them too.
+	plain := op.Responses[strconv.Itoa(op.DefaultStatus)]
+	if plain == nil {
+		return
+	}
+	for status, response := range op.Responses {
+		if status[0] == '2' && response.Headers == nil {
+			response.Headers = plain.Headers
+		}
+	}
+}
+
+// Request describes an operation's request body by an example.
+func Request(example any) *huma.RequestBody {
+	return &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: example}}}
+}
+
+// Responses describes an operation's successful responses by an example.
+func (a *API) Responses(example any, statuses ...int) map[string]*huma.Response {
+	responses := map[string]*huma.Response{}
+	for _, status := range statuses {
+		responses[strconv.Itoa(status)] = &huma.Response{
+			Description: descriptions[status],
+			Content: map[string]*huma.MediaType{"application/json": {
+				Schema:  a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(example), true, ""),
+				Example: example,
+			}},
+		}
+	}
+	return responses
+}
+
+var descriptions = map[int]string{
+	http.StatusOK:      "As it stands now.",
+	http.StatusCreated: "Created, as it stands now.",
+}
+
+// Body is a response with a JSON body.
+type Body[T any] struct{ Body T }
+
+// Page is the part of a list that a request asks for.
+type Page struct {
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many to answer at most."`
+	After string `query:"after" maxLength:"200" doc:"Answer those after this one: next, as the page before gave it."`
+}
