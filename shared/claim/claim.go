@@ -134,14 +134,14 @@ func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, l
 
 	for {
 		wanted := min(line.Missing(), order.MaxKeys, len(candidates))
-		take := first(line, candidates[:wanted], c.Now())
-		err := c.Store.Commit(ctx, take)
+		change := newLine(line, candidates[:wanted], c.Now())
+		err := c.Store.Commit(ctx, change)
 
 		var won *order.ExistsError
 		var gone *order.KeysTakenError
 		switch {
 		case err == nil:
-			return take.After, nil
+			return change.After, nil
 		case errors.As(err, &won):
 			return repeat(won.Fulfillment, line)
 		case errors.As(err, &gone):
@@ -200,30 +200,24 @@ func remaining(ctx context.Context, shelf Shelf, candidates []pool.Key) []pool.K
 	return left
 }
 
-// first is the take that stores a new line with its first keys.
-func first(line order.Fulfillment, keys []pool.Key, now time.Time) order.Change {
+// newLine returns the change that stores a new line with its first keys.
+func newLine(line order.Fulfillment, keys []pool.Key, now time.Time) order.Change {
 	line.ReceivedAt = now
-	return order.Change{After: after(line, keys, now), Allocated: keys}
+	change := order.NewLine(line)
+	allocate(&change, keys, now)
+	return change
 }
 
-// after returns the record of a line that takes the keys: mailed once it is
-// complete, left to the sweep until then.
-func after(line order.Fulfillment, keys []pool.Key, now time.Time) order.Fulfillment {
-	line.Version++
-	line.Allocated += len(keys)
-	switch {
-	case len(keys) == 0:
-	case line.Chunks == 0 && line.Allocated <= order.InlineKeys:
-		line.Keys = append(slices.Clone(line.Keys), keys...)
-	default:
-		line.Chunks++
-	}
+// allocate gives keys to the line. The line's mail is due once no key is missing;
+// until then the sweep looks at the line now and then.
+func allocate(change *order.Change, keys []pool.Key, now time.Time) {
+	change.Allocate(keys)
+	line := &change.After
 	if line.State() == order.Fulfilled {
 		line.Mail = line.Mail.Next(outbox.Keys, now)
 	} else if line.Mail.DueAt.IsZero() {
 		line.Mail.DueAt = now.Add(outbox.SweepAfter)
 	}
-	return line
 }
 
 // repeat answers a line that is there already.

@@ -171,8 +171,8 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 		return false, f.tellEmpty(ctx, p, lines[0])
 	}
 	for {
-		takes := share(lines, candidates, f.Now())
-		err := f.Store.Commit(ctx, takes...)
+		changes := share(lines, candidates, f.Now())
+		err := f.Store.Commit(ctx, changes...)
 		var gone *order.KeysTakenError
 		if !errors.As(err, &gone) {
 			return true, err
@@ -184,27 +184,31 @@ func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more boo
 	}
 }
 
-// share deals candidates to lines, oldest first, as far as they go and one
-// transaction reaches. A line gets a share only if all before it are complete: what
-// leaves one incomplete, no key or no room, leaves nothing for the next.
+// share allocates candidates to lines, oldest first, as far as the keys go and one
+// transaction reaches. The first line that stays incomplete is the last that gets
+// any: no line is served before an older one is complete.
 func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []order.Change {
-	var takes []order.Change
+	var changes []order.Change
 	room := order.MaxItems
 	for _, line := range lines {
-		besides := 2 // the line itself and its place in the queue
+		items := 2 // the line and its place in the queue
 		if line.Chunks > 0 || line.Allocated+line.Missing() > order.InlineKeys {
-			besides = 3 // and a chunk
+			items = 3 // and a chunk
 		}
-		n := min(line.Missing(), len(candidates), room-besides)
+		n := min(line.Missing(), len(candidates), room-items, order.MaxKeys)
 		if n <= 0 {
 			break
 		}
-		take := order.Change{Before: &line, After: after(line, candidates[:n], now), Allocated: candidates[:n]}
-		takes = append(takes, take)
+		change := order.ChangeOf(line)
+		allocate(&change, candidates[:n], now)
+		changes = append(changes, change)
+		if n < line.Missing() {
+			break
+		}
 		candidates = candidates[n:]
-		room -= besides + n
+		room -= items + n
 	}
-	return takes
+	return changes
 }
 
 // letPass renews the queue's pass while there are keys for everybody.
@@ -247,19 +251,17 @@ func (f *Filler) connectLines(ctx context.Context, r order.FillRequest, until ti
 		if err != nil {
 			return false, err
 		}
-		var takes []order.Change
+		var changes []order.Change
 		for _, line := range lines {
-			connected, _, err := connect(ctx, settings, line)
-			if err != nil {
+			change := order.ChangeOf(line)
+			if change.After, _, err = connect(ctx, settings, change.After); err != nil {
 				return false, err
 			}
-			if connected.Pool == "" {
-				continue
+			if change.After.Pool != "" {
+				changes = append(changes, change)
 			}
-			connected.Version++
-			takes = append(takes, order.Change{Before: &line, After: connected})
 		}
-		if err := f.Store.Commit(ctx, takes...); err != nil {
+		if err := f.Store.Commit(ctx, changes...); err != nil {
 			return false, err
 		}
 		after = next

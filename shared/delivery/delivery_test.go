@@ -136,18 +136,18 @@ func newID(number string) order.LineID {
 	return order.Identity{Merchant: "nova", Side: pool.Live, Origin: "standard", Order: number, Line: "1"}.ID()
 }
 
-// chunk stores keys beyond those of the line's own item, as a second take does.
+// chunk stores keys beyond those of the line's own item, as a second change does.
 func (s *scene) chunk(id order.LineID, keys []pool.Key) {
 	s.t.Helper()
 	before := s.fulfillment(id)
 	before.Allocated -= len(keys)
-	after := before
-	after.Version, after.Allocated, after.Chunks = before.Version+1, before.Allocated+len(keys), 1
 	for i := range keys {
 		keys[i].Shard = "nova#elden#live#0"
 		s.put(s.tables.Keys, map[string]string{"pk": string(keys[i].ID), "shard": keys[i].Shard, "place": "0"})
 	}
-	if err := s.store.Commit(s.t.Context(), order.Change{Before: &before, After: after, Allocated: keys}); err != nil {
+	change := order.ChangeOf(before)
+	change.Allocate(keys)
+	if err := s.store.Commit(s.t.Context(), change); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -2,11 +2,7 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -120,123 +116,10 @@ func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Ke
 	return remaining, nil
 }
 
-// Commit writes the changes, all or nothing: one TransactWriteItems.
-//
-// For each change it writes
-//   - the line: a new one if there is none, another one if its version is the one before;
-//   - the line's place in a queue, which follows from its state before and after;
-//   - the chunk of keys that do not fit in the line;
-//   - each key, if it is still available in the shard it was found in, since a
-//     lagging index must not sell a key that was moved elsewhere.
-func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
-	var c commit
-	for _, change := range changes {
-		s.addChange(&c, change)
-	}
-	if len(c.writes) == 0 {
-		return nil
-	}
-	return c.answer(s.transact(ctx, &c.transaction))
-}
-
-// commit is the transaction of some changes, and what each of its writes is about.
-type commit struct {
-	transaction
-	about []subject
-}
-
-// subject is a key, or else a line.
-type subject struct {
-	key pool.KeyID
-	new bool // a line that must not be there yet
-}
-
-func (c *commit) add(write types.TransactWriteItem, about subject) {
-	c.transaction.add(write)
-	c.about = append(c.about, about)
-}
-
-func (s *Store) addChange(c *commit, change order.Change) {
-	guard := absent
-	if change.Before != nil {
-		guard = atVersion(change.Before.Version)
-	}
-	c.add(put(s.tables.Orders, newFulfillmentItem(change.After).attrs(), guard), subject{new: change.Before == nil})
-	s.addQueue(c, change)
-	if change.NewChunk() {
-		chunk := chunkItem{primaryKey: chunkKey(change.After.ID, change.After.Chunks), V: schema, Keys: newKeyItems(change.Allocated)}
-		c.add(put(s.tables.Orders, encode(chunk), always), subject{})
-	}
-	for _, key := range change.Allocated {
-		c.add(types.TransactWriteItem{Update: &types.Update{
-			TableName:                aws.String(s.tables.Keys),
-			Key:                      licenseKey(key.ID),
-			UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE #shard, place"),
-			ConditionExpression:      aws.String("#shard = :shard"),
-			ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},
-			ExpressionAttributeValues: attrs{
-				":claimed": text(stateClaimed), ":line": text(string(change.After.ID)), ":shard": text(key.Shard),
-				":soldAt": number(millis(change.After.ReceivedAt)),
-			},
-		}}, subject{key: key.ID})
-	}
-}
-
-// addQueue keeps the invariant that a line stands in a queue if and only if it
-// waits: in its pool's, or in its product's while no pool feeds that.
-func (s *Store) addQueue(c *commit, change order.Change) {
-	place, waits := queueKey(change.After)
-	if change.Before != nil {
-		if before, waited := queueKey(*change.Before); waited && before != place {
-			c.add(remove(s.tables.Orders, before, always), subject{})
-		}
-	}
-	if waits {
-		item := queueItem{primaryKey: place, V: schema, Missing: change.After.Missing()}
-		c.add(put(s.tables.Orders, encode(item), always), subject{})
-	}
-}
-
-// answer returns the error that claiming branches on. A record that exists decides
-// before a line that changed, that before keys that are gone, and those before a throttle.
-func (c *commit) answer(err error) error {
-	var failed *writeError
-	if !errors.As(err, &failed) {
-		return wrap(err, "commit %d writes", len(c.writes))
-	}
-	var (
-		gone    order.KeysTakenError
-		changed bool
-	)
-	for i, write := range failed.writes {
-		switch about := c.about[i]; {
-		case write.cause == "" || write.cause == throttled:
-		case about.key != "":
-			gone.Keys = append(gone.Keys, about.key)
-		case about.new && write.item != nil:
-			there, err := decodeFulfillment(write.item)
-			if err != nil {
-				return err
-			}
-			return &order.ExistsError{Fulfillment: there}
-		default:
-			changed = true
-		}
-	}
-	switch {
-	case changed:
-		return retry.ErrChanged
-	case len(gone.Keys) > 0:
-		return &gone
-	case failed.any(throttled):
-		return retry.ErrThrottled
-	default:
-		return wrap(err, "commit %d writes", len(c.writes))
-	}
-}
-
-// The states of a key's item that are written here.
+// The states of a key's item.
 const (
 	stateAvailable = "available"
-	stateClaimed   = "claimed"
+	stateClaimed   = "claimed" // a line holds it
+	stateRevoked   = "revoked" // a line gave it back, and nobody may use it
+	stateKept      = "kept"    // a line gave it back, and its customer may go on using it
 )

@@ -12,6 +12,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // LeaseLine takes the line's mail for one mailer and returns the line as it stands
@@ -28,11 +29,16 @@ func (s *Store) LeaseLine(ctx context.Context, id order.LineID, now time.Time) (
 		return order.Fulfillment{}, false, false, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
 	}
 	if f.Chunks > 0 {
-		rest, err := s.chunkKeys(ctx, id)
+		chunks, err := s.Chunks(ctx, id)
 		if err != nil {
 			return order.Fulfillment{}, false, false, err
 		}
-		f.Keys = append(f.Keys, rest...)
+		for _, chunk := range chunks {
+			if chunk.Version > f.Version { // it may not hold what the line held when it was leased
+				return order.Fulfillment{}, false, false, fmt.Errorf("read the keys of line %s: %w", id, retry.ErrChanged)
+			}
+			f.Keys = append(f.Keys, chunk.Keys...)
+		}
 	}
 	return f, again, true, nil
 }
@@ -250,20 +256,6 @@ func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, 
 		}
 	}
 	return history, nil
-}
-
-// chunkKeys returns the keys of a line that do not fit in its own item, in the
-// order they were taken.
-func (s *Store) chunkKeys(ctx context.Context, id order.LineID) ([]pool.Key, error) {
-	chunks, err := queryAs[chunkItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.Order()), chunksSK(id)), everyVersion)
-	if err != nil {
-		return nil, fmt.Errorf("read the keys of line %s: %w", id, err)
-	}
-	var keys []pool.Key
-	for _, chunk := range chunks {
-		keys = append(keys, keysOf(chunk.Keys)...)
-	}
-	return keys, nil
 }
 
 // AddTaken adds to the count of a pool side's taken keys that is shown.

@@ -20,11 +20,11 @@
 //	keys      pk                                         index available (shard, place) + text, upload
 //	  <m>#<side>#<hmac>                                  text, upload, offset, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
-//	                                                     claimed: line, soldAt (when its order came in)
+//	                                                     claimed, revoked, kept: line, soldAt (when its order came in)
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images
 //	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed
-//	  order#<order>         keys#<line>#<00000>          further keys: a chunk for each change that brings some
+//	  order#<order>         keys#<line>#<00000>          a chunk of further keys; version of the line that wrote it
 //	  order#<order>         history#<line>#<ms>#<what>#<mail>  an event of the line
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !pass              until when new orders may pass the queue

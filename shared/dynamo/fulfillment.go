@@ -73,8 +73,9 @@ type customerItem struct {
 // chunkItem holds keys of a line beyond those in its own item.
 type chunkItem struct {
 	primaryKey
-	V    int       `dynamodbav:"v"`
-	Keys []keyItem `dynamodbav:"keys"`
+	V       int       `dynamodbav:"v"`
+	Version int       `dynamodbav:"version"` // of the line when the chunk was written
+	Keys    []keyItem `dynamodbav:"keys"`
 }
 
 func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {

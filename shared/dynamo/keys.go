@@ -149,6 +149,11 @@ func chunkKey(id order.LineID, n int) primaryKey {
 	return primaryKey{orderPK(id.Order()), fmt.Sprintf("%s%05d", chunksSK(id), n)}
 }
 
+// chunkNumber returns the number of a chunk of the line.
+func (k primaryKey) chunkNumber(id order.LineID) (int, error) {
+	return strconv.Atoi(strings.TrimPrefix(k.SK, chunksSK(id)))
+}
+
 // chunksSK is the beginning of the sort keys of a line's chunks.
 func chunksSK(id order.LineID) string { return chunkSort + id.InOrder() + "#" }
 

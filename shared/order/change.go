@@ -1,33 +1,120 @@
 package order
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"keypool/shared/pool"
 )
 
-// Change is one line's share of a transaction: the line's record before and
-// after, and the keys allocated to the line in between. The line's place in a
+// Change is what one transaction does to one line: its record before and after,
+// the keys allocated to it, and the keys released from it. The line's place in a
 // queue follows from the two records.
+//
+// Start with NewLine or ChangeOf, then set what else changes in After. Allocate and
+// Release keep the counts and the lists of keys.
 type Change struct {
 	Before    *Fulfillment // nil: a new line
 	After     Fulfillment
 	Allocated []pool.Key
+	Released  []Release
+
+	// Chunk is the one chunk that the change may write: as it is stored until
+	// Release or Allocate change it. Number 0: none.
+	Chunk Chunk
 }
 
-// NewChunk reports whether the allocated keys go to an item of their own, the
-// last of the line's chunks.
-func (c Change) NewChunk() bool {
-	return c.After.Chunks > 0 && (c.Before == nil || c.After.Chunks > c.Before.Chunks)
+// Chunk is an item that holds keys of a line beyond those in the line's own item.
+// Numbers start at 1 and are never used again, not even after a chunk is empty
+// and gone, so the numbers tell which keys are the newest.
+type Chunk struct {
+	Number  int
+	Version int // the line's version that wrote it; 0: not stored yet
+	Keys    []pool.Key
 }
+
+// Release is a key that leaves a line.
+type Release struct {
+	Key    pool.KeyID
+	To     Disposition
+	Shards int // of the pool side that a restocked key returns to
+}
+
+// Disposition is what becomes of a key that a line gave back.
+type Disposition string
+
+// The dispositions of a key.
+const (
+	Revoke  Disposition = "revoke"  // nobody may use it any more
+	Restock Disposition = "restock" // it is for sale again
+	Keep    Disposition = "keep"    // the customer may go on using it
+)
 
 // MaxItems is how many items one transaction may write.
 const MaxItems = 100
 
-// MaxKeys is how many keys one change may allocate: a transaction of MaxItems
-// also holds the line, its old and its new place in a queue, the chunk with the
-// keys, an entry of the line's history, and a refund.
+// MaxKeys is how many keys one change may allocate and release together, and how
+// many a chunk may hold. A transaction of MaxItems also writes the line, its old
+// and its new place in a queue, a chunk, an entry of the line's history, and a refund.
 const MaxKeys = MaxItems - 6
+
+// NewLine starts the change that stores a new line.
+func NewLine(line Fulfillment) Change {
+	line.Version = 1
+	return Change{After: line}
+}
+
+// ChangeOf starts a change of a stored line.
+func ChangeOf(line Fulfillment) Change {
+	after := line
+	after.Version++
+	return Change{Before: &line, After: after}
+}
+
+// Allocate gives keys to the line. They go to the line's own item while all of its
+// keys fit there, and otherwise to a chunk: the one that the change has, or a new one.
+func (c *Change) Allocate(keys []pool.Key) {
+	if len(keys) == 0 {
+		return
+	}
+	c.Allocated = keys
+	line := &c.After
+	line.Allocated += len(keys)
+	switch {
+	case c.Chunk.Number > 0:
+		c.Chunk.Keys = append(slices.Clip(c.Chunk.Keys), keys...)
+	case line.Chunks == 0 && len(line.Keys)+len(keys) <= InlineKeys:
+		line.Keys = append(slices.Clip(line.Keys), keys...)
+	default:
+		line.Chunks++
+		c.Chunk = Chunk{Number: line.Chunks, Keys: keys}
+	}
+}
+
+// Release takes a key from the line, be it in the line's own item or in the chunk
+// that the change has. It is ErrNotHeld if the key is in neither.
+func (c *Change) Release(r Release) error {
+	is := func(key pool.Key) bool { return key.ID == r.Key }
+	line := &c.After
+	switch {
+	case slices.ContainsFunc(line.Keys, is):
+		line.Keys = slices.DeleteFunc(slices.Clone(line.Keys), is)
+	case slices.ContainsFunc(c.Chunk.Keys, is):
+		c.Chunk.Keys = slices.DeleteFunc(slices.Clone(c.Chunk.Keys), is)
+	default:
+		return fmt.Errorf("release key %s of line %s: %w", r.Key, line.ID, ErrNotHeld)
+	}
+	c.Released = append(c.Released, r)
+	line.Allocated--
+	if r.To != Restock {
+		line.Counted-- // the key stays taken from its pool
+	}
+	return nil
+}
+
+// ErrNotHeld means that a key to be released is not the line's.
+var ErrNotHeld = errors.New("the key is not the line's")
 
 // ExistsError holds the record that was there before a new line.
 type ExistsError struct{ Fulfillment Fulfillment }

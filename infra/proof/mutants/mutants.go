@@ -12,7 +12,7 @@ type mutant struct {
 var mutants = []mutant{
 	{
 		breaks: "a key may be taken though somebody else has it",
-		file:   "shared/dynamo/claim.go",
+		file:   "shared/dynamo/commit.go",
 		old:    `ConditionExpression:      aws.String("#shard = :shard"),`,
 		new:    `ConditionExpression:      aws.String("#shard = :shard OR attribute_not_exists(#shard)"),`,
 		in:     "shared/claim", test: "TestRace",
@@ -33,7 +33,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a served line keeps its place in the queue",
-		file:   "shared/dynamo/claim.go",
+		file:   "shared/dynamo/commit.go",
 		old:    `waited && before != place {`,
 		new:    `waited && before != place && waits {`,
 		in:     "shared/claim", test: "TestClaim_emptyPoolWaitsAndFillServesIt",
@@ -73,8 +73,8 @@ var mutants = []mutant{
 	{
 		breaks: "a small line behind a large one is served first",
 		file:   "shared/claim/fill.go",
-		old:    `n := min(line.Missing(), len(candidates), room-besides)`,
-		new:    `if line.Missing() > len(candidates) { continue }; n := min(line.Missing(), len(candidates), room-besides)`,
+		old:    `n := min(line.Missing(), len(candidates), room-items, order.MaxKeys)`,
+		new:    `if line.Missing() > len(candidates) { continue }; n := min(line.Missing(), len(candidates), room-items, order.MaxKeys)`,
 		in:     "shared/claim", test: "TestFill_strictlyOldestFirst",
 	},
 	{
@@ -317,14 +317,14 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a key that was moved is sold where it stood before",
-		file:   "shared/dynamo/claim.go",
+		file:   "shared/dynamo/commit.go",
 		old:    `ConditionExpression:      aws.String("#shard = :shard"),`,
 		new:    `ConditionExpression:      aws.String("attribute_exists(#shard) OR #shard = :shard"),`,
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 	{
 		breaks: "a line that is connected keeps its place among the unconnected",
-		file:   "shared/dynamo/claim.go",
+		file:   "shared/dynamo/commit.go",
 		old:    `waited && before != place {`,
 		new:    `waited && before != place && !waits {`,
 		in:     "infra/proof/simulate", test: "TestHistories",

@@ -1,0 +1,225 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/random"
+	"keypool/shared/retry"
+)
+
+// Commit implements claim.KeyStore: one TransactWriteItems. It is the only way in
+// which a key gets to a line or away from it.
+//
+// For each change it writes
+//   - the line: a new one only if it is not there, an old one only if it is at the
+//     version it was read at;
+//   - the line's place in a queue, which follows from the line's state;
+//   - the change's chunk, only if that is at the version it was read at. The line's
+//     version does not tell: a chunk may have been read before the line was;
+//   - each allocated key, only if it is still available in the shard it was found
+//     in: a lagging index must not sell a key that was moved to another pool;
+//   - each released key, only if it is claimed by this line.
+func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
+	var c commit
+	for i := range changes {
+		if err := s.addChange(ctx, &c, &changes[i]); err != nil {
+			return err
+		}
+	}
+	if len(c.writes) == 0 {
+		return nil
+	}
+	return c.answer(s.transact(ctx, &c.transaction))
+}
+
+// commit is the transaction of some changes, with the subject of each write.
+type commit struct {
+	transaction
+	about []subject
+}
+
+// subject is what a write of a commit is about.
+type subject struct {
+	part part
+	key  pool.KeyID // of an allocated or a released key
+}
+
+// part is the part of a change that a write makes.
+type part int
+
+const (
+	linePart part = iota // a line that is there, its place in a queue, or its chunk
+	newLinePart
+	allocatedPart
+	releasedPart
+)
+
+func (c *commit) add(write types.TransactWriteItem, about subject) {
+	c.transaction.add(write)
+	c.about = append(c.about, about)
+}
+
+func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) error {
+	id := change.After.ID
+	if n := max(len(change.Allocated)+len(change.Released), len(change.Chunk.Keys)); n > order.MaxKeys {
+		return fmt.Errorf("change %d keys of line %s: %d at most in one change, and in one chunk", n, id, order.MaxKeys)
+	}
+	if n := len(change.After.Keys); n > order.InlineKeys {
+		return fmt.Errorf("store line %s with %d keys in its own item: %d at most", id, n, order.InlineKeys)
+	}
+	line, guard := newLinePart, absent
+	if change.Before != nil {
+		line, guard = linePart, atVersion(change.Before.Version)
+	}
+	c.add(put(s.tables.Orders, newFulfillmentItem(change.After).attrs(), guard), subject{part: line})
+	s.addQueue(c, change)
+	s.addChunk(c, change)
+	for _, key := range change.Allocated {
+		c.add(s.allocate(key, change.After), subject{allocatedPart, key.ID})
+	}
+	for _, release := range change.Released {
+		c.add(s.release(ctx, release, change.After), subject{releasedPart, release.Key})
+	}
+	return nil
+}
+
+// addQueue keeps the invariant that a line stands in a queue if and only if it
+// waits: in its pool's, or in its product's while no pool feeds that.
+func (s *Store) addQueue(c *commit, change *order.Change) {
+	place, waits := queueKey(change.After)
+	if change.Before != nil {
+		if before, waited := queueKey(*change.Before); waited && before != place {
+			c.add(remove(s.tables.Orders, before, always), subject{part: linePart})
+		}
+	}
+	if waits {
+		item := queueItem{primaryKey: place, V: schema, Missing: change.After.Missing()}
+		c.add(put(s.tables.Orders, encode(item), always), subject{part: linePart})
+	}
+}
+
+// addChunk writes the change's chunk, or deletes it when no key is left in it.
+func (s *Store) addChunk(c *commit, change *order.Change) {
+	chunk := change.Chunk
+	if chunk.Number == 0 {
+		return
+	}
+	key := chunkKey(change.After.ID, chunk.Number)
+	if len(chunk.Keys) == 0 {
+		c.add(remove(s.tables.Orders, key, locked(chunk.Version)), subject{part: linePart})
+		return
+	}
+	item := chunkItem{primaryKey: key, V: schema, Version: change.After.Version, Keys: newKeyItems(chunk.Keys)}
+	c.add(put(s.tables.Orders, encode(item), locked(chunk.Version)), subject{part: linePart})
+}
+
+// allocate claims a key for the line.
+func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName:                aws.String(s.tables.Keys),
+		Key:                      licenseKey(key.ID),
+		UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE #shard, place"),
+		ConditionExpression:      aws.String("#shard = :shard"),
+		ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},
+		ExpressionAttributeValues: attrs{
+			":claimed": text(stateClaimed), ":line": text(string(line.ID)), ":shard": text(key.Shard),
+			":soldAt": number(millis(line.ReceivedAt)),
+		},
+	}}
+}
+
+// release takes a key from the line. A revoked or kept key still names its line, so
+// that its order is found by the key.
+func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfillment) types.TransactWriteItem {
+	write := &types.Update{
+		TableName:                aws.String(s.tables.Keys),
+		Key:                      licenseKey(r.Key),
+		UpdateExpression:         aws.String("SET #state = :state"),
+		ConditionExpression:      aws.String("#state = :claimed AND #line = :line"),
+		ExpressionAttributeNames: map[string]string{"#state": "state", "#line": "line"},
+		ExpressionAttributeValues: attrs{
+			":claimed": text(stateClaimed), ":line": text(string(line.ID)),
+			":state": text(stateRevoked),
+		},
+	}
+	switch r.To {
+	case order.Keep:
+		write.ExpressionAttributeValues[":state"] = text(stateKept)
+	case order.Restock:
+		write.UpdateExpression = aws.String("SET #state = :state, #shard = :shard, place = :place REMOVE #line, soldAt")
+		write.ExpressionAttributeNames["#shard"] = "shard"
+		write.ExpressionAttributeValues[":state"] = text(stateAvailable)
+		write.ExpressionAttributeValues[":shard"] = text(shardName(line.PoolID(), random.N(ctx, r.Shards)))
+		write.ExpressionAttributeValues[":place"] = text(word(ctx))
+	}
+	return types.TransactWriteItem{Update: write}
+}
+
+// answer returns the error that the use cases branch on. A line that exists decides
+// before a line that changed, that before a released key that is not the line's,
+// that before allocated keys that are taken, and those before a throttle.
+func (c *commit) answer(err error) error {
+	var failed *writeError
+	if !errors.As(err, &failed) {
+		return wrap(err, "commit %d writes", len(c.writes))
+	}
+	var (
+		taken            order.KeysTakenError
+		notHeld          pool.KeyID
+		changed, refuses bool
+	)
+	for i, write := range failed.writes {
+		about := c.about[i]
+		switch {
+		case write.cause == "" || write.cause == throttled:
+		case about.part == allocatedPart:
+			taken.Keys = append(taken.Keys, about.key)
+		case about.part == releasedPart && write.cause == refused:
+			notHeld, refuses = about.key, true
+		case about.part == newLinePart && write.item != nil:
+			there, err := decodeFulfillment(write.item)
+			if err != nil {
+				return err
+			}
+			return &order.ExistsError{Fulfillment: there}
+		default:
+			changed = true
+		}
+	}
+	switch {
+	case changed:
+		return retry.ErrChanged
+	case refuses:
+		return fmt.Errorf("release key %s: %w", notHeld, order.ErrNotHeld)
+	case len(taken.Keys) > 0:
+		return &taken
+	case failed.any(throttled):
+		return retry.ErrThrottled
+	default:
+		return wrap(err, "commit %d writes", len(c.writes))
+	}
+}
+
+// Chunks returns the chunks of a line, oldest first, by a consistent query.
+func (s *Store) Chunks(ctx context.Context, id order.LineID) ([]order.Chunk, error) {
+	items, err := queryAs[chunkItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.Order()), chunksSK(id)), everyVersion)
+	if err != nil {
+		return nil, fmt.Errorf("read the keys of line %s: %w", id, err)
+	}
+	chunks := make([]order.Chunk, len(items))
+	for i, item := range items {
+		n, err := item.chunkNumber(id)
+		if err != nil {
+			return nil, fmt.Errorf("read the keys of line %s: %w", id, err)
+		}
+		chunks[i] = order.Chunk{Number: n, Version: item.Version, Keys: keysOf(item.Keys)}
+	}
+	return chunks, nil
+}
