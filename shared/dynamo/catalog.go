@@ -11,10 +11,11 @@ import (
 	"keypool/shared/catalog"
 )
 
-// What a merchant sets up. Reads are strongly consistent; whoever asks too often
-// for that keeps a catalog.Cache. A Put stores what it is given as the version
-// after the one it names, if the table still holds that one: version 0 creates.
-// It fails with catalog.ErrConflict or catalog.ErrMissing otherwise.
+// A merchant's settings. Reads are consistent; catalog.Cache saves callers on the
+// hot path from them. A Put stores the settings under an optimistic lock: as the
+// version after the one they name, if the table still holds that one. Version 0
+// creates. A Put fails with catalog.ErrConflict if the table holds another version,
+// with catalog.ErrMissing if it holds none.
 
 const saltSize = 32
 
@@ -238,14 +239,15 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account) error {
 	return wrap(s.putCatalog(ctx, item, locked(a.Version)), "store account %s of %s", a.Name, a.Merchant)
 }
 
-// PutToken stores whose API token it is that hashes to hash. The token itself is
-// never stored.
+// PutToken stores the merchant of the API token with that SHA-256. The token itself
+// is never stored.
 func (s *Store) PutToken(ctx context.Context, hash, merchant string, now time.Time) error {
 	item := tokenItem{primaryKey: tokenKey(hash), V: schema, Kind: TokenPrefix + merchant, Merchant: merchant, CreatedAt: millis(now)}
 	return wrap(s.putCatalog(ctx, item, absent), "store a token of %s", merchant)
 }
 
-// TokenMerchant returns whose API token it is that hashes to hash, false if it is nobody's.
+// TokenMerchant returns the merchant of the API token with that SHA-256, false if
+// there is none.
 func (s *Store) TokenMerchant(ctx context.Context, hash string) (string, bool, error) {
 	item, ok, err := getAs[tokenItem](ctx, s, s.tables.Catalog, tokenKey(hash), lastVersions)
 	return item.Merchant, ok, wrap(err, "read a token")
@@ -256,7 +258,7 @@ func (s *Store) TokenMerchant(ctx context.Context, hash string) (string, bool, e
 func (s *Store) putCatalog(ctx context.Context, item any, c condition) error {
 	encoded, signed := encode(item), word(ctx)
 	encoded["writtenBy"] = text(signed)
-	_, err := s.write(ctx, put(s.tables.Catalog, encoded, c))
+	err := s.write(ctx, put(s.tables.Catalog, encoded, c))
 	if there, is := refusedAt(err, 0); is && stringOf(there["writtenBy"]) == signed {
 		return nil
 	}
@@ -266,7 +268,7 @@ func (s *Store) putCatalog(ctx context.Context, item any, c condition) error {
 // deleteCatalog removes an item, if it is still of that version. It is no failure
 // that the item is gone: this very call may have done it, and lost its first answer.
 func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int) error {
-	_, err := s.write(ctx, remove(s.tables.Catalog, key, locked(version)))
+	err := s.write(ctx, remove(s.tables.Catalog, key, locked(version)))
 	if err = lockError(err); errors.Is(err, catalog.ErrMissing) {
 		return nil
 	}

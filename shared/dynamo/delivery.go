@@ -64,7 +64,7 @@ func (s *Store) LeaseNotice(ctx context.Context, id string, now time.Time) (noti
 // and the SDK repeats the write, the failed condition shows our word: the lease is ours.
 func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item attrs, again bool, err error) {
 	leased, signed := outbox.Entry{}.Leased(now), word(ctx)
-	item, err = s.write(ctx, types.TransactWriteItem{Update: &types.Update{
+	item, err = s.writeAndRead(ctx, types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(s.tables.Orders),
 		Key:                 key.attrs(),
 		UpdateExpression:    aws.String("SET mail = :sending, leaseEndsAt = :ends, leaseBy = :word, version = version + :one REMOVE tryAt, code"),
@@ -91,7 +91,7 @@ func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item 
 	}
 	update := s.mailUpdate(key, there.Version, entry.Leased(now))
 	update.set("leaseBy", text(signed))
-	item, err = s.write(ctx, update.write(s.tables.Orders, key))
+	item, err = s.writeAndRead(ctx, update.write(s.tables.Orders, key))
 	if err == nil {
 		return item, entry.Lapsed(), nil
 	}
@@ -131,7 +131,8 @@ func leaseOf(err error) (leaseItem, attrs, error) {
 func (s *Store) mailUpdate(key primaryKey, version int, e outbox.Entry) *update {
 	u := newUpdate(atVersion(version))
 	u.set("version", number(version+1))
-	entry := encode(newOutboxItem(e, mailName(key)))
+	entry := make(attrs, len(outboxNames))
+	newOutboxItem(e, mailName(key)).addTo(entry)
 	for _, name := range outboxNames {
 		if value, ok := entry[name]; ok {
 			u.set(name, value)
@@ -173,8 +174,7 @@ func (s *Store) MarkNotice(ctx context.Context, n notice.Notice, tell *notice.No
 // tried again if another mailer adds to the same notice meanwhile.
 func (s *Store) mark(ctx context.Context, write types.TransactWriteItem, history *order.History, tell *notice.Notice) error {
 	if history == nil && tell == nil {
-		_, err := s.write(ctx, write)
-		return err
+		return s.write(ctx, write)
 	}
 	const marked = 0 // the position of the write
 	return insist(ctx, func() error {
@@ -231,7 +231,7 @@ type historyItem struct {
 
 // AddHistory adds to a line's history. The same entry twice is stored once.
 func (s *Store) AddHistory(ctx context.Context, h order.History) error {
-	_, err := s.write(ctx, s.historyPut(h))
+	err := s.write(ctx, s.historyPut(h))
 	return wrap(err, "add to the history of line %s", h.Line)
 }
 
@@ -263,6 +263,6 @@ func (s *Store) AddTaken(ctx context.Context, p pool.ID, n int) error {
 	u := newUpdate(always)
 	u.set("v", number(schema))
 	u.add("taken", n)
-	_, err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
+	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
 	return wrap(err, "count %d taken keys of %s", n, p)
 }

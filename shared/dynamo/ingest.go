@@ -40,7 +40,7 @@ func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.
 	update.set("v", number(schema))
 	update.set("savedAt", number(millis(now)))
 	update.add("turn", 1)
-	item, err := s.write(ctx, update.write(s.tables.Catalog, rangeKey(u.Merchant, u.ID, n)))
+	item, err := s.writeAndRead(ctx, update.write(s.tables.Catalog, rangeKey(u.Merchant, u.ID, n)))
 	if there, done := refusedAt(err, 0); done {
 		item, err = there, nil
 	}
@@ -56,7 +56,7 @@ func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.
 
 // SaveRange saves how far a turn has come, or fails with job.ErrFenced.
 func (s *Store) SaveRange(ctx context.Context, u upload.Upload, r upload.Range) error {
-	_, err := s.write(ctx, s.rangeUpdate(u, r))
+	err := s.write(ctx, s.rangeUpdate(u, r))
 	if anyRefused(err) {
 		return job.ErrFenced
 	}

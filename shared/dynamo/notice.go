@@ -43,9 +43,9 @@ type factsItem struct {
 }
 
 // RaiseNotice stores a notice, to be mailed. The same notice again is not stored
-// and is no error: its occasion has been told.
+// and is no error: the merchant has been told.
 func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
-	_, err := s.write(ctx, noticePut(s.tables.Orders, n))
+	err := s.write(ctx, noticePut(s.tables.Orders, n))
 	if _, there := refusedAt(err, 0); there {
 		return nil
 	}

@@ -161,6 +161,6 @@ func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines 
 // written last counts.
 func (s *Store) Pass(ctx context.Context, p pool.ID, until time.Time) error {
 	item := queueItem{primaryKey: passKey(p), V: schema, Until: millis(until)}
-	_, err := s.write(ctx, put(s.tables.Orders, encode(item), always))
+	err := s.write(ctx, put(s.tables.Orders, encode(item), always))
 	return wrap(err, "write a pass of %s", p)
 }

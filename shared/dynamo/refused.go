@@ -24,7 +24,7 @@ func (s *Store) KeepRefused(ctx context.Context, r callback.Refused) error {
 	if name == "" {
 		name = "body " + r.Body
 	}
-	_, err := s.write(ctx, put(s.tables.Orders, encode(refusedItem{
+	err := s.write(ctx, put(s.tables.Orders, encode(refusedItem{
 		primaryKey: refusedKey(r.Merchant, r.Account, name, r.Field), V: schema,
 		Account: r.Account, Order: r.Order, Field: r.Field, Problem: r.Problem, At: millis(r.At),
 	}), always))

@@ -127,7 +127,7 @@ func (s *Store) LeaseRecount(ctx context.Context, p pool.ID, day string, now, un
 	})
 	u.set("v", number(schema))
 	u.set("recountEnds", number(millis(until)))
-	leased, err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
+	leased, err := s.writeAndRead(ctx, u.write(s.tables.Catalog, countKey(p)))
 	if _, taken := refusedAt(err, 0); taken {
 		return 0, false, nil
 	}
@@ -146,7 +146,7 @@ func (s *Store) CorrectCount(ctx context.Context, p pool.ID, day string, add int
 	u.set("recounted", text(day))
 	u.set("recountedAt", number(millis(now)))
 	u.remove("recountEnds")
-	_, err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
+	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
 	if _, done := refusedAt(err, 0); done {
 		return nil
 	}

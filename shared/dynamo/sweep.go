@@ -106,6 +106,5 @@ func (s *Store) SetMail(ctx context.Context, item due.Item, to outbox.Entry) err
 	} else {
 		key, version = noticeKey(item.Notice.ID), item.Notice.Version
 	}
-	_, err := s.write(ctx, s.mailUpdate(key, version, to).write(s.tables.Orders, key))
-	return err
+	return wrap(s.write(ctx, s.mailUpdate(key, version, to).write(s.tables.Orders, key)), "set a mail")
 }

@@ -64,12 +64,12 @@ func remove(table string, key primaryKey, c condition) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: write}
 }
 
-// write makes one write. It returns the item as an update left it, nil for any
-// other write. The position of the write in a *writeError is 0.
-func (s *Store) write(ctx context.Context, w types.TransactWriteItem) (attrs, error) {
+// write makes one write. The position of the write in a *writeError is 0.
+func (s *Store) write(ctx context.Context, w types.TransactWriteItem) error {
+	var err error
 	switch {
 	case w.Put != nil:
-		_, err := s.db.PutItem(ctx, &dynamodb.PutItemInput{
+		_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName:                           w.Put.TableName,
 			Item:                                w.Put.Item,
 			ConditionExpression:                 w.Put.ConditionExpression,
@@ -77,24 +77,8 @@ func (s *Store) write(ctx context.Context, w types.TransactWriteItem) (attrs, er
 			ExpressionAttributeValues:           w.Put.ExpressionAttributeValues,
 			ReturnValuesOnConditionCheckFailure: w.Put.ReturnValuesOnConditionCheckFailure,
 		})
-		return nil, err
-	case w.Update != nil:
-		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:                           w.Update.TableName,
-			Key:                                 w.Update.Key,
-			UpdateExpression:                    w.Update.UpdateExpression,
-			ConditionExpression:                 w.Update.ConditionExpression,
-			ExpressionAttributeNames:            w.Update.ExpressionAttributeNames,
-			ExpressionAttributeValues:           w.Update.ExpressionAttributeValues,
-			ReturnValues:                        types.ReturnValueAllNew,
-			ReturnValuesOnConditionCheckFailure: w.Update.ReturnValuesOnConditionCheckFailure,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return out.Attributes, nil
 	case w.Delete != nil:
-		_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		_, err = s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName:                           w.Delete.TableName,
 			Key:                                 w.Delete.Key,
 			ConditionExpression:                 w.Delete.ConditionExpression,
@@ -102,10 +86,32 @@ func (s *Store) write(ctx context.Context, w types.TransactWriteItem) (attrs, er
 			ExpressionAttributeValues:           w.Delete.ExpressionAttributeValues,
 			ReturnValuesOnConditionCheckFailure: w.Delete.ReturnValuesOnConditionCheckFailure,
 		})
-		return nil, err
 	default:
-		return nil, errors.New("a write of nothing")
+		_, err = s.update(ctx, w.Update, types.ReturnValueNone)
 	}
+	return err
+}
+
+// writeAndRead makes one update and returns the item as the update left it.
+func (s *Store) writeAndRead(ctx context.Context, w types.TransactWriteItem) (attrs, error) {
+	return s.update(ctx, w.Update, types.ReturnValueAllNew)
+}
+
+func (s *Store) update(ctx context.Context, u *types.Update, returned types.ReturnValue) (attrs, error) {
+	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           u.TableName,
+		Key:                                 u.Key,
+		UpdateExpression:                    u.UpdateExpression,
+		ConditionExpression:                 u.ConditionExpression,
+		ExpressionAttributeNames:            u.ExpressionAttributeNames,
+		ExpressionAttributeValues:           u.ExpressionAttributeValues,
+		ReturnValues:                        returned,
+		ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Attributes, nil
 }
 
 // transaction collects writes that are made together or not at all.

@@ -138,7 +138,7 @@ func (s *Store) PostponeUpload(ctx context.Context, u upload.Upload, until time.
 	update := newUpdate(condition{"#state = :state", attrs{":state": text(string(u.State))}})
 	update.name("#state", "state")
 	update.set("dueAt", number(millis(until)))
-	_, err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+	err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
 	if _, moved := refusedAt(err, 0); moved {
 		return nil
 	}
@@ -155,8 +155,7 @@ func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Ti
 	} else {
 		update.set("dueAt", number(millis(dueAt)))
 	}
-	_, err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
-	return err
+	return wrap(s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID))), "set when upload %s is due", u.ID)
 }
 
 func newUploadItem(u upload.Upload) uploadItem {
