@@ -27,8 +27,8 @@ import (
 	"keypool/shared/upload"
 )
 
-// owner is the merchant whom the document's examples speak of, with all that they
-// name. Whatever the merchant wrote is a canary.
+// owner is the merchant of the document's examples, with everything that they name.
+// Every text that the merchant wrote is a canary.
 type owner struct {
 	*world
 	cage  canary.Cage
@@ -74,8 +74,8 @@ func newOwner(w *world) *owner {
 	return o
 }
 
-// A stranger is answered the same, byte by byte, whether what the request names is
-// another merchant's or is not there at all, and changes nothing of another's.
+// Another merchant gets the same answer, byte by byte, for a thing of the owner's and
+// for one that does not exist, and changes nothing of the owner's.
 func TestEveryOperation_strangerSeesNoDifference(t *testing.T) {
 	t.Parallel()
 	with, without := open(t), open(t)
@@ -112,8 +112,8 @@ func TestEveryOperation_strangerSeesNoDifference(t *testing.T) {
 	canary.Figure("API calls with a foreign token", tried)
 }
 
-// Whoever is not the right kind of caller is refused before anything is looked
-// at, with the same bytes for every reason and whatever is named.
+// A caller without a valid token is refused before anything is read, with the same
+// bytes for every reason and whatever the request names.
 func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -166,13 +166,13 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 	canary.Figure("kinds of wrong callers", len(bearer)+1)
 }
 
-// What the two tests above send does reach the thing when its owner sends it:
+// The requests of the two tests above reach the thing when its owner sends them:
 // without that, they would prove nothing.
 func TestEveryOperation_ownerGetsThere(t *testing.T) {
 	t.Parallel()
 	o := newOwner(open(t))
 	all := document.Calls(t)
-	// What deletes comes last, what holds other things after what it holds.
+	// Deletions come last, and a thing after the things in it.
 	slices.SortStableFunc(all, func(a, b resttest.Call) int {
 		deletes := func(c resttest.Call) int { return len(c.Method) / len("DELETE") }
 		return deletes(a) - deletes(b)
@@ -182,7 +182,7 @@ func TestEveryOperation_ownerGetsThere(t *testing.T) {
 		if c.Method == "PUT" || c.Method == "DELETE" {
 			condition = []string{"if-match", "*"}
 		}
-		// 409 is said of a thing that is there.
+		// 409 is the answer for a thing that exists.
 		if got := o.shop(o.token, c.Method, c.Path, c.Body, condition...); got.StatusCode >= 300 && got.StatusCode != http.StatusConflict {
 			t.Errorf("%s: its owner got %d; plant what the document's examples name, in newOwner\n%s", c.Operation, got.StatusCode, got.Body)
 		} else if found := o.cage.In(got.Body, "setting", canary.Customer, canary.Merchant); found != nil {
@@ -192,10 +192,10 @@ func TestEveryOperation_ownerGetsThere(t *testing.T) {
 	canary.Figure("API operations", len(all))
 }
 
-// made are the texts that are made anew for each answer.
+// made matches the secrets that are made for a response.
 var made = regexp.MustCompile(`(whsec_|` + settings.TokenPrefix + `)[A-Za-z0-9+/_=-]+`)
 
-// told is what an answer tells, but for what is random in it.
+// told returns a response without its random parts.
 func told(a resttest.Response) map[string]any {
 	return map[string]any{"status": a.StatusCode, "headers": a.Headers, "body": made.ReplaceAllString(a.Body, "$1…")}
 }
@@ -257,7 +257,7 @@ func (w *world) items() map[string]kept {
 	return items
 }
 
-// takeBack makes a token worth nothing, as an operator does: its item is deleted.
+// takeBack revokes a token: its item is deleted.
 func (w *world) takeBack(token string) {
 	w.Helper()
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

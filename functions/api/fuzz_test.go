@@ -19,8 +19,8 @@ import (
 )
 
 // FuzzOperations holds that every operation of the document answers what the
-// document tells, whatever it is sent, never 5xx; that what is refused changed
-// nothing; and that what is taken reads back as it was answered.
+// document tells, whatever it is sent, never 5xx; that a refused request changed
+// nothing; and that an accepted change reads back as it was answered.
 func FuzzOperations(f *testing.F) {
 	for n := range document.Operations(f) {
 		f.Add([]byte{byte(n)}, "")
@@ -33,7 +33,7 @@ func FuzzOperations(f *testing.F) {
 	log := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	f.Cleanup(func() { slog.SetDefault(log) })
-	// One world serves all of them, put in order again after each that changed it.
+	// All runs share one world. A run that changed its tables restores them.
 	var calls dynamotest.Meter
 	store, tables := dynamotest.Open(f, calls.Option)
 	var o *owner
@@ -82,8 +82,8 @@ func (o *owner) restore(want map[string]kept) {
 	o.ranges.take()
 }
 
-// tries sends a request, holds the answer and what it left to the promise, and
-// reports whether it changed anything.
+// tries sends a request, holds the response and the tables to the promise, and
+// reports whether the tables changed.
 func (o *owner) tries(r resttest.Attempt, calls *dynamotest.Meter) bool {
 	o.Helper()
 	calls.Reset()

@@ -46,7 +46,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Error(diff)
 	}
 	w.send(resttest.Event(t, "good_api_pool")).Want(200)  // the same again
-	w.send(resttest.Event(t, "again_api_pool")).Want(428) // another, without saying what it was made from
+	w.send(resttest.Event(t, "again_api_pool")).Want(428) // a change without a condition
 	w.send(resttest.Event(t, "bad_api_token")).Want(401)
 
 	var product Product
@@ -81,7 +81,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_api_order")).Want(200)
 }
 
-// claim stores a paid line that got no keys yet.
+// claim stores a paid line without keys.
 func (w *world) claim(merchant, from string, side pool.Side, name string, quantity int) order.Fulfillment {
 	w.Helper()
 	account := w.account(merchant, "shop-eu")
@@ -101,7 +101,7 @@ func (w *world) claim(merchant, from string, side pool.Side, name string, quanti
 	return f
 }
 
-// account returns a merchant's account with a payment platform, made if need be.
+// account returns a merchant's account, created if it does not exist.
 func (w *world) account(merchant, name string) catalog.Account {
 	w.Helper()
 	account, known, err := w.store.Account(w.Context(), merchant, name)
@@ -168,7 +168,7 @@ func TestLocks(t *testing.T) {
 		call("PUT", path, bodies[2], "if-match", first).Want(412)
 		call("PUT", path, bodies[2], "if-match", "*").Want(200)
 
-		// Of those who start from the same version, one wins.
+		// Of the callers who start from the same version, one wins.
 		third := call("GET", path, nil).Want(200).ETag()
 		var racers sync.WaitGroup
 		statuses := make([]int, 8)
@@ -177,7 +177,7 @@ func TestLocks(t *testing.T) {
 		}
 		racers.Wait()
 		slices.Sort(statuses)
-		// One who reads after the winner wrote finds what he asks for, at a version he did not name.
+		// A caller who reads after the winner wrote finds the same settings, at a version that it did not name.
 		if want := []int{200, 412, 412, 412, 412, 412, 412, 412}; !slices.Equal(statuses, want) {
 			t.Errorf("%s: the racers got %v", path, statuses)
 		}
@@ -193,7 +193,7 @@ func TestLocks(t *testing.T) {
 	}
 }
 
-// What was read can be sent back as it is: what cannot be set is ignored.
+// A setting that was read can be sent back as it is: read-only properties are ignored.
 func TestLocks_readingAndWritingBackChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -213,7 +213,7 @@ func TestLocks_readingAndWritingBackChangesNothing(t *testing.T) {
 	}
 }
 
-// Of those who create the same thing differently at once, one does.
+// Of the callers who create the same thing with other settings at once, one wins.
 func TestLocks_oneCreates(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -269,7 +269,7 @@ func TestPool_countsWhatIsInIt(t *testing.T) {
 	}
 }
 
-// Creating a pool sets on its way all that waited for one of its name.
+// Creating a pool resumes the uploads and the lines that waited for a pool of that name.
 func TestPool_takesUpWhatWaited(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -278,7 +278,7 @@ func TestPool_takesUpWhatWaited(t *testing.T) {
 		w.upload(upload.Upload{Merchant: "acme", ID: id, Pool: "elden", Side: pool.Live, State: upload.Parked, Cause: upload.UnknownPool})
 	}
 	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T100001-c", Pool: "ring", Side: pool.Live, State: upload.Parked, Cause: upload.UnknownPool})
-	// A product that names the pool from when it was there before.
+	// A product that named the pool before it was deleted.
 	err := w.store.PutProduct(t.Context(), catalog.Product{
 		Merchant: "acme", ID: "4711", Title: "Elden", PoolsByCurrency: map[string]string{"EUR": "elden"},
 		Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1},
@@ -303,7 +303,7 @@ func TestPool_takesUpWhatWaited(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// Changing it afterwards wakes nobody, and neither does a queue that fails.
+	// A change of the pool sends nothing, and a queue that fails does not stop its creation.
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}, "if-match", "*").Want(200)
 	if sent := append(w.ranges.take(), w.fill.take()...); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
@@ -343,7 +343,7 @@ func TestProduct_connectingItSendsAFill(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/products/a", a).Want(200)
 	a.Title, a.Keys = "AA", &KeyRule{"per_line", 2}
 	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").Want(200)
-	want() // what feeds it is the same
+	want() // the same pool feeds it
 	a.Pool = "elden"
 	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").Want(200)
 	want("a", "b")
@@ -357,7 +357,7 @@ func TestProduct_connectingItSendsAFill(t *testing.T) {
 	want()
 }
 
-// What a product names must be there, and its languages must be the merchant's.
+// The settings that a product names must exist, and it has a text in each of the merchant's languages.
 func TestProduct_isCheckedBesideTheOtherSettings(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -389,8 +389,8 @@ func TestProduct_isCheckedBesideTheOtherSettings(t *testing.T) {
 	}
 }
 
-// A platform's ids come through the gateway's path whatever they hold, except a
-// question mark, which the gateway cuts at.
+// A platform's id may hold any character and pass through the gateway's path, except a
+// question mark, where the gateway cuts the path.
 func TestProduct_idsAreThePlatforms(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -480,8 +480,8 @@ func TestPool_shardsOnlyGrow(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(65)}, "if-match", "*").Want(422)
 }
 
-// Secrets are sealed for their merchant and account, shown once where we made
-// them, never read back, and rotate without a refused webhook.
+// Secrets are sealed for their merchant and account, shown once if Keypool made them,
+// never read back, and rotate without a refused webhook.
 func TestAccount_secretsRotate(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -669,7 +669,7 @@ func TestUpload_isPutWhereIngestLooks(t *testing.T) {
 	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "a.txt", Side: "dark"}).Want(422)
 }
 
-// Whatever comes, the answer is a problem that says what to do, and quotes nothing.
+// A bad request is answered by a problem that says what to do, and quotes nothing.
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -714,7 +714,7 @@ func TestBadRequests(t *testing.T) {
 	w.send(e).Want(201)
 }
 
-// What goes wrong on our side is answered with nothing of it.
+// The answer to a mistake of ours holds nothing of it.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	broken := roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -780,7 +780,7 @@ func TestAccount_keepsPlatformAndOrigin(t *testing.T) {
 	}
 }
 
-// Two shops number their orders alike: each order is told with the account that
+// Two shops may number their orders alike. Each order is shown with the account that
 // it was paid through.
 func TestOrder_ofTwoAccounts(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ type Customer struct {
 	Country string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2."`
 }
 
-// Line is one product in an order, and the keys it has a right to.
+// Line is one product in an order, and its keys.
 type Line struct {
 	ID         string    `json:"id" doc:"Keypool's name for the line; mail tags and logs carry it."`
 	Line       string    `json:"line" doc:"As the platform names it; the product where it names none."`
@@ -77,8 +77,7 @@ type Delivery struct {
 	Code      string    `json:"code,omitempty" doc:"Why the last try failed."`
 }
 
-// OrderList is every order of a name: the
-// orders of two accounts may have the same number.
+// OrderList holds the orders of one number: two accounts may use the same.
 type OrderList struct {
 	Items []Order `json:"items" nullable:"false"`
 }

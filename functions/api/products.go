@@ -11,7 +11,7 @@ import (
 	"keypool/shared/web/rest"
 )
 
-// Product is what the shop sells.
+// Product is one product that the shop sells.
 type Product struct {
 	ID              string            `json:"id,omitempty" readOnly:"true" doc:"As the platform writes it."`
 	Title           string            `json:"title,omitempty" doc:"Full name. Needed, unless it is taken from an original."`
@@ -26,7 +26,7 @@ type Product struct {
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 }
 
-// KeyRule says how many keys an order line gets.
+// KeyRule gives the number of keys of an order line.
 type KeyRule struct {
 	Mode  string `json:"mode" enum:"per_unit,per_line" doc:"per_unit: count keys for each unit bought. per_line: count keys, however many units."`
 	Count int    `json:"count" minimum:"1" maximum:"1000"`

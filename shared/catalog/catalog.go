@@ -1,5 +1,8 @@
-// Package catalog holds what a merchant sets up: who they are, their pools,
-// products and accounts with payment platforms.
+// Package catalog holds the settings of merchants: the merchant, and its pools,
+// products and accounts with payment platforms. Package settings changes them.
+//
+// Version counts the changes of a setting from 1; a setting of version 0 has not
+// been stored.
 package catalog
 
 import (
@@ -8,13 +11,13 @@ import (
 	"keypool/shared/pool"
 )
 
-// Merchant sells; it owns pools, products, accounts and mail settings.
+// Merchant is a seller, the owner of pools, products and accounts.
 type Merchant struct {
 	Name    string // in addresses and paths; see pool.CheckName
 	Version int
 
 	Title         string // as customers know it
-	NoticeAddress string // where notices go
+	NoticeAddress string // mail address that notices go to
 	SenderName    string // shown as the sender of customers' mails; Title where empty
 	ReplyTo       string
 	Logo          string   // https address of a picture
@@ -22,30 +25,30 @@ type Merchant struct {
 	TimeZone      string   // IANA name; UTC where empty
 	DefaultPool   string   // feeds products that name no pool
 
-	// Salt keys the hashes of this merchant's keys and addresses. It is random,
-	// made once with the merchant, never changed and never shown.
+	// Salt keys the hashes of the merchant's license keys and of its customers'
+	// addresses. It is random, made with the merchant, never changed, never shown.
 	Salt []byte
 }
 
-// Pool is the settings of a pool, both sides.
+// Pool holds the settings of a pool. Its live and its test side share them.
 type Pool struct {
 	Merchant string
 	Name     string // see pool.CheckName
 	Version  int
 
 	Title    string
-	LowStock int           // told when fewer than this many live keys are left; 0: never
-	Reminder time.Duration // told again while still low; 0: never
+	LowStock int           // a notice is sent when fewer live keys are left; 0: never
+	Reminder time.Duration // time between notices while stock stays low; 0: one notice only
 	Shards   int           // index partitions of each side; only ever grows
 }
 
-// The settings of a pool that names none.
+// The defaults of a pool.
 const (
 	DefaultLowStock = 10
 	DefaultReminder = 24 * time.Hour
 )
 
-// Mode says how the number of keys follows from the units paid for.
+// Mode is the unit that keys are counted for.
 type Mode string
 
 // The modes of a product.
@@ -54,13 +57,13 @@ const (
 	PerLine Mode = "per_line" // Count keys for the line, however many units
 )
 
-// KeyRule says how many keys a line of a product gets.
+// KeyRule gives the number of keys of an order line: 2 per unit, 1 per line.
 type KeyRule struct {
 	Mode  Mode
 	Count int // at least 1
 }
 
-// Wanted returns the number of keys due for so many units.
+// Wanted returns the number of keys of a line with that quantity.
 func (r KeyRule) Wanted(quantity int) int {
 	if r.Mode == PerLine {
 		return r.Count
@@ -68,17 +71,17 @@ func (r KeyRule) Wanted(quantity int) int {
 	return r.Count * quantity
 }
 
-// Text is a merchant's own words in a customer's mail, with substitution tags;
-// see package text.
+// Text is a merchant's own text of a customer's mail, with substitution tags such
+// as {KEY}: see package text.
 type Text struct {
 	Subject string
 	Body    string
 }
 
-// Product is what the shop sells.
+// Product is one product that a shop sells.
 type Product struct {
 	Merchant string
-	ID       string // as the platform writes it
+	ID       string // chosen by the platform
 	Version  int
 
 	Title           string // full name
@@ -89,16 +92,16 @@ type Product struct {
 	Texts           map[string]Text // by BCP 47 tag
 	Instructions    string          // https address
 	Download        string          // https address
-	Original        string          // product to inherit from
+	Original        string          // id of the product to inherit from, see Inherit
 
-	// Ignored says that Keypool has no keys for the product, and that this is
-	// right: no pool feeds it, not even the default one, and nobody is told.
+	// Ignored means that Keypool has no keys for the product, by the merchant's own
+	// choice: no pool feeds it, not even the default pool, and no notice is sent.
 	Ignored bool
 }
 
-// PoolFor returns the name of the pool that feeds the product for an order in
-// the currency, false if none does: the pool of the currency, else the
-// product's own, else the merchant's default.
+// PoolFor returns the name of the pool that feeds the product in an order of that
+// currency: the pool of the currency, else the product's own pool, else the
+// merchant's default pool. It returns false if there is none.
 func (p Product) PoolFor(currency string, m Merchant) (string, bool) {
 	if p.Ignored {
 		return "", false
@@ -133,20 +136,20 @@ type Account struct {
 	Secrets []SealedSecret
 }
 
-// SealedSecret is a signing secret as the catalog holds it: encrypted under the
-// deployment's key, with merchant and account as the encryption context.
+// SealedSecret is a signing secret, encrypted under the deployment's key with
+// merchant and account as the encryption context.
 type SealedSecret struct {
 	Blob      []byte
 	CreatedAt time.Time
-	ExpiresAt time.Time // no longer accepted from then on; zero: never
+	ExpiresAt time.Time // the secret is not accepted from then on; zero: never
 }
 
-// Stock counts one side of a pool. Available is exact when AsOf is now.
+// Stock counts the keys of one side of a pool. Available was exact at AsOf.
 type Stock struct {
 	Pool      pool.ID
 	Available int
 	Claimed   int
 	Revoked   int
-	Waiting   int // lines in the queue; counted to 1,000
+	Waiting   int // lines in the queue, counted up to 1,000
 	AsOf      time.Time
 }

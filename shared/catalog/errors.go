@@ -2,11 +2,11 @@ package catalog
 
 import "errors"
 
-// What may stand in the way of a change.
+// The answers of the store to a change that it does not make.
 var (
-	// ErrConflict says that the thing has been changed, or created, since the
+	// ErrConflict means that the setting has been changed, or created, since the
 	// version that the change was made from.
 	ErrConflict = errors.New("changed by somebody else meanwhile")
-	// ErrMissing says that the thing to change is not there.
-	ErrMissing = errors.New("not there")
+	// ErrMissing means that the setting to change does not exist.
+	ErrMissing = errors.New("does not exist")
 )

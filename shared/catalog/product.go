@@ -1,7 +1,8 @@
 package catalog
 
-// Inherit returns the product with what it leaves empty taken from the product
-// it names as its original. Its identity and its version stay its own.
+// Inherit returns the product with its empty settings taken from its original. A
+// product with a pool for one currency has a pool of its own, and one with a text in
+// one language has its own texts.
 func (p Product) Inherit(original Product) Product {
 	if p.Title == "" {
 		p.Title, p.ShortTitle = original.Title, original.ShortTitle

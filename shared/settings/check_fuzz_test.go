@@ -25,9 +25,8 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// FuzzSettings holds that settings which pass the checks need no doubt later: they
-// are stored and read back as they are, and customers and merchant can be mailed
-// with them.
+// FuzzSettings holds that settings which pass the checks are stored and read back as
+// they are, and that customers and merchant can be mailed with them.
 func FuzzSettings(f *testing.F) {
 	f.Add("acme", "Acme Games", "stock@acme.example", "Acme – Spiele", "help@acme.example", "https://acme.example/logo.png", "en pt-BR", "Europe/Berlin",
 		"elden", 10, 24, 4, "4711", "Elden: The Long Night", "EUR", "Your key", "Hello {FULLNAME}\n\n{KEY}", "https://acme.example/help?a=1", "per_unit", 1)
@@ -56,7 +55,7 @@ func FuzzSettings(f *testing.F) {
 		problems := append(append(settings.CheckMerchant(m), settings.CheckPool(shelf)...), settings.CheckProduct(sold)...)
 		for _, p := range problems {
 			if p.Path == "" || p.Message == "" || !utf8.ValidString(p.Message) || len(p.Message) > 1000 || strings.ContainsAny(p.Message, "\r\n") {
-				t.Errorf("a problem that nobody can read: %+q", p)
+				t.Errorf("a problem that cannot be read: %+q", p)
 			}
 		}
 		if len(problems) > 0 {
@@ -97,8 +96,7 @@ func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, shelf cata
 	}
 }
 
-// mails sends a customer's keys and a merchant's notice, and looks at them as SES
-// would.
+// mails sends a customer's keys and a merchant's notice, and checks them as SES does.
 func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.Product) {
 	t.Helper()
 	post := &post{}
@@ -147,7 +145,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	}
 }
 
-// post keeps the mails that it is given.
+// post keeps the mails that are sent.
 type post struct {
 	mu    sync.Mutex
 	mails []delivery.Mail

@@ -33,6 +33,7 @@ var functions = []struct {
 	{"stock", 3},
 	{"sweep", 3},
 	{"api", 4},
+	{"operator", 4},
 }
 
 // build builds the functions and their zips as they are deployed.

@@ -1,0 +1,71 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/catalog"
+	"keypool/shared/retry"
+	"keypool/shared/settings"
+)
+
+// Every error has its status, wherever it stands in a chain.
+func TestProblem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err     error
+		status  int
+		says    string
+		headers http.Header
+	}{
+		"no token":               {ErrUnauthorized, 401, "Bearer kp_", http.Header{"Www-Authenticate": {"Bearer"}}},
+		"not the operator":       {ErrForbidden, 403, "Signature Version 4", nil},
+		"another's, or nobody's": {settings.ErrNotFound, 404, "no such thing", nil},
+		"in use":                 {&settings.InUseError{Thing: "pool", Reasons: []string{"one", "two"}}, 409, "The pool is in use: one; two.", nil},
+		"exists":                 {settings.ErrExists, 412, "exists already", nil},
+		"deleted":                {catalog.ErrMissing, 412, "deleted", nil},
+		"changed":                {catalog.ErrConflict, 412, "changed since", nil},
+		"invalid":                {&settings.InvalidError{}, 422, "see errors", nil},
+		"no condition":           {settings.ErrUnconditional, 428, "If-Match", nil},
+		"throttled":              {retry.ErrThrottled, 503, "try again", http.Header{"Retry-After": {"2"}}},
+		"in conflict":            {retry.ErrChanged, 503, "try again", http.Header{"Retry-After": {"2"}}},
+		"out of time":            {context.DeadlineExceeded, 503, "try again", http.Header{"Retry-After": {"2"}}},
+		"ours":                   {errors.New("table keypool-catalog of 123456789012"), 500, "on our side", nil},
+	} {
+		got, headers := problem(t.Context(), "put-pool", fmt.Errorf("store pool elden: %w", c.err))
+		if got.Status != c.status || got.Title != http.StatusText(c.status) || !strings.Contains(got.Detail, c.says) || strings.Contains(got.Detail, "keypool-catalog") {
+			t.Errorf("%s: %+v, want %d and %q", name, got, c.status, c.says)
+		}
+		if len(headers) != len(c.headers) {
+			t.Errorf("%s: headers %v, want %v", name, headers, c.headers)
+		}
+		for key := range c.headers {
+			if headers.Get(key) != c.headers.Get(key) {
+				t.Errorf("%s: headers %v, want %v", name, headers, c.headers)
+			}
+		}
+	}
+}
+
+// A mistake in a setting carries its place in the request.
+func TestProblem_places(t *testing.T) {
+	t.Parallel()
+	wrong := []settings.Problem{{Path: "texts.de.body", Message: "it has no {KEY}"}, {Path: "id", Message: "it is too long"}}
+	got, _ := problem(t.Context(), "put-product", &settings.InvalidError{Problems: wrong[:1]})
+	if diff := cmp.Diff([]*huma.ErrorDetail{{Message: "it has no {KEY}", Location: "body.texts.de.body"}}, got.Errors); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]error{
+		&huma.ErrorDetail{Message: "it has no {KEY}", Location: "body.texts.de.body"},
+		&huma.ErrorDetail{Message: "it is too long", Location: "path.product"},
+	}, Mistakes(wrong, "product")); diff != "" {
+		t.Error(diff)
+	}
+}
