@@ -25,7 +25,7 @@ func TestSecrets_areComparedInConstantTime(t *testing.T) {
 		strangers []string // names of what holds, or returns, what a stranger sent, or what it is held against
 		want      string   // the comparison that is to be there
 	}{
-		{"shared/callback", []string{"Header", "digest", "Sum", "secret", "secrets", "Secrets"}, "hmac.Equal"},
+		{"shared/platform/standard", []string{"Header", "digest", "Sum", "secret", "Secrets", "Reveal"}, "hmac.Equal"},
 		{"functions/api", []string{"authorization"}, "settings.TokenOwner"},
 		{"shared/settings", []string{"token"}, "HashToken"},
 	} {

@@ -9,8 +9,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"keypool/shared/callback"
 	"keypool/shared/catalog"
+	"keypool/shared/platform"
+	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
@@ -62,9 +63,9 @@ type putAccount struct {
 
 // platforms are those that an account can be of.
 var platforms = settings.Platforms{
-	Names:        slices.Sorted(maps.Keys(callback.Platforms)),
-	ParseSecret:  callback.ParseSecret,
-	FormatSecret: callback.FormatSecret,
+	Names:        slices.Sorted(maps.Keys(all.Adapters)),
+	ParseSecret:  platform.ParseSecret,
+	FormatSecret: platform.FormatSecret,
 }
 
 const keepPreviousHours = 24 // where a body leaves it out

@@ -19,9 +19,9 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/resttest"
-	"keypool/shared/callback"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
+	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
@@ -50,7 +50,7 @@ func newOwner(w *world) *owner {
 	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.cage.New("setting"), Pool: "elden"}).Want(201)
 	var account Account
 	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{}).Want(201).Into(&account)
-	secret, err := callback.ParseSecret(account.Secret)
+	secret, err := platform.ParseSecret(account.Secret)
 	if err != nil {
 		w.Fatal(err)
 	}

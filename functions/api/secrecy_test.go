@@ -9,7 +9,7 @@ import (
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/resttest"
-	"keypool/shared/callback"
+	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
@@ -45,7 +45,7 @@ func TestSecrecy(t *testing.T) {
 		may          []string
 	}{
 		{"PUT", "/v1/accounts/standard", func() string {
-			return `{"secret":"` + callback.FormatSecret([]byte(s.Cage.New(canary.Secret)+"123")) + `"}`
+			return `{"secret":"` + platform.FormatSecret([]byte(s.Cage.New(canary.Secret)+"123")) + `"}`
 		}, nil},
 		{"GET", "/v1/accounts/standard", nil, nil},
 		{"GET", "/v1/pools", nil, nil},

@@ -20,9 +20,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/callback"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
+	"keypool/shared/platform"
+	"keypool/shared/platform/all"
+	"keypool/shared/web"
 )
 
 // How FuzzCallback signs and sends.
@@ -56,30 +58,33 @@ func FuzzCallback(f *testing.F) {
 		r, content := callbackOf(t, body, how, id, timestamp, signature)
 		r.PathParameters = map[string]string{"merchant": merchant, "account": account}
 		if merchant != "acme" || account != "standard" || !isGenuine(t, r.Headers, content) {
-			strangerIsRefused(t, r, len(content))
+			strangerIsRefused(t, r, content)
 			return
 		}
 		s := open(t)
-		response, logged := answered(t, s.handler, r)
+		response, logged := answered(t, s.serve, r)
 		left := s.left(t)
 		switch response.StatusCode {
 		case http.StatusRequestEntityTooLarge:
 			problemIs(t, response)
 			left.is(t, 0, 0, 0)
-			if len(content) <= callback.MaxBody {
+			if len(content) <= platform.MaxBody {
 				t.Errorf("%d bytes are too many", len(content))
 			}
 		case http.StatusBadRequest:
 			problemIs(t, response)
 			left.is(t, 0, 1, 1)
 		case http.StatusOK:
-			var told reply
+			var told struct {
+				Lines   []struct{ Line, State string }
+				Ignored bool
+			}
 			if err := json.Unmarshal([]byte(response.Body), &told); err != nil || told.Ignored != (len(told.Lines) == 0) {
 				t.Errorf("answered %v\n%s", err, response.Body)
 			}
 			left.is(t, len(told.Lines), 0, left.notices)
 			for _, line := range told.Lines {
-				if want := left.states[line.Line]; line.State != want {
+				if want := left.states[line.Line]; order.State(line.State) != want {
 					t.Errorf("line %q is answered %s and stands as %s", line.Line, line.State, want)
 				}
 			}
@@ -88,7 +93,7 @@ func FuzzCallback(f *testing.F) {
 		}
 		discreet(t, content, response.Body+logged)
 
-		again, _ := answered(t, s.handler, r)
+		again, _ := answered(t, s.serve, r)
 		if again.StatusCode != response.StatusCode || again.Body != response.Body {
 			t.Errorf("the repeat is answered %d %s, the first %d %s", again.StatusCode, again.Body, response.StatusCode, response.Body)
 		}
@@ -100,22 +105,27 @@ func FuzzCallback(f *testing.F) {
 
 // strangerIsRefused sends a callback that the platform did not sign to a handler
 // that has nothing to claim from or to write to: to try would be a panic.
-func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, size int) {
+func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content []byte) {
 	t.Helper()
-	secret, err := callback.ParseSecret(signingSecret)
+	key, err := platform.ParseSecret(signingSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &handler{keyring: &callback.Keyring{
-		Account: func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
+	h := &handler{accounts: &platform.Accounts{
+		Adapters: all.Adapters,
+		Read: func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
 			return catalog.Account{Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil
 		},
-		Open: func(context.Context, string, string, []byte) ([]byte, error) { return secret, nil },
+		Open: func(context.Context, string, string, []byte) ([]byte, error) { return key, nil },
 		Now:  func() time.Time { return now },
 	}}
-	response, logged := answered(t, h, r)
+	response, logged := answered(t, serve(h), r)
 	problemIs(t, response)
-	if want := http.StatusUnauthorized; response.StatusCode != want && size <= callback.MaxBody {
+	want, size := http.StatusUnauthorized, len(content)
+	if content == nil { // not the base64 that it is called
+		want, size = http.StatusBadRequest, len(r.Body)
+	}
+	if response.StatusCode != want && size <= platform.MaxBody {
 		t.Errorf("answered %d, want %d", response.StatusCode, want)
 	}
 	discreet(t, []byte(r.Body), response.Body+logged)
@@ -175,13 +185,13 @@ func mac(t *testing.T, id, timestamp string, content []byte) []byte {
 }
 
 // answered returns the answer to a callback, and what was logged meanwhile.
-func answered(t *testing.T, h *handler, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, string) {
+func answered(t *testing.T, serve server, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var log bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	response, err := h.handle(t.Context(), r)
+	response, err := serve(t.Context(), r)
 	if err != nil {
 		t.Fatalf("the handler did not answer for itself: %v", err)
 	}
@@ -230,13 +240,13 @@ func (l traces) is(t *testing.T, lines, refused, notices int) {
 // problemIs holds an answer to be a problem as RFC 9457 has it.
 func problemIs(t *testing.T, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
-	var p problemBody
+	var p web.Problem
 	d := json.NewDecoder(strings.NewReader(r.Body))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil || r.Headers["content-type"] != "application/problem+json" {
-		t.Errorf("a problem of type %q: %v\n%s", r.Headers["content-type"], err, r.Body)
+	if err := d.Decode(&p); err != nil || r.Headers["Content-Type"] != "application/problem+json" {
+		t.Errorf("a problem of type %q: %v\n%s", r.Headers["Content-Type"], err, r.Body)
 	}
-	if p.Status != r.StatusCode || p.Title != http.StatusText(p.Status) || p.Detail == "" || p.Type != "about:blank" {
+	if p.Status != r.StatusCode || p.Title != http.StatusText(p.Status) || p.Detail == "" {
 		t.Errorf("answered %d with %+v", r.StatusCode, p)
 	}
 }

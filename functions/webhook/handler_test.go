@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +16,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/callback"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/intake"
 	"keypool/shared/order"
+	"keypool/shared/platform"
+	"keypool/shared/platform/all"
+	"keypool/shared/platform/standard"
 	"keypool/shared/pool"
+	"keypool/shared/web"
 )
 
 // now is when the fixtures were signed, with the secret below.
@@ -29,26 +34,35 @@ var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 const signingSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 type shop struct {
-	*handler
 	store  *dynamo.Store
 	tables dynamo.Tables
+	claims *claim.Claimer
+	now    time.Time
 	reads  int // of accounts
 	opened int // secrets
+	serve  server
 }
+
+// server is the function that Lambda calls.
+type server func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+
+func serve(h *handler) server { return web.Server{Handler: h, MaxBody: platform.MaxBody}.Serve }
 
 type ignore struct{}
 
 func (ignore) Send(context.Context, any, time.Duration) error { return nil }
 
-// open returns a handler over a shop with a platform, a product and three keys.
+// open returns a handler over a shop with an account, a product and three keys.
 func open(t *testing.T) *shop {
 	t.Helper()
 	store, tables := dynamotest.Open(t)
-	s := &shop{store: store, tables: tables}
-	clock := func() time.Time { return now }
-	s.handler = &handler{
-		keyring: &callback.Keyring{
-			Account: func(ctx context.Context, merchant, account string) (catalog.Account, bool, error) {
+	s := &shop{store: store, tables: tables, now: now}
+	clock := func() time.Time { return s.now }
+	s.claims = &claim.Claimer{Store: store, Recent: catalog.NewCached(store, clock), Fresh: store, Fill: ignore{}, Now: clock}
+	s.serve = serve(&handler{
+		accounts: &platform.Accounts{
+			Adapters: all.Adapters,
+			Read: func(ctx context.Context, merchant, account string) (catalog.Account, bool, error) {
 				s.reads++
 				return store.Account(ctx, merchant, account)
 			},
@@ -57,16 +71,12 @@ func open(t *testing.T) *shop {
 				if merchant != "acme" || account != "standard" {
 					return nil, errors.New("sealed for somebody else")
 				}
-				return callback.ParseSecret(string(sealed))
+				return platform.ParseSecret(string(sealed))
 			},
 			Now: clock,
 		},
-		claims:      &claim.Claimer{Store: store, Recent: catalog.NewCached(store, clock), Fresh: store, Fill: ignore{}, Now: clock},
-		refusals:    store,
-		products:    store,
-		maxQuantity: 1000,
-		now:         clock,
-	}
+		intake: &intake.Intake{Claims: s.claims, Records: store, Products: store, MaxQuantity: 1000, Now: clock},
+	})
 	for _, err := range []error{
 		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
 		store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: pool.DefaultShards}),
@@ -97,9 +107,20 @@ func fixture(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 	return event
 }
 
+// sign signs a webhook anew, as of then.
+func sign(t *testing.T, r *events.APIGatewayV2HTTPRequest, at time.Time) {
+	t.Helper()
+	key, err := platform.ParseSecret(signingSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Headers["webhook-timestamp"] = strconv.FormatInt(at.Unix(), 10)
+	r.Headers["webhook-signature"] = standard.Sign(key, r.Headers["webhook-id"], at, []byte(r.Body))
+}
+
 func (s *shop) call(t *testing.T, r events.APIGatewayV2HTTPRequest) (int, string) {
 	t.Helper()
-	response, err := s.handle(t.Context(), r)
+	response, err := s.serve(t.Context(), r)
 	if err != nil {
 		t.Fatalf("the handler did not answer for itself: %v", err)
 	}
@@ -128,11 +149,13 @@ func TestHandle_answers(t *testing.T) {
 		{"good_order_ignored", http.StatusOK, `{"ignored":true,"type":"order.refunded"}`},
 		{
 			"bad_order_paid_quantity", http.StatusBadRequest,
-			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"data.lines[0].quantity is less than 1.","field":"data.lines[0].quantity"}`,
+			`{"status":400,"title":"Bad Request","detail":"data.lines[0].quantity is less than 1.",` +
+				`"errors":[{"message":"is less than 1","location":"body.data.lines[0].quantity"}]}`,
 		},
 		{
 			"bad_order_paid_no_json", http.StatusBadRequest,
-			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"the body is not the JSON object that the documentation shows."}`,
+			`{"status":400,"title":"Bad Request","detail":"the body is not the JSON object that the documentation shows.",` +
+				`"errors":[{"message":"is not the JSON object that the documentation shows","location":"body"}]}`,
 		},
 	}
 	for _, test := range tests {
@@ -187,9 +210,7 @@ func TestHandle_strangersGetTheSameBytes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	old := fixture(t, "good_order_paid")
-	s.now = nil // nothing below reaches a claim
-	later := now.Add(time.Hour)
-	s.keyring.(*callback.Keyring).Now = func() time.Time { return later }
+	s.now = now.Add(time.Hour)
 	noAccount := fixture(t, "bad_order_paid_merchant")
 	noAccount.PathParameters = map[string]string{"merchant": "acme", "account": "paypal"}
 	var answers []string
@@ -233,8 +254,7 @@ func TestHandle_rotatedSecretIsReadWithinAMinute(t *testing.T) {
 	if s.reads != 1 {
 		t.Errorf("bad signatures had the secrets read %d times in a minute", s.reads)
 	}
-	later := now.Add(time.Minute)
-	s.keyring.(*callback.Keyring).Now = func() time.Time { return later }
+	s.now = now.Add(time.Minute)
 	s.call(t, fixture(t, "bad_order_paid_signature"))
 	if s.reads != 2 {
 		t.Errorf("a minute later, a bad signature left %d reads", s.reads)
@@ -264,13 +284,9 @@ func TestHandle_unreadableOrdersAreEachKept(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	r := fixture(t, "bad_order_paid_no_json")
-	secret, err := callback.ParseSecret(signingSecret)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, text := range []string{"order 1", "order 2", "order 3", "order 3"} {
 		r.Body = text
-		r.Headers["webhook-signature"] = callback.Sign(secret, r.Headers["webhook-id"], now, []byte(text))
+		sign(t, &r, now)
 		if status, _ := s.call(t, r); status != http.StatusBadRequest {
 			t.Errorf("answered %d", status)
 		}
@@ -288,13 +304,9 @@ func TestHandle_passingFailureComesBeforeAChangedRepeat(t *testing.T) {
 	s.call(t, fixture(t, "good_order_paid"))
 	r := fixture(t, "again_order_paid_other_quantity")
 	body := strings.Replace(r.Body, `"lines":[`, `"lines":[{"line":"2","product":"game","quantity":1},`, 1)
-	secret, err := callback.ParseSecret(signingSecret)
-	if err != nil {
-		t.Fatal(err)
-	}
 	r.Body = body
-	r.Headers["webhook-signature"] = callback.Sign(secret, r.Headers["webhook-id"], now, []byte(body))
-	s.claims.(*claim.Claimer).Store = &sometimes{Store: s.store, fail: true}
+	sign(t, &r, now)
+	s.claims.Store = &sometimes{Store: s.store, fail: true}
 	if status, _ := s.call(t, r); status != http.StatusServiceUnavailable {
 		t.Errorf("answered %d", status)
 	}
@@ -309,9 +321,10 @@ func TestHandle_unconnectedProductIsNoticedOnceADay(t *testing.T) {
 	if n := notices(); n != 1 {
 		t.Errorf("%d notices in a day", n)
 	}
-	tomorrow := now.Add(24 * time.Hour)
-	s.now = func() time.Time { return tomorrow }
-	s.call(t, fixture(t, "good_order_paid_lines"))
+	s.now = now.Add(24 * time.Hour)
+	tomorrow := fixture(t, "good_order_paid_lines")
+	sign(t, &tomorrow, s.now)
+	s.call(t, tomorrow)
 	if n := notices(); n != 2 {
 		t.Errorf("%d notices in two days", n)
 	}
@@ -340,7 +353,7 @@ func TestHandle_tooLarge(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	large := fixture(t, "good_order_paid")
-	large.Body += strings.Repeat(" ", callback.MaxBody)
+	large.Body += strings.Repeat(" ", platform.MaxBody)
 	if status, _ := s.call(t, large); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("answered %d", status)
 	}
@@ -349,12 +362,11 @@ func TestHandle_tooLarge(t *testing.T) {
 func TestHandle_passingFailureAsksForARepeat(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	claims := s.claims.(*claim.Claimer)
 	down := &sometimes{Store: s.store, fail: true}
-	claims.Store = down
+	s.claims.Store = down
 	r := fixture(t, "good_order_paid_lines")
-	response, err := s.handle(t.Context(), r)
-	if err != nil || response.StatusCode != http.StatusServiceUnavailable || response.Headers["retry-after"] == "" {
+	response, err := s.serve(t.Context(), r)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable || response.Headers["Retry-After"] == "" {
 		t.Errorf("answered %d, %v", response.StatusCode, err)
 	}
 	if strings.Contains(response.Body, "table") {

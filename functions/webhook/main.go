@@ -1,5 +1,5 @@
-// Orderpaid answers payment platforms' callbacks: it gives each paid order line
-// its keys in the same moment, or a place in the queue.
+// Webhook receives what payment platforms report: it gives each line of a paid
+// order its keys at once, or a place in the queue.
 package main
 
 import (
@@ -11,13 +11,16 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"keypool/shared/boot"
-	"keypool/shared/callback"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/intake"
 	"keypool/shared/kms"
+	"keypool/shared/platform"
+	"keypool/shared/platform/all"
 	"keypool/shared/sqs"
+	"keypool/shared/web"
 )
 
 func main() { boot.Run("webhook", wire) }
@@ -31,18 +34,20 @@ func wire(env *config.Env, cfg aws.Config) any {
 	settings := catalog.NewCached(store, time.Now)
 	secrets := kms.Open(awskms.NewFromConfig(cfg), "")
 	h := handler{
-		keyring: &callback.Keyring{Account: store.Account, Open: secrets.Unseal, Now: time.Now},
-		claims: &claim.Claimer{
-			Store:  store,
-			Recent: settings,
-			Fresh:  store,
-			Fill:   sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
-			Now:    time.Now,
+		accounts: &platform.Accounts{Adapters: all.Adapters, Read: store.Account, Open: secrets.Unseal, Now: time.Now},
+		intake: &intake.Intake{
+			Claims: &claim.Claimer{
+				Store:  store,
+				Recent: settings,
+				Fresh:  store,
+				Fill:   sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
+				Now:    time.Now,
+			},
+			Records:     store,
+			Products:    settings,
+			MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
+			Now:         time.Now,
 		},
-		refusals:    store,
-		products:    settings,
-		maxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
-		now:         time.Now,
 	}
-	return h.handle
+	return web.Server{Handler: &h, MaxBody: platform.MaxBody}.Serve
 }

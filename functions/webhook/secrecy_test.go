@@ -13,7 +13,7 @@ import (
 
 	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
-	"keypool/shared/callback"
+	"keypool/shared/platform/standard"
 )
 
 // Whatever goes wrong with an order, neither its customer nor a key or a secret
@@ -33,7 +33,7 @@ func TestSecrecy(t *testing.T) {
 			PathParameters: map[string]string{"merchant": boottest.Merchant, "account": boottest.Account},
 			Headers: map[string]string{
 				"webhook-id": "msg_1", "webhook-timestamp": strconv.FormatInt(now.Unix(), 10),
-				"webhook-signature": callback.Sign(s.Secret, "msg_1", now, []byte(body)),
+				"webhook-signature": standard.Sign(s.Secret, "msg_1", now, []byte(body)),
 			},
 			Body: base64.StdEncoding.EncodeToString([]byte(body)), IsBase64Encoded: true,
 		})

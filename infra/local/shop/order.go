@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"keypool/shared/callback"
+	"keypool/shared/platform"
+	"keypool/shared/platform/standard"
 )
 
 // AccountName is the merchant's account with Keypool's own scheme.
@@ -71,7 +72,7 @@ func (a Account) Path() string { return "/webhooks/" + a.Merchant + "/" + Accoun
 
 // Sign makes the request that the platform sends, at that time.
 func (a Account) Sign(body []byte, at time.Time) (Request, error) {
-	secret, err := callback.ParseSecret(a.Secret)
+	secret, err := platform.ParseSecret(a.Secret)
 	if err != nil {
 		return Request{}, err
 	}
@@ -82,7 +83,7 @@ func (a Account) Sign(body []byte, at time.Time) (Request, error) {
 			"Content-Type":      {"application/json"},
 			"Webhook-Id":        {id},
 			"Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
-			"Webhook-Signature": {callback.Sign(secret, id, at, body)},
+			"Webhook-Signature": {standard.Sign(secret, id, at, body)},
 		},
 	}, nil
 }

@@ -8,18 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"keypool/shared/callback"
+	"keypool/shared/platform"
+	"keypool/shared/platform/standard"
 )
 
 // What make order prints is pasted into a shell: it must send the same body, with
 // a signature that holds, whatever is in it.
 func TestCurl_signsAsWeDo(t *testing.T) {
 	t.Parallel()
-	account := Account{Merchant: "demo", Secret: callback.FormatSecret([]byte("a signing secret of 32 bytes or so"))}
-	secret, err := callback.ParseSecret(account.Secret)
-	if err != nil {
-		t.Fatal(err)
-	}
+	account := Account{Merchant: "demo", Secret: platform.FormatSecret([]byte("a signing secret of 32 bytes or so"))}
+	signing := opened(t, account)
 	body := Order{ID: "A-1", Email: "o'brien@shop.example", Name: `"Ada" $HOME \n %s`, Lines: []Line{{Product: "p", Quantity: 1}}}.Body()
 	received := 0
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -28,7 +26,7 @@ func TestCurl_signsAsWeDo(t *testing.T) {
 		if err != nil || string(got) != string(body) {
 			t.Errorf("the body that came is %s, %v; want %s", got, err, body)
 		}
-		if err := (callback.Standard{}).Verify(callback.Request{Header: r.Header.Get, Body: got}, [][]byte{secret}, time.Now()); err != nil {
+		if _, err := (standard.Adapter{}).Verify(platform.Request{Header: r.Header, Body: got}, signing, time.Now()); err != nil {
 			t.Error(err)
 		}
 		if r.URL.Path != account.Path() {
@@ -49,18 +47,25 @@ func TestCurl_signsAsWeDo(t *testing.T) {
 
 func TestSign_holds(t *testing.T) {
 	t.Parallel()
-	account := Account{Merchant: "demo", Secret: callback.FormatSecret([]byte("a signing secret of 32 bytes or so"))}
-	secret, err := callback.ParseSecret(account.Secret)
-	if err != nil {
-		t.Fatal(err)
-	}
+	account := Account{Merchant: "demo", Secret: platform.FormatSecret([]byte("a signing secret of 32 bytes or so"))}
+	signing := opened(t, account)
 	r, err := account.Sign([]byte(`{}`), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (callback.Standard{}).Verify(callback.Request{Header: r.Header.Get, Body: r.Body}, [][]byte{secret}, time.Now()); err != nil {
+	if _, err := (standard.Adapter{}).Verify(platform.Request{Header: r.Header, Body: r.Body}, signing, time.Now()); err != nil {
 		t.Error(err)
 	}
+}
+
+// opened returns the account as a platform's adapter has it.
+func opened(t *testing.T, a Account) platform.Account {
+	t.Helper()
+	key, err := platform.ParseSecret(a.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return platform.Account{Secrets: []platform.Secret{platform.Conceal(key)}}
 }
 
 func TestTo_needsAllTheWords(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 	"keypool/infra/local/shop"
 	"keypool/infra/proof/canary"
-	"keypool/shared/callback"
+	"keypool/shared/platform"
 )
 
 // merchant is a merchant of one test, with a pool and a product.
@@ -47,7 +47,7 @@ func newMerchant(t *testing.T) *merchant {
 // told once, and what it stands for.
 func keepSecret(t *testing.T, secret string) {
 	t.Helper()
-	bytes, err := callback.ParseSecret(secret)
+	bytes, err := platform.ParseSecret(secret)
 	if err != nil {
 		t.Fatal(err)
 	}

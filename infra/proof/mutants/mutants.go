@@ -104,30 +104,30 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a signature is compared loosely",
-		file:   "shared/callback/standard.go",
+		file:   "shared/platform/standard/standard.go",
 		old:    `if hmac.Equal(given, want) {`,
 		new:    `if strings.HasPrefix(string(want), string(given)) {`,
-		in:     "shared/callback", test: "TestStandard_verify",
+		in:     "shared/platform/standard", test: "TestStandard_verify",
 	},
 	{
-		breaks: "an old callback may be replayed",
-		file:   "shared/callback/standard.go",
+		breaks: "an old webhook may be replayed",
+		file:   "shared/platform/standard/standard.go",
 		old:    `age > tolerance || age < -tolerance`,
 		new:    `age < -tolerance`,
-		in:     "shared/callback", test: "TestStandard_verify",
+		in:     "shared/platform/standard", test: "TestStandard_verify",
 	},
 	{
-		breaks: "a callback from the future is taken",
-		file:   "shared/callback/standard.go",
+		breaks: "a webhook from the future is taken",
+		file:   "shared/platform/standard/standard.go",
 		old:    `age > tolerance || age < -tolerance`,
 		new:    `age > tolerance`,
-		in:     "shared/callback", test: "TestStandard_verify",
+		in:     "shared/platform/standard", test: "TestStandard_verify",
 	},
 	{
 		breaks: "a refused order is not kept",
-		file:   "functions/webhook/handler.go",
-		old:    `errors.Join(field, h.keep(ctx, account, body, field))`,
-		new:    `field`,
+		file:   "shared/intake/refuse.go",
+		old:    `err := in.keep(ctx, from, r, field); err != nil`,
+		new:    `err := ctx.Err(); err != nil`,
 		in:     "functions/webhook", test: "TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour",
 	},
 	{
@@ -232,17 +232,17 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a signature is compared byte by byte",
-		file:   "shared/callback/standard.go",
+		file:   "shared/platform/standard/standard.go",
 		old:    `if hmac.Equal(given, want) {`,
 		new:    `if string(given) == string(want) {`,
 		in:     "shared", test: "TestSecrets_areComparedInConstantTime",
 	},
 	{
-		breaks: "a recorded callback is good for a second more",
-		file:   "shared/callback/standard.go",
+		breaks: "a recorded webhook is good for a second more",
+		file:   "shared/platform/standard/standard.go",
 		old:    `age > tolerance || age < -tolerance`,
 		new:    `age.Truncate(time.Second) > tolerance || age < -tolerance`,
-		in:     "shared/callback", test: "TestReplay_theEdgesAreSharp",
+		in:     "shared/platform", test: "TestReplay_theEdgesAreSharp",
 	},
 	{
 		breaks: "a mail that could not be marked at once is sent again",
@@ -267,10 +267,12 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "an order is claimed before all of it is checked",
-		file:   "functions/webhook/handler.go",
-		old:    `		err = event.Check(h.maxQuantity)`,
-		new: `		h.claimLines(ctx, merchant, name, event)
-		err = event.Check(h.maxQuantity)`,
+		file:   "shared/intake/paid.go",
+		old:    `		return in.Refuse(ctx, from, r, err)`,
+		new: `		for _, line := range paid.Lines {
+			in.claim(ctx, fulfillment(from, paid, line))
+		}
+		return in.Refuse(ctx, from, r, err)`,
 		in: "functions/webhook", test: "FuzzCallback",
 	},
 	{

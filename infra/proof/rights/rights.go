@@ -98,7 +98,7 @@ var rows = []struct{ figure, says string }{
 	{"kinds of wrong callers", "kinds of wrong callers, from no token to one that was taken back"},
 	{"API calls by the wrong caller", "calls by them, refused with the same bytes, nothing changed"},
 	{"API calls with a foreign token", "calls with another merchant's good token, answered as if there were nothing, nothing changed"},
-	{"replays and rotations", "callbacks at and around the edges of their five minutes, by the current, the previous and a foreign secret"},
+	{"replays and rotations", "webhooks at and around the edges of their five minutes, by the current, the previous and a foreign secret"},
 }
 
 // table shows the figures. One that no test said is a test that did not run.

@@ -3,11 +3,11 @@ package dynamo
 import (
 	"context"
 
-	"keypool/shared/callback"
+	"keypool/shared/order"
 )
 
-// refusedItem is a signed callback that could not be taken.
-type refusedItem struct {
+// refusalItem is a signed webhook that could not be taken.
+type refusalItem struct {
 	primaryKey
 	V       int    `dynamodbav:"v"`
 	Account string `dynamodbav:"account"`
@@ -17,16 +17,16 @@ type refusedItem struct {
 	At      int64  `dynamodbav:"at"`
 }
 
-// KeepRefused stores a refused callback. The same order refused again for the
-// same field, as platforms repeat what they could not deliver, replaces it.
-func (s *Store) KeepRefused(ctx context.Context, r callback.Refused) error {
+// KeepRefusal stores a refusal. The same order refused again for the same field
+// replaces it: platforms repeat what was refused.
+func (s *Store) KeepRefusal(ctx context.Context, r order.Refusal) error {
 	name := r.Order
 	if name == "" {
 		name = "body " + r.Body
 	}
-	err := s.write(ctx, put(s.tables.Orders, encode(refusedItem{
+	err := s.write(ctx, put(s.tables.Orders, encode(refusalItem{
 		primaryKey: refusedKey(r.Merchant, r.Account, name, r.Field), V: schema,
 		Account: r.Account, Order: r.Order, Field: r.Field, Problem: r.Problem, At: millis(r.At),
 	}), always))
-	return wrap(err, "keep a refused callback of %s", r.Merchant)
+	return wrap(err, "keep a refusal of %s", r.Merchant)
 }

@@ -1,4 +1,4 @@
-package callback_test
+package platform_test
 
 import (
 	"errors"
@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"keypool/infra/proof/canary"
-	"keypool/shared/callback"
 	"keypool/shared/catalog"
+	"keypool/shared/platform"
+	"keypool/shared/platform/standard"
 )
 
-// A callback that somebody recorded is good for five minutes either way of its
-// time and not a moment more, whichever of the platform's secrets signed it; a
-// secret that is not the platform's is good at no time.
+// A webhook that somebody recorded is good for five minutes either way of its
+// time and not a moment more, whichever of the account's secrets signed it; a
+// secret that is not the account's is good at no time.
 func TestReplay_theEdgesAreSharp(t *testing.T) {
 	const current, previous, third = "the secret that is current now..", "the secret that was before it...", "a secret that is somebody else's"
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("far east", 14*3600)} {
@@ -21,18 +22,18 @@ func TestReplay_theEdgesAreSharp(t *testing.T) {
 			for _, off := range []time.Duration{-time.Hour, -time.Second, -time.Nanosecond, 0, time.Nanosecond, time.Second, time.Hour} {
 				age := edge + off
 				fresh := age >= -5*time.Minute && age <= 5*time.Minute
-				now := exampleAt.Add(age).In(zone)
+				now := signedAt.Add(age).In(zone)
 				a := &account{secrets: []catalog.SealedSecret{
 					{Blob: []byte(current)}, {Blob: []byte(previous), ExpiresAt: now.Add(time.Nanosecond)},
 				}}
-				ring := &callback.Keyring{Account: a.account, Open: a.open, Now: func() time.Time { return now }}
+				accounts := a.accounts(always(now))
 				for secret, ours := range map[string]bool{current: true, previous: true, third: false} {
 					canary.Figure("replays and rotations", 1)
-					_, err := ring.Verify(t.Context(), "acme", "standard", signedBy(secret, exampleAt))
+					_, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy(secret, signedAt))
 					if good := err == nil; good != (fresh && ours) {
 						t.Errorf("by %q, %s old: %v", secret, age, err)
 					}
-					if err != nil && !errors.Is(err, callback.ErrSignature) {
+					if err != nil && !errors.Is(err, platform.ErrSignature) {
 						t.Errorf("refused for %v, which tells more than that it is refused", err)
 					}
 				}
@@ -44,26 +45,14 @@ func TestReplay_theEdgesAreSharp(t *testing.T) {
 // A time that was changed to pass for a fresh one is part of what is signed.
 func TestReplay_theTimeIsSigned(t *testing.T) {
 	const secret = "the secret that is current now.."
-	later := exampleAt.Add(time.Hour)
-	r := signedBy(secret, exampleAt)
+	later := signedAt.Add(time.Hour)
+	r := signedBy(secret, signedAt)
 	for _, stamp := range []time.Time{later, later.Add(time.Minute)} {
 		canary.Figure("replays and rotations", 1)
-		forged := callback.Request{Body: r.Body, Header: func(name string) string {
-			if name == "webhook-timestamp" {
-				return strconv.FormatInt(stamp.Unix(), 10)
-			}
-			return r.Header(name)
-		}}
-		if err := (callback.Standard{}).Verify(forged, [][]byte{[]byte(secret)}, later); !errors.Is(err, callback.ErrSignature) {
-			t.Errorf("a callback whose time was changed: %v", err)
+		forged := request(r.Header.Get("webhook-id"), strconv.FormatInt(stamp.Unix(), 10), r.Header.Get("webhook-signature"))
+		account := platform.Account{Secrets: []platform.Secret{platform.Conceal([]byte(secret))}}
+		if _, err := (standard.Adapter{}).Verify(forged, account, later); !errors.Is(err, platform.ErrSignature) {
+			t.Errorf("a webhook whose time was changed: %v", err)
 		}
 	}
-}
-
-// signedBy is a callback that the holder of a secret sent at that time.
-func signedBy(secret string, at time.Time) callback.Request {
-	return request(exampleBody, map[string]string{
-		"webhook-id": exampleID, "webhook-timestamp": strconv.FormatInt(at.Unix(), 10),
-		"webhook-signature": callback.Sign([]byte(secret), exampleID, at, []byte(exampleBody)),
-	})
 }

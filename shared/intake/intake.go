@@ -1,0 +1,75 @@
+// Package intake applies the events that payment platforms report. It is the same
+// for all platforms, and for every way an event comes in.
+//
+// A paid order becomes a claim for each of its lines (paid.go). A signed request
+// that cannot be taken is kept, without its content, and the merchant is told
+// (refuse.go): somebody may have paid for it.
+//
+// Every event and every line gets a platform.Result. Errors end here: they are
+// logged, and the result says Failed.
+package intake
+
+import (
+	"context"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/platform"
+)
+
+// Intake applies events. It is safe for concurrent use.
+type Intake struct {
+	Claims      Claimer
+	Records     Records
+	Products    Products // may be cached
+	MaxQuantity int      // units that one line may have
+	Now         func() time.Time
+}
+
+// Claimer gives a paid line its keys; see claim.Claimer.
+type Claimer interface {
+	Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error)
+}
+
+// Records keeps refusals and notices.
+type Records interface {
+	KeepRefusal(ctx context.Context, r order.Refusal) error
+	// RaiseNotice stores a notice, once: a notice with the same ID changes nothing.
+	RaiseNotice(ctx context.Context, n notice.Notice) error
+}
+
+// Products finds a product; false if there is none.
+type Products interface {
+	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
+}
+
+// Take applies the events of a request, each for itself, and returns what became of
+// them: one result for each line of a paid order, one for any other event.
+func (in *Intake) Take(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
+	var results []platform.Result
+	for _, event := range events {
+		results = append(results, in.apply(ctx, from, r, event)...)
+	}
+	return results
+}
+
+// apply has a case for each kind of event.
+func (in *Intake) apply(ctx context.Context, from platform.Account, r platform.Request, event platform.Event) []platform.Result {
+	switch event := event.(type) {
+	case platform.Paid:
+		return in.paid(ctx, from, r, event)
+	case platform.Returned:
+		// A refund goes here: it takes keys back from the order's lines. No adapter
+		// decodes one yet, so nothing is lost.
+		return []platform.Result{{Outcome: platform.Skipped, Order: event.Order}}
+	case platform.Disputed:
+		// A dispute goes here: it puts the order's lines on hold, or releases them. No
+		// adapter decodes one yet, so nothing is lost.
+		return []platform.Result{{Outcome: platform.Skipped, Order: event.Order}}
+	case platform.Ignored:
+		return []platform.Result{{Outcome: platform.Skipped, Type: event.Type}}
+	}
+	panic("an event of a kind that intake does not know")
+}

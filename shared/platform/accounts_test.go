@@ -1,0 +1,153 @@
+package platform_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/platform"
+	"keypool/shared/platform/standard"
+)
+
+// The request that the tests sign.
+const (
+	requestID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+	body      = `{"test": 2432232314}`
+)
+
+var signedAt = time.Unix(1614265330, 0)
+
+func request(id, timestamp, signature string) platform.Request {
+	header := http.Header{}
+	header.Set("webhook-id", id)
+	header.Set("webhook-timestamp", timestamp)
+	header.Set("webhook-signature", signature)
+	return platform.Request{Header: header, Body: []byte(body)}
+}
+
+// signedBy returns a request that the holder of a secret sent at that time.
+func signedBy(secret string, at time.Time) platform.Request {
+	return request(requestID, strconv.FormatInt(at.Unix(), 10), standard.Sign([]byte(secret), requestID, at, []byte(body)))
+}
+
+// account is the merchant acme's one account as the catalog holds it. It counts how
+// often it is read, and how often a secret is opened.
+type account struct {
+	secrets []catalog.SealedSecret
+	reads   int
+	opened  int
+}
+
+func (a *account) read(_ context.Context, merchant, _ string) (catalog.Account, bool, error) {
+	a.reads++
+	if merchant != "acme" {
+		return catalog.Account{}, false, nil
+	}
+	return catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: platform.Standard, Origin: "its id", Secrets: a.secrets}, true, nil
+}
+
+func (a *account) open(_ context.Context, _, _ string, sealed []byte) ([]byte, error) {
+	a.opened++
+	return sealed, nil
+}
+
+// accounts returns the account behind a cache, at the time that now tells.
+func (a *account) accounts(now func() time.Time) *platform.Accounts {
+	return &platform.Accounts{Adapters: adapters, Read: a.read, Open: a.open, Now: now}
+}
+
+var adapters = map[string]platform.Adapter{platform.Standard: standard.Adapter{}}
+
+func always(t time.Time) func() time.Time { return func() time.Time { return t } }
+
+func TestAccounts_rotation(t *testing.T) {
+	const before, after = "the secret before the rotation..", "the secret after the rotation..."
+	now := signedAt
+	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte(before)}}}
+	accounts := a.accounts(func() time.Time { return now })
+	verify := func(secret string) bool {
+		t.Helper()
+		_, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy(secret, now))
+		if err != nil && !errors.Is(err, platform.ErrSignature) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+
+	if !verify(before) || verify(after) {
+		t.Error("before the rotation, the old secret is good and the new one is not")
+	}
+	now = now.Add(time.Minute)
+	expires := now.Add(10 * time.Minute)
+	a.secrets = []catalog.SealedSecret{{Blob: []byte(after)}, {Blob: []byte(before), ExpiresAt: expires}}
+	if !verify(after) || !verify(before) {
+		t.Error("after the rotation, both secrets are good")
+	}
+	now = expires.Add(-time.Second)
+	if !verify(before) {
+		t.Error("a moment before it expires, the old secret is good")
+	}
+	now = expires
+	if verify(before) || !verify(after) {
+		t.Error("once it expires, the old secret is not good any more, though it is still remembered")
+	}
+	a.secrets = []catalog.SealedSecret{{Blob: []byte("yet another secret, known to few")}}
+	now = now.Add(5 * time.Minute)
+	if verify(after) {
+		t.Error("a secret that was taken away is good five minutes later")
+	}
+}
+
+func TestAccounts_expiredSecretIsNotOpened(t *testing.T) {
+	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte("long gone"), ExpiresAt: signedAt}}}
+	accounts := a.accounts(always(signedAt))
+	if _, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy("long gone", signedAt)); !errors.Is(err, platform.ErrSignature) {
+		t.Error(err)
+	}
+	if a.opened != 0 {
+		t.Error("a secret that nobody may use was opened")
+	}
+}
+
+// A catalog that does not answer must not keep the call beyond its time: the
+// platform would be told nothing, and no reason to come again.
+func TestAccounts_doesNotOutlastTheCall(t *testing.T) {
+	ends := make(chan struct{})
+	time.AfterFunc(time.Second, func() { close(ends) })
+	accounts := &platform.Accounts{
+		Adapters: adapters,
+		Read: func(context.Context, string, string) (catalog.Account, bool, error) {
+			<-ends
+			return catalog.Account{}, false, nil
+		},
+		Now: time.Now,
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := accounts.Verify(ctx, "acme", "shop-eu", request("", "", "")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the time is up", err)
+	}
+}
+
+func TestAccounts_whatCanBeNoAccountIsNotLookedUp(t *testing.T) {
+	a := &account{}
+	accounts := a.accounts(always(signedAt))
+	for _, merchant := range []string{"", "ACME", "a/b", strings.Repeat("a", 5000)} {
+		if _, err := accounts.Verify(t.Context(), merchant, "shop-eu", signedBy("a secret", signedAt)); !errors.Is(err, platform.ErrSignature) {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"", "No Name", "a/b"} {
+		if _, err := accounts.Verify(t.Context(), "acme", name, signedBy("a secret", signedAt)); !errors.Is(err, platform.ErrSignature) {
+			t.Error(err)
+		}
+	}
+	if a.reads != 0 {
+		t.Errorf("%d reads", a.reads)
+	}
+}

@@ -1,0 +1,12 @@
+// Package all lists the payment platforms that Keypool knows.
+package all
+
+import (
+	"keypool/shared/platform"
+	"keypool/shared/platform/standard"
+)
+
+// Adapters are the platforms' adapters, by the name that an account has them.
+var Adapters = map[string]platform.Adapter{
+	platform.Standard: standard.Adapter{},
+}

@@ -1,0 +1,79 @@
+package platform
+
+import (
+	"time"
+
+	"keypool/shared/order"
+)
+
+// Event is one thing that a platform reports: Paid, Returned, Disputed or Ignored.
+type Event interface{ event() }
+
+// Paid is an order that was paid, or one paid before that is reported again.
+type Paid struct {
+	Within string // where in the body the fields below stand, for a *FieldError: "data."
+
+	Order    string // the platform's id, the same in all events of the order
+	Test     bool   // no money was paid: the order gets test keys
+	Currency string // ISO 4217, may be empty
+	Language string // BCP 47, may be empty
+	PaidAt   time.Time
+	Customer order.Customer
+	Lines    []Line
+}
+
+// Line is one product in a paid order.
+type Line struct {
+	ID        string // the platform's id; the product where the platform names no lines
+	Product   string
+	Title     string
+	Quantity  int // as first bought: refunds are events of their own
+	UnitPrice string
+}
+
+// Returned is a refund of an order: of some of its lines, of all, or of an amount.
+type Returned struct {
+	Order    string
+	Test     bool
+	ID       string // the platform's id of the refund: a repeat has the same
+	Lines    []ReturnedLine
+	All      bool   // everything that is left of the order
+	Amount   string // decimal, where the platform names no lines
+	Currency string // of Amount
+	At       time.Time
+}
+
+// ReturnedLine is the part of a line that was refunded.
+type ReturnedLine struct {
+	ID       string
+	Quantity int
+}
+
+// Disputed is a chargeback of an order, or a later turn of it.
+type Disputed struct {
+	Order string
+	Test  bool
+	ID    string // the platform's id of the dispute
+	State DisputeState
+	At    time.Time
+}
+
+// DisputeState is how far a dispute has come.
+type DisputeState string
+
+// The states of a dispute.
+const (
+	DisputeOpen DisputeState = "open"
+	DisputeWon  DisputeState = "won"  // by the merchant: the order stands
+	DisputeLost DisputeState = "lost" // the money went back
+)
+
+// Ignored is an event that does not concern Keypool, such as order.created.
+type Ignored struct {
+	Type string // as the platform writes it
+}
+
+func (Paid) event()     {}
+func (Returned) event() {}
+func (Disputed) event() {}
+func (Ignored) event()  {}

@@ -1,0 +1,34 @@
+package platform
+
+import "keypool/shared/order"
+
+// Result is what became of an event, or of one line of a paid order.
+type Result struct {
+	Outcome Outcome
+
+	Order   string
+	Line    string
+	Product string
+
+	// How the line stands now; of Accepted only.
+	State     order.State
+	Wanted    int
+	Allocated int
+
+	Type  string      // of Ignored: the event's name, as the platform writes it
+	Field *FieldError // of Rejected: the reason
+}
+
+// Outcome is the kind of a Result. The outcomes are ordered from the best to the
+// worst: a platform that takes one answer for all it reported is answered by the
+// last of them.
+type Outcome int
+
+// The outcomes of an event.
+const (
+	Skipped  Outcome = iota // it does not concern Keypool: nothing is stored
+	Accepted                // the line is stored, by this event or an earlier one
+	Changed                 // the line was paid before with other content: nothing is changed
+	Rejected                // it can never be taken as it is; it is kept, and the merchant told
+	Failed                  // it may not be stored; the same event, sent again, will be
+)

@@ -1,0 +1,84 @@
+package standard
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"keypool/shared/order"
+	"keypool/shared/platform"
+)
+
+// reply is the body of a 200: states and counts, never keys.
+type reply struct {
+	Order   string      `json:"order,omitempty"`
+	Lines   []replyLine `json:"lines,omitempty"`
+	Ignored bool        `json:"ignored,omitempty"`
+	Type    string      `json:"type,omitempty"`
+}
+
+type replyLine struct {
+	Line      string      `json:"line"`
+	Product   string      `json:"product"`
+	State     order.State `json:"state"`
+	Wanted    int         `json:"wanted"`
+	Allocated int         `json:"allocated"`
+}
+
+// Answer implements platform.Adapter. The worst result decides: a sender that is
+// answered 503 sends the order again, and the lines that are stored already stay as
+// they are.
+func (Adapter) Answer(results []platform.Result) platform.Response {
+	worst := slices.MaxFunc(results, func(a, b platform.Result) int { return cmp.Compare(a.Outcome, b.Outcome) })
+	switch worst.Outcome {
+	case platform.Failed:
+		response := refusal(http.StatusServiceUnavailable, "Not stored, or not all of it: send the same again.")
+		response.Header.Set("Retry-After", "5")
+		return response
+	case platform.Rejected:
+		place := problemPlace{Message: worst.Field.Problem, Location: "body"}
+		if worst.Field.Field != "" {
+			place.Location += "." + worst.Field.Field
+		}
+		return refusal(http.StatusBadRequest, worst.Field.Error()+".", place)
+	case platform.Changed:
+		return refusal(http.StatusConflict, "The line was paid before with another product or quantity; nothing was changed.")
+	case platform.Skipped, platform.Accepted:
+	}
+	var body reply
+	for _, result := range results {
+		if result.Outcome == platform.Skipped {
+			body.Ignored, body.Type = true, result.Type
+			continue
+		}
+		body.Order = result.Order
+		body.Lines = append(body.Lines, replyLine{result.Line, result.Product, result.State, result.Wanted, result.Allocated})
+	}
+	return respond(http.StatusOK, "application/json", body)
+}
+
+// problem is a body of RFC 9457, in the form that all of Keypool's problems have.
+type problem struct {
+	Status int            `json:"status"`
+	Title  string         `json:"title"`
+	Detail string         `json:"detail"`
+	Errors []problemPlace `json:"errors,omitempty"`
+}
+
+type problemPlace struct {
+	Message  string `json:"message"`
+	Location string `json:"location"` // "body.data.lines[0].quantity"
+}
+
+func refusal(status int, detail string, places ...problemPlace) platform.Response {
+	return respond(status, "application/problem+json", problem{status, http.StatusText(status), detail, places})
+}
+
+func respond(status int, contentType string, body any) platform.Response {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	return platform.Response{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: encoded}
+}
