@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/upload"
 )
 
@@ -99,7 +99,7 @@ func (h *handler) messages(ctx context.Context, event events.SQSEvent) events.SQ
 		}
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
-		if !errors.Is(err, ingest.ErrUnfinished) {
+		if !errors.Is(err, job.ErrUnfinished) {
 			slog.ErrorContext(ctx, "not done, the queue will repeat", "upload", m.Upload, "range", m.Range, "error", err)
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/upload"
 )
 
@@ -83,7 +83,7 @@ func TestHandle(t *testing.T) {
 		},
 		{
 			fixture: "good_range.json",
-			err:     ingest.ErrUnfinished, // goes on at once
+			err:     job.ErrUnfinished, // goes on at once
 			want: recorder{
 				messages:  []upload.Message{upload.LoadRange("demo", id, 3)},
 				givenBack: []string{"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a0"},

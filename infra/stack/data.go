@@ -45,8 +45,8 @@ func newData(scope constructs.Construct, s Settings) *data {
 	d.reports = newBucket(d.stack, "Reports", s, d.key, &awss3.BucketProps{
 		// The parts that a report is put together from; the report itself stays.
 		LifecycleRules: &[]*awss3.LifecycleRule{{
-			Id:         jsii.String("refused lines"),
-			Prefix:     jsii.String("refused/"),
+			Id:         jsii.String("rejected lines"),
+			Prefix:     jsii.String("rejected/"),
 			Expiration: awscdk.Duration_Days(jsii.Number(30)),
 		}},
 	})

@@ -95,7 +95,7 @@ func TestBuckets_areClosed(t *testing.T) {
 
 func TestReports_theirPartsExpire(t *testing.T) {
 	want := []any{
-		map[string]any{"Id": "refused lines", "Status": "Enabled", "Prefix": "refused/", "ExpirationInDays": 30.0},
+		map[string]any{"Id": "rejected lines", "Status": "Enabled", "Prefix": "rejected/", "ExpirationInDays": 30.0},
 		map[string]any{
 			"Id": "unfinished", "Status": "Enabled",
 			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 7.0},

@@ -14,7 +14,7 @@
 //	  merchant#<m>          count#<pool>#<side>          accepted, taken: shown counts, put right nightly
 //	  token#<sha256>        token                        kind=token#<m>; the merchant of an API token
 //	  uploads#<m>           <upload>                     state, counts, first rejected lines; due until finished
-//	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its turn (fencing token)
+//	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
 //
 //	keys      pk                                         index available (shard, place) + text, upload

@@ -19,31 +19,21 @@ import (
 	"keypool/shared/upload"
 )
 
-// rangeItem is how far one range of an upload has come.
+// rangeItem is the progress of one range of an upload.
 type rangeItem struct {
 	primaryKey
-	V       int            `dynamodbav:"v"`
-	Turn    int            `dynamodbav:"turn"`
-	Done    bool           `dynamodbav:"done,omitempty"`
+	V int `dynamodbav:"v"`
+	partItem
 	Offset  int64          `dynamodbav:"offset"`
 	Lines   int            `dynamodbav:"lines"`
 	Counts  map[string]int `dynamodbav:"counts"`
-	Parts   []int          `dynamodbav:"parts,omitempty"`
-	SavedAt int64          `dynamodbav:"savedAt"`
+	Objects []int          `dynamodbav:"objects,omitempty"`
 }
 
-// TakeRange begins a turn at a range and returns the range as it stands: with the
-// turn's number or, if it is done, as it was left.
+// TakeRange gives a range to a worker under a new fencing token, and returns the
+// range with its saved progress. A range that is done is returned as it is.
 func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.Time) (upload.Range, error) {
-	update := newUpdate(condition{expression: "attribute_not_exists(#done)"})
-	update.name("#done", "done")
-	update.set("v", number(schema))
-	update.set("savedAt", number(millis(now)))
-	update.add("turn", 1)
-	item, err := s.writeAndRead(ctx, update.write(s.tables.Catalog, rangeKey(u.Merchant, u.ID, n)))
-	if there, done := refusedAt(err, 0); done {
-		item, err = there, nil
-	}
+	item, err := s.takePart(ctx, s.tables.Catalog, rangeKey(u.Merchant, u.ID, n), now)
 	if err != nil {
 		return upload.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
@@ -54,7 +44,7 @@ func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.
 	return r.progress()
 }
 
-// SaveRange saves how far a turn has come, or fails with job.ErrFenced.
+// SaveRange saves the progress of a range, or fails with job.ErrFenced.
 func (s *Store) SaveRange(ctx context.Context, u upload.Upload, r upload.Range) error {
 	err := s.write(ctx, s.rangeUpdate(u, r))
 	if anyRefused(err) {
@@ -64,21 +54,16 @@ func (s *Store) SaveRange(ctx context.Context, u upload.Upload, r upload.Range) 
 }
 
 func (s *Store) rangeUpdate(u upload.Upload, r upload.Range) types.TransactWriteItem {
-	update := newUpdate(condition{"turn = :turn AND attribute_not_exists(#done)", attrs{":turn": number(r.Turn)}})
-	update.name("#done", "done")
+	update := savePart(r.Part)
 	update.set("offset", number(r.Offset))
 	update.set("lines", number(r.Lines))
-	update.set("savedAt", number(millis(r.SavedAt)))
 	update.set("counts", counts(r.Counts))
-	if len(r.Parts) > 0 {
-		parts := &types.AttributeValueMemberL{}
-		for _, n := range r.Parts {
-			parts.Value = append(parts.Value, number(n))
+	if len(r.Objects) > 0 {
+		objects := &types.AttributeValueMemberL{}
+		for _, n := range r.Objects {
+			objects.Value = append(objects.Value, number(n))
 		}
-		update.set("parts", parts)
-	}
-	if r.Done {
-		update.set("done", &types.AttributeValueMemberBOOL{Value: true})
+		update.set("objects", objects)
 	}
 	return update.write(s.tables.Catalog, rangeKey(u.Merchant, u.ID, r.Number))
 }
@@ -205,8 +190,8 @@ func (i rangeItem) progress() (upload.Range, error) {
 		return upload.Range{}, fmt.Errorf("%s %s is no range: %w", i.PK, i.SK, err)
 	}
 	return upload.Range{
-		Number: n, Done: i.Done, Turn: i.Turn, Offset: i.Offset, Lines: i.Lines,
-		Counts: decodeCounts(i.Counts), Parts: i.Parts, SavedAt: at(i.SavedAt),
+		Part: i.part(n), Offset: i.Offset, Lines: i.Lines,
+		Counts: decodeCounts(i.Counts), Objects: i.Objects,
 	}, nil
 }
 

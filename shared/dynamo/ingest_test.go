@@ -229,7 +229,7 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Offset, first.Lines, first.Counts, first.Parts = 100, 9, upload.Counts{upload.Accepted: 7, upload.Sold: 2}, []int{1}
+	first.Offset, first.Lines, first.Counts, first.Objects = 100, 9, upload.Counts{upload.Accepted: 7, upload.Sold: 2}, []int{1}
 	first.SavedAt = uploadNoon
 	if err := store.SaveRange(ctx, u, first); err != nil {
 		t.Fatal(err)
@@ -239,15 +239,15 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := first
-	want.Turn = 2
+	want.Token = 2
 	if diff := cmp.Diff(want, second); diff != "" {
 		t.Errorf("taken over (-want +got):\n%s", diff)
 	}
 	if err := store.SaveRange(ctx, u, first); !errors.Is(err, job.ErrFenced) {
-		t.Errorf("the first turn saved: %v, want %v", err, job.ErrFenced)
+		t.Errorf("the first worker saved: %v, want %v", err, job.ErrFenced)
 	}
 	if err := store.EndRange(ctx, u, first, uploadNoon); !errors.Is(err, job.ErrFenced) {
-		t.Errorf("the first turn ended: %v, want %v", err, job.ErrFenced)
+		t.Errorf("the first worker ended: %v, want %v", err, job.ErrFenced)
 	}
 	second.Done = true
 	faults.Next("TransactWriteItems", 2, dynamotest.Conflict(tables.Catalog))
@@ -259,7 +259,7 @@ func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
 		t.Errorf("ended twice: %v, want %v", err, job.ErrFenced)
 	}
 	again, err := store.TakeRange(ctx, u, 0, uploadNoon)
-	if !again.Done || again.Turn != 2 || err != nil {
+	if !again.Done || again.Token != 2 || err != nil {
 		t.Errorf("taken after its end: %+v, %v", again, err)
 	}
 

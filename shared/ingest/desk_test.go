@@ -18,6 +18,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -98,7 +99,7 @@ func (d *desk) work() {
 			return
 		}
 		err := d.worker.Handle(context.Background(), message.(upload.Message))
-		if errors.Is(err, ingest.ErrUnfinished) {
+		if errors.Is(err, job.ErrUnfinished) {
 			d.jobs.Send(context.Background(), message, 0)
 			continue
 		}

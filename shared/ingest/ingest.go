@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -35,19 +36,18 @@ type Records interface {
 	PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error
 }
 
-// Ranges keeps how far the ranges of an upload have come.
+// Ranges keeps the progress of the ranges of an upload: the parts of a job.
 type Ranges interface {
-	// TakeRange starts a new turn on a range, which overtakes any worker that is
-	// still on it, and returns where to go on. A range that is done is returned
-	// as it is.
+	// TakeRange gives a range to a worker under a new fencing token, and returns its
+	// saved progress. A range that is done is returned as it is.
 	TakeRange(ctx context.Context, u upload.Upload, n int, now time.Time) (upload.Range, error)
 
-	// SaveRange saves a turn's progress, or fails with ErrOvertaken.
+	// SaveRange saves the progress of a range, or fails with job.ErrFenced.
 	SaveRange(ctx context.Context, u upload.Upload, r upload.Range) error
 
-	// EndRange saves a turn's end: the range is done, and its counts are on the
-	// upload and, as accepted, on the pool, all or nothing. It fails with
-	// ErrOvertaken if the turn is over or the upload is finished.
+	// EndRange saves the end of a range and adds its counts to the upload and, as
+	// accepted keys, to the pool: all or nothing. It fails with job.ErrFenced if
+	// another worker has taken the range or the upload is finished.
 	EndRange(ctx context.Context, u upload.Upload, r upload.Range, dueAt time.Time) error
 
 	// Ranges returns the ranges that were ever taken, in order.
@@ -91,10 +91,6 @@ type Reports interface {
 type Sender interface {
 	Send(ctx context.Context, message any, delay time.Duration) error
 }
-
-// ErrUnfinished means that the worker ran out of time and saved its progress. The
-// worker that gets the message next goes on from there.
-var ErrUnfinished = errors.New("out of time, to be continued")
 
 const (
 	// indexLag is what an index is given to show new keys before fill looks.
@@ -146,7 +142,7 @@ func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 		}
 	}
 	err = w.loadRange(ctx, u, 0)
-	if errors.Is(err, ErrUnfinished) {
+	if errors.Is(err, job.ErrUnfinished) {
 		err = w.RangeJobs.Send(ctx, upload.LoadRange(u.Merchant, u.ID, 0), 0)
 	}
 	return wrap(err, "load upload %s", u.ID)

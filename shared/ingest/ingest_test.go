@@ -572,11 +572,11 @@ func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
 		t.Fatalf("messages (-want +got):\n%s", diff)
 	}
 	message, _ := d.jobs.next()
-	if err := d.worker.Handle(hurry, message.(upload.Message)); !errors.Is(err, ingest.ErrUnfinished) {
-		t.Fatalf("handled in a hurry: %v, want %v", err, ingest.ErrUnfinished)
+	if err := d.worker.Handle(hurry, message.(upload.Message)); !errors.Is(err, job.ErrUnfinished) {
+		t.Fatalf("handled in a hurry: %v, want %v", err, job.ErrUnfinished)
 	}
 	ranges, err := d.store.Ranges(context.Background(), u)
-	if err != nil || len(ranges) != 1 || ranges[0].Counts[upload.Accepted] != 50 || ranges[0].Turn != 2 {
+	if err != nil || len(ranges) != 1 || ranges[0].Counts[upload.Accepted] != 50 || ranges[0].Token != 2 {
 		t.Fatalf("saved %+v, %v: want 50 keys after two turns", ranges, err)
 	}
 	d.jobs.Send(context.Background(), message, 0)

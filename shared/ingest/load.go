@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -21,12 +20,9 @@ const (
 	// saveEvery is after how many lines a worker saves how far it came. A worker
 	// that dies costs the next one as many lookups at most.
 	saveEvery = 5000
-
-	// stopBefore is how long before its deadline a worker stops, to save.
-	stopBefore = 20 * time.Second
 )
 
-// loader loads one range in one turn.
+// loader loads one range: the job.Work of one worker.
 type loader struct {
 	*Worker
 	upload upload.Upload
@@ -36,18 +32,18 @@ type loader struct {
 	lines  *Reader
 	pace   pace
 
-	done    upload.Range          // settled: all before its Offset is in the table, or refused
-	refused []upload.RejectedLine // of done, not yet saved
-	saved   int                   // lines of done that are saved
+	done     upload.Range          // every line before its Offset is in the table, or rejected
+	rejected []upload.RejectedLine // of done, not yet saved
+	saved    int                   // lines of done that are saved
 }
 
-// loadRange loads a range from wherever it stands. If it was the last one, the
+// loadRange loads a range from its saved progress. If it was the last one, the
 // upload is finished.
 func (w *Worker) loadRange(ctx context.Context, u upload.Upload, n int) error {
 	if n < 0 || n >= u.Ranges {
 		return fmt.Errorf("there are only %d ranges", u.Ranges)
 	}
-	err := w.runTurn(ctx, u, n)
+	err := w.takeRange(ctx, u, n)
 	switch {
 	case errors.Is(err, job.ErrFenced):
 		return nil
@@ -59,8 +55,8 @@ func (w *Worker) loadRange(ctx context.Context, u upload.Upload, n int) error {
 	return w.finishLast(ctx, u)
 }
 
-// runTurn takes the range and loads it to its end.
-func (w *Worker) runTurn(ctx context.Context, u upload.Upload, n int) error {
+// takeRange takes the range and loads it to its end.
+func (w *Worker) takeRange(ctx context.Context, u upload.Upload, n int) error {
 	r, err := w.Ranges.TakeRange(ctx, u, n, w.Now())
 	if err != nil {
 		return err
@@ -70,9 +66,9 @@ func (w *Worker) runTurn(ctx context.Context, u upload.Upload, n int) error {
 		err = l.load(ctx)
 	}
 	if l.done.Counts[upload.Accepted] > 0 && (err == nil || errors.Is(err, job.ErrFenced)) {
-		// Of a range that was done before, too: whoever ended it may have died
-		// before this, and the sweep looks at old lines only once an hour. And of one
-		// that was overtaken, since it may have been by the end of its upload.
+		// Fill is asked for a range that was done before, too: the worker that ended it
+		// may have died before this line, and the sweep looks at old lines only once an
+		// hour. It is asked for a fenced range, since the upload may have ended meanwhile.
 		w.askForFill(ctx, l.pool, indexLag)
 	}
 	return err
@@ -85,7 +81,7 @@ func (l *loader) load(ctx context.Context) error {
 	if err := l.open(ctx); err != nil {
 		return err
 	}
-	return l.run(ctx)
+	return job.Run(ctx, l)
 }
 
 // prepare reads what the catalog knows of where the keys go.
@@ -119,50 +115,26 @@ func (l *loader) open(ctx context.Context) (err error) {
 	return err
 }
 
-// run loads batch after batch. Whatever stops it, what is settled is saved first.
-func (l *loader) run(ctx context.Context) error {
-	for {
-		b, err := l.read()
-		if err == nil {
-			err = l.settle(ctx, b)
-		}
-		if err != nil {
-			return errors.Join(err, l.save(ctx))
-		}
-		if b.last {
-			return l.end(ctx)
-		}
-		if l.done.Lines-l.saved >= saveEvery {
-			if err := l.save(ctx); err != nil {
-				return err
-			}
-		}
-		if timeLeft(ctx) <= 0 {
-			if err := l.save(ctx); err != nil {
-				return err
-			}
-			return ErrUnfinished
-		}
+// Step loads the next batch of lines.
+func (l *loader) Step(ctx context.Context) (last bool, err error) {
+	b, err := l.read()
+	if err != nil {
+		return false, err
 	}
+	return b.last, l.settle(ctx, b)
 }
 
-// timeLeft returns how long a worker may go on before it has to stop and save.
-func timeLeft(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return math.MaxInt64
-	}
-	return time.Until(deadline) - stopBefore
-}
+// SaveDue implements job.Work.
+func (l *loader) SaveDue() bool { return l.done.Lines-l.saved >= saveEvery }
 
 // batch is the next lines of a range, and what became of them.
 type batch struct {
-	keys    []upload.NewKey
-	numbers map[int64]int                 // of a key's line, by its offset
-	later   []upload.NewKey               // keys to look up once the others are stored
-	absent  map[pool.KeyID]upload.Outcome // of keys that are not stored, however they are looked up
-	counts  upload.Counts
-	refused []upload.RejectedLine
+	keys     []upload.NewKey
+	numbers  map[int64]int                 // of a key's line, by its offset
+	later    []upload.NewKey               // keys to look up once the others are stored
+	absent   map[pool.KeyID]upload.Outcome // of keys that are not stored, however they are looked up
+	counts   upload.Counts
+	rejected []upload.RejectedLine
 
 	at    int64 // where the next batch begins
 	lines int   // begun before it
@@ -174,7 +146,7 @@ type batch struct {
 func (l *loader) read() (*batch, error) {
 	b := &batch{counts: upload.Counts{}, numbers: make(map[int64]int, upload.BatchSize), absent: map[pool.KeyID]upload.Outcome{}}
 	seen := make(map[pool.KeyID]bool, upload.BatchSize)
-	for len(b.keys) < upload.BatchSize && len(b.refused)+len(b.later) < 10*upload.BatchSize {
+	for len(b.keys) < upload.BatchSize && len(b.rejected)+len(b.later) < 10*upload.BatchSize {
 		line, err := l.lines.Next()
 		if errors.Is(err, io.EOF) {
 			b.last = true
@@ -184,7 +156,7 @@ func (l *loader) read() (*batch, error) {
 			return nil, err
 		}
 		if line.Reason != "" {
-			b.refuse(line.Number, line.Reason, time.Time{})
+			b.reject(line.Number, line.Reason, time.Time{})
 			continue
 		}
 		key := upload.NewKey{
@@ -219,8 +191,8 @@ func (l *loader) settle(ctx context.Context, b *batch) error {
 	counts.Add(l.done.Counts)
 	counts.Add(b.counts)
 	l.done.Counts, l.done.Offset, l.done.Lines = counts, b.at, b.lines
-	slices.SortFunc(b.refused, func(x, y upload.RejectedLine) int { return x.Line - y.Line })
-	l.refused = append(l.refused, b.refused...)
+	slices.SortFunc(b.rejected, func(x, y upload.RejectedLine) int { return x.Line - y.Line })
+	l.rejected = append(l.rejected, b.rejected...)
 	return nil
 }
 
@@ -288,11 +260,11 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 		}
 		keys = putOff
 		wait := l.pace.next(ctx, time.Since(began), tries, len(putOff) > 0)
-		if err := pause(ctx, min(wait, timeLeft(ctx))); err != nil {
+		if err := pause(ctx, min(wait, job.TimeLeft(ctx))); err != nil {
 			return err
 		}
-		if len(keys) > 0 && timeLeft(ctx) <= 0 {
-			return ErrUnfinished // what is stored of the batch is found again
+		if len(keys) > 0 && job.TimeLeft(ctx) <= 0 {
+			return job.ErrUnfinished // the stored part of the batch is found again
 		}
 	}
 	return nil
@@ -322,7 +294,7 @@ func (l *loader) explain(ctx context.Context, b *batch) error {
 			case upload.Accepted:
 				b.counts[upload.Accepted]++
 			default:
-				b.refuse(b.numbers[key.Offset], outcome, there.SoldAt)
+				b.reject(b.numbers[key.Offset], outcome, there.SoldAt)
 			}
 		}
 	}
@@ -347,18 +319,18 @@ func (l *loader) outcome(key upload.NewKey, there upload.KnownKey) upload.Outcom
 	}
 }
 
-func (b *batch) refuse(line int, reason upload.Outcome, soldAt time.Time) {
+func (b *batch) reject(line int, reason upload.Outcome, soldAt time.Time) {
 	b.counts[reason]++
-	b.refused = append(b.refused, upload.RejectedLine{Line: line, Reason: reason, SoldAt: soldAt})
+	b.rejected = append(b.rejected, upload.RejectedLine{Line: line, Reason: reason, SoldAt: soldAt})
 }
 
-// save writes down what is settled: the refused lines first, under a name that
-// no other turn uses, then the progress that counts them.
-func (l *loader) save(ctx context.Context) error {
+// Save saves the progress: the rejected lines first, under a name that no other
+// worker uses, then the record that counts them.
+func (l *loader) Save(ctx context.Context) error {
 	if l.done.Lines == l.saved {
 		return nil
 	}
-	if err := l.saveRefused(ctx); err != nil {
+	if err := l.saveRejected(ctx); err != nil {
 		return err
 	}
 	l.done.SavedAt = l.Now()
@@ -369,33 +341,32 @@ func (l *loader) save(ctx context.Context) error {
 	return nil
 }
 
-// end saves the end of the range, and with it its counts on the upload.
-func (l *loader) end(ctx context.Context) error {
-	if err := l.saveRefused(ctx); err != nil {
+// Finish saves the end of the range, and its counts on the upload.
+func (l *loader) Finish(ctx context.Context) error {
+	if err := l.saveRejected(ctx); err != nil {
 		return err
 	}
 	l.done.Done, l.done.SavedAt = true, l.Now()
 	return l.Ranges.EndRange(ctx, l.upload, l.done, l.Now().Add(upload.StalledAfter))
 }
 
-func (l *loader) saveRefused(ctx context.Context) error {
-	if len(l.refused) == 0 {
+func (l *loader) saveRejected(ctx context.Context) error {
+	if len(l.rejected) == 0 {
 		return nil
 	}
-	for len(l.done.Parts) < l.done.Turn {
-		l.done.Parts = append(l.done.Parts, 0)
+	for len(l.done.Objects) < int(l.done.Token) {
+		l.done.Objects = append(l.done.Objects, 0)
 	}
-	part := l.done.Parts[l.done.Turn-1]
-	name := l.upload.RejectedName(l.done.Number, l.done.Turn, part)
-	data, err := json.Marshal(l.refused)
+	written := &l.done.Objects[l.done.Token-1]
+	data, err := json.Marshal(l.rejected)
 	if err != nil {
 		return err
 	}
-	if err := l.Reports.Put(ctx, name, data); err != nil {
+	if err := l.Reports.Put(ctx, l.upload.RejectedName(l.done.Number, l.done.Token, *written), data); err != nil {
 		return err
 	}
-	l.done.Parts[l.done.Turn-1]++
-	l.refused = nil
+	*written++
+	l.rejected = nil
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"keypool/shared/job"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -75,11 +76,11 @@ func TestInsert_waitsNoLongerThanItMay(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		l := &loader{Worker: &Worker{Keys: sluggish{}}}
-		if err := l.insert(ctx, &batch{keys: make([]upload.NewKey, 2)}); !errors.Is(err, ErrUnfinished) {
-			t.Errorf("put off until its time is up: %v, want %v", err, ErrUnfinished)
+		if err := l.insert(ctx, &batch{keys: make([]upload.NewKey, 2)}); !errors.Is(err, job.ErrUnfinished) {
+			t.Errorf("put off until its time is up: %v, want %v", err, job.ErrUnfinished)
 		}
-		if left := 2*time.Minute - time.Since(began); left < stopBefore-3*time.Second {
-			t.Errorf("%v left to save what is settled, want some %v", left, stopBefore)
+		if left := 2*time.Minute - time.Since(began); left < job.Reserve-3*time.Second {
+			t.Errorf("%v left to save the progress, want some %v", left, job.Reserve)
 		}
 	})
 }

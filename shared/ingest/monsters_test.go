@@ -24,6 +24,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -399,7 +400,7 @@ func (n *nowhere) MoveUpload(_ context.Context, _ upload.State, u upload.Upload,
 }
 
 func (n *nowhere) TakeRange(_ context.Context, _ upload.Upload, number int, _ time.Time) (upload.Range, error) {
-	return upload.Range{Number: number, Turn: 1}, nil
+	return upload.Range{Part: job.Part{Number: number, Token: 1}}, nil
 }
 
 func (n *nowhere) SaveRange(context.Context, upload.Upload, upload.Range) error { return nil }

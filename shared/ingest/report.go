@@ -10,6 +10,7 @@ import (
 	"iter"
 	"time"
 
+	"keypool/shared/job"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -104,9 +105,9 @@ func (w *Worker) refused(ctx context.Context, u upload.Upload, ranges []upload.R
 			if r.Number != n || !r.Done {
 				return
 			}
-			for turn, parts := range r.Parts {
-				for part := range parts {
-					lines, err := w.refusedPart(ctx, u.RejectedName(n, turn+1, part))
+			for i, objects := range r.Objects {
+				for object := range objects {
+					lines, err := w.refusedPart(ctx, u.RejectedName(n, job.Token(i+1), object))
 					if err != nil {
 						yield(upload.RejectedLine{}, fmt.Errorf("read the refused lines of range %d: %w", n, err))
 						return

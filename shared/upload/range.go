@@ -3,6 +3,7 @@ package upload
 import (
 	"time"
 
+	"keypool/shared/job"
 	"keypool/shared/pool"
 )
 
@@ -15,19 +16,15 @@ const BatchSize = 25
 
 // Range is the progress of one range of an upload.
 type Range struct {
-	Number int // from 0
-	Done   bool
-
-	// Turn counts the workers that took the range. Only the last one may save.
-	Turn int
+	job.Part
 
 	Offset int64 // in the file, where the next line begins; 0: nothing read
 	Lines  int   // begun so far, blank ones too
 	Counts Counts
 
-	// Parts counts, for each turn, the objects that hold its rejected lines.
-	Parts   []int
-	SavedAt time.Time
+	// Objects counts, for each fencing token in order, the objects that its worker
+	// wrote its rejected lines to. See Upload.RejectedName.
+	Objects []int
 }
 
 // NewKey is a key to be stored.

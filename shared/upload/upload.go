@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/job"
 	"keypool/shared/pool"
 )
 
@@ -127,10 +128,10 @@ func (u Upload) Rejected() bool { return u.State == Finished && u.Cause != "" }
 func (u Upload) ReportName() string { return "reports/" + u.owner() + "/" + u.ID + ".json" }
 
 // RejectedName names an object in the reports bucket that holds rejected lines of
-// range n. Each worker of a range writes objects of its own: turn tells them apart,
-// and part counts the objects of one turn.
-func (u Upload) RejectedName(n, turn, part int) string {
-	return fmt.Sprintf("refused/%s/%s/%05d-%d-%d.json", u.owner(), u.ID, n, turn, part)
+// range n. Each worker writes objects of its own, numbered from 0: its fencing token
+// tells them apart from those of a worker that was fenced.
+func (u Upload) RejectedName(n int, token job.Token, object int) string {
+	return fmt.Sprintf("rejected/%s/%s/%05d-%d-%d.json", u.owner(), u.ID, n, token, object)
 }
 
 // owner is the merchant as it stands in names of the reports bucket.

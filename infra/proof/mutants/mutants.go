@@ -190,9 +190,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a worker that was overtaken goes on saving",
-		file:   "shared/dynamo/ingest.go",
-		old:    `condition{"turn = :turn AND attribute_not_exists(#done)",`,
-		new:    `condition{"turn = :turn OR attribute_not_exists(#done)",`,
+		file:   "shared/dynamo/job.go",
+		old:    `condition{"fencingToken = :token AND attribute_not_exists(#done)",`,
+		new:    `condition{"fencingToken = :token OR attribute_not_exists(#done)",`,
 		in:     "shared/dynamo", test: "TestRanges_oneTurnAtATimeAndCountedOnce",
 	},
 	{
@@ -312,9 +312,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a worker that was overtaken goes on counting",
-		file:   "shared/dynamo/ingest.go",
-		old:    `condition{"turn = :turn AND attribute_not_exists(#done)",`,
-		new:    `condition{"turn <= :turn OR attribute_exists(turn)",`,
+		file:   "shared/dynamo/job.go",
+		old:    `condition{"fencingToken = :token AND attribute_not_exists(#done)",`,
+		new:    `condition{"fencingToken <= :token OR attribute_exists(fencingToken)",`,
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 	{

@@ -16,7 +16,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
-	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/retry"
@@ -160,7 +160,7 @@ func (q *queue) call(name string, batch []*message) {
 		case err == nil:
 		case m.received >= q.receives:
 			q.w.count("message put aside")
-		case errors.Is(err, claim.ErrUnfinished), errors.Is(err, ingest.ErrUnfinished):
+		case errors.Is(err, claim.ErrUnfinished), errors.Is(err, job.ErrUnfinished):
 			q.add(m, 0)
 		default:
 			q.add(m, q.hidden)

@@ -1,0 +1,49 @@
+package dynamo
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/job"
+)
+
+// partItem holds the attributes that every part of a job has.
+type partItem struct {
+	FencingToken int   `dynamodbav:"fencingToken"`
+	Done         bool  `dynamodbav:"done,omitempty"`
+	SavedAt      int64 `dynamodbav:"savedAt"`
+}
+
+func (i partItem) part(n int) job.Part {
+	return job.Part{Number: n, Token: job.Token(i.FencingToken), Done: i.Done, SavedAt: at(i.SavedAt)}
+}
+
+// takePart gives a part to a worker under a new fencing token, and returns the item
+// with it. The item is made if it is not there. A part that is done is returned as
+// it is.
+func (s *Store) takePart(ctx context.Context, table string, key primaryKey, now time.Time) (attrs, error) {
+	update := newUpdate(condition{expression: "attribute_not_exists(#done)"})
+	update.name("#done", "done")
+	update.set("v", number(schema))
+	update.set("savedAt", number(millis(now)))
+	update.add("fencingToken", 1)
+	item, err := s.writeAndRead(ctx, update.write(table, key))
+	if there, done := refusedAt(err, 0); done {
+		return there, nil
+	}
+	return item, err
+}
+
+// savePart begins the update that saves a part. It is refused if another worker has
+// taken the part meanwhile, or if the part is done.
+func savePart(p job.Part) *update {
+	update := newUpdate(condition{"fencingToken = :token AND attribute_not_exists(#done)", attrs{":token": number(int(p.Token))}})
+	update.name("#done", "done")
+	update.set("savedAt", number(millis(p.SavedAt)))
+	if p.Done {
+		update.set("done", &types.AttributeValueMemberBOOL{Value: true})
+	}
+	return update
+}
