@@ -18,7 +18,8 @@ type update struct {
 }
 
 func newUpdate(c condition) *update {
-	u := &update{condition: c.expression, names: map[string]string{}, values: attrs{}}
+	const usual = 16 // attributes of the larger updates: maps that grow cost more
+	u := &update{condition: c.expression, names: make(map[string]string, usual), values: make(attrs, usual)}
 	maps.Copy(u.values, c.values)
 	return u
 }
@@ -28,22 +29,25 @@ func (u *update) name(placeholder, name string) { u.names[placeholder] = name }
 
 // set sets a top-level attribute.
 func (u *update) set(name string, value types.AttributeValue) {
-	u.name("#"+name, name)
-	u.values[":"+name] = value
-	u.sets = append(u.sets, "#"+name+" = :"+name)
+	placeholder, of := "#"+name, ":"+name
+	u.name(placeholder, name)
+	u.values[of] = value
+	u.sets = append(u.sets, placeholder+" = "+of)
 }
 
 // remove removes a top-level attribute.
 func (u *update) remove(name string) {
-	u.name("#"+name, name)
-	u.removes = append(u.removes, "#"+name)
+	placeholder := "#" + name
+	u.name(placeholder, name)
+	u.removes = append(u.removes, placeholder)
 }
 
 // add adds to a top-level attribute, which may not be there yet.
 func (u *update) add(name string, n int) {
-	u.name("#"+name, name)
-	u.values[":"+name] = number(n)
-	u.added = append(u.added, "#"+name+" :"+name)
+	placeholder, of := "#"+name, ":"+name
+	u.name(placeholder, name)
+	u.values[of] = number(n)
+	u.added = append(u.added, placeholder+" "+of)
 }
 
 // increase adds to an entry of a map, which may not be there yet. The map must be.
