@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/catalog"
-	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
@@ -61,12 +60,8 @@ type putAccount struct {
 	Body Account
 }
 
-// platforms are those that an account can be of.
-var platforms = settings.Platforms{
-	Names:        slices.Sorted(maps.Keys(all.Adapters)),
-	ParseSecret:  platform.ParseSecret,
-	FormatSecret: platform.FormatSecret,
-}
+// platforms are the names of those that an account can be of.
+var platforms = slices.Sorted(maps.Keys(all.Adapters))
 
 const keepPreviousHours = 24 // where a body leaves it out
 
@@ -80,7 +75,7 @@ func (in *putAccount) change(merchant string) settings.AccountChange {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putAccount) Resolve(huma.Context) []error {
-	return rest.Mistakes(platforms.CheckAccount(in.change("")), "account")
+	return rest.Mistakes(settings.CheckAccount(in.change(""), platforms), "account")
 }
 
 func (a *api) addAccounts(to *rest.API) {

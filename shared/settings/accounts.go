@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/platform"
 	"keypool/shared/pool"
 )
 
@@ -16,15 +17,8 @@ import (
 type Accounts struct {
 	Store     AccountStore
 	Sealer    Sealer
-	Platforms Platforms
+	Platforms []string // names of the platforms that an account can be of, sorted
 	Now       func() time.Time
-}
-
-// Platforms is what setting up an account needs of the payment platforms.
-type Platforms struct {
-	Names        []string // sorted
-	ParseSecret  func(text string) (secret []byte, err error)
-	FormatSecret func(secret []byte) (text string)
 }
 
 // AccountStore keeps accounts, under optimistic locks as MerchantStore does.
@@ -55,17 +49,17 @@ const (
 	maxSecrets = 3
 )
 
-// CheckAccount returns the mistakes in a change of an account.
-func (s Platforms) CheckAccount(change AccountChange) []Problem {
+// CheckAccount returns the mistakes in a change of an account, of one of the platforms.
+func CheckAccount(change AccountChange, platforms []string) []Problem {
 	var p problems
 	if err := pool.CheckName(change.Name); err != nil {
 		p.add("name", "%s", err)
 	}
-	if change.Platform != "" && !slices.Contains(s.Names, change.Platform) {
-		p.add("platform", "not a platform we know; use one of: %s", strings.Join(s.Names, ", "))
+	if change.Platform != "" && !slices.Contains(platforms, change.Platform) {
+		p.add("platform", "not a platform we know; use one of: %s", strings.Join(platforms, ", "))
 	}
 	if change.Secret != "" {
-		if _, err := s.ParseSecret(change.Secret); err != nil {
+		if _, err := platform.ParseSecret(change.Secret); err != nil {
 			p.add("secret", "%s", err)
 		}
 	}
@@ -87,7 +81,7 @@ func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Acco
 // new version. Made is the text of the secret if the change brought none: it is
 // shown this once.
 func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
-	if err := invalid(s.Platforms.CheckAccount(change)...); err != nil {
+	if err := invalid(CheckAccount(change, s.Platforms)...); err != nil {
 		return a, "", false, err
 	}
 	before, _, err := s.Store.Account(ctx, change.Merchant, change.Name)
@@ -109,7 +103,7 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",
 		})
 	}
-	secret, made, err := s.secret(change.Secret)
+	secret, made, err := parseOrMakeSecret(change.Secret)
 	if err != nil {
 		return a, "", false, err
 	}
@@ -125,15 +119,15 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	return next, made, created, nil
 }
 
-// secret returns the secret of a text, or a new one and its text.
-func (s *Accounts) secret(text string) (secret []byte, made string, err error) {
+// parseOrMakeSecret returns the secret of a text, or a new one and its text.
+func parseOrMakeSecret(text string) (secret []byte, made string, err error) {
 	if text != "" {
-		secret, err = s.Platforms.ParseSecret(text)
+		secret, err = platform.ParseSecret(text)
 		return secret, "", err
 	}
 	secret = make([]byte, 32)
 	rand.Read(secret)
-	return secret, s.Platforms.FormatSecret(secret), nil
+	return secret, platform.FormatSecret(secret), nil
 }
 
 // rotate returns the secrets after a new one was set: the new one, and those of
