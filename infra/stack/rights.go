@@ -21,9 +21,9 @@ type right struct {
 // the one-machine run refuses whatever is missing here.
 var rights = map[string][]right{
 	"Ingest": {
-		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.UploadsPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
 		{on: catalogTable, may: "PutItem", items: []string{dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
-		{on: catalogTable, may: "UpdateItem", items: []string{dynamo.MerchantPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix}},
+		{on: catalogTable, may: "UpdateItem", items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix}},
 		{on: catalogTable, may: "DeleteItem", items: []string{dynamo.ParkedPrefix}},
 		{on: catalogTable, may: "Query", items: []string{dynamo.RangesPrefix}},
 		{on: keysTable, may: "PartiQLInsert BatchGetItem"},
@@ -40,7 +40,7 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Webhook": {
-		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
 		{on: keysTable, may: "BatchGetItem UpdateItem"},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "GetItem", items: []string{dynamo.OrderPrefix}},
@@ -53,7 +53,7 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Fill": {
-		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
 		{on: keysTable, may: "BatchGetItem UpdateItem"},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "GetItem", items: []string{dynamo.AlertPrefix}},
@@ -66,8 +66,8 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Deliver": {
-		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.UploadsPrefix}},
-		{on: catalogTable, may: "UpdateItem", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
+		{on: catalogTable, may: "UpdateItem", items: []string{dynamo.CountsPrefix}},
 		{on: ordersTable, may: "GetItem PutItem UpdateItem", items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 		{on: ordersTable, may: "Query", items: []string{dynamo.OrderPrefix}},
 		{on: ordersStream, may: "DescribeStream GetRecords GetShardIterator"},
@@ -82,7 +82,8 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Stock": {
-		{on: catalogTable, may: "GetItem UpdateItem", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.SettingsPrefix, dynamo.CountsPrefix}},
+		{on: catalogTable, may: "UpdateItem", items: []string{dynamo.CountsPrefix}},
 		{on: catalogKind, may: "Query"},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "GetItem PutItem", items: []string{dynamo.AlertPrefix, dynamo.NoticePrefix}},
@@ -93,7 +94,7 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Sweep": {
-		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.SettingsPrefix}},
 		{on: catalogTable, may: "BatchGetItem UpdateItem", items: []string{dynamo.UploadsPrefix}},
 		{on: catalogDue, may: "Query"},
 		{on: ordersTable, may: "BatchGetItem UpdateItem", items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -107,10 +108,10 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Api": {
-		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.TokenPrefix, dynamo.UploadsPrefix}},
-		{on: catalogTable, may: "Query", items: []string{dynamo.MerchantPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
-		{on: catalogTable, may: "PutItem", items: []string{dynamo.MerchantPrefix}},
-		{on: catalogTable, may: "DeleteItem", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokenPrefix, dynamo.UploadsPrefix}},
+		{on: catalogTable, may: "Query", items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
+		{on: catalogTable, may: "PutItem", items: []string{dynamo.SettingsPrefix}},
+		{on: catalogTable, may: "DeleteItem", items: []string{dynamo.SettingsPrefix}},
 		{on: keysAvailable, may: "Query"},
 		{on: ordersTable, may: "Query", items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 		{on: tableKey, may: readAndWrite},
@@ -124,7 +125,8 @@ var rights = map[string][]right{
 		{on: ownLogs, may: writeLogs},
 	},
 	"Operator": {
-		{on: catalogTable, may: "GetItem Query", items: []string{dynamo.MerchantPrefix}},
+		{on: catalogTable, may: "GetItem", items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
+		{on: catalogTable, may: "Query", items: []string{dynamo.SettingsPrefix}},
 		{on: catalogTable, may: "PutItem", items: []string{dynamo.MerchantPrefix, dynamo.TokenPrefix}},
 		{on: tableKey, may: readAndWrite},
 		{on: fillQueue, may: "SendMessage"},

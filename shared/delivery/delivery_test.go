@@ -280,7 +280,7 @@ func (s *scene) takenKeys() int {
 	out, err := dynamotest.Client(s.t).GetItem(s.t.Context(), &dynamodb.GetItemInput{
 		TableName: aws.String(s.tables.Catalog),
 		Key: map[string]types.AttributeValue{
-			"pk": &types.AttributeValueMemberS{Value: "merchant#nova"}, "sk": &types.AttributeValueMemberS{Value: "count#elden#live"},
+			"pk": &types.AttributeValueMemberS{Value: "counts#nova"}, "sk": &types.AttributeValueMemberS{Value: "count#elden#live"},
 		},
 	})
 	if err != nil {

@@ -132,7 +132,7 @@ func (s *Store) Pool(ctx context.Context, merchant, name string) (catalog.Pool, 
 // Pools returns the settings of all of a merchant's pools, by name.
 func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, error) {
 	var pools []catalog.Pool
-	items, err := queryAs[poolItem](ctx, s, withPrefix(s.tables.Catalog, MerchantPrefix+merchant, poolSort), lastVersions)
+	items, err := queryAs[poolItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, poolSort), lastVersions)
 	for _, item := range items {
 		pools = append(pools, item.pool())
 	}
@@ -173,7 +173,7 @@ func (s *Store) Product(ctx context.Context, merchant, id string) (catalog.Produ
 // one named; limit 0 returns all of them.
 func (s *Store) Products(ctx context.Context, merchant, after string, limit int) ([]catalog.Product, error) {
 	var products []catalog.Product
-	q := withPrefix(s.tables.Catalog, MerchantPrefix+merchant, productSort)
+	q := withPrefix(s.tables.Catalog, SettingsPrefix+merchant, productSort)
 	q.limit = limit
 	if after != "" {
 		q.after = productKey(merchant, after)
@@ -219,7 +219,7 @@ func (s *Store) Account(ctx context.Context, merchant, name string) (catalog.Acc
 // Accounts returns all of a merchant's accounts with payment platforms, by name.
 func (s *Store) Accounts(ctx context.Context, merchant string) ([]catalog.Account, error) {
 	var accounts []catalog.Account
-	items, err := queryAs[accountItem](ctx, s, withPrefix(s.tables.Catalog, MerchantPrefix+merchant, accountSort), lastVersions)
+	items, err := queryAs[accountItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, accountSort), lastVersions)
 	for _, item := range items {
 		accounts = append(accounts, item.account())
 	}

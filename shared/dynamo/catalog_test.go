@@ -278,7 +278,7 @@ func TestCatalog_schemaVersions(t *testing.T) {
 		_, err := dynamotest.Client(t).PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: aws.String(tables.Catalog),
 			Item: map[string]types.AttributeValue{
-				"pk": &types.AttributeValueMemberS{Value: "merchant#acme"}, "sk": &types.AttributeValueMemberS{Value: "pool#elden"},
+				"pk": &types.AttributeValueMemberS{Value: "settings#acme"}, "sk": &types.AttributeValueMemberS{Value: "pool#elden"},
 				"v": &types.AttributeValueMemberN{Value: v}, "shards": &types.AttributeValueMemberN{Value: "4"},
 			},
 		})
@@ -363,7 +363,7 @@ func TestStock_exactAsFarAsAThousand(t *testing.T) {
 		_, err := dynamotest.Client(t).PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: aws.String(tables.Catalog),
 			Item: map[string]types.AttributeValue{
-				"pk": &types.AttributeValueMemberS{Value: "merchant#acme"}, "sk": &types.AttributeValueMemberS{Value: "count#large#live"},
+				"pk": &types.AttributeValueMemberS{Value: "counts#acme"}, "sk": &types.AttributeValueMemberS{Value: "count#large#live"},
 				"v": n("1"), "accepted": n(accepted), "taken": n(taken), "revoked": n("2"), "recountedAt": n(fmt.Sprint(recounted.UnixMilli())),
 			},
 		})

@@ -8,10 +8,10 @@
 //
 //	catalog   pk, sk                                     index due (due, dueAt), index kind (kind, pk)
 //	  merchant#<m>          merchant                     kind=merchant; salt
-//	  merchant#<m>          pool#<pool>                  kind=pool; low stock, shards
-//	  merchant#<m>          product#<product>            pools, keys a line, texts
-//	  merchant#<m>          account#<account>            platform, origin, sealed secrets
-//	  merchant#<m>          count#<pool>#<side>          accepted, taken: shown counts, put right nightly
+//	  settings#<m>          pool#<pool>                  kind=pool; low stock, shards
+//	  settings#<m>          product#<product>            pools, keys a line, texts
+//	  settings#<m>          account#<account>            platform, origin, sealed secrets
+//	  counts#<m>            count#<pool>#<side>          accepted, taken: shown counts, put right nightly
 //	  token#<sha256>        token                        kind=token#<m>; the merchant of an API token
 //	  uploads#<m>           <upload>                     state, counts, first rejected lines; due until finished
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
@@ -57,6 +57,10 @@
 //
 // Three tables, not one: each function is granted only what it needs, and a load
 // of ten million keys never shows in the stream that mails are sent from.
+//
+// A merchant, its settings and its counts are three partitions, since IAM can limit a
+// function to some partition keys and not to some sort keys: the API that merchants
+// reach writes their settings, and cannot write a merchant, whose salt is in it.
 //
 // A key is identified by a keyed hash of its text, so the table's own uniqueness
 // is the duplicate check over every key ever uploaded. A second item per text

@@ -18,7 +18,9 @@ import (
 // see infra/stack.
 const (
 	// of the catalog
-	MerchantPrefix = "merchant#"
+	MerchantPrefix = "merchant#" // the merchant itself, which the operator writes
+	SettingsPrefix = "settings#" // its pools, products and accounts, which it writes
+	CountsPrefix   = "counts#"
 	TokenPrefix    = "token#"
 	UploadsPrefix  = "uploads#"
 	RangesPrefix   = "ranges#"
@@ -84,23 +86,27 @@ func merchantKey(merchant string) primaryKey {
 }
 
 func poolKey(merchant, name string) primaryKey {
-	return primaryKey{MerchantPrefix + merchant, poolSort + name}
+	return primaryKey{SettingsPrefix + merchant, poolSort + name}
 }
 
 func productKey(merchant, id string) primaryKey {
-	return primaryKey{MerchantPrefix + merchant, productSort + id}
+	return primaryKey{SettingsPrefix + merchant, productSort + id}
 }
 
 func accountKey(merchant, name string) primaryKey {
-	return primaryKey{MerchantPrefix + merchant, accountSort + name}
+	return primaryKey{SettingsPrefix + merchant, accountSort + name}
 }
 
 func countKey(p pool.ID) primaryKey {
-	return primaryKey{MerchantPrefix + p.Merchant, countSort + p.Pool + "#" + string(p.Side)}
+	return primaryKey{CountsPrefix + p.Merchant, countSort + p.Pool + "#" + string(p.Side)}
 }
 
-// merchant returns the merchant whose partition the item is in.
-func (k primaryKey) merchant() string { return strings.TrimPrefix(k.PK, MerchantPrefix) }
+// merchant returns the merchant that an item of merchant#, settings# or counts#
+// belongs to.
+func (k primaryKey) merchant() string {
+	_, merchant, _ := strings.Cut(k.PK, "#")
+	return merchant
+}
 
 // after returns the rest of the sort key: the name of a pool, product or account.
 func (k primaryKey) after(sort string) string { return strings.TrimPrefix(k.SK, sort) }

@@ -243,7 +243,7 @@ func addToCount(t *testing.T, tables dynamo.Tables, accepted, taken int) {
 	_, err := dynamotest.Client(t).UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
 		TableName: aws.String(tables.Catalog),
 		Key: map[string]types.AttributeValue{
-			"pk": &types.AttributeValueMemberS{Value: "merchant#nova"},
+			"pk": &types.AttributeValueMemberS{Value: "counts#nova"},
 			"sk": &types.AttributeValueMemberS{Value: "count#elden#live"},
 		},
 		UpdateExpression: aws.String("ADD accepted :accepted, taken :taken"),

@@ -165,7 +165,7 @@ func (d *desk) keys(merchant string, side pool.Side) map[string]storedKey {
 // shown returns the count of accepted keys that the pool side shows.
 func (d *desk) shown(p pool.ID) int {
 	d.t.Helper()
-	item := d.item(d.tables.Catalog, "merchant#"+p.Merchant, "count#"+p.Pool+"#"+string(p.Side))
+	item := d.item(d.tables.Catalog, "counts#"+p.Merchant, "count#"+p.Pool+"#"+string(p.Side))
 	if item == nil {
 		return 0
 	}

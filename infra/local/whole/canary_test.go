@@ -126,7 +126,7 @@ func TestCanaries_inEventsThatCannotBeRead(t *testing.T) {
 func TestCanaries_inDeadLetters(t *testing.T) { // not beside the others, whose stock checks it stops
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	tables := dynamodb.NewFromConfig(world.shop.AWS)
-	key := map[string]types.AttributeValue{"pk": text("merchant#unreadable"), "sk": text("pool#unreadable")}
+	key := map[string]types.AttributeValue{"pk": text("settings#unreadable"), "sk": text("pool#unreadable")}
 	item := map[string]types.AttributeValue{
 		"pk": key["pk"], "sk": key["sk"], "v": &types.AttributeValueMemberN{Value: "1"}, "kind": text("pool"),
 		"lowStock": text(newKeys(1)[0]), "shards": text(newKeys(1)[0]), "title": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{newAddress(): text(newAddress())}},

@@ -500,7 +500,7 @@ func (l *ledger) passChanged(c dynamosim.Commit, queue string, until time.Time) 
 
 // settingsChanged takes in what a merchant has set up.
 func (l *ledger) settingsChanged(pk, sk string, after map[string]types.AttributeValue) {
-	if !strings.HasPrefix(pk, "merchant#") {
+	if !strings.HasPrefix(pk, "merchant#") && !strings.HasPrefix(pk, "settings#") {
 		return
 	}
 	s := &l.settings
