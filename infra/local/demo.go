@@ -126,7 +126,7 @@ func (st *story) payForOne(ctx context.Context) error {
 }
 
 func (st *story) payAgain(ctx context.Context) error {
-	st.heading("The same callback comes again, three times at once")
+	st.heading("The same webhook comes again, three times at once")
 	again := make(chan error)
 	for range 3 {
 		go func() {
