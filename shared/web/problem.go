@@ -34,7 +34,7 @@ var Internal = NewProblem(http.StatusInternalServerError, "Something went wrong 
 // Write answers a request by the problem: as a page if the request prefers HTML,
 // as JSON otherwise.
 func (p *Problem) Write(w http.ResponseWriter, r *http.Request) {
-	if !PrefersHTML(r) {
+	if !prefersHTML(r) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(p.Status)
 		json.NewEncoder(w).Encode(p)
@@ -52,9 +52,9 @@ func (p *Problem) Write(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(page.String() + "</html>\n"))
 }
 
-// PrefersHTML says whether a request wants a page rather than JSON, by its Accept
+// prefersHTML says whether a request wants a page rather than JSON, by its Accept
 // header: a browser names text/html, and JSON only by "*/*", if at all.
-func PrefersHTML(r *http.Request) bool {
+func prefersHTML(r *http.Request) bool {
 	page, data := 0.0, 0.0
 	for one := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		media, parameters, _ := strings.Cut(one, ";")

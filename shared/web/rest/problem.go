@@ -49,18 +49,18 @@ const (
 
 // problem returns the response to an error, and its headers. The response to an
 // error that is not in the table holds nothing of it; the log does.
-func problem(ctx context.Context, operation string, err error) (*huma.ErrorModel, http.Header) {
+func problem(ctx context.Context, operation string, err error) (*web.Problem, http.Header) {
 	var wrong *settings.InvalidError
 	if errors.As(err, &wrong) {
-		var details []*huma.ErrorDetail
+		var places []web.Place
 		for _, p := range wrong.Problems {
-			details = append(details, &huma.ErrorDetail{Message: p.Message, Location: "body." + p.Path})
+			places = append(places, web.Place{Message: p.Message, Location: "body." + p.Path})
 		}
-		return model(http.StatusUnprocessableEntity, invalid, details...), nil
+		return web.NewProblem(http.StatusUnprocessableEntity, invalid, places...), nil
 	}
 	var used *settings.InUseError
 	if errors.As(err, &used) {
-		return model(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
+		return web.NewProblem(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
 	}
 	for _, a := range answers {
 		if !errors.Is(err, a.err) {
@@ -74,14 +74,19 @@ func problem(ctx context.Context, operation string, err error) (*huma.ErrorModel
 			headers.Set("Retry-After", "2")
 			slog.WarnContext(ctx, "request.deferred", "operation", operation, "error", err)
 		}
-		return model(a.status, a.detail), headers
+		return web.NewProblem(a.status, a.detail), headers
 	}
 	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
-	return model(web.Internal.Status, web.Internal.Detail), nil
+	return web.Internal, nil
 }
 
-func model(status int, detail string, details ...*huma.ErrorDetail) *huma.ErrorModel {
-	return &huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail, Errors: details}
+// model returns a problem in huma's type.
+func model(p *web.Problem) *huma.ErrorModel {
+	m := &huma.ErrorModel{Status: p.Status, Title: p.Title, Detail: p.Detail}
+	for _, place := range p.Errors {
+		m.Errors = append(m.Errors, &huma.ErrorDetail{Message: place.Message, Location: place.Location})
+	}
+	return m
 }
 
 // Mistakes gives each problem its place in a request: the thing's name stands in

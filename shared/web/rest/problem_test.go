@@ -14,6 +14,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/retry"
 	"keypool/shared/settings"
+	"keypool/shared/web"
 )
 
 // Every error has its status, wherever it stands in a chain.
@@ -59,7 +60,7 @@ func TestProblem_places(t *testing.T) {
 	t.Parallel()
 	wrong := []settings.Problem{{Path: "texts.de.body", Message: "it has no {KEY}"}, {Path: "id", Message: "it is too long"}}
 	got, _ := problem(t.Context(), "put-product", &settings.InvalidError{Problems: wrong[:1]})
-	if diff := cmp.Diff([]*huma.ErrorDetail{{Message: "it has no {KEY}", Location: "body.texts.de.body"}}, got.Errors); diff != "" {
+	if diff := cmp.Diff([]web.Place{{Message: "it has no {KEY}", Location: "body.texts.de.body"}}, got.Errors); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]error{

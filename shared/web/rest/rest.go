@@ -123,7 +123,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		for name := range headers {
 			w.Header().Set(name, headers.Get(name))
 		}
-		web.NewProblem(refusal.Status, refusal.Detail).Write(w, r)
+		refusal.Write(w, r)
 		return
 	}
 	next(huma.WithContext(ctx, caller))
@@ -140,7 +140,7 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 		out, err := handle(ctx, in)
 		if err != nil {
 			refusal, headers := problem(ctx, op.OperationID, err)
-			return nil, huma.ErrorWithHeaders(refusal, headers)
+			return nil, huma.ErrorWithHeaders(model(refusal), headers)
 		}
 		return out, nil
 	})
