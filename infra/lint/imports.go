@@ -15,14 +15,13 @@ var adapters = []string{"boot", "config", "dynamo", "kms", "s3", "ses", "sqs", "
 // nouns (pool, order, catalog, …), and not each other.
 var useCases = []string{"claim", "delivery", "ingest", "intake", "settings", "stock", "sweep"}
 
-// What one use case may still import of another: intake turns a webhook into claims.
+// The use cases that another use case, or an adapter, may import: intake turns a
+// webhook into claims, ses sends what delivery composes, web answers the problems
+// that settings finds.
 var mayImport = map[string][]string{
 	"intake": {"claim"},
-
-	"delivery": {"ingest"},
-	"ingest":   {"claim"},
-	"stock":    {"claim"},
-	"sweep":    {"claim", "ingest"},
+	"ses":    {"delivery"},
+	"web":    {"settings"},
 }
 
 // The technologies that one package each speaks, by the path of their library. A
@@ -44,7 +43,7 @@ var cdk = []string{"github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", 
 //	functions/*   wire and transport
 //	use cases     import nouns
 //	nouns         import nouns
-//	adapters      import nouns and the interfaces of use cases, never another adapter
+//	adapters      import nouns, never another adapter
 //	infra/        deploys and proves; imports everything but functions
 func importRules() *depguard.LinterSettings {
 	rules := depguard.LinterSettings{
@@ -69,7 +68,8 @@ func importRules() *depguard.LinterSettings {
 		others := slices.DeleteFunc(slices.Clone(adapters), func(other string) bool {
 			return other == adapter || adapter == "boot" && other == "config" // boot reads the configuration
 		})
-		rules["adapter "+adapter] = in("shared/"+adapter+"/**").deny("adapters do not know each other: main brings them together", shared(others)...)
+		above := slices.DeleteFunc(slices.Clone(useCases), func(useCase string) bool { return slices.Contains(mayImport[adapter], useCase) })
+		rules["adapter "+adapter] = in("shared/"+adapter+"/**").deny("adapters know nouns: main brings them together with use cases and each other", shared(append(others, above...))...)
 	}
 
 	for _, useCase := range useCases {

@@ -97,7 +97,7 @@ func (s *Store) Available(ctx context.Context, p pool.ID, shards, limit int) (in
 func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error) {
 	keys := make([]attrs, len(candidates))
 	for i, key := range candidates {
-		keys[i] = licenseKey(key.ID)
+		keys[i] = licenseKey(key.ID).attrs()
 	}
 	items, err := s.batchGet(ctx, retry.BackOff{Tries: 1}, s.tables.Keys, keys, "pk", "shard")
 	if err != nil && len(items) == 0 {

@@ -124,7 +124,7 @@ func (s *Store) addChunk(c *commit, change *order.Change) {
 func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName:                aws.String(s.tables.Keys),
-		Key:                      licenseKey(key.ID),
+		Key:                      licenseKey(key.ID).attrs(),
 		UpdateExpression:         aws.String("SET #state = :claimed, #line = :line, soldAt = :soldAt REMOVE #shard, place"),
 		ConditionExpression:      aws.String("#shard = :shard"),
 		ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},
@@ -138,28 +138,21 @@ func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWri
 // release takes a key from the line. A revoked or kept key still names its line, so
 // that its order is found by the key.
 func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfillment) types.TransactWriteItem {
-	write := &types.Update{
-		TableName:                aws.String(s.tables.Keys),
-		Key:                      licenseKey(r.Key),
-		UpdateExpression:         aws.String("SET #state = :state"),
-		ConditionExpression:      aws.String("#state = :claimed AND #line = :line"),
-		ExpressionAttributeNames: map[string]string{"#state": "state", "#line": "line"},
-		ExpressionAttributeValues: attrs{
-			":claimed": text(stateClaimed), ":line": text(string(line.ID)),
-			":state": text(stateRevoked),
-		},
-	}
+	u := newUpdate(condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(stateClaimed), ":line": text(string(line.ID))}})
+	u.name("#line", "line")
 	switch r.To {
+	case order.Revoke:
+		u.set("state", text(stateRevoked))
 	case order.Keep:
-		write.ExpressionAttributeValues[":state"] = text(stateKept)
+		u.set("state", text(stateKept))
 	case order.Restock:
-		write.UpdateExpression = aws.String("SET #state = :state, #shard = :shard, place = :place REMOVE #line, soldAt")
-		write.ExpressionAttributeNames["#shard"] = "shard"
-		write.ExpressionAttributeValues[":state"] = text(stateAvailable)
-		write.ExpressionAttributeValues[":shard"] = text(shardName(line.PoolID(), random.N(ctx, r.Shards)))
-		write.ExpressionAttributeValues[":place"] = text(word(ctx))
+		u.set("state", text(stateAvailable))
+		u.set("shard", text(shardName(line.PoolID(), random.N(ctx, r.Shards))))
+		u.set("place", text(word(ctx)))
+		u.remove("line")
+		u.remove("soldAt")
 	}
-	return types.TransactWriteItem{Update: write}
+	return u.write(s.tables.Keys, licenseKey(r.Key))
 }
 
 // answer returns the error that the use cases branch on. A line that exists decides

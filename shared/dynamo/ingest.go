@@ -168,7 +168,7 @@ func inserted(err *types.BatchStatementError) (upload.Inserted, error) {
 func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]upload.KnownKey, error) {
 	keys := make([]attrs, len(ids))
 	for i, id := range ids {
-		keys[i] = licenseKey(id)
+		keys[i] = licenseKey(id).attrs()
 	}
 	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
 	if err != nil {

@@ -65,16 +65,21 @@ const (
 	poolKind     = "pool"
 )
 
-// primaryKey is the primary key of an item of catalog or orders. The structs of
-// items embed it.
+// primaryKey is the primary key of an item; those of keys have no sort key. The
+// structs of items embed it.
 type primaryKey struct {
 	PK string `dynamodbav:"pk"`
 	SK string `dynamodbav:"sk"`
 }
 
-func (k primaryKey) attrs() attrs { return attrs{"pk": text(k.PK), "sk": text(k.SK)} }
+func (k primaryKey) attrs() attrs {
+	if k.SK == "" {
+		return attrs{"pk": text(k.PK)}
+	}
+	return attrs{"pk": text(k.PK), "sk": text(k.SK)}
+}
 
-// keyOf returns the primary key of an item of catalog or orders.
+// keyOf returns the primary key of an item.
 func keyOf(item attrs) primaryKey {
 	return primaryKey{stringOf(item["pk"]), stringOf(item["sk"])}
 }
@@ -225,7 +230,7 @@ func alertKey(p pool.ID) primaryKey {
 // Keys of keys.
 
 // licenseKey returns the primary key of a key's item.
-func licenseKey(id pool.KeyID) attrs { return attrs{"pk": text(string(id))} }
+func licenseKey(id pool.KeyID) primaryKey { return primaryKey{PK: string(id)} }
 
 // shardName is the partition of the index of available keys that has shard n of a pool side.
 func shardName(p pool.ID, n int) string {
