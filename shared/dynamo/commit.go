@@ -69,7 +69,7 @@ func (c *commit) add(write types.TransactWriteItem, about subject) {
 func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) error {
 	id := change.After.ID
 	if n := max(len(change.Allocated)+len(change.Released), len(change.Chunk.Keys)); n > order.MaxKeys {
-		return fmt.Errorf("change %d keys of line %s: %d at most in one change, and in one chunk", n, id, order.MaxKeys)
+		return fmt.Errorf("change %d keys of line %s: %w", n, id, order.ErrTooManyKeys)
 	}
 	if n := len(change.After.Keys); n > order.InlineKeys {
 		return fmt.Errorf("store line %s with %d keys in its own item: %d at most", id, n, order.InlineKeys)

@@ -113,8 +113,12 @@ func (c *Change) Release(r Release) error {
 	return nil
 }
 
-// ErrNotHeld means that a key to be released is not the line's.
-var ErrNotHeld = errors.New("the key is not the line's")
+var (
+	// ErrNotHeld means that a key to be released is not the line's.
+	ErrNotHeld = errors.New("the key is not the line's")
+	// ErrTooManyKeys means that a change needs more than one transaction: see MaxKeys.
+	ErrTooManyKeys = errors.New("more keys than one change may hold")
+)
 
 // ExistsError holds the record that was there before a new line.
 type ExistsError struct{ Fulfillment Fulfillment }

@@ -20,6 +20,8 @@ type Books struct {
 	Keys      int
 	Available int
 	Claimed   int
+	Revoked   int
+	Kept      int // given back and left to the customer
 	Withdrawn int
 	Lines     map[string]Line // by LineID
 	Queue     []string        // LineIDs in their queues, oldest first
@@ -73,13 +75,15 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 // promise: a key that two lines hold, a line and a key that disagree about each
 // other, a key of another pool or side, a line with more keys than its due, a line
 // that waits outside its queue, stands in one without need or at the wrong place,
-// a key that is neither to be had nor held nor taken out of sale.
+// a key that is neither available nor held nor given back nor taken out of sale, a
+// key that a line both gave back and holds.
 func Balance(orders, keys []map[string]any) (Books, []string) {
 	var (
 		books    = Books{Lines: map[string]Line{}}
 		problems []string
 		holder   = map[string]string{} // key -> line, as lines say
 		claimed  = map[string]string{} // key -> line, as keys say
+		released = map[string]string{} // key -> line that gave it back, as keys say
 		stock    = map[string]shelf{}  // key -> where it was uploaded to
 		queued   = map[string]place{}
 	)
@@ -115,7 +119,11 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			inOrder, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			id := strings.TrimPrefix(pk, "order#") + inOrder
 			line := books.Lines[id]
-			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
+			keys := heldKeys(item["keys"])
+			if len(keys) == 0 {
+				problem("line %s has an empty chunk", id)
+			}
+			line.Keys = append(line.Keys, keys...)
 			books.Lines[id] = line
 		}
 	}
@@ -133,6 +141,12 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			merchant, rest, _ := strings.Cut(id, "#")
 			side, _, _ := strings.Cut(rest, "#")
 			stock[id] = shelf{side: fmt.Sprintf("%s#%s#%s", merchant, item["pool"], side), text: item["text"].(string)}
+		case state == "revoked" && !shelved && held:
+			books.Revoked++
+			released[id] = line
+		case state == "kept" && !shelved && held:
+			books.Kept++
+			released[id] = line
 		case state == "withdrawn" && !shelved && !held:
 			books.Withdrawn++
 		default:
@@ -172,6 +186,11 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 	for key, line := range claimed {
 		if holder[key] != line {
 			problem("key %s says it is held by %s, %q holds it", key, line, holder[key])
+		}
+	}
+	for key, line := range released {
+		if _, exists := books.Lines[line]; !exists {
+			problem("key %s says it was given back by %s, which does not exist", key, line)
 		}
 	}
 	for key, line := range holder {
