@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"keypool/infra/deployment"
 	"keypool/infra/stack"
 )
 
@@ -30,7 +31,7 @@ func add(app awscdk.App) error {
 			context[parameter] = value
 		}
 	}
-	settings, err := stack.Read(context)
+	settings, err := deployment.Read(context)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"keypool/infra/stack"
+	"keypool/infra/deployment"
 )
 
 func main() {
@@ -78,17 +78,17 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 
 // settings are those of the deployment, and args as the CDK is to be given them.
 // What a deployment must be told and its end does not depend on may be left out.
-func settings(ctx context.Context, cfg *aws.Config, args []string) (stack.Settings, []string, error) {
-	parameters, err := stack.Context("infra/cdk.json", args)
+func settings(ctx context.Context, cfg *aws.Config, args []string) (deployment.Settings, []string, error) {
+	parameters, err := deployment.Context("infra/cdk.json", args)
 	if err != nil {
-		return stack.Settings{}, nil, err
+		return deployment.Settings{}, nil, err
 	}
 	if region, ok := parameters["region"].(string); ok {
 		cfg.Region = region
 	}
 	identity, err := sts.NewFromConfig(*cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return stack.Settings{}, nil, fmt.Errorf("AWS does not know who you are: %w", err)
+		return deployment.Settings{}, nil, fmt.Errorf("AWS does not know who you are: %w", err)
 	}
 	parameters["account"], parameters["region"] = aws.ToString(identity.Account), cfg.Region
 	for _, name := range []string{"sender", "operator"} {
@@ -97,7 +97,7 @@ func settings(ctx context.Context, cfg *aws.Config, args []string) (stack.Settin
 			args = append(slices.Clone(args), "-c", name+"=nobody@keypool.invalid")
 		}
 	}
-	s, err := stack.Read(parameters)
+	s, err := deployment.Read(parameters)
 	return s, args, err
 }
 

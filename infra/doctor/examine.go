@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
-	"keypool/infra/stack"
+	"keypool/infra/deployment"
 )
 
 // finding is what was found of one thing.
@@ -63,7 +63,7 @@ func examineBootstrap(ctx context.Context, cfg aws.Config, account string) findi
 
 // examineSender looks for the sender's address, or else its domain, among the
 // identities that the account has proved to own.
-func examineSender(ctx context.Context, cfg aws.Config, s stack.Settings) finding {
+func examineSender(ctx context.Context, cfg aws.Config, s deployment.Settings) finding {
 	client := sesv2.NewFromConfig(cfg)
 	_, domain, _ := strings.Cut(s.Sender.Address, "@")
 	pending := ""
@@ -107,7 +107,7 @@ func examineSending(ctx context.Context, cfg aws.Config) finding {
 
 // examineConcurrency looks whether what is to be reserved leaves the account the
 // 100 executions that Lambda insists on.
-func examineConcurrency(ctx context.Context, cfg aws.Config, s stack.Settings) finding {
+func examineConcurrency(ctx context.Context, cfg aws.Config, s deployment.Settings) finding {
 	reserved := 0
 	for _, n := range s.Concurrency {
 		reserved += n

@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
-	"keypool/infra/stack"
+	"keypool/infra/deployment"
 )
 
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	parameters, err := stack.Context("infra/cdk.json", os.Args[1:])
+	parameters, err := deployment.Context("infra/cdk.json", os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -71,7 +71,7 @@ func examine(ctx context.Context, cfg aws.Config, parameters map[string]any) []f
 	if parameters["account"] == nil {
 		parameters["account"] = account
 	}
-	settings, err := stack.Read(parameters)
+	settings, err := deployment.Read(parameters)
 	if err != nil {
 		findings = append(findings, finding{failure, "parameters", err.Error(), "make deploy SENDER=keys@your.domain OPERATOR=you@your.domain"})
 	} else {

@@ -1,17 +1,16 @@
 package stack
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
+
+	"keypool/infra/deployment"
 )
 
-// alarm tells the operator when a metric was above a value for so many minutes.
+// alarm tells the operator that a metric was above a value for some minutes.
 type alarm struct {
 	id, says          string
 	namespace, metric string
@@ -21,7 +20,7 @@ type alarm struct {
 	above, minutes    float64
 }
 
-// addAlarms tells the operator by mail of whatever does not mend itself.
+// addAlarms makes the alarms, which reach the operator by mail.
 func (p *pipeline) addAlarms() {
 	topic := awssns.NewTopic(p.stack, jsii.String("Alarms"), &awssns.TopicProps{
 		DisplayName: jsii.String(p.settings.Name),
@@ -61,26 +60,26 @@ func (p *pipeline) addAlarms() {
 	}
 }
 
-// alarms are what is watched. What a function logs as an error needs somebody to
-// act, mails that cannot be sent above all: the function itself succeeds then, and
-// its metrics show nothing.
+// alarms returns the alarms. A line that a function logs as an error needs somebody to
+// act, above all a mail that cannot be sent: the function itself succeeds then, and its
+// metrics show nothing.
 func (p *pipeline) alarms() []alarm {
 	const lambda, sqs = "AWS/Lambda", "AWS/SQS"
 	var all []alarm
-	for _, what := range slices.Sorted(maps.Keys(p.dead)) {
+	for _, id := range deployment.DeadLetterQueues {
 		all = append(all, alarm{
-			"Dead" + what + "Alarm", "Something was given up: look into the queue Dead" + what,
-			sqs, "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName", p.dead[what].QueueName(), 0, 1,
+			id + "Alarm", "Something was given up: look into the queue " + id,
+			sqs, "ApproximateNumberOfMessagesVisible", "Maximum", "QueueName", p.queues[id].QueueName(), 0, 1,
 		})
 	}
-	for _, f := range functions {
-		name := p.functions[f.id].Ref()
-		logged, says := f.id+"ErrorLines", f.id+" met what it cannot mend: look for ERROR in its log"
-		if f.id == "Deliver" {
+	for _, f := range deployment.Functions {
+		name := p.functions[f.ID].Ref()
+		logged, says := f.ID+"ErrorLines", f.ID+" met what it cannot mend: look for ERROR in its log"
+		if f.ID == "Deliver" {
 			says = "Mails cannot be sent (sandbox, unverified sender, sending paused, account suspended) or notices cannot arrive: look for ERROR in Deliver's log"
 		}
 		awslogs.NewCfnMetricFilter(p.stack, jsii.String(logged), &awslogs.CfnMetricFilterProps{
-			LogGroupName:  p.logs[f.id].Ref(),
+			LogGroupName:  p.logs[f.ID].Ref(),
 			FilterPattern: jsii.String(`{ $.level = "ERROR" }`),
 			MetricTransformations: []*awslogs.CfnMetricFilter_MetricTransformationProperty{
 				{MetricNamespace: jsii.String(p.settings.Name), MetricName: jsii.String(logged), MetricValue: jsii.String("1")},
@@ -88,8 +87,8 @@ func (p *pipeline) alarms() []alarm {
 		})
 		all = append(
 			all,
-			alarm{f.id + "Errors", f.id + " fails: look into its log", lambda, "Errors", "Sum", "FunctionName", name, 0, 3},
-			alarm{f.id + "LogAlarm", says, p.settings.Name, logged, "Sum", "", nil, 0, 1},
+			alarm{f.ID + "Errors", f.ID + " fails: look into its log", lambda, "Errors", "Sum", "FunctionName", name, 0, 3},
+			alarm{f.ID + "LogAlarm", says, p.settings.Name, logged, "Sum", "", nil, 0, 1},
 		)
 	}
 	return append(
@@ -104,11 +103,11 @@ func (p *pipeline) alarms() []alarm {
 		},
 		alarm{
 			"FillsLate", "Waiting lines are not being filled: Fill does not keep up with its queue",
-			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.fills.QueueName(), 900, 3,
+			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Fills"].QueueName(), 900, 3,
 		},
 		alarm{
 			"RangesLate", "Key files are not being loaded: Ingest does not keep up with its queue",
-			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.ranges.QueueName(), 3600, 3,
+			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Ranges"].QueueName(), 3600, 3,
 		},
 	)
 }

@@ -2,71 +2,25 @@ package stack
 
 import (
 	"encoding/json"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
+
+	"keypool/infra/deployment"
 )
 
-// route is one route of the HTTP API. Most callers are checked by the functions
-// themselves, by signature or token; the operator's are signed and checked by AWS.
-type route struct {
-	key      string
-	function string
-	signed   bool
-}
-
-var routes = []route{
-	{"POST /webhooks/{merchant}/{account}", "Webhook", false},
-	{"GET /openapi.json", "Api", false},
-	{"ANY /v1/{proxy+}", "Api", false},
-	{"GET /operator/openapi.json", "Operator", false},
-	{"GET /v1/merchants/{merchant}", "Operator", true},
-	{"PUT /v1/merchants/{merchant}", "Operator", true},
-	{"POST /v1/merchants/{merchant}/tokens", "Operator", true},
-}
-
+// addAPI makes the HTTP API with the routes of all functions.
 func (p *pipeline) addAPI() {
 	api := awsapigatewayv2.NewCfnApi(p.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
 		Name:         jsii.String(p.settings.Name),
 		ProtocolType: jsii.String("HTTP"),
 	})
 
-	integrations := map[string]awsapigatewayv2.CfnIntegration{}
-	for i, r := range routes {
-		function := p.functions[r.function]
-		if integrations[r.function] == nil {
-			integrations[r.function] = awsapigatewayv2.NewCfnIntegration(p.stack, jsii.String(r.function+"Integration"), &awsapigatewayv2.CfnIntegrationProps{
-				ApiId:                api.Ref(),
-				IntegrationType:      jsii.String("AWS_PROXY"),
-				IntegrationUri:       function.AttrArn(),
-				PayloadFormatVersion: jsii.String("2.0"),
-				TimeoutInMillis:      jsii.Number(30_000),
-			})
-		}
-		authorization := "NONE"
-		if r.signed {
-			authorization = "AWS_IAM"
-		}
-		number := strconv.Itoa(i + 1)
-		awsapigatewayv2.NewCfnRoute(p.stack, jsii.String("Route"+number), &awsapigatewayv2.CfnRouteProps{
-			ApiId:             api.Ref(),
-			RouteKey:          jsii.String(r.key),
-			AuthorizationType: jsii.String(authorization),
-			Target:            jsii.String("integrations/" + *integrations[r.function].Ref()),
-		})
-		awslambda.NewCfnPermission(p.stack, jsii.String(r.function+"ByRoute"+number), &awslambda.CfnPermissionProps{
-			Action:       jsii.String("lambda:InvokeFunction"),
-			FunctionName: function.AttrArn(),
-			Principal:    jsii.String("apigateway.amazonaws.com"),
-			SourceArn:    jsii.String(p.here("execute-api", *api.Ref()+"/*/"+r.caller())),
-		})
+	for _, f := range deployment.Functions {
+		p.addRoutes(f, api)
 	}
-
 	group := awslogs.NewCfnLogGroup(p.stack, jsii.String("HttpApiLogs"), &awslogs.CfnLogGroupProps{
 		RetentionInDays: jsii.Number(p.settings.Retention),
 		KmsKeyId:        p.data.key.KeyArn(),
@@ -107,13 +61,37 @@ func (p *pipeline) addAPI() {
 	output(p.stack, "ApiUrl", url)
 }
 
-// caller is how a route stands in the ARN that API Gateway calls a function by.
-func (r route) caller() string {
-	method, path, _ := strings.Cut(r.key, " ")
-	if method == "ANY" {
-		method = "*"
+// addRoutes makes the routes that lead to a function.
+func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) {
+	if len(f.Routes) == 0 {
+		return
 	}
-	return method + regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(path, "*")
+	function := p.functions[f.ID]
+	integration := awsapigatewayv2.NewCfnIntegration(p.stack, jsii.String(f.ID+"Integration"), &awsapigatewayv2.CfnIntegrationProps{
+		ApiId:                api.Ref(),
+		IntegrationType:      jsii.String("AWS_PROXY"),
+		IntegrationUri:       function.AttrArn(),
+		PayloadFormatVersion: jsii.String("2.0"),
+		TimeoutInMillis:      jsii.Number(30_000),
+	})
+	for _, r := range f.Routes {
+		authorization := "NONE"
+		if r.Signed {
+			authorization = "AWS_IAM"
+		}
+		awsapigatewayv2.NewCfnRoute(p.stack, jsii.String("Route"+r.ID()), &awsapigatewayv2.CfnRouteProps{
+			ApiId:             api.Ref(),
+			RouteKey:          jsii.String(r.Key()),
+			AuthorizationType: jsii.String(authorization),
+			Target:            jsii.String("integrations/" + *integration.Ref()),
+		})
+		awslambda.NewCfnPermission(p.stack, jsii.String(f.ID+"ByRoute"+r.ID()), &awslambda.CfnPermissionProps{
+			Action:       jsii.String("lambda:InvokeFunction"),
+			FunctionName: function.AttrArn(),
+			Principal:    jsii.String("apigateway.amazonaws.com"),
+			SourceArn:    jsii.String(p.here("execute-api", *api.Ref()+"/*/"+r.Pattern())),
+		})
+	}
 }
 
 // accessLog names the route, never the path: paths hold merchants, orders and products.

@@ -6,20 +6,25 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"keypool/infra/deployment"
+	"keypool/shared/dynamo"
 )
 
-// data is the stack that outlives every other: tables, key and reports.
+// data is the stack of tables, key and reports, which outlives every other.
 type data struct {
-	stack                 awscdk.Stack
-	key                   awskms.Key
-	catalog, keys, orders awsdynamodb.Table
-	reports               awss3.Bucket
+	stack   awscdk.Stack
+	key     awskms.Key
+	tables  map[string]awsdynamodb.Table // by ID
+	reports awss3.Bucket
 }
 
-func newData(scope constructs.Construct, s Settings) *data {
-	d := &data{stack: awscdk.NewStack(scope, jsii.String(s.Name+"-Data"), &awscdk.StackProps{
+func newData(scope constructs.Construct, s deployment.Settings) *data {
+	d := &data{tables: map[string]awsdynamodb.Table{}, stack: awscdk.NewStack(scope, jsii.String(s.Name+"-Data"), &awscdk.StackProps{
 		Env:                   &awscdk.Environment{Account: jsii.String(s.Account), Region: jsii.String(s.Region)},
 		Description:           jsii.String("Keypool: the tables, their key, the upload reports"),
 		TerminationProtection: jsii.Bool(!s.Erase),
@@ -28,20 +33,14 @@ func newData(scope constructs.Construct, s Settings) *data {
 	d.key = awskms.NewKey(d.stack, jsii.String("Key"), &awskms.KeyProps{
 		Description:       jsii.String(s.Name + ": tables, buckets, queues, logs and accounts' secrets"),
 		EnableKeyRotation: jsii.Bool(true),
-		RemovalPolicy:     s.removal(),
+		RemovalPolicy:     removal(s),
 		Policy:            keyPolicy(s),
 	})
 
-	d.catalog = d.table(s, "Catalog", "pk", "sk", "")
-	d.index(d.catalog, "due", text("due"), number("dueAt"))
-	d.index(d.catalog, "kind", text("kind"), text("pk"))
-
-	d.keys = d.table(s, "Keys", "pk", "", "")
-	d.index(d.keys, "available", text("shard"), text("place"), "text", "upload")
-
-	d.orders = d.table(s, "Orders", "pk", "sk", awsdynamodb.StreamViewType_NEW_IMAGE)
-	d.index(d.orders, "due", text("due"), number("dueAt"))
-
+	for i, schema := range dynamo.Schemas(dynamo.Tables{}) {
+		id := deployment.Tables[i]
+		d.tables[id] = newTable(d.stack, id, s, d.key, schema)
+	}
 	d.reports = newBucket(d.stack, "Reports", s, d.key, &awss3.BucketProps{
 		// The parts that a report is put together from; the report itself stays.
 		LifecycleRules: &[]*awss3.LifecycleRule{{
@@ -52,57 +51,66 @@ func newData(scope constructs.Construct, s Settings) *data {
 	})
 
 	output(d.stack, "ReportsBucket", d.reports.BucketName())
-	output(d.stack, "CatalogTable", d.catalog.TableName())
-	output(d.stack, "KeysTable", d.keys.TableName())
-	output(d.stack, "OrdersTable", d.orders.TableName())
+	for _, id := range deployment.Tables {
+		output(d.stack, id+"Table", d.tables[id].TableName())
+	}
 	output(d.stack, "KmsKey", d.key.KeyArn())
 	return d
 }
 
-func (d *data) table(s Settings, id, partition, sort string, stream awsdynamodb.StreamViewType) awsdynamodb.Table {
+// newTable makes a table with the schema that the store relies on.
+func newTable(scope constructs.Construct, id string, s deployment.Settings, key awskms.IKey, schema *dynamodb.CreateTableInput) awsdynamodb.Table {
+	kinds := map[string]awsdynamodb.AttributeType{}
+	for _, a := range schema.AttributeDefinitions {
+		kinds[*a.AttributeName] = map[types.ScalarAttributeType]awsdynamodb.AttributeType{
+			types.ScalarAttributeTypeS: awsdynamodb.AttributeType_STRING,
+			types.ScalarAttributeTypeN: awsdynamodb.AttributeType_NUMBER,
+		}[a.AttributeType]
+	}
+	// attributes returns the partition key of a schema and its sort key, nil if it has none.
+	attributes := func(elements []types.KeySchemaElement) (partition, sort *awsdynamodb.Attribute) {
+		for _, e := range elements {
+			attribute := &awsdynamodb.Attribute{Name: e.AttributeName, Type: kinds[*e.AttributeName]}
+			if e.KeyType == types.KeyTypeHash {
+				partition = attribute
+			} else {
+				sort = attribute
+			}
+		}
+		return partition, sort
+	}
+
 	props := &awsdynamodb.TableProps{
-		PartitionKey:                     text(partition),
 		BillingMode:                      awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		Encryption:                       awsdynamodb.TableEncryption_CUSTOMER_MANAGED,
-		EncryptionKey:                    d.key,
+		EncryptionKey:                    key,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
 		DeletionProtection:               jsii.Bool(!s.Erase),
-		RemovalPolicy:                    s.removal(),
-		Stream:                           stream,
+		RemovalPolicy:                    removal(s),
 	}
-	if sort != "" {
-		props.SortKey = text(sort)
+	props.PartitionKey, props.SortKey = attributes(schema.KeySchema)
+	if schema.StreamSpecification != nil {
+		props.Stream = awsdynamodb.StreamViewType(schema.StreamSpecification.StreamViewType)
 	}
-	return awsdynamodb.NewTable(d.stack, jsii.String(id), props)
-}
-
-// index adds an index that projects the keys alone, or the named attributes too.
-func (d *data) index(table awsdynamodb.Table, name string, partition, sort *awsdynamodb.Attribute, also ...string) {
-	props := &awsdynamodb.GlobalSecondaryIndexProps{
-		IndexName:      jsii.String(name),
-		PartitionKey:   partition,
-		SortKey:        sort,
-		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
+	table := awsdynamodb.NewTable(scope, jsii.String(id), props)
+	for _, index := range schema.GlobalSecondaryIndexes {
+		props := &awsdynamodb.GlobalSecondaryIndexProps{
+			IndexName:      index.IndexName,
+			ProjectionType: awsdynamodb.ProjectionType(index.Projection.ProjectionType),
+		}
+		props.PartitionKey, props.SortKey = attributes(index.KeySchema)
+		if also := index.Projection.NonKeyAttributes; also != nil {
+			props.NonKeyAttributes = jsii.Strings(also...)
+		}
+		table.AddGlobalSecondaryIndex(props)
 	}
-	if len(also) > 0 {
-		props.ProjectionType = awsdynamodb.ProjectionType_INCLUDE
-		props.NonKeyAttributes = jsii.Strings(also...)
-	}
-	table.AddGlobalSecondaryIndex(props)
-}
-
-func text(name string) *awsdynamodb.Attribute {
-	return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
-}
-
-func number(name string) *awsdynamodb.Attribute {
-	return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_NUMBER}
+	return table
 }
 
 // keyPolicy lets the account govern the key, by its own policies, and the
 // services that store or carry data for us use it. The usual kms:* is spelt out,
 // so that no policy of ours has a wildcard among its actions.
-func keyPolicy(s Settings) awsiam.PolicyDocument {
+func keyPolicy(s deployment.Settings) awsiam.PolicyDocument {
 	account := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": s.Account}}
 	use := []string{"kms:Decrypt", "kms:GenerateDataKey"}
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
@@ -150,7 +158,7 @@ func keyPolicy(s Settings) awsiam.PolicyDocument {
 
 // newBucket makes a bucket as all of ours are: encrypted with our key, reached
 // over TLS alone, closed to the public, kept when its stack goes.
-func newBucket(scope constructs.Construct, id string, s Settings, key awskms.IKey, props *awss3.BucketProps) awss3.Bucket {
+func newBucket(scope constructs.Construct, id string, s deployment.Settings, key awskms.IKey, props *awss3.BucketProps) awss3.Bucket {
 	props.Encryption = awss3.BucketEncryption_KMS
 	props.EncryptionKey = key
 	props.BucketKeyEnabled = jsii.Bool(true)
@@ -158,7 +166,7 @@ func newBucket(scope constructs.Construct, id string, s Settings, key awskms.IKe
 	props.ObjectOwnership = awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED
 	props.EnforceSSL = jsii.Bool(true)
 	if props.RemovalPolicy == "" {
-		props.RemovalPolicy = s.removal()
+		props.RemovalPolicy = removal(s)
 	}
 	if props.LifecycleRules == nil {
 		props.LifecycleRules = &[]*awss3.LifecycleRule{}
@@ -170,7 +178,7 @@ func newBucket(scope constructs.Construct, id string, s Settings, key awskms.IKe
 	return awss3.NewBucket(scope, jsii.String(id), props)
 }
 
-func (s Settings) removal() awscdk.RemovalPolicy {
+func removal(s deployment.Settings) awscdk.RemovalPolicy {
 	if s.Erase {
 		return awscdk.RemovalPolicy_DESTROY
 	}

@@ -19,25 +19,24 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"keypool/shared/dynamo"
+	"keypool/infra/deployment"
 	"keypool/shared/s3"
 )
 
 // pipeline is the stack of everything that works on the data.
 type pipeline struct {
 	stack    awscdk.Stack
-	settings Settings
+	settings deployment.Settings
 	data     *data
 
-	ranges, fills    awssqs.Queue
-	dead             map[string]awssqs.Queue // by what died
+	queues           map[string]awssqs.Queue // by ID
 	configurationSet awsses.CfnConfigurationSet
 	uploads          awss3.Bucket
-	logs             map[string]awslogs.CfnLogGroup   // by function id
-	functions        map[string]awslambda.CfnFunction // by function id
+	logs             map[string]awslogs.CfnLogGroup   // by function ID
+	functions        map[string]awslambda.CfnFunction // by function ID
 }
 
-func newPipeline(scope constructs.Construct, s Settings, d *data) *pipeline {
+func newPipeline(scope constructs.Construct, s deployment.Settings, d *data) *pipeline {
 	p := &pipeline{
 		stack: awscdk.NewStack(scope, jsii.String(s.Name), &awscdk.StackProps{
 			Env:                &awscdk.Environment{Account: jsii.String(s.Account), Region: jsii.String(s.Region)},
@@ -46,55 +45,50 @@ func newPipeline(scope constructs.Construct, s Settings, d *data) *pipeline {
 		}),
 		settings:  s,
 		data:      d,
-		dead:      map[string]awssqs.Queue{},
+		queues:    map[string]awssqs.Queue{},
 		logs:      map[string]awslogs.CfnLogGroup{},
 		functions: map[string]awslambda.CfnFunction{},
 	}
 	p.addQueues()
 	p.addMail()
-	for _, f := range functions {
+	for _, f := range deployment.Functions {
 		p.addFunction(f)
 	}
-	p.addUploads()
-	p.addSources()
-	p.addStream()
-	p.addSchedules()
+	for _, f := range deployment.Functions {
+		p.addTriggers(f)
+	}
 	p.addAPI()
 	p.addAlarms()
 	return p
 }
 
-// addQueues makes the two queues of work, and a dead-letter queue for every source of events.
+// addQueues makes the queues of work, and the dead-letter queues.
 func (p *pipeline) addQueues() {
-	for _, what := range []string{"Ranges", "Fills", "Uploads", "Mails", "Events", "Ticks"} {
-		p.dead[what] = awssqs.NewQueue(p.stack, jsii.String("Dead"+what), &awssqs.QueueProps{
-			Encryption:          awssqs.QueueEncryption_KMS,
-			EncryptionMasterKey: p.data.key,
-			EnforceSSL:          jsii.Bool(true),
-			RetentionPeriod:     awscdk.Duration_Days(jsii.Number(14)),
+	for _, id := range deployment.DeadLetterQueues {
+		p.queues[id] = p.newQueue(id, &awssqs.QueueProps{})
+	}
+	for _, q := range deployment.Queues {
+		p.queues[q.ID] = p.newQueue(q.ID, &awssqs.QueueProps{
+			VisibilityTimeout: seconds(q.Hidden),
+			DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: p.queues[q.DeadLetters()], MaxReceiveCount: jsii.Number(deployment.MaxReceives)},
 		})
 	}
-	p.ranges = p.queue("Ranges", ingestTimeout+margin)
-	p.fills = p.queue("Fills", fillTimeout+margin)
-	output(p.stack, "RangesQueue", p.ranges.QueueUrl())
-	output(p.stack, "FillQueue", p.fills.QueueUrl())
+	output(p.stack, "RangesQueue", p.queues["Ranges"].QueueUrl())
+	output(p.stack, "FillQueue", p.queues["Fills"].QueueUrl())
 }
 
-// queue makes a queue of work. Whoever takes a message may give it back many
-// times, since what is not finished is never sent anew: hence the high count.
-func (p *pipeline) queue(id string, hidden time.Duration) awssqs.Queue {
-	return awssqs.NewQueue(p.stack, jsii.String(id), &awssqs.QueueProps{
-		Encryption:          awssqs.QueueEncryption_KMS,
-		EncryptionMasterKey: p.data.key,
-		EnforceSSL:          jsii.Bool(true),
-		VisibilityTimeout:   seconds(hidden),
-		RetentionPeriod:     awscdk.Duration_Days(jsii.Number(14)),
-		DeadLetterQueue:     &awssqs.DeadLetterQueue{Queue: p.dead[id], MaxReceiveCount: jsii.Number(20)},
-	})
+// newQueue makes a queue as all of ours are: encrypted, and kept for as long as SQS can.
+func (p *pipeline) newQueue(id string, props *awssqs.QueueProps) awssqs.Queue {
+	props.Encryption = awssqs.QueueEncryption_KMS
+	props.EncryptionMasterKey = p.data.key
+	props.EnforceSSL = jsii.Bool(true)
+	props.RetentionPeriod = awscdk.Duration_Days(jsii.Number(14))
+	return awssqs.NewQueue(p.stack, jsii.String(id), props)
 }
 
-// addMail sets up how mails leave and how their fate comes back. The sender's own
-// identity is verified by hand once, unless its domain is named.
+// addMail makes the configuration set of our mails, which sends SES's events about them
+// to EventBridge. The sender's identity is verified by hand once, unless its domain is
+// a parameter.
 func (p *pipeline) addMail() {
 	p.configurationSet = awsses.NewCfnConfigurationSet(p.stack, jsii.String("Mail"), &awsses.CfnConfigurationSetProps{
 		ReputationOptions: &awsses.CfnConfigurationSet_ReputationOptionsProperty{ReputationMetricsEnabled: jsii.Bool(true)},
@@ -119,66 +113,108 @@ func (p *pipeline) addMail() {
 	output(p.stack, "ConfigurationSet", p.configurationSet.Ref())
 }
 
-func (p *pipeline) addFunction(f function) {
-	group := awslogs.NewCfnLogGroup(p.stack, jsii.String(f.id+"Logs"), &awslogs.CfnLogGroupProps{
+// addFunction makes a function with its log and its role.
+func (p *pipeline) addFunction(f deployment.Function) {
+	group := awslogs.NewCfnLogGroup(p.stack, jsii.String(f.ID+"Logs"), &awslogs.CfnLogGroupProps{
 		RetentionInDays: jsii.Number(p.settings.Retention),
 		KmsKeyId:        p.data.key.KeyArn(),
 	})
-	p.logs[f.id] = group
-	role := awsiam.NewRole(p.stack, jsii.String(f.id+"Role"), &awsiam.RoleProps{
+	p.logs[f.ID] = group
+	role := awsiam.NewRole(p.stack, jsii.String(f.ID+"Role"), &awsiam.RoleProps{
 		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{f.id: p.policy(f.id)},
+		InlinePolicies: &map[string]awsiam.PolicyDocument{f.ID: p.policy(f)},
 	})
-	code := awss3assets.NewAsset(p.stack, jsii.String(f.id+"Code"), &awss3assets.AssetProps{Path: jsii.String(p.settings.zip(f))})
+	code := awss3assets.NewAsset(p.stack, jsii.String(f.ID+"Code"), &awss3assets.AssetProps{Path: jsii.String(p.settings.Zip(f))})
 	environment := map[string]string{}
-	for _, name := range f.environment {
-		environment["KEYPOOL_"+name] = p.value(name)
+	for _, v := range f.Variables() {
+		environment[v.Name] = p.expand(v.Value)
 	}
-	memory := f.memory
-	if chosen, ok := p.settings.Memory[f.id]; ok {
+	memory := f.Memory
+	if chosen, ok := p.settings.Memory[f.ID]; ok {
 		memory = chosen
 	}
 	props := &awslambda.CfnFunctionProps{
-		Description:   jsii.String(f.says),
-		Runtime:       jsii.String("provided.al2023"),
-		Handler:       jsii.String("bootstrap"),
+		Description:   jsii.String(f.Description),
+		Runtime:       jsii.String(deployment.Runtime),
+		Handler:       jsii.String(deployment.Handler),
 		Architectures: jsii.Strings(p.settings.Architecture),
 		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
 		MemorySize:    jsii.Number(memory),
-		Timeout:       jsii.Number(f.timeout.Seconds()),
+		Timeout:       jsii.Number(f.Timeout.Seconds()),
 		Role:          role.RoleArn(),
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: environment},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogFormat: jsii.String("Text"), LogGroup: group.Ref()},
 	}
-	if reserved, ok := p.settings.Concurrency[f.id]; ok {
+	if reserved, ok := p.settings.Concurrency[f.ID]; ok {
 		props.ReservedConcurrentExecutions = jsii.Number(reserved)
 	}
-	p.functions[f.id] = awslambda.NewCfnFunction(p.stack, jsii.String(f.id), props)
-	output(p.stack, f.id+"Function", p.functions[f.id].Ref())
+	p.functions[f.ID] = awslambda.NewCfnFunction(p.stack, jsii.String(f.ID), props)
+	output(p.stack, f.ID+"Function", p.functions[f.ID].Ref())
 }
 
-// uploadsName is the upload bucket's name. It is computed, not taken from the
-// bucket: the function's settings and rights hold it, and the bucket itself can
-// only be made once the function may be called by it.
-func (p *pipeline) uploadsName() string {
-	return strings.ToLower(p.settings.Name) + "-uploads-" + p.settings.Account + "-" + p.settings.Region
+// policy returns the policy of a function's role.
+func (p *pipeline) policy(f deployment.Function) awsiam.PolicyDocument {
+	var statements []awsiam.PolicyStatement
+	for _, s := range f.Statements() {
+		props := &awsiam.PolicyStatementProps{Actions: jsii.Strings(s.Actions...), Resources: jsii.Strings(p.expand(s.Resource))}
+		if s.When != nil {
+			values := make([]string, len(s.When.Values))
+			for i, v := range s.When.Values {
+				values[i] = p.expand(v)
+			}
+			props.Conditions = &map[string]any{s.When.Operator: map[string]any{s.When.Key: values}}
+		}
+		statements = append(statements, awsiam.NewPolicyStatement(props))
+	}
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
 }
 
-// addUploads makes the bucket that merchants drop their key files in. It calls
-// Ingest for every object, wherever it lies, so that a misplaced file is reported too.
-func (p *pipeline) addUploads() {
-	ingest := p.functions["Ingest"]
-	permission := awslambda.NewCfnPermission(p.stack, jsii.String("IngestByUploads"), &awslambda.CfnPermissionProps{
+// addTriggers makes what calls a function, but for the API.
+func (p *pipeline) addTriggers(f deployment.Function) {
+	if f.Objects {
+		p.addUploads(f)
+	}
+	if f.Queue != nil {
+		p.addQueueSource(f, *f.Queue)
+	}
+	if f.Stream != nil {
+		p.addStreamSource(f, *f.Stream)
+	}
+	if f.MailEvents {
+		p.addMailEvents(f)
+	}
+	if f.Schedule != "" {
+		p.addClock(f)
+	}
+	if f.Failed != nil {
+		awslambda.NewCfnEventInvokeConfig(p.stack, jsii.String(f.ID+"Async"), &awslambda.CfnEventInvokeConfigProps{
+			FunctionName:             p.functions[f.ID].Ref(),
+			Qualifier:                jsii.String("$LATEST"),
+			MaximumRetryAttempts:     jsii.Number(f.Failed.Retries),
+			MaximumEventAgeInSeconds: jsii.Number(f.Failed.MaxAge.Seconds()),
+			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: p.queues[f.Failed.Queue].QueueArn()},
+			},
+		})
+	}
+}
+
+// addUploads makes the bucket that merchants drop their key files in. It calls the
+// function for every object, wherever it lies, so that a misplaced file is reported too.
+func (p *pipeline) addUploads(f deployment.Function) {
+	function := p.functions[f.ID]
+	permission := awslambda.NewCfnPermission(p.stack, jsii.String(f.ID+"ByUploads"), &awslambda.CfnPermissionProps{
 		Action:        jsii.String("lambda:InvokeFunction"),
-		FunctionName:  ingest.AttrArn(),
+		FunctionName:  function.AttrArn(),
 		Principal:     jsii.String("s3.amazonaws.com"),
 		SourceAccount: jsii.String(p.settings.Account),
-		SourceArn:     jsii.String(p.arn("s3:::" + p.uploadsName())),
+		SourceArn:     jsii.String(p.arn("s3:::" + p.settings.UploadsName())),
 	})
 	p.uploads = newBucket(p.stack, "Uploads", p.settings, p.data.key, &awss3.BucketProps{
-		BucketName: jsii.String(p.uploadsName()),
-		// Whatever happens to the stack: a later one of this name finds the bucket and
-		// takes it over, which CloudFormation allows only if it would not delete it.
+		BucketName: jsii.String(p.settings.UploadsName()),
+		// The bucket outlives its stack, even when the data is deleted: a later stack of
+		// this name takes it over, which CloudFormation allows only for a bucket that it
+		// would not delete.
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		Versioned:     jsii.Bool(true),
 		LifecycleRules: &[]*awss3.LifecycleRule{
@@ -197,68 +233,50 @@ func (p *pipeline) addUploads() {
 	bucket := p.uploads.Node().DefaultChild().(awss3.CfnBucket)
 	bucket.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
 		LambdaConfigurations: []*awss3.CfnBucket_LambdaConfigurationProperty{
-			{Event: jsii.String("s3:ObjectCreated:*"), Function: ingest.AttrArn()},
+			{Event: jsii.String("s3:ObjectCreated:*"), Function: function.AttrArn()},
 		},
 	})
 	bucket.AddResourceDependency(permission, jsii.String("the function lets the bucket call it first"))
-	p.async("Ingest", "Uploads", 2, 6*time.Hour)
-	output(p.stack, "UploadsBucket", jsii.String(p.uploadsName()))
+	output(p.stack, "UploadsBucket", jsii.String(p.settings.UploadsName()))
 }
 
-// async says what becomes of events that a function could not handle when called without waiting.
-func (p *pipeline) async(id, dead string, retries int, age time.Duration) {
-	awslambda.NewCfnEventInvokeConfig(p.stack, jsii.String(id+"Async"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName:             p.functions[id].Ref(),
-		Qualifier:                jsii.String("$LATEST"),
-		MaximumRetryAttempts:     jsii.Number(retries),
-		MaximumEventAgeInSeconds: jsii.Number(age.Seconds()),
-		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: p.dead[dead].QueueArn()},
-		},
-	})
-}
-
-// addSources ties the queues to their functions.
-func (p *pipeline) addSources() {
-	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String("IngestFromRanges"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:          p.functions["Ingest"].Ref(),
-		EventSourceArn:        p.ranges.QueueArn(),
-		BatchSize:             jsii.Number(1),
+func (p *pipeline) addQueueSource(f deployment.Function, q deployment.QueueSource) {
+	props := &awslambda.CfnEventSourceMappingProps{
+		FunctionName:          p.functions[f.ID].Ref(),
+		EventSourceArn:        p.queues[q.Queue].QueueArn(),
+		BatchSize:             jsii.Number(q.Batch),
 		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
-		ScalingConfig:         &awslambda.CfnEventSourceMapping_ScalingConfigProperty{MaximumConcurrency: jsii.Number(4)},
-	})
-	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String("FillFromFills"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:          p.functions["Fill"].Ref(),
-		EventSourceArn:        p.fills.QueueArn(),
-		BatchSize:             jsii.Number(10),
-		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
-	})
+	}
+	if q.Concurrency > 0 {
+		props.ScalingConfig = &awslambda.CfnEventSourceMapping_ScalingConfigProperty{MaximumConcurrency: jsii.Number(q.Concurrency)}
+	}
+	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String(f.ID+"From"+q.Queue), props)
 }
 
-// addStream has every item that is to be mailed come to Deliver as soon as it is
-// written, and what becomes of the mails too.
-func (p *pipeline) addStream() {
-	deliver := p.functions["Deliver"]
-	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String("DeliverFromOrders"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:     deliver.Ref(),
-		EventSourceArn:   p.data.orders.TableStreamArn(),
+func (p *pipeline) addStreamSource(f deployment.Function, s deployment.StreamSource) {
+	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String(f.ID+"FromOrders"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:     p.functions[f.ID].Ref(),
+		EventSourceArn:   p.data.tables["Orders"].TableStreamArn(),
 		StartingPosition: jsii.String("TRIM_HORIZON"),
 		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
-			Filters: []*awslambda.CfnEventSourceMapping_FilterProperty{
-				{Pattern: jsii.String(dynamo.StreamFilter)},
-			},
+			Filters: []*awslambda.CfnEventSourceMapping_FilterProperty{{Pattern: jsii.String(s.Filter)}},
 		},
-		BatchSize:                  jsii.Number(10),
-		ParallelizationFactor:      jsii.Number(10),
+		BatchSize:                  jsii.Number(s.Batch),
+		ParallelizationFactor:      jsii.Number(s.Parallel),
 		FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
 		BisectBatchOnFunctionError: jsii.Bool(true),
-		MaximumRetryAttempts:       jsii.Number(10),
-		MaximumRecordAgeInSeconds:  jsii.Number(3600), // by then the sweep has long taken over
+		MaximumRetryAttempts:       jsii.Number(s.Retries),
+		MaximumRecordAgeInSeconds:  jsii.Number(s.MaxAge.Seconds()),
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: p.dead["Mails"].QueueArn()},
+			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: p.queues[s.DeadLetters].QueueArn()},
 		},
 	})
+}
 
+// addMailEvents sends SES's events about our mails to a function. Events that cannot be
+// handed over go to the queue of those that the function could not handle.
+func (p *pipeline) addMailEvents(f deployment.Function) {
+	function, dead := p.functions[f.ID], p.queues[f.Failed.Queue]
 	rule := awsevents.NewCfnRule(p.stack, jsii.String("MailRule"), &awsevents.CfnRuleProps{
 		Description: jsii.String("What became of our mails"),
 		EventPattern: map[string]any{
@@ -266,58 +284,104 @@ func (p *pipeline) addStream() {
 			"detail": map[string]any{"mail": map[string]any{"tags": map[string]any{"ses:configuration-set": []*string{p.configurationSet.Ref()}}}},
 		},
 		Targets: []*awsevents.CfnRule_TargetProperty{{
-			Id:               jsii.String("Deliver"),
-			Arn:              deliver.AttrArn(),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: p.dead["Events"].QueueArn()},
+			Id:               jsii.String(f.ID),
+			Arn:              function.AttrArn(),
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: dead.QueueArn()},
 		}},
 	})
-	awslambda.NewCfnPermission(p.stack, jsii.String("DeliverByEvents"), &awslambda.CfnPermissionProps{
+	awslambda.NewCfnPermission(p.stack, jsii.String(f.ID+"ByEvents"), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: deliver.AttrArn(),
+		FunctionName: function.AttrArn(),
 		Principal:    jsii.String("events.amazonaws.com"),
 		SourceArn:    rule.AttrArn(),
 	})
-	p.dead["Events"].AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	dead.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{p.dead["Events"].QueueArn()},
+		Resources:  &[]*string{dead.QueueArn()},
 		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},
 	}))
-	p.async("Deliver", "Events", 2, 6*time.Hour)
 }
 
-// addSchedules has Stock and Sweep called by the clock. A tick that cannot be
-// delivered is not repeated: the next one does the same work.
-func (p *pipeline) addSchedules() {
-	role := awsiam.NewRole(p.stack, jsii.String("ClockRole"), &awsiam.RoleProps{
+// addClock has EventBridge Scheduler call a function, by a role that may call this
+// function and nothing else.
+func (p *pipeline) addClock(f deployment.Function) {
+	function := p.functions[f.ID]
+	role := awsiam.NewRole(p.stack, jsii.String(f.ID+"ClockRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": p.settings.Account}},
 		}),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"Clock": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 			Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Actions:   jsii.Strings("lambda:InvokeFunction"),
-				Resources: &[]*string{p.functions["Stock"].AttrArn(), p.functions["Sweep"].AttrArn()},
+				Resources: &[]*string{function.AttrArn()},
 			})},
 		})},
 	})
-	for _, clock := range []struct{ id, expression string }{
-		{"Stock", p.settings.Schedule},
-		{"Sweep", "rate(1 minute)"},
-	} {
-		awsscheduler.NewCfnSchedule(p.stack, jsii.String(clock.id+"Clock"), &awsscheduler.CfnScheduleProps{
-			ScheduleExpression: jsii.String(clock.expression),
-			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
-			Target: &awsscheduler.CfnSchedule_TargetProperty{
-				Arn:         p.functions[clock.id].AttrArn(),
-				RoleArn:     role.RoleArn(),
-				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: jsii.Number(0), MaximumEventAgeInSeconds: jsii.Number(60)},
-			},
-		})
-		p.async(clock.id, "Ticks", 0, time.Minute)
-	}
+	awsscheduler.NewCfnSchedule(p.stack, jsii.String(f.ID+"Clock"), &awsscheduler.CfnScheduleProps{
+		ScheduleExpression: jsii.String(p.expand(f.Schedule)),
+		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+		Target: &awsscheduler.CfnSchedule_TargetProperty{
+			Arn:         function.AttrArn(),
+			RoleArn:     role.RoleArn(),
+			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: jsii.Number(f.Failed.Retries), MaximumEventAgeInSeconds: jsii.Number(f.Failed.MaxAge.Seconds())},
+		},
+	})
 }
 
-// arn completes what follows the partition in an ARN.
+// expand replaces the references in a text, such as ${Catalog.Arn}.
+func (p *pipeline) expand(text string) string {
+	return deployment.Expand(text, func(name string) string {
+		switch name {
+		case "AWS::Partition":
+			return *awscdk.Aws_PARTITION()
+		case "AWS::Region":
+			return p.settings.Region
+		case "AWS::AccountId":
+			return p.settings.Account
+		case "UploadsName":
+			return p.settings.UploadsName()
+		case "Key.Arn":
+			return *p.data.key.KeyArn()
+		case "Reports":
+			return *p.data.reports.BucketName()
+		case "Reports.Arn":
+			return *p.data.reports.BucketArn()
+		case "Mail":
+			return *p.configurationSet.Ref()
+		}
+		for _, parameter := range p.settings.Parameters() {
+			if parameter.Name == name {
+				return parameter.Value
+			}
+		}
+		id, attribute, _ := strings.Cut(name, ".")
+		if table, ok := p.data.tables[id]; ok {
+			switch attribute {
+			case "":
+				return *table.TableName()
+			case "Arn":
+				return *table.TableArn()
+			case "StreamArn":
+				return *table.TableStreamArn()
+			}
+		}
+		if queue, ok := p.queues[id]; ok {
+			switch attribute {
+			case "":
+				return *queue.QueueUrl()
+			case "Arn":
+				return *queue.QueueArn()
+			}
+		}
+		if log, ok := p.logs[strings.TrimSuffix(id, "Logs")]; ok && attribute == "Arn" {
+			return *log.AttrArn()
+		}
+		panic("nothing is known by the name ${" + name + "}")
+	})
+}
+
+// arn returns the ARN that ends in rest.
 func (p *pipeline) arn(rest string) string { return "arn:" + *awscdk.Aws_PARTITION() + ":" + rest }
 
 // here returns the ARN of a service's resource in this account and region.
@@ -329,12 +393,12 @@ func seconds(d time.Duration) awscdk.Duration {
 	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }
 
-// checkZips tells which functions have not been built.
-func checkZips(s Settings) error {
+// checkZips returns an error that names the functions that have not been built.
+func checkZips(s deployment.Settings) error {
 	var missing []string
-	for _, f := range functions {
-		if _, err := os.Stat(s.zip(f)); err != nil {
-			missing = append(missing, s.zip(f))
+	for _, f := range deployment.Functions {
+		if _, err := os.Stat(s.Zip(f)); err != nil {
+			missing = append(missing, s.Zip(f))
 		}
 	}
 	if missing != nil {

@@ -1,20 +1,16 @@
-// Package stack is Keypool's deployment: what runs, where the data lies, and who
-// may do what. Two stacks: one of the data, which outlives everything, and one of
-// the pipeline that works on it.
+// Package stack makes the CDK's stacks of what package infra/deployment describes: a
+// stack of the data, which outlives all others, and a stack of the pipeline that works
+// on the data.
 //
 // # Decisions
 //
-// Rights stand in one table (rights.go) and reach the roles as plain statements.
-// The CDK's grants are convenient and give more than is used; a table can be read,
-// and a test compares it word for word.
+// The upload bucket belongs to the pipeline and calls Ingest by its own property, so
+// that the CDK adds no function of its own; its name is computed, since bucket,
+// permission and function would wait for each other otherwise. AWS chooses all other
+// names, so that two deployments fit in one account.
 //
-// The upload bucket belongs to the pipeline and tells Ingest of its files through
-// its own property, so that no function of the CDK's comes along; its name is
-// computed, since bucket, permission and function would wait for each other
-// otherwise. All other names are AWS's choice, so that two copies fit in an account.
-//
-// Functions hand what they give up to a queue (a destination on failure) rather
-// than have a dead-letter queue set on themselves: a destination also says why.
+// Events that a function could not handle go to a queue by its destination on failure
+// rather than by a dead-letter queue of the function: a destination also says why.
 package stack
 
 import (
@@ -23,10 +19,12 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
+	"keypool/infra/deployment"
 )
 
 // New adds both stacks to the app. It fails if a function has not been built.
-func New(app awscdk.App, s Settings) error {
+func New(app awscdk.App, s deployment.Settings) error {
 	if err := checkZips(s); err != nil {
 		return err
 	}

@@ -12,10 +12,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/deployment"
 	"keypool/shared/dynamo"
 )
 
-var functionIDs = []string{"Api", "Deliver", "Fill", "Ingest", "Operator", "Stock", "Sweep", "Webhook"}
+// functionIDs are the IDs of all functions, sorted.
+var functionIDs = func() []string {
+	var ids []string
+	for _, f := range deployment.Functions {
+		ids = append(ids, f.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}()
 
 func TestSynth_secondIsIdentical(t *testing.T) {
 	first, second := templates(), must(synthesize(given(nil)))

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"keypool/infra/deployment"
 	"keypool/infra/stack"
 )
 
@@ -42,7 +43,7 @@ func synthesize(context map[string]any) (assembly, error) {
 		return assembly{}, err
 	}
 	defer os.RemoveAll(folder)
-	settings, err := stack.Read(context)
+	settings, err := deployment.Read(context)
 	if err != nil {
 		return assembly{}, err
 	}
@@ -51,8 +52,8 @@ func synthesize(context map[string]any) (assembly, error) {
 	if err := os.MkdirAll(zips, 0o700); err != nil {
 		return assembly{}, err
 	}
-	for _, name := range []string{"ingest", "webhook", "fill", "deliver", "stock", "sweep", "api", "operator"} {
-		if err := os.WriteFile(filepath.Join(zips, name+".zip"), []byte(name), 0o600); err != nil {
+	for _, f := range deployment.Functions {
+		if err := os.WriteFile(settings.Zip(f), []byte(f.ID), 0o600); err != nil {
 			return assembly{}, err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // Every key of every item is made here, and read here. The tables are shown in doc.go.
 
 // The beginnings of partition keys. A function is granted only those it needs:
-// see infra/stack.
+// see infra/deployment.
 const (
 	// of the catalog
 	MerchantPrefix = "merchant#" // the merchant itself, which the operator writes

@@ -93,7 +93,7 @@ func TestRoles(t *testing.T) { // not beside the others: a right too many would 
 }
 
 // unseen is the one condition that the emulator does not look at. Calls that it
-// alone would stop count as proved neither way; TestRights_exactlyThese holds the
+// alone would stop count as proved neither way; TestRights_useTheKeyForNothingElse holds the
 // condition in the template.
 const unseen = "kms:EncryptionContextKeys"
 

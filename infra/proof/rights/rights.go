@@ -117,7 +117,7 @@ func table(figures map[string]int) (string, error) {
 No secret was found where it does not belong, no call was allowed that the template does not grant, none was denied that it grants.
 
 The emulator does not look at two conditions of a role's policy, so that they count as proved neither way; the tests of the
-template hold them (` + "`infra/stack/rights_test.go`" + `): kms:EncryptionContextKeys, by which the key opens secrets of platforms only, and
+template hold them (` + "`infra/deployment/functions_test.go`" + `): kms:EncryptionContextKeys, by which the key opens secrets of accounts only, and
 kms:ViaService as far as it allows something, since no service of the emulator uses the key. It lets the account's root
 assume a role that trusts a service; who is trusted is held there too. How long a comparison takes is not measured:
 ` + "`shared/comparisons_test.go`" + ` holds that nothing a stranger sends is compared with a secret but by hmac.Equal, or looked up by its hash.

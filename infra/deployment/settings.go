@@ -1,4 +1,4 @@
-package stack
+package deployment
 
 import (
 	"errors"
@@ -13,34 +13,58 @@ import (
 	"time"
 )
 
-// Settings is what one deployment may choose.
+// Settings are the choices of one deployment.
 type Settings struct {
-	Name    string // of the stacks; two names make two copies in one account
+	Name    string // of the stacks; two names make two deployments in one account
 	Account string
 	Region  string
 
-	Sender   *mail.Address // whom customers' mails come from
-	Operator *mail.Address // told of alarms and of files that belong to nobody
+	Sender   *mail.Address // customers' mails come from it
+	Operator *mail.Address // gets alarms, and reports of files that belong to no merchant
 
 	Retention   int            // days that logs are kept
-	Memory      map[string]int // MiB by function id
-	Concurrency map[string]int // reserved executions by function id; none where it is missing
+	Memory      map[string]int // MiB by function ID, where it is not the function's own
+	Concurrency map[string]int // reserved executions by function ID, where there are any
 	Schedule    string         // of the stock check
-	Patience    time.Duration  // a customer who waits longer is told; 0: never
+	Patience    time.Duration  // a customer who waits longer gets a mail that says so; 0: never
 	MaxQuantity int            // units in one line
 	Rate, Burst int            // requests a second that the API lets through
 	Tags        map[string]string
 
-	Domain      string // of the sender, set up in SES; empty: the address was verified by hand
-	APIDomain   string // the API's own address; empty: the one AWS gives it
+	Domain      string // of the sender, to be set up in SES; empty: the address was verified by hand
+	APIDomain   string // the API's own domain; empty: the one AWS gives it
 	Certificate string // ARN, for APIDomain
 
 	Architecture string // arm64 or x86_64, as the zips were built
 	Zips         string // folder of the zips
-	Erase        bool   // the data goes with the stacks
+	Erase        bool   // the data is deleted with the stacks
 }
 
-// parameter is one context value: -c name=value, or a line in cdk.json.
+// UploadsName is the name of the upload bucket. It is computed rather than taken from
+// the bucket: the functions' settings and rights contain it, and the bucket can only
+// be made after the function that it calls.
+func (s Settings) UploadsName() string {
+	return strings.ToLower(s.Name) + "-uploads-" + s.Account + "-" + s.Region
+}
+
+// Parameters returns the settings that texts refer to, such as ${MaxQuantity}.
+func (s Settings) Parameters() []Variable {
+	return []Variable{
+		{"Sender", s.Sender.String()},
+		{"SenderAddress", s.Sender.Address},
+		{"OperatorAddress", s.Operator.Address},
+		{"MaxQuantity", strconv.Itoa(s.MaxQuantity)},
+		{"Patience", s.Patience.String()},
+		{"Schedule", s.Schedule},
+	}
+}
+
+// Zip returns the path of a function's zip.
+func (s Settings) Zip(f Function) string {
+	return path.Join(s.Zips, s.Architecture, f.Folder()+".zip")
+}
+
+// parameter is one value of the CDK's context: -c name=value, or a line in cdk.json.
 type parameter struct {
 	name, value, says string // value is the default
 	read              func(s *Settings, value string) error
@@ -163,8 +187,8 @@ var parameters = []parameter{
 	}},
 }
 
-// Read reads the settings out of the CDK's context. Whatever is wrong with them,
-// and every name that is not a parameter, comes back in one error.
+// Read reads the settings from the CDK's context. One error names every wrong value,
+// and every name that is not a parameter.
 func Read(context map[string]any) (Settings, error) {
 	var s Settings
 	var problems []error
@@ -195,11 +219,6 @@ func Read(context map[string]any) (Settings, error) {
 		return Settings{}, fmt.Errorf("wrong parameters (-c name=value, or \"context\" in cdk.json):\n%w", errors.Join(problems...))
 	}
 	return s, nil
-}
-
-// zip returns the path of a function's zip.
-func (s Settings) zip(f function) string {
-	return path.Join(s.Zips, s.Architecture, f.folder+".zip")
 }
 
 // retentions are the numbers of days that CloudWatch Logs accepts.
@@ -234,9 +253,9 @@ func whole(value string, low, high int) (int, error) {
 // perFunction reads "512" (for all) and "Ingest=1024,Api=512" (for some), also mixed.
 func perFunction(value string, low, high int) (map[string]int, error) {
 	out := map[string]int{}
-	all, ids := 0, make([]string, len(functions))
-	for i, f := range functions {
-		ids[i] = f.id
+	all, ids := 0, make([]string, len(Functions))
+	for i, f := range Functions {
+		ids[i] = f.ID
 	}
 	for _, entry := range split(value) {
 		id, number, some := strings.Cut(entry, "=")

@@ -1,4 +1,4 @@
-package stack
+package deployment
 
 import (
 	"encoding/json"
@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Context reads the parameters as the CDK's command line does, for programs that
-// look at a deployment without making one: "context" of a cdk.json, then
-// -c name=value.
+// Context reads the parameters as the CDK's command line does: from "context" of a
+// cdk.json, then from args of the form -c name=value. It is for programs that look at
+// a deployment without making one.
 func Context(cdkJSON string, args []string) (map[string]any, error) {
 	content, err := os.ReadFile(cdkJSON)
 	if err != nil {

@@ -1,0 +1,101 @@
+package deployment
+
+import "strings"
+
+// Right lets a function do some actions on one target. A function has no other
+// rights than those in its table, and the right to write its own log.
+type Right struct {
+	On    Target
+	May   string   // actions of the target's service, separated by blanks
+	Items []string // of a table: only items whose partition key begins with one of these
+}
+
+// Target is what a right is about.
+type Target struct {
+	Service, Resource string
+	When              *Condition
+}
+
+// Condition limits a statement of a policy.
+type Condition struct {
+	Operator, Key string
+	Values        []string
+}
+
+// The targets. Patterns are few: the files of a bucket, the streams of a table, and
+// the identities of an account, whose use the sender's address limits.
+var (
+	catalogTable  = Target{"dynamodb", "${Catalog.Arn}", nil}
+	catalogDue    = Target{"dynamodb", "${Catalog.Arn}/index/due", nil}
+	catalogKind   = Target{"dynamodb", "${Catalog.Arn}/index/kind", nil}
+	keysTable     = Target{"dynamodb", "${Keys.Arn}", nil}
+	keysAvailable = Target{"dynamodb", "${Keys.Arn}/index/available", nil}
+	ordersTable   = Target{"dynamodb", "${Orders.Arn}", nil}
+	ordersDue     = Target{"dynamodb", "${Orders.Arn}/index/due", nil}
+	ordersStream  = Target{"dynamodb", "${Orders.StreamArn}", nil}
+	ordersStreams = Target{"dynamodb", "${Orders.Arn}/stream/*", nil} // all that the table ever had
+
+	uploadsBucket = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}", nil}
+	uploadedFiles = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}/*", nil}
+	reportFiles   = Target{"s3", "${Reports.Arn}/*", nil}
+
+	rangesQueue = Target{"sqs", "${Ranges.Arn}", nil}
+	fillQueue   = Target{"sqs", "${Fills.Arn}", nil}
+	deadUploads = Target{"sqs", "${DeadUploads.Arn}", nil}
+	deadMails   = Target{"sqs", "${DeadMails.Arn}", nil}
+	deadEvents  = Target{"sqs", "${DeadEvents.Arn}", nil}
+	deadTicks   = Target{"sqs", "${DeadTicks.Arn}", nil}
+
+	senderIdentities = Target{
+		"ses", "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*",
+		&Condition{"StringEquals", "ses:FromAddress", []string{"${SenderAddress}"}},
+	}
+	configurationSet = Target{"ses", "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${Mail}", nil}
+
+	// The key, as a service uses it on the function's behalf.
+	tableKey  = Target{"kms", "${Key.Arn}", by("dynamodb")}
+	bucketKey = Target{"kms", "${Key.Arn}", by("s3")}
+	queueKey  = Target{"kms", "${Key.Arn}", by("sqs")}
+	// The key, for the secrets of merchants' accounts with payment platforms.
+	accountSecrets = Target{"kms", "${Key.Arn}", &Condition{"ForAllValues:StringEquals", "kms:EncryptionContextKeys", []string{"merchant", "account"}}}
+)
+
+func by(service string) *Condition {
+	return &Condition{"StringEquals", "kms:ViaService", []string{service + ".${AWS::Region}.amazonaws.com"}}
+}
+
+const (
+	// readAndWrite is what DynamoDB asks of a caller who writes to a table that is
+	// encrypted with a key of the account's.
+	readAndWrite = "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo"
+	// receive is what Lambda asks of a function that a queue calls.
+	receive = "ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes"
+)
+
+// Statement is one statement of a role's policy.
+type Statement struct {
+	Actions  []string
+	Resource string
+	When     *Condition
+}
+
+// Statements returns the policy of the function's role.
+func (f Function) Statements() []Statement {
+	log := Right{On: Target{"logs", "${" + f.ID + "Logs.Arn}", nil}, May: "CreateLogStream PutLogEvents"}
+	var all []Statement
+	for _, r := range append(f.Rights[:len(f.Rights):len(f.Rights)], log) {
+		s := Statement{Resource: r.On.Resource, When: r.On.When}
+		for action := range strings.FieldsSeq(r.May) {
+			s.Actions = append(s.Actions, r.On.Service+":"+action)
+		}
+		if r.Items != nil {
+			begins := make([]string, len(r.Items))
+			for i, prefix := range r.Items {
+				begins[i] = prefix + "*"
+			}
+			s.When = &Condition{"ForAllValues:StringLike", "dynamodb:LeadingKeys", begins}
+		}
+		all = append(all, s)
+	}
+	return all
+}
