@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"keypool/shared/mailaddress"
 )
 
 // Settings are the choices of one deployment.
@@ -229,7 +231,7 @@ func address(value string) (*mail.Address, error) {
 		return nil, errors.New("is missing: give a mail address")
 	}
 	a, err := mail.ParseAddress(value)
-	if err != nil {
+	if err != nil || !mailaddress.Valid(a.Address) {
 		return nil, errors.New("is not a mail address")
 	}
 	return a, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/mail"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
+	"keypool/shared/mailaddress"
 	"keypool/shared/pool"
 )
 
@@ -31,7 +31,7 @@ func merchant(ctx context.Context, c *call) error {
 			return &machine.Fault{Says: "NAME and POOL are 1 to 63 lower-case letters, digits and hyphens.", Try: usage}
 		}
 	}
-	if _, err := mail.ParseAddress(what.Notices); err != nil {
+	if !mailaddress.Valid(what.Notices) {
 		return &machine.Fault{Says: "EMAIL is not a mail address: it is where notices about stock go.", Try: usage}
 	}
 	if what.Product == "" {

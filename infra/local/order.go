@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net/mail"
 	"strconv"
 	"strings"
 
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
+	"keypool/shared/mailaddress"
 )
 
 // sendOrder reports a paid order as the payment platform does, and shows the
@@ -24,7 +24,7 @@ func sendOrder(ctx context.Context, c *call) error {
 		return &machine.Fault{Says: "QTY is not a whole number.", Try: "make order QTY=1 EMAIL=you@example.com"}
 	}
 	email := c.setting("EMAIL", "customer@shop.example")
-	if _, err := mail.ParseAddress(email); err != nil {
+	if !mailaddress.Valid(email) {
 		return &machine.Fault{Says: "EMAIL is not a mail address.", Try: "make order QTY=1 EMAIL=you@example.com"}
 	}
 	order := shop.Order{

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"keypool/shared/mailaddress"
 )
 
 // Env reads settings and gathers what is wrong with them.
@@ -46,7 +48,7 @@ func (e *Env) Address(name string) string {
 	if value == "" {
 		return ""
 	}
-	if _, err := mail.ParseAddress(value); err != nil {
+	if parsed, err := mail.ParseAddress(value); err != nil || !mailaddress.Valid(parsed.Address) {
 		e.problem("%s is not a mail address", name)
 	}
 	return value

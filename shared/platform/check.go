@@ -2,10 +2,11 @@ package platform
 
 import (
 	"fmt"
-	"net/mail"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"keypool/shared/mailaddress"
 )
 
 // MaxLines is how many lines an order may have in one event.
@@ -80,7 +81,7 @@ func (p *Paid) Check(maxQuantity int) error {
 	if p.Customer.Email == "" {
 		return problem("customer.email", "is missing: there is nowhere to send the keys")
 	}
-	if !isAddress(p.Customer.Email) {
+	if !mailaddress.Valid(p.Customer.Email) {
 		return problem("customer.email", "is not a mail address")
 	}
 	c := &p.Customer
@@ -111,19 +112,6 @@ func CheckID(s string) string {
 
 func isCurrency(s string) bool {
 	return len(s) == 3 && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
-}
-
-// isAddress reports whether s is a bare mail address that SES can send to.
-func isAddress(s string) bool {
-	if len(s) > 320 || strings.ContainsFunc(s, unicode.IsControl) {
-		return false
-	}
-	parsed, err := mail.ParseAddress(s)
-	if err != nil || parsed.Address != s || parsed.Name != "" {
-		return false
-	}
-	local := s[:strings.LastIndexByte(s, '@')]
-	return strings.IndexFunc(local, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // cut returns s without control characters, cut to maxText characters.

@@ -78,7 +78,7 @@ func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
 		ConfigurationSetName: aws.String(p.configurationSet),
 	}
 	if m.ReplyTo != "" {
-		request.ReplyToAddresses = []string{m.ReplyTo}
+		request.ReplyToAddresses = []string{ascii(m.ReplyTo)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Tags)) {
 		request.EmailTags = append(request.EmailTags, types.MessageTag{Name: aws.String(name), Value: aws.String(m.Tags[name])})
@@ -86,17 +86,23 @@ func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
 	return request
 }
 
-// recipient is an address as SES takes it: the domain's name is in ASCII (RFC 5891).
-// One that has no such form is left to SES to refuse.
+// recipient is an address as SES takes it in a list of recipients.
 func recipient(to mail.Address) string {
-	at := strings.LastIndexByte(to.Address, '@') + 1
-	domain := to.Address[at:]
+	to.Address = ascii(to.Address)
+	return to.String()
+}
+
+// ascii returns an address with its domain's name in ASCII (RFC 5891), as SES takes
+// it. A name that has no such form is left for SES to refuse.
+func ascii(address string) string {
+	at := strings.LastIndexByte(address, '@') + 1
+	domain := address[at:]
 	if strings.ContainsFunc(domain, func(r rune) bool { return r > unicode.MaxASCII }) {
-		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
-			to.Address = to.Address[:at] + ascii
+		if converted, err := idna.Lookup.ToASCII(domain); err == nil {
+			return address[:at] + converted
 		}
 	}
-	return to.String()
+	return address
 }
 
 // faults sorts SES's answers by their codes. What is not here is sorted by its

@@ -22,7 +22,7 @@ import (
 var letter = delivery.Mail{
 	From:    mail.Address{Name: "Nova Söftware", Address: "keys@keypool.example"},
 	To:      mail.Address{Name: "Anna Berg", Address: "anna@example.com"},
-	ReplyTo: "help@nova.example",
+	ReplyTo: "help@bücher.example",
 	Subject: "Dein Schlüssel",
 	Text:    "KEY-1\n",
 	HTML:    "<p>KEY-1</p>",
@@ -67,7 +67,7 @@ func TestSend_request(t *testing.T) {
 	want := map[string]any{
 		"FromEmailAddress":     "=?utf-8?q?Nova_S=C3=B6ftware?= <keys@keypool.example>",
 		"Destination":          map[string]any{"ToAddresses": []any{`"Anna Berg" <anna@example.com>`}},
-		"ReplyToAddresses":     []any{"help@nova.example"},
+		"ReplyToAddresses":     []any{"help@xn--bcher-kva.example"},
 		"ConfigurationSetName": "keypool-mail",
 		"EmailTags": []any{
 			map[string]any{"Name": "line", "Value": "axOovseYHr79uPME1b0Sg94WIEyY_4RnlKMGI6sRGSJ5"},

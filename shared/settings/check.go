@@ -4,18 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the list of time zones must not depend on the machine
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mailaddress"
 	"keypool/shared/pool"
 	"keypool/shared/text"
 )
@@ -24,7 +23,6 @@ import (
 const (
 	maxTitle      = 200 // characters
 	maxLink       = 2048
-	maxAddress    = 254 // characters of a mail address, by RFC 5321
 	maxLanguages  = 50
 	maxCurrencies = 200
 	maxTexts      = 50
@@ -188,14 +186,10 @@ func (p *problems) address(path, s string, needed bool) {
 		}
 		return
 	}
-	// SES takes no address beyond ASCII before the @.
-	parsed, err := mail.ParseAddress(s)
-	if err != nil || parsed.Address != s || len(s) > maxAddress || strings.ContainsFunc(s, beyondASCII) {
+	if !mailaddress.Valid(s) {
 		p.add(path, "not a mail address; use one such as keys@example.com, without a name")
 	}
 }
-
-func beyondASCII(r rune) bool { return r <= ' ' || r > '~' || unicode.IsControl(r) }
 
 func (p *problems) link(path, s string) {
 	if s != "" && (!text.Link(s) || !utf8.ValidString(s) || len(s) > maxLink) {

@@ -52,6 +52,7 @@ func TestCheckMerchant(t *testing.T) {
 			func(m *catalog.Merchant) { m.ReplyTo = "größe@b.example" },
 			[]string{"reply_to"},
 		},
+		"international domain": {func(m *catalog.Merchant) { m.ReplyTo = "info@bücher.example" }, nil},
 		"address of two lines": {func(m *catalog.Merchant) { m.ReplyTo = "a@b.example\n" }, []string{"reply_to"}},
 		"plain http":           {func(m *catalog.Merchant) { m.Logo = "http://acme.example/logo.png" }, []string{"logo"}},
 		"no host":              {func(m *catalog.Merchant) { m.Logo = "https:///logo.png" }, []string{"logo"}},
