@@ -11,6 +11,7 @@ import (
 
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/retry"
@@ -142,7 +143,7 @@ func (h *handler) news(ctx context.Context, event json.RawMessage) error {
 	if !ok {
 		return nil
 	}
-	item, mail, ok := delivery.ItemOf(said.Detail.Mail.Tags)
+	item, mail, ok := mail.ItemOf(said.Detail.Mail.Tags)
 	if !ok {
 		slog.InfoContext(ctx, "news of a mail that is not ours", "what", string(what))
 		return nil

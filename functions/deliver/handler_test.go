@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/mail"
+	netmail "net/mail"
 	"os"
 	"strings"
 	"sync"
@@ -21,6 +21,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -39,10 +40,10 @@ const messageID = "0107018c3b5f0e1a-6d1c2f0a-7f1e-4b57-9a57-2f9a0d2b7c11-000000"
 // post takes every mail and keeps it.
 type post struct {
 	mu    sync.Mutex
-	mails []delivery.Mail
+	mails []mail.Message
 }
 
-func (p *post) Send(_ context.Context, m delivery.Mail) (string, error) {
+func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mails = append(p.mails, m)
@@ -82,7 +83,7 @@ func newScene(t *testing.T) *scene {
 	clock := func() time.Time { return noon }
 	s.h = handler{now: clock, mailer: &delivery.Mailer{
 		Lines: store, Notices: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
-		Post: s.post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+		Post: s.post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}}
 	return s
 }

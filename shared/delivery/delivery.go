@@ -30,7 +30,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net/mail"
+	netmail "net/mail"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +39,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -105,7 +106,7 @@ type Counts interface {
 // Post sends mails.
 type Post interface {
 	// Send hands a mail over and returns its name there, or a *SendError.
-	Send(ctx context.Context, m Mail) (messageID string, err error)
+	Send(ctx context.Context, m mail.Message) (messageID string, err error)
 }
 
 // Mailer mails what is due and follows what becomes of it.
@@ -116,8 +117,8 @@ type Mailer struct {
 	Uploads  Uploads
 	Counts   Counts
 	Post     Post
-	Sender   mail.Address // every mail is sent from its address
-	Operator string       // address for what no merchant can be told
+	Sender   netmail.Address // every mail is sent from its address
+	Operator string          // address for what no merchant can be told
 	Now      func() time.Time
 
 	pace pace
@@ -162,8 +163,8 @@ const sendFor = 20 * time.Second
 
 // send hands a mail over. What SES is too busy to take is offered again, slower,
 // while there is time: to put it off would cost writes, and a minute.
-func (m *Mailer) send(ctx context.Context, made Mail) (string, error) {
-	busy := &SendError{Fault: Busy, Code: "NoTurn"}
+func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
+	busy := &mail.SendError{Fault: mail.Throttled, Code: "NoTurn"}
 	for range offers {
 		offered, ok := m.pace.turn(ctx)
 		if !ok {
@@ -174,8 +175,8 @@ func (m *Mailer) send(ctx context.Context, made Mail) (string, error) {
 			m.pace.taken()
 			return messageID, nil
 		}
-		refused, answered := errors.AsType[*SendError](err)
-		if !answered || refused.Fault != Busy {
+		refused, answered := errors.AsType[*mail.SendError](err)
+		if !answered || refused.Fault != mail.Throttled {
 			return "", err
 		}
 		busy = refused
@@ -187,7 +188,7 @@ func (m *Mailer) send(ctx context.Context, made Mail) (string, error) {
 // offers bounds how often one mailer offers a mail.
 const offers = 12
 
-func (m *Mailer) offer(ctx context.Context, made Mail) (string, error) {
+func (m *Mailer) offer(ctx context.Context, made mail.Message) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
 	return m.Post.Send(ctx, made)

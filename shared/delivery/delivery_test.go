@@ -3,7 +3,7 @@ package delivery_test
 import (
 	"context"
 	"fmt"
-	"net/mail"
+	netmail "net/mail"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +21,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -32,11 +33,11 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // post is the SES of a test: the only thing that is not real.
 type post struct {
 	mu     sync.Mutex
-	mails  []delivery.Mail
-	answer func(delivery.Mail) (string, error) // nil: every mail is taken
+	mails  []mail.Message
+	answer func(mail.Message) (string, error) // nil: every mail is taken
 }
 
-func (p *post) Send(_ context.Context, m delivery.Mail) (string, error) {
+func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
 	p.mu.Lock()
 	p.mails = append(p.mails, m)
 	name, answer := fmt.Sprintf("ses-%d", len(p.mails)), p.answer
@@ -59,8 +60,8 @@ func (p *post) sent() []string {
 	return all
 }
 
-func refuses(fault delivery.Fault, code string) func(delivery.Mail) (string, error) {
-	return func(delivery.Mail) (string, error) { return "", &delivery.SendError{Fault: fault, Code: code} }
+func refuses(fault mail.Fault, code string) func(mail.Message) (string, error) {
+	return func(mail.Message) (string, error) { return "", &mail.SendError{Fault: fault, Code: code} }
 }
 
 // scene is one test's tables, mailer and clock.
@@ -94,7 +95,7 @@ func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
 		Lines: s.store, Notices: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Counts: s.store,
-		Post: s.post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+		Post: s.post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }
 
@@ -378,7 +379,7 @@ func TestMail_heavyOnesWaitForRoom(t *testing.T) {
 		}))))
 	}
 	var now, most atomic.Int32
-	s.post.answer = func(delivery.Mail) (string, error) {
+	s.post.answer = func(mail.Message) (string, error) {
 		most.Store(max(most.Load(), now.Add(1)))
 		time.Sleep(time.Second) // longer than it takes to begin them all
 		now.Add(-1)
@@ -412,7 +413,7 @@ func TestMail_leaseRunsOut(t *testing.T) {
 	for _, swept := range []bool{false, true} {
 		t.Run(fmt.Sprintf("swept %v", swept), func(t *testing.T) {
 			s := newScene(t)
-			s.post.answer = refuses(delivery.Unknown, "NoAnswer")
+			s.post.answer = refuses(mail.Unknown, "NoAnswer")
 			id := s.line("a1", 1, 1)
 			s.mailLine(id)
 			sending := outbox.Entry{
@@ -442,7 +443,7 @@ func TestMail_leaseRunsOut(t *testing.T) {
 // answered: it is not sent again.
 func TestMail_newsEndsTheDoubt(t *testing.T) {
 	s := newScene(t)
-	s.post.answer = refuses(delivery.Unknown, "NoAnswer")
+	s.post.answer = refuses(mail.Unknown, "NoAnswer")
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
 	s.follow(news(id, 1, order.MailSent, noon.Add(time.Second)))
@@ -462,7 +463,7 @@ func news(id order.LineID, number int, what order.Happening, at time.Time) deliv
 
 func TestMail_refusedForItself(t *testing.T) {
 	s := newScene(t)
-	s.post.answer = refuses(delivery.Refused, "MessageRejected")
+	s.post.answer = refuses(mail.Permanent, "MessageRejected")
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
 	s.mailLine(id)
@@ -484,9 +485,9 @@ func TestMail_refusedForItself(t *testing.T) {
 
 func TestMail_putOff(t *testing.T) {
 	for _, c := range []struct {
-		fault delivery.Fault
+		fault mail.Fault
 		code  string
-	}{{delivery.Passing, "TooManyRequestsException"}, {delivery.Trouble, "SendingPausedException"}} {
+	}{{mail.Temporary, "TooManyRequestsException"}, {mail.AccountFault, "SendingPausedException"}} {
 		t.Run(string(c.fault), func(t *testing.T) {
 			s := newScene(t)
 			s.post.answer = refuses(c.fault, c.code)
@@ -544,7 +545,7 @@ func TestMail_overtaken(t *testing.T) {
 	id := s.line("a1", 1, 0, func(f *order.Fulfillment) {
 		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(time.Minute)}
 	})
-	s.post.answer = func(delivery.Mail) (string, error) {
+	s.post.answer = func(mail.Message) (string, error) {
 		s.change(id, func(f *order.Fulfillment) {
 			f.Allocated, f.Keys = 1, []pool.Key{{ID: "k", Text: pool.Conceal("KEY-NEW")}}
 			f.Mail = f.Mail.Next(outbox.Keys, noon)
@@ -563,7 +564,7 @@ func TestMail_overtaken(t *testing.T) {
 func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
-	s.post.answer = func(delivery.Mail) (string, error) {
+	s.post.answer = func(mail.Message) (string, error) {
 		s.change(id, func(f *order.Fulfillment) { f.OnHold = true })
 		return "ses-1", nil
 	}

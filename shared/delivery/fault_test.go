@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"keypool/shared/mail"
 )
 
 // TestTellFault holds which faults the alarm sees: those that nobody but the
@@ -21,11 +23,11 @@ func TestTellFault(t *testing.T) {
 		tries int
 		want  string
 	}{
-		{&SendError{Refused, "MessageRejected"}, 0, "WARN"},
-		{&SendError{Passing, "ThrottlingException"}, 4, "WARN"},
-		{&SendError{Passing, "ThrottlingException"}, 5, "ERROR"},
-		{&SendError{Trouble, "SendingPausedException"}, 0, "ERROR"},
-		{&SendError{Unknown, "NoAnswer"}, 0, "WARN"},
+		{&mail.SendError{Fault: mail.Permanent, Code: "MessageRejected"}, 0, "WARN"},
+		{&mail.SendError{Fault: mail.Temporary, Code: "ThrottlingException"}, 4, "WARN"},
+		{&mail.SendError{Fault: mail.Temporary, Code: "ThrottlingException"}, 5, "ERROR"},
+		{&mail.SendError{Fault: mail.AccountFault, Code: "SendingPausedException"}, 0, "ERROR"},
+		{&mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"}, 0, "WARN"},
 		{errors.New("read the merchant: throttled"), 0, "WARN"},
 	} {
 		logged.Reset()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keypool/shared/delivery"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -101,22 +102,22 @@ type moody struct {
 	unanswered int
 }
 
-func (m *moody) answer(mail delivery.Mail) (string, error) {
+func (m *moody) answer(letter mail.Message) (string, error) {
 	mood := m.r.IntN(5)
 	if m.calm {
 		mood = 0
 	}
 	if mood <= 2 {
 		var number int
-		fmt.Sscan(mail.Tags["mail"], &number)
+		fmt.Sscan(letter.Tags["mail"], &number)
 		m.taken = append(m.taken, number)
 	}
 	switch mood {
 	case 2, 3:
 		m.unanswered++
-		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"}
+		return "", &mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"}
 	case 4:
-		return "", &delivery.SendError{Fault: delivery.Passing, Code: "Throttling"}
+		return "", &mail.SendError{Fault: mail.Temporary, Code: "Throttling"}
 	default:
 		return fmt.Sprint("ses-", len(m.taken)), nil
 	}

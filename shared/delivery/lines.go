@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -64,9 +65,9 @@ func (m *Mailer) mailLine(ctx context.Context, id order.LineID, room *semaphore.
 	}
 	tellFault(ctx, err, f.Mail.Tries, "line", string(id), "mail", f.Mail.Number)
 	switch fault := faultOf(err); fault.Fault {
-	case Unknown:
+	case mail.Unknown:
 		return nil // the lease runs out: by then SES has told, or it is sent again
-	case Refused:
+	case mail.Permanent:
 		return m.markLine(ctx, f, func(f order.Fulfillment) mark {
 			return failedLine(f, happened(f, order.MailFailed, fault.Code, m.Now()), m.Now())
 		})
@@ -105,7 +106,7 @@ func (m *Mailer) sendLine(ctx context.Context, f order.Fulfillment) (messageID s
 	if err != nil {
 		return "", err
 	}
-	made, err := customerMail(f, merchant, product, m.Sender, m.Now())
+	made, err := mail.ForLine(f, merchant, product, m.Sender, m.Now())
 	if err != nil {
 		return "", err
 	}

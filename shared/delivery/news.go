@@ -2,11 +2,9 @@ package delivery
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"keypool/shared/notice"
@@ -23,28 +21,6 @@ type News struct {
 	At        time.Time
 	MessageID string
 	Code      string // SES's words for why
-}
-
-// ItemOf reads the tags of a mail, false if it is none of ours.
-func ItemOf(tags map[string][]string) (item outbox.Item, number int, ok bool) {
-	one := func(name string) string {
-		if values := tags[name]; len(values) == 1 {
-			return values[0]
-		}
-		return ""
-	}
-	number, err := strconv.Atoi(one(tagNumber))
-	if err != nil || number < 1 {
-		return outbox.Item{}, 0, false
-	}
-	if id := order.LineID(one(tagLine)); id.Valid() {
-		return outbox.LineItem(string(id)), number, true
-	}
-	id, err := base64.RawURLEncoding.DecodeString(one(tagNotice))
-	if err != nil || len(id) == 0 {
-		return outbox.Item{}, 0, false
-	}
-	return outbox.NoticeItem(string(id)), number, true
 }
 
 // states are what news makes of a mail. A delay changes nothing.

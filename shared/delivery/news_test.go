@@ -11,6 +11,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/delivery"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -193,7 +194,7 @@ func TestNotice_toItsMerchant(t *testing.T) {
 	s.mail(outbox.NoticeItem(n.ID))
 	s.wantSent("1 ops@nova.example: Elden has no keys left, and 1 paid order waits")
 
-	item, number, ok := delivery.ItemOf(map[string][]string{"notice": {s.post.mails[0].Tags["notice"]}, "mail": {"1"}})
+	item, number, ok := mail.ItemOf(map[string][]string{"notice": {s.post.mails[0].Tags["notice"]}, "mail": {"1"}})
 	if !ok || number != 1 || item != outbox.NoticeItem(n.ID) {
 		t.Errorf("the tags name %+v, %d, %v", item, number, ok)
 	}
@@ -236,7 +237,7 @@ func TestNotice_thatCannotArrive(t *testing.T) {
 		}
 		return n.ID
 	}
-	s.post.answer = refuses(delivery.Refused, "BadRequestException")
+	s.post.answer = refuses(mail.Permanent, "BadRequestException")
 	refused := raise(notice.New("nova", notice.Unconnected, "p1", notice.Facts{Product: "p1"}, noon))
 	s.mail(outbox.NoticeItem(refused))
 	told := s.notices(notice.MailFailed)
@@ -282,11 +283,11 @@ func TestItemOf_tagsOfOthers(t *testing.T) {
 		"a broken notice":   {"notice": {"ä"}, "mail": {"1"}},
 		"two lines":         {"line": {id, id}, "mail": {"1"}},
 	} {
-		if item, number, ok := delivery.ItemOf(tags); ok {
+		if item, number, ok := mail.ItemOf(tags); ok {
 			t.Errorf("%s: %+v, %d", name, item, number)
 		}
 	}
-	if item, number, ok := delivery.ItemOf(map[string][]string{"line": {id}, "mail": {"3"}}); !ok || item != outbox.LineItem(id) || number != 3 {
+	if item, number, ok := mail.ItemOf(map[string][]string{"line": {id}, "mail": {"3"}}); !ok || item != outbox.LineItem(id) || number != 3 {
 		t.Errorf("our own: %+v, %d, %v", item, number, ok)
 	}
 }

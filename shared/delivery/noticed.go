@@ -2,23 +2,15 @@ package delivery
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
 	"keypool/shared/upload"
-)
-
-// The tags of a mail, by which news of it finds its item again.
-const (
-	tagLine   = "line"   // the LineID
-	tagNotice = "notice" // the notice's ID, in base64url
-	tagNumber = "mail"   // which mail of the item it is
 )
 
 // mailNotice leases, mails and marks a notice.
@@ -38,9 +30,9 @@ func (m *Mailer) mailNotice(ctx context.Context, id string) error {
 	}
 	tellFault(ctx, err, n.Mail.Tries, "notice", string(n.Kind), "merchant", n.Merchant, "mail", n.Mail.Number)
 	switch fault := faultOf(err); fault.Fault {
-	case Unknown:
+	case mail.Unknown:
 		return nil
-	case Refused:
+	case mail.Permanent:
 		return m.markNotice(ctx, n, func(n notice.Notice) mark { return failedNotice(n, fault.Code, "", m.Now()) })
 	default:
 		return m.markNotice(ctx, n, func(n notice.Notice) mark { return mark{Mail: n.Mail.PutOff(fault.Code, m.Now())} })
@@ -72,13 +64,9 @@ func (m *Mailer) sendNotice(ctx context.Context, n notice.Notice) (messageID str
 			upload = &record
 		}
 	}
-	made, err := noticeMail(n, merchant, about, upload, m.Sender, m.Operator, m.Now())
+	made, err := mail.ForNotice(n, merchant, about, upload, m.Sender, m.Operator, m.Now())
 	if err != nil {
 		return "", err
-	}
-	made.Tags = map[string]string{
-		tagNotice: base64.RawURLEncoding.EncodeToString([]byte(n.ID)),
-		tagNumber: strconv.Itoa(n.Mail.Number),
 	}
 	return m.send(ctx, made)
 }

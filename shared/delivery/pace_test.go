@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"keypool/shared/mail"
 )
 
 // quota is an SES that takes so many mails a second, and as many at once.
@@ -22,7 +24,7 @@ type quota struct {
 	taken, refused int
 }
 
-func (q *quota) Send(context.Context, Mail) (string, error) {
+func (q *quota) Send(context.Context, mail.Message) (string, error) {
 	time.Sleep(q.latency)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -31,7 +33,7 @@ func (q *quota) Send(context.Context, Mail) (string, error) {
 	q.since = now
 	if q.room < 1 {
 		q.refused++
-		return "", &SendError{Fault: Busy, Code: "TooManyRequestsException"}
+		return "", &mail.SendError{Fault: mail.Throttled, Code: "TooManyRequestsException"}
 	}
 	q.room--
 	q.taken++
@@ -63,7 +65,7 @@ func TestSend_sharesTheQuota(t *testing.T) {
 									break
 								}
 								mails.Go(func() {
-									if _, err := m.send(invocation, Mail{}); err != nil {
+									if _, err := m.send(invocation, mail.Message{}); err != nil {
 										putOff.Add(1)
 									}
 								})
@@ -97,13 +99,13 @@ func TestSend_loneMailGoesAtOnce(t *testing.T) {
 		ses := &quota{perSecond: 1}
 		m := &Mailer{Post: ses}
 		for range 5 {
-			if _, err := m.send(t.Context(), Mail{}); err != nil {
+			if _, err := m.send(t.Context(), mail.Message{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(time.Minute)
 		began := time.Now()
-		if _, err := m.send(t.Context(), Mail{}); err != nil || time.Since(began) != 0 {
+		if _, err := m.send(t.Context(), mail.Message{}); err != nil || time.Since(began) != 0 {
 			t.Errorf("it went after %s, %v", time.Since(began), err)
 		}
 	})
@@ -122,9 +124,9 @@ func TestSend_givesUpInTime(t *testing.T) {
 					defer cancel()
 				}
 				began := time.Now()
-				_, err := (&Mailer{Post: &quota{}}).send(ctx, Mail{})
-				refused, ok := errors.AsType[*SendError](err)
-				if !ok || refused.Fault != Busy || refused.Code != "TooManyRequestsException" {
+				_, err := (&Mailer{Post: &quota{}}).send(ctx, mail.Message{})
+				refused, ok := errors.AsType[*mail.SendError](err)
+				if !ok || refused.Fault != mail.Throttled || refused.Code != "TooManyRequestsException" {
 					t.Errorf("got %v", err)
 				}
 				if took := time.Since(began); took > 2*time.Minute || limit > 0 && took > limit-sendFor {

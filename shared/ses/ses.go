@@ -12,10 +12,12 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/mail"
+	netmail "net/mail"
 	"slices"
 	"strings"
 	"unicode"
+
+	"keypool/shared/mail"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
@@ -23,8 +25,6 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/net/idna"
-
-	"keypool/shared/delivery"
 )
 
 // Post sends mails by SES. It is safe for concurrent use.
@@ -44,7 +44,7 @@ func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Option
 }
 
 // Send implements delivery.Post.
-func (p *Post) Send(ctx context.Context, m delivery.Mail) (string, error) {
+func (p *Post) Send(ctx context.Context, m mail.Message) (string, error) {
 	out, err := p.client.SendEmail(ctx, p.request(m))
 	if err != nil {
 		return "", sort(err)
@@ -52,7 +52,7 @@ func (p *Post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	return aws.ToString(out.MessageId), nil
 }
 
-func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
+func (p *Post) request(m mail.Message) *sesv2.SendEmailInput {
 	utf8 := func(s string) *types.Content {
 		return &types.Content{Data: aws.String(s), Charset: aws.String("UTF-8")}
 	}
@@ -87,7 +87,7 @@ func (p *Post) request(m delivery.Mail) *sesv2.SendEmailInput {
 }
 
 // recipient is an address as SES takes it in a list of recipients.
-func recipient(to mail.Address) string {
+func recipient(to netmail.Address) string {
 	to.Address = ascii(to.Address)
 	return to.String()
 }
@@ -107,76 +107,76 @@ func ascii(address string) string {
 
 // faults sorts SES's answers by their codes. What is not here is sorted by its
 // HTTP status; see sort.
-var faults = map[string]delivery.Fault{
+var faults = map[string]mail.Fault{
 	// This message alone.
-	"MessageRejected":       delivery.Refused,
-	"BadRequestException":   delivery.Refused,
-	"InvalidParameterValue": delivery.Refused,
-	"ValidationException":   delivery.Refused,
+	"MessageRejected":       mail.Permanent,
+	"BadRequestException":   mail.Permanent,
+	"InvalidParameterValue": mail.Permanent,
+	"ValidationException":   mail.Permanent,
 
 	// The account, the sender, a setting, or our rights.
-	"AccountSuspendedException":          delivery.Trouble,
-	"SendingPausedException":             delivery.Trouble,
-	"MailFromDomainNotVerifiedException": delivery.Trouble,
-	"NotFoundException":                  delivery.Trouble, // the configuration set, or the identity
-	"AccessDeniedException":              delivery.Trouble,
-	"UnrecognizedClientException":        delivery.Trouble,
-	"InvalidClientTokenId":               delivery.Trouble,
-	"SignatureDoesNotMatch":              delivery.Trouble,
-	"ExpiredTokenException":              delivery.Trouble,
+	"AccountSuspendedException":          mail.AccountFault,
+	"SendingPausedException":             mail.AccountFault,
+	"MailFromDomainNotVerifiedException": mail.AccountFault,
+	"NotFoundException":                  mail.AccountFault, // the configuration set, or the identity
+	"AccessDeniedException":              mail.AccountFault,
+	"UnrecognizedClientException":        mail.AccountFault,
+	"InvalidClientTokenId":               mail.AccountFault,
+	"SignatureDoesNotMatch":              mail.AccountFault,
+	"ExpiredTokenException":              mail.AccountFault,
 
 	// More at once than the account's quota.
-	"TooManyRequestsException": delivery.Busy,
-	"Throttling":               delivery.Busy,
-	"ThrottlingException":      delivery.Busy,
+	"TooManyRequestsException": mail.Throttled,
+	"Throttling":               mail.Throttled,
+	"ThrottlingException":      mail.Throttled,
 
 	// The moment. A day's quota passes too.
-	"LimitExceededException":        delivery.Passing,
-	"RequestExpired":                delivery.Passing,
-	"InternalFailure":               delivery.Passing,
-	"InternalServiceErrorException": delivery.Passing,
-	"ServiceUnavailable":            delivery.Passing,
+	"LimitExceededException":        mail.Temporary,
+	"RequestExpired":                mail.Temporary,
+	"InternalFailure":               mail.Temporary,
+	"InternalServiceErrorException": mail.Temporary,
+	"ServiceUnavailable":            mail.Temporary,
 }
 
 // sort makes a *delivery.SendError of what the SDK returned: SES's code, never
 // its text.
-func sort(err error) *delivery.SendError {
+func sort(err error) *mail.SendError {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		return &delivery.SendError{Fault: unanswered(err), Code: "NoAnswer"}
+		return &mail.SendError{Fault: unanswered(err), Code: "NoAnswer"}
 	}
 	code := api.ErrorCode()
 	// The one code with two meanings: an unverified sender, or recipient while the
 	// account is in the sandbox, is refused as if it were this message's fault.
 	if code == "MessageRejected" && strings.Contains(strings.ToLower(api.ErrorMessage()), "not verified") {
-		return &delivery.SendError{Fault: delivery.Trouble, Code: "NotVerified"}
+		return &mail.SendError{Fault: mail.AccountFault, Code: "NotVerified"}
 	}
 	fault, known := faults[code]
 	if !known {
 		// What nobody foresaw stays due and is looked at by somebody, unless SES
 		// itself is out of order.
-		fault = delivery.Trouble
+		fault = mail.AccountFault
 		var response *smithyhttp.ResponseError
 		if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
-			fault = delivery.Passing
+			fault = mail.Temporary
 		}
 	}
-	return &delivery.SendError{Fault: fault, Code: code}
+	return &mail.SendError{Fault: fault, Code: code}
 }
 
 // unanswered tells a request that cannot have reached SES from one that may have.
-func unanswered(err error) delivery.Fault {
+func unanswered(err error) mail.Fault {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
-		return delivery.Passing
+		return mail.Temporary
 	}
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusBadRequest {
-		return delivery.Passing // an answer, but not in SES's words: a proxy's
+		return mail.Temporary // an answer, but not in SES's words: a proxy's
 	}
 	var sent *smithyhttp.RequestSendError
 	if errors.As(err, &sent) || response != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return delivery.Unknown
+		return mail.Unknown
 	}
-	return delivery.Passing // it was never sent: no credentials, no endpoint
+	return mail.Temporary // it was never sent: no credentials, no endpoint
 }

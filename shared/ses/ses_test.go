@@ -7,26 +7,26 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/mail"
+	netmail "net/mail"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"keypool/shared/mail"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
-
-	"keypool/shared/delivery"
 )
 
-var letter = delivery.Mail{
-	From:    mail.Address{Name: "Nova Söftware", Address: "keys@keypool.example"},
-	To:      mail.Address{Name: "Anna Berg", Address: "anna@example.com"},
+var letter = mail.Message{
+	From:    netmail.Address{Name: "Nova Söftware", Address: "keys@keypool.example"},
+	To:      netmail.Address{Name: "Anna Berg", Address: "anna@example.com"},
 	ReplyTo: "help@bücher.example",
 	Subject: "Dein Schlüssel",
 	Text:    "KEY-1\n",
 	HTML:    "<p>KEY-1</p>",
-	Attached: []delivery.Attachment{
+	Attached: []mail.Attachment{
 		{Name: "license-keys-55.txt", Type: "text/plain; charset=utf-8", Content: []byte("KEY-1\n")},
 	},
 	Tags: map[string]string{"mail": "2", "line": "axOovseYHr79uPME1b0Sg94WIEyY_4RnlKMGI6sRGSJ5"},
@@ -99,7 +99,7 @@ func TestRecipient(t *testing.T) {
 		`"a@b"@bücher.example`: `<"a@b"@xn--bcher-kva.example>`,
 		"anna@xn--ü.example":   "<anna@xn--ü.example>",
 	} {
-		parsed, err := mail.ParseAddress(address)
+		parsed, err := netmail.ParseAddress(address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,23 +113,23 @@ func TestSend_answers(t *testing.T) {
 	for _, c := range []struct {
 		status        int
 		code, message string
-		want          delivery.SendError
+		want          mail.SendError
 	}{
-		{400, "MessageRejected", "Address anna@example.com is bad", delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}},
-		{400, "BadRequestException", "Missing final '@domain'", delivery.SendError{Fault: delivery.Refused, Code: "BadRequestException"}},
-		{400, "InvalidParameterValue", "Domain contains illegal character", delivery.SendError{Fault: delivery.Refused, Code: "InvalidParameterValue"}},
-		{400, "MessageRejected", "Email address is not verified. The following identities failed the check: keys@keypool.example", delivery.SendError{Fault: delivery.Trouble, Code: "NotVerified"}},
-		{400, "MailFromDomainNotVerifiedException", "", delivery.SendError{Fault: delivery.Trouble, Code: "MailFromDomainNotVerifiedException"}},
-		{400, "SendingPausedException", "", delivery.SendError{Fault: delivery.Trouble, Code: "SendingPausedException"}},
-		{400, "AccountSuspendedException", "", delivery.SendError{Fault: delivery.Trouble, Code: "AccountSuspendedException"}},
-		{404, "NotFoundException", "Configuration set <keypool-mail> does not exist", delivery.SendError{Fault: delivery.Trouble, Code: "NotFoundException"}},
-		{403, "AccessDeniedException", "not authorized to perform ses:SendEmail", delivery.SendError{Fault: delivery.Trouble, Code: "AccessDeniedException"}},
-		{400, "NeverHeardOf", "", delivery.SendError{Fault: delivery.Trouble, Code: "NeverHeardOf"}},
-		{429, "TooManyRequestsException", "", delivery.SendError{Fault: delivery.Busy, Code: "TooManyRequestsException"}},
-		{400, "ThrottlingException", "Maximum sending rate exceeded", delivery.SendError{Fault: delivery.Busy, Code: "ThrottlingException"}},
-		{400, "LimitExceededException", "Daily message quota exceeded", delivery.SendError{Fault: delivery.Passing, Code: "LimitExceededException"}},
-		{500, "InternalServiceErrorException", "", delivery.SendError{Fault: delivery.Passing, Code: "InternalServiceErrorException"}},
-		{503, "NeverHeardOf", "", delivery.SendError{Fault: delivery.Passing, Code: "NeverHeardOf"}},
+		{400, "MessageRejected", "Address anna@example.com is bad", mail.SendError{Fault: mail.Permanent, Code: "MessageRejected"}},
+		{400, "BadRequestException", "Missing final '@domain'", mail.SendError{Fault: mail.Permanent, Code: "BadRequestException"}},
+		{400, "InvalidParameterValue", "Domain contains illegal character", mail.SendError{Fault: mail.Permanent, Code: "InvalidParameterValue"}},
+		{400, "MessageRejected", "Email address is not verified. The following identities failed the check: keys@keypool.example", mail.SendError{Fault: mail.AccountFault, Code: "NotVerified"}},
+		{400, "MailFromDomainNotVerifiedException", "", mail.SendError{Fault: mail.AccountFault, Code: "MailFromDomainNotVerifiedException"}},
+		{400, "SendingPausedException", "", mail.SendError{Fault: mail.AccountFault, Code: "SendingPausedException"}},
+		{400, "AccountSuspendedException", "", mail.SendError{Fault: mail.AccountFault, Code: "AccountSuspendedException"}},
+		{404, "NotFoundException", "Configuration set <keypool-mail> does not exist", mail.SendError{Fault: mail.AccountFault, Code: "NotFoundException"}},
+		{403, "AccessDeniedException", "not authorized to perform ses:SendEmail", mail.SendError{Fault: mail.AccountFault, Code: "AccessDeniedException"}},
+		{400, "NeverHeardOf", "", mail.SendError{Fault: mail.AccountFault, Code: "NeverHeardOf"}},
+		{429, "TooManyRequestsException", "", mail.SendError{Fault: mail.Throttled, Code: "TooManyRequestsException"}},
+		{400, "ThrottlingException", "Maximum sending rate exceeded", mail.SendError{Fault: mail.Throttled, Code: "ThrottlingException"}},
+		{400, "LimitExceededException", "Daily message quota exceeded", mail.SendError{Fault: mail.Temporary, Code: "LimitExceededException"}},
+		{500, "InternalServiceErrorException", "", mail.SendError{Fault: mail.Temporary, Code: "InternalServiceErrorException"}},
+		{503, "NeverHeardOf", "", mail.SendError{Fault: mail.Temporary, Code: "NeverHeardOf"}},
 	} {
 		t.Run(c.code+" "+c.message, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +141,7 @@ func TestSend_answers(t *testing.T) {
 				json.NewEncoder(w).Encode(map[string]string{"message": c.message})
 			})
 			_, err := post.Send(t.Context(), letter)
-			var got *delivery.SendError
+			var got *mail.SendError
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v", err)
 			}
@@ -173,8 +173,8 @@ func TestSend_answerLost(t *testing.T) {
 		connection.Close()
 	})
 	_, err := post.Send(t.Context(), letter)
-	var got *delivery.SendError
-	if !errors.As(err, &got) || got.Fault != delivery.Unknown {
+	var got *mail.SendError
+	if !errors.As(err, &got) || got.Fault != mail.Unknown {
 		t.Errorf("got %v, want an unknown end", err)
 	}
 	if requests.Load() != 1 {
@@ -190,8 +190,8 @@ func TestSend_halfAnAnswer(t *testing.T) {
 		io.WriteString(w, `{"Mess`)
 	})
 	_, err := post.Send(t.Context(), letter)
-	var got *delivery.SendError
-	if !errors.As(err, &got) || got.Fault != delivery.Unknown {
+	var got *mail.SendError
+	if !errors.As(err, &got) || got.Fault != mail.Unknown {
 		t.Errorf("got %v, want an unknown end", err)
 	}
 }
@@ -205,8 +205,8 @@ func TestSend_neverLeft(t *testing.T) {
 	address := listener.Addr().String()
 	listener.Close()
 	_, err = at("http://"+address).Send(t.Context(), letter)
-	var got *delivery.SendError
-	if !errors.As(err, &got) || got.Fault != delivery.Passing {
+	var got *mail.SendError
+	if !errors.As(err, &got) || got.Fault != mail.Temporary {
 		t.Errorf("got %v, want a passing fault", err)
 	}
 }

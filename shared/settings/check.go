@@ -14,9 +14,9 @@ import (
 	"golang.org/x/text/language"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/text"
 	"keypool/shared/mailaddress"
 	"keypool/shared/pool"
-	"keypool/shared/text"
 )
 
 // The limits of settings. Those of a text are in package text.

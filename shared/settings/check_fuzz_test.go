@@ -2,7 +2,7 @@ package settings_test
 
 import (
 	"context"
-	"net/mail"
+	netmail "net/mail"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +16,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -103,7 +104,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	clock := func() time.Time { return noon }
 	mailer := &delivery.Mailer{
 		Lines: store, Notices: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
-		Post: post, Sender: mail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+		Post: post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 	line := order.Fulfillment{
 		ID: order.Identity{Merchant: m.Name, Side: pool.Live, Origin: "standard", Order: "10001", Line: "1"}.ID(), Version: 1, Merchant: m.Name, Side: pool.Live, Account: "standard", Origin: "standard",
@@ -135,7 +136,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 			addresses = append(addresses, made.ReplyTo)
 		}
 		for _, address := range addresses {
-			if _, err := mail.ParseAddress(address); err != nil || len(address) > 320 || strings.ContainsAny(address, "\r\n") {
+			if _, err := netmail.ParseAddress(address); err != nil || len(address) > 320 || strings.ContainsAny(address, "\r\n") {
 				t.Errorf("%q is no address for SES: %v", address, err)
 			}
 		}
@@ -148,10 +149,10 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 // post keeps the mails that are sent.
 type post struct {
 	mu    sync.Mutex
-	mails []delivery.Mail
+	mails []mail.Message
 }
 
-func (p *post) Send(_ context.Context, m delivery.Mail) (string, error) {
+func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mails = append(p.mails, m)

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/text"
 	"keypool/shared/pool"
-	"keypool/shared/text"
 	"keypool/shared/upload"
 )
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
+	netmail "net/mail"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +20,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/stock"
@@ -211,14 +212,14 @@ func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest
 func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: store, Notices: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
-		Post: post, Sender: mail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
+		Post: post, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}
 }
 
 // obliging is an SES that takes every mail at once.
 type obliging struct{}
 
-func (obliging) Send(context.Context, delivery.Mail) (string, error) { return "ses-1", nil }
+func (obliging) Send(context.Context, mail.Message) (string, error) { return "ses-1", nil }
 
 // orderOnce brings an order from its claim to the news that its mail arrived.
 func orderOnce(ctx context.Context, claims *claim.Claimer, mails *delivery.Mailer, line order.Fulfillment) error {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"keypool/shared/delivery"
+	"keypool/shared/mail"
 	"keypool/shared/outbox"
 )
 
@@ -170,14 +170,14 @@ type letter struct {
 }
 
 // Send implements delivery.Post.
-func (p *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
+func (p *post) Send(ctx context.Context, m mail.Message) (string, error) {
 	tags := map[string][]string{}
 	for name, value := range m.Tags {
 		tags[name] = []string{value}
 	}
-	item, number, ok := delivery.ItemOf(tags)
+	item, number, ok := mail.ItemOf(tags)
 	if !ok {
-		return "", &delivery.SendError{Fault: delivery.Refused, Code: "NoTags"} // and the books will tell
+		return "", &mail.SendError{Fault: mail.Permanent, Code: "NoTags"} // and the books will tell
 	}
 	sent := letter{Item: item, number: number}
 	for word := range strings.FieldsSeq(m.Text) {
@@ -186,14 +186,14 @@ func (p *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 		}
 	}
 	if ctx.Err() != nil {
-		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"} // it never left
+		return "", &mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"} // it never left
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	met := p.fault()
-	says, fails := map[string]delivery.Fault{
-		mailRefused: delivery.Refused, mailThrottled: delivery.Passing, sendingPaused: delivery.Trouble,
-		mailLost: delivery.Unknown, answerOfMailLost: delivery.Unknown,
+	says, fails := map[string]mail.Fault{
+		mailRefused: mail.Permanent, mailThrottled: mail.Temporary, sendingPaused: mail.AccountFault,
+		mailLost: mail.Unknown, answerOfMailLost: mail.Unknown,
 	}[met]
 	if fails {
 		p.met[met]++
@@ -201,7 +201,7 @@ func (p *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 			sent.open = true
 			p.took = append(p.took, sent)
 		}
-		return "", &delivery.SendError{Fault: says, Code: "Injected"}
+		return "", &mail.SendError{Fault: says, Code: "Injected"}
 	}
 	p.took = append(p.took, sent)
 	return "id-" + strconv.Itoa(len(p.took)), nil

@@ -295,10 +295,10 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "what stands in a mail is read as HTML",
-		file:   "shared/delivery/letter.go",
+		file:   "shared/mail/letter.go",
 		old:    `"html/template"`,
 		new:    `"text/template"`,
-		in:     "shared/delivery", test: "FuzzMail",
+		in:     "shared/mail", test: "FuzzMail",
 	},
 	{
 		breaks: "the lines of a file depend on where a worker took over",

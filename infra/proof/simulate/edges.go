@@ -17,6 +17,7 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/job"
+	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/retry"
@@ -262,17 +263,17 @@ type post struct {
 }
 
 // Send implements delivery.Post.
-func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
+func (s *post) Send(ctx context.Context, m mail.Message) (string, error) {
 	w, p := s.w, processOf(ctx)
 	w.steps.Add(1)
 	p.calls.Add(1)
 	if p.gone() {
 		return "", errGone
 	}
-	item, number, ok := delivery.ItemOf(tagsOf(m))
+	item, number, ok := mail.ItemOf(tagsOf(m))
 	if !ok {
 		w.ledger.report("a mail went out that names no line and no notice")
-		return "", &delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}
+		return "", &mail.SendError{Fault: mail.Permanent, Code: "MessageRejected"}
 	}
 	name := s.calls.name(fmt.Sprintf("%s mails %v", callerOf(ctx), item))
 	time.Sleep(w.upTo(name+" there", 5*w.plan.Weather.Slow))
@@ -283,19 +284,19 @@ func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	switch {
 	case trouble == 3:
 		w.count("mail put off by the mail service")
-		return "", &delivery.SendError{Fault: delivery.Passing, Code: "InternalServiceErrorException"}
+		return "", &mail.SendError{Fault: mail.Temporary, Code: "InternalServiceErrorException"}
 	case trouble >= 0 && trouble < 3:
 		w.count("mail throttled")
-		return "", &delivery.SendError{Fault: delivery.Busy, Code: "TooManyRequestsException"}
+		return "", &mail.SendError{Fault: mail.Throttled, Code: "TooManyRequestsException"}
 	case trouble == 4:
 		w.count("mail met trouble of the account")
-		return "", &delivery.SendError{Fault: delivery.Trouble, Code: "SendingPausedException"}
+		return "", &mail.SendError{Fault: mail.AccountFault, Code: "SendingPausedException"}
 	case trouble == 5:
 		w.count("mail refused")
 		w.ledger.refused(item, number)
-		return "", &delivery.SendError{Fault: delivery.Refused, Code: "MessageRejected"}
+		return "", &mail.SendError{Fault: mail.Permanent, Code: "MessageRejected"}
 	case trouble == 6:
-		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"} // never arrived
+		return "", &mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"} // never arrived
 	}
 	w.count("mail accepted")
 	w.ledger.mailed(p, item, number, m)
@@ -304,12 +305,12 @@ func (s *post) Send(ctx context.Context, m delivery.Mail) (string, error) {
 	if trouble > 6 {
 		w.count("mail accepted, answer lost")
 		w.ledger.unknown(item)
-		return "", &delivery.SendError{Fault: delivery.Unknown, Code: "NoAnswer"}
+		return "", &mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"}
 	}
 	return name, ctx.Err()
 }
 
-func tagsOf(m delivery.Mail) map[string][]string {
+func tagsOf(m mail.Message) map[string][]string {
 	tags := make(map[string][]string)
 	for name, value := range m.Tags {
 		tags[name] = []string{value}

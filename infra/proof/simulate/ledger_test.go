@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/infra/proof/dynamosim"
-	"keypool/shared/delivery"
+	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -453,7 +453,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a mail is sent without a lease": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, delivery.Mail{})
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{})
 			}, "nobody had leased it",
 		},
 		"a mail shows another line's key beside its own": {
@@ -466,14 +466,14 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *bench) {
 				b.sold()
 				b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "patience"
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, delivery.Mail{HTML: textOf("k")})
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{HTML: textOf("k")})
 			}, "shows keys",
 		},
 		"an attachment lacks a key": {
 			func(b *bench) {
 				b.sold()
 				b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "keys"
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, delivery.Mail{Text: textOf("k"), HTML: textOf("k"), Attached: []delivery.Attachment{{}}})
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k"), Attached: []mail.Attachment{{}}})
 			}, "shows keys []",
 		},
 		"a mail is leased after a lease has lapsed": {
@@ -515,7 +515,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a mail is about nothing": {
 			func(b *bench) {
-				if _, err := b.ledger.w.post.Send(context.Background(), delivery.Mail{}); err == nil {
+				if _, err := b.ledger.w.post.Send(context.Background(), mail.Message{}); err == nil {
 					panic("it was sent")
 				}
 			}, "names no line and no notice",
@@ -745,7 +745,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 func (b *bench) mail(number int, text string) {
 	line := outbox.LineItem(string(idA))
 	b.ledger.leased[leased{line, number}] = "keys"
-	b.ledger.mailed(nobody, line, number, delivery.Mail{Text: text, HTML: text})
+	b.ledger.mailed(nobody, line, number, mail.Message{Text: text, HTML: text})
 }
 
 func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/infra/proof/dynamosim"
-	"keypool/shared/delivery"
+	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 )
@@ -82,7 +82,7 @@ func (l *ledger) outboxChanged(item outbox.Item, before, after map[string]types.
 // mailed takes in that the mail service took a mail. It shows all keys of its
 // line, or none if it is about something else; and it is the only one about that
 // unless nobody could know of the one before it.
-func (l *ledger) mailed(by *process, item outbox.Item, number int, m delivery.Mail) {
+func (l *ledger) mailed(by *process, item outbox.Item, number int, m mail.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kind, ok := l.leased[leased{item, number}]

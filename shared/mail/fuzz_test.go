@@ -1,4 +1,4 @@
-package delivery
+package mail
 
 import (
 	"net/mail"
@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/text"
 	"keypool/shared/order"
 	"keypool/shared/pool"
-	"keypool/shared/text"
 )
 
 // FuzzMail holds that a mail is the same HTML whatever stands in it: a name, a
@@ -26,7 +26,7 @@ func FuzzMail(f *testing.F) {
 		if text.Check(subject, body) != nil || tagInHost.MatchString(body) {
 			return
 		}
-		written := func(value, key string) Mail {
+		written := func(value, key string) Message {
 			l := line(3)
 			l.Language, l.Order, l.UnitPrice, l.Title = language, value, value, value
 			l.Customer = order.Customer{
@@ -37,7 +37,7 @@ func FuzzMail(f *testing.F) {
 			p := elden
 			p.Title, p.ShortTitle, p.Instructions = value, value, "https://shop.example/help"
 			p.Texts = map[string]catalog.Text{"en": {Subject: subject, Body: body}}
-			made, err := customerMail(l, nova, p, sender, noon)
+			made, err := ForLine(l, nova, p, sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}

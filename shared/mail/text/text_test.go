@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/shared/text"
+	"keypool/shared/mail/text"
 )
 
 func TestCheck(t *testing.T) {

@@ -1,4 +1,4 @@
-package delivery
+package mail
 
 import (
 	"fmt"
@@ -12,15 +12,15 @@ import (
 	_ "time/tzdata" // the function's system has no time zones of its own
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/text"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
-	"keypool/shared/text"
 )
 
 // customerMail writes the mail of a line that is due: its keys, or that they
 // will follow. The line holds all its keys, those of its chunks too.
-func customerMail(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Mail, error) {
+func ForLine(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
 	w := customerWriter{f: f, m: m, p: p, now: now}
 	if m.Title == "" {
 		w.m.Title = m.Name
@@ -41,12 +41,12 @@ func customerMail(f order.Fulfillment, m catalog.Merchant, p catalog.Product, se
 	}
 	made, err := letter.mail()
 	if err != nil {
-		return Mail{}, err
+		return Message{}, err
 	}
 	made.From = named(w.senderName(), sender.Address)
 	made.To = named(fullName(f.Customer), f.Customer.Email)
 	made.ReplyTo = m.ReplyTo
-	made.Tags = map[string]string{tagLine: string(f.ID), tagNumber: strconv.Itoa(f.Mail.Number)}
+	made.Tags = lineTags(f.ID, f.Mail.Number)
 	if f.Mail.Kind == outbox.Keys && len(f.Keys) > manyKeys {
 		made.Attached = []Attachment{w.attachment()}
 	}

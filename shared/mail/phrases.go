@@ -1,11 +1,11 @@
-package delivery
+package mail
 
 import (
 	"fmt"
 	"time"
 
 	"keypool/shared/catalog"
-	"keypool/shared/text"
+	"keypool/shared/mail/text"
 )
 
 // phrases is the fixed part of a customer's mail in one language.

@@ -1,4 +1,4 @@
-package delivery
+package mail
 
 import (
 	"fmt"
@@ -8,19 +8,25 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/text"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
-	"keypool/shared/text"
 	"keypool/shared/upload"
 )
 
-// noticeMail writes a notice: what happened, what it means, what to do next.
-// Upload is the record of the upload it speaks of, if it speaks of one that is there.
-func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upload.Upload, sender mail.Address, operator string, now time.Time) (Mail, error) {
+// ForNotice makes the mail of a notice: the event, its meaning and the next step.
+// Upload is the record of the upload that the notice is about, nil if there is none.
+func ForNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
+	made, err := composeNotice(n, m, p, upload, sender, operator, now)
+	made.Tags = noticeTags(n.ID, n.Mail.Number)
+	return made, err
+}
+
+func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
 	w := noticeWriter{n: n, m: m, p: p, upload: upload, now: now}
 	write, ok := notices[n.Kind]
 	if !ok {
-		return Mail{}, fmt.Errorf("no words for a notice of %s", n.Kind)
+		return Message{}, fmt.Errorf("no words for a notice of %s", n.Kind)
 	}
 	l := write(w)
 	l.Language, l.From = "en", "Keypool"
@@ -32,7 +38,7 @@ func noticeMail(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upl
 	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
 	made, err := l.mail()
 	if err != nil {
-		return Mail{}, err
+		return Message{}, err
 	}
 	made.From = mail.Address{Name: first(sender.Name, "Keypool"), Address: sender.Address}
 	made.To = mail.Address{Address: operator}

@@ -1,4 +1,4 @@
-package delivery
+package mail
 
 import (
 	"flag"
@@ -15,11 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/text"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
-	"keypool/shared/text"
 	"keypool/shared/upload"
 )
 
@@ -118,7 +118,7 @@ func TestCustomerMail_golden(t *testing.T) {
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := customerMail(c.f, c.m, c.p, sender, noon)
+			m, err := ForLine(c.f, c.m, c.p, sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,7 +233,7 @@ func TestNoticeMail_golden(t *testing.T) {
 			if c.merchant == "" {
 				merchant = catalog.Merchant{}
 			}
-			m, err := noticeMail(n, merchant, catalog.Pool{Name: "elden", Title: "Elden"}, c.upload, sender, "operator@keypool.example", noon)
+			m, err := composeNotice(n, merchant, catalog.Pool{Name: "elden", Title: "Elden"}, c.upload, sender, "operator@keypool.example", noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -283,7 +283,7 @@ func TestTimes(t *testing.T) {
 
 // golden compares a mail with the file of that name in testdata; its HTML stands
 // beside it, to be opened in a browser.
-func golden(t *testing.T, name string, m Mail) {
+func golden(t *testing.T, name string, m Message) {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "From: %s\nTo: %s\nReply-To: %s\nSubject: %s\n", &m.From, &m.To, m.ReplyTo, m.Subject)
@@ -309,7 +309,7 @@ func golden(t *testing.T, name string, m Mail) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got), `go test ./shared/delivery -update` if it is meant so:\n%s", path, diff)
+			t.Errorf("%s (-want +got), `go test ./shared/mail -update` if it is meant so:\n%s", path, diff)
 		}
 	}
 }

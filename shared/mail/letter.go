@@ -1,4 +1,4 @@
-package delivery
+package mail
 
 import (
 	_ "embed"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"keypool/shared/text"
+	"keypool/shared/mail/text"
 )
 
 // letter is what every mail looks like: a head, the words, a table of details and
@@ -117,10 +117,10 @@ func (l letter) plain() string {
 }
 
 // mail renders the letter.
-func (l letter) mail() (Mail, error) {
+func (l letter) mail() (Message, error) {
 	html, err := l.html()
 	if err != nil {
-		return Mail{}, err
+		return Message{}, err
 	}
-	return Mail{Subject: text.OneLine(l.Subject), Text: l.plain(), HTML: html}, nil
+	return Message{Subject: text.OneLine(l.Subject), Text: l.plain(), HTML: html}, nil
 }

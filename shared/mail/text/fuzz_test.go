@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/shared/text"
+	"keypool/shared/mail/text"
 )
 
 // FuzzText holds what a checked text promises: it shows every key, it does not
