@@ -31,8 +31,8 @@ import (
 // Every text that the merchant wrote is a canary.
 type owner struct {
 	*world
-	cage  canary.Cage
-	token string
+	canaries canary.Set
+	token    string
 }
 
 const ownersName = "acme"
@@ -41,35 +41,35 @@ func newOwner(w *world) *owner {
 	w.Helper()
 	o := &owner{world: w}
 	o.token = w.merchant(ownersName)
-	w.setMerchant(catalog.Merchant{Name: ownersName, Title: o.cage.New("setting"), NoticeAddress: o.cage.Address(canary.Merchant)})
-	o.cage.Keep(canary.Token, o.token)
+	w.setMerchant(catalog.Merchant{Name: ownersName, Title: o.canaries.New("setting"), NoticeAddress: o.canaries.Address(canary.Merchant)})
+	o.canaries.Add(canary.Token, o.token)
 	for _, name := range []string{"elden", "elden-latam"} {
-		w.shop(o.token, "PUT", "/v1/pools/"+name, Pool{Title: o.cage.New("setting")}).Want(201)
-		dynamotest.Stock(w, w.tables, pool.ID{Merchant: ownersName, Pool: name, Side: pool.Live}, 4, o.cage.New(canary.Key), o.cage.New(canary.Key))
+		w.shop(o.token, "PUT", "/v1/pools/"+name, Pool{Title: o.canaries.New("setting")}).Want(201)
+		dynamotest.Stock(w, w.tables, pool.ID{Merchant: ownersName, Pool: name, Side: pool.Live}, 4, o.canaries.New(canary.Key), o.canaries.New(canary.Key))
 	}
-	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.cage.New("setting"), Pool: "elden"}).Want(201)
+	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.canaries.New("setting"), Pool: "elden"}).Want(201)
 	var account Account
 	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{}).Want(201).Into(&account)
 	secret, err := platform.ParseSecret(account.Secret)
 	if err != nil {
 		w.Fatal(err)
 	}
-	o.cage.Keep(canary.Secret, string(secret))
+	o.canaries.Add(canary.Secret, string(secret))
 	before := w.claim(ownersName, "elden", pool.Live, "A-1001", 1)
 	after := before
 	after.Version, after.Allocated = 2, 1
-	after.Customer = order.Customer{Name: o.cage.New(canary.Customer), Email: o.cage.Address(canary.Customer)}
-	after.Keys = []pool.Key{{ID: "sold", Text: pool.Conceal(o.cage.New(canary.Key))}}
+	after.Customer = order.Customer{Name: o.canaries.New(canary.Customer), Email: o.canaries.Address(canary.Customer)}
+	after.Keys = []pool.Key{{ID: "sold", Text: pool.Conceal(o.canaries.New(canary.Key))}}
 	if err := w.store.Commit(w.Context(), order.Change{Before: &before, After: after}); err != nil {
 		w.Fatal(err)
 	}
 	w.upload(upload.Upload{
-		Merchant: ownersName, ID: sampleUpload.ID, File: o.cage.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: upload.Finished,
+		Merchant: ownersName, ID: sampleUpload.ID, File: o.canaries.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: upload.Finished,
 	})
 	if m, _, err := w.store.Merchant(w.Context(), ownersName); err != nil || len(m.Salt) == 0 {
 		w.Fatalf("the merchant has no salt: %v", err)
 	} else {
-		o.cage.Keep(canary.Salt, string(m.Salt))
+		o.canaries.Add(canary.Salt, string(m.Salt))
 	}
 	return o
 }
@@ -93,7 +93,7 @@ func TestEveryOperation_strangerSeesNoDifference(t *testing.T) {
 			if diff := gocmp.Diff(told(absent), told(got), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s %v: the answer tells a stranger that there is such a thing (-absent +another's):\n%s", c.Operation, condition, diff)
 			}
-			if found := o.cage.In(fmt.Sprint(got.Headers, got.Body)); found != nil {
+			if found := o.canaries.Find(fmt.Sprint(got.Headers, got.Body)); found != nil {
 				t.Errorf("%s %v: the answer to a stranger holds %v", c.Operation, condition, found)
 			}
 		}
@@ -186,7 +186,7 @@ func TestEveryOperation_ownerGetsThere(t *testing.T) {
 		// 409 is the answer for a thing that exists.
 		if got := o.shop(o.token, c.Method, c.Path, c.Body, condition...); got.StatusCode >= 300 && got.StatusCode != http.StatusConflict {
 			t.Errorf("%s: its owner got %d; plant what the document's examples name, in newOwner\n%s", c.Operation, got.StatusCode, got.Body)
-		} else if found := o.cage.In(got.Body, "setting", canary.Customer, canary.Merchant); found != nil {
+		} else if found := o.canaries.Find(got.Body, "setting", canary.Customer, canary.Merchant); found != nil {
 			t.Errorf("%s: the answer to the owner holds %v", c.Operation, found)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // or logs, but for what the caller asked for.
 func TestSecrecy(t *testing.T) {
 	s := boottest.Open(t, wire)
-	bearer := settings.TokenPrefix + s.Cage.New(canary.Token)
+	bearer := settings.TokenPrefix + s.Canaries.New(canary.Token)
 	if err := s.Store.PutToken(t.Context(), settings.HashToken(bearer), boottest.Merchant, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -45,21 +45,21 @@ func TestSecrecy(t *testing.T) {
 		may          []string
 	}{
 		{"PUT", "/v1/accounts/standard", func() string {
-			return `{"secret":"` + platform.FormatSecret([]byte(s.Cage.New(canary.Secret)+"123")) + `"}`
+			return `{"secret":"` + platform.FormatSecret([]byte(s.Canaries.New(canary.Secret)+"123")) + `"}`
 		}, nil},
 		{"GET", "/v1/accounts/standard", nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},
-		{"PUT", "/v1/pools/elden", func() string { return `{"title":"` + s.Cage.New("setting") + `"}` }, []string{"setting"}},
-		{"PUT", "/v1/products/4711", func() string { return `{"title":"` + s.Cage.New("setting") + `","pool":"elden"}` }, []string{"setting"}},
+		{"PUT", "/v1/pools/elden", func() string { return `{"title":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},
+		{"PUT", "/v1/products/4711", func() string { return `{"title":"` + s.Canaries.New("setting") + `","pool":"elden"}` }, []string{"setting"}},
 		{"PUT", "/v1/products/4711", func() string {
-			return `{"title":7,"pool":"` + s.Cage.New(canary.Key) + `","download":"` + s.Cage.New(canary.Key) + `"}`
+			return `{"title":7,"pool":"` + s.Canaries.New(canary.Key) + `","download":"` + s.Canaries.New(canary.Key) + `"}`
 		}, nil},
 		{"POST", "/v1/pools/elden/uploads", func() string { return `{"name":"keys.txt"}` }, nil},
 		{"GET", "/v1/uploads/" + sampleUpload.ID, nil, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},
 	} {
-		s.Fails(c.method+" "+c.path, func() []byte {
+		s.RefuseEachCall(c.method+" "+c.path, func() []byte {
 			body := ""
 			if c.body != nil {
 				body = c.body()
@@ -67,13 +67,13 @@ func TestSecrecy(t *testing.T) {
 			return call(c.method, c.path, body)
 		}, c.may...)
 	}
-	key := s.Cage.New(canary.Key)
+	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
-		s.Says("an event that cannot be read", []byte(raw))
+		s.Invoke("an event that cannot be read", []byte(raw))
 	}
 	for _, path := range []string{"/" + key, "/v1/pools/" + key, "/v1/orders/" + key, "/v1/uploads?after=" + key, "/v1/uploads/" + key, "/v1/products/" + key + "?x=" + key} {
 		for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
-			s.Says("an address with a key in it", call(method, path, key))
+			s.Invoke("an address with a key in it", call(method, path, key))
 		}
 	}
 }

@@ -30,8 +30,8 @@ func TestSecrecy(t *testing.T) {
 			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
 			Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: time.Now(),
-			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
-			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
+			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Canaries.New(canary.Key))}},
+			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},
 			Mail:     outbox.Entry{}.Next(outbox.Keys, time.Now()),
 		}
 		if err := s.Store.Commit(t.Context(), order.Change{After: f}); err != nil {
@@ -55,9 +55,9 @@ func TestSecrecy(t *testing.T) {
 		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:dynamodb","dynamodb":%s}]}`, change)
 	}
 
-	s.Fails("a mail to a customer", func() []byte { return record(outbox.LineItem(string(due().ID))) })
+	s.RefuseEachCall("a mail to a customer", func() []byte { return record(outbox.LineItem(string(due().ID))) })
 	notices := 0
-	s.Fails("a notice to the merchant", func() []byte {
+	s.RefuseEachCall("a notice to the merchant", func() []byte {
 		notices++
 		n := notice.New(boottest.Merchant, notice.MailFailed, fmt.Sprint(notices), notice.Facts{Orders: []string{"A-1"}, Count: 1}, time.Now())
 		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
@@ -66,33 +66,33 @@ func TestSecrecy(t *testing.T) {
 		return record(outbox.NoticeItem(n.ID))
 	})
 	news := func(line order.LineID, kind string, more string) []byte {
-		address := s.Cage.Address(canary.Customer)
+		address := s.Canaries.Address(canary.Customer)
 		return fmt.Appendf(nil, `{"detail-type":"x","source":"aws.ses","time":%q,"detail":{"eventType":%q,"mail":{"messageId":"0100","destination":[%q],"tags":{"line":[%q],"mail":["1"]}},%s}}`,
 			time.Now().UTC().Format(time.RFC3339), kind, address, line, fmt.Sprintf(more, address))
 	}
-	s.Fails("a mail that came back", func() []byte {
+	s.RefuseEachCall("a mail that came back", func() []byte {
 		f := due()
-		s.Says("its sending", record(outbox.LineItem(string(f.ID))))
+		s.Invoke("its sending", record(outbox.LineItem(string(f.ID))))
 		return news(f.ID, "Bounce", `"bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":%q}]}`)
 	})
-	s.Fails("a mail called spam", func() []byte {
+	s.RefuseEachCall("a mail called spam", func() []byte {
 		f := due()
-		s.Says("its sending", record(outbox.LineItem(string(f.ID))))
+		s.Invoke("its sending", record(outbox.LineItem(string(f.ID))))
 		return news(f.ID, "Complaint", `"complaint":{"complaintFeedbackType":"abuse","complainedRecipients":[{"emailAddress":%q}]}`)
 	})
 
-	key, customer := s.Cage.New(canary.Key), s.Cage.Address(canary.Customer)
+	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)
 	for _, image := range []string{
 		`"` + key + `"`, `{"mail":{"` + key + `":"due"}}`, `{"mail":{"S":"due"},"keys":{"Z":"` + key + `"}}`, `{"mail":{"S":"due"},"tryAt":{"N":"` + key + `"}}`,
 		`{"mail":{"S":"due"},"keys":{"B":"` + key + `?"}}`, `{"mail":{"S":"due"},"keys":{"SS":"` + key + `"}}`, `{"mail":{"S":{"S":"` + customer + `"}}}`,
 	} {
-		s.Says("a record that cannot be read", []byte(`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"Keys":{"pk":{"S":"`+key+`"},"sk":{"S":"x"}},"NewImage":`+image+`}}]}`))
+		s.Invoke("a record that cannot be read", []byte(`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"Keys":{"pk":{"S":"`+key+`"},"sk":{"S":"x"}},"NewImage":`+image+`}}]}`))
 	}
 	for _, event := range []string{
 		`"` + key + `"`, `{"Records":"` + key + `"}`, `{"time":"` + key + `","detail":{"eventType":"Bounce"}}`, `{"detail":{"eventType":"Bounce","mail":{"destination":"` + customer + `","tags":"` + customer + `"}}}`,
 		`{"detail":{"eventType":"Bounce","mail":{"destination":["` + customer + `"],"tags":{"line":["` + customer + `"],"mail":["` + key + `"]}}}}`,
 		`{"detail":{"eventType":"Bounce","mail":{"tags":{"line":["` + base64.StdEncoding.EncodeToString([]byte(customer)) + `"],"mail":["1"]}}}}`,
 	} {
-		s.Says("an event that cannot be read", []byte(event))
+		s.Invoke("an event that cannot be read", []byte(event))
 	}
 }

@@ -27,7 +27,7 @@ func TestSecrecy(t *testing.T) {
 			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: product, Pool: from,
 			Quantity: 1, Wanted: min(1, len(from)), ReceivedAt: time.Now(),
-			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
+			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -48,21 +48,21 @@ func TestSecrecy(t *testing.T) {
 		return message(string(body))
 	}
 
-	s.Fails("a line that is filled", func() []byte {
+	s.RefuseEachCall("a line that is filled", func() []byte {
 		waits(boottest.Product, boottest.Pool)
 		return asks(order.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.Pool, Side: pool.Live}))
 	})
 	waits(boottest.DryProduct, boottest.DryPool)
-	s.Fails("a line for which there is no key", func() []byte {
+	s.RefuseEachCall("a line for which there is no key", func() []byte {
 		return asks(order.FillPool(pool.ID{Merchant: boottest.Merchant, Pool: boottest.DryPool, Side: pool.Live}))
 	})
-	s.Fails("a line whose product was connected", func() []byte {
+	s.RefuseEachCall("a line whose product was connected", func() []byte {
 		waits(boottest.Product, "")
 		return asks(order.FillProduct(boottest.Merchant, pool.Live, boottest.Product))
 	})
-	key := s.Cage.New(canary.Key)
+	key := s.Canaries.New(canary.Key)
 	for _, body := range []string{key, `{"v":"` + key + `"}`, `{"v":1,"merchant":{"` + key + `":1}}`, `{"v":99,"merchant":"` + key + `"}`} {
-		s.Says("a message that cannot be read", message(body))
+		s.Invoke("a message that cannot be read", message(body))
 	}
-	s.Says("no event", []byte(`{"Records":"`+key+`"}`))
+	s.Invoke("no event", []byte(`{"Records":"`+key+`"}`))
 }

@@ -21,16 +21,16 @@ func TestSecrecy(t *testing.T) {
 		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"uploads"},"object":{"key":%q,"versionId":"1"}}}]}`, name)
 	}
 	home := boottest.Merchant + "/" + boottest.Pool
-	s.Fails("a key file", func() []byte { return dropped(home, s.Keys(3)...) })
-	s.Fails("a file of lines that are refused", func() []byte {
+	s.RefuseEachCall("a key file", func() []byte { return dropped(home, s.Keys(3)...) })
+	s.RefuseEachCall("a file of lines that are refused", func() []byte {
 		k := s.Keys(5)
 		return dropped(home, k[0], k[0], k[1]+"\x1b", k[2]+strings.Repeat("x", 2100), k[3]+"\u202e", "\xff"+k[4])
 	})
-	s.Fails("a file for no pool", func() []byte { return dropped(boottest.Merchant+"/nowhere", s.Keys(1)...) })
-	s.Fails("a file of no merchant", func() []byte { return dropped("nobody/"+boottest.Pool, s.Keys(1)...) })
-	s.Fails("a file that is no text", func() []byte { return dropped(home, "PK\x03\x04\x00\x00"+s.Keys(1)[0]) })
+	s.RefuseEachCall("a file for no pool", func() []byte { return dropped(boottest.Merchant+"/nowhere", s.Keys(1)...) })
+	s.RefuseEachCall("a file of no merchant", func() []byte { return dropped("nobody/"+boottest.Pool, s.Keys(1)...) })
+	s.RefuseEachCall("a file that is no text", func() []byte { return dropped(home, "PK\x03\x04\x00\x00"+s.Keys(1)[0]) })
 
-	key := s.Cage.New(canary.Key)
+	key := s.Canaries.New(canary.Key)
 	for _, event := range []string{
 		`"` + key + `"`, `{"Records":"` + key + `"}`, `{"Records":[{"eventSource":"aws:s3","eventTime":"` + key + `"}]}`,
 		`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"` + key + `%zz"}}}]}`,
@@ -39,13 +39,13 @@ func TestSecrecy(t *testing.T) {
 		`{"Records":[{"eventSource":"aws:sqs","body":"` + key + `"}]}`, `{"Records":[{"eventSource":"aws:sqs","body":"{\"v\":\"` + key + `\"}"}]}`,
 		`{"Records":[{"eventSource":"aws:sqs","body":7,"messageId":"` + key + `"}]}`,
 	} {
-		s.Says("an event that cannot be read", []byte(event))
+		s.Invoke("an event that cannot be read", []byte(event))
 	}
 	reports := 0
 	for name, content := range s.Files {
 		if strings.HasPrefix(name, "/reports/") {
 			reports++
-			if found := s.Cage.In(string(content)); found != nil {
+			if found := s.Canaries.Find(string(content)); found != nil {
 				t.Errorf("the report %s holds %v: %s", name, found, content)
 			}
 		}

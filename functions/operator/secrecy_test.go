@@ -25,19 +25,19 @@ func TestSecrecy(t *testing.T) {
 		}
 		return raw
 	}
-	s.Fails("PUT /v1/merchants/nova", func() []byte {
-		return call("PUT", "/v1/merchants/nova", `{"title":"Nova","notice_address":"`+s.Cage.Address(canary.Merchant)+`"}`)
+	s.RefuseEachCall("PUT /v1/merchants/nova", func() []byte {
+		return call("PUT", "/v1/merchants/nova", `{"title":"Nova","notice_address":"`+s.Canaries.Address(canary.Merchant)+`"}`)
 	}, canary.Merchant)
-	s.Fails("POST /v1/merchants/nova/tokens", func() []byte { return call("POST", "/v1/merchants/nova/tokens", "") })
-	s.Fails("GET /v1/merchants/nova", func() []byte { return call("GET", "/v1/merchants/nova", "") }, canary.Merchant)
+	s.RefuseEachCall("POST /v1/merchants/nova/tokens", func() []byte { return call("POST", "/v1/merchants/nova/tokens", "") })
+	s.RefuseEachCall("GET /v1/merchants/nova", func() []byte { return call("GET", "/v1/merchants/nova", "") }, canary.Merchant)
 
-	key := s.Cage.New(canary.Key)
+	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
-		s.Says("an event that cannot be read", []byte(raw))
+		s.Invoke("an event that cannot be read", []byte(raw))
 	}
 	for _, path := range []string{"/" + key, "/v1/merchants/" + key, "/v1/merchants/" + key + "/tokens", "/v1/merchants/nova?x=" + key} {
 		for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
-			s.Says("an address with a key in it", call(method, path, key))
+			s.Invoke("an address with a key in it", call(method, path, key))
 		}
 	}
 }

@@ -12,6 +12,6 @@ import (
 func TestSecrecy(t *testing.T) {
 	s := boottest.Open(t, wire)
 	s.Stock(boottest.Pool, 5)
-	s.Fails("a tick", func() []byte { return []byte(`{}`) })
-	s.Says("a tick with something in it", []byte(`{"`+s.Cage.New(canary.Key)+`":1}`))
+	s.RefuseEachCall("a tick", func() []byte { return []byte(`{}`) })
+	s.Invoke("a tick with something in it", []byte(`{"`+s.Canaries.New(canary.Key)+`":1}`))
 }

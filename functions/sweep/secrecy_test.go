@@ -25,17 +25,17 @@ func TestSecrecy(t *testing.T) {
 			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
 			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
 			Quantity: 2, Wanted: 2, Allocated: 1, ReceivedAt: time.Now().Add(-time.Hour),
-			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Cage.New(canary.Key))}},
-			Customer: order.Customer{Name: s.Cage.New(canary.Customer), Email: s.Cage.Address(canary.Customer)},
+			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Canaries.New(canary.Key))}},
+			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},
 			Mail:     mail,
 		}})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.Fails("a tick", func() []byte {
+	s.RefuseEachCall("a tick", func() []byte {
 		stopped()
 		return []byte(`{}`)
 	})
-	s.Says("a tick with something in it", []byte(`{"`+s.Cage.New(canary.Key)+`":1}`))
+	s.Invoke("a tick with something in it", []byte(`{"`+s.Canaries.New(canary.Key)+`":1}`))
 }

@@ -25,7 +25,7 @@ func TestSecrecy(t *testing.T) {
 	order := func(product string, quantity int) string {
 		orders++
 		return fmt.Sprintf(`{"type":"order.paid","data":{"order":"A-%d","customer":{"name":%q,"email":%q},"lines":[{"product":%q,"quantity":%d}]}}`,
-			orders, s.Cage.New(canary.Customer), s.Cage.Address(canary.Customer), product, quantity)
+			orders, s.Canaries.New(canary.Customer), s.Canaries.Address(canary.Customer), product, quantity)
 	}
 	signed := func(body string) []byte {
 		now := time.Now()
@@ -43,27 +43,27 @@ func TestSecrecy(t *testing.T) {
 		return event
 	}
 
-	s.Fails("a paid order", func() []byte { return signed(order(boottest.Product, 1)) })
-	s.Fails("an order that waits", func() []byte { return signed(order(boottest.DryProduct, 2)) })
-	s.Fails("an order that no pool feeds", func() []byte { return signed(order("unknown", 1)) })
-	s.Fails("an order over the cap", func() []byte { return signed(order(boottest.Product, 5000)) })
-	s.Fails("an order paid again with another quantity", func() []byte {
+	s.RefuseEachCall("a paid order", func() []byte { return signed(order(boottest.Product, 1)) })
+	s.RefuseEachCall("an order that waits", func() []byte { return signed(order(boottest.DryProduct, 2)) })
+	s.RefuseEachCall("an order that no pool feeds", func() []byte { return signed(order("unknown", 1)) })
+	s.RefuseEachCall("an order over the cap", func() []byte { return signed(order(boottest.Product, 5000)) })
+	s.RefuseEachCall("an order paid again with another quantity", func() []byte {
 		body := order(boottest.DryProduct, 2)
-		s.Says("an order", signed(body))
+		s.Invoke("an order", signed(body))
 		return signed(strings.Replace(body, `"quantity":2`, `"quantity":3`, 1))
 	})
 
-	key, customer := s.Cage.New(canary.Key), s.Cage.Address(canary.Customer)
+	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)
 	good := order(boottest.Product, 1)
 	for _, body := range []string{
 		key, `{"type":"` + key + `"`, `{"type":"order.paid","data":{"paid_at":"` + customer + `"}}`, `{"type":"order.paid","data":{"order":"` + customer + "\\u0000" + `"}}`,
 		strings.Replace(good, `"quantity":1`, `"quantity":"`+key+`"`, 1), strings.Replace(good, `"email":"`, `"email":"`+customer+", ", 1),
 		strings.Replace(good, `"product":"`, `"product":" `+key, 1), strings.Replace(good, `"lines":[`, `"currency":"`+key+`","lines":[`, 1),
 	} {
-		s.Says("a body that cannot be taken", signed(body))
-		s.Says("a body that is not signed", []byte(strings.Replace(string(signed(body)), "v1,", "v1,"+key, 1)))
+		s.Invoke("a body that cannot be taken", signed(body))
+		s.Invoke("a body that is not signed", []byte(strings.Replace(string(signed(body)), "v1,", "v1,"+key, 1)))
 	}
-	s.Says("a body that is not the base64 it says", []byte(`{"isBase64Encoded":true,"body":"`+key+`!"}`))
-	s.Says("no event", []byte(`"`+key+`"`))
-	s.Says("an event of another kind", []byte(`{"headers":"`+key+`","requestContext":{"timeEpoch":"`+customer+`"}}`))
+	s.Invoke("a body that is not the base64 it says", []byte(`{"isBase64Encoded":true,"body":"`+key+`!"}`))
+	s.Invoke("no event", []byte(`"`+key+`"`))
+	s.Invoke("an event of another kind", []byte(`{"headers":"`+key+`","requestContext":{"timeEpoch":"`+customer+`"}}`))
 }

@@ -27,7 +27,7 @@ import (
 func TestCanaries_inStrangePlaces(t *testing.T) {
 	t.Parallel()
 	m := newMerchant(t)
-	cage := &world.cage
+	canaries := &world.canaries
 	key, customer, secret := newKeys(1)[0], newAddress(), strings.TrimPrefix(m.Secret, "whsec_")
 	o := m.order(1)
 
@@ -40,7 +40,7 @@ func TestCanaries_inStrangePlaces(t *testing.T) {
 		"body that is no JSON":     {Method: "PUT", Path: "/v1/pools/" + m.pool, Body: []byte(key + customer)},
 		"setting nobody knows":     {Method: "PUT", Path: "/v1/pools/" + m.pool, Body: []byte(`{"colour":"` + customer + `"}`)},
 		"setting of another kind":  {Method: "PUT", Path: "/v1/products/x", Body: []byte(`{"title":7,"pool":"` + key + `","texts":{"en":"` + secret + `"}}`)},
-		"secret that is too short": {Method: "PUT", Path: "/v1/accounts/standard", Body: []byte(`{"secret":"whsec_` + base64.StdEncoding.EncodeToString([]byte(cage.New(canary.Secret)[:16])) + `"}`)},
+		"secret that is too short": {Method: "PUT", Path: "/v1/accounts/standard", Body: []byte(`{"secret":"whsec_` + base64.StdEncoding.EncodeToString([]byte(canaries.New(canary.Secret)[:16])) + `"}`)},
 		"name of a file":           {Method: "POST", Path: "/v1/pools/" + m.pool + "/uploads", Body: []byte(`{"name":"` + key + `/` + customer + `"}`)},
 		"place in a list":          {Method: "GET", Path: "/v1/uploads?after=" + key + "&limit=" + key},
 	} {

@@ -28,7 +28,7 @@ var world struct {
 
 	// Every key, address, name and secret of the run is a canary: every key begins
 	// with mark, and every customer's address ends in domain.
-	cage         canary.Cage
+	canaries     canary.Set
 	mark, domain string
 }
 
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	ctx := context.Background()
-	world.mark, world.domain = strings.ToUpper(world.cage.Mark(canary.Key)), world.cage.Mark(canary.Customer)+".example"
+	world.mark, world.domain = strings.ToUpper(world.canaries.Prefix(canary.Key)), world.canaries.Prefix(canary.Customer)+".example"
 
 	checkout, err := filepath.Abs("../../..")
 	if err != nil {

@@ -42,7 +42,7 @@ type searched struct {
 
 // look searches a text for canaries, but for kinds that may be there.
 func (s *searched) look(place, which, text string, may ...string) {
-	found := world.cage.In(text, may...)
+	found := world.canaries.Find(text, may...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.places == nil {
@@ -117,7 +117,7 @@ func search(ctx context.Context) error {
 		canary.Figure("places searched", s.places[place])
 		canary.Figure(place+" searched", s.places[place])
 	}
-	canary.Figure("canaries", world.cage.Bred())
+	canary.Figure("canaries", world.canaries.Len())
 	if len(s.faults) > 20 {
 		s.faults = append(s.faults[:20], fmt.Errorf("and %d more", len(s.faults)-20))
 	}
@@ -140,7 +140,7 @@ func searchTables(ctx context.Context, s *searched) error {
 			}
 			for _, item := range page.Items {
 				if salt, ok := item["salt"].(*types.AttributeValueMemberB); ok {
-					world.cage.Keep(canary.Salt, string(salt.Value))
+					world.canaries.Add(canary.Salt, string(salt.Value))
 				}
 				raw, err := json.Marshal(item)
 				if err != nil {

@@ -28,7 +28,7 @@ type merchant struct {
 func newMerchant(t *testing.T) *merchant {
 	t.Helper()
 	name := "m" + strings.ToLower(rand.Text()[:8])
-	m := &merchant{t: t, notices: world.cage.New(canary.Merchant) + "@notices.example", pool: name + "-pool", product: name + "-product"}
+	m := &merchant{t: t, notices: world.canaries.New(canary.Merchant) + "@notices.example", pool: name + "-pool", product: name + "-product"}
 	never := 0
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: name, Title: "Shop " + name, Notices: m.notices,
@@ -39,7 +39,7 @@ func newMerchant(t *testing.T) *merchant {
 	}
 	m.Account, m.token = made.Account, made.Token
 	keepSecret(t, made.Account.Secret)
-	world.cage.Keep(canary.Token, made.Token)
+	world.canaries.Add(canary.Token, made.Token)
 	return m
 }
 
@@ -51,14 +51,14 @@ func keepSecret(t *testing.T, secret string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	world.cage.Keep(canary.Secret, string(bytes))
+	world.canaries.Add(canary.Secret, string(bytes))
 }
 
 // newKeys makes n keys that were never seen before.
 func newKeys(n int) []string {
 	made := make([]string, n)
 	for i := range made {
-		made[i] = strings.ToUpper(world.cage.New(canary.Key)) + "-" + rand.Text()[:16]
+		made[i] = strings.ToUpper(world.canaries.New(canary.Key)) + "-" + rand.Text()[:16]
 	}
 	return made
 }
@@ -106,7 +106,7 @@ func (m *merchant) loaded(file string) shop.Upload {
 // order is an order of so many units by a new customer.
 func (m *merchant) order(quantity int) shop.Order {
 	return shop.Order{
-		ID: "A-" + rand.Text()[:12], Email: newAddress(), Name: "Ada " + world.cage.New(canary.Customer), Currency: "EUR", Language: "en",
+		ID: "A-" + rand.Text()[:12], Email: newAddress(), Name: "Ada " + world.canaries.New(canary.Customer), Currency: "EUR", Language: "en",
 		Lines: []shop.Line{{ID: "1", Product: m.product, Quantity: quantity, UnitPrice: "29.90"}},
 	}
 }

@@ -1,6 +1,6 @@
-// Package boottest runs a function as Lambda would, against an AWS that refuses
-// its calls, one after the other, and quotes back whatever it was sent and holds.
-// What the function then says must hold none of it.
+// Package boottest runs a function as Lambda does, against a fake AWS that refuses
+// one call of each run and quotes in its refusal all that it was sent and all that it
+// stores. The function's answer, error and log must hold none of it.
 package boottest
 
 import (
@@ -27,33 +27,34 @@ import (
 	"keypool/shared/pool"
 )
 
-// Stage is a function on tables of its own, with one merchant in them.
-type Stage struct {
+// Sandbox is a function on tables of its own, with one merchant in them.
+type Sandbox struct {
 	testing.TB
-	Cage   canary.Cage
-	Store  *dynamo.Store // for the test itself: nothing that it does is refused
-	Tables dynamo.Tables
-	Secret []byte            // that the account's webhooks are signed with
-	Files  map[string][]byte // what the buckets hold, by path
+	Canaries canary.Set
+	Store    *dynamo.Store // for the test itself: its calls are never refused
+	Tables   dynamo.Tables
+	Secret   []byte            // that signs the account's webhooks
+	Files    map[string][]byte // in the buckets, by path
 
 	wire     func(*config.Env, aws.Config) any
 	settings map[string]string
 	cloud    *cloud
 }
 
-// The merchant on every stage, with a pool, a product that it feeds, another
-// pool that is always empty, and a product that it feeds.
+// Every sandbox has this merchant, with a pool and a product that is sold from it,
+// and an empty pool and a product that is sold from that one.
 const (
 	Merchant, Pool, Product = "nova", "elden", "4711"
 	DryPool, DryProduct     = "dry", "4712"
-	Account                 = "standard" // with a payment platform; its secret is Stage.Secret
+	Account                 = "standard" // at a payment platform; its secret is Sandbox.Secret
 )
 
-// Open sets a stage. The test must not be parallel: the log is everybody's.
-func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Stage {
+// Open makes a sandbox for the function that wire wires. The test must not be
+// parallel: it replaces the process's logger.
+func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Sandbox {
 	t.Helper()
 	store, tables := dynamotest.Open(t)
-	s := &Stage{
+	s := &Sandbox{
 		TB: t, Store: store, Tables: tables, Files: map[string][]byte{}, wire: wire,
 		settings: map[string]string{
 			"CATALOG_TABLE": tables.Catalog, "KEYS_TABLE": tables.Keys, "ORDERS_TABLE": tables.Orders,
@@ -63,9 +64,9 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Stage {
 			"SENDER": "keys@keypool.example", "OPERATOR": "operator@keypool.example", "MAX_QUANTITY": "1000", "PATIENCE": "5m",
 		},
 	}
-	s.Secret = []byte(s.Cage.New(canary.Secret) + s.Cage.New(canary.Secret))
+	s.Secret = []byte(s.Canaries.New(canary.Secret) + s.Canaries.New(canary.Secret))
 	s.cloud = newCloud(s)
-	t.Cleanup(func() { canary.Figure("canaries", s.Cage.Bred()) })
+	t.Cleanup(func() { canary.Figure("canaries", s.Canaries.Len()) })
 	ctx := t.Context()
 	put := func(err error) {
 		t.Helper()
@@ -73,7 +74,7 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Stage {
 			t.Fatal(err)
 		}
 	}
-	put(store.PutMerchant(ctx, catalog.Merchant{Name: Merchant, Title: "Nova", NoticeAddress: s.Cage.Address(canary.Merchant), ReplyTo: s.Cage.Address(canary.Merchant)}))
+	put(store.PutMerchant(ctx, catalog.Merchant{Name: Merchant, Title: "Nova", NoticeAddress: s.Canaries.Address(canary.Merchant), ReplyTo: s.Canaries.Address(canary.Merchant)}))
 	for _, name := range []string{Pool, DryPool} {
 		put(store.PutPool(ctx, catalog.Pool{Merchant: Merchant, Name: name, LowStock: 10, Shards: 4}))
 	}
@@ -84,32 +85,33 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Stage {
 	if put(err); !ok || len(m.Salt) == 0 {
 		t.Fatal("the merchant has no salt")
 	}
-	s.Cage.Keep(canary.Salt, string(m.Salt))
+	s.Canaries.Add(canary.Salt, string(m.Salt))
 	return s
 }
 
-// Keys makes n canaries that are license keys.
-func (s *Stage) Keys(n int) []string {
+// Keys returns n new license keys, which are canaries.
+func (s *Sandbox) Keys(n int) []string {
 	texts := make([]string, n)
 	for i := range texts {
-		texts[i] = s.Cage.New(canary.Key)
+		texts[i] = s.Canaries.New(canary.Key)
 	}
 	return texts
 }
 
 // Stock puts n new keys on sale in the live side of a pool.
-func (s *Stage) Stock(name string, n int) {
+func (s *Sandbox) Stock(name string, n int) {
 	s.Helper()
 	dynamotest.Stock(s, s.Tables, pool.ID{Merchant: Merchant, Pool: name, Side: pool.Live}, 4, s.Keys(n)...)
 }
 
-// Fails lets calls that the function makes fail in every way, one at a time,
-// and searches what it answers, returns and logs. Prepare makes the event, and
-// whatever it speaks of, anew; the answer may hold those kinds of canaries.
-func (s *Stage) Fails(name string, prepare func() []byte, may ...string) {
+// RefuseEachCall runs the function many times. In each run one call fails in one of
+// the ways of refusals; then the function's answer, error and log are searched for
+// canaries. Prepare makes the event of a run and the data that the event names. The
+// answer, but not the error or the log, may hold the allowed kinds of canaries.
+func (s *Sandbox) RefuseEachCall(name string, prepare func() []byte, allowed ...string) {
 	s.Helper()
 	s.cloud.refuse(0, nil)
-	if err := s.call(name, "nothing refused", prepare(), may); err != nil || s.cloud.calls() == 0 {
+	if err := s.call(name, "nothing refused", prepare(), allowed); err != nil || s.cloud.calls() == 0 {
 		s.Fatalf("%s: %v after %d calls, with nothing refused: it would test nothing", name, err, s.cloud.calls())
 	}
 	calls, runs := s.cloud.calls(), 0
@@ -119,8 +121,8 @@ func (s *Stage) Fails(name string, prepare func() []byte, may ...string) {
 		for at := 1 + i%step; at <= calls; at += step {
 			event := prepare()
 			s.cloud.refuse(at, &r)
-			s.call(name, fmt.Sprintf("%s of call %d", r.name, at), event, may)
-			if s.cloud.refused() { // who makes calls side by side may make fewer of them
+			s.call(name, fmt.Sprintf("%s of call %d", r.name, at), event, allowed)
+			if s.cloud.refused() { // a function with parallel calls may make fewer of them
 				runs++
 			}
 		}
@@ -132,20 +134,21 @@ func (s *Stage) Fails(name string, prepare func() []byte, may ...string) {
 	canary.Figure("functions' runs with a refused call", runs)
 }
 
-// positions is how many calls of a run meet the same refusal in turn, if it makes
-// as many: spread over all of them, and other ones for each refusal.
+// positions is how many different calls meet each refusal. They are spread over the
+// calls of a run, and begin at another call for each refusal.
 const positions = 6
 
-// Says calls the function once with an event that nobody should send.
-func (s *Stage) Says(name string, event []byte, may ...string) {
+// Invoke runs the function once, with no call refused, and searches its answer, error
+// and log for canaries. It is for events that the function cannot read or accept.
+func (s *Sandbox) Invoke(name string, event []byte, allowed ...string) {
 	s.Helper()
 	s.cloud.refuse(0, nil)
-	s.call(name, "nothing refused", event, may)
+	s.call(name, "nothing refused", event, allowed)
 	canary.Figure("functions' runs with a bad event", 1)
 }
 
-// call calls the function in a process that has just started.
-func (s *Stage) call(name, circumstance string, event []byte, may []string) error {
+// call wires the function anew, as in a cold start, and runs it once.
+func (s *Sandbox) call(name, circumstance string, event []byte, allowed []string) error {
 	s.Helper()
 	for variable, value := range map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} {
 		s.Setenv(variable, value)
@@ -178,21 +181,21 @@ func (s *Stage) call(name, circumstance string, event []byte, may []string) erro
 	defer cancel()
 	answer, failure := handler.Invoke(ctx, event)
 	for where, what := range map[string]struct {
-		text string
-		may  []string
+		text    string
+		allowed []string
 	}{
-		"its answer": {string(answer), may},
-		"its error":  {fmt.Sprint(failure), nil}, // logged by Lambda, and put into dead letters
+		"its answer": {string(answer), allowed},
+		"its error":  {fmt.Sprint(failure), nil}, // Lambda logs it and puts it into dead letters
 		"its log":    {logged.String(), nil},
 	} {
-		if found := s.Cage.In(what.text, what.may...); found != nil {
+		if found := s.Canaries.Find(what.text, what.allowed...); found != nil {
 			s.Errorf("%s, %s: %s holds %v: %s", name, circumstance, where, found, what.text)
 		}
 	}
 	return failure
 }
 
-// lockedBuffer takes the lines of several goroutines.
+// lockedBuffer is a buffer that several goroutines may write to.
 type lockedBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer

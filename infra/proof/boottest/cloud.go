@@ -19,29 +19,29 @@ import (
 	"keypool/infra/proof/dynamotest"
 )
 
-// cloud is AWS as a function sees it: DynamoDB is the engine of the tests, the
-// others take and give what they must. One call of a run can be refused.
+// cloud is the fake AWS, at the HTTP transport of the SDK. DynamoDB is the engine of
+// the tests; S3, SQS, KMS and SES accept every call. One call of a run can be refused.
 type cloud struct {
-	stage  *Stage
-	engine *url.URL
+	sandbox *Sandbox
+	engine  *url.URL
 
-	mu      sync.Mutex      // also of the stage's files
-	made    map[string]bool // calls of this run, by the SDK's name for each
-	at      int             // which of them is refused, from 1
-	victim  string          // its name, once it is made
+	mu      sync.Mutex      // guards the sandbox's files too
+	made    map[string]bool // calls of this run, by the SDK's invocation id
+	at      int             // number of the call to refuse, from 1
+	victim  string          // its invocation id, once it is made
 	refusal *refusal
 }
 
-func newCloud(s *Stage) *cloud {
+func newCloud(s *Sandbox) *cloud {
 	s.Helper()
 	engine, err := url.Parse(dynamotest.Endpoint())
 	if err != nil {
 		s.Fatal(err)
 	}
-	return &cloud{stage: s, engine: engine}
+	return &cloud{sandbox: s, engine: engine}
 }
 
-// refuse begins another run, in which that call is refused.
+// refuse begins a run in which call number at is refused; no call, if r is nil.
 func (c *cloud) refuse(at int, r *refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,21 +54,21 @@ func (c *cloud) calls() int {
 	return len(c.made)
 }
 
-// refused reports whether the call that this run refuses was made.
+// refused reports whether this run has come to the call to refuse.
 func (c *cloud) refused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.victim != ""
 }
 
-// meets counts an attempt, and returns how it is refused, nil if it is not. Calls
-// go side by side: an attempt is known by its call's name, not by its turn.
+// meets counts an attempt and returns its refusal, nil if it is not refused. Calls run
+// in parallel, so the attempts of one call are known by its invocation id.
 func (c *cloud) meets(r *http.Request) *refusal {
 	call := r.Header.Get("Amz-Sdk-Invocation-Id")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if call == "" {
-		c.stage.Errorf("%s %s has no Amz-Sdk-Invocation-Id", r.Method, r.URL.Path)
+		c.sandbox.Errorf("%s %s has no Amz-Sdk-Invocation-Id", r.Method, r.URL.Path)
 	}
 	c.made[call] = true
 	if c.refusal != nil && c.victim == "" && len(c.made) == c.at {
@@ -80,7 +80,7 @@ func (c *cloud) meets(r *http.Request) *refusal {
 	return c.refusal
 }
 
-// refusal is a way in which a call may fail, as often as the SDK tries it.
+// refusal is a way in which a call fails, at each attempt of the SDK.
 type refusal struct {
 	name   string
 	answer func(service string, r *http.Request, quote string) (*http.Response, error)
@@ -108,8 +108,8 @@ var refusals = []refusal{
 	}},
 }
 
-// refuseAs refuses a call as AWS does, with words that quote all of it, and where
-// DynamoDB shows items, with an item that is made of it.
+// refuseAs refuses a call as AWS does: the message quotes the whole call, and so does
+// the item that DynamoDB returns with a failed condition.
 func refuseAs(status int, code string) func(string, *http.Request, string) (*http.Response, error) {
 	return func(service string, r *http.Request, quote string) (*http.Response, error) {
 		words := "1 validation error detected: Value '" + quote + "' failed to satisfy constraint"
@@ -154,10 +154,10 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 		service = "ses"
 	}
 	if refusal := c.meets(r); refusal != nil {
-		// What AWS may quote is what it was sent, and what it holds.
-		quote := r.URL.String() + string(body) + string(c.stage.Secret)
+		// AWS may quote the request, and the data that it stores.
+		quote := r.URL.String() + string(body) + string(c.sandbox.Secret)
 		c.mu.Lock()
-		for _, file := range c.stage.Files {
+		for _, file := range c.sandbox.Files {
 			quote += string(file)
 		}
 		c.mu.Unlock()
@@ -178,7 +178,7 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 		sum := md5.Sum([]byte(sent.MessageBody))
 		return response(r, http.StatusOK, "application/x-amz-json-1.0", fmt.Sprintf(`{"MessageId":"1","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))), nil
 	case "kms":
-		answer, err := json.Marshal(map[string][]byte{"Plaintext": c.stage.Secret, "CiphertextBlob": []byte("sealed")})
+		answer, err := json.Marshal(map[string][]byte{"Plaintext": c.sandbox.Secret, "CiphertextBlob": []byte("sealed")})
 		if err != nil {
 			return nil, err
 		}
@@ -199,14 +199,14 @@ func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
 		return response(r, http.StatusOK, "", "")
 	case r.Method == http.MethodPut:
-		c.stage.Files[path] = body
+		c.sandbox.Files[path] = body
 		return response(r, http.StatusOK, "", "")
 	}
-	file, ok := c.stage.Files[path]
+	file, ok := c.sandbox.Files[path]
 	if !ok {
 		return response(r, http.StatusNotFound, "application/xml", "<Error><Code>NoSuchKey</Code></Error>")
 	}
-	answer := response(r, http.StatusOK, "", string(file)) // whole, as some do who are asked for a range
+	answer := response(r, http.StatusOK, "", string(file)) // whole, as some emulators answer a range
 	if r.Method == http.MethodHead {
 		answer.Body = http.NoBody
 	}

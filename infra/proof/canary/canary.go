@@ -1,6 +1,6 @@
-// Package canary makes texts that stand for secrets in tests and can be told
-// wherever they turn up: a test sends them through everything, above all through
-// what fails, and then looks for them where they must not be.
+// Package canary makes recognizable texts that stand for secrets in tests. A test
+// sends canaries through everything, failing calls above all, and then searches logs,
+// errors and answers for them.
 package canary
 
 import (
@@ -16,19 +16,20 @@ import (
 	"sync"
 )
 
-// Cage knows the canaries of one test. It is safe for concurrent use.
-type Cage struct {
-	mu    sync.Mutex
-	marks map[string]string // by kind
-	coats []coat
-	bred  int
+// Set is the canaries of one test. Its zero value is ready; it is safe for concurrent
+// use.
+type Set struct {
+	mu       sync.Mutex
+	prefixes map[string]string // by kind
+	forms    []form
+	count    int
 }
 
-// coat is one form that a secret may be written in.
-type coat struct {
+// form is one way in which a secret may be written.
+type form struct {
 	kind string
 	text string
-	fold bool // the case of letters does not matter
+	fold bool // upper and lower case are the same
 }
 
 // The kinds of secrets that Keypool handles.
@@ -41,76 +42,78 @@ const (
 	Salt     = "salt"
 )
 
-// New returns another canary of a kind: lower-case letters and digits.
-func (c *Cage) New(kind string) string {
-	mark := c.Mark(kind)
+// New returns another canary of a kind: lower-case letters and digits, such as
+// "q3xk7mvz5r2apl6ehwtn4bys".
+func (c *Set) New(kind string) string {
+	prefix := c.Prefix(kind)
 	c.mu.Lock()
-	c.bred++
+	c.count++
 	c.mu.Unlock()
-	return mark + strings.ToLower(rand.Text()[:8])
+	return prefix + strings.ToLower(rand.Text()[:8])
 }
 
-// Mark returns what all canaries of a kind begin with. By it alone they are known.
-func (c *Cage) Mark(kind string) string {
+// Prefix returns the first 16 letters of all canaries of a kind. Find looks for the
+// prefix alone, so it also finds a canary that was cut short.
+func (c *Set) Prefix(kind string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	mark, ok := c.marks[kind]
+	prefix, ok := c.prefixes[kind]
 	if !ok {
-		mark = strings.ToLower(rand.Text()[:16])
-		if c.marks == nil {
-			c.marks = map[string]string{}
+		prefix = strings.ToLower(rand.Text()[:16])
+		if c.prefixes == nil {
+			c.prefixes = map[string]string{}
 		}
-		c.marks[kind] = mark
-		c.keep(kind, mark)
+		c.prefixes[kind] = prefix
+		c.add(kind, prefix)
 	}
-	return mark
+	return prefix
 }
 
-// Address returns a canary that is a mail address.
-func (c *Cage) Address(kind string) string { return c.New(kind) + "@canary.example" }
+// Address returns another canary that is a mail address.
+func (c *Set) Address(kind string) string { return c.New(kind) + "@canary.example" }
 
-// Keep makes a canary of a secret that was made elsewhere.
-func (c *Cage) Keep(kind, secret string) {
+// Add makes a canary of a secret that was made elsewhere.
+func (c *Set) Add(kind, secret string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(kind, secret)
-	c.bred++
+	c.add(kind, secret)
+	c.count++
 }
 
-// Bred returns how many canaries there are.
-func (c *Cage) Bred() int {
+// Len returns the number of canaries.
+func (c *Set) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.bred
+	return c.count
 }
 
-func (c *Cage) keep(kind, secret string) {
-	for _, text := range written(secret) {
-		c.coats = append(c.coats, coat{kind, strings.ToLower(text), true})
+func (c *Set) add(kind, secret string) {
+	for _, text := range spellings(secret) {
+		c.forms = append(c.forms, form{kind, strings.ToLower(text), true})
 	}
 	decimals := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
-	c.coats = append(
-		c.coats,
-		coat{kind, hex.EncodeToString([]byte(secret)), true},
-		coat{kind, decimals, false},                               // as fmt writes bytes
-		coat{kind, strings.ReplaceAll(decimals, " ", ","), false}, // as JSON encoders of other languages do
+	c.forms = append(
+		c.forms,
+		form{kind, hex.EncodeToString([]byte(secret)), true},
+		form{kind, decimals, false},                               // as fmt writes bytes
+		form{kind, strings.ReplaceAll(decimals, " ", ","), false}, // as JSON encoders of other languages do
 	)
-	// In base64 a text looks different after 0, 1 and 2 other bytes. The letters at
-	// either end depend on its neighbours too.
+	// The base64 of a text depends on the number of bytes before it, modulo 3. The
+	// letters at either end depend on the neighbouring bytes and are left out.
 	for before := range 3 {
 		encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", before) + secret))
 		inner := encoded[(before*8+5)/6 : (before+len(secret))*8/6]
-		c.coats = append(c.coats, coat{kind, inner, false})
+		c.forms = append(c.forms, form{kind, inner, false})
 		if url := strings.NewReplacer("+", "-", "/", "_").Replace(inner); url != inner {
-			c.coats = append(c.coats, coat{kind, url, false})
+			c.forms = append(c.forms, form{kind, url, false})
 		}
 	}
 }
 
-// written returns the ways in which a text may stand in another: as it is, in an
-// address, quoted by Go or by JSON, and quoted so in a text that JSON quotes again,
-// as a log does with an error.
-func written(secret string) []string {
+// spellings returns the ways in which a text may be written inside another: as it
+// is, escaped in a URL, quoted by Go or by JSON, and quoted twice: a JSON log quotes
+// an error that has quoted the text.
+func spellings(secret string) []string {
 	texts := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
 	for _, quote := range []func(string) string{strconv.Quote, quoteHTML, quoteJSON} {
 		once := unquoted(quote(secret))
@@ -122,7 +125,7 @@ func written(secret string) []string {
 
 func unquoted(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// quoteHTML is how encoding/json writes a text, <, > and & escaped.
+// quoteHTML quotes as encoding/json does: <, > and & are escaped.
 func quoteHTML(text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil {
@@ -131,7 +134,7 @@ func quoteHTML(text string) string {
 	return string(quoted)
 }
 
-// quoteJSON is how log/slog writes it.
+// quoteJSON quotes as log/slog does.
 func quoteJSON(text string) string {
 	var quoted strings.Builder
 	e := json.NewEncoder(&quoted)
@@ -142,21 +145,21 @@ func quoteJSON(text string) string {
 	return strings.TrimSuffix(quoted.String(), "\n")
 }
 
-// In returns the kinds of secrets that stand in a text, in whatever coat, but for
-// those that may.
-func (c *Cage) In(text string, may ...string) []string {
+// Find returns the kinds of secrets that a text holds in any form, without the kinds
+// that are allowed there.
+func (c *Set) Find(text string, allowed ...string) []string {
 	c.mu.Lock()
-	coats := c.coats // only ever grows
+	forms := c.forms // only ever grows
 	c.mu.Unlock()
 	folded := strings.ToLower(text)
 	var found []string
-	for _, coat := range coats {
+	for _, form := range forms {
 		in := text
-		if coat.fold {
+		if form.fold {
 			in = folded
 		}
-		if strings.Contains(in, coat.text) && !slices.Contains(found, coat.kind) && !slices.Contains(may, coat.kind) {
-			found = append(found, coat.kind)
+		if strings.Contains(in, form.text) && !slices.Contains(found, form.kind) && !slices.Contains(allowed, form.kind) {
+			found = append(found, form.kind)
 		}
 	}
 	return found

@@ -18,8 +18,8 @@ func logged(text string) string {
 	return log.String()
 }
 
-func TestCage_knowsThemInEveryCoat(t *testing.T) {
-	for name, dress := range map[string]func(string) string{
+func TestSet_findsASecretInEveryForm(t *testing.T) {
+	for name, write := range map[string]func(string) string{
 		"plain":            func(s string) string { return s },
 		"capitals":         strings.ToUpper,
 		"hex":              func(s string) string { return fmt.Sprintf("%x", s) },
@@ -39,23 +39,23 @@ func TestCage_knowsThemInEveryCoat(t *testing.T) {
 		"base64 URL":       func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte("\xff\xfe\xfd" + s)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var cage Cage
+			var set Set
 			kept := "a \"secret?>\xff~ of\n\x00 sömebody\\ else's"
-			cage.Keep(Secret, kept)
-			for _, c := range []struct{ secret, kind string }{{cage.New(Key), Key}, {cage.Address(Customer), Customer}, {kept, Secret}} {
-				text := "before " + dress(c.secret) + " after"
-				if found := cage.In(text); !slices.Equal(found, []string{c.kind}) {
+			set.Add(Secret, kept)
+			for _, c := range []struct{ secret, kind string }{{set.New(Key), Key}, {set.Address(Customer), Customer}, {kept, Secret}} {
+				text := "before " + write(c.secret) + " after"
+				if found := set.Find(text); !slices.Equal(found, []string{c.kind}) {
 					t.Errorf("found %v, want a %s", found, c.kind)
 				}
-				if found := cage.In(text, c.kind); found != nil {
+				if found := set.Find(text, c.kind); found != nil {
 					t.Errorf("found %v, which may be there", found)
 				}
 			}
-			if found := cage.In("before " + dress("nothing to be told here") + " after"); found != nil {
+			if found := set.Find("before " + write("nothing to be told here") + " after"); found != nil {
 				t.Errorf("found %v where there is none", found)
 			}
-			if cage.Bred() != 3 {
-				t.Errorf("%d canaries, want 3", cage.Bred())
+			if set.Len() != 3 {
+				t.Errorf("%d canaries, want 3", set.Len())
 			}
 		})
 	}

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Figure says how many of something a test went through, in a line that
-// Figures reads. It is seen where the output of a test that passes is: by go test -v.
+// Figure prints how many of something a test went through, in a line that Figures
+// reads: "figure: roles = 7". go test shows it with -v.
 func Figure(what string, n int) { fmt.Printf("%s%s = %d\n", figure, what, n) }
 
 const figure = "figure: "
 
-// Figures adds up the figures in the output of tests.
+// Figures adds up the figures in the output of tests, by name.
 func Figures(output string) map[string]int {
 	figures := map[string]int{}
 	for line := range strings.Lines(output) {
