@@ -27,7 +27,7 @@ import (
 	"keypool/shared/web"
 )
 
-// How FuzzCallback signs and sends.
+// How FuzzWebhook signs and sends.
 const (
 	signed       = 1 << iota // by the platform's secret, whatever id, time and body are
 	amongOthers              // so too, but the fuzzer's signature comes first
@@ -35,10 +35,10 @@ const (
 	calledBase64             // but is what it is
 )
 
-// FuzzCallback holds that a callback is answered 200 or 4xx whatever it is, that
+// FuzzWebhook holds that a webhook is answered 200 or 4xx whatever it is, that
 // nothing which the platform did not sign leaves a trace, that an order is stored
 // whole or not at all, and that neither answer nor log tells what is nobody's business.
-func FuzzCallback(f *testing.F) {
+func FuzzWebhook(f *testing.F) {
 	const at = "1767366245"
 	for _, name := range []string{"good_order_paid", "good_order_paid_lines", "good_order_paid_test", "good_order_ignored", "bad_order_paid_quantity", "bad_order_paid_no_json"} {
 		event := fixture(f, name)
@@ -55,7 +55,7 @@ func FuzzCallback(f *testing.F) {
 	f.Add(good, byte(signed), "msg_1", at, "", "Acme", "standard")
 	f.Add(good, byte(signed), "msg_1", at, "", "acme#", "paypal")
 	f.Fuzz(func(t *testing.T, body []byte, how byte, id, timestamp, signature, merchant, account string) {
-		r, content := callbackOf(t, body, how, id, timestamp, signature)
+		r, content := webhookOf(t, body, how, id, timestamp, signature)
 		r.PathParameters = map[string]string{"merchant": merchant, "account": account}
 		if merchant != "acme" || account != "standard" || !isGenuine(t, r.Headers, content) {
 			strangerIsRefused(t, r, content)
@@ -103,7 +103,7 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-// strangerIsRefused sends a callback that the platform did not sign to a handler
+// strangerIsRefused sends a webhook that the platform did not sign to a handler
 // that has nothing to claim from or to write to: to try would be a panic.
 func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content []byte) {
 	t.Helper()
@@ -131,9 +131,9 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content [
 	discreet(t, []byte(r.Body), response.Body+logged)
 }
 
-// callbackOf makes a callback, and returns what its body is once it is decoded;
+// webhookOf makes a webhook, and returns what its body is once it is decoded;
 // nil if it cannot be.
-func callbackOf(t *testing.T, body []byte, how byte, id, timestamp, signature string) (events.APIGatewayV2HTTPRequest, []byte) {
+func webhookOf(t *testing.T, body []byte, how byte, id, timestamp, signature string) (events.APIGatewayV2HTTPRequest, []byte) {
 	t.Helper()
 	r := fixture(t, "good_order_paid")
 	r.Body, r.IsBase64Encoded = string(body), how&(encoded|calledBase64) != 0
@@ -184,7 +184,7 @@ func mac(t *testing.T, id, timestamp string, content []byte) []byte {
 	return m.Sum(nil)
 }
 
-// answered returns the answer to a callback, and what was logged meanwhile.
+// answered returns the answer to a webhook, and what was logged meanwhile.
 func answered(t *testing.T, serve server, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var log bytes.Buffer
@@ -198,7 +198,7 @@ func answered(t *testing.T, serve server, r events.APIGatewayV2HTTPRequest) (eve
 	return response, log.String()
 }
 
-// traces are what a callback left behind.
+// traces are the items that a webhook left behind.
 type traces struct {
 	states           map[string]order.State // by the line's name
 	claimed          int

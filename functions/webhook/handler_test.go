@@ -186,7 +186,7 @@ func TestHandle_repeatTakesNoSecondKey(t *testing.T) {
 		t.Errorf("%d keys claimed", books.Claimed)
 	}
 	if s.reads != 1 || s.opened != 1 {
-		t.Errorf("the secrets were read %d times and opened %d times for two callbacks", s.reads, s.opened)
+		t.Errorf("the secrets were read %d times and opened %d times for two webhooks", s.reads, s.opened)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour(t *testing.T) {
 	if len(kept) != 1 || kept[0]["order"] != "10004" || kept[0]["field"] != "data.lines[0].quantity" {
 		t.Errorf("kept: %v", kept)
 	}
-	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#callback-refused#"); len(got) != 1 {
+	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#order-refused#"); len(got) != 1 {
 		t.Errorf("notices: %v", got)
 	}
 }

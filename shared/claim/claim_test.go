@@ -160,7 +160,7 @@ func TestClaim_paidLineHoldsItsKeysAndIsDueForMail(t *testing.T) {
 	}
 }
 
-func TestClaim_repeatedCallbackKeepsKey(t *testing.T) {
+func TestClaim_repeatedOrderKeepsKey(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.stock(live, "K", 5)

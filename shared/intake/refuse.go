@@ -45,5 +45,5 @@ func (in *Intake) keep(ctx context.Context, from platform.Account, r platform.Re
 		facts.Orders = []string{field.Order}
 	}
 	dedupKey := from.Name + "#" + field.Field + "#" + notice.Hour(now)
-	return in.Records.RaiseNotice(ctx, notice.New(from.Merchant, notice.CallbackRefused, dedupKey, facts, now))
+	return in.Records.RaiseNotice(ctx, notice.New(from.Merchant, notice.OrderRefused, dedupKey, facts, now))
 }

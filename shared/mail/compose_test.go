@@ -217,7 +217,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"upload_reminder":      {notice.UploadReminder, "nova", caused(upload.Binary), unread(upload.Binary)},
 		"misplaced":            {notice.Misplaced, "nova", notice.Facts{Upload: record.ID, File: "uploads/nova/keys.txt", Cause: string(upload.Misplaced)}, nil},
 		"misplaced_nobody":     {notice.Misplaced, "", notice.Facts{Upload: record.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(upload.UnknownMerchant)}, nil},
-		"callback_refused":     {notice.CallbackRefused, "nova", notice.Facts{Orders: []string{"A-57"}, Count: 1, Cause: "lines[0].quantity is over the limit of 1000"}, nil},
+		"order_refused":        {notice.OrderRefused, "nova", notice.Facts{Orders: []string{"A-57"}, Count: 1, Cause: "lines[0].quantity is over the limit of 1000"}, nil},
 		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
 		"mail_failed_operator": {notice.MailFailed, "", notice.Facts{Orders: []string{"nova"}, Count: 1, Cause: "BadRequestException"}, nil},
 		"bounced":              {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 2}, nil},

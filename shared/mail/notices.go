@@ -60,17 +60,17 @@ type noticeWriter struct {
 
 // notices are the words for each kind.
 var notices = map[notice.Kind]func(noticeWriter) letter{
-	notice.LowStock:        noticeWriter.lowStock,
-	notice.Empty:           noticeWriter.empty,
-	notice.Unconnected:     noticeWriter.unconnected,
-	notice.UploadReport:    noticeWriter.uploadReport,
-	notice.UploadReminder:  noticeWriter.uploadReminder,
-	notice.Misplaced:       noticeWriter.misplaced,
-	notice.CallbackRefused: noticeWriter.callbackRefused,
-	notice.MailFailed:      noticeWriter.mailFailed,
-	notice.Bounced:         noticeWriter.bounced,
-	notice.Complained:      noticeWriter.complained,
-	notice.ChangedRepeat:   noticeWriter.changedRepeat,
+	notice.LowStock:       noticeWriter.lowStock,
+	notice.Empty:          noticeWriter.empty,
+	notice.Unconnected:    noticeWriter.unconnected,
+	notice.UploadReport:   noticeWriter.uploadReport,
+	notice.UploadReminder: noticeWriter.uploadReminder,
+	notice.Misplaced:      noticeWriter.misplaced,
+	notice.OrderRefused:   noticeWriter.orderRefused,
+	notice.MailFailed:     noticeWriter.mailFailed,
+	notice.Bounced:        noticeWriter.bounced,
+	notice.Complained:     noticeWriter.complained,
+	notice.ChangedRepeat:  noticeWriter.changedRepeat,
 }
 
 func (w noticeWriter) lowStock() letter {
@@ -139,7 +139,7 @@ func (w noticeWriter) unconnected() letter {
 	}
 }
 
-func (w noticeWriter) callbackRefused() letter {
+func (w noticeWriter) orderRefused() letter {
 	f := w.n.Facts
 	order := "an order"
 	if len(f.Orders) == 1 {

@@ -22,23 +22,23 @@ type Kind string
 
 // The kinds of notices, with what names their occasion.
 const (
-	LowStock        Kind = "low-stock"        // an edge of a pool: fewer than Threshold keys left
-	Empty           Kind = "empty"            // an edge of a pool: nothing left, orders wait
-	Unconnected     Kind = "unconnected"      // a product and a day: paid for, but no pool feeds it
-	UploadReport    Kind = "upload-report"    // an upload: what became of each line
-	UploadReminder  Kind = "upload-reminder"  // an upload that was refused days ago and still lies there
-	Misplaced       Kind = "misplaced"        // an upload nobody can be told about: to the operator
-	CallbackRefused Kind = "callback-refused" // a cause and an hour: signed orders we could not take
-	MailFailed      Kind = "mail-failed"      // a mail: SES refuses it for good
-	Bounced         Kind = "bounced"          // an hour: customers' mails that came back
-	Complained      Kind = "complained"       // an hour: customers who called a mail spam
-	ChangedRepeat   Kind = "changed-repeat"   // a line: paid again with other content
+	LowStock       Kind = "low-stock"       // an edge of a pool: fewer than Threshold keys left
+	Empty          Kind = "empty"           // an edge of a pool: nothing left, orders wait
+	Unconnected    Kind = "unconnected"     // a product and a day: paid for, but no pool feeds it
+	UploadReport   Kind = "upload-report"   // an upload: what became of each line
+	UploadReminder Kind = "upload-reminder" // an upload that was refused days ago and still lies there
+	Misplaced      Kind = "misplaced"       // an upload nobody can be told about: to the operator
+	OrderRefused   Kind = "order-refused"   // a cause and an hour: signed orders we could not take
+	MailFailed     Kind = "mail-failed"     // a mail: SES refuses it for good
+	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
+	Complained     Kind = "complained"      // an hour: customers who called a mail spam
+	ChangedRepeat  Kind = "changed-repeat"  // a line: paid again with other content
 )
 
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadReminder, Misplaced,
-	CallbackRefused, MailFailed, Bounced, Complained, ChangedRepeat,
+	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat,
 }
 
 // Notice is one thing to tell.

@@ -35,7 +35,7 @@ func TestCanaries_inStrangePlaces(t *testing.T) {
 		"address of a pool":        {Method: "GET", Path: "/v1/pools/" + strings.ToLower(key)},
 		"address of an order":      {Method: "GET", Path: "/v1/orders/" + key + "?account=" + key},
 		"address of nothing":       {Method: "GET", Path: "/" + key + "/" + customer},
-		"address of a callback":    {Method: "POST", Path: "/webhooks/" + strings.ToLower(key) + "/" + secret[:10], Body: []byte(key)},
+		"address of a webhook":     {Method: "POST", Path: "/webhooks/" + strings.ToLower(key) + "/" + secret[:10], Body: []byte(key)},
 		"method that is none":      {Method: "PATCH", Path: "/v1/pools/" + strings.ToLower(key), Body: []byte(key)},
 		"body that is no JSON":     {Method: "PUT", Path: "/v1/pools/" + m.pool, Body: []byte(key + customer)},
 		"setting nobody knows":     {Method: "PUT", Path: "/v1/pools/" + m.pool, Body: []byte(`{"colour":"` + customer + `"}`)},

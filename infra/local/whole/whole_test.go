@@ -609,17 +609,17 @@ func TestWhoMayDoWhat(t *testing.T) {
 		shop.Request
 		status int
 	}{
-		"operator's route, unsigned":              {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant}, http.StatusForbidden},
-		"operator's route with a token":           {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant, Header: bearer(m.token)}, http.StatusForbidden},
-		"a token made without signing":            {shop.Request{Method: "POST", Path: "/v1/merchants/" + m.Merchant + "/tokens", Header: bearer(m.token)}, http.StatusForbidden},
-		"operator's route by another address":     {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant + "/", Header: bearer(m.token)}, http.StatusNotFound},
-		"merchant's route without a token":        {shop.Request{Method: "GET", Path: "/v1/pools"}, http.StatusUnauthorized},
-		"merchant's route with nobody's token":    {shop.Request{Method: "GET", Path: "/v1/pools", Header: bearer("kp_nothing")}, http.StatusUnauthorized},
-		"another merchant's pool":                 {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(other.token)}, http.StatusNotFound},
-		"the merchant's own pool":                 {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(m.token)}, http.StatusOK},
-		"the description, for everybody":          {shop.Request{Method: "GET", Path: "/openapi.json"}, http.StatusOK},
-		"an address that is not there":            {shop.Request{Method: "GET", Path: "/nothing"}, http.StatusNotFound},
-		"the order's page by a callback's method": {shop.Request{Method: "GET", Path: m.Path()}, http.StatusNotFound},
+		"operator's route, unsigned":             {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant}, http.StatusForbidden},
+		"operator's route with a token":          {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant, Header: bearer(m.token)}, http.StatusForbidden},
+		"a token made without signing":           {shop.Request{Method: "POST", Path: "/v1/merchants/" + m.Merchant + "/tokens", Header: bearer(m.token)}, http.StatusForbidden},
+		"operator's route by another address":    {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant + "/", Header: bearer(m.token)}, http.StatusNotFound},
+		"merchant's route without a token":       {shop.Request{Method: "GET", Path: "/v1/pools"}, http.StatusUnauthorized},
+		"merchant's route with nobody's token":   {shop.Request{Method: "GET", Path: "/v1/pools", Header: bearer("kp_nothing")}, http.StatusUnauthorized},
+		"another merchant's pool":                {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(other.token)}, http.StatusNotFound},
+		"the merchant's own pool":                {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(m.token)}, http.StatusOK},
+		"the description, for everybody":         {shop.Request{Method: "GET", Path: "/openapi.json"}, http.StatusOK},
+		"an address that is not there":           {shop.Request{Method: "GET", Path: "/nothing"}, http.StatusNotFound},
+		"the order's page by a webhook's method": {shop.Request{Method: "GET", Path: m.Path()}, http.StatusNotFound},
 	} {
 		if answer := do(t, test.Request); answer.Status != test.status {
 			t.Errorf("%s: %d, want %d", name, answer.Status, test.status)
@@ -639,7 +639,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-// A secret can be changed without a refused callback.
+// A secret can be changed without a refused webhook.
 func TestSecretIsRotated(t *testing.T) {
 	t.Parallel()
 	m := newMerchant(t)

@@ -123,7 +123,7 @@ func (m *merchant) pay(o shop.Order, state string, held int) {
 	}
 }
 
-// send sends a body to the callback, signed at that time.
+// send sends a body to the account's address, signed at that time.
 func (m *merchant) send(body []byte, at time.Time) shop.Answer {
 	m.t.Helper()
 	request, err := m.Sign(body, at)

@@ -27,7 +27,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s in %s does not say what it holds, as in %q: %q", target.Name, target.Folder, "// "+target.Name+" holds that …", target.Holds)
 		}
 	}
-	for name, folder := range map[string]string{"FuzzReader": "shared/ingest", "FuzzCallback": "functions/webhook", "FuzzOperations": "functions/api"} {
+	for name, folder := range map[string]string{"FuzzReader": "shared/ingest", "FuzzWebhook": "functions/webhook", "FuzzOperations": "functions/api"} {
 		if folders[name] != folder {
 			t.Errorf("%s is found in %q, want %s", name, folders[name], folder)
 		}

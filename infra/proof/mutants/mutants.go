@@ -315,7 +315,7 @@ var mutants = []mutant{
 			in.claim(ctx, fulfillment(from, paid, line))
 		}
 		return in.Refuse(ctx, from, r, err)`,
-		in: "functions/webhook", test: "FuzzCallback",
+		in: "functions/webhook", test: "FuzzWebhook",
 	},
 	{
 		breaks: "what AWS says of a refused call is logged, and quotes what was sent",

@@ -21,7 +21,7 @@ func (f Function) Seconds() float64 {
 	return f.Waits + f.Processor/min(1, f.Memory/processorGB)
 }
 
-// Order is what was measured of a one-key order, from the callback to the
+// Order is what was measured of a one-key order, from the webhook to the
 // customer's mail server.
 type Order struct {
 	ClaimWrites, ClaimReads float64 // units
@@ -53,7 +53,7 @@ func (o Order) Bill() Bill {
 		{"mail", o.MailReads, ReadUnit},
 		{"news of the mail", o.NewsWrites, WriteUnit},
 		{"news of the mail", o.NewsReads, ReadUnit},
-		{"callback", 1, HTTPCall},
+		{"webhook", 1, HTTPCall},
 		{"functions", invocations, Invocation},
 	}
 	for _, f := range o.Functions {

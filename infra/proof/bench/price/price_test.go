@@ -27,7 +27,7 @@ func TestFunction_seconds(t *testing.T) {
 //
 //	writes   6 + 5 + 4 = 15 M at 0.625       9.375
 //	reads    3 + 1 + 2 =  6 M at 0.125       0.75
-//	callback              1 M at 1.00        1.00
+//	webhook               1 M at 1.00        1.00
 //	functions 1 + 3     = 4 M at 0.20        0.80
 //	claim    1 x 2 GB  x 0.020 s = 40,000 GB-s, 0.53334
 //	deliver  3 x 0.5   x 0.100 s = 150,000 GB-s, 2.00001

@@ -96,8 +96,8 @@ func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	came(t, "webhook after the first take of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
 }
 
-// TestCallback_twentyTimesAtOnce reports one order twenty times in parallel.
-func TestCallback_twentyTimesAtOnce(t *testing.T) {
+// TestWebhook_twentyTimesAtOnce reports one order twenty times in parallel.
+func TestWebhook_twentyTimesAtOnce(t *testing.T) {
 	m := newMerchant(t)
 	m.loaded(m.drop(30), 30)
 	o := m.order(3)

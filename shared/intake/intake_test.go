@@ -1,0 +1,160 @@
+package intake_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/dynamo"
+	"keypool/shared/intake"
+	"keypool/shared/order"
+	"keypool/shared/platform"
+	"keypool/shared/pool"
+)
+
+var (
+	noon    = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	account = platform.Account{Merchant: "acme", Name: "shop-eu", Origin: "eu.acme.example"}
+	request = platform.Request{Body: []byte("a body that was verified")}
+)
+
+type quiet struct{}
+
+func (quiet) Send(context.Context, any, time.Duration) error { return nil }
+
+// open returns an intake over a merchant with one product and three keys for it.
+func open(t *testing.T) (*intake.Intake, dynamo.Tables) {
+	t.Helper()
+	store, tables := dynamotest.Open(t)
+	now := func() time.Time { return noon }
+	for _, err := range []error{
+		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
+		store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: pool.DefaultShards}),
+		store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
+	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
+	return &intake.Intake{
+		Claims:  &claim.Claimer{Store: store, Recent: store, Fresh: store, Fill: quiet{}, Now: now},
+		Records: store, Products: store, MaxQuantity: 10, Now: now,
+	}, tables
+}
+
+// paid returns an order of one line for each product.
+func paid(number string, quantity int, products ...string) platform.Paid {
+	p := platform.Paid{Within: "data.", Order: number, Customer: order.Customer{Email: "ada@example.com"}}
+	for _, product := range products {
+		p.Lines = append(p.Lines, platform.Line{Product: product, Quantity: quantity})
+	}
+	return p
+}
+
+// outcomes returns the outcome of each result.
+func outcomes(results []platform.Result) []platform.Outcome {
+	var all []platform.Outcome
+	for _, r := range results {
+		all = append(all, r.Outcome)
+	}
+	return all
+}
+
+func is(t *testing.T, got []platform.Result, want ...platform.Outcome) {
+	t.Helper()
+	all := outcomes(got)
+	for i := range max(len(all), len(want)) {
+		if i >= len(all) || i >= len(want) || all[i] != want[i] {
+			t.Fatalf("outcomes %v, want %v: %+v", all, want, got)
+		}
+	}
+}
+
+// A request may report several events. Each is taken for itself: one that cannot be
+// taken holds up no other.
+func TestTake_eachEventForItself(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	got := in.Take(t.Context(), account, request, []platform.Event{
+		paid("1", 1, "game", "unheard-of"),
+		paid("2", 11, "game"),
+		platform.Ignored{Type: "order.created"},
+		paid("3", 1, "game"),
+	})
+	is(t, got, platform.Accepted, platform.Accepted, platform.Rejected, platform.Skipped, platform.Accepted)
+	if got[0].State != order.Fulfilled || got[1].State != order.Unconnected || got[3].Type != "order.created" {
+		t.Errorf("got %+v", got)
+	}
+	if field := got[2].Field; field == nil || field.Field != "data.lines[0].quantity" || field.Order != "2" {
+		t.Errorf("rejected for %+v", field)
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 2 || len(books.Lines) != 3 {
+		t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
+	}
+}
+
+// The lines of two shops with the same numbers are two lines.
+func TestTake_originsAreApart(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	other := account
+	other.Name, other.Origin = "shop-us", "us.acme.example"
+	for _, from := range []platform.Account{account, other, account} {
+		is(t, in.Take(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 2 {
+		t.Errorf("%d keys claimed, want 2", books.Claimed)
+	}
+}
+
+// The name of an account is the merchant's to change; its orders stay the same.
+func TestTake_anAccountsNameIsNoIdentity(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	renamed := account
+	renamed.Name = "shop-europe"
+	for _, from := range []platform.Account{account, renamed} {
+		is(t, in.Take(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed, want 1", books.Claimed)
+	}
+}
+
+func TestTake_changedRepeat(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	is(t, in.Take(t.Context(), account, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+	for range 2 {
+		is(t, in.Take(t.Context(), account, request, []platform.Event{paid("1", 2, "game")}), platform.Changed)
+	}
+	if told := dynamotest.Partitions(t, tables.Orders, "notice#acme#changed-repeat#"); len(told) != 1 {
+		t.Errorf("told %v", told)
+	}
+}
+
+// down refuses everything that is to be kept.
+type down struct{ intake.Records }
+
+func (down) KeepRefusal(context.Context, order.Refusal) error { return errors.New("the table is away") }
+
+// A refusal that cannot be kept is not answered as one: the platform sends again.
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	field := &platform.FieldError{Field: "data.paid_at", Problem: "is not a time", Order: "1"}
+	is(t, in.Refuse(t.Context(), account, request, field), platform.Rejected)
+	is(t, in.Refuse(t.Context(), account, request, errors.New("the platform's API is away")), platform.Failed)
+	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 1 || kept[0]["account"] != "shop-eu" {
+		t.Errorf("kept %v", kept)
+	}
+	in.Records = down{in.Records}
+	is(t, in.Refuse(t.Context(), account, request, field), platform.Failed)
+	is(t, in.Take(t.Context(), account, request, []platform.Event{paid("", 1, "game")}), platform.Failed)
+}
