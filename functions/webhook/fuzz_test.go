@@ -29,15 +29,15 @@ import (
 
 // How FuzzWebhook signs and sends.
 const (
-	signed       = 1 << iota // by the platform's secret, whatever id, time and body are
-	amongOthers              // so too, but the fuzzer's signature comes first
+	signed       = 1 << iota // by the account's secret, whatever id, time and body are
+	amongOthers              // the same, after the fuzzer's own signature
 	encoded                  // in base64
-	calledBase64             // but is what it is
+	calledBase64             // as it is, and declared to be base64
 )
 
-// FuzzWebhook holds that a webhook is answered 200 or 4xx whatever it is, that
-// nothing which the platform did not sign leaves a trace, that an order is stored
-// whole or not at all, and that neither answer nor log tells what is nobody's business.
+// FuzzWebhook holds that any webhook is answered 200 or 4xx, that a webhook which the
+// account did not sign stores nothing, that an order is stored whole or not at all, and
+// that neither the response nor the log holds a secret, a key or the customer's data.
 func FuzzWebhook(f *testing.F) {
 	const at = "1767366245"
 	for _, name := range []string{"good_order_paid", "good_order_paid_lines", "good_order_paid_test", "good_order_ignored", "bad_order_paid_quantity", "bad_order_paid_no_json"} {
@@ -103,8 +103,8 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// strangerIsRefused sends a webhook that the platform did not sign to a handler
-// that has nothing to claim from or to write to: to try would be a panic.
+// strangerIsRefused sends a webhook that the account did not sign to a handler without
+// an intake: to claim or to store anything would be a panic, and answered 500.
 func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content []byte) {
 	t.Helper()
 	key, err := platform.ParseSecret(signingSecret)
@@ -131,8 +131,8 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content [
 	discreet(t, []byte(r.Body), response.Body+logged)
 }
 
-// webhookOf makes a webhook, and returns what its body is once it is decoded;
-// nil if it cannot be.
+// webhookOf makes a webhook, and returns its body as decoded from base64; nil if it is
+// declared to be base64 and is not.
 func webhookOf(t *testing.T, body []byte, how byte, id, timestamp, signature string) (events.APIGatewayV2HTTPRequest, []byte) {
 	t.Helper()
 	r := fixture(t, "good_order_paid")
@@ -157,7 +157,7 @@ func webhookOf(t *testing.T, body []byte, how byte, id, timestamp, signature str
 	return r, content
 }
 
-// isGenuine says whether the platform's secret signed a body, and lately.
+// isGenuine says whether the account's secret signed a body within the last minutes.
 func isGenuine(t *testing.T, headers map[string]string, content []byte) bool {
 	t.Helper()
 	id, timestamp := headers["webhook-id"], headers["webhook-timestamp"]
@@ -171,7 +171,7 @@ func isGenuine(t *testing.T, headers map[string]string, content []byte) bool {
 	})
 }
 
-// mac is what a signature holds.
+// mac returns the bytes that a signature holds.
 func mac(t *testing.T, id, timestamp string, content []byte) []byte {
 	t.Helper()
 	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signingSecret, "whsec_"))
@@ -184,7 +184,7 @@ func mac(t *testing.T, id, timestamp string, content []byte) []byte {
 	return m.Sum(nil)
 }
 
-// answered returns the answer to a webhook, and what was logged meanwhile.
+// answered returns the response to a webhook, and the log of the invocation.
 func answered(t *testing.T, serve server, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var log bytes.Buffer
@@ -237,7 +237,7 @@ func (l traces) is(t *testing.T, lines, refused, notices int) {
 	}
 }
 
-// problemIs holds an answer to be a problem as RFC 9457 has it.
+// problemIs holds that a response is a problem (RFC 9457).
 func problemIs(t *testing.T, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	var p web.Problem
@@ -251,13 +251,13 @@ func problemIs(t *testing.T, r events.APIGatewayV2HTTPResponse) {
 	}
 }
 
-// discreet holds that what was said holds no secret, no key and nothing of the
-// customer, unless it is a name that the answer has to hold.
+// discreet holds that a text has no secret in it, no key and no data of the customer,
+// unless the same text is an order's or a product's name, which is answered.
 func discreet(t *testing.T, content []byte, said string) {
 	t.Helper()
 	for _, secret := range []string{strings.TrimPrefix(signingSecret, "whsec_"), "KEY-00000"} {
 		if strings.Contains(said, secret) && !bytes.Contains(content, []byte(secret)) {
-			t.Errorf("%q is told: %s", secret, said)
+			t.Errorf("%q is in: %s", secret, said)
 		}
 	}
 	var b struct {
@@ -279,7 +279,7 @@ func discreet(t *testing.T, content []byte, said string) {
 		text, ok := value.(string)
 		named := slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, text) })
 		if ok && len(text) >= 8 && !named && strings.Contains(said, text) {
-			t.Errorf("the customer's %s is told: %s", field, said)
+			t.Errorf("the customer's %s is in: %s", field, said)
 		}
 	}
 }

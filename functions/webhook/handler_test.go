@@ -279,7 +279,7 @@ func TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour(t *testing.T) {
 	}
 }
 
-// Orders whose number cannot be read are told apart all the same: none is lost.
+// Orders without a readable number are told apart by their bodies: each is kept.
 func TestHandle_unreadableOrdersAreEachKept(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -296,9 +296,9 @@ func TestHandle_unreadableOrdersAreEachKept(t *testing.T) {
 	}
 }
 
-// An order of which one line was changed and another could not be stored is to
-// be sent again: the line that can still be stored comes first.
-func TestHandle_passingFailureComesBeforeAChangedRepeat(t *testing.T) {
+// An order with one changed line and one line that could not be stored is answered
+// 503, so that the platform sends it again and the second line is stored.
+func TestHandle_temporaryFailureComesBeforeAChangedRepeat(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.call(t, fixture(t, "good_order_paid"))
@@ -359,7 +359,7 @@ func TestHandle_tooLarge(t *testing.T) {
 	}
 }
 
-func TestHandle_passingFailureAsksForARepeat(t *testing.T) {
+func TestHandle_temporaryFailureAsksForARepeat(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	down := &sometimes{Store: s.store, fail: true}
@@ -381,7 +381,7 @@ func TestHandle_passingFailureAsksForARepeat(t *testing.T) {
 	}
 }
 
-// sometimes is a store whose commits of connected lines fail while it is told so.
+// sometimes is a store whose commits of connected lines fail while fail is set.
 type sometimes struct {
 	claim.Store
 	fail bool

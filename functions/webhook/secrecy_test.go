@@ -16,8 +16,8 @@ import (
 	"keypool/shared/platform/standard"
 )
 
-// Whatever goes wrong with an order, neither its customer nor a key or a secret
-// stands in what the function answers, returns or logs.
+// The function's response, error and log hold no customer, no key and no secret,
+// whichever of its calls to AWS is refused.
 func TestSecrecy(t *testing.T) {
 	s := boottest.Open(t, wire)
 	s.Stock(boottest.Pool, 100)

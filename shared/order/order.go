@@ -1,5 +1,5 @@
-// Package order holds what was paid for: order lines, and Keypool's record of
-// each, the fulfillment.
+// Package order holds the lines of paid orders, Keypool's record of each line (the
+// fulfillment), and the changes that one transaction makes to it.
 package order
 
 import (
@@ -57,8 +57,8 @@ func (id LineID) Order() string { return string(id[:half]) }
 // InOrder returns the half of the identity that tells the lines of an order apart.
 func (id LineID) InOrder() string { return string(id[half:]) }
 
-// Valid reports whether id has the form of a LineID, for identities that come
-// from outside.
+// Valid says whether id has the form of a LineID. Identities from outside, such as the
+// tag of a mail event, are checked by it.
 func (id LineID) Valid() bool {
 	if len(id) != 2*half {
 		return false
@@ -78,7 +78,7 @@ func digest(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:half]
 }
 
-// State is what a fulfillment's numbers say.
+// State is how a fulfillment stands. It follows from its numbers.
 type State string
 
 // The states of a fulfillment.
@@ -86,7 +86,7 @@ const (
 	Fulfilled   State = "fulfilled"   // holds every key it paid for
 	Waiting     State = "waiting"     // keys are missing; it stands in its pool's queue
 	Unconnected State = "unconnected" // no pool feeds its product; it stands in its product's queue
-	OnHold      State = "on_hold"     // under review or in dispute: gets nothing, stands in no queue
+	OnHold      State = "on_hold"     // under review or in dispute: gets no keys, stands in no queue
 	Returned    State = "returned"    // given back in full
 )
 
@@ -102,7 +102,7 @@ type Customer struct {
 	City       string
 	Zip        string
 	Address    string
-	LicenseFor string // who will own the product, where it is not the customer
+	LicenseFor string // the product's owner, if not the customer
 	AddInfo    string // free text the customer added
 }
 
@@ -132,7 +132,7 @@ type Fulfillment struct {
 	Keys   []pool.Key
 	Chunks int // items that hold the keys beyond InlineKeys
 
-	// Counted is how many of its keys the shown count of its pool knows to be taken.
+	// Counted is how many of its keys the pool's count of claimed keys includes.
 	Counted int
 
 	ReceivedAt time.Time
@@ -153,7 +153,7 @@ const InlineKeys = 20
 // Missing returns how many keys the line still has a right to.
 func (f Fulfillment) Missing() int { return f.Wanted - f.Returned - f.Allocated }
 
-// State derives the state from the numbers.
+// State returns the state that follows from the numbers.
 func (f Fulfillment) State() State {
 	switch {
 	case f.OnHold:
