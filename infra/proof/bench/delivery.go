@@ -35,7 +35,7 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		{0, 80 * time.Millisecond, 4000},
 		{0, 200 * time.Millisecond, 4000},
 		{500, 80 * time.Millisecond, 5000},
-		{14, 80 * time.Millisecond, 1000},
+		{14, 80 * time.Millisecond, 600},
 	} {
 		office := &office{quota: c.quota, latency: c.latency, most: c.mails * 9 / 10}
 		backlog := newBacklog(c.mails)

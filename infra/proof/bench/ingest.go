@@ -7,7 +7,6 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -72,7 +71,7 @@ func (paper) Write(_ context.Context, _ string, write func(io.Writer) error) err
 // BatchWriteItem beside it, which checks nothing. A worker has one call in
 // flight, and so have the others.
 func ingestThroughput(ctx context.Context, b *bench) error {
-	const keys, rounds = 20_000, 5
+	const keys, rounds = 12_000, 5
 	// As in the function.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -90,7 +89,10 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		return err
 	}
 	client := e.client()
-	var whole, bare, unchecked, cpu, kernel, bareCPU []float64
+	var (
+		whole, bare, unchecked []time.Duration
+		cpu, kernel, bareCPU   []float64
+	)
 	for round := range rounds {
 		// The calls of the bare loop are those of a load of another file, kept.
 		calls, err := statements(func(keeping *dynamo.Store) error {
@@ -145,24 +147,24 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		w, r, u := keys/took[0].Seconds(), keys/took[1].Seconds(), keys/took[2].Seconds()
-		whole, bare, unchecked = append(whole, w), append(bare, r), append(unchecked, u)
+		whole, bare, unchecked = append(whole, took[0]), append(bare, took[1]), append(unchecked, took[2])
 	}
-	// Whatever else the machine does only ever slows a round down.
-	ours, theirs, free := slices.Max(whole), slices.Max(bare), slices.Max(unchecked)
+	against := func(other []time.Duration) (float64, string) {
+		ratio := median(ratios(other, whole))
+		return ratio, fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", ratio, keys/median(whole).Seconds(), keys/median(other).Seconds())
+	}
+	ratio, got := against(bare)
 	b.add(figure{
 		Name: "ingest without duplicates / a bare loop of the same BatchExecuteStatement calls", Bar: ">= 0.9",
-		Got: fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", ours/theirs, ours, theirs), Met: ours/theirs >= 0.9,
+		Got: got, Met: ratio >= 0.9,
 	})
-	b.add(figure{
-		Name: "ingest / unchecked BatchWriteItem",
-		Got:  fmt.Sprintf("%.2f (%.0f / %.0f keys a second)", ours/free, ours, free),
-	})
+	_, got = against(unchecked)
+	b.add(figure{Name: "ingest / unchecked BatchWriteItem", Got: got})
 	b.add(figure{
 		Name: "processor time of ingest, a key", Bar: "<= 15 us",
 		Got: fmt.Sprintf("%.1f us, %.1f of them in the kernel (the bare calls: %.1f us)", median(cpu), median(kernel), median(bareCPU)), Met: median(cpu) <= 15,
 	})
-	b.note("Loading a file", fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; the fastest of %d rounds of each way, the three in turn. BatchWriteItem writes over what is there: it would sell a key a second time without a word.", keys, rounds))
+	b.note("Loading a file", fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; the median of %d rounds, in each of which the three ways run one after the other. BatchWriteItem overwrites an existing key, so that it could be sold a second time.", keys, rounds))
 	b.note("Processor time of ingest", "What is ours and the SDK's of it stands above as own work of a key, with a table in the same process. The rest is the way of 25 keys to another process and back: on a virtual machine, waking a thread that waits for a connection takes longer than encoding them all.")
 	return nil
 }
