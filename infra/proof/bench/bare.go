@@ -17,8 +17,8 @@ import (
 // side, and the transaction.
 const callsOfAClaim = 4
 
-// recorder keeps the calls that a client is asked to make, each as it is before the
-// SDK sees it, so that they can be made again without Keypool's own code.
+// recorder records the calls of a client before the SDK changes them, so that they
+// can be made again without Keypool's own code.
 type recorder struct {
 	mu    sync.Mutex
 	calls bareClaim
@@ -37,8 +37,8 @@ func (r *recorder) option(o *dynamodb.Options) {
 	})
 }
 
-// record returns the calls of n claims that took the usual ones. Claim i is asked
-// for with a number of its own.
+// record returns the calls of n claims that made the usual number of calls. Claim i
+// is asked for under its own number.
 func (r *recorder) record(n int, claim func(i int) (order.Fulfillment, error)) ([]bareClaim, error) {
 	var kept []bareClaim
 	for i := 0; len(kept) < n; i++ {
@@ -50,7 +50,7 @@ func (r *recorder) record(n int, claim func(i int) (order.Fulfillment, error)) (
 		if got.State() != order.Fulfilled {
 			return nil, fmt.Errorf("order %s is %s", got.Order, got.State())
 		}
-		// A claim whose random place is near the end of a shard asks once more.
+		// A claim whose random place is near the end of a shard makes a second query.
 		if len(r.calls.reads)+1 == callsOfAClaim && r.calls.commit != nil {
 			kept = append(kept, r.calls)
 		}
@@ -85,7 +85,8 @@ func (c *bareClaim) add(in any) {
 	}
 }
 
-// make makes all calls as a claim does, without a look at the answers.
+// make makes the calls as a claim does, reads first and in parallel, and ignores the
+// answers.
 func (c bareClaim) make(ctx context.Context, client *dynamodb.Client) error {
 	errs := make([]error, len(c.reads))
 	var others sync.WaitGroup
@@ -102,7 +103,8 @@ func (c bareClaim) make(ctx context.Context, client *dynamodb.Client) error {
 	return c.transact(ctx, client)
 }
 
-// least makes only the calls without which a line could overtake a queue.
+// least makes only the read of the queue and the transaction. Without that read a
+// line could overtake a queue.
 func (c bareClaim) least(ctx context.Context, client *dynamodb.Client) error {
 	if err := readAgain(ctx, client, c.queue); err != nil {
 		return err
@@ -110,7 +112,7 @@ func (c bareClaim) least(ctx context.Context, client *dynamodb.Client) error {
 	return c.transact(ctx, client)
 }
 
-// transact makes the last call alone.
+// transact makes the transaction alone.
 func (c bareClaim) transact(ctx context.Context, client *dynamodb.Client) error {
 	commit := *c.commit
 	_, err := client.TransactWriteItems(ctx, &commit)

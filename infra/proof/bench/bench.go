@@ -33,18 +33,18 @@ import (
 	"keypool/infra/proof/results"
 )
 
-// figure is one line of the results.
+// figure is one row of the results.
 type figure struct {
 	Name string
-	Bar  string // "" where the figure is only shown
+	Bar  string // "" if the figure has none
 	Got  string
 	Met  bool
 }
 
-// note says how figures were measured, or why they are what they are.
+// note explains how figures were measured, or why they are as they are.
 type note struct{ Title, Text string }
 
-// record is what a part measured, and when.
+// record is the result of a part.
 type record struct {
 	Figures []figure
 	Notes   []note
@@ -52,7 +52,7 @@ type record struct {
 	results.Stamp
 }
 
-// benches are the parts, in the order they are run.
+// benches are the parts, in the order in which they run.
 var benches = []struct {
 	name string
 	run  func(context.Context, *bench) error
@@ -147,8 +147,8 @@ func choose(only string) (map[string]bool, error) {
 	return wanted, nil
 }
 
-// write writes what has been measured: the figures, the bill, and the sum of it in
-// the README. Nothing is written where a part is missing.
+// write writes the figures and the bill to the page, and a summary of the bill to the
+// README. It writes nothing if a part is missing.
 func (b *bench) write(measured map[string]record) error {
 	var missing []string
 	for _, part := range benches {
@@ -180,7 +180,7 @@ func (b *bench) write(measured map[string]record) error {
 	)
 }
 
-// stamps says when some parts were measured.
+// stamps returns when and how each of some parts was measured.
 func stamps(measured map[string]record, parts ...string) []results.Stamped {
 	var all []results.Stamped
 	for _, part := range parts {
@@ -189,7 +189,8 @@ func stamps(measured map[string]record, parts ...string) []results.Stamped {
 	return all
 }
 
-// profiled runs a part, and writes where its processor time went if asked to.
+// profiled runs a part, and writes its processor profile into a folder if one is
+// named.
 func profiled(folder, part string, run func() error) error {
 	if folder == "" {
 		return run()
@@ -206,7 +207,7 @@ func profiled(folder, part string, run func() error) error {
 	return run()
 }
 
-// memory is the file of .local that keeps what was measured, by part.
+// memory is the file in .local that keeps the results of each part.
 const memory = "bench.json"
 
 // bench is a run of all parts.
@@ -224,7 +225,7 @@ func (b *bench) note(title, text string) {
 
 func (b *bench) add(f figure) { b.record.Figures = append(b.record.Figures, f) }
 
-// fact keeps what a part measured for another to reckon with.
+// fact keeps a number for another part or for the bill.
 func (b *bench) fact(name string, value float64) { b.record.Facts[name] = value }
 
 func (b *bench) close() {
@@ -233,7 +234,7 @@ func (b *bench) close() {
 	}
 }
 
-// page writes the figures down.
+// page is the table of figures and the notes.
 func page(measured map[string]record) string {
 	var table, notes strings.Builder
 	for _, part := range benches {
@@ -260,8 +261,8 @@ func page(measured map[string]record) string {
 	return "| part | figure | bar | measured | |\n|---|---|---|---|---|\n" + table.String() + "\n### How, and why\n" + notes.String()
 }
 
-// inTurn does things one after the other, in each round beginning with another,
-// so that none is always the first or the last, and returns how long each took.
+// inTurn runs things one after the other and returns how long each took. Each round
+// begins with another thing, so that none is always first or last.
 func inTurn(round int, do ...func() error) ([]time.Duration, error) {
 	took := make([]time.Duration, len(do))
 	for i := range do {
@@ -275,7 +276,7 @@ func inTurn(round int, do ...func() error) ([]time.Duration, error) {
 	return took, nil
 }
 
-// median returns the middle of what was measured in several rounds.
+// median returns the middle value; of an even number of values, the upper one.
 func median[T ~float64 | ~int64](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]

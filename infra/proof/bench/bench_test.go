@@ -61,7 +61,7 @@ func TestRoundTrips(t *testing.T) {
 		{"one after the other", []span{call(0, 5), call(5, 10), call(11, 16)}, 3},
 		{"a long one beside two", []span{call(0, 20), call(1, 6), call(7, 12)}, 2},
 	} {
-		if got := (&journal{calls: c.calls}).roundTrips(); got != c.want {
+		if got := (&callLog{calls: c.calls}).roundTrips(); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -71,7 +71,7 @@ func TestRoundTrips(t *testing.T) {
 // one attribute more, 5+4+2+1 bytes; 100 more for each.
 func TestKept(t *testing.T) {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-	items, entries := kept([]map[string]types.AttributeValue{{"pk": text("a")}, {"pk": text("b"), "shard": text("1234")}}, "shard", "place")
+	items, entries := storedBytes([]map[string]types.AttributeValue{{"pk": text("a")}, {"pk": text("b"), "shard": text("1234")}}, "shard", "place")
 	if items != 3+12+200 || entries != 12+100 {
 		t.Errorf("%v bytes of items, %v of entries", items, entries)
 	}

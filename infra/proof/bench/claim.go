@@ -18,7 +18,8 @@ import (
 
 var live = pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
 
-// setUp makes what a paid order needs to be claimed.
+// setUp makes the merchant, the pool and the product that orders of this package
+// need.
 func setUp(ctx context.Context, store *dynamo.Store) error {
 	return errors.Join(
 		store.PutMerchant(ctx, catalog.Merchant{Name: "acme", Title: "Acme"}),
@@ -26,7 +27,7 @@ func setUp(ctx context.Context, store *dynamo.Store) error {
 	)
 }
 
-// product is sold from the pool live, one key a unit.
+// product is sold from the pool live, one key for each unit.
 const product = "game"
 
 // putPool makes a pool, and the product that is sold from it.
@@ -38,16 +39,15 @@ func putPool(ctx context.Context, store *dynamo.Store, name, product string) err
 }
 
 func claimer(store *dynamo.Store) *claim.Claimer {
-	return &claim.Claimer{Store: store, Recent: catalog.NewCached(store, time.Now), Fresh: store, Fill: nowhere{}, Now: time.Now}
+	return &claim.Claimer{Store: store, Recent: catalog.NewCached(store, time.Now), Fresh: store, Fill: noQueue{}, Now: time.Now}
 }
 
-// nowhere is a queue that nobody reads.
-type nowhere struct{}
+// noQueue is a queue that discards its messages.
+type noQueue struct{}
 
-func (nowhere) Send(context.Context, any, time.Duration) error { return nil }
+func (noQueue) Send(context.Context, any, time.Duration) error { return nil }
 
-// paid is an order of one key, as a platform tells it, with all that a customer
-// fills in.
+// paid is an order of one key with all fields that a customer fills in.
 func paid(name string) order.Fulfillment {
 	return order.Fulfillment{
 		ID:       order.Identity{Merchant: "acme", Side: pool.Live, Origin: "GQ5AJ7ZNPKT3VXWBH4M2ECLSDY", Order: name, Line: "1"}.ID(),
@@ -60,13 +60,13 @@ func paid(name string) order.Fulfillment {
 	}
 }
 
-// claimThroughput holds claims against three kinds of bare calls: all the calls that
-// a claim makes; the transaction and the read without which a line could overtake a
-// queue; and the transaction alone. The bare calls are recorded from claims on the
-// model of DynamoDB and made again on the engine, which holds the same keys.
+// claimThroughput compares claims with three kinds of bare calls: all calls of a
+// claim; the transaction and the read of the queue; and the transaction alone. The
+// bare calls are recorded from claims on the model of DynamoDB and made again on the
+// engine, which holds the same keys.
 //
-// DynamoDB Local alone is the engine: MiniStack answers a query of an index by
-// looking at every key in the table, 160 ms in a pool of ten thousand.
+// The engine is DynamoDB Local. MiniStack scans the table for each query of an index,
+// which takes 160 ms in a pool of ten thousand keys.
 func claimThroughput(ctx context.Context, b *bench) error {
 	const orders, rounds = 128, 7
 	flights := []int{1, 8, 64}
@@ -84,7 +84,7 @@ func claimThroughput(ctx context.Context, b *bench) error {
 	if _, err := claims.Claim(ctx, paid("the first reads the catalog")); err != nil {
 		return err
 	}
-	model, _ := modelled()
+	model, _ := inProcess()
 	var calls recorder
 	modelStore, err := model.open(ctx, tables, calls.option)
 	if err != nil {
@@ -93,7 +93,7 @@ func claimThroughput(ctx context.Context, b *bench) error {
 	if err := setUp(ctx, modelStore); err != nil {
 		return err
 	}
-	// bare is a way to do what a claim does, with the keys of a pool of its own.
+	// bare returns a way to make recorded calls, with the keys of a pool of its own.
 	bare := func(name string, call func(bareClaim, context.Context, *dynamodb.Client) error) (func(context.Context, int) error, error) {
 		own := live
 		own.Pool = name
@@ -164,8 +164,8 @@ func claimThroughput(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// ratios divides what was measured of one thing by what was measured of another,
-// round by round: both have met the same weather.
+// ratios divides the durations of one thing by those of another, round by round. What
+// slows down a round of one slows down the same round of the other.
 func ratios(of, by []time.Duration) []float64 {
 	all := make([]float64, len(of))
 	for i := range of {
@@ -174,7 +174,7 @@ func ratios(of, by []time.Duration) []float64 {
 	return all
 }
 
-// sideBySide does n things, so many at a time.
+// sideBySide does n things, atOnce of them at a time.
 func sideBySide(ctx context.Context, n, atOnce int, do func(ctx context.Context, i int) error) error {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(atOnce)

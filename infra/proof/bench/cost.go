@@ -28,13 +28,13 @@ import (
 	"keypool/shared/upload"
 )
 
-// units reads what a one-key order consumes, from the claim to the news that its
-// mail arrived, in how many round trips it is claimed, and how much of it is kept;
-// the same of a key; and what a tick of sweep and of stock consumes where there is
-// nothing to do.
+// units reads the capacity units and the round trips of a one-key order from its
+// claim to the delivery of its mail, and the bytes that it leaves in the tables; the
+// same of a loaded key; and the same of a scheduled run of sweep and of stock that
+// finds nothing to do.
 func units(ctx context.Context, b *bench) error {
 	const orders = 50
-	e, calls := modelled()
+	e, calls := inProcess()
 	var meter dynamotest.Meter
 	tables := newTables()
 	store, err := e.open(ctx, tables, meter.Option)
@@ -44,8 +44,8 @@ func units(ctx context.Context, b *bench) error {
 	if err := errors.Join(setUp(ctx, store), e.stock(ctx, tables, live, "AAAAA-BBBBB-CCCCC", 400)); err != nil {
 		return err
 	}
-	calls.takes = 5 * time.Millisecond
-	claims, mails := claimer(store), mailer(store, obliging{})
+	calls.latency = 5 * time.Millisecond
+	claims, mails := claimer(store), mailer(store, instantSES{})
 	if err := orderOnce(ctx, claims, mails, paid("the first reads the catalog")); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func units(ctx context.Context, b *bench) error {
 		}{
 			{"claim", func() error { _, err := claims.Claim(ctx, line); return err }},
 			{"mail", func() error { return mailOnce(ctx, mails, line.ID) }},
-			{"news", func() error { return arrived(ctx, mails, line.ID) }},
+			{"feedback", func() error { return arrived(ctx, mails, line.ID) }},
 		} {
 			meter.Reset()
 			calls.reset()
@@ -92,17 +92,17 @@ func units(ctx context.Context, b *bench) error {
 	})
 	b.add(figure{
 		Name: "the same, until its mail has arrived",
-		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"]+facts["mail writes"]+facts["news writes"],
-			facts["claim reads"]+facts["mail reads"]+facts["news reads"]),
+		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"]+facts["mail writes"]+facts["feedback writes"],
+			facts["claim reads"]+facts["mail reads"]+facts["feedback reads"]),
 	})
-	items, entries := kept(calls.db.Items(tables.Orders), "due", "dueAt")
+	items, entries := storedBytes(calls.db.Items(tables.Orders), "due", "dueAt")
 	var sold []map[string]types.AttributeValue
 	for _, key := range calls.db.Items(tables.Keys) {
 		if _, available := key["shard"]; !available {
 			sold = append(sold, key)
 		}
 	}
-	keyItems, keyEntries := kept(sold, "shard", "place", "text", "upload")
+	keyItems, keyEntries := storedBytes(sold, "shard", "place", "text", "upload")
 	b.fact("order items", (items+keyItems)/(orders+1))
 	b.fact("order entries", (entries+keyEntries)/(orders+1))
 	b.add(figure{Name: "kept of a one-key order, its history and its key", Got: fmt.Sprintf("%.0f bytes", facts["order items"]+facts["order entries"])})
@@ -112,15 +112,15 @@ func units(ctx context.Context, b *bench) error {
 	if err := keyUnits(ctx, b); err != nil {
 		return err
 	}
-	b.note("Round trips", fmt.Sprintf("By when each call began and ended, where each takes %s at least: the most that can have waited for one another. The reads of a claim go side by side and are one; the transaction is the other. A claim whose random place is near the end of a shard goes around once more: one in some dozens, in a pool of hundreds.", calls.takes))
-	b.note("Units", "What the model of DynamoDB reports of each call, as AWS charges it: tests hold the model against DynamoDB Local, and against AWS's own words where that says otherwise. Of an order after its claim: lease 1, sent 2 with the entry that leaves an index, delivered 1, two lines of history, the pool's count 1 unless orders in a rush share it. Bytes are counted as DynamoDB does, with 100 more for each item and each entry of an index.")
+	b.note("Round trips", fmt.Sprintf("By the times at which each call began and ended, with a latency of %s: the longest chain of calls that may have waited for one another. The reads of a claim run in parallel and are one round trip; the transaction is the other. A claim whose random place is near the end of a shard makes a second query: one claim in some dozens, in a pool of hundreds of keys.", calls.latency))
+	b.note("Units", "The units that the model of DynamoDB reports for each call, as AWS charges them: tests compare the model with DynamoDB Local, and with AWS's documentation where that differs. After its claim, an order takes: lease 1, sent 2 with the entry that leaves an index, delivered 1, two entries of history, the pool's count 1 unless several orders in a rush share it. Bytes are counted as DynamoDB counts them, with 100 more for each item and each entry of an index.")
 	return nil
 }
 
-// keyUnits reads what a key consumes and keeps that ingest loads, in a file of one
-// whole range.
+// keyUnits reads the units and the bytes of a key that ingest loads, from a file of
+// one whole range.
 func keyUnits(ctx context.Context, b *bench) error {
-	e, calls := modelled()
+	e, calls := inProcess()
 	var meter dynamotest.Meter
 	tables := newTables()
 	store, err := e.open(ctx, tables, meter.Option)
@@ -137,7 +137,7 @@ func keyUnits(ctx context.Context, b *bench) error {
 		return err
 	}
 	_, writes := meter.Units()
-	items, entries := kept(calls.db.Items(tables.Keys), "shard", "place", "text", "upload")
+	items, entries := storedBytes(calls.db.Items(tables.Keys), "shard", "place", "text", "upload")
 	b.fact("key writes", writes/float64(f.lines))
 	b.fact("key items", items/float64(f.lines))
 	b.fact("key entries", entries/float64(f.lines))
@@ -149,12 +149,12 @@ func keyUnits(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// kept is how many bytes AWS stores for items, and for their entries in an index
-// that shows some of their attributes.
+// storedBytes returns the bytes that AWS stores for items, and for their entries in
+// an index that projects the named attributes.
 //
 // Source: Amazon DynamoDB Developer Guide, "Table size and conditional costs": 100
 // bytes more for each item and each entry.
-func kept(all []map[string]types.AttributeValue, shown ...string) (items, entries float64) {
+func storedBytes(all []map[string]types.AttributeValue, shown ...string) (items, entries float64) {
 	const more = 100
 	for _, item := range all {
 		items += float64(dynamotest.Size(item)) + more
@@ -172,16 +172,16 @@ func kept(all []map[string]types.AttributeValue, shown ...string) (items, entrie
 	return items, entries
 }
 
-// clockwork is what the clock calls.
-func clockwork(store *dynamo.Store) (*sweep.Sweeper, *stock.Checker) {
-	return &sweep.Sweeper{Store: store, Catalog: store, Fill: nowhere{}, Ranges: nowhere{}, Now: time.Now},
+// scheduled returns the use cases that EventBridge Scheduler starts.
+func scheduled(store *dynamo.Store) (*sweep.Sweeper, *stock.Checker) {
+	return &sweep.Sweeper{Store: store, Catalog: store, Fill: noQueue{}, Ranges: noQueue{}, Now: time.Now},
 		&stock.Checker{Pools: store, Shelf: store, Alerts: store, Counts: store, Now: time.Now}
 }
 
-// ticks reads what the clock consumes where there is nothing to do, in how many
-// round trips.
-func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest.Meter, calls *journal) error {
-	sweeper, checker := clockwork(store)
+// ticks reads the units and the round trips of scheduled runs that find nothing to
+// do.
+func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest.Meter, calls *callLog) error {
+	sweeper, checker := scheduled(store)
 	for _, tick := range []struct {
 		name, says string
 		do         func() error
@@ -208,7 +208,7 @@ func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest
 	return nil
 }
 
-// mailer mails by the post with the settings that setUp has made.
+// mailer returns a mailer over the settings that setUp makes.
 func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: store, Notices: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
@@ -216,12 +216,12 @@ func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
 	}
 }
 
-// obliging is an SES that takes every mail at once.
-type obliging struct{}
+// instantSES accepts every mail at once.
+type instantSES struct{}
 
-func (obliging) Send(context.Context, mail.Message) (string, error) { return "ses-1", nil }
+func (instantSES) Send(context.Context, mail.Message) (string, error) { return "ses-1", nil }
 
-// orderOnce brings an order from its claim to the news that its mail arrived.
+// orderOnce takes an order from its claim to the delivery of its mail.
 func orderOnce(ctx context.Context, claims *claim.Claimer, mails *delivery.Mailer, line order.Fulfillment) error {
 	if _, err := claims.Claim(ctx, line); err != nil {
 		return err
@@ -236,7 +236,7 @@ func mailOnce(ctx context.Context, mails *delivery.Mailer, id order.LineID) erro
 	return errors.Join(mails.Mail(ctx, []outbox.Item{outbox.LineItem(string(id))})...)
 }
 
-// arrived tells what SES tells of a mail that arrives.
+// arrived applies SES's two events of a mail that is delivered.
 func arrived(ctx context.Context, mails *delivery.Mailer, id order.LineID) error {
 	for _, what := range []order.Happening{order.MailSent, order.MailDelivered} {
 		err := mails.Follow(ctx, delivery.News{Item: outbox.LineItem(string(id)), Number: 1, What: what, At: time.Now(), MessageID: "ses-1"})
@@ -247,8 +247,8 @@ func arrived(ctx context.Context, mails *delivery.Mailer, id order.LineID) error
 	return nil
 }
 
-// What the functions wait for in us-east-1, in seconds, by rule of thumb: no figure
-// of ours.
+// The latency of a call in us-east-1, in seconds. These are rules of thumb; none of
+// them was measured here.
 const (
 	read        = 0.004
 	write       = 0.006
@@ -262,21 +262,21 @@ const (
 	keysOfRange = float64(upload.RangeSize) / 25 // lines of 25 bytes
 )
 
-// billed are the parts whose figures make up the bill.
+// billed are the parts whose results make up the bill.
 var billed = []string{"units", "own", "waiting"}
 
-// bill is what orders, keys and a month cost.
+// bill is the cost of orders, of keys and of a month without work.
 type bill struct {
-	order      price.Order
-	key        price.Key
-	idle       price.Idle
-	keptOrder  price.Kept
-	keptKey    price.Kept
-	newsReads  float64
-	ordersBill price.Bill
+	order         price.Order
+	key           price.Key
+	idle          price.Idle
+	keptOrder     price.Kept
+	keptKey       price.Kept
+	feedbackReads float64
+	ordersBill    price.Bill
 }
 
-// bill reckons from what the other parts have measured.
+// bill computes the costs from the results of other parts.
 func (b *bench) bill(measured map[string]record) (bill, error) {
 	var missing []string
 	fact := func(part, name string) float64 {
@@ -298,12 +298,12 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 		order: price.Order{
 			ClaimWrites: fact("units", "claim writes"), ClaimReads: fact("units", "claim reads"),
 			MailWrites: fact("units", "mail writes"), MailReads: fact("units", "mail reads"),
-			NewsWrites: fact("units", "news writes"), NewsReads: fact("units", "news reads"),
+			FeedbackWrites: fact("units", "feedback writes"), FeedbackReads: fact("units", "feedback reads"),
 			Functions: []price.Function{
 				function("Webhook", "claim seconds", read+transaction),
-				function("Deliver", "mail seconds", 4*write+sending), // lease, mail, mark, history, count
-				function("Deliver", "news seconds", read),            // "sent" is known by then
-				function("Deliver", "news seconds", read+2*write),    // "delivered"
+				function("Deliver", "mail seconds", 4*write+sending),  // lease, mail, mark, history, count
+				function("Deliver", "feedback seconds", read),         // "sent" is known by then
+				function("Deliver", "feedback seconds", read+2*write), // "delivered"
 			},
 			OwnLog: fact("waiting", "log bytes of an order"), AccessLog: accessLog,
 		},
@@ -322,9 +322,9 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 			// Lambda asks each of the two queues by five pollers that wait 20 seconds.
 			QueuePolls: 2 * 5 * float64(month/(20*time.Second)),
 		},
-		keptOrder: price.Kept{Items: fact("units", "order items"), Indexes: fact("units", "order entries")},
-		keptKey:   price.Kept{Items: fact("units", "key items"), Indexes: fact("units", "key entries")},
-		newsReads: fact("units", "news reads"),
+		keptOrder:     price.Kept{Items: fact("units", "order items"), Indexes: fact("units", "order entries")},
+		keptKey:       price.Kept{Items: fact("units", "key items"), Indexes: fact("units", "key entries")},
+		feedbackReads: fact("units", "feedback reads"),
 	}
 	if len(missing) > 0 {
 		slices.Sort(missing)
@@ -335,13 +335,13 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 	return made, nil
 }
 
-// page writes the bill down.
+// page is the bill as Markdown.
 func (b bill) page() string {
-	// What could be saved, in a million orders.
+	// The savings, for a million orders.
 	sent := b.order.Functions[2]
-	aWrite := price.Bill{{Amount: 1, Of: price.WriteUnit}}.Dollars(1e6)
-	aNews := price.Bill{
-		{Amount: b.newsReads / 2, Of: price.ReadUnit},
+	oneWrite := price.Bill{{Amount: 1, Of: price.WriteUnit}}.Dollars(1e6)
+	oneFeedback := price.Bill{
+		{Amount: b.feedbackReads / 2, Of: price.ReadUnit},
 		{Amount: 1, Of: price.Invocation},
 		{Amount: sent.Memory * sent.Seconds(), Of: price.GBSecond},
 		{Amount: price.PlatformLog, Of: price.LogByte},
@@ -393,10 +393,10 @@ memory ($%.2f). Without all of these it would be %.2f.
 `, b.ordersBill.Dollars(1e6), bar, verdict, price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6),
 		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1), b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6),
 		b.ordersBill.Table(1e6), b.key.Bill().Table(1e6), b.idle.Bill().Table(1), b.keptOrder.Bill().Table(1e6), b.keptKey.Bill().Table(1e6), price.AsOf,
-		accessLog, aWrite, aWrite, aNews, platform, b.ordersBill.Dollars(1e6)-3*aWrite-aNews-platform)
+		accessLog, oneWrite, oneWrite, oneFeedback, platform, b.ordersBill.Dollars(1e6)-3*oneWrite-oneFeedback-platform)
 }
 
-// summary is the bill in the few lines of the README, all of one run.
+// summary is the bill in the few rows of the README, for the machine of one run.
 func (b bill) summary() string {
 	of := func(units ...price.Price) float64 {
 		var some price.Bill
@@ -420,7 +420,7 @@ func (b bill) summary() string {
 | a million keys loaded | %.2f |
 | a month in which nothing happens: a KMS key, alarms, the sweep's look every minute | %.2f |
 | kept, a month: a million orders, and a million keys for sale | %.2f, %.2f |
-`, b.ordersBill.Dollars(1e6), o.ClaimWrites+o.MailWrites+o.NewsWrites, of(price.WriteUnit), of(price.HTTPCall),
+`, b.ordersBill.Dollars(1e6), o.ClaimWrites+o.MailWrites+o.FeedbackWrites, of(price.WriteUnit), of(price.HTTPCall),
 		len(o.Functions), of(price.Invocation, price.GBSecond), of(price.LogByte), of(price.ReadUnit),
 		price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6), b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1),
 		b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6))

@@ -20,14 +20,14 @@ import (
 	"keypool/shared/ses"
 )
 
-// mailsASecond mails backlogs as Lambda would have it done: so many processes, as
-// a stream of four shards calls, each with ten records at a time. Mailer and SES's
-// client are the real ones; the table is in memory, and SES takes its time and
-// refuses what comes faster than its quota.
+// mailsASecond mails backlogs as Lambda does it: 40 processes, as many as a stream of
+// four shards starts, each with ten records at a time. The mailer and the client of
+// SES are the real ones. The table is in memory; SES has a latency, and refuses mails
+// above its quota.
 func mailsASecond(ctx context.Context, b *bench) error {
 	const processes, batch = 40, 10
 	for _, c := range []struct {
-		quota   int // mails a second; 0: any
+		quota   int // mails a second; 0: no limit
 		latency time.Duration
 		mails   int
 	}{
@@ -37,12 +37,12 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		{500, 80 * time.Millisecond, 5000},
 		{14, 80 * time.Millisecond, 600},
 	} {
-		office := &office{quota: c.quota, latency: c.latency, most: c.mails * 9 / 10}
+		server := &quotaSES{quota: c.quota, latency: c.latency, most: c.mails * 9 / 10}
 		backlog := newBacklog(c.mails)
 		start := time.Now()
 		var work sync.WaitGroup
 		for range processes {
-			m := mailer(nil, ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: office}, "keypool"))
+			m := mailer(nil, ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: server}, "keypool"))
 			m.Lines, m.Settings, m.Counts = backlog, settings{}, backlog
 			work.Go(func() {
 				for ctx.Err() == nil {
@@ -61,19 +61,19 @@ func mailsASecond(ctx context.Context, b *bench) error {
 			})
 		}
 		work.Wait()
-		rate := float64(office.most) / office.mostAt.Sub(start).Seconds()
+		rate := float64(server.most) / server.mostAt.Sub(start).Seconds()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if office.mails != c.mails || backlog.sent != c.mails {
-			return fmt.Errorf("%d mails were sent and %d marked, of %d", office.mails, backlog.sent, c.mails)
+		if server.mails != c.mails || backlog.sent != c.mails {
+			return fmt.Errorf("%d mails were sent and %d marked, of %d", server.mails, backlog.sent, c.mails)
 		}
 		f := figure{
 			Name: fmt.Sprintf("mails a second, SES takes %d ms", c.latency.Milliseconds()),
 			Got:  fmt.Sprintf("%.0f", rate),
 		}
 		if c.quota > 0 {
-			refused := float64(office.refused) / float64(c.mails)
+			refused := float64(server.refused) / float64(c.mails)
 			f.Name += fmt.Sprintf(" and %d a second", c.quota)
 			f.Bar = ">= 0.8 of the quota, refused <= 0.5 a mail"
 			f.Got = fmt.Sprintf("%.1f a second, refused %.2f a mail, put off %d", rate, refused, backlog.putOff)
@@ -81,13 +81,13 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		}
 		b.add(f)
 	}
-	b.note("Mails a second", fmt.Sprintf("A backlog mailed by %d processes of the real mailer and SES's real client, %d records at a time; the rate until nine tenths of it are out. Each process halves its pace when SES refuses and comes back slowly; no mail waits for a minute's back-off.", processes, batch))
+	b.note("Mails a second", fmt.Sprintf("A backlog is mailed by %d processes of the real mailer with SES's real client, %d records at a time; the rate is that of the first nine tenths. Each process halves its rate when SES refuses a mail, and recovers slowly; no mail is rescheduled by a minute.", processes, batch))
 	return nil
 }
 
-// office is an SES with a quota, at the transport of its client. As with SES's
-// own, a second's mails may come all at once.
-type office struct {
+// quotaSES is an SES with a quota, at the transport of its client. The mails of a
+// second may come all at once, as with the real one.
+type quotaSES struct {
 	quota   int
 	latency time.Duration
 
@@ -95,11 +95,11 @@ type office struct {
 	room           float64
 	since          time.Time
 	mails, refused int
-	most           int       // of the backlog: the last of it has few to share the quota
-	mostAt         time.Time // when they were taken
+	most           int // mails until mostAt: few processes share the quota of the last ones
+	mostAt         time.Time
 }
 
-func (o *office) Do(r *http.Request) (*http.Response, error) {
+func (o *quotaSES) Do(r *http.Request) (*http.Response, error) {
 	io.Copy(io.Discard, r.Body)
 	select {
 	case <-r.Context().Done():
@@ -117,7 +117,7 @@ func (o *office) Do(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func (o *office) takes() bool {
+func (o *quotaSES) takes() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.quota > 0 {
@@ -139,7 +139,7 @@ func (o *office) takes() bool {
 	return true
 }
 
-// backlog is lines that are due, in memory, and the stream that tells of them.
+// backlog is the lines that are due, in memory, with the stream that reports them.
 type backlog struct {
 	mu           sync.Mutex
 	lines        map[order.LineID]order.Fulfillment
@@ -161,7 +161,7 @@ func newBacklog(n int) *backlog {
 	return b
 }
 
-// next waits for records of lines that are due; nil once all is sent.
+// next waits for lines that are due, and returns nil once all mails are sent.
 func (b *backlog) next(n int) []outbox.Item {
 	for {
 		b.mu.Lock()
@@ -205,8 +205,8 @@ func (b *backlog) Fulfillment(_ context.Context, id order.LineID) (order.Fulfill
 	return b.lines[id], true, nil
 }
 
-// MarkLine implements delivery.Lines. A line that is put off is told of again when
-// its time has come, as the sweep would have it.
+// MarkLine implements delivery.Lines. A rescheduled line is reported again at its
+// time, as the sweep does it.
 func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, _ *order.History, _ *notice.Notice) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

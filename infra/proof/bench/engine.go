@@ -24,28 +24,28 @@ import (
 	"keypool/shared/pool"
 )
 
-// engine is what stands for DynamoDB.
+// engine is a stand-in for DynamoDB.
 type engine struct {
 	endpoint  string
 	transport http.RoundTripper
 }
 
-// local is DynamoDB Local, one process that answers each call.
+// local is DynamoDB Local, a process of its own.
 func local() *engine {
 	return &engine{endpoint: os.Getenv("DYNAMODB_ENDPOINT"), transport: transport}
 }
 
-// modelled is the model of DynamoDB, in this process. It says of each call what AWS
-// charges for it, of a transaction and of a read that finds nothing too.
-func modelled() (*engine, *journal) {
-	j := &journal{db: dynamosim.New(dynamosim.Options{})}
-	return &engine{endpoint: "http://dynamosim", transport: j}, j
+// inProcess is the model of DynamoDB in this process. It reports for each call the
+// units that AWS charges, for transactions and for reads that find nothing too.
+func inProcess() (*engine, *callLog) {
+	l := &callLog{db: dynamosim.New(dynamosim.Options{})}
+	return &engine{endpoint: "http://dynamosim", transport: l}, l
 }
 
-// journal keeps when each call to a model began and ended.
-type journal struct {
-	db    *dynamosim.DB
-	takes time.Duration // that each call takes besides, so that those side by side are seen to be
+// callLog records when each call to the model began and ended.
+type callLog struct {
+	db      *dynamosim.DB
+	latency time.Duration // added to each call, so that parallel calls overlap
 
 	mu    sync.Mutex
 	calls []span
@@ -54,28 +54,28 @@ type journal struct {
 type span struct{ from, to time.Time }
 
 // RoundTrip implements http.RoundTripper.
-func (j *journal) RoundTrip(r *http.Request) (*http.Response, error) {
+func (l *callLog) RoundTrip(r *http.Request) (*http.Response, error) {
 	from := time.Now()
-	time.Sleep(j.takes)
-	out, err := j.db.RoundTrip(r)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.calls = append(j.calls, span{from, time.Now()})
+	time.Sleep(l.latency)
+	out, err := l.db.RoundTrip(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, span{from, time.Now()})
 	return out, err
 }
 
-func (j *journal) reset() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.calls = nil
+func (l *callLog) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = nil
 }
 
-// roundTrips is how many of the calls can at most have waited for one another: of
-// those that overlap in time, none did.
-func (j *journal) roundTrips() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	calls := slices.SortedFunc(slices.Values(j.calls), func(a, b span) int { return a.to.Compare(b.to) })
+// roundTrips returns the longest chain of calls that may have waited for one another.
+// Calls that overlap in time have not.
+func (l *callLog) roundTrips() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	calls := slices.SortedFunc(slices.Values(l.calls), func(a, b span) int { return a.to.Compare(b.to) })
 	trips := 0
 	var last time.Time
 	for _, c := range calls {
@@ -87,8 +87,8 @@ func (j *journal) roundTrips() int {
 	return trips
 }
 
-// ministack starts MiniStack, once, without TLS and without checking rights: its
-// bare store, at its fastest.
+// ministack starts MiniStack once, without TLS and without a check of rights: at its
+// fastest.
 func (b *bench) ministack(ctx context.Context) (*engine, error) {
 	if b.ministackEngine != nil {
 		return b.ministackEngine, nil
@@ -123,7 +123,7 @@ func (e *engine) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	}, options...)
 }
 
-// newTables names tables that no other part has.
+// newTables returns names that no other part uses.
 func newTables() dynamo.Tables {
 	run := strconv.FormatUint(rand.Uint64(), 36)
 	return dynamo.Tables{Catalog: "catalog-" + run, Keys: "keys-" + run, Orders: "orders-" + run}
@@ -147,7 +147,7 @@ func (e *engine) drop(ctx context.Context, tables dynamo.Tables) {
 	}
 }
 
-// stock puts n available keys in a pool side, the fastest way there is.
+// stock puts n available keys into a pool side by the fastest calls there are.
 func (e *engine) stock(ctx context.Context, tables dynamo.Tables, p pool.ID, prefix string, n int) error {
 	client := e.client()
 	loads, ctx := errgroup.WithContext(ctx)

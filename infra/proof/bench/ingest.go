@@ -23,10 +23,10 @@ import (
 	"keypool/shared/upload"
 )
 
-// file is a bucket that holds one key file, made up as it is read.
+// file is a bucket with one key file, whose lines are generated when they are read.
 type file struct {
 	lines int
-	form  string // of a line, with its number
+	form  string // format of a line, with a place for its number
 	at    time.Time
 }
 
@@ -54,25 +54,24 @@ func (f file) Open(_ context.Context, _ upload.Object, from, to int64) (io.ReadC
 
 func (f file) MarkDone(context.Context, upload.Object) error { return nil }
 
-// paper takes reports and forgets them.
-type paper struct{}
+// noReports discards reports.
+type noReports struct{}
 
-func (paper) Put(context.Context, string, []byte) error { return nil }
-func (paper) Get(context.Context, string) ([]byte, error) {
+func (noReports) Put(context.Context, string, []byte) error { return nil }
+func (noReports) Get(context.Context, string) ([]byte, error) {
 	return nil, errors.New("nothing was refused, so nothing was kept")
 }
 
-func (paper) Write(_ context.Context, _ string, write func(io.Writer) error) error {
+func (noReports) Write(_ context.Context, _ string, write func(io.Writer) error) error {
 	return write(io.Discard)
 }
 
-// ingestThroughput holds the whole way of a key file into the table against the
-// same BatchExecuteStatement calls, made beforehand, in a bare loop; and shows
-// BatchWriteItem beside it, which checks nothing. A worker has one call in
-// flight, and so have the others.
+// ingestThroughput compares the whole way of a key file into the table with the same
+// BatchExecuteStatement calls in a bare loop, and with BatchWriteItem, which checks
+// nothing. Each of them has one call in flight.
 func ingestThroughput(ctx context.Context, b *bench) error {
 	const keys, rounds = 12_000, 5
-	// As in the function.
+	// As the function does.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	e, err := b.ministack(ctx)
@@ -94,7 +93,7 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		cpu, kernel, bareCPU   []float64
 	)
 	for round := range rounds {
-		// The calls of the bare loop are those of a load of another file, kept.
+		// The bare calls are recorded from the load of another file.
 		calls, err := statements(func(keeping *dynamo.Store) error {
 			return load(ctx, keeping, file{lines: keys, form: fmt.Sprintf("BARE%d-%%016d", round), at: time.Now()})
 		}, e, tables)
@@ -165,16 +164,16 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 		Got: fmt.Sprintf("%.1f us, %.1f of them in the kernel (the bare calls: %.1f us)", median(cpu), median(kernel), median(bareCPU)), Met: median(cpu) <= 15,
 	})
 	b.note("Loading a file", fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; the median of %d rounds, in each of which the three ways run one after the other. BatchWriteItem overwrites an existing key, so that it could be sold a second time.", keys, rounds))
-	b.note("Processor time of ingest", "What is ours and the SDK's of it stands above as own work of a key, with a table in the same process. The rest is the way of 25 keys to another process and back: on a virtual machine, waking a thread that waits for a connection takes longer than encoding them all.")
+	b.note("Processor time of ingest", "Keypool's and the SDK's part of it is the processor time of a key above, with a table in the same process. The rest is the transport of 25 keys to another process and back: on a virtual machine, waking a thread that waits for a connection takes longer than encoding the keys.")
 	return nil
 }
 
-// load brings a file into the table as ingest does, from the bucket's event to the
-// finished report.
+// load loads a file as ingest does, from the event of the bucket to the finished
+// report.
 func load(ctx context.Context, store *dynamo.Store, f file) error {
 	worker := &ingest.Worker{
 		Catalog: store, Records: store, Ranges: store, Keys: store,
-		Objects: f, Reports: paper{}, RangeJobs: nowhere{}, Fill: nowhere{}, Now: time.Now,
+		Objects: f, Reports: noReports{}, RangeJobs: noQueue{}, Fill: noQueue{}, Now: time.Now,
 	}
 	object := upload.Object{Bucket: "uploads", Name: "uploads/acme/elden/" + f.form + ".txt", Version: "v1"}
 	if err := worker.Receive(ctx, object); err != nil {
@@ -187,8 +186,8 @@ func load(ctx context.Context, store *dynamo.Store, f file) error {
 	return err
 }
 
-// statements returns the calls that insert keys when load runs, which are kept
-// and answered as if they had been done.
+// statements records the calls that insert keys while load runs. They are not sent,
+// but answered as if they had succeeded.
 func statements(load func(*dynamo.Store) error, e *engine, tables dynamo.Tables) ([]*dynamodb.BatchExecuteStatementInput, error) {
 	var kept []*dynamodb.BatchExecuteStatementInput
 	client := e.client(func(o *dynamodb.Options) {
@@ -209,14 +208,14 @@ func statements(load func(*dynamo.Store) error, e *engine, tables dynamo.Tables)
 	return kept, err
 }
 
-// processorTime is what this process has used so far.
+// processorTime is the processor time of this process so far.
 func processorTime() time.Duration {
 	var usage syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// kernelTime is the kernel's part of that.
+// kernelTime is the part of it that the kernel used.
 func kernelTime() time.Duration {
 	var usage syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)

@@ -28,13 +28,13 @@ import (
 	"keypool/shared/upload"
 )
 
-// ingestMemory runs the deployed ingest binary through a file of 1 GB, in one
-// process and range after range, and reads the most memory that it ever had.
+// ingestMemory lets one process of the deployed ingest binary load a file of 1 GB,
+// range after range, and reads the peak of its memory.
 func ingestMemory(ctx context.Context, b *bench) error {
 	const bar = 64 << 20
 	f := file{form: "KEY-%0191d", at: time.Now().Truncate(time.Second)}
 	f.lines = int(1e9 / f.line())
-	done, err := b.load(ctx, f, world{workers: 1})
+	done, err := b.load(ctx, f, setting{workers: 1})
 	if err != nil {
 		return err
 	}
@@ -42,28 +42,28 @@ func ingestMemory(ctx context.Context, b *bench) error {
 		Name: "memory for a 1 GB key file", Bar: "<= 64 MiB resident",
 		Got: fmt.Sprintf("%.0f MiB", float64(done.peak)/(1<<20)), Met: done.peak <= bar,
 	})
-	b.note("Memory for a file of 1 GB", fmt.Sprintf("The most that one process of the deployed binary had resident while it loaded all %d ranges of the file, %d keys, one after the other (%s; the bucket, the queue and the table of keys answer at once).", done.ranges, f.lines, done.took.Round(time.Second)))
+	b.note("Memory for a file of 1 GB", fmt.Sprintf("The peak resident memory of one process of the deployed binary while it loaded all %d ranges of the file, %d keys, one after the other (%s; the bucket, the queue and the table of keys answer at once).", done.ranges, f.lines, done.took.Round(time.Second)))
 	return nil
 }
 
-// world is what a file is loaded in.
-type world struct {
-	workers int           // processes of the deployed binary
-	takes   time.Duration // that the table of keys takes for a batch
-	stored  bool          // MiniStack has that table too, and stores the keys
+// setting is the surroundings in which a file is loaded.
+type setting struct {
+	workers    int           // processes of the deployed binary
+	batchTakes time.Duration // latency of the table of keys for a batch
+	stored     bool          // the table of keys is MiniStack's
 }
 
-// loaded is what it took to load a file.
+// loaded is the result of loading a file.
 type loaded struct {
 	took   time.Duration
 	ranges int
-	peak   int64 // bytes, of the process that had the most
+	peak   int64 // bytes, of the process with the most
 }
 
-// load loads a file by the deployed ingest binary. The file and the queue are made
-// up here, and the table of keys too unless the keys are stored; everything else
-// goes to MiniStack.
-func (b *bench) load(ctx context.Context, f file, w world) (done loaded, err error) {
+// load loads a file by the deployed ingest binary. The file and the queue are
+// generated here, and so is the table of keys unless the keys are stored; everything
+// else is MiniStack.
+func (b *bench) load(ctx context.Context, f file, w setting) (done loaded, err error) {
 	folder, err := b.build(ctx, machine.Architecture())
 	if err != nil {
 		return done, err
@@ -82,7 +82,7 @@ func (b *bench) load(ctx context.Context, f file, w world) (done loaded, err err
 		return done, err
 	}
 	const name = "uploads/acme/elden/large.txt"
-	aws := &cloud{file: f, keys: tables.Keys, world: w}
+	aws := &cloud{file: f, keys: tables.Keys, setting: w}
 	aws.events = append(aws.events, fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"uploads"},"object":{"key":%q,"versionId":"v1"}}}]}`, name))
 	if aws.dynamodb, err = proxy(e.endpoint); err != nil {
 		return done, err
@@ -111,8 +111,8 @@ func (b *bench) load(ctx context.Context, f file, w world) (done loaded, err err
 	return done, nil
 }
 
-// work is one process that takes events until there are no more, and returns the
-// most memory that it ever had.
+// work runs one process until there are no more events, and returns the peak of its
+// memory.
 func work(ctx context.Context, aws *cloud, endpoint, program string, tables dynamo.Tables) (peak int64, err error) {
 	lambda, err := newRuntimeAPI()
 	if err != nil {
@@ -154,7 +154,7 @@ func work(ctx context.Context, aws *cloud, endpoint, program string, tables dyna
 	}
 }
 
-// peakMemory reads the most memory that a process ever had resident.
+// peakMemory returns the most bytes that a process ever had resident.
 func peakMemory(pid int) (int64, error) {
 	status, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -171,21 +171,22 @@ func peakMemory(pid int) (int64, error) {
 	return 0, errors.New("the kernel does not tell the peak of a process's memory")
 }
 
-// cloud is as much of S3, SQS and DynamoDB as an upload of a made-up file needs.
+// cloud is the part of S3, SQS and DynamoDB that the upload of a generated file
+// needs.
 type cloud struct {
 	file     file
-	keys     string // the table that takes everything
-	world    world
+	keys     string // the table that accepts every key
+	setting  setting
 	dynamodb http.Handler
 
 	mu       sync.Mutex
-	events   []string // that wait
+	events   []string // waiting
 	inFlight int
 	handled  int
-	objects  sync.Map // of the reports bucket
+	objects  sync.Map // in the reports bucket
 }
 
-// next waits for an event: "" once all are handled.
+// next waits for an event, and returns "" once all are handled.
 func (c *cloud) next(ctx context.Context) (string, error) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
@@ -213,7 +214,7 @@ func (c *cloud) done() {
 	c.handled++
 }
 
-// ServeHTTP tells the services apart by what their calls look like.
+// ServeHTTP recognizes the service by the call.
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case target == "AmazonSQS.SendMessage":
@@ -248,8 +249,8 @@ func (c *cloud) table(w http.ResponseWriter, r *http.Request, batch bool) {
 		return
 	}
 	insert := []byte(`INSERT INTO \"` + c.keys)
-	if n := bytes.Count(body, insert); batch && n > 0 && !c.world.stored {
-		time.Sleep(c.world.takes)
+	if n := bytes.Count(body, insert); batch && n > 0 && !c.setting.stored {
+		time.Sleep(c.setting.batchTakes)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		fmt.Fprintf(w, `{"Responses":[%s]}`, strings.TrimSuffix(strings.Repeat("{},", n), ","))
 		return
@@ -261,7 +262,7 @@ func (c *cloud) table(w http.ResponseWriter, r *http.Request, batch bool) {
 func (c *cloud) bucket(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
-	case strings.HasPrefix(path, "/uploads/") && r.Method == http.MethodPut: // the tag of a file that is done
+	case strings.HasPrefix(path, "/uploads/") && r.Method == http.MethodPut: // the tag of a loaded file
 	case strings.HasPrefix(path, "/uploads/"):
 		w.Header().Set("X-Amz-Version-Id", "v1")
 		http.ServeContent(w, r, "", c.file.at, &reader{file: c.file})
@@ -288,7 +289,7 @@ func (c *cloud) bucket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// reader reads a made-up file from anywhere.
+// reader reads a generated file from any position.
 type reader struct {
 	file file
 	at   int64
@@ -312,7 +313,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// proxy passes calls on to an engine.
+// proxy forwards calls to an engine.
 func proxy(endpoint string) (http.Handler, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil {

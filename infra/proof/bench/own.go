@@ -30,19 +30,18 @@ import (
 	"keypool/shared/upload"
 )
 
-// ownWork measures what the functions' own code, the SDK's included, does for an
-// order and for a key: DynamoDB and SES answer at once, from within the process,
-// so that neither network nor engine is in the figures.
+// ownWork measures the processor time and the allocations of the functions' code,
+// with the SDK: DynamoDB and SES answer at once, from within this process.
 func ownWork(ctx context.Context, b *bench) error {
 	const reads, mails, keys, ticks = 10_000, 10_000, 250_000, 1_000
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in the functions
 	tables := dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"}
-	store := dynamo.Open(empty{}.client(), tables)
+	store := dynamo.Open(instant{}.client(), tables)
 	claiming, err := ownOfClaim(ctx, b, tables)
 	if err != nil {
 		return err
 	}
-	post := ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: empty{}}, "keypool")
+	post := ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: instant{}}, "keypool")
 	m := mailer(store, post)
 	m.Settings = settings{}
 	line := paid("mailed")
@@ -50,7 +49,7 @@ func ownWork(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	telling, err := measureOwn(mails, func(int) error {
+	following, err := measureOwn(mails, func(int) error {
 		return m.Follow(ctx, delivery.News{Item: outbox.LineItem(string(line.ID)), Number: 1, What: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
 	})
 	if err != nil {
@@ -69,7 +68,7 @@ func ownWork(ctx context.Context, b *bench) error {
 		return err
 	}
 	inserting = inserting.by(upload.BatchSize)
-	client := empty{}.client()
+	client := instant{}.client()
 	reading, err := measureOwn(reads, func(int) error {
 		_, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("orders"), Key: map[string]types.AttributeValue{
 			"pk": &types.AttributeValueMemberS{Value: "order"}, "sk": &types.AttributeValueMemberS{Value: "line"},
@@ -79,7 +78,7 @@ func ownWork(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	sweeper, checker := clockwork(store)
+	sweeper, checker := scheduled(store)
 	sweeping, err := measureOwn(ticks, func(int) error { _, err := sweeper.Sweep(ctx, time.Now().Add(time.Minute)); return err })
 	if err != nil {
 		return err
@@ -92,29 +91,29 @@ func ownWork(ctx context.Context, b *bench) error {
 		name, fact string
 		own
 	}{
-		{"own work of a claim", "claim seconds", claiming},
-		{"own work of a mail", "mail seconds", mailing},
-		{"own work of news of a mail", "news seconds", telling},
-		{"own work of a key", "insert seconds", inserting},
-		{"own work of a sweep that finds nothing", "sweep seconds", sweeping},
-		{"own work of a stock check without a pool", "stock seconds", checking},
-		{"the SDK's work for a read that finds nothing", "read seconds", reading},
+		{"processor time of a claim", "claim seconds", claiming},
+		{"processor time of a mail", "mail seconds", mailing},
+		{"processor time of feedback of a mail", "feedback seconds", following},
+		{"processor time of a key", "insert seconds", inserting},
+		{"processor time of a sweep that finds nothing", "sweep seconds", sweeping},
+		{"processor time of a stock check without a pool", "stock seconds", checking},
+		{"processor time of one read that finds nothing, the SDK's alone", "read seconds", reading},
 	} {
 		b.fact(f.fact, f.processor.Seconds())
 		b.add(figure{Name: f.name, Got: f.String()})
 	}
-	b.note("Own work", "Processor time and allocations of the function's code, the SDK's included; DynamoDB and SES answer from within the process. A claim is four calls of DynamoDB, three of them side by side; a mail is lease, text, SES, mark, history and count; a key is its identity, its statement and its twenty-fifth of a call; a sweep is a call for each of the parts of two indexes. The last line says what the SDK takes for the least of calls, of which a claim makes four.")
+	b.note("Processor time", "Processor time and allocations of the function's code with the SDK; DynamoDB and SES answer from within the process. A claim is four calls of DynamoDB, three of them in parallel. A mail is the lease, the text, SES, the mark, the history and the count. A key is its identity, its statement and its twenty-fifth of a call. A sweep is a call for each partition of two indexes. The last row is the SDK's work for the simplest call, of which a claim makes four.")
 	return nil
 }
 
-// ownOfClaim measures a claim, and beside it the same four calls made bare: in one
-// process, in turn.
+// ownOfClaim measures claims and, in turn with them in this process, the same four
+// calls made bare.
 func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error) {
 	const orders, rounds, bar = 1_000, 15, 1.15
 	at := func(options ...func(*dynamodb.Options)) *claim.Claimer {
 		return &claim.Claimer{
-			Store:  dynamo.Open(empty{}.client(options...), tables),
-			Recent: settings{}, Fresh: settings{}, Fill: nowhere{}, Now: time.Now,
+			Store:  dynamo.Open(instant{}.client(options...), tables),
+			Recent: settings{}, Fresh: settings{}, Fill: noQueue{}, Now: time.Now,
 		}
 	}
 	var calls recorder
@@ -124,7 +123,7 @@ func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error
 	if err != nil {
 		return own{}, err
 	}
-	claims, client := at(), empty{}.client()
+	claims, client := at(), instant{}.client()
 	whole, bare := make([]own, rounds), make([]own, rounds)
 	for round := range rounds {
 		_, err := inTurn(round, func() (err error) {
@@ -161,13 +160,13 @@ func times(rounds []own) []time.Duration {
 	return all
 }
 
-// middle is the round of median processor time.
+// middle is the round with the median processor time.
 func middle(rounds []own) own {
 	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b own) int { return cmp.Compare(a.processor, b.processor) })
 	return sorted[len(sorted)/2]
 }
 
-// own is what a piece of work costs the process that does it.
+// own is the cost of one piece of work to its process.
 type own struct {
 	processor   time.Duration
 	allocations float64
@@ -178,15 +177,15 @@ func (o own) String() string {
 	return fmt.Sprintf("%.1f us, %.0f allocations, %.1f KB", float64(o.processor)/1e3, o.allocations, o.bytes/1e3)
 }
 
-// by shares it among n.
+// by divides the cost among n.
 func (o own) by(n int) own {
 	return own{o.processor / time.Duration(n), o.allocations / float64(n), o.bytes / float64(n)}
 }
 
-// measureOwn does something n times and returns what one time costs.
+// measureOwn does something n times and returns the cost of one time.
 func measureOwn(n int, do func(i int) error) (own, error) {
 	var before, after runtime.MemStats
-	runtime.GC() // each begins with an empty heap
+	runtime.GC() // every measurement begins with an empty heap
 	runtime.ReadMemStats(&before)
 	used := processorTime()
 	for i := range n {
@@ -199,22 +198,22 @@ func measureOwn(n int, do func(i int) error) (own, error) {
 	return own{used, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}.by(n), nil
 }
 
-// empty is a DynamoDB that holds nothing but keys for sale and one order to be
-// mailed, and takes whatever is written; and an SES that takes every mail.
-type empty struct{}
+// instant is an AWS that answers at once. Its DynamoDB has keys for sale and one
+// order whose mail is due, and accepts every write; its SES accepts every mail.
+type instant struct{}
 
 var nobody = credentials.NewStaticCredentialsProvider("test", "test", "")
 
-func (e empty) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
+func (i instant) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "us-east-1",
 		Credentials:  nobody,
 		BaseEndpoint: aws.String("http://127.0.0.1"),
-		HTTPClient:   e,
+		HTTPClient:   i,
 	}, options...)
 }
 
-var forSale = func() string {
+var candidatesAnswer = func() string {
 	var items []string
 	for i := range 25 {
 		items = append(items, fmt.Sprintf(`{"pk":{"S":"acme#live#%043d"},"shard":{"S":"acme#elden#live#1"},"place":{"S":"%016x"},"text":{"S":"KEY-%016d"},"upload":{"S":"20261123T120000-0123456789abcdef"}}`, i, i, i))
@@ -222,7 +221,7 @@ var forSale = func() string {
 	return fmt.Sprintf(`{"Count":25,"Items":[%s],"ScannedCount":25}`, strings.Join(items, ","))
 }()
 
-// mailed is the one order there is, as its lease shows it and as it is once sent.
+// mailed is that order, in a state of its mail.
 func mailed(state string) string {
 	id := paid("mailed").ID
 	return fmt.Sprintf(`{"pk":{"S":"order#%s"},"sk":{"S":"line#%s"},"v":{"N":"1"},"version":{"N":"2"},"merchant":{"S":"acme"},"side":{"S":"live"},`+
@@ -233,32 +232,32 @@ func mailed(state string) string {
 }
 
 var (
-	leased = `{"Attributes":` + mailed("sending") + `}`
-	sent   = `{"Item":` + mailed("sent") + `}`
+	leaseAnswer = `{"Attributes":` + mailed("sending") + `}`
+	sentAnswer  = `{"Item":` + mailed("sent") + `}`
 )
 
-var taken = `{"Responses":[` + strings.TrimSuffix(strings.Repeat(`{"TableName":"keys"},`, 25), ",") + `]}`
+var insertAnswer = `{"Responses":[` + strings.TrimSuffix(strings.Repeat(`{"TableName":"keys"},`, 25), ",") + `]}`
 
-func (e empty) Do(r *http.Request) (*http.Response, error) {
+func (i instant) Do(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	says := "{}"
 	switch operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810."); {
-	case operation == "": // SES's alone has none
+	case operation == "": // only SES has none
 		says = `{"MessageId":"ses-1"}`
 	case operation == "UpdateItem" && bytes.Contains(body, []byte("ALL_NEW")):
-		says = leased
+		says = leaseAnswer
 	case operation == "GetItem" && bytes.Contains(body, []byte(paid("mailed").ID.InOrder())):
-		says = sent
+		says = sentAnswer
 	case operation == "Query":
 		says = `{"Count":0,"Items":[],"ScannedCount":0}`
 		if bytes.Contains(body, []byte(`"IndexName":"available"`)) {
-			says = forSale
+			says = candidatesAnswer
 		}
 	case operation == "BatchExecuteStatement":
-		says = taken
+		says = insertAnswer
 	}
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,

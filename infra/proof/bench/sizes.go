@@ -12,8 +12,8 @@ import (
 	"keypool/shared/upload"
 )
 
-// The sizes of key files, in keys, that are loaded with the table of keys made up
-// and with MiniStack's. What takes many minutes has a part of its own.
+// The sizes of key files, in keys: loaded into a generated table, and into
+// MiniStack's. The largest are a part of their own, which takes many minutes.
 var (
 	emptySizes, storedSizes = []int{1_000, 10_000, 100_000, 1_000_000}, []int{1_000, 10_000, 50_000}
 	emptyLarge, storedLarge = []int{10_000_000}, []int{1_000_000}
@@ -24,10 +24,9 @@ const (
 	storedSeries = "MiniStack's table"
 )
 
-// smallFiles and largeFiles show how fast files of any size are loaded, and with
-// how much memory.
+// smallFiles and largeFiles measure the rate and the memory of loading a file.
 func smallFiles(ctx context.Context, b *bench) error {
-	b.note("Files of any size", "From the process's start to the finished report, by one process of the deployed binary, range after range.")
+	b.note("Files of any size", "From the start of the process to the finished report, by one process of the deployed binary, range after range.")
 	return files(ctx, b, emptySizes, storedSizes)
 }
 
@@ -35,12 +34,12 @@ func largeFiles(ctx context.Context, b *bench) error { return files(ctx, b, empt
 
 func files(ctx context.Context, b *bench, empty, stored []int) error {
 	for _, series := range []struct {
-		name  string
-		sizes []int
-		world world
-	}{{emptySeries, empty, world{workers: 1}}, {storedSeries, stored, world{workers: 1, stored: true}}} {
+		name    string
+		sizes   []int
+		setting setting
+	}{{emptySeries, empty, setting{workers: 1}}, {storedSeries, stored, setting{workers: 1, stored: true}}} {
 		for _, size := range series.sizes {
-			done, err := b.load(ctx, file{form: "KEY-%020d", at: time.Now().Truncate(time.Second), lines: size}, series.world)
+			done, err := b.load(ctx, file{form: "KEY-%020d", at: time.Now().Truncate(time.Second), lines: size}, series.setting)
 			if err != nil {
 				return err
 			}
@@ -56,15 +55,15 @@ func files(ctx context.Context, b *bench, empty, stored []int) error {
 	return nil
 }
 
-// rangeWorkers shows how loading one file quickens with the processes that load
-// its ranges, where the table takes as long for a batch as DynamoDB does.
+// rangeWorkers measures how the rate of one file grows with the number of processes
+// that load its ranges. The table has DynamoDB's latency.
 func rangeWorkers(ctx context.Context, b *bench) error {
 	f := file{form: "KEY-%0400d", at: time.Now().Truncate(time.Second)}
 	perRange := int(upload.RangeSize / f.line())
 	single := 0.0
 	for workers := 1; workers <= 32; workers *= 2 {
 		f.lines = perRange * workers
-		done, err := b.load(ctx, f, world{workers: workers, takes: time.Duration(batch * float64(time.Second))})
+		done, err := b.load(ctx, f, setting{workers: workers, batchTakes: time.Duration(batch * float64(time.Second))})
 		if err != nil {
 			return err
 		}
@@ -78,11 +77,11 @@ func rangeWorkers(ctx context.Context, b *bench) error {
 			Got:  fmt.Sprintf("%.0f keys a second, %.1f times one", rate, rate/single),
 		})
 	}
-	b.note("Ranges side by side", "Each a process of the deployed binary, with a range of 2 MiB; a batch of 25 keys takes the table 30 ms. What bends the line is this machine, on which all processes, the bucket and the table share the processors: the work of a key takes some 40 us of one. Four are let loose at once in a deployment.")
+	b.note("Ranges side by side", "Each range is loaded by a process of the deployed binary: 2 MiB, at a latency of 30 ms for a batch of 25 keys. The curve bends because all processes, the bucket and the table share the processors of this machine: a key takes some 40 us of one. A deployment runs four at once.")
 	return nil
 }
 
-// plots draws what has been measured, and returns the page's links to it.
+// plots draws the results, and returns links for the page.
 func (b *bench) plots(measured map[string]record) (string, error) {
 	facts := map[string]float64{}
 	for _, part := range []string{"sizes", "large"} {

@@ -20,8 +20,8 @@ import (
 	"keypool/infra/local/machine"
 )
 
-// functions are the functions with the bar for their start, in times of a
-// function that does nothing.
+// functions are the functions and the bars of their starts, as multiples of the start
+// of a function that does nothing.
 var functions = []struct {
 	name string
 	bar  float64
@@ -45,7 +45,7 @@ func (b *bench) build(ctx context.Context, arch string) (folder string, err erro
 	return filepath.Join(b.checkout, ".build", arch), nil
 }
 
-// zips measures what is deployed to AWS.
+// zips measures the sizes of the zips and of the binaries in them.
 func zips(ctx context.Context, b *bench) error {
 	folder, err := b.build(ctx, "arm64")
 	if err != nil {
@@ -69,9 +69,8 @@ func zips(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// starts measures the time from a process's start to its first question for an
-// event, each function in turn and the one that does nothing among them, in
-// several rounds.
+// starts measures the time from the start of a process to its first request for an
+// event. In each round every function starts once, and the one that does nothing too.
 func starts(ctx context.Context, b *bench) error {
 	const rounds = 25
 	folder, err := b.build(ctx, machine.Architecture())
@@ -110,7 +109,7 @@ func starts(ctx context.Context, b *bench) error {
 			Met:  ratio <= f.bar,
 		})
 	}
-	b.note("Starts", fmt.Sprintf("From the start of the process to its first call of the runtime API: median of %d rounds, all functions in turn. No function loads the SDK's configuration, which knows a dozen sources that a function does not have: region, credentials and endpoint come from the environment. A client is made only of the services that a function calls, and decoding by reflection waits for the first event. What remains is reading a binary of that size, and the runtime's own start.", rounds))
+	b.note("Starts", fmt.Sprintf("From the start of the process to its first call of the runtime API: the median of %d rounds, all functions in turn. No function loads the SDK's default configuration, which tries a dozen sources that a function does not have: region, credentials and endpoint come from the environment. A function makes clients only of the services that it calls, and decodes by reflection only once it has an event. The rest is the time to read a binary of that size, and the start of Go's runtime.", rounds))
 	for _, name := range append([]string{"hello"}, names()...) {
 		program := filepath.Join(folder, "bin", name)
 		if name == "hello" {
@@ -122,11 +121,11 @@ func starts(ctx context.Context, b *bench) error {
 		}
 		b.add(f)
 	}
-	b.note("Packages, before main", "What the runtime says under GODEBUG=inittrace=1: what packages do before main begins. The least of five runs.")
+	b.note("Packages, before main", "The runtime's report under GODEBUG=inittrace=1: the work of packages before main. The least of five runs.")
 	return nil
 }
 
-// initialized measures what a program's packages do before main begins.
+// initialized measures the work of a program's packages before main.
 func initialized(ctx context.Context, name, program string) (figure, error) {
 	type cost struct {
 		pkg    string
@@ -178,8 +177,8 @@ func names() []string {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// startOnce returns how long a program takes to ask for an event. With a trace it
-// is asked to tell what its packages do first.
+// startOnce returns the time until a program requests an event. With a trace, the
+// runtime writes the work of each package into it.
 func startOnce(ctx context.Context, program string, trace *bytes.Buffer) (time.Duration, error) {
 	lambda, err := newRuntimeAPI()
 	if err != nil {
@@ -207,7 +206,7 @@ func startOnce(ctx context.Context, program string, trace *bytes.Buffer) (time.D
 	}
 }
 
-// runtimeAPI is as much of Lambda's runtime API as one process needs.
+// runtimeAPI is the part of Lambda's runtime API that one process needs.
 type runtimeAPI struct {
 	listener net.Listener
 	asked    chan time.Time // when the process first asked for an event
@@ -215,7 +214,7 @@ type runtimeAPI struct {
 	answers  chan answer
 }
 
-// answer is what a function made of an event.
+// answer is the result of an event.
 type answer struct {
 	failed bool
 	body   []byte
@@ -233,7 +232,7 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 
 func (r *runtimeAPI) close() { r.listener.Close() }
 
-// ServeHTTP gives out events and takes in answers.
+// ServeHTTP hands out events and receives answers.
 func (r *runtimeAPI) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	path, _ := strings.CutPrefix(req.URL.Path, "/2018-06-01/runtime/")
 	switch {
@@ -257,8 +256,8 @@ func (r *runtimeAPI) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// command is a function's process with what Lambda, and its own settings, put into
-// its environment.
+// command returns a function's process with the environment variables of Lambda and
+// of Keypool.
 func (r *runtimeAPI) command(ctx context.Context, program string, more ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = append([]string{

@@ -10,13 +10,13 @@ import (
 	"keypool/shared/pool"
 )
 
-// stockCheck reads what it consumes to learn that a pool is not low, of a pool
-// with ten thousand keys and of one with thirty times as many.
+// stockCheck reads the units of a check that finds a pool well stocked: a pool of ten
+// thousand keys, and one thirty times as large.
 func stockCheck(ctx context.Context, b *bench) error {
 	small, large := 10_000, 300_000
 	units := map[int]float64{}
 	for _, size := range []int{small, large} {
-		e, _ := modelled()
+		e, _ := inProcess()
 		var meter dynamotest.Meter
 		tables := newTables()
 		store, err := e.open(ctx, tables, meter.Option)
@@ -40,6 +40,6 @@ func stockCheck(ctx context.Context, b *bench) error {
 		Got: fmt.Sprintf("%.1f and %.1f", units[small], units[large]),
 		Met: units[small] == units[large] && units[small] > 0,
 	})
-	b.note("Stock check", "On the model of DynamoDB, whose units follow from what was read. It counts to one more than the threshold and stops.")
+	b.note("Stock check", "On the model of DynamoDB, whose units follow from the number of items read. The check counts to one more than the threshold and stops.")
 	return nil
 }

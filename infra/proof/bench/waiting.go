@@ -19,8 +19,8 @@ import (
 
 const notices = "notices@shop.example"
 
-// waitingLine measures, on a whole one-machine deployment of its own, how long
-// after the file that brings its key was dropped a waiting order is mailed.
+// waitingLine measures, on a one-machine deployment of its own, the time from the
+// drop of a key file to the mail of the order that waited for its key.
 func waitingLine(ctx context.Context, b *bench) (err error) {
 	const rounds, bar = 3, time.Minute
 	m, err := machine.OpenNew(b.checkout, "bench")
@@ -51,7 +51,7 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 		if state := reply.Lines[0].State; state != "waiting" {
 			return fmt.Errorf("an order is %s where there is no key", state)
 		}
-		// Until what was asked of fill because of the order itself is done.
+		// Until fill has handled the request that the order itself sent.
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -72,7 +72,7 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 		Name: "key file dropped to the mail of a waiting line", Bar: "< 60 s",
 		Got: fmt.Sprintf("%.1f s", median(waited).Seconds()), Met: median(waited) < bar,
 	})
-	b.note("A waiting line", fmt.Sprintf("On a whole one-machine deployment: from the moment at which a file of one key is dropped in the bucket to the mail of the order that waits for it, the median of %d. Fill is asked two seconds after the keys are in, which the index is given.", rounds))
+	b.note("A waiting line", fmt.Sprintf("On a one-machine deployment: from the drop of a file of one key to the mail of the order that waits for it, the median of %d. Two seconds of it are the delay of the message to fill, which lets the index catch up.", rounds))
 	if err := alarmsOf(ctx, b, s); err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func alarmsOf(ctx context.Context, b *bench, s *shop.Shop) error {
 	return nil
 }
 
-// orderLogs measures how many bytes the functions themselves log of an order that
-// is served at once.
+// orderLogs measures how many bytes the functions log of an order that is served at
+// once.
 func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account, outputs map[string]string) error {
 	const orders = 20
 	var keys strings.Builder
@@ -132,7 +132,7 @@ func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(2 * time.Second): // the last news of SES
+	case <-time.After(2 * time.Second): // the last event of SES
 	}
 	size := 0
 	for _, function := range []string{outputs["WebhookFunction"], outputs["DeliverFunction"]} {
@@ -146,8 +146,8 @@ func orderLogs(ctx context.Context, b *bench, s *shop.Shop, account shop.Account
 	return nil
 }
 
-// logged returns how many bytes a function itself has logged since then, without
-// the platform's START, END and REPORT.
+// logged returns how many bytes a function has logged since then, without START, END
+// and REPORT, which Lambda writes.
 func logged(ctx context.Context, cfg aws.Config, function string, since time.Time) (size int, err error) {
 	f, err := lambda.NewFromConfig(cfg).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {

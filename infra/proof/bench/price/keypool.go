@@ -1,45 +1,45 @@
 package price
 
-// Function is one that runs for an order: how often, and how long each time.
+// Function is the runs of a function for one order.
 type Function struct {
 	Name        string
 	Memory      float64 // GB, as Lambda counts
 	Invocations float64 // for each order
-	Waits       float64 // seconds for the calls it makes one after the other
-	Processor   float64 // seconds of a whole processor of its own work
+	Waits       float64 // seconds of calls, one after the other
+	Processor   float64 // seconds of a whole processor
 }
 
-// A function has a processor for each 1,769 MB of memory, which Lambda counts as it
-// counts all memory: 1,024 to the GB.
+// A function has one processor for each 1,769 MB of memory. Lambda counts 1,024 MB to
+// the GB.
 //
 // Source: AWS Lambda Developer Guide, "Configure Lambda function memory".
 const processorGB = 1769.0 / 1024
 
-// Seconds is how long one invocation takes: its calls, and its own work at the
-// share of a processor that goes with its memory.
+// Seconds is the duration of one run: the calls, and the function's own work at the
+// share of a processor that its memory gives it.
 func (f Function) Seconds() float64 {
 	return f.Waits + f.Processor/min(1, f.Memory/processorGB)
 }
 
-// Order is what was measured of a one-key order, from the webhook to the
-// customer's mail server.
+// Order is the measurements of a one-key order, from the webhook to the customer's
+// mail server.
 type Order struct {
-	ClaimWrites, ClaimReads float64 // units
-	MailWrites, MailReads   float64 // lease, sent, history, the pool's count
-	NewsWrites, NewsReads   float64 // SES's two events: sent, delivered
-	Functions               []Function
-	OwnLog                  float64 // bytes, of the functions' own lines
-	AccessLog               float64 // bytes
+	ClaimWrites, ClaimReads       float64 // units
+	MailWrites, MailReads         float64 // lease, sent, history, the pool's count
+	FeedbackWrites, FeedbackReads float64 // SES's two events: sent, delivered
+	Functions                     []Function
+	OwnLog                        float64 // bytes, of the functions' own lines
+	AccessLog                     float64 // bytes
 }
 
-// PlatformLog is how many bytes Lambda itself logs of an invocation: START, END
-// and REPORT, as it writes them in plain text.
+// PlatformLog is the bytes that Lambda logs for each run: START, END and REPORT in
+// plain text.
 const PlatformLog = float64(len("START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95 Version: $LATEST\n" +
 	"END RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\n" +
 	"REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 15.74 ms\tBilled Duration: 16 ms\tMemory Size: 1024 MB\tMax Memory Used: 32 MB\t\n"))
 
-// Bill is what such an order costs without its mail, which SES charges ten times
-// as much for.
+// Bill is the cost of the order without its mail, for which SES charges ten times as
+// much.
 func (o Order) Bill() Bill {
 	invocations, logs := 0.0, o.OwnLog+o.AccessLog
 	for _, f := range o.Functions {
@@ -51,8 +51,8 @@ func (o Order) Bill() Bill {
 		{"claim", o.ClaimReads, ReadUnit},
 		{"mail", o.MailWrites, WriteUnit},
 		{"mail", o.MailReads, ReadUnit},
-		{"news of the mail", o.NewsWrites, WriteUnit},
-		{"news of the mail", o.NewsReads, ReadUnit},
+		{"feedback of the mail", o.FeedbackWrites, WriteUnit},
+		{"feedback of the mail", o.FeedbackReads, ReadUnit},
 		{"webhook", 1, HTTPCall},
 		{"functions", invocations, Invocation},
 	}
@@ -67,15 +67,15 @@ func (o Order) Bill() Bill {
 	)
 }
 
-// Key is what was measured of one key of a large file.
+// Key is the measurements of one key of a large file.
 type Key struct {
-	Writes     float64 // units, progress included
-	Ranges     float64 // one in so many keys
+	Writes     float64 // units, with its share of the progress
+	Ranges     float64 // a key's share of a range
 	Function   Function
 	RangeCalls float64 // of SQS, for each range: sent, received, deleted
 }
 
-// Bill is what loading it costs.
+// Bill is the cost of loading the key.
 func (k Key) Bill() Bill {
 	return Bill{
 		{"the key, and its entry in an index", k.Writes, WriteUnit},
@@ -87,11 +87,11 @@ func (k Key) Bill() Bill {
 	}
 }
 
-// Kept is what stays in the tables, for a month: bytes, of items and of their
+// Kept is the bytes that stay in the tables for a month: of items, and of their
 // entries in indexes.
 type Kept struct{ Items, Indexes float64 }
 
-// Bill is what keeping it costs. What can be recovered is the tables alone.
+// Bill is the cost of a month. Point-in-time recovery is charged for items alone.
 func (k Kept) Bill() Bill {
 	return Bill{
 		{"items, and their entries in indexes", k.Items + k.Indexes, Storage},
@@ -99,17 +99,17 @@ func (k Kept) Bill() Bill {
 	}
 }
 
-// Idle is a deployment that does nothing, for a month of 30 days.
+// Idle is a deployment without any work, for a month of 30 days.
 type Idle struct {
 	Sweep, Stock           Function
 	SweepTicks, StockTicks float64 // a month
 	SweepReads, StockReads float64 // units a tick
 	Alarms                 float64
 	KMSCalls               float64 // a month
-	QueuePolls             float64 // a month: a mapping asks its queue all the time
+	QueuePolls             float64 // a month: Lambda polls all the time
 }
 
-// Bill is what it costs.
+// Bill is the cost of the month.
 func (i Idle) Bill() Bill {
 	ticks := i.SweepTicks + i.StockTicks
 	return Bill{

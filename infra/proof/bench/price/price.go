@@ -1,4 +1,4 @@
-// Package price turns what was measured into dollars, by the list prices of AWS.
+// Package price computes costs in dollars from measurements and AWS's list prices.
 package price
 
 import (
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Price is what AWS charges for a unit, in us-east-1, in the first tier and
-// without what is free each month.
+// Price is AWS's price of a unit in us-east-1, in the first tier, without the free
+// tier.
 type Price struct {
 	Unit    string
 	Dollars float64 // for Per units
@@ -15,11 +15,11 @@ type Price struct {
 	Source  string
 }
 
-// AsOf is when the prices were last held against their sources.
+// AsOf is when the prices were last compared with their sources.
 const AsOf = "2025"
 
-// The prices. A write unit is one of 1 KB, twice as many in a transaction; a read
-// unit is a consistent read of 4 KB, half of one where it may lag.
+// The prices. A write unit is a write of 1 KB; a transaction takes two. A read unit
+// is a consistent read of 4 KB; an eventually consistent read takes half of one.
 var (
 	WriteUnit  = Price{"write request unit", 0.625, 1e6, "aws.amazon.com/dynamodb/pricing/on-demand"}
 	ReadUnit   = Price{"read request unit", 0.125, 1e6, "aws.amazon.com/dynamodb/pricing/on-demand"}
@@ -40,7 +40,8 @@ var (
 	Mail       = Price{"mail", 0.10, 1e3, "aws.amazon.com/ses/pricing"}
 )
 
-// Item is one line of a bill: how much of what is used for one of what is counted.
+// Item is one row of a bill: the amount of something that one order, key or month
+// uses.
 type Item struct {
 	For    string
 	Amount float64
@@ -49,10 +50,10 @@ type Item struct {
 
 func (i Item) dollars() float64 { return i.Amount * i.Of.Dollars / i.Of.Per }
 
-// Bill is what one of something costs: an order, a key, a month.
+// Bill is the cost of one order, one key or one month.
 type Bill []Item
 
-// Dollars adds up the bill of so many.
+// Dollars is the cost of so many of them.
 func (b Bill) Dollars(times float64) float64 {
 	sum := 0.0
 	for _, i := range b {
@@ -61,7 +62,7 @@ func (b Bill) Dollars(times float64) float64 {
 	return sum * times
 }
 
-// Table writes the bill of so many as Markdown, with its sum.
+// Table is the cost of so many of them as Markdown, with the sum.
 func (b Bill) Table(times float64) string {
 	var t strings.Builder
 	t.WriteString("| for | amount | of | at $ | $ |\n|---|---:|---|---:|---:|\n")
@@ -72,7 +73,7 @@ func (b Bill) Table(times float64) string {
 	return t.String()
 }
 
-// rate writes a price as its source does.
+// rate formats a price as its source does.
 func (p Price) rate() string {
 	if p.Dollars == 0 {
 		return "free"
@@ -93,7 +94,7 @@ func (p Price) rate() string {
 	}
 }
 
-// amount writes a number short: 6.5 M, 120 k, 1.4 G.
+// amount formats a number in short: 6.5 M, 120 k, 1.4 G.
 func amount(n float64) string {
 	for _, unit := range []struct {
 		of   float64

@@ -34,7 +34,7 @@ func TestFunction_seconds(t *testing.T) {
 //	logs     4 x 265 + 300 + 200 = 1,560 bytes: 1.56 GB at 0.50, 0.78
 func TestOrder_bill(t *testing.T) {
 	o := Order{
-		ClaimWrites: 6, ClaimReads: 3, MailWrites: 5, MailReads: 1, NewsWrites: 4, NewsReads: 2,
+		ClaimWrites: 6, ClaimReads: 3, MailWrites: 5, MailReads: 1, FeedbackWrites: 4, FeedbackReads: 2,
 		Functions: []Function{
 			{Name: "claim", Memory: 2, Invocations: 1, Processor: 0.005, Waits: 0.015},
 			{Name: "deliver", Memory: 0.5, Invocations: 3, Waits: 0.1},
