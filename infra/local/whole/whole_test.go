@@ -147,30 +147,31 @@ func TestBadBodies_nameTheFieldAndAreNoticed(t *testing.T) {
 	o := m.order(1)
 	o.Lines[0].Quantity = 7
 	for name, test := range map[string]struct {
-		body  []byte
-		field string
+		body     []byte
+		location string
 	}{
-		"no JSON":          {[]byte(`{"type":"order.paid"`), ""},
-		"no lines":         {changed(shop.Order{ID: o.ID, Email: o.Email, Lines: []shop.Line{}}, `"lines":[]`, `"lines": []`), "data.lines"},
-		"quantity 0":       {changed(o, `"quantity":7`, `"quantity":0`), "data.lines[0].quantity"},
-		"negative":         {changed(o, `"quantity":7`, `"quantity":-1`), "data.lines[0].quantity"},
-		"over the cap":     {changed(o, `"quantity":7`, `"quantity":1001`), "data.lines[0].quantity"},
-		"quantity a text":  {changed(o, `"quantity":7`, `"quantity":"7"`), "data.lines.quantity"},
-		"no address":       {changed(o, `"email":"`+o.Email+`"`, `"email":""`), "data.customer.email"},
-		"no order":         {changed(o, `"order":"`+o.ID+`"`, `"order":""`), "data.order"},
-		"no product":       {changed(o, `"product":"`+m.product+`"`, `"product":""`), "data.lines[0].product"},
-		"a strange amount": {changed(o, `"currency":"EUR"`, `"currency":"EURO"`), "data.currency"},
+		"no JSON":          {[]byte(`{"type":"order.paid"`), "body"},
+		"no lines":         {changed(shop.Order{ID: o.ID, Email: o.Email, Lines: []shop.Line{}}, `"lines":[]`, `"lines": []`), "body.data.lines"},
+		"quantity 0":       {changed(o, `"quantity":7`, `"quantity":0`), "body.data.lines[0].quantity"},
+		"negative":         {changed(o, `"quantity":7`, `"quantity":-1`), "body.data.lines[0].quantity"},
+		"over the cap":     {changed(o, `"quantity":7`, `"quantity":1001`), "body.data.lines[0].quantity"},
+		"quantity a text":  {changed(o, `"quantity":7`, `"quantity":"7"`), "body.data.lines.quantity"},
+		"no address":       {changed(o, `"email":"`+o.Email+`"`, `"email":""`), "body.data.customer.email"},
+		"no order":         {changed(o, `"order":"`+o.ID+`"`, `"order":""`), "body.data.order"},
+		"no product":       {changed(o, `"product":"`+m.product+`"`, `"product":""`), "body.data.lines[0].product"},
+		"a strange amount": {changed(o, `"currency":"EUR"`, `"currency":"EURO"`), "body.data.currency"},
 	} {
 		answer := m.send(test.body, time.Now())
 		var problem struct {
-			Status       int
-			Title, Field string
+			Status int
+			Errors []struct{ Location string }
 		}
 		if err := answer.Decode(&problem); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if answer.Status != http.StatusBadRequest || problem.Status != http.StatusBadRequest || problem.Field != test.field {
-			t.Errorf("%s: %d, field %q; want 400, field %q", name, answer.Status, problem.Field, test.field)
+		if answer.Status != http.StatusBadRequest || problem.Status != http.StatusBadRequest ||
+			len(problem.Errors) != 1 || problem.Errors[0].Location != test.location {
+			t.Errorf("%s: %d, errors %v; want 400 and %q", name, answer.Status, problem.Errors, test.location)
 		}
 	}
 	if l := m.line(o); l != nil {
