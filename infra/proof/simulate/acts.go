@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -175,57 +176,138 @@ func (u dropped) do(w *world) {
 	}
 }
 
-// handled is a line that is given back, whole or in part, held for review, or
-// released from it: what the record has room for and no function does yet.
+// handled is what happens to a line after it was paid: it is given back, whole or in
+// part, held for review, released from that, or one of its keys is replaced. No
+// function does so yet; the commit path is there.
 type handled struct {
 	what   string
 	order  string
 	side   pool.Side
 	line   string
+	keys   order.Disposition // of what it gives back
 	serial int
 }
 
 func (h handled) String() string {
-	return fmt.Sprintf("line %s of order %s is %s", h.line, h.order, h.what)
+	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.order, h.what)
+	if h.keys != "" {
+		says += fmt.Sprintf(" (%s its keys)", h.keys)
+	}
+	return says
 }
 
 func (h handled) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("%s %d", h.what, h.serial), func(ctx context.Context, now time.Time) error {
-			id := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order, Line: h.line}.ID()
-			before, ok, err := w.store.Fulfillment(ctx, id)
-			if err != nil || !ok {
-				return err
-			}
-			after, state := before, before.State()
-			switch {
-			case h.what == "returned" && state != order.Returned && before.Wanted > 0:
-				after.Returned = before.Wanted
-			case h.what == "returned in part" && (state == order.Waiting || state == order.Fulfilled) && before.Returned < before.Wanted:
-				after.Returned += 1 + w.number(fmt.Sprint("returned ", h.serial), before.Wanted-before.Returned)
-			case h.what == "held" && (state == order.Waiting || state == order.Unconnected):
-				after.OnHold = true
-			case h.what == "released" && before.OnHold:
-				after.OnHold = false
-			default:
-				return nil
-			}
-			after.Version++
-			switch is := after.State(); {
-			case is == order.Fulfilled && state != order.Fulfilled:
-				after.Mail = after.Mail.Next(outbox.Keys, now) // it has all that it is still due
-			case (is == order.Waiting || is == order.Unconnected) && after.Mail.DueAt.IsZero():
-				after.Mail.DueAt = now.Add(outbox.SweepAfter)
-			}
-			if err := w.store.Commit(ctx, order.Change{Before: &before, After: after}); err != nil {
-				return err
-			}
-			if after.State() == order.Waiting {
-				w.send(ctx, order.FillPool(after.PoolID()))
+			for more, err := true, error(nil); more; {
+				if more, err = h.change(ctx, w, now); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
 	})
+}
+
+// change makes one change of the line, and reports whether the line has more keys to
+// give back than that.
+func (h handled) change(ctx context.Context, w *world, now time.Time) (more bool, err error) {
+	id := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order, Line: h.line}.ID()
+	before, ok, err := w.store.Fulfillment(ctx, id)
+	if err != nil || !ok {
+		return false, err
+	}
+	change, state := order.ChangeOf(before), before.State()
+	after := &change.After
+	switch {
+	case h.what == "returned" && before.Wanted > 0 && (state != order.Returned || before.Allocated > 0):
+		after.Returned = before.Wanted
+		more, err = h.releaseSurplus(ctx, w, &change)
+	case h.what == "returned in part" && (state == order.Waiting || state == order.Fulfilled) && before.Returned < before.Wanted:
+		after.Returned += 1 + w.number(fmt.Sprint("returned ", h.serial), before.Wanted-before.Returned)
+		_, err = h.releaseSurplus(ctx, w, &change) // what else it holds is left to it
+	case h.what == "replaced" && state == order.Fulfilled && before.Allocated > 0:
+		if err = h.replace(ctx, w, &change); len(change.Released) == 0 {
+			return false, err
+		}
+	case h.what == "held" && (state == order.Waiting || state == order.Unconnected):
+		after.OnHold = true
+	case h.what == "released" && before.OnHold:
+		after.OnHold = false
+	default:
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch is := after.State(); {
+	case is == order.Fulfilled && (state != order.Fulfilled || len(change.Allocated) > 0):
+		after.Mail = after.Mail.Next(outbox.Keys, now) // it has all that it is still due
+	case (is == order.Waiting || is == order.Unconnected) && after.Mail.DueAt.IsZero():
+		after.Mail.DueAt = now.Add(outbox.SweepAfter)
+	}
+	if err := w.store.Commit(ctx, change); err != nil {
+		return false, err
+	}
+	restocked := slices.ContainsFunc(change.Released, func(r order.Release) bool { return r.To == order.Restock })
+	if restocked || after.State() == order.Waiting {
+		w.send(ctx, order.FillPool(after.PoolID()))
+	}
+	return more, nil
+}
+
+// releaseSurplus takes from the line the keys that it has no right to any more, the
+// newest first: of its newest chunk, or of its own item if it has no chunk.
+func (h handled) releaseSurplus(ctx context.Context, w *world, change *order.Change) (more bool, err error) {
+	chunks, err := w.store.Chunks(ctx, change.After.ID)
+	if err != nil {
+		return false, err
+	}
+	held := change.After.Keys
+	if len(chunks) > 0 {
+		change.Chunk = chunks[len(chunks)-1]
+		held = change.Chunk.Keys
+	}
+	surplus := -change.After.Missing()
+	for _, key := range slices.Backward(held[max(0, len(held)-max(0, surplus)):]) {
+		if err := h.release(w, change, key.ID); err != nil {
+			return false, err
+		}
+	}
+	return len(change.Released) < surplus, nil
+}
+
+// replace gives the line an available key for one that it holds.
+func (h handled) replace(ctx context.Context, w *world, change *order.Change) error {
+	chunks, err := w.store.Chunks(ctx, change.After.ID)
+	if err != nil {
+		return err
+	}
+	held := change.After.Keys
+	if n := w.number(fmt.Sprint("replaced chunk ", h.serial), len(chunks)+1); n > 0 || len(held) == 0 && len(chunks) > 0 {
+		change.Chunk = chunks[max(n-1, 0)]
+		held = change.Chunk.Keys
+	}
+	candidates, err := w.store.Candidates(ctx, change.After.PoolID(), w.plan.Weather.Shards, 1)
+	if err != nil || len(candidates) == 0 || len(held) == 0 {
+		return err
+	}
+	if err := h.release(w, change, held[w.number(fmt.Sprint("replaced ", h.serial), len(held))].ID); err != nil {
+		return err
+	}
+	change.Allocate(candidates[:1])
+	return nil
+}
+
+// release takes a key from the line. A key may be restocked only if no mailer ever
+// had it.
+func (h handled) release(w *world, change *order.Change, key pool.KeyID) error {
+	to, mail := h.keys, change.Before.Mail
+	unseen := mail.Number == 0 || mail.Number == 1 && (mail.Kind == outbox.Patience || mail.State == outbox.Due && mail.Tries == 0)
+	if to == order.Restock && !unseen {
+		to = order.Revoke
+	}
+	return change.Release(order.Release{Key: key, To: to, Shards: w.plan.Weather.Shards})
 }
 
 // send asks for fills as the API does: once. What is lost here is left to the sweep.

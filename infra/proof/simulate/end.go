@@ -52,7 +52,7 @@ func (w *world) checkLines() {
 			l.problem("%s was answered, and there is no notice %s", l.name(c.id), c.told)
 		}
 		for _, k := range c.keys {
-			if _, has := now.keys[k]; !has && !c.changed {
+			if _, has := now.keys[k]; !has && !c.changed && !now.returned[k] {
 				l.problem("%s was answered with key %s and does not hold it", l.name(c.id), l.text(k))
 			}
 		}
@@ -146,6 +146,12 @@ func (w *world) checkMails() {
 			l.problem("%s has its keys and no mail went out; its mail is %q", l.name(id), now.mail)
 		case now.waits() && went != nil && went.accepted["keys"] > 0:
 			l.problem("%s waits and its keys were mailed", l.name(id))
+		case whole && !went.refused["keys"]:
+			for _, k := range slices.Sorted(maps.Values(now.keys)) {
+				if !l.sent[k] {
+					l.problem("%s holds key %s, which was never mailed", l.name(id), k)
+				}
+			}
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.notices)) {

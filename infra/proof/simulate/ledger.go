@@ -37,7 +37,7 @@ type ledger struct {
 	looked    map[string]look            // who -> what was seen of the queues
 	earlier   map[string]look            // the same, when a call was sent that comes late
 	mails     map[outbox.Item]*mailed
-	leased    map[leased]string // what a mail that was being sent is about
+	leases    map[leased]lease
 	notices   map[string]bool
 	due       map[string]time.Time // what a sweep is to look at, and when
 	broken    []string
@@ -45,7 +45,9 @@ type ledger struct {
 	keyEvents []keyEvent
 	uploads   map[string]*uploaded // by record
 	settings  settingsSeen
-	history   hash.Hash64 // of all commits: two runs of a plan are the same if it is
+	released  map[string]order.LineID // keys that lines give back in the commit that is looked at
+	sent      map[string]bool         // texts of keys that went out in a mail
+	history   hash.Hash64             // of all commits: two runs of a plan are the same if it is
 }
 
 // settingsSeen is what the catalog says of where lines get their keys.
@@ -63,6 +65,7 @@ func (s settingsSeen) feeds(product, currency string) bool {
 
 type key struct {
 	id, side, shard, state, line, text string
+	restocked                          bool
 }
 
 // line is a fulfillment.
@@ -74,9 +77,25 @@ type line struct {
 	name                         string // of the order and of the line in it
 	product, currency            string
 	quantity                     int
-	keys                         map[string]string // id -> text, chunks included
-	chunks                       int
+	parts                        map[string]map[string]string // sort key of the line or a chunk -> its keys
+	keys                         map[string]string            // id -> text, chunks included
+	returned                     map[string]bool              // keys that it gave back
 	mail                         string
+}
+
+// put notes the keys of a part of the line, nil if that part is gone.
+func (l *line) put(part string, keys [][2]string) {
+	delete(l.parts, part)
+	if len(keys) > 0 {
+		l.parts[part] = map[string]string{}
+		for _, k := range keys {
+			l.parts[part][k[0]] = k[1]
+		}
+	}
+	l.keys = map[string]string{}
+	for _, part := range l.parts {
+		maps.Copy(l.keys, part)
+	}
 }
 
 func (l *line) missing() int { return l.wanted - l.given - l.held }
@@ -113,7 +132,8 @@ func newLedger(w *world) *ledger {
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
 		shelf: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[outbox.Item]*mailed{},
-		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leased: map[leased]string{}, history: fnv.New64a(),
+		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leases: map[leased]lease{},
+		released: map[string]order.LineID{}, sent: map[string]bool{}, history: fnv.New64a(),
 		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
 	}
 }
@@ -183,15 +203,14 @@ func (l *ledger) judge(c dynamosim.Commit, wrong func(seen look) string) {
 func (l *ledger) observe(c dynamosim.Commit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	clear(l.released)
 	touched := map[order.LineID]bool{}
 	before := map[order.LineID]line{}
 	remember := func(id order.LineID) {
 		if !touched[id] {
 			touched[id] = true
 			if there := l.lines[id]; there != nil {
-				was := *there
-				was.keys = maps.Clone(there.keys)
-				before[id] = was
+				before[id] = *there
 			}
 		}
 	}
@@ -216,7 +235,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			id, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)
 			remember(line)
-			l.chunkChanged(line, change.Before, change.After)
+			l.chunkChanged(line, sk, change.Before, change.After)
 		case sk == "!pass":
 			l.passChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
 		case strings.HasPrefix(pk, "queue#"), strings.HasPrefix(pk, "unconnected#"):
@@ -237,6 +256,11 @@ func (l *ledger) observe(c dynamosim.Commit) {
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		l.check(c, id, before[id])
 	}
+	for _, k := range slices.Sorted(maps.Keys(l.released)) {
+		if id := l.released[k]; !touched[id] {
+			l.problem("key %s was taken from %s, which was not changed with it", l.text(k), l.name(id))
+		}
+	}
 }
 
 func (l *ledger) noteDue(name string, after map[string]types.AttributeValue) {
@@ -247,8 +271,9 @@ func (l *ledger) noteDue(name string, after map[string]types.AttributeValue) {
 	l.due[name] = time.UnixMilli(int64(num(after, "dueAt")))
 }
 
-// keyChanged holds a key's life: available, then claimed for one line, for ever;
-// or taken out of sale.
+// keyChanged checks a key's life: available, then claimed for one line, until that
+// gives it back: it is revoked or kept for ever, or available again. Or it is taken
+// out of sale.
 func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeValue) {
 	k := l.keys[id]
 	switch {
@@ -262,11 +287,23 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 		if str(after, "text") != k.text {
 			l.problem("key %s has another text now", l.text(id))
 		}
-		if k.state == "claimed" && (str(after, "state") != "claimed" || str(after, "line") != k.line) {
-			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), str(after, "state"), l.name(order.LineID(str(after, "line"))))
-		}
-		if k.state == "withdrawn" {
+		switch state, line := str(after, "state"), str(after, "line"); {
+		case k.state == "claimed" && state == "claimed" && line == k.line:
+		case k.state == "claimed" && (line == k.line && (state == "revoked" || state == "kept") || line == "" && state == "available"):
+			l.released[id] = order.LineID(k.line)
+			l.w.count("key given back and " + state)
+			k.restocked = state == "available"
+			if k.restocked && l.sent[k.text] {
+				l.problem("key %s was mailed and is available again", l.text(id))
+			}
+		case k.state == "claimed":
+			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), state, l.name(order.LineID(line)))
+		case k.state == "revoked", k.state == "kept":
+			l.problem("key %s was %s and came back", l.text(id), k.state)
+		case k.state == "withdrawn":
 			l.problem("key %s was taken out of sale and came back", l.text(id))
+		case k.restocked && state == "claimed":
+			l.w.count("restocked key sold again")
 		}
 		if k.shard != "" {
 			delete(l.shelf[k.side], id)
@@ -301,7 +338,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, keys: map[string]string{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, returned: map[string]bool{}}
 		l.lines[id] = there
 	}
 	if version := num(after, "version"); version != there.version+1 {
@@ -310,9 +347,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	if product, quantity := str(after, "product"), num(after, "quantity"); there.version > 0 && (product != there.product || quantity != there.quantity) {
 		l.problem("%s was paid as %d x %s and is now %d x %s", l.name(id), there.quantity, there.product, quantity, product)
 	}
-	for _, k := range keysIn(after) {
-		there.keys[k[0]] = k[1]
-	}
+	there.put("line", keysIn(after))
 	there.version, there.wanted, there.held, there.given = num(after, "version"), num(after, "wanted"), num(after, "allocated"), num(after, "returned")
 	_, there.onHold = after["onHold"]
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
@@ -327,17 +362,22 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	there.sort = fmt.Sprintf("%013d#%s", num(after, "receivedAt"), id)
 }
 
-func (l *ledger) chunkChanged(id order.LineID, before, after map[string]types.AttributeValue) {
-	if before != nil {
-		l.problem("a chunk of %s was written twice", l.name(id))
+func (l *ledger) chunkChanged(id order.LineID, sk string, before, after map[string]types.AttributeValue) {
+	keys := keysIn(after)
+	switch there := l.lines[id]; {
+	case there == nil:
+		l.problem("%s has a chunk and does not exist", l.name(id))
 		return
-	}
-	if l.lines[id].chunks++; l.lines[id].chunks > 1 {
+	case after == nil:
+		l.w.count("chunk emptied and deleted")
+	case len(keys) == 0:
+		l.problem("a chunk of %s is empty", l.name(id))
+	case before != nil:
+		l.w.count("chunk written again")
+	case len(there.parts) > 1 || len(there.parts) == 1 && there.parts["line"] == nil:
 		l.w.count("second chunk of a line")
 	}
-	for _, k := range keysIn(after) {
-		l.lines[id].keys[k[0]] = k[1]
-	}
+	l.lines[id].put(sk, keys)
 }
 
 func (l *ledger) placeChanged(pk, sk string, after map[string]types.AttributeValue) {
@@ -395,6 +435,17 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	if before.version > 0 && before.wanted == 0 && now.wanted > 0 {
 		l.w.count("line connected")
 	}
+	lost := 0
+	for _, k := range slices.Sorted(maps.Keys(before.keys)) {
+		if _, holds := now.keys[k]; holds {
+			continue
+		}
+		lost++
+		now.returned[k] = true
+		if l.released[k] != id {
+			l.problem("%s does not hold key %s any more and did not give it back", l.name(id), l.text(k))
+		}
+	}
 	var gained []string
 	for k := range now.keys {
 		if _, had := before.keys[k]; !had {
@@ -411,6 +462,8 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	switch {
 	case before.version == 0:
 		l.checkNewcomer(c, now, len(gained))
+	case lost > 0 && len(gained) <= lost: // a person replaces keys, whoever waits
+		l.w.add("key replaced", len(gained))
 	case !before.waits():
 		l.problem("%s did not wait, and got %d keys", l.name(id), len(gained))
 	case len(gained) > before.missing():

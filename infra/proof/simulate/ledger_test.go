@@ -103,7 +103,7 @@ func keyItem(id, state, line string) write {
 	switch state {
 	case "available":
 		set["shard"] = of("x", "nova#elden#live#0")["x"]
-	case "claimed":
+	case "claimed", "revoked", "kept":
 		set["line"] = of("x", line)["x"]
 	}
 	return write{"keys", "nova#live#" + id, "", set}
@@ -117,6 +117,12 @@ func lineItem(id order.LineID, version, wanted int, keys ...string) write {
 	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
 		"version", version, "wanted", wanted, "allocated", len(keys), "receivedAt", at(id), "keys", held)
 	return write{"orders", "order#" + id.Order(), "line#" + id.InOrder(), set}
+}
+
+// chunkOf is a chunk of a line.
+func chunkOf(id order.LineID, keys ...string) write {
+	w := lineItem(id, 0, 0, keys...)
+	return write{"orders", w.pk, "keys#" + id.InOrder() + "#00001", item{"keys": w.set["keys"]}}
 }
 
 // with returns a write with other or further attributes.
@@ -298,13 +304,95 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("claim", with(lineItem(idA, 1, 2), "product", "pack"), placeItem(idA, 2))
 			}, "paid for 2 x pack and is due 2 keys",
 		},
-		"a chunk is written twice": {
+		"a chunk is empty": {
 			func(b *bench) {
 				b.sold()
-				chunk := write{"orders", "order#" + idA.Order(), "keys#" + idA.InOrder() + "#00001", of("keys", [][2]string{})}
-				b.write("x", lineItem(idA, 2, 1, "k"), chunk)
-				b.write("x", lineItem(idA, 3, 1, "k"), chunk)
-			}, "a chunk of line " + string(idA) + " was written twice",
+				b.write("x", lineItem(idA, 2, 1, "k"), chunkOf(idA))
+			}, "a chunk of line " + string(idA) + " is empty",
+		},
+		"a chunk is written over": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1), "allocated", 1), chunkOf(idA, "k"))
+				b.write("x", keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1), "allocated", 1), chunkOf(idA, "l"))
+			}, "does not hold key " + textOf("k") + " any more and did not give it back",
+		},
+		"a key in a chunk is replaced": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1), "allocated", 1), chunkOf(idA, "k"))
+				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1), "allocated", 1), chunkOf(idA, "l"))
+			}, "",
+		},
+		"a line gives its key back, which is sold again": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
+				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+			}, "",
+		},
+		"a key is given back and its line holds it still": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1, "k"), "returned", 1))
+			}, "which is not sold to it",
+		},
+		"a key is given back and its line does not know": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", keyItem("k", "available", ""))
+			}, "was taken from line " + string(idA) + ", which was not changed with it",
+		},
+		"a line forgets its key": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", with(lineItem(idA, 2, 1), "returned", 1))
+			}, "does not hold key " + textOf("k") + " any more and did not give it back",
+		},
+		"a restocked key still names its line": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", with(keyItem("k", "available", ""), "line", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
+			}, "and is now available, of line " + string(idA),
+		},
+		"a revoked key comes back": {
+			func(b *bench) {
+				b.sold()
+				b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
+				b.write("x", keyItem("k", "available", ""))
+			}, "was revoked and came back",
+		},
+		"a line gets more keys than are replaced": {
+			func(b *bench) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "returned", 1))
+				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), keyItem("m", "claimed", string(idA)), with(lineItem(idA, 2, 2, "l", "m"), "returned", 1))
+			}, "did not wait, and got 2 keys",
+		},
+		"a mailed key is available again": {
+			func(b *bench) {
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
+			}, "was mailed and is available again",
+		},
+		"a key is mailed that is available again": {
+			func(b *bench) {
+				b.sold()
+				b.ledger.lease(outbox.LineItem(string(idA)), 1, "keys")
+				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
+				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k")})
+			}, "which is available again",
+		},
+		"a replaced key is mailed though the first mail is marked": {
+			func(b *bench) {
+				b.write("ingest", keyItem("l", "available", ""))
+				b.sold()
+				b.mail(1, textOf("k"))
+				b.write("deliver", lineItem(idA, 2, 1, "k"))
+				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 3, 1, "l"))
+				b.mail(2, textOf("l"))
+			}, "",
 		},
 		"a place names nobody": {
 			func(b *bench) { b.write("claim", placeItem(idA, 1)) }, "which does not exist",
@@ -465,14 +553,14 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a mail that asks for patience shows a key": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "patience"
+				b.ledger.lease(outbox.LineItem(string(idA)), 1, "patience")
 				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{HTML: textOf("k")})
 			}, "shows keys",
 		},
 		"an attachment lacks a key": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "keys"
+				b.ledger.lease(outbox.LineItem(string(idA)), 1, "keys")
 				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k"), Attached: []mail.Attachment{{}}})
 			}, "shows keys []",
 		},
@@ -668,10 +756,21 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		"a file that was read is never to expire": {func(b *bench) { dropped(b); finished(b, 0, 0) }, files, "was read and is not marked as done"},
 
 		"a line's keys were mailed": {func(b *bench) { b.sold(); b.mail(1, textOf("k")) }, mails, ""},
-		"a line's mail never left":  {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
+		"a line's replaced key was not mailed": {func(b *bench) {
+			b.write("ingest", keyItem("l", "available", ""))
+			b.sold()
+			b.mail(1, textOf("k"))
+			b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 2, 1, "l"))
+		}, mails, "which was never mailed"},
+		"a line gave back a key that it was answered": {func(b *bench) {
+			b.sold()
+			answered(b, claimed{line: line, keys: []string{"nova#live#k"}})
+			b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
+		}, lines, ""},
+		"a line's mail never left": {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
 		"a line's patience was refused, and its keys were not mailed": {func(b *bench) {
 			b.sold()
-			b.ledger.leased[leased{outbox.LineItem(string(idA)), 1}] = "patience"
+			b.ledger.lease(outbox.LineItem(string(idA)), 1, "patience")
 			b.ledger.refused(outbox.LineItem(string(idA)), 1)
 		}, mails, "has its keys and no mail went out"},
 		"a line given back in part was not mailed": {func(b *bench) {
@@ -744,7 +843,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 // mail lets the mail service take a mail about the keys of line A.
 func (b *bench) mail(number int, text string) {
 	line := outbox.LineItem(string(idA))
-	b.ledger.leased[leased{line, number}] = "keys"
+	b.ledger.lease(line, number, "keys")
 	b.ledger.mailed(nobody, line, number, mail.Message{Text: text, HTML: text})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -131,6 +132,10 @@ func NewPlan(seed uint64, length int) Plan {
 		if p, ok := happens.(paid); ok && m.one(10) { // beside its first call
 			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 50*time.Millisecond), m.changed(p)})
 		}
+		if p, ok := happens.(paid); ok && m.one(2) { // before its mail is sent, or after
+			later := []time.Duration{100 * time.Millisecond, time.Second, 10 * time.Minute}[m.rng.IntN(3)]
+			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, later), m.handledLine(p)})
+		}
 		// Orders come in a rush now and then, and for keys that leave their place.
 		keys, leave := happens.(shelved)
 		if leave || m.one(20) || m.rich && m.one(6) {
@@ -199,7 +204,7 @@ func (m *maker) act() act {
 		return m.again()
 	case roll < 80:
 		return m.upload(append(poolNames, "souls")[m.rng.IntN(3)])
-	case roll < 83:
+	case roll < 85:
 		return m.handled()
 	case roll < 90:
 		from := m.rng.IntN(2)
@@ -228,11 +233,18 @@ func (m *maker) handled() act {
 	if len(m.orders) == 0 {
 		return m.paid()
 	}
-	p := m.orders[m.rng.IntN(len(m.orders))]
-	return handled{
-		what:  []string{"returned", "returned in part", "held", "released"}[m.rng.IntN(4)],
+	return m.handledLine(m.orders[m.rng.IntN(len(m.orders))])
+}
+
+func (m *maker) handledLine(p paid) act {
+	h := handled{
+		what:  []string{"returned", "returned in part", "held", "released", "replaced"}[m.rng.IntN(5)],
 		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(),
 	}
+	if h.what == "returned" || h.what == "returned in part" || h.what == "replaced" {
+		h.keys = []order.Disposition{order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(4)]
+	}
+	return h
 }
 
 func (m *maker) paid() act {

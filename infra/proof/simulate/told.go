@@ -24,6 +24,7 @@ type mailed struct {
 	accepted map[string]int // by kind: keys, patience, notice
 	refused  map[string]bool
 	numbers  map[int]bool
+	keys     []string // that the last mail about keys shows
 
 	// Of the last that was accepted.
 	unmarked bool     // it is not written down
@@ -44,6 +45,20 @@ type leased struct {
 	number int
 }
 
+// lease is what that mail is about, and the keys that its line held when it was leased.
+type lease struct {
+	kind string
+	keys map[string]string // id -> text
+}
+
+func (l *ledger) lease(item outbox.Item, number int, kind string) {
+	taken := lease{kind: kind}
+	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
+		taken.keys = there.keys
+	}
+	l.leases[leased{item, number}] = taken
+}
+
 // about says what a mail is about.
 func (l *ledger) about(item outbox.Item) string {
 	if item.Kind == outbox.Lines {
@@ -62,7 +77,7 @@ func (l *ledger) outboxChanged(item outbox.Item, before, after map[string]types.
 	lapsed := !time.Now().Add(l.w.plan.Weather.Skew).Before(ends)
 	switch {
 	case now == "sending" && (was != "sending" || by != "" && by != str(before, "leaseBy")):
-		l.leased[leased{item, number}] = str(after, "mailKind")
+		l.lease(item, number, str(after, "mailKind"))
 		if !held {
 			break
 		}
@@ -79,19 +94,23 @@ func (l *ledger) outboxChanged(item outbox.Item, before, after map[string]types.
 	}
 }
 
-// mailed takes in that the mail service took a mail. It shows all keys of its
-// line, or none if it is about something else; and it is the only one about that
-// unless nobody could know of the one before it.
+// mailed notes that the mail service took a mail. It shows the keys that its line
+// held when it was leased, or none if it is about something else; and it is the only
+// one about that, unless nobody could know of the one before it or the line has got
+// another key since. A key that it shows is not available again.
 func (l *ledger) mailed(by *process, item outbox.Item, number int, m mail.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	kind, ok := l.leased[leased{item, number}]
+	taken, ok := l.leases[leased{item, number}]
+	kind, keys := taken.kind, slices.Sorted(maps.Values(taken.keys))
 	if !ok {
 		l.problem("mail %d of %s went out, and nobody had leased it", number, l.about(item))
 	}
-	var keys []string
-	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
-		keys = slices.Sorted(maps.Values(there.keys))
+	for id, text := range taken.keys {
+		l.sent[text] = true
+		if l.keys[id].state == "available" {
+			l.problem("mail %d of %s shows key %s, which is available again", number, l.about(item), text)
+		}
 	}
 	parts := []string{m.Subject + "\n" + m.Text, m.HTML}
 	for _, a := range m.Attached {
@@ -108,6 +127,8 @@ func (l *ledger) mailed(by *process, item outbox.Item, number int, m mail.Messag
 	case went.numbers[number]:
 		l.problem("mail %d of %s went out twice", number, l.about(item))
 	case went.accepted[kind] == 0:
+	case slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(went.keys, k) }):
+		l.w.count("second mail about a key that was replaced")
 	case !went.unmarked:
 		l.problem("mail %d of %s is a second one about its %s, and the first was marked as sent", number, l.about(item), kind)
 	case !went.unknown && !went.by.died():
@@ -117,6 +138,9 @@ func (l *ledger) mailed(by *process, item outbox.Item, number int, m mail.Messag
 	}
 	if kind == "patience" && went.accepted[kind] == 0 {
 		l.w.count("customer told to be patient")
+	}
+	if kind == "keys" {
+		went.keys = keys
 	}
 	went.accepted[kind]++
 	went.numbers[number] = true
@@ -145,7 +169,7 @@ func (l *ledger) unmarked(by *process, item outbox.Item) {
 func (l *ledger) refused(item outbox.Item, number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mailsOf(item).refused[l.leased[leased{item, number}]] = true
+	l.mailsOf(item).refused[l.leases[leased{item, number}].kind] = true
 }
 
 func (l *ledger) noticeChanged(id string, before, after map[string]types.AttributeValue) {
