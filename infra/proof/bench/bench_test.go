@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/results"
 )
@@ -23,6 +26,22 @@ func TestChoose(t *testing.T) {
 		if _, err := choose(only); err == nil {
 			t.Errorf("%q was taken", only)
 		}
+	}
+}
+
+func TestFunctions_areAll(t *testing.T) {
+	folders, err := os.ReadDir("../../../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, folder := range folders {
+		want = append(want, folder.Name())
+	}
+	got := names()
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("functions that are measured (-want +got):\n%s", diff)
 	}
 }
 

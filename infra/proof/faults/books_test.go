@@ -15,15 +15,15 @@ import (
 	"keypool/shared/upload"
 )
 
-// settle ends the storm: no more faults, and what was left halfway is taken up,
-// hour by hour, until nothing is left to do.
-func (s *storm) settle(ctx context.Context) {
+// recover ends the storm: no call fails any more, and the queues and the sweep finish
+// the interrupted work, hour by hour, until nothing is left to do.
+func (s *storm) recover(ctx context.Context) {
 	s.faults.Never()
 	for _, table := range []string{s.tables.Catalog, s.tables.Keys, s.tables.Orders} {
 		s.faults.Thaw(table)
 	}
-	s.queue.calm, s.post.calm = true, true
-	s.half.Do(s.connect)
+	s.queue.reliable, s.ses.reliable = true, true
+	s.halfway.Do(s.connect)
 	var left []string
 	for range 30 {
 		for _, p := range s.ledger.orders {
@@ -38,10 +38,10 @@ func (s *storm) settle(ctx context.Context) {
 			s.handle(ctx, m)
 		}
 		s.mailWhatIsDue(ctx)
-		if left = s.unsettled(); len(left) == 0 {
+		if left = s.unfinished(); len(left) == 0 {
 			return
 		}
-		s.clock.moveOn(61 * time.Minute)
+		s.clock.advance(61 * time.Minute)
 	}
 	s.t.Errorf("stuck, a day after the last fault:\n%s", strings.Join(left, "\n"))
 }
@@ -49,7 +49,7 @@ func (s *storm) settle(ctx context.Context) {
 func (s *storm) mailWhatIsDue(ctx context.Context) {
 	var mails []outbox.Item
 	for partition := range due.Partitions {
-		s.must(s.calm.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
+		s.must(s.direct.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			if item.Line != nil {
 				mails = append(mails, outbox.LineItem(string(item.Line.ID)))
 			} else if item.Notice != nil {
@@ -63,9 +63,9 @@ func (s *storm) mailWhatIsDue(ctx context.Context) {
 	}
 }
 
-// unsettled tells what still has to be done: mails, files, orders without an
-// answer, and lines that wait beside available keys.
-func (s *storm) unsettled() []string {
+// unfinished lists the work that is left: mails, files, orders without an answer, and
+// lines that wait although keys are available.
+func (s *storm) unfinished() []string {
 	var left []string
 	for _, p := range s.ledger.orders {
 		if !p.known {
@@ -110,7 +110,7 @@ func (s *storm) refill(ctx context.Context) {
 	for _, name := range pools {
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
 			p := pool.ID{Merchant: merchant, Pool: name, Side: side}
-			keys, _, err := s.calm.Missing(ctx, p, 1<<20)
+			keys, _, err := s.direct.Missing(ctx, p, 1<<20)
 			s.must(err)
 			missing[p] = keys
 		}
@@ -121,7 +121,7 @@ func (s *storm) refill(ctx context.Context) {
 		}
 		var lines []string
 		for range keys {
-			key := fmt.Sprintf("%s%s-%06d", keyMark, p.Side, len(s.ledger.texts))
+			key := fmt.Sprintf("%s%s-%06d", keyPrefix, p.Side, len(s.ledger.texts))
 			s.ledger.texts = append(s.ledger.texts, text{side: p.Side, key: key})
 			lines = append(lines, key)
 		}
@@ -133,7 +133,7 @@ func (s *storm) refill(ctx context.Context) {
 	}
 }
 
-// audit reads the tables whole and holds them against the ledger.
+// audit reads the tables whole and compares them with the ledger.
 func (s *storm) audit(filled bool) {
 	s.t.Helper()
 	books := dynamotest.Audit(s.t, s.tables)
@@ -142,13 +142,13 @@ func (s *storm) audit(filled bool) {
 	s.auditMails(books)
 }
 
-// auditKeys: each text of each file is there once, and no other; and the uploads'
-// own counts say the same.
+// auditKeys checks that the table holds each key of each file once and no other key,
+// and that the counts of the uploads agree.
 func (s *storm) auditKeys(books dynamotest.Books) {
 	sure, maybe, there := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, text := range s.ledger.texts {
 		maybe[text.key] = true
-		if !text.removed {
+		if !text.gone {
 			sure[text.key] = true
 		}
 	}
@@ -186,8 +186,8 @@ func (s *storm) auditKeys(books dynamotest.Books) {
 	}
 }
 
-// auditLines: each order that was paid has one line, with its due or waiting, and
-// holds what its callers were told.
+// auditLines checks that each paid order has one line, that the line has its keys or
+// waits for them, and that it holds the keys of every answer.
 func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 	if len(books.Lines) != len(s.ledger.orders) {
 		s.t.Errorf("%d lines were paid and %d are stored", len(s.ledger.orders), len(books.Lines))
@@ -213,8 +213,9 @@ func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 	}
 }
 
-// auditMails: no mail of a number was taken twice; a line's keys were mailed
-// whole, and once, and again only where the post's answer to the first was lost.
+// auditMails checks that SES accepted no mail of a number twice, and that a line's
+// keys were mailed together and once; again only where SES's answer to the first mail
+// was lost.
 func (s *storm) auditMails(books dynamotest.Books) {
 	type numbered struct {
 		outbox.Item
@@ -222,7 +223,7 @@ func (s *storm) auditMails(books dynamotest.Books) {
 	}
 	taken := map[numbered]bool{}
 	mailed, closed := map[string]int{}, map[string]int{} // of lines, with keys
-	for _, l := range s.post.took {
+	for _, l := range s.ses.took {
 		name := numbered{l.Item, l.number}
 		if taken[name] {
 			s.t.Errorf("mail %d of %s was sent twice", l.number, l.ID)

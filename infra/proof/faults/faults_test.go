@@ -27,19 +27,19 @@ var (
 	record    = flag.Bool("record", false, "write the counts into RESULTS.md")
 )
 
-// perRound is how many calls the storm of one round makes, and settling down half
-// as many more: few enough for its tables to be read whole several times.
+// perRound is the number of calls in the storm of a round; the recovery makes half as
+// many more. The tables stay small enough to be read whole several times.
 const (
 	perRound     = 2_500
-	roundsAtOnce = 4 // a storm often waits
+	roundsAtOnce = 4 // a round often waits
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // in a storm everything is logged
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the faults are logged
 	os.Exit(m.Run())
 }
 
-// engines are what is stormed, in the order of the page.
+// engines are the engines of the storms, in the order of the page.
 var engines = []struct {
 	name  string
 	calls *int
@@ -53,8 +53,8 @@ var engines = []struct {
 	{"MiniStack", ministack, startMiniStack},
 }
 
-// TestStorm is the promise in bad weather. Ctrl-C ends it after the rounds that
-// are under way, and what they came to is recorded.
+// TestStorm is the promise in a storm of faults. Ctrl-C ends it after the rounds in
+// progress and records them.
 func TestStorm(t *testing.T) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -86,14 +86,14 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// counted is what the storms on an engine came to.
+// counted is the result of the storms on an engine.
 type counted struct {
 	Text string
 	results.Stamp
 }
 
-// write puts an engine's counts on the page, beside those of the other as they
-// were counted last. It is called at the end of a storm that nothing failed in.
+// write puts the result of an engine on the page, beside the last result of the other
+// engine.
 func write(t *testing.T, engine, text string) {
 	const memory = "storms.json"
 	all := map[string]counted{}
@@ -120,7 +120,8 @@ func write(t *testing.T, engine, text string) {
 	}
 }
 
-// command is what repeats this run, as far as a storm can be repeated.
+// command is the command that repeats this run. A storm is repeated only as far as
+// its order is not up to the engine.
 func command() string {
 	if *local == 50_000 && *ministack == 500_000 { // as the Makefile has it
 		return fmt.Sprintf("make faults SEED=%d", *seed)
@@ -128,7 +129,7 @@ func command() string {
 	return fmt.Sprintf("go run ./infra/proof faults -local %d -ministack %d -seed %d", *local, *ministack, *seed)
 }
 
-// round is one round, of tables of its own.
+// round runs one round on tables of its own.
 func round(t *testing.T, engine string, seed uint64, calls int, total *totals) {
 	t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 		t.Cleanup(func() {
@@ -141,11 +142,11 @@ func round(t *testing.T, engine string, seed uint64, calls int, total *totals) {
 			}
 		})
 		s := newStorm(t, seed)
-		s.rage(calls)
-		s.settle(context.Background())
+		s.run(calls)
+		s.recover(context.Background())
 		s.audit(false)
 		s.refill(context.Background())
-		s.settle(context.Background())
+		s.recover(context.Background())
 		s.audit(true)
 		total.add(s)
 	})
@@ -168,17 +169,17 @@ func startMiniStack(t *testing.T) {
 	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
 }
 
-// totals is what all rounds on an engine add up to.
+// totals is the sum of all rounds on an engine.
 type totals struct {
-	mu                 sync.Mutex
-	rounds             int
-	calls, deeds, met  *tally
-	edges              *tally // faults of what is not DynamoDB
-	lines, keys, mails int
+	mu                  sync.Mutex
+	rounds              int
+	calls, actions, met *tally
+	services            *tally // faults of queues and SES
+	lines, keys, mails  int
 }
 
 func newTotals() *totals {
-	return &totals{calls: newTally(), deeds: newTally(), met: newTally(), edges: newTally()}
+	return &totals{calls: newTally(), actions: newTally(), met: newTally(), services: newTally()}
 }
 
 func (total *totals) add(s *storm) {
@@ -186,31 +187,32 @@ func (total *totals) add(s *storm) {
 	defer total.mu.Unlock()
 	total.rounds++
 	total.calls.addAll(s.faults.Calls())
-	total.deeds.addAll(s.tally.counts)
+	total.actions.addAll(s.tally.counts)
 	total.met.addAll(s.faults.Met())
-	total.edges.addAll(s.post.met)
-	total.edges.addAll(s.queue.met)
+	total.services.addAll(s.ses.met)
+	total.services.addAll(s.queue.met)
 	total.lines += len(s.ledger.orders)
 	total.keys += len(s.ledger.texts)
-	total.mails += len(s.post.took)
+	total.mails += len(s.ses.took)
 }
 
-// sum counts the calls.
+// sum returns the number of calls.
 func (total *totals) sum() int {
 	total.mu.Lock()
 	defer total.mu.Unlock()
 	return total.calls.sum()
 }
 
-// check fails if a kind of fault was never met: then nothing was tried.
+// check fails if a kind of fault never happened: the storm would prove nothing about
+// it.
 func (total *totals) check(t *testing.T) {
-	for _, kind := range append(slices.Sorted(maps.Keys(bad)), dynamotest.LaggingIndex) {
+	for _, kind := range append(slices.Sorted(maps.Keys(faultsByName)), dynamotest.LaggingIndex) {
 		if total.met.counts[kind] == 0 {
 			t.Errorf("no call met this fault: %s", kind)
 		}
 	}
-	for _, kind := range edgeFaults {
-		if total.edges.counts[kind] == 0 {
+	for _, kind := range serviceFaults {
+		if total.services.counts[kind] == 0 {
 			t.Errorf("no mail and no message met this fault: %s", kind)
 		}
 	}
@@ -227,5 +229,5 @@ func (total *totals) page(engine string) string {
 | faults of queues and mails | %s |
 
 `, engine, results.Grouped(total.calls.sum()), total.rounds, *seed,
-		results.Grouped(total.lines), results.Grouped(total.keys), results.Grouped(total.mails), total.deeds, total.calls, total.met, total.edges)
+		results.Grouped(total.lines), results.Grouped(total.keys), results.Grouped(total.mails), total.actions, total.calls, total.met, total.services)
 }

@@ -32,19 +32,19 @@ import (
 )
 
 const (
-	merchant = "acme"
-	keyMark  = "KP-" // what every key begins with
+	merchant  = "acme"
+	keyPrefix = "KP-" // of every key
 
 	shards = 2  // of each pool side
 	atOnce = 16 // processes
 )
 
-// The pools. The last is made in the middle of the storm; until then its files
-// are parked, and what it feeds is not connected.
+// The pools. The last is made halfway through the storm. Until then its files are
+// parked, and its products are not connected.
 var pools = []string{"main", "side", "late"}
 
-// products are what is sold, and how many keys a line of so many units gets. The
-// last is connected in the middle of the storm.
+// products are the products for sale, with the number of keys of a line. The last is
+// connected halfway through the storm.
 var products = []catalog.Product{
 	{ID: "one", Pool: "main", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 	{ID: "three", Pool: "main", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 3}},
@@ -58,9 +58,9 @@ type storm struct {
 	t      *testing.T
 	faults *dynamotest.Faults
 	store  *dynamo.Store // with faults
-	calm   *dynamo.Store // without
+	direct *dynamo.Store // without
 	tables dynamo.Tables
-	dice   *chance
+	chance *chance
 	clock  clock
 
 	claims  *claim.Claimer
@@ -72,14 +72,14 @@ type storm struct {
 
 	queue  *queue
 	bucket *ingesttest.Uploads
-	post   *post
+	ses    *fakeSES
 
-	ledger ledger
-	half   sync.Once
-	tally  *tally
+	ledger  ledger
+	halfway sync.Once
+	tally   *tally
 }
 
-// ledger is what the outside world knows: what was paid, and what was dropped.
+// ledger is the view from outside: the paid orders and the dropped keys.
 type ledger struct {
 	mu     sync.Mutex
 	orders []*paid
@@ -91,25 +91,25 @@ type paid struct {
 	line   order.Fulfillment
 	wanted int
 	told   [][]string // the keys of each answer that it is fulfilled
-	known  bool       // somebody was answered
+	known  bool       // a caller was answered
 }
 
 // text is a key of a file.
 type text struct {
-	side    pool.Side
-	key     string
-	removed bool // its file may not have been read to its end
+	side pool.Side
+	key  string
+	gone bool // its file was deleted, perhaps before it was read
 }
 
-// newStorm opens a round on the engine.
+// newStorm begins a round.
 func newStorm(t *testing.T, seed uint64) *storm {
 	faults := dynamotest.NewFaults(t, seed)
-	s := &storm{t: t, faults: faults, dice: newChance(seed, 1)}
+	s := &storm{t: t, faults: faults, chance: newChance(seed, 1)}
 	s.store, s.tables = dynamotest.Open(t, faults.Option)
-	s.calm = dynamo.Open(dynamotest.Client(t), s.tables)
+	s.direct = dynamo.Open(dynamotest.Client(t), s.tables)
 	s.queue = &queue{chance: newChance(seed, 2), met: map[string]int{}}
 	s.bucket = ingesttest.NewUploads(s.clock.now)
-	s.post = &post{chance: newChance(seed, 3), met: map[string]int{}}
+	s.ses = &fakeSES{chance: newChance(seed, 3), met: map[string]int{}}
 	s.tally = newTally()
 
 	settings := catalog.NewCached(s.store, s.clock.now)
@@ -120,23 +120,23 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
 	}
 	s.mailer = &delivery.Mailer{
-		Lines: s.store, Notices: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.post,
+		Lines: s.store, Notices: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, Patience: 5 * time.Minute, Now: s.clock.now}
 	s.checker = &stock.Checker{Pools: s.store, Shelf: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 
 	ctx := context.Background()
-	s.must(s.calm.PutMerchant(ctx, catalog.Merchant{Name: merchant, Title: "Acme", NoticeAddress: "notices@acme.example"}))
+	s.must(s.direct.PutMerchant(ctx, catalog.Merchant{Name: merchant, Title: "Acme", NoticeAddress: "notices@acme.example"}))
 	for _, name := range pools[:len(pools)-1] {
-		s.must(s.calm.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
+		s.must(s.direct.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
 	}
 	for i, p := range products {
 		p.Merchant = merchant
 		if i == len(products)-1 {
 			p.Pool = ""
 		}
-		s.must(s.calm.PutProduct(ctx, p))
+		s.must(s.direct.PutProduct(ctx, p))
 	}
 	return s
 }
@@ -144,12 +144,12 @@ func newStorm(t *testing.T, seed uint64) *storm {
 func (s *storm) must(err error) {
 	s.t.Helper()
 	if err != nil {
-		s.t.Error(err) // not only the test's own goroutine comes here
+		s.t.Error(err) // callers are on other goroutines too
 	}
 }
 
-// bad is what calls may meet, by name.
-var bad = map[string]dynamotest.Fault{
+// faultsByName is what calls may meet, by name.
+var faultsByName = map[string]dynamotest.Fault{
 	"lost answer":       dynamotest.LostAnswer,
 	"connection reset":  dynamotest.CutOff,
 	"answer too late":   dynamotest.LateAnswer,
@@ -165,13 +165,13 @@ var bad = map[string]dynamotest.Fault{
 	"part meets errors": dynamotest.Partial("InternalServerError", 0.1),
 }
 
-// blow makes every kind of call meet its faults by chance, from now on, and each of
-// them once for sure. The keys' index stands still at first.
-func (s *storm) blow() {
+// startFaults lets calls of every kind meet their faults at random from now on, and
+// each fault once for sure. At first the keys' index stands still.
+func (s *storm) startFaults() {
 	s.faults.Freeze(s.tables, s.tables.Keys, "available")
 	for operation, meets := range map[string]struct {
 		chance float64
-		more   []string // beside what any call may meet; named often, met often
+		more   []string // beside those of every call; a fault named twice is twice as frequent
 	}{
 		"GetItem":               {0.04, nil},
 		"Query":                 {0.03, nil},
@@ -184,19 +184,19 @@ func (s *storm) blow() {
 		var faults []dynamotest.Fault
 		for _, name := range append(meets.more, "lost answer", "connection reset", "answer too late",
 			"server error", "unavailable", "throttled table", "throttled call") {
-			fault := dynamotest.Named(name, bad[name])
-			s.faults.After(operation, s.dice.n(20), 1, fault)
+			fault := dynamotest.Named(name, faultsByName[name])
+			s.faults.After(operation, s.chance.n(20), 1, fault)
 			faults = append(faults, fault)
 		}
 		s.faults.Sometimes(operation, meets.chance, faults...)
 	}
 }
 
-// deeds are what is tried, and how often. Each counts how often it happened: not
-// every try finds something to do, or comes to its end.
-func (s *storm) deeds() []func(context.Context) {
+// actions are the actions of a storm, each as often as it is to be tried. An action
+// reports how often it took place: not every try finds something to do or succeeds.
+func (s *storm) actions() []func(context.Context) {
 	var all []func(context.Context)
-	for _, deed := range []struct {
+	for _, action := range []struct {
 		name  string
 		often int
 		do    func(context.Context) (happened int)
@@ -208,38 +208,38 @@ func (s *storm) deeds() []func(context.Context) {
 		{"messages", 34, s.message},
 		{"fills", 3, s.fills},
 		{"mailings", 5, s.mail},
-		{"news of mails", 4, s.news},
+		{"feedback of mails", 4, s.feedback},
 		{"sweeps", 1, s.sweep},
 		{"stock checks", 1, s.check},
-		{"keys withdrawn or moved", 3, s.reshelve},
+		{"keys withdrawn or moved", 3, s.withdrawOrMove},
 		{"indexes that stand still", 2, s.lag},
 	} {
-		do := func(ctx context.Context) { s.tally.add(deed.name, deed.do(ctx)) }
-		for range deed.often {
+		do := func(ctx context.Context) { s.tally.add(action.name, action.do(ctx)) }
+		for range action.often {
 			all = append(all, do)
 		}
 	}
 	return all
 }
 
-// rage lets everything happen at once until so many calls reached the engine.
-func (s *storm) rage(calls int) {
+// run runs random actions in parallel until so many calls have reached the engine.
+func (s *storm) run(calls int) {
 	for range 4 {
 		s.drop(context.Background())
 	}
-	s.blow()
-	deeds := s.deeds()
+	s.startFaults()
+	actions := s.actions()
 	var processes sync.WaitGroup
 	for range atOnce {
 		processes.Go(func() {
 			ctx := context.Background()
 			for s.calls() < calls && !s.t.Failed() {
-				deeds[s.dice.n(len(deeds))](ctx)
+				actions[s.chance.n(len(actions))](ctx)
 				if s.calls() > calls/2 {
-					s.half.Do(s.connect)
+					s.halfway.Do(s.connect)
 				}
-				if s.dice.of(0.003) {
-					s.clock.moveOn(time.Duration(s.dice.between(1, 25)) * time.Minute)
+				if s.chance.of(0.003) {
+					s.clock.advance(time.Duration(s.chance.between(1, 25)) * time.Minute)
 				}
 			}
 		})
@@ -247,7 +247,7 @@ func (s *storm) rage(calls int) {
 	processes.Wait()
 }
 
-// calls counts what reached the engine.
+// calls returns the number of calls that reached the engine.
 func (s *storm) calls() int {
 	sum := 0
 	for _, n := range s.faults.Calls() {
@@ -259,32 +259,32 @@ func (s *storm) calls() int {
 // connect makes the last pool and connects the last product, as the API does.
 func (s *storm) connect() {
 	ctx, name := context.Background(), pools[len(pools)-1]
-	s.must(s.calm.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
-	parked, err := s.calm.Parked(ctx, merchant, name)
+	s.must(s.direct.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
+	parked, err := s.direct.Parked(ctx, merchant, name)
 	s.must(err)
 	for _, id := range parked {
-		_ = s.queue.Send(ctx, upload.Resume(merchant, id), 0) // what is lost the sweep finds
+		_ = s.queue.Send(ctx, upload.Resume(merchant, id), 0) // the sweep finds what is lost
 	}
-	product, _, err := s.calm.Product(ctx, merchant, products[len(products)-1].ID)
+	product, _, err := s.direct.Product(ctx, merchant, products[len(products)-1].ID)
 	s.must(err)
 	product.Pool = products[len(products)-1].Pool
-	s.must(s.calm.PutProduct(ctx, product))
+	s.must(s.direct.PutProduct(ctx, product))
 	_ = s.queue.Send(ctx, order.FillProduct(merchant, pool.Live, product.ID), 0)
 }
 
-// pay reports a new order, up to twenty times at once.
+// pay reports a new order, up to twenty times in parallel.
 func (s *storm) pay(ctx context.Context) int {
-	product := products[s.dice.n(len(products))]
+	product := products[s.chance.n(len(products))]
 	quantity := 1
-	switch size := s.dice.n(100); {
+	switch size := s.chance.n(100); {
 	case size < 3:
-		quantity = s.dice.between(98, 120) // more than one take holds
+		quantity = s.chance.between(98, 120) // more than one transaction holds
 	case size < 8:
-		quantity = s.dice.between(order.InlineKeys+1, order.MaxKeys)
+		quantity = s.chance.between(order.InlineKeys+1, order.MaxKeys)
 	case size < 20:
-		quantity = s.dice.between(2, order.InlineKeys)
+		quantity = s.chance.between(2, order.InlineKeys)
 	}
-	side := pool.SideOf(s.dice.of(0.1))
+	side := pool.SideOf(s.chance.of(0.1))
 	p := &paid{wanted: product.Keys.Wanted(quantity)}
 	s.ledger.mu.Lock()
 	number := fmt.Sprint(len(s.ledger.orders) + 1)
@@ -298,11 +298,11 @@ func (s *storm) pay(ctx context.Context) int {
 	s.ledger.mu.Unlock()
 
 	times := 1
-	switch repeats := s.dice.n(100); {
+	switch repeats := s.chance.n(100); {
 	case repeats < 4:
 		times = 20
 	case repeats < 30:
-		times = s.dice.between(2, 5)
+		times = s.chance.between(2, 5)
 	}
 	var reports sync.WaitGroup
 	for range times {
@@ -312,7 +312,7 @@ func (s *storm) pay(ctx context.Context) int {
 	return 1
 }
 
-// report reports a line as paid, once, and keeps what was answered.
+// report reports a line as paid, once, and keeps the answer.
 func (s *storm) report(ctx context.Context, p *paid) {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
@@ -331,7 +331,7 @@ func (s *storm) report(ctx context.Context, p *paid) {
 	p.known = true
 	if got.State() == order.Fulfilled {
 		p.told = append(p.told, textsOf(got.Keys))
-		_ = s.queue.Send(ctx, outbox.LineItem(string(got.ID)), 0) // as the stream does; what is lost the sweep finds
+		_ = s.queue.Send(ctx, outbox.LineItem(string(got.ID)), 0) // as the stream does; the sweep finds what is lost
 	}
 }
 
@@ -343,12 +343,13 @@ func textsOf(keys []pool.Key) []string {
 	return texts
 }
 
-// some returns one of the orders, by chance, of those that hold.
+// some returns a random one of the orders that meet a condition, nil if none is found
+// in twenty tries.
 func (s *storm) some(holds func(*paid) bool) *paid {
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
 	for range min(20, len(s.ledger.orders)) {
-		if p := s.ledger.orders[s.dice.n(len(s.ledger.orders))]; holds(p) {
+		if p := s.ledger.orders[s.chance.n(len(s.ledger.orders))]; holds(p) {
 			return p
 		}
 	}
@@ -365,7 +366,7 @@ func (s *storm) repeat(ctx context.Context) int {
 	return 1
 }
 
-// changedRepeat reports an order with another quantity: nobody must take it.
+// changedRepeat reports an order with another quantity, which must be refused.
 func (s *storm) changedRepeat(ctx context.Context) int {
 	p := s.some(func(p *paid) bool { return p.known })
 	if p == nil {
@@ -381,45 +382,45 @@ func (s *storm) changedRepeat(ctx context.Context) int {
 	return 1
 }
 
-// drop drops a key file with duplicates and lines that cannot be keys. Its event
-// comes up to three times. Now and then the file is gone for good soon after.
+// drop drops a key file with duplicates and invalid lines. Its event is received up
+// to three times. Four files of a hundred are deleted at once.
 func (s *storm) drop(ctx context.Context) int {
-	name, side := pools[s.dice.n(len(pools))], pool.SideOf(s.dice.of(0.15))
-	removed := s.dice.of(0.04)
-	keys := s.dice.between(20, 180)
+	name, side := pools[s.chance.n(len(pools))], pool.SideOf(s.chance.of(0.15))
+	removed := s.chance.of(0.04)
+	keys := s.chance.between(20, 180)
 	lines := make([]string, 0, keys+10)
 	s.ledger.mu.Lock()
 	known := s.ledger.texts
 	for range keys {
-		key := fmt.Sprintf("%s%s-%06d", keyMark, side, len(s.ledger.texts))
+		key := fmt.Sprintf("%s%s-%06d", keyPrefix, side, len(s.ledger.texts))
 		s.ledger.texts = append(s.ledger.texts, text{side, key, removed})
 		lines = append(lines, key)
 	}
 	s.ledger.mu.Unlock()
 	for range keys / 12 {
-		lines = append(lines, lines[s.dice.n(len(lines))], "no\x01key")
+		lines = append(lines, lines[s.chance.n(len(lines))], "no\x01key")
 		if len(known) > 0 {
-			if again := known[s.dice.n(len(known))]; again.side == side && !removed && !again.removed {
+			if again := known[s.chance.n(len(known))]; again.side == side && !removed && !again.gone {
 				lines = append(lines, again.key)
 			}
 		}
 	}
-	if s.dice.of(0.07) { // of several ranges, by lines that are no keys
+	if s.chance.of(0.07) { // several ranges, because of invalid lines
 		for range 2*upload.RangeSize>>18 + 1 {
 			lines = append(lines, strings.Repeat("x", 1<<18))
 		}
 	}
 	for i := range lines {
-		j := s.dice.n(i + 1)
+		j := s.chance.n(i + 1)
 		lines[i], lines[j] = lines[j], lines[i]
 	}
 	folder := "uploads/" + merchant + "/" + name + "/"
 	if side == pool.Test {
 		folder += "test/"
 	}
-	o := s.bucket.Put(fmt.Sprintf("%s%d.txt", folder, s.dice.n(1<<60)), []byte(strings.Join(lines, "\n")))
+	o := s.bucket.Put(fmt.Sprintf("%s%d.txt", folder, s.chance.n(1<<60)), []byte(strings.Join(lines, "\n")))
 	var events sync.WaitGroup
-	for range s.dice.between(1, 3) {
+	for range s.chance.between(1, 3) {
 		events.Go(func() { s.handle(ctx, message{about: o}) })
 	}
 	if removed {
@@ -429,13 +430,13 @@ func (s *storm) drop(ctx context.Context) int {
 	return 1
 }
 
-// message handles one of the messages there are, now and then twice at once.
+// message handles a random message, five of a hundred twice in parallel.
 func (s *storm) message(ctx context.Context) int {
 	m, ok := s.queue.take()
 	if !ok {
 		return 0
 	}
-	if s.dice.of(0.05) {
+	if s.chance.of(0.05) {
 		var both sync.WaitGroup
 		both.Go(func() { s.handle(ctx, m) })
 		defer both.Wait()
@@ -444,7 +445,7 @@ func (s *storm) message(ctx context.Context) int {
 	return 1
 }
 
-// handle does what a message asks for; if that fails the message comes again.
+// handle does the work of a message. If that fails, the message is received again.
 func (s *storm) handle(ctx context.Context, m message) {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
@@ -460,7 +461,7 @@ func (s *storm) handle(ctx context.Context, m message) {
 		err = s.mailItems(ctx, about)[0]
 	}
 	if err != nil {
-		if s.queue.calm {
+		if s.queue.reliable {
 			s.t.Errorf("%T failed without a fault: %v", m.about, err)
 		}
 		s.tally.add("messages that failed and came again", 1)
@@ -468,12 +469,12 @@ func (s *storm) handle(ctx context.Context, m message) {
 	}
 }
 
-// fills serves one queue several times at once.
+// fills serves one queue, up to four times in parallel.
 func (s *storm) fills(ctx context.Context) int {
-	p := pool.ID{Merchant: merchant, Pool: pools[s.dice.n(len(pools))], Side: pool.SideOf(s.dice.of(0.1))}
+	p := pool.ID{Merchant: merchant, Pool: pools[s.chance.n(len(pools))], Side: pool.SideOf(s.chance.of(0.1))}
 	var fills sync.WaitGroup
 	var served atomic.Int64
-	for range s.dice.between(1, 4) {
+	for range s.chance.between(1, 4) {
 		fills.Go(func() {
 			ctx, done := dynamotest.Impatient(ctx)
 			defer done()
@@ -486,13 +487,13 @@ func (s *storm) fills(ctx context.Context) int {
 	return int(served.Load())
 }
 
-// mail hands to the mailer what is due in a part of the table, as the stream does.
+// mail mails what is due in one partition, as the stream does.
 func (s *storm) mail(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
 	var mails []outbox.Item
 	for range 2 {
-		s.store.Due(ctx, s.dice.n(due.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
+		s.store.Due(ctx, s.chance.n(due.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			switch {
 			case item.Line != nil && item.Line.Mail.State != "":
 				mails = append(mails, outbox.LineItem(string(item.Line.ID)))
@@ -510,28 +511,28 @@ func (s *storm) mail(ctx context.Context) int {
 	return min(len(mails), 1)
 }
 
-// mailItems mails while the clock is not moved on.
+// mailItems mails while the clock is not advanced.
 func (s *storm) mailItems(ctx context.Context, items ...outbox.Item) []error {
 	s.clock.mailing.RLock()
 	defer s.clock.mailing.RUnlock()
 	return s.mailer.Mail(ctx, items)
 }
 
-// news tells what became of a mail, of any age, up to three times at once.
-func (s *storm) news(ctx context.Context) int {
-	l, ok := s.post.some()
+// feedback applies an event of a random mail, up to three times in parallel.
+func (s *storm) feedback(ctx context.Context) int {
+	l, ok := s.ses.some()
 	if !ok {
 		return 0
 	}
 	what := []order.Happening{order.MailSent, order.MailDelivered, order.MailDelivered, order.MailDelayed, order.MailBounced, order.MailComplained}
-	news := delivery.News{Item: l.Item, Number: l.number, What: what[s.dice.n(len(what))], At: s.clock.now(), MessageID: "id"}
-	times := s.dice.between(1, 3)
+	news := delivery.News{Item: l.Item, Number: l.number, What: what[s.chance.n(len(what))], At: s.clock.now(), MessageID: "id"}
+	times := s.chance.between(1, 3)
 	var events sync.WaitGroup
 	for range times {
 		events.Go(func() {
 			ctx, done := dynamotest.Impatient(ctx)
 			defer done()
-			_ = s.mailer.Follow(ctx, news) // what is lost changes no key and no mail
+			_ = s.mailer.Follow(ctx, news) // a lost event changes no key and no mail
 		})
 	}
 	events.Wait()
@@ -542,7 +543,7 @@ func (s *storm) sweep(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
 	if _, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Minute)); err != nil {
-		return 0 // the next one looks at what this one could not
+		return 0 // the next sweep does the rest
 	}
 	return 1
 }
@@ -551,19 +552,19 @@ func (s *storm) check(ctx context.Context) int {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
 	if s.checker.Check(ctx) != nil {
-		return 0 // and so does this one
+		return 0 // the next check does
 	}
 	return 1
 }
 
-// reshelve withdraws available keys, or moves them to another pool, while the
-// index may go on showing them where they were.
-func (s *storm) reshelve(ctx context.Context) int {
-	from := pool.ID{Merchant: merchant, Pool: pools[s.dice.n(len(pools))], Side: pool.Live}
-	keys, err := s.calm.Candidates(ctx, from, shards, 1)
+// withdrawOrMove withdraws available keys, or moves them to another pool. The index
+// may still show them at their old place.
+func (s *storm) withdrawOrMove(ctx context.Context) int {
+	from := pool.ID{Merchant: merchant, Pool: pools[s.chance.n(len(pools))], Side: pool.Live}
+	keys, err := s.direct.Candidates(ctx, from, shards, 1)
 	s.must(err)
 	taken := 0
-	for _, key := range keys[:min(len(keys), s.dice.n(4))] {
+	for _, key := range keys[:min(len(keys), s.chance.n(4))] {
 		update := &dynamodb.UpdateItemInput{
 			TableName:                aws.String(s.tables.Keys),
 			Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: string(key.ID)}},
@@ -573,16 +574,16 @@ func (s *storm) reshelve(ctx context.Context) int {
 				":shard": &types.AttributeValueMemberS{Value: key.Shard},
 			},
 		}
-		if s.dice.of(0.5) {
+		if s.chance.of(0.5) {
 			update.UpdateExpression = aws.String("SET #state = :withdrawn REMOVE #shard, place")
 			update.ExpressionAttributeNames["#state"] = "state"
 			update.ExpressionAttributeValues[":withdrawn"] = &types.AttributeValueMemberS{Value: "withdrawn"}
 		} else {
-			to := pools[s.dice.n(len(pools)-1)]
+			to := pools[s.chance.n(len(pools)-1)]
 			update.UpdateExpression = aws.String("SET #pool = :pool, #shard = :new")
 			update.ExpressionAttributeNames["#pool"] = "pool"
 			update.ExpressionAttributeValues[":pool"] = &types.AttributeValueMemberS{Value: to}
-			update.ExpressionAttributeValues[":new"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%s#live#%d", merchant, to, s.dice.n(shards))}
+			update.ExpressionAttributeValues[":new"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%s#live#%d", merchant, to, s.chance.n(shards))}
 		}
 		_, err := dynamotest.Client(s.t).UpdateItem(ctx, update)
 		var sold *types.ConditionalCheckFailedException
@@ -590,17 +591,17 @@ func (s *storm) reshelve(ctx context.Context) int {
 		case err == nil:
 			taken++
 		case !errors.As(err, &sold):
-			s.t.Errorf("take key off its shelf: %v", err)
+			s.t.Errorf("withdraw or move a key: %v", err)
 		}
 	}
 	return taken
 }
 
-// lag lets an index stand still, or catch up.
+// lag freezes an index, or lets it catch up.
 func (s *storm) lag(context.Context) int {
 	tables := []struct{ table, index string }{{s.tables.Keys, "available"}, {s.tables.Orders, "due"}, {s.tables.Catalog, "due"}}
-	one := tables[s.dice.n(len(tables))]
-	if s.dice.of(0.4) {
+	one := tables[s.chance.n(len(tables))]
+	if s.chance.of(0.4) {
 		s.faults.Freeze(s.tables, one.table, one.index)
 		return 1
 	}

@@ -13,10 +13,9 @@ import (
 	"keypool/shared/outbox"
 )
 
-// What is neither DynamoDB nor a bucket stands here in memory: the queues, the post.
-// They have their own bad days.
+// The queues and SES are in memory, and have faults of their own.
 
-// chance is dice that many may throw.
+// chance is a random generator that is safe for concurrent use.
 type chance struct {
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -38,14 +37,14 @@ func (c *chance) n(n int) int {
 	return c.rng.IntN(n)
 }
 
-// between returns a number from low to high.
+// between returns a random number from low to high, both included.
 func (c *chance) between(low, high int) int { return low + c.n(high-low+1) }
 
-// queue is all queues in one: what is sent comes at some time, in any order. A
-// message that failed comes again, and after twenty times no more.
+// queue is all queues in one. Its messages are received in any order. A message that
+// failed is received again, up to twenty times.
 type queue struct {
-	chance *chance
-	calm   bool // nothing is lost any more
+	chance   *chance
+	reliable bool // it never fails
 
 	mu       sync.Mutex
 	messages []message
@@ -63,13 +62,14 @@ const mostTries = 20
 
 var errQueue = errors.New("the queue does not answer")
 
-// Send implements the Sender of every package. Now and then it fails, half of
-// those times after the message was taken; and once in each way for sure.
+// Send implements the Sender of every package. Two of a hundred calls fail, half of
+// them after the message was accepted. The 5th and the 10th call always fail, one in
+// each way.
 func (q *queue) Send(_ context.Context, about any, _ time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sends++
-	fails, taken := q.chance.of(0.02) && !q.calm, q.chance.of(0.5)
+	fails, taken := q.chance.of(0.02) && !q.reliable, q.chance.of(0.5)
 	if q.sends == 5 || q.sends == 10 {
 		fails, taken = true, q.sends == 5
 	}
@@ -99,7 +99,7 @@ func (q *queue) take() (message, bool) {
 	return m, true
 }
 
-// again gives a message back that could not be dealt with.
+// again returns a message that failed to the queue.
 func (q *queue) again(m message) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -110,18 +110,18 @@ func (q *queue) again(m message) {
 	q.messages = append(q.messages, m)
 }
 
-// post is SES. It keeps what it took.
-type post struct {
-	chance *chance
-	calm   bool
+// fakeSES accepts mails and keeps them.
+type fakeSES struct {
+	chance   *chance
+	reliable bool
 
 	mu    sync.Mutex
-	took  []letter
+	took  []sentMail
 	sends int
 	met   map[string]int // its faults
 }
 
-// What mails and messages may meet, by name.
+// The faults of mails and messages, by name.
 const (
 	mailRefused       = "mail refused"
 	mailThrottled     = "mail throttled"
@@ -133,19 +133,20 @@ const (
 )
 
 var (
-	mailFaults = []string{mailRefused, mailThrottled, sendingPaused, mailLost, answerOfMailLost}
-	edgeFaults = append(mailFaults[:len(mailFaults):len(mailFaults)], messageNotTaken, answerOfQueueLost)
+	mailFaults    = []string{mailRefused, mailThrottled, sendingPaused, mailLost, answerOfMailLost}
+	serviceFaults = append(mailFaults[:len(mailFaults):len(mailFaults)], messageNotTaken, answerOfQueueLost)
 )
 
-// fault is what the next mail meets: by chance, and of the first mails each second
-// one fault after the other, so that none is left out, though the storm be over.
-func (p *post) fault() string {
+// fault returns the fault of the next mail, "" for none. Every second one of the
+// first mails meets the next of all faults, so that even a short storm meets each;
+// the others meet a random one.
+func (p *fakeSES) fault() string {
 	dice := p.chance.n(100)
 	p.sends++
 	switch n := p.sends / 2; {
 	case p.sends%2 == 0 && n <= len(mailFaults):
 		return mailFaults[n-1]
-	case p.calm:
+	case p.reliable:
 		return ""
 	case dice < 2:
 		return mailRefused
@@ -161,27 +162,27 @@ func (p *post) fault() string {
 	return ""
 }
 
-// letter is a mail that the post took.
-type letter struct {
+// sentMail is a mail that SES accepted.
+type sentMail struct {
 	outbox.Item
 	number int
 	keys   []string // in its text
-	open   bool     // nobody was told that it was taken, so that it is sent again
+	open   bool     // the answer was lost, so that the mail is sent again
 }
 
 // Send implements delivery.Post.
-func (p *post) Send(ctx context.Context, m mail.Message) (string, error) {
+func (p *fakeSES) Send(ctx context.Context, m mail.Message) (string, error) {
 	tags := map[string][]string{}
 	for name, value := range m.Tags {
 		tags[name] = []string{value}
 	}
 	item, number, ok := mail.ItemOf(tags)
 	if !ok {
-		return "", &mail.SendError{Fault: mail.Permanent, Code: "NoTags"} // and the books will tell
+		return "", &mail.SendError{Fault: mail.Permanent, Code: "NoTags"} // the audit will report it
 	}
-	sent := letter{Item: item, number: number}
+	sent := sentMail{Item: item, number: number}
 	for word := range strings.FieldsSeq(m.Text) {
-		if strings.HasPrefix(word, keyMark) {
+		if strings.HasPrefix(word, keyPrefix) {
 			sent.keys = append(sent.keys, word)
 		}
 	}
@@ -207,12 +208,12 @@ func (p *post) Send(ctx context.Context, m mail.Message) (string, error) {
 	return "id-" + strconv.Itoa(len(p.took)), nil
 }
 
-// some returns a letter of those it took, by chance.
-func (p *post) some() (letter, bool) {
+// some returns a random one of the accepted mails.
+func (p *fakeSES) some() (sentMail, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.took) == 0 {
-		return letter{}, false
+		return sentMail{}, false
 	}
 	return p.took[p.chance.n(len(p.took))], true
 }
