@@ -147,7 +147,7 @@ func TestClaim_throttledBacksOffThenSaysTryAgain(t *testing.T) {
 				t.Errorf("%d keys are sold, want that of order 1", books.Claimed)
 			}
 
-			faults.Never()
+			faults.Stop()
 			if got := s.claim(paid("2", "game", 1)); got.State() != order.Fulfilled {
 				t.Errorf("the repeat when it is over: %s, want fulfilled", got.State())
 			}
@@ -298,7 +298,7 @@ func TestClaim_indexThatHidesNewKeysOnlyDelays(t *testing.T) {
 	if got := s.claim(paid("1", "game", 1)); got.State() != order.Waiting {
 		t.Fatalf("%s, want waiting: the index shows no key", got.State())
 	}
-	faults.Thaw(s.tables.Keys)
+	faults.Unfreeze(s.tables.Keys)
 	s.fill()
 	if got := s.stored(paid("1", "game", 1).ID); got.State() != order.Fulfilled {
 		t.Errorf("after the index caught up: %s, want fulfilled", got.State())
@@ -328,7 +328,7 @@ func TestClaim_keyMovedBehindAStaleIndex(t *testing.T) {
 	if err == nil && (got.State() != order.Waiting || len(got.Keys) != 0) {
 		t.Errorf("%s with %d keys; want waiting, or to be tried again, with none", got.State(), len(got.Keys))
 	}
-	faults.Thaw(s.tables.Keys)
+	faults.Unfreeze(s.tables.Keys)
 	left, err := s.store.Available(t.Context(), other, pool.DefaultShards, 10)
 	s.must(err)
 	if left != 1 {
@@ -384,7 +384,7 @@ func TestFill_troubleGivesEachLineItsDue(t *testing.T) {
 		})
 	}
 	fills.Wait()
-	faults.Never()
+	faults.Stop()
 	s.fill()
 	books := dynamotest.Audit(t, s.tables)
 	if want := 40 + 13 + 2*13; books.Claimed != want || len(books.Queue) != 0 {
@@ -427,7 +427,7 @@ func TestClaim_troubleByChance(t *testing.T) {
 		})
 	}
 	deliveries.Wait()
-	faults.Never()
+	faults.Stop()
 	s.fill() // whoever was told "empty" while a throttle hid the keys
 	books := dynamotest.Audit(t, s.tables)
 	if books.Claimed != keys || len(books.Queue) != orders-keys {

@@ -681,7 +681,7 @@ func TestMail_settingsOutOfReach(t *testing.T) {
 	id := s.line("a1", 1, 1)
 	faults.Next("GetItem", 100, dynamotest.ServerError)
 	s.mailLine(id)
-	faults.Never()
+	faults.Stop()
 	f := s.fulfillment(id)
 	if f.Mail.State != outbox.Due || f.Mail.Tries != 1 || f.Mail.Number != 1 {
 		t.Fatalf("the outbox entry is %+v", f.Mail)
@@ -701,7 +701,7 @@ func TestMail_tableOutOfReach(t *testing.T) {
 	if err := s.mailer.Mail(t.Context(), []outbox.Item{outbox.LineItem(string(id))})[0]; err == nil {
 		t.Error("a lease that could not be written is no error")
 	}
-	faults.Never()
+	faults.Stop()
 	s.mailLine(id)
 	s.wantSent("1 a1@example.com: Your license key for Elden")
 }

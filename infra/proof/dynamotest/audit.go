@@ -15,7 +15,7 @@ import (
 	"keypool/shared/dynamo"
 )
 
-// Books is what the tables hold, read whole.
+// Books is the content of the tables, read whole.
 type Books struct {
 	Keys      int
 	Available int
@@ -27,7 +27,7 @@ type Books struct {
 	Queue     []string        // LineIDs in their queues, oldest first
 }
 
-// Line is a fulfillment as it stands in the table.
+// Line is a fulfillment in the table.
 type Line struct {
 	Order      string
 	ReceivedAt int64
@@ -42,26 +42,28 @@ type Line struct {
 	queue string // where it stands if it waits
 }
 
-// HeldKey is a key as a line holds it.
+// HeldKey is a key in a line's record.
 type HeldKey struct{ ID, Text string }
 
-// place is where a line stands in a queue, and what the queue knows of it.
+// place is the place of a line in a queue, and the number of missing keys that the
+// queue item names.
 type place struct {
 	queue    string
 	received string
 	missing  int
 }
 
-// shelf is where a key was uploaded to, and what it reads.
-type shelf struct{ side, text string }
+// source is the pool side that a key was uploaded to, and the key's text.
+type source struct{ side, text string }
 
-// waits reports whether the line stands in a queue: it misses keys that it still
-// has a right to, or nobody knows yet how many.
+// waits reports whether the line belongs in a queue: it misses keys that it has a
+// right to, or that number is not known yet.
 func (l Line) waits() bool {
 	return !l.OnHold && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
 }
 
-// Audit reads the tables whole and reports whatever breaks the promise; see Balance.
+// Audit reads the tables whole and reports everything that breaks the promise; see
+// Balance.
 func Audit(t testing.TB, tables dynamo.Tables) Books {
 	t.Helper()
 	books, problems := Balance(scan(t, tables.Orders), scan(t, tables.Keys))
@@ -71,12 +73,12 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 	return books
 }
 
-// Balance looks at all items of the orders and the keys, and says what breaks the
-// promise: a key that two lines hold, a line and a key that disagree about each
-// other, a key of another pool or side, a line with more keys than its due, a line
-// that waits outside its queue, stands in one without need or at the wrong place,
-// a key that is neither available nor held nor given back nor taken out of sale, a
-// key that a line both gave back and holds.
+// Balance checks all items of the tables of orders and keys, and returns the
+// violations of the promise: a key that two lines hold; a line and a key that
+// disagree; a key of another pool or side; a line with more keys than it paid for; a
+// line that waits outside its queue, that stands in a queue without need, or at the
+// wrong place; a key that is neither available nor held nor given back nor taken out
+// of sale; a key that a line both gave back and holds.
 func Balance(orders, keys []map[string]any) (Books, []string) {
 	var (
 		books    = Books{Lines: map[string]Line{}}
@@ -84,7 +86,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 		holder   = map[string]string{} // key -> line, as lines say
 		claimed  = map[string]string{} // key -> line, as keys say
 		released = map[string]string{} // key -> line that gave it back, as keys say
-		stock    = map[string]shelf{}  // key -> where it was uploaded to
+		stock    = map[string]source{} // key -> where it was uploaded to
 		queued   = map[string]place{}
 	)
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -140,7 +142,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			claimed[id] = line
 			merchant, rest, _ := strings.Cut(id, "#")
 			side, _, _ := strings.Cut(rest, "#")
-			stock[id] = shelf{side: fmt.Sprintf("%s#%s#%s", merchant, item["pool"], side), text: item["text"].(string)}
+			stock[id] = source{side: fmt.Sprintf("%s#%s#%s", merchant, item["pool"], side), text: item["text"].(string)}
 		case state == "revoked" && !shelved && held:
 			books.Revoked++
 			released[id] = line
@@ -175,7 +177,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 				problem("key %s is sold twice: to %s and %s", key.ID, other, id)
 			}
 			holder[key.ID] = id
-			if from, ok := stock[key.ID]; ok && from != (shelf{line.side, key.Text}) {
+			if from, ok := stock[key.ID]; ok && from != (source{line.side, key.Text}) {
 				problem("line %s of %s holds a key of %s, or another text than the key's", id, line.side, from.side)
 			}
 		}

@@ -23,10 +23,9 @@ import (
 	"keypool/infra/proof/dynamosim"
 )
 
-// Faults stands between the real SDK client and the engine, and does what the
-// engines of tests never do and DynamoDB does now and then. A fault meets one
-// attempt of a call; what the SDK makes of it, its own repeats included, is part
-// of what is tested.
+// Faults is a transport between the real SDK client and the engine that does what
+// engines of tests never do and DynamoDB sometimes does. A fault happens to one
+// attempt of a call; the SDK's retries are part of the test.
 //
 //	faults := dynamotest.NewFaults(t, seed)
 //	store, tables := dynamotest.Open(t, faults.Option)
@@ -41,16 +40,16 @@ type Faults struct {
 	rng      *rand.Rand
 	rules    []*rule
 	attempts map[string]int
-	calls    map[string]int     // that reached the engine, by operation
+	calls    map[string]int     // calls that reached the engine, by operation
 	met      map[string]int     // faults, by name
 	frozen   map[string]*frozen // indexes, by table
 }
 
-// Fault is something that happens to one attempt of a call.
+// Fault happens to one attempt of a call.
 type Fault func(*attempt) (*http.Response, error)
 
-// NewFaults returns a transport without any faults yet. The seed decides those
-// that come by chance, and is told when the test fails.
+// NewFaults returns a transport without faults. The seed decides the random faults,
+// and is logged if the test fails.
 func NewFaults(t testing.TB, seed uint64) *Faults {
 	t.Helper()
 	t.Cleanup(func() {
@@ -69,8 +68,8 @@ func NewFaults(t testing.TB, seed uint64) *Faults {
 	}
 }
 
-// Option puts the faults between a client and its engine. The client repeats as
-// often as it always does, but does not wait in between.
+// Option puts the faults between a client and the engine. The client retries as often
+// as always, but does not wait between attempts.
 func (f *Faults) Option(o *dynamodb.Options) {
 	o.HTTPClient = &http.Client{Transport: f}
 	o.Retryer = retry.NewStandard(func(so *retry.StandardOptions) {
@@ -79,52 +78,52 @@ func (f *Faults) Option(o *dynamodb.Options) {
 	})
 }
 
-// Next lets the next n attempts of an operation, such as "Query", meet a fault.
-// SDKAttempts of them make the call itself fail.
+// Next lets a fault happen to the next n attempts of an operation, such as "Query".
+// SDKAttempts of them fail the call.
 func (f *Faults) Next(operation string, n int, fault Fault) {
 	f.add(&rule{operation: operation, left: n, chance: 1, faults: []Fault{fault}})
 }
 
-// After does so from the attempt after the next skip on.
+// After does the same after skip more attempts.
 func (f *Faults) After(operation string, skip, n int, fault Fault) {
 	f.add(&rule{operation: operation, skip: skip, left: n, chance: 1, faults: []Fault{fault}})
 }
 
-// Sometimes lets each attempt of an operation meet one of the faults with that
+// Sometimes lets one of the faults happen to each attempt of an operation with that
 // chance, from now on.
 func (f *Faults) Sometimes(operation string, chance float64, faults ...Fault) {
 	f.add(&rule{operation: operation, left: -1, chance: chance, faults: faults})
 }
 
-// Never forgets the faults that are still to come.
-func (f *Faults) Never() {
+// Stop removes all faults that were added.
+func (f *Faults) Stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules = nil
 }
 
-// Attempts returns how often an operation was tried.
+// Attempts returns the number of attempts of an operation.
 func (f *Faults) Attempts(operation string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.attempts[operation]
 }
 
-// Calls returns how many calls reached the engine, by operation.
+// Calls returns the number of calls that reached the engine, by operation.
 func (f *Faults) Calls() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.calls)
 }
 
-// Met returns how often each fault that has a name was met.
+// Met returns how often each named fault happened.
 func (f *Faults) Met() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.met)
 }
 
-// Named counts a fault under a name: see Met.
+// Named counts a fault under a name, for Met.
 func Named(name string, fault Fault) Fault {
 	return func(a *attempt) (*http.Response, error) {
 		a.faults.count(a.faults.met, name)
@@ -138,13 +137,13 @@ func (f *Faults) count(in map[string]int, name string) {
 	in[name]++
 }
 
-// SDKAttempts is how often the SDK tries a call that fails in passing.
+// SDKAttempts is the number of attempts of the SDK for a call that fails temporarily.
 const SDKAttempts = retry.DefaultMaxAttempts
 
 type rule struct {
 	operation string
 	skip      int
-	left      int // -1: without end
+	left      int // -1: no limit
 	chance    float64
 	faults    []Fault
 }
@@ -170,7 +169,7 @@ func (f *Faults) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.answer()
 }
 
-// pick returns what the next attempt of an operation is to meet, nil if nothing.
+// pick returns the fault of the next attempt of an operation, nil for none.
 func (f *Faults) pick(operation string) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -198,7 +197,7 @@ type attempt struct {
 	body      []byte
 }
 
-// answer lets the engine answer, or a frozen index in its place.
+// answer returns the answer of the engine, or that of a frozen index.
 func (a *attempt) answer() (*http.Response, error) {
 	if a.operation == "Query" {
 		if db := a.faults.still(a.body); db != nil {
@@ -221,7 +220,7 @@ func (a *attempt) sendTo(engine http.RoundTripper, body []byte) (*http.Response,
 	return engine.RoundTrip(req)
 }
 
-// reply makes an answer in DynamoDB's form.
+// reply is an answer in DynamoDB's format.
 func (a *attempt) reply(status int, body any) *http.Response {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -230,7 +229,7 @@ func (a *attempt) reply(status int, body any) *http.Response {
 	return dynamosim.Answer(a.req, status, encoded)
 }
 
-// problem is how DynamoDB refuses a call.
+// problem is a refusal in DynamoDB's format.
 func (a *attempt) problem(status int, exception, message string, more map[string]any) *http.Response {
 	body := map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + exception, "message": message}
 	for name, value := range more {
@@ -239,7 +238,7 @@ func (a *attempt) problem(status int, exception, message string, more map[string
 	return a.reply(status, body)
 }
 
-// decode reads the call's input.
+// decode decodes the input of the call.
 func (a *attempt) decode(into any) {
 	if err := json.Unmarshal(a.body, into); err != nil {
 		a.faults.t.Errorf("decode %s: %v", a.operation, err)
@@ -249,7 +248,7 @@ func (a *attempt) decode(into any) {
 var reset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 
 // LostAnswer does the call and cuts the connection before the answer arrives: the
-// caller cannot know that it was done.
+// caller cannot know that the call was done.
 func LostAnswer(a *attempt) (*http.Response, error) {
 	answer, err := a.answer()
 	if err != nil {
@@ -263,8 +262,8 @@ func LostAnswer(a *attempt) (*http.Response, error) {
 // CutOff cuts the connection before the call reaches the engine.
 func CutOff(*attempt) (*http.Response, error) { return nil, reset }
 
-// SlowAnswer does the call and holds the answer back until the caller gives up,
-// which giveUp makes it do: it ends the caller's context.
+// SlowAnswer does the call and withholds the answer until the caller gives up. It
+// calls giveUp, which cancels the caller's context.
 func SlowAnswer(giveUp context.CancelFunc) Fault {
 	return func(a *attempt) (*http.Response, error) {
 		answer, err := a.answer()
@@ -279,8 +278,8 @@ func SlowAnswer(giveUp context.CancelFunc) Fault {
 	}
 }
 
-// Impatient returns a context for LateAnswer: its caller waits for whatever comes,
-// but for an answer that comes too late.
+// Impatient returns a context for LateAnswer, which cancels it. Any other answer is
+// waited for.
 func Impatient(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, giveUp := context.WithCancel(ctx)
 	return context.WithValue(ctx, impatience{}, giveUp), giveUp
@@ -288,8 +287,8 @@ func Impatient(ctx context.Context) (context.Context, context.CancelFunc) {
 
 type impatience struct{}
 
-// LateAnswer is SlowAnswer for whoever comes with an Impatient context. One who
-// has no deadline any more gets the answer.
+// LateAnswer is SlowAnswer for a caller with an Impatient context. A caller without
+// one gets the answer.
 func LateAnswer(a *attempt) (*http.Response, error) {
 	giveUp, ok := a.req.Context().Value(impatience{}).(context.CancelFunc)
 	if !ok || a.req.Context().Done() == nil {
@@ -298,24 +297,24 @@ func LateAnswer(a *attempt) (*http.Response, error) {
 	return SlowAnswer(giveUp)(a)
 }
 
-// Absent answers a GetItem as if the item were not there yet, as a reader finds it
-// who comes just before it is written.
+// Absent answers a GetItem as if the item did not exist yet: the reader comes just
+// before the write.
 func Absent(a *attempt) (*http.Response, error) {
 	return a.reply(http.StatusOK, map[string]any{}), nil
 }
 
-// ServerError is DynamoDB in trouble; nothing is done.
+// ServerError is an internal error of DynamoDB. The call is not done.
 func ServerError(a *attempt) (*http.Response, error) {
 	return a.problem(http.StatusInternalServerError, "InternalServerError", "Internal server error", nil), nil
 }
 
-// Unavailable is DynamoDB not there; nothing is done.
+// Unavailable is an unavailable DynamoDB. The call is not done.
 func Unavailable(a *attempt) (*http.Response, error) {
 	return a.problem(http.StatusServiceUnavailable, "ServiceUnavailable", "The service cannot serve the request", nil), nil
 }
 
-// Throttled is a table, or an index, whose partition takes no more just now;
-// nothing is done. A transaction reports it for its first write.
+// Throttled is a throttled partition of a table or an index. The call is not done. A
+// transaction reports the throttle for its first write.
 func Throttled(a *attempt) (*http.Response, error) {
 	const message = "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
 	if a.operation == "TransactWriteItems" {
@@ -324,13 +323,13 @@ func Throttled(a *attempt) (*http.Response, error) {
 	return a.problem(http.StatusBadRequest, "ProvisionedThroughputExceededException", message, nil), nil
 }
 
-// ThrottledCall is a call refused as a whole; nothing is done.
+// ThrottledCall is a throttle of the whole call. The call is not done.
 func ThrottledCall(a *attempt) (*http.Response, error) {
 	return a.problem(http.StatusBadRequest, "ThrottlingException", "Throughput exceeds the current capacity of your table or index.", nil), nil
 }
 
-// Conflict is another transaction at work on items of that table: on the first of
-// those that the call writes. Nothing is done.
+// Conflict is a conflict with another transaction on the first item of that table
+// that the call writes. The call is not done.
 func Conflict(table string) Fault {
 	return func(a *attempt) (*http.Response, error) {
 		if a.operation != "TransactWriteItems" {
@@ -345,7 +344,7 @@ func Conflict(table string) Fault {
 	}
 }
 
-// Contended is Conflict on any one of the items that a call writes.
+// Contended is Conflict on a random item that the call writes.
 func Contended(a *attempt) (*http.Response, error) {
 	if a.operation != "TransactWriteItems" {
 		return Conflict("")(a)
@@ -356,12 +355,13 @@ func Contended(a *attempt) (*http.Response, error) {
 	return a.canceled("TransactionConflict", "Transaction is ongoing for the item", func(i int, _ string) bool { return hit[i] }), nil
 }
 
-// InProgress is the same transaction, sent before and not yet decided.
+// InProgress is the answer to a transaction whose first attempt is still in progress.
 func InProgress(a *attempt) (*http.Response, error) {
 	return a.problem(http.StatusBadRequest, "TransactionInProgressException", "Transaction is already in progress", nil), nil
 }
 
-// canceled refuses a transaction because of those of its writes that at picks.
+// canceled cancels a transaction, with the code as the reason of those writes that at
+// selects.
 func (a *attempt) canceled(code, message string, at func(i int, table string) bool) *http.Response {
 	var in struct {
 		TransactItems []map[string]struct{ TableName string }
@@ -382,9 +382,9 @@ func (a *attempt) canceled(code, message string, at func(i int, table string) bo
 		map[string]any{"CancellationReasons": reasons})
 }
 
-// Partial refuses some statements of a batch with a code, such as
-// "ThrottlingError", inside an answer that says 200: each with that chance, and
-// at least one. The others are done.
+// Partial refuses some statements of a batch with a code, such as "ThrottlingError",
+// in an answer with status 200: each with that chance, and at least one. The other
+// statements are done.
 func Partial(code string, chance float64) Fault {
 	return func(a *attempt) (*http.Response, error) {
 		var in map[string]json.RawMessage
@@ -429,9 +429,9 @@ func Partial(code string, chance float64) Fault {
 	}
 }
 
-// Unprocessed answers a BatchGetItem, of one table, for some of its items only:
-// each is left out with that chance, and at least one. Where there is but one the
-// whole call is refused, as DynamoDB does.
+// Unprocessed answers a BatchGetItem of one table for some of its items only: each is
+// left out with that chance, and at least one. A call for a single item is refused,
+// as DynamoDB does.
 func Unprocessed(chance float64) Fault {
 	return func(a *attempt) (*http.Response, error) {
 		var in struct {
@@ -471,7 +471,7 @@ func Unprocessed(chance float64) Fault {
 	}
 }
 
-// some picks some of n by chance, at least one.
+// some selects random ones of n, at least one.
 func (f *Faults) some(n int, chance float64) []bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -13,18 +13,18 @@ import (
 	"keypool/shared/dynamo"
 )
 
-// LaggingIndex names, among the faults that were met, a query that a frozen index answered.
+// LaggingIndex is the name under which Met counts queries that a frozen index
+// answered.
 const LaggingIndex = "lagging index"
 
-// frozen is an index that stands still: a model that holds what it shows.
+// frozen is an index that does not change: a model with its items.
 type frozen struct {
 	index string
 	db    *dynamosim.DB
 }
 
-// Freeze stops an index at what it shows now, as an index that lags does: it
-// goes on showing what has left it and does not show what is new. The engines'
-// own indexes never lag.
+// Freeze makes an index lag: it keeps the entries that it has now, shows entries that
+// have left it, and does not show new ones. The indexes of the engines never lag.
 func (f *Faults) Freeze(tables dynamo.Tables, table, index string) {
 	f.t.Helper()
 	still := &frozen{index, dynamosim.New(dynamosim.Options{})}
@@ -57,14 +57,14 @@ func (f *Faults) Freeze(tables dynamo.Tables, table, index string) {
 	f.frozen[table] = still
 }
 
-// Thaw lets the indexes of a table catch up.
-func (f *Faults) Thaw(table string) {
+// Unfreeze lets the indexes of a table catch up.
+func (f *Faults) Unfreeze(table string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.frozen, table)
 }
 
-// still returns what answers a query in the engine's place, nil if its index is
+// still returns the model that answers a query of a frozen index, nil if the index is
 // not frozen.
 func (f *Faults) still(query []byte) *dynamosim.DB {
 	var in struct{ TableName, IndexName string }

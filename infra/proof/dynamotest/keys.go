@@ -14,9 +14,9 @@ import (
 	"keypool/shared/pool"
 )
 
-// Stock puts available keys in a pool side, straight into the table, evenly over
-// the shards, and returns them in the order of their texts. Ingest's way into the
-// table has tests of its own, and on this engine it is slow.
+// Stock puts available keys into a pool side, evenly over its shards, and returns
+// them in the order of their texts. It writes to the table directly: ingest has tests
+// of its own, and is slow on some engines.
 func Stock(t testing.TB, tables dynamo.Tables, p pool.ID, shards int, texts ...string) []pool.Key {
 	t.Helper()
 	client := Client(t)
@@ -43,8 +43,7 @@ func Stock(t testing.TB, tables dynamo.Tables, p pool.ID, shards int, texts ...s
 	return keys
 }
 
-// KeyItem is the n-th key of a pool side as it stands in the table while it is
-// available.
+// KeyItem is the n-th available key of a pool side, as an item of the table.
 func KeyItem(p pool.ID, shards, n int, text string) map[string]types.AttributeValue {
 	str := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	return map[string]types.AttributeValue{
@@ -61,7 +60,7 @@ func KeyItem(p pool.ID, shards, n int, text string) map[string]types.AttributeVa
 
 func value(av types.AttributeValue) string { return av.(*types.AttributeValueMemberS).Value }
 
-// Texts makes up the texts of n keys, from a prefix that tells them apart.
+// Texts returns n texts of keys: "prefix-000000", "prefix-000001", …
 func Texts(prefix string, n int) []string {
 	texts := make([]string, n)
 	for i := range texts {

@@ -11,18 +11,18 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// Meter reads, of each call that a store makes, what DynamoDB itself says that it
-// consumed. It panics at operations that it does not know. Its zero value is ready;
-// it is safe for concurrent use.
+// Meter records the capacity units that DynamoDB reports for each call of a store. It
+// panics at an unknown operation. Its zero value is ready; it is safe for concurrent
+// use.
 type Meter struct {
 	mu    sync.Mutex
 	calls []Call
 }
 
-// Call is one call that was answered, and the capacity units it consumed.
+// Call is an answered call and the capacity units that it consumed.
 type Call struct {
 	Operation   string
-	Consistent  bool // a read of which a part at least may not lag
+	Consistent  bool // a read that is consistent at least in part
 	Read, Write float64
 }
 
@@ -33,14 +33,14 @@ func (m *Meter) Option(o *dynamodb.Options) {
 	})
 }
 
-// Calls returns the calls answered since the last Reset.
+// Calls returns the calls since the last Reset.
 func (m *Meter) Calls() []Call {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]Call(nil), m.calls...)
 }
 
-// Units adds up what those calls consumed.
+// Units is the sum over those calls.
 func (m *Meter) Units() (read, write float64) {
 	for _, call := range m.Calls() {
 		read += call.Read
@@ -99,7 +99,7 @@ func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput, next
 	return out, metadata, err
 }
 
-// consumed returns what an answer says was consumed by reading and by writing.
+// consumed returns the units of an answer, for reads and for writes.
 func consumed(answer any) (reads, writes []types.ConsumedCapacity) {
 	one := func(c *types.ConsumedCapacity) []types.ConsumedCapacity {
 		if c == nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Size returns the bytes that DynamoDB counts for an item: names and values in
-// UTF-8, numbers at half a byte a digit and one or two besides, sets as their
-// elements, lists and maps at three bytes and one for each element.
+// Size returns the bytes that DynamoDB counts for an item: names and texts in UTF-8,
+// numbers half a byte for each digit and one or two more, sets as their elements,
+// lists and maps three bytes and one for each element.
 //
 // Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
 func Size(item map[string]types.AttributeValue) int {

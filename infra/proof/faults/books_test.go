@@ -18,9 +18,9 @@ import (
 // recover ends the storm: no call fails any more, and the queues and the sweep finish
 // the interrupted work, hour by hour, until nothing is left to do.
 func (s *storm) recover(ctx context.Context) {
-	s.faults.Never()
+	s.faults.Stop()
 	for _, table := range []string{s.tables.Catalog, s.tables.Keys, s.tables.Orders} {
-		s.faults.Thaw(table)
+		s.faults.Unfreeze(table)
 	}
 	s.queue.reliable, s.ses.reliable = true, true
 	s.halfway.Do(s.connect)

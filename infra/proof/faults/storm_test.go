@@ -605,6 +605,6 @@ func (s *storm) lag(context.Context) int {
 		s.faults.Freeze(s.tables, one.table, one.index)
 		return 1
 	}
-	s.faults.Thaw(one.table)
+	s.faults.Unfreeze(one.table)
 	return 0
 }
