@@ -1,5 +1,31 @@
 package catalog
 
+import "context"
+
+// ReadProduct returns a product with the settings that it takes from its original,
+// and false if there is no such product. While the original does not exist, the
+// product's own settings are in force.
+func ReadProduct(ctx context.Context, r ProductReader, merchant, id string) (Product, bool, error) {
+	product, known, err := r.Product(ctx, merchant, id)
+	if err != nil || !known || product.Original == "" {
+		return product, known, err
+	}
+	original, exists, err := r.Product(ctx, merchant, product.Original)
+	if err != nil {
+		return Product{}, false, err
+	}
+	if exists {
+		product = product.Inherit(original)
+	}
+	return product, true, nil
+}
+
+// ProductReader reads products as they are set. It returns false for one that does
+// not exist.
+type ProductReader interface {
+	Product(ctx context.Context, merchant, id string) (Product, bool, error)
+}
+
 // Inherit returns the product with its empty settings taken from its original. A
 // product with a pool for one currency has a pool of its own, and one with a text in
 // one language has its own texts.

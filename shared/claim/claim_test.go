@@ -279,6 +279,24 @@ func TestClaim_poolByCurrency(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
+// A product that names an original which does not exist has its own settings, for
+// orders that come and for those that waited, as in the customer's mail.
+func TestClaim_productWhoseOriginalIsMissingHasItsOwnSettings(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+	waited := s.claim(paid("1", "edition", 1))
+	s.product(catalog.Product{ID: "edition", Original: "unheard-of", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}})
+	if got := s.claim(paid("2", "edition", 1)); got.State() != order.Fulfilled || got.Allocated != 2 {
+		t.Errorf("an order is %s and holds %d keys", got.State(), got.Allocated)
+	}
+	s.must(s.filler.Fill(t.Context(), order.FillProduct("acme", pool.Live, "edition"), s.now().Add(time.Minute)))
+	if got := s.stored(waited.ID); got.State() != order.Fulfilled || got.Allocated != 2 {
+		t.Errorf("an order that waited is %s and holds %d keys", got.State(), got.Allocated)
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
 func TestClaim_perLineAndSeveralPerUnit(t *testing.T) {
 	t.Parallel()
 	s := open(t)

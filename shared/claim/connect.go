@@ -27,7 +27,7 @@ func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (ord
 		return line, 0, err
 	}
 	line.Who = order.HashAddress(merchant.Salt, line.Customer.Email)
-	product, known, err := inherited(ctx, settings, line.Merchant, line.Product)
+	product, known, err := catalog.ReadProduct(ctx, settings, line.Merchant, line.Product)
 	if err != nil || !known {
 		return line, 0, err
 	}
@@ -47,19 +47,9 @@ func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (ord
 	return line, feeder.Shards, nil
 }
 
-// inherited returns a product with what it takes from its original.
-func inherited(ctx context.Context, settings Catalog, merchant, id string) (catalog.Product, bool, error) {
-	product, known, err := settings.Product(ctx, merchant, id)
-	if err != nil || !known || product.Original == "" {
-		return product, known, err
-	}
-	original, known, err := settings.Product(ctx, merchant, product.Original)
-	return product.Inherit(original), known, err
-}
-
 // feeders returns the sides of all pools there are that feed a product in some currency.
 func feeders(ctx context.Context, settings Catalog, r order.FillRequest) ([]pool.ID, error) {
-	product, known, err := inherited(ctx, settings, r.Merchant, r.Product)
+	product, known, err := catalog.ReadProduct(ctx, settings, r.Merchant, r.Product)
 	if err != nil || !known {
 		return nil, err
 	}

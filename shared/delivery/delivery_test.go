@@ -624,6 +624,20 @@ func TestMail_inheritsFromTheOriginal(t *testing.T) {
 	}
 }
 
+// As for a claim of such a product.
+func TestMail_productWhoseOriginalIsMissingHasItsOwnTexts(t *testing.T) {
+	s := newScene(t)
+	product := catalog.Product{
+		Merchant: "nova", ID: "edition", Title: "Elden, edition", Original: "unheard-of",
+		Texts: map[string]catalog.Text{"en": {Subject: "Its own", Body: "{PROGRAM_NAME}: {KEY}"}},
+	}
+	if err := s.store.PutProduct(t.Context(), product); err != nil {
+		t.Fatal(err)
+	}
+	s.mailLine(s.line("a1", 1, 1, func(f *order.Fulfillment) { f.Product = "edition" }))
+	s.wantSent("1 a1@example.com: Its own")
+}
+
 // TestMail_lostAnswers has DynamoDB do the lease, and then the mark, and the
 // answer get lost: the lease is known to be ours, the mark to be made, and the
 // customer has one mail.

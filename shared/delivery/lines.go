@@ -102,7 +102,7 @@ func (m *Mailer) sendLine(ctx context.Context, f order.Fulfillment) (messageID s
 	if !ok {
 		merchant = catalog.Merchant{Name: f.Merchant} // what was paid for is owed even so
 	}
-	product, err := m.product(ctx, f.Merchant, f.Product)
+	product, _, err := catalog.ReadProduct(ctx, m.Settings, f.Merchant, f.Product) // empty if nobody knows it
 	if err != nil {
 		return "", err
 	}
@@ -111,20 +111,6 @@ func (m *Mailer) sendLine(ctx context.Context, f order.Fulfillment) (messageID s
 		return "", err
 	}
 	return m.send(ctx, made)
-}
-
-// product returns the settings of a product with what it inherits; nothing set
-// where it is not known.
-func (m *Mailer) product(ctx context.Context, merchant, id string) (catalog.Product, error) {
-	product, _, err := m.Settings.Product(ctx, merchant, id)
-	if err != nil || product.Original == "" {
-		return product, err
-	}
-	original, ok, err := m.Settings.Product(ctx, merchant, product.Original)
-	if ok {
-		product = product.Inherit(original)
-	}
-	return product, err
 }
 
 // sentLine marks a mail that SES took.
