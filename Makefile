@@ -60,8 +60,8 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 ##@ Work on it
 
 # The packages that DynamoDB Local judges, beside the in-process engine: the store,
-# the claim, and the in-process engine itself.
-ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim
+# the claim, the in-process engine itself, and a storm of faults.
+ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
 .PHONY: check test unit engine race-test whole kills lint sam-lint template vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// bucketsOf reads the names of a deployment's buckets out of its outputs.
+// bucketsOf reads the names of a deployment's buckets from the file of its outputs.
 func bucketsOf(outputsFile string) (uploads, reports string, err error) {
 	content, err := os.ReadFile(outputsFile)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// bucket answers for S3: versions and delete markers, a few to a page.
+// bucket is a server that answers as S3 does: versions and delete markers, in pages of a few.
 type bucket struct{ versions, markers int }
 
 func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {

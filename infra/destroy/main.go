@@ -1,6 +1,6 @@
-// Destroy takes a deployment down. The data stays: tables, key, reports and the
-// bucket of key files, and the next deployment goes on with them. With data=delete
-// all of it goes too, once its name has been typed.
+// Destroy takes a deployment down. It keeps the data (tables, key, reports, and the
+// bucket of key files), and the next deployment goes on with it. With data=delete it
+// deletes the data too, after the deployment's name has been typed.
 package main
 
 import (
@@ -69,15 +69,15 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if err := cdk(append([]string{"destroy", "--all", "--force"}, args...)); err != nil {
 		return err
 	}
-	// The stack leaves this one behind in any case.
+	// The stack always keeps the upload bucket.
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: aws.String(uploads)}); err != nil {
 		return fmt.Errorf("delete %s: %w", uploads, err)
 	}
 	return nil
 }
 
-// settings are those of the deployment, and args as the CDK is to be given them.
-// What a deployment must be told and its end does not depend on may be left out.
+// settings returns the settings of the deployment, and the arguments for the CDK.
+// Parameters that a deployment requires and its end does not depend on may be left out.
 func settings(ctx context.Context, cfg *aws.Config, args []string) (deployment.Settings, []string, error) {
 	parameters, err := deployment.Context("infra/cdk.json", args)
 	if err != nil {
@@ -112,7 +112,7 @@ func cdk(args []string) error {
 	return nil
 }
 
-// empty deletes every version of every object in a bucket, and says how many. It
+// empty deletes every version of every object in a bucket, and returns their number. It
 // lists from the start after each deletion, so it ends when nothing is left.
 func empty(ctx context.Context, client *s3.Client, bucket string) (int, error) {
 	deleted := 0

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// account answers for AWS, as an account in some state.
+// account is a server that answers as AWS does for an account in some state.
 type account struct {
 	unknown    bool // credentials
 	bootstrap  string

@@ -17,7 +17,7 @@ import (
 	"keypool/infra/deployment"
 )
 
-// finding is what was found of one thing.
+// finding is the result of one check.
 type finding struct {
 	state state
 	of    string
@@ -61,8 +61,8 @@ func examineBootstrap(ctx context.Context, cfg aws.Config, account string) findi
 	return finding{good, "bootstrap", "CDKToolkit is there", ""}
 }
 
-// examineSender looks for the sender's address, or else its domain, among the
-// identities that the account has proved to own.
+// examineSender looks for the sender's address, or its domain, among the identities that
+// the account has verified in SES.
 func examineSender(ctx context.Context, cfg aws.Config, s deployment.Settings) finding {
 	client := sesv2.NewFromConfig(cfg)
 	_, domain, _ := strings.Cut(s.Sender.Address, "@")
@@ -105,8 +105,8 @@ func examineSending(ctx context.Context, cfg aws.Config) finding {
 	return finding{good, "SES account", "may mail anybody", ""}
 }
 
-// examineConcurrency looks whether what is to be reserved leaves the account the
-// 100 executions that Lambda insists on.
+// examineConcurrency checks that the executions to be reserved leave the account the 100
+// unreserved ones that Lambda demands.
 func examineConcurrency(ctx context.Context, cfg aws.Config, s deployment.Settings) finding {
 	reserved := 0
 	for _, n := range s.Concurrency {
@@ -129,7 +129,7 @@ func examineConcurrency(ctx context.Context, cfg aws.Config, s deployment.Settin
 	return finding{good, "concurrency", fmt.Sprintf("%d of the account's %d are reserved", reserved, limit), ""}
 }
 
-// cause is what AWS said, or else what went wrong on the way there.
+// cause returns the message of AWS's error, or the error itself if it is not from AWS.
 func cause(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {

@@ -1,5 +1,5 @@
-// Doctor tells, before a deployment, whether the account is ready for it. Each
-// thing that is not comes with the command that mends it.
+// Doctor checks, before a deployment, whether the AWS account is ready for it. For each
+// problem it prints the command that solves it.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// report writes the findings and tells whether a deployment can begin.
+// report prints the findings and reports whether a deployment can begin.
 func report(out io.Writer, findings []finding) bool {
 	ready := true
 	for _, f := range findings {
@@ -55,8 +55,8 @@ func report(out io.Writer, findings []finding) bool {
 	return ready
 }
 
-// examine looks at everything that a deployment needs. What cannot be looked at
-// without something that is missing is left out.
+// examine checks everything that a deployment needs. It leaves out the checks that need
+// something that is missing.
 func examine(ctx context.Context, cfg aws.Config, parameters map[string]any) []finding {
 	if region, ok := parameters["region"].(string); ok {
 		cfg.Region = region

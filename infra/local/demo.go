@@ -19,8 +19,8 @@ import (
 	"keypool/infra/local/shop"
 )
 
-// demo brings the machine up and tells the whole story on it: whatever it says
-// has just happened, and it ends with an error if it did not.
+// demo brings the machine up and shows the main job on it, step by step. Each step that
+// it prints has just happened; demo fails if a step did not happen.
 func demo(ctx context.Context, c *call) error {
 	started := now()
 	if err := up(ctx, c); err != nil {
@@ -49,8 +49,8 @@ func demo(ctx context.Context, c *call) error {
 	return nil
 }
 
-// story is one run of the demo: its own pool and product, so that it can be told
-// again and again on the same machine.
+// story is one run of the demo. It has its own pool and product, so that the demo can be
+// repeated on the same machine.
 type story struct {
 	shop    *shop.Shop
 	machine *machine.Machine
@@ -59,7 +59,7 @@ type story struct {
 	token   string
 
 	run, pool, product string
-	// Addresses of the three who buy.
+	// The addresses of the three customers.
 	customer, patient, third string
 	folder                   string
 
@@ -232,7 +232,7 @@ func (st *story) checkStock(ctx context.Context) error {
 	return nil
 }
 
-// countMails looks once more that nobody got a second mail meanwhile.
+// countMails checks at the end that no customer got a second mail.
 func (st *story) countMails(ctx context.Context) error {
 	mails, err := st.shop.Mails(ctx)
 	if err != nil {
@@ -273,8 +273,8 @@ func (st *story) end(whole time.Duration) {
 `, took(whole), took(st.waited), st.page, picture)
 }
 
-// pay reports an order, shows what was sent and what came back, and holds it
-// against what should have.
+// pay sends an order, shows the request and the response, and returns an error if the
+// response is not the expected one.
 func (st *story) pay(ctx context.Context, o shop.Order, state string, allocated int) error {
 	st.sent("POST "+st.account.Path()+"  (signed by Standard Webhooks)", pretty(o.Body()))
 	answer, err := st.report(ctx, o, state, allocated)
@@ -296,7 +296,7 @@ func (st *story) report(ctx context.Context, o shop.Order, state string, allocat
 	return answer, nil
 }
 
-// allocated is how many keys the API says that an order has.
+// allocated returns the number of keys that an order has, as the API shows it.
 func (st *story) allocated(ctx context.Context, o shop.Order) (int, error) {
 	lines, err := st.shop.OrderLines(ctx, st.token, o.ID)
 	n := 0
@@ -311,7 +311,7 @@ func (st *story) notice(ctx context.Context, words ...string) (shop.Mail, error)
 	return st.shop.AwaitMail(ctx, time.Minute, demoNotices, append(words, st.pool)...)
 }
 
-// keys makes n keys that have never been seen before, and says which run's they are.
+// keys makes n new keys that begin with the name of this run.
 func (st *story) keys(n int) []string {
 	made := make([]string, n)
 	for i := range made {
@@ -335,8 +335,8 @@ func (st *story) order(email, name string, quantity int) shop.Order {
 	}
 }
 
-// save keeps the first customer's mail as a page, and as a picture where there
-// is a Chromium to take it.
+// save writes the first customer's mail to a file, and a picture of it if Chromium is
+// installed.
 func (st *story) save(ctx context.Context) error {
 	if err := os.MkdirAll(st.folder, 0o755); err != nil {
 		return err

@@ -14,9 +14,9 @@ import (
 	"keypool/infra/local/shop"
 )
 
-// signEvent makes an event of a paid order, one of events/, good for this
-// machine and this moment: its merchant and product, signed now. It prints the
-// name of the file. An event of another kind is good as it is.
+// signEvent copies an event of a paid order from events/, with the merchant and product
+// of this machine and a signature of this moment, and prints the name of the copy. For
+// an event of another kind it prints the event's own name.
 func signEvent(_ context.Context, c *call) error {
 	source := c.setting("EVENT", "events/good_order_paid.json")
 	content, err := os.ReadFile(source)

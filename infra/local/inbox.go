@@ -19,7 +19,7 @@ import (
 //go:embed inbox.html
 var inboxPage string
 
-// inbox shows the machine's mails in a page on loopback, until it is interrupted.
+// inbox serves a page with the machine's mails on loopback, until it is interrupted.
 func inbox(ctx context.Context, c *call) error {
 	s, _, err := running(ctx, c)
 	if err != nil {
@@ -42,13 +42,13 @@ func inbox(ctx context.Context, c *call) error {
 	return nil
 }
 
-// mailbox serves the list and a mail at /<id>, its HTML alone at /<id>/html,
-// which may run nothing and load nothing but pictures.
+// mailbox serves the list of mails, a mail at /<id>, and its HTML at /<id>/html. That
+// HTML may run nothing and load nothing but pictures.
 func mailbox(s *shop.Shop) http.Handler {
 	page := template.Must(template.New("inbox").Funcs(template.FuncMap{
 		"join": func(list []string) string { return strings.Join(list, ", ") },
 	}).Parse(inboxPage))
-	// mails answers the request itself if there are none to be had.
+	// mails responds with an error itself if the mails cannot be read.
 	mails := func(w http.ResponseWriter, r *http.Request) ([]shop.Mail, bool) {
 		all, err := s.Mails(r.Context())
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"keypool/infra/local/shop"
 )
 
-// The inbox shows what customers get, and what they get may hold anything: it
-// must run nothing and break out of nothing.
+// A mail may contain any HTML. In the inbox it must not run scripts, nor break out of
+// its frame.
 func TestMailbox(t *testing.T) {
 	t.Parallel()
 	machine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -60,7 +60,7 @@ func TestMailbox(t *testing.T) {
 	}
 }
 
-// What up writes is what a shell, and every other command, reads.
+// The file that up writes can be read by a shell and by every other command.
 func TestEnvironment_isReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	checkout := t.TempDir()

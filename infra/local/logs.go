@@ -15,11 +15,11 @@ import (
 	"keypool/infra/local/machine"
 )
 
-// now is the clock.
+// now returns the current time.
 func now() time.Time { return time.Now() }
 
-// logs shows what the functions logged, oldest first: the last hour, or from
-// here on with FOLLOW=1.
+// logs prints the functions' log lines of the last hour, oldest first. With FOLLOW=1 it
+// goes on with new lines.
 func logs(ctx context.Context, c *call) error {
 	if _, _, err := running(ctx, c); err != nil {
 		return err
@@ -89,8 +89,8 @@ type line struct {
 	text     string
 }
 
-// logLines returns what the functions themselves logged since then, without the
-// platform's START, END and REPORT.
+// logLines returns the lines that the functions logged since a time, without Lambda's
+// own START, END and REPORT.
 func logLines(ctx context.Context, cfg aws.Config, groups map[string]string, since time.Time) ([]line, error) {
 	client := cloudwatchlogs.NewFromConfig(cfg)
 	var lines []line

@@ -1,6 +1,5 @@
-// Local runs Keypool on one machine and shows what it does. Its commands are
-// the Makefile's: up, down, reset, demo, order, inbox, logs and merchant; and
-// event, for its sam-invoke.
+// Local runs Keypool on one machine. Its commands are those of the Makefile: up, down,
+// reset, demo, order, inbox, logs, merchant, bridge, and event for sam-invoke.
 package main
 
 import (
@@ -37,14 +36,14 @@ var commands = []command{
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
 }
 
-// call is a command as it was typed.
+// call is a command with its settings.
 type call struct {
 	checkout string
 	machine  *machine.Machine
 	settings map[string]string
 }
 
-// setting returns a setting's value, or otherwise where it is empty.
+// setting returns a setting's value, or a default if it is empty.
 func (c *call) setting(name, otherwise string) string {
 	if value := c.settings[name]; value != "" {
 		return value
@@ -95,7 +94,7 @@ func run(ctx context.Context, args []string) error {
 	return commands[i].run(ctx, c)
 }
 
-// checkout finds the folder with go.mod, from here upwards.
+// checkout returns the nearest folder with go.mod, from the current one upwards.
 func checkout() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -112,7 +111,7 @@ func checkout() (string, error) {
 	}
 }
 
-// explain tells a person what went wrong: a sentence, and a command.
+// explain prints an error as a sentence and a command that helps.
 func explain(err error) {
 	var fault *machine.Fault
 	switch {

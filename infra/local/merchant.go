@@ -16,9 +16,9 @@ import (
 	"keypool/shared/pool"
 )
 
-// merchant sets up a merchant who can sell: with token, pool, product and secret.
-// It works with whatever deployment the AWS settings of the shell reach, and with
-// the one-machine run where the shell has none.
+// merchant sets up a merchant with a token, a pool, a product and a signing secret. It
+// uses the deployment that the shell's AWS settings lead to, or the one-machine run if
+// the shell has no AWS settings.
 func merchant(ctx context.Context, c *call) error {
 	const usage = "make merchant NAME=acme EMAIL=stock@acme.example POOL=elden PRODUCT=4711"
 	what := shop.Setup{
@@ -69,8 +69,8 @@ Next: upload a file; its report comes by mail to %s within a minute. Then have t
 	return nil
 }
 
-// anyShop is the way to the deployment that the shell's AWS settings reach, or
-// to the one-machine run.
+// anyShop returns the deployment that the shell's AWS settings lead to, or the
+// one-machine run.
 func anyShop(ctx context.Context, c *call) (*shop.Shop, string, error) {
 	named := os.Getenv("AWS_PROFILE") != "" || os.Getenv("AWS_ACCESS_KEY_ID") != ""
 	if !named && c.machine.Running() {

@@ -12,8 +12,8 @@ import (
 	"keypool/shared/mailaddress"
 )
 
-// sendOrder reports a paid order as the payment platform does, and shows the
-// same as a command for curl.
+// sendOrder sends a paid order as a payment platform does, and prints the same request
+// as a curl command.
 func sendOrder(ctx context.Context, c *call) error {
 	s, env, err := running(ctx, c)
 	if err != nil {
@@ -51,5 +51,5 @@ func sendOrder(ctx context.Context, c *call) error {
 	return nil
 }
 
-// newOrderID is an order number that no run has used.
+// newOrderID returns an order number that no run has used.
 func newOrderID() string { return "A-" + strings.ToUpper(rand.Text()[:10]) }

@@ -12,8 +12,7 @@ type progress struct {
 	of, n int
 }
 
-// step shows what is being done while it is done: a dot every two seconds, and
-// how long it took.
+// step runs a step and prints its name, a dot every two seconds, and its duration.
 func (p *progress) step(says string, do func() error) error {
 	p.n++
 	fmt.Fprintf(p.out, "%d/%d  %s ", p.n, p.of, says)
@@ -37,7 +36,7 @@ func (p *progress) step(says string, do func() error) error {
 	}
 }
 
-// took writes a duration as people read it.
+// took formats a duration for people: "419 ms", "15.7 s".
 func took(d time.Duration) string {
 	switch {
 	case d < time.Second:

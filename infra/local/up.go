@@ -27,8 +27,8 @@ const (
 	demoTitleOf  = "Elden: The Long Night"
 )
 
-// up starts the one-machine run, deploys to it what has changed, sets up the
-// demo merchant and writes down how to reach it all.
+// up starts the one-machine run, deploys what has changed, sets up the demo merchant and
+// writes its addresses and credentials to .local/env.
 func up(ctx context.Context, c *call) error {
 	port := 0
 	if value := c.setting("PORT", ""); value != "" {
@@ -76,8 +76,8 @@ func reset(ctx context.Context, c *call) error {
 	return nil
 }
 
-// writeEnvironment sets up the demo merchant, unless .local/env knows of one that
-// is still good, and writes .local/env and what sam local needs.
+// writeEnvironment sets up the demo merchant, unless the one in .local/env still works,
+// and writes .local/env and .local/sam-env.json.
 func writeEnvironment(ctx context.Context, c *call) error {
 	outputs, err := c.machine.Outputs(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func writeEnvironment(ctx context.Context, c *call) error {
 	if env, err := readEnvironment(c.checkout); err == nil {
 		account.Secret, token = env["KEYPOOL_SECRET"], env["KEYPOOL_TOKEN"]
 	}
-	// A machine that was reset knows neither this token nor this secret.
+	// After a reset, the machine knows neither this token nor this secret.
 	if token == "" || account.Secret == "" || s.Ask(ctx, token, http.MethodGet, "/v1/pools/"+demoPool, nil, nil) != nil {
 		made, err := s.SetUp(ctx, shop.Setup{
 			Merchant: demoMerchant, Title: demoTitle, Notices: demoNotices,
@@ -127,7 +127,7 @@ func writeEnvironment(ctx context.Context, c *call) error {
 	return writeSAM(c, outputs)
 }
 
-// stockUp brings the demo pool keys to sell, live ones and a few for test orders.
+// stockUp uploads keys for the demo pool: 200 live ones, and 20 for test orders.
 func stockUp(ctx context.Context, s *shop.Shop) error {
 	for folder, n := range map[string]int{"": 200, "test/": 20} {
 		var keys strings.Builder
@@ -143,9 +143,9 @@ func stockUp(ctx context.Context, s *shop.Shop) error {
 	return nil
 }
 
-// writeSAM writes the file that `sam local invoke --env-vars` takes: the
-// settings that the deployed functions have. A function in SAM's container finds
-// the machine by the bridge, and the certificate beside its binary.
+// writeSAM writes the file for `sam local invoke --env-vars`: the environment of the
+// deployed functions. A function in SAM's container reaches the machine through the
+// bridge, and finds the certificate beside its binary.
 func writeSAM(c *call, outputs map[string]string) error {
 	settings := map[string]string{
 		"AWS_ENDPOINT_URL":          c.machine.ContainersEndpoint(),
@@ -169,7 +169,7 @@ func writeSAM(c *call, outputs map[string]string) error {
 	return os.WriteFile(filepath.Join(c.checkout, ".local", "sam-env.json"), append(content, '\n'), 0o600)
 }
 
-// running returns the way to the one-machine run and what .local/env says of it.
+// running returns the one-machine run, and the content of .local/env.
 func running(ctx context.Context, c *call) (*shop.Shop, map[string]string, error) {
 	env, err := readEnvironment(c.checkout)
 	if err != nil || !c.machine.Running() {
@@ -185,7 +185,7 @@ func running(ctx context.Context, c *call) (*shop.Shop, map[string]string, error
 
 func environmentFile(checkout string) string { return filepath.Join(checkout, ".local", "env") }
 
-// readEnvironment reads .local/env as it was written; edited by hand, it may not be understood.
+// readEnvironment reads .local/env in the form that up writes it.
 func readEnvironment(checkout string) (map[string]string, error) {
 	content, err := os.ReadFile(environmentFile(checkout))
 	if err != nil {

@@ -42,7 +42,7 @@ func newData(scope constructs.Construct, s deployment.Settings) *data {
 		d.tables[id] = newTable(d.stack, id, s, d.key, schema)
 	}
 	d.reports = newBucket(d.stack, "Reports", s, d.key, &awss3.BucketProps{
-		// The parts that a report is put together from; the report itself stays.
+		// Reports are put together from these files. The reports themselves are kept.
 		LifecycleRules: &[]*awss3.LifecycleRule{{
 			Id:         jsii.String("rejected lines"),
 			Prefix:     jsii.String("rejected/"),
@@ -107,9 +107,9 @@ func newTable(scope constructs.Construct, id string, s deployment.Settings, key 
 	return table
 }
 
-// keyPolicy lets the account govern the key, by its own policies, and the
-// services that store or carry data for us use it. The usual kms:* is spelt out,
-// so that no policy of ours has a wildcard among its actions.
+// keyPolicy lets the account manage the key by its IAM policies, and lets the services
+// that store or carry our data use it. It lists the actions instead of the usual kms:*,
+// so that none of our policies has a wildcard among its actions.
 func keyPolicy(s deployment.Settings) awsiam.PolicyDocument {
 	account := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": s.Account}}
 	use := []string{"kms:Decrypt", "kms:GenerateDataKey"}
@@ -156,8 +156,8 @@ func keyPolicy(s deployment.Settings) awsiam.PolicyDocument {
 	})
 }
 
-// newBucket makes a bucket as all of ours are: encrypted with our key, reached
-// over TLS alone, closed to the public, kept when its stack goes.
+// newBucket makes a bucket with the properties of all our buckets: encrypted with our
+// key, TLS only, closed to the public, and kept when its stack is deleted.
 func newBucket(scope constructs.Construct, id string, s deployment.Settings, key awskms.IKey, props *awss3.BucketProps) awss3.Bucket {
 	props.Encryption = awss3.BucketEncryption_KMS
 	props.EncryptionKey = key

@@ -24,7 +24,7 @@ func rightsOf(t *testing.T, role resource) []string {
 	return lines
 }
 
-// Nothing reaches a role by another way than the table of rights.
+// Roles have no other policies than those of the table of rights.
 func TestRights_nowhereElse(t *testing.T) {
 	p := templates().pipeline
 	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"} {
@@ -67,8 +67,8 @@ func TestRights_rolesBelongToTheirService(t *testing.T) {
 	}
 }
 
-// No policy of either stack allows an action by a pattern, and none refuses but
-// what comes without TLS.
+// No policy of either stack allows an action by a pattern. Denials are for requests
+// without TLS only.
 func TestPolicies_noWildcardAction(t *testing.T) {
 	a := templates()
 	documents := 0
@@ -128,7 +128,7 @@ func TestRights_patternsAreFew(t *testing.T) {
 	}
 }
 
-// each calls see with every statement of every policy in a value.
+// each calls see with each statement of each policy in a value.
 func each(value any, see func(statement map[string]any)) {
 	switch v := value.(type) {
 	case []any:

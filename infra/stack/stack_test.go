@@ -139,8 +139,8 @@ func TestUploads_expireOnceLoaded(t *testing.T) {
 	}
 }
 
-// Function, permission, bucket: in another order the bucket's notification is
-// refused, and any reference back would make a circle.
+// The order is function, permission, bucket: in another order AWS refuses the bucket's
+// notification, and a reference back would be a cycle.
 func TestUploads_areMadeAfterWhatTheyCall(t *testing.T) {
 	a := templates()
 	bucket := a.pipeline.resources["Uploads"]
@@ -193,8 +193,8 @@ func TestQueues_areEncryptedAndBackedUp(t *testing.T) {
 	}
 }
 
-// Nothing that a function was given and could not do is dropped: a queue has its
-// own dead-letter queue, the stream and every caller that does not wait have a destination.
+// No event that a function could not handle is lost: each queue has a dead-letter queue;
+// the stream and each asynchronous caller have a destination for failed events.
 func TestSources_haveDeadLetterQueues(t *testing.T) {
 	p := templates().pipeline
 	async := map[string]string{}
@@ -331,7 +331,7 @@ func TestMail_tellsWhatBecameOfIt(t *testing.T) {
 	if diff := cmp.Diff(want, p.resources["MailEvents"].Properties["EventDestination"]); diff != "" {
 		t.Error(diff)
 	}
-	// Another copy's mails in the same account are none of our business.
+	// The mails of another deployment in the same account are not ours.
 	pattern, _ := json.Marshal(p.resources["MailRule"].Properties["EventPattern"])
 	if got, want := string(pattern), `{"detail":{"mail":{"tags":{"ses:configuration-set":["Mail"]}}},"source":["aws.ses"]}`; got != want {
 		t.Errorf("the rule matches %s, want %s", got, want)
@@ -382,7 +382,7 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-// What make up, make merchant and make destroy read.
+// make up, make merchant and make destroy read these outputs.
 func TestOutputs(t *testing.T) {
 	a := templates()
 	want := []string{"CatalogTable", "KeysTable", "KmsKey", "OrdersTable", "ReportsBucket"}
@@ -398,7 +398,7 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// schemaOf says in words how a table is keyed.
+// schemaOf describes the keys of a table and its indexes in words.
 func schemaOf(attributes []types.AttributeDefinition, key []types.KeySchemaElement, indexes []types.GlobalSecondaryIndex) []string {
 	var words []string
 	for _, a := range attributes {
@@ -417,7 +417,7 @@ func schemaOf(attributes []types.AttributeDefinition, key []types.KeySchemaEleme
 	return words
 }
 
-// tableSchema reads the same from a template.
+// tableSchema is schemaOf for a table in a template.
 func tableSchema(properties map[string]any) []string {
 	var table struct {
 		AttributeDefinitions   []types.AttributeDefinition

@@ -18,7 +18,7 @@ import (
 	"keypool/infra/stack"
 )
 
-// given are the parameters that have no default, as anybody might choose them.
+// given returns the parameters that have no default, and more.
 func given(more map[string]any) map[string]any {
 	context := map[string]any{
 		"account":  "123456789012",
@@ -30,8 +30,8 @@ func given(more map[string]any) map[string]any {
 	return context
 }
 
-// templates are both stacks, as they are deployed with nothing but the defaults.
-// Making them takes seconds, so the tests share them.
+// templates returns both stacks with the default parameters. Making them takes seconds,
+// so the tests share them.
 var templates = sync.OnceValue(func() assembly { return must(synthesize(given(nil))) })
 
 // assembly is a synthesized app.
@@ -80,8 +80,8 @@ func synthesize(context map[string]any) (assembly, error) {
 	return a, a.pipeline.read(exports)
 }
 
-// template is a template in which every reference has become a readable name:
-// Catalog.Arn for the table's, whichever stack it stands in.
+// template is a synthesized template whose references are readable names, such as
+// Catalog.Arn, whichever stack the resource is in.
 type template struct {
 	raw       []byte
 	resources map[string]resource
@@ -140,7 +140,7 @@ func (t template) ofType(kind string) map[string]resource {
 	return found
 }
 
-// readable replaces CloudFormation's functions by what they say.
+// readable replaces CloudFormation's functions by readable names.
 func readable(value any, exports map[string]string) any {
 	switch v := value.(type) {
 	case []any:
@@ -178,11 +178,10 @@ func readable(value any, exports map[string]string) any {
 	return value
 }
 
-// plain is a resource's id as the app names it: the CDK appends a hash, and a
-// word for policies.
+// plain returns a resource's ID without the hash that the CDK appends.
 func plain(id string) string { return regexp.MustCompile(`[0-9A-F]{8}$`).ReplaceAllString(id, "") }
 
-// statement is one line of a policy: what may be done to what, on what condition.
+// statement formats a statement of a policy as one line.
 func statement(s map[string]any) string {
 	line := s["Effect"].(string) + " " + strings.Join(texts(s["Action"]), " ") + " on " + strings.Join(texts(s["Resource"]), " ")
 	if condition, ok := s["Condition"].(map[string]any); ok {
@@ -196,7 +195,7 @@ func statement(s map[string]any) string {
 	return line
 }
 
-// statements are the lines of a policy document.
+// statements formats each statement of a policy document as one line.
 func statements(document any) []string {
 	var lines []string
 	for _, s := range document.(map[string]any)["Statement"].([]any) {
@@ -205,7 +204,7 @@ func statements(document any) []string {
 	return lines
 }
 
-// texts returns one text or several as several.
+// texts returns a text, or a list of texts, as a list.
 func texts(value any) []string {
 	if many, ok := value.([]any); ok {
 		out := make([]string, len(many))
@@ -220,7 +219,7 @@ func texts(value any) []string {
 	return []string{fmt.Sprint(value)}
 }
 
-// at looks into nested properties: at(r, "LoggingConfig", "LogGroup").
+// at returns a nested property: at(r, "LoggingConfig", "LogGroup").
 func at(r resource, path ...string) any {
 	var value any = r.Properties
 	for _, step := range path {

@@ -1,6 +1,6 @@
-// Zip packs every binary of a folder as Lambda wants it: a zip of one file called
-// bootstrap. The same binary gives the same bytes, so that a deployment changes
-// only what has changed.
+// Zip packs each binary of a folder for Lambda: a zip with one file named bootstrap. The
+// same binary gives the same bytes, so that a deployment updates only functions that
+// have changed.
 package main
 
 import (

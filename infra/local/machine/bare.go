@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// StartBare starts MiniStack by itself, in the machine's home: no TLS, no rights
-// that are checked, nothing deployed, nothing kept. It is a store at its fastest,
-// to put load on. It returns its address, and what ends it.
+// StartBare starts MiniStack alone, in the machine's home: without TLS, without checking
+// rights, without a deployment, and without keeping anything. This is MiniStack at its
+// fastest, for load tests. StartBare returns its address and a function that stops it.
 func (m *Machine) StartBare(ctx context.Context) (endpoint string, stop func(), err error) {
 	if err := m.FetchMiniStack(ctx); err != nil {
 		return "", nil, err

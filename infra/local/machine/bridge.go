@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// ContainersEndpoint is Endpoint as containers see it, while Bridge runs.
+// ContainersEndpoint is the address of every AWS service for containers, while Bridge runs.
 func (m *Machine) ContainersEndpoint() string {
 	return "https://" + net.JoinHostPort(containersGateway.String(), strconv.Itoa(m.state.Port))
 }
 
-// Bridge hands on what containers send to this machine's side of Docker's
-// network, until ctx ends. The machine itself listens on loopback only; what comes
-// this way it checks like everything else. Ready is called once it can be reached.
+// Bridge forwards connections from Docker's containers to the machine, which itself
+// listens on loopback only, until ctx ends. The machine checks these requests like all
+// others. Bridge calls ready once it accepts connections.
 func (m *Machine) Bridge(ctx context.Context, ready func()) error {
 	port := strconv.Itoa(m.state.Port)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(containersGateway.String(), port))
@@ -36,7 +36,7 @@ func (m *Machine) Bridge(ctx context.Context, ready func()) error {
 	}
 }
 
-// handOn copies both ways until both sides have said all.
+// handOn copies in both directions until both sides are closed.
 func handOn(from net.Conn, address string) {
 	defer from.Close()
 	to, err := net.Dial("tcp", address)

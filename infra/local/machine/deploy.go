@@ -20,14 +20,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The deployment's parameters here. Nobody reads these addresses: what is sent
-// stays in the machine's inbox.
+// The mail addresses of the deployment. Mails stay in the machine's inbox.
 const (
 	Sender   = "keys@keypool.example"
 	Operator = "operator@keypool.example"
 )
 
-// parameters are the CDK app's, where the one-machine run differs from its defaults.
+// parameters returns the CDK app's parameters that are not its defaults.
 func parameters() map[string]string {
 	return map[string]string{
 		"sender":       "Keypool <" + Sender + ">",
@@ -37,8 +36,8 @@ func parameters() map[string]string {
 	}
 }
 
-// Architecture is this machine's, as the CDK app and the zips name it: the
-// functions' binaries run here.
+// Architecture returns the architecture of this computer, as the CDK app and the zips
+// name it.
 func Architecture() string {
 	if runtime.GOARCH == "arm64" {
 		return "arm64"
@@ -46,12 +45,12 @@ func Architecture() string {
 	return "x86_64"
 }
 
-// app is the compiled CDK app; machines of one checkout share it.
+// app returns the path of the compiled CDK app, which machines of one checkout share.
 func (m *Machine) app() string { return filepath.Join(m.Checkout, ".local", "bin", "infra") }
 
-// Build makes the zips of the functions for this machine's architecture and
-// compiles the CDK app, side by side: most of the app is one very large package,
-// which keeps a single core busy.
+// Build makes the zips of the functions for this computer's architecture and compiles
+// the CDK app. It does both at the same time: most of the app is one very large package,
+// which keeps only one core busy.
 func (m *Machine) Build(ctx context.Context) error {
 	var builds errgroup.Group
 	builds.Go(func() error {
@@ -69,14 +68,13 @@ func (m *Machine) Build(ctx context.Context) error {
 	return builds.Wait()
 }
 
-// Step is one of those that bring a machine up.
+// Step is one step of bringing a machine up.
 type Step struct {
 	Says string // what it does, and how long that takes
 	Do   func(context.Context) error
 }
 
-// Up returns the steps that bring the machine up, whatever is there already; see
-// Start about the port.
+// Up returns the steps that bring the machine up from any state. See Start about port.
 func (m *Machine) Up(port int) []Step {
 	return []Step{
 		{"looking for Python and Node", CheckTools},
@@ -98,7 +96,7 @@ func (m *Machine) Up(port int) []Step {
 	}
 }
 
-// Deployed tells whether what is deployed is what Build made.
+// Deployed reports whether the last deployment was of the binaries that Build made.
 func (m *Machine) Deployed() (bool, error) {
 	want, err := m.fingerprint()
 	if err != nil {
@@ -108,7 +106,7 @@ func (m *Machine) Deployed() (bool, error) {
 	return err == nil && string(have) == want, nil
 }
 
-// Deploy deploys the CDK app with the stock CDK CLI: bootstrap, then every stack.
+// Deploy runs the stock CDK command line: bootstrap, then a deployment of all stacks.
 func (m *Machine) Deploy(ctx context.Context) error {
 	want, err := m.fingerprint()
 	if err != nil {
@@ -121,10 +119,10 @@ func (m *Machine) Deploy(ctx context.Context) error {
 	env := m.Environment()
 	env["CDK_DISABLE_CLI_TELEMETRY"] = "true"
 	env["NO_PROXY"] = "localhost,127.0.0.1,.localhost"
-	// The app's own jsii runtime unpacks itself here, not into the user's folders.
+	// The app's jsii runtime unpacks itself here instead of in the user's folders.
 	env["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = filepath.Join(m.Checkout, ".local", "jsii")
 	cdk := filepath.Join(infra, "node_modules", ".bin", "cdk")
-	// Outside infra the CLI finds no app, and so does not compile one just to bootstrap.
+	// Outside infra the CDK finds no app, so it does not compile one just to bootstrap.
 	if err := m.run(ctx, env, m.Home, cdk, "bootstrap", "aws://"+Account+"/"+Region, "--ci", "--no-notices"); err != nil {
 		return &Fault{Says: "CDK bootstrap failed.", Try: "less +G " + m.ToolsLog(), Cause: err}
 	}
@@ -140,10 +138,10 @@ func (m *Machine) Deploy(ctx context.Context) error {
 	return os.WriteFile(m.path("deployed"), []byte(want), 0o600)
 }
 
-// Account is the machine's AWS account.
+// Account is the number of the machine's AWS account.
 const Account = "000000000000"
 
-// Outputs are what the stacks tell about themselves.
+// Outputs reads the outputs of the machine's stacks.
 func (m *Machine) Outputs(ctx context.Context) (map[string]string, error) {
 	cfg, err := m.Config()
 	if err != nil {
@@ -168,8 +166,8 @@ func Outputs(ctx context.Context, cfg aws.Config, name string) (map[string]strin
 	return outputs, nil
 }
 
-// allowSending does what an account's owner does once, by hand: it proves to own
-// the sender's address and leaves the SES sandbox.
+// allowSending verifies the sender's address and leaves the SES sandbox. On AWS, the
+// account's owner does this once, by hand.
 func (m *Machine) allowSending(ctx context.Context) error {
 	cfg, err := m.Config()
 	if err != nil {
@@ -193,7 +191,7 @@ func (m *Machine) allowSending(ctx context.Context) error {
 	return nil
 }
 
-// fingerprint changes with whatever a deployment is made of.
+// fingerprint returns a digest of everything that a deployment is made of.
 func (m *Machine) fingerprint() (string, error) {
 	h := sha256.New()
 	zips, err := filepath.Glob(filepath.Join(m.Checkout, ".build", Architecture(), "*.zip"))

@@ -1,12 +1,12 @@
-// Package machine runs Keypool's whole deployment on one Linux machine without
-// an AWS account: MiniStack stands for AWS, the unchanged CDK app is deployed to
-// it by the stock CDK CLI, and the functions are the very binaries that run on
-// AWS, each under a session of its own IAM role.
+// Package machine runs Keypool's whole deployment on one Linux computer without an AWS
+// account. MiniStack emulates AWS, the stock CDK command line deploys the unchanged CDK
+// app to it, and the functions are the same binaries as on AWS, each with the
+// credentials of its own IAM role.
 //
-// It listens on loopback only, speaks TLS only (the buckets' own policies refuse
-// anything else) and checks every signature and every right. All that it keeps
-// is in one folder; a machine in another folder is another AWS account, so a
-// test never meets the developer's own.
+// The machine listens on loopback only and speaks TLS only, since the policies of the
+// buckets refuse anything else. It checks every signature and every right. It keeps all
+// its data in one folder; a machine in another folder is another AWS account, so that a
+// test never touches the developer's data.
 package machine
 
 import (
@@ -29,7 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// Region is where the machine says that it is.
+// Region is the AWS region that the machine claims to be.
 const Region = "us-east-1"
 
 // AccessKeyID names the account's root user.
@@ -40,14 +40,14 @@ type Machine struct {
 	Checkout string // the folder with go.mod
 	Home     string // everything that it keeps
 
-	// Starter, if any, is Python that starts the emulator: it imports emulator and
-	// calls emulator.app.main(). A test that holds calls back puts itself in between.
+	// Starter is a Python program that imports emulator and calls emulator.app.main(),
+	// empty for the usual one. A test uses it to hold back calls.
 	Starter []byte
 
 	state state
 }
 
-// state is what outlives the command that started the machine.
+// state is kept in a file, for the commands that follow the one that started the machine.
 type state struct {
 	PID       int       `json:"pid"`
 	Port      int       `json:"port"`
@@ -73,9 +73,8 @@ func Open(checkout, home string) (*Machine, error) {
 	return m, nil
 }
 
-// OpenNew returns a machine of a run alone, which meets neither the developer's nor
-// another run's: in a folder below .local that begins with the name, on a port of
-// its own. Whoever opens it removes it.
+// OpenNew returns a new machine for one test run, in a folder of its own below .local
+// whose name begins with name, on a port of its own. The caller removes it.
 func OpenNew(checkout, name string) (*Machine, error) {
 	m, err := Open(checkout, filepath.Join(checkout, ".local", name+"-"+strings.ToLower(rand.Text()[:8])))
 	if err == nil {
@@ -84,28 +83,27 @@ func OpenNew(checkout, name string) (*Machine, error) {
 	return m, err
 }
 
-// Endpoint is the address of every AWS service. It is a number and no name, so
-// that SDKs put a bucket into the path by themselves: names of buckets under
-// localhost do not resolve everywhere.
+// Endpoint is the address of every AWS service. It is an IP address rather than a name,
+// so that SDKs put a bucket's name into the path: bucket.localhost does not resolve
+// everywhere.
 func (m *Machine) Endpoint() string { return "https://127.0.0.1:" + strconv.Itoa(m.state.Port) }
 
-// InboxURL shows every mail that was sent, as JSON.
+// InboxURL is the address of all mails that were sent, as JSON.
 func (m *Machine) InboxURL() string { return m.Endpoint() + "/_ministack/ses/messages" }
 
-// APIURL is the address of an HTTP API; curl resolves the name, and so does
-// the client of HTTPClient.
+// APIURL is the address of an HTTP API. curl resolves its name, and so does the client
+// that HTTPClient returns.
 func (m *Machine) APIURL(apiID string) string {
 	return fmt.Sprintf("https://%s.execute-api.localhost:%d", apiID, m.state.Port)
 }
 
-// CABundle is a file of all whom a client may trust: the system's roots and
-// this machine.
+// CABundle is a file with the certificates of the system's authorities and of this machine.
 func (m *Machine) CABundle() string { return m.path("tls", bundleFile) }
 
-// Log is the emulator's own log.
+// Log is the emulator's log file.
 func (m *Machine) Log() string { return m.path("ministack.log") }
 
-// Environment is what an AWS tool needs to speak to this machine.
+// Environment returns the environment variables by which an AWS tool uses this machine.
 func (m *Machine) Environment() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL":      m.Endpoint(),
@@ -119,7 +117,8 @@ func (m *Machine) Environment() map[string]string {
 	}
 }
 
-// Config is Environment for the Go SDK, as the account's root.
+// Config returns the configuration by which the Go SDK uses this machine, as the
+// account's root user.
 func (m *Machine) Config() (aws.Config, error) {
 	client, err := m.HTTPClient()
 	if err != nil {
@@ -133,7 +132,7 @@ func (m *Machine) Config() (aws.Config, error) {
 	}, nil
 }
 
-// HTTPClient trusts this machine and nobody else, and finds *.localhost.
+// HTTPClient returns a client that trusts this machine alone and resolves *.localhost.
 func (m *Machine) HTTPClient() (*http.Client, error) {
 	roots, err := trust(m.path("tls"))
 	if err != nil {
@@ -142,8 +141,8 @@ func (m *Machine) HTTPClient() (*http.Client, error) {
 	return &http.Client{Timeout: time.Minute, Transport: Transport(&tls.Config{RootCAs: roots})}, nil
 }
 
-// Transport connects to this machine for every name under localhost, as the
-// RFC 6761 wants it and glibc does not do it.
+// Transport connects every name under localhost to this computer, as RFC 6761 says;
+// glibc does not.
 func Transport(config *tls.Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{
@@ -173,8 +172,8 @@ func (m *Machine) save() error {
 	return os.WriteFile(m.path("machine.json"), content, 0o600)
 }
 
-// Fault is what a person at the terminal gets to read: one sentence, and one
-// command that mends it or tells more.
+// Fault is an error for a person at the terminal: a sentence, and a command that mends
+// it or tells more.
 type Fault struct {
 	Says  string
 	Try   string

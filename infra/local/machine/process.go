@@ -18,24 +18,24 @@ import (
 	"time"
 )
 
-// emulator starts MiniStack with our patches.
+// emulator is the Python program that starts MiniStack with our patches.
 //
 //go:embed emulator.py
 var emulator []byte
 
-// DefaultPort is taken when it is free and no other is named.
+// DefaultPort is used when it is free and no other port is asked for.
 const DefaultPort = 4566
 
-// Running tells whether the machine's process is alive.
+// Running reports whether the machine's process is alive.
 func (m *Machine) Running() bool {
 	return m.state.PID > 0 && m.state.Ticks != "" && startTicks(m.state.PID) == m.state.Ticks
 }
 
-// Port is where it listens, or listened last.
+// Port is the port that the machine listens on, or last listened on.
 func (m *Machine) Port() int { return m.state.Port }
 
-// Start starts the machine, unless it runs, and returns when it answers. Port 0
-// is the port of last time or any free one.
+// Start starts the machine unless it runs, and returns when it answers. Port 0 stands
+// for the port of last time, or any free one.
 func (m *Machine) Start(ctx context.Context, port int) error {
 	if m.Running() {
 		if port != 0 && port != m.state.Port {
@@ -47,13 +47,13 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 		if started, err := os.ReadFile(m.path("emulator.py")); err == nil && bytes.Equal(started, emulator) {
 			return m.waitUntilHealthy(ctx, nil)
 		}
-		// The patches have changed since it was started.
+		// The patches have changed since the machine was started.
 		if err := m.Stop(ctx); err != nil {
 			return err
 		}
 	}
 	if m.state.PID != 0 {
-		// It did not end by Stop: the machine crashed, or was rebooted.
+		// The machine did not end by Stop: it crashed, or the computer was rebooted.
 		m.state.PID, m.state.Ticks = 0, ""
 		if err := m.forget(); err != nil {
 			return err
@@ -103,14 +103,14 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 	return m.waitUntilHealthy(ctx, ended)
 }
 
-// Stop ends the machine and every function in it. Its tables, buckets and
-// functions are kept for the next Start. It is no error if it does not run.
+// Stop ends the machine and every function in it. Its tables, buckets and functions are
+// kept for the next Start. Stopping a machine that does not run is no error.
 func (m *Machine) Stop(ctx context.Context) error {
 	if !m.Running() {
 		return nil
 	}
 	pid := m.state.PID
-	// Only a clean end writes the state.
+	// The emulator writes its state only when it ends in order.
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
@@ -118,8 +118,8 @@ func (m *Machine) Stop(ctx context.Context) error {
 	for m.Running() && time.Since(asked) < 30*time.Second && ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
 		if time.Since(asked) > 2*time.Second {
-			// A function at work holds up the end, and knocks at a door that is closed.
-			// What it did not finish is done after the next start, as after any crash.
+			// A function that still works delays the end, while its calls are refused. Its
+			// work is resumed after the next start, as after any crash.
 			m.killFunctions()
 		}
 	}
@@ -149,7 +149,7 @@ func (m *Machine) killFunctions() {
 	}
 }
 
-// forget drops what a machine that did not end cleanly left behind: half a state
+// forget deletes the state of a machine that did not end in order: an incomplete state
 // is worse than none.
 func (m *Machine) forget() error {
 	for _, name := range []string{"state", "s3", "deployed"} {
@@ -160,7 +160,7 @@ func (m *Machine) forget() error {
 	return m.save()
 }
 
-// Remove stops the machine and forgets all that it held.
+// Remove stops the machine and deletes its data.
 func (m *Machine) Remove(ctx context.Context) error {
 	stopped := m.Stop(ctx)
 	if err := os.RemoveAll(m.Home); err != nil {
@@ -179,7 +179,7 @@ type Function struct {
 	PID  int
 }
 
-// Functions lists the processes of functions that run now.
+// Functions returns the processes of all functions that run now.
 func (m *Machine) Functions() ([]Function, error) {
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -217,7 +217,7 @@ func (m *Machine) choosePort(port int) error {
 			}
 		}
 	case m.state.Port != 0:
-		// The deployment's own addresses carry the port: keep it.
+		// The deployment's addresses contain the port, so it must not change.
 		port = m.state.Port
 		if !free(port) {
 			return &Fault{
@@ -255,8 +255,8 @@ func free(port int) bool {
 	return true
 }
 
-// emulatorEnvironment is all that the emulator sees, and so all that the
-// functions inherit: nothing of the terminal that started it.
+// emulatorEnvironment returns the environment of the emulator, which the functions
+// inherit. It has nothing from the terminal that started the machine.
 func (m *Machine) emulatorEnvironment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -281,7 +281,7 @@ func (m *Machine) emulatorEnvironment() []string {
 		"S3_PERSIST=1",
 		"S3_DATA_DIR=" + m.path("s3"),
 		"LOG_LEVEL=WARNING",
-		// Parts that would listen elsewhere, or look for Docker.
+		// These parts would listen on other ports, or look for Docker.
 		"SFTP_ENABLED=0",
 		"IOT_MTLS_ENABLED=0",
 		"DOCKER_HOST=unix://" + m.path("no-docker"),
@@ -319,14 +319,15 @@ func (m *Machine) waitUntilHealthy(ctx context.Context, ended <-chan error) erro
 	}
 }
 
-// startTicks returns when the kernel started the process, in its own unit, ""
-// if there is none or it has ended. Numbers of processes are used again.
+// startTicks returns the time at which a process was started, in the kernel's unit, ""
+// if there is no such process or it has ended. It tells a process from a later one with
+// the same number.
 func startTicks(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
 	}
-	// The second field is the name in parentheses, which may hold anything.
+	// The second field is the name in parentheses, which may contain any character.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 || fields[0] == "Z" {
 		return ""

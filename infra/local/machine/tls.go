@@ -25,13 +25,12 @@ const (
 	keyFile    = "key.pem"
 )
 
-// containersGateway is where containers find the machine that they run on.
+// containersGateway is the address by which containers reach the computer they run on.
 var containersGateway = net.IPv4(172, 17, 0, 1).To4()
 
-// ensureCertificate makes a certificate authority and a certificate for this
-// machine's names, unless a good one is there. The authority's key is thrown
-// away once it has signed: nobody can ever make another certificate that the
-// files in this folder trust.
+// ensureCertificate makes a certificate authority and a certificate for this machine's
+// names, unless there is a valid one. The authority's key is thrown away after that:
+// nobody can make another certificate that the files in this folder trust.
 func ensureCertificate(dir string) error {
 	if certificateIsGood(dir) {
 		return nil
@@ -53,7 +52,7 @@ func ensureCertificate(dir string) error {
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 		MaxPathLenZero:        true,
-		// Even if the key were not thrown away, it could speak for this machine only.
+		// Even with its key, the authority could sign for this machine's names only.
 		PermittedDNSDomainsCritical: true,
 		PermittedDNSDomains:         []string{"localhost"},
 		PermittedIPRanges: []*net.IPNet{
@@ -76,7 +75,7 @@ func ensureCertificate(dir string) error {
 		NotAfter:     ca.NotAfter,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// Buckets as s3 clients name them, and the API's own address.
+		// Buckets as S3 clients address them, and the API.
 		DNSNames:    []string{"localhost", "*.localhost", "*.s3.localhost", "*.execute-api.localhost"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1).To4(), containersGateway},
 	}
@@ -104,8 +103,8 @@ func ensureCertificate(dir string) error {
 	return nil
 }
 
-// certificateIsGood tells whether the folder holds a certificate that is good
-// for another week.
+// certificateIsGood reports whether the folder has a certificate that is valid for
+// another week.
 func certificateIsGood(dir string) bool {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
 	if err != nil {
@@ -120,7 +119,7 @@ func certificateIsGood(dir string) bool {
 	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour && leaf.VerifyHostname(containersGateway.String()) == nil
 }
 
-// trust returns the pool that holds nothing but the machine's own authority.
+// trust returns a certificate pool with the machine's own authority alone.
 func trust(dir string) (*x509.CertPool, error) {
 	ca, err := os.ReadFile(filepath.Join(dir, caFile))
 	if err != nil {
@@ -133,8 +132,8 @@ func trust(dir string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// systemRoots returns the system's trusted certificates, nothing where they
-// are not found: then the bundle trusts this machine only.
+// systemRoots returns the system's trusted certificates, nothing if they are not found:
+// then the bundle trusts this machine only.
 func systemRoots() []byte {
 	for _, path := range []string{
 		os.Getenv("SSL_CERT_FILE"),

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// The certificate speaks for this machine's names, and whoever trusts it trusts
-// nobody else by it.
+// The certificate is valid for this machine's names, and its authority for no others.
 func TestCertificate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -56,7 +55,7 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
-// A process is known by its number and the time of its start, not by the number alone.
+// A process is identified by its number and its start time, not by its number alone.
 func TestRunning_knowsItsOwnProcess(t *testing.T) {
 	t.Parallel()
 	m, err := Open(t.TempDir(), filepath.Join(t.TempDir(), "machine"))

@@ -14,12 +14,10 @@ import (
 	"strings"
 )
 
-// MiniStack is the emulator's package and version. The patches in emulator.py
-// were written for it.
+// MiniStack is the package and version of the emulator that emulator.py patches.
 const MiniStack = "ministack==1.5.33"
 
-// CheckTools tells, for the first prerequisite that is missing or too old, what
-// to do about it.
+// CheckTools returns a Fault for the first prerequisite that is missing or too old.
 func CheckTools(ctx context.Context) error {
 	if runtime.GOOS != "linux" {
 		return &Fault{
@@ -62,8 +60,8 @@ func version(text string) (major, minor int) {
 	return major, minor
 }
 
-// FetchMiniStack puts the emulator into the checkout's own virtual environment,
-// once. Machines of one checkout share it.
+// FetchMiniStack installs the emulator in the checkout's own virtual environment, once.
+// Machines of one checkout share it.
 func (m *Machine) FetchMiniStack(ctx context.Context) error {
 	mark := filepath.Join(m.venv(), ".keypool")
 	if have, err := os.ReadFile(mark); err == nil && string(have) == MiniStack {
@@ -80,8 +78,7 @@ func (m *Machine) FetchMiniStack(ctx context.Context) error {
 	return os.WriteFile(mark, []byte(MiniStack), 0o644)
 }
 
-// FetchCDK puts the CDK CLI that infra/package-lock.json names into the
-// checkout, once.
+// FetchCDK installs the CDK command line of infra/package-lock.json in the checkout, once.
 func (m *Machine) FetchCDK(ctx context.Context) error {
 	infra := filepath.Join(m.Checkout, "infra")
 	lock, err := os.ReadFile(filepath.Join(infra, "package-lock.json"))
@@ -101,8 +98,8 @@ func (m *Machine) FetchCDK(ctx context.Context) error {
 func (m *Machine) venv() string   { return filepath.Join(m.Checkout, ".local", "venv") }
 func (m *Machine) python() string { return filepath.Join(m.venv(), "bin", "python") }
 
-// run runs a tool to its end and returns the last of what it said if it fails.
-// What it says is kept in tools.log.
+// run runs a tool to its end. Its output goes to tools.log; the error of a tool that
+// fails has the end of the output.
 func (m *Machine) run(ctx context.Context, extra map[string]string, dir, name string, args ...string) error {
 	if err := os.MkdirAll(m.Home, 0o700); err != nil {
 		return err
@@ -130,5 +127,5 @@ func (m *Machine) run(ctx context.Context, extra map[string]string, dir, name st
 	return nil
 }
 
-// ToolsLog holds what pip, npm, Go and the CDK said.
+// ToolsLog is the file with the output of pip, npm, Go and the CDK.
 func (m *Machine) ToolsLog() string { return m.path("tools.log") }

@@ -65,7 +65,7 @@ func (s *Shop) Mails(ctx context.Context) ([]Mail, error) {
 	return mails, nil
 }
 
-// bare takes the names off addresses.
+// bare returns the addresses without their names.
 func bare(addresses []string) []string {
 	found := make([]string, len(addresses))
 	for i, address := range addresses {
@@ -77,8 +77,8 @@ func bare(addresses []string) []string {
 	return found
 }
 
-// To returns those mails that went to the address and whose subject or text
-// hold all the words, in any case.
+// To returns the mails to the address whose subject or text contain all the words, in
+// upper or lower case.
 func To(mails []Mail, address string, words ...string) []Mail {
 	var found []Mail
 	for _, m := range mails {
@@ -93,7 +93,7 @@ func To(mails []Mail, address string, words ...string) []Mail {
 	return found
 }
 
-// AwaitMail waits for a mail to the address that holds the words.
+// AwaitMail waits for a mail to the address that contains the words.
 func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address string, words ...string) (Mail, error) {
 	var came Mail
 	err := Await(ctx, patience, fmt.Sprintf("a mail to %s with %q", address, words), func() (bool, error) {
@@ -111,7 +111,7 @@ func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address st
 	return came, err
 }
 
-// Await asks until the answer is yes, for as long as patience lasts.
+// Await calls ask until it returns true, and fails after patience.
 func Await(ctx context.Context, patience time.Duration, what string, ask func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Stock is what the API says of one side of a pool.
+// Stock is one side of a pool, as the API shows it.
 type Stock struct{ Available, Claimed, Revoked, Waiting int }
 
 // Stock reads the two sides of a pool.
@@ -17,7 +17,7 @@ func (s *Shop) Stock(ctx context.Context, token, pool string) (live, test Stock,
 	return found.Live, found.Test, err
 }
 
-// OrderLine is what the API says of a line of an order.
+// OrderLine is a line of an order, as the API shows it.
 type OrderLine struct {
 	ID        string
 	Product   string
@@ -51,7 +51,7 @@ func (s *Shop) OrderLines(ctx context.Context, token, order string) ([]OrderLine
 	return lines, err
 }
 
-// Upload is what the API says of a key file.
+// Upload is a key file's upload, as the API shows it.
 type Upload struct {
 	ID         string
 	File       string
@@ -68,7 +68,7 @@ type Upload struct {
 	}
 }
 
-// Upload reads what became of the newest upload of that file, false if it is not known yet.
+// Upload reads the newest upload of a file, false if there is none yet.
 func (s *Shop) Upload(ctx context.Context, token, file string) (Upload, bool, error) {
 	var found struct{ Items []Upload }
 	if err := s.Ask(ctx, token, http.MethodGet, "/v1/uploads?limit=100", nil, &found); err != nil {

@@ -9,7 +9,7 @@ import (
 	"keypool/infra/local/machine"
 )
 
-// Of returns the way to a machine's deployment, by its outputs.
+// Of returns the shop of a machine's deployment, from the deployment's outputs.
 func Of(m *machine.Machine, outputs map[string]string) (*Shop, error) {
 	cfg, err := m.Config()
 	if err != nil {
@@ -24,8 +24,8 @@ func Of(m *machine.Machine, outputs map[string]string) (*Shop, error) {
 	}, nil
 }
 
-// Open brings a machine up, telling of each step, and returns the way to its
-// deployment, and the deployment's outputs.
+// Open brings a machine up, printing each step, and returns the shop of its deployment
+// and the deployment's outputs.
 func Open(ctx context.Context, m *machine.Machine, tell io.Writer) (*Shop, map[string]string, error) {
 	for _, step := range m.Up(0) {
 		start := time.Now()

@@ -17,7 +17,7 @@ import (
 // AccountName is the merchant's account with Keypool's own scheme.
 const AccountName = "standard"
 
-// Order is an order as the payment platform reports it once it is paid.
+// Order is a paid order, as the payment platform sends it.
 type Order struct {
 	ID       string
 	Email    string
@@ -37,7 +37,7 @@ type Line struct {
 	UnitPrice string `json:"unit_price,omitempty"`
 }
 
-// Body is the order as order.paid.
+// Body returns the order as an order.paid event in JSON.
 func (o Order) Body() []byte {
 	type customer struct {
 		Name  string `json:"name,omitempty"`
@@ -67,10 +67,10 @@ type Account struct {
 	Secret   string // whsec_…
 }
 
-// Path is where the platform calls.
+// Path returns the path of the account's webhook.
 func (a Account) Path() string { return "/webhooks/" + a.Merchant + "/" + AccountName }
 
-// Sign makes the request that the platform sends, at that time.
+// Sign returns the request that the platform sends at a time.
 func (a Account) Sign(body []byte, at time.Time) (Request, error) {
 	secret, err := platform.ParseSecret(a.Secret)
 	if err != nil {
@@ -88,7 +88,7 @@ func (a Account) Sign(body []byte, at time.Time) (Request, error) {
 	}, nil
 }
 
-// Reply is what Keypool says to a paid order.
+// Reply is Keypool's response to a paid order.
 type Reply struct {
 	Order string      `json:"order"`
 	Lines []ReplyLine `json:"lines"`
@@ -103,7 +103,7 @@ type ReplyLine struct {
 	Allocated int    `json:"allocated"`
 }
 
-// Pay reports the order as paid, once.
+// Pay sends the order once.
 func (s *Shop) Pay(ctx context.Context, a Account, o Order) (Reply, Answer, error) {
 	request, err := a.Sign(o.Body(), time.Now())
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *Shop) Pay(ctx context.Context, a Account, o Order) (Reply, Answer, erro
 	return reply, answer, answer.Decode(&reply)
 }
 
-// Curl is a shell command that sends the body just as Pay does, signed with
-// openssl when it is run. It takes its settings from .local/env.
+// Curl returns a shell command that sends the body as Pay does, and signs it with
+// openssl when it is run. The command takes its settings from .local/env.
 func (a Account) Curl(url string, body []byte, secretVariable string) string {
 	return fmt.Sprintf(`body=%s
 id=msg_$(openssl rand -hex 12) at=$(date +%%s)

@@ -12,8 +12,8 @@ import (
 	"keypool/shared/platform/standard"
 )
 
-// What make order prints is pasted into a shell: it must send the same body, with
-// a signature that holds, whatever is in it.
+// The command that make order prints sends the same body with a valid signature,
+// whatever characters the body has.
 func TestCurl_signsAsWeDo(t *testing.T) {
 	t.Parallel()
 	account := Account{Merchant: "demo", Secret: platform.FormatSecret([]byte("a signing secret of 32 bytes or so"))}

@@ -7,7 +7,7 @@ import (
 	"net/url"
 )
 
-// Setup is what a merchant needs before the first order.
+// Setup is the merchant, pool and product that a first order needs.
 type Setup struct {
 	Merchant, Title, Notices string
 	Pool                     string
@@ -15,14 +15,14 @@ type Setup struct {
 	Product, ProductTitle    string
 }
 
-// Made is what SetUp made that is never shown again.
+// Made has the token and the secret that SetUp made. They are never shown again.
 type Made struct {
 	Account Account
 	Token   string
 }
 
-// SetUp creates the merchant, the pool and the product unless they are there
-// (then they are left as they are), and makes a new token and a new secret.
+// SetUp creates the merchant, the pool and the product, each unless it exists, and makes
+// a new token and a new secret.
 func (s *Shop) SetUp(ctx context.Context, what Setup) (Made, error) {
 	merchant := "/v1/merchants/" + what.Merchant
 	err := s.Operate(ctx, http.MethodGet, merchant, nil, nil)
@@ -51,7 +51,7 @@ func (s *Shop) SetUp(ctx context.Context, what Setup) (Made, error) {
 	return made, err
 }
 
-// AddPool creates a pool unless it is there.
+// AddPool creates a pool unless it exists.
 func (s *Shop) AddPool(ctx context.Context, token, name string, lowStock *int) error {
 	settings := map[string]any{"title": name}
 	if lowStock != nil {
@@ -60,7 +60,7 @@ func (s *Shop) AddPool(ctx context.Context, token, name string, lowStock *int) e
 	return s.add(ctx, token, "/v1/pools/"+name, settings)
 }
 
-// AddProduct creates a product unless it is there; without a pool it is not connected.
+// AddProduct creates a product unless it exists. Without a pool it is not connected.
 func (s *Shop) AddProduct(ctx context.Context, token, id, title, pool string) error {
 	settings := map[string]any{"title": title}
 	if pool != "" {
@@ -69,7 +69,7 @@ func (s *Shop) AddProduct(ctx context.Context, token, id, title, pool string) er
 	return s.add(ctx, token, "/v1/products/"+url.PathEscape(id), settings)
 }
 
-// Connect lets a pool feed a product that is there.
+// Connect makes a pool feed an existing product.
 func (s *Shop) Connect(ctx context.Context, token, id, title, pool string) error {
 	return s.ask(ctx, token, http.MethodPut, "/v1/products/"+url.PathEscape(id), "*", map[string]any{"title": title, "pool": pool}, nil)
 }

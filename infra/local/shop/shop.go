@@ -1,7 +1,7 @@
-// Package shop is everybody around Keypool: the merchant who uploads keys and
-// sets up products, the payment platform that reports a paid order, the
-// customer who reads a mail. It knows nothing that they do not know: the bucket,
-// the HTTPS API and the inbox.
+// Package shop plays the people and systems around Keypool: the merchant who uploads
+// keys and sets up products, the payment platform that sends a paid order, and the
+// customer who reads a mail. It uses only what they can use: the bucket, the HTTPS API
+// and the inbox.
 package shop
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Shop is the way to one deployment of Keypool.
+// Shop is a client of one deployment of Keypool.
 type Shop struct {
 	AWS    aws.Config   // whose credentials may upload, and operate
 	HTTP   *http.Client // trusts the API's address
@@ -32,14 +32,14 @@ type Shop struct {
 	Inbox  string       // where the one-machine run shows its mails; empty on AWS
 }
 
-// Answer is what came back from a request.
+// Answer is the response to a request.
 type Answer struct {
 	Status int
 	Body   []byte
 	Took   time.Duration
 }
 
-// Decode reads the answer's JSON.
+// Decode decodes the response's JSON.
 func (a Answer) Decode(out any) error {
 	if err := json.Unmarshal(a.Body, out); err != nil {
 		return fmt.Errorf("the answer is not the JSON that was expected: %w", err)
@@ -47,7 +47,7 @@ func (a Answer) Decode(out any) error {
 	return nil
 }
 
-// Refusal is an answer that is not a success.
+// Refusal is the error for a response that is not a success.
 type Refusal struct {
 	Status int
 	Detail string // what the problem said, without anything that was sent
@@ -60,7 +60,7 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%d %s: %s", r.Status, http.StatusText(r.Status), r.Detail)
 }
 
-// Refused returns a *Refusal, nil if the answer was none.
+// Refused returns a *Refusal, or nil if the response is a success.
 func (a Answer) Refused() error {
 	if a.Status < 300 {
 		return nil
@@ -77,7 +77,7 @@ func (a Answer) Refused() error {
 	return &Refusal{Status: a.Status, Detail: problem.Detail}
 }
 
-// IsMissing tells whether err is a refusal because there is no such thing.
+// IsMissing reports whether err is a refusal with status 404.
 func IsMissing(err error) bool {
 	var refusal *Refusal
 	return errors.As(err, &refusal) && refusal.Status == http.StatusNotFound
@@ -99,13 +99,13 @@ func (s *Shop) Do(ctx context.Context, r Request) (Answer, error) {
 	return s.send(request)
 }
 
-// Ask calls the API as the merchant whose token it is. in is sent as JSON unless
-// it is nil; an answer that is a refusal is an error.
+// Ask calls the API with a merchant's token. It sends in as JSON unless in is nil. A
+// refusal is an error.
 func (s *Shop) Ask(ctx context.Context, token, method, path string, in, out any) error {
 	return s.ask(ctx, token, method, path, "", in, out)
 }
 
-// ask is Ask with the version that a change was made from.
+// ask is Ask with the version that a change is based on.
 func (s *Shop) ask(ctx context.Context, token, method, path, ifMatch string, in, out any) error {
 	r, err := jsonRequest(method, path, in)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Shop) ask(ctx context.Context, token, method, path, ifMatch string, in,
 	return decoded(r, answer, err, out)
 }
 
-// Operate calls the API as the operator: signed with AWS credentials.
+// Operate calls the API as the operator, signed with AWS credentials.
 func (s *Shop) Operate(ctx context.Context, method, path string, in, out any) error {
 	r, err := jsonRequest(method, path, in)
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Shop) Operate(ctx context.Context, method, path string, in, out any) er
 	return decoded(r, answer, err, out)
 }
 
-// Drop puts a key file into the bucket, as any S3 client does.
+// Drop uploads a key file to the bucket, as any S3 client does.
 func (s *Shop) Drop(ctx context.Context, key string, content []byte) error {
 	_, err := s3.NewFromConfig(s.AWS).PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.Bucket, Key: &key, Body: bytes.NewReader(content), ContentType: aws.String("text/plain"),
@@ -152,7 +152,7 @@ func (s *Shop) Drop(ctx context.Context, key string, content []byte) error {
 	return nil
 }
 
-// Kept tells whether an object still lies in the bucket.
+// Kept reports whether an object is still in the bucket.
 func (s *Shop) Kept(ctx context.Context, key string) (bool, error) {
 	_, err := s3.NewFromConfig(s.AWS).HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.Bucket, Key: &key})
 	var missing *types.NotFound
