@@ -568,8 +568,8 @@ func TestOrder_showsItsLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, h := range []order.History{
-		{Line: live.ID, At: noon.Add(2 * time.Second), What: order.MailDelivered, By: "ses", Mail: 2, MessageID: "0100-a"},
-		{Line: live.ID, At: noon.Add(time.Second), What: order.MailUncertain, By: "deliver", Mail: 1},
+		{Line: live.ID, At: noon.Add(2 * time.Second), Event: order.MailDelivered, By: "ses", Mail: 2, MessageID: "0100-a"},
+		{Line: live.ID, At: noon.Add(time.Second), Event: order.MailUncertain, By: "deliver", Mail: 1},
 	} {
 		if err := w.store.AddHistory(t.Context(), h); err != nil {
 			t.Fatal(err)

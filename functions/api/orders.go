@@ -180,7 +180,7 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 		reading.Go(func() error {
 			history, err := a.orders.History(ctx, line.ID)
 			for _, h := range history {
-				body.Lines[i].History = append(body.Lines[i].History, Event{h.At, string(h.What), h.By, h.Mail, h.MessageID, h.Code})
+				body.Lines[i].History = append(body.Lines[i].History, Event{h.At, string(h.Event), h.By, h.Mail, h.MessageID, h.Code})
 			}
 			return err
 		})

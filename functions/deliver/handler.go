@@ -26,7 +26,7 @@ type handler struct {
 
 type mailer interface {
 	Mail(ctx context.Context, items []outbox.Item) []error
-	Follow(ctx context.Context, news delivery.News) error
+	ApplyFeedback(ctx context.Context, f delivery.Feedback) error
 }
 
 // handle takes both kinds of event that the function is called with.
@@ -148,8 +148,8 @@ func (h *handler) news(ctx context.Context, event json.RawMessage) error {
 		slog.InfoContext(ctx, "news of a mail that is not ours", "what", string(what))
 		return nil
 	}
-	err := h.mailer.Follow(ctx, delivery.News{
-		Item: item, Number: mail, What: what, At: said.Time, MessageID: said.Detail.Mail.MessageID, Code: code,
+	err := h.mailer.ApplyFeedback(ctx, delivery.Feedback{
+		Item: item, Number: mail, Event: what, At: said.Time, MessageID: said.Detail.Mail.MessageID, Code: code,
 	})
 	switch outcomeOf(err) {
 	case done:
@@ -164,7 +164,7 @@ func (h *handler) news(ctx context.Context, event json.RawMessage) error {
 }
 
 // what says what happened and, in SES's words, why; not ok if it changes nothing.
-func (e sesEvent) what() (what order.Happening, code string, ok bool) {
+func (e sesEvent) what() (what order.EventKind, code string, ok bool) {
 	d := e.Detail
 	switch d.EventType {
 	case "Send":

@@ -82,7 +82,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{T: t, store: store, post: &post{}}
 	clock := func() time.Time { return noon }
 	s.h = handler{now: clock, mailer: &delivery.Mailer{
-		Lines: store, Notices: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
+		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
 		Post: s.post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}}
 	return s
@@ -182,7 +182,7 @@ func TestHandler_newsOfSES(t *testing.T) {
 			s.send(c.event)
 			s.wantState(c.want, c.code)
 			history, err := s.store.History(t.Context(), line)
-			if err != nil || string(history[len(history)-1].What) != c.history {
+			if err != nil || string(history[len(history)-1].Event) != c.history {
 				t.Errorf("the history ends with %+v, %v", history, err)
 			}
 			told := 0
@@ -212,7 +212,7 @@ func (f failing) Mail(_ context.Context, items []outbox.Item) []error {
 	}
 	return errs
 }
-func (f failing) Follow(context.Context, delivery.News) error { return f.err }
+func (f failing) ApplyFeedback(context.Context, delivery.Feedback) error { return f.err }
 
 func TestHandler_outcomes(t *testing.T) {
 	for _, c := range []struct {

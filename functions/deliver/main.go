@@ -24,8 +24,9 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	h := handler{mailer: &delivery.Mailer{
-		Lines:    store,
-		Notices:  store,
+		Lines:    store.LineMails(),
+		Notices:  store.NoticeMails(),
+		History:  store,
 		Settings: catalog.NewCached(store, time.Now),
 		Uploads:  store,
 		Counts:   store,

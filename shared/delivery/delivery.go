@@ -1,33 +1,40 @@
-// Package delivery mails what is due: keys and news of them to customers,
-// notices to merchants and the operator.
+// Package delivery mails what is due: license keys to customers, notices to
+// merchants and the operator.
 //
 // # What it promises
 //
-// Whatever is due is mailed at least once, and a second time only if a mailer
-// dies between handing the mail to SES and writing so down. SES has no token for
+// Every mail that is due is sent at least once, and a second time only if a mailer
+// dies between handing the mail to SES and marking it as sent. SES has no token for
 // "send this once", so a mail is leased by a conditional write before it is sent
 // and marked by another after. A lease that ends unmarked leaves it open whether
-// the mail went out: unless SES tells within that time it is sent again, as the
-// next number, and the line's history shows it.
+// the mail went out. Unless SES reports the mail within that time, it is sent again
+// as the next number, and the line's history shows it.
 //
-// What is mailed is what the lease's own answer shows. The stream's image only
-// says where to look: the key in it may have been replaced since.
+// A mail is made of the item that the lease returns. The stream's image only names
+// the item: a key in it may have been replaced since.
 //
-// A mail that SES is too busy for is offered again, and all others slower: the
-// stream keeps what waits. One refused for itself fails, and its merchant is told
-// in the same transaction. A mail that meets trouble of the account or of the moment stays
-// due with a back-off; the sweep sets it due again when its time has come.
+// A mail that SES throttles is offered again, and all others slower: the stream
+// keeps the rest waiting. A mail that fails for good is marked as failed, and its
+// merchant is told in the same transaction. Any other failure leaves the mail due
+// with a back-off; the sweep sets it due again when its time has come.
 //
-// # What becomes of a mail
+// # Feedback
 //
-// SES reports it by events, which arrive twice, late and out of order. Each
-// carries the line and the number of the mail as tags. States have ranks and
-// never go back; news of an older mail of the line goes to its history alone.
+// SES reports what becomes of a mail by events. They arrive twice, late and out of
+// order. Each carries the item and the number of the mail as tags. The states of a
+// mail have ranks and never go back. Feedback of an older mail goes to the line's
+// history only.
+//
+// # Kinds
+//
+// Lines and notices are mailed in the same way: lease, compose, send, mark. The
+// file walk.go holds that way, lines.go and notices.go the differences. Another
+// kind needs an outbox.ItemKind, a Store, the four methods of the interface kind
+// and a case in Mailer.Mail and Mailer.ApplyFeedback.
 package delivery
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	netmail "net/mail"
@@ -48,44 +55,32 @@ import (
 	"keypool/shared/upload"
 )
 
-// Lines keeps the lines.
-type Lines interface {
-	// LeaseLine takes the line's mail for one mailer and returns the line as it
-	// stands then, with all its keys. Again says that an earlier mailer's lease
-	// ended unmarked, and that this mail is the next number therefore. Not ok: there
-	// is nothing to be mailed now, or another mailer has it.
-	LeaseLine(ctx context.Context, id order.LineID, now time.Time) (f order.Fulfillment, again, ok bool, err error)
+// Store keeps the items of one kind that are mailed.
+type Store[T any] interface {
+	// Lease takes the mail of an item for one mailer, and returns the whole item as it
+	// stands with the lease. Again means that the lease of an earlier mailer ended
+	// without a mark, so that this mail has the next number. Not ok: nothing is to be
+	// mailed now, or another mailer has the lease.
+	Lease(ctx context.Context, id string, now time.Time) (item T, again, ok bool, err error)
 
-	// Fulfillment returns the line as it stands, its first keys only.
-	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+	// Read returns an item as it stands, false if there is none. A line comes with its
+	// first keys only.
+	Read(ctx context.Context, id string) (item T, ok bool, err error)
 
-	// MarkLine stores the line's Mail and Counted as they are in f, with the history
-	// entry and the notice, if any: all or nothing. A notice that is stored already
-	// is left as it is, or added to: see notice.Kind.Together. It fails with
-	// retry.ErrChanged if the line is not at f's version any more.
-	MarkLine(ctx context.Context, f order.Fulfillment, history *order.History, tell *notice.Notice) error
+	// Mark stores the outbox entry of an item, and a line's Counted, with a history
+	// entry and a notice, if any: all or nothing. A notice that is stored already is
+	// left as it is, or added to: see notice.Kind.Together. It fails with
+	// retry.ErrChanged if the item is not at its version any more.
+	Mark(ctx context.Context, item T, history *order.History, tell *notice.Notice) error
+}
 
-	// AddHistory adds to a line's history. The same entry twice is one.
+// History keeps the history of lines.
+type History interface {
+	// AddHistory adds an entry. The same entry twice is stored once.
 	AddHistory(ctx context.Context, h order.History) error
 }
 
-// Notices keeps the notices, as Lines keeps the lines.
-type Notices interface {
-	LeaseNotice(ctx context.Context, id string, now time.Time) (n notice.Notice, ok bool, err error)
-	Notice(ctx context.Context, id string) (notice.Notice, bool, error)
-	MarkNotice(ctx context.Context, n notice.Notice, tell *notice.Notice) error
-}
-
-// Mark is what is written when a mail has come further.
-type mark struct {
-	Mail    outbox.Entry
-	Counted int            // of a line: see order.Fulfillment
-	History *order.History // of a line
-	Tell    *notice.Notice // stored unless it is there; see notice.Kind.Together
-}
-
-// Settings are what mails are made with beside their items; at most half a
-// minute old, but for uploads.
+// Settings are the settings that mails are made with, at most half a minute old.
 type Settings interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
@@ -105,14 +100,15 @@ type Counts interface {
 
 // Post sends mails.
 type Post interface {
-	// Send hands a mail over and returns its name there, or a *SendError.
+	// Send hands a mail over and returns SES's id of it, or a *mail.SendError.
 	Send(ctx context.Context, m mail.Message) (messageID string, err error)
 }
 
-// Mailer mails what is due and follows what becomes of it.
+// Mailer mails what is due and applies SES's feedback. It is safe for concurrent use.
 type Mailer struct {
-	Lines    Lines
-	Notices  Notices
+	Lines    Store[order.Fulfillment]
+	Notices  Store[notice.Notice]
+	History  History
 	Settings Settings
 	Uploads  Uploads
 	Counts   Counts
@@ -125,20 +121,21 @@ type Mailer struct {
 }
 
 const (
-	// atOnce is how many mails one invocation sends side by side.
+	// atOnce is the number of mails that one invocation sends side by side.
 	atOnce = 10
-	// keyBytes is how much their keys may have together; a mail that has more goes
-	// alone. Text, HTML and attachment take a dozen times that of memory.
+	// keyBytes bounds the keys of those mails together; a mail with more goes alone.
+	// Text, HTML and attachment take a dozen times that of memory.
 	keyBytes = 1 << 20
 )
 
-// Mail mails each item that is due, and returns what went wrong, in the order of
-// the items. A mail that was put off, or failed for good, is nil: its state says
-// so, and nobody has to try the item again.
+// Mail mails each item that is due, and returns the errors in the order of the
+// items. The error is nil for a mail that is to be tried later or failed for good:
+// its state says so, and the caller need not try the item again.
 func (m *Mailer) Mail(ctx context.Context, items []outbox.Item) []error {
 	failed := make([]error, len(items))
 	var taken takings
 	room := semaphore.NewWeighted(keyBytes)
+	lines, notices := m.lines(&taken), m.notices()
 	var mails errgroup.Group
 	mails.SetLimit(atOnce)
 	for i, item := range items {
@@ -146,9 +143,9 @@ func (m *Mailer) Mail(ctx context.Context, items []outbox.Item) []error {
 		mails.Go(func() error {
 			switch item.Kind {
 			case outbox.Lines:
-				failed[i] = m.mailLine(ctx, order.LineID(item.ID), room, &taken)
+				failed[i] = lines.mail(ctx, item.ID, room)
 			case outbox.Notices:
-				failed[i] = m.mailNotice(ctx, item.ID)
+				failed[i] = notices.mail(ctx, item.ID, room)
 			}
 			return nil
 		})
@@ -158,44 +155,17 @@ func (m *Mailer) Mail(ctx context.Context, items []outbox.Item) []error {
 	return failed
 }
 
-// sendFor is how long SES may take for one mail.
-const sendFor = 20 * time.Second
-
-// send hands a mail over. What SES is too busy to take is offered again, slower,
-// while there is time: to put it off would cost writes, and a minute.
-func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
-	busy := &mail.SendError{Fault: mail.Throttled, Code: "NoTurn"}
-	for range offers {
-		offered, ok := m.pace.turn(ctx)
-		if !ok {
-			break
-		}
-		messageID, err := m.offer(ctx, made)
-		if err == nil {
-			m.pace.taken()
-			return messageID, nil
-		}
-		refused, answered := errors.AsType[*mail.SendError](err)
-		if !answered || refused.Fault != mail.Throttled {
-			return "", err
-		}
-		busy = refused
-		m.pace.tooFast(ctx, offered)
+// ApplyFeedback applies one event that SES reports of a mail. The same event twice
+// is applied once.
+func (m *Mailer) ApplyFeedback(ctx context.Context, f Feedback) error {
+	if f.Item.Kind == outbox.Lines {
+		return m.lines(new(takings)).applyFeedback(ctx, f)
 	}
-	return "", busy
+	return m.notices().applyFeedback(ctx, f)
 }
 
-// offers bounds how often one mailer offers a mail.
-const offers = 12
-
-func (m *Mailer) offer(ctx context.Context, made mail.Message) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, sendFor)
-	defer cancel()
-	return m.Post.Send(ctx, made)
-}
-
-// takings gathers the keys that one invocation's first mails made known, so that
-// orders in a rush share a write of their pool's count.
+// takings gathers the keys that one invocation mailed for the first time, so that
+// many orders share one write of their pool's count.
 type takings struct {
 	mu   sync.Mutex
 	keys map[pool.ID]int
@@ -213,12 +183,12 @@ func (t *takings) add(p pool.ID, n int) {
 	t.keys[p] += n
 }
 
-// addTo adds them to the counts that are shown. What is lost here is put right at night.
+// addTo adds them to the counts that are shown. A lost addition is put right at night.
 func (t *takings) addTo(ctx context.Context, counts Counts) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.keys), pool.ID.Compare) {
 		n := t.keys[p]
 		if err := counts.AddTaken(ctx, p, n); err != nil {
-			slog.WarnContext(ctx, "taken keys not counted until tonight", "pool", p.String(), "keys", n, "error", err)
+			slog.WarnContext(ctx, "count.deferred", "pool", p.String(), "keys", n, "error", err)
 		}
 	}
 }

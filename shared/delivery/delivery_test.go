@@ -94,7 +94,7 @@ func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
-		Lines: s.store, Notices: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Counts: s.store,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Counts: s.store,
 		Post: s.post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }
@@ -191,9 +191,9 @@ func (s *scene) mailLine(id order.LineID) {
 	s.mail(outbox.LineItem(string(id)))
 }
 
-func (s *scene) follow(news delivery.News) {
+func (s *scene) applyFeedback(f delivery.Feedback) {
 	s.t.Helper()
-	if err := s.mailer.Follow(s.t.Context(), news); err != nil {
+	if err := s.mailer.ApplyFeedback(s.t.Context(), f); err != nil {
 		s.t.Error(err)
 	}
 }
@@ -216,7 +216,7 @@ func (s *scene) history(id order.LineID) []string {
 	}
 	var all []string
 	for _, h := range entries {
-		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %d %s %s", h.What, h.Mail, h.By, h.Code)))
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %d %s %s", h.Event, h.Mail, h.By, h.Code)))
 	}
 	return all
 }
@@ -329,7 +329,7 @@ func TestMail_showsWhatTheLeaseShows(t *testing.T) {
 func TestMail_keyReplacedAtTheLastMoment(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
-	s.mailer.Lines = replacing{s.store, func() {
+	s.mailer.Lines = replacing{s.store.LineMails(), func() {
 		s.change(id, func(f *order.Fulfillment) { f.Keys[0].Text = pool.Conceal("KEY-REPLACED") })
 	}}
 	s.mailLine(id)
@@ -340,13 +340,13 @@ func TestMail_keyReplacedAtTheLastMoment(t *testing.T) {
 
 // replacing does something just before a lease.
 type replacing struct {
-	delivery.Lines
+	delivery.Store[order.Fulfillment]
 	before func()
 }
 
-func (r replacing) LeaseLine(ctx context.Context, id order.LineID, now time.Time) (order.Fulfillment, bool, bool, error) {
+func (r replacing) Lease(ctx context.Context, id string, now time.Time) (order.Fulfillment, bool, bool, error) {
 	r.before()
-	return r.Lines.LeaseLine(ctx, id, now)
+	return r.Store.Lease(ctx, id, now)
 }
 
 func TestMail_manyKeys(t *testing.T) {
@@ -446,7 +446,7 @@ func TestMail_newsEndsTheDoubt(t *testing.T) {
 	s.post.answer = refuses(mail.Unknown, "NoAnswer")
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
-	s.follow(news(id, 1, order.MailSent, noon.Add(time.Second)))
+	s.applyFeedback(feedback(id, 1, order.MailSent, noon.Add(time.Second)))
 	s.now = noon.Add(outbox.Lease)
 	s.mailLine(id)
 	s.wantSent("1 a1@example.com: Your license key for Elden")
@@ -454,10 +454,10 @@ func TestMail_newsEndsTheDoubt(t *testing.T) {
 	s.wantHistory(id, "mail-sent 1 ses")
 }
 
-func news(id order.LineID, number int, what order.Happening, at time.Time) delivery.News {
-	return delivery.News{
-		Item: outbox.LineItem(string(id)), Number: number, What: what, At: at, MessageID: fmt.Sprintf("ses-of-%d", number),
-		Code: map[order.Happening]string{order.MailBounced: "Permanent/General", order.MailFailed: "Reject"}[what],
+func feedback(id order.LineID, number int, what order.EventKind, at time.Time) delivery.Feedback {
+	return delivery.Feedback{
+		Item: outbox.LineItem(string(id)), Number: number, Event: what, At: at, MessageID: fmt.Sprintf("ses-of-%d", number),
+		Code: map[order.EventKind]string{order.MailBounced: "Permanent/General", order.MailFailed: "Reject"}[what],
 	}
 }
 

@@ -27,7 +27,7 @@ func TestMail_randomHistories(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
 			ses := &moody{r: r}
 			s.post.answer = ses.answer
-			lines := &mortal{Lines: s.store}
+			lines := &mortal{Store: s.store.LineMails()}
 			s.mailer.Lines = lines
 			sweeper := &sweep.Sweeper{Store: s.store, Catalog: s.store, Now: func() time.Time { return s.now }}
 			id := s.line("a1", 1, 1)
@@ -35,9 +35,9 @@ func TestMail_randomHistories(t *testing.T) {
 			attempt := func() { // what fails is tried again by the next step
 				s.mailer.Mail(t.Context(), []outbox.Item{outbox.LineItem(string(id))})
 			}
-			tell := func(what order.Happening) {
+			tell := func(what order.EventKind) {
 				if len(ses.taken) > 0 {
-					s.follow(news(id, ses.taken[r.IntN(len(ses.taken))], what, s.now))
+					s.applyFeedback(feedback(id, ses.taken[r.IntN(len(ses.taken))], what, s.now))
 				}
 			}
 			for range 30 {
@@ -53,7 +53,7 @@ func TestMail_randomHistories(t *testing.T) {
 						t.Fatal(err)
 					}
 				case 4:
-					tell([]order.Happening{order.MailSent, order.MailDelivered, order.MailBounced}[r.IntN(3)])
+					tell([]order.EventKind{order.MailSent, order.MailDelivered, order.MailBounced}[r.IntN(3)])
 				case 5:
 					s.now = s.now.Add(time.Duration(r.IntN(12*60)) * time.Second)
 				}
@@ -125,15 +125,15 @@ func (m *moody) answer(letter mail.Message) (string, error) {
 
 // mortal are lines whose mailer dies before it can mark.
 type mortal struct {
-	delivery.Lines
+	delivery.Store[order.Fulfillment]
 	dies   bool
 	deaths int
 }
 
-func (m *mortal) MarkLine(ctx context.Context, f order.Fulfillment, h *order.History, tell *notice.Notice) error {
+func (m *mortal) Mark(ctx context.Context, f order.Fulfillment, h *order.History, tell *notice.Notice) error {
 	if m.dies {
 		m.deaths++
 		return errors.New("killed")
 	}
-	return m.Lines.MarkLine(ctx, f, h, tell)
+	return m.Store.Mark(ctx, f, h, tell)
 }

@@ -15,42 +15,133 @@ import (
 	"keypool/shared/retry"
 )
 
-// LeaseLine takes the line's mail for one mailer and returns the line as it stands
-// with the lease: one conditional write, and a consistent query for the keys that
-// do not fit in the line's own item. Again says that another mailer's lease ended
-// without a mark. Not ok: there is nothing to be mailed now.
-func (s *Store) LeaseLine(ctx context.Context, id order.LineID, now time.Time) (order.Fulfillment, bool, bool, error) {
-	av, again, err := s.lease(ctx, lineKey(id), now)
-	if av == nil || err != nil {
-		return order.Fulfillment{}, false, false, err
-	}
-	f, err := decodeFulfillment(av)
-	if err != nil {
-		return order.Fulfillment{}, false, false, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
-	}
-	if f.Chunks > 0 {
-		chunks, err := s.Chunks(ctx, id)
-		if err != nil {
-			return order.Fulfillment{}, false, false, err
-		}
-		for _, chunk := range chunks {
-			if chunk.Version > f.Version { // it may not hold what the line held when it was leased
-				return order.Fulfillment{}, false, false, fmt.Errorf("read the keys of line %s: %w", id, retry.ErrChanged)
-			}
-			f.Keys = append(f.Keys, chunk.Keys...)
-		}
-	}
-	return f, again, true, nil
+// Mails leases, reads and marks the mails of one kind of item.
+type Mails[T any] struct {
+	store  *Store
+	of     func(id string) outbox.Item
+	decode func(attrs) (T, error)
+
+	// whole adds the parts of an item that are items of their own; nil: it has none.
+	whole func(ctx context.Context, item T) (T, error)
+
+	// update returns the change of an item to its outbox entry, if the item is still at
+	// its version.
+	update func(item T) (primaryKey, *update)
 }
 
-// LeaseNotice takes the mail of a notice as LeaseLine takes that of a line.
-func (s *Store) LeaseNotice(ctx context.Context, id string, now time.Time) (notice.Notice, bool, error) {
-	av, _, err := s.lease(ctx, noticeKey(id), now)
-	if av == nil || err != nil {
-		return notice.Notice{}, false, err
+// LineMails are the mails of lines. A leased line has all its keys.
+func (s *Store) LineMails() *Mails[order.Fulfillment] {
+	return &Mails[order.Fulfillment]{
+		store: s, of: outbox.LineItem, decode: decodeFulfillment, whole: s.wholeLine,
+		update: func(f order.Fulfillment) (primaryKey, *update) {
+			u := s.mailUpdate(lineKey(f.ID), f.Version, f.Mail)
+			u.set("counted", number(f.Counted))
+			return lineKey(f.ID), u
+		},
 	}
-	n, err := decodeNotice(av)
-	return n, err == nil, err
+}
+
+// NoticeMails are the mails of notices.
+func (s *Store) NoticeMails() *Mails[notice.Notice] {
+	return &Mails[notice.Notice]{
+		store: s, of: outbox.NoticeItem, decode: decodeNotice,
+		update: func(n notice.Notice) (primaryKey, *update) {
+			return noticeKey(n.ID), s.mailUpdate(noticeKey(n.ID), n.Version, n.Mail)
+		},
+	}
+}
+
+// mailKey returns the primary key of an item that is mailed.
+func mailKey(item outbox.Item) primaryKey {
+	if item.Kind == outbox.Lines {
+		return lineKey(order.LineID(item.ID))
+	}
+	return noticeKey(item.ID)
+}
+
+// Lease takes the mail of an item for one mailer and returns the item as it stands
+// with the lease: one conditional write and, for keys that do not fit in a line's
+// own item, a consistent query. Again says that another mailer's lease ended without
+// a mark. Not ok: there is nothing to be mailed now.
+func (m *Mails[T]) Lease(ctx context.Context, id string, now time.Time) (leased T, again, ok bool, err error) {
+	var none T
+	av, again, err := m.store.lease(ctx, mailKey(m.of(id)), now)
+	if av == nil || err != nil {
+		return none, false, false, err
+	}
+	item, err := m.decode(av)
+	if err != nil {
+		return none, false, false, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
+	}
+	if m.whole != nil {
+		if item, err = m.whole(ctx, item); err != nil {
+			return none, false, false, err
+		}
+	}
+	return item, again, true, nil
+}
+
+// wholeLine adds the keys that do not fit in the line's own item.
+func (s *Store) wholeLine(ctx context.Context, f order.Fulfillment) (order.Fulfillment, error) {
+	if f.Chunks == 0 {
+		return f, nil
+	}
+	chunks, err := s.Chunks(ctx, f.ID)
+	if err != nil {
+		return f, err
+	}
+	for _, chunk := range chunks {
+		if chunk.Version > f.Version { // it may not hold what the line held when it was leased
+			return f, fmt.Errorf("read the keys of line %s: %w", f.ID, retry.ErrChanged)
+		}
+		f.Keys = append(f.Keys, chunk.Keys...)
+	}
+	return f, nil
+}
+
+// Read returns an item as it stands, a line with its first keys only: one
+// consistent read.
+func (m *Mails[T]) Read(ctx context.Context, id string) (item T, ok bool, err error) {
+	av, err := m.store.get(ctx, m.store.tables.Orders, mailKey(m.of(id)))
+	if err != nil || av == nil {
+		return item, false, wrap(err, "read %s %s", m.of(id).Kind, id)
+	}
+	item, err = m.decode(av)
+	return item, err == nil, err
+}
+
+// Mark stores the outbox entry of an item. It returns retry.ErrChanged if the item is
+// not at its version any more. It is one write alone or, with history or a notice, a
+// transaction. That is tried again if another mailer adds to the same notice meanwhile.
+func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tell *notice.Notice) error {
+	s := m.store
+	key, u := m.update(item)
+	write := u.write(s.tables.Orders, key)
+	if history == nil && tell == nil {
+		return wrap(s.write(ctx, write), "mark a mail")
+	}
+	const marked = 0 // the position of the write
+	err := insist(ctx, func() error {
+		var tx transaction
+		tx.add(write)
+		if tell != nil {
+			told, ok, err := s.told(ctx, *tell)
+			if err != nil {
+				return err
+			}
+			if ok {
+				tx.add(told)
+			}
+		}
+		if history != nil {
+			tx.add(s.historyPut(*history))
+		}
+		return s.transact(ctx, &tx)
+	}, func(err error) bool {
+		_, changed := refusedAt(err, marked)
+		return changed
+	})
+	return wrap(err, "mark a mail")
 }
 
 // lease takes the mail of an item for one mailer and returns the item as it
@@ -93,13 +184,13 @@ func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item 
 	update.set("leaseBy", text(signed))
 	item, err = s.writeAndRead(ctx, update.write(s.tables.Orders, key))
 	if err == nil {
-		return item, entry.Lapsed(), nil
+		return item, entry.LeaseExpired(), nil
 	}
 	there, item, err = leaseOf(err)
 	if err != nil || there.LeaseBy != signed {
 		return nil, false, err // another mailer was faster
 	}
-	return item, entry.Lapsed(), nil
+	return item, entry.LeaseExpired(), nil
 }
 
 // leaseItem is the part of an item that a lease is decided by.
@@ -156,49 +247,6 @@ func mailName(key primaryKey) string {
 	return id
 }
 
-// MarkLine writes how far a line's mail has come. It returns retry.ErrChanged if
-// the line is not at its version any more.
-func (s *Store) MarkLine(ctx context.Context, f order.Fulfillment, history *order.History, tell *notice.Notice) error {
-	u := s.mailUpdate(lineKey(f.ID), f.Version, f.Mail)
-	u.set("counted", number(f.Counted))
-	return wrap(s.mark(ctx, u.write(s.tables.Orders, lineKey(f.ID)), history, tell), "mark the mail of line %s", f.ID)
-}
-
-// MarkNotice writes how far a notice's mail has come, as MarkLine does of a line.
-func (s *Store) MarkNotice(ctx context.Context, n notice.Notice, tell *notice.Notice) error {
-	u := s.mailUpdate(noticeKey(n.ID), n.Version, n.Mail)
-	return wrap(s.mark(ctx, u.write(s.tables.Orders, noticeKey(n.ID)), nil, tell), "mark the mail of a notice")
-}
-
-// mark makes a write alone or, with history or a notice, as a transaction. That is
-// tried again if another mailer adds to the same notice meanwhile.
-func (s *Store) mark(ctx context.Context, write types.TransactWriteItem, history *order.History, tell *notice.Notice) error {
-	if history == nil && tell == nil {
-		return s.write(ctx, write)
-	}
-	const marked = 0 // the position of the write
-	return insist(ctx, func() error {
-		var tx transaction
-		tx.add(write)
-		if tell != nil {
-			told, ok, err := s.told(ctx, *tell)
-			if err != nil {
-				return err
-			}
-			if ok {
-				tx.add(told)
-			}
-		}
-		if history != nil {
-			tx.add(s.historyPut(*history))
-		}
-		return s.transact(ctx, &tx)
-	}, func(err error) bool {
-		_, changed := refusedAt(err, marked)
-		return changed
-	})
-}
-
 // told returns the write that stores a notice, false if the notice is there. A
 // notice of those that are told together is added to the one that is there.
 func (s *Store) told(ctx context.Context, n notice.Notice) (types.TransactWriteItem, bool, error) {
@@ -238,7 +286,7 @@ func (s *Store) AddHistory(ctx context.Context, h order.History) error {
 func (s *Store) historyPut(h order.History) types.TransactWriteItem {
 	return put(s.tables.Orders, encode(historyItem{
 		primaryKey: historyKey(h), V: schema,
-		At: millis(h.At), What: string(h.What), By: h.By, Mail: h.Mail, MessageID: h.MessageID, Code: h.Code,
+		At: millis(h.At), What: string(h.Event), By: h.By, Mail: h.Mail, MessageID: h.MessageID, Code: h.Code,
 	}), always)
 }
 
@@ -251,7 +299,7 @@ func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, 
 	history := make([]order.History, len(items))
 	for i, item := range items {
 		history[i] = order.History{
-			Line: id, At: at(item.At), What: order.Happening(item.What), By: item.By,
+			Line: id, At: at(item.At), Event: order.EventKind(item.What), By: item.By,
 			Mail: item.Mail, MessageID: item.MessageID, Code: item.Code,
 		}
 	}

@@ -2,12 +2,10 @@ package dynamo
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/notice"
-	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -87,7 +85,7 @@ func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, err
 func decodeNotice(item attrs) (notice.Notice, error) {
 	i, err := decode[noticeItem](item, everyVersion)
 	if err != nil {
-		return notice.Notice{}, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
+		return notice.Notice{}, wrap(err, "read a notice")
 	}
 	id, _ := i.primaryKey.notice()
 	f := i.Facts

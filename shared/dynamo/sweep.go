@@ -96,15 +96,9 @@ func decodeDueUpload(item attrs) (due.Item, time.Time, error) {
 	return due.Item{Upload: &u}, u.DueAt, err
 }
 
-// SetMail changes the outbox entry of a line or notice, and nothing else of it. It
-// returns retry.ErrChanged if the item is not at the version that was seen.
-func (s *Store) SetMail(ctx context.Context, item due.Item, to outbox.Entry) error {
-	var key primaryKey
-	var version int
-	if f := item.Line; f != nil {
-		key, version = lineKey(f.ID), f.Version
-	} else {
-		key, version = noticeKey(item.Notice.ID), item.Notice.Version
-	}
+// SetMail changes the outbox entry of an item, and nothing else of it. It returns
+// retry.ErrChanged if the item is not at the version that was seen.
+func (s *Store) SetMail(ctx context.Context, item outbox.Item, version int, to outbox.Entry) error {
+	key := mailKey(item)
 	return wrap(s.write(ctx, s.mailUpdate(key, version, to).write(s.tables.Orders, key)), "set a mail")
 }

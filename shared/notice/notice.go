@@ -110,7 +110,7 @@ func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 
 // TakesMore reports whether more can be added to the notice: nobody has begun to
 // mail it.
-func (n Notice) TakesMore() bool { return n.Mail.State == outbox.Due && !n.Mail.Lapsed() }
+func (n Notice) TakesMore() bool { return n.Mail.State == outbox.Due && !n.Mail.LeaseExpired() }
 
 // Rest returns the notice for what comes when this one takes no more: after the
 // first of an hour the one that waits for the hour's end, after that the first of

@@ -5,10 +5,10 @@ import "time"
 // History is one thing that happened to a line. Entries are only ever added; the
 // same entry written twice is one.
 type History struct {
-	Line LineID
-	At   time.Time
-	What Happening
-	By   string // who did it: a function, "ses", or later a person
+	Line  LineID
+	At    time.Time
+	Event EventKind
+	By    string // who did it: a function, "ses", or later a person
 
 	Mail      int    // which mail of the line it is about; 0: none
 	MessageID string // SES's name for that mail
@@ -16,16 +16,16 @@ type History struct {
 }
 
 // Happening is what can happen to a line.
-type Happening string
+type EventKind string
 
 // What can happen to the mails of a line.
 const (
-	MailSent       Happening = "mail-sent"       // SES took it
-	MailDelayed    Happening = "mail-delayed"    // the customer's mail server has not taken it yet
-	MailDelivered  Happening = "mail-delivered"  // it has
-	MailBounced    Happening = "mail-bounced"    // it refused it
-	MailComplained Happening = "mail-complained" // the customer called it spam
-	MailFailed     Happening = "mail-failed"     // SES refuses it for good
-	MailUncertain  Happening = "mail-uncertain"  // nobody knows whether it went out: the next number is sent
-	MailWithdrawn  Happening = "mail-withdrawn"  // what it was to say is no longer so
+	MailSent       EventKind = "mail-sent"       // SES took it
+	MailDelayed    EventKind = "mail-delayed"    // the customer's mail server has not taken it yet
+	MailDelivered  EventKind = "mail-delivered"  // it has
+	MailBounced    EventKind = "mail-bounced"    // it refused it
+	MailComplained EventKind = "mail-complained" // the customer called it spam
+	MailFailed     EventKind = "mail-failed"     // SES refuses it for good
+	MailUncertain  EventKind = "mail-uncertain"  // nobody knows whether it went out: the next number is sent
+	MailWithdrawn  EventKind = "mail-withdrawn"  // what it was to say is no longer so
 )

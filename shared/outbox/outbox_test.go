@@ -13,7 +13,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestEntry_fromDueToSent(t *testing.T) {
 	due := outbox.Entry{}.Next(outbox.Keys, noon)
-	if !due.MayLease(noon) || due.Lapsed() {
+	if !due.MayLease(noon) || due.LeaseExpired() {
 		t.Fatalf("not to be leased: %+v", due)
 	}
 	leased := due.Leased(noon)
@@ -24,7 +24,7 @@ func TestEntry_fromDueToSent(t *testing.T) {
 	if diff := cmp.Diff(want, leased); diff != "" {
 		t.Errorf("leased (-want +got):\n%s", diff)
 	}
-	sent := leased.Settled(outbox.Sent, "ses-1", "")
+	sent := leased.Completed(outbox.Sent, "ses-1", "")
 	if diff := cmp.Diff(outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"}, sent); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
@@ -39,7 +39,7 @@ func TestEntry_lapsedLeaseIsTheNextNumber(t *testing.T) {
 	if leased.MayLease(end.Add(-time.Millisecond)) {
 		t.Error("leased twice")
 	}
-	if !leased.MayLease(end) || !leased.Lapsed() {
+	if !leased.MayLease(end) || !leased.LeaseExpired() {
 		t.Error("never leased again")
 	}
 	if again := leased.Leased(end); again.Number != 2 || !again.LeaseEndsAt.Equal(end.Add(outbox.Lease)) {
@@ -49,7 +49,7 @@ func TestEntry_lapsedLeaseIsTheNextNumber(t *testing.T) {
 
 func TestEntry_putOff(t *testing.T) {
 	leased := outbox.Entry{}.Next(outbox.Keys, noon).Leased(noon)
-	off := leased.PutOff("Throttling", noon)
+	off := leased.Retry("Throttling", noon)
 	want := outbox.Entry{
 		State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 1, Code: "Throttling",
 		TryAt: noon.Add(time.Minute), DueAt: noon.Add(time.Minute),
@@ -57,7 +57,7 @@ func TestEntry_putOff(t *testing.T) {
 	if diff := cmp.Diff(want, off); diff != "" {
 		t.Errorf("put off (-want +got):\n%s", diff)
 	}
-	if off.MayLease(off.TryAt.Add(-time.Millisecond)) || !off.MayLease(off.TryAt) || off.Lapsed() {
+	if off.MayLease(off.TryAt.Add(-time.Millisecond)) || !off.MayLease(off.TryAt) || off.LeaseExpired() {
 		t.Error("put off for another time than it says")
 	}
 	if off.Leased(off.TryAt).Number != 1 {

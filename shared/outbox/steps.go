@@ -6,7 +6,7 @@ import "time"
 // item in the due index costs two writes, and a sweep that comes by meanwhile
 // finds a lease that has not ended.
 func (e Entry) Leased(now time.Time) Entry {
-	if e.Lapsed() {
+	if e.LeaseExpired() {
 		e.Number++
 	}
 	e.State, e.TryAt, e.LeaseEndsAt, e.Code = Sending, time.Time{}, now.Add(Lease), ""
@@ -15,7 +15,7 @@ func (e Entry) Leased(now time.Time) Entry {
 
 // Lapsed reports whether a mailer's lease ended unmarked, so that nobody knows
 // whether the mail went out.
-func (e Entry) Lapsed() bool { return !e.LeaseEndsAt.IsZero() }
+func (e Entry) LeaseExpired() bool { return !e.LeaseEndsAt.IsZero() }
 
 // MayLease reports whether a mailer may take the mail now.
 func (e Entry) MayLease(now time.Time) bool {
@@ -31,7 +31,7 @@ func (e Entry) MayLease(now time.Time) bool {
 
 // PutOff returns the entry of a mail that could not be sent this time, for a
 // reason that passes.
-func (e Entry) PutOff(code string, now time.Time) Entry {
+func (e Entry) Retry(code string, now time.Time) Entry {
 	e.Tries++
 	e.State, e.LeaseEndsAt, e.Code = Due, time.Time{}, code
 	e.TryAt = now.Add(BackOff(e.Tries))
@@ -47,7 +47,7 @@ func BackOff(tries int) time.Duration {
 
 // Settled returns the entry of a mail that has come to the state, so that nothing
 // is left to do for it. Whoever keeps the item due for another reason sets DueAt.
-func (e Entry) Settled(state State, messageID, code string) Entry {
+func (e Entry) Completed(state State, messageID, code string) Entry {
 	e.State, e.Code = state, code
 	e.TryAt, e.LeaseEndsAt, e.DueAt, e.Tries = time.Time{}, time.Time{}, time.Time{}, 0
 	if messageID != "" {

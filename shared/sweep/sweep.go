@@ -55,9 +55,9 @@ type Store interface {
 	// over and told in the error.
 	Due(ctx context.Context, partition int, now time.Time, see func(due.Item) (more bool)) error
 
-	// SetMail changes the outbox entry of a line or notice. retry.ErrChanged if the item
-	// is not the one that was seen any more.
-	SetMail(ctx context.Context, item due.Item, to outbox.Entry) error
+	// SetMail changes the outbox entry of an item. It fails with retry.ErrChanged if
+	// the item is not at the version that was seen.
+	SetMail(ctx context.Context, item outbox.Item, version int, to outbox.Entry) error
 
 	// SetUploadDue changes when an upload is looked at again; zero: never.
 	// retry.ErrChanged if that was changed meanwhile.
@@ -153,14 +153,15 @@ func (r *run) item(ctx context.Context, item due.Item) error {
 }
 
 func (r *run) notice(ctx context.Context, item due.Item) error {
-	return r.setMail(ctx, item, redrive(item.Notice.Mail, r.Now()))
+	n := item.Notice
+	return r.setMail(ctx, outbox.NoticeItem(n.ID), n.Version, redrive(n.Mail, r.Now()))
 }
 
 func (r *run) line(ctx context.Context, item due.Item) error {
 	f, now := *item.Line, r.Now()
 	mail := redrive(f.Mail, now)
 	if !waits(f) {
-		return r.setMail(ctx, item, mail)
+		return r.setMail(ctx, outbox.LineItem(string(f.ID)), f.Version, mail)
 	}
 	if err := r.askForFill(ctx, f); err != nil {
 		return err
@@ -175,7 +176,7 @@ func (r *run) line(ctx context.Context, item due.Item) error {
 	if next := r.nextLook(f, now); mail.DueAt.IsZero() || next.Before(mail.DueAt) {
 		mail.DueAt = next
 	}
-	if err := r.setMail(ctx, item, mail); err != nil {
+	if err := r.setMail(ctx, outbox.LineItem(string(f.ID)), f.Version, mail); err != nil {
 		return err
 	}
 	r.count(func(s *Swept) {
@@ -187,8 +188,8 @@ func (r *run) line(ctx context.Context, item due.Item) error {
 	return nil
 }
 
-func (r *run) setMail(ctx context.Context, item due.Item, to outbox.Entry) error {
-	if err := r.Store.SetMail(ctx, item, to); err != nil {
+func (r *run) setMail(ctx context.Context, item outbox.Item, version int, to outbox.Entry) error {
+	if err := r.Store.SetMail(ctx, item, version, to); err != nil {
 		return err
 	}
 	if to.State == outbox.Due {

@@ -211,7 +211,7 @@ func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest
 // mailer returns a mailer over the settings that setUp makes.
 func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
 	return &delivery.Mailer{
-		Lines: store, Notices: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
+		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
 		Post: post, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}
 }
@@ -238,8 +238,8 @@ func mailOnce(ctx context.Context, mails *delivery.Mailer, id order.LineID) erro
 
 // arrived applies SES's two events of a mail that is delivered.
 func arrived(ctx context.Context, mails *delivery.Mailer, id order.LineID) error {
-	for _, what := range []order.Happening{order.MailSent, order.MailDelivered} {
-		err := mails.Follow(ctx, delivery.News{Item: outbox.LineItem(string(id)), Number: 1, What: what, At: time.Now(), MessageID: "ses-1"})
+	for _, what := range []order.EventKind{order.MailSent, order.MailDelivered} {
+		err := mails.ApplyFeedback(ctx, delivery.Feedback{Item: outbox.LineItem(string(id)), Number: 1, Event: what, At: time.Now(), MessageID: "ses-1"})
 		if err != nil {
 			return err
 		}

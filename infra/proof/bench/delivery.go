@@ -43,7 +43,7 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		var work sync.WaitGroup
 		for range processes {
 			m := mailer(nil, ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: server}, "keypool"))
-			m.Lines, m.Settings, m.Counts = backlog, settings{}, backlog
+			m.Lines, m.History, m.Settings, m.Counts = backlog, backlog, settings{}, backlog
 			work.Go(func() {
 				for ctx.Err() == nil {
 					items := backlog.next(batch)
@@ -185,29 +185,29 @@ func (b *backlog) again(item outbox.Item) {
 	b.due = append(b.due, item)
 }
 
-// LeaseLine implements delivery.Lines.
-func (b *backlog) LeaseLine(_ context.Context, id order.LineID, now time.Time) (f order.Fulfillment, again, ok bool, err error) {
+// Lease implements delivery.Store.
+func (b *backlog) Lease(_ context.Context, id string, now time.Time) (f order.Fulfillment, again, ok bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	f = b.lines[id]
+	f = b.lines[order.LineID(id)]
 	if !f.Mail.MayLease(now) {
 		return f, false, false, nil
 	}
 	f.Mail, f.Version = f.Mail.Leased(now), f.Version+1
-	b.lines[id] = f
+	b.lines[f.ID] = f
 	return f, false, true, nil
 }
 
-// Fulfillment implements delivery.Lines.
-func (b *backlog) Fulfillment(_ context.Context, id order.LineID) (order.Fulfillment, bool, error) {
+// Read implements delivery.Store.
+func (b *backlog) Read(_ context.Context, id string) (order.Fulfillment, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.lines[id], true, nil
+	return b.lines[order.LineID(id)], true, nil
 }
 
-// MarkLine implements delivery.Lines. A rescheduled line is reported again at its
+// Mark implements delivery.Store. A rescheduled line is reported again at its
 // time, as the sweep does it.
-func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, _ *order.History, _ *notice.Notice) error {
+func (b *backlog) Mark(_ context.Context, f order.Fulfillment, _ *order.History, _ *notice.Notice) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.lines[f.ID].Version != f.Version {
@@ -228,7 +228,7 @@ func (b *backlog) MarkLine(_ context.Context, f order.Fulfillment, _ *order.Hist
 	return nil
 }
 
-// AddHistory implements delivery.Lines.
+// AddHistory implements delivery.History.
 func (*backlog) AddHistory(context.Context, order.History) error { return nil }
 
 // AddTaken implements delivery.Counts.

@@ -50,7 +50,7 @@ func ownWork(ctx context.Context, b *bench) error {
 		return err
 	}
 	following, err := measureOwn(mails, func(int) error {
-		return m.Follow(ctx, delivery.News{Item: outbox.LineItem(string(line.ID)), Number: 1, What: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
+		return m.ApplyFeedback(ctx, delivery.Feedback{Item: outbox.LineItem(string(line.ID)), Number: 1, Event: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
 	})
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
 	}
 	s.mailer = &delivery.Mailer{
-		Lines: s.store, Notices: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.ses,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, Patience: 5 * time.Minute, Now: s.clock.now}
@@ -524,15 +524,15 @@ func (s *storm) feedback(ctx context.Context) int {
 	if !ok {
 		return 0
 	}
-	what := []order.Happening{order.MailSent, order.MailDelivered, order.MailDelivered, order.MailDelayed, order.MailBounced, order.MailComplained}
-	news := delivery.News{Item: l.Item, Number: l.number, What: what[s.chance.n(len(what))], At: s.clock.now(), MessageID: "id"}
+	what := []order.EventKind{order.MailSent, order.MailDelivered, order.MailDelivered, order.MailDelayed, order.MailBounced, order.MailComplained}
+	news := delivery.Feedback{Item: l.Item, Number: l.number, Event: what[s.chance.n(len(what))], At: s.clock.now(), MessageID: "id"}
 	times := s.chance.between(1, 3)
 	var events sync.WaitGroup
 	for range times {
 		events.Go(func() {
 			ctx, done := dynamotest.Impatient(ctx)
 			defer done()
-			_ = s.mailer.Follow(ctx, news) // a lost event changes no key and no mail
+			_ = s.mailer.ApplyFeedback(ctx, news) // a lost event changes no key and no mail
 		})
 	}
 	events.Wait()

@@ -181,9 +181,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "what was read before the lease is mailed, as the stream's image would be",
-		file:   "shared/delivery/lines.go",
-		old:    `f, again, ok, err := m.Lines.LeaseLine(ctx, id, m.Now())`,
-		new:    `f, _, _ := m.Lines.Fulfillment(ctx, id); _, again, ok, err := m.Lines.LeaseLine(ctx, id, m.Now())`,
+		file:   "shared/delivery/walk.go",
+		old:    `item, again, ok, err := w.store.Lease(ctx, id, w.Now())`,
+		new:    `item, _, _ := w.store.Read(ctx, id); _, again, ok, err := w.store.Lease(ctx, id, w.Now())`,
 		in:     "shared/delivery", test: "TestMail_keyReplacedAtTheLastMoment",
 	},
 	{
@@ -194,18 +194,18 @@ var mutants = []mutant{
 		in:     "shared/delivery", test: "TestMail_leaseRunsOut",
 	},
 	{
-		breaks: "late news takes a mail back",
-		file:   "shared/delivery/news.go",
+		breaks: "late feedback takes a mail back",
+		file:   "shared/delivery/feedback.go",
 		old:    `return e.State.Precedes(next)`,
 		new:    `return true`,
-		in:     "shared/delivery", test: "TestFollow_neverBack",
+		in:     "shared/delivery", test: "TestApplyFeedback_neverBack",
 	},
 	{
-		breaks: "news of an older mail changes the line",
-		file:   "shared/delivery/news.go",
-		old:    `if news.Number != f.Mail.Number || news.What`,
-		new:    `if news.What`,
-		in:     "shared/delivery", test: "TestFollow_olderMail",
+		breaks: "feedback of an older mail changes the line",
+		file:   "shared/delivery/feedback.go",
+		old:    `if f.Number != entry.Number || f.Event`,
+		new:    `if f.Event`,
+		in:     "shared/delivery", test: "TestApplyFeedback_olderMail",
 	},
 	{
 		breaks: "a request to SES without an answer is repeated",
@@ -288,9 +288,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a mail that could not be marked at once is sent again",
-		file:   "shared/delivery/lines.go",
-		old:    `if done || tries == marks {`,
-		new:    `if done || tries < marks {`,
+		file:   "shared/delivery/walk.go",
+		old:    `if try == retry.Throttling.Tries {`,
+		new:    `if try < retry.Throttling.Tries {`,
 		in:     "shared/delivery", test: "TestMail_markIsInsistedOn",
 	},
 	{

@@ -300,7 +300,7 @@ func (s *post) Send(ctx context.Context, m mail.Message) (string, error) {
 	}
 	w.count("mail accepted")
 	w.ledger.mailed(p, item, number, m)
-	s.tell(name, delivery.News{Item: item, Number: number, MessageID: name})
+	s.tell(name, delivery.Feedback{Item: item, Number: number, MessageID: name})
 	time.Sleep(w.upTo(name+" back", 5*w.plan.Weather.Slow))
 	if trouble > 6 {
 		w.count("mail accepted, answer lost")
@@ -319,9 +319,9 @@ func tagsOf(m mail.Message) map[string][]string {
 }
 
 // tell sends news of a mail, late, in any order, and sometimes not at all.
-func (s *post) tell(name string, news delivery.News) {
+func (s *post) tell(name string, news delivery.Feedback) {
 	w := s.w
-	for _, what := range []order.Happening{order.MailSent, order.MailDelivered, order.MailBounced} {
+	for _, what := range []order.EventKind{order.MailSent, order.MailDelivered, order.MailBounced} {
 		rate := 0.7
 		if what == order.MailBounced {
 			rate = 0.03
@@ -335,7 +335,7 @@ func (s *post) tell(name string, news delivery.News) {
 			w.spawn(func() {
 				time.Sleep(w.upTo(fmt.Sprint(about, n), time.Minute))
 				news := news
-				news.What, news.At = what, time.Now().UTC()
+				news.Event, news.At = what, time.Now().UTC()
 				w.follow(fmt.Sprintf("%s/%d", about, n), news)
 			})
 		}
@@ -344,10 +344,10 @@ func (s *post) tell(name string, news delivery.News) {
 
 // follow does what the function deliver does with an event of SES, which is
 // delivered three times at most.
-func (w *world) follow(name string, news delivery.News) {
+func (w *world) follow(name string, news delivery.Feedback) {
 	for try := range 3 {
 		p := w.begin(fmt.Sprintf("%s/%d", name, try), time.Minute, w.skew(name))
-		err := w.mailer(p).Follow(p.ctx, news)
+		err := w.mailer(p).ApplyFeedback(p.ctx, news)
 		gone := p.gone()
 		p.end()
 		if err == nil && !gone {

@@ -430,7 +430,7 @@ func startUpload(id string) upload.Message { return upload.Resume(merchant, id) 
 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{
-		Lines: w.store, Notices: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
+		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
 		Post: w.post, Sender: sender, Operator: operator, Now: p.now,
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"keypool/shared/mail"
 )
 
-// TestTellFault holds which faults the alarm sees: those that nobody but the
+// TestLogFault holds which faults the alarm sees: those that nobody but the
 // operator can end.
-func TestTellFault(t *testing.T) {
+func TestLogFault(t *testing.T) {
 	var logged bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, nil)))
@@ -31,7 +31,7 @@ func TestTellFault(t *testing.T) {
 		{errors.New("read the merchant: throttled"), 0, "WARN"},
 	} {
 		logged.Reset()
-		tellFault(context.Background(), c.err, c.tries, "line", "x")
+		logFault(context.Background(), c.err, c.tries, "line", "x")
 		if got := logged.String(); !strings.Contains(got, `"level":"`+c.want+`"`) || !strings.Contains(got, `"code":"`+faultOf(c.err).Code+`"`) {
 			t.Errorf("%v after %d tries, want %s: %s", c.err, c.tries, c.want, got)
 		}

@@ -19,16 +19,16 @@ import (
 
 // TestFollow_neverBack tells the same news in every order: the mail ends at the
 // highest rank of what was told.
-func TestFollow_neverBack(t *testing.T) {
-	all := []order.Happening{order.MailSent, order.MailDelivered, order.MailBounced, order.MailComplained}
+func TestApplyFeedback_neverBack(t *testing.T) {
+	all := []order.EventKind{order.MailSent, order.MailDelivered, order.MailBounced, order.MailComplained}
 	s := newScene(t)
 	for n, told := range permutations(all) {
 		id := s.line(fmt.Sprintf("p%d", n), 1, 1)
 		s.mailLine(id)
 		highest := 0
 		for i, what := range told {
-			s.follow(news(id, 1, what, noon.Add(time.Duration(i)*time.Second)))
-			s.follow(news(id, 1, what, noon.Add(time.Duration(i)*time.Second)))
+			s.applyFeedback(feedback(id, 1, what, noon.Add(time.Duration(i)*time.Second)))
+			s.applyFeedback(feedback(id, 1, what, noon.Add(time.Duration(i)*time.Second)))
 			for rank, of := range all {
 				if of == what {
 					highest = max(highest, rank)
@@ -56,26 +56,26 @@ func permutations[T any](all []T) [][]T {
 	return made
 }
 
-func TestFollow_delivered(t *testing.T) {
+func TestApplyFeedback_delivered(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
-	s.follow(news(id, 1, order.MailDelayed, noon.Add(time.Minute)))
-	s.follow(news(id, 1, order.MailDelivered, noon.Add(2*time.Minute)))
-	s.follow(news(id, 1, order.MailDelivered, noon.Add(2*time.Minute)))
+	s.applyFeedback(feedback(id, 1, order.MailDelayed, noon.Add(time.Minute)))
+	s.applyFeedback(feedback(id, 1, order.MailDelivered, noon.Add(2*time.Minute)))
+	s.applyFeedback(feedback(id, 1, order.MailDelivered, noon.Add(2*time.Minute)))
 	s.wantMail(id, outbox.Entry{State: outbox.Delivered, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1"})
 	s.wantHistory(id, "mail-sent 1 deliver", "mail-delayed 1 ses", "mail-delivered 1 ses")
 }
 
 // TestFollow_olderMail has news of a mail that another one came after: it goes to
 // the history, and neither to the line nor to the merchant.
-func TestFollow_olderMail(t *testing.T) {
+func TestApplyFeedback_olderMail(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1, func(f *order.Fulfillment) { f.Mail.Number = 2 })
 	s.mailLine(id)
 	sent := s.fulfillment(id)
 	for range 2 {
-		s.follow(news(id, 1, order.MailBounced, noon.Add(time.Second)))
+		s.applyFeedback(feedback(id, 1, order.MailBounced, noon.Add(time.Second)))
 	}
 	if diff := cmp.Diff(sent.Mail, s.fulfillment(id).Mail); diff != "" {
 		t.Errorf("news of mail 1 changed mail 2:\n%s", diff)
@@ -86,12 +86,12 @@ func TestFollow_olderMail(t *testing.T) {
 	}
 }
 
-func TestFollow_rejectedAfterItWasTaken(t *testing.T) {
+func TestApplyFeedback_rejectedAfterItWasTaken(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
 	for range 2 {
-		s.follow(news(id, 1, order.MailFailed, noon.Add(time.Second)))
+		s.applyFeedback(feedback(id, 1, order.MailFailed, noon.Add(time.Second)))
 	}
 	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1", Code: "Reject"})
 	if got := len(s.notices(notice.MailFailed)); got != 1 {
@@ -99,22 +99,22 @@ func TestFollow_rejectedAfterItWasTaken(t *testing.T) {
 	}
 }
 
-func TestFollow_unknownLine(t *testing.T) {
+func TestApplyFeedback_unknownLine(t *testing.T) {
 	s := newScene(t)
-	s.follow(news(newID("nobody"), 1, order.MailBounced, noon))
-	s.follow(delivery.News{Item: outbox.NoticeItem("nova#empty#nothing"), Number: 1, What: order.MailBounced, At: noon})
+	s.applyFeedback(feedback(newID("nobody"), 1, order.MailBounced, noon))
+	s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem("nova#empty#nothing"), Number: 1, Event: order.MailBounced, At: noon})
 }
 
 // TestFollow_bouncesGather tells each bounce once: the first of an hour at once,
 // the others together when the hour ends.
-func TestFollow_bouncesGather(t *testing.T) {
+func TestApplyFeedback_bouncesGather(t *testing.T) {
 	s := newScene(t)
 	bounce := func(number string) {
 		id := s.line(number, 1, 1)
 		s.mailLine(id)
 		s.post.mails = nil // the customer's
-		s.follow(news(id, 1, order.MailBounced, s.now))
-		s.follow(news(id, 1, order.MailBounced, s.now))
+		s.applyFeedback(feedback(id, 1, order.MailBounced, s.now))
+		s.applyFeedback(feedback(id, 1, order.MailBounced, s.now))
 	}
 	const first, rest = "nova#bounced#2026-11-23T12", "nova#bounced#2026-11-23T12#rest"
 	bounce("a1")
@@ -151,7 +151,7 @@ func TestFollow_bouncesGather(t *testing.T) {
 }
 
 // TestFollow_bouncesAtOnce has more bounces at once than the notice names.
-func TestFollow_bouncesAtOnce(t *testing.T) {
+func TestApplyFeedback_bouncesAtOnce(t *testing.T) {
 	s := newScene(t)
 	const all = notice.KeptOrders + 10
 	var ids []order.LineID
@@ -164,7 +164,7 @@ func TestFollow_bouncesAtOnce(t *testing.T) {
 	for range 4 {
 		followers.Go(func() {
 			for id := range work {
-				for s.mailer.Follow(t.Context(), news(id, 1, order.MailBounced, noon)) != nil {
+				for s.mailer.ApplyFeedback(t.Context(), feedback(id, 1, order.MailBounced, noon)) != nil {
 					// as Lambda does with an event that was not taken in
 				}
 			}
@@ -253,7 +253,7 @@ func TestNotice_thatCannotArrive(t *testing.T) {
 	bounces := raise(notice.New("nova", notice.Unconnected, "p2", notice.Facts{Product: "p2"}, noon))
 	s.mail(outbox.NoticeItem(bounces))
 	for range 2 {
-		s.follow(delivery.News{Item: outbox.NoticeItem(bounces), Number: 1, What: order.MailBounced, At: noon})
+		s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem(bounces), Number: 1, Event: order.MailBounced, At: noon})
 	}
 	gathered := s.notices(notice.Bounced)
 	if len(gathered) != 1 || gathered[0].Merchant != "" || gathered[0].Facts.Count != 1 {

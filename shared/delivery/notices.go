@@ -1,0 +1,82 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+
+	"keypool/shared/catalog"
+	"keypool/shared/mail"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/upload"
+)
+
+// notices mails notices to merchants and the operator.
+func (m *Mailer) notices() walk[notice.Notice] {
+	return walk[notice.Notice]{
+		Mailer: m, of: outbox.Notices, store: m.Notices, kind: noticeKind{m},
+		entry: func(n *notice.Notice) *outbox.Entry { return &n.Mail },
+	}
+}
+
+// noticeKind implements kind for notices.
+type noticeKind struct{ *Mailer }
+
+func (noticeKind) weight(notice.Notice) int64 { return 0 }
+
+func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message, bool, error) {
+	var (
+		merchant catalog.Merchant
+		about    catalog.Pool
+		record   *upload.Upload
+		err      error
+	)
+	if n.Merchant != "" {
+		if merchant, _, err = k.Settings.Merchant(ctx, n.Merchant); err != nil {
+			return mail.Message{}, false, err
+		}
+	}
+	if n.Facts.Pool != "" && n.Merchant != "" {
+		if about, _, err = k.Settings.Pool(ctx, n.Merchant, n.Facts.Pool); err != nil {
+			return mail.Message{}, false, err
+		}
+	}
+	if n.Facts.Upload != "" {
+		u, ok, err := k.Uploads.Upload(ctx, n.Merchant, n.Facts.Upload)
+		if err != nil {
+			return mail.Message{}, false, err
+		}
+		if ok {
+			record = &u
+		}
+	}
+	m, err := mail.ForNotice(n, merchant, about, record, k.Sender, k.Operator, k.Now())
+	return m, err == nil, err
+}
+
+// apply tells the operator of a merchant's notice that does not arrive. That a
+// notice to the operator does not arrive can only be told by the log.
+func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice] {
+	c := change[notice.Notice]{item: n}
+	c.item.Mail = n.Mail.Completed(states[e.Event], e.MessageID, e.Code)
+	facts := notice.Facts{Orders: []string{n.Merchant}, Count: 1}
+	var tell notice.Notice
+	switch e.Event {
+	case order.MailFailed:
+		facts.Cause = e.Code
+		tell = notice.New("", notice.MailFailed, n.ID, facts, k.Now())
+	case order.MailBounced, order.MailComplained:
+		tell = notice.Hourly("", hourly[e.Event], facts, k.Now())
+	default:
+		return c
+	}
+	if n.Merchant == "" {
+		c.then = func() { slog.Error("operator.unreachable", "notice", string(n.Kind), "code", e.Code) }
+		return c
+	}
+	c.tell = &tell
+	return c
+}
+
+func (noticeKind) history(notice.Notice, order.History) *order.History { return nil }

@@ -1,0 +1,78 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"keypool/shared/mail"
+)
+
+const (
+	// sendFor is the time that SES may take for one mail.
+	sendFor = 20 * time.Second
+
+	// offers bounds how often one mailer offers a mail to an SES that throttles.
+	offers = 12
+
+	// stubborn is the number of tries after which the operator should look: half an
+	// hour.
+	stubborn = 5
+)
+
+// send hands a mail over. A mail that SES throttles is offered again, slower, while
+// there is time: to mark it for a later try would cost writes, and a minute.
+func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
+	throttled := &mail.SendError{Fault: mail.Throttled, Code: "NoTurn"}
+	for range offers {
+		offered, ok := m.pace.turn(ctx)
+		if !ok {
+			break
+		}
+		messageID, err := m.offer(ctx, made)
+		if err == nil {
+			m.pace.taken()
+			return messageID, nil
+		}
+		refused, answered := errors.AsType[*mail.SendError](err)
+		if !answered || refused.Fault != mail.Throttled {
+			return "", err
+		}
+		throttled = refused
+		m.pace.tooFast(ctx, offered)
+	}
+	return "", throttled
+}
+
+func (m *Mailer) offer(ctx context.Context, made mail.Message) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendFor)
+	defer cancel()
+	return m.Post.Send(ctx, made)
+}
+
+// faultOf returns the fault that kept a mail from being sent. An error that is not
+// SES's answer kept the mail from leaving at all: settings that could not be read,
+// for example. Such a mail is tried later.
+func faultOf(err error) *mail.SendError {
+	if sent, ok := errors.AsType[*mail.SendError](err); ok {
+		return sent
+	}
+	return &mail.SendError{Fault: mail.Temporary, Code: "NotWritten"}
+}
+
+// logFault logs, once, why a mail was not sent. It is an error, which rings an
+// alarm, if the operator has to act: for a fault of the account no mail goes out,
+// and a temporary fault should have passed after some tries.
+func logFault(ctx context.Context, err error, tries int, about ...any) {
+	fault := faultOf(err)
+	about = append(about, "fault", string(fault.Fault), "code", fault.Code, "tries", tries)
+	if _, answered := errors.AsType[*mail.SendError](err); !answered {
+		about = append(about, "error", err)
+	}
+	level := slog.LevelWarn
+	if fault.Fault == mail.AccountFault || tries >= stubborn {
+		level = slog.LevelError
+	}
+	slog.Log(ctx, level, "mail.not_sent", about...)
+}

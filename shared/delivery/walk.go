@@ -1,0 +1,191 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/semaphore"
+
+	"keypool/shared/mail"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/retry"
+)
+
+// The actors in the history that this package writes.
+const (
+	byDeliver = "deliver"
+	bySES     = "ses"
+)
+
+// walk mails the items of one kind: it leases, composes, sends and marks.
+type walk[T any] struct {
+	*Mailer
+	of    outbox.ItemKind
+	store Store[T]
+	kind  kind[T]
+	entry func(*T) *outbox.Entry // of the item
+}
+
+// kind is what differs between the kinds of items. Events are those of the item's
+// mail: At, Event, By, Mail, MessageID and Code are set.
+type kind[T any] interface {
+	// weight returns the bytes of the keys in an item's mail.
+	weight(item T) int64
+
+	// compose makes the mail that is due, with its tags. It is not ok if nothing is
+	// left to say.
+	compose(ctx context.Context, item T) (m mail.Message, ok bool, err error)
+
+	// apply returns the change that an event makes of an item.
+	apply(item T, e order.History) change[T]
+
+	// history returns an event as an entry of the item's history, nil if items of the
+	// kind have none.
+	history(item T, e order.History) *order.History
+}
+
+// change is a change of an item by an event of its mail.
+type change[T any] struct {
+	item    T
+	history *order.History // stored with the item
+	tell    *notice.Notice // stored with the item
+	then    func()         // called once the item is stored; nil: nothing
+
+	// note is added to the history once the item is stored. It is best effort: the
+	// item itself says the same.
+	note *order.History
+}
+
+// mail leases, sends and marks the mail of one item that is due. It waits until
+// there is room for the mail's keys.
+func (w walk[T]) mail(ctx context.Context, id string, room *semaphore.Weighted) error {
+	item, again, ok, err := w.store.Lease(ctx, id, w.Now())
+	if err != nil {
+		return fmt.Errorf("lease the mail of %s %s: %w", w.of, id, err)
+	}
+	if !ok {
+		return nil
+	}
+	leased := *w.entry(&item)
+	if again {
+		w.noteUncertain(ctx, id, item)
+	}
+	weight := min(w.kind.weight(item), keyBytes)
+	if err := room.Acquire(ctx, weight); err != nil {
+		return fmt.Errorf("mail %s %s: %w", w.of, id, err)
+	}
+	messageID, sent, err := w.composeAndSend(ctx, item)
+	room.Release(weight)
+
+	e := order.History{At: w.Now(), By: byDeliver, Mail: leased.Number}
+	switch {
+	case err == nil && sent:
+		e.Event, e.MessageID = order.MailSent, messageID
+	case err == nil:
+		e.Event = order.MailWithdrawn
+	default:
+		logFault(ctx, err, leased.Tries, "item", string(w.of), "id", id, "mail", leased.Number)
+		fault := faultOf(err)
+		switch fault.Fault {
+		case mail.Unknown:
+			return nil // the lease runs out; by then SES has reported the mail, or it is sent again
+		case mail.Permanent:
+			e.Event, e.Code = order.MailFailed, fault.Code
+		default:
+			return w.mark(ctx, id, item, func(item T) change[T] {
+				entry := w.entry(&item)
+				*entry = entry.Retry(fault.Code, w.Now())
+				return change[T]{item: item}
+			})
+		}
+	}
+	return w.mark(ctx, id, item, func(item T) change[T] { return w.kind.apply(item, e) })
+}
+
+// composeAndSend sends the item's mail. It sends nothing if nothing is left to say.
+func (w walk[T]) composeAndSend(ctx context.Context, item T) (messageID string, sent bool, err error) {
+	m, ok, err := w.kind.compose(ctx, item)
+	if err != nil || !ok {
+		return "", false, err
+	}
+	messageID, err = w.send(ctx, m)
+	return messageID, err == nil, err
+}
+
+// noteUncertain records that nobody knows whether the mail before this one went out.
+func (w walk[T]) noteUncertain(ctx context.Context, id string, item T) {
+	number := w.entry(&item).Number
+	level := slog.LevelWarn
+	if number >= stubborn {
+		level = slog.LevelError // something kills every mailer of this item
+	}
+	slog.Log(ctx, level, "mail.repeated", "item", string(w.of), "id", id, "mail", number-1)
+	w.addNote(ctx, w.kind.history(item, order.History{At: w.Now(), Event: order.MailUncertain, By: byDeliver, Mail: number - 1}))
+}
+
+// mark stores the change of an item whose mail was leased. It goes on trying after
+// the end of the invocation's time, since a mail that is not marked is sent again.
+//
+// If a try fails, the item is read again: it may have been changed, or be marked
+// although the answer was lost.
+func (w walk[T]) mark(ctx context.Context, id string, item T, apply func(T) change[T]) error {
+	ctx = context.WithoutCancel(ctx)
+	leased := *w.entry(&item)
+	for try := 1; ; try++ {
+		c := apply(item)
+		err := w.store.Mark(ctx, c.item, c.history, c.tell)
+		if err != nil {
+			there, ok, unread := w.store.Read(ctx, id)
+			switch {
+			case unread != nil:
+			case !ok || !sameLease(*w.entry(&there), leased):
+				err = nil // nothing is left to mark
+			default:
+				item = there
+			}
+		}
+		if err == nil {
+			w.after(ctx, c)
+			return nil
+		}
+		if try == retry.Throttling.Tries {
+			return fmt.Errorf("mark the mail of %s %s: %w", w.of, id, err)
+		}
+		backOff := retry.Throttling
+		if errors.Is(err, retry.ErrChanged) {
+			backOff = retry.Contention
+		}
+		if err := backOff.Wait(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+// sameLease reports whether an item's mail is still leased as before. It is not if
+// SES's feedback came first, or if the item has another mail due by now.
+func sameLease(there, before outbox.Entry) bool {
+	return there.State == outbox.Sending && there.Number == before.Number && there.LeaseEndsAt.Equal(before.LeaseEndsAt)
+}
+
+// after does what follows a change that is stored.
+func (w walk[T]) after(ctx context.Context, c change[T]) {
+	if c.then != nil {
+		c.then()
+	}
+	w.addNote(ctx, c.note)
+}
+
+// addNote adds to a history, if there is anything to add. History is best effort: a
+// lost entry does not affect delivery.
+func (m *Mailer) addNote(ctx context.Context, h *order.History) {
+	if h == nil {
+		return
+	}
+	if err := m.History.AddHistory(ctx, *h); err != nil {
+		slog.WarnContext(ctx, "history.lost", "line", string(h.Line), "mail", h.Mail, "event_kind", string(h.Event), "error", err)
+	}
+}
