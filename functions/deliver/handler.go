@@ -17,8 +17,8 @@ import (
 	"keypool/shared/retry"
 )
 
-// handler turns records of the orders' stream and events of SES into mails and
-// news of them.
+// handler turns records of the orders' stream into mails, and events of SES into
+// feedback of mails.
 type handler struct {
 	mailer mailer
 	now    func() time.Time
@@ -39,13 +39,13 @@ func (h *handler) handle(ctx context.Context, event json.RawMessage) (any, error
 		return nil, errors.New("an event that is no JSON object")
 	}
 	if kind.Records == nil {
-		return nil, h.news(ctx, event)
+		return nil, h.feedback(ctx, event)
 	}
 	return h.records(ctx, event)
 }
 
-// records mails what the records of the stream say is due, and names those that
-// shall be seen again.
+// records mails the items that are due according to the records of the stream. It
+// returns the numbers of the records that Lambda is to send again.
 func (h *handler) records(ctx context.Context, event json.RawMessage) (events.DynamoDBEventResponse, error) {
 	var response events.DynamoDBEventResponse
 	var stream events.DynamoDBEvent
@@ -67,37 +67,39 @@ func (h *handler) records(ctx context.Context, event json.RawMessage) (events.Dy
 		sequence[place[item]] = append(sequence[place[item]], record.Change.SequenceNumber)
 	}
 	for i, err := range h.mailer.Mail(ctx, items) {
+		about := []any{"item", string(items[i].Kind), "id", items[i].ID, "error", err}
 		switch outcomeOf(err) {
 		case done:
 		case again:
-			slog.WarnContext(ctx, "not mailed, tried again", "item", string(items[i].Kind), "id", items[i].ID, "error", err)
+			slog.WarnContext(ctx, "mail.deferred", about...)
 			for _, number := range sequence[i] {
 				response.BatchItemFailures = append(response.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: number})
 			}
 		case parked:
-			slog.ErrorContext(ctx, "not mailed, left to the sweep", "item", string(items[i].Kind), "id", items[i].ID, "error", err)
+			slog.ErrorContext(ctx, "mail.parked", about...)
 		}
 	}
 	return response, nil
 }
 
-// outcome is what becomes of a record.
+// outcome is what becomes of a record or an event.
 type outcome string
 
 const (
 	done   outcome = "done"
-	again  outcome = "again"  // seen again with the records after it
-	parked outcome = "parked" // it would only hold those up; the sweep comes back to it
+	again  outcome = "again"  // Lambda sends it again: a record together with those after it
+	parked outcome = "parked" // it would only hold up the others; the sweep comes back to the item
 )
 
-// outcomes sorts errors; any other passes, and is tried again.
+// outcomes sorts the errors of a mail and of its feedback. Every other error is
+// temporary: again.
 var outcomes = []struct {
 	err error
 	is  outcome
 }{
 	{nil, done},
 	{outbox.ErrUnreadable, parked},
-	{retry.ErrChanged, parked}, // whoever keeps changing it is at work on it
+	{retry.ErrChanged, parked}, // another function is at work on the item
 }
 
 func outcomeOf(err error) outcome {
@@ -109,7 +111,7 @@ func outcomeOf(err error) outcome {
 	return again
 }
 
-// sesEvent is what SES puts on the bus, as far as we read it.
+// sesEvent is an event that SES puts on the bus, with the fields that are read here.
 type sesEvent struct {
 	Time   time.Time `json:"time"`
 	Detail struct {
@@ -132,39 +134,41 @@ type sesEvent struct {
 	} `json:"detail"`
 }
 
-// news takes in an event of SES. One that is not about a mail of ours is no
-// concern of ours: mails of others may go through the same account.
-func (h *handler) news(ctx context.Context, event json.RawMessage) error {
-	var said sesEvent
-	if err := json.Unmarshal(event, &said); err != nil {
+// feedback applies an event of SES. Mails of other programs may go through the same
+// account: their events are ignored.
+func (h *handler) feedback(ctx context.Context, event json.RawMessage) error {
+	var e sesEvent
+	if err := json.Unmarshal(event, &e); err != nil {
 		return errors.New("an event of SES that cannot be read") // the cause quotes it
 	}
-	what, code, ok := said.what()
+	kind, code, ok := e.kind()
 	if !ok {
 		return nil
 	}
-	item, mail, ok := mail.ItemOf(said.Detail.Mail.Tags)
+	item, number, ok := mail.ItemOf(e.Detail.Mail.Tags)
 	if !ok {
-		slog.InfoContext(ctx, "news of a mail that is not ours", "what", string(what))
+		slog.InfoContext(ctx, "feedback.ignored", "event_kind", string(kind))
 		return nil
 	}
 	err := h.mailer.ApplyFeedback(ctx, delivery.Feedback{
-		Item: item, Number: mail, Event: what, At: said.Time, MessageID: said.Detail.Mail.MessageID, Code: code,
+		Item: item, Number: number, Event: kind, At: e.Time, MessageID: e.Detail.Mail.MessageID, Code: code,
 	})
+	about := []any{"item", string(item.Kind), "id", item.ID, "event_kind", string(kind), "error", err}
 	switch outcomeOf(err) {
 	case done:
 		return nil
 	case parked:
-		slog.ErrorContext(ctx, "news of a mail not taken in", "item", string(item.Kind), "id", item.ID, "what", string(what), "error", err)
+		slog.ErrorContext(ctx, "feedback.parked", about...)
 		return nil
 	default:
-		slog.WarnContext(ctx, "news of a mail not taken in, tried again", "item", string(item.Kind), "id", item.ID, "what", string(what), "error", err)
+		slog.WarnContext(ctx, "feedback.deferred", about...)
 		return err
 	}
 }
 
-// what says what happened and, in SES's words, why; not ok if it changes nothing.
-func (e sesEvent) what() (what order.EventKind, code string, ok bool) {
+// kind returns the kind of the event and SES's words for its reason. It is not ok
+// for an event that changes nothing.
+func (e sesEvent) kind() (kind order.EventKind, code string, ok bool) {
 	d := e.Detail
 	switch d.EventType {
 	case "Send":
@@ -176,8 +180,8 @@ func (e sesEvent) what() (what order.EventKind, code string, ok bool) {
 	case "Bounce":
 		return order.MailBounced, d.Bounce.Type + "/" + d.Bounce.SubType, true
 	case "Complaint":
-		// An address that once complained is suppressed: SES took the mail and did
-		// not send it. Nobody called this one spam, and nobody has it.
+		// SES suppresses an address that once complained: it takes the mail and does not
+		// send it. Nobody called this mail spam, and nobody has it.
 		if d.Complaint.SubType != "" {
 			return order.MailBounced, "Complaint/" + d.Complaint.SubType, true
 		}

@@ -12,7 +12,7 @@ import (
 	"keypool/shared/upload"
 )
 
-// handler turns the bucket's events and the messages of the ranges queue into
+// handler turns events of the upload bucket and messages of the queue of ranges into
 // work on uploads.
 type handler struct {
 	worker worker
@@ -28,8 +28,8 @@ type giver interface {
 	GiveBack(ctx context.Context, receiptHandle string) error
 }
 
-// event is what both sources have in common. Other events, such as the bucket's
-// test of its notification, have no records.
+// event holds the field that both sources have in common. Other events, such as the
+// bucket's test of its notification, have no records.
 type event struct {
 	Records []struct {
 		EventSource string `json:"eventSource"`
@@ -62,9 +62,9 @@ func (h *handler) handle(ctx context.Context, payload json.RawMessage) (any, err
 	}
 }
 
-// dropped takes in the objects of an event. If one fails, Lambda repeats the
-// event, and after its last try puts it in the dead-letter queue; the others are
-// finished or go on where they stand.
+// dropped receives the objects of an event. If one of them fails, Lambda sends the
+// event again and, after its last try, puts it in the dead-letter queue. The other
+// objects are then done, or resumed.
 func (h *handler) dropped(ctx context.Context, event events.S3Event) error {
 	var failed []error
 	for _, record := range event.Records {
@@ -74,39 +74,73 @@ func (h *handler) dropped(ctx context.Context, event events.S3Event) error {
 			Version: record.S3.Object.VersionID,
 		}
 		if err := h.worker.Receive(ctx, object); err != nil {
-			slog.ErrorContext(ctx, "not taken in, Lambda will repeat", "version", object.Version, "error", err)
+			slog.ErrorContext(ctx, "upload.deferred", "version", object.Version, "error", err)
 			failed = append(failed, err)
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// messages does what each message asks for. One that ran out of time goes back
-// to the queue, to be taken up at once; one that failed, when its time is up.
-// After many tries the queue puts it aside, and the sweep asks anew.
+// messages does the work that each message asks for.
 func (h *handler) messages(ctx context.Context, event events.SQSEvent) events.SQSEventResponse {
 	var response events.SQSEventResponse
 	for _, record := range event.Records {
-		var m upload.Message
-		err := json.Unmarshal([]byte(record.Body), &m)
-		if err != nil {
-			m, err = upload.Message{}, errors.New("a message that cannot be read") // nor can what was read of it be trusted
-		} else {
-			err = h.worker.Handle(ctx, m)
-		}
-		if err == nil {
+		m, err := h.message(ctx, record.Body)
+		outcome := outcomeOf(err)
+		if outcome == done {
 			continue
 		}
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
-		if !errors.Is(err, job.ErrUnfinished) {
-			slog.ErrorContext(ctx, "not done, the queue will repeat", "upload", m.Upload, "range", m.Range, "error", err)
-			continue
-		}
-		slog.InfoContext(ctx, "out of time, goes on in the next call", "upload", m.Upload, "range", m.Range)
-		if err := h.queue.GiveBack(ctx, record.ReceiptHandle); err != nil {
-			slog.WarnContext(ctx, "not given back, seen again when its time is up", "upload", m.Upload, "error", err)
+		switch outcome {
+		case waiting:
+			slog.InfoContext(ctx, "range.interrupted", "upload", m.Upload, "range", m.Range)
+			if err := h.queue.GiveBack(ctx, record.ReceiptHandle); err != nil {
+				slog.WarnContext(ctx, "message.not_returned", "upload", m.Upload, "error", err) // it comes again when its time is up
+			}
+		default:
+			slog.ErrorContext(ctx, "range.deferred", "upload", m.Upload, "range", m.Range, "error", err)
 		}
 	}
 	return response
+}
+
+func (h *handler) message(ctx context.Context, body string) (upload.Message, error) {
+	var m upload.Message
+	if err := json.Unmarshal([]byte(body), &m); err != nil {
+		return upload.Message{}, errUnreadable // the fields that were read cannot be trusted either
+	}
+	return m, h.worker.Handle(ctx, m)
+}
+
+// errUnreadable hides the cause, which quotes the message.
+var errUnreadable = errors.New("a message that cannot be read")
+
+// outcome is what becomes of a message.
+type outcome string
+
+const (
+	done    outcome = "done"
+	waiting outcome = "waiting" // it ran out of time: it goes back to the queue, to be received at once
+	again   outcome = "again"   // it comes again when its time is up
+	parked  outcome = "parked"  // as again, until the queue puts it in the dead-letter queue; the sweep asks anew
+)
+
+// outcomes sorts the errors of a message. Every other error is temporary: again.
+var outcomes = []struct {
+	err error
+	is  outcome
+}{
+	{nil, done},
+	{job.ErrUnfinished, waiting},
+	{errUnreadable, parked},
+}
+
+func outcomeOf(err error) outcome {
+	for _, known := range outcomes {
+		if errors.Is(err, known.err) {
+			return known.is
+		}
+	}
+	return again
 }

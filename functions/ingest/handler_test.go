@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/job"
+	"keypool/shared/retry"
 	"keypool/shared/upload"
 )
 
@@ -119,6 +121,25 @@ func TestHandle(t *testing.T) {
 				t.Errorf("what it did (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestOutcomeOf(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want outcome
+	}{
+		{nil, done},
+		{fmt.Errorf("load range 3: %w", job.ErrUnfinished), waiting},
+		{errors.Join(job.ErrUnfinished, errors.New("the queue is down")), waiting},
+		{errors.New("connection reset"), again},
+		{fmt.Errorf("load range 3: %w", context.DeadlineExceeded), again},
+		{fmt.Errorf("load range 3: %w", retry.ErrThrottled), again},
+		{errUnreadable, parked},
+	} {
+		if got := outcomeOf(test.err); got != test.want {
+			t.Errorf("%v: %s, want %s", test.err, got, test.want)
+		}
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 
 type handler struct{ checker *stock.Checker }
 
-// handle answers a tick of the scheduler, in which there is nothing to read: what
-// is to be done follows from the tables and the time. An error means that a pool
-// could not be checked, and is for the alarm: the next tick checks them all again.
+// handle answers a tick of the scheduler. The tick holds nothing to read: the tables
+// and the time say what is to be done.
+//
+// Each error has the same outcome: it rings the alarm, and the next tick checks
+// every pool again.
 func (h handler) handle(ctx context.Context) error { return h.checker.Check(ctx) }

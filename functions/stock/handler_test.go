@@ -78,6 +78,27 @@ func TestHandler_tellsOfEachPoolOnce(t *testing.T) {
 	}
 }
 
+// TestHandler_errorRingsTheAlarm holds the only outcome of an error: it is returned,
+// and the next tick checks the pools again.
+func TestHandler_errorRingsTheAlarm(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, tables := dynamotest.Open(t, faults.Option)
+	if err := store.PutPool(t.Context(), catalog.Pool{Merchant: "nova", Name: "elden", Shards: 2, LowStock: 10}); err != nil {
+		t.Fatal(err)
+	}
+	h := handler{checker: &stock.Checker{Pools: store, Shelf: store, Alerts: store, Counts: store, Now: time.Now}}
+	faults.Next("Query", 100, dynamotest.ServerError)
+	if err := h.handle(t.Context()); err == nil {
+		t.Error("a check that read nothing is no error")
+	}
+	faults.Stop()
+	if err := h.handle(t.Context()); err != nil {
+		t.Errorf("the next tick: %v", err)
+	}
+	items(t, tables.Orders, "notice")
+}
+
 // items returns the items of a table with that sort key, by partition key.
 func items(t *testing.T, table, sk string) map[string]map[string]types.AttributeValue {
 	t.Helper()

@@ -13,12 +13,14 @@ type handler struct {
 	now     func() time.Time
 }
 
-// spare is what a sweep leaves of the invocation's time, to end what it has begun.
+// spare is the part of the invocation's time that is left to end the last items.
 const spare = 5 * time.Second
 
-// handle answers a tick of the scheduler, in which there is nothing to read: what
-// is to be done follows from the tables and the time. An error means that
-// something could not be looked at, and is for the alarm: the next tick tries again.
+// handle answers a tick of the scheduler. The tick holds nothing to read: the tables
+// and the time say what is to be done.
+//
+// Each error has the same outcome: it rings the alarm, and the next tick looks at
+// the items again.
 func (h handler) handle(ctx context.Context) error {
 	until := h.now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -26,7 +28,7 @@ func (h handler) handle(ctx context.Context) error {
 	}
 	swept, err := h.sweeper.Sweep(ctx, until)
 	if swept != (sweep.Swept{}) {
-		slog.InfoContext(ctx, "swept", "mails", swept.Mails, "waiting", swept.Waiting,
+		slog.InfoContext(ctx, "items.swept", "mails", swept.Mails, "waiting", swept.Waiting,
 			"told", swept.Told, "uploads", swept.Uploads, "reminded", swept.Reminded)
 	}
 	return err

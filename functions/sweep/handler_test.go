@@ -85,3 +85,20 @@ func TestHandler_endsBeforeLambdaEndsIt(t *testing.T) {
 		t.Errorf("the clock was asked %d times: something was swept after the time was up", calls.Load())
 	}
 }
+
+// TestHandler_errorRingsTheAlarm holds the only outcome of an error: it is returned,
+// and the next tick looks at the items again.
+func TestHandler_errorRingsTheAlarm(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	h := handler{sweeper: &sweep.Sweeper{Store: store, Catalog: store, Now: time.Now}, now: time.Now}
+	faults.Next("Query", 1000, dynamotest.ServerError)
+	if err := h.handle(t.Context()); err == nil {
+		t.Error("a sweep that read nothing is no error")
+	}
+	faults.Stop()
+	if err := h.handle(t.Context()); err != nil {
+		t.Errorf("the next tick: %v", err)
+	}
+}
