@@ -81,7 +81,7 @@ race-test: ## the race for keys, under the race detector
 
 # The build tag keeps the tests that make a deployment out of go test ./...
 whole: need-local ## end to end, on a one-machine deployment
-	@$(GOTESTSUM) -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
+	@go tool gotestsum --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
 
 kills: need-local ## a one-machine deployment whose parts are killed
 	@go run ./infra/proof kills -record=false
@@ -96,7 +96,7 @@ lint: ## gofumpt, go vet, staticcheck, and the checks of infra/lint
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
 
-template: need-build ## write template.yaml anew, from the tables of infra/stack
+template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
 
 vuln: need-build ## known vulnerabilities in what the program calls

@@ -22,6 +22,7 @@ lane() {
   done
 }
 
+echo "side by side: $(printf '%s; ' "$@")their output is in $logs"
 set -m # each lane is a process group of its own
 lanes=()
 for targets in "$@"; do
