@@ -90,6 +90,46 @@ func TestRights_useTheKeyForNothingElse(t *testing.T) {
 	}
 }
 
+// The operator's routes are checked by AWS, but for the document that describes them.
+func TestRoutes_ofTheOperatorAreSigned(t *testing.T) {
+	for _, f := range deployment.Functions {
+		for _, r := range f.Routes {
+			if want := f.ID == "Operator" && r.Path != "/operator/openapi.json"; r.Signed != want {
+				t.Errorf("%s of %s: signed is %t", r.Key(), f.ID, r.Signed)
+			}
+		}
+	}
+}
+
+func TestRoute(t *testing.T) {
+	for _, c := range []struct {
+		route            deployment.Route
+		key, id, pattern string
+	}{
+		{deployment.Route{Method: "POST", Path: "/v1/merchants/{merchant}/tokens"}, "POST /v1/merchants/{merchant}/tokens", "PostV1MerchantsMerchantTokens", "POST/v1/merchants/*/tokens"},
+		{deployment.Route{Method: "ANY", Path: "/v1/{proxy+}"}, "ANY /v1/{proxy+}", "AnyV1Proxy", "*/v1/*"},
+		{deployment.Route{Method: "GET", Path: "/openapi.json"}, "GET /openapi.json", "GetOpenapiJson", "GET/openapi.json"},
+	} {
+		got := []string{c.route.Key(), c.route.ID(), c.route.Pattern()}
+		if diff := cmp.Diff([]string{c.key, c.id, c.pattern}, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// Callers that do not wait lose no event: the function has a queue for those that it
+// could not handle.
+func TestFunctions_withoutAWaitingCallerHaveAQueueForFailures(t *testing.T) {
+	for _, f := range deployment.Functions {
+		if alone := f.Objects || f.MailEvents || f.Schedule != ""; alone != (f.Failed != nil) {
+			t.Errorf("%s: called without waiting is %t, its queue for failures %v", f.ID, alone, f.Failed)
+		}
+		if f.Failed != nil && !slices.Contains(deployment.DeadLetterQueues, f.Failed.Queue) {
+			t.Errorf("%s: there is no queue %s", f.ID, f.Failed.Queue)
+		}
+	}
+}
+
 // A message stays hidden for longer than the function that received it may run.
 func TestQueues_hideMessagesLongEnough(t *testing.T) {
 	for _, q := range deployment.Queues {

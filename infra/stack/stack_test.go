@@ -204,7 +204,12 @@ func TestSources_haveDeadLetterQueues(t *testing.T) {
 		}
 		async[r.Properties["FunctionName"].(string)] = at(r, "DestinationConfig", "OnFailure", "Destination").(string)
 	}
-	want := map[string]string{"Ingest": "DeadUploads.Arn", "Deliver": "DeadEvents.Arn", "Stock": "DeadTicks.Arn", "Sweep": "DeadTicks.Arn"}
+	want := map[string]string{}
+	for _, f := range deployment.Functions {
+		if f.Failed != nil {
+			want[f.ID] = f.Failed.Queue + ".Arn"
+		}
+	}
 	if diff := cmp.Diff(want, async); diff != "" {
 		t.Error(diff)
 	}
@@ -264,14 +269,14 @@ func TestAPI_routes(t *testing.T) {
 		}
 		got[r.Properties["RouteKey"].(string)] = fmt.Sprint(integration.Properties["IntegrationUri"], " ", r.Properties["AuthorizationType"])
 	}
-	want := map[string]string{
-		"POST /webhooks/{merchant}/{account}":  "Webhook.Arn NONE",
-		"GET /openapi.json":                    "Api.Arn NONE",
-		"ANY /v1/{proxy+}":                     "Api.Arn NONE",
-		"GET /operator/openapi.json":           "Operator.Arn NONE",
-		"GET /v1/merchants/{merchant}":         "Operator.Arn AWS_IAM",
-		"PUT /v1/merchants/{merchant}":         "Operator.Arn AWS_IAM",
-		"POST /v1/merchants/{merchant}/tokens": "Operator.Arn AWS_IAM",
+	want := map[string]string{}
+	for _, f := range deployment.Functions {
+		for _, r := range f.Routes {
+			want[r.Key()] = f.ID + ".Arn NONE"
+			if r.Signed {
+				want[r.Key()] = f.ID + ".Arn AWS_IAM"
+			}
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -285,17 +290,14 @@ func TestAPI_callsFunctionsByItsRoutesAlone(t *testing.T) {
 			got = append(got, fmt.Sprint(r.Properties["FunctionName"], " ", r.Properties["SourceArn"]))
 		}
 	}
-	slices.Sort(got)
-	const api = "arn:aws:execute-api:eu-central-1:123456789012:HttpApi/*/"
-	want := []string{
-		"Api.Arn " + api + "*/v1/*",
-		"Api.Arn " + api + "GET/openapi.json",
-		"Operator.Arn " + api + "GET/operator/openapi.json",
-		"Operator.Arn " + api + "GET/v1/merchants/*",
-		"Operator.Arn " + api + "POST/v1/merchants/*/tokens",
-		"Operator.Arn " + api + "PUT/v1/merchants/*",
-		"Webhook.Arn " + api + "POST/webhooks/*/*",
+	var want []string
+	for _, f := range deployment.Functions {
+		for _, r := range f.Routes {
+			want = append(want, f.ID+".Arn arn:aws:execute-api:eu-central-1:123456789012:HttpApi/*/"+r.Pattern())
+		}
 	}
+	slices.Sort(got)
+	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -389,10 +391,11 @@ func TestOutputs(t *testing.T) {
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.data.outputs))); diff != "" {
 		t.Error(diff)
 	}
-	want = []string{
-		"ApiFunction", "ApiId", "ApiUrl", "ConfigurationSet", "DeliverFunction", "FillFunction", "FillQueue",
-		"IngestFunction", "OperatorFunction", "RangesQueue", "StockFunction", "SweepFunction", "UploadsBucket", "WebhookFunction",
+	want = []string{"ApiId", "ApiUrl", "ConfigurationSet", "FillQueue", "RangesQueue", "UploadsBucket"}
+	for _, id := range functionIDs {
+		want = append(want, id+"Function")
 	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.pipeline.outputs))); diff != "" {
 		t.Error(diff)
 	}
