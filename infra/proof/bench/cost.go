@@ -34,18 +34,15 @@ import (
 // finds nothing to do.
 func units(ctx context.Context, b *bench) error {
 	const orders = 50
-	e, calls := inProcess()
-	var meter dynamotest.Meter
-	tables := newTables()
-	store, err := e.open(ctx, tables, meter.Option)
+	m, err := openMetered(ctx)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(setUp(ctx, store), e.stock(ctx, tables, live, "AAAAA-BBBBB-CCCCC", 400)); err != nil {
+	if err := errors.Join(setUp(ctx, m.store), m.stock(ctx, m.tables, live, "AAAAA-BBBBB-CCCCC", 400)); err != nil {
 		return err
 	}
-	calls.latency = 5 * time.Millisecond
-	claims, mails := claimer(store), mailer(store, instantSES{})
+	m.calls.latency = 5 * time.Millisecond
+	claims, mails := claimer(m.store), mailer(m.store, instantSES{})
 	if err := orderOnce(ctx, claims, mails, paid("the first reads the catalog")); err != nil {
 		return err
 	}
@@ -60,13 +57,13 @@ func units(ctx context.Context, b *bench) error {
 			{"mail", func() error { return mailOnce(ctx, mails, line.ID) }},
 			{"feedback", func() error { return arrived(ctx, mails, line.ID) }},
 		} {
-			meter.Reset()
-			calls.reset()
+			m.meter.Reset()
+			m.calls.reset()
 			if err := step.do(); err != nil {
 				return err
 			}
-			reads, writes := meter.Units()
-			for what, value := range map[string]float64{" reads": reads, " writes": writes, " trips": float64(calls.roundTrips())} {
+			reads, writes := m.meter.Units()
+			for what, value := range map[string]float64{" reads": reads, " writes": writes, " trips": float64(m.calls.roundTrips())} {
 				measured[step.name+what] = append(measured[step.name+what], value)
 			}
 		}
@@ -95,9 +92,9 @@ func units(ctx context.Context, b *bench) error {
 		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"]+facts["mail writes"]+facts["feedback writes"],
 			facts["claim reads"]+facts["mail reads"]+facts["feedback reads"]),
 	})
-	items, entries := storedBytes(calls.db.Items(tables.Orders), "due", "dueAt")
+	items, entries := storedBytes(m.calls.db.Items(m.tables.Orders), "due", "dueAt")
 	var sold []map[string]types.AttributeValue
-	for _, key := range calls.db.Items(tables.Keys) {
+	for _, key := range m.calls.db.Items(m.tables.Keys) {
 		if _, available := key["shard"]; !available {
 			sold = append(sold, key)
 		}
@@ -106,13 +103,13 @@ func units(ctx context.Context, b *bench) error {
 	b.fact("order items", (items+keyItems)/(orders+1))
 	b.fact("order entries", (entries+keyEntries)/(orders+1))
 	b.add(figure{Name: "kept of a one-key order, its history and its key", Got: fmt.Sprintf("%.0f bytes", facts["order items"]+facts["order entries"])})
-	if err := ticks(ctx, b, store, &meter, calls); err != nil {
+	if err := ticks(ctx, b, m); err != nil {
 		return err
 	}
 	if err := keyUnits(ctx, b); err != nil {
 		return err
 	}
-	b.note("Round trips", fmt.Sprintf("By the times at which each call began and ended, with a latency of %s: the longest chain of calls that may have waited for one another. The reads of a claim run in parallel and are one round trip; the transaction is the other. A claim whose random place is near the end of a shard makes a second query: one claim in some dozens, in a pool of hundreds of keys.", calls.latency))
+	b.note("Round trips", fmt.Sprintf("By the times at which each call began and ended, with a latency of %s: the longest chain of calls that may have waited for one another. The reads of a claim run in parallel and are one round trip; the transaction is the other. A claim whose random place is near the end of a shard makes a second query: one claim in some dozens, in a pool of hundreds of keys.", m.calls.latency))
 	b.note("Units", "The units that the model of DynamoDB reports for each call, as AWS charges them: tests compare the model with DynamoDB Local, and with AWS's documentation where that differs. After its claim, an order takes: lease 1, sent 2 with the entry that leaves an index, delivered 1, two entries of history, the pool's count 1 unless several orders in a rush share it. Bytes are counted as DynamoDB counts them, with 100 more for each item and each entry of an index.")
 	return nil
 }
@@ -120,24 +117,21 @@ func units(ctx context.Context, b *bench) error {
 // keyUnits reads the units and the bytes of a key that ingest loads, from a file of
 // one whole range.
 func keyUnits(ctx context.Context, b *bench) error {
-	e, calls := inProcess()
-	var meter dynamotest.Meter
-	tables := newTables()
-	store, err := e.open(ctx, tables, meter.Option)
+	m, err := openMetered(ctx)
 	if err != nil {
 		return err
 	}
-	if err := setUp(ctx, store); err != nil {
+	if err := setUp(ctx, m.store); err != nil {
 		return err
 	}
 	f := file{form: "AAAAA-BBBBB-CCCCC-%06d", at: time.Now()} // lines of 25 bytes
 	f.lines = int(upload.RangeSize / f.line())
-	meter.Reset()
-	if err := load(ctx, store, f); err != nil {
+	m.meter.Reset()
+	if err := load(ctx, m.store, f); err != nil {
 		return err
 	}
-	_, writes := meter.Units()
-	items, entries := storedBytes(calls.db.Items(tables.Keys), "shard", "place", "text", "upload")
+	_, writes := m.meter.Units()
+	items, entries := storedBytes(m.calls.db.Items(m.tables.Keys), "shard", "place", "text", "upload")
 	b.fact("key writes", writes/float64(f.lines))
 	b.fact("key items", items/float64(f.lines))
 	b.fact("key entries", entries/float64(f.lines))
@@ -180,8 +174,8 @@ func scheduled(store *dynamo.Store) (*sweep.Sweeper, *stock.Checker) {
 
 // ticks reads the units and the round trips of scheduled runs that find nothing to
 // do.
-func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest.Meter, calls *callLog) error {
-	sweeper, checker := scheduled(store)
+func ticks(ctx context.Context, b *bench, m *metered) error {
+	sweeper, checker := scheduled(m.store)
 	for _, tick := range []struct {
 		name, says string
 		do         func() error
@@ -192,17 +186,17 @@ func ticks(ctx context.Context, b *bench, store *dynamo.Store, meter *dynamotest
 		if err := tick.do(); err != nil { // the first of stock counts for the day
 			return err
 		}
-		meter.Reset()
-		calls.reset()
+		m.meter.Reset()
+		m.calls.reset()
 		if err := tick.do(); err != nil {
 			return err
 		}
-		reads, _ := meter.Units()
+		reads, _ := m.meter.Units()
 		b.fact(tick.name+" reads", reads)
-		b.fact(tick.name+" trips", float64(calls.roundTrips()))
+		b.fact(tick.name+" trips", float64(m.calls.roundTrips()))
 		b.add(figure{
 			Name: tick.says,
-			Got:  fmt.Sprintf("%.1f read units, %d round trips", reads, calls.roundTrips()),
+			Got:  fmt.Sprintf("%.1f read units, %d round trips", reads, m.calls.roundTrips()),
 		})
 	}
 	return nil

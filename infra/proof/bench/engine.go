@@ -42,6 +42,24 @@ func inProcess() (*engine, *callLog) {
 	return &engine{endpoint: "http://dynamosim", transport: l}, l
 }
 
+// metered is the engine in this process with tables of its own, whose store counts the
+// units of its calls.
+type metered struct {
+	*engine
+	calls  *callLog
+	meter  dynamotest.Meter
+	tables dynamo.Tables
+	store  *dynamo.Store
+}
+
+func openMetered(ctx context.Context) (*metered, error) {
+	m := &metered{tables: newTables()}
+	m.engine, m.calls = inProcess()
+	var err error
+	m.store, err = m.open(ctx, m.tables, m.meter.Option)
+	return m, err
+}
+
 // callLog records when each call to the model began and ended.
 type callLog struct {
 	db      *dynamosim.DB

@@ -85,13 +85,14 @@ func starts(ctx context.Context, b *bench) error {
 	if out, err := compile.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the function that does nothing: %w\n%s", err, out)
 	}
+	programs := append([]string{hello}, names()...)
+	for i, name := range programs[1:] {
+		programs[i+1] = filepath.Join(folder, "bin", name)
+	}
 	took := map[string][]time.Duration{}
 	for range rounds {
-		for _, name := range append([]string{"hello"}, names()...) {
-			program := filepath.Join(folder, "bin", name)
-			if name == "hello" {
-				program = hello
-			}
+		for _, program := range programs {
+			name := filepath.Base(program)
 			d, err := startOnce(ctx, program, nil)
 			if err != nil {
 				return fmt.Errorf("start %s: %w", name, err)
@@ -110,12 +111,8 @@ func starts(ctx context.Context, b *bench) error {
 		})
 	}
 	b.note("Starts", fmt.Sprintf("From the start of the process to its first call of the runtime API: the median of %d rounds, all functions in turn. No function loads the SDK's default configuration, which tries a dozen sources that a function does not have: region, credentials and endpoint come from the environment. A function makes clients only of the services that it calls, and decodes by reflection only once it has an event. The rest is the time to read a binary of that size, and the start of Go's runtime.", rounds))
-	for _, name := range append([]string{"hello"}, names()...) {
-		program := filepath.Join(folder, "bin", name)
-		if name == "hello" {
-			program = hello
-		}
-		f, err := initialized(ctx, name, program)
+	for _, program := range programs {
+		f, err := initialized(ctx, filepath.Base(program), program)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/results"
 	"keypool/shared/catalog"
 	"keypool/shared/pool"
@@ -16,24 +15,21 @@ func stockCheck(ctx context.Context, b *bench) error {
 	small, large := 10_000, 300_000
 	units := map[int]float64{}
 	for _, size := range []int{small, large} {
-		e, _ := inProcess()
-		var meter dynamotest.Meter
-		tables := newTables()
-		store, err := e.open(ctx, tables, meter.Option)
+		m, err := openMetered(ctx)
 		if err != nil {
 			return err
 		}
-		if err := e.stock(ctx, tables, live, "STOCK", size); err != nil {
+		if err := m.stock(ctx, m.tables, live, "STOCK", size); err != nil {
 			return err
 		}
-		found, err := store.Available(ctx, live, pool.DefaultShards, catalog.DefaultLowStock+1)
+		found, err := m.store.Available(ctx, live, pool.DefaultShards, catalog.DefaultLowStock+1)
 		if err != nil {
 			return err
 		}
 		if found != catalog.DefaultLowStock+1 {
 			return fmt.Errorf("counted %d keys of %d", found, size)
 		}
-		units[size], _ = meter.Units()
+		units[size], _ = m.meter.Units()
 	}
 	b.add(figure{
 		Name: fmt.Sprintf("read units of a stock check, %s and %s keys", results.Grouped(small), results.Grouped(large)), Bar: "equal",

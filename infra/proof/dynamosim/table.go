@@ -44,6 +44,14 @@ func (k keys) attributes() []keyAttribute {
 	return []keyAttribute{k.hash, k.sort}
 }
 
+// limit returns the most bytes of one of the key's attributes.
+func (k keys) limit(a keyAttribute) int {
+	if a == k.sort {
+		return maxSortSize
+	}
+	return maxHashSize
+}
+
 // collection holds the items of a table or of an index by partition, ordered.
 type collection struct {
 	name       string // of the table, and of the index after a slash
@@ -327,10 +335,7 @@ const (
 func (t *table) checkKey(it item) error {
 	for _, a := range t.base.key.attributes() {
 		v, ok := it.get(a.name)
-		limit := maxHashSize
-		if a == t.base.key.sort {
-			limit = maxSortSize
-		}
+		limit := t.base.key.limit(a)
 		switch {
 		case !ok:
 			return invalid("One or more parameter values were invalid: Missing the key %s in the item", a.name)
@@ -358,10 +363,7 @@ func (t *table) checkIndexed(it item) error {
 	for _, x := range t.indexes {
 		for _, a := range x.key.attributes() {
 			v, ok := it.get(a.name)
-			limit := maxHashSize
-			if a == x.key.sort {
-				limit = maxSortSize
-			}
+			limit := x.key.limit(a)
 			switch {
 			case !ok:
 			case v.kind != a.kind:
