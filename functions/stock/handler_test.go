@@ -43,7 +43,7 @@ func TestHandler_tellsOfEachPoolOnce(t *testing.T) {
 	}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	h := handler{checker: &stock.Checker{
-		Pools: store, Shelf: store, Alerts: store, Counts: store,
+		Pools: store, Keys: store, Alerts: store, Counts: store,
 		Now: func() time.Time { return now },
 	}}
 	event, err := os.ReadFile("../../events/good_stock_tick.json")
@@ -87,7 +87,7 @@ func TestHandler_errorRingsTheAlarm(t *testing.T) {
 	if err := store.PutPool(t.Context(), catalog.Pool{Merchant: "nova", Name: "elden", Shards: 2, LowStock: 10}); err != nil {
 		t.Fatal(err)
 	}
-	h := handler{checker: &stock.Checker{Pools: store, Shelf: store, Alerts: store, Counts: store, Now: time.Now}}
+	h := handler{checker: &stock.Checker{Pools: store, Keys: store, Alerts: store, Counts: store, Now: time.Now}}
 	faults.Next("Query", 100, dynamotest.ServerError)
 	if err := h.handle(t.Context()); err == nil {
 		t.Error("a check that read nothing is no error")

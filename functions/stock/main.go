@@ -23,7 +23,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	})
 	h := handler{checker: &stock.Checker{
 		Pools:  store,
-		Shelf:  store,
+		Keys:   store,
 		Alerts: store,
 		Counts: store,
 		Now:    time.Now,

@@ -93,14 +93,14 @@ func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, fact
 		if err != nil {
 			return err
 		}
-		if _, tell := before.AfterNothing(notice.Facts{Started: since}, now); tell == nil {
+		if _, tell := before.AfterEmpty(notice.Facts{Started: since}, now); tell == nil {
 			return nil
 		}
 		seen, err := facts()
 		if err != nil {
 			return err
 		}
-		after, tell := before.AfterNothing(seen, now)
+		after, tell := before.AfterEmpty(seen, now)
 		if tell == nil {
 			return nil
 		}

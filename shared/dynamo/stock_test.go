@@ -112,7 +112,7 @@ func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 	}
 
 	// A second writer that read the same version stores nothing at all.
-	other, told := notice.Alert{Pool: elden}.AfterNothing(notice.Facts{Waiting: 1}, stockNoon)
+	other, told := notice.Alert{Pool: elden}.AfterEmpty(notice.Facts{Waiting: 1}, stockNoon)
 	if err := store.ChangeAlert(ctx, other, told); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("a late writer: %v, want ErrChanged", err)
 	}

@@ -130,7 +130,7 @@ func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 		return wrap(err, "receive upload %s", u.ID)
 	}
 	if ok {
-		return w.takeUp(ctx, there)
+		return w.resume(ctx, there)
 	}
 	u, err = w.admit(ctx, "", u)
 	if err != nil || u.State != upload.Loading {
@@ -163,7 +163,7 @@ func (w *Worker) Handle(ctx context.Context, m upload.Message) error {
 		return nil
 	}
 	if m.Resume {
-		return wrap(w.takeUp(ctx, u), "take up upload %s", u.ID)
+		return wrap(w.resume(ctx, u), "take up upload %s", u.ID)
 	}
 	if u.State != upload.Loading {
 		return nil
@@ -196,7 +196,7 @@ func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat
 // writes it down. It returns the record as it is then.
 func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) (upload.Upload, error) {
 	var err error
-	if u, err = w.judge(ctx, u); err != nil {
+	if u, err = w.inspect(ctx, u); err != nil {
 		return u, err
 	}
 	if from == upload.Parked && u.State == upload.Parked {
@@ -226,7 +226,7 @@ func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) 
 }
 
 // judge says what is to become of an upload.
-func (w *Worker) judge(ctx context.Context, u upload.Upload) (upload.Upload, error) {
+func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, error) {
 	now := w.Now()
 	refuse := func(cause upload.Cause) (upload.Upload, error) {
 		u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, cause, now, now.Add(upload.RemindAfter)
@@ -248,7 +248,7 @@ func (w *Worker) judge(ctx context.Context, u upload.Upload) (upload.Upload, err
 	}
 	head, err := w.head(ctx, u)
 	if err == nil && u.State == upload.Parked {
-		err = w.takenBack(ctx, u.Object)
+		err = w.checkNotDeleted(ctx, u.Object)
 	}
 	if errors.Is(err, upload.ErrGone) {
 		u, _ = refuse(upload.Gone)
@@ -271,7 +271,7 @@ func (w *Worker) judge(ctx context.Context, u upload.Upload) (upload.Upload, err
 // version for some days after that, but a merchant who was told to delete what
 // waits for a pool that is a slip must not find it on sale later. One that was
 // replaced is read all the same, as it would have been without the wait.
-func (w *Worker) takenBack(ctx context.Context, o upload.Object) error {
+func (w *Worker) checkNotDeleted(ctx context.Context, o upload.Object) error {
 	_, there, err := w.Objects.Stat(ctx, upload.Object{Bucket: o.Bucket, Name: o.Name})
 	if err == nil && !there {
 		err = upload.ErrGone
@@ -289,7 +289,7 @@ func (w *Worker) head(ctx context.Context, u upload.Upload) ([]byte, error) {
 }
 
 // takeUp goes on with an upload wherever it stands.
-func (w *Worker) takeUp(ctx context.Context, u upload.Upload) error {
+func (w *Worker) resume(ctx context.Context, u upload.Upload) error {
 	var err error
 	if u.State == upload.Parked {
 		if u, err = w.admit(ctx, upload.Parked, u); err != nil {
@@ -322,7 +322,7 @@ func (w *Worker) takeUp(ctx context.Context, u upload.Upload) error {
 }
 
 // finishLast finishes the upload if all of its ranges are done.
-func (w *Worker) finishLast(ctx context.Context, u upload.Upload) error {
+func (w *Worker) finishIfDone(ctx context.Context, u upload.Upload) error {
 	u, ok, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 	if err != nil || !ok || u.State != upload.Loading || u.Done < u.Ranges {
 		return err
@@ -367,7 +367,7 @@ func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 // giveUp finishes an upload whose file was removed before it was read to its
 // end. What was loaded of it stays; the report does not tell of ranges that were
 // still under way, whose keys the nightly count finds.
-func (w *Worker) giveUp(ctx context.Context, u upload.Upload) error {
+func (w *Worker) finishGone(ctx context.Context, u upload.Upload) error {
 	u, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 	if err != nil || u.State != upload.Loading {
 		return err

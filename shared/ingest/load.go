@@ -48,11 +48,11 @@ func (w *Worker) loadRange(ctx context.Context, u upload.Upload, n int) error {
 	case errors.Is(err, job.ErrFenced):
 		return nil
 	case errors.Is(err, upload.ErrGone):
-		return w.giveUp(ctx, u)
+		return w.finishGone(ctx, u)
 	case err != nil:
 		return err
 	}
-	return w.finishLast(ctx, u)
+	return w.finishIfDone(ctx, u)
 }
 
 // takeRange takes the range and loads it to its end.
@@ -121,7 +121,7 @@ func (l *loader) Step(ctx context.Context) (last bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return b.last, l.settle(ctx, b)
+	return b.last, l.store(ctx, b)
 }
 
 // SaveDue implements job.Work.
@@ -177,14 +177,14 @@ func (l *loader) read() (*batch, error) {
 
 // settle brings every key of the batch into the table, or finds out where it
 // stands there already.
-func (l *loader) settle(ctx context.Context, b *batch) error {
-	if err := l.holdBack(ctx, b); err != nil {
+func (l *loader) store(ctx context.Context, b *batch) error {
+	if err := l.withhold(ctx, b); err != nil {
 		return err
 	}
 	if err := l.insert(ctx, b); err != nil {
 		return err
 	}
-	if err := l.explain(ctx, b); err != nil {
+	if err := l.classify(ctx, b); err != nil {
 		return err
 	}
 	counts := upload.Counts{}
@@ -198,7 +198,7 @@ func (l *loader) settle(ctx context.Context, b *batch) error {
 
 // holdBack keeps test keys that stand on the live side from being stored; see
 // the package's comment.
-func (l *loader) holdBack(ctx context.Context, b *batch) error {
+func (l *loader) withhold(ctx context.Context, b *batch) error {
 	if l.pool.Side != pool.Test || len(b.keys) == 0 {
 		return nil
 	}
@@ -226,7 +226,7 @@ func (l *loader) holdBack(ctx context.Context, b *batch) error {
 
 // patience is how often in a row a worker is put off without a single key stored
 // before it gives its message back.
-const patience = 8
+const maxTries = 8
 
 // insert stores the keys of the batch, however often the table puts some of them
 // off. Those that exist are left to be explained.
@@ -255,7 +255,7 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 		if tries++; len(putOff) < len(keys) {
 			tries = 0
 		}
-		if tries > patience {
+		if tries > maxTries {
 			return errors.New("the table of keys takes none now")
 		}
 		keys = putOff
@@ -272,7 +272,7 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 
 // explain finds out what the keys are that were not stored just now: this very
 // line, tried before, or duplicates, and of what.
-func (l *loader) explain(ctx context.Context, b *batch) error {
+func (l *loader) classify(ctx context.Context, b *batch) error {
 	for keys := range slices.Chunk(b.later, 100) {
 		ids := map[pool.KeyID]bool{}
 		for _, key := range keys {

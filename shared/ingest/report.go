@@ -73,7 +73,7 @@ func (w *Worker) writeReport(ctx context.Context, u *upload.Upload, ranges []upl
 		out.Write(bytes.TrimSuffix(head, []byte("\n}")))
 		out.WriteString(",\n  \"lines\": [")
 		between, listed := "\n    ", 0
-		for r, err := range w.refused(ctx, *u, ranges) {
+		for r, err := range w.rejectedLines(ctx, *u, ranges) {
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func (w *Worker) writeReport(ctx context.Context, u *upload.Upload, ranges []upl
 
 // refused goes through the lines that brought no key, numbered in the file, in
 // order. It ends before a range that is not done.
-func (w *Worker) refused(ctx context.Context, u upload.Upload, ranges []upload.Range) iter.Seq2[upload.RejectedLine, error] {
+func (w *Worker) rejectedLines(ctx context.Context, u upload.Upload, ranges []upload.Range) iter.Seq2[upload.RejectedLine, error] {
 	return func(yield func(upload.RejectedLine, error) bool) {
 		before := 0
 		for n, r := range ranges {
@@ -107,7 +107,7 @@ func (w *Worker) refused(ctx context.Context, u upload.Upload, ranges []upload.R
 			}
 			for i, objects := range r.Objects {
 				for object := range objects {
-					lines, err := w.refusedPart(ctx, u.RejectedName(n, job.Token(i+1), object))
+					lines, err := w.rejectedObject(ctx, u.RejectedName(n, job.Token(i+1), object))
 					if err != nil {
 						yield(upload.RejectedLine{}, fmt.Errorf("read the refused lines of range %d: %w", n, err))
 						return
@@ -125,7 +125,7 @@ func (w *Worker) refused(ctx context.Context, u upload.Upload, ranges []upload.R
 	}
 }
 
-func (w *Worker) refusedPart(ctx context.Context, name string) (lines []upload.RejectedLine, err error) {
+func (w *Worker) rejectedObject(ctx context.Context, name string) (lines []upload.RejectedLine, err error) {
 	data, err := w.Reports.Get(ctx, name)
 	if err != nil {
 		return nil, err

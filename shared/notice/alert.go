@@ -1,9 +1,3 @@
-// Package stock tells the merchant before a pool runs dry.
-//
-// A pool is told about when its stock gets worse, once, and again after a
-// cool-down for as long as it stays that way: fewer keys left than the merchant's
-// threshold, none left, none left while paid orders wait. Getting better is
-// silent and arms the next  Only the live side is watched.
 package notice
 
 import (
@@ -13,12 +7,12 @@ import (
 	"keypool/shared/pool"
 )
 
-// Level is how badly a pool's stock stands.
+// StockLevel is the level of a pool's stock.
 type StockLevel string
 
-// The levels, from good to worst. Empty and Owing are told by the same kind of
-// notice, but each is told: a merchant who has known for days that a pool is
-// empty still wants to hear, at once, that somebody paid and waits.
+// The levels, from good to worst. StockEmpty and StockOwed have the same kind of
+// notice, but each has its own: a merchant who has known for days that a pool is
+// empty still wants to hear at once that a paid order waits.
 const (
 	StockOK    StockLevel = ""
 	StockLow   StockLevel = "low"   // fewer keys than the threshold
@@ -38,8 +32,12 @@ func (l StockLevel) kind() Kind {
 	return Empty
 }
 
-// Alert is what a merchant has been told about a pool. Every write to it is
-// conditional on its Version; 0 is an alert that was never written.
+// Alert records the stock level that a merchant was last told of. A merchant is told
+// once when the level gets worse, and again after a cool-down while it stays bad. A
+// better level is not told, and makes the next worse one a new notice. Only the live
+// side of a pool has alerts.
+//
+// Every write is conditional on Version; 0 is an alert that was never written.
 type Alert struct {
 	Pool    pool.ID
 	Version int
@@ -48,8 +46,8 @@ type Alert struct {
 	ToldAt  time.Time // of the last notice; zero: never
 }
 
-// Sight is what there is to see of a pool's live side. The counts are bounded:
-// they are exact only as far as the levels need them.
+// StockView is the stock of a pool's live side. The counts are bounded: they are
+// exact only as far as the levels need them.
 type StockView struct {
 	Available int // keys left, counted to one more than the threshold
 
@@ -60,44 +58,44 @@ type StockView struct {
 	Since     time.Time // when the first of them began to wait
 }
 
-// level returns how the stock stands by a threshold. Threshold 0 means never to
-// be told of keys running out; that a paid order waits is told even so.
-func (s StockView) level(threshold int) StockLevel {
+// level returns the level of the stock by a threshold. With threshold 0 a merchant
+// is never told of keys that run out, but of paid orders that wait even so.
+func (v StockView) level(threshold int) StockLevel {
 	switch {
-	case s.Available == 0 && s.Waiting > 0:
+	case v.Available == 0 && v.Waiting > 0:
 		return StockOwed
-	case s.Available >= threshold:
+	case v.Available >= threshold:
 		return StockOK
-	case s.Available == 0:
+	case v.Available == 0:
 		return StockEmpty
 	default:
 		return StockLow
 	}
 }
 
-// After returns the alert after the sight of a pool with these settings, and the
-// notice that is to be stored together with it, nil where nothing is to be told.
-func (a Alert) After(s StockView, p catalog.Pool, now time.Time) (Alert, *Notice) {
+// After returns the alert for the stock of a pool with these settings, and the notice
+// to store together with it, nil if there is nothing to tell.
+func (a Alert) After(v StockView, p catalog.Pool, now time.Time) (Alert, *Notice) {
 	next := a
-	next.Level = s.level(p.LowStock)
+	next.Level = v.level(p.LowStock)
 	again := p.Reminder > 0 && next.Level == a.Level && next.Level != StockOK && !now.Before(a.ToldAt.Add(p.Reminder))
-	if !next.Level.worseThan(a.Level) && !next.newOrdersWait(a, s.Since) && !again {
+	if !next.Level.worseThan(a.Level) && !next.newOrdersWait(a, v.Since) && !again {
 		return next, nil
 	}
-	return next.tell(Facts{
-		Available: s.Available,
+	return next.raise(Facts{
+		Available: v.Available,
 		Threshold: p.LowStock,
-		Waiting:   s.Waiting,
-		Missing:   s.Missing,
-		HeadNeeds: s.HeadNeeds,
-		Started:   s.Since,
+		Waiting:   v.Waiting,
+		Missing:   v.Missing,
+		HeadNeeds: v.HeadNeeds,
+		Started:   v.Since,
 	}, now)
 }
 
-// AfterNothing returns the alert after keys were looked for and none were found
-// while orders wait, the first of them since facts.Started, and the notice to
-// store with it, nil if that has been told.
-func (a Alert) AfterNothing(facts Facts, now time.Time) (Alert, *Notice) {
+// AfterEmpty returns the alert after a search that found no key although orders wait,
+// the first of them since facts.Started. It returns the notice to store with it, nil
+// if that has been told.
+func (a Alert) AfterEmpty(facts Facts, now time.Time) (Alert, *Notice) {
 	if a.Pool.Side != pool.Live {
 		return a, nil
 	}
@@ -106,17 +104,17 @@ func (a Alert) AfterNothing(facts Facts, now time.Time) (Alert, *Notice) {
 	if a.Level == StockOwed && !next.newOrdersWait(a, facts.Started) {
 		return a, nil
 	}
-	return next.tell(facts, now)
+	return next.raise(facts, now)
 }
 
-// owesAnew reports whether everybody who waited when the merchant was last told
-// has been served since: orders are served oldest first, so the first that waits
-// now came later. Keys had come, then, and are gone again, between two looks.
+// newOrdersWait reports whether every order that waited at the last notice has been
+// served since: orders are served oldest first, and the first that waits now came
+// later. So keys came and ran out again between two checks.
 func (a Alert) newOrdersWait(before Alert, since time.Time) bool {
 	return a.Level == StockOwed && before.Level == StockOwed && since.After(before.ToldAt)
 }
 
-func (a Alert) tell(facts Facts, now time.Time) (Alert, *Notice) {
+func (a Alert) raise(facts Facts, now time.Time) (Alert, *Notice) {
 	a.Edge++
 	a.ToldAt = now
 	facts.Pool, facts.Side = a.Pool.Pool, a.Pool.Side

@@ -17,14 +17,14 @@ var (
 
 func later(d time.Duration) time.Time { return noon.Add(d) }
 
-// TestAlert_tellsEachEdgeOnce goes through the life of a pool, one sight after
+// TestAlert_tellsEachEdgeOnce goes through the life of a pool, one view after
 // the other, and holds what the merchant is told at each.
 func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 	t.Parallel()
 	settings := catalog.Pool{LowStock: 10, Reminder: 24 * time.Hour}
 	type step struct {
 		at    time.Duration
-		sight StockView
+		view  StockView
 		level StockLevel
 		told  Kind // "": nothing
 	}
@@ -71,7 +71,7 @@ func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 			alert := Alert{Pool: elden}
 			edges := 0
 			for i, s := range steps {
-				next, n := alert.After(s.sight, settings, later(s.at))
+				next, n := alert.After(s.view, settings, later(s.at))
 				if next.Level != s.level {
 					t.Errorf("step %d: level %q, want %q", i, next.Level, s.level)
 				}
@@ -118,7 +118,7 @@ func TestAlert_reminderZeroTellsOnce(t *testing.T) {
 func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 	t.Parallel()
 	facts := Facts{Waiting: 1, Missing: 2, HeadNeeds: 2, Started: later(-time.Second)}
-	alert, n := Alert{Pool: elden, Level: StockLow, Edge: 4, ToldAt: later(-time.Hour)}.AfterNothing(facts, noon)
+	alert, n := Alert{Pool: elden, Level: StockLow, Edge: 4, ToldAt: later(-time.Hour)}.AfterEmpty(facts, noon)
 	facts.Pool, facts.Side = "elden", pool.Live
 	want := New("nova", Empty, "elden#live#5", facts, noon)
 	if n == nil {
@@ -127,11 +127,11 @@ func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 	if diff := cmp.Diff(want, *n); diff != "" {
 		t.Errorf("the notice (-want +got):\n%s", diff)
 	}
-	if again, n := alert.AfterNothing(facts, later(time.Minute)); n != nil || again != alert {
+	if again, n := alert.AfterEmpty(facts, later(time.Minute)); n != nil || again != alert {
 		t.Errorf("told again: %v", again)
 	}
 	facts.Started = later(time.Minute) // whoever waited at noon has been served
-	if _, n := alert.AfterNothing(facts, later(time.Hour)); n == nil {
+	if _, n := alert.AfterEmpty(facts, later(time.Hour)); n == nil {
 		t.Error("a new order waits after all others were served, and it is not told")
 	}
 }
@@ -139,7 +139,7 @@ func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 func TestAlert_testSideIsNotTold(t *testing.T) {
 	t.Parallel()
 	test := pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}
-	if _, n := (Alert{Pool: test}).AfterNothing(Facts{Waiting: 1}, noon); n != nil {
+	if _, n := (Alert{Pool: test}).AfterEmpty(Facts{Waiting: 1}, noon); n != nil {
 		t.Error("the merchant is told of a test order")
 	}
 }

@@ -1,8 +1,9 @@
-// Package notice holds what Keypool tells a merchant, or the operator, by mail.
+// Package notice holds the notices that Keypool mails to a merchant or the operator.
 //
-// A notice is written where its cause is decided, in the same transaction where
-// there is one, and its identity says how often it may be told: the same cause
-// in the same hour, day or edge has the same ID, and writing it twice is one notice.
+// A notice is written together with the change that causes it, in one transaction
+// if there is one. Its ID holds a dedup key, which bounds how often a cause is told:
+// the same cause in the same hour or day, or of the same upload, has the same ID,
+// and a notice that is written twice is stored once.
 package notice
 
 import (
@@ -17,18 +18,18 @@ import (
 	"keypool/shared/pool"
 )
 
-// Kind is what a notice is about.
+// Kind is the kind of a notice.
 type Kind string
 
-// The kinds of notices, with what names their occasion.
+// The kinds of notices, each with the parts of its dedup key.
 const (
-	LowStock       Kind = "low-stock"       // an edge of a pool: fewer than Threshold keys left
-	Empty          Kind = "empty"           // an edge of a pool: nothing left, orders wait
+	LowStock       Kind = "low-stock"       // an alert of a pool: fewer than Threshold keys left
+	Empty          Kind = "empty"           // an alert of a pool: nothing left, orders wait
 	Unconnected    Kind = "unconnected"     // a product and a day: paid for, but no pool feeds it
 	UploadReport   Kind = "upload-report"   // an upload: what became of each line
-	UploadReminder Kind = "upload-reminder" // an upload that was refused days ago and still lies there
-	Misplaced      Kind = "misplaced"       // an upload nobody can be told about: to the operator
-	OrderRefused   Kind = "order-refused"   // a cause and an hour: signed orders we could not take
+	UploadReminder Kind = "upload-reminder" // an upload that was rejected days ago and still lies there
+	Misplaced      Kind = "misplaced"       // an upload without a known merchant: told to the operator
+	OrderRefused   Kind = "order-refused"   // a cause and an hour: signed orders that could not be taken
 	MailFailed     Kind = "mail-failed"     // a mail: SES refuses it for good
 	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
 	Complained     Kind = "complained"      // an hour: customers who called a mail spam
@@ -41,19 +42,19 @@ var Kinds = []Kind{
 	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat,
 }
 
-// Notice is one thing to tell.
+// Notice is one mail to a merchant or the operator.
 type Notice struct {
 	ID       string
 	Version  int
-	Merchant string // whom to tell; empty: the operator
+	Merchant string // who is told; empty: the operator
 	Kind     Kind
 	RaisedAt time.Time
 	Facts    Facts
 	Mail     outbox.Entry
 }
 
-// Facts is what a notice tells; each kind fills in what it speaks of. It holds
-// no key and no customer's address.
+// Facts are the facts of a notice. Each kind sets those that it tells. They hold no
+// key and no customer's address.
 type Facts struct {
 	Pool      string
 	Side      pool.Side
@@ -72,11 +73,12 @@ type Facts struct {
 	Started time.Time // of an upload; of the oldest order's waiting
 }
 
-// New returns a notice, due now. The occasion (an edge, an upload, an hour) makes
-// its ID: the same merchant, kind and occasion is the same notice.
-func New(merchant string, kind Kind, occasion string, facts Facts, now time.Time) Notice {
+// New returns a notice, due now. The dedup key (the number of an alert, an upload's
+// ID, an hour) is part of its ID: notices of the same merchant, kind and dedup key are
+// the same notice.
+func New(merchant string, kind Kind, dedupKey string, facts Facts, now time.Time) Notice {
 	return Notice{
-		ID:       strings.Join([]string{merchant, string(kind), short(occasion)}, "#"),
+		ID:       strings.Join([]string{merchant, string(kind), short(dedupKey)}, "#"),
 		Merchant: merchant,
 		Kind:     kind,
 		RaisedAt: now,
@@ -85,36 +87,36 @@ func New(merchant string, kind Kind, occasion string, facts Facts, now time.Time
 	}
 }
 
-// short keeps an occasion short enough for the whole ID to go into a mail's tag,
-// in base64url: a product may have a long name.
-func short(occasion string) string {
+// short shortens a dedup key, so that the whole ID fits into a mail's tag, in
+// base64url: a product may have a long name.
+func short(dedupKey string) string {
 	const limit = 100
-	if len(occasion) <= limit {
-		return occasion
+	if len(dedupKey) <= limit {
+		return dedupKey
 	}
-	sum := sha256.Sum256([]byte(occasion))
+	sum := sha256.Sum256([]byte(dedupKey))
 	return hex.EncodeToString(sum[:])
 }
 
-// KeptOrders is how many orders a notice names; it counts all of them.
+// KeptOrders is the number of orders that a notice names. It counts all of them.
 const KeptOrders = 50
 
-// Together reports whether what happens within an hour is told together: the
-// first at once, the rest when the hour ends.
+// Together reports whether events of the kind are told together: the first of an hour
+// at once, the others when the hour ends.
 func (k Kind) Together() bool { return k == Bounced || k == Complained }
 
-// Hourly returns the notice that tells of the first in the hour of now.
+// Hourly returns the notice of the first event in the hour of now.
 func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 	return New(merchant, kind, Hour(now), facts, now)
 }
 
-// TakesMore reports whether more can be added to the notice: nobody has begun to
-// mail it.
+// TakesMore reports whether another event can be added to the notice: no mailer has
+// leased it yet.
 func (n Notice) TakesMore() bool { return n.Mail.State == outbox.Due && !n.Mail.LeaseExpired() }
 
-// Rest returns the notice for what comes when this one takes no more: after the
-// first of an hour the one that waits for the hour's end, after that the first of
-// the next hour.
+// Rest returns the notice for the next event when this one takes no more. After the
+// first notice of an hour it is the one that waits for the hour's end, and after that
+// the first notice of the next hour.
 func (n Notice) Rest() Notice {
 	if !n.Mail.TryAt.IsZero() {
 		return Hourly(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt)
@@ -125,7 +127,7 @@ func (n Notice) Rest() Notice {
 	return rest
 }
 
-// With returns the notice with what another tells added to it.
+// With returns the notice with the events of another added to it.
 func (n Notice) With(more Notice) Notice {
 	n.Version++
 	n.Facts.Count += more.Facts.Count
@@ -139,11 +141,11 @@ func (n Notice) With(more Notice) Notice {
 	return n
 }
 
-// Hour names the hour of t as an occasion.
+// Hour names the hour of t in a dedup key.
 func Hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
 
-// Day names the day of t as an occasion.
+// Day names the day of t in a dedup key.
 func Day(t time.Time) string { return t.UTC().Format("2006-01-02") }
 
-// Edge names the n-th edge of a pool side as an occasion.
+// Edge names the n-th alert of a pool side in a dedup key.
 func Edge(p pool.ID, n int) string { return fmt.Sprintf("%s#%s#%d", p.Pool, p.Side, n) }

@@ -1,14 +1,14 @@
-// Package outbox says how far the mail of an item has come.
+// Package outbox holds the state of the mails of an item.
 //
-// Every item that is mailed (a fulfillment, a notice) carries its own outbox
-// entry, written in the same transaction as what there is to say, so that
-// nothing is ever decided without being told. The table's stream starts the
-// mailing and the sweep repeats whatever the stream lost: the state is the truth.
+// Every item that is mailed (a line, a notice) carries its own outbox entry. It is
+// written in the same transaction as the fact that the mail tells, so no fact goes
+// untold. The table's stream starts the mailing, and the sweep repeats what the
+// stream lost: the state is the truth.
 package outbox
 
 import "time"
 
-// State is how far a mail has come:
+// State is the state of a mail:
 //
 //	(nothing) -> due -> sending -> sent -> delivered -> bounced -> complained
 //	                            `-> failed
@@ -28,19 +28,19 @@ const (
 
 var ranks = map[State]int{Sent: 1, Delivered: 2, Bounced: 3, Complained: 4}
 
-// Precedes reports whether news of state next moves a mail forward from s.
-// News may arrive in any order: a mail never goes back.
+// Precedes reports whether feedback of state next moves a mail forward from s.
+// Feedback arrives in any order: a mail never goes back.
 func (s State) Precedes(next State) bool {
 	return ranks[next] > ranks[s]
 }
 
-// Kind says which mail of an item an entry is about.
+// Kind is the kind of a mail.
 type Kind string
 
-// The kinds of mail that an entry can be about.
+// The kinds of mails.
 const (
 	Keys     Kind = "keys"     // the line's keys, all of them
-	Patience Kind = "patience" // the order is safe, the key follows
+	Patience Kind = "patience" // asks for patience: the order is safe, the key follows
 	Notice   Kind = "notice"   // to the merchant or the operator
 )
 
@@ -52,18 +52,18 @@ type Entry struct {
 	Tries  int // of this mail
 
 	TryAt       time.Time // a due mail is not tried before; zero: at once
-	LeaseEndsAt time.Time // when the mailer that is sending it is given up
+	LeaseEndsAt time.Time // of the mailer that is sending it
 	DueAt       time.Time // when the sweep looks at the item; zero: never
-	MessageID   string    // SES's name for the mail last sent
-	Code        string    // why the last try failed: SES's error code, never its text
+	MessageID   string    // SES's id of the mail last sent
+	Code        string    // of the last try's failure: SES's error code, never its text
 }
 
-// SweepAfter is how long the fast path has before the sweep looks.
+// SweepAfter is the time that the fast path has before the sweep looks.
 const SweepAfter = 5 * time.Minute
 
-// Lease is how long one mailer may take between reading what to mail and
-// marking it sent. A lease that ended unmarked leaves it open whether the mail
-// went out; it is sent again, and the second number says so.
+// Lease is the time that one mailer has from its lease to its mark. A lease that ends
+// unmarked leaves it open whether the mail went out: it is sent again, with the next
+// number.
 const Lease = 10 * time.Minute
 
 // Next returns the entry for another mail of the item, due now.

@@ -2,9 +2,9 @@ package outbox
 
 import "time"
 
-// Leased returns the entry while a mailer sends the mail. DueAt stays: moving an
-// item in the due index costs two writes, and a sweep that comes by meanwhile
-// finds a lease that has not ended.
+// Leased returns the entry while a mailer sends the mail. DueAt stays: to move an
+// item in the due index costs two writes, and a sweep that looks meanwhile finds a
+// lease that has not ended.
 func (e Entry) Leased(now time.Time) Entry {
 	if e.LeaseExpired() {
 		e.Number++
@@ -13,8 +13,8 @@ func (e Entry) Leased(now time.Time) Entry {
 	return e
 }
 
-// Lapsed reports whether a mailer's lease ended unmarked, so that nobody knows
-// whether the mail went out.
+// LeaseExpired reports, of a mail that may be leased, whether an earlier mailer's lease
+// ended unmarked, so that nobody knows whether the mail went out.
 func (e Entry) LeaseExpired() bool { return !e.LeaseEndsAt.IsZero() }
 
 // MayLease reports whether a mailer may take the mail now.
@@ -29,8 +29,8 @@ func (e Entry) MayLease(now time.Time) bool {
 	}
 }
 
-// PutOff returns the entry of a mail that could not be sent this time, for a
-// reason that passes.
+// Retry returns the entry of a mail that was not sent for a temporary reason. It is
+// due again after a back-off.
 func (e Entry) Retry(code string, now time.Time) Entry {
 	e.Tries++
 	e.State, e.LeaseEndsAt, e.Code = Due, time.Time{}, code
@@ -39,14 +39,14 @@ func (e Entry) Retry(code string, now time.Time) Entry {
 	return e
 }
 
-// BackOff is how long a mail waits after so many tries: a minute, doubled each
-// time, an hour at most.
+// BackOff is the time that a mail waits after a number of tries: a minute, doubled
+// with each try, an hour at most.
 func BackOff(tries int) time.Duration {
 	return min(time.Minute<<min(max(tries-1, 0), 10), time.Hour)
 }
 
-// Settled returns the entry of a mail that has come to the state, so that nothing
-// is left to do for it. Whoever keeps the item due for another reason sets DueAt.
+// Completed returns the entry of a mail that has come to a state in which nothing is
+// left to do. The caller sets DueAt if the item stays due for another reason.
 func (e Entry) Completed(state State, messageID, code string) Entry {
 	e.State, e.Code = state, code
 	e.TryAt, e.LeaseEndsAt, e.DueAt, e.Tries = time.Time{}, time.Time{}, time.Time{}, 0

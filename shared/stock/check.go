@@ -1,3 +1,5 @@
+// Package stock checks the stock of every pool and stores the notices for pools that
+// run out of keys: see notice.Alert. Once a day it corrects the counts that are shown.
 package stock
 
 import (
@@ -16,23 +18,23 @@ import (
 	"keypool/shared/retry"
 )
 
-// Pools is what a check needs to know of the merchants' pools.
+// Pools lists the merchants' pools.
 type Pools interface {
 	// PoolNames calls see with each pool of each merchant, until see fails.
 	PoolNames(ctx context.Context, see func(merchant, name string) error) error
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 }
 
-// Shelf shows what is there.
-type Shelf interface {
-	// Available counts a pool side's available keys up to limit, and reads no
-	// more of them than that: what it costs does not grow with the pool.
+// KeyStore counts keys and shows the lines that wait for them.
+type KeyStore interface {
+	// Available counts a pool side's available keys up to limit, and reads no more
+	// of them, so its price does not grow with the pool.
 	Available(ctx context.Context, p pool.ID, shards, limit int) (int, error)
 	// Queue returns the front of the lines that wait for keys.
 	Queue(ctx context.Context, p pool.ID) (order.Queue, error)
 }
 
-// Alerts keeps what merchants have been told.
+// Alerts keeps the alerts of pools.
 type Alerts interface {
 	// Alert returns the alert of a pool side as it stands now.
 	Alert(ctx context.Context, p pool.ID) (notice.Alert, error)
@@ -44,18 +46,18 @@ type Alerts interface {
 // Checker looks at every pool.
 type Checker struct {
 	Pools  Pools
-	Shelf  Shelf
+	Keys   KeyStore
 	Alerts Alerts
 	Counts Counts
 	Now    func() time.Time
 }
 
-// workers is how many pools are looked at side by side.
+// workers is the number of pools that are checked side by side.
 const workers = 8
 
-// Check looks at every pool and stores the notices that are due, then puts right
-// the counts that are shown, once a day. What goes wrong with one pool keeps no
-// other from being looked at; all of it is returned together.
+// Check looks at every pool and stores the notices that are due, then corrects the
+// counts that are shown, once a day. An error of one pool does not stop the others;
+// all errors are returned together.
 func (c *Checker) Check(ctx context.Context) error {
 	var (
 		mu     sync.Mutex
@@ -66,7 +68,7 @@ func (c *Checker) Check(ctx context.Context) error {
 	looks.SetLimit(workers)
 	err := c.Pools.PoolNames(ctx, func(merchant, name string) error {
 		looks.Go(func() error {
-			p, ok, err := c.look(ctx, merchant, name)
+			p, ok, err := c.check(ctx, merchant, name)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -89,8 +91,8 @@ func (c *Checker) Check(ctx context.Context) error {
 	return errors.Join(broken...)
 }
 
-// look looks at one pool and returns its settings, false if it is there no more.
-func (c *Checker) look(ctx context.Context, merchant, name string) (catalog.Pool, bool, error) {
+// check looks at one pool and returns its settings, false if the pool is gone.
+func (c *Checker) check(ctx context.Context, merchant, name string) (catalog.Pool, bool, error) {
 	settings, ok, err := c.Pools.Pool(ctx, merchant, name)
 	if err != nil || !ok {
 		return settings, false, err
@@ -100,37 +102,37 @@ func (c *Checker) look(ctx context.Context, merchant, name string) (catalog.Pool
 	if err != nil {
 		return settings, true, err
 	}
-	sight, err := c.sight(ctx, live, settings)
+	view, err := c.view(ctx, live, settings)
 	if err != nil {
 		return settings, true, err
 	}
-	after, tell := before.After(sight, settings, c.Now())
+	after, tell := before.After(view, settings, c.Now())
 	if after == before {
 		return settings, true, nil
 	}
 	err = c.Alerts.ChangeAlert(ctx, after, tell)
 	if errors.Is(err, retry.ErrChanged) {
-		err = nil // another check, or fill, saw it first; the next check sees what is left to tell
+		err = nil // another check, or fill, was first; the next check sees what is left to tell
 	}
 	return settings, true, err
 }
 
-func (c *Checker) sight(ctx context.Context, p pool.ID, settings catalog.Pool) (notice.StockView, error) {
-	available, err := c.Shelf.Available(ctx, p, settings.Shards, settings.LowStock+1)
+func (c *Checker) view(ctx context.Context, p pool.ID, settings catalog.Pool) (notice.StockView, error) {
+	available, err := c.Keys.Available(ctx, p, settings.Shards, settings.LowStock+1)
 	if err != nil || available > 0 {
 		return notice.StockView{Available: available}, err
 	}
-	queue, err := c.Shelf.Queue(ctx, p)
+	queue, err := c.Keys.Queue(ctx, p)
 	if err != nil {
 		return notice.StockView{}, err
 	}
-	sight := notice.StockView{Waiting: len(queue.Lines)}
+	view := notice.StockView{Waiting: len(queue.Lines)}
 	for _, line := range queue.Lines {
-		sight.Missing += line.Missing
+		view.Missing += line.Missing
 	}
 	if len(queue.Lines) > 0 {
-		sight.HeadNeeds = queue.Lines[0].Missing
-		sight.Since = queue.Lines[0].ReceivedAt
+		view.HeadNeeds = queue.Lines[0].Missing
+		view.Since = queue.Lines[0].ReceivedAt
 	}
-	return sight, nil
+	return view, nil
 }

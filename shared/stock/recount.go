@@ -11,27 +11,27 @@ import (
 	"keypool/shared/pool"
 )
 
-// Counts keeps the counts of keys that are shown. They are kept by adding up
-// uploads and takes, so a lost message would leave them wrong for ever.
+// Counts keeps the counts of keys that are shown. They are sums of uploads and
+// claims, so without a recount a lost message would leave them wrong for ever.
 type Counts interface {
-	// LeaseRecount gives the day's recount of a pool side to its caller until
-	// then, with the count as it is shown now; false if it is done, or being done.
+	// LeaseRecount gives the day's recount of a pool side to its caller until a time,
+	// with the count that is shown now. It is false if the recount is done or leased.
 	LeaseRecount(ctx context.Context, p pool.ID, day string, now, until time.Time) (shown int, ok bool, err error)
 	// Available counts a pool side's available keys up to limit.
 	Available(ctx context.Context, p pool.ID, shards, limit int) (int, error)
-	// CorrectCount adds to the count that is shown and marks the day as done.
+	// CorrectCount adds to the count that is shown and marks the day's recount as done.
 	CorrectCount(ctx context.Context, p pool.ID, day string, add int, now time.Time) error
 }
 
-// recountLease is how long one recount may take: the longest a function runs.
-// A recount that was cut off is begun again by the first check after that.
+// recountLease is the longest that one recount may take: the longest that a function
+// runs. The first check after that begins an interrupted recount again.
 const recountLease = 15 * time.Minute
 
-// recount puts right what is shown, for each pool side once a day, in UTC.
+// recount corrects the count that is shown of each pool side once a day, in UTC.
 //
-// Keys are sold and loaded while they are counted, so what it finds is added as
-// a difference: what happens during the count may be missed or seen twice, and
-// is put right the next night, but nothing counted later is overwritten.
+// Keys are sold and loaded while they are counted, so the correction is added as a
+// difference. A sale during the count may be missed or counted twice until the next
+// night, but no later count is overwritten.
 func (c *Checker) recount(ctx context.Context, pools []catalog.Pool) error {
 	var broken []error
 	for _, p := range pools {
@@ -59,5 +59,5 @@ func (c *Checker) recountSide(ctx context.Context, p pool.ID, shards int) error 
 	return c.Counts.CorrectCount(ctx, p, day, there-shown, now)
 }
 
-// everything is a limit that no pool reaches.
+// everything is a limit above the size of any pool.
 const everything = math.MaxInt32

@@ -11,7 +11,7 @@ import (
 	"keypool/shared/order"
 )
 
-// run is one sweep: what it did, what went wrong, and what it has asked.
+// run is one sweep: its counts, its errors and its requests to fill.
 type run struct {
 	*Sweeper
 
@@ -21,8 +21,8 @@ type run struct {
 	asked  map[order.FillRequest]func() error
 }
 
-// ask sends a request to fill, once in a run however many lines wait in the
-// queue, and returns to each of them whether it was sent.
+// ask sends a request to fill, once in a run for all lines of a queue. It returns the
+// result of that one send to each of them.
 func (r *run) ask(ctx context.Context, request order.FillRequest) error {
 	r.mu.Lock()
 	if r.asked == nil {
@@ -49,12 +49,12 @@ func (r *run) fail(err error) {
 	r.failed = append(r.failed, err)
 }
 
-// shown is how many failures one sweep tells in full: a table that is down fails
-// everything in the same way.
+// shown is the number of errors that one sweep returns in full: a table that is down
+// fails every item in the same way.
 const shown = 20
 
-// err returns what went wrong, sorted, so that two sweeps that met the same
-// trouble say the same.
+// err returns the errors of the sweep, sorted, so that two sweeps with the same errors
+// return the same text.
 func (r *run) err() error {
 	failed := slices.SortedFunc(slices.Values(r.failed), func(a, b error) int {
 		return strings.Compare(a.Error(), b.Error())

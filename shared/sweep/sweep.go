@@ -1,32 +1,32 @@
-// Package sweep takes up, every minute, whatever stopped halfway.
+// Package sweep resumes, every minute, the work that stopped halfway.
 //
-// Everything that still needs work stands in a due index with the time at which
-// somebody should look: the fast path clears it within seconds, and the sweep
-// meets only what the fast path lost. So a message, a stream record or a process
-// may be lost anywhere, and what was paid for or uploaded is not.
+// Everything that still needs work stands in a due index with the time of its next
+// look. The fast path clears it within seconds, so the sweep meets only what the
+// fast path lost. A message, a stream record or a process may be lost anywhere: no
+// paid order and no uploaded file is.
 //
-// What it finds, and does:
+// The sweep finds:
 //
-//   - a mail that is due, or whose mailer died: it touches the item, and the
-//     table's stream hands it to deliver again;
-//   - a line that waits: it asks fill to look at its queue, and when the customer
-//     has waited long enough, sets one mail due that says so;
-//   - an upload without progress, or parked: it asks ingest to take it up;
-//   - a file that was refused days ago: it reminds its owner.
+//   - a mail that is due, or whose mailer died. It touches the item, and the table's
+//     stream hands it to the function deliver again;
+//   - a line that waits. It asks fill to look at the line's queue and, if the
+//     customer has waited long enough, sets one mail due that asks for patience;
+//   - an upload without progress, or parked. It asks ingest to resume it;
+//   - a file that was rejected days ago. It reminds the file's owner.
 //
-// Every line in a queue is due at some time, so a queue with an old head has a
-// line that the sweep finds: queues need no watch of their own.
+// Every line in a queue is due at some time, so the sweep finds each queue with an
+// old head by its lines.
 //
 // # Decisions
 //
-// A look is followed by a write that moves the item's time, on condition that
-// nobody changed it since it was read: two sweeps at once are harmless. What it
-// asks of others is asked before that write, so it may be asked twice and is
-// never forgotten; fill and ingest take a second asking lightly.
+// A look ends with a write that moves the item's time, on condition that the item
+// is as it was read: two sweeps at once are harmless. Requests to others are sent
+// before that write, so a request may be sent twice and is never forgotten; fill
+// and ingest accept a second request.
 //
-// A customer whose product is not connected is told to be patient only when the
-// merchant has described the product: for what Keypool has never heard of, which
-// may be a T-shirt, no key can be promised.
+// The customer of a product that no pool feeds is asked for patience only if the
+// merchant has described the product. Keypool has never heard of another product:
+// it may be a T-shirt, and no key can be promised for it.
 package sweep
 
 import (
@@ -48,26 +48,26 @@ import (
 	"keypool/shared/upload"
 )
 
-// Store is what the sweep needs of the tables.
+// Store holds the items that are due.
 type Store interface {
-	// Due calls see with what is due by now in one of due.Partitions, the longest due
-	// first in its table, until see returns false. What cannot be read is passed
-	// over and told in the error.
+	// Due calls see with the items of a partition of the due index that are due by
+	// now, those of a table with the longest due first, until see returns false. Items
+	// that cannot be read are passed over and named in the error.
 	Due(ctx context.Context, partition int, now time.Time, see func(due.Item) (more bool)) error
 
 	// SetMail changes the outbox entry of an item. It fails with retry.ErrChanged if
 	// the item is not at the version that was seen.
 	SetMail(ctx context.Context, item outbox.Item, version int, to outbox.Entry) error
 
-	// SetUploadDue changes when an upload is looked at again; zero: never.
-	// retry.ErrChanged if that was changed meanwhile.
+	// SetUploadDue changes the time of an upload's next look; zero: never. It fails
+	// with retry.ErrChanged if that time was changed meanwhile.
 	SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error
 
 	// RaiseNotice stores a notice, once for its ID.
 	RaiseNotice(ctx context.Context, n notice.Notice) error
 }
 
-// Catalog is what the sweep needs to know of the merchants' settings.
+// Catalog reads the merchants' settings.
 type Catalog interface {
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
@@ -85,27 +85,27 @@ type Sweeper struct {
 	Fill    Sender // the queue of fill
 	Ranges  Sender // the queue of ingest
 
-	// Patience is how long a customer waits before a mail says that the order is
-	// safe; 0: for ever.
+	// Patience is the time that a customer waits before a mail says that the order is
+	// safe and the key follows; 0: for ever.
 	Patience time.Duration
 	Now      func() time.Time
 }
 
-// Swept counts what a sweep did.
+// Swept counts the work of a sweep.
 type Swept struct {
 	Mails    int // set due again
-	Waiting  int // lines that wait, looked at
-	Told     int // customers who are told to be patient
+	Waiting  int // lines that wait
+	Told     int // customers who are asked for patience
 	Uploads  int // handed to ingest again
 	Reminded int // owners of refused or parked files
 }
 
-// workers is how many partitions are swept side by side.
+// workers is the number of partitions that are swept side by side.
 const workers = 8
 
-// Sweep looks at everything that is due, until then. What goes wrong with one
-// item keeps no other from being looked at; all of it is returned together. What
-// it has no time for is left for the next sweep, which starts elsewhere.
+// Sweep looks at everything that is due, until a time. An error of one item does not
+// stop the others; all errors are returned together. The next sweep starts at another
+// partition and looks at the items that this one had no time for.
 func (s *Sweeper) Sweep(ctx context.Context, until time.Time) (Swept, error) {
 	run := &run{Sweeper: s}
 	var sweeps errgroup.Group
@@ -154,19 +154,19 @@ func (r *run) item(ctx context.Context, item due.Item) error {
 
 func (r *run) notice(ctx context.Context, item due.Item) error {
 	n := item.Notice
-	return r.setMail(ctx, outbox.NoticeItem(n.ID), n.Version, redrive(n.Mail, r.Now()))
+	return r.setMail(ctx, outbox.NoticeItem(n.ID), n.Version, dueAgain(n.Mail, r.Now()))
 }
 
 func (r *run) line(ctx context.Context, item due.Item) error {
 	f, now := *item.Line, r.Now()
-	mail := redrive(f.Mail, now)
+	mail := dueAgain(f.Mail, now)
 	if !waits(f) {
 		return r.setMail(ctx, outbox.LineItem(string(f.ID)), f.Version, mail)
 	}
 	if err := r.askForFill(ctx, f); err != nil {
 		return err
 	}
-	tell, err := r.outOfPatience(ctx, f)
+	tell, err := r.delayMailDue(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -198,18 +198,18 @@ func (r *run) setMail(ctx context.Context, item outbox.Item, version int, to out
 	return nil
 }
 
-// redrive returns what is to become of an outbox entry that the fast path did not
-// bring to an end. One that is due is due at once, from now on: written again, it
-// comes out of the stream again.
-func redrive(e outbox.Entry, now time.Time) outbox.Entry {
+// dueAgain returns the next outbox entry of an item whose mail the fast path did not
+// complete. A mail whose time has come is due at once: written again, it comes out of
+// the stream again.
+func dueAgain(e outbox.Entry, now time.Time) outbox.Entry {
 	switch {
 	case e.State == outbox.Due && e.TryAt.After(now):
 		e.DueAt = e.TryAt
 	case e.State == outbox.Sending && e.LeaseEndsAt.After(now):
 		e.DueAt = e.LeaseEndsAt
 	case e.State == outbox.Due, e.State == outbox.Sending:
-		// LeaseEndsAt stays: it says of a mail that was being sent that it may have
-		// gone out, so that the second one is recorded as such.
+		// LeaseEndsAt stays: it says that the mail may have gone out, so that the next
+		// one is recorded as a repetition.
 		e.State = outbox.Due
 		e.TryAt = time.Time{}
 		e.DueAt = now.Add(min(outbox.SweepAfter<<min(e.Tries, 10), longest))
@@ -219,7 +219,7 @@ func redrive(e outbox.Entry, now time.Time) outbox.Entry {
 	return e
 }
 
-// longest is the most that anything waits for its next look.
+// longest is the longest time between two looks at an item.
 const longest = time.Hour
 
 func waits(f order.Fulfillment) bool {
@@ -233,10 +233,10 @@ func (r *run) askForFill(ctx context.Context, f order.Fulfillment) error {
 	return r.ask(ctx, order.FillPool(f.PoolID()))
 }
 
-// outOfPatience reports whether the customer is to be told, now, that the order
-// is safe: once, and only if a key can be promised.
-func (r *run) outOfPatience(ctx context.Context, f order.Fulfillment) (bool, error) {
-	if !r.patient(f) || r.Now().Before(f.ReceivedAt.Add(r.Patience)) {
+// delayMailDue reports whether the customer of a waiting line is now to be told that
+// the order is safe: once, and only if a key can be promised.
+func (r *run) delayMailDue(ctx context.Context, f order.Fulfillment) (bool, error) {
+	if !r.mayGetDelayMail(f) || r.Now().Before(f.ReceivedAt.Add(r.Patience)) {
 		return false, nil
 	}
 	if f.State() == order.Waiting {
@@ -246,16 +246,16 @@ func (r *run) outOfPatience(ctx context.Context, f order.Fulfillment) (bool, err
 	return described && !product.Ignored, err
 }
 
-// patient reports whether the customer has not been told yet, but may be.
-func (r *run) patient(f order.Fulfillment) bool {
+// mayGetDelayMail reports whether the customer has not been told yet, but may be.
+func (r *run) mayGetDelayMail(f order.Fulfillment) bool {
 	return r.Patience > 0 && f.Mail.State == outbox.None && f.Mail.Kind != outbox.Patience
 }
 
-// nextLook returns when a waiting line is looked at again: after as long as it
-// has waited so far, an hour at most.
+// nextLook returns the time of the next look at a waiting line: after as long as the
+// line has waited so far, an hour at most.
 func (r *run) nextLook(f order.Fulfillment, now time.Time) time.Time {
 	next := now.Add(min(max(now.Sub(f.ReceivedAt), outbox.SweepAfter), longest))
-	if told := f.ReceivedAt.Add(r.Patience); r.patient(f) && told.After(now) && told.Before(next) {
+	if told := f.ReceivedAt.Add(r.Patience); r.mayGetDelayMail(f) && told.After(now) && told.Before(next) {
 		return told
 	}
 	return next
@@ -265,14 +265,14 @@ func (r *run) upload(ctx context.Context, u upload.Upload) error {
 	now := r.Now()
 	switch {
 	case u.State == upload.Loading:
-		return r.takeUp(ctx, u)
+		return r.resume(ctx, u)
 	case u.State == upload.Parked:
 		_, known, err := r.Catalog.Pool(ctx, u.Merchant, u.Pool)
 		if err != nil {
 			return err
 		}
 		if known {
-			return r.takeUp(ctx, u)
+			return r.resume(ctx, u)
 		}
 		remindAt := u.ReceivedAt.Add(upload.RemindAfter)
 		if now.Before(remindAt) {
@@ -288,8 +288,8 @@ func (r *run) upload(ctx context.Context, u upload.Upload) error {
 	}
 }
 
-// takeUp asks ingest to go on with an upload.
-func (r *run) takeUp(ctx context.Context, u upload.Upload) error {
+// resume asks ingest to resume an upload.
+func (r *run) resume(ctx context.Context, u upload.Upload) error {
 	if err := r.Ranges.Send(ctx, upload.Resume(u.Merchant, u.ID), 0); err != nil {
 		return err
 	}
@@ -297,8 +297,8 @@ func (r *run) takeUp(ctx context.Context, u upload.Upload) error {
 	return r.Store.SetUploadDue(ctx, u, r.Now().Add(upload.StalledAfter))
 }
 
-// remind tells the owner of a file that was not read: once, however often it is
-// looked at afterwards.
+// remind reminds the owner of a file that was not read: once, however often the sweep
+// looks at it.
 func (r *run) remind(ctx context.Context, u upload.Upload, next time.Time) error {
 	n := notice.New(u.Merchant, notice.UploadReminder, u.ID, notice.Facts{
 		Pool:    u.Pool,

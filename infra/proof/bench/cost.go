@@ -169,7 +169,7 @@ func storedBytes(all []map[string]types.AttributeValue, shown ...string) (items,
 // scheduled returns the use cases that EventBridge Scheduler starts.
 func scheduled(store *dynamo.Store) (*sweep.Sweeper, *stock.Checker) {
 	return &sweep.Sweeper{Store: store, Catalog: store, Fill: noQueue{}, Ranges: noQueue{}, Now: time.Now},
-		&stock.Checker{Pools: store, Shelf: store, Alerts: store, Counts: store, Now: time.Now}
+		&stock.Checker{Pools: store, Keys: store, Alerts: store, Counts: store, Now: time.Now}
 }
 
 // ticks reads the units and the round trips of scheduled runs that find nothing to

@@ -124,7 +124,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, Patience: 5 * time.Minute, Now: s.clock.now}
-	s.checker = &stock.Checker{Pools: s.store, Shelf: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
+	s.checker = &stock.Checker{Pools: s.store, Keys: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 
 	ctx := context.Background()
 	s.must(s.direct.PutMerchant(ctx, catalog.Merchant{Name: merchant, Title: "Acme", NoticeAddress: "notices@acme.example"}))

@@ -464,7 +464,7 @@ func (w *world) sweepTwice(name string) {
 func (w *world) checkStock(name string) {
 	p := w.begin(name, 5*time.Minute, w.skew(name))
 	defer p.end()
-	c := &stock.Checker{Pools: w.store, Shelf: w.store, Alerts: w.store, Counts: w.store, Now: p.now}
+	c := &stock.Checker{Pools: w.store, Keys: w.store, Alerts: w.store, Counts: w.store, Now: p.now}
 	c.Check(p.ctx)
 }
 
