@@ -10,11 +10,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/shared/claim"
+	"keypool/shared/job"
 	"keypool/shared/order"
 )
 
-// handler turns messages of the fill queue into fills.
+// handler fills the queues that the messages of an event name.
 type handler struct {
 	filler filler
 	queue  giver
@@ -29,13 +29,15 @@ type giver interface {
 	GiveBack(ctx context.Context, receiptHandle string) error
 }
 
-// spare is what a fill leaves of the invocation's time to give messages back.
+// spare is the part of the invocation's time in which messages are given back.
 const spare = 5 * time.Second
 
-// handle serves each request once, however often it is in the batch, and leaves each
-// its share of the time: one with much to do is not in the way of the others. What could
-// not be finished goes back to the queue, to be taken up at once; what failed, when
-// its time is up. After many tries the queue puts it aside, and the sweep asks anew.
+// handle serves each request once, however often it is in the event. Each gets its
+// share of the time, so that a long queue does not hold back the others.
+//
+// A request that ran out of time goes back to the message queue and is received again
+// at once. One that failed is received again after its visibility timeout. After many
+// receives its message goes to the dead-letter queue, and the sweep asks anew.
 func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	until := h.now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -57,14 +59,14 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 		if err == nil {
 			continue
 		}
-		slog.WarnContext(ctx, "not filled", "merchant", request.Merchant, "pool", request.Pool, "error", err)
+		slog.WarnContext(ctx, "fill.failed", "merchant", request.Merchant, "pool", request.Pool, "error", err)
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
-		if !errors.Is(err, claim.ErrUnfinished) {
-			continue // seen again when its time is up: what failed may have passed by then
+		if !errors.Is(err, job.ErrUnfinished) {
+			continue
 		}
 		if err := h.queue.GiveBack(ctx, message.ReceiptHandle); err != nil {
-			slog.WarnContext(ctx, "not given back, seen again when its time is up", "error", err)
+			slog.WarnContext(ctx, "message.not_given_back", "error", err)
 		}
 	}
 	return response, nil

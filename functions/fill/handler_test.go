@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"keypool/shared/claim"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )
@@ -85,7 +85,7 @@ func TestHandle_eachRequestHasItsShareOfTheTime(t *testing.T) {
 }
 
 func TestHandle_unfinishedGoesBackAtOnce(t *testing.T) {
-	f := &fills{answer: map[string]error{"elden": claim.ErrUnfinished}}
+	f := &fills{answer: map[string]error{"elden": job.ErrUnfinished}}
 	failed := run(t, f, fixture(t, "good_fill"))
 	if diff := cmp.Diff([]events.SQSBatchItemFailure{{ItemIdentifier: "message-1"}, {ItemIdentifier: "message-2"}}, failed); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)

@@ -24,7 +24,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	h := handler{
-		filler: &claim.Filler{Store: store, Passes: store, Catalog: store, Notices: store, Now: time.Now},
+		filler: &claim.Filler{Store: store, Bypass: store, Catalog: store, Notices: store, Now: time.Now},
 		queue:  sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
 		now:    time.Now,
 	}

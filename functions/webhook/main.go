@@ -37,11 +37,11 @@ func wire(env *config.Env, cfg aws.Config) any {
 		accounts: &platform.Accounts{Adapters: all.Adapters, Read: store.Account, Open: secrets.Unseal, Now: time.Now},
 		intake: &intake.Intake{
 			Claims: &claim.Claimer{
-				Store:  store,
-				Recent: settings,
-				Fresh:  store,
-				Fill:   sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
-				Now:    time.Now,
+				Store:    store,
+				Cached:   settings,
+				Uncached: store,
+				Fill:     sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
+				Now:      time.Now,
 			},
 			Records:     store,
 			Products:    settings,

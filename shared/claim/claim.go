@@ -9,40 +9,40 @@ import (
 	"sync"
 	"time"
 
+	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
-	"keypool/shared/random"
 	"keypool/shared/retry"
 )
 
 // Store is what claiming needs of the tables.
 type Store interface {
-	Shelf
+	KeyStore
 
-	// Fulfillment returns the line's record, with its first keys, as it stands
-	// now; false if the line is new.
+	// Fulfillment returns the line's record as it stands now, with the keys of its
+	// own item, and false if the line is new.
 	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
 
 	// Queue returns the front of a pool side's queue as it stands now.
 	Queue(ctx context.Context, p pool.ID) (order.Queue, error)
 }
 
-// Shelf is what it takes to take keys, for new lines and for those that wait.
-type Shelf interface {
-	// Candidates returns available keys from a random place, so that orders in
-	// flight do not all reach for the same ones: 2n where there are as many, to
-	// have another for one that is gone, all there are otherwise. It may lag: a
-	// candidate may be gone when it is committed.
+// KeyStore finds available keys and allocates them to lines.
+type KeyStore interface {
+	// Candidates returns available keys from a random place, so that concurrent
+	// orders do not all reach for the same ones. It returns 2n keys, so that there
+	// is another for one that is taken meanwhile, or all there are if those are
+	// fewer. The answer may lag: a candidate may be taken already.
 	Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error)
 
-	// Remaining returns those of the candidates that stand now where they were
-	// found, as far as that can be told at once.
+	// Remaining returns those candidates that are still available, as far as one
+	// read without a retry tells.
 	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
 
-	// Commit writes the changes, all or nothing. *order.ExistsError holds the
-	// record that was there before a new line; *order.KeysTakenError names the keys to
-	// replace; retry.ErrChanged asks to read the line again; retry.ErrThrottled to wait.
+	// Commit writes the changes, all or nothing. *order.ExistsError holds the record
+	// that was there before a new line. *order.KeysTakenError names the keys to
+	// replace. On retry.ErrChanged the lines should be read again.
 	Commit(ctx context.Context, changes ...order.Change) error
 }
 
@@ -53,131 +53,145 @@ type Sender interface {
 
 // Claimer claims keys for paid lines.
 type Claimer struct {
-	Store  Store
-	Recent Catalog // may be up to 30 seconds old, so that a warm claim asks no catalog
-	Fresh  Catalog // as it stands now
-	Fill   Sender
-	Now    func() time.Time
+	Store    Store
+	Cached   catalog.Reader // up to catalog.CacheFor old, so that a claim needs no read of the catalog
+	Uncached catalog.Reader
+	Fill     Sender // the queue of order.FillRequest
+	Now      func() time.Time
 }
 
-// attempts bounds how often one claim is tried. The pauses between ten add up to
-// two seconds, four at most: by then an index has caught up, and the partition of
-// a queue has taken in a thousand lines, when the last keys are fought over.
-const attempts = 10
-
-// indexLag is what an index is given to show a write before fill relies on it.
+// indexLag is the time in which the index of available keys shows nearly every
+// write. Fill starts that much later than a line began to wait.
 const indexLag = 2 * time.Second
 
-// Claim gives a paid line the keys it paid for, once, and returns its record.
-// Paid holds what the platform said; what the catalog knows is filled in here.
+// Claim allocates the keys that a paid line has a right to, and returns the line's
+// record. The caller fills in paid with what the platform says; Claim adds what the
+// catalog says.
 //
-// A repeat of the same line returns the record that is there and takes nothing.
-// A repeat with another product or quantity is *ChangedError. When keys are
-// missing, or others wait for them, the line is stored waiting, with what it
-// could take, and fill is told. ErrBusy means that nothing is known to be
-// stored: the caller's repeat will find out.
+// A repeat of the same line allocates nothing and returns the stored record. A
+// repeat with another product or quantity is *MismatchError. If keys are missing, or
+// older lines wait for them, the line is stored waiting, and function fill is asked
+// to serve it. After any other error the line may be stored or not: the platform's
+// repeat finds out.
 func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
-	line, shards, err := connect(ctx, c.Recent, paid)
+	line, shards, err := connect(ctx, c.Cached, paid)
 	if err == nil && line.Pool == "" {
-		line, shards, err = connect(ctx, c.Fresh, paid) // it may have been connected just now
+		line, shards, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
+	}
+	var tries int
+	if err == nil {
+		err = retry.Contention.Do(ctx, func() (err error) {
+			tries++
+			line, err = c.attempt(ctx, line, shards, tries == retry.Contention.Tries)
+			return err
+		})
 	}
 	if err != nil {
 		return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, err)
 	}
-	for attempt := 1; attempt <= attempts; attempt++ {
-		got, err := c.try(ctx, line, shards, attempt == attempts)
-		if errors.Is(err, retry.ErrChanged) || errors.Is(err, retry.ErrThrottled) {
-			err = pause(ctx, attempt)
-			if err == nil {
-				continue
-			}
-		}
-		if err != nil {
-			return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, err)
-		}
-		c.askForFill(ctx, got)
-		return got, nil
-	}
-	return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, ErrBusy)
+	c.askForFill(ctx, line)
+	return line, nil
 }
 
-// try reads what there is, side by side, and commits. On the last try it stores
-// the line waiting rather than look for keys that the index keeps showing wrongly.
-func (c *Claimer) try(ctx context.Context, line order.Fulfillment, shards int, last bool) (order.Fulfillment, error) {
+// attempt reads, decides and commits once. On success it returns the line as it is
+// stored, otherwise as it was given. The last attempt stores the line waiting, where
+// others would look for more keys.
+func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards int, last bool) (order.Fulfillment, error) {
+	found, err := c.read(ctx, line, shards)
+	if err != nil {
+		return line, err
+	}
+	if found.exists {
+		return repeat(found.stored, line)
+	}
+	candidates, needed, err := c.mayTake(ctx, line, found, shards)
+	if err != nil {
+		return line, err
+	}
+	for {
+		n := min(line.Missing(), order.MaxKeys, len(candidates))
+		change := newLine(line, candidates[:n], c.Now())
+		err := c.Store.Commit(ctx, change)
+
+		var exists *order.ExistsError
+		var taken *order.KeysTakenError
+		switch {
+		case err == nil:
+			return change.After, nil
+		case errors.As(err, &exists):
+			return repeat(exists.Fulfillment, line)
+		case !errors.As(err, &taken):
+			return line, err
+		}
+		candidates = remaining(ctx, c.Store, without(candidates, taken.Keys))
+		switch {
+		case needed > 0 && len(candidates) <= needed:
+			candidates = nil // there are fewer keys than it seemed: the line queues after all
+		case len(candidates) < n && !last:
+			return line, retry.ErrChanged // the next attempt may find others
+		}
+	}
+}
+
+// found is what a claim reads first.
+type found struct {
+	stored     order.Fulfillment
+	exists     bool // the line is stored: the rest does not matter
+	queue      order.Queue
+	candidates []pool.Key
+}
+
+// read makes all reads of a claim at once. A line that no pool feeds needs one.
+func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) (*found, error) {
 	var (
-		there                        order.Fulfillment
-		exists                       bool
-		queue                        order.Queue
-		candidates                   []pool.Key
+		f                            found
 		lineErr, queueErr, searchErr error
 		reads                        sync.WaitGroup
 	)
 	if line.Pool != "" {
-		reads.Go(func() { queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
+		reads.Go(func() { f.queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
 		reads.Go(func() {
-			candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), order.MaxKeys))
+			f.candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), order.MaxKeys))
 		})
 	}
-	// On the goroutine that is there: a new one would have to grow its stack.
-	there, exists, lineErr = c.Store.Fulfillment(ctx, line.ID)
+	// Not on a third goroutine: its stack would have to grow first.
+	f.stored, f.exists, lineErr = c.Store.Fulfillment(ctx, line.ID)
 	reads.Wait()
-	if lineErr == nil && exists {
-		return repeat(there, line) // whatever became of the other reads
+	if lineErr == nil && f.exists {
+		return &f, nil
 	}
-	if err := errors.Join(lineErr, queueErr, searchErr); err != nil {
-		return order.Fulfillment{}, err
-	}
-	candidates, needed, err := c.mayTake(ctx, line, queue, candidates, shards)
-	if err != nil {
-		return order.Fulfillment{}, err
-	}
-
-	for {
-		wanted := min(line.Missing(), order.MaxKeys, len(candidates))
-		change := newLine(line, candidates[:wanted], c.Now())
-		err := c.Store.Commit(ctx, change)
-
-		var won *order.ExistsError
-		var gone *order.KeysTakenError
-		switch {
-		case err == nil:
-			return change.After, nil
-		case errors.As(err, &won):
-			return repeat(won.Fulfillment, line)
-		case errors.As(err, &gone):
-			candidates = remaining(ctx, c.Store, without(candidates, gone.Keys))
-			if needed > 0 && len(candidates) <= needed {
-				candidates = nil // it passed others for what there seemed to be, and there is less
-				continue
-			}
-			if len(candidates) < wanted && !last {
-				return order.Fulfillment{}, retry.ErrChanged // look again: there may be others
-			}
-		default:
-			return order.Fulfillment{}, err
-		}
-	}
+	return &f, errors.Join(lineErr, queueErr, searchErr)
 }
 
-// shortQueue is how many missing keys a newcomer counts up to before it queues.
-// To know that there are more keys than that it would have to read them; fill,
-// which does so every two seconds for everybody, leaves a pass.
-const shortQueue = 1000
+// repeat returns the stored record of a line that is paid again.
+func repeat(stored, paid order.Fulfillment) (order.Fulfillment, error) {
+	if stored.Product != paid.Product || stored.Quantity != paid.Quantity {
+		return stored, &MismatchError{Line: stored.ID}
+	}
+	return stored, nil
+}
 
-// mayTake returns the candidates that the line may take: none if others wait for
-// them, more of them if that is needed to know. If it may because there are more
-// keys than the line and those who wait need together, it returns how many that is.
-func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue order.Queue, candidates []pool.Key, shards int) (may []pool.Key, needed int, err error) {
-	if len(queue.Lines) == 0 || c.Now().Before(queue.PassUntil) {
-		return candidates, 0, nil
+// countMissing is up to how many missing keys a new line weighs the queue. To know
+// that there are more keys than that, it would have to read them all; fill does so
+// every two seconds for all new lines, and allows them to bypass the queue.
+const countMissing = 1000
+
+// mayTake returns the candidates that a new line may take without harm to the lines
+// that wait: all of them, or none. It reads more candidates if that is needed to
+// know. If the line may take keys because there are more than it and the waiting
+// lines need together, mayTake also returns that number of needed keys.
+func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, f *found, shards int) (candidates []pool.Key, needed int, err error) {
+	if len(f.queue.Lines) == 0 || c.Now().Before(f.queue.BypassUntil) {
+		return f.candidates, 0, nil
 	}
 	needed = line.Missing()
-	for _, waiting := range queue.Lines {
+	for _, waiting := range f.queue.Lines {
 		needed += waiting.Missing
 	}
-	if len(queue.Lines) >= order.QueueFront || needed > shortQueue {
+	if len(f.queue.Lines) >= order.QueueFront || needed > countMissing {
 		return nil, 0, nil
 	}
+	candidates = f.candidates
 	if len(candidates) <= needed {
 		if candidates, err = c.Store.Candidates(ctx, line.PoolID(), shards, needed+1); err != nil {
 			return nil, 0, err
@@ -187,17 +201,6 @@ func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, queue ord
 		return nil, 0, nil
 	}
 	return candidates, needed, nil
-}
-
-// remaining returns the candidates that are left after a race for one was lost:
-// where one is gone others are, since the index is behind for all of them. It is a
-// hint: if nobody can tell, the next transaction will.
-func remaining(ctx context.Context, shelf Shelf, candidates []pool.Key) []pool.Key {
-	left, err := shelf.Remaining(ctx, candidates)
-	if err != nil {
-		return candidates
-	}
-	return left
 }
 
 // newLine returns the change that stores a new line with its first keys.
@@ -220,19 +223,29 @@ func allocate(change *order.Change, keys []pool.Key, now time.Time) {
 	}
 }
 
-// repeat answers a line that is there already.
-func repeat(there, paid order.Fulfillment) (order.Fulfillment, error) {
-	if there.Product != paid.Product || there.Quantity != paid.Quantity {
-		return there, &ChangedError{Line: there.ID}
-	}
-	return there, nil
+// without returns the candidates that are not among the taken keys.
+func without(candidates []pool.Key, taken []pool.KeyID) []pool.Key {
+	return slices.DeleteFunc(slices.Clone(candidates), func(k pool.Key) bool {
+		return slices.Contains(taken, k.ID)
+	})
 }
 
-// askForFill tells fill about a line that was left waiting. If the message is
+// remaining returns the candidates that are still available. Where one was taken
+// others were, since the index lags for all of them alike. If the read fails, all
+// candidates are returned: the next transaction tells.
+func remaining(ctx context.Context, store KeyStore, candidates []pool.Key) []pool.Key {
+	left, err := store.Remaining(ctx, candidates)
+	if err != nil {
+		return candidates
+	}
+	return left
+}
+
+// askForFill asks for a fill of the queue that the line waits in. If the message is
 // lost, the sweep finds the line.
 //
-// A line that no pool feeds asks too: its product may have been connected, and
-// fill have looked, between our look at the catalog and our commit.
+// It also asks for a line that no pool feeds: its product may have been connected,
+// and its queue filled, after Claim read the catalog and before it stored the line.
 func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
 	var request order.FillRequest
 	switch line.State() {
@@ -244,25 +257,6 @@ func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
 		return
 	}
 	if err := c.Fill.Send(ctx, request, indexLag); err != nil {
-		slog.WarnContext(ctx, "fill was not asked, the sweep will", "line", line.ID, "error", err)
-	}
-}
-
-// without returns the candidates less the keys that are gone.
-func without(candidates []pool.Key, gone []pool.KeyID) []pool.Key {
-	return slices.DeleteFunc(slices.Clone(candidates), func(k pool.Key) bool {
-		return slices.Contains(gone, k.ID)
-	})
-}
-
-// pause waits before the next attempt: up to 20 ms and doubling, with full jitter,
-// so that those who met once do not meet again.
-func pause(ctx context.Context, attempt int) error {
-	longest := min(10*time.Millisecond<<attempt, time.Second)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(random.N(ctx, longest)):
-		return nil
+		slog.WarnContext(ctx, "refill.deferred", "line", line.ID, "error", err) // to the sweep
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -66,8 +67,8 @@ func open(t *testing.T, options ...dynamotest.Option) *shop {
 	store, tables := dynamotest.Open(t, options...)
 	s := &shop{t: t, store: store, tables: tables, fills: &requests{}, now: time.Now}
 	clock := func() time.Time { return s.now() }
-	s.claims = &claim.Claimer{Store: store, Recent: catalog.NewCached(store, clock), Fresh: store, Fill: s.fills, Now: clock}
-	s.filler = &claim.Filler{Store: store, Passes: store, Catalog: store, Notices: store, Now: clock}
+	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: s.fills, Now: clock}
+	s.filler = &claim.Filler{Store: store, Bypass: store, Catalog: store, Notices: store, Now: clock}
 
 	s.must(store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "notices@acme.example"}))
 	s.must(store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", LowStock: 10, Shards: pool.DefaultShards}))
@@ -187,7 +188,7 @@ func TestClaim_repeatWithOtherContentChangesNothing(t *testing.T) {
 	other.ID = before.ID
 	for name, repeat := range map[string]order.Fulfillment{"quantity": more, "product": other} {
 		_, err := s.claims.Claim(t.Context(), repeat)
-		var changed *claim.ChangedError
+		var changed *claim.MismatchError
 		if !errors.As(err, &changed) || changed.Line != before.ID {
 			t.Errorf("another %s: %v", name, err)
 		}
@@ -420,24 +421,24 @@ func TestClaim_newcomerDoesNotOvertakeTheQueue(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
-func TestClaim_passLetsNewcomersThrough(t *testing.T) {
+func TestClaim_bypassLetsNewcomersThrough(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	for i := range order.QueueFront + 1 {
 		s.claim(paid(fmt.Sprint(i), "game", 1))
 	}
 	s.stock(live, "K", 100)
-	if got := s.claim(paid("no pass", "game", 1)); got.State() != order.Waiting {
+	if got := s.claim(paid("no bypass", "game", 1)); got.State() != order.Waiting {
 		t.Errorf("behind a long queue a newcomer is %s", got.State())
 	}
-	s.must(s.store.Pass(t.Context(), live, s.now().Add(5*time.Second)))
-	if got := s.claim(paid("pass", "game", 1)); got.State() != order.Fulfilled {
-		t.Errorf("with a pass a newcomer is %s", got.State())
+	s.must(s.store.AllowBypass(t.Context(), live, s.now().Add(5*time.Second)))
+	if got := s.claim(paid("bypass", "game", 1)); got.State() != order.Fulfilled {
+		t.Errorf("with a bypass a newcomer is %s", got.State())
 	}
 	late := s.now().Add(5 * time.Second)
 	s.now = func() time.Time { return late }
 	if got := s.claim(paid("late", "game", 1)); got.State() != order.Waiting {
-		t.Errorf("with a pass that has expired a newcomer is %s", got.State())
+		t.Errorf("with a bypass that has expired a newcomer is %s", got.State())
 	}
 	dynamotest.Audit(t, s.tables)
 }
@@ -480,7 +481,7 @@ func TestFill_stopsWhenItsTimeIsUp(t *testing.T) {
 	s.claim(paid("1", "game", 1))
 	s.stock(live, "K", 1)
 	err := s.filler.Fill(t.Context(), order.FillPool(live), s.now().Add(-time.Second))
-	if !errors.Is(err, claim.ErrUnfinished) {
+	if !errors.Is(err, job.ErrUnfinished) {
 		t.Errorf("with no time left: %v", err)
 	}
 	s.fill()
@@ -489,8 +490,8 @@ func TestFill_stopsWhenItsTimeIsUp(t *testing.T) {
 	}
 }
 
-func TestFill_leavesAPassOnlyWhereKeysAbound(t *testing.T) {
-	for keys, passes := range map[int]bool{1005: false, 1006: true} {
+func TestFill_allowsABypassOnlyWhereKeysAbound(t *testing.T) {
+	for keys, allowed := range map[int]bool{1005: false, 1006: true} {
 		t.Run(fmt.Sprint(keys), func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
@@ -499,11 +500,11 @@ func TestFill_leavesAPassOnlyWhereKeysAbound(t *testing.T) {
 			s.fill()
 			queue, err := s.store.Queue(t.Context(), live)
 			s.must(err)
-			if got := !queue.PassUntil.IsZero(); got != passes {
-				t.Errorf("with %d keys a pass was left: %v", keys, got)
+			if got := !queue.BypassUntil.IsZero(); got != allowed {
+				t.Errorf("with %d keys a bypass is allowed: %v", keys, got)
 			}
-			if passes && queue.PassUntil.Sub(s.now()) > 5*time.Second {
-				t.Errorf("the pass is good until %s", queue.PassUntil)
+			if allowed && queue.BypassUntil.Sub(s.now()) > 5*time.Second {
+				t.Errorf("the bypass lasts until %s", queue.BypassUntil)
 			}
 		})
 	}
@@ -606,22 +607,22 @@ func TestClaim_productWithoutARuleIsNotConnected(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
-func TestFill_withoutAPassGoesOn(t *testing.T) {
+func TestFill_goesOnWithoutABypass(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.claim(paid("1", "game", 1))
 	s.stock(live, "K", 1)
-	s.filler.Passes = noPasses{s.store}
+	s.filler.Bypass = noBypass{s.store}
 	s.fill()
 	if got := s.stored(paid("1", "game", 1).ID); got.State() != order.Fulfilled {
 		t.Errorf("the line is %s", got.State())
 	}
 }
 
-// noPasses is a store that is throttled whenever a pass is thought of.
-type noPasses struct{ *dynamo.Store }
+// noBypass is a store that is throttled whenever a bypass is weighed.
+type noBypass struct{ *dynamo.Store }
 
-func (noPasses) Available(context.Context, pool.ID, int, int) (int, error) {
+func (noBypass) Available(context.Context, pool.ID, int, int) (int, error) {
 	return 0, retry.ErrThrottled
 }
 
@@ -639,7 +640,7 @@ func TestFill_deletedPoolIsTold(t *testing.T) {
 	}
 }
 
-// What decides whether a line is new, or may pass, must not be an old copy.
+// What decides whether a line is new, or may bypass the queue, must not be an old copy.
 func TestClaim_readsAreConsistent(t *testing.T) {
 	t.Parallel()
 	consistent := map[string]bool{}

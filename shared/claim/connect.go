@@ -10,18 +10,10 @@ import (
 	"keypool/shared/pool"
 )
 
-// Catalog is what claiming needs to know of the merchant's settings; false is
-// for what does not exist.
-type Catalog interface {
-	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
-	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
-	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
-}
-
-// connect fills in the pool that feeds the line and the keys it is due, and
-// returns the pool's number of shards. A line whose product or pool does not
-// exist stays unconnected.
-func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (order.Fulfillment, int, error) {
+// connect fills in the pool that feeds the line and the number of keys that the line
+// has a right to, and returns the pool's number of shards. A line whose product or
+// pool does not exist stays unconnected.
+func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillment) (order.Fulfillment, int, error) {
 	merchant, known, err := settings.Merchant(ctx, line.Merchant)
 	if err != nil || !known {
 		return line, 0, err
@@ -41,14 +33,15 @@ func connect(ctx context.Context, settings Catalog, line order.Fulfillment) (ord
 	}
 	wanted := product.Keys.Wanted(line.Quantity)
 	if wanted < 1 {
-		return line, 0, nil // a product without a rule is not connected, whatever feeds it
+		return line, 0, nil // no rule says how many keys: the product is not set up yet
 	}
 	line.Pool, line.Wanted = feeder.Name, wanted
 	return line, feeder.Shards, nil
 }
 
-// feeders returns the sides of all pools there are that feed a product in some currency.
-func feeders(ctx context.Context, settings Catalog, r order.FillRequest) ([]pool.ID, error) {
+// feeders returns the pool sides that feed a product, in whatever currency. A pool
+// that does not exist is left out.
+func feeders(ctx context.Context, settings catalog.Reader, r order.FillRequest) ([]pool.ID, error) {
 	product, known, err := catalog.ReadProduct(ctx, settings, r.Merchant, r.Product)
 	if err != nil || !known {
 		return nil, err

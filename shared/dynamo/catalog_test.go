@@ -17,7 +17,6 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -395,4 +394,4 @@ func TestStock_exactAsFarAsAThousand(t *testing.T) {
 	}
 }
 
-var _ claim.Catalog = (*dynamo.Store)(nil)
+var _ catalog.Reader = (*dynamo.Store)(nil)

@@ -27,7 +27,7 @@
 //	  order#<order>         keys#<line>#<00000>          a chunk of further keys; version of the line that wrote it
 //	  order#<order>         history#<line>#<ms>#<what>#<mail>  an event of the line
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
-//	  queue#<m>#<pool>#<side>         !pass              until when new orders may pass the queue
+//	  queue#<m>#<pool>#<side>         !bypass            until when new lines may bypass the queue
 //	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds
 //	  refused#<m>           <account>#<order>#<field>    a signed webhook that was refused
 //	  notice#<id>           notice                       a notice; mail=due is to be mailed

@@ -47,7 +47,7 @@ const (
 	lineSort    = "line#"
 	chunkSort   = "keys#"
 	historySort = "history#"
-	passSort    = "!pass" // stands before every line of a queue, so that it is read with its front
+	bypassSort  = "!bypass" // stands before every line of a queue, so that it is read with its front
 	noticeSort  = "notice"
 	alertSort   = "alert#"
 )
@@ -209,7 +209,7 @@ func (k primaryKey) queued() (order.LineID, time.Time, error) {
 	return order.LineID(id), at(received), nil
 }
 
-func passKey(p pool.ID) primaryKey { return primaryKey{queuePK(p), passSort} }
+func bypassKey(p pool.ID) primaryKey { return primaryKey{queuePK(p), bypassSort} }
 
 func refusedKey(merchant, account, name, field string) primaryKey {
 	return primaryKey{RefusedPrefix + merchant, account + "#" + name + "#" + field}

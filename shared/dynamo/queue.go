@@ -11,12 +11,12 @@ import (
 )
 
 // queueItem is a line's place in the queue of a pool side, or of a product that no
-// pool feeds. Its sort key orders the lines by age. A pool side's pass is one too.
+// pool feeds. Its sort key orders the lines by age. A bypass is one too.
 type queueItem struct {
 	primaryKey
 	V       int   `dynamodbav:"v"`
 	Missing int   `dynamodbav:"missing,omitempty"`
-	Until   int64 `dynamodbav:"until,omitempty"` // of a pass
+	Until   int64 `dynamodbav:"until,omitempty"` // of a bypass
 }
 
 // linesPerTransaction is how many waiting lines of one key each share a
@@ -44,15 +44,15 @@ func (s *Store) Head(ctx context.Context, p pool.ID) ([]order.Fulfillment, error
 
 func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (order.Queue, error) {
 	q := inPartition(s.tables.Orders, queuePK(p))
-	q.limit = lines + 1 // and the pass
+	q.limit = lines + 1 // and the bypass
 	items, err := queryAs[queueItem](ctx, s, q, everyVersion)
 	if err != nil {
 		return order.Queue{}, fmt.Errorf("read the queue of %s: %w", p, err)
 	}
 	var queue order.Queue
 	for _, item := range items {
-		if item.SK == passSort {
-			queue.PassUntil = at(item.Until)
+		if item.SK == bypassSort {
+			queue.BypassUntil = at(item.Until)
 			continue
 		}
 		line, receivedAt, err := item.queued()
@@ -145,7 +145,7 @@ func (s *Store) HasUnconnected(ctx context.Context, merchant, product string) (b
 func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines int, err error) {
 	items, err := s.items(ctx, query{
 		table: s.tables.Orders, consistent: true,
-		where: "pk = :pk AND sk > :pass", values: attrs{":pk": text(queuePK(p)), ":pass": text(passSort)},
+		where: "pk = :pk AND sk > :bypass", values: attrs{":pk": text(queuePK(p)), ":bypass": text(bypassSort)},
 		attributes: []string{"missing"}, limit: limit,
 	})
 	if err != nil {
@@ -157,10 +157,10 @@ func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines 
 	return keys, len(items), nil
 }
 
-// Pass lets new orders pass a pool side's queue until then. Of two passes the one
-// written last counts.
-func (s *Store) Pass(ctx context.Context, p pool.ID, until time.Time) error {
-	item := queueItem{primaryKey: passKey(p), V: schema, Until: millis(until)}
+// AllowBypass lets new lines bypass a pool side's queue until then. Of two writes
+// the last counts.
+func (s *Store) AllowBypass(ctx context.Context, p pool.ID, until time.Time) error {
+	item := queueItem{primaryKey: bypassKey(p), V: schema, Until: millis(until)}
 	err := s.write(ctx, put(s.tables.Orders, encode(item), always))
-	return wrap(err, "write a pass of %s", p)
+	return wrap(err, "allow to bypass the queue of %s", p)
 }

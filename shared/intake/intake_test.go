@@ -43,7 +43,7 @@ func open(t *testing.T) (*intake.Intake, dynamo.Tables) {
 	live := pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
 	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
 	return &intake.Intake{
-		Claims:  &claim.Claimer{Store: store, Recent: store, Fresh: store, Fill: quiet{}, Now: now},
+		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Now: now},
 		Records: store, Products: store, MaxQuantity: 10, Now: now,
 	}, tables
 }

@@ -57,7 +57,7 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 func (in *Intake) claim(ctx context.Context, line order.Fulfillment) platform.Result {
 	result := platform.Result{Outcome: platform.Accepted, Order: line.Order, Line: line.Line, Product: line.Product}
 	got, err := in.Claims.Claim(ctx, line)
-	var changed *claim.ChangedError
+	var changed *claim.MismatchError
 	switch {
 	case errors.As(err, &changed):
 		result.Outcome = platform.Changed

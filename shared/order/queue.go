@@ -8,8 +8,8 @@ import (
 
 // Queue is the front of a pool side's queue, oldest line first.
 type Queue struct {
-	Lines     []Queued // at most QueueFront
-	PassUntil time.Time
+	Lines       []Queued // at most QueueFront
+	BypassUntil time.Time
 }
 
 // QueueFront is how many lines of a queue a claim reads.

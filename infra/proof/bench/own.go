@@ -113,7 +113,7 @@ func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error
 	at := func(options ...func(*dynamodb.Options)) *claim.Claimer {
 		return &claim.Claimer{
 			Store:  dynamo.Open(instant{}.client(options...), tables),
-			Recent: settings{}, Fresh: settings{}, Fill: noQueue{}, Now: time.Now,
+			Cached: settings{}, Uncached: settings{}, Fill: noQueue{}, Now: time.Now,
 		}
 	}
 	var calls recorder

@@ -94,7 +94,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 	for _, item := range orders {
 		pk, sk := item["pk"].(string), item["sk"].(string)
 		switch {
-		case strings.HasPrefix(pk, "queue#") && sk != "!pass" || strings.HasPrefix(pk, "unconnected#"):
+		case strings.HasPrefix(pk, "queue#") && sk != "!bypass" || strings.HasPrefix(pk, "unconnected#"):
 			received, id, _ := strings.Cut(sk, "#")
 			if _, twice := queued[id]; twice {
 				problem("line %s stands in two places", id)

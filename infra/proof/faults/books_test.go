@@ -83,7 +83,7 @@ func (s *storm) unfinished() []string {
 		if state := item["mail"]; state == "due" || state == "sending" {
 			left = append(left, fmt.Sprintf("the mail of %s %s is %s", pk, item["sk"], state))
 		}
-		if side, ok := strings.CutPrefix(pk, "queue#"); ok && item["sk"] != "!pass" {
+		if side, ok := strings.CutPrefix(pk, "queue#"); ok && item["sk"] != "!bypass" {
 			waiting[side]++
 		}
 		if strings.HasPrefix(pk, "unconnected#") {

@@ -113,8 +113,8 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.tally = newTally()
 
 	settings := catalog.NewCached(s.store, s.clock.now)
-	s.claims = &claim.Claimer{Store: s.store, Recent: settings, Fresh: s.store, Fill: s.queue, Now: s.clock.now}
-	s.filler = &claim.Filler{Store: s.store, Passes: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
+	s.claims = &claim.Claimer{Store: s.store, Cached: settings, Uncached: s.store, Fill: s.queue, Now: s.clock.now}
+	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
 	s.worker = &ingest.Worker{
 		Catalog: s.store, Records: s.store, Ranges: s.store, Keys: s.store,
 		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
@@ -317,7 +317,7 @@ func (s *storm) report(ctx context.Context, p *paid) {
 	ctx, done := dynamotest.Impatient(ctx)
 	defer done()
 	got, err := s.claims.Claim(ctx, p.line)
-	var changed *claim.ChangedError
+	var changed *claim.MismatchError
 	switch {
 	case errors.As(err, &changed):
 		s.t.Errorf("order %s was never changed: %v", p.line.Order, err)

@@ -83,8 +83,8 @@ var mutants = []mutant{
 	{
 		breaks: "newcomers do not look at the queue",
 		file:   "shared/claim/claim.go",
-		old:    `if len(queue.Lines) == 0 || c.Now().Before(queue.PassUntil) {`,
-		new:    `if len(queue.Lines) >= 0 || c.Now().Before(queue.PassUntil) {`,
+		old:    `if len(f.queue.Lines) == 0 || c.Now().Before(f.queue.BypassUntil) {`,
+		new:    `if len(f.queue.Lines) >= 0 || c.Now().Before(f.queue.BypassUntil) {`,
 		in:     "shared/claim", test: "TestClaim_newcomerDoesNotOvertakeTheQueue",
 	},
 	{
@@ -99,11 +99,11 @@ var mutants = []mutant{
 		in: "shared/claim", test: "TestClaim_newcomerDoesNotOvertakeTheQueue",
 	},
 	{
-		breaks: "a pass never expires",
+		breaks: "a bypass never expires",
 		file:   "shared/claim/claim.go",
-		old:    `c.Now().Before(queue.PassUntil)`,
-		new:    `!queue.PassUntil.IsZero()`,
-		in:     "shared/claim", test: "TestClaim_passLetsNewcomersThrough",
+		old:    `c.Now().Before(f.queue.BypassUntil)`,
+		new:    `!f.queue.BypassUntil.IsZero()`,
+		in:     "shared/claim", test: "TestClaim_bypassLetsNewcomersThrough",
 	},
 	{
 		breaks: "a newcomer passes those who wait with the last key after it lost a race",
@@ -122,8 +122,8 @@ var mutants = []mutant{
 	{
 		breaks: "a repeat with another quantity is taken for the same",
 		file:   "shared/claim/claim.go",
-		old:    `there.Product != paid.Product || there.Quantity != paid.Quantity`,
-		new:    `there.Product != paid.Product`,
+		old:    `stored.Product != paid.Product || stored.Quantity != paid.Quantity`,
+		new:    `stored.Product != paid.Product`,
 		in:     "shared/claim", test: "TestClaim_repeatWithOtherContentChangesNothing",
 	},
 	{
@@ -334,7 +334,7 @@ var mutants = []mutant{
 	{
 		breaks: "the queue is served from its end",
 		file:   "shared/dynamo/queue.go",
-		old:    `q.limit = lines + 1 // and the pass`,
+		old:    `q.limit = lines + 1 // and the bypass`,
 		new:    `q.limit, q.backwards = lines+1, true`,
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},

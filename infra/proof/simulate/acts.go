@@ -89,7 +89,7 @@ func (p paid) answered(w *world, name string) bool {
 	instance := w.instances[w.number(name, len(w.instances))]
 	process := w.begin(name, 29*time.Second, instance.skew)
 	defer process.end()
-	claims := &claim.Claimer{Store: w.store, Recent: instance.recent, Fresh: w.store, Fill: w.fills, Now: process.now}
+	claims := &claim.Claimer{Store: w.store, Cached: instance.recent, Uncached: w.store, Fill: w.fills, Now: process.now}
 	var (
 		lines  sync.WaitGroup
 		failed = make([]error, len(p.lines))
@@ -122,7 +122,7 @@ func (p paid) answered(w *world, name string) bool {
 // pool feeds, and of one that was paid again with other content. It returns the
 // notice that there must be, "" if there is nothing to tell.
 func (w *world) raise(ctx context.Context, p *process, i *instance, orderName string, got order.Fulfillment, claimed error) (id string, err error) {
-	var changed *claim.ChangedError
+	var changed *claim.MismatchError
 	kind, occasion := notice.Kind(""), ""
 	switch {
 	case errors.As(claimed, &changed):

@@ -48,7 +48,7 @@ func newAnswers(w *world) *answers { return &answers{w: w, files: make(map[strin
 // platform to call again about.
 func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got order.Fulfillment, told string, err error) error {
 	c := claimed{line: line, id: id, asked: asked}
-	var changed *claim.ChangedError
+	var changed *claim.MismatchError
 	switch {
 	case err == nil:
 		c.answered, c.version, c.held, c.told = time.Now(), got.Version, got.Allocated, told

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/infra/proof/dynamosim"
-	"keypool/shared/claim"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/job"
@@ -161,7 +160,7 @@ func (q *queue) call(name string, batch []*message) {
 		case err == nil:
 		case m.received >= q.receives:
 			q.w.count("message put aside")
-		case errors.Is(err, claim.ErrUnfinished), errors.Is(err, job.ErrUnfinished):
+		case errors.Is(err, job.ErrUnfinished):
 			q.add(m, 0)
 		default:
 			q.add(m, q.hidden)

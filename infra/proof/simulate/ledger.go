@@ -236,7 +236,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)
 			remember(line)
 			l.chunkChanged(line, sk, change.Before, change.After)
-		case sk == "!pass":
+		case sk == "!bypass":
 			l.passChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
 		case strings.HasPrefix(pk, "queue#"), strings.HasPrefix(pk, "unconnected#"):
 			_, id, _ := strings.Cut(sk, "#")

@@ -155,7 +155,7 @@ func sending(version, number int, by string, ends time.Duration) write {
 
 // pass lets newcomers by for so long.
 func pass(until time.Duration) write {
-	return write{"orders", "queue#nova#elden#live", "!pass", of("until", int(time.Now().Add(until).UnixMilli()))}
+	return write{"orders", "queue#nova#elden#live", "!bypass", of("until", int(time.Now().Add(until).UnixMilli()))}
 }
 
 // stock puts so many keys on the shelf.

@@ -65,7 +65,7 @@ type world struct {
 // the catalog.
 type instance struct {
 	skew   time.Duration
-	recent claim.Catalog
+	recent catalog.Reader
 }
 
 // settings reads the catalog in the name of an instance: a read that several
@@ -374,7 +374,7 @@ func (w *world) untilDone(name string, do func(ctx context.Context, now time.Tim
 func (w *world) fill(name string, messages []any) []error {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
-	filler := &claim.Filler{Store: w.store, Passes: w.store, Catalog: w.store, Notices: w.store, Now: p.now}
+	filler := &claim.Filler{Store: w.store, Bypass: w.store, Catalog: w.store, Notices: w.store, Now: p.now}
 	until := p.now().Add(55 * time.Second)
 	done := map[order.FillRequest]error{}
 	results := make([]error, len(messages))
