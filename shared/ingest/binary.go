@@ -9,19 +9,19 @@ import (
 	"keypool/shared/upload"
 )
 
-// headSize is how much of a file is looked at to know what it is.
+// headSize is the number of bytes that examine looks at.
 const headSize = 4 << 10
 
-// documents are the beginnings of files that are text, or begin like it, but are
-// not one key a line.
+// documents are the beginnings of files that are text, or begin like it, but do not
+// hold one key a line.
 var documents = [][]byte{
 	[]byte("%PDF-"), []byte(`{\rtf`), []byte("<!doctype"), []byte("<html"), []byte("<?xml"),
 }
 
-// examine tells from the head of a file how it is written, false if it is no
-// text: it holds a NUL, or more than a few characters and more than one in ten
-// are none of its encoding or control characters, or it begins as a document
-// does. Of a text file in an older encoding, single lines are refused instead.
+// examine returns the encoding of a file by its head, false if the file is no text. It
+// is no text if it holds a NUL, begins as a document does, or has over 16 characters,
+// and over a tenth of all, that are invalid in its encoding or control characters. Of
+// a text file in an older encoding, single lines are rejected instead.
 func examine(head []byte) (upload.Encoding, bool) {
 	enc := upload.UTF8
 	switch {

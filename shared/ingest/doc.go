@@ -1,52 +1,51 @@
 // Package ingest brings key files into pools.
 //
-// What it promises: every line of a file is told about in its report, once: as
-// accepted, or as a duplicate and where the text stands, or as refused and why.
-// A key is in the table once, however often its file or its message is
-// delivered and wherever a worker dies, and the counts are exact.
+// It promises: every line of a file is in its report, once: as accepted, as a
+// duplicate with the place of the known text, or as rejected with the reason. A key
+// is in the table once, however often its file or its message is delivered and
+// wherever a worker dies, and the counts are exact.
 //
 // # How a file is read
 //
-// There is one path. The bucket's event makes the upload's record; the file is
-// cut into ranges of 2 MiB, each of which is a message on a queue, except that
-// the first is loaded on the spot, so that a small file is done in one call. A
-// worker inserts its range's lines 25 at a time and now and then saves how far
-// it came. Whoever ends the last range writes the report.
+// There is one path. The bucket's event makes the upload's record. The file is cut
+// into ranges of 2 MiB, each with a message on a queue; the first range is loaded at
+// once, so that a small file is done in one call. A worker inserts the lines of its
+// range 25 at a time and saves its progress now and then. The worker that ends the
+// last range writes the report.
 //
 // # Why it can be cut off anywhere
 //
-// A key's identity is a hash of its text, so the table itself refuses a text
-// twice; and each key remembers the upload and the offset that brought it. A
-// line that is tried again finds a key that names this very line, and counts as
-// accepted, as it did before the worker died. So nothing has to be written
-// before an insert, nor undone after it.
+// A key's identity is a hash of its text, so the table itself refuses a text twice.
+// Each key holds the upload and the offset that brought it. A line that is tried
+// again finds a key that names this very line, and counts as accepted, as it did
+// before the worker died. So nothing has to be written before an insert, nor undone
+// after it.
 //
-// A worker that takes a range starts a new turn on it. Saving is conditional on
-// the turn: of two workers on one range the later one wins, the other stops.
-// What it inserted is found again. Refused lines go to the reports bucket before
-// the progress that counts them, under a name that holds the turn, so that an
-// overtaken worker's lines never end up in a report.
+// A range is a part of a job, see package job. Of two workers on one range the later
+// one wins, by its fencing token, and the other stops; the keys that it inserted are
+// found again. Rejected lines go to the reports bucket before the progress that
+// counts them, under a name that holds the token, so that the lines of a fenced
+// worker never end up in a report.
 //
-// # What "other side" means
+// # The two sides of a pool
 //
-// A key's identity includes its side, live or test, so one text may stand on
-// both: a merchant may try a file on the test side and then put it on sale. The
-// opposite way is a leak: a test order would mail out a key that is still on
-// sale. So test files, which are few and small, are looked up on the live side
-// first, and what stands there is a duplicate. Live files are not looked up on
-// the test side: that would cost a read for each of ten million keys, to refuse
-// what the merchant most likely means.
+// A key's identity includes its side, live or test, so one text may stand on both: a
+// merchant may try a file on the test side and then put it on sale. The opposite way
+// is a leak: a test order would mail a key that is still on sale. So the lines of
+// test files, which are few and small, are looked up on the live side first, and a
+// text that stands there is a duplicate. Live files are not looked up on the test
+// side: that would cost a read for each of ten million keys, and would reject what
+// the merchant most likely means.
 //
 // # Decisions
 //
-// The table is asked by inserting, not by looking first: a text is rarely a
-// duplicate, and a look before each insert doubles the cost and still races.
+// Keys are inserted without a look first: a text is rarely a duplicate, and a look
+// before each insert doubles the cost and still races.
 //
-// A worker has one batch in flight and ingest yields to checkout: a statement
-// that the table puts off halves the worker's rate. Four workers load some
-// 8,000 keys a second, a million in two minutes. What would change our mind: a
-// merchant who cannot wait that long.
+// A worker has one batch in flight, and ingest yields to checkout: a throttled
+// statement halves the worker's rate. Four workers load some 8,000 keys a second, a
+// million in two minutes. A merchant who cannot wait that long would change our mind.
 //
-// A file that is no text of keys (see binary.go) is refused whole: the few lines
-// of a picture or a spreadsheet that look like text must not be sold.
+// A file that is no text of keys (see binary.go) is rejected whole: the few lines of
+// a picture or a spreadsheet that look like text must not be sold.
 package ingest

@@ -27,12 +27,12 @@ type Records interface {
 	// Upload returns a record as it stands now, false if there is none.
 	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
 
-	// MoveUpload brings a record from a state to what u says, and raises the
-	// notice, if any, in the same transaction; false if the record is not, or no
-	// longer, in that state. From "" it creates the record. It leaves counts alone.
+	// MoveUpload changes a record from a state to u, and raises the notice, if any, in
+	// the same transaction. It is false if the record is not in that state. From ""
+	// it creates the record. It does not change counts.
 	MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error)
 
-	// PostponeUpload sets when the sweep looks at an unfinished upload again.
+	// PostponeUpload sets the time of the sweep's next look at an unfinished upload.
 	PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error
 }
 
@@ -56,22 +56,22 @@ type Ranges interface {
 
 // Keys is the table of keys.
 type Keys interface {
-	// InsertKeys stores up to BatchSize keys of different identities, each by
-	// itself, and says for each what became of it.
+	// InsertKeys stores up to upload.BatchSize keys of different identities, each by
+	// itself, and returns the outcome of each.
 	InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []upload.NewKey) ([]upload.Inserted, error)
 
-	// FindKeys returns those of up to 100 keys that are there, as they stand now.
+	// FindKeys returns the keys of up to 100 identities, consistently; those that are
+	// not there are left out.
 	FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]upload.KnownKey, error)
 }
 
-// Objects is the bucket that files are dropped in.
+// Objects is the bucket of key files.
 type Objects interface {
-	// Stat returns what there is to know of an object, of its current version if
-	// it names none; false if it is gone.
+	// Stat returns the properties of an object, of its current version if it names none;
+	// false if it is gone.
 	Stat(ctx context.Context, o upload.Object) (upload.Stat, bool, error)
 
-	// Open returns the object's bytes from one offset to before another, or fails
-	// with ErrGone.
+	// Open returns the object's bytes in [from, to), or fails with upload.ErrGone.
 	Open(ctx context.Context, o upload.Object, from, to int64) (io.ReadCloser, error)
 
 	// MarkDone tags the object as one that may expire.
@@ -93,10 +93,10 @@ type Sender interface {
 }
 
 const (
-	// indexLag is what an index is given to show new keys before fill looks.
+	// indexLag is the time that an index has to show new keys before fill looks.
 	indexLag = 2 * time.Second
-	// slowIndex is what it is given at the end of a file, once more: whoever waits
-	// would otherwise wait for the sweep if the index had a bad moment.
+	// slowIndex is the delay of a second request at the end of a file. Without it, the
+	// lines that wait would wait for the sweep if the index were slow for a moment.
 	slowIndex = time.Minute
 )
 
@@ -113,8 +113,8 @@ type Worker struct {
 	Now       func() time.Time
 }
 
-// Receive takes in an object that came into the bucket. The same object again is
-// the same upload: it is taken up where it stands.
+// Receive begins the upload of an object that came into the bucket. The same object
+// again is the same upload, and resumes it.
 func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 	stat, ok, err := w.Objects.Stat(ctx, o)
 	if err != nil || !ok || upload.Folder(o, stat) {
@@ -148,22 +148,22 @@ func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 	return wrap(err, "load upload %s", u.ID)
 }
 
-// Handle does what a message asks for. ErrUnfinished asks for the message to be
-// given back at once.
+// Handle does the work that a message asks for. job.ErrUnfinished asks for the message
+// to be given back at once.
 func (w *Worker) Handle(ctx context.Context, m upload.Message) error {
 	if m.V > 1 {
 		return fmt.Errorf("a message of version %d is newer than this program", m.V)
 	}
 	u, ok, err := w.Records.Upload(ctx, m.Merchant, m.Upload)
 	if err != nil {
-		return wrap(err, "take up upload %s", m.Upload)
+		return wrap(err, "resume upload %s", m.Upload)
 	}
 	if !ok {
-		slog.WarnContext(ctx, "a message names an upload that is not known", "upload", m.Upload)
+		slog.WarnContext(ctx, "upload.unknown", "upload", m.Upload)
 		return nil
 	}
 	if m.Resume {
-		return wrap(w.resume(ctx, u), "take up upload %s", u.ID)
+		return wrap(w.resume(ctx, u), "resume upload %s", u.ID)
 	}
 	if u.State != upload.Loading {
 		return nil
@@ -171,7 +171,8 @@ func (w *Worker) Handle(ctx context.Context, m upload.Message) error {
 	return wrap(w.loadRange(ctx, u, m.Range), "load range %d of upload %s", m.Range, u.ID)
 }
 
-// identify returns the record of a new upload, as far as its name tells.
+// identify returns the record of a new upload, with the fields that the object's name
+// tells.
 func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat) (upload.Upload, error) {
 	place, ok := upload.Locate(o.Name)
 	u := upload.Upload{
@@ -192,8 +193,8 @@ func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat
 	return u, err
 }
 
-// admit decides what is to become of an upload that is new or was parked, and
-// writes it down. It returns the record as it is then.
+// admit stores the next state of an upload that is new or was parked, and returns the
+// record as it is then.
 func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) (upload.Upload, error) {
 	var err error
 	if u, err = w.inspect(ctx, u); err != nil {
@@ -213,30 +214,30 @@ func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) 
 	if err != nil {
 		return u, err
 	}
-	if !moved { // the same event, twice at once
+	if !moved { // the same event came twice at once
 		there, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 		return there, err
 	}
 	if u.State == upload.Parked && from == "" {
-		// The pool may have been made between our look and our record: whoever made
-		// it lists what is parked after that, so one of the two sees the other.
+		// The pool may have been made between the look at it and this record. Its maker
+		// lists the parked uploads after that, so one of the two sees the other.
 		return w.admit(ctx, upload.Parked, u)
 	}
 	return u, nil
 }
 
-// judge says what is to become of an upload.
+// inspect sets the state of an upload by its name, its pool and the head of its file.
 func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, error) {
 	now := w.Now()
-	refuse := func(cause upload.Cause) (upload.Upload, error) {
+	reject := func(cause upload.Cause) (upload.Upload, error) {
 		u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, cause, now, now.Add(upload.RemindAfter)
 		return u, nil
 	}
 	switch {
 	case u.Cause == upload.Misplaced, u.Cause == upload.UnknownMerchant:
-		return refuse(u.Cause)
+		return reject(u.Cause)
 	case u.Size == 0:
-		return refuse(upload.Empty)
+		return reject(upload.Empty)
 	}
 	_, known, err := w.Catalog.Pool(ctx, u.Merchant, u.Pool)
 	if err != nil {
@@ -251,7 +252,7 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 		err = w.checkNotDeleted(ctx, u.Object)
 	}
 	if errors.Is(err, upload.ErrGone) {
-		u, _ = refuse(upload.Gone)
+		u, _ = reject(upload.Gone)
 		u.DueAt = time.Time{}
 		return u, nil
 	}
@@ -260,17 +261,17 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 	}
 	text := false
 	if u.Encoding, text = examine(head); !text {
-		return refuse(upload.Binary)
+		return reject(upload.Binary)
 	}
 	u.State, u.Cause, u.DueAt = upload.Loading, "", now.Add(upload.StalledAfter)
 	u.Ranges = int((u.Size + upload.RangeSize - 1) / upload.RangeSize)
 	return u, nil
 }
 
-// takenBack returns ErrGone if the object was deleted. The bucket keeps its
-// version for some days after that, but a merchant who was told to delete what
-// waits for a pool that is a slip must not find it on sale later. One that was
-// replaced is read all the same, as it would have been without the wait.
+// checkNotDeleted returns upload.ErrGone if the object was deleted. The bucket keeps
+// its version for some days. But a merchant who mistyped the pool's name and was told
+// to delete the file must not find its keys on sale later. An object that was replaced
+// is read all the same, as it would have been without the wait.
 func (w *Worker) checkNotDeleted(ctx context.Context, o upload.Object) error {
 	_, there, err := w.Objects.Stat(ctx, upload.Object{Bucket: o.Bucket, Name: o.Name})
 	if err == nil && !there {
@@ -288,7 +289,7 @@ func (w *Worker) head(ctx context.Context, u upload.Upload) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(body, headSize))
 }
 
-// takeUp goes on with an upload wherever it stands.
+// resume goes on with an upload in any state.
 func (w *Worker) resume(ctx context.Context, u upload.Upload) error {
 	var err error
 	if u.State == upload.Parked {
@@ -321,7 +322,7 @@ func (w *Worker) resume(ctx context.Context, u upload.Upload) error {
 	return w.Records.PostponeUpload(ctx, u, w.Now().Add(upload.StalledAfter))
 }
 
-// finishLast finishes the upload if all of its ranges are done.
+// finishIfDone finishes the upload if all of its ranges are done.
 func (w *Worker) finishIfDone(ctx context.Context, u upload.Upload) error {
 	u, ok, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 	if err != nil || !ok || u.State != upload.Loading || u.Done < u.Ranges {
@@ -331,7 +332,7 @@ func (w *Worker) finishIfDone(ctx context.Context, u upload.Upload) error {
 }
 
 // finish writes the report of an upload whose ranges are all done, and tells its
-// merchant. Two workers may do so at once: the reports are the same, and one of
+// merchant. Two workers may do so at once: their reports are the same, and one of
 // them tells.
 func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 	ranges, err := w.Ranges.Ranges(ctx, u)
@@ -352,7 +353,7 @@ func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 		return err
 	}
 	if !u.Rejected() {
-		// Before the record, since nobody comes back once that says finished.
+		// The tag comes before the record: a finished upload is never resumed.
 		if err := w.Objects.MarkDone(ctx, u.Object); err != nil && !errors.Is(err, upload.ErrGone) {
 			return err
 		}
@@ -364,9 +365,9 @@ func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 	return err
 }
 
-// giveUp finishes an upload whose file was removed before it was read to its
-// end. What was loaded of it stays; the report does not tell of ranges that were
-// still under way, whose keys the nightly count finds.
+// finishGone finishes an upload whose file was removed before it was read to its end.
+// The keys that were loaded stay. The report leaves out ranges that were under way;
+// the nightly count finds their keys.
 func (w *Worker) finishGone(ctx context.Context, u upload.Upload) error {
 	u, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 	if err != nil || u.State != upload.Loading {
@@ -384,24 +385,24 @@ func (w *Worker) finishGone(ctx context.Context, u upload.Upload) error {
 	return err
 }
 
-// askForFill tells fill that a pool side has new keys. If the message is lost,
+// askForFill asks fill to look at a pool side with new keys. If the message is lost,
 // the sweep finds the lines that wait.
 func (w *Worker) askForFill(ctx context.Context, p pool.ID, delay time.Duration) {
 	if err := w.Fill.Send(ctx, order.FillPool(p), delay); err != nil {
-		slog.WarnContext(ctx, "fill was not asked, the sweep will", "pool", p.String(), "error", err)
+		slog.WarnContext(ctx, "fill.not_requested", "pool", p.String(), "error", err)
 	}
 }
 
-// noticeOf returns what there is to tell of an upload that has finished or was parked.
+// noticeOf returns the notice of an upload that was finished or parked.
 func noticeOf(u upload.Upload, now time.Time) *notice.Notice {
-	kind, occasion := notice.UploadReport, u.ID
+	kind, dedupKey := notice.UploadReport, u.ID
 	switch {
 	case u.Merchant == "":
 		kind = notice.Misplaced
 	case u.State == upload.Parked:
-		occasion += "#parked"
+		dedupKey += "#parked"
 	}
-	n := notice.New(u.Merchant, kind, occasion, notice.Facts{
+	n := notice.New(u.Merchant, kind, dedupKey, notice.Facts{
 		Pool: u.Pool, Side: u.Side, Upload: u.ID, File: u.File,
 		Cause: string(u.Cause), Started: u.ReceivedAt,
 	}, now)

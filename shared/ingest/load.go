@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// saveEvery is after how many lines a worker saves how far it came. A worker
-	// that dies costs the next one as many lookups at most.
+	// saveEvery is the number of lines between two saves. A worker that dies costs the
+	// next one as many lookups at most.
 	saveEvery = 5000
 )
 
@@ -84,7 +84,7 @@ func (l *loader) load(ctx context.Context) error {
 	return job.Run(ctx, l)
 }
 
-// prepare reads what the catalog knows of where the keys go.
+// prepare reads the merchant's salt and the number of the pool's shards.
 func (l *loader) prepare(ctx context.Context) error {
 	m, known, err := l.Catalog.Merchant(ctx, l.pool.Merchant)
 	if err == nil && !known {
@@ -101,7 +101,7 @@ func (l *loader) prepare(ctx context.Context) error {
 	return err
 }
 
-// open opens the file where the range goes on.
+// open opens the file at the saved progress of the range.
 func (l *loader) open(ctx context.Context) (err error) {
 	u, from := l.upload, max(l.done.Offset, int64(l.done.Number)*upload.RangeSize)
 	end := min(int64(l.done.Number+1)*upload.RangeSize, u.Size)
@@ -127,12 +127,12 @@ func (l *loader) Step(ctx context.Context) (last bool, err error) {
 // SaveDue implements job.Work.
 func (l *loader) SaveDue() bool { return l.done.Lines-l.saved >= saveEvery }
 
-// batch is the next lines of a range, and what became of them.
+// batch is the next lines of a range, with their outcomes.
 type batch struct {
 	keys     []upload.NewKey
 	numbers  map[int64]int                 // of a key's line, by its offset
-	later    []upload.NewKey               // keys to look up once the others are stored
-	absent   map[pool.KeyID]upload.Outcome // of keys that are not stored, however they are looked up
+	later    []upload.NewKey               // looked up once the others are stored
+	absent   map[pool.KeyID]upload.Outcome // of those keys of later that the table does not have
 	counts   upload.Counts
 	rejected []upload.RejectedLine
 
@@ -141,8 +141,8 @@ type batch struct {
 	last  bool
 }
 
-// read reads the next batch. Lines that are refused do not fill it, but it stays
-// small however many there are.
+// read reads the next batch. Rejected lines do not fill it, but it stays small however
+// many there are.
 func (l *loader) read() (*batch, error) {
 	b := &batch{counts: upload.Counts{}, numbers: make(map[int64]int, upload.BatchSize), absent: map[pool.KeyID]upload.Outcome{}}
 	seen := make(map[pool.KeyID]bool, upload.BatchSize)
@@ -175,8 +175,7 @@ func (l *loader) read() (*batch, error) {
 	return b, nil
 }
 
-// settle brings every key of the batch into the table, or finds out where it
-// stands there already.
+// store stores every key of the batch, or finds the known key of its text.
 func (l *loader) store(ctx context.Context, b *batch) error {
 	if err := l.withhold(ctx, b); err != nil {
 		return err
@@ -196,8 +195,8 @@ func (l *loader) store(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// holdBack keeps test keys that stand on the live side from being stored; see
-// the package's comment.
+// withhold takes out the test keys that stand on the live side; see the package's
+// comment.
 func (l *loader) withhold(ctx context.Context, b *batch) error {
 	if l.pool.Side != pool.Test || len(b.keys) == 0 {
 		return nil
@@ -224,12 +223,12 @@ func (l *loader) withhold(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// patience is how often in a row a worker is put off without a single key stored
-// before it gives its message back.
+// maxTries is the number of calls in a row of which no key was stored, before a worker
+// gives its message back.
 const maxTries = 8
 
-// insert stores the keys of the batch, however often the table puts some of them
-// off. Those that exist are left to be explained.
+// insert stores the keys of the batch, again and again while the table throttles some
+// of them. Keys that exist are left for classify.
 func (l *loader) insert(ctx context.Context, b *batch) error {
 	keys := b.keys
 	for tries := 0; len(keys) > 0; {
@@ -238,7 +237,7 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		var putOff []upload.NewKey
+		var throttled []upload.NewKey
 		for i, result := range results {
 			switch key := keys[i]; result {
 			case upload.Stored:
@@ -249,17 +248,17 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 				b.absent[key.ID] = upload.NotStorable
 				b.later = append(b.later, key)
 			case upload.Throttled:
-				putOff = append(putOff, key)
+				throttled = append(throttled, key)
 			}
 		}
-		if tries++; len(putOff) < len(keys) {
+		if tries++; len(throttled) < len(keys) {
 			tries = 0
 		}
 		if tries > maxTries {
 			return errors.New("the table of keys takes none now")
 		}
-		keys = putOff
-		wait := l.pace.next(ctx, time.Since(began), tries, len(putOff) > 0)
+		keys = throttled
+		wait := l.pace.next(ctx, time.Since(began), tries, len(throttled) > 0)
 		if err := pause(ctx, min(wait, job.TimeLeft(ctx))); err != nil {
 			return err
 		}
@@ -270,8 +269,8 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// explain finds out what the keys are that were not stored just now: this very
-// line, tried before, or duplicates, and of what.
+// classify finds the outcome of the keys that were not stored: this very line, stored
+// by an earlier try, or a duplicate.
 func (l *loader) classify(ctx context.Context, b *batch) error {
 	for keys := range slices.Chunk(b.later, 100) {
 		ids := map[pool.KeyID]bool{}
@@ -301,11 +300,11 @@ func (l *loader) classify(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// outcome says what a key that is there already means for its line.
+// outcome returns the outcome of a line whose key is there already.
 func (l *loader) outcome(key upload.NewKey, there upload.KnownKey) upload.Outcome {
 	switch {
 	case there.Upload == l.upload.ID && there.Offset == key.Offset:
-		return upload.Accepted // we stored it ourselves and could not say so
+		return upload.Accepted // an earlier try stored it and could not save its progress
 	case there.Upload == l.upload.ID:
 		return upload.SameFile
 	case there.State == upload.KeyClaimed, there.State == upload.KeyRevoked:
@@ -370,25 +369,24 @@ func (l *loader) saveRejected(ctx context.Context) error {
 	return nil
 }
 
-// pace keeps ingest out of the way of checkout: when the table puts a statement
-// off, the worker halves its rate, and it takes a hundred good batches to come
-// back to its own.
+// pace keeps ingest out of the way of checkout. A throttled statement halves the
+// worker's rate, and a hundred good batches bring it back.
 type pace struct {
-	idle float64 // time spent waiting for each time spent working
+	idle float64 // waiting time per working time
 }
 
-// next returns how long to wait after a batch that took so long; tries counts
-// those in a row of which nothing was stored.
-func (p *pace) next(ctx context.Context, took time.Duration, tries int, putOff bool) time.Duration {
+// next returns the wait after a batch. Took is the time of the batch, tries the number
+// of batches in a row of which nothing was stored.
+func (p *pace) next(ctx context.Context, took time.Duration, tries int, throttled bool) time.Duration {
 	share := 1 / (1 + p.idle) // of its own rate
-	if putOff {
+	if throttled {
 		share = max(share/2, 1.0/64)
 	} else {
 		share = min(share+0.005, 1)
 	}
 	p.idle = 1/share - 1
 	wait := time.Duration(p.idle * float64(took))
-	if putOff {
+	if throttled {
 		wait += random.N(ctx, min(50*time.Millisecond<<tries, 5*time.Second))
 	}
 	return wait

@@ -48,8 +48,8 @@ const (
 type Line struct {
 	Offset int64          // of its first byte in the file
 	Number int            // counted from 1 at the start of the range, blank lines too
-	Text   pool.Secret    // trimmed; only if it is not refused
-	Reason upload.Outcome // why the line is refused; empty if it is a key
+	Text   pool.Secret    // trimmed; only if it is not rejected
+	Reason upload.Outcome // why the line is rejected; empty if it is a key
 }
 
 // Reader reads the lines that begin in one range of a key file. However a file
@@ -83,11 +83,11 @@ func NewReader(src io.Reader, enc upload.Encoding, from, end int64, before int) 
 	return r, r.skipLine()
 }
 
-// At returns where the next line begins: a reader from there goes on where this
+// At returns the offset of the next line: a new reader from there goes on where this
 // one stands.
 func (r *Reader) At() int64 { return r.at }
 
-// Lines returns how many lines were begun so far, blank ones too.
+// Lines returns the number of lines begun so far, blank ones too.
 func (r *Reader) Lines() int { return r.lines }
 
 // Next returns the next line that is not blank, and io.EOF after the last one of
@@ -232,8 +232,8 @@ func (e encoding) char(b []byte) rune {
 	}
 }
 
-// clean returns the key that a line holds, or why it is refused; neither if it
-// is blank. Nothing in a key is changed but the white space around it.
+// clean returns the key of a line, or the reason why the line is rejected; neither if
+// the line is blank. Only the white space around a key is removed.
 func (e encoding) clean(raw []byte) (string, upload.Outcome) {
 	text := string(raw)
 	if e.unit() == 2 {

@@ -15,8 +15,8 @@ import (
 	"keypool/shared/upload"
 )
 
-// report is the head of an upload's report; its last field, the lines, is
-// written one by one.
+// report is the head of an upload's report. Its last field, the lines, is written one
+// by one.
 type report struct {
 	V          int            `json:"v"`
 	Upload     string         `json:"upload"`
@@ -36,8 +36,8 @@ type report struct {
 	Unlisted   int            `json:"unlisted,omitempty"` // lines beyond maxListed
 }
 
-// maxListed is how many lines a report lists, so that it can be written in the time
-// of one invocation whatever was dropped: the counts tell of all.
+// maxListed is the number of lines that a report lists, so that any report can be
+// written in the time of one invocation. The counts cover all lines.
 const maxListed = 1_000_000
 
 func newReport(u upload.Upload) report {
@@ -60,8 +60,8 @@ func newReport(u upload.Upload) report {
 	return r
 }
 
-// writeReport streams the upload's report together from its ranges, and keeps
-// the first lines of it in the record. It ends before a range that is not done.
+// writeReport streams the upload's report from its ranges, and keeps its first lines
+// in the record. It ends before a range that is not done.
 func (w *Worker) writeReport(ctx context.Context, u *upload.Upload, ranges []upload.Range) error {
 	u.Kept = nil
 	return w.Reports.Write(ctx, u.ReportName(), func(to io.Writer) error {
@@ -96,8 +96,8 @@ func (w *Worker) writeReport(ctx context.Context, u *upload.Upload, ranges []upl
 	})
 }
 
-// refused goes through the lines that brought no key, numbered in the file, in
-// order. It ends before a range that is not done.
+// rejectedLines iterates over the rejected lines in order, numbered in the file. It
+// ends before a range that is not done.
 func (w *Worker) rejectedLines(ctx context.Context, u upload.Upload, ranges []upload.Range) iter.Seq2[upload.RejectedLine, error] {
 	return func(yield func(upload.RejectedLine, error) bool) {
 		before := 0
@@ -109,7 +109,7 @@ func (w *Worker) rejectedLines(ctx context.Context, u upload.Upload, ranges []up
 				for object := range objects {
 					lines, err := w.rejectedObject(ctx, u.RejectedName(n, job.Token(i+1), object))
 					if err != nil {
-						yield(upload.RejectedLine{}, fmt.Errorf("read the refused lines of range %d: %w", n, err))
+						yield(upload.RejectedLine{}, fmt.Errorf("read the rejected lines of range %d: %w", n, err))
 						return
 					}
 					for _, line := range lines {

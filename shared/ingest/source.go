@@ -8,19 +8,19 @@ import (
 	"keypool/shared/upload"
 )
 
-// pieceSize is how much of a file is fetched at a time.
+// pieceSize is the number of bytes that are fetched at a time.
 const pieceSize = 512 << 10
 
-// source reads a part of an object, piece by piece. A piece is fetched whole
-// before any of it is used: the table may take minutes for the keys in it, and no
-// bucket keeps a connection open for so long to somebody who does not read.
+// source reads a part of an object, piece by piece. A piece is fetched whole before
+// any of it is used: the table may take minutes for its keys, and a bucket closes a
+// connection on which nobody reads for so long.
 type source struct {
 	ctx     context.Context
 	objects Objects
 	object  upload.Object
-	at, end int64 // of the object, what is still to be fetched
+	at, end int64 // of the object, still to be fetched
 	buf     []byte
-	piece   []byte // of buf, what was fetched and not read
+	piece   []byte // of buf, fetched and not read
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -37,8 +37,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fetch gets the next piece. A connection that breaks in the middle is not the
-// end of the file.
+// fetch gets the next piece. A connection that breaks in the middle of it is tried
+// again: it is not the end of the file.
 func (s *source) fetch() error {
 	const attempts = 3
 	size := int(min(pieceSize, s.end-s.at))
