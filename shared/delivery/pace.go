@@ -8,11 +8,11 @@ import (
 	"keypool/shared/random"
 )
 
-// How fast a process offers mails to SES. It does not know the account's quota,
-// nor how many others mail from it: forty, with a stream of four shards. So it
-// begins in moderation, halves its rate when SES takes no more, and comes back a
-// fortieth with each mail: one offer in five to twenty is refused, and nine
-// tenths of SES's first quota are used.
+// The rate at which a process offers mails to SES. A process knows neither the
+// account's quota nor the number of other processes (forty, with a stream of four
+// shards). So it starts at a moderate rate, halves the rate when SES throttles, and
+// raises it by a fortieth with each mail. One offer in five to twenty is throttled,
+// and nine tenths of SES's first quota are used.
 const (
 	usualGap   = 50 * time.Millisecond
 	fastestGap = 5 * time.Millisecond
@@ -21,7 +21,7 @@ const (
 	// and one invocation of two minutes offer all its mails.
 	slowestGap = 4 * time.Second
 
-	// stopBefore is how long before an invocation's end the last mail is offered.
+	// stopBefore is the time between the last offer of a mail and the invocation's end.
 	stopBefore = sendFor + 5*time.Second
 )
 
@@ -34,8 +34,8 @@ type pace struct {
 	slowed time.Time     // when the gap last grew
 }
 
-// turn waits until a mail may be offered and returns when that was; false if it
-// cannot be before the invocation's time is up.
+// turn waits until a mail may be offered, and returns that time. It is false if the
+// invocation's time is up before.
 func (p *pace) turn(ctx context.Context) (at time.Time, ok bool) {
 	for {
 		at, slowed := p.reserve()
@@ -53,8 +53,8 @@ func (p *pace) turn(ctx context.Context) (at time.Time, ok bool) {
 	}
 }
 
-// reserve returns the time of the next turn, which is good while the pace has not
-// been slowed since.
+// reserve returns the time of the next turn. The turn is lost if the pace is slowed
+// before that time: slowed changes.
 func (p *pace) reserve() (at, slowed time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,15 +75,15 @@ func (p *pace) holds(slowed time.Time) bool {
 	return p.slowed.Equal(slowed)
 }
 
-// taken quickens the pace a little.
+// taken raises the rate a little after a mail that SES took.
 func (p *pace) taken() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gap = max(p.gap*39/40, fastestGap)
 }
 
-// tooFast halves the pace, because a mail that was offered then was refused. Those
-// that were offered with it say nothing new.
+// tooFast halves the rate after a throttled offer. Other offers of the same moment,
+// before the rate was last halved, change nothing.
 func (p *pace) tooFast(ctx context.Context, offered time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,6 +92,6 @@ func (p *pace) tooFast(ctx context.Context, offered time.Time) {
 	}
 	p.slowed = time.Now()
 	p.gap = min(2*p.gap, slowestGap)
-	// Not all processes at once: those that were refused together come apart.
+	// Processes that were throttled together go on at different times.
 	p.next = p.slowed.Add(p.gap/2 + random.N(ctx, p.gap))
 }

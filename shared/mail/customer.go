@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // the function's system has no time zones of its own
+	_ "time/tzdata" // Lambda's system has no time zones
 
 	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
@@ -18,8 +18,8 @@ import (
 	"keypool/shared/pool"
 )
 
-// customerMail writes the mail of a line that is due: its keys, or that they
-// will follow. The line holds all its keys, those of its chunks too.
+// ForLine makes the mail that is due of a line: its keys, or the news that they will
+// follow. The line must hold all its keys, those of its chunks too.
 func ForLine(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
 	w := customerWriter{f: f, m: m, p: p, now: now}
 	if m.Title == "" {
@@ -64,8 +64,8 @@ type customerWriter struct {
 	say      phrases
 }
 
-// languageOf returns the language of the merchant's text that suits the
-// customer; the words around it are in the same.
+// languageOf returns the language of the merchant's text that suits the customer. The
+// words around the text are in the same language.
 func (w customerWriter) languageOf(texts map[string]catalog.Text) string {
 	language, _, ok := text.Choose(texts, w.f.Language, w.m.Languages)
 	if !ok {
@@ -74,8 +74,8 @@ func (w customerWriter) languageOf(texts map[string]catalog.Text) string {
 	return language
 }
 
-// frame is what every customer's mail has: greeting, order and contact details,
-// signature.
+// frame returns the letter of every customer's mail: greeting, order and contact
+// details, signature. Subject and words are missing.
 func (w customerWriter) frame() letter {
 	name := fullName(w.f.Customer)
 	l := letter{
@@ -103,7 +103,7 @@ func (w customerWriter) frame() letter {
 	return l
 }
 
-// keys fills in the merchant's own words, or good ones of our own.
+// keys sets the merchant's own words or, if there are none, Keypool's.
 func (w customerWriter) keys(l *letter) {
 	words := w.say.keys(len(w.f.Keys), w.p.Instructions != "", w.p.Download != "")
 	if _, own, ok := text.Choose(w.p.Texts, w.f.Language, w.m.Languages); ok {
@@ -120,7 +120,7 @@ func (w customerWriter) keys(l *letter) {
 	}
 }
 
-// attachment holds the keys one to a line, for whoever has to copy many.
+// attachment is a text file with one key a line, for a customer who copies many.
 func (w customerWriter) attachment() Attachment {
 	var b strings.Builder
 	for _, key := range w.f.Keys {
@@ -137,7 +137,7 @@ func (w customerWriter) attachment() Attachment {
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// values is what the tags stand for.
+// values returns the values of the tags.
 func (w customerWriter) values() text.Values {
 	c := w.f.Customer
 	keys := make([]string, len(w.f.Keys))
@@ -154,7 +154,7 @@ func (w customerWriter) values() text.Values {
 		text.PriceOneDuplicate:  money(w.f.UnitPrice, w.f.Currency),
 		text.PriceAllDuplicates: money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency),
 		text.FullName:           fullName(c),
-		// "Dear {FNAME} {LNAME}" reads right too where only the whole name is known.
+		// "Dear {FNAME} {LNAME}" reads right too if only the whole name is known.
 		text.FirstName:  first(c.FirstName, fullName(c)),
 		text.LastName:   c.LastName,
 		text.Email:      c.Email,
@@ -219,12 +219,12 @@ func fullName(c order.Customer) string {
 	return first(c.Name, joined(" ", c.FirstName, c.LastName))
 }
 
-// named is an address with a name before it. SES takes 320 characters for both, as
-// they are encoded, so a very long name is cut: a letter beyond ASCII takes up to a
-// dozen of them.
+// named returns an address with a name. SES takes 320 characters for both together, as
+// they are encoded. So a very long name is cut: a letter beyond ASCII takes up to a
+// dozen characters.
 func named(name, address string) mail.Address {
 	const most, longest = 320, 60 // characters encoded, runes of a name
-	// net/mail leaves a backslash bare in an encoded word, where none may stand
+	// net/mail does not encode a backslash in an encoded word, where none is allowed
 	// (RFC 2047, 5.3).
 	runes := []rune(text.OneLine(strings.ReplaceAll(name, `\`, "/")))
 	for runes = runes[:min(len(runes), longest)]; ; runes = runes[:len(runes)-1] {
@@ -243,15 +243,14 @@ func money(amount, currency string) string {
 	return joined(" ", amount, currency)
 }
 
-// decimal is compiled when the first price is written: most of the functions that
-// bring this package along write none, and it is a tenth of what their packages
-// do before main begins.
+// decimal is compiled for the first price, not before main: a cold start does not
+// wait for it.
 var decimal = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[0-9]{1,30}(?:\.([0-9]{1,10}))?$`)
 })
 
-// times multiplies an amount, exactly and with as many digits after the dot; it
-// is empty if the amount is no decimal number.
+// times multiplies an amount exactly, and keeps its number of digits after the dot. It
+// returns "" if the amount is no decimal number.
 func times(amount string, n int) string {
 	match := decimal().FindStringSubmatch(amount)
 	if match == nil {

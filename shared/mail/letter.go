@@ -10,25 +10,25 @@ import (
 	"keypool/shared/mail/text"
 )
 
-// letter is what every mail looks like: a head, the words, a table of details and
-// a closing, as text and as HTML.
+// letter is the form of every mail: a head, the words, tables of details and a
+// closing. It is rendered as text and as HTML.
 type letter struct {
 	Language string // BCP 47
 	Subject  string
-	Preview  string // what a list of mails shows after the subject: never a key
-	From     string // who writes, in the head
-	Logo     string // https address; empty: the name stands there
+	Preview  string // shown after the subject in a list of mails: never a key
+	From     string // the writer's name, in the head
+	Logo     string // https address; empty: the name is shown
 	Badge    *badge
 	Title    string
 	Greeting string
 	Words    []text.Block
-	Attached string // says what is attached
+	Attached string // a sentence about the attached file
 	Details  []details
 	Closing  []string
 	Footer   string
 }
 
-// badge is a word in the head that says at a glance what kind of mail this is.
+// badge is a word in the head that shows the kind of the mail at a glance.
 type badge struct {
 	Text       string
 	Class      string // names its colors in dark mode
@@ -54,15 +54,15 @@ func (d *details) add(name, value string) {
 	}
 }
 
-// manyKeys is how many keys a mail shows one to a box; more are set closer and
+// manyKeys is the most keys that a mail shows in a box each. More are set closer, and
 // attached as a file too.
 const manyKeys = 20
 
 //go:embed letter.html
 var letterHTML string
 
-// letterTemplate is parsed when the first mail is written: six of the seven
-// functions write none, and all of them start by way of this package.
+// letterTemplate is parsed for the first mail, not before main: a cold start does not
+// wait for it.
 var letterTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("letter").Parse(letterHTML))
 })
@@ -77,7 +77,7 @@ func (l letter) html() (string, error) {
 	view := struct {
 		letter
 		Blocks []block
-		Filler []struct{} // keeps the words that follow, with their keys, out of the preview
+		Filler []struct{} // keeps the words, with their keys, out of the preview
 	}{letter: l, Filler: make([]struct{}, 80)}
 	for _, words := range l.Words {
 		view.Blocks = append(view.Blocks, block{words, len(words.Keys) > manyKeys})

@@ -241,7 +241,7 @@ func (w noticeWriter) complained() letter {
 	}
 }
 
-// pool is the pool as its merchant knows it.
+// pool returns the title of the pool, or its name.
 func (w noticeWriter) pool() string {
 	return first(w.p.Title, w.n.Facts.Pool) + testNote(w.n.Facts.Side)
 }
@@ -271,7 +271,7 @@ func (w noticeWriter) orders() string {
 	return list
 }
 
-// facts makes one table of names and values in turn.
+// facts makes one table of alternating names and values.
 func (w noticeWriter) facts(pairs ...string) []details {
 	d := details{Title: "At a glance"}
 	for i := 0; i < len(pairs); i += 2 {
@@ -283,7 +283,7 @@ func (w noticeWriter) facts(pairs ...string) []details {
 	return []details{d}
 }
 
-// moment is a time as the reader's clock shows it.
+// moment returns a time in the merchant's time zone.
 func (w noticeWriter) moment(t time.Time) string {
 	t = t.In(zone(w.m))
 	return t.Format("2 January 2006, 15:04") + " " + zoneName(t)
@@ -307,7 +307,7 @@ func (w noticeWriter) day(t time.Time) string {
 	return t.Format("2 January 2006")
 }
 
-// words makes paragraphs. They hold facts, no tags: nothing in them is expanded.
+// words makes paragraphs of facts. Tags in them are not expanded.
 func words(paragraphs ...string) []text.Block {
 	var blocks []text.Block
 	for _, paragraph := range paragraphs {

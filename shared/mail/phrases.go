@@ -23,14 +23,14 @@ type phrases struct {
 
 	patienceSubject, patiencePreview, patience string // with tags
 
-	// The text for a merchant who set none, with tags: for one key and for several.
+	// The words of a merchant who has set none, with tags: for one key and for several.
 	subject, subjects, body, bodies string
 	download, help, keep            string
 
 	date func(time.Time) string
 }
 
-// keys is the text for a merchant who set none, with tags.
+// keys returns the words of a merchant who has set none, with tags.
 func (p phrases) keys(n int, instructions, download bool) catalog.Text {
 	t := catalog.Text{Subject: p.subject, Body: p.body}
 	if n > 1 {
@@ -47,8 +47,8 @@ func (p phrases) keys(n int, instructions, download bool) catalog.Text {
 	return t
 }
 
-// phrasebook holds the languages that the fixed part of a mail speaks. A customer
-// of another language reads it in the merchant's, or in English.
+// phrasebook holds the fixed part of a mail in each language. A customer of another
+// language reads it in the merchant's language, or in English.
 var phrasebook = map[string]phrases{"en": english, "de": german, "fr": french, "es": spanish}
 
 var english = phrases{

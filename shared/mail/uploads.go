@@ -8,10 +8,10 @@ import (
 	"keypool/shared/upload"
 )
 
-// shownLines is how many lines a report's mail tells of; the report holds all.
+// shownLines is the number of rejected lines that a mail lists. The report lists all.
 const shownLines = 25
 
-// uploadReport says what became of a key file, as its record stands now.
+// uploadReport tells the outcome of a key file by its record.
 func (w noticeWriter) uploadReport() letter {
 	if w.upload == nil {
 		return letter{
@@ -61,7 +61,7 @@ func (w noticeWriter) uploadReport() letter {
 	return l
 }
 
-// unread tells of a file that brought nothing, and why.
+// unread tells why a file brought no keys.
 func (w noticeWriter) unread() letter {
 	l := letter{Badge: stop("Action needed"), Details: w.uploadFacts()}
 	file, name := w.file(), w.n.Facts.Pool
@@ -109,7 +109,7 @@ func (w noticeWriter) unread() letter {
 	return l
 }
 
-// uploadReminder tells again of a file that brought nothing and still lies there.
+// uploadReminder reminds of a file that brought no keys and is still in the bucket.
 func (w noticeWriter) uploadReminder() letter {
 	l := w.unread()
 	l.Subject = fmt.Sprintf("%s still lies in the upload bucket", w.file())
@@ -126,7 +126,7 @@ func (w noticeWriter) uploadReminder() letter {
 // misplaced tells the operator of a file that belongs to no merchant.
 func (w noticeWriter) misplaced() letter {
 	if w.n.Merchant != "" {
-		return w.unread() // whose file it is can be told, but not what for
+		return w.unread() // the merchant is known, the pool is not
 	}
 	return letter{
 		Badge: warn("Please look"),
@@ -162,7 +162,7 @@ func (w noticeWriter) uploadFacts() []details {
 	return w.facts(append(pairs, "Upload", u.ID)...)
 }
 
-// outcomes says what became of lines that brought no key.
+// outcomes are the words for the outcomes of rejected lines.
 var outcomes = map[upload.Outcome]string{
 	upload.SameFile:         "twice in this file",
 	upload.ThisPool:         "already in this pool",
@@ -184,8 +184,8 @@ func (w noticeWriter) reason(line upload.RejectedLine) string {
 	return reason
 }
 
-// cause is why the file brought nothing: what the notice was raised for, else
-// what its record says.
+// cause returns the reason why the file brought no keys: the notice's, else the
+// record's.
 func (w noticeWriter) cause() upload.Cause {
 	if w.n.Facts.Cause != "" || w.upload == nil {
 		return upload.Cause(w.n.Facts.Cause)

@@ -1,9 +1,9 @@
 // Package ses is the only package that speaks SES.
 //
-// A mail is sent as Simple content, whose MIME parts SES puts together. No request
-// is repeated here: one without an answer may have been taken, and repeating it
-// would mail a customer twice; one that SES was too busy for is the mailer's to
-// offer again, at its own pace.
+// A mail is sent as Simple content: SES makes its MIME parts. No request is repeated
+// here. A request without an answer may have been taken, and to repeat it would mail a
+// customer twice. A request that SES throttles is repeated by package delivery, at its
+// own pace.
 package ses
 
 import (
@@ -33,8 +33,8 @@ type Post struct {
 	configurationSet string
 }
 
-// Open returns SES behind cfg. Its configuration set publishes what becomes of
-// the mails.
+// Open returns SES behind cfg. The configuration set publishes the events of the
+// mails.
 func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Post {
 	careful := func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} }
 	return &Post{
@@ -59,7 +59,7 @@ func (p *Post) request(m mail.Message) *sesv2.SendEmailInput {
 	message := &types.Message{
 		Subject: utf8(m.Subject),
 		Body:    &types.Body{Text: utf8(m.Text), Html: utf8(m.HTML)},
-		// Nobody's holiday answer is wanted.
+		// It keeps mail programs from answering that their user is away (RFC 3834).
 		Headers: []types.MessageHeader{{Name: aws.String("Auto-Submitted"), Value: aws.String("auto-generated")}},
 	}
 	for _, file := range m.Attached {
@@ -105,16 +105,16 @@ func ascii(address string) string {
 	return address
 }
 
-// faults sorts SES's answers by their codes. What is not here is sorted by its
+// faults sorts SES's answers by their codes. A code that is not listed is sorted by its
 // HTTP status; see sort.
 var faults = map[string]mail.Fault{
-	// This message alone.
+	// Of this mail alone.
 	"MessageRejected":       mail.Permanent,
 	"BadRequestException":   mail.Permanent,
 	"InvalidParameterValue": mail.Permanent,
 	"ValidationException":   mail.Permanent,
 
-	// The account, the sender, a setting, or our rights.
+	// Of the account, the sender, a setting or the function's rights.
 	"AccountSuspendedException":          mail.AccountFault,
 	"SendingPausedException":             mail.AccountFault,
 	"MailFromDomainNotVerifiedException": mail.AccountFault,
@@ -130,7 +130,7 @@ var faults = map[string]mail.Fault{
 	"Throttling":               mail.Throttled,
 	"ThrottlingException":      mail.Throttled,
 
-	// The moment. A day's quota passes too.
+	// Temporary. The quota of a day is renewed too.
 	"LimitExceededException":        mail.Temporary,
 	"RequestExpired":                mail.Temporary,
 	"InternalFailure":               mail.Temporary,
@@ -138,23 +138,22 @@ var faults = map[string]mail.Fault{
 	"ServiceUnavailable":            mail.Temporary,
 }
 
-// sort makes a *delivery.SendError of what the SDK returned: SES's code, never
-// its text.
+// sort makes a *mail.SendError of the SDK's error. It holds SES's code, never its text.
 func sort(err error) *mail.SendError {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return &mail.SendError{Fault: unanswered(err), Code: "NoAnswer"}
 	}
 	code := api.ErrorCode()
-	// The one code with two meanings: an unverified sender, or recipient while the
-	// account is in the sandbox, is refused as if it were this message's fault.
+	// This code has two meanings: SES returns it too for an unverified sender, and for
+	// an unverified recipient while the account is in the sandbox.
 	if code == "MessageRejected" && strings.Contains(strings.ToLower(api.ErrorMessage()), "not verified") {
 		return &mail.SendError{Fault: mail.AccountFault, Code: "NotVerified"}
 	}
 	fault, known := faults[code]
 	if !known {
-		// What nobody foresaw stays due and is looked at by somebody, unless SES
-		// itself is out of order.
+		// An unforeseen answer is for the operator to look at, unless SES itself is out
+		// of order. The mail stays due.
 		fault = mail.AccountFault
 		var response *smithyhttp.ResponseError
 		if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
@@ -164,7 +163,8 @@ func sort(err error) *mail.SendError {
 	return &mail.SendError{Fault: fault, Code: code}
 }
 
-// unanswered tells a request that cannot have reached SES from one that may have.
+// unanswered returns mail.Unknown for a request that may have reached SES, and
+// mail.Temporary for one that cannot have.
 func unanswered(err error) mail.Fault {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
@@ -172,7 +172,7 @@ func unanswered(err error) mail.Fault {
 	}
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusBadRequest {
-		return mail.Temporary // an answer, but not in SES's words: a proxy's
+		return mail.Temporary // the answer of a proxy, not of SES
 	}
 	var sent *smithyhttp.RequestSendError
 	if errors.As(err, &sent) || response != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Values holds what the tags stand for in one mail. A tag without a value stands
-// for nothing. Only Key and ParentKey can have several values.
+// Values holds the values of the tags in one mail. A tag without a value is left out.
+// Only Key and ParentKey can have several values.
 type Values map[Tag][]string
 
 // Block is one part of an expanded text: a paragraph, or keys one below the other.
@@ -23,7 +23,7 @@ type Line []Run
 // Run is a piece of a line.
 type Run struct {
 	Text string
-	Link string // where it leads; empty if it is no link
+	Link string // web address; empty if it is no link
 	Key  bool   // it is a license key, or a link made with one
 }
 
@@ -51,8 +51,8 @@ func OneLine(s string) string {
 	return s
 }
 
-// clean makes a space of what would break or bend a line (line ends, control
-// characters, direction marks) and repeats no space.
+// clean replaces characters that would break a line or change its direction (line
+// ends, control characters, direction marks) by spaces, and joins repeated spaces.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
@@ -63,10 +63,9 @@ func clean(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// Body expands a body. A key that stands alone in its line, and several keys
-// wherever they stand, become a block of their own; one key within a line stays
-// there. A tag within a web address is escaped for it, and an address with {KEY}
-// in it becomes one link for each key.
+// Body expands a body. A key alone in its line, and several keys anywhere, become a
+// block of their own; one key within a line stays there. The value of a tag within a
+// web address is escaped for it. An address with {KEY} becomes one link for each key.
 func Body(body string, values Values) []Block {
 	w := writer{values: values}
 	for _, line := range lines(parse(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body))) {
@@ -125,7 +124,7 @@ type part struct {
 	tag     Tag
 }
 
-// parse splits a text into tags and what stands between them.
+// parse splits a text into tags and the literal text between them.
 func parse(s string) []part {
 	var parts []part
 	from := 0
@@ -166,8 +165,8 @@ func lines(parts []part) [][]part {
 	return all
 }
 
-// split splits a line at the white space of its literals into words; a value's
-// own spaces part nothing.
+// split splits a line into words at the white space of its literals. Spaces in a value
+// do not split.
 func split(line []part) [][]part {
 	var words [][]part
 	var word []part
@@ -207,7 +206,7 @@ type writer struct {
 	line   Line
 }
 
-// word adds a word to the line; alone says that the line is nothing else.
+// word adds a word to the line. Alone says that it is the only word of the line.
 func (w *writer) word(word []part, alone bool) {
 	before, link, after, ok := w.address(word)
 	if ok {
@@ -238,8 +237,8 @@ func (w *writer) word(word []part, alone bool) {
 	}
 }
 
-// address takes a word apart that is a web address: one that starts as such, or
-// with a tag that stands for one.
+// address splits a word that is a web address: it starts as one, or with a tag whose
+// value is one.
 func (w *writer) address(word []part) (before string, address []part, after string, ok bool) {
 	address = append(address, word...)
 	if first := &address[0]; first.tag == "" {
@@ -269,7 +268,7 @@ func (w *writer) address(word []part) (before string, address []part, after stri
 	return before, address, after, ok
 }
 
-// links adds a link, or, where keys stand in the address, one for each key.
+// links adds a link or, if the address holds keys, one link for each key.
 func (w *writer) links(parts []part, alone bool) {
 	count, withKey := 1, false
 	for _, p := range parts {
@@ -307,7 +306,7 @@ func (w *writer) links(parts []part, alone bool) {
 	}
 }
 
-// escape makes a value fit for any place in a web address.
+// escape escapes a value for any place in a web address.
 func escape(value string) string {
 	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 }
@@ -322,7 +321,7 @@ func (w *writer) keys(keys []Run, alone bool) {
 	w.blocks = append(w.blocks, Block{Keys: keys})
 }
 
-// value adds what a tag stands for. It may have lines of its own.
+// value adds the value of a tag. It may have several lines.
 func (w *writer) value(value string) {
 	for i, line := range strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if i > 0 {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Choose returns what is there for the customer's language, or comes nearest to
-// it: the language itself, without its region, or with another region; then the
-// same for each of the merchant's languages, in their order; then English; then
-// whatever there is. It returns false only if there is nothing at all.
+// Choose returns the entry for the customer's language or the nearest one: the language
+// itself, without its region, or with another region; then the same for each of the
+// merchant's languages, in their order; then English; then any. It returns false only
+// if there is no entry.
 func Choose[T any](texts map[string]T, wanted string, languages []string) (language string, chosen T, ok bool) {
 	have := slices.Sorted(maps.Keys(texts))
 	candidates := append([]string{wanted}, languages...)

@@ -1,11 +1,11 @@
 // Package text holds the merchant's own words for a customer's mail, and the
 // substitution tags in them.
 //
-// A text is plain: blank lines part its paragraphs, addresses become links, and
-// {KEY} and the other tags stand for what the order holds. It is checked when it
-// is set, so that nothing is left to refuse when it is mailed. Expanding goes
-// over the text once: what a tag stands for is shown as it is and never read as
-// text again, so a customer who calls himself {KEY} is greeted so.
+// A text is plain: blank lines separate its paragraphs, web addresses become links,
+// and {KEY} and the other tags stand for values of the order. A text is checked when
+// it is set, so that none is refused when it is mailed. It is expanded once: the
+// value of a tag is never read as text again, so a customer who calls himself {KEY}
+// is greeted by that name.
 package text
 
 import (
@@ -91,8 +91,8 @@ func (t Tag) Known() bool {
 
 func (t Tag) String() string { return "{" + string(t) + "}" }
 
-// Limits of a text. It is part of its product's record, and what it grows to must
-// go into a mail: each {KEY} brings all keys of the line.
+// Limits of a text. It is part of its product's record, and the expanded text must fit
+// into a mail: each {KEY} brings all keys of the line.
 const (
 	MaxSubject = 400    // bytes
 	MaxBody    = 20_000 // bytes
@@ -100,13 +100,13 @@ const (
 	MaxKeys    = 10     // {KEY} and {PARENT_KEY}
 )
 
-// Problem is one thing that is wrong with a text.
+// Problem is one error in a text.
 type Problem struct {
 	Field   string // "subject" or "body"
 	Message string // a sentence for the merchant
 }
 
-// CheckError holds everything that is wrong with a text.
+// CheckError holds all errors in a text.
 type CheckError struct{ Problems []Problem }
 
 func (e *CheckError) Error() string {
@@ -162,18 +162,17 @@ func Check(subject, body string) error {
 	return nil
 }
 
-// braces finds what is a tag or was meant to be one: words in braces. Other
-// braces are text like any other.
+// braces finds tags and misspelt tags: words in braces. Other braces are plain text.
 var braces = regexp.MustCompile(`\{\s*[A-Za-z][A-Za-z0-9_ -]*\}`)
 
-// maxUnknown is how many unknown tags of a text are told, and maxShown how many
-// bytes of each: whoever pasted something else finds it by the first.
+// maxUnknown is the number of unknown tags of a text that an error names, and maxShown
+// the number of bytes of each. The first ones are enough to find a wrong paste.
 const (
 	maxUnknown = 10
 	maxShown   = 40
 )
 
-// unknownTags returns what was meant to be a tag and is none, on one line, each once.
+// unknownTags returns the words in braces that are no tags, each once.
 func unknownTags(s string) []string {
 	var unknown []string
 	for _, written := range braces.FindAllString(s, -1) {
@@ -209,8 +208,7 @@ func countTags(s string) (tags, keys int) {
 	return tags, keys
 }
 
-// advice tells what to write instead: the tag that differs only in case and
-// separators, else all there are.
+// advice names the tag that differs only in case and separators, else all tags.
 func advice(written string) string {
 	bare := func(s string) string {
 		return strings.ToUpper(strings.NewReplacer("{", "", "}", "", "_", "", "-", "", " ", "", "\t", "", "\n", "", "\r", "").Replace(s))
