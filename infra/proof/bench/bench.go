@@ -1,8 +1,8 @@
 // Package bench measures how fast Keypool is and how little it costs, and writes
 // its two parts of infra/proof/RESULTS.md: each figure with its bar.
 //
-//	go run ./infra/proof bench                     all parts but the two longest, in ten minutes
-//	go run ./infra/proof bench -only large,memory  the two longest, ten million keys and a file of 1 GB, in fifteen
+//	go run ./infra/proof bench                     all parts but the two longest, some ten minutes
+//	go run ./infra/proof bench -only large,memory  the two longest, ten million keys and a file of 1 GB
 //	go run ./infra/proof bench -only stock,zips    these parts anew, the others as last measured
 //	go run ./infra/proof bench -only own -profile .local
 //	                                               and a processor profile of each part, for go tool pprof
