@@ -28,7 +28,7 @@ type call struct {
 	changes   []Change // done and not yet observed
 }
 
-// The uses of a call's chance.
+// The uses of a call's randomness.
 const (
 	chanceOfArrival = iota + 1
 	chanceOfReturn
@@ -39,8 +39,8 @@ const (
 	chanceOfTear
 )
 
-// RoundTrip implements http.RoundTripper. Once it is sent, a call is done even if
-// its context ends meanwhile: then only the answer is lost.
+// RoundTrip implements http.RoundTripper. A call that was sent is done even if its
+// context ends meanwhile: then only the answer is lost.
 func (db *DB) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if err := ctx.Err(); err != nil {
@@ -64,7 +64,7 @@ func (db *DB) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response(req, out, err)
 }
 
-// wait waits, but not beyond the context's end.
+// wait waits, but not longer than the context lasts.
 func wait(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
@@ -77,9 +77,9 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// draw gives a call its chance. It depends on the seed, on who calls, on what is
-// asked for and on how often that was asked before, and on nothing else: not on
-// when the call arrives, nor on what other calls do.
+// draw gives a call its randomness: a hash of the seed, the caller, the content of
+// the call and the number of such calls before. Neither the moment of the call nor
+// other calls matter.
 func (db *DB) draw(c *call) {
 	c.content = mix(hashText(c.operation), contentHash(c.body))
 	who := mix(hashText(c.caller), c.content)
@@ -91,7 +91,7 @@ func (db *DB) draw(c *call) {
 	c.chance = derive(mix(mix(db.options.Seed, who), uint64(c.attempt)), 0)
 }
 
-// answer does a call, and returns what it answers.
+// answer does a call and returns its answer.
 func (db *DB) answer(c *call) ([]byte, error) {
 	do, ok := operations[c.operation]
 	if !ok {
@@ -119,13 +119,13 @@ func (db *DB) answer(c *call) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// request is what a call asks for.
+// request is the input of a call.
 type request interface {
 	table() string // the first that it names
 }
 
-// operation makes the way from a call's body to its answer out of what does the
-// work, which holds the lock.
+// operation returns the way from the body of a call to its answer. Work runs under
+// the lock.
 func operation[In any, P interface {
 	*In
 	request
@@ -153,7 +153,7 @@ func operation[In any, P interface {
 			late := *c
 			late.fate = Fine
 			db.late.Add(1)
-			// Not a goroutine that sleeps: a bubble could not end before it.
+			// A sleeping goroutine would keep the bubble from ending.
 			time.AfterFunc(c.fate.late, func() {
 				defer db.late.Done()
 				db.mu.Lock()
@@ -169,15 +169,15 @@ func operation[In any, P interface {
 	}
 }
 
-// tell tells the observer of what a call has changed.
+// tell reports the changes of a call to the observer.
 func (db *DB) tell(c *call) {
 	if len(c.changes) > 0 {
 		db.options.Observe(Commit{Caller: c.caller, Changes: c.changes})
 	}
 }
 
-// refused returns how the call's fate keeps it from being done, if so. A fate
-// that concerns parts of the call is met where those are done.
+// refused returns the refusal that the call's fate asks for, nil if none. Fates that
+// concern parts of the call are handled where the parts are.
 func (c *call) refused() error {
 	transaction := c.operation == "TransactWriteItems"
 	switch c.fate {
@@ -204,7 +204,7 @@ func (c *call) refused() error {
 	return nil
 }
 
-// pause lets others go on for a while, who wait for the lock.
+// pause releases the lock for a while, so that other calls proceed.
 func (db *DB) pause(c *call, d time.Duration) {
 	db.mu.Unlock()
 	time.Sleep(d)
@@ -212,7 +212,7 @@ func (db *DB) pause(c *call, d time.Duration) {
 	c.now = time.Now()
 }
 
-// tear draws after how many of its parts a read stops, and for how long; 0: it
+// tear returns after how many of its items a read pauses, and for how long; 0 if it
 // reads all at one moment.
 func (db *DB) tear(c *call, parts int) (int, time.Duration) {
 	chance := derive(c.chance, chanceOfTear)
@@ -223,8 +223,8 @@ func (db *DB) tear(c *call, parts int) (int, time.Duration) {
 	return 1 + int(derive(chance, 1)%uint64(parts-1)), d
 }
 
-// decode reads what a call asks for. What the model does not know is an error,
-// lest it be ignored.
+// decode decodes the input of a call. An unknown field is an error, so that nothing
+// is ignored.
 func decode(body []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
@@ -251,7 +251,7 @@ var (
 	errInProgress = &failure{status: http.StatusBadRequest, Code: "TransactionInProgressException", Message: "Transaction is already in progress"}
 )
 
-// response makes an answer in DynamoDB's form.
+// response is an answer in DynamoDB's format.
 func response(req *http.Request, body []byte, err error) (*http.Response, error) {
 	status := http.StatusOK
 	if err != nil {
@@ -269,7 +269,7 @@ func response(req *http.Request, body []byte, err error) (*http.Response, error)
 	return Answer(req, status, body), nil
 }
 
-// Answer is an answer in the form in which DynamoDB gives it.
+// Answer is an answer in DynamoDB's format.
 func Answer(req *http.Request, status int, body []byte) *http.Response {
 	return &http.Response{
 		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
@@ -284,14 +284,14 @@ func Answer(req *http.Request, status int, body []byte) *http.Response {
 	}
 }
 
-// Chance. The hashes only have to spread well, and to be the same in every run.
+// Randomness. The hashes must only spread well, and be the same in every run.
 
 func mix(a, b uint64) uint64 {
 	a ^= b + 0x9e3779b97f4a7c15 + a<<6 + a>>2
 	return a * 0xff51afd7ed558ccd
 }
 
-// derive returns a chance for one use of many.
+// derive returns a random number for one of many uses.
 func derive(chance uint64, use int) uint64 {
 	// SplitMix64's finish.
 	z := chance + uint64(use)*0x9e3779b97f4a7c15
@@ -300,7 +300,7 @@ func derive(chance uint64, use int) uint64 {
 	return z ^ z>>31
 }
 
-// between returns a duration from 0 to most, evenly.
+// between returns a duration from 0 to most, evenly spread.
 func between(chance uint64, most time.Duration) time.Duration {
 	return time.Duration(chance % uint64(max(most, 0)+1))
 }

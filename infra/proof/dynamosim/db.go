@@ -15,72 +15,72 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Options say how the model behaves. The zero value answers at once, never
-// fails, and shows a change in the indexes right away.
+// Options are the model's behaviour. The zero value answers at once, never fails, and
+// shows changes in the indexes at once.
 type Options struct {
-	// Seed decides everything that comes by chance.
+	// Seed decides everything random.
 	Seed uint64
 
-	// Latency is how long a call takes to arrive, and again how long its answer
-	// does; nil: no time.
+	// Latency is the time that a call takes to arrive, and again that of its answer.
+	// Nil is no time.
 	Latency func(chance uint64) time.Duration
 
-	// IndexLag is the longest time until an index shows a change. Each change of an
-	// item in a partition of an index takes a time of its own, evenly from 0 on, but
-	// none shows before an earlier one of the same item there.
+	// IndexLag is the longest time until an index shows a change. The time of each
+	// change of an item in a partition of an index is random, from 0 on, but no
+	// change shows before an earlier change of the same item there.
 	IndexLag time.Duration
 
-	// PartitionWrites and PartitionReads are the units a second that a partition
-	// key takes, of a table or of an index; 0: no limit. A second's worth may be
-	// taken at once. Beyond it calls are throttled.
+	// PartitionWrites and PartitionReads are the units a second of one partition key,
+	// of a table or of an index. 0 is no limit. The units of one second may be
+	// consumed at once; calls beyond that are throttled.
 	PartitionWrites, PartitionReads float64
 
-	// TransactionTime is how long a transaction holds its items between checking
-	// its conditions and writing; nil: no time. Whatever else wants to write one of
-	// them meanwhile meets a conflict; who reads them finds what was before.
+	// TransactionTime is the time for which a transaction holds its items, between
+	// the check of its conditions and its writes. Nil is no time. Meanwhile, other
+	// writes to the items meet a conflict, and readers see the items of before.
 	TransactionTime func(chance uint64) time.Duration
 
-	// ReadTime is how long a BatchGetItem or a Query stops between two of its items
-	// while others write, nil or no time: it reads all at one moment. Where it stops
-	// is left to chance.
+	// ReadTime is the time for which a BatchGetItem or a Query pauses between two of
+	// its items, while others write. Nil or no time is no pause: it reads all at one
+	// moment. The place of the pause is random.
 	ReadTime func(chance uint64) time.Duration
 
-	// Fate decides what befalls a call; nil: nothing.
+	// Fate decides the fault of a call. Nil is none.
 	Fate func(Call) Fate
 
-	// Caller names who calls; nil: "".
+	// Caller returns the name of the caller. Nil is "".
 	Caller func(context.Context) string
 
-	// Observe is told of every commit at its moment, in their order, while nothing
-	// else goes on in the model: it must not call it. nil: nobody is told.
+	// Observe is called for every commit at its moment, in their order, under the
+	// model's lock: it must not call the model. Nil is no observer.
 	Observe func(Commit)
 }
 
-// Commit is what one call changed, all at once; of a batch, whose writes are each
-// for themselves, all that succeeded.
+// Commit is the changes of one call, which take place together. The writes of a batch
+// are independent; its commit is those that succeeded.
 type Commit struct {
 	Caller  string
 	Changes []Change
 }
 
-// Change is an item before and after a write, nil where there is none.
+// Change is an item before and after a write, nil where it does not exist.
 type Change struct {
 	Table         string
 	Key           map[string]types.AttributeValue
 	Before, After map[string]types.AttributeValue
 }
 
-// Call is an attempt of a call, as Fate sees it.
+// Call is an attempt of a call, for Fate.
 type Call struct {
 	Caller    string
 	Operation string // such as "Query"
-	Table     string // the first that it names
-	Chance    uint64 // even, and its own
-	Attempt   int    // how often this caller has sent this very call, from 1 on
+	Table     string // the first table of the call
+	Chance    uint64 // random, evenly spread
+	Attempt   int    // number of the caller's attempts of this very call, from 1
 }
 
-// Fate is what befalls a call. One that cannot befall an operation, such as a
-// Conflict a Query, leaves it alone.
+// Fate is a fault of a call. A fault that is impossible for an operation, such as a
+// Conflict for a Query, has no effect.
 type Fate struct {
 	name  string
 	delay time.Duration // of the answer
@@ -95,17 +95,17 @@ var (
 	ServerError      = Fate{name: "ServerError"}      // InternalServerError; nothing is done
 	ServerErrorAfter = Fate{name: "ServerErrorAfter"} // InternalServerError, and yet it is done
 	Unavailable      = Fate{name: "Unavailable"}      // ServiceUnavailable; nothing is done
-	Throttled        = Fate{name: "Throttled"}        // a partition takes no more; nothing is done
+	Throttled        = Fate{name: "Throttled"}        // a partition is throttled; nothing is done
 	Partial          = Fate{name: "Partial"}          // a batch is done in part
 	Conflict         = Fate{name: "Conflict"}         // another transaction holds one of the items; nothing is done
 	InProgress       = Fate{name: "InProgress"}       // the same transaction is still being decided; nothing is done
 )
 
-// Slow lets the answer come that much later.
+// Slow delays the answer.
 func Slow(delay time.Duration) Fate { return Fate{name: "Slow", delay: delay} }
 
-// Late cuts the connection, and lets the call arrive that much later: it is done
-// when its caller has long tried again, or given up. See DB.Wait.
+// Late cuts the connection and delays the call: it is done long after its caller has
+// retried or given up. See DB.Wait.
 func Late(delay time.Duration) Fate { return Fate{name: "Late", late: delay} }
 
 func (f Fate) String() string {
@@ -135,12 +135,12 @@ type DB struct {
 	late sync.WaitGroup // calls that have not arrived yet
 }
 
-// Stats counts what a model did.
+// Stats are the counts of a model.
 type Stats struct {
 	Calls         map[string]int // attempts, by operation
 	Errors        map[string]int // answers that refuse a call, by code
 	Cancellations map[string]int // reasons in cancelled transactions, by code
-	Fates         map[string]int // that befell an attempt, by name
+	Fates         map[string]int // faults of attempts, by name
 	Throttles     int            // calls, writes and keys of batches refused for a partition's limit
 }
 
@@ -174,10 +174,9 @@ func New(o Options) *DB {
 	}
 }
 
-// Client returns a client of the model. It tries a call as often as the SDK does,
-// but without the SDK's budget for repeats, which would let one caller's failures
-// end another's tries, and after pauses that depend on nothing but how often it
-// tried.
+// Client returns a client of the model. It retries as often as the SDK does, but
+// without the SDK's retry budget, by which one caller's failures would end another's
+// retries. The pauses depend only on the number of the attempt.
 func (db *DB) Client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:                          "us-east-1",
@@ -194,12 +193,12 @@ func (db *DB) Client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 	}, options...)
 }
 
-// direct leaves out what http.Client does besides: redirects, cookies, timeouts.
+// direct is http.Client without redirects, cookies and timeouts.
 type direct struct{ db *DB }
 
 func (d direct) Do(r *http.Request) (*http.Response, error) { return d.db.RoundTrip(r) }
 
-// CreateTable makes a table, which is ready at once.
+// CreateTable makes a table.
 func (db *DB) CreateTable(in *dynamodb.CreateTableInput) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -218,8 +217,7 @@ func (db *DB) makeTable(in *dynamodb.CreateTableInput) error {
 	return nil
 }
 
-// Items returns a table's items as they stand, in the order of their keys. What a
-// transaction has not written yet is not among them.
+// Items returns the committed items of a table, in the order of their keys.
 func (db *DB) Items(name string) []map[string]types.AttributeValue {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -236,11 +234,11 @@ func (db *DB) Items(name string) []map[string]types.AttributeValue {
 	return items
 }
 
-// Wait waits until the calls that are Late have been done. Those that nobody
-// waits for end with their bubble, done or not.
+// Wait waits until all Late calls are done. Otherwise they end with their bubble,
+// done or not.
 func (db *DB) Wait() { db.late.Wait() }
 
-// Stats returns what was counted so far.
+// Stats returns the counts so far.
 func (db *DB) Stats() Stats {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -251,7 +249,7 @@ func (db *DB) Stats() Stats {
 	return s
 }
 
-// failure is how a call is refused.
+// failure is the refusal of a call.
 type failure struct {
 	status  int
 	Code    string   `json:"__type"`
@@ -262,7 +260,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.Code + ": " + f.Message }
 
-// reason is why a transaction was cancelled, by the position of the write.
+// reason is the cancellation reason of one write of a transaction.
 type reason struct {
 	Code    string
 	Message string `json:",omitempty"`

@@ -1,7 +1,7 @@
-// Package dynamosim is a model of DynamoDB, as far as Keypool speaks it. It stands
-// at the HTTP transport of the real SDK client, keeps its tables in memory, and does
-// what engines for tests never do and DynamoDB does now and then: conflicts between
-// transactions, throttles of partitions, indexes that lag, lost answers.
+// Package dynamosim is a model of the part of DynamoDB that Keypool uses. It stands at
+// the HTTP transport of the real SDK client and keeps its tables in memory. It also
+// does what engines for tests never do and DynamoDB sometimes does: conflicts between
+// transactions, throttled partitions, lagging indexes, lost answers.
 //
 //	db := dynamosim.New(dynamosim.Options{Seed: 7, IndexLag: 200 * time.Millisecond})
 //	for _, schema := range dynamo.Schemas(tables) {
@@ -11,61 +11,57 @@
 //
 // # What it promises
 //
-// Calls are answered as DynamoDB answers them: the same items, the same error codes,
-// the same reasons by position, the same limits. Only the words of messages may
-// differ.
+// Calls are answered as by DynamoDB: with the same items, error codes, cancellation
+// reasons by position, and limits. Only the wording of messages may differ.
 //
 // A call takes place at one moment, alone, with two exceptions. A transaction checks
-// at one moment, holds its items, and writes at one later moment; whoever wants to
-// write an item that it holds is refused as DynamoDB refuses him. And a BatchGetItem
-// or a Query that has a ReadTime stops between two of its items, and shows the first
-// as they were before what others wrote meanwhile, the rest as they are after: to
-// DynamoDB each item is a read of its own, of what is committed.
+// its conditions at one moment, holds its items, and writes at a later moment; another
+// write to a held item meets a conflict. And a BatchGetItem or a Query with a ReadTime
+// pauses between two of its items: items before the pause are as they were, items
+// after it are as other calls left them. In DynamoDB too, each item is a committed
+// read of its own.
 //
-// A write costs what DynamoDB says, and may be throttled, though its condition
-// fails: then it costs by the larger of the item and of what was to become of it. So
-// does every write of a transaction that is cancelled.
+// A write whose condition fails consumes units and may be throttled: the units of the
+// larger of the item and of its planned successor. So does every write of a cancelled
+// transaction.
 //
-// An index follows its table with a delay of its own for each change, item and
-// partition of the index, so it may show an item twice, or nowhere, as it moves; but
-// never in one partition an older state after a newer one.
+// An index follows its table with a delay of its own for each change of an item in a
+// partition of the index. While an item moves, the index may show it twice or not at
+// all; but it never shows an older state in a partition after a newer one.
 //
-// The same seed gives the same history. Whatever comes by chance is drawn from a
-// hash of the seed, the caller, what he asks for and how often he asked for that
-// before, never from the order in which calls arrive. Time is package time's: within
-// testing/synctest a call costs no time at all, only virtual latency. Two calls that
-// arrive in the same nanosecond are the one thing left to Go's scheduler: let
-// Latency have nanoseconds.
+// The same seed gives the same history. Randomness is a hash of the seed, the caller,
+// the content of the call and the number of such calls before; the order in which
+// calls arrive does not matter. Time is that of package time: inside testing/synctest
+// a call takes only virtual latency. The order of two calls that arrive in the same
+// nanosecond is up to Go's scheduler, so Latency should have nanoseconds.
 //
 // # What it leaves out
 //
-// Whatever Keypool does not use, such as local indexes, DescribeTable, transactions
-// that read, paths into lists, size and contains, is refused by name, with a
-// ValidationException: nothing is guessed, nothing ignored. In particular:
+// What Keypool does not use is refused by name with a ValidationException, never
+// guessed or ignored: local indexes, DescribeTable, transactions that read, paths into
+// lists, size, contains. In particular:
 //
-//   - Tables are ready and gone at once. Streams cannot be read: Observe tells of
+//   - Tables are created and deleted at once. Streams cannot be read; Observe reports
 //     every commit.
-//   - Of a read without ConsistentRead it makes no difference: reads of a table
-//     always show what was last written. Indexes are what lags.
-//   - A partition's limit is that of one key, in units a second; nothing is split or
-//     adapts.
+//   - Reads of a table are always consistent, with or without ConsistentRead. Only
+//     indexes lag.
+//   - A partition's limit is that of one key, in units a second. Partitions are not
+//     split and do not adapt.
 //   - Time to live, backups and rights are not modelled. Items do not expire.
-//   - A number comes back plain, as 1000 and never as 1E+3.
-//   - A transaction that fails holds nothing. What it would have cost in the indexes
-//     it does not cost, nor does a write of it that is throttled or meets a conflict:
-//     AWS does not say whether they do.
-//   - A Scan, and a transaction's writing, take place at one moment.
-//   - The SDK's budget for repeats: a Client tries each call as often as if it were
-//     the only one.
+//   - Numbers are returned in plain notation, as 1000 and never as 1E+3.
+//   - A failed transaction holds no items. It consumes no units of indexes, and none
+//     for a write that is throttled or meets a conflict: AWS does not document whether
+//     DynamoDB charges them.
+//   - A Scan, and the writes of a transaction, take place at one moment.
+//   - A Client has no retry budget: it retries each call as if it were the only one.
 //
 // # Why it can be believed
 //
-// TestConformance asks the model and DynamoDB Local the same, case by case, and says
-// where DynamoDB Local is wrong about AWS. TestDifferential asks both the same at
-// random and compares every answer and all that the tables hold. TestCapacity and
-// TestPages compare units and pages. What no engine does is held by faults_test.go.
-// And the tests of the store and of all that stands on it pass on the model as they
-// do on the engine. `make test` runs this package, the store and the claim on DynamoDB
+// TestConformance makes the same calls on the model and on DynamoDB Local, case by case,
+// and names the cases in which DynamoDB Local differs from AWS. TestDifferential makes
+// random calls on both and compares all answers and all items. TestCapacity and
+// TestPages compare units and pages. faults_test.go tests what no engine does. And the
+// tests of the store and of the use cases pass on the model as they do on the engine. `make test` runs this package, the store and the claim on DynamoDB
 // Local; without DYNAMODB_ENDPOINT the judge is a second model, so that TestConformance
 // still holds the answers that are written down.
 package dynamosim

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// The expressions that Keypool's store and its tests write: comparisons,
-// BETWEEN, AND, OR, NOT, attribute_exists, attribute_not_exists, begins_with; SET with
-// if_not_exists, + and -, REMOVE, ADD, DELETE; paths of names. Any other
+// The supported expressions are those of Keypool's store and its tests: comparisons,
+// BETWEEN, AND, OR, NOT, attribute_exists, attribute_not_exists, begins_with; SET
+// with if_not_exists, + and -, REMOVE, ADD, DELETE; paths of names. Any other
 // function, and an index into a list, is an error.
 
-// expression is one that was parsed; its placeholders are not yet bound.
+// expression is a parsed expression, whose placeholders are not bound yet.
 type expression struct {
 	condition *condition // of a condition, a filter or a key condition
 	update    []action
@@ -22,7 +22,7 @@ type expression struct {
 // path leads to an attribute: names and placeholders of names.
 type path []string
 
-// condition is a node of a condition's tree.
+// condition is a node of a condition.
 type condition struct {
 	operator    string // AND, OR, NOT, a comparison, BETWEEN, or a function's name
 	left, right *condition
@@ -35,14 +35,14 @@ type operand struct {
 	value string
 }
 
-// action is what one part of an update does to one path.
+// action is the action of an update on one path.
 type action struct {
 	verb string // SET, REMOVE, ADD, DELETE
 	path path
 	term *term
 }
 
-// term is what SET sets, and the operand of ADD and DELETE.
+// term is the right-hand side of SET, or the operand of ADD and DELETE.
 type term struct {
 	operand
 	fallback *term // if_not_exists(operand.path, fallback)
@@ -51,7 +51,7 @@ type term struct {
 	left, right *term
 }
 
-// scope is what an expression is evaluated in.
+// scope is the context in which an expression is evaluated.
 type scope struct {
 	names  map[string]string
 	values item // by placeholder
@@ -73,7 +73,7 @@ func (s scope) name(step string) string {
 	return step
 }
 
-// at returns the value that a path leads to.
+// at returns the value at a path.
 func (s scope) at(it item, p path) (value, bool) {
 	v, ok := it.get(s.name(p[0]))
 	for _, step := range p[1:] {
@@ -92,7 +92,7 @@ func (s scope) operand(it item, o operand) (value, bool) {
 	return s.values.get(o.value)
 }
 
-// holds tells whether a condition is true of an item, nil if there is none.
+// holds reports whether a condition is true of an item. No condition is always true.
 func (s scope) holds(c *condition, it item) bool {
 	switch c.operator {
 	case "AND":
@@ -125,8 +125,8 @@ func (s scope) holds(c *condition, it item) bool {
 	}
 }
 
-// compares tells whether two values stand in an order; values of different types
-// stand in none.
+// compares reports whether two values are in an order. Values of different types are
+// in none.
 func compares(operator string, a, b value) bool {
 	if a.kind != b.kind || !a.kind.ordered() {
 		return false
@@ -144,7 +144,7 @@ func compares(operator string, a, b value) bool {
 	}
 }
 
-// reads tells whether a condition reads one of the attributes.
+// reads reports whether a condition reads one of the attributes.
 func (s scope) reads(c *condition, names ...string) bool {
 	if c == nil {
 		return false
@@ -154,8 +154,8 @@ func (s scope) reads(c *condition, names ...string) bool {
 	})
 }
 
-// check finds what is wrong with an expression whatever the item: operands of
-// types that its operators do not take, and paths that overlap.
+// check finds the errors of an expression that do not depend on the item: operands of
+// a wrong type, and overlapping paths.
 func (s scope) check(e *expression) error {
 	if e.condition != nil {
 		if err := s.checkCondition(e.condition); err != nil {
@@ -252,8 +252,7 @@ func wrongOperand(operator string, k kind) error {
 	return invalid("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, k)
 }
 
-// updated returns the item after an update. What the right-hand sides read is
-// the item before it.
+// updated returns the item after an update. Right-hand sides read the item before it.
 func (s scope) updated(e *expression, before item) (item, error) {
 	values := make([]value, len(e.update))
 	for i, a := range e.update {
@@ -287,8 +286,8 @@ func (s scope) updated(e *expression, before item) (item, error) {
 	return after, nil
 }
 
-// changeAt returns the item with the value at the end of a path changed: what
-// change makes of it, or nothing.
+// changeAt returns the item with the value at the end of a path replaced by the
+// result of change, or removed.
 func changeAt(it item, names []string, change func(value, bool) (value, bool, error)) (item, error) {
 	v, ok := it.get(names[0])
 	if len(names) > 1 {
@@ -375,7 +374,7 @@ func deleteFrom(v value, there bool, operand value) (value, bool, error) {
 	return value{kind: v.kind, list: rest}, len(rest) > 0, nil // an empty set is no attribute
 }
 
-// projected returns the parts of an item that paths lead to.
+// projected returns the parts of an item at some paths.
 func (s scope) projected(paths []path, it item) item {
 	kept := item{}
 	for _, p := range paths {
@@ -394,7 +393,7 @@ func graft(it item, names []string, v value) item {
 	return it.with(names[0], v)
 }
 
-// The parser. It reads a token ahead.
+// The parser. It reads one token ahead.
 
 type parser struct {
 	text  string
@@ -405,7 +404,7 @@ type parser struct {
 	err  error
 }
 
-// grammar is which of the expressions a text is.
+// grammar is the kind of an expression.
 type grammar int
 
 const (
@@ -459,7 +458,7 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// take goes past a symbol or a keyword, if it is next.
+// take consumes a symbol or a keyword if it is next.
 func (p *parser) take(token string) bool {
 	if !strings.EqualFold(p.token, token) {
 		return false
@@ -505,7 +504,7 @@ func (p *parser) not() *condition {
 	return p.comparison()
 }
 
-// redundant tells whether the parenthesis that is next closes right before
+// redundant reports whether the parenthesis that is next closes directly before
 // another that closes.
 func (p *parser) redundant() bool {
 	depth := 1

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// Numbers are decimals of up to 38 digits, from 1E-130 to 9.9…E+125. They are kept
-// as DynamoDB gives them back: plain, without needless zeros.
+// Numbers are decimals of up to 38 digits, from 1E-130 to 9.9…E+125. They are kept in
+// the notation of DynamoDB's answers: plain, without needless zeros.
 
-// decimal is 0.digits × 10^point; digits neither begin nor end with 0, and zero
-// has none.
+// decimal is 0.digits × 10^point. The digits neither begin nor end with 0; zero has
+// no digits.
 type decimal struct {
 	negative bool
 	digits   string
 	point    int
 }
 
-// normalize returns a number as DynamoDB keeps it.
+// normalize returns a number in that notation.
 func normalize(text string) (string, error) {
 	if short(text) {
 		return text, nil
@@ -30,7 +30,7 @@ func normalize(text string) (string, error) {
 	return d.String(), nil
 }
 
-// short tells whether a number is an integer below 10^18, as it is kept.
+// short reports whether a number is an integer below 10^18 in that notation.
 func short(text string) bool {
 	digits := strings.TrimPrefix(text, "-")
 	if len(digits) == 0 || len(digits) > 18 || digits[0] == '0' && text != "0" {
@@ -101,7 +101,7 @@ func (d decimal) String() string {
 	}
 }
 
-// compareNumbers orders two numbers as they are kept.
+// compareNumbers orders two numbers.
 func compareNumbers(a, b string) int {
 	if a == b {
 		return 0
@@ -156,7 +156,8 @@ func add(a, b string, minus bool) (string, error) {
 	return d.String(), nil
 }
 
-// numberSize is half a byte a digit and one or two besides.
+// numberSize is the bytes of a number: half a byte for each digit and one or two
+// more.
 func numberSize(text string) int {
 	d, _ := parseDecimal(text)
 	size := (len(d.digits)+1)/2 + 1

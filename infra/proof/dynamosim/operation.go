@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// operations are what the model speaks, by name.
+// operations are the operations of the model, by name.
 var operations = map[string]func(*DB, *call) (any, error){
 	"CreateTable":           operation((*DB).createTable),
 	"DeleteTable":           operation((*DB).deleteTable),
@@ -62,20 +62,20 @@ func (db *DB) find(name string) (*table, error) {
 	return t, nil
 }
 
-// placeholders are what a call's expressions are bound to.
+// placeholders are the names and values that a call's expressions refer to.
 type placeholders struct {
 	ExpressionAttributeNames  map[string]string
 	ExpressionAttributeValues item
 }
 
-// text is an expression as it comes, with its grammar.
+// text is an expression before it is parsed, with its grammar.
 type text struct {
 	grammar grammar
 	text    *string
 }
 
-// bind parses expressions, nil for one that is not there, and sees to it that
-// their placeholders are all defined and all used.
+// bind parses expressions, nil for a missing one, and checks that all placeholders
+// are defined and used.
 func (db *DB) bind(p placeholders, texts ...text) (scope, []*expression, error) {
 	s := scope{p.ExpressionAttributeNames, p.ExpressionAttributeValues}
 	if p.ExpressionAttributeNames != nil && len(p.ExpressionAttributeNames) == 0 {
@@ -124,7 +124,7 @@ func (db *DB) bind(p placeholders, texts ...text) (scope, []*expression, error) 
 	return s, found, nil
 }
 
-// maxParsed bounds the expressions that are remembered.
+// maxParsed is the most parsed expressions that are kept.
 const maxParsed = 10_000
 
 func (db *DB) parse(g grammar, text string) (*expression, error) {
@@ -340,7 +340,7 @@ type scan struct {
 
 func (in *scan) table() string { return in.TableName }
 
-// page is what a query or a scan answers.
+// page is the answer of a query or a scan.
 type page struct {
 	items []item
 	pageSummary
@@ -353,8 +353,8 @@ type pageSummary struct {
 	ConsumedCapacity *consumedCapacity `json:",omitempty"`
 }
 
-// encode writes the items by itself: encoding/json would go through each of
-// them once more.
+// encode encodes the items itself: encoding/json would validate each of them once
+// more.
 func (p page) encode() ([]byte, error) {
 	b, err := json.Marshal(p.pageSummary)
 	if err != nil || p.items == nil {
@@ -370,10 +370,10 @@ func (p page) encode() ([]byte, error) {
 	return append(b, "]}"...), nil
 }
 
-// maxPageSize is how many bytes of items a query or a scan goes through at most.
+// maxPageSize is the most bytes of items that a query or a scan reads.
 const maxPageSize = 1 << 20
 
-// source is what a query or a scan reads, as asked for.
+// source is the input of a query or a scan.
 type source struct {
 	*collection
 	index      *index // nil: the table itself
@@ -388,7 +388,7 @@ type source struct {
 	start      *entry // where the page before ended
 }
 
-// source finds what to read, and binds the expressions.
+// source resolves the table or index, and binds the expressions.
 func (db *DB) source(c *call, in *query) (*source, error) {
 	t, err := db.find(in.TableName)
 	if err != nil {
@@ -456,7 +456,7 @@ func (db *DB) source(c *call, in *query) (*source, error) {
 	return s, nil
 }
 
-// keyNames returns the attributes that name an entry's place.
+// keyNames returns the attributes of an entry's key.
 func (c *collection) keyNames() []keyAttribute {
 	attributes := c.key.attributes()
 	for _, a := range c.table.attributes() {
@@ -506,14 +506,14 @@ func (db *DB) query(c *call, in *query) (any, error) {
 	return r.page(capacity{}.add(s.collection, partition, units).of(s.t, in.ReturnConsumedCapacity)), nil
 }
 
-// wanted returns a partition's entries that hold, in their order, as far as a
-// query comes to them after another, nil for none.
+// wanted returns the entries of a partition that meet the key condition, in order,
+// from the start of the page on.
 func (s *source) wanted(partition string, holds func(*entry) int, after *entry, backward bool) []*entry {
 	p := s.partitions[partition]
 	if p == nil {
 		return nil
 	}
-	// What holds of a sort key holds from one of them to another.
+	// The sort keys that meet a condition are contiguous.
 	from := sortSearch(p.entries, func(e *entry) bool { return holds(e) >= 0 })
 	to := sortSearch(p.entries, func(e *entry) bool { return holds(e) > 0 })
 	entries := p.entries[from:to]
@@ -537,8 +537,9 @@ func sortSearch(entries []*entry, f func(*entry) bool) int {
 	return i
 }
 
-// ranges reads a key condition: it returns the partition's key, and where an
-// entry stands to the wanted sort keys: before them (-1), among them, or after.
+// ranges reads a key condition. It returns the partition's key and a function that
+// places an entry: before the wanted sort keys (-1), among them (0), or after them
+// (1).
 func (s *source) ranges() (value, func(*entry) int, error) {
 	all := func(*entry) int { return 0 }
 	if s.key == nil {
@@ -632,8 +633,8 @@ type reading struct {
 
 func newReading(s *source) *reading { return &reading{source: s} }
 
-// some takes up to n entries, from the end if backward, and tells whether there
-// is place for more.
+// some adds up to n entries, from the end if backward, and reports whether the page
+// has room for more.
 func (r *reading) some(entries []*entry, n int, backward bool) bool {
 	for i := range min(n, len(entries)) {
 		if backward {
@@ -646,8 +647,8 @@ func (r *reading) some(entries []*entry, n int, backward bool) bool {
 	return true
 }
 
-// take adds an entry to the page, and tells whether there is place for more. An
-// entry that comes when there is none says that more may come.
+// take adds an entry to the page, and reports whether the page has room for more. An
+// entry without room marks that there are more.
 func (r *reading) take(e *entry) bool {
 	r.seen = e
 	r.size += e.size
@@ -727,7 +728,7 @@ func (db *DB) scan(c *call, in *scan) (any, error) {
 
 // Capacity
 
-// readUnits are what reading so many bytes costs.
+// readUnits are the units of reading that many bytes.
 func readUnits(size int, consistent bool) float64 {
 	units := math.Max(1, math.Ceil(float64(size)/4096))
 	if !consistent {
@@ -736,11 +737,11 @@ func readUnits(size int, consistent bool) float64 {
 	return units
 }
 
-// writeUnits are what writing so many bytes costs.
+// writeUnits are the units of writing that many bytes.
 func writeUnits(size int) float64 { return math.Max(1, math.Ceil(float64(size)/1024)) }
 
-// tableUnits are what writing an item of so many bytes costs in its table: a
-// transaction writes it twice.
+// tableUnits are the units of writing an item of that many bytes to its table. A
+// transaction takes twice as many.
 func tableUnits(size int, transaction bool) float64 {
 	if transaction {
 		return 2 * writeUnits(size)
@@ -748,7 +749,7 @@ func tableUnits(size int, transaction bool) float64 {
 	return writeUnits(size)
 }
 
-// capacity is what a call consumed of a table and its indexes.
+// capacity is the units that a call consumed of a table and its indexes.
 type capacity []consumption
 
 type consumption struct {
@@ -761,7 +762,7 @@ func (c capacity) add(of *collection, partition string, units float64) capacity 
 	return append(c, consumption{of, partition, units})
 }
 
-// consumedCapacity is how a call tells it.
+// consumedCapacity is the same in DynamoDB's format.
 type consumedCapacity struct {
 	TableName              string
 	CapacityUnits          float64
@@ -771,7 +772,8 @@ type consumedCapacity struct {
 
 type units struct{ CapacityUnits float64 }
 
-// of adds up what was consumed of a table, as asked for, nil if nobody asks.
+// of returns the consumed units of a table in the detail that the call asks for, nil
+// for none.
 func (c capacity) of(t *table, asked string) *consumedCapacity {
 	if asked == "" || asked == string(types.ReturnConsumedCapacityNone) {
 		return nil

@@ -2,7 +2,7 @@ package dynamosim
 
 import "strings"
 
-// reserved tells whether a name may not stand in an expression.
+// reserved reports whether a name is a reserved word.
 func reserved(name string) bool { return reservedWords[strings.ToLower(name)] }
 
 var reservedWords = func() map[string]bool {
@@ -13,7 +13,7 @@ var reservedWords = func() map[string]bool {
 	return words
 }()
 
-// There are 573. REMOVE, a verb of updates, is none of them.
+// There are 573. REMOVE, a verb of updates, is not one of them.
 //
 // Source: Amazon DynamoDB Developer Guide, "Reserved words in DynamoDB".
 const reservedText = `

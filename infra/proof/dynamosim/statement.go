@@ -57,7 +57,7 @@ type statementResponse struct {
 	Error     *statementError `json:",omitempty"`
 }
 
-// batchExecuteStatement answers each statement for itself.
+// batchExecuteStatement answers each statement on its own.
 func (db *DB) batchExecuteStatement(c *call, in *batchExecuteStatement) (any, error) {
 	if n := len(in.Statements); n == 0 || n > maxStatements {
 		return nil, invalid("1 validation error detected: Value at 'statements' failed to satisfy constraint: a batch has 1 to %d statements", maxStatements)
@@ -124,7 +124,7 @@ func (db *DB) batchExecuteStatement(c *call, in *batchExecuteStatement) (any, er
 	return out, nil
 }
 
-// write is an insert of an item that must not be there.
+// write is an insert of an item that must not exist.
 func (in *insert) write(db *DB, parameters []value) (*write, error) {
 	t, err := db.find(in.table)
 	if err != nil {
@@ -146,7 +146,7 @@ func (in *insert) write(db *DB, parameters []value) (*write, error) {
 	}, nil
 }
 
-// refusal says in a batch's words what is in the way of a statement.
+// refusal is the error of a statement, in the format of a batch.
 func refusal(err error) *statementError {
 	r := because(err)
 	switch r.Code {

@@ -20,7 +20,7 @@ type table struct {
 	indexes []*index
 }
 
-// index is a secondary index: its entries follow the table's after a while.
+// index is a secondary index. Its entries follow the table's with a delay.
 type index struct {
 	*collection
 	projects []string // nil: all attributes
@@ -28,7 +28,7 @@ type index struct {
 	last     map[string]time.Time // when the last change to come of an item in a partition shows
 }
 
-// keys are the attributes of a primary key; sort has no name if there is none.
+// keys are the attributes of a key. The sort key has no name if there is none.
 type keys struct{ hash, sort keyAttribute }
 
 type keyAttribute struct {
@@ -52,7 +52,7 @@ func (k keys) limit(a keyAttribute) int {
 	return maxHashSize
 }
 
-// collection holds the items of a table or of an index by partition, ordered.
+// collection is the items of a table or an index by partition, in order.
 type collection struct {
 	name       string // of the table, and of the index after a slash
 	key        keys
@@ -62,13 +62,13 @@ type collection struct {
 	inOrder    []*partition // nil if it must be made anew
 }
 
-// partition holds the entries of one partition key.
+// partition is the entries of one partition key.
 type partition struct {
 	place   uint64 // where it comes in a scan
 	entries []*entry
 }
 
-// entry is an item in its place. It is never changed once made.
+// entry is an item with its place. It is immutable.
 type entry struct {
 	id        string // names the item in its table
 	partition string // names the partition
@@ -86,13 +86,12 @@ func (e *entry) compare(other *entry) int {
 	return 0
 }
 
-// identify names a value among all values, so that no two names are alike when
-// they are joined.
+// identify returns a name of a value that is unique even when names are joined.
 func identify(v value) string {
 	return string(v.kind) + strconv.Itoa(len(v.text)) + ":" + v.text
 }
 
-// entry makes the place of an item, which must have the key's attributes.
+// entry places an item, which must have the attributes of the key.
 func (c *collection) entry(it item) *entry {
 	e := &entry{item: it, size: it.size()}
 	hash, _ := it.get(c.key.hash.name)
@@ -117,12 +116,13 @@ func (c *collection) entry(it item) *entry {
 
 func placeOf(partition string) uint64 { return derive(hashText(partition), 0) }
 
-// find returns where an entry stands in its partition, or would.
+// find returns the position of an entry in its partition, or the position to insert
+// it.
 func (p *partition) find(e *entry) (int, bool) {
 	return slices.BinarySearchFunc(p.entries, e, (*entry).compare)
 }
 
-// get returns the item at a key's place, nil if there is none.
+// get returns the item with a key, nil for none.
 func (c *collection) get(key *entry) *entry {
 	p := c.partitions[key.partition]
 	if p == nil {
@@ -134,7 +134,7 @@ func (c *collection) get(key *entry) *entry {
 	return nil
 }
 
-// replace puts an entry in the place of another; either may be nil.
+// replace replaces an entry by another; either may be nil.
 func (c *collection) replace(before, after *entry) {
 	if before != nil && after != nil && before.partition == after.partition && before.compare(after) == 0 {
 		p := c.partitions[after.partition]
@@ -178,7 +178,7 @@ func (c *collection) scanned() []*partition {
 	return c.inOrder
 }
 
-// shown returns what an index shows of an item, nil if it is not in it.
+// shown returns the index entry of an item, nil if the item is not in the index.
 func (x *index) shown(e *entry) *entry {
 	if e == nil {
 		return nil
@@ -195,8 +195,7 @@ func (x *index) shown(e *entry) *entry {
 	return x.entry(it)
 }
 
-// change is a change of an index that does not show yet. It stays within a
-// partition.
+// change is a pending change of a partition of an index.
 type change struct {
 	at            time.Time
 	number        int
@@ -218,8 +217,8 @@ func (c *changes) Pop() any {
 	return last
 }
 
-// later lets a change show at a time, and never before an earlier change of the
-// same item in the same partition.
+// later schedules a change. It shows at that time, but never before an earlier change
+// of the same item in the same partition.
 func (x *index) later(at time.Time, number int, before, after *entry) {
 	e := after
 	if e == nil {
@@ -233,7 +232,7 @@ func (x *index) later(at time.Time, number int, before, after *entry) {
 	heap.Push(&x.coming, change{at: at, number: number, tail: tail, before: before, after: after})
 }
 
-// catchUp shows the changes whose time has come.
+// catchUp applies the changes whose time has come.
 func (x *index) catchUp(now time.Time) {
 	for len(x.coming) > 0 && !x.coming[0].at.After(now) {
 		c := heap.Pop(&x.coming).(change)
@@ -244,7 +243,7 @@ func (x *index) catchUp(now time.Time) {
 	}
 }
 
-// newTable makes a table as asked for.
+// newTable makes a table from its schema.
 func newTable(in *dynamodb.CreateTableInput) (*table, error) {
 	kinds := map[string]kind{}
 	for _, a := range in.AttributeDefinitions {
@@ -307,7 +306,7 @@ func newTable(in *dynamodb.CreateTableInput) (*table, error) {
 	return t, nil
 }
 
-// key makes the place of a primary key, which must be nothing else.
+// key places a primary key, which must have no other attributes.
 func (t *table) key(key item) (*entry, error) {
 	attributes := t.base.key.attributes()
 	if len(key) != len(attributes) {
@@ -324,14 +323,14 @@ func (t *table) key(key item) (*entry, error) {
 	return t.base.entry(key), nil
 }
 
-// The sizes that keys may have, in bytes.
+// The most bytes of keys.
 const (
 	maxHashSize = 2048
 	maxSortSize = 1024
 	maxItemSize = 400 << 10
 )
 
-// checkKey finds what is wrong with the primary key of an item.
+// checkKey checks the primary key of an item.
 func (t *table) checkKey(it item) error {
 	for _, a := range t.base.key.attributes() {
 		v, ok := it.get(a.name)
@@ -350,7 +349,7 @@ func (t *table) checkKey(it item) error {
 	return nil
 }
 
-// checkSize finds an item that is too large.
+// checkSize checks the size of an item.
 func checkSize(it item) error {
 	if it.size() > maxItemSize {
 		return invalid("Item size has exceeded the maximum allowed size")
@@ -358,7 +357,7 @@ func checkSize(it item) error {
 	return nil
 }
 
-// checkIndexed finds what is wrong with the keys of indexes in an item.
+// checkIndexed checks the keys of indexes in an item.
 func (t *table) checkIndexed(it item) error {
 	for _, x := range t.indexes {
 		for _, a := range x.key.attributes() {

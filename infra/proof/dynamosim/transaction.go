@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxTransaction is how many items a transaction may write, and maxTransactionSize
-// how many bytes.
+// maxTransaction is the most items of a transaction, maxTransactionSize its most
+// bytes.
 const (
 	maxTransaction     = 100
 	maxTransactionSize = 4 << 20
@@ -71,7 +71,7 @@ func (in *transactWriteItems) table() string {
 	}
 }
 
-// token is a transaction that was asked for under a token of the caller's.
+// token is a transaction with a client token.
 type token struct {
 	name    string
 	content uint64
@@ -79,10 +79,10 @@ type token struct {
 	done    bool
 }
 
-// tokenTime is for how long a transaction's token is remembered.
+// tokenTime is the time for which tokens are remembered.
 const tokenTime = 10 * time.Minute
 
-// forget forgets tokens that are too old.
+// forget removes tokens that are too old.
 func (db *DB) forget(now time.Time) {
 	for len(db.recent) > 0 && now.Sub(db.recent[0].at) > tokenTime {
 		if db.tokens[db.recent[0].name] == db.recent[0] {
@@ -96,8 +96,8 @@ type transacted struct {
 	ConsumedCapacity []*consumedCapacity `json:",omitempty"`
 }
 
-// transactWriteItems writes all or nothing. Between checking and writing it
-// holds its items, and lets go of the lock.
+// transactWriteItems writes all items or none. Between check and write it holds its
+// items and releases the lock.
 func (db *DB) transactWriteItems(c *call, in *transactWriteItems) (any, error) {
 	if n := len(in.TransactItems); n == 0 || n > maxTransaction {
 		return nil, invalid("1 validation error detected: Value at 'transactItems' failed to satisfy constraint: a transaction has 1 to %d items", maxTransaction)
@@ -162,8 +162,8 @@ func (db *DB) transactWriteItems(c *call, in *transactWriteItems) (any, error) {
 	return out, nil
 }
 
-// decide plans the writes of a transaction, or says by position what is in the
-// way of which.
+// decide plans the writes of a transaction, or returns the cancellation reasons by
+// position.
 func (db *DB) decide(c *call, writes []*write) ([]*outcome, error) {
 	outcomes := make([]*outcome, len(writes))
 	reasons := make([]reason, len(writes))
@@ -206,7 +206,7 @@ func (db *DB) decide(c *call, writes []*write) ([]*outcome, error) {
 	}
 }
 
-// because says in a transaction's words what is in the way of a write.
+// because returns the cancellation reason of a write.
 func because(err error) reason {
 	var f *failure
 	if !errors.As(err, &f) {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// kind is an attribute's type, by the name that DynamoDB gives it.
+// kind is an attribute's type, by DynamoDB's name.
 type kind string
 
 const (
@@ -29,7 +29,7 @@ const (
 	binariesKind kind = "BS"
 )
 
-// element returns the type of a set's elements, "" if it is no set.
+// element returns the type of a set's elements, "" for other types.
 func (k kind) element() kind {
 	switch k {
 	case textsKind:
@@ -43,11 +43,11 @@ func (k kind) element() kind {
 	}
 }
 
-// ordered tells whether values of the type have an order, and so can be keys.
+// ordered reports whether values of the type have an order, and so can be keys.
 func (k kind) ordered() bool { return k == textKind || k == numberKind || k == binaryKind }
 
-// value is an attribute's value. It is never changed once made, so that items
-// share what they have in common.
+// value is the value of an attribute. It is immutable, so that items can share
+// values.
 type value struct {
 	kind kind
 	text string  // S; N, normalized; B, its bytes
@@ -62,8 +62,8 @@ type attribute struct {
 	value value
 }
 
-// item is attributes in the order of their names: whatever is made of it comes
-// out the same each time. It is never changed once made.
+// item is attributes in the order of their names, so that its encoding is always the
+// same. It is immutable.
 type item []attribute
 
 func (it item) find(name string) (int, bool) {
@@ -77,7 +77,7 @@ func (it item) get(name string) (value, bool) {
 	return value{}, false
 }
 
-// with returns the item with an attribute set.
+// with returns the item with one attribute set.
 func (it item) with(name string, v value) item {
 	i, ok := it.find(name)
 	next := make(item, 0, len(it)+1)
@@ -88,7 +88,7 @@ func (it item) with(name string, v value) item {
 	return append(next, it[i:]...)
 }
 
-// without returns the item with an attribute removed.
+// without returns the item without one attribute.
 func (it item) without(name string) item {
 	i, ok := it.find(name)
 	if !ok {
@@ -97,7 +97,7 @@ func (it item) without(name string) item {
 	return slices.Concat(it[:i], it[i+1:])
 }
 
-// only returns the named attributes of the item.
+// only returns the item with the named attributes alone.
 func (it item) only(names []string) item {
 	kept := make(item, 0, len(names))
 	for _, a := range it {
@@ -108,8 +108,7 @@ func (it item) only(names []string) item {
 	return kept
 }
 
-// compare orders two values of one ordered type; a value that is not there
-// comes first.
+// compare orders two values of one ordered type. A missing value comes first.
 func compare(a, b value) int {
 	if a.kind == numberKind && b.kind == numberKind {
 		return compareNumbers(a.text, b.text)
@@ -126,7 +125,7 @@ func (it item) equal(other item) bool {
 	return slices.EqualFunc(it, other, func(a, b attribute) bool { return a.name == b.name && a.value.equal(b.value) })
 }
 
-// size is what DynamoDB counts for an item.
+// size is the bytes that DynamoDB counts for an item.
 //
 // Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
 func (it item) size() int {
@@ -162,7 +161,7 @@ func (v value) size() int {
 	}
 }
 
-// set makes a set of elements that may come in any order.
+// set makes a set of elements in any order.
 func set(k kind, elements []value) (value, error) {
 	if len(elements) == 0 {
 		return value{}, invalid("One or more parameter values were invalid: An %s set may not be empty", k)
@@ -190,8 +189,8 @@ func (v *value) UnmarshalJSON(data []byte) error {
 	return r.err
 }
 
-// reader reads values out of JSON that encoding/json found well-formed: it does so
-// millions of times in a simulation, where reflection would be most of the cost.
+// reader decodes values from JSON that encoding/json has validated. A simulation does
+// so millions of times, and reflection would be most of its cost.
 type reader struct {
 	data []byte
 	at   int
@@ -404,7 +403,7 @@ func appendString(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// sdk returns the item as the SDK knows it.
+// sdk returns the item in the SDK's type.
 func (it item) sdk() map[string]types.AttributeValue {
 	if it == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// write is a write of one item, as asked for in whatever call.
+// write is a write of one item, from any call.
 type write struct {
 	t         *table
 	key       *entry // where the item stands
@@ -22,7 +22,8 @@ type write struct {
 	showOld   bool        // shows the item whose condition fails
 }
 
-// outcome is what a write comes to: the item before and after, and what changes.
+// outcome is the effect of a write: the item before and after, and the changes of
+// indexes.
 type outcome struct {
 	*write
 	before *entry
@@ -37,7 +38,7 @@ type lag struct {
 	before, after *entry
 }
 
-// plan decides what a write comes to, or what is in its way.
+// plan computes the outcome of a write, or the reason against it.
 func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) {
 	o := &outcome{write: w, before: w.t.base.get(w.key)}
 	var before item
@@ -46,9 +47,11 @@ func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) 
 	}
 	after, err := w.after(before)
 	if w.condition != nil && !w.scope.holds(w.condition, before) {
-		// It costs as if it were done, but for the indexes.
+		// A failed condition consumes the units of the table's write, without the
+		// indexes.
 		//
-		// Source: Amazon DynamoDB Developer Guide, "DynamoDB read and write operations".
+		// Source: Amazon DynamoDB Developer Guide, "DynamoDB read and write
+		// operations".
 		o.used = o.used.add(w.t.base, w.key.partition, tableUnits(max(before.size(), after.size()), transaction))
 		if err := db.writable(now, o.used); err != nil {
 			return o, err
@@ -73,7 +76,7 @@ func (db *DB) plan(now time.Time, w *write, transaction bool) (*outcome, error) 
 	return o, db.writable(now, o.used)
 }
 
-// after is what the write makes of an item, nil for none.
+// after returns the item after the write, nil for none.
 func (w *write) after(before item) (item, error) {
 	switch {
 	case w.check:
@@ -90,7 +93,7 @@ func (w *write) after(before item) (item, error) {
 	return w.scope.updated(w.update, before)
 }
 
-// weigh finds what the write changes in the indexes, and what it consumes.
+// weigh computes the changes of indexes and the consumed units.
 func (o *outcome) weigh(transaction bool) {
 	size := 0
 	for _, e := range []*entry{o.before, o.after} {
@@ -127,8 +130,8 @@ func (o *outcome) weigh(transaction bool) {
 	}
 }
 
-// apply does what was planned. The write's number in its call gives its changes
-// of indexes their chances.
+// apply carries out a plan. The number of the write in its call is part of the
+// randomness of its index changes.
 func (db *DB) apply(c *call, number int, o *outcome) {
 	db.consume(o.used)
 	if o.check || o.before == nil && o.after == nil {
@@ -148,7 +151,7 @@ func (db *DB) apply(c *call, number int, o *outcome) {
 	}
 }
 
-// change is what the write did, for the observer.
+// change is the effect of the write, for the observer.
 func (o *outcome) change() Change {
 	keys := item{}
 	for _, a := range o.t.base.key.attributes() {
@@ -165,7 +168,7 @@ func (o *outcome) change() Change {
 	return c
 }
 
-// one does the write of a call that has one.
+// one does the write of a call for a single item.
 func (db *DB) one(c *call, w *write) (*outcome, error) {
 	if db.held[w.name()] {
 		return nil, errConflict
@@ -178,10 +181,10 @@ func (db *DB) one(c *call, w *write) (*outcome, error) {
 	return o, nil
 }
 
-// name names the item among those of all tables.
+// name is the item's id among all tables.
 func (w *write) name() string { return w.t.name + "/" + w.key.id }
 
-// conditional is what all writes of an item may carry.
+// conditional is the fields that all writes have.
 type conditional struct {
 	TableName                           string
 	ConditionExpression                 *string
@@ -231,7 +234,7 @@ func (in *put) write(db *DB) (*write, error) {
 	return w, nil
 }
 
-// keyed is a write of an item that is named by its key.
+// keyed is a write whose item is named by its key.
 type keyed struct {
 	conditional
 	Key item
@@ -269,7 +272,7 @@ func (in *update) write(db *DB) (*write, error) {
 	return w, nil
 }
 
-// answering is what a call that writes one item may ask to be told.
+// answering is the fields that ask for an answer, of calls that write one item.
 type answering struct {
 	ReturnValues           string
 	ReturnConsumedCapacity string
@@ -280,7 +283,7 @@ type written struct {
 	ConsumedCapacity *consumedCapacity `json:",omitempty"`
 }
 
-// of tells what a write came to.
+// of returns the answer of a write.
 func (in answering) of(o *outcome) written {
 	out := written{ConsumedCapacity: o.used.of(o.t, in.ReturnConsumedCapacity)}
 	switch types.ReturnValue(in.ReturnValues) {
@@ -295,8 +298,8 @@ func (in answering) of(o *outcome) written {
 	return out
 }
 
-// alone does one write and answers what it came to, if the values that the call
-// asks for are spoken here.
+// alone does a single write and returns its answer. It refuses unknown values of the
+// fields that ask for an answer.
 func (db *DB) alone(c *call, prepare func(*DB) (*write, error), in answering, may ...types.ReturnValue) (any, error) {
 	if in.ReturnValues != "" && in.ReturnValues != string(types.ReturnValueNone) && !slices.Contains(may, types.ReturnValue(in.ReturnValues)) {
 		return nil, invalid("dynamosim does not speak ReturnValues %s", in.ReturnValues)
@@ -426,8 +429,8 @@ func (db *DB) batchWriteItem(c *call, in *batchWriteItem) (any, error) {
 	return out, nil
 }
 
-// leaves picks which of a batch's parts are left undone, if that is the call's
-// fate: each by half a chance, and at least one.
+// leaves selects the parts of a batch that are left undone, if that is the call's
+// fate: each with a chance of a half, and at least one.
 func (c *call) leaves(parts int) []bool {
 	left := make([]bool, parts)
 	if c.fate != Partial || parts == 0 {
@@ -443,13 +446,13 @@ func (c *call) leaves(parts int) []bool {
 
 // Limits of partitions
 
-// bucket is what a partition key may still take.
+// bucket is the units that a partition key has left.
 type bucket struct {
 	units float64
 	at    time.Time
 }
 
-// admits tells whether a partition takes more. It may go into debt by one call.
+// admits reports whether a partition has units left. One call may overdraw it.
 func (db *DB) admits(now time.Time, name string, perSecond float64) bool {
 	if perSecond == 0 {
 		return true
@@ -478,12 +481,12 @@ func (db *DB) readable(now time.Time, of *collection, partition string) bool {
 	return db.admits(now, "read/"+of.name+"/"+partition, db.options.PartitionReads)
 }
 
-// read counts what was read of a partition.
+// read counts the units read from a partition.
 func (db *DB) read(of *collection, partition string, units float64) {
 	db.take("read/"+of.name+"/"+partition, units)
 }
 
-// writable tells whether the partitions that a write concerns take more.
+// writable reports whether the partitions of a write have units left.
 func (db *DB) writable(now time.Time, used capacity) error {
 	if db.options.PartitionWrites == 0 {
 		return nil
@@ -496,7 +499,7 @@ func (db *DB) writable(now time.Time, used capacity) error {
 	return nil
 }
 
-// consume counts what was written.
+// consume counts the written units.
 func (db *DB) consume(used capacity) {
 	if db.options.PartitionWrites == 0 {
 		return

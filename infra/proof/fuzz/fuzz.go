@@ -56,10 +56,10 @@ type campaign struct {
 	checkout string
 	each     time.Duration
 	command  string
-	mu       sync.Mutex // over the file that remembers
+	mu       sync.Mutex // guards the file of results
 }
 
-// tried is what came of the last run of each target and of the monsters.
+// tried is the last result of each target and of the monster files.
 type tried struct {
 	Targets  map[string]outcome
 	Monsters []trial
@@ -108,8 +108,8 @@ func (c *campaign) run(ctx context.Context, only []string, atOnce int) error {
 	return errors.Join(append(failed, err)...)
 }
 
-// remember changes what is known of all runs, and returns it. It is read anew each
-// time, so that two runs may go on side by side.
+// remember changes the kept results and returns them. It reads them anew each time,
+// so that two runs may go on side by side.
 func (c *campaign) remember(change func(*tried)) (tried, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,7 +128,7 @@ func (c *campaign) remember(change func(*tried)) (tried, error) {
 	return all, os.WriteFile(c.local("tried.json"), content, 0o644)
 }
 
-// local names a file that stays on this machine.
+// local returns the path of a file in .local/fuzz.
 func (c *campaign) local(name string) string {
 	return filepath.Join(c.checkout, ".local", "fuzz", name)
 }

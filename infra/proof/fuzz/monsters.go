@@ -11,10 +11,10 @@ import (
 	"keypool/infra/proof/results"
 )
 
-// monsters is what they are called beside the names of targets.
+// monsters is the name of the monster files, beside the names of targets.
 const monsters = "monsters"
 
-// trial is what came of one monster of shared/ingest/monsters_test.go.
+// trial is the result of one monster file of shared/ingest/monsters_test.go.
 type trial struct {
 	Name string
 	Size int64
@@ -27,10 +27,10 @@ type trial struct {
 	Took    time.Duration
 }
 
-// meetMonsters has ingest read its monsters, at their full size. Their own test
-// judges what comes of it.
+// meetMonsters lets ingest read the monster files at their full size. Their own test
+// checks the results.
 func (c *campaign) meetMonsters(ctx context.Context) error {
-	// Until they are read as they should be, nothing is said of them.
+	// No result is kept of a run that fails.
 	if _, err := c.remember(func(all *tried) { all.Monsters = nil }); err != nil {
 		return err
 	}

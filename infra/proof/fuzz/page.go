@@ -10,7 +10,7 @@ import (
 	"keypool/infra/proof/results"
 )
 
-// stamps says when and how each was tried, and what never was.
+// stamps returns when each target was last fuzzed, and the targets that never were.
 func stamps(targets []target, t tried) (all []results.Stamped, missing []string) {
 	for _, target := range targets {
 		if got, ok := t.Targets[target.Name]; ok {
@@ -25,7 +25,7 @@ func stamps(targets []target, t tried) (all []results.Stamped, missing []string)
 	return append(all, results.Stamped{What: monsters, Stamp: t.Met}), missing
 }
 
-// page writes down what was tried.
+// page is the result of all targets and of the monster files.
 func page(targets []target, t tried) string {
 	var b strings.Builder
 	executions := 0
@@ -47,7 +47,7 @@ func page(targets []target, t tried) string {
 	return b.String()
 }
 
-// said is what the report says.
+// said is the content of the report.
 func (m trial) said() string {
 	var parts []string
 	if m.Said.Cause != "" {
@@ -69,7 +69,7 @@ func size(n int64) string {
 	return results.Grouped(int(n)) + " B"
 }
 
-// short writes a time as people say it.
+// short formats a duration without needless zeros: 10m, 1.5s, 181ms.
 func short(d time.Duration) string {
 	to := time.Millisecond
 	if d >= time.Second {

@@ -23,7 +23,7 @@ import (
 type target struct {
 	Name   string
 	Folder string // relative to the checkout
-	Holds  string // what it promises: the first sentence of its comment
+	Holds  string // its promise: the first sentence of its comment
 }
 
 // find returns the fuzz targets of the checkout, by folder.
@@ -57,7 +57,8 @@ func find(checkout string) ([]target, error) {
 	return found, err
 }
 
-// holds makes of a target's comment what it holds.
+// holds returns the promise of a target: the first sentence of its comment, without
+// "FuzzX holds that".
 func holds(f *ast.FuncDecl) string {
 	sentence := new(doc.Package).Synopsis(f.Doc.Text())
 	for _, opening := range []string{f.Name.Name, " holds", " that"} {
@@ -66,12 +67,12 @@ func holds(f *ast.FuncDecl) string {
 	return strings.TrimSpace(strings.TrimSuffix(sentence, "."))
 }
 
-// outcome is what came of fuzzing a target.
+// outcome is the result of fuzzing a target.
 type outcome struct {
 	Took        time.Duration
 	Executions  int
-	Interesting int    // new inputs that reached code which none had reached
-	Broken      string // the file of the input that broke it
+	Interesting int    // new inputs that reached new code
+	Broken      string // file of the input that broke it, "" for none
 	results.Stamp
 }
 
@@ -82,7 +83,7 @@ func (o outcome) verdict() string {
 	return "held"
 }
 
-// fuzz fuzzes one target. What go test says goes to .local/fuzz.
+// fuzz fuzzes one target. The output of go test goes to .local/fuzz.
 func (c *campaign) fuzz(ctx context.Context, t target) error {
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.Name+"$", "-parallel", "1",
 		"-fuzztime", c.each.String(), "-fuzzminimizetime", "10x", "./"+t.Folder)
@@ -113,7 +114,7 @@ func (c *campaign) fuzz(ctx context.Context, t target) error {
 		return fmt.Errorf("%s could not be fuzzed, see %s", t.Name, log.Name())
 	}
 	got.Took, got.Stamp = c.each, results.Now(c.command)
-	if got.Broken != "" { // and not tried any further
+	if got.Broken != "" { // it was not fuzzed any further
 		got.Took = time.Since(start)
 	}
 	fmt.Printf("%-16s %11d executions, %5d new inputs: %s\n", t.Name, got.Executions, got.Interesting, got.verdict())
@@ -131,7 +132,7 @@ var (
 	failing  = regexp.MustCompile(`Failing input written to (\S+)`)
 )
 
-// read reads what go test said of a target, false if it did not come to fuzz it.
+// read reads the output of go test, and returns false if the target was never fuzzed.
 func read(said []byte) (outcome, bool) {
 	all := progress.FindAllSubmatch(said, -1)
 	if len(all) == 0 {

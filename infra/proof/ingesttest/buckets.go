@@ -1,4 +1,4 @@
-// Package ingesttest keeps the two buckets of ingest in memory, for tests.
+// Package ingesttest has ingest's two buckets in memory, for tests.
 package ingesttest
 
 import (
@@ -46,7 +46,7 @@ func (u *Uploads) Put(name string, content []byte) upload.Object {
 	return o
 }
 
-// Remove removes a version for good.
+// Remove deletes a version for good.
 func (u *Uploads) Remove(o upload.Object) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -56,14 +56,14 @@ func (u *Uploads) Remove(o upload.Object) {
 	}
 }
 
-// Hide deletes an object as merchants do: its versions stay.
+// Hide deletes an object as merchants do: its versions remain.
 func (u *Uploads) Hide(name string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.current, name)
 }
 
-// Done reports whether a version is marked done.
+// Done reports whether a version has the tag of a loaded file.
 func (u *Uploads) Done(o upload.Object) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()

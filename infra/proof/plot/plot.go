@@ -1,6 +1,6 @@
-// Package plot draws line charts as SVG, for the pages beside it. A chart can be
-// read on a light ground and on a dark one, and without its colours: each series
-// has a mark of its own.
+// Package plot draws line charts as SVG for the page of results. A chart is readable
+// on light and on dark ground, and without colours: each series has a mark of its
+// own.
 package plot
 
 import (
@@ -12,30 +12,30 @@ import (
 	"os"
 )
 
-// Chart is what is drawn: lines over one pair of axes.
+// Chart is lines over one pair of axes.
 type Chart struct {
 	Title  string
 	X, Y   Axis
 	Series []Series
 }
 
-// Axis is one of the two. Its title names the unit.
+// Axis is one axis. Its title names the unit.
 type Axis struct {
 	Title string
 	Log   bool
-	// From and To bound it; where both are 0 it holds all there is, a linear one
-	// from 0 on.
+	// From and To bound the axis. If both are 0, it spans all points; a linear axis
+	// then starts at 0 or below.
 	From, To float64
 }
 
-// Series is one line, through its points in their order.
+// Series is one line through its points, in their order.
 type Series struct {
 	Name   string
 	Points []Point
-	Dashed bool // a bar, a model, what others reach: not what was measured
+	Dashed bool // a bar or a model: not measured
 }
 
-// Point is one of a series.
+// Point is one point of a series.
 type Point struct{ X, Y float64 }
 
 // Write draws the chart into a file.
@@ -47,7 +47,7 @@ func (c Chart) Write(path string) error {
 	return os.WriteFile(path, svg, 0o644)
 }
 
-// Where things stand, in pixels.
+// The layout, in pixels.
 const (
 	plotWidth, plotHeight = 520, 300
 	left, top, bottom     = 78, 52, 58
@@ -55,15 +55,15 @@ const (
 	legendGap             = 46
 )
 
-// style draws what carries meaning in colours that stand out from white and from
-// black, and takes words and grid from the reader's own scheme.
+// style gives the lines colours that are visible on white and on black. Text and grid
+// follow the reader's colour scheme.
 const style = `text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;font-weight:600}` +
 	`.grid{stroke:#ddd}.axis{stroke:#777}path{fill:none;stroke-width:2}` +
 	`@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}}`
 
 var colours = []string{"#2f7ed8", "#d9622b", "#2a9d5c", "#a05cc8", "#c2385a", "#8a7a1e"}
 
-// SVG draws the chart. The same chart is the same bytes.
+// SVG draws the chart. The same chart gives the same bytes.
 func (c Chart) SVG() ([]byte, error) {
 	x, y, err := c.scales()
 	if err != nil {
@@ -162,7 +162,7 @@ func escaped(text string) string {
 	return b.String()
 }
 
-// number writes a tick short: 20k, 1.5M.
+// number formats a tick in short: 20k, 1.5M.
 func number(v float64) string {
 	for _, unit := range []struct {
 		of   float64
@@ -178,7 +178,8 @@ func number(v float64) string {
 	return fmt.Sprintf("%.4g", v)
 }
 
-// scales returns the two axes with their bounds, and an error for what cannot be drawn.
+// scales returns the two axes with their bounds, and an error for a chart that cannot
+// be drawn.
 func (c Chart) scales() (x, y scale, err error) {
 	if len(c.Series) == 0 {
 		return x, y, errors.New("a chart without a series")

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// scale places values on an axis.
+// scale maps values to places on an axis.
 type scale struct {
 	from, to float64
 	log      bool
@@ -42,7 +42,7 @@ func newScale(a Axis, values []float64) (scale, error) {
 	return s, nil
 }
 
-// at returns where a value stands: 0 at the axis's start, 1 at its end.
+// at returns the place of a value: 0 at the start of the axis, 1 at its end.
 func (s scale) at(v float64) float64 {
 	if s.log {
 		return math.Log(v/s.from) / math.Log(s.to/s.from)
@@ -50,7 +50,7 @@ func (s scale) at(v float64) float64 {
 	return (v - s.from) / (s.to - s.from)
 }
 
-// ticks returns the round values on the axis: a handful, whatever it spans.
+// ticks returns the round values on the axis, ten or so.
 func (s scale) ticks() []float64 {
 	var ticks []float64
 	if !s.log {
@@ -76,7 +76,8 @@ func (s scale) ticks() []float64 {
 	return ticks
 }
 
-// stepOf returns the largest round distance that cuts a span into four pieces or more.
+// stepOf returns the largest round distance that cuts a span into at least four
+// pieces.
 func stepOf(span float64) float64 {
 	if span <= 0 {
 		return 0

@@ -1,6 +1,6 @@
-// Package results keeps infra/proof/RESULTS.md. Each command that measures or
-// proves something writes its own part of the page and leaves the others alone;
-// the words between the parts are written by hand.
+// Package results writes infra/proof/RESULTS.md. Each command that measures or proves
+// something replaces its own part of the page. The text between the parts is written
+// by hand.
 package results
 
 import (
@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Stamp says when, by which command and on what something was found.
+// Stamp is the day, the command and the machine of a result.
 type Stamp struct{ Day, Command, Machine string }
 
-// Now is the stamp of what a command finds now.
+// Now is the stamp of a result of this moment.
 func Now(command string) Stamp {
 	return Stamp{Day: time.Now().UTC().Format(time.DateOnly), Command: command, Machine: machine()}
 }
@@ -30,14 +30,14 @@ func (s Stamp) String() string {
 	return fmt.Sprintf("%s, by `%s` on %s", s.Day, s.Command, s.Machine)
 }
 
-// Stamped is a thing that was found, and its stamp.
+// Stamped is the name of a result, and its stamp.
 type Stamped struct {
 	What string
 	Stamp
 }
 
-// Stamps says in one line when and how each of several things was found: those of
-// one stamp together, and without their names if that is all of them.
+// Stamps lists the stamps of several results in one line. Results with the same stamp
+// share it; if all do, the line does not name them.
 func Stamps(all ...Stamped) string {
 	var order []Stamp
 	names := map[Stamp][]string{}
@@ -57,19 +57,19 @@ func Stamps(all ...Stamped) string {
 	return "*" + strings.Join(lines, "; ") + ".*"
 }
 
-// Write replaces a part of the page: what stands between the lines
-// "<!-- part -->" and "<!-- /part -->". The text ends up as it is, Markdown, with
-// a line below it that says when, where and by which command it was written.
+// Write replaces a part of the page: the lines between "<!-- part -->" and "<!--
+// /part -->". The text is Markdown; a line below it says when, where and by which
+// command it was written.
 func Write(part, command, text string) error {
 	return WriteStamped(part, text, Stamped{part, Now(command)})
 }
 
-// WriteStamped does so with a text whose pieces were found at different times.
+// WriteStamped does the same with a text whose pieces are from different runs.
 func WriteStamped(part, text string, pieces ...Stamped) error {
 	return Replace("infra/proof/RESULTS.md", part, strings.TrimSpace(text)+"\n\n"+Stamps(pieces...))
 }
 
-// Replace replaces a part of a page of the checkout, and puts no stamp below it.
+// Replace replaces a part of any page of the checkout, without a stamp.
 func Replace(page, part, text string) error {
 	checkout, err := Checkout()
 	if err != nil {
@@ -87,7 +87,7 @@ func Replace(page, part, text string) error {
 	return os.WriteFile(path, []byte(after), 0o644)
 }
 
-// replaced returns the page with another text in one of its parts.
+// replaced returns the page with a new text in one of its parts.
 func replaced(page, part, text string) (string, error) {
 	opens, closes := "<!-- "+part+" -->\n", "<!-- /"+part+" -->"
 	before, rest, ok := strings.Cut(page, opens)
@@ -98,8 +98,8 @@ func replaced(page, part, text string) (string, error) {
 	return before + opens + text + "\n" + closes + after, nil
 }
 
-// Recall reads what a command kept in a file of .local for its next run; it leaves
-// kept alone if nothing was.
+// Recall reads a file of .local that a command kept for its next run. It leaves kept
+// unchanged if there is no such file.
 func Recall(name string, kept any) error {
 	path, err := local(name)
 	if err != nil {
@@ -118,7 +118,7 @@ func Recall(name string, kept any) error {
 	return nil
 }
 
-// Keep writes such a file.
+// Keep writes a file for Recall.
 func Keep(name string, kept any) error {
 	path, err := local(name)
 	if err != nil {
@@ -145,7 +145,7 @@ func Checkout() (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), nil
 }
 
-// machine says in a few words what a figure was measured on.
+// machine describes this machine in a few words: "amd64, 2 cores, 24 GiB, go1.26.8".
 func machine() string {
 	var kb int
 	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
@@ -154,7 +154,7 @@ func machine() string {
 	return fmt.Sprintf("%s, %d cores, %d GiB, %s", runtime.GOARCH, runtime.NumCPU(), (kb+1<<19)>>20, runtime.Version())
 }
 
-// Grouped writes a number with its thousands apart.
+// Grouped formats a number with its thousands apart: 1,234,567.
 func Grouped(n int) string {
 	digits := fmt.Sprint(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {

@@ -43,8 +43,7 @@ func run(ctx context.Context, whole string) error {
 		{"^TestSecrecy$|^TestEveryOperation", []string{"./functions/..."}},
 		{whole, []string{"./infra/local/whole"}},
 	} {
-		// One package after the other: each has a log and a machine of its own, and
-		// all of them the same two cores.
+		// One package at a time: they share the cores of this machine.
 		test := exec.CommandContext(ctx, "go", append([]string{"test", "-tags=deployment", "-tags=deployment", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
 		test.Stdout = io.MultiWriter(&said, progress{os.Stdout})
 		test.Stderr = os.Stderr
@@ -59,7 +58,7 @@ func run(ctx context.Context, whole string) error {
 	return results.Write("rights", command, text)
 }
 
-// progress shows which tests have passed, and what failed.
+// progress prints the tests that passed, and the failures.
 type progress struct{ to io.Writer }
 
 func (p progress) Write(b []byte) (int, error) {
@@ -71,7 +70,7 @@ func (p progress) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// rows are the lines of the table: which figure, and what it says.
+// rows are the rows of the table: the figure's name, and its text.
 var rows = []struct{ figure, says string }{
 	{"canaries", "keys, customers, merchants' addresses, secrets, tokens and salts that were sent through everything"},
 	{"functions' runs with a refused call", "runs of a function with one of its calls to AWS refused, in 7 ways that quote what was sent; answer, error and log searched"},
@@ -101,7 +100,7 @@ var rows = []struct{ figure, says string }{
 	{"replays and rotations", "webhooks at and around the edges of their five minutes, by the current, the previous and a foreign secret"},
 }
 
-// table shows the figures. One that no test said is a test that did not run.
+// table is the table of figures. A missing figure is an error: its test did not run.
 func table(figures map[string]int) (string, error) {
 	var missing []error
 	var b strings.Builder

@@ -21,11 +21,11 @@ import (
 	"keypool/infra/local/shop"
 )
 
-// The tests run one after the other: each kills what another would need.
+// The tests run one after the other: each kills processes that another needs.
 
-// TestIngest_killedInARange kills the worker after it has stored 21 batches of a
-// range and before it knows of the last of them. Then the bucket's event comes
-// three times at once.
+// TestIngest_killedInARange kills the worker when it has stored 21 batches of a range
+// and has not yet the answer to the last. Then the event of the bucket comes three
+// times in parallel.
 func TestIngest_killedInARange(t *testing.T) {
 	m := newMerchant(t)
 	const keys = 2000
@@ -65,8 +65,8 @@ func TestIngest_killedInARange(t *testing.T) {
 	came(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
 }
 
-// TestClaim_killedBetweenItsTakes kills webhook when the first 97 of 250 keys
-// are taken and nobody knows, and fill when it has taken the next.
+// TestClaim_killedBetweenItsTakes kills webhook when the first transaction of 250
+// keys is done and no caller knows it, and then fill when it has done the next.
 func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	m := newMerchant(t)
 	m.loaded(m.drop(260), 260)
@@ -128,8 +128,9 @@ func TestWebhook_twentyTimesAtOnce(t *testing.T) {
 	came(t, "one order, reported 20 times at once", "3 keys, 27 of 30 left, 1 mail")
 }
 
-// TestDeliver_killedBeforeItsMark kills deliver when SES has taken the mail and
-// nothing says so yet. SES's own event then tells, and no second mail is sent.
+// TestDeliver_killedBeforeItsMark kills deliver when SES has accepted the mail and
+// the table does not say so yet. SES's event then says so, and no second mail is
+// sent.
 func TestDeliver_killedBeforeItsMark(t *testing.T) {
 	m := newMerchant(t)
 	m.loaded(m.drop(5), 5)
@@ -144,8 +145,8 @@ func TestDeliver_killedBeforeItsMark(t *testing.T) {
 	came(t, "deliver, between SES's answer and its mark", "SES's event tells what the function could not: 1 mail")
 }
 
-// TestDeliver_killedBeforeItsMark_andNobodyTells is the named gap: SES's event is
-// lost too. The lease runs out, the mail is sent again, and the history says so.
+// TestDeliver_killedBeforeItsMark_andNobodyTells is the documented gap: SES's event
+// is lost too. The lease ends, the mail is sent again, and the history records it.
 func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	m := newMerchant(t)
 	m.loaded(m.drop(5), 5)
@@ -176,8 +177,8 @@ func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	came(t, "the same, and SES's event is lost", "the lease ends, a second mail with the same key, recorded in the order's history: 2 mails")
 }
 
-// TestMachine_restartedUnderLoad stops the whole machine, functions and all, while
-// orders come in, and starts it with what it kept.
+// TestMachine_restartedUnderLoad stops the whole machine with its functions while
+// orders come in, and starts it with its stored data.
 func TestMachine_restartedUnderLoad(t *testing.T) {
 	m := newMerchant(t)
 	m.loaded(m.drop(60), 60)
@@ -240,8 +241,8 @@ func TestMachine_restartedUnderLoad(t *testing.T) {
 		"%d orders, %d keys, none twice, none lost, %d mails", len(orders), keys, mails)
 }
 
-// TestMachine_killed is what the one machine promises of a crash: it starts empty
-// rather than with half of what it held. (It runs last: nothing is left.)
+// TestMachine_killed checks what the one machine promises of a crash: it starts empty
+// rather than with half of its data. It runs last, because nothing is left.
 func TestMachine_killed(t *testing.T) {
 	functions, err := world.machine.Functions()
 	if err != nil {
@@ -261,7 +262,7 @@ func TestMachine_killed(t *testing.T) {
 	if err := shop.Await(t.Context(), time.Minute, "its end", func() (bool, error) { return !world.machine.Running(), nil }); err != nil {
 		t.Fatal(err)
 	}
-	// Its port may be held for a moment by what it leaves.
+	// The killed processes may hold the port for a moment.
 	err = shop.Await(t.Context(), time.Minute, "its start", func() (bool, error) {
 		err := world.machine.Start(t.Context(), 0)
 		return err == nil, err

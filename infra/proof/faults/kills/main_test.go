@@ -30,7 +30,7 @@ import (
 	"keypool/infra/proof/results"
 )
 
-// patience is how long the tests wait for what comes by itself.
+// patience is the longest wait for something that happens by itself.
 const patience = 3 * time.Minute
 
 var record = flag.Bool("record", false, "write what came of it into RESULTS.md")
@@ -38,7 +38,7 @@ var record = flag.Bool("record", false, "write what came of it into RESULTS.md")
 //go:embed gate.py
 var gates []byte
 
-// world is the deployment that is killed.
+// world is the deployment under test.
 var world struct {
 	machine *machine.Machine
 	shop    *shop.Shop
@@ -75,7 +75,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// deploy makes a machine of this run alone.
+// deploy makes a machine for this run alone.
 func deploy(ctx context.Context) error {
 	checkout, err := results.Checkout()
 	if err != nil {
@@ -92,19 +92,20 @@ func deploy(ctx context.Context) error {
 	return err
 }
 
-// came writes a line of the page.
+// came adds a row to the page.
 func came(t *testing.T, what, of string, args ...any) {
 	t.Logf(what+": "+of, args...)
 	fmt.Fprintf(&world.page, "| %s | %s |\n", what, fmt.Sprintf(of, args...))
 }
 
-// gate is a call that is held back.
+// gate is a call that the emulator holds back.
 type gate struct {
 	t    *testing.T
 	path string // without its ending
 }
 
-// hold lets so many calls pass whose body holds a text, and stops the next.
+// hold lets calls pass whose body contains a text, as many as after says, and holds
+// back the next.
 func hold(t *testing.T, call, text string, after int) *gate {
 	t.Helper()
 	g := &gate{t: t, path: filepath.Join(world.machine.Home, "gates", strings.ToLower(rand.Text()[:8]))}
@@ -112,7 +113,7 @@ func hold(t *testing.T, call, text string, after int) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Renamed into its place, so that it is never read half written.
+	// Renamed into place, so that the emulator never reads half a file.
 	if err := errors.Join(os.WriteFile(g.path, content, 0o600), os.Rename(g.path, g.path+".json")); err != nil {
 		t.Fatal(err)
 	}
@@ -120,8 +121,8 @@ func hold(t *testing.T, call, text string, after int) *gate {
 	return g
 }
 
-// kill waits until the call is held, kills every process of the function, and
-// lets the answer go to nobody.
+// kill waits until the call is held, kills all processes of the function, and
+// releases the answer.
 func (g *gate) kill(function string) {
 	g.t.Helper()
 	err := shop.Await(g.t.Context(), patience, "the call to be held", func() (bool, error) {
@@ -170,8 +171,8 @@ func items(t *testing.T, output string) []map[string]any {
 	return all
 }
 
-// audit waits until nothing is left to do, and reads the tables whole: the books
-// balance. What is counted after it is counted for good: no mail is on its way.
+// audit waits until no work is left, reads the tables whole and checks that they
+// agree. Counts made after it are final: no mail is on its way.
 func audit(t *testing.T) {
 	t.Helper()
 	var left []string
@@ -187,7 +188,7 @@ func audit(t *testing.T) {
 	}
 }
 
-// unsettled tells what is still to be done: mails and files.
+// unsettled lists the work that is left: mails and files.
 func unsettled(t *testing.T) []string {
 	t.Helper()
 	var left []string
@@ -204,7 +205,7 @@ func unsettled(t *testing.T) []string {
 	return left
 }
 
-// anHourLater has whatever is due, or leased, be so since long ago, and sweeps.
+// anHourLater makes everything that is due or leased overdue, and sweeps.
 func anHourLater(t *testing.T) {
 	t.Helper()
 	client := dynamodb.NewFromConfig(world.shop.AWS)
@@ -234,7 +235,7 @@ func anHourLater(t *testing.T) {
 	invoke(t, "Sweep", []byte("{}"))
 }
 
-// invoke calls a function with an event.
+// invoke runs a function with an event.
 func invoke(t *testing.T, function string, event []byte) {
 	t.Helper()
 	out, err := lambda.NewFromConfig(world.shop.AWS).Invoke(t.Context(), &lambda.InvokeInput{
@@ -248,7 +249,7 @@ func invoke(t *testing.T, function string, event []byte) {
 	}
 }
 
-// merchant is a merchant of one test.
+// merchant is the merchant of one test.
 type merchant struct {
 	t *testing.T
 	shop.Account
@@ -284,7 +285,7 @@ func (m *merchant) drop(n int) string {
 	return name
 }
 
-// loaded waits until a file is read.
+// loaded waits until a file is loaded.
 func (m *merchant) loaded(name string, want int) {
 	m.t.Helper()
 	u, err := world.shop.AwaitUpload(m.t.Context(), patience, m.token, filepath.Base(name), "finished")
@@ -303,7 +304,7 @@ func (m *merchant) order(quantity int) shop.Order {
 	}
 }
 
-// report reports the order until it is answered, and returns the line's state.
+// report reports the order until it is answered, and returns the state of its line.
 func (m *merchant) report(o shop.Order) string {
 	m.t.Helper()
 	var state string
@@ -320,7 +321,7 @@ func (m *merchant) report(o shop.Order) string {
 	return state
 }
 
-// fulfilled reports the order until the answer is that it has its keys.
+// fulfilled reports the order until it is fulfilled.
 func (m *merchant) fulfilled(o shop.Order) {
 	m.t.Helper()
 	var last string
@@ -333,7 +334,8 @@ func (m *merchant) fulfilled(o shop.Order) {
 	}
 }
 
-// mailed waits for the order's mails, which hold so many keys, each once.
+// mailed waits for the mails of the order. Each must hold that many keys, each key
+// once.
 func (m *merchant) mailed(o shop.Order, mails, keys int) {
 	m.t.Helper()
 	find := func() []shop.Mail {
@@ -364,7 +366,7 @@ func (m *merchant) mailed(o shop.Order, mails, keys int) {
 	}
 }
 
-// settled waits until the order's mail has come to its end.
+// settled waits until the order's mail is sent or delivered.
 func (m *merchant) settled(o shop.Order) {
 	m.t.Helper()
 	err := shop.Await(m.t.Context(), patience, "the mail's end showing in the order", func() (bool, error) {
