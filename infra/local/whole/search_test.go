@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -264,7 +265,8 @@ func searchQueues(ctx context.Context, s *searched) error {
 			}
 		}
 	}
-	if s.places["messages in queues"] == 0 {
+	all := flag.Lookup("test.run").Value.String() == ""
+	if all && s.places["messages in queues"] == 0 {
 		s.fault("no queue held a message, not even the dead letter that a test had made")
 	}
 	return nil
