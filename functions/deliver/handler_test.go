@@ -156,7 +156,7 @@ func TestHandler_nothingDue(t *testing.T) {
 	}
 }
 
-func TestHandler_newsOfSES(t *testing.T) {
+func TestHandler_feedback(t *testing.T) {
 	for _, c := range []struct {
 		event   string
 		want    outbox.State

@@ -65,7 +65,7 @@ func TestSecrecy(t *testing.T) {
 		}
 		return record(outbox.NoticeItem(n.ID))
 	})
-	news := func(line order.LineID, kind string, more string) []byte {
+	feedback := func(line order.LineID, kind string, more string) []byte {
 		address := s.Canaries.Address(canary.Customer)
 		return fmt.Appendf(nil, `{"detail-type":"x","source":"aws.ses","time":%q,"detail":{"eventType":%q,"mail":{"messageId":"0100","destination":[%q],"tags":{"line":[%q],"mail":["1"]}},%s}}`,
 			time.Now().UTC().Format(time.RFC3339), kind, address, line, fmt.Sprintf(more, address))
@@ -73,12 +73,12 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("a mail that came back", func() []byte {
 		f := due()
 		s.Invoke("its sending", record(outbox.LineItem(string(f.ID))))
-		return news(f.ID, "Bounce", `"bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":%q}]}`)
+		return feedback(f.ID, "Bounce", `"bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":%q}]}`)
 	})
 	s.RefuseEachCall("a mail called spam", func() []byte {
 		f := due()
 		s.Invoke("its sending", record(outbox.LineItem(string(f.ID))))
-		return news(f.ID, "Complaint", `"complaint":{"complaintFeedbackType":"abuse","complainedRecipients":[{"emailAddress":%q}]}`)
+		return feedback(f.ID, "Complaint", `"complaint":{"complaintFeedbackType":"abuse","complainedRecipients":[{"emailAddress":%q}]}`)
 	})
 
 	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)

@@ -439,9 +439,9 @@ func TestMail_leaseRunsOut(t *testing.T) {
 	}
 }
 
-// TestMail_newsEndsTheDoubt has SES tell of a mail whose sending was never
+// TestMail_feedbackEndsTheDoubt has SES tell of a mail whose sending was never
 // answered: it is not sent again.
-func TestMail_newsEndsTheDoubt(t *testing.T) {
+func TestMail_feedbackEndsTheDoubt(t *testing.T) {
 	s := newScene(t)
 	s.post.answer = refuses(mail.Unknown, "NoAnswer")
 	id := s.line("a1", 1, 1)
@@ -483,7 +483,7 @@ func TestMail_refusedForItself(t *testing.T) {
 	}
 }
 
-func TestMail_putOff(t *testing.T) {
+func TestMail_rescheduled(t *testing.T) {
 	for _, c := range []struct {
 		fault mail.Fault
 		code  string
@@ -538,9 +538,9 @@ func TestMail_patienceLeavesTheLineDue(t *testing.T) {
 	}
 }
 
-// TestMail_overtaken completes the line while its patience mail is being sent:
+// TestMail_lineCompletedMeanwhile completes the line while its patience mail is being sent:
 // the mail with the keys stays due.
-func TestMail_overtaken(t *testing.T) {
+func TestMail_lineCompletedMeanwhile(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 0, func(f *order.Fulfillment) {
 		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(time.Minute)}
@@ -663,9 +663,9 @@ func TestMail_lostAnswers(t *testing.T) {
 	}
 }
 
-// TestMail_markIsInsistedOn lets every attempt of the mark's call fail, as often as
+// TestMail_markIsRetried lets every attempt of the mark's call fail, as often as
 // the SDK makes one. Were that the end of it, the customer would get a second mail.
-func TestMail_markIsInsistedOn(t *testing.T) {
+func TestMail_markIsRetried(t *testing.T) {
 	for name, fault := range map[string]dynamotest.Fault{
 		"a transaction on the line": dynamotest.Conflict(""),
 		"a throttled table":         dynamotest.Throttled,
@@ -687,7 +687,7 @@ func TestMail_markIsInsistedOn(t *testing.T) {
 	}
 }
 
-// TestMail_settingsOutOfReach cannot read the merchant: the mail is put off, and
+// TestMail_settingsOutOfReach cannot read the merchant: the mail is rescheduled, and
 // goes out when its time has come.
 func TestMail_settingsOutOfReach(t *testing.T) {
 	faults := dynamotest.NewFaults(t, 1)

@@ -17,7 +17,7 @@ import (
 	"keypool/shared/outbox"
 )
 
-// TestFollow_neverBack tells the same news in every order: the mail ends at the
+// TestApplyFeedback_neverBack applies the same events in every order: the mail ends at the
 // highest rank of what was told.
 func TestApplyFeedback_neverBack(t *testing.T) {
 	all := []order.EventKind{order.MailSent, order.MailDelivered, order.MailBounced, order.MailComplained}
@@ -67,7 +67,7 @@ func TestApplyFeedback_delivered(t *testing.T) {
 	s.wantHistory(id, "mail-sent 1 deliver", "mail-delayed 1 ses", "mail-delivered 1 ses")
 }
 
-// TestFollow_olderMail has news of a mail that another one came after: it goes to
+// TestApplyFeedback_olderMail applies feedback of a mail that is not the last: it goes to
 // the history, and neither to the line nor to the merchant.
 func TestApplyFeedback_olderMail(t *testing.T) {
 	s := newScene(t)
@@ -78,7 +78,7 @@ func TestApplyFeedback_olderMail(t *testing.T) {
 		s.applyFeedback(feedback(id, 1, order.MailBounced, noon.Add(time.Second)))
 	}
 	if diff := cmp.Diff(sent.Mail, s.fulfillment(id).Mail); diff != "" {
-		t.Errorf("news of mail 1 changed mail 2:\n%s", diff)
+		t.Errorf("feedback of mail 1 changed mail 2:\n%s", diff)
 	}
 	s.wantHistory(id, "mail-sent 2 deliver", "mail-bounced 1 ses Permanent/General")
 	if got := len(s.notices(notice.Bounced)); got != 0 {
@@ -105,7 +105,7 @@ func TestApplyFeedback_unknownLine(t *testing.T) {
 	s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem("nova#empty#nothing"), Number: 1, Event: order.MailBounced, At: noon})
 }
 
-// TestFollow_bouncesGather tells each bounce once: the first of an hour at once,
+// TestApplyFeedback_bouncesGather tells each bounce once: the first of an hour at once,
 // the others together when the hour ends.
 func TestApplyFeedback_bouncesGather(t *testing.T) {
 	s := newScene(t)
@@ -150,7 +150,7 @@ func TestApplyFeedback_bouncesGather(t *testing.T) {
 	}
 }
 
-// TestFollow_bouncesAtOnce has more bounces at once than the notice names.
+// TestApplyFeedback_bouncesAtOnce has more bounces at once than the notice names.
 func TestApplyFeedback_bouncesAtOnce(t *testing.T) {
 	s := newScene(t)
 	const all = notice.KeptOrders + 10

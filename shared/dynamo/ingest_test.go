@@ -216,7 +216,7 @@ func TestMoveUpload_onceAndFromTheStateNamed(t *testing.T) {
 	}
 }
 
-func TestRanges_oneTurnAtATimeAndCountedOnce(t *testing.T) {
+func TestRanges_oneWorkerAtATimeAndCountedOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	faults := dynamotest.NewFaults(t, 1)

@@ -32,7 +32,7 @@ import (
 func BenchmarkIngest(b *testing.B) {
 	const keys = 5000
 	ingest.TuneMemory()
-	d := newDesk(b)
+	d := newFixture(b)
 	client := dynamotest.Client(b)
 	var ours, bare, write, cpu, bareCPU time.Duration
 	for round := range b.N {

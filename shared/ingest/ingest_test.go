@@ -32,7 +32,7 @@ var update = flag.Bool("update", false, "write the golden reports anew")
 
 func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	u := d.drop("uploads/nova/elden/november.txt", "\uFEFFAAAA-1\r\n\r\n  BBBB-2\t\r\nhttps://files.example/key?id=3\r\nbad\x01key\r\nAAAA-1")
 
 	want := upload.Upload{
@@ -84,7 +84,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 
 // golden compares a report with the file that shows it. The upload's name
 // changes with nothing but the object's, so it is part of it.
-func golden(t *testing.T, d *desk, u upload.Upload, file string) {
+func golden(t *testing.T, d *fixture, u upload.Upload, file string) {
 	t.Helper()
 	got, err := d.reports.Get(context.Background(), u.ReportName())
 	if err != nil {
@@ -107,7 +107,7 @@ func golden(t *testing.T, d *desk, u upload.Upload, file string) {
 
 func TestIngest_sameEventAgainChangesNothing(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	first := d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
 	if err := d.worker.Receive(context.Background(), first.Object); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestIngest_sameEventAgainChangesNothing(t *testing.T) {
 
 func TestIngest_sameFileDroppedAgainIsAnUploadOfDuplicates(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
 	again := d.drop("uploads/nova/elden/a.txt", "AAAA-1\nBBBB-2\n")
 	if diff := cmp.Diff(upload.Counts{upload.ThisPool: 2}, again.Counts); diff != "" || again.Cause != "" {
@@ -133,7 +133,7 @@ func TestIngest_sameFileDroppedAgainIsAnUploadOfDuplicates(t *testing.T) {
 
 func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	ctx := context.Background()
 	d.drop("uploads/nova/elden/old.txt", "HERE-1\nSOLD-1\n")
 	d.drop("uploads/nova/ring/other.txt", "RING-1\n")
@@ -168,7 +168,7 @@ func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
 }
 
 // sell claims a key for an order that came in at that time.
-func (d *desk) sell(text string, at time.Time) {
+func (d *fixture) sell(text string, at time.Time) {
 	d.t.Helper()
 	ctx := context.Background()
 	keys, err := d.store.Candidates(ctx, elden, 2, 25)
@@ -212,7 +212,7 @@ func threeRanges(key func(n int) string) string {
 
 func TestIngest_rangesAddUp(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	file := threeRanges(func(n int) string { return fmt.Sprintf("KEY-%02d", n) })
 	o := d.bucket.Put("uploads/nova/elden/large.txt", []byte(file))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
@@ -243,7 +243,7 @@ func TestIngest_rangesAddUp(t *testing.T) {
 // before it is made and after, and takes the upload up again, as Lambda does.
 func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	whole := d.worker
 	kill := 0
 	for calls := 1; ; calls++ {
@@ -316,7 +316,7 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 
 func TestIngest_filesThatRaceShareTheirKeys(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	const files, each = 3, 60
 	var objects []upload.Object
 	for range files {
@@ -355,7 +355,7 @@ func TestIngest_filesThatRaceShareTheirKeys(t *testing.T) {
 
 func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	ctx := context.Background()
 	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\nBBBB-2\n")
 	if u.State != upload.Parked || u.Cause != upload.UnknownPool || u.DueAt.IsZero() {
@@ -396,7 +396,7 @@ func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 
 func TestIngest_parkedFileThatWasDeletedIsNotSold(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	u := d.drop("uploads/nova/later/a.txt", "AAAA-1\n")
 	d.bucket.Hide("uploads/nova/later/a.txt")
 	d.addPool("nova", "later")
@@ -412,7 +412,7 @@ func TestIngest_parkedFileThatWasDeletedIsNotSold(t *testing.T) {
 
 func TestIngest_poolMadeWhileTheFileIsParked(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	// The pool is made after ingest looked for it and before the file is parked,
 	// so that whoever made it finds nothing parked.
 	d.worker.Records = &between{Records: d.store, do: func() { d.addPool("nova", "later") }}
@@ -499,7 +499,7 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
+			d := newFixture(t)
 			u := d.drop(test.object, test.content)
 			if test.counts == nil {
 				test.counts = upload.Counts{}
@@ -528,7 +528,7 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 
 func TestIngest_folderOfAConsoleIsNoFile(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	o := d.bucket.Put("uploads/nova/elden/", nil)
 	if err := d.worker.Receive(context.Background(), o); err != nil {
 		t.Fatal(err)
@@ -540,7 +540,7 @@ func TestIngest_folderOfAConsoleIsNoFile(t *testing.T) {
 
 func TestIngest_utf16(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	var file []byte
 	for _, unit := range utf16.Encode([]rune("\uFEFFAAAA-1\r\nключ-2\r\n\r\nAAAA-1\r\n")) {
 		file = binary.LittleEndian.AppendUint16(file, unit)
@@ -556,7 +556,7 @@ func TestIngest_utf16(t *testing.T) {
 
 func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	var file strings.Builder
 	for n := range 60 {
 		fmt.Fprintf(&file, "KEY-%d\n", n)
@@ -586,9 +586,9 @@ func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestIngest_overtakenWorkerStops(t *testing.T) {
+func TestIngest_fencedWorkerStops(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	ctx := context.Background()
 	o := d.bucket.Put("uploads/nova/elden/a.txt", []byte("A\nB\nA\n"))
 	other := *d.worker
@@ -631,7 +631,7 @@ func (o *overtaking) InsertKeys(ctx context.Context, p pool.ID, shards int, uplo
 
 func TestIngest_fileRemovedWhileItIsRead(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	o := d.bucket.Put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
 		t.Fatal(err)
@@ -652,7 +652,7 @@ func TestIngest_fileRemovedWhileItIsRead(t *testing.T) {
 // so whoever waits for them must not have to wait for the sweep.
 func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	ctx := context.Background()
 	o := d.bucket.Put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
 	slow := *d.worker
@@ -674,13 +674,13 @@ func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
 	}
 }
 
-func TestIngest_statementsThatArePutOffAreTriedAgain(t *testing.T) {
+func TestIngest_throttledStatementsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError", "RequestLimitExceeded", "TransactionConflict"} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			faults := dynamotest.NewFaults(t, rand.Uint64())
-			d := newDesk(t, faults.Option)
+			d := newFixture(t, faults.Option)
 			faults.Next("BatchExecuteStatement", 1, dynamotest.LostAnswer)
 			faults.Next("BatchExecuteStatement", 2, dynamotest.Partial(code, 0.5))
 			u := d.drop("uploads/nova/elden/a.txt", "A\nB\nC\nA\nD\nE\n")
@@ -694,7 +694,7 @@ func TestIngest_statementsThatArePutOffAreTriedAgain(t *testing.T) {
 func TestIngest_lineThatTheTableRejects(t *testing.T) {
 	t.Parallel()
 	faults := dynamotest.NewFaults(t, 1)
-	d := newDesk(t, faults.Option)
+	d := newFixture(t, faults.Option)
 	faults.Next("BatchExecuteStatement", 1, dynamotest.Partial("ValidationError", 0)) // one of the two
 	u := d.drop("uploads/nova/elden/a.txt", "A\nB\nA\nB\n")
 	want := upload.Counts{upload.Accepted: 1, upload.NotStorable: 2, upload.SameFile: 1}
@@ -705,7 +705,7 @@ func TestIngest_lineThatTheTableRejects(t *testing.T) {
 
 func TestIngest_messageOfANewerProgramWaits(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	if err := d.worker.Handle(context.Background(), upload.Message{V: 2, Merchant: "nova", Upload: "u"}); err == nil {
 		t.Error("handled a message of a version not known")
 	}
@@ -716,7 +716,7 @@ func TestIngest_messageOfANewerProgramWaits(t *testing.T) {
 
 func TestUploads_newestFirst(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newFixture(t)
 	ctx := context.Background()
 	var ids []string
 	for n := range 5 {

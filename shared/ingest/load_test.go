@@ -21,17 +21,17 @@ func TestPace_yieldsAtOnceAndComesBackSlowly(t *testing.T) {
 	}
 	p.next(t.Context(), took, 0, true)
 	if wait := p.next(t.Context(), took, 0, false); wait < 9*time.Millisecond || wait > 10*time.Millisecond {
-		t.Errorf("put off once, it waits %v after a batch of %v: want nearly as long", wait, took)
+		t.Errorf("throttled once, it waits %v after a batch of %v: want nearly as long", wait, took)
 	}
 	p.next(t.Context(), took, 0, true)
 	if wait := p.next(t.Context(), took, 0, false); wait < 28*time.Millisecond || wait > 30*time.Millisecond {
-		t.Errorf("put off twice, it waits %v after a batch of %v: want nearly three times as long", wait, took)
+		t.Errorf("throttled twice, it waits %v after a batch of %v: want nearly three times as long", wait, took)
 	}
 	for range 100 {
 		p.next(t.Context(), took, 0, true)
 	}
 	if wait := p.next(t.Context(), took, 0, false); wait > 64*took {
-		t.Errorf("put off for ever, it waits %v after a batch of %v", wait, took)
+		t.Errorf("throttled for ever, it waits %v after a batch of %v", wait, took)
 	}
 	batches := 0
 	for p.next(t.Context(), took, 0, false) > 0 {
@@ -62,7 +62,7 @@ func TestInsert_givesUpOnATableThatTakesNothing(t *testing.T) {
 	})
 }
 
-// sluggish puts every key off, and takes its time to say so.
+// sluggish throttles every key, slowly.
 type sluggish struct{ Keys }
 
 func (sluggish) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []upload.NewKey) ([]upload.Inserted, error) {
@@ -77,7 +77,7 @@ func TestInsert_waitsNoLongerThanItMay(t *testing.T) {
 		defer cancel()
 		l := &loader{Worker: &Worker{Keys: sluggish{}}}
 		if err := l.insert(ctx, &batch{keys: make([]upload.NewKey, 2)}); !errors.Is(err, job.ErrUnfinished) {
-			t.Errorf("put off until its time is up: %v, want %v", err, job.ErrUnfinished)
+			t.Errorf("throttled until its time is up: %v, want %v", err, job.ErrUnfinished)
 		}
 		if left := 2*time.Minute - time.Since(began); left < job.Reserve-3*time.Second {
 			t.Errorf("%v left to save the progress, want some %v", left, job.Reserve)

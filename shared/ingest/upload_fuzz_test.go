@@ -34,7 +34,7 @@ func FuzzUpload(f *testing.F) {
 		if name == "" || len(name) > longest || !utf8.ValidString(name) || len(content) == 0 && strings.HasSuffix(name, "/") {
 			return
 		}
-		d := newDesk(t)
+		d := newFixture(t)
 		u := d.drop(name, string(content))
 		keys := map[string]storedKey{}
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
@@ -64,7 +64,7 @@ func FuzzUpload(f *testing.F) {
 }
 
 // addsUp holds that an upload's report is there, and says the same as its record.
-func (d *desk) addsUp(u upload.Upload) {
+func (d *fixture) addsUp(u upload.Upload) {
 	d.t.Helper()
 	raw, err := d.reports.Get(d.t.Context(), u.ReportName())
 	if err != nil {

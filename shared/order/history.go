@@ -15,10 +15,10 @@ type History struct {
 	Code      string // why, in one word: SES's code
 }
 
-// Happening is what can happen to a line.
+// EventKind is the kind of an event in the history of a line.
 type EventKind string
 
-// What can happen to the mails of a line.
+// The events of a line's mails.
 const (
 	MailSent       EventKind = "mail-sent"       // SES took it
 	MailDelayed    EventKind = "mail-delayed"    // the customer's mail server has not taken it yet

@@ -33,7 +33,7 @@ func TestEntry_fromDueToSent(t *testing.T) {
 	}
 }
 
-func TestEntry_lapsedLeaseIsTheNextNumber(t *testing.T) {
+func TestEntry_expiredLeaseGetsTheNextNumber(t *testing.T) {
 	leased := outbox.Entry{}.Next(outbox.Keys, noon).Leased(noon)
 	end := noon.Add(outbox.Lease)
 	if leased.MayLease(end.Add(-time.Millisecond)) {
@@ -47,7 +47,7 @@ func TestEntry_lapsedLeaseIsTheNextNumber(t *testing.T) {
 	}
 }
 
-func TestEntry_putOff(t *testing.T) {
+func TestEntry_retry(t *testing.T) {
 	leased := outbox.Entry{}.Next(outbox.Keys, noon).Leased(noon)
 	off := leased.Retry("Throttling", noon)
 	want := outbox.Entry{
@@ -55,10 +55,10 @@ func TestEntry_putOff(t *testing.T) {
 		TryAt: noon.Add(time.Minute), DueAt: noon.Add(time.Minute),
 	}
 	if diff := cmp.Diff(want, off); diff != "" {
-		t.Errorf("put off (-want +got):\n%s", diff)
+		t.Errorf("retried (-want +got):\n%s", diff)
 	}
 	if off.MayLease(off.TryAt.Add(-time.Millisecond)) || !off.MayLease(off.TryAt) || off.LeaseExpired() {
-		t.Error("put off for another time than it says")
+		t.Error("to be retried at another time than it says")
 	}
 	if off.Leased(off.TryAt).Number != 1 {
 		t.Error("a mail that never went out counts as one")

@@ -130,11 +130,11 @@ func TestSweep_mailsThatStoppedHalfway(t *testing.T) {
 			before: outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 1, DueAt: due},
 			after:  outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 1, DueAt: due.Add(5 * time.Minute)},
 		},
-		"put off until now": {
+		"rescheduled until now": {
 			before: outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 2, TryAt: due, DueAt: due, Code: "Throttling"},
 			after:  outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 2, DueAt: due.Add(20 * time.Minute), Code: "Throttling"},
 		},
-		"put off often": {
+		"rescheduled often": {
 			before: outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 40, TryAt: due, DueAt: due},
 			after:  outbox.Entry{State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 40, DueAt: due.Add(time.Hour)},
 		},
@@ -406,7 +406,7 @@ func TestSweep_oneBrokenItemStopsNoOther(t *testing.T) {
 		t.Errorf("the line beside it: version %d, want 2", got)
 	}
 	if got := y.stored(waits); got.Version != 1 {
-		t.Error("the line whose queue could not be told is put off")
+		t.Error("the line whose queue could not be asked for is rescheduled")
 	}
 	y.fill.err = nil
 	y.now = y.now.Add(time.Minute)

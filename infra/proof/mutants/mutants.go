@@ -219,7 +219,7 @@ var mutants = []mutant{
 		file:   "shared/ingest/load.go",
 		old:    `there.Upload == l.upload.ID && there.Offset == key.Offset`,
 		new:    `there.Upload == l.upload.ID && there.Offset == -1`,
-		in:     "shared/ingest", test: "TestIngest_statementsThatArePutOffAreTriedAgain",
+		in:     "shared/ingest", test: "TestIngest_throttledStatementsAreTriedAgain",
 	},
 	{
 		breaks: "a statement that the table put off counts as done",
@@ -231,11 +231,11 @@ var mutants = []mutant{
 		in: "shared/dynamo", test: "TestInsertKeys_saysWhatBecameOfEach",
 	},
 	{
-		breaks: "a worker that was overtaken goes on saving",
+		breaks: "a fenced worker goes on saving",
 		file:   "shared/dynamo/job.go",
 		old:    `condition{"fencingToken = :token AND attribute_not_exists(#done)",`,
 		new:    `condition{"fencingToken = :token OR attribute_not_exists(#done)",`,
-		in:     "shared/dynamo", test: "TestRanges_oneTurnAtATimeAndCountedOnce",
+		in:     "shared/dynamo", test: "TestRanges_oneWorkerAtATimeAndCountedOnce",
 	},
 	{
 		breaks: "a file is parked for a pool that was made in the same moment",
@@ -291,7 +291,7 @@ var mutants = []mutant{
 		file:   "shared/delivery/walk.go",
 		old:    `if try == retry.Throttling.Tries {`,
 		new:    `if try < retry.Throttling.Tries {`,
-		in:     "shared/delivery", test: "TestMail_markIsInsistedOn",
+		in:     "shared/delivery", test: "TestMail_markIsRetried",
 	},
 	{
 		breaks: "what stands in a mail is read as HTML",
@@ -353,7 +353,7 @@ var mutants = []mutant{
 		in:     "shared/dynamo", test: "TestCatalog_lostAnswerIsNoConflict",
 	},
 	{
-		breaks: "a worker that was overtaken goes on counting",
+		breaks: "a fenced worker goes on counting",
 		file:   "shared/dynamo/job.go",
 		old:    `condition{"fencingToken = :token AND attribute_not_exists(#done)",`,
 		new:    `condition{"fencingToken <= :token OR attribute_exists(fencingToken)",`,

@@ -28,9 +28,9 @@ var (
 	elden = pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}
 )
 
-// desk is an ingest with tables of its own on the engine, and buckets and queues
+// fixture is an ingest with tables of its own on the engine, and buckets and queues
 // in memory.
-type desk struct {
+type fixture struct {
 	t       testing.TB
 	store   *dynamo.Store
 	tables  dynamo.Tables
@@ -41,10 +41,10 @@ type desk struct {
 	worker  *ingest.Worker
 }
 
-// newDesk opens a desk of merchant nova, with pools elden and ring.
-func newDesk(t testing.TB, options ...dynamotest.Option) *desk {
+// newFixture opens a fixture of merchant nova, with pools elden and ring.
+func newFixture(t testing.TB, options ...dynamotest.Option) *fixture {
 	t.Helper()
-	d := &desk{
+	d := &fixture{
 		t:       t,
 		bucket:  ingesttest.NewUploads(func() time.Time { return noon }),
 		reports: &ingesttest.Reports{},
@@ -60,7 +60,7 @@ func newDesk(t testing.TB, options ...dynamotest.Option) *desk {
 	return d
 }
 
-func (d *desk) addMerchant(name string, pools ...string) {
+func (d *fixture) addMerchant(name string, pools ...string) {
 	d.t.Helper()
 	ctx := context.Background()
 	if err := d.store.PutMerchant(ctx, catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}); err != nil {
@@ -71,7 +71,7 @@ func (d *desk) addMerchant(name string, pools ...string) {
 	}
 }
 
-func (d *desk) addPool(merchant, name string) {
+func (d *fixture) addPool(merchant, name string) {
 	d.t.Helper()
 	if err := d.store.PutPool(context.Background(), catalog.Pool{Merchant: merchant, Name: name, Shards: 2}); err != nil {
 		d.t.Fatal(err)
@@ -80,7 +80,7 @@ func (d *desk) addPool(merchant, name string) {
 
 // drop puts a file in the bucket, lets ingest receive it and work until no
 // message is left, and returns the upload's record.
-func (d *desk) drop(name, content string) upload.Upload {
+func (d *fixture) drop(name, content string) upload.Upload {
 	d.t.Helper()
 	o := d.bucket.Put(name, []byte(content))
 	if err := d.worker.Receive(context.Background(), o); err != nil {
@@ -91,7 +91,7 @@ func (d *desk) drop(name, content string) upload.Upload {
 }
 
 // work handles messages until none is left.
-func (d *desk) work() {
+func (d *fixture) work() {
 	d.t.Helper()
 	for {
 		message, ok := d.jobs.next()
@@ -110,7 +110,7 @@ func (d *desk) work() {
 }
 
 // upload returns the record of an object, wherever it is kept.
-func (d *desk) upload(o upload.Object) upload.Upload {
+func (d *fixture) upload(o upload.Object) upload.Upload {
 	d.t.Helper()
 	place, _ := upload.Locate(o.Name)
 	for _, merchant := range []string{place.Merchant, ""} {
@@ -137,7 +137,7 @@ type storedKey struct {
 }
 
 // keys returns what stands in the table of keys for one merchant and side, by text.
-func (d *desk) keys(merchant string, side pool.Side) map[string]storedKey {
+func (d *fixture) keys(merchant string, side pool.Side) map[string]storedKey {
 	d.t.Helper()
 	keys := map[string]storedKey{}
 	pages := dynamodb.NewScanPaginator(dynamotest.Client(d.t), &dynamodb.ScanInput{
@@ -163,7 +163,7 @@ func (d *desk) keys(merchant string, side pool.Side) map[string]storedKey {
 }
 
 // shown returns the count of accepted keys that the pool side shows.
-func (d *desk) shown(p pool.ID) int {
+func (d *fixture) shown(p pool.ID) int {
 	d.t.Helper()
 	item := d.item(d.tables.Catalog, "counts#"+p.Merchant, "count#"+p.Pool+"#"+string(p.Side))
 	if item == nil {
@@ -177,7 +177,7 @@ func (d *desk) shown(p pool.ID) int {
 }
 
 // noticed returns the cause that a notice tells, false if there is none.
-func (d *desk) noticed(id string) (cause string, ok bool) {
+func (d *fixture) noticed(id string) (cause string, ok bool) {
 	d.t.Helper()
 	item := d.item(d.tables.Orders, "notice#"+id, "notice")
 	if item == nil {
@@ -189,7 +189,7 @@ func (d *desk) noticed(id string) (cause string, ok bool) {
 	return cause, true
 }
 
-func (d *desk) item(table, pk, sk string) map[string]types.AttributeValue {
+func (d *fixture) item(table, pk, sk string) map[string]types.AttributeValue {
 	d.t.Helper()
 	out, err := dynamotest.Client(d.t).GetItem(context.Background(), &dynamodb.GetItemInput{
 		TableName: aws.String(table), ConsistentRead: aws.Bool(true),
