@@ -567,7 +567,9 @@ func (d *deployment) others() (all []attempt) {
 		group, arn := d.things[id]["Ref"], d.things[id]["Arn"]
 		call := func(operation string, body object) {
 			body["logGroupName"] = group
-			all = append(all, jsonCall("logs:"+operation, "Logs_20140328."+operation, arn, body).orSaid("ResourceAlreadyExistsException"))
+			// The calls go side by side: another role's stream may be there already, and this
+			// role's own may not be there yet.
+			all = append(all, jsonCall("logs:"+operation, "Logs_20140328."+operation, arn, body).orSaid("ResourceAlreadyExistsException", "ResourceNotFoundException"))
 		}
 		call("CreateLogStream", object{"logStreamName": "rights"})
 		call("PutLogEvents", object{"logStreamName": "rights", "logEvents": []any{object{"timestamp": time.Now().UnixMilli(), "message": "rights"}}})
