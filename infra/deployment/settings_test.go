@@ -46,6 +46,10 @@ func TestRead_everyProblemInOneMessage(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
+	var ids []string
+	for _, f := range deployment.Functions {
+		ids = append(ids, f.ID)
+	}
 	want := []string{
 		`wrong parameters (-c name=value, or "context" in cdk.json):`,
 		"name is not 1 to 24 letters, digits and hyphens that begin with a letter",
@@ -55,7 +59,7 @@ func TestRead_everyProblemInOneMessage(t *testing.T) {
 		"operator is missing: give a mail address",
 		"retention is not a number of days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653",
 		"memory is not a whole number from 128 to 10240",
-		"concurrency names a function that does not exist; there are Ingest, Webhook, Fill, Deliver, Stock, Sweep, Api, Operator",
+		"concurrency names a function that does not exist; there are " + strings.Join(ids, ", "),
 		`schedule is not a schedule such as "rate(5 minutes)" or "cron(0 8 * * ? *)"`,
 		`patience is not a duration such as "5m", or 0`,
 		"maxQuantity is not a whole number from 1 to 10000",
