@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -559,7 +560,7 @@ func (h *history) releaseAnother(change *order.Change, line order.Fulfillment, c
 	for _, r := range change.Released {
 		held = append(held, r.Key)
 	}
-	if h.rng.IntN(12) == 0 && !slices.Contains(held, key) {
+	if change.After.ID == line.ID && h.rng.IntN(12) == 0 && !slices.Contains(held, key) {
 		change.Released = append(change.Released, order.Release{Key: key, To: order.Revoke})
 		change.After.Allocated--
 	}
@@ -567,11 +568,13 @@ func (h *history) releaseAnother(change *order.Change, line order.Fulfillment, c
 
 // allocateSome takes keys that are available, or were.
 func (h *history) allocateSome(change *order.Change, want int) {
-	candidates, err := h.store.Candidates(h.t.Context(), elden, shards, want)
+	candidates, err := h.store.Candidates(h.t.Context(), elden, shards, len(h.keys)) // all of them
 	if err != nil {
 		h.t.Error(err)
 	}
-	if len(candidates) > 0 && h.rng.IntN(10) == 0 {
+	slices.SortFunc(candidates, func(a, b pool.Key) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	h.rng.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
+	if len(candidates) > 0 && h.rng.IntN(3) == 0 {
 		candidates[0] = h.keys[h.rng.IntN(len(h.keys))]
 	}
 	ids := map[pool.KeyID]bool{}

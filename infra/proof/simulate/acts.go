@@ -326,9 +326,9 @@ func (w *world) fillProducts(ctx context.Context, names ...string) {
 	}
 }
 
-// shelved is keys that an operator takes out of sale, or moves to another pool,
-// while an index may still show them where they were.
-type shelved struct {
+// withdrawn is keys that an operator takes out of sale, or moves to another pool,
+// while the index may still show them where they were.
+type withdrawn struct {
 	move     bool
 	keys     int
 	from, to string
@@ -336,26 +336,26 @@ type shelved struct {
 	serial   int
 }
 
-func (s shelved) String() string {
+func (s withdrawn) String() string {
 	if s.move {
 		return fmt.Sprintf("%d keys are moved from %s to %s", s.keys, s.from, s.to)
 	}
 	return fmt.Sprintf("%d keys of %s are taken out of sale", s.keys, s.from)
 }
 
-func (s shelved) do(w *world) {
+func (s withdrawn) do(w *world) {
 	for n := range s.keys {
 		w.spawn(func() {
-			w.untilDone(fmt.Sprintf("shelve %d/%d", s.serial, n), func(ctx context.Context, _ time.Time) error {
+			w.untilDone(fmt.Sprintf("withdraw %d/%d", s.serial, n), func(ctx context.Context, _ time.Time) error {
 				keys := w.ledger.available(pool.ID{Merchant: merchant, Pool: s.from, Side: pool.Live})
 				if len(keys) == 0 {
 					return nil
 				}
 				key := keys[(s.chance+uint64(n))%uint64(len(keys))]
 				if !s.move {
-					return w.shelve(ctx, key, "")
+					return w.withdraw(ctx, key, "")
 				}
-				if err := w.shelve(ctx, key, s.to); err != nil {
+				if err := w.withdraw(ctx, key, s.to); err != nil {
 					return err
 				}
 				w.send(ctx, order.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}))

@@ -15,7 +15,7 @@ import (
 	"keypool/shared/pool"
 )
 
-// close holds what came of everything against what was asked for.
+// close checks the end of a history against what was asked for.
 func (w *world) close() {
 	w.checkLines()
 	w.checkFiles()
@@ -31,8 +31,9 @@ func (w *world) close() {
 	}
 }
 
-// checkLines holds that every line that was answered for has what it paid for,
-// or waits for it, and that nobody lost a key that he was shown.
+// checkLines checks that every line that was answered for has the keys it paid for, or
+// waits for them, and that no line lost a key that it was answered with, unless it gave
+// that back.
 func (w *world) checkLines() {
 	l := w.ledger
 	l.mu.Lock()
@@ -59,7 +60,7 @@ func (w *world) checkLines() {
 	}
 }
 
-// checkFiles holds that every key of every file is in the tables, once, and that
+// checkFiles checks that every key of every file is in the tables, once, and that the
 // reports add up.
 func (w *world) checkFiles() {
 	l := w.ledger
@@ -133,7 +134,8 @@ type text struct {
 	reads string
 }
 
-// checkMails holds that what was to be told was told.
+// checkMails checks that customers have mails with the keys of their lines, and
+// merchants their notices.
 func (w *world) checkMails() {
 	l := w.ledger
 	l.mu.Lock()
@@ -161,7 +163,7 @@ func (w *world) checkMails() {
 	}
 }
 
-// checkAlerts holds that what merchants were told last of a pool is how it stands.
+// checkAlerts checks that the last notice about a pool says how the pool stands.
 func (w *world) checkAlerts() {
 	l := w.ledger
 	l.mu.Lock()
@@ -170,7 +172,7 @@ func (w *world) checkAlerts() {
 		if p.Side != pool.Live || !l.settings.pools[p.Pool] {
 			continue
 		}
-		keys, level := len(l.shelf[sideOf(p)]), ""
+		keys, level := len(l.onSale[sideOf(p)]), ""
 		switch {
 		case keys == 0 && len(l.queues[queueOf(p)]) > 0:
 			level = "owing"
@@ -200,7 +202,7 @@ func (w *world) night() {
 	w.settle("after the night") // what was told meanwhile is mailed too
 }
 
-// checkShown holds that the counts that merchants see are right after a night.
+// checkShown checks that the counts that merchants see are right after a night.
 func (w *world) checkShown() {
 	l := w.ledger
 	l.mu.Lock()
@@ -211,14 +213,13 @@ func (w *world) checkShown() {
 			continue
 		}
 		side := merchant + "#" + name
-		if shown := num(item, "accepted") - num(item, "taken"); shown != len(l.shelf[side]) {
-			l.problem("%s shows %d keys and has %d", side, shown, len(l.shelf[side]))
+		if shown := num(item, "accepted") - num(item, "taken"); shown != len(l.onSale[side]) {
+			l.problem("%s shows %d keys and has %d", side, shown, len(l.onSale[side]))
 		}
 	}
 }
 
-// balance holds the tables as they stand at the end against the promise, by the
-// same audit that tests on a real engine use.
+// balance checks the tables at the end by the audit that tests on a real engine use.
 func (w *world) balance() []string {
 	_, problems := dynamotest.Balance(plain(w.db.Items(w.tables.Orders)), plain(w.db.Items(w.tables.Keys)))
 	return problems

@@ -20,9 +20,9 @@ import (
 	"keypool/shared/pool"
 )
 
-// ledger watches every change of the tables, in the order they are made, and
-// holds each against the promise. It knows the tables by their documentation
-// alone and shares no code with those who write them.
+// ledger sees every change of the tables, in the order of the changes, and checks
+// each against the promise. It knows the tables by their documentation alone and
+// shares no code with the packages that write them.
 type ledger struct {
 	w *world
 
@@ -31,9 +31,9 @@ type ledger struct {
 	lines     map[order.LineID]*line
 	queues    map[string]map[string]*place // partition -> sort key
 	alerts    map[string]*alert
-	passes    map[string]time.Time       // partition of a queue -> until
+	bypasses  map[string]time.Time       // partition of a queue -> until
 	gone      map[string][]time.Time     // pool side -> when keys left it
-	shelf     map[string]map[string]*key // pool side -> its available keys
+	onSale    map[string]map[string]*key // pool side -> its available keys
 	looked    map[string]look            // who -> what was seen of the queues
 	earlier   map[string]look            // the same, when a call was sent that comes late
 	mails     map[outbox.Item]*mailed
@@ -113,9 +113,9 @@ type place struct {
 
 // look is what there was to be seen when somebody last looked at a queue.
 type look struct {
-	at     time.Time
-	before time.Time // when the same had looked before that
-	passes map[string]time.Time
+	at       time.Time
+	before   time.Time // when the same had looked before that
+	bypasses map[string]time.Time
 }
 
 // version is what a line's record came to be at one moment.
@@ -130,15 +130,16 @@ type version struct {
 func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
-		alerts: map[string]*alert{}, passes: map[string]time.Time{}, gone: map[string][]time.Time{},
-		shelf: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[outbox.Item]*mailed{},
+		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, gone: map[string][]time.Time{},
+		onSale: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[outbox.Item]*mailed{},
 		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leases: map[leased]lease{},
 		released: map[string]order.LineID{}, sent: map[string]bool{}, history: fnv.New64a(),
 		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
 	}
 }
 
-// name is what people call a line, as far as it is known; its identity otherwise.
+// name returns the order and the line in it, or the identity of a line that the
+// ledger does not know.
 func (l *ledger) name(id order.LineID) string {
 	if there := l.lines[id]; there != nil && there.name != "" {
 		return there.name
@@ -146,7 +147,7 @@ func (l *ledger) name(id order.LineID) string {
 	return "line " + string(id)
 }
 
-// text is what a key reads, as far as it is known; its identity otherwise.
+// text returns the text of a key, or the identity of a key that the ledger does not know.
 func (l *ledger) text(id string) string {
 	if k := l.keys[id]; k != nil && k.text != "" {
 		return k.text[:min(len(k.text), 20)]
@@ -163,22 +164,22 @@ func (l *ledger) problem(format string, args ...any) {
 	l.broken = append(l.broken, fmt.Sprintf("%8.3f s  ", time.Since(l.w.began).Seconds())+fmt.Sprintf(format, args...))
 }
 
-// report is problem, for those who do not hold the lock.
+// report is problem, for callers that do not hold the lock.
 func (l *ledger) report(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.problem(format, args...)
 }
 
-// looks notes that somebody reads a queue just now.
+// looks notes that a caller reads a queue now.
 func (l *ledger) looks(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.looked[who] = look{at: time.Now(), before: l.looked[who].at, passes: maps.Clone(l.passes)}
+	l.looked[who] = look{at: time.Now(), before: l.looked[who].at, bypasses: maps.Clone(l.bypasses)}
 }
 
-// late notes that a call of somebody will be done later: it may have been decided
-// on by what is seen of the queues by now.
+// late notes that a call will be made later than its caller meant it. It was decided
+// by what the caller had read of the queues by now.
 func (l *ledger) late(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,9 +188,9 @@ func (l *ledger) late(who string) {
 	}
 }
 
-// judge reports what is wrong with a commit by what its maker may have seen of
-// the queues.
-func (l *ledger) judge(c dynamosim.Commit, wrong func(seen look) string) {
+// checkAsSeen reports a problem of a commit unless it was right by what its caller had
+// read of the queues.
+func (l *ledger) checkAsSeen(c dynamosim.Commit, wrong func(seen look) string) {
 	problem := wrong(l.looked[c.Caller])
 	if earlier, ok := l.earlier[c.Caller]; ok && problem != "" {
 		problem = wrong(earlier)
@@ -199,7 +200,7 @@ func (l *ledger) judge(c dynamosim.Commit, wrong func(seen look) string) {
 	}
 }
 
-// observe takes a commit in: first all of it, then what must hold after it.
+// observe notes all changes of a commit, and then checks the lines that it touched.
 func (l *ledger) observe(c dynamosim.Commit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,7 +238,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			remember(line)
 			l.chunkChanged(line, sk, change.Before, change.After)
 		case sk == "!bypass":
-			l.passChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
+			l.bypassChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
 		case strings.HasPrefix(pk, "queue#"), strings.HasPrefix(pk, "unconnected#"):
 			_, id, _ := strings.Cut(sk, "#")
 			remember(order.LineID(id))
@@ -306,7 +307,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			l.w.count("restocked key sold again")
 		}
 		if k.shard != "" {
-			delete(l.shelf[k.side], id)
+			delete(l.onSale[k.side], id)
 			l.gone[k.side] = append(l.gone[k.side], time.Now())
 		}
 	}
@@ -324,10 +325,10 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 		if !strings.HasPrefix(k.shard, k.side+"#") {
 			l.problem("key %s of %s stands in shard %s", l.text(id), k.side, k.shard)
 		}
-		if l.shelf[k.side] == nil {
-			l.shelf[k.side] = map[string]*key{}
+		if l.onSale[k.side] == nil {
+			l.onSale[k.side] = map[string]*key{}
 		}
-		l.shelf[k.side][id] = k
+		l.onSale[k.side][id] = k
 	}
 }
 
@@ -396,7 +397,7 @@ func (l *ledger) placeChanged(pk, sk string, after map[string]types.AttributeVal
 	l.queues[pk][sk] = &place{line: order.LineID(id), missing: num(after, "missing"), since: since}
 }
 
-// check holds a line against the promise, after a commit that touched it.
+// check checks a line against the promise, after a commit that touched it.
 func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	now := l.lines[id]
 	if now == nil {
@@ -473,10 +474,10 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	}
 }
 
-// checkOrder holds that a waiting line is given keys only when none that came
-// before it waits: none, that is, that stood in the queue when fill looked.
+// checkOrder checks that a waiting line gets keys only while no older line waits, as far
+// as fill could see: a line that came to the queue after fill had read it does not count.
 func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
-	l.judge(c, func(seen look) string {
+	l.checkAsSeen(c, func(seen look) string {
 		for sk, at := range l.queues[now.queue] {
 			if sk < now.sort && at.since.Before(seen.at) {
 				return fmt.Sprintf("%s was served before %s, which came first", l.name(now.id), l.name(at.line))
@@ -486,8 +487,8 @@ func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
 	})
 }
 
-// missed is how many keys the lines miss that somebody who looked then must have
-// seen in a queue: they stood there, and do so still.
+// missed returns how many keys the lines miss that a reader of the queue must have
+// seen: lines that stood there at that time, and still do.
 func (l *ledger) missed(queue string, seen look) (missing int) {
 	for _, at := range l.queues[queue] {
 		if at.since.Before(seen.at) {
@@ -497,10 +498,10 @@ func (l *ledger) missed(queue string, seen look) (missing int) {
 	return missing
 }
 
-// shown is how many keys of a pool side an index that lags can have shown to
-// somebody who looked then: those that are there, and those that have left since.
+// shown returns how many keys of a pool side a lagging index may have shown to a reader
+// at that time: the keys that are available now, and those that were taken since.
 func (l *ledger) shown(side string, seen look) int {
-	shown := len(l.shelf[side])
+	shown := len(l.onSale[side])
 	for _, at := range l.gone[side] {
 		if at.After(seen.at.Add(-l.w.plan.Weather.Lag)) {
 			shown++
@@ -509,20 +510,20 @@ func (l *ledger) shown(side string, seen look) int {
 	return shown
 }
 
-// checkNewcomer holds that nobody who waits is passed for a key that he would
-// otherwise get: there was a pass to be seen, or there were more keys than the
-// lines miss that wait.
+// checkNewcomer checks that a new line takes no key that a waiting line would get
+// otherwise: a bypass was allowed, or there were more keys than the waiting lines and
+// the new one need.
 func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 	how := ""
-	l.judge(c, func(seen look) string {
+	l.checkAsSeen(c, func(seen look) string {
 		missing := l.missed(now.queue, seen)
 		shown := l.shown(strings.TrimPrefix(now.queue, "queue#"), seen)
 		switch {
 		case missing == 0:
-		case seen.at.Before(seen.passes[now.queue].Add(l.w.plan.Weather.Skew)):
-			how = "newcomer passed the queue by a pass"
+		case seen.at.Before(seen.bypasses[now.queue].Add(l.w.plan.Weather.Skew)):
+			how = "newcomer bypassed the queue while that was allowed"
 		case shown > missing+now.wanted:
-			how = "newcomer passed the queue, nobody lost by it"
+			how = "newcomer bypassed the queue, nobody lost by it"
 		default:
 			return fmt.Sprintf("%s took %d keys; %d were to be seen, and lines that waited before it miss %d", l.name(now.id), took, shown, missing)
 		}
@@ -533,25 +534,25 @@ func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 	}
 }
 
-// passChanged holds that newcomers are let by only where keys abound for all who
-// wait, and for a moment.
-func (l *ledger) passChanged(c dynamosim.Commit, queue string, until time.Time) {
-	l.w.count("pass left at a queue")
-	l.passes[queue] = until
-	l.judge(c, func(seen look) string {
+// bypassChanged checks that a bypass is allowed only where there are many more keys
+// than the queue misses, and for a few seconds.
+func (l *ledger) bypassChanged(c dynamosim.Commit, queue string, until time.Time) {
+	l.w.count("bypass of a queue allowed")
+	l.bypasses[queue] = until
+	l.checkAsSeen(c, func(seen look) string {
 		missing := l.missed(queue, seen)
 		shown := l.shown(strings.TrimPrefix(queue, "queue#"), seen)
 		if shown < 2*missing+1000 {
-			return fmt.Sprintf("a pass was left at %s, where %d keys were to be seen and lines miss %d", queue, shown, missing)
+			return fmt.Sprintf("a bypass of %s was allowed, where %d keys were to be seen and lines miss %d", queue, shown, missing)
 		}
 		return ""
 	})
 	if until.After(time.Now().Add(5*time.Second + l.w.plan.Weather.Skew)) {
-		l.problem("a pass of %s is good until %s", queue, until)
+		l.problem("a bypass of %s lasts until %s", queue, until)
 	}
 }
 
-// settingsChanged takes in what a merchant has set up.
+// settingsChanged notes what a merchant has set up.
 func (l *ledger) settingsChanged(pk, sk string, after map[string]types.AttributeValue) {
 	if !strings.HasPrefix(pk, "merchant#") && !strings.HasPrefix(pk, "settings#") {
 		return
@@ -578,7 +579,7 @@ func (l *ledger) available(p pool.ID) []key {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var keys []key
-	for _, k := range l.shelf[p.Merchant+"#"+p.Pool+"#"+string(p.Side)] {
+	for _, k := range l.onSale[p.Merchant+"#"+p.Pool+"#"+string(p.Side)] {
 		keys = append(keys, *k)
 	}
 	slices.SortFunc(keys, func(a, b key) int { return cmp.Compare(a.id, b.id) })

@@ -19,7 +19,7 @@ import (
 	"keypool/shared/pool"
 )
 
-// A judge who never finds anything proves nothing: each rule is broken here once.
+// A checker that never finds anything proves nothing: each rule is broken here once.
 
 type item = map[string]types.AttributeValue
 
@@ -153,12 +153,12 @@ func sending(version, number int, by string, ends time.Duration) write {
 		"leaseBy", by, "leaseEndsAt", int(time.Now().Add(ends).UnixMilli()))
 }
 
-// pass lets newcomers by for so long.
-func pass(until time.Duration) write {
+// bypass lets new lines bypass the queue for so long.
+func bypass(until time.Duration) write {
 	return write{"orders", "queue#nova#elden#live", "!bypass", of("until", int(time.Now().Add(until).UnixMilli()))}
 }
 
-// stock puts so many keys on the shelf.
+// stock makes so many keys available.
 func (b *bench) stock(n int) {
 	var keys []write
 	for i := range n {
@@ -444,53 +444,53 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("fill", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 2, "k", "l"), "returned", 1), placeItem(idA, 0))
 			}, "missed 1 keys and got 2",
 		},
-		"a pass is left where keys abound": {
+		"a bypass is allowed where there are many keys": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.stock(1002)
-				b.write("fill", pass(5*time.Second))
+				b.write("fill", bypass(5*time.Second))
 			}, "",
 		},
-		"a pass is left where keys are few": {
+		"a bypass is allowed where there are few keys": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.stock(1001)
-				b.write("fill", pass(5*time.Second))
+				b.write("fill", bypass(5*time.Second))
 			}, "where 1001 keys were to be seen and lines miss 1",
 		},
-		"a pass is left for long": {
+		"a bypass is allowed for long": {
 			func(b *bench) {
 				b.stock(1002)
-				b.write("fill", pass(time.Minute))
-			}, "is good until",
+				b.write("fill", bypass(time.Minute))
+			}, "lasts until",
 		},
-		"a newcomer takes the last key by a pass": {
+		"a newcomer takes the last key by a bypass": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
-				b.ledger.passes["queue#nova#elden#live"] = time.Now().Add(time.Second)
+				b.ledger.bypasses["queue#nova#elden#live"] = time.Now().Add(time.Second)
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "",
 		},
-		"a newcomer takes the last key by a pass that has expired": {
+		"a newcomer takes the last key by a bypass that has expired": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
-				b.ledger.passes["queue#nova#elden#live"] = time.Now()
+				b.ledger.bypasses["queue#nova#elden#live"] = time.Now()
 				time.Sleep(time.Second)
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "lines that waited before it miss 1",
 		},
-		"a newcomer takes the last key by a pass that it cannot have seen": {
+		"a newcomer takes the last key by a bypass that it cannot have seen": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.ledger.looks("claim")
-				b.ledger.passes["queue#nova#elden#live"] = time.Now().Add(time.Second)
+				b.ledger.bypasses["queue#nova#elden#live"] = time.Now().Add(time.Second)
 				b.late("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "lines that waited before it miss 1",
 		},
-		"a newcomer passes while keys abound": {
+		"a newcomer bypasses the queue while there are many keys": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))

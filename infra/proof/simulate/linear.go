@@ -49,7 +49,7 @@ func (w *world) linear() string {
 		history = append(history, porcupine.Operation{ClientId: len(history), Input: in, Call: ns, Return: ns + 1})
 	}
 	for _, e := range l.keyEvents {
-		instant(e.at, step{what: shelve, keys: []int{keys[e.key]}, there: e.there})
+		instant(e.at, step{what: stockChanged, keys: []int{keys[e.key]}, there: e.there})
 	}
 	for _, v := range l.versions {
 		if v.number > 1 {
@@ -106,14 +106,14 @@ type step struct {
 	what    int
 	line    int
 	version int   // of the line after it
-	keys    []int // that go to the line, or are shelved
+	keys    []int // that go to the line, or whose stock changed
 	there   bool
 }
 
 const (
-	ask     = iota // a platform's call
-	written        // a line's next version
-	shelve         // a key is to be had from now on, or no more
+	ask          = iota // a platform's call
+	written             // a line's next version
+	stockChanged        // a key is available from now on, or no more
 )
 
 // shop is the sequential object: so many lines and keys.
@@ -133,7 +133,7 @@ func (s shop) model() porcupine.Model {
 }
 
 func (s shop) step(now state, in step, out any) (bool, any) {
-	if in.what == shelve {
+	if in.what == stockChanged {
 		next := slices.Clone(now)
 		s.put(next, in.keys[0], in.there)
 		return true, next

@@ -137,7 +137,7 @@ func NewPlan(seed uint64, length int) Plan {
 			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, later), m.handledLine(p)})
 		}
 		// Orders come in a rush now and then, and for keys that leave their place.
-		keys, leave := happens.(shelved)
+		keys, leave := happens.(withdrawn)
 		if leave || m.one(20) || m.rich && m.one(6) {
 			m.sought = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
 			for range 5 + m.rng.IntN(30) {
@@ -208,7 +208,7 @@ func (m *maker) act() act {
 		return m.handled()
 	case roll < 90:
 		from := m.rng.IntN(2)
-		return shelved{move: !m.one(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
+		return withdrawn{move: !m.one(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
 	case roll < 92:
 		return connected{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 93:

@@ -19,8 +19,8 @@ type Outcome struct {
 	History  uint64         // a hash of all commits
 }
 
-// Run lets a plan happen and holds what came of it against the promise. It must
-// be called in a bubble of testing/synctest, whose time is the world's.
+// Run runs a plan and checks its history against the promise. It must be called in a
+// bubble of testing/synctest, whose time is the time of the history.
 func Run(plan Plan) Outcome {
 	w := newWorld(plan)
 	w.calm.Store(true)
@@ -47,8 +47,8 @@ func Run(plan Plan) Outcome {
 	return w.outcome()
 }
 
-// recoveries has the sweep take up what stopped halfway, in the weather in which it
-// stopped: each time it waits until there is something to take up.
+// recoveries lets the sweep resume unfinished work while faults still happen. Each
+// round waits until there is something to resume.
 func (w *world) recoveries() {
 	for round := range w.plan.Recoveries {
 		w.rest()
@@ -110,7 +110,7 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 		}
 	}
 	for _, p := range sides() {
-		if waiting, keys := len(l.queues[queueOf(p)]), len(l.shelf[sideOf(p)]); waiting > 0 && keys > 0 {
+		if waiting, keys := len(l.queues[queueOf(p)]), len(l.onSale[sideOf(p)]); waiting > 0 && keys > 0 {
 			say("%d lines of %s wait beside %d keys", waiting, sideOf(p), keys)
 		}
 	}

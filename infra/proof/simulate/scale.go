@@ -193,7 +193,7 @@ func (s *Sale) Sold() Sold {
 	sum.Attempts = float64(claims) / float64(max(sum.Orders, 1))
 	s.w.ledger.mu.Lock()
 	defer s.w.ledger.mu.Unlock()
-	sum.Keys = s.stocked - len(s.w.ledger.shelf[sideOf(sold)])
+	sum.Keys = s.stocked - len(s.w.ledger.onSale[sideOf(sold)])
 	sum.Problems = append(slices.Clone(s.w.ledger.broken), s.w.balance()...)
 	if waiting := len(s.w.ledger.queues[queueOf(sold)]); waiting > 0 && sum.Keys < s.stocked {
 		sum.Problems = append(sum.Problems, fmt.Sprintf("%d lines wait beside %d keys", waiting, s.stocked-sum.Keys))

@@ -10,9 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// shelve takes a key out of sale, or moves it to another pool, if it still stands
-// where it was seen: as an operator does with a console.
-func (w *world) shelve(ctx context.Context, k key, to string) error {
+// withdraw takes a key out of sale, or moves it to another pool if one is named. It
+// does nothing if the key is not where it was seen any more. An operator may do so
+// with a console.
+func (w *world) withdraw(ctx context.Context, k key, to string) error {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	in := &dynamodb.UpdateItemInput{
 		TableName:                aws.String(w.tables.Keys),
