@@ -44,11 +44,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The events are what the request reports: an order was paid, refunded, disputed.
 	events, err := sender.Adapter.Decode(ctx, request, sender.Account)
 
-	// Package intake applies them, each kind in a case of its function apply: a paid
+	// Package intake applies them, each kind in a case of its function applyOne: a paid
 	// order (platform.Paid) becomes claims, a refund (platform.Returned) a return.
 	var results []platform.Result
 	if err == nil {
-		results = h.intake.Take(ctx, sender.Account, request, events)
+		results = h.intake.Apply(ctx, sender.Account, request, events)
 	} else {
 		results = h.intake.Refuse(ctx, sender.Account, request, err)
 	}

@@ -45,18 +45,18 @@ type Products interface {
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 }
 
-// Take applies the events of a request, each for itself, and returns what became of
+// Apply applies the events of a request, each for itself, and returns what became of
 // them: one result for each line of a paid order, one for any other event.
-func (in *Intake) Take(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
+func (in *Intake) Apply(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
 	var results []platform.Result
 	for _, event := range events {
-		results = append(results, in.apply(ctx, from, r, event)...)
+		results = append(results, in.applyOne(ctx, from, r, event)...)
 	}
 	return results
 }
 
-// apply has a case for each kind of event.
-func (in *Intake) apply(ctx context.Context, from platform.Account, r platform.Request, event platform.Event) []platform.Result {
+// applyOne has a case for each kind of event.
+func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platform.Request, event platform.Event) []platform.Result {
 	switch event := event.(type) {
 	case platform.Paid:
 		return in.paid(ctx, from, r, event)

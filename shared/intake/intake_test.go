@@ -81,7 +81,7 @@ func is(t *testing.T, got []platform.Result, want ...platform.Outcome) {
 func TestTake_eachEventForItself(t *testing.T) {
 	t.Parallel()
 	in, tables := open(t)
-	got := in.Take(t.Context(), account, request, []platform.Event{
+	got := in.Apply(t.Context(), account, request, []platform.Event{
 		paid("1", 1, "game", "unheard-of"),
 		paid("2", 11, "game"),
 		platform.Ignored{Type: "order.created"},
@@ -106,7 +106,7 @@ func TestTake_originsAreApart(t *testing.T) {
 	other := account
 	other.Name, other.Origin = "shop-us", "us.acme.example"
 	for _, from := range []platform.Account{account, other, account} {
-		is(t, in.Take(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+		is(t, in.Apply(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
 	}
 	if books := dynamotest.Audit(t, tables); books.Claimed != 2 {
 		t.Errorf("%d keys claimed, want 2", books.Claimed)
@@ -120,7 +120,7 @@ func TestTake_anAccountsNameIsNoIdentity(t *testing.T) {
 	renamed := account
 	renamed.Name = "shop-europe"
 	for _, from := range []platform.Account{account, renamed} {
-		is(t, in.Take(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+		is(t, in.Apply(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
 	}
 	if books := dynamotest.Audit(t, tables); books.Claimed != 1 {
 		t.Errorf("%d keys claimed, want 1", books.Claimed)
@@ -130,9 +130,9 @@ func TestTake_anAccountsNameIsNoIdentity(t *testing.T) {
 func TestTake_changedRepeat(t *testing.T) {
 	t.Parallel()
 	in, tables := open(t)
-	is(t, in.Take(t.Context(), account, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
 	for range 2 {
-		is(t, in.Take(t.Context(), account, request, []platform.Event{paid("1", 2, "game")}), platform.Changed)
+		is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("1", 2, "game")}), platform.Changed)
 	}
 	if told := dynamotest.Partitions(t, tables.Orders, "notice#acme#changed-repeat#"); len(told) != 1 {
 		t.Errorf("told %v", told)
@@ -156,5 +156,5 @@ func TestRefuse(t *testing.T) {
 	}
 	in.Records = down{in.Records}
 	is(t, in.Refuse(t.Context(), account, request, field), platform.Failed)
-	is(t, in.Take(t.Context(), account, request, []platform.Event{paid("", 1, "game")}), platform.Failed)
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("", 1, "game")}), platform.Failed)
 }
