@@ -19,7 +19,8 @@ BUILD := $(COMPILE) -ldflags "-s -w"
 # Compiled as the functions are, so that what they share is compiled once.
 LOCAL := CGO_ENABLED=0 go run $(COMPILE) ./infra/local
 DYNAMODB := infra/local/with-dynamodb.sh
-GOTESTSUM := go tool gotestsum --format pkgname-and-test-fails --hide-summary skipped
+# A tool's binary is called by its path: "go tool" exits with 0 when a signal kills the tool.
+GOTESTSUM := "$$(go tool -n gotestsum)" --format pkgname-and-test-fails --hide-summary skipped
 
 # Settings reach a command only if they were typed: make order QTY=3. The shell's
 # own NAME or EMAIL is somebody else's.
@@ -82,17 +83,17 @@ race-test: ## the race for keys, under the race detector
 
 # The build tag keeps the tests that make a deployment out of go test ./...
 whole: need-local ## end to end, on a one-machine deployment
-	@go tool gotestsum --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
+	@"$$(go tool -n gotestsum)" --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
 
 kills: need-local ## a one-machine deployment whose parts are killed
 	@go run ./infra/proof kills -record=false
 
 lint: ## gofumpt, go vet, staticcheck, and the checks of infra/lint
-	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l); \
+	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs "$$(go tool -n gofumpt)" -l); \
 	  if [ -n "$$out" ]; then printf 'not formatted, mend with: go tool gofumpt -w %s\n' "$$(echo $$out)" >&2; exit 1; fi
 	@go vet -tags deployment ./...
 	@go vet -tags deployment -vettool="$$(go tool -n lint)" ./...
-	@go tool staticcheck -tags deployment ./...
+	@"$$(go tool -n staticcheck)" -tags deployment ./...
 
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
