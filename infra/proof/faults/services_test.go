@@ -141,22 +141,22 @@ var (
 // first mails meets the next of all faults, so that even a short storm meets each;
 // the others meet a random one.
 func (p *fakeSES) fault() string {
-	dice := p.chance.n(100)
+	roll := p.chance.n(100)
 	p.sends++
 	switch n := p.sends / 2; {
 	case p.sends%2 == 0 && n <= len(mailFaults):
 		return mailFaults[n-1]
 	case p.reliable:
 		return ""
-	case dice < 2:
+	case roll < 2:
 		return mailRefused
-	case dice < 8:
+	case roll < 8:
 		return mailThrottled
-	case dice < 10:
+	case roll < 10:
 		return sendingPaused
-	case dice < 12:
+	case roll < 12:
 		return mailLost
-	case dice < 16:
+	case roll < 16:
 		return answerOfMailLost
 	}
 	return ""

@@ -123,20 +123,20 @@ func (p paid) answered(w *world, name string) bool {
 // notice that there must be, "" if there is nothing to tell.
 func (w *world) raise(ctx context.Context, p *process, i *instance, orderName string, got order.Fulfillment, claimed error) (id string, err error) {
 	var changed *claim.MismatchError
-	kind, occasion := notice.Kind(""), ""
+	kind, dedupKey := notice.Kind(""), ""
 	switch {
 	case errors.As(claimed, &changed):
-		kind, occasion = notice.ChangedRepeat, string(changed.Line)
+		kind, dedupKey = notice.ChangedRepeat, string(changed.Line)
 	case claimed == nil && got.State() == order.Unconnected:
 		if _, _, err := i.recent.Product(ctx, merchant, got.Product); err != nil {
 			return "", err
 		}
-		kind, occasion = notice.Unconnected, string(got.Side)+"#"+notice.Day(p.now())+"#"+got.Product
+		kind, dedupKey = notice.Unconnected, string(got.Side)+"#"+notice.Day(p.now())+"#"+got.Product
 	default:
 		return "", nil
 	}
 	facts := notice.Facts{Product: got.Product, Side: got.Side, Orders: []string{orderName}, Count: 1}
-	return merchant + "#" + string(kind) + "#" + occasion, w.store.RaiseNotice(ctx, notice.New(merchant, kind, occasion, facts, p.now()))
+	return merchant + "#" + string(kind) + "#" + dedupKey, w.store.RaiseNotice(ctx, notice.New(merchant, kind, dedupKey, facts, p.now()))
 }
 
 // dropped is a key file that a merchant drops, and the events that tell of it.
