@@ -64,16 +64,18 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 # the claim, the in-process engine itself, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
-.PHONY: check test unit engine race-test whole kills lint sam-lint template vuln
-check: need-build lint ## format, vet, linters, all tests on the in-process engine: a minute
-	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -short ./... # fewer histories are simulated, nothing is left out
+.PHONY: check test unit histories engine race-test whole kills lint sam-lint template vuln
+check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
 test: need-test ## everything, its stages side by side; their output is in .local/test
-	@infra/lanes.sh "lint unit engine race-test" "sam-lint whole kills"
+	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint whole kills"
 
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
+
+histories: ## a hundred thousand steps of the protocols, simulated
+	@go test -count=1 -timeout 10m -run '^TestHistories$$' ./infra/proof/simulate -args -steps 100000
 
 engine: ## the store and the claim, on DynamoDB Local
 	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $(ENGINE)

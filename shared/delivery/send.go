@@ -16,9 +16,9 @@ const (
 	// offers bounds how often one mailer offers a mail to an SES that throttles.
 	offers = 12
 
-	// stubborn is the number of tries after which the operator should look: half an
-	// hour.
-	stubborn = 5
+	// alarmTries is the number of tries, half an hour of them, after which a failure
+	// rings the operator's alarm.
+	alarmTries = 5
 )
 
 // send hands a mail over. A mail that SES throttles is offered again, slower, while
@@ -71,7 +71,7 @@ func logFault(ctx context.Context, err error, tries int, about ...any) {
 		about = append(about, "error", err)
 	}
 	level := slog.LevelWarn
-	if fault.Fault == mail.AccountFault || tries >= stubborn {
+	if fault.Fault == mail.AccountFault || tries >= alarmTries {
 		level = slog.LevelError
 	}
 	slog.Log(ctx, level, "mail.not_sent", about...)

@@ -120,7 +120,7 @@ func (w walk[T]) composeAndSend(ctx context.Context, item T) (messageID string, 
 func (w walk[T]) noteUncertain(ctx context.Context, id string, item T) {
 	number := w.entry(&item).Number
 	level := slog.LevelWarn
-	if number >= stubborn {
+	if number >= alarmTries {
 		level = slog.LevelError // something kills every mailer of this item
 	}
 	slog.Log(ctx, level, "mail.repeated", "item", string(w.of), "id", id, "mail", number-1)

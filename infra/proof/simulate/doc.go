@@ -3,7 +3,8 @@
 // faults: calls fail, answers are lost, indexes lag, messages come twice or never,
 // clocks disagree, and processes die between any two steps.
 //
-//	go test ./infra/proof/simulate                                        a hundred thousand steps
+//	go test ./infra/proof/simulate                                        twenty thousand steps
+//	make histories                                                        a hundred thousand, a part of make test
 //	make simulate                                                         five million, and where the limits are
 //	go test ./infra/proof/simulate -run TestHistories -seed 7 -steps 1    one history again
 //

@@ -22,7 +22,7 @@ import (
 
 var (
 	seed     = flag.Uint64("seed", 1, "seed of the first history; the next ones follow")
-	steps    = flag.Int64("steps", 100_000, "histories are made up until they took so many steps together")
+	steps    = flag.Int64("steps", 20_000, "histories are made up until they took so many steps together")
 	recordIt = flag.Bool("record", false, "write what was counted and measured into the page of results")
 )
 
@@ -44,17 +44,13 @@ func play(t *testing.T, plan Plan) (o Outcome) {
 
 // TestHistories is the promise, in any weather.
 func TestHistories(t *testing.T) {
-	steps := *steps
-	if testing.Short() { // as make check has it; make test plays all of them
-		steps = min(steps, 20_000)
-	}
 	var next, taken atomic.Int64
 	sum := summed{began: time.Now(), tally: map[string]int{}}
 	t.Run("histories", func(t *testing.T) {
 		for worker := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
 				t.Parallel()
-				for taken.Load() < steps && !t.Failed() {
+				for taken.Load() < *steps && !t.Failed() {
 					plan := NewPlan(*seed+uint64(next.Add(1))-1, length)
 					t.Run(fmt.Sprint("seed ", plan.Seed), func(t *testing.T) {
 						o := play(t, plan)
@@ -73,7 +69,7 @@ func TestHistories(t *testing.T) {
 	}
 	t.Logf("%d histories from seed %d on, %d steps: nothing broke the promise\n%s", next.Load(), *seed, taken.Load(), sum.words())
 	for _, what := range happenings {
-		if sum.tally[what.name] == 0 && steps >= what.steps {
+		if sum.tally[what.name] == 0 && *steps >= what.steps {
 			t.Errorf("it never happened: %s", what.name)
 		}
 	}
