@@ -687,6 +687,18 @@ func TestMail_markIsRetried(t *testing.T) {
 	}
 }
 
+// TestMail_leaseOutlastsATransaction has another transaction on the line for longer
+// than the SDK tries: the mail goes out all the same, and not only by the sweep.
+func TestMail_leaseOutlastsATransaction(t *testing.T) {
+	faults := dynamotest.NewFaults(t, 1)
+	s := newScene(t, faults.Option)
+	id := s.line("a1", 1, 1)
+	faults.Next("UpdateItem", dynamotest.SDKAttempts+1, dynamotest.Conflict(""))
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license key for Elden")
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
+}
+
 // TestMail_settingsOutOfReach cannot read the merchant: the mail is rescheduled, and
 // goes out when its time has come.
 func TestMail_settingsOutOfReach(t *testing.T) {

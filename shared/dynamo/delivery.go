@@ -155,7 +155,7 @@ func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tel
 // and the SDK repeats the write, the failed condition shows our word: the lease is ours.
 func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item attrs, again bool, err error) {
 	leased, signed := outbox.Entry{}.Leased(now), word(ctx)
-	item, err = s.writeAndRead(ctx, types.TransactWriteItem{Update: &types.Update{
+	first := types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(s.tables.Orders),
 		Key:                 key.attrs(),
 		UpdateExpression:    aws.String("SET mail = :sending, leaseEndsAt = :ends, leaseBy = :word, version = version + :one REMOVE tryAt, code"),
@@ -165,7 +165,13 @@ func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item 
 			":due": text(string(outbox.Due)), ":now": number(millis(now)),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}})
+	}}
+	// A transaction on the item, such as fill's, is over in a moment. If its writer left
+	// the mail due, no other record of the stream tells so.
+	err = insist(ctx, func() error {
+		item, err = s.writeAndRead(ctx, first)
+		return err
+	}, anyRefused)
 	if err == nil {
 		return item, false, nil
 	}
