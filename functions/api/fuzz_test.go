@@ -100,33 +100,10 @@ func (o *owner) tries(r resttest.Attempt, calls *dynamotest.Meter) bool {
 		o.Fatalf("%+v: %v", r, err)
 	}
 
-	var p struct {
-		Status        int
-		Title, Detail string
-	}
-	switch {
-	case got.StatusCode >= 500:
-		o.Errorf("%+v: answered %d %s", r, got.StatusCode, got.Body)
-	case r.Method == http.MethodHead:
-		if got.Body != "" {
-			o.Errorf("%+v: answered with a body", r)
-		}
-	case got.StatusCode < 400:
-		document.Holds(o, e, got)
-	default:
-		if err := json.Unmarshal([]byte(got.Body), &p); err != nil || p.Status != got.StatusCode || p.Title != http.StatusText(p.Status) || p.Detail == "" {
-			o.Errorf("%+v: a problem of %+v, %v", r, p, err)
-		}
-		if got.StatusCode != http.StatusMethodNotAllowed && p.Detail != "There is no such address." {
-			document.Holds(o, e, got)
-		}
-	}
+	document.Answers(o, r, e, got)
 	var sent struct{ Secret string }
 	if json.Unmarshal([]byte(r.Body), &sent) == nil && len(sent.Secret) > 8 && strings.Contains(got.Body, sent.Secret) {
 		o.Errorf("%+v: the answer tells the secret: %s", r, got.Body)
-	}
-	if r.Caller != "" && got.StatusCode < 400 {
-		o.Errorf("%+v: a stranger is answered %d", r, got.StatusCode)
 	}
 
 	writes := slices.DeleteFunc(calls.Calls(), func(c dynamotest.Call) bool {

@@ -338,27 +338,7 @@ func (w *world) tries(r resttest.Attempt, calls *dynamotest.Meter) {
 	if err != nil {
 		w.Fatalf("%+v: %v", r, err)
 	}
-	var p web.Problem
-	switch {
-	case got.StatusCode >= 500:
-		w.Errorf("%+v: answered %d %s", r, got.StatusCode, got.Body)
-	case r.Method == http.MethodHead:
-		if got.Body != "" {
-			w.Errorf("%+v: answered with a body", r)
-		}
-	case got.StatusCode < 400:
-		document.Holds(w, e, got)
-	default:
-		if err := json.Unmarshal([]byte(got.Body), &p); err != nil || p.Status != got.StatusCode || p.Title != http.StatusText(p.Status) || p.Detail == "" {
-			w.Errorf("%+v: a problem of %+v, %v", r, p, err)
-		}
-		if got.StatusCode != http.StatusMethodNotAllowed && p.Detail != "There is no such address." {
-			document.Holds(w, e, got)
-		}
-	}
-	if r.Caller != "" && got.StatusCode < 400 {
-		w.Errorf("%+v: a stranger is answered %d", r, got.StatusCode)
-	}
+	document.Answers(w, r, e, got)
 	writes := slices.DeleteFunc(calls.Calls(), func(c dynamotest.Call) bool {
 		return slices.Contains([]string{"GetItem", "BatchGetItem", "Query"}, c.Operation)
 	})

@@ -16,6 +16,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"keypool/shared/web"
 )
 
 // Document is the OpenAPI document of an API, read by a JSON Schema validator that
@@ -189,6 +191,34 @@ func (s *Document) Holds(t testing.TB, e events.APIGatewayV2HTTPRequest, answer 
 		return
 	}
 	s.check(t, pointer("paths", template, strings.ToLower(method), "responses", status, "content", contentType, "schema"), []byte(answer.Body))
+}
+
+// Answers fails the test unless an attempt, whatever it holds, is answered as an API
+// answers: a success or a problem that the document describes, never 5xx, and no
+// success for a stranger.
+func (s *Document) Answers(t testing.TB, a Attempt, e events.APIGatewayV2HTTPRequest, answer events.APIGatewayV2HTTPResponse) {
+	t.Helper()
+	var p web.Problem
+	switch {
+	case answer.StatusCode >= 500:
+		t.Errorf("%+v: answered %d %s", a, answer.StatusCode, answer.Body)
+	case a.Method == http.MethodHead:
+		if answer.Body != "" {
+			t.Errorf("%+v: answered with a body", a)
+		}
+	case answer.StatusCode < 400:
+		s.Holds(t, e, answer)
+	default:
+		if err := json.Unmarshal([]byte(answer.Body), &p); err != nil || p.Status != answer.StatusCode || p.Title != http.StatusText(p.Status) || p.Detail == "" {
+			t.Errorf("%+v: a problem of %+v, %v", a, p, err)
+		}
+		if answer.StatusCode != http.StatusMethodNotAllowed && p.Detail != "There is no such address." {
+			s.Holds(t, e, answer)
+		}
+	}
+	if a.Caller != "" && answer.StatusCode < 400 {
+		t.Errorf("%+v: a stranger is answered %d", a, answer.StatusCode)
+	}
 }
 
 // IsComplete holds that the document describes each operation in full, with
