@@ -111,14 +111,14 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content [
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &handler{accounts: &platform.Accounts{
-		Adapters: all.Adapters,
-		Read: func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
+	h := &handler{accounts: platform.NewAccounts(
+		all.Adapters,
+		func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
 			return catalog.Account{Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil
 		},
-		Open: func(context.Context, string, string, []byte) ([]byte, error) { return key, nil },
-		Now:  func() time.Time { return now },
-	}}
+		func(context.Context, string, string, []byte) ([]byte, error) { return key, nil },
+		func() time.Time { return now },
+	)}
 	response, logged := answered(t, serve(h), r)
 	problemIs(t, response)
 	want, size := http.StatusUnauthorized, len(content)

@@ -60,21 +60,21 @@ func open(t *testing.T) *shop {
 	clock := func() time.Time { return s.now }
 	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: ignore{}, Now: clock}
 	s.serve = serve(&handler{
-		accounts: &platform.Accounts{
-			Adapters: all.Adapters,
-			Read: func(ctx context.Context, merchant, account string) (catalog.Account, bool, error) {
+		accounts: platform.NewAccounts(
+			all.Adapters,
+			func(ctx context.Context, merchant, account string) (catalog.Account, bool, error) {
 				s.reads++
 				return store.Account(ctx, merchant, account)
 			},
-			Open: func(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
+			func(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
 				s.opened++
 				if merchant != "acme" || account != "standard" {
 					return nil, errors.New("sealed for somebody else")
 				}
 				return platform.ParseSecret(string(sealed))
 			},
-			Now: clock,
-		},
+			clock,
+		),
 		intake: &intake.Intake{Claims: s.claims, Records: store, Products: store, MaxQuantity: 1000, Now: clock},
 	})
 	for _, err := range []error{

@@ -49,10 +49,15 @@ func NewCache[T any](now func() time.Time, read func(ctx context.Context, key st
 // Get returns the value of a key, at most CacheFor old, and false if it does not
 // exist. The caller must not change the value.
 func (c *Cache[T]) Get(ctx context.Context, key string) (T, bool, error) {
+	return c.Within(ctx, key, CacheFor)
+}
+
+// Within is Get for a value that is at most maxAge old.
+func (c *Cache[T]) Within(ctx context.Context, key string, maxAge time.Duration) (T, bool, error) {
 	c.mu.Lock()
 	cached, ok := c.entries[key]
 	c.mu.Unlock()
-	if ok && c.now().Sub(cached.readAt) < CacheFor {
+	if ok && c.now().Sub(cached.readAt) < maxAge {
 		return cached.value, true, nil
 	}
 

@@ -3,10 +3,8 @@ package platform
 import (
 	"context"
 	"fmt"
-	"sync"
+	"strings"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"keypool/shared/catalog"
 	"keypool/shared/pool"
@@ -20,14 +18,24 @@ import (
 // rotated, but at most once a minute. An account that does not exist costs one read
 // a minute, and no secret is opened for it.
 type Accounts struct {
-	Adapters map[string]Adapter // by the platform's name; Standard must be there
-	Read     func(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
-	Open     func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error)
-	Now      func() time.Time
+	adapters map[string]Adapter
+	read     func(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
+	open     func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error)
+	now      func() time.Time
+	cached   *catalog.Cache[opened]
+}
 
-	flight singleflight.Group
-	mu     sync.Mutex
-	cached map[string]opened
+// NewAccounts returns the accounts that read finds in the catalog, whose secrets are
+// opened by open. Adapters are named by their platforms; Standard must be there.
+func NewAccounts(
+	adapters map[string]Adapter,
+	read func(ctx context.Context, merchant, name string) (catalog.Account, bool, error),
+	open func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error),
+	now func() time.Time,
+) *Accounts {
+	a := &Accounts{adapters: adapters, read: read, open: open, now: now}
+	a.cached = catalog.NewCache(now, a.account)
+	return a
 }
 
 // Sender is the account that sent a request, and its platform's adapter.
@@ -49,8 +57,6 @@ type opened struct {
 const (
 	cacheFor  = 5 * time.Minute
 	rereadFor = time.Minute // a signature that does not fit is no reason to read again within that time
-	// cacheSize bounds the memory that the requests of strangers can take.
-	cacheSize = 10_000
 )
 
 // Verify returns the account that signed the request. It returns ErrSignature if
@@ -59,21 +65,22 @@ func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request)
 	if pool.CheckName(merchant) != nil || pool.CheckName(name) != nil {
 		return Sender{}, ErrSignature
 	}
-	cached, err := a.account(ctx, merchant, name, cacheFor)
+	key := merchant + "/" + name
+	cached, _, err := a.cached.Within(ctx, key, cacheFor)
 	if err != nil {
-		return Sender{}, err
+		return Sender{}, fmt.Errorf("read account %s of %s: %w", name, merchant, err)
 	}
-	if sender, err := cached.verify(r, a.Now()); err == nil {
+	if sender, err := cached.verify(r, a.now()); err == nil {
 		return sender, nil
 	}
-	again, err := a.account(ctx, merchant, name, rereadFor)
+	again, _, err := a.cached.Within(ctx, key, rereadFor)
 	if err != nil {
-		return Sender{}, err
+		return Sender{}, fmt.Errorf("read account %s of %s: %w", name, merchant, err)
 	}
 	if again.readAt.Equal(cached.readAt) {
 		return Sender{}, ErrSignature
 	}
-	return again.verify(r, a.Now())
+	return again.verify(r, a.now())
 }
 
 // verify holds a request against the secrets that have not expired.
@@ -92,68 +99,32 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	return Sender{account, o.adapter, signed}, nil
 }
 
-// account returns an account that was read at most maxAge ago.
-func (a *Accounts) account(ctx context.Context, merchant, name string, maxAge time.Duration) (opened, error) {
-	key := merchant + "/" + name
-	a.mu.Lock()
-	cached, ok := a.cached[key]
-	a.mu.Unlock()
-	if ok && a.Now().Sub(cached.readAt) < maxAge {
-		return cached, nil
-	}
-	// Several requests share the read, so it goes on when the first of them ends.
-	shared := a.flight.DoChan(key, func() (any, error) {
-		read, err := a.read(context.WithoutCancel(ctx), merchant, name)
-		if err == nil {
-			a.cache(key, read)
-		}
-		return read, err
-	})
-	select {
-	case result := <-shared:
-		if result.Err != nil {
-			return opened{}, fmt.Errorf("read account %s of %s: %w", name, merchant, result.Err)
-		}
-		return result.Val.(opened), nil
-	case <-ctx.Done():
-		return opened{}, fmt.Errorf("read account %s of %s: %w", name, merchant, ctx.Err())
-	}
-}
-
-func (a *Accounts) cache(key string, read opened) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.cached == nil || len(a.cached) >= cacheSize {
-		a.cached = map[string]opened{}
-	}
-	a.cached[key] = read
-}
-
-// read reads an account and opens its secrets. A name that does not exist becomes an
-// account of Keypool's own scheme without secrets: to refuse it takes as long as to
-// refuse a wrong signature.
-func (a *Accounts) read(ctx context.Context, merchant, name string) (opened, error) {
-	read := opened{adapter: a.Adapters[Standard], readAt: a.Now()}
-	account, known, err := a.Read(ctx, merchant, name)
+// account reads an account, named <merchant>/<account>, and opens its secrets. A name
+// that does not exist becomes an account of Keypool's own scheme without secrets: to
+// refuse it takes as long as to refuse a wrong signature, and it is cached as others are.
+func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error) {
+	merchant, name, _ := strings.Cut(key, "/")
+	read := opened{adapter: a.adapters[Standard], readAt: a.now()}
+	account, known, err := a.read(ctx, merchant, name)
 	if err != nil {
-		return opened{}, err
+		return opened{}, false, err
 	}
-	adapter := a.Adapters[account.Platform]
+	adapter := a.adapters[account.Platform]
 	if !known || adapter == nil {
-		return read, nil
+		return read, true, nil
 	}
 	read.adapter = adapter
 	read.account = Account{Merchant: account.Merchant, Name: account.Name, Origin: account.Origin}
 	for _, sealed := range account.Secrets {
-		if !sealed.ExpiresAt.IsZero() && !a.Now().Before(sealed.ExpiresAt) {
+		if !sealed.ExpiresAt.IsZero() && !a.now().Before(sealed.ExpiresAt) {
 			continue
 		}
-		key, err := a.Open(ctx, merchant, name, sealed.Blob)
+		secret, err := a.open(ctx, merchant, name, sealed.Blob)
 		if err != nil {
-			return opened{}, err
+			return opened{}, false, err
 		}
-		read.account.Secrets = append(read.account.Secrets, Conceal(key))
+		read.account.Secrets = append(read.account.Secrets, Conceal(secret))
 		read.expiring = append(read.expiring, sealed.ExpiresAt)
 	}
-	return read, nil
+	return read, true, nil
 }

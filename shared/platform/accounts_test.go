@@ -58,7 +58,7 @@ func (a *account) open(_ context.Context, _, _ string, sealed []byte) ([]byte, e
 
 // accounts returns the account behind a cache, at the time that now tells.
 func (a *account) accounts(now func() time.Time) *platform.Accounts {
-	return &platform.Accounts{Adapters: adapters, Read: a.read, Open: a.open, Now: now}
+	return platform.NewAccounts(adapters, a.read, a.open, now)
 }
 
 var adapters = map[string]platform.Adapter{platform.Standard: standard.Adapter{}}
@@ -119,14 +119,10 @@ func TestAccounts_expiredSecretIsNotOpened(t *testing.T) {
 func TestAccounts_doesNotOutlastTheCall(t *testing.T) {
 	ends := make(chan struct{})
 	time.AfterFunc(time.Second, func() { close(ends) })
-	accounts := &platform.Accounts{
-		Adapters: adapters,
-		Read: func(context.Context, string, string) (catalog.Account, bool, error) {
-			<-ends
-			return catalog.Account{}, false, nil
-		},
-		Now: time.Now,
-	}
+	accounts := platform.NewAccounts(adapters, func(context.Context, string, string) (catalog.Account, bool, error) {
+		<-ends
+		return catalog.Account{}, false, nil
+	}, nil, time.Now)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := accounts.Verify(ctx, "acme", "shop-eu", request("", "", "")); !errors.Is(err, context.Canceled) {
