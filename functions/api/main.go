@@ -55,5 +55,5 @@ func wire(env *config.Env, cfg aws.Config) any {
 		},
 		orders: store,
 	}
-	return web.Server{Handler: a.serve()}.Serve
+	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

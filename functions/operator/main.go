@@ -34,7 +34,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: fill}},
 		tokens:    &settings.Tokens{Store: store, Now: time.Now},
 	}
-	return web.Server{Handler: o.serve()}.Serve
+	return web.Server{Handler: o.serve(), LogAnswers: true}.Serve
 }
 
 // operator holds the use cases that the operations call.

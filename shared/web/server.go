@@ -24,6 +24,10 @@ import (
 type Server struct {
 	Handler http.Handler
 	MaxBody int // bytes of a request's body, decoded; 0: whatever Lambda accepts (6 MB)
+
+	// LogAnswers logs the route and the status of each answer. A function that logs
+	// the outcome of its requests itself does without: log lines cost money.
+	LogAnswers bool
 }
 
 // reserve is the part of an invocation's time that is kept for the response.
@@ -53,6 +57,8 @@ func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest)
 	}()
 	s.Handler.ServeHTTP(w, r)
 	w.WriteHeader(http.StatusOK)
-	slog.InfoContext(ctx, "request.answered", "route", r.Pattern, "status", w.status)
+	if s.LogAnswers {
+		slog.InfoContext(ctx, "request.answered", "route", r.Pattern, "status", w.status)
+	}
 	return w.response(r), nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -366,5 +367,24 @@ func TestMatches(t *testing.T) {
 	}
 	if got := web.ETag(3); got != `"3"` {
 		t.Errorf("ETag %s", got)
+	}
+}
+
+// The tests of a package run one after the other, so the default logger is this test's.
+func TestServer_logsAnswersIfItIsTold(t *testing.T) {
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for _, told := range []bool{false, true} {
+		var lines strings.Builder
+		slog.SetDefault(slog.New(slog.NewTextHandler(&lines, nil)))
+		e := request("GET", "/v1/pools/elden")
+		e.RouteKey = "GET /v1/pools/{pool}"
+		if _, err := (web.Server{Handler: http.NotFoundHandler(), LogAnswers: told}).Serve(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		logged := strings.Contains(lines.String(), `msg=request.answered route="GET /v1/pools/{pool}" status=404`)
+		if logged != told || !told && lines.Len() > 0 {
+			t.Errorf("told %v, it logs %q", told, lines.String())
+		}
 	}
 }
