@@ -52,7 +52,7 @@ order: ## send a paid order: QTY= EMAIL= PRODUCT= CURRENCY= LANGUAGE= TEST=
 inbox: ## the mails that were sent, as a page
 	@$(LOCAL) inbox $(call typed,PORT)
 
-logs: ## what the functions say: FUNCTION= FOLLOW=
+logs: ## the functions' logs: FUNCTION= FOLLOW=
 	@$(LOCAL) logs $(call typed,FUNCTION FOLLOW)
 
 merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITLE= STACK=
@@ -60,8 +60,8 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 
 ##@ Work on it
 
-# The packages that DynamoDB Local judges, beside the in-process engine: the store,
-# the claim, the in-process engine itself, and a storm of faults.
+# The packages that are also tested on DynamoDB Local: the store, the claim, the
+# model of DynamoDB, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
 .PHONY: check test unit histories engine race-test whole kills lint sam-lint template vuln
@@ -74,10 +74,10 @@ test: need-test ## everything, its stages side by side; their output is in .loca
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
 
-histories: ## a hundred thousand steps of the protocols, simulated
+histories: ## a hundred thousand simulated steps with injected faults
 	@go test -count=1 -timeout 10m -run '^TestHistories$$' ./infra/proof/simulate -args -steps 100000
 
-engine: ## the store and the claim, on DynamoDB Local
+engine: ## the store, the claim, the model of DynamoDB and a storm of faults, on DynamoDB Local
 	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $(ENGINE)
 
 race-test: ## the race for keys, under the race detector
@@ -87,7 +87,7 @@ race-test: ## the race for keys, under the race detector
 whole: need-local ## end to end, on a one-machine deployment
 	@"$$(go tool -n gotestsum)" --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
 
-kills: need-local ## a one-machine deployment whose parts are killed
+kills: need-local ## a one-machine deployment whose processes are killed
 	@go run ./infra/proof kills -record=false
 
 lint: ## gofumpt, go vet, staticcheck, and the checks of infra/lint
@@ -118,7 +118,7 @@ build: need-build ## the functions' zips, the same bytes from the same source: A
 ##@ Prove it, and measure it: what comes of it stands in infra/proof/RESULTS.md
 
 .PHONY: race mutants break simulate faults fuzz rights bench
-race: need-test ## 500 orders for 400 keys, as a picture that moves
+race: need-test ## 500 orders race for 400 keys, drawn while it runs
 	@go run ./infra/proof race
 
 mutants: need-build ## break it on purpose in many ways: a test must notice each
@@ -127,10 +127,10 @@ mutants: need-build ## break it on purpose in many ways: a test must notice each
 break: need-build ## choose one of them and watch what happens
 	@go run ./infra/proof mutants -break
 
-simulate: need-build ## five million steps of the protocols in any weather, and where their limits are: SEED= STEPS=
+simulate: need-build ## five million simulated steps with injected faults, and the limits of throughput: SEED= STEPS=
 	@go run ./infra/proof simulate $(if $(STEPS),-steps $(STEPS)) $(if $(SEED),-seed $(SEED))
 
-faults: need-test ## storms of faults on real engines, and a deployment whose parts are killed: SEED=
+faults: need-test ## storms of faults on real engines, and a one-machine deployment whose processes are killed: SEED=
 	@go run ./infra/proof faults $(if $(SEED),-seed $(SEED))
 	@go run ./infra/proof kills
 

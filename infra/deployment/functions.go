@@ -96,7 +96,7 @@ var Functions = []Function{
 	},
 	{
 		ID:          "Deliver",
-		Description: "Mails what is due and follows what became of it",
+		Description: "Sends mails that are due and applies SES's feedback",
 		Memory:      256,
 		Timeout:     2 * time.Minute, // most of the time it waits for SES
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET"},
@@ -145,7 +145,7 @@ var Functions = []Function{
 	},
 	{
 		ID:          "Sweep",
-		Description: "Drives on whatever stopped halfway",
+		Description: "Resumes work that stopped halfway",
 		Memory:      256,
 		Timeout:     50 * time.Second, // it runs every minute
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "PATIENCE"},

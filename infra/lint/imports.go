@@ -16,11 +16,9 @@ var adapters = []string{"boot", "config", "dynamo", "kms", "s3", "ses", "sqs", "
 var useCases = []string{"claim", "delivery", "ingest", "intake", "settings", "stock", "sweep"}
 
 // The use cases that another use case, or an adapter, may import: intake turns a
-// webhook into claims, ses sends what delivery composes, web answers the problems
-// that settings finds.
+// webhook into claims, web answers the problems that settings finds.
 var mayImport = map[string][]string{
 	"intake": {"claim"},
-	"ses":    {"delivery"},
 	"web":    {"settings"},
 }
 

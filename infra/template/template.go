@@ -14,8 +14,8 @@ import (
 )
 
 const head = `The functions for SAM's command line: sam validate, sam build, sam local invoke,
-sam local start-api. Keypool is deployed by the CDK app in infra/, which also encrypts,
-keeps, alarms and cleans up. Written by "make template"; edit infra/deployment instead.`
+sam local start-api. Keypool is deployed by the CDK app in infra/, which adds encryption,
+retention, alarms and lifecycle rules. Written by "make template"; edit infra/deployment instead.`
 
 const passedOn = `sam local passes on only what is named here; .local/sam-env.json fills
 them in, so that a function reaches the one-machine run.`

@@ -340,7 +340,7 @@ func (b bill) page() string {
 		{Amount: sent.Memory * sent.Seconds(), Of: price.GBSecond},
 		{Amount: price.PlatformLog, Of: price.LogByte},
 	}.Dollars(1e6)
-	platform := price.Bill{{Amount: 3 * price.PlatformLog, Of: price.LogByte}}.Dollars(1e6) // the fourth is gone with the news
+	platform := price.Bill{{Amount: 3 * price.PlatformLog, Of: price.LogByte}}.Dollars(1e6) // the fourth is gone with the feedback
 	const bar = 10.0
 	verdict := "met"
 	if b.ordersBill.Dollars(1e6) > bar {
@@ -381,7 +381,7 @@ once in five minutes. Logs, key files and reports are kept too and not counted.
 
 **What it could do without, and does not.** The write units are the most of it, and none is idle. Six make the claim, and a line that the sweep can find.
 A lease and a mark keep a mail from going out twice; leaving the sweep's index is one more. Two lines of history say when a mail was sent and when it
-arrived ($%.2f each); a count shows what is sold, and orders in a rush share it ($%.2f at most). News that a mail was sent, beside that it arrived, spares a
+arrived ($%.2f each); a count shows what is sold, and orders in a rush share it ($%.2f at most). Feedback that a mail was sent, beside that it arrived, spares a
 customer a second mail when a mailer dies just then ($%.2f). Lambda's own three lines of log for each invocation tell how long it took and how much
 memory ($%.2f). Without all of these it would be %.2f.
 `, b.ordersBill.Dollars(1e6), bar, verdict, price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6),
@@ -407,7 +407,7 @@ func (b bill) summary() string {
 | a million orders of one key each, one at a time | %.2f |
 | of that: %.0f M write units, from the claim to the mail's arrival | %.2f |
 | the HTTP API | %.2f |
-| %d invocations an order: claim, mail, news that it was sent, and that it arrived | %.2f |
+| %d invocations an order: claim, mail, and feedback that it was sent and that it arrived | %.2f |
 | logs | %.2f |
 | reads | %.2f |
 | their mails, by SES | %.0f |
