@@ -61,15 +61,14 @@ func (s *source) fetch() error {
 func (s *source) fill(piece []byte) error {
 	to := s.at + int64(len(piece))
 	body, err := s.objects.Open(s.ctx, s.object, s.at, to)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = io.ReadFull(body, piece)
+		body.Close()
 	}
-	defer body.Close()
-	if _, err := io.ReadFull(body, piece); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF // the object has these bytes
-		}
-		return wrap(err, "read an object from %d to %d", s.at, to)
+	if errors.Is(err, io.EOF) {
+		// The object has these bytes. A connection that is closed before its answer is an
+		// EOF too, in the error of the call.
+		err = io.ErrUnexpectedEOF
 	}
-	return nil
+	return wrap(err, "read an object from %d to %d", s.at, to)
 }
