@@ -277,7 +277,7 @@ var mutants = []mutant{
 		file:   "shared/platform/standard/standard.go",
 		old:    `if hmac.Equal(given, want) {`,
 		new:    `if string(given) == string(want) {`,
-		in:     "shared", test: "TestSecrets_areComparedInConstantTime",
+		in:     "infra/proof/rights", test: "TestSecrets_areComparedInConstantTime",
 	},
 	{
 		breaks: "a recorded webhook is good for a second more",

@@ -39,12 +39,13 @@ func run(ctx context.Context, whole string) error {
 		pattern  string
 		packages []string
 	}{
-		{"^TestReplay|^TestSecrets", []string{"./shared/..."}},
+		{"^TestReplay", []string{"./shared/..."}},
+		{"^TestSecrets", []string{"./infra/proof/rights"}},
 		{"^TestSecrecy$|^TestEveryOperation", []string{"./functions/..."}},
 		{whole, []string{"./infra/local/whole"}},
 	} {
 		// One package at a time: they share the cores of this machine.
-		test := exec.CommandContext(ctx, "go", append([]string{"test", "-tags=deployment", "-tags=deployment", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
+		test := exec.CommandContext(ctx, "go", append([]string{"test", "-tags=deployment", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)
 		test.Stdout = io.MultiWriter(&said, progress{os.Stdout})
 		test.Stderr = os.Stderr
 		if err := test.Run(); err != nil {
@@ -119,7 +120,7 @@ The emulator does not look at two conditions of a role's policy, so that they co
 template hold them (` + "`infra/deployment/functions_test.go`" + `): kms:EncryptionContextKeys, by which the key opens secrets of accounts only, and
 kms:ViaService as far as it allows something, since no service of the emulator uses the key. It lets the account's root
 assume a role that trusts a service; who is trusted is held there too. How long a comparison takes is not measured:
-` + "`shared/comparisons_test.go`" + ` holds that nothing a stranger sends is compared with a secret but by hmac.Equal, or looked up by its hash.
+` + "`infra/proof/rights/comparisons_test.go`" + ` holds that nothing a stranger sends is compared with a secret but by hmac.Equal, or looked up by its hash.
 `)
 	return b.String(), errors.Join(missing...)
 }

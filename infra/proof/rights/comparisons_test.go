@@ -1,4 +1,4 @@
-package shared_test
+package rights
 
 import (
 	"encoding/json"
@@ -29,7 +29,7 @@ func TestSecrets_areComparedInConstantTime(t *testing.T) {
 		{"functions/api", []string{"authorization"}, "settings.TokenOwner"},
 		{"shared/settings", []string{"token"}, "HashToken"},
 	} {
-		files, err := filepath.Glob(filepath.Join("..", c.folder, "*.go"))
+		files, err := filepath.Glob(filepath.Join("../../..", c.folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
