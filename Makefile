@@ -29,7 +29,7 @@ typed = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name)))
 .PHONY: help
 help: ## this list
 	@printf 'Keypool: from a dropped key file to the customer'"'"'s mail.\n\n'
-	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z][a-z0-9-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ See it work, on this machine, without an AWS account (Linux)
 
@@ -64,12 +64,12 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 # model of DynamoDB, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
-.PHONY: check test unit histories engine race-test whole kills lint sam-lint template vuln
+.PHONY: check test unit histories engine race-test e2e kills lint sam-lint template vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
 test: need-test ## everything, its stages side by side; their output is in .local/test
-	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint whole kills"
+	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint e2e kills"
 
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
@@ -84,8 +84,8 @@ race-test: ## the race for keys, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m ./shared/claim
 
 # The build tag keeps the tests that make a deployment out of go test ./...
-whole: need-local ## end to end, on a one-machine deployment
-	@"$$(go tool -n gotestsum)" --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/whole
+e2e: need-local ## end to end, on a one-machine deployment
+	@"$$(go tool -n gotestsum)" --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/e2e
 
 kills: need-local ## a one-machine deployment whose processes are killed
 	@go run ./infra/proof kills -record=false

@@ -47,7 +47,7 @@ var parts = []part{
 	{name: "faults", does: "storms of faults on DynamoDB Local and MiniStack: -local -ministack -seed", dynamodb: true, run: faults},
 	{name: "kills", does: "a deployment whose processes are killed, each at the worst moment: -record=false", run: kills},
 	{name: "fuzz", does: "random bad input: -time -only", run: fuzz.Run},
-	{name: "rights", does: "secrets where they must not be, rights that nobody should have: -whole", dynamodb: true, run: rights.Run},
+	{name: "rights", does: "secrets where they must not be, rights that nobody should have: -e2e", dynamodb: true, run: rights.Run},
 	{name: "mutants", does: "edits that break the promise, and the test that must notice each: -only -break", run: mutants.Run},
 	{name: "bench", does: "speed and cost: -only -profile", dynamodb: true, run: bench.Run},
 	{name: "race", does: "500 orders for 400 keys under the race detector, drawn while it runs", dynamodb: true, run: race},

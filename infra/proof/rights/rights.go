@@ -2,8 +2,8 @@
 // for rights that nobody should have, and writes how much they searched and tried
 // into infra/proof/RESULTS.md.
 //
-//	go run ./infra/proof rights           all of it, some ten minutes
-//	go run ./infra/proof rights -whole R  of the end-to-end tests only those whose names match R
+//	go run ./infra/proof rights         all of it, some ten minutes
+//	go run ./infra/proof rights -e2e R  of the end-to-end tests only those whose names match R
 package rights
 
 import (
@@ -24,15 +24,15 @@ import (
 // Run runs the tests. It needs a DynamoDB at DYNAMODB_ENDPOINT.
 func Run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("rights", flag.ExitOnError)
-	whole := flags.String("whole", "", "of the end-to-end tests, only those that match")
+	e2e := flags.String("e2e", "", "of the end-to-end tests, only those that match")
 	flags.Parse(args)
-	return run(ctx, *whole)
+	return run(ctx, *e2e)
 }
 
-func run(ctx context.Context, whole string) error {
+func run(ctx context.Context, e2e string) error {
 	command := "make rights"
-	if whole != "" {
-		command = "go run ./infra/proof rights -whole '" + whole + "'"
+	if e2e != "" {
+		command = "go run ./infra/proof rights -e2e '" + e2e + "'"
 	}
 	var said bytes.Buffer
 	for _, tests := range []struct {
@@ -42,7 +42,7 @@ func run(ctx context.Context, whole string) error {
 		{"^TestReplay", []string{"./shared/..."}},
 		{"^TestSecrets", []string{"./infra/proof/rights"}},
 		{"^TestSecrecy$|^TestEveryOperation", []string{"./functions/..."}},
-		{whole, []string{"./infra/local/whole"}},
+		{e2e, []string{"./infra/local/e2e"}},
 	} {
 		// One package at a time: they share the cores of this machine.
 		test := exec.CommandContext(ctx, "go", append([]string{"test", "-tags=deployment", "-count=1", "-p=1", "-v", "-timeout=40m", "-run=" + tests.pattern}, tests.packages...)...)

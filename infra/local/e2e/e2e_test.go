@@ -1,6 +1,6 @@
 //go:build deployment
 
-package whole
+package e2e
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 //go:build deployment
 
-package whole
+package e2e
 
 import (
 	"context"
@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 	if err != nil {
 		return failed(err)
 	}
-	if world.machine, err = machine.OpenNew(checkout, "whole"); err != nil {
+	if world.machine, err = machine.OpenNew(checkout, "e2e"); err != nil {
 		return failed(err)
 	}
 	defer world.machine.Remove(ctx)
