@@ -17,7 +17,7 @@ import (
 // handler fills the queues that the messages of an event name.
 type handler struct {
 	filler filler
-	queue  giver
+	queue  messageReturner
 	now    func() time.Time
 }
 
@@ -25,48 +25,45 @@ type filler interface {
 	Fill(ctx context.Context, r order.FillRequest, until time.Time) error
 }
 
-type giver interface {
-	GiveBack(ctx context.Context, receiptHandle string) error
+type messageReturner interface {
+	ReturnMessage(ctx context.Context, receiptHandle string) error
 }
 
-// spare is the part of the invocation's time in which messages are given back.
-const spare = 5 * time.Second
+// reserve is the part of an invocation's time that is kept for returning messages.
+const reserve = 5 * time.Second
 
 // handle serves each request once, however often it is in the event. Each gets its
 // share of the time, so that a long queue does not hold back the others.
-//
-// A request that ran out of time goes back to the message queue and is received again
-// at once. One that failed is received again after its visibility timeout. After many
-// receives its message goes to the dead-letter queue, and the sweep asks anew.
 func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 	until := h.now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
-		until = deadline.Add(-spare)
+		until = deadline.Add(-reserve)
 	}
 	var response events.SQSEventResponse
 	results := map[order.FillRequest]error{}
 	for i, message := range event.Records {
 		request, err := decode(message.Body)
 		if err == nil {
-			var done bool
-			if err, done = results[request]; !done {
+			var tried bool
+			if err, tried = results[request]; !tried {
 				now := h.now()
 				share := until.Sub(now) / time.Duration(len(event.Records)-i)
 				err = h.filler.Fill(ctx, request, now.Add(share))
 				results[request] = err
 			}
 		}
-		if err == nil {
+		outcome := outcomeOf(err)
+		if outcome == done {
 			continue
 		}
 		slog.WarnContext(ctx, "fill.failed", "merchant", request.Merchant, "pool", request.Pool, "error", err)
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
-		if !errors.Is(err, job.ErrUnfinished) {
+		if outcome != waiting {
 			continue
 		}
-		if err := h.queue.GiveBack(ctx, message.ReceiptHandle); err != nil {
-			slog.WarnContext(ctx, "message.not_given_back", "error", err)
+		if err := h.queue.ReturnMessage(ctx, message.ReceiptHandle); err != nil {
+			slog.WarnContext(ctx, "message.not_returned", "error", err) // it comes again when its time is up
 		}
 	}
 	return response, nil
@@ -76,10 +73,45 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 func decode(body string) (order.FillRequest, error) {
 	var r order.FillRequest
 	if err := json.Unmarshal([]byte(body), &r); err != nil {
-		return order.FillRequest{}, fmt.Errorf("a message that is no fill request: %w", err)
+		return order.FillRequest{}, fmt.Errorf("%w: %w", errNoRequest, err)
 	}
 	if r.V != order.FillVersion && r.V != order.FillVersion-1 {
-		return order.FillRequest{}, fmt.Errorf("a fill request of version %d: deploy the newer version", r.V)
+		return order.FillRequest{}, fmt.Errorf("a fill request of version %d: %w", r.V, errVersion)
 	}
 	return r, nil
+}
+
+var (
+	errNoRequest = errors.New("a message that is no fill request")
+	errVersion   = errors.New("deploy the newer version")
+)
+
+// outcome is what becomes of a message.
+type outcome string
+
+const (
+	done    outcome = "done"
+	waiting outcome = "waiting" // it ran out of time: it goes back to the queue, to be received at once
+	again   outcome = "again"   // it comes again when its time is up
+	parked  outcome = "parked"  // as again, until the queue puts it in the dead-letter queue; the sweep asks anew
+)
+
+// outcomes sorts the errors of a message. Every other error is temporary: again.
+var outcomes = []struct {
+	err error
+	is  outcome
+}{
+	{nil, done},
+	{job.ErrUnfinished, waiting},
+	{errNoRequest, parked},
+	{errVersion, parked},
+}
+
+func outcomeOf(err error) outcome {
+	for _, known := range outcomes {
+		if errors.Is(err, known.err) {
+			return known.is
+		}
+	}
+	return again
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -14,13 +15,14 @@ import (
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 type fills struct {
-	asked  []order.FillRequest
-	until  []time.Time
-	answer map[string]error // by pool
-	back   []string
+	asked    []order.FillRequest
+	until    []time.Time
+	answer   map[string]error // by pool
+	returned []string
 }
 
 func (f *fills) Fill(_ context.Context, r order.FillRequest, until time.Time) error {
@@ -29,8 +31,8 @@ func (f *fills) Fill(_ context.Context, r order.FillRequest, until time.Time) er
 	return f.answer[r.Pool]
 }
 
-func (f *fills) GiveBack(_ context.Context, receiptHandle string) error {
-	f.back = append(f.back, receiptHandle)
+func (f *fills) ReturnMessage(_ context.Context, receiptHandle string) error {
+	f.returned = append(f.returned, receiptHandle)
 	return nil
 }
 
@@ -90,8 +92,8 @@ func TestHandle_unfinishedGoesBackAtOnce(t *testing.T) {
 	if diff := cmp.Diff([]events.SQSBatchItemFailure{{ItemIdentifier: "message-1"}, {ItemIdentifier: "message-2"}}, failed); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"receipt-1", "receipt-2"}, f.back); diff != "" {
-		t.Errorf("given back (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"receipt-1", "receipt-2"}, f.returned); diff != "" {
+		t.Errorf("returned (-want +got):\n%s", diff)
 	}
 }
 
@@ -100,8 +102,8 @@ func TestHandle_failureWaitsForItsTurn(t *testing.T) {
 	if failed := run(t, f, fixture(t, "good_fill")); len(failed) != 2 {
 		t.Errorf("failed: %v", failed)
 	}
-	if len(f.back) != 0 {
-		t.Errorf("given back at once: %v", f.back)
+	if len(f.returned) != 0 {
+		t.Errorf("returned at once: %v", f.returned)
 	}
 }
 
@@ -110,5 +112,27 @@ func TestHandle_whatIsNoRequestIsPutAside(t *testing.T) {
 	failed := run(t, f, fixture(t, "bad_fill"))
 	if len(failed) != 2 || len(f.asked) != 0 {
 		t.Errorf("%d failed, %d were tried", len(failed), len(f.asked))
+	}
+}
+
+func TestOutcomeOf(t *testing.T) {
+	_, noRequest := decode(`[]`)
+	_, newer := decode(fmt.Sprintf(`{"v":%d}`, order.FillVersion+1))
+	for _, test := range []struct {
+		err  error
+		want outcome
+	}{
+		{nil, done},
+		{fmt.Errorf("fill pool elden: %w", job.ErrUnfinished), waiting},
+		{errors.Join(job.ErrUnfinished, errors.New("the queue is down")), waiting},
+		{errors.New("connection reset"), again},
+		{fmt.Errorf("fill pool elden: %w", context.DeadlineExceeded), again},
+		{fmt.Errorf("fill pool elden: %w", retry.ErrThrottled), again},
+		{noRequest, parked},
+		{newer, parked},
+	} {
+		if got := outcomeOf(test.err); got != test.want {
+			t.Errorf("%v: %s, want %s", test.err, got, test.want)
+		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 // work on uploads.
 type handler struct {
 	worker worker
-	queue  giver
+	queue  messageReturner
 }
 
 type worker interface {
@@ -24,8 +24,8 @@ type worker interface {
 	Handle(ctx context.Context, m upload.Message) error
 }
 
-type giver interface {
-	GiveBack(ctx context.Context, receiptHandle string) error
+type messageReturner interface {
+	ReturnMessage(ctx context.Context, receiptHandle string) error
 }
 
 // event holds the field that both sources have in common. Other events, such as the
@@ -95,7 +95,7 @@ func (h *handler) messages(ctx context.Context, event events.SQSEvent) events.SQ
 		switch outcome {
 		case waiting:
 			slog.InfoContext(ctx, "range.interrupted", "upload", m.Upload, "range", m.Range)
-			if err := h.queue.GiveBack(ctx, record.ReceiptHandle); err != nil {
+			if err := h.queue.ReturnMessage(ctx, record.ReceiptHandle); err != nil {
 				slog.WarnContext(ctx, "message.not_returned", "upload", m.Upload, "error", err) // it comes again when its time is up
 			}
 		default:

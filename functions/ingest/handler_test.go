@@ -18,10 +18,10 @@ import (
 
 // recorder notes what it is asked to do, and answers with err.
 type recorder struct {
-	err       error
-	objects   []upload.Object
-	messages  []upload.Message
-	givenBack []string
+	err      error
+	objects  []upload.Object
+	messages []upload.Message
+	returned []string
 }
 
 func (r *recorder) Receive(_ context.Context, o upload.Object) error {
@@ -34,8 +34,8 @@ func (r *recorder) Handle(_ context.Context, m upload.Message) error {
 	return r.err
 }
 
-func (r *recorder) GiveBack(_ context.Context, receiptHandle string) error {
-	r.givenBack = append(r.givenBack, receiptHandle)
+func (r *recorder) ReturnMessage(_ context.Context, receiptHandle string) error {
+	r.returned = append(r.returned, receiptHandle)
 	return nil
 }
 
@@ -87,8 +87,8 @@ func TestHandle(t *testing.T) {
 			fixture: "good_range.json",
 			err:     job.ErrUnfinished, // goes on at once
 			want: recorder{
-				messages:  []upload.Message{upload.LoadRange("demo", id, 3)},
-				givenBack: []string{"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a0"},
+				messages: []upload.Message{upload.LoadRange("demo", id, 3)},
+				returned: []string{"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a0"},
 			},
 			answer: failure("0"),
 		},

@@ -13,8 +13,8 @@ type handler struct {
 	now     func() time.Time
 }
 
-// spare is the part of the invocation's time that is left to end the last items.
-const spare = 5 * time.Second
+// reserve is the part of an invocation's time that is kept for ending the last items.
+const reserve = 5 * time.Second
 
 // handle answers a tick of the scheduler. The tick holds nothing to read: the tables
 // and the time say what is to be done.
@@ -24,7 +24,7 @@ const spare = 5 * time.Second
 func (h handler) handle(ctx context.Context) error {
 	until := h.now().Add(time.Minute)
 	if deadline, ok := ctx.Deadline(); ok {
-		until = deadline.Add(-spare)
+		until = deadline.Add(-reserve)
 	}
 	swept, err := h.sweeper.Sweep(ctx, until)
 	if swept != (sweep.Swept{}) {

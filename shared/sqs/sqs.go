@@ -37,16 +37,16 @@ func (q *Queue) Send(ctx context.Context, message any, delay time.Duration) erro
 	return nil
 }
 
-// GiveBack makes a received message visible to the next worker at once, instead
+// ReturnMessage makes a received message visible to the next worker at once, instead
 // of when its visibility timeout ends.
-func (q *Queue) GiveBack(ctx context.Context, receiptHandle string) error {
+func (q *Queue) ReturnMessage(ctx context.Context, receiptHandle string) error {
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl:          aws.String(q.url),
 		ReceiptHandle:     aws.String(receiptHandle),
 		VisibilityTimeout: 0,
 	})
 	if err != nil {
-		return fmt.Errorf("give a message back: %w", err)
+		return fmt.Errorf("return a message: %w", err)
 	}
 	return nil
 }
