@@ -188,7 +188,7 @@ func (t *takings) addTo(ctx context.Context, counts Counts) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.keys), pool.ID.Compare) {
 		n := t.keys[p]
 		if err := counts.AddTaken(ctx, p, n); err != nil {
-			slog.WarnContext(ctx, "count.deferred", "pool", p.String(), "keys", n, "error", err)
+			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "keys", n, "error", err)
 		}
 	}
 }

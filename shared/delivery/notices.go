@@ -72,7 +72,9 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 		return c
 	}
 	if n.Merchant == "" {
-		c.then = func() { slog.Error("operator.unreachable", "notice", string(n.Kind), "code", e.Code) }
+		c.then = func(ctx context.Context) {
+			slog.ErrorContext(ctx, "operator.not_reached", "notice", string(n.Kind), "code", e.Code)
+		}
 		return c
 	}
 	c.tell = &tell

@@ -21,8 +21,8 @@ const (
 	// and one invocation of two minutes offer all its mails.
 	slowestGap = 4 * time.Second
 
-	// stopBefore is the time between the last offer of a mail and the invocation's end.
-	stopBefore = sendFor + 5*time.Second
+	// reserve is the time between the last offer of a mail and the invocation's end.
+	reserve = sendFor + 5*time.Second
 )
 
 // pace spaces the mails of one process. Its zero value is ready; it is safe for
@@ -39,7 +39,7 @@ type pace struct {
 func (p *pace) turn(ctx context.Context) (at time.Time, ok bool) {
 	for {
 		at, slowed := p.reserve()
-		if deadline, set := ctx.Deadline(); set && at.After(deadline.Add(-stopBefore)) {
+		if deadline, set := ctx.Deadline(); set && at.After(deadline.Add(-reserve)) {
 			return at, false
 		}
 		select {

@@ -51,9 +51,9 @@ type kind[T any] interface {
 // change is a change of an item by an event of its mail.
 type change[T any] struct {
 	item    T
-	history *order.History // stored with the item
-	tell    *notice.Notice // stored with the item
-	then    func()         // called once the item is stored; nil: nothing
+	history *order.History            // stored with the item
+	tell    *notice.Notice            // stored with the item
+	then    func(ctx context.Context) // called once the item is stored; nil: nothing
 
 	// note is added to the history once the item is stored. It is best effort: the
 	// item itself says the same.
@@ -174,7 +174,7 @@ func sameLease(there, before outbox.Entry) bool {
 // after does what follows a change that is stored.
 func (w walk[T]) after(ctx context.Context, c change[T]) {
 	if c.then != nil {
-		c.then()
+		c.then(ctx)
 	}
 	w.addNote(ctx, c.note)
 }

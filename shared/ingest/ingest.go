@@ -100,7 +100,7 @@ const (
 	slowIndex = time.Minute
 )
 
-// Worker ingests.
+// Worker receives uploads and loads their ranges.
 type Worker struct {
 	Catalog   Catalog
 	Records   Records
@@ -149,7 +149,7 @@ func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 }
 
 // Handle does the work that a message asks for. job.ErrUnfinished asks for the message
-// to be given back at once.
+// to be returned to its queue at once.
 func (w *Worker) Handle(ctx context.Context, m upload.Message) error {
 	if m.V > 1 {
 		return fmt.Errorf("a message of version %d is newer than this program", m.V)
@@ -159,7 +159,7 @@ func (w *Worker) Handle(ctx context.Context, m upload.Message) error {
 		return wrap(err, "resume upload %s", m.Upload)
 	}
 	if !ok {
-		slog.WarnContext(ctx, "upload.unknown", "upload", m.Upload)
+		slog.WarnContext(ctx, "upload.not_found", "upload", m.Upload)
 		return nil
 	}
 	if m.Resume {

@@ -52,8 +52,7 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 	}
 }
 
-// claim claims the keys of one line, and tells the merchant of a line that needs
-// him.
+// claim claims the keys of one line, and notifies the merchant if the line needs action.
 func (in *Intake) claim(ctx context.Context, line order.Fulfillment) platform.Result {
 	result := platform.Result{Outcome: platform.Accepted, Order: line.Order, Line: line.Line, Product: line.Product}
 	got, err := in.Claims.Claim(ctx, line)
@@ -73,7 +72,7 @@ func (in *Intake) claim(ctx context.Context, line order.Fulfillment) platform.Re
 		result.Outcome = platform.Failed
 		slog.ErrorContext(ctx, "order.not_stored", "line", line.ID, "error", err)
 	case changed != nil:
-		slog.WarnContext(ctx, "order.changed_repeat", "line", line.ID)
+		slog.WarnContext(ctx, "order.mismatched", "line", line.ID)
 	default:
 		slog.InfoContext(ctx, "order.claimed", "line", line.ID, "state", result.State)
 	}

@@ -142,7 +142,7 @@ func (s *Pools) resumeUploads(ctx context.Context, p catalog.Pool) {
 		}
 	}
 	if err != nil {
-		slog.WarnContext(ctx, "uploads.deferred", "merchant", p.Merchant, "pool", p.Name, "error", err)
+		slog.WarnContext(ctx, "upload.not_resumed", "merchant", p.Merchant, "pool", p.Name, "error", err)
 	}
 }
 

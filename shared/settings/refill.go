@@ -58,9 +58,9 @@ func (r *Refill) newDefaultPool(ctx context.Context, merchant string) {
 // changedProduct serves the lines of a product, and of the products that inherit
 // from it, if another pool feeds it now.
 //
-// Only that case reads all products to find the heirs: a shop that creates
+// Only that case reads all products to find the inheritors: a shop that creates
 // thousands of products, or sends new texts for them, would read them all each
-// time. A new product has no heirs.
+// time. A new product has no inheritors.
 func (r *Refill) changedProduct(ctx context.Context, before, after catalog.Product) {
 	otherPool := after.Pool != before.Pool || after.Original != before.Original || after.Ignored != before.Ignored ||
 		!maps.Equal(after.PoolsByCurrency, before.PoolsByCurrency)
@@ -76,7 +76,7 @@ func (r *Refill) changedProduct(ctx context.Context, before, after catalog.Produ
 func (r *Refill) eachProduct(ctx context.Context, merchant string, chosen func(catalog.Product) bool) {
 	products, err := r.Products.Products(ctx, merchant, "", 0)
 	if err != nil {
-		slog.WarnContext(ctx, "refill.deferred", "merchant", merchant, "error", err)
+		slog.WarnContext(ctx, "fill.not_requested", "merchant", merchant, "error", err)
 		return
 	}
 	r.products(ctx, merchant, slices.DeleteFunc(products, func(p catalog.Product) bool { return !chosen(p) }))
@@ -99,7 +99,7 @@ func (r *Refill) send(ctx context.Context, merchant string, requests []order.Fil
 		sending.Go(func() error { return r.Queue.Send(ctx, request, refillDelay) })
 	}
 	if err := sending.Wait(); err != nil {
-		slog.WarnContext(ctx, "refill.deferred", "merchant", merchant, "error", err)
+		slog.WarnContext(ctx, "fill.not_requested", "merchant", merchant, "error", err)
 	}
 }
 
