@@ -142,7 +142,7 @@ func (a *api) addProducts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-product", Method: http.MethodDelete, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Delete a product",
-		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. 409 while lines wait for the product to get a pool, or another product takes from it.",
+		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. 409 while lines wait for the product to get a pool, or another product inherits from it.",
 		Errors:      []int{404, 409, 412, 428},
 	}, a.deleteProduct)
 }

@@ -1,4 +1,4 @@
-// Deliver mails what is due, and follows what becomes of the mails.
+// Deliver sends mails that are due and applies SES's feedback about them.
 package main
 
 import (
@@ -38,8 +38,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 	return h.handle
 }
 
-// address parses what the settings have found to be an address; what they have
-// not stops the start.
+// address parses a setting that config.Env has checked. An invalid one is among the
+// problems that stop the start.
 func address(setting string) mail.Address {
 	parsed, err := mail.ParseAddress(setting)
 	if err != nil {

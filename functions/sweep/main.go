@@ -1,4 +1,4 @@
-// Sweep takes up, every minute, whatever stopped halfway.
+// Sweep resumes, every minute, work that stopped halfway.
 package main
 
 import (

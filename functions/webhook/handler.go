@@ -25,7 +25,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		sendAgain(w, r, err)
+		askToRetry(w, r, err)
 		return
 	}
 	request := platform.Request{Header: r.Header, Body: body}
@@ -37,15 +37,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		sendAgain(w, r, err)
+		askToRetry(w, r, err)
 		return
 	}
 
 	// The events are what the request reports: an order was paid, refunded, disputed.
 	events, err := sender.Adapter.Decode(ctx, request, sender.Account)
 
-	// Package intake applies them, each kind in a case of its function applyOne: a paid
-	// order (platform.Paid) becomes claims, a refund (platform.Returned) a return.
+	// Package intake applies them, each kind in a case of its function applyOne. A paid
+	// order (platform.Paid) becomes claims. A refund (platform.Returned) has its case,
+	// and is skipped until an adapter decodes one.
 	var results []platform.Result
 	if err == nil {
 		results = h.intake.Apply(ctx, sender.Account, request, events)
@@ -60,8 +61,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(answer.Body)
 }
 
-// sendAgain answers a webhook that could not be verified for a reason that may pass.
-func sendAgain(w http.ResponseWriter, r *http.Request, err error) {
+// askToRetry answers 503 to a webhook that could not be verified for a temporary reason.
+func askToRetry(w http.ResponseWriter, r *http.Request, err error) {
 	slog.ErrorContext(r.Context(), "webhook.not_verified", "error", err)
 	w.Header().Set("Retry-After", "5")
 	web.NewProblem(http.StatusServiceUnavailable, "Nothing was stored: send the same again.").Write(w, r)

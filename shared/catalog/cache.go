@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// CacheFor is the longest time for which a changed setting may stay unseen.
+// CacheFor is the age up to which Get returns a cached setting. Accounts are kept
+// longer: see package platform.
 const CacheFor = 30 * time.Second
 
 // Cache is a read-through cache of values of one type, by key, in the memory of

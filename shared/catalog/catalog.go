@@ -1,5 +1,6 @@
 // Package catalog holds the settings of merchants: the merchant, and its pools,
 // products and accounts with payment platforms. Package settings changes them.
+// Cached reads them through a cache.
 //
 // Version counts the changes of a setting from 1; a setting of version 0 has not
 // been stored.

@@ -2,7 +2,7 @@ package catalog
 
 import "context"
 
-// ReadProduct returns a product with the settings that it takes from its original,
+// ReadProduct returns a product with the settings that it inherits from its original,
 // and false if there is no such product. While the original does not exist, the
 // product's own settings are in force.
 func ReadProduct(ctx context.Context, r ProductReader, merchant, id string) (Product, bool, error) {

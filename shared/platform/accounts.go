@@ -55,8 +55,8 @@ type opened struct {
 }
 
 const (
-	cacheFor  = 5 * time.Minute
-	rereadFor = time.Minute // a signature that does not fit is no reason to read again within that time
+	cacheFor    = 5 * time.Minute
+	rereadAfter = time.Minute // a signature that does not fit is no reason to read again before
 )
 
 // Verify returns the account that signed the request. It returns ErrSignature if
@@ -73,7 +73,7 @@ func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request)
 	if sender, err := cached.verify(r, a.now()); err == nil {
 		return sender, nil
 	}
-	again, _, err := a.cached.Within(ctx, key, rereadFor)
+	again, _, err := a.cached.Within(ctx, key, rereadAfter)
 	if err != nil {
 		return Sender{}, fmt.Errorf("read account %s of %s: %w", name, merchant, err)
 	}

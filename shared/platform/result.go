@@ -15,7 +15,7 @@ type Result struct {
 	Wanted    int
 	Allocated int
 
-	Type  string      // of Ignored: the event's name, as the platform writes it
+	Type  string      // of Skipped: the event's name, as the platform writes it
 	Field *FieldError // of Rejected: the reason
 }
 

@@ -37,17 +37,13 @@ type AccountChange struct {
 	Merchant, Name string
 	Platform       string        // "": as it is, or the default
 	Secret         string        // as text; "": make one
-	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them at once
+	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them as soon as no cache holds them
 }
 
-const (
-	defaultPlatform = "standard"
-
-	// maxSecrets is one more than a rotation needs. A caller who never saw the
-	// answer with the new secret rotates again, while the sender still uses the
-	// secret from before both rotations.
-	maxSecrets = 3
-)
+// maxSecrets is one more than a rotation needs. A caller who never saw the answer
+// with the new secret rotates again, while the sender still uses the secret from
+// before both rotations.
+const maxSecrets = 3
 
 // CheckAccount returns the mistakes in a change of an account, of one of the platforms.
 func CheckAccount(change AccountChange, platforms []string) []Problem {
@@ -97,7 +93,7 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	created = before.Version == 0
 	switch {
 	case created:
-		next.Platform, next.Origin = cmp.Or(change.Platform, defaultPlatform), rand.Text()
+		next.Platform, next.Origin = cmp.Or(change.Platform, platform.Standard), rand.Text()
 	case change.Platform != "" && change.Platform != before.Platform:
 		return a, "", false, invalid(Problem{
 			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",

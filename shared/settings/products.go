@@ -98,12 +98,12 @@ func (s *Products) Delete(ctx context.Context, merchant, id string, c Condition)
 	if waits {
 		return &InUseError{"product", []string{"paid order lines wait for it to get a pool"}}
 	}
-	heir, ok, err := s.heir(ctx, p)
+	inheritor, ok, err := s.inheritor(ctx, p)
 	if err != nil {
 		return err
 	}
 	if ok {
-		return &InUseError{"product", []string{fmt.Sprintf("the product %q takes from it", heir)}}
+		return &InUseError{"product", []string{fmt.Sprintf("the product %q inherits from it", inheritor)}}
 	}
 	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version)
 }
@@ -164,17 +164,17 @@ func (s *Products) checkOriginal(ctx context.Context, p catalog.Product) (proble
 	if p.Version == 0 {
 		return problems, nil
 	}
-	heir, ok, err := s.heir(ctx, p)
+	inheritor, ok, err := s.inheritor(ctx, p)
 	if ok {
 		problems = append(problems, Problem{
-			Path: "original", Message: fmt.Sprintf("this product is the original of %q, so that it cannot have one itself", heir),
+			Path: "original", Message: fmt.Sprintf("this product is the original of %q, so that it cannot have one itself", inheritor),
 		})
 	}
 	return problems, err
 }
 
-// heir returns the id of a product that has this one as its original, false if none has.
-func (s *Products) heir(ctx context.Context, p catalog.Product) (string, bool, error) {
+// inheritor returns the id of a product that has this one as its original, false if none has.
+func (s *Products) inheritor(ctx context.Context, p catalog.Product) (string, bool, error) {
 	products, err := s.Store.Products(ctx, p.Merchant, "", 0)
 	for _, other := range products {
 		if other.Original == p.ID {
