@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
@@ -18,13 +18,13 @@ import (
 // Whatever goes wrong with a call, no secret stands in what the function answers
 // or logs, but for what the caller asked for.
 func TestSecrecy(t *testing.T) {
-	s := boottest.Open(t, wire)
+	s := lambdatest.Open(t, wire)
 	bearer := settings.TokenPrefix + s.Canaries.New(canary.Token)
-	if err := s.Store.PutToken(t.Context(), settings.HashToken(bearer), boottest.Merchant, time.Now()); err != nil {
+	if err := s.Store.PutToken(t.Context(), settings.HashToken(bearer), lambdatest.Merchant, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	s.Stock(boottest.Pool, 3)
-	u := upload.Upload{Merchant: boottest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: boottest.Pool, Side: pool.Live, State: upload.Finished, ReceivedAt: time.Now()}
+	s.Stock(lambdatest.Pool, 3)
+	u := upload.Upload{Merchant: lambdatest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, ReceivedAt: time.Now()}
 	if ok, err := s.Store.MoveUpload(t.Context(), "", u, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -21,14 +21,14 @@ import (
 // Whatever goes wrong with a mail, neither whom it is for nor a key in it stands
 // in what the function answers, returns or logs.
 func TestSecrecy(t *testing.T) {
-	s := boottest.Open(t, wire)
+	s := lambdatest.Open(t, wire)
 	lines := 0
 	due := func() order.Fulfillment {
 		lines++
 		name := fmt.Sprintf("A-%d", lines)
 		f := order.Fulfillment{
-			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
-			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
+			ID: order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: lambdatest.Product, Pool: lambdatest.Pool,
 			Quantity: 1, Wanted: 1, Allocated: 1, ReceivedAt: time.Now(),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Canaries.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},
@@ -59,7 +59,7 @@ func TestSecrecy(t *testing.T) {
 	notices := 0
 	s.RefuseEachCall("a notice to the merchant", func() []byte {
 		notices++
-		n := notice.New(boottest.Merchant, notice.MailFailed, fmt.Sprint(notices), notice.Facts{Orders: []string{"A-1"}, Count: 1}, time.Now())
+		n := notice.New(lambdatest.Merchant, notice.MailFailed, fmt.Sprint(notices), notice.Facts{Orders: []string{"A-1"}, Count: 1}, time.Now())
 		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}

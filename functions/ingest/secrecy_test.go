@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 )
 
 // Whatever goes wrong with a key file, no line of it stands in what the function
 // answers, returns or logs, nor in its report.
 func TestSecrecy(t *testing.T) {
-	s := boottest.Open(t, wire)
+	s := lambdatest.Open(t, wire)
 	files := 0
 	dropped := func(folder string, lines ...string) []byte {
 		files++
@@ -20,14 +20,14 @@ func TestSecrecy(t *testing.T) {
 		s.Files["/uploads/"+name] = []byte(strings.Join(lines, "\n"))
 		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"uploads"},"object":{"key":%q,"versionId":"1"}}}]}`, name)
 	}
-	home := boottest.Merchant + "/" + boottest.Pool
+	home := lambdatest.Merchant + "/" + lambdatest.Pool
 	s.RefuseEachCall("a key file", func() []byte { return dropped(home, s.Keys(3)...) })
 	s.RefuseEachCall("a file of lines that are refused", func() []byte {
 		k := s.Keys(5)
 		return dropped(home, k[0], k[0], k[1]+"\x1b", k[2]+strings.Repeat("x", 2100), k[3]+"\u202e", "\xff"+k[4])
 	})
-	s.RefuseEachCall("a file for no pool", func() []byte { return dropped(boottest.Merchant+"/nowhere", s.Keys(1)...) })
-	s.RefuseEachCall("a file of no merchant", func() []byte { return dropped("nobody/"+boottest.Pool, s.Keys(1)...) })
+	s.RefuseEachCall("a file for no pool", func() []byte { return dropped(lambdatest.Merchant+"/nowhere", s.Keys(1)...) })
+	s.RefuseEachCall("a file of no merchant", func() []byte { return dropped("nobody/"+lambdatest.Pool, s.Keys(1)...) })
 	s.RefuseEachCall("a file that is no text", func() []byte { return dropped(home, "PK\x03\x04\x00\x00"+s.Keys(1)[0]) })
 
 	key := s.Canaries.New(canary.Key)

@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
 )
 
 // Whatever goes wrong with a call, no secret stands in the response or the log, but
 // for what the caller asked for.
 func TestSecrecy(t *testing.T) {
-	s := boottest.Open(t, wire)
+	s := lambdatest.Open(t, wire)
 	call := func(method, path, body string) []byte {
 		e := resttest.Event(t, "good_operator_merchant")
 		e.RequestContext.HTTP.Method, e.Body = method, body

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -15,15 +15,15 @@ import (
 // Whatever goes wrong while what stopped halfway is taken up, neither a key nor a
 // customer stands in what the function returns or logs.
 func TestSecrecy(t *testing.T) {
-	s := boottest.Open(t, wire)
+	s := lambdatest.Open(t, wire)
 	lines := 0
 	stopped := func() {
 		lines++
 		name := fmt.Sprintf("A-%d", lines)
 		mail := outbox.Entry{}.Next(outbox.Keys, time.Now().Add(-time.Hour))
 		err := s.Store.Commit(t.Context(), order.Change{After: order.Fulfillment{
-			ID: order.Identity{Merchant: boottest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
-			Merchant: boottest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: boottest.Product, Pool: boottest.Pool,
+			ID: order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: lambdatest.Product, Pool: lambdatest.Pool,
 			Quantity: 2, Wanted: 2, Allocated: 1, ReceivedAt: time.Now().Add(-time.Hour),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Canaries.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},

@@ -11,16 +11,16 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"keypool/infra/proof/boottest"
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 	"keypool/shared/platform/standard"
 )
 
 // The function's response, error and log hold no customer, no key and no secret,
 // whichever of its calls to AWS is refused.
 func TestSecrecy(t *testing.T) {
-	s := boottest.Open(t, wire)
-	s.Stock(boottest.Pool, 100)
+	s := lambdatest.Open(t, wire)
+	s.Stock(lambdatest.Pool, 100)
 	orders := 0
 	order := func(product string, quantity int) string {
 		orders++
@@ -30,7 +30,7 @@ func TestSecrecy(t *testing.T) {
 	signed := func(body string) []byte {
 		now := time.Now()
 		event, err := json.Marshal(events.APIGatewayV2HTTPRequest{
-			PathParameters: map[string]string{"merchant": boottest.Merchant, "account": boottest.Account},
+			PathParameters: map[string]string{"merchant": lambdatest.Merchant, "account": lambdatest.Account},
 			Headers: map[string]string{
 				"webhook-id": "msg_1", "webhook-timestamp": strconv.FormatInt(now.Unix(), 10),
 				"webhook-signature": standard.Sign(s.Secret, "msg_1", now, []byte(body)),
@@ -43,18 +43,18 @@ func TestSecrecy(t *testing.T) {
 		return event
 	}
 
-	s.RefuseEachCall("a paid order", func() []byte { return signed(order(boottest.Product, 1)) })
-	s.RefuseEachCall("an order that waits", func() []byte { return signed(order(boottest.DryProduct, 2)) })
+	s.RefuseEachCall("a paid order", func() []byte { return signed(order(lambdatest.Product, 1)) })
+	s.RefuseEachCall("an order that waits", func() []byte { return signed(order(lambdatest.DryProduct, 2)) })
 	s.RefuseEachCall("an order that no pool feeds", func() []byte { return signed(order("unknown", 1)) })
-	s.RefuseEachCall("an order over the cap", func() []byte { return signed(order(boottest.Product, 5000)) })
+	s.RefuseEachCall("an order over the cap", func() []byte { return signed(order(lambdatest.Product, 5000)) })
 	s.RefuseEachCall("an order paid again with another quantity", func() []byte {
-		body := order(boottest.DryProduct, 2)
+		body := order(lambdatest.DryProduct, 2)
 		s.Invoke("an order", signed(body))
 		return signed(strings.Replace(body, `"quantity":2`, `"quantity":3`, 1))
 	})
 
 	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)
-	good := order(boottest.Product, 1)
+	good := order(lambdatest.Product, 1)
 	for _, body := range []string{
 		key, `{"type":"` + key + `"`, `{"type":"order.paid","data":{"paid_at":"` + customer + `"}}`, `{"type":"order.paid","data":{"order":"` + customer + "\\u0000" + `"}}`,
 		strings.Replace(good, `"quantity":1`, `"quantity":"`+key+`"`, 1), strings.Replace(good, `"email":"`, `"email":"`+customer+", ", 1),

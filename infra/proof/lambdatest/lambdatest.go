@@ -1,7 +1,7 @@
-// Package boottest runs a function as Lambda does, against a fake AWS that refuses
+// Package lambdatest runs a function as Lambda does, against a fake AWS that refuses
 // one call of each run and quotes in its refusal all that it was sent and all that it
 // stores. The function's answer, error and log must hold none of it.
-package boottest
+package lambdatest
 
 import (
 	"bytes"
