@@ -4,7 +4,7 @@
 //	go run ./infra/proof bench                     all parts but the two longest, some ten minutes
 //	go run ./infra/proof bench -only large,memory  the two longest, ten million keys and a file of 1 GB
 //	go run ./infra/proof bench -only stock,zips    these parts anew, the others as last measured
-//	go run ./infra/proof bench -only own -profile .local
+//	go run ./infra/proof bench -only cpu -profile .local
 //	                                               and a processor profile of each part, for go tool pprof
 //
 // Each part keeps the day and the command that measured it, and the page shows both.
@@ -61,7 +61,7 @@ var benches = []struct {
 	{"zips", zips, false},
 	{"start", starts, false},
 	{"units", units, false},
-	{"own", ownWork, false},
+	{"cpu", processorWork, false},
 	{"claim", claimThroughput, false},
 	{"ingest", ingestThroughput, false},
 	{"sizes", smallFiles, false},

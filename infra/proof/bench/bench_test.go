@@ -18,11 +18,11 @@ func TestChoose(t *testing.T) {
 	if err != nil || !all["zips"] || !all["waiting"] || all["large"] {
 		t.Errorf("all but the long ones: %v, %v", err, all)
 	}
-	some, err := choose("own,stock")
-	if err != nil || !some["own"] || !some["stock"] || some["zips"] {
+	some, err := choose("cpu,stock")
+	if err != nil || !some["cpu"] || !some["stock"] || some["zips"] {
 		t.Errorf("two: %v, %v", err, some)
 	}
-	for _, only := range []string{"typo", "own,", "own,typo"} {
+	for _, only := range []string{"typo", "cpu,", "cpu,typo"} {
 		if _, err := choose(only); err == nil {
 			t.Errorf("%q was taken", only)
 		}
@@ -60,7 +60,7 @@ func TestWrite_refusesWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	measured["zips"] = record{}
-	if err := (&bench{checkout: checkout}).write(measured); err == nil || !strings.Contains(err.Error(), "make bench ONLY=own,units,waiting`") {
+	if err := (&bench{checkout: checkout}).write(measured); err == nil || !strings.Contains(err.Error(), "make bench ONLY=cpu,units,waiting`") {
 		t.Errorf("without what the bill needs: %v", err)
 	}
 }

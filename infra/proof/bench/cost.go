@@ -257,7 +257,7 @@ const (
 )
 
 // billed are the parts whose results make up the bill.
-var billed = []string{"units", "own", "waiting"}
+var billed = []string{"units", "cpu", "waiting"}
 
 // bill is the cost of orders, of keys and of a month without work.
 type bill struct {
@@ -285,7 +285,7 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 		return bill{}, err
 	}
 	function := func(name, part string, waits float64) price.Function {
-		return price.Function{Name: name, Memory: memory[name] / 1024, Invocations: 1, Waits: waits, Processor: fact("own", part)}
+		return price.Function{Name: name, Memory: memory[name] / 1024, Invocations: 1, Waits: waits, Processor: fact("cpu", part)}
 	}
 	const month = 30 * 24 * time.Hour
 	made := bill{
@@ -420,8 +420,8 @@ func (b bill) summary() string {
 		b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6))
 }
 
-// memories reads from template.yaml, which a test holds equal to the CDK app, how
-// many MiB each function is given.
+// memories reads each function's MiB from template.yaml, which make template writes
+// from infra/deployment.
 func (b *bench) memories() (map[string]float64, error) {
 	content, err := os.ReadFile(filepath.Join(b.checkout, "template.yaml"))
 	if err != nil {

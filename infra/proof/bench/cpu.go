@@ -30,14 +30,14 @@ import (
 	"keypool/shared/upload"
 )
 
-// ownWork measures the processor time and the allocations of the functions' code,
-// with the SDK: DynamoDB and SES answer at once, from within this process.
-func ownWork(ctx context.Context, b *bench) error {
+// processorWork measures the processor time and the allocations of the functions'
+// code, with the SDK: DynamoDB and SES answer at once, from within this process.
+func processorWork(ctx context.Context, b *bench) error {
 	const reads, mails, keys, ticks = 10_000, 10_000, 250_000, 1_000
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in the functions
 	tables := dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"}
 	store := dynamo.Open(instant{}.client(), tables)
-	claiming, err := ownOfClaim(ctx, b, tables)
+	claiming, err := claimProcessorTime(ctx, b, tables)
 	if err != nil {
 		return err
 	}
@@ -45,18 +45,18 @@ func ownWork(ctx context.Context, b *bench) error {
 	m := mailer(store, post)
 	m.Settings = settings{}
 	line := paid("mailed")
-	mailing, err := measureOwn(mails, func(int) error { return mailOnce(ctx, m, line.ID) })
+	mailing, err := measureUsage(mails, func(int) error { return mailOnce(ctx, m, line.ID) })
 	if err != nil {
 		return err
 	}
-	following, err := measureOwn(mails, func(int) error {
+	following, err := measureUsage(mails, func(int) error {
 		return m.ApplyFeedback(ctx, delivery.Feedback{Item: outbox.LineItem(string(line.ID)), Number: 1, Event: order.MailDelivered, At: time.Now(), MessageID: "ses-1"})
 	})
 	if err != nil {
 		return err
 	}
 	batch := make([]upload.NewKey, upload.BatchSize)
-	inserting, err := measureOwn(keys/upload.BatchSize, func(n int) error {
+	inserting, err := measureUsage(keys/upload.BatchSize, func(n int) error {
 		for i := range batch {
 			text := fmt.Sprintf("KEY-%016d", n*len(batch)+i)
 			batch[i] = upload.NewKey{ID: pool.Identify([]byte("salt"), "acme", pool.Live, text), Text: pool.Conceal(text), Offset: int64(n*len(batch) + i)}
@@ -69,7 +69,7 @@ func ownWork(ctx context.Context, b *bench) error {
 	}
 	inserting = inserting.by(upload.BatchSize)
 	client := instant{}.client()
-	reading, err := measureOwn(reads, func(int) error {
+	reading, err := measureUsage(reads, func(int) error {
 		_, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("orders"), Key: map[string]types.AttributeValue{
 			"pk": &types.AttributeValueMemberS{Value: "order"}, "sk": &types.AttributeValueMemberS{Value: "line"},
 		}})
@@ -79,17 +79,17 @@ func ownWork(ctx context.Context, b *bench) error {
 		return err
 	}
 	sweeper, checker := scheduled(store)
-	sweeping, err := measureOwn(ticks, func(int) error { _, err := sweeper.Sweep(ctx, time.Now().Add(time.Minute)); return err })
+	sweeping, err := measureUsage(ticks, func(int) error { _, err := sweeper.Sweep(ctx, time.Now().Add(time.Minute)); return err })
 	if err != nil {
 		return err
 	}
-	checking, err := measureOwn(ticks, func(int) error { return checker.Check(ctx) })
+	checking, err := measureUsage(ticks, func(int) error { return checker.Check(ctx) })
 	if err != nil {
 		return err
 	}
 	for _, f := range []struct {
 		name, fact string
-		own
+		usage
 	}{
 		{"processor time of a claim", "claim seconds", claiming},
 		{"processor time of a mail", "mail seconds", mailing},
@@ -106,9 +106,9 @@ func ownWork(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// ownOfClaim measures claims and, in turn with them in this process, the same four
-// calls made bare.
-func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error) {
+// claimProcessorTime measures claims and, in turn with them in this process, the same
+// four calls made bare.
+func claimProcessorTime(ctx context.Context, b *bench, tables dynamo.Tables) (usage, error) {
 	const orders, rounds, bar = 1_000, 15, 1.15
 	at := func(options ...func(*dynamodb.Options)) *claim.Claimer {
 		return &claim.Claimer{
@@ -121,13 +121,13 @@ func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error
 		return at(calls.option).Claim(ctx, paid(fmt.Sprint(i)))
 	})
 	if err != nil {
-		return own{}, err
+		return usage{}, err
 	}
 	claims, client := at(), instant{}.client()
-	whole, bare := make([]own, rounds), make([]own, rounds)
+	whole, bare := make([]usage, rounds), make([]usage, rounds)
 	for round := range rounds {
 		_, err := inTurn(round, func() (err error) {
-			whole[round], err = measureOwn(orders, func(i int) error {
+			whole[round], err = measureUsage(orders, func(i int) error {
 				got, err := claims.Claim(ctx, paid(fmt.Sprint(i)))
 				if err == nil && got.State() != order.Fulfilled {
 					err = fmt.Errorf("an order is %s", got.State())
@@ -136,11 +136,11 @@ func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error
 			})
 			return err
 		}, func() (err error) {
-			bare[round], err = measureOwn(orders, func(i int) error { return recorded[i].make(ctx, client) })
+			bare[round], err = measureUsage(orders, func(i int) error { return recorded[i].make(ctx, client) })
 			return err
 		})
 		if err != nil {
-			return own{}, err
+			return usage{}, err
 		}
 	}
 	ratio := median(ratios(times(whole), times(bare)))
@@ -152,50 +152,50 @@ func ownOfClaim(ctx context.Context, b *bench, tables dynamo.Tables) (own, error
 	return middle(whole), nil
 }
 
-func times(rounds []own) []time.Duration {
+func times(rounds []usage) []time.Duration {
 	all := make([]time.Duration, len(rounds))
-	for i, o := range rounds {
-		all[i] = o.processor
+	for i, u := range rounds {
+		all[i] = u.processor
 	}
 	return all
 }
 
 // middle is the round with the median processor time.
-func middle(rounds []own) own {
-	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b own) int { return cmp.Compare(a.processor, b.processor) })
+func middle(rounds []usage) usage {
+	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b usage) int { return cmp.Compare(a.processor, b.processor) })
 	return sorted[len(sorted)/2]
 }
 
-// own is the cost of one piece of work to its process.
-type own struct {
+// usage is the processor time and the allocations of one piece of work.
+type usage struct {
 	processor   time.Duration
 	allocations float64
 	bytes       float64
 }
 
-func (o own) String() string {
-	return fmt.Sprintf("%.1f us, %.0f allocations, %.1f KB", float64(o.processor)/1e3, o.allocations, o.bytes/1e3)
+func (u usage) String() string {
+	return fmt.Sprintf("%.1f us, %.0f allocations, %.1f KB", float64(u.processor)/1e3, u.allocations, u.bytes/1e3)
 }
 
-// by divides the cost among n.
-func (o own) by(n int) own {
-	return own{o.processor / time.Duration(n), o.allocations / float64(n), o.bytes / float64(n)}
+// by divides the usage among n.
+func (u usage) by(n int) usage {
+	return usage{u.processor / time.Duration(n), u.allocations / float64(n), u.bytes / float64(n)}
 }
 
-// measureOwn does something n times and returns the cost of one time.
-func measureOwn(n int, do func(i int) error) (own, error) {
+// measureUsage does something n times and returns the usage of one time.
+func measureUsage(n int, do func(i int) error) (usage, error) {
 	var before, after runtime.MemStats
 	runtime.GC() // every measurement begins with an empty heap
 	runtime.ReadMemStats(&before)
 	used := processorTime()
 	for i := range n {
 		if err := do(i); err != nil {
-			return own{}, err
+			return usage{}, err
 		}
 	}
 	used = processorTime() - used
 	runtime.ReadMemStats(&after)
-	return own{used, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}.by(n), nil
+	return usage{used, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}.by(n), nil
 }
 
 // instant is an AWS that answers at once. Its DynamoDB has keys for sale and one

@@ -76,7 +76,7 @@ func mailsASecond(ctx context.Context, b *bench) error {
 			refused := float64(server.refused) / float64(c.mails)
 			f.Name += fmt.Sprintf(" and %d a second", c.quota)
 			f.Bar = ">= 0.8 of the quota, refused <= 0.5 a mail"
-			f.Got = fmt.Sprintf("%.1f a second, refused %.2f a mail, put off %d", rate, refused, backlog.putOff)
+			f.Got = fmt.Sprintf("%.1f a second, refused %.2f a mail, tried later %d", rate, refused, backlog.retriedLater)
 			f.Met = rate >= 0.8*float64(c.quota) && refused <= 0.5
 		}
 		b.add(f)
@@ -141,11 +141,11 @@ func (o *quotaSES) takes() bool {
 
 // backlog is the lines that are due, in memory, with the stream that reports them.
 type backlog struct {
-	mu           sync.Mutex
-	lines        map[order.LineID]order.Fulfillment
-	due          []outbox.Item
-	open         int // lines that are neither sent nor failed
-	sent, putOff int
+	mu                 sync.Mutex
+	lines              map[order.LineID]order.Fulfillment
+	due                []outbox.Item
+	open               int // lines that are neither sent nor failed
+	sent, retriedLater int
 }
 
 func newBacklog(n int) *backlog {
@@ -220,7 +220,7 @@ func (b *backlog) Mark(_ context.Context, f order.Fulfillment, _ *order.History,
 		b.sent++
 		b.open--
 	case outbox.Due:
-		b.putOff++
+		b.retriedLater++
 		time.AfterFunc(time.Until(f.Mail.TryAt), func() { b.again(outbox.LineItem(string(f.ID))) })
 	default:
 		return errors.New("a mail is " + string(f.Mail.State))
