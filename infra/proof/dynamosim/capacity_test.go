@@ -15,7 +15,7 @@ import (
 // TestCapacity_isWhatTheEngineSays compares the units that calls consume.
 func TestCapacity_isWhatTheEngineSays(t *testing.T) {
 	t.Parallel()
-	model, judge := engines(t)
+	model, reference := engines(t)
 	big := strings.Repeat("x", 3000)
 	given := []item{{"pk": "a", "sk": "1", "g": "G", "n": 1}, {"pk": "a", "sk": "2", "note": big, "g": "G", "n": 2}, {"pk": "a", "sk": "3", "note": big}}
 	const all = types.ReturnConsumedCapacityIndexes
@@ -87,10 +87,10 @@ func TestCapacity_isWhatTheEngineSays(t *testing.T) {
 		{"an update that changes nothing", update("1", "SET n = :v", item{":v": 1})},
 	} {
 		model.refill(t, given)
-		judge.refill(t, given)
-		m, j := consumed(c.do(model)), consumed(c.do(judge))
-		if m != j {
-			t.Errorf("%s: the model says %s, the judge %s", c.name, m, j)
+		reference.refill(t, given)
+		m, r := consumed(c.do(model)), consumed(c.do(reference))
+		if m != r {
+			t.Errorf("%s: the model says %s, the reference %s", c.name, m, r)
 		}
 	}
 }
@@ -141,7 +141,7 @@ func consumed(c *types.ConsumedCapacity, err error) string {
 // TestPages_ofAMegabyte compares where a query stops that reads too much.
 func TestPages_ofAMegabyte(t *testing.T) {
 	t.Parallel()
-	model, judge := engines(t)
+	model, reference := engines(t)
 	pages := func(w world) (sizes []int) {
 		for i := range 12 {
 			i := item{"pk": "a", "sk": fmt.Sprintf("%02d", i), "note": strings.Repeat("x", 150_000+10_000*i)}
@@ -161,7 +161,7 @@ func TestPages_ofAMegabyte(t *testing.T) {
 			}
 		}
 	}
-	if m, j := pages(model), pages(judge); fmt.Sprint(m) != fmt.Sprint(j) {
-		t.Errorf("the model's pages hold %v items, the judge's %v", m, j)
+	if m, r := pages(model), pages(reference); fmt.Sprint(m) != fmt.Sprint(r) {
+		t.Errorf("the model's pages hold %v items, the reference's %v", m, r)
 	}
 }

@@ -379,11 +379,11 @@ func TestConformance(t *testing.T) {
 			return statements(all...)(w)
 		}, "ValidationException", ""},
 	}
-	model, judge := engines(t)
+	model, reference := engines(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			model.refill(t, c.given)
-			judge.refill(t, c.given)
+			reference.refill(t, c.given)
 			if out, err := c.do(model); told(out, err) != c.want {
 				t.Errorf("the model answers %s, not %s (%v)", told(out, err), c.want, err)
 			}
@@ -391,11 +391,11 @@ func TestConformance(t *testing.T) {
 			if c.local != "" && !dynamotest.InProcess() {
 				want = c.local
 			}
-			if out, err := c.do(judge); told(out, err) != want {
-				t.Errorf("the judge answers %s, not %s (%v)", told(out, err), want, err)
+			if out, err := c.do(reference); told(out, err) != want {
+				t.Errorf("the reference answers %s, not %s (%v)", told(out, err), want, err)
 			}
-			if m, j := model.content(t), judge.content(t); c.local == "" && m != j {
-				t.Errorf("the model holds\n%s\nthe judge\n%s", m, j)
+			if m, r := model.content(t), reference.content(t); c.local == "" && m != r {
+				t.Errorf("the model holds\n%s\nthe reference\n%s", m, r)
 			}
 		})
 	}

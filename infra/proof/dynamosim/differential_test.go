@@ -28,13 +28,13 @@ func TestDifferential(t *testing.T) {
 	}
 	t.Logf("again with: go test ./infra/proof/dynamosim -run TestDifferential -seed %d", *seed)
 	g := &generator{rand.New(rand.NewPCG(*seed, 0))}
-	model, judge := engines(t)
+	model, reference := engines(t)
 	answers := map[string]int{}
 	for n := range *steps {
 		s := g.step()
-		m, j := s.answer(model), s.answer(judge)
-		if m != j {
-			t.Fatalf("call %d: %s\nthe model answers  %s\nthe judge answers  %s", n, s.name, m, j)
+		m, r := s.answer(model), s.answer(reference)
+		if m != r {
+			t.Fatalf("call %d: %s\nthe model answers  %s\nthe reference answers  %s", n, s.name, m, r)
 		}
 		kind, _, _ := strings.Cut(s.name, " ")
 		if strings.HasPrefix(m, "ValidationException") {
@@ -42,8 +42,8 @@ func TestDifferential(t *testing.T) {
 		}
 		answers[kind]++
 		if n%100 == 99 {
-			if m, j := model.content(t), judge.content(t); m != j {
-				t.Fatalf("after call %d: %s\nthe model holds\n%s\nthe judge\n%s", n, s.name, m, j)
+			if m, r := model.content(t), reference.content(t); m != r {
+				t.Fatalf("after call %d: %s\nthe model holds\n%s\nthe reference\n%s", n, s.name, m, r)
 			}
 		}
 	}

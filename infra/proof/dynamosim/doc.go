@@ -61,7 +61,8 @@
 // and names the cases in which DynamoDB Local differs from AWS. TestDifferential makes
 // random calls on both and compares all answers and all items. TestCapacity and
 // TestPages compare units and pages. faults_test.go tests what no engine does. And the
-// tests of the store and of the use cases pass on the model as they do on the engine. `make test` runs this package, the store and the claim on DynamoDB
-// Local; without DYNAMODB_ENDPOINT the judge is a second model, so that TestConformance
-// still holds the answers that are written down.
+// tests of the store and of the use cases pass on the model as on the engine.
+// `make test` runs this package on DynamoDB Local; without DYNAMODB_ENDPOINT a second
+// model is the reference, so that TestConformance still compares the answers that are
+// written down.
 package dynamosim

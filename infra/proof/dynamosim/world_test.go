@@ -81,10 +81,10 @@ func open(t testing.TB, client *dynamodb.Client) world {
 	return w
 }
 
-// engines returns the model, and the engine that judges it. Without DYNAMODB_ENDPOINT
-// the judge is a second model: the answers that are written down still count, and
-// two models must agree.
-func engines(t testing.TB) (model, judge world) {
+// engines returns the model, and the engine that it is compared with. Without
+// DYNAMODB_ENDPOINT the reference is a second model: the answers that are written down
+// still count, and two models must agree.
+func engines(t testing.TB) (model, reference world) {
 	t.Helper()
 	return open(t, dynamosim.New(dynamosim.Options{}).Client()), open(t, dynamotest.Client(t))
 }
