@@ -78,8 +78,8 @@ func (o *owner) restore(want map[string]kept) {
 			}
 		}
 	}
-	o.fill.take()
-	o.ranges.take()
+	o.fill.drain()
+	o.ranges.drain()
 }
 
 // tries sends a request, holds the response and the tables to the promise, and
@@ -109,7 +109,7 @@ func (o *owner) tries(r resttest.Attempt, calls *dynamotest.Meter) bool {
 	writes := slices.DeleteFunc(calls.Calls(), func(c dynamotest.Call) bool {
 		return slices.Contains([]string{"GetItem", "BatchGetItem", "Query"}, c.Operation)
 	})
-	messages := append(o.fill.take(), o.ranges.take()...)
+	messages := append(o.fill.drain(), o.ranges.drain()...)
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || got.StatusCode >= 400 {
 		if len(writes)+len(messages) > 0 {
 			o.Errorf("%+v: answered %d, and wrote %+v, sent %v", r, got.StatusCode, writes, messages)

@@ -291,7 +291,7 @@ func TestPool_takesUpWhatWaited(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		`{"v":1,"merchant":"acme","upload":"20261123T090000-a","resume":true} after 0s`,
 		`{"v":1,"merchant":"acme","upload":"20261123T100000-b","resume":true} after 0s`,
-	}, w.ranges.take()); diff != "" {
+	}, w.ranges.drain()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{
@@ -299,13 +299,13 @@ func TestPool_takesUpWhatWaited(t *testing.T) {
 		`{"v":1,"merchant":"acme","side":"live","product":"4711"} after 2s`,
 		`{"v":1,"merchant":"acme","side":"test","pool":"elden"} after 2s`,
 		`{"v":1,"merchant":"acme","side":"test","product":"4711"} after 2s`,
-	}, sorted(w.fill.take())); diff != "" {
+	}, sorted(w.fill.drain())); diff != "" {
 		t.Error(diff)
 	}
 
 	// A change of the pool sends nothing, and a queue that fails does not stop its creation.
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}, "if-match", "*").Want(200)
-	if sent := append(w.ranges.take(), w.fill.take()...); len(sent) > 0 {
+	if sent := append(w.ranges.drain(), w.fill.drain()...); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
 	}
 	w.fill.err, w.ranges.err = errors.New("no queue"), errors.New("no queue")
@@ -320,7 +320,7 @@ func TestProduct_connectingItSendsAFill(t *testing.T) {
 	w := open(t)
 	bearer := w.merchant("acme")
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(201)
-	w.fill.take()
+	w.fill.drain()
 	w.shop(bearer, "PUT", "/v1/products/a", Product{Title: "A", Pool: "elden"}).Want(201)
 	want := func(products ...string) {
 		t.Helper()
@@ -330,7 +330,7 @@ func TestProduct_connectingItSendsAFill(t *testing.T) {
 				all = append(all, fmt.Sprintf(`{"v":1,"merchant":"acme","side":%q,"product":%q} after 2s`, side, p))
 			}
 		}
-		if diff := cmp.Diff(sorted(all), sorted(w.fill.take())); diff != "" {
+		if diff := cmp.Diff(sorted(all), sorted(w.fill.drain())); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -503,7 +503,7 @@ func TestAccount_secretsRotate(t *testing.T) {
 	if want := []string{"acme/standard:3031323334353637383961626364656630313233343536373839616263646566"}; !slices.Equal(w.kms.sealed, want) {
 		t.Errorf("sealed %q", w.kms.sealed)
 	}
-	w.pass(time.Hour)
+	w.advance(time.Hour)
 	made := set(Account{}, 200)
 	if !strings.HasPrefix(made.Secret, "whsec_") {
 		t.Errorf("a secret that we made is not shown: %+v", made)
@@ -528,7 +528,7 @@ func TestAccount_secretsRotate(t *testing.T) {
 	}, read()); diff != "" {
 		t.Error(diff)
 	}
-	w.pass(24 * time.Hour)
+	w.advance(24 * time.Hour)
 	if got := read(); len(got) != 2 {
 		t.Errorf("a secret that has expired is still there: %+v", got)
 	}

@@ -101,7 +101,7 @@ func (w *world) now() time.Time {
 	return w.clock
 }
 
-func (w *world) pass(d time.Duration) {
+func (w *world) advance(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.clock = w.clock.Add(d)
@@ -156,7 +156,7 @@ func (q *fakeQueue) Send(_ context.Context, message any, delay time.Duration) er
 }
 
 // take returns what was sent since it was last asked.
-func (q *fakeQueue) take() []string {
+func (q *fakeQueue) drain() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	sent := q.sent

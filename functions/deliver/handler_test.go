@@ -148,7 +148,7 @@ func TestHandler_notice(t *testing.T) {
 func TestHandler_nothingDue(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	s.send("good_mail_put_off")
+	s.send("good_mail_retry_later")
 	s.send("bad_mail_record")
 	s.wantState(outbox.Due, "")
 	if len(s.post.mails) != 0 {

@@ -80,7 +80,7 @@ func (q *fakeQueue) Send(_ context.Context, message any, delay time.Duration) er
 }
 
 // take returns the messages sent since it was last called, sorted.
-func (q *fakeQueue) take() []string {
+func (q *fakeQueue) drain() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	sent := q.sent
@@ -205,7 +205,7 @@ func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		`{"v":1,"merchant":"acme","side":"live","product":"b"} after 2s`,
 		`{"v":1,"merchant":"acme","side":"test","product":"b"} after 2s`,
-	}, w.fill.take()); diff != "" {
+	}, w.fill.drain()); diff != "" {
 		t.Error(diff)
 	}
 	w.call("PUT", "/v1/merchants/acme", acme).Want(200)
@@ -213,7 +213,7 @@ func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
 	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.default_pool"}) {
 		t.Errorf("locations %q", got)
 	}
-	if sent := w.fill.take(); len(sent) > 0 {
+	if sent := w.fill.drain(); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
 	}
 }
@@ -328,7 +328,7 @@ func FuzzOperator(f *testing.F) {
 func (w *world) tries(r resttest.Attempt, calls *dynamotest.Meter) {
 	w.Helper()
 	calls.Reset()
-	w.fill.take()
+	w.fill.drain()
 	e := resttest.Altered(w, resttest.Event(w, "good_operator_merchant"), r.Method, r.Path, r.Body)
 	maps.Copy(e.Headers, r.Headers)
 	if r.Caller != "" {
@@ -343,7 +343,7 @@ func (w *world) tries(r resttest.Attempt, calls *dynamotest.Meter) {
 		return slices.Contains([]string{"GetItem", "BatchGetItem", "Query"}, c.Operation)
 	})
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if sent := w.fill.take(); (reads || got.StatusCode >= 400) && len(writes)+len(sent) > 0 {
+	if sent := w.fill.drain(); (reads || got.StatusCode >= 400) && len(writes)+len(sent) > 0 {
 		w.Errorf("%+v: answered %d, and wrote %+v, sent %v", r, got.StatusCode, writes, sent)
 	}
 	if r.Method == http.MethodPut && got.StatusCode < 400 {

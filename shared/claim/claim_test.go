@@ -50,7 +50,7 @@ func (r *requests) Send(_ context.Context, message any, delay time.Duration) err
 	return nil
 }
 
-func (r *requests) take() []order.FillRequest {
+func (r *requests) drain() []order.FillRequest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer func() { r.sent = nil }()
@@ -156,7 +156,7 @@ func TestClaim_paidLineHoldsItsKeysAndIsDueForMail(t *testing.T) {
 	if books.Claimed != 3 || books.Available != 27 {
 		t.Errorf("%d keys claimed, %d available", books.Claimed, books.Available)
 	}
-	if len(s.fills.take()) != 0 {
+	if len(s.fills.drain()) != 0 {
 		t.Error("fill was asked for a line that misses nothing")
 	}
 }
@@ -210,7 +210,7 @@ func TestClaim_emptyPoolWaitsAndFillServesIt(t *testing.T) {
 	if got.State() != order.Waiting || got.Missing() != 1 {
 		t.Fatalf("the line is %s and misses %d", got.State(), got.Missing())
 	}
-	if diff := cmp.Diff([]order.FillRequest{order.FillPool(live)}, s.fills.take()); diff != "" {
+	if diff := cmp.Diff([]order.FillRequest{order.FillPool(live)}, s.fills.drain()); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
 	}
 	if stored := s.stored(got.ID); stored.Mail.State != outbox.None || stored.Mail.DueAt.IsZero() {
@@ -313,14 +313,14 @@ func TestClaim_perLineAndSeveralPerUnit(t *testing.T) {
 	}
 }
 
-func TestClaim_manyKeysComeInSeveralTakes(t *testing.T) {
+func TestClaim_manyKeysComeInSeveralTransactions(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.stock(live, "K", 300)
 
 	got := s.claim(paid("1", "game", 250))
 	if got.State() != order.Waiting || got.Allocated != order.MaxKeys {
-		t.Errorf("the first take holds %d keys, the line is %s", got.Allocated, got.State())
+		t.Errorf("the first transaction allocates %d keys, the line is %s", got.Allocated, got.State())
 	}
 	dynamotest.Audit(t, s.tables)
 	s.fill()
@@ -591,7 +591,7 @@ func TestClaim_unconnectedLineAsksForAFill(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	s.claim(paid("1", "unknown", 1))
-	if diff := cmp.Diff([]order.FillRequest{order.FillProduct("acme", pool.Live, "unknown")}, s.fills.take()); diff != "" {
+	if diff := cmp.Diff([]order.FillRequest{order.FillProduct("acme", pool.Live, "unknown")}, s.fills.drain()); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 }

@@ -248,10 +248,10 @@ func TestClaim_goesOnThoughNobodyCanTellWhatRemains(t *testing.T) {
 	}
 }
 
-// TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe: a newcomer may take a key
+// TestClaim_bypassesNobodyWithFewerKeysThanThereSeemedToBe: a newcomer may take a key
 // before one who waits while there seem to be enough for both. Once a key turns out
 // to be gone, it queues.
-func TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe(t *testing.T) {
+func TestClaim_bypassesNobodyWithFewerKeysThanThereSeemedToBe(t *testing.T) {
 	t.Parallel()
 	s, faults := openWithFaults(t)
 	s.claim(paid("first", "game", 1))

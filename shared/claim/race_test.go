@@ -160,7 +160,7 @@ func (s *shop) race(numbers []int, inFlight int, picture *picture) map[int][]ord
 // serveRequests does what the fill queue would: it serves what was asked for.
 func (s *shop) serveRequests(picture *picture) {
 	s.t.Helper()
-	requests := s.fills.take()
+	requests := s.fills.drain()
 	if len(requests) == 0 {
 		return
 	}

@@ -51,7 +51,7 @@ func TestSend_sharesTheQuota(t *testing.T) {
 		t.Run(fmt.Sprintf("%.0f a second after %s", c.perSecond, c.latency), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ses := &quota{perSecond: c.perSecond, latency: c.latency}
-				var claimed, putOff atomic.Int64
+				var claimed, retriedLater atomic.Int64
 				began := time.Now()
 				var processes sync.WaitGroup
 				for range 40 {
@@ -66,7 +66,7 @@ func TestSend_sharesTheQuota(t *testing.T) {
 								}
 								mails.Go(func() {
 									if _, err := m.send(invocation, mail.Message{}); err != nil {
-										putOff.Add(1)
+										retriedLater.Add(1)
 									}
 								})
 							}
@@ -78,15 +78,15 @@ func TestSend_sharesTheQuota(t *testing.T) {
 				processes.Wait()
 				rate := float64(ses.taken) / time.Since(began).Seconds()
 				refused := float64(ses.refused) / float64(c.mails)
-				t.Logf("%.1f mails a second, refused %.2f a mail, put off %d", rate, refused, putOff.Load())
+				t.Logf("%.1f mails a second, refused %.2f a mail, tried later %d", rate, refused, retriedLater.Load())
 				if rate < 0.6*c.perSecond { // the start and the end, when some are done, included
 					t.Errorf("%.1f mails a second of %.0f", rate, c.perSecond)
 				}
 				if refused > 0.3 {
 					t.Errorf("%d mails were refused %d times", c.mails, ses.refused)
 				}
-				if putOff.Load() > c.mails/100 {
-					t.Errorf("%d of %d mails were put off", putOff.Load(), c.mails)
+				if retriedLater.Load() > c.mails/100 {
+					t.Errorf("%d of %d mails were left for later", retriedLater.Load(), c.mails)
 				}
 			})
 		})

@@ -42,17 +42,17 @@ func TestPace_yieldsAtOnceAndComesBackSlowly(t *testing.T) {
 	}
 }
 
-// putOff puts every key off.
-type putOff struct{ Keys }
+// throttlingKeys throttles every key.
+type throttlingKeys struct{ Keys }
 
-func (putOff) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []upload.NewKey) ([]upload.Inserted, error) {
+func (throttlingKeys) InsertKeys(_ context.Context, _ pool.ID, _ int, _ string, keys []upload.NewKey) ([]upload.Inserted, error) {
 	return slices.Repeat([]upload.Inserted{upload.Throttled}, len(keys)), nil
 }
 
 func TestInsert_givesUpOnATableThatTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		l := &loader{Worker: &Worker{Keys: putOff{}}}
+		l := &loader{Worker: &Worker{Keys: throttlingKeys{}}}
 		if err := l.insert(t.Context(), &batch{keys: make([]upload.NewKey, 2)}); err == nil {
 			t.Error("inserted into a table that takes nothing")
 		}

@@ -42,7 +42,7 @@ func FuzzSettings(f *testing.F) {
 			Name: name, Title: title, NoticeAddress: notices, SenderName: sender, ReplyTo: replyTo, Logo: logo,
 			Languages: strings.Fields(languages), TimeZone: zone,
 		}
-		shelf := catalog.Pool{Merchant: name, Name: poolName, Title: sender, LowStock: lowStock, Reminder: time.Duration(hours) * time.Hour, Shards: shards}
+		poolSettings := catalog.Pool{Merchant: name, Name: poolName, Title: sender, LowStock: lowStock, Reminder: time.Duration(hours) * time.Hour, Shards: shards}
 		sold := catalog.Product{
 			Merchant: name, ID: id, Title: product, ShortTitle: title, Pool: poolName, Keys: catalog.KeyRule{Mode: catalog.Mode(mode), Count: count},
 			Texts: map[string]catalog.Text{"en": {Subject: subject, Body: body}}, Instructions: link, Download: logo,
@@ -53,7 +53,7 @@ func FuzzSettings(f *testing.F) {
 		for _, language := range m.Languages {
 			sold.Texts[language] = sold.Texts["en"]
 		}
-		problems := append(append(settings.CheckMerchant(m), settings.CheckPool(shelf)...), settings.CheckProduct(sold)...)
+		problems := append(append(settings.CheckMerchant(m), settings.CheckPool(poolSettings)...), settings.CheckProduct(sold)...)
 		for _, p := range problems {
 			if p.Path == "" || p.Message == "" || !utf8.ValidString(p.Message) || len(p.Message) > 1000 || strings.ContainsAny(p.Message, "\r\n") {
 				t.Errorf("a problem that cannot be read: %+q", p)
@@ -63,15 +63,15 @@ func FuzzSettings(f *testing.F) {
 			return
 		}
 		store, _ := dynamotest.Open(t)
-		readsBack(t, store, m, shelf, sold)
+		readsBack(t, store, m, poolSettings, sold)
 		mails(t, store, m, sold)
 	})
 }
 
-func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, shelf catalog.Pool, sold catalog.Product) {
+func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, poolSettings catalog.Pool, sold catalog.Product) {
 	t.Helper()
 	ctx := t.Context()
-	for _, err := range []error{store.PutMerchant(ctx, m), store.PutPool(ctx, shelf), store.PutProduct(ctx, sold)} {
+	for _, err := range []error{store.PutMerchant(ctx, m), store.PutPool(ctx, poolSettings), store.PutProduct(ctx, sold)} {
 		if err != nil {
 			t.Fatalf("settings that pass the checks are not stored: %v", err)
 		}
@@ -80,7 +80,7 @@ func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, shelf cata
 	if err != nil {
 		t.Fatal(err)
 	}
-	gotPool, _, err := store.Pool(ctx, m.Name, shelf.Name)
+	gotPool, _, err := store.Pool(ctx, m.Name, poolSettings.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, shelf cata
 		cmpopts.IgnoreFields(catalog.Merchant{}, "Version", "Salt"), cmpopts.IgnoreFields(catalog.Pool{}, "Version"),
 		cmpopts.IgnoreFields(catalog.Product{}, "Version"), cmpopts.EquateEmpty(),
 	}
-	if diff := cmp.Diff([]any{m, shelf, sold}, []any{gotMerchant, gotPool, gotProduct}, made); diff != "" {
+	if diff := cmp.Diff([]any{m, poolSettings, sold}, []any{gotMerchant, gotPool, gotProduct}, made); diff != "" {
 		t.Errorf("settings read back otherwise (-stored +read):\n%s", diff)
 	}
 }

@@ -1,6 +1,6 @@
-// Package canary makes recognizable texts that stand for secrets in tests. A test
-// sends canaries through everything, failing calls above all, and then searches logs,
-// errors and answers for them.
+// Package canary makes marked values that stand for secrets in tests. A canary must not
+// appear in a log, an error or an answer. A test sends canaries through everything,
+// failing calls above all, and then searches logs, errors and answers for them.
 package canary
 
 import (

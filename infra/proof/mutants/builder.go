@@ -13,9 +13,9 @@ import (
 	"sync"
 )
 
-// workshop builds test binaries and runs tests in them. It is safe for concurrent
+// builder builds test binaries and runs tests in them. It is safe for concurrent
 // use.
-type workshop struct {
+type builder struct {
 	checkout string
 	home     string // of the binaries and edited sources
 
@@ -24,16 +24,16 @@ type workshop struct {
 	built    map[string]func() (string, error)
 }
 
-func newWorkshop(checkout string) (*workshop, error) {
+func newBuilder(checkout string) (*builder, error) {
 	home, err := os.MkdirTemp("", "mutants-")
-	return &workshop{checkout: checkout, home: home, unedited: map[string]func() error{}, built: map[string]func() (string, error){}}, err
+	return &builder{checkout: checkout, home: home, unedited: map[string]func() error{}, built: map[string]func() (string, error){}}, err
 }
 
-func (w *workshop) close() { os.RemoveAll(w.home) }
+func (w *builder) close() { os.RemoveAll(w.home) }
 
 // try builds the mutant's test with the edit laid over the sources, runs it, and
 // reports whether it failed. The test's output goes to out.
-func (w *workshop) try(ctx context.Context, m mutant, out io.Writer) (noticed bool, err error) {
+func (w *builder) try(ctx context.Context, m mutant, out io.Writer) (noticed bool, err error) {
 	home, err := os.MkdirTemp(w.home, "edit-")
 	if err != nil {
 		return false, err
@@ -57,7 +57,7 @@ func (w *workshop) try(ctx context.Context, m mutant, out io.Writer) (noticed bo
 
 // edit writes the mutant's edited source, and returns the file of the overlay that
 // go build takes.
-func (w *workshop) edit(m mutant, home string) (overlay string, err error) {
+func (w *builder) edit(m mutant, home string) (overlay string, err error) {
 	original := filepath.Join(w.checkout, m.file)
 	source, err := os.ReadFile(original)
 	if err != nil {
@@ -78,7 +78,7 @@ func (w *workshop) edit(m mutant, home string) (overlay string, err error) {
 
 // passes returns a function that says whether the mutant's test passes without the
 // edit. Each test is built and run once, however many mutants name it.
-func (w *workshop) passes(ctx context.Context, m mutant) func() error {
+func (w *builder) passes(ctx context.Context, m mutant) func() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	build, ok := w.built[m.in]
@@ -106,7 +106,7 @@ func (w *workshop) passes(ctx context.Context, m mutant) func() error {
 }
 
 // build builds a package's tests, without symbols: linking is most of the time.
-func (w *workshop) build(ctx context.Context, in, binary string, options ...string) error {
+func (w *builder) build(ctx context.Context, in, binary string, options ...string) error {
 	args := append([]string{"test", "-c", "-ldflags=-s -w", "-o", binary}, options...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "./"+in)...)
 	cmd.Dir = w.checkout
@@ -118,7 +118,7 @@ func (w *workshop) build(ctx context.Context, in, binary string, options ...stri
 }
 
 // run runs the mutant's test in a test binary and returns what it said.
-func (w *workshop) run(ctx context.Context, binary string, m mutant, out io.Writer, environment ...string) (string, error) {
+func (w *builder) run(ctx context.Context, binary string, m mutant, out io.Writer, environment ...string) (string, error) {
 	var said strings.Builder
 	// Each part of a name with slashes is a pattern of its own.
 	pattern := "^" + strings.ReplaceAll(m.test, "/", "$/^") + "$"

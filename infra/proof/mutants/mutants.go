@@ -106,11 +106,11 @@ var mutants = []mutant{
 		in:     "shared/claim", test: "TestClaim_bypassLetsNewcomersThrough",
 	},
 	{
-		breaks: "a newcomer passes those who wait with the last key after it lost a race",
+		breaks: "a newcomer bypasses those who wait with the last key after it lost a race",
 		file:   "shared/claim/claim.go",
 		old:    `return candidates, needed, nil`,
 		new:    `return candidates, 0, nil`,
-		in:     "shared/claim", test: "TestClaim_passesNobodyWithFewerKeysThanThereSeemedToBe",
+		in:     "shared/claim", test: "TestClaim_bypassesNobodyWithFewerKeysThanThereSeemedToBe",
 	},
 	{
 		breaks: "a small line behind a large one is served first",
@@ -222,7 +222,7 @@ var mutants = []mutant{
 		in:     "shared/ingest", test: "TestIngest_throttledStatementsAreTriedAgain",
 	},
 	{
-		breaks: "a statement that the table put off counts as done",
+		breaks: "a statement that the table throttled counts as done",
 		file:   "shared/dynamo/ingest.go",
 		old: `	default:
 		return upload.Throttled`,

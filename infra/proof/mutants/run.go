@@ -44,7 +44,7 @@ func Run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	work, err := newWorkshop(checkout)
+	work, err := newBuilder(checkout)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func Run(ctx context.Context, args []string) error {
 }
 
 // tryAll tries every mutant, so many at once, and writes what came of it.
-func tryAll(ctx context.Context, work *workshop, atOnce int) error {
+func tryAll(ctx context.Context, work *builder, atOnce int) error {
 	began := time.Now()
 	took := make([]time.Duration, len(mutants))
 	failed := make([]error, len(mutants))
@@ -84,7 +84,7 @@ func tryAll(ctx context.Context, work *workshop, atOnce int) error {
 }
 
 // try tries one mutant, and returns an error unless its test notices.
-func try(ctx context.Context, work *workshop, number int) (time.Duration, error) {
+func try(ctx context.Context, work *builder, number int) (time.Duration, error) {
 	m, start := mutants[number-1], time.Now()
 	noticed, err := work.try(ctx, m, io.Discard)
 	took := time.Since(start)
@@ -115,7 +115,7 @@ func page(took []time.Duration, total time.Duration) string {
 }
 
 // watch lets a reader choose a mutant and see its test fail.
-func watch(ctx context.Context, work *workshop, choice io.Reader) error {
+func watch(ctx context.Context, work *builder, choice io.Reader) error {
 	for i, m := range mutants {
 		fmt.Printf("%2d. %s\n", i+1, m.breaks)
 	}

@@ -65,9 +65,9 @@ func TestIngest_killedInARange(t *testing.T) {
 	came(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
 }
 
-// TestClaim_killedBetweenItsTakes kills webhook when the first transaction of 250
-// keys is done and no caller knows it, and then fill when it has done the next.
-func TestClaim_killedBetweenItsTakes(t *testing.T) {
+// TestClaim_killedBetweenItsTransactions kills webhook when the first transaction of
+// 250 keys is done and no caller knows it, and then fill when it has done the next.
+func TestClaim_killedBetweenItsTransactions(t *testing.T) {
 	m := newMerchant(t)
 	m.loaded(m.drop(260), 260)
 	o := m.order(250)
@@ -85,7 +85,7 @@ func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	m.report(o) // the platform repeats, and fill is asked
 	g.kill("Fill")
 	m.fulfilled(o) // and again: the message that fill had comes back only after a minute
-	m.settled(o)
+	m.mailSent(o)
 	anHourLater(t)
 	audit(t)
 	m.mailed(o, 1, 250)
@@ -93,7 +93,7 @@ func TestClaim_killedBetweenItsTakes(t *testing.T) {
 	if err != nil || live.Available != 10 {
 		t.Errorf("%d keys are left, want 10; %v", live.Available, err)
 	}
-	came(t, "webhook after the first take of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
+	came(t, "webhook after the first transaction of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
 }
 
 // TestWebhook_twentyTimesAtOnce reports one order twenty times in parallel.
@@ -117,7 +117,7 @@ func TestWebhook_twentyTimesAtOnce(t *testing.T) {
 	}
 	reports.Wait()
 	m.fulfilled(o)
-	m.settled(o)
+	m.mailSent(o)
 	anHourLater(t)
 	audit(t)
 	m.mailed(o, 1, 3)
@@ -138,7 +138,7 @@ func TestDeliver_killedBeforeItsMark(t *testing.T) {
 	g := hold(t, "outbound-emails", o.Email, 0)
 	m.fulfilled(o)
 	g.kill("Deliver")
-	m.settled(o)
+	m.mailSent(o)
 	anHourLater(t)
 	audit(t)
 	m.mailed(o, 1, 1)
@@ -159,7 +159,7 @@ func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	m.fulfilled(o)
 	g.kill("Deliver")
 	anHourLater(t)
-	m.settled(o)
+	m.mailSent(o)
 	audit(t)
 	m.mailed(o, 2, 1)
 	uncertain := 0
@@ -217,7 +217,7 @@ func TestMachine_restartedUnderLoad(t *testing.T) {
 	anHourLater(t)
 	keys := 0
 	for _, o := range orders {
-		m.settled(o)
+		m.mailSent(o)
 		keys += o.Lines[0].Quantity
 	}
 	audit(t)

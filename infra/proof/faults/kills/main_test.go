@@ -177,7 +177,7 @@ func audit(t *testing.T) {
 	t.Helper()
 	var left []string
 	err := shop.Await(t.Context(), patience, "nothing being left to do", func() (bool, error) {
-		left = unsettled(t)
+		left = unfinished(t)
 		return len(left) == 0, nil
 	})
 	if err != nil {
@@ -188,8 +188,8 @@ func audit(t *testing.T) {
 	}
 }
 
-// unsettled lists the work that is left: mails and files.
-func unsettled(t *testing.T) []string {
+// unfinished lists the work that is left: mails and files.
+func unfinished(t *testing.T) []string {
 	t.Helper()
 	var left []string
 	for _, item := range items(t, "OrdersTable") {
@@ -227,8 +227,8 @@ func anHourLater(t *testing.T) {
 			update.UpdateExpression = aws.String("SET dueAt = :long, leaseEndsAt = :long")
 		}
 		_, err := client.UpdateItem(t.Context(), update)
-		var settled *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &settled) {
+		var notDue *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &notDue) {
 			t.Fatal(err)
 		}
 	}
@@ -366,8 +366,8 @@ func (m *merchant) mailed(o shop.Order, mails, keys int) {
 	}
 }
 
-// settled waits until the order's mail is sent or delivered.
-func (m *merchant) settled(o shop.Order) {
+// mailSent waits until the order's mail is sent or delivered.
+func (m *merchant) mailSent(o shop.Order) {
 	m.t.Helper()
 	err := shop.Await(m.t.Context(), patience, "the mail's end showing in the order", func() (bool, error) {
 		lines, err := world.shop.OrderLines(m.t.Context(), m.token, o.ID)
