@@ -1,8 +1,7 @@
 // Package deployment describes, as plain data, what Keypool deploys: the functions
 // with their settings, rights and triggers, the queues, and the parameters that a
 // deployment may choose. Package infra/stack makes the CDK's stacks of it, and
-// infra/template writes template.yaml from it, so neither can forget what the other
-// has.
+// infra/template writes template.yaml from it, so both describe the same functions.
 //
 // Texts refer to resources as CloudFormation's Fn::Sub does: "${Catalog}" is the name
 // of the table Catalog, "${Catalog.Arn}/index/due" the ARN of its index, and
@@ -34,15 +33,15 @@ type Function struct {
 	Rights      []Right
 
 	// Triggers. A function has those that are set.
-	Objects    bool         // called for every object in the upload bucket, wherever it lies
-	Queue      *QueueSource // called with messages of a queue
-	Stream     *StreamSource
-	MailEvents bool   // called with SES's events about our mails
-	Schedule   string // called by the clock, as EventBridge Scheduler spells it
-	Routes     []Route
+	UploadEvents bool         // called for every object in the upload bucket, wherever it lies
+	Queue        *QueueSource // called with messages of a queue
+	Stream       *StreamSource
+	MailEvents   bool   // called with SES's events about our mails
+	Schedule     string // called by the clock, as EventBridge Scheduler spells it
+	Routes       []Route
 
-	// Failed is for callers that do not wait: the bucket, EventBridge, the clock.
-	Failed *Failed
+	// OnFailure is for callers that do not wait: the bucket, EventBridge, the clock.
+	OnFailure *OnFailure
 }
 
 // Folder is the function's folder under functions/, its binary and its log field.
@@ -82,18 +81,18 @@ type StreamSource struct {
 	DeadLetters string // ID of the queue for changes that are given up
 }
 
-// Failed says what becomes of an event that a function could not handle.
-type Failed struct {
+// OnFailure says what becomes of an event that a function could not handle.
+type OnFailure struct {
 	Queue   string // ID of the queue that gets it
 	Retries int
 	MaxAge  time.Duration
 }
 
 // Route is a route of the HTTP API. Callers are checked by the function itself, by
-// signature or token, unless Signed: then AWS checks them (authorization type AWS_IAM).
+// signature or token, unless IAM: then AWS checks them (authorization type AWS_IAM).
 type Route struct {
 	Method, Path string
-	Signed       bool
+	IAM          bool
 }
 
 // Key is the route as API Gateway spells it: "GET /v1/pools/{pool}".
@@ -123,15 +122,16 @@ func (r Route) Pattern() string {
 // deleted go to the queue "Dead" + ID.
 type Queue struct {
 	ID string
-	// Hidden is how long a message that was received stays hidden from others. It is
-	// longer than the function that received it may run.
-	Hidden time.Duration
+	// VisibilityTimeout is how long a message that was received stays hidden from
+	// others. It is longer than the function that received it may run.
+	VisibilityTimeout time.Duration
 }
 
 // DeadLetters is the ID of the queue for messages that are given up.
 func (q Queue) DeadLetters() string { return "Dead" + q.ID }
 
-// MaxReceives is high, since a function gives its message back to go on with it later.
+// MaxReceives is high because a function that runs out of time returns its message,
+// and each return counts as a receive.
 const MaxReceives = 20
 
 // Queues are the queues of work, DeadLetterQueues the queues for what was given up:

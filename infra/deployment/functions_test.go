@@ -91,11 +91,11 @@ func TestRights_useTheKeyForNothingElse(t *testing.T) {
 }
 
 // The operator's routes are checked by AWS, but for the document that describes them.
-func TestRoutes_ofTheOperatorAreSigned(t *testing.T) {
+func TestRoutes_ofTheOperatorAreCheckedByIAM(t *testing.T) {
 	for _, f := range deployment.Functions {
 		for _, r := range f.Routes {
-			if want := f.ID == "Operator" && r.Path != "/operator/openapi.json"; r.Signed != want {
-				t.Errorf("%s of %s: signed is %t", r.Key(), f.ID, r.Signed)
+			if want := f.ID == "Operator" && r.Path != "/operator/openapi.json"; r.IAM != want {
+				t.Errorf("%s of %s: IAM is %t", r.Key(), f.ID, r.IAM)
 			}
 		}
 	}
@@ -121,11 +121,11 @@ func TestRoute(t *testing.T) {
 // could not handle.
 func TestFunctions_withoutAWaitingCallerHaveAQueueForFailures(t *testing.T) {
 	for _, f := range deployment.Functions {
-		if alone := f.Objects || f.MailEvents || f.Schedule != ""; alone != (f.Failed != nil) {
-			t.Errorf("%s: called without waiting is %t, its queue for failures %v", f.ID, alone, f.Failed)
+		if alone := f.UploadEvents || f.MailEvents || f.Schedule != ""; alone != (f.OnFailure != nil) {
+			t.Errorf("%s: called without waiting is %t, its queue for failures %v", f.ID, alone, f.OnFailure)
 		}
-		if f.Failed != nil && !slices.Contains(deployment.DeadLetterQueues, f.Failed.Queue) {
-			t.Errorf("%s: there is no queue %s", f.ID, f.Failed.Queue)
+		if f.OnFailure != nil && !slices.Contains(deployment.DeadLetterQueues, f.OnFailure.Queue) {
+			t.Errorf("%s: there is no queue %s", f.ID, f.OnFailure.Queue)
 		}
 	}
 }
@@ -134,8 +134,8 @@ func TestFunctions_withoutAWaitingCallerHaveAQueueForFailures(t *testing.T) {
 func TestQueues_hideMessagesLongEnough(t *testing.T) {
 	for _, q := range deployment.Queues {
 		for _, f := range deployment.Functions {
-			if f.Queue != nil && f.Queue.Queue == q.ID && q.Hidden <= f.Timeout {
-				t.Errorf("%s shows a message again after %s, while %s may work on it for %s", q.ID, q.Hidden, f.ID, f.Timeout)
+			if f.Queue != nil && f.Queue.Queue == q.ID && q.VisibilityTimeout <= f.Timeout {
+				t.Errorf("%s shows a message again after %s, while %s may work on it for %s", q.ID, q.VisibilityTimeout, f.ID, f.Timeout)
 			}
 		}
 		if !slices.Contains(deployment.DeadLetterQueues, q.DeadLetters()) {

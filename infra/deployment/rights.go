@@ -5,9 +5,9 @@ import "strings"
 // Right lets a function do some actions on one target. A function has no other
 // rights than those in its table, and the right to write its own log.
 type Right struct {
-	On    Target
-	May   string   // actions of the target's service, separated by blanks
-	Items []string // of a table: only items whose partition key begins with one of these
+	Target  Target
+	Actions string   // actions of the target's service, separated by blanks
+	Items   []string // of a table: only items whose partition key begins with one of these
 }
 
 // Target is what a right is about.
@@ -81,12 +81,12 @@ type Statement struct {
 
 // Statements returns the policy of the function's role.
 func (f Function) Statements() []Statement {
-	log := Right{On: Target{"logs", "${" + f.ID + "Logs.Arn}", nil}, May: "CreateLogStream PutLogEvents"}
+	log := Right{Target: Target{"logs", "${" + f.ID + "Logs.Arn}", nil}, Actions: "CreateLogStream PutLogEvents"}
 	var all []Statement
 	for _, r := range append(f.Rights[:len(f.Rights):len(f.Rights)], log) {
-		s := Statement{Resource: r.On.Resource, When: r.On.When}
-		for action := range strings.FieldsSeq(r.May) {
-			s.Actions = append(s.Actions, r.On.Service+":"+action)
+		s := Statement{Resource: r.Target.Resource, When: r.Target.When}
+		for action := range strings.FieldsSeq(r.Actions) {
+			s.Actions = append(s.Actions, r.Target.Service+":"+action)
 		}
 		if r.Items != nil {
 			begins := make([]string, len(r.Items))

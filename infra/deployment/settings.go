@@ -39,7 +39,7 @@ type Settings struct {
 
 	Architecture string // arm64 or x86_64, as the zips were built
 	Zips         string // folder of the zips
-	Erase        bool   // the data is deleted with the stacks
+	DeleteData   bool   // the data is deleted with the stacks
 }
 
 // UploadsName is the name of the upload bucket. It is computed rather than taken from
@@ -184,7 +184,7 @@ var parameters = []parameter{
 		if v != "keep" && v != "delete" {
 			return errors.New("is neither keep nor delete")
 		}
-		s.Erase = v == "delete"
+		s.DeleteData = v == "delete"
 		return nil
 	}},
 }

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if !s.Erase {
+	if !s.DeleteData {
 		fmt.Fprintf(out, "Taking down %s in %s of %s. The data stays: tables, key, reports and key files.\n", s.Name, s.Region, s.Account)
 		return cdk(append([]string{"destroy", s.Name, "--force"}, args...))
 	}

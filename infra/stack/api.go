@@ -76,7 +76,7 @@ func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) 
 	})
 	for _, r := range f.Routes {
 		authorization := "NONE"
-		if r.Signed {
+		if r.IAM {
 			authorization = "AWS_IAM"
 		}
 		awsapigatewayv2.NewCfnRoute(p.stack, jsii.String("Route"+r.ID()), &awsapigatewayv2.CfnRouteProps{

@@ -27,7 +27,7 @@ func newData(scope constructs.Construct, s deployment.Settings) *data {
 	d := &data{tables: map[string]awsdynamodb.Table{}, stack: awscdk.NewStack(scope, jsii.String(s.Name+"-Data"), &awscdk.StackProps{
 		Env:                   &awscdk.Environment{Account: jsii.String(s.Account), Region: jsii.String(s.Region)},
 		Description:           jsii.String("Keypool: the tables, their key, the upload reports"),
-		TerminationProtection: jsii.Bool(!s.Erase),
+		TerminationProtection: jsii.Bool(!s.DeleteData),
 		AnalyticsReporting:    jsii.Bool(false),
 	})}
 	d.key = awskms.NewKey(d.stack, jsii.String("Key"), &awskms.KeyProps{
@@ -85,7 +85,7 @@ func newTable(scope constructs.Construct, id string, s deployment.Settings, key 
 		Encryption:                       awsdynamodb.TableEncryption_CUSTOMER_MANAGED,
 		EncryptionKey:                    key,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
-		DeletionProtection:               jsii.Bool(!s.Erase),
+		DeletionProtection:               jsii.Bool(!s.DeleteData),
 		RemovalPolicy:                    removal(s),
 	}
 	props.PartitionKey, props.SortKey = attributes(schema.KeySchema)
@@ -179,7 +179,7 @@ func newBucket(scope constructs.Construct, id string, s deployment.Settings, key
 }
 
 func removal(s deployment.Settings) awscdk.RemovalPolicy {
-	if s.Erase {
+	if s.DeleteData {
 		return awscdk.RemovalPolicy_DESTROY
 	}
 	return awscdk.RemovalPolicy_RETAIN

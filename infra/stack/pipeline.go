@@ -69,7 +69,7 @@ func (p *pipeline) addQueues() {
 	}
 	for _, q := range deployment.Queues {
 		p.queues[q.ID] = p.newQueue(q.ID, &awssqs.QueueProps{
-			VisibilityTimeout: seconds(q.Hidden),
+			VisibilityTimeout: seconds(q.VisibilityTimeout),
 			DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: p.queues[q.DeadLetters()], MaxReceiveCount: jsii.Number(deployment.MaxReceives)},
 		})
 	}
@@ -171,7 +171,7 @@ func (p *pipeline) policy(f deployment.Function) awsiam.PolicyDocument {
 
 // addTriggers makes what calls a function, but for the API.
 func (p *pipeline) addTriggers(f deployment.Function) {
-	if f.Objects {
+	if f.UploadEvents {
 		p.addUploads(f)
 	}
 	if f.Queue != nil {
@@ -186,14 +186,14 @@ func (p *pipeline) addTriggers(f deployment.Function) {
 	if f.Schedule != "" {
 		p.addClock(f)
 	}
-	if f.Failed != nil {
+	if f.OnFailure != nil {
 		awslambda.NewCfnEventInvokeConfig(p.stack, jsii.String(f.ID+"Async"), &awslambda.CfnEventInvokeConfigProps{
 			FunctionName:             p.functions[f.ID].Ref(),
 			Qualifier:                jsii.String("$LATEST"),
-			MaximumRetryAttempts:     jsii.Number(f.Failed.Retries),
-			MaximumEventAgeInSeconds: jsii.Number(f.Failed.MaxAge.Seconds()),
+			MaximumRetryAttempts:     jsii.Number(f.OnFailure.Retries),
+			MaximumEventAgeInSeconds: jsii.Number(f.OnFailure.MaxAge.Seconds()),
 			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: p.queues[f.Failed.Queue].QueueArn()},
+				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: p.queues[f.OnFailure.Queue].QueueArn()},
 			},
 		})
 	}
@@ -276,7 +276,7 @@ func (p *pipeline) addStreamSource(f deployment.Function, s deployment.StreamSou
 // addMailEvents sends SES's events about our mails to a function. Events that cannot be
 // handed over go to the queue of those that the function could not handle.
 func (p *pipeline) addMailEvents(f deployment.Function) {
-	function, dead := p.functions[f.ID], p.queues[f.Failed.Queue]
+	function, dead := p.functions[f.ID], p.queues[f.OnFailure.Queue]
 	rule := awsevents.NewCfnRule(p.stack, jsii.String("MailRule"), &awsevents.CfnRuleProps{
 		Description: jsii.String("What became of our mails"),
 		EventPattern: map[string]any{
@@ -324,7 +324,7 @@ func (p *pipeline) addClock(f deployment.Function) {
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn:         function.AttrArn(),
 			RoleArn:     role.RoleArn(),
-			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: jsii.Number(f.Failed.Retries), MaximumEventAgeInSeconds: jsii.Number(f.Failed.MaxAge.Seconds())},
+			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumRetryAttempts: jsii.Number(f.OnFailure.Retries), MaximumEventAgeInSeconds: jsii.Number(f.OnFailure.MaxAge.Seconds())},
 		},
 	})
 }

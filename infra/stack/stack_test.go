@@ -206,8 +206,8 @@ func TestSources_haveDeadLetterQueues(t *testing.T) {
 	}
 	want := map[string]string{}
 	for _, f := range deployment.Functions {
-		if f.Failed != nil {
-			want[f.ID] = f.Failed.Queue + ".Arn"
+		if f.OnFailure != nil {
+			want[f.ID] = f.OnFailure.Queue + ".Arn"
 		}
 	}
 	if diff := cmp.Diff(want, async); diff != "" {
@@ -273,7 +273,7 @@ func TestAPI_routes(t *testing.T) {
 	for _, f := range deployment.Functions {
 		for _, r := range f.Routes {
 			want[r.Key()] = f.ID + ".Arn NONE"
-			if r.Signed {
+			if r.IAM {
 				want[r.Key()] = f.ID + ".Arn AWS_IAM"
 			}
 		}

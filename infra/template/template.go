@@ -86,7 +86,7 @@ func resources() *yaml.Node {
 		"BucketName", "${UploadsName}", "VersioningConfiguration", flow("Status", "Enabled"))))
 	for _, q := range deployment.Queues {
 		add(all, q.ID, block("Type", "AWS::SQS::Queue", "Properties", block(
-			"VisibilityTimeout", int(q.Hidden.Seconds()),
+			"VisibilityTimeout", int(q.VisibilityTimeout.Seconds()),
 			"RedrivePolicy", flow("deadLetterTargetArn", "${"+q.DeadLetters()+".Arn}", "maxReceiveCount", deployment.MaxReceives),
 		)))
 	}
@@ -155,11 +155,11 @@ func function(f deployment.Function) *yaml.Node {
 		"Environment", block("Variables", variables),
 		"Policies", block("Version", quoted("2012-10-17"), "Statement", statements),
 	)
-	if f.Failed != nil {
+	if f.OnFailure != nil {
 		add(properties, "EventInvokeConfig", block(
-			"MaximumRetryAttempts", f.Failed.Retries,
-			"MaximumEventAgeInSeconds", int(f.Failed.MaxAge.Seconds()),
-			"DestinationConfig", onFailure(f.Failed.Queue),
+			"MaximumRetryAttempts", f.OnFailure.Retries,
+			"MaximumEventAgeInSeconds", int(f.OnFailure.MaxAge.Seconds()),
+			"DestinationConfig", onFailure(f.OnFailure.Queue),
 		))
 	}
 	add(properties, "Events", events(f))
@@ -172,7 +172,7 @@ func events(f deployment.Function) *yaml.Node {
 	event := func(name, kind string, properties *yaml.Node) {
 		add(all, name, block("Type", kind, "Properties", properties))
 	}
-	if f.Objects {
+	if f.UploadEvents {
 		event("Uploads", "S3", block("Bucket", "${Uploads}", "Events", "s3:ObjectCreated:*"))
 	}
 	if q := f.Queue; q != nil {
@@ -203,11 +203,11 @@ func events(f deployment.Function) *yaml.Node {
 	if f.Schedule != "" {
 		event("Clock", "ScheduleV2", block(
 			"ScheduleExpression", f.Schedule,
-			"RetryPolicy", flow("MaximumRetryAttempts", f.Failed.Retries, "MaximumEventAgeInSeconds", int(f.Failed.MaxAge.Seconds()))))
+			"RetryPolicy", flow("MaximumRetryAttempts", f.OnFailure.Retries, "MaximumEventAgeInSeconds", int(f.OnFailure.MaxAge.Seconds()))))
 	}
 	for _, r := range f.Routes {
 		properties := flow("ApiId", "${HttpApi}", "Method", r.Method, "Path", r.Path)
-		if r.Signed {
+		if r.IAM {
 			add(properties, "Auth", flow("Authorizer", "AWS_IAM"))
 		}
 		event(r.ID(), "HttpApi", properties)
