@@ -42,7 +42,7 @@ func TestSecrecy(t *testing.T) {
 	record := func(item outbox.Item) []byte {
 		pk, sk := "notice#"+item.ID, "notice"
 		if line := order.LineID(item.ID); item.Kind == outbox.Lines {
-			pk, sk = "order#"+line.Order(), "line#"+line.InOrder()
+			pk, sk = "order#"+line.OrderHalf(), "line#"+line.LineHalf()
 		}
 		change := fmt.Appendf(nil, `{"SequenceNumber":"1","Keys":{"pk":{"S":%q},"sk":{"S":%q}},"NewImage":{"mail":{"S":"due"}}}`, pk, sk)
 		var decoded events.DynamoDBStreamRecord

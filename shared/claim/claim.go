@@ -104,7 +104,7 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 	if found.exists {
 		return repeat(found.stored, line)
 	}
-	candidates, needed, err := c.mayTake(ctx, line, found, shards)
+	candidates, needed, err := c.allowedCandidates(ctx, line, found, shards)
 	if err != nil {
 		return line, err
 	}
@@ -171,16 +171,17 @@ func repeat(stored, paid order.Fulfillment) (order.Fulfillment, error) {
 	return stored, nil
 }
 
-// countMissing is up to how many missing keys a new line weighs the queue. To know
-// that there are more keys than that, it would have to read them all; fill does so
-// every two seconds for all new lines, and allows them to bypass the queue.
-const countMissing = 1000
+// maxNeeded bounds the keys that a claim counts to decide whether its line may bypass
+// the queue: those that the queue misses and those of the line. Beyond that the line
+// waits, unless fill, which reads the whole queue every two seconds, has allowed a
+// bypass.
+const maxNeeded = 1000
 
-// mayTake returns the candidates that a new line may take without harm to the lines
+// allowedCandidates returns the candidates that a new line may take without harm to the lines
 // that wait: all of them, or none. It reads more candidates if that is needed to
 // know. If the line may take keys because there are more than it and the waiting
-// lines need together, mayTake also returns that number of needed keys.
-func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, f *found, shards int) (candidates []pool.Key, needed int, err error) {
+// lines need together, allowedCandidates also returns that number of needed keys.
+func (c *Claimer) allowedCandidates(ctx context.Context, line order.Fulfillment, f *found, shards int) (candidates []pool.Key, needed int, err error) {
 	if len(f.queue.Lines) == 0 || c.Now().Before(f.queue.BypassUntil) {
 		return f.candidates, 0, nil
 	}
@@ -188,7 +189,7 @@ func (c *Claimer) mayTake(ctx context.Context, line order.Fulfillment, f *found,
 	for _, waiting := range f.queue.Lines {
 		needed += waiting.Missing
 	}
-	if len(f.queue.Lines) >= order.QueueFront || needed > countMissing {
+	if len(f.queue.Lines) >= order.QueueFront || needed > maxNeeded {
 		return nil, 0, nil
 	}
 	candidates = f.candidates

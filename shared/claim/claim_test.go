@@ -149,7 +149,7 @@ func TestClaim_paidLineHoldsItsKeysAndIsDueForMail(t *testing.T) {
 	if stored.Mail.State != outbox.Due || stored.Mail.Kind != outbox.Keys || stored.Mail.Number != 1 {
 		t.Errorf("the mail is %+v", stored.Mail)
 	}
-	if stored.Who == "" || stored.Customer.Email != "ada@example.com" || stored.UnitPrice != "59.99" {
+	if stored.CustomerHash == "" || stored.Customer.Email != "ada@example.com" || stored.UnitPrice != "59.99" {
 		t.Errorf("what the platform told is not all stored")
 	}
 	books := dynamotest.Audit(t, s.tables)

@@ -18,7 +18,7 @@ func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillmen
 	if err != nil || !known {
 		return line, 0, err
 	}
-	line.Who = order.HashAddress(merchant.Salt, line.Customer.Email)
+	line.CustomerHash = order.HashAddress(merchant.Salt, line.Customer.Email)
 	product, known, err := catalog.ReadProduct(ctx, settings, line.Merchant, line.Product)
 	if err != nil || !known {
 		return line, 0, err

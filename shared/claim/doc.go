@@ -13,9 +13,10 @@
 // is one transaction: it stores the line if there is none, and allocates each key if
 // that is still where the index showed it.
 //
-// Two claims may race. Who loses the race for a key reads which candidates remain, by
-// one read that does not lag, and tries with those. Who loses the race for the line
-// returns the record of the winner. If no keys are left, the line is stored waiting.
+// Two claims may race. The claim that loses the race for a key reads which candidates
+// remain, by one read that does not lag, and tries with those. The claim that loses
+// the race for the line returns the record of the winner. If no keys are left, the line
+// is stored waiting.
 //
 // # Decisions
 //

@@ -1,7 +1,6 @@
-// Package due names what still needs work.
-//
-// Everything that waits for a worker stands in a due index with the time at
-// which the sweep looks at it.
+// Package due describes the items that the sweep finds: lines, notices and uploads
+// with work left. Each stands in a due index with the time at which the sweep looks
+// at it.
 package due
 
 import (

@@ -93,7 +93,7 @@ type tokenItem struct {
 
 // Merchant returns a merchant's settings, false if there is no such merchant.
 func (s *Store) Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error) {
-	item, ok, err := getAs[merchantItem](ctx, s, s.tables.Catalog, merchantKey(name), lastVersions)
+	item, ok, err := getAs[merchantItem](ctx, s, s.tables.Catalog, merchantKey(name), oldestInCatalog)
 	if !ok {
 		return catalog.Merchant{}, false, wrap(err, "read merchant %s", name)
 	}
@@ -122,7 +122,7 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant) error {
 
 // Pool returns the settings of a merchant's pool, false if there is no such pool.
 func (s *Store) Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error) {
-	item, ok, err := getAs[poolItem](ctx, s, s.tables.Catalog, poolKey(merchant, name), lastVersions)
+	item, ok, err := getAs[poolItem](ctx, s, s.tables.Catalog, poolKey(merchant, name), oldestInCatalog)
 	if !ok {
 		return catalog.Pool{}, false, wrap(err, "read pool %s of %s", name, merchant)
 	}
@@ -132,7 +132,7 @@ func (s *Store) Pool(ctx context.Context, merchant, name string) (catalog.Pool, 
 // Pools returns the settings of all of a merchant's pools, by name.
 func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, error) {
 	var pools []catalog.Pool
-	items, err := queryAs[poolItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, poolSort), lastVersions)
+	items, err := queryAs[poolItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, poolSort), oldestInCatalog)
 	for _, item := range items {
 		pools = append(pools, item.pool())
 	}
@@ -162,7 +162,7 @@ func (s *Store) DeletePool(ctx context.Context, merchant, name string, version i
 
 // Product returns a merchant's product, false if it is not known.
 func (s *Store) Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error) {
-	item, ok, err := getAs[productItem](ctx, s, s.tables.Catalog, productKey(merchant, id), lastVersions)
+	item, ok, err := getAs[productItem](ctx, s, s.tables.Catalog, productKey(merchant, id), oldestInCatalog)
 	if !ok {
 		return catalog.Product{}, false, wrap(err, "read product %s of %s", id, merchant)
 	}
@@ -178,7 +178,7 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 	if after != "" {
 		q.after = productKey(merchant, after)
 	}
-	items, err := queryAs[productItem](ctx, s, q, lastVersions)
+	items, err := queryAs[productItem](ctx, s, q, oldestInCatalog)
 	for _, item := range items {
 		products = append(products, item.product())
 	}
@@ -209,7 +209,7 @@ func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version 
 
 // Account returns a merchant's account with a payment platform, false if there is none.
 func (s *Store) Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error) {
-	item, ok, err := getAs[accountItem](ctx, s, s.tables.Catalog, accountKey(merchant, name), lastVersions)
+	item, ok, err := getAs[accountItem](ctx, s, s.tables.Catalog, accountKey(merchant, name), oldestInCatalog)
 	if !ok {
 		return catalog.Account{}, false, wrap(err, "read account %s of %s", name, merchant)
 	}
@@ -219,7 +219,7 @@ func (s *Store) Account(ctx context.Context, merchant, name string) (catalog.Acc
 // Accounts returns all of a merchant's accounts with payment platforms, by name.
 func (s *Store) Accounts(ctx context.Context, merchant string) ([]catalog.Account, error) {
 	var accounts []catalog.Account
-	items, err := queryAs[accountItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, accountSort), lastVersions)
+	items, err := queryAs[accountItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, accountSort), oldestInCatalog)
 	for _, item := range items {
 		accounts = append(accounts, item.account())
 	}
@@ -249,17 +249,17 @@ func (s *Store) PutToken(ctx context.Context, hash, merchant string, now time.Ti
 // TokenMerchant returns the merchant of the API token with that SHA-256, false if
 // there is none.
 func (s *Store) TokenMerchant(ctx context.Context, hash string) (string, bool, error) {
-	item, ok, err := getAs[tokenItem](ctx, s, s.tables.Catalog, tokenKey(hash), lastVersions)
+	item, ok, err := getAs[tokenItem](ctx, s, s.tables.Catalog, tokenKey(hash), oldestInCatalog)
 	return item.Merchant, ok, wrap(err, "read a token")
 }
 
 // putCatalog writes an item, signed with a random word. If the answer to our own
 // write is lost and the SDK repeats the write, the failed condition shows our word.
 func (s *Store) putCatalog(ctx context.Context, item any, c condition) error {
-	encoded, signed := encode(item), word(ctx)
+	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
 	err := s.write(ctx, put(s.tables.Catalog, encoded, c))
-	if there, is := refusedAt(err, 0); is && stringOf(there["writtenBy"]) == signed {
+	if there, is := failedCondition(err, 0); is && stringOf(there["writtenBy"]) == signed {
 		return nil
 	}
 	return lockError(err)
@@ -278,7 +278,7 @@ func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int) 
 // lockError returns what a failed optimistic lock means: catalog.ErrMissing where
 // there is no item, else catalog.ErrConflict. Other errors are returned as they are.
 func lockError(err error) error {
-	switch there, is := refusedAt(err, 0); {
+	switch there, is := failedCondition(err, 0); {
 	case !is:
 		return err
 	case len(there) == 0:

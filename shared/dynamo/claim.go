@@ -13,7 +13,7 @@ import (
 // Fulfillment returns a line as it stands, with its first keys only, and false if
 // there is no such line: one consistent read.
 func (s *Store) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error) {
-	item, ok, err := getAs[fulfillmentItem](ctx, s, s.tables.Orders, lineKey(id), everyVersion)
+	item, ok, err := getAs[fulfillmentItem](ctx, s, s.tables.Orders, lineKey(id), oldestInOrders)
 	if !ok {
 		return order.Fulfillment{}, false, wrap(err, "read line %s", id)
 	}
@@ -25,7 +25,7 @@ func (s *Store) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfill
 // there is no such order. The order is named by the half of a LineID that its
 // lines share.
 func (s *Store) Lines(ctx context.Context, id string) ([]order.Fulfillment, error) {
-	items, err := queryAs[fulfillmentItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id), lineSort), everyVersion)
+	items, err := queryAs[fulfillmentItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id), lineSort), oldestInOrders)
 	if err != nil {
 		return nil, wrap(err, "read the lines of an order")
 	}
@@ -45,7 +45,7 @@ func (s *Store) Lines(ctx context.Context, id string) ([]order.Fulfillment, erro
 // each shard where they do not. The index lags: a key may be gone already.
 func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]pool.Key, error) {
 	var keys []pool.Key
-	start, from := random.N(ctx, shards), word(ctx)
+	start, from := random.N(ctx, shards), randomHex(ctx)
 	for i := range shards {
 		shard := shardName(p, (start+i)%shards)
 		for _, half := range []string{"place >= :from", "place < :from"} {

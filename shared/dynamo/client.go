@@ -61,7 +61,7 @@ func translate(err error) error {
 	}
 	switch api := api.(type) {
 	case *types.ConditionalCheckFailedException:
-		return &writeError{writes: []failedWrite{{cause: refused, item: api.Item}}, err: err}
+		return &writeError{writes: []failedWrite{{cause: conditionFailed, item: api.Item}}, err: err}
 	case *types.TransactionCanceledException:
 		return newWriteError(api.CancellationReasons, err)
 	}

@@ -148,7 +148,7 @@ func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfill
 	case order.Restock:
 		u.set("state", text(stateAvailable))
 		u.set("shard", text(shardName(line.PoolID(), random.N(ctx, r.Shards))))
-		u.set("place", text(word(ctx)))
+		u.set("place", text(randomHex(ctx)))
 		u.remove("line")
 		u.remove("soldAt")
 	}
@@ -174,7 +174,7 @@ func (c *commit) answer(err error) error {
 		case write.cause == "" || write.cause == throttled:
 		case about.part == allocatedPart:
 			taken.Keys = append(taken.Keys, about.key)
-		case about.part == releasedPart && write.cause == refused:
+		case about.part == releasedPart && write.cause == conditionFailed:
 			notHeld, refuses = about.key, true
 		case about.part == newLinePart && write.item != nil:
 			there, err := decodeFulfillment(write.item)
@@ -202,7 +202,7 @@ func (c *commit) answer(err error) error {
 
 // Chunks returns the chunks of a line, oldest first, by a consistent query.
 func (s *Store) Chunks(ctx context.Context, id order.LineID) ([]order.Chunk, error) {
-	items, err := queryAs[chunkItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.Order()), chunksSK(id)), everyVersion)
+	items, err := queryAs[chunkItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), chunksSK(id)), oldestInOrders)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of line %s: %w", id, err)
 	}

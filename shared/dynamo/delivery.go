@@ -121,16 +121,16 @@ func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tel
 		return wrap(s.write(ctx, write), "mark a mail")
 	}
 	const marked = 0 // the position of the write
-	err := insist(ctx, func() error {
+	err := retryUnless(ctx, func() error {
 		var tx transaction
 		tx.add(write)
 		if tell != nil {
-			told, ok, err := s.told(ctx, *tell)
+			noticed, ok, err := s.noticeWrite(ctx, *tell)
 			if err != nil {
 				return err
 			}
 			if ok {
-				tx.add(told)
+				tx.add(noticed)
 			}
 		}
 		if history != nil {
@@ -138,7 +138,7 @@ func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tel
 		}
 		return s.transact(ctx, &tx)
 	}, func(err error) bool {
-		_, changed := refusedAt(err, marked)
+		_, changed := failedCondition(err, marked)
 		return changed
 	})
 	return wrap(err, "mark a mail")
@@ -154,7 +154,7 @@ func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tel
 // The lease is signed with a random word. If the answer to our own write is lost
 // and the SDK repeats the write, the failed condition shows our word: the lease is ours.
 func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item attrs, again bool, err error) {
-	leased, signed := outbox.Entry{}.Leased(now), word(ctx)
+	leased, signed := outbox.Entry{}.Leased(now), randomHex(ctx)
 	first := types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(s.tables.Orders),
 		Key:                 key.attrs(),
@@ -168,10 +168,10 @@ func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item 
 	}}
 	// A transaction on the item, such as fill's, is over in a moment. If its writer left
 	// the mail due, no other record of the stream tells so.
-	err = insist(ctx, func() error {
+	err = retryUnless(ctx, func() error {
 		item, err = s.writeAndRead(ctx, first)
 		return err
-	}, anyRefused)
+	}, anyConditionFailed)
 	if err == nil {
 		return item, false, nil
 	}
@@ -206,17 +206,17 @@ type leaseItem struct {
 	outboxItem
 }
 
-// leaseOf reads the item that a lease was refused for, nil if there is none. Any
-// other error is returned.
+// leaseOf reads the item that failed the condition of a lease, nil if there is none.
+// Any other error is returned.
 func leaseOf(err error) (leaseItem, attrs, error) {
-	item, is := refusedAt(err, 0)
+	item, is := failedCondition(err, 0)
 	if !is || item == nil {
 		if is {
 			err = nil
 		}
 		return leaseItem{}, nil, err
 	}
-	there, err := decode[leaseItem](item, everyVersion)
+	there, err := decode[leaseItem](item, oldestInOrders)
 	if err != nil {
 		return leaseItem{}, nil, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
 	}
@@ -253,21 +253,21 @@ func mailName(key primaryKey) string {
 	return id
 }
 
-// told returns the write that stores a notice, false if the notice is there. A
-// notice of those that are told together is added to the one that is there.
-func (s *Store) told(ctx context.Context, n notice.Notice) (types.TransactWriteItem, bool, error) {
+// noticeWrite returns the write that stores a notice, false if the notice is there. An
+// aggregated notice is merged with the one that is there.
+func (s *Store) noticeWrite(ctx context.Context, n notice.Notice) (types.TransactWriteItem, bool, error) {
 	there, ok, err := s.Notice(ctx, n.ID)
 	switch {
 	case err != nil:
 		return types.TransactWriteItem{}, false, err
 	case !ok:
 		return noticePut(s.tables.Orders, n), true, nil
-	case !n.Kind.Together():
+	case !n.Kind.Aggregated():
 		return types.TransactWriteItem{}, false, nil
-	case !there.TakesMore():
-		return s.told(ctx, n.Rest())
+	case !there.Open():
+		return s.noticeWrite(ctx, n.Overflow())
 	}
-	return put(s.tables.Orders, encode(newNoticeItem(there.With(n))), atVersion(there.Version)), true, nil
+	return put(s.tables.Orders, encode(newNoticeItem(there.Merge(n))), atVersion(there.Version)), true, nil
 }
 
 // historyItem is one thing that happened to a line.
@@ -298,7 +298,7 @@ func (s *Store) historyPut(h order.History) types.TransactWriteItem {
 
 // History returns a line's history, oldest first.
 func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, error) {
-	items, err := queryAs[historyItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.Order()), historySK(id)), everyVersion)
+	items, err := queryAs[historyItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), historySK(id)), oldestInOrders)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of line %s: %w", id, err)
 	}

@@ -13,7 +13,8 @@
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets
 //	  counts#<m>            count#<pool>#<side>          accepted, taken: shown counts, put right nightly
 //	  token#<sha256>        token                        kind=token#<m>; the merchant of an API token
-//	  uploads#<m>           <upload>                     state, counts, first rejected lines; due until finished
+//	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
+//	                                                     a rejected file until its reminder
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
 //
@@ -31,7 +32,7 @@
 //	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds
 //	  refused#<m>           <account>#<order>#<field>    a signed webhook that was refused
 //	  notice#<id>           notice                       a notice; mail=due is to be mailed
-//	  alert#<m>#<pool>      alert#<side>                 stock alert: level, edge, when told
+//	  alert#<m>#<pool>      alert#<side>                 stock alert: level, sequence, when told
 //
 // Items that still need work have due=due#<0..31>, a hash of the item's name, and
 // dueAt, when the sweep looks at them. Settings have a version for optimistic

@@ -43,8 +43,8 @@ type fulfillmentItem struct {
 	Customer   *customerItem `dynamodbav:"customer,omitempty"`
 
 	// For search indexes that may come: nothing reads them yet.
-	Month string `dynamodbav:"month"`         // merchant#2006-01
-	Who   string `dynamodbav:"who,omitempty"` // keyed hash of the customer's address
+	Month        string `dynamodbav:"month"` // merchant#2006-01
+	CustomerHash string `dynamodbav:"customerHash,omitempty"`
 
 	outboxItem
 }
@@ -87,9 +87,9 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted,
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
-		Month:      f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
-		Who:        f.Who,
-		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
+		Month:        f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
+		CustomerHash: f.CustomerHash,
+		outboxItem:   newOutboxItem(f.Mail, string(f.ID)),
 	}
 	if customer := customerItem(f.Customer); customer != (customerItem{}) {
 		item.Customer = &customer
@@ -129,7 +129,7 @@ func (i fulfillmentItem) attrs() attrs {
 		item["customer"] = &types.AttributeValueMemberM{Value: i.Customer.attrs()}
 	}
 	item["month"] = text(i.Month)
-	setText(item, "who", i.Who)
+	setText(item, "customerHash", i.CustomerHash)
 	i.outboxItem.addTo(item)
 	return item
 }
@@ -164,8 +164,8 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted,
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
-		Who:  i.Who,
-		Mail: i.entry(),
+		CustomerHash: i.CustomerHash,
+		Mail:         i.entry(),
 	}
 	if i.Customer != nil {
 		f.Customer = order.Customer(*i.Customer)
@@ -176,7 +176,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 // decodeFulfillment reads a fulfillment from its item: of a line with chunks, the
 // first keys only.
 func decodeFulfillment(item attrs) (order.Fulfillment, error) {
-	i, err := decode[fulfillmentItem](item, everyVersion)
+	i, err := decode[fulfillmentItem](item, oldestInOrders)
 	if err != nil {
 		id, _ := keyOf(item).line()
 		return order.Fulfillment{}, wrap(err, "line %s", id)

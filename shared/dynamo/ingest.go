@@ -37,7 +37,7 @@ func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.
 	if err != nil {
 		return upload.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
-	r, err := decode[rangeItem](item, lastVersions)
+	r, err := decode[rangeItem](item, oldestInCatalog)
 	if err != nil {
 		return upload.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
@@ -47,7 +47,7 @@ func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.
 // SaveRange saves the progress of a range, or fails with job.ErrFenced.
 func (s *Store) SaveRange(ctx context.Context, u upload.Upload, r upload.Range) error {
 	err := s.write(ctx, s.rangeUpdate(u, r))
-	if anyRefused(err) {
+	if anyConditionFailed(err) {
 		return job.ErrFenced
 	}
 	return wrap(err, "save range %d of upload %s", r.Number, u.ID)
@@ -89,8 +89,8 @@ func (s *Store) EndRange(ctx context.Context, u upload.Upload, r upload.Range, d
 		shown.add("accepted", accepted)
 		tx.add(shown.write(s.tables.Catalog, countKey(u.PoolID())))
 	}
-	err := s.transactPatiently(ctx, &tx)
-	if anyRefused(err) {
+	err := s.transactWithRetry(ctx, &tx)
+	if anyConditionFailed(err) {
 		return job.ErrFenced
 	}
 	return wrap(err, "end range %d of upload %s", r.Number, u.ID)
@@ -98,7 +98,7 @@ func (s *Store) EndRange(ctx context.Context, u upload.Upload, r upload.Range, d
 
 // Ranges returns the ranges of an upload that were ever begun, in order.
 func (s *Store) Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, error) {
-	items, err := queryAs[rangeItem](ctx, s, inPartition(s.tables.Catalog, rangesPK(u.Merchant, u.ID)), lastVersions)
+	items, err := queryAs[rangeItem](ctx, s, inPartition(s.tables.Catalog, rangesPK(u.Merchant, u.ID)), oldestInCatalog)
 	var ranges []upload.Range
 	for _, item := range items {
 		var r upload.Range
@@ -120,7 +120,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 	for i, key := range keys {
 		statements[i] = types.BatchStatementRequest{Statement: statement, Parameters: []types.AttributeValue{
 			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(uploadID), number(key.Offset),
-			text(p.Pool), text(stateAvailable), text(shardName(p, random.N(ctx, shards))), text(word(ctx)),
+			text(p.Pool), text(stateAvailable), text(shardName(p, random.N(ctx, shards))), text(randomHex(ctx)),
 		}}
 	}
 	results := make([]upload.Inserted, len(keys))

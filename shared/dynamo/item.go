@@ -19,12 +19,12 @@ type attrs = map[string]types.AttributeValue
 // schema is the version that every item written now carries as v.
 const schema = 1
 
-// The oldest version of an item that is still read. A line may be refunded years
-// after it was sold, so orders and keys are read in every version there ever was.
-// The catalog is read in the last two, so that an upgrade needs no pause.
+// The oldest version of a table's items that is still read. A line may be refunded
+// years after it was sold, so orders and keys are read in every version there ever
+// was. The catalog is read in the last two, so that an upgrade needs no pause.
 const (
-	everyVersion = 1
-	lastVersions = schema - 1
+	oldestInOrders  = 1
+	oldestInCatalog = schema - 1
 )
 
 // encode returns an item of a struct with dynamodbav tags.
@@ -104,9 +104,9 @@ func at(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// word returns 16 random hex digits. A key's place in its shard is one. A writer
+// randomHex returns 16 random hex digits. A key's place in its shard is one. A writer
 // also leaves one in an item, and so knows its own write again if the answer is lost.
-func word(ctx context.Context) string { return fmt.Sprintf("%016x", random.Uint64(ctx)) }
+func randomHex(ctx context.Context) string { return fmt.Sprintf("%016x", random.Uint64(ctx)) }
 
 // wrap says what was tried, if it went wrong.
 func wrap(err error, format string, args ...any) error {

@@ -30,14 +30,14 @@ func (s *Store) takePart(ctx context.Context, table string, key primaryKey, now 
 	update.set("savedAt", number(millis(now)))
 	update.add("fencingToken", 1)
 	item, err := s.writeAndRead(ctx, update.write(table, key))
-	if there, done := refusedAt(err, 0); done {
+	if there, done := failedCondition(err, 0); done {
 		return there, nil
 	}
 	return item, err
 }
 
-// savePart begins the update that saves a part. It is refused if another worker has
-// taken the part meanwhile, or if the part is done.
+// savePart begins the update that saves a part. Its condition fails if another worker
+// has taken the part meanwhile, or if the part is done.
 func savePart(p job.Part) *update {
 	update := newUpdate(condition{"fencingToken = :token AND attribute_not_exists(#done)", attrs{":token": number(int(p.Token))}})
 	update.name("#done", "done")

@@ -18,8 +18,8 @@ import (
 // see infra/deployment.
 const (
 	// of the catalog
-	MerchantPrefix = "merchant#" // the merchant itself, which the operator writes
-	SettingsPrefix = "settings#" // its pools, products and accounts, which it writes
+	MerchantPrefix = "merchant#" // the merchant itself; only function operator writes it
+	SettingsPrefix = "settings#" // its pools, products and accounts; function api writes them
 	CountsPrefix   = "counts#"
 	TokenPrefix    = "token#"
 	UploadsPrefix  = "uploads#"
@@ -145,7 +145,7 @@ func parkedPK(merchant, pool string) string { return ParkedPrefix + merchant + "
 func orderPK(id string) string { return OrderPrefix + id }
 
 func lineKey(id order.LineID) primaryKey {
-	return primaryKey{orderPK(id.Order()), lineSort + id.InOrder()}
+	return primaryKey{orderPK(id.OrderHalf()), lineSort + id.LineHalf()}
 }
 
 // line returns the line of a fulfillment, false if the item is none.
@@ -157,7 +157,7 @@ func (k primaryKey) line() (order.LineID, bool) {
 }
 
 func chunkKey(id order.LineID, n int) primaryKey {
-	return primaryKey{orderPK(id.Order()), fmt.Sprintf("%s%05d", chunksSK(id), n)}
+	return primaryKey{orderPK(id.OrderHalf()), fmt.Sprintf("%s%05d", chunksSK(id), n)}
 }
 
 // chunkNumber returns the number of a chunk of the line.
@@ -166,14 +166,14 @@ func (k primaryKey) chunkNumber(id order.LineID) (int, error) {
 }
 
 // chunksSK is the beginning of the sort keys of a line's chunks.
-func chunksSK(id order.LineID) string { return chunkSort + id.InOrder() + "#" }
+func chunksSK(id order.LineID) string { return chunkSort + id.LineHalf() + "#" }
 
 func historyKey(h order.History) primaryKey {
-	return primaryKey{orderPK(h.Line.Order()), fmt.Sprintf("%s%013d#%s#%d", historySK(h.Line), millis(h.At), h.Event, h.Mail)}
+	return primaryKey{orderPK(h.Line.OrderHalf()), fmt.Sprintf("%s%013d#%s#%d", historySK(h.Line), millis(h.At), h.Event, h.Mail)}
 }
 
 // historySK is the beginning of the sort keys of a line's history.
-func historySK(id order.LineID) string { return historySort + id.InOrder() + "#" }
+func historySK(id order.LineID) string { return historySort + id.LineHalf() + "#" }
 
 func queuePK(p pool.ID) string {
 	return QueuePrefix + p.Merchant + "#" + p.Pool + "#" + string(p.Side)

@@ -44,7 +44,7 @@ type factsItem struct {
 // and is no error: the merchant has been told.
 func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
 	err := s.write(ctx, noticePut(s.tables.Orders, n))
-	if _, there := refusedAt(err, 0); there {
+	if _, there := failedCondition(err, 0); there {
 		return nil
 	}
 	return wrap(err, "raise a notice of %s", n.Kind)
@@ -83,7 +83,7 @@ func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, err
 }
 
 func decodeNotice(item attrs) (notice.Notice, error) {
-	i, err := decode[noticeItem](item, everyVersion)
+	i, err := decode[noticeItem](item, oldestInOrders)
 	if err != nil {
 		return notice.Notice{}, wrap(err, "read a notice")
 	}

@@ -45,7 +45,7 @@ func (s *Store) Head(ctx context.Context, p pool.ID) ([]order.Fulfillment, error
 func (s *Store) queueFront(ctx context.Context, p pool.ID, lines int) (order.Queue, error) {
 	q := inPartition(s.tables.Orders, queuePK(p))
 	q.limit = lines + 1 // and the bypass
-	items, err := queryAs[queueItem](ctx, s, q, everyVersion)
+	items, err := queryAs[queueItem](ctx, s, q, oldestInOrders)
 	if err != nil {
 		return order.Queue{}, fmt.Errorf("read the queue of %s: %w", p, err)
 	}
@@ -74,7 +74,7 @@ func (s *Store) Unconnected(ctx context.Context, r order.FillRequest, after stri
 	if after != "" {
 		q.after = primaryKey{unconnectedPK(r.Merchant, r.Side, r.Product), after}
 	}
-	items, err := queryAs[queueItem](ctx, s, q, everyVersion)
+	items, err := queryAs[queueItem](ctx, s, q, oldestInOrders)
 	if err != nil {
 		return nil, "", fmt.Errorf("read unconnected lines of %s: %w", r.Merchant, err)
 	}

@@ -17,11 +17,11 @@ import (
 // alertItem is what a merchant has been told about a pool side, in the orders table.
 type alertItem struct {
 	primaryKey
-	V       int    `dynamodbav:"v"`
-	Version int    `dynamodbav:"version"`
-	Level   string `dynamodbav:"level,omitempty"`
-	Edge    int    `dynamodbav:"edge"`
-	ToldAt  int64  `dynamodbav:"toldAt,omitempty"`
+	V        int    `dynamodbav:"v"`
+	Version  int    `dynamodbav:"version"`
+	Level    string `dynamodbav:"level,omitempty"`
+	Sequence int    `dynamodbav:"sequence"`
+	ToldAt   int64  `dynamodbav:"toldAt,omitempty"`
 }
 
 // countItem is the count of a pool side's keys that is shown, in the catalog.
@@ -57,13 +57,13 @@ func (s *Store) PoolNames(ctx context.Context, see func(merchant, name string) e
 
 // Alert returns what a merchant has been told about a pool side: one consistent read.
 func (s *Store) Alert(ctx context.Context, p pool.ID) (notice.Alert, error) {
-	item, ok, err := getAs[alertItem](ctx, s, s.tables.Orders, alertKey(p), everyVersion)
+	item, ok, err := getAs[alertItem](ctx, s, s.tables.Orders, alertKey(p), oldestInOrders)
 	if !ok {
 		return notice.Alert{Pool: p}, wrap(err, "read the alert of %s", p)
 	}
 	return notice.Alert{
 		Pool: p, Version: item.Version,
-		Level: notice.StockLevel(item.Level), Edge: item.Edge, ToldAt: at(item.ToldAt),
+		Level: notice.StockLevel(item.Level), Sequence: item.Sequence, ToldAt: at(item.ToldAt),
 	}, nil
 }
 
@@ -75,7 +75,7 @@ func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, n *notice.No
 	var tx transaction
 	tx.add(put(s.tables.Orders, encode(alertItem{
 		primaryKey: alertKey(next.Pool), V: schema, Version: next.Version + 1,
-		Level: string(next.Level), Edge: next.Edge, ToldAt: millis(next.ToldAt),
+		Level: string(next.Level), Sequence: next.Sequence, ToldAt: millis(next.ToldAt),
 	}), locked(next.Version)))
 	if n != nil {
 		tx.add(noticePut(s.tables.Orders, *n))
@@ -128,13 +128,13 @@ func (s *Store) LeaseRecount(ctx context.Context, p pool.ID, day string, now, un
 	u.set("v", number(schema))
 	u.set("recountEnds", number(millis(until)))
 	leased, err := s.writeAndRead(ctx, u.write(s.tables.Catalog, countKey(p)))
-	if _, taken := refusedAt(err, 0); taken {
+	if _, taken := failedCondition(err, 0); taken {
 		return 0, false, nil
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("lease the recount of %s: %w", p, err)
 	}
-	count, err := decode[countItem](leased, lastVersions)
+	count, err := decode[countItem](leased, oldestInCatalog)
 	return count.Accepted - count.Taken, err == nil, wrap(err, "lease the recount of %s", p)
 }
 
@@ -147,7 +147,7 @@ func (s *Store) CorrectCount(ctx context.Context, p pool.ID, day string, add int
 	u.set("recountedAt", number(millis(now)))
 	u.remove("recountEnds")
 	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
-	if _, done := refusedAt(err, 0); done {
+	if _, done := failedCondition(err, 0); done {
 		return nil
 	}
 	return wrap(err, "correct the count of %s", p)
@@ -167,7 +167,7 @@ func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time)
 	if err != nil {
 		return catalog.Stock{}, err
 	}
-	count, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(p), lastVersions)
+	count, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(p), oldestInCatalog)
 	if err != nil {
 		return catalog.Stock{}, wrap(err, "read the count of %s", p)
 	}

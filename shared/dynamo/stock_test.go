@@ -103,7 +103,7 @@ func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := store.Alert(ctx, elden)
-	want := notice.Alert{Pool: elden, Version: 1, Level: notice.StockLow, Edge: 1, ToldAt: stockNoon}
+	want := notice.Alert{Pool: elden, Version: 1, Level: notice.StockLow, Sequence: 1, ToldAt: stockNoon}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("alert: %v (-want +got):\n%s", err, diff)
 	}

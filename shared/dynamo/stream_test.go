@@ -60,7 +60,7 @@ func TestStreamFilter_passesTheItemsThatAreDue(t *testing.T) {
 func TestDueMail_readsARecordOfTheStream(t *testing.T) {
 	t.Parallel()
 	line := order.Identity{Merchant: "nova", Side: pool.Live, Origin: "standard", Order: "1", Line: "1"}.ID()
-	linePK, lineSK := "order#"+line.Order(), "line#"+line.InOrder()
+	linePK, lineSK := "order#"+line.OrderHalf(), "line#"+line.LineHalf()
 	due := map[string]events.DynamoDBAttributeValue{"mail": events.NewStringAttribute("due")}
 	later := map[string]events.DynamoDBAttributeValue{
 		"mail": events.NewStringAttribute("due"), "tryAt": events.NewNumberAttribute("1795435200001"),
@@ -81,7 +81,7 @@ func TestDueMail_readsARecordOfTheStream(t *testing.T) {
 		"a mail that is sent":      {linePK, lineSK, sent, now, outbox.Item{}},
 		"no mail at all":           {linePK, lineSK, nil, now, outbox.Item{}},
 		"another type":             {linePK, lineSK, wrong, now, outbox.Item{}},
-		"history":                  {linePK, "history#" + line.InOrder() + "#1", due, now, outbox.Item{}},
+		"history":                  {linePK, "history#" + line.LineHalf() + "#1", due, now, outbox.Item{}},
 		"no line's name":           {"order#x", "line#y", due, now, outbox.Item{}},
 	} {
 		record := events.DynamoDBStreamRecord{

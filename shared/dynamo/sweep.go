@@ -91,7 +91,7 @@ func decodeDueOrder(item attrs) (due.Item, time.Time, error) {
 }
 
 func decodeDueUpload(item attrs) (due.Item, time.Time, error) {
-	i, err := decode[uploadItem](item, lastVersions)
+	i, err := decode[uploadItem](item, oldestInCatalog)
 	u := i.upload()
 	return due.Item{Upload: &u}, u.DueAt, err
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // A write is a types.TransactWriteItem whether it is made alone (Store.write) or
-// with others (Store.transact). Either way a write that cannot be made is told as
+// with others (Store.transact). Either way a write that cannot be made is named by
 // a *writeError, by its position.
 
 // condition is what must hold of the item for a write to be made.
@@ -119,7 +119,7 @@ type transaction struct {
 	writes []types.TransactWriteItem
 }
 
-// add returns the position of the write, by which a *writeError tells of it.
+// add returns the position of the write, by which a *writeError names it.
 func (tx *transaction) add(write types.TransactWriteItem) int {
 	tx.writes = append(tx.writes, write)
 	return len(tx.writes) - 1
@@ -131,21 +131,21 @@ func (s *Store) transact(ctx context.Context, tx *transaction) error {
 	return err
 }
 
-// transactPatiently is transact with retries for as long as nothing but a throttle
+// transactWithRetry is transact with retries for as long as nothing but a throttle
 // or another writer stands in the way. A condition that does not hold is returned at once.
-func (s *Store) transactPatiently(ctx context.Context, tx *transaction) error {
-	return insist(ctx, func() error { return s.transact(ctx, tx) }, anyRefused)
+func (s *Store) transactWithRetry(ctx context.Context, tx *transaction) error {
+	return retryUnless(ctx, func() error { return s.transact(ctx, tx) }, anyConditionFailed)
 }
 
-// anyRefused reports whether the condition of some write does not hold.
-func anyRefused(err error) bool {
+// anyConditionFailed reports whether the condition of some write does not hold.
+func anyConditionFailed(err error) bool {
 	var failed *writeError
-	return errors.As(err, &failed) && failed.any(refused)
+	return errors.As(err, &failed) && failed.any(conditionFailed)
 }
 
-// insist calls once until it succeeds or fails with an error that is final, or not
+// retryUnless calls once until it succeeds or fails with an error that is final, or not
 // temporary.
-func insist(ctx context.Context, once func() error, final func(error) bool) error {
+func retryUnless(ctx context.Context, once func() error, final func(error) bool) error {
 	var last error
 	err := retry.Contention.Do(ctx, func() error {
 		if last = once(); final(last) {
@@ -178,9 +178,9 @@ type failedWrite struct {
 type cause string
 
 const (
-	refused   cause = "its condition does not hold"
-	conflict  cause = "another writer is at the item"
-	throttled cause = "throttled"
+	conditionFailed cause = "its condition does not hold"
+	conflict        cause = "another writer is at the item"
+	throttled       cause = "throttled"
 )
 
 // newWriteError reads the reasons of a cancelled transaction. A reason that is not
@@ -191,7 +191,7 @@ func newWriteError(reasons []types.CancellationReason, err error) error {
 		switch code := aws.ToString(reason.Code); code {
 		case "", "None":
 		case "ConditionalCheckFailed":
-			e.writes[i] = failedWrite{cause: refused, item: reason.Item}
+			e.writes[i] = failedWrite{cause: conditionFailed, item: reason.Item}
 		case "TransactionConflict":
 			e.writes[i].cause = conflict
 		case "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded":
@@ -217,7 +217,7 @@ func (e *writeError) Unwrap() error { return e.err }
 
 // Is makes retries of a whole use case possible without a look at positions.
 func (e *writeError) Is(target error) bool {
-	changed := e.any(refused) || e.any(conflict)
+	changed := e.any(conditionFailed) || e.any(conflict)
 	return target == retry.ErrChanged && changed || target == retry.ErrThrottled && !changed && e.any(throttled)
 }
 
@@ -225,11 +225,11 @@ func (e *writeError) any(c cause) bool {
 	return slices.ContainsFunc(e.writes, func(w failedWrite) bool { return w.cause == c })
 }
 
-// refusedAt reports whether the condition of the write at that position does not
+// failedCondition reports whether the condition of the write at that position does not
 // hold, and returns the item as it stands: nil if there is none.
-func refusedAt(err error, position int) (item attrs, is bool) {
+func failedCondition(err error, position int) (item attrs, is bool) {
 	var failed *writeError
-	if !errors.As(err, &failed) || position >= len(failed.writes) || failed.writes[position].cause != refused {
+	if !errors.As(err, &failed) || position >= len(failed.writes) || failed.writes[position].cause != conditionFailed {
 		return nil, false
 	}
 	return failed.writes[position].item, true

@@ -30,7 +30,7 @@ func TestTranslate(t *testing.T) {
 	for name, c := range map[string]struct {
 		err                error
 		changed, throttled bool
-		refusedAt          int // -1: nowhere
+		failedCondition    int // the position; -1: nowhere
 	}{
 		"a condition":                  {&types.ConditionalCheckFailedException{Item: item}, true, false, 0},
 		"a transaction on the item":    {&types.TransactionConflictException{}, true, false, -1},
@@ -58,8 +58,8 @@ func TestTranslate(t *testing.T) {
 			t.Errorf("%s: %v does not hold the SDK's error", name, got)
 		}
 		for position := range 3 {
-			there, is := refusedAt(got, position)
-			if is != (position == c.refusedAt) || is && len(there) == 0 {
+			there, is := failedCondition(got, position)
+			if is != (position == c.failedCondition) || is && len(there) == 0 {
 				t.Errorf("%s: write %d: %v, %v", name, position, there, is)
 			}
 		}

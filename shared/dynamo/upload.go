@@ -53,7 +53,7 @@ type parkedItem struct {
 
 // Upload returns the record of an upload, false if there is none: one consistent read.
 func (s *Store) Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error) {
-	item, ok, err := getAs[uploadItem](ctx, s, s.tables.Catalog, uploadKey(merchant, id), lastVersions)
+	item, ok, err := getAs[uploadItem](ctx, s, s.tables.Catalog, uploadKey(merchant, id), oldestInCatalog)
 	if !ok {
 		return upload.Upload{}, false, wrap(err, "read upload %s", id)
 	}
@@ -68,7 +68,7 @@ func (s *Store) Uploads(ctx context.Context, merchant, before string, limit int)
 	if before != "" {
 		q.after = uploadKey(merchant, before)
 	}
-	items, err := queryAs[uploadItem](ctx, s, q, lastVersions)
+	items, err := queryAs[uploadItem](ctx, s, q, oldestInCatalog)
 	var uploads []upload.Upload
 	for _, item := range items {
 		uploads = append(uploads, item.upload())
@@ -103,11 +103,11 @@ func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Uplo
 		tx.add(noticePut(s.tables.Orders, *tell))
 	}
 	for {
-		err := s.transactPatiently(ctx, &tx)
-		if _, moved := refusedAt(err, record); moved {
+		err := s.transactWithRetry(ctx, &tx)
+		if _, moved := failedCondition(err, record); moved {
 			return false, nil
 		}
-		if _, told := refusedAt(err, len(tx.writes)-1); told {
+		if _, there := failedCondition(err, len(tx.writes)-1); there {
 			tx.writes = tx.writes[:len(tx.writes)-1]
 			continue
 		}
@@ -139,7 +139,7 @@ func (s *Store) PostponeUpload(ctx context.Context, u upload.Upload, until time.
 	update.name("#state", "state")
 	update.set("dueAt", number(millis(until)))
 	err := s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
-	if _, moved := refusedAt(err, 0); moved {
+	if _, moved := failedCondition(err, 0); moved {
 		return nil
 	}
 	return wrap(err, "postpone upload %s", u.ID)

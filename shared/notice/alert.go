@@ -10,17 +10,17 @@ import (
 // StockLevel is the level of a pool's stock.
 type StockLevel string
 
-// The levels, from good to worst. StockEmpty and StockOwed have the same kind of
-// notice, but each has its own: a merchant who has known for days that a pool is
-// empty still wants to hear at once that a paid order waits.
+// The levels, from good to worst. StockEmpty and StockBackordered are told by the same
+// kind of notice, once each: a merchant who has known for days that a pool is empty
+// still wants to hear at once that a paid order waits.
 const (
-	StockOK    StockLevel = ""
-	StockLow   StockLevel = "low"   // fewer keys than the threshold
-	StockEmpty StockLevel = "empty" // none
-	StockOwed  StockLevel = "owing" // none, and paid orders wait for them
+	StockOK          StockLevel = ""
+	StockLow         StockLevel = "low"         // fewer keys than the threshold
+	StockEmpty       StockLevel = "empty"       // none
+	StockBackordered StockLevel = "backordered" // none, and paid orders wait for them
 )
 
-var ranks = map[StockLevel]int{StockOK: 0, StockLow: 1, StockEmpty: 2, StockOwed: 3}
+var ranks = map[StockLevel]int{StockOK: 0, StockLow: 1, StockEmpty: 2, StockBackordered: 3}
 
 func (l StockLevel) worseThan(other StockLevel) bool { return ranks[l] > ranks[other] }
 
@@ -39,11 +39,11 @@ func (l StockLevel) kind() Kind {
 //
 // Every write is conditional on Version; 0 is an alert that was never written.
 type Alert struct {
-	Pool    pool.ID
-	Version int
-	Level   StockLevel
-	Edge    int       // counts the notices, so that each has a name of its own
-	ToldAt  time.Time // of the last notice; zero: never
+	Pool     pool.ID
+	Version  int
+	Level    StockLevel
+	Sequence int       // counts the notices, so that each has an ID of its own
+	ToldAt   time.Time // of the last notice; zero: never
 }
 
 // StockView is the stock of a pool's live side. The counts are bounded: they are
@@ -63,7 +63,7 @@ type StockView struct {
 func (v StockView) level(threshold int) StockLevel {
 	switch {
 	case v.Available == 0 && v.Waiting > 0:
-		return StockOwed
+		return StockBackordered
 	case v.Available >= threshold:
 		return StockOK
 	case v.Available == 0:
@@ -100,8 +100,8 @@ func (a Alert) AfterEmpty(facts Facts, now time.Time) (Alert, *Notice) {
 		return a, nil
 	}
 	next := a
-	next.Level = StockOwed
-	if a.Level == StockOwed && !next.newOrdersWait(a, facts.Started) {
+	next.Level = StockBackordered
+	if a.Level == StockBackordered && !next.newOrdersWait(a, facts.Started) {
 		return a, nil
 	}
 	return next.raise(facts, now)
@@ -111,13 +111,13 @@ func (a Alert) AfterEmpty(facts Facts, now time.Time) (Alert, *Notice) {
 // served since: orders are served oldest first, and the first that waits now came
 // later. So keys came and ran out again between two checks.
 func (a Alert) newOrdersWait(before Alert, since time.Time) bool {
-	return a.Level == StockOwed && before.Level == StockOwed && since.After(before.ToldAt)
+	return a.Level == StockBackordered && before.Level == StockBackordered && since.After(before.ToldAt)
 }
 
 func (a Alert) raise(facts Facts, now time.Time) (Alert, *Notice) {
-	a.Edge++
+	a.Sequence++
 	a.ToldAt = now
 	facts.Pool, facts.Side = a.Pool.Pool, a.Pool.Side
-	n := New(a.Pool.Merchant, a.Level.kind(), Edge(a.Pool, a.Edge), facts, now)
+	n := New(a.Pool.Merchant, a.Level.kind(), AlertKey(a.Pool, a.Sequence), facts, now)
 	return a, &n
 }

@@ -17,9 +17,9 @@ var (
 
 func later(d time.Duration) time.Time { return noon.Add(d) }
 
-// TestAlert_tellsEachEdgeOnce goes through the life of a pool, one view after
+// TestAlert_tellsEachWorseLevelOnce goes through the life of a pool, one view after
 // the other, and holds what the merchant is told at each.
-func TestAlert_tellsEachEdgeOnce(t *testing.T) {
+func TestAlert_tellsEachWorseLevelOnce(t *testing.T) {
 	t.Parallel()
 	settings := catalog.Pool{LowStock: 10, Reminder: 24 * time.Hour}
 	type step struct {
@@ -43,11 +43,11 @@ func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 		"each level is worse": {
 			{0, StockView{Available: 1}, StockLow, LowStock},
 			{1, StockView{}, StockEmpty, Empty},
-			{2, StockView{Waiting: 1}, StockOwed, Empty},
-			{3, StockView{Waiting: 2}, StockOwed, ""},
+			{2, StockView{Waiting: 1}, StockBackordered, Empty},
+			{3, StockView{Waiting: 2}, StockBackordered, ""},
 		},
 		"getting better is silent": {
-			{0, StockView{Waiting: 1}, StockOwed, Empty},
+			{0, StockView{Waiting: 1}, StockBackordered, Empty},
 			{1, StockView{}, StockEmpty, ""},
 			{2, StockView{Available: 3}, StockLow, ""},
 			{3, StockView{}, StockEmpty, Empty},
@@ -60,16 +60,16 @@ func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 			{48 * time.Hour, StockView{Available: 1}, StockLow, LowStock},
 		},
 		"everybody served and one waits anew": {
-			{0, StockView{Waiting: 3, Since: later(-time.Hour)}, StockOwed, Empty},
-			{time.Minute, StockView{Waiting: 1, Since: later(-time.Minute)}, StockOwed, ""},
-			{time.Hour, StockView{Waiting: 1, Since: later(time.Minute)}, StockOwed, Empty},
-			{2 * time.Hour, StockView{Waiting: 2, Since: later(time.Minute)}, StockOwed, ""},
+			{0, StockView{Waiting: 3, Since: later(-time.Hour)}, StockBackordered, Empty},
+			{time.Minute, StockView{Waiting: 1, Since: later(-time.Minute)}, StockBackordered, ""},
+			{time.Hour, StockView{Waiting: 1, Since: later(time.Minute)}, StockBackordered, Empty},
+			{2 * time.Hour, StockView{Waiting: 2, Since: later(time.Minute)}, StockBackordered, ""},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			alert := Alert{Pool: elden}
-			edges := 0
+			notices := 0
 			for i, s := range steps {
 				next, n := alert.After(s.view, settings, later(s.at))
 				if next.Level != s.level {
@@ -79,10 +79,10 @@ func TestAlert_tellsEachEdgeOnce(t *testing.T) {
 					t.Errorf("step %d: told %q, want %q", i, got, s.told)
 				}
 				if n != nil {
-					edges++
+					notices++
 				}
-				if next.Edge != edges {
-					t.Errorf("step %d: edge %d after %d notices", i, next.Edge, edges)
+				if next.Sequence != notices {
+					t.Errorf("step %d: sequence %d after %d notices", i, next.Sequence, notices)
 				}
 				alert = next
 			}
@@ -98,7 +98,7 @@ func TestAlert_thresholdZeroTellsOnlyOfOrdersThatWait(t *testing.T) {
 		t.Errorf("an empty pool: level %q, told %q; want nothing", alert.Level, kindOf(n))
 	}
 	alert, n = alert.After(StockView{Waiting: 1, Since: noon}, never, noon)
-	if alert.Level != StockOwed || kindOf(n) != Empty {
+	if alert.Level != StockBackordered || kindOf(n) != Empty {
 		t.Errorf("an order waits: level %q, told %q; want it told", alert.Level, kindOf(n))
 	}
 }
@@ -108,7 +108,7 @@ func TestAlert_reminderZeroTellsOnce(t *testing.T) {
 	once := catalog.Pool{LowStock: 10}
 	alert, n := Alert{Pool: elden}.After(StockView{Available: 1}, once, noon)
 	if n == nil {
-		t.Fatal("the edge is not told")
+		t.Fatal("the low stock is not told")
 	}
 	if _, n = alert.After(StockView{Available: 1}, once, later(365*24*time.Hour)); n != nil {
 		t.Error("told again, though the merchant wants no reminders")
@@ -118,7 +118,7 @@ func TestAlert_reminderZeroTellsOnce(t *testing.T) {
 func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 	t.Parallel()
 	facts := Facts{Waiting: 1, Missing: 2, HeadNeeds: 2, Started: later(-time.Second)}
-	alert, n := Alert{Pool: elden, Level: StockLow, Edge: 4, ToldAt: later(-time.Hour)}.AfterEmpty(facts, noon)
+	alert, n := Alert{Pool: elden, Level: StockLow, Sequence: 4, ToldAt: later(-time.Hour)}.AfterEmpty(facts, noon)
 	facts.Pool, facts.Side = "elden", pool.Live
 	want := New("nova", Empty, "elden#live#5", facts, noon)
 	if n == nil {

@@ -1,4 +1,5 @@
-// Package notice holds the notices that Keypool mails to a merchant or the operator.
+// Package notice holds the notices that Keypool mails to a merchant or the operator,
+// and the stock alerts.
 //
 // A notice is written together with the change that causes it, in one transaction
 // if there is one. Its ID holds a dedup key, which bounds how often a cause is told:
@@ -24,7 +25,7 @@ type Kind string
 // The kinds of notices, each with the parts of its dedup key.
 const (
 	LowStock       Kind = "low-stock"       // an alert of a pool: fewer than Threshold keys left
-	Empty          Kind = "empty"           // an alert of a pool: nothing left, orders wait
+	Empty          Kind = "empty"           // an alert of a pool: no key left, whether or not orders wait
 	Unconnected    Kind = "unconnected"     // a product and a day: paid for, but no pool feeds it
 	UploadReport   Kind = "upload-report"   // an upload: what became of each line
 	UploadReminder Kind = "upload-reminder" // an upload that was rejected days ago and still lies there
@@ -101,23 +102,23 @@ func short(dedupKey string) string {
 // KeptOrders is the number of orders that a notice names. It counts all of them.
 const KeptOrders = 50
 
-// Together reports whether events of the kind are told together: the first of an hour
-// at once, the others when the hour ends.
-func (k Kind) Together() bool { return k == Bounced || k == Complained }
+// Aggregated reports whether one notice tells of many events of the kind: the first of
+// an hour at once, the others when the hour ends.
+func (k Kind) Aggregated() bool { return k == Bounced || k == Complained }
 
 // Hourly returns the notice of the first event in the hour of now.
 func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 	return New(merchant, kind, Hour(now), facts, now)
 }
 
-// TakesMore reports whether another event can be added to the notice: no mailer has
-// leased it yet.
-func (n Notice) TakesMore() bool { return n.Mail.State == outbox.Due && !n.Mail.LeaseExpired() }
+// Open reports whether another event can be added to the notice: no mailer has leased
+// it yet.
+func (n Notice) Open() bool { return n.Mail.State == outbox.Due && !n.Mail.LeaseExpired() }
 
-// Rest returns the notice for the next event when this one takes no more. After the
-// first notice of an hour it is the one that waits for the hour's end, and after that
-// the first notice of the next hour.
-func (n Notice) Rest() Notice {
+// Overflow returns the notice for the next event when this one is not open any more.
+// After the first notice of an hour it is the one that waits for the hour's end, and
+// after that the first notice of the next hour.
+func (n Notice) Overflow() Notice {
 	if !n.Mail.TryAt.IsZero() {
 		return Hourly(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt)
 	}
@@ -127,8 +128,8 @@ func (n Notice) Rest() Notice {
 	return rest
 }
 
-// With returns the notice with the events of another added to it.
-func (n Notice) With(more Notice) Notice {
+// Merge returns the notice with the events of another added to it.
+func (n Notice) Merge(more Notice) Notice {
 	n.Version++
 	n.Facts.Count += more.Facts.Count
 	orders := slices.Clone(n.Facts.Orders)
@@ -147,5 +148,5 @@ func Hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
 // Day names the day of t in a dedup key.
 func Day(t time.Time) string { return t.UTC().Format("2006-01-02") }
 
-// Edge names the n-th alert of a pool side in a dedup key.
-func Edge(p pool.ID, n int) string { return fmt.Sprintf("%s#%s#%d", p.Pool, p.Side, n) }
+// AlertKey is the dedup key of the n-th alert of a pool side.
+func AlertKey(p pool.ID, n int) string { return fmt.Sprintf("%s#%s#%d", p.Pool, p.Side, n) }

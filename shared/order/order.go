@@ -1,5 +1,6 @@
 // Package order holds the lines of paid orders, Keypool's record of each line (the
-// fulfillment), and the changes that one transaction makes to it.
+// fulfillment), the changes that one transaction makes to it, and the record of a
+// webhook that was refused.
 package order
 
 import (
@@ -51,11 +52,11 @@ func (i Identity) OrderID() string {
 	return digest(i.Merchant, string(i.Side), i.Origin, i.Order)
 }
 
-// Order returns the half of the identity that all lines of the order share.
-func (id LineID) Order() string { return string(id[:half]) }
+// OrderHalf returns the half of the identity that all lines of the order share.
+func (id LineID) OrderHalf() string { return string(id[:half]) }
 
-// InOrder returns the half of the identity that tells the lines of an order apart.
-func (id LineID) InOrder() string { return string(id[half:]) }
+// LineHalf returns the half of the identity that tells the lines of an order apart.
+func (id LineID) LineHalf() string { return string(id[half:]) }
 
 // Valid says whether id has the form of a LineID. Identities from outside, such as the
 // tag of a mail event, are checked by it.
@@ -142,7 +143,8 @@ type Fulfillment struct {
 	UnitPrice  string // decimal, as the platform wrote it
 	Title      string // the product's name as the platform wrote it; the catalog's comes first
 	Customer   Customer
-	Who        string // keyed hash of the customer's address; see HashAddress
+	// CustomerHash is the keyed hash of the customer's address: see HashAddress.
+	CustomerHash string
 
 	Mail outbox.Entry
 }

@@ -44,7 +44,7 @@ func TestIdentity_neverChanges(t *testing.T) {
 	t.Parallel()
 	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "shop-1", Order: "10001", Line: "1", Part: "2"}
 	const want = "KSxapXJh_VNmPrBbbSlOygDlU7e7ccncF9ZkXabQuhMB"
-	if got := id.ID(); got != want || !got.Valid() || got.Order() != id.OrderID() {
+	if got := id.ID(); got != want || !got.Valid() || got.OrderHalf() != id.OrderID() {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

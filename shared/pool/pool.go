@@ -1,5 +1,4 @@
-// Package pool holds the words every other package speaks: pools, their live
-// and test sides, and the keys in them.
+// Package pool holds the identities of pools, their two sides, and keys.
 //
 // A pool is a merchant's named store of keys. Its two sides never mix: an order
 // marked as a test can only ever reach keys that were uploaded as test keys.
@@ -51,7 +50,7 @@ func (id ID) String() string {
 // cost a query each where few keys are left. infra/proof/RESULTS.md shows it.
 const DefaultShards = 4
 
-// CheckName returns an error if s cannot name a merchant, a pool or a platform:
+// CheckName returns an error if s cannot name a merchant, a pool or an account:
 // 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.
 // Such names stand unescaped in bucket paths, table keys and addresses.
 func CheckName(s string) error {

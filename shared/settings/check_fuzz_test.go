@@ -113,7 +113,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 		Customer: order.Customer{Name: "Ada", Email: "ada@example.com"},
 		Mail:     outbox.Entry{}.Next(outbox.Keys, noon),
 	}
-	low := notice.New(m.Name, notice.LowStock, "edge", notice.Facts{Pool: sold.Pool, Side: pool.Live, Available: 1, Threshold: 10}, noon)
+	low := notice.New(m.Name, notice.LowStock, "alert", notice.Facts{Pool: sold.Pool, Side: pool.Live, Available: 1, Threshold: 10}, noon)
 	for _, err := range []error{store.Commit(t.Context(), order.Change{After: line}), store.RaiseNotice(t.Context(), low)} {
 		if err != nil {
 			t.Fatal(err)

@@ -460,8 +460,8 @@ func set(t *testing.T, table string, id order.LineID, name string, value types.A
 	_, err := dynamotest.Client(t).UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
 		TableName: aws.String(table),
 		Key: map[string]types.AttributeValue{
-			"pk": &types.AttributeValueMemberS{Value: "order#" + id.Order()},
-			"sk": &types.AttributeValueMemberS{Value: "line#" + id.InOrder()},
+			"pk": &types.AttributeValueMemberS{Value: "order#" + id.OrderHalf()},
+			"sk": &types.AttributeValueMemberS{Value: "line#" + id.LineHalf()},
 		},
 		UpdateExpression:          aws.String("SET #name = :value"),
 		ExpressionAttributeNames:  map[string]string{"#name": name},

@@ -228,7 +228,7 @@ func mailed(state string) string {
 		`"account":{"S":"standard"},"origin":{"S":"GQ5AJ7ZNPKT3VXWBH4M2ECLSDY"},"order":{"S":"mailed"},"line":{"S":"1"},"product":{"S":"game"},"pool":{"S":"elden"},"quantity":{"N":"1"},"wanted":{"N":"1"},"allocated":{"N":"1"},`+
 		`"keys":{"L":[{"M":{"id":{"S":"acme#live#1"},"text":{"S":"AAAAA-BBBBB-CCCCC"}}}]},"receivedAt":{"N":"1795000000000"},"language":{"S":"en"},"month":{"S":"acme#2026-11"},`+
 		`"customer":{"M":{"name":{"S":"Ada Byron"},"email":{"S":"ada.byron@example.com"}}},"mail":{"S":"%s"},"mailKind":{"S":"keys"},"mailNumber":{"N":"1"},"leaseEndsAt":{"N":"1795000600000"}}`,
-		id.Order(), id.InOrder(), state)
+		id.OrderHalf(), id.LineHalf(), state)
 }
 
 var (
@@ -249,7 +249,7 @@ func (i instant) Do(r *http.Request) (*http.Response, error) {
 		says = `{"MessageId":"ses-1"}`
 	case operation == "UpdateItem" && bytes.Contains(body, []byte("ALL_NEW")):
 		says = leaseAnswer
-	case operation == "GetItem" && bytes.Contains(body, []byte(paid("mailed").ID.InOrder())):
+	case operation == "GetItem" && bytes.Contains(body, []byte(paid("mailed").ID.LineHalf())):
 		says = sentAnswer
 	case operation == "Query":
 		says = `{"Count":0,"Items":[],"ScannedCount":0}`

@@ -175,7 +175,7 @@ func (w *world) checkAlerts() {
 		keys, level := len(l.onSale[sideOf(p)]), ""
 		switch {
 		case keys == 0 && len(l.queues[queueOf(p)]) > 0:
-			level = "owing"
+			level = "backordered"
 		case keys == 0:
 			level = "empty"
 		case keys < lowStock:
@@ -185,8 +185,8 @@ func (w *world) checkAlerts() {
 		if told == nil {
 			told = &alert{}
 		}
-		if told.level != level || level != "" && told.edge == 0 {
-			l.problem("%s has %d keys and is %q; its merchant was told %d times, last that it is %q", sideOf(p), keys, level, told.edge, told.level)
+		if told.level != level || level != "" && told.sequence == 0 {
+			l.problem("%s has %d keys and is %q; its merchant was told %d times, last that it is %q", sideOf(p), keys, level, told.sequence, told.level)
 		}
 	}
 }

@@ -116,13 +116,13 @@ func lineItem(id order.LineID, version, wanted int, keys ...string) write {
 	}
 	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
 		"version", version, "wanted", wanted, "allocated", len(keys), "receivedAt", at(id), "keys", held)
-	return write{"orders", "order#" + id.Order(), "line#" + id.InOrder(), set}
+	return write{"orders", "order#" + id.OrderHalf(), "line#" + id.LineHalf(), set}
 }
 
 // chunkOf is a chunk of a line.
 func chunkOf(id order.LineID, keys ...string) write {
 	w := lineItem(id, 0, 0, keys...)
-	return write{"orders", w.pk, "keys#" + id.InOrder() + "#00001", item{"keys": w.set["keys"]}}
+	return write{"orders", w.pk, "keys#" + id.LineHalf() + "#00001", item{"keys": w.set["keys"]}}
 }
 
 // with returns a write with other or further attributes.
@@ -629,49 +629,49 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.mail(1, "your key follows")
 			}, "shows keys []",
 		},
-		"an edge is not told": {
+		"a low stock is not told": {
 			func(b *bench) {
-				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)})
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "sequence", 1)})
 			}, "its notice was written with it: false",
 		},
 		"an alert tells that all is well": {
 			func(b *bench) {
-				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("edge", 1)}, noticeItem("nova#empty#elden#live#1"))
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("sequence", 1)}, noticeItem("nova#empty#elden#live#1"))
 			}, "told that all is well",
 		},
-		"an edge is told of another pool": {
+		"a low stock is told of another pool": {
 			func(b *bench) {
-				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "edge", 1)}, noticeItem("nova#low-stock#ring#live#1"))
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "sequence", 1)}, noticeItem("nova#low-stock#ring#live#1"))
 			}, "its notice was written with it: false",
 		},
 		"a queue's place has no time": {
 			func(b *bench) {
-				b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", 1)}, noticeItem("nova#empty#elden#live#1"))
+				b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", 1)}, noticeItem("nova#empty#elden#live#1"))
 				odd := placeItem(idA, 1)
 				odd.sk = "soon#" + string(idA)
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1), odd)
 				b.write("x", placeItem(idA, 0))
 			}, "holds a place of \"soon\"",
 		},
-		"an edge is told again of lines that came since": {
+		"an empty pool is told again of lines that came since": {
 			func(b *bench) {
-				for edge, served := range []bool{true, false} {
-					b.write("claim", lineItem(idA, 1+2*edge, 1), placeItem(idA, 1))
-					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge+1, "toldAt", 1_000+edge)},
-						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge+1)))
+				for n, served := range []bool{true, false} {
+					b.write("claim", lineItem(idA, 1+2*n, 1), placeItem(idA, 1))
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", n+1, "toldAt", 1_000+n)},
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n+1)))
 					if served {
 						b.write("x", with(lineItem(idA, 2, 1), "onHold", 1), placeItem(idA, 0))
 					}
 				}
 			}, "",
 		},
-		"an edge is told twice": {
+		"an empty pool is told twice": {
 			func(b *bench) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
-				for edge := 1; edge <= 2; edge++ {
+				for n := 1; n <= 2; n++ {
 					b.ledger.looks("fill")
-					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "owing", "edge", edge, "toldAt", 2_000+edge)},
-						noticeItem("nova#empty#elden#live#"+strconv.Itoa(edge)))
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", n, "toldAt", 2_000+n)},
+						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n)))
 				}
 			}, "told twice of what is owing",
 		},
@@ -786,14 +786,14 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		"an empty pool was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
 		"an empty pool was told as low": {func(b *bench) {
 			b.ledger.settings.pools["elden"] = true
-			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "low", edge: 1}
+			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "low", sequence: 1}
 		}, alerts, `last that it is "low"`},
 		"a pool that has few keys was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock - 1) }, alerts, `is "low"`},
-		"a pool that owes was told as empty": {func(b *bench) {
+		"a pool with backorders was told as empty": {func(b *bench) {
 			b.ledger.settings.pools["elden"] = true
 			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
-			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "empty", edge: 1}
-		}, alerts, `is "owing"`},
+			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "empty", sequence: 1}
+		}, alerts, `is "backordered"`},
 		"a pool that has keys need not be told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock) }, alerts, ""},
 
 		"a count is shown that is wrong": {func(b *bench) {

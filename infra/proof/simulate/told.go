@@ -212,31 +212,31 @@ func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValu
 }
 
 type alert struct {
-	level string
-	edge  int
-	told  time.Time // by the clock of who told
-	at    time.Time // of the last edge
-	anew  bool      // all that waited when it was told have been served since, and others waited
+	level    string
+	sequence int
+	told     time.Time // by the clock of who told
+	at       time.Time // of the last notice
+	anew     bool      // all that waited when it was told have been served since, and others waited
 }
 
-// alertChanged holds that a merchant is told exactly when an alert says so: the
-// notice of an edge is written with it, and no edge is told twice.
+// alertChanged holds that a merchant is told exactly when an alert says so: a notice
+// is written with its alert, and no alert is told twice.
 func (l *ledger) alertChanged(c dynamosim.Commit, name string, after map[string]types.AttributeValue, told *[]string) {
 	was := l.alerts[name]
 	if was == nil {
 		was = &alert{}
 	}
-	now := &alert{level: str(after, "level"), edge: num(after, "edge"), told: time.UnixMilli(int64(num(after, "toldAt")))}
+	now := &alert{level: str(after, "level"), sequence: num(after, "sequence"), told: time.UnixMilli(int64(num(after, "toldAt")))}
 	now.at, now.anew = was.at, was.anew
-	if now.edge != was.edge {
+	if now.sequence != was.sequence {
 		now.at, now.anew = time.Now(), false
 	}
 	l.alerts[name] = now
 	side := strings.Replace(strings.TrimPrefix(name, "alert#"), "alert#", "#", 1)
-	edge := strings.TrimPrefix(side, merchant+"#") + "#" + strconv.Itoa(now.edge)
-	tells := slices.ContainsFunc(*told, func(id string) bool { return id == fmt.Sprintf("%s#%s#%s", merchant, kindOf(now.level), edge) })
-	if (now.edge > was.edge) != tells || now.edge > was.edge+1 || now.edge < was.edge {
-		l.problem("alert %s went from edge %d to %d, its notice was written with it: %v", name, was.edge, now.edge, tells)
+	dedupKey := strings.TrimPrefix(side, merchant+"#") + "#" + strconv.Itoa(now.sequence)
+	tells := slices.ContainsFunc(*told, func(id string) bool { return id == fmt.Sprintf("%s#%s#%s", merchant, kindOf(now.level), dedupKey) })
+	if (now.sequence > was.sequence) != tells || now.sequence > was.sequence+1 || now.sequence < was.sequence {
+		l.problem("alert %s went from notice %d to %d, its notice was written with it: %v", name, was.sequence, now.sequence, tells)
 	}
 	l.noteServed("queue#" + side) // clocks disagree: who waits may seem to have come since
 	if !tells {
