@@ -37,16 +37,16 @@ var (
 
 const messageID = "0107018c3b5f0e1a-6d1c2f0a-7f1e-4b57-9a57-2f9a0d2b7c11-000000"
 
-// post takes every mail and keeps it.
-type post struct {
+// fakeSES takes every mail and keeps it.
+type fakeSES struct {
 	mu    sync.Mutex
 	mails []mail.Message
 }
 
-func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mails = append(p.mails, m)
+func (f *fakeSES) Send(_ context.Context, m mail.Message) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mails = append(f.mails, m)
 	return messageID, nil
 }
 
@@ -54,7 +54,7 @@ func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
 type scene struct {
 	*testing.T
 	store *dynamo.Store
-	post  *post
+	ses   *fakeSES
 	h     handler
 }
 
@@ -79,11 +79,11 @@ func newScene(t *testing.T) *scene {
 	if err := store.RaiseNotice(ctx, notice.New("nova", notice.Empty, "elden#live#1", facts, noon)); err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{T: t, store: store, post: &post{}}
+	s := &scene{T: t, store: store, ses: &fakeSES{}}
 	clock := func() time.Time { return noon }
 	s.h = handler{now: clock, mailer: &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
-		Post: s.post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}}
 	return s
 }
@@ -125,10 +125,10 @@ func TestHandler_mailsWhatTheTableHolds(t *testing.T) {
 	s := newScene(t)
 	s.send("good_mail_due")
 	s.send("again_mail_due")
-	if len(s.post.mails) != 1 {
-		t.Fatalf("%d mails, want 1", len(s.post.mails))
+	if len(s.ses.mails) != 1 {
+		t.Fatalf("%d mails, want 1", len(s.ses.mails))
 	}
-	m := s.post.mails[0]
+	m := s.ses.mails[0]
 	if !strings.Contains(m.Text, "KEY-OF-THE-TABLE") || strings.Contains(m.Text+m.HTML, "KEY-OF-THE-IMAGE") {
 		t.Error("the mail does not show the key that the table holds")
 	}
@@ -140,8 +140,8 @@ func TestHandler_notice(t *testing.T) {
 	s := newScene(t)
 	s.send("good_notice_due")
 	s.send("good_notice_due")
-	if len(s.post.mails) != 1 || s.post.mails[0].To.Address != "ops@nova.example" {
-		t.Errorf("mails: %d", len(s.post.mails))
+	if len(s.ses.mails) != 1 || s.ses.mails[0].To.Address != "ops@nova.example" {
+		t.Errorf("mails: %d", len(s.ses.mails))
 	}
 }
 
@@ -151,8 +151,8 @@ func TestHandler_nothingDue(t *testing.T) {
 	s.send("good_mail_retry_later")
 	s.send("bad_mail_record")
 	s.wantState(outbox.Due, "")
-	if len(s.post.mails) != 0 {
-		t.Errorf("%d mails", len(s.post.mails))
+	if len(s.ses.mails) != 0 {
+		t.Errorf("%d mails", len(s.ses.mails))
 	}
 }
 

@@ -24,16 +24,16 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	h := handler{mailer: &delivery.Mailer{
-		Lines:    store.LineMails(),
-		Notices:  store.NoticeMails(),
-		History:  store,
-		Settings: catalog.NewCached(store, time.Now),
-		Uploads:  store,
-		Counts:   store,
-		Post:     ses.Open(cfg, env.Required("KEYPOOL_CONFIGURATION_SET")),
-		Sender:   address(env.Address("KEYPOOL_SENDER")),
-		Operator: address(env.Address("KEYPOOL_OPERATOR")).Address,
-		Now:      time.Now,
+		Lines:      store.LineMails(),
+		Notices:    store.NoticeMails(),
+		History:    store,
+		Settings:   catalog.NewCached(store, time.Now),
+		Uploads:    store,
+		Counts:     store,
+		MailSender: ses.Open(cfg, env.Required("KEYPOOL_CONFIGURATION_SET")),
+		Sender:     address(env.Address("KEYPOOL_SENDER")),
+		Operator:   address(env.Address("KEYPOOL_OPERATOR")).Address,
+		Now:        time.Now,
 	}, now: time.Now}
 	return h.handle
 }

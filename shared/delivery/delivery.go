@@ -28,7 +28,7 @@
 // # Kinds
 //
 // Lines and notices are mailed in the same way: lease, compose, send, mark. The
-// file walk.go holds that way, lines.go and notices.go the differences. Another
+// file mailing.go holds that way, lines.go and notices.go the differences. Another
 // kind needs an outbox.ItemKind, a Store, the four methods of the interface kind
 // and a case in Mailer.Mail and Mailer.ApplyFeedback.
 package delivery
@@ -98,26 +98,26 @@ type Counts interface {
 	AddTaken(ctx context.Context, p pool.ID, n int) error
 }
 
-// Post sends mails.
-type Post interface {
+// MailSender sends mails.
+type MailSender interface {
 	// Send hands a mail over and returns SES's id of it, or a *mail.SendError.
 	Send(ctx context.Context, m mail.Message) (messageID string, err error)
 }
 
 // Mailer mails what is due and applies SES's feedback. It is safe for concurrent use.
 type Mailer struct {
-	Lines    Store[order.Fulfillment]
-	Notices  Store[notice.Notice]
-	History  History
-	Settings Settings
-	Uploads  Uploads
-	Counts   Counts
-	Post     Post
-	Sender   netmail.Address // every mail is sent from its address
-	Operator string          // address for what no merchant can be told
-	Now      func() time.Time
+	Lines      Store[order.Fulfillment]
+	Notices    Store[notice.Notice]
+	History    History
+	Settings   Settings
+	Uploads    Uploads
+	Counts     Counts
+	MailSender MailSender
+	Sender     netmail.Address // every mail is sent from its address
+	Operator   string          // address for what no merchant can be told
+	Now        func() time.Time
 
-	pace pace
+	limiter rateLimiter
 }
 
 const (

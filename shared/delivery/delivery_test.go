@@ -30,30 +30,30 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// post is the SES of a test: the only thing that is not real.
-type post struct {
+// fakeSES is the only thing in these tests that is not real.
+type fakeSES struct {
 	mu     sync.Mutex
 	mails  []mail.Message
 	answer func(mail.Message) (string, error) // nil: every mail is taken
 }
 
-func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
-	p.mu.Lock()
-	p.mails = append(p.mails, m)
-	name, answer := fmt.Sprintf("ses-%d", len(p.mails)), p.answer
-	p.mu.Unlock()
+func (f *fakeSES) Send(_ context.Context, m mail.Message) (string, error) {
+	f.mu.Lock()
+	f.mails = append(f.mails, m)
+	name, answer := fmt.Sprintf("ses-%d", len(f.mails)), f.answer
+	f.mu.Unlock()
 	if answer != nil {
 		return answer(m)
 	}
 	return name, nil
 }
 
-// taken returns the mails that were sent, each by its number and subject.
-func (p *post) sent() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// sent returns the mails that were sent, each by its number and subject.
+func (f *fakeSES) sent() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var all []string
-	for _, m := range p.mails {
+	for _, m := range f.mails {
 		all = append(all, m.Tags["mail"]+" "+m.To.Address+": "+m.Subject)
 	}
 	slices.Sort(all)
@@ -69,7 +69,7 @@ type scene struct {
 	t      *testing.T
 	store  *dynamo.Store
 	tables dynamo.Tables
-	post   *post
+	ses    *fakeSES
 	mailer *delivery.Mailer
 	now    time.Time
 }
@@ -77,7 +77,7 @@ type scene struct {
 func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 	t.Helper()
 	t.Parallel()
-	s := &scene{t: t, post: &post{}, now: noon}
+	s := &scene{t: t, ses: &fakeSES{}, now: noon}
 	s.store, s.tables = dynamotest.Open(t, options...)
 	s.mailer = s.newMailer()
 	merchant := catalog.Merchant{Name: "nova", Title: "Nova Software", NoticeAddress: "ops@nova.example", Languages: []string{"en"}}
@@ -95,7 +95,7 @@ func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Counts: s.store,
-		Post: s.post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }
 
@@ -246,7 +246,7 @@ func (s *scene) wantMail(id order.LineID, want outbox.Entry) {
 
 func (s *scene) wantSent(want ...string) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.post.sent(), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, s.ses.sent(), cmpopts.EquateEmpty()); diff != "" {
 		s.t.Errorf("mails (-want +got):\n%s", diff)
 	}
 }
@@ -267,7 +267,7 @@ func TestMail_keysOnce(t *testing.T) {
 	s.wantSent("1 a1@example.com: Your license keys for Elden")
 	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
 	s.wantHistory(id, "mail-sent 1 deliver")
-	if m := s.post.mails[0]; !strings.Contains(m.Text, "KEY-a1-0000\nKEY-a1-0001") || m.Tags["line"] != string(id) {
+	if m := s.ses.mails[0]; !strings.Contains(m.Text, "KEY-a1-0000\nKEY-a1-0001") || m.Tags["line"] != string(id) {
 		t.Errorf("the mail lacks a key or its tag")
 	}
 	if got := s.takenKeys(); got != 2 {
@@ -319,7 +319,7 @@ func TestMail_showsWhatTheLeaseShows(t *testing.T) {
 	id := s.line("a1", 1, 1)
 	s.change(id, func(f *order.Fulfillment) { f.Keys[0].Text = pool.Conceal("KEY-REPLACED") })
 	s.mailLine(id)
-	if m := s.post.mails[0]; !strings.Contains(m.Text, "KEY-REPLACED") || strings.Contains(m.Text+m.HTML, "KEY-a1-0000") {
+	if m := s.ses.mails[0]; !strings.Contains(m.Text, "KEY-REPLACED") || strings.Contains(m.Text+m.HTML, "KEY-a1-0000") {
 		t.Error("a key was mailed that the line does not hold any more")
 	}
 }
@@ -333,7 +333,7 @@ func TestMail_keyReplacedAtTheLastMoment(t *testing.T) {
 		s.change(id, func(f *order.Fulfillment) { f.Keys[0].Text = pool.Conceal("KEY-REPLACED") })
 	}}
 	s.mailLine(id)
-	if m := s.post.mails[0]; !strings.Contains(m.Text, "KEY-REPLACED") || strings.Contains(m.Text+m.HTML, "KEY-a1-0000") {
+	if m := s.ses.mails[0]; !strings.Contains(m.Text, "KEY-REPLACED") || strings.Contains(m.Text+m.HTML, "KEY-a1-0000") {
 		t.Error("a key was mailed that the line did not hold when its mail was leased")
 	}
 }
@@ -353,7 +353,7 @@ func TestMail_manyKeys(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 45, 45)
 	s.mailLine(id)
-	m := s.post.mails[0]
+	m := s.ses.mails[0]
 	if len(m.Attached) != 1 || strings.Count(string(m.Attached[0].Content), "\n") != 45 {
 		t.Fatalf("45 keys are not attached")
 	}
@@ -379,7 +379,7 @@ func TestMail_heavyOnesWaitForRoom(t *testing.T) {
 		}))))
 	}
 	var now, most atomic.Int32
-	s.post.answer = func(mail.Message) (string, error) {
+	s.ses.answer = func(mail.Message) (string, error) {
 		most.Store(max(most.Load(), now.Add(1)))
 		time.Sleep(time.Second) // longer than it takes to begin them all
 		now.Add(-1)
@@ -390,8 +390,8 @@ func TestMail_heavyOnesWaitForRoom(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(s.post.mails) != heavy || most.Load() > fit {
-		t.Errorf("%d mails, %d at one time; want %d, at most %d", len(s.post.mails), most.Load(), heavy, fit)
+	if len(s.ses.mails) != heavy || most.Load() > fit {
+		t.Errorf("%d mails, %d at one time; want %d, at most %d", len(s.ses.mails), most.Load(), heavy, fit)
 	}
 }
 
@@ -413,7 +413,7 @@ func TestMail_leaseRunsOut(t *testing.T) {
 	for _, swept := range []bool{false, true} {
 		t.Run(fmt.Sprintf("swept %v", swept), func(t *testing.T) {
 			s := newScene(t)
-			s.post.answer = refuses(mail.Unknown, "NoAnswer")
+			s.ses.answer = refuses(mail.Unknown, "NoAnswer")
 			id := s.line("a1", 1, 1)
 			s.mailLine(id)
 			sending := outbox.Entry{
@@ -427,7 +427,7 @@ func TestMail_leaseRunsOut(t *testing.T) {
 			s.wantMail(id, sending)
 
 			s.now = noon.Add(outbox.Lease)
-			s.post.answer = nil
+			s.ses.answer = nil
 			if swept {
 				s.change(id, func(f *order.Fulfillment) { f.Mail.State = outbox.Due })
 			}
@@ -443,7 +443,7 @@ func TestMail_leaseRunsOut(t *testing.T) {
 // answered: it is not sent again.
 func TestMail_feedbackEndsTheDoubt(t *testing.T) {
 	s := newScene(t)
-	s.post.answer = refuses(mail.Unknown, "NoAnswer")
+	s.ses.answer = refuses(mail.Unknown, "NoAnswer")
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
 	s.applyFeedback(feedback(id, 1, order.MailSent, noon.Add(time.Second)))
@@ -463,7 +463,7 @@ func feedback(id order.LineID, number int, what order.EventKind, at time.Time) d
 
 func TestMail_refusedForItself(t *testing.T) {
 	s := newScene(t)
-	s.post.answer = refuses(mail.Permanent, "MessageRejected")
+	s.ses.answer = refuses(mail.Permanent, "MessageRejected")
 	id := s.line("a1", 1, 1)
 	s.mailLine(id)
 	s.mailLine(id)
@@ -490,7 +490,7 @@ func TestMail_rescheduled(t *testing.T) {
 	}{{mail.Temporary, "TooManyRequestsException"}, {mail.AccountFault, "SendingPausedException"}} {
 		t.Run(string(c.fault), func(t *testing.T) {
 			s := newScene(t)
-			s.post.answer = refuses(c.fault, c.code)
+			s.ses.answer = refuses(c.fault, c.code)
 			id := s.line("a1", 1, 1)
 			var waits []time.Duration
 			for range 8 {
@@ -514,7 +514,7 @@ func TestMail_rescheduled(t *testing.T) {
 			if got := len(s.notices(notice.MailFailed)); got != 0 {
 				t.Errorf("%d notices of a failed mail", got)
 			}
-			s.post.answer = nil
+			s.ses.answer = nil
 			s.mailLine(id)
 			s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-9"})
 		})
@@ -530,7 +530,7 @@ func TestMail_patienceLeavesTheLineDue(t *testing.T) {
 	s.mailLine(id)
 	s.wantSent("1 a1@example.com: Your order a1 is safe, the license key follows")
 	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Patience, Number: 1, MessageID: "ses-1", DueAt: dueAt})
-	if strings.Contains(s.post.mails[0].Text, "KEY-") {
+	if strings.Contains(s.ses.mails[0].Text, "KEY-") {
 		t.Error("a key of an unfinished line was mailed")
 	}
 	if got := s.takenKeys(); got != 0 {
@@ -545,12 +545,12 @@ func TestMail_lineCompletedMeanwhile(t *testing.T) {
 	id := s.line("a1", 1, 0, func(f *order.Fulfillment) {
 		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(time.Minute)}
 	})
-	s.post.answer = func(mail.Message) (string, error) {
+	s.ses.answer = func(mail.Message) (string, error) {
 		s.change(id, func(f *order.Fulfillment) {
 			f.Allocated, f.Keys = 1, []pool.Key{{ID: "k", Text: pool.Conceal("KEY-NEW")}}
 			f.Mail = f.Mail.Next(outbox.Keys, noon)
 		})
-		s.post.answer = nil
+		s.ses.answer = nil
 		return "ses-1", nil
 	}
 	s.mailLine(id)
@@ -564,7 +564,7 @@ func TestMail_lineCompletedMeanwhile(t *testing.T) {
 func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
-	s.post.answer = func(mail.Message) (string, error) {
+	s.ses.answer = func(mail.Message) (string, error) {
 		s.change(id, func(f *order.Fulfillment) { f.OnHold = true })
 		return "ses-1", nil
 	}
@@ -619,8 +619,8 @@ func TestMail_inheritsFromTheOriginal(t *testing.T) {
 	}
 	s.mailLine(s.line("a1", 1, 1, func(f *order.Fulfillment) { f.Product = "copy" }))
 	s.wantSent("1 a1@example.com: From the original")
-	if !strings.Contains(s.post.mails[0].Text, "Elden, translated: KEY-a1-0000") {
-		t.Errorf("the text is %q", s.post.mails[0].Text)
+	if !strings.Contains(s.ses.mails[0].Text, "Elden, translated: KEY-a1-0000") {
+		t.Errorf("the text is %q", s.ses.mails[0].Text)
 	}
 }
 

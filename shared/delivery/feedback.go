@@ -40,36 +40,36 @@ var hourly = map[order.EventKind]notice.Kind{
 
 // applyFeedback applies an event to the item that it is about. An event of an older
 // mail, or of a delay, goes to the item's history only.
-func (w walk[T]) applyFeedback(ctx context.Context, f Feedback) error {
+func (m mailing[T]) applyFeedback(ctx context.Context, f Feedback) error {
 	e := order.History{At: f.At, Event: f.Event, By: bySES, Mail: f.Number, MessageID: f.MessageID, Code: f.Code}
 	err := retry.Contention.Do(ctx, func() error {
-		item, ok, err := w.store.Read(ctx, f.Item.ID)
+		item, ok, err := m.store.Read(ctx, f.Item.ID)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			slog.WarnContext(ctx, "feedback.unmatched", "item", string(w.of), "id", f.Item.ID)
+			slog.WarnContext(ctx, "feedback.unmatched", "item", string(m.of), "id", f.Item.ID)
 			return nil
 		}
-		entry := *w.entry(&item)
+		entry := *m.entry(&item)
 		if f.Number != entry.Number || f.Event == order.MailDelayed {
-			if h := w.kind.history(item, e); h != nil {
-				return w.History.AddHistory(ctx, *h)
+			if h := m.kind.history(item, e); h != nil {
+				return m.History.AddHistory(ctx, *h)
 			}
 			return nil
 		}
 		if !moves(entry, states[f.Event]) {
 			return nil // an event that was applied, or is older than one that was
 		}
-		c := w.kind.apply(item, e)
-		if err := w.store.Mark(ctx, c.item, c.history, c.tell); err != nil {
+		c := m.kind.apply(item, e)
+		if err := m.store.Mark(ctx, c.item, c.history, c.tell); err != nil {
 			return err
 		}
-		w.after(ctx, c)
+		m.after(ctx, c)
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("feedback of mail %d of %s %s: %w", f.Number, w.of, f.Item.ID, err)
+		return fmt.Errorf("feedback of mail %d of %s %s: %w", f.Number, m.of, f.Item.ID, err)
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func TestApplyFeedback_bouncesGather(t *testing.T) {
 	bounce := func(number string) {
 		id := s.line(number, 1, 1)
 		s.mailLine(id)
-		s.post.mails = nil // the customer's
+		s.ses.mails = nil // the customer's
 		s.applyFeedback(feedback(id, 1, order.MailBounced, s.now))
 		s.applyFeedback(feedback(id, 1, order.MailBounced, s.now))
 	}
@@ -194,7 +194,7 @@ func TestNotice_toItsMerchant(t *testing.T) {
 	s.mail(outbox.NoticeItem(n.ID))
 	s.wantSent("1 ops@nova.example: Elden has no keys left, and 1 paid order waits")
 
-	item, number, ok := mail.ItemOf(map[string][]string{"notice": {s.post.mails[0].Tags["notice"]}, "mail": {"1"}})
+	item, number, ok := mail.ItemOf(map[string][]string{"notice": {s.ses.mails[0].Tags["notice"]}, "mail": {"1"}})
 	if !ok || number != 1 || item != outbox.NoticeItem(n.ID) {
 		t.Errorf("the tags name %+v, %d, %v", item, number, ok)
 	}
@@ -217,13 +217,13 @@ func TestNotice_toTheOperator(t *testing.T) {
 		}
 		s.mail(outbox.NoticeItem(n.ID))
 	}
-	for _, sent := range s.post.sent() {
+	for _, sent := range s.ses.sent() {
 		if !strings.HasPrefix(sent, "1 operator@keypool.example: ") {
 			t.Errorf("sent %s", sent)
 		}
 	}
-	if len(s.post.sent()) != 3 {
-		t.Errorf("%d mails, want 3", len(s.post.sent()))
+	if len(s.ses.sent()) != 3 {
+		t.Errorf("%d mails, want 3", len(s.ses.sent()))
 	}
 }
 
@@ -237,7 +237,7 @@ func TestNotice_thatCannotArrive(t *testing.T) {
 		}
 		return n.ID
 	}
-	s.post.answer = refuses(mail.Permanent, "BadRequestException")
+	s.ses.answer = refuses(mail.Permanent, "BadRequestException")
 	refused := raise(notice.New("nova", notice.Unconnected, "p1", notice.Facts{Product: "p1"}, noon))
 	s.mail(outbox.NoticeItem(refused))
 	told := s.notices(notice.MailFailed)
@@ -249,7 +249,7 @@ func TestNotice_thatCannotArrive(t *testing.T) {
 		t.Errorf("the operator's own notice: %+v", again)
 	}
 
-	s.post.answer = nil
+	s.ses.answer = nil
 	bounces := raise(notice.New("nova", notice.Unconnected, "p2", notice.Facts{Product: "p2"}, noon))
 	s.mail(outbox.NoticeItem(bounces))
 	for range 2 {

@@ -26,7 +26,7 @@ func TestMail_randomHistories(t *testing.T) {
 			s := newScene(t)
 			r := rand.New(rand.NewPCG(seed, 0))
 			ses := &moody{r: r}
-			s.post.answer = ses.answer
+			s.ses.answer = ses.answer
 			lines := &mortal{Store: s.store.LineMails()}
 			s.mailer.Lines = lines
 			sweeper := &sweep.Sweeper{Store: s.store, Catalog: s.store, Now: func() time.Time { return s.now }}

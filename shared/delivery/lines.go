@@ -13,8 +13,8 @@ import (
 )
 
 // lines mails lines: their keys, or the news that a key will follow.
-func (m *Mailer) lines(taken *takings) walk[order.Fulfillment] {
-	return walk[order.Fulfillment]{
+func (m *Mailer) lines(taken *takings) mailing[order.Fulfillment] {
+	return mailing[order.Fulfillment]{
 		Mailer: m, of: outbox.Lines, store: m.Lines, kind: lineKind{m, taken},
 		entry: func(f *order.Fulfillment) *outbox.Entry { return &f.Mail },
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // notices mails notices to merchants and the operator.
-func (m *Mailer) notices() walk[notice.Notice] {
-	return walk[notice.Notice]{
+func (m *Mailer) notices() mailing[notice.Notice] {
+	return mailing[notice.Notice]{
 		Mailer: m, of: outbox.Notices, store: m.Notices, kind: noticeKind{m},
 		entry: func(n *notice.Notice) *outbox.Entry { return &n.Mail },
 	}

@@ -24,15 +24,15 @@ const (
 // send hands a mail over. A mail that SES throttles is offered again, slower, while
 // there is time: to mark it for a later try would cost writes, and a minute.
 func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
-	throttled := &mail.SendError{Fault: mail.Throttled, Code: "NoTurn"}
+	throttled := &mail.SendError{Fault: mail.Throttled, Code: "RateLimited"}
 	for range offers {
-		offered, ok := m.pace.turn(ctx)
+		offered, ok := m.limiter.wait(ctx)
 		if !ok {
 			break
 		}
 		messageID, err := m.offer(ctx, made)
 		if err == nil {
-			m.pace.taken()
+			m.limiter.succeeded()
 			return messageID, nil
 		}
 		refused, answered := errors.AsType[*mail.SendError](err)
@@ -40,7 +40,7 @@ func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
 			return "", err
 		}
 		throttled = refused
-		m.pace.tooFast(ctx, offered)
+		m.limiter.throttled(ctx, offered)
 	}
 	return "", throttled
 }
@@ -48,7 +48,7 @@ func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
 func (m *Mailer) offer(ctx context.Context, made mail.Message) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
-	return m.Post.Send(ctx, made)
+	return m.MailSender.Send(ctx, made)
 }
 
 // faultOf returns the fault that kept a mail from being sent. An error that is not

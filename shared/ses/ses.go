@@ -2,8 +2,8 @@
 //
 // A mail is sent as Simple content: SES makes its MIME parts. No request is repeated
 // here. A request without an answer may have been taken, and to repeat it would mail a
-// customer twice. A request that SES throttles is repeated by package delivery, at its
-// own pace.
+// customer twice. A request that SES throttles is repeated by package delivery, which
+// limits its rate.
 package ses
 
 import (
@@ -27,32 +27,32 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Post sends mails by SES. It is safe for concurrent use.
-type Post struct {
+// Client sends mails by SES. It is safe for concurrent use.
+type Client struct {
 	client           *sesv2.Client
 	configurationSet string
 }
 
 // Open returns SES behind cfg. The configuration set publishes the events of the
 // mails.
-func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Post {
-	careful := func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} }
-	return &Post{
-		client:           sesv2.NewFromConfig(cfg, append([]func(*sesv2.Options){careful}, options...)...),
+func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Client {
+	noRetries := func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} }
+	return &Client{
+		client:           sesv2.NewFromConfig(cfg, append([]func(*sesv2.Options){noRetries}, options...)...),
 		configurationSet: configurationSet,
 	}
 }
 
-// Send implements delivery.Post.
-func (p *Post) Send(ctx context.Context, m mail.Message) (string, error) {
-	out, err := p.client.SendEmail(ctx, p.request(m))
+// Send implements delivery.MailSender.
+func (c *Client) Send(ctx context.Context, m mail.Message) (string, error) {
+	out, err := c.client.SendEmail(ctx, c.request(m))
 	if err != nil {
-		return "", sort(err)
+		return "", classify(err)
 	}
 	return aws.ToString(out.MessageId), nil
 }
 
-func (p *Post) request(m mail.Message) *sesv2.SendEmailInput {
+func (c *Client) request(m mail.Message) *sesv2.SendEmailInput {
 	utf8 := func(s string) *types.Content {
 		return &types.Content{Data: aws.String(s), Charset: aws.String("UTF-8")}
 	}
@@ -75,7 +75,7 @@ func (p *Post) request(m mail.Message) *sesv2.SendEmailInput {
 		FromEmailAddress:     aws.String(m.From.String()),
 		Destination:          &types.Destination{ToAddresses: []string{recipient(m.To)}},
 		Content:              &types.EmailContent{Simple: message},
-		ConfigurationSetName: aws.String(p.configurationSet),
+		ConfigurationSetName: aws.String(c.configurationSet),
 	}
 	if m.ReplyTo != "" {
 		request.ReplyToAddresses = []string{ascii(m.ReplyTo)}
@@ -105,8 +105,8 @@ func ascii(address string) string {
 	return address
 }
 
-// faults sorts SES's answers by their codes. A code that is not listed is sorted by its
-// HTTP status; see sort.
+// faults classifies SES's answers by their codes. A code that is not listed is
+// classified by its HTTP status; see classify.
 var faults = map[string]mail.Fault{
 	// Of this mail alone.
 	"MessageRejected":       mail.Permanent,
@@ -138,8 +138,8 @@ var faults = map[string]mail.Fault{
 	"ServiceUnavailable":            mail.Temporary,
 }
 
-// sort makes a *mail.SendError of the SDK's error. It holds SES's code, never its text.
-func sort(err error) *mail.SendError {
+// classify makes a *mail.SendError of the SDK's error. It holds SES's code, never its text.
+func classify(err error) *mail.SendError {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return &mail.SendError{Fault: unanswered(err), Code: "NoAnswer"}

@@ -32,15 +32,15 @@ var letter = mail.Message{
 	Tags: map[string]string{"mail": "2", "line": "axOovseYHr79uPME1b0Sg94WIEyY_4RnlKMGI6sRGSJ5"},
 }
 
-// open returns a Post whose SES is a handler of the test.
-func open(t *testing.T, answer http.HandlerFunc) *Post {
+// open returns a Client whose SES is a handler of the test.
+func open(t *testing.T, answer http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
 	return at(server.URL)
 }
 
-func at(endpoint string) *Post {
+func at(endpoint string) *Client {
 	return Open(aws.Config{
 		Region:       "eu-central-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
@@ -50,7 +50,7 @@ func at(endpoint string) *Post {
 
 func TestSend_request(t *testing.T) {
 	var got map[string]any
-	post := open(t, func(w http.ResponseWriter, r *http.Request) {
+	client := open(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/v2/email/outbound-emails" {
 			t.Errorf("path %s", r.URL.Path)
 		}
@@ -59,7 +59,7 @@ func TestSend_request(t *testing.T) {
 		}
 		io.WriteString(w, `{"MessageId":"0100018c"}`)
 	})
-	id, err := post.Send(t.Context(), letter)
+	id, err := client.Send(t.Context(), letter)
 	if id != "0100018c" || err != nil {
 		t.Fatalf("got %q, %v", id, err)
 	}
@@ -88,7 +88,7 @@ func TestSend_request(t *testing.T) {
 	}
 }
 
-// TestSend_answers sorts each of SES's answers, and repeats no request.
+// TestSend_answers classifies each of SES's answers, and repeats no request.
 func TestRecipient(t *testing.T) {
 	for address, want := range map[string]string{
 		"anna@example.com":     "<anna@example.com>",
@@ -134,13 +134,13 @@ func TestSend_answers(t *testing.T) {
 		t.Run(c.code+" "+c.message, func(t *testing.T) {
 			t.Parallel()
 			var requests atomic.Int32
-			post := open(t, func(w http.ResponseWriter, _ *http.Request) {
+			client := open(t, func(w http.ResponseWriter, _ *http.Request) {
 				requests.Add(1)
 				w.Header().Set("X-Amzn-ErrorType", c.code)
 				w.WriteHeader(c.status)
 				json.NewEncoder(w).Encode(map[string]string{"message": c.message})
 			})
-			_, err := post.Send(t.Context(), letter)
+			_, err := client.Send(t.Context(), letter)
 			var got *mail.SendError
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v", err)
@@ -162,7 +162,7 @@ func TestSend_answers(t *testing.T) {
 // sent a second time by the SDK.
 func TestSend_answerLost(t *testing.T) {
 	var requests atomic.Int32
-	post := open(t, func(w http.ResponseWriter, r *http.Request) {
+	client := open(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		io.Copy(io.Discard, r.Body)
 		connection, _, err := w.(http.Hijacker).Hijack()
@@ -172,7 +172,7 @@ func TestSend_answerLost(t *testing.T) {
 		}
 		connection.Close()
 	})
-	_, err := post.Send(t.Context(), letter)
+	_, err := client.Send(t.Context(), letter)
 	var got *mail.SendError
 	if !errors.As(err, &got) || got.Fault != mail.Unknown {
 		t.Errorf("got %v, want an unknown end", err)
@@ -184,12 +184,12 @@ func TestSend_answerLost(t *testing.T) {
 
 // TestSend_halfAnAnswer has the connection break within the answer.
 func TestSend_halfAnAnswer(t *testing.T) {
-	post := open(t, func(w http.ResponseWriter, r *http.Request) {
+	client := open(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Length", "100")
 		io.WriteString(w, `{"Mess`)
 	})
-	_, err := post.Send(t.Context(), letter)
+	_, err := client.Send(t.Context(), letter)
 	var got *mail.SendError
 	if !errors.As(err, &got) || got.Fault != mail.Unknown {
 		t.Errorf("got %v, want an unknown end", err)

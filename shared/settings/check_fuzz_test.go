@@ -100,11 +100,11 @@ func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, poolSettin
 // mails sends a customer's keys and a merchant's notice, and checks them as SES does.
 func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.Product) {
 	t.Helper()
-	post := &post{}
+	ses := &fakeSES{}
 	clock := func() time.Time { return noon }
 	mailer := &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
-		Post: post, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
+		MailSender: ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 	line := order.Fulfillment{
 		ID: order.Identity{Merchant: m.Name, Side: pool.Live, Origin: "standard", Order: "10001", Line: "1"}.ID(), Version: 1, Merchant: m.Name, Side: pool.Live, Account: "standard", Origin: "standard",
@@ -124,10 +124,10 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 			t.Errorf("not mailed: %v", err)
 		}
 	}
-	if len(post.mails) != 2 {
-		t.Fatalf("%d mails, want one to the customer and one to the merchant", len(post.mails))
+	if len(ses.mails) != 2 {
+		t.Fatalf("%d mails, want one to the customer and one to the merchant", len(ses.mails))
 	}
-	for _, made := range post.mails {
+	for _, made := range ses.mails {
 		if strings.ContainsAny(made.Subject, "\r\n") || made.Subject == "" || !utf8.ValidString(made.Subject+made.Text+made.HTML) {
 			t.Errorf("the mail with subject %q cannot be sent", made.Subject)
 		}
@@ -146,15 +146,15 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	}
 }
 
-// post keeps the mails that are sent.
-type post struct {
+// fakeSES keeps the mails that are sent.
+type fakeSES struct {
 	mu    sync.Mutex
 	mails []mail.Message
 }
 
-func (p *post) Send(_ context.Context, m mail.Message) (string, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mails = append(p.mails, m)
+func (f *fakeSES) Send(_ context.Context, m mail.Message) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mails = append(f.mails, m)
 	return "ses-1", nil
 }

@@ -203,10 +203,10 @@ func ticks(ctx context.Context, b *bench, m *metered) error {
 }
 
 // mailer returns a mailer over the settings that setUp makes.
-func mailer(store *dynamo.Store, post delivery.Post) *delivery.Mailer {
+func mailer(store *dynamo.Store, sender delivery.MailSender) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
-		Post: post, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
+		MailSender: sender, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}
 }
 

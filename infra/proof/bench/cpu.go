@@ -41,8 +41,8 @@ func processorWork(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	post := ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: instant{}}, "keypool")
-	m := mailer(store, post)
+	sender := ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: instant{}}, "keypool")
+	m := mailer(store, sender)
 	m.Settings = settings{}
 	line := paid("mailed")
 	mailing, err := measureUsage(mails, func(int) error { return mailOnce(ctx, m, line.ID) })

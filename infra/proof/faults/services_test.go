@@ -170,7 +170,7 @@ type sentMail struct {
 	open   bool     // the answer was lost, so that the mail is sent again
 }
 
-// Send implements delivery.Post.
+// Send implements delivery.MailSender.
 func (p *fakeSES) Send(ctx context.Context, m mail.Message) (string, error) {
 	tags := map[string][]string{}
 	for name, value := range m.Tags {

@@ -120,7 +120,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
 	}
 	s.mailer = &delivery.Mailer{
-		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: settings, Uploads: s.store, Counts: s.store, Post: s.ses,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: settings, Uploads: s.store, Counts: s.store, MailSender: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, Patience: 5 * time.Minute, Now: s.clock.now}

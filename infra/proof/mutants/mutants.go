@@ -181,9 +181,9 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "what was read before the lease is mailed, as the stream's image would be",
-		file:   "shared/delivery/walk.go",
-		old:    `item, again, ok, err := w.store.Lease(ctx, id, w.Now())`,
-		new:    `item, _, _ := w.store.Read(ctx, id); _, again, ok, err := w.store.Lease(ctx, id, w.Now())`,
+		file:   "shared/delivery/mailing.go",
+		old:    `item, again, ok, err := m.store.Lease(ctx, id, m.Now())`,
+		new:    `item, _, _ := m.store.Read(ctx, id); _, again, ok, err := m.store.Lease(ctx, id, m.Now())`,
 		in:     "shared/delivery", test: "TestMail_keyReplacedAtTheLastMoment",
 	},
 	{
@@ -288,7 +288,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a mail that could not be marked at once is sent again",
-		file:   "shared/delivery/walk.go",
+		file:   "shared/delivery/mailing.go",
 		old:    `if try == retry.Throttling.Tries {`,
 		new:    `if try < retry.Throttling.Tries {`,
 		in:     "shared/delivery", test: "TestMail_markIsRetried",

@@ -255,14 +255,14 @@ func (b *bucket) Write(ctx context.Context, name string, write func(io.Writer) e
 	return b.Put(ctx, name, content.Bytes())
 }
 
-// post is the mail service.
-type post struct {
+// fakeSES is the mail service.
+type fakeSES struct {
 	w     *world
 	calls nth
 }
 
-// Send implements delivery.Post.
-func (s *post) Send(ctx context.Context, m mail.Message) (string, error) {
+// Send implements delivery.MailSender.
+func (s *fakeSES) Send(ctx context.Context, m mail.Message) (string, error) {
 	w, p := s.w, processOf(ctx)
 	w.steps.Add(1)
 	p.calls.Add(1)
@@ -318,7 +318,7 @@ func tagsOf(m mail.Message) map[string][]string {
 }
 
 // tell sends news of a mail, late, in any order, and sometimes not at all.
-func (s *post) tell(name string, news delivery.Feedback) {
+func (s *fakeSES) tell(name string, news delivery.Feedback) {
 	w := s.w
 	for _, what := range []order.EventKind{order.MailSent, order.MailDelivered, order.MailBounced} {
 		rate := 0.7

@@ -603,7 +603,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a mail is about nothing": {
 			func(b *bench) {
-				if _, err := b.ledger.w.post.Send(context.Background(), mail.Message{}); err == nil {
+				if _, err := b.ledger.w.ses.Send(context.Background(), mail.Message{}); err == nil {
 					panic("it was sent")
 				}
 			}, "names no line and no notice",

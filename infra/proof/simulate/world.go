@@ -45,7 +45,7 @@ type world struct {
 	fills   *queue
 	ranges  *queue
 	stream  *stream
-	post    *post
+	ses     *fakeSES
 	ledger  *ledger
 	answers *answers
 
@@ -100,7 +100,7 @@ func newWorld(plan Plan) *world {
 		tally:     make(map[string]int),
 	}
 	weather := plan.Weather
-	w.ledger, w.answers, w.post, w.stream = newLedger(w), newAnswers(w), &post{w: w}, &stream{w: w}
+	w.ledger, w.answers, w.ses, w.stream = newLedger(w), newAnswers(w), &fakeSES{w: w}, &stream{w: w}
 	w.db = dynamosim.New(dynamosim.Options{
 		Seed: plan.Seed,
 		Latency: func(chance uint64) time.Duration {
@@ -431,7 +431,7 @@ func startUpload(id string) upload.Message { return upload.Resume(merchant, id) 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
-		Post: w.post, Sender: sender, Operator: operator, Now: p.now,
+		MailSender: w.ses, Sender: sender, Operator: operator, Now: p.now,
 	}
 }
 

@@ -21,8 +21,8 @@ const (
 	bySES     = "ses"
 )
 
-// walk mails the items of one kind: it leases, composes, sends and marks.
-type walk[T any] struct {
+// mailing mails the items of one kind: it leases, composes, sends and marks.
+type mailing[T any] struct {
 	*Mailer
 	of    outbox.ItemKind
 	store Store[T]
@@ -62,33 +62,33 @@ type change[T any] struct {
 
 // mail leases, sends and marks the mail of one item that is due. It waits until
 // there is room for the mail's keys.
-func (w walk[T]) mail(ctx context.Context, id string, room *semaphore.Weighted) error {
-	item, again, ok, err := w.store.Lease(ctx, id, w.Now())
+func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighted) error {
+	item, again, ok, err := m.store.Lease(ctx, id, m.Now())
 	if err != nil {
-		return fmt.Errorf("lease the mail of %s %s: %w", w.of, id, err)
+		return fmt.Errorf("lease the mail of %s %s: %w", m.of, id, err)
 	}
 	if !ok {
 		return nil
 	}
-	leased := *w.entry(&item)
+	leased := *m.entry(&item)
 	if again {
-		w.noteUncertain(ctx, id, item)
+		m.noteUncertain(ctx, id, item)
 	}
-	weight := min(w.kind.weight(item), keyBytes)
+	weight := min(m.kind.weight(item), keyBytes)
 	if err := room.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("mail %s %s: %w", w.of, id, err)
+		return fmt.Errorf("mail %s %s: %w", m.of, id, err)
 	}
-	messageID, sent, err := w.composeAndSend(ctx, item)
+	messageID, sent, err := m.composeAndSend(ctx, item)
 	room.Release(weight)
 
-	e := order.History{At: w.Now(), By: byDeliver, Mail: leased.Number}
+	e := order.History{At: m.Now(), By: byDeliver, Mail: leased.Number}
 	switch {
 	case err == nil && sent:
 		e.Event, e.MessageID = order.MailSent, messageID
 	case err == nil:
 		e.Event = order.MailWithdrawn
 	default:
-		logFault(ctx, err, leased.Tries, "item", string(w.of), "id", id, "mail", leased.Number)
+		logFault(ctx, err, leased.Tries, "item", string(m.of), "id", id, "mail", leased.Number)
 		fault := faultOf(err)
 		switch fault.Fault {
 		case mail.Unknown:
@@ -96,35 +96,35 @@ func (w walk[T]) mail(ctx context.Context, id string, room *semaphore.Weighted) 
 		case mail.Permanent:
 			e.Event, e.Code = order.MailFailed, fault.Code
 		default:
-			return w.mark(ctx, id, item, func(item T) change[T] {
-				entry := w.entry(&item)
-				*entry = entry.Retry(fault.Code, w.Now())
+			return m.mark(ctx, id, item, func(item T) change[T] {
+				entry := m.entry(&item)
+				*entry = entry.Retry(fault.Code, m.Now())
 				return change[T]{item: item}
 			})
 		}
 	}
-	return w.mark(ctx, id, item, func(item T) change[T] { return w.kind.apply(item, e) })
+	return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.apply(item, e) })
 }
 
 // composeAndSend sends the item's mail. It sends nothing if nothing is left to say.
-func (w walk[T]) composeAndSend(ctx context.Context, item T) (messageID string, sent bool, err error) {
-	m, ok, err := w.kind.compose(ctx, item)
+func (m mailing[T]) composeAndSend(ctx context.Context, item T) (messageID string, sent bool, err error) {
+	message, ok, err := m.kind.compose(ctx, item)
 	if err != nil || !ok {
 		return "", false, err
 	}
-	messageID, err = w.send(ctx, m)
+	messageID, err = m.send(ctx, message)
 	return messageID, err == nil, err
 }
 
 // noteUncertain records that nobody knows whether the mail before this one went out.
-func (w walk[T]) noteUncertain(ctx context.Context, id string, item T) {
-	number := w.entry(&item).Number
+func (m mailing[T]) noteUncertain(ctx context.Context, id string, item T) {
+	number := m.entry(&item).Number
 	level := slog.LevelWarn
 	if number >= alarmTries {
 		level = slog.LevelError // something kills every mailer of this item
 	}
-	slog.Log(ctx, level, "mail.repeated", "item", string(w.of), "id", id, "mail", number-1)
-	w.addNote(ctx, w.kind.history(item, order.History{At: w.Now(), Event: order.MailUncertain, By: byDeliver, Mail: number - 1}))
+	slog.Log(ctx, level, "mail.repeated", "item", string(m.of), "id", id, "mail", number-1)
+	m.addNote(ctx, m.kind.history(item, order.History{At: m.Now(), Event: order.MailUncertain, By: byDeliver, Mail: number - 1}))
 }
 
 // mark stores the change of an item whose mail was leased. It goes on trying after
@@ -132,28 +132,28 @@ func (w walk[T]) noteUncertain(ctx context.Context, id string, item T) {
 //
 // If a try fails, the item is read again: it may have been changed, or be marked
 // although the answer was lost.
-func (w walk[T]) mark(ctx context.Context, id string, item T, apply func(T) change[T]) error {
+func (m mailing[T]) mark(ctx context.Context, id string, item T, apply func(T) change[T]) error {
 	ctx = context.WithoutCancel(ctx)
-	leased := *w.entry(&item)
+	leased := *m.entry(&item)
 	for try := 1; ; try++ {
 		c := apply(item)
-		err := w.store.Mark(ctx, c.item, c.history, c.tell)
+		err := m.store.Mark(ctx, c.item, c.history, c.tell)
 		if err != nil {
-			there, ok, unread := w.store.Read(ctx, id)
+			there, ok, unread := m.store.Read(ctx, id)
 			switch {
 			case unread != nil:
-			case !ok || !sameLease(*w.entry(&there), leased):
+			case !ok || !sameLease(*m.entry(&there), leased):
 				err = nil // nothing is left to mark
 			default:
 				item = there
 			}
 		}
 		if err == nil {
-			w.after(ctx, c)
+			m.after(ctx, c)
 			return nil
 		}
 		if try == retry.Throttling.Tries {
-			return fmt.Errorf("mark the mail of %s %s: %w", w.of, id, err)
+			return fmt.Errorf("mark the mail of %s %s: %w", m.of, id, err)
 		}
 		backOff := retry.Throttling
 		if errors.Is(err, retry.ErrChanged) {
@@ -172,11 +172,11 @@ func sameLease(there, before outbox.Entry) bool {
 }
 
 // after does what follows a change that is stored.
-func (w walk[T]) after(ctx context.Context, c change[T]) {
+func (m mailing[T]) after(ctx context.Context, c change[T]) {
 	if c.then != nil {
 		c.then(ctx)
 	}
-	w.addNote(ctx, c.note)
+	m.addNote(ctx, c.note)
 }
 
 // addNote adds to a history, if there is anything to add. History is best effort: a

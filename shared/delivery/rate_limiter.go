@@ -25,20 +25,20 @@ const (
 	reserve = sendFor + 5*time.Second
 )
 
-// pace spaces the mails of one process. Its zero value is ready; it is safe for
+// rateLimiter spaces the mails of one process. Its zero value is ready; it is safe for
 // concurrent use.
-type pace struct {
+type rateLimiter struct {
 	mu     sync.Mutex
 	gap    time.Duration // between one mail and the next
 	next   time.Time     // when the next may be offered
 	slowed time.Time     // when the gap last grew
 }
 
-// turn waits until a mail may be offered, and returns that time. It is false if the
+// wait waits until a mail may be offered, and returns that time. It is false if the
 // invocation's time is up before.
-func (p *pace) turn(ctx context.Context) (at time.Time, ok bool) {
+func (l *rateLimiter) wait(ctx context.Context) (at time.Time, ok bool) {
 	for {
-		at, slowed := p.reserve()
+		at, slowed := l.slot()
 		if deadline, set := ctx.Deadline(); set && at.After(deadline.Add(-reserve)) {
 			return at, false
 		}
@@ -47,51 +47,52 @@ func (p *pace) turn(ctx context.Context) (at time.Time, ok bool) {
 			return at, false
 		case <-time.After(time.Until(at)):
 		}
-		if p.holds(slowed) {
+		if l.current(slowed) {
 			return at, true
 		}
 	}
 }
 
-// reserve returns the time of the next turn. The turn is lost if the pace is slowed
+// slot returns the time of the next slot. The slot is lost if the rate is halved
 // before that time: slowed changes.
-func (p *pace) reserve() (at, slowed time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gap == 0 {
-		p.gap = usualGap
+func (l *rateLimiter) slot() (at, slowed time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gap == 0 {
+		l.gap = usualGap
 	}
 	at = time.Now()
-	if p.next.After(at) {
-		at = p.next
+	if l.next.After(at) {
+		at = l.next
 	}
-	p.next = at.Add(p.gap)
-	return at, p.slowed
+	l.next = at.Add(l.gap)
+	return at, l.slowed
 }
 
-func (p *pace) holds(slowed time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.slowed.Equal(slowed)
+// current reports whether the rate was not halved since.
+func (l *rateLimiter) current(slowed time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slowed.Equal(slowed)
 }
 
-// taken raises the rate a little after a mail that SES took.
-func (p *pace) taken() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gap = max(p.gap*39/40, fastestGap)
+// succeeded raises the rate a little after a mail that SES took.
+func (l *rateLimiter) succeeded() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gap = max(l.gap*39/40, fastestGap)
 }
 
-// tooFast halves the rate after a throttled offer. Other offers of the same moment,
+// throttled halves the rate after a throttled offer. Other offers of the same moment,
 // before the rate was last halved, change nothing.
-func (p *pace) tooFast(ctx context.Context, offered time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !offered.After(p.slowed) {
+func (l *rateLimiter) throttled(ctx context.Context, offered time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !offered.After(l.slowed) {
 		return
 	}
-	p.slowed = time.Now()
-	p.gap = min(2*p.gap, slowestGap)
+	l.slowed = time.Now()
+	l.gap = min(2*l.gap, slowestGap)
 	// Processes that were throttled together go on at different times.
-	p.next = p.slowed.Add(p.gap/2 + random.N(ctx, p.gap))
+	l.next = l.slowed.Add(l.gap/2 + random.N(ctx, l.gap))
 }

@@ -55,7 +55,7 @@ func TestSend_sharesTheQuota(t *testing.T) {
 				began := time.Now()
 				var processes sync.WaitGroup
 				for range 40 {
-					m := &Mailer{Post: ses}
+					m := &Mailer{MailSender: ses}
 					processes.Go(func() {
 						for claimed.Load() < c.mails {
 							invocation, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -97,7 +97,7 @@ func TestSend_sharesTheQuota(t *testing.T) {
 func TestSend_loneMailGoesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ses := &quota{perSecond: 1}
-		m := &Mailer{Post: ses}
+		m := &Mailer{MailSender: ses}
 		for range 5 {
 			if _, err := m.send(t.Context(), mail.Message{}); err != nil {
 				t.Fatal(err)
@@ -124,7 +124,7 @@ func TestSend_givesUpInTime(t *testing.T) {
 					defer cancel()
 				}
 				began := time.Now()
-				_, err := (&Mailer{Post: &quota{}}).send(ctx, mail.Message{})
+				_, err := (&Mailer{MailSender: &quota{}}).send(ctx, mail.Message{})
 				refused, ok := errors.AsType[*mail.SendError](err)
 				if !ok || refused.Fault != mail.Throttled || refused.Code != "TooManyRequestsException" {
 					t.Errorf("got %v", err)
