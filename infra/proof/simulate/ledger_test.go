@@ -673,7 +673,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", n, "toldAt", 2_000+n)},
 						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n)))
 				}
-			}, "told twice of what is owing",
+			}, "told twice of what is backordered",
 		},
 		"a finished upload is counted again": {
 			func(b *bench) {
