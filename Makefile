@@ -147,7 +147,7 @@ bench: need-test ## speed and cost: ONLY=
 
 CDK := infra/node_modules/.bin/cdk
 # What the CDK app takes: make deploy SENDER=keys@example.com OPERATOR=you@example.com
-PARAMETERS := name region sender operator retention memory concurrency schedule patience maxQuantity rate burst tags domain apiDomain certificate
+PARAMETERS := name region sender operator retention memory concurrency schedule delayMailAfter maxQuantity rate burst tags domain apiDomain certificate
 upper = $(shell echo $(1) | sed 's/\([A-Z]\)/_\1/g' | tr a-z A-Z)
 CONTEXT = $(foreach p,$(PARAMETERS),$(if $(filter command,$(firstword $(origin $(call upper,$(p))))),-c $(p)='$($(call upper,$(p)))'))
 STACKS = $(if $(filter command,$(firstword $(origin NAME))),$(NAME),Keypool)

@@ -90,7 +90,7 @@ func (w *world) claim(merchant, from string, side pool.Side, name string, quanti
 		Merchant: merchant, Side: side, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: "4711", Pool: from,
 		Quantity: quantity, ReceivedAt: noon, PaidAt: noon.Add(-time.Second), Currency: "EUR", UnitPrice: "29.90", Title: "Elden",
 		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"},
-		Mail:     outbox.Entry{}.Next(outbox.Patience, noon),
+		Mail:     outbox.Entry{}.Next(outbox.Delay, noon),
 	}
 	if from != "" {
 		f.Wanted = quantity
@@ -589,7 +589,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 		{Order: "2026/1001", Account: "shop-eu", Test: true, Customer: customer, Lines: []Line{{
 			ID: string(test.ID), Line: "1", Product: "4711", Title: "Elden", State: "unconnected",
 			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
-			Delivery: &Delivery{State: "due", About: "patience", Number: 1},
+			Delivery: &Delivery{State: "due", About: "delay", Number: 1},
 		}}},
 	}}
 	var got OrderList

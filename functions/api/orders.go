@@ -69,7 +69,7 @@ type Event struct {
 // Delivery is the state of a mail.
 type Delivery struct {
 	State     string    `json:"state" enum:"due,sending,sent,delivered,bounced,complained,failed"`
-	About     string    `json:"about" enum:"keys,patience" doc:"keys: the line's keys. patience: the order is safe, the keys follow."`
+	About     string    `json:"about" enum:"keys,delay" doc:"keys: the line's keys. delay: the order is safe, the keys follow."`
 	Number    int       `json:"number" doc:"Counts the mails of the line."`
 	Tries     int       `json:"tries" doc:"Of this mail."`
 	TryAt     time.Time `json:"try_at,omitzero" doc:"Not tried before."`

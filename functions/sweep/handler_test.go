@@ -50,7 +50,7 @@ func TestHandler_takesUpWhatStopped(t *testing.T) {
 	fill := make(queue, 1)
 	clock := func() time.Time { return now }
 	h := handler{now: clock, sweeper: &sweep.Sweeper{
-		Store: store, Catalog: store, Fill: fill, Ranges: make(queue), Patience: 5 * time.Minute, Now: clock,
+		Store: store, Catalog: store, Fill: fill, Ranges: make(queue), DelayMailAfter: 5 * time.Minute, Now: clock,
 	}}
 	event, err := os.ReadFile("../../events/good_sweep_tick.json")
 	if err != nil {
@@ -62,7 +62,7 @@ func TestHandler_takesUpWhatStopped(t *testing.T) {
 	if got, want := <-fill, order.FillPool(pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}); got != want {
 		t.Errorf("asked %+v, want %+v", got, want)
 	}
-	for id, want := range map[order.LineID]outbox.Kind{waits: outbox.Patience, lost: outbox.Keys} {
+	for id, want := range map[order.LineID]outbox.Kind{waits: outbox.Delay, lost: outbox.Keys} {
 		f, _, err := store.Fulfillment(t.Context(), id)
 		if err != nil || f.Mail.State != outbox.Due || f.Mail.Kind != want || f.Version != 2 {
 			t.Errorf("line %s: version %d, %+v, %v; want a mail of %s due again", f.Order, f.Version, f.Mail, err, want)

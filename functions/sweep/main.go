@@ -25,12 +25,12 @@ func wire(env *config.Env, cfg aws.Config) any {
 	queues := awssqs.NewFromConfig(cfg)
 	h := handler{
 		sweeper: &sweep.Sweeper{
-			Store:    store,
-			Catalog:  store,
-			Fill:     sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")),
-			Ranges:   sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
-			Patience: env.Duration("KEYPOOL_PATIENCE", 0),
-			Now:      time.Now,
+			Store:          store,
+			Catalog:        store,
+			Fill:           sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")),
+			Ranges:         sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
+			DelayMailAfter: env.Duration("KEYPOOL_DELAY_MAIL_AFTER", 0),
+			Now:            time.Now,
 		},
 		now: time.Now,
 	}

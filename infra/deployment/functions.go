@@ -21,7 +21,7 @@ var variables = map[string]string{
 	"SENDER":            "${Sender}",
 	"OPERATOR":          "${OperatorAddress}",
 	"MAX_QUANTITY":      "${MaxQuantity}",
-	"PATIENCE":          "${Patience}",
+	"DELAY_MAIL_AFTER":  "${DelayMailAfter}",
 }
 
 // Functions are all functions.
@@ -148,7 +148,7 @@ var Functions = []Function{
 		Description: "Resumes work that stopped halfway",
 		Memory:      256,
 		Timeout:     50 * time.Second, // it runs every minute
-		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "PATIENCE"},
+		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "DELAY_MAIL_AFTER"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix}},
 			{Target: catalogTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.UploadsPrefix}},

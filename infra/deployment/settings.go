@@ -24,14 +24,14 @@ type Settings struct {
 	Sender   *mail.Address // customers' mails come from it
 	Operator *mail.Address // gets alarms, and reports of files that belong to no merchant
 
-	Retention   int            // days that logs are kept
-	Memory      map[string]int // MiB by function ID, where it is not the function's own
-	Concurrency map[string]int // reserved executions by function ID, where there are any
-	Schedule    string         // of the stock check
-	Patience    time.Duration  // a customer who waits longer gets a mail that says so; 0: never
-	MaxQuantity int            // units in one line
-	Rate, Burst int            // requests a second that the API lets through
-	Tags        map[string]string
+	Retention      int            // days that logs are kept
+	Memory         map[string]int // MiB by function ID, where it is not the function's own
+	Concurrency    map[string]int // reserved executions by function ID, where there are any
+	Schedule       string         // of the stock check
+	DelayMailAfter time.Duration  // a customer who waits longer gets the delay mail; 0: never
+	MaxQuantity    int            // units in one line
+	Rate, Burst    int            // requests a second that the API lets through
+	Tags           map[string]string
 
 	Domain      string // of the sender, to be set up in SES; empty: the address was verified by hand
 	APIDomain   string // the API's own domain; empty: the one AWS gives it
@@ -56,7 +56,7 @@ func (s Settings) Parameters() []Variable {
 		{"SenderAddress", s.Sender.Address},
 		{"OperatorAddress", s.Operator.Address},
 		{"MaxQuantity", strconv.Itoa(s.MaxQuantity)},
-		{"Patience", s.Patience.String()},
+		{"DelayMailAfter", s.DelayMailAfter.String()},
 		{"Schedule", s.Schedule},
 	}
 }
@@ -124,9 +124,9 @@ var parameters = []parameter{
 		s.Schedule = v
 		return nil
 	}},
-	{"patience", "5m", "a customer who waits longer is told, 0 for never", func(s *Settings, v string) (err error) {
-		s.Patience, err = time.ParseDuration(v)
-		if err != nil || s.Patience < 0 {
+	{"delayMailAfter", "5m", "a customer who waits longer gets the delay mail, 0 for never", func(s *Settings, v string) (err error) {
+		s.DelayMailAfter, err = time.ParseDuration(v)
+		if err != nil || s.DelayMailAfter < 0 {
 			return errors.New(`is not a duration such as "5m", or 0`)
 		}
 		return nil

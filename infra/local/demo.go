@@ -39,7 +39,7 @@ func demo(ctx context.Context, c *call) error {
 		shop: s, machine: c.machine, stock: outputs["StockFunction"], run: run,
 		account: shop.Account{Merchant: env["KEYPOOL_MERCHANT"], Secret: env["KEYPOOL_SECRET"]}, token: env["KEYPOOL_TOKEN"],
 		pool: demoPool + "-" + run, product: demoProduct + "-" + run,
-		customer: "ada-" + run + "@shop.example", patient: "grace-" + run + "@shop.example", third: "alan-" + run + "@shop.example",
+		ada: "ada-" + run + "@shop.example", grace: "grace-" + run + "@shop.example", alan: "alan-" + run + "@shop.example",
 		folder: filepath.Join(c.checkout, ".local", "demo"),
 	}
 	if err := st.tell(ctx); err != nil {
@@ -59,9 +59,8 @@ type story struct {
 	token   string
 
 	run, pool, product string
-	// The addresses of the three customers.
-	customer, patient, third string
-	folder                   string
+	ada, grace, alan   string // the customers' addresses
+	folder             string
 
 	first, second shop.Order
 	mail          shop.Mail // to the first customer
@@ -108,12 +107,12 @@ func (st *story) dropKeys(ctx context.Context) error {
 
 func (st *story) payForOne(ctx context.Context) error {
 	st.heading("The payment platform reports an order as paid")
-	st.first = st.order(st.customer, "Ada Example", 1)
+	st.first = st.order(st.ada, "Ada Example", 1)
 	start := now()
 	if err := st.pay(ctx, st.first, "fulfilled", 1); err != nil {
 		return err
 	}
-	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.customer, demoTitleOf)
+	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.ada, demoTitleOf)
 	if err != nil {
 		return err
 	}
@@ -149,7 +148,7 @@ func (st *story) payAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n := len(shop.To(mails, st.customer)); allocated != 1 || n != 1 {
+	if n := len(shop.To(mails, st.ada)); allocated != 1 || n != 1 {
 		return fmt.Errorf("the order has %d keys and %d mails", allocated, n)
 	}
 	st.says("200, 200, 200: the order still has 1 key, the customer has 1 mail.")
@@ -158,7 +157,7 @@ func (st *story) payAgain(ctx context.Context) error {
 
 func (st *story) payForMore(ctx context.Context) error {
 	st.heading("An order wants more keys than the pool has")
-	st.second = st.order(st.patient, "Grace Example", 3)
+	st.second = st.order(st.grace, "Grace Example", 3)
 	start := now()
 	if err := st.pay(ctx, st.second, "waiting", 2); err != nil {
 		return err
@@ -183,7 +182,7 @@ func (st *story) dropMoreKeys(ctx context.Context) error {
 	if _, err := st.notice(ctx, "second.txt", "8 keys added"); err != nil {
 		return err
 	}
-	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.patient, demoTitleOf)
+	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.grace, demoTitleOf)
 	if err != nil {
 		return err
 	}
@@ -201,7 +200,7 @@ func (st *story) runLow(ctx context.Context) error {
 	if err := st.checkStock(ctx); err != nil {
 		return err
 	}
-	if err := st.pay(ctx, st.order(st.third, "Alan Example", 3), "fulfilled", 3); err != nil {
+	if err := st.pay(ctx, st.order(st.alan, "Alan Example", 3), "fulfilled", 3); err != nil {
 		return err
 	}
 	start := now()
@@ -213,7 +212,7 @@ func (st *story) runLow(ctx context.Context) error {
 		return err
 	}
 	st.cameBack("the merchant, who asked to be told below 5, is told", start, mail)
-	_, err = st.shop.AwaitMail(ctx, time.Minute, st.third, demoTitleOf)
+	_, err = st.shop.AwaitMail(ctx, time.Minute, st.alan, demoTitleOf)
 	return err
 }
 
@@ -238,7 +237,7 @@ func (st *story) countMails(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, address := range []string{st.customer, st.patient, st.third} {
+	for _, address := range []string{st.ada, st.grace, st.alan} {
 		if n := len(shop.To(mails, address)); n != 1 {
 			return fmt.Errorf("%s has %d mails, not 1", address, n)
 		}

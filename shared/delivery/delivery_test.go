@@ -521,15 +521,15 @@ func TestMail_rescheduled(t *testing.T) {
 	}
 }
 
-func TestMail_patienceLeavesTheLineDue(t *testing.T) {
+func TestMail_delayMailLeavesTheLineDue(t *testing.T) {
 	s := newScene(t)
 	dueAt := noon.Add(7 * time.Minute)
 	id := s.line("a1", 2, 1, func(f *order.Fulfillment) {
-		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: dueAt}
+		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Delay, Number: 1, DueAt: dueAt}
 	})
 	s.mailLine(id)
 	s.wantSent("1 a1@example.com: Your order a1 is safe, the license key follows")
-	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Patience, Number: 1, MessageID: "ses-1", DueAt: dueAt})
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Delay, Number: 1, MessageID: "ses-1", DueAt: dueAt})
 	if strings.Contains(s.ses.mails[0].Text, "KEY-") {
 		t.Error("a key of an unfinished line was mailed")
 	}
@@ -538,12 +538,12 @@ func TestMail_patienceLeavesTheLineDue(t *testing.T) {
 	}
 }
 
-// TestMail_lineCompletedMeanwhile completes the line while its patience mail is being sent:
+// TestMail_lineCompletedMeanwhile completes the line while its delay mail is being sent:
 // the mail with the keys stays due.
 func TestMail_lineCompletedMeanwhile(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 0, func(f *order.Fulfillment) {
-		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(time.Minute)}
+		f.Mail = outbox.Entry{State: outbox.Due, Kind: outbox.Delay, Number: 1, DueAt: noon.Add(time.Minute)}
 	})
 	s.ses.answer = func(mail.Message) (string, error) {
 		s.change(id, func(f *order.Fulfillment) {
@@ -577,9 +577,9 @@ func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
 
 func TestMail_nothingToSay(t *testing.T) {
 	for name, change := range map[string]func(*order.Fulfillment){
-		"held for review":  func(f *order.Fulfillment) { f.OnHold = true },
-		"given back":       func(f *order.Fulfillment) { f.Returned, f.Allocated, f.Keys = 1, 0, nil },
-		"patience is over": func(f *order.Fulfillment) { f.Mail.Kind = outbox.Patience },
+		"held for review":   func(f *order.Fulfillment) { f.OnHold = true },
+		"given back":        func(f *order.Fulfillment) { f.Returned, f.Allocated, f.Keys = 1, 0, nil },
+		"the delay is over": func(f *order.Fulfillment) { f.Mail.Kind = outbox.Delay },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)

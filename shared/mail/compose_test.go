@@ -96,13 +96,13 @@ func TestCustomerMail_golden(t *testing.T) {
 		}), nova, elden},
 		"german":         {with(line(1), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, own},
 		"german_default": {with(line(2), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, elden},
-		"french_patience": {with(line(1), func(f *order.Fulfillment) {
-			f.Language, f.Keys, f.Allocated, f.Mail.Kind = "fr", nil, 0, outbox.Patience
+		"french_delay": {with(line(1), func(f *order.Fulfillment) {
+			f.Language, f.Keys, f.Allocated, f.Mail.Kind = "fr", nil, 0, outbox.Delay
 		}), nova, own},
 		"spanish_many": {with(line(21), func(f *order.Fulfillment) { f.Language = "es_MX" }), nova, elden},
 		"test_order":   {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
-		"patience": {with(line(1), func(f *order.Fulfillment) {
-			f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Patience
+		"delay": {with(line(1), func(f *order.Fulfillment) {
+			f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay
 		}), nova, own},
 		"bare": {with(line(1), func(f *order.Fulfillment) {
 			f.UnitPrice, f.Currency, f.Language, f.PaidAt = "", "", "", time.Time{}

@@ -35,9 +35,9 @@ func ForLine(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender 
 	if f.Mail.Kind == outbox.Keys {
 		w.keys(&letter)
 	} else {
-		letter.Subject = text.Subject(w.say.patienceSubject, w.values())
-		letter.Preview = w.say.patiencePreview
-		letter.Words = text.Body(w.say.patience, w.values())
+		letter.Subject = text.Subject(w.say.delaySubject, w.values())
+		letter.Preview = w.say.delayPreview
+		letter.Words = text.Body(w.say.delay, w.values())
 	}
 	made, err := letter.mail()
 	if err != nil {

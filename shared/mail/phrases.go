@@ -21,7 +21,7 @@ type phrases struct {
 	order, orderNumber, ordered, product, quantity, price     string
 	contact, name, company, email, phone, address, licenseFor string
 
-	patienceSubject, patiencePreview, patience string // with tags
+	delaySubject, delayPreview, delay string // with tags
 
 	// The words of a merchant who has set none, with tags: for one key and for several.
 	subject, subjects, body, bodies string
@@ -63,9 +63,9 @@ var english = phrases{
 	order: "Your order", orderNumber: "Order", ordered: "Date", product: "Product", quantity: "Quantity", price: "Price",
 	contact: "Your details", name: "Name", company: "Company", email: "Email", phone: "Phone", address: "Address", licenseFor: "License for",
 
-	patienceSubject: "Your order {ORDER_ID} is safe, the license key follows",
-	patiencePreview: "We send it to you as soon as it is available. There is nothing you need to do.",
-	patience: "Thank you for your order. We have received it, and it is safe with us.\n\n" +
+	delaySubject: "Your order {ORDER_ID} is safe, the license key follows",
+	delayPreview: "We send it to you as soon as it is available. There is nothing you need to do.",
+	delay: "Thank you for your order. We have received it, and it is safe with us.\n\n" +
 		"The license key for {PROGRAM_NAME} is not available at this moment. As soon as it is, " +
 		"we send it to this address. There is nothing you need to do.\n\n" +
 		"We are sorry to keep you waiting.",
@@ -92,9 +92,9 @@ var german = phrases{
 	order: "Ihre Bestellung", orderNumber: "Bestellung", ordered: "Datum", product: "Produkt", quantity: "Menge", price: "Preis",
 	contact: "Ihre Angaben", name: "Name", company: "Firma", email: "E-Mail", phone: "Telefon", address: "Adresse", licenseFor: "Lizenz für",
 
-	patienceSubject: "Ihre Bestellung {ORDER_ID} ist sicher, der Lizenzschlüssel folgt",
-	patiencePreview: "Wir senden ihn, sobald er verfügbar ist. Sie müssen nichts weiter tun.",
-	patience: "Vielen Dank für Ihre Bestellung. Sie ist bei uns eingegangen und sicher.\n\n" +
+	delaySubject: "Ihre Bestellung {ORDER_ID} ist sicher, der Lizenzschlüssel folgt",
+	delayPreview: "Wir senden ihn, sobald er verfügbar ist. Sie müssen nichts weiter tun.",
+	delay: "Vielen Dank für Ihre Bestellung. Sie ist bei uns eingegangen und sicher.\n\n" +
 		"Der Lizenzschlüssel für {PROGRAM_NAME} ist im Augenblick nicht verfügbar. Sobald er es ist, " +
 		"senden wir ihn an diese Adresse. Sie müssen nichts weiter tun.\n\n" +
 		"Bitte entschuldigen Sie die Wartezeit.",
@@ -122,9 +122,9 @@ var french = phrases{
 	order: "Votre commande", orderNumber: "Commande", ordered: "Date", product: "Produit", quantity: "Quantité", price: "Prix",
 	contact: "Vos coordonnées", name: "Nom", company: "Société", email: "E-mail", phone: "Téléphone", address: "Adresse", licenseFor: "Licence pour",
 
-	patienceSubject: "Votre commande {ORDER_ID} est bien enregistrée, la clé de licence suivra",
-	patiencePreview: "Nous vous l'enverrons dès qu'elle sera disponible. Vous n'avez rien à faire.",
-	patience: "Merci pour votre commande. Nous l'avons bien reçue et elle est en sécurité.\n\n" +
+	delaySubject: "Votre commande {ORDER_ID} est bien enregistrée, la clé de licence suivra",
+	delayPreview: "Nous vous l'enverrons dès qu'elle sera disponible. Vous n'avez rien à faire.",
+	delay: "Merci pour votre commande. Nous l'avons bien reçue et elle est en sécurité.\n\n" +
 		"La clé de licence pour {PROGRAM_NAME} n'est pas disponible pour le moment. Dès qu'elle le sera, " +
 		"nous l'enverrons à cette adresse. Vous n'avez rien à faire.\n\n" +
 		"Veuillez nous excuser pour cette attente.",
@@ -152,9 +152,9 @@ var spanish = phrases{
 	order: "Su pedido", orderNumber: "Pedido", ordered: "Fecha", product: "Producto", quantity: "Cantidad", price: "Precio",
 	contact: "Sus datos", name: "Nombre", company: "Empresa", email: "Correo", phone: "Teléfono", address: "Dirección", licenseFor: "Licencia para",
 
-	patienceSubject: "Su pedido {ORDER_ID} está a salvo, la clave de licencia le llegará pronto",
-	patiencePreview: "Se la enviaremos en cuanto esté disponible. No tiene que hacer nada.",
-	patience: "Gracias por su pedido. Lo hemos recibido y está a salvo.\n\n" +
+	delaySubject: "Su pedido {ORDER_ID} está a salvo, la clave de licencia le llegará pronto",
+	delayPreview: "Se la enviaremos en cuanto esté disponible. No tiene que hacer nada.",
+	delay: "Gracias por su pedido. Lo hemos recibido y está a salvo.\n\n" +
 		"La clave de licencia para {PROGRAM_NAME} no está disponible en este momento. En cuanto lo esté, " +
 		"se la enviaremos a esta dirección. No tiene que hacer nada.\n\n" +
 		"Disculpe la espera.",

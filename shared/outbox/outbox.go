@@ -39,9 +39,9 @@ type Kind string
 
 // The kinds of mails.
 const (
-	Keys     Kind = "keys"     // the line's keys, all of them
-	Patience Kind = "patience" // asks for patience: the order is safe, the key follows
-	Notice   Kind = "notice"   // to the merchant or the operator
+	Keys   Kind = "keys"   // the line's keys, all of them
+	Delay  Kind = "delay"  // the delay mail: the order is safe, the key follows
+	Notice Kind = "notice" // to the merchant or the operator
 )
 
 // Entry is the outbox entry of an item. Times are UTC, to the millisecond.

@@ -10,7 +10,7 @@
 //   - a mail that is due, or whose mailer died. It touches the item, and the table's
 //     stream hands it to the function deliver again;
 //   - a line that waits. It asks fill to look at the line's queue and, if the
-//     customer has waited long enough, sets one mail due that asks for patience;
+//     customer has waited long enough, sets one delay mail due;
 //   - an upload without progress, or parked. It asks ingest to resume it;
 //   - a file that was rejected days ago. It reminds the file's owner.
 //
@@ -24,7 +24,7 @@
 // before that write, so a request may be sent twice and is never forgotten; fill
 // and ingest accept a second request.
 //
-// The customer of a product that no pool feeds is asked for patience only if the
+// The customer of a product that no pool feeds gets a delay mail only if the
 // merchant has described the product. Keypool has never heard of another product:
 // it may be a T-shirt, and no key can be promised for it.
 package sweep
@@ -85,17 +85,17 @@ type Sweeper struct {
 	Fill    Sender // the queue of fill
 	Ranges  Sender // the queue of ingest
 
-	// Patience is the time that a customer waits before a mail says that the order is
-	// safe and the key follows; 0: for ever.
-	Patience time.Duration
-	Now      func() time.Time
+	// DelayMailAfter is the time that a customer waits before the delay mail says that
+	// the order is safe and the key follows; 0: no such mail.
+	DelayMailAfter time.Duration
+	Now            func() time.Time
 }
 
 // Swept counts the work of a sweep.
 type Swept struct {
 	Mails    int // set due again
 	Waiting  int // lines that wait
-	Told     int // customers who are asked for patience
+	Told     int // customers who get a delay mail
 	Uploads  int // handed to ingest again
 	Reminded int // owners of refused or parked files
 }
@@ -171,7 +171,7 @@ func (r *run) line(ctx context.Context, item due.Item) error {
 		return err
 	}
 	if tell {
-		mail = f.Mail.Next(outbox.Patience, now)
+		mail = f.Mail.Next(outbox.Delay, now)
 	}
 	if next := r.nextLook(f, now); mail.DueAt.IsZero() || next.Before(mail.DueAt) {
 		mail.DueAt = next
@@ -236,7 +236,7 @@ func (r *run) askForFill(ctx context.Context, f order.Fulfillment) error {
 // delayMailDue reports whether the customer of a waiting line is now to be told that
 // the order is safe: once, and only if a key can be promised.
 func (r *run) delayMailDue(ctx context.Context, f order.Fulfillment) (bool, error) {
-	if !r.mayGetDelayMail(f) || r.Now().Before(f.ReceivedAt.Add(r.Patience)) {
+	if !r.mayGetDelayMail(f) || r.Now().Before(f.ReceivedAt.Add(r.DelayMailAfter)) {
 		return false, nil
 	}
 	if f.State() == order.Waiting {
@@ -248,14 +248,14 @@ func (r *run) delayMailDue(ctx context.Context, f order.Fulfillment) (bool, erro
 
 // mayGetDelayMail reports whether the customer has not been told yet, but may be.
 func (r *run) mayGetDelayMail(f order.Fulfillment) bool {
-	return r.Patience > 0 && f.Mail.State == outbox.None && f.Mail.Kind != outbox.Patience
+	return r.DelayMailAfter > 0 && f.Mail.State == outbox.None && f.Mail.Kind != outbox.Delay
 }
 
 // nextLook returns the time of the next look at a waiting line: after as long as the
 // line has waited so far, an hour at most.
 func (r *run) nextLook(f order.Fulfillment, now time.Time) time.Time {
 	next := now.Add(min(max(now.Sub(f.ReceivedAt), outbox.SweepAfter), longest))
-	if told := f.ReceivedAt.Add(r.Patience); r.mayGetDelayMail(f) && told.After(now) && told.Before(next) {
+	if told := f.ReceivedAt.Add(r.DelayMailAfter); r.mayGetDelayMail(f) && told.After(now) && told.Before(next) {
 		return told
 	}
 	return next

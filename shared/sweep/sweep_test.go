@@ -61,8 +61,8 @@ func open(t *testing.T, options ...dynamotest.Option) *yard {
 	y := &yard{t: t, store: store, tables: tables, fill: new(outgoing), ranges: new(outgoing), now: noon}
 	y.sweeper = &sweep.Sweeper{
 		Store: store, Catalog: store, Fill: y.fill, Ranges: y.ranges,
-		Patience: 5 * time.Minute,
-		Now:      func() time.Time { return y.now },
+		DelayMailAfter: 5 * time.Minute,
+		Now:            func() time.Time { return y.now },
 	}
 	return y
 }
@@ -220,7 +220,7 @@ func TestSweep_looksLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	y := open(t)
 	id := y.line("1", func(f *order.Fulfillment) {
-		f.Mail = outbox.Entry{State: outbox.Sent, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(outbox.SweepAfter)}
+		f.Mail = outbox.Entry{State: outbox.Sent, Kind: outbox.Delay, Number: 1, DueAt: noon.Add(outbox.SweepAfter)}
 	})
 	var looks []time.Duration
 	for range 8 {
@@ -237,10 +237,10 @@ func TestSweep_looksLessAndLessOften(t *testing.T) {
 	}
 }
 
-func TestSweep_askedForPatienceOnce(t *testing.T) {
+func TestSweep_oneDelayMail(t *testing.T) {
 	t.Parallel()
 	y := open(t)
-	y.sweeper.Patience = 7 * time.Minute
+	y.sweeper.DelayMailAfter = 7 * time.Minute
 	if err := y.store.PutProduct(t.Context(), catalog.Product{Merchant: "nova", ID: "described"}); err != nil {
 		t.Fatal(err)
 	}
@@ -259,22 +259,22 @@ func TestSweep_askedForPatienceOnce(t *testing.T) {
 		t.Errorf("%d customers were told, want 2", swept.Told)
 	}
 	for _, id := range told {
-		y.wantMail(id, outbox.Entry{State: outbox.Due, Kind: outbox.Patience, Number: 1, DueAt: noon.Add(12 * time.Minute)})
+		y.wantMail(id, outbox.Entry{State: outbox.Due, Kind: outbox.Delay, Number: 1, DueAt: noon.Add(12 * time.Minute)})
 	}
 	if swept := y.sweep(12 * time.Minute); swept.Told != 0 || swept.Mails != 2 {
 		t.Errorf("the mail that is still due: %+v; want it driven again, and nobody told anew", swept)
 	}
 	for _, id := range not {
 		if mail := y.stored(id).Mail; mail.State != outbox.None {
-			t.Errorf("line %s is told to be patient: %+v", y.stored(id).Order, mail)
+			t.Errorf("line %s gets a delay mail: %+v", y.stored(id).Order, mail)
 		}
 	}
 }
 
-func TestSweep_patienceZeroTellsNobody(t *testing.T) {
+func TestSweep_noDelayMailAfterZero(t *testing.T) {
 	t.Parallel()
 	y := open(t)
-	y.sweeper.Patience = 0
+	y.sweeper.DelayMailAfter = 0
 	id := y.line("1", waiting)
 	y.sweep(24 * time.Hour)
 	if mail := y.stored(id).Mail; mail.State != outbox.None {

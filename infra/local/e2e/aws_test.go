@@ -136,7 +136,7 @@ func deadLetter(t *testing.T, name string) {
 	if i < 0 {
 		t.Fatalf("there is no queue %s", name)
 	}
-	err = shop.Await(t.Context(), patience, "a dead letter in "+name, func() (bool, error) {
+	err = shop.Await(t.Context(), timeout, "a dead letter in "+name, func() (bool, error) {
 		got, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
 			QueueUrl: &list.QueueUrls[i], AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
 		})

@@ -358,8 +358,8 @@ func TestSenderNotVerified(t *testing.T) {
 // A function whose settings are wrong does not start, and says all that is wrong at once.
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
-	log := startWrongly(t, "SweepFunction", map[string]string{"KEYPOOL_PATIENCE": "soon", "KEYPOOL_ORDERS_TABLE": "orders"})
-	for _, problem := range []string{"KEYPOOL_PATIENCE is not a duration", "KEYPOOL_CATALOG_TABLE is not set", "KEYPOOL_FILL_QUEUE_URL is not set"} {
+	log := startWrongly(t, "SweepFunction", map[string]string{"KEYPOOL_DELAY_MAIL_AFTER": "soon", "KEYPOOL_ORDERS_TABLE": "orders"})
+	for _, problem := range []string{"KEYPOOL_DELAY_MAIL_AFTER is not a duration", "KEYPOOL_CATALOG_TABLE is not set", "KEYPOOL_FILL_QUEUE_URL is not set"} {
 		if !strings.Contains(log, problem) {
 			t.Errorf("its log does not say that %s:\n%s", problem, log)
 		}

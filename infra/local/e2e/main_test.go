@@ -16,9 +16,9 @@ import (
 	"keypool/infra/proof/canary"
 )
 
-// patience is how long the tests wait for what comes by itself. It comes within
+// timeout is how long the tests wait for what comes by itself. It comes within
 // seconds; a machine that is busy with other things gets more.
-const patience = 2 * time.Minute
+const timeout = 2 * time.Minute
 
 // world is the deployment that all tests share. Each makes a merchant of its own.
 var world struct {

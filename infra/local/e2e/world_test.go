@@ -96,7 +96,7 @@ func (m *merchant) stock(n int) []string {
 // loaded waits until a file is read and returns its report.
 func (m *merchant) loaded(file string) shop.Upload {
 	m.t.Helper()
-	u, err := world.shop.AwaitUpload(m.t.Context(), patience, m.token, file, "finished")
+	u, err := world.shop.AwaitUpload(m.t.Context(), timeout, m.token, file, "finished")
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func do(t *testing.T, r shop.Request) shop.Answer {
 // mailTo waits for the mail to an address that holds the words.
 func (m *merchant) mailTo(address string, words ...string) shop.Mail {
 	m.t.Helper()
-	mail, err := world.shop.AwaitMail(m.t.Context(), patience, address, words...)
+	mail, err := world.shop.AwaitMail(m.t.Context(), timeout, address, words...)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func (m *merchant) left() (live, test shop.Stock) {
 // await waits for something to become true.
 func (m *merchant) await(what string, ask func(ctx context.Context) bool) {
 	m.t.Helper()
-	err := shop.Await(m.t.Context(), patience, what, func() (bool, error) { return ask(m.t.Context()), nil })
+	err := shop.Await(m.t.Context(), timeout, what, func() (bool, error) { return ask(m.t.Context()), nil })
 	if err != nil {
 		m.t.Fatal(err)
 	}

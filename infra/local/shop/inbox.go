@@ -94,9 +94,9 @@ func To(mails []Mail, address string, words ...string) []Mail {
 }
 
 // AwaitMail waits for a mail to the address that contains the words.
-func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address string, words ...string) (Mail, error) {
+func (s *Shop) AwaitMail(ctx context.Context, timeout time.Duration, address string, words ...string) (Mail, error) {
 	var came Mail
-	err := Await(ctx, patience, fmt.Sprintf("a mail to %s with %q", address, words), func() (bool, error) {
+	err := Await(ctx, timeout, fmt.Sprintf("a mail to %s with %q", address, words), func() (bool, error) {
 		mails, err := s.Mails(ctx)
 		if err != nil {
 			return false, err
@@ -111,9 +111,9 @@ func (s *Shop) AwaitMail(ctx context.Context, patience time.Duration, address st
 	return came, err
 }
 
-// Await calls ask until it returns true, and fails after patience.
-func Await(ctx context.Context, patience time.Duration, what string, ask func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// Await calls ask until it returns true, and fails after timeout.
+func Await(ctx context.Context, timeout time.Duration, what string, ask func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		yes, err := ask()
@@ -123,9 +123,9 @@ func Await(ctx context.Context, patience time.Duration, what string, ask func() 
 		select {
 		case <-ctx.Done():
 			if err != nil {
-				return fmt.Errorf("%s did not come within %s: %w", what, patience, err)
+				return fmt.Errorf("%s did not come within %s: %w", what, timeout, err)
 			}
-			return fmt.Errorf("%s did not come within %s", what, patience)
+			return fmt.Errorf("%s did not come within %s", what, timeout)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

@@ -86,9 +86,9 @@ func (s *Shop) Upload(ctx context.Context, token, file string) (Upload, bool, er
 }
 
 // AwaitUpload waits until the file's upload is in the state.
-func (s *Shop) AwaitUpload(ctx context.Context, patience time.Duration, token, file, state string) (Upload, error) {
+func (s *Shop) AwaitUpload(ctx context.Context, timeout time.Duration, token, file, state string) (Upload, error) {
 	var upload Upload
-	err := Await(ctx, patience, "the upload of "+file+" being "+state, func() (bool, error) {
+	err := Await(ctx, timeout, "the upload of "+file+" being "+state, func() (bool, error) {
 		u, ok, err := s.Upload(ctx, token, file)
 		upload = u
 		return ok && u.State == state, err

@@ -278,19 +278,19 @@ func SlowAnswer(giveUp context.CancelFunc) Fault {
 	}
 }
 
-// Impatient returns a context for LateAnswer, which cancels it. Any other answer is
+// WithGiveUp returns a context for LateAnswer, which cancels it. Any other answer is
 // waited for.
-func Impatient(ctx context.Context) (context.Context, context.CancelFunc) {
+func WithGiveUp(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, giveUp := context.WithCancel(ctx)
-	return context.WithValue(ctx, impatience{}, giveUp), giveUp
+	return context.WithValue(ctx, giveUpKey{}, giveUp), giveUp
 }
 
-type impatience struct{}
+type giveUpKey struct{}
 
-// LateAnswer is SlowAnswer for a caller with an Impatient context. A caller without
+// LateAnswer is SlowAnswer for a caller with a context of WithGiveUp. A caller without
 // one gets the answer.
 func LateAnswer(a *attempt) (*http.Response, error) {
-	giveUp, ok := a.req.Context().Value(impatience{}).(context.CancelFunc)
+	giveUp, ok := a.req.Context().Value(giveUpKey{}).(context.CancelFunc)
 	if !ok || a.req.Context().Done() == nil {
 		return a.answer()
 	}

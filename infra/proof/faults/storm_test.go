@@ -123,7 +123,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: settings, Uploads: s.store, Counts: s.store, MailSender: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
-	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, Patience: 5 * time.Minute, Now: s.clock.now}
+	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, DelayMailAfter: 5 * time.Minute, Now: s.clock.now}
 	s.checker = &stock.Checker{Pools: s.store, Keys: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 
 	ctx := context.Background()
@@ -314,7 +314,7 @@ func (s *storm) pay(ctx context.Context) int {
 
 // report reports a line as paid, once, and keeps the answer.
 func (s *storm) report(ctx context.Context, p *paid) {
-	ctx, done := dynamotest.Impatient(ctx)
+	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	got, err := s.claims.Claim(ctx, p.line)
 	var changed *claim.MismatchError
@@ -374,7 +374,7 @@ func (s *storm) changedRepeat(ctx context.Context) int {
 	}
 	line := p.line
 	line.Quantity++
-	ctx, done := dynamotest.Impatient(ctx)
+	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	if _, err := s.claims.Claim(ctx, line); err == nil {
 		s.t.Errorf("order %s was paid for %d, and reported for %d without an error", p.line.Order, p.line.Quantity, line.Quantity)
@@ -447,7 +447,7 @@ func (s *storm) message(ctx context.Context) int {
 
 // handle does the work of a message. If that fails, the message is received again.
 func (s *storm) handle(ctx context.Context, m message) {
-	ctx, done := dynamotest.Impatient(ctx)
+	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	var err error
 	switch about := m.about.(type) {
@@ -476,7 +476,7 @@ func (s *storm) fills(ctx context.Context) int {
 	var served atomic.Int64
 	for range s.chance.between(1, 4) {
 		fills.Go(func() {
-			ctx, done := dynamotest.Impatient(ctx)
+			ctx, done := dynamotest.WithGiveUp(ctx)
 			defer done()
 			if s.filler.Fill(ctx, order.FillPool(p), s.clock.now().Add(time.Minute)) == nil {
 				served.Add(1)
@@ -489,7 +489,7 @@ func (s *storm) fills(ctx context.Context) int {
 
 // mail mails what is due in one partition, as the stream does.
 func (s *storm) mail(ctx context.Context) int {
-	ctx, done := dynamotest.Impatient(ctx)
+	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	var mails []outbox.Item
 	for range 2 {
@@ -530,7 +530,7 @@ func (s *storm) feedback(ctx context.Context) int {
 	var events sync.WaitGroup
 	for range times {
 		events.Go(func() {
-			ctx, done := dynamotest.Impatient(ctx)
+			ctx, done := dynamotest.WithGiveUp(ctx)
 			defer done()
 			_ = s.mailer.ApplyFeedback(ctx, news) // a lost event changes no key and no mail
 		})
@@ -540,7 +540,7 @@ func (s *storm) feedback(ctx context.Context) int {
 }
 
 func (s *storm) sweep(ctx context.Context) int {
-	ctx, done := dynamotest.Impatient(ctx)
+	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	if _, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Minute)); err != nil {
 		return 0 // the next sweep does the rest
@@ -549,7 +549,7 @@ func (s *storm) sweep(ctx context.Context) int {
 }
 
 func (s *storm) check(ctx context.Context) int {
-	ctx, done := dynamotest.Impatient(ctx)
+	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	if s.checker.Check(ctx) != nil {
 		return 0 // the next check does

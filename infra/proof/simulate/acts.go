@@ -303,7 +303,7 @@ func (h handled) replace(ctx context.Context, w *world, change *order.Change) er
 // had it.
 func (h handled) release(w *world, change *order.Change, key pool.KeyID) error {
 	to, mail := h.keys, change.Before.Mail
-	unseen := mail.Number == 0 || mail.Number == 1 && (mail.Kind == outbox.Patience || mail.State == outbox.Due && mail.Tries == 0)
+	unseen := mail.Number == 0 || mail.Number == 1 && (mail.Kind == outbox.Delay || mail.State == outbox.Due && mail.Tries == 0)
 	if to == order.Restock && !unseen {
 		to = order.Revoke
 	}

@@ -550,10 +550,10 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.mail(1, textOf("k")+" "+textOf("l"))
 			}, "shows keys",
 		},
-		"a mail that asks for patience shows a key": {
+		"a delay mail shows a key": {
 			func(b *bench) {
 				b.sold()
-				b.ledger.lease(outbox.LineItem(string(idA)), 1, "patience")
+				b.ledger.lease(outbox.LineItem(string(idA)), 1, "delay")
 				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{HTML: textOf("k")})
 			}, "shows keys",
 		},
@@ -768,9 +768,9 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 			b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
 		}, lines, ""},
 		"a line's mail never left": {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
-		"a line's patience was refused, and its keys were not mailed": {func(b *bench) {
+		"a line's delay mail was refused, and its keys were not mailed": {func(b *bench) {
 			b.sold()
-			b.ledger.lease(outbox.LineItem(string(idA)), 1, "patience")
+			b.ledger.lease(outbox.LineItem(string(idA)), 1, "delay")
 			b.ledger.refused(outbox.LineItem(string(idA)), 1)
 		}, mails, "has its keys and no mail went out"},
 		"a line given back in part was not mailed": {func(b *bench) {

@@ -131,7 +131,7 @@ var happenings = []struct {
 	{"chunk emptied and deleted", 1e6},
 	{"second mail about a key that was replaced", 1e6},
 	{"changed repeat refused", 1e5},
-	{"customer told to be patient", 1e5},
+	{"delay mail accepted", 1e5},
 	{"mail set due by the sweep", 1e5},
 	{"line that waits, looked at by the sweep", 1e5},
 	{"lease lapsed, and the next mailer took over", 1e5},

@@ -21,7 +21,7 @@ import (
 
 // mailed is what went out about a line or a notice.
 type mailed struct {
-	accepted map[string]int // by kind: keys, patience, notice
+	accepted map[string]int // by kind: keys, delay, notice
 	refused  map[string]bool
 	numbers  map[int]bool
 	keys     []string // that the last mail about keys shows
@@ -136,8 +136,8 @@ func (l *ledger) mailed(by *process, item outbox.Item, number int, m mail.Messag
 	default:
 		l.w.count("second mail after an answer that nobody saw")
 	}
-	if kind == "patience" && went.accepted[kind] == 0 {
-		l.w.count("customer told to be patient")
+	if kind == "delay" && went.accepted[kind] == 0 {
+		l.w.count("delay mail accepted")
 	}
 	if kind == "keys" {
 		went.keys = keys

@@ -435,13 +435,13 @@ func (w *world) mailer(p *process) *delivery.Mailer {
 	}
 }
 
-// patience is how long a customer waits before a mail asks for more of it.
-const patience = 5 * time.Minute
+// delayMailAfter is the time that a customer waits before the delay mail.
+const delayMailAfter = 5 * time.Minute
 
 func (w *world) sweep(name string) {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
-	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Fill: w.fills, Ranges: w.ranges, Patience: patience, Now: p.now}
+	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Fill: w.fills, Ranges: w.ranges, DelayMailAfter: delayMailAfter, Now: p.now}
 	if w.sweeps.Add(1) > 1 {
 		w.count("sweep beside another")
 	}
@@ -449,7 +449,7 @@ func (w *world) sweep(name string) {
 	w.sweeps.Add(-1)
 	w.add("mail set due by the sweep", swept.Mails)
 	w.add("line that waits, looked at by the sweep", swept.Waiting)
-	w.add("customer out of patience", swept.Told)
+	w.add("delay mail set due by the sweep", swept.Told)
 	w.add("upload taken up by the sweep", swept.Uploads)
 }
 

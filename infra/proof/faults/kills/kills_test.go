@@ -45,7 +45,7 @@ func TestIngest_killedInARange(t *testing.T) {
 	}
 	events.Wait()
 	m.loaded(file, keys)
-	if _, err := world.shop.AwaitMail(t.Context(), patience, m.notices, "2,000 keys added"); err != nil {
+	if _, err := world.shop.AwaitMail(t.Context(), timeout, m.notices, "2,000 keys added"); err != nil {
 		t.Fatal(err)
 	}
 	audit(t)

@@ -30,8 +30,8 @@ import (
 	"keypool/infra/proof/results"
 )
 
-// patience is the longest wait for something that happens by itself.
-const patience = 3 * time.Minute
+// timeout is the longest wait for something that happens by itself.
+const timeout = 3 * time.Minute
 
 var record = flag.Bool("record", false, "write what came of it into RESULTS.md")
 
@@ -125,7 +125,7 @@ func hold(t *testing.T, call, text string, after int) *gate {
 // releases the answer.
 func (g *gate) kill(function string) {
 	g.t.Helper()
-	err := shop.Await(g.t.Context(), patience, "the call to be held", func() (bool, error) {
+	err := shop.Await(g.t.Context(), timeout, "the call to be held", func() (bool, error) {
 		_, err := os.Stat(g.path + ".held")
 		return err == nil, nil
 	})
@@ -176,7 +176,7 @@ func items(t *testing.T, output string) []map[string]any {
 func audit(t *testing.T) {
 	t.Helper()
 	var left []string
-	err := shop.Await(t.Context(), patience, "nothing being left to do", func() (bool, error) {
+	err := shop.Await(t.Context(), timeout, "nothing being left to do", func() (bool, error) {
 		left = unfinished(t)
 		return len(left) == 0, nil
 	})
@@ -288,7 +288,7 @@ func (m *merchant) drop(n int) string {
 // loaded waits until a file is loaded.
 func (m *merchant) loaded(name string, want int) {
 	m.t.Helper()
-	u, err := world.shop.AwaitUpload(m.t.Context(), patience, m.token, filepath.Base(name), "finished")
+	u, err := world.shop.AwaitUpload(m.t.Context(), timeout, m.token, filepath.Base(name), "finished")
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func (m *merchant) order(quantity int) shop.Order {
 func (m *merchant) report(o shop.Order) string {
 	m.t.Helper()
 	var state string
-	err := shop.Await(m.t.Context(), patience, "the answer to an order", func() (bool, error) {
+	err := shop.Await(m.t.Context(), timeout, "the answer to an order", func() (bool, error) {
 		reply, _, err := world.shop.Pay(m.t.Context(), m.Account, o)
 		if err == nil {
 			state = reply.Lines[0].State
@@ -325,7 +325,7 @@ func (m *merchant) report(o shop.Order) string {
 func (m *merchant) fulfilled(o shop.Order) {
 	m.t.Helper()
 	var last string
-	err := shop.Await(m.t.Context(), patience, "the order's last key", func() (bool, error) {
+	err := shop.Await(m.t.Context(), timeout, "the order's last key", func() (bool, error) {
 		last = m.report(o)
 		return last == "fulfilled", nil
 	})
@@ -345,7 +345,7 @@ func (m *merchant) mailed(o shop.Order, mails, keys int) {
 		}
 		return shop.To(all, o.Email)
 	}
-	if err := shop.Await(m.t.Context(), patience, "the customer's mail", func() (bool, error) { return len(find()) >= mails, nil }); err != nil {
+	if err := shop.Await(m.t.Context(), timeout, "the customer's mail", func() (bool, error) { return len(find()) >= mails, nil }); err != nil {
 		m.t.Fatal(err)
 	}
 	found := find()
@@ -369,7 +369,7 @@ func (m *merchant) mailed(o shop.Order, mails, keys int) {
 // mailSent waits until the order's mail is sent or delivered.
 func (m *merchant) mailSent(o shop.Order) {
 	m.t.Helper()
-	err := shop.Await(m.t.Context(), patience, "the mail's end showing in the order", func() (bool, error) {
+	err := shop.Await(m.t.Context(), timeout, "the mail's end showing in the order", func() (bool, error) {
 		lines, err := world.shop.OrderLines(m.t.Context(), m.token, o.ID)
 		return err == nil && len(lines) == 1 && lines[0].Delivery != nil && (lines[0].Delivery.State == "sent" || lines[0].Delivery.State == "delivered"), err
 	})
