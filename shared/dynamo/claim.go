@@ -115,11 +115,3 @@ func (s *Store) Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Ke
 	}
 	return remaining, nil
 }
-
-// The states of a key's item.
-const (
-	stateAvailable = "available"
-	stateClaimed   = "claimed" // a line holds it
-	stateRevoked   = "revoked" // a line gave it back, and nobody may use it
-	stateKept      = "kept"    // a line gave it back, and its customer may go on using it
-)

@@ -129,7 +129,7 @@ func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWri
 		ConditionExpression:      aws.String("#shard = :shard"),
 		ExpressionAttributeNames: map[string]string{"#shard": "shard", "#state": "state", "#line": "line"},
 		ExpressionAttributeValues: attrs{
-			":claimed": text(stateClaimed), ":line": text(string(line.ID)), ":shard": text(key.Shard),
+			":claimed": text(string(pool.KeyClaimed)), ":line": text(string(line.ID)), ":shard": text(key.Shard),
 			":soldAt": number(millis(line.ReceivedAt)),
 		},
 	}}
@@ -138,15 +138,15 @@ func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWri
 // release takes a key from the line. A revoked or kept key still names its line, so
 // that its order is found by the key.
 func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfillment) types.TransactWriteItem {
-	u := newUpdate(condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(stateClaimed), ":line": text(string(line.ID))}})
+	u := newUpdate(condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(string(pool.KeyClaimed)), ":line": text(string(line.ID))}})
 	u.name("#line", "line")
 	switch r.To {
 	case order.Revoke:
-		u.set("state", text(stateRevoked))
+		u.set("state", text(string(pool.KeyRevoked)))
 	case order.Keep:
-		u.set("state", text(stateKept))
+		u.set("state", text(string(pool.KeyKept)))
 	case order.Restock:
-		u.set("state", text(stateAvailable))
+		u.set("state", text(string(pool.KeyAvailable)))
 		u.set("shard", text(shardName(line.PoolID(), random.N(ctx, r.Shards))))
 		u.set("place", text(randomHex(ctx)))
 		u.remove("line")

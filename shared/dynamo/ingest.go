@@ -120,7 +120,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 	for i, key := range keys {
 		statements[i] = types.BatchStatementRequest{Statement: statement, Parameters: []types.AttributeValue{
 			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(uploadID), number(key.Offset),
-			text(p.Pool), text(stateAvailable), text(shardName(p, random.N(ctx, shards))), text(randomHex(ctx)),
+			text(p.Pool), text(string(pool.KeyAvailable)), text(shardName(p, random.N(ctx, shards))), text(randomHex(ctx)),
 		}}
 	}
 	results := make([]upload.Inserted, len(keys))
@@ -178,7 +178,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	for _, item := range items {
 		found[pool.KeyID(stringOf(item["pk"]))] = upload.KnownKey{
 			Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Pool: stringOf(item["pool"]),
-			State: upload.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])),
+			State: pool.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])),
 		}
 	}
 	return found, nil

@@ -87,8 +87,8 @@ func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
 	}
 	found, err := store.FindKeys(ctx, []pool.KeyID{newKeys("A")[0].ID, newKeys("B")[0].ID, newKeys("E")[0].ID})
 	want := map[pool.KeyID]upload.KnownKey{
-		newKeys("A")[0].ID: {Upload: "u1", Offset: 0, Pool: "elden", State: upload.KeyAvailable},
-		newKeys("B")[0].ID: {Upload: "u1", Offset: 10, Pool: "elden", State: upload.KeyAvailable},
+		newKeys("A")[0].ID: {Upload: "u1", Offset: 0, Pool: "elden", State: pool.KeyAvailable},
+		newKeys("B")[0].ID: {Upload: "u1", Offset: 10, Pool: "elden", State: pool.KeyAvailable},
 	}
 	if diff := cmp.Diff(want, found); diff != "" || err != nil {
 		t.Errorf("found, %v (-want +got):\n%s", err, diff)

@@ -85,7 +85,7 @@ func attributes(round int, kind string, n int, key string) []types.AttributeValu
 	num := func(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(n)} }
 	return []types.AttributeValue{
 		str(fmt.Sprintf("nova#live#%s%040d%03d", kind, n, round)), num(1), str(key), str("20261123T120000-0123456789abcdef"), num(n),
-		str("elden"), str("available"), str(fmt.Sprintf("nova#elden#live#%d", n%2)), str(fmt.Sprintf("%016x", n*2654435761)),
+		str("elden"), str(string(pool.KeyAvailable)), str(fmt.Sprintf("nova#elden#live#%d", n%2)), str(fmt.Sprintf("%016x", n*2654435761)),
 	}
 }
 

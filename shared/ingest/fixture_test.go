@@ -128,12 +128,12 @@ func (d *fixture) upload(o upload.Object) upload.Upload {
 
 // storedKey is a key as it stands in the table.
 type storedKey struct {
-	Upload string `dynamodbav:"upload"`
-	Offset int64  `dynamodbav:"offset"`
-	Pool   string `dynamodbav:"pool"`
-	State  string `dynamodbav:"state"`
-	Shard  string `dynamodbav:"shard"`
-	Place  string `dynamodbav:"place"`
+	Upload string        `dynamodbav:"upload"`
+	Offset int64         `dynamodbav:"offset"`
+	Pool   string        `dynamodbav:"pool"`
+	State  pool.KeyState `dynamodbav:"state"`
+	Shard  string        `dynamodbav:"shard"`
+	Place  string        `dynamodbav:"place"`
 }
 
 // keys returns what stands in the table of keys for one merchant and side, by text.

@@ -60,7 +60,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 	if len(key.Place) != 16 || !strings.HasPrefix(key.Shard, "nova#elden#live#") {
 		t.Errorf("shard %q and place %q, want those of an available key", key.Shard, key.Place)
 	}
-	if key.Shard, key.Place = "", ""; key != (storedKey{Upload: u.ID, Offset: 13, Pool: "elden", State: "available"}) {
+	if key.Shard, key.Place = "", ""; key != (storedKey{Upload: u.ID, Offset: 13, Pool: "elden", State: pool.KeyAvailable}) {
 		t.Errorf("stored as %+v", key)
 	}
 	if n := d.shown(elden); n != 3 {
@@ -167,8 +167,35 @@ func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
 	golden(t, d, test, "report_test_side.json")
 }
 
+// A key that came back from its order line is a key that was sold, unless it is for
+// sale again.
+func TestIngest_keyThatALineGaveBack(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[order.Disposition]upload.Outcome{
+		order.Revoke: upload.Sold, order.Keep: upload.Sold, order.Restock: upload.ThisPool,
+	} {
+		t.Run(string(to), func(t *testing.T) {
+			t.Parallel()
+			d := newFixture(t)
+			d.drop("uploads/nova/elden/old.txt", "BACK-1\n")
+			change := order.ChangeOf(d.sell("BACK-1", time.Date(2026, 5, 3, 10, 30, 0, 0, time.UTC)))
+			change.After.Returned = 1
+			if err := change.Release(order.Release{Key: change.Before.Keys[0].ID, To: to, Shards: 2}); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.store.Commit(t.Context(), change); err != nil {
+				t.Fatal(err)
+			}
+			u := d.drop("uploads/nova/elden/new.txt", "BACK-1\n")
+			if diff := cmp.Diff(upload.Counts{want: 1}, u.Counts); diff != "" {
+				t.Errorf("counts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // sell claims a key for an order that came in at that time.
-func (d *fixture) sell(text string, at time.Time) {
+func (d *fixture) sell(text string, at time.Time) order.Fulfillment {
 	d.t.Helper()
 	ctx := context.Background()
 	keys, err := d.store.Candidates(ctx, elden, 2, 25)
@@ -187,6 +214,7 @@ func (d *fixture) sell(text string, at time.Time) {
 	if err := d.store.Commit(ctx, order.Change{After: line, Allocated: keys[i : i+1]}); err != nil {
 		d.t.Fatal(err)
 	}
+	return line
 }
 
 // threeRanges is a file whose lines stand across two cuts: an over-long line

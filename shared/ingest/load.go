@@ -307,9 +307,9 @@ func (l *loader) outcome(key upload.NewKey, there upload.KnownKey) upload.Outcom
 		return upload.Accepted // an earlier try stored it and could not save its progress
 	case there.Upload == l.upload.ID:
 		return upload.SameFile
-	case there.State == upload.KeyClaimed, there.State == upload.KeyRevoked:
-		return upload.Sold
-	case there.State != upload.KeyAvailable:
+	case !there.SoldAt.IsZero():
+		return upload.Sold // whatever became of the key since
+	case there.State != pool.KeyAvailable:
 		return upload.Withdrawn
 	case there.Pool == l.pool.Pool:
 		return upload.ThisPool

@@ -41,6 +41,17 @@ type Key struct {
 	Shard string
 }
 
+// KeyState is the state of a stored key.
+type KeyState string
+
+// The states of a key. Tables carry these words.
+const (
+	KeyAvailable KeyState = "available" // for sale
+	KeyClaimed   KeyState = "claimed"   // a line holds it
+	KeyRevoked   KeyState = "revoked"   // a line gave it back, and nobody may use it
+	KeyKept      KeyState = "kept"      // a line gave it back, and its customer may go on using it
+)
+
 // Secret is a license key as the customer will see it. Only Reveal gives it up:
 // no format verb, logger or encoder prints it. It holds a pointer, so that
 // printing an enclosing struct with an unexported field shows an address.

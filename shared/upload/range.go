@@ -50,16 +50,6 @@ type KnownKey struct {
 	Upload string // that brought it
 	Offset int64  // of its line there
 	Pool   string
-	State  KeyState
-	SoldAt time.Time
+	State  pool.KeyState
+	SoldAt time.Time // zero: no line holds the key or gave it back for good
 }
-
-// KeyState is the state of a key, as far as a report tells.
-type KeyState string
-
-// The states of a key that a duplicate may have.
-const (
-	KeyAvailable KeyState = "available"
-	KeyClaimed   KeyState = "claimed"
-	KeyRevoked   KeyState = "revoked"
-)

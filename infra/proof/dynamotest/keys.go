@@ -52,7 +52,7 @@ func KeyItem(p pool.ID, shards, n int, text string) map[string]types.AttributeVa
 		"text":   str(text),
 		"upload": str("upload of a test"),
 		"pool":   str(p.Pool),
-		"state":  str("available"),
+		"state":  str(string(pool.KeyAvailable)),
 		"shard":  str(p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(n%shards)),
 		"place":  str(fmt.Sprintf("%016x", rand.Uint64())),
 	}
