@@ -45,8 +45,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	events, err := sender.Adapter.Decode(ctx, request, sender.Account)
 
 	// Package intake applies them, each kind in a case of its function applyOne. A paid
-	// order (platform.Paid) becomes claims. A refund (platform.Returned) has its case,
-	// and is skipped until an adapter decodes one.
+	// order (platform.Paid) becomes claims. A refund (platform.Returned) or a dispute
+	// (platform.Disputed) fails until it is handled, so the platform sends it again.
 	var results []platform.Result
 	if err == nil {
 		results = h.intake.Apply(ctx, sender.Account, request, events)

@@ -3,7 +3,8 @@
 //
 // A paid order becomes a claim for each of its lines (paid.go). A signed request
 // that cannot be taken is kept, without its content, and the merchant is told
-// (refuse.go): somebody may have paid for it.
+// (refuse.go): somebody may have paid for it. A refund and a dispute fail until they
+// are handled.
 //
 // Every event and every line gets a platform.Result. Errors end here: they are
 // logged, and the result says Failed.
@@ -11,6 +12,8 @@ package intake
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"keypool/shared/catalog"
@@ -60,14 +63,11 @@ func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platfor
 	switch event := event.(type) {
 	case platform.Paid:
 		return in.paid(ctx, from, r, event)
-	case platform.Returned:
-		// A refund goes here: it takes keys back from the order's lines. No adapter
-		// decodes one yet, so nothing is lost.
-		return []platform.Result{{Outcome: platform.Skipped, Order: event.Order}}
-	case platform.Disputed:
-		// A dispute goes here: it puts the order's lines on hold, or releases them. No
-		// adapter decodes one yet, so nothing is lost.
-		return []platform.Result{{Outcome: platform.Skipped, Order: event.Order}}
+	case platform.Returned, platform.Disputed:
+		// Not handled yet: a refund is to take keys back from the order's lines, and a
+		// dispute to put them on hold. The platform sends a failed event again.
+		slog.ErrorContext(ctx, "event.not_handled", "merchant", from.Merchant, "account", from.Name, "event", fmt.Sprintf("%T", event))
+		return []platform.Result{{Outcome: platform.Failed}}
 	case platform.Ignored:
 		return []platform.Result{{Outcome: platform.Skipped, Type: event.Type}}
 	}
