@@ -92,8 +92,7 @@ type outcome string
 const (
 	done    outcome = "done"
 	waiting outcome = "waiting" // it ran out of time: it goes back to the queue, to be received at once
-	again   outcome = "again"   // it comes again when its time is up
-	parked  outcome = "parked"  // as again, until the queue puts it in the dead-letter queue; the sweep asks anew
+	again   outcome = "again"   // it comes again when its time is up, until the queue puts it in the dead-letter queue; the sweep asks anew
 )
 
 // outcomes sorts the errors of a message. Every other error is temporary: again.
@@ -103,8 +102,6 @@ var outcomes = []struct {
 }{
 	{nil, done},
 	{job.ErrUnfinished, waiting},
-	{errNoRequest, parked},
-	{errVersion, parked},
 }
 
 func outcomeOf(err error) outcome {

@@ -128,8 +128,8 @@ func TestOutcomeOf(t *testing.T) {
 		{errors.New("connection reset"), again},
 		{fmt.Errorf("fill pool elden: %w", context.DeadlineExceeded), again},
 		{fmt.Errorf("fill pool elden: %w", retry.ErrThrottled), again},
-		{noRequest, parked},
-		{newer, parked},
+		{noRequest, again},
+		{newer, again},
 	} {
 		if got := outcomeOf(test.err); got != test.want {
 			t.Errorf("%v: %s, want %s", test.err, got, test.want)

@@ -135,7 +135,7 @@ func TestOutcomeOf(t *testing.T) {
 		{errors.New("connection reset"), again},
 		{fmt.Errorf("load range 3: %w", context.DeadlineExceeded), again},
 		{fmt.Errorf("load range 3: %w", retry.ErrThrottled), again},
-		{errUnreadable, parked},
+		{errUnreadable, again},
 	} {
 		if got := outcomeOf(test.err); got != test.want {
 			t.Errorf("%v: %s, want %s", test.err, got, test.want)

@@ -258,6 +258,6 @@ func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
 		return
 	}
 	if err := c.Fill.Send(ctx, request, indexLag); err != nil {
-		slog.WarnContext(ctx, "refill.deferred", "line", line.ID, "error", err) // to the sweep
+		slog.WarnContext(ctx, "fill.not_requested", "line", line.ID, "error", err)
 	}
 }

@@ -45,20 +45,19 @@ type commit struct {
 	about []subject
 }
 
-// subject is what a write of a commit is about.
+// subject is the thing that a write of a commit changes.
 type subject struct {
-	part part
+	kind subjectKind
 	key  pool.KeyID // of an allocated or a released key
 }
 
-// part is the part of a change that a write makes.
-type part int
+type subjectKind int
 
 const (
-	linePart part = iota // a line that is there, its place in a queue, or its chunk
-	newLinePart
-	allocatedPart
-	releasedPart
+	existingLine subjectKind = iota // or its place in a queue, or its chunk
+	newLine
+	allocatedKey
+	releasedKey
 )
 
 func (c *commit) add(write types.TransactWriteItem, about subject) {
@@ -74,18 +73,18 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	if n := len(change.After.Keys); n > order.InlineKeys {
 		return fmt.Errorf("store line %s with %d keys in its own item: %d at most", id, n, order.InlineKeys)
 	}
-	line, guard := newLinePart, absent
+	kind, guard := newLine, absent
 	if change.Before != nil {
-		line, guard = linePart, atVersion(change.Before.Version)
+		kind, guard = existingLine, atVersion(change.Before.Version)
 	}
-	c.add(put(s.tables.Orders, newFulfillmentItem(change.After).attrs(), guard), subject{part: line})
+	c.add(put(s.tables.Orders, newFulfillmentItem(change.After).attrs(), guard), subject{kind: kind})
 	s.addQueue(c, change)
 	s.addChunk(c, change)
 	for _, key := range change.Allocated {
-		c.add(s.allocate(key, change.After), subject{allocatedPart, key.ID})
+		c.add(s.allocate(key, change.After), subject{allocatedKey, key.ID})
 	}
 	for _, release := range change.Released {
-		c.add(s.release(ctx, release, change.After), subject{releasedPart, release.Key})
+		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})
 	}
 	return nil
 }
@@ -96,12 +95,12 @@ func (s *Store) addQueue(c *commit, change *order.Change) {
 	place, waits := queueKey(change.After)
 	if change.Before != nil {
 		if before, waited := queueKey(*change.Before); waited && before != place {
-			c.add(remove(s.tables.Orders, before, always), subject{part: linePart})
+			c.add(remove(s.tables.Orders, before, always), subject{kind: existingLine})
 		}
 	}
 	if waits {
 		item := queueItem{primaryKey: place, V: schema, Missing: change.After.Missing()}
-		c.add(put(s.tables.Orders, encode(item), always), subject{part: linePart})
+		c.add(put(s.tables.Orders, encode(item), always), subject{kind: existingLine})
 	}
 }
 
@@ -113,11 +112,11 @@ func (s *Store) addChunk(c *commit, change *order.Change) {
 	}
 	key := chunkKey(change.After.ID, chunk.Number)
 	if len(chunk.Keys) == 0 {
-		c.add(remove(s.tables.Orders, key, locked(chunk.Version)), subject{part: linePart})
+		c.add(remove(s.tables.Orders, key, locked(chunk.Version)), subject{kind: existingLine})
 		return
 	}
 	item := chunkItem{primaryKey: key, V: schema, Version: change.After.Version, Keys: newKeyItems(chunk.Keys)}
-	c.add(put(s.tables.Orders, encode(item), locked(chunk.Version)), subject{part: linePart})
+	c.add(put(s.tables.Orders, encode(item), locked(chunk.Version)), subject{kind: existingLine})
 }
 
 // allocate claims a key for the line.
@@ -172,11 +171,11 @@ func (c *commit) answer(err error) error {
 		about := c.about[i]
 		switch {
 		case write.cause == "" || write.cause == throttled:
-		case about.part == allocatedPart:
+		case about.kind == allocatedKey:
 			taken.Keys = append(taken.Keys, about.key)
-		case about.part == releasedPart && write.cause == conditionFailed:
+		case about.kind == releasedKey && write.cause == conditionFailed:
 			notHeld, refuses = about.key, true
-		case about.part == newLinePart && write.item != nil:
+		case about.kind == newLine && write.item != nil:
 			there, err := decodeFulfillment(write.item)
 			if err != nil {
 				return err

@@ -23,7 +23,7 @@ import (
 type rangeItem struct {
 	primaryKey
 	V int `dynamodbav:"v"`
-	partItem
+	jobPartItem
 	Offset  int64          `dynamodbav:"offset"`
 	Lines   int            `dynamodbav:"lines"`
 	Counts  map[string]int `dynamodbav:"counts"`
@@ -33,7 +33,7 @@ type rangeItem struct {
 // TakeRange gives a range to a worker under a new fencing token, and returns the
 // range with its saved progress. A range that is done is returned as it is.
 func (s *Store) TakeRange(ctx context.Context, u upload.Upload, n int, now time.Time) (upload.Range, error) {
-	item, err := s.takePart(ctx, s.tables.Catalog, rangeKey(u.Merchant, u.ID, n), now)
+	item, err := s.takeJobPart(ctx, s.tables.Catalog, rangeKey(u.Merchant, u.ID, n), now)
 	if err != nil {
 		return upload.Range{}, fmt.Errorf("take range %d of upload %s: %w", n, u.ID, err)
 	}
@@ -54,7 +54,7 @@ func (s *Store) SaveRange(ctx context.Context, u upload.Upload, r upload.Range) 
 }
 
 func (s *Store) rangeUpdate(u upload.Upload, r upload.Range) types.TransactWriteItem {
-	update := savePart(r.Part)
+	update := saveJobPart(r.Part)
 	update.set("offset", number(r.Offset))
 	update.set("lines", number(r.Lines))
 	update.set("counts", counts(r.Counts))

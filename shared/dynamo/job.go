@@ -9,21 +9,21 @@ import (
 	"keypool/shared/job"
 )
 
-// partItem holds the attributes that every part of a job has.
-type partItem struct {
+// jobPartItem holds the attributes that every part of a job has.
+type jobPartItem struct {
 	FencingToken int   `dynamodbav:"fencingToken"`
 	Done         bool  `dynamodbav:"done,omitempty"`
 	SavedAt      int64 `dynamodbav:"savedAt"`
 }
 
-func (i partItem) part(n int) job.Part {
+func (i jobPartItem) part(n int) job.Part {
 	return job.Part{Number: n, Token: job.Token(i.FencingToken), Done: i.Done, SavedAt: at(i.SavedAt)}
 }
 
-// takePart gives a part to a worker under a new fencing token, and returns the item
+// takeJobPart gives a part to a worker under a new fencing token, and returns the item
 // with it. The item is made if it is not there. A part that is done is returned as
 // it is.
-func (s *Store) takePart(ctx context.Context, table string, key primaryKey, now time.Time) (attrs, error) {
+func (s *Store) takeJobPart(ctx context.Context, table string, key primaryKey, now time.Time) (attrs, error) {
 	update := newUpdate(condition{expression: "attribute_not_exists(#done)"})
 	update.name("#done", "done")
 	update.set("v", number(schema))
@@ -36,9 +36,9 @@ func (s *Store) takePart(ctx context.Context, table string, key primaryKey, now 
 	return item, err
 }
 
-// savePart begins the update that saves a part. Its condition fails if another worker
+// saveJobPart begins the update that saves a part. Its condition fails if another worker
 // has taken the part meanwhile, or if the part is done.
-func savePart(p job.Part) *update {
+func saveJobPart(p job.Part) *update {
 	update := newUpdate(condition{"fencingToken = :token AND attribute_not_exists(#done)", attrs{":token": number(int(p.Token))}})
 	update.name("#done", "done")
 	update.set("savedAt", number(millis(p.SavedAt)))

@@ -25,15 +25,15 @@ type alertItem struct {
 }
 
 // countItem is the count of a pool side's keys that is shown, in the catalog.
-// Ingest adds to accepted, deliver to taken; what is shown is the difference.
+// Ingest adds to accepted, deliver to taken; what is shown is the difference. The
+// recount has two more attributes: recounted, the day that it was last done, and
+// recountEnds, until when it is leased.
 type countItem struct {
-	V           int    `dynamodbav:"v"`
-	Accepted    int    `dynamodbav:"accepted"`
-	Taken       int    `dynamodbav:"taken"`
-	Revoked     int    `dynamodbav:"revoked"`
-	Recounted   string `dynamodbav:"recounted"` // the day that it was last put right, 2006-01-02
-	RecountedAt int64  `dynamodbav:"recountedAt"`
-	RecountEnds int64  `dynamodbav:"recountEnds"`
+	V           int   `dynamodbav:"v"`
+	Accepted    int   `dynamodbav:"accepted"`
+	Taken       int   `dynamodbav:"taken"`
+	Revoked     int   `dynamodbav:"revoked"`
+	RecountedAt int64 `dynamodbav:"recountedAt"` // when it was last put right
 }
 
 // PoolNames calls see with each pool of each merchant, until see fails. A pool

@@ -62,15 +62,15 @@ var mutants = []mutant{
 	{
 		breaks: "a chunk is written over what came to it meanwhile",
 		file:   "shared/dynamo/commit.go",
-		old:    `c.add(put(s.tables.Orders, encode(item), locked(chunk.Version)), subject{part: linePart})`,
-		new:    `c.add(put(s.tables.Orders, encode(item), always), subject{part: linePart})`,
+		old:    `c.add(put(s.tables.Orders, encode(item), locked(chunk.Version)), subject{kind: existingLine})`,
+		new:    `c.add(put(s.tables.Orders, encode(item), always), subject{kind: existingLine})`,
 		in:     "shared/dynamo", test: "TestCommit_chunkThatChangedMeanwhileIsNotWrittenOver",
 	},
 	{
 		breaks: "a chunk is deleted with what came to it meanwhile",
 		file:   "shared/dynamo/commit.go",
-		old:    `c.add(remove(s.tables.Orders, key, locked(chunk.Version)), subject{part: linePart})`,
-		new:    `c.add(remove(s.tables.Orders, key, always), subject{part: linePart})`,
+		old:    `c.add(remove(s.tables.Orders, key, locked(chunk.Version)), subject{kind: existingLine})`,
+		new:    `c.add(remove(s.tables.Orders, key, always), subject{kind: existingLine})`,
 		in:     "shared/dynamo", test: "TestCommit_chunkThatChangedMeanwhileIsNotWrittenOver",
 	},
 	{
