@@ -91,8 +91,7 @@ const (
 	parked outcome = "parked" // it would only hold up the others; the sweep comes back to the item
 )
 
-// outcomes sorts the errors of a mail and of its feedback. Every other error is
-// temporary: again.
+// outcomes sorts the errors of a mail. Every other error is temporary: again.
 var outcomes = []struct {
 	err error
 	is  outcome
@@ -154,13 +153,13 @@ func (h *handler) feedback(ctx context.Context, event json.RawMessage) error {
 		Item: item, Number: number, Event: kind, At: e.Time, MessageID: e.Detail.Mail.MessageID, Code: code,
 	})
 	about := []any{"item", string(item.Kind), "id", item.ID, "event_kind", string(kind), "error", err}
-	switch outcomeOf(err) {
-	case done:
+	switch {
+	case err == nil:
 		return nil
-	case parked:
-		slog.ErrorContext(ctx, "feedback.parked", about...)
+	case errors.Is(err, outbox.ErrUnreadable):
+		slog.ErrorContext(ctx, "feedback.dropped", about...)
 		return nil
-	default:
+	default: // no sweep comes back to an event: Lambda repeats it, then it is a dead letter
 		slog.WarnContext(ctx, "feedback.deferred", about...)
 		return err
 	}

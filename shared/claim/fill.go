@@ -44,7 +44,8 @@ type BypassStore interface {
 // the pool is restocked.
 type Notifier interface {
 	// RaiseEmpty raises the notice unless the merchant knows already. Since is when
-	// the first order began to wait. RaiseEmpty calls facts only for a new notice.
+	// the first order began to wait. RaiseEmpty calls facts only for a new notice. It
+	// fails with retry.ErrChanged if another fill was faster.
 	RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error
 }
 

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	netmail "net/mail"
 	"slices"
 	"strings"
@@ -329,7 +330,7 @@ func TestMail_showsWhatTheLeaseShows(t *testing.T) {
 func TestMail_keyReplacedAtTheLastMoment(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
-	s.mailer.Lines = replacing{s.store.LineMails(), func() {
+	s.mailer.Lines = beforeLease[order.Fulfillment]{s.store.LineMails(), func() {
 		s.change(id, func(f *order.Fulfillment) { f.Keys[0].Text = pool.Conceal("KEY-REPLACED") })
 	}}
 	s.mailLine(id)
@@ -338,15 +339,15 @@ func TestMail_keyReplacedAtTheLastMoment(t *testing.T) {
 	}
 }
 
-// replacing does something just before a lease.
-type replacing struct {
-	delivery.Store[order.Fulfillment]
-	before func()
+// beforeLease does something just before a lease.
+type beforeLease[T any] struct {
+	delivery.Store[T]
+	do func()
 }
 
-func (r replacing) Lease(ctx context.Context, id string, now time.Time) (order.Fulfillment, bool, bool, error) {
-	r.before()
-	return r.Store.Lease(ctx, id, now)
+func (b beforeLease[T]) Lease(ctx context.Context, id string, now time.Time) (T, bool, bool, error) {
+	b.do()
+	return b.Store.Lease(ctx, id, now)
 }
 
 func TestMail_manyKeys(t *testing.T) {
@@ -385,13 +386,49 @@ func TestMail_heavyOnesWaitForRoom(t *testing.T) {
 		now.Add(-1)
 		return "ses-1", nil
 	}
-	for _, err := range s.mailer.Mail(t.Context(), items) {
-		if err != nil {
-			t.Error(err)
-		}
-	}
+	s.mail(items...)
 	if len(s.ses.mails) != heavy || most.Load() > fit {
 		t.Errorf("%d mails, %d at one time; want %d, at most %d", len(s.ses.mails), most.Load(), heavy, fit)
+	}
+}
+
+// TestMail_noticeNeedsNoRoom: a notice does not wait behind mails with many keys.
+func TestMail_noticeNeedsNoRoom(t *testing.T) {
+	s := newScene(t)
+	var items []outbox.Item
+	for n := range 6 { // more than there is room for
+		items = append(items, outbox.LineItem(string(s.line(fmt.Sprint("h", n), 1, 1, func(f *order.Fulfillment) {
+			f.Keys[0].Text = pool.Conceal("https://files.example/?" + strings.Repeat("x", 300_000))
+		}))))
+	}
+	n := notice.New("nova", notice.Empty, "elden#live#1", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 1}, noon)
+	if err := s.store.RaiseNotice(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	var sending atomic.Int32
+	s.mailer.Notices = beforeLease[notice.Notice]{s.store.NoticeMails(), func() {
+		for sending.Load() < 3 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond) // the others are leased by now, and wait for room
+	}}
+	noticed := make(chan struct{})
+	s.ses.answer = func(m mail.Message) (string, error) {
+		if m.Tags["notice"] != "" {
+			close(noticed)
+			return "ses-n", nil
+		}
+		sending.Add(1)
+		select {
+		case <-noticed:
+		case <-time.After(10 * time.Second):
+			t.Error("the notice waits for the mails with keys")
+		}
+		return "ses-1", nil
+	}
+	s.mail(append(items, outbox.NoticeItem(n.ID))...)
+	if len(s.ses.mails) != len(items)+1 {
+		t.Errorf("%d mails, want %d", len(s.ses.mails), len(items)+1)
 	}
 }
 
@@ -407,6 +444,58 @@ func TestMail_neverShort(t *testing.T) {
 		State: outbox.Due, Kind: outbox.Keys, Number: 1, Tries: 1, Code: "NotWritten",
 		TryAt: noon.Add(time.Minute), DueAt: noon.Add(time.Minute),
 	})
+}
+
+// TestMail_chunkChangesMeanwhile takes a key away between the lease and the reading of
+// the line's other keys: the mail is made anew of what the line holds then.
+func TestMail_chunkChangesMeanwhile(t *testing.T) {
+	meanwhile := &beforeQuery{}
+	s := newScene(t, dynamotest.Transport(meanwhile))
+	id := s.line("a1", 45, 45)
+	meanwhile.do = func() {
+		change := order.ChangeOf(s.fulfillment(id))
+		chunks, err := s.store.Chunks(s.t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.Chunk = chunks[0]
+		change.After.Returned = 1
+		if err := change.Release(order.Release{Key: chunks[0].Keys[0].ID, To: order.Revoke}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.store.Commit(s.t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.mailLine(id)
+	s.wantSent()
+	f := s.fulfillment(id)
+	if f.Mail.State != outbox.Due || f.Mail.Tries != 1 {
+		t.Fatalf("the outbox entry is %+v", f.Mail)
+	}
+	s.now = f.Mail.TryAt
+	s.mailLine(id)
+	s.wantSent("1 a1@example.com: Your license keys for Elden")
+	if got := strings.Count(string(s.ses.mails[0].Attached[0].Content), "KEY-"); got != 44 {
+		t.Errorf("%d keys were mailed, want 44", got)
+	}
+}
+
+// beforeQuery does something before the first query that reaches the engine.
+type beforeQuery struct {
+	do   func()
+	once sync.Once
+}
+
+func (b *beforeQuery) RoundTrip(r *http.Request) (*http.Response, error) {
+	if b.do != nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Query") {
+		do := b.do
+		b.once.Do(func() {
+			b.do = nil
+			do()
+		})
+	}
+	return dynamotest.Engine().RoundTrip(r)
 }
 
 func TestMail_leaseRunsOut(t *testing.T) {
@@ -697,6 +786,16 @@ func TestMail_leaseOutlastsATransaction(t *testing.T) {
 	s.mailLine(id)
 	s.wantSent("1 a1@example.com: Your license key for Elden")
 	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
+
+	// The lease of a mail whose mailer died takes another write.
+	id = s.line("a2", 1, 1)
+	s.ses.answer = refuses(mail.Unknown, "NoAnswer")
+	s.mailLine(id)
+	s.ses.answer = nil
+	s.now = noon.Add(outbox.Lease)
+	faults.After("UpdateItem", 1, dynamotest.SDKAttempts+1, dynamotest.Conflict(""))
+	s.mailLine(id)
+	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 2, MessageID: "ses-3"})
 }
 
 // TestMail_settingsOutOfReach cannot read the merchant: the mail is rescheduled, and

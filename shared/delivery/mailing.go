@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -60,8 +59,7 @@ type change[T any] struct {
 	note *order.History
 }
 
-// mail leases, sends and marks the mail of one item that is due. It waits until
-// there is room for the mail's keys.
+// mail leases, sends and marks the mail of one item that is due.
 func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighted) error {
 	item, again, ok, err := m.store.Lease(ctx, id, m.Now())
 	if err != nil {
@@ -74,13 +72,7 @@ func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighte
 	if again {
 		m.noteUncertain(ctx, id, item)
 	}
-	weight := min(m.kind.weight(item), keyBytes)
-	if err := room.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("mail %s %s: %w", m.of, id, err)
-	}
-	messageID, sent, err := m.composeAndSend(ctx, item)
-	room.Release(weight)
-
+	messageID, sent, err := m.composeAndSend(ctx, item, room)
 	e := order.History{At: m.Now(), By: byDeliver, Mail: leased.Number}
 	switch {
 	case err == nil && sent:
@@ -106,8 +98,15 @@ func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighte
 	return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.apply(item, e) })
 }
 
-// composeAndSend sends the item's mail. It sends nothing if nothing is left to say.
-func (m mailing[T]) composeAndSend(ctx context.Context, item T) (messageID string, sent bool, err error) {
+// composeAndSend sends the item's mail. It sends nothing if nothing is left to say. It
+// waits until there is room for the mail's keys; a mail without keys needs none.
+func (m mailing[T]) composeAndSend(ctx context.Context, item T, room *semaphore.Weighted) (messageID string, sent bool, err error) {
+	if weight := min(m.kind.weight(item), keyBytes); weight > 0 {
+		if err := room.Acquire(ctx, weight); err != nil {
+			return "", false, fmt.Errorf("wait for room: %w", err)
+		}
+		defer room.Release(weight)
+	}
 	message, ok, err := m.kind.compose(ctx, item)
 	if err != nil || !ok {
 		return "", false, err
@@ -152,14 +151,10 @@ func (m mailing[T]) mark(ctx context.Context, id string, item T, apply func(T) c
 			m.after(ctx, c)
 			return nil
 		}
-		if try == retry.Throttling.Tries {
+		if try == markTries {
 			return fmt.Errorf("mark the mail of %s %s: %w", m.of, id, err)
 		}
-		backOff := retry.Throttling
-		if errors.Is(err, retry.ErrChanged) {
-			backOff = retry.Contention
-		}
-		if err := backOff.Wait(ctx, try); err != nil {
+		if err := retry.For(err).Wait(ctx, try); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,10 @@ const (
 	// sendFor is the time that SES may take for one mail.
 	sendFor = 20 * time.Second
 
+	// markTries bounds how often the store is asked to mark a mail. The waits between
+	// the tries fit in reserve.
+	markTries = 5
+
 	// offers bounds how often one mailer offers a mail to an SES that throttles.
 	offers = 12
 

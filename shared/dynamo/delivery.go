@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,7 +72,7 @@ func (m *Mails[T]) Lease(ctx context.Context, id string, now time.Time) (leased 
 	}
 	item, err := m.decode(av)
 	if err != nil {
-		return none, false, false, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
+		return none, false, false, err
 	}
 	if m.whole != nil {
 		if item, err = m.whole(ctx, item); err != nil {
@@ -81,7 +82,9 @@ func (m *Mails[T]) Lease(ctx context.Context, id string, now time.Time) (leased 
 	return item, again, true, nil
 }
 
-// wholeLine adds the keys that do not fit in the line's own item.
+// wholeLine adds the keys that do not fit in the line's own item. A chunk that was
+// changed after the lease is left out, since it may not hold what the line held then:
+// the line shows that it lacks keys.
 func (s *Store) wholeLine(ctx context.Context, f order.Fulfillment) (order.Fulfillment, error) {
 	if f.Chunks == 0 {
 		return f, nil
@@ -91,10 +94,9 @@ func (s *Store) wholeLine(ctx context.Context, f order.Fulfillment) (order.Fulfi
 		return f, err
 	}
 	for _, chunk := range chunks {
-		if chunk.Version > f.Version { // it may not hold what the line held when it was leased
-			return f, fmt.Errorf("read the keys of line %s: %w", f.ID, retry.ErrChanged)
+		if chunk.Version <= f.Version {
+			f.Keys = append(f.Keys, chunk.Keys...)
 		}
-		f.Keys = append(f.Keys, chunk.Keys...)
 	}
 	return f, nil
 }
@@ -112,7 +114,8 @@ func (m *Mails[T]) Read(ctx context.Context, id string) (item T, ok bool, err er
 
 // Mark stores the outbox entry of an item. It returns retry.ErrChanged if the item is
 // not at its version any more. It is one write alone or, with history or a notice, a
-// transaction. That is tried again if another mailer adds to the same notice meanwhile.
+// transaction. That is tried again if another mailer adds to the same notice meanwhile,
+// and not if the tables are throttled.
 func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tell *notice.Notice) error {
 	s := m.store
 	key, u := m.update(item)
@@ -139,7 +142,7 @@ func (m *Mails[T]) Mark(ctx context.Context, item T, history *order.History, tel
 		return s.transact(ctx, &tx)
 	}, func(err error) bool {
 		_, changed := failedCondition(err, marked)
-		return changed
+		return changed || errors.Is(err, retry.ErrThrottled)
 	})
 	return wrap(err, "mark a mail")
 }
@@ -188,7 +191,11 @@ func (s *Store) lease(ctx context.Context, key primaryKey, now time.Time) (item 
 	}
 	update := s.mailUpdate(key, there.Version, entry.Leased(now))
 	update.set("leaseBy", text(signed))
-	item, err = s.writeAndRead(ctx, update.write(s.tables.Orders, key))
+	second := update.write(s.tables.Orders, key)
+	err = retryUnless(ctx, func() error {
+		item, err = s.writeAndRead(ctx, second)
+		return err
+	}, anyConditionFailed)
 	if err == nil {
 		return item, entry.LeaseExpired(), nil
 	}
@@ -217,10 +224,7 @@ func leaseOf(err error) (leaseItem, attrs, error) {
 		return leaseItem{}, nil, err
 	}
 	there, err := decode[leaseItem](item, oldestInOrders)
-	if err != nil {
-		return leaseItem{}, nil, fmt.Errorf("%w: %w", outbox.ErrUnreadable, err)
-	}
-	return there, item, nil
+	return there, item, err
 }
 
 // mailUpdate returns the change of an item's outbox entry, if the item is still at

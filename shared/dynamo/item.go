@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/outbox"
 	"keypool/shared/random"
 )
 
@@ -36,15 +37,15 @@ func encode(item any) attrs {
 	return encoded
 }
 
-// decode reads an item whose version is oldest or newer. An item that a later
-// version of Keypool wrote is an error.
+// decode reads an item whose version is oldest or newer. Another version's item, or one
+// that does not fit, is an outbox.ErrUnreadable.
 func decode[T any](item attrs, oldest int) (T, error) {
 	var into T
 	if v := int(numberOf(item["v"])); v < oldest || v > schema {
-		return into, fmt.Errorf("an item of schema version %d, readable are %d to %d: deploy the newer version", v, oldest, schema)
+		return into, fmt.Errorf("%w: it has schema version %d, readable are %d to %d: deploy the newer version", outbox.ErrUnreadable, v, oldest, schema)
 	}
 	if err := attributevalue.UnmarshalMap(item, &into); err != nil {
-		return into, fmt.Errorf("decode a %T: %w", into, err)
+		return into, fmt.Errorf("%w as a %T: %w", outbox.ErrUnreadable, into, err)
 	}
 	return into, nil
 }

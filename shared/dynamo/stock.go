@@ -11,7 +11,6 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
-	"keypool/shared/retry"
 )
 
 // alertItem is what a merchant has been told about a pool side, in the orders table.
@@ -86,27 +85,25 @@ func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, n *notice.No
 // RaiseEmpty stores the notice that a pool has nothing left while orders wait,
 // once until the last of those is served. Since says how long the first of them
 // has waited. Nobody is told of a test side. Facts are asked for only if there is
-// something to tell, because they take a look at the queue.
+// something to tell, because they take a look at the queue. It returns
+// retry.ErrChanged if the alert was changed meanwhile.
 func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error {
-	err := retry.Contention.Do(ctx, func() error {
-		before, err := s.Alert(ctx, p)
-		if err != nil {
-			return err
-		}
-		if _, tell := before.AfterEmpty(notice.Facts{Started: since}, now); tell == nil {
-			return nil
-		}
-		seen, err := facts()
-		if err != nil {
-			return err
-		}
-		after, tell := before.AfterEmpty(seen, now)
-		if tell == nil {
-			return nil
-		}
-		return s.ChangeAlert(ctx, after, tell)
-	})
-	return wrap(err, "tell that %s is empty", p)
+	before, err := s.Alert(ctx, p)
+	if err != nil {
+		return err
+	}
+	if _, tell := before.AfterEmpty(notice.Facts{Started: since}, now); tell == nil {
+		return nil
+	}
+	seen, err := facts()
+	if err != nil {
+		return err
+	}
+	after, tell := before.AfterEmpty(seen, now)
+	if tell == nil {
+		return nil
+	}
+	return s.ChangeAlert(ctx, after, tell)
 }
 
 // LeaseRecount gives the day's recount of a pool side to its caller until then,

@@ -132,7 +132,9 @@ func TestRaiseEmpty_onceAmongMany(t *testing.T) {
 	var fills sync.WaitGroup
 	for range 8 {
 		fills.Go(func() {
-			err := store.RaiseEmpty(ctx, elden, since, waiting(2, since), stockNoon)
+			err := retry.Contention.Do(ctx, func() error { // as fill repeats its step
+				return store.RaiseEmpty(ctx, elden, since, waiting(2, since), stockNoon)
+			})
 			if err != nil {
 				t.Error(err)
 			}
@@ -186,13 +188,20 @@ func TestRaiseEmpty_lostAnswerTellsOnce(t *testing.T) {
 // twoWait tells of two orders that wait since noon.
 func twoWait() (notice.Facts, error) { return notice.Facts{Waiting: 2, Started: stockNoon}, nil }
 
-func TestRaiseEmpty_conflictIsTriedAgain(t *testing.T) {
+func TestRaiseEmpty_conflictIsReturned(t *testing.T) {
 	t.Parallel()
 	faults := dynamotest.NewFaults(t, 1)
 	store, tables := dynamotest.Open(t, faults.Option)
 	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(tables.Orders))
-	if err := store.RaiseEmpty(context.Background(), elden, stockNoon, twoWait, stockNoon); err != nil {
-		t.Error(err)
+	raise := func() error { return store.RaiseEmpty(context.Background(), elden, stockNoon, twoWait, stockNoon) }
+	if err := raise(); !errors.Is(err, retry.ErrChanged) {
+		t.Errorf("got %v, want ErrChanged", err)
+	}
+	if got := noticesIn(t, tables); len(got) != 0 {
+		t.Errorf("notices: %q, want none", got)
+	}
+	if err := raise(); err != nil {
+		t.Errorf("asked again: %v", err)
 	}
 	if got := noticesIn(t, tables); len(got) != 1 {
 		t.Errorf("notices: %q, want one", got)

@@ -117,6 +117,10 @@ func (s *Store) update(ctx context.Context, u *types.Update, returned types.Retu
 // transaction collects writes that are made together or not at all.
 type transaction struct {
 	writes []types.TransactWriteItem
+
+	// token makes calls with the same writes and the same token one transaction. Without
+	// a token each call is one of its own.
+	token string
 }
 
 // add returns the position of the write, by which a *writeError names it.
@@ -127,13 +131,20 @@ func (tx *transaction) add(write types.TransactWriteItem) int {
 
 // transact makes all writes of the transaction, or none.
 func (s *Store) transact(ctx context.Context, tx *transaction) error {
-	_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes})
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: tx.writes}
+	if tx.token != "" {
+		in.ClientRequestToken = aws.String(tx.token)
+	}
+	_, err := s.db.TransactWriteItems(ctx, in)
 	return err
 }
 
 // transactWithRetry is transact with retries for as long as nothing but a throttle
-// or another writer stands in the way. A condition that does not hold is returned at once.
+// or another writer stands in the way. A condition that does not hold is returned at
+// once. An earlier try may be carried out though its answer was lost: all tries have
+// one token, so that a later one does not fail on what the earlier one wrote.
 func (s *Store) transactWithRetry(ctx context.Context, tx *transaction) error {
+	tx.token = randomHex(ctx)
 	return retryUnless(ctx, func() error { return s.transact(ctx, tx) }, anyConditionFailed)
 }
 
@@ -144,19 +155,18 @@ func anyConditionFailed(err error) bool {
 }
 
 // retryUnless calls once until it succeeds or fails with an error that is final, or not
-// temporary.
+// temporary, ten times at most.
 func retryUnless(ctx context.Context, once func() error, final func(error) bool) error {
-	var last error
-	err := retry.Contention.Do(ctx, func() error {
-		if last = once(); final(last) {
-			return nil
+	const tries = 10
+	for try := 1; ; try++ {
+		err := once()
+		if final(err) || !retry.Temporary(err) || try == tries {
+			return err
 		}
-		return last
-	})
-	if err == nil {
-		return last
+		if err := retry.For(err).Wait(ctx, try); err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // writeError says which writes of a call stood in the way of all of them, by

@@ -58,6 +58,14 @@ func (b BackOff) Wait(ctx context.Context, try int) error {
 	}
 }
 
+// For returns the back-off for the tries after a temporary error.
+func For(err error) BackOff {
+	if errors.Is(err, ErrChanged) {
+		return Contention
+	}
+	return Throttling
+}
+
 // Do calls once until it succeeds or fails with an error that is not temporary,
 // Tries times at most. It returns the last error.
 func (b BackOff) Do(ctx context.Context, once func() error) error {

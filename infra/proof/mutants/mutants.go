@@ -289,8 +289,8 @@ var mutants = []mutant{
 	{
 		breaks: "a mail that could not be marked at once is sent again",
 		file:   "shared/delivery/mailing.go",
-		old:    `if try == retry.Throttling.Tries {`,
-		new:    `if try < retry.Throttling.Tries {`,
+		old:    `if try == markTries {`,
+		new:    `if try < markTries {`,
 		in:     "shared/delivery", test: "TestMail_markIsRetried",
 	},
 	{
