@@ -21,9 +21,9 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/problem"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
-	"keypool/shared/web"
 )
 
 // TestHandler_setsAMerchantUp sends the events of a merchant's first hour, as
@@ -549,7 +549,7 @@ func TestAccount_secretsRotate(t *testing.T) {
 		w.shop(bearer, "PUT", "/v1/accounts/"+path, body).Want(422)
 	}
 	w.kms.err = errors.New("AccessDenied: acme@example.com")
-	if got := w.shop(bearer, "PUT", "/v1/accounts/standard", Account{}, "if-match", "*").Want(500).Body; !strings.Contains(got, web.Internal.Detail) || strings.Contains(got, "Denied") {
+	if got := w.shop(bearer, "PUT", "/v1/accounts/standard", Account{}, "if-match", "*").Want(500).Body; !strings.Contains(got, problem.Internal.Detail) || strings.Contains(got, "Denied") {
 		t.Errorf("an error of ours is told: %s", got)
 	}
 }
@@ -725,7 +725,7 @@ func TestFailures(t *testing.T) {
 	})
 	w := open(t, dynamotest.Transport(broken))
 	got := w.shop("kp_any", "GET", "/v1/pools", nil).Want(500)
-	if !strings.Contains(got.Body, web.Internal.Detail) || strings.Contains(got.Body, "keypool-catalog") {
+	if !strings.Contains(got.Body, problem.Internal.Detail) || strings.Contains(got.Body, "keypool-catalog") {
 		t.Errorf("the answer tells too much: %s", got.Body)
 	}
 

@@ -24,7 +24,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
-	"keypool/shared/web"
+	"keypool/shared/problem"
 )
 
 // How FuzzWebhook signs and sends.
@@ -240,7 +240,7 @@ func (l traces) is(t *testing.T, lines, refused, notices int) {
 // problemIs holds that a response is a problem (RFC 9457).
 func problemIs(t *testing.T, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
-	var p web.Problem
+	var p problem.Problem
 	d := json.NewDecoder(strings.NewReader(r.Body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil || r.Headers["Content-Type"] != "application/problem+json" {

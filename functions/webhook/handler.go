@@ -9,7 +9,7 @@ import (
 
 	"keypool/shared/intake"
 	"keypool/shared/platform"
-	"keypool/shared/web"
+	"keypool/shared/problem"
 )
 
 // handler receives the webhooks of payment platforms, each at the address of a
@@ -33,7 +33,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The sender is the account whose secret signed the request.
 	sender, err := h.accounts.Verify(ctx, r.PathValue("merchant"), r.PathValue("account"), request)
 	if errors.Is(err, platform.ErrSignature) {
-		web.NewProblem(http.StatusUnauthorized, "The signature does not match.").Write(w, r)
+		problem.New(http.StatusUnauthorized, "The signature does not match.").Write(w, r)
 		return
 	}
 	if err != nil {
@@ -65,5 +65,5 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func askToRetry(w http.ResponseWriter, r *http.Request, err error) {
 	slog.ErrorContext(r.Context(), "webhook.not_verified", "error", err)
 	w.Header().Set("Retry-After", "5")
-	web.NewProblem(http.StatusServiceUnavailable, "Nothing was stored: send the same again.").Write(w, r)
+	problem.New(http.StatusServiceUnavailable, "Nothing was stored: send the same again.").Write(w, r)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"keypool/shared/problem"
 )
 
 // Router calls the handler whose pattern fits a request. Patterns are those of
@@ -19,7 +21,7 @@ import (
 // "/resend" cannot be reached by a method for which the longer pattern exists.
 // A path is never redirected: "/v1//pools" is unknown.
 //
-// What no pattern fits is answered by a Problem, 404 or 405. HEAD is served by the
+// What no pattern fits is answered by a problem, 404 or 405. HEAD is served by the
 // patterns of GET. Patterns must not be added while requests are served.
 type Router struct {
 	Free   []string
@@ -76,9 +78,9 @@ func (t *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len(allowed) > 0:
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		NewProblem(http.StatusMethodNotAllowed, "This cannot be done here; the Allow header says what can.").Write(w, r)
+		problem.New(http.StatusMethodNotAllowed, "This cannot be done here; the Allow header says what can.").Write(w, r)
 	default:
-		NewProblem(http.StatusNotFound, "There is no such address.").Write(w, r)
+		problem.New(http.StatusNotFound, "There is no such address.").Write(w, r)
 	}
 }
 

@@ -5,7 +5,7 @@
 //	server := web.Server{Handler: router, MaxBody: 1 << 20}
 //	lambda.Start(server.Serve)
 //
-// Every failure that is not the handler's own answer is a Problem: a body that is
+// Every failure that is not the handler's own answer is a problem: a body that is
 // too large, an unknown path, a panic.
 package web
 
@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"keypool/shared/problem"
 )
 
 // Server serves the gateway's events by a handler of net/http.
@@ -51,7 +53,7 @@ func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest)
 		if cause := recover(); cause != nil {
 			slog.ErrorContext(ctx, "request.panicked", "route", r.Pattern, "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 			w = newRecorder()
-			Internal.Write(w, r)
+			problem.Internal.Write(w, r)
 			response = w.response(r)
 		}
 	}()

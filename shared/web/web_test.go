@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/shared/problem"
 	"keypool/shared/web"
 )
 
@@ -231,7 +232,7 @@ func TestServer_aPanicIsAProblem(t *testing.T) {
 
 func isProblem(t *testing.T, got events.APIGatewayV2HTTPResponse, status int) {
 	t.Helper()
-	var p web.Problem
+	var p problem.Problem
 	if err := json.Unmarshal([]byte(got.Body), &p); err != nil || got.Headers["Content-Type"] != "application/problem+json" {
 		t.Errorf("%v\n%+v", err, got)
 	}
@@ -308,38 +309,6 @@ func TestRouter(t *testing.T) {
 		default:
 			if got.StatusCode != 200 || got.Body != want {
 				t.Errorf("%s: %d %s, want %s", path, got.StatusCode, got.Body, want)
-			}
-		}
-	}
-}
-
-func TestProblem_isAPageForABrowser(t *testing.T) {
-	p := web.NewProblem(422, "These <settings> cannot be used.", web.Place{Message: "it is needed", Location: "body.title"})
-	for accept, page := range map[string]bool{
-		"":    false,
-		"*/*": false,
-		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": true,
-		"application/json":                      false,
-		"application/problem+json, text/html":   false,
-		"application/json;q=0.5, text/html":     true,
-		"TEXT/HTML ; q=0.5":                     true,
-		"text/html;q=0":                         false,
-		"application/json, text/html;q=0.9":     false,
-		"image/avif,image/webp,*/*":             false,
-		"text/html;q=many":                      true,
-		"application/xhtml+xml;q=0.2, text/css": true,
-	} {
-		got := serve(t, p.Write, request("GET", "/", header("accept", accept)))
-		if got.StatusCode != 422 || strings.HasPrefix(got.Headers["Content-Type"], "text/html") != page {
-			t.Errorf("Accept %q: %d %s", accept, got.StatusCode, got.Headers["Content-Type"])
-		}
-		if !page {
-			isProblem(t, got, 422)
-			continue
-		}
-		for _, want := range []string{"<title>Unprocessable Entity</title>", "These &lt;settings&gt; cannot be used.", "body.title: it is needed"} {
-			if !strings.Contains(got.Body, want) {
-				t.Errorf("Accept %q: the page does not hold %q:\n%s", accept, want, got.Body)
 			}
 		}
 	}

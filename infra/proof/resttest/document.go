@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"keypool/shared/web"
+	"keypool/shared/problem"
 )
 
 // Document is the OpenAPI document of an API, read by a JSON Schema validator that
@@ -198,7 +198,7 @@ func (s *Document) Holds(t testing.TB, e events.APIGatewayV2HTTPRequest, answer 
 // success for a stranger.
 func (s *Document) Answers(t testing.TB, a Attempt, e events.APIGatewayV2HTTPRequest, answer events.APIGatewayV2HTTPResponse) {
 	t.Helper()
-	var p web.Problem
+	var p problem.Problem
 	switch {
 	case answer.StatusCode >= 500:
 		t.Errorf("%+v: answered %d %s", a, answer.StatusCode, answer.Body)

@@ -8,6 +8,7 @@ import (
 
 	"keypool/shared/order"
 	"keypool/shared/platform"
+	"keypool/shared/problem"
 )
 
 // reply is the body of a 200: states and counts, never keys.
@@ -33,17 +34,17 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 	worst := slices.MaxFunc(results, func(a, b platform.Result) int { return cmp.Compare(a.Outcome, b.Outcome) })
 	switch worst.Outcome {
 	case platform.Failed:
-		response := refusal(http.StatusServiceUnavailable, "Not stored, or not all of it: send the same again.")
+		response := refuse(http.StatusServiceUnavailable, "Not stored, or not all of it: send the same again.")
 		response.Header.Set("Retry-After", "5")
 		return response
 	case platform.Rejected:
-		place := problemPlace{Message: worst.Field.Problem, Location: "body"}
+		place := problem.Place{Message: worst.Field.Problem, Location: "body"}
 		if worst.Field.Field != "" {
 			place.Location += "." + worst.Field.Field
 		}
-		return refusal(http.StatusBadRequest, worst.Field.Error()+".", place)
+		return refuse(http.StatusBadRequest, worst.Field.Error()+".", place)
 	case platform.Changed:
-		return refusal(http.StatusConflict, "The line was paid before with another product or quantity; nothing was changed.")
+		return refuse(http.StatusConflict, "The line was paid before with another product or quantity; nothing was changed.")
 	case platform.Skipped, platform.Accepted:
 	}
 	var body reply
@@ -58,21 +59,8 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 	return respond(http.StatusOK, "application/json", body)
 }
 
-// problem is a body of RFC 9457, in the form that all of Keypool's problems have.
-type problem struct {
-	Status int            `json:"status"`
-	Title  string         `json:"title"`
-	Detail string         `json:"detail"`
-	Errors []problemPlace `json:"errors,omitempty"`
-}
-
-type problemPlace struct {
-	Message  string `json:"message"`
-	Location string `json:"location"` // "body.data.lines[0].quantity"
-}
-
-func refusal(status int, detail string, places ...problemPlace) platform.Response {
-	return respond(status, "application/problem+json", problem{status, http.StatusText(status), detail, places})
+func refuse(status int, detail string, places ...problem.Place) platform.Response {
+	return respond(status, problem.ContentType, problem.New(status, detail, places...))
 }
 
 func respond(status int, contentType string, body any) platform.Response {

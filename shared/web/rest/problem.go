@@ -10,9 +10,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/catalog"
+	"keypool/shared/problem"
 	"keypool/shared/retry"
 	"keypool/shared/settings"
-	"keypool/shared/web"
 )
 
 // The refusals of a caller.
@@ -47,20 +47,20 @@ const (
 	invalid = "These settings cannot be used; see errors."
 )
 
-// problem returns the response to an error, and its headers. The response to an
+// problemOf returns the response to an error, and its headers. The response to an
 // error that is not in the table holds nothing of it; the log does.
-func problem(ctx context.Context, operation string, err error) (*web.Problem, http.Header) {
+func problemOf(ctx context.Context, operation string, err error) (*problem.Problem, http.Header) {
 	var wrong *settings.InvalidError
 	if errors.As(err, &wrong) {
-		var places []web.Place
+		var places []problem.Place
 		for _, p := range wrong.Problems {
-			places = append(places, web.Place{Message: p.Message, Location: "body." + p.Path})
+			places = append(places, problem.Place{Message: p.Message, Location: "body." + p.Path})
 		}
-		return web.NewProblem(http.StatusUnprocessableEntity, invalid, places...), nil
+		return problem.New(http.StatusUnprocessableEntity, invalid, places...), nil
 	}
 	var used *settings.InUseError
 	if errors.As(err, &used) {
-		return web.NewProblem(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
+		return problem.New(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
 	}
 	for _, a := range answers {
 		if !errors.Is(err, a.err) {
@@ -74,14 +74,14 @@ func problem(ctx context.Context, operation string, err error) (*web.Problem, ht
 			headers.Set("Retry-After", "2")
 			slog.WarnContext(ctx, "request.deferred", "operation", operation, "error", err)
 		}
-		return web.NewProblem(a.status, a.detail), headers
+		return problem.New(a.status, a.detail), headers
 	}
 	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
-	return web.Internal, nil
+	return problem.Internal, nil
 }
 
 // model returns a problem in huma's type.
-func model(p *web.Problem) *huma.ErrorModel {
+func model(p *problem.Problem) *huma.ErrorModel {
 	m := &huma.ErrorModel{Status: p.Status, Title: p.Title, Detail: p.Detail}
 	for _, place := range p.Errors {
 		m.Errors = append(m.Errors, &huma.ErrorDetail{Message: place.Message, Location: place.Location})

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
+	"keypool/shared/problem"
 	"keypool/shared/retry"
 	"keypool/shared/settings"
-	"keypool/shared/web"
 )
 
 // Every error has its status, wherever it stands in a chain.
@@ -40,7 +40,7 @@ func TestProblem(t *testing.T) {
 		"out of time":            {context.DeadlineExceeded, 503, "try again", http.Header{"Retry-After": {"2"}}},
 		"ours":                   {errors.New("table keypool-catalog of 123456789012"), 500, "on our side", nil},
 	} {
-		got, headers := problem(t.Context(), "put-pool", fmt.Errorf("store pool elden: %w", c.err))
+		got, headers := problemOf(t.Context(), "put-pool", fmt.Errorf("store pool elden: %w", c.err))
 		if got.Status != c.status || got.Title != http.StatusText(c.status) || !strings.Contains(got.Detail, c.says) || strings.Contains(got.Detail, "keypool-catalog") {
 			t.Errorf("%s: %+v, want %d and %q", name, got, c.status, c.says)
 		}
@@ -59,8 +59,8 @@ func TestProblem(t *testing.T) {
 func TestProblem_places(t *testing.T) {
 	t.Parallel()
 	wrong := []settings.Problem{{Path: "texts.de.body", Message: "it has no {KEY}"}, {Path: "id", Message: "it is too long"}}
-	got, _ := problem(t.Context(), "put-product", &settings.InvalidError{Problems: wrong[:1]})
-	if diff := cmp.Diff([]web.Place{{Message: "it has no {KEY}", Location: "body.texts.de.body"}}, got.Errors); diff != "" {
+	got, _ := problemOf(t.Context(), "put-product", &settings.InvalidError{Problems: wrong[:1]})
+	if diff := cmp.Diff([]problem.Place{{Message: "it has no {KEY}", Location: "body.texts.de.body"}}, got.Errors); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]error{

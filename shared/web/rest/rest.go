@@ -119,7 +119,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	caller, err := a.config.Authenticate(ctx.Context(), ctx.Header("Authorization"))
 	if err != nil {
 		r, w := humago.Unwrap(ctx)
-		refusal, headers := problem(ctx.Context(), ctx.Operation().OperationID, err)
+		refusal, headers := problemOf(ctx.Context(), ctx.Operation().OperationID, err)
 		for name := range headers {
 			w.Header().Set(name, headers.Get(name))
 		}
@@ -139,7 +139,7 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
-			refusal, headers := problem(ctx, op.OperationID, err)
+			refusal, headers := problemOf(ctx, op.OperationID, err)
 			return nil, huma.ErrorWithHeaders(model(refusal), headers)
 		}
 		return out, nil

@@ -1,4 +1,5 @@
-package web
+// Package problem has the body of every response that is not a success (RFC 9457).
+package problem
 
 import (
 	"encoding/json"
@@ -8,8 +9,8 @@ import (
 	"strings"
 )
 
-// Problem is the body of every response that is not a success (RFC 9457). It
-// never quotes the request, which may hold a secret.
+// Problem is the body of a response that is not a success. It never quotes the
+// request, which may hold a secret.
 type Problem struct {
 	Status int     `json:"status"`
 	Title  string  `json:"title"`
@@ -23,19 +24,22 @@ type Place struct {
 	Location string `json:"location"` // "body.texts.de.body", "path.pool", "query.limit"
 }
 
-// NewProblem returns a problem with the title of its status.
-func NewProblem(status int, detail string, errors ...Place) *Problem {
+// ContentType is the media type of a Problem in JSON.
+const ContentType = "application/problem+json"
+
+// New returns a problem with the title of its status.
+func New(status int, detail string, errors ...Place) *Problem {
 	return &Problem{Status: status, Title: http.StatusText(status), Detail: detail, Errors: errors}
 }
 
 // Internal is the response to every mistake of ours. Its cause is in the log only.
-var Internal = NewProblem(http.StatusInternalServerError, "Something went wrong on our side. Nothing is lost; please try again.")
+var Internal = New(http.StatusInternalServerError, "Something went wrong on our side. Nothing is lost; please try again.")
 
 // Write answers a request by the problem: as a page if the request prefers HTML,
 // as JSON otherwise.
 func (p *Problem) Write(w http.ResponseWriter, r *http.Request) {
 	if !prefersHTML(r) {
-		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Content-Type", ContentType)
 		w.WriteHeader(p.Status)
 		json.NewEncoder(w).Encode(p)
 		return
@@ -67,7 +71,7 @@ func prefersHTML(r *http.Request) bool {
 		switch strings.ToLower(strings.TrimSpace(media)) {
 		case "text/html", "application/xhtml+xml":
 			page = max(page, weight)
-		case "application/json", "application/problem+json":
+		case "application/json", ContentType:
 			data = max(data, weight)
 		}
 	}
