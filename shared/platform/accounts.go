@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -68,14 +67,14 @@ func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request)
 	key := merchant + "/" + name
 	cached, _, err := a.cached.Within(ctx, key, cacheFor)
 	if err != nil {
-		return Sender{}, fmt.Errorf("read account %s of %s: %w", name, merchant, err)
+		return Sender{}, err
 	}
 	if sender, err := cached.verify(r, a.now()); err == nil {
 		return sender, nil
 	}
 	again, _, err := a.cached.Within(ctx, key, rereadAfter)
 	if err != nil {
-		return Sender{}, fmt.Errorf("read account %s of %s: %w", name, merchant, err)
+		return Sender{}, err
 	}
 	if again.readAt.Equal(cached.readAt) {
 		return Sender{}, ErrSignature
