@@ -146,7 +146,6 @@ type dropped struct {
 	side   pool.Side
 	lines  []string
 	events int
-	long   bool
 }
 
 func (u dropped) name() string {

@@ -88,19 +88,20 @@ type Act struct {
 
 func (a Act) String() string { return fmt.Sprintf("%8.3f s  %s", a.At.Seconds(), a.Act) }
 
-// The one merchant of the world, its pools and products. What feeds dlc has to be
-// connected first, late names a pool that does not exist yet, and abroad is fed
-// for one currency only.
+// The one merchant of the world, its pools and products. The product dlc has no pool
+// at first, late names a pool that is made later, and abroad has a pool for one
+// currency only.
 const merchant = "nova"
 
 var (
 	poolNames = []string{"elden", "ring"}
+	latePools = []string{"souls", "sekiro", "nioh", "lies"} // made during a history: their files are parked until then
 	products  = map[string]catalog.Product{
 		"game":   {Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"pack":   {Pool: "ring", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}},
 		"pass":   {Pool: "ring", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3}},
 		"dlc":    {Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
-		"late":   {Pool: "souls", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"late":   {Pool: latePools[0], Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"abroad": {PoolsByCurrency: map[string]string{"USD": "ring"}, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 	}
 	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad"}
@@ -118,7 +119,7 @@ func keysFor(product string, quantity int) int {
 // NewPlan makes up a history of some length. Each seed mixes its own weather:
 // where everything goes wrong at once, the rare meetings of two things are rarer.
 func NewPlan(seed uint64, length int) Plan {
-	m := maker{rng: rand.New(rand.NewPCG(seed, 0x6b657973))}
+	m := maker{rng: rand.New(rand.NewPCG(seed, 0x6b657973)), late: latePools[1:]}
 	m.scarce = m.one(2)
 	plan := Plan{Seed: seed, Weather: m.weather()}
 	m.tight = plan.Weather.Partition > 0
@@ -132,16 +133,30 @@ func NewPlan(seed uint64, length int) Plan {
 		if p, ok := happens.(paid); ok && m.one(10) { // beside its first call
 			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 50*time.Millisecond), m.changed(p)})
 		}
-		if p, ok := happens.(paid); ok && m.one(2) { // before its mail is sent, or after
-			later := []time.Duration{100 * time.Millisecond, time.Second, 10 * time.Minute}[m.rng.IntN(3)]
-			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, later), m.handledLine(p)})
+		if p, ok := happens.(paid); ok && m.one(2) {
+			plan.Acts = append(plan.Acts, Act{at + m.soonOrLate(), m.handledLine(p)})
+		}
+		// A merchant drops several files for a pool and makes it afterwards. A failed call
+		// then leaves parked files to the sweep.
+		if len(m.late) > 0 && m.one(3) {
+			late := m.late[0]
+			m.late = m.late[1:]
+			for range 3 + m.rng.IntN(6) {
+				plan.Acts = append(plan.Acts, Act{at + m.upTo(0, time.Second), m.file(late, 1+m.rng.IntN(5), false)})
+			}
+			plan.Acts = append(plan.Acts, Act{at + m.upTo(3*time.Second, time.Minute), opened{pool: late, serial: m.next()}})
 		}
 		// Orders come in a rush now and then, and for keys that leave their place.
 		keys, leave := happens.(withdrawn)
 		if leave || m.one(20) || m.rich && m.one(6) {
 			m.sought = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
 			for range 5 + m.rng.IntN(30) {
-				plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 300*time.Millisecond), m.paid()})
+				p := m.paid()
+				comes := at + m.upTo(0, 300*time.Millisecond)
+				plan.Acts = append(plan.Acts, Act{comes, p})
+				if m.one(4) {
+					plan.Acts = append(plan.Acts, Act{comes + m.soonOrLate(), m.handledLine(p)})
+				}
 			}
 			m.sought = ""
 		}
@@ -153,10 +168,11 @@ func NewPlan(seed uint64, length int) Plan {
 // maker makes plans up.
 type maker struct {
 	rng     *rand.Rand
-	scarce  bool   // few keys for many orders: lines wait
-	tight   bool   // partitions take little: no place for a thousand keys
-	rich    bool   // thousands of keys, and large orders: lines wait where keys abound
-	sought  string // the product that everybody wants just now
+	scarce  bool     // few keys for many orders: lines wait
+	tight   bool     // partitions take little: no place for a thousand keys
+	rich    bool     // thousands of keys, and large orders: lines wait where keys abound
+	sought  string   // the product that everybody wants just now
+	late    []string // pools that are not made yet, beside the first
 	orders  []paid
 	uploads []dropped
 	serial  int
@@ -166,6 +182,11 @@ func (m *maker) one(in int) bool { return m.rng.IntN(in) == 0 }
 
 func (m *maker) upTo(least, most time.Duration) time.Duration {
 	return least + time.Duration(m.rng.Int64N(int64(most-least)+1))
+}
+
+// soonOrLate is a delay after an order, before its mail is sent or after.
+func (m *maker) soonOrLate() time.Duration {
+	return m.upTo(0, []time.Duration{100 * time.Millisecond, time.Second, 10 * time.Minute}[m.rng.IntN(3)])
 }
 
 func (m *maker) weather() Weather {
@@ -203,7 +224,7 @@ func (m *maker) act() act {
 	case roll < 66:
 		return m.again()
 	case roll < 80:
-		return m.upload(append(poolNames, "souls")[m.rng.IntN(3)])
+		return m.upload(append(poolNames, latePools[0])[m.rng.IntN(3)])
 	case roll < 85:
 		return m.handled()
 	case roll < 90:
@@ -216,7 +237,7 @@ func (m *maker) act() act {
 	case roll < 94:
 		return connected{product: "game", pool: m.anyPool(), serial: m.next()}
 	case roll < 96:
-		return opened{pool: "souls", serial: m.next()}
+		return opened{pool: latePools[0], serial: m.next()}
 	case roll < 98:
 		return swept{serial: m.next()}
 	default:
@@ -241,13 +262,23 @@ func (m *maker) handledLine(p paid) act {
 		what:  []string{"returned", "returned in part", "held", "released", "replaced"}[m.rng.IntN(5)],
 		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(),
 	}
+	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.one(2) { // its chunks are written again and emptied
+		h.line, h.what = large.id, []string{"returned", "returned in part", "replaced"}[m.rng.IntN(3)]
+	}
 	if h.what == "returned" || h.what == "returned in part" || h.what == "replaced" {
 		h.keys = []order.Disposition{order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(4)]
 	}
 	return h
 }
 
-func (m *maker) paid() act {
+// largestLine is the line of the order that is due the most keys.
+func (p paid) largestLine() paidLine {
+	return slices.MaxFunc(p.lines, func(a, b paidLine) int {
+		return cmp.Compare(keysFor(a.product, a.quantity), keysFor(b.product, b.quantity))
+	})
+}
+
+func (m *maker) paid() paid {
 	p := paid{order: fmt.Sprint(len(m.orders) + 1), side: pool.SideOf(m.one(15)), currency: "EUR", times: 1}
 	if m.one(4) {
 		p.currency = "USD"
@@ -310,8 +341,8 @@ func keyText(file, n int) string { return fmt.Sprintf("K%04d-%04d", file, n) }
 
 var keyForm = regexp.MustCompile(`K\d{4}-\d{4}x*`)
 
+// upload is a key file of any size.
 func (m *maker) upload(to string) act {
-	u := dropped{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.one(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
 	keys := 1 + m.rng.IntN(60)
 	if m.one(4) {
 		keys = 100 + m.rng.IntN(400)
@@ -322,10 +353,17 @@ func (m *maker) upload(to string) act {
 	if m.rich && len(m.uploads) < 2 {
 		keys = 1500 + m.rng.IntN(1500)
 	}
-	u.long = !m.scarce && !m.tight && m.one(30) // of several ranges
-	if u.long {
+	long := !m.scarce && !m.tight && m.one(30)
+	if long {
 		keys = 1200 + m.rng.IntN(300)
 	}
+	return m.file(to, keys, long)
+}
+
+// file is a key file of so many lines. A long file has long keys, so that it is read
+// in several ranges.
+func (m *maker) file(to string, keys int, long bool) act {
+	u := dropped{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.one(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
 	for n := range keys {
 		switch {
 		case m.one(25) && len(m.uploads) > 0: // known already
@@ -341,7 +379,7 @@ func (m *maker) upload(to string) act {
 			u.lines = append(u.lines, keyText(len(m.uploads)+1, n))
 		}
 	}
-	if u.long {
+	if long {
 		for n, line := range u.lines {
 			if strings.HasPrefix(line, "K") {
 				u.lines[n] = line + strings.Repeat("x", 1900)

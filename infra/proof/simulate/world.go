@@ -486,7 +486,7 @@ func (w *world) schedule(until time.Time) {
 // sides are all pool sides there may be.
 func sides() []pool.ID {
 	var all []pool.ID
-	for _, name := range append([]string{"souls"}, poolNames...) {
+	for _, name := range slices.Concat(latePools, poolNames) {
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
 			all = append(all, pool.ID{Merchant: merchant, Pool: name, Side: side})
 		}
