@@ -13,45 +13,45 @@ import (
 	"keypool/shared/upload"
 )
 
-// answers keeps what was asked from outside and what was answered: the promise
-// is about these.
+// answers records the calls of platforms, the answers to them and the dropped files. The
+// promise is about these.
 type answers struct {
 	w *world
 
 	mu     sync.Mutex
-	claims []claimed
+	claims []claimAnswer
 	files  map[string]*file // by name
 }
 
-// claimed is one call for one line.
-type claimed struct {
+// claimAnswer is one call for one line, and its answer.
+type claimAnswer struct {
 	line     paidLine
 	id       order.LineID
 	asked    time.Time
-	answered time.Time // zero: nobody knows what came of it
-	changed  bool      // answered that the line is there with other content
-	version  int       // of the record that was answered
+	answered time.Time // zero: no answer arrived
+	changed  bool      // the answer: the line exists with other content
+	version  int       // of the line in the answer
 	held     int
-	keys     []string // of them, as far as the answer showed them
-	told     string   // the notice that the merchant must have of it
+	keys     []string // IDs of those in the answer
+	notice   string   // the notice that the merchant must get, "" for none
 }
 
 // file is a key file that was dropped.
 type file struct {
-	upload dropped
-	lost   bool // no event of it came through: nobody knows of it
+	upload dropFile
+	lost   bool // all its events were lost, so it may stay unread
 }
 
 func newAnswers(w *world) *answers { return &answers{w: w, files: make(map[string]*file)} }
 
-// claimed takes in the answer for a line, and returns what is left for the
-// platform to call again about.
-func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got order.Fulfillment, told string, err error) error {
-	c := claimed{line: line, id: id, asked: asked}
+// noteClaim records the answer for a line, and returns the error that makes the platform
+// repeat the call.
+func (a *answers) noteClaim(line paidLine, id order.LineID, asked time.Time, got order.Fulfillment, notice string, err error) error {
+	c := claimAnswer{line: line, id: id, asked: asked}
 	var changed *claim.MismatchError
 	switch {
 	case err == nil:
-		c.answered, c.version, c.held, c.told = time.Now(), got.Version, got.Allocated, told
+		c.answered, c.version, c.held, c.notice = time.Now(), got.Version, got.Allocated, notice
 		for _, k := range got.Keys {
 			c.keys = append(c.keys, string(k.ID))
 		}
@@ -59,7 +59,7 @@ func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got o
 			a.w.ledger.report("%s of %d x %s was answered with %d x %s", a.w.ledger.name(id), line.quantity, line.product, got.Quantity, got.Product)
 		}
 	case errors.As(err, &changed):
-		c.answered, c.changed, c.told, err = time.Now(), true, told, nil
+		c.answered, c.changed, c.notice, err = time.Now(), true, notice, nil
 		a.w.count("changed repeat refused")
 	}
 	a.mu.Lock()
@@ -68,20 +68,20 @@ func (a *answers) claimed(line paidLine, id order.LineID, asked time.Time, got o
 	return err
 }
 
-func (a *answers) dropped(u dropped, o upload.Object) {
+func (a *answers) noteFile(u dropFile, o upload.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.files[o.Name] = &file{upload: u}
 }
 
-func (a *answers) eventLost(o upload.Object) {
+func (a *answers) noteEventLost(o upload.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.files[o.Name].lost = true
 }
 
-// texts returns the texts of the keys in a file that can be stored, each once.
-func (f *file) texts() []string {
+// keyTexts returns the texts of the keys in a file that can be stored, each once.
+func (f *file) keyTexts() []string {
 	var texts []string
 	for _, line := range f.upload.lines {
 		if strings.HasPrefix(line, "K") && len(line) <= ingest.MaxLine {

@@ -20,46 +20,45 @@ import (
 	"keypool/shared/pool"
 )
 
-// ledger sees every change of the tables, in the order of the changes, and checks
-// each against the promise. It knows the tables by their documentation alone and
+// ledger gets every change of the tables, in order, and checks each against the promise. It knows the tables by their documentation alone and
 // shares no code with the packages that write them.
 type ledger struct {
 	w *world
 
-	mu        sync.Mutex
-	keys      map[string]*key
-	lines     map[order.LineID]*line
-	queues    map[string]map[string]*place // partition -> sort key
-	alerts    map[string]*alert
-	bypasses  map[string]time.Time       // partition of a queue -> until
-	gone      map[string][]time.Time     // pool side -> when keys left it
-	onSale    map[string]map[string]*key // pool side -> its available keys
-	looked    map[string]look            // who -> what was seen of the queues
-	earlier   map[string]look            // the same, when a call was sent that comes late
-	mails     map[outbox.Item]*mailed
-	leases    map[leased]lease
-	notices   map[string]bool
-	due       map[string]time.Time // what a sweep is to look at, and when
-	broken    []string
-	versions  []version
-	keyEvents []keyEvent
-	uploads   map[string]*uploaded // by record
-	settings  settingsSeen
-	released  map[string]order.LineID // keys that lines give back in the commit that is looked at
-	sent      map[string]bool         // texts of keys that went out in a mail
-	history   hash.Hash64             // of all commits: two runs of a plan are the same if it is
+	mu                  sync.Mutex
+	keys                map[string]*key
+	lines               map[order.LineID]*line
+	queues              map[string]map[string]*place // partition -> sort key
+	alerts              map[string]*alert
+	bypasses            map[string]time.Time       // partition of a queue -> until
+	removed             map[string][]time.Time     // pool side -> times of its claimed, moved and withdrawn keys
+	available           map[string]map[string]*key // pool side -> its available keys
+	reads               map[string]queueRead       // caller -> its last read of a queue
+	readsBeforeLateCall map[string]queueRead       // the same, before a call that arrives late
+	mails               map[outbox.Item]*mailState
+	leases              map[mailNumber]lease
+	notices             map[string]bool
+	due                 map[string]time.Time // items that the sweep handles, and when
+	problems            []string
+	versions            []version
+	keyEvents           []keyEvent
+	uploads             map[string]*uploadRecord // by record
+	catalog             catalogState
+	released            map[string]order.LineID // keys that lines release in the current commit
+	mailedKeys          map[string]bool         // texts
+	history             hash.Hash64             // of all commits: equal for equal runs
 }
 
-// settingsSeen is what the catalog says of where lines get their keys.
-type settingsSeen struct {
+// catalogState is the part of the catalog that decides from which pool lines get keys.
+type catalogState struct {
 	pools       map[string]bool
-	feeders     map[string]map[string]string // product -> currency, "" for any -> pool
+	poolsOf     map[string]map[string]string // product -> currency, "" for any -> pool
 	defaultPool string
 }
 
-// feeds reports whether there is a pool for a line of the product.
-func (s settingsSeen) feeds(product, currency string) bool {
-	by := s.feeders[product]
+// hasPool reports whether a pool for a line of the product exists.
+func (s catalogState) hasPool(product, currency string) bool {
+	by := s.poolsOf[product]
 	return s.pools[cmp.Or(by[currency], by[""], s.defaultPool)]
 }
 
@@ -70,20 +69,20 @@ type key struct {
 
 // line is a fulfillment.
 type line struct {
-	id                           order.LineID
-	version, wanted, held, given int
-	onHold                       bool
-	queue, sort                  string // where it stands if it waits
-	name                         string // of the order and of the line in it
-	product, currency            string
-	quantity                     int
-	parts                        map[string]map[string]string // sort key of the line or a chunk -> its keys
-	keys                         map[string]string            // id -> text, chunks included
-	returned                     map[string]bool              // keys that it gave back
-	mail                         string
+	id                                   order.LineID
+	version, wanted, held, returnedCount int
+	onHold                               bool
+	queue, sort                          string // its place if it waits
+	name                                 string // of the order and of the line in it
+	product, currency                    string
+	quantity                             int
+	parts                                map[string]map[string]string // sort key of the line or a chunk -> its keys
+	keys                                 map[string]string            // id -> text, chunks included
+	returnedKeys                         map[string]bool              // keys that it released
+	mail                                 string
 }
 
-// put notes the keys of a part of the line, nil if that part is gone.
+// put records the keys of a part of the line, nil if that part was deleted.
 func (l *line) put(part string, keys [][2]string) {
 	delete(l.parts, part)
 	if len(keys) > 0 {
@@ -98,7 +97,7 @@ func (l *line) put(part string, keys [][2]string) {
 	}
 }
 
-func (l *line) missing() int { return l.wanted - l.given - l.held }
+func (l *line) missing() int { return l.wanted - l.returnedCount - l.held }
 
 func (l *line) waits() bool {
 	return !l.onHold && (l.wanted == 0 || l.missing() > 0)
@@ -108,17 +107,17 @@ func (l *line) waits() bool {
 type place struct {
 	line    order.LineID
 	missing int
-	since   time.Time // when it came into the queue
+	since   time.Time // when it entered the queue
 }
 
-// look is what there was to be seen when somebody last looked at a queue.
-type look struct {
+// queueRead is the last read of a queue by a caller.
+type queueRead struct {
 	at       time.Time
-	before   time.Time // when the same had looked before that
+	previous time.Time // the time of the read before
 	bypasses map[string]time.Time
 }
 
-// version is what a line's record came to be at one moment.
+// version is one version of a line.
 type version struct {
 	line   order.LineID
 	number int
@@ -130,15 +129,15 @@ type version struct {
 func newLedger(w *world) *ledger {
 	return &ledger{
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
-		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, gone: map[string][]time.Time{},
-		onSale: map[string]map[string]*key{}, looked: map[string]look{}, earlier: map[string]look{}, mails: map[outbox.Item]*mailed{},
-		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploaded{}, leases: map[leased]lease{},
-		released: map[string]order.LineID{}, sent: map[string]bool{}, history: fnv.New64a(),
-		settings: settingsSeen{pools: map[string]bool{}, feeders: map[string]map[string]string{}},
+		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, removed: map[string][]time.Time{},
+		available: map[string]map[string]*key{}, reads: map[string]queueRead{}, readsBeforeLateCall: map[string]queueRead{}, mails: map[outbox.Item]*mailState{},
+		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
+		released: map[string]order.LineID{}, mailedKeys: map[string]bool{}, history: fnv.New64a(),
+		catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}},
 	}
 }
 
-// name returns the order and the line in it, or the identity of a line that the
+// name returns the order and the line in it, or the ID of a line that the
 // ledger does not know.
 func (l *ledger) name(id order.LineID) string {
 	if there := l.lines[id]; there != nil && there.name != "" {
@@ -147,7 +146,7 @@ func (l *ledger) name(id order.LineID) string {
 	return "line " + string(id)
 }
 
-// text returns the text of a key, or the identity of a key that the ledger does not know.
+// text returns the text of a key, or the ID of a key that the ledger does not know.
 func (l *ledger) text(id string) string {
 	if k := l.keys[id]; k != nil && k.text != "" {
 		return k.text[:min(len(k.text), 20)]
@@ -159,9 +158,9 @@ func (l *ledger) text(id string) string {
 func sideOf(p pool.ID) string  { return p.Merchant + "#" + p.Pool + "#" + string(p.Side) }
 func queueOf(p pool.ID) string { return "queue#" + sideOf(p) }
 
-// problem notes that the promise was broken.
+// problem records that the promise was broken.
 func (l *ledger) problem(format string, args ...any) {
-	l.broken = append(l.broken, fmt.Sprintf("%8.3f s  ", time.Since(l.w.began).Seconds())+fmt.Sprintf(format, args...))
+	l.problems = append(l.problems, fmt.Sprintf("%8.3f s  ", time.Since(l.w.began).Seconds())+fmt.Sprintf(format, args...))
 }
 
 // report is problem, for callers that do not hold the lock.
@@ -171,28 +170,28 @@ func (l *ledger) report(format string, args ...any) {
 	l.problem(format, args...)
 }
 
-// looks notes that a caller reads a queue now.
-func (l *ledger) looks(who string) {
+// noteRead records that a caller reads a queue now.
+func (l *ledger) noteRead(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.looked[who] = look{at: time.Now(), before: l.looked[who].at, bypasses: maps.Clone(l.bypasses)}
+	l.reads[who] = queueRead{at: time.Now(), previous: l.reads[who].at, bypasses: maps.Clone(l.bypasses)}
 }
 
-// late notes that a call will be made later than its caller meant it. It was decided
-// by what the caller had read of the queues by now.
-func (l *ledger) late(who string) {
+// noteLateCall records that a call will arrive late. Its caller decided on it by the reads
+// of the queues up to now.
+func (l *ledger) noteLateCall(who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := l.earlier[who]; !known {
-		l.earlier[who] = l.looked[who]
+	if _, known := l.readsBeforeLateCall[who]; !known {
+		l.readsBeforeLateCall[who] = l.reads[who]
 	}
 }
 
-// checkAsSeen reports a problem of a commit unless it was right by what its caller had
-// read of the queues.
-func (l *ledger) checkAsSeen(c dynamosim.Commit, wrong func(seen look) string) {
-	problem := wrong(l.looked[c.Caller])
-	if earlier, ok := l.earlier[c.Caller]; ok && problem != "" {
+// checkAsRead reports a problem of a commit unless the commit was right by its caller's
+// last read of the queues.
+func (l *ledger) checkAsRead(c dynamosim.Commit, wrong func(seen queueRead) string) {
+	problem := wrong(l.reads[c.Caller])
+	if earlier, ok := l.readsBeforeLateCall[c.Caller]; ok && problem != "" {
 		problem = wrong(earlier)
 	}
 	if problem != "" {
@@ -200,7 +199,7 @@ func (l *ledger) checkAsSeen(c dynamosim.Commit, wrong func(seen look) string) {
 	}
 }
 
-// observe notes all changes of a commit, and then checks the lines that it touched.
+// observe records all changes of a commit, and then checks the lines that it touched.
 func (l *ledger) observe(c dynamosim.Commit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -215,7 +214,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			}
 		}
 	}
-	var told []string // notices that came with it
+	var notices []string // written in the same commit
 	for _, change := range c.Changes {
 		pk, sk := str(change.Key, "pk"), str(change.Key, "sk")
 		fmt.Fprintf(l.history, "%d %s %s %s %s %d\n", time.Since(l.w.began), c.Caller, change.Table, pk, sk, num(change.After, "version"))
@@ -224,7 +223,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 		case change.Table == l.w.tables.Keys:
 			l.keyChanged(pk, change.Before, change.After)
 		case change.Table == l.w.tables.Catalog && strings.HasPrefix(pk, "uploads#"):
-			defer l.uploadChanged(pk+" "+sk, change.After, &told)
+			defer l.uploadChanged(pk+" "+sk, change.After, &notices)
 		case change.Table == l.w.tables.Catalog:
 			l.settingsChanged(pk, sk, change.After)
 		case strings.HasPrefix(sk, "line#"):
@@ -243,15 +242,15 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			_, id, _ := strings.Cut(sk, "#")
 			remember(order.LineID(id))
 			l.placeChanged(pk, sk, change.After)
-			defer l.noteServed(pk)
+			defer l.noteNewWaiters(pk)
 		case strings.HasPrefix(pk, "notice#"):
 			id := strings.TrimPrefix(pk, "notice#")
 			if change.Before == nil {
-				told = append(told, id)
+				notices = append(notices, id)
 			}
 			l.noticeChanged(id, change.Before, change.After)
 		case strings.HasPrefix(pk, "alert#"):
-			defer l.alertChanged(c, pk+sk, change.After, &told)
+			defer l.alertChanged(c, pk+sk, change.After, &notices)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
@@ -272,9 +271,9 @@ func (l *ledger) noteDue(name string, after map[string]types.AttributeValue) {
 	l.due[name] = time.UnixMilli(int64(num(after, "dueAt")))
 }
 
-// keyChanged checks a key's life: available, then claimed for one line, until that
-// gives it back: it is revoked or kept for ever, or available again. Or it is taken
-// out of sale.
+// keyChanged checks the states of a key: available, then claimed by one line until that
+// line releases it, and then revoked or kept for ever, or available again. An available
+// key may be withdrawn.
 func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeValue) {
 	k := l.keys[id]
 	switch {
@@ -294,7 +293,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			l.released[id] = order.LineID(k.line)
 			l.w.count("key given back and " + state)
 			k.restocked = state == "available"
-			if k.restocked && l.sent[k.text] {
+			if k.restocked && l.mailedKeys[k.text] {
 				l.problem("key %s was mailed and is available again", l.text(id))
 			}
 		case k.state == "claimed":
@@ -307,8 +306,8 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			l.w.count("restocked key sold again")
 		}
 		if k.shard != "" {
-			delete(l.onSale[k.side], id)
-			l.gone[k.side] = append(l.gone[k.side], time.Now())
+			delete(l.available[k.side], id)
+			l.removed[k.side] = append(l.removed[k.side], time.Now())
 		}
 	}
 	k.state, k.shard, k.line, k.text = str(after, "state"), str(after, "shard"), str(after, "line"), str(after, "text")
@@ -319,16 +318,16 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 		l.problem("key %s is %s, in shard %q, of line %q", l.text(id), k.state, k.shard, k.line)
 	}
 	if came := k.shard != ""; came && (before == nil || str(before, "shard") == "") || !came && k.state == "withdrawn" {
-		l.keyEvents = append(l.keyEvents, keyEvent{key: id, there: came, at: time.Now()})
+		l.keyEvents = append(l.keyEvents, keyEvent{key: id, available: came, at: time.Now()})
 	}
 	if k.shard != "" {
 		if !strings.HasPrefix(k.shard, k.side+"#") {
 			l.problem("key %s of %s stands in shard %s", l.text(id), k.side, k.shard)
 		}
-		if l.onSale[k.side] == nil {
-			l.onSale[k.side] = map[string]*key{}
+		if l.available[k.side] == nil {
+			l.available[k.side] = map[string]*key{}
 		}
-		l.onSale[k.side][id] = k
+		l.available[k.side][id] = k
 	}
 }
 
@@ -339,7 +338,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, parts: map[string]map[string]string{}, returned: map[string]bool{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, returnedKeys: map[string]bool{}}
 		l.lines[id] = there
 	}
 	if version := num(after, "version"); version != there.version+1 {
@@ -349,7 +348,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 		l.problem("%s was paid as %d x %s and is now %d x %s", l.name(id), there.quantity, there.product, quantity, product)
 	}
 	there.put("line", keysIn(after))
-	there.version, there.wanted, there.held, there.given = num(after, "version"), num(after, "wanted"), num(after, "allocated"), num(after, "returned")
+	there.version, there.wanted, there.held, there.returnedCount = num(after, "version"), num(after, "wanted"), num(after, "allocated"), num(after, "returned")
 	_, there.onHold = after["onHold"]
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")
@@ -442,7 +441,7 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 			continue
 		}
 		lost++
-		now.returned[k] = true
+		now.returnedKeys[k] = true
 		if l.released[k] != id {
 			l.problem("%s does not hold key %s any more and did not give it back", l.name(id), l.text(k))
 		}
@@ -463,7 +462,7 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	switch {
 	case before.version == 0:
 		l.checkNewcomer(c, now, len(gained))
-	case lost > 0 && len(gained) <= lost: // a person replaces keys, whoever waits
+	case lost > 0 && len(gained) <= lost: // a person replaces keys, even if other lines wait
 		l.w.add("key replaced", len(gained))
 	case !before.waits():
 		l.problem("%s did not wait, and got %d keys", l.name(id), len(gained))
@@ -475,9 +474,9 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 }
 
 // checkOrder checks that a waiting line gets keys only while no older line waits, as far
-// as fill could see: a line that came to the queue after fill had read it does not count.
+// as fill could know: a line that entered the queue after fill had read it does not count.
 func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
-	l.checkAsSeen(c, func(seen look) string {
+	l.checkAsRead(c, func(seen queueRead) string {
 		for sk, at := range l.queues[now.queue] {
 			if sk < now.sort && at.since.Before(seen.at) {
 				return fmt.Sprintf("%s was served before %s, which came first", l.name(now.id), l.name(at.line))
@@ -487,9 +486,9 @@ func (l *ledger) checkOrder(c dynamosim.Commit, now *line) {
 	})
 }
 
-// missed returns how many keys the lines miss that a reader of the queue must have
-// seen: lines that stood there at that time, and still do.
-func (l *ledger) missed(queue string, seen look) (missing int) {
+// missing returns the number of keys that waiting lines miss, of the lines that a reader
+// of the queue must have read: they were in the queue at that time, and still are.
+func (l *ledger) missing(queue string, seen queueRead) (missing int) {
 	for _, at := range l.queues[queue] {
 		if at.since.Before(seen.at) {
 			missing += at.missing
@@ -498,12 +497,13 @@ func (l *ledger) missed(queue string, seen look) (missing int) {
 	return missing
 }
 
-// shown returns how many keys of a pool side a lagging index may have shown to a reader
-// at that time: the keys that are available now, and those that were taken since.
-func (l *ledger) shown(side string, seen look) int {
-	shown := len(l.onSale[side])
-	for _, at := range l.gone[side] {
-		if at.After(seen.at.Add(-l.w.plan.Weather.Lag)) {
+// visible returns the largest number of keys of a pool side that a lagging index may have
+// shown at that time: the keys that are available now, and those that were claimed, moved
+// or withdrawn since.
+func (l *ledger) visible(side string, seen queueRead) int {
+	shown := len(l.available[side])
+	for _, at := range l.removed[side] {
+		if at.After(seen.at.Add(-l.w.plan.Conditions.IndexLag)) {
 			shown++
 		}
 	}
@@ -515,12 +515,12 @@ func (l *ledger) shown(side string, seen look) int {
 // the new one need.
 func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 	how := ""
-	l.checkAsSeen(c, func(seen look) string {
-		missing := l.missed(now.queue, seen)
-		shown := l.shown(strings.TrimPrefix(now.queue, "queue#"), seen)
+	l.checkAsRead(c, func(seen queueRead) string {
+		missing := l.missing(now.queue, seen)
+		shown := l.visible(strings.TrimPrefix(now.queue, "queue#"), seen)
 		switch {
 		case missing == 0:
-		case seen.at.Before(seen.bypasses[now.queue].Add(l.w.plan.Weather.Skew)):
+		case seen.at.Before(seen.bypasses[now.queue].Add(l.w.plan.Conditions.ClockSkew)):
 			how = "newcomer bypassed the queue while that was allowed"
 		case shown > missing+now.wanted:
 			how = "newcomer bypassed the queue, nobody lost by it"
@@ -539,25 +539,25 @@ func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 func (l *ledger) bypassChanged(c dynamosim.Commit, queue string, until time.Time) {
 	l.w.count("bypass of a queue allowed")
 	l.bypasses[queue] = until
-	l.checkAsSeen(c, func(seen look) string {
-		missing := l.missed(queue, seen)
-		shown := l.shown(strings.TrimPrefix(queue, "queue#"), seen)
+	l.checkAsRead(c, func(seen queueRead) string {
+		missing := l.missing(queue, seen)
+		shown := l.visible(strings.TrimPrefix(queue, "queue#"), seen)
 		if shown < 2*missing+1000 {
 			return fmt.Sprintf("a bypass of %s was allowed, where %d keys were to be seen and lines miss %d", queue, shown, missing)
 		}
 		return ""
 	})
-	if until.After(time.Now().Add(5*time.Second + l.w.plan.Weather.Skew)) {
+	if until.After(time.Now().Add(5*time.Second + l.w.plan.Conditions.ClockSkew)) {
 		l.problem("a bypass of %s lasts until %s", queue, until)
 	}
 }
 
-// settingsChanged notes what a merchant has set up.
+// settingsChanged records a change of a merchant, a pool or a product.
 func (l *ledger) settingsChanged(pk, sk string, after map[string]types.AttributeValue) {
 	if !strings.HasPrefix(pk, "merchant#") && !strings.HasPrefix(pk, "settings#") {
 		return
 	}
-	s := &l.settings
+	s := &l.catalog
 	if sk == "merchant" {
 		s.defaultPool = str(after, "defaultPool")
 	}
@@ -565,28 +565,28 @@ func (l *ledger) settingsChanged(pk, sk string, after map[string]types.Attribute
 		s.pools[name] = after != nil
 	}
 	if name, ok := strings.CutPrefix(sk, "product#"); ok {
-		s.feeders[name] = map[string]string{"": str(after, "pool")}
+		s.poolsOf[name] = map[string]string{"": str(after, "pool")}
 		if by, ok := after["pools"].(*types.AttributeValueMemberM); ok {
 			for currency := range by.Value {
-				s.feeders[name][currency] = str(by.Value, currency)
+				s.poolsOf[name][currency] = str(by.Value, currency)
 			}
 		}
 	}
 }
 
-// available returns the keys that may be sold from a pool side now, by name.
-func (l *ledger) available(p pool.ID) []key {
+// availableKeys returns the available keys of a pool side, sorted by ID.
+func (l *ledger) availableKeys(p pool.ID) []key {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var keys []key
-	for _, k := range l.onSale[p.Merchant+"#"+p.Pool+"#"+string(p.Side)] {
+	for _, k := range l.available[p.Merchant+"#"+p.Pool+"#"+string(p.Side)] {
 		keys = append(keys, *k)
 	}
 	slices.SortFunc(keys, func(a, b key) int { return cmp.Compare(a.id, b.id) })
 	return keys
 }
 
-// str and num read an attribute as the tables hold it; "" and 0 if it is not there.
+// str and num return the value of an attribute, "" and 0 if it is absent.
 func str(item map[string]types.AttributeValue, name string) string {
 	if s, ok := item[name].(*types.AttributeValueMemberS); ok {
 		return s.Value
@@ -602,7 +602,7 @@ func num(item map[string]types.AttributeValue, name string) int {
 	return 0
 }
 
-// keysIn returns identity and text of the keys that a line or a chunk holds.
+// keysIn returns the ID and the text of each key that a line or a chunk holds.
 func keysIn(item map[string]types.AttributeValue) [][2]string {
 	list, _ := item["keys"].(*types.AttributeValueMemberL)
 	if list == nil {

@@ -23,9 +23,9 @@ import (
 
 type item = map[string]types.AttributeValue
 
-// of makes an item of names and values by turns: strings, numbers, and lists of
-// keys, each an identity and a text.
-func of(pairs ...any) item {
+// attributes makes an item of alternating names and values: strings, numbers, and lists of
+// keys, each an ID and a text.
+func attributes(pairs ...any) item {
 	made := item{}
 	for i := 0; i < len(pairs); i += 2 {
 		name := pairs[i].(string)
@@ -39,7 +39,7 @@ func of(pairs ...any) item {
 		case [][2]string:
 			list := &types.AttributeValueMemberL{}
 			for _, k := range value {
-				list.Value = append(list.Value, &types.AttributeValueMemberM{Value: of("id", k[0], "text", k[1])})
+				list.Value = append(list.Value, &types.AttributeValueMemberM{Value: attributes("id", k[0], "text", k[1])})
 			}
 			made[name] = list
 		}
@@ -47,32 +47,32 @@ func of(pairs ...any) item {
 	return made
 }
 
-// bench puts commits before a ledger.
-type bench struct {
+// fixture sends commits to a ledger.
+type fixture struct {
 	ledger *ledger
 	items  map[string]item
 }
 
-func newBench() *bench {
-	w := newWorld(Plan{Seed: 1, Weather: Weather{Slow: time.Millisecond, Shards: 1}})
-	return &bench{ledger: w.ledger, items: map[string]item{}}
+func newFixture() *fixture {
+	w := newWorld(Plan{Seed: 1, Conditions: Conditions{Latency: time.Millisecond, Shards: 1}})
+	return &fixture{ledger: w.ledger, items: map[string]item{}}
 }
 
-// write commits items, by table and the names in their primary keys; one
-// without attributes is deleted.
-func (b *bench) write(who string, writes ...write) {
-	b.ledger.looks(who)
-	b.late(who, writes...)
+// write commits items, each by its table and primary key. An item without attributes is
+// deleted.
+func (b *fixture) write(who string, writes ...write) {
+	b.ledger.noteRead(who)
+	b.writeLate(who, writes...)
 }
 
-// late commits what was decided on by an earlier look.
-func (b *bench) late(who string, writes ...write) {
+// writeLate commits items as decided by an earlier read of the queue.
+func (b *fixture) writeLate(who string, writes ...write) {
 	c := dynamosim.Commit{Caller: who}
 	for _, w := range writes {
 		name := w.table + " " + w.pk + " " + w.sk
-		key := of("pk", w.pk)
+		key := attributes("pk", w.pk)
 		if w.sk != "" {
-			key["sk"] = of("sk", w.sk)["sk"]
+			key["sk"] = attributes("sk", w.sk)["sk"]
 		}
 		change := dynamosim.Change{Table: w.table, Key: key, Before: b.items[name]}
 		if w.set != nil {
@@ -95,16 +95,16 @@ const (
 	idB = order.LineID("bbbbbbbbbbbbbbbbbbbbbbBBBBBBBBBBBBBBBBBBBBBB")
 )
 
-// textOf is the text of the key that is called by a letter.
+// textOf returns the text of the key that is named by a letter.
 func textOf(id string) string { return keyText(0, int(id[0])) }
 
 func keyItem(id, state, line string) write {
-	set := of("pk", "nova#live#"+id, "text", textOf(id), "pool", "elden", "state", state)
+	set := attributes("pk", "nova#live#"+id, "text", textOf(id), "pool", "elden", "state", state)
 	switch state {
 	case "available":
-		set["shard"] = of("x", "nova#elden#live#0")["x"]
+		set["shard"] = attributes("x", "nova#elden#live#0")["x"]
 	case "claimed", "revoked", "kept":
-		set["line"] = of("x", line)["x"]
+		set["line"] = attributes("x", line)["x"]
 	}
 	return write{"keys", "nova#live#" + id, "", set}
 }
@@ -114,7 +114,7 @@ func lineItem(id order.LineID, version, wanted int, keys ...string) write {
 	for _, k := range keys {
 		held = append(held, [2]string{"nova#live#" + k, textOf(k)})
 	}
-	set := of("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
+	set := attributes("merchant", "nova", "side", "live", "pool", "elden", "product", "game", "quantity", wanted,
 		"version", version, "wanted", wanted, "allocated", len(keys), "receivedAt", at(id), "keys", held)
 	return write{"orders", "order#" + id.OrderHalf(), "line#" + id.LineHalf(), set}
 }
@@ -128,7 +128,7 @@ func chunkOf(id order.LineID, keys ...string) write {
 // with returns a write with other or further attributes.
 func with(w write, pairs ...any) write {
 	w.set = maps.Clone(w.set)
-	maps.Copy(w.set, of(pairs...))
+	maps.Copy(w.set, attributes(pairs...))
 	return w
 }
 
@@ -140,14 +140,14 @@ func without(w write, name string) write {
 }
 
 func noticeItem(id string) write {
-	return write{"orders", "notice#" + id, "notice", of("mail", "due")}
+	return write{"orders", "notice#" + id, "notice", attributes("mail", "due")}
 }
 
 func uploadItem(state string, pairs ...any) write {
-	return with(write{"catalog", "uploads#nova", "u", of("state", state, "name", "uploads/nova/elden/f", "pool", "elden", "lines", 3)}, pairs...)
+	return with(write{"catalog", "uploads#nova", "u", attributes("state", state, "name", "uploads/nova/elden/f", "pool", "elden", "lines", 3)}, pairs...)
 }
 
-// sending is line A while a mailer has its mail, until so long after now.
+// sending is line A while a mailer has a lease of its mail, until so long from now.
 func sending(version, number int, by string, ends time.Duration) write {
 	return with(lineItem(idA, version, 1, "k"), "mail", "sending", "mailKind", "keys", "mailNumber", number,
 		"leaseBy", by, "leaseEndsAt", int(time.Now().Add(ends).UnixMilli()))
@@ -155,11 +155,11 @@ func sending(version, number int, by string, ends time.Duration) write {
 
 // bypass lets new lines bypass the queue for so long.
 func bypass(until time.Duration) write {
-	return write{"orders", "queue#nova#elden#live", "!bypass", of("until", int(time.Now().Add(until).UnixMilli()))}
+	return write{"orders", "queue#nova#elden#live", "!bypass", attributes("until", int(time.Now().Add(until).UnixMilli()))}
 }
 
 // stock makes so many keys available.
-func (b *bench) stock(n int) {
+func (b *fixture) stock(n int) {
 	var keys []write
 	for i := range n {
 		keys = append(keys, keyItem(fmt.Sprint("s", i), "available", ""))
@@ -167,87 +167,87 @@ func (b *bench) stock(n int) {
 	b.write("ingest", keys...)
 }
 
-// sold sells key k to line A.
-func (b *bench) sold() {
+// sellKey claims key k for line A.
+func (b *fixture) sellKey() {
 	b.write("ingest", keyItem("k", "available", ""))
 	b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 }
 
-// at is when a line was received: a before b.
+// at returns when a line was received: A before B.
 func at(id order.LineID) int { return 1_000 + int(id[0]) }
 
 func placeItem(id order.LineID, missing int) write {
 	w := write{"orders", "queue#nova#elden#live", "0000000001" + strconv.Itoa(at(id))[1:] + "#" + string(id), nil}
 	if missing > 0 {
-		w.set = of("missing", missing)
+		w.set = attributes("missing", missing)
 	}
 	return w
 }
 
 func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 	for name, test := range map[string]struct {
-		happens func(b *bench)
+		happens func(b *fixture)
 		problem string // "" if all is well
 	}{
 		"a key is sold": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 			}, "",
 		},
 		"a key is sold twice": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "was sold to line " + string(idA) + " and is now",
 		},
 		"a line holds a key that does not know of it": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", lineItem(idA, 1, 1, "k"))
 			}, "which is not sold to it",
 		},
 		"a line gets more than it paid for": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 1, "k", "l"))
 			}, "holds 2 keys and paid for 1",
 		},
 		"a key is deleted": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("x", write{"keys", "nova#live#k", "", nil})
 			}, "was deleted",
 		},
 		"a key comes back from where it was put": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("x", keyItem("k", "withdrawn", ""))
 				b.write("x", keyItem("k", "available", ""))
 			}, "came back",
 		},
 		"a line waits outside its queue": {
-			func(b *bench) { b.write("claim", lineItem(idA, 1, 1)) }, "stands in its queue: false",
+			func(b *fixture) { b.write("claim", lineItem(idA, 1, 1)) }, "stands in its queue: false",
 		},
 		"a line is served and stays in its queue": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("fill", keyItem("k", "claimed", string(idA)), lineItem(idA, 2, 1, "k"))
 			}, "stands in its queue: true",
 		},
 		"a queue says otherwise than the line": {
-			func(b *bench) { b.write("claim", lineItem(idA, 1, 2), placeItem(idA, 1)) }, "its queue says 1",
+			func(b *fixture) { b.write("claim", lineItem(idA, 1, 2), placeItem(idA, 1)) }, "its queue says 1",
 		},
 		"a line skips a version": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("x", lineItem(idA, 3, 1))
 			}, "went from version 1 to 3",
 		},
 		"the second in the queue is served first": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("claim", lineItem(idB, 1, 1), placeItem(idB, 1))
 				b.write("ingest", keyItem("k", "available", ""))
@@ -255,139 +255,139 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			}, "was served before line " + string(idA),
 		},
 		"the second is served when the first came after fill looked": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idB, 1, 1), placeItem(idB, 1))
 				b.write("ingest", keyItem("k", "available", ""))
-				b.ledger.looks("fill")
+				b.ledger.noteRead("fill")
 				time.Sleep(time.Millisecond)
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
-				b.late("fill", keyItem("k", "claimed", string(idB)), lineItem(idB, 2, 1, "k"), placeItem(idB, 0))
+				b.writeLate("fill", keyItem("k", "claimed", string(idB)), lineItem(idB, 2, 1, "k"), placeItem(idB, 0))
 			}, "",
 		},
 		"a newcomer takes the key that a waiting line would get": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "lines that waited before it miss 1",
 		},
 		"a key reads otherwise": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("x", with(keyItem("k", "available", ""), "text", "other"))
 			}, "has another text now",
 		},
 		"a key is half taken": {
-			func(b *bench) { b.write("ingest", with(keyItem("k", "available", ""), "line", string(idA))) }, "is available, in shard",
+			func(b *fixture) { b.write("ingest", with(keyItem("k", "available", ""), "line", string(idA))) }, "is available, in shard",
 		},
 		"a key stands in another pool's shard": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", with(keyItem("k", "available", ""), "shard", "nova#ring#live#0"))
 			}, "of nova#elden#live stands in shard nova#ring#live#0",
 		},
 		"a line is deleted": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				gone := lineItem(idA, 2, 1)
 				gone.set = nil
 				b.write("x", gone)
 			}, "was deleted",
 		},
 		"a line is paid otherwise": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", with(lineItem(idA, 2, 1, "k"), "product", "dlc"))
 			}, "was paid as 1 x game and is now 1 x dlc",
 		},
 		"a line is due more than its rule says": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", with(lineItem(idA, 1, 2), "product", "pack"), placeItem(idA, 2))
 			}, "paid for 2 x pack and is due 2 keys",
 		},
 		"a chunk is empty": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", lineItem(idA, 2, 1, "k"), chunkOf(idA))
 			}, "a chunk of line " + string(idA) + " is empty",
 		},
 		"a chunk is written over": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1), "allocated", 1), chunkOf(idA, "k"))
 				b.write("x", keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1), "allocated", 1), chunkOf(idA, "l"))
 			}, "does not hold key " + textOf("k") + " any more and did not give it back",
 		},
 		"a key in a chunk is replaced": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1), "allocated", 1), chunkOf(idA, "k"))
 				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1), "allocated", 1), chunkOf(idA, "l"))
 			}, "",
 		},
 		"a line gives its key back, which is sold again": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "",
 		},
 		"a key is given back and its line holds it still": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1, "k"), "returned", 1))
 			}, "which is not sold to it",
 		},
 		"a key is given back and its line does not know": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", keyItem("k", "available", ""))
 			}, "was taken from line " + string(idA) + ", which was not changed with it",
 		},
 		"a line forgets its key": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", with(lineItem(idA, 2, 1), "returned", 1))
 			}, "does not hold key " + textOf("k") + " any more and did not give it back",
 		},
 		"a restocked key still names its line": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", with(keyItem("k", "available", ""), "line", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
 			}, "and is now available, of line " + string(idA),
 		},
 		"a revoked key comes back": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
 				b.write("x", keyItem("k", "available", ""))
 			}, "was revoked and came back",
 		},
 		"a line gets more keys than are replaced": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "returned", 1))
 				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), keyItem("m", "claimed", string(idA)), with(lineItem(idA, 2, 2, "l", "m"), "returned", 1))
 			}, "did not wait, and got 2 keys",
 		},
 		"a mailed key is available again": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.mail(1, textOf("k"))
 				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
 			}, "was mailed and is available again",
 		},
 		"a key is mailed that is available again": {
-			func(b *bench) {
-				b.sold()
-				b.ledger.lease(outbox.LineItem(string(idA)), 1, "keys")
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.noteLease(outbox.LineItem(string(idA)), 1, "keys")
 				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k")})
+				b.ledger.noteAccepted(noProcess, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k")})
 			}, "which is available again",
 		},
 		"a replaced key is mailed though the first mail is marked": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("l", "available", ""))
-				b.sold()
+				b.sellKey()
 				b.mail(1, textOf("k"))
 				b.write("deliver", lineItem(idA, 2, 1, "k"))
 				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 3, 1, "l"))
@@ -395,28 +395,28 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			}, "",
 		},
 		"a place names nobody": {
-			func(b *bench) { b.write("claim", placeItem(idA, 1)) }, "which does not exist",
+			func(b *fixture) { b.write("claim", placeItem(idA, 1)) }, "which does not exist",
 		},
 		"a line says that it holds more": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "allocated", 2))
 			}, "says it holds 2 keys and holds 1",
 		},
 		"a line holds another text than its key's": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1, "k"), "keys", [][2]string{{"nova#live#k", "other"}}))
 			}, "with another text",
 		},
 		"a line holds a key of another pool": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", with(keyItem("k", "available", ""), "pool", "ring", "shard", "nova#ring#live#0"))
 				b.write("claim", with(keyItem("k", "claimed", string(idA)), "pool", "ring"), lineItem(idA, 1, 1, "k"))
 			}, "of nova#ring#live",
 		},
 		"a line stands in two queues": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				moved := placeItem(idA, 1)
 				moved.pk = "queue#nova#ring#live"
@@ -424,48 +424,48 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			}, "stands in two queues",
 		},
 		"a line under review is given a key": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", with(lineItem(idA, 1, 1), "onHold", 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "onHold", 1))
 			}, "did not wait, and got 1 keys",
 		},
 		"a line that was given back is given a key": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", with(lineItem(idA, 1, 1), "returned", 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "returned", 1))
 			}, "did not wait, and got 1 keys",
 		},
 		"a line that was given back in part gets all": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", with(lineItem(idA, 1, 2), "returned", 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
 				b.write("fill", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 2, "k", "l"), "returned", 1), placeItem(idA, 0))
 			}, "missed 1 keys and got 2",
 		},
 		"a bypass is allowed where there are many keys": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.stock(1002)
 				b.write("fill", bypass(5*time.Second))
 			}, "",
 		},
 		"a bypass is allowed where there are few keys": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.stock(1001)
 				b.write("fill", bypass(5*time.Second))
 			}, "where 1001 keys were to be seen and lines miss 1",
 		},
 		"a bypass is allowed for long": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.stock(1002)
 				b.write("fill", bypass(time.Minute))
 			}, "lasts until",
 		},
 		"a newcomer takes the last key by a bypass": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.ledger.bypasses["queue#nova#elden#live"] = time.Now().Add(time.Second)
@@ -473,7 +473,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			}, "",
 		},
 		"a newcomer takes the last key by a bypass that has expired": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
 				b.ledger.bypasses["queue#nova#elden#live"] = time.Now()
@@ -482,23 +482,23 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			}, "lines that waited before it miss 1",
 		},
 		"a newcomer takes the last key by a bypass that it cannot have seen": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""))
-				b.ledger.looks("claim")
+				b.ledger.noteRead("claim")
 				b.ledger.bypasses["queue#nova#elden#live"] = time.Now().Add(time.Second)
-				b.late("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
+				b.writeLate("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "lines that waited before it miss 1",
 		},
 		"a newcomer bypasses the queue while there are many keys": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "",
 		},
 		"a mail is sent again though the first is marked": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 				b.mail(1, textOf("k"))
@@ -507,157 +507,157 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			}, "the first was marked as sent",
 		},
 		"a mail is sent again since nobody knows of the first": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 				b.mail(1, textOf("k"))
-				b.ledger.unknown(outbox.LineItem(string(idA)))
+				b.ledger.noteAnswerLost(outbox.LineItem(string(idA)))
 				b.mail(2, textOf("k"))
 			}, "",
 		},
 		"a mail is sent again though its sender was answered": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.mail(1, textOf("k"))
 				b.mail(2, textOf("k"))
 			}, "who sent the first was answered and lived",
 		},
 		"a mail is sent again since its sender could not mark it": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.mail(1, textOf("k"))
-				b.ledger.unmarked(nobody, outbox.LineItem(string(idA)))
+				b.ledger.noteNotMarked(noProcess, outbox.LineItem(string(idA)))
 				b.mail(2, textOf("k"))
 			}, "",
 		},
 		"the same mail is sent twice": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.mail(1, textOf("k"))
-				b.ledger.unknown(outbox.LineItem(string(idA)))
+				b.ledger.noteAnswerLost(outbox.LineItem(string(idA)))
 				b.mail(1, textOf("k"))
 			}, "mail 1 of line " + string(idA) + " went out twice",
 		},
 		"a mail is sent without a lease": {
-			func(b *bench) {
-				b.sold()
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{})
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.noteAccepted(noProcess, outbox.LineItem(string(idA)), 1, mail.Message{})
 			}, "nobody had leased it",
 		},
 		"a mail shows another line's key beside its own": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.mail(1, textOf("k")+" "+textOf("l"))
 			}, "shows keys",
 		},
 		"a delay mail shows a key": {
-			func(b *bench) {
-				b.sold()
-				b.ledger.lease(outbox.LineItem(string(idA)), 1, "delay")
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{HTML: textOf("k")})
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.noteLease(outbox.LineItem(string(idA)), 1, "delay")
+				b.ledger.noteAccepted(noProcess, outbox.LineItem(string(idA)), 1, mail.Message{HTML: textOf("k")})
 			}, "shows keys",
 		},
 		"an attachment lacks a key": {
-			func(b *bench) {
-				b.sold()
-				b.ledger.lease(outbox.LineItem(string(idA)), 1, "keys")
-				b.ledger.mailed(nobody, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k"), Attached: []mail.Attachment{{}}})
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.noteLease(outbox.LineItem(string(idA)), 1, "keys")
+				b.ledger.noteAccepted(noProcess, outbox.LineItem(string(idA)), 1, mail.Message{Text: textOf("k"), HTML: textOf("k"), Attached: []mail.Attachment{{}}})
 			}, "shows keys []",
 		},
 		"a mail is leased after a lease has lapsed": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("deliver", sending(2, 1, "one", time.Minute))
 				time.Sleep(time.Minute)
 				b.write("deliver", sending(3, 2, "another", time.Minute))
 			}, "",
 		},
 		"a mail is leased while another mailer has it": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("deliver", sending(2, 1, "one", time.Minute))
 				b.write("deliver", sending(3, 2, "another", time.Minute))
 			}, "was leased while mail 1 was another mailer's",
 		},
 		"a line is written anew while a mailer has its mail": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("deliver", sending(2, 1, "one", time.Minute))
 				b.write("fill", without(sending(3, 1, "one", time.Minute), "leaseBy"))
 			}, "",
 		},
 		"a mail keeps its number after a lease has lapsed": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("deliver", sending(2, 1, "one", time.Minute))
 				time.Sleep(time.Minute)
 				b.write("deliver", sending(3, 1, "another", time.Minute))
 			}, "mail 1 of line " + string(idA) + " was leased while mail 1",
 		},
 		"a mail is set due while a mailer has it": {
-			func(b *bench) {
-				b.sold()
+			func(b *fixture) {
+				b.sellKey()
 				b.write("deliver", sending(2, 1, "one", time.Minute))
 				b.write("sweep", with(sending(3, 1, "one", time.Minute), "mail", "due"))
 			}, "was set due while it was a mailer's",
 		},
 		"a mail is about nothing": {
-			func(b *bench) {
+			func(b *fixture) {
 				if _, err := b.ledger.w.ses.Send(context.Background(), mail.Message{}); err == nil {
 					panic("it was sent")
 				}
 			}, "names no line and no notice",
 		},
 		"an order is answered with another": {
-			func(b *bench) {
+			func(b *fixture) {
 				another := order.Fulfillment{Product: "dlc", Quantity: 1}
-				if err := b.ledger.w.answers.claimed(paidLine{product: "game", quantity: 1}, idA, time.Now(), another, "", nil); err != nil {
+				if err := b.ledger.w.answers.noteClaim(paidLine{product: "game", quantity: 1}, idA, time.Now(), another, "", nil); err != nil {
 					panic(err)
 				}
 			}, "of 1 x game was answered with 1 x dlc",
 		},
 		"a notice is deleted": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("x", noticeItem("n"))
 				b.write("x", write{"orders", "notice#n", "notice", nil})
 			}, "notice n was deleted",
 		},
 		"a mail lacks a key": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), lineItem(idA, 1, 1, "k"))
 				b.mail(1, "your key follows")
 			}, "shows keys []",
 		},
-		"a low stock is not told": {
-			func(b *bench) {
-				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "sequence", 1)})
+		"a low stock has no notice": {
+			func(b *fixture) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "low", "sequence", 1)})
 			}, "its notice was written with it: false",
 		},
-		"an alert tells that all is well": {
-			func(b *bench) {
-				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("sequence", 1)}, noticeItem("nova#empty#elden#live#1"))
-			}, "told that all is well",
+		"an alert has a notice at no level": {
+			func(b *fixture) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", attributes("sequence", 1)}, noticeItem("nova#empty#elden#live#1"))
+			}, "has a notice at no level",
 		},
-		"a low stock is told of another pool": {
-			func(b *bench) {
-				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", of("level", "low", "sequence", 1)}, noticeItem("nova#low-stock#ring#live#1"))
+		"a low stock has the notice of another pool": {
+			func(b *fixture) {
+				b.write("stock", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "low", "sequence", 1)}, noticeItem("nova#low-stock#ring#live#1"))
 			}, "its notice was written with it: false",
 		},
 		"a queue's place has no time": {
-			func(b *bench) {
-				b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", 1)}, noticeItem("nova#empty#elden#live#1"))
+			func(b *fixture) {
+				b.write("fill", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "backordered", "sequence", 1)}, noticeItem("nova#empty#elden#live#1"))
 				odd := placeItem(idA, 1)
 				odd.sk = "soon#" + string(idA)
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1), odd)
 				b.write("x", placeItem(idA, 0))
 			}, "holds a place of \"soon\"",
 		},
-		"an empty pool is told again of lines that came since": {
-			func(b *bench) {
+		"an empty pool has a second notice, of lines that came later": {
+			func(b *fixture) {
 				for n, served := range []bool{true, false} {
 					b.write("claim", lineItem(idA, 1+2*n, 1), placeItem(idA, 1))
-					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", n+1, "toldAt", 1_000+n)},
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "backordered", "sequence", n+1, "toldAt", 1_000+n)},
 						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n+1)))
 					if served {
 						b.write("x", with(lineItem(idA, 2, 1), "onHold", 1), placeItem(idA, 0))
@@ -665,31 +665,31 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				}
 			}, "",
 		},
-		"an empty pool is told twice": {
-			func(b *bench) {
+		"an empty pool has two notices": {
+			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				for n := 1; n <= 2; n++ {
-					b.ledger.looks("fill")
-					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", of("level", "backordered", "sequence", n, "toldAt", 2_000+n)},
+					b.ledger.noteRead("fill")
+					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "backordered", "sequence", n, "toldAt", 2_000+n)},
 						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n)))
 				}
-			}, "told twice of what is backordered",
+			}, "has two notices at level backordered",
 		},
 		"a finished upload is counted again": {
-			func(b *bench) {
+			func(b *fixture) {
 				b.write("ingest", uploadItem("finished"), noticeItem("nova#upload-report#u"))
 				b.write("ingest", uploadItem("finished", "lines", 6))
 			}, "changed after it was finished",
 		},
-		"an upload is finished and not told": {
-			func(b *bench) { b.write("ingest", uploadItem("finished")) }, "was finished without a report",
+		"an upload is finished without a notice": {
+			func(b *fixture) { b.write("ingest", uploadItem("finished")) }, "was finished without a report",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench()
+				b := newFixture()
 				test.happens(b)
-				all := strings.Join(b.ledger.broken, "\n")
+				all := strings.Join(b.ledger.problems, "\n")
 				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
 					t.Errorf("the ledger says %q, want %q", all, test.problem)
 				}
@@ -698,105 +698,105 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 	}
 }
 
-// TestWorld_noticesWhatWasLeftUndone breaks each thing once that is held at the end.
+// TestWorld_noticesWhatWasLeftUndone breaks each rule of the end once.
 func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 	file := "uploads/nova/elden/f"
-	dropped := func(b *bench, lines ...string) {
-		u := dropped{file: "f", pool: "elden", side: pool.Live, lines: lines}
-		b.ledger.w.answers.dropped(u, b.ledger.w.bucket.put(file, nil))
+	dropped := func(b *fixture, lines ...string) {
+		u := dropFile{file: "f", pool: "elden", side: pool.Live, lines: lines}
+		b.ledger.w.answers.noteFile(u, b.ledger.w.bucket.put(file, nil))
 	}
-	finished := func(b *bench, accepted, outcomes int) {
+	finished := func(b *fixture, accepted, outcomes int) {
 		b.write("ingest", uploadItem("finished", "counts", item{
-			"accepted": of("n", accepted)["n"], "same-file": of("n", outcomes-accepted)["n"],
+			"accepted": attributes("n", accepted)["n"], "same-file": attributes("n", outcomes-accepted)["n"],
 		}), noticeItem("nova#upload-report#u"))
 	}
-	answered := func(b *bench, c claimed) {
+	answered := func(b *fixture, c claimAnswer) {
 		c.id, c.answered = idA, time.Now()
 		b.ledger.w.answers.claims = append(b.ledger.w.answers.claims, c)
 	}
 	line := paidLine{product: "game", quantity: 1}
 	lines, files, mails, alerts, shown := (*world).checkLines, (*world).checkFiles, (*world).checkMails, (*world).checkAlerts, (*world).checkShown
-	left := func(w *world) { w.ledger.broken, _ = w.ledger.unfinished() }
+	left := func(w *world) { w.ledger.problems, _ = w.ledger.unfinished() }
 
 	for name, test := range map[string]struct {
-		happens func(b *bench)
+		happens func(b *fixture)
 		check   func(*world)
 		problem string // "" if all is well
 	}{
-		"a line was answered with its key":          {func(b *bench) { b.sold(); answered(b, claimed{line: line, keys: []string{"nova#live#k"}}) }, lines, ""},
-		"an answered line is not there":             {func(b *bench) { answered(b, claimed{line: line}) }, lines, "was answered and is not there"},
-		"a line is there otherwise":                 {func(b *bench) { b.sold(); answered(b, claimed{line: paidLine{product: "dlc", quantity: 1}}) }, lines, "was answered as changed: false"},
-		"a line was called changed and is the same": {func(b *bench) { b.sold(); answered(b, claimed{line: line, changed: true}) }, lines, "was answered as changed: true"},
-		"a merchant was not told of an answer":      {func(b *bench) { b.sold(); answered(b, claimed{line: line, told: "n"}) }, lines, "there is no notice n"},
-		"a line lost a key that it was answered":    {func(b *bench) { b.sold(); answered(b, claimed{line: line, keys: []string{"l"}}) }, lines, "was answered with key l"},
+		"a line was answered with its key":          {func(b *fixture) { b.sellKey(); answered(b, claimAnswer{line: line, keys: []string{"nova#live#k"}}) }, lines, ""},
+		"an answered line is not there":             {func(b *fixture) { answered(b, claimAnswer{line: line}) }, lines, "was answered and is not there"},
+		"a line is there otherwise":                 {func(b *fixture) { b.sellKey(); answered(b, claimAnswer{line: paidLine{product: "dlc", quantity: 1}}) }, lines, "was answered as changed: false"},
+		"a line was called changed and is the same": {func(b *fixture) { b.sellKey(); answered(b, claimAnswer{line: line, changed: true}) }, lines, "was answered as changed: true"},
+		"a merchant has no notice of an answer":     {func(b *fixture) { b.sellKey(); answered(b, claimAnswer{line: line, notice: "n"}) }, lines, "there is no notice n"},
+		"a line lost a key that it was answered":    {func(b *fixture) { b.sellKey(); answered(b, claimAnswer{line: line, keys: []string{"l"}}) }, lines, "was answered with key l"},
 
-		"a file was read": {func(b *bench) {
+		"a file was read": {func(b *fixture) {
 			dropped(b, textOf("k"), "", textOf("k"))
 			b.ledger.w.bucket.objects[file] = object{done: true}
 			b.write("ingest", keyItem("k", "available", ""))
 			finished(b, 1, 2)
 		}, files, ""},
-		"a file is not known": {func(b *bench) { dropped(b) }, files, "is not known"},
-		"a file is two uploads": {func(b *bench) {
+		"a file is not known": {func(b *fixture) { dropped(b) }, files, "is not known"},
+		"a file is two uploads": {func(b *fixture) {
 			again := uploadItem("loading")
 			again.sk = "v"
 			b.write("ingest", uploadItem("loading"), again)
 		}, files, "is two uploads"},
-		"a report leaves a line out":                {func(b *bench) { dropped(b, textOf("k"), textOf("l")); finished(b, 0, 1) }, files, "has 2 lines that are not blank; its report tells of 1"},
-		"a report tells of a key that is not there": {func(b *bench) { dropped(b, textOf("k")); finished(b, 1, 1) }, files, "1 accepted keys, 0 are in the table"},
-		"a key comes from nowhere":                  {func(b *bench) { b.write("x", keyItem("k", "available", "")) }, files, "is in no file for the live side"},
-		"a key of a file is lost":                   {func(b *bench) { dropped(b, textOf("k")); finished(b, 0, 1) }, files, "of a file for the live side is not in the table"},
-		"a live key of a file stands on the test side": {func(b *bench) {
+		"a report leaves a line out":                {func(b *fixture) { dropped(b, textOf("k"), textOf("l")); finished(b, 0, 1) }, files, "has 2 lines that are not blank; its report tells of 1"},
+		"a report tells of a key that is not there": {func(b *fixture) { dropped(b, textOf("k")); finished(b, 1, 1) }, files, "1 accepted keys, 0 are in the table"},
+		"a key comes from nowhere":                  {func(b *fixture) { b.write("x", keyItem("k", "available", "")) }, files, "is in no file for the live side"},
+		"a key of a file is lost":                   {func(b *fixture) { dropped(b, textOf("k")); finished(b, 0, 1) }, files, "of a file for the live side is not in the table"},
+		"a live key of a file stands on the test side": {func(b *fixture) {
 			dropped(b, textOf("k"))
 			test := keyItem("k", "available", "")
 			test.pk = "nova#test#k"
 			b.write("ingest", with(test, "shard", "nova#elden#test#0"))
 			finished(b, 1, 1)
 		}, files, "is in no file for the test side"},
-		"a file that was read is never to expire": {func(b *bench) { dropped(b); finished(b, 0, 0) }, files, "was read and is not marked as done"},
+		"a file that was read is never to expire": {func(b *fixture) { dropped(b); finished(b, 0, 0) }, files, "was read and is not marked as done"},
 
-		"a line's keys were mailed": {func(b *bench) { b.sold(); b.mail(1, textOf("k")) }, mails, ""},
-		"a line's replaced key was not mailed": {func(b *bench) {
+		"a line's keys were mailed": {func(b *fixture) { b.sellKey(); b.mail(1, textOf("k")) }, mails, ""},
+		"a line's replaced key was not mailed": {func(b *fixture) {
 			b.write("ingest", keyItem("l", "available", ""))
-			b.sold()
+			b.sellKey()
 			b.mail(1, textOf("k"))
 			b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 2, 1, "l"))
 		}, mails, "which was never mailed"},
-		"a line gave back a key that it was answered": {func(b *bench) {
-			b.sold()
-			answered(b, claimed{line: line, keys: []string{"nova#live#k"}})
+		"a line gave back a key that it was answered": {func(b *fixture) {
+			b.sellKey()
+			answered(b, claimAnswer{line: line, keys: []string{"nova#live#k"}})
 			b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
 		}, lines, ""},
-		"a line's mail never left": {func(b *bench) { b.sold() }, mails, "has its keys and no mail went out"},
-		"a line's delay mail was refused, and its keys were not mailed": {func(b *bench) {
-			b.sold()
-			b.ledger.lease(outbox.LineItem(string(idA)), 1, "delay")
-			b.ledger.refused(outbox.LineItem(string(idA)), 1)
+		"a line's mail never left": {func(b *fixture) { b.sellKey() }, mails, "has its keys and no mail went out"},
+		"a line's delay mail was refused, and its keys were not mailed": {func(b *fixture) {
+			b.sellKey()
+			b.ledger.noteLease(outbox.LineItem(string(idA)), 1, "delay")
+			b.ledger.noteRefused(outbox.LineItem(string(idA)), 1)
 		}, mails, "has its keys and no mail went out"},
-		"a line given back in part was not mailed": {func(b *bench) {
+		"a line given back in part was not mailed": {func(b *fixture) {
 			b.write("ingest", keyItem("k", "available", ""))
 			b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "returned", 1))
 		}, mails, "has its keys and no mail went out"},
-		"keys were mailed of a line that waits": {func(b *bench) {
+		"keys were mailed of a line that waits": {func(b *fixture) {
 			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 			b.mail(1, "")
 		}, mails, "waits and its keys were mailed"},
-		"a notice never left": {func(b *bench) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
+		"a notice never left": {func(b *fixture) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
 
-		"an empty pool was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
-		"an empty pool was told as low": {func(b *bench) {
-			b.ledger.settings.pools["elden"] = true
+		"an empty pool has no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
+		"an empty pool has the notice of a low one": {func(b *fixture) {
+			b.ledger.catalog.pools["elden"] = true
 			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "low", sequence: 1}
-		}, alerts, `last that it is "low"`},
-		"a pool that has few keys was not told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock - 1) }, alerts, `is "low"`},
-		"a pool with backorders was told as empty": {func(b *bench) {
-			b.ledger.settings.pools["elden"] = true
+		}, alerts, `the last says that it is "low"`},
+		"a pool with few keys has no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true; b.stock(lowStock - 1) }, alerts, `is "low"`},
+		"a pool with backorders has the notice of an empty one": {func(b *fixture) {
+			b.ledger.catalog.pools["elden"] = true
 			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 			b.ledger.alerts["alert#nova#eldenalert#live"] = &alert{level: "empty", sequence: 1}
 		}, alerts, `is "backordered"`},
-		"a pool that has keys need not be told": {func(b *bench) { b.ledger.settings.pools["elden"] = true; b.stock(lowStock) }, alerts, ""},
+		"a pool with keys needs no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true; b.stock(lowStock) }, alerts, ""},
 
-		"a count is shown that is wrong": {func(b *bench) {
+		"a count is shown that is wrong": {func(b *fixture) {
 			if err := b.ledger.w.setUp(); err != nil {
 				panic(err)
 			}
@@ -806,32 +806,32 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 			}
 		}, shown, "nova#elden#live shows 7 keys and has 0"},
 
-		"nothing is left to do": {func(b *bench) { b.sold() }, left, ""},
-		"a mail is left":        {func(b *bench) { b.sold(); b.write("x", with(lineItem(idA, 2, 1, "k"), "mail", "due")) }, left, "is due"},
-		"a notice is left":      {func(b *bench) { b.write("x", with(noticeItem("n"), "dueAt", 1)) }, left, "notice#n notice is still to be mailed"},
-		"an upload is left":     {func(b *bench) { b.write("ingest", uploadItem("loading")) }, left, "is still being loaded"},
-		"a parked file is left": {func(b *bench) { b.write("ingest", uploadItem("parked")); b.ledger.settings.pools["elden"] = true }, left, "waits for its pool elden, which is there"},
-		"a line is left beside keys": {func(b *bench) {
+		"nothing is left to do": {func(b *fixture) { b.sellKey() }, left, ""},
+		"a mail is left":        {func(b *fixture) { b.sellKey(); b.write("x", with(lineItem(idA, 2, 1, "k"), "mail", "due")) }, left, "is due"},
+		"a notice is left":      {func(b *fixture) { b.write("x", with(noticeItem("n"), "dueAt", 1)) }, left, "notice#n notice is still to be mailed"},
+		"an upload is left":     {func(b *fixture) { b.write("ingest", uploadItem("loading")) }, left, "is still being loaded"},
+		"a parked file is left": {func(b *fixture) { b.write("ingest", uploadItem("parked")); b.ledger.catalog.pools["elden"] = true }, left, "waits for its pool elden, which is there"},
+		"a line is left beside keys": {func(b *fixture) {
 			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 			b.stock(1)
 		}, left, "1 lines of nova#elden#live wait beside 1 keys"},
-		"a line is left unconnected": {func(b *bench) {
+		"a line is left unconnected": {func(b *fixture) {
 			place := placeItem(idA, 1)
 			place.pk = "unconnected#nova#live#game"
 			b.write("claim", without(with(lineItem(idA, 1, 1), "wanted", 0), "pool"), place)
-			b.ledger.settings.pools["ring"], b.ledger.settings.defaultPool = true, "ring"
+			b.ledger.catalog.pools["ring"], b.ledger.catalog.defaultPool = true, "ring"
 		}, left, "waits to be connected, and there is a pool for it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench()
-				b.ledger.w.calm.Store(true)
+				b := newFixture()
+				b.ledger.w.reliable.Store(true)
 				test.happens(b)
-				if len(b.ledger.broken) > 0 {
-					t.Fatalf("before the end the ledger says %q", b.ledger.broken)
+				if len(b.ledger.problems) > 0 {
+					t.Fatalf("before the end the ledger says %q", b.ledger.problems)
 				}
 				test.check(b.ledger.w)
-				all := strings.Join(b.ledger.broken, "\n")
+				all := strings.Join(b.ledger.problems, "\n")
 				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
 					t.Errorf("it says %q, want %q", all, test.problem)
 				}
@@ -841,10 +841,10 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 }
 
 // mail lets the mail service take a mail about the keys of line A.
-func (b *bench) mail(number int, text string) {
+func (b *fixture) mail(number int, text string) {
 	line := outbox.LineItem(string(idA))
-	b.ledger.lease(line, number, "keys")
-	b.ledger.mailed(nobody, line, number, mail.Message{Text: text, HTML: text})
+	b.ledger.noteLease(line, number, "keys")
+	b.ledger.noteAccepted(noProcess, line, number, mail.Message{Text: text, HTML: text})
 }
 
 func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {
@@ -862,18 +862,18 @@ func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench()
+				b := newFixture()
 				w := b.ledger.w
 				b.write("ingest", keyItem("k", "available", ""))
 				time.Sleep(5 * time.Second)
 				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 				time.Sleep(15 * time.Second)
 				b.write("fill", keyItem("k", "claimed", string(idA)), lineItem(idA, 2, 1, "k"), placeItem(idA, 0))
-				w.answers.claims = []claimed{
+				w.answers.claims = []claimAnswer{
 					{id: idA, asked: w.began.Add(4 * time.Second)}, // cut off
 					{id: idA, asked: w.began.Add(test.asked), answered: w.began.Add(test.answered), version: test.version, held: test.version - 1},
 				}
-				if problem := w.linear(); (problem == "") != test.linear {
+				if problem := w.checkLinearizable(); (problem == "") != test.linear {
 					t.Errorf("it says %q, want linear: %v", problem, test.linear)
 				}
 			})

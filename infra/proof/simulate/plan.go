@@ -14,79 +14,78 @@ import (
 	"keypool/shared/pool"
 )
 
-// Plan is what happens to the world from outside, and the weather it happens in.
-// It follows from its seed, and can be cut shorter: what is left happens as
-// before, as far as it does not meet what is gone.
+// Plan is a history: the actions of platforms, merchants and operators, and the faults
+// under which they happen. It follows from its seed. A part of it can be removed: the
+// remaining actions happen as before, unless they depend on a removed one.
 type Plan struct {
-	Seed    uint64
-	Weather Weather
-	Acts    []Act
+	Seed       uint64
+	Conditions Conditions
+	Actions    []TimedAction
 
-	// Recoveries is how often, once all acts are over, the next thing that is due
-	// is waited for in the same weather: leases lapse, quiet uploads are taken up
-	// and hourly looks are had while things still go wrong.
-	Recoveries int
+	// RecoveryRounds is the number of sweeps after the last action, each when the next work
+	// is due, with the same faults: leases end, and interrupted uploads are resumed.
+	RecoveryRounds int
 }
 
-// Weather says what may go wrong, and how often. Rates are chances from 0 to 1.
-type Weather struct {
-	Lag       time.Duration // an index shows a change up to so late
-	Slow      time.Duration // a call takes up to so long, one in fifty ten times that
-	Hold      time.Duration // a transaction holds its items up to so long
-	Tear      time.Duration // a read stops up to so long between two of its items
-	Skew      time.Duration // clocks are up to so far apart
-	Shards    int           // index partitions of each pool side
-	Partition float64       // write units a second that a partition takes; 0: any number
+// Conditions are the delays and the faults of a history. Rates are from 0 to 1.
+type Conditions struct {
+	IndexLag        time.Duration // the most by which an index lags
+	Latency         time.Duration // the most that a call takes; one in fifty takes up to ten times that
+	TransactionTime time.Duration // the longest that a transaction holds its items
+	ReadTime        time.Duration // the longest pause of a read between two items
+	ClockSkew       time.Duration // the most by which two clocks differ
+	Shards          int           // index partitions of each pool side
+	PartitionWrites float64       // write units a second of a partition; 0: no limit
 
-	Trouble float64 // a call meets some fault
-	Death   float64 // a process dies, in its first moments or long after
-	Mail    float64 // SES refuses, throttles, or loses its answer
-	Lost    float64 // a message or record is never delivered
-	Twice   float64 // a message or record is delivered again
+	CallFaults        float64 // of calls that meet a fault
+	ProcessDeaths     float64 // of processes that die
+	MailFaults        float64 // of mails that SES refuses or throttles, or whose answer is lost
+	LostMessages      float64 // of messages and records that are never delivered
+	DuplicateMessages float64 // of messages and records that are delivered again
 }
 
-func (w Weather) String() string {
-	var says []string
-	say := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
-	if w.Lag > 0 {
-		say("indexes lag up to %s", w.Lag)
+func (c Conditions) String() string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if c.IndexLag > 0 {
+		add("indexes lag up to %s", c.IndexLag)
 	}
-	if w.Hold > 0 {
-		say("transactions hold their items up to %s", w.Hold)
+	if c.TransactionTime > 0 {
+		add("transactions hold their items up to %s", c.TransactionTime)
 	}
-	if w.Tear > 0 {
-		say("reads stop halfway up to %s", w.Tear)
+	if c.ReadTime > 0 {
+		add("reads stop halfway up to %s", c.ReadTime)
 	}
-	if w.Skew > 0 {
-		say("clocks are up to %s apart", w.Skew)
+	if c.ClockSkew > 0 {
+		add("clocks are up to %s apart", c.ClockSkew)
 	}
-	if w.Partition > 0 {
-		say("a partition takes %.0f write units a second", w.Partition)
+	if c.PartitionWrites > 0 {
+		add("a partition takes %.0f write units a second", c.PartitionWrites)
 	}
 	for _, rate := range []struct {
 		of    float64
 		words string
 	}{
-		{w.Trouble, "of calls meet a fault"},
-		{w.Death, "of processes die, if they live long enough"},
-		{w.Mail, "of mails meet trouble at SES"},
-		{w.Lost, "of messages and records are lost"},
-		{w.Twice, "of them come twice"},
+		{c.CallFaults, "of calls meet a fault"},
+		{c.ProcessDeaths, "of processes die, if they live long enough"},
+		{c.MailFaults, "of mails meet a fault of SES"},
+		{c.LostMessages, "of messages and records are lost"},
+		{c.DuplicateMessages, "of them are duplicated"},
 	} {
 		if rate.of > 0 {
-			say("%.1f %% %s", 100*rate.of, rate.words)
+			add("%.1f %% %s", 100*rate.of, rate.words)
 		}
 	}
-	return strings.Join(append(says, fmt.Sprintf("calls take up to %s, %d shards", w.Slow, w.Shards)), "; ")
+	return strings.Join(append(parts, fmt.Sprintf("calls take up to %s, %d shards", c.Latency, c.Shards)), "; ")
 }
 
-// Act is one thing that happens from outside, so long after the beginning.
-type Act struct {
-	At  time.Duration
-	Act act
+// TimedAction is an action and its time since the start.
+type TimedAction struct {
+	At     time.Duration
+	Action action
 }
 
-func (a Act) String() string { return fmt.Sprintf("%8.3f s  %s", a.At.Seconds(), a.Act) }
+func (a TimedAction) String() string { return fmt.Sprintf("%8.3f s  %s", a.At.Seconds(), a.Action) }
 
 // The one merchant of the world, its pools and products. The product dlc has no pool
 // at first, late names a pool that is made later, and abroad has a pool for one
@@ -107,7 +106,7 @@ var (
 	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad"}
 )
 
-// keysFor is how many keys a line is due, by the rules that stand above and never change.
+// keysFor returns the number of keys of a line, by the rules above, which never change.
 func keysFor(product string, quantity int) int {
 	rule := products[product].Keys
 	if rule.Mode == catalog.PerLine {
@@ -116,190 +115,190 @@ func keysFor(product string, quantity int) int {
 	return rule.Count * quantity
 }
 
-// NewPlan makes up a history of some length. Each seed mixes its own weather:
-// where everything goes wrong at once, the rare meetings of two things are rarer.
+// NewPlan makes a random history of some length. Each seed chooses its own conditions:
+// with all faults at once, the rare combinations of two would be rarer.
 func NewPlan(seed uint64, length int) Plan {
-	m := maker{rng: rand.New(rand.NewPCG(seed, 0x6b657973)), late: latePools[1:]}
-	m.scarce = m.one(2)
-	plan := Plan{Seed: seed, Weather: m.weather()}
-	m.tight = plan.Weather.Partition > 0
-	m.rich = !m.scarce && !m.tight && m.one(2)
-	plan.Recoveries = m.rng.IntN(13)
-	span := m.upTo(20*time.Second, 10*time.Minute)
-	plan.Acts = append(plan.Acts, Act{0, m.upload("elden")}, Act{0, m.upload("ring")})
+	m := planner{rng: rand.New(rand.NewPCG(seed, 0x6b657973)), missingPools: latePools[1:]}
+	m.fewKeys = m.oneIn(2)
+	plan := Plan{Seed: seed, Conditions: m.conditions()}
+	m.throttled = plan.Conditions.PartitionWrites > 0
+	m.manyKeys = !m.fewKeys && !m.throttled && m.oneIn(2)
+	plan.RecoveryRounds = m.rng.IntN(13)
+	span := m.between(20*time.Second, 10*time.Minute)
+	plan.Actions = append(plan.Actions, TimedAction{0, m.upload("elden")}, TimedAction{0, m.upload("ring")})
 	for range length {
-		at, happens := m.upTo(time.Second, span), m.act()
-		plan.Acts = append(plan.Acts, Act{at, happens})
-		if p, ok := happens.(paid); ok && m.one(10) { // beside its first call
-			plan.Acts = append(plan.Acts, Act{at + m.upTo(0, 50*time.Millisecond), m.changed(p)})
+		at, action := m.between(time.Second, span), m.action()
+		plan.Actions = append(plan.Actions, TimedAction{at, action})
+		if p, ok := action.(payOrder); ok && m.oneIn(10) { // concurrent with its first call
+			plan.Actions = append(plan.Actions, TimedAction{at + m.between(0, 50*time.Millisecond), m.changedRepeat(p)})
 		}
-		if p, ok := happens.(paid); ok && m.one(2) {
-			plan.Acts = append(plan.Acts, Act{at + m.soonOrLate(), m.handledLine(p)})
+		if p, ok := action.(payOrder); ok && m.oneIn(2) {
+			plan.Actions = append(plan.Actions, TimedAction{at + m.delay(), m.changeOf(p)})
 		}
 		// A merchant drops several files for a pool and makes it afterwards. A failed call
 		// then leaves parked files to the sweep.
-		if len(m.late) > 0 && m.one(3) {
-			late := m.late[0]
-			m.late = m.late[1:]
+		if len(m.missingPools) > 0 && m.oneIn(3) {
+			late := m.missingPools[0]
+			m.missingPools = m.missingPools[1:]
 			for range 3 + m.rng.IntN(6) {
-				plan.Acts = append(plan.Acts, Act{at + m.upTo(0, time.Second), m.file(late, 1+m.rng.IntN(5), false)})
+				plan.Actions = append(plan.Actions, TimedAction{at + m.between(0, time.Second), m.file(late, 1+m.rng.IntN(5), false)})
 			}
-			plan.Acts = append(plan.Acts, Act{at + m.upTo(3*time.Second, time.Minute), opened{pool: late, serial: m.next()}})
+			plan.Actions = append(plan.Actions, TimedAction{at + m.between(3*time.Second, time.Minute), makePool{pool: late, serial: m.next()}})
 		}
-		// Orders come in a rush now and then, and for keys that leave their place.
-		keys, leave := happens.(withdrawn)
-		if leave || m.one(20) || m.rich && m.one(6) {
-			m.sought = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
+		// Orders come in bursts now and then, and for keys that are withdrawn or moved.
+		keys, leaves := action.(withdrawKeys)
+		if leaves || m.oneIn(20) || m.manyKeys && m.oneIn(6) {
+			m.inDemand = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
 			for range 5 + m.rng.IntN(30) {
-				p := m.paid()
-				comes := at + m.upTo(0, 300*time.Millisecond)
-				plan.Acts = append(plan.Acts, Act{comes, p})
-				if m.one(4) {
-					plan.Acts = append(plan.Acts, Act{comes + m.soonOrLate(), m.handledLine(p)})
+				p := m.order()
+				paidAt := at + m.between(0, 300*time.Millisecond)
+				plan.Actions = append(plan.Actions, TimedAction{paidAt, p})
+				if m.oneIn(4) {
+					plan.Actions = append(plan.Actions, TimedAction{paidAt + m.delay(), m.changeOf(p)})
 				}
 			}
-			m.sought = ""
+			m.inDemand = ""
 		}
 	}
-	slices.SortStableFunc(plan.Acts, func(a, b Act) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(plan.Actions, func(a, b TimedAction) int { return cmp.Compare(a.At, b.At) })
 	return plan
 }
 
-// maker makes plans up.
-type maker struct {
-	rng     *rand.Rand
-	scarce  bool     // few keys for many orders: lines wait
-	tight   bool     // partitions take little: no place for a thousand keys
-	rich    bool     // thousands of keys, and large orders: lines wait where keys abound
-	sought  string   // the product that everybody wants just now
-	late    []string // pools that are not made yet, beside the first
-	orders  []paid
-	uploads []dropped
-	serial  int
+// planner makes random plans.
+type planner struct {
+	rng          *rand.Rand
+	fewKeys      bool     // few keys for many orders: lines wait
+	throttled    bool     // partitions take few writes: too few for a thousand keys
+	manyKeys     bool     // thousands of keys, and large orders: lines wait although there are many keys
+	inDemand     string   // the product of a burst of orders
+	missingPools []string // later pools that no action makes yet
+	orders       []payOrder
+	uploads      []dropFile
+	serial       int
 }
 
-func (m *maker) one(in int) bool { return m.rng.IntN(in) == 0 }
+func (m *planner) oneIn(in int) bool { return m.rng.IntN(in) == 0 }
 
-func (m *maker) upTo(least, most time.Duration) time.Duration {
+func (m *planner) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(m.rng.Int64N(int64(most-least)+1))
 }
 
-// soonOrLate is a delay after an order, before its mail is sent or after.
-func (m *maker) soonOrLate() time.Duration {
-	return m.upTo(0, []time.Duration{100 * time.Millisecond, time.Second, 10 * time.Minute}[m.rng.IntN(3)])
+// delay returns a delay after an order: the mail may be sent by then or not.
+func (m *planner) delay() time.Duration {
+	return m.between(0, []time.Duration{100 * time.Millisecond, time.Second, 10 * time.Minute}[m.rng.IntN(3)])
 }
 
-func (m *maker) weather() Weather {
-	w := Weather{Slow: m.upTo(time.Millisecond, 20*time.Millisecond), Shards: []int{1, 2, 4, 16}[m.rng.IntN(4)]}
+func (m *planner) conditions() Conditions {
+	w := Conditions{Latency: m.between(time.Millisecond, 20*time.Millisecond), Shards: []int{1, 2, 4, 16}[m.rng.IntN(4)]}
 	some := func(most float64) float64 {
-		if m.one(2) {
+		if m.oneIn(2) {
 			return 0
 		}
 		return most * m.rng.Float64()
 	}
-	if !m.one(4) {
-		w.Lag = m.upTo(0, 500*time.Millisecond)
+	if !m.oneIn(4) {
+		w.IndexLag = m.between(0, 500*time.Millisecond)
 	}
-	if !m.one(3) {
-		w.Hold = m.upTo(0, 20*time.Millisecond)
+	if !m.oneIn(3) {
+		w.TransactionTime = m.between(0, 20*time.Millisecond)
 	}
-	if !m.one(3) {
-		w.Tear = m.upTo(0, 20*time.Millisecond)
+	if !m.oneIn(3) {
+		w.ReadTime = m.between(0, 20*time.Millisecond)
 	}
-	if !m.one(3) {
-		w.Skew = 2 * time.Second
+	if !m.oneIn(3) {
+		w.ClockSkew = 2 * time.Second
 	}
-	if m.one(3) {
-		w.Partition = 10 + 60*m.rng.Float64()
+	if m.oneIn(3) {
+		w.PartitionWrites = 10 + 60*m.rng.Float64()
 	}
-	w.Trouble, w.Death, w.Mail = some(0.10), some(0.50), some(0.30)
-	w.Lost, w.Twice = some(0.10), some(0.20)
+	w.CallFaults, w.ProcessDeaths, w.MailFaults = some(0.10), some(0.50), some(0.30)
+	w.LostMessages, w.DuplicateMessages = some(0.10), some(0.20)
 	return w
 }
 
-func (m *maker) act() act {
+func (m *planner) action() action {
 	switch roll := m.rng.IntN(100); {
 	case roll < 62:
-		return m.paid()
+		return m.order()
 	case roll < 66:
-		return m.again()
+		return m.repeat()
 	case roll < 80:
 		return m.upload(append(poolNames, latePools[0])[m.rng.IntN(3)])
 	case roll < 85:
-		return m.handled()
+		return m.lineChange()
 	case roll < 90:
 		from := m.rng.IntN(2)
-		return withdrawn{move: !m.one(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
+		return withdrawKeys{move: !m.oneIn(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
 	case roll < 92:
-		return connected{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
+		return connectProduct{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 93:
-		return defaulted{pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
+		return setDefaultPool{pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 94:
-		return connected{product: "game", pool: m.anyPool(), serial: m.next()}
+		return connectProduct{product: "game", pool: m.anyPool(), serial: m.next()}
 	case roll < 96:
-		return opened{pool: latePools[0], serial: m.next()}
+		return makePool{pool: latePools[0], serial: m.next()}
 	case roll < 98:
-		return swept{serial: m.next()}
+		return startSweep{serial: m.next()}
 	default:
-		return counted{serial: m.next()}
+		return startStockCheck{serial: m.next()}
 	}
 }
 
-func (m *maker) next() int { m.serial++; return m.serial }
+func (m *planner) next() int { m.serial++; return m.serial }
 
-func (m *maker) anyPool() string { return poolNames[m.rng.IntN(len(poolNames))] }
+func (m *planner) anyPool() string { return poolNames[m.rng.IntN(len(poolNames))] }
 
-// handled is something that happens to a line of an order that was paid before.
-func (m *maker) handled() act {
+// lineChange changes a line of an earlier order.
+func (m *planner) lineChange() action {
 	if len(m.orders) == 0 {
-		return m.paid()
+		return m.order()
 	}
-	return m.handledLine(m.orders[m.rng.IntN(len(m.orders))])
+	return m.changeOf(m.orders[m.rng.IntN(len(m.orders))])
 }
 
-func (m *maker) handledLine(p paid) act {
-	h := handled{
-		what:  []string{"returned", "returned in part", "held", "released", "replaced"}[m.rng.IntN(5)],
+func (m *planner) changeOf(p payOrder) action {
+	h := changeLine{
+		kind:  []string{"returned", "returned in part", "held", "released", "replaced"}[m.rng.IntN(5)],
 		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(),
 	}
-	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.one(2) { // its chunks are written again and emptied
-		h.line, h.what = large.id, []string{"returned", "returned in part", "replaced"}[m.rng.IntN(3)]
+	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.oneIn(2) { // often: its chunks are written again or emptied
+		h.line, h.kind = large.id, []string{"returned", "returned in part", "replaced"}[m.rng.IntN(3)]
 	}
-	if h.what == "returned" || h.what == "returned in part" || h.what == "replaced" {
-		h.keys = []order.Disposition{order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(4)]
+	if h.kind == "returned" || h.kind == "returned in part" || h.kind == "replaced" {
+		h.keysTo = []order.Disposition{order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(4)]
 	}
 	return h
 }
 
 // largestLine is the line of the order that is due the most keys.
-func (p paid) largestLine() paidLine {
+func (p payOrder) largestLine() paidLine {
 	return slices.MaxFunc(p.lines, func(a, b paidLine) int {
 		return cmp.Compare(keysFor(a.product, a.quantity), keysFor(b.product, b.quantity))
 	})
 }
 
-func (m *maker) paid() paid {
-	p := paid{order: fmt.Sprint(len(m.orders) + 1), side: pool.SideOf(m.one(15)), currency: "EUR", times: 1}
-	if m.one(4) {
+func (m *planner) order() payOrder {
+	p := payOrder{order: fmt.Sprint(len(m.orders) + 1), side: pool.SideOf(m.oneIn(15)), currency: "EUR", times: 1}
+	if m.oneIn(4) {
 		p.currency = "USD"
 	}
-	if m.one(3) {
+	if m.oneIn(3) {
 		p.times = 2 + m.rng.IntN(4)
-		p.apart = m.upTo(0, []time.Duration{0, 5 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(4)])
+		p.apart = m.between(0, []time.Duration{0, 5 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(4)])
 	}
 	for n := range 1 + m.rng.IntN(3)*m.rng.IntN(2) {
 		quantity := 1
 		switch roll := m.rng.IntN(40); {
-		case roll == 0, m.rich && roll < 5:
-			quantity = 90 + m.rng.IntN(161) // more than one take holds
+		case roll == 0, m.manyKeys && roll < 5:
+			quantity = 90 + m.rng.IntN(161) // more than one transaction allocates
 		case roll < 7:
 			quantity = 27 + m.rng.IntN(63)
 		case roll < 15:
 			quantity = 2 + m.rng.IntN(25)
 		}
 		product := productNames[m.rng.IntN(len(productNames))]
-		if m.sought != "" {
-			product = m.sought
+		if m.inDemand != "" {
+			product = m.inDemand
 		}
 		p.lines = append(p.lines, paidLine{id: fmt.Sprint(n + 1), product: product, quantity: quantity})
 	}
@@ -307,25 +306,25 @@ func (m *maker) paid() paid {
 	return p
 }
 
-// again is an order that comes once more: as it was, or with other content.
-func (m *maker) again() act {
+// repeat reports an earlier order again, with the same content or another.
+func (m *planner) repeat() action {
 	if len(m.orders) == 0 {
-		return m.paid()
+		return m.order()
 	}
 	p := m.orders[m.rng.IntN(len(m.orders))]
-	if m.one(2) {
-		return m.changed(p)
+	if m.oneIn(2) {
+		return m.changedRepeat(p)
 	}
 	p.times, p.serial = 1, m.next()
 	return p
 }
 
-// changed is a call for the same order that says otherwise of its first line.
-func (m *maker) changed(p paid) paid {
+// changedRepeat reports the order again, with other content in its first line.
+func (m *planner) changedRepeat(p payOrder) payOrder {
 	p.times, p.serial, p.changed = 1, m.next(), true
 	p.lines = slices.Clone(p.lines)
 	first := &p.lines[0]
-	if was := first.product; m.one(2) {
+	if was := first.product; m.oneIn(2) {
 		for first.product == was {
 			first.product = productNames[m.rng.IntN(len(productNames))]
 		}
@@ -335,25 +334,25 @@ func (m *maker) changed(p paid) paid {
 	return p
 }
 
-// keyText is the text of a key: of one length, so that none is the beginning of
-// another, and found in a mail by its form.
+// keyText returns the text of a key. All have one length, so that none is a prefix of
+// another, and one form, by which they are found in a mail.
 func keyText(file, n int) string { return fmt.Sprintf("K%04d-%04d", file, n) }
 
 var keyForm = regexp.MustCompile(`K\d{4}-\d{4}x*`)
 
 // upload is a key file of any size.
-func (m *maker) upload(to string) act {
+func (m *planner) upload(to string) action {
 	keys := 1 + m.rng.IntN(60)
-	if m.one(4) {
+	if m.oneIn(4) {
 		keys = 100 + m.rng.IntN(400)
 	}
-	if m.scarce {
+	if m.fewKeys {
 		keys = 1 + m.rng.IntN(12)
 	}
-	if m.rich && len(m.uploads) < 2 {
+	if m.manyKeys && len(m.uploads) < 2 {
 		keys = 1500 + m.rng.IntN(1500)
 	}
-	long := !m.scarce && !m.tight && m.one(30)
+	long := !m.fewKeys && !m.throttled && m.oneIn(30)
 	if long {
 		keys = 1200 + m.rng.IntN(300)
 	}
@@ -362,18 +361,18 @@ func (m *maker) upload(to string) act {
 
 // file is a key file of so many lines. A long file has long keys, so that it is read
 // in several ranges.
-func (m *maker) file(to string, keys int, long bool) act {
-	u := dropped{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.one(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
+func (m *planner) file(to string, keys int, long bool) action {
+	u := dropFile{file: fmt.Sprintf("keys-%d.txt", len(m.uploads)+1), pool: to, side: pool.SideOf(m.oneIn(12)), events: 1 + m.rng.IntN(3)*m.rng.IntN(2)}
 	for n := range keys {
 		switch {
-		case m.one(25) && len(m.uploads) > 0: // known already
+		case m.oneIn(25) && len(m.uploads) > 0: // in an earlier file
 			other := m.uploads[m.rng.IntN(len(m.uploads))]
 			u.lines = append(u.lines, other.lines[m.rng.IntN(len(other.lines))])
-		case m.one(30) && n > 0:
+		case m.oneIn(30) && n > 0:
 			u.lines = append(u.lines, u.lines[m.rng.IntN(n)])
-		case m.one(60):
+		case m.oneIn(60):
 			u.lines = append(u.lines, "control\x01character")
-		case m.one(40):
+		case m.oneIn(40):
 			u.lines = append(u.lines, "")
 		default:
 			u.lines = append(u.lines, keyText(len(m.uploads)+1, n))

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Outcome is what came of a history.
+// Outcome is the result of a history.
 type Outcome struct {
-	Problems []string // the promise, where it was broken
+	Problems []string // where the promise was broken
 	Steps    int64    // calls of tables, queues, buckets and mail service
-	Orders   int      // lines that were paid for
-	Keys     int      // that were accepted
+	Orders   int      // paid lines
+	Keys     int      // accepted
 	Sold     int
-	Tally    map[string]int // what else happened, by name
+	Tally    map[string]int // counts of events, by name
 	History  uint64         // a hash of all commits
 }
 
@@ -23,47 +23,47 @@ type Outcome struct {
 // bubble of testing/synctest, whose time is the time of the history.
 func Run(plan Plan) Outcome {
 	w := newWorld(plan)
-	w.calm.Store(true)
+	w.reliable.Store(true)
 	if err := w.setUp(); err != nil {
 		return Outcome{Problems: []string{fmt.Sprintf("not set up: %v", err)}}
 	}
-	w.calm.Store(false)
+	w.reliable.Store(false)
 	end := w.began.Add(30 * time.Second)
-	if len(plan.Acts) > 0 {
-		end = end.Add(plan.Acts[len(plan.Acts)-1].At)
+	if len(plan.Actions) > 0 {
+		end = end.Add(plan.Actions[len(plan.Actions)-1].At)
 	}
 	w.spawn(func() { w.schedule(end) })
-	for _, a := range plan.Acts {
+	for _, a := range plan.Actions {
 		time.Sleep(time.Until(w.began.Add(a.At)))
-		a.Act.do(w)
+		a.Action.do(w)
 	}
 	time.Sleep(time.Until(end))
 
-	w.recoveries()
-	w.calm.Store(true)
-	w.rest()
-	w.settle("late")
-	w.close()
+	w.recoverUnderFaults()
+	w.reliable.Store(true)
+	w.drain()
+	w.sweepUntilDone("late")
+	w.checkEnd()
 	return w.outcome()
 }
 
-// recoveries lets the sweep resume unfinished work while faults still happen. Each
-// round waits until there is something to resume.
-func (w *world) recoveries() {
-	for round := range w.plan.Recoveries {
-		w.rest()
+// recoverUnderFaults lets the sweep resume unfinished work while faults still happen. Each
+// round waits until the next work is due.
+func (w *world) recoverUnderFaults() {
+	for round := range w.plan.RecoveryRounds {
+		w.drain()
 		_, next := w.ledger.unfinished()
-		time.Sleep(min(max(time.Until(next)+w.plan.Weather.Skew, time.Minute), time.Hour))
+		time.Sleep(min(max(time.Until(next)+w.plan.Conditions.ClockSkew, time.Minute), time.Hour))
 		w.sweepTwice(fmt.Sprint("sweep in recovery ", round))
 		if round%3 == 2 {
 			w.spawn(func() { w.checkStock(fmt.Sprint("stock in recovery ", round)) })
 		}
 	}
-	w.rest()
+	w.drain()
 }
 
-// settle sweeps until nothing is left to do, for three days at most.
-func (w *world) settle(when string) {
+// sweepUntilDone sweeps until no work is left, for three days at most.
+func (w *world) sweepUntilDone(when string) {
 	began := time.Now()
 	for round := 0; ; round++ {
 		w.spawned.Wait()
@@ -77,12 +77,12 @@ func (w *world) settle(when string) {
 			}
 			return
 		}
-		time.Sleep(max(time.Until(next)+w.plan.Weather.Skew, time.Minute))
+		time.Sleep(max(time.Until(next)+w.plan.Conditions.ClockSkew, time.Minute))
 		w.sweep(fmt.Sprint("sweep ", when, " ", round))
 	}
 }
 
-// unfinished says what is still to be done, and when the next sweep can do some of it.
+// unfinished lists the work that is left, and returns when the next of it is due.
 func (l *ledger) unfinished() (left []string, next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,7 +92,7 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 		if now.mail == "due" || now.mail == "sending" {
 			say("a mail of %s is %s", l.name(id), now.mail)
 		}
-		if now.waits() && now.wanted == 0 && l.settings.feeds(now.product, now.currency) {
+		if now.waits() && now.wanted == 0 && l.catalog.hasPool(now.product, now.currency) {
 			say("%s of %s waits to be connected, and there is a pool for it", l.name(id), now.product)
 		}
 	}
@@ -105,12 +105,12 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 		if u.state == "loading" {
 			say("upload %s is still being loaded", name)
 		}
-		if u.state == "parked" && l.settings.pools[u.pool] {
+		if u.state == "parked" && l.catalog.pools[u.pool] {
 			say("upload %s waits for its pool %s, which is there", name, u.pool)
 		}
 	}
 	for _, p := range sides() {
-		if waiting, keys := len(l.queues[queueOf(p)]), len(l.onSale[sideOf(p)]); waiting > 0 && keys > 0 {
+		if waiting, keys := len(l.queues[queueOf(p)]), len(l.available[sideOf(p)]); waiting > 0 && keys > 0 {
 			say("%d lines of %s wait beside %d keys", waiting, sideOf(p), keys)
 		}
 	}
@@ -127,7 +127,7 @@ func (w *world) outcome() Outcome {
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o := Outcome{Problems: l.broken, Steps: w.steps.Load(), Orders: len(l.lines), Keys: len(l.keys), Tally: maps.Clone(w.tally), History: l.history.Sum64()}
+	o := Outcome{Problems: l.problems, Steps: w.steps.Load(), Orders: len(l.lines), Keys: len(l.keys), Tally: maps.Clone(w.tally), History: l.history.Sum64()}
 	for _, k := range l.keys {
 		if k.state == "claimed" {
 			o.Sold++

@@ -15,13 +15,13 @@ import (
 	"keypool/infra/proof/results"
 )
 
-// sale lets a sale happen in a time of its own.
-func sale(t *testing.T, seed uint64, weather Weather, happens func(s *Sale)) (sum Sold) {
+// sale runs a sale in a bubble of its own.
+func sale(t *testing.T, seed uint64, conditions Conditions, happens func(s *Sale)) (sum Sold) {
 	t.Helper()
 	var err error
 	synctest.Test(t, func(*testing.T) {
 		var s *Sale
-		if s, err = NewSale(seed, weather); err != nil {
+		if s, err = NewSale(seed, conditions); err != nil {
 			return
 		}
 		happens(s)
@@ -47,16 +47,16 @@ func stocked(t *testing.T, s *Sale, keys int) {
 
 func TestSale_falseEmptyEndsByItself(t *testing.T) {
 	for _, test := range []struct {
-		away int // fewer than a claim looks at, or more
-		rate float64
+		queued int // fewer than a claim reads of the queue, or more
+		rate   float64
 	}{{20, 1000}, {200, 300}} {
-		t.Run(fmt.Sprint(test.away, " lines"), func(t *testing.T) {
+		t.Run(fmt.Sprint(test.queued, " lines"), func(t *testing.T) {
 			t.Parallel()
 			var after []int
-			sum := sale(t, *seed, Fair(4), func(s *Sale) {
+			sum := sale(t, *seed, DocumentedLimits(4), func(s *Sale) {
 				stocked(t, s, 20_000)
 				s.w.spawn(func() {
-					if err := s.SendAway(test.away); err != nil {
+					if err := s.QueueAlthoughStocked(test.queued); err != nil {
 						t.Error(err)
 					}
 				})
@@ -65,16 +65,16 @@ func TestSale_falseEmptyEndsByItself(t *testing.T) {
 					after = append(after, s.Waiting())
 				}
 			})
-			t.Logf("%d orders are sent away while there are 20,000 keys and %.0f orders come each second; the queue each second: %v; %+v", test.away, test.rate, after, sum)
+			t.Logf("%d orders are queued although there are 20,000 keys and %.0f orders come each second; the queue each second: %v; %+v", test.queued, test.rate, after, sum)
 			if sum.Busy > 0 || after[len(after)-1] > 0 {
-				t.Errorf("%d orders were asked to come again, %d wait at the end", sum.Busy, after[len(after)-1])
+				t.Errorf("%d orders were asked to retry, %d wait at the end", sum.Busy, after[len(after)-1])
 			}
 		})
 	}
 }
 
-// TestScale measures where the limits are. All of it takes minutes, and is for the
-// page of results; otherwise it is one pool of the usual kind at a moderate rate.
+// TestScale measures the limits of throughput. With -record it takes minutes and writes
+// RESULTS.md; otherwise it sells from one pool at a moderate rate.
 func TestScale(t *testing.T) {
 	page := scalePage{rates: rates[:2], attempts: map[int][]plot.Point{}}
 	pools, coming := []int{4}, []float64{100}
@@ -104,7 +104,7 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// scalePage gathers what is drawn.
+// scalePage collects the measurements for RESULTS.md.
 type scalePage struct {
 	rates []float64
 
@@ -118,19 +118,19 @@ type scalePage struct {
 
 var rates = []float64{100, 300, 1000, 2000, 3000, 5000}
 
-// moderate is a rate that any pool carries.
+// moderate is a rate that every pool must serve.
 const moderate = 300
 
 // keysOnSale are in the pool while rates are measured.
 const keysOnSale = 20_000
 
 const (
-	few  = 1.02                   // transactions of an order that are as good as one
-	soon = 200 * time.Millisecond // in which 99 of 100 are to be answered
+	attemptsOfOne = 1.02                   // transactions an order that count as one
+	answerWithin  = 200 * time.Millisecond // the time within which 99 of 100 orders are answered
 )
 
-// saleLasts is how long orders come at a rate: longer than the second that a
-// partition takes in advance, where that matters.
+// saleLasts returns how long orders come at a rate: at high rates longer than the second
+// of burst capacity of a partition.
 func saleLasts(rate float64) time.Duration {
 	return time.Duration(min(3, max(1, rate/1000))) * time.Second
 }
@@ -139,28 +139,28 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 	var points []plot.Point
 	once, fine, row := 0.0, 0.0, fmt.Sprintf("| %2d |", shards)
 	for _, rate := range p.rates {
-		sum := sale(t, *seed, Fair(shards), func(s *Sale) {
+		sum := sale(t, *seed, DocumentedLimits(shards), func(s *Sale) {
 			stocked(t, s, keysOnSale)
 			s.Sell(rate, saleLasts(rate))
 		})
-		served := sum.Busy == 0 && sum.Waiting == 0 && sum.Slowest <= soon
-		if sum.Attempts <= few {
+		served := sum.Busy == 0 && sum.Waiting == 0 && sum.P99 <= answerWithin
+		if sum.Attempts <= attemptsOfOne {
 			once = rate
 		}
 		if served {
 			fine = rate
 		}
-		if rate <= moderate && (!served || sum.Attempts > few) {
+		if rate <= moderate && (!served || sum.Attempts > attemptsOfOne) {
 			t.Errorf("%.0f orders a second: %+v", rate, sum)
 		}
 		points = append(points, plot.Point{X: rate, Y: sum.Attempts})
 		row += fmt.Sprintf(" %.3f", sum.Attempts)
 		if sum.Waiting+sum.Busy > 0 {
-			row += fmt.Sprintf(" (%.1f %% wait, %.1f %% come again)", 100*float64(sum.Waiting)/float64(sum.Orders), 100*float64(sum.Busy)/float64(sum.Orders))
+			row += fmt.Sprintf(" (%.1f %% wait, %.1f %% retry)", 100*float64(sum.Waiting)/float64(sum.Orders), 100*float64(sum.Busy)/float64(sum.Orders))
 		}
-		row += fmt.Sprintf(", %d ms |", sum.Slowest.Milliseconds())
+		row += fmt.Sprintf(", %d ms |", sum.P99.Milliseconds())
 		if sum.Busy > sum.Orders/200 {
-			break // it only gets worse
+			break // higher rates are worse
 		}
 	}
 	row += strings.Repeat(" |", len(p.rates)-len(points))
@@ -173,7 +173,7 @@ func (p *scalePage) orders(t *testing.T, shards int) {
 // lastKeys has a thousand orders fight for the last hundred keys.
 func (p *scalePage) lastKeys(t *testing.T) {
 	t.Parallel()
-	sum := sale(t, *seed, Fair(4), func(s *Sale) {
+	sum := sale(t, *seed, DocumentedLimits(4), func(s *Sale) {
 		stocked(t, s, 100)
 		s.Sell(1000, time.Second)
 	})
@@ -182,14 +182,14 @@ func (p *scalePage) lastKeys(t *testing.T) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fought = fmt.Sprintf("**The last 100 keys, fought over by %d orders within a second:** %d sold, none twice, %d orders wait, %d were asked to come again, %.2f transactions an order.",
+	p.fought = fmt.Sprintf("**The last 100 keys, fought over by %d orders within a second:** %d sold, none twice, %d orders wait, %d were asked to retry, %.2f transactions an order.",
 		sum.Orders, sum.Keys, sum.Waiting, sum.Busy, sum.Attempts)
 }
 
 // queue fills 2,000 waiting lines while orders keep coming.
 func (p *scalePage) queue(t *testing.T, rate float64) {
 	var points []plot.Point
-	sum := sale(t, *seed, Fair(4), func(s *Sale) {
+	sum := sale(t, *seed, DocumentedLimits(4), func(s *Sale) {
 		s.Sell(200, 10*time.Second)
 		time.Sleep(5 * time.Second)
 		if err := s.Stock(2000 + 4000 + int(30*rate)); err != nil {
@@ -231,14 +231,14 @@ func (p *scalePage) write() error {
 		name := fmt.Sprintf("S = %d", shards)
 		attempts.Series = append(attempts.Series, plot.Series{Name: name, Points: p.attempts[shards]})
 	}
-	// What an index shows that lags up to so long was taken, on average, half of
-	// that ago; one claim in so many reaches for it.
+	// An index still shows a key that was claimed, on average for half of the largest lag.
+	// A claim that chooses such a key needs another transaction.
 	stale := plot.Series{Name: "1 + rate x lag / 2 / keys", Dashed: true}
 	for _, rate := range rates {
-		// A key that was taken shows for half the lag, among ever fewer that are left.
+		// Fewer keys are left as the sale goes on.
 		lasts := saleLasts(rate).Seconds()
 		stale.Points = append(stale.Points, plot.Point{
-			X: rate, Y: 1 + Fair(1).Lag.Seconds()/2/lasts*math.Log(keysOnSale/(keysOnSale-rate*lasts)),
+			X: rate, Y: 1 + DocumentedLimits(1).IndexLag.Seconds()/2/lasts*math.Log(keysOnSale/(keysOnSale-rate*lasts)),
 		})
 	}
 	attempts.Series = append(attempts.Series, stale)
@@ -257,10 +257,10 @@ func (p *scalePage) write() error {
 		line += "---|"
 	}
 	return results.Write("scale", "make simulate", fmt.Sprintf("Transactions an order, and the time in which 99 of 100 are answered, by orders a second on one side of one pool of %d keys. S is the pool's number of shards. ", keysOnSale)+
-		"The last two columns are the most at which a claim needs 1.02 transactions, and at which nobody waits or comes again and 99 of 100 are answered within 200 ms.\n\n"+
+		"The last two columns are the most at which a claim needs 1.02 transactions, and at which no order waits or retries and 99 of 100 are answered within 200 ms.\n\n"+
 		header+" 1.02 up to | served up to |\n"+line+"---|---|\n"+strings.Join(p.limits, "\n")+
 		"\n\n![transactions of a claim](claims.svg)\n\n"+p.fought+"\n\n"+
 		"2,000 lines wait, then keys for all come, while orders go on coming.\n\n"+
-		"| orders a second | queue empty after | asked to come again | orders |\n|---|---|---|---|\n"+strings.Join(p.drains, "\n")+
+		"| orders a second | queue empty after | asked to retry | orders |\n|---|---|---|---|\n"+strings.Join(p.drains, "\n")+
 		"\n\n![the queue](queue.svg)\n")
 }

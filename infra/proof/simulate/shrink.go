@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// shape is a problem without what names the one case: its time, orders and numbers.
+// shape is the text of a problem without its time, orders and numbers.
 func shape(problem string) string {
 	_, says, _ := strings.Cut(problem, " s  ")
 	words := strings.Fields(says)
@@ -18,10 +18,9 @@ func shape(problem string) string {
 	return strings.Join(slices.Compact(words), " ") // a list may be shorter
 }
 
-// shrink makes a plan that breaks the promise shorter, and its weather better,
-// for as long as it still breaks it. Chance follows from names, so what is left
-// of a plan happens as it did in the whole of it, as far as it does not meet what
-// is gone.
+// shrink removes actions and faults from a plan that breaks the promise, as long as it
+// still breaks it. Random choices follow from names, so the remaining actions happen as
+// before, unless they depend on a removed one.
 func shrink(plan Plan, breaks func(Plan) bool, until time.Time) Plan {
 	try := func(shorter Plan) bool {
 		if time.Now().After(until) || !breaks(shorter) {
@@ -30,35 +29,35 @@ func shrink(plan Plan, breaks func(Plan) bool, until time.Time) Plan {
 		plan = shorter
 		return true
 	}
-	for _, better := range []func(*Weather){
-		func(w *Weather) { w.Trouble = 0 },
-		func(w *Weather) { w.Death = 0 },
-		func(w *Weather) { w.Mail = 0 },
-		func(w *Weather) { w.Lost = 0 },
-		func(w *Weather) { w.Twice = 0 },
-		func(w *Weather) { w.Lag = 0 },
-		func(w *Weather) { w.Hold = 0 },
-		func(w *Weather) { w.Tear = 0 },
-		func(w *Weather) { w.Skew = 0 },
-		func(w *Weather) { w.Partition = 0 },
+	for _, without := range []func(*Conditions){
+		func(c *Conditions) { c.CallFaults = 0 },
+		func(c *Conditions) { c.ProcessDeaths = 0 },
+		func(c *Conditions) { c.MailFaults = 0 },
+		func(c *Conditions) { c.LostMessages = 0 },
+		func(c *Conditions) { c.DuplicateMessages = 0 },
+		func(c *Conditions) { c.IndexLag = 0 },
+		func(c *Conditions) { c.TransactionTime = 0 },
+		func(c *Conditions) { c.ReadTime = 0 },
+		func(c *Conditions) { c.ClockSkew = 0 },
+		func(c *Conditions) { c.PartitionWrites = 0 },
 	} {
-		fair := plan
-		better(&fair.Weather)
-		if fair.Weather != plan.Weather {
-			try(fair)
+		easier := plan
+		without(&easier.Conditions)
+		if easier.Conditions != plan.Conditions {
+			try(easier)
 		}
 	}
-	for fewer := plan.Recoveries / 2; plan.Recoveries > 0; fewer = plan.Recoveries - 1 {
+	for fewer := plan.RecoveryRounds / 2; plan.RecoveryRounds > 0; fewer = plan.RecoveryRounds - 1 {
 		early := plan
-		early.Recoveries = fewer
-		if !try(early) && fewer == plan.Recoveries-1 {
+		early.RecoveryRounds = fewer
+		if !try(early) && fewer == plan.RecoveryRounds-1 {
 			break
 		}
 	}
-	for size := len(plan.Acts) / 2; size > 0; size /= 2 {
-		for at := 0; at+size <= len(plan.Acts); {
+	for size := len(plan.Actions) / 2; size > 0; size /= 2 {
+		for at := 0; at+size <= len(plan.Actions); {
 			shorter := plan
-			shorter.Acts = slices.Delete(slices.Clone(plan.Acts), at, at+size)
+			shorter.Actions = slices.Delete(slices.Clone(plan.Actions), at, at+size)
 			if !try(shorter) {
 				at += size
 			}

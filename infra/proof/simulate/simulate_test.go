@@ -22,30 +22,30 @@ import (
 
 var (
 	seed     = flag.Uint64("seed", 1, "seed of the first history; the next ones follow")
-	steps    = flag.Int64("steps", 20_000, "histories are made up until they took so many steps together")
-	recordIt = flag.Bool("record", false, "write what was counted and measured into the page of results")
+	steps    = flag.Int64("steps", 20_000, "histories are run until they took so many steps together")
+	recordIt = flag.Bool("record", false, "write the counts and measurements into RESULTS.md")
 )
 
-// length is how many acts a plan has, rushes aside.
+// length is the number of actions of a plan, without bursts of orders.
 const length = 15
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // what goes wrong goes wrong on purpose
-	debug.SetGCPercent(400)                        // a world is dropped whole
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the faults are logged
+	debug.SetGCPercent(400)                        // a world becomes garbage all at once
 	os.Exit(m.Run())
 }
 
-// play lets a plan happen in a time of its own.
-func play(t *testing.T, plan Plan) (o Outcome) {
+// runPlan runs a plan in a bubble of its own.
+func runPlan(t *testing.T, plan Plan) (o Outcome) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) { o = Run(plan) })
 	return o
 }
 
-// TestHistories is the promise, in any weather.
+// TestHistories is the promise, under random faults.
 func TestHistories(t *testing.T) {
 	var next, taken atomic.Int64
-	sum := summed{began: time.Now(), tally: map[string]int{}}
+	sum := totals{began: time.Now(), tally: map[string]int{}}
 	t.Run("histories", func(t *testing.T) {
 		for worker := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
@@ -53,11 +53,11 @@ func TestHistories(t *testing.T) {
 				for taken.Load() < *steps && !t.Failed() {
 					plan := NewPlan(*seed+uint64(next.Add(1))-1, length)
 					t.Run(fmt.Sprint("seed ", plan.Seed), func(t *testing.T) {
-						o := play(t, plan)
+						o := runPlan(t, plan)
 						sum.add(plan, o)
 						taken.Add(o.Steps)
 						if len(o.Problems) > 0 {
-							tell(t, plan, o)
+							reportProblem(t, plan, o)
 						}
 					})
 				}
@@ -67,10 +67,10 @@ func TestHistories(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	t.Logf("%d histories from seed %d on, %d steps: nothing broke the promise\n%s", next.Load(), *seed, taken.Load(), sum.words())
-	for _, what := range happenings {
-		if sum.tally[what.name] == 0 && *steps >= what.steps {
-			t.Errorf("it never happened: %s", what.name)
+	t.Logf("%d histories from seed %d on, %d steps: nothing broke the promise\n%s", next.Load(), *seed, taken.Load(), sum.text())
+	for _, event := range mustHappen {
+		if sum.tally[event.name] == 0 && *steps >= event.steps {
+			t.Errorf("it never happened: %s", event.name)
 		}
 	}
 	if *recordIt && !t.Failed() {
@@ -78,28 +78,28 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// tell says how the promise was broken, in the fewest acts that break it.
-func tell(t *testing.T, plan Plan, o Outcome) {
+// reportProblem reports how the promise was broken, with the fewest actions that break it.
+func reportProblem(t *testing.T, plan Plan, o Outcome) {
 	t.Helper()
 	short := shrink(plan, func(p Plan) bool {
-		again := play(t, p).Problems
+		again := runPlan(t, p).Problems
 		return len(again) > 0 && shape(again[0]) == shape(o.Problems[0])
 	}, time.Now().Add(20*time.Second))
-	if len(short.Acts) < len(plan.Acts) || short.Weather != plan.Weather || short.Recoveries < plan.Recoveries {
-		o = play(t, short)
+	if len(short.Actions) < len(plan.Actions) || short.Conditions != plan.Conditions || short.RecoveryRounds < plan.RecoveryRounds {
+		o = runPlan(t, short)
 	}
-	var acts []string
-	for _, act := range short.Acts {
-		acts = append(acts, act.String())
+	var actions []string
+	for _, action := range short.Actions {
+		actions = append(actions, action.String())
 	}
 	t.Errorf("the promise is broken; see it again with: go test ./infra/proof/simulate -run TestHistories -seed %d -steps 1\n\n"+
-		"the weather: %s\n\n%s\n\nafter %d rounds in which the sweep takes up what is due:\n%s",
-		plan.Seed, short.Weather, strings.Join(acts, "\n"), short.Recoveries, strings.Join(o.Problems[:min(20, len(o.Problems))], "\n"))
+		"the conditions: %s\n\n%s\n\nafter %d rounds of recovery:\n%s",
+		plan.Seed, short.Conditions, strings.Join(actions, "\n"), short.RecoveryRounds, strings.Join(o.Problems[:min(20, len(o.Problems))], "\n"))
 }
 
-// happenings are what must have come about in so many steps: a world in which
-// they do not would prove little.
-var happenings = []struct {
+// mustHappen are the events that must happen within so many steps: a simulation without
+// them would prove little.
+var mustHappen = []struct {
 	name  string
 	steps int64
 }{
@@ -113,7 +113,7 @@ var happenings = []struct {
 	{"records late by minutes", 1e6},
 	{"mail accepted", 1e5},
 	{"mail throttled", 1e5},
-	{"mail put off by the mail service", 1e5},
+	{"mail met a temporary error", 1e5},
 	{"mail accepted, answer lost", 1e5},
 	{"mail refused", 1e6},
 	{"second mail after an answer that nobody saw", 1e6},
@@ -156,22 +156,22 @@ var happenings = []struct {
 	{"throttled by a partition", 1e5},
 }
 
-// summed is what many histories came to.
-type summed struct {
-	mu                       sync.Mutex
-	began                    time.Time
-	histories                int
-	steps                    int64
-	acts, orders, keys, sold int
-	tally                    map[string]int
+// totals are the sums over all histories.
+type totals struct {
+	mu                          sync.Mutex
+	began                       time.Time
+	histories                   int
+	steps                       int64
+	actions, orders, keys, sold int
+	tally                       map[string]int
 }
 
-func (s *summed) add(plan Plan, o Outcome) {
+func (s *totals) add(plan Plan, o Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.histories++
 	s.steps += o.Steps
-	s.acts += len(plan.Acts)
+	s.actions += len(plan.Actions)
 	s.orders += o.Orders
 	s.keys += o.Keys
 	s.sold += o.Sold
@@ -180,20 +180,20 @@ func (s *summed) add(plan Plan, o Outcome) {
 	}
 }
 
-// record writes what was counted into the page of results.
-func (s *summed) record(t *testing.T) {
+// record writes the counts into RESULTS.md.
+func (s *totals) record(t *testing.T) {
 	took := time.Since(s.began).Round(time.Second)
 	text := fmt.Sprintf("%d histories, seeds from %d on, %d steps in %s. A step is one call of a table, a queue, a bucket or the mail service; "+
-		"the looks of sweeps at what is due are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
+		"the queries of sweeps are not counted. **Keys sold twice: 0. Keys lost: 0. Lines stuck: 0.**\n\n%s",
 		s.histories, *seed, s.steps, took, s.table())
 	if err := results.Write("simulate", "make simulate", text); err != nil {
 		t.Error(err)
 	}
 }
 
-func (s *summed) rows() [][2]string {
+func (s *totals) rows() [][2]string {
 	rows := [][2]string{
-		{"things that happened from outside", fmt.Sprint(s.acts)},
+		{"actions of platforms, merchants and operators", fmt.Sprint(s.actions)},
 		{"order lines paid", fmt.Sprint(s.orders)},
 		{"keys accepted", fmt.Sprint(s.keys)},
 		{"keys sold", fmt.Sprint(s.sold)},
@@ -206,7 +206,7 @@ func (s *summed) rows() [][2]string {
 	return rows
 }
 
-func (s *summed) words() string {
+func (s *totals) text() string {
 	var b strings.Builder
 	for _, row := range s.rows() {
 		fmt.Fprintf(&b, "%10s  %s\n", row[1], row[0])
@@ -214,7 +214,7 @@ func (s *summed) words() string {
 	return b.String()
 }
 
-func (s *summed) table() string {
+func (s *totals) table() string {
 	var b strings.Builder
 	b.WriteString("| what | times |\n|---|---|\n")
 	for _, row := range s.rows() {
@@ -226,12 +226,12 @@ func (s *summed) table() string {
 func TestRun_sameSeedSameHistory(t *testing.T) {
 	for _, seed := range []uint64{2, 4, 6} {
 		plan := NewPlan(seed, length)
-		one, again := play(t, plan), play(t, plan)
+		one, again := runPlan(t, plan), runPlan(t, plan)
 		if one.History != again.History || one.Steps != again.Steps {
 			t.Errorf("seed %d: %d steps, history %x, and then %d, %x", seed, one.Steps, one.History, again.Steps, again.History)
 		}
 	}
-	if a, b := play(t, NewPlan(2, 10)), play(t, NewPlan(3, 10)); a.History == b.History {
+	if a, b := runPlan(t, NewPlan(2, 10)), runPlan(t, NewPlan(3, 10)); a.History == b.History {
 		t.Error("two seeds, one history")
 	}
 }
@@ -239,20 +239,20 @@ func TestRun_sameSeedSameHistory(t *testing.T) {
 func TestShrink_keepsWhatBreaks(t *testing.T) {
 	plan := NewPlan(1, length)
 	// It breaks as soon as two files are dropped while messages are lost.
-	plan.Weather.Lost, plan.Weather.Death, plan.Recoveries = 0.1, 0.1, 11
+	plan.Conditions.LostMessages, plan.Conditions.ProcessDeaths, plan.RecoveryRounds = 0.1, 0.1, 11
 	tries := 0
 	short := shrink(plan, func(p Plan) bool {
 		tries++
 		files := 0
-		for _, act := range p.Acts {
-			if _, ok := act.Act.(dropped); ok {
+		for _, action := range p.Actions {
+			if _, ok := action.Action.(dropFile); ok {
 				files++
 			}
 		}
-		return files >= 2 && p.Weather.Lost > 0 && p.Recoveries >= 3
+		return files >= 2 && p.Conditions.LostMessages > 0 && p.RecoveryRounds >= 3
 	}, time.Now().Add(20*time.Second))
-	if len(short.Acts) != 2 || short.Recoveries != 3 || short.Weather.Lost == 0 || short.Weather.Death != 0 {
-		t.Errorf("after %d tries %d of %d acts are left, and %d recoveries, in %s", tries, len(short.Acts), len(plan.Acts), short.Recoveries, short.Weather)
+	if len(short.Actions) != 2 || short.RecoveryRounds != 3 || short.Conditions.LostMessages == 0 || short.Conditions.ProcessDeaths != 0 {
+		t.Errorf("after %d tries %d of %d actions are left, and %d recoveries, in %s", tries, len(short.Actions), len(plan.Actions), short.RecoveryRounds, short.Conditions)
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// withdraw takes a key out of sale, or moves it to another pool if one is named. It
-// does nothing if the key is not where it was seen any more. An operator may do so
-// with a console.
+// withdraw withdraws a key, or moves it to another pool if one is named, as an operator
+// may do at the console of DynamoDB. It does nothing if the key is in another place by
+// now.
 func (w *world) withdraw(ctx context.Context, k key, to string) error {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	in := &dynamodb.UpdateItemInput{
@@ -37,7 +37,7 @@ func (w *world) withdraw(ctx context.Context, k key, to string) error {
 	_, err := w.db.Client().UpdateItem(ctx, in)
 	var gone *types.ConditionalCheckFailedException
 	if errors.As(err, &gone) {
-		return nil // somebody was faster
+		return nil // another writer was faster
 	}
 	return err
 }

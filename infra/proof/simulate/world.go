@@ -27,13 +27,13 @@ import (
 	"keypool/shared/upload"
 )
 
-// world is everything that is not Keypool: the tables, queues and buckets it
-// keeps things in, the mail service, the schedule, the platform that calls it,
-// and the processes that its code runs in. Its time is that of its bubble.
+// world is the surroundings of Keypool's code: tables, queues, a bucket, SES, the
+// schedule, the platform that calls it, and the processes that run it. Its time is that
+// of its bubble.
 //
-// Nothing in it depends on which goroutine runs first: whatever is left to chance
-// follows from the seed and from who does what, and calls take a number of
-// nanoseconds of their own.
+// Nothing in it depends on the order of goroutines: every random choice follows from the
+// seed and the name of the choosing call, and each call takes a number of nanoseconds of
+// its own.
 type world struct {
 	plan   Plan
 	began  time.Time
@@ -41,49 +41,49 @@ type world struct {
 	tables dynamo.Tables
 	store  *dynamo.Store
 
-	bucket  *bucket
-	fills   *queue
-	ranges  *queue
-	stream  *stream
-	ses     *fakeSES
-	ledger  *ledger
-	answers *answers
+	bucket     *bucket
+	fillQueue  *queue
+	rangeQueue *queue
+	stream     *stream
+	ses        *fakeSES
+	ledger     *ledger
+	answers    *answers
 
 	instances []*instance
 	spawned   sync.WaitGroup
-	calm      atomic.Bool  // faults have stopped
-	sweeps    atomic.Int64 // under way
-	steps     atomic.Int64 // calls, of whatever kind
-	claims    atomic.Int64 // transactions that orders asked for
+	reliable  atomic.Bool  // no faults any more
+	sweeps    atomic.Int64 // in progress
+	steps     atomic.Int64 // calls of all kinds
+	claims    atomic.Int64 // transactions of claims
 
 	mu        sync.Mutex
 	processes map[string]*process
-	tally     map[string]int // what happened, by name
+	tally     map[string]int // counts of events, by name
 }
 
-// instance is a process of webhook that stays warm, with a clock and a cache of
-// the catalog.
+// instance is a warm execution environment of webhook, with a clock and a cache of the
+// catalog.
 type instance struct {
 	skew   time.Duration
-	recent catalog.Reader
+	cached catalog.Reader
 }
 
-// settings reads the catalog in the name of an instance: a read that several
-// orders wait for is the instance's own, whoever came first.
-type settings struct {
+// instanceCatalog reads the catalog for the cache of an instance. Several orders may wait
+// for one read, so the instance is the caller, whichever order came first.
+type instanceCatalog struct {
 	store *dynamo.Store
 	ctx   context.Context
 }
 
-func (s settings) Merchant(_ context.Context, name string) (catalog.Merchant, bool, error) {
+func (s instanceCatalog) Merchant(_ context.Context, name string) (catalog.Merchant, bool, error) {
 	return s.store.Merchant(s.ctx, name)
 }
 
-func (s settings) Pool(_ context.Context, merchant, name string) (catalog.Pool, bool, error) {
+func (s instanceCatalog) Pool(_ context.Context, merchant, name string) (catalog.Pool, bool, error) {
 	return s.store.Pool(s.ctx, merchant, name)
 }
 
-func (s settings) Product(_ context.Context, merchant, id string) (catalog.Product, bool, error) {
+func (s instanceCatalog) Product(_ context.Context, merchant, id string) (catalog.Product, bool, error) {
 	return s.store.Product(s.ctx, merchant, id)
 }
 
@@ -99,31 +99,31 @@ func newWorld(plan Plan) *world {
 		processes: make(map[string]*process),
 		tally:     make(map[string]int),
 	}
-	weather := plan.Weather
+	conditions := plan.Conditions
 	w.ledger, w.answers, w.ses, w.stream = newLedger(w), newAnswers(w), &fakeSES{w: w}, &stream{w: w}
 	w.db = dynamosim.New(dynamosim.Options{
 		Seed: plan.Seed,
 		Latency: func(chance uint64) time.Duration {
-			slow := time.Duration(chance>>8) % weather.Slow
+			slow := time.Duration(chance>>8) % conditions.Latency
 			if chance%50 == 0 {
 				slow *= 10
 			}
 			return 500*time.Microsecond + slow
 		},
-		IndexLag:        weather.Lag,
-		PartitionWrites: weather.Partition,
-		PartitionReads:  3 * weather.Partition,
+		IndexLag:        conditions.IndexLag,
+		PartitionWrites: conditions.PartitionWrites,
+		PartitionReads:  3 * conditions.PartitionWrites,
 		TransactionTime: func(chance uint64) time.Duration {
-			if weather.Hold == 0 {
+			if conditions.TransactionTime == 0 {
 				return 0
 			}
-			return time.Duration(chance>>1) % weather.Hold
+			return time.Duration(chance>>1) % conditions.TransactionTime
 		},
 		ReadTime: func(chance uint64) time.Duration {
-			if weather.Tear == 0 {
+			if conditions.ReadTime == 0 {
 				return 0
 			}
-			return time.Duration(chance>>1) % weather.Tear
+			return time.Duration(chance>>1) % conditions.ReadTime
 		},
 		Fate:    w.fate,
 		Caller:  callerOf,
@@ -136,20 +136,20 @@ func newWorld(plan Plan) *world {
 	}
 	w.store = dynamo.Open(w.db.Client(), w.tables)
 	w.bucket = newBucket(w)
-	w.fills = &queue{w: w, name: "fill", batch: 10, atOnce: 10, hidden: 70 * time.Second, receives: 20, handle: w.fill}
-	w.ranges = &queue{w: w, name: "range", batch: 1, atOnce: 4, hidden: 130 * time.Second, receives: 20, handle: w.load}
-	w.calm.Store(true) // what stays warm outlives the processes that come to it
+	w.fillQueue = &queue{w: w, name: "fill", batchSize: 10, concurrency: 10, visibilityTimeout: 70 * time.Second, maxReceives: 20, handle: w.handleFillRequests}
+	w.rangeQueue = &queue{w: w, name: "range", batchSize: 1, concurrency: 4, visibilityTimeout: 130 * time.Second, maxReceives: 20, handle: w.handleRangeJob}
+	w.reliable.Store(true) // an instance outlives its invocations
 	for n := range 4 {
 		name := fmt.Sprint("instance ", n)
 		skew := w.skew(name)
 		p := w.begin(name, 30*24*time.Hour, skew)
-		w.instances = append(w.instances, &instance{skew: skew, recent: catalog.NewCached(settings{w.store, p.ctx}, p.now)})
+		w.instances = append(w.instances, &instance{skew: skew, cached: catalog.NewCached(instanceCatalog{w.store, p.ctx}, p.now)})
 	}
-	w.calm.Store(false)
+	w.reliable.Store(false)
 	return w
 }
 
-// setUp makes the merchant, its pools and products, in good weather.
+// setUp makes the merchant, its pools and products, without faults.
 func (w *world) setUp() error {
 	p := w.begin("set up", time.Hour, 0)
 	defer p.end()
@@ -165,54 +165,54 @@ func (w *world) setUp() error {
 	return err
 }
 
-// lowStock is below how many keys the merchant is told.
+// lowStock is the number of keys below which the merchant gets a notice.
 const lowStock = 5
 
 func (w *world) poolOf(name string) catalog.Pool {
-	return catalog.Pool{Merchant: merchant, Name: name, Shards: w.plan.Weather.Shards, LowStock: lowStock, Reminder: 24 * time.Hour}
+	return catalog.Pool{Merchant: merchant, Name: name, Shards: w.plan.Conditions.Shards, LowStock: lowStock, Reminder: 24 * time.Hour}
 }
 
-// process is one invocation of a function, or somebody's script. It may die at
-// any moment; whatever its code does after that reaches nobody.
+// process is one invocation of a function, or a call of the API. It may die at any
+// moment; its later calls have no effect.
 type process struct {
-	w      *world
-	name   string
-	skew   time.Duration
-	diesAt time.Time
-	ctx    context.Context
-	cancel context.CancelFunc
-	death  *time.Timer
-	calls  atomic.Int64 // so far
-	over   atomic.Bool
-	cut    atomic.Bool // it was over since it had died
+	w          *world
+	name       string
+	skew       time.Duration
+	diesAt     time.Time
+	ctx        context.Context
+	cancel     context.CancelFunc
+	deathTimer *time.Timer
+	calls      atomic.Int64 // so far
+	ended      atomic.Bool
+	endedDead  atomic.Bool // it had died when its work ended
 }
 
 type processKey struct{}
 
-var nobody = &process{name: "nobody"}
+var noProcess = &process{name: "nobody"}
 
 func processOf(ctx context.Context) *process {
 	if p, ok := ctx.Value(processKey{}).(*process); ok {
 		return p
 	}
-	return nobody
+	return noProcess
 }
 
-// callerOf names who calls: a process, and which of its goroutines.
+// callerOf names the caller: a process, and which of its goroutines.
 func callerOf(ctx context.Context) string { return processOf(ctx).name + "/ " + random.Path(ctx) }
 
-var errGone = errors.New("the process is gone")
+var errProcessDied = errors.New("the process has died")
 
-// begin starts a process that is killed after the timeout, if it does not die by
-// the weather before. Its name must be its own.
+// begin starts a process that is killed after the timeout, if it does not die earlier by
+// a fault. No other process may have its name.
 func (w *world) begin(name string, timeout, skew time.Duration) *process {
 	p := &process{w: w, name: name, skew: skew, diesAt: time.Now().Add(timeout)}
 	ctx := context.WithValue(context.Background(), processKey{}, p)
 	ctx = random.With(ctx, w.chance(name))
 	p.ctx, p.cancel = context.WithDeadline(ctx, p.diesAt)
-	if !w.calm.Load() && w.happens(name+" dies", w.plan.Weather.Death) {
-		p.diesAt = time.Now().Add(min(w.life(name), timeout))
-		p.death = time.AfterFunc(time.Until(p.diesAt), func() {
+	if !w.reliable.Load() && w.happens(name+" dies", w.plan.Conditions.ProcessDeaths) {
+		p.diesAt = time.Now().Add(min(w.lifetime(name), timeout))
+		p.deathTimer = time.AfterFunc(time.Until(p.diesAt), func() {
 			w.count("process died")
 			if p.calls.Load() >= 20 {
 				w.count("process died after twenty calls or more")
@@ -229,49 +229,50 @@ func (w *world) begin(name string, timeout, skew time.Duration) *process {
 	return p
 }
 
-// life is how long a process lives that dies: as a rule a few calls, and now and
-// then up to 128 times that, so that the last steps of long work are cut too.
-func (w *world) life(name string) time.Duration {
-	return w.upTo(name+" lives", 10*w.plan.Weather.Slow) << max(0, w.number(name+" longer", 12)-4)
+// lifetime returns how long a process lives that dies by a fault: usually a few calls,
+// and sometimes up to 128 times as long, so that the last steps of long work are
+// interrupted too.
+func (w *world) lifetime(name string) time.Duration {
+	return w.upTo(name+" lives", 10*w.plan.Conditions.Latency) << max(0, w.number(name+" longer", 12)-4)
 }
 
 func (p *process) end() {
-	p.cut.Store(p.gone())
-	p.over.Store(true)
+	p.endedDead.Store(p.dead())
+	p.ended.Store(true)
 	p.cancel()
-	if p.death != nil {
-		p.death.Stop()
+	if p.deathTimer != nil {
+		p.deathTimer.Stop()
 	}
 }
 
-// gone reports whether the process has died.
-func (p *process) gone() bool { return p != nobody && !time.Now().Before(p.diesAt) }
+// dead reports whether the process has died.
+func (p *process) dead() bool { return p != noProcess && !time.Now().Before(p.diesAt) }
 
 // died reports whether the process died before its work was done.
 func (p *process) died() bool {
-	if p.over.Load() {
-		return p.cut.Load()
+	if p.ended.Load() {
+		return p.endedDead.Load()
 	}
-	return p.gone()
+	return p.dead()
 }
 
 // now is the process's own clock.
 func (p *process) now() time.Time { return time.Now().Add(p.skew).UTC() }
 
-// skew is how far the clock is off on which something runs.
+// skew returns the error of the clock of a process.
 func (w *world) skew(name string) time.Duration {
-	if w.plan.Weather.Skew == 0 {
+	if w.plan.Conditions.ClockSkew == 0 {
 		return 0
 	}
-	return w.upTo(name+" clock", w.plan.Weather.Skew) - w.plan.Weather.Skew/2
+	return w.upTo(name+" clock", w.plan.Conditions.ClockSkew) - w.plan.Conditions.ClockSkew/2
 }
 
-// chance is a number that follows from the seed and the name.
+// chance returns a random number that follows from the seed and the name.
 func (w *world) chance(name string) uint64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %s", w.plan.Seed, name)
 	n := h.Sum64()
-	n ^= n >> 32 // the low bits of FNV know little of the name's last letters
+	n ^= n >> 32 // the low bits of FNV hardly depend on the name's last letters
 	n *= 0x9e3779b97f4a7c15
 	return n ^ n>>29
 }
@@ -282,7 +283,7 @@ func (w *world) upTo(name string, most time.Duration) time.Duration {
 	return time.Duration(w.chance(name) % uint64(most+1))
 }
 
-// happens reports whether something of that rate happens to the named.
+// happens reports whether an event of that rate happens. It follows from the name.
 func (w *world) happens(name string, rate float64) bool {
 	return below(w.chance(name), rate)
 }
@@ -297,27 +298,27 @@ func (w *world) add(what string, times int) {
 	w.tally[what] += times
 }
 
-// rest waits until all is done that has begun, calls that come late too.
-func (w *world) rest() {
+// drain waits for all work in progress and for calls that arrive late.
+func (w *world) drain() {
 	w.spawned.Wait()
 	w.db.Wait()
 	w.spawned.Wait()
 }
 
-// spawn starts what the end of the history waits for.
+// spawn starts a goroutine that the end of the history waits for.
 func (w *world) spawn(do func()) { w.spawned.Go(do) }
 
 const (
-	// slowAnswer is by how much a slow answer is later: more than a platform waits.
+	// slowAnswer is the delay of a slow answer: more than a platform waits.
 	slowAnswer = 40 * time.Second
-	// lateCall is by how much a call that nobody waits for any more may be later.
+	// lateCall is the largest delay of a call whose caller has given up.
 	lateCall = 90 * time.Second
 )
 
-// fate is what befalls a call of DynamoDB.
+// fate chooses the fault of a call of DynamoDB.
 func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	process := c.Caller[:strings.LastIndex(c.Caller, "/ ")]             // see callerOf
-	if c.Operation != "Query" || !strings.HasPrefix(process, "sweep") { // most of a sweep's looks find nothing
+	if c.Operation != "Query" || !strings.HasPrefix(process, "sweep") { // most queries of a sweep find nothing
 		w.steps.Add(1)
 	}
 	if c.Operation == "TransactWriteItems" && strings.HasPrefix(process, "order ") {
@@ -327,15 +328,15 @@ func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	p := w.processes[process]
 	w.mu.Unlock()
 	if c.Operation == "Query" && c.Table == w.tables.Orders {
-		w.ledger.looks(c.Caller)
+		w.ledger.noteRead(c.Caller)
 	}
 	if p != nil {
 		p.calls.Add(1)
-		if p.gone() {
+		if p.dead() {
 			return dynamosim.NeverArrives
 		}
 	}
-	if w.calm.Load() || !below(c.Chance, w.plan.Weather.Trouble) {
+	if w.reliable.Load() || !below(c.Chance, w.plan.Conditions.CallFaults) {
 		return dynamosim.Fine
 	}
 	late := dynamosim.Late(w.upTo(fmt.Sprint("late ", c.Chance), lateCall))
@@ -345,33 +346,33 @@ func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	}
 	fate := fates[w.number(fmt.Sprint("fate ", c.Chance), len(fates))]
 	if fate == late {
-		w.ledger.late(c.Caller)
+		w.ledger.noteLateCall(c.Caller)
 	}
 	return fate
 }
 
-// observe is told of every change of a table, in the order they are made.
+// observe gets every commit, in order.
 func (w *world) observe(c dynamosim.Commit) {
 	w.ledger.observe(c)
 	w.stream.observe(c)
 }
 
-// untilDone repeats what somebody does by hand until it works.
+// untilDone repeats an operator's or a merchant's action until it succeeds.
 func (w *world) untilDone(name string, do func(ctx context.Context, now time.Time) error) {
 	for try := 0; ; try++ {
 		p := w.begin(fmt.Sprintf("%s/%d", name, try), time.Minute, 0)
 		err := do(p.ctx, p.now())
-		gone := p.gone()
+		dead := p.dead()
 		p.end()
-		if err == nil && !gone {
+		if err == nil && !dead {
 			return
 		}
 		time.Sleep(min(time.Second<<try, time.Minute))
 	}
 }
 
-// fill does what the function fill does with a batch of messages.
-func (w *world) fill(name string, messages []any) []error {
+// handleFillRequests does what the function fill does with a batch of messages.
+func (w *world) handleFillRequests(name string, messages []any) []error {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
 	filler := &claim.Filler{Store: w.store, Bypass: w.store, Catalog: w.store, Notices: w.store, Now: p.now}
@@ -384,8 +385,8 @@ func (w *world) fill(name string, messages []any) []error {
 			done[request] = filler.Fill(p.ctx, request, until)
 		}
 		results[i] = done[request]
-		if p.gone() {
-			results[i] = errGone
+		if p.dead() {
+			results[i] = errProcessDied
 		}
 	}
 	return results
@@ -394,36 +395,36 @@ func (w *world) fill(name string, messages []any) []error {
 func (w *world) worker(p *process) *ingest.Worker {
 	return &ingest.Worker{
 		Catalog: w.store, Records: w.store, Ranges: w.store, Keys: w.store,
-		Objects: w.bucket, Reports: w.bucket, RangeJobs: w.ranges, Fill: w.fills, Now: p.now,
+		Objects: w.bucket, Reports: w.bucket, RangeJobs: w.rangeQueue, Fill: w.fillQueue, Now: p.now,
 	}
 }
 
-// load does what the function ingest does with a message.
-func (w *world) load(name string, messages []any) []error {
+// handleRangeJob does what the function ingest does with a message.
+func (w *world) handleRangeJob(name string, messages []any) []error {
 	p := w.begin(name, 2*time.Minute, w.skew(name))
 	defer p.end()
 	err := w.worker(p).Handle(p.ctx, messages[0].(upload.Message))
-	if p.gone() {
-		err = errGone
+	if p.dead() {
+		err = errProcessDied
 	}
 	return []error{err}
 }
 
-// receive does what the function ingest does with an event of the bucket, which
-// is delivered three times at most.
-func (w *world) receive(name string, o upload.Object) {
+// handleUploadEvent does what the function ingest does with an event of the bucket. The
+// event is delivered three times at most.
+func (w *world) handleUploadEvent(name string, o upload.Object) {
 	for try := range 3 {
 		p := w.begin(fmt.Sprintf("%s/%d", name, try), 2*time.Minute, w.skew(name))
 		err := w.worker(p).Receive(p.ctx, o)
-		gone := p.gone()
+		dead := p.dead()
 		p.end()
-		if err == nil && !gone {
+		if err == nil && !dead {
 			return
 		}
 		time.Sleep(time.Minute << try)
 	}
-	w.count("event given up")
-	w.answers.eventLost(o)
+	w.count("event discarded after three deliveries")
+	w.answers.noteEventLost(o)
 }
 
 func startUpload(id string) upload.Message { return upload.Resume(merchant, id) }
@@ -441,11 +442,11 @@ const delayMailAfter = 5 * time.Minute
 func (w *world) sweep(name string) {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
-	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Fill: w.fills, Ranges: w.ranges, DelayMailAfter: delayMailAfter, Now: p.now}
+	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Fill: w.fillQueue, Ranges: w.rangeQueue, DelayMailAfter: delayMailAfter, Now: p.now}
 	if w.sweeps.Add(1) > 1 {
 		w.count("sweep beside another")
 	}
-	swept, _ := s.Sweep(p.ctx, p.now().Add(50*time.Second)) // what went wrong is looked at by the next
+	swept, _ := s.Sweep(p.ctx, p.now().Add(50*time.Second)) // the next sweep finds what failed
 	w.sweeps.Add(-1)
 	w.add("mail set due by the sweep", swept.Mails)
 	w.add("line that waits, looked at by the sweep", swept.Waiting)
@@ -453,7 +454,7 @@ func (w *world) sweep(name string) {
 	w.add("upload taken up by the sweep", swept.Uploads)
 }
 
-// sweepTwice sweeps, now and then twice at once: a schedule may fire twice.
+// sweepTwice starts a sweep, sometimes two at once: a schedule may fire twice.
 func (w *world) sweepTwice(name string) {
 	w.spawn(func() { w.sweep(name) })
 	if w.happens(name+" twice", 0.2) {
@@ -468,8 +469,8 @@ func (w *world) checkStock(name string) {
 	c.Check(p.ctx)
 }
 
-// schedule sweeps each minute and looks at the stock every five, until the plan
-// is done.
+// schedule starts a sweep each minute and a stock check every five, until the plan has
+// ended.
 func (w *world) schedule(until time.Time) {
 	for minute := 1; ; minute++ {
 		time.Sleep(time.Minute)
@@ -483,7 +484,7 @@ func (w *world) schedule(until time.Time) {
 	}
 }
 
-// sides are all pool sides there may be.
+// sides returns all sides of all pools, those that are made later included.
 func sides() []pool.ID {
 	var all []pool.ID
 	for _, name := range slices.Concat(latePools, poolNames) {

@@ -17,24 +17,24 @@ import (
 	"keypool/shared/random"
 )
 
-// act is one thing that happens from outside.
-type act interface {
+// action is something that platforms, merchants, operators or the schedule do.
+type action interface {
 	fmt.Stringer
 	do(w *world)
 }
 
 const platform = "standard"
 
-// paid is an order that a platform tells of, some times over.
-type paid struct {
+// payOrder reports an order as paid, several times if a platform repeats the call.
+type payOrder struct {
 	order    string
 	side     pool.Side
 	lines    []paidLine
 	currency string
 	times    int
 	apart    time.Duration
-	changed  bool // other content than the first time
-	serial   int  // tells repeats apart
+	changed  bool // other content than in the first call
+	serial   int  // distinguishes repeats
 }
 
 type paidLine struct {
@@ -43,7 +43,7 @@ type paidLine struct {
 	quantity int
 }
 
-func (p paid) String() string {
+func (p payOrder) String() string {
 	var lines []string
 	for _, l := range p.lines {
 		lines = append(lines, fmt.Sprintf("%d x %s", l.quantity, l.product))
@@ -53,43 +53,44 @@ func (p paid) String() string {
 		says += ", as a test"
 	}
 	if p.serial > 0 {
-		says += ", once more"
+		says += ", repeated"
 	}
 	if p.changed {
-		says += ", otherwise"
+		says += ", with other content"
 	}
 	if p.times > 1 {
-		says += fmt.Sprintf(", told %d times within %s", p.times, p.apart)
+		says += fmt.Sprintf(", reported %d times within %s", p.times, p.apart)
 	}
 	return says
 }
 
-func (p paid) do(w *world) {
+func (p payOrder) do(w *world) {
 	for n := range p.times {
 		w.spawn(func() {
 			name := fmt.Sprintf("order %s/%d/%d", p.order, p.serial, n)
 			time.Sleep(w.upTo(name, p.apart))
-			p.call(w, name)
+			p.repeatUntilAnswered(w, name)
 		})
 	}
 }
 
-// call is the platform that calls until it is answered, less and less often.
-func (p paid) call(w *world, name string) {
+// repeatUntilAnswered repeats the call, with growing delays, until it is answered.
+func (p payOrder) repeatUntilAnswered(w *world, name string) {
 	for try := 0; ; try++ {
-		if p.answered(w, fmt.Sprintf("%s/%d", name, try)) {
+		if p.handleWebhook(w, fmt.Sprintf("%s/%d", name, try)) {
 			return
 		}
 		time.Sleep(min(time.Second<<try, 5*time.Minute))
 	}
 }
 
-// answered does what the function webhook does with a call.
-func (p paid) answered(w *world, name string) bool {
+// handleWebhook does what the function webhook does with a call. It reports whether all
+// lines were answered.
+func (p payOrder) handleWebhook(w *world, name string) bool {
 	instance := w.instances[w.number(name, len(w.instances))]
 	process := w.begin(name, 29*time.Second, instance.skew)
 	defer process.end()
-	claims := &claim.Claimer{Store: w.store, Cached: instance.recent, Uncached: w.store, Fill: w.fills, Now: process.now}
+	claims := &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Now: process.now}
 	var (
 		lines  sync.WaitGroup
 		failed = make([]error, len(p.lines))
@@ -104,23 +105,22 @@ func (p paid) answered(w *world, name string) bool {
 				Product: line.product, Quantity: line.quantity, Currency: p.currency,
 				Customer: order.Customer{Name: "Ada", Email: "ada@customers.example"},
 			})
-			told, raised := w.raise(ctx, process, instance, p.order, got, err)
+			notice, raised := w.raise(ctx, process, instance, p.order, got, err)
 			if raised != nil {
 				err = raised
 			}
-			if process.gone() {
-				err = errGone
+			if process.dead() {
+				err = errProcessDied
 			}
-			failed[i] = w.answers.claimed(line, id, asked, got, told, err)
+			failed[i] = w.answers.noteClaim(line, id, asked, got, notice, err)
 		})
 	}
 	lines.Wait()
 	return errors.Join(failed...) == nil
 }
 
-// raise tells the merchant, as the function webhook does, of a line that no
-// pool feeds, and of one that was paid again with other content. It returns the
-// notice that there must be, "" if there is nothing to tell.
+// raise raises the notices of the function webhook: a line has no pool, or was paid again
+// with other content. It returns the ID of the notice, "" if none is due.
 func (w *world) raise(ctx context.Context, p *process, i *instance, orderName string, got order.Fulfillment, claimed error) (id string, err error) {
 	var changed *claim.MismatchError
 	kind, dedupKey := notice.Kind(""), ""
@@ -128,7 +128,7 @@ func (w *world) raise(ctx context.Context, p *process, i *instance, orderName st
 	case errors.As(claimed, &changed):
 		kind, dedupKey = notice.ChangedRepeat, string(changed.Line)
 	case claimed == nil && got.State() == order.Unconnected:
-		if _, _, err := i.recent.Product(ctx, merchant, got.Product); err != nil {
+		if _, _, err := i.cached.Product(ctx, merchant, got.Product); err != nil {
 			return "", err
 		}
 		kind, dedupKey = notice.Unconnected, string(got.Side)+"#"+notice.Day(p.now())+"#"+got.Product
@@ -139,8 +139,9 @@ func (w *world) raise(ctx context.Context, p *process, i *instance, orderName st
 	return merchant + "#" + string(kind) + "#" + dedupKey, w.store.RaiseNotice(ctx, notice.New(merchant, kind, dedupKey, facts, p.now()))
 }
 
-// dropped is a key file that a merchant drops, and the events that tell of it.
-type dropped struct {
+// dropFile drops a key file of a merchant into the bucket. The bucket sends one event or
+// more.
+type dropFile struct {
 	file   string
 	pool   string
 	side   pool.Side
@@ -148,58 +149,57 @@ type dropped struct {
 	events int
 }
 
-func (u dropped) name() string {
+func (u dropFile) name() string {
 	if u.side == pool.Test {
 		return "uploads/" + merchant + "/" + u.pool + "/test/" + u.file
 	}
 	return "uploads/" + merchant + "/" + u.pool + "/" + u.file
 }
 
-func (u dropped) String() string {
+func (u dropFile) String() string {
 	says := fmt.Sprintf("%s of %d lines is dropped for %s (%s)", u.file, len(u.lines), u.pool, u.side)
 	if u.events > 1 {
-		says += fmt.Sprintf(", told %d times", u.events)
+		says += fmt.Sprintf(", with %d events", u.events)
 	}
 	return says
 }
 
-func (u dropped) do(w *world) {
+func (u dropFile) do(w *world) {
 	object := w.bucket.put(u.name(), []byte(strings.Join(u.lines, "\n")))
-	w.answers.dropped(u, object)
+	w.answers.noteFile(u, object)
 	for n := range u.events {
 		w.spawn(func() {
 			name := fmt.Sprintf("event %d of %s", n, u.name())
-			time.Sleep(w.upTo(name, time.Second) >> w.number(name+" closer", 8)) // often while another works on it
-			w.receive(name, object)
+			time.Sleep(w.upTo(name, time.Second) >> w.number(name+" closer", 8)) // often while another event is being handled
+			w.handleUploadEvent(name, object)
 		})
 	}
 }
 
-// handled is what happens to a line after it was paid: it is given back, whole or in
-// part, held for review, released from that, or one of its keys is replaced. No
-// function does so yet; the commit path is there.
-type handled struct {
-	what   string
+// changeLine changes a paid line: it is returned in whole or in part, put on hold,
+// released from the hold, or one of its keys is replaced.
+type changeLine struct {
+	kind   string
 	order  string
 	side   pool.Side
 	line   string
-	keys   order.Disposition // of what it gives back
+	keysTo order.Disposition // what becomes of the returned keys
 	serial int
 }
 
-func (h handled) String() string {
-	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.order, h.what)
-	if h.keys != "" {
-		says += fmt.Sprintf(" (%s its keys)", h.keys)
+func (h changeLine) String() string {
+	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.order, h.kind)
+	if h.keysTo != "" {
+		says += fmt.Sprintf(" (%s its keys)", h.keysTo)
 	}
 	return says
 }
 
-func (h handled) do(w *world) {
+func (h changeLine) do(w *world) {
 	w.spawn(func() {
-		w.untilDone(fmt.Sprintf("%s %d", h.what, h.serial), func(ctx context.Context, now time.Time) error {
+		w.untilDone(fmt.Sprintf("%s %d", h.kind, h.serial), func(ctx context.Context, now time.Time) error {
 			for more, err := true, error(nil); more; {
-				if more, err = h.change(ctx, w, now); err != nil {
+				if more, err = h.commitChange(ctx, w, now); err != nil {
 					return err
 				}
 			}
@@ -208,9 +208,9 @@ func (h handled) do(w *world) {
 	})
 }
 
-// change makes one change of the line, and reports whether the line has more keys to
-// give back than that.
-func (h handled) change(ctx context.Context, w *world, now time.Time) (more bool, err error) {
+// commitChange commits one change of the line, and reports whether more keys are to be
+// released.
+func (h changeLine) commitChange(ctx context.Context, w *world, now time.Time) (more bool, err error) {
 	id := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order, Line: h.line}.ID()
 	before, ok, err := w.store.Fulfillment(ctx, id)
 	if err != nil || !ok {
@@ -219,19 +219,19 @@ func (h handled) change(ctx context.Context, w *world, now time.Time) (more bool
 	change, state := order.ChangeOf(before), before.State()
 	after := &change.After
 	switch {
-	case h.what == "returned" && before.Wanted > 0 && (state != order.Returned || before.Allocated > 0):
+	case h.kind == "returned" && before.Wanted > 0 && (state != order.Returned || before.Allocated > 0):
 		after.Returned = before.Wanted
 		more, err = h.releaseSurplus(ctx, w, &change)
-	case h.what == "returned in part" && (state == order.Waiting || state == order.Fulfilled) && before.Returned < before.Wanted:
+	case h.kind == "returned in part" && (state == order.Waiting || state == order.Fulfilled) && before.Returned < before.Wanted:
 		after.Returned += 1 + w.number(fmt.Sprint("returned ", h.serial), before.Wanted-before.Returned)
-		_, err = h.releaseSurplus(ctx, w, &change) // what else it holds is left to it
-	case h.what == "replaced" && state == order.Fulfilled && before.Allocated > 0:
+		_, err = h.releaseSurplus(ctx, w, &change) // the line keeps its other keys
+	case h.kind == "replaced" && state == order.Fulfilled && before.Allocated > 0:
 		if err = h.replace(ctx, w, &change); len(change.Released) == 0 {
 			return false, err
 		}
-	case h.what == "held" && (state == order.Waiting || state == order.Unconnected):
+	case h.kind == "held" && (state == order.Waiting || state == order.Unconnected):
 		after.OnHold = true
-	case h.what == "released" && before.OnHold:
+	case h.kind == "released" && before.OnHold:
 		after.OnHold = false
 	default:
 		return false, nil
@@ -241,7 +241,7 @@ func (h handled) change(ctx context.Context, w *world, now time.Time) (more bool
 	}
 	switch is := after.State(); {
 	case is == order.Fulfilled && (state != order.Fulfilled || len(change.Allocated) > 0):
-		after.Mail = after.Mail.Next(outbox.Keys, now) // it has all that it is still due
+		after.Mail = after.Mail.Next(outbox.Keys, now) // it has all keys that it is still due
 	case (is == order.Waiting || is == order.Unconnected) && after.Mail.DueAt.IsZero():
 		after.Mail.DueAt = now.Add(outbox.SweepAfter)
 	}
@@ -255,9 +255,10 @@ func (h handled) change(ctx context.Context, w *world, now time.Time) (more bool
 	return more, nil
 }
 
-// releaseSurplus takes from the line the keys that it has no right to any more, the
-// newest first: of its newest chunk, or of its own item if it has no chunk.
-func (h handled) releaseSurplus(ctx context.Context, w *world, change *order.Change) (more bool, err error) {
+// releaseSurplus releases the keys that the line holds beyond its entitlement, the newest
+// first: from its newest chunk, or from its own item if it has no chunk. It reports
+// whether more are left.
+func (h changeLine) releaseSurplus(ctx context.Context, w *world, change *order.Change) (more bool, err error) {
 	chunks, err := w.store.Chunks(ctx, change.After.ID)
 	if err != nil {
 		return false, err
@@ -277,7 +278,7 @@ func (h handled) releaseSurplus(ctx context.Context, w *world, change *order.Cha
 }
 
 // replace gives the line an available key for one that it holds.
-func (h handled) replace(ctx context.Context, w *world, change *order.Change) error {
+func (h changeLine) replace(ctx context.Context, w *world, change *order.Change) error {
 	chunks, err := w.store.Chunks(ctx, change.After.ID)
 	if err != nil {
 		return err
@@ -287,7 +288,7 @@ func (h handled) replace(ctx context.Context, w *world, change *order.Change) er
 		change.Chunk = chunks[max(n-1, 0)]
 		held = change.Chunk.Keys
 	}
-	candidates, err := w.store.Candidates(ctx, change.After.PoolID(), w.plan.Weather.Shards, 1)
+	candidates, err := w.store.Candidates(ctx, change.After.PoolID(), w.plan.Conditions.Shards, 1)
 	if err != nil || len(candidates) == 0 || len(held) == 0 {
 		return err
 	}
@@ -298,36 +299,36 @@ func (h handled) replace(ctx context.Context, w *world, change *order.Change) er
 	return nil
 }
 
-// release takes a key from the line. A key may be restocked only if no mailer ever
-// had it.
-func (h handled) release(w *world, change *order.Change, key pool.KeyID) error {
-	to, mail := h.keys, change.Before.Mail
+// release releases a key of the line. A key may be restocked only if no mailer ever
+// read it.
+func (h changeLine) release(w *world, change *order.Change, key pool.KeyID) error {
+	to, mail := h.keysTo, change.Before.Mail
 	unseen := mail.Number == 0 || mail.Number == 1 && (mail.Kind == outbox.Delay || mail.State == outbox.Due && mail.Tries == 0)
 	if to == order.Restock && !unseen {
 		to = order.Revoke
 	}
-	return change.Release(order.Release{Key: key, To: to, Shards: w.plan.Weather.Shards})
+	return change.Release(order.Release{Key: key, To: to, Shards: w.plan.Conditions.Shards})
 }
 
-// send asks for fills as the API does: once. What is lost here is left to the sweep.
+// send sends fill requests as the API does: once. A lost request is left to the sweep.
 func (w *world) send(ctx context.Context, requests ...order.FillRequest) {
 	for _, request := range requests {
-		if w.fills.Send(ctx, request, 2*time.Second) != nil {
+		if w.fillQueue.Send(ctx, request, 2*time.Second) != nil {
 			w.count("fill left to the sweep")
 		}
 	}
 }
 
-// fillProducts asks for the lines that wait for products to be connected.
+// fillProducts sends fill requests for the lines that wait for a pool for these products.
 func (w *world) fillProducts(ctx context.Context, names ...string) {
 	for _, name := range names {
 		w.send(ctx, order.FillProduct(merchant, pool.Live, name), order.FillProduct(merchant, pool.Test, name))
 	}
 }
 
-// withdrawn is keys that an operator takes out of sale, or moves to another pool,
-// while the index may still show them where they were.
-type withdrawn struct {
+// withdrawKeys withdraws keys, or moves them to another pool, while a lagging index may
+// still show them in their old place.
+type withdrawKeys struct {
 	move     bool
 	keys     int
 	from, to string
@@ -335,18 +336,18 @@ type withdrawn struct {
 	serial   int
 }
 
-func (s withdrawn) String() string {
+func (s withdrawKeys) String() string {
 	if s.move {
 		return fmt.Sprintf("%d keys are moved from %s to %s", s.keys, s.from, s.to)
 	}
-	return fmt.Sprintf("%d keys of %s are taken out of sale", s.keys, s.from)
+	return fmt.Sprintf("%d keys of %s are withdrawn", s.keys, s.from)
 }
 
-func (s withdrawn) do(w *world) {
+func (s withdrawKeys) do(w *world) {
 	for n := range s.keys {
 		w.spawn(func() {
 			w.untilDone(fmt.Sprintf("withdraw %d/%d", s.serial, n), func(ctx context.Context, _ time.Time) error {
-				keys := w.ledger.available(pool.ID{Merchant: merchant, Pool: s.from, Side: pool.Live})
+				keys := w.ledger.availableKeys(pool.ID{Merchant: merchant, Pool: s.from, Side: pool.Live})
 				if len(keys) == 0 {
 					return nil
 				}
@@ -364,20 +365,20 @@ func (s withdrawn) do(w *world) {
 	}
 }
 
-// connected is a product that gets another pool, or none.
-type connected struct {
+// connectProduct connects a product to another pool, or to none.
+type connectProduct struct {
 	product, pool string
 	serial        int
 }
 
-func (c connected) String() string {
+func (c connectProduct) String() string {
 	if c.pool == "" {
 		return fmt.Sprintf("product %s is disconnected", c.product)
 	}
 	return fmt.Sprintf("product %s is connected to %s", c.product, c.pool)
 }
 
-func (c connected) do(w *world) {
+func (c connectProduct) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("connect %d", c.serial), func(ctx context.Context, _ time.Time) error {
 			product, _, err := w.store.Product(ctx, merchant, c.product)
@@ -394,15 +395,15 @@ func (c connected) do(w *world) {
 	})
 }
 
-// defaulted is a merchant who has another pool for products that name none, or none.
-type defaulted struct {
+// setDefaultPool sets or removes the merchant's pool for products that name none.
+type setDefaultPool struct {
 	pool   string
 	serial int
 }
 
-func (d defaulted) String() string { return fmt.Sprintf("the default pool is %q", d.pool) }
+func (d setDefaultPool) String() string { return fmt.Sprintf("the default pool is %q", d.pool) }
 
-func (d defaulted) do(w *world) {
+func (d setDefaultPool) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("default %d", d.serial), func(ctx context.Context, _ time.Time) error {
 			m, _, err := w.store.Merchant(ctx, merchant)
@@ -421,25 +422,25 @@ func (d defaulted) do(w *world) {
 	})
 }
 
-// opened is a pool that is made, for which files and lines may have waited.
-type opened struct {
+// makePool makes a pool that parked files and unconnected lines may wait for.
+type makePool struct {
 	pool   string
 	serial int
 }
 
-func (o opened) String() string { return fmt.Sprintf("pool %s is made", o.pool) }
+func (o makePool) String() string { return fmt.Sprintf("pool %s is made", o.pool) }
 
-func (o opened) do(w *world) {
+func (o makePool) do(w *world) {
 	w.spawn(func() {
 		w.untilDone(fmt.Sprintf("open %d", o.serial), func(ctx context.Context, _ time.Time) error {
-			return w.open(ctx, o.pool)
+			return w.makePool(ctx, o.pool)
 		})
 	})
 }
 
-// open makes a pool, unless it is there, and sets on its way what waited for it,
-// as the API does: what it loses of that is left to the sweep.
-func (w *world) open(ctx context.Context, name string) error {
+// makePool makes a pool unless it exists, and resumes the files and lines that waited for
+// it, as the API does. A message that is lost here is left to the sweep.
+func (w *world) makePool(ctx context.Context, name string) error {
 	_, there, err := w.store.Pool(ctx, merchant, name)
 	if err != nil || there {
 		return err
@@ -449,7 +450,7 @@ func (w *world) open(ctx context.Context, name string) error {
 	}
 	parked, err := w.store.Parked(ctx, merchant, name)
 	for _, id := range parked {
-		err = errors.Join(err, w.ranges.Send(ctx, startUpload(id), 0))
+		err = errors.Join(err, w.rangeQueue.Send(ctx, startUpload(id), 0))
 	}
 	if err != nil {
 		w.count("parked file left to the sweep")
@@ -461,17 +462,19 @@ func (w *world) open(ctx context.Context, name string) error {
 	return nil
 }
 
-// swept and counted are the schedule's, at a time of their own.
-type swept struct{ serial int }
+// startSweep starts a sweep beside the scheduled ones, startStockCheck a stock check.
+type startSweep struct{ serial int }
 
-func (swept) String() string { return "a sweep starts beside the scheduled ones" }
+func (startSweep) String() string { return "a sweep starts beside the scheduled ones" }
 
-func (s swept) do(w *world) { w.spawn(func() { w.sweep(fmt.Sprintf("sweep beside %d", s.serial)) }) }
+func (s startSweep) do(w *world) {
+	w.spawn(func() { w.sweep(fmt.Sprintf("sweep beside %d", s.serial)) })
+}
 
-type counted struct{ serial int }
+type startStockCheck struct{ serial int }
 
-func (counted) String() string { return "the stock is looked at" }
+func (startStockCheck) String() string { return "a stock check starts beside the scheduled ones" }
 
-func (c counted) do(w *world) {
+func (c startStockCheck) do(w *world) {
 	w.spawn(func() { w.checkStock(fmt.Sprintf("stock beside %d", c.serial)) })
 }

@@ -19,8 +19,8 @@ import (
 	"keypool/shared/retry"
 )
 
-// Sale is a world with nothing in it but one pool and its orders, in the weather
-// of a good day: what limits it is what a partition takes and how much an index lags.
+// Sale is a world of one pool and its orders, without faults. Its limits are the
+// throughput of a partition and the lag of an index.
 type Sale struct {
 	w       *world
 	stocked int
@@ -36,32 +36,32 @@ type claimedAt struct {
 	busy  bool
 }
 
-// Fair is what DynamoDB promises of a partition key, 1,000 write units and 3,000
-// read units a second, with an index that lags up to half a second and
+// DocumentedLimits are the limits of a partition key that DynamoDB documents, 1,000 write
+// units and 3,000 read units a second, with an index that lags up to half a second and
 // transactions that hold their items up to ten milliseconds.
-func Fair(shards int) Weather {
-	return Weather{
-		Lag: 500 * time.Millisecond, Slow: 6 * time.Millisecond, Hold: 10 * time.Millisecond,
-		Shards: shards, Partition: 1000,
+func DocumentedLimits(shards int) Conditions {
+	return Conditions{
+		IndexLag: 500 * time.Millisecond, Latency: 6 * time.Millisecond, TransactionTime: 10 * time.Millisecond,
+		Shards: shards, PartitionWrites: 1000,
 	}
 }
 
 var sold = pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}
 
 // NewSale opens a sale. It must be called in a bubble of testing/synctest.
-func NewSale(seed uint64, weather Weather) (*Sale, error) {
-	w := newWorld(Plan{Seed: seed, Weather: weather})
-	w.calm.Store(true)
-	w.stream.closed = true // the mails are another matter
+func NewSale(seed uint64, conditions Conditions) (*Sale, error) {
+	w := newWorld(Plan{Seed: seed, Conditions: conditions})
+	w.reliable.Store(true)
+	w.stream.disabled = true // no mails: they are not measured
 	return &Sale{w: w}, w.setUp()
 }
 
-// Stock puts so many keys in the pool, as fast as its partitions take them.
+// Stock puts so many keys in the pool, as fast as its partitions allow.
 func (s *Sale) Stock(n int) error {
 	client := s.w.db.Client()
 	var writes []types.WriteRequest
 	for _, text := range dynamotest.Texts(fmt.Sprintf("K%d", s.stocked), n) {
-		item := dynamotest.KeyItem(sold, s.w.plan.Weather.Shards, len(writes), text)
+		item := dynamotest.KeyItem(sold, s.w.plan.Conditions.Shards, len(writes), text)
 		item["place"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%016x", s.w.chance(text))}
 		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 	}
@@ -81,11 +81,11 @@ func (s *Sale) Stock(n int) error {
 		}
 		writes = append(writes[len(batch):], out.UnprocessedItems[s.w.tables.Keys]...)
 	}
-	return s.w.fills.Send(context.Background(), order.FillPool(sold), 2*time.Second)
+	return s.w.fillQueue.Send(context.Background(), order.FillPool(sold), 2*time.Second)
 }
 
-// Sell lets one-key orders come in at a rate a second, by chance, for a while, and
-// returns without waiting for their answers.
+// Sell starts one-key orders at random times, so many a second on average, and returns
+// without waiting for their answers.
 func (s *Sale) Sell(rate float64, during time.Duration) {
 	count := int(rate * during.Seconds())
 	at := make([]time.Duration, count)
@@ -108,7 +108,7 @@ func (s *Sale) order(name string) {
 	instance := w.instances[w.number(name, len(w.instances))]
 	p := w.begin(name, 29*time.Second, 0)
 	defer p.end()
-	claims := &claim.Claimer{Store: w.store, Cached: instance.recent, Uncached: w.store, Fill: w.fills, Now: p.now}
+	claims := &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Now: p.now}
 	began := time.Now()
 	got, err := claims.Claim(p.ctx, order.Fulfillment{
 		ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: platform, Order: name, Line: "1"}.ID(), Merchant: merchant, Side: pool.Live,
@@ -119,16 +119,16 @@ func (s *Sale) order(name string) {
 	s.results = append(s.results, claimedAt{state: got.State(), took: time.Since(began), busy: err != nil})
 }
 
-// Wait lets everything come to its end.
+// Wait waits until all work in progress is done.
 func (s *Sale) Wait() { s.w.spawned.Wait() }
 
-// SendAway lets so many orders wait for no reason, as those do that look when an
-// index shows them nothing.
-func (s *Sale) SendAway(n int) error {
-	p := s.w.begin("sent away", time.Hour, 0)
+// QueueAlthoughStocked queues so many orders although keys are available, as claims do when
+// a lagging index shows no key.
+func (s *Sale) QueueAlthoughStocked(n int) error {
+	p := s.w.begin("queued although stocked", time.Hour, 0)
 	defer p.end()
 	for i := range n {
-		name := fmt.Sprint("order sent away ", i)
+		name := fmt.Sprint("order queued although stocked ", i)
 		line := order.Fulfillment{
 			ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: platform, Order: name, Line: "1"}.ID(), Version: 1, Merchant: merchant, Side: pool.Live,
 			Account: platform, Origin: platform, Order: name, Line: "1", Product: "game", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: p.now(),
@@ -145,7 +145,7 @@ func (s *Sale) SendAway(n int) error {
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
-	return s.w.fills.Send(p.ctx, order.FillPool(sold), 2*time.Second)
+	return s.w.fillQueue.Send(p.ctx, order.FillPool(sold), 2*time.Second)
 }
 
 // Waiting returns how many lines stand in the queue.
@@ -156,19 +156,19 @@ func (s *Sale) Waiting() int {
 	return len(l.queues[queueOf(sold)])
 }
 
-// Sold is what came of a sale.
+// Sold is the result of a sale.
 type Sold struct {
 	Orders    int
 	Fulfilled int
-	Waiting   int           // that were answered so
-	Busy      int           // that were asked to come again
-	Keys      int           // that were sold
-	Attempts  float64       // transactions of a claim
-	Slowest   time.Duration // of 99 in a hundred
+	Waiting   int           // orders whose answer was that they wait
+	Busy      int           // orders whose answer was to retry later
+	Keys      int           // sold
+	Attempts  float64       // transactions an order
+	P99       time.Duration // the latency of 99 of 100 orders
 	Problems  []string
 }
 
-// Sold sums up all orders so far, once nothing is under way any more.
+// Sold sums up all orders so far. No work may be in progress.
 func (s *Sale) Sold() Sold {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,14 +187,14 @@ func (s *Sale) Sold() Sold {
 	}
 	slices.Sort(took)
 	if len(took) > 0 {
-		sum.Slowest = took[len(took)*99/100]
+		sum.P99 = took[len(took)*99/100]
 	}
 	claims := s.w.claims.Load()
 	sum.Attempts = float64(claims) / float64(max(sum.Orders, 1))
 	s.w.ledger.mu.Lock()
 	defer s.w.ledger.mu.Unlock()
-	sum.Keys = s.stocked - len(s.w.ledger.onSale[sideOf(sold)])
-	sum.Problems = append(slices.Clone(s.w.ledger.broken), s.w.balance()...)
+	sum.Keys = s.stocked - len(s.w.ledger.available[sideOf(sold)])
+	sum.Problems = append(slices.Clone(s.w.ledger.problems), s.w.auditTables()...)
 	if waiting := len(s.w.ledger.queues[queueOf(sold)]); waiting > 0 && sum.Keys < s.stocked {
 		sum.Problems = append(sum.Problems, fmt.Sprintf("%d lines wait beside %d keys", waiting, s.stocked-sum.Keys))
 	}

@@ -11,14 +11,14 @@ import (
 	"keypool/shared/order"
 )
 
-// linear says why the claims of the world are no linearizable history, "" if they are.
+// checkLinearizable returns why the claims are not a linearizable history, "" if they are.
 //
-// The object is the whole shop: which keys are to be had, and which version each
-// line is at. A claim, seen from the platform that made it, either finds its line
-// and is answered with the version it is at, or makes it, of keys that are to be
-// had. What others write (keys that come, are moved, or go to lines that wait;
-// mails that are marked) happens at one known moment each.
-func (w *world) linear() string {
+// The object is the whole shop: the available keys, and the version of each line. A
+// claim, seen from its platform, either finds its line and is answered with the current
+// version, or makes the line from available keys. The other writes (keys that are added,
+// moved or allocated to waiting lines, mails that are marked) happen at one known moment
+// each.
+func (w *world) checkLinearizable() string {
 	l := w.ledger
 	keys := map[string]int{}
 	lines := map[order.LineID]int{}
@@ -44,16 +44,16 @@ func (w *world) linear() string {
 	}
 
 	var history []porcupine.Operation
-	instant := func(t time.Time, in step) {
+	instant := func(t time.Time, in operation) {
 		ns := t.Sub(w.began).Nanoseconds()
 		history = append(history, porcupine.Operation{ClientId: len(history), Input: in, Call: ns, Return: ns + 1})
 	}
 	for _, e := range l.keyEvents {
-		instant(e.at, step{what: stockChanged, keys: []int{keys[e.key]}, there: e.there})
+		instant(e.at, operation{kind: stockChanged, keys: []int{keys[e.key]}, available: e.available})
 	}
 	for _, v := range l.versions {
 		if v.number > 1 {
-			instant(v.at, step{what: written, line: lines[v.line], version: v.number, keys: gained(v)})
+			instant(v.at, operation{kind: versionWritten, line: lines[v.line], version: v.number, keys: gained(v)})
 		}
 	}
 	for _, c := range w.answers.claims {
@@ -62,10 +62,10 @@ func (w *world) linear() string {
 		}
 		line, known := lines[c.id]
 		if !known {
-			continue // it was never made; who answered for it has been told already
+			continue // it was never made; checkLines reports an answer for it
 		}
 		made := at[versionOf{line, 1}]
-		in := step{what: ask, line: line, version: 1, keys: gained(made)}
+		in := operation{kind: claimed, line: line, version: 1, keys: gained(made)}
 		op := porcupine.Operation{
 			ClientId: len(history), Input: in,
 			Call: c.asked.Sub(w.began).Nanoseconds(), Return: math.MaxInt64,
@@ -84,9 +84,9 @@ func (w *world) linear() string {
 	}
 	switch porcupine.CheckOperationsTimeout(shop.model(), history, time.Minute) {
 	case porcupine.Illegal:
-		return fmt.Sprintf("the %d claims are no linearizable history", len(w.answers.claims))
+		return fmt.Sprintf("the %d claims are not a linearizable history", len(w.answers.claims))
 	case porcupine.Unknown:
-		return "nobody could tell in a minute whether the claims are a linearizable history"
+		return "whether the claims are a linearizable history was not decided within a minute"
 	default:
 		return ""
 	}
@@ -94,57 +94,57 @@ func (w *world) linear() string {
 
 type versionOf struct{ line, version int }
 
-// keyEvent is a key that came to be had, or went from there but not to a line.
+// keyEvent is a key that became available, or was withdrawn.
 type keyEvent struct {
-	key   string
-	there bool
-	at    time.Time
+	key       string
+	available bool
+	at        time.Time
 }
 
-// step is what happens to the shop.
-type step struct {
-	what    int
-	line    int
-	version int   // of the line after it
-	keys    []int // that go to the line, or whose stock changed
-	there   bool
+// operation is one operation on the shop.
+type operation struct {
+	kind      int
+	line      int
+	version   int   // of the line afterwards
+	keys      []int // allocated to the line, or added or withdrawn
+	available bool
 }
 
 const (
-	ask          = iota // a platform's call
-	written             // a line's next version
-	stockChanged        // a key is available from now on, or no more
+	claimed        = iota // a platform's call for a line
+	versionWritten        // the next version of a line
+	stockChanged          // a key was added or withdrawn
 )
 
-// shop is the sequential object: so many lines and keys.
+// shop is the sequential specification, of so many lines and keys.
 type shop struct{ lines, keys int }
 
-// state is the versions of all lines, then the keys that are to be had, a bit each.
+// state holds the versions of all lines, then a bit for each key: available or not.
 type state []uint64
 
 func (s shop) model() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return make(state, s.lines+(s.keys+63)/64) },
-		Step: func(before, in, out any) (bool, any) { return s.step(before.(state), in.(step), out) },
+		Step: func(before, in, out any) (bool, any) { return s.step(before.(state), in.(operation), out) },
 		Equal: func(a, b any) bool {
 			return slices.Equal(a.(state), b.(state))
 		},
 	}
 }
 
-func (s shop) step(now state, in step, out any) (bool, any) {
-	if in.what == stockChanged {
+func (s shop) step(now state, in operation, out any) (bool, any) {
+	if in.kind == stockChanged {
 		next := slices.Clone(now)
-		s.put(next, in.keys[0], in.there)
+		s.put(next, in.keys[0], in.available)
 		return true, next
 	}
 	version := int(now[in.line])
 	switch {
-	case in.what == written && version != in.version-1:
+	case in.kind == versionWritten && version != in.version-1:
 		return false, now
-	case in.what == ask && version > 0: // it is there
+	case in.kind == claimed && version > 0: // it exists
 		return out == nil || out.(int) == version, now
-	case in.what == ask && out != nil && out.(int) != 1:
+	case in.kind == claimed && out != nil && out.(int) != 1:
 		return false, now
 	}
 	next := slices.Clone(now)

@@ -15,25 +15,24 @@ import (
 	"keypool/shared/pool"
 )
 
-// close checks the end of a history against what was asked for.
-func (w *world) close() {
+// checkEnd checks the end of a history against the orders and files.
+func (w *world) checkEnd() {
 	w.checkLines()
 	w.checkFiles()
-	w.night()
+	w.passNight()
 	w.checkShown()
 	w.checkAlerts()
 	w.checkMails()
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
-	w.ledger.broken = append(w.ledger.broken, w.balance()...)
-	if problem := w.linear(); problem != "" {
+	w.ledger.problems = append(w.ledger.problems, w.auditTables()...)
+	if problem := w.checkLinearizable(); problem != "" {
 		w.ledger.problem("%s", problem)
 	}
 }
 
-// checkLines checks that every line that was answered for has the keys it paid for, or
-// waits for them, and that no line lost a key that it was answered with, unless it gave
-// that back.
+// checkLines checks that every answered line exists as it was paid, and that it holds
+// every key of each answer, unless that key was returned.
 func (w *world) checkLines() {
 	l := w.ledger
 	l.mu.Lock()
@@ -49,11 +48,11 @@ func (w *world) checkLines() {
 			continue
 		case c.changed == (now.product == c.line.product && now.quantity == c.line.quantity):
 			l.problem("%s of %d x %s was answered as changed: %v; it is there with %d x %s", l.name(c.id), c.line.quantity, c.line.product, c.changed, now.quantity, now.product)
-		case c.told != "" && !l.notices[c.told]:
-			l.problem("%s was answered, and there is no notice %s", l.name(c.id), c.told)
+		case c.notice != "" && !l.notices[c.notice]:
+			l.problem("%s was answered, and there is no notice %s", l.name(c.id), c.notice)
 		}
 		for _, k := range c.keys {
-			if _, has := now.keys[k]; !has && !c.changed && !now.returned[k] {
+			if _, has := now.keys[k]; !has && !c.changed && !now.returnedKeys[k] {
 				l.problem("%s was answered with key %s and does not hold it", l.name(c.id), l.text(k))
 			}
 		}
@@ -66,8 +65,8 @@ func (w *world) checkFiles() {
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	expected := map[text]bool{}
-	known := map[string]*uploaded{}
+	expected := map[keyOnSide]bool{}
+	known := map[string]*uploadRecord{}
 	for _, name := range slices.Sorted(maps.Keys(l.uploads)) {
 		u := l.uploads[name]
 		if known[u.file] != nil {
@@ -85,13 +84,13 @@ func (w *world) checkFiles() {
 			l.problem("file %s is not known", name)
 			continue
 		case u.state == "parked":
-			continue // told already, if its pool is there
+			continue // see ledger.unfinished
 		case u.state != "finished":
-			continue // told already
+			continue // see ledger.unfinished
 		}
 		accepted += u.accepted
-		for _, reads := range f.texts() {
-			expected[text{f.upload.side, reads}] = true
+		for _, reads := range f.keyTexts() {
+			expected[keyOnSide{f.upload.side, reads}] = true
 		}
 		filled := 0
 		for _, line := range f.upload.lines {
@@ -109,10 +108,10 @@ func (w *world) checkFiles() {
 	if accepted != len(l.keys) {
 		l.problem("reports tell of %d accepted keys, %d are in the table", accepted, len(l.keys))
 	}
-	stored := map[text]bool{}
+	stored := map[keyOnSide]bool{}
 	for _, id := range slices.Sorted(maps.Keys(l.keys)) {
 		k := l.keys[id]
-		is := text{pool.Live, k.text}
+		is := keyOnSide{pool.Live, k.text}
 		if strings.HasPrefix(id, merchant+"#test#") {
 			is.side = pool.Test
 		}
@@ -121,28 +120,27 @@ func (w *world) checkFiles() {
 		}
 		stored[is] = true
 	}
-	for _, is := range slices.SortedFunc(maps.Keys(expected), func(a, b text) int { return strings.Compare(a.reads, b.reads) }) {
-		if !stored[is] && (is.side == pool.Live || !stored[text{pool.Live, is.reads}]) { // a live key is no test key
-			l.problem("key %s of a file for the %s side is not in the table", is.reads, is.side)
+	for _, is := range slices.SortedFunc(maps.Keys(expected), func(a, b keyOnSide) int { return strings.Compare(a.text, b.text) }) {
+		if !stored[is] && (is.side == pool.Live || !stored[keyOnSide{pool.Live, is.text}]) { // a live key is no test key
+			l.problem("key %s of a file for the %s side is not in the table", is.text, is.side)
 		}
 	}
 }
 
-// text is what a key reads, on a side.
-type text struct {
-	side  pool.Side
-	reads string
+// keyOnSide is the text of a key, and its side.
+type keyOnSide struct {
+	side pool.Side
+	text string
 }
 
-// checkMails checks that customers have mails with the keys of their lines, and
-// merchants their notices.
+// checkMails checks that the keys of each complete line were mailed, and each notice.
 func (w *world) checkMails() {
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
 		now, went := l.lines[id], l.mails[outbox.LineItem(string(id))]
-		whole := now.wanted > 0 && now.missing() <= 0 && now.given < now.wanted && !now.onHold
+		whole := now.wanted > 0 && now.missing() <= 0 && now.returnedCount < now.wanted && !now.onHold
 		switch {
 		case whole && (went == nil || went.accepted["keys"] == 0 && !went.refused["keys"]):
 			l.problem("%s has its keys and no mail went out; its mail is %q", l.name(id), now.mail)
@@ -150,7 +148,7 @@ func (w *world) checkMails() {
 			l.problem("%s waits and its keys were mailed", l.name(id))
 		case whole && !went.refused["keys"]:
 			for _, k := range slices.Sorted(maps.Values(now.keys)) {
-				if !l.sent[k] {
+				if !l.mailedKeys[k] {
 					l.problem("%s holds key %s, which was never mailed", l.name(id), k)
 				}
 			}
@@ -163,16 +161,16 @@ func (w *world) checkMails() {
 	}
 }
 
-// checkAlerts checks that the last notice about a pool says how the pool stands.
+// checkAlerts checks that the last notice about a pool agrees with its stock.
 func (w *world) checkAlerts() {
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range sides() {
-		if p.Side != pool.Live || !l.settings.pools[p.Pool] {
+		if p.Side != pool.Live || !l.catalog.pools[p.Pool] {
 			continue
 		}
-		keys, level := len(l.onSale[sideOf(p)]), ""
+		keys, level := len(l.available[sideOf(p)]), ""
 		switch {
 		case keys == 0 && len(l.queues[queueOf(p)]) > 0:
 			level = "backordered"
@@ -181,28 +179,29 @@ func (w *world) checkAlerts() {
 		case keys < lowStock:
 			level = "low"
 		}
-		told := l.alerts["alert#"+p.Merchant+"#"+p.Pool+"alert#"+string(p.Side)]
-		if told == nil {
-			told = &alert{}
+		existing := l.alerts["alert#"+p.Merchant+"#"+p.Pool+"alert#"+string(p.Side)]
+		if existing == nil {
+			existing = &alert{}
 		}
-		if told.level != level || level != "" && told.sequence == 0 {
-			l.problem("%s has %d keys and is %q; its merchant was told %d times, last that it is %q", sideOf(p), keys, level, told.sequence, told.level)
+		if existing.level != level || level != "" && existing.sequence == 0 {
+			l.problem("%s has %d keys and is %q; its merchant got %d notices, the last says that it is %q", sideOf(p), keys, level, existing.sequence, existing.level)
 		}
 	}
 }
 
-// night lets a night pass, with an hour of looks at the stock at its end.
-func (w *world) night() {
+// passNight waits for a day, and then checks the stock for an hour: the nightly count
+// corrects the counters.
+func (w *world) passNight() {
 	time.Sleep(25 * time.Hour)
 	for n := range 12 {
 		w.checkStock(fmt.Sprint("stock at night ", n))
 		time.Sleep(5 * time.Minute)
 	}
 	w.spawned.Wait()
-	w.settle("after the night") // what was told meanwhile is mailed too
+	w.sweepUntilDone("after the night") // the new notices are mailed too
 }
 
-// checkShown checks that the counts that merchants see are right after a night.
+// checkShown checks that the counters that merchants see are exact after a night.
 func (w *world) checkShown() {
 	l := w.ledger
 	l.mu.Lock()
@@ -213,14 +212,14 @@ func (w *world) checkShown() {
 			continue
 		}
 		side := merchant + "#" + name
-		if shown := num(item, "accepted") - num(item, "taken"); shown != len(l.onSale[side]) {
-			l.problem("%s shows %d keys and has %d", side, shown, len(l.onSale[side]))
+		if shown := num(item, "accepted") - num(item, "taken"); shown != len(l.available[side]) {
+			l.problem("%s shows %d keys and has %d", side, shown, len(l.available[side]))
 		}
 	}
 }
 
-// balance checks the tables at the end by the audit that tests on a real engine use.
-func (w *world) balance() []string {
+// auditTables applies the audit of the tests on a real engine to the final tables.
+func (w *world) auditTables() []string {
 	_, problems := dynamotest.Balance(plain(w.db.Items(w.tables.Orders)), plain(w.db.Items(w.tables.Keys)))
 	return problems
 }

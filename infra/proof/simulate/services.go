@@ -23,13 +23,13 @@ import (
 	"keypool/shared/upload"
 )
 
-// nth counts what the same caller does again, so that each time has a name.
-type nth struct {
+// callNames numbers the repeats of a call, so that each has a name of its own.
+type callNames struct {
 	mu   sync.Mutex
 	seen map[string]int
 }
 
-func (n *nth) name(what string) string {
+func (n *callNames) name(what string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.seen == nil {
@@ -39,42 +39,42 @@ func (n *nth) name(what string) string {
 	return what + "/" + strconv.Itoa(n.seen[what])
 }
 
-var errTrouble = errors.New("a service did not answer")
+var errNoAnswer = errors.New("a service did not answer")
 
-// step is one call of an edge other than the tables: it takes its time, and may
-// fail before or after it was done.
-func (w *world) step(ctx context.Context, name string, do func()) error {
+// callService is one call of a service other than DynamoDB. It takes time, and may fail
+// before or after do has run.
+func (w *world) callService(ctx context.Context, name string, do func()) error {
 	w.steps.Add(1)
 	p := processOf(ctx)
 	p.calls.Add(1)
-	if p.gone() {
-		return errGone
+	if p.dead() {
+		return errProcessDied
 	}
-	bad := !w.calm.Load() && w.happens(name+" fails", w.plan.Weather.Trouble)
-	time.Sleep(500*time.Microsecond + w.upTo(name+" there", w.plan.Weather.Slow))
-	after := w.chance(name+" when")%2 == 0
-	if !bad || after {
+	fails := !w.reliable.Load() && w.happens(name+" fails", w.plan.Conditions.CallFaults)
+	time.Sleep(500*time.Microsecond + w.upTo(name+" request", w.plan.Conditions.Latency))
+	after := w.chance(name+" order of fault")%2 == 0
+	if !fails || after {
 		do()
 	}
-	time.Sleep(w.upTo(name+" back", w.plan.Weather.Slow))
-	if bad {
-		return errTrouble
+	time.Sleep(w.upTo(name+" response", w.plan.Conditions.Latency))
+	if fails {
+		return errNoAnswer
 	}
 	return ctx.Err()
 }
 
-// queue is a queue of messages, each of which is handled at least once or put
-// aside after so many times. Sending takes no time.
+// queue is an SQS queue. Each message is handled at least once, or moved to the
+// dead-letter queue after maxReceives failures. Sending takes no time.
 type queue struct {
-	w        *world
-	name     string
-	batch    int // messages in one call
-	atOnce   int // calls at the same time
-	hidden   time.Duration
-	receives int
-	handle   func(process string, messages []any) []error
+	w                 *world
+	name              string
+	batchSize         int // messages of one call
+	concurrency       int // calls in parallel
+	visibilityTimeout time.Duration
+	maxReceives       int
+	handle            func(process string, messages []any) []error
 
-	sent    nth
+	sent    callNames
 	mu      sync.Mutex
 	visible []*message
 	busy    int
@@ -91,33 +91,33 @@ func (q *queue) Send(ctx context.Context, body any, delay time.Duration) error {
 	w, p := q.w, processOf(ctx)
 	w.steps.Add(1)
 	p.calls.Add(1)
-	if p.gone() {
-		return errGone
+	if p.dead() {
+		return errProcessDied
 	}
 	name := q.sent.name(fmt.Sprintf("%s from %s: %v", q.name, callerOf(ctx), body))
-	if !w.calm.Load() && w.happens(name+" lost", w.plan.Weather.Lost) {
-		switch w.number(name+" told", 3) {
+	if !w.reliable.Load() && w.happens(name+" lost", w.plan.Conditions.LostMessages) {
+		switch w.number(name+" outcome", 3) {
 		case 0:
 			w.count("message lost")
 			return nil
 		case 1:
 			w.count("message lost")
-			return errTrouble
+			return errNoAnswer
 		default:
 			w.count("message taken, answer lost")
 			q.add(&message{name: name, body: body}, delay)
-			return errTrouble
+			return errNoAnswer
 		}
 	}
 	q.add(&message{name: name, body: body}, delay)
-	if !w.calm.Load() && w.happens(name+" twice", w.plan.Weather.Twice) {
+	if !w.reliable.Load() && w.happens(name+" twice", w.plan.Conditions.DuplicateMessages) {
 		w.count("message delivered twice")
 		q.add(&message{name: name + " again", body: body}, delay+w.upTo(name+" late", time.Minute))
 	}
 	return nil
 }
 
-// add lets a message be seen after the delay.
+// add makes a message visible after the delay.
 func (q *queue) add(m *message, delay time.Duration) {
 	q.w.spawn(func() {
 		time.Sleep(delay + q.w.upTo(m.name+" polled "+strconv.Itoa(m.received), 20*time.Millisecond))
@@ -128,16 +128,16 @@ func (q *queue) add(m *message, delay time.Duration) {
 	})
 }
 
-// poll hands what is visible over, as far as calls may run.
+// poll starts calls for the visible messages, up to the concurrency.
 func (q *queue) poll() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.busy < q.atOnce && len(q.visible) > 0 {
-		n := min(q.batch, len(q.visible))
+	for q.busy < q.concurrency && len(q.visible) > 0 {
+		n := min(q.batchSize, len(q.visible))
 		batch := q.visible[:n:n]
 		q.visible = q.visible[n:]
 		q.busy++
-		name := fmt.Sprintf("%s/%d", batch[0].name, batch[0].received+1) // a process is called after what it handles
+		name := fmt.Sprintf("%s/%d", batch[0].name, batch[0].received+1) // a process is named after its first message
 		q.w.spawn(func() {
 			q.call(name, batch)
 			q.mu.Lock()
@@ -158,12 +158,12 @@ func (q *queue) call(name string, batch []*message) {
 		m := batch[i]
 		switch {
 		case err == nil:
-		case m.received >= q.receives:
-			q.w.count("message put aside")
+		case m.received >= q.maxReceives:
+			q.w.count("message moved to the dead-letter queue")
 		case errors.Is(err, job.ErrUnfinished):
 			q.add(m, 0)
 		default:
-			q.add(m, q.hidden)
+			q.add(m, q.visibilityTimeout)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func (q *queue) call(name string, batch []*message) {
 // bucket holds key files and reports.
 type bucket struct {
 	w     *world
-	calls nth
+	calls callNames
 
 	mu      sync.Mutex
 	objects map[string]object
@@ -193,7 +193,7 @@ func (b *bucket) put(name string, content []byte) upload.Object {
 }
 
 func (b *bucket) call(ctx context.Context, what, name string, do func()) error {
-	return b.w.step(ctx, b.calls.name(callerOf(ctx)+" "+what+" "+name), func() {
+	return b.w.callService(ctx, b.calls.name(callerOf(ctx)+" "+what+" "+name), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		do()
@@ -255,10 +255,10 @@ func (b *bucket) Write(ctx context.Context, name string, write func(io.Writer) e
 	return b.Put(ctx, name, content.Bytes())
 }
 
-// fakeSES is the mail service.
+// fakeSES stands for SES.
 type fakeSES struct {
 	w     *world
-	calls nth
+	calls callNames
 }
 
 // Send implements delivery.MailSender.
@@ -266,44 +266,44 @@ func (s *fakeSES) Send(ctx context.Context, m mail.Message) (string, error) {
 	w, p := s.w, processOf(ctx)
 	w.steps.Add(1)
 	p.calls.Add(1)
-	if p.gone() {
-		return "", errGone
+	if p.dead() {
+		return "", errProcessDied
 	}
 	item, number, ok := mail.ItemOf(tagsOf(m))
 	if !ok {
-		w.ledger.report("a mail went out that names no line and no notice")
+		w.ledger.report("a mail was sent that names no line and no notice")
 		return "", &mail.SendError{Fault: mail.Permanent, Code: "MessageRejected"}
 	}
 	name := s.calls.name(fmt.Sprintf("%s mails %v", callerOf(ctx), item))
-	time.Sleep(w.upTo(name+" there", 5*w.plan.Weather.Slow))
-	trouble := -1
-	if !w.calm.Load() && w.happens(name+" trouble", w.plan.Weather.Mail) {
-		trouble = w.number(name+" which", 10)
+	time.Sleep(w.upTo(name+" request", 5*w.plan.Conditions.Latency))
+	fault := -1 // none
+	if !w.reliable.Load() && w.happens(name+" fault", w.plan.Conditions.MailFaults) {
+		fault = w.number(name+" kind of fault", 10)
 	}
 	switch {
-	case trouble == 3:
-		w.count("mail put off by the mail service")
+	case fault == 3:
+		w.count("mail met a temporary error")
 		return "", &mail.SendError{Fault: mail.Temporary, Code: "InternalServiceErrorException"}
-	case trouble >= 0 && trouble < 3:
+	case fault >= 0 && fault < 3:
 		w.count("mail throttled")
 		return "", &mail.SendError{Fault: mail.Throttled, Code: "TooManyRequestsException"}
-	case trouble == 4:
-		w.count("mail met trouble of the account")
+	case fault == 4:
+		w.count("mail met an account whose sending is paused")
 		return "", &mail.SendError{Fault: mail.AccountFault, Code: "SendingPausedException"}
-	case trouble == 5:
+	case fault == 5:
 		w.count("mail refused")
-		w.ledger.refused(item, number)
+		w.ledger.noteRefused(item, number)
 		return "", &mail.SendError{Fault: mail.Permanent, Code: "MessageRejected"}
-	case trouble == 6:
+	case fault == 6:
 		return "", &mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"} // never arrived
 	}
 	w.count("mail accepted")
-	w.ledger.mailed(p, item, number, m)
-	s.tell(name, delivery.Feedback{Item: item, Number: number, MessageID: name})
-	time.Sleep(w.upTo(name+" back", 5*w.plan.Weather.Slow))
-	if trouble > 6 {
+	w.ledger.noteAccepted(p, item, number, m)
+	s.sendFeedback(name, delivery.Feedback{Item: item, Number: number, MessageID: name})
+	time.Sleep(w.upTo(name+" response", 5*w.plan.Conditions.Latency))
+	if fault > 6 {
 		w.count("mail accepted, answer lost")
-		w.ledger.unknown(item)
+		w.ledger.noteAnswerLost(item)
 		return "", &mail.SendError{Fault: mail.Unknown, Code: "NoAnswer"}
 	}
 	return name, ctx.Err()
@@ -317,50 +317,50 @@ func tagsOf(m mail.Message) map[string][]string {
 	return tags
 }
 
-// tell sends news of a mail, late, in any order, and sometimes not at all.
-func (s *fakeSES) tell(name string, news delivery.Feedback) {
+// sendFeedback delivers the events of a mail: late, in any order, and sometimes never.
+func (s *fakeSES) sendFeedback(name string, feedback delivery.Feedback) {
 	w := s.w
 	for _, what := range []order.EventKind{order.MailSent, order.MailDelivered, order.MailBounced} {
 		rate := 0.7
 		if what == order.MailBounced {
 			rate = 0.03
 		}
-		about := fmt.Sprintf("news %s of %s", what, name)
-		if !w.happens(about, rate) {
+		name := fmt.Sprintf("feedback %s of %s", what, name)
+		if !w.happens(name, rate) {
 			continue
 		}
-		times := 1 + w.number(about+" times", 2)
+		times := 1 + w.number(name+" times", 2)
 		for n := range times {
 			w.spawn(func() {
-				time.Sleep(w.upTo(fmt.Sprint(about, n), time.Minute))
-				news := news
-				news.Event, news.At = what, time.Now().UTC()
-				w.follow(fmt.Sprintf("%s/%d", about, n), news)
+				time.Sleep(w.upTo(fmt.Sprint(name, n), time.Minute))
+				feedback := feedback
+				feedback.Event, feedback.At = what, time.Now().UTC()
+				w.applyFeedback(fmt.Sprintf("%s/%d", name, n), feedback)
 			})
 		}
 	}
 }
 
-// follow does what the function deliver does with an event of SES, which is
+// applyFeedback does what the function deliver does with an event of SES. The event is
 // delivered three times at most.
-func (w *world) follow(name string, news delivery.Feedback) {
+func (w *world) applyFeedback(name string, feedback delivery.Feedback) {
 	for try := range 3 {
 		p := w.begin(fmt.Sprintf("%s/%d", name, try), time.Minute, w.skew(name))
-		err := w.mailer(p).ApplyFeedback(p.ctx, news)
-		gone := p.gone()
+		err := w.mailer(p).ApplyFeedback(p.ctx, feedback)
+		dead := p.dead()
 		p.end()
-		if err == nil && !gone {
+		if err == nil && !dead {
 			return
 		}
 		time.Sleep(time.Minute)
 	}
 }
 
-// stream hands records of what is due to be mailed to deliver: in order within a
-// partition, in batches of which part may fail.
+// stream is the stream of the orders table. It invokes deliver with the records of due
+// mails: in order within a partition, in batches that may fail in part.
 type stream struct {
 	w          *world
-	closed     bool // nobody reads it
+	disabled   bool // no function reads it
 	mu         sync.Mutex
 	partitions [4]struct {
 		records []record
@@ -369,15 +369,15 @@ type stream struct {
 }
 
 type record struct {
-	item  outbox.Item
-	name  string
-	tryAt time.Time // of the mail; zero: at once
-	tries int
+	item     outbox.Item
+	name     string
+	tryAt    time.Time // of the mail; zero: immediately
+	receives int
 }
 
 func (s *stream) observe(c dynamosim.Commit) {
 	for _, change := range c.Changes {
-		if s.closed || change.Table != s.w.tables.Orders {
+		if s.disabled || change.Table != s.w.tables.Orders {
 			continue
 		}
 		pk := str(change.After, "pk")
@@ -394,16 +394,16 @@ func (s *stream) observe(c dynamosim.Commit) {
 		if change.After["tryAt"] != nil {
 			r.tryAt = time.UnixMilli(int64(num(change.After, "tryAt")))
 		}
-		calm := s.w.calm.Load()
-		if !calm && s.w.happens(r.name+" lost", s.w.plan.Weather.Lost) {
+		reliable := s.w.reliable.Load()
+		if !reliable && s.w.happens(r.name+" lost", s.w.plan.Conditions.LostMessages) {
 			s.w.count("record lost")
 			continue
 		}
 		partition := s.w.number("partition "+pk, len(s.partitions))
 		s.add(partition, r)
-		if !calm && s.w.happens(r.name+" twice", s.w.plan.Weather.Twice) {
+		if !reliable && s.w.happens(r.name+" twice", s.w.plan.Conditions.DuplicateMessages) {
 			s.w.count("record delivered twice")
-			s.w.spawn(func() { // when deliver may have done with the first
+			s.w.spawn(func() { // deliver may have handled the first by then
 				time.Sleep(s.w.upTo(r.name+" late", 15*time.Minute))
 				r.name += " again"
 				s.add(partition, r)
@@ -423,8 +423,8 @@ func (s *stream) add(n int, r record) {
 	}
 }
 
-// read hands batches over until none is left. What fails is seen again, and
-// everything after it.
+// read invokes deliver with batches until no record is left. From the first record that
+// failed, all are read again.
 func (s *stream) read(n int) {
 	w := s.w
 	for {
@@ -435,10 +435,10 @@ func (s *stream) read(n int) {
 			s.mu.Unlock()
 			return
 		}
-		name := fmt.Sprintf("deliver %s/%d", p.records[0].name, p.records[0].tries)
+		name := fmt.Sprintf("deliver %s/%d", p.records[0].name, p.records[0].receives)
 		s.mu.Unlock()
 		time.Sleep(100*time.Millisecond + w.upTo(name, 300*time.Millisecond))
-		if !w.calm.Load() && w.happens(name+" late", w.plan.Weather.Lost) { // and all after them
+		if !w.reliable.Load() && w.happens(name+" late", w.plan.Conditions.LostMessages) { // and all records after them
 			w.count("records late by minutes")
 			time.Sleep(w.upTo(name+" how late", 15*time.Minute))
 		}
@@ -446,13 +446,13 @@ func (s *stream) read(n int) {
 		s.mu.Lock()
 		batch := p.records[:min(10, len(p.records))]
 		s.mu.Unlock()
-		failed := w.deliver(name, batch)
+		failed := w.handleRecords(name, batch)
 		s.mu.Lock()
 		done := len(batch)
 		if failed >= 0 {
 			done = failed
-			if p.records[failed].tries++; p.records[failed].tries > 10 {
-				w.count("record given up")
+			if p.records[failed].receives++; p.records[failed].receives > 10 {
+				w.count("record discarded after ten retries")
 				done++
 			}
 		}
@@ -461,16 +461,16 @@ func (s *stream) read(n int) {
 	}
 }
 
-// deliver does what the function deliver does with records, and returns the
-// first that failed, -1 if none did.
-func (w *world) deliver(name string, batch []record) int {
+// handleRecords does what the function deliver does with records of the stream, and
+// returns the index of the first that failed, -1 if none did.
+func (w *world) handleRecords(name string, batch []record) int {
 	p := w.begin(name, 2*time.Minute, w.skew(name))
 	defer p.end()
 	var items []outbox.Item
 	place := map[outbox.Item]int{}
 	for i, r := range batch {
 		if r.tryAt.After(p.now()) {
-			continue // its time has not come
+			continue // not due yet
 		}
 		if _, known := place[r.item]; !known {
 			place[r.item] = i
@@ -478,7 +478,7 @@ func (w *world) deliver(name string, batch []record) int {
 		}
 	}
 	errs := w.mailer(p).Mail(p.ctx, items)
-	if p.gone() {
+	if p.dead() {
 		return 0
 	}
 	failed := -1
@@ -486,7 +486,7 @@ func (w *world) deliver(name string, batch []record) int {
 		if err == nil {
 			continue
 		}
-		w.ledger.unmarked(p, items[i])
+		w.ledger.noteNotMarked(p, items[i])
 		if failed < 0 && !errors.Is(err, outbox.ErrUnreadable) && !errors.Is(err, retry.ErrChanged) {
 			failed = place[items[i]]
 		}
