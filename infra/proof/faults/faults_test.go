@@ -30,8 +30,8 @@ var (
 // perRound is the number of calls in the storm of a round; the recovery makes half as
 // many more. The tables stay small enough to be read whole several times.
 const (
-	perRound     = 2_500
-	roundsAtOnce = 4 // a round often waits
+	callsPerRound  = 2_500
+	parallelRounds = 4 // a round often waits
 )
 
 func TestMain(m *testing.M) {
@@ -68,19 +68,19 @@ func TestStorm(t *testing.T) {
 			total := newTotals()
 			var rounds atomic.Uint64
 			var storms sync.WaitGroup
-			for range min(roundsAtOnce, (calls+perRound-1)/perRound) {
+			for range min(parallelRounds, (calls+callsPerRound-1)/callsPerRound) {
 				storms.Go(func() {
 					for total.sum() < calls && !t.Failed() && ctx.Err() == nil {
-						round(t, engine.name, *seed+rounds.Add(1)-1, min(perRound, calls), total)
+						round(t, engine.name, *seed+rounds.Add(1)-1, min(callsPerRound, calls), total)
 						fmt.Printf("%s: %d calls\n", engine.name, total.sum())
 					}
 				})
 			}
 			storms.Wait()
 			total.check(t)
-			t.Log("\n" + total.page(engine.name))
+			t.Log("\n" + total.text(engine.name))
 			if *record && !t.Failed() {
-				write(t, engine.name, total.page(engine.name))
+				write(t, engine.name, total.text(engine.name))
 			}
 		})
 	}
@@ -171,15 +171,15 @@ func startMiniStack(t *testing.T) {
 
 // totals is the sum of all rounds on an engine.
 type totals struct {
-	mu                  sync.Mutex
-	rounds              int
-	calls, actions, met *tally
-	services            *tally // faults of queues and SES
-	lines, keys, mails  int
+	mu                     sync.Mutex
+	rounds                 int
+	calls, actions, faults *tally
+	services               *tally // faults of queues and SES
+	lines, keys, mails     int
 }
 
 func newTotals() *totals {
-	return &totals{calls: newTally(), actions: newTally(), met: newTally(), services: newTally()}
+	return &totals{calls: newTally(), actions: newTally(), faults: newTally(), services: newTally()}
 }
 
 func (total *totals) add(s *storm) {
@@ -188,12 +188,12 @@ func (total *totals) add(s *storm) {
 	total.rounds++
 	total.calls.addAll(s.faults.Calls())
 	total.actions.addAll(s.tally.counts)
-	total.met.addAll(s.faults.Met())
-	total.services.addAll(s.ses.met)
-	total.services.addAll(s.queue.met)
+	total.faults.addAll(s.faults.Met())
+	total.services.addAll(s.ses.faults)
+	total.services.addAll(s.queue.faults)
 	total.lines += len(s.ledger.orders)
 	total.keys += len(s.ledger.texts)
-	total.mails += len(s.ses.took)
+	total.mails += len(s.ses.accepted)
 }
 
 // sum returns the number of calls.
@@ -207,7 +207,7 @@ func (total *totals) sum() int {
 // it.
 func (total *totals) check(t *testing.T) {
 	for _, kind := range append(slices.Sorted(maps.Keys(faultsByName)), dynamotest.LaggingIndex) {
-		if total.met.counts[kind] == 0 {
+		if total.faults.counts[kind] == 0 {
 			t.Errorf("no call met this fault: %s", kind)
 		}
 	}
@@ -218,16 +218,16 @@ func (total *totals) check(t *testing.T) {
 	}
 }
 
-func (total *totals) page(engine string) string {
+func (total *totals) text(engine string) string {
 	return fmt.Sprintf(`**%s.** %s calls in %d rounds (seeds from %d on): %s order lines, %s keys uploaded, %s mails. The books of every round balance: no key twice, none lost, no line and no file stuck.
 
 | | |
 |---|---|
-| what happened | %s |
+| actions | %s |
 | calls that reached the engine | %s |
 | faults that calls met | %s |
 | faults of queues and mails | %s |
 
 `, engine, results.Grouped(total.calls.sum()), total.rounds, *seed,
-		results.Grouped(total.lines), results.Grouped(total.keys), results.Grouped(total.mails), total.actions, total.calls, total.met, total.services)
+		results.Grouped(total.lines), results.Grouped(total.keys), results.Grouped(total.mails), total.actions, total.calls, total.faults, total.services)
 }

@@ -25,20 +25,20 @@ func newChance(seed, stream uint64) *chance {
 	return &chance{rng: rand.New(rand.NewPCG(seed, stream))}
 }
 
-func (c *chance) of(p float64) bool {
+func (c *chance) happens(p float64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rng.Float64() < p
 }
 
-func (c *chance) n(n int) int {
+func (c *chance) intN(n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rng.IntN(n)
 }
 
 // between returns a random number from low to high, both included.
-func (c *chance) between(low, high int) int { return low + c.n(high-low+1) }
+func (c *chance) between(low, high int) int { return low + c.intN(high-low+1) }
 
 // queue is all queues in one. Its messages are received in any order. A message that
 // failed is received again, up to twenty times.
@@ -50,38 +50,38 @@ type queue struct {
 	messages []message
 	dead     int
 	sends    int
-	met      map[string]int // its faults
+	faults   map[string]int // counts, by name
 }
 
 type message struct {
-	about any
-	tries int
+	body     any
+	receives int
 }
 
-const mostTries = 20
+const maxReceives = 20
 
 var errQueue = errors.New("the queue does not answer")
 
 // Send implements the Sender of every package. Two of a hundred calls fail, half of
 // them after the message was accepted. The 5th and the 10th call always fail, one in
 // each way.
-func (q *queue) Send(_ context.Context, about any, _ time.Duration) error {
+func (q *queue) Send(_ context.Context, body any, _ time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sends++
-	fails, taken := q.chance.of(0.02) && !q.reliable, q.chance.of(0.5)
+	fails, accepted := q.chance.happens(0.02) && !q.reliable, q.chance.happens(0.5)
 	if q.sends == 5 || q.sends == 10 {
-		fails, taken = true, q.sends == 5
+		fails, accepted = true, q.sends == 5
 	}
 	switch {
 	case !fails:
-		q.messages = append(q.messages, message{about: about})
+		q.messages = append(q.messages, message{body: body})
 		return nil
-	case taken:
-		q.messages = append(q.messages, message{about: about})
-		q.met[answerOfQueueLost]++
+	case accepted:
+		q.messages = append(q.messages, message{body: body})
+		q.faults[answerOfQueueLost]++
 	default:
-		q.met[messageNotTaken]++
+		q.faults[messageNotTaken]++
 	}
 	return errQueue
 }
@@ -92,18 +92,18 @@ func (q *queue) take() (message, bool) {
 	if len(q.messages) == 0 {
 		return message{}, false
 	}
-	i, last := q.chance.n(len(q.messages)), len(q.messages)-1
+	i, last := q.chance.intN(len(q.messages)), len(q.messages)-1
 	m := q.messages[i]
 	q.messages[i] = q.messages[last]
 	q.messages = q.messages[:last]
 	return m, true
 }
 
-// again returns a message that failed to the queue.
-func (q *queue) again(m message) {
+// redeliver returns a message that failed to the queue.
+func (q *queue) redeliver(m message) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if m.tries++; m.tries >= mostTries {
+	if m.receives++; m.receives >= maxReceives {
 		q.dead++
 		return
 	}
@@ -115,10 +115,10 @@ type fakeSES struct {
 	chance   *chance
 	reliable bool
 
-	mu    sync.Mutex
-	took  []sentMail
-	sends int
-	met   map[string]int // its faults
+	mu       sync.Mutex
+	accepted []sentMail
+	sends    int
+	faults   map[string]int // counts, by name
 }
 
 // The faults of mails and messages, by name.
@@ -141,7 +141,7 @@ var (
 // first mails meets the next of all faults, so that even a short storm meets each;
 // the others meet a random one.
 func (p *fakeSES) fault() string {
-	roll := p.chance.n(100)
+	roll := p.chance.intN(100)
 	p.sends++
 	switch n := p.sends / 2; {
 	case p.sends%2 == 0 && n <= len(mailFaults):
@@ -165,9 +165,9 @@ func (p *fakeSES) fault() string {
 // sentMail is a mail that SES accepted.
 type sentMail struct {
 	outbox.Item
-	number int
-	keys   []string // in its text
-	open   bool     // the answer was lost, so that the mail is sent again
+	number     int
+	keys       []string // in its text
+	answerLost bool     // the answer was lost, so the mailer may send the mail again
 }
 
 // Send implements delivery.MailSender.
@@ -197,23 +197,23 @@ func (p *fakeSES) Send(ctx context.Context, m mail.Message) (string, error) {
 		mailLost: mail.Unknown, answerOfMailLost: mail.Unknown,
 	}[met]
 	if fails {
-		p.met[met]++
+		p.faults[met]++
 		if met == answerOfMailLost {
-			sent.open = true
-			p.took = append(p.took, sent)
+			sent.answerLost = true
+			p.accepted = append(p.accepted, sent)
 		}
 		return "", &mail.SendError{Fault: says, Code: "Injected"}
 	}
-	p.took = append(p.took, sent)
-	return "id-" + strconv.Itoa(len(p.took)), nil
+	p.accepted = append(p.accepted, sent)
+	return "id-" + strconv.Itoa(len(p.accepted)), nil
 }
 
 // some returns a random one of the accepted mails.
 func (p *fakeSES) some() (sentMail, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.took) == 0 {
+	if len(p.accepted) == 0 {
 		return sentMail{}, false
 	}
-	return p.took[p.chance.n(len(p.took))], true
+	return p.accepted[p.chance.intN(len(p.accepted))], true
 }

@@ -35,8 +35,8 @@ const (
 	merchant  = "acme"
 	keyPrefix = "KP-" // of every key
 
-	shards = 2  // of each pool side
-	atOnce = 16 // processes
+	shards      = 2  // of each pool side
+	concurrency = 16 // processes
 )
 
 // The pools. The last is made halfway through the storm. Until then its files are
@@ -88,10 +88,10 @@ type ledger struct {
 
 // paid is a line that was reported as paid.
 type paid struct {
-	line   order.Fulfillment
-	wanted int
-	told   [][]string // the keys of each answer that it is fulfilled
-	known  bool       // a caller was answered
+	line     order.Fulfillment
+	wanted   int
+	answers  [][]string // the keys of each answer that it is fulfilled
+	answered bool       // a caller was answered
 }
 
 // text is a key of a file.
@@ -107,9 +107,9 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{t: t, faults: faults, chance: newChance(seed, 1)}
 	s.store, s.tables = dynamotest.Open(t, faults.Option)
 	s.direct = dynamo.Open(dynamotest.Client(t), s.tables)
-	s.queue = &queue{chance: newChance(seed, 2), met: map[string]int{}}
+	s.queue = &queue{chance: newChance(seed, 2), faults: map[string]int{}}
 	s.bucket = ingesttest.NewUploads(s.clock.now)
-	s.ses = &fakeSES{chance: newChance(seed, 3), met: map[string]int{}}
+	s.ses = &fakeSES{chance: newChance(seed, 3), faults: map[string]int{}}
 	s.tally = newTally()
 
 	settings := catalog.NewCached(s.store, s.clock.now)
@@ -127,21 +127,21 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.checker = &stock.Checker{Pools: s.store, Keys: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 
 	ctx := context.Background()
-	s.must(s.direct.PutMerchant(ctx, catalog.Merchant{Name: merchant, Title: "Acme", NoticeAddress: "notices@acme.example"}))
+	s.noError(s.direct.PutMerchant(ctx, catalog.Merchant{Name: merchant, Title: "Acme", NoticeAddress: "notices@acme.example"}))
 	for _, name := range pools[:len(pools)-1] {
-		s.must(s.direct.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
+		s.noError(s.direct.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
 	}
 	for i, p := range products {
 		p.Merchant = merchant
 		if i == len(products)-1 {
 			p.Pool = ""
 		}
-		s.must(s.direct.PutProduct(ctx, p))
+		s.noError(s.direct.PutProduct(ctx, p))
 	}
 	return s
 }
 
-func (s *storm) must(err error) {
+func (s *storm) noError(err error) {
 	s.t.Helper()
 	if err != nil {
 		s.t.Error(err) // callers are on other goroutines too
@@ -185,7 +185,7 @@ func (s *storm) startFaults() {
 		for _, name := range append(meets.more, "lost answer", "connection reset", "answer too late",
 			"server error", "unavailable", "throttled table", "throttled call") {
 			fault := dynamotest.Named(name, faultsByName[name])
-			s.faults.After(operation, s.chance.n(20), 1, fault)
+			s.faults.After(operation, s.chance.intN(20), 1, fault)
 			faults = append(faults, fault)
 		}
 		s.faults.Sometimes(operation, meets.chance, faults...)
@@ -230,15 +230,15 @@ func (s *storm) run(calls int) {
 	s.startFaults()
 	actions := s.actions()
 	var processes sync.WaitGroup
-	for range atOnce {
+	for range concurrency {
 		processes.Go(func() {
 			ctx := context.Background()
 			for s.calls() < calls && !s.t.Failed() {
-				actions[s.chance.n(len(actions))](ctx)
+				actions[s.chance.intN(len(actions))](ctx)
 				if s.calls() > calls/2 {
 					s.halfway.Do(s.connect)
 				}
-				if s.chance.of(0.003) {
+				if s.chance.happens(0.003) {
 					s.clock.advance(time.Duration(s.chance.between(1, 25)) * time.Minute)
 				}
 			}
@@ -259,24 +259,24 @@ func (s *storm) calls() int {
 // connect makes the last pool and connects the last product, as the API does.
 func (s *storm) connect() {
 	ctx, name := context.Background(), pools[len(pools)-1]
-	s.must(s.direct.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
+	s.noError(s.direct.PutPool(ctx, catalog.Pool{Merchant: merchant, Name: name, LowStock: 10, Shards: shards}))
 	parked, err := s.direct.Parked(ctx, merchant, name)
-	s.must(err)
+	s.noError(err)
 	for _, id := range parked {
 		_ = s.queue.Send(ctx, upload.Resume(merchant, id), 0) // the sweep finds what is lost
 	}
 	product, _, err := s.direct.Product(ctx, merchant, products[len(products)-1].ID)
-	s.must(err)
+	s.noError(err)
 	product.Pool = products[len(products)-1].Pool
-	s.must(s.direct.PutProduct(ctx, product))
+	s.noError(s.direct.PutProduct(ctx, product))
 	_ = s.queue.Send(ctx, order.FillProduct(merchant, pool.Live, product.ID), 0)
 }
 
 // pay reports a new order, up to twenty times in parallel.
 func (s *storm) pay(ctx context.Context) int {
-	product := products[s.chance.n(len(products))]
+	product := products[s.chance.intN(len(products))]
 	quantity := 1
-	switch size := s.chance.n(100); {
+	switch size := s.chance.intN(100); {
 	case size < 3:
 		quantity = s.chance.between(98, 120) // more than one transaction holds
 	case size < 8:
@@ -284,7 +284,7 @@ func (s *storm) pay(ctx context.Context) int {
 	case size < 20:
 		quantity = s.chance.between(2, order.InlineKeys)
 	}
-	side := pool.SideOf(s.chance.of(0.1))
+	side := pool.SideOf(s.chance.happens(0.1))
 	p := &paid{wanted: product.Keys.Wanted(quantity)}
 	s.ledger.mu.Lock()
 	number := fmt.Sprint(len(s.ledger.orders) + 1)
@@ -298,7 +298,7 @@ func (s *storm) pay(ctx context.Context) int {
 	s.ledger.mu.Unlock()
 
 	times := 1
-	switch repeats := s.chance.n(100); {
+	switch repeats := s.chance.intN(100); {
 	case repeats < 4:
 		times = 20
 	case repeats < 30:
@@ -328,9 +328,9 @@ func (s *storm) report(ctx context.Context, p *paid) {
 	}
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
-	p.known = true
+	p.answered = true
 	if got.State() == order.Fulfilled {
-		p.told = append(p.told, textsOf(got.Keys))
+		p.answers = append(p.answers, textsOf(got.Keys))
 		_ = s.queue.Send(ctx, outbox.LineItem(string(got.ID)), 0) // as the stream does; the sweep finds what is lost
 	}
 }
@@ -349,7 +349,7 @@ func (s *storm) some(holds func(*paid) bool) *paid {
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
 	for range min(20, len(s.ledger.orders)) {
-		if p := s.ledger.orders[s.chance.n(len(s.ledger.orders))]; holds(p) {
+		if p := s.ledger.orders[s.chance.intN(len(s.ledger.orders))]; holds(p) {
 			return p
 		}
 	}
@@ -368,7 +368,7 @@ func (s *storm) repeat(ctx context.Context) int {
 
 // changedRepeat reports an order with another quantity, which must be refused.
 func (s *storm) changedRepeat(ctx context.Context) int {
-	p := s.some(func(p *paid) bool { return p.known })
+	p := s.some(func(p *paid) bool { return p.answered })
 	if p == nil {
 		return 0
 	}
@@ -385,8 +385,8 @@ func (s *storm) changedRepeat(ctx context.Context) int {
 // drop drops a key file with duplicates and invalid lines. Its event is received up
 // to three times. Four files of a hundred are deleted at once.
 func (s *storm) drop(ctx context.Context) int {
-	name, side := pools[s.chance.n(len(pools))], pool.SideOf(s.chance.of(0.15))
-	removed := s.chance.of(0.04)
+	name, side := pools[s.chance.intN(len(pools))], pool.SideOf(s.chance.happens(0.15))
+	removed := s.chance.happens(0.04)
 	keys := s.chance.between(20, 180)
 	lines := make([]string, 0, keys+10)
 	s.ledger.mu.Lock()
@@ -398,30 +398,30 @@ func (s *storm) drop(ctx context.Context) int {
 	}
 	s.ledger.mu.Unlock()
 	for range keys / 12 {
-		lines = append(lines, lines[s.chance.n(len(lines))], "no\x01key")
+		lines = append(lines, lines[s.chance.intN(len(lines))], "no\x01key")
 		if len(known) > 0 {
-			if again := known[s.chance.n(len(known))]; again.side == side && !removed && !again.gone {
+			if again := known[s.chance.intN(len(known))]; again.side == side && !removed && !again.gone {
 				lines = append(lines, again.key)
 			}
 		}
 	}
-	if s.chance.of(0.07) { // several ranges, because of invalid lines
+	if s.chance.happens(0.07) { // several ranges, because of invalid lines
 		for range 2*upload.RangeSize>>18 + 1 {
 			lines = append(lines, strings.Repeat("x", 1<<18))
 		}
 	}
 	for i := range lines {
-		j := s.chance.n(i + 1)
+		j := s.chance.intN(i + 1)
 		lines[i], lines[j] = lines[j], lines[i]
 	}
 	folder := "uploads/" + merchant + "/" + name + "/"
 	if side == pool.Test {
 		folder += "test/"
 	}
-	o := s.bucket.Put(fmt.Sprintf("%s%d.txt", folder, s.chance.n(1<<60)), []byte(strings.Join(lines, "\n")))
+	o := s.bucket.Put(fmt.Sprintf("%s%d.txt", folder, s.chance.intN(1<<60)), []byte(strings.Join(lines, "\n")))
 	var events sync.WaitGroup
 	for range s.chance.between(1, 3) {
-		events.Go(func() { s.handle(ctx, message{about: o}) })
+		events.Go(func() { s.handle(ctx, message{body: o}) })
 	}
 	if removed {
 		s.bucket.Remove(o)
@@ -436,7 +436,7 @@ func (s *storm) message(ctx context.Context) int {
 	if !ok {
 		return 0
 	}
-	if s.chance.of(0.05) {
+	if s.chance.happens(0.05) {
 		var both sync.WaitGroup
 		both.Go(func() { s.handle(ctx, m) })
 		defer both.Wait()
@@ -450,28 +450,28 @@ func (s *storm) handle(ctx context.Context, m message) {
 	ctx, done := dynamotest.WithGiveUp(ctx)
 	defer done()
 	var err error
-	switch about := m.about.(type) {
+	switch body := m.body.(type) {
 	case upload.Object:
-		err = s.worker.Receive(ctx, about)
+		err = s.worker.Receive(ctx, body)
 	case upload.Message:
-		err = s.worker.Handle(ctx, about)
+		err = s.worker.Handle(ctx, body)
 	case order.FillRequest:
-		err = s.filler.Fill(ctx, about, s.clock.now().Add(time.Minute))
+		err = s.filler.Fill(ctx, body, s.clock.now().Add(time.Minute))
 	case outbox.Item:
-		err = s.mailItems(ctx, about)[0]
+		err = s.mailItems(ctx, body)[0]
 	}
 	if err != nil {
 		if s.queue.reliable {
-			s.t.Errorf("%T failed without a fault: %v", m.about, err)
+			s.t.Errorf("%T failed without a fault: %v", m.body, err)
 		}
-		s.tally.add("messages that failed and came again", 1)
-		s.queue.again(m)
+		s.tally.add("messages redelivered after a failure", 1)
+		s.queue.redeliver(m)
 	}
 }
 
 // fills serves one queue, up to four times in parallel.
 func (s *storm) fills(ctx context.Context) int {
-	p := pool.ID{Merchant: merchant, Pool: pools[s.chance.n(len(pools))], Side: pool.SideOf(s.chance.of(0.1))}
+	p := pool.ID{Merchant: merchant, Pool: pools[s.chance.intN(len(pools))], Side: pool.SideOf(s.chance.happens(0.1))}
 	var fills sync.WaitGroup
 	var served atomic.Int64
 	for range s.chance.between(1, 4) {
@@ -493,7 +493,7 @@ func (s *storm) mail(ctx context.Context) int {
 	defer done()
 	var mails []outbox.Item
 	for range 2 {
-		s.store.Due(ctx, s.chance.n(due.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
+		s.store.Due(ctx, s.chance.intN(due.Partitions), s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			switch {
 			case item.Line != nil && item.Line.Mail.State != "":
 				mails = append(mails, outbox.LineItem(string(item.Line.ID)))
@@ -505,7 +505,7 @@ func (s *storm) mail(ctx context.Context) int {
 	}
 	for i, err := range s.mailItems(ctx, mails...) {
 		if err != nil {
-			s.queue.again(message{about: mails[i]}) // the stream's record comes again
+			s.queue.redeliver(message{body: mails[i]}) // the stream delivers the record again
 		}
 	}
 	return min(len(mails), 1)
@@ -525,7 +525,7 @@ func (s *storm) feedback(ctx context.Context) int {
 		return 0
 	}
 	what := []order.EventKind{order.MailSent, order.MailDelivered, order.MailDelivered, order.MailDelayed, order.MailBounced, order.MailComplained}
-	news := delivery.Feedback{Item: l.Item, Number: l.number, Event: what[s.chance.n(len(what))], At: s.clock.now(), MessageID: "id"}
+	news := delivery.Feedback{Item: l.Item, Number: l.number, Event: what[s.chance.intN(len(what))], At: s.clock.now(), MessageID: "id"}
 	times := s.chance.between(1, 3)
 	var events sync.WaitGroup
 	for range times {
@@ -560,11 +560,11 @@ func (s *storm) check(ctx context.Context) int {
 // withdrawOrMove withdraws available keys, or moves them to another pool. The index
 // may still show them at their old place.
 func (s *storm) withdrawOrMove(ctx context.Context) int {
-	from := pool.ID{Merchant: merchant, Pool: pools[s.chance.n(len(pools))], Side: pool.Live}
+	from := pool.ID{Merchant: merchant, Pool: pools[s.chance.intN(len(pools))], Side: pool.Live}
 	keys, err := s.direct.Candidates(ctx, from, shards, 1)
-	s.must(err)
+	s.noError(err)
 	taken := 0
-	for _, key := range keys[:min(len(keys), s.chance.n(4))] {
+	for _, key := range keys[:min(len(keys), s.chance.intN(4))] {
 		update := &dynamodb.UpdateItemInput{
 			TableName:                aws.String(s.tables.Keys),
 			Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: string(key.ID)}},
@@ -574,16 +574,16 @@ func (s *storm) withdrawOrMove(ctx context.Context) int {
 				":shard": &types.AttributeValueMemberS{Value: key.Shard},
 			},
 		}
-		if s.chance.of(0.5) {
+		if s.chance.happens(0.5) {
 			update.UpdateExpression = aws.String("SET #state = :withdrawn REMOVE #shard, place")
 			update.ExpressionAttributeNames["#state"] = "state"
 			update.ExpressionAttributeValues[":withdrawn"] = &types.AttributeValueMemberS{Value: "withdrawn"}
 		} else {
-			to := pools[s.chance.n(len(pools)-1)]
+			to := pools[s.chance.intN(len(pools)-1)]
 			update.UpdateExpression = aws.String("SET #pool = :pool, #shard = :new")
 			update.ExpressionAttributeNames["#pool"] = "pool"
 			update.ExpressionAttributeValues[":pool"] = &types.AttributeValueMemberS{Value: to}
-			update.ExpressionAttributeValues[":new"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%s#live#%d", merchant, to, s.chance.n(shards))}
+			update.ExpressionAttributeValues[":new"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%s#live#%d", merchant, to, s.chance.intN(shards))}
 		}
 		_, err := dynamotest.Client(s.t).UpdateItem(ctx, update)
 		var sold *types.ConditionalCheckFailedException
@@ -600,8 +600,8 @@ func (s *storm) withdrawOrMove(ctx context.Context) int {
 // lag freezes an index, or lets it catch up.
 func (s *storm) lag(context.Context) int {
 	tables := []struct{ table, index string }{{s.tables.Keys, "available"}, {s.tables.Orders, "due"}, {s.tables.Catalog, "due"}}
-	one := tables[s.chance.n(len(tables))]
-	if s.chance.of(0.4) {
+	one := tables[s.chance.intN(len(tables))]
+	if s.chance.happens(0.4) {
 		s.faults.Freeze(s.tables, one.table, one.index)
 		return 1
 	}

@@ -62,7 +62,7 @@ func TestIngest_killedInARange(t *testing.T) {
 	if reports := len(shop.To(all, m.notices)); uploads != 1 || reports != 1 {
 		t.Errorf("%d uploads and %d reports of one file, want 1 and 1", uploads, reports)
 	}
-	came(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
+	addResult(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)
 }
 
 // TestClaim_killedBetweenItsTransactions kills webhook when the first transaction of
@@ -93,7 +93,7 @@ func TestClaim_killedBetweenItsTransactions(t *testing.T) {
 	if err != nil || live.Available != 10 {
 		t.Errorf("%d keys are left, want 10; %v", live.Available, err)
 	}
-	came(t, "webhook after the first transaction of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
+	addResult(t, "webhook after the first transaction of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
 }
 
 // TestWebhook_twentyTimesAtOnce reports one order twenty times in parallel.
@@ -125,7 +125,7 @@ func TestWebhook_twentyTimesAtOnce(t *testing.T) {
 	if err != nil || live.Available != 27 {
 		t.Errorf("%d keys are left, want 27; %v", live.Available, err)
 	}
-	came(t, "one order, reported 20 times at once", "3 keys, 27 of 30 left, 1 mail")
+	addResult(t, "one order, reported 20 times at once", "3 keys, 27 of 30 left, 1 mail")
 }
 
 // TestDeliver_killedBeforeItsMark kills deliver when SES has accepted the mail and
@@ -142,7 +142,7 @@ func TestDeliver_killedBeforeItsMark(t *testing.T) {
 	anHourLater(t)
 	audit(t)
 	m.mailed(o, 1, 1)
-	came(t, "deliver, between SES's answer and its mark", "SES's event tells what the function could not: 1 mail")
+	addResult(t, "deliver, between SES's answer and its mark", "SES's event tells what the function could not: 1 mail")
 }
 
 // TestDeliver_killedBeforeItsMark_andNobodyTells is the documented gap: SES's event
@@ -174,7 +174,7 @@ func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	if err := os.Remove(silent); err != nil {
 		t.Fatal(err)
 	}
-	came(t, "the same, and SES's event is lost", "the lease ends, a second mail with the same key, recorded in the order's history: 2 mails")
+	addResult(t, "the same, and SES's event is lost", "the lease ends, a second mail with the same key, recorded in the order's history: 2 mails")
 }
 
 // TestMachine_restartedUnderLoad stops the whole machine with its functions while
@@ -237,7 +237,7 @@ func TestMachine_restartedUnderLoad(t *testing.T) {
 	if err != nil || live.Available != 60-keys {
 		t.Errorf("%d keys are left, want %d; %v", live.Available, 60-keys, err)
 	}
-	came(t, "the whole machine by SIGTERM, in the middle of 30 orders, and started again with what it kept",
+	addResult(t, "the whole machine by SIGTERM, in the middle of 30 orders, and started again with what it kept",
 		"%d orders, %d keys, none twice, none lost, %d mails", len(orders), keys, mails)
 }
 
@@ -274,5 +274,5 @@ func TestMachine_killed(t *testing.T) {
 	if err != nil || len(tables.TableNames) > 0 {
 		t.Errorf("tables after a crash: %v, %v; want none", tables.TableNames, err)
 	}
-	came(t, "the emulator by SIGKILL", "it starts empty, all or nothing: a crash of the one machine loses what it held, as its page says; on AWS nothing is kept in one process")
+	addResult(t, "the emulator by SIGKILL", "it starts empty, all or nothing: a crash of the one machine loses what it held, as its page says; on AWS nothing is kept in one process")
 }

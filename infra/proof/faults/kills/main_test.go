@@ -33,7 +33,7 @@ import (
 // timeout is the longest wait for something that happens by itself.
 const timeout = 3 * time.Minute
 
-var record = flag.Bool("record", false, "write what came of it into RESULTS.md")
+var record = flag.Bool("record", false, "write the results into RESULTS.md")
 
 //go:embed gate.py
 var gates []byte
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	flag.Parse()
 	if *record && flag.Lookup("test.run").Value.String() != "" {
-		fmt.Fprintln(os.Stderr, "what came of some of the tests is not recorded: leave out -run or -record")
+		fmt.Fprintln(os.Stderr, "the results of some of the tests are not recorded: leave out -run or -record")
 		return 1
 	}
 	ctx := context.Background()
@@ -66,7 +66,7 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	if code == 0 && *record {
-		text := "| killed, or repeated | what came of it |\n|---|---|\n" + world.page.String()
+		text := "| killed, or repeated | result |\n|---|---|\n" + world.page.String()
 		if err := results.Write("kills", "make faults", text); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -92,8 +92,8 @@ func deploy(ctx context.Context) error {
 	return err
 }
 
-// came adds a row to the page.
-func came(t *testing.T, what, of string, args ...any) {
+// addResult adds a row to the page.
+func addResult(t *testing.T, what, of string, args ...any) {
 	t.Logf(what+": "+of, args...)
 	fmt.Fprintf(&world.page, "| %s | %s |\n", what, fmt.Sprintf(of, args...))
 }

@@ -27,13 +27,13 @@ func (s *storm) recover(ctx context.Context) {
 	var left []string
 	for range 30 {
 		for _, p := range s.ledger.orders {
-			if !p.known {
+			if !p.answered {
 				s.report(ctx, p)
 			}
 		}
 		_, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Hour))
-		s.must(err)
-		s.must(s.checker.Check(ctx))
+		s.noError(err)
+		s.noError(s.checker.Check(ctx))
 		for m, ok := s.queue.take(); ok; m, ok = s.queue.take() {
 			s.handle(ctx, m)
 		}
@@ -49,7 +49,7 @@ func (s *storm) recover(ctx context.Context) {
 func (s *storm) mailWhatIsDue(ctx context.Context) {
 	var mails []outbox.Item
 	for partition := range due.Partitions {
-		s.must(s.direct.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
+		s.noError(s.direct.Due(ctx, partition, s.clock.now().Add(24*time.Hour), func(item due.Item) bool {
 			if item.Line != nil {
 				mails = append(mails, outbox.LineItem(string(item.Line.ID)))
 			} else if item.Notice != nil {
@@ -59,7 +59,7 @@ func (s *storm) mailWhatIsDue(ctx context.Context) {
 		}))
 	}
 	for _, err := range s.mailItems(ctx, mails...) {
-		s.must(err)
+		s.noError(err)
 	}
 }
 
@@ -68,7 +68,7 @@ func (s *storm) mailWhatIsDue(ctx context.Context) {
 func (s *storm) unfinished() []string {
 	var left []string
 	for _, p := range s.ledger.orders {
-		if !p.known {
+		if !p.answered {
 			left = append(left, fmt.Sprintf("order %s has no answer", p.line.Order))
 		}
 	}
@@ -111,7 +111,7 @@ func (s *storm) refill(ctx context.Context) {
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
 			p := pool.ID{Merchant: merchant, Pool: name, Side: side}
 			keys, _, err := s.direct.Missing(ctx, p, 1<<20)
-			s.must(err)
+			s.noError(err)
 			missing[p] = keys
 		}
 	}
@@ -129,7 +129,7 @@ func (s *storm) refill(ctx context.Context) {
 		if p.Side == pool.Test {
 			name += "test/"
 		}
-		s.handle(ctx, message{about: s.bucket.Put(name+"refill.txt", []byte(strings.Join(lines, "\n")))})
+		s.handle(ctx, message{body: s.bucket.Put(name+"refill.txt", []byte(strings.Join(lines, "\n")))})
 	}
 }
 
@@ -205,8 +205,8 @@ func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 		for _, key := range line.Keys {
 			held = append(held, key.Text)
 		}
-		for _, told := range p.told {
-			if slices.ContainsFunc(told, func(key string) bool { return !slices.Contains(held, key) }) {
+		for _, answer := range p.answers {
+			if slices.ContainsFunc(answer, func(key string) bool { return !slices.Contains(held, key) }) {
 				s.t.Errorf("order %s was answered with keys that its line does not hold", p.line.Order)
 			}
 		}
@@ -222,8 +222,8 @@ func (s *storm) auditMails(books dynamotest.Books) {
 		number int
 	}
 	taken := map[numbered]bool{}
-	mailed, closed := map[string]int{}, map[string]int{} // of lines, with keys
-	for _, l := range s.ses.took {
+	mailed, confirmed := map[string]int{}, map[string]int{} // of lines, with keys
+	for _, l := range s.ses.accepted {
 		name := numbered{l.Item, l.number}
 		if taken[name] {
 			s.t.Errorf("mail %d of %s was sent twice", l.number, l.ID)
@@ -242,14 +242,14 @@ func (s *storm) auditMails(books dynamotest.Books) {
 		if !slices.Equal(held, l.keys) {
 			s.t.Errorf("mail %d of order %s held %d keys, its line holds %d, and they are not the same", l.number, line.Order, len(l.keys), len(held))
 		}
-		if mailed[l.ID]++; !l.open {
-			closed[l.ID]++
+		if mailed[l.ID]++; !l.answerLost {
+			confirmed[l.ID]++
 		}
 	}
 	for id, line := range books.Lines {
 		switch n := mailed[id]; {
-		case closed[id] > 1:
-			s.t.Errorf("order %s was mailed %d times, and the mailer was told of %d", line.Order, n, closed[id])
+		case confirmed[id] > 1:
+			s.t.Errorf("order %s was mailed %d times, and the answers to %d mails arrived", line.Order, n, confirmed[id])
 		case line.Allocated < line.Wanted && n > 0:
 			s.t.Errorf("order %s waits and was mailed keys", line.Order)
 		case line.Allocated == line.Wanted && n == 0 && line.Mail != "failed":
