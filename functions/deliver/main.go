@@ -30,7 +30,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Settings:   catalog.NewCached(store, time.Now),
 		Uploads:    store,
 		Counts:     store,
-		MailSender: ses.Open(cfg, env.Required("KEYPOOL_CONFIGURATION_SET")),
+		MailSender: ses.Open(boot.FreshConnections(cfg), env.Required("KEYPOOL_CONFIGURATION_SET")),
 		Sender:     address(env.Address("KEYPOOL_SENDER")),
 		Operator:   address(env.Address("KEYPOOL_OPERATOR")).Address,
 		Now:        time.Now,
