@@ -364,7 +364,7 @@ var mutants = []mutant{
 		file:   "shared/dynamo/commit.go",
 		old:    `ConditionExpression:      aws.String("#shard = :shard"),`,
 		new:    `ConditionExpression:      aws.String("attribute_exists(#shard) OR #shard = :shard"),`,
-		in:     "infra/proof/simulate", test: "TestHistories",
+		in:     "shared/dynamo", test: "TestCommit_keyThatWasMovedMeanwhileIsNotTaken",
 	},
 	{
 		breaks: "a line that is connected keeps its place among the unconnected",
