@@ -19,6 +19,7 @@ type api struct {
 	accounts *settings.Accounts
 	uploads  *settings.Uploads
 	orders   orders
+	refusals refusals
 }
 
 // serve returns the API.
@@ -50,6 +51,7 @@ func (a *api) serve() *rest.API {
 			"accounts": a.addAccounts,
 			"uploads":  a.addUploads,
 			"orders":   a.addOrders,
+			"refusals": a.addRefusals,
 		},
 	})
 }

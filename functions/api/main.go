@@ -53,7 +53,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Files:   s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")),
 			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")), Now: time.Now,
 		},
-		orders: store,
+		orders: store, refusals: store,
 	}
 	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

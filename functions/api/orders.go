@@ -59,11 +59,11 @@ type Line struct {
 // Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	What      string    `json:"what" doc:"paid-again, address-added, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
 	By        string    `json:"by" doc:"Who did it: a function, or ses."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
-	Code      string    `json:"code,omitempty" doc:"Why."`
+	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs: product, quantity or customer."`
 }
 
 // Delivery is the state of a mail.

@@ -65,6 +65,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platforms, Now: w.now},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Now: w.now},
 		orders:   store,
+		refusals: store,
 	}
 	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w

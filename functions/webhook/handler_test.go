@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	netmail "net/mail"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +23,9 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
+	"keypool/shared/mail"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/platform/standard"
@@ -206,6 +211,27 @@ func TestHandle_repeatWithOtherContentIsAConflictAndNoticed(t *testing.T) {
 	}
 }
 
+func TestHandle_anotherCustomerUnderAUsedNumberIsAConflictAndNoticed(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.call(t, fixture(t, "good_order_paid"))
+	for range 2 {
+		status, body := s.call(t, fixture(t, "again_order_paid_other_customer"))
+		if status != http.StatusConflict || !strings.Contains(body, "body.data.customer.email") || strings.Contains(body, "grace") || strings.Contains(body, "ada") {
+			t.Errorf("answered %d %s", status, body)
+		}
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+	if listed := s.refusals(t); len(listed) != 1 || listed[0].Order != "10001" {
+		t.Errorf("listed %+v", listed)
+	}
+	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#order-refused#"); len(got) != 1 {
+		t.Errorf("%d notices", len(got))
+	}
+}
+
 func TestHandle_strangersGetTheSameBytes(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -270,8 +296,8 @@ func TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour(t *testing.T) {
 	for range 3 {
 		s.call(t, fixture(t, "bad_order_paid_quantity"))
 	}
-	kept := dynamotest.Items(t, s.tables.Orders, "refused#acme")
-	if len(kept) != 1 || kept[0]["order"] != "10004" || kept[0]["field"] != "data.lines[0].quantity" {
+	kept := s.refusals(t)
+	if len(kept) != 1 || kept[0].Order != "10004" || kept[0].Field != "data.lines[0].quantity" {
 		t.Errorf("kept: %v", kept)
 	}
 	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#order-refused#"); len(got) != 1 {
@@ -291,8 +317,114 @@ func TestHandle_unreadableOrdersAreEachKept(t *testing.T) {
 			t.Errorf("answered %d", status)
 		}
 	}
-	if kept := dynamotest.Items(t, s.tables.Orders, "refused#acme"); len(kept) != 3 {
+	if kept := s.refusals(t); len(kept) != 3 {
 		t.Errorf("%d of 3 are kept", len(kept))
+	}
+}
+
+// refusals returns the refusals that the API lists, newest first.
+func (s *shop) refusals(t *testing.T) []order.Refusal {
+	t.Helper()
+	kept, next, err := s.store.Refusals(t.Context(), "acme", "", 50)
+	if err != nil || next != "" {
+		t.Fatalf("next %q, %v", next, err)
+	}
+	return kept
+}
+
+// Every order that is refused is named: the first of an hour in a mail at once, the
+// others in a mail when the hour ends, each once, and all of them in the list.
+func TestHandle_everyRefusedOrderIsNamed(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	refuse := func(number, address string) {
+		t.Helper()
+		r := fixture(t, "good_order_paid")
+		r.Body = fmt.Sprintf(`{"type":"order.paid","data":{"order":%q,"customer":{"email":%q},"lines":[{"product":"game","quantity":1}]}}`, number, address)
+		sign(t, &r, s.now)
+		if status, body := s.call(t, r); status != http.StatusBadRequest {
+			t.Errorf("order %s is answered %d %s", number, status, body)
+		}
+	}
+	refuse("bad-1", "a.@example.com")
+	mails := s.store.NoticeMails()
+	sent := func() (text string) {
+		t.Helper()
+		for _, id := range dynamotest.Partitions(t, s.tables.Orders, "notice#acme#order-refused#") {
+			n, _, ok, err := mails.Lease(t.Context(), strings.TrimPrefix(id, "notice#"), s.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				continue
+			}
+			m, err := mail.ForNotice(n, catalog.Merchant{Name: "acme", NoticeAddress: "owner@acme.example"}, catalog.Pool{}, nil, netmail.Address{}, "", s.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += m.Subject + "\n" + m.Text
+			n.Mail = n.Mail.Completed(outbox.Sent, "ses-1", "")
+			if err := mails.Mark(t.Context(), n, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return text
+	}
+	if first := sent(); !strings.Contains(first, "order bad-1") {
+		t.Errorf("told at once:\n%s", first)
+	}
+	s.now = s.now.Add(time.Minute)
+	refuse("bad-2", "ada@@example.com")
+	s.now = s.now.Add(time.Minute)
+	refuse("bad-3", "ada.example.com")
+	refuse("bad-2", "ada@@example.com") // again, as platforms do
+	refuse("bad-1", "a.@example.com")
+	if early := sent(); early != "" {
+		t.Errorf("told before the hour ends:\n%s", early)
+	}
+	s.now = s.now.Add(time.Hour)
+	rest := sent()
+	if strings.Count(rest, "bad-2") != 1 || strings.Count(rest, "bad-3") != 1 || strings.Contains(rest, "bad-1") || !strings.Contains(rest, "2 orders") {
+		t.Errorf("told when the hour ends:\n%s", rest)
+	}
+	var listed []string
+	for _, r := range s.refusals(t) {
+		listed = append(listed, r.Order+" "+r.Field)
+	}
+	if want := []string{"bad-3 data.customer.email", "bad-2 data.customer.email", "bad-1 data.customer.email"}; !slices.Equal(listed, want) {
+		t.Errorf("listed %q, want %q", listed, want)
+	}
+}
+
+// Orders that are refused at once are each named: none is lost to another's write.
+func TestHandle_ordersThatAreRefusedAtOnceAreEachNamed(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	const orders = 20
+	var calls sync.WaitGroup
+	for i := range orders {
+		calls.Go(func() {
+			r := fixture(t, "good_order_paid")
+			r.Body = fmt.Sprintf(`{"type":"order.paid","data":{"order":"bad-%d","lines":[]}}`, i)
+			for {
+				sign(t, &r, now)
+				if response, err := s.serve(t.Context(), r); err != nil || response.StatusCode == http.StatusBadRequest {
+					return
+				}
+			}
+		})
+	}
+	calls.Wait()
+	named := 0
+	for _, id := range dynamotest.Partitions(t, s.tables.Orders, "notice#acme#order-refused#") {
+		n, _, err := s.store.Notice(t.Context(), strings.TrimPrefix(id, "notice#"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named += len(n.Facts.Refused)
+	}
+	if listed := len(s.refusals(t)); named != orders || listed != orders {
+		t.Errorf("%d named and %d listed of %d", named, listed, orders)
 	}
 }
 

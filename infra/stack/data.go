@@ -92,6 +92,9 @@ func newTable(scope constructs.Construct, id string, s deployment.Settings, key 
 	if schema.StreamSpecification != nil {
 		props.Stream = awsdynamodb.StreamViewType(schema.StreamSpecification.StreamViewType)
 	}
+	if id == "Orders" {
+		props.TimeToLiveAttribute = jsii.String(dynamo.ExpiresAttribute)
+	}
 	table := awsdynamodb.NewTable(scope, jsii.String(id), props)
 	for _, index := range schema.GlobalSecondaryIndexes {
 		props := &awsdynamodb.GlobalSecondaryIndexProps{

@@ -73,6 +73,9 @@ func TestTables_areKept(t *testing.T) {
 			t.Errorf("%s:\n%s", id, diff)
 		}
 	}
+	if got := at(tables["Orders"], "TimeToLiveSpecification", "AttributeName"); got != dynamo.ExpiresAttribute {
+		t.Errorf("orders are deleted by %v, not by %s", got, dynamo.ExpiresAttribute)
+	}
 	key := templates().data.resources["Key"]
 	if key.DeletionPolicy != "Retain" || key.Properties["EnableKeyRotation"] != true {
 		t.Error("the key is not kept, or not rotated")

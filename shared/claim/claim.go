@@ -68,8 +68,8 @@ const indexLag = 2 * time.Second
 // record. The caller fills in paid with what the platform says; Claim adds what the
 // catalog says.
 //
-// A repeat of the same line allocates nothing and returns the stored record. A
-// repeat with another product or quantity is *MismatchError. If keys are missing, or
+// A repeat of the same line by the same customer allocates nothing and returns the
+// stored record. A repeat with another product, quantity or customer is *MismatchError. If keys are missing, or
 // older lines wait for them, the line is stored waiting, and function fill is asked
 // to serve it. After any other error the line may be stored or not: the platform's
 // repeat finds out.
@@ -102,7 +102,7 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 		return line, err
 	}
 	if found.exists {
-		return repeat(found.stored, line)
+		return c.repeat(ctx, found.stored, line)
 	}
 	candidates, needed, err := c.allowedCandidates(ctx, line, found, shards)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 		case err == nil:
 			return change.After, nil
 		case errors.As(err, &exists):
-			return repeat(exists.Fulfillment, line)
+			return c.repeat(ctx, exists.Fulfillment, line)
 		case !errors.As(err, &taken):
 			return line, err
 		}
@@ -163,12 +163,40 @@ func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) 
 	return &f, errors.Join(lineErr, queueErr, searchErr)
 }
 
-// repeat returns the stored record of a line that is paid again.
-func repeat(stored, paid order.Fulfillment) (order.Fulfillment, error) {
-	if stored.Product != paid.Product || stored.Quantity != paid.Quantity {
-		return stored, &MismatchError{Line: stored.ID}
+// repeat returns the stored record of a line that is paid again by the same customer.
+// A customer's address that the record lacks is added to it.
+func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (order.Fulfillment, error) {
+	differs := Part("")
+	switch {
+	case stored.Product != paid.Product:
+		differs = Product
+	case stored.Quantity != paid.Quantity:
+		differs = Quantity
+	case !stored.SameCustomer(paid.Customer):
+		differs = Customer
+	case stored.Customer.Email == "" && paid.Customer.Email != "":
+		change := addressAdded(stored, paid, c.Now())
+		if err := c.Store.Commit(ctx, change); err != nil {
+			return paid, err
+		}
+		return change.After, nil
+	default:
+		return stored, nil
 	}
-	return stored, nil
+	return stored, &MismatchError{Line: stored.ID, Part: differs}
+}
+
+// addressAdded returns the change of a line that had no customer's address. A mail that
+// could not be sent without one is due again.
+func addressAdded(stored, paid order.Fulfillment, now time.Time) order.Change {
+	change := order.ChangeOf(stored)
+	line := &change.After
+	line.Customer, line.CustomerHash = paid.Customer, paid.CustomerHash
+	if line.State() == order.Fulfilled && line.Mail.State == outbox.Failed {
+		line.Mail = line.Mail.Next(outbox.Keys, now)
+	}
+	change.History = []order.History{{Line: line.ID, At: now, Event: order.AddressAdded, By: "webhook"}}
+	return change
 }
 
 // maxNeeded bounds the keys that a claim counts to decide whether its line may bypass

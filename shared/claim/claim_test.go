@@ -668,3 +668,35 @@ func TestClaim_readsAreConsistent(t *testing.T) {
 		}
 	}
 }
+
+// A repeat brings an address that the line lacked: its mail, which had nobody to go
+// to, is due again.
+func TestClaim_repeatFillsInTheAddress(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+	without := paid("1", "game", 1)
+	without.Customer = order.Customer{}
+	line := s.claim(without)
+	if line.CustomerHash != "" {
+		t.Error("no address has a hash")
+	}
+	failed := order.ChangeOf(line)
+	failed.After.Mail = line.Mail.Completed(outbox.Failed, "", "BadRequestException")
+	s.must(s.store.Commit(t.Context(), failed))
+
+	for range 2 {
+		s.claim(paid("1", "game", 1))
+	}
+	got := s.stored(line.ID)
+	if got.Customer.Email != "ada@example.com" || got.CustomerHash == "" || got.Mail.State != outbox.Due || got.Mail.Number != 2 || got.Version != 3 {
+		t.Errorf("stored %+v", got)
+	}
+	history, err := s.store.History(t.Context(), line.ID)
+	if err != nil || len(history) != 1 || history[0].Event != order.AddressAdded {
+		t.Errorf("history %+v, %v", history, err)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+}

@@ -21,6 +21,7 @@ import (
 //   - the line: a new one only if it is not there, an old one only if it is at the
 //     version it was read at;
 //   - the line's place in a queue, which follows from the line's state;
+//   - the change's entries of the line's history;
 //   - the change's chunk, only if that is at the version it was read at. The line's
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
@@ -82,6 +83,9 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	s.addChunk(c, change)
 	for _, key := range change.Allocated {
 		c.add(s.allocate(key, change.After), subject{allocatedKey, key.ID})
+	}
+	for _, h := range change.History {
+		c.add(s.historyPut(h), subject{kind: existingLine})
 	}
 	for _, release := range change.Released {
 		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})

@@ -30,7 +30,8 @@
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !bypass            until when new lines may bypass the queue
 //	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds
-//	  refused#<m>           <account>#<order>#<field>    a signed webhook that was refused
+//	  refused#<m>           <ms>#<sha256>                a signed webhook that was refused; deleted from expiresAt on
+//	  refused-once#<m>#<sha256>  refused                 the same, by its order and mistake: a repeat changes nothing
 //	  notice#<id>           notice                       a notice; mail=due is to be mailed
 //	  alert#<m>#<pool>      alert#<side>                 stock alert: level, sequence, when told
 //

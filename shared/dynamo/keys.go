@@ -31,6 +31,7 @@ const (
 	QueuePrefix       = "queue#"
 	UnconnectedPrefix = "unconnected#"
 	RefusedPrefix     = "refused#"
+	RefusedOncePrefix = "refused-once#"
 	NoticePrefix      = "notice#"
 	AlertPrefix       = "alert#"
 )
@@ -49,6 +50,7 @@ const (
 	historySort = "history#"
 	bypassSort  = "!bypass" // stands before every line of a queue, so that it is read with its front
 	noticeSort  = "notice"
+	refusedSort = "refused"
 	alertSort   = "alert#"
 )
 
@@ -211,8 +213,16 @@ func (k primaryKey) queued() (order.LineID, time.Time, error) {
 
 func bypassKey(p pool.ID) primaryKey { return primaryKey{queuePK(p), bypassSort} }
 
-func refusedKey(merchant, account, name, field string) primaryKey {
-	return primaryKey{RefusedPrefix + merchant, account + "#" + name + "#" + field}
+func refusedPK(merchant string) string { return RefusedPrefix + merchant }
+
+// refusalKey is the place of a refusal among those of a merchant, by its time.
+func refusalKey(merchant string, at time.Time, name string) primaryKey {
+	return primaryKey{refusedPK(merchant), fmt.Sprintf("%013d#%s", millis(at), name)}
+}
+
+// refusalNameKey is the key by which a repeat of a refused webhook is known.
+func refusalNameKey(merchant, name string) primaryKey {
+	return primaryKey{RefusedOncePrefix + merchant + "#" + name, refusedSort}
 }
 
 func noticeKey(id string) primaryKey { return primaryKey{NoticePrefix + id, noticeSort} }

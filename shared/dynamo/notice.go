@@ -38,6 +38,14 @@ type factsItem struct {
 	Count     int      `dynamodbav:"count,omitempty"`
 	Cause     string   `dynamodbav:"cause,omitempty"`
 	StartedAt int64    `dynamodbav:"startedAt,omitempty"`
+
+	Refused []refusedItem `dynamodbav:"refused,omitempty"`
+}
+
+type refusedItem struct {
+	Order   string `dynamodbav:"order,omitempty"`
+	Account string `dynamodbav:"account"`
+	Cause   string `dynamodbav:"cause"`
 }
 
 // RaiseNotice stores a notice, to be mailed. The same notice again is not stored
@@ -58,6 +66,10 @@ func noticePut(table string, n notice.Notice) types.TransactWriteItem {
 
 func newNoticeItem(n notice.Notice) noticeItem {
 	f := n.Facts
+	var refused []refusedItem
+	for _, r := range f.Refused {
+		refused = append(refused, refusedItem(r))
+	}
 	return noticeItem{
 		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
 		Merchant: n.Merchant, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
@@ -66,7 +78,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			StartedAt: millis(f.Started),
+			StartedAt: millis(f.Started), Refused: refused,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -89,6 +101,10 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 	}
 	id, _ := i.primaryKey.notice()
 	f := i.Facts
+	var refused []notice.Refused
+	for _, r := range f.Refused {
+		refused = append(refused, notice.Refused(r))
+	}
 	return notice.Notice{
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
@@ -97,7 +113,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Started: at(f.StartedAt),
+			Started: at(f.StartedAt), Refused: refused,
 		},
 		Mail: i.entry(),
 	}, nil

@@ -38,7 +38,9 @@ type Claimer interface {
 
 // Records keeps refusals and notices.
 type Records interface {
-	KeepRefusal(ctx context.Context, r order.Refusal) error
+	// KeepRefusal stores a refusal, its notice and entries of lines' histories, all or
+	// nothing. The same order refused again for the same mistake changes nothing.
+	KeepRefusal(ctx context.Context, r order.Refusal, tell notice.Notice, history ...order.History) error
 	// RaiseNotice stores a notice, once: a notice with the same ID changes nothing.
 	RaiseNotice(ctx context.Context, n notice.Notice) error
 }

@@ -6,14 +6,19 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
@@ -163,12 +168,113 @@ func TestTake_changedRepeat(t *testing.T) {
 	if told := dynamotest.Partitions(t, tables.Orders, "notice#acme#changed-repeat#"); len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
+	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 1 || kept[0]["field"] != "data.lines[0].quantity" {
+		t.Errorf("listed %v", kept)
+	}
+}
+
+// by returns the order as that customer paid it.
+func by(email string, p platform.Paid) platform.Paid {
+	p.Customer.Email = email
+	return p
+}
+
+// Another customer under a used number is refused, told, listed, and stands in the
+// history of each line, once however often the platform repeats it.
+func TestTake_anotherCustomerUnderAUsedNumber(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	store := in.Records.(*dynamo.Store)
+	take := func(p platform.Paid) []platform.Result {
+		return in.Apply(t.Context(), account, request, []platform.Event{p})
+	}
+	is(t, take(paid("1", 1, "game", "other-game")), platform.Accepted, platform.Accepted)
+	for _, email := range []string{"bob@example.com", "BOB@example.com", "carol@example.com", "bob@example.com"} {
+		got := take(by(email, paid("1", 1, "game", "other-game")))
+		is(t, got, platform.Changed, platform.Changed)
+		if f := got[0].Field; f == nil || f.Field != "data.customer.email" || f.Order != "1" {
+			t.Errorf("refused for %+v", f)
+		}
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 1 || len(books.Lines) != 2 {
+		t.Errorf("%d keys for %d lines", books.Claimed, len(books.Lines))
+	}
+	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 2 || kept[0]["order"] != "1" {
+		t.Errorf("listed %v, want bob's and carol's order", kept)
+	}
+	told := 0
+	for _, id := range dynamotest.Partitions(t, tables.Orders, "notice#acme#order-refused#") {
+		n, _, err := store.Notice(t.Context(), strings.TrimPrefix(id, "notice#"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told += len(n.Facts.Refused)
+	}
+	if told != 2 {
+		t.Errorf("told of %d orders", told)
+	}
+	for _, product := range []string{"game", "other-game"} {
+		id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: account.Origin, Order: "1", Line: product}.ID()
+		history, err := store.History(t.Context(), id)
+		if err != nil || len(history) == 0 || history[0].Event != order.PaidAgain || history[0].Code != "customer" || history[0].By != "webhook" {
+			t.Errorf("%s: history %+v, %v", product, history, err)
+		}
+	}
+}
+
+// The same customer is the same however the address is written, and whatever salt it
+// was hashed with.
+func TestTake_sameCustomer(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	store := in.Records.(*dynamo.Store)
+	for _, email := range []string{"ada@example.com", "Ada@Example.COM", " ada@example.com\u00a0", "ada@example.com"} {
+		is(t, in.Apply(t.Context(), account, request, []platform.Event{by(email, paid("1", 1, "game"))}), platform.Accepted)
+		// Another salt, as after a restore.
+		text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+		if _, err := dynamotest.Client(t).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+			TableName: &tables.Catalog, Key: map[string]types.AttributeValue{"pk": text("merchant#acme"), "sk": text("merchant")},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 0 {
+		t.Errorf("refused %v", kept)
+	}
+}
+
+// Of two customers under one number at once, one is served and the other told.
+func TestTake_twoCustomersAtOnce(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	var results [2]platform.Outcome
+	var calls sync.WaitGroup
+	for i, email := range []string{"ada@example.com", "bob@example.com"} {
+		calls.Go(func() {
+			results[i] = in.Apply(t.Context(), account, request, []platform.Event{by(email, paid("1", 1, "game"))})[0].Outcome
+		})
+	}
+	calls.Wait()
+	if results[0]+results[1] != platform.Accepted+platform.Changed || results[0] == results[1] {
+		t.Errorf("outcomes %v", results)
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
 }
 
 // down refuses everything that is to be kept.
 type down struct{ intake.Records }
 
-func (down) KeepRefusal(context.Context, order.Refusal) error { return errors.New("the table is away") }
+func (down) KeepRefusal(context.Context, order.Refusal, notice.Notice, ...order.History) error {
+	return errors.New("the table is away")
+}
 
 // A refusal that cannot be kept is not answered as one: the platform sends again.
 func TestRefuse(t *testing.T) {

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
@@ -29,12 +30,45 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	claims.SetLimit(linesAtOnce)
 	for i, line := range paid.Lines {
 		claims.Go(func() error {
-			results[i] = in.claim(ctx, fulfillment(from, paid, line))
+			results[i] = in.claim(ctx, fulfillment(from, paid, line), fmt.Sprintf("%slines[%d].", paid.Within, i), paid.Within)
 			return nil
 		})
 	}
 	claims.Wait()
+	if err := in.keepAnotherCustomer(ctx, from, paid, results); err != nil {
+		slog.ErrorContext(ctx, "order.not_stored", "error", err)
+		for i := range results {
+			if results[i].Outcome == platform.Changed {
+				results[i] = platform.Result{Outcome: platform.Failed, Order: paid.Order}
+			}
+		}
+	}
 	return results
+}
+
+// keepAnotherCustomer keeps the refusal of an order whose number is another customer's,
+// with a notice and an entry in the history of each of its lines.
+func (in *Intake) keepAnotherCustomer(ctx context.Context, from platform.Account, paid platform.Paid, results []platform.Result) error {
+	var history []order.History
+	var field *platform.FieldError
+	for i, result := range results {
+		if result.Outcome == platform.Changed && result.Field.Field == paid.Within+customerField {
+			field = result.Field
+			history = append(history, in.paidAgain(fulfillment(from, paid, paid.Lines[i]).ID, claim.Customer))
+		}
+	}
+	if field == nil {
+		return nil
+	}
+	return in.keep(ctx, from, order.Refusal{Customer: order.HashAddress([]byte(from.Origin), paid.Customer.Email)}, field, history...)
+}
+
+// customerField is the field of an order that names the customer.
+const customerField = "customer.email"
+
+// paidAgain is the entry in a line's history of a repeat that differs.
+func (in *Intake) paidAgain(id order.LineID, differs claim.Part) order.History {
+	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: "webhook", Code: string(differs)}
 }
 
 // fulfillment returns the record of a line as far as the platform knows it.
@@ -53,14 +87,24 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 }
 
 // claim claims the keys of one line, and notifies the merchant if the line needs action.
-func (in *Intake) claim(ctx context.Context, line order.Fulfillment) platform.Result {
+// Place and within say where in the body the line and its order stand.
+func (in *Intake) claim(ctx context.Context, line order.Fulfillment, place, within string) platform.Result {
 	result := platform.Result{Outcome: platform.Accepted, Order: line.Order, Line: line.Line, Product: line.Product}
 	got, err := in.Claims.Claim(ctx, line)
 	var changed *claim.MismatchError
 	switch {
 	case errors.As(err, &changed):
 		result.Outcome = platform.Changed
-		err = in.notifyChanged(ctx, line)
+		result.Field = &platform.FieldError{
+			Field: place + string(changed.Part), Problem: "is another than this line was paid with before", Order: line.Order,
+		}
+		if changed.Part == claim.Customer {
+			err = nil // told once for all lines of the order
+			result.Field.Field = within + customerField
+			result.Field.Problem = "is another customer's than the one who paid the order of this number: give this order a number of its own"
+		} else {
+			err = in.keepChanged(ctx, line, result.Field, changed.Part)
+		}
 	case err == nil:
 		result.State, result.Wanted, result.Allocated = got.State(), got.Wanted, got.Allocated
 		if result.State == order.Unconnected {
@@ -79,11 +123,13 @@ func (in *Intake) claim(ctx context.Context, line order.Fulfillment) platform.Re
 	return result
 }
 
-// notifyChanged tells the merchant, once a line, that the line was paid again with
-// other content.
-func (in *Intake) notifyChanged(ctx context.Context, line order.Fulfillment) error {
+// keepChanged keeps the refusal of a line that was paid again with another product or
+// quantity. The merchant is told once a line.
+func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field *platform.FieldError, differs claim.Part) error {
 	facts := notice.Facts{Orders: []string{line.Order}, Count: 1}
-	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()))
+	return in.Records.KeepRefusal(ctx, order.Refusal{
+		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: field.Field, Problem: field.Problem, At: in.Now(),
+	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, differs))
 }
 
 // notifyUnconnected tells the merchant, once a product and day, that no pool feeds

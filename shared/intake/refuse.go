@@ -13,15 +13,17 @@ import (
 )
 
 // Refuse records that a signed request cannot be taken, and returns the result to
-// answer. A *platform.FieldError is kept, and the merchant told once an hour and
-// field; any other error may pass, so the platform is to send the request again.
+// answer. A *platform.FieldError is kept, and the merchant told: of the first order of
+// an hour at once, of the others when the hour ends. Any other error may pass, so the
+// platform is to send the request again.
 func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
 	var field *platform.FieldError
 	if !errors.As(cause, &field) {
 		slog.ErrorContext(ctx, "order.not_stored", "error", cause)
 		return []platform.Result{{Outcome: platform.Failed}}
 	}
-	if err := in.keep(ctx, from, r, field); err != nil {
+	sum := sha256.Sum256(r.Body)
+	if err := in.keep(ctx, from, order.Refusal{Body: hex.EncodeToString(sum[:])}, field); err != nil {
 		slog.ErrorContext(ctx, "order.not_stored", "error", err)
 		return []platform.Result{{Outcome: platform.Failed, Order: field.Order}}
 	}
@@ -29,21 +31,10 @@ func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.
 	return []platform.Result{{Outcome: platform.Rejected, Order: field.Order, Field: field}}
 }
 
-// keep stores the refusal, and a notice of it.
-func (in *Intake) keep(ctx context.Context, from platform.Account, r platform.Request, field *platform.FieldError) error {
+// keep stores the refusal, a notice of it, and entries of lines' histories.
+func (in *Intake) keep(ctx context.Context, from platform.Account, r order.Refusal, field *platform.FieldError, history ...order.History) error {
 	now := in.Now()
-	sum := sha256.Sum256(r.Body)
-	err := in.Records.KeepRefusal(ctx, order.Refusal{
-		Merchant: from.Merchant, Account: from.Name, Order: field.Order, Body: hex.EncodeToString(sum[:]),
-		Field: field.Field, Problem: field.Problem, At: now,
-	})
-	if err != nil {
-		return err
-	}
-	facts := notice.Facts{Cause: field.Error(), Count: 1}
-	if field.Order != "" {
-		facts.Orders = []string{field.Order}
-	}
-	dedupKey := from.Name + "#" + field.Field + "#" + notice.Hour(now)
-	return in.Records.RaiseNotice(ctx, notice.New(from.Merchant, notice.OrderRefused, dedupKey, facts, now))
+	facts := notice.Facts{Count: 1, Refused: []notice.Refused{{Order: field.Order, Account: from.Name, Cause: field.Error()}}}
+	r.Merchant, r.Account, r.Order, r.Field, r.Problem, r.At = from.Merchant, from.Name, field.Order, field.Field, field.Problem, now
+	return in.Records.KeepRefusal(ctx, r, notice.Hourly(from.Merchant, notice.OrderRefused, facts, now), history...)
 }

@@ -142,19 +142,36 @@ func (w noticeWriter) unconnected() letter {
 func (w noticeWriter) orderRefused() letter {
 	f := w.n.Facts
 	order := "an order"
-	if len(f.Orders) == 1 {
-		order = "order " + f.Orders[0]
+	if len(f.Refused) == 1 && f.Refused[0].Order != "" {
+		order = "order " + f.Refused[0].Order
 	}
-	return letter{
+	told := "The first order that we cannot take is told at once, others of the same hour together when it ends. The API lists them all: GET /v1/refusals."
+	l := letter{
 		Badge: stop("Action needed"),
 		Title: fmt.Sprintf("We could not take %s.", order),
 		Words: words(
 			fmt.Sprintf("Your shop told us that %s was paid. The message was signed as it should be, but we could not take it, so no key was sent for it.", order),
 			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. Until then the customer has nothing from us.",
-			"You are told this once an hour for each cause; more orders may have met the same one.",
+			told,
 		),
-		Details: w.facts("What was wrong", f.Cause, "Order", strings.Join(f.Orders, ", "), "Seen", w.moment(w.n.RaisedAt)),
 	}
+	if f.Count > 1 {
+		l.Title = fmt.Sprintf("We could not take %s.", count(f.Count, "order"))
+		l.Words = words(
+			fmt.Sprintf("Your shop told us that %s were paid. The messages were signed as they should be, but we could not take them, so no key was sent for any of them.", count(f.Count, "order")),
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. Until then these customers have nothing from us.",
+			told,
+		)
+	}
+	refused := details{Title: plural(f.Count, "What was wrong", "What was wrong with each")}
+	for _, r := range f.Refused {
+		refused.add(first(r.Order, "without a number")+" ("+r.Account+")", r.Cause)
+	}
+	if more := f.Count - len(f.Refused); more > 0 {
+		refused.add("And "+number(more)+" more", "see GET /v1/refusals")
+	}
+	l.Details = append([]details{refused}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
+	return l
 }
 
 func (w noticeWriter) changedRepeat() letter {

@@ -30,7 +30,7 @@ const (
 	UploadReport   Kind = "upload-report"   // an upload: what became of each line
 	UploadReminder Kind = "upload-reminder" // an upload that was rejected days ago and still lies there
 	Misplaced      Kind = "misplaced"       // an upload without a known merchant: told to the operator
-	OrderRefused   Kind = "order-refused"   // a cause and an hour: signed orders that could not be taken
+	OrderRefused   Kind = "order-refused"   // an hour: signed orders that could not be taken
 	MailFailed     Kind = "mail-failed"     // a mail: SES refuses it for good
 	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
 	Complained     Kind = "complained"      // an hour: customers who called a mail spam
@@ -66,12 +66,21 @@ type Facts struct {
 	Missing   int // keys they miss
 	HeadNeeds int // keys the first of them misses: a large one holds back small ones
 
+	Refused []Refused // the first KeptRefused of Count
+
 	Upload  string // upload id
 	File    string // the object's name as the merchant wrote it
 	Orders  []string
 	Count   int       // occurrences, where Orders is cut short
 	Cause   string    // machine-readable: a field, a code
 	Started time.Time // of an upload; of the oldest order's waiting
+}
+
+// Refused is an order that was signed and could not be taken.
+type Refused struct {
+	Order   string // empty if it could not be read
+	Account string
+	Cause   string // the field at fault and the mistake, without its value
 }
 
 // New returns a notice, due now. The dedup key (the number of an alert, an upload's
@@ -102,9 +111,13 @@ func short(dedupKey string) string {
 // KeptOrders is the number of orders that a notice names. It counts all of them.
 const KeptOrders = 50
 
+// KeptRefused is the number of refused orders that a notice names: more than a shop has
+// in an hour, and few enough for one item. It counts all of them.
+const KeptRefused = 250
+
 // Aggregated reports whether one notice tells of many events of the kind: the first of
 // an hour at once, the others when the hour ends.
-func (k Kind) Aggregated() bool { return k == Bounced || k == Complained }
+func (k Kind) Aggregated() bool { return k == Bounced || k == Complained || k == OrderRefused }
 
 // Hourly returns the notice of the first event in the hour of now.
 func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
@@ -139,6 +152,8 @@ func (n Notice) Merge(more Notice) Notice {
 		}
 	}
 	n.Facts.Orders = orders
+	refused := append(slices.Clone(n.Facts.Refused), more.Facts.Refused...)
+	n.Facts.Refused = refused[:min(len(refused), KeptRefused)]
 	return n
 }
 

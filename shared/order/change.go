@@ -20,6 +20,9 @@ type Change struct {
 	Allocated []pool.Key
 	Released  []Release
 
+	// History is stored with the change.
+	History []History
+
 	// Chunk is the one chunk that the change may write: as it is stored until
 	// Release or Allocate change it. Number 0: none.
 	Chunk Chunk

@@ -12,11 +12,17 @@ type History struct {
 
 	Mail      int    // which mail of the line it is about; 0: none
 	MessageID string // SES's name for that mail
-	Code      string // why, in one word: SES's code
+	Code      string // why, in one word: SES's code, the part that differs
 }
 
 // EventKind is the kind of an event in the history of a line.
 type EventKind string
+
+// The events of a line itself.
+const (
+	PaidAgain    EventKind = "paid-again"    // with another product, quantity or customer, as Code says: nothing was changed
+	AddressAdded EventKind = "address-added" // the line had no customer's address; a repeat brought it
+)
 
 // The events of a line's mails.
 const (

@@ -177,10 +177,25 @@ func (f Fulfillment) PoolID() pool.ID {
 }
 
 // HashAddress returns the keyed hash by which a customer's orders can be found,
-// under the merchant's salt. Letter case is folded.
+// under the merchant's salt: "" for no address. Addresses that differ in letter case or
+// in blanks around them have the same hash.
 func HashAddress(salt []byte, address string) string {
+	address = plainAddress(address)
+	if address == "" {
+		return ""
+	}
 	mac := hmac.New(sha256.New, salt)
 	io.WriteString(mac, "address:")
-	io.WriteString(mac, strings.ToLower(address))
+	io.WriteString(mac, address)
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
+
+// SameCustomer reports whether a customer may be the one who paid for the line. It
+// compares addresses and not their hashes, so that a repeat is known under whatever
+// salt it is hashed. A side without an address is the same customer.
+func (f Fulfillment) SameCustomer(c Customer) bool {
+	stored, given := plainAddress(f.Customer.Email), plainAddress(c.Email)
+	return stored == "" || given == "" || stored == given
+}
+
+func plainAddress(address string) string { return strings.ToLower(strings.TrimSpace(address)) }

@@ -8,8 +8,15 @@ type Refusal struct {
 	Merchant string
 	Account  string
 	Order    string // empty if it could not be read
-	Body     string // SHA-256 of the body, which tells such orders apart
+	Body     string // SHA-256 of the body, which tells orders without a number apart
 	Field    string // with the mistake, as the platform names it; empty: the body
 	Problem  string
 	At       time.Time
+
+	// Customer is the keyed hash of the address, of an order whose number is another
+	// customer's: it tells several such customers apart, and is not stored.
+	Customer string
 }
+
+// RefusalsKept is how long a refusal can be read. It is deleted some days later at most.
+const RefusalsKept = 90 * 24 * time.Hour

@@ -16,7 +16,7 @@ type Result struct {
 	Allocated int
 
 	Type  string      // of Skipped: the event's name, as the platform writes it
-	Field *FieldError // of Rejected: the reason
+	Field *FieldError // of Rejected and Changed: the reason
 }
 
 // Outcome is the kind of a Result. The outcomes are ordered from the best to the
@@ -28,7 +28,7 @@ type Outcome int
 const (
 	Skipped  Outcome = iota // it does not concern Keypool: nothing is stored
 	Accepted                // the line is stored, by this event or an earlier one
-	Changed                 // the line was paid before with other content: nothing is changed
+	Changed                 // the line was paid before with other content or by another customer: nothing is changed
 	Rejected                // it can never be taken as it is; it is kept, and the merchant told
 	Failed                  // it may not be stored; the same event, sent again, will be
 )

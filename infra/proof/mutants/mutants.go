@@ -122,9 +122,16 @@ var mutants = []mutant{
 	{
 		breaks: "a repeat with another quantity is taken for the same",
 		file:   "shared/claim/claim.go",
-		old:    `stored.Product != paid.Product || stored.Quantity != paid.Quantity`,
-		new:    `stored.Product != paid.Product`,
+		old:    `case stored.Quantity != paid.Quantity:`,
+		new:    `case false:`,
 		in:     "shared/claim", test: "TestClaim_repeatWithOtherContentChangesNothing",
+	},
+	{
+		breaks: "another customer under a used number is taken for the same",
+		file:   "shared/claim/claim.go",
+		old:    `case !stored.SameCustomer(paid.Customer):`,
+		new:    `case false:`,
+		in:     "shared/intake", test: "TestTake_anotherCustomerUnderAUsedNumber",
 	},
 	{
 		breaks: "an old answer of the catalog leaves a line unconnected",
@@ -168,8 +175,8 @@ var mutants = []mutant{
 	{
 		breaks: "a refused order is not kept",
 		file:   "shared/intake/refuse.go",
-		old:    `err := in.keep(ctx, from, r, field); err != nil`,
-		new:    `err := ctx.Err(); err != nil`,
+		old:    `err := in.keep(ctx, from, order.Refusal{Body: hex.EncodeToString(sum[:])}, field); err != nil`,
+		new:    `err := errors.Unwrap(errors.New(hex.EncodeToString(sum[:]))); err != nil`,
 		in:     "functions/webhook", test: "TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour",
 	},
 	{

@@ -38,13 +38,9 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 		response.Header.Set("Retry-After", "5")
 		return response
 	case platform.Rejected:
-		place := problem.Place{Message: worst.Field.Problem, Location: "body"}
-		if worst.Field.Field != "" {
-			place.Location += "." + worst.Field.Field
-		}
-		return refuse(http.StatusBadRequest, worst.Field.Error()+".", place)
+		return refuse(http.StatusBadRequest, worst.Field.Error()+".", placeOf(worst.Field))
 	case platform.Changed:
-		return refuse(http.StatusConflict, "The line was paid before with another product or quantity; nothing was changed.")
+		return refuse(http.StatusConflict, "The line was paid before with another product or quantity, or by another customer; nothing was changed.", placeOf(worst.Field))
 	case platform.Skipped, platform.Accepted:
 	}
 	var body reply
@@ -57,6 +53,15 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 		body.Lines = append(body.Lines, replyLine{result.Line, result.Product, result.State, result.Wanted, result.Allocated})
 	}
 	return respond(http.StatusOK, "application/json", body)
+}
+
+// placeOf returns the place of a mistake in the body.
+func placeOf(e *platform.FieldError) problem.Place {
+	place := problem.Place{Message: e.Problem, Location: "body"}
+	if e.Field != "" {
+		place.Location += "." + e.Field
+	}
+	return place
 }
 
 func refuse(status int, detail string, places ...problem.Place) platform.Response {

@@ -15,7 +15,9 @@ func TestAnswer(t *testing.T) {
 	accepted := platform.Result{
 		Outcome: platform.Accepted, Order: "1", Line: "a", Product: "game", State: order.Fulfilled, Wanted: 1, Allocated: 1,
 	}
-	changed := platform.Result{Outcome: platform.Changed, Order: "1", Line: "b"}
+	changed := platform.Result{
+		Outcome: platform.Changed, Order: "1", Line: "b", Field: &platform.FieldError{Field: "data.lines[1].quantity", Problem: "is another"},
+	}
 	failed := platform.Result{Outcome: platform.Failed, Order: "1", Line: "c"}
 	field := &platform.FieldError{Field: "data.order", Problem: "is missing"}
 	for name, test := range map[string]struct {
@@ -36,7 +38,8 @@ func TestAnswer(t *testing.T) {
 		"one line was changed": {
 			[]platform.Result{accepted, changed, accepted},
 			http.StatusConflict,
-			`{"status":409,"title":"Conflict","detail":"The line was paid before with another product or quantity; nothing was changed."}`,
+			`{"status":409,"title":"Conflict","detail":"The line was paid before with another product or quantity, or by another customer; nothing was changed.",` +
+				`"errors":[{"message":"is another","location":"body.data.lines[1].quantity"}]}`,
 		},
 		"one was changed and one failed": {
 			[]platform.Result{failed, accepted, changed},
