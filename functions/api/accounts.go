@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/catalog"
-	"keypool/shared/platform/all"
+	"keypool/shared/platform"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
@@ -19,7 +17,7 @@ import (
 type Account struct {
 	Name              string          `json:"name,omitempty" readOnly:"true" doc:"The merchant's own name for it."`
 	Platform          string          `json:"platform,omitempty" maxLength:"63" doc:"The payment platform; standard is Keypool's own scheme, by the Standard Webhooks specification, and taken where left out. An account's platform never changes."`
-	WebhookPath       string          `json:"webhook_path,omitempty" readOnly:"true" doc:"Where the platform sends its webhooks, below this API's address."`
+	WebhookPath       string          `json:"webhook_path,omitempty" readOnly:"true" doc:"Where the platform sends its webhooks, below this API's address. What a shop of Keypool's own scheme sends stands under webhooks."`
 	Secret            string          `json:"secret,omitempty" maxLength:"200" doc:"Signing secret: whsec_ and 24 to 64 bytes in base64. One is made where left out, and shown in this answer only. Never read back."`
 	KeepPreviousHours *int            `json:"keep_previous_hours,omitempty" writeOnly:"true" minimum:"0" maximum:"720" doc:"How long the secret before stays valid, so that no webhook is refused while the sender changes over; 0 ends all others, within five minutes. 24 where left out."`
 	Secrets           []AccountSecret `json:"secrets,omitempty" readOnly:"true" nullable:"false" doc:"The secrets that are valid, the newest first."`
@@ -60,9 +58,6 @@ type putAccount struct {
 	Body Account
 }
 
-// platforms are the names of those that an account can be of.
-var platforms = slices.Sorted(maps.Keys(all.Adapters))
-
 const keepPreviousHours = 24 // where a body leaves it out
 
 // change returns the change that a request describes.
@@ -75,7 +70,7 @@ func (in *putAccount) change(merchant string) settings.AccountChange {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putAccount) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckAccount(in.change(""), platforms), "account")
+	return rest.Mistakes(settings.CheckAccount(in.change(""), platform.Names), "account")
 }
 
 func (a *api) addAccounts(to *rest.API) {

@@ -53,6 +53,7 @@ func (a *api) serve() *rest.API {
 			"orders":   a.addOrders,
 			"refusals": a.addRefusals,
 		},
+		Webhooks: webhooks,
 	})
 }
 

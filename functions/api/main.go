@@ -21,6 +21,7 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/kms"
+	"keypool/shared/platform"
 	"keypool/shared/s3"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
@@ -46,7 +47,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		products: &settings.Products{Store: store, Related: store, Refill: refill},
 		accounts: &settings.Accounts{
 			Store: store, Sealer: kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),
-			Platforms: platforms, Now: time.Now,
+			Platforms: platform.Names, Now: time.Now,
 		},
 		uploads: &settings.Uploads{
 			Store:   store,

@@ -14,6 +14,7 @@ import (
 	"keypool/infra/proof/resttest"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/platform"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -62,7 +63,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		tokens:   store,
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill},
-		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platforms, Now: w.now},
+		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platform.Names, Now: w.now},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Now: w.now},
 		orders:   store,
 		refusals: store,

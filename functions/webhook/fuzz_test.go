@@ -40,7 +40,7 @@ const (
 // that neither the response nor the log holds a secret, a key or the customer's data.
 func FuzzWebhook(f *testing.F) {
 	const at = "1767366245"
-	for _, name := range []string{"good_order_paid", "good_order_paid_lines", "good_order_paid_test", "good_order_ignored", "bad_order_paid_quantity", "bad_order_paid_no_json"} {
+	for _, name := range []string{"good_order_paid", "good_order_paid_lines", "good_order_paid_test", "good_order_ignored", "bad_order_paid_quantity", "bad_order_paid_no_json", "bad_order_paid_twice", "bad_order_paid_surrogate", "good_order_paid_lenient", "good_order_left_out"} {
 		event := fixture(f, name)
 		f.Add([]byte(event.Body), byte(signed), "msg_1", at, "", "acme", "standard")
 		f.Add([]byte(event.Body), byte(encoded|amongOthers), "msg_1", at, "v1,AAAA v2,x", "acme", "standard")
@@ -157,12 +157,15 @@ func webhookOf(t *testing.T, body []byte, how byte, id, timestamp, signature str
 	return r, content
 }
 
+// printable are the characters of a webhook's id.
+const printable = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+
 // isGenuine says whether the account's secret signed a body within the last minutes.
 func isGenuine(t *testing.T, headers map[string]string, content []byte) bool {
 	t.Helper()
 	id, timestamp := headers["webhook-id"], headers["webhook-timestamp"]
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || id == "" || content == nil || now.Sub(time.Unix(seconds, 0)).Abs() > 5*time.Minute {
+	if err != nil || strings.Trim(timestamp, "0123456789") != "" || id == "" || len(id) > 256 || strings.Trim(id, printable) != "" || content == nil || now.Sub(time.Unix(seconds, 0)).Abs() > 5*time.Minute {
 		return false
 	}
 	return slices.ContainsFunc(strings.Fields(headers["webhook-signature"]), func(signature string) bool {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strings"
 
 	"keypool/shared/intake"
 	"keypool/shared/platform"
@@ -13,7 +14,7 @@ import (
 )
 
 // handler receives the webhooks of payment platforms, each at the address of a
-// merchant's account: /webhooks/{merchant}/{account}.
+// merchant's account: /webhooks/{merchant}/{account}, with or without a slash at its end.
 type handler struct {
 	accounts *platform.Accounts
 	intake   *intake.Intake
@@ -31,7 +32,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request := platform.Request{Header: r.Header, Body: body}
 
 	// The sender is the account whose secret signed the request.
-	sender, err := h.accounts.Verify(ctx, r.PathValue("merchant"), r.PathValue("account"), request)
+	merchant, account := address(r)
+	sender, err := h.accounts.Verify(ctx, merchant, account, request)
 	if errors.Is(err, platform.ErrSignature) {
 		problem.New(http.StatusUnauthorized, "The signature does not match.").Write(w, r)
 		return
@@ -59,6 +61,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(w.Header(), answer.Header)
 	w.WriteHeader(answer.Status)
 	w.Write(answer.Body)
+}
+
+// address returns the merchant and the account that a request's address names. The
+// gateway has no route that ends in a slash: such an address comes by the route
+// /webhooks/{proxy+}. An address of another form names nobody, whom nobody can sign for.
+func address(r *http.Request) (merchant, account string) {
+	if merchant = r.PathValue("merchant"); merchant != "" {
+		return merchant, r.PathValue("account")
+	}
+	named, _ := strings.CutPrefix(r.URL.Path, "/webhooks/")
+	merchant, account, _ = strings.Cut(strings.TrimSuffix(named, "/"), "/")
+	return merchant, account
 }
 
 // askToRetry answers 503 to a webhook that could not be verified for a temporary reason.

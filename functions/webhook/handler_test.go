@@ -151,15 +151,32 @@ func TestHandle_answers(t *testing.T) {
 			`{"order":"10003","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1},` +
 				`{"line":"2","product":"unheard-of","state":"unconnected","wanted":0,"allocated":0}]}`,
 		},
+		{
+			"good_order_paid_lenient", http.StatusOK,
+			`{"order":"10020","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
+		},
+		{
+			"good_order_left_out", http.StatusOK,
+			`{"order":"10023","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}],` +
+				`"ignored_fields":["data.paid_at","data.customer.zip","data.currency"]}`,
+		},
+		{
+			"good_order_paid_svix", http.StatusOK,
+			`{"order":"10021","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
+		},
+		{
+			"good_order_paid_slash", http.StatusOK,
+			`{"order":"10022","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
+		},
 		{"good_order_ignored", http.StatusOK, `{"ignored":true,"type":"order.refunded"}`},
 		{
 			"bad_order_paid_quantity", http.StatusBadRequest,
-			`{"status":400,"title":"Bad Request","detail":"data.lines[0].quantity is less than 1.",` +
+			`{"type":"/openapi.json#/webhooks/order.paid","status":400,"title":"Bad Request","detail":"data.lines[0].quantity is less than 1.",` +
 				`"errors":[{"message":"is less than 1","location":"body.data.lines[0].quantity"}]}`,
 		},
 		{
 			"bad_order_paid_no_json", http.StatusBadRequest,
-			`{"status":400,"title":"Bad Request","detail":"the body is not the JSON object that the documentation shows.",` +
+			`{"type":"/openapi.json#/webhooks/order.paid","status":400,"title":"Bad Request","detail":"the body is not the JSON object that the documentation shows.",` +
 				`"errors":[{"message":"is not the JSON object that the documentation shows","location":"body"}]}`,
 		},
 	}
@@ -176,6 +193,99 @@ func TestHandle_answers(t *testing.T) {
 			}
 			dynamotest.Audit(t, s.tables)
 		})
+	}
+}
+
+// An order that cannot be read for certain takes no key, and the merchant is told.
+func TestHandle_ambiguousOrdersAreRefusedAndNoticed(t *testing.T) {
+	for event, field := range map[string]string{
+		"bad_order_paid_surrogate": "data.order",
+		"bad_order_paid_unicode":   "data.customer.name",
+		"bad_order_paid_twice":     "data.lines[0].quantity",
+		"bad_order_paid_case":      "data.lines[0].quantity",
+		"bad_order_paid_type":      "type",
+	} {
+		t.Run(event, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			status, body := s.call(t, fixture(t, event))
+			if status != http.StatusBadRequest || !strings.Contains(body, `"location":"body.`+field+`"`) {
+				t.Errorf("answered %d %s", status, body)
+			}
+			kept := dynamotest.Items(t, s.tables.Orders, "refused#acme")
+			if len(kept) != 1 || kept[0]["field"] != field {
+				t.Errorf("kept: %v", kept)
+			}
+			if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#order-refused#"); len(got) != 1 {
+				t.Errorf("notices: %v", got)
+			}
+			if books := dynamotest.Audit(t, s.tables); books.Claimed != 0 || len(books.Lines) != 0 {
+				t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
+			}
+		})
+	}
+}
+
+// Ids that differ only in what is not valid Unicode are two customers' orders: each is
+// refused and kept, and none is taken for a repeat of the other.
+func TestHandle_idsOfInvalidUnicodeAreApart(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, id := range []string{`T-\ud83c`, `T-\ud83d`, "T-\xff", "T-\xfe"} {
+		r := fixture(t, "good_order_paid")
+		r.Body = strings.Replace(r.Body, `"10001"`, `"`+id+`"`, 1)
+		sign(t, &r, now)
+		if status, body := s.call(t, r); status != http.StatusBadRequest {
+			t.Errorf("%q is answered %d %s", id, status, body)
+		}
+	}
+	if kept := dynamotest.Items(t, s.tables.Orders, "refused#acme"); len(kept) != 4 {
+		t.Errorf("%d of 4 are kept", len(kept))
+	}
+}
+
+func TestHandle_unknownTypeIsNoticedOnceADay(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	notices := func() int { return len(dynamotest.Partitions(t, s.tables.Orders, "notice#acme#unknown-event#")) }
+	for range 2 {
+		s.call(t, fixture(t, "good_order_ignored"))
+	}
+	if n := notices(); n != 1 {
+		t.Errorf("%d notices in a day", n)
+	}
+	other := fixture(t, "good_order_ignored")
+	other.Body = strings.Replace(other.Body, "order.refunded", "order.shipped"+strings.Repeat("é", 10_000), 1)
+	sign(t, &other, now)
+	if status, _ := s.call(t, other); status != http.StatusOK {
+		t.Errorf("answered %d", status)
+	}
+	if n := notices(); n != 2 {
+		t.Errorf("%d notices of two types", n)
+	}
+	s.now = now.Add(24 * time.Hour)
+	tomorrow := fixture(t, "good_order_ignored")
+	sign(t, &tomorrow, s.now)
+	s.call(t, tomorrow)
+	if n := notices(); n != 3 {
+		t.Errorf("%d notices in two days", n)
+	}
+}
+
+// A slash more at the end of the address changes nothing; any other address is a
+// stranger's.
+func TestHandle_slashAtTheEnd(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for path, want := range map[string]int{
+		"/webhooks/acme/standard/": 200, "/webhooks/acme/standard": 200,
+		"/webhooks/acme/standard//": 401, "/webhooks/acme/standard/more": 401, "/webhooks/acme/": 401, "/webhooks/": 401, "/acme/standard/": 401,
+	} {
+		r := fixture(t, "good_order_paid_slash")
+		r.RawPath = path
+		if status, body := s.call(t, r); status != want {
+			t.Errorf("%s is answered %d %s", path, status, body)
+		}
 	}
 }
 

@@ -72,7 +72,12 @@ var Functions = []Function{
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
-		Routes: []Route{{Method: "POST", Path: "/webhooks/{merchant}/{account}"}},
+		Routes: []Route{
+			{Method: "POST", Path: "/webhooks/{merchant}/{account}"},
+			// API Gateway matches a slash at the end of an address, and refuses a route that
+			// ends in one.
+			{Method: "POST", Path: "/webhooks/{proxy+}"},
+		},
 	},
 	{
 		ID:          "Fill",

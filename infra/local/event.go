@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -83,11 +84,22 @@ func signAnew(event *events.APIGatewayV2HTTPRequest, account shop.Account, produ
 	if err != nil {
 		return false, err
 	}
+	_, bySvix := event.Headers["svix-id"]
 	for name := range request.Header {
-		event.Headers[strings.ToLower(name)] = request.Header.Get(name)
+		name := strings.ToLower(name)
+		value := request.Header.Get(name)
+		if bySvix {
+			name = strings.Replace(name, "webhook-", "svix-", 1)
+		}
+		event.Headers[name] = value
 	}
 	event.RawPath = request.Path
-	event.PathParameters["merchant"] = account.Merchant
+	if _, slash := event.PathParameters["proxy"]; slash {
+		event.RawPath += "/"
+		event.PathParameters["proxy"] = strings.TrimPrefix(event.RawPath, "/webhooks/")
+	} else {
+		event.PathParameters["merchant"] = account.Merchant
+	}
 	event.Body = string(body)
 	if event.IsBase64Encoded {
 		event.Body = base64.StdEncoding.EncodeToString(body)
@@ -101,7 +113,7 @@ func signedByExamples(headers map[string]string, body []byte) bool {
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
-	seconds, err := strconv.ParseInt(r.Header.Get("webhook-timestamp"), 10, 64)
+	seconds, err := strconv.ParseInt(cmp.Or(r.Header.Get("webhook-timestamp"), r.Header.Get("svix-timestamp")), 10, 64)
 	if err != nil {
 		return false
 	}

@@ -71,7 +71,7 @@ func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platfor
 		slog.ErrorContext(ctx, "event.not_handled", "merchant", from.Merchant, "account", from.Name, "event", fmt.Sprintf("%T", event))
 		return []platform.Result{{Outcome: platform.Failed}}
 	case platform.Ignored:
-		return []platform.Result{{Outcome: platform.Skipped, Type: event.Type}}
+		return []platform.Result{in.skip(ctx, from, event)}
 	}
 	panic("an event of a kind that intake does not know")
 }

@@ -31,6 +31,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	for i, line := range paid.Lines {
 		claims.Go(func() error {
 			results[i] = in.claim(ctx, fulfillment(from, paid, line), fmt.Sprintf("%slines[%d].", paid.Within, i), paid.Within)
+			results[i].IgnoredFields = paid.IgnoredFields
 			return nil
 		})
 	}

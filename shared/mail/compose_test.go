@@ -108,6 +108,11 @@ func TestCustomerMail_golden(t *testing.T) {
 			f.UnitPrice, f.Currency, f.Language, f.PaidAt = "", "", "", time.Time{}
 			f.Customer = order.Customer{Email: "someone@example.com"}
 		}), catalog.Merchant{Name: "nova"}, catalog.Product{}},
+		"name_with_link": {with(line(1), func(f *order.Fulfillment) {
+			f.Customer.Name = "You won! https://evil.example/claim"
+		}), nova, with(elden, func(p *catalog.Product) {
+			p.Texts = map[string]catalog.Text{"en": {Body: "Dear {FNAME} {LNAME}, {FULLNAME}\n\n{KEY}"}}
+		})},
 		"hostile": {with(line(1), func(f *order.Fulfillment) {
 			f.Order = "55\r\nBcc: x@example.com"
 			f.Keys[0].Text = pool.Conceal(`<img src=x onerror=alert(1)>{FULLNAME}&amp;`)
@@ -124,6 +129,29 @@ func TestCustomerMail_golden(t *testing.T) {
 			}
 			golden(t, "customer_"+name, m)
 		})
+	}
+}
+
+// A name that a mail program would make a link of is not used; names that only look
+// odd are.
+func TestFullName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"Ada Byron": true, "J.R.R. Tolkien": true, "Dr.Smith": true, "St. John": true, "Byron, Ada; \"The Countess\"": true, "A.B.C.": true,
+		"Martin Luther King Jr.": true, "ada@example.com": true, "Größe GmbH & Co. KG": true, "1/2": true, "No. 5": true,
+		"{KEY} <b>&\" https://evil.example": false, "evil.example": false, "Go to evil.example!": false, "EVIL.COM": false, "www.Evil.Example": false,
+		"Visit Evil.Example/claim": false, "http://1.2.3.4": false, "hxxp://x": false, "evil。example": false, "бяка.рф": false, "例え.テスト": false,
+		"a@b https://evil.example": false, "https://evil.example/a@b": false, "x.xn--p1ai": true, "evil.xn--p1ai": false, "ev\u200eil.example": false,
+	} {
+		if got := fullName(order.Customer{Name: name}) == name; got != want {
+			t.Errorf("%q: used %v, want %v", name, got, want)
+		}
+		if got := fullName(order.Customer{FirstName: "Ada", LastName: name}) == "Ada "+name; got != want {
+			t.Errorf("%q as the last name: used %v, want %v", name, got, want)
+		}
+	}
+	if got := fullName(order.Customer{Name: "evil.example", FirstName: "Ada"}); got != "Ada" {
+		t.Errorf("beside a web address, the first name is %q", got)
 	}
 }
 
@@ -232,6 +260,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"bounced_operator":     {notice.Bounced, "", notice.Facts{Orders: []string{"nova", "stella"}, Count: 3}, nil},
 		"complained":           {notice.Complained, "nova", notice.Facts{Orders: []string{"A-60"}, Count: 1}, nil},
 		"complained_operator":  {notice.Complained, "", notice.Facts{Orders: []string{"nova"}, Count: 1}, nil},
+		"unknown_event":        {notice.UnknownEvent, "nova", notice.Facts{Count: 1, Cause: "order.shipped"}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -155,8 +155,8 @@ func (w customerWriter) values() text.Values {
 		text.PriceAllDuplicates: money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency),
 		text.FullName:           fullName(c),
 		// "Dear {FNAME} {LNAME}" reads right too if only the whole name is known.
-		text.FirstName:  first(c.FirstName, fullName(c)),
-		text.LastName:   c.LastName,
+		text.FirstName:  first(nameOnly(c.FirstName), fullName(c)),
+		text.LastName:   nameOnly(c.LastName),
 		text.Email:      c.Email,
 		text.Phone:      c.Phone,
 		text.Company:    c.Company,
@@ -215,9 +215,30 @@ func (w customerWriter) title() string {
 
 func (w customerWriter) senderName() string { return first(w.m.SenderName, w.m.Title) }
 
+// fullName is the customer's name, "" if there is none. A name that holds a web address
+// is none: with it, anybody could have the merchant mail a link to anybody.
 func fullName(c order.Customer) string {
-	return first(c.Name, joined(" ", c.FirstName, c.LastName))
+	return first(nameOnly(c.Name), nameOnly(joined(" ", c.FirstName, c.LastName)))
 }
+
+// nameOnly returns a name, "" if it holds a web address.
+func nameOnly(name string) string {
+	// Some shops send the mail address as the name, which leads nowhere.
+	if webAddress().MatchString(addressInName().ReplaceAllString(text.OneLine(name), " ")) {
+		return ""
+	}
+	return name
+}
+
+var addressInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[\pL\pN._+-]+@[\pL\pN.-]+`) })
+
+// webAddress finds what mail programs make a link of: "https://x", "www.x", "x.example"
+// and "x.example/y". A capital within, as in "Dr.Smith" or "J.R.R. Tolkien", is a name's.
+var webAddress = sync.OnceValue(func() *regexp.Regexp {
+	const dot = `[.\x{3002}\x{ff0e}\x{ff61}]`
+	return regexp.MustCompile(`(?i:[:\x{ff1a}]//|\bwww` + dot + `|[\pL\pN-]` + dot + `[\pL-]{2,}[/:?#])` +
+		`|[\pL\pN-]{2,}` + dot + `(?:[\p{Ll}\p{Lo}]{2,}|\p{Lu}{2,}|xn--[a-z0-9-]+)(?:[^\pL\pN]|$)`)
+})
 
 // named returns an address with a name. SES takes 320 characters for both together, as
 // they are encoded. So a very long name is cut: a letter beyond ASCII takes up to a

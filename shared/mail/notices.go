@@ -71,6 +71,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Bounced:        noticeWriter.bounced,
 	notice.Complained:     noticeWriter.complained,
 	notice.ChangedRepeat:  noticeWriter.changedRepeat,
+	notice.UnknownEvent:   noticeWriter.unknownEvent,
 }
 
 func (w noticeWriter) lowStock() letter {
@@ -185,6 +186,20 @@ func (w noticeWriter) changedRepeat() letter {
 			"If the order was really changed, sell the difference as an order of its own. If not, the shop sends a wrong message, and somebody should look at it there.",
 		),
 		Details: w.facts("Order", order, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) unknownEvent() letter {
+	name := w.n.Facts.Cause
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("We took no notice of an event named %s.", name),
+		Words: words(
+			fmt.Sprintf("Your shop sent us an event of the type %s. It was signed as it should be, but Keypool acts on no event of this type: nothing was stored, and no key was sent for it.", name),
+			"If it tells of a paid order, have the shop send it as order.paid: the API's document describes that event under webhooks. If it tells of something else, there is nothing to do, and the shop need not send it.",
+			"You are told this once a day for each type.",
+		),
+		Details: w.facts("Type", name, "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 

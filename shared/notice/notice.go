@@ -35,12 +35,13 @@ const (
 	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
 	Complained     Kind = "complained"      // an hour: customers who called a mail spam
 	ChangedRepeat  Kind = "changed-repeat"  // a line: paid again with other content
+	UnknownEvent   Kind = "unknown-event"   // an account, a day and a type: signed events that nothing reads
 )
 
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadReminder, Misplaced,
-	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat,
+	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent,
 }
 
 // Notice is one mail to a merchant or the operator.

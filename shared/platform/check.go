@@ -35,7 +35,8 @@ const (
 )
 
 // Check returns a *FieldError if Keypool cannot take the order. It fills in the
-// ids of lines that have none, and cuts texts that are too long.
+// ids of lines that have none, cuts texts that are too long, and leaves out a currency
+// that is none.
 func (p *Paid) Check(maxQuantity int) error {
 	if err := CheckID(p.Order); err != "" {
 		return &FieldError{Field: p.Within + "order", Problem: err}
@@ -43,8 +44,9 @@ func (p *Paid) Check(maxQuantity int) error {
 	problem := func(field, problem string) error {
 		return &FieldError{Field: p.Within + field, Problem: problem, Order: p.Order}
 	}
-	if p.Currency != "" && !isCurrency(p.Currency) {
-		return problem("currency", "is not a currency code of three letters")
+	if p.Currency = strings.ToUpper(strings.TrimSpace(p.Currency)); p.Currency != "" && !isCurrency(p.Currency) {
+		p.Currency = ""
+		p.IgnoredFields = append(p.IgnoredFields, p.Within+"currency")
 	}
 	if len(p.Lines) == 0 {
 		return problem("lines", "is empty: an order has at least one line")
@@ -111,19 +113,54 @@ func CheckID(s string) string {
 }
 
 func isCurrency(s string) bool {
-	return len(s) == 3 && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
+	return len(s) >= 3 && len(s) <= 5 && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }
 
-// cut returns s without control characters, cut to maxText characters.
+// cut returns s cut to maxText characters, without control characters and marks that
+// nobody sees. White space other than line ends becomes a space.
 func cut(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
-			return -1
+	runes := []rune(strings.ToValidUTF8(s, ""))
+	kept := runes[:0]
+	for i, r := range runes {
+		switch {
+		case r == '\n':
+		case unicode.IsSpace(r):
+			r = ' '
+		case unicode.IsControl(r), unicode.In(r, unicode.Bidi_Control, invisible):
+			continue
+		case (r == zeroWidthJoiner || r == zeroWidthNonJoiner) && !joins(kept, runes[i+1:]):
+			continue
 		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	if runes := []rune(clean); len(runes) > maxText {
-		return string(runes[:maxText])
+		kept = append(kept, r)
 	}
-	return strings.TrimSpace(clean)
+	return strings.TrimSpace(string(kept[:min(len(kept), maxText)]))
+}
+
+// invisible are the characters that show nothing and have no place in a name. Used
+// well, they hide a web address or make two names look the same.
+var invisible = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x00ad, Hi: 0x00ad, Stride: 1}, // soft hyphen
+		{Lo: 0x180e, Hi: 0x180e, Stride: 1}, // Mongolian vowel separator
+		{Lo: 0x200b, Hi: 0x200b, Stride: 1}, // zero-width space
+		{Lo: 0x2060, Hi: 0x2064, Stride: 1}, // word joiner, invisible operators
+		{Lo: 0x206a, Hi: 0x206f, Stride: 1}, // deprecated format characters
+		{Lo: 0xfeff, Hi: 0xfeff, Stride: 1}, // zero-width no-break space
+		{Lo: 0xfff9, Hi: 0xfffb, Stride: 1}, // annotations
+	},
+	R32:         []unicode.Range32{{Lo: 0xe0000, Hi: 0xe007f, Stride: 1}}, // tags
+	LatinOffset: 1,
+}
+
+const (
+	zeroWidthNonJoiner = '\u200c'
+	zeroWidthJoiner    = '\u200d'
+)
+
+// joins says whether a joiner stands between letters of a script that is written with
+// it, such as Persian or Sinhala. Latin, Greek and Cyrillic are not.
+func joins(before, after []rune) bool {
+	const armenian = 0x0530 // what is below is alphabets without joiners
+	return len(before) > 0 && len(after) > 0 && before[len(before)-1] > armenian && after[0] > armenian &&
+		unicode.In(before[len(before)-1], unicode.L, unicode.M) && unicode.In(after[0], unicode.L, unicode.M)
 }

@@ -15,11 +15,15 @@ type Paid struct {
 
 	Order    string // the platform's id, the same in all events of the order
 	Test     bool   // no money was paid: the order gets test keys
-	Currency string // ISO 4217, may be empty
+	Currency string // three to five capital letters: EUR, USDT; may be empty
 	Language string // BCP 47, may be empty
 	PaidAt   time.Time
 	Customer order.Customer
 	Lines    []Line
+
+	// IgnoredFields are the fields of the body that are only shown, and could not be
+	// read. They are left out, and never a reason to refuse the order.
+	IgnoredFields []string
 }
 
 // Line is one product in a paid order.
@@ -70,7 +74,8 @@ const (
 
 // Ignored is an event that does not concern Keypool, such as order.created.
 type Ignored struct {
-	Type string // as the platform writes it
+	Type    string // as the platform writes it
+	Unknown bool   // the adapter does not know the type: the merchant is told
 }
 
 func (Paid) event()     {}

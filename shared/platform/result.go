@@ -15,6 +15,8 @@ type Result struct {
 	Wanted    int
 	Allocated int
 
+	IgnoredFields []string // of the order; see Paid
+
 	Type  string      // of Skipped: the event's name, as the platform writes it
 	Field *FieldError // of Rejected and Changed: the reason
 }

@@ -12,6 +12,7 @@ import (
 // Problem is the body of a response that is not a success. It never quotes the
 // request, which may hold a secret.
 type Problem struct {
+	Type   string  `json:"type,omitempty"` // where the problem is described; empty: nowhere
 	Status int     `json:"status"`
 	Title  string  `json:"title"`
 	Detail string  `json:"detail"` // one or two sentences: the cause, and the way out

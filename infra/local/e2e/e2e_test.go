@@ -150,16 +150,15 @@ func TestBadBodies_nameTheFieldAndAreNoticed(t *testing.T) {
 		body     []byte
 		location string
 	}{
-		"no JSON":          {[]byte(`{"type":"order.paid"`), "body"},
-		"no lines":         {changed(shop.Order{ID: o.ID, Email: o.Email, Lines: []shop.Line{}}, `"lines":[]`, `"lines": []`), "body.data.lines"},
-		"quantity 0":       {changed(o, `"quantity":7`, `"quantity":0`), "body.data.lines[0].quantity"},
-		"negative":         {changed(o, `"quantity":7`, `"quantity":-1`), "body.data.lines[0].quantity"},
-		"over the cap":     {changed(o, `"quantity":7`, `"quantity":1001`), "body.data.lines[0].quantity"},
-		"quantity a text":  {changed(o, `"quantity":7`, `"quantity":"7"`), "body.data.lines.quantity"},
-		"no address":       {changed(o, `"email":"`+o.Email+`"`, `"email":""`), "body.data.customer.email"},
-		"no order":         {changed(o, `"order":"`+o.ID+`"`, `"order":""`), "body.data.order"},
-		"no product":       {changed(o, `"product":"`+m.product+`"`, `"product":""`), "body.data.lines[0].product"},
-		"a strange amount": {changed(o, `"currency":"EUR"`, `"currency":"EURO"`), "body.data.currency"},
+		"no JSON":         {[]byte(`{"type":"order.paid"`), "body"},
+		"no lines":        {changed(shop.Order{ID: o.ID, Email: o.Email, Lines: []shop.Line{}}, `"lines":[]`, `"lines": []`), "body.data.lines"},
+		"quantity 0":      {changed(o, `"quantity":7`, `"quantity":0`), "body.data.lines[0].quantity"},
+		"negative":        {changed(o, `"quantity":7`, `"quantity":-1`), "body.data.lines[0].quantity"},
+		"over the cap":    {changed(o, `"quantity":7`, `"quantity":1001`), "body.data.lines[0].quantity"},
+		"quantity a text": {changed(o, `"quantity":7`, `"quantity":"seven"`), "body.data.lines[0].quantity"},
+		"no address":      {changed(o, `"email":"`+o.Email+`"`, `"email":""`), "body.data.customer.email"},
+		"no order":        {changed(o, `"order":"`+o.ID+`"`, `"order":""`), "body.data.order"},
+		"no product":      {changed(o, `"product":"`+m.product+`"`, `"product":""`), "body.data.lines[0].product"},
 	} {
 		answer := m.send(test.body, time.Now())
 		var problem struct {
@@ -184,6 +183,7 @@ func TestBadBodies_nameTheFieldAndAreNoticed(t *testing.T) {
 	if answer := m.send([]byte(`{"type":"order.created","data":{}}`), time.Now()); answer.Status != http.StatusOK {
 		t.Errorf("another event: %d, want 200", answer.Status)
 	}
+	m.notice("took no notice", "order.created")
 }
 
 func TestTooLarge(t *testing.T) {

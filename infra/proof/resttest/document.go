@@ -366,3 +366,21 @@ func (s *Document) ReferencesResolve(t *testing.T) {
 		}
 	}
 }
+
+// Webhook returns the mistake that the schema of a webhook's body finds in a body, nil
+// if there is none.
+func (s *Document) Webhook(t testing.TB, name string, body []byte) error {
+	t.Helper()
+	s.Load(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	schema, err := s.schemas.Compile("openapi.json#" + pointer("webhooks", name, "post", "requestBody", "content", "application/json", "schema"))
+	if err != nil {
+		t.Fatalf("the schema of the webhook %s: %v", name, err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return schema.Validate(v)
+}

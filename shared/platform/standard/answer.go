@@ -13,10 +13,13 @@ import (
 
 // reply is the body of a 200: states and counts, never keys.
 type reply struct {
-	Order   string      `json:"order,omitempty"`
-	Lines   []replyLine `json:"lines,omitempty"`
-	Ignored bool        `json:"ignored,omitempty"`
-	Type    string      `json:"type,omitempty"`
+	Order string      `json:"order,omitempty"`
+	Lines []replyLine `json:"lines,omitempty"`
+	// IgnoredFields are fields that are only shown, and could not be read.
+	IgnoredFields []string `json:"ignored_fields,omitempty"`
+
+	Ignored bool   `json:"ignored,omitempty"`
+	Type    string `json:"type,omitempty"`
 }
 
 type replyLine struct {
@@ -26,6 +29,10 @@ type replyLine struct {
 	Wanted    int         `json:"wanted"`
 	Allocated int         `json:"allocated"`
 }
+
+// documentation is where the event is described: a member of the API's document. It is
+// the type of a problem (RFC 9457, 3.1.1), so that a refused sender finds the way.
+const documentation = "/openapi.json#/webhooks/order.paid"
 
 // Answer implements platform.Adapter. The worst result decides: a sender that is
 // answered 503 sends the order again, and the lines that are stored already stay as
@@ -38,7 +45,9 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 		response.Header.Set("Retry-After", "5")
 		return response
 	case platform.Rejected:
-		return refuse(http.StatusBadRequest, worst.Field.Error()+".", placeOf(worst.Field))
+		refusal := problem.New(http.StatusBadRequest, worst.Field.Error()+".", placeOf(worst.Field))
+		refusal.Type = documentation
+		return respond(refusal.Status, problem.ContentType, refusal)
 	case platform.Changed:
 		return refuse(http.StatusConflict, "The line was paid before with another product or quantity, or by another customer; nothing was changed.", placeOf(worst.Field))
 	case platform.Skipped, platform.Accepted:
@@ -49,7 +58,7 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 			body.Ignored, body.Type = true, result.Type
 			continue
 		}
-		body.Order = result.Order
+		body.Order, body.IgnoredFields = result.Order, result.IgnoredFields
 		body.Lines = append(body.Lines, replyLine{result.Line, result.Product, result.State, result.Wanted, result.Allocated})
 	}
 	return respond(http.StatusOK, "application/json", body)

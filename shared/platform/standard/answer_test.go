@@ -30,6 +30,11 @@ func TestAnswer(t *testing.T) {
 			http.StatusOK,
 			`{"order":"1","lines":[{"line":"a","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
 		},
+		"an order of which something was left out": {
+			[]platform.Result{{Outcome: platform.Accepted, Order: "1", Line: "a", Product: "game", State: order.Waiting, Wanted: 1, IgnoredFields: []string{"data.paid_at"}}},
+			http.StatusOK,
+			`{"order":"1","lines":[{"line":"a","product":"game","state":"waiting","wanted":1,"allocated":0}],"ignored_fields":["data.paid_at"]}`,
+		},
 		"an event that does not concern us": {
 			[]platform.Result{{Outcome: platform.Skipped, Type: "order.created"}},
 			http.StatusOK,
@@ -49,12 +54,12 @@ func TestAnswer(t *testing.T) {
 		"a field": {
 			[]platform.Result{{Outcome: platform.Rejected, Field: field}},
 			http.StatusBadRequest,
-			`{"status":400,"title":"Bad Request","detail":"data.order is missing.","errors":[{"message":"is missing","location":"body.data.order"}]}`,
+			`{"type":"/openapi.json#/webhooks/order.paid","status":400,"title":"Bad Request","detail":"data.order is missing.","errors":[{"message":"is missing","location":"body.data.order"}]}`,
 		},
 		"the body": {
 			[]platform.Result{{Outcome: platform.Rejected, Field: &platform.FieldError{Problem: "is no JSON"}}},
 			http.StatusBadRequest,
-			`{"status":400,"title":"Bad Request","detail":"the body is no JSON.","errors":[{"message":"is no JSON","location":"body"}]}`,
+			`{"type":"/openapi.json#/webhooks/order.paid","status":400,"title":"Bad Request","detail":"the body is no JSON.","errors":[{"message":"is no JSON","location":"body"}]}`,
 		},
 	} {
 		got := standard.Adapter{}.Answer(test.results)

@@ -1,6 +1,9 @@
 package standard_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"os"
@@ -9,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"keypool/shared/platform"
@@ -37,6 +41,19 @@ func request(body string, header map[string]string) platform.Request {
 func signed(signature string) platform.Request {
 	return request(exampleBody, map[string]string{
 		"webhook-id": exampleID, "webhook-timestamp": exampleTime, "webhook-signature": signature,
+	})
+}
+
+// signedAs returns the example with another id and time, which the account did sign.
+func signedAs(id, timestamp string) platform.Request {
+	key, err := platform.ParseSecret(exampleSecret)
+	if err != nil {
+		panic(err)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id + "." + timestamp + "." + exampleBody))
+	return request(exampleBody, map[string]string{
+		"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
 	})
 }
 
@@ -121,6 +138,19 @@ func TestStandard_verify(t *testing.T) {
 		{"another id", request(exampleBody, map[string]string{
 			"webhook-id": "msg_2", "webhook-timestamp": exampleTime, "webhook-signature": exampleSignature,
 		}), exampleAt, false},
+		{"Svix's names of the headers", request(exampleBody, map[string]string{
+			"svix-id": exampleID, "svix-timestamp": exampleTime, "svix-signature": exampleSignature,
+		}), exampleAt, true},
+		{"headers of both kinds", request(exampleBody, map[string]string{
+			"webhook-id": exampleID, "svix-timestamp": exampleTime, "svix-signature": exampleSignature,
+		}), exampleAt, false},
+		{"a time with a sign", signedAs(exampleID, "+"+exampleTime), exampleAt, false},
+		{"a time with white space", signedAs(exampleID, " "+exampleTime), exampleAt, false},
+		{"an id of 256 characters", signedAs(strings.Repeat("x", 256), exampleTime), exampleAt, true},
+		{"an id of 257 characters", signedAs(strings.Repeat("x", 257), exampleTime), exampleAt, false},
+		{"an id beyond ASCII", signedAs("msg_ä", exampleTime), exampleAt, false},
+		{"an id with a control character", signedAs("msg\x00", exampleTime), exampleAt, false},
+		{"an empty id", signedAs("", exampleTime), exampleAt, false},
 		{"a time that is no number", request(exampleBody, map[string]string{
 			"webhook-id": exampleID, "webhook-timestamp": "yesterday", "webhook-signature": exampleSignature,
 		}), exampleAt, false},
@@ -216,7 +246,7 @@ func TestStandard_decode(t *testing.T) {
 		t.Errorf("decoded %+v", paid)
 	}
 	refund, err := decode(t, []byte(`{"type":"order.refunded","data":{"order":"1"}}`))
-	if err != nil || refund != (platform.Ignored{Type: "order.refunded"}) {
+	if err != nil || refund != (platform.Ignored{Type: "order.refunded", Unknown: true}) {
 		t.Errorf("an event that does not concern us: %+v, %v", refund, err)
 	}
 	if unnamed := decodePaid(t, body(`"line":"1",`, "")); unnamed.Lines[0].ID != "game" {
@@ -230,7 +260,16 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 		{"a list", `{"type":"order.paid"`, `[{"type":"order.paid"`, ""},
 		{"no type", `"type":"order.paid",`, ``, "type"},
 		{"no order", `"order":"10001",`, ``, "data.order"},
-		{"order is a number", `"10001"`, `10001`, "data.order"},
+		{"order is a broken number", `"10001"`, `10001.5`, "data.order"},
+		{"order is a number with an exponent", `"10001"`, `1e4`, "data.order"},
+		{"product is true", `"game"`, `true`, "data.lines[0].product"},
+		{"test as a text", `"data":{`, `"data":{"test":"yes",`, "data.test"},
+		{"lines is an object", `"lines":[`, `"lines":{},"others":[`, "data.lines"},
+		{"a line is a text", `"lines":[`, `"lines":["game",`, "data.lines[0]"},
+		{"customer is a text", `"customer":{`, `"customer":"Ada","other":{`, "data.customer"},
+		{"no data", `"data"`, `"date"`, "data"},
+		{"data in another case", `"data"`, `"Data"`, "data"},
+		{"more after the object", `{"type"`, `{} {"type"`, ""},
 		{"order too long", `10001`, strings.Repeat("1", 129), "data.order"},
 		{"control characters", `10001`, `1\u0000`, "data.order"},
 		{"no lines", `"lines":[{`, `"others":[{`, "data.lines"},
@@ -238,17 +277,37 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 		{"no quantity", `"quantity":2,`, ``, "data.lines[0].quantity"},
 		{"negative quantity", `"quantity":2`, `"quantity":-2`, "data.lines[0].quantity"},
 		{"quantity over the cap", `"quantity":2`, `"quantity":1001`, "data.lines[0].quantity"},
-		{"half a unit", `"quantity":2`, `"quantity":0.5`, "data.lines.quantity"},
-		{"quantity as a text", `"quantity":2`, `"quantity":"2"`, "data.lines.quantity"},
+		{"half a unit", `"quantity":2`, `"quantity":0.5`, "data.lines[0].quantity"},
+		{"quantity as a text that is no number", `"quantity":2`, `"quantity":"two"`, "data.lines[0].quantity"},
+		{"quantity as true", `"quantity":2`, `"quantity":true`, "data.lines[0].quantity"},
+		{"quantity over all numbers", `"quantity":2`, `"quantity":99999999999999999999999`, "data.lines[0].quantity"},
+		{"quantity below all numbers", `"quantity":2`, `"quantity":-99999999999999999999999`, "data.lines[0].quantity"},
+		{"quantity with an exponent", `"quantity":2`, `"quantity":2e0`, "data.lines[0].quantity"},
+		{"quantity twice", `"quantity":2`, `"quantity":2,"quantity":2`, "data.lines[0].quantity"},
+		{"quantity beside Quantity", `"quantity":2`, `"quantity":1,"Quantity":5`, "data.lines[0].quantity"},
+		{"Quantity alone", `"quantity":2`, `"Quantity":2`, "data.lines[0].quantity"},
+		{"order beside ORDER", `"order":"10001"`, `"order":"10001","ORDER":"2"`, "data.order"},
+		{"order twice", `"order":"10001"`, `"order":"10001","order":"2"`, "data.order"},
+		{"an unknown member twice", `"order":"10001"`, `"order":"10001","ada@example.com":1,"ada@example.com":2`, ""},
+		{"half a surrogate pair in the order", `10001`, `T-\ud83c`, "data.order"},
+		{"half a surrogate pair in a name", `Ada`, `Ada \udc00`, "data.customer.name"},
+		{"half a surrogate pair in a member's name", `"order":"10001"`, `"order":"10001","\ud83c":1`, "data"},
+		{"a byte that is not UTF-8", `Ada`, "Ad\xe4", "data.customer.name"},
+		{"a surrogate in UTF-8", `Ada`, "\xed\xa0\xbc", "data.customer.name"},
+		{"an overlong slash", `10001`, "\xc0\xaf", "data.order"},
+		{"UTF-16", `{"type"`, "\xff\xfe{\x00", ""},
+		{"type in another case", `order.paid`, `Order.Paid`, "type"},
+		{"type with an underscore", `order.paid`, `order_paid`, "type"},
+		{"type with a hyphen", `order.paid`, `ORDER-PAID`, "type"},
+		{"type with a space", `order.paid`, `order paid `, "type"},
+		{"type is a number", `"order.paid"`, `1`, "type"},
+		{"type is nothing", `"order.paid"`, `null`, "type"},
 		{"no product", `"product":"game",`, ``, "data.lines[0].product"},
 		{"no address", `"email":"ada@example.com"`, `"phone":"1"`, "data.customer.email"},
 		{"no such address", `ada@example.com`, `ada`, "data.customer.email"},
 		{"two addresses", `ada@example.com`, `a@example.com, b@example.com`, "data.customer.email"},
 		{"an address that SES cannot send to", `ada@example.com`, `ädä@example.com`, "data.customer.email"},
 		{"a header in the address", `ada@example.com`, `ada@example.com\r\nBcc: all@example.com`, "data.customer.email"},
-		{"currency", `EUR`, `EURO`, "data.currency"},
-		{"time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, "data.paid_at"},
-		{"a time in the year 10000", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"9999-12-31T23:59:59-01:00"`, "data.paid_at"},
 		{"the same line twice", `"lines":[`, `"lines":[{"line":"1","product":"x","quantity":1},`, "data.lines[1].line"},
 	}
 	for _, test := range tests {
@@ -271,13 +330,17 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 // The merchant is told which order it was, whatever else cannot be read.
 func TestStandard_refusalNamesTheOrder(t *testing.T) {
 	tests := []struct{ name, old, new, order string }{
-		{"order is a number", `"10001"`, `10001`, "10001"},
-		{"a unix time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":1795435200`, "10001"},
-		{"an unreadable time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, "10001"},
-		{"quantity as a text", `"quantity":2`, `"quantity":"2"`, "10001"},
+		{"order is a number", `"10001","currency":"EUR"`, `10001,"test":5`, "10001"},
+		{"quantity as a text", `"quantity":2`, `"quantity":"two"`, "10001"},
+		{"quantity twice", `"quantity":2`, `"quantity":2,"quantity":2`, "10001"},
+		{"half a surrogate pair in a name", `Ada`, `\ud83c`, "10001"},
+		{"half a surrogate pair in the order", `10001`, `\ud83c`, ""},
+		{"order twice", `"order":"10001"`, `"order":"10001","order":"2"`, ""},
+		{"an order elsewhere", `"order":"10001"`, `"order":{"data":{"order":"5"}}`, ""},
+		{"type in another case", `order.paid`, `Order.Paid`, "10001"},
 		{"quantity 0", `"quantity":2`, `"quantity":0`, "10001"},
 		{"no type", `"type":"order.paid",`, ``, "10001"},
-		{"an id too long to keep", `"order":"10001","currency":"EUR"`, `"order":"` + strings.Repeat("1", 2000) + `","currency":5`, ""},
+		{"an id too long to keep", `"order":"10001","currency":"EUR"`, `"order":"` + strings.Repeat("1", 2000) + `","test":5`, ""},
 		{"an object", `"10001"`, `{"id":"10001"}`, ""},
 		{"no JSON", `{"type"`, `type`, ""},
 	}
@@ -285,7 +348,73 @@ func TestStandard_refusalNamesTheOrder(t *testing.T) {
 		_, err := decode(t, body(test.old, test.new))
 		var field *platform.FieldError
 		if !errors.As(err, &field) || field.Order != test.order {
-			t.Errorf("%s: order %q, want %q", test.name, field.Order, test.order)
+			t.Errorf("%s: %+v, want order %q", test.name, field, test.order)
+		}
+	}
+}
+
+// What is only shown never refuses an order: it is taken where it can be read, and
+// else left out and named.
+func TestStandard_whatIsOnlyShown(t *testing.T) {
+	at := time.Date(2026, 11, 25, 15, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name, old, new string
+		alter          func(*platform.Paid)
+	}{
+		{"a byte order mark", `{"type"`, "\ufeff" + `{"type"`, func(*platform.Paid) {}},
+		{"quantity 2.0", `"quantity":2`, `"quantity":2.0`, func(*platform.Paid) {}},
+		{"quantity as a text", `"quantity":2`, `"quantity":"2"`, func(*platform.Paid) {}},
+		{"quantity 1.00 as a text", `"quantity":2`, `"quantity":" 1.00"`, func(p *platform.Paid) { p.Lines[0].Quantity = 1 }},
+		{"order is a number", `"10001"`, `10001`, func(*platform.Paid) {}},
+		{"order is a number beyond any float", `"10001"`, `900719925474099312345`, func(p *platform.Paid) { p.Order = "900719925474099312345" }},
+		{"product and line are numbers", `"line":"1","product":"game"`, `"line":7,"product":40000000000000001`, func(p *platform.Paid) { p.Lines[0].ID, p.Lines[0].Product = "7", "40000000000000001" }},
+		{"zip is a number", `"name":"Ada"`, `"name":"Ada","zip":10115`, func(p *platform.Paid) { p.Customer.Zip = "10115" }},
+		{"the price is a number", `"59.99"`, `59.990`, func(p *platform.Paid) { p.Lines[0].UnitPrice = "59.990" }},
+		{"a tab in a name", `"Ada"`, `"Ada\tByron"`, func(p *platform.Paid) { p.Customer.Name = "Ada Byron" }},
+		{"invisible marks in a name", `"Ada"`, `"\u202eA\u200bd\u00ad\ufeffa\u200d\u2066"`, func(*platform.Paid) {}},
+		{"a joiner in a Persian name", `"Ada"`, `"\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"`, func(p *platform.Paid) { p.Customer.Name = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627" }},
+		{"a list in a name", `"Ada"`, `"Byron, Ada; \"The Countess\""`, func(p *platform.Paid) { p.Customer.Name = `Byron, Ada; "The Countess"` }},
+		{"a currency of four letters", `"EUR"`, `"usdt"`, func(p *platform.Paid) { p.Currency = "USDT" }},
+		{"no currency", `"EUR"`, `"euro money"`, func(p *platform.Paid) { p.Currency, p.IgnoredFields = "", []string{"data.currency"} }},
+		{"currency is a list", `"EUR"`, `["EUR"]`, func(p *platform.Paid) { p.Currency, p.IgnoredFields = "", []string{"data.currency"} }},
+		{"null", `"EUR"`, `null`, func(p *platform.Paid) { p.Currency = "" }},
+		{"title is true, zip an object", `"name":"Ada","email":"ada@example.com"},
+		"lines":[{"line":"1","product":"game","title":"The Game"`, `"name":"Ada","email":"ada@example.com","zip":{}},
+		"lines":[{"line":"1","product":"game","title":true`, func(p *platform.Paid) {
+			p.Lines[0].Title, p.IgnoredFields = "", []string{"data.customer.zip", "data.lines[0].title"}
+		}},
+		{"Zip in another case", `"name":"Ada"`, `"name":"Ada","Zip":"10115"`, func(p *platform.Paid) { p.IgnoredFields = []string{"data.customer.zip"} }},
+		{"no time", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"today"`, func(p *platform.Paid) { p.PaidAt, p.IgnoredFields = time.Time{}, []string{"data.paid_at"} }},
+		{"a time in the year 10000", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"9999-12-31T23:59:59-01:00"`, func(p *platform.Paid) { p.PaidAt, p.IgnoredFields = time.Time{}, []string{"data.paid_at"} }},
+		{"a time as databases write it", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25 15:00:00"`, func(p *platform.Paid) { p.PaidAt = at }},
+		{"the same with a zone", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25 16:00:00 +0100"`, func(p *platform.Paid) { p.PaidAt = at }},
+		{"a time without a zone", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25T15:00:00.000"`, func(p *platform.Paid) { p.PaidAt = at }},
+		{"a time as PHP writes it", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25T15:00:00+0000"`, func(p *platform.Paid) { p.PaidAt = at }},
+		{"a time as mails have it", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"Wed, 25 Nov 2026 15:00:00 GMT"`, func(p *platform.Paid) { p.PaidAt = at }},
+		{"a day", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25"`, func(p *platform.Paid) { p.PaidAt = at.Truncate(24 * time.Hour) }},
+		{"seconds", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":1795618800`, func(p *platform.Paid) { p.PaidAt = at }},
+		{"milliseconds", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"1795618800000"`, func(p *platform.Paid) { p.PaidAt = at }},
+	} {
+		want := decodePaid(t, body("", ""))
+		test.alter(&want)
+		if diff := cmp.Diff(want, decodePaid(t, body(test.old, test.new))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// A problem says which mistake it is, and holds nothing of the body.
+func TestStandard_problemsSayWhatToDo(t *testing.T) {
+	for _, test := range []struct{ old, new, says string }{
+		{`10001`, `T-\ud83c`, "valid Unicode"},
+		{`"quantity":2`, `"quantity":2,"quantity":2`, "twice"},
+		{`"order":"10001"`, `"order":"10001","a secret":1,"a secret":2`, "twice"},
+		{`"quantity":2`, `"quantity":1,"Quantity":5`, "case-sensitive"},
+		{`order.paid`, `Order.Paid`, "write order.paid"},
+	} {
+		_, err := decode(t, body(test.old, test.new))
+		if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "ud83c") {
+			t.Errorf("%s: %v, want that it says %q", test.new, err, test.says)
 		}
 	}
 }

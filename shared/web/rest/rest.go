@@ -40,6 +40,10 @@ type Config struct {
 	// Those of a name are added by the first request for it: describing all of them
 	// takes as long as the rest of a cold start, and most processes serve one or two.
 	Operations map[string]func(*API)
+
+	// Webhooks describes the requests that others send by themselves, by their name. It
+	// is called for the document only. May be nil.
+	Webhooks func() map[string]*huma.PathItem
 }
 
 // API serves the operations of a Config. It is safe for concurrent use.
@@ -50,6 +54,8 @@ type API struct {
 
 	adding sync.RWMutex // held to add operations, shared to serve them
 	added  map[string]bool
+
+	webhooks sync.Once // described in the document
 }
 
 // New returns an API.
@@ -111,6 +117,11 @@ func (a *API) add(name string) {
 }
 
 func (a *API) document(w http.ResponseWriter, r *http.Request) {
+	a.webhooks.Do(func() {
+		if a.config.Webhooks != nil {
+			a.huma.OpenAPI().Webhooks = a.config.Webhooks()
+		}
+	})
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(a.huma.OpenAPI())
 }

@@ -1,0 +1,332 @@
+package standard
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"keypool/shared/order"
+	"keypool/shared/platform"
+)
+
+// The one type of event that the scheme acts on.
+const typePaid = "order.paid"
+
+// members are the members that are read, by the path where they stand. Those that
+// decide what is delivered are true: the order is refused if such a member cannot be
+// read. The others are only shown: what cannot be read of them is left out.
+var members = map[string]bool{
+	"type": true, "data": true,
+	"data.order": true, "data.test": true, "data.customer": true, "data.lines": true,
+	"data.currency": false, "data.language": false, "data.paid_at": false,
+	"data.customer.email": true,
+	"data.customer.name":  false, "data.customer.first_name": false, "data.customer.last_name": false,
+	"data.customer.phone": false, "data.customer.company": false, "data.customer.country": false,
+	"data.customer.city": false, "data.customer.zip": false, "data.customer.address": false,
+	"data.customer.license_for": false, "data.customer.add_info": false,
+	"data.lines[]": true, "data.lines[].line": true, "data.lines[].product": true, "data.lines[].quantity": true,
+	"data.lines[].title": false, "data.lines[].unit_price": false,
+}
+
+// Decode implements platform.Adapter. A body holds one event.
+func (Adapter) Decode(_ context.Context, r platform.Request, _ platform.Account) ([]platform.Event, error) {
+	event, err := decode(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return []platform.Event{event}, nil
+}
+
+func decode(body []byte) (platform.Event, error) {
+	parsed, err := parse(body)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{}
+	event := d.event(parsed)
+	if d.err != nil {
+		d.err.Order = d.order
+		return nil, d.err
+	}
+	return event, nil
+}
+
+// decoder reads the members of a parsed body. The first mistake in a member that
+// decides is kept.
+type decoder struct {
+	order   string // once it is read
+	ignored []string
+	err     *platform.FieldError
+}
+
+func (d *decoder) refuse(field, problem string) {
+	if d.err == nil {
+		d.err = &platform.FieldError{Field: field, Problem: problem}
+	}
+}
+
+func (d *decoder) event(body value) platform.Event {
+	root := object{d: d, value: body}
+	data := root.object("data")
+	if id, ok := data.members["order"].id(); ok && platform.CheckID(id) == "" {
+		d.order = id // whatever else cannot be read, the merchant is told which order it was
+	}
+	kind := root.text("type")
+	switch {
+	case d.err != nil:
+		return nil
+	case kind == "":
+		d.refuse("type", "is missing: it says what happened, such as order.paid")
+		return nil
+	case kind != typePaid && plainType(kind) == typePaid:
+		d.refuse("type", "is almost order.paid, but not the same: write order.paid")
+		return nil
+	case kind != typePaid:
+		return platform.Ignored{Type: kind, Unknown: true}
+	}
+	root.checkNames()
+	if data.missing() {
+		d.refuse("data", "is missing: it holds the order")
+	}
+	return d.paid(data)
+}
+
+// plainType spells a type as this scheme does: "Order_Paid" is "order.paid".
+func plainType(kind string) string {
+	return strings.NewReplacer("_", ".", "-", ".", " ", ".").Replace(strings.ToLower(strings.TrimSpace(kind)))
+}
+
+func (d *decoder) paid(data object) platform.Paid {
+	customer := data.object("customer")
+	paid := platform.Paid{
+		Within:   "data.",
+		Order:    data.id("order"),
+		Test:     data.bool("test"),
+		Currency: data.shown("currency"),
+		Language: data.shown("language"),
+		PaidAt:   data.time("paid_at"),
+		Customer: order.Customer{
+			Name: customer.shown("name"), FirstName: customer.shown("first_name"), LastName: customer.shown("last_name"),
+			Email: customer.text("email"), Phone: customer.shown("phone"), Company: customer.shown("company"),
+			Country: customer.shown("country"), City: customer.shown("city"), Zip: customer.shown("zip"),
+			Address: customer.shown("address"), LicenseFor: customer.shown("license_for"), AddInfo: customer.shown("add_info"),
+		},
+	}
+	for _, line := range data.objects("lines") {
+		paid.Lines = append(paid.Lines, platform.Line{
+			ID: line.id("line"), Product: line.id("product"), Quantity: line.quantity("quantity"),
+			Title: line.shown("title"), UnitPrice: line.shown("unit_price"),
+		})
+		line.checkNames()
+	}
+	customer.checkNames()
+	data.checkNames()
+	paid.IgnoredFields = d.ignored
+	return paid
+}
+
+// object is a JSON object with known members, at its path in the body.
+type object struct {
+	value
+	d    *decoder
+	path string // "" for the body
+}
+
+func (o object) at(name string) string {
+	if o.path == "" {
+		return name
+	}
+	return o.path + "." + name
+}
+
+// checkNames looks at members whose names differ from a known one by upper and lower
+// case: a sender who writes "Quantity" means something by it. One that decides makes
+// the order refused, any other is ignored.
+func (o object) checkNames() {
+	for _, name := range namesIn(o.path) {
+		for given := range o.members {
+			if given == name || !strings.EqualFold(given, name) {
+				continue
+			}
+			if members[pattern(o.at(name))] {
+				o.d.refuse(o.at(name), "is written in another case: names are case-sensitive, write "+name)
+			} else {
+				o.d.ignore(o.at(name))
+			}
+		}
+	}
+}
+
+// namesIn returns the names of the known members of the object at a path, sorted.
+func namesIn(path string) []string {
+	var names []string
+	for known := range members {
+		above, name := "", known
+		if dot := strings.LastIndexByte(known, '.'); dot >= 0 {
+			above, name = known[:dot], known[dot+1:]
+		}
+		if above == pattern(path) && !strings.HasSuffix(name, "[]") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// pattern returns the path of any line: "data.lines[].line" of "data.lines[7].line".
+func pattern(path string) string {
+	before, after, ok := strings.Cut(path, "[")
+	if !ok {
+		return path
+	}
+	_, after, _ = strings.Cut(after, "]")
+	return before + "[]" + after
+}
+
+// object returns a member that is an object. Where it is missing, so are its members.
+func (o object) object(name string) object {
+	member := o.members[name]
+	if !member.missing() && member.kind != '{' {
+		o.d.refuse(o.at(name), "is not an object")
+	}
+	return object{value: member, d: o.d, path: o.at(name)}
+}
+
+// objects returns a member that is a list of objects.
+func (o object) objects(name string) []object {
+	member := o.members[name]
+	if !member.missing() && member.kind != '[' {
+		o.d.refuse(o.at(name), "is not a list")
+	}
+	var all []object
+	for i, element := range member.list {
+		path := fmt.Sprintf("%s[%d]", o.at(name), i)
+		if element.kind != '{' {
+			o.d.refuse(path, "is not an object")
+		}
+		all = append(all, object{value: element, d: o.d, path: path})
+	}
+	return all
+}
+
+// text returns a member that must be a text, "" where it is missing.
+func (o object) text(name string) string {
+	member := o.members[name]
+	if !member.missing() && member.kind != '"' {
+		o.d.refuse(o.at(name), "is not a text in quotes")
+	}
+	return member.text
+}
+
+// bool returns a member that must be true or false, false where it is missing.
+func (o object) bool(name string) bool {
+	member := o.members[name]
+	if !member.missing() && member.kind != 't' && member.kind != 'f' {
+		o.d.refuse(o.at(name), "is not true or false")
+	}
+	return member.kind == 't'
+}
+
+// id returns a member that identifies something, "" where it is missing. A number is
+// taken by its digits.
+func (o object) id(name string) string {
+	member := o.members[name]
+	id, ok := member.id()
+	if !ok && !member.missing() {
+		o.d.refuse(o.at(name), "is neither a text in quotes nor a number of digits only")
+	}
+	return id
+}
+
+// id returns the id that a value is, false if it is none.
+func (v value) id() (string, bool) {
+	switch {
+	case v.kind == '"', v.kind == '0' && isDigits(strings.TrimPrefix(v.text, "-")):
+		return v.text, true
+	}
+	return "", false
+}
+
+// quantity returns a member that must be a whole number: 2, "2" or 2.0. One with too
+// many digits becomes the largest there is, which is over any cap.
+func (o object) quantity(name string) int {
+	member := o.members[name]
+	if member.missing() {
+		o.d.refuse(o.at(name), "is missing")
+		return 0
+	}
+	whole, fraction, _ := strings.Cut(strings.TrimSpace(member.text), ".")
+	digits := strings.TrimPrefix(whole, "-")
+	if !isDigits(digits) || strings.Trim(fraction, "0") != "" || member.kind != '0' && member.kind != '"' {
+		o.d.refuse(o.at(name), "is not a whole number")
+		return 0
+	}
+	n, err := strconv.ParseInt(whole, 10, 32)
+	if err != nil && !strings.HasPrefix(whole, "-") {
+		return math.MaxInt32
+	}
+	return int(n)
+}
+
+// shown returns a member that is only shown, as a text: that of a number is its
+// literal. One that is neither is ignored.
+func (o object) shown(name string) string {
+	member := o.members[name]
+	if !member.missing() && member.kind != '"' && member.kind != '0' {
+		o.d.ignore(o.at(name))
+	}
+	return member.text
+}
+
+// time returns a member that is a time, zero where it is missing or cannot be read.
+func (o object) time(name string) time.Time {
+	text := strings.TrimSpace(o.shown(name))
+	if text == "" {
+		return time.Time{}
+	}
+	at, ok := parseTime(text)
+	if !ok {
+		o.d.ignore(o.at(name))
+	}
+	return at
+}
+
+func (d *decoder) ignore(field string) {
+	if !slices.Contains(d.ignored, field) {
+		d.ignored = append(d.ignored, field)
+	}
+}
+
+// layouts are the forms of a time that shops send. A time without a zone is UTC.
+var layouts = []string{
+	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 UTC",
+	"2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
+	time.RFC1123, time.RFC1123Z,
+}
+
+// parseTime reads a time in one of the layouts, or in seconds or milliseconds since 1970.
+func parseTime(text string) (time.Time, bool) {
+	if isDigits(text) {
+		n, err := strconv.ParseInt(text, 10, 64)
+		switch {
+		case err != nil:
+		case len(text) == 10:
+			return time.Unix(n, 0).UTC(), true
+		case len(text) == 13:
+			return time.UnixMilli(n).UTC(), true
+		}
+		return time.Time{}, false
+	}
+	for _, layout := range layouts {
+		at, err := time.Parse(layout, text)
+		if year := at.UTC().Year(); err == nil && year >= 1 && year <= 9999 { // JSON has no form for other years
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
