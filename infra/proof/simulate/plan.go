@@ -128,6 +128,9 @@ func NewPlan(seed uint64, length int) Plan {
 	plan.Actions = append(plan.Actions, TimedAction{0, m.upload("elden")}, TimedAction{0, m.upload("ring")})
 	for range length {
 		at, action := m.between(time.Second, span), m.action()
+		if _, ok := action.(withdrawKeys); ok && m.oneIn(2) { // while the pools still have keys
+			at = m.between(2*time.Second, 20*time.Second)
+		}
 		plan.Actions = append(plan.Actions, TimedAction{at, action})
 		if p, ok := action.(payOrder); ok && m.oneIn(10) { // concurrent with its first call
 			plan.Actions = append(plan.Actions, TimedAction{at + m.between(0, 50*time.Millisecond), m.changedRepeat(p)})
@@ -224,7 +227,7 @@ func (m *planner) action() action {
 		return m.repeat()
 	case roll < 80:
 		return m.upload(append(poolNames, latePools[0])[m.rng.IntN(3)])
-	case roll < 85:
+	case roll < 83:
 		return m.lineChange()
 	case roll < 90:
 		from := m.rng.IntN(2)
