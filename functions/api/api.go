@@ -20,6 +20,7 @@ type api struct {
 	uploads  *settings.Uploads
 	orders   orders
 	refusals refusals
+	cancels  canceller
 }
 
 // serve returns the API.

@@ -79,6 +79,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_api_order")).Want(404)
 	w.claim("acme", "elden", pool.Live, "10001", 1)
 	w.send(resttest.Event(t, "good_api_order")).Want(200)
+	w.send(resttest.Event(t, "good_api_cancel")).Want(200)
 }
 
 // claim stores a paid line without keys.

@@ -18,6 +18,7 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"keypool/shared/boot"
+	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/kms"
@@ -55,6 +56,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")), Now: time.Now,
 		},
 		orders: store, refusals: store,
+		cancels: &claim.Canceller{Store: store, Pools: store, Fill: refill.Queue, Now: time.Now},
 	}
 	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

@@ -59,7 +59,7 @@ type Line struct {
 // Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"paid-again, address-added, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	What      string    `json:"what" doc:"paid-again, cancelled, address-added, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
 	By        string    `json:"by" doc:"Who did it: a function, or ses."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
@@ -99,10 +99,49 @@ var sampleOrders = OrderList{Items: []Order{{
 	}},
 }}}
 
-type getOrder struct {
-	Order   string `path:"order" maxLength:"128" doc:"The order, as the platform names it." example:"A-1001"`
+// WhichOrder tells orders of the same number apart.
+type WhichOrder struct {
 	Account string `query:"account" maxLength:"63" doc:"The account it was paid through; all of them where left out." example:"shop-eu"`
 	Test    string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
+}
+
+// An order is named in the path or, whatever its number, in the query: clients change a
+// path that holds "..".
+type orderPath struct {
+	Order string `path:"order" maxLength:"128" doc:"The order, as the platform names it. A number with . or .. between slashes, or that ends as another address does (/cancel), is named in the query instead." example:"A-1001"`
+	WhichOrder
+}
+
+type orderQuery struct {
+	Order string `query:"order" required:"true" minLength:"1" maxLength:"128" doc:"The order, as the platform names it, whatever characters it has." example:"A-1001"`
+	WhichOrder
+}
+
+// Cancellation says what became of each line of an order.
+type Cancellation struct {
+	Order   string          `json:"order"`
+	Account string          `json:"account"`
+	Test    bool            `json:"test"`
+	Lines   []CancelledLine `json:"lines" nullable:"false"`
+}
+
+// CancelledLine is a line of an order that was cancelled.
+type CancelledLine struct {
+	ID        string `json:"id" doc:"Keypool's name for the line."`
+	Line      string `json:"line"`
+	Product   string `json:"product"`
+	State     string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned"`
+	Cancelled bool   `json:"cancelled" doc:"false: it does not wait, because its keys had come, or it is on hold. It is left as it is."`
+}
+
+var sampleCancellation = Cancellation{Order: "A-1001", Account: "shop-eu", Lines: []CancelledLine{
+	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", State: string(order.Returned), Cancelled: true},
+	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QTb2Vn0xW7uC1yHs6pKzQe4", Line: "2", Product: "4712", State: string(order.Fulfilled)},
+}}
+
+// canceller gives back a line that waits; see claim.Canceller.
+type canceller interface {
+	Cancel(ctx context.Context, id order.LineID, by string) (order.Fulfillment, error)
 }
 
 // orders reads orders.
@@ -120,43 +159,113 @@ func (a *api) addOrders(to *rest.API) {
 		Summary:     "Read an order: its lines, their states and their mails",
 		Description: "A list, since the orders of two accounts may have the same number, and so may a paid order and a test. It has one order where account and test are given. Texts of keys are never shown.",
 		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
-	}, a.getOrder)
+	}, func(ctx context.Context, in *orderPath) (*rest.Body[OrderList], error) {
+		return a.getOrder(ctx, in.Order, in.WhichOrder)
+	})
+	rest.Register(to, huma.Operation{
+		OperationID: "find-order", Method: http.MethodGet, Path: "/v1/orders", Tags: []string{"Orders"},
+		Summary:     "Read an order by its number in the query",
+		Description: "As get-order does, for a number that a path cannot hold, such as \".\" or \"a/../b\".",
+		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
+	}, func(ctx context.Context, in *orderQuery) (*rest.Body[OrderList], error) {
+		return a.getOrder(ctx, in.Order, in.WhichOrder)
+	})
+	cancelling := "Its lines that wait for keys or for a pool become returned and leave their queues; keys that they had got so far are for sale again. A line that was filled meanwhile is left as it is, and the answer says so. To cancel an order twice is harmless, and its customer is not told. Several orders of the number (of two accounts, or a paid one and a test) are 409, and errors names them: say which is meant by account and test."
+	rest.Register(to, huma.Operation{
+		OperationID: "cancel-order", Method: http.MethodPost, Path: "/v1/orders/{order}/cancel", Tags: []string{"Orders"},
+		Summary: "Cancel the lines of an order that wait", Description: cancelling,
+		Errors: []int{404, 409}, Responses: to.Responses(sampleCancellation, 200),
+	}, func(ctx context.Context, in *orderPath) (*rest.Body[Cancellation], error) {
+		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
+	})
+	rest.Register(to, huma.Operation{
+		OperationID: "cancel-order-by-query", Method: http.MethodPost, Path: "/v1/orders/cancel", Tags: []string{"Orders"},
+		Summary: "Cancel the lines that wait of the order in the query", Description: cancelling,
+		Errors: []int{404, 409}, Responses: to.Responses(sampleCancellation, 200),
+	}, func(ctx context.Context, in *orderQuery) (*rest.Body[Cancellation], error) {
+		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
+	})
 }
 
-func (a *api) getOrder(ctx context.Context, in *getOrder) (*rest.Body[OrderList], error) {
-	sides := []pool.Side{pool.Live, pool.Test}
-	if in.Test != "" {
-		sides = []pool.Side{pool.SideOf(in.Test == "true")}
+func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[OrderList], error) {
+	found, err := a.find(ctx, number, which)
+	if err != nil {
+		return nil, err
 	}
-	out := OrderList{Items: []Order{}}
+	out := OrderList{Items: make([]Order, len(found))}
+	for i, lines := range found {
+		if out.Items[i], err = a.order(ctx, lines); err != nil {
+			return nil, err
+		}
+	}
+	return &rest.Body[OrderList]{Body: out}, nil
+}
+
+func (a *api) cancelOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[Cancellation], error) {
+	lines, err := a.findOne(ctx, number, which)
+	if err != nil {
+		return nil, err
+	}
+	out := Cancellation{Order: number, Account: lines[0].Account, Test: lines[0].Side == pool.Test, Lines: make([]CancelledLine, len(lines))}
+	var cancelling errgroup.Group
+	cancelling.SetLimit(linesAtOnce)
+	for i, line := range lines {
+		cancelling.Go(func() error {
+			now, err := a.cancels.Cancel(ctx, line.ID, "api")
+			out.Lines[i] = CancelledLine{string(line.ID), line.Line, line.Product, string(now.State()), now.State() == order.Returned}
+			return err
+		})
+	}
+	return &rest.Body[Cancellation]{Body: out}, cancelling.Wait()
+}
+
+// findOne returns the lines of the one order that an act is about. Its error is
+// *order.AmbiguousError if several have the number.
+func (a *api) findOne(ctx context.Context, number string, which WhichOrder) ([]order.Fulfillment, error) {
+	found, err := a.find(ctx, number, which)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	several := &order.AmbiguousError{}
+	for _, lines := range found {
+		several.Matches = append(several.Matches, order.Match{Account: lines[0].Account, Side: lines[0].Side})
+	}
+	return nil, several
+}
+
+// find returns the lines of each order that has the number. Its error is
+// settings.ErrNotFound if there is none.
+func (a *api) find(ctx context.Context, number string, which WhichOrder) (found [][]order.Fulfillment, err error) {
+	sides := []pool.Side{pool.Live, pool.Test}
+	if which.Test != "" {
+		sides = []pool.Side{pool.SideOf(which.Test == "true")}
+	}
 	accounts, err := a.orders.Accounts(ctx, caller(ctx))
 	if err != nil {
 		return nil, err
 	}
 	for _, account := range accounts {
-		if in.Account != "" && in.Account != account.Name {
+		if which.Account != "" && which.Account != account.Name {
 			continue
 		}
 		for _, side := range sides {
-			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: account.Origin, Order: in.Order}
+			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: account.Origin, Order: number}
 			lines, err := a.orders.Lines(ctx, id.OrderID())
 			if err != nil {
 				return nil, err
 			}
-			if len(lines) == 0 {
-				continue
+			if len(lines) > 0 {
+				found = append(found, lines)
 			}
-			body, err := a.order(ctx, lines)
-			if err != nil {
-				return nil, err
-			}
-			out.Items = append(out.Items, body)
 		}
 	}
-	if len(out.Items) == 0 {
+	if len(found) == 0 {
 		return nil, settings.ErrNotFound
 	}
-	return &rest.Body[OrderList]{Body: out}, nil
+	return found, nil
 }
 
 // linesAtOnce bounds the lines of an order whose histories are read together.

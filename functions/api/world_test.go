@@ -13,6 +13,7 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/resttest"
 	"keypool/shared/catalog"
+	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/platform"
 	"keypool/shared/settings"
@@ -67,6 +68,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Now: w.now},
 		orders:   store,
 		refusals: store,
+		cancels:  &claim.Canceller{Store: store, Pools: store, Fill: w.fill, Now: w.now},
 	}
 	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w

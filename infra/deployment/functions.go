@@ -180,7 +180,10 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokenPrefix, dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "PutItem DeleteItem", Items: []string{dynamo.SettingsPrefix}},
+			{Target: keysTable, Actions: "UpdateItem"}, // keys that a cancelled line gives back
 			{Target: keysAvailable, Actions: "Query"},
+			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.RefusedPrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "PutObject"},

@@ -30,6 +30,7 @@ type fulfillmentItem struct {
 	Returned  int       `dynamodbav:"returned,omitempty"`
 	Allocated int       `dynamodbav:"allocated"`
 	OnHold    bool      `dynamodbav:"onHold,omitempty"`
+	All       bool      `dynamodbav:"returnedAll,omitempty"`
 	Keys      []keyItem `dynamodbav:"keys,omitempty"`
 	Chunks    int       `dynamodbav:"chunks,omitempty"`
 	Counted   int       `dynamodbav:"counted,omitempty"`
@@ -83,7 +84,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		primaryKey: lineKey(f.ID), V: schema, Version: f.Version,
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
-		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold,
+		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold, All: f.ReturnedAll,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted,
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
@@ -109,6 +110,9 @@ func (i fulfillmentItem) attrs() attrs {
 	setNumber(item, "returned", i.Returned)
 	if i.OnHold {
 		item["onHold"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+	if i.All {
+		item["returnedAll"] = &types.AttributeValueMemberBOOL{Value: true}
 	}
 	if len(i.Keys) > 0 {
 		keys := make([]types.AttributeValue, len(i.Keys))
@@ -160,7 +164,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
-		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold,
+		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold, ReturnedAll: i.All,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted,
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,

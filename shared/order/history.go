@@ -21,6 +21,7 @@ type EventKind string
 // The events of a line itself.
 const (
 	PaidAgain    EventKind = "paid-again"    // with another product, quantity or customer, as Code says: nothing was changed
+	Cancelled    EventKind = "cancelled"     // the line waited, and shall not any longer
 	AddressAdded EventKind = "address-added" // the line had no customer's address; a repeat brought it
 )
 

@@ -127,6 +127,9 @@ type Fulfillment struct {
 	Returned  int // keys given back
 	Allocated int // good keys it holds, Keys and chunks together
 	OnHold    bool
+	// ReturnedAll means that everything is given back, also of a line whose number of
+	// keys is not known yet: connecting its product gets it none.
+	ReturnedAll bool
 
 	// Keys are the keys it holds, in the order they were taken. A record read
 	// without its chunks holds the first InlineKeys at most.
@@ -160,7 +163,7 @@ func (f Fulfillment) State() State {
 	switch {
 	case f.OnHold:
 		return OnHold
-	case f.Wanted > 0 && f.Returned >= f.Wanted:
+	case f.ReturnedAll || f.Wanted > 0 && f.Returned >= f.Wanted:
 		return Returned
 	case f.Pool == "":
 		return Unconnected

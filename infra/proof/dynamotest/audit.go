@@ -35,6 +35,7 @@ type Line struct {
 	Returned   int
 	Allocated  int
 	OnHold     bool
+	All        bool // everything is given back
 	Mail       string
 	Keys       []HeldKey // chunks included
 
@@ -59,7 +60,7 @@ type source struct{ side, text string }
 // waits reports whether the line belongs in a queue: it misses keys that it has a
 // right to, or that number is not known yet.
 func (l Line) waits() bool {
-	return !l.OnHold && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
+	return !l.OnHold && !l.All && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
 }
 
 // Audit reads the tables whole and reports everything that breaks the promise; see
@@ -109,6 +110,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			line.ReceivedAt = int64(integer(item["receivedAt"]))
 			line.Wanted, line.Allocated, line.Returned = integer(item["wanted"]), integer(item["allocated"]), integer(item["returned"])
 			line.OnHold, _ = item["onHold"].(bool)
+			line.All, _ = item["returnedAll"].(bool)
 			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
 			pool, _ := item["pool"].(string)
 			line.side = fmt.Sprintf("%s#%s#%s", item["merchant"], pool, item["side"])

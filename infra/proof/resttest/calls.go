@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 )
 
 // Call is an operation of the document as a request, made of the examples that the
-// document gives for its path and body.
+// document gives for its path, its required query and its body.
 type Call struct {
 	Operation    string
 	Method, Path string
@@ -30,6 +31,15 @@ func (s *Document) Calls(t testing.TB) []Call {
 				if p.In == "path" && len(p.Schema.Examples) > 0 {
 					c.Path = strings.ReplaceAll(c.Path, "{"+p.Name+"}", fmt.Sprint(p.Schema.Examples[0]))
 				}
+			}
+			query := url.Values{}
+			for _, p := range op.Parameters {
+				if p.In == "query" && p.Required && len(p.Schema.Examples) > 0 {
+					query.Set(p.Name, fmt.Sprint(p.Schema.Examples[0]))
+				}
+			}
+			if len(query) > 0 {
+				c.Path += "?" + query.Encode()
 			}
 			if strings.Contains(c.Path, "{") {
 				t.Fatalf("%s: the document gives no example for %s", op.OperationID, c.Path)

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/pool"
 	"keypool/shared/problem"
 	"keypool/shared/retry"
 	"keypool/shared/settings"
@@ -61,6 +64,15 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	var used *settings.InUseError
 	if errors.As(err, &used) {
 		return problem.New(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
+	}
+	var several *order.AmbiguousError
+	if errors.As(err, &several) {
+		var matches []string
+		for _, m := range several.Matches {
+			matches = append(matches, fmt.Sprintf("account=%s&test=%t", m.Account, m.Side == pool.Test))
+		}
+		return problem.New(http.StatusConflict, "Several orders have this number, and nothing was changed. Say which is meant by account and test; see errors.",
+			problem.Place{Message: "one of: " + strings.Join(matches, ", "), Location: "query"}), nil
 	}
 	for _, a := range answers {
 		if !errors.Is(err, a.err) {

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/pool"
 	"keypool/shared/problem"
 	"keypool/shared/retry"
 	"keypool/shared/settings"
@@ -30,6 +32,7 @@ func TestProblem(t *testing.T) {
 		"not the operator":       {ErrForbidden, 403, "Signature Version 4", nil},
 		"another's, or nobody's": {settings.ErrNotFound, 404, "no such thing", nil},
 		"in use":                 {&settings.InUseError{Thing: "pool", Reasons: []string{"one", "two"}}, 409, "The pool is in use: one; two.", nil},
+		"several":                {&order.AmbiguousError{Matches: []order.Match{{Account: "shop-eu", Side: pool.Test}}}, 409, "account and test", nil},
 		"exists":                 {settings.ErrExists, 412, "exists already", nil},
 		"deleted":                {catalog.ErrMissing, 412, "deleted", nil},
 		"changed":                {catalog.ErrConflict, 412, "changed since", nil},
