@@ -176,8 +176,21 @@ func TestBadBodies_nameTheFieldAndAreNoticed(t *testing.T) {
 	if l := m.line(o); l != nil {
 		t.Errorf("an order was stored: %+v", l)
 	}
-	m.notice("could not take", "customer.email")
-	m.notice("could not take", "quantity")
+	// The first is told at once, the others when the hour ends; all are listed.
+	m.notice("could not take")
+	var listed struct{ Items []struct{ Field string } }
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodGet, "/v1/refusals", nil, &listed); err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]bool{}
+	for _, refusal := range listed.Items {
+		fields[refusal.Field] = true
+	}
+	for _, field := range []string{"", "data.customer.email", "data.lines", "data.lines[0].quantity", "data.lines[0].product", "data.order", "data.currency"} {
+		if !fields[field] {
+			t.Errorf("a refusal for the field %q is not listed: %v", field, fields)
+		}
+	}
 
 	// What does not concern us is received all the same.
 	if answer := m.send([]byte(`{"type":"order.created","data":{}}`), time.Now()); answer.Status != http.StatusOK {
