@@ -133,7 +133,8 @@ func orderIn(body []byte) string {
 		if err != nil {
 			return found
 		}
-		if d.StackPointer() != "/data/order" || token.Kind() != '"' && token.Kind() != '0' {
+		// The depth first: a pointer costs as much as it is deep.
+		if d.StackDepth() != 2 || d.StackPointer() != "/data/order" || token.Kind() != '"' && token.Kind() != '0' {
 			continue
 		}
 		if _, length := d.StackIndex(d.StackDepth()); length%2 != 0 {

@@ -403,6 +403,23 @@ func TestStandard_whatIsOnlyShown(t *testing.T) {
 	}
 }
 
+// The deepest body that fits is refused at once.
+func TestStandard_deepBodies(t *testing.T) {
+	const depth = 9_000
+	for _, deep := range []string{
+		strings.Repeat("[", platform.MaxBody), strings.Repeat(`{"a":`, platform.MaxBody/5),
+		strings.Repeat("[", depth) + strings.Repeat("1,", (platform.MaxBody-depth)/2),
+	} {
+		start := time.Now()
+		if _, err := decode(t, []byte(deep)); err == nil {
+			t.Error("taken")
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("refused after %s", took)
+		}
+	}
+}
+
 // A problem says which mistake it is, and holds nothing of the body.
 func TestStandard_problemsSayWhatToDo(t *testing.T) {
 	for _, test := range []struct{ old, new, says string }{
