@@ -348,8 +348,9 @@ func (b bill) page() string {
 	}
 	return fmt.Sprintf(`| | $ | bar | |
 |---|---:|---|---|
-| a million one-key orders, one at a time, SES aside | %.2f | <= %.0f | %s |
+| a million one-key orders, one at a time, SES and its events aside | %.2f | <= %.0f | %s |
 | their mails, by SES | %.2f | | |
+| SES's events about them, if EventBridge counts them as opt-in events, until a bill shows it | %.2f | | |
 | a million keys loaded | %.2f | | |
 | a month of doing nothing | %.2f | | |
 | a million orders kept, a month | %.2f | | |
@@ -376,7 +377,8 @@ List prices of us-east-1 as of %s, first tier, nothing free; each stands with it
 is held by a test with sums done by hand. Units, round trips and bytes kept are measured on the model of DynamoDB, processor time with a DynamoDB in
 the same process, log lines on a one-machine deployment, where the alarms are counted too. Assumed, by rule of thumb: what calls take on AWS, a read
 4 ms, a write 6, a transaction 12, a batch of 25 inserts 30, SES 80; and %d bytes for the HTTP API's own line of log. What a deployment that does
-nothing looks at is one pool. What SES tells comes as events of an AWS service, which are free; KMS is asked for a table's key and for a secret at most
+nothing looks at is one pool. Whether EventBridge charges SES's events, $1 a million as it does opt-in data events, or nothing as it does
+management events, its price list leaves open: they have a row of their own until a bill shows it. KMS is asked for a table's key and for a secret at most
 once in five minutes. Logs, key files and reports are kept too and not counted.
 
 **What it could do without, and does not.** The write units are the most of it, and none is idle. Six make the claim, and a line that the sweep can find.
@@ -385,6 +387,7 @@ arrived ($%.2f each); a count shows what is sold, and orders in a rush share it 
 customer a second mail when a mailer dies just then ($%.2f). Lambda's own three lines of log for each invocation tell how long it took and how much
 memory ($%.2f). Without all of these it would be %.2f.
 `, b.ordersBill.Dollars(1e6), bar, verdict, price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6),
+		b.order.EventsBill().Dollars(1e6),
 		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1), b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6),
 		b.ordersBill.Table(1e6), b.key.Bill().Table(1e6), b.idle.Bill().Table(1), b.keptOrder.Bill().Table(1e6), b.keptKey.Bill().Table(1e6), price.AsOf,
 		accessLog, oneWrite, oneWrite, oneFeedback, platform, b.ordersBill.Dollars(1e6)-3*oneWrite-oneFeedback-platform)
@@ -411,12 +414,14 @@ func (b bill) summary() string {
 | logs | %.2f |
 | reads | %.2f |
 | their mails, by SES | %.0f |
+| SES's events about them, if EventBridge counts them as opt-in events, until a bill shows it | %.0f |
 | a million keys loaded | %.2f |
 | a month in which nothing happens: a KMS key, alarms, the sweep's look every minute | %.2f |
 | kept, a month: a million orders, and a million keys for sale | %.2f, %.2f |
 `, b.ordersBill.Dollars(1e6), o.ClaimWrites+o.MailWrites+o.FeedbackWrites, of(price.WriteUnit), of(price.HTTPCall),
 		len(o.Functions), of(price.Invocation, price.GBSecond), of(price.LogByte), of(price.ReadUnit),
-		price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6), b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1),
+		price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6), b.order.EventsBill().Dollars(1e6),
+		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1),
 		b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6))
 }
 

@@ -39,7 +39,7 @@ const PlatformLog = float64(len("START RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc
 	"REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 15.74 ms\tBilled Duration: 16 ms\tMemory Size: 1024 MB\tMax Memory Used: 32 MB\t\n"))
 
 // Bill is the cost of the order without its mail, for which SES charges ten times as
-// much.
+// much, and without the mail's events: see EventsBill.
 func (o Order) Bill() Bill {
 	invocations, logs := 0.0, o.OwnLog+o.AccessLog
 	for _, f := range o.Functions {
@@ -63,9 +63,13 @@ func (o Order) Bill() Bill {
 		b,
 		Item{"logs", logs, LogByte},
 		Item{"orders' stream", 1, StreamRead},
-		Item{"SES's events", 2, Event},
 	)
 }
+
+// EventsBill is the cost of SES's two events about the order's mail, sent and
+// delivered, if EventBridge counts them as opt-in data events. Its page names S3's
+// events as an example, and leaves SES's open: a bill will show it.
+func (Order) EventsBill() Bill { return Bill{{"SES's events", 2, OptInEvent}} }
 
 // Key is the measurements of one key of a large file.
 type Key struct {

@@ -31,7 +31,7 @@ var (
 	GBSecond   = Price{"second of a function of 1 GB, arm64", 0.0000133334, 1, "aws.amazon.com/lambda/pricing"}
 	LogByte    = Price{"byte of log taken in", 0.50, 1e9, "aws.amazon.com/cloudwatch/pricing"}
 	Alarm      = Price{"alarm, for a month", 0.10, 1, "aws.amazon.com/cloudwatch/pricing"}
-	Event      = Price{"event of an AWS service", 0, 1, "aws.amazon.com/eventbridge/pricing"}
+	OptInEvent = Price{"event that an AWS service sends on demand, of 64 KB at most", 1.00, 1e6, "aws.amazon.com/eventbridge/pricing"}
 	Tick       = Price{"tick of EventBridge Scheduler", 1.00, 1e6, "aws.amazon.com/eventbridge/pricing"}
 	QueueCall  = Price{"call of SQS", 0.40, 1e6, "aws.amazon.com/sqs/pricing"}
 	Get        = Price{"GET of S3", 0.0004, 1e3, "aws.amazon.com/s3/pricing"}

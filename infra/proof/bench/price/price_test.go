@@ -47,6 +47,16 @@ func TestOrder_bill(t *testing.T) {
 	near(t, "a million orders", o.Bill().Dollars(1e6), 9.375+0.75+1+0.8+40_000*0.0000133334+150_000*0.0000133334+0.78)
 }
 
+// Two million events at 1.00 are no part of the order's own bill.
+func TestOrder_events(t *testing.T) {
+	near(t, "events of a million mails", Order{}.EventsBill().Dollars(1e6), 2)
+	for _, i := range (Order{}).Bill() {
+		if strings.Contains(i.For, "event") {
+			t.Errorf("%s are counted twice, or as free", i.For)
+		}
+	}
+}
+
 // A million keys in 100 ranges:
 //
 //	writes     2 M at 0.625                   1.25
@@ -87,17 +97,17 @@ func TestBill_table(t *testing.T) {
 | claim | 6.5 M | write request unit | 0.625 / M | 4.06 |
 | time | 12 k | second of a function of 1 GB, arm64 | 0.0000133334 | 0.16 |
 | mail | 1 M | mail | 0.10 / 1000 | 100.00 |
-| events | 2 M | event of an AWS service | free | 0.00 |
+| stream | 2 M | read of a stream by Lambda | free | 0.00 |
 | **together** | | | | **104.22** |
 `
-	got := Bill{{"claim", 6.5, WriteUnit}, {"time", 0.012, GBSecond}, {"mail", 1, Mail}, {"events", 2, Event}}.Table(1e6)
+	got := Bill{{"claim", 6.5, WriteUnit}, {"time", 0.012, GBSecond}, {"mail", 1, Mail}, {"stream", 2, StreamRead}}.Table(1e6)
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestPrices_haveASource(t *testing.T) {
-	for _, b := range []Bill{Order{}.Bill(), Key{}.Bill(), Kept{}.Bill(), Idle{}.Bill()} {
+	for _, b := range []Bill{Order{}.Bill(), Order{}.EventsBill(), Key{}.Bill(), Kept{}.Bill(), Idle{}.Bill()} {
 		for _, i := range b {
 			if !strings.HasPrefix(i.Of.Source, "aws.amazon.com/") || i.Of.Per == 0 || i.Of.Unit == "" {
 				t.Errorf("%s: a price of nothing, or from nowhere: %+v", i.For, i.Of)
