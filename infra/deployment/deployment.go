@@ -93,6 +93,30 @@ type OnFailure struct {
 type Route struct {
 	Method, Path string
 	IAM          bool
+	Throttle     Throttle
+}
+
+// Throttle limits the requests to a route, of all callers together. Each route has a
+// limit of its own, so that whoever floods one leaves the others alone: orders keep
+// coming in while strangers read documents.
+type Throttle struct {
+	Rate  int // requests a second
+	Burst int // requests at once
+}
+
+// The throttles of routes. What a deployment's rate and burst say is webhooks alone.
+var (
+	webhookThrottle  = Throttle{} // the deployment's rate and burst
+	settingsThrottle = Throttle{50, 100}
+	documentThrottle = Throttle{5, 10}
+)
+
+// Throttle returns the limit of a route in this deployment.
+func (s Settings) Throttle(r Route) Throttle {
+	if r.Throttle == webhookThrottle {
+		return Throttle{s.Rate, s.Burst}
+	}
+	return r.Throttle
 }
 
 // Key is the route as API Gateway spells it: "GET /v1/pools/{pool}".
@@ -149,6 +173,9 @@ const (
 	Runtime = "provided.al2023"
 	Handler = "bootstrap"
 )
+
+// MailTLS has SES hand mails over by TLS, or not at all: they hold license keys.
+const MailTLS = "REQUIRE"
 
 const (
 	ingestTimeout = 2 * time.Minute

@@ -42,7 +42,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "GetObject GetObjectVersion PutObjectTagging PutObjectVersionTagging"},
-			{Target: uploadsBucket, Actions: "ListBucket"}, // without it, S3 does not say that a file is gone
+			{Target: uploadsBucket, Actions: "ListBucket ListBucketVersions"}, // without them, S3 does not say that a file, or a version of it, is gone
 			{Target: reportFiles, Actions: "GetObject PutObject AbortMultipartUpload"},
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: rangesQueue, Actions: receive + " SendMessage"},
@@ -73,10 +73,10 @@ var Functions = []Function{
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
 		Routes: []Route{
-			{Method: "POST", Path: "/webhooks/{merchant}/{account}"},
+			{Method: "POST", Path: "/webhooks/{merchant}/{account}", Throttle: webhookThrottle},
 			// API Gateway matches a slash at the end of an address, and refuses a route that
 			// ends in one.
-			{Method: "POST", Path: "/webhooks/{proxy+}"},
+			{Method: "POST", Path: "/webhooks/{proxy+}", Throttle: webhookThrottle},
 		},
 	},
 	{
@@ -94,10 +94,13 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "Query DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.AlertPrefix, dynamo.NoticePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
-			{Target: fillQueue, Actions: receive + " SendMessage"},
-			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
+			{Target: fillQueue, Actions: receive},
+			{Target: queueKey, Actions: "Decrypt"}, // it only receives
 		},
-		Queue: &QueueSource{Queue: "Fills", Batch: 10},
+		// Of the ten executions of a new account, the ranges' 4 and these 3 leave 3 to
+		// webhooks and mails. More would only compete: one serves 250 lines of a queue a
+		// second, as many as DynamoDB takes.
+		Queue: &QueueSource{Queue: "Fills", Batch: 10, Concurrency: 3},
 	},
 	{
 		ID:          "Deliver",
@@ -138,8 +141,9 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix, dynamo.CountsPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: catalogKind, Actions: "Query"},
-			{Target: keysAvailable, Actions: "Query"},
-			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.AlertPrefix, dynamo.NoticePrefix}},
+			{Target: keysAvailable, Actions: "Query", CountOnly: true},
+			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.AlertPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.AlertPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: deadTicks, Actions: "SendMessage"},
@@ -181,10 +185,11 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "PutItem DeleteItem", Items: []string{dynamo.SettingsPrefix}},
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a cancelled line gives back
-			{Target: keysAvailable, Actions: "Query"},
+			{Target: keysAvailable, Actions: "Query", CountOnly: true},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix}},
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.RefusedPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "PutObject"},
 			{Target: reportFiles, Actions: "GetObject"},
@@ -195,8 +200,8 @@ var Functions = []Function{
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
 		Routes: []Route{
-			{Method: "GET", Path: "/openapi.json"},
-			{Method: "ANY", Path: "/v1/{proxy+}"},
+			{Method: "GET", Path: "/openapi.json", Throttle: documentThrottle},
+			{Method: "ANY", Path: "/v1/{proxy+}", Throttle: settingsThrottle},
 		},
 	},
 	{
@@ -214,10 +219,10 @@ var Functions = []Function{
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
 		Routes: []Route{
-			{Method: "GET", Path: "/operator/openapi.json"},
-			{Method: "GET", Path: "/v1/merchants/{merchant}", IAM: true},
-			{Method: "PUT", Path: "/v1/merchants/{merchant}", IAM: true},
-			{Method: "POST", Path: "/v1/merchants/{merchant}/tokens", IAM: true},
+			{Method: "GET", Path: "/operator/openapi.json", Throttle: documentThrottle},
+			{Method: "GET", Path: "/v1/merchants/{merchant}", IAM: true, Throttle: settingsThrottle},
+			{Method: "PUT", Path: "/v1/merchants/{merchant}", IAM: true, Throttle: settingsThrottle},
+			{Method: "POST", Path: "/v1/merchants/{merchant}/tokens", IAM: true, Throttle: settingsThrottle},
 		},
 	},
 }

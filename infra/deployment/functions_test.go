@@ -63,12 +63,13 @@ func TestRights_merchantsAndTokensAreWrittenByTheOperator(t *testing.T) {
 			if s.Resource != "${Catalog.Arn}" {
 				continue
 			}
-			if s.When == nil || s.When.Key != "dynamodb:LeadingKeys" {
+			begins := s.Condition()["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+			if len(begins) == 0 {
 				t.Errorf("%s may %v on every item of the catalog", f.ID, s.Actions)
 				continue
 			}
 			writes := slices.ContainsFunc(s.Actions, func(action string) bool { return !slices.Contains(reads, action) })
-			for _, begin := range s.When.Values {
+			for _, begin := range begins {
 				if writes && (begin == "merchant#*" || begin == "token#*") && f.ID != "Operator" {
 					t.Errorf("%s may %v on %s", f.ID, s.Actions, begin)
 				}
@@ -78,14 +79,109 @@ func TestRights_merchantsAndTokensAreWrittenByTheOperator(t *testing.T) {
 }
 
 // The key is used through a service that stores our data, or for the secrets of
-// accounts. The emulator of the one-machine run does not check the second condition.
+// accounts.
 func TestRights_useTheKeyForNothingElse(t *testing.T) {
-	accounts := deployment.Condition{Operator: "ForAllValues:StringEquals", Key: "kms:EncryptionContextKeys", Values: []string{"merchant", "account"}}
+	accounts := map[string]map[string][]string{
+		"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": {"merchant", "account"}},
+		"Null":                      {"kms:EncryptionContextKeys": {"false"}},
+	}
 	for _, f := range deployment.Functions {
 		for _, s := range f.Statements() {
-			if s.Resource == "${Key.Arn}" && (s.When == nil || s.When.Key != "kms:ViaService" && !cmp.Equal(*s.When, accounts)) {
+			through := s.Condition()["StringEquals"]["kms:ViaService"]
+			if s.Resource == "${Key.Arn}" && len(through) == 0 && !cmp.Equal(s.Condition(), accounts) {
 				t.Errorf("%s may %v, limited by %v", f.ID, s.Actions, s.When)
 			}
+		}
+	}
+}
+
+// ForAllValues holds where a request has no such key at all, so a statement says
+// that the key is there.
+func TestRights_anAbsentKeyDoesNotMatch(t *testing.T) {
+	found := 0
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			for operator, keys := range s.Condition() {
+				for key := range keys {
+					if !strings.HasPrefix(operator, "ForAllValues:") {
+						continue
+					}
+					found++
+					if got := s.Condition()["Null"][key]; !cmp.Equal(got, []string{"false"}) {
+						t.Errorf("%s may %v on %s for requests without %s", f.ID, s.Actions, s.Resource, key)
+					}
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no condition was found")
+	}
+}
+
+// The keys that are for sale are read by what sells them. Other functions count them,
+// and learn no key.
+func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
+	got := map[string]string{}
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			if s.Resource == "${Keys.Arn}/index/available" {
+				got[f.ID] = strings.Join(append(s.Actions, s.Condition()["StringEquals"]["dynamodb:Select"]...), " ")
+			}
+		}
+	}
+	want := map[string]string{
+		"Webhook": "dynamodb:Query", "Fill": "dynamodb:Query",
+		"Stock": "dynamodb:Query COUNT", "Api": "dynamodb:Query COUNT",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Without these rights S3 answers 403 for a file, or a version of it, that is gone.
+func TestRights_ingestIsToldThatAFileIsGone(t *testing.T) {
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			if f.ID == "Ingest" && strings.HasSuffix(s.Resource, ":${UploadsName}") {
+				if diff := cmp.Diff([]string{"s3:ListBucket", "s3:ListBucketVersions"}, s.Actions); diff != "" {
+					t.Error(diff)
+				}
+				return
+			}
+		}
+	}
+	t.Error("ingest has no right to the bucket")
+}
+
+// A new account has ten executions at a time. What queues call leaves some of them to
+// webhooks and mails.
+func TestQueues_leaveExecutionsToOrders(t *testing.T) {
+	const newAccount, forOrders = 10, 3
+	taken := 0
+	for _, f := range deployment.Functions {
+		if f.Queue == nil {
+			continue
+		}
+		if f.Queue.Concurrency < 2 { // 0 is no limit, and Lambda takes no 1
+			t.Errorf("%s may take %d executions", f.ID, f.Queue.Concurrency)
+		}
+		taken += f.Queue.Concurrency
+	}
+	if taken > newAccount-forOrders {
+		t.Errorf("the queues take %d of %d executions", taken, newAccount)
+	}
+}
+
+func TestFunctionName_isFixedForWhatTheBucketCalls(t *testing.T) {
+	s := deployment.Settings{Name: "Copy"}
+	for _, f := range deployment.Functions {
+		want := ""
+		if f.ID == "Ingest" {
+			want = "Copy-Ingest"
+		}
+		if got := s.FunctionName(f); got != want {
+			t.Errorf("%s is called %q, want %q", f.ID, got, want)
 		}
 	}
 }

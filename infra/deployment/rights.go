@@ -8,6 +8,9 @@ type Right struct {
 	Target  Target
 	Actions string   // actions of the target's service, separated by blanks
 	Items   []string // of a table: only items whose partition key begins with one of these
+
+	// CountOnly lets queries count items, and read nothing of them.
+	CountOnly bool
 }
 
 // Target is what a right is about.
@@ -57,7 +60,7 @@ var (
 	bucketKey = Target{"kms", "${Key.Arn}", by("s3")}
 	queueKey  = Target{"kms", "${Key.Arn}", by("sqs")}
 	// The key, for the secrets of merchants' accounts with payment platforms.
-	accountSecrets = Target{"kms", "${Key.Arn}", &Condition{"ForAllValues:StringEquals", "kms:EncryptionContextKeys", []string{"merchant", "account"}}}
+	accountSecrets = Target{"kms", "${Key.Arn}", &Condition{forAllValues + "StringEquals", "kms:EncryptionContextKeys", []string{"merchant", "account"}}}
 )
 
 func by(service string) *Condition {
@@ -76,7 +79,25 @@ const (
 type Statement struct {
 	Actions  []string
 	Resource string
-	When     *Condition
+	When     []Condition // all of them
+}
+
+// forAllValues makes an operator hold if every value of the request's key fits. It
+// holds too where the request has no such key, so that Statements says beside it that
+// the key must be there.
+const forAllValues = "ForAllValues:"
+
+// Condition returns the statement's conditions as a policy holds them: the values by
+// operator and key.
+func (s Statement) Condition() map[string]map[string][]string {
+	all := map[string]map[string][]string{}
+	for _, c := range s.When {
+		if all[c.Operator] == nil {
+			all[c.Operator] = map[string][]string{}
+		}
+		all[c.Operator][c.Key] = c.Values
+	}
+	return all
 }
 
 // Statements returns the policy of the function's role.
@@ -84,7 +105,10 @@ func (f Function) Statements() []Statement {
 	log := Right{Target: Target{"logs", "${" + f.ID + "Logs.Arn}", nil}, Actions: "CreateLogStream PutLogEvents"}
 	var all []Statement
 	for _, r := range append(f.Rights[:len(f.Rights):len(f.Rights)], log) {
-		s := Statement{Resource: r.Target.Resource, When: r.Target.When}
+		s := Statement{Resource: r.Target.Resource}
+		if r.Target.When != nil {
+			s.When = append(s.When, *r.Target.When)
+		}
 		for action := range strings.FieldsSeq(r.Actions) {
 			s.Actions = append(s.Actions, r.Target.Service+":"+action)
 		}
@@ -93,7 +117,15 @@ func (f Function) Statements() []Statement {
 			for i, prefix := range r.Items {
 				begins[i] = prefix + "*"
 			}
-			s.When = &Condition{"ForAllValues:StringLike", "dynamodb:LeadingKeys", begins}
+			s.When = append(s.When, Condition{forAllValues + "StringLike", "dynamodb:LeadingKeys", begins})
+		}
+		if r.CountOnly {
+			s.When = append(s.When, Condition{"StringEquals", "dynamodb:Select", []string{"COUNT"}})
+		}
+		for _, c := range s.When {
+			if strings.HasPrefix(c.Operator, forAllValues) {
+				s.When = append(s.When, Condition{"Null", c.Key, []string{"false"}})
+			}
 		}
 		all = append(all, s)
 	}

@@ -30,7 +30,7 @@ type Settings struct {
 	Schedule       string         // of the stock check
 	DelayMailAfter time.Duration  // a customer who waits longer gets the delay mail; 0: never
 	MaxQuantity    int            // units in one line
-	Rate, Burst    int            // requests a second that the API lets through
+	Rate, Burst    int            // webhooks a second, and at once, that the API lets through
 	Tags           map[string]string
 
 	Domain      string // of the sender, to be set up in SES; empty: the address was verified by hand
@@ -48,6 +48,22 @@ type Settings struct {
 func (s Settings) UploadsName() string {
 	return strings.ToLower(s.Name) + "-uploads-" + s.Account + "-" + s.Region
 }
+
+// FunctionName returns the name of the function that the upload bucket calls, and ""
+// for all others, which AWS names. The bucket outlives the stack, and calls the
+// function by its name: a later stack that takes the bucket over is called as well.
+func (s Settings) FunctionName(f Function) string {
+	if f.UploadEvents {
+		return s.Name + "-" + f.ID
+	}
+	return ""
+}
+
+// dataSuffix ends the name of the stack of the data.
+const dataSuffix = "-Data"
+
+// DataStack is the name of the stack of the data. The other stack is called Name.
+func (s Settings) DataStack() string { return s.Name + dataSuffix }
 
 // Parameters returns the settings that texts refer to, such as ${MaxQuantity}.
 func (s Settings) Parameters() []Variable {
@@ -76,6 +92,9 @@ var parameters = []parameter{
 	{"name", "Keypool", "of the stacks, letters, digits and hyphens", func(s *Settings, v string) error {
 		if !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,23}$`).MatchString(v) || strings.HasSuffix(v, "-") {
 			return errors.New("is not 1 to 24 letters, digits and hyphens that begin with a letter")
+		}
+		if strings.HasSuffix(strings.ToLower(v), strings.ToLower(dataSuffix)) {
+			return fmt.Errorf("ends in %s, as the stack of another deployment's data does: choose another name", dataSuffix)
 		}
 		s.Name = v
 		return nil
@@ -135,11 +154,11 @@ var parameters = []parameter{
 		s.MaxQuantity, err = whole(v, 1, 10_000)
 		return err
 	}},
-	{"rate", "1000", "requests a second that the API lets through", func(s *Settings, v string) (err error) {
+	{"rate", "500", "webhooks a second that the API lets through; other routes have limits of their own", func(s *Settings, v string) (err error) {
 		s.Rate, err = whole(v, 1, 10_000)
 		return err
 	}},
-	{"burst", "2000", "requests at once that the API lets through", func(s *Settings, v string) (err error) {
+	{"burst", "1000", "webhooks at once that the API lets through", func(s *Settings, v string) (err error) {
 		s.Burst, err = whole(v, 1, 10_000)
 		return err
 	}},

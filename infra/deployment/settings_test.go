@@ -77,6 +77,21 @@ func TestRead_everyProblemInOneMessage(t *testing.T) {
 	}
 }
 
+// Keypool-Data is the stack of the data of the deployment Keypool.
+func TestRead_noNameOfAnotherDeploymentsData(t *testing.T) {
+	for _, name := range []string{"Keypool-Data", "shop-data", "x-DATA"} {
+		_, err := deployment.Read(given(map[string]any{"name": name}))
+		if err == nil || !strings.Contains(err.Error(), "name ends in -Data, as the stack of another deployment's data does: choose another name") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"Data", "Data-2", "KeypoolData"} {
+		if _, err := deployment.Read(given(map[string]any{"name": name})); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestRead_senderBelongsToDomain(t *testing.T) {
 	_, err := deployment.Read(given(map[string]any{"domain": "other.example"}))
 	if err == nil || !strings.Contains(err.Error(), "sender is not an address at the domain other.example") {

@@ -16,28 +16,39 @@ func (p *pipeline) addAPI() {
 	api := awsapigatewayv2.NewCfnApi(p.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
 		Name:         jsii.String(p.settings.Name),
 		ProtocolType: jsii.String("HTTP"),
+		// With a domain of its own, the API has that address alone: whatever stands before
+		// the domain, a firewall for one, is not passed by another.
+		DisableExecuteApiEndpoint: jsii.Bool(p.settings.APIDomain != ""),
 	})
 
+	throttles := map[string]any{}
+	var routes []awsapigatewayv2.CfnRoute
 	for _, f := range deployment.Functions {
-		p.addRoutes(f, api)
+		routes = append(routes, p.addRoutes(f, api)...)
+		for _, r := range f.Routes {
+			limit := p.settings.Throttle(r)
+			// Names as CloudFormation has them: these settings are a map, which the CDK does
+			// not translate.
+			throttles[r.Key()] = map[string]any{"ThrottlingRateLimit": limit.Rate, "ThrottlingBurstLimit": limit.Burst}
+		}
 	}
 	group := awslogs.NewCfnLogGroup(p.stack, jsii.String("HttpApiLogs"), &awslogs.CfnLogGroupProps{
 		RetentionInDays: jsii.Number(p.settings.Retention),
 		KmsKeyId:        p.data.key.KeyArn(),
 	})
 	stage := awsapigatewayv2.NewCfnStage(p.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:      api.Ref(),
-		StageName:  jsii.String("$default"),
-		AutoDeploy: jsii.Bool(true),
-		DefaultRouteSettings: &awsapigatewayv2.CfnStage_RouteSettingsProperty{
-			ThrottlingRateLimit:  jsii.Number(p.settings.Rate),
-			ThrottlingBurstLimit: jsii.Number(p.settings.Burst),
-		},
+		ApiId:         api.Ref(),
+		StageName:     jsii.String("$default"),
+		AutoDeploy:    jsii.Bool(true),
+		RouteSettings: throttles,
 		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
 			DestinationArn: group.AttrArn(),
 			Format:         jsii.String(accessLog()),
 		},
 	})
+	for _, route := range routes {
+		stage.AddResourceDependency(route, jsii.String("the stage's settings name the route"))
+	}
 	url := api.AttrApiEndpoint()
 	if p.settings.APIDomain != "" {
 		domain := awsapigatewayv2.NewCfnDomainName(p.stack, jsii.String("ApiDomain"), &awsapigatewayv2.CfnDomainNameProps{
@@ -61,10 +72,10 @@ func (p *pipeline) addAPI() {
 	output(p.stack, "ApiUrl", url)
 }
 
-// addRoutes makes the routes that lead to a function.
-func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) {
+// addRoutes makes the routes that lead to a function, and returns them.
+func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) (routes []awsapigatewayv2.CfnRoute) {
 	if len(f.Routes) == 0 {
-		return
+		return nil
 	}
 	function := p.functions[f.ID]
 	integration := awsapigatewayv2.NewCfnIntegration(p.stack, jsii.String(f.ID+"Integration"), &awsapigatewayv2.CfnIntegrationProps{
@@ -79,12 +90,12 @@ func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) 
 		if r.IAM {
 			authorization = "AWS_IAM"
 		}
-		awsapigatewayv2.NewCfnRoute(p.stack, jsii.String("Route"+r.ID()), &awsapigatewayv2.CfnRouteProps{
+		routes = append(routes, awsapigatewayv2.NewCfnRoute(p.stack, jsii.String("Route"+r.ID()), &awsapigatewayv2.CfnRouteProps{
 			ApiId:             api.Ref(),
 			RouteKey:          jsii.String(r.Key()),
 			AuthorizationType: jsii.String(authorization),
 			Target:            jsii.String("integrations/" + *integration.Ref()),
-		})
+		}))
 		awslambda.NewCfnPermission(p.stack, jsii.String(f.ID+"ByRoute"+r.ID()), &awslambda.CfnPermissionProps{
 			Action:       jsii.String("lambda:InvokeFunction"),
 			FunctionName: function.AttrArn(),
@@ -92,6 +103,7 @@ func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) 
 			SourceArn:    jsii.String(p.here("execute-api", *api.Ref()+"/*/"+r.Pattern())),
 		})
 	}
+	return routes
 }
 
 // accessLog names the route, never the path: paths hold merchants, orders and products.

@@ -24,7 +24,7 @@ type data struct {
 }
 
 func newData(scope constructs.Construct, s deployment.Settings) *data {
-	d := &data{tables: map[string]awsdynamodb.Table{}, stack: awscdk.NewStack(scope, jsii.String(s.Name+"-Data"), &awscdk.StackProps{
+	d := &data{tables: map[string]awsdynamodb.Table{}, stack: awscdk.NewStack(scope, jsii.String(s.DataStack()), &awscdk.StackProps{
 		Env:                   &awscdk.Environment{Account: jsii.String(s.Account), Region: jsii.String(s.Region)},
 		Description:           jsii.String("Keypool: the tables, their key, the upload reports"),
 		TerminationProtection: jsii.Bool(!s.DeleteData),
@@ -42,12 +42,17 @@ func newData(scope constructs.Construct, s deployment.Settings) *data {
 		d.tables[id] = newTable(d.stack, id, s, d.key, schema)
 	}
 	d.reports = newBucket(d.stack, "Reports", s, d.key, &awss3.BucketProps{
-		// Reports are put together from these files. The reports themselves are kept.
-		LifecycleRules: &[]*awss3.LifecycleRule{{
-			Id:         jsii.String("rejected lines"),
-			Prefix:     jsii.String("rejected/"),
-			Expiration: awscdk.Duration_Days(jsii.Number(30)),
-		}},
+		// A report that a fault or an attacker overwrote can be had back for a month.
+		Versioned: jsii.Bool(true),
+		LifecycleRules: &[]*awss3.LifecycleRule{
+			{
+				// Reports are put together from these files. The reports themselves are kept.
+				Id:         jsii.String("rejected lines"),
+				Prefix:     jsii.String("rejected/"),
+				Expiration: awscdk.Duration_Days(jsii.Number(30)),
+			},
+			replacedOrDeleted(30),
+		},
 	})
 
 	output(d.stack, "ReportsBucket", d.reports.BucketName())
@@ -114,7 +119,6 @@ func newTable(scope constructs.Construct, id string, s deployment.Settings, key 
 // that store or carry our data use it. It lists the actions instead of the usual kms:*,
 // so that none of our policies has a wildcard among its actions.
 func keyPolicy(s deployment.Settings) awsiam.PolicyDocument {
-	account := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": s.Account}}
 	use := []string{"kms:Decrypt", "kms:GenerateDataKey"}
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 		Statements: &[]awsiam.PolicyStatement{
@@ -146,14 +150,15 @@ func keyPolicy(s deployment.Settings) awsiam.PolicyDocument {
 				Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
 				Actions:    jsii.Strings(use...),
 				Resources:  jsii.Strings("*"),
-				Conditions: account,
+				Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": s.Account}},
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid:        jsii.String("Events"), // that could not be handed over, to their dead-letter queue
 				Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 				Actions:    jsii.Strings(use...),
 				Resources:  jsii.Strings("*"),
-				Conditions: account,
+				// No condition: EventBridge names no account when it uses a queue's key, and its
+				// events would be lost. Who may send to the queue, the queue's own policy says.
 			}),
 		},
 	})
@@ -185,7 +190,20 @@ func removal(s deployment.Settings) awscdk.RemovalPolicy {
 	if s.DeleteData {
 		return awscdk.RemovalPolicy_DESTROY
 	}
-	return awscdk.RemovalPolicy_RETAIN
+	return kept
+}
+
+// kept outlives its stack. But if the stack's creation fails it is deleted, since it
+// holds nothing yet, and would be in the way of the next try.
+const kept = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
+
+// replacedOrDeleted lets versions of objects that are not current go after some days.
+func replacedOrDeleted(days float64) *awss3.LifecycleRule {
+	return &awss3.LifecycleRule{
+		Id:                          jsii.String("replaced or deleted"),
+		NoncurrentVersionExpiration: awscdk.Duration_Days(jsii.Number(days)),
+		ExpiredObjectDeleteMarker:   jsii.Bool(true),
+	}
 }
 
 func output(stack awscdk.Stack, name string, value *string) {

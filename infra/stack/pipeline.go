@@ -91,14 +91,16 @@ func (p *pipeline) newQueue(id string, props *awssqs.QueueProps) awssqs.Queue {
 // a parameter.
 func (p *pipeline) addMail() {
 	p.configurationSet = awsses.NewCfnConfigurationSet(p.stack, jsii.String("Mail"), &awsses.CfnConfigurationSetProps{
+		DeliveryOptions:   &awsses.CfnConfigurationSet_DeliveryOptionsProperty{TlsPolicy: jsii.String(deployment.MailTLS)},
 		ReputationOptions: &awsses.CfnConfigurationSet_ReputationOptionsProperty{ReputationMetricsEnabled: jsii.Bool(true)},
 		SendingOptions:    &awsses.CfnConfigurationSet_SendingOptionsProperty{SendingEnabled: jsii.Bool(true)},
 	})
 	awsses.NewCfnConfigurationSetEventDestination(p.stack, jsii.String("MailEvents"), &awsses.CfnConfigurationSetEventDestinationProps{
 		ConfigurationSetName: p.configurationSet.Ref(),
 		EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
-			Enabled:                jsii.Bool(true),
-			MatchingEventTypes:     jsii.Strings("SEND", "RENDERING_FAILURE", "REJECT", "DELIVERY", "DELIVERY_DELAY", "BOUNCE", "COMPLAINT"),
+			Enabled: jsii.Bool(true),
+			// As CloudFormation's schema spells them. SES's API says RENDERING_FAILURE.
+			MatchingEventTypes:     jsii.Strings("send", "renderingFailure", "reject", "delivery", "deliveryDelay", "bounce", "complaint"),
 			EventBridgeDestination: &awsses.CfnConfigurationSetEventDestination_EventBridgeDestinationProperty{EventBusArn: jsii.String(p.here("events", "event-bus/default"))},
 		},
 	})
@@ -145,6 +147,9 @@ func (p *pipeline) addFunction(f deployment.Function) {
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: environment},
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogFormat: jsii.String("Text"), LogGroup: group.Ref()},
 	}
+	if name := p.settings.FunctionName(f); name != "" {
+		props.FunctionName = jsii.String(name)
+	}
 	if reserved, ok := p.settings.Concurrency[f.ID]; ok {
 		props.ReservedConcurrentExecutions = jsii.Number(reserved)
 	}
@@ -158,15 +163,27 @@ func (p *pipeline) policy(f deployment.Function) awsiam.PolicyDocument {
 	for _, s := range f.Statements() {
 		props := &awsiam.PolicyStatementProps{Actions: jsii.Strings(s.Actions...), Resources: jsii.Strings(p.expand(s.Resource))}
 		if s.When != nil {
-			values := make([]string, len(s.When.Values))
-			for i, v := range s.When.Values {
-				values[i] = p.expand(v)
-			}
-			props.Conditions = &map[string]any{s.When.Operator: map[string]any{s.When.Key: values}}
+			props.Conditions = p.condition(s.Condition())
 		}
 		statements = append(statements, awsiam.NewPolicyStatement(props))
 	}
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
+}
+
+func (p *pipeline) condition(operators map[string]map[string][]string) *map[string]any {
+	all := map[string]any{}
+	for operator, keys := range operators {
+		expanded := map[string]any{}
+		for key, values := range keys {
+			texts := make([]string, len(values))
+			for i, value := range values {
+				texts[i] = p.expand(value)
+			}
+			expanded[key] = texts
+		}
+		all[operator] = expanded
+	}
+	return &all
 }
 
 // addTriggers makes what calls a function, but for the API.
@@ -215,7 +232,7 @@ func (p *pipeline) addUploads(f deployment.Function) {
 		// The bucket outlives its stack, even when the data is deleted: a later stack of
 		// this name takes it over, which CloudFormation allows only for a bucket that it
 		// would not delete.
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy: kept,
 		Versioned:     jsii.Bool(true),
 		LifecycleRules: &[]*awss3.LifecycleRule{
 			{
@@ -223,11 +240,7 @@ func (p *pipeline) addUploads(f deployment.Function) {
 				TagFilters: &map[string]any{s3.DoneTag: s3.DoneValue},
 				Expiration: awscdk.Duration_Days(jsii.Number(7)),
 			},
-			{
-				Id:                          jsii.String("replaced or deleted"),
-				NoncurrentVersionExpiration: awscdk.Duration_Days(jsii.Number(7)),
-				ExpiredObjectDeleteMarker:   jsii.Bool(true),
-			},
+			replacedOrDeleted(7),
 		},
 	})
 	bucket := p.uploads.Node().DefaultChild().(awss3.CfnBucket)

@@ -48,22 +48,25 @@ func TestSettings_reachTheTemplate(t *testing.T) {
 		}
 	}
 	settings := map[string]any{
-		"MAX_QUANTITY":     at(functions["Webhook"], "Environment", "Variables", "KEYPOOL_MAX_QUANTITY"),
-		"DELAY_MAIL_AFTER": at(functions["Sweep"], "Environment", "Variables", "KEYPOOL_DELAY_MAIL_AFTER"),
-		"SENDER":           at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_SENDER"),
-		"OPERATOR":         at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_OPERATOR"),
-		"logs":             p.resources["ApiLogs"].Properties["RetentionInDays"],
-		"clock":            p.resources["StockClock"].Properties["ScheduleExpression"],
-		"sweep":            p.resources["SweepClock"].Properties["ScheduleExpression"],
-		"throttle":         p.resources["Stage"].Properties["DefaultRouteSettings"],
-		"identity":         p.resources["Domain"].Properties["EmailIdentity"],
-		"api":              p.outputs["ApiUrl"],
-		"bucket":           p.outputs["UploadsBucket"],
+		"MAX_QUANTITY":             at(functions["Webhook"], "Environment", "Variables", "KEYPOOL_MAX_QUANTITY"),
+		"DELAY_MAIL_AFTER":         at(functions["Sweep"], "Environment", "Variables", "KEYPOOL_DELAY_MAIL_AFTER"),
+		"SENDER":                   at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_SENDER"),
+		"OPERATOR":                 at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_OPERATOR"),
+		"logs":                     p.resources["ApiLogs"].Properties["RetentionInDays"],
+		"clock":                    p.resources["StockClock"].Properties["ScheduleExpression"],
+		"sweep":                    p.resources["SweepClock"].Properties["ScheduleExpression"],
+		"throttle":                 at(p.resources["Stage"], "RouteSettings", "POST /webhooks/{merchant}/{account}"),
+		"documents":                at(p.resources["Stage"], "RouteSettings", "GET /openapi.json"),
+		"AWS's own address is off": p.resources["HttpApi"].Properties["DisableExecuteApiEndpoint"],
+		"identity":                 p.resources["Domain"].Properties["EmailIdentity"],
+		"api":                      p.outputs["ApiUrl"],
+		"bucket":                   p.outputs["UploadsBucket"],
 	}
 	want := map[string]any{
 		"MAX_QUANTITY": "5", "DELAY_MAIL_AFTER": "10m0s", "SENDER": `"Example Keys" <keys@example.com>`, "OPERATOR": "operator@example.com",
 		"logs": 7.0, "clock": "rate(1 hour)", "sweep": "rate(1 minute)",
-		"throttle": map[string]any{"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100.0},
+		"throttle":  map[string]any{"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100.0},
+		"documents": map[string]any{"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 10.0}, "AWS's own address is off": true,
 		"identity": "example.com", "api": "https://keys.example.com", "bucket": "copy-uploads-123456789012-eu-central-1",
 	}
 	if diff := cmp.Diff(want, settings); diff != "" {

@@ -93,6 +93,8 @@ type resource struct {
 	Properties     map[string]any
 	DependsOn      []string
 	DeletionPolicy string
+
+	UpdateReplacePolicy string
 }
 
 func (t *template) read(exports map[string]string) error {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -20,8 +22,11 @@ retention, alarms and lifecycle rules. Written by "make template"; edit infra/de
 const passedOn = `sam local passes on only what is named here; .local/sam-env.json fills
 them in, so that a function reaches the one-machine run.`
 
+// here is the deployment that the template describes.
+var here = deployment.Settings{Name: "Keypool", Account: "${AWS::AccountId}", Region: "${AWS::Region}"}
+
 // uploadsName is the name of the upload bucket, which is no resource of its own here.
-var uploadsName = deployment.Settings{Name: "Keypool", Account: "${AWS::AccountId}", Region: "${AWS::Region}"}.UploadsName()
+var uploadsName = here.UploadsName()
 
 // write returns template.yaml.
 func write() ([]byte, error) {
@@ -81,7 +86,7 @@ func resources() *yaml.Node {
 	for i, schema := range dynamo.Schemas(dynamo.Tables{}) {
 		add(all, deployment.Tables[i], block("Type", "AWS::DynamoDB::Table", "Properties", table(schema)))
 	}
-	add(all, "Reports", flow("Type", "AWS::S3::Bucket"))
+	add(all, "Reports", block("Type", "AWS::S3::Bucket", "Properties", block("VersioningConfiguration", flow("Status", "Enabled"))))
 	add(all, "Uploads", block("Type", "AWS::S3::Bucket", "Properties", block(
 		"BucketName", "${UploadsName}", "VersioningConfiguration", flow("Status", "Enabled"))))
 	for _, q := range deployment.Queues {
@@ -93,7 +98,7 @@ func resources() *yaml.Node {
 	for _, id := range deployment.DeadLetterQueues {
 		add(all, id, flow("Type", "AWS::SQS::Queue"))
 	}
-	add(all, "Mail", flow("Type", "AWS::SES::ConfigurationSet"))
+	add(all, "Mail", block("Type", "AWS::SES::ConfigurationSet", "Properties", block("DeliveryOptions", flow("TlsPolicy", deployment.MailTLS))))
 	add(all, "HttpApi", block("Type", "AWS::Serverless::HttpApi", "Properties", block("Auth", flow("EnableIamAuthorizer", true))))
 	for _, f := range deployment.Functions {
 		add(all, f.ID+"Logs", flow("Type", "AWS::Logs::LogGroup"))
@@ -143,18 +148,20 @@ func function(f deployment.Function) *yaml.Node {
 	for _, s := range f.Statements() {
 		statement := flow("Effect", "Allow", "Action", line(s.Actions...), "Resource", s.Resource)
 		if s.When != nil {
-			add(statement, "Condition", flow(s.When.Operator, flow(s.When.Key, line(s.When.Values...))))
+			add(statement, "Condition", condition(s.Condition()))
 		}
 		statements.Content = append(statements.Content, statement)
 	}
-	properties := block(
-		"Description", f.Description,
-		"MemorySize", f.Memory,
-		"Timeout", int(f.Timeout.Seconds()),
-		"LoggingConfig", flow("LogFormat", "Text", "LogGroup", "${"+f.ID+"Logs}"),
-		"Environment", block("Variables", variables),
-		"Policies", block("Version", quoted("2012-10-17"), "Statement", statements),
-	)
+	properties := block()
+	if name := here.FunctionName(f); name != "" {
+		add(properties, "FunctionName", name)
+	}
+	add(properties, "Description", f.Description)
+	add(properties, "MemorySize", f.Memory)
+	add(properties, "Timeout", int(f.Timeout.Seconds()))
+	add(properties, "LoggingConfig", flow("LogFormat", "Text", "LogGroup", "${"+f.ID+"Logs}"))
+	add(properties, "Environment", block("Variables", variables))
+	add(properties, "Policies", block("Version", quoted("2012-10-17"), "Statement", statements))
 	if f.OnFailure != nil {
 		add(properties, "EventInvokeConfig", block(
 			"MaximumRetryAttempts", f.OnFailure.Retries,
@@ -164,6 +171,18 @@ func function(f deployment.Function) *yaml.Node {
 	}
 	add(properties, "Events", events(f))
 	return block("Type", "AWS::Serverless::Function", "Metadata", flow("BuildMethod", "makefile"), "Properties", properties)
+}
+
+func condition(operators map[string]map[string][]string) *yaml.Node {
+	all := flow()
+	for _, operator := range slices.Sorted(maps.Keys(operators)) {
+		keys := flow()
+		for _, key := range slices.Sorted(maps.Keys(operators[operator])) {
+			add(keys, key, line(operators[operator][key]...))
+		}
+		add(all, operator, keys)
+	}
+	return all
 }
 
 // events returns the function's triggers.

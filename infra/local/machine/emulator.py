@@ -138,6 +138,28 @@ def know_which_items_are_meant():
     replace(iam_evaluator, "enforce", enforce)
 
 
+def know_what_a_secret_is_bound_to():
+    """A policy's condition on kms:EncryptionContextKeys saw no keys. AWS tells the
+    names in the call's encryption context, and no key for a call without one."""
+    context = contextvars.ContextVar("context", default={})
+
+    def arn(original, service, method, path, headers, body, *rest):
+        if service == "kms":
+            try:
+                context.set(json.loads(body or b"{}").get("EncryptionContext") or {})
+            except ValueError:
+                context.set({})
+        return original(service, method, path, headers, body, *rest)
+
+    def enforce(original, access_key, action, service, region, **kwargs):
+        if service == "kms" and context.get():
+            kwargs["service_context"] = {**(kwargs.get("service_context") or {}), "kms:EncryptionContextKeys": list(context.get())}
+        return original(access_key, action, service, region, **kwargs)
+
+    replace(iam_actions, "extract_resource_arn", arn)
+    replace(iam_evaluator, "enforce", enforce)
+
+
 def name_streams_and_logs_as_policies_do():
     """A call about a table's stream was asked for the resource "*", one about a log
     group for a name without the ":*" or the log stream that AWS ends it with: a
@@ -386,6 +408,7 @@ check_the_signature_of_the_root()
 refuse_what_is_not_signed_on_iam_routes()
 authorize_partiql_by_statement()
 know_which_items_are_meant()
+know_what_a_secret_is_bound_to()
 name_streams_and_logs_as_policies_do()
 authorize_mails_by_sender()
 tell_what_becomes_of_mails()

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 type cloud struct {
 	sandbox *Sandbox
 	engine  *url.URL
+	rights  *rights
 
 	mu      sync.Mutex      // guards the sandbox's files too
 	made    map[string]bool // calls of this run, by the SDK's invocation id
@@ -38,7 +40,16 @@ func newCloud(s *Sandbox) *cloud {
 	if err != nil {
 		s.Fatal(err)
 	}
-	return &cloud{sandbox: s, engine: engine}
+	rights, err := newRights()
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() {
+		for _, right := range rights.unused() {
+			s.Errorf("no call needs the right to %s: have the test make one, or take the right away", right)
+		}
+	})
+	return &cloud{sandbox: s, engine: engine, rights: rights}
 }
 
 // refuse begins a run in which call number at is refused; no call, if r is nil.
@@ -165,16 +176,20 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	switch service {
 	case "dynamodb":
+		c.authorize(r.Header.Get("X-Amz-Target"), body)
 		forwarded := r.Clone(r.Context())
 		forwarded.URL = c.engine
 		forwarded.Host = c.engine.Host
 		forwarded.Body, forwarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		return dynamotest.Engine().RoundTrip(forwarded)
 	case "sqs":
-		var sent struct{ MessageBody string }
+		var sent struct{ MessageBody, QueueUrl string }
 		if err := json.Unmarshal(body, &sent); err != nil {
 			return nil, err
 		}
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		queue := map[string]string{"fill": "${Fills.Arn}", "ranges": "${Ranges.Arn}"}[path.Base(sent.QueueUrl)]
+		c.take(access{"sqs:" + operation, queue, "", ""})
 		sum := md5.Sum([]byte(sent.MessageBody))
 		return response(r, http.StatusOK, "application/x-amz-json-1.0", fmt.Sprintf(`{"MessageId":"1","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))), nil
 	case "kms":
@@ -189,20 +204,41 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.bucket(r, body), nil
 }
 
+// authorize holds a call of DynamoDB against the function's rights.
+func (c *cloud) authorize(target string, body []byte) {
+	tables := map[string]string{c.sandbox.Tables.Catalog: "Catalog", c.sandbox.Tables.Keys: "Keys", c.sandbox.Tables.Orders: "Orders"}
+	_, operation, _ := strings.Cut(target, ".")
+	asked, err := accesses(operation, body, func(name string) string { return tables[name] })
+	if err != nil {
+		c.sandbox.Error(err)
+	}
+	c.take(asked...)
+}
+
+func (c *cloud) take(asked ...access) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range asked {
+		if err := c.rights.take(a); err != nil {
+			c.sandbox.Error(err)
+		}
+	}
+}
+
 // bucket is S3.
 func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	name, _, _ := strings.Cut(r.URL.Host, ".")
-	path := "/" + name + r.URL.Path
+	place := "/" + name + r.URL.Path
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
 		return response(r, http.StatusOK, "", "")
 	case r.Method == http.MethodPut:
-		c.sandbox.Files[path] = body
+		c.sandbox.Files[place] = body
 		return response(r, http.StatusOK, "", "")
 	}
-	file, ok := c.sandbox.Files[path]
+	file, ok := c.sandbox.Files[place]
 	if !ok {
 		return response(r, http.StatusNotFound, "application/xml", "<Error><Code>NoSuchKey</Code></Error>")
 	}

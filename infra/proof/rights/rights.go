@@ -92,7 +92,6 @@ var rows = []struct{ figure, says string }{
 	{"calls allowed", "calls that a role needs, and that succeeded"},
 	{"rights exercised", "rights (an action on a thing, and a kind of item) that those calls used: every one that a call can use"},
 	{"calls denied", "calls that no role needs, or not this one, and that were denied"},
-	{"calls let through by the emulator", "calls that the emulator let through, see below"},
 	{"rights by way of a service", "rights to the KMS key that only DynamoDB, S3 and SQS can use on a function's behalf, see below"},
 	{"API operations", "operations of the API, from its own document"},
 	{"kinds of wrong callers", "kinds of wrong callers, from no token to one that was taken back"},
@@ -116,9 +115,8 @@ func table(figures map[string]int) (string, error) {
 	b.WriteString(`
 No secret was found where it does not belong, no call was allowed that the template does not grant, none was denied that it grants.
 
-The emulator does not look at two conditions of a role's policy, so that they count as proved neither way; the tests of the
-template hold them (` + "`infra/deployment/functions_test.go`" + `): kms:EncryptionContextKeys, by which the key opens secrets of accounts only, and
-kms:ViaService as far as it allows something, since no service of the emulator uses the key. It lets the account's root
+One condition of a role's policy counts as proved neither way, kms:ViaService as far as it allows something, since no service of
+the emulator uses the key; the tests of the template hold it (` + "`infra/deployment/functions_test.go`" + `). The emulator lets the account's root
 assume a role that trusts a service; who is trusted is held there too. How long a comparison takes is not measured:
 ` + "`infra/proof/rights/comparisons_test.go`" + ` holds that nothing a stranger sends is compared with a secret but by hmac.Equal, or looked up by its hash.
 `)

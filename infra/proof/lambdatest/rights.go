@@ -1,0 +1,205 @@
+package lambdatest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"keypool/infra/deployment"
+)
+
+// rights hold the calls of DynamoDB and SQS that a function makes against the rights
+// that infra/deployment gives it. A call without a right is an error. So is, when the
+// test ends, a right that no call used: it is for nothing.
+type rights struct {
+	function   string
+	statements []deployment.Statement
+	used       map[string]bool
+}
+
+// newRights returns the rights of the function whose folder the test runs in.
+func newRights() (*rights, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range deployment.Functions {
+		if f.Folder() == filepath.Base(folder) {
+			return &rights{function: f.ID, statements: f.Statements(), used: map[string]bool{}}, nil
+		}
+	}
+	return nil, fmt.Errorf("no function has the folder %s", filepath.Base(folder))
+}
+
+// access is what DynamoDB asks IAM for.
+type access struct {
+	action   string // "dynamodb:GetItem"
+	resource string // "${Orders.Arn}"
+	key      string // partition key; "" if it is not the table's own
+	selected string // of a query: COUNT, or ""
+}
+
+// take uses the right to an access, and returns an error if there is none.
+func (r *rights) take(a access) error {
+	for _, s := range r.statements {
+		if s.Resource != a.resource || !slices.Contains(s.Actions, a.action) {
+			continue
+		}
+		condition := s.Condition()
+		if selected := condition["StringEquals"]["dynamodb:Select"]; selected != nil && !slices.Contains(selected, a.selected) {
+			continue
+		}
+		begins := condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+		if begins == nil {
+			r.used[a.action+" on "+s.Resource] = true
+			return nil
+		}
+		for _, begin := range begins {
+			if strings.HasPrefix(a.key, strings.TrimSuffix(begin, "*")) {
+				r.used[a.action+" on "+s.Resource+" for "+begin] = true
+				return nil
+			}
+		}
+	}
+	kind, _, _ := strings.Cut(a.key, "#")
+	return fmt.Errorf("no right to %s on %s for %s# %s: give the function one in infra/deployment", a.action, a.resource, kind, a.selected)
+}
+
+// elsewhere are rights whose calls need what no run in a sandbox comes to; the tests
+// of the use case make them.
+var elsewhere = map[string][]string{
+	"Api": {
+		"dynamodb:UpdateItem on ${Keys.Arn}", // an order is cancelled
+		"dynamodb:GetItem on ${Orders.Arn} for order#*",
+		"dynamodb:PutItem on ${Orders.Arn} for order#*",
+		"dynamodb:DeleteItem on ${Orders.Arn} for order#*",
+		"dynamodb:DeleteItem on ${Orders.Arn} for queue#*",
+		"dynamodb:DeleteItem on ${Orders.Arn} for unconnected#*",
+		"dynamodb:DeleteItem on ${Catalog.Arn} for settings#*", // a pool or a product is deleted
+		"dynamodb:Query on ${Catalog.Arn} for parked#*",        // a pool is created for which files wait
+		"dynamodb:Query on ${Orders.Arn} for unconnected#*",    // a product is deleted
+		"sqs:SendMessage on ${Fills.Arn}",                      // a product is connected
+		"sqs:SendMessage on ${Ranges.Arn}",                     // a pool is created for which files wait
+	},
+	"Deliver": {
+		"dynamodb:GetItem on ${Catalog.Arn} for uploads#*", // the report of an upload
+		"dynamodb:Query on ${Orders.Arn} for order#*",      // a line of more than 20 keys
+	},
+	"Fill": {"dynamodb:BatchGetItem on ${Keys.Arn}"}, // a key was taken meanwhile
+	"Ingest": {
+		"dynamodb:DeleteItem on ${Catalog.Arn} for parked#*", // a file is read whose pool was missing
+		"sqs:SendMessage on ${Ranges.Arn}",                   // a file of several ranges
+	},
+	"Operator": { // a merchant's default pool or languages change
+		"dynamodb:GetItem on ${Catalog.Arn} for settings#*",
+		"dynamodb:Query on ${Catalog.Arn} for settings#*",
+		"sqs:SendMessage on ${Fills.Arn}",
+	},
+	"Sweep": { // an upload that stopped, a notice that was not mailed, the delay mail
+		"dynamodb:BatchGetItem on ${Catalog.Arn} for uploads#*",
+		"dynamodb:BatchGetItem on ${Orders.Arn} for notice#*",
+		"dynamodb:GetItem on ${Catalog.Arn} for settings#*",
+		"dynamodb:PutItem on ${Orders.Arn} for notice#*",
+		"dynamodb:UpdateItem on ${Catalog.Arn} for uploads#*",
+		"dynamodb:UpdateItem on ${Orders.Arn} for notice#*",
+		"sqs:SendMessage on ${Ranges.Arn}",
+	},
+	"Webhook": {"dynamodb:BatchGetItem on ${Keys.Arn}"}, // a key was taken meanwhile
+}
+
+// byLambda are the calls that Lambda makes with the function's rights.
+var byLambda = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}
+
+// unused returns the rights to tables, indexes and queues of work that no call took.
+func (r *rights) unused() []string {
+	all := map[string]bool{}
+	for _, s := range r.statements {
+		service, _, _ := strings.Cut(s.Actions[0], ":")
+		if service != "dynamodb" && service != "sqs" || strings.Contains(s.Resource, "tream") || strings.HasPrefix(s.Resource, "${Dead") { // Lambda's own
+			continue
+		}
+		for _, action := range s.Actions {
+			if slices.Contains(byLambda, action) {
+				continue
+			}
+			begins := s.Condition()["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+			if begins == nil {
+				all[action+" on "+s.Resource] = true
+			}
+			for _, begin := range begins {
+				all[action+" on "+s.Resource+" for "+begin] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(right string) bool {
+		return r.used[right] || slices.Contains(elsewhere[r.function], right)
+	})
+}
+
+var inserted = regexp.MustCompile(`^INSERT INTO "([^"]+)"`)
+
+// accesses returns what a call asks for. Table turns a table's name into its ID.
+func accesses(operation string, body []byte, table func(name string) string) ([]access, error) {
+	type value struct{ S string }
+	type item struct{ PK value }
+	type write struct {
+		TableName string
+		Key, Item item
+	}
+	var call struct {
+		write
+		IndexName, KeyConditionExpression, Select string
+
+		ExpressionAttributeValues map[string]value
+		RequestItems              map[string]struct{ Keys []item }
+		TransactItems             []map[string]write
+		Statements                []struct{ Statement string }
+	}
+	if err := json.Unmarshal(body, &call); err != nil {
+		return nil, err
+	}
+	on := func(name string) string { return "${" + table(name) + ".Arn}" }
+	one := func(action string, w write) access {
+		return access{"dynamodb:" + action, on(w.TableName), w.Key.PK.S + w.Item.PK.S, ""}
+	}
+	var all []access
+	switch operation {
+	case "GetItem", "PutItem", "UpdateItem", "DeleteItem":
+		all = append(all, one(operation, call.write))
+	case "Query":
+		a := access{"dynamodb:Query", on(call.TableName), call.ExpressionAttributeValues[":pk"].S, call.Select}
+		if call.IndexName != "" {
+			a.resource, a.key = a.resource+"/index/"+call.IndexName, ""
+		}
+		all = append(all, a)
+	case "BatchGetItem":
+		for name, request := range call.RequestItems {
+			for _, key := range request.Keys {
+				all = append(all, access{"dynamodb:BatchGetItem", on(name), key.PK.S, ""})
+			}
+		}
+	case "TransactWriteItems":
+		for _, part := range call.TransactItems {
+			for kind, w := range part {
+				action := map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}[kind]
+				all = append(all, one(action, w))
+			}
+		}
+	case "BatchExecuteStatement":
+		for _, s := range call.Statements {
+			into := inserted.FindStringSubmatch(s.Statement)
+			if into == nil {
+				return nil, fmt.Errorf("a statement of another kind: %.20s", s.Statement)
+			}
+			all = append(all, access{"dynamodb:PartiQLInsert", on(into[1]), "", ""})
+		}
+	default:
+		return nil, fmt.Errorf("a call of another kind: %s", operation)
+	}
+	return all, nil
+}
