@@ -64,7 +64,7 @@ merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITL
 # model of DynamoDB, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
-.PHONY: check test unit histories engine race-test e2e kills lint sam-lint template vuln
+.PHONY: check test unit histories engine race-test e2e kills lint sam-lint template documents vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
@@ -102,6 +102,9 @@ sam-lint: .local/sam/bin/sam
 
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
+
+documents: need-build ## write the OpenAPI documents anew, from the operations of api and operator
+	@go test ./functions/api ./functions/operator -run '^TestDocument_isCurrent$$' -update
 
 vuln: need-build ## known vulnerabilities in what the program calls
 	@infra/vuln.sh

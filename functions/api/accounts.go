@@ -19,7 +19,7 @@ type Account struct {
 	Platform          string          `json:"platform,omitempty" maxLength:"63" doc:"The payment platform; standard is Keypool's own scheme, by the Standard Webhooks specification, and taken where left out. An account's platform never changes."`
 	WebhookPath       string          `json:"webhook_path,omitempty" readOnly:"true" doc:"Where the platform sends its webhooks, below this API's address. What a shop of Keypool's own scheme sends stands under webhooks."`
 	Secret            string          `json:"secret,omitempty" maxLength:"200" doc:"Signing secret: whsec_ and 24 to 64 bytes in base64. One is made where left out, and shown in this answer only. Never read back."`
-	KeepPreviousHours *int            `json:"keep_previous_hours,omitempty" writeOnly:"true" minimum:"0" maximum:"720" doc:"How long the secret before stays valid, so that no webhook is refused while the sender changes over; 0 ends all others, within five minutes. 24 where left out."`
+	KeepPreviousHours *int            `json:"keep_previous_hours,omitempty" writeOnly:"true" minimum:"0" maximum:"720" doc:"How long the secret before stays valid, so that no webhook is refused while the sender changes over; 0 ends all others, within 30 seconds. 24 where left out."`
 	Secrets           []AccountSecret `json:"secrets,omitempty" readOnly:"true" nullable:"false" doc:"The secrets that are valid, the newest first."`
 }
 
@@ -77,7 +77,7 @@ func (a *api) addAccounts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-account", Method: http.MethodPut, Path: "/v1/accounts/{account}", Tags: []string{"Accounts"},
 		Summary:     "Set up an account with a payment platform, or give it a new signing secret",
-		Description: "Each call brings a new secret. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook.",
+		Description: "Each call brings a new secret, which is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleAccountBody), Responses: to.Responses(sampleAccount, 200, 201),
 	}, a.putAccount)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"net/http"
 	"strings"
 
@@ -23,6 +24,11 @@ type api struct {
 	cancels  canceller
 }
 
+// described is the OpenAPI document, which make documents writes.
+//
+//go:embed openapi.json
+var described []byte
+
 // serve returns the API.
 func (a *api) serve() *rest.API {
 	return rest.New(rest.Config{
@@ -35,8 +41,9 @@ func (a *api) serve() *rest.API {
 			{Name: "Uploads", Description: "Key files and what became of each line."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 		},
-		Document: "/openapi.json",
-		Free:     []string{"product", "order"}, // platforms choose them
+		Document:  "/openapi.json",
+		Described: described,
+		Free:      []string{"product", "order"}, // platforms choose them
 
 		Authenticate: a.authenticate,
 		Caller:       "merchant",

@@ -1,6 +1,15 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"keypool/infra/proof/resttest"
+)
+
+func TestDocument_isCurrent(t *testing.T) {
+	t.Parallel()
+	resttest.IsCurrent(t, (&api{}).serve())
+}
 
 func TestDocument(t *testing.T) {
 	t.Parallel()

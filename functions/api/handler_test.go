@@ -781,6 +781,57 @@ func TestAccount_keepsPlatformAndOrigin(t *testing.T) {
 	}
 }
 
+// A webhook that is signed by a secret of two accounts would be good at both: paid
+// once, it would get keys twice.
+func TestAccount_secretOfAnotherAccountIsRefused(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer, other := w.merchant("acme"), w.merchant("nova")
+	const own, next = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+	w.shop(bearer, "PUT", "/v1/accounts/shop-eu", Account{Secret: own}).Want(201)
+	refused := func() {
+		t.Helper()
+		answer := w.shop(bearer, "PUT", "/v1/accounts/shop-us", Account{Secret: own}).Want(422)
+		if got := answer.Locations(); !slices.Equal(got, []string{"body.secret"}) || !strings.Contains(answer.Body, "the account shop-eu has it") || strings.Contains(answer.Body, own[6:]) {
+			t.Errorf("refused by %s", answer.Body)
+		}
+	}
+	refused()
+	// The secret from before a rotation is held for as long as it is valid.
+	w.shop(bearer, "PUT", "/v1/accounts/shop-eu", Account{Secret: next, KeepPreviousHours: new(2)}, "if-match", "*").Want(200)
+	refused()
+	w.shop(bearer, "PUT", "/v1/accounts/shop-eu", Account{Secret: next}, "if-match", "*").Want(200) // its own
+	w.advance(3 * time.Hour)
+	w.shop(bearer, "PUT", "/v1/accounts/shop-us", Account{Secret: own}).Want(201)
+	// What another merchant holds is told to nobody.
+	w.shop(other, "PUT", "/v1/accounts/shop-eu", Account{Secret: own}).Want(201)
+}
+
+// The names of members are case-sensitive: another spelling is an unknown member, and
+// sets nothing.
+func TestBody_namesOfMembersAreCaseSensitive(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/accounts/shop-eu", Account{}).Want(201)
+	for path, body := range map[string]string{
+		"/v1/accounts/shop-eu": `{"keep_previous_hours": 1, "KEEP_PREVIOUS_HOURS": 720}`,
+		"/v1/accounts/shop-us": `{"Platform": "standard"}`,
+		"/v1/pools/elden":      `{"Title": "Elden"}`,
+		"/v1/products/game":    `{"title": "Game", "TITLE": "Another"}`,
+	} {
+		answer := w.shop(bearer, "PUT", path, body, "if-match", "*").Want(422)
+		if len(answer.Locations()) == 0 {
+			t.Errorf("%s %s: %s", path, body, answer.Body)
+		}
+	}
+	var got Account
+	w.shop(bearer, "GET", "/v1/accounts/shop-eu", nil).Want(200).Into(&got)
+	if len(got.Secrets) != 1 {
+		t.Errorf("a body that is refused brought a secret: %+v", got)
+	}
+}
+
 // Two shops may number their orders alike. Each order is shown with the account that
 // it was paid through.
 func TestOrder_ofTwoAccounts(t *testing.T) {

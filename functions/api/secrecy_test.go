@@ -48,6 +48,7 @@ func TestSecrecy(t *testing.T) {
 			return `{"secret":"` + platform.FormatSecret([]byte(s.Canaries.New(canary.Secret)+"123")) + `"}`
 		}, nil},
 		{"GET", "/v1/accounts/standard", nil, nil},
+		{"GET", "/v1/refusals", nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},
 		{"PUT", "/v1/pools/elden", func() string { return `{"title":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},

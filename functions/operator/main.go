@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"net/http"
 	"time"
 
@@ -43,6 +44,11 @@ type operator struct {
 	tokens    *settings.Tokens
 }
 
+// described is the OpenAPI document, which make documents writes.
+//
+//go:embed openapi.json
+var described []byte
+
 // serve returns the API.
 func (o *operator) serve() *rest.API {
 	return rest.New(rest.Config{
@@ -50,6 +56,7 @@ func (o *operator) serve() *rest.API {
 		Description: "The merchants of a deployment and their API tokens.",
 		Tags:        []*huma.Tag{{Name: "Merchants", Description: "Who sells here."}},
 		Document:    "/operator/openapi.json",
+		Described:   described,
 
 		Authenticate: authenticate,
 		Caller:       "operator",

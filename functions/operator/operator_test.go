@@ -358,3 +358,8 @@ func (w *world) tries(r resttest.Attempt, calls *dynamotest.Meter) {
 		}
 	}
 }
+
+func TestDocument_isCurrent(t *testing.T) {
+	t.Parallel()
+	resttest.IsCurrent(t, (&operator{}).serve())
+}

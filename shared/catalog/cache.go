@@ -8,16 +8,15 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// CacheFor is the age up to which Get returns a cached setting. Accounts are kept
-// longer: see package platform.
+// CacheFor is the age up to which Get returns a cached setting.
 const CacheFor = 30 * time.Second
 
 // Cache is a read-through cache of values of one type, by key, in the memory of
 // one process. Concurrent calls for the same key share one read. It is safe for
 // concurrent use.
 //
-// Absence is never cached, nor is an error: the first order after a product was
-// created finds it.
+// An error is never cached. Nor is absence, so that the first order after a product
+// was created finds it; unless the cache is one that RememberAbsence made.
 //
 // Decision. It is ours, over singleflight. Of the libraries, ttlcache's loader has no
 // context and no error; golang-lru's expirable has no loader, no clock to pass in,
@@ -31,6 +30,7 @@ type Cache[T any] struct {
 	flight  singleflight.Group
 	mu      sync.Mutex
 	entries map[string]entry[T]
+	absent  map[string]time.Time // when each key was found not to exist; nil: not remembered
 }
 
 type entry[T any] struct {
@@ -38,7 +38,8 @@ type entry[T any] struct {
 	readAt time.Time
 }
 
-// cacheSize bounds the memory of a process that reads very many keys.
+// cacheSize bounds the memory of a process that reads very many keys. Keys that do
+// not exist are counted by themselves: whoever makes up names evicts no value.
 const cacheSize = 10_000
 
 // NewCache returns an empty cache of the values that read returns. It returns
@@ -47,25 +48,41 @@ func NewCache[T any](now func() time.Time, read func(ctx context.Context, key st
 	return &Cache[T]{read: read, now: now, entries: map[string]entry[T]{}}
 }
 
+// RememberAbsence returns a cache that caches, too, that a key does not exist: for
+// keys that strangers make up.
+func RememberAbsence[T any](now func() time.Time, read func(ctx context.Context, key string) (T, bool, error)) *Cache[T] {
+	c := NewCache(now, read)
+	c.absent = map[string]time.Time{}
+	return c
+}
+
 // Get returns the value of a key, at most CacheFor old, and false if it does not
 // exist. The caller must not change the value.
 func (c *Cache[T]) Get(ctx context.Context, key string) (T, bool, error) {
-	return c.Within(ctx, key, CacheFor)
+	found, err := c.Within(ctx, key, CacheFor)
+	return found.Value, found.Exists, err
 }
 
-// Within is Get for a value that is at most maxAge old.
-func (c *Cache[T]) Within(ctx context.Context, key string, maxAge time.Duration) (T, bool, error) {
+// Found is what a cache knows of a key.
+type Found[T any] struct {
+	Value  T // zero if the key does not exist
+	Exists bool
+	ReadAt time.Time // the value was read then or later
+}
+
+// Within returns what was found of a key less than maxAge ago, or is found now.
+func (c *Cache[T]) Within(ctx context.Context, key string, maxAge time.Duration) (Found[T], error) {
 	c.mu.Lock()
-	cached, ok := c.entries[key]
+	cached, exists := c.entries[key]
+	known := Found[T]{cached.value, exists, cached.readAt}
+	if missedAt, missed := c.absent[key]; missed {
+		known.ReadAt = missedAt
+	}
 	c.mu.Unlock()
-	if ok && c.now().Sub(cached.readAt) < maxAge {
-		return cached.value, true, nil
+	if !known.ReadAt.IsZero() && c.now().Sub(known.ReadAt) < maxAge {
+		return known, nil
 	}
 
-	type result struct {
-		value T
-		ok    bool
-	}
 	// Other callers wait for the read too, so it goes on if the first one gives up.
 	shared := c.flight.DoChan(key, func() (any, error) {
 		readAt := c.now()
@@ -73,19 +90,25 @@ func (c *Cache[T]) Within(ctx context.Context, key string, maxAge time.Duration)
 		if err == nil {
 			c.store(key, entry[T]{value, readAt}, ok)
 		}
-		return result{value, ok}, err
+		return Found[T]{value, ok, readAt}, err
 	})
-	var none T
 	select {
 	case done := <-shared:
 		if done.Err != nil {
-			return none, false, done.Err
+			return Found[T]{}, done.Err
 		}
-		r := done.Val.(result)
-		return r.value, r.ok, nil
+		return done.Val.(Found[T]), nil
 	case <-ctx.Done():
-		return none, false, ctx.Err()
+		return Found[T]{}, ctx.Err()
 	}
+}
+
+// Last returns the value of a key as it was last read, however long ago.
+func (c *Cache[T]) Last(key string) (T, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok := c.entries[key]
+	return cached.value, ok
 }
 
 func (c *Cache[T]) store(key string, e entry[T], exists bool) {
@@ -93,8 +116,15 @@ func (c *Cache[T]) store(key string, e entry[T], exists bool) {
 	defer c.mu.Unlock()
 	if !exists {
 		delete(c.entries, key)
+		if c.absent != nil {
+			if len(c.absent) >= cacheSize {
+				clear(c.absent)
+			}
+			c.absent[key] = e.readAt
+		}
 		return
 	}
+	delete(c.absent, key)
 	if len(c.entries) >= cacheSize {
 		clear(c.entries)
 	}

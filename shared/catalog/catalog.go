@@ -140,9 +140,10 @@ type Account struct {
 // SealedSecret is a signing secret, encrypted under the deployment's key with
 // merchant and account as the encryption context.
 type SealedSecret struct {
-	Blob      []byte
-	CreatedAt time.Time
-	ExpiresAt time.Time // the secret is not accepted from then on; zero: never
+	Blob        []byte
+	Fingerprint []byte // the same for the same secret of a merchant: see package settings
+	CreatedAt   time.Time
+	ExpiresAt   time.Time // the secret is not accepted from then on; zero: never
 }
 
 // Stock counts the keys of one side of a pool. Available was exact at AsOf.

@@ -78,9 +78,10 @@ type accountItem struct {
 }
 
 type secretItem struct {
-	Blob      []byte `dynamodbav:"blob"`
-	CreatedAt int64  `dynamodbav:"createdAt"`
-	ExpiresAt int64  `dynamodbav:"expiresAt,omitempty"`
+	Blob        []byte `dynamodbav:"blob"`
+	Fingerprint []byte `dynamodbav:"fingerprint,omitempty"`
+	CreatedAt   int64  `dynamodbav:"createdAt"`
+	ExpiresAt   int64  `dynamodbav:"expiresAt,omitempty"`
 }
 
 type tokenItem struct {
@@ -233,7 +234,7 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account) error {
 	}
 	for _, secret := range a.Secrets {
 		item.Secrets = append(item.Secrets, secretItem{
-			Blob: secret.Blob, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
+			Blob: secret.Blob, Fingerprint: secret.Fingerprint, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
 		})
 	}
 	return wrap(s.putCatalog(ctx, item, locked(a.Version)), "store account %s of %s", a.Name, a.Merchant)
@@ -325,7 +326,7 @@ func (i accountItem) account() catalog.Account {
 	}
 	for _, secret := range i.Secrets {
 		a.Secrets = append(a.Secrets, catalog.SealedSecret{
-			Blob: secret.Blob, CreatedAt: at(secret.CreatedAt), ExpiresAt: at(secret.ExpiresAt),
+			Blob: secret.Blob, Fingerprint: secret.Fingerprint, CreatedAt: at(secret.CreatedAt), ExpiresAt: at(secret.ExpiresAt),
 		})
 	}
 	return a

@@ -1,8 +1,10 @@
 package platform
 
 import (
+	"bytes"
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"keypool/shared/catalog"
@@ -12,16 +14,21 @@ import (
 // Accounts verifies that a request comes from a merchant's account. It is safe for
 // concurrent use.
 //
-// Accounts are cached for minutes, with their secrets opened. A request that none of
-// the cached secrets signed has the account read again, since a secret may have been
-// rotated, but at most once a minute. An account that does not exist costs one read
-// a minute, and no secret is opened for it.
+// Each secret is opened once, and an account is cached for catalog.CacheFor: that
+// long, a secret that was taken away is still good. A request that none of the cached
+// secrets signed has the account read again at once, since a secret may be new: it
+// may be an order. Such reads are limited for each account, see limiter, and open
+// only a secret that was not open yet.
+//
+// An account that does not exist is cached as well, and opens no secret. A request
+// without a signature reads nothing.
 type Accounts struct {
 	adapters map[string]Adapter
 	read     func(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
 	open     func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error)
 	now      func() time.Time
 	cached   *catalog.Cache[opened]
+	rereads  limiter
 }
 
 // NewAccounts returns the accounts that read finds in the catalog, whose secrets are
@@ -33,7 +40,7 @@ func NewAccounts(
 	now func() time.Time,
 ) *Accounts {
 	a := &Accounts{adapters: adapters, read: read, open: open, now: now}
-	a.cached = catalog.NewCache(now, a.account)
+	a.cached = catalog.RememberAbsence(now, a.account)
 	return a
 }
 
@@ -44,42 +51,53 @@ type Sender struct {
 	Signed  Signed
 }
 
-// opened is an account as it was read, with its secrets opened. The account of a
-// name that does not exist has no secret.
+// opened is an account as it was read, with its secrets opened.
 type opened struct {
-	account  Account
-	adapter  Adapter
-	expiring []time.Time // of each of the account's secrets; zero: never
-	readAt   time.Time
+	account Account
+	adapter Adapter
+	sealed  []catalog.SealedSecret // what each of the account's secrets was opened from
 }
-
-const (
-	cacheFor    = 5 * time.Minute
-	rereadAfter = time.Minute // a signature that does not fit is no reason to read again before
-)
 
 // Verify returns the account that signed the request. It returns ErrSignature if
 // the account did not sign it, and if there is no such merchant or account.
 func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request) (Sender, error) {
-	if pool.CheckName(merchant) != nil || pool.CheckName(name) != nil {
+	if pool.CheckName(merchant) != nil || pool.CheckName(name) != nil || !a.signed(r) {
 		return Sender{}, ErrSignature
 	}
-	key := merchant + "/" + name
-	cached, _, err := a.cached.Within(ctx, key, cacheFor)
+	key, started := merchant+"/"+name, a.now()
+	found, err := a.cached.Within(ctx, key, catalog.CacheFor)
 	if err != nil {
 		return Sender{}, err
 	}
-	if sender, err := cached.verify(r, a.now()); err == nil {
-		return sender, nil
+	sender, err := a.verify(found, r)
+	if err == nil || !found.ReadAt.Before(started) || !a.rereads.allow(key, a.now()) {
+		return sender, err
 	}
-	again, _, err := a.cached.Within(ctx, key, rereadAfter)
-	if err != nil {
+	if found, err = a.cached.Within(ctx, key, 0); err != nil {
 		return Sender{}, err
 	}
-	if again.readAt.Equal(cached.readAt) {
-		return Sender{}, ErrSignature
+	return a.verify(found, r)
+}
+
+// signed reports whether a request has a signature of any platform. Which is the
+// account's, nobody knows before it is read.
+func (a *Accounts) signed(r Request) bool {
+	for _, adapter := range a.adapters {
+		if adapter.HasSignature(r.Header) {
+			return true
+		}
 	}
-	return again.verify(r, a.now())
+	return false
+}
+
+// verify holds a request against an account. One that does not exist is held to be of
+// Keypool's own scheme, without secrets: to refuse it takes as long as to refuse a
+// wrong signature.
+func (a *Accounts) verify(found catalog.Found[opened], r Request) (Sender, error) {
+	if !found.Exists {
+		found.Value = opened{adapter: a.adapters[Standard]}
+	}
+	return found.Value.verify(r, a.now())
 }
 
 // verify holds a request against the secrets that have not expired.
@@ -87,7 +105,7 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	account := o.account
 	account.Secrets = nil
 	for i, secret := range o.account.Secrets {
-		if end := o.expiring[i]; end.IsZero() || now.Before(end) {
+		if end := o.sealed[i].ExpiresAt; end.IsZero() || now.Before(end) {
 			account.Secrets = append(account.Secrets, secret)
 		}
 	}
@@ -98,32 +116,76 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	return Sender{account, o.adapter, signed}, nil
 }
 
-// account reads an account, named <merchant>/<account>, and opens its secrets. A name
-// that does not exist becomes an account of Keypool's own scheme without secrets: to
-// refuse it takes as long as to refuse a wrong signature, and it is cached as others are.
+// account reads an account, named <merchant>/<account>, and opens those of its secrets
+// that are not open yet. It returns false for a name that does not exist.
 func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error) {
 	merchant, name, _ := strings.Cut(key, "/")
-	read := opened{adapter: a.adapters[Standard], readAt: a.now()}
 	account, known, err := a.read(ctx, merchant, name)
 	if err != nil {
 		return opened{}, false, err
 	}
 	adapter := a.adapters[account.Platform]
 	if !known || adapter == nil {
-		return read, true, nil
+		return opened{}, false, nil
 	}
-	read.adapter = adapter
-	read.account = Account{Merchant: account.Merchant, Name: account.Name, Origin: account.Origin}
+	before, _ := a.cached.Last(key)
+	read := opened{adapter: adapter, account: Account{Merchant: account.Merchant, Name: account.Name, Origin: account.Origin}}
 	for _, sealed := range account.Secrets {
 		if !sealed.ExpiresAt.IsZero() && !a.now().Before(sealed.ExpiresAt) {
 			continue
 		}
-		secret, err := a.open(ctx, merchant, name, sealed.Blob)
-		if err != nil {
-			return opened{}, false, err
+		secret, ok := before.secret(sealed)
+		if !ok {
+			text, err := a.open(ctx, merchant, name, sealed.Blob)
+			if err != nil {
+				return opened{}, false, err
+			}
+			secret = Conceal(text)
 		}
-		read.account.Secrets = append(read.account.Secrets, Conceal(secret))
-		read.expiring = append(read.expiring, sealed.ExpiresAt)
+		read.account.Secrets = append(read.account.Secrets, secret)
+		read.sealed = append(read.sealed, sealed)
 	}
 	return read, true, nil
+}
+
+// secret returns the secret that was opened from the same blob before.
+func (o opened) secret(sealed catalog.SealedSecret) (Secret, bool) {
+	for i, before := range o.sealed {
+		if bytes.Equal(before.Blob, sealed.Blob) {
+			return o.account.Secrets[i], true
+		}
+	}
+	return Secret{}, false
+}
+
+// limiter limits how often an account is read again for a signature that none of its
+// secrets fits: rereadBurst times at once, then once each rereadEvery. Its zero value
+// is ready.
+type limiter struct {
+	mu   sync.Mutex
+	next map[string]time.Time // by account: when all its reads are paid for
+}
+
+const (
+	rereadBurst = 5
+	rereadEvery = time.Second
+	// limited bounds the memory for names that strangers make up.
+	limited = 10_000
+)
+
+func (l *limiter) allow(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next == nil || len(l.next) >= limited {
+		l.next = map[string]time.Time{}
+	}
+	next := l.next[key]
+	if next.Before(now) {
+		next = now
+	}
+	if next.Sub(now) > (rereadBurst-1)*rereadEvery {
+		return false
+	}
+	l.next[key] = next.Add(rereadEvery)
+	return true
 }

@@ -82,11 +82,11 @@ func TestAccounts_rotation(t *testing.T) {
 	if !verify(before) || verify(after) {
 		t.Error("before the rotation, the old secret is good and the new one is not")
 	}
-	now = now.Add(time.Minute)
+	now = now.Add(time.Second)
 	expires := now.Add(10 * time.Minute)
 	a.secrets = []catalog.SealedSecret{{Blob: []byte(after)}, {Blob: []byte(before), ExpiresAt: expires}}
 	if !verify(after) || !verify(before) {
-		t.Error("after the rotation, both secrets are good")
+		t.Error("after the rotation, both secrets are good at once")
 	}
 	now = expires.Add(-time.Second)
 	if !verify(before) {
@@ -97,9 +97,102 @@ func TestAccounts_rotation(t *testing.T) {
 		t.Error("once it expires, the old secret is not good any more, though it is still remembered")
 	}
 	a.secrets = []catalog.SealedSecret{{Blob: []byte("yet another secret, known to few")}}
-	now = now.Add(5 * time.Minute)
+	now = now.Add(30 * time.Second)
 	if verify(after) {
-		t.Error("a secret that was taken away is good five minutes later")
+		t.Error("a secret that was taken away is good 30 seconds later")
+	}
+}
+
+// Each secret is opened once: neither its age nor a wrong signature has it opened anew.
+func TestAccounts_opensEachSecretOnce(t *testing.T) {
+	now := signedAt
+	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte("a secret of the account's own...")}}}
+	accounts := a.accounts(func() time.Time { return now })
+	for range 10 {
+		for _, secret := range []string{"a secret of the account's own...", "the secret of somebody unknown.."} {
+			accounts.Verify(t.Context(), "acme", "shop-eu", signedBy(secret, now))
+			now = now.Add(20 * time.Second)
+		}
+	}
+	if a.opened != 1 || a.reads < 10 {
+		t.Errorf("%d reads, the secret was opened %d times", a.reads, a.opened)
+	}
+	a.secrets = append([]catalog.SealedSecret{{Blob: []byte("one more")}}, a.secrets...)
+	now = now.Add(30 * time.Second)
+	if _, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy("one more", now)); err != nil || a.opened != 2 {
+		t.Errorf("%v; %d secrets were opened, want 2", err, a.opened)
+	}
+}
+
+// Signatures that do not fit read the account a few times, and then once a second;
+// the first of them always does.
+func TestAccounts_readsAgainAtALimitedRate(t *testing.T) {
+	now := signedAt
+	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte("a secret of the account's own...")}}}
+	accounts := a.accounts(func() time.Time { return now })
+	wrong := func() {
+		t.Helper()
+		if _, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy("another", now)); !errors.Is(err, platform.ErrSignature) {
+			t.Error(err)
+		}
+	}
+	wrong()
+	if a.reads != 1 {
+		t.Errorf("%d reads for an account that was read in the same call, want 1", a.reads)
+	}
+	for range 1000 {
+		now = now.Add(time.Millisecond)
+		wrong()
+	}
+	if a.reads > 8 || a.reads < 3 {
+		t.Errorf("a thousand wrong signatures in a second read the account %d times", a.reads)
+	}
+	before := a.reads
+	now = now.Add(5 * time.Second)
+	wrong()
+	if a.reads != before+1 {
+		t.Error("after a pause, the first wrong signature does not read the account again")
+	}
+}
+
+// A webhook without the headers of a signature is refused before anything is read.
+func TestAccounts_withoutASignatureNothingIsRead(t *testing.T) {
+	a := &account{}
+	accounts := a.accounts(always(signedAt))
+	for _, r := range []platform.Request{request("", "", ""), request(requestID, "1614265330", ""), request("", "1614265330", "v1,x"), request(requestID, "", "v1,x"), {}} {
+		if _, err := accounts.Verify(t.Context(), "acme", "shop-eu", r); !errors.Is(err, platform.ErrSignature) {
+			t.Error(err)
+		}
+	}
+	if a.reads != 0 {
+		t.Errorf("%d reads", a.reads)
+	}
+}
+
+// Whoever makes up names of accounts evicts no account that exists.
+func TestAccounts_madeUpNamesEvictNoSecret(t *testing.T) {
+	const own = "a secret of the account's own..."
+	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte(own)}}}
+	accounts := a.accounts(always(signedAt))
+	verify := func() {
+		t.Helper()
+		if _, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy(own, signedAt)); err != nil {
+			t.Error(err)
+		}
+	}
+	verify()
+	stranger := signedBy("a stranger's", signedAt)
+	for i := range 25_000 {
+		accounts.Verify(t.Context(), "m"+strconv.Itoa(i), "shop-eu", stranger)
+	}
+	before := a.reads
+	verify()
+	if a.reads != before || a.opened != 1 {
+		t.Errorf("the account was read %d times more, its secret was opened %d times", a.reads-before, a.opened)
+	}
+	accounts.Verify(t.Context(), "m24999", "shop-eu", stranger)
+	if a.reads != before {
+		t.Error("that a name does not exist is forgotten at once")
 	}
 }
 
@@ -125,7 +218,7 @@ func TestAccounts_doesNotOutlastTheCall(t *testing.T) {
 	}, nil, time.Now)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := accounts.Verify(ctx, "acme", "shop-eu", request("", "", "")); !errors.Is(err, context.Canceled) {
+	if _, err := accounts.Verify(ctx, "acme", "shop-eu", signedBy("a secret", time.Now())); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the time is up", err)
 	}
 }

@@ -18,6 +18,10 @@ import (
 
 // Adapter is one payment platform.
 type Adapter interface {
+	// HasSignature reports whether a request has the headers that a signature of the
+	// platform takes. Without them nothing is looked up.
+	HasSignature(h http.Header) bool
+
 	// Verify says which of the account's secrets signed the request, ErrSignature
 	// if none did. It reads nothing of the body but its bytes, and takes as long for
 	// an account without secrets as for one with them.

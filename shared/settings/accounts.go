@@ -1,9 +1,12 @@
 package settings
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +27,7 @@ type Accounts struct {
 // AccountStore keeps accounts, under optimistic locks as MerchantStore does.
 type AccountStore interface {
 	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
+	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
 	PutAccount(ctx context.Context, a catalog.Account) error
 }
 
@@ -37,7 +41,7 @@ type AccountChange struct {
 	Merchant, Name string
 	Platform       string        // "": as it is, or the default
 	Secret         string        // as text; "": make one
-	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them as soon as no cache holds them
+	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them as soon as no cache holds them, see catalog.CacheFor
 }
 
 // maxSecrets is one more than a rotation needs. A caller who never saw the answer
@@ -103,8 +107,13 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	if err != nil {
 		return a, "", false, err
 	}
-	sealed, err := s.Sealer.Seal(ctx, change.Merchant, change.Name, secret)
-	if err != nil {
+	sealed := catalog.SealedSecret{Fingerprint: fingerprint(change.Merchant, secret)}
+	if holder, err := s.holder(ctx, change, sealed.Fingerprint); err != nil || holder != "" {
+		return a, "", false, cmp.Or(err, invalid(Problem{
+			Path: "secret", Message: "the account " + holder + " has it: each account needs a secret of its own, or a webhook of one could be sent to the other",
+		}))
+	}
+	if sealed.Blob, err = s.Sealer.Seal(ctx, change.Merchant, change.Name, secret); err != nil {
 		return a, "", false, err
 	}
 	next.Secrets = rotate(before.Secrets, sealed, s.Now(), change.KeepPrevious)
@@ -113,6 +122,34 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	}
 	next.Version++
 	return next, made, created, nil
+}
+
+// holder returns the name of another account of the merchant that holds the secret
+// with that fingerprint, "" if none does. A secret that is made here is nobody else's.
+func (s *Accounts) holder(ctx context.Context, change AccountChange, fingerprint []byte) (string, error) {
+	if change.Secret == "" {
+		return "", nil
+	}
+	accounts, err := s.Store.Accounts(ctx, change.Merchant)
+	if err != nil {
+		return "", err
+	}
+	for _, other := range accounts {
+		for _, secret := range validSecrets(other.Secrets, s.Now()) {
+			if other.Name != change.Name && bytes.Equal(secret.Fingerprint, fingerprint) {
+				return other.Name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// fingerprint tells whether two secrets of a merchant are the same. Secrets have 24
+// random bytes or more, so that it gives none away.
+func fingerprint(merchant string, secret []byte) []byte {
+	hash := hmac.New(sha256.New, secret)
+	hash.Write([]byte("fingerprint of a secret of " + merchant))
+	return hash.Sum(nil)
 }
 
 // parseOrMakeSecret returns the secret of a text, or a new one and its text.
@@ -128,9 +165,10 @@ func parseOrMakeSecret(text string) (secret []byte, made string, err error) {
 
 // rotate returns the secrets after a new one was set: the new one, and those of
 // before that are still valid, for no longer than keep.
-func rotate(secrets []catalog.SealedSecret, sealed []byte, now time.Time, keep time.Duration) []catalog.SealedSecret {
+func rotate(secrets []catalog.SealedSecret, sealed catalog.SealedSecret, now time.Time, keep time.Duration) []catalog.SealedSecret {
 	now = now.UTC().Truncate(time.Millisecond)
-	next := []catalog.SealedSecret{{Blob: sealed, CreatedAt: now}}
+	sealed.CreatedAt = now
+	next := []catalog.SealedSecret{sealed}
 	for _, secret := range validSecrets(secrets, now) {
 		if end := now.Add(keep); secret.ExpiresAt.IsZero() || end.Before(secret.ExpiresAt) {
 			secret.ExpiresAt = end

@@ -8,7 +8,6 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -27,6 +26,7 @@ type Config struct {
 	Description string
 	Tags        []*huma.Tag
 	Document    string   // path of the OpenAPI document
+	Described   []byte   // the document, as Describe returned it before the program was built
 	Free        []string // wildcards whose values may hold any byte, see web.Router
 
 	// Authenticate returns the context of the caller with that Authorization header.
@@ -54,9 +54,11 @@ type API struct {
 
 	adding sync.RWMutex // held to add operations, shared to serve them
 	added  map[string]bool
-
-	webhooks sync.Once // described in the document
 }
+
+// The names of members are case-sensitive. By huma's default "SECRET" passes for
+// "secret" in the check, and in the decoding the last of both wins.
+func init() { huma.ValidateStrictCasing = true }
 
 // New returns an API.
 func New(config Config) *API {
@@ -78,7 +80,7 @@ func New(config Config) *API {
 		RejectUnknownQueryParameters: true,
 	})
 	a.huma.UseMiddleware(a.authenticate)
-	a.router.HandleFunc(http.MethodGet+" "+config.Document, a.document)
+	a.router.HandleFunc(http.MethodGet+" "+config.Document, newDocument(config.Described).ServeHTTP)
 	return a
 }
 
@@ -88,11 +90,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if below, ok := strings.CutPrefix(r.URL.Path, "/v1/"); ok {
 		name, _, _ := strings.Cut(below, "/")
 		a.add(name)
-	}
-	if r.URL.Path == a.config.Document {
-		for name := range a.config.Operations {
-			a.add(name)
-		}
 	}
 	a.adding.RLock()
 	defer a.adding.RUnlock()
@@ -114,16 +111,6 @@ func (a *API) add(name string) {
 		operations(a)
 		a.added[name] = true
 	}
-}
-
-func (a *API) document(w http.ResponseWriter, r *http.Request) {
-	a.webhooks.Do(func() {
-		if a.config.Webhooks != nil {
-			a.huma.OpenAPI().Webhooks = a.config.Webhooks()
-		}
-	})
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(a.huma.OpenAPI())
 }
 
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
