@@ -662,7 +662,7 @@ func TestUpload_isPutWhereIngestLooks(t *testing.T) {
 	if want := "https://uploads.example.com/uploads/acme/elden/test/Steam keys, 3 May.txt?lasts=15m0s"; ticket.URL != want {
 		t.Errorf("%s, want %s", ticket.URL, want)
 	}
-	for _, file := range []string{"", "a/b.txt", "../b.txt", "..", "test", "a\nb", strings.Repeat("x", 201)} {
+	for _, file := range []string{"", "a/b.txt", "../b.txt", "..", "test", ".DS_Store", "a\nb", strings.Repeat("x", 201)} {
 		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: file}).Want(422).Locations(); !slices.Equal(got, []string{"body.name"}) {
 			t.Errorf("%q: %q", file, got)
 		}

@@ -26,7 +26,7 @@ type Upload struct {
 	Lines      int            `json:"lines" doc:"Lines read, blank ones too."`
 	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool."`
 	Duplicates map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
-	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, control-character, invalid-text, not-storable."`
+	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, not-storable."`
 	First      []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`
 	ReceivedAt time.Time      `json:"received_at"`
 	FinishedAt time.Time      `json:"finished_at,omitzero"`

@@ -18,6 +18,32 @@ var documents = [][]byte{
 	[]byte("%PDF-"), []byte(`{\rtf`), []byte("<!doctype"), []byte("<html"), []byte("<?xml"),
 }
 
+// unmarked returns the encoding of a file without a byte order mark. It is UTF-16 if
+// its head is plainly that: at least half of it, and all its line ends, are characters
+// of ASCII, none of it is a control character, and nothing is invalid.
+func unmarked(head []byte) upload.Encoding {
+	if bytes.IndexByte(head, 0) < 0 {
+		return upload.UTF8
+	}
+	for _, enc := range []upload.Encoding{upload.UTF16LE, upload.UTF16BE} {
+		text := encoding(enc).decode(head[:len(head)&^1])
+		ascii, all := 0, 0
+		for _, c := range text {
+			all++
+			switch {
+			case c == utf8.RuneError, unicode.IsControl(c) && !around(c):
+				ascii = -len(head)
+			case c < utf8.RuneSelf:
+				ascii++
+			}
+		}
+		if 2*ascii >= all && ascii > 0 {
+			return enc
+		}
+	}
+	return upload.UTF8
+}
+
 // examine returns the encoding of a file by its head, false if the file is no text. It
 // is no text if it holds a NUL, begins as a document does, or has over 16 characters,
 // and over a tenth of all, that are invalid in its encoding or control characters. Of
@@ -29,6 +55,8 @@ func examine(head []byte) (upload.Encoding, bool) {
 		enc = upload.UTF16LE
 	case bytes.HasPrefix(head, []byte("\xfe\xff")):
 		enc = upload.UTF16BE
+	default:
+		enc = unmarked(head)
 	}
 	if enc != upload.UTF8 {
 		units := make([]uint16, len(head)/2)

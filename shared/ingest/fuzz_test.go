@@ -28,6 +28,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("a\n\r\nb"), uint16(2), uint16(MaxLine+1), []byte{45, 5}, byte(255), byte(1))
 	f.Add([]byte("a\x00\r\x00\n\x00b\x00"), uint16(2), uint16(2*MaxLine), []byte{64, 1}, byte(0), byte(0))
 	f.Add([]byte("\n\r\n"), uint16(1), uint16(window-2), []byte{255, 20, 1}, byte(200), byte(1))
+	f.Add([]byte("A\tB\n\u200bC\u200e\nD\u200bE\nF\x1a\n\x1aG\n\x1a"), uint16(0), uint16(0), []byte{2, 1}, byte(0), byte(1))
 	f.Fuzz(func(t *testing.T, file []byte, at, long uint16, steps []byte, piece, stop byte) {
 		// A fuzzer that adds a byte at a time would hardly come to long lines.
 		file = slices.Insert(file, min(int(at), len(file)), bytes.Repeat([]byte("x"), int(long))...)
@@ -176,13 +177,16 @@ func classify(line []uint16, width int, broken bool) (string, upload.Outcome) {
 	case len(text) > MaxLine:
 		return "", upload.TooLong
 	}
-	for strings.HasPrefix(text, "\uFEFF") {
-		text = strings.TrimPrefix(text, "\uFEFF")
-	}
-	text = strings.TrimSpace(text)
+	const spaces = "\t\v\f\r\n \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+	text = strings.Trim(text, spaces+"\x1a\ufeff\u200b\u200c\u200d\u200e\u200f\u2060")
 	for _, r := range text {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+		switch {
+		case r == '\t':
+			return "", upload.Tab
+		case unicode.IsControl(r):
 			return "", upload.ControlCharacter
+		case unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
+			return "", upload.InvisibleCharacter
 		}
 	}
 	return text, ""

@@ -114,8 +114,12 @@ type Worker struct {
 }
 
 // Receive begins the upload of an object that came into the bucket. The same object
-// again is the same upload, and resumes it.
+// again is the same upload, and resumes it. Folders and what desktops leave in them are
+// no uploads.
 func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
+	if upload.Clutter(o.Name) {
+		return nil
+	}
 	stat, ok, err := w.Objects.Stat(ctx, o)
 	if err != nil || !ok || upload.Folder(o, stat) {
 		return wrap(err, "look at version %s of an object", o.Version)

@@ -143,7 +143,7 @@ func TestIngest_tellsWhereDuplicatesStand(t *testing.T) {
 	u := d.drop("uploads/nova/elden/new.txt", file)
 	want := upload.Counts{
 		upload.Accepted: 2, upload.ThisPool: 1, upload.Sold: 1, upload.AnotherPool: 1, upload.SameFile: 1,
-		upload.TooLong: 1, upload.InvalidText: 1, upload.ControlCharacter: 1,
+		upload.TooLong: 1, upload.InvalidText: 1, upload.InvisibleCharacter: 1,
 	}
 	if diff := cmp.Diff(want, u.Counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
@@ -506,7 +506,7 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 		},
 		{
 			name: "no line that holds a key", object: "uploads/nova/elden/a.txt", content: "A\tB\nC\tD\n",
-			cause: upload.NoKeys, counts: upload.Counts{upload.ControlCharacter: 2}, notice: "nova#upload-report#", remind: true,
+			cause: upload.NoKeys, counts: upload.Counts{upload.Tab: 2}, notice: "nova#upload-report#", remind: true,
 		},
 		{
 			name: "misplaced, by a merchant we know", object: "uploads/nova/keys.txt", content: "KEY-1\n",
@@ -769,5 +769,81 @@ func TestUploads_newestFirst(t *testing.T) {
 	}
 	if diff := cmp.Diff(ids, got); diff != "" {
 		t.Errorf("uploads (-want +got):\n%s", diff)
+	}
+}
+
+// Files that desktops leave in a folder are passed over: nobody meant to upload them.
+func TestIngest_filesLeftByDesktopsAreNoUploads(t *testing.T) {
+	t.Parallel()
+	d := newFixture(t)
+	for _, name := range []string{".DS_Store", "Thumbs.db", "desktop.ini", "._november.txt", "~$keys.docx", ".~lock.keys.csv#"} {
+		for _, folder := range []string{"uploads/nova/elden/", "uploads/nova/elden/test/", "uploads/nova/", ""} {
+			o := d.bucket.Put(folder+name, []byte("AAAA-1\n"))
+			if err := d.worker.Receive(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			for _, merchant := range []string{"nova", ""} {
+				if u, ok, err := d.store.Upload(t.Context(), merchant, upload.NewID(o, noon)); ok || err != nil {
+					t.Errorf("%s is upload %+v, %v", o.Name, u, err)
+				}
+			}
+		}
+	}
+	if keys := d.keys("nova", pool.Live); len(keys) != 0 {
+		t.Errorf("%d keys of them are on sale", len(keys))
+	}
+}
+
+func TestIngest_charactersThatNobodySees(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		content string
+		keys    []string
+		counts  upload.Counts
+	}{
+		"Ctrl-Z on a line of its own": {"AAAA-1\r\nBBBB-2\r\n\x1a", []string{"AAAA-1", "BBBB-2"}, upload.Counts{upload.Accepted: 2}},
+		"Ctrl-Z after the last key":   {"AAAA-1\r\nBBBB-2\x1a", []string{"AAAA-1", "BBBB-2"}, upload.Counts{upload.Accepted: 2}},
+		"Ctrl-Z between two files":    {"AAAA-1\r\n\x1aBBBB-2\r\n", []string{"AAAA-1", "BBBB-2"}, upload.Counts{upload.Accepted: 2}},
+		"Ctrl-Z inside":               {"AA\x1aAA\n", nil, upload.Counts{upload.ControlCharacter: 1}},
+		"no width": {
+			"\u200bAAAA-1\nBBBB\u200b-2\nCCCC-3\u200e\nDD\u00adDD-4\n",
+			[]string{"AAAA-1", "CCCC-3"},
+			upload.Counts{upload.Accepted: 2, upload.InvisibleCharacter: 2},
+		},
+		"a tab": {"AAAA-1\tunused\nBBBB-2\t\n", []string{"BBBB-2"}, upload.Counts{upload.Accepted: 1, upload.Tab: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newFixture(t)
+			u := d.drop("uploads/nova/elden/a.txt", test.content)
+			if diff := cmp.Diff(test.counts, u.Counts); diff != "" {
+				t.Errorf("counts (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.keys, slices.Sorted(maps.Keys(d.keys("nova", pool.Live)))); diff != "" {
+				t.Errorf("keys (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Some programs write UTF-16 without its mark.
+func TestIngest_utf16WithoutAMark(t *testing.T) {
+	t.Parallel()
+	for want, order := range map[upload.Encoding]binary.AppendByteOrder{upload.UTF16LE: binary.LittleEndian, upload.UTF16BE: binary.BigEndian} {
+		t.Run(string(want), func(t *testing.T) {
+			t.Parallel()
+			d := newFixture(t)
+			var file []byte
+			for _, unit := range utf16.Encode([]rune("AAAA-1\r\nключ-2\r\n\r\nAAAA-1\r\n")) {
+				file = order.AppendUint16(file, unit)
+			}
+			u := d.drop("uploads/nova/elden/a.txt", string(file))
+			if diff := cmp.Diff(upload.Counts{upload.Accepted: 2, upload.SameFile: 1}, u.Counts); diff != "" || u.Encoding != want {
+				t.Errorf("%s, counts (-want +got):\n%s", u.Encoding, diff)
+			}
+			if diff := cmp.Diff([]string{"AAAA-1", "ключ-2"}, slices.Sorted(maps.Keys(d.keys("nova", pool.Live)))); diff != "" {
+				t.Errorf("keys (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

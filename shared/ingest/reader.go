@@ -233,7 +233,7 @@ func (e encoding) char(b []byte) rune {
 }
 
 // clean returns the key of a line, or the reason why the line is rejected; neither if
-// the line is blank. Only the white space around a key is removed.
+// the line is blank. Only what is around a key is removed; see around.
 func (e encoding) clean(raw []byte) (string, upload.Outcome) {
 	text := string(raw)
 	if e.unit() == 2 {
@@ -242,19 +242,39 @@ func (e encoding) clean(raw []byte) (string, upload.Outcome) {
 		}
 	}
 	if plain(text) {
-		return strings.Trim(text, " \t"), ""
+		return strings.Trim(text, " \t"), "" // nothing else of around is in it
 	}
 	if !utf8.ValidString(text) {
 		return "", upload.InvalidText
 	}
-	// Files put together from several have byte order marks in their middle.
-	text = strings.TrimFunc(strings.TrimLeft(text, "\uFEFF"), unicode.IsSpace)
+	text = strings.TrimFunc(text, around)
 	for _, c := range text {
-		if unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+		switch {
+		case c == '\t':
+			return "", upload.Tab
+		case unicode.Is(unicode.Cc, c):
 			return "", upload.ControlCharacter
+		case unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp):
+			return "", upload.InvisibleCharacter
 		}
 	}
 	return text, ""
+}
+
+// around reports whether a character at the beginning or the end of a line is no part
+// of its key: white space, characters without a width that come along when text is
+// copied from a page, and what the end of a file was once marked with, Ctrl-Z. Files
+// put together from several have that, and byte order marks, in their middle.
+func around(c rune) bool {
+	switch c {
+	case '\uFEFF', // byte order mark
+		'\u200B', '\u2060', // zero-width space, word joiner
+		'\u200C', '\u200D', // zero-width non-joiner and joiner
+		'\u200E', '\u200F', // left-to-right and right-to-left marks
+		'\x1A': // Ctrl-Z
+		return true
+	}
+	return unicode.IsSpace(c)
 }
 
 // plain reports whether text is printable ASCII, perhaps with tabs around it, as

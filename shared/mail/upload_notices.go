@@ -164,16 +164,18 @@ func (w noticeWriter) uploadFacts() []details {
 
 // outcomes are the words for the outcomes of rejected lines.
 var outcomes = map[upload.Outcome]string{
-	upload.SameFile:         "twice in this file",
-	upload.ThisPool:         "already in this pool",
-	upload.AnotherPool:      "already in another pool",
-	upload.OtherSide:        "already on the other side, live or test",
-	upload.Sold:             "already sold",
-	upload.Withdrawn:        "withdrawn from sale",
-	upload.TooLong:          "longer than 2,048 bytes",
-	upload.ControlCharacter: "with a control character in it",
-	upload.InvalidText:      "not valid text",
-	upload.NotStorable:      "refused by the store",
+	upload.SameFile:           "twice in this file",
+	upload.ThisPool:           "already in this pool",
+	upload.AnotherPool:        "already in another pool",
+	upload.OtherSide:          "already on the other side, live or test",
+	upload.Sold:               "already sold",
+	upload.Withdrawn:          "withdrawn from sale",
+	upload.TooLong:            "longer than 2,048 bytes",
+	upload.Tab:                "with a tab in it",
+	upload.ControlCharacter:   "with a control character in it",
+	upload.InvisibleCharacter: "with an invisible character in it",
+	upload.InvalidText:        "not valid text",
+	upload.NotStorable:        "refused by the store",
 }
 
 func (w noticeWriter) reason(line upload.RejectedLine) string {

@@ -57,6 +57,9 @@ func CheckFileName(side pool.Side, name string) []Problem {
 	if name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > maxFileName || text.OneLine(name) != name || !ok {
 		return []Problem{{Path: "name", Message: "use the name of a file of up to 200 characters, without slashes, and another than test"}}
 	}
+	if upload.Clutter("/" + name) {
+		return []Problem{{Path: "name", Message: "use another name: files of this name are left behind by desktops, and are not read"}}
+	}
 	return nil
 }
 

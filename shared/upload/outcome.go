@@ -16,17 +16,19 @@ const (
 	Withdrawn   Outcome = "withdrawn"    // taken out of sale
 
 	// Rejected: the line holds no key that could be mailed.
-	TooLong          Outcome = "too-long"
-	ControlCharacter Outcome = "control-character"
-	InvalidText      Outcome = "invalid-text"
-	NotStorable      Outcome = "not-storable" // the table takes no such key
+	TooLong            Outcome = "too-long"
+	Tab                Outcome = "tab" // between characters, as between the columns of a table
+	ControlCharacter   Outcome = "control-character"
+	InvisibleCharacter Outcome = "invisible-character" // such as a zero-width space or a soft hyphen
+	InvalidText        Outcome = "invalid-text"
+	NotStorable        Outcome = "not-storable" // the table takes no such key
 )
 
 // Outcomes lists every outcome, in the order that a report tells them.
 var Outcomes = []Outcome{
 	Accepted,
 	SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn,
-	TooLong, ControlCharacter, InvalidText, NotStorable,
+	TooLong, Tab, ControlCharacter, InvisibleCharacter, InvalidText, NotStorable,
 }
 
 // Duplicate reports whether the line's text was known already.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,8 @@ const (
 // Encoding is the encoding of a key file.
 type Encoding string
 
-// The encodings of key files. UTF-16 is told by its byte order mark.
+// The encodings of key files. UTF-16 is told by its byte order mark or, without
+// one, by its NULs.
 const (
 	UTF8    Encoding = "utf-8"
 	UTF16LE Encoding = "utf-16le"
@@ -192,6 +194,25 @@ func Locate(name string) (Place, bool) {
 
 // Folder reports whether the object only makes a folder show in a console.
 func Folder(o Object, s Stat) bool { return s.Size == 0 && strings.HasSuffix(o.Name, "/") }
+
+// clutter are the names of files that desktops and their programs leave in every
+// folder. They are part of whole folders that are uploaded.
+var clutter = []string{
+	".ds_store", ".localized", "icon\r", // macOS
+	"thumbs.db", "ehthumbs.db", "desktop.ini", // Windows
+	".directory", // KDE
+}
+
+// Clutter reports whether a file was left by a desktop or one of its programs, by the
+// name of the object: nobody meant to upload it.
+func Clutter(name string) bool {
+	file := strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
+	return slices.Contains(clutter, file) ||
+		strings.HasPrefix(file, "._") || // attributes of the file with the rest of the name, by macOS
+		strings.HasPrefix(file, "~$") || // says that a document is open, by Office
+		strings.HasPrefix(file, ".~lock.") || // the same, by LibreOffice
+		strings.Contains(name, "/__MACOSX/")
+}
 
 // Message asks for work on an upload: to load one of its ranges, or to resume it
 // wherever it stands (read it now that its pool exists, send its missing ranges
