@@ -21,7 +21,7 @@ type Upload struct {
 	Side       string         `json:"side,omitempty" enum:"live,test"`
 	Size       int64          `json:"size" doc:"In bytes."`
 	State      string         `json:"state" enum:"parked,loading,finished" doc:"parked: its pool does not exist yet; it is read once it does. loading: it is being read. finished: the report is complete."`
-	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-keys, misplaced, unknown-pool, gone."`
+	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-keys, misplaced, unknown-pool, gone, encrypted, archived."`
 	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read."`
 	Lines      int            `json:"lines" doc:"Lines read, blank ones too."`
 	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool."`

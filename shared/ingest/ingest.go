@@ -71,7 +71,8 @@ type Objects interface {
 	// false if it is gone.
 	Stat(ctx context.Context, o upload.Object) (upload.Stat, bool, error)
 
-	// Open returns the object's bytes in [from, to), or fails with upload.ErrGone.
+	// Open returns the object's bytes in [from, to), or fails with upload.ErrGone,
+	// upload.ErrEncrypted or upload.ErrArchived.
 	Open(ctx context.Context, o upload.Object, from, to int64) (io.ReadCloser, error)
 
 	// MarkDone tags the object as one that may expire.
@@ -255,9 +256,11 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 	if err == nil && u.State == upload.Parked {
 		err = w.checkNotDeleted(ctx, u.Object)
 	}
-	if errors.Is(err, upload.ErrGone) {
-		u, _ = reject(upload.Gone)
-		u.DueAt = time.Time{}
+	if cause := upload.CauseOf(err); cause != "" {
+		u, _ = reject(cause)
+		if cause == upload.Gone {
+			u.DueAt = time.Time{}
+		}
 		return u, nil
 	}
 	if err != nil {
@@ -369,10 +372,10 @@ func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 	return err
 }
 
-// finishGone finishes an upload whose file was removed before it was read to its end.
-// The keys that were loaded stay. The report leaves out ranges that were under way;
-// the nightly count finds their keys.
-func (w *Worker) finishGone(ctx context.Context, u upload.Upload) error {
+// finishUnread finishes an upload whose file was removed, archived or encrypted anew
+// before it was read to its end. The keys that were loaded stay. The report leaves out
+// ranges that were under way; the nightly count finds their keys.
+func (w *Worker) finishUnread(ctx context.Context, u upload.Upload, cause upload.Cause) error {
 	u, _, err := w.Records.Upload(ctx, u.Merchant, u.ID)
 	if err != nil || u.State != upload.Loading {
 		return err
@@ -381,7 +384,10 @@ func (w *Worker) finishGone(ctx context.Context, u upload.Upload) error {
 	if err != nil {
 		return err
 	}
-	u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, upload.Gone, w.Now(), time.Time{}
+	u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, cause, w.Now(), time.Time{}
+	if cause != upload.Gone {
+		u.DueAt = u.FinishedAt.Add(upload.RemindAfter)
+	}
 	if err := w.writeReport(ctx, &u, ranges); err != nil {
 		return err
 	}

@@ -847,3 +847,36 @@ func TestIngest_utf16WithoutAMark(t *testing.T) {
 		})
 	}
 }
+
+// A file that can never be read is told to its merchant, and not tried for ever.
+func TestIngest_fileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for cause, failure := range map[upload.Cause]error{upload.Encrypted: upload.ErrEncrypted, upload.Archived: upload.ErrArchived} {
+		t.Run(string(cause), func(t *testing.T) {
+			t.Parallel()
+			d := newFixture(t)
+			o := d.bucket.Put("uploads/nova/elden/a.txt", []byte("AAAA-1\n"))
+			d.bucket.Break(o, failure)
+			large := d.bucket.Put("uploads/nova/elden/large.txt", []byte(threeRanges(func(n int) string { return fmt.Sprint("K", n) })))
+			for _, o := range []upload.Object{o, large} {
+				if err := d.worker.Receive(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.bucket.Break(large, failure) // its first range is loaded
+			d.work()
+			for o, accepted := range map[upload.Object]int{o: 0, large: 5} {
+				u := d.upload(o)
+				if u.State != upload.Finished || u.Cause != cause || u.Counts[upload.Accepted] != accepted || !u.DueAt.Equal(noon.Add(upload.RemindAfter)) {
+					t.Errorf("%s because %q with %v, looked at %v: want %d keys and a reminder", u.State, u.Cause, u.Counts, u.DueAt, accepted)
+				}
+				if told, _ := d.noticed("nova#upload-report#" + u.ID); told != string(cause) {
+					t.Errorf("noticed cause %q, want %q", told, cause)
+				}
+				if d.bucket.Done(o) {
+					t.Error("the file may expire")
+				}
+			}
+		})
+	}
+}

@@ -47,8 +47,8 @@ func (w *Worker) loadRange(ctx context.Context, u upload.Upload, n int) error {
 	switch {
 	case errors.Is(err, job.ErrFenced):
 		return nil
-	case errors.Is(err, upload.ErrGone):
-		return w.finishGone(ctx, u)
+	case upload.CauseOf(err) != "":
+		return w.finishUnread(ctx, u, upload.CauseOf(err))
 	case err != nil:
 		return err
 	}

@@ -52,7 +52,7 @@ func (s *source) fetch() error {
 			s.at += int64(size)
 			return nil
 		}
-		if tries == attempts || errors.Is(err, upload.ErrGone) || s.ctx.Err() != nil {
+		if tries == attempts || upload.CauseOf(err) != "" || s.ctx.Err() != nil {
 			return err
 		}
 	}

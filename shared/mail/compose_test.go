@@ -242,6 +242,11 @@ func TestNoticeMail_golden(t *testing.T) {
 		"upload_binary":    {notice.UploadReport, "nova", caused(upload.Binary), unread(upload.Binary)},
 		"upload_no_pool":   {notice.UploadReport, "nova", caused(upload.UnknownPool), unread(upload.UnknownPool)},
 		"upload_gone":      {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
+		"upload_encrypted": {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},
+		"upload_archived": {notice.UploadReport, "nova", caused(upload.Archived), func() *upload.Upload {
+			u := with(record, func(u *upload.Upload) { u.Cause = upload.Archived })
+			return &u
+		}()},
 		"upload_reminder":  {notice.UploadReminder, "nova", caused(upload.Binary), unread(upload.Binary)},
 		"misplaced":        {notice.Misplaced, "nova", notice.Facts{Upload: record.ID, File: "uploads/nova/keys.txt", Cause: string(upload.Misplaced)}, nil},
 		"misplaced_nobody": {notice.Misplaced, "", notice.Facts{Upload: record.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(upload.UnknownMerchant)}, nil},

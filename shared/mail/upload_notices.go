@@ -99,6 +99,18 @@ func (w noticeWriter) unread() letter {
 	case upload.Gone:
 		l.Title = fmt.Sprintf("%s was removed before it was read.", file)
 		l.Words = words("Nothing more of it can be added. If that was not meant, drop the file again: keys that were added already are recognised and not added twice.")
+	case upload.Encrypted:
+		l.Title = fmt.Sprintf("%s cannot be read: it is encrypted.", file)
+		l.Words = words(
+			w.some()+"The file is encrypted with a KMS key that we may not use, or that was disabled.",
+			"Please drop it again without naming a key: the upload bucket encrypts every file with its own.",
+		)
+	case upload.Archived:
+		l.Title = fmt.Sprintf("%s cannot be read: it is archived.", file)
+		l.Words = words(
+			w.some()+"The file is in an archive's storage class, such as S3 Glacier, and cannot be read from there.",
+			"Please drop it again in the storage class STANDARD.",
+		)
 	default: // it names no pool
 		l.Title = fmt.Sprintf("%s lies in the wrong place.", file)
 		l.Words = words(
@@ -107,6 +119,16 @@ func (w noticeWriter) unread() letter {
 		)
 	}
 	return l
+}
+
+// some says how much of a file was added that could not be read to its end.
+func (w noticeWriter) some() string {
+	if w.upload == nil || w.upload.Counts[upload.Accepted] == 0 {
+		return "Nothing of it was added. "
+	}
+	added := w.upload.Counts[upload.Accepted]
+	return fmt.Sprintf("%s added before that, and none is added twice if the file comes again. ",
+		capital(count(added, "key"))+plural(added, " was", " were"))
 }
 
 // uploadReminder reminds of a file that brought no keys and is still in the bucket.
@@ -118,7 +140,11 @@ func (w noticeWriter) uploadReminder() letter {
 	if w.upload != nil && !w.upload.ReceivedAt.IsZero() {
 		since = "on " + w.day(w.upload.ReceivedAt)
 	}
-	l.Words = append(words(fmt.Sprintf("It was dropped %s, and nothing was added from it.", since)), l.Words...)
+	dropped := fmt.Sprintf("It was dropped %s, and nothing was added from it.", since)
+	if w.upload != nil && w.upload.Counts[upload.Accepted] > 0 {
+		dropped = fmt.Sprintf("It was dropped %s, and was not read to its end.", since)
+	}
+	l.Words = append(words(dropped), l.Words...)
 	l.Words = append(l.Words, words("If it is no longer needed, delete it, and you will not hear of it again.")...)
 	return l
 }

@@ -23,6 +23,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 // Uploads is the bucket of key files. It is safe for concurrent use.
@@ -76,6 +77,9 @@ func (b *Uploads) Open(ctx context.Context, o upload.Object, from, to int64) (io
 	})
 	if gone(err) {
 		return nil, upload.ErrGone
+	}
+	if unreadable := unreadable(err); unreadable != nil {
+		return nil, unreadable
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read an object from %d on: %w", from, err)
@@ -140,6 +144,26 @@ func version(o upload.Object) *string {
 func gone(err error) bool {
 	var response *awshttp.ResponseError
 	return errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound
+}
+
+// unreadable returns the reason why an object that is there can never be read as it is,
+// nil if there is none. A refusal that names no action of KMS is a right that Keypool
+// lacks, and no fault of the file.
+func unreadable(err error) error {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) {
+		return nil
+	}
+	code, message := refused.ErrorCode(), refused.ErrorMessage()
+	switch {
+	case code == "InvalidObjectState":
+		return upload.ErrArchived
+	case code == "AccessDenied" && strings.Contains(message, "kms:"),
+		code == "KMS.DisabledException", code == "KMS.NotFoundException", code == "KMS.KMSInvalidStateException":
+		return upload.ErrEncrypted
+	default:
+		return nil
+	}
 }
 
 // Reports is the bucket of reports. It is safe for concurrent use.

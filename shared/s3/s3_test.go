@@ -39,6 +39,7 @@ type server struct {
 	calls   []string
 	deaf    bool // does not keep to ranges
 	broken  string
+	refusal string // the body of the answer to a broken call
 }
 
 func newServer(t *testing.T) (*server, *awss3.Client) {
@@ -65,6 +66,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls = append(s.calls, what)
 	if what == s.broken {
 		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, s.refusal)
 		return
 	}
 	name := r.URL.Path
@@ -287,5 +289,30 @@ func TestPresign_namesTheObjectAndEnds(t *testing.T) {
 	}
 	if down.Path != "/rep/reports/nova/u.json" || down.Query().Get("X-Amz-Expires") != "60" {
 		t.Errorf("read %s for %s s", down.Path, down.Query().Get("X-Amz-Expires"))
+	}
+}
+
+// An object that can never be read is told from a right that the deployment lacks.
+func TestUploads_tellsWhyAnObjectCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		code, message string
+		want          error
+	}{
+		"encrypted with another key": {"AccessDenied", "User: arn:aws:sts::1:assumed-role/r/i is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext", upload.ErrEncrypted},
+		"a key that is disabled":     {"KMS.DisabledException", "arn:aws:kms:us-east-1:1:key/k is disabled.", upload.ErrEncrypted},
+		"in an archive":              {"InvalidObjectState", "The operation is not valid for the object's storage class", upload.ErrArchived},
+		"a right that is missing":    {"AccessDenied", "User: arn:aws:sts::1:assumed-role/r/i is not authorized to perform: s3:GetObjectVersion", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, client := newServer(t)
+			s.broken = "GET"
+			s.refusal = "<Error><Code>" + test.code + "</Code><Message>" + test.message + "</Message></Error>"
+			_, err := s3.OpenUploads(client, "uploads").Open(t.Context(), upload.Object{Bucket: "uploads", Name: "a.txt", Version: "v1"}, 0, 10)
+			if test.want != nil && !errors.Is(err, test.want) || test.want == nil && (err == nil || upload.CauseOf(err) != "") {
+				t.Errorf("%v, want %v", err, test.want)
+			}
+		})
 	}
 }

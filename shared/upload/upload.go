@@ -17,8 +17,17 @@ import (
 	"keypool/shared/pool"
 )
 
-// ErrGone means that an object is not in its bucket any more.
-var ErrGone = errors.New("the file is gone")
+var (
+	// ErrGone means that an object is not in its bucket any more.
+	ErrGone = errors.New("the file is gone")
+
+	// ErrEncrypted means that an object is encrypted with a key that Keypool may not use.
+	ErrEncrypted = errors.New("the file is encrypted with a key that may not be used")
+
+	// ErrArchived means that an object is in a storage class that it must be restored
+	// from before it can be read.
+	ErrArchived = errors.New("the file is archived")
+)
 
 // KeptRejected is the number of rejected lines that an upload's record keeps.
 // Its report lists all of them.
@@ -57,7 +66,24 @@ const (
 	UnknownMerchant Cause = "unknown-merchant" // its name names no known merchant
 	UnknownPool     Cause = "unknown-pool"     // it waits for its pool
 	Gone            Cause = "gone"             // it was removed before it was read
+	Encrypted       Cause = "encrypted"        // with a key that Keypool may not use
+	Archived        Cause = "archived"         // its storage class cannot be read
 )
+
+// CauseOf returns the cause of a file whose bytes can never be read, by the error of
+// reading them; "" if the error may pass.
+func CauseOf(err error) Cause {
+	switch {
+	case errors.Is(err, ErrGone):
+		return Gone
+	case errors.Is(err, ErrEncrypted):
+		return Encrypted
+	case errors.Is(err, ErrArchived):
+		return Archived
+	default:
+		return ""
+	}
+}
 
 // Encoding is the encoding of a key file.
 type Encoding string

@@ -29,6 +29,7 @@ type object struct {
 	content []byte
 	written time.Time
 	done    bool
+	err     error // of reading it
 }
 
 // NewUploads returns an empty bucket.
@@ -54,6 +55,15 @@ func (u *Uploads) Remove(o upload.Object) {
 	if u.current[o.Name] == o {
 		delete(u.current, o.Name)
 	}
+}
+
+// Break makes every reading of a version fail.
+func (u *Uploads) Break(o upload.Object, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	there := u.objects[o]
+	there.err = err
+	u.objects[o] = there
 }
 
 // Hide deletes an object as merchants do: its versions remain.
@@ -88,6 +98,9 @@ func (u *Uploads) Open(_ context.Context, o upload.Object, from, to int64) (io.R
 	there, ok := u.objects[o]
 	if !ok {
 		return nil, upload.ErrGone
+	}
+	if there.err != nil {
+		return nil, there.err
 	}
 	return io.NopCloser(bytes.NewReader(there.content[from:to])), nil
 }
