@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -63,8 +64,12 @@ func TestCanaries_inStrangePlaces(t *testing.T) {
 		"a key as an address": strings.Replace(string(o.Body()), o.Email, key, 1),
 		"a key as a currency": strings.Replace(string(o.Body()), `"EUR"`, `"`+key+`"`, 1),
 	} {
-		if answer := m.send([]byte(body), time.Now()); answer.Status != http.StatusBadRequest {
-			t.Errorf("%s: %d, want 400", name, answer.Status)
+		want := http.StatusBadRequest
+		if name == "a key as a currency" {
+			want = http.StatusOK // what is only shown refuses no order, and is left out
+		}
+		if answer := m.send([]byte(body), time.Now()); answer.Status != want || bytes.Contains(answer.Body, []byte(key)) {
+			t.Errorf("%s: %d %s, want %d", name, answer.Status, answer.Body, want)
 		}
 		r, err := m.Sign([]byte(body), time.Now())
 		if err != nil {
