@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -52,14 +51,14 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 				results[request] = err
 			}
 		}
-		outcome := outcomeOf(err)
-		if outcome == done {
+		outcome := job.OutcomeOf(err)
+		if outcome == job.Done {
 			continue
 		}
 		slog.WarnContext(ctx, "fill.failed", "merchant", request.Merchant, "pool", request.Pool, "error", err)
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
-		if outcome != waiting {
+		if outcome != job.Waiting {
 			continue
 		}
 		if err := h.queue.ReturnMessage(ctx, message.ReceiptHandle); err != nil {
@@ -73,42 +72,10 @@ func (h *handler) handle(ctx context.Context, event events.SQSEvent) (events.SQS
 func decode(body string) (order.FillRequest, error) {
 	var r order.FillRequest
 	if err := json.Unmarshal([]byte(body), &r); err != nil {
-		return order.FillRequest{}, fmt.Errorf("%w: %w", errNoRequest, err)
+		return order.FillRequest{}, fmt.Errorf("a message that is no fill request: %w", err)
 	}
 	if r.V != order.FillVersion && r.V != order.FillVersion-1 {
-		return order.FillRequest{}, fmt.Errorf("a fill request of version %d: %w", r.V, errVersion)
+		return order.FillRequest{}, fmt.Errorf("a fill request of version %d: deploy the newer version", r.V)
 	}
 	return r, nil
-}
-
-var (
-	errNoRequest = errors.New("a message that is no fill request")
-	errVersion   = errors.New("deploy the newer version")
-)
-
-// outcome is what becomes of a message.
-type outcome string
-
-const (
-	done    outcome = "done"
-	waiting outcome = "waiting" // it ran out of time: it goes back to the queue, to be received at once
-	again   outcome = "again"   // it comes again when its time is up, until the queue puts it in the dead-letter queue; the sweep asks anew
-)
-
-// outcomes sorts the errors of a message. Every other error is temporary: again.
-var outcomes = []struct {
-	err error
-	is  outcome
-}{
-	{nil, done},
-	{job.ErrUnfinished, waiting},
-}
-
-func outcomeOf(err error) outcome {
-	for _, known := range outcomes {
-		if errors.Is(err, known.err) {
-			return known.is
-		}
-	}
-	return again
 }

@@ -120,18 +120,18 @@ func TestOutcomeOf(t *testing.T) {
 	_, newer := decode(fmt.Sprintf(`{"v":%d}`, order.FillVersion+1))
 	for _, test := range []struct {
 		err  error
-		want outcome
+		want job.Outcome
 	}{
-		{nil, done},
-		{fmt.Errorf("fill pool elden: %w", job.ErrUnfinished), waiting},
-		{errors.Join(job.ErrUnfinished, errors.New("the queue is down")), waiting},
-		{errors.New("connection reset"), again},
-		{fmt.Errorf("fill pool elden: %w", context.DeadlineExceeded), again},
-		{fmt.Errorf("fill pool elden: %w", retry.ErrThrottled), again},
-		{noRequest, again},
-		{newer, again},
+		{nil, job.Done},
+		{fmt.Errorf("fill pool elden: %w", job.ErrUnfinished), job.Waiting},
+		{errors.Join(job.ErrUnfinished, errors.New("the queue is down")), job.Waiting},
+		{errors.New("connection reset"), job.Again},
+		{fmt.Errorf("fill pool elden: %w", context.DeadlineExceeded), job.Again},
+		{fmt.Errorf("fill pool elden: %w", retry.ErrThrottled), job.Again},
+		{noRequest, job.Again},
+		{newer, job.Again},
 	} {
-		if got := outcomeOf(test.err); got != test.want {
+		if got := job.OutcomeOf(test.err); got != test.want {
 			t.Errorf("%v: %s, want %s", test.err, got, test.want)
 		}
 	}

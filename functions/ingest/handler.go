@@ -86,14 +86,14 @@ func (h *handler) messages(ctx context.Context, event events.SQSEvent) events.SQ
 	var response events.SQSEventResponse
 	for _, record := range event.Records {
 		m, err := h.message(ctx, record.Body)
-		outcome := outcomeOf(err)
-		if outcome == done {
+		outcome := job.OutcomeOf(err)
+		if outcome == job.Done {
 			continue
 		}
 		response.BatchItemFailures = append(response.BatchItemFailures,
 			events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
 		switch outcome {
-		case waiting:
+		case job.Waiting:
 			slog.InfoContext(ctx, "range.interrupted", "upload", m.Upload, "range", m.Range)
 			if err := h.queue.ReturnMessage(ctx, record.ReceiptHandle); err != nil {
 				slog.WarnContext(ctx, "message.not_returned", "upload", m.Upload, "error", err) // it comes again when its time is up
@@ -115,30 +115,3 @@ func (h *handler) message(ctx context.Context, body string) (upload.Message, err
 
 // errUnreadable hides the cause, which quotes the message.
 var errUnreadable = errors.New("a message that cannot be read")
-
-// outcome is what becomes of a message.
-type outcome string
-
-const (
-	done    outcome = "done"
-	waiting outcome = "waiting" // it ran out of time: it goes back to the queue, to be received at once
-	again   outcome = "again"   // it comes again when its time is up, until the queue puts it in the dead-letter queue; the sweep asks anew
-)
-
-// outcomes sorts the errors of a message. Every other error is temporary: again.
-var outcomes = []struct {
-	err error
-	is  outcome
-}{
-	{nil, done},
-	{job.ErrUnfinished, waiting},
-}
-
-func outcomeOf(err error) outcome {
-	for _, known := range outcomes {
-		if errors.Is(err, known.err) {
-			return known.is
-		}
-	}
-	return again
-}

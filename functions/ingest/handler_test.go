@@ -127,17 +127,17 @@ func TestHandle(t *testing.T) {
 func TestOutcomeOf(t *testing.T) {
 	for _, test := range []struct {
 		err  error
-		want outcome
+		want job.Outcome
 	}{
-		{nil, done},
-		{fmt.Errorf("load range 3: %w", job.ErrUnfinished), waiting},
-		{errors.Join(job.ErrUnfinished, errors.New("the queue is down")), waiting},
-		{errors.New("connection reset"), again},
-		{fmt.Errorf("load range 3: %w", context.DeadlineExceeded), again},
-		{fmt.Errorf("load range 3: %w", retry.ErrThrottled), again},
-		{errUnreadable, again},
+		{nil, job.Done},
+		{fmt.Errorf("load range 3: %w", job.ErrUnfinished), job.Waiting},
+		{errors.Join(job.ErrUnfinished, errors.New("the queue is down")), job.Waiting},
+		{errors.New("connection reset"), job.Again},
+		{fmt.Errorf("load range 3: %w", context.DeadlineExceeded), job.Again},
+		{fmt.Errorf("load range 3: %w", retry.ErrThrottled), job.Again},
+		{errUnreadable, job.Again},
 	} {
-		if got := outcomeOf(test.err); got != test.want {
+		if got := job.OutcomeOf(test.err); got != test.want {
 			t.Errorf("%v: %s, want %s", test.err, got, test.want)
 		}
 	}

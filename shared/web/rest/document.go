@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2/negotiation"
 )
 
 // document is an OpenAPI document that was described before the program was built. To
@@ -41,39 +43,19 @@ func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "public, max-age=3600")
 	header.Set("ETag", d.etag)
 	header.Set("Vary", "Accept-Encoding")
-	if has(r.Header.Get("If-None-Match"), d.etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
 	header.Set("Content-Type", "application/json")
-	if !takesGzip(r.Header.Get("Accept-Encoding")) {
-		w.Write(d.content)
-		return
+	content := d.content
+	if takesGzip(r.Header.Get("Accept-Encoding")) {
+		header.Set("Content-Encoding", "gzip")
+		content = d.zipped()
 	}
-	header.Set("Content-Encoding", "gzip")
-	w.Write(d.zipped())
-}
-
-// has reports whether an If-None-Match header names a tag. Weak tags match the strong
-// ones of the same text (RFC 9110, 13.1.2).
-func has(condition, etag string) bool {
-	opaque := strings.TrimPrefix(etag, "W/")
-	return slices.ContainsFunc(strings.Split(condition, ","), func(tag string) bool {
-		tag = strings.TrimSpace(tag)
-		return tag == "*" || strings.TrimPrefix(tag, "W/") == opaque
-	})
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
 // takesGzip reports whether an Accept-Encoding header allows gzip: "gzip, br",
 // "gzip;q=0.5", but not "gzip;q=0".
 func takesGzip(accepted string) bool {
-	for one := range strings.SplitSeq(accepted, ",") {
-		name, quality, _ := strings.Cut(strings.ReplaceAll(one, " ", ""), ";")
-		if strings.EqualFold(name, "gzip") {
-			return strings.Trim(strings.TrimPrefix(strings.ToLower(quality), "q="), "0.") != "" || quality == ""
-		}
-	}
-	return false
+	return negotiation.SelectQValue(strings.ToLower(accepted), []string{"identity", "gzip"}) == "gzip"
 }
 
 // Describe returns the OpenAPI document of all operations, as the API's folder keeps
