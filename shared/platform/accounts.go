@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"keypool/shared/catalog"
 	"keypool/shared/pool"
 )
@@ -162,8 +164,8 @@ func (o opened) secret(sealed catalog.SealedSecret) (Secret, bool) {
 // secrets fits: rereadBurst times at once, then once each rereadEvery. Its zero value
 // is ready.
 type limiter struct {
-	mu   sync.Mutex
-	next map[string]time.Time // by account: when all its reads are paid for
+	mu       sync.Mutex
+	accounts map[string]*rate.Limiter
 }
 
 const (
@@ -176,16 +178,13 @@ const (
 func (l *limiter) allow(key string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.next == nil || len(l.next) >= limited {
-		l.next = map[string]time.Time{}
+	account, ok := l.accounts[key]
+	if !ok {
+		if l.accounts == nil || len(l.accounts) >= limited {
+			l.accounts = map[string]*rate.Limiter{}
+		}
+		account = rate.NewLimiter(rate.Every(rereadEvery), rereadBurst)
+		l.accounts[key] = account
 	}
-	next := l.next[key]
-	if next.Before(now) {
-		next = now
-	}
-	if next.Sub(now) > (rereadBurst-1)*rereadEvery {
-		return false
-	}
-	l.next[key] = next.Add(rereadEvery)
-	return true
+	return account.AllowN(now, 1)
 }
