@@ -42,8 +42,7 @@ func (k fakeKMS) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	switch r.Header.Get("X-Amz-Target") {
 	case "TrentService.Encrypt":
-		nonce := make([]byte, 8)
-		rand.Read(nonce)
+		nonce := []byte(rand.Text()) // letters and digits: no separator is in it
 		out.CiphertextBlob = bytes.Join([][]byte{nonce, []byte(binding), in.Plaintext}, []byte("|"))
 	case "TrentService.Decrypt":
 		parts := bytes.SplitN(in.CiphertextBlob, []byte("|"), 3)
