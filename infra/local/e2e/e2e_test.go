@@ -140,6 +140,51 @@ func TestSignatures_allRefusalsLookAlike(t *testing.T) {
 	m.pay(o, "fulfilled", 1)
 }
 
+// An order that waits is cancelled: its keys are the next order's, and nobody is mailed.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	keys := m.stock(2)
+	cancel := func(path string) {
+		t.Helper()
+		for range 2 { // a repeat changes nothing
+			var answer struct {
+				Lines []struct {
+					State     string
+					Cancelled bool
+				}
+			}
+			if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, path, nil, &answer); err != nil {
+				t.Fatal(err)
+			}
+			if len(answer.Lines) != 1 || answer.Lines[0].State != "returned" || !answer.Lines[0].Cancelled {
+				t.Errorf("cancelled: %+v", answer)
+			}
+		}
+	}
+	waiting := m.order(3)
+	m.pay(waiting, "waiting", 2)
+	cancel("/v1/orders/" + waiting.ID + "/cancel")
+	unconnected := m.order(1)
+	unconnected.Lines[0].Product += "-unheard-of"
+	m.pay(unconnected, "unconnected", 0)
+	cancel("/v1/orders/cancel?order=" + unconnected.ID)
+
+	next := m.order(2)
+	m.pay(next, "fulfilled", 2)
+	got := m.keysOf(next)
+	slices.Sort(got)
+	slices.Sort(keys)
+	if diff := cmp.Diff(keys, got); diff != "" {
+		t.Errorf("the keys of the next order (-want +got):\n%s", diff)
+	}
+	for _, o := range []shop.Order{waiting, unconnected} {
+		if n := len(m.mails(o.Email)); n != 0 {
+			t.Errorf("a cancelled order got %d mails", n)
+		}
+	}
+}
+
 // A signed order that cannot be taken is refused by the field, and the merchant is told.
 func TestBadBodies_nameTheFieldAndAreNoticed(t *testing.T) {
 	t.Parallel()
