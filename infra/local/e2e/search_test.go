@@ -16,8 +16,10 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -233,34 +235,25 @@ func searchQueues(ctx context.Context, s *searched) error {
 	}
 	for _, address := range list.QueueUrls {
 		name := address[strings.LastIndexByte(address, '/')+1:]
-		for {
-			got, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-				QueueUrl: &address, MaxNumberOfMessages: 10, VisibilityTimeout: 3600,
-				MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
-			})
-			if err != nil {
-				return fmt.Errorf("read %s: %w", name, err)
+		bodies, err := messagesIn(ctx, client, address)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		for _, body := range bodies {
+			s.look("messages in queues", name, body)
+			var shape any
+			switch {
+			case strings.Contains(name, "Ranges"):
+				shape = &upload.Message{}
+			case strings.Contains(name, "Fills"):
+				shape = &order.FillRequest{}
+			default:
+				shape = &givenUp{}
 			}
-			if len(got.Messages) == 0 {
-				break
-			}
-			for _, m := range got.Messages {
-				body := aws.ToString(m.Body)
-				s.look("messages in queues", name, body)
-				var shape any
-				switch {
-				case strings.Contains(name, "Ranges"):
-					shape = &upload.Message{}
-				case strings.Contains(name, "Fills"):
-					shape = &order.FillRequest{}
-				default:
-					shape = &givenUp{}
-				}
-				d := json.NewDecoder(strings.NewReader(body))
-				d.DisallowUnknownFields()
-				if err := d.Decode(shape); err != nil {
-					s.fault("a message in %s holds more than it is meant to: %v", name, err)
-				}
+			d := json.NewDecoder(strings.NewReader(body))
+			d.DisallowUnknownFields()
+			if err := d.Decode(shape); err != nil {
+				s.fault("a message in %s holds more than it is meant to: %v", name, err)
 			}
 		}
 	}
@@ -268,6 +261,49 @@ func searchQueues(ctx context.Context, s *searched) error {
 		s.fault("no queue held a message, not even the dead letter that a test had made")
 	}
 	return nil
+}
+
+// messagesIn returns the bodies of the messages that lie in a queue, and waits for those
+// that somebody has received and may return.
+func messagesIn(ctx context.Context, client *sqs.Client, address string) (bodies []string, err error) {
+	seen := map[string]bool{}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		got, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &address, MaxNumberOfMessages: 10, VisibilityTimeout: 20,
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range got.Messages {
+			if id := aws.ToString(m.MessageId); !seen[id] {
+				seen[id] = true
+				bodies = append(bodies, aws.ToString(m.Body))
+			}
+		}
+		there, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+			QueueUrl: &address, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+		})
+		if err != nil {
+			return nil, err
+		}
+		count := 0
+		for _, name := range []sqstypes.QueueAttributeName{
+			sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		} {
+			n, err := strconv.Atoi(there.Attributes[string(name)])
+			if err != nil {
+				return nil, err
+			}
+			count += n
+		}
+		switch {
+		case len(seen) >= count:
+			return bodies, nil
+		case time.Now().After(end):
+			return nil, fmt.Errorf("%d messages lie there, and only %d can be read", count, len(seen))
+		}
+	}
 }
 
 // givenUp is what Lambda writes of an event that a function could not handle.
