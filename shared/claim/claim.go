@@ -69,10 +69,10 @@ const indexLag = 2 * time.Second
 // catalog says.
 //
 // A repeat of the same line by the same customer allocates nothing and returns the
-// stored record. A repeat with another product, quantity or customer is *MismatchError. If keys are missing, or
-// older lines wait for them, the line is stored waiting, and function fill is asked
-// to serve it. After any other error the line may be stored or not: the platform's
-// repeat finds out.
+// stored record. A repeat with another product, quantity or customer is
+// *MismatchError. If keys are missing, or older lines wait for them, the line is
+// stored waiting, and function fill is asked to serve it. After any other error the
+// line may be stored or not: the platform's repeat finds out.
 func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
 	line, shards, err := connect(ctx, c.Cached, paid)
 	if err == nil && line.Pool == "" {
@@ -205,10 +205,11 @@ func addressAdded(stored, paid order.Fulfillment, now time.Time) order.Change {
 // bypass.
 const maxNeeded = 1000
 
-// allowedCandidates returns the candidates that a new line may take without harm to the lines
-// that wait: all of them, or none. It reads more candidates if that is needed to
-// know. If the line may take keys because there are more than it and the waiting
-// lines need together, allowedCandidates also returns that number of needed keys.
+// allowedCandidates returns the candidates that a new line may take without harm to
+// the lines that wait: all of them, or none. It reads more candidates if that is
+// needed to know. If the line may take keys because there are more than it and the
+// waiting lines need together, allowedCandidates also returns that number of needed
+// keys.
 func (c *Claimer) allowedCandidates(ctx context.Context, line order.Fulfillment, f *found, shards int) (candidates []pool.Key, needed int, err error) {
 	if len(f.queue.Lines) == 0 || c.Now().Before(f.queue.BypassUntil) {
 		return f.candidates, 0, nil

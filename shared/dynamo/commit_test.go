@@ -11,9 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
@@ -320,39 +317,6 @@ func TestCommit_restockedKeyIsSoldAgainAndOnlyOnce(t *testing.T) {
 	}
 	if books := s.audit(); sold != 1 || books.Claimed != 1 {
 		t.Errorf("sold %d times, %d keys claimed", sold, books.Claimed)
-	}
-}
-
-// A key that was moved to another pool after the claim had found it is not sold where it
-// stood before.
-func TestCommit_keyThatWasMovedMeanwhileIsNotTaken(t *testing.T) {
-	t.Parallel()
-	s := openShop(t, 1)
-	_, err := dynamotest.Client(t).UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName:                aws.String(s.tables.Keys),
-		Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: string(s.keys[0].ID)}},
-		UpdateExpression:         aws.String("SET #pool = :pool, #shard = :shard"),
-		ExpressionAttributeNames: map[string]string{"#pool": "pool", "#shard": "shard"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":pool": &types.AttributeValueMemberS{Value: "ring"}, ":shard": &types.AttributeValueMemberS{Value: "nova#ring#live#0"},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stands := s.stands()
-
-	change := order.NewLine(paidLine("1", 1))
-	change.Allocate(s.keys)
-	var taken *order.KeysTakenError
-	if err := s.store.Commit(t.Context(), change); !errors.As(err, &taken) || len(taken.Keys) != 1 {
-		t.Errorf("a claim of a key that was moved: %v", err)
-	}
-	if diff := cmp.Diff(stands, s.stands()); diff != "" {
-		t.Errorf("keys were changed (-before +after):\n%s", diff)
-	}
-	if _, ok, err := s.store.Fulfillment(t.Context(), change.After.ID); ok || err != nil {
-		t.Errorf("the line is stored: %t, %v", ok, err)
 	}
 }
 

@@ -31,9 +31,9 @@ type refusalItem struct {
 const ExpiresAttribute = "expiresAt"
 
 // KeepRefusal stores a refusal, the notice of it, and what it means for the history of
-// lines: one transaction. The same order
-// refused again for the same mistake changes nothing, since platforms repeat what was
-// refused. It is tried again if another refusal is added to the same notice meanwhile.
+// lines: one transaction. The same order refused again for the same mistake changes
+// nothing, since platforms repeat what was refused. It is tried again if another
+// refusal is added to the same notice meanwhile.
 func (s *Store) KeepRefusal(ctx context.Context, r order.Refusal, tell notice.Notice, history ...order.History) error {
 	name := refusalName(r)
 	item := refusalItem{

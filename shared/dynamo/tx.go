@@ -154,16 +154,16 @@ func anyConditionFailed(err error) bool {
 	return errors.As(err, &failed) && failed.any(conditionFailed)
 }
 
-// retryUnless calls once until it succeeds or fails with an error that is final, or not
-// temporary, ten times at most.
+// retryUnless calls once until it succeeds, fails with an error that is final or not
+// temporary, or was called as often as the back-off for its error allows.
 func retryUnless(ctx context.Context, once func() error, final func(error) bool) error {
-	const tries = 10
 	for try := 1; ; try++ {
 		err := once()
-		if final(err) || !retry.Temporary(err) || try == tries {
+		backOff := retry.For(err)
+		if final(err) || !retry.Temporary(err) || try == backOff.Tries {
 			return err
 		}
-		if err := retry.For(err).Wait(ctx, try); err != nil {
+		if err := backOff.Wait(ctx, try); err != nil {
 			return err
 		}
 	}

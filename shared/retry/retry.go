@@ -58,7 +58,7 @@ func (b BackOff) Wait(ctx context.Context, try int) error {
 	}
 }
 
-// For returns the back-off for the tries after a temporary error.
+// For returns the back-off for a temporary error.
 func For(err error) BackOff {
 	if errors.Is(err, ErrChanged) {
 		return Contention

@@ -371,7 +371,14 @@ var mutants = []mutant{
 		file:   "shared/dynamo/commit.go",
 		old:    `ConditionExpression:      aws.String("#shard = :shard"),`,
 		new:    `ConditionExpression:      aws.String("attribute_exists(#shard) OR #shard = :shard"),`,
-		in:     "shared/dynamo", test: "TestCommit_keyThatWasMovedMeanwhileIsNotTaken",
+		in:     "shared/claim", test: "TestClaim_keyMovedBehindAStaleIndex",
+	},
+	{
+		breaks: "a line is cancelled that has its keys",
+		file:   "shared/claim/cancel.go",
+		old:    `waits := line.State() == order.Waiting || line.State() == order.Unconnected`,
+		new:    `waits := line.State() != order.Returned`,
+		in:     "functions/api", test: "TestCancel",
 	},
 	{
 		breaks: "a line that is connected keeps its place among the unconnected",
