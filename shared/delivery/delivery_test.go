@@ -298,14 +298,26 @@ func (s *scene) takenKeys() int {
 func TestMail_manyMailersOneMail(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
+	const all = 12
+	var finished atomic.Int32
+	s.ses.answer = func(mail.Message) (string, error) {
+		for range 200 { // the mail is under way until all others have found it leased
+			if finished.Load() == all-1 {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		return "ses-1", nil
+	}
 	var mailers sync.WaitGroup
-	for range 12 {
+	for range all {
 		mailers.Go(func() {
 			for _, err := range s.newMailer().Mail(t.Context(), []outbox.Item{outbox.LineItem(string(id))}) {
 				if err != nil {
 					t.Error(err)
 				}
 			}
+			finished.Add(1)
 		})
 	}
 	mailers.Wait()

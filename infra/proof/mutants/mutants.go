@@ -319,7 +319,7 @@ var mutants = []mutant{
 		file:   "shared/intake/paid.go",
 		old:    `		return in.Refuse(ctx, from, r, err)`,
 		new: `		for _, line := range paid.Lines {
-			in.claim(ctx, fulfillment(from, paid, line))
+			in.claim(ctx, fulfillment(from, paid, line), "", paid.Within)
 		}
 		return in.Refuse(ctx, from, r, err)`,
 		in: "functions/webhook", test: "FuzzWebhook",
