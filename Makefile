@@ -33,7 +33,7 @@ help: ## this list
 
 ##@ See it work, on this machine, without an AWS account (Linux)
 
-.PHONY: demo up down reset order inbox logs merchant
+.PHONY: demo up down reset order inbox logs merchant token
 demo: need-local ## the whole story, told step by step
 	@$(LOCAL) demo $(call typed,PORT)
 
@@ -57,6 +57,9 @@ logs: ## the functions' logs: FUNCTION= FOLLOW=
 
 merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITLE= STACK=
 	@$(LOCAL) merchant $(call typed,NAME EMAIL POOL PRODUCT TITLE STACK)
+
+token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read FOR= DAYS= STACK=
+	@$(LOCAL) token $(call typed,NAME SCOPES FOR DAYS STACK)
 
 ##@ Work on it
 

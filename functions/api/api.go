@@ -8,13 +8,15 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
 
 // api holds the use cases that the operations call.
 type api struct {
-	tokens   settings.TokenFinder
+	gate     *access.Gate
+	tokens   *settings.Tokens
 	pools    *settings.Pools
 	products *settings.Products
 	accounts *settings.Accounts
@@ -33,13 +35,14 @@ var described []byte
 func (a *api) serve() *rest.API {
 	return rest.New(rest.Config{
 		Title:       "Keypool",
-		Description: "License keys for paid orders: a merchant's pools, products, accounts with payment platforms, uploads and orders.",
+		Description: "License keys for paid orders: a merchant's pools, products, accounts with payment platforms, uploads and orders. Each operation needs a token with the scope that stands in its security requirement.",
 		Tags: []*huma.Tag{
 			{Name: "Pools", Description: "Named stores of keys. Each has a live and a test side that never mix."},
 			{Name: "Products", Description: "What is sold, and which pool feeds it."},
 			{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 			{Name: "Uploads", Description: "Key files and what became of each line."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
+			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
 		},
 		Document:  "/openapi.json",
 		Described: described,
@@ -49,9 +52,10 @@ func (a *api) serve() *rest.API {
 		Caller:       "merchant",
 		Scheme: &huma.SecurityScheme{
 			Type: "http", Scheme: "bearer",
-			Description: "The merchant's API token. It names the merchant: no path or body does.",
+			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " A token that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope.",
 		},
 		Refused: http.StatusUnauthorized,
+		Scoped:  true,
 
 		Operations: map[string]func(*rest.API){
 			"pools":    a.addPools,
@@ -60,31 +64,29 @@ func (a *api) serve() *rest.API {
 			"uploads":  a.addUploads,
 			"orders":   a.addOrders,
 			"refusals": a.addRefusals,
+			"tokens":   a.addTokens,
 		},
 		Webhooks: webhooks,
 	})
 }
 
-// merchantKey holds the name of the merchant whose token a request carries.
-type merchantKey struct{}
-
 // caller returns the name of the merchant who calls.
-func caller(ctx context.Context) string { return ctx.Value(merchantKey{}).(string) }
+func caller(ctx context.Context) string { return access.From(ctx).Merchant }
 
-// authenticate adds the merchant whose token the header carries to the context.
+// authenticate adds the principal whose token the header carries to the context.
 func (a *api) authenticate(ctx context.Context, authorization string) (context.Context, error) {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil, rest.ErrUnauthorized
 	}
-	merchant, ok, err := settings.TokenOwner(ctx, a.tokens, strings.TrimSpace(token))
+	principal, ok, err := a.gate.Principal(ctx, strings.TrimSpace(token))
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
 		return nil, rest.ErrUnauthorized
 	}
-	return context.WithValue(ctx, merchantKey{}, merchant), nil
+	return access.With(ctx, principal), nil
 }
 
 // or returns a value that a body may leave out.

@@ -19,11 +19,11 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
-	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
 
@@ -66,6 +66,9 @@ func newOwner(w *world) *owner {
 	w.upload(upload.Upload{
 		Merchant: ownersName, ID: sampleUpload.ID, File: o.canaries.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: upload.Finished,
 	})
+	if err := w.store.PutToken(w.Context(), access.Token{Hash: sampleTokens.Items[0].ID, Merchant: ownersName, Name: o.canaries.New("setting")}); err != nil {
+		w.Fatal(err)
+	}
 	if m, _, err := w.store.Merchant(w.Context(), ownersName); err != nil || len(m.Salt) == 0 {
 		w.Fatalf("the merchant has no salt: %v", err)
 	} else {
@@ -119,20 +122,27 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 	w := open(t)
 	o := newOwner(w)
 	back := w.merchant("mallory")
-	w.takeBack(back)
+	w.shop(back, "DELETE", "/v1/tokens/"+access.Token{Hash: access.HashToken(back)}.ID(), nil).Want(204)
+	expired := access.NewText("mallory")
+	if err := w.store.PutToken(t.Context(), access.Token{Hash: access.HashToken(expired), Merchant: "mallory", Scopes: access.Scopes, ExpiresAt: noon}); err != nil {
+		t.Fatal(err)
+	}
 	before := w.dump()
 
 	bearer := map[string]string{
 		"nothing":                 "",
 		"no token":                "Bearer ",
-		"the prefix alone":        "Bearer " + settings.TokenPrefix,
-		"a token that nobody has": "Bearer " + settings.TokenPrefix + strings.Repeat("A", 43),
+		"the prefix alone":        "Bearer " + access.TokenPrefix,
+		"a token that nobody has": "Bearer " + access.NewText(ownersName),
+		"a token of no merchant":  "Bearer " + access.NewText("nobody"),
+		"a token for another":     "Bearer " + strings.Replace(o.token, ownersName, "mallory", 1),
 		"a token taken back":      "Bearer " + back,
+		"an expired token":        "Bearer " + expired,
 		"a token cut short":       "Bearer " + o.token[:len(o.token)-1],
 		"a token with more":       "Bearer " + o.token + "x",
 		"a token in capitals":     "Bearer " + strings.ToUpper(o.token),
-		"the token's hash":        "Bearer " + settings.HashToken(o.token),
-		"the hash as a token":     "Bearer " + settings.TokenPrefix + settings.HashToken(o.token),
+		"the token's hash":        "Bearer " + access.HashToken(o.token),
+		"the hash as a token":     "Bearer " + access.TokenPrefix + access.HashToken(o.token),
 		"another scheme":          "Basic " + o.token,
 		"the token alone":         o.token,
 	}
@@ -192,27 +202,33 @@ func TestEveryOperation_ownerGetsThere(t *testing.T) {
 	}
 	canary.Figure("API operations", len(all))
 
-	// Merchants and tokens are the operator's. A test of infra/stack holds that the
-	// function has no right to write them; this one, that it needs none.
+	// Merchants and tokens are the operator's, and a token is the merchant's to revoke. A
+	// test of infra/deployment holds that the function has no right to write them; this
+	// one, that it needs none.
+	operators := func(id string) bool { return strings.Contains(id, " merchant#") || strings.Contains(id, " tokens#") }
+	revoked := "catalog tokens#" + ownersName + " " + sampleTokens.Items[0].ID
 	after := o.dump()
 	for id, item := range before {
-		if (strings.Contains(id, " merchant#") || strings.Contains(id, " token#")) && after[id] != item {
+		if operators(id) && after[id] != item && id != revoked {
 			t.Errorf("the API changed %s:\n%s", id, gocmp.Diff(item, after[id]))
 		}
 	}
+	if after[revoked] != "" {
+		t.Error("the token that was revoked is there")
+	}
 	for id := range after {
-		if _, old := before[id]; !old && (strings.Contains(id, " merchant#") || strings.Contains(id, " token#")) {
+		if _, old := before[id]; !old && operators(id) {
 			t.Errorf("the API wrote %s", id)
 		}
 	}
 }
 
-// made matches the secrets that are made for a response.
-var made = regexp.MustCompile(`(whsec_|` + settings.TokenPrefix + `)[A-Za-z0-9+/_=-]+`)
+// made matches what is made for a response: secrets, and the ids of tokens.
+var made = regexp.MustCompile(`(whsec_|` + access.TokenPrefix + `)[A-Za-z0-9+/_=-]+|("id":")[0-9a-f]{16}"`)
 
 // told returns a response without its random parts.
 func told(a resttest.Response) map[string]any {
-	return map[string]any{"status": a.StatusCode, "headers": a.Headers, "body": made.ReplaceAllString(a.Body, "$1…")}
+	return map[string]any{"status": a.StatusCode, "headers": a.Headers, "body": made.ReplaceAllString(a.Body, "$1$2…")}
 }
 
 // dump returns all items of all tables by table and key.
@@ -270,16 +286,4 @@ func (w *world) items() map[string]kept {
 		}
 	}
 	return items
-}
-
-// takeBack revokes a token: its item is deleted.
-func (w *world) takeBack(token string) {
-	w.Helper()
-	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-	_, err := dynamotest.Client(w).DeleteItem(w.Context(), &dynamodb.DeleteItemInput{
-		TableName: &w.tables.Catalog, Key: map[string]types.AttributeValue{"pk": text("token#" + settings.HashToken(token)), "sk": text("token")},
-	})
-	if err != nil {
-		w.Fatal(err)
-	}
 }

@@ -17,12 +17,12 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/problem"
-	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
 
@@ -34,7 +34,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.setMerchant(catalog.Merchant{
 		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin",
 	})
-	if err := w.store.PutToken(t.Context(), settings.HashToken(token), "acme", noon); err != nil {
+	if err := w.store.PutToken(t.Context(), access.Token{Hash: access.HashToken(token), Merchant: "acme", Scopes: access.Scopes, CreatedAt: noon}); err != nil {
 		t.Fatal(err)
 	}
 	var p Pool
@@ -725,7 +725,7 @@ func TestFailures(t *testing.T) {
 		}, nil
 	})
 	w := open(t, dynamotest.Transport(broken))
-	got := w.shop("kp_any", "GET", "/v1/pools", nil).Want(500)
+	got := w.shop(access.NewText("acme"), "GET", "/v1/pools", nil).Want(500)
 	if !strings.Contains(got.Body, problem.Internal.Detail) || strings.Contains(got.Body, "keypool-catalog") {
 		t.Errorf("the answer tells too much: %s", got.Body)
 	}

@@ -1,6 +1,7 @@
 // Api is the merchants' API: their pools, products, accounts, uploads and orders.
 //
-// An API token names its merchant, and nothing else in a request does. A thing of
+// An API token names its merchant, and nothing else in a request does. Package access
+// has the table of the scope that each operation needs of it. A thing of
 // another merchant is answered as one that does not exist, 404: a 403 would tell
 // that it exists. The operator has an API of its own, function operator.
 //
@@ -17,6 +18,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"keypool/shared/access"
 	"keypool/shared/boot"
 	"keypool/shared/claim"
 	"keypool/shared/config"
@@ -40,7 +42,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 	queues, buckets := awssqs.NewFromConfig(cfg), awss3.NewFromConfig(cfg)
 	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
 	a := &api{
-		tokens: store,
+		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
+		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		pools: &settings.Pools{
 			Store: store, Uses: store, Stock: store, Refill: refill,
 			Uploads: store, Ranges: sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")), Now: time.Now,

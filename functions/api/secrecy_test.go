@@ -9,9 +9,9 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
-	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
 
@@ -19,9 +19,17 @@ import (
 // or logs, but for what the caller asked for.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
-	bearer := settings.TokenPrefix + s.Canaries.New(canary.Token)
-	if err := s.Store.PutToken(t.Context(), settings.HashToken(bearer), lambdatest.Merchant, time.Now()); err != nil {
-		t.Fatal(err)
+	bearer := access.NewText(lambdatest.Merchant)
+	s.Canaries.Add(canary.Token, bearer)
+	_, random, _ := strings.Cut(strings.TrimPrefix(bearer, access.TokenPrefix), "_")
+	s.Canaries.Add(canary.Token, random)
+	for _, put := range []access.Token{
+		{Hash: access.HashToken(bearer), Merchant: lambdatest.Merchant, Scopes: access.Scopes},
+		{Hash: sampleTokens.Items[0].ID, Merchant: lambdatest.Merchant, Scopes: access.Scopes},
+	} {
+		if err := s.Store.PutToken(t.Context(), put); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.Stock(lambdatest.Pool, 3)
 	u := upload.Upload{Merchant: lambdatest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, ReceivedAt: time.Now()}
@@ -49,6 +57,8 @@ func TestSecrecy(t *testing.T) {
 		}, nil},
 		{"GET", "/v1/accounts/standard", nil, nil},
 		{"GET", "/v1/refusals", nil, nil},
+		{"GET", "/v1/tokens", nil, nil},
+		{"DELETE", "/v1/tokens/" + sampleTokens.Items[0].ID, nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},
 		{"PUT", "/v1/pools/elden", func() string { return `{"title":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},

@@ -12,6 +12,7 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
@@ -21,7 +22,7 @@ import (
 )
 
 // token is the API token that the events in ../../events carry.
-const token = "kp_m3TqYvB0sX9nK4rLwZ7cHd2PfJ6gU1aE8oViQtRyNbM"
+const token = "kp_acme_m3TqYvB0sX9nK4rLwZ7cHd2PfJ6gU1aE8oViQtRyNbM"
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
@@ -39,6 +40,7 @@ type world struct {
 	store     *dynamo.Store
 	tables    dynamo.Tables
 	merchants *settings.Merchants
+	gate      *access.Gate // without Uses: a call writes what it is about, and nothing else
 	kms       *fakeSealer
 	fill      *fakeQueue
 	ranges    *fakeQueue
@@ -60,8 +62,10 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill}
+	w.gate = &access.Gate{Tokens: store, Now: w.now}
 	a := &api{
-		tokens:   store,
+		gate:     w.gate,
+		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill},
 		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platform.Names, Now: w.now},
@@ -74,16 +78,26 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	return w
 }
 
-// merchant makes a merchant and an API token for them, as function operator does.
+// merchant makes a merchant and an API token of every scope for them, as function
+// operator does.
 func (w *world) merchant(name string) (bearer string) {
 	w.Helper()
 	w.setMerchant(catalog.Merchant{Name: name, Title: name, NoticeAddress: name + "@example.com"})
-	tokens := &settings.Tokens{Store: w.store, Now: w.now}
-	made, err := tokens.Create(context.Background(), name)
+	return w.token(name, access.Scopes...)
+}
+
+// token makes an API token of a merchant's.
+func (w *world) token(merchant string, scopes ...access.Scope) (bearer string) {
+	w.Helper()
+	want := settings.NewToken{Merchant: merchant, Name: "test"}
+	for _, scope := range scopes {
+		want.Scopes = append(want.Scopes, string(scope))
+	}
+	_, bearer, err := (&settings.Tokens{Store: w.store, Now: w.now}).Create(context.Background(), want)
 	if err != nil {
 		w.Fatal(err)
 	}
-	return made.Text
+	return bearer
 }
 
 // setMerchant stores a merchant, whatever there was.

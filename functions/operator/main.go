@@ -54,9 +54,12 @@ func (o *operator) serve() *rest.API {
 	return rest.New(rest.Config{
 		Title:       "Keypool for its operator",
 		Description: "The merchants of a deployment and their API tokens.",
-		Tags:        []*huma.Tag{{Name: "Merchants", Description: "Who sells here."}},
-		Document:    "/operator/openapi.json",
-		Described:   described,
+		Tags: []*huma.Tag{
+			{Name: "Merchants", Description: "Who sells here."},
+			{Name: "Tokens", Description: "What of the merchants' API each may call, and for how long."},
+		},
+		Document:  "/operator/openapi.json",
+		Described: described,
 
 		Authenticate: authenticate,
 		Caller:       "operator",

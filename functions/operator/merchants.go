@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -68,18 +67,6 @@ func (in *putMerchant) Resolve(huma.Context) []error {
 	return rest.Mistakes(settings.CheckMerchant(in.settings()), "merchant")
 }
 
-// Token is a new API token.
-type Token struct {
-	Token     string    `json:"token" doc:"Keep it: it is never shown again."`
-	Merchant  string    `json:"merchant" doc:"Whose it is."`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-var sampleToken = Token{
-	Token: settings.TokenPrefix + "8WqYhGk0r1bMZQx2n3cV4bN5mL6kJ7hG8fD9sA0pOiU", Merchant: "acme",
-	CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
-}
-
 func (o *operator) addMerchants(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-merchant", Method: http.MethodPut, Path: "/v1/merchants/{merchant}", Tags: []string{"Merchants"},
@@ -93,12 +80,7 @@ func (o *operator) addMerchants(to *rest.API) {
 		Summary: "Read a merchant's settings",
 		Errors:  []int{404}, Responses: to.Responses(sampleMerchant, 200),
 	}, o.getMerchant)
-	rest.Register(to, huma.Operation{
-		OperationID: "create-token", Method: http.MethodPost, Path: "/v1/merchants/{merchant}/tokens", Tags: []string{"Merchants"},
-		Summary:     "Make an API token for a merchant",
-		Description: "The token is shown this once. It is stored as a hash only.",
-		Errors:      []int{404}, DefaultStatus: http.StatusCreated, Responses: to.Responses(sampleToken, 201),
-	}, o.createToken)
+	o.addTokens(to)
 }
 
 func (o *operator) putMerchant(ctx context.Context, in *putMerchant) (*rest.Versioned[Merchant], error) {
@@ -109,9 +91,4 @@ func (o *operator) putMerchant(ctx context.Context, in *putMerchant) (*rest.Vers
 func (o *operator) getMerchant(ctx context.Context, in *MerchantPath) (*rest.Versioned[Merchant], error) {
 	m, err := o.merchants.Get(ctx, in.Merchant)
 	return rest.Found(m.Version, newMerchant(m)), err
-}
-
-func (o *operator) createToken(ctx context.Context, in *MerchantPath) (*rest.Body[Token], error) {
-	token, err := o.tokens.Create(ctx, in.Merchant)
-	return &rest.Body[Token]{Body: Token{token.Text, token.Merchant, token.CreatedAt}}, err
 }

@@ -19,6 +19,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/settings"
@@ -104,18 +105,28 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 
 	var made Token
 	w.send(resttest.Event(t, "good_operator_token")).Want(201).Into(&made)
-	if made.Merchant != "acme" || !strings.HasPrefix(made.Token, "kp_") || len(made.Token) != 46 || !made.CreatedAt.Equal(noon) {
-		t.Errorf("token %+v", made)
+	if !strings.HasPrefix(made.Token, "kp_acme_") || len(made.Token) != len("kp_acme_")+43 {
+		t.Errorf("the token has %d characters and begins with %.8q", len(made.Token), made.Token)
 	}
-	if owner, ok, err := settings.TokenOwner(t.Context(), w.store, made.Token); owner != "acme" || !ok || err != nil {
-		t.Errorf("the token is of %q, %v, %v", owner, ok, err)
+	if diff := cmp.Diff(Token{
+		Token: made.Token, ID: access.HashToken(made.Token)[:16], Merchant: "acme", Name: "nightly upload", Scopes: []string{"upload"},
+		CreatedAt: noon, ExpiresAt: noon.AddDate(0, 0, 30),
+	}, made); diff != "" {
+		t.Error(diff)
 	}
+	gate := access.Gate{Tokens: w.store, Now: func() time.Time { return noon }}
+	principal, ok, err := gate.Principal(t.Context(), made.Token)
+	want := access.Principal{Merchant: "acme", Name: `the token "nightly upload"`, Scopes: []access.Scope{access.Upload}}
+	if diff := cmp.Diff(want, principal); diff != "" || !ok || err != nil {
+		t.Errorf("%v, %v, %s", ok, err, diff)
+	}
+	w.send(resttest.Event(t, "bad_operator_token")).Want(422)
 	w.send(resttest.Event(t, "bad_operator_unsigned")).Want(403)
 }
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	document.IsComplete(t, 3)
+	document.IsComplete(t, 5)
 	document.ExamplesCanBeSent(t)
 	document.ReferencesResolve(t)
 	w := open(t)
@@ -233,7 +244,102 @@ func TestMerchant_everyProblemInOneAnswer(t *testing.T) {
 		t.Errorf("%s\n%s", diff, refused.Body)
 	}
 	w.call("GET", "/v1/merchants/acme", nil).Want(404)
-	w.call("POST", "/v1/merchants/acme/tokens", nil).Want(404)
+	w.call("POST", "/v1/merchants/acme/tokens", sampleNewToken).Want(404)
+	w.call("GET", "/v1/merchants/acme/tokens", nil).Want(404)
+	w.call("DELETE", "/v1/merchants/acme/tokens/"+sampleToken.ID, nil).Want(404)
+}
+
+// A token says what it is for and how long it is good: none has every right because
+// nothing was said.
+func TestToken_saysWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	const path = "/v1/merchants/acme/tokens"
+	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	all := []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets"}
+	for name, c := range map[string]struct {
+		body  string
+		wrong []string
+	}{
+		"no scopes":          {`{"name":"x"}`, []string{"body.scopes"}},
+		"an empty list":      {`{"name":"x","scopes":[]}`, []string{"body.scopes"}},
+		"no name":            {`{"scopes":["upload"]}`, []string{"body.name"}},
+		"an unknown scope":   {`{"name":"x","scopes":["upload","all"]}`, []string{"body.scopes[1]"}},
+		"a pattern":          {`{"name":"x","scopes":["*"]}`, []string{"body.scopes[0]"}},
+		"a scope twice":      {`{"name":"x","scopes":["upload","upload"]}`, []string{"body.scopes[1]"}},
+		"too long":           {`{"name":"x","scopes":["upload"],"expires_in_days":366}`, []string{"body.expires_in_days"}},
+		"a negative time":    {`{"name":"x","scopes":["upload"],"expires_in_days":-1}`, []string{"body.expires_in_days"}},
+		"two ends":           {`{"name":"x","scopes":["upload"],"expires_in_days":1,"never_expires":true}`, []string{"body.never_expires"}},
+		"two lines":          {`{"name":"x\ny","scopes":["upload"]}`, []string{"body.name"}},
+		"everything wrong":   {`{"name":"","scopes":["all"],"expires_in_days":1000}`, []string{"body.expires_in_days", "body.name", "body.scopes[0]"}},
+		"an unknown setting": {`{"name":"x","scopes":["upload"],"scope":"all"}`, []string{"body.scope"}},
+	} {
+		refused := w.call("POST", path, c.body).Want(422)
+		got := refused.Locations()
+		slices.Sort(got)
+		if !slices.Equal(got, c.wrong) {
+			t.Errorf("%s: %q, want %q\n%s", name, got, c.wrong, refused.Body)
+		}
+		if c.wrong[0] == "body.scopes" && !strings.Contains(refused.Body, strings.Join(all, ", ")) {
+			t.Errorf("%s: the answer does not name the scopes: %s", name, refused.Body)
+		}
+	}
+	w.call("POST", path, nil).Want(400)
+	var listed TokenList
+	w.call("GET", path, nil).Want(200).Into(&listed)
+	if len(listed.Items) != 0 {
+		t.Errorf("a refused request made a token: %+v", listed.Items)
+	}
+
+	for name, c := range map[string]struct {
+		body    string
+		expires time.Time
+	}{
+		"90 days":  {`{"name":"90 days","scopes":["settings"]}`, noon.AddDate(0, 0, 90)},
+		"a year":   {`{"name":"a year","scopes":["settings"],"expires_in_days":365}`, noon.AddDate(0, 0, 365)},
+		"no end":   {`{"name":"no end","scopes":["settings"],"never_expires":true}`, time.Time{}},
+		"in order": {`{"name":"in order","scopes":["secrets","keys:read","upload"]}`, noon.AddDate(0, 0, 90)},
+	} {
+		var made Token
+		w.call("POST", path, c.body).Want(201).Into(&made)
+		if made.Name != name || !made.ExpiresAt.Equal(c.expires) {
+			t.Errorf("%s: %+v", name, made)
+		}
+		if name == "in order" && !slices.Equal(made.Scopes, []string{"upload", "keys:read", "secrets"}) {
+			t.Errorf("scopes %q", made.Scopes)
+		}
+	}
+}
+
+// The operator lists a merchant's tokens, without their texts, and revokes one.
+func TestToken_isListedAndRevoked(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	made := map[string]Token{}
+	for _, name := range []string{"acme", "zoo"} {
+		w.call("PUT", "/v1/merchants/"+name, Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+		var token Token
+		w.call("POST", "/v1/merchants/"+name+"/tokens", sampleNewToken).Want(201).Into(&token)
+		made[name] = token
+	}
+	var listed TokenList
+	answer := w.call("GET", "/v1/merchants/acme/tokens", nil).Want(200).Into(&listed)
+	want := made["acme"]
+	want.Token = ""
+	if diff := cmp.Diff([]Token{want}, listed.Items); diff != "" {
+		t.Error(diff)
+	}
+	if strings.Contains(answer.Body, access.TokenPrefix) {
+		t.Errorf("the list shows a token: %s", answer.Body)
+	}
+	w.call("DELETE", "/v1/merchants/zoo/tokens/"+want.ID, nil).Want(404)
+	w.call("DELETE", "/v1/merchants/acme/tokens/"+want.ID, nil).Want(204)
+	w.call("DELETE", "/v1/merchants/acme/tokens/"+want.ID, nil).Want(404)
+	for name, there := range map[string]bool{"acme": false, "zoo": true} {
+		if _, ok, err := w.store.Token(t.Context(), name, access.HashToken(made[name].Token)); ok != there || err != nil {
+			t.Errorf("the token of %s is there: %v, %v", name, ok, err)
+		}
+	}
 }
 
 // A caller who did not sign is refused before anything is read, with the same bytes
@@ -243,7 +349,7 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 	w := open(t)
 	var made Token
 	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
-	w.call("POST", "/v1/merchants/acme/tokens", nil).Want(201).Into(&made)
+	w.call("POST", "/v1/merchants/acme/tokens", sampleNewToken).Want(201).Into(&made)
 	before := dynamotest.Items(t, w.tables.Catalog, "")
 	callers := map[string]func(*events.APIGatewayV2HTTPRequest){
 		"nobody":     func(e *events.APIGatewayV2HTTPRequest) { delete(e.Headers, "authorization") },
@@ -282,6 +388,9 @@ func TestEveryOperation_operatorGetsThere(t *testing.T) {
 	w := open(t)
 	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
 	if err := w.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: 4}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.PutToken(t.Context(), access.Token{Hash: sampleToken.ID, Merchant: "acme"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range document.Calls(t) {

@@ -8,6 +8,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
 )
 
 // Whatever goes wrong with a call, no secret stands in the response or the log, but
@@ -28,7 +29,14 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("PUT /v1/merchants/nova", func() []byte {
 		return call("PUT", "/v1/merchants/nova", `{"title":"Nova","notice_address":"`+s.Canaries.Address(canary.Merchant)+`"}`)
 	}, canary.Merchant)
-	s.RefuseEachCall("POST /v1/merchants/nova/tokens", func() []byte { return call("POST", "/v1/merchants/nova/tokens", "") })
+	s.RefuseEachCall("POST /v1/merchants/nova/tokens", func() []byte {
+		return call("POST", "/v1/merchants/nova/tokens", `{"name":"`+s.Canaries.New("setting")+`","scopes":["upload"]}`)
+	}, "setting")
+	s.RefuseEachCall("GET /v1/merchants/nova/tokens", func() []byte { return call("GET", "/v1/merchants/nova/tokens", "") }, "setting")
+	if err := s.Store.PutToken(t.Context(), access.Token{Hash: sampleToken.ID, Merchant: "nova"}); err != nil {
+		t.Fatal(err)
+	}
+	s.RefuseEachCall("DELETE /v1/merchants/nova/tokens", func() []byte { return call("DELETE", "/v1/merchants/nova/tokens/"+sampleToken.ID, "") })
 	s.RefuseEachCall("GET /v1/merchants/nova", func() []byte { return call("GET", "/v1/merchants/nova", "") }, canary.Merchant)
 
 	key := s.Canaries.New(canary.Key)

@@ -181,9 +181,10 @@ var Functions = []Function{
 		Timeout:     28 * time.Second, // the HTTP API waits 30 seconds at most
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "KMS_KEY"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokenPrefix, dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
-			{Target: catalogTable, Actions: "PutItem DeleteItem", Items: []string{dynamo.SettingsPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a cancelled line gives back
 			{Target: keysAvailable, Actions: "Query", CountOnly: true},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix}},
@@ -212,8 +213,9 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "FILL_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.MerchantPrefix, dynamo.TokenPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.MerchantPrefix, dynamo.TokensPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
@@ -222,7 +224,9 @@ var Functions = []Function{
 			{Method: "GET", Path: "/operator/openapi.json", Throttle: documentThrottle},
 			{Method: "GET", Path: "/v1/merchants/{merchant}", IAM: true, Throttle: settingsThrottle},
 			{Method: "PUT", Path: "/v1/merchants/{merchant}", IAM: true, Throttle: settingsThrottle},
+			{Method: "GET", Path: "/v1/merchants/{merchant}/tokens", IAM: true, Throttle: settingsThrottle},
 			{Method: "POST", Path: "/v1/merchants/{merchant}/tokens", IAM: true, Throttle: settingsThrottle},
+			{Method: "DELETE", Path: "/v1/merchants/{merchant}/tokens/{token}", IAM: true, Throttle: settingsThrottle},
 		},
 	},
 }

@@ -1,5 +1,5 @@
 // Local runs Keypool on one machine. Its commands are those of the Makefile: up, down,
-// reset, demo, order, inbox, logs, merchant, bridge, and event for sam-invoke.
+// reset, demo, order, inbox, logs, merchant, token, bridge, and event for sam-invoke.
 package main
 
 import (
@@ -34,6 +34,7 @@ var commands = []command{
 	{"event", []string{"EVENT"}, signEvent},
 	{"bridge", nil, bridge},
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
+	{"token", []string{"NAME", "SCOPES", "FOR", "DAYS", "STACK"}, token},
 }
 
 // call is a command with its settings.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
+	"keypool/shared/access"
 	"keypool/shared/mailaddress"
 	"keypool/shared/pool"
 )
@@ -26,6 +29,8 @@ func merchant(ctx context.Context, c *call) error {
 	}
 	what.Title = c.setting("TITLE", what.Merchant)
 	what.ProductTitle = what.Product
+	// It stands in a shell's history and in scripts: it can bring keys, and take nothing.
+	what.Token = shop.NewToken{Name: "upload line of make merchant", Scopes: []string{"upload"}}
 	for _, name := range []string{what.Merchant, what.Pool} {
 		if err := pool.CheckName(name); err != nil {
 			return &machine.Fault{Says: "NAME and POOL are 1 to 63 lower-case letters, digits and hyphens.", Try: usage}
@@ -56,16 +61,53 @@ Webhook address, for the payment platform:
   %s%s
 Signing secret (Standard Webhooks), shown this once:
   %s
-API token, shown this once:
+API token, shown this once. It can bring keys and nothing else, until %s:
   %s
 
 Upload a file of keys, one a line:
   %s
 
+For the rest of the API:  make token NAME=%s SCOPES=settings,orders:read
+
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
-		s.URL, made.Account.Path(), made.Account.Secret, made.Token,
-		shop.UploadCurl(curl, s.URL, made.Token, what.Pool), what.Notices)
+		s.URL, made.Account.Path(), made.Account.Secret,
+		made.Token.ExpiresAt.Format(time.DateOnly), made.Token.Text,
+		shop.UploadCurl(curl, s.URL, made.Token.Text, what.Pool), what.Merchant, what.Notices)
+	return nil
+}
+
+// token makes an API token for a merchant.
+func token(ctx context.Context, c *call) error {
+	const usage = "make token NAME=acme SCOPES=settings,orders:read FOR='our back office' DAYS=90"
+	merchant, scopes := c.setting("NAME", ""), c.setting("SCOPES", "")
+	if pool.CheckName(merchant) != nil || scopes == "" {
+		return &machine.Fault{Says: "NAME is a merchant's name, SCOPES what the token is for: " + access.Explained(), Try: usage}
+	}
+	want := shop.NewToken{Name: c.setting("FOR", "made by make token"), Scopes: strings.Split(scopes, ",")}
+	if days := c.setting("DAYS", ""); days != "" {
+		var err error
+		if want.Days, err = strconv.Atoi(days); err != nil || want.Days == 0 {
+			return &machine.Fault{Says: "DAYS is not a number of days.", Try: usage}
+		}
+	}
+	s, where, err := anyShop(ctx, c)
+	if err != nil {
+		return err
+	}
+	made, err := s.AddToken(ctx, merchant, want)
+	var refusal *shop.Refusal
+	switch {
+	case shop.IsMissing(err):
+		return &machine.Fault{Says: fmt.Sprintf("There is no merchant %q %s.", merchant, where), Try: "make merchant NAME=" + merchant}
+	case errors.As(err, &refusal):
+		return &machine.Fault{Says: refusal.Detail, Try: usage}
+	case err != nil:
+		return err
+	}
+	fmt.Printf(`API token of %s for %s, good until %s, shown this once:
+  %s
+`, merchant, strings.Join(want.Scopes, ", "), made.ExpiresAt.Format(time.DateOnly), made.Text)
 	return nil
 }
 

@@ -27,6 +27,9 @@ const (
 	demoTitleOf  = "Elden: The Long Night"
 )
 
+// demoScopes are what the lines of README and make demo do.
+var demoScopes = []string{"upload", "orders:read", "orders:write", "settings"}
+
 // up starts the one-machine run, deploys what has changed, sets up the demo merchant and
 // writes its addresses and credentials to .local/env.
 func up(ctx context.Context, c *call) error {
@@ -97,11 +100,12 @@ func writeEnvironment(ctx context.Context, c *call) error {
 		made, err := s.SetUp(ctx, shop.Setup{
 			Merchant: demoMerchant, Title: demoTitle, Notices: demoNotices,
 			Pool: demoPool, Product: demoProduct, ProductTitle: demoTitleOf,
+			Token: shop.NewToken{Name: "README and make demo", Scopes: demoScopes},
 		})
 		if err != nil {
 			return err
 		}
-		account, token = made.Account, made.Token
+		account, token = made.Account, made.Token.Text
 		if err := stockUp(ctx, s); err != nil {
 			return err
 		}

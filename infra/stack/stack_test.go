@@ -367,14 +367,16 @@ func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
 		return map[string]any{"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
 	}
 	want := map[string]any{
-		"POST /webhooks/{merchant}/{account}":  limit(500, 1000),
-		"POST /webhooks/{proxy+}":              limit(500, 1000),
-		"ANY /v1/{proxy+}":                     limit(50, 100),
-		"GET /v1/merchants/{merchant}":         limit(50, 100),
-		"PUT /v1/merchants/{merchant}":         limit(50, 100),
-		"POST /v1/merchants/{merchant}/tokens": limit(50, 100),
-		"GET /openapi.json":                    limit(5, 10),
-		"GET /operator/openapi.json":           limit(5, 10),
+		"POST /webhooks/{merchant}/{account}":            limit(500, 1000),
+		"POST /webhooks/{proxy+}":                        limit(500, 1000),
+		"ANY /v1/{proxy+}":                               limit(50, 100),
+		"GET /v1/merchants/{merchant}":                   limit(50, 100),
+		"PUT /v1/merchants/{merchant}":                   limit(50, 100),
+		"GET /v1/merchants/{merchant}/tokens":            limit(50, 100),
+		"POST /v1/merchants/{merchant}/tokens":           limit(50, 100),
+		"DELETE /v1/merchants/{merchant}/tokens/{token}": limit(50, 100),
+		"GET /openapi.json":                              limit(5, 10),
+		"GET /operator/openapi.json":                     limit(5, 10),
 	}
 	if diff := cmp.Diff(want, stage.Properties["RouteSettings"]); diff != "" {
 		t.Error(diff)

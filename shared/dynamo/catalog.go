@@ -84,14 +84,6 @@ type secretItem struct {
 	ExpiresAt   int64  `dynamodbav:"expiresAt,omitempty"`
 }
 
-type tokenItem struct {
-	primaryKey
-	V         int    `dynamodbav:"v"`
-	Kind      string `dynamodbav:"kind"` // token#<m>: finds a merchant's tokens, so that they can be revoked
-	Merchant  string `dynamodbav:"merchant"`
-	CreatedAt int64  `dynamodbav:"createdAt"`
-}
-
 // Merchant returns a merchant's settings, false if there is no such merchant.
 func (s *Store) Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error) {
 	item, ok, err := getAs[merchantItem](ctx, s, s.tables.Catalog, merchantKey(name), oldestInCatalog)
@@ -238,20 +230,6 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account) error {
 		})
 	}
 	return wrap(s.putCatalog(ctx, item, locked(a.Version)), "store account %s of %s", a.Name, a.Merchant)
-}
-
-// PutToken stores the merchant of the API token with that SHA-256. The token itself
-// is never stored.
-func (s *Store) PutToken(ctx context.Context, hash, merchant string, now time.Time) error {
-	item := tokenItem{primaryKey: tokenKey(hash), V: schema, Kind: TokenPrefix + merchant, Merchant: merchant, CreatedAt: millis(now)}
-	return wrap(s.putCatalog(ctx, item, absent), "store a token of %s", merchant)
-}
-
-// TokenMerchant returns the merchant of the API token with that SHA-256, false if
-// there is none.
-func (s *Store) TokenMerchant(ctx context.Context, hash string) (string, bool, error) {
-	item, ok, err := getAs[tokenItem](ctx, s, s.tables.Catalog, tokenKey(hash), oldestInCatalog)
-	return item.Merchant, ok, wrap(err, "read a token")
 }
 
 // putCatalog writes an item, signed with a random word. If the answer to our own

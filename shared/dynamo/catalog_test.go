@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
@@ -160,7 +161,7 @@ func TestCatalog_lostAnswerIsNoConflict(t *testing.T) {
 		"pool":     func() error { return store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden"}) },
 		"product":  func() error { return store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1"}) },
 		"account":  func() error { return store.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard"}) },
-		"token":    func() error { return store.PutToken(ctx, "hash", "acme", time.Now()) },
+		"token":    func() error { return store.PutToken(ctx, access.Token{Hash: "hash", Merchant: "acme"}) },
 	} {
 		faults.Next("PutItem", 1, dynamotest.LostAnswer)
 		if err := change(); err != nil {
@@ -255,16 +256,43 @@ func TestCatalog_tokens(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	store, _ := dynamotest.Open(t)
-	if err := store.PutToken(ctx, "hash", "acme", time.UnixMilli(1)); err != nil {
+	want := access.Token{
+		Hash: "hash", Merchant: "acme", Name: "nightly", Scopes: []access.Scope{access.Upload, access.Settings},
+		CreatedAt: time.UnixMilli(1).UTC(), ExpiresAt: time.UnixMilli(2).UTC(),
+	}
+	if err := store.PutToken(ctx, want); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.PutToken(ctx, "hash", "mallory", time.UnixMilli(1)); !errors.Is(err, catalog.ErrConflict) {
-		t.Errorf("a token was taken over: %v", err)
+	if err := store.PutToken(ctx, access.Token{Hash: "hash", Merchant: "acme"}); !errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("a token was written over: %v", err)
 	}
-	for hash, want := range map[string]string{"hash": "acme", "other": ""} {
-		if got, ok, err := store.TokenMerchant(ctx, hash); got != want || ok != (want != "") || err != nil {
-			t.Errorf("%s: %q, %v, %v", hash, got, ok, err)
+	if got, ok, err := store.Token(ctx, "acme", "hash"); !ok || err != nil || !cmp.Equal(want, got) {
+		t.Errorf("%v, %v, %s", ok, err, cmp.Diff(want, got))
+	}
+	for _, absent := range [][2]string{{"acme", "other"}, {"mallory", "hash"}} {
+		if _, ok, err := store.Token(ctx, absent[0], absent[1]); ok || err != nil {
+			t.Errorf("%s has a token %s: %v, %v", absent[0], absent[1], ok, err)
 		}
+	}
+	if got, err := store.Tokens(ctx, "acme"); err != nil || !cmp.Equal([]access.Token{want}, got) {
+		t.Errorf("%v, %s", err, cmp.Diff([]access.Token{want}, got))
+	}
+	for _, used := range []time.Time{time.UnixMilli(5).UTC(), time.UnixMilli(7).UTC()} {
+		if err := store.UseToken(ctx, want, used); err != nil {
+			t.Fatal(err)
+		}
+		want.UsedAt = used
+		if got, err := store.Tokens(ctx, "acme"); err != nil || !cmp.Equal([]access.Token{want}, got) {
+			t.Errorf("%v, %s", err, cmp.Diff([]access.Token{want}, got))
+		}
+	}
+	for range 2 { // the second time it is gone already
+		if err := store.DeleteToken(ctx, want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := store.Tokens(ctx, "acme"); err != nil || len(got) > 0 {
+		t.Errorf("it is still there: %v, %v", got, err)
 	}
 }
 

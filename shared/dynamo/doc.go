@@ -12,7 +12,8 @@
 //	  settings#<m>          product#<product>            pools, keys a line, texts
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets
 //	  counts#<m>            count#<pool>#<side>          accepted, taken: shown counts, put right nightly
-//	  token#<sha256>        token                        kind=token#<m>; the merchant of an API token
+//	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
+//	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
 //	                                                     a rejected file until its reminder
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
@@ -60,9 +61,10 @@
 // Three tables, not one: each function is granted only what it needs, and a load
 // of ten million keys never shows in the stream that mails are sent from.
 //
-// A merchant, its settings and its counts are three partitions, since IAM can limit a
-// function to some partition keys and not to some sort keys: the API that merchants
-// reach writes their settings, and cannot write a merchant, whose salt is in it.
+// A merchant, its settings, its counts, its tokens and their uses are five partitions,
+// since IAM can limit a function to some partition keys and not to some sort keys: the
+// API that merchants reach writes their settings, and cannot write a merchant, whose salt
+// is in it, nor a token, whose scopes are in it. It can only take a token away.
 //
 // A key is identified by a keyed hash of its text, so the table's own uniqueness
 // is the duplicate check over every key ever uploaded. A second item per text

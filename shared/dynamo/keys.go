@@ -18,13 +18,14 @@ import (
 // see infra/deployment.
 const (
 	// of the catalog
-	MerchantPrefix = "merchant#" // the merchant itself; only function operator writes it
-	SettingsPrefix = "settings#" // its pools, products and accounts; function api writes them
-	CountsPrefix   = "counts#"
-	TokenPrefix    = "token#"
-	UploadsPrefix  = "uploads#"
-	RangesPrefix   = "ranges#"
-	ParkedPrefix   = "parked#"
+	MerchantPrefix  = "merchant#" // the merchant itself; only function operator writes it
+	SettingsPrefix  = "settings#" // its pools, products and accounts; function api writes them
+	CountsPrefix    = "counts#"
+	TokensPrefix    = "tokens#"     // its API tokens; only function operator makes one
+	TokenUsesPrefix = "token-uses#" // when each was last used; function api writes it
+	UploadsPrefix   = "uploads#"
+	RangesPrefix    = "ranges#"
+	ParkedPrefix    = "parked#"
 
 	// of orders
 	OrderPrefix       = "order#"
@@ -43,7 +44,6 @@ const (
 	productSort  = "product#"
 	accountSort  = "account#"
 	countSort    = "count#"
-	tokenSort    = "token"
 
 	lineSort    = "line#"
 	chunkSort   = "keys#"
@@ -118,7 +118,11 @@ func (k primaryKey) merchant() string {
 // after returns the rest of the sort key: the name of a pool, product or account.
 func (k primaryKey) after(sort string) string { return strings.TrimPrefix(k.SK, sort) }
 
-func tokenKey(hash string) primaryKey { return primaryKey{TokenPrefix + hash, tokenSort} }
+func tokenKey(merchant, hash string) primaryKey { return primaryKey{TokensPrefix + merchant, hash} }
+
+func tokenUseKey(merchant, hash string) primaryKey {
+	return primaryKey{TokenUsesPrefix + merchant, hash}
+}
 
 func uploadKey(merchant, id string) primaryKey { return primaryKey{UploadsPrefix + merchant, id} }
 

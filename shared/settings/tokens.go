@@ -1,80 +1,140 @@
 package settings
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 )
 
-// TokenPrefix starts every API token, so that people and scanners for leaked
-// secrets recognise one.
-const TokenPrefix = "kp_"
+// The life of a token.
+const (
+	DefaultTokenDays = 90
+	MaxTokenDays     = 365
+)
 
-// Token is a new API token. Its text is shown once, and stored only as a hash.
-type Token struct {
-	Text      string
-	Merchant  string
-	CreatedAt time.Time
-}
-
-// Tokens creates API tokens. It is the operator's.
+// Tokens creates, lists and revokes API tokens. Only the operator creates them.
 type Tokens struct {
 	Store TokenStore
 	Now   func() time.Time
 }
 
-// TokenStore keeps the hashes of tokens.
+// TokenStore keeps tokens, by their hashes.
 type TokenStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
-	PutToken(ctx context.Context, hash, merchant string, createdAt time.Time) error
+	PutToken(ctx context.Context, t access.Token) error
+	// Tokens returns the tokens of a merchant, expired ones too, in any order.
+	Tokens(ctx context.Context, merchant string) ([]access.Token, error)
+	// DeleteToken succeeds if the token is gone already.
+	DeleteToken(ctx context.Context, t access.Token) error
 }
 
-// Create makes an API token for a merchant. Its error is ErrNotFound if there is no
-// such merchant.
-func (s *Tokens) Create(ctx context.Context, merchant string) (Token, error) {
-	_, ok, err := s.Store.Merchant(ctx, merchant)
-	if err != nil {
-		return Token{}, err
+// NewToken is what a caller says of a token to make.
+type NewToken struct {
+	Merchant string
+	Name     string
+	Scopes   []string
+	Days     int  // that it is valid; 0: DefaultTokenDays
+	Forever  bool // it never expires
+}
+
+// CheckToken returns the mistakes in what is said of a new token.
+func CheckToken(t NewToken) []Problem {
+	var p problems
+	p.line("name", t.Name, true)
+	if len(t.Scopes) == 0 {
+		p.add("scopes", "say what the token is for, by one or more of: %s", scopeNames())
 	}
-	if !ok {
-		return Token{}, ErrNotFound
+	for i, scope := range t.Scopes {
+		path := fmt.Sprintf("scopes[%d]", i)
+		if !slices.Contains(access.Scopes, access.Scope(scope)) {
+			p.add(path, "not a scope; use one of: %s", scopeNames())
+		} else if slices.Contains(t.Scopes[:i], scope) {
+			p.add(path, "is named twice")
+		}
 	}
-	var random [32]byte
-	rand.Read(random[:])
-	token := Token{
-		Text:      TokenPrefix + base64.RawURLEncoding.EncodeToString(random[:]),
-		Merchant:  merchant,
+	if t.Days != 0 {
+		p.between("expires_in_days", t.Days, 1, MaxTokenDays)
+		if t.Forever {
+			p.add("never_expires", "give expires_in_days or this, not both")
+		}
+	}
+	return p
+}
+
+func scopeNames() string {
+	var names []string
+	for _, scope := range access.Scopes {
+		names = append(names, string(scope))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Create makes an API token for a merchant, and returns its text, which is shown this
+// once. Its error is ErrNotFound if there is no such merchant, or an *InvalidError.
+func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, text string, err error) {
+	if err := invalid(CheckToken(want)...); err != nil {
+		return t, "", err
+	}
+	if err := s.known(ctx, want.Merchant); err != nil {
+		return t, "", err
+	}
+	text = access.NewText(want.Merchant)
+	t = access.Token{
+		Hash: access.HashToken(text), Merchant: want.Merchant, Name: want.Name,
 		CreatedAt: s.Now().UTC().Truncate(time.Millisecond),
 	}
-	if err := s.Store.PutToken(ctx, HashToken(token.Text), merchant, token.CreatedAt); err != nil {
-		return Token{}, fmt.Errorf("create a token: %w", err)
+	for _, scope := range access.Scopes { // in the order of the table, whatever the caller's
+		if slices.Contains(want.Scopes, string(scope)) {
+			t.Scopes = append(t.Scopes, scope)
+		}
 	}
-	return token, nil
-}
-
-// TokenFinder returns the merchant whose token has a hash, false if there is none.
-type TokenFinder interface {
-	TokenMerchant(ctx context.Context, hash string) (string, bool, error)
-}
-
-// TokenOwner returns the merchant whose token a caller sent, false if it is nobody's.
-func TokenOwner(ctx context.Context, tokens TokenFinder, token string) (merchant string, ok bool, err error) {
-	if !strings.HasPrefix(token, TokenPrefix) {
-		return "", false, nil
+	if !want.Forever {
+		t.ExpiresAt = t.CreatedAt.AddDate(0, 0, cmp.Or(want.Days, DefaultTokenDays))
 	}
-	return tokens.TokenMerchant(ctx, HashToken(token))
+	if err := s.Store.PutToken(ctx, t); err != nil {
+		return access.Token{}, "", fmt.Errorf("create a token: %w", err)
+	}
+	return t, text, nil
 }
 
-// HashToken returns the form in which a token is stored and found. Finding it by
-// its hash compares no secret byte by byte.
-func HashToken(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
+// List returns the tokens of a merchant, the newest first, expired ones too. Its error
+// is ErrNotFound if there is no such merchant.
+func (s *Tokens) List(ctx context.Context, merchant string) ([]access.Token, error) {
+	if err := s.known(ctx, merchant); err != nil {
+		return nil, err
+	}
+	tokens, err := s.Store.Tokens(ctx, merchant)
+	slices.SortFunc(tokens, func(a, b access.Token) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.Hash, b.Hash))
+	})
+	return tokens, err
+}
+
+// Revoke takes a token away: it is refused from now on. Its error is ErrNotFound if the
+// merchant has no token of that ID.
+func (s *Tokens) Revoke(ctx context.Context, merchant, id string) error {
+	tokens, err := s.Store.Tokens(ctx, merchant)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if t.ID() == id {
+			return s.Store.DeleteToken(ctx, t)
+		}
+	}
+	return ErrNotFound
+}
+
+func (s *Tokens) known(ctx context.Context, merchant string) error {
+	_, ok, err := s.Store.Merchant(ctx, merchant)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return err
 }

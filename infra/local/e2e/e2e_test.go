@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/local/shop"
+	"keypool/infra/proof/canary"
 )
 
 // The demo's story: a file, its report, an order, its mail; the same order again;
@@ -664,6 +665,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 	m.pay(o, "fulfilled", 1)
 
 	bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+	newToken := func(name string, scopes ...string) shop.Token {
+		made, err := world.shop.AddToken(t.Context(), m.Merchant, shop.NewToken{Name: name, Scopes: scopes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		world.canaries.Add(canary.Token, made.Text)
+		return made
+	}
+	upload, revoked := newToken("upload", "upload"), newToken("revoked", "settings")
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodDelete, "/v1/tokens/"+revoked.ID, nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		shop.Request
 		status int
@@ -674,6 +687,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"operator's route by another address":    {shop.Request{Method: "GET", Path: "/v1/merchants/" + m.Merchant + "/", Header: bearer(m.token)}, http.StatusNotFound},
 		"merchant's route without a token":       {shop.Request{Method: "GET", Path: "/v1/pools"}, http.StatusUnauthorized},
 		"merchant's route with nobody's token":   {shop.Request{Method: "GET", Path: "/v1/pools", Header: bearer("kp_nothing")}, http.StatusUnauthorized},
+		"a token without the scope":              {shop.Request{Method: "GET", Path: "/v1/pools", Header: bearer(upload.Text)}, http.StatusForbidden},
+		"an order by an upload's token":          {shop.Request{Method: "GET", Path: "/v1/orders/1", Header: bearer(upload.Text)}, http.StatusForbidden},
+		"a token that was revoked":               {shop.Request{Method: "GET", Path: "/v1/pools", Header: bearer(revoked.Text)}, http.StatusUnauthorized},
 		"another merchant's pool":                {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(other.token)}, http.StatusNotFound},
 		"the merchant's own pool":                {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(m.token)}, http.StatusOK},
 		"the description, for everybody":         {shop.Request{Method: "GET", Path: "/openapi.json"}, http.StatusOK},

@@ -33,13 +33,14 @@ func newMerchant(t *testing.T) *merchant {
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: name, Title: "Shop " + name, Notices: m.notices,
 		Pool: m.pool, LowStock: &never, Product: m.product, ProductTitle: "Product " + name,
+		Token: shop.NewToken{Name: t.Name(), Scopes: []string{"upload", "orders:read", "orders:write", "settings", "secrets"}},
 	})
 	if err != nil {
 		t.Fatalf("set up a merchant: %v", err)
 	}
-	m.Account, m.token = made.Account, made.Token
+	m.Account, m.token = made.Account, made.Token.Text
 	keepSecret(t, made.Account.Secret)
-	world.canaries.Add(canary.Token, made.Token)
+	world.canaries.Add(canary.Token, m.token)
 	return m
 }
 

@@ -5,27 +5,45 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"time"
 )
 
-// Setup is the merchant, pool and product that a first order needs.
+// Setup is the merchant, pool and product that a first order needs, and the token that
+// is wanted.
 type Setup struct {
 	Merchant, Title, Notices string
 	Pool                     string
 	LowStock                 *int // warned when fewer are left; the API's default where nil
 	Product, ProductTitle    string
+	Token                    NewToken
+}
+
+// NewToken is an API token to make.
+type NewToken struct {
+	Name   string   `json:"name"`
+	Scopes []string `json:"scopes"`
+	Days   int      `json:"expires_in_days,omitempty"` // the API's default where 0
+}
+
+// Token is a new API token. Its text is never shown again.
+type Token struct {
+	Text      string    `json:"token"`
+	ID        string    `json:"id"`
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // Made has the token and the secret that SetUp made. They are never shown again.
 type Made struct {
 	Account Account
-	Token   string
+	Token   Token
 }
 
 // SetUp creates the merchant, the pool and the product, each unless it exists, and makes
 // a new token and a new secret.
-func (s *Shop) SetUp(ctx context.Context, what Setup) (Made, error) {
+func (s *Shop) SetUp(ctx context.Context, what Setup) (made Made, err error) {
 	merchant := "/v1/merchants/" + what.Merchant
-	err := s.Operate(ctx, http.MethodGet, merchant, nil, nil)
+	err = s.Operate(ctx, http.MethodGet, merchant, nil, nil)
 	if IsMissing(err) {
 		err = s.Operate(ctx, http.MethodPut, merchant, map[string]any{
 			"title": what.Title, "notice_address": what.Notices,
@@ -34,20 +52,35 @@ func (s *Shop) SetUp(ctx context.Context, what Setup) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	var token struct {
-		Token string `json:"token"`
-	}
-	if err := s.Operate(ctx, http.MethodPost, merchant+"/tokens", nil, &token); err != nil {
+	if made.Token, err = s.AddToken(ctx, what.Merchant, what.Token); err != nil {
 		return Made{}, err
 	}
-	made := Made{Account: Account{Merchant: what.Merchant}, Token: token.Token}
-	if err := s.AddPool(ctx, made.Token, what.Pool, what.LowStock); err != nil {
+	// What is set up here may be more than the token is for.
+	own := made.Token
+	if !slices.Contains(what.Token.Scopes, "settings") || !slices.Contains(what.Token.Scopes, "secrets") {
+		own, err = s.AddToken(ctx, what.Merchant, NewToken{Name: "setting up, for a moment", Scopes: []string{"settings", "secrets"}, Days: 1})
+		if err != nil {
+			return Made{}, err
+		}
+		defer func() {
+			err = errors.Join(err, s.Operate(ctx, http.MethodDelete, merchant+"/tokens/"+own.ID, nil, nil))
+		}()
+	}
+	if err := s.AddPool(ctx, own.Text, what.Pool, what.LowStock); err != nil {
 		return Made{}, err
 	}
-	if err := s.AddProduct(ctx, made.Token, what.Product, what.ProductTitle, what.Pool); err != nil {
+	if err := s.AddProduct(ctx, own.Text, what.Product, what.ProductTitle, what.Pool); err != nil {
 		return Made{}, err
 	}
-	made.Account.Secret, err = s.AddSecret(ctx, made.Token)
+	made.Account.Merchant = what.Merchant
+	made.Account.Secret, err = s.AddSecret(ctx, own.Text)
+	return made, err
+}
+
+// AddToken makes an API token for a merchant, as the operator.
+func (s *Shop) AddToken(ctx context.Context, merchant string, want NewToken) (Token, error) {
+	var made Token
+	err := s.Operate(ctx, http.MethodPost, "/v1/merchants/"+merchant+"/tokens", want, &made)
 	return made, err
 }
 

@@ -267,10 +267,24 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "the hash of a token passes for the token",
-		file:   "shared/settings/tokens.go",
-		old:    `tokens.TokenMerchant(ctx, HashToken(token))`,
-		new:    `tokens.TokenMerchant(ctx, strings.TrimPrefix(token, TokenPrefix))`,
+		file:   "shared/access/token.go",
+		old:    `g.Tokens.Token(ctx, merchant, HashToken(token))`,
+		new:    `g.Tokens.Token(ctx, merchant, strings.TrimPrefix(token, TokenPrefix))`,
 		in:     "functions/api", test: "TestEveryOperation_wrongCallersAreRefusedAlike",
+	},
+	{
+		breaks: "a token may do whatever another of its merchant may",
+		file:   "shared/access/access.go",
+		old:    `!slices.Contains(p.Scopes, needed)`,
+		new:    `!slices.Contains(Scopes, needed)`,
+		in:     "functions/api", test: "TestEveryOperation_needsItsScope",
+	},
+	{
+		breaks: "an expired token is good",
+		file:   "shared/access/token.go",
+		old:    `!found.Valid(g.Now())`,
+		new:    `false`,
+		in:     "functions/api", test: "TestTokens_expire",
 	},
 	{
 		breaks: "a request that nobody signed passes for the operator's",

@@ -281,7 +281,7 @@ func (s *Document) IsComplete(t *testing.T, operations int) {
 				t.Errorf("%s: path parameters %v, want %v", name, declared, want)
 			}
 
-			if (op.RequestBody != nil) != (method == "put" || name == "create-upload") {
+			if (op.RequestBody != nil) != (method == "put" || name == "create-upload" || name == "create-token") {
 				t.Errorf("%s %s: request body %v", method, path, op.RequestBody)
 			}
 			if op.RequestBody != nil {
@@ -307,6 +307,24 @@ func (s *Document) IsComplete(t *testing.T, operations int) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// Scopes returns the scopes that the document says an operation needs of its caller.
+func (s *Document) Scopes(t testing.TB, operation string) []string {
+	t.Helper()
+	s.Load(t)
+	for _, methods := range s.doc.Paths {
+		for _, op := range methods {
+			if op.OperationID != operation {
+				continue
+			}
+			for _, scopes := range op.Security[0] {
+				return scopes
+			}
+		}
+	}
+	t.Fatalf("the document has no operation %s", operation)
+	return nil
 }
 
 // example holds an example against its own schema.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -33,7 +34,7 @@ var answers = []struct {
 	status int
 	detail string
 }{
-	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_…"},
+	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_… One that was revoked or has expired is answered as one that never was."},
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
@@ -60,6 +61,12 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 			places = append(places, problem.Place{Message: p.Message, Location: "body." + p.Path})
 		}
 		return problem.New(http.StatusUnprocessableEntity, invalid, places...), nil
+	}
+	var denied *access.DeniedError
+	if errors.As(err, &denied) {
+		headers := http.Header{}
+		headers.Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, denied.Needs)) // RFC 6750
+		return problem.New(http.StatusForbidden, fmt.Sprintf("The token is valid, and this needs one with the scope %s. The operator makes it.", denied.Needs)), headers
 	}
 	var used *settings.InUseError
 	if errors.As(err, &used) {

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"keypool/shared/access"
 	"keypool/shared/web"
 )
 
@@ -35,6 +36,10 @@ type Config struct {
 	Caller       string               // who may call: the name of the security scheme
 	Scheme       *huma.SecurityScheme // documents how callers authenticate
 	Refused      int                  // status for other callers: 401 or 403
+
+	// Scoped says that callers have tokens with scopes: an operation is only for those
+	// with the scope that package access has in its table, and answers others by 403.
+	Scoped bool
 
 	// Operations adds the operations, by the first name of their path below /v1.
 	// Those of a name are added by the first request for it: describing all of them
@@ -114,10 +119,14 @@ func (a *API) add(name string) {
 }
 
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	operation := ctx.Operation().OperationID
 	caller, err := a.config.Authenticate(ctx.Context(), ctx.Header("Authorization"))
+	if err == nil && a.config.Scoped {
+		err = access.From(caller).May(operation)
+	}
 	if err != nil {
 		r, w := humago.Unwrap(ctx)
-		refusal, headers := problemOf(ctx.Context(), ctx.Operation().OperationID, err)
+		refusal, headers := problemOf(ctx.Context(), operation, err)
 		for name := range headers {
 			w.Header().Set(name, headers.Get(name))
 		}
@@ -129,8 +138,13 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 
 // Register adds an operation. Its errors become problems by the package's table.
 func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op.Security = []map[string][]string{{a.config.Caller: {}}}
+	scopes := []string{}
 	op.Errors = append(op.Errors, a.config.Refused, http.StatusServiceUnavailable)
+	if a.config.Scoped {
+		scopes = append(scopes, string(access.Needs[op.OperationID]))
+		op.Errors = append(op.Errors, http.StatusForbidden)
+	}
+	op.Security = []map[string][]string{{a.config.Caller: scopes}}
 	if op.RequestBody != nil {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}

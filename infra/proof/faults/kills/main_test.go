@@ -263,11 +263,12 @@ func newMerchant(t *testing.T) *merchant {
 	never := 0
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: m.name, Title: m.name, Notices: m.notices, Pool: m.name, LowStock: &never, Product: m.name, ProductTitle: m.name,
+		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Account, m.token = made.Account, made.Token
+	m.Account, m.token = made.Account, made.Token.Text
 	return m
 }
 

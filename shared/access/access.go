@@ -1,0 +1,119 @@
+// Package access says who may do what: the principal that a request comes from, the
+// scopes of API tokens, and the scope that each operation of the merchants' API needs.
+//
+// A token has the scopes that it was made with, and no other right follows from one.
+// It is stored as a hash, looked up for every request and held by nobody in memory, so
+// that one that is revoked or expired is refused from that moment on.
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Scope is a right of an API token.
+type Scope string
+
+// The scopes.
+const (
+	Upload      Scope = "upload"
+	OrdersRead  Scope = "orders:read"
+	OrdersWrite Scope = "orders:write"
+	KeysRead    Scope = "keys:read"
+	Settings    Scope = "settings"
+	Secrets     Scope = "secrets"
+)
+
+// Scopes lists every scope.
+var Scopes = []Scope{Upload, OrdersRead, OrdersWrite, KeysRead, Settings, Secrets}
+
+// means says what each scope lets its token do.
+var means = map[Scope]string{
+	Upload:      "bring key files, and nothing else",
+	OrdersRead:  "read orders, with their customers, and refusals",
+	OrdersWrite: "cancel orders",
+	KeysRead:    "see keys; no operation of today shows one",
+	Settings:    "read and change pools and products, read accounts and uploads",
+	Secrets:     "give accounts new signing secrets, list and revoke tokens",
+}
+
+// Explained says what each scope is for, as documents tell it.
+func Explained() string {
+	var all []string
+	for _, scope := range Scopes {
+		all = append(all, fmt.Sprintf("%s: %s.", scope, means[scope]))
+	}
+	return "The scopes of tokens are: " + strings.Join(all, " ")
+}
+
+// Needs is the table of the scope that each operation of the merchants' API needs, by
+// the operation's ID. An operation that does not stand here is refused to everybody.
+var Needs = map[string]Scope{
+	"create-upload": Upload,
+
+	"get-order":     OrdersRead,
+	"find-order":    OrdersRead,
+	"list-refusals": OrdersRead,
+
+	"cancel-order":          OrdersWrite,
+	"cancel-order-by-query": OrdersWrite,
+
+	"list-pools":     Settings,
+	"get-pool":       Settings,
+	"put-pool":       Settings,
+	"delete-pool":    Settings,
+	"list-products":  Settings,
+	"get-product":    Settings,
+	"put-product":    Settings,
+	"delete-product": Settings,
+	"get-account":    Settings,
+	"list-uploads":   Settings,
+	"get-upload":     Settings,
+
+	"put-account":  Secrets,
+	"list-tokens":  Secrets,
+	"revoke-token": Secrets,
+}
+
+// Principal is who a request comes from. The zero Principal may do nothing.
+type Principal struct {
+	Merchant string  // whose things it works on
+	Name     string  // as a mail to the merchant says it
+	Scopes   []Scope // of its token
+}
+
+// Operator is whoever runs the deployment.
+func Operator() Principal { return Principal{Name: "the operator"} }
+
+// May returns a *DeniedError if the principal's token lacks the scope that the operation
+// needs.
+func (p Principal) May(operation string) error {
+	needed, ok := Needs[operation]
+	if !ok || !slices.Contains(p.Scopes, needed) {
+		return &DeniedError{Needs: needed}
+	}
+	return nil
+}
+
+// DeniedError means that a token is valid, and lacks a scope.
+type DeniedError struct {
+	Needs Scope // empty: the operation stands in no table, so that no scope helps
+}
+
+func (e *DeniedError) Error() string { return fmt.Sprintf("the token lacks the scope %q", e.Needs) }
+
+type principalKey struct{}
+
+// With returns a context of a request that comes from the principal.
+func With(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// From returns the principal that the context's request comes from, the zero Principal
+// if nobody was authenticated.
+func From(ctx context.Context) Principal {
+	p, _ := ctx.Value(principalKey{}).(Principal)
+	return p
+}

@@ -1,0 +1,139 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+// TokenPrefix starts every API token, so that people and scanners for leaked secrets
+// recognise one. The merchant's name follows, and a random part:
+//
+//	kp_acme_8WqYhGk0r1bMZQx2n3cV4bN5mL6kJ7hG8fD9sA0pOiU
+const TokenPrefix = "kp_"
+
+const randomBytes = 32 // of a token
+
+// Token is an API token as it is stored: without its text.
+type Token struct {
+	Hash      string // SHA-256 of the text, in hexadecimal
+	Merchant  string
+	Name      string // what it is for, in the merchant's words
+	Scopes    []Scope
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+	UsedAt    time.Time // last use, to the hour or so; zero: never
+}
+
+// NewText returns the text of a new token.
+func NewText(merchant string) string {
+	var random [randomBytes]byte
+	rand.Read(random[:])
+	return TokenPrefix + merchant + "_" + base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+// HashToken returns the form in which a token is stored and found. Finding it by its
+// hash compares no secret byte by byte.
+func HashToken(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// IDLength is the number of characters of a token's ID.
+const IDLength = 16
+
+// ID names a token in lists and mails: the beginning of its hash. It is no secret.
+func (t Token) ID() string { return t.Hash[:min(len(t.Hash), IDLength)] }
+
+// Valid reports whether the token has not expired.
+func (t Token) Valid(now time.Time) bool { return t.ExpiresAt.IsZero() || now.Before(t.ExpiresAt) }
+
+// Finder returns the token of a merchant with that hash, false if there is none.
+type Finder interface {
+	Token(ctx context.Context, merchant, hash string) (Token, bool, error)
+}
+
+// Gate knows the principals of the API by their tokens. It is safe for concurrent use.
+//
+// It notes a token's use at most once an hour and process, which costs one write unit,
+// $0.63 for a million. To note it is best effort: a call waits for it a quarter of a
+// second at most, and goes on whether or not it was noted. No sale comes this way.
+type Gate struct {
+	Tokens Finder
+	Uses   Uses // nil: uses are not noted
+	Now    func() time.Time
+
+	mu    sync.Mutex
+	noted map[string]time.Time // by hash
+}
+
+// Uses keeps when tokens were last used.
+type Uses interface {
+	// UseToken notes that the token was used at that time.
+	UseToken(ctx context.Context, t Token, at time.Time) error
+}
+
+const (
+	noteEvery  = time.Hour
+	noteWithin = 250 * time.Millisecond
+)
+
+// Principal returns whom a token stands for, false if there is no such token or it has
+// expired. A text that cannot be a token costs no read.
+func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, error) {
+	merchant, ok := merchantOf(token)
+	if !ok {
+		return Principal{}, false, nil
+	}
+	found, ok, err := g.Tokens.Token(ctx, merchant, HashToken(token))
+	if err != nil || !ok || !found.Valid(g.Now()) {
+		return Principal{}, false, err
+	}
+	g.note(ctx, found)
+	return Principal{Merchant: merchant, Name: fmt.Sprintf("the token %q", found.Name), Scopes: found.Scopes}, true, nil
+}
+
+// note keeps that a token is used.
+func (g *Gate) note(ctx context.Context, t Token) {
+	now := g.Now()
+	if g.Uses == nil || !g.toNote(t, now) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	if err := g.Uses.UseToken(ctx, t, now); err != nil {
+		slog.WarnContext(ctx, "token.use_not_noted", "error", err)
+	}
+}
+
+// toNote reports whether the use of a token is to be noted, and is not again for an hour.
+func (g *Gate) toNote(t Token, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if last, ok := g.noted[t.Hash]; ok && now.Before(last.Add(noteEvery)) {
+		return false
+	}
+	if g.noted == nil {
+		g.noted = map[string]time.Time{}
+	}
+	g.noted[t.Hash] = now
+	return true
+}
+
+// merchantOf returns the merchant that a text names as a token's, false if it has not
+// the form of one.
+func merchantOf(token string) (string, bool) {
+	rest, ok := strings.CutPrefix(token, TokenPrefix)
+	merchant, random, ok2 := strings.Cut(rest, "_")
+	content, err := base64.RawURLEncoding.Strict().DecodeString(random)
+	return merchant, ok && ok2 && err == nil && len(content) == randomBytes && pool.CheckName(merchant) == nil
+}

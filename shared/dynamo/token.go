@@ -1,0 +1,93 @@
+package dynamo
+
+import (
+	"context"
+	"time"
+
+	"keypool/shared/access"
+)
+
+// tokenItem is an API token. It stands under its hash: the token itself is never stored.
+type tokenItem struct {
+	primaryKey
+	V         int      `dynamodbav:"v"`
+	Name      string   `dynamodbav:"name"`
+	Scopes    []string `dynamodbav:"scopes"`
+	CreatedAt int64    `dynamodbav:"createdAt"`
+	ExpiresAt int64    `dynamodbav:"expiresAt,omitempty"`
+}
+
+// tokenUseItem says when a token was last used. It stands apart from the token, so that
+// the function that merchants reach, which writes it, need not be able to write a token.
+type tokenUseItem struct {
+	primaryKey
+	V      int   `dynamodbav:"v"`
+	UsedAt int64 `dynamodbav:"usedAt"`
+}
+
+// PutToken stores a new API token. Its error is catalog.ErrConflict if there is one of
+// that hash.
+func (s *Store) PutToken(ctx context.Context, t access.Token) error {
+	item := tokenItem{
+		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name, CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
+	}
+	for _, scope := range t.Scopes {
+		item.Scopes = append(item.Scopes, string(scope))
+	}
+	return wrap(s.putCatalog(ctx, item, absent), "store a token of %s", t.Merchant)
+}
+
+// Token returns a merchant's API token by its hash, false if there is none: one
+// consistent read, without its last use.
+func (s *Store) Token(ctx context.Context, merchant, hash string) (access.Token, bool, error) {
+	item, ok, err := getAs[tokenItem](ctx, s, s.tables.Catalog, tokenKey(merchant, hash), oldestInCatalog)
+	if !ok {
+		return access.Token{}, false, wrap(err, "read a token of %s", merchant)
+	}
+	return item.token(merchant), true, nil
+}
+
+// Tokens returns a merchant's API tokens, with their last use.
+func (s *Store) Tokens(ctx context.Context, merchant string) ([]access.Token, error) {
+	items, err := queryAs[tokenItem](ctx, s, inPartition(s.tables.Catalog, TokensPrefix+merchant), oldestInCatalog)
+	if err != nil {
+		return nil, wrap(err, "list the tokens of %s", merchant)
+	}
+	uses, err := queryAs[tokenUseItem](ctx, s, inPartition(s.tables.Catalog, TokenUsesPrefix+merchant), oldestInCatalog)
+	if err != nil {
+		return nil, wrap(err, "list the tokens' uses of %s", merchant)
+	}
+	usedAt := map[string]time.Time{}
+	for _, use := range uses {
+		usedAt[use.SK] = at(use.UsedAt)
+	}
+	var tokens []access.Token
+	for _, item := range items {
+		t := item.token(merchant)
+		t.UsedAt = usedAt[t.Hash]
+		tokens = append(tokens, t)
+	}
+	return tokens, nil
+}
+
+// UseToken stores when an API token was last used.
+func (s *Store) UseToken(ctx context.Context, t access.Token, now time.Time) error {
+	item := tokenUseItem{primaryKey: tokenUseKey(t.Merchant, t.Hash), V: schema, UsedAt: millis(now)}
+	return wrap(s.write(ctx, put(s.tables.Catalog, encode(item), always)), "note the use of a token of %s", t.Merchant)
+}
+
+// DeleteToken removes an API token, and what is known of its use.
+func (s *Store) DeleteToken(ctx context.Context, t access.Token) error {
+	var tx transaction
+	tx.add(remove(s.tables.Catalog, tokenKey(t.Merchant, t.Hash), always))
+	tx.add(remove(s.tables.Catalog, tokenUseKey(t.Merchant, t.Hash), always))
+	return wrap(s.transactWithRetry(ctx, &tx), "delete a token of %s", t.Merchant)
+}
+
+func (i tokenItem) token(merchant string) access.Token {
+	t := access.Token{Hash: i.SK, Merchant: merchant, Name: i.Name, CreatedAt: at(i.CreatedAt), ExpiresAt: at(i.ExpiresAt)}
+	for _, scope := range i.Scopes {
+		t.Scopes = append(t.Scopes, access.Scope(scope))
+	}
+	return t
+}
