@@ -76,6 +76,15 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Error(diff)
 	}
 
+	w.upload(upload.Upload{
+		Merchant: "acme", ID: sampleUpload.ID, File: "keys.txt", Pool: "elden", Side: pool.Live, State: upload.NeedsConfirmation, Cause: upload.Unclear,
+		Seen: upload.Seen{Asked: []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}, {Trait: upload.Quotes, Lines: 9, First: 2}}},
+	})
+	if got := w.send(resttest.Event(t, "bad_api_load")).Want(422).Locations(); !slices.Equal(got, []string{"body.strip_numbers"}) {
+		t.Errorf("an option for nothing in the file: %q", got)
+	}
+	w.send(resttest.Event(t, "good_api_load")).Want(202)
+
 	w.send(resttest.Event(t, "good_api_order")).Want(404)
 	w.claim("acme", "elden", pool.Live, "10001", 1)
 	w.send(resttest.Event(t, "good_api_order")).Want(200)
@@ -649,6 +658,84 @@ func TestUploads_showTheirReports(t *testing.T) {
 		t.Error(diff)
 	}
 	w.shop(bearer, "GET", "/v1/uploads/none", nil).Want(404)
+}
+
+// A held file shows what was seen in it, and is loaded as its merchant says: once.
+func TestLoadUpload(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	held := upload.Upload{
+		Merchant: "acme", ID: "u1", File: "a.txt", Pool: "elden", Side: pool.Live, Size: 40,
+		State: upload.NeedsConfirmation, Cause: upload.Unclear, ReceivedAt: noon,
+		Seen: upload.Seen{
+			Asked:  []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}, {Trait: upload.Quotes, Lines: 9, First: 2}},
+			Warned: []upload.Finding{{Trait: upload.Typography, Lines: 2, First: 5}},
+		},
+	}
+	w.upload(held)
+	want := Upload{
+		ID: "u1", File: "a.txt", Pool: "elden", Side: "live", Size: 40, State: "needs_confirmation", Cause: "unclear", ReceivedAt: noon,
+		Findings: []Finding{{"heading", 1, 1}, {"quotes", 9, 2}}, Warnings: []Finding{{"typography", 2, 5}},
+		Options:   []string{"skip_heading", "strip_quotes"},
+		ReportURL: "https://reports.example.com/reports/acme/u1.json?lasts=15m0s",
+	}
+	var got Upload
+	w.shop(bearer, "GET", "/v1/uploads/u1", nil).Want(200).Into(&got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("held (-want +got):\n%s", diff)
+	}
+	// What was not found cannot be skipped, and a name that is mistyped is no option.
+	for body, location := range map[any]string{
+		LoadUpload{SkipHeading: true, SkipComments: true}: "body.skip_comments",
+		LoadUpload{StripNumbers: true}:                    "body.strip_numbers",
+		`{"skip_headings":true}`:                          "body.skip_headings",
+		`{"Skip_heading":true}`:                           "body.Skip_heading",
+	} {
+		if got := w.shop(bearer, "POST", "/v1/uploads/u1/load", body).Want(422).Locations(); !slices.Equal(got, []string{location}) {
+			t.Errorf("%+v: %q", body, got)
+		}
+	}
+	w.shop(bearer, "POST", "/v1/uploads/u2/load", nil).Want(404)
+	w.shop(w.merchant("mallory"), "POST", "/v1/uploads/u1/load", nil).Want(404)
+	if sent := w.ranges.drain(); len(sent) != 0 {
+		t.Errorf("sent %q", sent)
+	}
+	for range 2 { // the same answer again is harmless
+		got = Upload{}
+		w.shop(bearer, "POST", "/v1/uploads/u1/load", LoadUpload{SkipHeading: true}).Want(202).Into(&got)
+		if got.State != "confirmed" || got.Cause != "" || !slices.Equal(got.Options, []string{"skip_heading"}) {
+			t.Errorf("confirmed: %+v", got)
+		}
+		if diff := cmp.Diff([]string{`{"v":1,"merchant":"acme","upload":"u1","resume":true} after 0s`}, w.ranges.drain()); diff != "" {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+	}
+	w.shop(bearer, "POST", "/v1/uploads/u1/load", nil).Want(409)
+	u, _, err := w.store.Upload(t.Context(), "acme", "u1")
+	if err != nil || u.Reading != (upload.Reading{SkipHeading: true}) {
+		t.Errorf("read by %+v, %v", u.Reading, err)
+	}
+	// It is the same once it is loading, without another message.
+	u.State, u.Ranges = upload.Loading, 1
+	if ok, err := w.store.MoveUpload(t.Context(), upload.Confirmed, u, nil); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.shop(bearer, "POST", "/v1/uploads/u1/load", LoadUpload{SkipHeading: true}).Want(202)
+	w.shop(bearer, "POST", "/v1/uploads/u1/load", LoadUpload{StripQuotes: true}).Want(409)
+	if sent := w.ranges.drain(); len(sent) != 0 {
+		t.Errorf("sent %q", sent)
+	}
+	for i, state := range []upload.State{upload.Parked, upload.Loading, upload.Finished} {
+		u := held
+		u.ID, u.State, u.Cause = fmt.Sprint("other", i), state, ""
+		w.upload(u)
+		w.shop(bearer, "POST", "/v1/uploads/"+u.ID+"/load", nil).Want(409)
+	}
+	// No body at all: every line is a key.
+	held.ID = "u3"
+	w.upload(held)
+	w.shop(bearer, "POST", "/v1/uploads/u3/load", nil).Want(202)
 }
 
 func TestUpload_isPutWhereIngestLooks(t *testing.T) {

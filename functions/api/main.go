@@ -40,13 +40,14 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	queues, buckets := awssqs.NewFromConfig(cfg), awss3.NewFromConfig(cfg)
+	ranges := sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL"))
 	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
 	a := &api{
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		pools: &settings.Pools{
 			Store: store, Uses: store, Stock: store, Refill: refill,
-			Uploads: store, Ranges: sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")), Now: time.Now,
+			Uploads: store, Ranges: ranges, Now: time.Now,
 		},
 		products: &settings.Products{Store: store, Related: store, Refill: refill},
 		accounts: &settings.Accounts{
@@ -56,7 +57,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 		uploads: &settings.Uploads{
 			Store:   store,
 			Files:   s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")),
-			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")), Now: time.Now,
+			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
+			Ranges:  ranges, Now: time.Now,
 		},
 		orders: store, refusals: store,
 		cancels: &claim.Canceller{Store: store, Pools: store, Fill: refill.Queue, Now: time.Now},

@@ -36,6 +36,11 @@ func TestSecrecy(t *testing.T) {
 	if ok, err := s.Store.MoveUpload(t.Context(), "", u, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
+	held := u
+	held.ID, held.State, held.Seen.Asked = "held", upload.NeedsConfirmation, []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}
+	if ok, err := s.Store.MoveUpload(t.Context(), "", held, nil); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
 	call := func(method, path, body string) []byte {
 		e := resttest.Event(t, "good_api_pool")
 		e.RequestContext.HTTP.Method, e.Body = method, body
@@ -68,6 +73,8 @@ func TestSecrecy(t *testing.T) {
 		}, nil},
 		{"POST", "/v1/pools/elden/uploads", func() string { return `{"name":"keys.txt"}` }, nil},
 		{"GET", "/v1/uploads/" + sampleUpload.ID, nil, nil},
+		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":"` + s.Canaries.New(canary.Key) + `"}` }, nil},
+		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":true}` }, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},
 	} {
 		s.RefuseEachCall(c.method+" "+c.path, func() []byte {

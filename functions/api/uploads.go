@@ -20,17 +20,36 @@ type Upload struct {
 	Pool       string         `json:"pool,omitempty"`
 	Side       string         `json:"side,omitempty" enum:"live,test"`
 	Size       int64          `json:"size" doc:"In bytes."`
-	State      string         `json:"state" enum:"parked,loading,finished" doc:"parked: its pool does not exist yet; it is read once it does. loading: it is being read. finished: the report is complete."`
-	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-keys, misplaced, unknown-pool, gone, encrypted, archived."`
+	State      string         `json:"state" enum:"parked,needs_confirmation,confirmed,loading,finished" doc:"parked: its pool does not exist yet; it is read once it does. needs_confirmation: it reads like something else than keys, see findings; nothing is loaded until load-upload says how, or a mended file is dropped. confirmed: it was said how. loading: it is being read. finished: the report is complete."`
+	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-keys, misplaced, unknown-pool, unclear, gone, encrypted, archived."`
+	Findings   []Finding      `json:"findings,omitempty" nullable:"false" doc:"What in its first 64 KiB is not as lines of keys are: json, html, heading, comments, numbers, quotes. It is held for these."`
+	Warnings   []Finding      `json:"warnings,omitempty" nullable:"false" doc:"What in its first 64 KiB keys rarely have: separators, some-quotes, typography, no-break-space. It is loaded with these."`
+	Options    []string       `json:"options,omitempty" nullable:"false" doc:"Of needs_confirmation: the options that load-upload takes for it. Later: those that were chosen."`
+	AsBefore   bool           `json:"as_before,omitempty" doc:"It was read by the answer to the same question about an earlier file of the pool."`
 	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read."`
 	Lines      int            `json:"lines" doc:"Lines read, blank ones too."`
 	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool."`
 	Duplicates map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
-	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, not-storable."`
+	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, not-storable."`
+	Skipped    map[string]int `json:"skipped,omitempty" doc:"Lines passed over by the chosen options: skipped-heading, skipped-comment."`
 	First      []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`
 	ReceivedAt time.Time      `json:"received_at"`
 	FinishedAt time.Time      `json:"finished_at,omitzero"`
 	ReportURL  string         `json:"report_url,omitempty" doc:"Where the whole report can be read for the next 15 minutes, as JSON."`
+}
+
+// Finding is something about the lines of a file. It never shows their text.
+type Finding struct {
+	What  string `json:"what"`
+	Lines int    `json:"lines" doc:"How many lines show it, of those that were looked at."`
+	First int    `json:"first" doc:"The first of them, counted from 1."`
+}
+
+func newFindings(findings []upload.Finding) (body []Finding) {
+	for _, f := range findings {
+		body = append(body, Finding{string(f.Trait), f.Lines, f.First})
+	}
+	return body
 }
 
 // RefusedLine is a line without a new key. Its text is not shown.
@@ -59,11 +78,25 @@ var sampleUpload = Upload{
 	ReportURL:  "https://reports.s3.eu-central-1.amazonaws.com/reports/acme/20261123T092955-5b1f2a9c0d3e4f67.json?X-Amz-Signature=…",
 }
 
+var sampleConfirmed = Upload{
+	ID: sampleUpload.ID, File: "elden-november.txt", Pool: "elden", Side: "live", Size: 35_964, State: string(upload.Confirmed),
+	Findings: []Finding{
+		{What: string(upload.Heading), Lines: 1, First: 1},
+		{What: string(upload.Quotes), Lines: 1_999, First: 2},
+	},
+	Options: []string{"skip_heading", "strip_quotes"}, ReceivedAt: sampleUpload.ReceivedAt,
+}
+
 func newUpload(u upload.Upload) Upload {
 	body := Upload{
 		ID: u.ID, File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size,
 		State: string(u.State), Cause: string(u.Cause), Lines: u.Lines, Accepted: u.Counts[upload.Accepted],
 		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
+	}
+	body.Findings, body.Warnings = newFindings(u.Seen.Asked), newFindings(u.Seen.Warned)
+	body.Options, body.AsBefore = u.Reading.Options(), u.Remembered
+	if u.State == upload.NeedsConfirmation {
+		body.Options = u.Seen.Offered()
 	}
 	switch {
 	case u.State == upload.Finished:
@@ -76,6 +109,8 @@ func newUpload(u upload.Upload) Upload {
 		case outcome == upload.Accepted || n == 0:
 		case outcome.Duplicate():
 			body.Duplicates = counted(body.Duplicates, string(outcome), n)
+		case outcome.Skipped():
+			body.Skipped = counted(body.Skipped, string(outcome), n)
 		default:
 			body.Refused = counted(body.Refused, string(outcome), n)
 		}
@@ -132,8 +167,21 @@ func (in *createUpload) Resolve(huma.Context) []error {
 	return errs
 }
 
-type uploadPath struct {
+type UploadPath struct {
 	Upload string `path:"upload" maxLength:"63" doc:"The upload's id." example:"20261123T092955-5b1f2a9c0d3e4f67"`
+}
+
+// LoadUpload says how a held file is read.
+type LoadUpload struct {
+	SkipHeading  bool `json:"skip_heading,omitempty" doc:"The first line is no key."`
+	SkipComments bool `json:"skip_comments,omitempty" doc:"Comments and rulers are no keys."`
+	StripNumbers bool `json:"strip_numbers,omitempty" doc:"The numbers or bullets in front of the lines are no part of the keys."`
+	StripQuotes  bool `json:"strip_quotes,omitempty" doc:"The quotes around the lines are no part of the keys. A line whose quotes do not pair is refused."`
+}
+
+type loadUpload struct {
+	UploadPath
+	Body *LoadUpload `required:"false"`
 }
 
 func (a *api) addUploads(to *rest.API) {
@@ -147,6 +195,13 @@ func (a *api) addUploads(to *rest.API) {
 		Summary: "Read an upload's report",
 		Errors:  []int{404}, Responses: to.Responses(sampleUpload, 200),
 	}, a.getUpload)
+	rest.Register(to, huma.Operation{
+		OperationID: "load-upload", Method: http.MethodPost, Path: "/v1/uploads/{upload}/load", Tags: []string{"Uploads"},
+		Summary:     "Load a held file",
+		Description: "For an upload that is needs_confirmation, once you know how its lines are to be read. Options are taken for what was found only, else 422; without a body or options, every line is a key as it stands. The answer is remembered: a later file of the pool with the same findings is read by it, unasked. The same call again changes nothing; another answer, or an upload that is not held, is 409.",
+		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
+		RequestBody: rest.Request(LoadUpload{SkipHeading: true, StripQuotes: true}), Responses: to.Responses(sampleConfirmed, 202),
+	}, a.loadUpload)
 }
 
 func (a *api) createUpload(ctx context.Context, in *createUpload) (*rest.Body[UploadTicket], error) {
@@ -166,9 +221,14 @@ func (a *api) listUploads(ctx context.Context, in *rest.Page) (*rest.Body[Upload
 	return &rest.Body[UploadList]{Body: out}, err
 }
 
-func (a *api) getUpload(ctx context.Context, in *uploadPath) (*rest.Body[Upload], error) {
+func (a *api) getUpload(ctx context.Context, in *UploadPath) (*rest.Body[Upload], error) {
 	u, reportURL, err := a.uploads.Get(ctx, caller(ctx), in.Upload)
 	body := newUpload(u)
 	body.ReportURL = reportURL
 	return &rest.Body[Upload]{Body: body}, err
+}
+
+func (a *api) loadUpload(ctx context.Context, in *loadUpload) (*rest.Body[Upload], error) {
+	u, err := a.uploads.Load(ctx, caller(ctx), in.Upload, upload.Reading(or(in.Body, LoadUpload{})))
+	return &rest.Body[Upload]{Body: newUpload(u)}, err
 }

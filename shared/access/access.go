@@ -35,7 +35,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "cancel orders",
 	KeysRead:    "see keys; no operation of today shows one",
-	Settings:    "read and change pools and products, read accounts and uploads",
+	Settings:    "read and change pools and products, read accounts and uploads, say how held files are read",
 	Secrets:     "give accounts new signing secrets, list and revoke tokens",
 }
 
@@ -71,6 +71,7 @@ var Needs = map[string]Scope{
 	"get-account":    Settings,
 	"list-uploads":   Settings,
 	"get-upload":     Settings,
+	"load-upload":    Settings,
 
 	"put-account":  Secrets,
 	"list-tokens":  Secrets,

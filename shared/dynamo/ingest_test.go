@@ -216,6 +216,61 @@ func TestMoveUpload_onceAndFromTheStateNamed(t *testing.T) {
 	}
 }
 
+// An answer is stored once, with the upload, and remembered for the pool and the question.
+func TestConfirmUpload(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	u := loadingUpload("u1")
+	u.State, u.Cause, u.Ranges, u.DueAt = upload.NeedsConfirmation, upload.Unclear, 0, time.Time{}
+	u.Seen = upload.Seen{
+		Asked:     []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 3}, {Trait: upload.Quotes, Lines: 7, First: 4}},
+		Warned:    []upload.Finding{{Trait: upload.Typography, Lines: 2, First: 5}},
+		HeadingAt: 12, Numbering: "1. ",
+	}
+	if moved, err := store.MoveUpload(ctx, "", u, nil); !moved || err != nil {
+		t.Fatal(moved, err)
+	}
+	if got, _, err := store.Upload(ctx, "nova", "u1"); err != nil || !cmp.Equal(u, got) {
+		t.Fatalf("%v (-want +got):\n%s", err, cmp.Diff(u, got))
+	}
+	held := u
+	u.State, u.Cause, u.DueAt, u.ConfirmedAt = upload.Confirmed, "", uploadNoon.Add(time.Hour), uploadNoon
+	u.Reading = upload.Reading{SkipHeading: true, StripQuotes: true}
+	faults.Next("TransactWriteItems", 1, dynamotest.LostAnswer)
+	if confirmed, err := store.ConfirmUpload(ctx, u); !confirmed || err != nil {
+		t.Fatalf("%t, %v; want it confirmed, though the answer was lost", confirmed, err)
+	}
+	other := held
+	other.State, other.Reading = upload.Confirmed, upload.Reading{}
+	if confirmed, err := store.ConfirmUpload(ctx, other); confirmed || err != nil {
+		t.Errorf("confirmed twice: %t, %v", confirmed, err)
+	}
+	if got, _, err := store.Upload(ctx, "nova", "u1"); err != nil || !cmp.Equal(u, got) {
+		t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(u, got))
+	}
+	for question, want := range map[string]bool{"heading+quotes": true, "heading": false, "": false} {
+		how, known, err := store.Reading(ctx, "nova", u.Pool, question)
+		if err != nil || known != want || known && how != u.Reading {
+			t.Errorf("the answer to %q is %+v, %t, %v", question, how, known, err)
+		}
+	}
+	for _, foreign := range [][2]string{{"nova", "ring"}, {"vega", u.Pool}} {
+		if _, known, err := store.Reading(ctx, foreign[0], foreign[1], "heading+quotes"); known || err != nil {
+			t.Errorf("%v knows the answer: %v", foreign, err)
+		}
+	}
+	loading := u
+	loading.State, loading.Ranges = upload.Loading, 3
+	if moved, err := store.MoveUpload(ctx, upload.Confirmed, loading, nil); !moved || err != nil {
+		t.Fatal(moved, err)
+	}
+	if got, _, err := store.Upload(ctx, "nova", "u1"); err != nil || !cmp.Equal(loading, got) {
+		t.Errorf("%v (-want +got):\n%s", err, cmp.Diff(loading, got))
+	}
+}
+
 func TestRanges_oneWorkerAtATimeAndCountedOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

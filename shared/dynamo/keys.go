@@ -19,7 +19,7 @@ import (
 const (
 	// of the catalog
 	MerchantPrefix  = "merchant#" // the merchant itself; only function operator writes it
-	SettingsPrefix  = "settings#" // its pools, products and accounts; function api writes them
+	SettingsPrefix  = "settings#" // its pools, products, accounts and answers; function api writes them
 	CountsPrefix    = "counts#"
 	TokensPrefix    = "tokens#"     // its API tokens; only function operator makes one
 	TokenUsesPrefix = "token-uses#" // when each was last used; function api writes it
@@ -43,6 +43,7 @@ const (
 	poolSort     = "pool#"
 	productSort  = "product#"
 	accountSort  = "account#"
+	readingSort  = "reading#"
 	countSort    = "count#"
 
 	lineSort    = "line#"
@@ -102,6 +103,11 @@ func productKey(merchant, id string) primaryKey {
 
 func accountKey(merchant, name string) primaryKey {
 	return primaryKey{SettingsPrefix + merchant, accountSort + name}
+}
+
+// readingKey is the place of the answer to a question about files of a pool.
+func readingKey(merchant, pool, question string) primaryKey {
+	return primaryKey{SettingsPrefix + merchant, readingSort + pool + "#" + question}
 }
 
 func countKey(p pool.ID) primaryKey {

@@ -24,6 +24,11 @@ type uploadItem struct {
 	Size     int64  `dynamodbav:"size"`
 	Encoding string `dynamodbav:"encoding"`
 
+	Seen        *seenItem       `dynamodbav:"seen,omitempty"`
+	Reading     *readingOptions `dynamodbav:"reading,omitempty"`
+	ConfirmedAt int64           `dynamodbav:"confirmedAt,omitempty"`
+	Remembered  bool            `dynamodbav:"remembered,omitempty"`
+
 	State  string         `dynamodbav:"state"`
 	Cause  string         `dynamodbav:"cause,omitempty"`
 	Ranges int            `dynamodbav:"ranges"`
@@ -36,6 +41,36 @@ type uploadItem struct {
 	FinishedAt int64  `dynamodbav:"finishedAt,omitempty"`
 	Due        string `dynamodbav:"due,omitempty"`
 	DueAt      int64  `dynamodbav:"dueAt,omitempty"`
+}
+
+// seenItem is what a look at the first bytes of a file found.
+type seenItem struct {
+	Asked     []findingItem `dynamodbav:"asked,omitempty"`
+	Warned    []findingItem `dynamodbav:"warned,omitempty"`
+	HeadingAt int64         `dynamodbav:"headingAt,omitempty"`
+	Numbering string        `dynamodbav:"numbering,omitempty"`
+}
+
+type findingItem struct {
+	Trait string `dynamodbav:"trait"`
+	Lines int    `dynamodbav:"lines"`
+	First int    `dynamodbav:"first"`
+}
+
+// readingOptions say how the lines of a file are read.
+type readingOptions struct {
+	SkipHeading  bool `dynamodbav:"skipHeading,omitempty"`
+	SkipComments bool `dynamodbav:"skipComments,omitempty"`
+	StripNumbers bool `dynamodbav:"stripNumbers,omitempty"`
+	StripQuotes  bool `dynamodbav:"stripQuotes,omitempty"`
+}
+
+// readingItem is an answer that is remembered for a pool.
+type readingItem struct {
+	primaryKey
+	V int `dynamodbav:"v"`
+	readingOptions
+	Upload string `dynamodbav:"upload"` // that it was given for
 }
 
 // keptItem is a line that brought no key, as the upload's record keeps it.
@@ -122,7 +157,7 @@ func (s *Store) uploadWrite(from upload.State, u upload.Upload) types.TransactWr
 		return put(s.tables.Catalog, item, absent)
 	}
 	update := newUpdate(condition{"#state = :from", attrs{":from": text(string(from))}})
-	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt"} {
+	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt", "seen", "reading", "remembered"} {
 		if value, ok := item[name]; ok {
 			update.set(name, value)
 		} else {
@@ -130,6 +165,40 @@ func (s *Store) uploadWrite(from upload.State, u upload.Upload) types.TransactWr
 		}
 	}
 	return update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID))
+}
+
+// ConfirmUpload stores the merchant's answer to the question about a held upload, for it
+// and for later files of its pool that raise the same question: one transaction. It is
+// false if the upload is not held.
+func (s *Store) ConfirmUpload(ctx context.Context, u upload.Upload) (bool, error) {
+	item := newUploadItem(u)
+	record := newUpdate(condition{"#state = :from", attrs{":from": text(string(upload.NeedsConfirmation))}})
+	all := encode(item)
+	for _, name := range []string{"state", "reading", "confirmedAt", "due", "dueAt"} {
+		if value, ok := all[name]; ok {
+			record.set(name, value)
+		} else {
+			record.remove(name)
+		}
+	}
+	record.remove("cause")
+	var tx transaction
+	held := tx.add(record.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+	tx.add(put(s.tables.Catalog, encode(readingItem{
+		readingKey(u.Merchant, u.Pool, u.Seen.Question()), schema, readingOptions(u.Reading), u.ID,
+	}), always))
+	err := s.transactWithRetry(ctx, &tx)
+	if _, moved := failedCondition(err, held); moved {
+		return false, nil
+	}
+	return err == nil, wrap(err, "confirm upload %s", u.ID)
+}
+
+// Reading returns the merchant's answer to a question about files of a pool, false if
+// there is none: one consistent read.
+func (s *Store) Reading(ctx context.Context, merchant, pool, question string) (upload.Reading, bool, error) {
+	item, ok, err := getAs[readingItem](ctx, s, s.tables.Catalog, readingKey(merchant, pool, question), oldestInCatalog)
+	return item.reading(), ok, wrap(err, "read an answer about files of pool %s of %s", pool, merchant)
 }
 
 // PostponeUpload sets when the sweep looks at an upload again, unless its state has
@@ -164,11 +233,16 @@ func newUploadItem(u upload.Upload) uploadItem {
 		Bucket: u.Object.Bucket, Name: u.Object.Name, Version: u.Object.Version,
 		File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size, Encoding: string(u.Encoding),
 		State: string(u.State), Cause: string(u.Cause), Ranges: u.Ranges, Done: u.Done, Lines: u.Lines,
+		ConfirmedAt: millis(u.ConfirmedAt), Remembered: u.Remembered,
 		Counts:     make(map[string]int, len(u.Counts)), // there even if empty: its entries are increased
 		ReceivedAt: millis(u.ReceivedAt), FinishedAt: millis(u.FinishedAt), DueAt: millis(u.DueAt),
 	}
 	for outcome, n := range u.Counts {
 		item.Counts[string(outcome)] = n
+	}
+	item.Seen = newSeenItem(u.Seen)
+	if u.Reading != (upload.Reading{}) {
+		item.Reading = new(readingOptions(u.Reading))
 	}
 	for _, line := range u.Kept {
 		item.Kept = append(item.Kept, keptItem{Line: line.Line, Reason: string(line.Reason), SoldAt: millis(line.SoldAt)})
@@ -186,11 +260,46 @@ func (i uploadItem) upload() upload.Upload {
 		Object: upload.Object{Bucket: i.Bucket, Name: i.Name, Version: i.Version},
 		File:   i.File, Pool: i.Pool, Side: pool.Side(i.Side), Size: i.Size, Encoding: upload.Encoding(i.Encoding),
 		State: upload.State(i.State), Cause: upload.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
+		Seen: i.Seen.seen(), ConfirmedAt: at(i.ConfirmedAt), Remembered: i.Remembered,
 		Counts:     decodeCounts(i.Counts),
 		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
+	}
+	if i.Reading != nil {
+		u.Reading = i.Reading.reading()
 	}
 	for _, line := range i.Kept {
 		u.Kept = append(u.Kept, upload.RejectedLine{Line: line.Line, Reason: upload.Outcome(line.Reason), SoldAt: at(line.SoldAt)})
 	}
 	return u
 }
+
+// newSeenItem returns nil if there is nothing to keep.
+func newSeenItem(s upload.Seen) *seenItem {
+	if len(s.Asked)+len(s.Warned) == 0 {
+		return nil
+	}
+	return &seenItem{newFindingItems(s.Asked), newFindingItems(s.Warned), s.HeadingAt, s.Numbering}
+}
+
+func newFindingItems(findings []upload.Finding) (items []findingItem) {
+	for _, f := range findings {
+		items = append(items, findingItem{string(f.Trait), f.Lines, f.First})
+	}
+	return items
+}
+
+func (i *seenItem) seen() upload.Seen {
+	if i == nil {
+		return upload.Seen{}
+	}
+	return upload.Seen{Asked: findings(i.Asked), Warned: findings(i.Warned), HeadingAt: i.HeadingAt, Numbering: i.Numbering}
+}
+
+func findings(items []findingItem) (findings []upload.Finding) {
+	for _, i := range items {
+		findings = append(findings, upload.Finding{Trait: upload.Trait(i.Trait), Lines: i.Lines, First: i.First})
+	}
+	return findings
+}
+
+func (o readingOptions) reading() upload.Reading { return upload.Reading(o) }

@@ -32,6 +32,10 @@ type Records interface {
 	// it creates the record. It does not change counts.
 	MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error)
 
+	// Reading returns the merchant's answer to a question about a file of the pool, see
+	// upload.Seen.Question; false if it was never asked or answered.
+	Reading(ctx context.Context, merchant, pool, question string) (upload.Reading, bool, error)
+
 	// PostponeUpload sets the time of the sweep's next look at an unfinished upload.
 	PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error
 }
@@ -198,8 +202,8 @@ func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat
 	return u, err
 }
 
-// admit stores the next state of an upload that is new or was parked, and returns the
-// record as it is then.
+// admit stores the next state of an upload that is new, was parked, or is confirmed, and
+// returns the record as it is then.
 func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) (upload.Upload, error) {
 	var err error
 	if u, err = w.inspect(ctx, u); err != nil {
@@ -253,7 +257,7 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 		return u, nil
 	}
 	head, err := w.head(ctx, u)
-	if err == nil && u.State == upload.Parked {
+	if err == nil && u.State != "" {
 		err = w.checkNotDeleted(ctx, u.Object)
 	}
 	if cause := upload.CauseOf(err); cause != "" {
@@ -267,17 +271,45 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 		return u, err
 	}
 	text := false
-	if u.Encoding, text = examine(head); !text {
+	if u.Encoding, text = examine(head[:min(len(head), headSize)]); !text {
 		return reject(upload.Binary)
+	}
+	if u.ConfirmedAt.IsZero() {
+		clear, err := w.question(ctx, &u, head)
+		if err != nil {
+			return u, err
+		}
+		if !clear {
+			u.State, u.Cause, u.DueAt = upload.NeedsConfirmation, upload.Unclear, now.Add(upload.RemindAfter)
+			return u, nil
+		}
 	}
 	u.State, u.Cause, u.DueAt = upload.Loading, "", now.Add(upload.StalledAfter)
 	u.Ranges = int((u.Size + upload.RangeSize - 1) / upload.RangeSize)
 	return u, nil
 }
 
+// question looks at the head of a file, and reports whether it is clear how to read it:
+// since its lines are keys, its merchant has answered for the like of it before, or its
+// name asks for no question.
+func (w *Worker) question(ctx context.Context, u *upload.Upload, head []byte) (clear bool, err error) {
+	u.Seen, err = look(head, u.Encoding, int64(len(head)) == u.Size)
+	if err != nil {
+		return false, err
+	}
+	if upload.AsIs(u.File) {
+		u.Seen.Asked = nil
+	}
+	if len(u.Seen.Asked) == 0 {
+		return true, nil
+	}
+	u.Reading, u.Remembered, err = w.Records.Reading(ctx, u.Merchant, u.Pool, u.Seen.Question())
+	return u.Remembered, err
+}
+
 // checkNotDeleted returns upload.ErrGone if the object was deleted. The bucket keeps
-// its version for some days. But a merchant who mistyped the pool's name and was told
-// to delete the file must not find its keys on sale later. An object that was replaced
+// its version for some days. But a merchant who mistyped the pool's name, or mended a
+// held file, and was told to delete the file must not find its keys on sale later. An object that was replaced
 // is read all the same, as it would have been without the wait.
 func (w *Worker) checkNotDeleted(ctx context.Context, o upload.Object) error {
 	_, there, err := w.Objects.Stat(ctx, upload.Object{Bucket: o.Bucket, Name: o.Name})
@@ -288,19 +320,19 @@ func (w *Worker) checkNotDeleted(ctx context.Context, o upload.Object) error {
 }
 
 func (w *Worker) head(ctx context.Context, u upload.Upload) ([]byte, error) {
-	body, err := w.Objects.Open(ctx, u.Object, 0, min(headSize, u.Size))
+	body, err := w.Objects.Open(ctx, u.Object, 0, min(inspectedSize, u.Size))
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, headSize))
+	return io.ReadAll(io.LimitReader(body, inspectedSize))
 }
 
 // resume goes on with an upload in any state.
 func (w *Worker) resume(ctx context.Context, u upload.Upload) error {
 	var err error
-	if u.State == upload.Parked {
-		if u, err = w.admit(ctx, upload.Parked, u); err != nil {
+	if u.State == upload.Parked || u.State == upload.Confirmed {
+		if u, err = w.admit(ctx, u.State, u); err != nil {
 			return err
 		}
 	}
@@ -348,7 +380,7 @@ func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 	}
 	u.State, u.FinishedAt, u.DueAt = upload.Finished, w.Now(), time.Time{}
 	switch usable := u.Counts[upload.Accepted] + u.Counts.Duplicates(); {
-	case usable == 0 && u.Counts.Rejected() == 0:
+	case usable == 0 && u.Counts.Rejected()+u.Counts.Skipped() == 0:
 		u.Cause = upload.Empty
 	case usable == 0:
 		u.Cause = upload.NoKeys
@@ -403,7 +435,7 @@ func (w *Worker) askForFill(ctx context.Context, p pool.ID, delay time.Duration)
 	}
 }
 
-// noticeOf returns the notice of an upload that was finished or parked.
+// noticeOf returns the notice of an upload that was finished, parked or held.
 func noticeOf(u upload.Upload, now time.Time) *notice.Notice {
 	kind, dedupKey := notice.UploadReport, u.ID
 	switch {
@@ -411,6 +443,8 @@ func noticeOf(u upload.Upload, now time.Time) *notice.Notice {
 		kind = notice.Misplaced
 	case u.State == upload.Parked:
 		dedupKey += "#parked"
+	case u.State == upload.NeedsConfirmation:
+		dedupKey += "#held"
 	}
 	n := notice.New(u.Merchant, kind, dedupKey, notice.Facts{
 		Pool: u.Pool, Side: u.Side, Upload: u.ID, File: u.File,

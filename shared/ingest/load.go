@@ -112,6 +112,9 @@ func (l *loader) open(ctx context.Context) (err error) {
 		ctx: ctx, objects: l.Objects, object: u.Object,
 		at: max(0, from-int64(encoding(u.Encoding).unit())), end: min(end+Overlap, u.Size),
 	}, u.Encoding, from, end, l.done.Lines)
+	if err == nil {
+		l.lines.interpret = interpreter(u.Seen, u.Reading)
+	}
 	return err
 }
 

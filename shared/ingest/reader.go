@@ -65,6 +65,10 @@ type Reader struct {
 	at    int64 // offset in the file of the next byte
 	lines int   // begun so far
 
+	// interpret returns what the trimmed text of a line means, if lines are not keys as
+	// they stand: a key, or why there is none.
+	interpret func(offset int64, text string) (string, upload.Outcome)
+
 	buf    [window]byte
 	lo, hi int // the bytes read but not consumed: buf[lo:hi]
 	srcErr error
@@ -107,7 +111,7 @@ func (r *Reader) Next() (Line, error) {
 			line.Reason = upload.TooLong
 			return line, r.skipLine()
 		}
-		text, reason := r.enc.clean(raw)
+		text, reason := r.clean(line.Offset, raw)
 		r.consume(len(raw))
 		r.consumeTerminator()
 		if text == "" && reason == "" {
@@ -234,7 +238,20 @@ func (e encoding) char(b []byte) rune {
 
 // clean returns the key of a line, or the reason why the line is rejected; neither if
 // the line is blank. Only what is around a key is removed; see around.
-func (e encoding) clean(raw []byte) (string, upload.Outcome) {
+func (r *Reader) clean(offset int64, raw []byte) (key string, reason upload.Outcome) {
+	if key, reason = r.enc.text(raw); reason != "" {
+		return "", reason
+	}
+	if r.interpret != nil {
+		if key, reason = r.interpret(offset, key); reason != "" {
+			return "", reason
+		}
+	}
+	return key, unfit(key)
+}
+
+// text returns a line as text, without what is around its key.
+func (e encoding) text(raw []byte) (string, upload.Outcome) {
 	text := string(raw)
 	if e.unit() == 2 {
 		if text = e.decode(raw); len(text) > MaxLine {
@@ -247,18 +264,25 @@ func (e encoding) clean(raw []byte) (string, upload.Outcome) {
 	if !utf8.ValidString(text) {
 		return "", upload.InvalidText
 	}
-	text = strings.TrimFunc(text, around)
+	return strings.TrimFunc(text, around), ""
+}
+
+// unfit returns the reason why a text cannot be mailed as a key; empty if it can.
+func unfit(text string) upload.Outcome {
+	if plain(text) {
+		return ""
+	}
 	for _, c := range text {
 		switch {
 		case c == '\t':
-			return "", upload.Tab
+			return upload.Tab
 		case unicode.Is(unicode.Cc, c):
-			return "", upload.ControlCharacter
+			return upload.ControlCharacter
 		case unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp):
-			return "", upload.InvisibleCharacter
+			return upload.InvisibleCharacter
 		}
 	}
-	return text, ""
+	return ""
 }
 
 // around reports whether a character at the beginning or the end of a line is no part

@@ -18,21 +18,29 @@ import (
 // report is the head of an upload's report. Its last field, the lines, is written one
 // by one.
 type report struct {
-	V          int            `json:"v"`
-	Upload     string         `json:"upload"`
-	Merchant   string         `json:"merchant,omitempty"`
-	Pool       string         `json:"pool,omitempty"`
-	Side       pool.Side      `json:"side,omitempty"`
-	File       string         `json:"file"`
-	Size       int64          `json:"size"`
-	State      upload.State   `json:"state"`
-	Cause      upload.Cause   `json:"cause,omitempty"`
-	ReceivedAt time.Time      `json:"receivedAt"`
-	FinishedAt time.Time      `json:"finishedAt,omitzero"`
+	V          int          `json:"v"`
+	Upload     string       `json:"upload"`
+	Merchant   string       `json:"merchant,omitempty"`
+	Pool       string       `json:"pool,omitempty"`
+	Side       pool.Side    `json:"side,omitempty"`
+	File       string       `json:"file"`
+	Size       int64        `json:"size"`
+	State      upload.State `json:"state"`
+	Cause      upload.Cause `json:"cause,omitempty"`
+	ReceivedAt time.Time    `json:"receivedAt"`
+	FinishedAt time.Time    `json:"finishedAt,omitzero"`
+
+	// What was found in its first bytes: it is held for the one, loaded with the other.
+	Findings []upload.Finding `json:"findings,omitempty"`
+	Warnings []upload.Finding `json:"warnings,omitempty"`
+	Options  []string         `json:"options,omitempty"`  // that there are while it is held; that were chosen then
+	AsBefore bool             `json:"asBefore,omitempty"` // chosen for an earlier file
+
 	Read       int            `json:"linesRead"`
 	Accepted   int            `json:"accepted"`
 	Duplicates map[string]int `json:"duplicates"`
 	Refused    map[string]int `json:"refused"`
+	Skipped    map[string]int `json:"skipped,omitempty"`
 	Unlisted   int            `json:"unlisted,omitempty"` // lines beyond maxListed
 }
 
@@ -44,19 +52,25 @@ func newReport(u upload.Upload) report {
 	r := report{
 		V: 1, Upload: u.ID, Merchant: u.Merchant, Pool: u.Pool, Side: u.Side, File: u.File, Size: u.Size,
 		State: u.State, Cause: u.Cause, ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
+		Findings: u.Seen.Asked, Warnings: u.Seen.Warned, Options: u.Reading.Options(), AsBefore: u.Remembered,
 		Read: u.Lines, Accepted: u.Counts[upload.Accepted],
-		Duplicates: map[string]int{}, Refused: map[string]int{},
+		Duplicates: map[string]int{}, Refused: map[string]int{}, Skipped: map[string]int{},
+	}
+	if u.State == upload.NeedsConfirmation {
+		r.Options = u.Seen.Offered()
 	}
 	for outcome, n := range u.Counts {
 		switch {
 		case outcome == upload.Accepted || n == 0:
 		case outcome.Duplicate():
 			r.Duplicates[string(outcome)] = n
+		case outcome.Skipped():
+			r.Skipped[string(outcome)] = n
 		default:
 			r.Refused[string(outcome)] = n
 		}
 	}
-	r.Unlisted = max(0, u.Counts.Duplicates()+u.Counts.Rejected()-maxListed)
+	r.Unlisted = max(0, u.Counts.Duplicates()+u.Counts.Rejected()+u.Counts.Skipped()-maxListed)
 	return r
 }
 

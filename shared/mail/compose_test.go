@@ -247,6 +247,35 @@ func TestNoticeMail_golden(t *testing.T) {
 			u := with(record, func(u *upload.Upload) { u.Cause = upload.Archived })
 			return &u
 		}()},
+		"upload_held": {notice.UploadReport, "nova", caused(upload.Unclear), func() *upload.Upload {
+			u := with(*unread(upload.Unclear), func(u *upload.Upload) {
+				u.State = upload.NeedsConfirmation
+				u.Seen.Asked = []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}, {Trait: upload.Quotes, Lines: 1999, First: 2}}
+			})
+			return &u
+		}()},
+		"upload_held_json": {notice.UploadReport, "nova", caused(upload.Unclear), func() *upload.Upload {
+			u := with(*unread(upload.Unclear), func(u *upload.Upload) {
+				u.State = upload.NeedsConfirmation
+				u.Seen.Asked = []upload.Finding{{Trait: upload.JSON, Lines: 1, First: 1}}
+			})
+			return &u
+		}()},
+		"upload_warned": {notice.UploadReport, "nova", file, func() *upload.Upload {
+			u := with(record, func(u *upload.Upload) {
+				u.Counts, u.Kept, u.Lines = upload.Counts{upload.Accepted: 2, upload.SkippedHeading: 1, upload.SkippedComment: 2}, nil, 5
+				u.Remembered = true
+				u.Seen.Warned = []upload.Finding{{Trait: upload.Separators, Lines: 2, First: 4}, {Trait: upload.Typography, Lines: 1, First: 5}}
+			})
+			return &u
+		}()},
+		"upload_confirmed": {notice.UploadReport, "nova", file, func() *upload.Upload {
+			u := with(record, func(u *upload.Upload) {
+				u.Counts, u.Lines = upload.Counts{upload.Accepted: 2, upload.SkippedHeading: 1, upload.UnpairedQuotes: 1}, 4
+				u.Kept = []upload.RejectedLine{{Line: 1, Reason: upload.SkippedHeading}, {Line: 3, Reason: upload.UnpairedQuotes}}
+			})
+			return &u
+		}()},
 		"upload_reminder":  {notice.UploadReminder, "nova", caused(upload.Binary), unread(upload.Binary)},
 		"misplaced":        {notice.Misplaced, "nova", notice.Facts{Upload: record.ID, File: "uploads/nova/keys.txt", Cause: string(upload.Misplaced)}, nil},
 		"misplaced_nobody": {notice.Misplaced, "", notice.Facts{Upload: record.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(upload.UnknownMerchant)}, nil},
@@ -295,6 +324,14 @@ func TestUploads_everyOutcomeHasWords(t *testing.T) {
 	for _, outcome := range upload.Outcomes {
 		if outcomes[outcome] == "" && outcome != upload.Accepted {
 			t.Errorf("no words for a line that is %s", outcome)
+		}
+	}
+}
+
+func TestUploads_everyTraitHasWords(t *testing.T) {
+	for _, trait := range upload.Traits {
+		if traits[trait] == "" {
+			t.Errorf("no words for a file with %s", trait)
 		}
 	}
 }

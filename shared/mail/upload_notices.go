@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"keypool/shared/mail/text"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -35,9 +36,17 @@ func (w noticeWriter) uploadReport() letter {
 	if u.Side == pool.Test {
 		ready = plural(accepted, "It is", "They are") + " ready for test orders. Live orders never get a test key."
 	}
+	warned := w.warnings()
+	if len(warned) > 0 {
+		l.Badge = warn("Please look")
+	}
 	switch left := duplicates + refused; {
 	case left == 0 && accepted > 0:
-		l.Words = words(fmt.Sprintf("Nothing in %s was left out. %s", w.file(), ready))
+		l.Words = words(w.passedOver() + " " + ready)
+		if u.Counts.Skipped() > 0 {
+			l.Words = words(ready + " " + w.passedOver())
+		}
+		l.Words = append(l.Words, warned...)
 		return l
 	case accepted > 0:
 		l.Words = words(fmt.Sprintf("%s %s of %s brought nothing new:", ready, capital(count(left, "line")), w.file()))
@@ -45,10 +54,7 @@ func (w noticeWriter) uploadReport() letter {
 		l.Words = words(fmt.Sprintf("All lines of %s were left out:", w.file()))
 	}
 	l.Badge = warn("Upload")
-	var lines []string
-	for _, line := range u.Kept[:min(len(u.Kept), shownLines)] {
-		lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
-	}
+	lines := w.rejectedLines()
 	if len(lines) > 0 {
 		l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
 	}
@@ -58,7 +64,114 @@ func (w noticeWriter) uploadReport() letter {
 	if duplicates > 0 {
 		l.Words = append(l.Words, words("A key that is known already is never sold a second time, so there is nothing to mend about those.")...)
 	}
+	if u.Counts.Skipped() > 0 {
+		l.Words = append(l.Words, words(w.passedOver())...)
+	}
+	l.Words = append(l.Words, warned...)
 	return l
+}
+
+// rejectedLines names the first lines that brought nothing, without those that the
+// merchant wanted to be passed over.
+func (w noticeWriter) rejectedLines() (lines []string) {
+	for _, line := range w.upload.Kept {
+		if len(lines) == shownLines {
+			break
+		}
+		if !line.Reason.Skipped() {
+			lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
+		}
+	}
+	return lines
+}
+
+// passedOver says what of a file was left out as its merchant said.
+func (w noticeWriter) passedOver() string {
+	var parts []string
+	if w.upload.Counts[upload.SkippedHeading] > 0 {
+		parts = append(parts, "the heading")
+	}
+	if n := w.upload.Counts[upload.SkippedComment]; n > 0 {
+		parts = append(parts, count(n, "comment"))
+	}
+	if len(parts) == 0 {
+		return fmt.Sprintf("Nothing in %s was left out.", w.file())
+	}
+	said := "as you said"
+	if w.upload.Remembered {
+		said = "as you said about an earlier file"
+	}
+	return fmt.Sprintf("%s of %s passed over, %s.", capital(strings.Join(parts, " and ")),
+		w.file()+plural(w.upload.Counts.Skipped(), " was", " were"), said)
+}
+
+// warnings tells what of the loaded lines keys rarely have.
+func (w noticeWriter) warnings() []text.Block {
+	if w.upload == nil || len(w.upload.Seen.Warned) == 0 {
+		return nil
+	}
+	return words(
+		"The keys were taken as they stand in the file. Please look at it once more, for keys rarely look like this:",
+		strings.Join(w.findings(w.upload.Seen.Warned), "\n"),
+	)
+}
+
+// findings are the words for what was seen in a file, without any text of it.
+func (w noticeWriter) findings(all []upload.Finding) (lines []string) {
+	for _, f := range all {
+		where := fmt.Sprintf("line %s", number(f.First))
+		if f.Lines > 1 {
+			where = fmt.Sprintf("%s, the first is line %s", count(f.Lines, "line"), number(f.First))
+		}
+		lines = append(lines, fmt.Sprintf("%s (%s).", capital(first(traits[f.Trait], string(f.Trait))), where))
+	}
+	return lines
+}
+
+// traits are the words for what was seen in a file.
+var traits = map[upload.Trait]string{
+	upload.JSON:          "it is JSON",
+	upload.HTML:          "it is HTML or XML",
+	upload.Heading:       "there is a heading",
+	upload.Comments:      "there are comments or rulers",
+	upload.Numbers:       "numbers or bullets stand in front of the lines",
+	upload.Quotes:        "the lines stand in quotes",
+	upload.Separators:    "there is a comma, a semicolon or a bar in each line",
+	upload.SomeQuotes:    "some lines stand in quotes, others do not",
+	upload.Typography:    "there are dashes or quotes as word processors make them, where a customer types others",
+	upload.NoBreakSpaces: "there are no-break spaces inside lines",
+}
+
+// held tells what a file looks like that waits for its merchant's answer, and the ways on.
+func (w noticeWriter) held(l letter) letter {
+	l.Badge = warn("Waiting for you")
+	l.Title = fmt.Sprintf("%s waits: it does not read like a list of keys.", w.file())
+	if w.upload == nil {
+		return l
+	}
+	u := w.upload
+	say, what := "POST /v1/uploads/"+u.ID+"/load", "each line is a key as it stands"
+	if offered := u.Seen.Offered(); len(offered) > 0 {
+		say += " with " + strings.Join(offered, ", ")
+		what = "leave out the options that you do not want"
+	}
+	l.Words = words(
+		"Nothing of it was added, so that nothing is sold that is no key. This is what we saw:",
+		strings.Join(w.findings(u.Seen.Asked), "\n"),
+		"There are three ways on:",
+		"1. Mend the file, so that it holds one key a line and nothing else, and drop it again. Then delete this one.\n"+
+			"2. Tell us by the API how to read it: "+say+" ("+what+"). The next file of this pool that looks the same is then read the same way, and you are not asked again.\n"+
+			"3. If every line of it is a key exactly as it stands, drop it again as "+asIs(w.file())+".",
+	)
+	return l
+}
+
+// asIs is the name by which a file is loaded unasked.
+func asIs(file string) string {
+	if i := strings.LastIndexByte(file, '.'); i > 0 {
+		file = file[:i]
+	}
+	return file + ".as-is.txt"
 }
 
 // unread tells why a file brought no keys.
@@ -76,6 +189,8 @@ func (w noticeWriter) unread() letter {
 			fmt.Sprintf("The file names the pool %s, which does not exist.", name),
 			"The file is kept. Create the pool, and it is read by itself. If the name is a slip, drop the file again under the right one and delete this one.",
 		)
+	case upload.Unclear:
+		return w.held(l)
 	case upload.Empty:
 		l.Title = fmt.Sprintf("%s is empty.", file)
 		l.Words = words("There is no key in it, so nothing was added. Please look whether the export that made it went through, and drop the file again.")
@@ -88,11 +203,7 @@ func (w noticeWriter) unread() letter {
 	case upload.NoKeys:
 		l.Title = fmt.Sprintf("%s holds no usable key.", file)
 		l.Words = words("Every line was refused, so nothing was added:")
-		var lines []string
-		for _, line := range w.upload.Kept[:min(len(w.upload.Kept), shownLines)] {
-			lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
-		}
-		if len(lines) > 0 {
+		if lines := w.rejectedLines(); len(lines) > 0 {
 			l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
 		}
 		l.Words = append(l.Words, words("Please mend the file and drop it again.")...)
@@ -201,7 +312,11 @@ var outcomes = map[upload.Outcome]string{
 	upload.ControlCharacter:   "with a control character in it",
 	upload.InvisibleCharacter: "with an invisible character in it",
 	upload.InvalidText:        "not valid text",
+	upload.UnpairedQuotes:     "with quotes that do not pair",
+	upload.NoKey:              "without a key",
 	upload.NotStorable:        "refused by the store",
+	upload.SkippedHeading:     "the heading, passed over",
+	upload.SkippedComment:     "comments, passed over",
 }
 
 func (w noticeWriter) reason(line upload.RejectedLine) string {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -11,12 +12,13 @@ import (
 	"keypool/shared/upload"
 )
 
-// Uploads gives out addresses that key files are put to, and shows the files'
-// reports.
+// Uploads gives out addresses that key files are put to, shows the files' reports, and
+// takes the merchant's answer about a held file.
 type Uploads struct {
 	Store   UploadStore
 	Files   Files
 	Reports Reports
+	Ranges  Queue // of upload.Message
 	Now     func() time.Time
 }
 
@@ -26,6 +28,9 @@ type UploadStore interface {
 	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
 	// Uploads returns up to limit uploads, newest first, from before the one with that id.
 	Uploads(ctx context.Context, merchant, before string, limit int) ([]upload.Upload, error)
+	// ConfirmUpload stores the answer of a held upload, for it and for later files of its
+	// pool that raise the same question. It is false if the upload is not held.
+	ConfirmUpload(ctx context.Context, u upload.Upload) (bool, error)
 }
 
 // Files signs an address that an object can be put to.
@@ -89,7 +94,7 @@ func (s *Uploads) List(ctx context.Context, merchant, before string, limit int) 
 	return uploads, next, err
 }
 
-// Get returns an upload and, once it is finished, an address that its whole report
+// Get returns an upload and, once it is finished or held, an address that its whole report
 // can be read from for 15 minutes. Its error is ErrNotFound if there is none.
 func (s *Uploads) Get(ctx context.Context, merchant, id string) (u upload.Upload, reportURL string, err error) {
 	u, ok, err := s.Store.Upload(ctx, merchant, id)
@@ -98,10 +103,71 @@ func (s *Uploads) Get(ctx context.Context, merchant, id string) (u upload.Upload
 		return u, "", err
 	case !ok:
 		return u, "", ErrNotFound
-	case u.State == upload.Finished:
+	case u.State == upload.Finished, u.State == upload.NeedsConfirmation:
 		reportURL, err = s.Reports.PresignReport(ctx, u.ReportName(), signedFor)
 	}
 	return u, reportURL, err
+}
+
+// NotHeldError means that an upload does not wait for an answer.
+type NotHeldError struct {
+	State upload.State
+	Asked bool // it did, and got another answer
+}
+
+func (e *NotHeldError) Error() string { return "the upload is " + string(e.State) + ", and not held" }
+
+// Load has a held upload loaded as its merchant says. Its error is an *InvalidError if an
+// option does not fit what was found in the file, a *NotHeldError if the upload is not
+// held, or ErrNotFound. The same answer again changes nothing.
+func (s *Uploads) Load(ctx context.Context, merchant, id string, how upload.Reading) (upload.Upload, error) {
+	u, ok, err := s.Store.Upload(ctx, merchant, id)
+	if err != nil {
+		return u, err
+	}
+	if !ok {
+		return u, ErrNotFound
+	}
+	if u.State == upload.NeedsConfirmation {
+		if err := invalid(checkReading(u.Seen, how)...); err != nil {
+			return u, err
+		}
+		held := u
+		held.Reading, held.ConfirmedAt = how, s.Now()
+		held.State, held.Cause, held.DueAt = upload.Confirmed, "", held.ConfirmedAt.Add(upload.StalledAfter)
+		confirmed, err := s.Store.ConfirmUpload(ctx, held)
+		if err != nil {
+			return u, err
+		}
+		if u = held; !confirmed { // somebody else was faster
+			if u, _, err = s.Store.Upload(ctx, merchant, id); err != nil {
+				return u, err
+			}
+		}
+	}
+	if u.ConfirmedAt.IsZero() || u.Reading != how {
+		return u, &NotHeldError{u.State, !u.ConfirmedAt.IsZero()}
+	}
+	if u.State == upload.Confirmed {
+		// If the message is lost, the same call again or the sweep sends another.
+		err = s.Ranges.Send(ctx, upload.Resume(merchant, id), 0)
+	}
+	return u, err
+}
+
+// checkReading returns the options that do not fit what was found.
+func checkReading(seen upload.Seen, how upload.Reading) (problems []Problem) {
+	for _, option := range upload.Options {
+		if !option.In(how) || seen.Has(option.For) {
+			continue
+		}
+		message := "nothing in the file is for this; leave it out"
+		if offered := seen.Offered(); len(offered) > 0 {
+			message += ", or use " + strings.Join(offered, ", ")
+		}
+		problems = append(problems, Problem{Path: option.Name, Message: message})
+	}
+	return problems
 }
 
 // objectName is the name that a key file has in the bucket.

@@ -11,7 +11,7 @@
 //     stream hands it to the function deliver again;
 //   - a line that waits. It asks fill to look at the line's queue and, if the
 //     customer has waited long enough, sets one delay mail due;
-//   - an upload without progress, or parked. It asks ingest to resume it;
+//   - an upload without progress, parked, or confirmed. It asks ingest to resume it;
 //   - a file that was rejected days ago. It reminds the file's owner.
 //
 // Every line in a queue is due at some time, so the sweep finds each queue with an
@@ -264,7 +264,7 @@ func (r *run) nextLook(f order.Fulfillment, now time.Time) time.Time {
 func (r *run) upload(ctx context.Context, u upload.Upload) error {
 	now := r.Now()
 	switch {
-	case u.State == upload.Loading:
+	case u.State == upload.Loading, u.State == upload.Confirmed:
 		return r.resume(ctx, u)
 	case u.State == upload.Parked:
 		_, known, err := r.Catalog.Pool(ctx, u.Merchant, u.Pool)

@@ -311,6 +311,14 @@ func TestSweep_uploads(t *testing.T) {
 			upload: upload.Upload{State: upload.Parked, Cause: upload.UnknownPool, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true, dueAt: noon.Add(3*day + time.Hour),
 		},
+		"confirmed, and its message is lost": {
+			upload: upload.Upload{State: upload.Confirmed, ConfirmedAt: noon, DueAt: due},
+			at:     20 * time.Minute, start: true, dueAt: due.Add(20 * time.Minute),
+		},
+		"held": { // it waits for its merchant, and is not stuck
+			upload: upload.Upload{State: upload.NeedsConfirmation, Cause: upload.Unclear},
+			at:     20 * time.Minute,
+		},
 		"refused days ago": {
 			upload: upload.Upload{State: upload.Finished, Cause: upload.Binary, FinishedAt: noon, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true,

@@ -21,14 +21,21 @@ const (
 	ControlCharacter   Outcome = "control-character"
 	InvisibleCharacter Outcome = "invisible-character" // such as a zero-width space or a soft hyphen
 	InvalidText        Outcome = "invalid-text"
-	NotStorable        Outcome = "not-storable" // the table takes no such key
+	UnpairedQuotes     Outcome = "unpaired-quotes" // where quotes around keys are stripped
+	NoKey              Outcome = "no-key"          // nothing is left once its number or quotes are stripped
+	NotStorable        Outcome = "not-storable"    // the table takes no such key
+
+	// Skipped: the line is none of a key, as the merchant said.
+	SkippedHeading Outcome = "skipped-heading"
+	SkippedComment Outcome = "skipped-comment"
 )
 
 // Outcomes lists every outcome, in the order that a report tells them.
 var Outcomes = []Outcome{
 	Accepted,
 	SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn,
-	TooLong, Tab, ControlCharacter, InvisibleCharacter, InvalidText, NotStorable,
+	TooLong, Tab, ControlCharacter, InvisibleCharacter, InvalidText, UnpairedQuotes, NoKey, NotStorable,
+	SkippedHeading, SkippedComment,
 }
 
 // Duplicate reports whether the line's text was known already.
@@ -41,6 +48,9 @@ func (o Outcome) Duplicate() bool {
 	}
 }
 
+// Skipped reports whether the line was passed over because the merchant said so.
+func (o Outcome) Skipped() bool { return o == SkippedHeading || o == SkippedComment }
+
 // Counts counts lines by their outcome.
 type Counts map[Outcome]int
 
@@ -52,21 +62,20 @@ func (c Counts) Add(more Counts) {
 }
 
 // Duplicates counts the lines whose text was known already.
-func (c Counts) Duplicates() int {
-	n := 0
-	for outcome, lines := range c {
-		if outcome.Duplicate() {
-			n += lines
-		}
-	}
-	return n
+func (c Counts) Duplicates() int { return c.count(Outcome.Duplicate) }
+
+// Skipped counts the lines that were passed over because the merchant said so.
+func (c Counts) Skipped() int { return c.count(Outcome.Skipped) }
+
+// Rejected counts the lines that hold no key that could be mailed.
+func (c Counts) Rejected() int {
+	return c.count(func(o Outcome) bool { return o != Accepted && !o.Duplicate() && !o.Skipped() })
 }
 
-// Rejected counts the lines that hold no key.
-func (c Counts) Rejected() int {
+func (c Counts) count(of func(Outcome) bool) int {
 	n := 0
 	for outcome, lines := range c {
-		if outcome != Accepted && !outcome.Duplicate() {
+		if of(outcome) {
 			n += lines
 		}
 	}

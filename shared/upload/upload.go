@@ -48,9 +48,11 @@ type State string
 
 // The states of an upload.
 const (
-	Parked   State = "parked"   // its pool does not exist yet
-	Loading  State = "loading"  // its ranges are being loaded
-	Finished State = "finished" // its report is written
+	Parked            State = "parked"             // its pool does not exist yet
+	NeedsConfirmation State = "needs_confirmation" // it reads like something else than keys: its merchant is asked
+	Confirmed         State = "confirmed"          // its merchant has said how to read it
+	Loading           State = "loading"            // its ranges are being loaded
+	Finished          State = "finished"           // its report is written
 )
 
 // Cause is the reason why a file was not read, or not to its end.
@@ -65,6 +67,7 @@ const (
 	Misplaced       Cause = "misplaced"        // its name names no pool
 	UnknownMerchant Cause = "unknown-merchant" // its name names no known merchant
 	UnknownPool     Cause = "unknown-pool"     // it waits for its pool
+	Unclear         Cause = "unclear"          // it waits for its merchant's answer
 	Gone            Cause = "gone"             // it was removed before it was read
 	Encrypted       Cause = "encrypted"        // with a key that Keypool may not use
 	Archived        Cause = "archived"         // its storage class cannot be read
@@ -120,6 +123,11 @@ type Upload struct {
 	Side     pool.Side
 	Size     int64
 	Encoding Encoding
+
+	Seen        Seen      // in its first bytes
+	Reading     Reading   // how its lines are read
+	ConfirmedAt time.Time // when its merchant said so of this file; zero: never
+	Remembered  bool      // its merchant said so of an earlier file
 
 	State  State
 	Cause  Cause
@@ -241,8 +249,8 @@ func Clutter(name string) bool {
 }
 
 // Message asks for work on an upload: to load one of its ranges, or to resume it
-// wherever it stands (read it now that its pool exists, send its missing ranges
-// again, finish its report). Any message may be sent twice.
+// wherever it stands (read it now that its pool exists or its merchant has answered,
+// send its missing ranges again, finish its report). Any message may be sent twice.
 type Message struct {
 	V        int    `json:"v"` // 1
 	Merchant string `json:"merchant,omitempty"`

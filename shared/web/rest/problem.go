@@ -72,6 +72,14 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	if errors.As(err, &used) {
 		return problem.New(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
 	}
+	var notHeld *settings.NotHeldError
+	if errors.As(err, &notHeld) {
+		detail := "No question is open about this file: it is " + string(notHeld.State) + ", and nothing was changed."
+		if notHeld.Asked {
+			detail = "This file was confirmed before, with other options, and nothing was changed."
+		}
+		return problem.New(http.StatusConflict, detail), nil
+	}
 	var several *order.AmbiguousError
 	if errors.As(err, &several) {
 		var matches []string

@@ -189,8 +189,9 @@ func (a *API) Responses(example any, statuses ...int) map[string]*huma.Response 
 }
 
 var descriptions = map[int]string{
-	http.StatusOK:      "As it stands now.",
-	http.StatusCreated: "Created, as it stands now.",
+	http.StatusOK:       "As it stands now.",
+	http.StatusCreated:  "Created, as it stands now.",
+	http.StatusAccepted: "Taken, as it stands now.",
 }
 
 // Body is a response with a JSON body.
