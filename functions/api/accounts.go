@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/platform"
 	"keypool/shared/settings"
@@ -61,23 +62,23 @@ type putAccount struct {
 const keepPreviousHours = 24 // where a body leaves it out
 
 // change returns the change that a request describes.
-func (in *putAccount) change(merchant string) settings.AccountChange {
+func (in *putAccount) change(by access.Principal) settings.AccountChange {
 	return settings.AccountChange{
-		Merchant: merchant, Name: in.Account, Platform: in.Body.Platform, Secret: in.Body.Secret,
+		Merchant: by.Merchant, By: by, Name: in.Account, Platform: in.Body.Platform, Secret: in.Body.Secret,
 		KeepPrevious: time.Duration(or(in.Body.KeepPreviousHours, keepPreviousHours)) * time.Hour,
 	}
 }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putAccount) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckAccount(in.change(""), platform.Names), "account")
+	return rest.Mistakes(settings.CheckAccount(in.change(access.Principal{}), platform.Names), "account")
 }
 
 func (a *api) addAccounts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-account", Method: http.MethodPut, Path: "/v1/accounts/{account}", Tags: []string{"Accounts"},
 		Summary:     "Set up an account with a payment platform, or give it a new signing secret",
-		Description: "Each call brings a new secret, which is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused.",
+		Description: "Each call brings a new secret, which is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused. The merchant is told by mail: of the first new secret of an hour at once, of others when the hour ends.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleAccountBody), Responses: to.Responses(sampleAccount, 200, 201),
 	}, a.putAccount)
@@ -89,7 +90,7 @@ func (a *api) addAccounts(to *rest.API) {
 }
 
 func (a *api) putAccount(ctx context.Context, in *putAccount) (*rest.Versioned[Account], error) {
-	account, secret, created, err := a.accounts.Put(ctx, in.change(caller(ctx)), in.Condition())
+	account, secret, created, err := a.accounts.Put(ctx, in.change(access.From(ctx)), in.Condition())
 	body := newAccount(account)
 	body.Secret = secret
 	return rest.Stored(account.Version, created, body), err

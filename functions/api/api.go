@@ -52,7 +52,7 @@ func (a *api) serve() *rest.API {
 		Caller:       "merchant",
 		Scheme: &huma.SecurityScheme{
 			Type: "http", Scheme: "bearer",
-			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " A token that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope.",
+			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " One that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope.",
 		},
 		Refused: http.StatusUnauthorized,
 		Scoped:  true,

@@ -49,7 +49,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Store: store, Uses: store, Stock: store, Refill: refill,
 			Uploads: store, Ranges: ranges, Now: time.Now,
 		},
-		products: &settings.Products{Store: store, Related: store, Refill: refill},
+		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
 		accounts: &settings.Accounts{
 			Store: store, Sealer: kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),
 			Platforms: platform.Names, Now: time.Now,

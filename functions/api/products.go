@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
@@ -129,7 +130,7 @@ func (a *api) addProducts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-product", Method: http.MethodPut, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Create a product, or change it",
-		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it.",
+		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it. The merchant is told by mail of texts, links and titles that change: of the first product of an hour at once, of others when the hour ends.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleProduct.settable()), Responses: to.Responses(sampleProduct, 200, 201),
 	}, a.putProduct)
@@ -161,7 +162,7 @@ func (a *api) listProducts(ctx context.Context, in *rest.Page) (*rest.Body[Produ
 }
 
 func (a *api) putProduct(ctx context.Context, in *putProduct) (*rest.Versioned[Product], error) {
-	p, created, err := a.products.Put(ctx, in.settings(caller(ctx)), in.Condition())
+	p, created, err := a.products.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
 	return rest.Stored(p.Version, created, newProduct(p)), err
 }
 

@@ -61,13 +61,13 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, clock: noon,
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
-	w.merchants = &settings.Merchants{Store: store, Refill: refill}
+	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
 	w.gate = &access.Gate{Tokens: store, Now: w.now}
 	a := &api{
 		gate:     w.gate,
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
-		products: &settings.Products{Store: store, Related: store, Refill: refill},
+		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
 		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platform.Names, Now: w.now},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Now: w.now},
 		orders:   store,
@@ -89,7 +89,7 @@ func (w *world) merchant(name string) (bearer string) {
 // token makes an API token of a merchant's.
 func (w *world) token(merchant string, scopes ...access.Scope) (bearer string) {
 	w.Helper()
-	want := settings.NewToken{Merchant: merchant, Name: "test"}
+	want := settings.NewToken{Merchant: merchant, Name: "test", By: access.Operator()}
 	for _, scope := range scopes {
 		want.Scopes = append(want.Scopes, string(scope))
 	}
@@ -108,7 +108,7 @@ func (w *world) setMerchant(m catalog.Merchant) {
 	if _, err := w.merchants.Get(ctx, m.Name); err == nil {
 		any.Version = func(int) bool { return true }
 	}
-	if _, _, err := w.merchants.Put(ctx, m, any); err != nil {
+	if _, _, err := w.merchants.Put(ctx, m, access.Operator(), any); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -29,10 +29,12 @@ import (
 func main() { boot.Run("operator", wire) }
 
 func wire(env *config.Env, cfg aws.Config) any {
-	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{Catalog: env.Required("KEYPOOL_CATALOG_TABLE")})
+	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
+		Catalog: env.Required("KEYPOOL_CATALOG_TABLE"), Orders: env.Required("KEYPOOL_ORDERS_TABLE"), // where notices are
+	})
 	fill := sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	o := &operator{
-		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: fill}},
+		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: fill}, Now: time.Now},
 		tokens:    &settings.Tokens{Store: store, Now: time.Now},
 	}
 	return web.Server{Handler: o.serve(), LogAnswers: true}.Serve

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
@@ -71,7 +72,7 @@ func (o *operator) addMerchants(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-merchant", Method: http.MethodPut, Path: "/v1/merchants/{merchant}", Tags: []string{"Merchants"},
 		Summary:     "Create a merchant, or change its settings",
-		Description: "What the body leaves out is emptied. A new default pool lets the lines go on that waited for one.",
+		Description: "What the body leaves out is emptied. A new default pool lets the lines go on that waited for one. Another notice address is told by mail, to the new and to the former one.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleMerchant.settable()), Responses: to.Responses(sampleMerchant, 200, 201),
 	}, o.putMerchant)
@@ -84,7 +85,7 @@ func (o *operator) addMerchants(to *rest.API) {
 }
 
 func (o *operator) putMerchant(ctx context.Context, in *putMerchant) (*rest.Versioned[Merchant], error) {
-	m, created, err := o.merchants.Put(ctx, in.settings(), in.Condition())
+	m, created, err := o.merchants.Put(ctx, in.settings(), access.Operator(), in.Condition())
 	return rest.Stored(m.Version, created, newMerchant(m)), err
 }
 

@@ -48,7 +48,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 	store, tables := dynamotest.Open(t, options...)
 	w := &world{T: t, store: store, tables: tables, fill: &fakeQueue{}}
 	o := &operator{
-		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: w.fill}},
+		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: w.fill}, Now: func() time.Time { return noon }},
 		tokens:    &settings.Tokens{Store: store, Now: func() time.Time { return noon }},
 	}
 	w.serve = web.Server{Handler: o.serve()}.Serve
@@ -116,7 +116,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 	}
 	gate := access.Gate{Tokens: w.store, Now: func() time.Time { return noon }}
 	principal, ok, err := gate.Principal(t.Context(), made.Token)
-	want := access.Principal{Merchant: "acme", Name: `the token "nightly upload"`, Scopes: []access.Scope{access.Upload}}
+	want := access.Principal{Merchant: "acme", Name: `the token "nightly upload" (` + made.ID + `)`, Scopes: []access.Scope{access.Upload}}
 	if diff := cmp.Diff(want, principal); diff != "" || !ok || err != nil {
 		t.Errorf("%v, %v, %s", ok, err, diff)
 	}

@@ -71,6 +71,7 @@ type createToken struct {
 func (in *createToken) token() settings.NewToken {
 	return settings.NewToken{
 		Merchant: in.Merchant, Name: in.Body.Name, Scopes: in.Body.Scopes, Days: in.Body.ExpiresInDays, Forever: in.Body.NeverExpires,
+		By: access.Operator(),
 	}
 }
 
@@ -92,7 +93,7 @@ func (o *operator) addTokens(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: "/v1/merchants/{merchant}/tokens", Tags: []string{"Tokens"},
 		Summary:     "Make an API token for a merchant",
-		Description: "The token is shown this once. It is stored as a hash only. " + access.Explained(),
+		Description: "The token is shown this once. It is stored as a hash only. The merchant is told by mail: of the first of an hour at once, of others when the hour ends. " + access.Explained(),
 		Errors:      []int{404}, DefaultStatus: http.StatusCreated,
 		RequestBody: rest.Request(sampleNewToken), Responses: to.Responses(sampleToken, 201),
 	}, o.createToken)

@@ -188,7 +188,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix}},                                               // a held file is confirmed
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a cancelled line gives back
 			{Target: keysAvailable, Actions: "Query", CountOnly: true},
-			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
@@ -211,12 +211,13 @@ var Functions = []Function{
 		Description: "What the operator sets up: merchants and their tokens",
 		Memory:      256,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "FILL_QUEUE_URL"},
+		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.MerchantPrefix, dynamo.TokensPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
+			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},

@@ -31,7 +31,7 @@ var Scopes = []Scope{Upload, OrdersRead, OrdersWrite, KeysRead, Settings, Secret
 
 // means says what each scope lets its token do.
 var means = map[Scope]string{
-	Upload:      "bring key files, and nothing else",
+	Upload:      "bring key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "cancel orders",
 	KeysRead:    "see keys; no operation of today shows one",
@@ -39,13 +39,16 @@ var means = map[Scope]string{
 	Secrets:     "give accounts new signing secrets, list and revoke tokens",
 }
 
+// Meaning says what the scope lets its token do, as documents and mails tell it.
+func (s Scope) Meaning() string { return means[s] }
+
 // Explained says what each scope is for, as documents tell it.
 func Explained() string {
 	var all []string
 	for _, scope := range Scopes {
 		all = append(all, fmt.Sprintf("%s: %s.", scope, means[scope]))
 	}
-	return "The scopes of tokens are: " + strings.Join(all, " ")
+	return "A token may do what its scopes say, and nothing else: " + strings.Join(all, " ")
 }
 
 // Needs is the table of the scope that each operation of the merchants' API needs, by

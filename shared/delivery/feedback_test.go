@@ -181,6 +181,30 @@ func TestApplyFeedback_bouncesAtOnce(t *testing.T) {
 	}
 }
 
+// A changed notice address is mailed to the former address and to the new one, whatever
+// the settings say by then. That a former address is gone is no news to the operator.
+func TestNotice_toAFormerAddress(t *testing.T) {
+	s := newScene(t)
+	for n, c := range []struct{ to, next string }{
+		{"former@nova.example", "new@nova.example"}, {"new@nova.example", ""},
+	} {
+		raised := notice.New("nova", notice.ChangedAddress, c.to, notice.Facts{Address: c.next}, noon)
+		raised.To = c.to
+		if err := s.store.RaiseNotice(t.Context(), raised); err != nil {
+			t.Fatal(err)
+		}
+		s.mail(outbox.NoticeItem(raised.ID))
+		s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem(raised.ID), Number: 1, Event: order.MailBounced, At: noon})
+		if told := len(s.notices(notice.Bounced)); told != n { // only of the second, the new address
+			t.Errorf("after a bounce at %s the operator is told %d times, want %d", c.to, told, n)
+		}
+	}
+	s.wantSent(
+		"1 former@nova.example: Notices for Nova Software go to another address now",
+		"1 new@nova.example: Notices for Nova Software come here now",
+	)
+}
+
 func TestNotice_toItsMerchant(t *testing.T) {
 	s := newScene(t)
 	if err := s.store.PutPool(t.Context(), catalog.Pool{Merchant: "nova", Name: "elden", Title: "Elden"}); err != nil {

@@ -71,6 +71,9 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	default:
 		return c
 	}
+	if n.Facts.Address != "" {
+		return c // to an address that the merchant has left, and that may be gone
+	}
 	if n.Merchant == "" {
 		c.then = func(ctx context.Context) {
 			slog.ErrorContext(ctx, "operator.not_reached", "notice", string(n.Kind), "code", e.Code)

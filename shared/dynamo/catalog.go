@@ -9,13 +9,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/catalog"
+	"keypool/shared/notice"
 )
 
 // A merchant's settings. Reads are consistent; catalog.Cache saves callers on the
 // hot path from them. A Put stores the settings under an optimistic lock: as the
 // version after the one they name, if the table still holds that one. Version 0
 // creates. A Put fails with catalog.ErrConflict if the table holds another version,
-// with catalog.ErrMissing if it holds none.
+// with catalog.ErrMissing if it holds none. The notices that tell of the change are
+// stored with it, in one transaction.
 
 const saltSize = 32
 
@@ -95,7 +97,7 @@ func (s *Store) Merchant(ctx context.Context, name string) (catalog.Merchant, bo
 
 // PutMerchant stores a merchant's settings. A merchant that is created without a
 // salt is given one; afterwards its salt can never be another.
-func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant) error {
+func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...notice.Notice) error {
 	if m.Version == 0 && len(m.Salt) == 0 {
 		m.Salt = make([]byte, saltSize)
 		rand.Read(m.Salt)
@@ -110,7 +112,7 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant) error {
 		guard.expression += " AND salt = :salt"
 		guard.values[":salt"] = &types.AttributeValueMemberB{Value: m.Salt}
 	}
-	return wrap(s.putCatalog(ctx, item, guard), "store merchant %s", m.Name)
+	return wrap(s.putCatalog(ctx, item, guard, tell...), "store merchant %s", m.Name)
 }
 
 // Pool returns the settings of a merchant's pool, false if there is no such pool.
@@ -179,7 +181,7 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 }
 
 // PutProduct stores a product.
-func (s *Store) PutProduct(ctx context.Context, p catalog.Product) error {
+func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notice.Notice) error {
 	item := productItem{
 		primaryKey: productKey(p.Merchant, p.ID), V: schema, Version: p.Version + 1,
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
@@ -192,7 +194,7 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product) error {
 			item.Texts[language] = textItem(text)
 		}
 	}
-	return wrap(s.putCatalog(ctx, item, locked(p.Version)), "store product %s of %s", p.ID, p.Merchant)
+	return wrap(s.putCatalog(ctx, item, locked(p.Version), tell...), "store product %s of %s", p.ID, p.Merchant)
 }
 
 // DeleteProduct removes a product, if it is still of that version.
@@ -220,7 +222,7 @@ func (s *Store) Accounts(ctx context.Context, merchant string) ([]catalog.Accoun
 }
 
 // PutAccount stores an account with a payment platform.
-func (s *Store) PutAccount(ctx context.Context, a catalog.Account) error {
+func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error {
 	item := accountItem{
 		primaryKey: accountKey(a.Merchant, a.Name), V: schema, Version: a.Version + 1, Platform: a.Platform, Origin: a.Origin,
 	}
@@ -229,16 +231,41 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account) error {
 			Blob: secret.Blob, Fingerprint: secret.Fingerprint, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
 		})
 	}
-	return wrap(s.putCatalog(ctx, item, locked(a.Version)), "store account %s of %s", a.Name, a.Merchant)
+	return wrap(s.putCatalog(ctx, item, locked(a.Version), tell...), "store account %s of %s", a.Name, a.Merchant)
 }
 
-// putCatalog writes an item, signed with a random word. If the answer to our own
-// write is lost and the SDK repeats the write, the failed condition shows our word.
-func (s *Store) putCatalog(ctx context.Context, item any, c condition) error {
+// putCatalog writes an item, signed with a random word, and the notices that tell of it:
+// one transaction, tried again if it is throttled, or if another event is added to a
+// notice meanwhile. If the
+// answer to our own write is lost and the write is repeated, the failed condition shows
+// our word.
+func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...notice.Notice) error {
 	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
-	err := s.write(ctx, put(s.tables.Catalog, encoded, c))
-	if there, is := failedCondition(err, 0); is && stringOf(there["writtenBy"]) == signed {
+	write := put(s.tables.Catalog, encoded, c)
+	const stored = 0 // the position of the write
+	isStored := func(err error) bool {
+		_, is := failedCondition(err, stored)
+		return is
+	}
+	err := retryUnless(ctx, func() error {
+		if len(tell) == 0 {
+			return s.write(ctx, write)
+		}
+		var tx transaction
+		tx.add(write)
+		for _, n := range tell {
+			notice, ok, err := s.noticeWrite(ctx, n)
+			if err != nil {
+				return err
+			}
+			if ok {
+				tx.add(notice)
+			}
+		}
+		return s.transact(ctx, &tx)
+	}, func(err error) bool { return len(tell) == 0 || isStored(err) })
+	if there, is := failedCondition(err, stored); is && stringOf(there["writtenBy"]) == signed {
 		return nil
 	}
 	return lockError(err)

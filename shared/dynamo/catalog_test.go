@@ -1,6 +1,7 @@
 package dynamo_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -174,6 +176,103 @@ func TestCatalog_lostAnswerIsNoConflict(t *testing.T) {
 	faults.Next("DeleteItem", 1, dynamotest.LostAnswer)
 	if err := store.DeletePool(ctx, "acme", "elden", 1); err != nil {
 		t.Error(err)
+	}
+}
+
+// A change of a setting and the notice of it are stored together, or neither is; an event
+// that is added to the notice meanwhile is not lost.
+func TestCatalog_tellsInOneTransaction(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	told := func(name string) notice.Notice {
+		facts := notice.Facts{Count: 1, Changed: []notice.Changed{{Name: name, Parts: []string{"a", "b"}, ID: "i", Until: noon, Ended: 2, By: "the operator", At: noon}}, Address: "x@example.com"}
+		n := notice.Hourly("acme", notice.NewToken, facts, noon)
+		n.To = "y@example.com"
+		return n
+	}
+	for what, change := range map[string]func(*dynamo.Store, context.Context, notice.Notice) error{
+		"merchant": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
+			return s.PutMerchant(ctx, catalog.Merchant{Name: "acme"}, n)
+		},
+		"product": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
+			return s.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1"}, n)
+		},
+		"account": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
+			return s.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard"}, n)
+		},
+		"token": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
+			return s.PutToken(ctx, access.Token{Hash: "hash", Merchant: "acme"}, n)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			faults := dynamotest.NewFaults(t, 1)
+			store, tables := dynamotest.Open(t, faults.Option)
+			names := func() string {
+				t.Helper()
+				n, ok, err := store.Notice(ctx, told("").ID)
+				if err != nil || ok && n.Facts.Count != len(n.Facts.Changed) {
+					t.Fatalf("%+v, %v", n, err)
+				}
+				var all []string
+				for _, c := range n.Facts.Changed {
+					all = append(all, c.Name)
+				}
+				return strings.Join(all, " ")
+			}
+			settings := func() int { return len(dynamotest.Items(t, tables.Catalog, "")) }
+
+			faults.Next("TransactWriteItems", 20, dynamotest.Throttled)
+			short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+			defer cancel()
+			if err := change(store, short, told("throttled")); err == nil || settings() != 0 || names() != "" {
+				t.Fatalf("throttled: %v, %d settings, told %q", err, settings(), names())
+			}
+			faults.Stop()
+			if err := store.RaiseNotice(ctx, told("other")); err != nil {
+				t.Fatal(err)
+			}
+			// Between the read of the notice and the transaction, another event is added.
+			faults.Next("TransactWriteItems", 1, dynamotest.Conflict(tables.Orders))
+			faults.After("TransactWriteItems", 1, 1, dynamotest.LostAnswer)
+			if err := change(store, ctx, told("stored")); err != nil || settings() != 1 || names() != "other stored" {
+				t.Fatalf("stored: %v, %d settings, told %q", err, settings(), names())
+			}
+			if err := change(store, ctx, told("again")); !errors.Is(err, catalog.ErrConflict) || names() != "other stored" {
+				t.Errorf("once more: %v, told %q", err, names())
+			}
+			n, _, err := store.Notice(ctx, told("").ID)
+			want := told("stored")
+			if diff := cmp.Diff(want.Facts.Changed[0], n.Facts.Changed[1]); err != nil || diff != "" || n.To != want.To || n.Facts.Address != want.Facts.Address {
+				t.Errorf("it reads back otherwise: %v, %+v\n%s", err, n, diff)
+			}
+		})
+	}
+}
+
+// Changes at the same time are all told, in one notice.
+func TestCatalog_tellsOfEveryChange(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	told := func(n int) notice.Notice {
+		return notice.Hourly("acme", notice.NewToken, notice.Facts{Count: 1, Changed: []notice.Changed{{Name: fmt.Sprint(n)}}}, now)
+	}
+	var all sync.WaitGroup
+	errs := make([]error, 6)
+	for n := range errs {
+		all.Go(func() { errs[n] = store.PutToken(ctx, access.Token{Hash: fmt.Sprint(n), Merchant: "acme"}, told(n)) })
+	}
+	all.Wait()
+	tokens, err := store.Tokens(ctx, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _, err := store.Notice(ctx, told(0).ID)
+	if err != nil || n.Facts.Count != len(tokens) || len(n.Facts.Changed) != len(tokens) || len(tokens) == 0 {
+		t.Errorf("%d tokens, and a notice of %d: %v, %v", len(tokens), n.Facts.Count, err, errs)
 	}
 }
 

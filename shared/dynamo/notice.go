@@ -16,6 +16,7 @@ type noticeItem struct {
 	Version int `dynamodbav:"version"`
 
 	Merchant string    `dynamodbav:"merchant,omitempty"`
+	To       string    `dynamodbav:"to,omitempty"`
 	Kind     string    `dynamodbav:"kind"`
 	RaisedAt int64     `dynamodbav:"raisedAt"`
 	Facts    factsItem `dynamodbav:"facts"`
@@ -40,12 +41,24 @@ type factsItem struct {
 	StartedAt int64    `dynamodbav:"startedAt,omitempty"`
 
 	Refused []refusedItem `dynamodbav:"refused,omitempty"`
+	Changed []changedItem `dynamodbav:"changed,omitempty"`
+	Address string        `dynamodbav:"address,omitempty"`
 }
 
 type refusedItem struct {
 	Order   string `dynamodbav:"order,omitempty"`
 	Account string `dynamodbav:"account"`
 	Cause   string `dynamodbav:"cause"`
+}
+
+type changedItem struct {
+	Name  string   `dynamodbav:"name"`
+	ID    string   `dynamodbav:"id,omitempty"`
+	Parts []string `dynamodbav:"parts,omitempty"`
+	Until int64    `dynamodbav:"until,omitempty"`
+	Ended int      `dynamodbav:"ended,omitempty"`
+	By    string   `dynamodbav:"by"`
+	At    int64    `dynamodbav:"at"`
 }
 
 // RaiseNotice stores a notice, to be mailed. The same notice again is not stored
@@ -70,15 +83,19 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	for _, r := range f.Refused {
 		refused = append(refused, refusedItem(r))
 	}
+	var changed []changedItem
+	for _, c := range f.Changed {
+		changed = append(changed, changedItem{c.Name, c.ID, c.Parts, millis(c.Until), c.Ended, c.By, millis(c.At)})
+	}
 	return noticeItem{
 		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
-		Merchant: n.Merchant, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
+		Merchant: n.Merchant, To: n.To, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
 		Facts: factsItem{
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			StartedAt: millis(f.Started), Refused: refused,
+			StartedAt: millis(f.Started), Refused: refused, Changed: changed, Address: f.Address,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -105,15 +122,21 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 	for _, r := range f.Refused {
 		refused = append(refused, notice.Refused(r))
 	}
+	var changed []notice.Changed
+	for _, c := range f.Changed {
+		changed = append(changed, notice.Changed{
+			Name: c.Name, ID: c.ID, Parts: c.Parts, Until: at(c.Until), Ended: c.Ended, By: c.By, At: at(c.At),
+		})
+	}
 	return notice.Notice{
 		ID: id, Version: i.Version,
-		Merchant: i.Merchant, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
+		Merchant: i.Merchant, To: i.To, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
 		Facts: notice.Facts{
 			Pool: f.Pool, Side: pool.Side(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Started: at(f.StartedAt), Refused: refused,
+			Started: at(f.StartedAt), Refused: refused, Changed: changed, Address: f.Address,
 		},
 		Mail: i.entry(),
 	}, nil

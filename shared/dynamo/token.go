@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keypool/shared/access"
+	"keypool/shared/notice"
 )
 
 // tokenItem is an API token. It stands under its hash: the token itself is never stored.
@@ -25,16 +26,16 @@ type tokenUseItem struct {
 	UsedAt int64 `dynamodbav:"usedAt"`
 }
 
-// PutToken stores a new API token. Its error is catalog.ErrConflict if there is one of
-// that hash.
-func (s *Store) PutToken(ctx context.Context, t access.Token) error {
+// PutToken stores a new API token, and the notices that tell of it: one transaction. Its
+// error is catalog.ErrConflict if there is one of that hash.
+func (s *Store) PutToken(ctx context.Context, t access.Token, tell ...notice.Notice) error {
 	item := tokenItem{
 		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name, CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
 	}
 	for _, scope := range t.Scopes {
 		item.Scopes = append(item.Scopes, string(scope))
 	}
-	return wrap(s.putCatalog(ctx, item, absent), "store a token of %s", t.Merchant)
+	return wrap(s.putCatalog(ctx, item, absent, tell...), "store a token of %s", t.Merchant)
 }
 
 // Token returns a merchant's API token by its hash, false if there is none: one

@@ -296,9 +296,35 @@ func TestNoticeMail_golden(t *testing.T) {
 		"complained_operator":  {notice.Complained, "", notice.Facts{Orders: []string{"nova"}, Count: 1}, nil},
 		"unknown_event":        {notice.UnknownEvent, "nova", notice.Facts{Count: 1, Cause: "order.shipped"}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
+		"new_token": {notice.NewToken, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "nightly upload", ID: "5d41402abc4b2a76", Parts: []string{"upload"}, Until: noon.AddDate(0, 0, 90), By: "the operator", At: noon},
+		}}, nil},
+		"new_token_many": {notice.NewToken, "nova", notice.Facts{Count: 102, Changed: []notice.Changed{
+			{Name: "back office", ID: "5d41402abc4b2a76", Parts: []string{"orders:read", "settings", "secrets"}, By: "the operator", At: noon},
+			{Name: "<b>&\u202e", ID: "7d793037a0760186", Parts: []string{"upload"}, Until: noon.AddDate(0, 0, 1), By: "the operator", At: noon.Add(time.Minute)},
+		}}, nil},
+		"new_secret": {notice.NewSecret, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "shop-eu", Until: noon.AddDate(0, 0, 1), By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+		}}, nil},
+		"new_secret_many": {notice.NewSecret, "nova", notice.Facts{Count: 2, Changed: []notice.Changed{
+			{Name: "shop-eu", Ended: 2, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+			{Name: "shop-us", By: `the token "back office" (5d41402abc4b2a76)`, At: noon.Add(time.Minute)},
+		}}, nil},
+		"changed_text": {notice.ChangedText, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "111111", Parts: []string{"text de", "download"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+		}}, nil},
+		"changed_text_many": {notice.ChangedText, "nova", notice.Facts{Count: 500, Changed: []notice.Changed{
+			{Name: "111111", Parts: []string{"text de", "text en", "instructions", "original", "title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+			{Name: "222222", Parts: []string{"title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon.Add(time.Minute)},
+		}}, nil},
+		"changed_address":        {notice.ChangedAddress, "nova", notice.Facts{Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
+		"changed_address_former": {notice.ChangedAddress, "nova", notice.Facts{Address: "stock@nova.example", Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
+			if c.facts.Address != "" {
+				n.To = "former@nova.example"
+			}
 			merchant := nova
 			if c.merchant == "" {
 				merchant = catalog.Merchant{}

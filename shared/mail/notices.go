@@ -42,8 +42,8 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *
 	}
 	made.From = mail.Address{Name: first(sender.Name, "Keypool"), Address: sender.Address}
 	made.To = mail.Address{Address: operator}
-	if n.Merchant != "" && m.NoticeAddress != "" {
-		made.To.Address = m.NoticeAddress
+	if to := first(n.To, m.NoticeAddress); n.Merchant != "" && to != "" {
+		made.To.Address = to
 		made.ReplyTo = operator
 	}
 	return made, nil
@@ -72,6 +72,10 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Complained:     noticeWriter.complained,
 	notice.ChangedRepeat:  noticeWriter.changedRepeat,
 	notice.UnknownEvent:   noticeWriter.unknownEvent,
+	notice.NewToken:       noticeWriter.newToken,
+	notice.NewSecret:      noticeWriter.newSecret,
+	notice.ChangedText:    noticeWriter.changedText,
+	notice.ChangedAddress: noticeWriter.changedAddress,
 }
 
 func (w noticeWriter) lowStock() letter {

@@ -36,12 +36,17 @@ const (
 	Complained     Kind = "complained"      // an hour: customers who called a mail spam
 	ChangedRepeat  Kind = "changed-repeat"  // a line: paid again with other content
 	UnknownEvent   Kind = "unknown-event"   // an account, a day and a type: signed events that nothing reads
+	NewToken       Kind = "new-token"       // an hour: API tokens that were made
+	NewSecret      Kind = "new-secret"      // an hour: accounts that were given a signing secret
+	ChangedText    Kind = "changed-text"    // an hour: products whose mails say something else
+	ChangedAddress Kind = "changed-address" // a change of the merchant and a side: the notice address, told to the new and the former one
 )
 
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadReminder, Misplaced,
 	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent,
+	NewToken, NewSecret, ChangedText, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -49,6 +54,7 @@ type Notice struct {
 	ID       string
 	Version  int
 	Merchant string // who is told; empty: the operator
+	To       string // mail address, if it is told to another one than that of the merchant's settings
 	Kind     Kind
 	RaisedAt time.Time
 	Facts    Facts
@@ -68,6 +74,8 @@ type Facts struct {
 	HeadNeeds int // keys the first of them misses: a large one holds back small ones
 
 	Refused []Refused // the first KeptRefused of Count
+	Changed []Changed // the first KeptChanged of Count
+	Address string    // the notice address from now on, in a notice to the former one
 
 	Upload  string // upload id
 	File    string // the object's name as the merchant wrote it
@@ -82,6 +90,17 @@ type Refused struct {
 	Order   string // empty if it could not be read
 	Account string
 	Cause   string // the field at fault and the mistake, without its value
+}
+
+// Changed is one change of a merchant's settings. It holds no token and no secret.
+type Changed struct {
+	Name  string    // of the token, the account or the product
+	ID    string    // of a token
+	Parts []string  // a token's scopes; the parts of a product's mail that changed, a text as "text de"
+	Until time.Time // a token's expiry, zero: never; the end of an account's secrets before, zero: none stays good
+	Ended int       // secrets of an account that are no longer good
+	By    string    // who did it: see access.Principal
+	At    time.Time
 }
 
 // New returns a notice, due now. The dedup key (the number of an alert, an upload's
@@ -116,9 +135,20 @@ const KeptOrders = 50
 // in an hour, and few enough for one item. It counts all of them.
 const KeptRefused = 250
 
+// KeptChanged is the number of changed settings that a notice names. It counts all of
+// them.
+const KeptChanged = 100
+
 // Aggregated reports whether one notice tells of many events of the kind: the first of
 // an hour at once, the others when the hour ends.
-func (k Kind) Aggregated() bool { return k == Bounced || k == Complained || k == OrderRefused }
+func (k Kind) Aggregated() bool {
+	switch k {
+	case Bounced, Complained, OrderRefused, NewToken, NewSecret, ChangedText:
+		return true
+	default:
+		return false
+	}
+}
 
 // Hourly returns the notice of the first event in the hour of now.
 func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
@@ -155,6 +185,8 @@ func (n Notice) Merge(more Notice) Notice {
 	n.Facts.Orders = orders
 	refused := append(slices.Clone(n.Facts.Refused), more.Facts.Refused...)
 	n.Facts.Refused = refused[:min(len(refused), KeptRefused)]
+	changed := append(slices.Clone(n.Facts.Changed), more.Facts.Changed...)
+	n.Facts.Changed = changed[:min(len(changed), KeptChanged)]
 	return n
 }
 

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/notice"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
 )
@@ -28,7 +30,7 @@ type Accounts struct {
 type AccountStore interface {
 	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
 	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
-	PutAccount(ctx context.Context, a catalog.Account) error
+	PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error
 }
 
 // Sealer encrypts a secret, so that it can be opened for that account only.
@@ -42,6 +44,7 @@ type AccountChange struct {
 	Platform       string        // "": as it is, or the default
 	Secret         string        // as text; "": make one
 	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them as soon as no cache holds them, see catalog.CacheFor
+	By             access.Principal
 }
 
 // maxSecrets is one more than a rotation needs. A caller who never saw the answer
@@ -77,8 +80,8 @@ func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Acco
 	return a, err
 }
 
-// Put creates an account, or gives it a new signing secret, and returns it with its
-// new version. Made is the text of the secret if the change brought none: it is
+// Put creates an account, or gives it a new signing secret, of which the merchant is
+// told, and returns it with its new version. Made is the text of the secret if the change brought none: it is
 // shown this once.
 func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
 	if err := invalid(CheckAccount(change, s.Platforms)...); err != nil {
@@ -116,8 +119,9 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	if sealed.Blob, err = s.Sealer.Seal(ctx, change.Merchant, change.Name, secret); err != nil {
 		return a, "", false, err
 	}
-	next.Secrets = rotate(before.Secrets, sealed, s.Now(), change.KeepPrevious)
-	if err := s.Store.PutAccount(ctx, next); err != nil {
+	now := s.Now()
+	next.Secrets = rotate(before.Secrets, sealed, now, change.KeepPrevious)
+	if err := s.Store.PutAccount(ctx, next, secretSet(before, next, change.By, now)); err != nil {
 		return a, "", false, err
 	}
 	next.Version++

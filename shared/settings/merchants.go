@@ -3,14 +3,18 @@ package settings
 import (
 	"context"
 	"reflect"
+	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/notice"
 )
 
 // Merchants creates, changes and reads merchants. It is the operator's.
 type Merchants struct {
 	Store  MerchantStore
 	Refill *Refill
+	Now    func() time.Time
 }
 
 // MerchantStore keeps merchants. PutMerchant stores a change of the version that
@@ -18,7 +22,7 @@ type Merchants struct {
 // stored one. It makes a new merchant's salt.
 type MerchantStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
-	PutMerchant(ctx context.Context, m catalog.Merchant) error
+	PutMerchant(ctx context.Context, m catalog.Merchant, tell ...notice.Notice) error
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 }
 
@@ -32,8 +36,9 @@ func (s *Merchants) Get(ctx context.Context, name string) (catalog.Merchant, err
 }
 
 // Put creates or changes a merchant, and returns it with its new version. Version
-// and Salt of next are ignored.
-func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, c Condition) (m catalog.Merchant, created bool, err error) {
+// and Salt of next are ignored. Another notice address is told to the new and to the
+// former one.
+func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, by access.Principal, c Condition) (m catalog.Merchant, created bool, err error) {
 	if err := invalid(CheckMerchant(next)...); err != nil {
 		return m, false, err
 	}
@@ -55,7 +60,7 @@ func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, c Condition)
 			return m, false, invalid(noPool("default_pool"))
 		}
 	}
-	if err := s.Store.PutMerchant(ctx, next); err != nil {
+	if err := s.Store.PutMerchant(ctx, next, addressChanged(before, next, by, s.Now())...); err != nil {
 		return m, false, err
 	}
 	if next.DefaultPool != "" && next.DefaultPool != before.DefaultPool {

@@ -6,8 +6,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/notice"
 )
 
 // Products creates, changes, reads and deletes a merchant's products.
@@ -15,6 +18,7 @@ type Products struct {
 	Store   ProductStore
 	Related ProductRelations
 	Refill  *Refill
+	Now     func() time.Time
 }
 
 // ProductStore keeps products, under optimistic locks as MerchantStore does.
@@ -22,7 +26,7 @@ type Products struct {
 type ProductStore interface {
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 	ProductLister
-	PutProduct(ctx context.Context, p catalog.Product) error
+	PutProduct(ctx context.Context, p catalog.Product, tell ...notice.Notice) error
 	DeleteProduct(ctx context.Context, merchant, id string, version int) error
 }
 
@@ -52,8 +56,8 @@ func (s *Products) Get(ctx context.Context, merchant, id string) (catalog.Produc
 }
 
 // Put creates or changes a product, and returns it with its new version. Version of
-// next is ignored.
-func (s *Products) Put(ctx context.Context, next catalog.Product, c Condition) (p catalog.Product, created bool, err error) {
+// next is ignored. The merchant is told if the product's mails say something else.
+func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Principal, c Condition) (p catalog.Product, created bool, err error) {
 	if err := invalid(CheckProduct(next)...); err != nil {
 		return p, false, err
 	}
@@ -73,7 +77,7 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, c Condition) (
 	if err := invalid(problems...); err != nil {
 		return p, false, err
 	}
-	if err := s.Store.PutProduct(ctx, next); err != nil {
+	if err := s.Store.PutProduct(ctx, next, textsChanged(before, next, by, s.Now())...); err != nil {
 		return p, false, err
 	}
 	s.Refill.changedProduct(ctx, before, next)

@@ -10,6 +10,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/notice"
 )
 
 // The life of a token.
@@ -27,7 +28,7 @@ type Tokens struct {
 // TokenStore keeps tokens, by their hashes.
 type TokenStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
-	PutToken(ctx context.Context, t access.Token) error
+	PutToken(ctx context.Context, t access.Token, tell ...notice.Notice) error
 	// Tokens returns the tokens of a merchant, expired ones too, in any order.
 	Tokens(ctx context.Context, merchant string) ([]access.Token, error)
 	// DeleteToken succeeds if the token is gone already.
@@ -41,6 +42,7 @@ type NewToken struct {
 	Scopes   []string
 	Days     int  // that it is valid; 0: DefaultTokenDays
 	Forever  bool // it never expires
+	By       access.Principal
 }
 
 // CheckToken returns the mistakes in what is said of a new token.
@@ -75,8 +77,8 @@ func scopeNames() string {
 	return strings.Join(names, ", ")
 }
 
-// Create makes an API token for a merchant, and returns its text, which is shown this
-// once. Its error is ErrNotFound if there is no such merchant, or an *InvalidError.
+// Create makes an API token for a merchant, who is told of it, and returns its text,
+// which is shown this once. Its error is ErrNotFound if there is no such merchant, or an *InvalidError.
 func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, text string, err error) {
 	if err := invalid(CheckToken(want)...); err != nil {
 		return t, "", err
@@ -97,7 +99,7 @@ func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, tex
 	if !want.Forever {
 		t.ExpiresAt = t.CreatedAt.AddDate(0, 0, cmp.Or(want.Days, DefaultTokenDays))
 	}
-	if err := s.Store.PutToken(ctx, t); err != nil {
+	if err := s.Store.PutToken(ctx, t, tokenMade(t, want.By, t.CreatedAt)); err != nil {
 		return access.Token{}, "", fmt.Errorf("create a token: %w", err)
 	}
 	return t, text, nil

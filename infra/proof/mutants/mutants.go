@@ -287,6 +287,20 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestTokens_expire",
 	},
 	{
+		breaks: "a new signing secret is set and the merchant does not hear of it",
+		file:   "shared/settings/accounts.go",
+		old:    `s.Store.PutAccount(ctx, next, secretSet(before, next, change.By, now))`,
+		new:    `s.Store.PutAccount(ctx, next)`,
+		in:     "functions/api", test: "TestNewSecret_isTold",
+	},
+	{
+		breaks: "the former notice address does not hear of the new one",
+		file:   "shared/settings/tell.go",
+		old:    `return []notice.Notice{tell("former", before.NoticeAddress, former), tell("new", next.NoticeAddress, facts)}`,
+		new:    `return []notice.Notice{tell("former", next.NoticeAddress, former), tell("new", next.NoticeAddress, facts)}`,
+		in:     "functions/api", test: "TestChangedAddress_isToldToBoth",
+	},
+	{
 		breaks: "a request that nobody signed passes for the operator's",
 		file:   "functions/operator/main.go",
 		old:    `if _, ok := web.Operator(ctx); !ok {`,

@@ -59,7 +59,7 @@ func TestIngest_killedInARange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reports := len(shop.To(all, m.notices)); uploads != 1 || reports != 1 {
+	if reports := len(shop.To(all, m.notices, "keys added")); uploads != 1 || reports != 1 {
 		t.Errorf("%d uploads and %d reports of one file, want 1 and 1", uploads, reports)
 	}
 	addResult(t, "ingest, in the middle of a range, then the bucket's event three times at once", "%d of %d keys, 1 upload, 1 report", keys, keys)

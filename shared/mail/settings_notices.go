@@ -1,0 +1,174 @@
+package mail
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keypool/shared/access"
+	"keypool/shared/mail/text"
+	"keypool/shared/notice"
+)
+
+// The notices of changed settings go to somebody who may have changed them a minute ago,
+// or who may learn from them that a stranger did. Each says so, and what to do then.
+
+func (w noticeWriter) newToken() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: warn("New token"),
+		Words: words(
+			fmt.Sprintf("%s for the API of Keypool %s made for %s. Whoever holds %s can do what stands below.",
+				capital(count(f.Count, "new token", "new tokens")), plural(f.Count, "was", "were"), w.merchant(), plural(f.Count, "it", "one of them")),
+			"If you know of it, there is nothing to do. If not, revoke it: DELETE /v1/tokens/ and its id, with a token of the scope secrets, or reply to this mail and ask for it. It is refused from that moment on.",
+			together("token"),
+		),
+	}
+	l.Title = fmt.Sprintf("%s API tokens were made.", number(f.Count))
+	if f.Count == 1 && len(f.Changed) == 1 {
+		l.Title = fmt.Sprintf("A new API token: %s.", f.Changed[0].Name)
+	}
+	for _, c := range f.Changed {
+		d := details{Title: text.OneLine(c.Name)}
+		d.add("Id", c.ID)
+		for _, scope := range c.Parts {
+			d.add("May "+scope, access.Scope(scope).Meaning())
+		}
+		d.add("Good until", w.until(c.Until, "it is revoked"))
+		w.origin(&d, c)
+		l.Details = append(l.Details, d)
+	}
+	l.Details = append(l.Details, w.moreChanged("see GET /v1/tokens")...)
+	return l
+}
+
+func (w noticeWriter) newSecret() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: warn("New secret"),
+		Title: fmt.Sprintf("%s new signing secrets were set.", number(f.Count)),
+		Words: words(
+			fmt.Sprintf("Orders that are signed with %s are taken as paid by %s, and keys are sent for them.",
+				plural(f.Count, "the new secret", "one of the new secrets"), w.merchant()),
+			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/ and its id or by a reply to this mail, and set another secret with keep_previous_hours 0, which ends the others.",
+			together("secret"),
+		),
+	}
+	if f.Count == 1 && len(f.Changed) == 1 {
+		l.Title = fmt.Sprintf("The account %s has a new signing secret.", f.Changed[0].Name)
+	}
+	for _, c := range f.Changed {
+		d := details{Title: text.OneLine("Account " + c.Name)}
+		if !c.Until.IsZero() {
+			d.add("The one before", "good until "+w.moment(c.Until))
+		}
+		if c.Ended > 0 {
+			d.add("Taken away", count(c.Ended, "secret")+", refused 30 seconds later at the latest")
+		}
+		w.origin(&d, c)
+		l.Details = append(l.Details, d)
+	}
+	l.Details = append(l.Details, w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
+	return l
+}
+
+func (w noticeWriter) changedText() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: calm("Changed"),
+		Title: fmt.Sprintf("The texts of %s were changed.", count(f.Count, "product")),
+		Words: words(
+			"What your customers read in their mails was changed, in the parts that stand below.",
+			"If you know of it, there is nothing to do. If not, read the texts and links of what is named below, have the token that did it revoked, with DELETE /v1/tokens/ and its id or by a reply to this mail, and set them again.",
+			together("changed product"),
+		),
+	}
+	if f.Count == 1 && len(f.Changed) == 1 {
+		l.Title = fmt.Sprintf("The texts of product %s were changed.", f.Changed[0].Name)
+	}
+	d := details{Title: "What changed"}
+	for _, c := range f.Changed {
+		var parts []string
+		for _, part := range c.Parts {
+			parts = append(parts, partName(part))
+		}
+		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", joinWords(parts), c.By, w.moment(c.At)))
+	}
+	l.Details = append([]details{d}, w.moreChanged("see GET /v1/products")...)
+	return l
+}
+
+func (w noticeWriter) changedAddress() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: warn("Notice address"),
+		Title: fmt.Sprintf("Notices for %s come here now.", w.merchant()),
+		Words: words(
+			"This address is now the one that Keypool writes to about your keys: pools that run low, reports of uploads, orders that we cannot take. The former address is told as well.",
+			"If you did not expect this, reply to this mail.",
+		),
+	}
+	if f.Address != "" {
+		l.Title = fmt.Sprintf("Notices for %s go to another address now.", w.merchant())
+		l.Words = words(
+			fmt.Sprintf("From now on Keypool writes to %s about pools that run low, reports of uploads, and orders that we cannot take. This is the last notice to the former address, unless the address is set back.", f.Address),
+			"If you did not expect this, reply to this mail at once: whoever reads the notices learns of new tokens and secrets, and you no longer do.",
+		)
+	}
+	for _, c := range f.Changed {
+		d := details{Title: "At a glance"}
+		d.add("Merchant", w.n.Merchant)
+		w.origin(&d, c)
+		l.Details = append(l.Details, d)
+	}
+	return l
+}
+
+// merchant is the merchant's title, or name.
+func (w noticeWriter) merchant() string { return first(w.m.Title, w.n.Merchant) }
+
+// origin adds who made a change, and when.
+func (w noticeWriter) origin(d *details, c notice.Changed) {
+	d.add("By", c.By)
+	d.add("At", w.moment(c.At))
+}
+
+// until is the end of something, or words for no end.
+func (w noticeWriter) until(t time.Time, never string) string {
+	if t.IsZero() {
+		return never
+	}
+	return w.moment(t)
+}
+
+// moreChanged is the table of the changes that a notice counts and does not name.
+func (w noticeWriter) moreChanged(where string) []details {
+	more := w.n.Facts.Count - len(w.n.Facts.Changed)
+	if more <= 0 {
+		return nil
+	}
+	d := details{Title: "Not named here"}
+	d.add(number(more)+" more", where)
+	return []details{d}
+}
+
+// together says when the kind of notice is sent.
+func together(what string) string {
+	return fmt.Sprintf("The first %s of an hour is told at once, others together when the hour ends.", what)
+}
+
+// partName is the name of a part of a product's mail.
+func partName(part string) string {
+	if language, ok := strings.CutPrefix(part, "text "); ok {
+		return fmt.Sprintf("the text in %s", language)
+	}
+	names := []string{ // each with its words
+		"instructions", "the link to the instructions", "download", "the link to the download",
+		"original", "the product whose texts it takes over", "title", "the title",
+	}
+	if i := slices.Index(names, part); i >= 0 {
+		return names[i+1]
+	}
+	return part
+}

@@ -1,0 +1,92 @@
+package settings
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/notice"
+)
+
+// What decides who gets keys, and what customers read, is told to the merchant when it
+// changes: whoever got hold of a token must not change it in silence. A notice is stored
+// in the transaction of its change. The first change of an hour and kind is told at once,
+// others together when the hour ends, so that neither a stranger nor a bulk edit floods
+// the merchant.
+
+// changed returns the notice of one change.
+func changed(kind notice.Kind, merchant string, c notice.Changed, by access.Principal, now time.Time) notice.Notice {
+	c.By, c.At = by.Name, now
+	return notice.Hourly(merchant, kind, notice.Facts{Count: 1, Changed: []notice.Changed{c}}, now)
+}
+
+func tokenMade(t access.Token, by access.Principal, now time.Time) notice.Notice {
+	c := notice.Changed{Name: t.Name, ID: t.ID(), Until: t.ExpiresAt}
+	for _, scope := range t.Scopes {
+		c.Parts = append(c.Parts, string(scope))
+	}
+	return changed(notice.NewToken, t.Merchant, c, by, now)
+}
+
+// secretSet tells of the first of the account's secrets, and of those before.
+func secretSet(before, next catalog.Account, by access.Principal, now time.Time) notice.Notice {
+	c := notice.Changed{Name: next.Name}
+	kept := next.Secrets[1:]
+	c.Ended = len(validSecrets(before.Secrets, now)) - len(kept)
+	if len(kept) > 0 {
+		c.Until = kept[0].ExpiresAt
+	}
+	return changed(notice.NewSecret, next.Merchant, c, by, now)
+}
+
+// textsChanged returns the notice of a product whose mails say something else than
+// before, none if they say the same. A product that is new says nothing else by its
+// titles alone.
+func textsChanged(before, next catalog.Product, by access.Principal, now time.Time) []notice.Notice {
+	c := notice.Changed{Name: next.ID}
+	languages := slices.Concat(slices.Collect(maps.Keys(before.Texts)), slices.Collect(maps.Keys(next.Texts)))
+	slices.Sort(languages)
+	for _, language := range slices.Compact(languages) {
+		if before.Texts[language] != next.Texts[language] {
+			c.Parts = append(c.Parts, "text "+language)
+		}
+	}
+	for _, part := range []struct {
+		name string
+		is   bool
+	}{
+		{"instructions", before.Instructions != next.Instructions},
+		{"download", before.Download != next.Download},
+		{"original", before.Original != next.Original},
+		{"title", before.Version > 0 && (before.Title != next.Title || before.ShortTitle != next.ShortTitle)},
+	} {
+		if part.is {
+			c.Parts = append(c.Parts, part.name)
+		}
+	}
+	if len(c.Parts) == 0 {
+		return nil
+	}
+	return []notice.Notice{changed(notice.ChangedText, next.Merchant, c, by, now)}
+}
+
+// addressChanged returns the notices of another notice address, one to the former address
+// and one to the new, none if it is the same. Both addresses stand in the notices: by the
+// time they are mailed, the settings may have yet another.
+func addressChanged(before, next catalog.Merchant, by access.Principal, now time.Time) []notice.Notice {
+	if before.Version == 0 || before.NoticeAddress == next.NoticeAddress {
+		return nil
+	}
+	facts := notice.Facts{Changed: []notice.Changed{{Name: next.Name, By: by.Name, At: now}}}
+	tell := func(side, to string, facts notice.Facts) notice.Notice {
+		n := notice.New(next.Name, notice.ChangedAddress, fmt.Sprintf("%d#%s", next.Version, side), facts, now)
+		n.To = to
+		return n
+	}
+	former := facts
+	former.Address = next.NoticeAddress
+	return []notice.Notice{tell("former", before.NoticeAddress, former), tell("new", next.NoticeAddress, facts)}
+}
