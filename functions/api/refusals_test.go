@@ -14,7 +14,7 @@ func (w *world) refuse(merchant, number string, at time.Time) {
 	w.Helper()
 	r := order.Refusal{Merchant: merchant, Account: "shop-eu", Order: number, Field: "data.lines", Problem: "is empty", At: at}
 	facts := notice.Facts{Count: 1, Refused: []notice.Refused{{Order: number, Account: "shop-eu", Cause: "data.lines is empty"}}}
-	if err := w.store.KeepRefusal(w.Context(), r, notice.Hourly(merchant, notice.OrderRefused, facts, at)); err != nil {
+	if err := w.store.KeepRefusal(w.Context(), r, notice.Gather(merchant, notice.OrderRefused, facts, at)); err != nil {
 		w.Fatal(err)
 	}
 }

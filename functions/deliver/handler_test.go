@@ -187,7 +187,7 @@ func TestHandler_feedback(t *testing.T) {
 			}
 			told := 0
 			for _, id := range []string{
-				"nova#bounced#2026-11-23T12", "nova#complained#2026-11-23T12", "nova#mail-failed#" + string(line) + "#1",
+				"nova#bounced#2026-11-23T12:00", "nova#complained#2026-11-23T12:00", "nova#mail-failed#" + string(line) + "#1",
 			} {
 				if n, ok, err := s.store.Notice(t.Context(), id); err != nil {
 					t.Error(err)

@@ -10,6 +10,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // Whatever goes wrong while what stopped halfway is taken up, neither a key nor a
@@ -30,6 +31,13 @@ func TestSecrecy(t *testing.T) {
 			Mail:     mail,
 		}})
 		if err != nil {
+			t.Fatal(err)
+		}
+		refused := upload.Upload{
+			Merchant: lambdatest.Merchant, ID: name, File: s.Canaries.New(canary.Key), Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished,
+			Cause: upload.Binary, ReceivedAt: time.Now().Add(-2 * upload.RemindAfter), FinishedAt: time.Now().Add(-upload.RemindAfter), DueAt: time.Now().Add(-time.Minute),
+		}
+		if _, err := s.Store.MoveUpload(t.Context(), "", refused, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

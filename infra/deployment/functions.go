@@ -39,7 +39,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.RangesPrefix}},
 			{Target: keysTable, Actions: "PartiQLInsert BatchGetItem"},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "GetObject GetObjectVersion PutObjectTagging PutObjectVersionTagging"},
 			{Target: uploadsBucket, Actions: "ListBucket ListBucketVersions"}, // without them, S3 does not say that a file, or a version of it, is gone
@@ -163,7 +163,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.UploadsPrefix}},
 			{Target: catalogDue, Actions: "Query"},
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: ordersDue, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: rangesQueue, Actions: "SendMessage"},

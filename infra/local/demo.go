@@ -179,9 +179,6 @@ func (st *story) dropMoreKeys(ctx context.Context) error {
 	if err := st.shop.Drop(ctx, name, []byte(content)); err != nil {
 		return err
 	}
-	if _, err := st.notice(ctx, "second.txt", "8 keys added"); err != nil {
-		return err
-	}
 	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.grace, demoTitleOf)
 	if err != nil {
 		return err

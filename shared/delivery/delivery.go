@@ -69,7 +69,7 @@ type Store[T any] interface {
 
 	// Mark stores the outbox entry of an item, and a line's Counted, with a history
 	// entry and a notice, if any: all or nothing. A notice that is stored already is
-	// left as it is, or added to: see notice.Kind.Aggregated. It fails with
+	// left as it is, or added to: see notice.Gather. It fails with
 	// retry.ErrChanged if the item is not at its version any more.
 	Mark(ctx context.Context, item T, history *order.History, tell *notice.Notice) error
 }

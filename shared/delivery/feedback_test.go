@@ -116,7 +116,7 @@ func TestApplyFeedback_bouncesGather(t *testing.T) {
 		s.applyFeedback(feedback(id, 1, order.MailBounced, s.now))
 		s.applyFeedback(feedback(id, 1, order.MailBounced, s.now))
 	}
-	const first, rest = "nova#bounced#2026-11-23T12", "nova#bounced#2026-11-23T12#rest"
+	const first, rest = "nova#bounced#2026-11-23T12:00", "nova#bounced#2026-11-23T12:00#rest"
 	bounce("a1")
 	s.mail(outbox.NoticeItem(first))
 	s.wantSent("1 ops@nova.example: 1 mail to a customer came back")
@@ -144,7 +144,7 @@ func TestApplyFeedback_bouncesGather(t *testing.T) {
 	// A mailer whose clock is behind comes to the hour that has been told.
 	s.now = end.Add(-time.Second)
 	bounce("a4")
-	late, ok, err := s.store.Notice(t.Context(), "nova#bounced#2026-11-23T13")
+	late, ok, err := s.store.Notice(t.Context(), "nova#bounced#2026-11-23T13:00")
 	if err != nil || !ok || late.Facts.Count != 1 || !late.Mail.TryAt.IsZero() {
 		t.Errorf("a late bounce: %+v, %v, %v", late, ok, err)
 	}

@@ -89,7 +89,7 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 			notice.Facts{Orders: []string{f.Order}, Product: f.Product, Side: f.Side, Count: 1, Cause: e.Code}, k.Now())
 		c.tell = &tell
 	case order.MailBounced, order.MailComplained:
-		tell := notice.Hourly(f.Merchant, hourly[e.Event], notice.Facts{Orders: []string{f.Order}, Count: 1}, k.Now())
+		tell := notice.Gather(f.Merchant, hourly[e.Event], notice.Facts{Orders: []string{f.Order}, Count: 1}, k.Now())
 		c.tell = &tell
 	default: // nobody is told
 	}

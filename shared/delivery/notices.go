@@ -29,7 +29,7 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 	var (
 		merchant catalog.Merchant
 		about    catalog.Pool
-		record   *upload.Upload
+		records  []upload.Upload
 		err      error
 	)
 	if n.Merchant != "" {
@@ -42,16 +42,16 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			return mail.Message{}, false, err
 		}
 	}
-	if n.Facts.Upload != "" {
-		u, ok, err := k.Uploads.Upload(ctx, n.Merchant, n.Facts.Upload)
+	for _, id := range n.Facts.Uploads {
+		u, ok, err := k.Uploads.Upload(ctx, n.Merchant, id)
 		if err != nil {
 			return mail.Message{}, false, err
 		}
 		if ok {
-			record = &u
+			records = append(records, u)
 		}
 	}
-	m, err := mail.ForNotice(n, merchant, about, record, k.Sender, k.Operator, k.Now())
+	m, err := mail.ForNotice(n, merchant, about, records, k.Sender, k.Operator, k.Now())
 	return m, err == nil, err
 }
 
@@ -67,7 +67,7 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 		facts.Cause = e.Code
 		tell = notice.New("", notice.MailFailed, n.ID, facts, k.Now())
 	case order.MailBounced, order.MailComplained:
-		tell = notice.Hourly("", hourly[e.Event], facts, k.Now())
+		tell = notice.Gather("", hourly[e.Event], facts, k.Now())
 	default:
 		return c
 	}

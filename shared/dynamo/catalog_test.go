@@ -186,7 +186,7 @@ func TestCatalog_tellsInOneTransaction(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	told := func(name string) notice.Notice {
 		facts := notice.Facts{Count: 1, Changed: []notice.Changed{{Name: name, Parts: []string{"a", "b"}, ID: "i", Until: noon, Ended: 2, By: "the operator", At: noon}}, Address: "x@example.com"}
-		n := notice.Hourly("acme", notice.NewToken, facts, noon)
+		n := notice.Gather("acme", notice.NewToken, facts, noon)
 		n.To = "y@example.com"
 		return n
 	}
@@ -258,7 +258,7 @@ func TestCatalog_tellsOfEveryChange(t *testing.T) {
 	store, _ := dynamotest.Open(t)
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	told := func(n int) notice.Notice {
-		return notice.Hourly("acme", notice.NewToken, notice.Facts{Count: 1, Changed: []notice.Changed{{Name: fmt.Sprint(n)}}}, now)
+		return notice.Gather("acme", notice.NewToken, notice.Facts{Count: 1, Changed: []notice.Changed{{Name: fmt.Sprint(n)}}}, now)
 	}
 	var all sync.WaitGroup
 	errs := make([]error, 6)

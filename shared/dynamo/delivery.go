@@ -257,16 +257,25 @@ func mailName(key primaryKey) string {
 	return id
 }
 
-// noticeWrite returns the write that stores a notice, false if the notice is there. An
-// aggregated notice is merged with the one that is there.
+// noticeWrite returns the write that stores a notice, false if the notice is there. A
+// notice that gathers events is merged with the one that is there: see notice.Gather.
 func (s *Store) noticeWrite(ctx context.Context, n notice.Notice) (types.TransactWriteItem, bool, error) {
 	there, ok, err := s.Notice(ctx, n.ID)
 	switch {
 	case err != nil:
 		return types.TransactWriteItem{}, false, err
 	case !ok:
+		if before, depends := n.Before(); depends {
+			_, rush, err := s.Notice(ctx, before)
+			if err != nil {
+				return types.TransactWriteItem{}, false, err
+			}
+			if rush {
+				n = n.Held()
+			}
+		}
 		return noticePut(s.tables.Orders, n), true, nil
-	case !n.Kind.Aggregated():
+	case !n.Kind.Gathered():
 		return types.TransactWriteItem{}, false, nil
 	case !there.Open():
 		return s.noticeWrite(ctx, n.Overflow())

@@ -198,7 +198,7 @@ func TestMoveUpload_onceAndFromTheStateNamed(t *testing.T) {
 	if move("", u, nil) {
 		t.Error("created twice")
 	}
-	told := notice.New("nova", notice.UploadReport, u.ID, notice.Facts{Upload: u.ID}, uploadNoon)
+	told := notice.New("nova", notice.LargeUpload, u.ID, notice.Uploaded(u), uploadNoon)
 	if err := store.RaiseNotice(ctx, told); err != nil {
 		t.Fatal(err)
 	}

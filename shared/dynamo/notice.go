@@ -33,7 +33,7 @@ type factsItem struct {
 	Waiting   int      `dynamodbav:"waiting,omitempty"`
 	Missing   int      `dynamodbav:"missing,omitempty"`
 	HeadNeeds int      `dynamodbav:"headNeeds,omitempty"`
-	Upload    string   `dynamodbav:"upload,omitempty"`
+	Uploads   []string `dynamodbav:"uploads,omitempty"`
 	File      string   `dynamodbav:"file,omitempty"`
 	Orders    []string `dynamodbav:"orders,omitempty"`
 	Count     int      `dynamodbav:"count,omitempty"`
@@ -61,8 +61,8 @@ type changedItem struct {
 	At    int64    `dynamodbav:"at"`
 }
 
-// RaiseNotice stores a notice, to be mailed. The same notice again is not stored
-// and is no error: the merchant has been told.
+// RaiseNotice stores a notice of one event, to be mailed. The same notice again is not
+// stored and is no error: the merchant has been told.
 func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
 	err := s.write(ctx, noticePut(s.tables.Orders, n))
 	if _, there := failedCondition(err, 0); there {
@@ -94,7 +94,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
-			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
 			StartedAt: millis(f.Started), Refused: refused, Changed: changed, Address: f.Address,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
@@ -135,7 +135,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Pool: f.Pool, Side: pool.Side(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
-			Upload: f.Upload, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
 			Started: at(f.StartedAt), Refused: refused, Changed: changed, Address: f.Address,
 		},
 		Mail: i.entry(),

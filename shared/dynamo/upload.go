@@ -39,6 +39,7 @@ type uploadItem struct {
 
 	ReceivedAt int64  `dynamodbav:"receivedAt"`
 	FinishedAt int64  `dynamodbav:"finishedAt,omitempty"`
+	Reminded   bool   `dynamodbav:"reminded,omitempty"`
 	Due        string `dynamodbav:"due,omitempty"`
 	DueAt      int64  `dynamodbav:"dueAt,omitempty"`
 }
@@ -123,31 +124,38 @@ func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, er
 
 // MoveUpload brings an upload from one state to another, "" before there is a
 // record, and reports whether it was in the first: one transaction of the record,
-// the mark that the upload waits for its pool, and the notice. A notice that is
-// there already is no obstacle.
+// the mark that the upload waits for its pool, and the notice. It is tried again if
+// another upload is added to the same notice meanwhile.
 func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
-	var tx transaction
-	record := tx.add(s.uploadWrite(from, u))
-	switch parked := parkedKey(u.PoolID(), u.ID); {
-	case u.State == upload.Parked:
-		tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
-	case from == upload.Parked:
-		tx.add(remove(s.tables.Catalog, parked, always))
+	const record = 0 // the position of the write
+	moved := func(err error) bool {
+		_, failed := failedCondition(err, record)
+		return failed
 	}
-	if tell != nil {
-		tx.add(noticePut(s.tables.Orders, *tell))
-	}
-	for {
-		err := s.transactWithRetry(ctx, &tx)
-		if _, moved := failedCondition(err, record); moved {
-			return false, nil
+	err := retryUnless(ctx, func() error {
+		var tx transaction
+		tx.add(s.uploadWrite(from, u))
+		switch parked := parkedKey(u.PoolID(), u.ID); {
+		case u.State == upload.Parked:
+			tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
+		case from == upload.Parked:
+			tx.add(remove(s.tables.Catalog, parked, always))
 		}
-		if _, there := failedCondition(err, len(tx.writes)-1); there {
-			tx.writes = tx.writes[:len(tx.writes)-1]
-			continue
+		if tell != nil {
+			noticed, ok, err := s.noticeWrite(ctx, *tell)
+			if err != nil {
+				return err
+			}
+			if ok {
+				tx.add(noticed)
+			}
 		}
-		return err == nil, wrap(err, "bring upload %s to %s", u.ID, u.State)
+		return s.transact(ctx, &tx)
+	}, moved)
+	if moved(err) {
+		return false, nil
 	}
+	return err == nil, wrap(err, "bring upload %s to %s", u.ID, u.State)
 }
 
 // uploadWrite creates the record, or changes the attributes that a change of state may change.
@@ -157,6 +165,7 @@ func (s *Store) uploadWrite(from upload.State, u upload.Upload) types.TransactWr
 		return put(s.tables.Catalog, item, absent)
 	}
 	update := newUpdate(condition{"#state = :from", attrs{":from": text(string(from))}})
+	update.remove("reminded") // of the state that it is in no longer
 	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt", "seen", "reading", "remembered"} {
 		if value, ok := item[name]; ok {
 			update.set(name, value)
@@ -217,6 +226,37 @@ func (s *Store) PostponeUpload(ctx context.Context, u upload.Upload, until time.
 // SetUploadDue changes when an upload is looked at again, never for the zero time.
 // It returns retry.ErrChanged if that was changed meanwhile.
 func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error {
+	return wrap(s.write(ctx, s.uploadDue(u, dueAt).write(s.tables.Catalog, uploadKey(u.Merchant, u.ID))), "set when upload %s is due", u.ID)
+}
+
+// RemindUpload reminds the owner of an upload that was not read, and sets when the upload
+// is looked at again, never for the zero time: one transaction. It returns
+// retry.ErrChanged if that was changed meanwhile.
+func (s *Store) RemindUpload(ctx context.Context, u upload.Upload, dueAt time.Time, tell notice.Notice) error {
+	const record = 0 // the position of the write
+	err := retryUnless(ctx, func() error {
+		var tx transaction
+		due := s.uploadDue(u, dueAt)
+		due.set("reminded", &types.AttributeValueMemberBOOL{Value: true})
+		tx.add(due.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
+		noticed, ok, err := s.noticeWrite(ctx, tell)
+		if err != nil {
+			return err
+		}
+		if ok {
+			tx.add(noticed)
+		}
+		return s.transact(ctx, &tx)
+	}, func(err error) bool {
+		_, changed := failedCondition(err, record)
+		return changed
+	})
+	return wrap(err, "remind of upload %s", u.ID)
+}
+
+// uploadDue returns the change of when an upload is looked at again, if that is as it was
+// read.
+func (s *Store) uploadDue(u upload.Upload, dueAt time.Time) *update {
 	update := newUpdate(condition{"dueAt = :seen", attrs{":seen": number(millis(u.DueAt))}})
 	if dueAt.IsZero() {
 		update.remove("due")
@@ -224,7 +264,7 @@ func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Ti
 	} else {
 		update.set("dueAt", number(millis(dueAt)))
 	}
-	return wrap(s.write(ctx, update.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID))), "set when upload %s is due", u.ID)
+	return update
 }
 
 func newUploadItem(u upload.Upload) uploadItem {
@@ -235,7 +275,7 @@ func newUploadItem(u upload.Upload) uploadItem {
 		State: string(u.State), Cause: string(u.Cause), Ranges: u.Ranges, Done: u.Done, Lines: u.Lines,
 		ConfirmedAt: millis(u.ConfirmedAt), Remembered: u.Remembered,
 		Counts:     make(map[string]int, len(u.Counts)), // there even if empty: its entries are increased
-		ReceivedAt: millis(u.ReceivedAt), FinishedAt: millis(u.FinishedAt), DueAt: millis(u.DueAt),
+		ReceivedAt: millis(u.ReceivedAt), FinishedAt: millis(u.FinishedAt), DueAt: millis(u.DueAt), Reminded: u.Reminded,
 	}
 	for outcome, n := range u.Counts {
 		item.Counts[string(outcome)] = n
@@ -262,7 +302,7 @@ func (i uploadItem) upload() upload.Upload {
 		State: upload.State(i.State), Cause: upload.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
 		Seen: i.Seen.seen(), ConfirmedAt: at(i.ConfirmedAt), Remembered: i.Remembered,
 		Counts:     decodeCounts(i.Counts),
-		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
+		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt), Reminded: i.Reminded,
 	}
 	if i.Reading != nil {
 		u.Reading = i.Reading.reading()

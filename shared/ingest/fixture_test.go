@@ -3,7 +3,9 @@ package ingest_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
 	"keypool/shared/job"
+	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -176,17 +179,49 @@ func (d *fixture) shown(p pool.ID) int {
 	return n
 }
 
-// noticed returns the cause that a notice tells, false if there is none.
-func (d *fixture) noticed(id string) (cause string, ok bool) {
+// noticed returns the notices that tell of an upload.
+func (d *fixture) noticed(u upload.Upload) (told []notice.Notice) {
 	d.t.Helper()
-	item := d.item(d.tables.Orders, "notice#"+id, "notice")
-	if item == nil {
-		return "", false
+	for _, n := range d.allNotices() {
+		if slices.Contains(n.Facts.Uploads, u.ID) {
+			told = append(told, n)
+		}
 	}
-	if at, ok := item["facts"].(*types.AttributeValueMemberM).Value["cause"]; ok {
-		cause = at.(*types.AttributeValueMemberS).Value
+	return told
+}
+
+func (d *fixture) allNotices() (all []notice.Notice) {
+	d.t.Helper()
+	pages := dynamodb.NewScanPaginator(dynamotest.Client(d.t), &dynamodb.ScanInput{TableName: aws.String(d.tables.Orders), ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			id, ok := strings.CutPrefix(item["pk"].(*types.AttributeValueMemberS).Value, "notice#")
+			if !ok {
+				continue
+			}
+			n, _, err := d.store.Notice(context.Background(), id)
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			all = append(all, n)
+		}
 	}
-	return cause, true
+	return all
+}
+
+// wantNotice expects one notice of an upload, of that kind, and returns it.
+func (d *fixture) wantNotice(u upload.Upload, kind notice.Kind) notice.Notice {
+	d.t.Helper()
+	told := d.noticed(u)
+	if len(told) != 1 || told[0].Kind != kind || told[0].Merchant != u.Merchant {
+		d.t.Errorf("upload %s of %q is told by %v, want one notice of %s", u.ID, u.Merchant, told, kind)
+		return notice.Notice{}
+	}
+	return told[0]
 }
 
 func (d *fixture) item(table, pk, sk string) map[string]types.AttributeValue {

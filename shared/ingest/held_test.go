@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
@@ -97,7 +98,7 @@ func TestIngest_fileThatReadsLikeSomethingElseIsHeld(t *testing.T) {
 			if d.bucket.Done(u.Object) {
 				t.Error("the file may expire")
 			}
-			if told, _ := d.noticed("nova#upload-report#" + u.ID + "#held"); told != string(upload.Unclear) {
+			if told := d.wantNotice(u, notice.UploadReport).Facts.Cause; told != string(upload.Unclear) {
 				t.Errorf("told %q", told)
 			}
 			if diff := cmp.Diff(test.offered, u.Seen.Offered()); diff != "" {
@@ -126,9 +127,7 @@ func TestIngest_fileThatReadsLikeSomethingElseIsHeld(t *testing.T) {
 			if diff := cmp.Diff(test.keys, d.texts()); diff != "" {
 				t.Errorf("keys (-want +got):\n%s", diff)
 			}
-			if _, ok := d.noticed("nova#upload-report#" + u.ID); !ok {
-				t.Error("no report of what was loaded")
-			}
+			d.wantNotice(u, notice.UploadReport)
 			if n := d.shown(elden); n != test.counts[upload.Accepted] {
 				t.Errorf("the pool shows %d keys", n)
 			}

@@ -437,19 +437,14 @@ func (w *Worker) askForFill(ctx context.Context, p pool.ID, delay time.Duration)
 
 // noticeOf returns the notice of an upload that was finished, parked or held.
 func noticeOf(u upload.Upload, now time.Time) *notice.Notice {
-	kind, dedupKey := notice.UploadReport, u.ID
+	facts := notice.Uploaded(u)
+	n := notice.Gather(u.Merchant, notice.UploadReport, facts, now)
 	switch {
 	case u.Merchant == "":
-		kind = notice.Misplaced
-	case u.State == upload.Parked:
-		dedupKey += "#parked"
-	case u.State == upload.NeedsConfirmation:
-		dedupKey += "#held"
+		n = notice.Gather("", notice.Misplaced, facts, now)
+	case u.Ranges > 1:
+		n = notice.New(u.Merchant, notice.LargeUpload, u.ID, facts, now)
 	}
-	n := notice.New(u.Merchant, kind, dedupKey, notice.Facts{
-		Pool: u.Pool, Side: u.Side, Upload: u.ID, File: u.File,
-		Cause: string(u.Cause), Started: u.ReceivedAt,
-	}, now)
 	return &n
 }
 

@@ -69,9 +69,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 	if !d.bucket.Done(u.Object) {
 		t.Error("the file is not marked as one that may expire")
 	}
-	if _, ok := d.noticed("nova#upload-report#" + u.ID); !ok {
-		t.Error("no notice of the report")
-	}
+	d.wantNotice(u, notice.UploadReport)
 	// Once when the index should show the keys, once when it surely does.
 	if diff := cmp.Diff([]any{order.FillPool(elden), order.FillPool(elden)}, d.fills.messages); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
@@ -328,8 +326,8 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 			if len(u.Kept) != 5 {
 				t.Errorf("killed at call %d (late: %t): told of lines %v, want 5", calls, late, u.Kept)
 			}
-			if _, ok := d.noticed(merchant + "#upload-report#" + u.ID); !ok {
-				t.Errorf("killed at call %d (late: %t): no notice", calls, late)
+			if told := d.noticed(u); len(told) != 1 || told[0].Kind != notice.LargeUpload || told[0].Facts.Count != 1 {
+				t.Errorf("killed at call %d (late: %t): told by %v, want one notice", calls, late, told)
 			}
 			if !d.bucket.Done(o) {
 				t.Errorf("killed at call %d (late: %t): not marked as done", calls, late)
@@ -389,7 +387,7 @@ func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 	if u.State != upload.Parked || u.Cause != upload.UnknownPool || u.DueAt.IsZero() {
 		t.Fatalf("%s because %q, looked at %v: want it parked, and looked at again", u.State, u.Cause, u.DueAt)
 	}
-	if cause, _ := d.noticed("nova#upload-report#" + u.ID + "#parked"); cause != string(upload.UnknownPool) {
+	if cause := d.wantNotice(u, notice.UploadReport).Facts.Cause; cause != string(upload.UnknownPool) {
 		t.Errorf("noticed cause %q, want %q", cause, upload.UnknownPool)
 	}
 	d.jobs.Send(ctx, upload.Resume("nova", u.ID), 0) // the sweep, too early
@@ -417,8 +415,9 @@ func TestIngest_unknownPoolIsReadOnceItExists(t *testing.T) {
 	if parked, _ := d.store.Parked(ctx, "nova", "later"); len(parked) != 0 {
 		t.Errorf("still parked: %v", parked)
 	}
-	if cause, ok := d.noticed("nova#upload-report#" + u.ID); !ok || cause != "" {
-		t.Errorf("noticed %t, cause %q: want the report", ok, cause)
+	// The first notice has not been mailed yet, and tells how it went on.
+	if facts := d.wantNotice(u, notice.UploadReport).Facts; facts.Cause != "" || facts.Count != 1 {
+		t.Errorf("noticed cause %q of %d: want the report of 1", facts.Cause, facts.Count)
 	}
 }
 
@@ -471,58 +470,58 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 
 		cause   upload.Cause
 		counts  upload.Counts
-		notice  string // without the upload's id
+		notice  notice.Kind
 		remind  bool
 		golden  string
 		expires bool
 	}{
 		{
 			name: "empty", object: "uploads/nova/elden/a.txt", content: "",
-			cause: upload.Empty, notice: "nova#upload-report#", remind: true, golden: "report_empty.json",
+			cause: upload.Empty, notice: notice.UploadReport, remind: true, golden: "report_empty.json",
 		},
 		{
 			name: "only blank lines", object: "uploads/nova/elden/a.txt", content: "\r\n  \n\n",
-			cause: upload.Empty, notice: "nova#upload-report#", remind: true,
+			cause: upload.Empty, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "a picture", object: "uploads/nova/elden/a.png", content: "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\nLOOKS-LIKE-A-KEY\n",
-			cause: upload.Binary, notice: "nova#upload-report#", remind: true, golden: "report_binary.json",
+			cause: upload.Binary, notice: notice.UploadReport, remind: true, golden: "report_binary.json",
 		},
 		{
 			name: "a document", object: "uploads/nova/elden/a.pdf", content: "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\n",
-			cause: upload.Binary, notice: "nova#upload-report#", remind: true,
+			cause: upload.Binary, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "UTF-32", object: "uploads/nova/elden/a.txt", content: "\xff\xfe\x00\x00A\x00\x00\x00\n\x00\x00\x00",
-			cause: upload.Binary, notice: "nova#upload-report#", remind: true,
+			cause: upload.Binary, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "an older encoding throughout", object: "uploads/nova/elden/a.txt", content: strings.Repeat("\xea\xeb\xfe\xf7 1\n", 20),
-			cause: upload.Binary, notice: "nova#upload-report#", remind: true,
+			cause: upload.Binary, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "an older encoding here and there", object: "uploads/nova/elden/a.txt", content: "KEY-1\ncaf\xe9\nKEY-2\n",
-			counts: upload.Counts{upload.Accepted: 2, upload.InvalidText: 1}, notice: "nova#upload-report#", expires: true,
+			counts: upload.Counts{upload.Accepted: 2, upload.InvalidText: 1}, notice: notice.UploadReport, expires: true,
 		},
 		{
 			name: "no line that holds a key", object: "uploads/nova/elden/a.txt", content: "A\tB\nC\tD\n",
-			cause: upload.NoKeys, counts: upload.Counts{upload.Tab: 2}, notice: "nova#upload-report#", remind: true,
+			cause: upload.NoKeys, counts: upload.Counts{upload.Tab: 2}, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "misplaced, by a merchant we know", object: "uploads/nova/keys.txt", content: "KEY-1\n",
-			cause: upload.Misplaced, notice: "nova#upload-report#", remind: true,
+			cause: upload.Misplaced, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "a file called test", object: "uploads/nova/elden/test", content: "KEY-1\n",
-			cause: upload.Misplaced, notice: "nova#upload-report#", remind: true,
+			cause: upload.Misplaced, notice: notice.UploadReport, remind: true,
 		},
 		{
 			name: "misplaced, by nobody", object: "keys.txt", content: "KEY-1\n",
-			cause: upload.Misplaced, notice: "#misplaced#", remind: true, golden: "report_misplaced.json",
+			cause: upload.Misplaced, notice: notice.Misplaced, remind: true, golden: "report_misplaced.json",
 		},
 		{
 			name: "an unknown merchant", object: "uploads/vega/elden/a.txt", content: "KEY-1\n",
-			cause: upload.UnknownMerchant, notice: "#misplaced#", remind: true,
+			cause: upload.UnknownMerchant, notice: notice.Misplaced, remind: true,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -535,8 +534,8 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 			if diff := cmp.Diff(test.counts, u.Counts); diff != "" || u.State != upload.Finished || u.Cause != test.cause {
 				t.Errorf("%s because %q, want %q; counts (-want +got):\n%s", u.State, u.Cause, test.cause, diff)
 			}
-			if cause, ok := d.noticed(test.notice + u.ID); !ok || cause != string(test.cause) {
-				t.Errorf("noticed %t, cause %q, want %q", ok, cause, test.cause)
+			if cause := d.wantNotice(u, test.notice).Facts.Cause; cause != string(test.cause) {
+				t.Errorf("noticed cause %q, want %q", cause, test.cause)
 			}
 			if test.remind != u.DueAt.Equal(noon.Add(72*time.Hour)) {
 				t.Errorf("looked at %v, want a reminder after three days: %t", u.DueAt, test.remind)
@@ -870,7 +869,8 @@ func TestIngest_fileThatCannotBeRead(t *testing.T) {
 				if u.State != upload.Finished || u.Cause != cause || u.Counts[upload.Accepted] != accepted || !u.DueAt.Equal(noon.Add(upload.RemindAfter)) {
 					t.Errorf("%s because %q with %v, looked at %v: want %d keys and a reminder", u.State, u.Cause, u.Counts, u.DueAt, accepted)
 				}
-				if told, _ := d.noticed("nova#upload-report#" + u.ID); told != string(cause) {
+				kind := map[bool]notice.Kind{false: notice.UploadReport, true: notice.LargeUpload}[u.Ranges > 1]
+				if told := d.wantNotice(u, kind).Facts.Cause; told != string(cause) {
 					t.Errorf("noticed cause %q, want %q", told, cause)
 				}
 				if d.bucket.Done(o) {

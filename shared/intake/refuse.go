@@ -36,5 +36,5 @@ func (in *Intake) keep(ctx context.Context, from platform.Account, r order.Refus
 	now := in.Now()
 	facts := notice.Facts{Count: 1, Refused: []notice.Refused{{Order: field.Order, Account: from.Name, Cause: field.Error()}}}
 	r.Merchant, r.Account, r.Order, r.Field, r.Problem, r.At = from.Merchant, from.Name, field.Order, field.Field, field.Problem, now
-	return in.Records.KeepRefusal(ctx, r, notice.Hourly(from.Merchant, notice.OrderRefused, facts, now), history...)
+	return in.Records.KeepRefusal(ctx, r, notice.Gather(from.Merchant, notice.OrderRefused, facts, now), history...)
 }

@@ -208,7 +208,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		}
 		u.Kept[0].Reason = upload.TooLong
 	})
-	file := notice.Facts{Pool: "elden", Side: pool.Live, Upload: record.ID, File: "november.txt", Started: record.ReceivedAt}
+	file := notice.Facts{Pool: "elden", Side: pool.Live, Uploads: []string{record.ID}, Count: 1, File: "november.txt", Started: record.ReceivedAt}
 	caused := func(cause upload.Cause) notice.Facts {
 		return with(file, func(f *notice.Facts) { f.Cause = string(cause) })
 	}
@@ -276,9 +276,16 @@ func TestNoticeMail_golden(t *testing.T) {
 			})
 			return &u
 		}()},
+		"upload_reminder_held": {notice.UploadReminder, "nova", caused(upload.Unclear), func() *upload.Upload {
+			u := with(*unread(upload.Unclear), func(u *upload.Upload) {
+				u.State, u.ReceivedAt = upload.NeedsConfirmation, noon.Add(-upload.RemindAfter)
+				u.Seen.Asked = []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}
+			})
+			return &u
+		}()},
 		"upload_reminder":  {notice.UploadReminder, "nova", caused(upload.Binary), unread(upload.Binary)},
-		"misplaced":        {notice.Misplaced, "nova", notice.Facts{Upload: record.ID, File: "uploads/nova/keys.txt", Cause: string(upload.Misplaced)}, nil},
-		"misplaced_nobody": {notice.Misplaced, "", notice.Facts{Upload: record.ID, File: "uploads/nowa/elden/keys.txt", Cause: string(upload.UnknownMerchant)}, nil},
+		"misplaced":        {notice.Misplaced, "nova", notice.Facts{Uploads: []string{record.ID}, Count: 1, File: "uploads/nova/keys.txt", Cause: string(upload.Misplaced)}, nil},
+		"misplaced_nobody": {notice.Misplaced, "", notice.Facts{Uploads: []string{record.ID}, Count: 1, File: "uploads/nowa/elden/keys.txt", Cause: string(upload.UnknownMerchant)}, nil},
 		"order_refused": {notice.OrderRefused, "nova", notice.Facts{Count: 1, Refused: []notice.Refused{
 			{Order: "A-57", Account: "shop-eu", Cause: "data.lines[0].quantity is over 1000, the most that one line may have"},
 		}}, nil},
@@ -329,7 +336,11 @@ func TestNoticeMail_golden(t *testing.T) {
 			if c.merchant == "" {
 				merchant = catalog.Merchant{}
 			}
-			m, err := composeNotice(n, merchant, catalog.Pool{Name: "elden", Title: "Elden"}, c.upload, sender, "operator@keypool.example", noon)
+			var uploads []upload.Upload
+			if c.upload != nil {
+				uploads = []upload.Upload{*c.upload}
+			}
+			m, err := composeNotice(n, merchant, catalog.Pool{Name: "elden", Title: "Elden"}, uploads, sender, "operator@keypool.example", noon)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,15 +15,18 @@ import (
 )
 
 // ForNotice makes the mail of a notice: the event, its meaning and the next step.
-// Upload is the record of the upload that the notice is about, nil if there is none.
-func ForNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
-	made, err := composeNotice(n, m, p, upload, sender, operator, now)
+// Uploads are the records of the uploads that the notice is about.
+func ForNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads []upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
+	made, err := composeNotice(n, m, p, uploads, sender, operator, now)
 	made.Tags = noticeTags(n.ID, n.Mail.Number)
 	return made, err
 }
 
-func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
-	w := noticeWriter{n: n, m: m, p: p, upload: upload, now: now}
+func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads []upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
+	w := noticeWriter{n: n, m: m, p: p, uploads: uploads, now: now}
+	if len(uploads) > 0 {
+		w.upload = &uploads[0]
+	}
 	write, ok := notices[n.Kind]
 	if !ok {
 		return Message{}, fmt.Errorf("no words for a notice of %s", n.Kind)
@@ -51,11 +54,12 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, upload *
 
 // noticeWriter writes one notice.
 type noticeWriter struct {
-	n      notice.Notice
-	m      catalog.Merchant
-	p      catalog.Pool
-	upload *upload.Upload
-	now    time.Time
+	n       notice.Notice
+	m       catalog.Merchant
+	p       catalog.Pool
+	uploads []upload.Upload
+	upload  *upload.Upload // the first of them, nil if there is none
+	now     time.Time
 }
 
 // notices are the words for each kind.
@@ -64,6 +68,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Empty:          noticeWriter.empty,
 	notice.Unconnected:    noticeWriter.unconnected,
 	notice.UploadReport:   noticeWriter.uploadReport,
+	notice.LargeUpload:    noticeWriter.uploadReport,
 	notice.UploadReminder: noticeWriter.uploadReminder,
 	notice.Misplaced:      noticeWriter.misplaced,
 	notice.OrderRefused:   noticeWriter.orderRefused,

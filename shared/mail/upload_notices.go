@@ -12,8 +12,11 @@ import (
 // shownLines is the number of rejected lines that a mail lists. The report lists all.
 const shownLines = 25
 
-// uploadReport tells the outcome of a key file by its record.
+// uploadReport tells the outcome of a key file by its record, or that of several.
 func (w noticeWriter) uploadReport() letter {
+	if w.n.Facts.Count > 1 {
+		return w.uploadDigest()
+	}
 	if w.upload == nil {
 		return letter{
 			Badge: calm("Upload"),
@@ -244,6 +247,9 @@ func (w noticeWriter) some() string {
 
 // uploadReminder reminds of a file that brought no keys and is still in the bucket.
 func (w noticeWriter) uploadReminder() letter {
+	if w.n.Facts.Count > 1 {
+		return w.reminderDigest()
+	}
 	l := w.unread()
 	l.Subject = fmt.Sprintf("%s still lies in the upload bucket", w.file())
 	l.Title = fmt.Sprintf("%s still lies in the upload bucket.", w.file())
@@ -262,6 +268,9 @@ func (w noticeWriter) uploadReminder() letter {
 
 // misplaced tells the operator of a file that belongs to no merchant.
 func (w noticeWriter) misplaced() letter {
+	if w.n.Facts.Count > 1 {
+		return w.misplacedDigest()
+	}
 	if w.n.Merchant != "" {
 		return w.unread() // the merchant is known, the pool is not
 	}
@@ -279,7 +288,7 @@ func (w noticeWriter) misplaced() letter {
 func (w noticeWriter) uploadFacts() []details {
 	u := w.upload
 	if u == nil {
-		return w.facts("File", w.n.Facts.File, "Upload", w.n.Facts.Upload)
+		return w.facts("File", w.n.Facts.File, "Upload", strings.Join(w.n.Facts.Uploads, ", "))
 	}
 	pairs := []string{"File", first(u.File, u.Object.Name)}
 	if u.Merchant == "" || u.Pool == "" {

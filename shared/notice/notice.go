@@ -4,7 +4,8 @@
 // A notice is written together with the change that causes it, in one transaction
 // if there is one. Its ID holds a dedup key, which bounds how often a cause is told:
 // the same cause in the same hour or day, or of the same upload, has the same ID,
-// and a notice that is written twice is stored once.
+// and a notice that is written twice is stored once. Events that come in a rush are
+// gathered in one notice: see Gather.
 package notice
 
 import (
@@ -17,6 +18,7 @@ import (
 
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // Kind is the kind of a notice.
@@ -27,9 +29,10 @@ const (
 	LowStock       Kind = "low-stock"       // an alert of a pool: fewer than Threshold keys left
 	Empty          Kind = "empty"           // an alert of a pool: no key left, whether or not orders wait
 	Unconnected    Kind = "unconnected"     // a product and a day: paid for, but no pool feeds it
-	UploadReport   Kind = "upload-report"   // an upload: what became of each line
-	UploadReminder Kind = "upload-reminder" // an upload that was rejected days ago and still lies there
-	Misplaced      Kind = "misplaced"       // an upload without a known merchant: told to the operator
+	UploadReport   Kind = "upload-report"   // five minutes: small uploads, and what became of their lines
+	LargeUpload    Kind = "large-upload"    // an upload of more than one range: what became of each line
+	UploadReminder Kind = "upload-reminder" // five minutes: uploads that were not read days ago and still lie there
+	Misplaced      Kind = "misplaced"       // five minutes: uploads without a known merchant, told to the operator
 	OrderRefused   Kind = "order-refused"   // an hour: signed orders that could not be taken
 	MailFailed     Kind = "mail-failed"     // a mail: SES refuses it for good
 	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
@@ -44,7 +47,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	LowStock, Empty, Unconnected, UploadReport, UploadReminder, Misplaced,
+	LowStock, Empty, Unconnected, UploadReport, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent,
 	NewToken, NewSecret, ChangedText, ChangedAddress,
 }
@@ -77,12 +80,20 @@ type Facts struct {
 	Changed []Changed // the first KeptChanged of Count
 	Address string    // the notice address from now on, in a notice to the former one
 
-	Upload  string // upload id
-	File    string // the object's name as the merchant wrote it
+	Uploads []string // ids of uploads, the first KeptUploads of Count
+	File    string   // of the first upload: the object's name as the merchant wrote it
 	Orders  []string
-	Count   int       // occurrences, where Orders is cut short
+	Count   int       // occurrences, where Orders, Refused or Uploads is cut short
 	Cause   string    // machine-readable: a field, a code
 	Started time.Time // of an upload; of the oldest order's waiting
+}
+
+// Uploaded returns the facts of a notice about an upload.
+func Uploaded(u upload.Upload) Facts {
+	return Facts{
+		Pool: u.Pool, Side: u.Side, Uploads: []string{u.ID}, File: u.File, Count: 1,
+		Cause: string(u.Cause), Started: u.ReceivedAt,
+	}
 }
 
 // Refused is an order that was signed and could not be taken.
@@ -139,20 +150,47 @@ const KeptRefused = 250
 // them.
 const KeptChanged = 100
 
-// Aggregated reports whether one notice tells of many events of the kind: the first of
-// an hour at once, the others when the hour ends.
-func (k Kind) Aggregated() bool {
-	switch k {
-	case Bounced, Complained, OrderRefused, NewToken, NewSecret, ChangedText:
-		return true
-	default:
-		return false
-	}
+// KeptUploads is the number of uploads that a notice names. It counts all of them.
+const KeptUploads = 100
+
+// gathering says how the events of a kind are told together. The first event of a window
+// is told at once, the others when the window ends.
+type gathering struct {
+	window time.Duration
+
+	// afterQuiet: only an event after a window without any is told at once. A rush that
+	// goes on is one mail a window.
+	afterQuiet bool
 }
 
-// Hourly returns the notice of the first event in the hour of now.
-func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
-	return New(merchant, kind, Hour(now), facts, now)
+// uploads: a merchant who drops a file now and then hears of it at once, and forty files
+// in a minute, which touch two windows at most, are three mails at most.
+var uploads = gathering{window: 5 * time.Minute, afterQuiet: true}
+
+// gathered are the kinds whose notices tell of many events.
+var gathered = map[Kind]gathering{
+	Bounced:        {window: time.Hour},
+	Complained:     {window: time.Hour},
+	OrderRefused:   {window: time.Hour},
+	NewToken:       {window: time.Hour},
+	NewSecret:      {window: time.Hour},
+	ChangedText:    {window: time.Hour},
+	UploadReport:   uploads,
+	UploadReminder: uploads,
+	Misplaced:      uploads,
+}
+
+// Gathered reports whether one notice tells of many events of the kind: see Gather.
+func (k Kind) Gathered() bool { return gathered[k].window > 0 }
+
+// windowStart returns when the window of now began.
+func (k Kind) windowStart(now time.Time) time.Time { return now.UTC().Truncate(gathered[k].window) }
+
+// Gather returns the notice of the first event in the kind's window of now. The store
+// adds the event to a notice of the window that is there and open, or that follows it:
+// see Open and Overflow.
+func Gather(merchant string, kind Kind, facts Facts, now time.Time) Notice {
+	return New(merchant, kind, windowKey(kind.windowStart(now)), facts, now)
 }
 
 // Open reports whether another event can be added to the notice: no mailer has leased
@@ -160,22 +198,43 @@ func Hourly(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 func (n Notice) Open() bool { return n.Mail.State == outbox.Due && !n.Mail.LeaseExpired() }
 
 // Overflow returns the notice for the next event when this one is not open any more.
-// After the first notice of an hour it is the one that waits for the hour's end, and
-// after that the first notice of the next hour.
+// After the first notice of a window it is the one that waits for the window's end, and
+// after that the first notice of the next window.
 func (n Notice) Overflow() Notice {
 	if !n.Mail.TryAt.IsZero() {
-		return Hourly(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt)
+		return Gather(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt)
 	}
-	rest := New(n.Merchant, n.Kind, Hour(n.RaisedAt)+"#rest", n.Facts, n.RaisedAt)
-	rest.Mail.TryAt = n.RaisedAt.UTC().Truncate(time.Hour).Add(time.Hour)
-	rest.Mail.DueAt = rest.Mail.TryAt
-	return rest
+	return New(n.Merchant, n.Kind, windowKey(n.Kind.windowStart(n.RaisedAt))+"#rest", n.Facts, n.RaisedAt).Held()
+}
+
+// Held returns the notice as one that waits for the end of its window.
+func (n Notice) Held() Notice {
+	n.Mail.TryAt = n.Kind.windowStart(n.RaisedAt).Add(gathered[n.Kind].window)
+	n.Mail.DueAt = n.Mail.TryAt
+	return n
+}
+
+// Before returns the ID of the first notice of the window before. If there is such a
+// notice, this one is to be held. It is false if the notice does not depend on that.
+func (n Notice) Before() (id string, ok bool) {
+	how := gathered[n.Kind]
+	if !how.afterQuiet || !n.Mail.TryAt.IsZero() {
+		return "", false
+	}
+	return Gather(n.Merchant, n.Kind, Facts{}, n.RaisedAt.Add(-how.window)).ID, true
 }
 
 // Merge returns the notice with the events of another added to it.
 func (n Notice) Merge(more Notice) Notice {
 	n.Version++
+	if len(more.Facts.Uploads) == 1 && slices.Contains(n.Facts.Uploads, more.Facts.Uploads[0]) {
+		// The upload got further, and its record says how far.
+		n.Facts.Cause = more.Facts.Cause
+		return n
+	}
 	n.Facts.Count += more.Facts.Count
+	uploads := append(slices.Clone(n.Facts.Uploads), more.Facts.Uploads...)
+	n.Facts.Uploads = uploads[:min(len(uploads), KeptUploads)]
 	orders := slices.Clone(n.Facts.Orders)
 	for _, order := range more.Facts.Orders {
 		if len(orders) < KeptOrders && !slices.Contains(orders, order) {
@@ -190,8 +249,8 @@ func (n Notice) Merge(more Notice) Notice {
 	return n
 }
 
-// Hour names the hour of t in a dedup key.
-func Hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
+// windowKey names the window that begins at t in a dedup key.
+func windowKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") }
 
 // Day names the day of t in a dedup key.
 func Day(t time.Time) string { return t.UTC().Format("2006-01-02") }

@@ -20,7 +20,7 @@ import (
 // changed returns the notice of one change.
 func changed(kind notice.Kind, merchant string, c notice.Changed, by access.Principal, now time.Time) notice.Notice {
 	c.By, c.At = by.Name, now
-	return notice.Hourly(merchant, kind, notice.Facts{Count: 1, Changed: []notice.Changed{c}}, now)
+	return notice.Gather(merchant, kind, notice.Facts{Count: 1, Changed: []notice.Changed{c}}, now)
 }
 
 func tokenMade(t access.Token, by access.Principal, now time.Time) notice.Notice {

@@ -63,8 +63,9 @@ type Store interface {
 	// with retry.ErrChanged if that time was changed meanwhile.
 	SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error
 
-	// RaiseNotice stores a notice, once for its ID.
-	RaiseNotice(ctx context.Context, n notice.Notice) error
+	// RemindUpload does the same, marks the upload as one that its owner was reminded of,
+	// and raises the notice: all or nothing.
+	RemindUpload(ctx context.Context, u upload.Upload, dueAt time.Time, tell notice.Notice) error
 }
 
 // Catalog reads the merchants' settings.
@@ -274,18 +275,34 @@ func (r *run) upload(ctx context.Context, u upload.Upload) error {
 		if known {
 			return r.resume(ctx, u)
 		}
-		remindAt := u.ReceivedAt.Add(upload.RemindAfter)
-		if now.Before(remindAt) {
-			return r.Store.SetUploadDue(ctx, u, earlier(now.Add(longest), remindAt))
-		}
-		return r.remind(ctx, u, now.Add(longest))
-	case u.Rejected() && now.Before(u.FinishedAt.Add(upload.RemindAfter)):
-		return r.Store.SetUploadDue(ctx, u, u.FinishedAt.Add(upload.RemindAfter))
+		return r.waitsForOwner(ctx, u, u.ReceivedAt, now.Add(longest))
+	case u.State != upload.Finished:
+		return r.waitsForOwner(ctx, u, u.ReceivedAt, time.Time{})
 	case u.Rejected():
-		return r.remind(ctx, u, time.Time{})
+		return r.waitsForOwner(ctx, u, u.FinishedAt, time.Time{})
 	default:
 		return r.Store.SetUploadDue(ctx, u, time.Time{})
 	}
+}
+
+// waitsForOwner reminds the owner of a file that is not read, once, when it has lain
+// there for some days since it was told. Next is the time of the next look.
+func (r *run) waitsForOwner(ctx context.Context, u upload.Upload, told, next time.Time) error {
+	now, remindAt := r.Now(), told.Add(upload.RemindAfter)
+	switch {
+	case u.Reminded:
+		return r.Store.SetUploadDue(ctx, u, next)
+	case now.Before(remindAt) && (next.IsZero() || remindAt.Before(next)):
+		return r.Store.SetUploadDue(ctx, u, remindAt)
+	case now.Before(remindAt):
+		return r.Store.SetUploadDue(ctx, u, next)
+	}
+	tell := notice.Gather(u.Merchant, notice.UploadReminder, notice.Uploaded(u), now)
+	if err := r.Store.RemindUpload(ctx, u, next, tell); err != nil {
+		return err
+	}
+	r.count(func(s *Swept) { s.Reminded++ })
+	return nil
 }
 
 // resume asks ingest to resume an upload.
@@ -295,29 +312,4 @@ func (r *run) resume(ctx context.Context, u upload.Upload) error {
 	}
 	r.count(func(s *Swept) { s.Uploads++ })
 	return r.Store.SetUploadDue(ctx, u, r.Now().Add(upload.StalledAfter))
-}
-
-// remind reminds the owner of a file that was not read: once, however often the sweep
-// looks at it.
-func (r *run) remind(ctx context.Context, u upload.Upload, next time.Time) error {
-	n := notice.New(u.Merchant, notice.UploadReminder, u.ID, notice.Facts{
-		Pool:    u.Pool,
-		Side:    u.Side,
-		Upload:  u.ID,
-		File:    u.File,
-		Cause:   string(u.Cause),
-		Started: u.ReceivedAt,
-	}, r.Now())
-	if err := r.Store.RaiseNotice(ctx, n); err != nil {
-		return err
-	}
-	r.count(func(s *Swept) { s.Reminded++ })
-	return r.Store.SetUploadDue(ctx, u, next)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

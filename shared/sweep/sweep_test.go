@@ -319,6 +319,10 @@ func TestSweep_uploads(t *testing.T) {
 			upload: upload.Upload{State: upload.NeedsConfirmation, Cause: upload.Unclear},
 			at:     20 * time.Minute,
 		},
+		"held for days": {
+			upload: upload.Upload{State: upload.NeedsConfirmation, Cause: upload.Unclear, DueAt: noon.Add(3 * day)},
+			at:     3 * day, remind: true,
+		},
 		"refused days ago": {
 			upload: upload.Upload{State: upload.Finished, Cause: upload.Binary, FinishedAt: noon, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true,
@@ -360,8 +364,13 @@ func TestSweep_uploads(t *testing.T) {
 			if err != nil || !got.DueAt.Equal(wantDue) {
 				t.Errorf("due at %s, %v; want %s", got.DueAt, err, wantDue)
 			}
-			if got := len(items(t, y.tables.Orders, "notice#nova#upload-reminder#u1")); got != map[bool]int{true: 1}[c.remind] {
-				t.Errorf("%d reminders, want it reminded: %v", got, c.remind)
+			told := notice.Gather("nova", notice.UploadReminder, notice.Uploaded(u), noon.Add(c.at))
+			reminder, reminded, err := y.store.Notice(ctx, told.ID)
+			if err != nil || reminded != c.remind || !cmp.Equal(reminder.Facts, told.Facts) && reminded {
+				t.Errorf("reminder %+v, %v, want it reminded: %v", reminder, err, c.remind)
+			}
+			if _, again, _ := y.store.Notice(ctx, notice.Gather("nova", notice.UploadReminder, notice.Facts{}, noon.Add(c.at+day)).ID); again {
+				t.Error("reminded a second time")
 			}
 		})
 	}

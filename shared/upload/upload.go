@@ -141,6 +141,7 @@ type Upload struct {
 	ReceivedAt time.Time
 	FinishedAt time.Time
 	DueAt      time.Time // when the sweep looks at it; zero: never
+	Reminded   bool      // its owner was reminded of it in this state
 }
 
 // RejectedLine is a line that brought no key, because it is a duplicate or holds

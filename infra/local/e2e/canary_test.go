@@ -87,6 +87,7 @@ func TestCanaries_inStrangePlaces(t *testing.T) {
 		key, key, key + strings.Repeat("x", 2100), key + "\x07", key + "\x1b[31m", key + "\u202e", "\xff" + key,
 	}, "\n"))
 	m.notice(file, "1 key added")
+	m = newMerchant(t) // the report of whose first file comes at once
 	m.notice(m.dropInto(m.Merchant+"-nowhere/", key), "waits for its pool")
 }
 

@@ -53,12 +53,13 @@ func TestStory(t *testing.T) {
 	}
 
 	more := newKeys(20)
-	reported := m.notice(m.drop(strings.Join(more, "\r\n")), "20 keys added")
+	m.loaded(m.drop(strings.Join(more, "\r\n")))
+	reported := time.Now()
 	got = m.keysOf(second)
 	if len(got) != 4 {
 		t.Fatalf("the order that waited was mailed %d keys, not 4", len(got))
 	}
-	t.Logf("mailed %s after the report", m.mails(second.Email)[0].SentAt.Sub(reported.SentAt).Round(10*time.Millisecond))
+	t.Logf("mailed %s after the report", m.mails(second.Email)[0].SentAt.Sub(reported).Round(10*time.Millisecond))
 
 	// The stock check must have seen 18 keys before it can see fewer than 10.
 	m.await("the stock check seeing the new keys", func(ctx context.Context) bool { return checkStock(ctx) == nil })
@@ -510,13 +511,33 @@ func TestKeyFiles_badOnes(t *testing.T) {
 	if kept, err := world.shop.Kept(t.Context(), "uploads/"+m.Merchant+"/"+m.pool+"/"+binary); !kept {
 		t.Errorf("a file that was refused is not kept: %v", err)
 	}
-	m.notice("wrong place", m.dropInto("", newKeys(1)[0]))
+	// The report of a merchant's first file comes at once, those of others together later.
+	other = newMerchant(t)
+	other.notice("wrong place", other.dropInto("", newKeys(1)[0]))
 	// The operator's mails all come to one address.
 	stray := strings.ToLower(m.Merchant) + "-stray.txt"
 	if err := world.shop.Drop(t.Context(), "uploads/nobody/pool/"+stray, []byte(newKeys(1)[0])); err != nil {
 		t.Fatal(err)
 	}
 	m.mailTo("operator@keypool.example", stray)
+}
+
+// Forty small files in a minute are three mails at most: one now, the others when five
+// minutes are over.
+func TestManySmallFiles(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	var files []string
+	for range 40 {
+		files = append(files, m.drop(""))
+	}
+	for _, file := range files {
+		m.loaded(file)
+	}
+	m.mailTo(m.notices)
+	if n := len(m.mails(m.notices)); n > 2 {
+		t.Errorf("the merchant got %d mails before the last", n)
+	}
 }
 
 // A file for a pool that does not exist is kept, and read by itself once it does.
@@ -533,7 +554,6 @@ func TestUnknownPool(t *testing.T) {
 	if u := m.loaded(file); u.Accepted != 5 || u.Pool != later {
 		t.Errorf("read once the pool was there: %+v", u)
 	}
-	m.notice(file, "5 keys added")
 }
 
 // A product that nobody knows, and one without a pool: the order is safe, the

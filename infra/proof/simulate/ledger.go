@@ -214,7 +214,8 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			}
 		}
 	}
-	var notices []string // written in the same commit
+	var notices []string // new ones of the same commit
+	var told []string    // uploads that notices of the same commit tell of
 	for _, change := range c.Changes {
 		pk, sk := str(change.Key, "pk"), str(change.Key, "sk")
 		fmt.Fprintf(l.history, "%d %s %s %s %s %d\n", time.Since(l.w.began), c.Caller, change.Table, pk, sk, num(change.After, "version"))
@@ -223,7 +224,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 		case change.Table == l.w.tables.Keys:
 			l.keyChanged(pk, change.Before, change.After)
 		case change.Table == l.w.tables.Catalog && strings.HasPrefix(pk, "uploads#"):
-			defer l.uploadChanged(pk+" "+sk, change.After, &notices)
+			defer l.uploadChanged(pk+" "+sk, change.After, &told)
 		case change.Table == l.w.tables.Catalog:
 			l.settingsChanged(pk, sk, change.After)
 		case strings.HasPrefix(sk, "line#"):
@@ -248,6 +249,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			if change.Before == nil {
 				notices = append(notices, id)
 			}
+			told = append(told, uploadsOf(change.After)...)
 			l.noticeChanged(id, change.Before, change.After)
 		case strings.HasPrefix(pk, "alert#"):
 			defer l.alertChanged(c, pk+sk, change.After, &notices)

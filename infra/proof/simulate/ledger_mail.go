@@ -187,9 +187,25 @@ type uploadRecord struct {
 	outcomes                 int
 }
 
+// uploadsOf returns the uploads that a notice tells of.
+func uploadsOf(item map[string]types.AttributeValue) (ids []string) {
+	facts, _ := item["facts"].(*types.AttributeValueMemberM)
+	if facts == nil {
+		return nil
+	}
+	uploads, _ := facts.Value["uploads"].(*types.AttributeValueMemberL)
+	if uploads == nil {
+		return nil
+	}
+	for _, id := range uploads.Value {
+		ids = append(ids, id.(*types.AttributeValueMemberS).Value)
+	}
+	return ids
+}
+
 // uploadChanged checks that an upload is finished once, and that the notice of its report
 // is written in the same commit.
-func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValue, notices *[]string) {
+func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValue, told *[]string) {
 	u := &uploadRecord{file: str(after, "name"), pool: str(after, "pool"), state: str(after, "state"), cause: str(after, "cause"), lines: num(after, "lines")}
 	if counts, ok := after["counts"].(*types.AttributeValueMemberM); ok {
 		u.accepted = num(counts.Value, "accepted")
@@ -204,7 +220,7 @@ func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValu
 	if was != nil && was.state == "parked" && u.state == "loading" {
 		l.w.count("parked file read")
 	}
-	if _, id, _ := strings.Cut(name, " "); u.state == "finished" && (was == nil || was.state != "finished") && !slices.Contains(*notices, merchant+"#upload-report#"+id) {
+	if _, id, _ := strings.Cut(name, " "); u.state == "finished" && (was == nil || was.state != "finished") && !slices.Contains(*told, id) {
 		l.problem("upload %s was finished without a report", name)
 	}
 	l.uploads[name] = u

@@ -36,6 +36,12 @@ func attributes(pairs ...any) item {
 			made[name] = &types.AttributeValueMemberM{Value: value}
 		case int:
 			made[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(value)}
+		case []string:
+			list := &types.AttributeValueMemberL{}
+			for _, text := range value {
+				list.Value = append(list.Value, &types.AttributeValueMemberS{Value: text})
+			}
+			made[name] = list
 		case [][2]string:
 			list := &types.AttributeValueMemberL{}
 			for _, k := range value {
@@ -141,6 +147,11 @@ func without(w write, name string) write {
 
 func noticeItem(id string) write {
 	return write{"orders", "notice#" + id, "notice", attributes("mail", "due")}
+}
+
+// reportItem is a notice that tells of an upload.
+func reportItem(upload string) write {
+	return with(noticeItem("nova#upload-report#2026-11-23T12:00"), "facts", attributes("uploads", []string{upload}))
 }
 
 func uploadItem(state string, pairs ...any) write {
@@ -677,7 +688,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a finished upload is counted again": {
 			func(b *fixture) {
-				b.write("ingest", uploadItem("finished"), noticeItem("nova#upload-report#u"))
+				b.write("ingest", uploadItem("finished"), reportItem("u"))
 				b.write("ingest", uploadItem("finished", "lines", 6))
 			}, "changed after it was finished",
 		},
@@ -708,7 +719,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 	finished := func(b *fixture, accepted, outcomes int) {
 		b.write("ingest", uploadItem("finished", "counts", item{
 			"accepted": attributes("n", accepted)["n"], "same-file": attributes("n", outcomes-accepted)["n"],
-		}), noticeItem("nova#upload-report#u"))
+		}), reportItem("u"))
 	}
 	answered := func(b *fixture, c claimAnswer) {
 		c.id, c.answered = idA, time.Now()

@@ -1,0 +1,162 @@
+package mail
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"keypool/shared/upload"
+)
+
+// shownProblems is the number of rejected lines of each file that a mail about several
+// files lists.
+const shownProblems = 3
+
+// togetherAbout says why one mail is about several files.
+const togetherAbout = "The first file after a quiet time is reported at once, others that come within five minutes together."
+
+// uploadDigest tells the outcome of several key files, the worst first.
+func (w noticeWriter) uploadDigest() letter {
+	keys, look, unread, known := 0, 0, 0, 0
+	for _, u := range w.uploads {
+		keys += u.Counts[upload.Accepted]
+		known += u.Counts.Duplicates()
+		if severity(u) > 0 {
+			look++
+		}
+		if u.Cause != "" {
+			unread++
+		}
+	}
+	files := count(w.n.Facts.Count, "file")
+	l := letter{
+		Badge:   calm("Uploads"),
+		Title:   fmt.Sprintf("%s: %s added.", files, count(keys, "key")),
+		Words:   words(capital(files) + " came one after the other, so this is one mail about all of them. " + togetherAbout),
+		Details: w.files(w.outcome),
+	}
+	if w.n.Facts.Count > len(w.uploads) {
+		l.Title = fmt.Sprintf("%s: %s added by the first %s.", files, count(keys, "key"), number(len(w.uploads)))
+	}
+	switch {
+	case unread > 0:
+		l.Badge = stop("Action needed")
+	case look > 0:
+		l.Badge = warn("Uploads")
+	}
+	if keys > 0 {
+		l.Words = append(l.Words, words("Keys that were added to a live pool are on sale now, and orders that waited are being served.")...)
+	}
+	if look > 0 {
+		needs := capital(count(look, "file needs a look and stands", "files need a look and stand")) + " first below."
+		l.Words = append(l.Words, words(needs+" The API has the report of each file, with all its lines: GET /v1/uploads/{upload}.")...)
+	}
+	if known > 0 {
+		l.Words = append(l.Words, words("A key that is known already is never sold a second time, so there is nothing to mend about those.")...)
+	}
+	return l
+}
+
+// reminderDigest reminds of several files that were not read.
+func (w noticeWriter) reminderDigest() letter {
+	return letter{
+		Badge: stop("Action needed"),
+		Title: capital(count(w.n.Facts.Count, "file still lies", "files still lie")) + " in the upload bucket.",
+		Words: words(
+			"They were dropped days ago, and not read, or not to their ends. The API has the report of each: GET /v1/uploads/{upload}.",
+			"Please mend those that you need and drop them again, and delete the others. You are reminded once of each.",
+		),
+		Details: w.files(func(u upload.Upload) string { return "dropped on " + w.day(u.ReceivedAt) + "; " + w.outcome(u) }),
+	}
+}
+
+// misplacedDigest tells the operator of several files that belong to no merchant.
+func (w noticeWriter) misplacedDigest() letter {
+	return letter{
+		Badge: warn("Please look"),
+		Title: capital(count(w.n.Facts.Count, "file")) + " in the upload bucket belong to nobody.",
+		Words: words(
+			"Key files lie under uploads/<merchant>/<pool>/. These name no merchant that is set up, so nobody else can be told, and nothing was read.",
+			"Create the merchants and drop the files again, or move them to where they belong. "+togetherAbout,
+		),
+		Details: w.files(func(u upload.Upload) string { return "dropped " + w.moment(u.ReceivedAt) }),
+	}
+}
+
+// files makes a table of the files with what is said of each, the worst first.
+func (w noticeWriter) files(say func(upload.Upload) string) []details {
+	table := details{Title: "The files"}
+	worstFirst := slices.SortedStableFunc(slices.Values(w.uploads), func(a, b upload.Upload) int { return cmp.Compare(severity(b), severity(a)) })
+	for _, u := range worstFirst {
+		name := u.File
+		if u.Merchant == "" || u.Pool == "" {
+			name = u.Object.Name
+		}
+		table.add(name, say(u))
+	}
+	if more := w.n.Facts.Count - len(table.Rows); more > 0 {
+		table.add("And "+number(more)+" more", "see GET /v1/uploads")
+	}
+	return []details{table}
+}
+
+// severity sorts uploads: 2, not read; 1, with lines left out; 0, all good.
+func severity(u upload.Upload) int {
+	switch {
+	case u.Cause != "":
+		return 2
+	case u.Counts.Duplicates()+u.Counts.Rejected() > 0:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// outcome says in a line what became of a file.
+func (w noticeWriter) outcome(u upload.Upload) string {
+	var parts []string
+	added := u.Counts[upload.Accepted]
+	where := ""
+	if u.Pool != "" {
+		where = " to " + u.Pool + testNote(u.Side)
+	}
+	switch {
+	case u.Cause == "" && u.State != upload.Finished:
+		return "is being read" + strings.Replace(where, " to ", ", for ", 1)
+	case u.Cause != "":
+		parts = append(parts, first(causes[u.Cause], "not read"))
+	}
+	if u.Cause == "" || added > 0 {
+		parts = append(parts, count(added, "key")+" added"+where)
+	}
+	if left := u.Counts.Duplicates() + u.Counts.Rejected(); left > 0 {
+		problems := make([]string, min(len(u.Kept), shownProblems))
+		for i := range problems {
+			problems[i] = "line " + number(u.Kept[i].Line) + " (" + w.reason(u.Kept[i]) + ")"
+		}
+		out := count(left, "line") + " left out"
+		if len(problems) > 0 {
+			out += ": " + strings.Join(problems, ", ")
+			if more := left - len(problems); more > 0 {
+				out += " and " + number(more) + " more"
+			}
+		}
+		parts = append(parts, out)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// causes say in a few words why a file was not read.
+var causes = map[upload.Cause]string{
+	upload.Empty:           "empty",
+	upload.Binary:          "not a text file",
+	upload.NoKeys:          "no usable key in it",
+	upload.Misplaced:       "in the wrong place: its name says no pool",
+	upload.UnknownMerchant: "in the wrong place: its name says no merchant that is set up",
+	upload.UnknownPool:     "waits for its pool, which does not exist",
+	upload.Unclear:         "waits for your answer: it does not read like a list of keys",
+	upload.Gone:            "removed before it was read",
+	upload.Encrypted:       "encrypted with a key that we may not use",
+	upload.Archived:        "in an archive's storage class, which cannot be read",
+}
