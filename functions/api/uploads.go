@@ -21,16 +21,17 @@ type Upload struct {
 	Side       string         `json:"side,omitempty" enum:"live,test"`
 	Size       int64          `json:"size" doc:"In bytes."`
 	State      string         `json:"state" enum:"parked,needs_confirmation,confirmed,loading,finished" doc:"parked: its pool does not exist yet; it is read once it does. needs_confirmation: it reads like something else than keys, see findings; nothing is loaded until load-upload says how, or a mended file is dropped. confirmed: it was said how. loading: it is being read. finished: the report is complete."`
-	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-keys, misplaced, unknown-pool, unclear, gone, encrypted, archived."`
+	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, unclear, gone, encrypted, archived."`
 	Findings   []Finding      `json:"findings,omitempty" nullable:"false" doc:"What in its first 64 KiB is not as lines of keys are: json, html, heading, comments, numbers, quotes. It is held for these."`
 	Warnings   []Finding      `json:"warnings,omitempty" nullable:"false" doc:"What in its first 64 KiB keys rarely have: separators, some-quotes, typography, no-break-space. It is loaded with these."`
+	Table      *Table         `json:"table,omitempty" doc:"Of a .csv file: its columns."`
 	Options    []string       `json:"options,omitempty" nullable:"false" doc:"Of needs_confirmation: the options that load-upload takes for it. Later: those that were chosen."`
 	AsBefore   bool           `json:"as_before,omitempty" doc:"It was read by the answer to the same question about an earlier file of the pool."`
 	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read."`
 	Lines      int            `json:"lines" doc:"Lines read, blank ones too."`
 	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool."`
 	Duplicates map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
-	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, not-storable."`
+	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, other-columns, endless-row, not-storable."`
 	Skipped    map[string]int `json:"skipped,omitempty" doc:"Lines passed over by the chosen options: skipped-heading, skipped-comment."`
 	First      []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`
 	ReceivedAt time.Time      `json:"received_at"`
@@ -43,6 +44,13 @@ type Finding struct {
 	What  string `json:"what"`
 	Lines int    `json:"lines" doc:"How many lines show it, of those that were looked at."`
 	First int    `json:"first" doc:"The first of them, counted from 1."`
+}
+
+// Table is how the columns of a table are read.
+type Table struct {
+	Columns int      `json:"columns"`
+	Keys    int      `json:"keys,omitempty" doc:"The number of the column of keys, from 1. Not there if it cannot be told: the cause is no-column then."`
+	Named   []string `json:"named,omitempty" nullable:"false" doc:"Names of columns that are known for such. Other texts in the first row might be keys, and are not shown."`
 }
 
 func newFindings(findings []upload.Finding) (body []Finding) {
@@ -94,6 +102,9 @@ func newUpload(u upload.Upload) Upload {
 		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
 	}
 	body.Findings, body.Warnings = newFindings(u.Seen.Asked), newFindings(u.Seen.Warned)
+	if table := u.Seen.Table; table.Is() {
+		body.Table = &Table{table.Columns, table.Column, table.Named}
+	}
 	body.Options, body.AsBefore = u.Reading.Options(), u.Remembered
 	if u.State == upload.NeedsConfirmation {
 		body.Options = u.Seen.Offered()
@@ -138,7 +149,7 @@ type NewUpload struct {
 // UploadTicket is an address that takes one key file.
 type UploadTicket struct {
 	Method    string    `json:"method" enum:"PUT"`
-	URL       string    `json:"url" doc:"Takes the file as the body of one PUT: text, one key a line, of up to 5 GB."`
+	URL       string    `json:"url" doc:"Takes the file as the body of one PUT: text, one key a line, or a .csv file with a column called key, of up to 5 GB."`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 

@@ -13,10 +13,10 @@ import (
 // answers, returns or logs, nor in its report.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
-	files := 0
+	files, kind := 0, "txt"
 	dropped := func(folder string, lines ...string) []byte {
 		files++
-		name := fmt.Sprintf("uploads/%s/%d.txt", folder, files)
+		name := fmt.Sprintf("uploads/%s/%d.%s", folder, files, kind)
 		s.Files["/uploads/"+name] = []byte(strings.Join(lines, "\n"))
 		return fmt.Appendf(nil, `{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"uploads"},"object":{"key":%q,"versionId":"1"}}}]}`, name)
 	}
@@ -32,6 +32,11 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("a file for no pool", func() []byte { return dropped(lambdatest.Merchant+"/nowhere", s.Keys(1)...) })
 	s.RefuseEachCall("a file of no merchant", func() []byte { return dropped("nobody/"+lambdatest.Pool, s.Keys(1)...) })
 	s.RefuseEachCall("a file that is no text", func() []byte { return dropped(home, "PK\x03\x04\x00\x00"+s.Keys(1)[0]) })
+	kind = "csv"
+	s.RefuseEachCall("a table", func() []byte {
+		return dropped(home, "id,key", "1,"+s.Keys(1)[0], "2,\""+s.Keys(1)[0], s.Keys(1)[0]+",,")
+	})
+	s.RefuseEachCall("a table without a column of keys", func() []byte { return dropped(home, "id,"+s.Keys(1)[0], "1,"+s.Keys(1)[0]) })
 
 	key := s.Canaries.New(canary.Key)
 	for _, event := range []string{

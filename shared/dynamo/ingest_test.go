@@ -228,6 +228,7 @@ func TestConfirmUpload(t *testing.T) {
 		Asked:     []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 3}, {Trait: upload.Quotes, Lines: 7, First: 4}},
 		Warned:    []upload.Finding{{Trait: upload.Typography, Lines: 2, First: 5}},
 		HeadingAt: 12, Numbering: "1. ",
+		Table: upload.Table{Separator: ";", Columns: 3, Column: 2, DataAt: 40, Named: []string{"key", "status"}},
 	}
 	if moved, err := store.MoveUpload(ctx, "", u, nil); !moved || err != nil {
 		t.Fatal(moved, err)

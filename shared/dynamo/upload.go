@@ -50,6 +50,16 @@ type seenItem struct {
 	Warned    []findingItem `dynamodbav:"warned,omitempty"`
 	HeadingAt int64         `dynamodbav:"headingAt,omitempty"`
 	Numbering string        `dynamodbav:"numbering,omitempty"`
+	Table     *tableItem    `dynamodbav:"table,omitempty"`
+}
+
+// tableItem is how a table is read.
+type tableItem struct {
+	Separator string   `dynamodbav:"separator"`
+	Columns   int      `dynamodbav:"columns"`
+	Column    int      `dynamodbav:"column,omitempty"`
+	DataAt    int64    `dynamodbav:"dataAt,omitempty"`
+	Named     []string `dynamodbav:"named,omitempty"`
 }
 
 type findingItem struct {
@@ -315,10 +325,14 @@ func (i uploadItem) upload() upload.Upload {
 
 // newSeenItem returns nil if there is nothing to keep.
 func newSeenItem(s upload.Seen) *seenItem {
-	if len(s.Asked)+len(s.Warned) == 0 {
+	item := &seenItem{Asked: newFindingItems(s.Asked), Warned: newFindingItems(s.Warned), HeadingAt: s.HeadingAt, Numbering: s.Numbering}
+	if s.Table.Is() {
+		item.Table = new(tableItem(s.Table))
+	}
+	if len(s.Asked)+len(s.Warned) == 0 && item.Table == nil {
 		return nil
 	}
-	return &seenItem{newFindingItems(s.Asked), newFindingItems(s.Warned), s.HeadingAt, s.Numbering}
+	return item
 }
 
 func newFindingItems(findings []upload.Finding) (items []findingItem) {
@@ -332,7 +346,11 @@ func (i *seenItem) seen() upload.Seen {
 	if i == nil {
 		return upload.Seen{}
 	}
-	return upload.Seen{Asked: findings(i.Asked), Warned: findings(i.Warned), HeadingAt: i.HeadingAt, Numbering: i.Numbering}
+	seen := upload.Seen{Asked: findings(i.Asked), Warned: findings(i.Warned), HeadingAt: i.HeadingAt, Numbering: i.Numbering}
+	if i.Table != nil {
+		seen.Table = upload.Table(*i.Table)
+	}
+	return seen
 }
 
 func findings(items []findingItem) (findings []upload.Finding) {

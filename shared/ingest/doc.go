@@ -13,6 +13,15 @@
 // range 25 at a time and saves its progress now and then. The worker that ends the
 // last range writes the report.
 //
+// What a file looks like is judged once, by its first 64 KiB, before anything of it is
+// loaded. One that reads like something else than keys is held: its merchant says how to
+// read it, or drops another. See inspect for where the lines are drawn. The answer
+// stands in the upload's record, since ranges are loaded by other workers, and is
+// remembered for the pool.
+//
+// A .csv file is one range, and is parsed from its beginning whenever it is resumed:
+// whether a line end is inside quotes depends on everything before.
+//
 // # Why it can be cut off anywhere
 //
 // A key's identity is a hash of its text, so the table itself refuses a text twice.

@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
@@ -255,5 +258,84 @@ func TestIngest_confirmedFileWaitsForItsPool(t *testing.T) {
 	d.work()
 	if u = d.upload(u.Object); u.State != upload.Finished || u.Counts[upload.Accepted] != 1 || u.Counts[upload.SkippedHeading] != 1 {
 		t.Errorf("%s with %v", u.State, u.Counts)
+	}
+}
+
+// A .csv is read as CSV: each key is the cell of its column, and its place that of its row.
+func TestIngest_csv(t *testing.T) {
+	t.Parallel()
+	d := newFixture(t)
+	u := d.drop("uploads/nova/elden/keys.CSV", sampleFile(t, "csv-header-quotes.txt")+"\"QF01-AAAA-1111\",\"yes\"\r\n\"QF01-CC\"CC\",no\r\nQF01-DDDD-4444,no\r\n")
+	want := upload.Counts{upload.SkippedHeading: 1, upload.Accepted: 3, upload.SameFile: 1, upload.UnpairedQuotes: 1}
+	if diff := cmp.Diff(want, u.Counts); diff != "" || u.State != upload.Finished || u.Lines != 6 || len(u.Seen.Asked)+len(u.Seen.Warned) > 0 {
+		t.Errorf("%s after %d lines, %+v, counts (-want +got):\n%s", u.State, u.Lines, u.Seen, diff)
+	}
+	keys := d.keys("nova", pool.Live)
+	if diff := cmp.Diff([]string{"QF01-AAAA-1111", "QF01-BBBB-2222", "QF01-DDDD-4444"}, slices.Sorted(maps.Keys(keys))); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if offset := keys["QF01-BBBB-2222"].Offset; offset != 45 {
+		t.Errorf("a key stands at %d", offset)
+	}
+	golden(t, d, u, "report_csv.json")
+
+	u = d.drop("uploads/nova/elden/orders.csv", "E-Mail,Voucher,Code,Secret\nada@example.com,AAAA-1,BBBB-2,CCCC-3\n")
+	if u.State != upload.Finished || u.Counts[upload.Accepted] != 1 || u.Seen.Table.Column != 3 {
+		t.Errorf("%s because %q: %+v", u.State, u.Cause, u.Seen.Table)
+	}
+	u = d.drop("uploads/nova/elden/customers.csv", "E-Mail,QX01-SECRET,Status\nada@example.com,QX02-SECRET,new\n")
+	if u.State != upload.Finished || u.Cause != upload.NoColumn || !u.DueAt.Equal(noon.Add(upload.RemindAfter)) {
+		t.Errorf("%s because %q, looked at %v", u.State, u.Cause, u.DueAt)
+	}
+	golden(t, d, u, "report_no_column.json")
+	// The same rows in a file of another name are lines.
+	if u = d.drop("uploads/nova/elden/customers.as-is.txt", "a,b\nc,d\n"); u.Counts[upload.Accepted] != 2 {
+		t.Errorf("as it is: %v", u.Counts)
+	}
+}
+
+// A table is one range, of any size, and a worker that resumes it counts each row once.
+func TestIngest_csvIsResumed(t *testing.T) {
+	t.Parallel()
+	d := newFixture(t)
+	var file strings.Builder
+	file.WriteString("note,key\n")
+	for n := range 60 {
+		if n%7 == 0 {
+			file.WriteString("\n") // a blank line, that belongs to no row
+		}
+		fmt.Fprintf(&file, "\"for you,\nand\t%d\",KEY-%d\n", n, n)
+	}
+	file.WriteString("\"" + strings.Repeat("x", 3<<20))
+	o := d.bucket.Put("uploads/nova/elden/a.csv", []byte(file.String()))
+	hurry, cancel := context.WithTimeout(t.Context(), 15*time.Second) // less than a worker wants to have left
+	defer cancel()
+	if err := d.worker.Receive(hurry, o); err != nil {
+		t.Fatal(err)
+	}
+	if u := d.upload(o); u.Ranges != 1 || u.State != upload.Loading {
+		t.Fatalf("%s in %d ranges", u.State, u.Ranges)
+	}
+	for turns := 0; ; turns++ {
+		message, ok := d.jobs.next()
+		if !ok {
+			break
+		}
+		err := d.worker.Handle(hurry, message.(upload.Message))
+		if errors.Is(err, job.ErrUnfinished) {
+			d.jobs.Send(t.Context(), message, 0)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if turns > 10 {
+			t.Fatal("it makes no progress")
+		}
+	}
+	u := d.upload(o)
+	if diff := cmp.Diff(upload.Counts{upload.SkippedHeading: 1, upload.Accepted: 60, upload.EndlessRow: 1}, u.Counts); diff != "" || u.State != upload.Finished || u.Lines != 62 {
+		t.Errorf("%s after %d rows, counts (-want +got):\n%s", u.State, u.Lines, diff)
+	}
+	if n := d.shown(elden); n != 60 {
+		t.Errorf("the pool shows %d keys", n)
 	}
 }

@@ -280,21 +280,27 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 			return u, err
 		}
 		if !clear {
+			if u.Seen.Table.Is() && u.Seen.Table.Column == 0 {
+				return reject(upload.NoColumn)
+			}
 			u.State, u.Cause, u.DueAt = upload.NeedsConfirmation, upload.Unclear, now.Add(upload.RemindAfter)
 			return u, nil
 		}
 	}
 	u.State, u.Cause, u.DueAt = upload.Loading, "", now.Add(upload.StalledAfter)
 	u.Ranges = int((u.Size + upload.RangeSize - 1) / upload.RangeSize)
+	if u.Seen.Table.Is() {
+		u.Ranges = 1 // a quote in one range would change what the next one holds
+	}
 	return u, nil
 }
 
 // question looks at the head of a file, and reports whether it is clear how to read it:
-// since its lines are keys, its merchant has answered for the like of it before, or its
+// since its lines are keys, or its table has a column of them, its merchant has answered for the like of it before, or its
 // name asks for no question.
 func (w *Worker) question(ctx context.Context, u *upload.Upload, head []byte) (clear bool, err error) {
-	u.Seen, err = look(head, u.Encoding, int64(len(head)) == u.Size)
-	if err != nil {
+	u.Seen, err = look(u.File, head, u.Encoding, int64(len(head)) == u.Size)
+	if err != nil || u.Seen.Table.Is() && u.Seen.Table.Column == 0 {
 		return false, err
 	}
 	if upload.AsIs(u.File) {

@@ -25,34 +25,59 @@ type sample struct {
 }
 
 // look inspects the first bytes of a file, of which whole says that they are all.
-func look(head []byte, enc upload.Encoding, whole bool) (upload.Seen, error) {
-	var lines []sample
-	r, err := NewReader(bytes.NewReader(head), enc, 0, int64(len(head)), 0)
+func look(file string, head []byte, enc upload.Encoding, whole bool) (upload.Seen, error) {
+	lines, err := sampleLines(head, enc, whole)
 	if err != nil {
 		return upload.Seen{}, err
 	}
+	start := startOf(head, enc)
+	if !upload.IsCSV(file) {
+		return inspect(start, lines), nil
+	}
+	if seen := inspect(start, lines); seen.Has(upload.JSON) || seen.Has(upload.HTML) {
+		return seen, nil // whatever its name is
+	}
+	table, rows, err := sniff(head, enc, whole)
+	if err != nil || table.Column == 0 {
+		return upload.Seen{Table: table}, err
+	}
+	seen := inspect("", keyCells(table, rows))
+	seen.Table = table
+	return seen, nil
+}
+
+// sampleLines returns the lines at the beginning of a file.
+func sampleLines(head []byte, enc upload.Encoding, whole bool) ([]sample, error) {
+	r, err := NewReader(bytes.NewReader(head), enc, 0, int64(len(head)), 0)
+	if err != nil {
+		return nil, err
+	}
+	var lines []sample
 	r.interpret = func(offset int64, text string) (string, upload.Outcome) {
 		if text != "" {
 			lines = append(lines, sample{offset, r.lines, text})
 		}
 		return text, ""
 	}
-	for {
-		if _, err = r.Next(); err != nil {
-			break
-		}
+	for err == nil {
+		_, err = r.Next()
 	}
 	if !errors.Is(err, io.EOF) {
-		return upload.Seen{}, err
+		return nil, err
 	}
 	if !whole && len(lines) > 1 {
 		lines = lines[:len(lines)-1] // it may be cut off
 	}
+	return lines, nil
+}
+
+// startOf returns the beginning of a file as text.
+func startOf(head []byte, enc upload.Encoding) string {
 	start := string(head)
 	if encoding(enc).unit() == 2 {
 		start = encoding(enc).decode(head[:len(head)&^1])
 	}
-	return inspect(strings.TrimLeftFunc(start, around), lines), nil
+	return strings.TrimLeftFunc(start, around)
 }
 
 // inspect says what about the first lines of a file is not as lines of keys are. Start is

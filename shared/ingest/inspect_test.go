@@ -21,7 +21,7 @@ func lookAt(t *testing.T, file string) upload.Seen {
 	if !text {
 		t.Fatalf("no text: %q", file)
 	}
-	seen, err := look(head, enc, true)
+	seen, err := look("a.txt", head, enc, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestInspect_whatIsWarnedOf(t *testing.T) {
 // A file is judged by its first bytes, and the line that they cut off does not count.
 func TestInspect_lineThatIsCutOff(t *testing.T) {
 	head := []byte("\"AAAA-1\"\n\"BBBB-2\"\n\"CCC")
-	seen, err := look(head, upload.UTF8, false)
+	seen, err := look("a.txt", head, upload.UTF8, false)
 	if err != nil || len(seen.Asked) != 1 || seen.Asked[0].Lines != 2 {
 		t.Errorf("%+v, %v; want two lines in quotes", seen.Asked, err)
 	}

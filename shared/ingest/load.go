@@ -29,12 +29,19 @@ type loader struct {
 	pool   pool.ID
 	shards int
 	salt   []byte
-	lines  *Reader
+	lines  lines
 	pace   pace
 
 	done     upload.Range          // every line before its Offset is in the table, or rejected
 	rejected []upload.RejectedLine // of done, not yet saved
 	saved    int                   // lines of done that are saved
+}
+
+// lines reads the lines of a range, or the rows of a table. Its methods are those of Reader.
+type lines interface {
+	Next() (Line, error)
+	At() int64
+	Lines() int
 }
 
 // loadRange loads a range from its saved progress. If it was the last one, the
@@ -102,20 +109,37 @@ func (l *loader) prepare(ctx context.Context) error {
 }
 
 // open opens the file at the saved progress of the range.
-func (l *loader) open(ctx context.Context) (err error) {
+func (l *loader) open(ctx context.Context) error {
 	u, from := l.upload, max(l.done.Offset, int64(l.done.Number)*upload.RangeSize)
+	if u.Seen.Table.Is() {
+		return l.openTable(ctx)
+	}
 	end := min(int64(l.done.Number+1)*upload.RangeSize, u.Size)
 	if l.done.Number == u.Ranges-1 {
 		end = u.Size
 	}
-	l.lines, err = NewReader(&source{
+	r, err := NewReader(&source{
 		ctx: ctx, objects: l.Objects, object: u.Object,
 		at: max(0, from-int64(encoding(u.Encoding).unit())), end: min(end+Overlap, u.Size),
 	}, u.Encoding, from, end, l.done.Lines)
-	if err == nil {
-		l.lines.interpret = interpreter(u.Seen, u.Reading)
+	if err != nil {
+		return err
 	}
-	return err
+	r.interpret = interpreter(u.Seen, u.Reading)
+	l.lines = r
+	return nil
+}
+
+// openTable opens a table at its beginning, and passes over what is loaded.
+func (l *loader) openTable(ctx context.Context) error {
+	u := l.upload
+	r, err := newTableReader(&source{ctx: ctx, objects: l.Objects, object: u.Object, end: u.Size}, u.Encoding, u.Seen.Table)
+	if err != nil {
+		return err
+	}
+	r.interpret = interpreter(u.Seen, u.Reading)
+	l.lines = r
+	return r.skipTo(l.done.Offset)
 }
 
 // Step loads the next batch of lines.
@@ -159,7 +183,9 @@ func (l *loader) read() (*batch, error) {
 			return nil, err
 		}
 		if line.Reason != "" {
-			b.reject(line.Number, line.Reason, time.Time{})
+			for n := range 1 + line.More {
+				b.reject(line.Number+n, line.Reason, time.Time{})
+			}
 			continue
 		}
 		key := upload.NewKey{

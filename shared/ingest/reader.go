@@ -50,6 +50,7 @@ type Line struct {
 	Number int            // counted from 1 at the start of the range, blank lines too
 	Text   pool.Secret    // trimmed; only if it is not rejected
 	Reason upload.Outcome // why the line is rejected; empty if it is a key
+	More   int            // lines after it that are rejected with it, in a table
 }
 
 // Reader reads the lines that begin in one range of a key file. However a file

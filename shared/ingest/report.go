@@ -33,6 +33,7 @@ type report struct {
 	// What was found in its first bytes: it is held for the one, loaded with the other.
 	Findings []upload.Finding `json:"findings,omitempty"`
 	Warnings []upload.Finding `json:"warnings,omitempty"`
+	Table    *columns         `json:"table,omitempty"`
 	Options  []string         `json:"options,omitempty"`  // that there are while it is held; that were chosen then
 	AsBefore bool             `json:"asBefore,omitempty"` // chosen for an earlier file
 
@@ -42,6 +43,13 @@ type report struct {
 	Refused    map[string]int `json:"refused"`
 	Skipped    map[string]int `json:"skipped,omitempty"`
 	Unlisted   int            `json:"unlisted,omitempty"` // lines beyond maxListed
+}
+
+// columns are those of a table.
+type columns struct {
+	Columns int      `json:"columns"`
+	Keys    int      `json:"keys,omitempty"`  // number of the column of keys, from 1
+	Named   []string `json:"named,omitempty"` // names that are known for such
 }
 
 // maxListed is the number of lines that a report lists, so that any report can be
@@ -55,6 +63,9 @@ func newReport(u upload.Upload) report {
 		Findings: u.Seen.Asked, Warnings: u.Seen.Warned, Options: u.Reading.Options(), AsBefore: u.Remembered,
 		Read: u.Lines, Accepted: u.Counts[upload.Accepted],
 		Duplicates: map[string]int{}, Refused: map[string]int{}, Skipped: map[string]int{},
+	}
+	if table := u.Seen.Table; table.Is() {
+		r.Table = &columns{table.Columns, table.Column, table.Named}
 	}
 	if u.State == upload.NeedsConfirmation {
 		r.Options = u.Seen.Offered()

@@ -261,6 +261,17 @@ func TestNoticeMail_golden(t *testing.T) {
 			})
 			return &u
 		}()},
+		"upload_no_column": {notice.UploadReport, "nova", caused(upload.NoColumn), func() *upload.Upload {
+			u := with(*unread(upload.NoColumn), func(u *upload.Upload) {
+				u.File = "november.csv"
+				u.Seen.Table = upload.Table{Separator: ",", Columns: 4, Named: []string{"name", "e mail", "status"}}
+			})
+			return &u
+		}()},
+		"upload_only_heading": {notice.UploadReport, "nova", caused(upload.NoKeys), func() *upload.Upload {
+			u := with(*unread(upload.NoKeys), func(u *upload.Upload) { u.Counts, u.Lines = upload.Counts{upload.SkippedHeading: 1}, 1 })
+			return &u
+		}()},
 		"upload_warned": {notice.UploadReport, "nova", file, func() *upload.Upload {
 			u := with(record, func(u *upload.Upload) {
 				u.Counts, u.Kept, u.Lines = upload.Counts{upload.Accepted: 2, upload.SkippedHeading: 1, upload.SkippedComment: 2}, nil, 5

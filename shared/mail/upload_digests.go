@@ -18,7 +18,7 @@ const togetherAbout = "The first file after a quiet time is reported at once, ot
 
 // uploadDigest tells the outcome of several key files, the worst first.
 func (w noticeWriter) uploadDigest() letter {
-	keys, look, unread, known := 0, 0, 0, 0
+	keys, look, unread, known, held := 0, 0, 0, 0, 0
 	for _, u := range w.uploads {
 		keys += u.Counts[upload.Accepted]
 		known += u.Counts.Duplicates()
@@ -27,6 +27,9 @@ func (w noticeWriter) uploadDigest() letter {
 		}
 		if u.Cause != "" {
 			unread++
+		}
+		if u.State == upload.NeedsConfirmation {
+			held++
 		}
 	}
 	files := count(w.n.Facts.Count, "file")
@@ -51,6 +54,9 @@ func (w noticeWriter) uploadDigest() letter {
 	if look > 0 {
 		needs := capital(count(look, "file needs a look and stands", "files need a look and stand")) + " first below."
 		l.Words = append(l.Words, words(needs+" The API has the report of each file, with all its lines: GET /v1/uploads/{upload}.")...)
+	}
+	if held > 0 {
+		l.Words = append(l.Words, words("Nothing was added of a file that waits for your answer. Drop it mended; or tell us how to read it, POST /v1/uploads/{upload}/load; or, if every line of it is a key as it stands, drop it under a name that ends in .as-is.txt.")...)
 	}
 	if known > 0 {
 		l.Words = append(l.Words, words("A key that is known already is never sold a second time, so there is nothing to mend about those.")...)
@@ -101,12 +107,12 @@ func (w noticeWriter) files(say func(upload.Upload) string) []details {
 	return []details{table}
 }
 
-// severity sorts uploads: 2, not read; 1, with lines left out; 0, all good.
+// severity sorts uploads: 2, not read; 1, with lines left out or a warning; 0, all good.
 func severity(u upload.Upload) int {
 	switch {
 	case u.Cause != "":
 		return 2
-	case u.Counts.Duplicates()+u.Counts.Rejected() > 0:
+	case u.Counts.Duplicates()+u.Counts.Rejected()+len(u.Seen.Warned) > 0:
 		return 1
 	default:
 		return 0
@@ -131,9 +137,11 @@ func (w noticeWriter) outcome(u upload.Upload) string {
 		parts = append(parts, count(added, "key")+" added"+where)
 	}
 	if left := u.Counts.Duplicates() + u.Counts.Rejected(); left > 0 {
-		problems := make([]string, min(len(u.Kept), shownProblems))
-		for i := range problems {
-			problems[i] = "line " + number(u.Kept[i].Line) + " (" + w.reason(u.Kept[i]) + ")"
+		var problems []string
+		for _, line := range u.Kept {
+			if len(problems) < shownProblems && !line.Reason.Skipped() {
+				problems = append(problems, "line "+number(line.Line)+" ("+w.reason(line)+")")
+			}
 		}
 		out := count(left, "line") + " left out"
 		if len(problems) > 0 {
@@ -144,6 +152,11 @@ func (w noticeWriter) outcome(u upload.Upload) string {
 		}
 		parts = append(parts, out)
 	}
+	for _, f := range slices.Concat(u.Seen.Asked, u.Seen.Warned) {
+		if u.State == upload.NeedsConfirmation || !u.Seen.Has(f.Trait) {
+			parts = append(parts, first(traits[f.Trait], string(f.Trait)))
+		}
+	}
 	return strings.Join(parts, "; ")
 }
 
@@ -151,6 +164,7 @@ func (w noticeWriter) outcome(u upload.Upload) string {
 var causes = map[upload.Cause]string{
 	upload.Empty:           "empty",
 	upload.Binary:          "not a text file",
+	upload.NoColumn:        "no column that is known to hold the keys",
 	upload.NoKeys:          "no usable key in it",
 	upload.Misplaced:       "in the wrong place: its name says no pool",
 	upload.UnknownMerchant: "in the wrong place: its name says no merchant that is set up",

@@ -65,6 +65,19 @@ func TestUploadDigests_golden(t *testing.T) {
 		"uploads_empty":    {notice.UploadReport, "nova", 39, empties},
 		"uploads_more":     {notice.UploadReport, "nova", 1102, mixed[:2]},
 		"uploads_reminder": {notice.UploadReminder, "nova", 3, []upload.Upload{mixed[3], mixed[5], mixed[6]}},
+		"uploads_held": {notice.UploadReport, "nova", 3, []upload.Upload{
+			file("warned.txt", func(u *upload.Upload) {
+				u.Counts = upload.Counts{upload.Accepted: 19, upload.SkippedHeading: 1, upload.UnpairedQuotes: 1}
+				u.Kept = []upload.RejectedLine{{Line: 1, Reason: upload.SkippedHeading}, {Line: 7, Reason: upload.UnpairedQuotes}}
+				u.Seen.Asked = []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}
+				u.Seen.Warned = []upload.Finding{{Trait: upload.Typography, Lines: 2, First: 4}}
+			}),
+			file("held.txt", func(u *upload.Upload) {
+				u.State, u.Cause, u.Counts = upload.NeedsConfirmation, upload.Unclear, upload.Counts{}
+				u.Seen.Asked = []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}, {Trait: upload.Quotes, Lines: 19, First: 2}}
+			}),
+			file("orders.csv", unread(upload.NoColumn)),
+		}},
 		"uploads_misplaced_nobody": {notice.Misplaced, "", 2, []upload.Upload{
 			file("", func(u *upload.Upload) {
 				u.Merchant, u.Object.Name, u.Cause = "", "uploads/nowa/elden/keys.txt", upload.UnknownMerchant

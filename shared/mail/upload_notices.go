@@ -162,9 +162,33 @@ func (w noticeWriter) held(l letter) letter {
 		"Nothing of it was added, so that nothing is sold that is no key. This is what we saw:",
 		strings.Join(w.findings(u.Seen.Asked), "\n"),
 		"There are three ways on:",
-		"1. Mend the file, so that it holds one key a line and nothing else, and drop it again. Then delete this one.\n"+
+		"1. Mend the file, so that it holds one key a line and nothing else, or save it as .csv with a column called key, and drop it again. Then delete this one.\n"+
 			"2. Tell us by the API how to read it: "+say+" ("+what+"). The next file of this pool that looks the same is then read the same way, and you are not asked again.\n"+
 			"3. If every line of it is a key exactly as it stands, drop it again as "+asIs(w.file())+".",
+	)
+	return l
+}
+
+// noColumn tells of a table whose column of keys cannot be told.
+func (w noticeWriter) noColumn(l letter) letter {
+	l.Title = fmt.Sprintf("We cannot tell which column of %s holds the keys.", w.file())
+	saw := "Nothing of it was added."
+	if w.upload != nil {
+		table := w.upload.Seen.Table
+		saw = fmt.Sprintf("It has %s, and ", count(table.Columns, "column"))
+		switch len(table.Named) {
+		case 0:
+			saw += "its first line names none that we know."
+		case 1:
+			saw += fmt.Sprintf("of their names we know one: %s.", table.Named[0])
+		default:
+			saw += fmt.Sprintf("of their names we know these: %s.", joinWords(table.Named))
+		}
+		saw += " Nothing of it was added."
+	}
+	l.Words = words(saw,
+		"Please call one column, and only one, by one of these names in the first line: key, license, license key, code, serial. Or leave nothing but the keys in the file. Then drop it again.",
+		"If every line of it is a key exactly as it stands, drop it again as "+asIs(w.file())+".",
 	)
 	return l
 }
@@ -200,11 +224,17 @@ func (w noticeWriter) unread() letter {
 	case upload.Binary:
 		l.Title = fmt.Sprintf("%s is not a text file.", file)
 		l.Words = words(
-			"We read plain text with one key a line, in UTF-8 or UTF-16. This file is something else, a spreadsheet or an archive perhaps; nothing was added.",
+			"We read plain text with one key a line, or .csv with a column called key, in UTF-8 or UTF-16. This file is something else, a spreadsheet or an archive perhaps; nothing was added.",
 			"Please save the keys as a text file and drop it again.",
 		)
+	case upload.NoColumn:
+		return w.noColumn(l)
 	case upload.NoKeys:
 		l.Title = fmt.Sprintf("%s holds no usable key.", file)
+		if w.upload.Counts.Rejected() == 0 {
+			l.Words = words("There is nothing in it but a heading or comments, so nothing was added. Please look whether the export that made it went through, and drop the file again.")
+			return l
+		}
 		l.Words = words("Every line was refused, so nothing was added:")
 		if lines := w.rejectedLines(); len(lines) > 0 {
 			l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
@@ -323,6 +353,8 @@ var outcomes = map[upload.Outcome]string{
 	upload.InvalidText:        "not valid text",
 	upload.UnpairedQuotes:     "with quotes that do not pair",
 	upload.NoKey:              "without a key",
+	upload.OtherColumns:       "with more or fewer columns than the first",
+	upload.EndlessRow:         "with a quote that is never closed, so that nothing after it was read",
 	upload.NotStorable:        "refused by the store",
 	upload.SkippedHeading:     "the heading, passed over",
 	upload.SkippedComment:     "comments, passed over",

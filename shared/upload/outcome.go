@@ -21,8 +21,10 @@ const (
 	ControlCharacter   Outcome = "control-character"
 	InvisibleCharacter Outcome = "invisible-character" // such as a zero-width space or a soft hyphen
 	InvalidText        Outcome = "invalid-text"
-	UnpairedQuotes     Outcome = "unpaired-quotes" // where quotes around keys are stripped
-	NoKey              Outcome = "no-key"          // nothing is left once its number or quotes are stripped
+	UnpairedQuotes     Outcome = "unpaired-quotes" // around a key, where they are stripped, or in a row of a table
+	NoKey              Outcome = "no-key"          // its cell is blank, or nothing is left once its number or quotes are stripped
+	OtherColumns       Outcome = "other-columns"   // more or fewer than the first row of the table has
+	EndlessRow         Outcome = "endless-row"     // of a table, after a quote that is never closed; the rest is not read
 	NotStorable        Outcome = "not-storable"    // the table takes no such key
 
 	// Skipped: the line is none of a key, as the merchant said.
@@ -34,7 +36,7 @@ const (
 var Outcomes = []Outcome{
 	Accepted,
 	SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn,
-	TooLong, Tab, ControlCharacter, InvisibleCharacter, InvalidText, UnpairedQuotes, NoKey, NotStorable,
+	TooLong, Tab, ControlCharacter, InvisibleCharacter, InvalidText, UnpairedQuotes, NoKey, OtherColumns, EndlessRow, NotStorable,
 	SkippedHeading, SkippedComment,
 }
 

@@ -40,12 +40,14 @@ type Finding struct {
 	First int   `json:"first"` // number of the first of them, from 1
 }
 
-// Seen is what a look at the first bytes of a file found. It holds no text of the file.
+// Seen is what a look at the first bytes of a file found. It holds no text of the file
+// but for names of columns.
 type Seen struct {
 	Asked  []Finding // the merchant is asked about them before anything is loaded
 	Warned []Finding // the report tells of them
 
 	HeadingAt int64  // offset of the heading's line
+	Table     Table  // how its columns are read
 	Numbering string // what stands in front of each line, with 1 for its number: "1. "
 }
 

@@ -63,6 +63,7 @@ type Cause string
 const (
 	Empty           Cause = "empty"            // it holds no line that is not blank
 	Binary          Cause = "binary"           // it is no text in UTF-8 or UTF-16
+	NoColumn        Cause = "no-column"        // it is a table, and no column is known to hold the keys
 	NoKeys          Cause = "no-keys"          // every line was rejected
 	Misplaced       Cause = "misplaced"        // its name names no pool
 	UnknownMerchant Cause = "unknown-merchant" // its name names no known merchant
