@@ -48,6 +48,12 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_api_pool")).Want(200)  // the same again
 	w.send(resttest.Event(t, "again_api_pool")).Want(428) // a change without a condition
 	w.send(resttest.Event(t, "bad_api_token")).Want(401)
+	uploads := strings.TrimPrefix(resttest.Event(t, "bad_api_scope").Headers["authorization"], "Bearer ")
+	if err := w.store.PutToken(t.Context(), access.Token{Hash: access.HashToken(uploads), Merchant: "acme", Scopes: []access.Scope{access.Upload}}); err != nil {
+		t.Fatal(err)
+	}
+	w.send(resttest.Event(t, "bad_api_scope")).Want(403)
+	w.send(resttest.Event(t, "good_api_tokens")).Want(200)
 
 	var product Product
 	w.send(resttest.Event(t, "good_api_product")).Want(201).Into(&product)

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
+	"keypool/shared/settings"
 )
 
 // notices returns the notices of a kind, the first of an hour before the rest.
@@ -81,6 +82,40 @@ func TestNewSecret_isTold(t *testing.T) {
 	if strings.Contains(fmt.Sprint(w.notices(notice.NewSecret)), "whsec_") {
 		t.Error("a notice holds a secret")
 	}
+}
+
+// A new token is told at once, and a week before it expires.
+func TestNewToken_isTold(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.setMerchant(catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "acme@example.com"})
+	bearer := w.token("acme", access.Upload, access.OrdersRead)
+	id, expires := access.Token{Hash: access.HashToken(bearer)}.ID(), noon.AddDate(0, 0, 90)
+	if diff := gocmp.Diff(notice.Facts{Count: 1, Changed: []notice.Changed{
+		{Name: "test", ID: id, Parts: []string{"upload", "orders:read"}, Until: expires, By: "the operator", At: noon},
+	}}, w.changed(notice.NewToken)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := gocmp.Diff(notice.Facts{Changed: []notice.Changed{{Name: "test", ID: id, Until: expires}}}, w.changed(notice.ExpiringToken)); diff != "" {
+		t.Error(diff)
+	}
+	if n := w.notices(notice.ExpiringToken)[0]; !n.Mail.TryAt.Equal(noon.AddDate(0, 0, 83)) {
+		t.Errorf("it is mailed at %s", n.Mail.TryAt)
+	}
+	for _, notices := range [][]notice.Notice{w.notices(notice.NewToken), w.notices(notice.ExpiringToken)} {
+		if strings.Contains(fmt.Sprint(notices), access.TokenPrefix) {
+			t.Error("a notice holds a token")
+		}
+	}
+
+	tokens := settings.Tokens{Store: w.store, Now: w.now}
+	for _, short := range []settings.NewToken{{Days: 13}, {Forever: true}} {
+		short.Merchant, short.Name, short.Scopes = "acme", "short", []string{"upload"}
+		if _, _, err := tokens.Create(t.Context(), short); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.changed(notice.ExpiringToken)
 }
 
 // What a customer reads is told, and nothing else of a product.

@@ -16,6 +16,7 @@ func TestThrottles_askToTryAgain(t *testing.T) {
 	}{
 		"/v1/pools":          {"Query", 0},
 		"/v1/uploads":        {"Query", 0},
+		"/v1/tokens":         {"Query", 1},   // the first one finds the tokens, this one their last uses
 		"/v1/uploads/x":      {"GetItem", 1}, // the first one finds the token
 		"/v1/orders/1001":    {"Query", 1},   // the first one finds the lines, this one reads their history
 		"/v1/products/4711x": {"GetItem", 1},

@@ -29,6 +29,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		History:    store,
 		Settings:   catalog.NewCached(store, time.Now),
 		Uploads:    store,
+		Tokens:     store,
 		Counts:     store,
 		MailSender: ses.Open(boot.FreshConnections(cfg), env.Required("KEYPOOL_CONFIGURATION_SET")),
 		Sender:     address(env.Address("KEYPOOL_SENDER")),

@@ -11,6 +11,7 @@ import (
 
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
+	"keypool/shared/access"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -60,6 +61,18 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("a notice to the merchant", func() []byte {
 		notices++
 		n := notice.New(lambdatest.Merchant, notice.MailFailed, fmt.Sprint(notices), notice.Facts{Orders: []string{"A-1"}, Count: 1}, time.Now())
+		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		return record(outbox.NoticeItem(n.ID))
+	})
+	token := access.Token{Hash: access.HashToken("a token"), Merchant: lambdatest.Merchant}
+	if err := s.Store.PutToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	s.RefuseEachCall("a notice of a token that expires", func() []byte {
+		notices++
+		n := notice.New(lambdatest.Merchant, notice.ExpiringToken, fmt.Sprint(notices), notice.Facts{Changed: []notice.Changed{{ID: token.ID()}}}, time.Now())
 		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}

@@ -121,6 +121,10 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 		t.Errorf("%v, %v, %s", ok, err, diff)
 	}
 	w.send(resttest.Event(t, "bad_operator_token")).Want(422)
+	if err := w.store.PutToken(t.Context(), access.Token{Hash: sampleToken.ID, Merchant: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	w.send(resttest.Event(t, "good_operator_token_revoke")).Want(204)
 	w.send(resttest.Event(t, "bad_operator_unsigned")).Want(403)
 }
 

@@ -45,6 +45,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
 	"keypool/shared/notice"
@@ -92,6 +93,11 @@ type Uploads interface {
 	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
 }
 
+// Tokens lists a merchant's API tokens.
+type Tokens interface {
+	Tokens(ctx context.Context, merchant string) ([]access.Token, error)
+}
+
 // Counts keeps the counts that are shown.
 type Counts interface {
 	// AddTaken adds to the count of a pool side's taken keys.
@@ -111,6 +117,7 @@ type Mailer struct {
 	History    History
 	Settings   Settings
 	Uploads    Uploads
+	Tokens     Tokens
 	Counts     Counts
 	MailSender MailSender
 	Sender     netmail.Address // every mail is sent from its address

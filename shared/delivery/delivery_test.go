@@ -95,7 +95,7 @@ func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
-		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Counts: s.store,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Tokens: s.store, Counts: s.store,
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }

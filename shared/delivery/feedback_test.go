@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/delivery"
 	"keypool/shared/mail"
@@ -203,6 +204,33 @@ func TestNotice_toAFormerAddress(t *testing.T) {
 		"1 former@nova.example: Notices for Nova Software go to another address now",
 		"1 new@nova.example: Notices for Nova Software come here now",
 	)
+}
+
+// A merchant is told of a token a week before it expires, unless it was revoked.
+func TestNotice_ofATokenThatExpires(t *testing.T) {
+	s := newScene(t)
+	used, revoked := access.Token{Hash: "aaaa0123456789abcdef", Merchant: "nova"}, access.Token{Hash: "bbbb0123456789abcdef", Merchant: "nova"}
+	raise := func(t access.Token, name string) notice.Notice {
+		facts := notice.Facts{Changed: []notice.Changed{{Name: name, ID: t.ID(), Until: noon.AddDate(0, 0, 90)}}}
+		return notice.New("nova", notice.ExpiringToken, t.ID(), facts, noon).At(noon.AddDate(0, 0, 83))
+	}
+	for _, err := range []error{
+		s.store.PutToken(t.Context(), used, raise(used, "nightly")), s.store.PutToken(t.Context(), revoked, raise(revoked, "old")),
+		s.store.UseToken(t.Context(), used, noon.AddDate(0, 0, 80)), s.store.DeleteToken(t.Context(), revoked),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	items := []outbox.Item{outbox.NoticeItem(raise(used, "").ID), outbox.NoticeItem(raise(revoked, "").ID)}
+	s.mail(items...)
+	s.wantSent()
+	s.now = noon.AddDate(0, 0, 83)
+	s.mail(items...)
+	s.wantSent("1 ops@nova.example: The API token nightly expires on 21 February")
+	if body := s.ses.mails[0].Text; !strings.Contains(body, "Last used: 11 February 2027") {
+		t.Errorf("the mail does not say when it was last used:\n%s", body)
+	}
 }
 
 func TestNotice_toItsMerchant(t *testing.T) {

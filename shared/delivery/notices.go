@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
@@ -51,8 +52,29 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			records = append(records, u)
 		}
 	}
+	if n.Kind == notice.ExpiringToken {
+		usedAt, ok, err := k.tokenUse(ctx, n)
+		if err != nil || !ok {
+			return mail.Message{}, false, err
+		}
+		n.Facts.Started = usedAt
+	}
 	m, err := mail.ForNotice(n, merchant, about, records, k.Sender, k.Operator, k.Now())
 	return m, err == nil, err
+}
+
+// tokenUse returns when the token that a notice is about was last used, false if there is
+// no such token any more: it was revoked.
+func (k noticeKind) tokenUse(ctx context.Context, n notice.Notice) (usedAt time.Time, ok bool, err error) {
+	tokens, err := k.Tokens.Tokens(ctx, n.Merchant)
+	for _, t := range tokens {
+		for _, about := range n.Facts.Changed {
+			if t.ID() == about.ID {
+				return t.UsedAt, true, nil
+			}
+		}
+	}
+	return time.Time{}, false, err
 }
 
 // apply tells the operator of a merchant's notice that does not arrive. That a

@@ -321,6 +321,13 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Name: "back office", ID: "5d41402abc4b2a76", Parts: []string{"orders:read", "settings", "secrets"}, By: "the operator", At: noon},
 			{Name: "<b>&\u202e", ID: "7d793037a0760186", Parts: []string{"upload"}, Until: noon.AddDate(0, 0, 1), By: "the operator", At: noon.Add(time.Minute)},
 		}}, nil},
+		"expiring_token": {notice.ExpiringToken, "nova", notice.Facts{
+			Started: noon.Add(-time.Hour),
+			Changed: []notice.Changed{{Name: "nightly upload", ID: "5d41402abc4b2a76", Until: noon.AddDate(0, 0, 7)}},
+		}, nil},
+		"expiring_token_unused": {notice.ExpiringToken, "nova", notice.Facts{
+			Changed: []notice.Changed{{Name: "nightly upload", ID: "5d41402abc4b2a76", Until: noon.AddDate(0, 2, 0)}},
+		}, nil},
 		"new_secret": {notice.NewSecret, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "shop-eu", Until: noon.AddDate(0, 0, 1), By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
 		}}, nil},

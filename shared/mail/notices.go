@@ -78,6 +78,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.ChangedRepeat:  noticeWriter.changedRepeat,
 	notice.UnknownEvent:   noticeWriter.unknownEvent,
 	notice.NewToken:       noticeWriter.newToken,
+	notice.ExpiringToken:  noticeWriter.expiringToken,
 	notice.NewSecret:      noticeWriter.newSecret,
 	notice.ChangedText:    noticeWriter.changedText,
 	notice.ChangedAddress: noticeWriter.changedAddress,

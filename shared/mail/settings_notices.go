@@ -43,6 +43,29 @@ func (w noticeWriter) newToken() letter {
 	return l
 }
 
+func (w noticeWriter) expiringToken() letter {
+	var c notice.Changed
+	if len(w.n.Facts.Changed) > 0 {
+		c = w.n.Facts.Changed[0]
+	}
+	l := letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("The API token %s expires on %s.", c.Name, w.day(c.Until)),
+		Words: words(
+			"What still uses it then is refused with status 401: an upload that runs every night brings no more keys.",
+			"If it is used, reply to this mail and ask for a new one with the same scopes, put that in its place, and revoke this one. If nobody needs it, there is nothing to do.",
+		),
+	}
+	used := w.n.Facts.Started
+	d := details{Title: "At a glance"}
+	d.add("Token", c.Name)
+	d.add("Id", c.ID)
+	d.add("Good until", w.moment(c.Until))
+	d.add("Last used", w.until(used, "never"))
+	l.Details = []details{d}
+	return l
+}
+
 func (w noticeWriter) newSecret() letter {
 	f := w.n.Facts
 	l := letter{

@@ -40,6 +40,7 @@ const (
 	ChangedRepeat  Kind = "changed-repeat"  // a line: paid again with other content
 	UnknownEvent   Kind = "unknown-event"   // an account, a day and a type: signed events that nothing reads
 	NewToken       Kind = "new-token"       // an hour: API tokens that were made
+	ExpiringToken  Kind = "expiring-token"  // a token: it expires in a week, mailed then
 	NewSecret      Kind = "new-secret"      // an hour: accounts that were given a signing secret
 	ChangedText    Kind = "changed-text"    // an hour: products whose mails say something else
 	ChangedAddress Kind = "changed-address" // a change of the merchant and a side: the notice address, told to the new and the former one
@@ -49,7 +50,7 @@ const (
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent,
-	NewToken, NewSecret, ChangedText, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedText, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -85,7 +86,7 @@ type Facts struct {
 	Orders  []string
 	Count   int       // occurrences, where Orders, Refused or Uploads is cut short
 	Cause   string    // machine-readable: a field, a code
-	Started time.Time // of an upload; of the oldest order's waiting
+	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use
 }
 
 // Uploaded returns the facts of a notice about an upload.
@@ -126,6 +127,12 @@ func New(merchant string, kind Kind, dedupKey string, facts Facts, now time.Time
 		Facts:    facts,
 		Mail:     outbox.Entry{}.Next(outbox.Notice, now),
 	}
+}
+
+// At returns the notice, to be mailed at a later time.
+func (n Notice) At(later time.Time) Notice {
+	n.Mail.TryAt, n.Mail.DueAt = later, later
+	return n
 }
 
 // short shortens a dedup key, so that the whole ID fits into a mail's tag, in
@@ -209,9 +216,7 @@ func (n Notice) Overflow() Notice {
 
 // Held returns the notice as one that waits for the end of its window.
 func (n Notice) Held() Notice {
-	n.Mail.TryAt = n.Kind.windowStart(n.RaisedAt).Add(gathered[n.Kind].window)
-	n.Mail.DueAt = n.Mail.TryAt
-	return n
+	return n.At(n.Kind.windowStart(n.RaisedAt).Add(gathered[n.Kind].window))
 }
 
 // Before returns the ID of the first notice of the window before. If there is such a

@@ -31,6 +31,20 @@ func tokenMade(t access.Token, by access.Principal, now time.Time) notice.Notice
 	return changed(notice.NewToken, t.Merchant, c, by, now)
 }
 
+// remindBefore is how long before its end a token is told of, if it was made for longer
+// than that twice over.
+const remindBefore = 7 * 24 * time.Hour
+
+// tokenExpires returns the notice that a token is about to expire, to be mailed then, none
+// if the token is too short-lived for it. Whoever uses it would else hear of it by a 401.
+func tokenExpires(t access.Token, now time.Time) []notice.Notice {
+	if t.ExpiresAt.IsZero() || t.ExpiresAt.Sub(t.CreatedAt) < 2*remindBefore {
+		return nil
+	}
+	facts := notice.Facts{Changed: []notice.Changed{{Name: t.Name, ID: t.ID(), Until: t.ExpiresAt}}}
+	return []notice.Notice{notice.New(t.Merchant, notice.ExpiringToken, t.ID(), facts, now).At(t.ExpiresAt.Add(-remindBefore))}
+}
+
 // secretSet tells of the first of the account's secrets, and of those before.
 func secretSet(before, next catalog.Account, by access.Principal, now time.Time) notice.Notice {
 	c := notice.Changed{Name: next.Name}

@@ -77,8 +77,8 @@ func scopeNames() string {
 	return strings.Join(names, ", ")
 }
 
-// Create makes an API token for a merchant, who is told of it, and returns its text,
-// which is shown this once. Its error is ErrNotFound if there is no such merchant, or an *InvalidError.
+// Create makes an API token for a merchant, who is told of it now and a week before it
+// expires, and returns its text, which is shown this once. Its error is ErrNotFound if there is no such merchant, or an *InvalidError.
 func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, text string, err error) {
 	if err := invalid(CheckToken(want)...); err != nil {
 		return t, "", err
@@ -99,7 +99,7 @@ func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, tex
 	if !want.Forever {
 		t.ExpiresAt = t.CreatedAt.AddDate(0, 0, cmp.Or(want.Days, DefaultTokenDays))
 	}
-	if err := s.Store.PutToken(ctx, t, tokenMade(t, want.By, t.CreatedAt)); err != nil {
+	if err := s.Store.PutToken(ctx, t, append(tokenExpires(t, t.CreatedAt), tokenMade(t, want.By, t.CreatedAt))...); err != nil {
 		return access.Token{}, "", fmt.Errorf("create a token: %w", err)
 	}
 	return t, text, nil

@@ -263,7 +263,7 @@ func newMerchant(t *testing.T) *merchant {
 	never := 0
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: m.name, Title: m.name, Notices: m.notices, Pool: m.name, LowStock: &never, Product: m.name, ProductTitle: m.name,
-		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read"}},
+		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read"}, Days: 1}, // a longer one has a mail due, a week before it expires
 	})
 	if err != nil {
 		t.Fatal(err)
