@@ -640,7 +640,7 @@ func TestUploads_showTheirReports(t *testing.T) {
 	}
 	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T090000-a", File: "a.txt", Pool: "ring", Side: pool.Test, State: upload.Parked, Cause: upload.UnknownPool})
 	w.upload(finished)
-	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T110000-c", File: "c.txt", Pool: "elden", Side: pool.Live, State: upload.Loading, Ranges: 8, Done: 2})
+	w.upload(upload.Upload{Merchant: "acme", ID: "20261123T110000-c", File: "c.txt", Pool: "elden", Side: pool.Live, State: upload.Loading, Size: 8 * upload.RangeSize, Ranges: 8, Done: 2})
 
 	var list UploadList
 	w.shop(bearer, "GET", "/v1/uploads?limit=2", nil).Want(200).Into(&list)
@@ -655,7 +655,7 @@ func TestUploads_showTheirReports(t *testing.T) {
 	var got Upload
 	w.shop(bearer, "GET", "/v1/uploads/"+finished.ID, nil).Want(200).Into(&got)
 	if diff := cmp.Diff(Upload{
-		ID: finished.ID, File: "b.txt", Pool: "elden", Side: "live", Size: 40, State: "finished", Progress: 100, Lines: 4, Accepted: 2,
+		ID: finished.ID, File: "b.txt", Pool: "elden", Side: "live", Size: 40, State: "finished", Progress: 100, Read: 40, Lines: 4, Accepted: 2,
 		Duplicates: map[string]int{"sold": 1}, Refused: map[string]int{"too-long": 1},
 		First:      []RefusedLine{{Line: 2, Reason: "sold", SoldAt: noon.Add(-time.Hour)}, {Line: 4, Reason: "too-long"}},
 		ReceivedAt: noon, FinishedAt: noon.Add(time.Second),
@@ -664,6 +664,66 @@ func TestUploads_showTheirReports(t *testing.T) {
 		t.Error(diff)
 	}
 	w.shop(bearer, "GET", "/v1/uploads/none", nil).Want(404)
+}
+
+// While it is loading, an upload shows what its workers have saved.
+func TestUploads_showTheirProgress(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	u := upload.Upload{
+		Merchant: "acme", ID: "u1", File: "a.txt", Pool: "elden", Side: pool.Live, Size: 3*upload.RangeSize - 100, State: upload.Loading, Ranges: 3, Counts: upload.Counts{},
+	}
+	w.upload(u)
+	look := func() Upload {
+		var got Upload
+		w.shop(bearer, "GET", "/v1/uploads/u1", nil).Want(200).Into(&got)
+		return got
+	}
+	if got := look(); got.Progress != 0 || got.Read != 0 || got.Accepted != 0 {
+		t.Errorf("before anything is read: %+v", got)
+	}
+	for n, save := range []upload.Range{
+		{Offset: upload.RangeSize + 7, Lines: 10, Counts: upload.Counts{upload.Accepted: 8, upload.Sold: 1, upload.TooLong: 1}}, // ended, its last line in the next range
+		{Offset: upload.RangeSize + 1000, Lines: 5, Counts: upload.Counts{upload.Accepted: 4, upload.SkippedComment: 1}},        // begun
+		{}, // taken
+	} {
+		r, err := w.store.TakeRange(t.Context(), u, n, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		save.Part = r.Part
+		if n == 0 {
+			save.Done = true
+			err = w.store.EndRange(t.Context(), u, save, noon)
+		} else if n == 1 {
+			err = w.store.SaveRange(t.Context(), u, save)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := Upload{
+		ID: "u1", File: "a.txt", Pool: "elden", Side: "live", Size: 3*upload.RangeSize - 100, State: "loading", ReceivedAt: noon,
+		Progress: 33, Read: upload.RangeSize + 1000, Lines: 15, Accepted: 12,
+		Duplicates: map[string]int{"sold": 1}, Refused: map[string]int{"too-long": 1}, Skipped: map[string]int{"skipped-comment": 1},
+	}
+	if diff := cmp.Diff(want, look()); diff != "" {
+		t.Errorf("while it is read (-want +got):\n%s", diff)
+	}
+	for n := 1; n < 3; n++ {
+		r, err := w.store.TakeRange(t.Context(), u, n, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Done = true
+		if err := w.store.EndRange(t.Context(), u, r, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := look(); got.Progress != 100 || got.Read != got.Size || got.Lines != 15 || got.Accepted != 12 {
+		t.Errorf("once all is read: %+v", got)
+	}
 }
 
 // A held file shows what was seen in it, and is loaded as its merchant says: once.

@@ -41,6 +41,11 @@ func TestSecrecy(t *testing.T) {
 	if ok, err := s.Store.MoveUpload(t.Context(), "", held, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
+	loading := u
+	loading.ID, loading.State, loading.Ranges = "loading", upload.Loading, 1
+	if ok, err := s.Store.MoveUpload(t.Context(), "", loading, nil); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
 	call := func(method, path, body string) []byte {
 		e := resttest.Event(t, "good_api_pool")
 		e.RequestContext.HTTP.Method, e.Body = method, body
@@ -73,6 +78,7 @@ func TestSecrecy(t *testing.T) {
 		}, nil},
 		{"POST", "/v1/pools/elden/uploads", func() string { return `{"name":"keys.txt"}` }, nil},
 		{"GET", "/v1/uploads/" + sampleUpload.ID, nil, nil},
+		{"GET", "/v1/uploads/loading", nil, nil},
 		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":"` + s.Canaries.New(canary.Key) + `"}` }, nil},
 		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":true}` }, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},

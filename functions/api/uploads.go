@@ -27,9 +27,10 @@ type Upload struct {
 	Table      *Table         `json:"table,omitempty" doc:"Of a .csv file: its columns."`
 	Options    []string       `json:"options,omitempty" nullable:"false" doc:"Of needs_confirmation: the options that load-upload takes for it. Later: those that were chosen."`
 	AsBefore   bool           `json:"as_before,omitempty" doc:"It was read by the answer to the same question about an earlier file of the pool."`
-	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read."`
-	Lines      int            `json:"lines" doc:"Lines read, blank ones too."`
-	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool."`
+	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read; 100 once it is finished."`
+	Read       int64          `json:"read" doc:"Bytes of it that are read."`
+	Lines      int            `json:"lines" doc:"Lines read, blank ones too; of a .csv file its rows."`
+	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool. While it is loading, this and the other counts are as its workers last saved them: every 5,000 lines."`
 	Duplicates map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
 	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, other-columns, endless-row, not-storable."`
 	Skipped    map[string]int `json:"skipped,omitempty" doc:"Lines passed over by the chosen options: skipped-heading, skipped-comment."`
@@ -75,7 +76,7 @@ type UploadList struct {
 
 var sampleUpload = Upload{
 	ID: "20261123T092955-5b1f2a9c0d3e4f67", File: "elden-november.txt", Pool: "elden", Side: "live", Size: 35_964,
-	State: string(upload.Finished), Progress: 100, Lines: 2_000, Accepted: 1_998,
+	State: string(upload.Finished), Progress: 100, Read: 35_964, Lines: 2_000, Accepted: 1_998,
 	Duplicates: map[string]int{string(upload.Sold): 1}, Refused: map[string]int{string(upload.ControlCharacter): 1},
 	First: []RefusedLine{
 		{Line: 17, Reason: string(upload.Sold), SoldAt: time.Date(2026, 5, 3, 14, 2, 11, 0, time.UTC)},
@@ -95,10 +96,11 @@ var sampleConfirmed = Upload{
 	Options: []string{"skip_heading", "strip_quotes"}, ReceivedAt: sampleUpload.ReceivedAt,
 }
 
-func newUpload(u upload.Upload) Upload {
+func newUpload(u upload.Upload, read upload.Progress) Upload {
 	body := Upload{
 		ID: u.ID, File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size,
-		State: string(u.State), Cause: string(u.Cause), Lines: u.Lines, Accepted: u.Counts[upload.Accepted],
+		State: string(u.State), Cause: string(u.Cause),
+		Read: read.Bytes, Lines: read.Lines, Accepted: read.Counts[upload.Accepted],
 		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
 	}
 	body.Findings, body.Warnings = newFindings(u.Seen.Asked), newFindings(u.Seen.Warned)
@@ -112,10 +114,10 @@ func newUpload(u upload.Upload) Upload {
 	switch {
 	case u.State == upload.Finished:
 		body.Progress = 100
-	case u.Ranges > 0:
-		body.Progress = 100 * u.Done / u.Ranges
+	case u.Size > 0:
+		body.Progress = int(100 * read.Bytes / u.Size)
 	}
-	for outcome, n := range u.Counts {
+	for outcome, n := range read.Counts {
 		switch {
 		case outcome == upload.Accepted || n == 0:
 		case outcome.Duplicate():
@@ -198,8 +200,9 @@ type loadUpload struct {
 func (a *api) addUploads(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-uploads", Method: http.MethodGet, Path: "/v1/uploads", Tags: []string{"Uploads"},
-		Summary:   "List the uploads, the newest first",
-		Responses: to.Responses(UploadList{Items: []Upload{sampleUpload}}, 200),
+		Summary:     "List the uploads, the newest first",
+		Description: "The progress of those that are loading is that of whole parts of 2 MiB; get-upload has it in full.",
+		Responses:   to.Responses(UploadList{Items: []Upload{sampleUpload}}, 200),
 	}, a.listUploads)
 	rest.Register(to, huma.Operation{
 		OperationID: "get-upload", Method: http.MethodGet, Path: "/v1/uploads/{upload}", Tags: []string{"Uploads"},
@@ -225,7 +228,7 @@ func (a *api) listUploads(ctx context.Context, in *rest.Page) (*rest.Body[Upload
 	uploads, next, err := a.uploads.List(ctx, caller(ctx), in.After, in.Limit)
 	out := UploadList{Items: []Upload{}, Next: next}
 	for _, u := range uploads {
-		body := newUpload(u)
+		body := newUpload(u, u.Ended())
 		body.First = nil
 		out.Items = append(out.Items, body)
 	}
@@ -233,13 +236,13 @@ func (a *api) listUploads(ctx context.Context, in *rest.Page) (*rest.Body[Upload
 }
 
 func (a *api) getUpload(ctx context.Context, in *UploadPath) (*rest.Body[Upload], error) {
-	u, reportURL, err := a.uploads.Get(ctx, caller(ctx), in.Upload)
-	body := newUpload(u)
+	u, read, reportURL, err := a.uploads.Get(ctx, caller(ctx), in.Upload)
+	body := newUpload(u, read)
 	body.ReportURL = reportURL
 	return &rest.Body[Upload]{Body: body}, err
 }
 
 func (a *api) loadUpload(ctx context.Context, in *loadUpload) (*rest.Body[Upload], error) {
 	u, err := a.uploads.Load(ctx, caller(ctx), in.Upload, upload.Reading(or(in.Body, LoadUpload{})))
-	return &rest.Body[Upload]{Body: newUpload(u)}, err
+	return &rest.Body[Upload]{Body: newUpload(u, u.Ended())}, err
 }

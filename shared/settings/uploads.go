@@ -19,6 +19,7 @@ type Uploads struct {
 	Files   Files
 	Reports Reports
 	Ranges  Queue // of upload.Message
+	Loaded  RangeReader
 	Now     func() time.Time
 }
 
@@ -31,6 +32,11 @@ type UploadStore interface {
 	// ConfirmUpload stores the answer of a held upload, for it and for later files of its
 	// pool that raise the same question. It is false if the upload is not held.
 	ConfirmUpload(ctx context.Context, u upload.Upload) (bool, error)
+}
+
+// RangeReader returns the ranges of an upload that were ever taken, in order.
+type RangeReader interface {
+	Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, error)
 }
 
 // Files signs an address that an object can be put to.
@@ -94,19 +100,27 @@ func (s *Uploads) List(ctx context.Context, merchant, before string, limit int) 
 	return uploads, next, err
 }
 
-// Get returns an upload and, once it is finished or held, an address that its whole report
-// can be read from for 15 minutes. Its error is ErrNotFound if there is none.
-func (s *Uploads) Get(ctx context.Context, merchant, id string) (u upload.Upload, reportURL string, err error) {
+// Get returns an upload, how much of it is read by now and, once it is finished or held,
+// an address that its whole report can be read from for 15 minutes. Its error is
+// ErrNotFound if there is none.
+func (s *Uploads) Get(ctx context.Context, merchant, id string) (u upload.Upload, read upload.Progress, reportURL string, err error) {
 	u, ok, err := s.Store.Upload(ctx, merchant, id)
-	switch {
-	case err != nil:
-		return u, "", err
-	case !ok:
-		return u, "", ErrNotFound
-	case u.State == upload.Finished, u.State == upload.NeedsConfirmation:
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return u, read, "", err
+	}
+	read = u.Ended()
+	switch u.State {
+	case upload.Loading:
+		var ranges []upload.Range
+		ranges, err = s.Loaded.Ranges(ctx, u)
+		read = u.Progress(ranges)
+	case upload.Finished, upload.NeedsConfirmation:
 		reportURL, err = s.Reports.PresignReport(ctx, u.ReportName(), signedFor)
 	}
-	return u, reportURL, err
+	return u, read, reportURL, err
 }
 
 // NotHeldError means that an upload does not wait for an answer.

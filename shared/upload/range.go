@@ -27,6 +27,42 @@ type Range struct {
 	Objects []int
 }
 
+// Progress is how much of an upload is read.
+type Progress struct {
+	Bytes  int64
+	Lines  int // blank ones too
+	Counts Counts
+}
+
+// Ended returns the progress by the record alone: that of the ranges that are done.
+func (u Upload) Ended() Progress {
+	p := Progress{Bytes: min(int64(u.Done)*RangeSize, u.Size), Lines: u.Lines, Counts: u.Counts}
+	if u.Ranges > 0 && u.Done == u.Ranges {
+		p.Bytes = u.Size
+	}
+	return p
+}
+
+// Progress returns the progress by the ranges that were ever taken, as their workers
+// have saved it.
+func (u Upload) Progress(ranges []Range) Progress {
+	p := Progress{Counts: Counts{}}
+	for _, r := range ranges {
+		from, end := int64(r.Number)*RangeSize, int64(r.Number+1)*RangeSize
+		if r.Number == u.Ranges-1 {
+			end = u.Size
+		}
+		at := end
+		if !r.Done {
+			at = min(max(r.Offset, from), end) // its last line may end in the next range
+		}
+		p.Bytes += at - from
+		p.Lines += r.Lines
+		p.Counts.Add(r.Counts)
+	}
+	return p
+}
+
 // NewKey is a key to be stored.
 type NewKey struct {
 	ID     pool.KeyID
