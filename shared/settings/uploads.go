@@ -117,6 +117,8 @@ func (s *Uploads) Get(ctx context.Context, merchant, id string) (u upload.Upload
 		var ranges []upload.Range
 		ranges, err = s.Loaded.Ranges(ctx, u)
 		read = u.Progress(ranges)
+	case upload.Parked, upload.Confirmed:
+		// Nothing of it is read, and its report is still to come.
 	case upload.Finished, upload.NeedsConfirmation:
 		reportURL, err = s.Reports.PresignReport(ctx, u.ReportName(), signedFor)
 	}
