@@ -14,7 +14,8 @@
 // the item: a key in it may have been replaced since.
 //
 // A mail that SES throttles is offered again, and all others slower: the stream
-// keeps the rest waiting. A mail that fails for good is marked as failed, and its
+// keeps the rest waiting. Customers' mails go before notices: a notice lets those of its
+// process go first, and is tried a minute later or more while SES throttles. A mail that fails for good is marked as failed, and its
 // merchant is told in the same transaction. Any other failure leaves the mail due
 // with a back-off; the sweep sets it due again when its time has come.
 //
@@ -29,7 +30,7 @@
 //
 // Lines and notices are mailed in the same way: lease, compose, send, mark. The
 // file mailing.go holds that way, lines.go and notices.go the differences. Another
-// kind needs an outbox.ItemKind, a Store, the four methods of the interface kind
+// kind needs an outbox.ItemKind, a Store, the five methods of the interface kind
 // and a case in Mailer.Mail and Mailer.ApplyFeedback.
 package delivery
 

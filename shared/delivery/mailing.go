@@ -39,6 +39,9 @@ type kind[T any] interface {
 	// left to say.
 	compose(ctx context.Context, item T) (m mail.Message, ok bool, err error)
 
+	// send hands a mail to SES.
+	send(ctx context.Context, made mail.Message) (messageID string, err error)
+
 	// apply returns the change that an event makes of an item.
 	apply(item T, e order.History) change[T]
 
@@ -111,7 +114,7 @@ func (m mailing[T]) composeAndSend(ctx context.Context, item T, room *semaphore.
 	if err != nil || !ok {
 		return "", false, err
 	}
-	messageID, err = m.send(ctx, message)
+	messageID, err = m.kind.send(ctx, message)
 	return messageID, err == nil, err
 }
 

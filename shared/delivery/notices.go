@@ -77,6 +77,10 @@ func (k noticeKind) tokenUse(ctx context.Context, n notice.Notice) (usedAt time.
 	return time.Time{}, false, err
 }
 
+func (k noticeKind) send(ctx context.Context, made mail.Message) (string, error) {
+	return k.sendNotice(ctx, made)
+}
+
 // apply tells the operator of a merchant's notice that does not arrive. That a
 // notice to the operator does not arrive can only be told by the log.
 func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice] {

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"keypool/shared/random"
 )
 
@@ -21,6 +23,9 @@ const (
 	// and one invocation of two minutes offer all its mails.
 	slowestGap = 4 * time.Second
 
+	// busyFor is the time after a throttled offer in which notices are not offered.
+	busyFor = time.Minute
+
 	// reserve is the time between the last offer of a mail and the invocation's end.
 	reserve = sendFor + 5*time.Second
 )
@@ -32,11 +37,17 @@ type rateLimiter struct {
 	gap    time.Duration // between one mail and the next
 	next   time.Time     // when the next may be offered
 	slowed time.Time     // when the gap last grew
+
+	waiting int                 // mails in wait
+	none    chan struct{}       // closed when none is in wait any more
+	behind  *semaphore.Weighted // of one of the mails in waitBehind, in the order they came
 }
 
 // wait waits until a mail may be offered, and returns that time. It is false if the
 // invocation's time is up before.
 func (l *rateLimiter) wait(ctx context.Context) (at time.Time, ok bool) {
+	l.enter()
+	defer l.leave()
 	for {
 		at, slowed := l.slot()
 		if deadline, set := ctx.Deadline(); set && at.After(deadline.Add(-reserve)) {
@@ -51,6 +62,84 @@ func (l *rateLimiter) wait(ctx context.Context) (at time.Time, ok bool) {
 			return at, true
 		}
 	}
+}
+
+func (l *rateLimiter) enter() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting++; l.waiting == 1 {
+		l.none = make(chan struct{})
+	}
+}
+
+func (l *rateLimiter) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting--; l.waiting == 0 {
+		close(l.none)
+	}
+}
+
+// waitBehind is wait for a mail that lets all those in wait go first. It takes a slot
+// only when that has come, so that a mail that comes later need not wait behind it. It
+// is false, too, for a minute after a throttled offer.
+func (l *rateLimiter) waitBehind(ctx context.Context) (at time.Time, ok bool) {
+	turn := l.turn()
+	if turn.Acquire(ctx, 1) != nil {
+		return time.Now(), false
+	}
+	defer turn.Release(1)
+	for {
+		at, none, taken := l.free()
+		deadline, set := ctx.Deadline()
+		if at.IsZero() || set && at.After(deadline.Add(-reserve)) {
+			return at, false
+		}
+		if taken {
+			return at, true
+		}
+		var come <-chan time.Time
+		if none == nil {
+			come = time.After(time.Until(at))
+		}
+		select {
+		case <-ctx.Done():
+			return at, false
+		case <-none:
+		case <-come:
+		}
+	}
+}
+
+func (l *rateLimiter) turn() *semaphore.Weighted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.behind == nil {
+		l.behind = semaphore.NewWeighted(1)
+	}
+	return l.behind
+}
+
+// free takes the slot of this moment, if there is one and no mail is in wait. Else it
+// returns the time of the next slot, or what is closed when no mail is in wait any more.
+// The time is zero if an offer was throttled a moment ago.
+func (l *rateLimiter) free() (at time.Time, none <-chan struct{}, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gap == 0 {
+		l.gap = usualGap
+	}
+	at = time.Now()
+	switch {
+	case at.Before(l.slowed.Add(busyFor)):
+		return time.Time{}, nil, false
+	case l.waiting > 0:
+		return at, l.none, false
+	case l.next.After(at):
+		return l.next, nil, false
+	}
+	l.next = at.Add(l.gap)
+	return at, nil, true
 }
 
 // slot returns the time of the next slot. The slot is lost if the rate is halved

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"keypool/shared/mail"
 )
 
@@ -135,4 +137,85 @@ func TestSend_givesUpInTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A customer's mail does not wait behind the notices that came before it.
+func TestSend_customerBeforeNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Mailer{MailSender: &quota{perSecond: 1000}}
+		m.limiter.gap = slowestGap
+		var order []string
+		var mu sync.Mutex
+		var mails sync.WaitGroup
+		send := func(name string, send func(context.Context, mail.Message) (string, error)) {
+			mails.Go(func() {
+				if _, err := send(t.Context(), mail.Message{}); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, name)
+			})
+		}
+		for range 5 {
+			send("notice", m.sendNotice)
+		}
+		time.Sleep(time.Second) // the first has gone
+		send("customer", m.send)
+		send("customer", m.send)
+		mails.Wait()
+		if diff := cmp.Diff([]string{"notice", "customer", "customer", "notice", "notice", "notice", "notice"}, order); diff != "" {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Forty processes mail a backlog, half of it notices: the customers have theirs about as
+// soon as if there were no notices.
+func TestSend_customersShareTheQuotaFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const customers = 1500
+		ses := &quota{perSecond: 14}
+		var claimed, left atomic.Int64
+		var last time.Time
+		var mu sync.Mutex
+		began := time.Now()
+		var processes sync.WaitGroup
+		for range 40 {
+			m := &Mailer{MailSender: ses}
+			processes.Go(func() {
+				for claimed.Load() < customers {
+					invocation, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+					var mails sync.WaitGroup
+					for range atOnce / 2 {
+						mails.Go(func() {
+							if _, err := m.sendNotice(invocation, mail.Message{}); err != nil {
+								left.Add(1)
+							}
+						})
+						if claimed.Add(1) > customers {
+							continue
+						}
+						mails.Go(func() {
+							if _, err := m.send(invocation, mail.Message{}); err != nil {
+								claimed.Add(-1) // the stream's record comes again
+								return
+							}
+							mu.Lock()
+							defer mu.Unlock()
+							last = time.Now()
+						})
+					}
+					mails.Wait()
+					cancel()
+				}
+			})
+		}
+		processes.Wait()
+		rate := customers / last.Sub(began).Seconds()
+		t.Logf("%.1f mails to customers a second; %d notices left for later", rate, left.Load())
+		if rate < 0.6*ses.perSecond {
+			t.Errorf("%.1f mails to customers a second of %.0f", rate, ses.perSecond)
+		}
+	})
 }

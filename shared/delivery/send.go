@@ -25,12 +25,23 @@ const (
 	alarmTries = 5
 )
 
-// send hands a mail over. A mail that SES throttles is offered again, slower, while
-// there is time: to mark it for a later try would cost writes, and a minute.
+// send hands a mail to a customer over. A mail that SES throttles is offered again,
+// slower, while there is time: to mark it for a later try would cost writes, and a minute.
 func (m *Mailer) send(ctx context.Context, made mail.Message) (string, error) {
+	return m.offerAgain(ctx, made, m.limiter.wait, offers)
+}
+
+// sendNotice hands a notice over when no mail to a customer waits to be offered. While
+// SES throttles, notices are tried later: all processes share SES's quota, and another
+// may have customers' mails to offer.
+func (m *Mailer) sendNotice(ctx context.Context, made mail.Message) (string, error) {
+	return m.offerAgain(ctx, made, m.limiter.waitBehind, 1)
+}
+
+func (m *Mailer) offerAgain(ctx context.Context, made mail.Message, wait func(context.Context) (time.Time, bool), offers int) (string, error) {
 	throttled := &mail.SendError{Fault: mail.Throttled, Code: "RateLimited"}
 	for range offers {
-		offered, ok := m.limiter.wait(ctx)
+		offered, ok := wait(ctx)
 		if !ok {
 			break
 		}

@@ -488,17 +488,3 @@ func set(t *testing.T, table string, id order.LineID, name string, value types.A
 		t.Fatal(err)
 	}
 }
-
-// items returns the items of a partition.
-func items(t *testing.T, table, pk string) []map[string]types.AttributeValue {
-	t.Helper()
-	out, err := dynamotest.Client(t).Query(context.Background(), &dynamodb.QueryInput{
-		TableName:                 aws.String(table),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: pk}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Items
-}
