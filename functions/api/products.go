@@ -172,5 +172,5 @@ func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[
 }
 
 func (a *api) deleteProduct(ctx context.Context, in *deleteProduct) (*struct{}, error) {
-	return nil, a.products.Delete(ctx, caller(ctx), in.Product, in.Condition())
+	return nil, a.products.Delete(ctx, access.From(ctx), in.Product, in.Condition())
 }

@@ -173,6 +173,26 @@ func TestChangedText_isTold(t *testing.T) {
 	}
 }
 
+// With a product its texts and links go, and lines that it sold before are mailed without.
+func TestChangedText_ofADeletedProductIsTold(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/products/plain", Product{Title: "Plain"}).Want(201)
+	w.shop(bearer, "DELETE", "/v1/products/plain", nil, "if-match", "*").Want(204)
+	if told := w.notices(notice.ChangedText); len(told) > 0 {
+		t.Errorf("told of a product without texts: %+v", told)
+	}
+	w.shop(bearer, "PUT", "/v1/products/4711", Product{Title: "Elden", Download: "https://a.example/"}).Want(201)
+	w.advance(2 * time.Hour)
+	w.shop(bearer, "DELETE", "/v1/products/4711", nil, "if-match", "*").Want(204)
+	all := w.notices(notice.ChangedText)
+	want := []notice.Changed{{Name: "4711", Parts: []string{"download"}, At: w.now()}}
+	if len(all) != 2 || !gocmp.Equal(want, all[1].Facts.Changed, cmpopts.IgnoreFields(notice.Changed{}, "By")) {
+		t.Errorf("told %+v", all)
+	}
+}
+
 // A bulk edit is two mails: the first product at once, all others when the hour ends.
 func TestChangedText_bulkEditIsTwoMails(t *testing.T) {
 	t.Parallel()

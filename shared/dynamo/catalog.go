@@ -197,9 +197,10 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notic
 	return wrap(s.putCatalog(ctx, item, locked(p.Version), tell...), "store product %s of %s", p.ID, p.Merchant)
 }
 
-// DeleteProduct removes a product, if it is still of that version.
-func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int) error {
-	return wrap(s.deleteCatalog(ctx, productKey(merchant, id), version), "delete product %s of %s", id, merchant)
+// DeleteProduct removes a product, if it is still of that version, and stores the notices
+// that tell of it.
+func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int, tell ...notice.Notice) error {
+	return wrap(s.deleteCatalog(ctx, productKey(merchant, id), version, tell...), "delete product %s of %s", id, merchant)
 }
 
 // Account returns a merchant's account with a payment platform, false if there is none.
@@ -234,24 +235,38 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notic
 	return wrap(s.putCatalog(ctx, item, locked(a.Version), tell...), "store account %s of %s", a.Name, a.Merchant)
 }
 
-// putCatalog writes an item, signed with a random word, and the notices that tell of it:
-// one transaction, tried again if it is throttled, or if another event is added to a
-// notice meanwhile. If the
-// answer to our own write is lost and the write is repeated, the failed condition shows
-// our word.
+// putCatalog writes an item, signed with a random word, and the notices that tell of it.
+// If the answer to our own write is lost and the write is repeated, the failed condition
+// shows our word.
 func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...notice.Notice) error {
 	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
-	write := put(s.tables.Catalog, encoded, c)
-	const stored = 0 // the position of the write
-	isStored := func(err error) bool {
-		_, is := failedCondition(err, stored)
-		return is
+	err := s.writeAndTell(ctx, put(s.tables.Catalog, encoded, c), tell)
+	if there, is := failedCondition(err, 0); is && stringOf(there["writtenBy"]) == signed {
+		return nil
 	}
-	err := retryUnless(ctx, func() error {
-		if len(tell) == 0 {
-			return s.write(ctx, write)
-		}
+	return lockError(err)
+}
+
+// deleteCatalog removes an item, if it is still of that version, and writes the notices
+// that tell of it. It is no failure that the item is gone: this very call may have done
+// it, and lost its first answer.
+func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int, tell ...notice.Notice) error {
+	err := s.writeAndTell(ctx, remove(s.tables.Catalog, key, locked(version)), tell)
+	if err = lockError(err); errors.Is(err, catalog.ErrMissing) {
+		return nil
+	}
+	return err
+}
+
+// writeAndTell makes a write, and the writes of notices that tell of it: one transaction,
+// tried again if it is throttled, or if another event is added to a notice meanwhile. The
+// position of the write in a *writeError is 0.
+func (s *Store) writeAndTell(ctx context.Context, write types.TransactWriteItem, tell []notice.Notice) error {
+	if len(tell) == 0 {
+		return s.write(ctx, write)
+	}
+	return retryUnless(ctx, func() error {
 		var tx transaction
 		tx.add(write)
 		for _, n := range tell {
@@ -264,21 +279,10 @@ func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...n
 			}
 		}
 		return s.transact(ctx, &tx)
-	}, func(err error) bool { return len(tell) == 0 || isStored(err) })
-	if there, is := failedCondition(err, stored); is && stringOf(there["writtenBy"]) == signed {
-		return nil
-	}
-	return lockError(err)
-}
-
-// deleteCatalog removes an item, if it is still of that version. It is no failure
-// that the item is gone: this very call may have done it, and lost its first answer.
-func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int) error {
-	err := s.write(ctx, remove(s.tables.Catalog, key, locked(version)))
-	if err = lockError(err); errors.Is(err, catalog.ErrMissing) {
-		return nil
-	}
-	return err
+	}, func(err error) bool {
+		_, refused := failedCondition(err, 0)
+		return refused
+	})
 }
 
 // lockError returns what a failed optimistic lock means: catalog.ErrMissing where

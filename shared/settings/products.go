@@ -27,7 +27,7 @@ type ProductStore interface {
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 	ProductLister
 	PutProduct(ctx context.Context, p catalog.Product, tell ...notice.Notice) error
-	DeleteProduct(ctx context.Context, merchant, id string, version int) error
+	DeleteProduct(ctx context.Context, merchant, id string, version int, tell ...notice.Notice) error
 }
 
 // ProductRelations reads the things that a product names, and those that need it.
@@ -85,9 +85,11 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	return next, before.Version == 0, nil
 }
 
-// Delete deletes a product that nothing needs any more. Its error is ErrNotFound,
-// an *InUseError, or that of the condition.
-func (s *Products) Delete(ctx context.Context, merchant, id string, c Condition) error {
+// Delete deletes a product of the principal's merchant that nothing needs any more. Its
+// error is ErrNotFound, an *InUseError, or that of the condition. The merchant is told if
+// texts or links go with it: lines that it sold before are mailed without them.
+func (s *Products) Delete(ctx context.Context, by access.Principal, id string, c Condition) error {
+	merchant := by.Merchant
 	p, err := s.Get(ctx, merchant, id)
 	if err != nil {
 		return err
@@ -109,7 +111,8 @@ func (s *Products) Delete(ctx context.Context, merchant, id string, c Condition)
 	if ok {
 		return &InUseError{"product", []string{fmt.Sprintf("the product %q inherits from it", inheritor)}}
 	}
-	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version)
+	gone := catalog.Product{Merchant: merchant, ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle}
+	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version, textsChanged(p, gone, by, s.Now())...)
 }
 
 // checkRelations returns the mistakes in the names of other settings.
