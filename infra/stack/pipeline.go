@@ -21,6 +21,7 @@ import (
 
 	"keypool/infra/deployment"
 	"keypool/shared/s3"
+	"keypool/shared/upload"
 )
 
 // pipeline is the stack of everything that works on the data.
@@ -235,11 +236,8 @@ func (p *pipeline) addUploads(f deployment.Function) {
 		RemovalPolicy: kept,
 		Versioned:     jsii.Bool(true),
 		LifecycleRules: &[]*awss3.LifecycleRule{
-			{
-				Id:         jsii.String("loaded"),
-				TagFilters: &map[string]any{s3.DoneTag: s3.DoneValue},
-				Expiration: awscdk.Duration_Days(jsii.Number(7)),
-			},
+			expire("loaded", s3.Loaded, upload.LoadedKept),
+			expire("refused", s3.Refused, upload.RefusedKept),
 			replacedOrDeleted(7),
 		},
 	})
@@ -251,6 +249,15 @@ func (p *pipeline) addUploads(f deployment.Function) {
 	})
 	bucket.AddResourceDependency(permission, jsii.String("the function lets the bucket call it first"))
 	output(p.stack, "UploadsBucket", jsii.String(p.settings.UploadsName()))
+}
+
+// expire lets files that are done go some time after they were dropped.
+func expire(id, tag string, after time.Duration) *awss3.LifecycleRule {
+	return &awss3.LifecycleRule{
+		Id:         jsii.String(id),
+		TagFilters: &map[string]any{s3.DoneTag: tag},
+		Expiration: awscdk.Duration_Days(jsii.Number(after.Hours() / 24)),
+	}
 }
 
 func (p *pipeline) addQueueSource(f deployment.Function, q deployment.QueueSource) {

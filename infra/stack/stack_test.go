@@ -161,7 +161,7 @@ func TestReports_canBeHadBack(t *testing.T) {
 	}
 }
 
-func TestUploads_expireOnceLoaded(t *testing.T) {
+func TestUploads_expireOnceDone(t *testing.T) {
 	r := templates().pipeline.resources["Uploads"]
 	if at(r, "VersioningConfiguration", "Status") != "Enabled" {
 		t.Error("not versioned: a file dropped again under its name would be gone")
@@ -170,6 +170,10 @@ func TestUploads_expireOnceLoaded(t *testing.T) {
 		map[string]any{
 			"Id": "loaded", "Status": "Enabled", "ExpirationInDays": 7.0,
 			"TagFilters": []any{map[string]any{"Key": "keypool", "Value": "done"}},
+		},
+		map[string]any{
+			"Id": "refused", "Status": "Enabled", "ExpirationInDays": 30.0,
+			"TagFilters": []any{map[string]any{"Key": "keypool", "Value": "refused"}},
 		},
 		map[string]any{
 			"Id": "replaced or deleted", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,

@@ -136,8 +136,8 @@ func (o fusedObjects) Open(ctx context.Context, object upload.Object, from, to i
 	return body, err
 }
 
-func (o fusedObjects) MarkDone(ctx context.Context, object upload.Object) error {
-	return o.f.blow(func() error { return o.Objects.MarkDone(ctx, object) })
+func (o fusedObjects) MarkDone(ctx context.Context, object upload.Object, loaded bool) error {
+	return o.f.blow(func() error { return o.Objects.MarkDone(ctx, object, loaded) })
 }
 
 type fusedReports struct {

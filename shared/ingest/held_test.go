@@ -98,7 +98,7 @@ func TestIngest_fileThatReadsLikeSomethingElseIsHeld(t *testing.T) {
 			if keys := d.texts(); len(keys) > 0 {
 				t.Errorf("%q are on sale", keys)
 			}
-			if d.bucket.Done(u.Object) {
+			if d.bucket.Kept(u.Object) != 0 {
 				t.Error("the file may expire")
 			}
 			if told := d.wantNotice(u, notice.UploadReport).Facts.Cause; told != string(upload.Unclear) {

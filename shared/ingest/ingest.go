@@ -79,8 +79,9 @@ type Objects interface {
 	// upload.ErrEncrypted or upload.ErrArchived.
 	Open(ctx context.Context, o upload.Object, from, to int64) (io.ReadCloser, error)
 
-	// MarkDone tags the object as one that may expire.
-	MarkDone(ctx context.Context, o upload.Object) error
+	// MarkDone tags the object as one that may expire, after upload.LoadedKept or
+	// upload.RefusedKept.
+	MarkDone(ctx context.Context, o upload.Object, loaded bool) error
 }
 
 // Reports is the bucket of reports.
@@ -123,7 +124,7 @@ type Worker struct {
 // no uploads.
 func (w *Worker) Receive(ctx context.Context, o upload.Object) error {
 	if upload.Clutter(o.Name) {
-		return nil
+		return w.markDone(ctx, o, false)
 	}
 	stat, ok, err := w.Objects.Stat(ctx, o)
 	if err != nil || !ok || upload.Folder(o, stat) {
@@ -218,6 +219,11 @@ func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) 
 			return u, err
 		}
 		tell = noticeOf(u, w.Now())
+	}
+	if u.Rejected() {
+		if err := w.markDone(ctx, u.Object, false); err != nil {
+			return u, err
+		}
 	}
 	moved, err := w.Records.MoveUpload(ctx, from, u, tell)
 	if err != nil {
@@ -397,11 +403,8 @@ func (w *Worker) finish(ctx context.Context, u upload.Upload) error {
 	if err := w.writeReport(ctx, &u, ranges); err != nil {
 		return err
 	}
-	if !u.Rejected() {
-		// The tag comes before the record: a finished upload is never resumed.
-		if err := w.Objects.MarkDone(ctx, u.Object); err != nil && !errors.Is(err, upload.ErrGone) {
-			return err
-		}
+	if err := w.markDone(ctx, u.Object, !u.Rejected()); err != nil {
+		return err
 	}
 	if u.Counts[upload.Accepted] > 0 {
 		w.askForFill(ctx, u.PoolID(), slowIndex)
@@ -429,8 +432,20 @@ func (w *Worker) finishUnread(ctx context.Context, u upload.Upload, cause upload
 	if err := w.writeReport(ctx, &u, ranges); err != nil {
 		return err
 	}
+	if err := w.markDone(ctx, u.Object, false); err != nil {
+		return err
+	}
 	_, err = w.Records.MoveUpload(ctx, upload.Loading, u, noticeOf(u, u.FinishedAt))
 	return err
+}
+
+// markDone tags an object as one that may expire. The tag comes before the record: a
+// finished upload is never resumed.
+func (w *Worker) markDone(ctx context.Context, o upload.Object, loaded bool) error {
+	if err := w.Objects.MarkDone(ctx, o, loaded); err != nil && !errors.Is(err, upload.ErrGone) {
+		return wrap(err, "mark version %s of an object as done", o.Version)
+	}
+	return nil
 }
 
 // askForFill asks fill to look at a pool side with new keys. If the message is lost,

@@ -540,8 +540,9 @@ func TestIngest_filesThatAreNoKeyFiles(t *testing.T) {
 			if test.remind != u.DueAt.Equal(noon.Add(72*time.Hour)) {
 				t.Errorf("looked at %v, want a reminder after three days: %t", u.DueAt, test.remind)
 			}
-			if test.expires != d.bucket.Done(u.Object) {
-				t.Errorf("marked as done: %t, want %t", !test.expires, test.expires)
+			kept := map[bool]time.Duration{true: upload.LoadedKept, false: upload.RefusedKept}[test.expires]
+			if got := d.bucket.Kept(u.Object); got != kept {
+				t.Errorf("the file is kept for %s, want %s", got, kept)
 			}
 			if n := len(d.keys("nova", pool.Live)); n != test.counts[upload.Accepted] {
 				t.Errorf("%d keys in the table", n)
@@ -781,6 +782,9 @@ func TestIngest_filesLeftByDesktopsAreNoUploads(t *testing.T) {
 			if err := d.worker.Receive(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
+			if kept := d.bucket.Kept(o); kept != upload.RefusedKept {
+				t.Errorf("%s is kept for %s", o.Name, kept)
+			}
 			for _, merchant := range []string{"nova", ""} {
 				if u, ok, err := d.store.Upload(t.Context(), merchant, upload.NewID(o, noon)); ok || err != nil {
 					t.Errorf("%s is upload %+v, %v", o.Name, u, err)
@@ -873,8 +877,8 @@ func TestIngest_fileThatCannotBeRead(t *testing.T) {
 				if told := d.wantNotice(u, kind).Facts.Cause; told != string(cause) {
 					t.Errorf("noticed cause %q, want %q", told, cause)
 				}
-				if d.bucket.Done(o) {
-					t.Error("the file may expire")
+				if kept := d.bucket.Kept(o); kept != upload.RefusedKept {
+					t.Errorf("the file is kept for %s", kept)
 				}
 			}
 		})

@@ -440,7 +440,7 @@ func (n *nowhere) Open(_ context.Context, _ upload.Object, from, to int64) (io.R
 	return io.NopCloser(io.NewSectionReader(n.file, from, to-from)), nil
 }
 
-func (n *nowhere) MarkDone(context.Context, upload.Object) error { return nil }
+func (n *nowhere) MarkDone(context.Context, upload.Object, bool) error { return nil }
 
 func (n *nowhere) Put(_ context.Context, name string, data []byte) error {
 	return os.WriteFile(n.part(name), data, 0o600)

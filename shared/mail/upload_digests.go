@@ -58,6 +58,9 @@ func (w noticeWriter) uploadDigest() letter {
 	if held > 0 {
 		l.Words = append(l.Words, words("Nothing was added of a file that waits for your answer. Drop it mended; or tell us how to read it, POST /v1/uploads/{upload}/load; or, if every line of it is a key as it stands, drop it under a name that ends in .as-is.txt.")...)
 	}
+	if unread > 0 {
+		l.Words = append(l.Words, words("A file that cannot be read is deleted 30 days after it was dropped.")...)
+	}
 	if known > 0 {
 		l.Words = append(l.Words, words("A key that is known already is never sold a second time, so there is nothing to mend about those.")...)
 	}
@@ -71,7 +74,7 @@ func (w noticeWriter) reminderDigest() letter {
 		Title: capital(count(w.n.Facts.Count, "file still lies", "files still lie")) + " in the upload bucket.",
 		Words: words(
 			"They were dropped days ago, and not read, or not to their ends. The API has the report of each: GET /v1/uploads/{upload}.",
-			"Please mend those that you need and drop them again, and delete the others. You are reminded once of each.",
+			"Please mend those that you need and drop them again, and delete the others. You are reminded once of each. A file that cannot be read is deleted 30 days after it was dropped.",
 		),
 		Details: w.files(func(u upload.Upload) string { return "dropped on " + w.day(u.ReceivedAt) + "; " + w.outcome(u) }),
 	}

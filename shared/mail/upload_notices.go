@@ -327,6 +327,9 @@ func (w noticeWriter) uploadFacts() []details {
 		pairs = append(pairs, "Pool", w.pool())
 	}
 	pairs = append(pairs, "Dropped", w.moment(u.ReceivedAt))
+	if u.Rejected() && u.Cause != upload.Gone {
+		pairs = append(pairs, "Deleted by itself", "on "+w.day(u.ReceivedAt.Add(upload.RefusedKept)))
+	}
 	if w.cause() == "" {
 		pairs = append(pairs, "Lines read", number(u.Lines), "Keys added", number(u.Counts[upload.Accepted]))
 		for _, outcome := range upload.Outcomes {

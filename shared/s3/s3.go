@@ -37,10 +37,12 @@ func OpenUploads(client *s3.Client, bucket string) *Uploads {
 	return &Uploads{client: client, bucket: bucket}
 }
 
-// The tag of a loaded file. The bucket's lifecycle deletes files with this tag.
+// The tag of a file that is done, and its value: that of a loaded file and that of one
+// that is never read. The bucket's lifecycle deletes files with this tag.
 const (
-	DoneTag   = "keypool"
-	DoneValue = "done"
+	DoneTag = "keypool"
+	Loaded  = "done"
+	Refused = "refused"
 )
 
 // Stat implements ingest.Objects.
@@ -107,10 +109,14 @@ type body struct {
 }
 
 // MarkDone implements ingest.Objects.
-func (b *Uploads) MarkDone(ctx context.Context, o upload.Object) error {
+func (b *Uploads) MarkDone(ctx context.Context, o upload.Object, loaded bool) error {
+	value := Refused
+	if loaded {
+		value = Loaded
+	}
 	_, err := b.client.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(o.Name), VersionId: version(o),
-		Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String(DoneTag), Value: aws.String(DoneValue)}}},
+		Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String(DoneTag), Value: aws.String(value)}}},
 	})
 	if gone(err) {
 		return upload.ErrGone

@@ -197,20 +197,22 @@ func TestUploads_statAndTag(t *testing.T) {
 		t.Error("looked into a bucket that is not ours")
 	}
 
-	if err := b.MarkDone(ctx, o); err != nil {
-		t.Fatal(err)
-	}
-	var tagging struct {
-		TagSet struct{ Tag struct{ Key, Value string } }
-	}
-	if err := xml.Unmarshal([]byte(s.tags["/up/a.txt?v1"]), &tagging); err != nil {
-		t.Fatal(err)
-	}
-	if tag := tagging.TagSet.Tag; tag.Key != "keypool" || tag.Value != "done" {
-		t.Errorf("tagged %+v, want what the bucket's lifecycle looks for", tag)
+	for value, loaded := range map[string]bool{"done": true, "refused": false} {
+		if err := b.MarkDone(ctx, o, loaded); err != nil {
+			t.Fatal(err)
+		}
+		var tagging struct {
+			TagSet struct{ Tag struct{ Key, Value string } }
+		}
+		if err := xml.Unmarshal([]byte(s.tags["/up/a.txt?v1"]), &tagging); err != nil {
+			t.Fatal(err)
+		}
+		if tag := tagging.TagSet.Tag; tag.Key != "keypool" || tag.Value != value {
+			t.Errorf("tagged %+v, want what the bucket's lifecycle looks for: %s", tag, value)
+		}
 	}
 	o.Version = "v2"
-	if err := b.MarkDone(ctx, o); !errors.Is(err, upload.ErrGone) {
+	if err := b.MarkDone(ctx, o, true); !errors.Is(err, upload.ErrGone) {
 		t.Errorf("tagged a version that is not there: %v", err)
 	}
 }

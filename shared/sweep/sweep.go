@@ -290,7 +290,7 @@ func (r *run) upload(ctx context.Context, u upload.Upload) error {
 func (r *run) waitsForOwner(ctx context.Context, u upload.Upload, told, next time.Time) error {
 	now, remindAt := r.Now(), told.Add(upload.RemindAfter)
 	switch {
-	case u.Reminded:
+	case u.Reminded, u.State == upload.Finished && !now.Before(u.ReceivedAt.Add(upload.RefusedKept)): // it is deleted
 		return r.Store.SetUploadDue(ctx, u, next)
 	case now.Before(remindAt) && (next.IsZero() || remindAt.Before(next)):
 		return r.Store.SetUploadDue(ctx, u, remindAt)

@@ -327,6 +327,10 @@ func TestSweep_uploads(t *testing.T) {
 			upload: upload.Upload{State: upload.Finished, Cause: upload.Binary, FinishedAt: noon, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true,
 		},
+		"refused after weeks of waiting, and deleted": {
+			upload: upload.Upload{State: upload.Finished, Cause: upload.Binary, FinishedAt: noon.Add(28 * day), DueAt: noon.Add(31 * day)},
+			at:     31 * day,
+		},
 		"finished": {
 			upload: upload.Upload{State: upload.Finished, FinishedAt: noon, DueAt: due},
 			at:     20 * time.Minute,

@@ -41,6 +41,12 @@ const (
 	// RemindAfter is how long a rejected file lies in the bucket before its owner
 	// is reminded of it.
 	RemindAfter = 3 * 24 * time.Hour
+
+	// LoadedKept and RefusedKept are how long a file is kept from the day it was dropped:
+	// one that was loaded, and one that was not and never will be. A file that waits for
+	// its pool or its merchant is kept until it has been read.
+	LoadedKept  = 7 * 24 * time.Hour
+	RefusedKept = 30 * 24 * time.Hour
 )
 
 // State is the state of an upload.

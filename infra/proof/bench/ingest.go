@@ -52,7 +52,7 @@ func (f file) Open(_ context.Context, _ upload.Object, from, to int64) (io.ReadC
 	return io.NopCloser(strings.NewReader(text[from-first*f.line() : to-first*f.line()])), nil
 }
 
-func (f file) MarkDone(context.Context, upload.Object) error { return nil }
+func (f file) MarkDone(context.Context, upload.Object, bool) error { return nil }
 
 // noReports discards reports.
 type noReports struct{}

@@ -28,7 +28,7 @@ type Uploads struct {
 type object struct {
 	content []byte
 	written time.Time
-	done    bool
+	kept    time.Duration // once it is done
 	err     error // of reading it
 }
 
@@ -74,10 +74,14 @@ func (u *Uploads) Hide(name string) {
 }
 
 // Done reports whether a version has the tag of a loaded file.
-func (u *Uploads) Done(o upload.Object) bool {
+func (u *Uploads) Done(o upload.Object) bool { return u.Kept(o) == upload.LoadedKept }
+
+// Kept returns how long a version is kept from the day it was dropped; 0: as long as
+// nobody deletes it.
+func (u *Uploads) Kept(o upload.Object) time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.objects[o].done
+	return u.objects[o].kept
 }
 
 // Stat implements ingest.Objects.
@@ -106,14 +110,16 @@ func (u *Uploads) Open(_ context.Context, o upload.Object, from, to int64) (io.R
 }
 
 // MarkDone implements ingest.Objects.
-func (u *Uploads) MarkDone(_ context.Context, o upload.Object) error {
+func (u *Uploads) MarkDone(_ context.Context, o upload.Object, loaded bool) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	there, ok := u.objects[o]
 	if !ok {
 		return upload.ErrGone
 	}
-	there.done = true
+	if there.kept = upload.RefusedKept; loaded {
+		there.kept = upload.LoadedKept
+	}
 	u.objects[o] = there
 	return nil
 }

@@ -219,7 +219,7 @@ func (b *bucket) Open(ctx context.Context, o upload.Object, from, to int64) (bod
 }
 
 // MarkDone implements ingest.Objects.
-func (b *bucket) MarkDone(ctx context.Context, o upload.Object) error {
+func (b *bucket) MarkDone(ctx context.Context, o upload.Object, _ bool) error {
 	return b.call(ctx, "mark", o.Name, func() {
 		there := b.objects[o.Name]
 		there.done = true
