@@ -799,9 +799,39 @@ func TestLoadUpload(t *testing.T) {
 		w.shop(bearer, "POST", "/v1/uploads/"+u.ID+"/load", nil).Want(409)
 	}
 	// No body at all: every line is a key.
-	held.ID = "u3"
+	held.ID, held.Seen.Asked = "u3", held.Seen.Asked[:1]
 	w.upload(held)
 	w.shop(bearer, "POST", "/v1/uploads/u3/load", nil).Want(202)
+
+	// What is remembered is shown, and forgotten.
+	w.shop(bearer, "GET", "/v1/pools/elden/readings", nil).Want(404)
+	w.shop(bearer, "DELETE", "/v1/pools/elden/readings", nil).Want(404)
+	for _, name := range []string{"elden", "elden-2"} {
+		w.shop(bearer, "PUT", "/v1/pools/"+name, Pool{}).Want(201)
+	}
+	held.ID, held.Pool = "u4", "elden-2"
+	w.upload(held)
+	w.shop(bearer, "POST", "/v1/uploads/u4/load", nil).Want(202)
+	for pool, want := range map[string][]Reading{
+		"elden":   {{[]string{"heading"}, []string{}, "u3"}, {[]string{"heading", "quotes"}, []string{"skip_heading"}, "u1"}},
+		"elden-2": {{[]string{"heading"}, []string{}, "u4"}},
+	} {
+		var list ReadingList
+		w.shop(bearer, "GET", "/v1/pools/"+pool+"/readings", nil).Want(200).Into(&list)
+		if diff := cmp.Diff(want, list.Items); diff != "" {
+			t.Errorf("%s remembers (-want +got):\n%s", pool, diff)
+		}
+	}
+	for range 2 {
+		w.shop(bearer, "DELETE", "/v1/pools/elden/readings", nil).Want(204)
+	}
+	for pool, want := range map[string]int{"elden": 0, "elden-2": 1} {
+		var list ReadingList
+		w.shop(bearer, "GET", "/v1/pools/"+pool+"/readings", nil).Want(200).Into(&list)
+		if len(list.Items) != want {
+			t.Errorf("%s remembers %+v", pool, list.Items)
+		}
+	}
 }
 
 func TestUpload_isPutWhereIngestLooks(t *testing.T) {

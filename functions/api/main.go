@@ -58,7 +58,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Store:   store,
 			Files:   s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")),
 			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
-			Ranges:  ranges, Loaded: store, Now: time.Now,
+			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
 		orders: store, refusals: store,
 		cancels: &claim.Canceller{Store: store, Pools: store, Fill: refill.Queue, Now: time.Now},

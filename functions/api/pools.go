@@ -123,6 +123,7 @@ func (a *api) addPools(to *rest.API) {
 		Errors:      []int{404}, DefaultStatus: http.StatusCreated,
 		RequestBody: rest.Request(sampleNewUpload), Responses: to.Responses(sampleTicket, 201),
 	}, a.createUpload)
+	a.addReadings(to)
 }
 
 func (a *api) listPools(ctx context.Context, in *rest.Page) (*rest.Body[PoolList], error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -197,6 +198,22 @@ type loadUpload struct {
 	Body *LoadUpload `required:"false"`
 }
 
+// Reading is an answer that is remembered for a pool.
+type Reading struct {
+	Findings []string `json:"findings" nullable:"false" doc:"Files of the pool that have these, and no others, are read so."`
+	Options  []string `json:"options" nullable:"false" doc:"Of load-upload. None: every line is a key as it stands."`
+	Upload   string   `json:"upload" doc:"The upload that the answer was given for."`
+}
+
+// ReadingList holds the answers that are remembered for a pool.
+type ReadingList struct {
+	Items []Reading `json:"items" nullable:"false"`
+}
+
+var sampleReadings = ReadingList{Items: []Reading{{
+	Findings: []string{"heading", "quotes"}, Options: []string{"skip_heading", "strip_quotes"}, Upload: sampleUpload.ID,
+}}}
+
 func (a *api) addUploads(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-uploads", Method: http.MethodGet, Path: "/v1/uploads", Tags: []string{"Uploads"},
@@ -212,10 +229,25 @@ func (a *api) addUploads(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "load-upload", Method: http.MethodPost, Path: "/v1/uploads/{upload}/load", Tags: []string{"Uploads"},
 		Summary:     "Load a held file",
-		Description: "For an upload that is needs_confirmation, once you know how its lines are to be read. Options are taken for what was found only, else 422; without a body or options, every line is a key as it stands. The answer is remembered: a later file of the pool with the same findings is read by it, unasked. The same call again changes nothing; another answer, or an upload that is not held, is 409.",
+		Description: "For an upload that is needs_confirmation, once you know how its lines are to be read. Options are taken for what was found only, else 422; without a body or options, every line is a key as it stands. The answer is remembered: a later file of the pool with the same findings is read by it, unasked, until forget-readings. The same call again changes nothing; another answer, or an upload that is not held, is 409.",
 		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
 		RequestBody: rest.Request(LoadUpload{SkipHeading: true, StripQuotes: true}), Responses: to.Responses(sampleConfirmed, 202),
 	}, a.loadUpload)
+}
+
+func (a *api) addReadings(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "list-readings", Method: http.MethodGet, Path: "/v1/pools/{pool}/readings", Tags: []string{"Uploads"},
+		Summary:     "List how held files of a pool are read from now on",
+		Description: "The answers that load-upload was given.",
+		Errors:      []int{404}, Responses: to.Responses(sampleReadings, 200),
+	}, a.listReadings)
+	rest.Register(to, huma.Operation{
+		OperationID: "forget-readings", Method: http.MethodDelete, Path: "/v1/pools/{pool}/readings", Tags: []string{"Uploads"},
+		Summary:     "Forget how held files of a pool are read",
+		Description: "The next file with such findings is held again. What is loaded stays.",
+		Errors:      []int{404},
+	}, a.forgetReadings)
 }
 
 func (a *api) createUpload(ctx context.Context, in *createUpload) (*rest.Body[UploadTicket], error) {
@@ -245,4 +277,19 @@ func (a *api) getUpload(ctx context.Context, in *UploadPath) (*rest.Body[Upload]
 func (a *api) loadUpload(ctx context.Context, in *loadUpload) (*rest.Body[Upload], error) {
 	u, err := a.uploads.Load(ctx, caller(ctx), in.Upload, upload.Reading(or(in.Body, LoadUpload{})))
 	return &rest.Body[Upload]{Body: newUpload(u, u.Ended())}, err
+}
+
+func (a *api) listReadings(ctx context.Context, in *PoolPath) (*rest.Body[ReadingList], error) {
+	all, err := a.uploads.Remembered(ctx, caller(ctx), in.Pool)
+	out := ReadingList{Items: []Reading{}}
+	for _, answer := range all {
+		out.Items = append(out.Items, Reading{
+			Findings: strings.Split(answer.Question, "+"), Options: append([]string{}, answer.Reading.Options()...), Upload: answer.Upload,
+		})
+	}
+	return &rest.Body[ReadingList]{Body: out}, err
+}
+
+func (a *api) forgetReadings(ctx context.Context, in *PoolPath) (*struct{}, error) {
+	return nil, a.uploads.Forget(ctx, caller(ctx), in.Pool)
 }

@@ -69,7 +69,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
 		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platform.Names, Now: w.now},
-		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Now: w.now},
+		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		orders:   store,
 		refusals: store,
 		cancels:  &claim.Canceller{Store: store, Pools: store, Fill: w.fill, Now: w.now},

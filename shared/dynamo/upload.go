@@ -220,6 +220,23 @@ func (s *Store) Reading(ctx context.Context, merchant, pool, question string) (u
 	return item.reading(), ok, wrap(err, "read an answer about files of pool %s of %s", pool, merchant)
 }
 
+// Readings returns the answers about files of a pool, by their question.
+func (s *Store) Readings(ctx context.Context, merchant, pool string) ([]upload.Remembered, error) {
+	first := readingKey(merchant, pool, "")
+	items, err := queryAs[readingItem](ctx, s, withPrefix(s.tables.Catalog, first.PK, first.SK), oldestInCatalog)
+	var all []upload.Remembered
+	for _, item := range items {
+		all = append(all, upload.Remembered{Question: item.after(first.SK), Reading: item.reading(), Upload: item.Upload})
+	}
+	return all, wrap(err, "list the answers about files of pool %s of %s", pool, merchant)
+}
+
+// ForgetReading forgets an answer, if there is one.
+func (s *Store) ForgetReading(ctx context.Context, merchant, pool, question string) error {
+	err := s.write(ctx, remove(s.tables.Catalog, readingKey(merchant, pool, question), always))
+	return wrap(err, "forget an answer about files of pool %s of %s", pool, merchant)
+}
+
 // PostponeUpload sets when the sweep looks at an upload again, unless its state has
 // changed meanwhile.
 func (s *Store) PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error {

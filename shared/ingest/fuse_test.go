@@ -76,6 +76,11 @@ func (r fusedRecords) MoveUpload(ctx context.Context, from upload.State, u uploa
 	return ok, err
 }
 
+func (r fusedRecords) Reading(ctx context.Context, merchant, pool, question string) (how upload.Reading, ok bool, err error) {
+	err = r.f.blow(func() (err error) { how, ok, err = r.Records.Reading(ctx, merchant, pool, question); return err })
+	return how, ok, err
+}
+
 func (r fusedRecords) PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error {
 	return r.f.blow(func() error { return r.Records.PostponeUpload(ctx, u, until) })
 }

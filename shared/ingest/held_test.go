@@ -339,3 +339,82 @@ func TestIngest_csvIsResumed(t *testing.T) {
 		t.Errorf("the pool shows %d keys", n)
 	}
 }
+
+// TestIngest_heldFileKilledAnywhere kills the worker at each of its calls while it holds a
+// file, and while it loads one that is confirmed: of lines, and of a table.
+func TestIngest_heldFileKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	lines := ""
+	for n := range 12 {
+		lines += fmt.Sprintf("%d. KEY-%d,\n", n+1, n%10)
+	}
+	for name, file := range map[string]string{
+		"a.txt": "key\n" + strings.ReplaceAll(lines, ",", "") + "13. \n",
+		"a.csv": "key,used\n" + lines + "13. ,no\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newFixture(t)
+			whole := d.worker
+			kill := 0
+			// attempt works with a fuse, and then again without, as Lambda and the sweep do.
+			attempt := func(fuse *fuse, work func() error) (survived bool) {
+				d.worker = fuse.wire(whole)
+				err := work()
+				d.worker = whole
+				if err != nil {
+					err = work()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.work()
+				return fuse.left > 0
+			}
+			for calls := 1; ; calls++ {
+				survived := true
+				for _, late := range []bool{false, true} {
+					kill++
+					merchant := fmt.Sprintf("m%d", kill)
+					d.addMerchant(merchant, "elden")
+					o := d.bucket.Put("uploads/"+merchant+"/elden/"+name, []byte(file))
+					at := fmt.Sprintf("killed at call %d (late: %t)", calls, late)
+
+					survived = attempt(&fuse{left: calls, late: late}, func() error { return d.worker.Receive(t.Context(), o) }) && survived
+					u := d.upload(o)
+					if u.State != upload.NeedsConfirmation || len(d.keys(merchant, pool.Live)) > 0 {
+						t.Fatalf("%s: %s, with %d keys", at, u.State, len(d.keys(merchant, pool.Live)))
+					}
+					u.State, u.Cause, u.ConfirmedAt, u.Reading = upload.Confirmed, "", noon, upload.Reading{StripNumbers: true, SkipHeading: u.Seen.Has(upload.Heading)}
+					if ok, err := d.store.ConfirmUpload(t.Context(), u); !ok || err != nil {
+						t.Fatal(ok, err)
+					}
+					survived = attempt(&fuse{left: calls, late: late}, func() error {
+						d.jobs.Send(t.Context(), upload.Resume(merchant, u.ID), 0)
+						for {
+							message, ok := d.jobs.next()
+							if !ok {
+								return nil
+							}
+							if err := d.worker.Handle(t.Context(), message.(upload.Message)); err != nil {
+								return err
+							}
+						}
+					}) && survived
+					u = d.upload(o)
+					want := upload.Counts{upload.SkippedHeading: 1, upload.Accepted: 10, upload.SameFile: 2, upload.NoKey: 1}
+					if diff := cmp.Diff(want, u.Counts); diff != "" || u.State != upload.Finished || u.Lines != 14 {
+						t.Errorf("%s: %s after %d lines, counts (-want +got):\n%s", at, u.State, u.Lines, diff)
+					}
+					if n := d.shown(u.PoolID()); n != 10 || len(d.keys(merchant, pool.Live)) != 10 {
+						t.Errorf("%s: the pool shows %d keys", at, n)
+					}
+				}
+				if survived {
+					t.Logf("killed at each of %d calls", calls-1)
+					return
+				}
+			}
+		})
+	}
+}

@@ -412,7 +412,7 @@ func interpreter(seen upload.Seen, how upload.Reading) func(offset int64, text s
 			return "", upload.SkippedHeading
 		}
 		ok := true
-		if how.StripNumbers {
+		if how.StripNumbers && seen.Numbering != "" {
 			if text, ok = stripNumber(seen.Numbering, text); !ok {
 				return "", upload.NoKey
 			}

@@ -275,7 +275,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"upload_warned": {notice.UploadReport, "nova", file, func() *upload.Upload {
 			u := with(record, func(u *upload.Upload) {
 				u.Counts, u.Kept, u.Lines = upload.Counts{upload.Accepted: 2, upload.SkippedHeading: 1, upload.SkippedComment: 2}, nil, 5
-				u.Remembered = true
+				u.Remembered, u.Reading = true, upload.Reading{SkipHeading: true, SkipComments: true}
 				u.Seen.Warned = []upload.Finding{{Trait: upload.Separators, Lines: 2, First: 4}, {Trait: upload.Typography, Lines: 1, First: 5}}
 			})
 			return &u

@@ -43,6 +43,7 @@ func (w noticeWriter) uploadReport() letter {
 	if len(warned) > 0 {
 		l.Badge = warn("Please look")
 	}
+	warned = append(warned, w.remembered()...)
 	switch left := duplicates + refused; {
 	case left == 0 && accepted > 0:
 		l.Words = words(w.passedOver() + " " + ready)
@@ -100,12 +101,20 @@ func (w noticeWriter) passedOver() string {
 	if len(parts) == 0 {
 		return fmt.Sprintf("Nothing in %s was left out.", w.file())
 	}
-	said := "as you said"
-	if w.upload.Remembered {
-		said = "as you said about an earlier file"
+	return fmt.Sprintf("%s of %s passed over, as you said.", capital(strings.Join(parts, " and ")),
+		w.file()+plural(w.upload.Counts.Skipped(), " was", " were"))
+}
+
+// remembered tells of a file that was read by an earlier answer.
+func (w noticeWriter) remembered() []text.Block {
+	if w.upload == nil || !w.upload.Remembered {
+		return nil
 	}
-	return fmt.Sprintf("%s of %s passed over, %s.", capital(strings.Join(parts, " and ")),
-		w.file()+plural(w.upload.Counts.Skipped(), " was", " were"), said)
+	how := "each line as a key, as it stands"
+	if options := w.upload.Reading.Options(); len(options) > 0 {
+		how = "with " + joinWords(options)
+	}
+	return words(fmt.Sprintf("It looks like an earlier file of this pool that you told us how to read, and was read the same way: %s. To be asked again, use DELETE /v1/pools/%s/readings.", how, w.upload.Pool))
 }
 
 // warnings tells what of the loaded lines keys rarely have.

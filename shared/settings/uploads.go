@@ -20,6 +20,7 @@ type Uploads struct {
 	Reports Reports
 	Ranges  Queue // of upload.Message
 	Loaded  RangeReader
+	Answers Answers
 	Now     func() time.Time
 }
 
@@ -37,6 +38,13 @@ type UploadStore interface {
 // RangeReader returns the ranges of an upload that were ever taken, in order.
 type RangeReader interface {
 	Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, error)
+}
+
+// Answers keeps the answers that are remembered for a pool.
+type Answers interface {
+	Readings(ctx context.Context, merchant, pool string) ([]upload.Remembered, error)
+	// ForgetReading forgets an answer, if there is one.
+	ForgetReading(ctx context.Context, merchant, pool, question string) error
 }
 
 // Files signs an address that an object can be put to.
@@ -169,6 +177,31 @@ func (s *Uploads) Load(ctx context.Context, merchant, id string, how upload.Read
 		err = s.Ranges.Send(ctx, upload.Resume(merchant, id), 0)
 	}
 	return u, err
+}
+
+// Remembered returns the answers that hold for the next files of a pool. Its error is
+// ErrNotFound if there is no such pool.
+func (s *Uploads) Remembered(ctx context.Context, merchant, pool string) ([]upload.Remembered, error) {
+	_, ok, err := s.Store.Pool(ctx, merchant, pool)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Answers.Readings(ctx, merchant, pool)
+}
+
+// Forget forgets all answers about files of a pool, so that the next one that raises a
+// question is held again. Its error is as that of Remembered.
+func (s *Uploads) Forget(ctx context.Context, merchant, pool string) error {
+	all, err := s.Remembered(ctx, merchant, pool)
+	for _, answer := range all {
+		if err == nil {
+			err = s.Answers.ForgetReading(ctx, merchant, pool, answer.Question)
+		}
+	}
+	return err
 }
 
 // checkReading returns the options that do not fit what was found.

@@ -111,6 +111,13 @@ func (s Seen) Offered() (names []string) {
 	return names
 }
 
+// Remembered is an answer that holds for every file of a pool that raises the question.
+type Remembered struct {
+	Question string
+	Reading  Reading
+	Upload   string // that it was given for
+}
+
 // AsIs reports whether the merchant wants no question about a file, by its name: every
 // line of it is a key.
 func AsIs(file string) bool { return strings.HasSuffix(strings.ToLower(file), ".as-is.txt") }
