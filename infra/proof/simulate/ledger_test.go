@@ -868,7 +868,7 @@ func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {
 		"answered as it was later":        {0, 30 * time.Second, 2, true},
 		"answered as it was before":       {25 * time.Second, 30 * time.Second, 1, false},
 		"answered as it was not yet":      {0, 10 * time.Second, 2, false},
-		"answered before it was made":     {0, time.Second, 1, true}, // it makes the line itself
+		"answered before it was made":     {0, time.Second, 1, false},
 		"answered with what it never was": {0, 30 * time.Second, 7, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -890,4 +890,31 @@ func TestLinear_refusesAnswersOutOfTheirTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// However many calls nobody saw an answer to, it is decided whether an answer came out of
+// its time.
+func TestLinear_callsWithoutAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFixture()
+		w := b.ledger.w
+		b.write("ingest", keyItem("k", "available", ""))
+		time.Sleep(5 * time.Second)
+		b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+		time.Sleep(15 * time.Second)
+		b.write("fill", keyItem("k", "claimed", string(idA)), lineItem(idA, 2, 1, "k"), placeItem(idA, 0))
+		time.Sleep(time.Minute)
+		for i := range 60 {
+			w.answers.claims = append(w.answers.claims, claimAnswer{id: idA, asked: w.began.Add(time.Duration(i) * time.Second)})
+		}
+		if problem := w.checkLinearizable(); problem != "" {
+			t.Error(problem)
+		}
+		w.answers.claims = append(w.answers.claims, claimAnswer{
+			id: idA, asked: w.began.Add(25 * time.Second), answered: w.began.Add(time.Minute), version: 1, held: 0,
+		})
+		if problem := w.checkLinearizable(); !strings.HasSuffix(problem, "are not a linearizable history") {
+			t.Errorf("an answer out of its time: %q", problem)
+		}
+	})
 }

@@ -1,8 +1,9 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
-	"math"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,86 +14,84 @@ import (
 
 // checkLinearizable returns why the claims are not a linearizable history, "" if they are.
 //
-// The object is the whole shop: the available keys, and the version of each line. A
-// claim, seen from its platform, either finds its line and is answered with the current
-// version, or makes the line from available keys. The other writes (keys that are added,
-// moved or allocated to waiting lines, mails that are marked) happen at one known moment
-// each.
+// The shop is many objects, and a history of them is linearizable if that of each is. A
+// key is available or not. A line has a version. They are written at known moments: a key
+// is added, withdrawn or allocated, a line is made or gets its next version. A claim, seen
+// from its platform, reads the version of its line at some moment between the call and
+// the answer; a call without an answer read nothing. A line is made while a call for it is
+// under way.
 func (w *world) checkLinearizable() string {
 	l := w.ledger
-	keys := map[string]int{}
-	lines := map[order.LineID]int{}
-	at := map[versionOf]version{}
-	for _, v := range l.versions {
-		if _, known := lines[v.line]; !known {
-			lines[v.line] = len(lines)
-		}
-		at[versionOf{lines[v.line], v.number}] = v
+	objects := map[checked][]porcupine.Operation{}
+	add := func(of checked, in operation, out any, from, to time.Time) {
+		objects[of] = append(objects[of], porcupine.Operation{
+			ClientId: len(objects[of]), Input: in, Output: out,
+			Call: from.Sub(w.began).Nanoseconds(), Return: to.Sub(w.began).Nanoseconds() + 1,
+		})
 	}
 	for _, e := range l.keyEvents {
-		if _, known := keys[e.key]; !known {
-			keys[e.key] = len(keys)
+		kind := keyWithdrawn
+		if e.available {
+			kind = keyAdded
 		}
+		add(checked{key: e.key}, operation{kind: kind}, nil, e.at, e.at)
 	}
-	shop := shop{lines: len(lines), keys: len(keys)}
-	gained := func(v version) []int {
-		var all []int
-		for _, k := range v.gained {
-			all = append(all, keys[k])
-		}
-		return all
-	}
-
-	var history []porcupine.Operation
-	instant := func(t time.Time, in operation) {
-		ns := t.Sub(w.began).Nanoseconds()
-		history = append(history, porcupine.Operation{ClientId: len(history), Input: in, Call: ns, Return: ns + 1})
-	}
-	for _, e := range l.keyEvents {
-		instant(e.at, operation{kind: stockChanged, keys: []int{keys[e.key]}, available: e.available})
-	}
+	known := map[versionOf]version{}
 	for _, v := range l.versions {
-		if v.number > 1 {
-			instant(v.at, operation{kind: versionWritten, line: lines[v.line], version: v.number, keys: gained(v)})
+		known[versionOf{v.line, v.number}] = v
+		add(checked{line: v.line}, operation{versionWritten, v.number}, nil, v.at, v.at)
+		for _, key := range v.gained {
+			add(checked{key: key}, operation{kind: keyAllocated}, nil, v.at, v.at)
 		}
 	}
+	called := map[order.LineID]bool{} // lines that were made while a call was under way
 	for _, c := range w.answers.claims {
-		if c.changed {
+		made, is := known[versionOf{c.id, 1}]
+		if c.changed || !is {
+			continue // checkLines reports an answer for a line that was never made
+		}
+		if !c.asked.After(made.at) && (c.answered.IsZero() || !c.answered.Before(made.at)) {
+			called[c.id] = true
+		}
+		if c.answered.IsZero() {
 			continue
 		}
-		line, known := lines[c.id]
-		if !known {
-			continue // it was never made; checkLines reports an answer for it
+		switch v, there := known[versionOf{c.id, c.version}]; {
+		case !there:
+			return fmt.Sprintf("%s was answered at version %d, which it never had", l.name(c.id), c.version)
+		case v.held != c.held:
+			return fmt.Sprintf("%s was answered with %d keys at version %d, which holds %d", l.name(c.id), c.held, c.version, v.held)
 		}
-		made := at[versionOf{line, 1}]
-		in := operation{kind: claimed, line: line, version: 1, keys: gained(made)}
-		op := porcupine.Operation{
-			ClientId: len(history), Input: in,
-			Call: c.asked.Sub(w.began).Nanoseconds(), Return: math.MaxInt64,
+		add(checked{line: c.id}, operation{kind: claimed}, c.version, c.asked, c.answered)
+	}
+	for _, v := range l.versions {
+		if v.number == 1 && !called[v.line] {
+			return fmt.Sprintf("%s was made while no call for it was under way", l.name(v.line))
 		}
-		if !c.answered.IsZero() {
-			op.Return = c.answered.Sub(w.began).Nanoseconds()
-			op.Output = c.version
-			switch v, there := at[versionOf{line, c.version}]; {
-			case !there:
-				return fmt.Sprintf("line %s was answered at version %d, which it never had", c.id, c.version)
-			case v.held != c.held:
-				return fmt.Sprintf("line %s was answered with %d keys at version %d, which holds %d", c.id, c.held, c.version, v.held)
+	}
+	byName := func(a, b checked) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.line, b.line)) }
+	for _, object := range slices.SortedFunc(maps.Keys(objects), byName) {
+		if !porcupine.CheckOperations(specification, objects[object]) {
+			name := "key " + l.text(object.key)
+			if object.line != "" {
+				name = l.name(object.line)
 			}
+			return fmt.Sprintf("the %d operations on %s are not a linearizable history", len(objects[object]), name)
 		}
-		history = append(history, op)
 	}
-	switch porcupine.CheckOperationsTimeout(shop.model(), history, time.Minute) {
-	case porcupine.Illegal:
-		return fmt.Sprintf("the %d claims are not a linearizable history", len(w.answers.claims))
-	case porcupine.Unknown:
-		return "whether the claims are a linearizable history was not decided within a minute"
-	default:
-		return ""
-	}
+	return ""
 }
 
-type versionOf struct{ line, version int }
+// checked is an object of the shop: a key, by its ID, or a line.
+type checked struct {
+	key  string
+	line order.LineID
+}
+
+type versionOf struct {
+	line    order.LineID
+	version int
+}
 
 // keyEvent is a key that became available, or was withdrawn.
 type keyEvent struct {
@@ -101,68 +100,40 @@ type keyEvent struct {
 	at        time.Time
 }
 
-// operation is one operation on the shop.
+// operation is one operation on a line or a key.
 type operation struct {
-	kind      int
-	line      int
-	version   int   // of the line afterwards
-	keys      []int // allocated to the line, or added or withdrawn
-	available bool
+	kind    operationKind
+	version int // of the line that is written
 }
+
+type operationKind int
 
 const (
-	claimed        = iota // a platform's call for a line
-	versionWritten        // the next version of a line
-	stockChanged          // a key was added or withdrawn
+	claimed        operationKind = iota // a platform's call for a line; its output is the version in the answer
+	versionWritten                      // the next version of a line
+	keyAdded
+	keyWithdrawn
+	keyAllocated
 )
 
-// shop is the sequential specification, of so many lines and keys.
-type shop struct{ lines, keys int }
-
-// state holds the versions of all lines, then a bit for each key: available or not.
-type state []uint64
-
-func (s shop) model() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return make(state, s.lines+(s.keys+63)/64) },
-		Step: func(before, in, out any) (bool, any) { return s.step(before.(state), in.(operation), out) },
-		Equal: func(a, b any) bool {
-			return slices.Equal(a.(state), b.(state))
-		},
-	}
-}
-
-func (s shop) step(now state, in operation, out any) (bool, any) {
-	if in.kind == stockChanged {
-		next := slices.Clone(now)
-		s.put(next, in.keys[0], in.available)
-		return true, next
-	}
-	version := int(now[in.line])
-	switch {
-	case in.kind == versionWritten && version != in.version-1:
-		return false, now
-	case in.kind == claimed && version > 0: // it exists
-		return out == nil || out.(int) == version, now
-	case in.kind == claimed && out != nil && out.(int) != 1:
-		return false, now
-	}
-	next := slices.Clone(now)
-	next[in.line] = uint64(in.version)
-	for _, k := range in.keys {
-		if !s.has(now, k) {
-			return false, now
+// specification is that of one object. The state of a line is its version, 0 before it is
+// made; that of a key is 1 while it is available.
+var specification = porcupine.Model{
+	Init: func() any { return 0 },
+	Step: func(before, in, out any) (bool, any) {
+		now, op := before.(int), in.(operation)
+		switch op.kind {
+		case claimed:
+			return out == now, now
+		case versionWritten:
+			return now == op.version-1, op.version
+		case keyAdded:
+			return true, 1
+		case keyWithdrawn:
+			return true, 0
+		case keyAllocated:
+			return now == 1, 0
 		}
-		s.put(next, k, false)
-	}
-	return true, next
-}
-
-func (s shop) has(now state, k int) bool { return now[s.lines+k/64]&(1<<(k%64)) != 0 }
-
-func (s shop) put(now state, k int, there bool) {
-	now[s.lines+k/64] &^= 1 << (k % 64)
-	if there {
-		now[s.lines+k/64] |= 1 << (k % 64)
-	}
+		panic("an operation of a kind that nothing checks")
+	},
 }
