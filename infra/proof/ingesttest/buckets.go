@@ -29,7 +29,7 @@ type object struct {
 	content []byte
 	written time.Time
 	kept    time.Duration // once it is done
-	err     error // of reading it
+	err     error         // of reading it
 }
 
 // NewUploads returns an empty bucket.
