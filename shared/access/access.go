@@ -2,8 +2,8 @@
 // scopes of API tokens, and the scope that each operation of the merchants' API needs.
 //
 // A token has the scopes that it was made with, and no other right follows from one.
-// It is stored as a hash, looked up for every request and held by nobody in memory, so
-// that one that is revoked or expired is refused from that moment on.
+// It is stored as a hash, and looked up for every request: tokens are not cached, so that
+// one that is revoked or expired is refused from that moment on.
 package access
 
 import (

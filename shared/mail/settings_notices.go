@@ -21,7 +21,7 @@ func (w noticeWriter) newToken() letter {
 		Words: words(
 			fmt.Sprintf("%s for the API of Keypool %s made for %s. Whoever holds %s can do what stands below.",
 				capital(count(f.Count, "new token", "new tokens")), plural(f.Count, "was", "were"), w.merchant(), plural(f.Count, "it", "one of them")),
-			"If you know of it, there is nothing to do. If not, revoke it: DELETE /v1/tokens/ and its id, with a token of the scope secrets, or reply to this mail and ask for it. It is refused from that moment on.",
+			"If you know of it, there is nothing to do. If not, revoke it: DELETE /v1/tokens/{id}, with a token of the scope secrets, or reply to this mail and ask for it. It is refused from that moment on.",
 			together("token"),
 		),
 	}
@@ -74,7 +74,7 @@ func (w noticeWriter) newSecret() letter {
 		Words: words(
 			fmt.Sprintf("Orders that are signed with %s are taken as paid by %s, and keys are sent for them.",
 				plural(f.Count, "the new secret", "one of the new secrets"), w.merchant()),
-			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/ and its id or by a reply to this mail, and set another secret with keep_previous_hours 0, which ends the others.",
+			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set another secret with keep_previous_hours 0, which ends the others.",
 			together("secret"),
 		),
 	}
@@ -103,7 +103,7 @@ func (w noticeWriter) changedText() letter {
 		Title: fmt.Sprintf("The texts of %s were changed.", count(f.Count, "product")),
 		Words: words(
 			"What your customers read in their mails was changed, in the parts that stand below.",
-			"If you know of it, there is nothing to do. If not, read the texts and links of what is named below, have the token that did it revoked, with DELETE /v1/tokens/ and its id or by a reply to this mail, and set them again.",
+			"If you know of it, there is nothing to do. If not, read the texts and links of what is named below, have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set them again.",
 			together("changed product"),
 		),
 	}
