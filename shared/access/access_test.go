@@ -1,0 +1,149 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/access"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// tokens are the tokens that there are, by hash. It counts reads and uses.
+type tokens struct {
+	mu    sync.Mutex
+	there map[string]access.Token
+	reads int
+	uses  []time.Time
+	err   error
+}
+
+func (s *tokens) Token(_ context.Context, merchant, hash string) (access.Token, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	t, ok := s.there[hash]
+	return t, ok && t.Merchant == merchant, s.err
+}
+
+func (s *tokens) UseToken(_ context.Context, _ access.Token, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.uses = append(s.uses, at)
+	return nil
+}
+
+// newGate returns a gate that knows one token, and its text.
+func newGate(now func() time.Time) (*access.Gate, *tokens, string) {
+	text := access.NewText("acme-games")
+	hash := access.HashToken(text)
+	s := &tokens{there: map[string]access.Token{hash: {
+		Hash: hash, Merchant: "acme-games", Name: "nightly", Scopes: []access.Scope{access.Upload}, ExpiresAt: noon.Add(time.Hour),
+	}}}
+	return &access.Gate{Tokens: s, Uses: s, Now: now}, s, text
+}
+
+func TestGate_knowsAToken(t *testing.T) {
+	t.Parallel()
+	now := noon
+	gate, s, text := newGate(func() time.Time { return now })
+	got, ok, err := gate.Principal(t.Context(), text)
+	want := access.Principal{
+		Merchant: "acme-games", Name: `the token "nightly" (` + access.HashToken(text)[:16] + `)`, Scopes: []access.Scope{access.Upload},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
+		t.Errorf("%v, %v, %s", ok, err, diff)
+	}
+	for at, want := range map[time.Duration]bool{time.Hour - 1: true, time.Hour: false} {
+		now = noon.Add(at)
+		if _, ok, err := gate.Principal(t.Context(), text); ok != want || err != nil {
+			t.Errorf("after %s: %v, %v", at, ok, err)
+		}
+	}
+	now = noon
+	delete(s.there, access.HashToken(text))
+	if _, ok, err := gate.Principal(t.Context(), text); ok || err != nil {
+		t.Errorf("a token that was revoked: %v, %v", ok, err)
+	}
+	s.err = errors.New("no answer")
+	if _, ok, err := gate.Principal(t.Context(), text); ok || err == nil {
+		t.Errorf("a failed read: %v, %v", ok, err)
+	}
+}
+
+// What has not the form of a token is refused without a read.
+func TestGate_readsNothingForWhatIsNoToken(t *testing.T) {
+	t.Parallel()
+	gate, s, text := newGate(func() time.Time { return noon })
+	random := text[strings.LastIndex(text, "kp_acme-games_")+len("kp_acme-games_"):]
+	for _, wrong := range []string{
+		"", "kp_", "kp_acme-games", "kp_acme-games_", "kp__" + random, "kp_" + random, text[:len(text)-1], text + "A", text + "=",
+		strings.ToUpper(text), "KP_" + text[3:], "kp_Acme_" + random, "kp_../x_" + random, "kp_" + strings.Repeat("a", 64) + "_" + random,
+		" " + text, "kp_acme games_" + random, access.HashToken(text), "kp_acme-games_" + access.HashToken(text), "\x00" + text,
+	} {
+		if _, ok, err := gate.Principal(t.Context(), wrong); ok || err != nil {
+			t.Errorf("%q: %v, %v", wrong, ok, err)
+		}
+	}
+	if s.reads != 0 {
+		t.Errorf("%d reads", s.reads)
+	}
+	if _, ok, err := gate.Principal(t.Context(), access.NewText("acme-games")); ok || err != nil || s.reads != 1 {
+		t.Errorf("a token that there is not: %v, %v, %d reads", ok, err, s.reads)
+	}
+}
+
+// A token that many use at once is noted once an hour.
+func TestGate_notesAUseOnceAnHour(t *testing.T) {
+	t.Parallel()
+	gate, s, text := newGate(func() time.Time { return noon })
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, ok, err := gate.Principal(t.Context(), text); !ok || err != nil {
+				t.Errorf("%v, %v", ok, err)
+			}
+		})
+	}
+	all.Wait()
+	if !slices.Equal(s.uses, []time.Time{noon}) {
+		t.Errorf("noted at %v", s.uses)
+	}
+}
+
+func TestScopes_eachIsExplained(t *testing.T) {
+	t.Parallel()
+	for _, scope := range access.Scopes {
+		if scope.Meaning() == "" || !strings.Contains(access.Explained(), string(scope)+": "+scope.Meaning()+".") {
+			t.Errorf("nothing says what %s is for", scope)
+		}
+	}
+	for operation, scope := range access.Needs {
+		if !slices.Contains(access.Scopes, scope) {
+			t.Errorf("%s needs %q, which is no scope", operation, scope)
+		}
+	}
+}
+
+// Nobody may call an operation that the table leaves out, not even with every scope.
+func TestPrincipal_mayNothingThatStandsInNoTable(t *testing.T) {
+	t.Parallel()
+	everything := access.Principal{Merchant: "acme", Scopes: append([]access.Scope{""}, access.Scopes...)}
+	var denied *access.DeniedError
+	if err := everything.May("no-operation"); !errors.As(err, &denied) {
+		t.Errorf("allowed: %v", err)
+	}
+	if err := (access.Principal{}).May("get-pool"); !errors.As(err, &denied) || denied.Needs != access.Settings {
+		t.Errorf("nobody may: %v", err)
+	}
+	if p := access.From(t.Context()); p.Merchant != "" || p.Scopes != nil {
+		t.Errorf("a request of nobody comes from %+v", p)
+	}
+}
