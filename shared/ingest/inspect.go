@@ -89,8 +89,8 @@ func startOf(head []byte, enc upload.Encoding) string {
 //
 //   - JSON: the file begins with brackets and then a text in quotes, followed by : , ] or }.
 //     A key in braces is none, nor is a token such as a JWT.
-//   - HTML: a tag at the very beginning, or in one line of ten. A password with <b> in it is
-//     one line of thousands.
+//   - HTML: a tag at the very beginning, or in one line of ten. A password with <b> in it, or
+//     <! or <?, is none.
 //   - Comments: a mark (# // -- ; /*) and a blank before the words, #three or more words,
 //     or a ruler such as ===== or -----BEGIN KEY-----. "#A1B2" and "//8AAA==" are keys.
 //   - Heading, of the first line that is no comment: all words of the line, or of one of its
@@ -101,7 +101,8 @@ func startOf(head []byte, enc upload.Encoding) string {
 //   - Numbers: they count up by one. With a mark and a blank (1. (1) 1: 1 -) two lines are
 //     enough; with a mark or a blank alone (1.AAAA, 1 AAAA) there have to be three, from 0 or 1. Numbers
 //     alone are keys, and so are 1-AAAA, 2-AAAA and 1:AAAA. Bullets (- * • >) count as numbers.
-//   - Quotes: around every line, perhaps with a comma behind it. Quotes inside are a key's own.
+//   - Quotes: around every line, perhaps with a comma behind it; of apostrophes, around two
+//     lines at least. Quotes inside are a key's own.
 //
 // The rest is warned of: a comma, semicolon or bar in every line, quotes around some lines
 // of several, dashes and quotes of print, no-break spaces.
@@ -134,7 +135,9 @@ func inspect(start string, lines []sample) upload.Seen {
 		}
 	}
 	if f, ok := find(upload.Quotes, keys, func(s sample) bool { return quoted(s.text) }); ok {
-		if most(f.Lines, len(keys)) {
+		if len(keys) == 1 && strings.ContainsAny(keys[0].text[:1], "'`") {
+			// A password may well be so; a second one is not.
+		} else if most(f.Lines, len(keys)) {
 			seen.Asked = append(seen.Asked, f)
 		} else {
 			f.Trait = upload.SomeQuotes
@@ -175,10 +178,12 @@ func find(t upload.Trait, lines []sample, has func(sample) bool) (upload.Finding
 func most(n, all int) bool { return n > 0 && 10*n >= 9*all }
 
 var (
-	jsonStart = regexp.MustCompile(`^\s*[\[{][\s\[{]*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*[:,\]}]`)
+	jsonStart = regexp.MustCompile(`^\s*[\[{][\s\[{]*(?:"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')\s*[:,\]}]`)
 
 	tagStart = regexp.MustCompile(`^\s*<[!?/]?[A-Za-z-]`)
-	tag      = regexp.MustCompile(`(?i)</?(?:html|head|body|table|thead|tbody|tr|td|th|div|span|p|br|hr|ul|ol|li|pre|code|a|b|i|em|strong|font|center|title|meta|script|style|h[1-6]|img)(?:\s[^<>]*)?/?>|<[a-z][\w.:-]*(?:\s[^<>]*)?>[^<>]*</[a-z]|<!--|<[?!][a-z]`)
+	tag      = regexp.MustCompile(`(?i)</?(?:html|head|body|table|thead|tbody|tr|td|th|div|span|br|hr|ul|ol|li|pre|code|em|strong|font|center|title|meta|script|style|h[1-6]|img)(?:\s[^<>]*)?/?>|^</?[abip](?:\s[^<>]*)?>|<[a-z][\w.:-]*(?:\s[^<>]*)?>[^<>]*</[a-z]|^<(?:!--|!doctype\s|!\[cdata\[|\?xml\s)`)
+
+	words = regexp.MustCompile(`^(?:\p{Lu}?\p{Ll}+|\p{L}+(?: \p{L}+)+)$`) // "Elden", "Elden Ring"
 
 	commentMark  = regexp.MustCompile(`^(?:#+|//+|--|;+|/\*+)\s`)
 	commentWords = regexp.MustCompile(`^(?:#|//|;)\pL\S*(?:\s+\S+){2}`)
@@ -205,13 +210,12 @@ func heading(first string, others []sample) bool {
 	if len(others) == 0 {
 		return false
 	}
-	words := strings.Fields(first)
-	if len(words) > 1 && slices.ContainsFunc(words, func(word string) bool { return nouns[bare(word)] }) {
+	if fields := strings.Fields(first); len(fields) > 1 && slices.ContainsFunc(fields, func(word string) bool { return nouns[bare(word)] }) {
 		f, _ := find("", others, func(s sample) bool { return !strings.ContainsFunc(s.text, unicode.IsSpace) })
 		return most(f.Lines, len(others))
 	}
 	title, colon := strings.CutSuffix(first, ":")
-	if !colon || strings.ContainsFunc(title, func(c rune) bool { return !unicode.IsLetter(c) && c != ' ' }) {
+	if !colon || !words.MatchString(title) {
 		return false
 	}
 	_, more := find("", others, func(s sample) bool { return strings.HasSuffix(s.text, ":") })

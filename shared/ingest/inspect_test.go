@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -283,5 +284,37 @@ func TestInterpret(t *testing.T) {
 	}
 	if _, reason := interpreter(seen, all)(20, "anything"); reason != upload.SkippedHeading {
 		t.Errorf("the heading is %q", reason)
+	}
+}
+
+// Files of keys by chance, of every alphabet, long and short: none is asked about.
+func TestInspect_keysByChanceLoadUnasked(t *testing.T) {
+	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+	printable := ""
+	for c := '!'; c <= '~'; c++ {
+		printable += string(c)
+	}
+	for name, alphabet := range map[string]string{
+		"printable ASCII": printable, "base64": upper + lower + digits + "+/", "letters": upper, "digits": digits, "hex": digits + "abcdef",
+		"base64url": upper + lower + digits + "-_", "with blanks": upper + digits + " ", "Cyrillic": "абвгдежзиклмнопрстуфхцчшщыэюя",
+	} {
+		chance := rand.New(rand.NewPCG(1, uint64(len(name))))
+		for _, n := range []int{1, 2, 3, 10, 1000} {
+			for range 500/n + 1 {
+				letters := []rune(alphabet)
+				length := 8 + chance.IntN(16)
+				file := many(n, func(int) string {
+					var b strings.Builder
+					for range length {
+						b.WriteRune(letters[chance.IntN(len(letters))])
+					}
+					return b.String()
+				})
+				seen, err := look("a.txt", []byte(file), upload.UTF8, true)
+				if err != nil || len(seen.Asked) > 0 {
+					t.Errorf("%s, %d lines: asks about %+v, %v:\n%.300s", name, n, seen.Asked, err, file)
+				}
+			}
+		}
 	}
 }
