@@ -22,6 +22,9 @@ type Account struct {
 	Secret            string          `json:"secret,omitempty" maxLength:"200" doc:"Signing secret: whsec_ and 24 to 64 bytes in base64. One is made where left out, and shown in this answer only. Never read back."`
 	KeepPreviousHours *int            `json:"keep_previous_hours,omitempty" writeOnly:"true" minimum:"0" maximum:"720" doc:"How long the secret before stays valid, so that no webhook is refused while the sender changes over; 0 ends all others, within 30 seconds. 24 where left out."`
 	Secrets           []AccountSecret `json:"secrets,omitempty" readOnly:"true" nullable:"false" doc:"The secrets that are valid, the newest first."`
+	LastSeenAt        time.Time       `json:"last_seen_at,omitzero" readOnly:"true" doc:"When the account last signed a webhook, to the minute; never where left out."`
+	LastFailedAt      time.Time       `json:"last_failed_at,omitzero" readOnly:"true" doc:"When a webhook last came to its address that it did not sign, or by a clock that is wrong. The merchant is mailed once an hour of one that a shop may have sent."`
+	Failed            int             `json:"failed,omitempty" readOnly:"true" doc:"Webhooks that it did not sign."`
 }
 
 // AccountSecret is the part of a signing secret that is shown.
@@ -38,6 +41,8 @@ var (
 			{CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
 			{CreatedAt: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)},
 		},
+		LastSeenAt:   time.Date(2026, 11, 24, 18, 4, 0, 0, time.UTC),
+		LastFailedAt: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Failed: 3,
 	}
 )
 
@@ -97,6 +102,8 @@ func (a *api) putAccount(ctx context.Context, in *putAccount) (*rest.Versioned[A
 }
 
 func (a *api) getAccount(ctx context.Context, in *AccountPath) (*rest.Versioned[Account], error) {
-	account, err := a.accounts.Get(ctx, caller(ctx), in.Account)
-	return rest.Found(account.Version, newAccount(account)), err
+	account, calls, err := a.accounts.Get(ctx, caller(ctx), in.Account)
+	body := newAccount(account)
+	body.LastSeenAt, body.LastFailedAt, body.Failed = calls.LastSeenAt, calls.LastFailedAt, calls.Failed
+	return rest.Found(account.Version, body), err
 }

@@ -21,6 +21,8 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
+	"keypool/shared/intake"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
@@ -103,21 +105,34 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// strangerIsRefused sends a webhook that the account did not sign to a handler without
-// an intake: to claim or to store anything would be a panic, and answered 500.
+// strangers keeps that an account did not sign a webhook, and a notice of it. To claim or
+// to store anything else is a panic, and answered 500.
+type strangers struct{ intake.Records }
+
+func (strangers) AddCalls(context.Context, string, string, catalog.Calls) error { return nil }
+
+func (strangers) RaiseNotice(_ context.Context, n notice.Notice) error {
+	if n.Kind != notice.NotSigned || n.Merchant != "acme" {
+		panic("a stranger raised a notice")
+	}
+	return nil
+}
+
+// strangerIsRefused sends a webhook that the account did not sign.
 func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content []byte) {
 	t.Helper()
 	key, err := platform.ParseSecret(signingSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &handler{accounts: platform.NewAccounts(
+	clock := func() time.Time { return now }
+	h := &handler{intake: &intake.Intake{Records: strangers{}, Now: clock}, accounts: platform.NewAccounts(
 		all.Adapters,
 		func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
-			return catalog.Account{Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil
+			return catalog.Account{Merchant: merchant, Name: account, Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil
 		},
 		func(context.Context, string, string, []byte) ([]byte, error) { return key, nil },
-		func() time.Time { return now },
+		clock,
 	)}
 	response, logged := answered(t, serve(h), r)
 	problemIs(t, response)

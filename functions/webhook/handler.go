@@ -34,6 +34,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The sender is the account whose secret signed the request.
 	merchant, account := address(r)
 	sender, err := h.accounts.Verify(ctx, merchant, account, request)
+	var failure *platform.SignatureError
+	if errors.As(err, &failure) {
+		h.intake.NotSigned(ctx, failure) // a shop may sign with the wrong secret
+	}
 	if errors.Is(err, platform.ErrSignature) {
 		problem.New(http.StatusUnauthorized, "The signature does not match.").Write(w, r)
 		return

@@ -46,6 +46,23 @@ type shop struct {
 	reads  int // of accounts
 	opened int // secrets
 	serve  server
+
+	counted  int   // writes of what came to an account's address
+	countErr error // what such a write fails with
+}
+
+// records counts how often the webhooks of accounts are counted.
+type records struct {
+	*dynamo.Store
+	of *shop
+}
+
+func (r records) AddCalls(ctx context.Context, merchant, account string, more catalog.Calls) error {
+	r.of.counted++
+	if r.of.countErr != nil {
+		return r.of.countErr
+	}
+	return r.Store.AddCalls(ctx, merchant, account, more)
 }
 
 // server is the function that Lambda calls.
@@ -80,7 +97,7 @@ func open(t *testing.T) *shop {
 			},
 			clock,
 		),
-		intake: &intake.Intake{Claims: s.claims, Records: store, Products: store, MaxQuantity: 1000, Now: clock},
+		intake: &intake.Intake{Claims: s.claims, Records: records{store, s}, Products: store, MaxQuantity: 1000, Now: clock},
 	})
 	for _, err := range []error{
 		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
@@ -366,8 +383,125 @@ func TestHandle_strangersGetTheSameBytes(t *testing.T) {
 	if len(slices.Compact(answers)) != 1 {
 		t.Errorf("the answers differ: %q", answers)
 	}
-	if left := dynamotest.Partitions(t, s.tables.Orders, ""); len(left) != 0 {
+	// The merchant is told once of the two whose sender may be the shop.
+	left := dynamotest.Partitions(t, s.tables.Orders, "")
+	if len(left) != 1 || !strings.HasPrefix(left[0], "notice#acme#not-signed#") {
 		t.Errorf("strangers left something behind: %v", left)
+	}
+}
+
+func TestHandle_webhooksThatAreNotSignedAreCountedAndNoticed(t *testing.T) {
+	t.Parallel()
+	wrong, malformed := fixture(t, "bad_order_paid_signature"), fixture(t, "bad_order_paid_signature")
+	malformed.Headers["webhook-timestamp"] = "yesterday"
+	for name, test := range map[string]struct {
+		event  events.APIGatewayV2HTTPRequest
+		after  time.Duration
+		failed int
+		cause  string // of the notice
+	}{
+		"by another secret":   {wrong, 0, 3, "secret"},
+		"too late":            {fixture(t, "good_order_paid"), 6 * time.Minute, 3, "clock"},
+		"too early":           {fixture(t, "good_order_paid"), -6 * time.Minute, 3, "clock"},
+		"another secret, old": {wrong, time.Hour, 3, ""},
+		"without a time":      {malformed, 0, 3, ""},
+		"without a signature": {fixture(t, "bad_order_paid_unsigned"), 0, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			s.now = now.Add(test.after)
+			for range 3 {
+				if status, _ := s.call(t, test.event); status != http.StatusUnauthorized {
+					t.Errorf("answered %d", status)
+				}
+			}
+			calls, err := s.store.Calls(t.Context(), "acme", "standard")
+			if err != nil || calls.Failed != test.failed || calls.LastFailedAt.IsZero() == (test.failed > 0) || !calls.LastSeenAt.IsZero() {
+				t.Errorf("%+v are counted, %v", calls, err)
+			}
+			notices := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#not-signed#")
+			if test.cause == "" {
+				if len(notices) > 0 {
+					t.Errorf("the merchant is told: %v", notices)
+				}
+				return
+			}
+			if len(notices) != 1 {
+				t.Fatalf("%d notices in an hour", len(notices))
+			}
+			told, _, err := s.store.Notice(t.Context(), strings.TrimPrefix(notices[0], "notice#"))
+			if err != nil || told.Facts.Cause != test.cause || told.Facts.Account != "standard" {
+				t.Errorf("the notice tells %+v, %v", told.Facts, err)
+			}
+		})
+	}
+}
+
+func TestHandle_webhooksThatAreNotSignedAreNoticedOnceAnHour(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for hour := range 3 {
+		s.now = now.Add(time.Duration(hour) * time.Hour)
+		for range 2 {
+			wrong := fixture(t, "bad_order_paid_signature")
+			wrong.Headers["webhook-timestamp"] = strconv.FormatInt(s.now.Unix(), 10)
+			s.call(t, wrong)
+		}
+	}
+	if notices := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#not-signed#"); len(notices) != 3 {
+		t.Errorf("%d notices in three hours", len(notices))
+	}
+}
+
+// A stranger's rush is counted, and does not cost a write for each webhook.
+func TestHandle_aRushThatIsNotSignedCostsFewWrites(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for range 500 {
+		s.call(t, fixture(t, "bad_order_paid_signature"))
+	}
+	if s.counted > 10 {
+		t.Errorf("%d writes for 500 webhooks", s.counted)
+	}
+	s.now = now.Add(time.Minute)
+	s.call(t, fixture(t, "bad_order_paid_signature"))
+	if calls, err := s.store.Calls(t.Context(), "acme", "standard"); err != nil || calls.Failed != 501 {
+		t.Errorf("%+v are counted, %v", calls, err)
+	}
+}
+
+func TestHandle_accountIsSeen(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	refused := fixture(t, "bad_order_paid_quantity")
+	for _, test := range []struct {
+		after  time.Duration
+		event  events.APIGatewayV2HTTPRequest
+		seen   time.Duration
+		writes int
+	}{
+		{0, fixture(t, "good_order_paid"), 0, 1},
+		{30 * time.Second, fixture(t, "good_order_paid"), 0, 1}, // in the same minute
+		{90 * time.Second, refused, 90 * time.Second, 2},        // it was signed
+	} {
+		s.now = now.Add(test.after)
+		s.call(t, test.event)
+		calls, err := s.store.Calls(t.Context(), "acme", "standard")
+		if err != nil || !calls.LastSeenAt.Equal(now.Add(test.seen)) || calls.Failed != 0 || s.counted != test.writes {
+			t.Errorf("after %s: %+v, %d writes, %v", test.after, calls, s.counted, err)
+		}
+	}
+}
+
+func TestHandle_whatCannotBeCountedChangesNoAnswer(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.countErr = errors.New("throttled")
+	if status, _ := s.call(t, fixture(t, "good_order_paid")); status != http.StatusOK {
+		t.Errorf("a paid order was answered %d", status)
+	}
+	if status, _ := s.call(t, fixture(t, "bad_order_paid_signature")); status != http.StatusUnauthorized {
+		t.Errorf("a wrong signature was answered %d", status)
 	}
 }
 

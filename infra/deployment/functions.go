@@ -62,6 +62,7 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "MAX_QUANTITY"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},

@@ -146,6 +146,13 @@ type SealedSecret struct {
 	ExpiresAt   time.Time // the secret is not accepted from then on; zero: never
 }
 
+// Calls are the webhooks that came to an account's address.
+type Calls struct {
+	LastSeenAt   time.Time // when the account last signed one, a minute ago or less; zero: never
+	Failed       int       // those that it did not sign
+	LastFailedAt time.Time // zero: none
+}
+
 // Stock counts the keys of one side of a pool. Available was exact at AsOf.
 type Stock struct {
 	Pool      pool.ID

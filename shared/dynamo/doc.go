@@ -13,6 +13,7 @@
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            count#<pool>#<side>          accepted, taken: shown counts, put right nightly
+//	  counts#<m>            calls#<account>              its webhooks: last seen, not signed
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,

@@ -45,6 +45,7 @@ const (
 	accountSort  = "account#"
 	readingSort  = "reading#"
 	countSort    = "count#"
+	callsSort    = "calls#"
 
 	lineSort    = "line#"
 	chunkSort   = "keys#"
@@ -112,6 +113,10 @@ func readingKey(merchant, pool, question string) primaryKey {
 
 func countKey(p pool.ID) primaryKey {
 	return primaryKey{CountsPrefix + p.Merchant, countSort + p.Pool + "#" + string(p.Side)}
+}
+
+func callsKey(merchant, account string) primaryKey {
+	return primaryKey{CountsPrefix + merchant, callsSort + account}
 }
 
 // merchant returns the merchant that an item of merchant#, settings# or counts#

@@ -42,6 +42,7 @@ type factsItem struct {
 
 	Refused []refusedItem `dynamodbav:"refused,omitempty"`
 	Changed []changedItem `dynamodbav:"changed,omitempty"`
+	Account string        `dynamodbav:"account,omitempty"`
 	Address string        `dynamodbav:"address,omitempty"`
 }
 
@@ -95,7 +96,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			StartedAt: millis(f.Started), Refused: refused, Changed: changed, Address: f.Address,
+			StartedAt: millis(f.Started), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -136,7 +137,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Started: at(f.StartedAt), Refused: refused, Changed: changed, Address: f.Address,
+			Started: at(f.StartedAt), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
 		},
 		Mail: i.entry(),
 	}, nil

@@ -3,7 +3,8 @@
 //
 // A paid order becomes a claim for each of its lines (paid.go). A signed request
 // that cannot be taken is kept, without its content, and the merchant is told
-// (refuse.go): somebody may have paid for it. A refund and a dispute fail until they
+// (refuse.go): somebody may have paid for it. One that its account did not sign is
+// counted, and told if a shop may have sent it (calls.go). A refund and a dispute fail until they
 // are handled.
 //
 // Every event and every line gets a platform.Result. Errors end here: they are
@@ -29,6 +30,8 @@ type Intake struct {
 	Products    Products // may be cached
 	MaxQuantity int      // units that one line may have
 	Now         func() time.Time
+
+	calls calls
 }
 
 // Claimer gives a paid line its keys; see claim.Claimer.
@@ -36,13 +39,15 @@ type Claimer interface {
 	Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error)
 }
 
-// Records keeps refusals and notices.
+// Records keeps refusals, notices and counts of webhooks.
 type Records interface {
 	// KeepRefusal stores a refusal, its notice and entries of lines' histories, all or
 	// nothing. The same order refused again for the same mistake changes nothing.
 	KeepRefusal(ctx context.Context, r order.Refusal, tell notice.Notice, history ...order.History) error
 	// RaiseNotice stores a notice, once: a notice with the same ID changes nothing.
 	RaiseNotice(ctx context.Context, n notice.Notice) error
+	// AddCalls adds to the webhooks of an account.
+	AddCalls(ctx context.Context, merchant, account string, more catalog.Calls) error
 }
 
 // Products finds a product; false if there is none.
@@ -53,6 +58,7 @@ type Products interface {
 // Apply applies the events of a request, each for itself, and returns what became of
 // them: one result for each line of a paid order, one for any other event.
 func (in *Intake) Apply(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
+	defer in.seen(ctx, from)()
 	var results []platform.Result
 	for _, event := range events {
 		results = append(results, in.applyOne(ctx, from, r, event)...)

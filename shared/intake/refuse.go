@@ -17,6 +17,7 @@ import (
 // an hour at once, of the others when the hour ends. Any other error may pass, so the
 // platform is to send the request again.
 func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
+	defer in.seen(ctx, from)()
 	var field *platform.FieldError
 	if !errors.As(cause, &field) {
 		slog.ErrorContext(ctx, "order.not_stored", "error", cause)

@@ -313,6 +313,8 @@ func TestNoticeMail_golden(t *testing.T) {
 		"complained":           {notice.Complained, "nova", notice.Facts{Orders: []string{"A-60"}, Count: 1}, nil},
 		"complained_operator":  {notice.Complained, "", notice.Facts{Orders: []string{"nova"}, Count: 1}, nil},
 		"unknown_event":        {notice.UnknownEvent, "nova", notice.Facts{Count: 1, Cause: "order.shipped"}, nil},
+		"not_signed_secret":    {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseSecret}, nil},
+		"not_signed_clock":     {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseClock}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
 		"new_token": {notice.NewToken, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "nightly upload", ID: "5d41402abc4b2a76", Parts: []string{"upload"}, Until: noon.AddDate(0, 0, 90), By: "the operator", At: noon},

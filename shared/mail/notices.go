@@ -77,6 +77,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Complained:     noticeWriter.complained,
 	notice.ChangedRepeat:  noticeWriter.changedRepeat,
 	notice.UnknownEvent:   noticeWriter.unknownEvent,
+	notice.NotSigned:      noticeWriter.notSigned,
 	notice.NewToken:       noticeWriter.newToken,
 	notice.ExpiringToken:  noticeWriter.expiringToken,
 	notice.NewSecret:      noticeWriter.newSecret,
@@ -211,6 +212,29 @@ func (w noticeWriter) unknownEvent() letter {
 		),
 		Details: w.facts("Type", name, "Seen", w.moment(w.n.RaisedAt)),
 	}
+}
+
+func (w noticeWriter) notSigned() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: stop("Action needed"),
+		Title: fmt.Sprintf("A message to your account %s has the wrong signature.", f.Account),
+		Words: words(
+			fmt.Sprintf("A message came to the address of your account %s, and none of the account's secrets signed it. If your shop sent it, somebody may have paid and got no key: Keypool takes nothing that is not signed.", f.Account),
+			"Please compare the signing secret in the shop with the account's. If you are not sure, give the account a new one and write it into the shop; the one before stays good meanwhile. Then let the shop send what failed again.",
+			"If the shop has the right secret, a stranger sent the message, and there is nothing to do.",
+		),
+	}
+	if f.Cause == notice.CauseClock {
+		l.Title = fmt.Sprintf("A message to your account %s has the wrong time.", f.Account)
+		l.Words = words(
+			fmt.Sprintf("A message came to the address of your account %s. It was signed as it should be, with a time that is more than five minutes away from ours: an old message that somebody sends again looks the same, so nothing was stored, and no key was sent for it.", f.Account),
+			"Please set the clock of the machine that sends it, or have it sign each message when it is sent. Then let the shop send what failed again.",
+		)
+	}
+	l.Words = append(l.Words, words("You are told this once an hour for each account. How many messages were not signed, and when the last good one came, is in the API: GET /v1/accounts/"+f.Account+".")...)
+	l.Details = w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))
+	return l
 }
 
 func (w noticeWriter) mailFailed() letter {

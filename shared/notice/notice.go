@@ -39,6 +39,7 @@ const (
 	Complained     Kind = "complained"      // an hour: customers who called a mail spam
 	ChangedRepeat  Kind = "changed-repeat"  // a line: paid again with other content
 	UnknownEvent   Kind = "unknown-event"   // an account, a day and a type: signed events that nothing reads
+	NotSigned      Kind = "not-signed"      // an account and an hour: webhooks that it did not sign, and seems to have sent
 	NewToken       Kind = "new-token"       // an hour: API tokens that were made
 	ExpiringToken  Kind = "expiring-token"  // a token: it expires in a week, mailed then
 	NewSecret      Kind = "new-secret"      // an hour: accounts that were given a signing secret
@@ -49,7 +50,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent,
+	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent, NotSigned,
 	NewToken, ExpiringToken, NewSecret, ChangedText, ChangedAddress,
 }
 
@@ -79,6 +80,7 @@ type Facts struct {
 
 	Refused []Refused // the first KeptRefused of Count
 	Changed []Changed // the first KeptChanged of Count
+	Account string    // with a payment platform
 	Address string    // the notice address from now on, in a notice to the former one
 
 	Uploads []string // ids of uploads, the first KeptUploads of Count
@@ -88,6 +90,12 @@ type Facts struct {
 	Cause   string    // machine-readable: a field, a code
 	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use
 }
+
+// The causes of NotSigned.
+const (
+	CauseSecret = "secret" // no secret of the account fits
+	CauseClock  = "clock"  // a secret fits, and the time that is signed is too far from now
+)
 
 // Uploaded returns the facts of a notice about an upload.
 func Uploaded(u upload.Upload) Facts {

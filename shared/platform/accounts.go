@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -61,7 +62,8 @@ type opened struct {
 }
 
 // Verify returns the account that signed the request. It returns ErrSignature if
-// the account did not sign it, and if there is no such merchant or account.
+// there is no such merchant or account, and a *SignatureError, which is one too, if
+// the account exists and did not sign it.
 func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request) (Sender, error) {
 	if pool.CheckName(merchant) != nil || pool.CheckName(name) != nil || !a.signed(r) {
 		return Sender{}, ErrSignature
@@ -97,7 +99,8 @@ func (a *Accounts) signed(r Request) bool {
 // wrong signature.
 func (a *Accounts) verify(found catalog.Found[opened], r Request) (Sender, error) {
 	if !found.Exists {
-		found.Value = opened{adapter: a.adapters[Standard]}
+		_, err := a.adapters[Standard].Verify(r, Account{}, a.now())
+		return Sender{}, cmp.Or(err, ErrSignature)
 	}
 	return found.Value.verify(r, a.now())
 }
@@ -113,7 +116,7 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	}
 	signed, err := o.adapter.Verify(r, account, now)
 	if err != nil {
-		return Sender{}, err
+		return Sender{}, &SignatureError{account.Merchant, account.Name, err}
 	}
 	return Sender{account, o.adapter, signed}, nil
 }

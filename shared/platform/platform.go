@@ -12,6 +12,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -23,8 +24,9 @@ type Adapter interface {
 	HasSignature(h http.Header) bool
 
 	// Verify says which of the account's secrets signed the request, ErrSignature
-	// if none did. It reads nothing of the body but its bytes, and takes as long for
-	// an account without secrets as for one with them.
+	// if none did: ErrSecret or ErrClock if the request is well-formed, so that the
+	// sender seems to mean it. It reads nothing of the body but its bytes, and takes as
+	// long for an account without secrets as for one with them.
 	Verify(r Request, a Account, now time.Time) (Signed, error)
 
 	// Decode returns the events that a verified request reports, in their order. A
@@ -66,9 +68,26 @@ type Signed struct {
 	Secret int // the index in Account.Secrets of the secret that fits
 }
 
-// ErrSignature means that a request is not known to come from the account. It
-// names no reason, so that a stranger learns none.
+// ErrSignature means that a request is not known to come from the account. The
+// sender is told no reason, so that a stranger learns none.
 var ErrSignature = errors.New("the signature does not match")
+
+// The reasons of an ErrSignature that a merchant is told: a shop that signs with
+// another secret, or by a wrong clock, has its paid orders refused.
+var (
+	ErrSecret = fmt.Errorf("%w: well-formed and of this time, by none of the account's secrets", ErrSignature)
+	ErrClock  = fmt.Errorf("%w: by a secret of the account, at a time too far from now", ErrSignature)
+)
+
+// SignatureError is the ErrSignature of an account that exists.
+type SignatureError struct {
+	Merchant, Account string
+	Cause             error // ErrSecret, ErrClock, or ErrSignature for any other reason
+}
+
+func (e *SignatureError) Error() string { return e.Cause.Error() }
+
+func (e *SignatureError) Unwrap() error { return e.Cause }
 
 // Response is what the platform is answered.
 type Response struct {

@@ -31,6 +31,7 @@ type AccountStore interface {
 	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
 	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
 	PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error
+	Calls(ctx context.Context, merchant, account string) (catalog.Calls, error)
 }
 
 // Sealer encrypts a secret, so that it can be opened for that account only.
@@ -69,15 +70,19 @@ func CheckAccount(change AccountChange, platforms []string) []Problem {
 	return p
 }
 
-// Get returns an account with the secrets that are valid now. Its error is
-// ErrNotFound if there is none.
-func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, error) {
+// Get returns an account with the secrets that are valid now, and the webhooks that came
+// to its address. Its error is ErrNotFound if there is none.
+func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, catalog.Calls, error) {
 	a, ok, err := s.Store.Account(ctx, merchant, name)
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
+	if err != nil {
+		return a, catalog.Calls{}, err
+	}
 	a.Secrets = validSecrets(a.Secrets, s.Now())
-	return a, err
+	calls, err := s.Store.Calls(ctx, merchant, name)
+	return a, calls, err
 }
 
 // Put creates an account, or gives it a new signing secret, of which the merchant is

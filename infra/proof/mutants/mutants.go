@@ -161,15 +161,15 @@ var mutants = []mutant{
 	{
 		breaks: "an old webhook may be replayed",
 		file:   "shared/platform/standard/standard.go",
-		old:    `age > tolerance || age < -tolerance`,
-		new:    `age < -tolerance`,
+		old:    `age <= tolerance && age >= -tolerance`,
+		new:    `age >= -tolerance`,
 		in:     "shared/platform/standard", test: "TestStandard_verify",
 	},
 	{
 		breaks: "a webhook from the future is taken",
 		file:   "shared/platform/standard/standard.go",
-		old:    `age > tolerance || age < -tolerance`,
-		new:    `age > tolerance`,
+		old:    `age <= tolerance && age >= -tolerance`,
+		new:    `age <= tolerance`,
 		in:     "shared/platform/standard", test: "TestStandard_verify",
 	},
 	{
@@ -345,8 +345,8 @@ var mutants = []mutant{
 	{
 		breaks: "a recorded webhook is good for a second more",
 		file:   "shared/platform/standard/standard.go",
-		old:    `age > tolerance || age < -tolerance`,
-		new:    `age.Truncate(time.Second) > tolerance || age < -tolerance`,
+		old:    `age <= tolerance && age >= -tolerance`,
+		new:    `age.Truncate(time.Second) <= tolerance && age >= -tolerance`,
 		in:     "shared/platform", test: "TestReplay_theEdgesAreSharp",
 	},
 	{

@@ -39,40 +39,49 @@ func digest(key []byte, id, timestamp string, body []byte) []byte {
 // Verify implements platform.Adapter.
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
 	headers := headersOf(r.Header)
-	id, timestamp := headers.id, headers.timestamp
-	if !isPrintable(id) || !isDigits(timestamp) {
+	seconds, err := strconv.ParseInt(headers.timestamp, 10, 64)
+	if err != nil || !isPrintable(headers.id) || !isDigits(headers.timestamp) {
 		return platform.Signed{}, platform.ErrSignature
 	}
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
-		return platform.Signed{}, platform.ErrSignature
+	secret, ok := signer(headers, r.Body, a.Secrets)
+	age := now.Sub(time.Unix(seconds, 0))
+	timely := age <= tolerance && age >= -tolerance
+	switch {
+	case ok && timely:
+		return platform.Signed{Secret: secret}, nil
+	case ok:
+		return platform.Signed{}, platform.ErrClock
+	case timely && len(strings.Fields(headers.signature)) > 0:
+		return platform.Signed{}, platform.ErrSecret
 	}
-	if age := now.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-		return platform.Signed{}, platform.ErrSignature
+	return platform.Signed{}, platform.ErrSignature
+}
+
+// signer returns the index of the secret that signed a body, false if none did. The
+// body is hashed once for each secret, however many signatures a stranger sends, and
+// once where there is no secret: the time it takes does not tell whether the account
+// exists.
+func signer(h headers, body []byte, secrets []platform.Secret) (int, bool) {
+	if len(secrets) == 0 {
+		digest(make([]byte, sha256.Size), h.id, h.timestamp, body)
+		return 0, false
 	}
-	// The body is hashed once for each secret, however many signatures a stranger
-	// sends, and once where there is no secret: the time it takes does not tell
-	// whether the account exists.
-	if len(a.Secrets) == 0 {
-		digest(make([]byte, sha256.Size), id, timestamp, r.Body)
-		return platform.Signed{}, platform.ErrSignature
+	wanted := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		wanted[i] = digest(secret.Reveal(), h.id, h.timestamp, body)
 	}
-	wanted := make([][]byte, len(a.Secrets))
-	for i, secret := range a.Secrets {
-		wanted[i] = digest(secret.Reveal(), id, timestamp, r.Body)
-	}
-	for _, signature := range strings.Fields(headers.signature) {
+	for _, signature := range strings.Fields(h.signature) {
 		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
 		if err != nil || !strings.HasPrefix(signature, "v1,") {
 			continue
 		}
 		for i, want := range wanted {
 			if hmac.Equal(given, want) {
-				return platform.Signed{Secret: i}, nil
+				return i, true
 			}
 		}
 	}
-	return platform.Signed{}, platform.ErrSignature
+	return 0, false
 }
 
 // headers are the three headers of a signature.

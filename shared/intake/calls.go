@@ -1,0 +1,133 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"keypool/shared/catalog"
+	"keypool/shared/notice"
+	"keypool/shared/platform"
+)
+
+// calls gathers how often accounts were heard of, and what is still to be written of it.
+// Its zero value is ready. It holds accounts that exist, and no name that a stranger
+// made up.
+type calls struct {
+	mu       sync.Mutex
+	accounts map[[2]string]*accountCalls // by merchant and account
+}
+
+// accountCalls is what a process knows of the webhooks of one account.
+type accountCalls struct {
+	unwritten catalog.Calls
+	seen      rate.Limiter // of writes for webhooks that the account signed
+	failed    rate.Limiter // of writes for those that it did not sign
+	toldHour  string       // the hour in which the merchant was last told
+}
+
+// Failures are written one by one, so that the API shows each, until a stranger sends
+// them by the dozen: then they are gathered, and a process that ends may lose the last.
+const (
+	seenEvery   = time.Minute
+	failedEvery = 10 * time.Second
+	failedBurst = 10
+)
+
+// of calls change with what is known of an account, and returns what it returned.
+func (c *calls) of(merchant, account string, change func(a *accountCalls) catalog.Calls) catalog.Calls {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := [2]string{merchant, account}
+	a, ok := c.accounts[key]
+	if !ok {
+		if c.accounts == nil {
+			c.accounts = map[[2]string]*accountCalls{}
+		}
+		a = &accountCalls{seen: *rate.NewLimiter(rate.Every(seenEvery), 1), failed: *rate.NewLimiter(rate.Every(failedEvery), failedBurst)}
+		c.accounts[key] = a
+	}
+	return change(a)
+}
+
+// seen notes that an account signed a webhook, for the API to show when it was last
+// heard of. It is best effort and written once a minute at most, while the webhook is
+// applied: the caller waits for it at the end.
+func (in *Intake) seen(ctx context.Context, from platform.Account) (wait func()) {
+	now := in.Now()
+	write := in.calls.of(from.Merchant, from.Name, func(a *accountCalls) catalog.Calls {
+		if !a.seen.AllowN(now, 1) {
+			return catalog.Calls{}
+		}
+		defer func() { a.unwritten = catalog.Calls{} }()
+		a.unwritten.LastSeenAt = now
+		return a.unwritten
+	})
+	if write == (catalog.Calls{}) {
+		return func() {}
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() { in.addCalls(ctx, from.Merchant, from.Name, write) })
+	return writing.Wait
+}
+
+// NotSigned counts a webhook that an account did not sign, and tells the merchant once
+// an hour if it was well-formed: a shop whose secret or clock is wrong sells, and its
+// customers get nothing. What cannot be stored is logged, since the sender is answered
+// the same.
+func (in *Intake) NotSigned(ctx context.Context, failure *platform.SignatureError) {
+	now, cause := in.Now(), causeOf(failure)
+	told := false
+	write := in.calls.of(failure.Merchant, failure.Account, func(a *accountCalls) catalog.Calls {
+		told = cause == "" || a.toldHour == hour(now)
+		a.unwritten.Failed++
+		a.unwritten.LastFailedAt = now
+		if !a.failed.AllowN(now, 1) {
+			return catalog.Calls{}
+		}
+		defer func() { a.unwritten = catalog.Calls{} }()
+		return a.unwritten
+	})
+	in.addCalls(ctx, failure.Merchant, failure.Account, write)
+	if told {
+		return
+	}
+	facts := notice.Facts{Account: failure.Account, Cause: cause, Count: 1}
+	dedupKey := failure.Account + "#" + hour(now)
+	if err := in.Records.RaiseNotice(ctx, notice.New(failure.Merchant, notice.NotSigned, dedupKey, facts, now)); err != nil {
+		slog.ErrorContext(ctx, "webhook.not_noticed", "merchant", failure.Merchant, "account", failure.Account, "error", err)
+		return
+	}
+	in.calls.of(failure.Merchant, failure.Account, func(a *accountCalls) catalog.Calls {
+		a.toldHour = hour(now)
+		return catalog.Calls{}
+	})
+}
+
+// causeOf returns the cause of a failure as a notice names it, "" for one that no shop
+// sends by mistake.
+func causeOf(failure *platform.SignatureError) string {
+	switch {
+	case errors.Is(failure, platform.ErrSecret):
+		return notice.CauseSecret
+	case errors.Is(failure, platform.ErrClock):
+		return notice.CauseClock
+	}
+	return ""
+}
+
+func (in *Intake) addCalls(ctx context.Context, merchant, account string, more catalog.Calls) {
+	if more == (catalog.Calls{}) {
+		return
+	}
+	if err := in.Records.AddCalls(ctx, merchant, account, more); err != nil {
+		slog.WarnContext(ctx, "webhook.not_counted", "merchant", merchant, "account", account, "error", err)
+	}
+}
+
+// hour names the hour of t.
+func hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
