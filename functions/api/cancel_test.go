@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/order"
@@ -55,7 +56,7 @@ func TestCancel(t *testing.T) {
 			t.Fatal(err)
 		}
 		change := order.ChangeOf(line)
-		change.Allocate(keys[:min(n, len(keys))])
+		change.Allocate(keys[:min(n, len(keys))], time.Now())
 		if err := w.store.Commit(w.Context(), change); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +100,7 @@ func TestCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	filled := order.ChangeOf(before)
-	filled.Allocate(keys[:1])
+	filled.Allocate(keys[:1], time.Now())
 	if err := w.store.Commit(w.Context(), filled); err != nil {
 		t.Fatal(err)
 	}

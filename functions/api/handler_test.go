@@ -41,7 +41,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_api_pool")).Want(201).Into(&p)
 	if diff := cmp.Diff(Pool{
 		Name: "elden", Title: "Elden, Steam keys", LowStock: new(25), ReminderHours: new(24), Shards: new(4),
-		Live: &Stock{AsOf: noon}, Test: &Stock{AsOf: noon},
+		Live: &Stock{AsOf: new(noon)}, Test: &Stock{AsOf: new(noon)},
 	}, p); diff != "" {
 		t.Error(diff)
 	}
@@ -263,7 +263,7 @@ func TestPool_countsWhatIsInIt(t *testing.T) {
 	w.shop(bearer, "GET", "/v1/pools/elden", nil).Want(200).Into(&got)
 	want := Pool{
 		Name: "elden", LowStock: new(10), ReminderHours: new(24), Shards: new(4),
-		Live: &Stock{Available: 7, Waiting: 2, AsOf: noon}, Test: &Stock{Available: 2, AsOf: noon},
+		Live: &Stock{Available: 7, Waiting: 2, AsOf: new(noon)}, Test: &Stock{Available: 2, AsOf: new(noon)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -26,17 +26,18 @@ type Pool struct {
 
 // Stock is the number of keys in one side of a pool.
 type Stock struct {
-	Available int       `json:"available" doc:"Keys that can be sold. Exact up to 1,000; beyond it as of as_of."`
-	Claimed   int       `json:"claimed" doc:"Keys that orders hold."`
-	Revoked   int       `json:"revoked" doc:"Keys that were taken back from orders."`
-	Waiting   int       `json:"waiting" doc:"Order lines that wait for keys; counted to 1,000."`
-	AsOf      time.Time `json:"as_of" doc:"When available was exact."`
+	Available int        `json:"available" doc:"Keys that can be sold. Exact up to 1,000; beyond it uploads less sales that were mailed since as_of."`
+	Claimed   int        `json:"claimed" doc:"Keys that orders hold, or held and let their customers keep."`
+	Revoked   int        `json:"revoked" doc:"Keys that orders gave back and that nobody may use."`
+	Withdrawn int        `json:"withdrawn" doc:"Keys that the operator took out of sale. Available, claimed, revoked and withdrawn are all keys that uploads added."`
+	Waiting   int        `json:"waiting" doc:"Order lines that wait for keys; counted to 1,000."`
+	AsOf      *time.Time `json:"as_of,omitempty" doc:"When available was last counted key by key. Not there for a pool of more than 1,000 keys that never was: keys are counted once a day, when none are sold for some minutes."`
 }
 
 var samplePool = Pool{
 	Name: "elden", Title: "Elden, Steam keys", LowStock: new(25), ReminderHours: new(24), Shards: new(4),
-	Live: &Stock{Available: 842, Claimed: 1158, AsOf: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
-	Test: &Stock{Available: 5, AsOf: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
+	Live: &Stock{Available: 842, Claimed: 1158, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
+	Test: &Stock{Available: 5, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
 }
 
 // settable returns the part of a pool that a request can set.
@@ -51,7 +52,11 @@ func newPool(p settings.PoolStock) Pool {
 }
 
 func newStock(s catalog.Stock) *Stock {
-	return &Stock{Available: s.Available, Claimed: s.Claimed, Revoked: s.Revoked, Waiting: s.Waiting, AsOf: s.AsOf.UTC().Truncate(time.Millisecond)}
+	shown := Stock{Available: s.Available, Claimed: s.Claimed, Revoked: s.Revoked, Withdrawn: s.Withdrawn, Waiting: s.Waiting}
+	if !s.AsOf.IsZero() {
+		shown.AsOf = new(s.AsOf.UTC().Truncate(time.Millisecond))
+	}
+	return &shown
 }
 
 type PoolPath struct {

@@ -2,14 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -91,6 +95,26 @@ func TestSecrecy(t *testing.T) {
 			return call(c.method, c.path, body)
 		}, c.may...)
 	}
+	account, _, err := s.Store.Account(t.Context(), lambdatest.Merchant, "standard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	s.RefuseEachCall("a cancelled line whose first key was mailed", func() []byte {
+		lines++
+		name := fmt.Sprint("A-", lines)
+		key := dynamotest.Stock(t, s.Tables, pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Live}, 4, s.Keys(1)...)
+		change := order.NewLine(order.Fulfillment{
+			ID:       order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: account.Origin, Order: name, Line: "1"}.ID(),
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: lambdatest.Product, Pool: lambdatest.Pool,
+			Quantity: 2, Wanted: 2, ReceivedAt: time.Now(), Mail: outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1},
+		})
+		change.Allocate(key, time.Now())
+		if err := s.Store.Commit(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		return call("POST", "/v1/orders/"+name+"/cancel", "")
+	})
 	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
 		s.Invoke("an event that cannot be read", []byte(raw))

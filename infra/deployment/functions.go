@@ -187,7 +187,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix}},                                               // a held file is confirmed
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a cancelled line gives back
 			{Target: keysAvailable, Actions: "Query", CountOnly: true},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},

@@ -153,12 +153,46 @@ type Calls struct {
 	LastFailedAt time.Time // zero: none
 }
 
-// Stock counts the keys of one side of a pool. Available was exact at AsOf.
+// Stock counts the keys of one side of a pool. Available, Claimed, Revoked and Withdrawn
+// together are the keys that uploads added to it. Available was exact at AsOf; zero: it
+// was never counted key by key.
 type Stock struct {
 	Pool      pool.ID
 	Available int
 	Claimed   int
 	Revoked   int
+	Withdrawn int
 	Waiting   int // lines in the queue, counted up to 1,000
 	AsOf      time.Time
+}
+
+// Count is what uploads, mails and the last recount say of a pool side's keys.
+type Count struct {
+	Accepted  int // by uploads
+	Taken     int // by lines, and given back by them or not
+	Revoked   int // given back by lines, and not for sale again
+	Withdrawn int // taken out of sale by hand
+
+	// SettledAt is the moment whose takes Taken includes, all of them: see Take.
+	SettledAt time.Time
+	SettledOn string // the day of the recount that found it, 2006-01-02 in UTC
+	Look      Look
+}
+
+// Available is what the count says is for sale.
+func (c Count) Available() int { return c.Accepted - c.Taken - c.Withdrawn }
+
+// Look is a look of the recount at a pool side. Whatever is added to the count makes
+// it void, so that a look that stands tells that no key came or was counted since.
+type Look struct {
+	At        time.Time // zero: none stands
+	Counted   bool
+	Available int // keys, if they were counted
+}
+
+// Take is keys that a line took. The moment tells whether a recount has seen them gone
+// already, so that they are not counted twice however late their mail leaves.
+type Take struct {
+	Keys int
+	At   time.Time
 }

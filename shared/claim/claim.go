@@ -244,7 +244,7 @@ func newLine(line order.Fulfillment, keys []pool.Key, now time.Time) order.Chang
 // allocate gives keys to the line. The line's mail is due once no key is missing;
 // until then the sweep looks at the line now and then.
 func allocate(change *order.Change, keys []pool.Key, now time.Time) {
-	change.Allocate(keys)
+	change.Allocate(keys, now)
 	line := &change.After
 	if line.State() == order.Fulfilled {
 		line.Mail = line.Mail.Next(outbox.Keys, now)

@@ -101,8 +101,9 @@ type Tokens interface {
 
 // Counts keeps the counts that are shown.
 type Counts interface {
-	// AddTaken adds to the count of a pool side's taken keys.
-	AddTaken(ctx context.Context, p pool.ID, n int) error
+	// AddTaken adds to the count of a pool side's taken keys, but for takes that a
+	// recount has counted already.
+	AddTaken(ctx context.Context, p pool.ID, takes []catalog.Take) error
 }
 
 // MailSender sends mails.
@@ -175,28 +176,27 @@ func (m *Mailer) ApplyFeedback(ctx context.Context, f Feedback) error {
 // takings gathers the keys that one invocation mailed for the first time, so that
 // many orders share one write of their pool's count.
 type takings struct {
-	mu   sync.Mutex
-	keys map[pool.ID]int
+	mu    sync.Mutex
+	takes map[pool.ID][]catalog.Take
 }
 
-func (t *takings) add(p pool.ID, n int) {
-	if n <= 0 {
+func (t *takings) add(p pool.ID, take catalog.Take) {
+	if take.Keys <= 0 {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.keys == nil {
-		t.keys = map[pool.ID]int{}
+	if t.takes == nil {
+		t.takes = map[pool.ID][]catalog.Take{}
 	}
-	t.keys[p] += n
+	t.takes[p] = append(t.takes[p], take)
 }
 
 // addTo adds them to the counts that are shown. A lost addition is put right at night.
 func (t *takings) addTo(ctx context.Context, counts Counts) {
-	for _, p := range slices.SortedFunc(maps.Keys(t.keys), pool.ID.Compare) {
-		n := t.keys[p]
-		if err := counts.AddTaken(ctx, p, n); err != nil {
-			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "keys", n, "error", err)
+	for _, p := range slices.SortedFunc(maps.Keys(t.takes), pool.ID.Compare) {
+		if err := counts.AddTaken(ctx, p, t.takes[p]); err != nil {
+			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "lines", len(t.takes[p]), "error", err)
 		}
 	}
 }

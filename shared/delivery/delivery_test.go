@@ -106,7 +106,7 @@ func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulf
 	f := order.Fulfillment{
 		ID: newID(number), Version: 1, Merchant: "nova", Side: pool.Live, Account: "standard", Origin: "standard",
 		Order: number, Line: "1", Product: "111111", Pool: "elden",
-		Quantity: wanted, Wanted: wanted, Allocated: held, ReceivedAt: noon, Language: "en",
+		Quantity: wanted, Wanted: wanted, Allocated: held, AllocatedAt: noon, ReceivedAt: noon, Language: "en",
 		Customer: order.Customer{Name: "Anna Berg", Email: number + "@example.com"},
 		Mail:     outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)},
 	}
@@ -148,7 +148,7 @@ func (s *scene) chunk(id order.LineID, keys []pool.Key) {
 		s.put(s.tables.Keys, map[string]string{"pk": string(keys[i].ID), "shard": keys[i].Shard, "place": "0"})
 	}
 	change := order.ChangeOf(before)
-	change.Allocate(keys)
+	change.Allocate(keys, s.now)
 	if err := s.store.Commit(s.t.Context(), change); err != nil {
 		s.t.Fatal(err)
 	}

@@ -82,7 +82,9 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 	case order.MailSent:
 		if e.By == byDeliver && f.Mail.Kind == outbox.Keys {
 			c.item.Counted = max(f.Allocated, f.Counted)
-			c.then = func(context.Context) { k.taken.add(f.PoolID(), f.Allocated-f.Counted) }
+			c.then = func(context.Context) {
+				k.taken.add(f.PoolID(), catalog.Take{Keys: f.Allocated - f.Counted, At: f.AllocatedAt})
+			}
 		}
 	case order.MailFailed:
 		tell := notice.New(f.Merchant, notice.MailFailed, fmt.Sprintf("%s#%d", f.ID, f.Mail.Number),

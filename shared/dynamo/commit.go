@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -27,6 +29,8 @@ import (
 //   - each allocated key, only if it is still available in the shard it was found
 //     in: a lagging index must not sell a key that was moved to another pool;
 //   - each released key, only if it is claimed by this line.
+//
+// Keys that are revoked are added to their pool's count.
 func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
 	var c commit
 	for i := range changes {
@@ -37,6 +41,7 @@ func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
 	if len(c.writes) == 0 {
 		return nil
 	}
+	s.addRevoked(&c, changes)
 	return c.answer(s.transact(ctx, &c.transaction))
 }
 
@@ -91,6 +96,24 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})
 	}
 	return nil
+}
+
+// addRevoked adds the revoked keys to the counts of their pools.
+func (s *Store) addRevoked(c *commit, changes []order.Change) {
+	revoked := map[pool.ID]int{}
+	for _, change := range changes {
+		for _, release := range change.Released {
+			if release.To == order.Revoke {
+				revoked[change.After.PoolID()]++
+			}
+		}
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(revoked), pool.ID.Compare) {
+		u := newUpdate(always)
+		u.set("v", number(schema))
+		u.add("revoked", revoked[p])
+		c.add(u.write(s.tables.Catalog, countKey(p)), subject{kind: existingLine})
+	}
 }
 
 // addQueue keeps the invariant that a line stands in a queue if and only if it

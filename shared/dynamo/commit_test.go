@@ -52,11 +52,11 @@ func (s *shop) sell(number string, wanted int, keys ...pool.Key) order.Fulfillme
 	s.t.Helper()
 	inline := min(order.InlineKeys, len(keys))
 	change := order.NewLine(paidLine(number, wanted))
-	change.Allocate(keys[:inline])
+	change.Allocate(keys[:inline], stockNoon)
 	s.commit(change)
 	if len(keys) > inline {
 		change = order.ChangeOf(s.line(change.After.ID))
-		change.Allocate(keys[inline:])
+		change.Allocate(keys[inline:], stockNoon)
 		s.commit(change)
 	}
 	return s.line(change.After.ID)
@@ -124,7 +124,7 @@ func TestCommit_replacesAKeyInOneTransaction(t *testing.T) {
 
 	change := order.ChangeOf(line)
 	s.release(&change, order.Revoke, s.keys[0])
-	change.Allocate(s.keys[2:3])
+	change.Allocate(s.keys[2:3], stockNoon)
 	s.commit(change)
 
 	after := s.line(line.ID)
@@ -225,7 +225,7 @@ func TestCommit_releasesPartOfAChunk(t *testing.T) {
 	// The number of a chunk that is gone is not used again.
 	change = order.ChangeOf(s.line(line.ID))
 	change.After.Returned = 30
-	change.Allocate(s.keys[50:60])
+	change.Allocate(s.keys[50:60], stockNoon)
 	s.commit(change)
 	if chunks := s.chunks(line.ID); len(chunks) != 1 || chunks[0].Number != 2 || len(chunks[0].Keys) != 10 {
 		t.Errorf("the chunks are %+v", chunks)
@@ -300,7 +300,7 @@ func TestCommit_restockedKeyIsSoldAgainAndOnlyOnce(t *testing.T) {
 	for i := range errs {
 		racing.Go(func() {
 			change := order.NewLine(paidLine(fmt.Sprint("next ", i), 1))
-			change.Allocate(candidates)
+			change.Allocate(candidates, stockNoon)
 			errs[i] = s.store.Commit(t.Context(), change)
 		})
 	}
@@ -331,7 +331,7 @@ func TestCommit_lineThatChangedMeanwhileKeepsItsKeys(t *testing.T) {
 
 	change := order.ChangeOf(read)
 	s.release(&change, order.Restock, s.keys[0])
-	change.Allocate(s.keys[3:])
+	change.Allocate(s.keys[3:], stockNoon)
 	if err := s.store.Commit(t.Context(), change); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("a change of an old version: %v", err)
 	}
@@ -350,13 +350,13 @@ func TestCommit_chunkThatChangedMeanwhileIsNotWrittenOver(t *testing.T) {
 	other := order.ChangeOf(line)
 	other.Chunk = stale
 	s.release(&other, order.Revoke, s.keys[30])
-	other.Allocate(s.keys[40:41])
+	other.Allocate(s.keys[40:41], stockNoon)
 	s.commit(other)
 
 	change := order.ChangeOf(s.line(line.ID))
 	change.Chunk = stale
 	s.release(&change, order.Revoke, s.keys[31])
-	change.Allocate(s.keys[41:42])
+	change.Allocate(s.keys[41:42], stockNoon)
 	if err := s.store.Commit(t.Context(), change); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("a change of an old chunk: %v", err)
 	}
@@ -382,7 +382,7 @@ func TestCommit_mostKeysInOneChange(t *testing.T) {
 	change := order.ChangeOf(line)
 	change.Chunk = chunk
 	s.release(&change, order.Restock, chunk.Keys...)
-	change.Allocate(s.keys[200 : 200+half])
+	change.Allocate(s.keys[200:200+half], stockNoon)
 	s.commit(change)
 	if after := s.line(line.ID); after.Allocated != order.InlineKeys+half {
 		t.Errorf("the line holds %d keys", after.Allocated)
@@ -390,10 +390,10 @@ func TestCommit_mostKeysInOneChange(t *testing.T) {
 	s.audit()
 
 	tooMany := order.NewLine(paidLine("2", 200))
-	tooMany.Allocate(s.keys[200+half : 200+half+order.MaxKeys+1])
+	tooMany.Allocate(s.keys[200+half:200+half+order.MaxKeys+1], stockNoon)
 	large := order.ChangeOf(s.line(line.ID))
 	large.Chunk = s.chunks(line.ID)[0]
-	large.Allocate(s.keys[200+half : 200+half+order.MaxKeys-half+1]) // in a chunk with as many
+	large.Allocate(s.keys[200+half:200+half+order.MaxKeys-half+1], stockNoon) // in a chunk with as many
 	released := order.ChangeOf(s.line(line.ID))
 	for range order.MaxKeys + 1 {
 		released.Released = append(released.Released, order.Release{Key: s.keys[0].ID, To: order.Revoke})
@@ -588,7 +588,7 @@ func (h *history) allocateSome(change *order.Change, want int) {
 			keys = append(keys, key)
 		}
 	}
-	change.Allocate(keys)
+	change.Allocate(keys, stockNoon)
 }
 
 func idsOf(keys []pool.Key) []pool.KeyID {

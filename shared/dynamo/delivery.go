@@ -12,7 +12,6 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
-	"keypool/shared/pool"
 	"keypool/shared/retry"
 )
 
@@ -323,13 +322,4 @@ func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, 
 		}
 	}
 	return history, nil
-}
-
-// AddTaken adds to the count of a pool side's taken keys that is shown.
-func (s *Store) AddTaken(ctx context.Context, p pool.ID, n int) error {
-	u := newUpdate(always)
-	u.set("v", number(schema))
-	u.add("taken", n)
-	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
-	return wrap(err, "count %d taken keys of %s", n, p)
 }

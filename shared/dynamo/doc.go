@@ -12,8 +12,8 @@
 //	  settings#<m>          product#<product>            pools, keys a line, texts
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
-//	  counts#<m>            count#<pool>#<side>          accepted, taken: shown counts, put right nightly
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed
+//	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,

@@ -34,6 +34,7 @@ type fulfillmentItem struct {
 	Keys      []keyItem `dynamodbav:"keys,omitempty"`
 	Chunks    int       `dynamodbav:"chunks,omitempty"`
 	Counted   int       `dynamodbav:"counted,omitempty"`
+	TookAt    int64     `dynamodbav:"allocatedAt,omitempty"`
 
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
@@ -85,7 +86,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
 		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold, All: f.ReturnedAll,
-		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted,
+		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted, TookAt: millis(f.AllocatedAt),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
 		Month:        f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
@@ -123,6 +124,7 @@ func (i fulfillmentItem) attrs() attrs {
 	}
 	setNumber(item, "chunks", i.Chunks)
 	setNumber(item, "counted", i.Counted)
+	setNumber(item, "allocatedAt", i.TookAt)
 	item["receivedAt"] = number(i.ReceivedAt)
 	setNumber(item, "paidAt", i.PaidAt)
 	setText(item, "currency", i.Currency)
@@ -165,7 +167,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
 		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold, ReturnedAll: i.All,
-		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted,
+		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted, AllocatedAt: at(i.TookAt),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
 		CustomerHash: i.CustomerHash,

@@ -84,10 +84,7 @@ func (s *Store) EndRange(ctx context.Context, u upload.Upload, r upload.Range, d
 	tx.add(s.rangeUpdate(u, r))
 	tx.add(record.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
 	if accepted := r.Counts[upload.Accepted]; accepted > 0 {
-		shown := newUpdate(always)
-		shown.set("v", number(schema))
-		shown.add("accepted", accepted)
-		tx.add(shown.write(s.tables.Catalog, countKey(u.PoolID())))
+		tx.add(addToCount(always, "accepted", accepted).write(s.tables.Catalog, countKey(u.PoolID())))
 	}
 	err := s.transactWithRetry(ctx, &tx)
 	if anyConditionFailed(err) {

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
@@ -23,16 +20,36 @@ type alertItem struct {
 	ToldAt   int64  `dynamodbav:"toldAt,omitempty"`
 }
 
-// countItem is the count of a pool side's keys that is shown, in the catalog.
-// Ingest adds to accepted, deliver to taken; what is shown is the difference. The
-// recount has two more attributes: recounted, the day that it was last done, and
-// recountEnds, until when it is leased.
+// countItem is the count of a pool side's keys that is shown, in the catalog. Ingest
+// adds to accepted, deliver to taken, and a line that gives keys back to revoked, in the
+// transaction that takes them from it. The recount writes the rest.
+//
+// Keys that an operator takes out of sale by hand he adds to withdrawn, and those that he
+// moves to another pool he moves from accepted to accepted, with the key's own item in
+// one transaction that removes lookAt.
 type countItem struct {
-	V           int   `dynamodbav:"v"`
-	Accepted    int   `dynamodbav:"accepted"`
-	Taken       int   `dynamodbav:"taken"`
-	Revoked     int   `dynamodbav:"revoked"`
-	RecountedAt int64 `dynamodbav:"recountedAt"` // when it was last put right
+	V         int `dynamodbav:"v"`
+	Accepted  int `dynamodbav:"accepted"`
+	Taken     int `dynamodbav:"taken"`
+	Revoked   int `dynamodbav:"revoked"`
+	Withdrawn int `dynamodbav:"withdrawn"`
+
+	SettledAt int64  `dynamodbav:"settledAt"`
+	SettledOn string `dynamodbav:"settledOn"`
+
+	LookAt        int64 `dynamodbav:"lookAt"`
+	LookAvailable *int  `dynamodbav:"lookAvailable"` // nil: not counted
+}
+
+func (i countItem) count() catalog.Count {
+	c := catalog.Count{
+		Accepted: i.Accepted, Taken: i.Taken, Revoked: i.Revoked, Withdrawn: i.Withdrawn,
+		SettledAt: at(i.SettledAt), SettledOn: i.SettledOn, Look: catalog.Look{At: at(i.LookAt)},
+	}
+	if i.LookAt != 0 && i.LookAvailable != nil {
+		c.Look.Counted, c.Look.Available = true, *i.LookAvailable
+	}
+	return c
 }
 
 // PoolNames calls see with each pool of each merchant, until see fails. A pool
@@ -106,55 +123,104 @@ func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, fact
 	return s.ChangeAlert(ctx, after, tell)
 }
 
-// LeaseRecount gives the day's recount of a pool side to its caller until then,
-// with the count that is shown now; false if it is done, or being done.
-func (s *Store) LeaseRecount(ctx context.Context, p pool.ID, day string, now, until time.Time) (int, bool, error) {
-	// Nearly every check finds the day's recount done: half a read unit, where the
-	// condition below would cost a write unit each time.
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.tables.Catalog), Key: countKey(p).attrs()})
-	if err != nil {
-		return 0, false, fmt.Errorf("read the count of %s: %w", p, err)
-	}
-	if stringOf(out.Item["recounted"]) == day {
-		return 0, false, nil
-	}
-	u := newUpdate(condition{
-		"(attribute_not_exists(recounted) OR recounted <> :day) AND (attribute_not_exists(recountEnds) OR recountEnds <= :now)",
-		attrs{":day": text(day), ":now": number(millis(now))},
-	})
+// addToCount returns the update that adds to a count of a pool side, and makes the
+// recount's last look void.
+func addToCount(c condition, name string, n int) *update {
+	u := newUpdate(c)
 	u.set("v", number(schema))
-	u.set("recountEnds", number(millis(until)))
-	leased, err := s.writeAndRead(ctx, u.write(s.tables.Catalog, countKey(p)))
-	if _, taken := failedCondition(err, 0); taken {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("lease the recount of %s: %w", p, err)
-	}
-	count, err := decode[countItem](leased, oldestInCatalog)
-	return count.Accepted - count.Taken, err == nil, wrap(err, "lease the recount of %s", p)
+	u.add(name, n)
+	u.remove("lookAt")
+	return u
 }
 
-// CorrectCount adds to the count of a pool side that is shown, and marks the day
-// as done, if it is not.
-func (s *Store) CorrectCount(ctx context.Context, p pool.ID, day string, add int, now time.Time) error {
-	u := newUpdate(condition{"attribute_not_exists(recounted) OR recounted <> :day", attrs{":day": text(day)}})
-	u.add("taken", -add) // keys that are missing were taken unseen; keys too many were given back unseen
-	u.set("recounted", text(day))
-	u.set("recountedAt", number(millis(now)))
-	u.remove("recountEnds")
+// AddTaken adds to the count of a pool side's taken keys, but for takes that a recount
+// has counted already. It is one write, or two if there are such.
+func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []catalog.Take) error {
+	var settledAt time.Time
+	for {
+		keys, first := 0, time.Time{}
+		for _, take := range takes {
+			if millis(take.At) <= millis(settledAt) {
+				continue
+			}
+			keys += take.Keys
+			if first.IsZero() || take.At.Before(first) {
+				first = take.At
+			}
+		}
+		if keys == 0 {
+			return nil
+		}
+		write := addToCount(condition{
+			"attribute_not_exists(settledAt) OR settledAt < :first", attrs{":first": number(millis(first))},
+		}, "taken", keys).write(s.tables.Catalog, countKey(p))
+		err := retryUnless(ctx, func() error { return s.write(ctx, write) }, anyConditionFailed)
+		item, settled := failedCondition(err, 0)
+		if !settled {
+			return wrap(err, "count %d taken keys of %s", keys, p)
+		}
+		there, err := decode[countItem](item, oldestInCatalog)
+		if err != nil {
+			return wrap(err, "read the count of %s", p)
+		}
+		settledAt = at(there.SettledAt)
+	}
+}
+
+// Count returns the count of a pool side: one consistent read.
+func (s *Store) Count(ctx context.Context, p pool.ID) (catalog.Count, error) {
+	item, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(p), oldestInCatalog)
+	return item.count(), wrap(err, "read the count of %s", p)
+}
+
+// Look stores the recount's next look at a pool side. It does nothing if another look is
+// stored by now, or if the last one is void.
+func (s *Store) Look(ctx context.Context, p pool.ID, last, next catalog.Look) error {
+	u := newUpdate(stands(last))
+	u.set("v", number(schema))
+	u.set("lookAt", number(millis(next.At)))
+	if next.Counted {
+		u.set("lookAvailable", number(next.Available))
+	} else {
+		u.remove("lookAvailable")
+	}
 	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
-	if _, done := failedCondition(err, 0); done {
+	if anyConditionFailed(err) {
 		return nil
 	}
-	return wrap(err, "correct the count of %s", p)
+	return wrap(err, "look at the count of %s", p)
+}
+
+// Settle sets the takes up to a moment, and marks the day's recount as done. It does
+// nothing if the look that it rests on is void.
+func (s *Store) Settle(ctx context.Context, p pool.ID, look catalog.Look, taken int, until time.Time, day string) error {
+	u := newUpdate(stands(look))
+	u.set("v", number(schema))
+	u.set("taken", number(taken))
+	u.set("settledAt", number(millis(until)))
+	u.set("settledOn", text(day))
+	u.remove("lookAt")
+	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
+	if anyConditionFailed(err) {
+		return nil
+	}
+	return wrap(err, "settle the count of %s", p)
+}
+
+// stands holds while that look is the last one, and nothing was counted since.
+func stands(look catalog.Look) condition {
+	if look.At.IsZero() {
+		return condition{expression: "attribute_not_exists(lookAt)"}
+	}
+	return condition{"lookAt = :look", attrs{":look": number(millis(look.At))}}
 }
 
 // shownExactly is how many keys, and waiting lines, are counted to be shown.
 const shownExactly = 1_000
 
 // Stock counts the keys of a pool side: exactly up to 1,000 keys, beyond that as
-// uploads and takes add up since the count was last put right.
+// uploads and takes add up since the count was last put right. Whatever was accepted is
+// available, claimed, revoked or withdrawn.
 func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time) (catalog.Stock, error) {
 	available, err := s.Available(ctx, p, shards, shownExactly+1)
 	if err != nil {
@@ -164,17 +230,19 @@ func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time)
 	if err != nil {
 		return catalog.Stock{}, err
 	}
-	count, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(p), oldestInCatalog)
+	count, err := s.Count(ctx, p)
 	if err != nil {
-		return catalog.Stock{}, wrap(err, "read the count of %s", p)
+		return catalog.Stock{}, err
 	}
 	stock := catalog.Stock{
-		Pool: p, Available: available, Claimed: max(0, count.Taken), Revoked: count.Revoked, Waiting: waiting, AsOf: now,
+		Pool: p, Available: available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: waiting, AsOf: now,
 	}
 	if available > shownExactly {
 		// The sum may lag behind, but this many were just seen.
-		stock.Available = max(available, count.Accepted-count.Taken)
-		stock.AsOf = at(count.RecountedAt)
+		stock.Available = max(available, count.Available())
+		stock.AsOf = count.SettledAt
 	}
+	// A key is for sale a moment before its upload is counted.
+	stock.Claimed = max(0, count.Accepted-stock.Available-count.Revoked-count.Withdrawn)
 	return stock, nil
 }

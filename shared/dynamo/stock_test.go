@@ -208,62 +208,89 @@ func TestRaiseEmpty_conflictIsReturned(t *testing.T) {
 	}
 }
 
-// TestRecount_onceADayByOne lets two recount at once, one of them cut off.
-func TestRecount_onceADayByOne(t *testing.T) {
+// TestSettle_onlyOnALookThatStands counts, loads and looks between a look and what was to
+// rest on it.
+func TestSettle_onlyOnALookThatStands(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
-	store, tables := dynamotest.Open(t)
-	addToCount(t, tables, 100, 30) // 70 shown
-	lease := func(now time.Time) (int, bool) {
-		t.Helper()
-		shown, ok, err := store.LeaseRecount(ctx, elden, now.Format(time.DateOnly), now, now.Add(15*time.Minute))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return shown, ok
-	}
-	if shown, ok := lease(stockNoon); !ok || shown != 70 {
-		t.Fatalf("first lease: %d, %v; want 70 and the lease", shown, ok)
-	}
-	if _, ok := lease(stockNoon.Add(time.Minute)); ok {
-		t.Error("a second recount was let in")
-	}
-	if _, ok := lease(stockNoon.Add(15 * time.Minute)); !ok {
-		t.Error("the lease has run out, and nobody may recount")
-	}
-	addToCount(t, tables, 50, 0) // an upload lands during the count
-	if err := store.CorrectCount(ctx, elden, "2026-11-23", -5, stockNoon); err != nil {
-		t.Fatal(err)
-	}
-	// The worker that was thought dead comes back: its correction is not added too.
-	if err := store.CorrectCount(ctx, elden, "2026-11-23", -5, stockNoon); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := lease(stockNoon.Add(time.Hour)); ok {
-		t.Error("recounted twice on one day")
-	}
-	if shown, ok := lease(stockNoon.Add(12 * time.Hour)); !ok || shown != 115 {
-		t.Errorf("the next day: %d, %v; want 115 and the lease", shown, ok)
+	for name, test := range map[string]struct {
+		between func(ctx context.Context, store *dynamo.Store, look catalog.Look) error
+		settled bool
+	}{
+		"nothing": {func(context.Context, *dynamo.Store, catalog.Look) error { return nil }, true},
+		"a take": {func(ctx context.Context, store *dynamo.Store, _ catalog.Look) error {
+			return store.AddTaken(ctx, elden, []catalog.Take{{Keys: 1, At: stockNoon}})
+		}, false},
+		"another look": {func(ctx context.Context, store *dynamo.Store, look catalog.Look) error {
+			return store.Look(ctx, elden, look, catalog.Look{At: stockNoon.Add(time.Minute)})
+		}, false},
+		"a look that was void before": {func(ctx context.Context, store *dynamo.Store, _ catalog.Look) error {
+			return store.Look(ctx, elden, catalog.Look{}, catalog.Look{At: stockNoon.Add(time.Minute)})
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			store, _ := dynamotest.Open(t)
+			look := catalog.Look{At: stockNoon, Counted: true, Available: 70}
+			if err := store.Look(ctx, elden, catalog.Look{}, look); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.between(ctx, store, look); err != nil {
+				t.Fatal(err)
+			}
+			before, err := store.Count(ctx, elden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Settle(ctx, elden, look, 30, stockNoon, "2026-11-23"); err != nil {
+				t.Fatal(err)
+			}
+			after, err := store.Count(ctx, elden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := before
+			if test.settled {
+				want = catalog.Count{Taken: 30, SettledAt: stockNoon, SettledOn: "2026-11-23"}
+			}
+			if diff := cmp.Diff(want, after); diff != "" {
+				t.Errorf("the count (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
-func addToCount(t *testing.T, tables dynamo.Tables, accepted, taken int) {
-	t.Helper()
-	_, err := dynamotest.Client(t).UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
-		TableName: aws.String(tables.Catalog),
-		Key: map[string]types.AttributeValue{
-			"pk": &types.AttributeValueMemberS{Value: "counts#nova"},
-			"sk": &types.AttributeValueMemberS{Value: "count#elden#live"},
-		},
-		UpdateExpression: aws.String("ADD accepted :accepted, taken :taken"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":accepted": &types.AttributeValueMemberN{Value: fmt.Sprint(accepted)},
-			":taken":    &types.AttributeValueMemberN{Value: fmt.Sprint(taken)},
-		},
-	})
-	if err != nil {
+// Takes up to the moment that a recount settled are in the count already.
+func TestAddTaken_onlyAfterTheRecount(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, _ := dynamotest.Open(t)
+	take := func(keys int, after time.Duration) catalog.Take {
+		return catalog.Take{Keys: keys, At: stockNoon.Add(after)}
+	}
+	add := func(want int, takes ...catalog.Take) {
+		t.Helper()
+		if err := store.AddTaken(ctx, elden, takes); err != nil {
+			t.Fatal(err)
+		}
+		count, err := store.Count(ctx, elden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count.Taken != want {
+			t.Errorf("%d taken, want %d", count.Taken, want)
+		}
+	}
+	add(3, take(1, -time.Hour), take(2, time.Hour)) // never recounted: all
+	if err := store.Look(ctx, elden, catalog.Look{}, catalog.Look{At: stockNoon}); err != nil {
 		t.Fatal(err)
 	}
+	if err := store.Settle(ctx, elden, catalog.Look{At: stockNoon}, 100, stockNoon, "2026-11-23"); err != nil {
+		t.Fatal(err)
+	}
+	add(100, take(1, -time.Hour), take(2, 0))
+	add(104, take(1, -time.Hour), take(4, time.Millisecond), take(2, 0))
+	add(112, take(8, time.Hour))
 }
 
 // noticesIn returns the names of the notices in the orders table, sorted.

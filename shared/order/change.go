@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"keypool/shared/pool"
 )
@@ -59,8 +60,9 @@ const MaxItems = 100
 
 // MaxKeys is how many keys one change may allocate and release together, and how
 // many a chunk may hold. A transaction of MaxItems also writes the line, its old
-// and its new place in a queue, a chunk, an entry of the line's history, and a refund.
-const MaxKeys = MaxItems - 6
+// and its new place in a queue, a chunk, an entry of the line's history, a refund, and the
+// count of its pool.
+const MaxKeys = MaxItems - 7
 
 // NewLine starts the change that stores a new line.
 func NewLine(line Fulfillment) Change {
@@ -77,13 +79,14 @@ func ChangeOf(line Fulfillment) Change {
 
 // Allocate gives keys to the line. They go to the line's own item while all of its
 // keys fit there, and otherwise to a chunk: the one that the change has, or a new one.
-func (c *Change) Allocate(keys []pool.Key) {
+func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 	if len(keys) == 0 {
 		return
 	}
 	c.Allocated = keys
 	line := &c.After
 	line.Allocated += len(keys)
+	line.AllocatedAt = now
 	switch {
 	case c.Chunk.Number > 0:
 		c.Chunk.Keys = append(slices.Clip(c.Chunk.Keys), keys...)

@@ -136,8 +136,10 @@ type Fulfillment struct {
 	Keys   []pool.Key
 	Chunks int // items that hold the keys beyond InlineKeys
 
-	// Counted is how many of its keys the pool's count of claimed keys includes.
-	Counted int
+	// Counted is how many of its keys were handed to the count of the pool's taken keys.
+	// AllocatedAt is when it last got keys; see catalog.Take.
+	Counted     int
+	AllocatedAt time.Time
 
 	ReceivedAt time.Time
 	PaidAt     time.Time

@@ -1,5 +1,5 @@
 // Package stock checks the stock of every pool and stores the notices for pools that
-// run out of keys: see notice.Alert. Once a day it corrects the counts that are shown.
+// run out of keys: see notice.Alert. Once a day it puts right the counts that are shown.
 package stock
 
 import (
@@ -55,27 +55,27 @@ type Checker struct {
 // workers is the number of pools that are checked side by side.
 const workers = 8
 
-// Check looks at every pool and stores the notices that are due, then corrects the
-// counts that are shown, once a day. An error of one pool does not stop the others;
+// Check looks at every pool and stores the notices that are due, then puts
+// right the counts that are shown, once a day. An error of one pool does not stop the others;
 // all errors are returned together.
 func (c *Checker) Check(ctx context.Context) error {
 	var (
 		mu     sync.Mutex
-		pools  []catalog.Pool
+		pools  []counted
 		broken []error
 	)
 	looks := new(errgroup.Group)
 	looks.SetLimit(workers)
 	err := c.Pools.PoolNames(ctx, func(merchant, name string) error {
 		looks.Go(func() error {
-			p, ok, err := c.check(ctx, merchant, name)
+			p, seen, ok, err := c.check(ctx, merchant, name)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				broken = append(broken, fmt.Errorf("check pool %s of %s: %w", name, merchant, err))
 			}
 			if ok {
-				pools = append(pools, p)
+				pools = append(pools, counted{p, seen})
 			}
 			return nil
 		})
@@ -91,30 +91,31 @@ func (c *Checker) Check(ctx context.Context) error {
 	return errors.Join(broken...)
 }
 
-// check looks at one pool and returns its settings, false if the pool is gone.
-func (c *Checker) check(ctx context.Context, merchant, name string) (catalog.Pool, bool, error) {
+// check looks at one pool and returns its settings and the live keys that were seen, false
+// if the pool is gone.
+func (c *Checker) check(ctx context.Context, merchant, name string) (_ catalog.Pool, seen int, ok bool, _ error) {
 	settings, ok, err := c.Pools.Pool(ctx, merchant, name)
 	if err != nil || !ok {
-		return settings, false, err
+		return settings, 0, false, err
 	}
 	live := pool.ID{Merchant: merchant, Pool: name, Side: pool.Live}
 	before, err := c.Alerts.Alert(ctx, live)
 	if err != nil {
-		return settings, true, err
+		return settings, 0, true, err
 	}
 	view, err := c.view(ctx, live, settings)
 	if err != nil {
-		return settings, true, err
+		return settings, view.Available, true, err
 	}
 	after, tell := before.After(view, settings, c.Now())
 	if after == before {
-		return settings, true, nil
+		return settings, view.Available, true, nil
 	}
 	err = c.Alerts.ChangeAlert(ctx, after, tell)
 	if errors.Is(err, retry.ErrChanged) {
 		err = nil // another check, or fill, was first; the next check sees what is left to tell
 	}
-	return settings, true, err
+	return settings, view.Available, true, err
 }
 
 func (c *Checker) view(ctx context.Context, p pool.ID, settings catalog.Pool) (notice.StockView, error) {

@@ -11,33 +11,49 @@ import (
 	"keypool/shared/pool"
 )
 
-// Counts keeps the counts of keys that are shown. They are sums of uploads and
-// claims, so without a recount a lost message would leave them wrong for ever.
+// Counts keeps the counts of keys that are shown. They are sums of uploads and takes, so
+// without a recount a lost message would leave them wrong for ever.
 type Counts interface {
-	// LeaseRecount gives the day's recount of a pool side to its caller until a time,
-	// with the count that is shown now. It is false if the recount is done or leased.
-	LeaseRecount(ctx context.Context, p pool.ID, day string, now, until time.Time) (shown int, ok bool, err error)
+	Count(ctx context.Context, p pool.ID) (catalog.Count, error)
 	// Available counts a pool side's available keys up to limit.
 	Available(ctx context.Context, p pool.ID, shards, limit int) (int, error)
-	// CorrectCount adds to the count that is shown and marks the day's recount as done.
-	CorrectCount(ctx context.Context, p pool.ID, day string, add int, now time.Time) error
+	// Look stores a look, and Settle the takes up to a moment, with the day whose recount
+	// is done. Both do nothing unless the look they follow still stands.
+	Look(ctx context.Context, p pool.ID, last, next catalog.Look) error
+	Settle(ctx context.Context, p pool.ID, look catalog.Look, taken int, until time.Time, day string) error
 }
 
-// recountLease is the longest that one recount may take: the longest that a function
-// runs. The first check after that begins an interrupted recount again.
-const recountLease = 15 * time.Minute
+// quiet is how long no key may come or go for a recount to hold. Half of it is more than
+// clocks differ, an index lags and a claim takes. Checks are five minutes apart.
+const quiet = 4 * time.Minute
 
-// recount corrects the count that is shown of each pool side once a day, in UTC.
+// counted is a pool, with the live keys that were just seen in it.
+type counted struct {
+	catalog.Pool
+	seen int
+}
+
+// recount puts right the counts of each pool side once a day, in UTC, and at once if
+// more keys were seen than are counted.
 //
-// Keys are sold and loaded while they are counted, so the correction is added as a
-// difference. A sale during the count may be missed or counted twice until the next
-// night, but no later count is overwritten.
-func (c *Checker) recount(ctx context.Context, pools []catalog.Pool) error {
+// A key is sold a while before its mail has it counted as taken. A recount in between
+// that took the difference for an error would have the key counted twice. So it waits
+// for a time in which nothing happens, over three checks: nothing is counted from the
+// first to the last, and the second and the last find as many keys. The count is settled
+// as of the middle of that time. Takes before it are in the count, however long their
+// mail still waits, and are not counted by it; all others are: see catalog.Take. A side
+// where lines wait is not settled: they hold keys of several moments.
+//
+// A pool that is never quiet is never settled. It shows since when.
+func (c *Checker) recount(ctx context.Context, pools []counted) error {
 	var broken []error
 	for _, p := range pools {
 		for _, side := range []pool.Side{pool.Live, pool.Test} {
-			id := pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}
-			if err := c.recountSide(ctx, id, p.Shards); err != nil {
+			id, seen := pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, 0
+			if side == pool.Live {
+				seen = p.seen
+			}
+			if err := c.recountSide(ctx, id, p.Shards, seen); err != nil {
 				broken = append(broken, fmt.Errorf("recount %s: %w", id, err))
 			}
 		}
@@ -45,18 +61,34 @@ func (c *Checker) recount(ctx context.Context, pools []catalog.Pool) error {
 	return errors.Join(broken...)
 }
 
-func (c *Checker) recountSide(ctx context.Context, p pool.ID, shards int) error {
-	now := c.Now()
+func (c *Checker) recountSide(ctx context.Context, p pool.ID, shards, seen int) error {
+	count, err := c.Counts.Count(ctx, p)
+	if err != nil {
+		return err
+	}
+	now, last := c.Now(), count.Look
 	day := now.UTC().Format(time.DateOnly)
-	shown, ok, err := c.Counts.LeaseRecount(ctx, p, day, now, now.Add(recountLease))
-	if err != nil || !ok {
+	switch {
+	case count.SettledOn == day && seen <= count.Available():
+		return nil
+	case last.At.IsZero():
+		return c.Counts.Look(ctx, p, last, catalog.Look{At: now})
+	case last.Counted && now.Before(last.At.Add(quiet)):
+		return nil
+	}
+	queue, err := c.Keys.Queue(ctx, p)
+	if err != nil || len(queue.Lines) > 0 {
 		return err
 	}
 	there, err := c.Counts.Available(ctx, p, shards, everything)
 	if err != nil {
 		return err
 	}
-	return c.Counts.CorrectCount(ctx, p, day, there-shown, now)
+	taken := count.Accepted - count.Withdrawn - there
+	if !last.Counted || there != last.Available || taken < 0 { // of keys for sale that are not accepted yet
+		return c.Counts.Look(ctx, p, last, catalog.Look{At: c.Now(), Counted: true, Available: there})
+	}
+	return c.Counts.Settle(ctx, p, last, taken, last.At.Add(now.Sub(last.At)/2), day)
 }
 
 // everything is a limit above the size of any pool.

@@ -273,6 +273,20 @@ var mutants = []mutant{
 		in:     "shared/ingest", test: "TestTable_rows",
 	},
 	{
+		breaks: "a take that a recount has seen is counted again",
+		file:   "shared/dynamo/stock.go",
+		old:    `"attribute_not_exists(settledAt) OR settledAt < :first"`,
+		new:    `"attribute_not_exists(settledAt) OR settledAt <> :first"`,
+		in:     "shared/stock", test: "TestRecount_neverCountsAClaimTwice",
+	},
+	{
+		breaks: "a recount takes keys whose mail waits for lost ones",
+		file:   "shared/stock/recount.go",
+		old:    `if !last.Counted || there != last.Available || taken < 0 {`,
+		new:    `if !last.Counted || taken < 0 {`,
+		in:     "shared/stock", test: "TestRecount_waitsForQuiet",
+	},
+	{
 		breaks: "a file is parked for a pool that was made in the same moment",
 		file:   "shared/ingest/ingest.go",
 		old:    `if u.State == upload.Parked && from == "" {`,

@@ -226,7 +226,7 @@ func (h changeLine) commitChange(ctx context.Context, w *world, now time.Time) (
 		after.Returned += 1 + w.number(fmt.Sprint("returned ", h.serial), before.Wanted-before.Returned)
 		_, err = h.releaseSurplus(ctx, w, &change) // the line keeps its other keys
 	case h.kind == "replaced" && state == order.Fulfilled && before.Allocated > 0:
-		if err = h.replace(ctx, w, &change); len(change.Released) == 0 {
+		if err = h.replace(ctx, w, &change, now); len(change.Released) == 0 {
 			return false, err
 		}
 	case h.kind == "held" && (state == order.Waiting || state == order.Unconnected):
@@ -278,7 +278,7 @@ func (h changeLine) releaseSurplus(ctx context.Context, w *world, change *order.
 }
 
 // replace gives the line an available key for one that it holds.
-func (h changeLine) replace(ctx context.Context, w *world, change *order.Change) error {
+func (h changeLine) replace(ctx context.Context, w *world, change *order.Change, now time.Time) error {
 	chunks, err := w.store.Chunks(ctx, change.After.ID)
 	if err != nil {
 		return err
@@ -295,7 +295,7 @@ func (h changeLine) replace(ctx context.Context, w *world, change *order.Change)
 	if err := h.release(w, change, held[w.number(fmt.Sprint("replaced ", h.serial), len(held))].ID); err != nil {
 		return err
 	}
-	change.Allocate(candidates[:1])
+	change.Allocate(candidates[:1], now)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/infra/proof/dynamosim"
+	"keypool/shared/catalog"
 	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -726,7 +727,9 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		b.ledger.w.answers.claims = append(b.ledger.w.answers.claims, c)
 	}
 	line := paidLine{product: "game", quantity: 1}
-	lines, files, mails, alerts, shown := (*world).checkLines, (*world).checkFiles, (*world).checkMails, (*world).checkAlerts, (*world).checkShown
+	lines, files, mails, alerts, settled := (*world).checkLines, (*world).checkFiles, (*world).checkMails, (*world).checkAlerts, (*world).checkSettled
+	shown := func(w *world) { w.checkShown("at the end", false) }
+	elden := pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}
 	left := func(w *world) { w.ledger.problems, _ = w.ledger.unfinished() }
 
 	for name, test := range map[string]struct {
@@ -807,15 +810,41 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		}, alerts, `is "backordered"`},
 		"a pool with keys needs no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true; b.stock(lowStock) }, alerts, ""},
 
-		"a count is shown that is wrong": {func(b *fixture) {
+		"a count is wrong after the night": {func(b *fixture) {
 			if err := b.ledger.w.setUp(); err != nil {
 				panic(err)
 			}
-			elden := pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}
-			if err := b.ledger.w.store.CorrectCount(context.Background(), elden, "2000-01-01", 7, time.Now()); err != nil {
+			if err := b.ledger.w.store.Settle(context.Background(), elden, catalog.Look{}, -7, time.Now(), "2000-01-01"); err != nil {
 				panic(err)
 			}
-		}, shown, "nova#elden#live shows 7 keys and has 0"},
+		}, settled, "nova#elden#live counts 7 keys and has 0"},
+		"nothing is shown of a key that was sold": {func(b *fixture) {
+			if err := b.ledger.w.setUp(); err != nil {
+				panic(err)
+			}
+			b.sellKey()
+		}, shown, "shows {available:0 claimed:0 revoked:0 withdrawn:0}, 0 keys; it has {available:0 claimed:1 revoked:0 withdrawn:0} of 1"},
+		"a key is shown in another state": {func(b *fixture) {
+			b.write("ingest", keyItem("k", "available", ""))
+		}, func(w *world) { w.ledger.checkStock("", catalog.Stock{Pool: elden, Withdrawn: 1}, false) }, "shows {available:0 claimed:0 revoked:0 withdrawn:1}, 1 keys"},
+		"each key is shown": {func(b *fixture) {
+			b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+		}, func(w *world) { w.ledger.checkStock("", catalog.Stock{Pool: elden, Available: 2}, false) }, ""},
+
+		"a key beyond 1,000 is not counted yet": {func(b *fixture) {
+			b.stock(1001)
+			b.sellKey()
+		}, func(w *world) { w.ledger.checkStock("", catalog.Stock{Pool: elden, Available: 1002}, true) }, ""},
+		"a key beyond 1,000 is not counted at night": {func(b *fixture) {
+			b.stock(1001)
+			b.sellKey()
+		}, func(w *world) { w.ledger.checkStock("", catalog.Stock{Pool: elden, Available: 1002}, false) }, "has {available:1001 claimed:1"},
+		"a key beyond 1,000 is counted twice": {func(b *fixture) {
+			b.stock(1003)
+			b.sellKey()
+		}, func(w *world) {
+			w.ledger.checkStock("", catalog.Stock{Pool: elden, Available: 1002, Claimed: 2}, true)
+		}, "has {available:1003 claimed:1"},
 
 		"nothing is left to do": {func(b *fixture) { b.sellKey() }, left, ""},
 		"a mail is left":        {func(b *fixture) { b.sellKey(); b.write("x", with(lineItem(idA, 2, 1, "k"), "mail", "due")) }, left, "is due"},

@@ -11,11 +11,22 @@ import (
 )
 
 // withdraw withdraws a key, or moves it to another pool if one is named, as an operator
-// may do at the console of DynamoDB. It does nothing if the key is in another place by
-// now.
+// may do by hand, with the counts that are shown in the same transaction. It does nothing
+// if the key is in another place by now.
 func (w *world) withdraw(ctx context.Context, k key, to string) error {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-	in := &dynamodb.UpdateItemInput{
+	parts := strings.Split(k.shard, "#") // merchant, pool, side, number
+	count := func(pool, name, n string) types.TransactWriteItem {
+		return types.TransactWriteItem{Update: &types.Update{
+			TableName: aws.String(w.tables.Catalog),
+			Key: map[string]types.AttributeValue{
+				"pk": text("counts#" + parts[0]), "sk": text("count#" + pool + "#" + parts[2]),
+			},
+			UpdateExpression:          aws.String("SET v = :v ADD " + name + " :n REMOVE lookAt"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: "1"}, ":n": &types.AttributeValueMemberN{Value: n}},
+		}}
+	}
+	update := &types.Update{
 		TableName:                aws.String(w.tables.Keys),
 		Key:                      map[string]types.AttributeValue{"pk": text(k.id)},
 		ConditionExpression:      aws.String("#shard = :shard"),
@@ -25,18 +36,21 @@ func (w *world) withdraw(ctx context.Context, k key, to string) error {
 			":shard": text(k.shard), ":withdrawn": text("withdrawn"),
 		},
 	}
+	counts := []types.TransactWriteItem{count(parts[1], "withdrawn", "1")}
 	if to != "" {
-		parts := strings.Split(k.shard, "#") // merchant, pool, side, number
+		counts = []types.TransactWriteItem{count(parts[1], "accepted", "-1"), count(to, "accepted", "1")}
 		parts[1] = to
-		in.UpdateExpression = aws.String("SET #shard = :to, #pool = :pool")
-		in.ExpressionAttributeNames = map[string]string{"#shard": "shard", "#pool": "pool"}
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{
+		update.UpdateExpression = aws.String("SET #shard = :to, #pool = :pool")
+		update.ExpressionAttributeNames = map[string]string{"#shard": "shard", "#pool": "pool"}
+		update.ExpressionAttributeValues = map[string]types.AttributeValue{
 			":shard": text(k.shard), ":to": text(strings.Join(parts, "#")), ":pool": text(to),
 		}
 	}
-	_, err := w.db.Client().UpdateItem(ctx, in)
-	var gone *types.ConditionalCheckFailedException
-	if errors.As(err, &gone) {
+	_, err := w.db.Client().TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: append([]types.TransactWriteItem{{Update: update}}, counts...),
+	})
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) && aws.ToString(canceled.CancellationReasons[0].Code) == "ConditionalCheckFailed" {
 		return nil // another writer was faster
 	}
 	return err
