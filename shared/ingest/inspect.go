@@ -112,7 +112,7 @@ func inspect(start string, lines []sample) upload.Seen {
 		seen.Asked = []upload.Finding{{Trait: upload.JSON, Lines: len(lines), First: 1}}
 		return seen
 	}
-	if f, ok := find(upload.HTML, lines, func(s sample) bool { return tag.MatchString(s.text) }); ok &&
+	if f, ok := find(upload.HTML, lines, func(s sample) bool { return strings.Contains(s.text, "<") && tag.MatchString(s.text) }); ok &&
 		(10*f.Lines >= len(lines) || tagStart.MatchString(start)) {
 		seen.Asked = []upload.Finding{f}
 		return seen
@@ -197,7 +197,17 @@ const (
 
 // comment reports whether a line is for whoever reads the file.
 func comment(text string) bool {
+	if !startsWith(text, "#/-;=*_~") {
+		return false
+	}
 	return commentMark.MatchString(text) || commentWords.MatchString(text) || ruler.MatchString(text)
+}
+
+// startsWith reports whether a text begins with one of some characters. It spares most
+// lines the expressions, which take longer than to load the line.
+func startsWith(text, chars string) bool {
+	first, _ := utf8.DecodeRuneInString(text)
+	return strings.ContainsRune(chars, first)
 }
 
 // heading reports whether the first line of a file names what the others hold.
@@ -283,6 +293,9 @@ var (
 
 // numbered reads the number in front of a line. Its form is empty if there is none.
 func numbered(text string) number {
+	if !startsWith(text, "0123456789([#-*•·–>") {
+		return number{}
+	}
 	if m := bullet.FindStringSubmatch(text); m != nil {
 		return number{form: m[1] + " ", rest: m[2]}
 	}

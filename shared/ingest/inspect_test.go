@@ -318,3 +318,55 @@ func TestInspect_keysByChanceLoadUnasked(t *testing.T) {
 		}
 	}
 }
+
+// FuzzInspect holds that whatever a file looks like, each of its lines is read as a key or
+// has a reason, by whatever answer fits the file.
+func FuzzInspect(f *testing.F) {
+	f.Add([]byte("key\n1. \"A\"\n2. \"B\"\n3.\n"), true)
+	f.Add([]byte("# x\n- “A”\n- 'B\n- \u200b\"\"\n"), false)
+	f.Add([]byte("\xff\xfe\"\x00A\x00\"\x00"), true)
+	f.Fuzz(func(t *testing.T, file []byte, whole bool) {
+		enc, _ := examine(file[:min(len(file), headSize)])
+		seen, err := look("a.txt", file, enc, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		how := upload.Reading{
+			SkipHeading: seen.Has(upload.Heading), SkipComments: seen.Has(upload.Comments),
+			StripNumbers: seen.Has(upload.Numbers), StripQuotes: seen.Has(upload.Quotes),
+		}
+		lines, err := sampleLines(file, enc, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := interpreter(seen, how)
+		if (read == nil) != (len(seen.Offered()) == 0) {
+			t.Fatalf("offers %q", seen.Offered())
+		}
+		headings := 0
+		for _, line := range lines {
+			if read == nil {
+				break
+			}
+			key, reason := read(line.offset, line.text)
+			if (key == "") != (reason != "") || strings.TrimFunc(key, around) != key || !how.StripQuotes && !strings.Contains(line.text, key) {
+				t.Errorf("%q is read as %q, %q", line.text, key, reason)
+			}
+			if reason == upload.SkippedHeading {
+				headings++
+			}
+		}
+		if how.SkipHeading && headings != 1 {
+			t.Errorf("%d headings", headings)
+		}
+	})
+}
+
+func BenchmarkLook(b *testing.B) {
+	file := []byte(many(3200, func(i int) string { return fmt.Sprintf("%08X-%08X", hash(i), hash(i+7)) }))
+	for b.Loop() {
+		if seen, err := look("a.txt", file, upload.UTF8, false); err != nil || len(seen.Asked) > 0 {
+			b.Fatal(seen, err)
+		}
+	}
+}
