@@ -15,6 +15,8 @@ import (
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/settings"
+	"keypool/shared/upload"
 )
 
 // action is something that platforms, merchants, operators or the schedule do.
@@ -146,6 +148,7 @@ type dropFile struct {
 	pool   string
 	side   pool.Side
 	lines  []string
+	headed bool // a heading stands before the lines
 	events int
 }
 
@@ -158,6 +161,9 @@ func (u dropFile) name() string {
 
 func (u dropFile) String() string {
 	says := fmt.Sprintf("%s of %d lines is dropped for %s (%s)", u.file, len(u.lines), u.pool, u.side)
+	if u.headed {
+		says += " and a heading"
+	}
 	if u.events > 1 {
 		says += fmt.Sprintf(", with %d events", u.events)
 	}
@@ -165,13 +171,41 @@ func (u dropFile) String() string {
 }
 
 func (u dropFile) do(w *world) {
-	object := w.bucket.put(u.name(), []byte(strings.Join(u.lines, "\n")))
+	content := strings.Join(u.lines, "\n")
+	if u.headed {
+		content = "License Key\n" + content
+	}
+	object := w.bucket.put(u.name(), []byte(content))
 	w.answers.noteFile(u, object)
 	for n := range u.events {
 		w.spawn(func() {
 			name := fmt.Sprintf("event %d of %s", n, u.name())
 			time.Sleep(w.upTo(name, time.Second) >> w.number(name+" closer", 8)) // often while another event is being handled
 			w.handleUploadEvent(name, object)
+		})
+	}
+}
+
+// answerHeld has a held file loaded without its heading, as its merchant does by the API, who
+// may ask twice at once. A message that is lost here is left to the sweep.
+func (w *world) answerHeld(id string) {
+	for n := range 2 {
+		name := fmt.Sprintf("answer %d about upload %s", n, id)
+		if n > 0 && w.number(name+" again", 3) > 0 {
+			continue
+		}
+		w.spawn(func() {
+			time.Sleep(w.upTo(name, time.Hour) >> w.number(name+" closer", 12))
+			w.untilDone(name, func(ctx context.Context, now time.Time) error {
+				api := &settings.Uploads{Store: w.store, Ranges: w.rangeQueue, Now: func() time.Time { return now }}
+				u, err := api.Load(ctx, merchant, id, upload.Reading{SkipHeading: true})
+				if err != nil && u.State == upload.Confirmed {
+					w.count("confirmed file left to the sweep")
+					err = nil
+				}
+				return err
+			})
+			w.count("held file confirmed")
 		})
 	}
 }

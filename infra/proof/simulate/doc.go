@@ -1,6 +1,6 @@
 // Package simulate runs Keypool's own code through random histories, each from a seed:
-// orders, repeats, returns, key files, moved keys, changed products. Each history has
-// faults: calls fail, answers are lost, indexes lag, messages are duplicated or lost,
+// orders, repeats, returns, key files, some of them held for an answer, moved keys,
+// changed products. Each history has faults: calls fail, answers are lost, indexes lag, messages are duplicated or lost,
 // clocks disagree, and processes die between any two steps.
 //
 //	go test ./infra/proof/simulate                                        twenty thousand steps

@@ -96,6 +96,9 @@ func (w *world) checkFiles() {
 			expected[keyOnSide{f.upload.side, reads}] = true
 		}
 		filled := 0
+		if f.upload.headed {
+			filled++
+		}
 		for _, line := range f.upload.lines {
 			if line != "" {
 				filled++

@@ -217,10 +217,23 @@ func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValu
 	if was != nil && was.state == "finished" && *was != *u {
 		l.problem("upload %s changed after it was finished: %+v, %+v", name, *was, *u)
 	}
+	_, id, _ := strings.Cut(name, " ")
+	if u.state == "needs_confirmation" && (was == nil || was.state != u.state) {
+		l.w.answerHeld(id)
+	}
+	if u.state == "loading" && was != nil && was.state == "needs_confirmation" {
+		l.problem("upload %s was loaded without an answer", name)
+	}
+	if was != nil && was.state == "confirmed" && u.state == "loading" {
+		l.w.count("held file read")
+	}
+	if remembered, _ := after["remembered"].(*types.AttributeValueMemberBOOL); remembered != nil && remembered.Value && u.state == "loading" && (was == nil || was.state != "loading") {
+		l.w.count("file read by the answer about an earlier one")
+	}
 	if was != nil && was.state == "parked" && u.state == "loading" {
 		l.w.count("parked file read")
 	}
-	if _, id, _ := strings.Cut(name, " "); u.state == "finished" && (was == nil || was.state != "finished") && !slices.Contains(*told, id) {
+	if u.state == "finished" && (was == nil || was.state != "finished") && !slices.Contains(*told, id) {
 		l.problem("upload %s was finished without a report", name)
 	}
 	l.uploads[name] = u

@@ -388,6 +388,7 @@ func (m *planner) file(to string, keys int, long bool) action {
 			}
 		}
 	}
+	u.headed = len(m.uploads)%5 == 2
 	m.uploads = append(m.uploads, u)
 	return u
 }

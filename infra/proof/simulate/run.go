@@ -102,8 +102,11 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 		}
 	}
 	for name, u := range l.uploads {
-		if u.state == "loading" {
+		if u.state == "loading" || u.state == "confirmed" {
 			say("upload %s is still being loaded", name)
+		}
+		if u.state == "needs_confirmation" {
+			say("upload %s is held, and its merchant's answer is not stored", name)
 		}
 		if u.state == "parked" && l.catalog.pools[u.pool] {
 			say("upload %s waits for its pool %s, which is there", name, u.pool)

@@ -138,6 +138,8 @@ var mustHappen = []struct {
 	{"sweep beside another", 1e5},
 	{"upload taken up by the sweep", 1e6},
 	{"parked file read", 1e6},
+	{"held file read", 1e5},
+	{"file read by the answer about an earlier one", 1e6},
 	{"parked file left to the sweep", 1e6},
 	{"fill left to the sweep", 1e6},
 	{"fate NeverArrives", 1e5},
