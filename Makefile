@@ -43,7 +43,7 @@ up: need-local ## start the one-machine run and write .local/env
 down: ## stop it; what it holds is kept
 	@$(LOCAL) down
 
-reset: ## stop it and forget what it holds
+reset: ## stop it and delete what it holds: merchants, keys, orders, mails, .local/env
 	@$(LOCAL) reset
 
 order: ## send a paid order: QTY= EMAIL= PRODUCT= CURRENCY= LANGUAGE= TEST=

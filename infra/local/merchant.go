@@ -71,9 +71,9 @@ For the rest of the API:  make token NAME=%s SCOPES=settings,orders:read
 
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
-		s.URL, made.Account.Path(), made.Account.Secret,
+		s.Public, made.Account.Path(), made.Account.Secret,
 		made.Token.ExpiresAt.Format(time.DateOnly), made.Token.Text,
-		shop.UploadCurl(curl, s.URL, made.Token.Text, what.Pool), what.Merchant, what.Notices)
+		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, what.Notices)
 	return nil
 }
 
@@ -132,8 +132,7 @@ func anyShop(ctx context.Context, c *call) (*shop.Shop, string, error) {
 	if err != nil {
 		return nil, "", &machine.Fault{Says: "No deployment is found with the AWS settings of this shell.", Try: "make up   (or make deploy, or STACK=its name)", Cause: err}
 	}
-	s := &shop.Shop{
-		AWS: cfg, HTTP: &http.Client{Timeout: time.Minute}, URL: strings.TrimSuffix(outputs["ApiUrl"], "/"), Bucket: outputs["UploadsBucket"],
-	}
+	url := strings.TrimSuffix(outputs["ApiUrl"], "/")
+	s := &shop.Shop{AWS: cfg, HTTP: &http.Client{Timeout: time.Minute}, URL: url, Public: url, Bucket: outputs["UploadsBucket"]}
 	return s, "in " + cfg.Region + " on AWS", nil
 }

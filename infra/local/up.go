@@ -75,7 +75,8 @@ func reset(ctx context.Context, c *call) error {
 			return err
 		}
 	}
-	fmt.Println("Stopped, and all that it held is gone.")
+	fmt.Println("Stopped. All that it held is deleted: merchants, pools, keys, orders and mails, and .local/env with its addresses and secrets.\n" +
+		"What was fetched and compiled is kept. `make up` begins anew.")
 	return nil
 }
 
@@ -111,15 +112,7 @@ func writeEnvironment(ctx context.Context, c *call) error {
 		}
 	}
 
-	env := c.machine.Environment()
-	env["KEYPOOL_URL"] = s.URL
-	env["KEYPOOL_BUCKET"] = s.Bucket
-	env["KEYPOOL_MERCHANT"] = account.Merchant
-	env["KEYPOOL_PRODUCT"] = demoProduct
-	env["KEYPOOL_POOL"] = demoPool
-	env["KEYPOOL_TOKEN"] = token
-	env["KEYPOOL_SECRET"] = account.Secret
-	env["KEYPOOL_INBOX"] = s.Inbox
+	env := s.Environment(c.machine, account, token, demoPool, demoProduct)
 	var text strings.Builder
 	text.WriteString("# Written by make up: how to reach the one-machine run.  . .local/env\n")
 	for _, name := range slices.Sorted(maps.Keys(env)) {

@@ -97,6 +97,13 @@ func (m *Machine) APIURL(apiID string) string {
 	return fmt.Sprintf("https://%s.execute-api.localhost:%d", apiID, m.state.Port)
 }
 
+// ClientURL is the address of the same HTTP API for any client: the names below localhost
+// resolve in curl and browsers alone. The operator's routes answer at APIURL only, since a
+// signature of IAM names the path.
+func (m *Machine) ClientURL(apiID string) string {
+	return m.Endpoint() + "/_aws/execute-api/" + apiID + "/%24default"
+}
+
 // CABundle is a file with the certificates of the system's authorities and of this machine.
 func (m *Machine) CABundle() string { return m.path("tls", bundleFile) }
 
@@ -113,6 +120,8 @@ func (m *Machine) Environment() map[string]string {
 		"AWS_DEFAULT_REGION":    Region,
 		"AWS_CA_BUNDLE":         m.CABundle(),
 		"CURL_CA_BUNDLE":        m.CABundle(),
+		"SSL_CERT_FILE":         m.CABundle(), // Python's own client, Ruby, Go
+		"REQUESTS_CA_BUNDLE":    m.CABundle(), // Python's requests
 		"NODE_EXTRA_CA_CERTS":   m.path("tls", caFile),
 	}
 }

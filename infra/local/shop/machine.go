@@ -20,8 +20,23 @@ func Of(m *machine.Machine, outputs map[string]string) (*Shop, error) {
 		return nil, err
 	}
 	return &Shop{
-		AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
+		AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Public: m.ClientURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
 	}, nil
+}
+
+// Environment returns the environment variables by which the lines of README use the
+// machine, for a merchant's account, pool and product.
+func (s *Shop) Environment(m *machine.Machine, a Account, token, pool, product string) map[string]string {
+	env := m.Environment()
+	env["KEYPOOL_URL"] = s.Public
+	env["KEYPOOL_BUCKET"] = s.Bucket
+	env["KEYPOOL_MERCHANT"] = a.Merchant
+	env["KEYPOOL_PRODUCT"] = product
+	env["KEYPOOL_POOL"] = pool
+	env["KEYPOOL_TOKEN"] = token
+	env["KEYPOOL_SECRET"] = a.Secret
+	env["KEYPOOL_INBOX"] = s.Inbox
+	return env
 }
 
 // Open brings a machine up, printing each step, and returns the shop of its deployment

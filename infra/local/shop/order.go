@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -122,14 +123,28 @@ func (s *Shop) Pay(ctx context.Context, a Account, o Order) (Reply, Answer, erro
 
 // Curl returns a shell command that sends the body as Pay does, and signs it with
 // openssl when it is run. The command takes its settings from .local/env.
-func (a Account) Curl(url string, body []byte, secretVariable string) string {
+func (a Account) Curl(address string, body []byte, secretVariable string) string {
 	return fmt.Sprintf(`body=%s
 id=msg_$(openssl rand -hex 12) at=$(date +%%s)
 key=$(printf %%s "${%s#whsec_}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
 signature=$(printf '%%s.%%s.%%s' "$id" "$at" "$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | openssl base64 -A)
 curl -sS -H 'content-type: application/json' -H "webhook-id: $id" -H "webhook-timestamp: $at" \
   -H "webhook-signature: v1,$signature" --data-binary "$body" %s`,
-		Quote(string(body)), secretVariable, url+a.Path())
+		Quote(string(body)), secretVariable, address+a.Path())
+}
+
+// ConnectCurl returns a shell command that sets up a product, fed by a pool. The command
+// takes its settings from .local/env.
+func ConnectCurl(product, pool string) string {
+	body, err := json.Marshal(struct {
+		Title string `json:"title"`
+		Pool  string `json:"pool"`
+	}{product, pool})
+	if err != nil {
+		panic(err) // texts always encode
+	}
+	return fmt.Sprintf(`curl -sS -X PUT -H "Authorization: Bearer $KEYPOOL_TOKEN" -H 'content-type: application/json' \
+  -d %s "$KEYPOOL_URL"/v1/products/%s`, Quote(string(body)), Quote(url.PathEscape(product)))
 }
 
 // Quote quotes a text for the shell.

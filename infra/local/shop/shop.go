@@ -28,6 +28,7 @@ type Shop struct {
 	AWS    aws.Config   // whose credentials may upload, and operate
 	HTTP   *http.Client // trusts the API's address
 	URL    string       // of the API
+	Public string       // of the API too, for clients of any kind: see machine.ClientURL
 	Bucket string       // for key files
 	Inbox  string       // where the one-machine run shows its mails; empty on AWS
 }

@@ -160,8 +160,9 @@ func ingestThroughput(ctx context.Context, b *bench) error {
 	_, got = against(unchecked)
 	b.add(figure{Name: "ingest / unchecked BatchWriteItem", Got: got})
 	b.add(figure{
-		Name: "processor time of ingest, a key", Bar: "<= 15 us",
-		Got: fmt.Sprintf("%.1f us, %.1f of them in the kernel (the bare calls: %.1f us)", median(cpu), median(kernel), median(bareCPU)), Met: median(cpu) <= 15,
+		Name: "processor time of ingest, a key / its share of the bare calls", Bar: "<= 1.4",
+		Got: fmt.Sprintf("%.2f (%.1f us, %.1f of them in the kernel; the bare calls %.1f us)", median(cpu)/median(bareCPU), median(cpu), median(kernel), median(bareCPU)),
+		Met: median(cpu) <= 1.4*median(bareCPU),
 	})
 	b.note("Loading a file", fmt.Sprintf("From the bucket's event to the finished report, %d keys a file, one worker; the median of %d rounds, in each of which the three ways run one after the other. BatchWriteItem overwrites an existing key, so that it could be sold a second time.", keys, rounds))
 	b.note("Processor time of ingest", "Keypool's and the SDK's part of it is the processor time of a key above, with a table in the same process. The rest is the transport of 25 keys to another process and back: on a virtual machine, waking a thread that waits for a connection takes longer than encoding the keys.")
