@@ -32,6 +32,6 @@
 // sweep resumes unfinished work for some hours, with the same faults: leases expire, and
 // so do the leases of the mailers that take over. Then the faults stop. When the sweep
 // finds nothing more to do, the end is checked: the tables against the orders and files,
-// the claims as a linearizable history of one shop (porcupine), and the tables once
+// each line and each key as a linearizable history (porcupine), and the tables once
 // more by the audit that tests on real engines use.
 package simulate
