@@ -25,6 +25,7 @@ type Product struct {
 	Download        string            `json:"download,omitempty" doc:"https address of a download: {URL_FULL}."`
 	Original        string            `json:"original,omitempty" doc:"Another product, from which this one takes whatever it leaves empty. It has no original itself."`
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
+	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
 }
 
 // KeyRule gives the number of keys of an order line.
@@ -36,7 +37,7 @@ type KeyRule struct {
 // Text is the merchant's own text of a mail, with substitution tags.
 type Text struct {
 	Subject string `json:"subject,omitempty" doc:"One line. A good default where empty."`
-	Body    string `json:"body" doc:"Plain text; blank lines part paragraphs, addresses become links. {KEY} is where the keys stand."`
+	Body    string `json:"body" doc:"Plain text; blank lines part paragraphs, addresses become links. {KEY} is where the keys stand. Each mail greets the customer above the text."`
 }
 
 var sampleProduct = Product{
@@ -44,14 +45,14 @@ var sampleProduct = Product{
 	PoolsByCurrency: map[string]string{"BRL": "elden-latam"},
 	Keys:            &KeyRule{Mode: string(catalog.PerUnit), Count: 1},
 	Texts: map[string]Text{
-		"en": {Subject: "Your key for {PROGRAM_NAME}", Body: "Hello {FNAME},\n\nhere is your key:\n\n{KEY}\n\nHow to use it: {URL}"},
-		"de": {Subject: "Ihr Schlüssel für {PROGRAM_NAME}", Body: "Guten Tag {FULLNAME},\n\nhier ist Ihr Schlüssel:\n\n{KEY}"},
+		"en": {Subject: "Your key for {PROGRAM_NAME}", Body: "Thank you for buying {PROGRAM_SHORT}. Here is your key:\n\n{KEY}\n\nHow to use it: {URL}"},
+		"de": {Subject: "Ihr Schlüssel für {PROGRAM_NAME}", Body: "vielen Dank für Ihren Kauf. Hier ist Ihr Schlüssel:\n\n{KEY}"},
 	},
 	Instructions: "https://acme.example/help/elden",
 }
 
 // settable returns the part of a product that a request can set.
-func (p Product) settable() Product { p.ID = ""; return p }
+func (p Product) settable() Product { p.ID, p.Warnings = "", nil; return p }
 
 func newProduct(p catalog.Product) Product {
 	body := Product{
@@ -67,6 +68,7 @@ func newProduct(p catalog.Product) Product {
 			body.Texts[language] = Text(text)
 		}
 	}
+	body.Warnings = settings.Warnings(p)
 	return body
 }
 

@@ -3,6 +3,7 @@ package mail
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"net/mail"
 	"os"
 	"path/filepath"
@@ -94,6 +95,15 @@ func TestCustomerMail_golden(t *testing.T) {
 		"link_key": {with(line(1), func(f *order.Fulfillment) {
 			f.Keys[0].Text = pool.Conceal("https://files.nova.example/licenses/elden?id=8f14e45f&sig=b0f5a2")
 		}), nova, elden},
+		"spaces_in_key": {with(line(2), func(f *order.Fulfillment) {
+			f.Keys[0].Text, f.Keys[1].Text = pool.Conceal("ELDEN  0001   QX7M"), pool.Conceal("ELDEN 0002 QX7M")
+		}), nova, elden},
+		"spaces_in_many_keys": {with(line(21), func(f *order.Fulfillment) { f.Keys[3].Text = pool.Conceal("ELDEN  0004   QX7M") }), nova, elden},
+		"tab_in_name":         {with(line(1), func(f *order.Fulfillment) { f.Customer.Name = "Ada\tByron" }), nova, elden},
+		"italian": {with(line(1), func(f *order.Fulfillment) { f.Language = "it" }), nova, with(own, func(p *catalog.Product) {
+			p.Texts = maps.Clone(p.Texts)
+			p.Texts["it"] = catalog.Text{Subject: "La tua chiave", Body: "Ecco la tua chiave:\n\n{KEY}"}
+		})},
 		"german":         {with(line(1), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, own},
 		"german_default": {with(line(2), func(f *order.Fulfillment) { f.Language = "de-AT" }), nova, elden},
 		"french_delay": {with(line(1), func(f *order.Fulfillment) {
@@ -129,6 +139,59 @@ func TestCustomerMail_golden(t *testing.T) {
 			}
 			golden(t, "customer_"+name, m)
 		})
+	}
+}
+
+// The words and what is around them are in one language: the customer's, where there is
+// both a text and a frame in it, else the merchant's first one.
+func TestForLine_speaksOneLanguage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		customer  string
+		texts     []string
+		languages []string
+		wantText  string
+		wantFrame string
+	}{
+		{"de-AT", []string{"de", "en"}, []string{"en", "de"}, "de", "de"},
+		{"fr", []string{"de", "en"}, []string{"de", "en"}, "de", "de"}, // a French frame around a German text is none
+		{"it", []string{"de", "en", "it"}, []string{"de", "en", "it"}, "de", "de"},
+		{"it", []string{"de", "en", "it"}, nil, "it", "en"},            // he named no language
+		{"it", []string{"de", "it"}, []string{"it", "de"}, "it", "de"}, // his first language has no frame, his second has
+		{"zh-TW", []string{"en", "zh-Hans", "zh-Hant"}, []string{"zh-Hant", "en"}, "zh-Hant", "en"},
+		{"zh-HK", []string{"en", "zh-Hant"}, []string{"en"}, "en", "en"},
+		{"es_MX", []string{"en", "es"}, []string{"en"}, "es", "es"},
+		{"fr-CA", nil, []string{"de"}, "", "fr"},
+		{"ja", nil, []string{"it", "de"}, "", "de"},
+	} {
+		p := with(elden, func(p *catalog.Product) {
+			for _, language := range c.texts {
+				if p.Texts == nil {
+					p.Texts = map[string]catalog.Text{}
+				}
+				p.Texts[language] = catalog.Text{Body: "text in <" + language + ">\n{KEY}"}
+			}
+		})
+		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
+		m, err := ForLine(f, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, sender, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.wantText != "" && !strings.Contains(m.Text, "text in <"+c.wantText+">") || !strings.Contains(m.Text, phrasebook[c.wantFrame].closing) ||
+			!strings.Contains(m.HTML, `<html lang="`+c.wantFrame+`"`) {
+			t.Errorf("a customer of %s, texts in %q, merchant of %q: want text %q in frame %q\n%s", c.customer, c.texts, c.languages, c.wantText, c.wantFrame, m.Text)
+		}
+	}
+}
+
+// Whatever the frame greets with, a text that does so too is noticed.
+func TestPhrases_greetingsAreKnown(t *testing.T) {
+	for language, say := range phrasebook {
+		for _, body := range []string{say.greeting, fmt.Sprintf(say.greetingName, "{FNAME}")} {
+			if !text.Greets(body + "\n\n{KEY}") {
+				t.Errorf("%s: %q is not known as a greeting", language, body)
+			}
+		}
 	}
 }
 

@@ -2,9 +2,11 @@ package mail
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,11 +27,12 @@ func ForLine(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender 
 	if m.Title == "" {
 		w.m.Title = m.Name
 	}
-	language := w.languageOf(p.Texts)
-	if f.Mail.Kind != outbox.Keys {
-		language = f.Language
+	if f.Mail.Kind == outbox.Keys {
+		w.chooseText()
 	}
-	w.language, w.say, _ = text.Choose(phrasebook, language, m.Languages)
+	if w.own == nil {
+		w.language, w.say, _ = text.Choose(phrasebook, f.Language, m.Languages)
+	}
 
 	letter := w.frame()
 	if f.Mail.Kind == outbox.Keys {
@@ -60,18 +63,29 @@ type customerWriter struct {
 	p   catalog.Product
 	now time.Time
 
-	language string
+	language string // of the frame
 	say      phrases
+	own      *catalog.Text // the merchant's words; nil: Keypool's
 }
 
-// languageOf returns the language of the merchant's text that suits the customer. The
-// words around the text are in the same language.
-func (w customerWriter) languageOf(texts map[string]catalog.Text) string {
-	language, _, ok := text.Choose(texts, w.f.Language, w.m.Languages)
+// chooseText sets the merchant's text that suits the customer, if the product has texts,
+// and the frame in the same language. Where there is no such frame, text and frame are both
+// in the merchant's first language: a mail speaks one language.
+func (w *customerWriter) chooseText() {
+	language, own, ok := text.Choose(w.p.Texts, w.f.Language, w.m.Languages)
 	if !ok {
-		return w.f.Language
+		return
 	}
-	return language
+	frames := slices.Sorted(maps.Keys(phrasebook))
+	frame, there := text.Match(frames, language)
+	if !there && len(w.m.Languages) > 0 {
+		language, own, _ = text.Choose(w.p.Texts, w.m.Languages[0], w.m.Languages)
+		frame, there = text.Match(frames, language)
+	}
+	if !there {
+		frame, _, _ = text.Choose(phrasebook, "", w.m.Languages) // nothing is better
+	}
+	w.language, w.say, w.own = frame, phrasebook[frame], &own
 }
 
 // frame returns the letter of every customer's mail: greeting, order and contact
@@ -106,11 +120,8 @@ func (w customerWriter) frame() letter {
 // keys sets the merchant's own words or, if there are none, Keypool's.
 func (w customerWriter) keys(l *letter) {
 	words := w.say.keys(len(w.f.Keys), w.p.Instructions != "", w.p.Download != "")
-	if _, own, ok := text.Choose(w.p.Texts, w.f.Language, w.m.Languages); ok {
-		words.Body = own.Body
-		if own.Subject != "" {
-			words.Subject = own.Subject
-		}
+	if w.own != nil {
+		words.Body, words.Subject = w.own.Body, first(w.own.Subject, words.Subject)
 	}
 	l.Subject = text.Subject(words.Subject, w.values())
 	l.Preview = text.Subject(w.say.preview, w.values())

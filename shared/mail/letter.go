@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,7 +73,8 @@ var letterTemplate = sync.OnceValue(func() *template.Template {
 func (l letter) html() (string, error) {
 	type block struct {
 		text.Block
-		Many bool
+		Many   bool
+		Spaced bool // some key has white space that must not collapse
 	}
 	view := struct {
 		letter
@@ -80,7 +82,7 @@ func (l letter) html() (string, error) {
 		Filler []struct{} // keeps the words, with their keys, out of the preview
 	}{letter: l, Filler: make([]struct{}, 80)}
 	for _, words := range l.Words {
-		view.Blocks = append(view.Blocks, block{words, len(words.Keys) > manyKeys})
+		view.Blocks = append(view.Blocks, block{words, len(words.Keys) > manyKeys, slices.ContainsFunc(words.Keys, text.Run.Spaced)})
 	}
 	var b strings.Builder
 	if err := letterTemplate().Execute(&b, view); err != nil {

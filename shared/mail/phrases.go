@@ -48,7 +48,8 @@ func (p phrases) keys(n int, instructions, download bool) catalog.Text {
 }
 
 // phrasebook holds the fixed part of a mail in each language. A customer of another
-// language reads it in the merchant's language, or in English.
+// language reads it in the merchant's language, or in English. A new language needs its
+// greetings in text.Greets.
 var phrasebook = map[string]phrases{"en": english, "de": german, "fr": french, "es": spanish}
 
 var english = phrases{

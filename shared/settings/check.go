@@ -124,6 +124,17 @@ func CheckProduct(s catalog.Product) []Problem {
 	return p
 }
 
+// Warnings returns what is probably not meant in a product that can be stored.
+func Warnings(s catalog.Product) []string {
+	var warnings []string
+	for _, tag := range slices.Sorted(maps.Keys(s.Texts)) {
+		if text.Greets(s.Texts[tag].Body) {
+			warnings = append(warnings, fmt.Sprintf("texts.%s.body greets the customer, as each mail does above it: leave its first line out", tag))
+		}
+	}
+	return warnings
+}
+
 func (p *problems) texts(texts map[string]catalog.Text) {
 	if len(texts) > maxTexts {
 		p.add("texts", "these are %d; the limit is %d", len(texts), maxTexts)
@@ -231,8 +242,9 @@ func checkLanguages(m catalog.Merchant, s catalog.Product) []Problem {
 		return nil
 	}
 	var without []string
+	have := slices.Sorted(maps.Keys(s.Texts))
 	for _, tag := range m.Languages {
-		if _, ok := s.Texts[tag]; !ok {
+		if _, ok := text.Match(have, tag); !ok {
 			without = append(without, tag)
 		}
 	}

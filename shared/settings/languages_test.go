@@ -18,6 +18,7 @@ func TestCheckLanguages(t *testing.T) {
 		{nil, ""},
 		{map[string]catalog.Text{"en": text, "de": text, "fr": text, "it": text}, ""},
 		{map[string]catalog.Text{"en": text, "it": text}, "de, fr"},
+		{map[string]catalog.Text{"en-GB": text, "de": text, "fr-CA": text}, ""},
 	} {
 		problems := checkLanguages(m, catalog.Product{Texts: c.texts})
 		if (c.says == "") != (len(problems) == 0) || c.says != "" && !strings.Contains(problems[0].Message, c.says) {

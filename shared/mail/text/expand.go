@@ -63,8 +63,8 @@ func clean(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// Body expands a body. A key alone in its line, and several keys anywhere, become a
-// block of their own; one key within a line stays there. The value of a tag within a
+// Body expands a body. A key alone in its line, several keys anywhere, and one with doubled
+// spaces become a block of their own; another key within a line stays there. The value of a tag within a
 // web address is escaped for it. An address with {KEY} becomes one link for each key.
 func Body(body string, values Values) []Block {
 	w := writer{values: values}
@@ -311,9 +311,13 @@ func escape(value string) string {
 	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 }
 
+// Spaced reports whether the run is a key with white space that HTML would make one space
+// of. Only a block of its own keeps it in every mail program.
+func (r Run) Spaced() bool { return r.Key && strings.Contains(r.Text, "  ") }
+
 // keys adds keys: one within a line, otherwise as a block.
 func (w *writer) keys(keys []Run, alone bool) {
-	if len(keys) == 0 || len(keys) == 1 && !alone {
+	if len(keys) == 0 || len(keys) == 1 && !alone && !keys[0].Spaced() {
 		w.line = append(w.line, keys...)
 		return
 	}

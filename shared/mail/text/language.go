@@ -3,30 +3,18 @@ package text
 import (
 	"maps"
 	"slices"
-	"strings"
+
+	"golang.org/x/text/language"
 )
 
-// Choose returns the entry for the customer's language or the nearest one: the language
-// itself, without its region, or with another region; then the same for each of the
-// merchant's languages, in their order; then English; then any. It returns false only
-// if there is no entry.
+// Choose returns the entry that suits a reader of the wanted language: see Match. If none
+// does, it is that for the first of the merchant's languages that has one, then English,
+// then any. It returns false only if there is no entry.
 func Choose[T any](texts map[string]T, wanted string, languages []string) (language string, chosen T, ok bool) {
 	have := slices.Sorted(maps.Keys(texts))
-	candidates := append([]string{wanted}, languages...)
-	for _, candidate := range append(candidates, "en") {
-		for short := normal(candidate); short != ""; {
-			for _, language := range have {
-				if normal(language) == short {
-					return language, texts[language], true
-				}
-			}
-			cut := strings.LastIndexByte(short, '-')
-			short = short[:max(cut, 0)]
-		}
-		for _, language := range have {
-			if Base(candidate) != "" && Base(language) == Base(candidate) {
-				return language, texts[language], true
-			}
+	for _, candidate := range slices.Concat([]string{wanted}, languages, []string{"en"}) {
+		if found, ok := Match(have, candidate); ok {
+			return found, texts[found], true
 		}
 	}
 	if len(have) == 0 {
@@ -35,13 +23,36 @@ func Choose[T any](texts map[string]T, wanted string, languages []string) (langu
 	return have[0], texts[have[0]], true
 }
 
-// Base returns the language of a BCP 47 tag without script and region, in lower
-// case: "pt" for "pt-BR".
-func Base(tag string) string {
-	base, _, _ := strings.Cut(normal(tag), "-")
-	return base
+// Match returns the language that a reader of the wanted one reads best, by the tables of
+// golang.org/x/text/language: Traditional Chinese for zh-TW, Brazilian Portuguese for
+// pt-PT if there is no other. It returns false if that would be another language, which he
+// may not know. Underscores are read as hyphens, and an unknown region is left out.
+func Match(have []string, wanted string) (string, bool) {
+	want := tagOf(wanted)
+	if want == language.Und || len(have) == 0 {
+		return "", false
+	}
+	tags := make([]language.Tag, len(have))
+	for i, tag := range have {
+		tags[i] = tagOf(tag)
+	}
+	_, i, confidence := language.NewMatcher(tags).Match(want)
+	if confidence >= language.High {
+		return have[i], true
+	}
+	// In another script it is still the same language.
+	base, _ := want.Base()
+	if i = slices.IndexFunc(tags, func(tag language.Tag) bool {
+		other, _ := tag.Base()
+		return tag != language.Und && other == base
+	}); i < 0 {
+		return "", false
+	}
+	return have[i], true
 }
 
-func normal(tag string) string {
-	return strings.ToLower(strings.ReplaceAll(tag, "_", "-"))
+// tagOf reads a tag as far as it can be read: "en" of "en_EN".
+func tagOf(tag string) language.Tag {
+	parsed, _ := language.Parse(tag)
+	return parsed
 }

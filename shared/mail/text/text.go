@@ -134,7 +134,10 @@ func Check(subject, body string) error {
 		if !utf8.ValidString(field.text) {
 			bad(field.name, "it is not valid UTF-8.")
 		}
-		for _, written := range unknownTags(field.text) {
+		for _, written := range listed(doubled.FindAllString(field.text, -1)) {
+			bad(field.name, "%s has doubled braces, which would stay in the mail; %s.", written, advice(written))
+		}
+		for _, written := range unknownTags(doubled.ReplaceAllString(field.text, "")) {
 			bad(field.name, "there is no tag %s; %s.", written, advice(written))
 		}
 		tags, keys := countTags(field.text)
@@ -165,6 +168,10 @@ func Check(subject, body string) error {
 // braces finds tags and misspelt tags: words in braces. Other braces are plain text.
 var braces = regexp.MustCompile(`\{\s*[A-Za-z][A-Za-z0-9_ -]*\}`)
 
+// doubled finds tags with braces doubled, on both sides or on one, as templates of other
+// programs have them: {{KEY}}, {{{ key }}}, {{#if x}}.
+var doubled = regexp.MustCompile(`\{{2,}\s*[#/^&>!~]?\s*[A-Za-z][^{}\r\n]*\}+|\{\s*[A-Za-z][A-Za-z0-9_ -]*\}{2,}`)
+
 // maxUnknown is the number of unknown tags of a text that an error names, and maxShown
 // the number of bytes of each. The first ones are enough to find a wrong paste.
 const (
@@ -174,23 +181,28 @@ const (
 
 // unknownTags returns the words in braces that are no tags, each once.
 func unknownTags(s string) []string {
-	var unknown []string
-	for _, written := range braces.FindAllString(s, -1) {
-		if Tag(written[1 : len(written)-1]).Known() {
-			continue
-		}
+	return listed(slices.DeleteFunc(braces.FindAllString(s, -1), func(written string) bool {
+		return Tag(written[1 : len(written)-1]).Known()
+	}))
+}
+
+// listed returns what is shown of tags that are wrong: each once, on one line, not too many
+// and not too long.
+func listed(all []string) []string {
+	var shown []string
+	for _, written := range all {
 		written = strings.Join(strings.Fields(written), " ")
 		if len(written) > maxShown {
-			written = written[:maxShown] + "…"
+			written = strings.ToValidUTF8(written[:maxShown], "") + "…"
 		}
-		if !slices.Contains(unknown, written) {
-			unknown = append(unknown, written)
+		if !slices.Contains(shown, written) {
+			shown = append(shown, written)
 		}
-		if len(unknown) == maxUnknown {
+		if len(shown) == maxUnknown {
 			break
 		}
 	}
-	return unknown
+	return shown
 }
 
 // countTags counts the tags of a text, and those of them that bring keys.

@@ -46,6 +46,23 @@ func TestCheck(t *testing.T) {
 			want: []text.Problem{{"body", "there is no tag {" + strings.Repeat("x", 39) + "…; the tags are " + tagNames() + "."}},
 		},
 		{
+			name: "doubled braces, as other programs have them", subject: "{{ order_id }}", body: "Code: {{KEY}} {{{FULLNAME}}} {{ license.key }} {{#if x}}",
+			want: []text.Problem{
+				{"subject", "{{ order_id }} has doubled braces, which would stay in the mail; write {ORDER_ID}."},
+				{"body", "{{KEY}} has doubled braces, which would stay in the mail; write {KEY}."},
+				{"body", "{{{FULLNAME}}} has doubled braces, which would stay in the mail; write {FULLNAME}."},
+				{"body", "{{ license.key }} has doubled braces, which would stay in the mail; the tags are " + tagNames() + "."},
+				{"body", "{{#if x}} has doubled braces, which would stay in the mail; the tags are " + tagNames() + "."},
+			},
+		},
+		{
+			name: "a brace too many", body: "{KEY}} {{URL}",
+			want: []text.Problem{
+				{"body", "{KEY}} has doubled braces, which would stay in the mail; write {KEY}."},
+				{"body", "{{URL} has doubled braces, which would stay in the mail; write {URL}."},
+			},
+		},
+		{
 			name: "a key in the subject", subject: "Your key {KEY}", body: "{KEY}",
 			want: []text.Problem{{"subject", "{KEY} must not stand here: subjects show on locked screens. Put it into the body."}},
 		},
@@ -135,6 +152,11 @@ func TestBody(t *testing.T) {
 		{
 			"one key stays in its sentence", "Your key is {KEY}.", one,
 			[]text.Block{{Lines: []text.Line{{{Text: "Your key is "}, key("AAAA-1"), {Text: "."}}}}},
+		},
+		{
+			"a key with doubled spaces leaves its sentence", "Your key is {KEY}.",
+			text.Values{text.Key: {"AAAA  1"}},
+			[]text.Block{{Lines: []text.Line{says("Your key is")}}, {Keys: []text.Run{key("AAAA  1")}}},
 		},
 		{
 			"several keys leave their sentence", "Your keys are {KEY}. Enjoy.", two,
@@ -233,6 +255,15 @@ func TestChoose(t *testing.T) {
 		{"whatever there is", "ja", []string{"it", "de"}, []string{"fr"}, "de"},
 		{"no wish", "", []string{"de", "en"}, []string{"de"}, "de"},
 		{"nothing", "de", nil, []string{"de"}, ""},
+		{"Taiwan", "zh-TW", []string{"en", "zh-Hans", "zh-Hant"}, []string{"en"}, "zh-Hant"},
+		{"Hong Kong", "zh_HK", []string{"en", "zh", "zh-Hant"}, []string{"en"}, "zh-Hant"},
+		{"mainland", "zh-CN", []string{"en", "zh-Hant", "zh-Hans"}, []string{"en"}, "zh-Hans"},
+		{"another script rather than another language", "zh-TW", []string{"en", "zh-Hans"}, []string{"en"}, "zh-Hans"},
+		{"a region that is none", "en_EN", []string{"de", "en"}, []string{"de"}, "en"},
+		{"a former tag", "iw", []string{"en", "he"}, []string{"en"}, "he"},
+		{"Norwegian", "no", []string{"en", "nb"}, []string{"en"}, "nb"},
+		{"not what its readers may know too", "uk", []string{"en", "ru"}, []string{"en"}, "en"},
+		{"a region of the same English", "en-AU", []string{"en-GB", "en-US"}, nil, "en-GB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			texts := map[string]string{}
