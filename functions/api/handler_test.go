@@ -23,6 +23,7 @@ import (
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/problem"
+	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
 
@@ -77,7 +78,8 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	var ticket UploadTicket
 	w.send(resttest.Event(t, "good_api_upload")).Want(201).Into(&ticket)
 	if diff := cmp.Diff(UploadTicket{
-		Method: "PUT", URL: "https://uploads.example.com/uploads/acme/elden/keys.txt?lasts=15m0s", ExpiresAt: noon.Add(15 * time.Minute),
+		Method: "PUT", URL: "https://uploads.example.com/uploads/acme/elden/ticket-x/keys.txt?lasts=15m0s", ExpiresAt: noon.Add(15 * time.Minute),
+		Headers: map[string]string{"Content-Length": "21000", "If-None-Match": "*"},
 	}, ticket); diff != "" {
 		t.Error(diff)
 	}
@@ -838,19 +840,25 @@ func TestUpload_isPutWhereIngestLooks(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	bearer := w.merchant("acme")
-	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "keys.txt"}).Want(404)
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "keys.txt", Size: 3}).Want(404)
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(201)
 	var ticket UploadTicket
-	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "Steam keys, 3 May.txt", Side: "test"}).Want(201).Into(&ticket)
-	if want := "https://uploads.example.com/uploads/acme/elden/test/Steam keys, 3 May.txt?lasts=15m0s"; ticket.URL != want {
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "Steam keys, 3 May.txt", Size: 3, Side: "test"}).Want(201).Into(&ticket)
+	if want := "https://uploads.example.com/uploads/acme/elden/test/ticket-x/Steam keys, 3 May.txt?lasts=15m0s"; ticket.URL != want {
 		t.Errorf("%s, want %s", ticket.URL, want)
 	}
 	for _, file := range []string{"", "a/b.txt", "../b.txt", "..", "test", ".DS_Store", "a\nb", strings.Repeat("x", 201)} {
-		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: file}).Want(422).Locations(); !slices.Equal(got, []string{"body.name"}) {
+		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: file, Size: 3}).Want(422).Locations(); !slices.Equal(got, []string{"body.name"}) {
 			t.Errorf("%q: %q", file, got)
 		}
 	}
-	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "a.txt", Side: "dark"}).Want(422)
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "a.txt", Size: 3, Side: "dark"}).Want(422)
+	for _, size := range []int64{0, -1, settings.MaxFileSize + 1} {
+		if got := w.shop(bearer, "POST", "/v1/pools/elden/uploads", NewUpload{Name: "a.txt", Size: size}).Want(422).Locations(); !slices.Equal(got, []string{"body.size"}) {
+			t.Errorf("a file of %d bytes: %q", size, got)
+		}
+	}
+	w.shop(bearer, "POST", "/v1/pools/elden/uploads", map[string]string{"name": "a.txt"}).Want(422)
 }
 
 // A bad request is answered by a problem that says what to do, and quotes nothing.

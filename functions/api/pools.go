@@ -124,7 +124,7 @@ func (a *api) addPools(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "create-upload", Method: http.MethodPost, Path: "/v1/pools/{pool}/uploads", Tags: []string{"Uploads"},
 		Summary:     "Get an address to put a key file to",
-		Description: "The file is read as soon as it is there; its report shows among the uploads.",
+		Description: "The address takes one file, of the size that was said, within 15 minutes. The file is read as soon as it is there; its report shows among the uploads.",
 		Errors:      []int{404}, DefaultStatus: http.StatusCreated,
 		RequestBody: rest.Request(sampleNewUpload), Responses: to.Responses(sampleTicket, 201),
 	}, a.createUpload)

@@ -80,7 +80,7 @@ func TestSecrecy(t *testing.T) {
 		{"PUT", "/v1/products/4711", func() string {
 			return `{"title":7,"pool":"` + s.Canaries.New(canary.Key) + `","download":"` + s.Canaries.New(canary.Key) + `"}`
 		}, nil},
-		{"POST", "/v1/pools/elden/uploads", func() string { return `{"name":"keys.txt"}` }, nil},
+		{"POST", "/v1/pools/elden/uploads", func() string { return `{"name":"keys.txt","size":3}` }, nil},
 		{"GET", "/v1/uploads/" + sampleUpload.ID, nil, nil},
 		{"GET", "/v1/uploads/loading", nil, nil},
 		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":"` + s.Canaries.New(canary.Key) + `"}` }, nil},

@@ -118,7 +118,7 @@ func TestTokens_areListedAndRevoked(t *testing.T) {
 		t.Errorf("the list shows a token: %s", answer.Body)
 	}
 
-	ticket := map[string]string{"name": "keys.txt"}
+	ticket := NewUpload{Name: "keys.txt", Size: 3}
 	w.shop(admin, "PUT", "/v1/pools/elden", Pool{}).Want(201)
 	w.shop(upload, "POST", "/v1/pools/elden/uploads", ticket).Want(201)
 	w.shop(other, "DELETE", "/v1/tokens/"+id, nil).Want(404)

@@ -22,7 +22,7 @@ type Upload struct {
 	Side       string         `json:"side,omitempty" enum:"live,test"`
 	Size       int64          `json:"size" doc:"In bytes."`
 	State      string         `json:"state" enum:"parked,needs_confirmation,confirmed,loading,finished" doc:"parked: its pool does not exist yet; it is read once it does. needs_confirmation: it reads like something else than keys, see findings; nothing is loaded until load-upload says how, or a mended file is dropped. confirmed: it was said how. loading: it is being read. finished: the report is complete."`
-	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, unclear, gone, encrypted, archived."`
+	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, unclear, used-ticket, gone, encrypted, archived."`
 	Findings   []Finding      `json:"findings,omitempty" nullable:"false" doc:"What in its first 64 KiB is not as lines of keys are: json, html, heading, comments, numbers, quotes. It is held for these."`
 	Warnings   []Finding      `json:"warnings,omitempty" nullable:"false" doc:"What in its first 64 KiB keys rarely have: separators, some-quotes, typography, no-break-space. It is loaded with these."`
 	Table      *Table         `json:"table,omitempty" doc:"Of a .csv file: its columns."`
@@ -146,21 +146,24 @@ func counted(counts map[string]int, what string, n int) map[string]int {
 // NewUpload asks for an address that takes a key file.
 type NewUpload struct {
 	Name string `json:"name" doc:"The file's name, for reports."`
+	Size int64  `json:"size" minimum:"1" maximum:"5368709120" doc:"The file's size in bytes. No other is taken."`
 	Side string `json:"side,omitempty" enum:"live,test" default:"live" doc:"test: keys for orders marked as a test."`
 }
 
-// UploadTicket is an address that takes one key file.
+// UploadTicket is an address that takes one key file, once.
 type UploadTicket struct {
-	Method    string    `json:"method" enum:"PUT"`
-	URL       string    `json:"url" doc:"Takes the file as the body of one PUT: text, one key a line, or a .csv file with a column called key, of up to 5 GB."`
-	ExpiresAt time.Time `json:"expires_at"`
+	Method    string            `json:"method" enum:"PUT"`
+	URL       string            `json:"url" doc:"Takes the file as the body of one PUT: text, one key a line, or a .csv file with a column called key. A second PUT is answered 412."`
+	Headers   map[string]string `json:"headers" doc:"That the PUT must have. HTTP clients send Content-Length by themselves."`
+	ExpiresAt time.Time         `json:"expires_at"`
 }
 
 var (
-	sampleNewUpload = NewUpload{Name: "elden-november.txt", Side: "live"}
+	sampleNewUpload = NewUpload{Name: "elden-november.txt", Size: 21000, Side: "live"}
 	sampleTicket    = UploadTicket{
 		Method:    http.MethodPut,
-		URL:       "https://uploads.s3.eu-central-1.amazonaws.com/uploads/acme/elden/elden-november.txt?X-Amz-Signature=…",
+		URL:       "https://uploads.s3.eu-central-1.amazonaws.com/uploads/acme/elden/ticket-5b1f2a9c0d3e4f67/elden-november.txt?X-Amz-Signature=…",
+		Headers:   map[string]string{"Content-Length": "21000", "If-None-Match": "*"},
 		ExpiresAt: time.Date(2026, 11, 23, 9, 45, 0, 0, time.UTC),
 	}
 )
@@ -252,8 +255,8 @@ func (a *api) addReadings(to *rest.API) {
 
 func (a *api) createUpload(ctx context.Context, in *createUpload) (*rest.Body[UploadTicket], error) {
 	to := pool.ID{Merchant: caller(ctx), Pool: in.Pool, Side: in.side()}
-	ticket, err := a.uploads.Create(ctx, to, in.Body.Name)
-	return &rest.Body[UploadTicket]{Body: UploadTicket{http.MethodPut, ticket.URL, ticket.ExpiresAt}}, err
+	ticket, err := a.uploads.Create(ctx, to, in.Body.Name, in.Body.Size)
+	return &rest.Body[UploadTicket]{Body: UploadTicket{http.MethodPut, ticket.URL, ticket.Headers, ticket.ExpiresAt}}, err
 }
 
 func (a *api) listUploads(ctx context.Context, in *rest.Page) (*rest.Body[UploadList], error) {

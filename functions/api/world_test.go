@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -184,9 +186,12 @@ func (q *fakeQueue) drain() []string {
 
 type fakeBucket struct{}
 
-func (fakeBucket) PresignUpload(_ context.Context, name string, lasts time.Duration) (string, error) {
-	return "https://uploads.example.com/" + name + "?lasts=" + lasts.String(), nil
+func (fakeBucket) PresignUpload(_ context.Context, name string, size int64, lasts time.Duration) (string, map[string]string, error) {
+	headers := map[string]string{"Content-Length": strconv.FormatInt(size, 10), "If-None-Match": "*"}
+	return "https://uploads.example.com/" + ticketName.ReplaceAllString(name, "ticket-x/") + "?lasts=" + lasts.String(), headers, nil
 }
+
+var ticketName = regexp.MustCompile("ticket-[0-9a-f]{16}/")
 
 func (fakeBucket) PresignReport(_ context.Context, name string, lasts time.Duration) (string, error) {
 	return "https://reports.example.com/" + name + "?lasts=" + lasts.String(), nil

@@ -34,7 +34,7 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.UploadsPrefix, dynamo.ParkedPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.UploadsPrefix, dynamo.ParkedPrefix, dynamo.TicketsPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.RangesPrefix}},

@@ -184,7 +184,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 func (i rangeItem) progress() (upload.Range, error) {
 	n, err := i.rangeNumber()
 	if err != nil {
-		return upload.Range{}, fmt.Errorf("%s %s is no range: %w", i.PK, i.SK, err)
+		return upload.Range{}, errors.New("an item whose sort key is the number of no range")
 	}
 	return upload.Range{
 		Part: i.part(n), Offset: i.Offset, Lines: i.Lines,

@@ -25,6 +25,7 @@ const (
 	TokenUsesPrefix = "token-uses#" // when each was last used; function api writes it
 	UploadsPrefix   = "uploads#"
 	RangesPrefix    = "ranges#"
+	TicketsPrefix   = "tickets#"
 	ParkedPrefix    = "parked#"
 
 	// of orders
@@ -150,6 +151,10 @@ func rangesPK(merchant, upload string) string { return RangesPrefix + merchant +
 
 // rangeNumber returns the number of an upload's range.
 func (k primaryKey) rangeNumber() (int, error) { return strconv.Atoi(k.SK) }
+
+func ticketKey(merchant, ticket string) primaryKey {
+	return primaryKey{TicketsPrefix + merchant, ticket}
+}
 
 func parkedKey(p pool.ID, upload string) primaryKey {
 	return primaryKey{parkedPK(p.Merchant, p.Pool), upload}

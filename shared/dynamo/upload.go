@@ -122,6 +122,24 @@ func (s *Store) Uploads(ctx context.Context, merchant, before string, limit int)
 	return uploads, wrap(err, "list the uploads of %s", merchant)
 }
 
+// ticketItem is a ticket that was used: an address that takes one file.
+type ticketItem struct {
+	primaryKey
+	V       int    `dynamodbav:"v"`
+	Version string `dynamodbav:"objectVersion"` // that has it
+}
+
+// UseTicket gives a ticket to the version of an object that was put to it, the first that
+// comes. It is false if another version has it.
+func (s *Store) UseTicket(ctx context.Context, merchant, ticket string, o upload.Object) (bool, error) {
+	free := condition{"attribute_not_exists(pk) OR objectVersion = :version", attrs{":version": text(o.Version)}}
+	err := s.write(ctx, put(s.tables.Catalog, encode(ticketItem{ticketKey(merchant, ticket), schema, o.Version}), free))
+	if _, used := failedCondition(err, 0); used {
+		return false, nil
+	}
+	return err == nil, wrap(err, "use a ticket of %s", merchant)
+}
+
 // Parked returns the ids of the uploads that wait for a pool, oldest first.
 func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, error) {
 	items, err := s.items(ctx, inPartition(s.tables.Catalog, parkedPK(merchant, pool)))

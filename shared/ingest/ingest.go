@@ -36,6 +36,10 @@ type Records interface {
 	// upload.Seen.Question; false if it was never asked or answered.
 	Reading(ctx context.Context, merchant, pool, question string) (upload.Reading, bool, error)
 
+	// UseTicket gives a ticket to the version of an object that was put to it. It is false
+	// if another version has it.
+	UseTicket(ctx context.Context, merchant, ticket string, o upload.Object) (bool, error)
+
 	// PostponeUpload sets the time of the sweep's next look at an unfinished upload.
 	PostponeUpload(ctx context.Context, u upload.Upload, until time.Time) error
 }
@@ -200,6 +204,13 @@ func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat
 	if !known {
 		u.Merchant, u.File, u.Cause = "", o.Name, upload.UnknownMerchant
 	}
+	if err != nil || !known || place.Ticket == "" {
+		return u, err
+	}
+	first, err := w.Records.UseTicket(ctx, u.Merchant, place.Ticket, o)
+	if !first {
+		u.Cause = upload.UsedTicket
+	}
 	return u, err
 }
 
@@ -249,7 +260,7 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 		return u, nil
 	}
 	switch {
-	case u.Cause == upload.Misplaced, u.Cause == upload.UnknownMerchant:
+	case u.Cause == upload.Misplaced, u.Cause == upload.UnknownMerchant, u.Cause == upload.UsedTicket:
 		return reject(u.Cause)
 	case u.Size == 0:
 		return reject(upload.Empty)

@@ -884,3 +884,38 @@ func TestIngest_fileThatCannotBeRead(t *testing.T) {
 		})
 	}
 }
+
+// An upload address takes one file: what comes under its name later is told, and not read,
+// however often the events come.
+func TestIngest_ticketTakesOneFile(t *testing.T) {
+	t.Parallel()
+	d := newFixture(t)
+	const name = "uploads/nova/elden/ticket-0123456789abcdef/keys.txt"
+	first := d.drop(name, "AAAA-1\n")
+	if first.State != upload.Finished || first.Cause != "" || first.File != "keys.txt" || first.Counts[upload.Accepted] != 1 {
+		t.Fatalf("the first file: %+v", first)
+	}
+	second := d.drop(name, "BBBB-1\n")
+	for _, o := range []upload.Object{first.Object, second.Object} {
+		if err := d.worker.Receive(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		d.work()
+	}
+	if got := d.upload(second.Object); got.State != upload.Finished || got.Cause != upload.UsedTicket {
+		t.Errorf("the second file: %s because %q", got.State, got.Cause)
+	}
+	if kept := d.bucket.Kept(second.Object); kept != upload.RefusedKept {
+		t.Errorf("the second file is kept for %s", kept)
+	}
+	d.wantNotice(second, notice.UploadReport)
+	if keys := d.keys("nova", pool.Live); len(keys) != 1 {
+		t.Errorf("%d keys are on sale, want that of the first file", len(keys))
+	}
+	if other := d.drop("uploads/nova/elden/ticket-fedcba9876543210/keys.txt", "CCCC-1\n"); other.Cause != "" {
+		t.Errorf("a file of another ticket: %s", other.Cause)
+	}
+	if again := d.drop("uploads/nova/elden/keys.txt", "DDDD-1\n"); again.Cause != "" || d.drop("uploads/nova/elden/keys.txt", "EEEE-1\n").Cause != "" {
+		t.Error("files that were dropped without a ticket are not all read")
+	}
+}

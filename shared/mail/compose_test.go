@@ -300,12 +300,13 @@ func TestNoticeMail_golden(t *testing.T) {
 			u := with(record, func(u *upload.Upload) { u.Counts, u.Lines = upload.Counts{upload.ThisPool: 3000}, 3000 })
 			return &u
 		}()},
-		"upload_no_keys":   {notice.UploadReport, "nova", caused(upload.NoKeys), &refused},
-		"upload_empty":     {notice.UploadReport, "nova", caused(upload.Empty), unread(upload.Empty)},
-		"upload_binary":    {notice.UploadReport, "nova", caused(upload.Binary), unread(upload.Binary)},
-		"upload_no_pool":   {notice.UploadReport, "nova", caused(upload.UnknownPool), unread(upload.UnknownPool)},
-		"upload_gone":      {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
-		"upload_encrypted": {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},
+		"upload_no_keys":     {notice.UploadReport, "nova", caused(upload.NoKeys), &refused},
+		"upload_empty":       {notice.UploadReport, "nova", caused(upload.Empty), unread(upload.Empty)},
+		"upload_binary":      {notice.UploadReport, "nova", caused(upload.Binary), unread(upload.Binary)},
+		"upload_no_pool":     {notice.UploadReport, "nova", caused(upload.UnknownPool), unread(upload.UnknownPool)},
+		"upload_used_ticket": {notice.UploadReport, "nova", caused(upload.UsedTicket), unread(upload.UsedTicket)},
+		"upload_gone":        {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
+		"upload_encrypted":   {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},
 		"upload_archived": {notice.UploadReport, "nova", caused(upload.Archived), func() *upload.Upload {
 			u := with(record, func(u *upload.Upload) { u.Cause = upload.Archived })
 			return &u

@@ -173,6 +173,7 @@ var causes = map[upload.Cause]string{
 	upload.UnknownMerchant: "in the wrong place: its name says no merchant that is set up",
 	upload.UnknownPool:     "waits for its pool, which does not exist",
 	upload.Unclear:         "waits for your answer: it does not read like a list of keys",
+	upload.UsedTicket:      "its upload address was used before",
 	upload.Gone:            "removed before it was read",
 	upload.Encrypted:       "encrypted with a key that we may not use",
 	upload.Archived:        "in an archive's storage class, which cannot be read",

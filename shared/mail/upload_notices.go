@@ -249,6 +249,12 @@ func (w noticeWriter) unread() letter {
 			l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
 		}
 		l.Words = append(l.Words, words("Please mend the file and drop it again.")...)
+	case upload.UsedTicket:
+		l.Title = fmt.Sprintf("%s was not read: its upload address was used before.", file)
+		l.Words = words(
+			"An upload address takes one file, and this one had brought another already. Nothing of this one was added.",
+			"If the file is yours, ask for an address for it: POST /v1/pools/{pool}/uploads. If it is not, somebody else has an address of yours or a token; DELETE /v1/tokens/{token} revokes one.",
+		)
 	case upload.Gone:
 		l.Title = fmt.Sprintf("%s was removed before it was read.", file)
 		l.Words = words("Nothing more of it can be added. If that was not meant, drop the file again: keys that were added already are recognised and not added twice.")

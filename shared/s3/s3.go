@@ -127,16 +127,22 @@ func (b *Uploads) MarkDone(ctx context.Context, o upload.Object, loaded bool) er
 	return nil
 }
 
-// PresignUpload returns an address that accepts a key file by HTTP PUT until it
-// expires.
-func (b *Uploads) PresignUpload(ctx context.Context, name string, expires time.Duration) (string, error) {
+// PresignUpload returns an address that accepts a key file of that size by HTTP PUT, once,
+// until it expires. The PUT must have the headers: they are signed.
+func (b *Uploads) PresignUpload(ctx context.Context, name string, size int64, expires time.Duration) (address string, headers map[string]string, err error) {
 	put, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
-		Bucket: aws.String(b.bucket), Key: aws.String(name),
+		Bucket: aws.String(b.bucket), Key: aws.String(name), ContentLength: aws.Int64(size), IfNoneMatch: aws.String("*"),
 	}, s3.WithPresignExpires(expires))
 	if err != nil {
-		return "", fmt.Errorf("presign an upload: %w", err)
+		return "", nil, fmt.Errorf("presign an upload: %w", err)
 	}
-	return put.URL, nil
+	headers = map[string]string{}
+	for header := range put.SignedHeader {
+		if header != "Host" { // every client sends it
+			headers[header] = put.SignedHeader.Get(header)
+		}
+	}
+	return put.URL, headers, nil
 }
 
 func version(o upload.Object) *string {

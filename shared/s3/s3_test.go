@@ -284,7 +284,17 @@ func TestPresign_namesTheObjectAndEnds(t *testing.T) {
 	t.Parallel()
 	_, client := newServer(t)
 	ctx := context.Background()
-	up := must(url.Parse(must(s3.OpenUploads(client, "up").PresignUpload(ctx, "uploads/nova/elden/a.txt", time.Hour))))
+	address, headers, err := s3.OpenUploads(client, "up").PresignUpload(ctx, "uploads/nova/elden/a.txt", 123, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"Content-Length": "123", "If-None-Match": "*"}, headers); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+	up := must(url.Parse(address))
+	if signed := up.Query().Get("X-Amz-SignedHeaders"); signed != "content-length;host;if-none-match" {
+		t.Errorf("signed are %s", signed)
+	}
 	down := must(url.Parse(must(s3.OpenReports(client, "rep").PresignReport(ctx, "reports/nova/u.json", time.Minute))))
 	if up.Path != "/up/uploads/nova/elden/a.txt" || up.Query().Get("X-Amz-Expires") != "3600" {
 		t.Errorf("upload to %s for %s s", up.Path, up.Query().Get("X-Amz-Expires"))

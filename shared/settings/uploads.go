@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -9,6 +10,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 	"keypool/shared/upload"
 )
 
@@ -47,9 +49,10 @@ type Answers interface {
 	ForgetReading(ctx context.Context, merchant, pool, question string) error
 }
 
-// Files signs an address that an object can be put to.
+// Files signs an address that an object of that size can be put to, while there is none
+// of its name. The request must have the headers.
 type Files interface {
-	PresignUpload(ctx context.Context, object string, expires time.Duration) (string, error)
+	PresignUpload(ctx context.Context, object string, size int64, expires time.Duration) (url string, headers map[string]string, err error)
 }
 
 // Reports signs an address that a report can be read from.
@@ -60,11 +63,15 @@ type Reports interface {
 const (
 	signedFor   = 15 * time.Minute
 	maxFileName = 200 // characters
+
+	// MaxFileSize is what S3 takes in one PUT, in bytes.
+	MaxFileSize = 5 << 30
 )
 
-// Ticket is an address that takes one key file.
+// Ticket is an address that takes one key file of one size, once.
 type Ticket struct {
 	URL       string
+	Headers   map[string]string // that the PUT must have
 	ExpiresAt time.Time
 }
 
@@ -72,7 +79,7 @@ type Ticket struct {
 // with a slash, or "test", ingest would take the file for another side's, or for
 // misplaced.
 func CheckFileName(side pool.Side, name string) []Problem {
-	_, ok := upload.Locate(objectName(pool.ID{Merchant: "merchant", Pool: "pool", Side: side}, name))
+	_, ok := upload.Locate(upload.Place{Merchant: "merchant", Pool: "pool", Side: side, File: name}.Name())
 	if name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > maxFileName || text.OneLine(name) != name || !ok {
 		return []Problem{{Path: "name", Message: "use the name of a file of up to 200 characters, without slashes, and another than test"}}
 	}
@@ -82,10 +89,18 @@ func CheckFileName(side pool.Side, name string) []Problem {
 	return nil
 }
 
-// Create returns an address for a key file of that name. Its error is an
-// *InvalidError, or ErrNotFound if there is no such pool.
-func (s *Uploads) Create(ctx context.Context, to pool.ID, fileName string) (Ticket, error) {
-	if err := invalid(CheckFileName(to.Side, fileName)...); err != nil {
+// CheckFileSize returns the mistake in the size of a key file, in bytes.
+func CheckFileSize(size int64) []Problem {
+	if size < 1 || size > MaxFileSize {
+		return []Problem{{Path: "size", Message: "use the file's size in bytes, from 1 to 5,368,709,120; cut a larger file in parts"}}
+	}
+	return nil
+}
+
+// Create returns an address for a key file of that name and size, in bytes. Its error is
+// an *InvalidError, or ErrNotFound if there is no such pool.
+func (s *Uploads) Create(ctx context.Context, to pool.ID, fileName string, size int64) (Ticket, error) {
+	if err := invalid(append(CheckFileName(to.Side, fileName), CheckFileSize(size)...)...); err != nil {
 		return Ticket{}, err
 	}
 	_, ok, err := s.Store.Pool(ctx, to.Merchant, to.Pool)
@@ -96,8 +111,12 @@ func (s *Uploads) Create(ctx context.Context, to pool.ID, fileName string) (Tick
 		return Ticket{}, ErrNotFound
 	}
 	expires := s.Now().UTC().Add(signedFor).Truncate(time.Second)
-	url, err := s.Files.PresignUpload(ctx, objectName(to, fileName), signedFor)
-	return Ticket{url, expires}, err
+	place := upload.Place{
+		Merchant: to.Merchant, Pool: to.Pool, Side: to.Side, File: fileName,
+		Ticket: fmt.Sprintf("%016x", random.Uint64(ctx)),
+	}
+	url, headers, err := s.Files.PresignUpload(ctx, place.Name(), size, signedFor)
+	return Ticket{url, headers, expires}, err
 }
 
 // List returns up to limit of a merchant's uploads, newest first, from before the
@@ -217,13 +236,4 @@ func checkReading(seen upload.Seen, how upload.Reading) (problems []Problem) {
 		problems = append(problems, Problem{Path: option.Name, Message: message})
 	}
 	return problems
-}
-
-// objectName is the name that a key file has in the bucket.
-func objectName(to pool.ID, fileName string) string {
-	folder := "uploads/" + to.Merchant + "/" + to.Pool + "/"
-	if to.Side == pool.Test {
-		folder += "test/"
-	}
-	return folder + fileName
 }

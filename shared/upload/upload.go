@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -75,6 +76,7 @@ const (
 	UnknownMerchant Cause = "unknown-merchant" // its name names no known merchant
 	UnknownPool     Cause = "unknown-pool"     // it waits for its pool
 	Unclear         Cause = "unclear"          // it waits for its merchant's answer
+	UsedTicket      Cause = "used-ticket"      // its ticket brought another file before
 	Gone            Cause = "gone"             // it was removed before it was read
 	Encrypted       Cause = "encrypted"        // with a key that Keypool may not use
 	Archived        Cause = "archived"         // its storage class cannot be read
@@ -206,33 +208,55 @@ type Place struct {
 	Pool     string
 	Side     pool.Side
 	File     string
+	Ticket   string // that the file was put to; empty: none
 }
 
+// Name returns the object's name of a place.
+func (p Place) Name() string {
+	parts := []string{"uploads", p.Merchant, p.Pool}
+	if p.Side == pool.Test {
+		parts = append(parts, testFolder)
+	}
+	if p.Ticket != "" {
+		parts = append(parts, ticketFolder+p.Ticket)
+	}
+	return strings.Join(append(parts, p.File), "/")
+}
+
+const (
+	testFolder   = "test"
+	ticketFolder = "ticket-" // and the ticket
+)
+
 // Locate reads an object's name: uploads/<merchant>/<pool>/<file>, or
-// uploads/<merchant>/<pool>/test/<file>. It returns false if the name has
-// another form; the merchant is returned if the name is that clear. A file
-// called "test" is not taken as live keys: it was most likely meant for the test side.
+// uploads/<merchant>/<pool>/test/<file>; in each, ticket-<ticket>/<file> may stand for the
+// file. It returns false if the name has another form; the merchant is returned if the
+// name is that clear. A file called "test" is not taken as live keys: it was most likely
+// meant for the test side.
 func Locate(name string) (Place, bool) {
 	parts := strings.Split(name, "/")
 	if len(parts) < 2 || parts[0] != "uploads" || pool.CheckName(parts[1]) != nil {
 		return Place{File: name}, false
 	}
-	place := Place{Merchant: parts[1], File: name}
-	switch {
-	case len(parts) == 4 && parts[3] != "test":
-		place.Side = pool.Live
-	case len(parts) == 5 && parts[3] == "test":
-		place.Side = pool.Test
-	default:
-		return place, false
+	unclear := Place{Merchant: parts[1], File: name}
+	if len(parts) < 4 || pool.CheckName(parts[2]) != nil {
+		return unclear, false
 	}
-	file := parts[len(parts)-1]
-	if pool.CheckName(parts[2]) != nil || file == "" {
-		return Place{Merchant: parts[1], File: name}, false
+	place, rest := Place{Merchant: parts[1], Pool: parts[2], Side: pool.Live}, parts[3:]
+	if rest[0] == testFolder {
+		place.Side, rest = pool.Test, rest[1:]
 	}
-	place.Pool, place.File = parts[2], file
+	if len(rest) == 2 && ticketName.MatchString(rest[0]) {
+		place.Ticket, rest = strings.TrimPrefix(rest[0], ticketFolder), rest[1:]
+	}
+	if len(rest) != 1 || rest[0] == "" {
+		return unclear, false
+	}
+	place.File = rest[0]
 	return place, true
 }
+
+var ticketName = regexp.MustCompile("^" + ticketFolder + "[0-9a-f]{16}$")
 
 // Folder reports whether the object only makes a folder show in a console.
 func Folder(o Object, s Stat) bool { return s.Size == 0 && strings.HasSuffix(o.Name, "/") }

@@ -22,6 +22,10 @@ func TestLocate(t *testing.T) {
 		{"uploads/nova/elden/a.txt", upload.Place{Merchant: "nova", Pool: "elden", Side: pool.Live, File: "a.txt"}, true},
 		{"uploads/nova/elden/test/a.txt", upload.Place{Merchant: "nova", Pool: "elden", Side: pool.Test, File: "a.txt"}, true},
 		{"uploads/nova/elden/Ключи №1 (новые).txt", upload.Place{Merchant: "nova", Pool: "elden", Side: pool.Live, File: "Ключи №1 (новые).txt"}, true},
+		{"uploads/nova/elden/ticket-0123456789abcdef/a.txt", upload.Place{Merchant: "nova", Pool: "elden", Side: pool.Live, File: "a.txt", Ticket: "0123456789abcdef"}, true},
+		{"uploads/nova/elden/test/ticket-0123456789abcdef/a.txt", upload.Place{Merchant: "nova", Pool: "elden", Side: pool.Test, File: "a.txt", Ticket: "0123456789abcdef"}, true},
+		{"uploads/nova/elden/ticket-0123456789abcdef/test/a.txt", upload.Place{Merchant: "nova", File: "uploads/nova/elden/ticket-0123456789abcdef/test/a.txt"}, false},
+		{"uploads/nova/elden/ticket-01/a.txt", upload.Place{Merchant: "nova", File: "uploads/nova/elden/ticket-01/a.txt"}, false},
 		{"uploads/nova/test/a.txt", upload.Place{Merchant: "nova", Pool: "test", Side: pool.Live, File: "a.txt"}, true},
 		{"uploads/nova/elden/live/a.txt", upload.Place{Merchant: "nova", File: "uploads/nova/elden/live/a.txt"}, false},
 		{"uploads/nova/elden/test", upload.Place{Merchant: "nova", File: "uploads/nova/elden/test"}, false},
@@ -37,6 +41,9 @@ func TestLocate(t *testing.T) {
 		got, ok := upload.Locate(test.name)
 		if diff := cmp.Diff(test.want, got); diff != "" || ok != test.ok {
 			t.Errorf("%s: %t, want %t (-want +got):\n%s", test.name, ok, test.ok, diff)
+		}
+		if ok && got.Name() != test.name {
+			t.Errorf("%s is the place of %s", test.name, got.Name())
 		}
 	}
 }

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,5 +46,59 @@ func TestPrintedCommands(t *testing.T) {
 	}
 	if got := m.keysOf(o); len(got) != 1 {
 		t.Errorf("the customer was mailed %d keys, not 1", len(got))
+	}
+}
+
+// An upload address takes one file, of the size that was said.
+func TestUploadAddress(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	key := newKeys(1)[0]
+	answer := do(t, shop.Request{
+		Method: "POST", Path: "/v1/pools/" + m.pool + "/uploads",
+		Header: http.Header{"Authorization": {"Bearer " + m.token}, "Content-Type": {"application/json"}},
+		Body:   fmt.Appendf(nil, `{"name":"address.txt","size":%d}`, len(key)),
+	})
+	var ticket struct {
+		URL     string
+		Headers map[string]string
+	}
+	if err := json.Unmarshal(answer.Body, &ticket); err != nil || answer.Status != http.StatusCreated {
+		t.Fatalf("%d, %v", answer.Status, err)
+	}
+	put := func(body string, headers map[string]string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "PUT", ticket.URL, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range headers {
+			if name != "Content-Length" { // which the client sends by itself
+				r.Header.Set(name, value)
+			}
+		}
+		answer, err := world.shop.HTTP.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	for name, c := range map[string]int{
+		"another size":    put(key+"\n", ticket.Headers),
+		"a header misses": put(key, nil),
+	} {
+		if c != http.StatusForbidden {
+			t.Errorf("%s: %d, want 403", name, c)
+		}
+	}
+	if got := put(key, ticket.Headers); got != http.StatusOK {
+		t.Fatalf("the file: %d, want 200", got)
+	}
+	if u := m.loaded("address.txt"); u.Accepted != 1 {
+		t.Errorf("%d keys were accepted, want 1", u.Accepted)
+	}
+	if got := put(key, ticket.Headers); got != http.StatusPreconditionFailed {
+		t.Errorf("a second file: %d, want 412", got)
 	}
 }

@@ -206,16 +206,18 @@ func (o *oneOrMany) UnmarshalJSON(raw []byte) error {
 func TestSignedAddress_isForOneFile(t *testing.T) {
 	t.Parallel()
 	m, other := newMerchant(t), newMerchant(t)
+	content := newKeys(1)[0]
 	var ticket struct{ URL string }
-	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/pools/"+m.pool+"/uploads", map[string]string{"name": "own.txt"}, &ticket); err != nil {
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/pools/"+m.pool+"/uploads", map[string]any{"name": "own.txt", "size": len(content)}, &ticket); err != nil {
 		t.Fatal(err)
 	}
 	put := func(url string) int {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(newKeys(1)[0]))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(content))
 		if err != nil {
 			t.Fatal(err)
 		}
+		request.Header.Set("If-None-Match", "*")
 		answer, err := world.shop.HTTP.Do(request)
 		if err != nil {
 			t.Fatal(err)
