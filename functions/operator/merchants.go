@@ -9,6 +9,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/settings"
+	"keypool/shared/upload"
 	"keypool/shared/web/rest"
 )
 
@@ -23,21 +24,30 @@ type Merchant struct {
 	Languages     []string `json:"languages,omitempty" nullable:"false" doc:"BCP 47 tags; the first is used where a customer's own is not there. A product that has texts has one in each."`
 	TimeZone      string   `json:"time_zone,omitempty" doc:"IANA name, for dates in mails; UTC where empty."`
 	DefaultPool   string   `json:"default_pool,omitempty" doc:"Pool that feeds products which name none."`
+	Uploads       *Limits  `json:"uploads,omitempty" doc:"What the merchant's key files may bring in a day, by UTC. Files beyond it wait for the next day."`
+}
+
+// Limits are those of a day. One that is left out is the default.
+type Limits struct {
+	Files int   `json:"files,omitempty" minimum:"1" maximum:"1000000" doc:"500 by default."`
+	Bytes int64 `json:"bytes,omitempty" minimum:"1" maximum:"1099511627776" doc:"2,147,483,648 by default."`
+	Keys  int   `json:"keys,omitempty" minimum:"1" maximum:"1000000000" doc:"12,000,000 by default. A file's are reckoned from its first 64 KiB."`
 }
 
 var sampleMerchant = Merchant{
 	Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme Games",
 	ReplyTo: "help@acme.example", Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"},
-	TimeZone: "Europe/Berlin", DefaultPool: "elden",
+	TimeZone: "Europe/Berlin", DefaultPool: "elden", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000},
 }
 
 // settable returns the part of a merchant that a request can set.
 func (m Merchant) settable() Merchant { m.Name = ""; return m }
 
 func newMerchant(m catalog.Merchant) Merchant {
+	limits := Limits(m.Uploads.OrDefault())
 	return Merchant{
 		Name: m.Name, Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
-		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool,
+		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Uploads: &limits,
 	}
 }
 
@@ -56,6 +66,9 @@ func (in *putMerchant) settings() catalog.Merchant {
 	m := catalog.Merchant{
 		Name: in.Merchant, Title: in.Body.Title, NoticeAddress: in.Body.NoticeAddress, SenderName: in.Body.SenderName,
 		ReplyTo: in.Body.ReplyTo, Logo: in.Body.Logo, TimeZone: in.Body.TimeZone, DefaultPool: in.Body.DefaultPool,
+	}
+	if in.Body.Uploads != nil {
+		m.Uploads = upload.Limits(*in.Body.Uploads).Own()
 	}
 	if len(in.Body.Languages) > 0 {
 		m.Languages = in.Body.Languages

@@ -23,6 +23,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/settings"
+	"keypool/shared/upload"
 	"keypool/shared/web"
 )
 
@@ -98,7 +99,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_operator_merchant")).Want(201).Into(&merchant)
 	if diff := cmp.Diff(Merchant{
 		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example",
-		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin",
+		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000},
 	}, merchant); diff != "" {
 		t.Error(diff)
 	}
@@ -230,6 +231,27 @@ func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
 	}
 	if sent := w.fill.drain(); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
+	}
+}
+
+// What a merchant's files may bring in a day is the operator's to set, one limit or all.
+func TestMerchant_limitsOfUploads(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	acme := Merchant{Title: "A", NoticeAddress: "a@example.com", Uploads: &Limits{Files: 3, Keys: 20_000_000}}
+	var got Merchant
+	w.call("PUT", "/v1/merchants/acme", acme).Want(201).Into(&got)
+	if want := (Limits{Files: 3, Bytes: 2 << 30, Keys: 20_000_000}); *got.Uploads != want {
+		t.Errorf("%+v, want %+v", *got.Uploads, want)
+	}
+	acme.Uploads = nil
+	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200).Into(&got)
+	if *got.Uploads != Limits(upload.DefaultLimits) {
+		t.Errorf("left out: %+v, want the defaults", *got.Uploads)
+	}
+	acme.Uploads = &Limits{Files: -1, Bytes: 2 << 50}
+	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.uploads.bytes", "body.uploads.files"}) {
+		t.Errorf("limits that are none: %q", got)
 	}
 }
 

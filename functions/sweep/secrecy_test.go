@@ -37,8 +37,12 @@ func TestSecrecy(t *testing.T) {
 			Merchant: lambdatest.Merchant, ID: name, File: s.Canaries.New(canary.Key), Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished,
 			Cause: upload.Binary, ReceivedAt: time.Now().Add(-2 * upload.RemindAfter), FinishedAt: time.Now().Add(-upload.RemindAfter), DueAt: time.Now().Add(-time.Minute),
 		}
-		if _, err := s.Store.MoveUpload(t.Context(), "", refused, nil); err != nil {
-			t.Fatal(err)
+		waits := refused
+		waits.ID, waits.State, waits.Cause, waits.Size, waits.FinishedAt = name+"-waits", upload.Parked, upload.OverLimit, 1, time.Time{}
+		for _, u := range []upload.Upload{refused, waits} {
+			if _, err := s.Store.MoveUpload(t.Context(), "", u, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	s.RefuseEachCall("a tick", func() []byte {

@@ -35,7 +35,7 @@ var Functions = []Function{
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.UploadsPrefix, dynamo.ParkedPrefix, dynamo.TicketsPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.UsagePrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.RangesPrefix}},
 			{Target: keysTable, Actions: "PartiQLInsert BatchGetItem"},
@@ -161,7 +161,7 @@ var Functions = []Function{
 		Timeout:     50 * time.Second, // it runs every minute
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "DELAY_MAIL_AFTER"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UsagePrefix}},
 			{Target: catalogTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.UploadsPrefix}},
 			{Target: catalogDue, Actions: "Query"},
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // Merchant is a seller, the owner of pools, products and accounts.
@@ -25,6 +26,8 @@ type Merchant struct {
 	Languages     []string // BCP 47, the first is the default
 	TimeZone      string   // IANA name; UTC where empty
 	DefaultPool   string   // feeds products that name no pool
+
+	Uploads upload.Limits // of what its files bring in a day; zeros: the defaults
 
 	// Salt keys the hashes of the merchant's license keys and of its customers'
 	// addresses. It is random, made with the merchant, never changed, never shown.

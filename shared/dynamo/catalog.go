@@ -10,6 +10,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
+	"keypool/shared/upload"
 )
 
 // A merchant's settings. Reads are consistent; catalog.Cache saves callers on the
@@ -34,6 +35,9 @@ type merchantItem struct {
 	Languages     []string `dynamodbav:"languages,omitempty"`
 	TimeZone      string   `dynamodbav:"timeZone,omitempty"`
 	DefaultPool   string   `dynamodbav:"defaultPool,omitempty"`
+	UploadFiles   int      `dynamodbav:"uploadFiles,omitempty"` // limits of a day
+	UploadBytes   int64    `dynamodbav:"uploadBytes,omitempty"`
+	UploadKeys    int      `dynamodbav:"uploadKeys,omitempty"`
 	Salt          []byte   `dynamodbav:"salt"`
 }
 
@@ -106,6 +110,7 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...not
 		primaryKey: merchantKey(m.Name), V: schema, Kind: merchantKind, Version: m.Version + 1,
 		Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt,
+		UploadFiles: m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys,
 	}
 	guard := locked(m.Version)
 	if m.Version > 0 {
@@ -303,6 +308,7 @@ func (i merchantItem) merchant() catalog.Merchant {
 		Name: i.primaryKey.merchant(), Version: i.Version,
 		Title: i.Title, NoticeAddress: i.NoticeAddress, SenderName: i.SenderName, ReplyTo: i.ReplyTo,
 		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt,
+		Uploads: upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys},
 	}
 }
 

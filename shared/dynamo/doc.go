@@ -19,6 +19,7 @@
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
 //	                                                     a rejected file until its reminder
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
+//	  usage#<m>             <yyyy-mm-dd>                 what the merchant's files brought in a day
 //	  tickets#<m>           <ticket>                     the object version that was put to an upload address
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
 //

@@ -26,6 +26,7 @@ const (
 	UploadsPrefix   = "uploads#"
 	RangesPrefix    = "ranges#"
 	TicketsPrefix   = "tickets#"
+	UsagePrefix     = "usage#"
 	ParkedPrefix    = "parked#"
 
 	// of orders
@@ -151,6 +152,10 @@ func rangesPK(merchant, upload string) string { return RangesPrefix + merchant +
 
 // rangeNumber returns the number of an upload's range.
 func (k primaryKey) rangeNumber() (int, error) { return strconv.Atoi(k.SK) }
+
+func usageKey(merchant string, day time.Time) primaryKey {
+	return primaryKey{UsagePrefix + merchant, day.UTC().Format(time.DateOnly)}
+}
 
 func ticketKey(merchant, ticket string) primaryKey {
 	return primaryKey{TicketsPrefix + merchant, ticket}

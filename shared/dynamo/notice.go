@@ -38,6 +38,7 @@ type factsItem struct {
 	Orders    []string `dynamodbav:"orders,omitempty"`
 	Count     int      `dynamodbav:"count,omitempty"`
 	Cause     string   `dynamodbav:"cause,omitempty"`
+	Limit     int64    `dynamodbav:"limit,omitempty"`
 	StartedAt int64    `dynamodbav:"startedAt,omitempty"`
 
 	Refused []refusedItem `dynamodbav:"refused,omitempty"`
@@ -96,7 +97,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			StartedAt: millis(f.Started), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
+			Limit: f.Limit, StartedAt: millis(f.Started), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -137,7 +138,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Started: at(f.StartedAt), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
+			Limit: f.Limit, Started: at(f.StartedAt), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
 		},
 		Mail: i.entry(),
 	}, nil

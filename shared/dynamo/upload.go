@@ -39,6 +39,7 @@ type uploadItem struct {
 
 	ReceivedAt int64  `dynamodbav:"receivedAt"`
 	FinishedAt int64  `dynamodbav:"finishedAt,omitempty"`
+	Counted    bool   `dynamodbav:"counted,omitempty"`
 	Reminded   bool   `dynamodbav:"reminded,omitempty"`
 	Due        string `dynamodbav:"due,omitempty"`
 	DueAt      int64  `dynamodbav:"dueAt,omitempty"`
@@ -155,6 +156,12 @@ func (s *Store) Parked(ctx context.Context, merchant, pool string) ([]string, er
 // the mark that the upload waits for its pool, and the notice. It is tried again if
 // another upload is added to the same notice meanwhile.
 func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
+	moved, err := s.moveUpload(ctx, from, u, tell)
+	return moved, wrap(err, "bring upload %s to %s", u.ID, u.State)
+}
+
+// moveUpload makes the further writes in the same transaction, after the record's.
+func (s *Store) moveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice, further ...types.TransactWriteItem) (bool, error) {
 	const record = 0 // the position of the write
 	moved := func(err error) bool {
 		_, failed := failedCondition(err, record)
@@ -163,6 +170,9 @@ func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Uplo
 	err := retryUnless(ctx, func() error {
 		var tx transaction
 		tx.add(s.uploadWrite(from, u))
+		for _, write := range further {
+			tx.add(write)
+		}
 		switch parked := parkedKey(u.PoolID(), u.ID); {
 		case u.State == upload.Parked:
 			tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
@@ -179,11 +189,14 @@ func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Uplo
 			}
 		}
 		return s.transact(ctx, &tx)
-	}, moved)
+	}, func(err error) bool {
+		_, refused := failedCondition(err, record+1)
+		return moved(err) || refused && len(further) > 0
+	})
 	if moved(err) {
 		return false, nil
 	}
-	return err == nil, wrap(err, "bring upload %s to %s", u.ID, u.State)
+	return err == nil, err
 }
 
 // uploadWrite creates the record, or changes the attributes that a change of state may change.
@@ -194,7 +207,7 @@ func (s *Store) uploadWrite(from upload.State, u upload.Upload) types.TransactWr
 	}
 	update := newUpdate(condition{"#state = :from", attrs{":from": text(string(from))}})
 	update.remove("reminded") // of the state that it is in no longer
-	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt", "seen", "reading", "remembered"} {
+	for _, name := range []string{"state", "cause", "encoding", "ranges", "kept", "finishedAt", "due", "dueAt", "seen", "reading", "remembered", "counted"} {
 		if value, ok := item[name]; ok {
 			update.set(name, value)
 		} else {
@@ -320,7 +333,7 @@ func newUploadItem(u upload.Upload) uploadItem {
 		State: string(u.State), Cause: string(u.Cause), Ranges: u.Ranges, Done: u.Done, Lines: u.Lines,
 		ConfirmedAt: millis(u.ConfirmedAt), Remembered: u.Remembered,
 		Counts:     make(map[string]int, len(u.Counts)), // there even if empty: its entries are increased
-		ReceivedAt: millis(u.ReceivedAt), FinishedAt: millis(u.FinishedAt), DueAt: millis(u.DueAt), Reminded: u.Reminded,
+		ReceivedAt: millis(u.ReceivedAt), FinishedAt: millis(u.FinishedAt), DueAt: millis(u.DueAt), Counted: u.Counted, Reminded: u.Reminded,
 	}
 	for outcome, n := range u.Counts {
 		item.Counts[string(outcome)] = n
@@ -347,7 +360,7 @@ func (i uploadItem) upload() upload.Upload {
 		State: upload.State(i.State), Cause: upload.Cause(i.Cause), Ranges: i.Ranges, Done: i.Done, Lines: i.Lines,
 		Seen: i.Seen.seen(), ConfirmedAt: at(i.ConfirmedAt), Remembered: i.Remembered,
 		Counts:     decodeCounts(i.Counts),
-		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt), Reminded: i.Reminded,
+		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt), Counted: i.Counted, Reminded: i.Reminded,
 	}
 	if i.Reading != nil {
 		u.Reading = i.Reading.reading()

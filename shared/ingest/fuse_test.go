@@ -76,6 +76,14 @@ func (r fusedRecords) MoveUpload(ctx context.Context, from upload.State, u uploa
 	return ok, err
 }
 
+func (r fusedRecords) AdmitUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice, file upload.Usage, limits upload.Limits, now time.Time) (ok bool, err error) {
+	err = r.f.blow(func() (err error) {
+		ok, err = r.Records.AdmitUpload(ctx, from, u, tell, file, limits, now)
+		return err
+	})
+	return ok, err
+}
+
 func (r fusedRecords) Reading(ctx context.Context, merchant, pool, question string) (how upload.Reading, ok bool, err error) {
 	err = r.f.blow(func() (err error) { how, ok, err = r.Records.Reading(ctx, merchant, pool, question); return err })
 	return how, ok, err

@@ -36,6 +36,11 @@ type Records interface {
 	// upload.Seen.Question; false if it was never asked or answered.
 	Reading(ctx context.Context, merchant, pool, question string) (upload.Reading, bool, error)
 
+	// AdmitUpload is MoveUpload for an upload that counts from now on in its merchant's
+	// usage of the day of now. It changes nothing and fails with *upload.OverLimitError if
+	// the file brings more than the limits leave.
+	AdmitUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice, file upload.Usage, limits upload.Limits, now time.Time) (bool, error)
+
 	// UseTicket gives a ticket to the version of an object that was put to it. It is false
 	// if another version has it.
 	UseTicket(ctx context.Context, merchant, ticket string, o upload.Object) (bool, error)
@@ -217,11 +222,12 @@ func (w *Worker) identify(ctx context.Context, o upload.Object, stat upload.Stat
 // admit stores the next state of an upload that is new, was parked, or is confirmed, and
 // returns the record as it is then.
 func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) (upload.Upload, error) {
-	var err error
-	if u, err = w.inspect(ctx, u); err != nil {
+	before := u
+	u, file, err := w.inspect(ctx, u)
+	if err != nil {
 		return u, err
 	}
-	if from == upload.Parked && u.State == upload.Parked {
+	if from == upload.Parked && u.State == upload.Parked && u.Cause == before.Cause {
 		return u, nil
 	}
 	var tell *notice.Notice
@@ -236,7 +242,10 @@ func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) 
 			return u, err
 		}
 	}
-	moved, err := w.Records.MoveUpload(ctx, from, u, tell)
+	moved, err := w.move(ctx, from, u, tell, file)
+	if over, is := errors.AsType[*upload.OverLimitError](err); is {
+		return w.park(ctx, from, before, over)
+	}
 	if err != nil {
 		return u, err
 	}
@@ -252,12 +261,49 @@ func (w *Worker) admit(ctx context.Context, from upload.State, u upload.Upload) 
 	return u, nil
 }
 
-// inspect sets the state of an upload by its name, its pool and the head of its file.
-func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, error) {
-	now := w.Now()
-	reject := func(cause upload.Cause) (upload.Upload, error) {
-		u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, cause, now, now.Add(upload.RemindAfter)
+// move stores the state of an upload that was inspected. One that is to be read counts
+// from then on in its merchant's day.
+func (w *Worker) move(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice, file upload.Usage) (bool, error) {
+	if u.Counted || u.State != upload.Loading && u.State != upload.NeedsConfirmation {
+		return w.Records.MoveUpload(ctx, from, u, tell)
+	}
+	merchant, _, err := w.Catalog.Merchant(ctx, u.Merchant)
+	if err != nil {
+		return false, err
+	}
+	u.Counted = true
+	return w.Records.AdmitUpload(ctx, from, u, tell, file, merchant.Uploads.OrDefault(), w.Now())
+}
+
+// park lets a file wait whose merchant's day is full. The merchant is told once a day.
+func (w *Worker) park(ctx context.Context, from upload.State, u upload.Upload, over *upload.OverLimitError) (upload.Upload, error) {
+	if from == upload.Parked && u.Cause == upload.OverLimit {
 		return u, nil
+	}
+	now := w.Now()
+	u.State, u.Cause, u.DueAt = upload.Parked, upload.OverLimit, upload.NextLook(now)
+	if err := w.writeReport(ctx, &u, nil); err != nil {
+		return u, err
+	}
+	facts := notice.Uploaded(u)
+	facts.Cause, facts.Limit = over.Limit, over.Most
+	tell := notice.New(u.Merchant, notice.UploadLimit, notice.Day(now), facts, now)
+	_, err := w.Records.MoveUpload(ctx, from, u, &tell)
+	return u, err
+}
+
+// inspect sets the state of an upload by its name, its pool and the head of its file. It
+// returns what the file brings, if it is to be read.
+func (w *Worker) inspect(ctx context.Context, u upload.Upload) (_ upload.Upload, brings upload.Usage, _ error) {
+	u, head, err := w.assess(ctx, u)
+	return u, u.Usage(head), err
+}
+
+func (w *Worker) assess(ctx context.Context, u upload.Upload) (_ upload.Upload, head []byte, _ error) {
+	now := w.Now()
+	reject := func(cause upload.Cause) (upload.Upload, []byte, error) {
+		u.State, u.Cause, u.FinishedAt, u.DueAt = upload.Finished, cause, now, now.Add(upload.RemindAfter)
+		return u, head, nil
 	}
 	switch {
 	case u.Cause == upload.Misplaced, u.Cause == upload.UnknownMerchant, u.Cause == upload.UsedTicket:
@@ -267,25 +313,25 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 	}
 	_, known, err := w.Catalog.Pool(ctx, u.Merchant, u.Pool)
 	if err != nil {
-		return u, err
+		return u, nil, err
 	}
 	if !known {
 		u.State, u.Cause, u.DueAt = upload.Parked, upload.UnknownPool, now.Add(upload.StalledAfter)
-		return u, nil
+		return u, head, nil
 	}
-	head, err := w.head(ctx, u)
+	head, err = w.head(ctx, u)
 	if err == nil && u.State != "" {
 		err = w.checkNotDeleted(ctx, u.Object)
 	}
 	if cause := upload.CauseOf(err); cause != "" {
-		u, _ = reject(cause)
+		u, _, _ = reject(cause)
 		if cause == upload.Gone {
 			u.DueAt = time.Time{}
 		}
-		return u, nil
+		return u, head, nil
 	}
 	if err != nil {
-		return u, err
+		return u, nil, err
 	}
 	text := false
 	if u.Encoding, text = examine(head[:min(len(head), headSize)]); !text {
@@ -294,14 +340,14 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 	if u.ConfirmedAt.IsZero() {
 		clear, err := w.question(ctx, &u, head)
 		if err != nil {
-			return u, err
+			return u, nil, err
 		}
 		if !clear {
 			if u.Seen.Table.Is() && u.Seen.Table.Column == 0 {
 				return reject(upload.NoColumn)
 			}
 			u.State, u.Cause, u.DueAt = upload.NeedsConfirmation, upload.Unclear, now.Add(upload.RemindAfter)
-			return u, nil
+			return u, head, nil
 		}
 	}
 	u.State, u.Cause, u.DueAt = upload.Loading, "", now.Add(upload.StalledAfter)
@@ -309,7 +355,7 @@ func (w *Worker) inspect(ctx context.Context, u upload.Upload) (upload.Upload, e
 	if u.Seen.Table.Is() {
 		u.Ranges = 1 // a quote in one range would change what the next one holds
 	}
-	return u, nil
+	return u, head, nil
 }
 
 // question looks at the head of a file, and reports whether it is clear how to read it:

@@ -44,7 +44,7 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 			{Line: 5, Reason: upload.ControlCharacter},
 			{Line: 6, Reason: upload.SameFile},
 		},
-		ReceivedAt: noon, FinishedAt: noon,
+		ReceivedAt: noon, FinishedAt: noon, Counted: true,
 	}
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)

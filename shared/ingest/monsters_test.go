@@ -392,6 +392,10 @@ func (n *nowhere) Upload(context.Context, string, string) (upload.Upload, bool, 
 	return n.upload, n.upload.State != "", nil
 }
 
+func (n *nowhere) AdmitUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice, _ upload.Usage, _ upload.Limits, _ time.Time) (bool, error) {
+	return n.MoveUpload(ctx, from, u, tell)
+}
+
 func (n *nowhere) MoveUpload(_ context.Context, _ upload.State, u upload.Upload, tell *notice.Notice) (bool, error) {
 	n.upload = u
 	if tell != nil {

@@ -57,13 +57,14 @@ func TestIngest_strayFilesAreGatheredForTheOperator(t *testing.T) {
 	m.wantMails(3, 40)
 }
 
-// TestIngest_filesAtOnceShareANotice: forty workers add to one notice at the same moment.
+// TestIngest_filesAtOnceShareANotice: forty workers add to one notice, and to the usage of
+// one day, at the same moment.
 func TestIngest_filesAtOnceShareANotice(t *testing.T) {
 	t.Parallel()
 	d := newFixture(t)
 	var workers sync.WaitGroup
 	for n := range 40 {
-		o := d.bucket.Put(fmt.Sprintf("uploads/nova/elden/%d.txt", n), nil)
+		o := d.bucket.Put(fmt.Sprintf("uploads/nova/elden/%d.txt", n), fmt.Appendf(nil, "KEY-%02d\n", n))
 		workers.Go(func() {
 			if err := d.worker.Receive(context.Background(), o); err != nil {
 				t.Error(err)
@@ -74,6 +75,9 @@ func TestIngest_filesAtOnceShareANotice(t *testing.T) {
 	told, _, err := d.store.Notice(t.Context(), notice.Gather("nova", notice.UploadReport, notice.Facts{}, noon).ID)
 	if err != nil || told.Facts.Count != 40 || len(told.Facts.Uploads) != 40 {
 		t.Errorf("the notice tells of %d files, names %d, %v; want all 40", told.Facts.Count, len(told.Facts.Uploads), err)
+	}
+	if used, err := d.store.Usage(t.Context(), "nova", noon); err != nil || used != (upload.Usage{Files: 40, Bytes: 280, Keys: 40}) {
+		t.Errorf("the day's usage is %+v, %v", used, err)
 	}
 }
 

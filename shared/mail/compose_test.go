@@ -300,10 +300,14 @@ func TestNoticeMail_golden(t *testing.T) {
 			u := with(record, func(u *upload.Upload) { u.Counts, u.Lines = upload.Counts{upload.ThisPool: 3000}, 3000 })
 			return &u
 		}()},
-		"upload_no_keys":     {notice.UploadReport, "nova", caused(upload.NoKeys), &refused},
-		"upload_empty":       {notice.UploadReport, "nova", caused(upload.Empty), unread(upload.Empty)},
-		"upload_binary":      {notice.UploadReport, "nova", caused(upload.Binary), unread(upload.Binary)},
-		"upload_no_pool":     {notice.UploadReport, "nova", caused(upload.UnknownPool), unread(upload.UnknownPool)},
+		"upload_no_keys": {notice.UploadReport, "nova", caused(upload.NoKeys), &refused},
+		"upload_empty":   {notice.UploadReport, "nova", caused(upload.Empty), unread(upload.Empty)},
+		"upload_binary":  {notice.UploadReport, "nova", caused(upload.Binary), unread(upload.Binary)},
+		"upload_no_pool": {notice.UploadReport, "nova", caused(upload.UnknownPool), unread(upload.UnknownPool)},
+		"upload_limit": {notice.UploadLimit, "nova", with(file, func(f *notice.Facts) { f.Cause, f.Limit = "bytes", 2<<30 }), func() *upload.Upload {
+			u := with(*unread(upload.OverLimit), func(u *upload.Upload) { u.State = upload.Parked })
+			return &u
+		}()},
 		"upload_used_ticket": {notice.UploadReport, "nova", caused(upload.UsedTicket), unread(upload.UsedTicket)},
 		"upload_gone":        {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
 		"upload_encrypted":   {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},

@@ -68,6 +68,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Empty:          noticeWriter.empty,
 	notice.Unconnected:    noticeWriter.unconnected,
 	notice.UploadReport:   noticeWriter.uploadReport,
+	notice.UploadLimit:    noticeWriter.uploadLimit,
 	notice.LargeUpload:    noticeWriter.uploadReport,
 	notice.UploadReminder: noticeWriter.uploadReminder,
 	notice.Misplaced:      noticeWriter.misplaced,

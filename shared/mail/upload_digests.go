@@ -172,6 +172,7 @@ var causes = map[upload.Cause]string{
 	upload.Misplaced:       "in the wrong place: its name says no pool",
 	upload.UnknownMerchant: "in the wrong place: its name says no merchant that is set up",
 	upload.UnknownPool:     "waits for its pool, which does not exist",
+	upload.OverLimit:       "waits for the next day: the day's limit is reached",
 	upload.Unclear:         "waits for your answer: it does not read like a list of keys",
 	upload.UsedTicket:      "its upload address was used before",
 	upload.Gone:            "removed before it was read",

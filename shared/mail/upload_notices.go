@@ -225,6 +225,10 @@ func (w noticeWriter) unread() letter {
 			fmt.Sprintf("The file names the pool %s, which does not exist.", name),
 			"The file is kept. Create the pool, and it is read by itself. If the name is a slip, drop the file again under the right one and delete this one.",
 		)
+	case upload.OverLimit:
+		l.Badge = warn("Waiting")
+		l.Title = fmt.Sprintf("%s waits for the next day.", file)
+		l.Words = words("Your files brought as much as they may in a day. This one is read by itself when the next day begins, at midnight UTC.")
 	case upload.Unclear:
 		return w.held(l)
 	case upload.Empty:
@@ -278,6 +282,22 @@ func (w noticeWriter) unread() letter {
 		)
 	}
 	return l
+}
+
+// uploadLimit tells that a merchant's day is full.
+func (w noticeWriter) uploadLimit() letter {
+	f := w.n.Facts
+	limit := number(int(f.Limit)) + " " + f.Cause
+	return letter{
+		Badge: warn("Waiting"),
+		Title: fmt.Sprintf("%s waits: today's limit is reached.", w.file()),
+		Words: words(
+			fmt.Sprintf("Your key files may bring %s in a day, and %s would pass that. It is kept, and so are those that come after it.", limit, w.file()),
+			"They are read by themselves when the next day begins, at midnight UTC, as far as that day's limit goes. A file that is larger than the limit waits until whoever runs Keypool for you raises it: reply to this mail.",
+			"You are told this once a day. If these files are not yours, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it.",
+		),
+		Details: w.uploadFacts(),
+	}
 }
 
 // some says how much of a file was added that could not be read to its end.

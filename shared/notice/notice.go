@@ -30,6 +30,7 @@ const (
 	Empty          Kind = "empty"           // an alert of a pool: no key left, whether or not orders wait
 	Unconnected    Kind = "unconnected"     // a product and a day: paid for, but no pool feeds it
 	UploadReport   Kind = "upload-report"   // five minutes: small uploads, and what became of their lines
+	UploadLimit    Kind = "upload-limit"    // a day: files that wait, since they bring more than a day may
 	LargeUpload    Kind = "large-upload"    // an upload of more than one range: what became of each line
 	UploadReminder Kind = "upload-reminder" // five minutes: uploads that were not read days ago and still lie there
 	Misplaced      Kind = "misplaced"       // five minutes: uploads without a known merchant, told to the operator
@@ -49,7 +50,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	LowStock, Empty, Unconnected, UploadReport, LargeUpload, UploadReminder, Misplaced,
+	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent, NotSigned,
 	NewToken, ExpiringToken, NewSecret, ChangedText, ChangedAddress,
 }
@@ -88,6 +89,7 @@ type Facts struct {
 	Orders  []string
 	Count   int       // occurrences, where Orders, Refused or Uploads is cut short
 	Cause   string    // machine-readable: a field, a code
+	Limit   int64     // of a day
 	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use
 }
 

@@ -19,6 +19,7 @@ type run struct {
 	swept  Swept
 	failed []error
 	asked  map[order.FillRequest]func() error
+	days   map[string]usedDay // by merchant
 }
 
 // ask sends a request to fill, once in a run for all lines of a queue. It returns the

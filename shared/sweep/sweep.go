@@ -11,7 +11,8 @@
 //     stream hands it to the function deliver again;
 //   - a line that waits. It asks fill to look at the line's queue and, if the
 //     customer has waited long enough, sets one delay mail due;
-//   - an upload without progress, parked, or confirmed. It asks ingest to resume it;
+//   - an upload without progress, parked, or confirmed. It asks ingest to resume it, one
+//     that waits for the next day once there is room for it;
 //   - a file that was rejected days ago. It reminds the file's owner.
 //
 // Every line in a queue is due at some time, so the sweep finds each queue with an
@@ -59,6 +60,9 @@ type Store interface {
 	// the item is not at the version that was seen.
 	SetMail(ctx context.Context, item outbox.Item, version int, to outbox.Entry) error
 
+	// Usage returns what a merchant's files brought in the day of now.
+	Usage(ctx context.Context, merchant string, now time.Time) (upload.Usage, error)
+
 	// SetUploadDue changes the time of an upload's next look; zero: never. It fails
 	// with retry.ErrChanged if that time was changed meanwhile.
 	SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Time) error
@@ -70,6 +74,7 @@ type Store interface {
 
 // Catalog reads the merchants' settings.
 type Catalog interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 }
@@ -267,6 +272,15 @@ func (r *run) upload(ctx context.Context, u upload.Upload) error {
 	switch {
 	case u.State == upload.Loading, u.State == upload.Confirmed:
 		return r.resume(ctx, u)
+	case u.State == upload.Parked && u.Cause == upload.OverLimit:
+		room, err := r.room(ctx, u)
+		if err != nil {
+			return err
+		}
+		if room {
+			return r.resume(ctx, u)
+		}
+		return r.Store.SetUploadDue(ctx, u, upload.NextLook(now))
 	case u.State == upload.Parked:
 		_, known, err := r.Catalog.Pool(ctx, u.Merchant, u.Pool)
 		if err != nil {
@@ -283,6 +297,40 @@ func (r *run) upload(ctx context.Context, u upload.Upload) error {
 	default:
 		return r.Store.SetUploadDue(ctx, u, time.Time{})
 	}
+}
+
+// room reports whether a file that waits for the next day fits into the day as it is,
+// beside those that this sweep found room for. Ingest, which knows its keys, decides.
+func (r *run) room(ctx context.Context, u upload.Upload) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	day, read := r.days[u.Merchant]
+	if !read {
+		merchant, _, err := r.Catalog.Merchant(ctx, u.Merchant)
+		if err != nil {
+			return false, err
+		}
+		if day.usage, err = r.Store.Usage(ctx, u.Merchant, r.Now()); err != nil {
+			return false, err
+		}
+		day.limits = merchant.Uploads.OrDefault()
+	}
+	fits := day.limits.Check(day.usage, upload.Usage{Files: 1, Bytes: u.Size, Keys: 1}) == nil
+	if fits {
+		day.usage.Files++
+		day.usage.Bytes += u.Size
+	}
+	if r.days == nil {
+		r.days = map[string]usedDay{}
+	}
+	r.days[u.Merchant] = day
+	return fits, nil
+}
+
+// usedDay is a merchant's day.
+type usedDay struct {
+	usage  upload.Usage
+	limits upload.Limits
 }
 
 // waitsForOwner reminds the owner of a file that is not read, once, when it has lain

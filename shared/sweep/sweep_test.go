@@ -323,6 +323,14 @@ func TestSweep_uploads(t *testing.T) {
 			upload: upload.Upload{State: upload.NeedsConfirmation, Cause: upload.Unclear, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true,
 		},
+		"beyond the day's limit": {
+			upload: upload.Upload{State: upload.Parked, Cause: upload.OverLimit, Size: 3 << 30, DueAt: due},
+			at:     20 * time.Minute, dueAt: due.Add(time.Hour),
+		},
+		"beyond the day's limit, and there is room": {
+			upload: upload.Upload{State: upload.Parked, Cause: upload.OverLimit, Size: 1, DueAt: due},
+			at:     20 * time.Minute, start: true, dueAt: due.Add(20 * time.Minute),
+		},
 		"refused days ago": {
 			upload: upload.Upload{State: upload.Finished, Cause: upload.Binary, FinishedAt: noon, DueAt: noon.Add(3 * day)},
 			at:     3 * day, remind: true,

@@ -75,6 +75,7 @@ const (
 	Misplaced       Cause = "misplaced"        // its name names no pool
 	UnknownMerchant Cause = "unknown-merchant" // its name names no known merchant
 	UnknownPool     Cause = "unknown-pool"     // it waits for its pool
+	OverLimit       Cause = "over-limit"       // it waits for the next day: its merchant's day is full
 	Unclear         Cause = "unclear"          // it waits for its merchant's answer
 	UsedTicket      Cause = "used-ticket"      // its ticket brought another file before
 	Gone            Cause = "gone"             // it was removed before it was read
@@ -150,6 +151,7 @@ type Upload struct {
 	ReceivedAt time.Time
 	FinishedAt time.Time
 	DueAt      time.Time // when the sweep looks at it; zero: never
+	Counted    bool      // in the usage of its merchant's day
 	Reminded   bool      // its owner was reminded of it in this state
 }
 
