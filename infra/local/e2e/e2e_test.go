@@ -140,6 +140,20 @@ func TestSignatures_allRefusalsLookAlike(t *testing.T) {
 		t.Errorf("an order was stored: %+v", l)
 	}
 	m.pay(o, "fulfilled", 1)
+
+	// All that came to the address with the headers of a signature is counted, and told.
+	var account struct {
+		Failed       int       `json:"failed"`
+		LastSeenAt   time.Time `json:"last_seen_at"`
+		LastFailedAt time.Time `json:"last_failed_at"`
+	}
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodGet, "/v1/accounts/"+shop.AccountName, nil, &account); err != nil {
+		t.Fatal(err)
+	}
+	if account.Failed != 7 || account.LastSeenAt.IsZero() || account.LastFailedAt.IsZero() {
+		t.Errorf("the account shows %+v", account)
+	}
+	m.notice(shop.AccountName, "A message to your account")
 }
 
 // An order that waits is cancelled: its keys are the next order's, and nobody is mailed.
@@ -520,6 +534,52 @@ func TestKeyFiles_badOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.mailTo("operator@keypool.example", stray)
+}
+
+// A file that reads like something else is held until the merchant says how to read it,
+// and sold by what its lines hold.
+func TestKeyFiles_heldOnes(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	keys := newKeys(3)
+	file := m.drop("License Key\r\n\"" + strings.Join(keys, "\"\r\n\"") + "\"\r\n")
+	held, err := world.shop.AwaitUpload(t.Context(), timeout, m.token, file, "needs_confirmation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.notice(file)
+	if live, _ := m.left(); live.Available != 0 {
+		t.Errorf("%d keys of a held file are for sale", live.Available)
+	}
+	how := map[string]bool{"skip_heading": true, "strip_quotes": true}
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/uploads/"+held.ID+"/load", how, nil); err != nil {
+		t.Fatal(err)
+	}
+	if u := m.loaded(file); u.Accepted != 3 {
+		t.Errorf("%d of 3 keys were accepted: %+v", u.Accepted, u)
+	}
+	o := m.order(3)
+	m.pay(o, "fulfilled", 3)
+	got := m.keysOf(o)
+	slices.Sort(got)
+	slices.Sort(keys)
+	if diff := cmp.Diff(keys, got); diff != "" {
+		t.Errorf("the customer's keys (-want +got):\n%s", diff)
+	}
+
+	// The same question about the pool is not asked twice; a table is read by its heading.
+	if u := m.loaded(m.drop("License Key\n\"" + strings.Join(newKeys(2), "\"\n\"") + "\"\n")); u.Accepted != 2 {
+		t.Errorf("the next file of the kind: %+v", u)
+	}
+	table := "table-" + m.Merchant + ".csv"
+	rows := newKeys(2)
+	content := "name,key\nElden,\"" + rows[0] + "\"\nElden," + rows[1] + "\n"
+	if err := world.shop.Drop(t.Context(), "uploads/"+m.Merchant+"/"+m.pool+"/"+table, []byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if u := m.loaded(table); u.Accepted != 2 {
+		t.Errorf("a table: %+v", u)
+	}
 }
 
 // Forty small files in a minute are three mails at most: one now, the others when five
