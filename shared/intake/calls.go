@@ -25,9 +25,9 @@ type calls struct {
 // accountCalls is what a process knows of the webhooks of one account.
 type accountCalls struct {
 	unwritten catalog.Calls
-	seen      rate.Limiter // of writes for webhooks that the account signed
-	failed    rate.Limiter // of writes for those that it did not sign
-	toldHour  string       // the hour in which the merchant was last told
+	seen      *rate.Limiter // of writes for webhooks that the account signed
+	failed    *rate.Limiter // of writes for those that it did not sign
+	toldHour  string        // the hour in which the merchant was last told
 }
 
 // Failures are written one by one, so that the API shows each, until a stranger sends
@@ -38,8 +38,8 @@ const (
 	failedBurst = 10
 )
 
-// of calls change with what is known of an account, and returns what it returned.
-func (c *calls) of(merchant, account string, change func(a *accountCalls) catalog.Calls) catalog.Calls {
+// update changes what is known of an account, one change at a time.
+func (c *calls) update(merchant, account string, change func(a *accountCalls)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := [2]string{merchant, account}
@@ -48,10 +48,20 @@ func (c *calls) of(merchant, account string, change func(a *accountCalls) catalo
 		if c.accounts == nil {
 			c.accounts = map[[2]string]*accountCalls{}
 		}
-		a = &accountCalls{seen: *rate.NewLimiter(rate.Every(seenEvery), 1), failed: *rate.NewLimiter(rate.Every(failedEvery), failedBurst)}
+		a = &accountCalls{
+			seen:   rate.NewLimiter(rate.Every(seenEvery), 1),
+			failed: rate.NewLimiter(rate.Every(failedEvery), failedBurst),
+		}
 		c.accounts[key] = a
 	}
-	return change(a)
+	change(a)
+}
+
+// take returns what is to be written, which is then no longer unwritten.
+func (a *accountCalls) take() catalog.Calls {
+	taken := a.unwritten
+	a.unwritten = catalog.Calls{}
+	return taken
 }
 
 // seen notes that an account signed a webhook, for the API to show when it was last
@@ -59,13 +69,12 @@ func (c *calls) of(merchant, account string, change func(a *accountCalls) catalo
 // applied: the caller waits for it at the end.
 func (in *Intake) seen(ctx context.Context, from platform.Account) (wait func()) {
 	now := in.Now()
-	write := in.calls.of(from.Merchant, from.Name, func(a *accountCalls) catalog.Calls {
-		if !a.seen.AllowN(now, 1) {
-			return catalog.Calls{}
+	var write catalog.Calls
+	in.calls.update(from.Merchant, from.Name, func(a *accountCalls) {
+		if a.seen.AllowN(now, 1) {
+			a.unwritten.LastSeenAt = now
+			write = a.take()
 		}
-		defer func() { a.unwritten = catalog.Calls{} }()
-		a.unwritten.LastSeenAt = now
-		return a.unwritten
 	})
 	if write == (catalog.Calls{}) {
 		return func() {}
@@ -81,31 +90,27 @@ func (in *Intake) seen(ctx context.Context, from platform.Account) (wait func())
 // the same.
 func (in *Intake) NotSigned(ctx context.Context, failure *platform.SignatureError) {
 	now, cause := in.Now(), causeOf(failure)
-	told := false
-	write := in.calls.of(failure.Merchant, failure.Account, func(a *accountCalls) catalog.Calls {
-		told = cause == "" || a.toldHour == hour(now)
+	var write catalog.Calls
+	tell := false
+	in.calls.update(failure.Merchant, failure.Account, func(a *accountCalls) {
+		tell = cause != "" && a.toldHour != notice.Hour(now)
 		a.unwritten.Failed++
 		a.unwritten.LastFailedAt = now
-		if !a.failed.AllowN(now, 1) {
-			return catalog.Calls{}
+		if a.failed.AllowN(now, 1) {
+			write = a.take()
 		}
-		defer func() { a.unwritten = catalog.Calls{} }()
-		return a.unwritten
 	})
 	in.addCalls(ctx, failure.Merchant, failure.Account, write)
-	if told {
+	if !tell {
 		return
 	}
 	facts := notice.Facts{Account: failure.Account, Cause: cause, Count: 1}
-	dedupKey := failure.Account + "#" + hour(now)
+	dedupKey := failure.Account + "#" + notice.Hour(now)
 	if err := in.Records.RaiseNotice(ctx, notice.New(failure.Merchant, notice.NotSigned, dedupKey, facts, now)); err != nil {
 		slog.ErrorContext(ctx, "webhook.not_noticed", "merchant", failure.Merchant, "account", failure.Account, "error", err)
 		return
 	}
-	in.calls.of(failure.Merchant, failure.Account, func(a *accountCalls) catalog.Calls {
-		a.toldHour = hour(now)
-		return catalog.Calls{}
-	})
+	in.calls.update(failure.Merchant, failure.Account, func(a *accountCalls) { a.toldHour = notice.Hour(now) })
 }
 
 // causeOf returns the cause of a failure as a notice names it, "" for one that no shop
@@ -128,6 +133,3 @@ func (in *Intake) addCalls(ctx context.Context, merchant, account string, more c
 		slog.WarnContext(ctx, "webhook.not_counted", "merchant", merchant, "account", account, "error", err)
 	}
 }
-
-// hour names the hour of t.
-func hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }

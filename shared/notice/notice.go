@@ -267,6 +267,9 @@ func (n Notice) Merge(more Notice) Notice {
 // windowKey names the window that begins at t in a dedup key.
 func windowKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") }
 
+// Hour names the hour of t in a dedup key.
+func Hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
+
 // Day names the day of t in a dedup key.
 func Day(t time.Time) string { return t.UTC().Format("2006-01-02") }
 

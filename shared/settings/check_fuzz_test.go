@@ -32,7 +32,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add("acme", "Acme Games", "stock@acme.example", "Acme – Spiele", "help@acme.example", "https://acme.example/logo.png", "en pt-BR", "Europe/Berlin",
 		"elden", 10, 24, 4, "4711", "Elden: The Long Night", "EUR", "Your key", "Hello {FULLNAME}\n\n{KEY}", "https://acme.example/help?a=1", "per_unit", 1)
 	f.Add("a", "<b>", "o'neill+x@b", "\"; x=\"", "a@[::1]", "https://x", "zh-Hant x-a i-klingon", "UTC",
-		"a-", 0, 0, 1, "gid://shop/Product/1", "Elden\u202e", "XXX", "{ORDER_ID}", "{KEY}{URL}", "HTTPS://[::1%25x]/", "per_line", 1000)
+		"a-", 0, 0, 1, "gid://shop/Product/1", "Elden\u202e", "XTS", "{ORDER_ID}", "{KEY}{URL}", "HTTPS://[::1%25x]/", "per_line", 1000)
 	f.Add(strings.Repeat("a", 63), strings.Repeat("ä", 200), "a@"+strings.Repeat("b", 60)+".example", strings.Repeat("\U0001F511", 200), "", "", "", "",
 		strings.Repeat("0", 63), 10_000, 8760, 64, strings.Repeat("\U0001F511", 128), "x", "", "", "{KEY}"+strings.Repeat("x", 19_000), "", "per_unit", 1)
 	f.Fuzz(func(t *testing.T, name, title, notices, sender, replyTo, logo, languages, zone string,
