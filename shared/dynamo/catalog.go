@@ -246,7 +246,7 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notic
 func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...notice.Notice) error {
 	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
-	err := s.writeAndTell(ctx, put(s.tables.Catalog, encoded, c), tell)
+	err := s.writeSetting(ctx, put(s.tables.Catalog, encoded, c), tell)
 	if there, is := failedCondition(err, 0); is && stringOf(there["writtenBy"]) == signed {
 		return nil
 	}
@@ -257,37 +257,20 @@ func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...n
 // that tell of it. It is no failure that the item is gone: this very call may have done
 // it, and lost its first answer.
 func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int, tell ...notice.Notice) error {
-	err := s.writeAndTell(ctx, remove(s.tables.Catalog, key, locked(version)), tell)
+	err := s.writeSetting(ctx, remove(s.tables.Catalog, key, locked(version)), tell)
 	if err = lockError(err); errors.Is(err, catalog.ErrMissing) {
 		return nil
 	}
 	return err
 }
 
-// writeAndTell makes a write, and the writes of notices that tell of it: one transaction,
-// tried again if it is throttled, or if another event is added to a notice meanwhile. The
-// position of the write in a *writeError is 0.
-func (s *Store) writeAndTell(ctx context.Context, write types.TransactWriteItem, tell []notice.Notice) error {
+// writeSetting makes a write, and those of notices that tell of it. Where nobody is told
+// it is no transaction, which takes twice the units.
+func (s *Store) writeSetting(ctx context.Context, write types.TransactWriteItem, tell []notice.Notice) error {
 	if len(tell) == 0 {
 		return s.write(ctx, write)
 	}
-	return retryUnless(ctx, func() error {
-		var tx transaction
-		tx.add(write)
-		for _, n := range tell {
-			notice, ok, err := s.noticeWrite(ctx, n)
-			if err != nil {
-				return err
-			}
-			if ok {
-				tx.add(notice)
-			}
-		}
-		return s.transact(ctx, &tx)
-	}, func(err error) bool {
-		_, refused := failedCondition(err, 0)
-		return refused
-	})
+	return s.writeAndTell(ctx, tell, write)
 }
 
 // lockError returns what a failed optimistic lock means: catalog.ErrMissing where

@@ -73,6 +73,37 @@ func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
 	return wrap(err, "raise a notice of %s", n.Kind)
 }
 
+// writeAndTell makes writes, and those of notices that tell of them: one transaction,
+// tried again if it is throttled, or if another event is added to a notice meanwhile. The
+// writes have the first positions in a *writeError; a condition of theirs that does not
+// hold is final. It is a transaction even for one write: the SDK's own tries of it carry
+// one token, so that none fails on what an earlier one wrote.
+func (s *Store) writeAndTell(ctx context.Context, tell []notice.Notice, writes ...types.TransactWriteItem) error {
+	return retryUnless(ctx, func() error {
+		var tx transaction
+		for _, write := range writes {
+			tx.add(write)
+		}
+		for _, n := range tell {
+			write, ok, err := s.noticeWrite(ctx, n)
+			if err != nil {
+				return err
+			}
+			if ok {
+				tx.add(write)
+			}
+		}
+		return s.transact(ctx, &tx)
+	}, func(err error) bool {
+		for i := range writes {
+			if _, refused := failedCondition(err, i); refused {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // noticePut returns the write of a notice that is not there yet, for use in the
 // transaction that decides its cause.
 func noticePut(table string, n notice.Notice) types.TransactWriteItem {

@@ -162,38 +162,19 @@ func (s *Store) MoveUpload(ctx context.Context, from upload.State, u upload.Uplo
 
 // moveUpload makes the further writes in the same transaction, after the record's.
 func (s *Store) moveUpload(ctx context.Context, from upload.State, u upload.Upload, tell *notice.Notice, further ...types.TransactWriteItem) (bool, error) {
-	const record = 0 // the position of the write
-	moved := func(err error) bool {
-		_, failed := failedCondition(err, record)
-		return failed
+	writes := append([]types.TransactWriteItem{s.uploadWrite(from, u)}, further...)
+	switch parked := parkedKey(u.PoolID(), u.ID); {
+	case u.State == upload.Parked:
+		writes = append(writes, put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
+	case from == upload.Parked:
+		writes = append(writes, remove(s.tables.Catalog, parked, always))
 	}
-	err := retryUnless(ctx, func() error {
-		var tx transaction
-		tx.add(s.uploadWrite(from, u))
-		for _, write := range further {
-			tx.add(write)
-		}
-		switch parked := parkedKey(u.PoolID(), u.ID); {
-		case u.State == upload.Parked:
-			tx.add(put(s.tables.Catalog, encode(parkedItem{parked, schema}), always))
-		case from == upload.Parked:
-			tx.add(remove(s.tables.Catalog, parked, always))
-		}
-		if tell != nil {
-			noticed, ok, err := s.noticeWrite(ctx, *tell)
-			if err != nil {
-				return err
-			}
-			if ok {
-				tx.add(noticed)
-			}
-		}
-		return s.transact(ctx, &tx)
-	}, func(err error) bool {
-		_, refused := failedCondition(err, record+1)
-		return moved(err) || refused && len(further) > 0
-	})
-	if moved(err) {
+	var told []notice.Notice
+	if tell != nil {
+		told = append(told, *tell)
+	}
+	err := s.writeAndTell(ctx, told, writes...)
+	if _, moved := failedCondition(err, 0); moved {
 		return false, nil
 	}
 	return err == nil, err
@@ -291,24 +272,9 @@ func (s *Store) SetUploadDue(ctx context.Context, u upload.Upload, dueAt time.Ti
 // is looked at again, never for the zero time: one transaction. It returns
 // retry.ErrChanged if that was changed meanwhile.
 func (s *Store) RemindUpload(ctx context.Context, u upload.Upload, dueAt time.Time, tell notice.Notice) error {
-	const record = 0 // the position of the write
-	err := retryUnless(ctx, func() error {
-		var tx transaction
-		due := s.uploadDue(u, dueAt)
-		due.set("reminded", &types.AttributeValueMemberBOOL{Value: true})
-		tx.add(due.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
-		noticed, ok, err := s.noticeWrite(ctx, tell)
-		if err != nil {
-			return err
-		}
-		if ok {
-			tx.add(noticed)
-		}
-		return s.transact(ctx, &tx)
-	}, func(err error) bool {
-		_, changed := failedCondition(err, record)
-		return changed
-	})
+	due := s.uploadDue(u, dueAt)
+	due.set("reminded", &types.AttributeValueMemberBOOL{Value: true})
+	err := s.writeAndTell(ctx, []notice.Notice{tell}, due.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
 	return wrap(err, "remind of upload %s", u.ID)
 }
 
