@@ -33,11 +33,7 @@ var sampleTokens = TokenList{Items: []Token{{
 }}}
 
 func newToken(t access.Token) Token {
-	token := Token{ID: t.ID(), Name: t.Name, Scopes: []string{}, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt}
-	for _, scope := range t.Scopes {
-		token.Scopes = append(token.Scopes, string(scope))
-	}
-	return token
+	return Token{ID: t.ID(), Name: t.Name, Scopes: access.Names(t.Scopes), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt}
 }
 
 type tokenPath struct {

@@ -42,14 +42,10 @@ func (t Token) listed() Token {
 }
 
 func newToken(t access.Token, text string) Token {
-	token := Token{
-		Token: text, ID: t.ID(), Merchant: t.Merchant, Name: t.Name, Scopes: []string{},
+	return Token{
+		Token: text, ID: t.ID(), Merchant: t.Merchant, Name: t.Name, Scopes: access.Names(t.Scopes),
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt,
 	}
-	for _, scope := range t.Scopes {
-		token.Scopes = append(token.Scopes, string(scope))
-	}
-	return token
 }
 
 // NewToken says what a token is for.

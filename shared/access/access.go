@@ -29,6 +29,15 @@ const (
 // Scopes lists every scope.
 var Scopes = []Scope{Upload, OrdersRead, OrdersWrite, KeysRead, Settings, Secrets}
 
+// Names returns the names of scopes.
+func Names(scopes []Scope) []string {
+	names := make([]string, len(scopes))
+	for i, scope := range scopes {
+		names[i] = string(scope)
+	}
+	return names
+}
+
 // means says what each scope lets its token do.
 var means = map[Scope]string{
 	Upload:      "bring key files",

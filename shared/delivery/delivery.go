@@ -15,9 +15,10 @@
 //
 // A mail that SES throttles is offered again, and all others slower: the stream
 // keeps the rest waiting. Customers' mails go before notices: a notice lets those of its
-// process go first, and is tried a minute later or more while SES throttles. A mail that fails for good is marked as failed, and its
-// merchant is told in the same transaction. Any other failure leaves the mail due
-// with a back-off; the sweep sets it due again when its time has come.
+// process go first, and is tried a minute later or more while SES throttles. A mail that
+// fails for good is marked as failed, and its merchant is told in the same transaction.
+// Any other failure leaves the mail due with a back-off; the sweep sets it due again when
+// its time has come.
 //
 // # Feedback
 //

@@ -30,10 +30,8 @@ type tokenUseItem struct {
 // error is catalog.ErrConflict if there is one of that hash.
 func (s *Store) PutToken(ctx context.Context, t access.Token, tell ...notice.Notice) error {
 	item := tokenItem{
-		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name, CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
-	}
-	for _, scope := range t.Scopes {
-		item.Scopes = append(item.Scopes, string(scope))
+		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name,
+		Scopes: access.Names(t.Scopes), CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
 	}
 	return wrap(s.putCatalog(ctx, item, absent, tell...), "store a token of %s", t.Merchant)
 }

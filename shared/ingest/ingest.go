@@ -359,8 +359,8 @@ func (w *Worker) assess(ctx context.Context, u upload.Upload) (_ upload.Upload, 
 }
 
 // question looks at the head of a file, and reports whether it is clear how to read it:
-// since its lines are keys, or its table has a column of them, its merchant has answered for the like of it before, or its
-// name asks for no question.
+// since its lines are keys, or its table has a column of them, or its merchant has
+// answered for the like of it before, or its name asks for no question.
 func (w *Worker) question(ctx context.Context, u *upload.Upload, head []byte) (clear bool, err error) {
 	u.Seen, err = look(u.File, head, u.Encoding, int64(len(head)) == u.Size)
 	if err != nil || u.Seen.Table.Is() && u.Seen.Table.Column == 0 {

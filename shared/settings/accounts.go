@@ -86,8 +86,8 @@ func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Acco
 }
 
 // Put creates an account, or gives it a new signing secret, of which the merchant is
-// told, and returns it with its new version. Made is the text of the secret if the change brought none: it is
-// shown this once.
+// told, and returns it with its new version. Made is the text of the secret if the
+// change brought none: it is shown this once.
 func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
 	if err := invalid(CheckAccount(change, s.Platforms)...); err != nil {
 		return a, "", false, err

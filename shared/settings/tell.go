@@ -24,10 +24,7 @@ func changed(kind notice.Kind, merchant string, c notice.Changed, by access.Prin
 }
 
 func tokenMade(t access.Token, by access.Principal, now time.Time) notice.Notice {
-	c := notice.Changed{Name: t.Name, ID: t.ID(), Until: t.ExpiresAt}
-	for _, scope := range t.Scopes {
-		c.Parts = append(c.Parts, string(scope))
-	}
+	c := notice.Changed{Name: t.Name, ID: t.ID(), Parts: access.Names(t.Scopes), Until: t.ExpiresAt}
 	return changed(notice.NewToken, t.Merchant, c, by, now)
 }
 

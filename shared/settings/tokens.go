@@ -69,16 +69,11 @@ func CheckToken(t NewToken) []Problem {
 	return p
 }
 
-func scopeNames() string {
-	var names []string
-	for _, scope := range access.Scopes {
-		names = append(names, string(scope))
-	}
-	return strings.Join(names, ", ")
-}
+func scopeNames() string { return strings.Join(access.Names(access.Scopes), ", ") }
 
 // Create makes an API token for a merchant, who is told of it now and a week before it
-// expires, and returns its text, which is shown this once. Its error is ErrNotFound if there is no such merchant, or an *InvalidError.
+// expires, and returns its text, which is shown this once. Its error is ErrNotFound if
+// there is no such merchant, or an *InvalidError.
 func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, text string, err error) {
 	if err := invalid(CheckToken(want)...); err != nil {
 		return t, "", err
