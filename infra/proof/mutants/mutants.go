@@ -245,6 +245,20 @@ var mutants = []mutant{
 		in:     "shared/dynamo", test: "TestRanges_oneWorkerAtATimeAndCountedOnce",
 	},
 	{
+		breaks: "a day's limit of key files is passed",
+		file:   "shared/dynamo/usage.go",
+		old:    `strings.Join(room, " AND ")`,
+		new:    `strings.Join(room, " OR ")`,
+		in:     "shared/ingest", test: "TestIngest_fileBeyondTheDayWaits",
+	},
+	{
+		breaks: "an upload address takes a second file",
+		file:   "shared/dynamo/upload.go",
+		old:    `"attribute_not_exists(pk) OR objectVersion = :version"`,
+		new:    `"attribute_not_exists(pk) OR objectVersion <> :version"`,
+		in:     "shared/ingest", test: "TestIngest_ticketTakesOneFile",
+	},
+	{
 		breaks: "a file with a heading and numbers is sold line by line",
 		file:   "shared/ingest/ingest.go",
 		old:    `return u.Remembered, err`,
