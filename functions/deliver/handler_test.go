@@ -67,7 +67,7 @@ func newScene(t *testing.T) *scene {
 	}
 	err := store.Commit(ctx, order.Change{After: order.Fulfillment{
 		ID: line, Version: 1, Merchant: "nova", Side: pool.Live, Account: "standard", Origin: "standard", Order: "A-5555555", Line: "1",
-		Product: "111111", Pool: "elden", Quantity: 1, Wanted: 1, Allocated: 1, AllocatedAt: noon, ReceivedAt: noon,
+		Product: "111111", Pool: "elden", Quantity: 1, Wanted: 1, Allocated: 1, Takes: []pool.Take{{Keys: 1, At: noon}}, ReceivedAt: noon,
 		Keys:     []pool.Key{{ID: "nova#live#table", Text: pool.Conceal("KEY-OF-THE-TABLE")}},
 		Customer: order.Customer{Name: "Anna Berg", Email: "anna.berg@example.com"},
 		Mail:     outbox.Entry{}.Next(outbox.Keys, noon),

@@ -30,7 +30,7 @@ func TestSecrecy(t *testing.T) {
 		f := order.Fulfillment{
 			ID: order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: "standard", Order: name, Line: "1"}.ID(), Version: 1,
 			Merchant: lambdatest.Merchant, Side: pool.Live, Account: "standard", Origin: "standard", Order: name, Line: "1", Product: lambdatest.Product, Pool: lambdatest.Pool,
-			Quantity: 1, Wanted: 1, Allocated: 1, AllocatedAt: time.Now(), ReceivedAt: time.Now(),
+			Quantity: 1, Wanted: 1, Allocated: 1, Takes: []pool.Take{{Keys: 1, At: time.Now()}}, ReceivedAt: time.Now(),
 			Keys:     []pool.Key{{ID: pool.KeyID(name), Text: pool.Conceal(s.Canaries.New(canary.Key))}},
 			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},
 			Mail:     outbox.Entry{}.Next(outbox.Keys, time.Now()),

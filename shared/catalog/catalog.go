@@ -172,11 +172,11 @@ type Stock struct {
 // Count is what uploads, mails and the last recount say of a pool side's keys.
 type Count struct {
 	Accepted  int // by uploads
-	Taken     int // by lines, and given back by them or not
-	Revoked   int // given back by lines, and not for sale again
+	Taken     int // by lines, and not for sale again; see pool.Take
+	Revoked   int // of them, given back by lines
 	Withdrawn int // taken out of sale by hand
 
-	// SettledAt is the moment whose takes Taken includes, all of them: see Take.
+	// SettledAt is the moment up to which Taken includes all takes.
 	SettledAt time.Time
 	SettledOn string // the day of the recount that found it, 2006-01-02 in UTC
 	Look      Look
@@ -191,11 +191,4 @@ type Look struct {
 	At        time.Time // zero: none stands
 	Counted   bool
 	Available int // keys, if they were counted
-}
-
-// Take is keys that a line took. The moment tells whether a recount has seen them gone
-// already, so that they are not counted twice however late their mail leaves.
-type Take struct {
-	Keys int
-	At   time.Time
 }

@@ -104,7 +104,7 @@ type Tokens interface {
 type Counts interface {
 	// AddTaken adds to the count of a pool side's taken keys, but for takes that a
 	// recount has counted already.
-	AddTaken(ctx context.Context, p pool.ID, takes []catalog.Take) error
+	AddTaken(ctx context.Context, p pool.ID, takes []pool.Take) error
 }
 
 // MailSender sends mails.
@@ -168,36 +168,36 @@ func (m *Mailer) Mail(ctx context.Context, items []outbox.Item) []error {
 // ApplyFeedback applies one event that SES reports of a mail. The same event twice
 // is applied once.
 func (m *Mailer) ApplyFeedback(ctx context.Context, f Feedback) error {
-	if f.Item.Kind == outbox.Lines {
-		return m.lines(new(takings)).applyFeedback(ctx, f)
+	if f.Item.Kind != outbox.Lines {
+		return m.notices().applyFeedback(ctx, f)
 	}
-	return m.notices().applyFeedback(ctx, f)
+	var taken takings
+	err := m.lines(&taken).applyFeedback(ctx, f)
+	taken.addTo(ctx, m.Counts)
+	return err
 }
 
 // takings gathers the keys that one invocation mailed for the first time, so that
 // many orders share one write of their pool's count.
 type takings struct {
 	mu    sync.Mutex
-	takes map[pool.ID][]catalog.Take
+	takes map[pool.ID][]pool.Take
 }
 
-func (t *takings) add(p pool.ID, take catalog.Take) {
-	if take.Keys <= 0 {
-		return
-	}
+func (t *takings) add(p pool.ID, takes []pool.Take) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.takes == nil {
-		t.takes = map[pool.ID][]catalog.Take{}
+		t.takes = map[pool.ID][]pool.Take{}
 	}
-	t.takes[p] = append(t.takes[p], take)
+	t.takes[p] = append(t.takes[p], takes...)
 }
 
 // addTo adds them to the counts that are shown. A lost addition is put right at night.
 func (t *takings) addTo(ctx context.Context, counts Counts) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.takes), pool.ID.Compare) {
 		if err := counts.AddTaken(ctx, p, t.takes[p]); err != nil {
-			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "lines", len(t.takes[p]), "error", err)
+			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "takes", len(t.takes[p]), "error", err)
 		}
 	}
 }

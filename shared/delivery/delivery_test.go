@@ -106,7 +106,7 @@ func (s *scene) line(number string, wanted, held int, change ...func(*order.Fulf
 	f := order.Fulfillment{
 		ID: newID(number), Version: 1, Merchant: "nova", Side: pool.Live, Account: "standard", Origin: "standard",
 		Order: number, Line: "1", Product: "111111", Pool: "elden",
-		Quantity: wanted, Wanted: wanted, Allocated: held, AllocatedAt: noon, ReceivedAt: noon, Language: "en",
+		Quantity: wanted, Wanted: wanted, Allocated: held, Takes: []pool.Take{{Keys: held, At: noon}}, ReceivedAt: noon, Language: "en",
 		Customer: order.Customer{Name: "Anna Berg", Email: number + "@example.com"},
 		Mail:     outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)},
 	}
@@ -673,6 +673,39 @@ func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
 	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
 	if !s.fulfillment(id).OnHold {
 		t.Error("the mark undid what came between")
+	}
+}
+
+// TestMail_countsKeysOnce has a mail overtaken by another, or by SES's feedback, while
+// it is sent: its keys are counted as taken once.
+func TestMail_countsKeysOnce(t *testing.T) {
+	another := func(f *order.Fulfillment) { f.Mail = f.Mail.Next(outbox.Keys, noon) }
+	for name, meanwhile := range map[string]func(s *scene, id order.LineID){
+		"nothing":      func(*scene, order.LineID) {},
+		"another mail": func(s *scene, id order.LineID) { s.change(id, another) },
+		"feedback":     func(s *scene, id order.LineID) { s.applyFeedback(feedback(id, 1, order.MailDelivered, noon)) },
+		"a change":     func(s *scene, id order.LineID) { s.change(id, func(f *order.Fulfillment) { f.Title = "Elden" }) },
+		"feedback, and then another mail": func(s *scene, id order.LineID) {
+			s.applyFeedback(feedback(id, 1, order.MailSent, noon))
+			s.change(id, another)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			id := s.line("a1", 2, 2)
+			s.ses.answer = func(mail.Message) (string, error) {
+				s.ses.answer = nil
+				meanwhile(s, id)
+				return "ses-1", nil
+			}
+			s.mailLine(id)
+			s.mailLine(id)
+			s.change(id, another) // it is sent again
+			s.mailLine(id)
+			if got := s.takenKeys(); got != 2 {
+				t.Errorf("%d keys are counted as taken, want 2", got)
+			}
+		})
 	}
 }
 

@@ -65,7 +65,7 @@ func (m mailing[T]) applyFeedback(ctx context.Context, f Feedback) error {
 		if err := m.store.Mark(ctx, c.item, c.history, c.tell); err != nil {
 			return err
 		}
-		m.after(ctx, c)
+		m.after(ctx, c, true)
 		return nil
 	})
 	if err != nil {

@@ -78,14 +78,15 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 	default:
 		c.history = h
 	}
-	switch e.Event {
-	case order.MailSent:
-		if e.By == byDeliver && f.Mail.Kind == outbox.Keys {
-			c.item.Counted = max(f.Allocated, f.Counted)
-			c.then = func(context.Context) {
-				k.taken.add(f.PoolID(), catalog.Take{Keys: f.Allocated - f.Counted, At: f.AllocatedAt})
+	if f.Mail.Kind == outbox.Keys && len(f.Takes) > 0 {
+		c.item.Takes = nil
+		c.then = func(_ context.Context, stored bool) {
+			if stored { // else they may still be the line's, for its next mail to count
+				k.taken.add(f.PoolID(), f.Takes)
 			}
 		}
+	}
+	switch e.Event {
 	case order.MailFailed:
 		tell := notice.New(f.Merchant, notice.MailFailed, fmt.Sprintf("%s#%d", f.ID, f.Mail.Number),
 			notice.Facts{Orders: []string{f.Order}, Product: f.Product, Side: f.Side, Count: 1, Cause: e.Code}, k.Now())

@@ -53,9 +53,12 @@ type kind[T any] interface {
 // change is a change of an item by an event of its mail.
 type change[T any] struct {
 	item    T
-	history *order.History            // stored with the item
-	tell    *notice.Notice            // stored with the item
-	then    func(ctx context.Context) // called once the item is stored; nil: nothing
+	history *order.History // stored with the item
+	tell    *notice.Notice // stored with the item
+
+	// then is called at the end; nil: nothing. Stored says that the item surely is:
+	// otherwise it was, but the answer was lost, or it was changed meanwhile.
+	then func(ctx context.Context, stored bool)
 
 	// note is added to the history once the item is stored. It is best effort: the
 	// item itself says the same.
@@ -140,6 +143,7 @@ func (m mailing[T]) mark(ctx context.Context, id string, item T, apply func(T) c
 	for try := 1; ; try++ {
 		c := apply(item)
 		err := m.store.Mark(ctx, c.item, c.history, c.tell)
+		stored := err == nil
 		if err != nil {
 			there, ok, unread := m.store.Read(ctx, id)
 			switch {
@@ -151,7 +155,7 @@ func (m mailing[T]) mark(ctx context.Context, id string, item T, apply func(T) c
 			}
 		}
 		if err == nil {
-			m.after(ctx, c)
+			m.after(ctx, c, stored)
 			return nil
 		}
 		if try == markTries {
@@ -169,10 +173,10 @@ func sameLease(there, before outbox.Entry) bool {
 	return there.State == outbox.Sending && there.Number == before.Number && there.LeaseEndsAt.Equal(before.LeaseEndsAt)
 }
 
-// after does what follows a change that is stored.
-func (m mailing[T]) after(ctx context.Context, c change[T]) {
+// after does what follows a change.
+func (m mailing[T]) after(ctx context.Context, c change[T], stored bool) {
 	if c.then != nil {
-		c.then(ctx)
+		c.then(ctx, stored)
 	}
 	m.addNote(ctx, c.note)
 }

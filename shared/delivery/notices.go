@@ -101,7 +101,7 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 		return c // to an address that the merchant has left, and that may be gone
 	}
 	if n.Merchant == "" {
-		c.then = func(ctx context.Context) {
+		c.then = func(ctx context.Context, _ bool) {
 			slog.ErrorContext(ctx, "operator.not_reached", "notice", string(n.Kind), "code", e.Code)
 		}
 		return c

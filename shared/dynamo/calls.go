@@ -26,7 +26,7 @@ func (s *Store) AddCalls(ctx context.Context, merchant, account string, more cat
 	if !more.LastFailedAt.IsZero() {
 		u.set("lastFailedAt", number(millis(more.LastFailedAt)))
 	}
-	err := s.write(ctx, u.write(s.tables.Catalog, callsKey(merchant, account)))
+	err := s.addOnce(ctx, u.write(s.tables.Catalog, callsKey(merchant, account)))
 	return wrap(err, "count the webhooks of account %s of %s", account, merchant)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -30,7 +31,7 @@ import (
 //     in: a lagging index must not sell a key that was moved to another pool;
 //   - each released key, only if it is claimed by this line.
 //
-// Keys that are revoked are added to their pool's count.
+// Released keys change the count of their pool.
 func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
 	var c commit
 	for i := range changes {
@@ -41,7 +42,9 @@ func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
 	if len(c.writes) == 0 {
 		return nil
 	}
-	s.addRevoked(&c, changes)
+	if err := s.addReleased(ctx, &c, changes); err != nil {
+		return err
+	}
 	return c.answer(s.transact(ctx, &c.transaction))
 }
 
@@ -98,22 +101,47 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	return nil
 }
 
-// addRevoked adds the revoked keys to the counts of their pools.
-func (s *Store) addRevoked(c *commit, changes []order.Change) {
-	revoked := map[pool.ID]int{}
+// addReleased brings the counts of pools to where they stand after the released keys are
+// taken from their lines. A key whose take is in the count is taken off if it is for sale
+// again; one whose take is not is added if it is not, since its line no longer tells of it.
+func (s *Store) addReleased(ctx context.Context, c *commit, changes []order.Change) error {
+	released := map[pool.ID][]order.Release{}
 	for _, change := range changes {
-		for _, release := range change.Released {
-			if release.To == order.Revoke {
-				revoked[change.After.PoolID()]++
-			}
+		if len(change.Released) > 0 {
+			released[change.After.PoolID()] = append(released[change.After.PoolID()], change.Released...)
 		}
 	}
-	for _, p := range slices.SortedFunc(maps.Keys(revoked), pool.ID.Compare) {
-		u := newUpdate(always)
-		u.set("v", number(schema))
-		u.add("revoked", revoked[p])
+	for _, p := range slices.SortedFunc(maps.Keys(released), pool.ID.Compare) {
+		count, err := s.Count(ctx, p)
+		if err != nil {
+			return err
+		}
+		taken, revoked := 0, 0
+		for _, release := range released[p] {
+			counted := millis(release.TakenAt) <= millis(count.SettledAt) // also if it is zero
+			switch {
+			case counted && release.To == order.Restock:
+				taken--
+			case !counted && release.To != order.Restock:
+				taken++
+			}
+			if release.To == order.Revoke {
+				revoked++
+			}
+		}
+		u := addToCount(settledAt(count.SettledAt), "taken", taken)
+		u.add("revoked", revoked)
 		c.add(u.write(s.tables.Catalog, countKey(p)), subject{kind: existingLine})
 	}
+	return nil
+}
+
+// settledAt holds while that is the moment up to which a count includes all takes.
+func settledAt(moment time.Time) condition {
+	if moment.IsZero() {
+		return condition{expression: "attribute_not_exists(settledAt)"}
+	}
+	return condition{"settledAt = :settled", attrs{":settled": number(millis(moment))}}
 }
 
 // addQueue keeps the invariant that a line stands in a queue if and only if it

@@ -35,7 +35,9 @@ func (s *Store) LineMails() *Mails[order.Fulfillment] {
 		store: s, of: outbox.LineItem, decode: decodeFulfillment, whole: s.wholeLine,
 		update: func(f order.Fulfillment) (primaryKey, *update) {
 			u := s.mailUpdate(lineKey(f.ID), f.Version, f.Mail)
-			u.set("counted", number(f.Counted))
+			if len(f.Takes) == 0 {
+				u.remove("takes")
+			}
 			return lineKey(f.ID), u
 		},
 	}

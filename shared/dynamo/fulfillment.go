@@ -25,16 +25,15 @@ type fulfillmentItem struct {
 	Product  string `dynamodbav:"product"`
 	Pool     string `dynamodbav:"pool,omitempty"`
 
-	Quantity  int       `dynamodbav:"quantity"`
-	Wanted    int       `dynamodbav:"wanted"`
-	Returned  int       `dynamodbav:"returned,omitempty"`
-	Allocated int       `dynamodbav:"allocated"`
-	OnHold    bool      `dynamodbav:"onHold,omitempty"`
-	All       bool      `dynamodbav:"returnedAll,omitempty"`
-	Keys      []keyItem `dynamodbav:"keys,omitempty"`
-	Chunks    int       `dynamodbav:"chunks,omitempty"`
-	Counted   int       `dynamodbav:"counted,omitempty"`
-	TookAt    int64     `dynamodbav:"allocatedAt,omitempty"`
+	Quantity  int        `dynamodbav:"quantity"`
+	Wanted    int        `dynamodbav:"wanted"`
+	Returned  int        `dynamodbav:"returned,omitempty"`
+	Allocated int        `dynamodbav:"allocated"`
+	OnHold    bool       `dynamodbav:"onHold,omitempty"`
+	All       bool       `dynamodbav:"returnedAll,omitempty"`
+	Keys      []keyItem  `dynamodbav:"keys,omitempty"`
+	Chunks    int        `dynamodbav:"chunks,omitempty"`
+	Takes     []takeItem `dynamodbav:"takes,omitempty"`
 
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
@@ -55,6 +54,12 @@ type fulfillmentItem struct {
 type keyItem struct {
 	ID   string `dynamodbav:"id"`
 	Text string `dynamodbav:"text"`
+}
+
+// takeItem is keys that the line took at one moment, and that are not counted yet.
+type takeItem struct {
+	Keys int   `dynamodbav:"keys"`
+	At   int64 `dynamodbav:"at"`
 }
 
 type customerItem struct {
@@ -86,7 +91,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
 		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold, All: f.ReturnedAll,
-		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Counted: f.Counted, TookAt: millis(f.AllocatedAt),
+		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
 		Month:        f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
@@ -123,8 +128,13 @@ func (i fulfillmentItem) attrs() attrs {
 		item["keys"] = &types.AttributeValueMemberL{Value: keys}
 	}
 	setNumber(item, "chunks", i.Chunks)
-	setNumber(item, "counted", i.Counted)
-	setNumber(item, "allocatedAt", i.TookAt)
+	if len(i.Takes) > 0 {
+		takes := make([]types.AttributeValue, len(i.Takes))
+		for n, take := range i.Takes {
+			takes[n] = &types.AttributeValueMemberM{Value: attrs{"keys": number(take.Keys), "at": number(take.At)}}
+		}
+		item["takes"] = &types.AttributeValueMemberL{Value: takes}
+	}
 	item["receivedAt"] = number(i.ReceivedAt)
 	setNumber(item, "paidAt", i.PaidAt)
 	setText(item, "currency", i.Currency)
@@ -167,7 +177,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
 		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold, ReturnedAll: i.All,
-		Keys: keysOf(i.Keys), Chunks: i.Chunks, Counted: i.Counted, AllocatedAt: at(i.TookAt),
+		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
 		CustomerHash: i.CustomerHash,
@@ -196,6 +206,25 @@ func newKeyItems(keys []pool.Key) []keyItem {
 		items[i] = keyItem{ID: string(k.ID), Text: k.Text.Reveal()}
 	}
 	return items
+}
+
+func newTakeItems(takes []pool.Take) []takeItem {
+	items := make([]takeItem, len(takes))
+	for i, t := range takes {
+		items[i] = takeItem{t.Keys, millis(t.At)}
+	}
+	return items
+}
+
+func takesOf(items []takeItem) []pool.Take {
+	if len(items) == 0 {
+		return nil
+	}
+	takes := make([]pool.Take, len(items))
+	for i, t := range items {
+		takes[i] = pool.Take{Keys: t.Keys, At: at(t.At)}
+	}
+	return takes
 }
 
 func keysOf(items []keyItem) []pool.Key {

@@ -21,8 +21,8 @@ type alertItem struct {
 }
 
 // countItem is the count of a pool side's keys that is shown, in the catalog. Ingest
-// adds to accepted, deliver to taken, and a line that gives keys back to revoked, in the
-// transaction that takes them from it. The recount writes the rest.
+// adds to accepted, deliver to taken, and a line that gives keys back to taken and
+// revoked, in the transaction that takes them from it. The recount writes the rest.
 //
 // Keys that an operator takes out of sale by hand he adds to withdrawn, and those that he
 // moves to another pool he moves from accepted to accepted, with the key's own item in
@@ -134,8 +134,9 @@ func addToCount(c condition, name string, n int) *update {
 }
 
 // AddTaken adds to the count of a pool side's taken keys, but for takes that a recount
-// has counted already. It is one write, or two if there are such.
-func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []catalog.Take) error {
+// has counted already. It is one write, or two if there are such. If no answer comes, the
+// takes may be counted or not, and never twice: a recount finds those that are not.
+func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []pool.Take) error {
 	var settledAt time.Time
 	for {
 		keys, first := 0, time.Time{}
@@ -154,7 +155,7 @@ func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []catalog.Take) e
 		write := addToCount(condition{
 			"attribute_not_exists(settledAt) OR settledAt < :first", attrs{":first": number(millis(first))},
 		}, "taken", keys).write(s.tables.Catalog, countKey(p))
-		err := retryUnless(ctx, func() error { return s.write(ctx, write) }, anyConditionFailed)
+		err := s.addOnce(ctx, write)
 		item, settled := failedCondition(err, 0)
 		if !settled {
 			return wrap(err, "count %d taken keys of %s", keys, p)

@@ -218,7 +218,7 @@ func TestSettle_onlyOnALookThatStands(t *testing.T) {
 	}{
 		"nothing": {func(context.Context, *dynamo.Store, catalog.Look) error { return nil }, true},
 		"a take": {func(ctx context.Context, store *dynamo.Store, _ catalog.Look) error {
-			return store.AddTaken(ctx, elden, []catalog.Take{{Keys: 1, At: stockNoon}})
+			return store.AddTaken(ctx, elden, []pool.Take{{Keys: 1, At: stockNoon}})
 		}, false},
 		"another look": {func(ctx context.Context, store *dynamo.Store, look catalog.Look) error {
 			return store.Look(ctx, elden, look, catalog.Look{At: stockNoon.Add(time.Minute)})
@@ -265,10 +265,10 @@ func TestAddTaken_onlyAfterTheRecount(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	store, _ := dynamotest.Open(t)
-	take := func(keys int, after time.Duration) catalog.Take {
-		return catalog.Take{Keys: keys, At: stockNoon.Add(after)}
+	take := func(keys int, after time.Duration) pool.Take {
+		return pool.Take{Keys: keys, At: stockNoon.Add(after)}
 	}
-	add := func(want int, takes ...catalog.Take) {
+	add := func(want int, takes ...pool.Take) {
 		t.Helper()
 		if err := store.AddTaken(ctx, elden, takes); err != nil {
 			t.Fatal(err)
@@ -291,6 +291,48 @@ func TestAddTaken_onlyAfterTheRecount(t *testing.T) {
 	add(100, take(1, -time.Hour), take(2, 0))
 	add(104, take(1, -time.Hour), take(4, time.Millisecond), take(2, 0))
 	add(112, take(8, time.Hour))
+}
+
+// An addition whose answer is lost is made once, though the SDK would send it again. One
+// that is refused is made by a later try.
+func TestAdditions_areMadeOnce(t *testing.T) {
+	t.Parallel()
+	add := map[string]func(ctx context.Context, store *dynamo.Store) error{
+		"keys that were taken": func(ctx context.Context, store *dynamo.Store) error {
+			return store.AddTaken(ctx, elden, []pool.Take{{Keys: 5, At: stockNoon}})
+		},
+		"webhooks": func(ctx context.Context, store *dynamo.Store) error {
+			return store.AddCalls(ctx, "nova", "shop", catalog.Calls{Failed: 5})
+		},
+	}
+	for what, add := range add {
+		for name, test := range map[string]struct {
+			fault  dynamotest.Fault
+			failed bool
+		}{
+			"the answer is lost": {dynamotest.LostAnswer, true},
+			"throttled":          {dynamotest.ThrottledCall, false},
+		} {
+			t.Run(what+", "+name, func(t *testing.T) {
+				t.Parallel()
+				ctx := t.Context()
+				faults := dynamotest.NewFaults(t, 1)
+				store, _ := dynamotest.Open(t, faults.Option)
+				faults.Next("UpdateItem", 1, test.fault)
+				if err := add(ctx, store); (err != nil) != test.failed {
+					t.Errorf("got error %v, want one: %t", err, test.failed)
+				}
+				count, err := store.Count(ctx, elden)
+				calls, err2 := store.Calls(ctx, "nova", "shop")
+				if err != nil || err2 != nil {
+					t.Fatal(err, err2)
+				}
+				if added := count.Taken + calls.Failed; added != 5 {
+					t.Errorf("%d were added, want 5", added)
+				}
+			})
+		}
+	}
 }
 
 // noticesIn returns the names of the notices in the orders table, sorted.

@@ -97,7 +97,17 @@ func (s *Store) writeAndRead(ctx context.Context, w types.TransactWriteItem) (at
 	return s.update(ctx, w.Update, types.ReturnValueAllNew)
 }
 
-func (s *Store) update(ctx context.Context, u *types.Update, returned types.ReturnValue) (attrs, error) {
+// addOnce makes an update that adds to a number, at most once. Where no answer came, it
+// may have been made: the SDK would make it again. An answer that refuses it because of a
+// throttle or another writer is sure, and followed by another try.
+func (s *Store) addOnce(ctx context.Context, w types.TransactWriteItem) error {
+	return retryUnless(ctx, func() error {
+		_, err := s.update(ctx, w.Update, types.ReturnValueNone, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+		return err
+	}, anyConditionFailed)
+}
+
+func (s *Store) update(ctx context.Context, u *types.Update, returned types.ReturnValue, options ...func(*dynamodb.Options)) (attrs, error) {
 	out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                           u.TableName,
 		Key:                                 u.Key,
@@ -107,7 +117,7 @@ func (s *Store) update(ctx context.Context, u *types.Update, returned types.Retu
 		ExpressionAttributeValues:           u.ExpressionAttributeValues,
 		ReturnValues:                        returned,
 		ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
-	})
+	}, options...)
 	if err != nil {
 		return nil, err
 	}

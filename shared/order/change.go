@@ -43,6 +43,10 @@ type Release struct {
 	Key    pool.KeyID
 	To     Disposition
 	Shards int // of the pool side that a restocked key returns to
+
+	// TakenAt is when the line took it; zero if that is in the count of the pool's keys.
+	// Change.Release sets it.
+	TakenAt time.Time
 }
 
 // Disposition is what becomes of a key that a line gave back.
@@ -86,7 +90,7 @@ func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 	c.Allocated = keys
 	line := &c.After
 	line.Allocated += len(keys)
-	line.AllocatedAt = now
+	line.Takes = pool.AddTake(line.Takes, pool.Take{Keys: len(keys), At: now})
 	switch {
 	case c.Chunk.Number > 0:
 		c.Chunk.Keys = append(slices.Clip(c.Chunk.Keys), keys...)
@@ -111,11 +115,9 @@ func (c *Change) Release(r Release) error {
 	default:
 		return fmt.Errorf("release key %s of line %s: %w", r.Key, line.ID, ErrNotHeld)
 	}
+	line.Takes, r.TakenAt = pool.RemoveTake(line.Takes)
 	c.Released = append(c.Released, r)
 	line.Allocated--
-	if r.To != Restock {
-		line.Counted-- // the key stays taken from its pool
-	}
 	return nil
 }
 

@@ -136,10 +136,9 @@ type Fulfillment struct {
 	Keys   []pool.Key
 	Chunks int // items that hold the keys beyond InlineKeys
 
-	// Counted is how many of its keys were handed to the count of the pool's taken keys.
-	// AllocatedAt is when it last got keys; see catalog.Take.
-	Counted     int
-	AllocatedAt time.Time
+	// Takes are those of its keys that are not in the count of its pool's keys yet, in
+	// the order they were taken. The mailer of the keys counts them.
+	Takes []pool.Take
 
 	ReceivedAt time.Time
 	PaidAt     time.Time

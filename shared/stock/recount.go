@@ -41,8 +41,7 @@ type counted struct {
 // for a time in which nothing happens, over three checks: nothing is counted from the
 // first to the last, and the second and the last find as many keys. The count is settled
 // as of the middle of that time. Takes before it are in the count, however long their
-// mail still waits, and are not counted by it; all others are: see catalog.Take. A side
-// where lines wait is not settled: they hold keys of several moments.
+// mail still waits, and are not counted by it; all others are: see pool.Take.
 //
 // A pool that is never quiet is never settled. It shows since when.
 func (c *Checker) recount(ctx context.Context, pools []counted) error {
@@ -75,10 +74,6 @@ func (c *Checker) recountSide(ctx context.Context, p pool.ID, shards, seen int) 
 		return c.Counts.Look(ctx, p, last, catalog.Look{At: now})
 	case last.Counted && now.Before(last.At.Add(quiet)):
 		return nil
-	}
-	queue, err := c.Keys.Queue(ctx, p)
-	if err != nil || len(queue.Lines) > 0 {
-		return err
 	}
 	there, err := c.Counts.Available(ctx, p, shards, everything)
 	if err != nil {

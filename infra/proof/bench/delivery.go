@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -233,4 +232,4 @@ func (b *backlog) Mark(_ context.Context, f order.Fulfillment, _ *order.History,
 func (*backlog) AddHistory(context.Context, order.History) error { return nil }
 
 // AddTaken implements delivery.Counts.
-func (*backlog) AddTaken(context.Context, pool.ID, []catalog.Take) error { return nil }
+func (*backlog) AddTaken(context.Context, pool.ID, []pool.Take) error { return nil }
