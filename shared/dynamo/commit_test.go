@@ -1,6 +1,7 @@
 package dynamo_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -173,6 +177,51 @@ func TestCommit_releasesAllKeys(t *testing.T) {
 				t.Errorf("the books (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A key is given back while a recount settles the count that the change was made from:
+// the change is refused, and right when it is made again.
+func TestCommit_givesBackAsOfTheRecount(t *testing.T) {
+	t.Parallel()
+	var between func()
+	store, tables := dynamotest.Open(t, func(o *dynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Between",
+				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+					if _, is := in.Parameters.(*dynamodb.TransactWriteItemsInput); is && between != nil {
+						between()
+						between = nil
+					}
+					return next.HandleInitialize(ctx, in)
+				}), middleware.Before)
+		})
+	})
+	s := &shop{t, store, tables, dynamotest.Stock(t, tables, elden, shards, dynamotest.Texts("K", 5)...)}
+	line := s.sell("1", 5, s.keys...)
+	look := catalog.Look{At: stockNoon.Add(time.Minute), Counted: true}
+	if err := store.Look(t.Context(), elden, catalog.Look{}, look); err != nil {
+		t.Fatal(err)
+	}
+	giveBack := func() error {
+		change := order.ChangeOf(line)
+		change.After.Returned = 2
+		s.release(&change, order.Restock, s.keys[:2]...)
+		return store.Commit(t.Context(), change)
+	}
+	between = func() {
+		if err := store.Settle(t.Context(), elden, look, 5, look.At, "2026-11-23"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := giveBack(); !errors.Is(err, retry.ErrChanged) {
+		t.Errorf("got %v, want ErrChanged", err)
+	}
+	if err := giveBack(); err != nil {
+		t.Fatal(err)
+	}
+	if count, err := store.Count(t.Context(), elden); err != nil || count.Taken != 3 {
+		t.Errorf("%d taken, want 3 (error %v)", count.Taken, err)
 	}
 }
 
