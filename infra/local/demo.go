@@ -26,7 +26,7 @@ func demo(ctx context.Context, c *call) error {
 	if err := up(ctx, c); err != nil {
 		return err
 	}
-	s, env, err := running(ctx, c)
+	s, _, err := running(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -36,9 +36,8 @@ func demo(ctx context.Context, c *call) error {
 	}
 	run := strings.ToLower(rand.Text()[:5])
 	st := &story{
-		shop: s, machine: c.machine, stock: outputs["StockFunction"], run: run,
-		account: shop.Account{Merchant: env["KEYPOOL_MERCHANT"], Secret: env["KEYPOOL_SECRET"]}, token: env["KEYPOOL_TOKEN"],
-		pool: demoPool + "-" + run, product: demoProduct + "-" + run,
+		shop: s, machine: c.machine, stock: outputs["StockFunction"],
+		run: run, merchant: demoMerchant + "-" + run, notices: "merchant-" + run + "@demo.example",
 		ada: "ada-" + run + "@shop.example", grace: "grace-" + run + "@shop.example", alan: "alan-" + run + "@shop.example",
 		folder: filepath.Join(c.checkout, ".local", "demo"),
 	}
@@ -49,8 +48,9 @@ func demo(ctx context.Context, c *call) error {
 	return nil
 }
 
-// story is one run of the demo. It has its own pool and product, so that the demo can be
-// repeated on the same machine.
+// story is one run of the demo. It has a merchant of its own, so that it can be repeated
+// on the same machine: the report of a merchant's second file within five minutes waits
+// for their end.
 type story struct {
 	shop    *shop.Shop
 	machine *machine.Machine
@@ -58,9 +58,10 @@ type story struct {
 	account shop.Account
 	token   string
 
-	run, pool, product string
-	ada, grace, alan   string // the customers' addresses
-	folder             string
+	run, merchant    string
+	notices          string // the merchant's address
+	ada, grace, alan string // the customers' addresses
+	folder           string
 
 	first, second shop.Order
 	mail          shop.Mail // to the first customer
@@ -83,12 +84,15 @@ func (st *story) tell(ctx context.Context) error {
 func (st *story) dropKeys(ctx context.Context) error {
 	st.heading("A key file is dropped in the bucket")
 	threshold := 5
-	if err := st.shop.AddPool(ctx, st.token, st.pool, &threshold); err != nil {
+	made, err := st.shop.SetUp(ctx, shop.Setup{
+		Merchant: st.merchant, Title: demoTitle, Notices: st.notices,
+		Pool: demoPool, LowStock: &threshold, Product: demoProduct, ProductTitle: demoTitleOf,
+		Token: shop.NewToken{Name: "make demo", Scopes: demoScopes},
+	})
+	if err != nil {
 		return err
 	}
-	if err := st.shop.AddProduct(ctx, st.token, st.product, demoTitleOf, st.pool); err != nil {
-		return err
-	}
+	st.account, st.token = made.Account, made.Token.Text
 	keys := st.keys(3)
 	name := st.file("first.txt")
 	content := strings.Join(append(keys, keys[0]), "\n") + "\n"
@@ -302,9 +306,9 @@ func (st *story) allocated(ctx context.Context, o shop.Order) (int, error) {
 	return n, err
 }
 
-// notice waits for a mail to the merchant about this run's pool.
+// notice waits for a mail to the merchant.
 func (st *story) notice(ctx context.Context, words ...string) (shop.Mail, error) {
-	return st.shop.AwaitMail(ctx, time.Minute, demoNotices, append(words, st.pool)...)
+	return st.shop.AwaitMail(ctx, time.Minute, st.notices, words...)
 }
 
 // keys makes n new keys that begin with the name of this run.
@@ -321,13 +325,13 @@ func (st *story) keys(n int) []string {
 func (st *story) keysIn(m shop.Mail) int { return strings.Count(m.Text, strings.ToUpper(st.run)+"-") }
 
 func (st *story) file(name string) string {
-	return "uploads/" + st.account.Merchant + "/" + st.pool + "/" + name
+	return "uploads/" + st.merchant + "/" + demoPool + "/" + name
 }
 
 func (st *story) order(email, name string, quantity int) shop.Order {
 	return shop.Order{
 		ID: newOrderID(), Email: email, Name: name, Currency: "EUR", Language: "en",
-		Lines: []shop.Line{{Product: st.product, Quantity: quantity, UnitPrice: "29.90"}},
+		Lines: []shop.Line{{Product: demoProduct, Quantity: quantity, UnitPrice: "29.90"}},
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 	demoTitleOf  = "Elden: The Long Night"
 )
 
-// demoScopes are what the lines of README and make demo do.
+// demoScopes are what the lines of README, and make demo, need.
 var demoScopes = []string{"upload", "orders:read", "orders:write", "settings"}
 
 // up starts the one-machine run, deploys what has changed, sets up the demo merchant and
@@ -101,7 +101,7 @@ func writeEnvironment(ctx context.Context, c *call) error {
 		made, err := s.SetUp(ctx, shop.Setup{
 			Merchant: demoMerchant, Title: demoTitle, Notices: demoNotices,
 			Pool: demoPool, Product: demoProduct, ProductTitle: demoTitleOf,
-			Token: shop.NewToken{Name: "README and make demo", Scopes: demoScopes},
+			Token: shop.NewToken{Name: "README", Scopes: demoScopes},
 		})
 		if err != nil {
 			return err

@@ -153,9 +153,9 @@ func (w *world) checkMails() {
 		case now.waits() && went != nil && went.accepted["keys"] > 0:
 			l.problem("%s waits and its keys were mailed", l.name(id))
 		case whole && !went.refused["keys"]:
-			for _, k := range slices.Sorted(maps.Values(now.keys)) {
+			for _, k := range slices.Sorted(maps.Keys(now.keys)) {
 				if !l.mailedKeys[k] {
-					l.problem("%s holds key %s, which was never mailed", l.name(id), k)
+					l.problem("%s holds key %s, which was never mailed", l.name(id), l.text(k))
 				}
 			}
 		}

@@ -45,7 +45,7 @@ type ledger struct {
 	uploads             map[string]*uploadRecord // by record
 	catalog             catalogState
 	released            map[string]order.LineID // keys that lines release in the current commit
-	mailedKeys          map[string]bool         // texts
+	mailedKeys          map[string]bool         // by ID: both sides of a pool may have one text
 	history             hash.Hash64             // of all commits: equal for equal runs
 }
 
@@ -295,7 +295,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			l.released[id] = order.LineID(k.line)
 			l.w.count("key given back and " + state)
 			k.restocked = state == "available"
-			if k.restocked && l.mailedKeys[k.text] {
+			if k.restocked && l.mailedKeys[id] {
 				l.problem("key %s was mailed and is available again", l.text(id))
 			}
 		case k.state == "claimed":

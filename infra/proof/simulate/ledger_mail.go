@@ -106,7 +106,7 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 		l.problem("mail %d of %s went out, and nobody had leased it", number, l.subject(item))
 	}
 	for id, text := range taken.keys {
-		l.mailedKeys[text] = true
+		l.mailedKeys[id] = true
 		if l.keys[id].state == "available" {
 			l.problem("mail %d of %s shows key %s, which is available again", number, l.subject(item), text)
 		}

@@ -388,6 +388,15 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
 			}, "was mailed and is available again",
 		},
+		"a key with the text of a mailed one is available again": {
+			func(b *fixture) {
+				b.sellKey()
+				b.mail(1, textOf("k"))
+				b.write("ingest", keyItem("k2", "available", ""))
+				b.write("claim", keyItem("k2", "claimed", string(idB)), lineItem(idB, 1, 1, "k2"))
+				b.write("x", keyItem("k2", "available", ""), with(lineItem(idB, 2, 1), "returned", 1))
+			}, "",
+		},
 		"a key is mailed that is available again": {
 			func(b *fixture) {
 				b.sellKey()
