@@ -121,6 +121,6 @@ func signedByExamples(headers map[string]string, body []byte) bool {
 	if err != nil {
 		return false
 	}
-	_, err = standard.Adapter{}.Verify(r, platform.Account{Secrets: []platform.Secret{platform.Conceal(secret)}}, time.Unix(seconds, 0))
+	_, err = standard.Adapter{}.Verify(r, platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal(secret)}}}, time.Unix(seconds, 0))
 	return err == nil
 }

@@ -67,7 +67,7 @@ func TestSignAnew(t *testing.T) {
 			if bySvix := strings.Contains(file, "svix"); bySvix != (r.Header.Get("webhook-id") == "") {
 				t.Errorf("by Svix's headers: %t, headers %v", bySvix, r.Header)
 			}
-			if _, err := (standard.Adapter{}).Verify(r, platform.Account{Secrets: []platform.Secret{platform.Conceal(secret)}}, at); err != nil {
+			if _, err := (standard.Adapter{}).Verify(r, platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal(secret)}}}, at); err != nil {
 				t.Error(err)
 			}
 			if strings.TrimSuffix(event.RawPath, "/") != "/webhooks/demo/standard" || strings.Contains(string(body), `"product":"game"`) {

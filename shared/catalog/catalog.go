@@ -7,6 +7,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"time"
 
 	"keypool/shared/pool"
@@ -136,17 +137,51 @@ type Account struct {
 	Origin string
 
 	// Secrets are the sealed signing secrets, newest first. There is more than one
-	// while they are rotated, so that no webhook is refused meanwhile.
+	// while they are rotated, so that no webhook is refused meanwhile, and where the
+	// platform signs each kind of event with a secret of its own.
 	Secrets []SealedSecret
+
+	// Credentials are the sealed credentials of the platform's API, by name.
+	Credentials []SealedCredential
+
+	// DeliversFrom is the time from which orders are delivered: one that was paid
+	// before claims nothing. Zero: all are.
+	DeliversFrom time.Time
+
+	// OtherProducts is what becomes of paid products that the catalog does not know.
+	OtherProducts OtherProducts
+
+	// Settings are those of the platform, as its adapter checked them: a JSON object.
+	Settings json.RawMessage
 }
+
+// OtherProducts is what becomes of a paid line whose product the catalog does not know.
+type OtherProducts string
+
+// What may become of other products.
+const (
+	OthersUnconnected OtherProducts = "unconnected" // the line waits until its product is connected, and the merchant is told
+	OthersIgnored     OtherProducts = "ignore"      // the line is passed over, and nothing is stored
+)
 
 // SealedSecret is a signing secret, encrypted under the deployment's key with
 // merchant and account as the encryption context.
 type SealedSecret struct {
+	Name        string // the merchant's own; empty in Keypool's own scheme
+	Test        bool   // signs webhooks of the platform's test mode
 	Blob        []byte
 	Fingerprint []byte // the same for the same secret of a merchant: see package settings
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // the secret is not accepted from then on; zero: never
+}
+
+// SealedCredential is a credential of a platform's API, encrypted under the
+// deployment's key in another encryption context than a signing secret: with the name
+// of the credential beside merchant and account.
+type SealedCredential struct {
+	Name      string
+	Blob      []byte
+	CreatedAt time.Time
 }
 
 // Calls are the webhooks that came to an account's address.

@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -76,14 +77,26 @@ type textItem struct {
 
 type accountItem struct {
 	primaryKey
-	V        int          `dynamodbav:"v"`
-	Version  int          `dynamodbav:"version"`
-	Platform string       `dynamodbav:"platform"`
-	Origin   string       `dynamodbav:"origin"`
-	Secrets  []secretItem `dynamodbav:"secrets,omitempty"`
+	V             int              `dynamodbav:"v"`
+	Version       int              `dynamodbav:"version"`
+	Platform      string           `dynamodbav:"platform"`
+	Origin        string           `dynamodbav:"origin"`
+	Secrets       []secretItem     `dynamodbav:"secrets,omitempty"`
+	Credentials   []credentialItem `dynamodbav:"credentials,omitempty"`
+	DeliversFrom  int64            `dynamodbav:"deliversFrom,omitempty"`
+	OtherProducts string           `dynamodbav:"otherProducts,omitempty"`
+	Settings      string           `dynamodbav:"settings,omitempty"` // JSON
+}
+
+type credentialItem struct {
+	Name      string `dynamodbav:"name"`
+	Blob      []byte `dynamodbav:"blob"`
+	CreatedAt int64  `dynamodbav:"createdAt"`
 }
 
 type secretItem struct {
+	Name        string `dynamodbav:"name,omitempty"`
+	Test        bool   `dynamodbav:"test,omitempty"`
 	Blob        []byte `dynamodbav:"blob"`
 	Fingerprint []byte `dynamodbav:"fingerprint,omitempty"`
 	CreatedAt   int64  `dynamodbav:"createdAt"`
@@ -231,9 +244,14 @@ func (s *Store) Accounts(ctx context.Context, merchant string) ([]catalog.Accoun
 func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error {
 	item := accountItem{
 		primaryKey: accountKey(a.Merchant, a.Name), V: schema, Version: a.Version + 1, Platform: a.Platform, Origin: a.Origin,
+		DeliversFrom: millis(a.DeliversFrom), OtherProducts: string(a.OtherProducts), Settings: string(a.Settings),
+	}
+	for _, c := range a.Credentials {
+		item.Credentials = append(item.Credentials, credentialItem{Name: c.Name, Blob: c.Blob, CreatedAt: millis(c.CreatedAt)})
 	}
 	for _, secret := range a.Secrets {
 		item.Secrets = append(item.Secrets, secretItem{
+			Name: secret.Name, Test: secret.Test,
 			Blob: secret.Blob, Fingerprint: secret.Fingerprint, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
 		})
 	}
@@ -321,9 +339,17 @@ func (i productItem) product() catalog.Product {
 func (i accountItem) account() catalog.Account {
 	a := catalog.Account{
 		Merchant: i.merchant(), Name: i.after(accountSort), Version: i.Version, Platform: i.Platform, Origin: i.Origin,
+		DeliversFrom: at(i.DeliversFrom), OtherProducts: catalog.OtherProducts(i.OtherProducts),
+	}
+	if i.Settings != "" {
+		a.Settings = json.RawMessage(i.Settings)
+	}
+	for _, c := range i.Credentials {
+		a.Credentials = append(a.Credentials, catalog.SealedCredential{Name: c.Name, Blob: c.Blob, CreatedAt: at(c.CreatedAt)})
 	}
 	for _, secret := range i.Secrets {
 		a.Secrets = append(a.Secrets, catalog.SealedSecret{
+			Name: secret.Name, Test: secret.Test,
 			Blob: secret.Blob, Fingerprint: secret.Fingerprint, CreatedAt: at(secret.CreatedAt), ExpiresAt: at(secret.ExpiresAt),
 		})
 	}

@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,9 +46,11 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
 	}
 	account := catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: "standard", Origin: "an id of its own", Secrets: []catalog.SealedSecret{
-		{Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
+		{Name: "paid", Test: true, Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
 		{Blob: []byte("old"), CreatedAt: time.UnixMilli(1_700_000_000_000).UTC(), ExpiresAt: time.UnixMilli(1_800_000_086_400).UTC()},
-	}}
+	}, Credentials: []catalog.SealedCredential{
+		{Name: "api_key", Blob: []byte("a credential"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
+	}, DeliversFrom: time.UnixMilli(1_750_000_000_000).UTC(), OtherProducts: catalog.OthersIgnored, Settings: json.RawMessage(`{"shop": "acme"}`)}
 	for version := range 2 {
 		merchant.Version, elden.Version, product.Version, account.Version = version, version, version, version
 		for _, err := range []error{

@@ -44,6 +44,9 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 			}
 		}
 	}
+	for _, line := range paid.SkippedLines {
+		results = append(results, platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line})
+	}
 	return results
 }
 

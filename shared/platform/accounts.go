@@ -109,6 +109,7 @@ func (a *Accounts) verify(found catalog.Found[opened], r Request) (Sender, error
 func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	account := o.account
 	account.Secrets = nil
+	account.Credentials = nil
 	for i, secret := range o.account.Secrets {
 		if end := o.sealed[i].ExpiresAt; end.IsZero() || now.Before(end) {
 			account.Secrets = append(account.Secrets, secret)
@@ -118,6 +119,8 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	if err != nil {
 		return Sender{}, &SignatureError{account.Merchant, account.Name, err}
 	}
+	account.Test = account.Secrets[signed.Secret].Test
+	account.Credentials = o.account.Credentials
 	return Sender{account, o.adapter, signed}, nil
 }
 
@@ -134,7 +137,10 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 		return opened{}, false, nil
 	}
 	before, _ := a.cached.Last(key)
-	read := opened{adapter: adapter, account: Account{Merchant: account.Merchant, Name: account.Name, Origin: account.Origin}}
+	read := opened{adapter: adapter, account: Account{
+		Merchant: account.Merchant, Name: account.Name, Platform: account.Platform, Origin: account.Origin, Settings: account.Settings,
+		DeliversFrom: account.DeliversFrom, OtherProducts: account.OtherProducts,
+	}}
 	for _, sealed := range account.Secrets {
 		if !sealed.ExpiresAt.IsZero() && !a.now().Before(sealed.ExpiresAt) {
 			continue
@@ -147,7 +153,7 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 			}
 			secret = Conceal(text)
 		}
-		read.account.Secrets = append(read.account.Secrets, secret)
+		read.account.Secrets = append(read.account.Secrets, SigningSecret{Name: sealed.Name, Test: sealed.Test, Secret: secret})
 		read.sealed = append(read.sealed, sealed)
 	}
 	return read, true, nil
@@ -157,7 +163,7 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 func (o opened) secret(sealed catalog.SealedSecret) (Secret, bool) {
 	for i, before := range o.sealed {
 		if bytes.Equal(before.Blob, sealed.Blob) {
-			return o.account.Secrets[i], true
+			return o.account.Secrets[i].Secret, true
 		}
 	}
 	return Secret{}, false

@@ -27,6 +27,17 @@ func (e *FieldError) Error() string {
 	return e.Field + " " + e.Problem
 }
 
+// FieldErrors are mistakes in settings, each with its place.
+type FieldErrors []*FieldError
+
+func (e FieldErrors) Error() string {
+	all := make([]string, len(e))
+	for i, mistake := range e {
+		all[i] = mistake.Error()
+	}
+	return strings.Join(all, "; ")
+}
+
 // The longest texts that are stored, in characters. A longer id is refused, since
 // a cut id is another id; other texts are cut.
 const (
@@ -48,18 +59,29 @@ func (p *Paid) Check(maxQuantity int) error {
 		p.Currency = ""
 		p.IgnoredFields = append(p.IgnoredFields, p.Within+"currency")
 	}
-	if len(p.Lines) == 0 {
+	if len(p.Lines) == 0 && len(p.SkippedLines) == 0 {
 		return problem("lines", "is empty: an order has at least one line")
 	}
 	if len(p.Lines) > MaxLines {
 		return problem("lines", fmt.Sprintf("has more than %d lines", MaxLines))
 	}
+	if p.Parent != "" {
+		if err := CheckID(p.Parent); err != "" {
+			return problem("parent", err)
+		}
+	}
+	p.Risk = cut(p.Risk)
 	seen := map[string]bool{}
 	for i := range p.Lines {
 		line := &p.Lines[i]
 		at := func(name string) string { return fmt.Sprintf("lines[%d].%s", i, name) }
 		if err := CheckID(line.Product); err != "" {
 			return problem(at("product"), err)
+		}
+		if line.Original != "" {
+			if err := CheckID(line.Original); err != "" {
+				return problem(at("original"), err)
+			}
 		}
 		if line.ID == "" {
 			line.ID = line.Product

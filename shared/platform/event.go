@@ -20,6 +20,12 @@ type Paid struct {
 	PaidAt   time.Time
 	Customer order.Customer
 	Lines    []Line
+	Parent   string // the order that this one renews; empty: none
+	Risk     string // the platform's verdict, in its own word, such as "elevated"; may be empty
+
+	// SkippedLines are the ids of lines that hold nothing to deliver, such as gift cards
+	// and what is shipped. They are answered as skipped, and nothing is stored of them.
+	SkippedLines []string
 
 	// IgnoredFields are the fields of the body that are only shown, and could not be
 	// read. They are left out, and never a reason to refuse the order.
@@ -30,6 +36,7 @@ type Paid struct {
 type Line struct {
 	ID        string // the platform's id; the product where the platform names no lines
 	Product   string
+	Original  string // of a dynamic product: the product whose fulfillment it takes
 	Title     string
 	Quantity  int // as first bought: refunds are events of their own
 	UnitPrice string
@@ -37,14 +44,16 @@ type Line struct {
 
 // Returned is a refund of an order: of some of its lines, of all, or of an amount.
 type Returned struct {
-	Order    string
-	Test     bool
-	ID       string // the platform's id of the refund: a repeat has the same
-	Lines    []ReturnedLine
-	All      bool   // everything that is left of the order
-	Amount   string // decimal, where the platform names no lines
-	Currency string // of Amount
-	At       time.Time
+	Order       string
+	Test        bool
+	TestUnknown bool   // the platform names no side: it may be either
+	ID          string // the platform's id of the refund: a repeat has the same
+	Failed      bool   // the refund of this ID failed: the customer has no money back
+	Lines       []ReturnedLine
+	All         bool   // everything that is left of the order
+	Amount      string // decimal, where the platform names no lines
+	Currency    string // of Amount
+	At          time.Time
 }
 
 // ReturnedLine is the part of a line that was refunded.
@@ -55,11 +64,12 @@ type ReturnedLine struct {
 
 // Disputed is a chargeback of an order, or a later turn of it.
 type Disputed struct {
-	Order string
-	Test  bool
-	ID    string // the platform's id of the dispute
-	State DisputeState
-	At    time.Time
+	Order       string
+	Test        bool
+	TestUnknown bool   // the platform names no side: it may be either
+	ID          string // the platform's id of the dispute
+	State       DisputeState
+	At          time.Time
 }
 
 // DisputeState is how far a dispute has come.

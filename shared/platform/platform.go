@@ -11,10 +11,13 @@ package platform
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"keypool/shared/catalog"
 )
 
 // Adapter is one payment platform.
@@ -30,7 +33,8 @@ type Adapter interface {
 	Verify(r Request, a Account, now time.Time) (Signed, error)
 
 	// Decode returns the events that a verified request reports, in their order. A
-	// request that cannot be read is a *FieldError.
+	// request that cannot be read is a *FieldError. ErrTryAgain says that it could not be
+	// read now.
 	Decode(ctx context.Context, r Request, a Account) ([]Event, error)
 
 	// Answer returns the response that tells the platform what it needs to know:
@@ -55,12 +59,62 @@ type Request struct {
 // MaxBody is the largest body of a request, in bytes.
 const MaxBody = 256 << 10
 
+// Configurer is an adapter whose accounts have settings of their own. Accounts of any
+// other have none.
+type Configurer interface {
+	// CheckSettings returns the mistakes in the settings of an account: a *FieldError, or
+	// FieldErrors, whose fields are paths in the settings. Raw is a JSON object, {} where
+	// the merchant set nothing.
+	CheckSettings(raw json.RawMessage) error
+}
+
+// SecretForm is an adapter whose platform has another form of signing secret than
+// whsec_<base64>. Such a secret is made by the platform, never by Keypool.
+type SecretForm interface {
+	// ParseSecret returns the key of a signing secret as the merchant copied it from the
+	// platform. Its error says what to copy, and quotes nothing.
+	ParseSecret(text string) ([]byte, error)
+}
+
+// Fetcher is an adapter that calls its platform's API. Accounts of any other have no
+// credentials.
+type Fetcher interface {
+	// CheckCredential returns the mistake in a credential, or in its name. Its error says
+	// what to copy, and does not quote the credential.
+	CheckCredential(name, text string) error
+}
+
+// ErrTryAgain is a passing failure of a call that Decode needs: the platform's API is
+// down, slow, or limits its callers. Nothing is stored, the answer is 503, and the
+// platform sends the webhook again.
+var ErrTryAgain = errors.New("the platform's API does not answer now")
+
 // Account is a merchant's account with the platform; see catalog.Account.
 type Account struct {
 	Merchant string
 	Name     string
+	Platform string
 	Origin   string
-	Secrets  []Secret // those that are valid now, the newest first
+	Secrets  []SigningSecret // those that are valid now, the newest first
+	Settings json.RawMessage // a JSON object that CheckSettings accepted; nil: none was set
+
+	// Test says that the secret that signed the request is marked test. An adapter whose
+	// webhooks have no flag of their own takes the side from it. Not known to Verify.
+	Test bool
+
+	// Credentials are those of the platform's API, by their names. They are opened for
+	// Decode of a Fetcher, and nil in Verify.
+	Credentials map[string]Secret
+
+	DeliversFrom  time.Time // an order paid before claims nothing; zero: all are delivered
+	OtherProducts catalog.OtherProducts
+}
+
+// SigningSecret is one of an account's signing secrets.
+type SigningSecret struct {
+	Name   string // the merchant's own, such as the event that it signs
+	Test   bool   // it signs webhooks of the platform's test mode
+	Secret Secret
 }
 
 // Signed says how a request was signed.

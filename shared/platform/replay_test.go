@@ -50,7 +50,7 @@ func TestReplay_theTimeIsSigned(t *testing.T) {
 	for _, stamp := range []time.Time{later, later.Add(time.Minute)} {
 		canary.Figure("replays and rotations", 1)
 		forged := request(r.Header.Get("webhook-id"), strconv.FormatInt(stamp.Unix(), 10), r.Header.Get("webhook-signature"))
-		account := platform.Account{Secrets: []platform.Secret{platform.Conceal([]byte(secret))}}
+		account := platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal([]byte(secret))}}}
 		if _, err := (standard.Adapter{}).Verify(forged, account, later); !errors.Is(err, platform.ErrSignature) {
 			t.Errorf("a webhook whose time was changed: %v", err)
 		}

@@ -17,7 +17,7 @@ func TestSecret_isNotPrinted(t *testing.T) {
 	const key = "a key that signs"
 	s := platform.Conceal([]byte(key))
 	type wraps struct{ account platform.Account }
-	holder := wraps{platform.Account{Merchant: "acme", Secrets: []platform.Secret{s}}}
+	holder := wraps{platform.Account{Merchant: "acme", Secrets: []platform.SigningSecret{{Secret: s}}}}
 
 	var said strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

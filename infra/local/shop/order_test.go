@@ -65,7 +65,7 @@ func opened(t *testing.T, a Account) platform.Account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return platform.Account{Secrets: []platform.Secret{platform.Conceal(key)}}
+	return platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal(key)}}}
 }
 
 func TestTo_needsAllTheWords(t *testing.T) {

@@ -61,14 +61,14 @@ func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (pl
 // body is hashed once for each secret, however many signatures a stranger sends, and
 // once where there is no secret: the time it takes does not tell whether the account
 // exists.
-func signer(h headers, body []byte, secrets []platform.Secret) (int, bool) {
+func signer(h headers, body []byte, secrets []platform.SigningSecret) (int, bool) {
 	if len(secrets) == 0 {
 		digest(make([]byte, sha256.Size), h.id, h.timestamp, body)
 		return 0, false
 	}
 	wanted := make([][]byte, len(secrets))
 	for i, secret := range secrets {
-		wanted[i] = digest(secret.Reveal(), h.id, h.timestamp, body)
+		wanted[i] = digest(secret.Secret.Reveal(), h.id, h.timestamp, body)
 	}
 	for _, signature := range strings.Fields(h.signature) {
 		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))

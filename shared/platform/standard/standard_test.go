@@ -61,7 +61,7 @@ func signedAs(id, timestamp string) platform.Request {
 func holding(keys ...[]byte) platform.Account {
 	var a platform.Account
 	for _, key := range keys {
-		a.Secrets = append(a.Secrets, platform.Conceal(key))
+		a.Secrets = append(a.Secrets, platform.SigningSecret{Secret: platform.Conceal(key)})
 	}
 	return a
 }
