@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -9,47 +10,90 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
-	"keypool/shared/platform"
+	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
 
 // Account is a merchant's account with a payment platform.
 type Account struct {
-	Name              string          `json:"name,omitempty" readOnly:"true" doc:"The merchant's own name for it."`
-	Platform          string          `json:"platform,omitempty" maxLength:"63" doc:"The payment platform; standard is Keypool's own scheme, by the Standard Webhooks specification, and taken where left out. An account's platform never changes."`
-	WebhookPath       string          `json:"webhook_path,omitempty" readOnly:"true" doc:"Where the platform sends its webhooks, below this API's address. What a shop of Keypool's own scheme sends stands under webhooks."`
-	Secret            string          `json:"secret,omitempty" maxLength:"200" doc:"Signing secret: whsec_ and 24 to 64 bytes in base64. One is made where left out, and shown in this answer only. Never read back."`
-	KeepPreviousHours *int            `json:"keep_previous_hours,omitempty" writeOnly:"true" minimum:"0" maximum:"720" doc:"How long the secret before stays valid, so that no webhook is refused while the sender changes over; 0 ends all others, within 30 seconds. 24 where left out."`
-	Secrets           []AccountSecret `json:"secrets,omitempty" readOnly:"true" nullable:"false" doc:"The secrets that are valid, the newest first."`
-	LastSeenAt        time.Time       `json:"last_seen_at,omitzero" readOnly:"true" doc:"When the account last signed a webhook, to the minute; never where left out."`
-	LastFailedAt      time.Time       `json:"last_failed_at,omitzero" readOnly:"true" doc:"When a webhook last came to its address that it did not sign, or by a clock that is wrong. The merchant is mailed once an hour of one that a shop may have sent."`
-	Failed            int             `json:"failed,omitempty" readOnly:"true" doc:"Webhooks that it did not sign."`
+	Name              string              `json:"name,omitempty" readOnly:"true" doc:"The merchant's own name for it."`
+	Platform          string              `json:"platform,omitempty" maxLength:"63" doc:"The payment platform; standard is Keypool's own scheme, by the Standard Webhooks specification, and taken where left out. An account's platform never changes."`
+	WebhookPath       string              `json:"webhook_path,omitempty" readOnly:"true" doc:"Where the platform sends its webhooks, below this API's address. What a shop of Keypool's own scheme sends stands under webhooks."`
+	Secret            string              `json:"secret,omitempty" maxLength:"200" doc:"Signing secret of Keypool's own scheme: whsec_ and 24 to 64 bytes in base64. One is made where left out, and shown in this answer only. Never read back."`
+	KeepSecret        bool                `json:"keep_secret,omitempty" writeOnly:"true" doc:"Keypool's own scheme: the secret stays as it is, and only the other settings change."`
+	KeepPreviousHours *int                `json:"keep_previous_hours,omitempty" writeOnly:"true" minimum:"0" maximum:"720" doc:"How long a secret that is replaced stays valid, so that no webhook is refused while the sender changes over; 0 ends it, within 30 seconds. 24 where left out."`
+	Secrets           []AccountSecret     `json:"secrets,omitempty" nullable:"false" maxItems:"20" doc:"The secrets that are valid. Of Keypool's own scheme, the newest first, and only shown. Any other platform makes them, and has up to ten, each with a name: set, they are all that the account has; left out, they stay as they are."`
+	Credentials       []AccountCredential `json:"credentials,omitempty" nullable:"false" maxItems:"10" doc:"Of the platform's API, where Keypool calls it. Set, they are all that the account has; left out, they stay as they are."`
+	DeliversFrom      time.Time           `json:"delivers_from,omitzero" doc:"An order that was paid before is answered as received and gets no keys: it is listed under refusals. The time when the account was made, where it was never set."`
+	OtherProducts     string              `json:"other_products,omitempty" enum:"unconnected,ignore" doc:"What becomes of a paid product that has no settings. unconnected, the default: its order line waits, and the merchant is told once a day. ignore: the line is passed over, for shops that sell other things too."`
+	Settings          AccountSettings     `json:"settings,omitempty" doc:"Settings of the platform, as its guide describes them. Set, they are all that the account has; left out, they stay as they are."`
+	LastSeenAt        time.Time           `json:"last_seen_at,omitzero" readOnly:"true" doc:"When the account last signed a webhook, to the minute; never where left out."`
+	LastFailedAt      time.Time           `json:"last_failed_at,omitzero" readOnly:"true" doc:"When a webhook last came to its address that it did not sign, or by a clock that is wrong. The merchant is mailed once an hour of one that a shop may have sent."`
+	Failed            int                 `json:"failed,omitempty" readOnly:"true" doc:"Webhooks that it did not sign."`
 }
 
-// AccountSecret is the part of a signing secret that is shown.
+// AccountSecret is a signing secret.
 type AccountSecret struct {
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"No longer valid from then on; never where left out."`
+	Name      string    `json:"name,omitempty" maxLength:"40" doc:"The merchant's own, such as the event that it signs. None in Keypool's own scheme."`
+	Test      bool      `json:"test,omitempty" doc:"It signs what the platform's test mode sends: such orders get test keys."`
+	Secret    string    `json:"secret,omitempty" writeOnly:"true" maxLength:"500" doc:"As the platform shows it. The secret of that name stays as it is where left out. Never read back."`
+	CreatedAt time.Time `json:"created_at,omitzero" readOnly:"true"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" readOnly:"true" doc:"No longer valid from then on; never where left out."`
+}
+
+// AccountCredential is a credential of the platform's API.
+type AccountCredential struct {
+	Name       string    `json:"name" maxLength:"40" doc:"As the platform's guide names it."`
+	Credential string    `json:"credential,omitempty" writeOnly:"true" maxLength:"4000" doc:"As the platform shows it. The credential of that name stays as it is where left out. Never read back."`
+	CreatedAt  time.Time `json:"created_at,omitzero" readOnly:"true"`
+}
+
+// AccountSettings are the settings of a platform: a JSON object, which its adapter reads.
+type AccountSettings json.RawMessage
+
+// Schema implements huma.SchemaProvider.
+func (AccountSettings) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "object", AdditionalProperties: true}
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s AccountSettings) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *AccountSettings) UnmarshalJSON(raw []byte) error {
+	return (*json.RawMessage)(s).UnmarshalJSON(raw)
 }
 
 var (
-	sampleAccountBody = Account{Platform: "standard", KeepPreviousHours: new(48)}
-	sampleAccount     = Account{
+	sampleAccountBody = Account{
+		Platform: "standard", OtherProducts: "ignore", DeliversFrom: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+		KeepPreviousHours: new(48),
+	}
+	sampleAccount = Account{
 		Name: "shop-eu", Platform: "standard", WebhookPath: "/webhooks/acme/shop-eu",
 		Secrets: []AccountSecret{
 			{CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
 			{CreatedAt: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)},
 		},
+		DeliversFrom: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), OtherProducts: "unconnected",
 		LastSeenAt:   time.Date(2026, 11, 24, 18, 4, 0, 0, time.UTC),
 		LastFailedAt: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Failed: 3,
 	}
 )
 
 func newAccount(account catalog.Account) Account {
-	body := Account{Name: account.Name, Platform: account.Platform, WebhookPath: "/webhooks/" + account.Merchant + "/" + account.Name}
+	body := Account{
+		Name: account.Name, Platform: account.Platform, WebhookPath: "/webhooks/" + account.Merchant + "/" + account.Name,
+		DeliversFrom: account.DeliversFrom, OtherProducts: string(account.OtherProducts), Settings: AccountSettings(account.Settings),
+	}
 	for _, secret := range account.Secrets {
-		body.Secrets = append(body.Secrets, AccountSecret{secret.CreatedAt, secret.ExpiresAt})
+		body.Secrets = append(body.Secrets, AccountSecret{
+			Name: secret.Name, Test: secret.Test, CreatedAt: secret.CreatedAt, ExpiresAt: secret.ExpiresAt,
+		})
+	}
+	for _, credential := range account.Credentials {
+		body.Credentials = append(body.Credentials, AccountCredential{Name: credential.Name, CreatedAt: credential.CreatedAt})
 	}
 	return body
 }
@@ -66,24 +110,43 @@ type putAccount struct {
 
 const keepPreviousHours = 24 // where a body leaves it out
 
-// change returns the change that a request describes.
+// change returns the change that a request describes. What a GET showed can be sent
+// back: a secret without its text stays as it is, and one that expires is not named.
 func (in *putAccount) change(by access.Principal) settings.AccountChange {
-	return settings.AccountChange{
-		Merchant: by.Merchant, By: by, Name: in.Account, Platform: in.Body.Platform, Secret: in.Body.Secret,
-		KeepPrevious: time.Duration(or(in.Body.KeepPreviousHours, keepPreviousHours)) * time.Hour,
+	body := in.Body
+	change := settings.AccountChange{
+		Merchant: by.Merchant, By: by, Name: in.Account, Platform: body.Platform, Secret: body.Secret, KeepSecret: body.KeepSecret,
+		KeepPrevious: time.Duration(or(body.KeepPreviousHours, keepPreviousHours)) * time.Hour,
+		DeliversFrom: body.DeliversFrom, OtherProducts: catalog.OtherProducts(body.OtherProducts), Settings: json.RawMessage(body.Settings),
 	}
+	onlyShown := func(s AccountSecret) bool { return s.Secret == "" && (s.Name == "" || !s.ExpiresAt.IsZero()) }
+	for _, secret := range body.Secrets {
+		if !onlyShown(secret) {
+			change.Secrets = append(change.Secrets, settings.SecretChange{Name: secret.Name, Test: secret.Test, Text: secret.Secret})
+		}
+	}
+	if body.Secrets != nil && len(body.Secrets) == 0 {
+		change.Secrets = []settings.SecretChange{}
+	}
+	if body.Credentials != nil {
+		change.Credentials = []settings.CredentialChange{}
+	}
+	for _, credential := range body.Credentials {
+		change.Credentials = append(change.Credentials, settings.CredentialChange{Name: credential.Name, Text: credential.Credential})
+	}
+	return change
 }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putAccount) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckAccount(in.change(access.Principal{}), platform.Names), "account")
+	return rest.Mistakes(settings.CheckAccount(in.change(access.Principal{}), all.Adapters, time.Now()), "account")
 }
 
 func (a *api) addAccounts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-account", Method: http.MethodPut, Path: "/v1/accounts/{account}", Tags: []string{"Accounts"},
-		Summary:     "Set up an account with a payment platform, or give it a new signing secret",
-		Description: "Each call brings a new secret, which is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused. The merchant is told by mail: of the first new secret of an hour at once, of others when the hour ends.",
+		Summary:     "Set up an account with a payment platform, or change it",
+		Description: "The address for the platform's webhooks is webhook_path of the answer. In Keypool's own scheme each call brings a new secret, unless it says keep_secret; any other platform makes its secrets, which are given here. A new secret is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused. The merchant is told by mail: of the first new secret of an hour at once, of others when the hour ends.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleAccountBody), Responses: to.Responses(sampleAccount, 200, 201),
 	}, a.putAccount)

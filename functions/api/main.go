@@ -24,7 +24,7 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/kms"
-	"keypool/shared/platform"
+	"keypool/shared/platform/all"
 	"keypool/shared/s3"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
@@ -52,7 +52,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
 		accounts: &settings.Accounts{
 			Store: store, Sealer: kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),
-			Platforms: platform.Names, Now: time.Now,
+			Adapters: all.Adapters, Now: time.Now,
 		},
 		uploads: &settings.Uploads{
 			Store:   store,

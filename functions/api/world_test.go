@@ -18,7 +18,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
-	"keypool/shared/platform"
+	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -70,7 +70,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
-		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Platforms: platform.Names, Now: w.now},
+		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Adapters: all.Adapters, Now: w.now},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		orders:   store,
 		refusals: store,
@@ -155,6 +155,10 @@ func (s *fakeSealer) Seal(_ context.Context, merchant, account string, secret []
 	}
 	s.sealed = append(s.sealed, fmt.Sprintf("%s/%s:%x", merchant, account, secret))
 	return fmt.Appendf(nil, "sealed %d", len(s.sealed)), nil
+}
+
+func (s *fakeSealer) SealCredential(ctx context.Context, merchant, account, name string, credential []byte) ([]byte, error) {
+	return s.Seal(ctx, merchant, account+" "+name, credential)
 }
 
 // fakeQueue keeps messages as the JSON they would be sent as.

@@ -131,8 +131,7 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content [
 		func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
 			return catalog.Account{Merchant: merchant, Name: account, Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil
 		},
-		func(context.Context, string, string, []byte) ([]byte, error) { return key, nil },
-		clock,
+		opens(key), clock,
 	)}
 	response, logged := answered(t, serve(h), r)
 	problemIs(t, response)
@@ -144,6 +143,15 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content [
 		t.Errorf("answered %d, want %d", response.StatusCode, want)
 	}
 	discreet(t, []byte(r.Body), response.Body+logged)
+}
+
+// opens opens every secret as this one.
+type opens []byte
+
+func (key opens) Unseal(context.Context, string, string, []byte) ([]byte, error) { return key, nil }
+
+func (key opens) UnsealCredential(context.Context, string, string, string, []byte) ([]byte, error) {
+	return key, nil
 }
 
 // webhookOf makes a webhook, and returns its body as decoded from base64; nil if it is

@@ -88,14 +88,7 @@ func open(t *testing.T) *shop {
 				s.reads++
 				return store.Account(ctx, merchant, account)
 			},
-			func(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
-				s.opened++
-				if merchant != "acme" || account != "standard" {
-					return nil, errors.New("sealed for somebody else")
-				}
-				return platform.ParseSecret(string(sealed))
-			},
-			clock,
+			opener{s}, clock,
 		),
 		intake: &intake.Intake{Claims: s.claims, Records: records{store, s}, Products: store, MaxQuantity: 1000, Now: clock},
 	})
@@ -114,6 +107,21 @@ func open(t *testing.T) *shop {
 	}
 	dynamotest.Stock(t, tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
 	return s
+}
+
+// opener opens the one secret of the account standard of acme.
+type opener struct{ *shop }
+
+func (o opener) Unseal(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
+	o.opened++
+	if merchant != "acme" || account != "standard" {
+		return nil, errors.New("sealed for somebody else")
+	}
+	return platform.ParseSecret(string(sealed))
+}
+
+func (opener) UnsealCredential(context.Context, string, string, string, []byte) ([]byte, error) {
+	return nil, errors.New("the account has no credentials")
 }
 
 func fixture(t testing.TB, name string) events.APIGatewayV2HTTPRequest {

@@ -34,7 +34,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	settings := catalog.NewCached(store, time.Now)
 	secrets := kms.Open(awskms.NewFromConfig(cfg), "")
 	h := handler{
-		accounts: platform.NewAccounts(all.Adapters, store.Account, secrets.Unseal, time.Now),
+		accounts: platform.NewAccounts(all.Adapters, store.Account, secrets, time.Now),
 		intake: &intake.Intake{
 			Claims: &claim.Claimer{
 				Store:    store,

@@ -70,6 +70,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: accountSecrets, Actions: "Decrypt"},
+			{Target: accountCredentials, Actions: "Decrypt"}, // some platforms' webhooks do not hold all
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
@@ -199,6 +200,7 @@ var Functions = []Function{
 			{Target: reportFiles, Actions: "GetObject"},
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: accountSecrets, Actions: "Encrypt"},
+			{Target: accountCredentials, Actions: "Encrypt"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},

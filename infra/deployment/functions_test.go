@@ -1,6 +1,7 @@
 package deployment_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -83,20 +84,37 @@ func TestRights_merchantsAndTokensAreWrittenByTheOperator(t *testing.T) {
 	}
 }
 
-// The key is used through a service that stores our data, or for the secrets of
-// accounts.
+// The key is used through a service that stores our data, or for the secrets and the
+// credentials of accounts.
 func TestRights_useTheKeyForNothingElse(t *testing.T) {
 	accounts := map[string]map[string][]string{
 		"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": {"merchant", "account"}},
 		"Null":                      {"kms:EncryptionContextKeys": {"false"}},
 	}
+	credentials := map[string]map[string][]string{"StringLike": {"kms:EncryptionContext:credential": {"?*"}}}
 	for _, f := range deployment.Functions {
 		for _, s := range f.Statements() {
 			through := s.Condition()["StringEquals"]["kms:ViaService"]
-			if s.Resource == "${Key.Arn}" && len(through) == 0 && !cmp.Equal(s.Condition(), accounts) {
+			if s.Resource == "${Key.Arn}" && len(through) == 0 && !cmp.Equal(s.Condition(), accounts) && !cmp.Equal(s.Condition(), credentials) {
 				t.Errorf("%s may %v, limited by %v", f.ID, s.Actions, s.When)
 			}
 		}
+	}
+}
+
+// Who opens credentials of platforms' APIs calls those APIs, and nobody reads back what
+// the API sealed.
+func TestRights_credentials(t *testing.T) {
+	var may []string
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			if s.Condition()["StringLike"]["kms:EncryptionContext:credential"] != nil {
+				may = append(may, fmt.Sprint(f.ID, s.Actions))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Encrypt]"}, may); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -61,6 +61,9 @@ var (
 	queueKey  = Target{"kms", "${Key.Arn}", by("sqs")}
 	// The key, for the secrets of merchants' accounts with payment platforms.
 	accountSecrets = Target{"kms", "${Key.Arn}", &Condition{forAllValues + "StringEquals", "kms:EncryptionContextKeys", []string{"merchant", "account"}}}
+	// The key, for their credentials of the platforms' APIs: a signing secret's context has
+	// no such key.
+	accountCredentials = Target{"kms", "${Key.Arn}", &Condition{"StringLike", "kms:EncryptionContext:credential", []string{"?*"}}}
 )
 
 func by(service string) *Condition {

@@ -45,7 +45,7 @@ var means = map[Scope]string{
 	OrdersWrite: "cancel orders",
 	KeysRead:    "see keys; no operation of today shows one",
 	Settings:    "read and change pools and products, read accounts and uploads, say how held files are read",
-	Secrets:     "give accounts new signing secrets, list and revoke tokens",
+	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 }
 
 // Meaning says what the scope lets its token do, as documents and mails tell it.

@@ -10,7 +10,7 @@
 //	  merchant#<m>          merchant                     kind=merchant; salt
 //	  settings#<m>          pool#<pool>                  kind=pool; low stock, shards
 //	  settings#<m>          product#<product>            pools, keys a line, texts
-//	  settings#<m>          account#<account>            platform, origin, sealed secrets
+//	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts

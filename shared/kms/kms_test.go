@@ -101,6 +101,36 @@ func TestSealer_opensForTheSameMerchantAndAccountOnly(t *testing.T) {
 }
 
 // A missing right is no damaged secret: it may be mended, and tried again.
+// A credential is sealed apart from signing secrets: what opens the one opens no other.
+func TestSealer_credentialsAreApart(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := sealer(fakeKMS{}, "alias/keypool")
+	credential := []byte("a key of a platform's API")
+	sealed, err := s.SealCredential(ctx, "acme", "shop-eu", "api_key", credential)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.UnsealCredential(ctx, "acme", "shop-eu", "api_key", sealed); err != nil || !bytes.Equal(got, credential) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := s.Unseal(ctx, "acme", "shop-eu", sealed); !errors.Is(err, kms.ErrNotOurs) || got != nil {
+		t.Errorf("opened as a signing secret: %v", err)
+	}
+	for _, other := range [][3]string{{"nova", "shop-eu", "api_key"}, {"acme", "shop-us", "api_key"}, {"acme", "shop-eu", "client_secret"}} {
+		if got, err := s.UnsealCredential(ctx, other[0], other[1], other[2], sealed); !errors.Is(err, kms.ErrNotOurs) || got != nil {
+			t.Errorf("opened for %v: %v", other, err)
+		}
+	}
+	secret, err := s.Seal(ctx, "acme", "shop-eu", credential)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.UnsealCredential(ctx, "acme", "shop-eu", "", secret); !errors.Is(err, kms.ErrNotOurs) || got != nil {
+		t.Errorf("a signing secret opened as a credential: %v", err)
+	}
+}
+
 func TestSealer_whatPasses(t *testing.T) {
 	t.Parallel()
 	_, err := sealer(fakeKMS{broken: true}, "alias/keypool").Unseal(t.Context(), "acme", "standard", []byte("x|y|z"))

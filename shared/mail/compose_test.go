@@ -384,6 +384,16 @@ func TestNoticeMail_golden(t *testing.T) {
 		"not_signed_secret":    {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseSecret}, nil},
 		"not_signed_clock":     {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseClock}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
+		"changed_account": {notice.ChangedAccount, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "shop-eu", Parts: []string{"credential api_key", "delivers_from"}, By: "the token back office", At: noon},
+		}}, nil},
+		"changed_account_many": {notice.ChangedAccount, "nova", notice.Facts{Count: 102, Changed: []notice.Changed{
+			{Name: "shop-eu", Parts: []string{"other_products"}, By: "the operator", At: noon},
+			{Name: "shop-us", Parts: []string{"settings"}, By: "the operator", At: noon.Add(time.Minute)},
+		}}, nil},
+		"new_secret_named": {notice.NewSecret, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "shop-eu", Parts: []string{"live", "test"}, By: "the token back office", At: noon},
+		}}, nil},
 		"new_token": {notice.NewToken, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "nightly upload", ID: "5d41402abc4b2a76", Parts: []string{"upload"}, Until: noon.AddDate(0, 0, 90), By: "the operator", At: noon},
 		}}, nil},

@@ -82,6 +82,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.NewToken:       noticeWriter.newToken,
 	notice.ExpiringToken:  noticeWriter.expiringToken,
 	notice.NewSecret:      noticeWriter.newSecret,
+	notice.ChangedAccount: noticeWriter.changedAccount,
 	notice.ChangedText:    noticeWriter.changedText,
 	notice.ChangedAddress: noticeWriter.changedAddress,
 }

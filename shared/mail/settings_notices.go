@@ -83,6 +83,9 @@ func (w noticeWriter) newSecret() letter {
 	}
 	for _, c := range f.Changed {
 		d := details{Title: text.OneLine("Account " + c.Name)}
+		if len(c.Parts) > 0 {
+			d.add("New", joinWords(c.Parts))
+		}
 		if !c.Until.IsZero() {
 			d.add("The one before", "good until "+w.moment(c.Until))
 		}
@@ -93,6 +96,32 @@ func (w noticeWriter) newSecret() letter {
 		l.Details = append(l.Details, d)
 	}
 	l.Details = append(l.Details, w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
+	return l
+}
+
+func (w noticeWriter) changedAccount() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: calm("Changed"),
+		Title: fmt.Sprintf("The settings of %s were changed.", count(f.Count, "account")),
+		Words: words(
+			"What decides which paid orders get keys was changed, in the parts that stand below.",
+			"If you know of it, there is nothing to do. If not, read GET /v1/accounts/{account}, have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set it again.",
+			together("changed account"),
+		),
+	}
+	if f.Count == 1 && len(f.Changed) == 1 {
+		l.Title = fmt.Sprintf("The settings of the account %s were changed.", f.Changed[0].Name)
+	}
+	d := details{Title: "What changed"}
+	for _, c := range f.Changed {
+		var parts []string
+		for _, part := range c.Parts {
+			parts = append(parts, partName(part))
+		}
+		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", joinWords(parts), c.By, w.moment(c.At)))
+	}
+	l.Details = append([]details{d}, w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
 	return l
 }
 
@@ -181,13 +210,18 @@ func together(what string) string {
 	return fmt.Sprintf("The first %s of an hour is told at once, others together when the hour ends.", what)
 }
 
-// partName is the name of a part of a product's mail.
+// partName is the name of a part of a product's mail, or of an account.
 func partName(part string) string {
 	if language, ok := strings.CutPrefix(part, "text "); ok {
 		return fmt.Sprintf("the text in %s", language)
 	}
+	if name, ok := strings.CutPrefix(part, "credential "); ok {
+		return fmt.Sprintf("the credential %s", name)
+	}
 	names := []string{ // each with its words
 		"instructions", "the link to the instructions", "download", "the link to the download",
+		"delivers_from", "the time from which orders are delivered", "other_products", "what becomes of products that nobody knows",
+		"settings", "the settings of the platform",
 		"original", "the product whose texts it takes over", "title", "the title",
 	}
 	if i := slices.Index(names, part); i >= 0 {

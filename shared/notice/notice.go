@@ -44,6 +44,7 @@ const (
 	NewToken       Kind = "new-token"       // an hour: API tokens that were made
 	ExpiringToken  Kind = "expiring-token"  // a token: it expires in a week, mailed then
 	NewSecret      Kind = "new-secret"      // an hour: accounts that were given a signing secret
+	ChangedAccount Kind = "changed-account" // an hour: accounts whose credentials or settings changed
 	ChangedText    Kind = "changed-text"    // an hour: products whose mails say something else
 	ChangedAddress Kind = "changed-address" // a change of the merchant and a side: the notice address, told to the new and the former one
 )
@@ -52,7 +53,7 @@ const (
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent, NotSigned,
-	NewToken, ExpiringToken, NewSecret, ChangedText, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -118,7 +119,7 @@ type Refused struct {
 type Changed struct {
 	Name  string    // of the token, the account or the product
 	ID    string    // of a token
-	Parts []string  // a token's scopes; the parts of a product's mail that changed, a text as "text de"
+	Parts []string  // a token's scopes; an account's new secrets by name; the parts of an account that changed, a credential as "credential api_key"; the parts of a product's mail that changed, a text as "text de"
 	Until time.Time // a token's expiry, zero: never; the end of an account's secrets before, zero: none stays good
 	Ended int       // secrets of an account that are no longer good
 	By    string    // who did it: see access.Principal
@@ -191,6 +192,7 @@ var gathered = map[Kind]gathering{
 	OrderRefused:   {window: time.Hour},
 	NewToken:       {window: time.Hour},
 	NewSecret:      {window: time.Hour},
+	ChangedAccount: {window: time.Hour},
 	ChangedText:    {window: time.Hour},
 	UploadReport:   uploads,
 	UploadReminder: uploads,

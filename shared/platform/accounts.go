@@ -25,24 +25,33 @@ import (
 //
 // An account that does not exist is cached as well, and opens no secret. A request
 // without a signature reads nothing.
+//
+// The credentials of the platform's API are opened only after a secret fitted, and only
+// for an adapter that calls the API: see Fetcher.
 type Accounts struct {
 	adapters map[string]Adapter
 	read     func(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
-	open     func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error)
+	opener   Opener
 	now      func() time.Time
 	cached   *catalog.Cache[opened]
 	rereads  limiter
 }
 
-// NewAccounts returns the accounts that read finds in the catalog, whose secrets are
-// opened by open. Adapters are named by their platforms; Standard must be there.
+// Opener opens what is sealed in an account.
+type Opener interface {
+	Unseal(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error)
+	UnsealCredential(ctx context.Context, merchant, account, name string, sealed []byte) ([]byte, error)
+}
+
+// NewAccounts returns the accounts that read finds in the catalog. Adapters are named by
+// their platforms; Standard must be there.
 func NewAccounts(
 	adapters map[string]Adapter,
 	read func(ctx context.Context, merchant, name string) (catalog.Account, bool, error),
-	open func(ctx context.Context, merchant, account string, sealed []byte) ([]byte, error),
+	opener Opener,
 	now func() time.Time,
 ) *Accounts {
-	a := &Accounts{adapters: adapters, read: read, open: open, now: now}
+	a := &Accounts{adapters: adapters, read: read, opener: opener, now: now}
 	a.cached = catalog.RememberAbsence(now, a.account)
 	return a
 }
@@ -59,6 +68,9 @@ type opened struct {
 	account Account
 	adapter Adapter
 	sealed  []catalog.SealedSecret // what each of the account's secrets was opened from
+
+	sealedCredentials []catalog.SealedCredential
+	credentials       *credentials
 }
 
 // Verify returns the account that signed the request. It returns ErrSignature if
@@ -74,13 +86,17 @@ func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request)
 		return Sender{}, err
 	}
 	sender, err := a.verify(found, r)
-	if err == nil || !found.ReadAt.Before(started) || !a.rereads.allow(key, a.now()) {
-		return sender, err
+	if err != nil && found.ReadAt.Before(started) && a.rereads.allow(key, a.now()) {
+		if found, err = a.cached.Within(ctx, key, 0); err != nil {
+			return Sender{}, err
+		}
+		sender, err = a.verify(found, r)
 	}
-	if found, err = a.cached.Within(ctx, key, 0); err != nil {
+	if err != nil {
 		return Sender{}, err
 	}
-	return a.verify(found, r)
+	sender.Account.Credentials, err = a.openCredentials(ctx, found.Value)
+	return sender, err
 }
 
 // signed reports whether a request has a signature of any platform. Which is the
@@ -109,7 +125,6 @@ func (a *Accounts) verify(found catalog.Found[opened], r Request) (Sender, error
 func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	account := o.account
 	account.Secrets = nil
-	account.Credentials = nil
 	for i, secret := range o.account.Secrets {
 		if end := o.sealed[i].ExpiresAt; end.IsZero() || now.Before(end) {
 			account.Secrets = append(account.Secrets, secret)
@@ -120,7 +135,6 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 		return Sender{}, &SignatureError{account.Merchant, account.Name, err}
 	}
 	account.Test = account.Secrets[signed.Secret].Test
-	account.Credentials = o.account.Credentials
 	return Sender{account, o.adapter, signed}, nil
 }
 
@@ -141,13 +155,19 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 		Merchant: account.Merchant, Name: account.Name, Platform: account.Platform, Origin: account.Origin, Settings: account.Settings,
 		DeliversFrom: account.DeliversFrom, OtherProducts: account.OtherProducts,
 	}}
+	if _, fetches := adapter.(Fetcher); fetches {
+		read.sealedCredentials = account.Credentials
+	}
+	if read.credentials = before.credentials; read.credentials == nil {
+		read.credentials = &credentials{}
+	}
 	for _, sealed := range account.Secrets {
 		if !sealed.ExpiresAt.IsZero() && !a.now().Before(sealed.ExpiresAt) {
 			continue
 		}
 		secret, ok := before.secret(sealed)
 		if !ok {
-			text, err := a.open(ctx, merchant, name, sealed.Blob)
+			text, err := a.opener.Unseal(ctx, merchant, name, sealed.Blob)
 			if err != nil {
 				return opened{}, false, err
 			}
@@ -167,6 +187,36 @@ func (o opened) secret(sealed catalog.SealedSecret) (Secret, bool) {
 		}
 	}
 	return Secret{}, false
+}
+
+// credentials are those of an account that were opened, by their sealed form, so that
+// each is opened once.
+type credentials struct {
+	mu     sync.Mutex
+	opened map[string]Secret
+}
+
+// openCredentials returns the account's credentials by name, nil if it has none.
+func (a *Accounts) openCredentials(ctx context.Context, o opened) (map[string]Secret, error) {
+	if len(o.sealedCredentials) == 0 {
+		return nil, nil
+	}
+	o.credentials.mu.Lock()
+	defer o.credentials.mu.Unlock()
+	byName, bySealed := map[string]Secret{}, map[string]Secret{}
+	for _, sealed := range o.sealedCredentials {
+		secret, ok := o.credentials.opened[string(sealed.Blob)]
+		if !ok {
+			text, err := a.opener.UnsealCredential(ctx, o.account.Merchant, o.account.Name, sealed.Name, sealed.Blob)
+			if err != nil {
+				return nil, err
+			}
+			secret = Conceal(text)
+		}
+		byName[sealed.Name], bySealed[string(sealed.Blob)] = secret, secret
+	}
+	o.credentials.opened = bySealed
+	return byName, nil
 }
 
 // limiter limits how often an account is read again for a signature that none of its

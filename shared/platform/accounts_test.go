@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -41,6 +42,10 @@ type account struct {
 	secrets []catalog.SealedSecret
 	reads   int
 	opened  int
+
+	credentials       []catalog.SealedCredential
+	openedCredentials int
+	settings          json.RawMessage
 }
 
 func (a *account) read(_ context.Context, merchant, _ string) (catalog.Account, bool, error) {
@@ -48,17 +53,25 @@ func (a *account) read(_ context.Context, merchant, _ string) (catalog.Account, 
 	if merchant != "acme" {
 		return catalog.Account{}, false, nil
 	}
-	return catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: platform.Standard, Origin: "its id", Secrets: a.secrets}, true, nil
+	return catalog.Account{
+		Merchant: "acme", Name: "shop-eu", Platform: platform.Standard, Origin: "its id", Secrets: a.secrets,
+		Credentials: a.credentials, Settings: a.settings, DeliversFrom: signedAt, OtherProducts: catalog.OthersIgnored,
+	}, true, nil
 }
 
-func (a *account) open(_ context.Context, _, _ string, sealed []byte) ([]byte, error) {
+func (a *account) Unseal(_ context.Context, _, _ string, sealed []byte) ([]byte, error) {
 	a.opened++
 	return sealed, nil
 }
 
+func (a *account) UnsealCredential(_ context.Context, _, _, name string, sealed []byte) ([]byte, error) {
+	a.openedCredentials++
+	return []byte(name + " " + string(sealed)), nil
+}
+
 // accounts returns the account behind a cache, at the time that now tells.
 func (a *account) accounts(now func() time.Time) *platform.Accounts {
-	return platform.NewAccounts(adapters, a.read, a.open, now)
+	return platform.NewAccounts(adapters, a.read, a, now)
 }
 
 var adapters = map[string]platform.Adapter{platform.Standard: standard.Adapter{}}
@@ -220,6 +233,59 @@ func TestAccounts_doesNotOutlastTheCall(t *testing.T) {
 	cancel()
 	if _, err := accounts.Verify(ctx, "acme", "shop-eu", signedBy("a secret", time.Now())); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the time is up", err)
+	}
+}
+
+// fetcher is an adapter that calls its platform's API.
+type fetcher struct{ standard.Adapter }
+
+func (fetcher) CheckCredential(string, string) error { return nil }
+
+// Credentials are opened after a secret fitted, once, and only for an adapter that calls
+// the platform's API.
+func TestAccounts_credentials(t *testing.T) {
+	const secret = "the secret that is current now.."
+	a := &account{secrets: []catalog.SealedSecret{{Blob: []byte(secret)}}, credentials: []catalog.SealedCredential{{Name: "api_key", Blob: []byte("one")}}}
+	verify := func(accounts *platform.Accounts, secret string) (platform.Sender, error) {
+		return accounts.Verify(t.Context(), "acme", "shop-eu", signedBy(secret, signedAt))
+	}
+	plain := a.accounts(always(signedAt))
+	if sender, err := verify(plain, secret); err != nil || sender.Account.Credentials != nil || a.openedCredentials != 0 {
+		t.Errorf("without an API: %v, %v, opened %d", sender.Account.Credentials, err, a.openedCredentials)
+	}
+	now := signedAt
+	accounts := platform.NewAccounts(map[string]platform.Adapter{platform.Standard: fetcher{}}, a.read, a, func() time.Time { return now })
+	if sender, err := verify(accounts, "a secret that is somebody else's"); err == nil || sender.Account.Credentials != nil || a.openedCredentials != 0 {
+		t.Errorf("for a stranger: %v, opened %d", err, a.openedCredentials)
+	}
+	for range 3 {
+		now = now.Add(time.Minute) // the account is read again
+		sender, err := verify(accounts, secret)
+		if err != nil || string(sender.Account.Credentials["api_key"].Reveal()) != "api_key one" || a.openedCredentials != 1 {
+			t.Fatalf("%v, %v, opened %d", sender.Account.Credentials, err, a.openedCredentials)
+		}
+	}
+	a.credentials = []catalog.SealedCredential{{Name: "api_key", Blob: []byte("two")}}
+	now = now.Add(time.Minute)
+	if sender, err := verify(accounts, secret); err != nil || string(sender.Account.Credentials["api_key"].Reveal()) != "api_key two" || a.openedCredentials != 2 {
+		t.Errorf("after a change: %v, opened %d", err, a.openedCredentials)
+	}
+}
+
+// The adapter gets what the account was set to, and the side of the secret that fits.
+func TestAccounts_givesTheAccountAsItIsSet(t *testing.T) {
+	const live, test = "the secret of live webhooks.....", "the secret of test webhooks....."
+	a := &account{settings: json.RawMessage(`{"shop":"acme.example"}`), secrets: []catalog.SealedSecret{
+		{Name: "live", Blob: []byte(live)}, {Name: "test", Test: true, Blob: []byte(test)}, {Name: "old", Blob: []byte("gone"), ExpiresAt: signedAt},
+	}}
+	accounts := a.accounts(always(signedAt))
+	for secret, isTest := range map[string]bool{live: false, test: true} {
+		sender, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy(secret, signedAt))
+		got := sender.Account
+		if err != nil || got.Test != isTest || got.Platform != platform.Standard || string(got.Settings) != `{"shop":"acme.example"}` ||
+			!got.DeliversFrom.Equal(signedAt) || got.OtherProducts != catalog.OthersIgnored || len(got.Secrets) != 2 || got.Secrets[sender.Signed.Secret].Test != isTest {
+			t.Errorf("by %q: %+v, %v", secret, got, err)
+		}
 	}
 }
 

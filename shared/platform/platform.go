@@ -46,10 +46,6 @@ type Adapter interface {
 // names none.
 const Standard = "standard"
 
-// Names are the names of the platforms that an account can be of, sorted. Package all
-// has an adapter for each.
-var Names = []string{Standard}
-
 // Request is a webhook as it was received. What is signed is the body's bytes.
 type Request struct {
 	Header http.Header

@@ -7,9 +7,16 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
@@ -20,10 +27,10 @@ import (
 
 // Accounts creates, changes and reads a merchant's accounts with payment platforms.
 type Accounts struct {
-	Store     AccountStore
-	Sealer    Sealer
-	Platforms []string // names of the platforms that an account can be of, sorted
-	Now       func() time.Time
+	Store    AccountStore
+	Sealer   Sealer
+	Adapters map[string]platform.Adapter // the platforms that an account can be of, by name
+	Now      func() time.Time
 }
 
 // AccountStore keeps accounts, under optimistic locks as MerchantStore does.
@@ -34,40 +41,229 @@ type AccountStore interface {
 	Calls(ctx context.Context, merchant, account string) (catalog.Calls, error)
 }
 
-// Sealer encrypts a secret, so that it can be opened for that account only.
+// Sealer encrypts what an account must keep to itself, so that it can be opened for that
+// account only.
 type Sealer interface {
 	Seal(ctx context.Context, merchant, account string, secret []byte) ([]byte, error)
+	// SealCredential seals a credential of the platform's API, so that who may open
+	// signing secrets cannot open it, and the other way round.
+	SealCredential(ctx context.Context, merchant, account, name string, credential []byte) ([]byte, error)
 }
 
-// AccountChange is what a caller sets of an account.
+// AccountChange is what a caller sets of an account. What it leaves out stays as it is.
 type AccountChange struct {
 	Merchant, Name string
-	Platform       string        // "": as it is, or the default
-	Secret         string        // as text; "": make one
-	KeepPrevious   time.Duration // how long the secrets of before stay valid; 0 ends them as soon as no cache holds them, see catalog.CacheFor
-	By             access.Principal
+	Platform       string // "": as it is, or the default
+
+	// Keypool's own scheme has one signing secret.
+	Secret     string // as text; "": make one
+	KeepSecret bool   // the secret stays as it is
+
+	// Any other platform has up to ten, which the platform made.
+	Secrets []SecretChange // nil: as they are; a secret that is not listed is taken away
+
+	KeepPrevious time.Duration // how long a secret that is replaced stays valid; 0 ends it as soon as no cache holds it, see catalog.CacheFor
+
+	Credentials   []CredentialChange // nil: as they are; one that is not listed is taken away
+	DeliversFrom  time.Time          // zero: as it is, or now
+	OtherProducts catalog.OtherProducts
+	Settings      json.RawMessage // nil: as they are
+
+	By access.Principal
 }
 
-// maxSecrets is one more than a rotation needs. A caller who never saw the answer
-// with the new secret rotates again, while the sender still uses the secret from
-// before both rotations.
-const maxSecrets = 3
+// SecretChange is a signing secret of an account that has several.
+type SecretChange struct {
+	Name string
+	Test bool
+	Text string // "": the secret of that name stays as it is
+}
+
+// CredentialChange is a credential of the platform's API.
+type CredentialChange struct {
+	Name string
+	Text string // "": the credential of that name stays as it is
+}
+
+// The limits of an account.
+const (
+	maxSecrets     = 10 // that are valid together
+	maxCredentials = 10
+	maxSecretName  = 40       // characters
+	maxSettings    = 32 << 10 // bytes
+	firstPaid      = 1970     // the first year that DeliversFrom may name
+	latestPaid     = 366 * 24 * time.Hour
+)
+
+// maxRotated is one more than a rotation needs, in Keypool's own scheme. A caller who
+// never saw the answer with the new secret rotates again, while the sender still uses
+// the secret from before both rotations.
+const maxRotated = 3
 
 // CheckAccount returns the mistakes in a change of an account, of one of the platforms.
-func CheckAccount(change AccountChange, platforms []string) []Problem {
+// Those that depend on the platform are found only if the change names it.
+func CheckAccount(change AccountChange, adapters map[string]platform.Adapter, now time.Time) []Problem {
 	var p problems
 	if err := pool.CheckName(change.Name); err != nil {
 		p.add("name", "%s", err)
 	}
-	if change.Platform != "" && !slices.Contains(platforms, change.Platform) {
-		p.add("platform", "not a platform we know; use one of: %s", strings.Join(platforms, ", "))
+	if from := change.DeliversFrom; !from.IsZero() && (from.Year() < firstPaid || from.After(now.Add(latestPaid))) {
+		p.add("delivers_from", "not between the year %d and a year from now", firstPaid)
 	}
-	if change.Secret != "" {
-		if _, err := platform.ParseSecret(change.Secret); err != nil {
-			p.add("secret", "%s", err)
+	switch change.OtherProducts {
+	case "", catalog.OthersUnconnected, catalog.OthersIgnored:
+	default:
+		p.add("other_products", "not one of: %s, %s", catalog.OthersUnconnected, catalog.OthersIgnored)
+	}
+	if change.Secret != "" && change.KeepSecret {
+		p.add("secret", "a new secret is given, and keep_secret says that it stays as it is; give one of the two")
+	}
+	p.secretNames(change.Secrets)
+	p.credentialNames(change.Credentials)
+	if change.Platform == "" {
+		return p
+	}
+	adapter, known := adapters[change.Platform]
+	if !known {
+		names := slices.Sorted(maps.Keys(adapters))
+		p.add("platform", "not a platform we know; use one of: %s", strings.Join(names, ", "))
+		return p
+	}
+	p.secrets(change, adapter)
+	p.credentials(change, adapter)
+	p.settings(change, adapter)
+	return p
+}
+
+func (p *problems) secretNames(secrets []SecretChange) {
+	if len(secrets) > maxSecrets {
+		p.add("secrets", "these are %d; the limit is %d", len(secrets), maxSecrets)
+	}
+	seen := map[string]bool{}
+	for i, secret := range secrets {
+		p.partName(fmt.Sprintf("secrets[%d].name", i), secret.Name, seen)
+	}
+}
+
+func (p *problems) credentialNames(credentials []CredentialChange) {
+	if len(credentials) > maxCredentials {
+		p.add("credentials", "these are %d; the limit is %d", len(credentials), maxCredentials)
+	}
+	seen := map[string]bool{}
+	for i, credential := range credentials {
+		p.partName(fmt.Sprintf("credentials[%d].name", i), credential.Name, seen)
+	}
+}
+
+// partName checks the name of one of several parts of an account.
+func (p *problems) partName(path, name string, seen map[string]bool) {
+	switch {
+	case !secretName.MatchString(name) || len(name) > maxSecretName:
+		p.add(path, "not a name; use up to %d letters, digits, and . _ - within, such as live", maxSecretName)
+	case seen[name]:
+		p.add(path, "is named twice")
+	}
+	seen[name] = true
+}
+
+var secretName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+
+// secrets checks the texts of signing secrets.
+func (p *problems) secrets(change AccountChange, adapter platform.Adapter) {
+	if change.Platform == platform.Standard {
+		if change.Secret != "" {
+			if _, err := platform.ParseSecret(change.Secret); err != nil {
+				p.add("secret", "%s", err)
+			}
+		}
+		if change.Secrets != nil {
+			p.add("secrets", "an account of Keypool's own scheme has one secret; give it as secret, or leave both out")
+		}
+		return
+	}
+	if change.Secret != "" || change.KeepSecret {
+		p.add("secret", "the platform makes the secrets of this account; give them as secrets, each with a name")
+	}
+	for i, secret := range change.Secrets {
+		if secret.Text == "" {
+			continue
+		}
+		if _, err := parseSecret(adapter, secret.Text); err != nil {
+			p.add(fmt.Sprintf("secrets[%d].secret", i), "%s", err)
 		}
 	}
-	return p
+}
+
+func parseSecret(adapter platform.Adapter, text string) ([]byte, error) {
+	parse := platform.ParseSecret
+	if form, ok := adapter.(platform.SecretForm); ok {
+		parse = form.ParseSecret
+	}
+	key, err := parse(text)
+	if err == nil && len(key) == 0 {
+		err = errors.New("is empty")
+	}
+	return key, err
+}
+
+func (p *problems) credentials(change AccountChange, adapter platform.Adapter) {
+	fetcher, ok := adapter.(platform.Fetcher)
+	if !ok && len(change.Credentials) > 0 {
+		p.add("credentials", "Keypool calls no API of the platform %s: leave them out", change.Platform)
+		return
+	}
+	for i, credential := range change.Credentials {
+		if credential.Text == "" {
+			continue
+		}
+		if err := fetcher.CheckCredential(credential.Name, credential.Text); err != nil {
+			p.add(fmt.Sprintf("credentials[%d]", i), "%s", err)
+		}
+	}
+}
+
+// settings checks the settings of the account's platform.
+func (p *problems) settings(change AccountChange, adapter platform.Adapter) {
+	if change.Settings == nil {
+		return
+	}
+	if value := jsontext.Value(change.Settings); len(value) > maxSettings || !value.IsValid() || value.Kind() != '{' {
+		p.add("settings", "not a JSON object of at most %d bytes that names no member twice", maxSettings)
+		return
+	}
+	configurer, ok := adapter.(platform.Configurer)
+	if !ok {
+		if !bytes.Equal(compacted(change.Settings), []byte("{}")) {
+			p.add("settings", "an account of the platform %s has none: leave them out", change.Platform)
+		}
+		return
+	}
+	err := configurer.CheckSettings(change.Settings)
+	var one *platform.FieldError
+	var several platform.FieldErrors
+	switch {
+	case errors.As(err, &several):
+	case errors.As(err, &one):
+		several = platform.FieldErrors{one}
+	case err != nil:
+		several = platform.FieldErrors{{Problem: err.Error()}}
+	}
+	for _, mistake := range several {
+		path := "settings"
+		if mistake.Field != "" {
+			path += "." + mistake.Field
+		}
+		p.add(path, "%s", mistake.Problem)
+	}
+}
+
+// compacted returns valid JSON without white space.
+func compacted(raw json.RawMessage) json.RawMessage {
+	value := jsontext.Value(slices.Clone(raw))
+	if value.Compact() != nil {
+		return raw
+	}
+	return json.RawMessage(value)
 }
 
 // Get returns an account with the secrets that are valid now, and the webhooks that came
@@ -85,11 +281,12 @@ func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Acco
 	return a, calls, err
 }
 
-// Put creates an account, or gives it a new signing secret, of which the merchant is
-// told, and returns it with its new version. Made is the text of the secret if the
-// change brought none: it is shown this once.
+// Put creates an account, or changes it, and returns it with its new version. The
+// merchant is told of new secrets and changed settings. Made is the text of the secret
+// if Keypool made one: it is shown this once.
 func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
-	if err := invalid(CheckAccount(change, s.Platforms)...); err != nil {
+	now := s.Now().UTC().Truncate(time.Millisecond)
+	if err := invalid(CheckAccount(change, s.Adapters, now)...); err != nil {
 		return a, "", false, err
 	}
 	before, _, err := s.Store.Account(ctx, change.Merchant, change.Name)
@@ -99,46 +296,195 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	if err := c.check(before.Version, false); err != nil {
 		return a, "", false, err
 	}
-	next := catalog.Account{
-		Merchant: change.Merchant, Name: change.Name, Version: before.Version, Platform: before.Platform, Origin: before.Origin,
-	}
-	created = before.Version == 0
-	switch {
-	case created:
-		next.Platform, next.Origin = cmp.Or(change.Platform, platform.Standard), rand.Text()
-	case change.Platform != "" && change.Platform != before.Platform:
+	if before.Version > 0 && change.Platform != "" && change.Platform != before.Platform {
 		return a, "", false, invalid(Problem{
 			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",
 		})
 	}
-	secret, made, err := parseOrMakeSecret(change.Secret)
-	if err != nil {
+	change.Platform = cmp.Or(change.Platform, before.Platform, platform.Standard)
+	if change.Settings == nil && before.Version == 0 {
+		change.Settings = json.RawMessage("{}") // a platform may need some
+	}
+	if err := invalid(CheckAccount(change, s.Adapters, now)...); err != nil {
 		return a, "", false, err
 	}
-	sealed := catalog.SealedSecret{Fingerprint: fingerprint(change.Merchant, secret)}
-	if holder, err := s.holder(ctx, change, sealed.Fingerprint); err != nil || holder != "" {
-		return a, "", false, cmp.Or(err, invalid(Problem{
-			Path: "secret", Message: "the account " + holder + " has it: each account needs a secret of its own, or a webhook of one could be sent to the other",
-		}))
-	}
-	if sealed.Blob, err = s.Sealer.Seal(ctx, change.Merchant, change.Name, secret); err != nil {
+	next := s.next(before, change, now)
+	if made, err = s.setSecrets(ctx, before, &next, change, now); err != nil {
 		return a, "", false, err
 	}
-	now := s.Now()
-	next.Secrets = rotate(before.Secrets, sealed, now, change.KeepPrevious)
-	if err := s.Store.PutAccount(ctx, next, secretSet(before, next, change.By, now)); err != nil {
+	if err := s.setCredentials(ctx, before, &next, change, now); err != nil {
+		return a, "", false, err
+	}
+	if sameAccount(before, next) {
+		return before, "", false, nil
+	}
+	if err := s.Store.PutAccount(ctx, next, accountChanged(before, next, change.By, now)...); err != nil {
 		return a, "", false, err
 	}
 	next.Version++
-	return next, made, created, nil
+	next.Secrets = validSecrets(next.Secrets, now)
+	return next, made, before.Version == 0, nil
+}
+
+// next returns the account as the change leaves it, its secrets and credentials aside.
+func (s *Accounts) next(before catalog.Account, change AccountChange, now time.Time) catalog.Account {
+	next := before
+	next.Merchant, next.Name, next.Platform = change.Merchant, change.Name, change.Platform
+	next.Secrets, next.Credentials = nil, nil
+	if before.Version == 0 {
+		next.Origin, next.DeliversFrom, next.OtherProducts = rand.Text(), now, catalog.OthersUnconnected
+	}
+	if !change.DeliversFrom.IsZero() {
+		next.DeliversFrom = change.DeliversFrom.UTC().Truncate(time.Millisecond)
+	}
+	next.OtherProducts = cmp.Or(change.OtherProducts, next.OtherProducts)
+	if change.Settings != nil {
+		next.Settings = compacted(change.Settings)
+	}
+	if string(next.Settings) == "{}" {
+		next.Settings = nil
+	}
+	return next
+}
+
+// sameAccount reports whether a change changed nothing.
+func sameAccount(before, next catalog.Account) bool {
+	return before.Version > 0 && next.DeliversFrom.Equal(before.DeliversFrom) && next.OtherProducts == before.OtherProducts &&
+		bytes.Equal(next.Settings, before.Settings) &&
+		slices.EqualFunc(next.Secrets, before.Secrets, func(a, b catalog.SealedSecret) bool {
+			return a.Name == b.Name && a.Test == b.Test && bytes.Equal(a.Blob, b.Blob) && a.ExpiresAt.Equal(b.ExpiresAt)
+		}) &&
+		slices.EqualFunc(next.Credentials, before.Credentials, func(a, b catalog.SealedCredential) bool {
+			return a.Name == b.Name && bytes.Equal(a.Blob, b.Blob)
+		})
+}
+
+// setSecrets gives the account its signing secrets after a change. Made is the text of
+// one that Keypool made.
+func (s *Accounts) setSecrets(ctx context.Context, before catalog.Account, next *catalog.Account, change AccountChange, now time.Time) (made string, err error) {
+	if change.Platform != platform.Standard {
+		next.Secrets, err = s.named(ctx, before.Secrets, change, now)
+		return "", err
+	}
+	if change.KeepSecret && len(before.Secrets) > 0 {
+		next.Secrets = before.Secrets
+		return "", nil
+	}
+	secret, made, err := parseOrMakeSecret(change.Secret)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := s.seal(ctx, change, "secret", secret, change.Secret == "")
+	if err != nil {
+		return "", err
+	}
+	next.Secrets = rotate(before.Secrets, sealed, now, change.KeepPrevious)
+	return made, nil
+}
+
+// named returns the secrets of an account that has several. Those of before go on under
+// their names, or end.
+func (s *Accounts) named(ctx context.Context, before []catalog.SealedSecret, change AccountChange, now time.Time) ([]catalog.SealedSecret, error) {
+	before = validSecrets(before, now)
+	if change.Secrets == nil {
+		return before, nil
+	}
+	var next, replaced []catalog.SealedSecret
+	for i, set := range change.Secrets {
+		path := fmt.Sprintf("secrets[%d].secret", i)
+		var current catalog.SealedSecret
+		for _, secret := range before {
+			switch {
+			case secret.Name != set.Name:
+			case secret.ExpiresAt.IsZero():
+				current = secret
+			default:
+				replaced = append(replaced, secret)
+			}
+		}
+		if set.Text == "" && current.Blob == nil {
+			return nil, invalid(Problem{Path: path, Message: "is missing: there is no secret of that name yet"})
+		}
+		if set.Text != "" {
+			key, err := parseSecret(s.Adapters[change.Platform], set.Text)
+			if err != nil {
+				return nil, err
+			}
+			if !bytes.Equal(current.Fingerprint, fingerprint(change.Merchant, key)) {
+				sealed, err := s.seal(ctx, change, path, key, false)
+				if err != nil {
+					return nil, err
+				}
+				if end := now.Add(change.KeepPrevious); current.Blob != nil && change.KeepPrevious > 0 {
+					current.ExpiresAt = end
+					replaced = append(replaced, current)
+				}
+				current = sealed
+				current.Name, current.CreatedAt = set.Name, now
+			}
+		}
+		current.Test = set.Test
+		next = append(next, current)
+	}
+	next = append(next, replaced...)
+	if len(next) > maxSecrets {
+		return nil, invalid(Problem{Path: "secrets", Message: fmt.Sprintf(
+			"with those that are replaced and stay valid for a while these are %d, and the limit is %d; give keep_previous_hours 0, which ends them", len(next), maxSecrets)})
+	}
+	for i, secret := range next {
+		for _, other := range next[:i] {
+			if secret.Test != other.Test && bytes.Equal(secret.Fingerprint, other.Fingerprint) {
+				return nil, invalid(Problem{Path: "secrets", Message: fmt.Sprintf(
+					"%s and %s are the same, and one of them is live: which side an order is of would not be known", other.Name, secret.Name)})
+			}
+		}
+	}
+	return next, nil
+}
+
+// seal seals a secret that no other account of the merchant has. One that was made here
+// is nobody else's.
+func (s *Accounts) seal(ctx context.Context, change AccountChange, path string, secret []byte, made bool) (catalog.SealedSecret, error) {
+	sealed := catalog.SealedSecret{Fingerprint: fingerprint(change.Merchant, secret)}
+	if !made {
+		if holder, err := s.holder(ctx, change, sealed.Fingerprint); err != nil || holder != "" {
+			return sealed, cmp.Or(err, invalid(Problem{
+				Path: path, Message: "the account " + holder + " has it: each account needs a secret of its own, or a webhook of one could be sent to the other",
+			}))
+		}
+	}
+	var err error
+	sealed.Blob, err = s.Sealer.Seal(ctx, change.Merchant, change.Name, secret)
+	return sealed, err
+}
+
+// setCredentials gives the account the credentials of its platform's API after a change.
+func (s *Accounts) setCredentials(ctx context.Context, before catalog.Account, next *catalog.Account, change AccountChange, now time.Time) error {
+	if change.Credentials == nil {
+		next.Credentials = before.Credentials
+		return nil
+	}
+	for i, set := range change.Credentials {
+		at := slices.IndexFunc(before.Credentials, func(c catalog.SealedCredential) bool { return c.Name == set.Name })
+		switch {
+		case set.Text == "" && at < 0:
+			return invalid(Problem{Path: fmt.Sprintf("credentials[%d].credential", i), Message: "is missing: there is no credential of that name yet"})
+		case set.Text == "":
+			next.Credentials = append(next.Credentials, before.Credentials[at])
+			continue
+		}
+		blob, err := s.Sealer.SealCredential(ctx, change.Merchant, change.Name, set.Name, []byte(set.Text))
+		if err != nil {
+			return err
+		}
+		next.Credentials = append(next.Credentials, catalog.SealedCredential{Name: set.Name, Blob: blob, CreatedAt: now})
+	}
+	return nil
 }
 
 // holder returns the name of another account of the merchant that holds the secret
-// with that fingerprint, "" if none does. A secret that is made here is nobody else's.
+// with that fingerprint, "" if none does.
 func (s *Accounts) holder(ctx context.Context, change AccountChange, fingerprint []byte) (string, error) {
-	if change.Secret == "" {
-		return "", nil
-	}
 	accounts, err := s.Store.Accounts(ctx, change.Merchant)
 	if err != nil {
 		return "", err
@@ -153,8 +499,8 @@ func (s *Accounts) holder(ctx context.Context, change AccountChange, fingerprint
 	return "", nil
 }
 
-// fingerprint tells whether two secrets of a merchant are the same. Secrets have 24
-// random bytes or more, so that it gives none away.
+// fingerprint tells whether two secrets of a merchant are the same. It gives away none
+// that is long and random: an adapter's ParseSecret refuses short ones.
 func fingerprint(merchant string, secret []byte) []byte {
 	hash := hmac.New(sha256.New, secret)
 	hash.Write([]byte("fingerprint of a secret of " + merchant))
@@ -175,14 +521,13 @@ func parseOrMakeSecret(text string) (secret []byte, made string, err error) {
 // rotate returns the secrets after a new one was set: the new one, and those of
 // before that are still valid, for no longer than keep.
 func rotate(secrets []catalog.SealedSecret, sealed catalog.SealedSecret, now time.Time, keep time.Duration) []catalog.SealedSecret {
-	now = now.UTC().Truncate(time.Millisecond)
 	sealed.CreatedAt = now
 	next := []catalog.SealedSecret{sealed}
 	for _, secret := range validSecrets(secrets, now) {
 		if end := now.Add(keep); secret.ExpiresAt.IsZero() || end.Before(secret.ExpiresAt) {
 			secret.ExpiresAt = end
 		}
-		if keep > 0 && len(next) < maxSecrets {
+		if keep > 0 && len(next) < maxRotated {
 			next = append(next, secret)
 		}
 	}

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,15 +43,72 @@ func tokenExpires(t access.Token, now time.Time) []notice.Notice {
 	return []notice.Notice{notice.New(t.Merchant, notice.ExpiringToken, t.ID(), facts, now).At(t.ExpiresAt.Add(-remindBefore))}
 }
 
-// secretSet tells of the first of the account's secrets, and of those before.
-func secretSet(before, next catalog.Account, by access.Principal, now time.Time) notice.Notice {
-	c := notice.Changed{Name: next.Name}
-	kept := next.Secrets[1:]
-	c.Ended = len(validSecrets(before.Secrets, now)) - len(kept)
-	if len(kept) > 0 {
-		c.Until = kept[0].ExpiresAt
+// accountChanged returns the notices of an account: of its signing secrets, and of what
+// else of it changed, none of what is the same. A new account has its secrets told.
+func accountChanged(before, next catalog.Account, by access.Principal, now time.Time) []notice.Notice {
+	var all []notice.Notice
+	if c, is := secretsChanged(before, next, now); is {
+		all = append(all, changed(notice.NewSecret, next.Merchant, c, by, now))
 	}
-	return changed(notice.NewSecret, next.Merchant, c, by, now)
+	c := notice.Changed{Name: next.Name}
+	for _, credential := range next.Credentials {
+		same := func(b catalog.SealedCredential) bool {
+			return b.Name == credential.Name && bytes.Equal(b.Blob, credential.Blob)
+		}
+		if !slices.ContainsFunc(before.Credentials, same) {
+			c.Parts = append(c.Parts, "credential "+credential.Name)
+		}
+	}
+	for _, credential := range before.Credentials {
+		if !slices.ContainsFunc(next.Credentials, func(n catalog.SealedCredential) bool { return n.Name == credential.Name }) {
+			c.Parts = append(c.Parts, "credential "+credential.Name)
+		}
+	}
+	if before.Version > 0 {
+		for _, part := range []struct {
+			name string
+			is   bool
+		}{
+			{"delivers_from", !before.DeliversFrom.Equal(next.DeliversFrom)},
+			{"other_products", before.OtherProducts != next.OtherProducts},
+			{"settings", !bytes.Equal(before.Settings, next.Settings)},
+		} {
+			if part.is {
+				c.Parts = append(c.Parts, part.name)
+			}
+		}
+	}
+	if len(c.Parts) > 0 {
+		all = append(all, changed(notice.ChangedAccount, next.Merchant, c, by, now))
+	}
+	return all
+}
+
+// secretsChanged tells which secrets an account has that it did not have, how many
+// ended, and how long those that were replaced stay good. It is false if nothing
+// changed.
+func secretsChanged(before, next catalog.Account, now time.Time) (notice.Changed, bool) {
+	c := notice.Changed{Name: next.Name}
+	added := 0
+	for _, secret := range next.Secrets {
+		old := slices.ContainsFunc(before.Secrets, func(b catalog.SealedSecret) bool {
+			return bytes.Equal(b.Blob, secret.Blob) && b.Test == secret.Test
+		})
+		if !old {
+			added++
+			if secret.Name != "" {
+				c.Parts = append(c.Parts, secret.Name)
+			}
+		} else if secret.ExpiresAt.After(c.Until) {
+			c.Until = secret.ExpiresAt
+		}
+	}
+	for _, secret := range validSecrets(before.Secrets, now) {
+		if !slices.ContainsFunc(next.Secrets, func(n catalog.SealedSecret) bool { return bytes.Equal(n.Blob, secret.Blob) }) {
+			c.Ended++
+		}
+	}
+	return c, added > 0 || c.Ended > 0
 }
 
 // textsChanged returns the notice of a product whose mails say something else than

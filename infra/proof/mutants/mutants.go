@@ -373,9 +373,30 @@ var mutants = []mutant{
 	{
 		breaks: "a new signing secret is set and the merchant does not hear of it",
 		file:   "shared/settings/accounts.go",
-		old:    `s.Store.PutAccount(ctx, next, secretSet(before, next, change.By, now))`,
+		old:    `s.Store.PutAccount(ctx, next, accountChanged(before, next, change.By, now)...)`,
 		new:    `s.Store.PutAccount(ctx, next)`,
 		in:     "functions/api", test: "TestNewSecret_isTold",
+	},
+	{
+		breaks: "an account delivers what its shop sold before, and the merchant does not hear of it",
+		file:   "shared/settings/tell.go",
+		old:    `!before.DeliversFrom.Equal(next.DeliversFrom)`,
+		new:    `false`,
+		in:     "shared/settings", test: "TestAccounts_changesAreTold",
+	},
+	{
+		breaks: "one secret of an account is live and test",
+		file:   "shared/settings/accounts.go",
+		old:    `secret.Test != other.Test && bytes.Equal`,
+		new:    `secret.Test && other.Test && bytes.Equal`,
+		in:     "shared/settings", test: "TestAccounts_namedSecrets",
+	},
+	{
+		breaks: "who opens credentials opens signing secrets",
+		file:   "shared/kms/kms.go",
+		old:    `"account": account, "credential": name}`,
+		new:    `"account": account}`,
+		in:     "shared/kms", test: "TestSealer_credentialsAreApart",
 	},
 	{
 		breaks: "the former notice address does not hear of the new one",

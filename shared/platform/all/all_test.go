@@ -1,19 +1,23 @@
 package all_test
 
 import (
-	"maps"
-	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
+	"keypool/shared/pool"
 )
 
-func TestAdapters_oneForEachName(t *testing.T) {
+// An account is stored with its platform's name, and one that names none is of
+// Keypool's own scheme.
+func TestAdapters_haveNames(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(platform.Names, slices.Sorted(maps.Keys(all.Adapters))); diff != "" {
-		t.Errorf("the names (-) and the adapters (+) differ:\n%s", diff)
+	for name, adapter := range all.Adapters {
+		if err := pool.CheckName(name); err != nil || adapter == nil {
+			t.Errorf("the adapter %q: %v, %v", name, adapter, err)
+		}
+	}
+	if all.Adapters[platform.Standard] == nil {
+		t.Error("Keypool's own scheme is missing")
 	}
 }
