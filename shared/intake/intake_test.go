@@ -290,3 +290,115 @@ func TestRefuse(t *testing.T) {
 	is(t, in.Refuse(t.Context(), account, request, field), platform.Failed)
 	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("", 1, "game")}), platform.Failed)
 }
+
+// An order that was paid before its account delivers claims nothing, however often it is
+// reported. It is listed, and told once. One that is paid at the moment, later, or
+// nobody knows when, is delivered.
+func TestPaid_beforeTheAccountDelivers(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	from := account
+	from.DeliversFrom = noon.Add(-time.Hour)
+	store := in.Records.(*dynamo.Store)
+	early := paid("1", 1, "game", "unheard-of")
+	early.PaidAt = from.DeliversFrom.Add(-time.Millisecond)
+	early.SkippedLines = []string{"shipping"}
+	for range 3 {
+		got := in.Apply(t.Context(), from, request, []platform.Event{early})
+		is(t, got, platform.Skipped, platform.Skipped, platform.Skipped)
+		if got[0].Why != platform.PaidBefore || got[0].Order != "1" || got[0].Line != "game" || got[2].Why != platform.NothingToDo {
+			t.Errorf("%+v", got)
+		}
+	}
+	more := paid("2", 1, "game")
+	more.PaidAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{more}), platform.Skipped)
+
+	if books := dynamotest.Audit(t, tables); books.Claimed != 0 || len(books.Lines) != 0 {
+		t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
+	}
+	refused, _, err := store.Refusals(t.Context(), "acme", "", 10)
+	if err != nil || len(refused) != 2 {
+		t.Fatalf("%+v, %v", refused, err)
+	}
+	for _, r := range refused {
+		if r.Account != from.Name || r.Field != "" || !strings.Contains(r.Problem, "delivers_from") {
+			t.Errorf("listed as %+v", r)
+		}
+	}
+	told := noticesOf(t, tables, notice.PaidBefore)
+	if len(told) != 1 || told[0].Facts.Count != 2 || len(told[0].Facts.Refused) != 2 || told[0].Facts.Refused[1] != (notice.Refused{Order: "2", Account: "shop-eu", Cause: "2020-01-01"}) {
+		t.Errorf("told %+v", told)
+	}
+
+	for i, at := range []time.Time{from.DeliversFrom, noon, {}} {
+		event := paid([]string{"3", "4", "5"}[i], 1, "game")
+		event.PaidAt = at
+		is(t, in.Apply(t.Context(), from, request, []platform.Event{event}), platform.Accepted)
+	}
+	// The merchant lets the account deliver older ones.
+	from.DeliversFrom = early.PaidAt
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{early}), platform.Accepted, platform.Accepted, platform.Skipped)
+}
+
+// A shop that sells other things too passes over what the catalog does not know. What
+// is shipped is passed over in any shop.
+func TestPaid_otherProducts(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	mixed := paid("1", 1, "game", "shirt")
+	mixed.Lines = append(mixed.Lines, platform.Line{ID: "dynamic", Product: "made-up", Original: "game", Quantity: 1})
+	mixed.SkippedLines = []string{"gift-card"}
+	from := account
+	from.OtherProducts = catalog.OthersIgnored
+	for range 2 {
+		got := in.Apply(t.Context(), from, request, []platform.Event{mixed})
+		is(t, got, platform.Accepted, platform.Skipped, platform.Accepted, platform.Skipped)
+		if got[1].Why != platform.OtherProduct || got[1].Product != "shirt" || got[3].Why != platform.NothingToDo || got[3].Line != "gift-card" {
+			t.Errorf("%+v", got)
+		}
+	}
+	if books := dynamotest.Audit(t, tables); len(books.Lines) != 2 {
+		t.Errorf("%d lines are stored", len(books.Lines))
+	}
+	if told := noticesOf(t, tables, notice.Unconnected); len(told) > 1 { // of the dynamic product, if it has no pool
+		t.Errorf("told %+v", told)
+	}
+	// The other way, the line waits for its product.
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("2", 1, "shirt")}), platform.Accepted)
+
+	onlyShipped := platform.Paid{Order: "3", Customer: order.Customer{Email: "ada@example.com"}, SkippedLines: []string{"shirt"}}
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{onlyShipped}), platform.Skipped)
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{platform.Paid{Order: "4", Customer: onlyShipped.Customer}}), platform.Rejected)
+}
+
+// A catalog that does not answer is no reason to pass over a line.
+func TestPaid_otherProductsWhoseCatalogFails(t *testing.T) {
+	t.Parallel()
+	in, _ := open(t)
+	in.Products = brokenProducts{}
+	from := account
+	from.OtherProducts = catalog.OthersIgnored
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{paid("1", 1, "game")}), platform.Failed)
+}
+
+type brokenProducts struct{}
+
+func (brokenProducts) Product(context.Context, string, string) (catalog.Product, bool, error) {
+	return catalog.Product{}, false, errors.New("throttled")
+}
+
+// noticesOf returns the merchant's notices of a kind.
+func noticesOf(t *testing.T, tables dynamo.Tables, kind notice.Kind) []notice.Notice {
+	t.Helper()
+	store := dynamo.Open(dynamotest.Client(t), tables)
+	var all []notice.Notice
+	for _, id := range dynamotest.Partitions(t, tables.Orders, "notice#acme#"+string(kind)+"#") {
+		n, _, err := store.Notice(t.Context(), strings.TrimPrefix(id, "notice#"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, n)
+	}
+	return all
+}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -25,12 +26,15 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	if err := paid.Check(in.MaxQuantity); err != nil {
 		return in.Refuse(ctx, from, r, err)
 	}
+	if !paid.PaidAt.IsZero() && paid.PaidAt.Before(from.DeliversFrom) {
+		return in.early(ctx, from, paid)
+	}
 	results := make([]platform.Result, len(paid.Lines))
 	var claims errgroup.Group
 	claims.SetLimit(linesAtOnce)
 	for i, line := range paid.Lines {
 		claims.Go(func() error {
-			results[i] = in.claim(ctx, fulfillment(from, paid, line), fmt.Sprintf("%slines[%d].", paid.Within, i), paid.Within)
+			results[i] = in.line(ctx, from, paid, line, fmt.Sprintf("%slines[%d].", paid.Within, i))
 			results[i].IgnoredFields = paid.IgnoredFields
 			return nil
 		})
@@ -45,7 +49,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 		}
 	}
 	for _, line := range paid.SkippedLines {
-		results = append(results, platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line})
+		results = append(results, platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line, Why: platform.NothingToDo})
 	}
 	return results
 }
@@ -88,6 +92,36 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 		UnitPrice: line.UnitPrice, Title: line.Title,
 		Customer: paid.Customer,
 	}
+}
+
+// line claims for one line of an order, unless the account passes over its product.
+// Place says where in the body the line stands.
+func (in *Intake) line(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line, place string) platform.Result {
+	if from.OtherProducts == catalog.OthersIgnored {
+		known, err := in.known(ctx, from.Merchant, line)
+		if err != nil {
+			slog.ErrorContext(ctx, "order.not_stored", "error", err)
+			return platform.Result{Outcome: platform.Failed, Order: paid.Order}
+		}
+		if !known {
+			return platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line.ID, Product: line.Product, Why: platform.OtherProduct}
+		}
+	}
+	return in.claim(ctx, fulfillment(from, paid, line), place, paid.Within)
+}
+
+// known says whether the catalog has the product of a line, or the original that a
+// dynamic product stands for.
+func (in *Intake) known(ctx context.Context, merchant string, line platform.Line) (bool, error) {
+	for _, id := range []string{line.Product, line.Original} {
+		if id == "" {
+			continue
+		}
+		if _, ok, err := in.Products.Product(ctx, merchant, id); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
 
 // claim claims the keys of one line, and notifies the merchant if the line needs action.

@@ -373,6 +373,13 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Account: "shop-us", Cause: "the body is not the JSON object that the documentation shows"},
 			{Order: "A-58", Account: "shop-eu", Cause: "data.customer.email is not a mail address"},
 		}}, nil},
+		"paid_before": {notice.PaidBefore, "nova", notice.Facts{Count: 1, Refused: []notice.Refused{
+			{Order: "A-57", Account: "shop-eu", Cause: "2020-01-01"},
+		}}, nil},
+		"paid_before_many": {notice.PaidBefore, "nova", notice.Facts{Count: 500, Refused: []notice.Refused{
+			{Order: "A-57", Account: "shop-eu", Cause: "2020-01-01"},
+			{Order: "A-58", Account: "shop-us", Cause: "2020-01-02"},
+		}}, nil},
 		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
 		"mail_failed_operator": {notice.MailFailed, "", notice.Facts{Orders: []string{"nova"}, Count: 1, Cause: "BadRequestException"}, nil},
 		"bounced":              {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 2}, nil},

@@ -73,6 +73,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.UploadReminder: noticeWriter.uploadReminder,
 	notice.Misplaced:      noticeWriter.misplaced,
 	notice.OrderRefused:   noticeWriter.orderRefused,
+	notice.PaidBefore:     noticeWriter.paidBefore,
 	notice.MailFailed:     noticeWriter.mailFailed,
 	notice.Bounced:        noticeWriter.bounced,
 	notice.Complained:     noticeWriter.complained,
@@ -185,6 +186,32 @@ func (w noticeWriter) orderRefused() letter {
 		refused.add("And "+number(more)+" more", "see GET /v1/refusals")
 	}
 	l.Details = append([]details{refused}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
+	return l
+}
+
+func (w noticeWriter) paidBefore() letter {
+	f := w.n.Facts
+	title := count(f.Count, "old order") + " got no keys."
+	if len(f.Refused) == 1 && f.Count == 1 {
+		title = fmt.Sprintf("Order %s is from before, and got no keys.", f.Refused[0].Order)
+	}
+	l := letter{
+		Badge: warn("Please look"),
+		Title: title,
+		Words: words(
+			"Your shop told us of orders that were paid before the account delivers: most often they were edited there, or the shop was connected just now. So that nothing is sold again, no key was sent for them.",
+			"If these customers have what they paid for, there is nothing to do. If not, set delivers_from of the account to an earlier time, PUT /v1/accounts/{account}, and let the platform send the messages again.",
+			"The first such order of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
+		),
+	}
+	old := details{Title: "Paid"}
+	for _, r := range f.Refused {
+		old.add(r.Order+" ("+r.Account+")", r.Cause)
+	}
+	if more := f.Count - len(f.Refused); more > 0 {
+		old.add("And "+number(more)+" more", "see GET /v1/refusals")
+	}
+	l.Details = append([]details{old}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 	return l
 }
 

@@ -35,6 +35,7 @@ const (
 	UploadReminder Kind = "upload-reminder" // five minutes: uploads that were not read days ago and still lie there
 	Misplaced      Kind = "misplaced"       // five minutes: uploads without a known merchant, told to the operator
 	OrderRefused   Kind = "order-refused"   // an hour: signed orders that could not be taken
+	PaidBefore     Kind = "paid-before"     // a day: orders paid before their account delivers, which got no keys
 	MailFailed     Kind = "mail-failed"     // a mail: SES refuses it for good
 	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
 	Complained     Kind = "complained"      // an hour: customers who called a mail spam
@@ -52,7 +53,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent, NotSigned,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
 
@@ -190,6 +191,7 @@ var gathered = map[Kind]gathering{
 	Bounced:        {window: time.Hour},
 	Complained:     {window: time.Hour},
 	OrderRefused:   {window: time.Hour},
+	PaidBefore:     {window: 24 * time.Hour},
 	NewToken:       {window: time.Hour},
 	NewSecret:      {window: time.Hour},
 	ChangedAccount: {window: time.Hour},

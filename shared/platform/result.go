@@ -17,7 +17,8 @@ type Result struct {
 
 	IgnoredFields []string // of the order; see Paid
 
-	Type  string      // of Skipped: the event's name, as the platform writes it
+	Type  string      // of a Skipped event: its name, as the platform writes it
+	Why   SkipReason  // of a Skipped line: nothing is stored of it
 	Field *FieldError // of Rejected and Changed: the reason
 }
 
@@ -33,4 +34,14 @@ const (
 	Changed                 // the line was paid before with other content or by another customer: nothing is changed
 	Rejected                // it can never be taken as it is; it is kept, and the merchant told
 	Failed                  // it may not be stored; the same event, sent again, will be
+)
+
+// SkipReason is why a line of a paid order is skipped.
+type SkipReason string
+
+// The reasons.
+const (
+	PaidBefore   SkipReason = "paid_before_delivers_from" // listed among the refusals, and told
+	OtherProduct SkipReason = "other_product"             // the account passes over products that the catalog does not know
+	NothingToDo  SkipReason = "nothing_to_deliver"        // a gift card, or what is shipped
 )

@@ -392,6 +392,13 @@ var mutants = []mutant{
 		in:     "shared/settings", test: "TestAccounts_namedSecrets",
 	},
 	{
+		breaks: "what a shop sold before its account delivers is sold again",
+		file:   "shared/intake/paid.go",
+		old:    `paid.PaidAt.Before(from.DeliversFrom)`,
+		new:    `paid.PaidAt.Equal(from.DeliversFrom)`,
+		in:     "shared/intake", test: "TestPaid_beforeTheAccountDelivers",
+	},
+	{
 		breaks: "who opens credentials opens signing secrets",
 		file:   "shared/kms/kms.go",
 		old:    `"account": account, "credential": name}`,

@@ -18,8 +18,16 @@ type reply struct {
 	// IgnoredFields are fields that are only shown, and could not be read.
 	IgnoredFields []string `json:"ignored_fields,omitempty"`
 
-	Ignored bool   `json:"ignored,omitempty"`
-	Type    string `json:"type,omitempty"`
+	Ignored bool          `json:"ignored,omitempty"`
+	Type    string        `json:"type,omitempty"`
+	Skipped []skippedLine `json:"skipped,omitempty"`
+}
+
+// skippedLine is a line of which nothing is stored.
+type skippedLine struct {
+	Line    string              `json:"line"`
+	Product string              `json:"product,omitempty"`
+	Why     platform.SkipReason `json:"why"`
 }
 
 type replyLine struct {
@@ -54,6 +62,11 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 	}
 	var body reply
 	for _, result := range results {
+		if result.Why != "" {
+			body.Order, body.IgnoredFields = result.Order, result.IgnoredFields
+			body.Skipped = append(body.Skipped, skippedLine{result.Line, result.Product, result.Why})
+			continue
+		}
 		if result.Outcome == platform.Skipped {
 			body.Ignored, body.Type = true, result.Type
 			continue

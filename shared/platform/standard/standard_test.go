@@ -391,7 +391,7 @@ func TestStandard_whatIsOnlyShown(t *testing.T) {
 		{"a time without a zone", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25T15:00:00.000"`, func(p *platform.Paid) { p.PaidAt = at }},
 		{"a time as PHP writes it", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25T15:00:00+0000"`, func(p *platform.Paid) { p.PaidAt = at }},
 		{"a time as mails have it", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"Wed, 25 Nov 2026 15:00:00 GMT"`, func(p *platform.Paid) { p.PaidAt = at }},
-		{"a day", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25"`, func(p *platform.Paid) { p.PaidAt = at.Truncate(24 * time.Hour) }},
+		{"a day", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"2026-11-25"`, func(p *platform.Paid) { p.PaidAt = at.Truncate(24 * time.Hour).Add(24*time.Hour - time.Second) }},
 		{"seconds", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":1795618800`, func(p *platform.Paid) { p.PaidAt = at }},
 		{"milliseconds", `"paid_at":"2026-11-23T12:00:00Z"`, `"paid_at":"1795618800000"`, func(p *platform.Paid) { p.PaidAt = at }},
 	} {
