@@ -2,7 +2,6 @@ package platform
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -44,7 +43,7 @@ type Opener interface {
 }
 
 // NewAccounts returns the accounts that read finds in the catalog. Adapters are named by
-// their platforms; Standard must be there.
+// their platforms.
 func NewAccounts(
 	adapters map[string]Adapter,
 	read func(ctx context.Context, merchant, name string) (catalog.Account, bool, error),
@@ -111,12 +110,16 @@ func (a *Accounts) signed(r Request) bool {
 }
 
 // verify holds a request against an account. One that does not exist is held to be of
-// Keypool's own scheme, without secrets: to refuse it takes as long as to refuse a
-// wrong signature.
+// the platforms whose signature the request has, without secrets: to refuse it takes as
+// long as to refuse a wrong signature.
 func (a *Accounts) verify(found catalog.Found[opened], r Request) (Sender, error) {
 	if !found.Exists {
-		_, err := a.adapters[Standard].Verify(r, Account{}, a.now())
-		return Sender{}, cmp.Or(err, ErrSignature)
+		for _, adapter := range a.adapters {
+			if adapter.HasSignature(r.Header) {
+				_, _ = adapter.Verify(r, Account{}, a.now())
+			}
+		}
+		return Sender{}, ErrSignature
 	}
 	return found.Value.verify(r, a.now())
 }
@@ -172,6 +175,9 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 				return opened{}, false, err
 			}
 			secret = Conceal(text)
+		}
+		if len(secret.Reveal()) == 0 {
+			continue // anybody could sign
 		}
 		read.account.Secrets = append(read.account.Secrets, SigningSecret{Name: sealed.Name, Test: sealed.Test, Secret: secret})
 		read.sealed = append(read.sealed, sealed)

@@ -1,0 +1,48 @@
+package standard_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"keypool/infra/proof/platformtest"
+	"keypool/shared/platform"
+	"keypool/shared/platform/standard"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	body := func(kind string, o platformtest.Order) platformtest.Webhook {
+		return platformtest.Webhook{Body: fmt.Appendf(nil,
+			`{"type":%q,"data":{"order":"A-%d","test":%t,"paid_at":%q,"customer":{"email":%q},"lines":[{"line":"1","product":%q,"quantity":%d}]}}`,
+			kind, o.N, o.Test, o.PaidAt.Format(time.RFC3339), o.Email, o.Product, o.Quantity)}
+	}
+	platformtest.Run(t, platformtest.Platform{
+		Name:    platform.Standard,
+		Adapter: standard.Adapter{},
+		Secrets: [3]string{
+			platform.FormatSecret([]byte("the first secret of the account.")),
+			platform.FormatSecret([]byte("the second secret of the account")),
+			platform.FormatSecret([]byte("the third secret of the account.")),
+		},
+		Signature: "webhook-signature",
+		Sign: func(key []byte, w platformtest.Webhook, at time.Time) platformtest.Webhook {
+			w.Header = http.Header{}
+			w.Header.Set("webhook-id", "msg_1")
+			w.Header.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
+			w.Header.Set("webhook-signature", standard.Sign(key, "msg_1", at, w.Body))
+			return w
+		},
+		Refused: true,
+		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
+			platformtest.Paid:    func(o platformtest.Order) platformtest.Webhook { return body("order.paid", o) },
+			platformtest.Unheard: func(o platformtest.Order) platformtest.Webhook { return body("order.shipped", o) },
+			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
+				o.Quantity = 0
+				return body("order.paid", o)
+			},
+		},
+	})
+}
