@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -284,6 +285,14 @@ func TestRefuse(t *testing.T) {
 	is(t, in.Refuse(t.Context(), account, request, field), platform.Rejected)
 	is(t, in.Refuse(t.Context(), account, request, errors.New("the platform's API is away")), platform.Failed)
 	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 1 || kept[0]["account"] != "shop-eu" {
+		t.Errorf("kept %v", kept)
+	}
+	// An account that is to be mended is told of like a refusal, once, and asked again.
+	setup := &platform.SetupError{Field: "credentials.live_key", Problem: "is missing: enter it", Order: "2"}
+	for range 2 {
+		is(t, in.Refuse(t.Context(), account, request, fmt.Errorf("decode: %w", setup)), platform.Failed)
+	}
+	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 2 || kept[0]["field"] != setup.Field && kept[1]["field"] != setup.Field {
 		t.Errorf("kept %v", kept)
 	}
 	in.Records = down{in.Records}

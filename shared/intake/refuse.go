@@ -14,12 +14,18 @@ import (
 
 // Refuse records that a signed request cannot be taken, and returns the result to
 // answer. A *platform.FieldError is kept, and the merchant told: of the first order of
-// an hour at once, of the others when the hour ends. Any other error may pass, so the
-// platform is to send the request again.
+// an hour at once, of the others when the hour ends. So is a *platform.SetupError, but the
+// platform is to send the request again: the merchant may have mended the account by
+// then. Any other error may pass, and the platform is to send the request again.
 func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
 	defer in.seen(ctx, from)()
 	var field *platform.FieldError
-	if !errors.As(cause, &field) {
+	var setup *platform.SetupError
+	outcome := platform.Rejected
+	switch {
+	case errors.As(cause, &setup):
+		field, outcome = &platform.FieldError{Field: setup.Field, Problem: setup.Problem, Order: setup.Order}, platform.Failed
+	case !errors.As(cause, &field):
 		slog.ErrorContext(ctx, "order.not_stored", "error", cause)
 		return []platform.Result{{Outcome: platform.Failed}}
 	}
@@ -29,7 +35,7 @@ func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.
 		return []platform.Result{{Outcome: platform.Failed, Order: field.Order}}
 	}
 	slog.WarnContext(ctx, "order.refused", "field", field.Field)
-	return []platform.Result{{Outcome: platform.Rejected, Order: field.Order, Field: field}}
+	return []platform.Result{{Outcome: outcome, Order: field.Order, Field: field}}
 }
 
 // keep stores the refusal, a notice of it, and entries of lines' histories.

@@ -27,6 +27,18 @@ func (e *FieldError) Error() string {
 	return e.Field + " " + e.Problem
 }
 
+// SetupError means that a webhook cannot be read as its account is set up: a credential of
+// the platform's API is missing, or does not allow what Decode reads. The merchant is
+// told, and the answer is 503: the platform sends the webhook again meanwhile. It holds
+// nothing of the body but the order's id.
+type SetupError struct {
+	Field   string // path in the account's settings: credentials.live_key
+	Problem string // and what to do; reads on after the field
+	Order   string // the order's id, where it could be read
+}
+
+func (e *SetupError) Error() string { return e.Field + " " + e.Problem }
+
 // FieldErrors are mistakes in settings, each with its place.
 type FieldErrors []*FieldError
 

@@ -34,7 +34,8 @@ type Adapter interface {
 
 	// Decode returns the events that a verified request reports, in their order. A
 	// request that cannot be read is a *FieldError. ErrTryAgain says that it could not be
-	// read now.
+	// read now, a *SetupError that it cannot be before the merchant
+	// mends the account.
 	Decode(ctx context.Context, r Request, a Account) ([]Event, error)
 
 	// Answer returns the response that tells the platform what it needs to know:
@@ -84,6 +85,7 @@ type Fetcher interface {
 // down, slow, or limits its callers. Nothing is stored, the answer is 503, and the
 // platform sends the webhook again.
 var ErrTryAgain = errors.New("the platform's API does not answer now")
+
 
 // Account is a merchant's account with the platform; see catalog.Account.
 type Account struct {
