@@ -61,7 +61,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// Each platform is told in its own way what was received.
-	answer := sender.Adapter.Answer(results)
+	answer := sender.Answer(results)
 	maps.Copy(w.Header(), answer.Header)
 	w.WriteHeader(answer.Status)
 	w.Write(answer.Body)

@@ -62,6 +62,14 @@ type Sender struct {
 	Signed  Signed
 }
 
+// Answer returns the response to what became of a request of the sender.
+func (s Sender) Answer(results []Result) Response {
+	if replier, ok := s.Adapter.(Replier); ok {
+		return replier.AnswerFor(s.Account, results)
+	}
+	return s.Adapter.Answer(results)
+}
+
 // opened is an account as it was read, with its secrets opened.
 type opened struct {
 	account Account

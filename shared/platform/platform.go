@@ -81,11 +81,16 @@ type Fetcher interface {
 	CheckCredential(name, text string) error
 }
 
+// Replier is an adapter whose answer depends on the settings of the account.
+type Replier interface {
+	// AnswerFor returns the response to a webhook of the account, as Answer does.
+	AnswerFor(a Account, results []Result) Response
+}
+
 // ErrTryAgain is a passing failure of a call that Decode needs: the platform's API is
 // down, slow, or limits its callers. Nothing is stored, the answer is 503, and the
 // platform sends the webhook again.
 var ErrTryAgain = errors.New("the platform's API does not answer now")
-
 
 // Account is a merchant's account with the platform; see catalog.Account.
 type Account struct {

@@ -230,7 +230,7 @@ func severalSecrets(t *testing.T, p Platform) {
 	}
 
 	// The adapter says which it was.
-	account := platform.Account{}
+	account := platform.Account{Settings: p.Settings}
 	for _, secret := range p.Secrets {
 		account.Secrets = append(account.Secrets, platform.SigningSecret{Secret: platform.Conceal(p.key(t, secret))})
 	}

@@ -3,10 +3,12 @@ package all
 
 import (
 	"keypool/shared/platform"
+	"keypool/shared/platform/generic"
 	"keypool/shared/platform/standard"
 )
 
 // Adapters are the platforms' adapters, by the name that an account has them.
 var Adapters = map[string]platform.Adapter{
+	"generic":         generic.Adapter{},
 	platform.Standard: standard.Adapter{},
 }
