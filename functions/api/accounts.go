@@ -67,16 +67,25 @@ func (s *AccountSettings) UnmarshalJSON(raw []byte) error {
 
 var (
 	sampleAccountBody = Account{
-		Platform: "standard", OtherProducts: "ignore", DeliversFrom: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+		Platform: "noventiq", OtherProducts: "ignore", DeliversFrom: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+		Secrets: []AccountSecret{
+			{Name: "order.payment.succeeded", Secret: "as the platform shows it"},
+			{Name: "test", Test: true, Secret: "as the test mode shows it"},
+		},
+		Settings:          AccountSettings(`{"products":{"EL-1":"4711"}}`),
 		KeepPreviousHours: new(48),
 	}
 	sampleAccount = Account{
-		Name: "shop-eu", Platform: "standard", WebhookPath: "/webhooks/acme/shop-eu",
+		Name: "shop-eu", Platform: "noventiq", WebhookPath: "/webhooks/acme/shop-eu",
 		Secrets: []AccountSecret{
-			{CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
-			{CreatedAt: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC)},
+			{Name: "order.payment.succeeded", CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
+			{Name: "test", Test: true, CreatedAt: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)},
+			{
+				Name: "order.payment.succeeded", CreatedAt: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
+				ExpiresAt: time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC),
+			},
 		},
-		DeliversFrom: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), OtherProducts: "unconnected",
+		DeliversFrom: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), OtherProducts: "ignore", Settings: AccountSettings(`{"products":{"EL-1":"4711"}}`),
 		LastSeenAt:   time.Date(2026, 11, 24, 18, 4, 0, 0, time.UTC),
 		LastFailedAt: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Failed: 3,
 	}

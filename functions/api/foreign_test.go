@@ -49,12 +49,15 @@ func newOwner(w *world) *owner {
 	}
 	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.canaries.New("setting"), Pool: "elden"}).Want(201)
 	var account Account
-	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{}).Want(201).Into(&account)
+	w.shop(o.token, "PUT", "/v1/accounts/standard", Account{}).Want(201).Into(&account)
 	secret, err := platform.ParseSecret(account.Secret)
 	if err != nil {
 		w.Fatal(err)
 	}
 	o.canaries.Add(canary.Secret, string(secret))
+	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{
+		Platform: "noventiq", Secrets: []AccountSecret{{Name: "order.payment.succeeded", Secret: o.canaries.New(canary.Secret)}},
+	}).Want(201)
 	before := w.claim(ownersName, "elden", pool.Live, "A-1001", 1)
 	after := before
 	after.Version, after.Allocated = 2, 1

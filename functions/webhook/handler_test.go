@@ -109,11 +109,14 @@ func open(t *testing.T) *shop {
 	return s
 }
 
-// opener opens the one secret of the account standard of acme.
+// opener opens the secrets of acme's accounts.
 type opener struct{ *shop }
 
 func (o opener) Unseal(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
 	o.opened++
+	if merchant == "acme" && account == "noventiq" {
+		return sealed, nil
+	}
 	if merchant != "acme" || account != "standard" {
 		return nil, errors.New("sealed for somebody else")
 	}

@@ -39,13 +39,16 @@ type Claimer interface {
 	Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error)
 }
 
-// Records keeps refusals, notices and counts of webhooks.
+// Records keeps refusals, notices, histories and counts of webhooks.
 type Records interface {
 	// KeepRefusal stores a refusal, its notice and entries of lines' histories, all or
 	// nothing. The same order refused again for the same mistake changes nothing.
 	KeepRefusal(ctx context.Context, r order.Refusal, tell notice.Notice, history ...order.History) error
 	// RaiseNotice stores a notice, once: a notice with the same ID changes nothing.
 	RaiseNotice(ctx context.Context, n notice.Notice) error
+	// AddHistory adds an entry to the history of a line. The same entry again changes
+	// nothing.
+	AddHistory(ctx context.Context, h order.History) error
 	// AddCalls adds to the webhooks of an account.
 	AddCalls(ctx context.Context, merchant, account string, more catalog.Calls) error
 }
@@ -76,6 +79,8 @@ func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platfor
 		// dispute to put them on hold. The platform sends a failed event again.
 		slog.ErrorContext(ctx, "event.not_handled", "merchant", from.Merchant, "account", from.Name, "event", fmt.Sprintf("%T", event))
 		return []platform.Result{{Outcome: platform.Failed}}
+	case platform.Recorded:
+		return []platform.Result{in.record(ctx, from, event)}
 	case platform.Ignored:
 		return []platform.Result{in.skip(ctx, from, event)}
 	}

@@ -22,6 +22,7 @@ type EventKind string
 const (
 	PaidAgain    EventKind = "paid-again"    // with another product, quantity or customer, as Code says: nothing was changed
 	Cancelled    EventKind = "cancelled"     // the line waited, and shall not any longer
+	Reported     EventKind = "reported"      // the platform reported what Code names, such as subscription.cancelled: nothing was changed
 	AddressAdded EventKind = "address-added" // the line had no customer's address; a repeat brought it
 )
 

@@ -6,7 +6,8 @@ import (
 	"keypool/shared/order"
 )
 
-// Event is one thing that a platform reports: Paid, Returned, Disputed or Ignored.
+// Event is one thing that a platform reports: Paid, Returned, Disputed, Recorded or
+// Ignored.
 type Event interface{ event() }
 
 // Paid is an order that was paid, or one paid before that is reported again.
@@ -82,6 +83,16 @@ const (
 	DisputeLost DisputeState = "lost" // the money went back
 )
 
+// Recorded is an event of a line that only stands in its history, such as
+// subscription.cancelled.
+type Recorded struct {
+	Order string
+	Test  bool
+	Line  string
+	Type  string    // as the platform writes it
+	At    time.Time // zero: now
+}
+
 // Ignored is an event that does not concern Keypool, such as order.created.
 type Ignored struct {
 	Type    string // as the platform writes it
@@ -91,4 +102,5 @@ type Ignored struct {
 func (Paid) event()     {}
 func (Returned) event() {}
 func (Disputed) event() {}
+func (Recorded) event() {}
 func (Ignored) event()  {}

@@ -399,6 +399,20 @@ var mutants = []mutant{
 		in:     "shared/intake", test: "TestPaid_beforeTheAccountDelivers",
 	},
 	{
+		breaks: "Noventiq's signature is good for another body whose parts were moved",
+		file:   "shared/platform/noventiq/noventiq.go",
+		old:    `i < len(signedParts)-1 && strings.Contains`,
+		new:    `i >= len(signedParts) && strings.Contains`,
+		in:     "shared/platform/noventiq", test: "TestVerify_partsCannotBeMoved",
+	},
+	{
+		breaks: "an order that Noventiq calls refunded is sold",
+		file:   "shared/platform/noventiq/decode.go",
+		old:    `status != "" && status != "paid"`,
+		new:    `status == "not paid"`,
+		in:     "shared/platform/noventiq", test: "TestDecode_mistakes",
+	},
+	{
 		breaks: "an empty secret signs",
 		file:   "shared/platform/accounts.go",
 		old:    `if len(secret.Reveal()) == 0 {`,

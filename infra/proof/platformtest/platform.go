@@ -74,6 +74,7 @@ const (
 	DisputeOpened Kind = "dispute opened" // of that number
 	DisputeWon    Kind = "dispute won"
 	DisputeLost   Kind = "dispute lost"
+	Recorded      Kind = "recorded"           // an event that only stands in the history of the line
 	Concerns      Kind = "no concern of ours" // an event that is documented, and nothing is done for
 	Unheard       Kind = "unheard of"         // an event of a type that is not documented
 	Unreadable    Kind = "unreadable"         // a paid order that can never be taken

@@ -420,6 +420,18 @@ func eachKind(t *testing.T, p Platform) {
 			if books := s.sold(0, string(kind)); len(books.Lines) != 0 {
 				t.Errorf("%s: %d lines", kind, len(books.Lines))
 			}
+		case Recorded:
+			s.received(Recorded, s.game(1)) // the same again is one entry
+			paid := s.received(Paid, s.game(1))
+			entries := 0
+			for _, h := range s.history(paid[0].Order, paid[0].Line) {
+				if h.Event == order.Reported {
+					entries++
+				}
+			}
+			if entries != 1 {
+				t.Errorf("%s: %d entries in the history", kind, entries)
+			}
 		default:
 			s.sold(0, fmt.Sprintf("by %s of an order that was never paid", kind))
 		}

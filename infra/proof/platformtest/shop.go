@@ -142,7 +142,7 @@ func (s *shop) receive(r platform.Request) (platform.Response, []platform.Result
 	} else {
 		results = s.intake.Refuse(ctx, sender.Account, r, err)
 	}
-	return sender.Adapter.Answer(results), results
+	return sender.Answer(results), results
 }
 
 // send sends a webhook, signed now by the first secret, or that of the test mode.
@@ -215,6 +215,17 @@ func (s *shop) told(kind notice.Kind) []notice.Notice {
 func (s *shop) refused() []order.Refusal {
 	s.Helper()
 	all, _, err := s.store.Refusals(s.Context(), "acme", "", 100)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return all
+}
+
+// history returns the history of a live line, as its order's number was answered.
+func (s *shop) history(number, line string) []order.History {
+	s.Helper()
+	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: s.account.Origin, Order: number, Line: line}.ID()
+	all, err := s.store.History(s.Context(), id)
 	if err != nil {
 		s.Fatal(err)
 	}

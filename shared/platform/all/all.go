@@ -4,6 +4,7 @@ package all
 import (
 	"keypool/shared/platform"
 	"keypool/shared/platform/generic"
+	"keypool/shared/platform/noventiq"
 	"keypool/shared/platform/standard"
 )
 
@@ -11,4 +12,5 @@ import (
 var Adapters = map[string]platform.Adapter{
 	"generic":         generic.Adapter{},
 	platform.Standard: standard.Adapter{},
+	noventiq.Name:     noventiq.Adapter{},
 }

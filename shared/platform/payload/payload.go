@@ -164,7 +164,9 @@ func ParseForm(body []byte) (Value, error) {
 	return v, nil
 }
 
-// layouts are the forms of a time that shops send. A time without a zone is UTC.
+// layouts are the forms of a time that shops send. A time without a zone is UTC, and a
+// date without a time is its last second: the order may have been paid at any moment of
+// the day, and one that was paid too early gets no keys.
 var layouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 UTC",
@@ -188,6 +190,9 @@ func ParseTime(text string) (time.Time, bool) {
 	}
 	for _, layout := range layouts {
 		at, err := time.Parse(layout, text)
+		if layout == time.DateOnly {
+			at = at.Add(24*time.Hour - time.Second)
+		}
 		if year := at.UTC().Year(); err == nil && year >= 1 && year <= 9999 { // JSON has no form for other years
 			return at.UTC(), true
 		}

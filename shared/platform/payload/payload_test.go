@@ -113,6 +113,10 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%s is %v, %v", text, got, ok)
 		}
 	}
+	day := time.Date(2026, 11, 25, 23, 59, 59, 0, time.UTC) // at any moment of it
+	if got, ok := payload.ParseTime("2026-11-25"); !ok || !got.Equal(day) {
+		t.Errorf("a day is %v, %v", got, ok)
+	}
 	for _, text := range []string{"", "today", "17956188", "9999-12-31T23:59:59-01:00", "25.11.2026"} {
 		if got, ok := payload.ParseTime(text); ok {
 			t.Errorf("%s is %v", text, got)
