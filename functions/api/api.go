@@ -58,13 +58,14 @@ func (a *api) serve() *rest.API {
 		Scoped:  true,
 
 		Operations: map[string]func(*rest.API){
-			"pools":    a.addPools,
-			"products": a.addProducts,
-			"accounts": a.addAccounts,
-			"uploads":  a.addUploads,
-			"orders":   a.addOrders,
-			"refusals": a.addRefusals,
-			"tokens":   a.addTokens,
+			"pools":     a.addPools,
+			"products":  a.addProducts,
+			"accounts":  a.addAccounts,
+			"platforms": a.addPlatforms,
+			"uploads":   a.addUploads,
+			"orders":    a.addOrders,
+			"refusals":  a.addRefusals,
+			"tokens":    a.addTokens,
 		},
 		Webhooks: webhooks,
 	})

@@ -1105,3 +1105,20 @@ func TestAccount_ofAPlatform(t *testing.T) {
 		t.Errorf("%+v", got.Secrets)
 	}
 }
+
+func TestPlatforms_haveGuides(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	var got PlatformList
+	w.shop(w.merchant("acme"), "GET", "/v1/platforms", nil).Want(200).Into(&got)
+	names := map[string]Platform{}
+	for _, p := range got.Items {
+		names[p.Name] = p
+	}
+	if p := names["noventiq"]; !p.Settings || p.Credentials || !strings.Contains(p.Guide, "Merchant Portal") {
+		t.Errorf("%+v", p)
+	}
+	if p := names["standard"]; p.Settings || p.Credentials || p.Guide == "" {
+		t.Errorf("%+v", p)
+	}
+}

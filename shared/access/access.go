@@ -81,6 +81,7 @@ var Needs = map[string]Scope{
 	"put-product":     Settings,
 	"delete-product":  Settings,
 	"get-account":     Settings,
+	"list-platforms":  Settings,
 	"list-uploads":    Settings,
 	"get-upload":      Settings,
 	"load-upload":     Settings,

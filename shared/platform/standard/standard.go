@@ -1,6 +1,3 @@
-// Package standard is Keypool's own scheme, for shops and platforms that can send
-// what Keypool documents: an order.paid event in JSON, signed as the Standard
-// Webhooks specification says.
 package standard
 
 import (

@@ -1,0 +1,23 @@
+// Package standard is Keypool's own scheme, for shops and platforms that can send
+// what Keypool documents: an order.paid event in JSON, signed as the Standard
+// Webhooks specification says.
+//
+// # Connect a shop in five minutes
+//
+//  1. Make the account, with a token of scope secrets. The answer shows its secret, this
+//     once, and its address, webhook_path, below the address of Keypool's API:
+//
+//     PUT /v1/accounts/my-shop
+//     {}
+//
+//  2. When an order is paid, the shop sends the event that the API's document describes
+//     under webhooks to that address. Any library of Standard Webhooks
+//     (https://www.standardwebhooks.com) signs it, with the secret as it was shown.
+//
+//  3. Name your products in Keypool as the shop does: PUT /v1/products/{product}.
+//
+//  4. Send an order with "test": true: it gets a test key, and the answer says so.
+//
+// To rotate the secret, make the same call again: the secret before stays good for 24
+// hours, or as keep_previous_hours says. With keep_secret true only other settings change.
+package standard
