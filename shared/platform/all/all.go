@@ -6,6 +6,7 @@ import (
 	"keypool/shared/platform/generic"
 	"keypool/shared/platform/noventiq"
 	"keypool/shared/platform/standard"
+	"keypool/shared/platform/stripe"
 )
 
 // Adapters are the platforms' adapters, by the name that an account has them.
@@ -13,4 +14,5 @@ var Adapters = map[string]platform.Adapter{
 	"generic":         generic.Adapter{},
 	platform.Standard: standard.Adapter{},
 	noventiq.Name:     noventiq.Adapter{},
+	stripe.Name:       stripe.New(),
 }

@@ -1,0 +1,116 @@
+// Package stripe takes orders from Stripe: Checkout, Payment Links and subscriptions.
+//
+// # Connect Stripe in five minutes
+//
+// Do it in a sandbox first (its orders get test keys), then once more live: both are the
+// same account here.
+//
+//  1. Make the account, with a token of scope secrets. Its address is webhook_path of the
+//     answer, below the address of Keypool's API:
+//
+//     PUT /v1/accounts/stripe
+//     {"platform": "stripe"}
+//
+//  2. In Stripe's dashboard: Workbench, Webhooks, Create an event destination. Take events
+//     from your account, the newest API version, and:
+//
+//     checkout.session.completed
+//     checkout.session.async_payment_succeeded
+//     invoice.paid
+//     charge.refunded
+//     refund.updated
+//     refund.failed
+//     charge.dispute.created
+//     charge.dispute.closed
+//
+//     The destination is a webhook endpoint with the payload style Snapshot, at the address
+//     of step 1.
+//
+//  3. In Stripe: Developers, API keys, Create restricted key. Set to Read, and nothing else:
+//     Checkout Sessions, Products, Prices, Invoices, Charges and Refunds. A secret key
+//     (sk_…) is refused here: it may do anything.
+//
+//  4. Give both here: the destination's signing secret (whsec_…) and the key. Those of the
+//     sandbox stand beside the live ones, the secret marked as test:
+//
+//     PUT /v1/accounts/stripe
+//     {"platform": "stripe",
+//     "secrets": [{"name": "live", "secret": "whsec_…"}, {"name": "sandbox", "test": true, "secret": "whsec_…"}],
+//     "credentials": [{"name": "live_key", "credential": "rk_live_…"}, {"name": "test_key", "credential": "rk_test_…"}]}
+//
+//  5. Give each product its name here: in Stripe's product catalog, put the metadata
+//     keypool_product = <the product's id here> on the product, or on one of its prices.
+//     Without it, a price's lookup key is the name, else the product's id (prod_…).
+//
+//  6. Buy something in the sandbox with the card 4242 4242 4242 4242. A mail with a test
+//     key follows. If none does: GET /v1/accounts/stripe and GET /v1/refusals say why.
+//
+// # Settings
+//
+//	"settings": {"product": "auto", "no_payment_required": "ignore", "license_field": "licensee"}
+//
+// product says what names a product: "auto" as in step 5; "metadata" for keypool_product
+// alone; "lookup_key", "price" or "product" for the price's lookup key, its id, or the
+// product's id. What a product lacks is unconnected, by the product's id in Stripe.
+//
+// no_payment_required is "deliver" if an order that cost nothing (free, or a trial's
+// beginning) shall get keys as well. license_field is the key of the custom field of a
+// Checkout page that says who the license is for.
+//
+// # What is read
+//
+//	checkout.session.completed               an order, if payment_status is paid
+//	checkout.session.async_payment_succeeded the same, of a delayed payment such as SEPA
+//	invoice.paid                             a renewal, if billing_reason is subscription_cycle
+//	charge.refunded, refund.updated          the refunds of the charge, each by its id
+//	refund.failed                            the refund did not reach the customer
+//	charge.dispute.created                   the order is in dispute; an inquiry counts too
+//	charge.dispute.closed                    won, lost, or neither
+//
+// All other events are received and ignored, so an endpoint may send too many. Above all
+// payment_intent.succeeded and other reasons of invoice.paid: they report a payment that
+// the session reports as well, and would deliver twice. Payments without Checkout
+// (Payment Element, invoices by hand) have no lines and are not delivered.
+//
+// An order is the session (cs_…), whichever event tells of it and whether or not it has
+// an invoice; only a renewal is its invoice (in_…), and names the order that it renews.
+// A line is a price: lines of one price are summed. Products that are shipped
+// ("shippable") hold nothing to deliver.
+//
+// # What is fetched
+//
+// A webhook never holds what was bought. Each paid order takes one call for each 100
+// lines; a renewal one for its prices' names and one for its first order; a refund or
+// dispute one or two to find the order, and one for the list of refunds. A call that fails for
+// now, or that the key does not allow, makes the answer 503: nothing is stored, and Stripe
+// sends the event again, for three days.
+//
+// # The signature
+//
+// Stripe-Signature holds t (seconds) and one or more v1: HMAC-SHA256 over <t>.<body> by
+// the secret's text, with its whsec_. It covers the whole body. What is fetched is
+// not signed: it comes by TLS from api.stripe.com, by the key of the side that the body
+// names, and is held against what was asked for. A body of the live side that a secret
+// marked as test has signed is refused: test secrets stand in many places.
+//
+// # Refunds
+//
+// Stripe tells the sum of an order's refunds each time, so their list is read, and each
+// refund is applied once. One that gives everything back returns the order. One that is a
+// multiple of a unit's price, in an order of one line, returns so many units. Any other names no
+// line: nothing is taken back, and the merchant is asked. A pending refund counts, since
+// Stripe tells if it fails.
+//
+// # Decisions
+//
+// Stripe's Go library is the sender in the tests, and in no function: it adds 1.6 MB, and
+// refuses events of another API release. The API is called with a version of its own
+// (apiVersion), whatever version the endpoint has; of the two shapes that an invoice
+// has had, both are read.
+//
+// A dispute that was "prevented" was either resolved, and the money went back, or
+// blocked, and it did not: its case type and its balance transactions say which.
+//
+// Sources: docs.stripe.com/webhooks, /api and /currencies; Stripe's API description of
+// 2026-08-26.dahlia as stripe-mock v0.203.0 has it; stripe-go v85.2.0.
+package stripe
