@@ -196,7 +196,7 @@ func (k primaryKey) chunkNumber(id order.LineID) (int, error) {
 func chunksSK(id order.LineID) string { return chunkSort + id.LineHalf() + "#" }
 
 func historyKey(h order.History) primaryKey {
-	return primaryKey{orderPK(h.Line.OrderHalf()), fmt.Sprintf("%s%013d#%s#%d#%s", historySK(h.Line), millis(h.At), h.Event, h.Mail, h.Code)}
+	return primaryKey{orderPK(h.Line.OrderHalf()), fmt.Sprintf("%s%013d#%s#%d", historySK(h.Line), millis(h.At), h.Event, h.Mail)}
 }
 
 // historySK is the beginning of the sort keys of a line's history.
