@@ -28,6 +28,7 @@ type Account struct {
 	DeliversFrom      time.Time           `json:"delivers_from,omitzero" doc:"An order that was paid before is answered as received and gets no keys: it is listed under refusals. The time when the account was made, where it was never set."`
 	OtherProducts     string              `json:"other_products,omitempty" enum:"unconnected,ignore" doc:"What becomes of a paid product that has no settings. unconnected, the default: its order line waits, and the merchant is told once a day. ignore: the line is passed over, for shops that sell other things too."`
 	Settings          AccountSettings     `json:"settings,omitempty" doc:"Settings of the platform, as its guide describes them. Set, they are all that the account has; left out, they stay as they are."`
+	Warnings          []string            `json:"warnings,omitempty" readOnly:"true" nullable:"false" doc:"What the settings leave open, such as a signature that is good for ever."`
 	LastSeenAt        time.Time           `json:"last_seen_at,omitzero" readOnly:"true" doc:"When the account last signed a webhook, to the minute; never where left out."`
 	LastFailedAt      time.Time           `json:"last_failed_at,omitzero" readOnly:"true" doc:"When a webhook last came to its address that it did not sign, or by a clock that is wrong. The merchant is mailed once an hour of one that a shop may have sent."`
 	Failed            int                 `json:"failed,omitempty" readOnly:"true" doc:"Webhooks that it did not sign."`
@@ -164,18 +165,20 @@ func (a *api) addAccounts(to *rest.API) {
 		Summary: "Read how an account with a payment platform is set up",
 		Errors:  []int{404}, Responses: to.Responses(sampleAccount, 200),
 	}, a.getAccount)
+	a.addDryRun(to)
 }
 
 func (a *api) putAccount(ctx context.Context, in *putAccount) (*rest.Versioned[Account], error) {
 	account, secret, created, err := a.accounts.Put(ctx, in.change(access.From(ctx)), in.Condition())
 	body := newAccount(account)
-	body.Secret = secret
+	body.Secret, body.Warnings = secret, a.accounts.Warnings(account)
 	return rest.Stored(account.Version, created, body), err
 }
 
 func (a *api) getAccount(ctx context.Context, in *AccountPath) (*rest.Versioned[Account], error) {
 	account, calls, err := a.accounts.Get(ctx, caller(ctx), in.Account)
 	body := newAccount(account)
+	body.Warnings = a.accounts.Warnings(account)
 	body.LastSeenAt, body.LastFailedAt, body.Failed = calls.LastSeenAt, calls.LastFailedAt, calls.Failed
 	return rest.Found(account.Version, body), err
 }

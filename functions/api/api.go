@@ -20,6 +20,7 @@ type api struct {
 	pools    *settings.Pools
 	products *settings.Products
 	accounts *settings.Accounts
+	trials   *settings.Trials
 	uploads  *settings.Uploads
 	orders   orders
 	refusals refusals

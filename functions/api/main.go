@@ -42,6 +42,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 	queues, buckets := awssqs.NewFromConfig(cfg), awss3.NewFromConfig(cfg)
 	ranges := sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL"))
 	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
+	sealer := kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY"))
+	accounts := &settings.Accounts{Store: store, Sealer: sealer, Adapters: all.Adapters, Now: time.Now}
 	a := &api{
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
@@ -50,9 +52,9 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Uploads: store, Ranges: ranges, Now: time.Now,
 		},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
-		accounts: &settings.Accounts{
-			Store: store, Sealer: kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY")),
-			Adapters: all.Adapters, Now: time.Now,
+		accounts: accounts,
+		trials: &settings.Trials{
+			Accounts: accounts, Opener: sealer, Catalog: store, MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
 		},
 		uploads: &settings.Uploads{
 			Store:   store,

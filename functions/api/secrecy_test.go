@@ -70,6 +70,7 @@ func TestSecrecy(t *testing.T) {
 			return `{"secret":"` + platform.FormatSecret([]byte(s.Canaries.New(canary.Secret)+"123")) + `"}`
 		}, nil},
 		{"GET", "/v1/accounts/standard", nil, nil},
+		{"POST", "/v1/accounts/standard/dry-run", func() string { return `{"body":"{}","headers":{"x":"` + s.Canaries.New(canary.Secret) + `"}}` }, nil},
 		{"GET", "/v1/refusals", nil, nil},
 		{"GET", "/v1/tokens", nil, nil},
 		{"DELETE", "/v1/tokens/" + sampleTokens.Items[0].ID, nil, nil},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -65,12 +66,14 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
 	w.gate = &access.Gate{Tokens: store, Now: w.now}
+	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Adapters: all.Adapters, Now: w.now}
 	a := &api{
 		gate:     w.gate,
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
-		accounts: &settings.Accounts{Store: store, Sealer: w.kms, Adapters: all.Adapters, Now: w.now},
+		accounts: accounts,
+		trials:   &settings.Trials{Accounts: accounts, Opener: w.kms, Catalog: store, MaxQuantity: 1000},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		orders:   store,
 		refusals: store,
@@ -144,6 +147,7 @@ func (w *world) shop(bearer, method, path string, body any, headers ...string) r
 type fakeSealer struct {
 	mu     sync.Mutex
 	sealed []string
+	keys   [][]byte
 	err    error
 }
 
@@ -154,7 +158,19 @@ func (s *fakeSealer) Seal(_ context.Context, merchant, account string, secret []
 		return nil, s.err
 	}
 	s.sealed = append(s.sealed, fmt.Sprintf("%s/%s:%x", merchant, account, secret))
+	s.keys = append(s.keys, secret)
 	return fmt.Appendf(nil, "sealed %d", len(s.sealed)), nil
+}
+
+// Unseal opens what Seal made for the same merchant and account.
+func (s *fakeSealer) Unseal(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var n int
+	if _, err := fmt.Sscanf(string(sealed), "sealed %d", &n); err != nil || n > len(s.keys) || !strings.HasPrefix(s.sealed[n-1], merchant+"/"+account+":") {
+		return nil, fmt.Errorf("%s/%s did not seal %q", merchant, account, sealed)
+	}
+	return s.keys[n-1], s.err
 }
 
 func (s *fakeSealer) SealCredential(ctx context.Context, merchant, account, name string, credential []byte) ([]byte, error) {

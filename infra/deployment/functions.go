@@ -182,7 +182,7 @@ var Functions = []Function{
 		Description: "What merchants set up and look at",
 		Memory:      512,
 		Timeout:     28 * time.Second, // the HTTP API waits 30 seconds at most
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "KMS_KEY"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
@@ -199,7 +199,7 @@ var Functions = []Function{
 			{Target: uploadedFiles, Actions: "PutObject"},
 			{Target: reportFiles, Actions: "GetObject"},
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
-			{Target: accountSecrets, Actions: "Encrypt"},
+			{Target: accountSecrets, Actions: "Decrypt Encrypt"}, // to open them is for dry runs
 			{Target: accountCredentials, Actions: "Encrypt"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},

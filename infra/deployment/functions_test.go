@@ -118,6 +118,22 @@ func TestRights_credentials(t *testing.T) {
 	}
 }
 
+// Signing secrets are opened by the function that verifies webhooks, and by the API for
+// dry runs. Nobody else may, and no operation shows one.
+func TestRights_signingSecrets(t *testing.T) {
+	var may []string
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			if len(s.Condition()["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"]) > 0 {
+				may = append(may, fmt.Sprint(f.ID, s.Actions))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Decrypt kms:Encrypt]"}, may); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // ForAllValues holds where a request has no such key at all, so a statement says
 // that the key is there.
 func TestRights_anAbsentKeyDoesNotMatch(t *testing.T) {

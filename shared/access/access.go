@@ -44,7 +44,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "cancel orders",
 	KeysRead:    "see keys; no operation of today shows one",
-	Settings:    "read and change pools and products, read accounts and uploads, say how held files are read",
+	Settings:    "read and change pools and products, read accounts and uploads, try what becomes of a webhook, say how held files are read",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 }
 
@@ -82,6 +82,7 @@ var Needs = map[string]Scope{
 	"delete-product":  Settings,
 	"get-account":     Settings,
 	"list-platforms":  Settings,
+	"dry-run":         Settings,
 	"list-uploads":    Settings,
 	"get-upload":      Settings,
 	"load-upload":     Settings,

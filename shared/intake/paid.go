@@ -26,7 +26,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	if err := paid.Check(in.MaxQuantity); err != nil {
 		return in.Refuse(ctx, from, r, err)
 	}
-	if !paid.PaidAt.IsZero() && paid.PaidAt.Before(from.DeliversFrom) {
+	if from.PaidBefore(paid) {
 		return in.early(ctx, from, paid)
 	}
 	results := make([]platform.Result, len(paid.Lines))

@@ -65,6 +65,12 @@ type Configurer interface {
 	CheckSettings(raw json.RawMessage) error
 }
 
+// Warner is a Configurer whose settings may leave open what a merchant should know.
+type Warner interface {
+	// Warnings says what settings that CheckSettings takes leave open.
+	Warnings(raw json.RawMessage) []string
+}
+
 // SecretForm is an adapter whose platform has another form of signing secret than
 // whsec_<base64>. Such a secret is made by the platform, never by Keypool.
 type SecretForm interface {
@@ -111,6 +117,12 @@ type Account struct {
 
 	DeliversFrom  time.Time // an order paid before claims nothing; zero: all are delivered
 	OtherProducts catalog.OtherProducts
+}
+
+// PaidBefore says whether an order was paid before the account delivers. One that says no
+// time was paid now.
+func (a Account) PaidBefore(p Paid) bool {
+	return !p.PaidAt.IsZero() && p.PaidAt.Before(a.DeliversFrom)
 }
 
 // SigningSecret is one of an account's signing secrets.

@@ -266,6 +266,14 @@ func compacted(raw json.RawMessage) json.RawMessage {
 	return json.RawMessage(value)
 }
 
+// Warnings says what the settings of an account leave open.
+func (s *Accounts) Warnings(a catalog.Account) []string {
+	if warner, ok := s.Adapters[a.Platform].(platform.Warner); ok {
+		return warner.Warnings(a.Settings)
+	}
+	return nil
+}
+
 // Get returns an account with the secrets that are valid now, and the webhooks that came
 // to its address. Its error is ErrNotFound if there is none.
 func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, catalog.Calls, error) {

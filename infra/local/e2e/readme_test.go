@@ -51,6 +51,10 @@ func TestReadme(t *testing.T) {
 			if u := m.loaded("keys.txt"); u.Accepted != 3 {
 				t.Fatalf("%d keys of README's file were accepted", u.Accepted)
 			}
+		case strings.Contains(block.text, "/dry-run"):
+			if !strings.Contains(string(out), `{"step":"signature","ok":false,`) || !strings.Contains(string(out), `{"event":"paid","order":"10004",`) {
+				t.Errorf("the dry run says %s", out)
+			}
 		case strings.Contains(block.text, "order.paid"):
 			orders++
 			if !strings.Contains(string(out), `"state":"fulfilled"`) {

@@ -281,7 +281,7 @@ func (s *Document) IsComplete(t *testing.T, operations int) {
 				t.Errorf("%s: path parameters %v, want %v", name, declared, want)
 			}
 
-			if (op.RequestBody != nil) != (method == "put" || name == "create-upload" || name == "create-token" || name == "load-upload") {
+			if (op.RequestBody != nil) != (method == "put" || name == "create-upload" || name == "create-token" || name == "load-upload" || name == "dry-run") {
 				t.Errorf("%s %s: request body %v", method, path, op.RequestBody)
 			}
 			if op.RequestBody != nil {

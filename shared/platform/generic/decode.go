@@ -75,6 +75,7 @@ func (s Settings) parseBody(raw []byte) (payload.Value, error) {
 	for field, pointer := range s.pointers() { // names that are the sender's are not quoted, but these are the merchant's
 		if pointer != "" && syntax.At == pointer.JSON() {
 			wrong.Field, wrong.Problem = field, syntax.Problem+" at "+string(pointer)
+			break
 		}
 	}
 	return payload.Value{}, wrong

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -214,5 +215,30 @@ func TestCheckSettings_problemsSayWhatToDo(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"signature.header", "order", "customer.email", "lines.product"}, mistakes(t, "{}")); diff != "" {
 		t.Errorf("all is said at once:\n%s", diff)
+	}
+}
+
+// The example of the package's page can be set.
+func TestCheckSettings_page(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "//\t{\"platform\"")
+	example, _, _ = strings.Cut(example, "\n//\n")
+	var account struct {
+		Platform string
+		Secrets  []struct{ Name, Secret string }
+		Settings json.RawMessage
+	}
+	if err := json.Unmarshal([]byte("{\"platform\""+strings.ReplaceAll(example, "\n//", "\n")), &account); err != nil {
+		t.Fatal(err)
+	}
+	if places := mistakes(t, string(account.Settings)); places != nil || account.Platform != "generic" {
+		t.Errorf("mistakes at %v", places)
+	}
+	if _, err := (generic.Adapter{}).ParseSecret(account.Secrets[0].Secret); err != nil {
+		t.Error(err)
 	}
 }
