@@ -225,6 +225,9 @@ func TestDecode_allPages(t *testing.T) {
 	quantities := map[string]int{}
 	for _, line := range got[0].(platform.Paid).Lines {
 		quantities[line.ID] = line.Quantity
+		if line.Product != strings.Replace(line.ID, "price", "prod", 1) { // by its price, not by what the line says
+			t.Errorf("%+v", line)
+		}
 	}
 	if diff := cmp.Diff(map[string]int{"price_1": 40, "price_2": 40, "price_3": 40}, quantities); diff != "" || w.called("/prices/price_3") != 1 {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -416,6 +419,7 @@ func TestDecode_refusals(t *testing.T) {
 		{"stripe_refunded_part", `"id":"ch_1"`, `"id":"x"`, "data.object.id"},
 		{"stripe_refund_failed", `"id":"re_1"`, `"id":""`, "data.object.id"},
 		{"stripe_disputed", `"id":"dp_1"`, `"id":"x"`, "data.object.id"},
+		{"stripe_disputed", `"livemode":true,"created":1767366200`, `"livemode":false,"created":1767366200`, "data.object.livemode"},
 		{"stripe_disputed", `"status":"needs_response"`, `"status":"of a new kind"`, "data.object.status"},
 	} {
 		r := webhook(t, test.file)
@@ -435,6 +439,9 @@ func TestDecode_refusals(t *testing.T) {
 		if _, err := a.Decode(t.Context(), platform.Request{Body: []byte(body)}, account("")); !errors.As(err, &field) {
 			t.Errorf("%.10q: %v", body, err)
 		}
+	}
+	if _, err := a.Decode(t.Context(), webhook(t, "stripe_twice"), account("")); !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a member that is there twice: %v", err)
 	}
 	// A thin notification holds nothing, and its time is a text: it is passed over.
 	decodes(t, a, webhook(t, "stripe_thin"), account(""), ignored("v1.billing.meter.error_report_triggered"))

@@ -79,11 +79,16 @@
 //
 // # What is fetched
 //
-// A webhook never holds what was bought. Each paid order takes one call for each 100
-// lines; a renewal one for its prices' names and one for its first order; a refund or
-// dispute one or two to find the order, and one for the list of refunds. A call that fails for
-// now, or that the key does not allow, makes the answer 503: nothing is stored, and Stripe
-// sends the event again, for three days.
+// A webhook never holds what was bought. An order takes one call for each 100 lines; a
+// renewal one for each price, one for its first order, and more only where no session began
+// the subscription. A refund or dispute takes one to three calls to find its order; a
+// refund one more for the list of refunds, one for the charge if the webhook is about the
+// refund alone, and one for the lines if only a part came back. All of them together may
+// take 8 seconds.
+//
+// A call that fails for now, or that the key does not allow, makes the answer 503: nothing
+// is stored, and Stripe sends the event again, for three days. What the key lacks is told
+// by mail.
 //
 // # The signature
 //
@@ -112,5 +117,8 @@
 // blocked, and it did not: its case type and its balance transactions say which.
 //
 // Sources: docs.stripe.com/webhooks, /api and /currencies; Stripe's API description of
-// 2026-08-26.dahlia as stripe-mock v0.203.0 has it; stripe-go v85.2.0.
+// 2026-08-26.dahlia as stripe-mock v0.203.0 has it; stripe-go v85.2.0. Not documented where
+// we read: how long Stripe waits for an answer, and which permission of a key each call
+// needs; the list above follows the names of the API's objects, and a mail says when a key
+// lacks one.
 package stripe

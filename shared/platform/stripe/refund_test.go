@@ -2,6 +2,7 @@ package stripe_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -99,8 +100,8 @@ func TestDecode_partialRefunds(t *testing.T) {
 		{"two of three whose price is no whole number", []object{item("li_1", game, 3, 10000)}, 6667, 2},
 		{"the same, rounded down", []object{item("li_1", game, 3, 10000)}, 6666, 2},
 		{"a price in two items", []object{item("li_1", game, 1, 5999), item("li_2", game, 1, 5999)}, 5999, 1},
-		{"of two products", []object{item("li_1", game, 1, 5999), item("li_2", sequel, 1, 5999)}, 5999, 0},
-		{"beside a poster", []object{item("li_1", game, 1, 5999), item("li_9", shipped, 1, 900)}, 900, 0},
+		{"of two products", []object{item("li_1", game, 2, 900), item("li_2", sequel, 1, 900)}, 900, 0},
+		{"beside a poster", []object{item("li_1", game, 2, 900), item("li_9", shipped, 1, 900)}, 900, 0},
 		{"more than its lines cost", []object{item("li_1", game, 1, 100)}, 200, 0},
 		{"of a free line", []object{item("li_1", game, 1, 0)}, 200, 0},
 	} {
@@ -126,12 +127,13 @@ func TestDecode_orderOfAPayment(t *testing.T) {
 		"pi_4": "cs_live_s1", // of a subscription's first invoice
 		"pi_5": "in_2",       // of a renewal
 		"pi_7": "",           // of an invoice by hand
+		"pi_8": "",           // of a change within a period
 		"pi_9": "",           // of no order
 	} {
 		w, a := open(t)
 		byHand := invoice("in_7", "manual", 1767366240)
 		delete(byHand, "parent")
-		w.invoices, w.payments = append(w.invoices, byHand), append(w.payments, invoicePayment("pi_7", "in_7"))
+		w.invoices, w.payments = append(w.invoices, byHand, invoice("in_8", "subscription_update", 1767366240)), append(w.payments, invoicePayment("pi_7", "in_7"), invoicePayment("pi_8", "in_8"))
 		w.refunds = []object{refund("re_1", 11998, "succeeded", 1767366100)}
 		for _, name := range []string{"stripe_refunded_all", "stripe_disputed"} {
 			got, err := a.Decode(t.Context(), changed(t, name, `"pi_1"`, `"`+payment+`"`), account(""))
@@ -193,16 +195,43 @@ func TestDecode_disputes(t *testing.T) {
 // What is fetched is held against what was asked for, and against the side.
 func TestDecode_answersAboutSomethingElse(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]string{
-		"another payment's session": `{"data":[{"id":"cs_live_a1","livemode":true,"payment_intent":"pi_2"}]}`,
-		"the other side's session":  `{"data":[{"id":"cs_live_a1","livemode":false,"payment_intent":"pi_1"}]}`,
-		"a session without an id":   `{"data":[{"livemode":true,"payment_intent":"pi_1"}]}`,
+	const (
+		session  = `{"data":[{"id":"cs_live_a1","livemode":true,"payment_intent":"pi_1"}]}`
+		nothing  = `{"data":[]}`
+		payments = `{"data":[{"payment":{"payment_intent":"pi_1"},"invoice":{"id":"in_2","billing_reason":"subscription_cycle","livemode":true}}]}`
+		charge   = `{"id":"ch_1","livemode":true,"amount":11998,"payment_intent":"pi_1"}`
+		refunds  = `{"data":[{"id":"re_1","status":"succeeded","amount":11998,"currency":"eur","charge":"ch_1"}]}`
+	)
+	for _, test := range []struct {
+		name, path, answer string
+		good               bool
+	}{
+		{"as asked for", "", "", true},
+		{"another payment's session", "/v1/checkout/sessions", `{"data":[{"id":"cs_live_a1","livemode":true,"payment_intent":"pi_2"}]}`, false},
+		{"the other side's session", "/v1/checkout/sessions", `{"data":[{"id":"cs_live_a1","livemode":false,"payment_intent":"pi_1"}]}`, false},
+		{"a session without an id", "/v1/checkout/sessions", `{"data":[{"livemode":true,"payment_intent":"pi_1"}]}`, false},
+		{"no session, and the payment's invoice", "/v1/checkout/sessions", nothing, true},
+		{"another charge", "/v1/charges/ch_1", `{"id":"ch_2","livemode":true,"amount":11998}`, false},
+		{"the other side's charge", "/v1/charges/ch_1", `{"id":"ch_1","livemode":false,"amount":11998}`, false},
+		{"another charge's refund", "/v1/refunds", `{"data":[{"id":"re_1","status":"succeeded","amount":11998,"currency":"eur","charge":"ch_2"}]}`, false},
 	} {
-		a := stripe.Adapter{API: through(always(answer))}
-		for _, event := range []string{"stripe_refunded_all", "stripe_disputed"} {
-			if got, err := a.Decode(t.Context(), webhook(t, event), account("")); !errors.Is(err, platform.ErrTryAgain) {
-				t.Errorf("%s: %+v, %v", name, got, err)
-			}
+		answers := map[string]string{"/v1/checkout/sessions": session, "/v1/invoice_payments": payments, "/v1/charges/ch_1": charge, "/v1/refunds": refunds}
+		if test.path != "" {
+			answers[test.path] = test.answer
+		}
+		a := stripe.Adapter{API: through(func(r *http.Request) string { return answers[r.URL.Path] })}
+		if got, err := a.Decode(t.Context(), webhook(t, "stripe_refund_updated"), account("")); (err == nil) != test.good || err != nil && !errors.Is(err, platform.ErrTryAgain) {
+			t.Errorf("%s: %+v, %v", test.name, got, err)
+		}
+	}
+	for name, answer := range map[string]string{
+		"another payment's invoice": `{"data":[{"payment":{"payment_intent":"pi_2"},"invoice":{"id":"in_2","billing_reason":"subscription_cycle","livemode":true}}]}`,
+		"the other side's invoice":  `{"data":[{"payment":{"payment_intent":"pi_1"},"invoice":{"id":"in_2","billing_reason":"subscription_cycle","livemode":false}}]}`,
+	} {
+		answers := map[string]string{"/v1/checkout/sessions": nothing, "/v1/invoice_payments": answer}
+		a := stripe.Adapter{API: through(func(r *http.Request) string { return answers[r.URL.Path] })}
+		if got, err := a.Decode(t.Context(), webhook(t, "stripe_disputed"), account("")); !errors.Is(err, platform.ErrTryAgain) {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }

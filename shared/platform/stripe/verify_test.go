@@ -153,6 +153,20 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// An empty secret is known to everybody, and signs nothing.
+func TestVerify_emptySecret(t *testing.T) {
+	t.Parallel()
+	a := account("")
+	a.Secrets = append([]platform.SigningSecret{{Secret: platform.Conceal(nil)}}, a.Secrets...)
+	body := []byte("{}")
+	if signed, err := (stripe.Adapter{}).Verify(signedBy(body, ""), a, signedAt); !errors.Is(err, platform.ErrSecret) {
+		t.Errorf("signed by nothing: %+v, %v", signed, err)
+	}
+	if signed, err := (stripe.Adapter{}).Verify(signedBy(body, testSecret), a, signedAt); err != nil || signed.Secret != 2 {
+		t.Errorf("beside it: %+v, %v", signed, err)
+	}
+}
+
 // The key is the secret's text, with its whsec_: what Standard Webhooks would make of the
 // same text signs nothing.
 func TestVerify_keyIsTheText(t *testing.T) {
