@@ -94,6 +94,7 @@ func (in *reading) refunds(ctx context.Context, c charge, payment string) ([]pla
 	if err != nil {
 		return nil, err
 	}
+	slices.Reverse(all) // the newest is first, also of those of one second
 	slices.SortStableFunc(all, func(a, b refund) int { return cmp.Compare(a.Created, b.Created) })
 	var events []platform.Event
 	units := in.unitsOf(order)

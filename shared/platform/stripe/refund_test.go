@@ -37,6 +37,15 @@ func TestDecode_refunds(t *testing.T) {
 	}
 }
 
+// Of two refunds in one second, the later completes the sum, as it did when the first was
+// alone.
+func TestDecode_refundsOfOneSecond(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.refunds = []object{refund("re_1", 5999, "succeeded", 1767366100), refund("re_2", 5999, "succeeded", 1767366100)}
+	decodes(t, a, webhook(t, "stripe_refunded_all"), account(""), returned("re_1", units(1)), returned("re_2", all))
+}
+
 func TestDecode_refundOfEverything(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
@@ -77,7 +86,7 @@ func TestDecode_statesOfRefunds(t *testing.T) {
 	// A refund that failed does not count towards everything.
 	w, a := open(t)
 	w.refunds = []object{refund("re_1", 5999, "failed", 1767366100), refund("re_2", 5999, "succeeded", 1767366100)}
-	decodes(t, a, webhook(t, "stripe_refund_failed"), account(""), returned("re_2", units(1)), returned("re_1", func(r *platform.Returned) { r.Failed = true }))
+	decodes(t, a, webhook(t, "stripe_refund_failed"), account(""), returned("re_1", func(r *platform.Returned) { r.Failed = true }), returned("re_2", units(1)))
 }
 
 // A partial refund names no line. In an order of one line it may be so many units, with
