@@ -212,6 +212,23 @@ func TestDryRun_readme(t *testing.T) {
 	}
 }
 
+// A secret is held against the settings that are to read it.
+func TestAccount_secretOfAnotherForm(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	body := Account{
+		Platform: "generic", Secrets: []AccountSecret{{Name: "live", Secret: "no hex, but long enough"}},
+		Settings: AccountSettings(`{"signature":{"header":"S","key":"hex"},"order":"/o","customer":{"email":"/e"},"lines":{"product":"/p"}}`),
+	}
+	refused := w.shop(bearer, "PUT", "/v1/accounts/my-shop", body).Want(422)
+	if got := refused.Locations(); !slices.Equal(got, []string{"body.secrets[0].secret"}) || strings.Contains(refused.Body, "long enough") {
+		t.Errorf("%s", refused.Body)
+	}
+	body.Secrets[0].Secret = "6e6f2068657821"
+	w.shop(bearer, "PUT", "/v1/accounts/my-shop", body).Want(201)
+}
+
 // What settings leave open is said by PUT and GET.
 func TestAccount_warnings(t *testing.T) {
 	t.Parallel()

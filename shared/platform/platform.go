@@ -79,6 +79,13 @@ type SecretForm interface {
 	ParseSecret(text string) ([]byte, error)
 }
 
+// SecretReader is a SecretForm whose accounts say in their settings how a secret is read.
+type SecretReader interface {
+	// CheckSecret returns the mistake in a secret that those settings cannot read. Its error
+	// quotes nothing.
+	CheckSecret(settings json.RawMessage, text string) error
+}
+
 // Fetcher is an adapter that calls its platform's API. Accounts of any other have no
 // credentials.
 type Fetcher interface {

@@ -188,8 +188,15 @@ func (p *problems) secrets(change AccountChange, adapter platform.Adapter) {
 		if secret.Text == "" {
 			continue
 		}
+		path := fmt.Sprintf("secrets[%d].secret", i)
 		if _, err := parseSecret(adapter, secret.Text); err != nil {
-			p.add(fmt.Sprintf("secrets[%d].secret", i), "%s", err)
+			p.add(path, "%s", err)
+			continue
+		}
+		if reader, ok := adapter.(platform.SecretReader); ok && change.Settings != nil {
+			if err := reader.CheckSecret(change.Settings, secret.Text); err != nil {
+				p.add(path, "%s", err)
+			}
 		}
 	}
 }

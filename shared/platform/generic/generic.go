@@ -7,10 +7,11 @@ import "keypool/shared/platform"
 type Adapter struct{}
 
 var (
-	_ platform.Adapter    = Adapter{}
-	_ platform.Configurer = Adapter{}
-	_ platform.SecretForm = Adapter{}
-	_ platform.Warner     = Adapter{}
-	_ platform.Replier    = Adapter{}
-	_ platform.Explainer  = Adapter{}
+	_ platform.Adapter      = Adapter{}
+	_ platform.Configurer   = Adapter{}
+	_ platform.SecretForm   = Adapter{}
+	_ platform.SecretReader = Adapter{}
+	_ platform.Warner       = Adapter{}
+	_ platform.Replier      = Adapter{}
+	_ platform.Explainer    = Adapter{}
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,6 +216,32 @@ func TestCheckSettings_problemsSayWhatToDo(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"signature.header", "order", "customer.email", "lines.product"}, mistakes(t, "{}")); diff != "" {
 		t.Errorf("all is said at once:\n%s", diff)
+	}
+}
+
+// A secret that the settings cannot read is refused when it is set.
+func TestCheckSecret(t *testing.T) {
+	t.Parallel()
+	for text, forms := range map[string]string{
+		"keypool-generic-secret":               "text",
+		"6b6579706f6f6c6b":                     "text hex base64 whsec",
+		"6b6579706f6f6c6b\n":                   "text hex base64 whsec",
+		"a2V5cG9vbC1nZW5lcmljLXNlY3JldA==":     "text base64 whsec",
+		"whsec_a2V5cG9vbC1nZW5lcmljLXNlY3JldA": "text whsec",
+		"_-_-_-_-":                             "text base64",
+		"whsec_":                               "text",
+	} {
+		for _, form := range []string{"text", "hex", "base64", "whsec"} {
+			err := generic.Adapter{}.CheckSecret(json.RawMessage(`{"signature":{"key":"`+form+`"}}`), text)
+			if want := slices.Contains(strings.Fields(forms), form); (err == nil) != want || err != nil && strings.Contains(err.Error(), text) {
+				t.Errorf("%q as %s: %v", text, form, err)
+			}
+		}
+	}
+	for _, settings := range []string{``, `{"signature":{"key":"utf8"}}`, `{"a":1}`} {
+		if err := (generic.Adapter{}).CheckSecret(json.RawMessage(settings), "secret text"); err != nil {
+			t.Errorf("%s: %v", settings, err)
+		}
 	}
 }
 

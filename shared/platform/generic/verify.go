@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -35,6 +36,18 @@ func (Adapter) ParseSecret(text string) ([]byte, error) {
 		return nil, fmt.Errorf("a signing secret has %d to %d characters: copy the whole of it from the sender's settings", minSecret, maxSecret)
 	}
 	return []byte(text), nil
+}
+
+// CheckSecret implements platform.SecretReader.
+func (Adapter) CheckSecret(settings json.RawMessage, text string) error {
+	s, err := parse(settings)
+	if err != nil || !slices.Contains(keyForms, s.Signature.Key) {
+		return nil // the mistake is told as one of the settings
+	}
+	if _, err := keyOf(s.Signature.Key, text); err != nil {
+		return fmt.Errorf("is no %s, as signature.key says: copy the whole secret, or set signature.key to what it is", s.Signature.Key)
+	}
+	return nil
 }
 
 // HasSignature implements platform.Adapter. Which header holds the signature, each
@@ -125,6 +138,9 @@ func keyOf(form, secret string) ([]byte, error) {
 	case "hex":
 		key, err = hex.DecodeString(strings.TrimSpace(secret))
 	case "base64":
+		if strings.HasPrefix(secret, "whsec_") { // whose letters are base64url too
+			return nil, errNoKey
+		}
 		key, err = decodeBase64(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimSpace(secret)), base64.RawStdEncoding)
 	case "whsec":
 		key, err = decodeBase64(strings.TrimPrefix(strings.TrimSpace(secret), "whsec_"), base64.RawStdEncoding)
