@@ -145,6 +145,9 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 	if err != nil {
 		return Sender{}, &SignatureError{account.Merchant, account.Name, err}
 	}
+	if signed.Secret < 0 || signed.Secret >= len(account.Secrets) {
+		return Sender{}, &SignatureError{account.Merchant, account.Name, ErrSignature} // a mistake of the adapter is no way in
+	}
 	account.Test = account.Secrets[signed.Secret].Test
 	return Sender{account, o.adapter, signed}, nil
 }

@@ -289,6 +289,22 @@ func TestAccounts_givesTheAccountAsItIsSet(t *testing.T) {
 	}
 }
 
+// careless is an adapter that takes everything as signed.
+type careless struct{ standard.Adapter }
+
+func (careless) Verify(platform.Request, platform.Account, time.Time) (platform.Signed, error) {
+	return platform.Signed{}, nil
+}
+
+// An account without secrets has signed nothing, whatever its adapter says.
+func TestAccounts_adapterThatNamesNoSecret(t *testing.T) {
+	a := &account{}
+	accounts := platform.NewAccounts(map[string]platform.Adapter{platform.Standard: careless{}}, a.read, a, always(signedAt))
+	if _, err := accounts.Verify(t.Context(), "acme", "shop-eu", signedBy("a secret", signedAt)); !errors.Is(err, platform.ErrSignature) {
+		t.Error(err)
+	}
+}
+
 func TestAccounts_whatCanBeNoAccountIsNotLookedUp(t *testing.T) {
 	a := &account{}
 	accounts := a.accounts(always(signedAt))
