@@ -406,6 +406,13 @@ var mutants = []mutant{
 		in:     "shared/platform/generic", test: "TestVerify_withoutASecretNothingIsSigned",
 	},
 	{
+		breaks: "a signature of a generic account is compared byte by byte",
+		file:   "shared/platform/generic/verify.go",
+		old:    `if hmac.Equal(signature, want) {`,
+		new:    `if string(signature) == string(want) {`,
+		in:     "infra/proof/rights", test: "TestSecrets_areComparedInConstantTime",
+	},
+	{
 		breaks: "a recorded webhook of a generic account is good for ever",
 		file:   "shared/platform/generic/verify.go",
 		old:    `return age <= tolerance && age >= -tolerance`,

@@ -26,6 +26,7 @@ func TestSecrets_areComparedInConstantTime(t *testing.T) {
 		want      string   // the comparison that is to be there
 	}{
 		{"shared/platform/standard", []string{"Header", "digest", "Sum", "secret", "Secrets", "Reveal"}, "hmac.Equal"},
+		{"shared/platform/generic", []string{"given", "signature", "signatures", "digest", "secret", "Secrets", "Reveal"}, "hmac.Equal"},
 		{"functions/api", []string{"authorization"}, "Principal"},
 		{"shared/access", []string{"token"}, "HashToken"},
 	} {

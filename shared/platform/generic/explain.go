@@ -2,7 +2,6 @@ package generic
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -153,7 +152,7 @@ func (s Settings) otherReadings(given [][]byte, r platform.Request, a platform.A
 				continue
 			}
 			made := digest(s.Signature.Algorithm, key, message)
-			if slices.ContainsFunc(given, func(signature []byte) bool { return hmac.Equal(signature, made) }) {
+			if isOneOf(given, made) {
 				fits = append(fits, fmt.Sprintf(" It fits %s %s.", a.SecretName(i), other.says))
 			}
 		}
