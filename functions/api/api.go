@@ -24,7 +24,7 @@ type api struct {
 	uploads  *settings.Uploads
 	orders   orders
 	refusals refusals
-	cancels  canceller
+	changes  changes
 }
 
 // described is the OpenAPI document, which make documents writes.

@@ -62,7 +62,16 @@ func newOwner(w *world) *owner {
 	after := before
 	after.Version, after.Allocated = 2, 1
 	after.Customer = order.Customer{Name: o.canaries.New(canary.Customer), Email: o.canaries.Address(canary.Customer)}
-	after.Keys = []pool.Key{{ID: "sold", Text: pool.Conceal(o.canaries.New(canary.Key))}}
+	after.Keys = []pool.Key{{ID: pool.KeyID(sampleReplace.KeyID), Text: pool.Conceal(o.canaries.New(canary.Key))}}
+	sold := dynamotest.KeyItem(pool.ID{Merchant: ownersName, Pool: "elden", Side: pool.Live}, 4, 1, after.Keys[0].Text.Reveal())
+	delete(sold, "shard")
+	delete(sold, "place")
+	for name, value := range map[string]string{"pk": sampleReplace.KeyID, "state": string(pool.KeyClaimed), "line": string(before.ID)} {
+		sold[name] = &types.AttributeValueMemberS{Value: value}
+	}
+	if _, err := dynamotest.Client(w).PutItem(w.Context(), &dynamodb.PutItemInput{TableName: &w.tables.Keys, Item: sold}); err != nil {
+		w.Fatal(err)
+	}
 	if err := w.store.Commit(w.Context(), order.Change{Before: &before, After: after}); err != nil {
 		w.Fatal(err)
 	}

@@ -597,7 +597,8 @@ func TestOrder_showsItsLines(t *testing.T) {
 	want := OrderList{Items: []Order{
 		{Order: "2026/1001", Account: "shop-eu", Customer: customer, Lines: []Line{{
 			ID: string(live.ID), Line: "1", Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
-			Quantity: 2, Wanted: 2, Allocated: 2, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
+			Quantity: 2, Wanted: 2, Allocated: 2, KeyIDs: []string{"acme#live#1", "acme#live#2"},
+			Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
 			History: []Event{
 				{At: noon.Add(time.Second), What: "mail-uncertain", By: "deliver", Mail: 1},

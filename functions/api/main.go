@@ -20,10 +20,10 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/boot"
-	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/kms"
+	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
 	"keypool/shared/s3"
 	"keypool/shared/settings"
@@ -63,7 +63,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
 		orders: store, refusals: store,
-		cancels: &claim.Canceller{Store: store, Pools: store, Fill: refill.Queue, Now: time.Now},
+		changes: &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: refill.Queue, Now: time.Now},
 	}
 	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

@@ -41,12 +41,14 @@ type Line struct {
 	Product    string    `json:"product"`
 	Title      string    `json:"title,omitempty" doc:"The product's name as the platform wrote it."`
 	Pool       string    `json:"pool,omitempty" doc:"The pool that feeds it; none yet while unconnected."`
-	State      string    `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned" doc:"fulfilled: holds every key it paid for. waiting: keys are missing. unconnected: no pool feeds its product. on_hold: under review or in dispute. returned: given back in full."`
+	State      string    `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected" doc:"fulfilled: holds every key it paid for. waiting: keys are missing. unconnected: no pool feeds its product. on_hold: gets no key and no mail, see holds. returned: given back in full. expected: something of it was given back before it was paid."`
 	Quantity   int       `json:"quantity" doc:"Units paid for."`
 	Wanted     int       `json:"wanted" doc:"Keys due for them."`
 	Allocated  int       `json:"allocated" doc:"Good keys it holds. Their texts are not shown here."`
 	Missing    int       `json:"missing" doc:"Keys it still has a right to."`
-	Returned   int       `json:"returned" doc:"Keys given back."`
+	Returned   int       `json:"returned" doc:"Keys that are not due any more, since their units were given back."`
+	Holds      []string  `json:"holds,omitempty" nullable:"false" doc:"Why it is on hold: by hand; review; paid after a return (of its whole order); dispute: and the platform's id of it. It is on hold while there is any."`
+	KeyIDs     []string  `json:"key_ids,omitempty" nullable:"false" doc:"Names of the first 20 keys that it holds, which tell nothing of the keys. replace-key takes one."`
 	Currency   string    `json:"currency,omitempty"`
 	Language   string    `json:"language,omitempty"`
 	UnitPrice  string    `json:"unit_price,omitempty"`
@@ -59,11 +61,11 @@ type Line struct {
 // Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"paid-again, cancelled, address-added, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
-	By        string    `json:"by" doc:"Who did it: a function, or ses."`
+	What      string    `json:"what" doc:"paid-again, cancelled, address-added, units-returned, order-returned, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	By        string    `json:"by" doc:"Who did it: a function, ses, or the name of a token."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
-	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs: product, quantity or customer."`
+	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs: product, quantity or customer; of a return the refund, the dispute or the reason that was given."`
 }
 
 // Delivery is the state of a mail.
@@ -107,12 +109,12 @@ type WhichOrder struct {
 
 // An order is named in the path or, whatever its number, in the query: clients change a
 // path that holds "..".
-type orderPath struct {
+type OrderPath struct {
 	Order string `path:"order" maxLength:"128" doc:"The order, as the platform names it. A number with . or .. between slashes, or that ends as another address does (/cancel), is named in the query instead." example:"A-1001"`
 	WhichOrder
 }
 
-type orderQuery struct {
+type OrderQuery struct {
 	Order string `query:"order" required:"true" minLength:"1" maxLength:"128" doc:"The order, as the platform names it, whatever characters it has." example:"A-1001"`
 	WhichOrder
 }
@@ -139,11 +141,6 @@ var sampleCancellation = Cancellation{Order: "A-1001", Account: "shop-eu", Lines
 	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QTb2Vn0xW7uC1yHs6pKzQe4", Line: "2", Product: "4712", State: string(order.Fulfilled)},
 }}
 
-// canceller gives back a line that waits; see claim.Canceller.
-type canceller interface {
-	Cancel(ctx context.Context, id order.LineID, by string) (order.Fulfillment, error)
-}
-
 // orders reads orders.
 type orders interface {
 	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
@@ -159,7 +156,7 @@ func (a *api) addOrders(to *rest.API) {
 		Summary:     "Read an order: its lines, their states and their mails",
 		Description: "A list, since the orders of two accounts may have the same number, and so may a paid order and a test. It has one order where account and test are given. Texts of keys are never shown.",
 		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
-	}, func(ctx context.Context, in *orderPath) (*rest.Body[OrderList], error) {
+	}, func(ctx context.Context, in *OrderPath) (*rest.Body[OrderList], error) {
 		return a.getOrder(ctx, in.Order, in.WhichOrder)
 	})
 	rest.Register(to, huma.Operation{
@@ -167,7 +164,7 @@ func (a *api) addOrders(to *rest.API) {
 		Summary:     "Read an order by its number in the query",
 		Description: "As get-order does, for a number that a path cannot hold, such as \".\" or \"a/../b\".",
 		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
-	}, func(ctx context.Context, in *orderQuery) (*rest.Body[OrderList], error) {
+	}, func(ctx context.Context, in *OrderQuery) (*rest.Body[OrderList], error) {
 		return a.getOrder(ctx, in.Order, in.WhichOrder)
 	})
 	cancelling := "Its lines that wait for keys or for a pool become returned and leave their queues; keys that they had got so far are for sale again. A line that was filled meanwhile is left as it is, and the answer says so. To cancel an order twice is harmless, and its customer is not told. Several orders of the number (of two accounts, or a paid one and a test) are 409, and errors names them: say which is meant by account and test."
@@ -175,16 +172,17 @@ func (a *api) addOrders(to *rest.API) {
 		OperationID: "cancel-order", Method: http.MethodPost, Path: "/v1/orders/{order}/cancel", Tags: []string{"Orders"},
 		Summary: "Cancel the lines of an order that wait", Description: cancelling,
 		Errors: []int{404, 409}, Responses: to.Responses(sampleCancellation, 200),
-	}, func(ctx context.Context, in *orderPath) (*rest.Body[Cancellation], error) {
+	}, func(ctx context.Context, in *OrderPath) (*rest.Body[Cancellation], error) {
 		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
 	})
 	rest.Register(to, huma.Operation{
 		OperationID: "cancel-order-by-query", Method: http.MethodPost, Path: "/v1/orders/cancel", Tags: []string{"Orders"},
 		Summary: "Cancel the lines that wait of the order in the query", Description: cancelling,
 		Errors: []int{404, 409}, Responses: to.Responses(sampleCancellation, 200),
-	}, func(ctx context.Context, in *orderQuery) (*rest.Body[Cancellation], error) {
+	}, func(ctx context.Context, in *OrderQuery) (*rest.Body[Cancellation], error) {
 		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
 	})
+	a.addActs(to)
 }
 
 func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[OrderList], error) {
@@ -211,7 +209,7 @@ func (a *api) cancelOrder(ctx context.Context, number string, which WhichOrder) 
 	cancelling.SetLimit(linesAtOnce)
 	for i, line := range lines {
 		cancelling.Go(func() error {
-			now, err := a.cancels.Cancel(ctx, line.ID, "api")
+			now, err := a.changes.Cancel(ctx, line.ID, actOf(ctx, ""))
 			out.Lines[i] = CancelledLine{string(line.ID), line.Line, line.Product, string(now.State()), now.State() == order.Returned}
 			return err
 		})
@@ -302,6 +300,12 @@ func newLine(f order.Fulfillment) Line {
 		ID: string(f.ID), Line: f.Line, Product: f.Product, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
+	}
+	for _, hold := range f.Holds {
+		line.Holds = append(line.Holds, string(hold))
+	}
+	for _, key := range f.Keys {
+		line.KeyIDs = append(line.KeyIDs, string(key.ID))
 	}
 	if f.Mail.State != outbox.None {
 		line.Delivery = &Delivery{

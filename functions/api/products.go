@@ -8,6 +8,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
@@ -25,6 +26,7 @@ type Product struct {
 	Download        string            `json:"download,omitempty" doc:"https address of a download: {URL_FULL}."`
 	Original        string            `json:"original,omitempty" doc:"Another product, from which this one takes whatever it leaves empty. It has no original itself."`
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
+	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
 	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
 }
 
@@ -58,6 +60,7 @@ func newProduct(p catalog.Product) Product {
 	body := Product{
 		ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
+		ReturnedKeys: string(p.ReturnedKeys),
 	}
 	if p.Keys.Count > 0 {
 		body.Keys = &KeyRule{string(p.Keys.Mode), p.Keys.Count}
@@ -88,6 +91,7 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		Merchant: merchant, ID: in.Product,
 		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
 		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
+		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys),
 	}
 	if len(in.Body.PoolsByCurrency) > 0 {
 		p.PoolsByCurrency = in.Body.PoolsByCurrency

@@ -116,6 +116,49 @@ func TestSecrecy(t *testing.T) {
 		}
 		return call("POST", "/v1/orders/"+name+"/cancel", "")
 	})
+	for _, act := range []string{"return", "hold", "release", "resend"} {
+		for _, feeds := range []string{lambdatest.Pool, ""} {
+			s.RefuseEachCall("to "+act+" a line that waits", func() []byte {
+				lines++
+				name := fmt.Sprint("A-", lines)
+				f := order.Fulfillment{
+					ID:       order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: account.Origin, Order: name, Line: "1"}.ID(),
+					Merchant: lambdatest.Merchant, Side: pool.Live, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: lambdatest.Product,
+					Quantity: 2, ReceivedAt: time.Now(),
+				}
+				if feeds != "" {
+					f.Connect(feeds, 1, 2)
+				}
+				if act == "release" {
+					f.Hold(order.HoldByHand)
+				}
+				if err := s.Store.Commit(t.Context(), order.NewLine(f)); err != nil {
+					t.Fatal(err)
+				}
+				return call("POST", "/v1/orders/"+name+"/"+act, `{"reason":"`+s.Canaries.New("setting")+`"}`)
+			}, "setting")
+		}
+	}
+	s.RefuseEachCall("a key that is replaced, and its line returned", func() []byte {
+		lines++
+		name := fmt.Sprint("A-", lines)
+		keys := dynamotest.Stock(t, s.Tables, pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Live}, 4, s.Keys(31)...)
+		f := order.Fulfillment{
+			ID:       order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: account.Origin, Order: name, Line: "1"}.ID(),
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: lambdatest.Product,
+			Quantity: 30, ReceivedAt: time.Now(),
+		}
+		f.Connect(lambdatest.Pool, 1, 30)
+		change := order.NewLine(f)
+		change.Allocate(keys[:30], time.Now())
+		if err := s.Store.Commit(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		if lines%2 == 0 {
+			return call("POST", "/v1/orders/"+name+"/return", "{}")
+		}
+		return call("POST", "/v1/orders/"+name+"/replace", `{"line":"1","key_id":"`+string(keys[7].ID)+`"}`)
+	})
 	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
 		s.Invoke("an event that cannot be read", []byte(raw))

@@ -10,7 +10,34 @@ func webhooks() map[string]*huma.PathItem {
 	problem := func(description string) *huma.Response {
 		return &huma.Response{Description: description}
 	}
-	return map[string]*huma.PathItem{"order.paid": {Post: &huma.Operation{
+	answers := func(stored string) map[string]*huma.Response {
+		return map[string]*huma.Response{
+			"200": problem(stored),
+			"400": problem("The body cannot be taken; the problem names the field. The merchant is told."),
+			"401": problem("The signature does not match, its time is more than five minutes off, or there is no such account."),
+			"413": problem("The body is larger than 256 KiB."),
+			"503": problem("Not stored, or not all of it: send the same again, after Retry-After seconds."),
+		}
+	}
+	return map[string]*huma.PathItem{"order.refunded": {Post: &huma.Operation{
+		OperationID: "order-refunded",
+		Tags:        []string{"Accounts"},
+		Summary:     "An order was refunded",
+		Description: "Signed and written as order.paid is. What was refunded is given back: the lines where it names any, else what the amount pays for, else the whole order. " +
+			"It may come before order.paid: a line that was given back then gets no key, and an order that was given back as a whole waits for a person. " +
+			"A refund is known by its id, so the same refund may be sent as often as it takes. What becomes of the keys is a setting of the product or the merchant (returned_keys). " +
+			"An amount that is neither the whole order nor a multiple of the unit price of its only line takes nothing: the merchant is asked.",
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: orderRefunded(), Example: sampleOrderRefunded}}},
+		Responses:   answers("Stored: how each line stands. No line is named if the order was not paid yet: the refund is remembered."),
+	}}, "order.disputed": {Post: &huma.Operation{
+		OperationID: "order-disputed",
+		Tags:        []string{"Accounts"},
+		Summary:     "An order is in dispute, or was",
+		Description: "Signed and written as order.paid is. While a dispute is open, its order is on hold: it gets no key and no mail. won: it goes on as before. lost: it is given back. " +
+			"A dispute that has ended stays as it ended, whatever comes later; it may come before order.paid.",
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: orderDisputed(), Example: sampleOrderDisputed}}},
+		Responses:   answers("Stored: how each line stands. No line is named if the order was not paid yet: the dispute is remembered."),
+	}}, "order.paid": {Post: &huma.Operation{
 		OperationID: "order-paid",
 		Tags:        []string{"Accounts"},
 		Summary:     "An order was paid",
@@ -43,29 +70,14 @@ var sampleOrderPaid = map[string]any{
 // orderPaid is the JSON Schema of the event. What it accepts is taken, as far as the
 // merchant's cap and addresses allow.
 func orderPaid() *huma.Schema {
-	object := func(description string, required []string, properties map[string]*huma.Schema) *huma.Schema {
-		return &huma.Schema{Type: "object", Description: description, Required: required, Properties: properties}
-	}
-	// types is a member of several types, which huma's own field does not know.
-	types := func(description string, names ...string) *huma.Schema {
-		return &huma.Schema{Description: description, Extensions: map[string]any{"type": names}}
-	}
-	id := func(description string, names ...string) *huma.Schema {
-		s := types(description+" At most 128 characters without control characters; a number is taken by its digits.", append(names, "string", "integer")...)
-		s.MaxLength, s.Pattern = new(128), `^(\S(.*\S)?)?$`
-		return s
-	}
-	shown := func(description string) *huma.Schema {
-		return types(description+" Only shown: cut after 500 characters.", "string", "number", "null")
-	}
-	quantity := types("How many were bought, as first bought: a whole number.", "integer", "string")
+	quantity := ofTypes("How many were bought, as first bought: a whole number.", "integer", "string")
 	quantity.Minimum, quantity.Pattern = new(1.0), `^ *0*[1-9][0-9]*(\.0*)? *$`
 	return object("", []string{"type", "data"}, map[string]*huma.Schema{
 		"type":      {Type: "string", Enum: []any{"order.paid"}},
 		"timestamp": {Description: "When the event happened, as the specification has it. Not read."},
 		"data": object("The order.", []string{"order", "customer", "lines"}, map[string]*huma.Schema{
 			"order":    id("The order's number. A repeat of the order has the same."),
-			"test":     types("No money was paid: the order gets test keys, never live ones.", "boolean", "null"),
+			"test":     ofTypes("No money was paid: the order gets test keys, never live ones.", "boolean", "null"),
 			"currency": shown("Three to five letters: EUR, USDT. A product may have a pool for each currency."),
 			"language": shown("The customer's, by BCP 47: en, de-AT."),
 			"paid_at":  shown("When it was paid: RFC 3339, 2026-11-25 15:00:00 in UTC, or seconds or milliseconds since 1970."),
@@ -93,6 +105,83 @@ func orderPaid() *huma.Schema {
 					"unit_price": shown("The price of one, a decimal number."),
 				}),
 			},
+		}),
+	})
+}
+
+func object(description string, required []string, properties map[string]*huma.Schema) *huma.Schema {
+	return &huma.Schema{Type: "object", Description: description, Required: required, Properties: properties}
+}
+
+// ofTypes is a member of several types, which huma's own field does not know.
+func ofTypes(description string, names ...string) *huma.Schema {
+	return &huma.Schema{Description: description, Extensions: map[string]any{"type": names}}
+}
+
+// id is a member that identifies something.
+func id(description string, names ...string) *huma.Schema {
+	s := ofTypes(description+" At most 128 characters without control characters; a number is taken by its digits.", append(names, "string", "integer")...)
+	s.MaxLength, s.Pattern = new(128), `^(\S(.*\S)?)?$`
+	return s
+}
+
+// shown is a member that decides nothing.
+func shown(description string) *huma.Schema {
+	return ofTypes(description+" Only shown: cut after 500 characters.", "string", "number", "null")
+}
+
+var sampleOrderRefunded = map[string]any{
+	"type": "order.refunded",
+	"data": map[string]any{
+		"order": "10001", "refund": "RF-1", "refunded_at": "2026-11-24T10:00:00Z",
+		"lines": []any{map[string]any{"line": "1", "quantity": 1}},
+	},
+}
+
+// orderRefunded is the JSON Schema of a refund.
+func orderRefunded() *huma.Schema {
+	quantity := ofTypes("How many units were refunded: a whole number. All that are left where left out.", "integer", "string")
+	quantity.Minimum, quantity.Pattern = new(1.0), `^ *0*[1-9][0-9]*(\.0*)? *$`
+	amount := ofTypes("How much was refunded, a decimal number; where no line is named.", "number", "string")
+	amount.Pattern = `^ *[0-9]{1,15}(\.[0-9]{1,6})? *$`
+	return object("", []string{"type", "data"}, map[string]*huma.Schema{
+		"type":      {Type: "string", Enum: []any{"order.refunded"}},
+		"timestamp": {Description: "When the event happened, as the specification has it. Not read."},
+		"data": object("The refund.", []string{"order", "refund"}, map[string]*huma.Schema{
+			"order":       id("The order's number, as in order.paid."),
+			"refund":      id("The refund's own number. A repeat of the refund has the same."),
+			"test":        ofTypes("The order was a test.", "boolean", "null"),
+			"failed":      ofTypes("The refund of this number failed: the customer has no money back. Nothing changes, and the merchant is told.", "boolean", "null"),
+			"amount":      amount,
+			"currency":    {Type: "string", Description: "Of the amount: that of the order, or nothing can be told from it."},
+			"refunded_at": shown("When it was refunded."),
+			"lines": {
+				Type: "array", MinItems: new(1), MaxItems: new(100), Description: "What was refunded, by lines.",
+				Items: object("", []string{"line"}, map[string]*huma.Schema{
+					"line":     id("The line, as in order.paid: the product's where that named no lines."),
+					"quantity": quantity,
+				}),
+			},
+		}),
+	})
+}
+
+var sampleOrderDisputed = map[string]any{
+	"type": "order.disputed",
+	"data": map[string]any{"order": "10001", "dispute": "CB-1", "state": "open", "disputed_at": "2026-11-24T10:00:00Z"},
+}
+
+// orderDisputed is the JSON Schema of a dispute.
+func orderDisputed() *huma.Schema {
+	return object("", []string{"type", "data"}, map[string]*huma.Schema{
+		"type":      {Type: "string", Enum: []any{"order.disputed"}},
+		"timestamp": {Description: "When the event happened, as the specification has it. Not read."},
+		"data": object("The dispute.", []string{"order", "dispute", "state"}, map[string]*huma.Schema{
+			"order":       id("The order's number, as in order.paid."),
+			"dispute":     id("The dispute's own number."),
+			"test":        ofTypes("The order was a test.", "boolean", "null"),
+			"state":       {Type: "string", Enum: []any{"open", "won", "lost"}, Description: "won: by the merchant, the order stands. lost: the money went back."},
+			"disputed_at": shown("When it came to this."),
 		}),
 	})
 }

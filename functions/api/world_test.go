@@ -17,8 +17,8 @@ import (
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 	"keypool/shared/web"
@@ -77,7 +77,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		orders:   store,
 		refusals: store,
-		cancels:  &claim.Canceller{Store: store, Pools: store, Fill: w.fill, Now: w.now},
+		changes:  &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: w.fill, Now: w.now},
 	}
 	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w

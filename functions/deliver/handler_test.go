@@ -82,7 +82,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{T: t, store: store, ses: &fakeSES{}}
 	clock := func() time.Time { return noon }
 	s.h = handler{now: clock, mailer: &delivery.Mailer{
-		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
+		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}}
 	return s

@@ -26,6 +26,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	h := handler{mailer: &delivery.Mailer{
 		Lines:      store.LineMails(),
 		Notices:    store.NoticeMails(),
+		Orders:     store,
 		History:    store,
 		Settings:   catalog.NewCached(store, time.Now),
 		Uploads:    store,

@@ -8,6 +8,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
 	"keypool/shared/web/rest"
@@ -24,6 +25,7 @@ type Merchant struct {
 	Languages     []string `json:"languages,omitempty" nullable:"false" doc:"BCP 47 tags; the first is used where a customer's own is not there. A product that has texts has one in each."`
 	TimeZone      string   `json:"time_zone,omitempty" doc:"IANA name, for dates in mails; UTC where empty."`
 	DefaultPool   string   `json:"default_pool,omitempty" doc:"Pool that feeds products which name none."`
+	ReturnedKeys  string   `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. revoke where left out. A product may say otherwise."`
 	Uploads       *Limits  `json:"uploads,omitempty" doc:"What the merchant's key files may bring in a day, by UTC. Files beyond it wait for the next day."`
 }
 
@@ -48,6 +50,7 @@ func newMerchant(m catalog.Merchant) Merchant {
 	return Merchant{
 		Name: m.Name, Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Uploads: &limits,
+		ReturnedKeys: string(m.ReturnedKeys),
 	}
 }
 
@@ -66,6 +69,7 @@ func (in *putMerchant) settings() catalog.Merchant {
 	m := catalog.Merchant{
 		Name: in.Merchant, Title: in.Body.Title, NoticeAddress: in.Body.NoticeAddress, SenderName: in.Body.SenderName,
 		ReplyTo: in.Body.ReplyTo, Logo: in.Body.Logo, TimeZone: in.Body.TimeZone, DefaultPool: in.Body.DefaultPool,
+		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys),
 	}
 	if in.Body.Uploads != nil {
 		m.Uploads = upload.Limits(*in.Body.Uploads).Own()

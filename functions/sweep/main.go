@@ -11,6 +11,7 @@ import (
 	"keypool/shared/boot"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/lifecycle"
 	"keypool/shared/sqs"
 	"keypool/shared/sweep"
 )
@@ -20,14 +21,17 @@ func main() { boot.Run("sweep", wire) }
 func wire(env *config.Env, cfg aws.Config) any {
 	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
 		Catalog: env.Required("KEYPOOL_CATALOG_TABLE"),
+		Keys:    env.Required("KEYPOOL_KEYS_TABLE"),
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	queues := awssqs.NewFromConfig(cfg)
+	fill := sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	h := handler{
 		sweeper: &sweep.Sweeper{
 			Store:          store,
 			Catalog:        store,
-			Fill:           sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")),
+			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: fill, Now: time.Now},
+			Fill:           fill,
 			Ranges:         sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
 			DelayMailAfter: env.Duration("KEYPOOL_DELAY_MAIL_AFTER", 0),
 			Now:            time.Now,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -39,6 +40,8 @@ func TestSecrecy(t *testing.T) {
 		}
 		waits := refused
 		waits.ID, waits.State, waits.Cause, waits.Size, waits.FinishedAt = name+"-waits", upload.Parked, upload.OverLimit, 1, time.Time{}
+		changedOrder(t, s, name+"-lost", order.DisputeLost)
+		changedOrder(t, s, name+"-won", order.DisputeWon)
 		for _, u := range []upload.Upload{refused, waits} {
 			if _, err := s.Store.MoveUpload(t.Context(), "", u, nil); err != nil {
 				t.Fatal(err)
@@ -50,4 +53,40 @@ func TestSecrecy(t *testing.T) {
 		return []byte(`{}`)
 	})
 	s.Invoke("a tick with something in it", []byte(`{"`+s.Canaries.New(canary.Key)+`":1}`))
+}
+
+// changedOrder stores an order whose dispute has ended, and three lines that do not show it
+// yet: one that waits, one that no pool feeds, and one that holds keys in a chunk.
+func changedOrder(t *testing.T, s *lambdatest.Sandbox, number string, ended order.Dispute) {
+	t.Helper()
+	now := time.Now()
+	identity := order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: "standard", Order: number}
+	w := order.Whole{
+		ID: identity.OrderID(), Merchant: lambdatest.Merchant, Side: pool.Live, Account: "standard", Order: number,
+		ChangedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Minute),
+	}
+	w.AddDispute("D-1", ended)
+	if err := s.Store.PutWhole(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	for i, feeds := range []string{lambdatest.Pool, "", lambdatest.Pool} {
+		identity.Line = fmt.Sprint(i)
+		f := order.Fulfillment{
+			ID: identity.ID(), Merchant: identity.Merchant, Side: identity.Side, Account: "standard", Origin: "standard", Order: number, Line: identity.Line,
+			Product: lambdatest.Product, Quantity: 30, ReceivedAt: now, Customer: order.Customer{Email: s.Canaries.Address(canary.Customer)},
+		}
+		if feeds != "" {
+			f.Connect(feeds, 1, 30)
+		}
+		if ended == order.DisputeWon {
+			f.Hold(order.DisputeHold("D-1"))
+		}
+		change := order.NewLine(f)
+		if i == 2 {
+			change.Allocate(dynamotest.Stock(t, s.Tables, pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Live}, pool.DefaultShards, s.Keys(30)...), now)
+		}
+		if err := s.Store.Commit(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -51,8 +51,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	events, err := sender.Adapter.Decode(ctx, request, sender.Account)
 
 	// Package intake applies them, each kind in a case of its function applyOne. A paid
-	// order (platform.Paid) becomes claims. A refund (platform.Returned) or a dispute
-	// (platform.Disputed) fails until it is handled, so the platform sends it again.
+	// order (platform.Paid) becomes claims. A refund (platform.Returned) takes keys back, a
+	// dispute (platform.Disputed) holds its order, whether that was paid yet or not.
 	var results []platform.Result
 	if err == nil {
 		results = h.intake.Apply(ctx, sender.Account, request, events)

@@ -17,6 +17,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
 	"keypool/shared/kms"
+	"keypool/shared/lifecycle"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/sqs"
@@ -32,6 +33,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	settings := catalog.NewCached(store, time.Now)
+	fill := sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	secrets := kms.Open(awskms.NewFromConfig(cfg), "")
 	h := handler{
 		accounts: platform.NewAccounts(all.Adapters, store.Account, secrets, time.Now),
@@ -40,9 +42,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 				Store:    store,
 				Cached:   settings,
 				Uncached: store,
-				Fill:     sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL")),
+				Fill:     fill,
 				Now:      time.Now,
 			},
+			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: fill, Now: time.Now},
 			Records:     store,
 			Products:    settings,
 			MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),

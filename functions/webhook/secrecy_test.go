@@ -20,7 +20,7 @@ import (
 // whichever of its calls to AWS is refused.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
-	s.Stock(lambdatest.Pool, 100)
+	s.Stock(lambdatest.Pool, 2000)
 	orders := 0
 	order := func(product string, quantity int) string {
 		orders++
@@ -51,6 +51,25 @@ func TestSecrecy(t *testing.T) {
 		body := order(lambdatest.DryProduct, 2)
 		s.Invoke("an order", signed(body))
 		return signed(strings.Replace(body, `"quantity":2`, `"quantity":3`, 1))
+	})
+
+	for name, bought := range map[string]func() string{
+		"an order that is refunded":             func() string { return order(lambdatest.Product, 30) },
+		"an order that waits and is refunded":   func() string { return order(lambdatest.DryProduct, 2) },
+		"an unconnected order that is refunded": func() string { return order("unknown", 1) },
+	} {
+		s.RefuseEachCall(name, func() []byte {
+			s.Invoke("an order", signed(bought()))
+			return signed(fmt.Sprintf(`{"type":"order.refunded","data":{"order":"A-%d","refund":"R-1"}}`, orders))
+		})
+	}
+	s.RefuseEachCall("an order of which a unit is refunded", func() []byte {
+		s.Invoke("an order", signed(order(lambdatest.DryProduct, 2)))
+		return signed(fmt.Sprintf(`{"type":"order.refunded","data":{"order":"A-%d","refund":"R-1","lines":[{"line":%q,"quantity":1}]}}`, orders, lambdatest.DryProduct))
+	})
+	s.RefuseEachCall("an order in dispute", func() []byte {
+		s.Invoke("an order", signed(order(lambdatest.Product, 1)))
+		return signed(fmt.Sprintf(`{"type":"order.disputed","data":{"order":"A-%d","dispute":"D-1","state":"open"}}`, orders))
 	})
 
 	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)

@@ -56,17 +56,19 @@ var Functions = []Function{
 	},
 	{
 		ID:          "Webhook",
-		Description: "Claims keys for the lines of a paid order",
+		Description: "Claims keys for the lines of a paid order, and takes those of a refunded one back",
 		Memory:      1024,
 		Timeout:     20 * time.Second,
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "MAX_QUANTITY"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account; keys that a returned line gives back
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
+			{Target: ordersTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: accountSecrets, Actions: "Decrypt"},
@@ -160,13 +162,18 @@ var Functions = []Function{
 		Description: "Resumes work that stopped halfway",
 		Memory:      256,
 		Timeout:     50 * time.Second, // it runs every minute
-		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "DELAY_MAIL_AFTER"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "DELAY_MAIL_AFTER"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UsagePrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UsagePrefix, dynamo.CountsPrefix}},
 			{Target: catalogTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.UploadsPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // keys that a returned line gives back
 			{Target: catalogDue, Actions: "Query"},
+			{Target: keysTable, Actions: "UpdateItem"}, // the same
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersDue, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: rangesQueue, Actions: "SendMessage"},
@@ -189,9 +196,10 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed
-			{Target: keysTable, Actions: "UpdateItem"}, // keys that a cancelled line gives back
-			{Target: keysAvailable, Actions: "Query", CountOnly: true},
+			{Target: keysTable, Actions: "UpdateItem"}, // keys that a line gives back, or gets for one that is replaced
+			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}}, // of a line that is released
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},

@@ -72,6 +72,17 @@ var Needs = map[string]Scope{
 	"cancel-order":          OrdersWrite,
 	"cancel-order-by-query": OrdersWrite,
 
+	"return-order":           OrdersWrite,
+	"return-order-by-query":  OrdersWrite,
+	"hold-order":             OrdersWrite,
+	"hold-order-by-query":    OrdersWrite,
+	"release-order":          OrdersWrite,
+	"release-order-by-query": OrdersWrite,
+	"resend-order":           OrdersWrite,
+	"resend-order-by-query":  OrdersWrite,
+	"replace-key":            OrdersWrite,
+	"replace-key-by-query":   OrdersWrite,
+
 	"list-pools":      Settings,
 	"get-pool":        Settings,
 	"put-pool":        Settings,

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -27,6 +28,10 @@ type Merchant struct {
 	Languages     []string // BCP 47, the first is the default
 	TimeZone      string   // IANA name; UTC where empty
 	DefaultPool   string   // feeds products that name no pool
+
+	// ReturnedKeys is what becomes of keys that an order gives back, of products that do
+	// not say so themselves; revoked where empty.
+	ReturnedKeys order.Disposition
 
 	Uploads upload.Limits // of what its files bring in a day; zeros: the defaults
 
@@ -76,6 +81,15 @@ func (r KeyRule) Wanted(quantity int) int {
 	return r.Count * quantity
 }
 
+// PerUnit returns the number of keys of each unit, 0 if the number of keys of a line does
+// not depend on its units.
+func (r KeyRule) PerUnit() int {
+	if r.Mode == PerLine {
+		return 0
+	}
+	return r.Count
+}
+
 // Text is a merchant's own text of a customer's mail, with substitution tags such
 // as {KEY}: see package text.
 type Text struct {
@@ -94,10 +108,11 @@ type Product struct {
 	Pool            string // feeds it; the merchant's default pool where empty
 	PoolsByCurrency map[string]string
 	Keys            KeyRule
-	Texts           map[string]Text // by BCP 47 tag
-	Instructions    string          // https address
-	Download        string          // https address
-	Original        string          // id of the product to inherit from, see Inherit
+	Texts           map[string]Text   // by BCP 47 tag
+	Instructions    string            // https address
+	Download        string            // https address
+	Original        string            // id of the product to inherit from, see Inherit
+	ReturnedKeys    order.Disposition // what becomes of keys that an order gives back; the merchant's setting where empty
 
 	// Ignored means that Keypool has no keys for the product, by the merchant's own
 	// choice: no pool feeds it, not even the default pool, and no notice is sent.

@@ -48,5 +48,8 @@ func (p Product) Inherit(original Product) Product {
 	if p.Download == "" {
 		p.Download = original.Download
 	}
+	if p.ReturnedKeys == "" {
+		p.ReturnedKeys = original.ReturnedKeys
+	}
 	return p
 }

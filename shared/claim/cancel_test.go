@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"keypool/infra/proof/dynamotest"
-	"keypool/shared/claim"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -19,7 +19,7 @@ import (
 func TestCancel_besideFill(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	canceller := &claim.Canceller{Store: s.store, Pools: s.store, Fill: s.fills, Now: s.now}
+	canceller := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: s.fills, Now: s.now}
 	const orders, wanted, keys = 12, 30, 200 // 20 in a line's own item, the others in a chunk
 	var lines []order.LineID
 	for n := range orders {
@@ -38,7 +38,7 @@ func TestCancel_besideFill(t *testing.T) {
 	for _, id := range lines[:orders/2] {
 		racing.Go(func() {
 			for {
-				_, err := canceller.Cancel(t.Context(), id, "api")
+				_, err := canceller.Cancel(t.Context(), id, lifecycle.Act{By: "api"})
 				if err == nil {
 					return
 				}

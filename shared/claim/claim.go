@@ -20,9 +20,9 @@ import (
 type Store interface {
 	KeyStore
 
-	// Fulfillment returns the line's record as it stands now, with the keys of its
-	// own item, and false if the line is new.
-	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+	// LineAndWhole returns the line's record as it stands now, with the keys of its own
+	// item, and false if the line is new; and what is known of its order as a whole.
+	LineAndWhole(ctx context.Context, id order.LineID) (order.Fulfillment, bool, order.Whole, error)
 
 	// Queue returns the front of a pool side's queue as it stands now.
 	Queue(ctx context.Context, p pool.ID) (order.Queue, error)
@@ -68,6 +68,9 @@ const indexLag = 2 * time.Second
 // record. The caller fills in paid with what the platform says; Claim adds what the
 // catalog says.
 //
+// A line whose order was returned, or is in dispute, takes no key and is on hold. Of a
+// line that was returned in part, the other units get their keys.
+//
 // A repeat of the same line by the same customer allocates nothing and returns the
 // stored record. A repeat with another product, quantity or customer is
 // *MismatchError. If keys are missing, or older lines wait for them, the line is
@@ -101,16 +104,26 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 	if err != nil {
 		return line, err
 	}
-	if found.exists {
+	if found.exists && !found.stored.Expected {
 		return c.repeat(ctx, found.stored, line)
 	}
-	candidates, needed, err := c.allowedCandidates(ctx, line, found, shards)
-	if err != nil {
-		return line, err
+	start := found.start(line, c.Now())
+	takes := 0
+	if start.After.Active() {
+		takes = min(start.After.Missing(), order.MaxKeys)
+	}
+	var candidates []pool.Key
+	needed := 0
+	if takes > 0 {
+		if candidates, needed, err = c.allowedCandidates(ctx, start.After, found, shards); err != nil {
+			return line, err
+		}
 	}
 	for {
-		n := min(line.Missing(), order.MaxKeys, len(candidates))
-		change := newLine(line, candidates[:n], c.Now())
+		n := min(takes, len(candidates))
+		change := start
+		change.Allocate(candidates[:n], c.Now())
+		change.Settle(c.Now())
 		err := c.Store.Commit(ctx, change)
 
 		var exists *order.ExistsError
@@ -118,6 +131,8 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 		switch {
 		case err == nil:
 			return change.After, nil
+		case errors.As(err, &exists) && exists.Fulfillment.Expected:
+			return line, retry.ErrChanged // a return came meanwhile
 		case errors.As(err, &exists):
 			return c.repeat(ctx, exists.Fulfillment, line)
 		case !errors.As(err, &taken):
@@ -136,7 +151,8 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 // found is what a claim reads first.
 type found struct {
 	stored     order.Fulfillment
-	exists     bool // the line is stored: the rest does not matter
+	exists     bool // the line is stored: unless it is only expected, the rest does not matter
+	whole      order.Whole
 	queue      order.Queue
 	candidates []pool.Key
 }
@@ -155,9 +171,9 @@ func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) 
 		})
 	}
 	// Not on a third goroutine: its stack would have to grow first.
-	f.stored, f.exists, lineErr = c.Store.Fulfillment(ctx, line.ID)
+	f.stored, f.exists, f.whole, lineErr = c.Store.LineAndWhole(ctx, line.ID)
 	reads.Wait()
-	if lineErr == nil && f.exists {
+	if lineErr == nil && f.exists && !f.stored.Expected {
 		return &f, nil
 	}
 	return &f, errors.Join(lineErr, queueErr, searchErr)
@@ -233,24 +249,17 @@ func (c *Claimer) allowedCandidates(ctx context.Context, line order.Fulfillment,
 	return candidates, needed, nil
 }
 
-// newLine returns the change that stores a new line with its first keys.
-func newLine(line order.Fulfillment, keys []pool.Key, now time.Time) order.Change {
+// start begins the change that stores a line that is paid now: it is new, or was
+// expected since something of it was returned. What is known of its order is applied.
+func (f *found) start(line order.Fulfillment, now time.Time) order.Change {
 	line.ReceivedAt = now
 	change := order.NewLine(line)
-	allocate(&change, keys, now)
-	return change
-}
-
-// allocate gives keys to the line. The line's mail is due once no key is missing;
-// until then the sweep looks at the line now and then.
-func allocate(change *order.Change, keys []pool.Key, now time.Time) {
-	change.Allocate(keys, now)
-	line := &change.After
-	if line.State() == order.Fulfilled {
-		line.Mail = line.Mail.Next(outbox.Keys, now)
-	} else if line.Mail.DueAt.IsZero() {
-		line.Mail.DueAt = now.Add(outbox.SweepAfter)
+	if f.exists {
+		change = order.ChangeOf(f.stored)
+		change.After = f.stored.Paid(line)
 	}
+	f.whole.ApplyToNew(&change.After)
+	return change
 }
 
 // without returns the candidates that are not among the taken keys.

@@ -653,6 +653,10 @@ func TestClaim_readsAreConsistent(t *testing.T) {
 					switch in := in.Parameters.(type) {
 					case *dynamodb.GetItemInput:
 						consistent["GetItem of "+*in.TableName] = in.ConsistentRead != nil && *in.ConsistentRead
+					case *dynamodb.BatchGetItemInput:
+						for table, keys := range in.RequestItems {
+							consistent["BatchGetItem of "+table] = keys.ConsistentRead != nil && *keys.ConsistentRead
+						}
 					case *dynamodb.QueryInput:
 						consistent["Query of "+*in.TableName] = in.ConsistentRead != nil && *in.ConsistentRead
 					}
@@ -662,7 +666,7 @@ func TestClaim_readsAreConsistent(t *testing.T) {
 		})
 	})
 	s.claim(paid("1", "game", 1))
-	for _, read := range []string{"GetItem of " + s.tables.Orders, "Query of " + s.tables.Orders, "GetItem of " + s.tables.Catalog} {
+	for _, read := range []string{"BatchGetItem of " + s.tables.Orders, "Query of " + s.tables.Orders, "GetItem of " + s.tables.Catalog} {
 		if !consistent[read] {
 			t.Errorf("%s is not a consistent read", read)
 		}

@@ -35,7 +35,7 @@ func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillmen
 	if wanted < 1 {
 		return line, 0, nil // no rule says how many keys: the product is not set up yet
 	}
-	line.Pool, line.Wanted = feeder.Name, wanted
+	line.Connect(feeder.Name, product.Keys.PerUnit(), wanted)
 	return line, feeder.Shards, nil
 }
 

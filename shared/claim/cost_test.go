@@ -46,10 +46,10 @@ func TestClaim_warmClaimCosts(t *testing.T) {
 		// A second query of keys comes where the random place is the end of a shard.
 		sort.Strings(operations)
 		calls := strings.Join(slices.Compact(operations), " ")
-		if calls != "GetItem Query TransactWriteItems" || len(operations) > 5 {
+		if calls != "BatchGetItem Query TransactWriteItems" || len(operations) > 5 {
 			t.Errorf("claim %d took %v", i, operations)
 		}
-		if read, _ := meter.Units(); read > 3 {
+		if read, _ := meter.Units(); read > 4 {
 			t.Errorf("a one-key order consumed %v read units", read)
 		}
 		if len(writes) != 2 || writes[0].Put == nil || writes[1].Update == nil {
@@ -113,9 +113,9 @@ type meeting struct {
 	guests sync.WaitGroup
 }
 
-func (m *meeting) Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error) {
+func (m *meeting) LineAndWhole(ctx context.Context, id order.LineID) (order.Fulfillment, bool, order.Whole, error) {
 	m.arrive()
-	return m.Store.Fulfillment(ctx, id)
+	return m.Store.LineAndWhole(ctx, id)
 }
 
 func (m *meeting) Queue(ctx context.Context, p pool.ID) (order.Queue, error) {

@@ -218,7 +218,8 @@ func share(lines []order.Fulfillment, candidates []pool.Key, now time.Time) []or
 			break
 		}
 		change := order.ChangeOf(line)
-		allocate(&change, candidates[:n], now)
+		change.Allocate(candidates[:n], now)
+		change.Settle(now)
 		changes = append(changes, change)
 		if n < line.Missing() {
 			break

@@ -10,6 +10,10 @@
 // the mail went out. Unless SES reports the mail within that time, it is sent again
 // as the next number, and the line's history shows it.
 //
+// After the lease, the mailer reads what is known of the order as a whole. A mail whose
+// order was returned or is in dispute is put off: it stays due until the line itself shows
+// that, which then takes the mail back.
+//
 // A mail is made of the item that the lease returns. The stream's image only names
 // the item: a key in it may have been replaced since.
 //
@@ -77,6 +81,12 @@ type Store[T any] interface {
 	Mark(ctx context.Context, item T, history *order.History, tell *notice.Notice) error
 }
 
+// Orders knows orders as a whole.
+type Orders interface {
+	// Whole returns what is known of an order now, of version 0 if that is nothing.
+	Whole(ctx context.Context, orderID string) (order.Whole, error)
+}
+
 // History keeps the history of lines.
 type History interface {
 	// AddHistory adds an entry. The same entry twice is stored once.
@@ -117,6 +127,7 @@ type MailSender interface {
 type Mailer struct {
 	Lines      Store[order.Fulfillment]
 	Notices    Store[notice.Notice]
+	Orders     Orders
 	History    History
 	Settings   Settings
 	Uploads    Uploads

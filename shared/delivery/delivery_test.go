@@ -95,7 +95,7 @@ func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
-		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Tokens: s.store, Counts: s.store,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s.store, History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Tokens: s.store, Counts: s.store,
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }
@@ -666,12 +666,12 @@ func TestMail_markedOnWhatTheLineIsNow(t *testing.T) {
 	s := newScene(t)
 	id := s.line("a1", 1, 1)
 	s.ses.answer = func(mail.Message) (string, error) {
-		s.change(id, func(f *order.Fulfillment) { f.OnHold = true })
+		s.change(id, func(f *order.Fulfillment) { f.Hold(order.HoldByHand) })
 		return "ses-1", nil
 	}
 	s.mailLine(id)
 	s.wantMail(id, outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"})
-	if !s.fulfillment(id).OnHold {
+	if len(s.fulfillment(id).Holds) == 0 {
 		t.Error("the mark undid what came between")
 	}
 }
@@ -711,7 +711,7 @@ func TestMail_countsKeysOnce(t *testing.T) {
 
 func TestMail_nothingToSay(t *testing.T) {
 	for name, change := range map[string]func(*order.Fulfillment){
-		"held for review":   func(f *order.Fulfillment) { f.OnHold = true },
+		"held for review":   func(f *order.Fulfillment) { f.Hold(order.HoldByHand) },
 		"given back":        func(f *order.Fulfillment) { f.Returned, f.Allocated, f.Keys = 1, 0, nil },
 		"the delay is over": func(f *order.Fulfillment) { f.Mail.Kind = outbox.Delay },
 	} {

@@ -38,8 +38,19 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 	if nothingToSay(f) {
 		return mail.Message{}, false, nil
 	}
+	// After the lease, never before it: see order.Whole.
+	whole, err := k.Orders.Whole(ctx, f.ID.OrderHalf())
+	if err != nil {
+		return mail.Message{}, false, err
+	}
+	if reason, forbidden := whole.Forbids(f); forbidden {
+		return mail.Message{}, false, &putOff{reason}
+	}
 	if f.Mail.Kind == outbox.Keys && len(f.Keys) != f.Allocated {
 		return mail.Message{}, false, fmt.Errorf("%d of %d keys were read: they are being changed", len(f.Keys), f.Allocated)
+	}
+	if f.Surplus() > 0 {
+		return mail.Message{}, false, &putOff{"BeingReturned"}
 	}
 	merchant, ok, err := k.Settings.Merchant(ctx, f.Merchant)
 	if err != nil {
@@ -56,22 +67,29 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 	return m, err == nil, err
 }
 
+// putOff is the reason for which the mail of a line is not sent now, though the line itself
+// does not forbid it: it is about to.
+type putOff struct{ reason string }
+
+func (e *putOff) Error() string { return "the mail is put off: " + e.reason }
+
 // nothingToSay reports whether the mail is out of date: its keys were given back or
 // are on hold, or the customer of a waiting line has got the keys by now.
 func nothingToSay(f order.Fulfillment) bool {
 	if f.Mail.Kind == outbox.Keys {
 		return f.Allocated == 0 || f.State() == order.OnHold || f.State() == order.Returned
 	}
-	return !waits(f)
-}
-
-func waits(f order.Fulfillment) bool {
-	return f.State() == order.Waiting || f.State() == order.Unconnected
+	return !f.Waits()
 }
 
 func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfillment] {
 	h, c := k.history(f, e), change[order.Fulfillment]{item: f}
 	c.item.Mail = completed(f, states[e.Event], e.MessageID, e.Code, k.Now())
+	if e.Event == order.MailWithdrawn && !nothingToSay(f) {
+		// It was held or returned when the mail was leased, and is not any more.
+		c.item.Mail = f.Mail.Retry("", k.Now())
+		return c
+	}
 	switch e.Event {
 	case order.MailSent, order.MailDelivered:
 		c.note = h
@@ -99,11 +117,19 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 	return c
 }
 
+func (k lineKind) putOff(f order.Fulfillment) change[order.Fulfillment] {
+	if nothingToSay(f) {
+		return k.apply(f, order.History{At: k.Now(), By: byDeliver, Mail: f.Mail.Number, Event: order.MailWithdrawn})
+	}
+	f.Mail = f.Mail.Retry("PutOff", k.Now())
+	return change[order.Fulfillment]{item: f}
+}
+
 // completed is the entry of a line whose mail has come to the state. A line that
 // waits stays due: its mail was the news that a key will follow.
 func completed(f order.Fulfillment, state outbox.State, messageID, code string, now time.Time) outbox.Entry {
 	e := f.Mail.Completed(state, messageID, code)
-	if waits(f) {
+	if f.Waits() {
 		e.DueAt = f.Mail.DueAt
 		if e.DueAt.IsZero() {
 			e.DueAt = now.Add(outbox.SweepAfter)

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -45,6 +46,10 @@ type kind[T any] interface {
 	// apply returns the change that an event makes of an item.
 	apply(item T, e order.History) change[T]
 
+	// putOff returns the change that has the mail of an item tried later; of an item that
+	// has nothing to say by now, it takes the mail back.
+	putOff(item T) change[T]
+
 	// history returns an event as an entry of the item's history, nil if items of the
 	// kind have none.
 	history(item T, e order.History) *order.History
@@ -85,6 +90,9 @@ func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighte
 		e.Event, e.MessageID = order.MailSent, messageID
 	case err == nil:
 		e.Event = order.MailWithdrawn
+	case errors.As(err, new(*putOff)):
+		slog.InfoContext(ctx, "mail.put_off", "item", string(m.of), "id", id, "mail", leased.Number, "reason", err.Error())
+		return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.putOff(item) })
 	default:
 		logFault(ctx, err, leased.Tries, "item", string(m.of), "id", id, "mail", leased.Number)
 		fault := faultOf(err)

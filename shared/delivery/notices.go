@@ -110,4 +110,10 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	return c
 }
 
+// putOff never happens to a notice: only lines are held back by their orders.
+func (k noticeKind) putOff(n notice.Notice) change[notice.Notice] {
+	n.Mail = n.Mail.Retry("PutOff", k.Now())
+	return change[notice.Notice]{item: n}
+}
+
 func (noticeKind) history(notice.Notice, order.History) *order.History { return nil }

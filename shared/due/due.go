@@ -1,4 +1,4 @@
-// Package due describes the items that the sweep finds: lines, notices and uploads
+// Package due describes the items that the sweep finds: lines, orders, notices and uploads
 // with work left. Each stands in a due index with the time at which the sweep looks
 // at it.
 package due
@@ -17,4 +17,5 @@ type Item struct {
 	Line   *order.Fulfillment
 	Notice *notice.Notice
 	Upload *upload.Upload
+	Order  *order.Whole // what is known of an order, to be applied to its lines
 }

@@ -11,6 +11,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
+	"keypool/shared/order"
 	"keypool/shared/upload"
 )
 
@@ -36,6 +37,7 @@ type merchantItem struct {
 	Languages     []string `dynamodbav:"languages,omitempty"`
 	TimeZone      string   `dynamodbav:"timeZone,omitempty"`
 	DefaultPool   string   `dynamodbav:"defaultPool,omitempty"`
+	ReturnedKeys  string   `dynamodbav:"returnedKeys,omitempty"`
 	UploadFiles   int      `dynamodbav:"uploadFiles,omitempty"` // limits of a day
 	UploadBytes   int64    `dynamodbav:"uploadBytes,omitempty"`
 	UploadKeys    int      `dynamodbav:"uploadKeys,omitempty"`
@@ -68,6 +70,7 @@ type productItem struct {
 	Download     string              `dynamodbav:"download,omitempty"`
 	Original     string              `dynamodbav:"original,omitempty"`
 	Ignored      bool                `dynamodbav:"ignored,omitempty"`
+	ReturnedKeys string              `dynamodbav:"returnedKeys,omitempty"`
 }
 
 type textItem struct {
@@ -123,7 +126,8 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...not
 		primaryKey: merchantKey(m.Name), V: schema, Kind: merchantKind, Version: m.Version + 1,
 		Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt,
-		UploadFiles: m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys,
+		ReturnedKeys: string(m.ReturnedKeys),
+		UploadFiles:  m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys,
 	}
 	guard := locked(m.Version)
 	if m.Version > 0 {
@@ -204,7 +208,7 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notic
 		primaryKey: productKey(p.Merchant, p.ID), V: schema, Version: p.Version + 1,
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
-		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
+		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored, ReturnedKeys: string(p.ReturnedKeys),
 	}
 	if len(p.Texts) > 0 {
 		item.Texts = make(map[string]textItem, len(p.Texts))
@@ -309,7 +313,8 @@ func (i merchantItem) merchant() catalog.Merchant {
 		Name: i.primaryKey.merchant(), Version: i.Version,
 		Title: i.Title, NoticeAddress: i.NoticeAddress, SenderName: i.SenderName, ReplyTo: i.ReplyTo,
 		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt,
-		Uploads: upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys},
+		ReturnedKeys: order.Disposition(i.ReturnedKeys),
+		Uploads:      upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys},
 	}
 }
 
@@ -325,7 +330,7 @@ func (i productItem) product() catalog.Product {
 		Merchant: i.merchant(), ID: i.after(productSort), Version: i.Version,
 		Title: i.Title, ShortTitle: i.ShortTitle, Pool: i.Pool, PoolsByCurrency: i.Pools,
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
-		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored,
+		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored, ReturnedKeys: order.Disposition(i.ReturnedKeys),
 	}
 	if len(i.Texts) > 0 {
 		p.Texts = make(map[string]catalog.Text, len(i.Texts))

@@ -25,6 +25,8 @@ import (
 //     version it was read at;
 //   - the line's place in a queue, which follows from the line's state;
 //   - the change's entries of the line's history;
+//   - the change's refund, only if the line has none of that id;
+//   - a check that no more is known of the line's order than the change knows;
 //   - the change's chunk, only if that is at the version it was read at. The line's
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
@@ -63,8 +65,9 @@ type subject struct {
 type subjectKind int
 
 const (
-	existingLine subjectKind = iota // or its place in a queue, or its chunk
+	existingLine subjectKind = iota // or its place in a queue, or its chunk, or what is known of its order
 	newLine
+	newRefund
 	allocatedKey
 	releasedKey
 )
@@ -94,6 +97,13 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	}
 	for _, h := range change.History {
 		c.add(s.historyPut(h), subject{kind: existingLine})
+	}
+	if change.Refund != "" {
+		key := refundKey(id, change.Refund)
+		c.add(put(s.tables.Orders, encode(refundItem{key, schema, change.Refund}), absent), subject{kind: newRefund})
+	}
+	if change.Known != nil {
+		c.add(check(s.tables.Orders, wholeKey(change.Known.ID), locked(change.Known.Version)), subject{kind: existingLine})
 	}
 	for _, release := range change.Released {
 		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})
@@ -209,8 +219,15 @@ func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfill
 	return u.write(s.tables.Keys, licenseKey(r.Key))
 }
 
+// refundItem is a refund that a line has. That it is there is all it says.
+type refundItem struct {
+	primaryKey
+	V  int    `dynamodbav:"v"`
+	ID string `dynamodbav:"id"` // the platform's
+}
+
 // answer returns the error that the use cases branch on. A line that exists decides
-// before a line that changed, that before a released key that is not the line's,
+// before a refund that exists, that before a line that changed, that before a released key that is not the line's,
 // that before allocated keys that are taken, and those before a throttle.
 func (c *commit) answer(err error) error {
 	var failed *writeError
@@ -221,6 +238,7 @@ func (c *commit) answer(err error) error {
 		taken            order.KeysTakenError
 		notHeld          pool.KeyID
 		changed, refuses bool
+		refunded         bool
 	)
 	for i, write := range failed.writes {
 		about := c.about[i]
@@ -236,11 +254,15 @@ func (c *commit) answer(err error) error {
 				return err
 			}
 			return &order.ExistsError{Fulfillment: there}
+		case about.kind == newRefund && write.cause == conditionFailed:
+			refunded = true
 		default:
 			changed = true
 		}
 	}
 	switch {
+	case refunded:
+		return order.ErrRefunded
 	case changed:
 		return retry.ErrChanged
 	case refuses:

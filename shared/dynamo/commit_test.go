@@ -374,7 +374,7 @@ func TestCommit_lineThatChangedMeanwhileKeepsItsKeys(t *testing.T) {
 	s := openShop(t, 4)
 	read := s.sell("1", 3, s.keys[:3]...)
 	other := order.ChangeOf(read)
-	other.After.OnHold = true
+	other.After.Hold(order.HoldByHand)
 	s.commit(other)
 	stands := s.stands()
 
@@ -579,7 +579,7 @@ func (h *history) change() order.Change {
 		h.releaseSome(&change)
 		h.releaseAnother(&change, line, chunks)
 	}
-	if want := change.After.Missing(); want > 0 && !change.After.OnHold {
+	if want := change.After.Missing(); want > 0 && len(change.After.Holds) == 0 {
 		h.allocateSome(&change, want)
 	}
 	return change
@@ -597,7 +597,10 @@ func (h *history) releaseSome(change *order.Change) {
 			line.Returned++
 		}
 	}
-	line.OnHold = h.rng.IntN(8) == 0
+	line.Holds = nil
+	if h.rng.IntN(8) == 0 {
+		line.Hold(order.HoldByHand)
+	}
 }
 
 // releaseAnother gives back a key that is not the line's, now and then.

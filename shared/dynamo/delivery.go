@@ -246,7 +246,7 @@ func (s *Store) mailUpdate(key primaryKey, version int, e outbox.Entry) *update 
 }
 
 // outboxNames are the attributes of an outboxItem.
-var outboxNames = []string{"mail", "mailKind", "mailNumber", "tries", "tryAt", "leaseEndsAt", "due", "dueAt", "messageId", "code"}
+var outboxNames = []string{"mail", "mailKind", "mailNumber", "tries", "tryAt", "leaseEndsAt", "due", "dueAt", "messageId", "code", "keysOut"}
 
 // mailName is the name that decides where an item stands in the index of what is
 // due: see newOutboxItem.

@@ -25,15 +25,25 @@ type fulfillmentItem struct {
 	Product  string `dynamodbav:"product"`
 	Pool     string `dynamodbav:"pool,omitempty"`
 
-	Quantity  int        `dynamodbav:"quantity"`
-	Wanted    int        `dynamodbav:"wanted"`
-	Returned  int        `dynamodbav:"returned,omitempty"`
-	Allocated int        `dynamodbav:"allocated"`
-	OnHold    bool       `dynamodbav:"onHold,omitempty"`
-	All       bool       `dynamodbav:"returnedAll,omitempty"`
-	Keys      []keyItem  `dynamodbav:"keys,omitempty"`
-	Chunks    int        `dynamodbav:"chunks,omitempty"`
-	Takes     []takeItem `dynamodbav:"takes,omitempty"`
+	Quantity    int `dynamodbav:"quantity"`
+	KeysPerUnit int `dynamodbav:"keysPerUnit,omitempty"`
+	Wanted      int `dynamodbav:"wanted"`
+	Allocated   int `dynamodbav:"allocated"`
+
+	ReturnedUnits int    `dynamodbav:"returnedUnits,omitempty"`
+	All           bool   `dynamodbav:"returnedAll,omitempty"`
+	Returned      int    `dynamodbav:"returned,omitempty"`
+	KeysBack      string `dynamodbav:"keysBack,omitempty"`
+
+	Holds     []string `dynamodbav:"holds,omitempty"`
+	PaidAfter []string `dynamodbav:"paidAfter,omitempty"`
+	Expected  bool     `dynamodbav:"expected,omitempty"`
+	More      bool     `dynamodbav:"partOfMore,omitempty"`
+
+	Keys   []keyItem  `dynamodbav:"keys,omitempty"`
+	Chunks int        `dynamodbav:"chunks,omitempty"`
+	Aside  []string   `dynamodbav:"replaced,omitempty"`
+	Takes  []takeItem `dynamodbav:"takes,omitempty"`
 
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
@@ -90,8 +100,10 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		primaryKey: lineKey(f.ID), V: schema, Version: f.Version,
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
 		Order: f.Order, Line: f.Line, Product: f.Product, Pool: f.Pool,
-		Quantity: f.Quantity, Wanted: f.Wanted, Returned: f.Returned, Allocated: f.Allocated, OnHold: f.OnHold, All: f.ReturnedAll,
-		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes),
+		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
+		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: string(f.KeysBack),
+		Holds: textsOf(f.Holds), PaidAfter: f.PaidAfter, Expected: f.Expected, More: f.PartOfMore,
+		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
 		Month:        f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
@@ -113,13 +125,15 @@ func (i fulfillmentItem) attrs() attrs {
 	item["order"], item["line"], item["product"] = text(i.Order), text(i.Line), text(i.Product)
 	setText(item, "pool", i.Pool)
 	item["quantity"], item["wanted"], item["allocated"] = number(i.Quantity), number(i.Wanted), number(i.Allocated)
+	setNumber(item, "keysPerUnit", i.KeysPerUnit)
+	setNumber(item, "returnedUnits", i.ReturnedUnits)
+	setTrue(item, "returnedAll", i.All)
 	setNumber(item, "returned", i.Returned)
-	if i.OnHold {
-		item["onHold"] = &types.AttributeValueMemberBOOL{Value: true}
-	}
-	if i.All {
-		item["returnedAll"] = &types.AttributeValueMemberBOOL{Value: true}
-	}
+	setText(item, "keysBack", i.KeysBack)
+	setTexts(item, "holds", i.Holds)
+	setTexts(item, "paidAfter", i.PaidAfter)
+	setTrue(item, "expected", i.Expected)
+	setTrue(item, "partOfMore", i.More)
 	if len(i.Keys) > 0 {
 		keys := make([]types.AttributeValue, len(i.Keys))
 		for n, key := range i.Keys {
@@ -128,6 +142,7 @@ func (i fulfillmentItem) attrs() attrs {
 		item["keys"] = &types.AttributeValueMemberL{Value: keys}
 	}
 	setNumber(item, "chunks", i.Chunks)
+	setTexts(item, "replaced", i.Aside)
 	if len(i.Takes) > 0 {
 		takes := make([]types.AttributeValue, len(i.Takes))
 		for n, take := range i.Takes {
@@ -176,8 +191,10 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
 		Order: i.Order, Line: i.Line, Product: i.Product, Pool: i.Pool,
-		Quantity: i.Quantity, Wanted: i.Wanted, Returned: i.Returned, Allocated: i.Allocated, OnHold: i.OnHold, ReturnedAll: i.All,
-		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes),
+		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
+		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: order.Disposition(i.KeysBack),
+		Holds: idsOf[order.Hold](i.Holds), PaidAfter: i.PaidAfter, Expected: i.Expected, PartOfMore: i.More,
+		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
 		CustomerHash: i.CustomerHash,
@@ -225,6 +242,25 @@ func takesOf(items []takeItem) []pool.Take {
 		takes[i] = pool.Take{Keys: t.Keys, At: at(t.At)}
 	}
 	return takes
+}
+
+func textsOf[T ~string](ids []T) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return texts
+}
+
+func idsOf[T ~string](texts []string) []T {
+	if len(texts) == 0 {
+		return nil
+	}
+	ids := make([]T, len(texts))
+	for i, text := range texts {
+		ids[i] = T(text)
+	}
+	return ids
 }
 
 func keysOf(items []keyItem) []pool.Key {

@@ -88,6 +88,25 @@ func setNumber[N int | int64](item attrs, name string, value N) {
 	}
 }
 
+// setTexts sets a list of texts. An empty one takes no room.
+func setTexts(item attrs, name string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	list := make([]types.AttributeValue, len(values))
+	for i, value := range values {
+		list[i] = text(value)
+	}
+	item[name] = &types.AttributeValueMemberL{Value: list}
+}
+
+// setTrue sets what is true. False takes no room.
+func setTrue(item attrs, name string, value bool) {
+	if value {
+		item[name] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+}
+
 // millis returns a time as it stands in the tables: milliseconds since 1970, 0 for
 // the zero time.
 func millis(t time.Time) int64 {

@@ -1,6 +1,8 @@
 package dynamo
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -52,6 +54,8 @@ const (
 	lineSort    = "line#"
 	chunkSort   = "keys#"
 	historySort = "history#"
+	refundSort  = "refund#"
+	orderSort   = "order"   // what is known of the order as a whole
 	bypassSort  = "!bypass" // stands before every line of a queue, so that it is read with its front
 	noticeSort  = "notice"
 	refusedSort = "refused"
@@ -196,11 +200,30 @@ func (k primaryKey) chunkNumber(id order.LineID) (int, error) {
 func chunksSK(id order.LineID) string { return chunkSort + id.LineHalf() + "#" }
 
 func historyKey(h order.History) primaryKey {
+	if h.Mail == 0 && h.Code != "" { // two holds at one moment are two entries
+		sum := sha256.Sum256([]byte(h.Code))
+		return primaryKey{orderPK(h.Line.OrderHalf()), fmt.Sprintf("%s%013d#%s#%s", historySK(h.Line), millis(h.At), h.Event, base64.RawURLEncoding.EncodeToString(sum[:6]))}
+	}
 	return primaryKey{orderPK(h.Line.OrderHalf()), fmt.Sprintf("%s%013d#%s#%d", historySK(h.Line), millis(h.At), h.Event, h.Mail)}
 }
 
 // historySK is the beginning of the sort keys of a line's history.
 func historySK(id order.LineID) string { return historySort + id.LineHalf() + "#" }
+
+// refundKey is the place of a refund of a line, by the platform's id of the refund.
+func refundKey(id order.LineID, refund string) primaryKey {
+	sum := sha256.Sum256([]byte(refund))
+	return primaryKey{orderPK(id.OrderHalf()), refundSort + id.LineHalf() + "#" + base64.RawURLEncoding.EncodeToString(sum[:16])}
+}
+
+// wholeKey is the place of what is known of an order as a whole.
+func wholeKey(orderID string) primaryKey { return primaryKey{orderPK(orderID), orderSort} }
+
+// whole returns the id of the order that the item tells of, false if it is none of those.
+func (k primaryKey) whole() (orderID string, ok bool) {
+	orderID, ok = strings.CutPrefix(k.PK, OrderPrefix)
+	return orderID, ok && k.SK == orderSort
+}
 
 func queuePK(p pool.ID) string {
 	return QueuePrefix + p.Merchant + "#" + p.Pool + "#" + string(p.Side)

@@ -16,6 +16,7 @@ type outboxItem struct {
 	DueAt       int64  `dynamodbav:"dueAt,omitempty"`
 	MessageID   string `dynamodbav:"messageId,omitempty"`
 	Code        string `dynamodbav:"code,omitempty"`
+	KeysOut     bool   `dynamodbav:"keysOut,omitempty"`
 }
 
 // newOutboxItem encodes the entry of the item called name, which decides where in
@@ -31,6 +32,7 @@ func newOutboxItem(e outbox.Entry, name string) outboxItem {
 		DueAt:       millis(e.DueAt),
 		MessageID:   e.MessageID,
 		Code:        e.Code,
+		KeysOut:     e.KeysOut,
 	}
 	if !e.DueAt.IsZero() {
 		item.Due = duePartition(name)
@@ -50,6 +52,7 @@ func (i outboxItem) addTo(item attrs) {
 	setNumber(item, "dueAt", i.DueAt)
 	setText(item, "messageId", i.MessageID)
 	setText(item, "code", i.Code)
+	setTrue(item, "keysOut", i.KeysOut)
 }
 
 func (i outboxItem) entry() outbox.Entry {
@@ -63,5 +66,6 @@ func (i outboxItem) entry() outbox.Entry {
 		DueAt:       at(i.DueAt),
 		MessageID:   i.MessageID,
 		Code:        i.Code,
+		KeysOut:     i.KeysOut,
 	}
 }

@@ -86,6 +86,10 @@ func decodeDueOrder(item attrs) (due.Item, time.Time, error) {
 		n, err := decodeNotice(item)
 		return due.Item{Notice: &n}, n.Mail.DueAt, err
 	}
+	if _, ok := keyOf(item).whole(); ok {
+		w, err := decodeWhole(item)
+		return due.Item{Order: &w}, w.DueAt, err
+	}
 	f, err := decodeFulfillment(item)
 	return due.Item{Line: &f}, f.Mail.DueAt, err
 }

@@ -54,6 +54,15 @@ func put(table string, item attrs, c condition) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: write}
 }
 
+// check returns the part of a transaction that writes nothing, and fails it unless the
+// condition holds of the item.
+func check(table string, key primaryKey, c condition) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: aws.String(table), Key: key.attrs(),
+		ConditionExpression: aws.String(c.expression), ExpressionAttributeValues: c.values,
+	}}
+}
+
 // remove returns the write that deletes an item.
 func remove(table string, key primaryKey, c condition) types.TransactWriteItem {
 	write := &types.Delete{TableName: aws.String(table), Key: key.attrs(), ExpressionAttributeValues: c.values}

@@ -4,8 +4,9 @@
 // A paid order becomes a claim for each of its lines (paid.go). A signed request
 // that cannot be taken is kept, without its content, and the merchant is told
 // (refuse.go): somebody may have paid for it. One that its account did not sign is
-// counted, and told if a shop may have sent it (calls.go). A refund and a dispute fail until they
-// are handled.
+// counted, and told if a shop may have sent it (calls.go). A refund gives back what it
+// names, and a dispute puts its order on hold (returned.go), whether the order was paid
+// yet or not.
 //
 // Every event and every line gets a platform.Result. Errors end here: they are
 // logged, and the result says Failed.
@@ -13,11 +14,10 @@ package intake
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -26,6 +26,7 @@ import (
 // Intake applies events. It is safe for concurrent use.
 type Intake struct {
 	Claims      Claimer
+	Orders      Orders
 	Records     Records
 	Products    Products // may be cached
 	MaxQuantity int      // units that one line may have
@@ -37,6 +38,19 @@ type Intake struct {
 // Claimer gives a paid line its keys; see claim.Claimer.
 type Claimer interface {
 	Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error)
+}
+
+// Orders changes orders; see lifecycle.Lifecycle.
+type Orders interface {
+	// ReturnLine gives units of a line back.
+	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
+	// ReturnOrder gives back all that is left of an order, and returns its lines.
+	ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error)
+	// ReturnAmount gives back what an amount pays for. It is not clear if nobody can tell
+	// what that is: then nothing is taken.
+	ReturnAmount(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error)
+	// Dispute applies a turn of a dispute to the lines of an order, and returns them.
+	Dispute(ctx context.Context, of order.Whole, id string, state order.Dispute) ([]order.Fulfillment, error)
 }
 
 // Records keeps refusals, notices, histories and counts of webhooks.
@@ -74,11 +88,10 @@ func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platfor
 	switch event := event.(type) {
 	case platform.Paid:
 		return in.paid(ctx, from, r, event)
-	case platform.Returned, platform.Disputed:
-		// Not handled yet: a refund is to take keys back from the order's lines, and a
-		// dispute to put them on hold. The platform sends a failed event again.
-		slog.ErrorContext(ctx, "event.not_handled", "merchant", from.Merchant, "account", from.Name, "event", fmt.Sprintf("%T", event))
-		return []platform.Result{{Outcome: platform.Failed}}
+	case platform.Returned:
+		return in.returned(ctx, from, r, event)
+	case platform.Disputed:
+		return in.disputed(ctx, from, r, event)
 	case platform.Recorded:
 		return []platform.Result{in.record(ctx, from, event)}
 	case platform.Ignored:

@@ -1,11 +1,9 @@
 package intake_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -53,6 +52,7 @@ func open(t *testing.T) (*intake.Intake, dynamo.Tables) {
 	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
 	return &intake.Intake{
 		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Now: now},
+		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: quiet{}, Now: now},
 		Records: store, Products: store, MaxQuantity: 10, Now: now,
 	}, tables
 }
@@ -105,29 +105,6 @@ func TestTake_eachEventForItself(t *testing.T) {
 	}
 	if books := dynamotest.Audit(t, tables); books.Claimed != 2 || len(books.Lines) != 3 {
 		t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
-	}
-}
-
-// An event that nothing handles yet is not confirmed, and logged as an error: the
-// platform sends it again.
-func TestTake_eventThatIsNotHandledYet(t *testing.T) {
-	var logged bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError})))
-	t.Cleanup(func() { slog.SetDefault(before) })
-	in, tables := open(t)
-	for _, event := range []platform.Event{
-		platform.Returned{Order: "1", ID: "refund-1", All: true},
-		platform.Disputed{Order: "1", ID: "dispute-1", State: platform.DisputeOpen},
-	} {
-		logged.Reset()
-		is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("1", 1, "game"), event}), platform.Accepted, platform.Failed)
-		if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "msg=event.not_handled merchant=acme account=shop-eu") {
-			t.Errorf("%T is logged as %q", event, got)
-		}
-	}
-	if books := dynamotest.Audit(t, tables); books.Claimed != 1 {
-		t.Errorf("%d keys claimed, want 1", books.Claimed)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -76,7 +77,7 @@ const customerField = "customer.email"
 
 // paidAgain is the entry in a line's history of a repeat that differs.
 func (in *Intake) paidAgain(id order.LineID, differs claim.Part) order.History {
-	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: "webhook", Code: string(differs)}
+	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: byWebhook, Code: string(differs)}
 }
 
 // fulfillment returns the record of a line as far as the platform knows it.
@@ -90,7 +91,7 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 		Product: line.Product, Quantity: line.Quantity,
 		PaidAt: paid.PaidAt, Currency: paid.Currency, Language: paid.Language,
 		UnitPrice: line.UnitPrice, Title: line.Title,
-		Customer: paid.Customer,
+		Customer: paid.Customer, PartOfMore: len(paid.SkippedLines) > 0 || from.OtherProducts == catalog.OthersIgnored,
 	}
 }
 
@@ -145,8 +146,11 @@ func (in *Intake) claim(ctx context.Context, line order.Fulfillment, place, with
 		}
 	case err == nil:
 		result.State, result.Wanted, result.Allocated = got.State(), got.Wanted, got.Allocated
-		if result.State == order.Unconnected {
+		switch {
+		case result.State == order.Unconnected:
 			err = in.notifyUnconnected(ctx, got)
+		case result.State == order.OnHold && slices.Contains(got.Holds, order.HoldPaidAfterReturn):
+			err = in.notifyPaidAfterReturn(ctx, got)
 		}
 	}
 	switch {
@@ -168,6 +172,13 @@ func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: field.Field, Problem: field.Problem, At: in.Now(),
 	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, differs))
+}
+
+// notifyPaidAfterReturn asks the merchant, once an order, about an order that was returned
+// before it was paid.
+func (in *Intake) notifyPaidAfterReturn(ctx context.Context, line order.Fulfillment) error {
+	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Count: 1}
+	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.PaidAfterReturn, line.ID.OrderHalf(), facts, in.Now()))
 }
 
 // notifyUnconnected tells the merchant, once a product and day, that no pool feeds

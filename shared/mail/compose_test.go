@@ -390,6 +390,9 @@ func TestNoticeMail_golden(t *testing.T) {
 		"unknown_event":        {notice.UnknownEvent, "nova", notice.Facts{Count: 1, Cause: "order.shipped"}, nil},
 		"not_signed_secret":    {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseSecret}, nil},
 		"not_signed_clock":     {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseClock}, nil},
+		"refund_failed":        {notice.RefundFailed, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_17", Count: 1}, nil},
+		"refund_unclear":       {notice.RefundUnclear, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_18", Count: 1}, nil},
+		"paid_after_return":    {notice.PaidAfterReturn, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Count: 1}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
 		"changed_account": {notice.ChangedAccount, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "shop-eu", Parts: []string{"credential api_key", "delivers_from"}, By: "the token back office", At: noon},

@@ -64,28 +64,31 @@ type noticeWriter struct {
 
 // notices are the words for each kind.
 var notices = map[notice.Kind]func(noticeWriter) letter{
-	notice.LowStock:       noticeWriter.lowStock,
-	notice.Empty:          noticeWriter.empty,
-	notice.Unconnected:    noticeWriter.unconnected,
-	notice.UploadReport:   noticeWriter.uploadReport,
-	notice.UploadLimit:    noticeWriter.uploadLimit,
-	notice.LargeUpload:    noticeWriter.uploadReport,
-	notice.UploadReminder: noticeWriter.uploadReminder,
-	notice.Misplaced:      noticeWriter.misplaced,
-	notice.OrderRefused:   noticeWriter.orderRefused,
-	notice.PaidBefore:     noticeWriter.paidBefore,
-	notice.MailFailed:     noticeWriter.mailFailed,
-	notice.Bounced:        noticeWriter.bounced,
-	notice.Complained:     noticeWriter.complained,
-	notice.ChangedRepeat:  noticeWriter.changedRepeat,
-	notice.UnknownEvent:   noticeWriter.unknownEvent,
-	notice.NotSigned:      noticeWriter.notSigned,
-	notice.NewToken:       noticeWriter.newToken,
-	notice.ExpiringToken:  noticeWriter.expiringToken,
-	notice.NewSecret:      noticeWriter.newSecret,
-	notice.ChangedAccount: noticeWriter.changedAccount,
-	notice.ChangedText:    noticeWriter.changedText,
-	notice.ChangedAddress: noticeWriter.changedAddress,
+	notice.LowStock:        noticeWriter.lowStock,
+	notice.Empty:           noticeWriter.empty,
+	notice.Unconnected:     noticeWriter.unconnected,
+	notice.UploadReport:    noticeWriter.uploadReport,
+	notice.UploadLimit:     noticeWriter.uploadLimit,
+	notice.LargeUpload:     noticeWriter.uploadReport,
+	notice.UploadReminder:  noticeWriter.uploadReminder,
+	notice.Misplaced:       noticeWriter.misplaced,
+	notice.OrderRefused:    noticeWriter.orderRefused,
+	notice.PaidBefore:      noticeWriter.paidBefore,
+	notice.MailFailed:      noticeWriter.mailFailed,
+	notice.Bounced:         noticeWriter.bounced,
+	notice.Complained:      noticeWriter.complained,
+	notice.ChangedRepeat:   noticeWriter.changedRepeat,
+	notice.RefundFailed:    noticeWriter.refundFailed,
+	notice.RefundUnclear:   noticeWriter.refundUnclear,
+	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
+	notice.UnknownEvent:    noticeWriter.unknownEvent,
+	notice.NotSigned:       noticeWriter.notSigned,
+	notice.NewToken:        noticeWriter.newToken,
+	notice.ExpiringToken:   noticeWriter.expiringToken,
+	notice.NewSecret:       noticeWriter.newSecret,
+	notice.ChangedAccount:  noticeWriter.changedAccount,
+	notice.ChangedText:     noticeWriter.changedText,
+	notice.ChangedAddress:  noticeWriter.changedAddress,
 }
 
 func (w noticeWriter) lowStock() letter {
@@ -229,6 +232,45 @@ func (w noticeWriter) changedRepeat() letter {
 	}
 }
 
+func (w noticeWriter) refundFailed() letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("A refund of order %s failed.", order),
+		Words: words(
+			fmt.Sprintf("The platform tells us that a refund of order %s did not reach the customer. Keys that were taken back for it stay taken back: nobody can tell whether the customer still has them.", order),
+			"Refund the customer in another way. If the order stands after all, replace or deliver its keys by hand.",
+		),
+		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) refundUnclear() letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("Which keys of order %s were refunded?", order),
+		Words: words(
+			fmt.Sprintf("An amount of order %s was given back, and it is neither the whole order nor the price of whole units of its only line. No key was taken back: we cannot tell which.", order),
+			"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units. If not, there is nothing to do.",
+		),
+		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) paidAfterReturn() letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("Order %s was refunded before we heard that it was paid.", order),
+		Words: words(
+			fmt.Sprintf("The platform reported a refund, or a lost dispute, of order %s before it reported the payment. The order is on hold: no key was sent.", order),
+			"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
+		),
+		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
 func (w noticeWriter) unknownEvent() letter {
 	name := w.n.Facts.Cause
 	return letter{
@@ -236,7 +278,7 @@ func (w noticeWriter) unknownEvent() letter {
 		Title: fmt.Sprintf("We took no notice of an event named %s.", name),
 		Words: words(
 			fmt.Sprintf("Your shop sent us an event of the type %s. It was signed as it should be, but Keypool acts on no event of this type: nothing was stored, and no key was sent for it.", name),
-			"If it tells of a paid order, have the shop send it as order.paid: the API's document describes that event under webhooks. If it tells of something else, there is nothing to do, and the shop need not send it.",
+			"If it tells of an order that was paid, refunded or disputed, have the shop send it as order.paid, order.refunded or order.disputed: the API's document describes these events under webhooks. If it tells of something else, there is nothing to do, and the shop need not send it.",
 			"You are told this once a day for each type.",
 		),
 		Details: w.facts("Type", name, "Seen", w.moment(w.n.RaisedAt)),

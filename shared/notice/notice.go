@@ -26,34 +26,37 @@ type Kind string
 
 // The kinds of notices, each with the parts of its dedup key.
 const (
-	LowStock       Kind = "low-stock"       // an alert of a pool: fewer than Threshold keys left
-	Empty          Kind = "empty"           // an alert of a pool: no key left, whether or not orders wait
-	Unconnected    Kind = "unconnected"     // a product and a day: paid for, but no pool feeds it
-	UploadReport   Kind = "upload-report"   // five minutes: small uploads, and what became of their lines
-	UploadLimit    Kind = "upload-limit"    // a day: files that wait, since they bring more than a day may
-	LargeUpload    Kind = "large-upload"    // an upload of more than one range: what became of each line
-	UploadReminder Kind = "upload-reminder" // five minutes: uploads that were not read days ago and still lie there
-	Misplaced      Kind = "misplaced"       // five minutes: uploads without a known merchant, told to the operator
-	OrderRefused   Kind = "order-refused"   // an hour: signed orders that could not be taken
-	PaidBefore     Kind = "paid-before"     // a day: orders paid before their account delivers, which got no keys
-	MailFailed     Kind = "mail-failed"     // a mail: SES refuses it for good
-	Bounced        Kind = "bounced"         // an hour: customers' mails that came back
-	Complained     Kind = "complained"      // an hour: customers who called a mail spam
-	ChangedRepeat  Kind = "changed-repeat"  // a line: paid again with other content
-	UnknownEvent   Kind = "unknown-event"   // an account, a day and a type: signed events that nothing reads
-	NotSigned      Kind = "not-signed"      // an account and an hour: webhooks that it did not sign, and seems to have sent
-	NewToken       Kind = "new-token"       // an hour: API tokens that were made
-	ExpiringToken  Kind = "expiring-token"  // a token: it expires in a week, mailed then
-	NewSecret      Kind = "new-secret"      // an hour: accounts that were given a signing secret
-	ChangedAccount Kind = "changed-account" // an hour: accounts whose credentials or settings changed
-	ChangedText    Kind = "changed-text"    // an hour: products whose mails say something else
-	ChangedAddress Kind = "changed-address" // a change of the merchant and a side: the notice address, told to the new and the former one
+	LowStock        Kind = "low-stock"         // an alert of a pool: fewer than Threshold keys left
+	Empty           Kind = "empty"             // an alert of a pool: no key left, whether or not orders wait
+	Unconnected     Kind = "unconnected"       // a product and a day: paid for, but no pool feeds it
+	UploadReport    Kind = "upload-report"     // five minutes: small uploads, and what became of their lines
+	UploadLimit     Kind = "upload-limit"      // a day: files that wait, since they bring more than a day may
+	LargeUpload     Kind = "large-upload"      // an upload of more than one range: what became of each line
+	UploadReminder  Kind = "upload-reminder"   // five minutes: uploads that were not read days ago and still lie there
+	Misplaced       Kind = "misplaced"         // five minutes: uploads without a known merchant, told to the operator
+	OrderRefused    Kind = "order-refused"     // an hour: signed orders that could not be taken
+	PaidBefore      Kind = "paid-before"       // a day: orders paid before their account delivers, which got no keys
+	MailFailed      Kind = "mail-failed"       // a mail: SES refuses it for good
+	Bounced         Kind = "bounced"           // an hour: customers' mails that came back
+	Complained      Kind = "complained"        // an hour: customers who called a mail spam
+	ChangedRepeat   Kind = "changed-repeat"    // a line: paid again with other content
+	RefundFailed    Kind = "refund-failed"     // an account, an order and a refund: the customer has no money back
+	RefundUnclear   Kind = "refund-unclear"    // an account, an order and a refund: nobody can tell for what
+	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
+	UnknownEvent    Kind = "unknown-event"     // an account, a day and a type: signed events that nothing reads
+	NotSigned       Kind = "not-signed"        // an account and an hour: webhooks that it did not sign, and seems to have sent
+	NewToken        Kind = "new-token"         // an hour: API tokens that were made
+	ExpiringToken   Kind = "expiring-token"    // a token: it expires in a week, mailed then
+	NewSecret       Kind = "new-secret"        // an hour: accounts that were given a signing secret
+	ChangedAccount  Kind = "changed-account"   // an hour: accounts whose credentials or settings changed
+	ChangedText     Kind = "changed-text"      // an hour: products whose mails say something else
+	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
 )
 
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, UnknownEvent, NotSigned,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
@@ -23,6 +24,14 @@ type Change struct {
 
 	// History is stored with the change.
 	History []History
+
+	// Refund is the platform's id of the refund that the change applies; empty: none. The
+	// change fails with ErrRefunded if the line has that refund already.
+	Refund string
+
+	// Known is what was known of the line's order when the change was decided; nil if it
+	// was not asked. The change fails with retry.ErrChanged if more is known by now.
+	Known *Whole
 
 	// Chunk is the one chunk that the change may write: as it is stored until
 	// Release or Allocate change it. Number 0: none.
@@ -64,8 +73,8 @@ const MaxItems = 100
 
 // MaxKeys is how many keys one change may allocate and release together, and how
 // many a chunk may hold. A transaction of MaxItems also writes the line, its old
-// and its new place in a queue, a chunk, an entry of the line's history, a refund, and the
-// count of its pool.
+// and its new place in a queue, a chunk, an entry of the line's history, a refund or a
+// check of what is known of the order, and the count of its pool.
 const MaxKeys = MaxItems - 7
 
 // NewLine starts the change that stores a new line.
@@ -102,6 +111,29 @@ func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 	}
 }
 
+// Settle lets the line's mail follow from what the change made of it, and sees to it that
+// the sweep looks at a line with work left. Call it last.
+//
+// The mail with the keys is due once the line is complete and free to go: when its last
+// key came, when the last missing unit was returned, or when it was released before the
+// mail had gone. A line that is held or returned takes back a mail that is only due; one
+// that a mailer has leased is left to its mailer.
+func (c *Change) Settle(now time.Time) {
+	line := &c.After
+	missed := c.Before == nil || c.Before.Missing() != 0 || c.Before.Expected
+	released := c.Before != nil && len(c.Before.Holds) > 0 && len(line.Holds) == 0
+	complete := line.State() == Fulfilled && line.Missing() == 0 && line.Allocated > 0
+	switch {
+	case complete && (missed || released) && line.Mail.Owed():
+		line.Mail = line.Mail.Next(outbox.Keys, now)
+	case !line.Active():
+		line.Mail = line.Mail.Dropped()
+	}
+	if line.Mail.DueAt.IsZero() && (line.Waits() || line.Surplus() > 0) {
+		line.Mail.DueAt = now.Add(outbox.SweepAfter)
+	}
+}
+
 // Release takes a key from the line, be it in the line's own item or in the chunk
 // that the change has. It is ErrNotHeld if the key is in neither.
 func (c *Change) Release(r Release) error {
@@ -122,6 +154,8 @@ func (c *Change) Release(r Release) error {
 }
 
 var (
+	// ErrRefunded means that the line has the refund already.
+	ErrRefunded = errors.New("the line has this refund already")
 	// ErrNotHeld means that a key to be released is not the line's.
 	ErrNotHeld = errors.New("the key is not the line's")
 	// ErrTooManyKeys means that a change needs more than one transaction: see MaxKeys.

@@ -24,6 +24,14 @@ const (
 	Cancelled    EventKind = "cancelled"     // the line waited, and shall not any longer
 	Reported     EventKind = "reported"      // the platform reported what Code names, such as subscription.cancelled: nothing was changed
 	AddressAdded EventKind = "address-added" // the line had no customer's address; a repeat brought it
+
+	UnitsReturned EventKind = "units-returned" // units of the line, Code is the refund or the reason
+	OrderReturned EventKind = "order-returned" // the whole order, Code is the refund, the dispute or the reason
+	RefundFailed  EventKind = "refund-failed"  // the customer has no money back; nothing was changed
+	Held          EventKind = "held"           // Code is the reason
+	Released      EventKind = "released"       // from a hold, Code is its reason
+	Replaced      EventKind = "replaced"       // a key was set aside for a new one
+	Resent        EventKind = "resent"         // the mail with the keys is sent again
 )
 
 // The events of a line's mails.

@@ -87,8 +87,9 @@ const (
 	Fulfilled   State = "fulfilled"   // holds every key it paid for
 	Waiting     State = "waiting"     // keys are missing; it stands in its pool's queue
 	Unconnected State = "unconnected" // no pool feeds its product; it stands in its product's queue
-	OnHold      State = "on_hold"     // under review or in dispute: gets no keys, stands in no queue
+	OnHold      State = "on_hold"     // held for a reason: gets no keys, stands in no queue, is not mailed
 	Returned    State = "returned"    // given back in full
+	Expected    State = "expected"    // returned, in whole or in part, before it was paid; stands in no queue
 )
 
 // Customer is who paid. A platform that does not know a field leaves it empty.
@@ -122,19 +123,41 @@ type Fulfillment struct {
 	Product  string
 	Pool     string // empty while no pool feeds the product
 
-	Quantity  int // units paid for
-	Wanted    int // keys due for them; 0 while unconnected
-	Returned  int // keys given back
-	Allocated int // good keys it holds, Keys and chunks together
-	OnHold    bool
-	// ReturnedAll means that everything is given back, also of a line whose number of
-	// keys is not known yet: connecting its product gets it none.
-	ReturnedAll bool
+	Quantity    int // units paid for
+	KeysPerUnit int // keys due for each of them; 0: their number does not depend on the units
+	Wanted      int // keys due for all units; 0 while unconnected
+	Allocated   int // good keys it holds, Keys and chunks together
+
+	// What was given back. Returned follows from the others: see Connect and Return.
+	ReturnedUnits int
+	ReturnedAll   bool // all units, also of a line whose units or keys are not known yet
+	Returned      int  // keys that are not due any more, though the line may hold them still
+	// KeysBack is what becomes of the keys that the line holds beyond those it is due:
+	// see Surplus.
+	KeysBack Disposition
+
+	// Holds are the reasons for which the line is on hold, sorted.
+	Holds []Hold
+	// PaidAfter are the returns of its whole order that came before the line was paid, by
+	// their ids. They hold it once (see HoldPaidAfterReturn), and forbid nothing after a
+	// person has released it.
+	PaidAfter []string
+
+	// Expected means that the line was not paid yet: the record keeps what was returned
+	// of it. The payment fills in the rest.
+	Expected bool
+
+	// PartOfMore means that the order also has lines that Keypool does not deliver: an
+	// amount that is given back may be theirs.
+	PartOfMore bool
 
 	// Keys are the keys it holds, in the order they were taken. A record read
 	// without its chunks holds the first InlineKeys at most.
 	Keys   []pool.Key
 	Chunks int // items that hold the keys beyond InlineKeys
+
+	// Replaced are keys that were set aside for others: naming one again replaces nothing.
+	Replaced []pool.KeyID
 
 	// Takes are those of its keys that are not in the count of its pool's keys yet, in
 	// the order they were taken. The mailer of the keys counts them.
@@ -159,13 +182,20 @@ const InlineKeys = 20
 // Missing returns how many keys the line still has a right to.
 func (f Fulfillment) Missing() int { return f.Wanted - f.Returned - f.Allocated }
 
-// State returns the state that follows from the numbers.
+// Surplus returns how many keys the line holds beyond those it is due, after a return
+// that takes more than one change.
+func (f Fulfillment) Surplus() int { return max(0, -f.Missing()) }
+
+// State returns the state that follows from the numbers. What is returned stays
+// returned, whatever else holds it.
 func (f Fulfillment) State() State {
 	switch {
-	case f.OnHold:
-		return OnHold
+	case f.Expected:
+		return Expected
 	case f.ReturnedAll || f.Wanted > 0 && f.Returned >= f.Wanted:
 		return Returned
+	case len(f.Holds) > 0:
+		return OnHold
 	case f.Pool == "":
 		return Unconnected
 	case f.Missing() > 0:
@@ -173,6 +203,67 @@ func (f Fulfillment) State() State {
 	default:
 		return Fulfilled
 	}
+}
+
+// Waits reports whether the line stands in a queue, that of its pool or of its product.
+func (f Fulfillment) Waits() bool {
+	state := f.State()
+	return state == Waiting || state == Unconnected
+}
+
+// Active reports whether the line may get keys and be mailed.
+func (f Fulfillment) Active() bool {
+	return f.Waits() || f.State() == Fulfilled
+}
+
+// Connect names the pool that feeds the line, and the keys due for its units. Units that
+// were returned before get none.
+func (f *Fulfillment) Connect(pool string, perUnit, wanted int) {
+	f.Pool, f.KeysPerUnit, f.Wanted = pool, perUnit, wanted
+	f.countReturned()
+}
+
+// Paid returns the line of an expected record once it is paid: what was returned of it
+// stays returned.
+func (f Fulfillment) Paid(line Fulfillment) Fulfillment {
+	line.ID, line.Version, line.KeysBack = f.ID, f.Version+1, f.KeysBack
+	line.ReturnedUnits, line.ReturnedAll = f.ReturnedUnits, f.ReturnedAll
+	if line.ReturnedAll || line.ReturnedUnits >= line.Quantity {
+		line.ReturnAll()
+	} else {
+		line.countReturned()
+	}
+	return line
+}
+
+// Return gives units back, all of them if there are no more. Nothing is returned twice:
+// units beyond those paid for are not counted.
+func (f *Fulfillment) Return(units int) {
+	f.ReturnedUnits += units
+	if !f.Expected && f.ReturnedUnits >= f.Quantity {
+		f.ReturnAll()
+		return
+	}
+	f.countReturned()
+}
+
+// ReturnAll gives all units back.
+func (f *Fulfillment) ReturnAll() {
+	f.ReturnedAll = true
+	if !f.Expected {
+		f.ReturnedUnits = f.Quantity
+	}
+	f.countReturned()
+}
+
+// countReturned counts the keys that are not due any more. Where the number of keys does
+// not depend on the units, all of them are due until the last unit is returned.
+func (f *Fulfillment) countReturned() {
+	if f.ReturnedAll {
+		f.Returned = f.Wanted
+		return
+	}
+	f.Returned = min(f.ReturnedUnits*f.KeysPerUnit, f.Wanted)
 }
 
 // PoolID names the pool side that feeds the line.

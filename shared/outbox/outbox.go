@@ -56,6 +56,9 @@ type Entry struct {
 	DueAt       time.Time // when the sweep looks at the item; zero: never
 	MessageID   string    // SES's id of the mail last sent
 	Code        string    // of the last try's failure: SES's error code, never its text
+
+	// KeysOut means that a mailer has leased a mail with keys before this mail. See KeysLeft.
+	KeysOut bool
 }
 
 // SweepAfter is the time that the fast path has before the sweep looks.
@@ -68,5 +71,31 @@ const Lease = 10 * time.Minute
 
 // Next returns the entry for another mail of the item, due now.
 func (e Entry) Next(kind Kind, now time.Time) Entry {
-	return Entry{State: Due, Kind: kind, Number: e.Number + 1, DueAt: now.Add(SweepAfter)}
+	return Entry{State: Due, Kind: kind, Number: e.Number + 1, DueAt: now.Add(SweepAfter), KeysOut: e.KeysLeft()}
+}
+
+// KeysLeft reports whether a mailer has ever leased a mail with the item's keys: somebody
+// may know them, whatever became of that mail.
+func (e Entry) KeysLeft() bool { return e.KeysOut || e.Kind == Keys && !e.untouched() }
+
+// untouched reports whether no mailer has leased the mail.
+func (e Entry) untouched() bool { return e.State == Due && e.Tries == 0 && !e.LeaseExpired() }
+
+// Owed reports whether the item's keys are still to be mailed: no mail with them is due,
+// under way or gone.
+func (e Entry) Owed() bool { return e.Kind != Keys || e.State == None }
+
+// Dropped returns the entry when nothing is to be mailed. A mail that a mailer has leased
+// stays with its mailer.
+func (e Entry) Dropped() Entry {
+	switch {
+	case e.State == Sending:
+		return e
+	case e.State == Due && e.untouched():
+		e = Entry{Number: e.Number - 1, KeysOut: e.KeysOut} // as if it had never been due
+	case e.State == Due:
+		e.State = None
+	}
+	e.TryAt, e.LeaseEndsAt, e.DueAt = time.Time{}, time.Time{}, time.Time{}
+	return e
 }

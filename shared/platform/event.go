@@ -45,6 +45,7 @@ type Line struct {
 
 // Returned is a refund of an order: of some of its lines, of all, or of an amount.
 type Returned struct {
+	Within      string // as in Paid
 	Order       string
 	Test        bool
 	TestUnknown bool   // the platform names no side: it may be either
@@ -60,11 +61,12 @@ type Returned struct {
 // ReturnedLine is the part of a line that was refunded.
 type ReturnedLine struct {
 	ID       string
-	Quantity int
+	Quantity int // 0: all units that are left
 }
 
 // Disputed is a chargeback of an order, or a later turn of it.
 type Disputed struct {
+	Within      string // as in Paid
 	Order       string
 	Test        bool
 	TestUnknown bool   // the platform names no side: it may be either
@@ -74,13 +76,13 @@ type Disputed struct {
 }
 
 // DisputeState is how far a dispute has come.
-type DisputeState string
+type DisputeState = order.Dispute
 
 // The states of a dispute.
 const (
-	DisputeOpen DisputeState = "open"
-	DisputeWon  DisputeState = "won"  // by the merchant: the order stands
-	DisputeLost DisputeState = "lost" // the money went back
+	DisputeOpen = order.DisputeOpen
+	DisputeWon  = order.DisputeWon  // by the merchant: the order stands
+	DisputeLost = order.DisputeLost // the money went back
 )
 
 // Recorded is an event of a line that only stands in its history, such as

@@ -16,6 +16,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
 	"keypool/shared/mailaddress"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -64,10 +65,20 @@ func CheckMerchant(m catalog.Merchant) []Problem {
 			p.add("time_zone", "not a time zone; use an IANA name such as Europe/Berlin")
 		}
 	}
+	p.returnedKeys(m.ReturnedKeys)
 	if m.DefaultPool != "" {
 		p.name("default_pool", m.DefaultPool)
 	}
 	return p
+}
+
+// returnedKeys checks what becomes of keys that an order gives back.
+func (p *problems) returnedKeys(to order.Disposition) {
+	switch to {
+	case "", order.Revoke, order.Restock, order.Keep:
+	default:
+		p.add("returned_keys", "use %s, %s or %s", order.Revoke, order.Restock, order.Keep)
+	}
 }
 
 // CheckPool returns the mistakes in a pool's settings.
@@ -92,6 +103,7 @@ func CheckProduct(s catalog.Product) []Problem {
 	}
 	p.line("title", s.Title, s.Original == "")
 	p.line("short_title", s.ShortTitle, false)
+	p.returnedKeys(s.ReturnedKeys)
 	if s.Pool != "" {
 		p.name("pool", s.Pool)
 	}

@@ -103,7 +103,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	ses := &fakeSES{}
 	clock := func() time.Time { return noon }
 	mailer := &delivery.Mailer{
-		Lines: store.LineMails(), Notices: store.NoticeMails(), History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
+		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
 		MailSender: ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 	line := order.Fulfillment{

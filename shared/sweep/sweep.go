@@ -11,6 +11,8 @@
 //     stream hands it to the function deliver again;
 //   - a line that waits. It asks fill to look at the line's queue and, if the
 //     customer has waited long enough, sets one delay mail due;
+//   - a return or a dispute of an order that lines may have missed. It is applied again;
+//   - a line that holds keys which it gave back. They are taken from it;
 //   - an upload without progress, parked, or confirmed. It asks ingest to resume it, one
 //     that waits for the next day once there is room for it;
 //   - a file that was rejected days ago. It reminds the file's owner.
@@ -72,6 +74,14 @@ type Store interface {
 	RemindUpload(ctx context.Context, u upload.Upload, dueAt time.Time, tell notice.Notice) error
 }
 
+// Orders finishes what returns and disputes began; see lifecycle.Lifecycle.
+type Orders interface {
+	// Resume applies what is known of an order to its lines.
+	Resume(ctx context.Context, w order.Whole) error
+	// Drain takes the keys from a line that it is not due any more.
+	Drain(ctx context.Context, id order.LineID) error
+}
+
 // Catalog reads the merchants' settings.
 type Catalog interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
@@ -88,6 +98,7 @@ type Sender interface {
 type Sweeper struct {
 	Store   Store
 	Catalog Catalog
+	Orders  Orders
 	Fill    Sender // the queue of fill
 	Ranges  Sender // the queue of ingest
 
@@ -103,6 +114,8 @@ type Swept struct {
 	Waiting  int // lines that wait
 	Told     int // customers who get a delay mail
 	Uploads  int // handed to ingest again
+	Orders   int // whose returns and disputes were applied again
+	Drained  int // lines whose returned keys were taken
 	Reminded int // owners of refused or parked files
 }
 
@@ -146,6 +159,11 @@ func (r *run) item(ctx context.Context, item due.Item) error {
 		if err := r.line(ctx, item); err != nil {
 			return fmt.Errorf("line %s: %w", item.Line.ID, err)
 		}
+	case item.Order != nil:
+		if err := r.Orders.Resume(ctx, *item.Order); err != nil {
+			return fmt.Errorf("order %s: %w", item.Order.ID, err)
+		}
+		r.count(func(s *Swept) { s.Orders++ })
 	case item.Notice != nil:
 		if err := r.notice(ctx, item); err != nil {
 			return fmt.Errorf("notice of %s: %w", item.Notice.Kind, err)
@@ -165,8 +183,15 @@ func (r *run) notice(ctx context.Context, item due.Item) error {
 
 func (r *run) line(ctx context.Context, item due.Item) error {
 	f, now := *item.Line, r.Now()
+	if f.Surplus() > 0 {
+		if err := r.Orders.Drain(ctx, f.ID); err != nil {
+			return err
+		}
+		r.count(func(s *Swept) { s.Drained++ })
+		return nil // the line is as it should be, or due again
+	}
 	mail := dueAgain(f.Mail, now)
-	if !waits(f) {
+	if !f.Waits() {
 		return r.setMail(ctx, outbox.LineItem(string(f.ID)), f.Version, mail)
 	}
 	if err := r.askForFill(ctx, f); err != nil {
@@ -227,10 +252,6 @@ func dueAgain(e outbox.Entry, now time.Time) outbox.Entry {
 
 // longest is the longest time between two looks at an item.
 const longest = time.Hour
-
-func waits(f order.Fulfillment) bool {
-	return f.State() == order.Waiting || f.State() == order.Unconnected
-}
 
 func (r *run) askForFill(ctx context.Context, f order.Fulfillment) error {
 	if f.State() == order.Unconnected {

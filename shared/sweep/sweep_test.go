@@ -18,6 +18,7 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -61,6 +62,7 @@ func open(t *testing.T, options ...dynamotest.Option) *yard {
 	y := &yard{t: t, store: store, tables: tables, fill: new(outgoing), ranges: new(outgoing), now: noon}
 	y.sweeper = &sweep.Sweeper{
 		Store: store, Catalog: store, Fill: y.fill, Ranges: y.ranges,
+		Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: y.fill, Now: func() time.Time { return y.now }},
 		DelayMailAfter: 5 * time.Minute,
 		Now:            func() time.Time { return y.now },
 	}
@@ -191,7 +193,7 @@ func TestSweep_asksOncePerQueue(t *testing.T) {
 	y.line("b", func(f *order.Fulfillment) { f.Side = pool.Test })
 	y.line("c", func(f *order.Fulfillment) { f.Pool = "ring" })
 	y.line("d", func(f *order.Fulfillment) { f.Pool, f.Wanted, f.Product = "", 0, "unheard-of" })
-	y.line("held", func(f *order.Fulfillment) { f.OnHold = true })
+	y.line("held", func(f *order.Fulfillment) { f.Hold(order.HoldByHand) })
 	if got, want := y.sweep(5*time.Minute).Waiting, 15; got != want {
 		t.Errorf("%d waiting lines were looked at, want %d", got, want)
 	}
@@ -251,7 +253,7 @@ func TestSweep_oneDelayMail(t *testing.T) {
 		return func(f *order.Fulfillment) { f.Pool, f.Wanted, f.Product = "", 0, product }
 	}
 	told := []order.LineID{y.line("waits", waiting), y.line("described", unconnected("described"))}
-	not := []order.LineID{y.line("t-shirt", unconnected("t-shirt")), y.line("ignored", unconnected("ignored")), y.line("held", func(f *order.Fulfillment) { f.OnHold = true })}
+	not := []order.LineID{y.line("t-shirt", unconnected("t-shirt")), y.line("ignored", unconnected("ignored")), y.line("held", func(f *order.Fulfillment) { f.Hold(order.HoldByHand) })}
 
 	y.sweep(5 * time.Minute)
 	y.wantMail(told[0], outbox.Entry{DueAt: noon.Add(7 * time.Minute)}) // not a moment later than promised

@@ -36,6 +36,7 @@ type Line struct {
 	Allocated  int
 	OnHold     bool
 	All        bool // everything is given back
+	Expected   bool // not paid yet
 	Mail       string
 	Keys       []HeldKey // chunks included
 
@@ -60,7 +61,7 @@ type source struct{ side, text string }
 // waits reports whether the line belongs in a queue: it misses keys that it has a
 // right to, or that number is not known yet.
 func (l Line) waits() bool {
-	return !l.OnHold && !l.All && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
+	return !l.OnHold && !l.All && !l.Expected && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
 }
 
 // Audit reads the tables whole and reports everything that breaks the promise; see
@@ -109,7 +110,8 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			line.Mail, _ = item["mail"].(string)
 			line.ReceivedAt = int64(integer(item["receivedAt"]))
 			line.Wanted, line.Allocated, line.Returned = integer(item["wanted"]), integer(item["allocated"]), integer(item["returned"])
-			line.OnHold, _ = item["onHold"].(bool)
+			_, line.OnHold = item["holds"]
+			line.Expected, _ = item["expected"].(bool)
 			line.All, _ = item["returnedAll"].(bool)
 			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
 			pool, _ := item["pool"].(string)

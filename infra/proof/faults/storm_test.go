@@ -23,6 +23,7 @@ import (
 	"keypool/shared/due"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -67,6 +68,7 @@ type storm struct {
 	filler  *claim.Filler
 	worker  *ingest.Worker
 	mailer  *delivery.Mailer
+	changes *lifecycle.Lifecycle
 	sweeper *sweep.Sweeper
 	checker *stock.Checker
 
@@ -120,10 +122,11 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Objects: s.bucket, Reports: &ingesttest.Reports{}, RangeJobs: s.queue, Fill: s.queue, Now: s.clock.now,
 	}
 	s.mailer = &delivery.Mailer{
-		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), History: s.store, Settings: settings, Uploads: s.store, Counts: s.store, MailSender: s.ses,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s.store, History: s.store, Settings: settings, Uploads: s.store, Counts: s.store, MailSender: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
-	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Fill: s.queue, Ranges: s.queue, DelayMailAfter: 5 * time.Minute, Now: s.clock.now}
+	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Keys: s.store, Settings: s.store, Fill: s.queue, Now: s.clock.now}
+	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Orders: s.changes, Fill: s.queue, Ranges: s.queue, DelayMailAfter: 5 * time.Minute, Now: s.clock.now}
 	s.checker = &stock.Checker{Pools: s.store, Keys: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 
 	ctx := context.Background()

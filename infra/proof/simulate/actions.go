@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"keypool/shared/claim"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
-	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/random"
 	"keypool/shared/settings"
@@ -210,14 +209,16 @@ func (w *world) answerHeld(id string) {
 	}
 }
 
-// changeLine changes a paid line: it is returned in whole or in part, put on hold,
-// released from the hold, or one of its keys is replaced.
+// changeLine changes a line, paid or not yet: it is returned in whole or in part, put on
+// hold by hand, released from the hold, or one of its keys is replaced.
 type changeLine struct {
 	kind   string
 	order  string
 	side   pool.Side
 	line   string
 	keysTo order.Disposition // what becomes of the returned keys
+	units  int               // returned in part
+	times  int               // a platform reports a refund so often
 	serial int
 }
 
@@ -226,122 +227,108 @@ func (h changeLine) String() string {
 	if h.keysTo != "" {
 		says += fmt.Sprintf(" (%s its keys)", h.keysTo)
 	}
+	if h.units > 0 {
+		says += fmt.Sprintf(", %d units", h.units)
+	}
 	return says
 }
 
 func (h changeLine) do(w *world) {
-	w.spawn(func() {
-		w.untilDone(fmt.Sprintf("%s %d", h.kind, h.serial), func(ctx context.Context, now time.Time) error {
-			for more, err := true, error(nil); more; {
-				if more, err = h.commitChange(ctx, w, now); err != nil {
-					return err
+	identity := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order, Line: h.line}
+	id, refund, act := identity.ID(), fmt.Sprint("refund ", h.serial), lifecycle.Act{By: "simulation", Why: h.kind}
+	if h.kind == returnedLine || h.kind == returnedUnits {
+		w.ledger.expectReturn(id, refund, h.units)
+	}
+	for n := range max(h.times, 1) {
+		w.spawn(func() {
+			w.untilDone(fmt.Sprintf("%s %d/%d", h.kind, h.serial, n), func(ctx context.Context, now time.Time) error {
+				changes := w.lifecycle(func() time.Time { return now })
+				var err error
+				switch h.kind {
+				case returnedLine, returnedUnits:
+					_, err = changes.ReturnLine(ctx, lifecycle.LineReturn{
+						Identity: identity, Account: platform, Refund: refund, Units: h.units, Act: act, KeysBack: h.keysTo,
+					})
+					if err == nil {
+						w.ledger.returnAnswered(id, refund)
+					}
+				case "held":
+					_, err = changes.Hold(ctx, id, act)
+				case "released":
+					_, err = changes.Release(ctx, id, act)
+				case "sent again":
+					_, err = changes.Resend(ctx, id, act)
+				case "replaced":
+					err = h.replace(ctx, w, changes, id, act)
 				}
-			}
-			return nil
+				if errors.Is(err, order.ErrState) || errors.Is(err, order.ErrNoKeys) || errors.Is(err, order.ErrNotHeld) {
+					return nil
+				}
+				return err
+			})
 		})
-	})
+	}
 }
 
-// commitChange commits one change of the line, and reports whether more keys are to be
-// released.
-func (h changeLine) commitChange(ctx context.Context, w *world, now time.Time) (more bool, err error) {
-	id := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order, Line: h.line}.ID()
-	before, ok, err := w.store.Fulfillment(ctx, id)
+// The kinds of returns of one line.
+const (
+	returnedLine  = "returned"
+	returnedUnits = "returned in part"
+)
+
+// replace has one of the line's keys replaced, as its merchant does who reads the order
+// first: any of its keys, be it in a chunk.
+func (h changeLine) replace(ctx context.Context, w *world, changes *lifecycle.Lifecycle, id order.LineID, act lifecycle.Act) error {
+	line, ok, err := w.store.Fulfillment(ctx, id)
 	if err != nil || !ok {
-		return false, err
+		return err
 	}
-	change, state := order.ChangeOf(before), before.State()
-	after := &change.After
-	switch {
-	case h.kind == "returned" && before.Wanted > 0 && (state != order.Returned || before.Allocated > 0):
-		after.Returned = before.Wanted
-		more, err = h.releaseSurplus(ctx, w, &change)
-	case h.kind == "returned in part" && (state == order.Waiting || state == order.Fulfilled) && before.Returned < before.Wanted:
-		after.Returned += 1 + w.number(fmt.Sprint("returned ", h.serial), before.Wanted-before.Returned)
-		_, err = h.releaseSurplus(ctx, w, &change) // the line keeps its other keys
-	case h.kind == "replaced" && state == order.Fulfilled && before.Allocated > 0:
-		if err = h.replace(ctx, w, &change, now); len(change.Released) == 0 {
-			return false, err
-		}
-	case h.kind == "held" && (state == order.Waiting || state == order.Unconnected):
-		after.OnHold = true
-	case h.kind == "released" && before.OnHold:
-		after.OnHold = false
-	default:
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	switch is := after.State(); {
-	case is == order.Fulfilled && (state != order.Fulfilled || len(change.Allocated) > 0):
-		after.Mail = after.Mail.Next(outbox.Keys, now) // it has all keys that it is still due
-	case (is == order.Waiting || is == order.Unconnected) && after.Mail.DueAt.IsZero():
-		after.Mail.DueAt = now.Add(outbox.SweepAfter)
-	}
-	if err := w.store.Commit(ctx, change); err != nil {
-		return false, err
-	}
-	restocked := slices.ContainsFunc(change.Released, func(r order.Release) bool { return r.To == order.Restock })
-	if restocked || after.State() == order.Waiting {
-		w.send(ctx, order.FillPool(after.PoolID()))
-	}
-	return more, nil
-}
-
-// releaseSurplus releases the keys that the line holds beyond its entitlement, the newest
-// first: from its newest chunk, or from its own item if it has no chunk. It reports
-// whether more are left.
-func (h changeLine) releaseSurplus(ctx context.Context, w *world, change *order.Change) (more bool, err error) {
-	chunks, err := w.store.Chunks(ctx, change.After.ID)
-	if err != nil {
-		return false, err
-	}
-	held := change.After.Keys
-	if len(chunks) > 0 {
-		change.Chunk = chunks[len(chunks)-1]
-		held = change.Chunk.Keys
-	}
-	surplus := -change.After.Missing()
-	for _, key := range slices.Backward(held[max(0, len(held)-max(0, surplus)):]) {
-		if err := h.release(w, change, key.ID); err != nil {
-			return false, err
-		}
-	}
-	return len(change.Released) < surplus, nil
-}
-
-// replace gives the line an available key for one that it holds.
-func (h changeLine) replace(ctx context.Context, w *world, change *order.Change, now time.Time) error {
-	chunks, err := w.store.Chunks(ctx, change.After.ID)
+	chunks, err := w.store.Chunks(ctx, id)
 	if err != nil {
 		return err
 	}
-	held := change.After.Keys
+	held := line.Keys
 	if n := w.number(fmt.Sprint("replaced chunk ", h.serial), len(chunks)+1); n > 0 || len(held) == 0 && len(chunks) > 0 {
-		change.Chunk = chunks[max(n-1, 0)]
-		held = change.Chunk.Keys
+		held = chunks[max(n-1, 0)].Keys
 	}
-	candidates, err := w.store.Candidates(ctx, change.After.PoolID(), w.plan.Conditions.Shards, 1)
-	if err != nil || len(candidates) == 0 || len(held) == 0 {
-		return err
+	if len(held) == 0 {
+		return nil
 	}
-	if err := h.release(w, change, held[w.number(fmt.Sprint("replaced ", h.serial), len(held))].ID); err != nil {
-		return err
-	}
-	change.Allocate(candidates[:1], now)
-	return nil
+	_, err = changes.Replace(ctx, id, held[w.number(fmt.Sprint("replaced ", h.serial), len(held))].ID, act)
+	return err
 }
 
-// release releases a key of the line. A key may be restocked only if no mailer ever
-// read it.
-func (h changeLine) release(w *world, change *order.Change, key pool.KeyID) error {
-	to, mail := h.keysTo, change.Before.Mail
-	unseen := mail.Number == 0 || mail.Number == 1 && (mail.Kind == outbox.Delay || mail.State == outbox.Due && mail.Tries == 0)
-	if to == order.Restock && !unseen {
-		to = order.Revoke
+// changeOrder is what a platform reports of an order as a whole: it was returned, or a
+// dispute of it was opened, won or lost. The order may not be paid yet.
+type changeOrder struct {
+	kind   string
+	order  string
+	side   pool.Side
+	id     string // of the refund or the dispute
+	times  int
+	serial int
+}
+
+func (h changeOrder) String() string {
+	return fmt.Sprintf("order %s is %s (%s), reported %d times", h.order, h.kind, h.id, h.times)
+}
+
+func (h changeOrder) do(w *world) {
+	id := order.Identity{Merchant: merchant, Side: h.side, Origin: platform, Order: h.order}.OrderID()
+	of := order.Whole{ID: id, Merchant: merchant, Side: h.side, Account: platform, Order: h.order}
+	for n := range h.times {
+		w.spawn(func() {
+			w.untilDone(fmt.Sprintf("%s %d/%d", h.kind, h.serial, n), func(ctx context.Context, now time.Time) (err error) {
+				changes := w.lifecycle(func() time.Time { return now })
+				if h.kind == "returned" {
+					_, err = changes.ReturnOrder(ctx, of, order.Return{ID: h.id, By: "simulation", Why: h.kind})
+				} else {
+					_, err = changes.Dispute(ctx, of, h.id, order.Dispute(h.kind))
+				}
+				return err
+			})
+		})
 	}
-	return change.Release(order.Release{Key: key, To: to, Shards: w.plan.Conditions.Shards})
 }
 
 // send sends fill requests as the API does: once. A lost request is left to the sweep.

@@ -19,6 +19,7 @@ import (
 // checkEnd checks the end of a history against the orders and files.
 func (w *world) checkEnd() {
 	w.checkLines()
+	w.checkOrders()
 	w.checkFiles()
 	w.checkShown("before the night", true)
 	w.passNight()
@@ -146,7 +147,7 @@ func (w *world) checkMails() {
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
 		now, went := l.lines[id], l.mails[outbox.LineItem(string(id))]
-		whole := now.wanted > 0 && now.missing() <= 0 && now.returnedCount < now.wanted && !now.onHold
+		whole := now.wanted > 0 && now.missing() <= 0 && !now.returned() && !now.onHold
 		switch {
 		case whole && (went == nil || went.accepted["keys"] == 0 && !went.refused["keys"]):
 			l.problem("%s has its keys and no mail went out; its mail is %q", l.name(id), now.mail)

@@ -42,6 +42,8 @@ type ledger struct {
 	problems            []string
 	versions            []version
 	keyEvents           []keyEvent
+	wholes              map[string]*known // by order
+	reported            reported
 	uploads             map[string]*uploadRecord // by record
 	catalog             catalogState
 	released            map[string]order.LineID // keys that lines release in the current commit
@@ -72,8 +74,13 @@ type line struct {
 	id                                   order.LineID
 	version, wanted, held, returnedCount int
 	onHold                               bool
-	queue, sort                          string // its place if it waits
-	name                                 string // of the order and of the line in it
+	holds                                []string
+	expected                             bool // not paid yet
+	returnedUnits                        int
+	returnedAll                          bool
+	paidAfter                            map[string]bool // returns of its order
+	queue, sort                          string          // its place if it waits
+	name                                 string          // of the order and of the line in it
 	product, currency                    string
 	quantity                             int
 	parts                                map[string]map[string]string // sort key of the line or a chunk -> its keys
@@ -100,7 +107,7 @@ func (l *line) put(part string, keys [][2]string) {
 func (l *line) missing() int { return l.wanted - l.returnedCount - l.held }
 
 func (l *line) waits() bool {
-	return !l.onHold && (l.wanted == 0 || l.missing() > 0)
+	return !l.onHold && !l.expected && !l.returned() && (l.wanted == 0 || l.missing() > 0)
 }
 
 // place is a line's place in a queue.
@@ -121,6 +128,7 @@ type queueRead struct {
 type version struct {
 	line   order.LineID
 	number int
+	paid   bool // the first version of the line as a paid one: a return may have come before
 	held   int
 	gained []string // keys
 	at     time.Time
@@ -132,6 +140,7 @@ func newLedger(w *world) *ledger {
 		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, removed: map[string][]time.Time{},
 		available: map[string]map[string]*key{}, reads: map[string]queueRead{}, readsBeforeLateCall: map[string]queueRead{}, mails: map[outbox.Item]*mailState{},
 		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
+		wholes: map[string]*known{}, reported: reported{map[order.LineID]map[string]int{}, map[order.LineID]map[string]bool{}},
 		released: map[string]order.LineID{}, mailedKeys: map[string]bool{}, history: fnv.New64a(),
 		catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}},
 	}
@@ -232,6 +241,9 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			remember(id)
 			l.lineChanged(id, change.After)
 			l.outboxChanged(outbox.LineItem(string(id)), change.Before, change.After)
+		case sk == "order":
+			orderID, _ := orderOf(pk, sk)
+			l.wholeChanged(orderID, change.After)
 		case strings.HasPrefix(sk, "keys#"):
 			id, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)
@@ -346,12 +358,20 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	if version := num(after, "version"); version != there.version+1 {
 		l.problem("%s went from version %d to %d", l.name(id), there.version, version)
 	}
-	if product, quantity := str(after, "product"), num(after, "quantity"); there.version > 0 && (product != there.product || quantity != there.quantity) {
+	if product, quantity := str(after, "product"), num(after, "quantity"); there.version > 0 && !there.expected && (product != there.product || quantity != there.quantity) {
 		l.problem("%s was paid as %d x %s and is now %d x %s", l.name(id), there.quantity, there.product, quantity, product)
 	}
 	there.put("line", keysIn(after))
 	there.version, there.wanted, there.held, there.returnedCount = num(after, "version"), num(after, "wanted"), num(after, "allocated"), num(after, "returned")
-	_, there.onHold = after["onHold"]
+	there.holds = textsIn(after, "holds")
+	there.onHold = len(there.holds) > 0
+	_, there.expected = after["expected"]
+	there.returnedUnits = num(after, "returnedUnits")
+	_, there.returnedAll = after["returnedAll"]
+	there.paidAfter = map[string]bool{}
+	for _, id := range textsIn(after, "paidAfter") {
+		there.paidAfter[id] = true
+	}
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")
 	if name := str(after, "order"); name != "" {
@@ -456,13 +476,13 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	}
 	slices.Sort(gained)
 	if before.version != now.version {
-		l.versions = append(l.versions, version{line: id, number: now.version, held: now.held, gained: gained, at: time.Now()})
+		l.versions = append(l.versions, version{line: id, number: now.version, paid: (before.version == 0 || before.expected) && !now.expected, held: now.held, gained: gained, at: time.Now()})
 	}
 	if len(gained) == 0 {
 		return
 	}
 	switch {
-	case before.version == 0:
+	case before.version == 0, before.expected:
 		l.checkNewcomer(c, now, len(gained))
 	case lost > 0 && len(gained) <= lost: // a person replaces keys, even if other lines wait
 		l.w.add("key replaced", len(gained))

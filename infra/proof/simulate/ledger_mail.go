@@ -48,10 +48,11 @@ type mailNumber struct {
 type lease struct {
 	kind string
 	keys map[string]string // id -> text
+	at   time.Time
 }
 
 func (l *ledger) noteLease(item outbox.Item, number int, kind string) {
-	taken := lease{kind: kind}
+	taken := lease{kind: kind, at: time.Now()}
 	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
 		taken.keys = there.keys
 	}
@@ -104,6 +105,9 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	kind, keys := taken.kind, slices.Sorted(maps.Values(taken.keys))
 	if !ok {
 		l.problem("mail %d of %s went out, and nobody had leased it", number, l.subject(item))
+	}
+	if kind == "keys" {
+		l.checkMayLeave(order.LineID(item.ID), taken.at)
 	}
 	for id, text := range taken.keys {
 		l.mailedKeys[id] = true

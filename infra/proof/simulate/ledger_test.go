@@ -446,9 +446,9 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a line under review is given a key": {
 			func(b *fixture) {
-				b.write("claim", with(lineItem(idA, 1, 1), "onHold", 1))
+				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{"review"}))
 				b.write("ingest", keyItem("k", "available", ""))
-				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "onHold", 1))
+				b.write("fill", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 2, 1, "k"), "holds", []string{"review"}))
 			}, "did not wait, and got 1 keys",
 		},
 		"a line that was given back is given a key": {
@@ -681,7 +681,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "backordered", "sequence", n+1, "toldAt", 1_000+n)},
 						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n+1)))
 					if served {
-						b.write("x", with(lineItem(idA, 2, 1), "onHold", 1), placeItem(idA, 0))
+						b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"review"}), placeItem(idA, 0))
 					}
 				}
 			}, "",

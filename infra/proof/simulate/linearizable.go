@@ -18,8 +18,8 @@ import (
 // key is available or not. A line has a version. They are written at known moments: a key
 // is added, withdrawn or allocated, a line is made or gets its next version. A claim, seen
 // from its platform, reads the version of its line at some moment between the call and
-// the answer; a call without an answer read nothing. A line is made while a call for it is
-// under way.
+// the answer; a call without an answer read nothing. A line is made, or one that was
+// returned before is completed, while a call for it is under way.
 func (w *world) checkLinearizable() string {
 	l := w.ledger
 	objects := map[checked][]porcupine.Operation{}
@@ -36,9 +36,12 @@ func (w *world) checkLinearizable() string {
 		}
 		add(checked{key: e.key}, operation{kind: kind}, nil, e.at, e.at)
 	}
-	known := map[versionOf]version{}
+	known, paid := map[versionOf]version{}, map[order.LineID]version{}
 	for _, v := range l.versions {
 		known[versionOf{v.line, v.number}] = v
+		if v.paid {
+			paid[v.line] = v
+		}
 		add(checked{line: v.line}, operation{versionWritten, v.number}, nil, v.at, v.at)
 		for _, key := range v.gained {
 			add(checked{key: key}, operation{kind: keyAllocated}, nil, v.at, v.at)
@@ -46,7 +49,7 @@ func (w *world) checkLinearizable() string {
 	}
 	called := map[order.LineID]bool{} // lines that were made while a call was under way
 	for _, c := range w.answers.claims {
-		made, is := known[versionOf{c.id, 1}]
+		made, is := paid[c.id]
 		if c.changed || !is {
 			continue // checkLines reports an answer for a line that was never made
 		}
@@ -57,7 +60,7 @@ func (w *world) checkLinearizable() string {
 			continue
 		}
 		switch v, there := known[versionOf{c.id, c.version}]; {
-		case !there:
+		case !there, v.number < made.number:
 			return fmt.Sprintf("%s was answered at version %d, which it never had", l.name(c.id), c.version)
 		case v.held != c.held:
 			return fmt.Sprintf("%s was answered with %d keys at version %d, which holds %d", l.name(c.id), c.held, c.version, v.held)
@@ -65,7 +68,7 @@ func (w *world) checkLinearizable() string {
 		add(checked{line: c.id}, operation{kind: claimed}, c.version, c.asked, c.answered)
 	}
 	for _, v := range l.versions {
-		if v.number == 1 && !called[v.line] {
+		if v.paid && !called[v.line] {
 			return fmt.Sprintf("%s was made while no call for it was under way", l.name(v.line))
 		}
 	}

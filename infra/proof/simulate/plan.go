@@ -260,15 +260,33 @@ func (m *planner) lineChange() action {
 }
 
 func (m *planner) changeOf(p payOrder) action {
+	if m.oneIn(4) {
+		return m.orderChange(p)
+	}
 	h := changeLine{
-		kind:  []string{"returned", "returned in part", "held", "released", "replaced"}[m.rng.IntN(5)],
-		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(),
+		kind:  []string{returnedLine, returnedUnits, "held", "released", "replaced"}[m.rng.IntN(5)],
+		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(), times: 1,
 	}
 	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.oneIn(2) { // often: its chunks are written again or emptied
-		h.line, h.kind = large.id, []string{"returned", "returned in part", "replaced"}[m.rng.IntN(3)]
+		h.line, h.kind = large.id, []string{returnedLine, returnedUnits, "replaced"}[m.rng.IntN(3)]
 	}
-	if h.kind == "returned" || h.kind == "returned in part" || h.kind == "replaced" {
+	if h.kind == returnedLine || h.kind == returnedUnits {
 		h.keysTo = []order.Disposition{order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(4)]
+		h.times = 1 + m.rng.IntN(3)
+	}
+	if h.kind == returnedUnits {
+		i := slices.IndexFunc(p.lines, func(l paidLine) bool { return l.id == h.line })
+		h.units = 1 + m.rng.IntN(p.lines[i].quantity)
+	}
+	return h
+}
+
+// orderChange is what a platform reports of an order as a whole. An order has two refunds
+// and two disputes at most, so that the reports of each meet.
+func (m *planner) orderChange(p payOrder) action {
+	h := changeOrder{
+		kind: []string{"returned", "open", "open", "won", "won", "lost"}[m.rng.IntN(6)], order: p.order, side: p.side,
+		id: fmt.Sprint(1 + m.rng.IntN(2)), times: 1 + m.rng.IntN(2), serial: m.next(),
 	}
 	return h
 }

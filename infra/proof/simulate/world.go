@@ -19,6 +19,7 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
@@ -431,7 +432,7 @@ func startUpload(id string) upload.Message { return upload.Resume(merchant, id) 
 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{
-		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
+		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), Orders: w.store, History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
 		MailSender: w.ses, Sender: sender, Operator: operator, Now: p.now,
 	}
 }
@@ -439,10 +440,15 @@ func (w *world) mailer(p *process) *delivery.Mailer {
 // delayMailAfter is the time that a customer waits before the delay mail.
 const delayMailAfter = 5 * time.Minute
 
+// lifecycle changes lines by a clock.
+func (w *world) lifecycle(now func() time.Time) *lifecycle.Lifecycle {
+	return &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Keys: w.store, Settings: w.store, Fill: w.fillQueue, Now: now}
+}
+
 func (w *world) sweep(name string) {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
-	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Fill: w.fillQueue, Ranges: w.rangeQueue, DelayMailAfter: delayMailAfter, Now: p.now}
+	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Orders: w.lifecycle(p.now), Fill: w.fillQueue, Ranges: w.rangeQueue, DelayMailAfter: delayMailAfter, Now: p.now}
 	if w.sweeps.Add(1) > 1 {
 		w.count("sweep beside another")
 	}

@@ -40,7 +40,7 @@ type replyLine struct {
 
 // documentation is where the event is described: a member of the API's document. It is
 // the type of a problem (RFC 9457, 3.1.1), so that a refused sender finds the way.
-const documentation = "/openapi.json#/webhooks/order.paid"
+const documentation = "/openapi.json#/webhooks"
 
 // Answer implements platform.Adapter. The worst result decides: a sender that is
 // answered 503 sends the order again, and the lines that are stored already stay as
@@ -72,6 +72,9 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 			continue
 		}
 		body.Order, body.IgnoredFields = result.Order, result.IgnoredFields
+		if result.Line == "" {
+			continue // what happened to an order that is not known yet
+		}
 		body.Lines = append(body.Lines, replyLine{result.Line, result.Product, result.State, result.Wanted, result.Allocated})
 	}
 	return respond(http.StatusOK, "application/json", body)

@@ -62,12 +62,12 @@ func TestAnswer(t *testing.T) {
 		"a field": {
 			[]platform.Result{{Outcome: platform.Rejected, Field: field}},
 			http.StatusBadRequest,
-			`{"type":"/openapi.json#/webhooks/order.paid","status":400,"title":"Bad Request","detail":"data.order is missing.","errors":[{"message":"is missing","location":"body.data.order"}]}`,
+			`{"type":"/openapi.json#/webhooks","status":400,"title":"Bad Request","detail":"data.order is missing.","errors":[{"message":"is missing","location":"body.data.order"}]}`,
 		},
 		"the body": {
 			[]platform.Result{{Outcome: platform.Rejected, Field: &platform.FieldError{Problem: "is no JSON"}}},
 			http.StatusBadRequest,
-			`{"type":"/openapi.json#/webhooks/order.paid","status":400,"title":"Bad Request","detail":"the body is no JSON.","errors":[{"message":"is no JSON","location":"body"}]}`,
+			`{"type":"/openapi.json#/webhooks","status":400,"title":"Bad Request","detail":"the body is no JSON.","errors":[{"message":"is no JSON","location":"body"}]}`,
 		},
 	} {
 		got := standard.Adapter{}.Answer(test.results)

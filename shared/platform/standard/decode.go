@@ -13,8 +13,29 @@ import (
 	"keypool/shared/platform"
 )
 
-// The one type of event that the scheme acts on.
-const typePaid = "order.paid"
+// The types of events that the scheme acts on.
+const (
+	typePaid     = "order.paid"
+	typeRefunded = "order.refunded"
+	typeDisputed = "order.disputed"
+)
+
+// types are the members that each type of event has.
+var types = map[string]map[string]bool{typePaid: members, typeRefunded: refundMembers, typeDisputed: disputeMembers}
+
+// The members of a refund and of a dispute, as members has those of a paid order.
+var (
+	refundMembers = map[string]bool{
+		"type": true, "data": true,
+		"data.order": true, "data.test": true, "data.refund": true, "data.failed": true,
+		"data.lines": true, "data.lines[]": true, "data.lines[].line": true, "data.lines[].quantity": true,
+		"data.amount": true, "data.currency": true, "data.refunded_at": false,
+	}
+	disputeMembers = map[string]bool{
+		"type": true, "data": true,
+		"data.order": true, "data.test": true, "data.dispute": true, "data.state": true, "data.disputed_at": false,
+	}
+)
 
 // members are the members that are read, by the path where they stand. Those that
 // decide what is delivered are true: the order is refused if such a member cannot be
@@ -46,7 +67,7 @@ func decode(body []byte) (platform.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{}
+	d := &decoder{members: members}
 	event := d.event(parsed)
 	if d.err != nil {
 		d.err.Order = d.order
@@ -58,7 +79,8 @@ func decode(body []byte) (platform.Event, error) {
 // decoder reads the members of a parsed body. The first mistake in a member that
 // decides is kept.
 type decoder struct {
-	order   string // once it is read
+	members map[string]bool // of the type of event
+	order   string          // once it is read
 	ignored []string
 	err     *platform.FieldError
 }
@@ -82,17 +104,63 @@ func (d *decoder) event(body value) platform.Event {
 	case kind == "":
 		d.refuse("type", "is missing: it says what happened, such as order.paid")
 		return nil
-	case kind != typePaid && plainType(kind) == typePaid:
-		d.refuse("type", "is almost order.paid, but not the same: write order.paid")
+	case types[kind] == nil && types[plainType(kind)] != nil:
+		meant := plainType(kind)
+		d.refuse("type", "is almost "+meant+", but not the same: write "+meant)
 		return nil
-	case kind != typePaid:
+	case types[kind] == nil:
 		return platform.Ignored{Type: kind, Unknown: true}
 	}
+	d.members = types[kind]
 	root.checkNames()
 	if data.missing() {
 		d.refuse("data", "is missing: it holds the order")
 	}
-	return d.paid(data)
+	switch kind {
+	case typeRefunded:
+		return d.refunded(data)
+	case typeDisputed:
+		return d.disputed(data)
+	default:
+		return d.paid(data)
+	}
+}
+
+// refunded reads a refund: of lines where it names any, else of an amount where it names
+// one, else of the whole order.
+func (d *decoder) refunded(data object) platform.Returned {
+	refund := platform.Returned{
+		Within: "data.",
+		Order:  data.id("order"), Test: data.bool("test"), ID: data.id("refund"), Failed: data.bool("failed"),
+		Amount: data.decimal("amount"), Currency: data.text("currency"), At: data.time("refunded_at"),
+	}
+	lines := data.objects("lines")
+	for _, line := range lines {
+		returned := platform.ReturnedLine{ID: line.id("line")}
+		if !line.members["quantity"].missing() {
+			if returned.Quantity = line.quantity("quantity"); returned.Quantity < 1 {
+				d.refuse(line.at("quantity"), "is less than 1: leave it out where all units are refunded")
+			}
+		}
+		refund.Lines = append(refund.Lines, returned)
+		line.checkNames()
+	}
+	if !data.members["lines"].missing() && len(lines) == 0 {
+		d.refuse("data.lines", "is empty: leave it out where the whole order is refunded")
+	}
+	refund.All = len(lines) == 0 && data.members["amount"].missing()
+	data.checkNames()
+	return refund
+}
+
+func (d *decoder) disputed(data object) platform.Disputed {
+	dispute := platform.Disputed{
+		Within: "data.",
+		Order:  data.id("order"), Test: data.bool("test"), ID: data.id("dispute"),
+		State: platform.DisputeState(data.text("state")), At: data.time("disputed_at"),
+	}
+	data.checkNames()
+	return dispute
 }
 
 // plainType spells a type as this scheme does: "Order_Paid" is "order.paid".
@@ -147,12 +215,12 @@ func (o object) at(name string) string {
 // case: a sender who writes "Quantity" means something by it. One that decides makes
 // the order refused, any other is ignored.
 func (o object) checkNames() {
-	for _, name := range namesIn(o.path) {
+	for _, name := range namesIn(o.d.members, o.path) {
 		for given := range o.members {
 			if given == name || !strings.EqualFold(given, name) {
 				continue
 			}
-			if members[pattern(o.at(name))] {
+			if o.d.members[pattern(o.at(name))] {
 				o.d.refuse(o.at(name), "is written in another case: names are case-sensitive, write "+name)
 			} else {
 				o.d.ignore(o.at(name))
@@ -162,7 +230,7 @@ func (o object) checkNames() {
 }
 
 // namesIn returns the names of the known members of the object at a path, sorted.
-func namesIn(path string) []string {
+func namesIn(members map[string]bool, path string) []string {
 	var names []string
 	for known := range members {
 		above, name := "", known
@@ -220,6 +288,15 @@ func (o object) text(name string) string {
 		o.d.refuse(o.at(name), "is not a text in quotes")
 	}
 	return member.text
+}
+
+// decimal returns a member that is an amount, "" where it is missing: 19.9 or "19.90".
+func (o object) decimal(name string) string {
+	member := o.members[name]
+	if !member.missing() && member.kind != '"' && member.kind != '0' {
+		o.d.refuse(o.at(name), "is neither a decimal nor one in quotes")
+	}
+	return strings.TrimSpace(member.text)
 }
 
 // bool returns a member that must be true or false, false where it is missing.

@@ -37,6 +37,8 @@ var answers = []struct {
 	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_… One that was revoked or has expired is answered as one that never was."},
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
+	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed."},
+	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys first."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
@@ -88,6 +90,10 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		}
 		return problem.New(http.StatusConflict, "Several orders have this number, and nothing was changed. Say which is meant by account and test; see errors.",
 			problem.Place{Message: "one of: " + strings.Join(matches, ", "), Location: "query"}), nil
+	}
+	var state *order.StateError
+	if errors.As(err, &state) {
+		return problem.New(http.StatusConflict, "The line is "+string(state.State)+", and nothing was changed."), nil
 	}
 	for _, a := range answers {
 		if !errors.Is(err, a.err) {

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/access"
+	"keypool/shared/lifecycle"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/random"
+	"keypool/shared/settings"
+	"keypool/shared/web/rest"
+)
+
+// changes changes lines that were paid; see lifecycle.Lifecycle.
+type changes interface {
+	lineActs
+	Cancel(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
+	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
+	Replace(ctx context.Context, id order.LineID, key pool.KeyID, act lifecycle.Act) (order.Fulfillment, error)
+}
+
+// lineActs are the acts that say no more than which lines.
+type lineActs interface {
+	Hold(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
+	Release(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
+	Resend(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
+}
+
+// Acted says how the lines of an order stand after an act.
+type Acted struct {
+	Order   string      `json:"order"`
+	Account string      `json:"account"`
+	Test    bool        `json:"test"`
+	Lines   []ActedLine `json:"lines" nullable:"false"`
+}
+
+// ActedLine is a line that an act was about.
+type ActedLine struct {
+	ID      string `json:"id" doc:"Keypool's name for the line."`
+	Line    string `json:"line"`
+	Product string `json:"product"`
+	State   string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected"`
+	Done    bool   `json:"done" doc:"false: its state does not allow it, and it is left as it is."`
+}
+
+var sampleActed = Acted{Order: "A-1001", Account: "shop-eu", Lines: []ActedLine{
+	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", State: string(order.Returned), Done: true},
+}}
+
+// Reason is what the caller says of an act.
+type Reason struct {
+	Reason string `json:"reason,omitempty" maxLength:"200" doc:"Why, for the history of the lines." example:"the customer asked for it"`
+}
+
+// LinesAct says which lines an act is about.
+type LinesAct struct {
+	Reason
+	Lines []string `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"Lines of the order, as the platform names them; all of them where left out."`
+}
+
+// ReturnAct says what is given back.
+type ReturnAct struct {
+	Reason
+	Lines []ReturnedUnits `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"What is given back; everything that is left of the order where left out."`
+	Keys  string          `json:"keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of the keys; what the product's settings say where left out."`
+	// Refund makes a repeat harmless.
+	Refund string `json:"refund,omitempty" maxLength:"128" doc:"An id of the return. The same id again changes nothing: give one where units are given back, since a call whose answer was lost is then safe to repeat." example:"RMA-17"`
+}
+
+// ReturnedUnits are units of one line.
+type ReturnedUnits struct {
+	Line  string `json:"line" maxLength:"128"`
+	Units int    `json:"units,omitempty" minimum:"1" maximum:"10000" doc:"All that are left where left out."`
+}
+
+// ReplaceAct names the key that is replaced.
+type ReplaceAct struct {
+	Reason
+	Line  string `json:"line" maxLength:"128" doc:"The line, as the platform names it."`
+	KeyID string `json:"key_id" maxLength:"256" doc:"One of the line's key_ids. The same one again replaces nothing, so a repeat is harmless."`
+}
+
+var (
+	sampleLines  = LinesAct{Reason: Reason{"the customer asked for it"}, Lines: []string{"1"}}
+	sampleReturn = ReturnAct{
+		Reason: Reason{"does not run"}, Lines: []ReturnedUnits{{Line: "1", Units: 1}},
+		Keys: string(order.Revoke), Refund: "RMA-17",
+	}
+	sampleReplace = ReplaceAct{Reason: Reason{"does not work"}, Line: "1", KeyID: "acme#live#9hXk3N1cQ0o8s2Yw5b7T4u6R"}
+)
+
+// act is a request about the lines of one order.
+type act[B any] struct {
+	number string
+	which  WhichOrder
+	body   B
+}
+
+type actByPath[B any] struct {
+	OrderPath
+	Body B
+}
+
+type actByQuery[B any] struct {
+	OrderQuery
+	Body B
+}
+
+// addAct adds an act, by an order in the path and by one in the query.
+func addAct[B any](to *rest.API, id, verb, summary, description string, sample B, do func(context.Context, act[B]) (*rest.Body[Acted], error)) {
+	const several = " Several orders of the number (of two accounts, or a paid one and a test) are 409, and errors names them: say which is meant by account and test."
+	rest.Register(to, huma.Operation{
+		OperationID: id, Method: http.MethodPost, Path: "/v1/orders/{order}/" + verb, Tags: []string{"Orders"},
+		Summary: summary, Description: description + several,
+		Errors: []int{404, 409}, RequestBody: rest.Request(sample), Responses: to.Responses(sampleActed, 200),
+	}, func(ctx context.Context, in *actByPath[B]) (*rest.Body[Acted], error) {
+		return do(ctx, act[B]{in.Order, in.WhichOrder, in.Body})
+	})
+	rest.Register(to, huma.Operation{
+		OperationID: id + "-by-query", Method: http.MethodPost, Path: "/v1/orders/" + verb, Tags: []string{"Orders"},
+		Summary: summary + " (order in the query)", Description: description + several,
+		Errors: []int{404, 409}, RequestBody: rest.Request(sample), Responses: to.Responses(sampleActed, 200),
+	}, func(ctx context.Context, in *actByQuery[B]) (*rest.Body[Acted], error) {
+		return do(ctx, act[B]{in.Order, in.WhichOrder, in.Body})
+	})
+}
+
+func (a *api) addActs(to *rest.API) {
+	addAct(to, "return-order", "return", "Give an order back, or parts of it",
+		"The keys of what is given back are revoked, for sale again, or left to the customer, as keys or the settings say; what waits is not delivered any more. Nothing is paid back: that is the platform's. The customer is not told.", sampleReturn, a.returnOrder)
+	addAct(to, "hold-order", "hold", "Put lines of an order on hold",
+		"They get no key and no mail until they are released. A mail that is under way goes out.", sampleLines, a.linesAct(changes.Hold))
+	addAct(to, "release-order", "release", "Release lines of an order from hold",
+		"Whatever held them, but for disputes, which end when the platform says so. They get their keys, in their old place of the queue, and their mail.", sampleLines, a.linesAct(changes.Release))
+	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
+		"To the address that the order was paid with. A mail that is due or under way is enough.", sampleLines, a.linesAct(changes.Resend))
+	addAct(to, "replace-key", "replace", "Replace a key of a line",
+		"The line gets another key of its pool, the former one is revoked, and its keys are mailed again. 409 if the pool has no key left, or the line is not fulfilled.", sampleReplace, a.replaceKey)
+}
+
+func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Acted], error) {
+	refund := in.body.Refund
+	if refund == "" {
+		refund = fmt.Sprintf("by hand %016x", random.Uint64(ctx))
+	}
+	units := map[string]int{}
+	var named []string
+	for _, line := range in.body.Lines {
+		units[line.Line] = line.Units
+		named = append(named, line.Line)
+	}
+	return a.actOn(ctx, in.number, in.which, named, func(line order.Fulfillment) (order.Fulfillment, error) {
+		return a.changes.ReturnLine(ctx, lifecycle.LineReturn{
+			Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
+			Account:  line.Account, Refund: refund, Units: units[line.Line],
+			Act: actOf(ctx, in.body.Reason.Reason), KeysBack: order.Disposition(in.body.Keys),
+		})
+	})
+}
+
+// linesAct returns the operation of an act that says no more than which lines.
+func (a *api) linesAct(do func(changes, context.Context, order.LineID, lifecycle.Act) (order.Fulfillment, error)) func(context.Context, act[LinesAct]) (*rest.Body[Acted], error) {
+	return func(ctx context.Context, in act[LinesAct]) (*rest.Body[Acted], error) {
+		return a.actOn(ctx, in.number, in.which, in.body.Lines, func(line order.Fulfillment) (order.Fulfillment, error) {
+			return do(a.changes, ctx, line.ID, actOf(ctx, in.body.Reason.Reason))
+		})
+	}
+}
+
+func (a *api) replaceKey(ctx context.Context, in act[ReplaceAct]) (*rest.Body[Acted], error) {
+	if in.body.Line == "" || in.body.KeyID == "" {
+		return nil, &settings.InvalidError{Problems: []settings.Problem{{Path: "key_id", Message: "name the line and one of its key_ids"}}}
+	}
+	var refused error
+	out, err := a.actOn(ctx, in.number, in.which, []string{in.body.Line}, func(line order.Fulfillment) (order.Fulfillment, error) {
+		got, err := a.changes.Replace(ctx, line.ID, pool.KeyID(in.body.KeyID), actOf(ctx, in.body.Reason.Reason))
+		if errors.Is(err, order.ErrState) {
+			refused = err
+		}
+		return got, err
+	})
+	if err == nil {
+		err = refused
+	}
+	return out, err
+}
+
+// actOn does something to lines of the one order that is meant, one after the other, to
+// all of them where none is named. Lines whose state does not allow it are left.
+func (a *api) actOn(ctx context.Context, number string, which WhichOrder, named []string, do func(order.Fulfillment) (order.Fulfillment, error)) (*rest.Body[Acted], error) {
+	lines, err := a.findOne(ctx, number, which)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range named {
+		if !slices.ContainsFunc(lines, func(l order.Fulfillment) bool { return l.Line == name }) {
+			return nil, settings.ErrNotFound
+		}
+	}
+	out := Acted{Order: number, Account: lines[0].Account, Test: lines[0].Side == pool.Test, Lines: []ActedLine{}}
+	for _, line := range lines {
+		if len(named) > 0 && !slices.Contains(named, line.Line) {
+			continue
+		}
+		now, err := do(line)
+		if err != nil && !errors.Is(err, order.ErrState) {
+			return nil, err
+		}
+		out.Lines = append(out.Lines, ActedLine{string(line.ID), line.Line, line.Product, string(now.State()), err == nil})
+	}
+	return &rest.Body[Acted]{Body: out}, nil
+}
+
+// actOf says who acts, and why.
+func actOf(ctx context.Context, why string) lifecycle.Act {
+	by := access.From(ctx).Name
+	if by == "" {
+		by = "api"
+	}
+	return lifecycle.Act{By: by, Why: why}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// paidOrder returns a line that holds its keys.
+func (w *world) paidOrder(number string, quantity int) order.Fulfillment {
+	w.Helper()
+	elden := pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
+	keys := dynamotest.Stock(w, w.tables, elden, 4, dynamotest.Texts("KEY-"+number, quantity)...)
+	line := w.claim("acme", "elden", pool.Live, number, quantity)
+	change := order.ChangeOf(line)
+	change.After.Connect("elden", 1, quantity)
+	change.Allocate(keys, time.Now())
+	change.Settle(time.Now())
+	if err := w.store.Commit(w.Context(), change); err != nil {
+		w.Fatal(err)
+	}
+	return change.After
+}
+
+// People hold, release, send again and give back, and the history tells who did what and why.
+func TestActs(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	w.paidOrder("7", 2)
+	for _, step := range []struct {
+		path, body, state string
+		done              bool
+	}{
+		{"/v1/orders/7/hold", `{"reason":"looks odd"}`, "on_hold", true},
+		{"/v1/orders/7/resend", `{}`, "on_hold", false},
+		{"/v1/orders/7/release", `{"reason":"it is fine","lines":["1"]}`, "fulfilled", true},
+		{"/v1/orders/resend?order=7", `{}`, "fulfilled", true},
+		{"/v1/orders/7/return", `{"lines":[{"line":"1","units":1}],"refund":"RMA-1","reason":"does not run"}`, "fulfilled", true},
+		{"/v1/orders/7/return", `{"lines":[{"line":"1","units":1}],"refund":"RMA-1"}`, "fulfilled", true},
+		{"/v1/orders/7/return", `{"keys":"restock"}`, "returned", true},
+		{"/v1/orders/7/hold", `{}`, "returned", false},
+	} {
+		var got Acted
+		w.shop(token, "POST", step.path, step.body).Want(200).Into(&got)
+		if got.Order != "7" || len(got.Lines) != 1 || got.Lines[0].State != step.state || got.Lines[0].Done != step.done {
+			t.Errorf("%s %s: %+v, want %s, done %v", step.path, step.body, got.Lines, step.state, step.done)
+		}
+	}
+	var read OrderList
+	w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&read)
+	line := read.Items[0].Lines[0]
+	if line.Returned != 2 || line.Allocated != 0 {
+		t.Errorf("read %+v", line)
+	}
+	said := ""
+	for _, h := range line.History {
+		said += h.What + " by " + h.By + ": " + h.Code + "\n"
+	}
+	for _, want := range []string{"held by the token ", "looks odd\n", "released by the token ", "it is fine\n", "units-returned by the token ", "does not run\n"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not in the history:\n%s", want, said)
+		}
+	}
+	books := dynamotest.Audit(t, w.tables)
+	if books.Revoked != 1 || books.Available != 1 { // no mailer had the other
+		t.Errorf("%d keys are revoked, %d for sale", books.Revoked, books.Available)
+	}
+	w.shop(token, "POST", "/v1/orders/7/hold", `{"lines":["9"]}`).Want(404)
+	w.shop(token, "POST", "/v1/orders/8/hold", `{}`).Want(404)
+	w.shop(token, "POST", "/v1/orders/7/return", `{"keys":"sell"}`).Want(422)
+}
+
+// A key is replaced once for one name of it, and never by none.
+func TestActs_replace(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	w.paidOrder("7", 1)
+	var read OrderList
+	w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&read)
+	bad := read.Items[0].Lines[0].KeyIDs[0]
+	body := `{"line":"1","key_id":"` + bad + `","reason":"does not work"}`
+	w.shop(token, "POST", "/v1/orders/7/replace", body).Want(409) // the pool is empty
+	dynamotest.Stock(w, w.tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}, 4, dynamotest.Texts("NEW", 3)...)
+	for range 2 {
+		w.shop(token, "POST", "/v1/orders/7/replace", body).Want(200)
+	}
+	w.shop(token, "POST", "/v1/orders/7/replace", `{"line":"1","key_id":"acme#live#nobody's"}`).Want(404)
+	w.shop(token, "POST", "/v1/orders/7/hold", `{}`).Want(200)
+	w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&read)
+	now := read.Items[0].Lines[0]
+	if len(now.KeyIDs) != 1 || now.KeyIDs[0] == bad || len(now.Holds) != 1 || now.Holds[0] != "by hand" {
+		t.Errorf("read %+v", now)
+	}
+	w.shop(token, "POST", "/v1/orders/7/replace", `{"line":"1","key_id":"`+now.KeyIDs[0]+`"}`).Want(409)
+	if books := dynamotest.Audit(t, w.tables); books.Revoked != 1 || books.Available != 2 {
+		t.Errorf("%d keys are revoked, %d for sale", books.Revoked, books.Available)
+	}
+}
+
+// An act on a number that several orders have is refused with those it fits.
+func TestActs_severalOrdersOfANumber(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.claim("acme", "elden", pool.Live, "1", 1)
+	w.claim("acme", "elden", pool.Test, "1", 1)
+	for _, act := range []string{"return", "hold", "release", "resend"} {
+		w.shop(token, "POST", "/v1/orders/1/"+act, `{}`).Want(409)
+		w.shop(token, "POST", "/v1/orders/"+act+"?order=1&test=true", `{}`).Want(200)
+	}
+	var live OrderList
+	w.shop(token, "GET", "/v1/orders/1?test=false", nil).Want(200).Into(&live)
+	if state := live.Items[0].Lines[0].State; state != "waiting" {
+		t.Errorf("the paid order is %s", state)
+	}
+}

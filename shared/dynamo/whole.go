@@ -1,0 +1,129 @@
+package dynamo
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/retry"
+)
+
+// wholeItem is what is known of an order as a whole: see order.Whole.
+type wholeItem struct {
+	primaryKey
+	V       int `dynamodbav:"v"`
+	Version int `dynamodbav:"version"`
+
+	Merchant string `dynamodbav:"merchant"`
+	Side     string `dynamodbav:"side"`
+	Account  string `dynamodbav:"account"`
+	Order    string `dynamodbav:"order"`
+
+	Returns  []returnItem             `dynamodbav:"returns,omitempty"`
+	Disputes map[string]order.Dispute `dynamodbav:"disputes,omitempty"`
+
+	ChangedAt int64  `dynamodbav:"changedAt"`
+	Due       string `dynamodbav:"due,omitempty"`
+	DueAt     int64  `dynamodbav:"dueAt,omitempty"`
+}
+
+type returnItem struct {
+	ID       string `dynamodbav:"id"`
+	By       string `dynamodbav:"by"`
+	Why      string `dynamodbav:"why,omitempty"`
+	At       int64  `dynamodbav:"at"`
+	Amount   string `dynamodbav:"amount,omitempty"`
+	Currency string `dynamodbav:"currency,omitempty"`
+}
+
+func newWholeItem(w order.Whole) wholeItem {
+	item := wholeItem{
+		primaryKey: wholeKey(w.ID), V: schema, Version: w.Version,
+		Merchant: w.Merchant, Side: string(w.Side), Account: w.Account, Order: w.Order,
+		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
+	}
+	for _, r := range w.Returns {
+		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency})
+	}
+	if !w.DueAt.IsZero() {
+		item.Due = duePartition(w.ID)
+	}
+	return item
+}
+
+func decodeWhole(item attrs) (order.Whole, error) {
+	i, err := decode[wholeItem](item, oldestInOrders)
+	if err != nil {
+		return order.Whole{}, err
+	}
+	id, _ := i.whole()
+	w := order.Whole{
+		ID: id, Version: i.Version,
+		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Order: i.Order,
+		Disputes: i.Disputes, ChangedAt: at(i.ChangedAt), DueAt: at(i.DueAt),
+	}
+	for _, r := range i.Returns {
+		w.Returns = append(w.Returns, order.Return{ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency})
+	}
+	return w, nil
+}
+
+// Whole returns what is known of an order as a whole, of version 0 if that is nothing:
+// one consistent read.
+func (s *Store) Whole(ctx context.Context, orderID string) (order.Whole, error) {
+	item, err := s.get(ctx, s.tables.Orders, wholeKey(orderID))
+	if err != nil || item == nil {
+		return order.Whole{ID: orderID}, wrap(err, "read what is known of an order")
+	}
+	w, err := decodeWhole(item)
+	return w, wrap(err, "read what is known of an order")
+}
+
+// PutWhole stores what is known of an order, if no more is known than w was made of. Its
+// error is retry.ErrChanged otherwise.
+func (s *Store) PutWhole(ctx context.Context, w order.Whole) error {
+	before := w.Version
+	w.Version++
+	err := s.write(ctx, put(s.tables.Orders, encode(newWholeItem(w)), locked(before)))
+	return wrap(err, "store what is known of an order")
+}
+
+// SetWholeDue changes the time at which the sweep applies what is known of an order;
+// zero: never. Nothing else changes, not even the version: whoever reads what is known
+// reads the same. Its error is retry.ErrChanged if more is known than was seen.
+func (s *Store) SetWholeDue(ctx context.Context, w order.Whole, dueAt time.Time) error {
+	u := newUpdate(atVersion(w.Version))
+	if dueAt.IsZero() {
+		u.remove("due")
+		u.remove("dueAt")
+	} else {
+		u.set("due", text(duePartition(w.ID)))
+		u.set("dueAt", number(millis(dueAt)))
+	}
+	return wrap(s.write(ctx, u.write(s.tables.Orders, wholeKey(w.ID))), "set when an order is due")
+}
+
+// LineAndWhole returns a line as Fulfillment does, and what is known of its order as Whole
+// does: one consistent batch read.
+func (s *Store) LineAndWhole(ctx context.Context, id order.LineID) (f order.Fulfillment, ok bool, w order.Whole, err error) {
+	w = order.Whole{ID: id.OrderHalf()}
+	keys := []attrs{lineKey(id).attrs(), wholeKey(w.ID).attrs()}
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Orders, keys)
+	if err != nil {
+		return f, false, w, wrap(err, "read line %s", id)
+	}
+	for _, item := range items {
+		if _, is := keyOf(item).whole(); is {
+			w, err = decodeWhole(item)
+		} else {
+			f, err = decodeFulfillment(item)
+			ok = err == nil
+		}
+		if err != nil {
+			return f, false, w, wrap(err, "read line %s", id)
+		}
+	}
+	return f, ok, w, nil
+}

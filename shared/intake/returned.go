@@ -1,0 +1,131 @@
+package intake
+
+import (
+	"context"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/lifecycle"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/platform"
+	"keypool/shared/pool"
+)
+
+// byWebhook is who acts in histories.
+const byWebhook = "webhook"
+
+// returned gives back what was refunded, of an order that was paid before or will be. A
+// refund that says too little to tell what it is for takes nothing: the merchant is asked.
+func (in *Intake) returned(ctx context.Context, from platform.Account, r platform.Request, event platform.Returned) []platform.Result {
+	if err := event.Check(in.MaxQuantity); err != nil {
+		return in.Refuse(ctx, from, r, err)
+	}
+	if event.Failed {
+		// What it took stays taken: nobody knows whether the customer still has the keys.
+		return in.ask(ctx, from, event.Order, notice.RefundFailed, event.ID)
+	}
+	var results []platform.Result
+	for _, side := range sides(event.Test, event.TestUnknown) {
+		switch {
+		case len(event.Lines) > 0:
+			results = append(results, in.returnLines(ctx, from, event, side)...)
+		case event.All:
+			lines, err := in.Orders.ReturnOrder(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: byWebhook, Why: event.ID})
+			results = append(results, in.changed(ctx, event.Order, lines, err)...)
+		default:
+			lines, clear, err := in.Orders.ReturnAmount(ctx, whole(from, side, event.Order), order.Return{
+				ID: event.ID, By: byWebhook, Why: event.ID, Amount: event.Amount, Currency: event.Currency,
+			})
+			if err == nil && !clear {
+				results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
+				continue
+			}
+			results = append(results, in.changed(ctx, event.Order, lines, err)...)
+		}
+	}
+	return results
+}
+
+// returnLines gives back units of lines, side by side. A line that fails does not undo the
+// others: the platform repeats the refund.
+func (in *Intake) returnLines(ctx context.Context, from platform.Account, event platform.Returned, side pool.Side) []platform.Result {
+	results := make([]platform.Result, len(event.Lines))
+	var returns errgroup.Group
+	returns.SetLimit(linesAtOnce)
+	for i, line := range event.Lines {
+		returns.Go(func() error {
+			got, err := in.Orders.ReturnLine(ctx, lifecycle.LineReturn{
+				Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
+				Account:  from.Name, Refund: event.ID, Units: line.Quantity,
+				Act: lifecycle.Act{By: byWebhook, Why: event.ID},
+			})
+			results[i] = in.changed(ctx, event.Order, []order.Fulfillment{got}, err)[0]
+			return nil
+		})
+	}
+	returns.Wait()
+	return results
+}
+
+// disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.
+func (in *Intake) disputed(ctx context.Context, from platform.Account, r platform.Request, event platform.Disputed) []platform.Result {
+	if err := event.Check(); err != nil {
+		return in.Refuse(ctx, from, r, err)
+	}
+	var results []platform.Result
+	for _, side := range sides(event.Test, event.TestUnknown) {
+		lines, err := in.Orders.Dispute(ctx, whole(from, side, event.Order), event.ID, event.State)
+		results = append(results, in.changed(ctx, event.Order, lines, err)...)
+	}
+	return results
+}
+
+// ask tells the merchant of something at an order that a person has to decide, once.
+func (in *Intake) ask(ctx context.Context, from platform.Account, number string, kind notice.Kind, id string) []platform.Result {
+	now := in.Now()
+	facts := notice.Facts{Orders: []string{number}, Account: from.Name, Cause: id, Count: 1}
+	result := platform.Result{Outcome: platform.Accepted, Order: number}
+	if err := in.Records.RaiseNotice(ctx, notice.New(from.Merchant, kind, from.Name+"#"+number+"#"+id, facts, now)); err != nil {
+		slog.ErrorContext(ctx, "order.not_changed", "merchant", from.Merchant, "account", from.Name, "error", err)
+		result.Outcome = platform.Failed
+	}
+	return []platform.Result{result}
+}
+
+// changed returns the results of a change of an order. An order that is not known yet
+// gives one result without a line: what was said of it is remembered.
+func (in *Intake) changed(ctx context.Context, number string, lines []order.Fulfillment, err error) []platform.Result {
+	if err != nil {
+		slog.ErrorContext(ctx, "order.not_changed", "error", err)
+		return []platform.Result{{Outcome: platform.Failed, Order: number}}
+	}
+	if len(lines) == 0 {
+		slog.InfoContext(ctx, "order.remembered")
+		return []platform.Result{{Outcome: platform.Accepted, Order: number}}
+	}
+	results := make([]platform.Result, len(lines))
+	for i, line := range lines {
+		slog.InfoContext(ctx, "order.changed", "line", line.ID, "state", line.State())
+		results[i] = platform.Result{
+			Outcome: platform.Accepted, Order: number, Line: line.Line, Product: line.Product,
+			State: line.State(), Wanted: line.Wanted, Allocated: line.Allocated,
+		}
+	}
+	return results
+}
+
+// whole names an order.
+func whole(from platform.Account, side pool.Side, number string) order.Whole {
+	id := order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: number}
+	return order.Whole{ID: id.OrderID(), Merchant: from.Merchant, Side: side, Account: from.Name, Order: number}
+}
+
+// sides are the sides that an order may be on.
+func sides(test, unknown bool) []pool.Side {
+	if unknown {
+		return []pool.Side{pool.Live, pool.Test}
+	}
+	return []pool.Side{pool.SideOf(test)}
+}

@@ -1,0 +1,30 @@
+// Package lifecycle changes lines after they were paid: returns, disputes, holds,
+// replaced keys, mails sent again. Package claim gives a line its keys, this package
+// does everything else, and both commit the same order.Change.
+//
+// # What it promises
+//
+// A return or a dispute that is known keeps the keys it concerns from leaving, whatever
+// comes first: the payment, the return, or the mail. It is applied once, however often
+// it is reported. A key that a customer may have seen is never sold again.
+//
+// # How
+//
+// A return of some units names its line: it is one change of that line, with the
+// refund's id in the same transaction. If the line was not paid yet, the change stores an
+// expected line, and the payment completes that.
+//
+// A return of a whole order, and a dispute, name no line. They are written to the order's
+// own item first (order.Whole), and then applied to the lines that there are. Claims and
+// mailers read that item. A line may be stored meanwhile by a claim that read the item
+// too early, and this process may die: the sweep applies the item again until no such
+// claim can be under way any more.
+//
+// Applying it checks in the line's own transaction that no more is known by then, and
+// starts over from the lines if it is: an application with old knowledge would hold a
+// line for a dispute that has ended, and nothing would ever release it.
+//
+// A change takes up to order.MaxKeys keys from a line, its newest first. If there are
+// more, the line says so first (see order.Fulfillment.Surplus), is not mailed and stays
+// due until further changes have taken them.
+package lifecycle

@@ -1,0 +1,243 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/retry"
+)
+
+// Store keeps lines.
+type Store interface {
+	// Fulfillment returns a line as it stands now, with the keys of its own item, and
+	// false if there is none.
+	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+	// Lines returns the lines of an order as they stand now, each as Fulfillment does.
+	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
+	// Chunks returns the chunks of a line as they stand now, oldest first.
+	Chunks(ctx context.Context, id order.LineID) ([]order.Chunk, error)
+	// Commit writes the changes, all or nothing. On retry.ErrChanged the lines, and what
+	// is known of their orders, should be read again; *order.ExistsError means the same
+	// of a new line. order.ErrRefunded means that the line has the refund already.
+	Commit(ctx context.Context, changes ...order.Change) error
+}
+
+// Wholes keeps what is known of orders as a whole.
+type Wholes interface {
+	// Whole returns what is known of an order now, of version 0 if that is nothing.
+	Whole(ctx context.Context, orderID string) (order.Whole, error)
+	// PutWhole stores it, unless more is known by now: that is retry.ErrChanged.
+	PutWhole(ctx context.Context, w order.Whole) error
+	// SetWholeDue changes when the sweep applies it; zero: never. It is retry.ErrChanged
+	// if more is known than w says.
+	SetWholeDue(ctx context.Context, w order.Whole, dueAt time.Time) error
+}
+
+// Sender sends a message, to be received after the delay.
+type Sender interface {
+	Send(ctx context.Context, message any, delay time.Duration) error
+}
+
+// Lifecycle changes lines. It is safe for concurrent use.
+type Lifecycle struct {
+	Store    Store
+	Wholes   Wholes
+	Keys     Keys           // for Replace only
+	Settings catalog.Reader // uncached
+	Fill     Sender         // the queue of order.FillRequest
+	Now      func() time.Time
+}
+
+// Act says who changes something, and why. Both are shown in the line's history.
+type Act struct {
+	By  string // a function, or a token's name
+	Why string // the platform's id of a refund or a dispute, or a person's own words
+}
+
+// indexLag is the time in which the index of available keys shows nearly every write.
+const indexLag = 2 * time.Second
+
+// decision makes a change of a line as it stands. No change is nil: the line is right as
+// it is.
+type decision func(line order.Fulfillment) (*order.Change, error)
+
+// change reads a line, commits what decide makes of it, and takes the keys from it that it
+// is not due any more. It starts again while others change the line. A line that is not
+// stored is an empty one.
+func (l *Lifecycle) change(ctx context.Context, id order.LineID, decide decision) (order.Fulfillment, error) {
+	var line order.Fulfillment
+	var before *order.Fulfillment
+	err := retry.Contention.Do(ctx, func() (err error) {
+		if line, _, err = l.Store.Fulfillment(ctx, id); err != nil {
+			return err
+		}
+		change, err := decide(line)
+		if err != nil || change == nil {
+			return err
+		}
+		before = change.Before
+		if err = l.commit(ctx, change); err == nil {
+			line = change.After
+		}
+		return err
+	})
+	if err != nil {
+		return line, err
+	}
+	return l.drain(ctx, line, before)
+}
+
+// drain takes keys from the line until it holds no more than it is due. If that is cut
+// off, the sweep goes on with it.
+func (l *Lifecycle) drain(ctx context.Context, line order.Fulfillment, before *order.Fulfillment) (order.Fulfillment, error) {
+	changed := before != nil
+	for line.Surplus() > 0 {
+		changed = true
+		err := retry.Contention.Do(ctx, func() error {
+			change := order.ChangeOf(line)
+			err := l.commit(ctx, &change)
+			if err == nil {
+				line = change.After
+				return nil
+			}
+			if there, ok, unread := l.Store.Fulfillment(ctx, line.ID); unread == nil && ok {
+				line = there
+				if line.Surplus() == 0 {
+					return nil // somebody else took them
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return line, err
+		}
+	}
+	if changed {
+		l.askForFill(ctx, line)
+	}
+	return line, nil
+}
+
+// Drain takes the keys from a line that it is not due any more.
+func (l *Lifecycle) Drain(ctx context.Context, id order.LineID) error {
+	_, err := l.change(ctx, id, func(order.Fulfillment) (*order.Change, error) { return nil, nil })
+	return wrap(err, "take keys from line %s", id)
+}
+
+// commit completes a change (surplus keys are taken from the line, and its mail follows)
+// and stores it.
+func (l *Lifecycle) commit(ctx context.Context, change *order.Change) error {
+	if err := l.takeBack(ctx, change); err != nil {
+		return err
+	}
+	change.Settle(l.Now())
+	err := l.Store.Commit(ctx, *change)
+	if errors.As(err, new(*order.ExistsError)) {
+		return retry.ErrChanged // the line was paid meanwhile
+	}
+	return taken(err)
+}
+
+// takeBack takes keys from the line that it is not due any more, the newest first, as many
+// as one change may: those of its newest chunk, or of its own item if it has none.
+func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
+	line := &change.After
+	surplus := min(line.Surplus(), order.MaxKeys)
+	if surplus == 0 {
+		return nil
+	}
+	to, shards, err := l.keysBack(ctx, *line)
+	if err != nil {
+		return err
+	}
+	held := line.Keys
+	if line.Chunks > 0 {
+		chunks, err := l.Store.Chunks(ctx, line.ID)
+		if err != nil {
+			return err
+		}
+		if len(chunks) > 0 {
+			change.Chunk = chunks[len(chunks)-1]
+			held = change.Chunk.Keys
+		}
+	}
+	for _, key := range held[max(0, len(held)-surplus):] {
+		if err := change.Release(order.Release{Key: key.ID, To: to, Shards: shards}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysBack returns what becomes of keys that the line gives back, and the number of shards
+// of its pool. Keys are sold again only if no mailer ever held them.
+func (l *Lifecycle) keysBack(ctx context.Context, line order.Fulfillment) (order.Disposition, int, error) {
+	to := line.KeysBack
+	if to == "" {
+		var err error
+		if to, err = l.policy(ctx, line); err != nil {
+			return "", 0, err
+		}
+	}
+	if to != order.Restock {
+		return to, 0, nil
+	}
+	if line.Mail.KeysLeft() {
+		return order.Revoke, 0, nil
+	}
+	feeder, _, err := l.Settings.Pool(ctx, line.Merchant, line.Pool)
+	if feeder.Shards == 0 {
+		feeder.Shards = pool.DefaultShards // the pool was deleted
+	}
+	return order.Restock, feeder.Shards, err
+}
+
+// policy returns what becomes of the keys of a returned line by the settings of its
+// product, or else of its merchant.
+func (l *Lifecycle) policy(ctx context.Context, line order.Fulfillment) (order.Disposition, error) {
+	product, _, err := catalog.ReadProduct(ctx, l.Settings, line.Merchant, line.Product)
+	if err != nil {
+		return "", err
+	}
+	if product.ReturnedKeys != "" {
+		return product.ReturnedKeys, nil
+	}
+	merchant, _, err := l.Settings.Merchant(ctx, line.Merchant)
+	if err != nil || merchant.ReturnedKeys != "" {
+		return merchant.ReturnedKeys, err
+	}
+	return order.Revoke, nil
+}
+
+// askForFill asks for a fill of the line's pool: the line waits, or its place and its keys
+// are for others. If the message is lost, the sweep finds the lines that wait.
+func (l *Lifecycle) askForFill(ctx context.Context, line order.Fulfillment) {
+	request := order.FillPool(line.PoolID())
+	switch {
+	case line.State() == order.Unconnected:
+		request = order.FillProduct(line.Merchant, line.Side, line.Product)
+	case line.Pool == "":
+		return
+	}
+	if err := l.Fill.Send(ctx, request, indexLag); err != nil {
+		slog.WarnContext(ctx, "fill.not_requested", "line", line.ID, "error", err)
+	}
+}
+
+// note returns an entry of the line's history.
+func (l *Lifecycle) note(id order.LineID, event order.EventKind, act Act) order.History {
+	return order.History{Line: id, At: l.Now(), Event: event, By: act.By, Code: act.Why}
+}
+
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+}

@@ -1,0 +1,191 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/retry"
+)
+
+// LineReturn is a return of units of one line.
+type LineReturn struct {
+	Identity order.Identity
+	Account  string
+	Refund   string // the platform's id of the refund: the same id again changes nothing
+	Units    int    // 0: all that are left
+	Act
+
+	// KeysBack is what becomes of the keys; empty: what the settings say.
+	KeysBack order.Disposition
+}
+
+// ReturnLine gives units of a line back, and returns the line as it stands. Units of a
+// line that was not paid yet are remembered for its payment.
+func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfillment, error) {
+	id := r.Identity.ID()
+	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+		change := order.ChangeOf(line)
+		if line.Version == 0 {
+			change = order.NewLine(order.Fulfillment{
+				ID: id, Merchant: r.Identity.Merchant, Side: r.Identity.Side, Account: r.Account,
+				Origin: r.Identity.Origin, Order: r.Identity.Order, Line: r.Identity.Line,
+				Expected: true, ReceivedAt: l.Now(),
+			})
+		}
+		after := &change.After
+		if r.Units == 0 {
+			after.ReturnAll()
+		} else {
+			after.Return(r.Units)
+		}
+		if r.KeysBack != "" {
+			after.KeysBack = r.KeysBack
+		}
+		change.Refund = r.Refund
+		change.History = []order.History{l.note(id, order.UnitsReturned, r.Act)}
+		return &change, nil
+	})
+	if errors.Is(err, order.ErrRefunded) {
+		line, err = l.change(ctx, id, func(order.Fulfillment) (*order.Change, error) { return nil, nil })
+	}
+	return line, wrap(err, "return line %s", id)
+}
+
+// ReturnOrder gives back everything that is left of an order, and returns its lines as
+// they stand. Of names the order. Lines that are paid later are put on hold.
+func (l *Lifecycle) ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error) {
+	r.At = l.Now()
+	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddReturn(r) })
+}
+
+// ReturnAmount gives back what an amount pays for: everything, once the amounts of an
+// order make up its price; units of its only line, if the amount is a multiple of their
+// price. It is not clear if it is neither: then nothing is taken, and a person has to
+// decide. What is paid later, after an amount was given back, is held for the same reason.
+func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error) {
+	if lines, err = l.ReturnOrder(ctx, of, r); err != nil || len(lines) == 0 {
+		return lines, true, err
+	}
+	w, err := l.Wholes.Whole(ctx, of.ID)
+	if err != nil {
+		return nil, false, wrap(err, "return an amount")
+	}
+	if w.AllGivenBack(lines, r.Currency) {
+		lines, err = l.ReturnOrder(ctx, of, order.Return{ID: r.ID + " and all before", By: r.By, Why: r.Why})
+		return lines, true, err
+	}
+	units, clear := r.UnitsOf(lines)
+	if !clear {
+		return lines, false, nil
+	}
+	line := lines[0]
+	line, err = l.ReturnLine(ctx, LineReturn{
+		Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
+		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{r.By, r.Why},
+	})
+	return []order.Fulfillment{line}, true, err
+}
+
+// Dispute puts the lines of an order on hold, releases them, or returns them, as the
+// dispute comes and ends. It returns the lines as they stand.
+func (l *Lifecycle) Dispute(ctx context.Context, of order.Whole, id string, state order.Dispute) ([]order.Fulfillment, error) {
+	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddDispute(id, state) })
+}
+
+// add adds to what is known of an order, and applies it to the lines, also if it was known:
+// whoever brought it first may have died.
+func (l *Lifecycle) add(ctx context.Context, of order.Whole, add func(*order.Whole) (news bool)) ([]order.Fulfillment, error) {
+	err := retry.Contention.Do(ctx, func() error {
+		w, err := l.Wholes.Whole(ctx, of.ID)
+		if err != nil {
+			return err
+		}
+		w.Merchant, w.Side, w.Account, w.Order = of.Merchant, of.Side, of.Account, of.Order
+		if !add(&w) {
+			return nil
+		}
+		w.ChangedAt, w.DueAt = l.Now(), l.Now().Add(outbox.SweepAfter)
+		return l.Wholes.PutWhole(ctx, w)
+	})
+	if err != nil {
+		return nil, wrap(err, "store what is known of an order")
+	}
+	lines, err := l.apply(ctx, of.ID)
+	return lines, wrap(err, "apply what is known of an order to its lines")
+}
+
+// apply applies what is known of an order to each of its lines, and returns them as they
+// stand. It starts over if more is known, or a line is changed, meanwhile.
+func (l *Lifecycle) apply(ctx context.Context, orderID string) (lines []order.Fulfillment, err error) {
+	err = retry.Contention.Do(ctx, func() error {
+		w, err := l.Wholes.Whole(ctx, orderID)
+		if err != nil {
+			return err
+		}
+		if lines, err = l.Store.Lines(ctx, orderID); err != nil {
+			return err
+		}
+		for i, line := range lines {
+			if lines[i], err = l.applyTo(ctx, line, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return lines, err
+}
+
+// applyTo applies what is known of an order to one line.
+func (l *Lifecycle) applyTo(ctx context.Context, line order.Fulfillment, w order.Whole) (order.Fulfillment, error) {
+	change := order.ChangeOf(line)
+	news, any := w.Apply(&change.After)
+	if !any {
+		return l.drain(ctx, line, nil)
+	}
+	change.Known = &w
+	change.History = l.historyOf(line.ID, w, news)
+	if err := l.commit(ctx, &change); err != nil {
+		return line, err
+	}
+	return l.drain(ctx, change.After, change.Before)
+}
+
+// historyOf returns what the news are in the line's history.
+func (l *Lifecycle) historyOf(id order.LineID, w order.Whole, news order.News) []order.History {
+	var history []order.History
+	if news.Return != "" {
+		by := news.By
+		if by == "" {
+			by = "webhook" // a dispute that was lost
+		}
+		why := news.Why
+		if why == "" {
+			why = news.Return
+		}
+		history = append(history, l.note(id, order.OrderReturned, Act{by, why}))
+	}
+	for _, h := range news.Held {
+		history = append(history, l.note(id, order.Held, Act{"webhook", string(h)}))
+	}
+	for _, h := range news.Lifted {
+		history = append(history, l.note(id, order.Released, Act{"webhook", string(h)}))
+	}
+	return history
+}
+
+// Resume applies what is known of an order, for the sweep, which found it due. The order
+// stays due until no claim can be under way that read less than is known now.
+func (l *Lifecycle) Resume(ctx context.Context, found order.Whole) error {
+	began := l.Now()
+	if _, err := l.apply(ctx, found.ID); err != nil {
+		return wrap(err, "apply what is known of an order to its lines")
+	}
+	settled := found.ChangedAt.Add(order.LongestClaim)
+	if !began.Before(settled) {
+		return l.Wholes.SetWholeDue(ctx, found, time.Time{})
+	}
+	return l.Wholes.SetWholeDue(ctx, found, settled)
+}

@@ -1,0 +1,188 @@
+package order
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+// Whole is what is known of an order as a whole, whether its lines are known or not:
+// the returns and disputes that name no line. It is only added to, and never deleted.
+//
+// Who brings a return or a dispute writes it here, and then reads the lines. Who lets a
+// key leave (the mailer) writes to the line, and then reads here. One of the two always
+// sees the other, so that no key leaves after a return.
+type Whole struct {
+	ID      string // see Identity.OrderID
+	Version int    // 0: nothing is known
+
+	Merchant string
+	Side     pool.Side
+	Account  string
+	Order    string
+
+	Returns  []Return // in the order they came
+	Disputes map[string]Dispute
+
+	// ChangedAt is when something was last added.
+	ChangedAt time.Time
+	// DueAt is when the sweep applies it to the order's lines; zero: no more.
+	DueAt time.Time
+}
+
+// Return is a return that names no line of its order.
+type Return struct {
+	ID  string // the platform's
+	By  string // who brought it; see History
+	Why string
+	At  time.Time
+
+	// Amount is a decimal if an amount was given back, and not everything.
+	Amount   string
+	Currency string
+}
+
+// All reports whether everything was given back.
+func (r Return) All() bool { return r.Amount == "" }
+
+// Dispute is how far a dispute has come.
+type Dispute string
+
+// The states of a dispute.
+const (
+	DisputeOpen Dispute = "open"
+	DisputeWon  Dispute = "won"  // by the merchant: the order stands
+	DisputeLost Dispute = "lost" // the money went back
+)
+
+// LongestClaim is longer than any claim goes on with what it read of an order: a
+// function runs for 15 minutes at most, and clocks differ.
+const LongestClaim = 20 * time.Minute
+
+// AddReturn adds a return, and reports whether it is new.
+func (w *Whole) AddReturn(r Return) bool {
+	if slices.ContainsFunc(w.Returns, func(have Return) bool { return have.ID == r.ID }) {
+		return false
+	}
+	w.Returns = append(slices.Clip(w.Returns), r)
+	return true
+}
+
+// AddDispute adds what is known of a dispute, and reports whether it is news. A dispute
+// that has ended stays as it ended: its opening may be reported later.
+func (w *Whole) AddDispute(id string, state Dispute) bool {
+	if before := w.Disputes[id]; before == state || before == DisputeWon || before == DisputeLost {
+		return false
+	}
+	w.Disputes = maps.Clone(w.Disputes)
+	if w.Disputes == nil {
+		w.Disputes = map[string]Dispute{}
+	}
+	w.Disputes[id] = state
+	return true
+}
+
+// Returned returns the ids of all returns of the whole order, sorted. A dispute that was
+// lost is one.
+func (w Whole) Returned() []string {
+	var ids []string
+	for _, r := range w.Returns {
+		if r.All() {
+			ids = append(ids, r.ID)
+		}
+	}
+	return slices.Sorted(slices.Values(append(ids, w.disputes(DisputeLost)...)))
+}
+
+// disputes returns the disputes of a state, each as the reason of its hold, sorted.
+func (w Whole) disputes(state Dispute) []string {
+	var found []string
+	for id, is := range w.Disputes {
+		if is == state {
+			found = append(found, string(DisputeHold(id)))
+		}
+	}
+	return slices.Sorted(slices.Values(found))
+}
+
+// ReturnOf returns the return that gives the line back, false if there is none: those
+// that the line was paid after do not.
+func (w Whole) ReturnOf(f Fulfillment) (id string, is bool) {
+	for _, id := range w.Returned() {
+		if !slices.Contains(f.PaidAfter, id) {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// Forbids returns the reason for which no key of the line may leave, false if there is
+// none.
+func (w Whole) Forbids(f Fulfillment) (reason string, forbids bool) {
+	if _, returned := w.ReturnOf(f); returned {
+		return "OrderReturned", true
+	}
+	if len(w.disputes(DisputeOpen)) > 0 {
+		return "OrderDisputed", true
+	}
+	return "", false
+}
+
+// ApplyToNew applies what is known to a line that is paid only now. Who pays for an order
+// that was returned gets nothing until a person has looked at it.
+func (w Whole) ApplyToNew(f *Fulfillment) {
+	f.PaidAfter = w.Returned()
+	if len(f.PaidAfter) > 0 || slices.ContainsFunc(w.Returns, func(r Return) bool { return !r.All() }) {
+		f.Hold(HoldPaidAfterReturn)
+	}
+	w.hold(f)
+}
+
+// hold lets the line's holds of disputes follow the disputes, and returns those that came
+// and went.
+func (w Whole) hold(f *Fulfillment) (held, lifted []Hold) {
+	open := w.disputes(DisputeOpen)
+	f.Lift(func(h Hold) bool {
+		ended := h.Dispute() && !slices.Contains(open, string(h))
+		if ended {
+			lifted = append(lifted, h)
+		}
+		return ended
+	})
+	for _, h := range open {
+		if !slices.Contains(f.Holds, Hold(h)) {
+			f.Hold(Hold(h))
+			held = append(held, Hold(h))
+		}
+	}
+	return held, lifted
+}
+
+// News is what an order as a whole says of a line that the line did not show.
+type News struct {
+	Return  string // the id of a return of everything; empty: none
+	By, Why string // of that return
+	Held    []Hold // disputes that were opened
+	Lifted  []Hold // disputes that have ended
+}
+
+// Apply applies what is known to a line that was paid before. It is false if the line
+// shows all of it already.
+func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
+	if f.Expected {
+		return News{}, false
+	}
+	if id, is := w.ReturnOf(*f); is && !f.ReturnedAll {
+		news.Return = id
+		for _, r := range w.Returns {
+			if r.ID == id {
+				news.By, news.Why = r.By, r.Why
+			}
+		}
+		f.ReturnAll()
+	}
+	news.Held, news.Lifted = w.hold(f)
+	return news, news.Return != "" || len(news.Held) > 0 || len(news.Lifted) > 0
+}
