@@ -68,16 +68,17 @@ type Kind string
 
 // The kinds.
 const (
-	Paid          Kind = "paid"
-	Refunded      Kind = "refunded"       // all of the order
-	RefundFailed  Kind = "refund failed"  // the refund of that number
-	DisputeOpened Kind = "dispute opened" // of that number
-	DisputeWon    Kind = "dispute won"
-	DisputeLost   Kind = "dispute lost"
-	Recorded      Kind = "recorded"           // an event that only stands in the history of the line
-	Concerns      Kind = "no concern of ours" // an event that is documented, and nothing is done for
-	Unheard       Kind = "unheard of"         // an event of a type that is not documented
-	Unreadable    Kind = "unreadable"         // a paid order that can never be taken
+	Paid           Kind = "paid"
+	Refunded       Kind = "refunded"        // all of the order
+	PartlyRefunded Kind = "partly refunded" // as many units of the line as Quantity says
+	RefundFailed   Kind = "refund failed"   // the refund of that number
+	DisputeOpened  Kind = "dispute opened"  // of that number
+	DisputeWon     Kind = "dispute won"
+	DisputeLost    Kind = "dispute lost"
+	Recorded       Kind = "recorded"           // an event that only stands in the history of the line
+	Concerns       Kind = "no concern of ours" // an event that is documented, and nothing is done for
+	Unheard        Kind = "unheard of"         // an event of a type that is not documented
+	Unreadable     Kind = "unreadable"         // a paid order that can never be taken
 )
 
 // The product that a pool feeds, and one that nobody knows.

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -78,6 +79,7 @@ func openShop(t testing.TB, p Platform, change ...func(*catalog.Account)) *shop 
 	s.accounts = platform.NewAccounts(adapters, s.store.Account, unsealed{}, clock)
 	s.intake = &intake.Intake{
 		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Now: clock},
+		Orders:  &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: quiet{}, Now: clock},
 		Records: s.store, Products: s.store, MaxQuantity: 10, Now: clock,
 	}
 	return s

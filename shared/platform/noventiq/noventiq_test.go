@@ -326,7 +326,7 @@ func TestConformance(t *testing.T) {
 	as := func(kind string) func(platformtest.Order) platformtest.Webhook {
 		return func(o platformtest.Order) platformtest.Webhook {
 			return platformtest.Webhook{Body: []byte(strings.NewReplacer(
-				"order.payment.succeeded", kind, `"order_id":70001`, fmt.Sprintf(`"order_id":%d`, 70000+o.N),
+				"order.payment.succeeded", kind, "12:00:05+03:00", fmt.Sprintf("12:00:%02d+03:00", 5+o.Refund), `"order_id":70001`, fmt.Sprintf(`"order_id":%d`, 70000+o.N),
 				`"2026-11-23T12:00:00+03:00"`, `"`+o.PaidAt.In(time.FixedZone("", 3*3600)).Format(time.RFC3339)+`"`,
 				"ada@example.com", o.Email, `"id":"4711"`, fmt.Sprintf(`"id":%q`, o.Product), `"quantity":2`, fmt.Sprintf(`"quantity":%d`, o.Quantity),
 			).Replace(paid))}
@@ -355,10 +355,12 @@ func TestConformance(t *testing.T) {
 		},
 		Replays: true,
 		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
-			platformtest.Paid:     as("order.payment.succeeded"),
-			platformtest.Recorded: as("subscription.cancelled"),
-			platformtest.Concerns: as("product.delivered"),
-			platformtest.Unheard:  as("order.shipped"),
+			platformtest.Paid:           as("order.payment.succeeded"),
+			platformtest.Refunded:       as("product.returned"),
+			platformtest.PartlyRefunded: as("product.returned"),
+			platformtest.Recorded:       as("subscription.cancelled"),
+			platformtest.Concerns:       as("product.delivered"),
+			platformtest.Unheard:        as("order.shipped"),
 			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
 				o.Quantity = 0
 				return as("order.payment.succeeded")(o)

@@ -19,6 +19,14 @@ func TestConformance(t *testing.T) {
 			`{"type":%q,"data":{"order":"A-%d","test":%t,"paid_at":%q,"customer":{"email":%q},"lines":[{"line":"1","product":%q,"quantity":%d}]}}`,
 			kind, o.N, o.Test, o.PaidAt.Format(time.RFC3339), o.Email, o.Product, o.Quantity)}
 	}
+	refund := func(o platformtest.Order, what string) platformtest.Webhook {
+		return platformtest.Webhook{Body: fmt.Appendf(nil,
+			`{"type":"order.refunded","data":{"order":"A-%d","test":%t,"refund":"R-%d-%d"%s}}`, o.N, o.Test, o.N, o.Refund, what)}
+	}
+	dispute := func(state string, o platformtest.Order) platformtest.Webhook {
+		return platformtest.Webhook{Body: fmt.Appendf(nil,
+			`{"type":"order.disputed","data":{"order":"A-%d","test":%t,"dispute":"D-%d-%d","state":%q}}`, o.N, o.Test, o.N, o.Refund, state)}
+	}
 	platformtest.Run(t, platformtest.Platform{
 		Name:    platform.Standard,
 		Adapter: standard.Adapter{},
@@ -37,8 +45,16 @@ func TestConformance(t *testing.T) {
 		},
 		Refused: true,
 		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
-			platformtest.Paid:    func(o platformtest.Order) platformtest.Webhook { return body("order.paid", o) },
-			platformtest.Unheard: func(o platformtest.Order) platformtest.Webhook { return body("order.shipped", o) },
+			platformtest.Paid:     func(o platformtest.Order) platformtest.Webhook { return body("order.paid", o) },
+			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook { return refund(o, "") },
+			platformtest.PartlyRefunded: func(o platformtest.Order) platformtest.Webhook {
+				return refund(o, fmt.Sprintf(`,"lines":[{"line":"1","quantity":%d}]`, o.Quantity))
+			},
+			platformtest.RefundFailed:  func(o platformtest.Order) platformtest.Webhook { return refund(o, `,"failed":true`) },
+			platformtest.DisputeOpened: func(o platformtest.Order) platformtest.Webhook { return dispute("open", o) },
+			platformtest.DisputeWon:    func(o platformtest.Order) platformtest.Webhook { return dispute("won", o) },
+			platformtest.DisputeLost:   func(o platformtest.Order) platformtest.Webhook { return dispute("lost", o) },
+			platformtest.Unheard:       func(o platformtest.Order) platformtest.Webhook { return body("order.shipped", o) },
 			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
 				o.Quantity = 0
 				return body("order.paid", o)
