@@ -36,6 +36,12 @@ func TestConformance(t *testing.T) {
 			"currency": "eur", "payment_intent": "pi_c", "customer_details": object{"email": o.Email, "name": "Ada Byron"},
 		}
 	}
+	charge := func(o platformtest.Order) object {
+		return object{"id": "ch_c", "amount": 5999 * o.Quantity, "payment_intent": "pi_c"}
+	}
+	disputed := func(o platformtest.Order, status string) object {
+		return object{"id": fmt.Sprintf("dp_c%d_%d", o.N, o.Refund), "status": status, "charge": "ch_c", "payment_intent": "pi_c"}
+	}
 	platformtest.Run(t, platformtest.Platform{
 		Name: "stripe", Adapter: conforming{stripe.Adapter{API: through(byTheBody)}},
 		Credentials: map[string]string{"live_key": liveKey, "test_key": testKey},
@@ -51,6 +57,19 @@ func TestConformance(t *testing.T) {
 			platformtest.Paid: func(o platformtest.Order) platformtest.Webhook {
 				return event("checkout.session.completed", o, session(o))
 			},
+			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook { return event("charge.refunded", o, charge(o)) },
+			platformtest.RefundFailed: func(o platformtest.Order) platformtest.Webhook {
+				return event("refund.failed", o, object{"id": refundOf(o), "charge": "ch_c", "payment_intent": "pi_c"})
+			},
+			platformtest.DisputeOpened: func(o platformtest.Order) platformtest.Webhook {
+				return event("charge.dispute.created", o, disputed(o, "needs_response"))
+			},
+			platformtest.DisputeWon: func(o platformtest.Order) platformtest.Webhook {
+				return event("charge.dispute.closed", o, disputed(o, "won"))
+			},
+			platformtest.DisputeLost: func(o platformtest.Order) platformtest.Webhook {
+				return event("charge.dispute.closed", o, disputed(o, "lost"))
+			},
 			platformtest.Concerns: func(o platformtest.Order) platformtest.Webhook {
 				return event("payment_intent.succeeded", o, object{"id": "pi_1", "object": "payment_intent"})
 			},
@@ -62,6 +81,8 @@ func TestConformance(t *testing.T) {
 }
 
 func sessionOf(o platformtest.Order) string { return fmt.Sprintf("cs_c%d", o.N) }
+
+func refundOf(o platformtest.Order) string { return fmt.Sprintf("re_c%d_%d", o.N, o.Refund) }
 
 // conforming is the adapter, whose API knows the webhook that is being decoded: the cases
 // of the run sell different things under the same numbers, side by side.
@@ -99,7 +120,7 @@ func byTheBody(r *http.Request) string {
 	case path == "/v1/checkout/sessions":
 		found = object{"id": sessionOf(o), "payment_intent": "pi_c", "livemode": !o.Test}
 	case path == "/v1/refunds":
-		found = refund(fmt.Sprintf("re_c%d_%d", o.N, o.Refund), amount, status, int(o.PaidAt.Unix())).and(object{"charge": "ch_c"})
+		found = refund(refundOf(o), amount, status, int(o.PaidAt.Unix())).and(object{"charge": "ch_c"})
 	case strings.HasPrefix(path, "/v1/charges/"):
 		return encoded(object{"id": "ch_c", "amount": amount, "amount_captured": amount, "livemode": !o.Test, "payment_intent": "pi_c"})
 	}
