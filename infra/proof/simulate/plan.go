@@ -176,6 +176,7 @@ type planner struct {
 	inDemand     string   // the product of a burst of orders
 	missingPools []string // later pools that no action makes yet
 	orders       []payOrder
+	unpaid       []payOrder // changed before they are paid
 	uploads      []dropFile
 	serial       int
 }
@@ -220,6 +221,12 @@ func (m *planner) conditions() Conditions {
 }
 
 func (m *planner) action() action {
+	if len(m.unpaid) > 0 && m.oneIn(2) {
+		p := m.unpaid[0]
+		m.unpaid = m.unpaid[1:]
+		m.orders = append(m.orders, p)
+		return p
+	}
 	switch roll := m.rng.IntN(100); {
 	case roll < 62:
 		return m.order()
@@ -253,10 +260,19 @@ func (m *planner) anyPool() string { return poolNames[m.rng.IntN(len(poolNames))
 
 // lineChange changes a line of an earlier order.
 func (m *planner) lineChange() action {
-	if len(m.orders) == 0 {
-		return m.order()
+	if len(m.orders) == 0 || m.oneIn(3) {
+		return m.changeBeforePayment()
 	}
 	return m.changeOf(m.orders[m.rng.IntN(len(m.orders))])
+}
+
+// changeBeforePayment changes an order that is paid later, or never.
+func (m *planner) changeBeforePayment() action {
+	p := m.order()
+	m.orders = m.orders[:len(m.orders)-1] // nobody repeats it before it is paid
+	p.order = fmt.Sprint("early-", m.next())
+	m.unpaid = append(m.unpaid, p)
+	return m.changeOf(p)
 }
 
 func (m *planner) changeOf(p payOrder) action {

@@ -103,6 +103,13 @@ var mustHappen = []struct {
 	name  string
 	steps int64
 }{
+	{"line of an order that was returned", 1e5},
+	{"line paid after its order was returned", 1e6},
+	{"line returned in part", 1e5},
+	{"line returned and never paid", 1e6},
+	{"dispute open", 1e5},
+	{"dispute won", 1e5},
+	{"dispute lost", 1e6},
 	{"process died", 1e5},
 	{"process died after twenty calls or more", 1e5},
 	{"message lost", 1e5},
