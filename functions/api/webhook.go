@@ -100,6 +100,7 @@ func orderPaid() *huma.Schema {
 				Items: object("", []string{"product", "quantity"}, map[string]*huma.Schema{
 					"line":       id("The line's own number within the order; the product's where left out. No two lines have the same.", "null"),
 					"product":    id("The product, as it is named in its settings."),
+					"original":   id("Of a product that is made for this order: the product whose pool and texts it takes, where it has no settings of its own.", "null"),
 					"quantity":   quantity,
 					"title":      shown("The product's name, where its settings give none."),
 					"unit_price": shown("The price of one, a decimal number."),

@@ -63,7 +63,7 @@ func TestWebhook_goodEventsAreValid(t *testing.T) {
 const wholeOrder = `{"type":"order.paid","timestamp":"2026-11-23T12:00:00Z","data":{"order":"10001","test":false,"currency":"EUR","language":"de",
 	"paid_at":"2026-11-23T12:00:00Z","customer":{"email":"ada@example.com","name":"Ada","first_name":"Ada","last_name":"Byron","phone":"1",
 	"company":"AE","country":"GB","city":"London","zip":"SW1Y 4LE","address":"12 St James's Square","license_for":"AE","add_info":"none"},
-	"lines":[{"line":"1","product":"game","title":"The Game","quantity":2,"unit_price":"59.99"}]}}`
+	"lines":[{"line":"1","product":"game","original":"elden","title":"The Game","quantity":2,"unit_price":"59.99"}]}}`
 
 // The members that the document requires are those without which the decoder refuses
 // an order, and it names all that the decoder reads.

@@ -34,6 +34,8 @@ func TestHandle_noventiq(t *testing.T) {
 		{"good_noventiq_paid_second_product", http.StatusOK, `{"order":"90001","product":"112","state":"unconnected"}`},
 		{"again_noventiq_paid_other_quantity", http.StatusOK, `{"order":"90001","refused":"lines[0].quantity is another than this line was paid with before"}`},
 		{"good_noventiq_paid_renewal", http.StatusOK, `{"order":"90003","product":"game","state":"fulfilled"}`},
+		{"good_noventiq_paid_dynamic", http.StatusOK, `{"order":"90002","product":"990002","state":"fulfilled"}`},
+		{"good_noventiq_returned", http.StatusOK, `{"order":"90001","product":"game","state":"returned"}`},
 		{"good_noventiq_subscription", http.StatusOK, `{"order":"90001"}`},
 		{"good_noventiq_ignored", http.StatusOK, `{}`},
 		{"bad_noventiq_quantity", http.StatusOK, `{"order":"90005","refused":"product.quantity is less than 1"}`},

@@ -20,6 +20,16 @@ func ReadProduct(ctx context.Context, r ProductReader, merchant, id string) (Pro
 	return product, true, nil
 }
 
+// LineProduct returns the product that a line is delivered by: its own, or for a dynamic
+// product that the catalog does not know, its original. No original is "".
+func LineProduct(ctx context.Context, r ProductReader, merchant, id, original string) (Product, bool, error) {
+	product, known, err := ReadProduct(ctx, r, merchant, id)
+	if err != nil || known || original == "" {
+		return product, known, err
+	}
+	return ReadProduct(ctx, r, merchant, original)
+}
+
 // ProductReader reads products as they are set. It returns false for one that does
 // not exist.
 type ProductReader interface {

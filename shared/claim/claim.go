@@ -291,7 +291,7 @@ func (c *Claimer) askForFill(ctx context.Context, line order.Fulfillment) {
 	case order.Waiting:
 		request = order.FillPool(line.PoolID())
 	case order.Unconnected:
-		request = order.FillProduct(line.Merchant, line.Side, line.Product)
+		request = order.FillProduct(line.Merchant, line.Side, line.ConnectedBy())
 	default:
 		return
 	}

@@ -298,6 +298,41 @@ func TestClaim_productWhoseOriginalIsMissingHasItsOwnSettings(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
+// A dynamic product, which the catalog does not know, takes the fulfillment of its
+// original. While that is not known either, the line waits for it. Settings of its own come
+// first.
+func TestClaim_dynamicProduct(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 10)
+	dynamic := func(number, product, original string) order.Fulfillment {
+		line := paid(number, product, 1)
+		line.Original = original
+		return line
+	}
+	s.product(catalog.Product{ID: "bundle", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}})
+	if got := s.claim(dynamic("1", "made-up-1", "bundle")); got.State() != order.Fulfilled || got.Allocated != 2 || got.Product != "made-up-1" {
+		t.Errorf("%s with %d keys", got.State(), got.Allocated)
+	}
+	waits := s.claim(dynamic("2", "made-up-2", "later"))
+	if waits.State() != order.Unconnected {
+		t.Errorf("%s", waits.State())
+	}
+	if got := s.claim(dynamic("2", "made-up-2", "later")); got.ID != waits.ID || got.State() != order.Unconnected {
+		t.Errorf("a repeat: %s", got.State())
+	}
+	s.product(catalog.Product{ID: "later", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 3}})
+	s.must(s.filler.Fill(t.Context(), order.FillProduct("acme", pool.Live, "later"), s.now().Add(time.Minute)))
+	if got := s.stored(waits.ID); got.State() != order.Fulfilled || got.Allocated != 3 {
+		t.Errorf("connected: %s with %d keys", got.State(), got.Allocated)
+	}
+	s.product(catalog.Product{ID: "made-up-3", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	if got := s.claim(dynamic("3", "made-up-3", "bundle")); got.Allocated != 1 {
+		t.Errorf("with settings of its own: %d keys", got.Allocated)
+	}
+	dynamotest.Audit(t, s.tables)
+}
+
 func TestClaim_perLineAndSeveralPerUnit(t *testing.T) {
 	t.Parallel()
 	s := open(t)

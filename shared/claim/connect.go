@@ -19,7 +19,7 @@ func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillmen
 		return line, 0, err
 	}
 	line.CustomerHash = order.HashAddress(merchant.Salt, line.Customer.Email)
-	product, known, err := catalog.ReadProduct(ctx, settings, line.Merchant, line.Product)
+	product, known, err := catalog.LineProduct(ctx, settings, line.Merchant, line.Product, line.Original)
 	if err != nil || !known {
 		return line, 0, err
 	}

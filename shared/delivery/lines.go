@@ -59,7 +59,7 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 	if !ok {
 		merchant = catalog.Merchant{Name: f.Merchant} // a paid line is mailed even so
 	}
-	product, _, err := catalog.ReadProduct(ctx, k.Settings, f.Merchant, f.Product) // empty for an unknown product
+	product, _, err := catalog.LineProduct(ctx, k.Settings, f.Merchant, f.Product, f.Original) // empty for an unknown product
 	if err != nil {
 		return mail.Message{}, false, err
 	}

@@ -241,7 +241,7 @@ func queueKey(f order.Fulfillment) (primaryKey, bool) {
 	case order.Waiting:
 		k.PK = queuePK(f.PoolID())
 	case order.Unconnected:
-		k.PK = unconnectedPK(f.Merchant, f.Side, f.Product)
+		k.PK = unconnectedPK(f.Merchant, f.Side, f.ConnectedBy())
 	default:
 		return k, false
 	}

@@ -88,7 +88,7 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 	return order.Fulfillment{
 		ID:       id.ID(),
 		Merchant: id.Merchant, Side: id.Side, Account: from.Name, Origin: id.Origin, Order: id.Order, Line: id.Line,
-		Product: line.Product, Quantity: line.Quantity,
+		Product: line.Product, Original: line.Original, Quantity: line.Quantity,
 		PaidAt: paid.PaidAt, Currency: paid.Currency, Language: paid.Language,
 		UnitPrice: line.UnitPrice, Title: line.Title,
 		Customer: paid.Customer, PartOfMore: len(paid.SkippedLines) > 0 || from.OtherProducts == catalog.OthersIgnored,
@@ -184,12 +184,12 @@ func (in *Intake) notifyPaidAfterReturn(ctx context.Context, line order.Fulfillm
 // notifyUnconnected tells the merchant, once a product and day, that no pool feeds
 // a product that was paid for. A product that the merchant ignores is not told of.
 func (in *Intake) notifyUnconnected(ctx context.Context, line order.Fulfillment) error {
-	product, known, err := in.Products.Product(ctx, line.Merchant, line.Product)
+	product, known, err := in.Products.Product(ctx, line.Merchant, line.ConnectedBy())
 	if err != nil || known && product.Ignored {
 		return err
 	}
 	now := in.Now()
-	dedupKey := string(line.Side) + "#" + notice.Day(now) + "#" + line.Product
-	facts := notice.Facts{Product: line.Product, Side: line.Side, Orders: []string{line.Order}, Count: 1}
+	dedupKey := string(line.Side) + "#" + notice.Day(now) + "#" + line.ConnectedBy()
+	facts := notice.Facts{Product: line.ConnectedBy(), Side: line.Side, Orders: []string{line.Order}, Count: 1}
 	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.Unconnected, dedupKey, facts, now))
 }

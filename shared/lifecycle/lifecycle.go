@@ -221,7 +221,7 @@ func (l *Lifecycle) askForFill(ctx context.Context, line order.Fulfillment) {
 	request := order.FillPool(line.PoolID())
 	switch {
 	case line.State() == order.Unconnected:
-		request = order.FillProduct(line.Merchant, line.Side, line.Product)
+		request = order.FillProduct(line.Merchant, line.Side, line.ConnectedBy())
 	case line.Pool == "":
 		return
 	}

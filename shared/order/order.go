@@ -4,6 +4,7 @@
 package order
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -121,6 +122,7 @@ type Fulfillment struct {
 	Order    string
 	Line     string
 	Product  string
+	Original string // of a dynamic product: the product whose fulfillment it takes; empty: its own
 	Pool     string // empty while no pool feeds the product
 
 	Quantity    int // units paid for
@@ -204,6 +206,10 @@ func (f Fulfillment) State() State {
 		return Fulfilled
 	}
 }
+
+// ConnectedBy returns the product that connects the line to a pool: the original of a
+// dynamic product, else its own.
+func (f Fulfillment) ConnectedBy() string { return cmp.Or(f.Original, f.Product) }
 
 // Waits reports whether the line stands in a queue, that of its pool or of its product.
 func (f Fulfillment) Waits() bool {

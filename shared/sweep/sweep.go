@@ -255,7 +255,7 @@ const longest = time.Hour
 
 func (r *run) askForFill(ctx context.Context, f order.Fulfillment) error {
 	if f.State() == order.Unconnected {
-		return r.ask(ctx, order.FillProduct(f.Merchant, f.Side, f.Product))
+		return r.ask(ctx, order.FillProduct(f.Merchant, f.Side, f.ConnectedBy()))
 	}
 	return r.ask(ctx, order.FillPool(f.PoolID()))
 }
@@ -269,7 +269,7 @@ func (r *run) delayMailDue(ctx context.Context, f order.Fulfillment) (bool, erro
 	if f.State() == order.Waiting {
 		return true, nil
 	}
-	product, described, err := r.Catalog.Product(ctx, f.Merchant, f.Product)
+	product, described, err := r.Catalog.Product(ctx, f.Merchant, f.ConnectedBy())
 	return described && !product.Ignored, err
 }
 

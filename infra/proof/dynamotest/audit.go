@@ -118,7 +118,11 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			line.side = fmt.Sprintf("%s#%s#%s", item["merchant"], pool, item["side"])
 			line.queue = "queue#" + line.side
 			if pool == "" {
-				line.queue = fmt.Sprintf("unconnected#%s#%s#%s", item["merchant"], item["side"], item["product"])
+				by := item["product"]
+				if original, dynamic := item["original"]; dynamic {
+					by = original
+				}
+				line.queue = fmt.Sprintf("unconnected#%s#%s#%s", item["merchant"], item["side"], by)
 			}
 			books.Lines[id] = line
 		case strings.HasPrefix(sk, "keys#"):

@@ -76,6 +76,7 @@ const (
 	DisputeWon     Kind = "dispute won"
 	DisputeLost    Kind = "dispute lost"
 	Recorded       Kind = "recorded"           // an event that only stands in the history of the line
+	Dynamic        Kind = "dynamic product"    // a paid order of a product that nobody knows, whose original is Game
 	Concerns       Kind = "no concern of ours" // an event that is documented, and nothing is done for
 	Unheard        Kind = "unheard of"         // an event of a type that is not documented
 	Unreadable     Kind = "unreadable"         // a paid order that can never be taken

@@ -412,6 +412,10 @@ func eachKind(t *testing.T, p Platform) {
 			t.Errorf("%s: there is no sample", kind)
 			continue
 		}
+		if kind == Dynamic {
+			dynamicProduct(s)
+			continue
+		}
 		results := s.received(kind, s.game(1))
 		switch kind {
 		case Paid:
@@ -444,6 +448,21 @@ func eachKind(t *testing.T, p Platform) {
 		default:
 			s.sold(0, fmt.Sprintf("by %s of an order that was never paid", kind))
 		}
+	}
+}
+
+// dynamicProduct: a product that was made for one order is sold as its original.
+func dynamicProduct(s *shop) {
+	o := s.game(1)
+	o.Product = Other
+	for range 2 {
+		if results := s.received(Dynamic, o); len(results) != 1 || results[0].State != order.Fulfilled || results[0].Product != Other {
+			s.Errorf("%+v", results)
+		}
+	}
+	s.sold(1, "by a dynamic product")
+	if told := s.told(notice.Unconnected); len(told) != 0 {
+		s.Errorf("told %+v", told)
 	}
 }
 

@@ -358,9 +358,14 @@ func TestConformance(t *testing.T) {
 			platformtest.Paid:           as("order.payment.succeeded"),
 			platformtest.Refunded:       as("product.returned"),
 			platformtest.PartlyRefunded: as("product.returned"),
-			platformtest.Recorded:       as("subscription.cancelled"),
-			platformtest.Concerns:       as("product.delivered"),
-			platformtest.Unheard:        as("order.shipped"),
+			platformtest.Dynamic: func(o platformtest.Order) platformtest.Webhook {
+				w := as("order.payment.succeeded")(o)
+				w.Body = []byte(strings.NewReplacer(`"external_id":""`, `"external_id":"TEST1"`, "EL-1", platformtest.Game).Replace(string(w.Body)))
+				return w
+			},
+			platformtest.Recorded: as("subscription.cancelled"),
+			platformtest.Concerns: as("product.delivered"),
+			platformtest.Unheard:  as("order.shipped"),
 			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
 				o.Quantity = 0
 				return as("order.payment.succeeded")(o)

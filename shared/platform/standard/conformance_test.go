@@ -1,6 +1,7 @@
 package standard_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -54,7 +55,12 @@ func TestConformance(t *testing.T) {
 			platformtest.DisputeOpened: func(o platformtest.Order) platformtest.Webhook { return dispute("open", o) },
 			platformtest.DisputeWon:    func(o platformtest.Order) platformtest.Webhook { return dispute("won", o) },
 			platformtest.DisputeLost:   func(o platformtest.Order) platformtest.Webhook { return dispute("lost", o) },
-			platformtest.Unheard:       func(o platformtest.Order) platformtest.Webhook { return body("order.shipped", o) },
+			platformtest.Dynamic: func(o platformtest.Order) platformtest.Webhook {
+				w := body("order.paid", o)
+				w.Body = bytes.Replace(w.Body, []byte(`"line":"1"`), []byte(`"line":"1","original":"`+platformtest.Game+`"`), 1)
+				return w
+			},
+			platformtest.Unheard: func(o platformtest.Order) platformtest.Webhook { return body("order.shipped", o) },
 			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
 				o.Quantity = 0
 				return body("order.paid", o)

@@ -28,7 +28,7 @@ var (
 	refundMembers = map[string]bool{
 		"type": true, "data": true,
 		"data.order": true, "data.test": true, "data.refund": true, "data.failed": true,
-		"data.lines": true, "data.lines[]": true, "data.lines[].line": true, "data.lines[].quantity": true,
+		"data.lines": true, "data.lines[]": true, "data.lines[].line": true, "data.lines[].quantity": true, "data.lines[].original": true,
 		"data.amount": true, "data.currency": true, "data.refunded_at": false,
 	}
 	disputeMembers = map[string]bool{
@@ -186,7 +186,7 @@ func (d *decoder) paid(data object) platform.Paid {
 	}
 	for _, line := range data.objects("lines") {
 		paid.Lines = append(paid.Lines, platform.Line{
-			ID: line.id("line"), Product: line.id("product"), Quantity: line.quantity("quantity"),
+			ID: line.id("line"), Product: line.id("product"), Original: line.id("original"), Quantity: line.quantity("quantity"),
 			Title: line.shown("title"), UnitPrice: line.shown("unit_price"),
 		})
 		line.checkNames()
