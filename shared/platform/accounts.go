@@ -142,7 +142,11 @@ func (o opened) verify(r Request, now time.Time) (Sender, error) {
 		}
 	}
 	signed, err := o.adapter.Verify(r, account, now)
-	if err != nil {
+	switch {
+	case err == nil:
+	case !o.adapter.HasSignature(r.Header):
+		return Sender{}, ErrSignature // of another platform, or nearly none: no shop of this account sends it
+	default:
 		return Sender{}, &SignatureError{account.Merchant, account.Name, err}
 	}
 	if signed.Secret < 0 || signed.Secret >= len(account.Secrets) {

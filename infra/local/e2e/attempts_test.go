@@ -102,7 +102,7 @@ func read(t *testing.T) *deployment {
 		for _, policy := range role.Policies {
 			for _, s := range policy.PolicyDocument.Statement {
 				for operator := range s.Condition {
-					if !slices.Contains([]string{"StringEquals", "ForAllValues:StringLike", "ForAllValues:StringEquals", "Null"}, operator) || s.Effect != "Allow" {
+					if !slices.Contains([]string{"StringEquals", "StringLike", "ForAllValues:StringLike", "ForAllValues:StringEquals", "Null"}, operator) || s.Effect != "Allow" {
 						t.Fatalf("%s: this test does not know what %s, %s means", id, s.Effect, operator)
 					}
 				}
@@ -498,17 +498,22 @@ func (d *deployment) keys(t *testing.T) (all []attempt) {
 		key := d.things[id]["Arn"]
 		blob := seal(t, key, map[string]string{"merchant": "rights", "account": "standard"})
 		for names, context := range map[string]object{
-			"merchant account": {"merchant": "rights", "account": "standard"},
-			"tenant":           {"tenant": "rights"},
-			"":                 {},
+			"merchant account":            {"merchant": "rights", "account": "standard"},
+			"merchant account credential": {"merchant": "rights", "account": "standard", "credential": "live_key"},
+			"tenant":                      {"tenant": "rights"},
+			"":                            {},
 		} {
 			for operation, body := range map[string]object{
 				"Encrypt": {"Plaintext": "cmlnaHRz"}, "Decrypt": {"CiphertextBlob": blob}, "GenerateDataKey": {"KeySpec": "AES_256"},
 				"GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
 			} {
 				body["KeyId"], body["EncryptionContext"] = key, context
-				all = append(all, jsonCall("kms:"+operation, "TrentService."+operation, key, body).
-					with("kms:EncryptionContextKeys", strings.Fields(names)...).orSaid("InvalidCiphertextException"))
+				a := jsonCall("kms:"+operation, "TrentService."+operation, key, body).
+					with("kms:EncryptionContextKeys", strings.Fields(names)...).orSaid("InvalidCiphertextException")
+				for name, value := range context {
+					a = a.with("kms:EncryptionContext:"+name, value.(string))
+				}
+				all = append(all, a)
 			}
 		}
 		for operation, body := range map[string]object{

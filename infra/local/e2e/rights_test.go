@@ -152,13 +152,16 @@ func (s grant) right(action string, keys []string) string {
 	if via := s.via(); via != "" {
 		right += " by way of " + via
 	}
+	for key := range s.Condition["StringLike"] {
+		right += " with " + key
+	}
 	return right
 }
 
 // via is the service on whose calls alone the statement holds.
 func (s grant) via() string { return strings.Join(s.Condition["StringEquals"]["kms:ViaService"], ", ") }
 
-// holds tells whether the conditions do. There are four operators in the
+// holds tells whether the conditions do. There are five operators in the
 // template; another fails the test when the template is read.
 func (s grant) holds(context map[string][]string) bool {
 	for operator, keys := range s.Condition {
@@ -173,7 +176,7 @@ func (s grant) holds(context map[string][]string) bool {
 			every := !slices.ContainsFunc(given, func(value string) bool {
 				return !slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, value) })
 			})
-			if !every || operator == "StringEquals" && len(given) == 0 {
+			if !every || !strings.HasPrefix(operator, "ForAllValues:") && len(given) == 0 {
 				return false
 			}
 		}
@@ -181,8 +184,11 @@ func (s grant) holds(context map[string][]string) bool {
 	return true
 }
 
-// matches compares as IAM does, for patterns of the one shape that we use.
+// matches compares as IAM does, for patterns of the shapes that we use.
 func matches(pattern, value string) bool {
+	if rest, ok := strings.CutPrefix(pattern, "?"); ok {
+		return value != "" && matches(rest, value[1:])
+	}
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(value, prefix)
 	}

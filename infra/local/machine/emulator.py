@@ -139,8 +139,9 @@ def know_which_items_are_meant():
 
 
 def know_what_a_secret_is_bound_to():
-    """A policy's condition on kms:EncryptionContextKeys saw no keys. AWS tells the
-    names in the call's encryption context, and no key for a call without one."""
+    """A policy's conditions on kms:EncryptionContextKeys and kms:EncryptionContext:<name>
+    saw nothing. AWS tells the names in the call's encryption context and the value of
+    each, and no key for a call without one."""
     context = contextvars.ContextVar("context", default={})
 
     def arn(original, service, method, path, headers, body, *rest):
@@ -153,7 +154,9 @@ def know_what_a_secret_is_bound_to():
 
     def enforce(original, access_key, action, service, region, **kwargs):
         if service == "kms" and context.get():
-            kwargs["service_context"] = {**(kwargs.get("service_context") or {}), "kms:EncryptionContextKeys": list(context.get())}
+            said = {"kms:EncryptionContext:" + name: value for name, value in context.get().items()}
+            said["kms:EncryptionContextKeys"] = list(context.get())
+            kwargs["service_context"] = {**(kwargs.get("service_context") or {}), **said}
         return original(access_key, action, service, region, **kwargs)
 
     replace(iam_actions, "extract_resource_arn", arn)
