@@ -16,9 +16,11 @@ import (
 	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/platform"
 	"keypool/shared/platform/standard"
 	"keypool/shared/pool"
+	"keypool/shared/sweep"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -36,6 +38,7 @@ type shop struct {
 	tables   dynamo.Tables
 	accounts *platform.Accounts
 	intake   *intake.Intake
+	orders   *lifecycle.Lifecycle
 	account  catalog.Account
 	now      time.Time
 	decoded  atomic.Int64 // calls of Decode
@@ -77,9 +80,10 @@ func openShop(t testing.TB, p Platform, change ...func(*catalog.Account)) *shop 
 	clock := func() time.Time { return s.now }
 	adapters := map[string]platform.Adapter{platform.Standard: standard.Adapter{}, p.Name: s.counted()}
 	s.accounts = platform.NewAccounts(adapters, s.store.Account, unsealed{}, clock)
+	s.orders = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: quiet{}, Now: clock}
 	s.intake = &intake.Intake{
 		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Now: clock},
-		Orders:  &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: quiet{}, Now: clock},
+		Orders:  s.orders,
 		Records: s.store, Products: s.store, MaxQuantity: 10, Now: clock,
 	}
 	return s
@@ -183,6 +187,19 @@ func (s *shop) sold(want int, what string) dynamotest.Books {
 		s.Errorf("%s: %d keys are with customers, want %d", what, books.Claimed, want)
 	}
 	return books
+}
+
+// sweep lets the time pass that the fast path has, and sweeps what it left.
+func (s *shop) sweep() {
+	s.Helper()
+	s.now = s.now.Add(outbox.SweepAfter)
+	sweeper := &sweep.Sweeper{
+		Store: s.store, Catalog: s.store, Orders: s.orders, Fill: quiet{}, Ranges: quiet{},
+		Now: func() time.Time { return s.now },
+	}
+	if _, err := sweeper.Sweep(s.Context(), s.now.Add(time.Minute)); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // soldOf returns how many of the keys of a side are sold.
