@@ -202,11 +202,9 @@ func (w webhook) language() string {
 func (w webhook) parent(orderID string) string {
 	for _, at := range []payload.Pointer{"/subscription/id", "/subscription/subscription_id", "/subscription_id"} {
 		began, part, ok := strings.Cut(w.text(at), "_")
-		if ok && isDigits(began) && isDigits(part) && began != orderID && platform.CheckID(began) == "" {
+		if ok && payload.IsDigits(began) && payload.IsDigits(part) && began != orderID && platform.CheckID(began) == "" {
 			return began
 		}
 	}
 	return ""
 }
-
-func isDigits(s string) bool { return len(s) > 0 && strings.Trim(s, "0123456789") == "" }

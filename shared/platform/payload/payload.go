@@ -49,7 +49,7 @@ func (v Value) Scalar() (string, bool) {
 // ID returns the id that a value is: a text, or a number by its digits. It returns
 // false for any other, such as 1e4: which id that is, is not known.
 func (v Value) ID() (string, bool) {
-	if v.Kind == '"' || v.Kind == '0' && isDigits(strings.TrimPrefix(v.Text, "-")) {
+	if v.Kind == '"' || v.Kind == '0' && IsDigits(strings.TrimPrefix(v.Text, "-")) {
 		return v.Text, true
 	}
 	return "", false
@@ -60,7 +60,7 @@ func (v Value) ID() (string, bool) {
 func (v Value) Quantity() (int, bool) {
 	whole, fraction, _ := strings.Cut(strings.TrimSpace(v.Text), ".")
 	digits := strings.TrimPrefix(whole, "-")
-	if !isDigits(digits) || strings.Trim(fraction, "0") != "" || v.Kind != '0' && v.Kind != '"' {
+	if !IsDigits(digits) || strings.Trim(fraction, "0") != "" || v.Kind != '0' && v.Kind != '"' {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(whole, 10, 32)
@@ -74,15 +74,24 @@ func (v Value) Quantity() (int, bool) {
 type SyntaxError struct {
 	At      jsontext.Pointer // the member that is at fault, "" where none is; its names are the sender's
 	Problem string           // "is no JSON"
+	Cause   error            // ErrTwice, ErrUnicode; nil: any other
 }
 
+// The causes of a SyntaxError for which a body is no JSON to us, though it is to others.
+var (
+	ErrTwice   = errors.New("a member is there twice")
+	ErrUnicode = errors.New("a text is not valid Unicode")
+)
+
 func (e *SyntaxError) Error() string { return "the body " + e.Problem }
+
+func (e *SyntaxError) Unwrap() error { return e.Cause }
 
 // Parse reads a body: one JSON object (RFC 8259) in valid UTF-8 without unpaired
 // surrogates, whose objects name no member twice. A byte order mark before it is
 // passed over. Its error is a *SyntaxError.
 func Parse(body []byte) (Value, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
+	d := jsontext.NewDecoder(bytes.NewReader(WithoutMark(body)))
 	v, err := read(d)
 	if err != nil {
 		return Value{}, syntaxError(err)
@@ -92,6 +101,9 @@ func Parse(body []byte) (Value, error) {
 	}
 	return v, nil
 }
+
+// WithoutMark returns the body without the byte order mark before it, if there is one.
+func WithoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\ufeff")) }
 
 // read reads the next value. The decoder bounds how deep values stand in each other.
 func read(d *jsontext.Decoder) (Value, error) {
@@ -139,9 +151,9 @@ func syntaxError(err error) error {
 	wrong.At = syntax.JSONPointer
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		wrong.Problem = "names a member of an object twice"
+		wrong.Problem, wrong.Cause = "names a member of an object twice", ErrTwice
 	case strings.HasPrefix(syntax.Err.Error(), "invalid UTF-8"), strings.HasPrefix(syntax.Err.Error(), "invalid surrogate pair"):
-		wrong.Problem = "holds text that is not valid Unicode"
+		wrong.Problem, wrong.Cause = "holds text that is not valid Unicode", ErrUnicode
 	}
 	return wrong
 }
@@ -177,7 +189,7 @@ var layouts = []string{
 // ParseTime reads a time in one of the layouts, or in seconds or milliseconds since 1970.
 func ParseTime(text string) (time.Time, bool) {
 	text = strings.TrimSpace(text)
-	if isDigits(text) {
+	if IsDigits(text) {
 		n, err := strconv.ParseInt(text, 10, 64)
 		switch {
 		case err != nil:
@@ -200,4 +212,5 @@ func ParseTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func isDigits(s string) bool { return len(s) > 0 && strings.Trim(s, "0123456789") == "" }
+// IsDigits says whether s consists of digits.
+func IsDigits(s string) bool { return len(s) > 0 && strings.Trim(s, "0123456789") == "" }

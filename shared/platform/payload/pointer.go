@@ -74,7 +74,7 @@ func (v Value) Find(at Pointer) Value {
 // element returns the element of a list at a place in decimal digits without leading
 // zeros, as RFC 6901 has it.
 func (v Value) element(place string) Value {
-	if !isDigits(place) || len(place) > 1 && place[0] == '0' || len(place) > 6 {
+	if !IsDigits(place) || len(place) > 1 && place[0] == '0' || len(place) > 6 {
 		return Value{}
 	}
 	at := 0

@@ -3,14 +3,13 @@ package standard
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"keypool/shared/order"
 	"keypool/shared/platform"
+	"keypool/shared/platform/payload"
 )
 
 // The types of events that the scheme acts on.
@@ -91,10 +90,10 @@ func (d *decoder) refuse(field, problem string) {
 	}
 }
 
-func (d *decoder) event(body value) platform.Event {
-	root := object{d: d, value: body}
+func (d *decoder) event(body payload.Value) platform.Event {
+	root := object{d: d, Value: body}
 	data := root.object("data")
-	if id, ok := data.members["order"].id(); ok && platform.CheckID(id) == "" {
+	if id, ok := data.Members["order"].ID(); ok && platform.CheckID(id) == "" {
 		d.order = id // whatever else cannot be read, the merchant is told which order it was
 	}
 	kind := root.text("type")
@@ -113,7 +112,7 @@ func (d *decoder) event(body value) platform.Event {
 	}
 	d.members = types[kind]
 	root.checkNames()
-	if data.missing() {
+	if data.Missing() {
 		d.refuse("data", "is missing: it holds the order")
 	}
 	switch kind {
@@ -137,7 +136,7 @@ func (d *decoder) refunded(data object) platform.Returned {
 	lines := data.objects("lines")
 	for _, line := range lines {
 		returned := platform.ReturnedLine{ID: line.id("line")}
-		if !line.members["quantity"].missing() {
+		if !line.Members["quantity"].Missing() {
 			if returned.Quantity = line.quantity("quantity"); returned.Quantity < 1 {
 				d.refuse(line.at("quantity"), "is less than 1: leave it out where all units are refunded")
 			}
@@ -145,10 +144,10 @@ func (d *decoder) refunded(data object) platform.Returned {
 		refund.Lines = append(refund.Lines, returned)
 		line.checkNames()
 	}
-	if !data.members["lines"].missing() && len(lines) == 0 {
+	if !data.Members["lines"].Missing() && len(lines) == 0 {
 		d.refuse("data.lines", "is empty: leave it out where the whole order is refunded")
 	}
-	refund.All = len(lines) == 0 && data.members["amount"].missing()
+	refund.All = len(lines) == 0 && data.Members["amount"].Missing()
 	data.checkNames()
 	return refund
 }
@@ -199,7 +198,7 @@ func (d *decoder) paid(data object) platform.Paid {
 
 // object is a JSON object with known members, at its path in the body.
 type object struct {
-	value
+	payload.Value
 	d    *decoder
 	path string // "" for the body
 }
@@ -216,7 +215,7 @@ func (o object) at(name string) string {
 // the order refused, any other is ignored.
 func (o object) checkNames() {
 	for _, name := range namesIn(o.d.members, o.path) {
-		for given := range o.members {
+		for given := range o.Members {
 			if given == name || !strings.EqualFold(given, name) {
 				continue
 			}
@@ -257,106 +256,91 @@ func pattern(path string) string {
 
 // object returns a member that is an object. Where it is missing, so are its members.
 func (o object) object(name string) object {
-	member := o.members[name]
-	if !member.missing() && member.kind != '{' {
+	member := o.Members[name]
+	if !member.Missing() && member.Kind != '{' {
 		o.d.refuse(o.at(name), "is not an object")
 	}
-	return object{value: member, d: o.d, path: o.at(name)}
+	return object{Value: member, d: o.d, path: o.at(name)}
 }
 
 // objects returns a member that is a list of objects.
 func (o object) objects(name string) []object {
-	member := o.members[name]
-	if !member.missing() && member.kind != '[' {
+	member := o.Members[name]
+	if !member.Missing() && member.Kind != '[' {
 		o.d.refuse(o.at(name), "is not a list")
 	}
 	var all []object
-	for i, element := range member.list {
+	for i, element := range member.List {
 		path := fmt.Sprintf("%s[%d]", o.at(name), i)
-		if element.kind != '{' {
+		if element.Kind != '{' {
 			o.d.refuse(path, "is not an object")
 		}
-		all = append(all, object{value: element, d: o.d, path: path})
+		all = append(all, object{Value: element, d: o.d, path: path})
 	}
 	return all
 }
 
 // text returns a member that must be a text, "" where it is missing.
 func (o object) text(name string) string {
-	member := o.members[name]
-	if !member.missing() && member.kind != '"' {
+	member := o.Members[name]
+	if !member.Missing() && member.Kind != '"' {
 		o.d.refuse(o.at(name), "is not a text in quotes")
 	}
-	return member.text
+	return member.Text
 }
 
 // decimal returns a member that is an amount, "" where it is missing: 19.9 or "19.90".
 func (o object) decimal(name string) string {
-	member := o.members[name]
-	if !member.missing() && member.kind != '"' && member.kind != '0' {
+	member := o.Members[name]
+	if !member.Missing() && member.Kind != '"' && member.Kind != '0' {
 		o.d.refuse(o.at(name), "is neither a decimal nor one in quotes")
 	}
-	return strings.TrimSpace(member.text)
+	return strings.TrimSpace(member.Text)
 }
 
 // bool returns a member that must be true or false, false where it is missing.
 func (o object) bool(name string) bool {
-	member := o.members[name]
-	if !member.missing() && member.kind != 't' && member.kind != 'f' {
+	member := o.Members[name]
+	if !member.Missing() && member.Kind != 't' && member.Kind != 'f' {
 		o.d.refuse(o.at(name), "is not true or false")
 	}
-	return member.kind == 't'
+	return member.Kind == 't'
 }
 
 // id returns a member that identifies something, "" where it is missing. A number is
 // taken by its digits.
 func (o object) id(name string) string {
-	member := o.members[name]
-	id, ok := member.id()
-	if !ok && !member.missing() {
+	member := o.Members[name]
+	id, ok := member.ID()
+	if !ok && !member.Missing() {
 		o.d.refuse(o.at(name), "is neither a text in quotes nor a number of digits only")
 	}
 	return id
 }
 
-// id returns the id that a value is, false if it is none.
-func (v value) id() (string, bool) {
-	switch {
-	case v.kind == '"', v.kind == '0' && isDigits(strings.TrimPrefix(v.text, "-")):
-		return v.text, true
-	}
-	return "", false
-}
-
 // quantity returns a member that must be a whole number: 2, "2" or 2.0. One with too
 // many digits becomes the largest there is, which is over any cap.
 func (o object) quantity(name string) int {
-	member := o.members[name]
-	if member.missing() {
+	member := o.Members[name]
+	if member.Missing() {
 		o.d.refuse(o.at(name), "is missing")
 		return 0
 	}
-	whole, fraction, _ := strings.Cut(strings.TrimSpace(member.text), ".")
-	digits := strings.TrimPrefix(whole, "-")
-	if !isDigits(digits) || strings.Trim(fraction, "0") != "" || member.kind != '0' && member.kind != '"' {
+	n, ok := member.Quantity()
+	if !ok {
 		o.d.refuse(o.at(name), "is not a whole number")
-		return 0
 	}
-	n, err := strconv.ParseInt(whole, 10, 32)
-	if err != nil && !strings.HasPrefix(whole, "-") {
-		return math.MaxInt32
-	}
-	return int(n)
+	return n
 }
 
 // shown returns a member that is only shown, as a text: that of a number is its
 // literal. One that is neither is ignored.
 func (o object) shown(name string) string {
-	member := o.members[name]
-	if !member.missing() && member.kind != '"' && member.kind != '0' {
+	member := o.Members[name]
+	if !member.Missing() && member.Kind != '"' && member.Kind != '0' {
 		o.d.ignore(o.at(name))
 	}
-	return member.text
+	return member.Text
 }
 
 // time returns a member that is a time, zero where it is missing or cannot be read.
@@ -365,7 +349,7 @@ func (o object) time(name string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	at, ok := parseTime(text)
+	at, ok := payload.ParseTime(text)
 	if !ok {
 		o.d.ignore(o.at(name))
 	}
@@ -376,39 +360,4 @@ func (d *decoder) ignore(field string) {
 	if !slices.Contains(d.ignored, field) {
 		d.ignored = append(d.ignored, field)
 	}
-}
-
-// layouts are the forms of a time that shops send. A time without a zone is UTC, and a
-// date without a time is its last second: the order may have been paid at any moment of
-// the day, and one that was paid too early gets no keys.
-var layouts = []string{
-	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
-	"2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 UTC",
-	"2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
-	time.RFC1123, time.RFC1123Z,
-}
-
-// parseTime reads a time in one of the layouts, or in seconds or milliseconds since 1970.
-func parseTime(text string) (time.Time, bool) {
-	if isDigits(text) {
-		n, err := strconv.ParseInt(text, 10, 64)
-		switch {
-		case err != nil:
-		case len(text) == 10:
-			return time.Unix(n, 0).UTC(), true
-		case len(text) == 13:
-			return time.UnixMilli(n).UTC(), true
-		}
-		return time.Time{}, false
-	}
-	for _, layout := range layouts {
-		at, err := time.Parse(layout, text)
-		if layout == time.DateOnly {
-			at = at.Add(24*time.Hour - time.Second)
-		}
-		if year := at.UTC().Year(); err == nil && year >= 1 && year <= 9999 { // JSON has no form for other years
-			return at.UTC(), true
-		}
-	}
-	return time.Time{}, false
 }

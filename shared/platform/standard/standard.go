@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keypool/shared/platform"
+	"keypool/shared/platform/payload"
 )
 
 // Adapter implements platform.Adapter. The signature is HMAC-SHA256 over
@@ -37,7 +38,7 @@ func digest(key []byte, id, timestamp string, body []byte) []byte {
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
 	headers := headersOf(r.Header)
 	seconds, err := strconv.ParseInt(headers.timestamp, 10, 64)
-	if err != nil || !isPrintable(headers.id) || !isDigits(headers.timestamp) {
+	if err != nil || !isPrintable(headers.id) || !payload.IsDigits(headers.timestamp) {
 		return platform.Signed{}, platform.ErrSignature
 	}
 	secret, ok := signer(headers, r.Body, a.Secrets)
@@ -98,9 +99,4 @@ func headersOf(h http.Header) headers {
 // printable ASCII.
 func isPrintable(s string) bool {
 	return len(s) > 0 && len(s) <= 256 && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
-}
-
-// isDigits says whether s consists of digits.
-func isDigits(s string) bool {
-	return len(s) > 0 && strings.Trim(s, "0123456789") == ""
 }
