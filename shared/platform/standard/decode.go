@@ -27,7 +27,7 @@ var (
 	refundMembers = map[string]bool{
 		"type": true, "data": true,
 		"data.order": true, "data.test": true, "data.refund": true, "data.failed": true,
-		"data.lines": true, "data.lines[]": true, "data.lines[].line": true, "data.lines[].quantity": true, "data.lines[].original": true,
+		"data.lines": true, "data.lines[]": true, "data.lines[].line": true, "data.lines[].quantity": true,
 		"data.amount": true, "data.currency": true, "data.refunded_at": false,
 	}
 	disputeMembers = map[string]bool{
@@ -48,7 +48,7 @@ var members = map[string]bool{
 	"data.customer.phone": false, "data.customer.company": false, "data.customer.country": false,
 	"data.customer.city": false, "data.customer.zip": false, "data.customer.address": false,
 	"data.customer.license_for": false, "data.customer.add_info": false,
-	"data.lines[]": true, "data.lines[].line": true, "data.lines[].product": true, "data.lines[].quantity": true,
+	"data.lines[]": true, "data.lines[].line": true, "data.lines[].product": true, "data.lines[].quantity": true, "data.lines[].original": true,
 	"data.lines[].title": false, "data.lines[].unit_price": false,
 }
 

@@ -286,6 +286,7 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 		{"quantity twice", `"quantity":2`, `"quantity":2,"quantity":2`, "data.lines[0].quantity"},
 		{"quantity beside Quantity", `"quantity":2`, `"quantity":1,"Quantity":5`, "data.lines[0].quantity"},
 		{"Quantity alone", `"quantity":2`, `"Quantity":2`, "data.lines[0].quantity"},
+		{"Original of a dynamic product", `"quantity":2`, `"quantity":2,"Original":"game"`, "data.lines[0].original"},
 		{"order beside ORDER", `"order":"10001"`, `"order":"10001","ORDER":"2"`, "data.order"},
 		{"order twice", `"order":"10001"`, `"order":"10001","order":"2"`, "data.order"},
 		{"an unknown member twice", `"order":"10001"`, `"order":"10001","ada@example.com":1,"ada@example.com":2`, ""},
