@@ -113,16 +113,21 @@ func (w noticeWriter) changedAccount() letter {
 	if f.Count == 1 && len(f.Changed) == 1 {
 		l.Title = fmt.Sprintf("The settings of the account %s were changed.", f.Changed[0].Name)
 	}
+	l.Details = append(w.whatChanged(), w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
+	return l
+}
+
+// whatChanged lists the parts that were changed of each thing, and by whom.
+func (w noticeWriter) whatChanged() []details {
 	d := details{Title: "What changed"}
-	for _, c := range f.Changed {
+	for _, c := range w.n.Facts.Changed {
 		var parts []string
 		for _, part := range c.Parts {
 			parts = append(parts, partName(part))
 		}
 		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", joinWords(parts), c.By, w.moment(c.At)))
 	}
-	l.Details = append([]details{d}, w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
-	return l
+	return []details{d}
 }
 
 func (w noticeWriter) changedText() letter {
@@ -139,15 +144,7 @@ func (w noticeWriter) changedText() letter {
 	if f.Count == 1 && len(f.Changed) == 1 {
 		l.Title = fmt.Sprintf("The texts of product %s were changed.", f.Changed[0].Name)
 	}
-	d := details{Title: "What changed"}
-	for _, c := range f.Changed {
-		var parts []string
-		for _, part := range c.Parts {
-			parts = append(parts, partName(part))
-		}
-		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", joinWords(parts), c.By, w.moment(c.At)))
-	}
-	l.Details = append([]details{d}, w.moreChanged("see GET /v1/products")...)
+	l.Details = append(w.whatChanged(), w.moreChanged("see GET /v1/products")...)
 	return l
 }
 

@@ -1,7 +1,6 @@
 package noventiq
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"keypool/shared/order"
@@ -35,13 +34,5 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 	if status != http.StatusOK {
 		body = reply{}
 	}
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // texts always encode
-	}
-	response := platform.Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: encoded}
-	if status != http.StatusOK {
-		response.Header.Set("Retry-After", "5")
-	}
-	return response
+	return platform.Respond(status, "application/json", body)
 }

@@ -2,7 +2,6 @@ package stripe
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 
 	"keypool/shared/order"
@@ -52,17 +51,8 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 		}
 	}
 	if body.Received {
-		return respond(http.StatusOK, body)
+		return platform.Respond(http.StatusOK, "application/json", body)
 	}
-	response := respond(http.StatusServiceUnavailable, reply{Order: body.Order, Reason: cmp.Or(body.Reason, "not stored, or not all of it: send the same again")})
-	response.Header.Set("Retry-After", "5")
-	return response
-}
-
-func respond(status int, body reply) platform.Response {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // texts and numbers always encode
-	}
-	return platform.Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: encoded}
+	again := reply{Order: body.Order, Reason: cmp.Or(body.Reason, "not stored, or not all of it: send the same again")}
+	return platform.Respond(http.StatusServiceUnavailable, "application/json", again)
 }

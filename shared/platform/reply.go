@@ -1,0 +1,66 @@
+package platform
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"keypool/shared/order"
+)
+
+// Reply is the body of a 200 of Keypool's own scheme and of platforms whose answer is
+// free: states and counts, never keys.
+type Reply struct {
+	Order string      `json:"order,omitempty"`
+	Lines []ReplyLine `json:"lines,omitempty"`
+	// IgnoredFields are those that are only shown, and could not be read.
+	IgnoredFields []string `json:"ignored_fields,omitempty"`
+
+	Ignored bool          `json:"ignored,omitempty"`
+	Type    string        `json:"type,omitempty"`
+	Skipped []SkippedLine `json:"skipped,omitempty"`
+}
+
+// ReplyLine says how a line stands.
+type ReplyLine struct {
+	Line      string      `json:"line"`
+	Product   string      `json:"product"`
+	State     order.State `json:"state"`
+	Wanted    int         `json:"wanted"`
+	Allocated int         `json:"allocated"`
+}
+
+// SkippedLine is a line of which nothing is stored.
+type SkippedLine struct {
+	Line    string     `json:"line"`
+	Product string     `json:"product,omitempty"`
+	Why     SkipReason `json:"why"`
+}
+
+// Add adds what became of an event, or of one line: a result that is Accepted or Skipped.
+func (r *Reply) Add(result Result) {
+	if result.Outcome == Skipped && result.Why == "" {
+		r.Ignored, r.Type = true, result.Type
+		return
+	}
+	r.Order, r.IgnoredFields = result.Order, result.IgnoredFields
+	switch {
+	case result.Why != "":
+		r.Skipped = append(r.Skipped, SkippedLine{result.Line, result.Product, result.Why})
+	case result.Line != "": // else what happened to an order that is not known yet
+		r.Lines = append(r.Lines, ReplyLine{result.Line, result.Product, result.State, result.Wanted, result.Allocated})
+	}
+}
+
+// Respond returns a response with a JSON body, of application/json or a type made of it.
+// A 503 asks to be sent again in 5 seconds.
+func Respond(status int, contentType string, body any) Response {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	response := Response{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: encoded}
+	if status == http.StatusServiceUnavailable {
+		response.Header.Set("Retry-After", "5")
+	}
+	return response
+}
