@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
-
-	"keypool/shared/platform"
 )
 
 func TestIsPublic(t *testing.T) {
@@ -127,7 +125,7 @@ func TestUnknownDomainIsTriedAgain(t *testing.T) {
 		return nil, errors.New("no name server")
 	}}}
 	c := &Client{apis: client(transport(d))}
-	if _, err := c.Do(t.Context(), Call{Host: API("api.example.com")}); !errors.Is(err, platform.ErrTryAgain) {
+	if _, err := c.Do(t.Context(), Call{Host: API("api.example.com")}); !errors.Is(err, ErrTryAgain) {
 		t.Error(err)
 	}
 }

@@ -9,7 +9,7 @@
 // when it is dialled: only addresses of the public internet are (address.go). Otherwise
 // a merchant could have a function call the machine that it runs on, or its neighbours.
 //
-// A call that may succeed when it is made again fails with platform.ErrTryAgain: the
+// A call that may succeed when it is made again fails with ErrTryAgain: the
 // host answered 429 or 5xx, or the connection broke off. Any other failure is an *Error,
 // which says what the merchant is to mend. Neither holds anything that was sent or
 // answered: no key, no query, no body.
@@ -38,8 +38,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"keypool/shared/platform"
 )
 
 // The bounds of a call.
@@ -125,7 +123,11 @@ type Answer struct {
 	Body   []byte
 }
 
-// Do makes a call. Its error is platform.ErrTryAgain, or an *Error.
+// ErrTryAgain means that the same call may succeed when it is made again: the platform's
+// API is down, slow, or limits its callers.
+var ErrTryAgain = errors.New("the platform's API does not answer now")
+
+// Do makes a call. Its error is ErrTryAgain, or an *Error.
 func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	client := c.apis
 	if call.Host.shop {
@@ -178,9 +180,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Host + " " + e.Problem }
 
-// tryAgain returns a platform.ErrTryAgain.
+// tryAgain returns a ErrTryAgain.
 func tryAgain(h Host, problem string) error {
-	return fmt.Errorf("%s %s: %w", h.name, problem, platform.ErrTryAgain)
+	return fmt.Errorf("%s %s: %w", h.name, problem, ErrTryAgain)
 }
 
 // refusal returns the error of an answer's status, nil for a status of 2xx.

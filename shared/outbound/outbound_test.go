@@ -14,7 +14,6 @@ import (
 
 	"keypool/infra/proof/apitest"
 	"keypool/shared/outbound"
-	"keypool/shared/platform"
 )
 
 var host = outbound.API("api.example.com")
@@ -56,7 +55,7 @@ func TestDo_statuses(t *testing.T) {
 			fmt.Fprint(w, "the body with rk_test_1")
 		})
 		var mend *outbound.Error
-		if again := errors.Is(err, platform.ErrTryAgain); again != (says == "") {
+		if again := errors.Is(err, outbound.ErrTryAgain); again != (says == "") {
 			t.Errorf("%d is to be tried again: %v", status, again)
 		}
 		if says != "" && (!errors.As(err, &mend) || mend.Status != status || mend.Host != "api.example.com" || !strings.Contains(mend.Error(), says)) {
@@ -124,7 +123,7 @@ func TestDo_cutOff(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		},
 	} {
-		if _, err := call(t, answer); !errors.Is(err, platform.ErrTryAgain) {
+		if _, err := call(t, answer); !errors.Is(err, outbound.ErrTryAgain) {
 			t.Errorf("%s: %v", name, err)
 		} else {
 			quotesNothing(t, err)
@@ -150,7 +149,7 @@ func TestDo_slowHost(t *testing.T) {
 				<-r.Context().Done()
 				panic(http.ErrAbortHandler) // so that the answer has no end, although the call has one
 			})
-			if took := time.Since(began); !errors.Is(err, platform.ErrTryAgain) || took < outbound.Timeout || took > 3*outbound.Timeout {
+			if took := time.Since(began); !errors.Is(err, outbound.ErrTryAgain) || took < outbound.Timeout || took > 3*outbound.Timeout {
 				t.Errorf("after %s: %v", took, err)
 			}
 		})
@@ -162,7 +161,7 @@ func TestDo_callerGivesUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	client := apitest.Serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	if _, err := client.Do(ctx, outbound.Call{Host: host}); !errors.Is(err, platform.ErrTryAgain) {
+	if _, err := client.Do(ctx, outbound.Call{Host: host}); !errors.Is(err, outbound.ErrTryAgain) {
 		t.Error(err)
 	}
 }
@@ -200,7 +199,7 @@ func TestPages(t *testing.T) {
 	if err := pages(outbound.MaxPages + 1); !errors.As(err, &mend) || read != outbound.MaxPages {
 		t.Errorf("%d pages: %v", read, err)
 	}
-	if err := outbound.Pages(host, func() (bool, error) { return true, platform.ErrTryAgain }); !errors.Is(err, platform.ErrTryAgain) {
+	if err := outbound.Pages(host, func() (bool, error) { return true, outbound.ErrTryAgain }); !errors.Is(err, outbound.ErrTryAgain) {
 		t.Error(err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/outbound"
 )
 
 // Adapter is one payment platform.
@@ -100,10 +101,9 @@ type Replier interface {
 	AnswerFor(a Account, results []Result) Response
 }
 
-// ErrTryAgain is a passing failure of a call that Decode needs: the platform's API is
-// down, slow, or limits its callers. Nothing is stored, the answer is 503, and the
-// platform sends the webhook again.
-var ErrTryAgain = errors.New("the platform's API does not answer now")
+// ErrTryAgain is a passing failure of a call that Decode needs. Nothing is stored, the
+// answer is 503, and the platform sends the webhook again.
+var ErrTryAgain = outbound.ErrTryAgain
 
 // Account is a merchant's account with the platform; see catalog.Account.
 type Account struct {
