@@ -443,7 +443,7 @@ var mutants = []mutant{
 	{
 		breaks: "an id that is a fraction is taken, and is another in the next webhook",
 		file:   "shared/platform/payload/payload.go",
-		old:    `isDigits(strings.TrimPrefix(v.Text, "-"))`,
+		old:    `IsDigits(strings.TrimPrefix(v.Text, "-"))`,
 		new:    `v.Text != ""`,
 		in:     "shared/platform/generic", test: "TestDecode_refusalNamesTheField",
 	},
