@@ -31,6 +31,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	request := platform.Request{Header: r.Header, Body: body}
 
+	// Some platforms try an address, without a signature, before they send webhooks there.
+	if answer, ok := h.accounts.Ping(request); ok {
+		write(w, answer)
+		return
+	}
+
 	// The sender is the account whose secret signed the request.
 	merchant, account := address(r)
 	sender, err := h.accounts.Verify(ctx, merchant, account, request)
@@ -61,7 +67,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// Each platform is told in its own way what was received.
-	answer := sender.Answer(results)
+	write(w, sender.Answer(results))
+}
+
+func write(w http.ResponseWriter, answer platform.Response) {
 	maps.Copy(w.Header(), answer.Header)
 	w.WriteHeader(answer.Status)
 	w.Write(answer.Body)

@@ -106,6 +106,20 @@ func (a *Accounts) Verify(ctx context.Context, merchant, name string, r Request)
 	return sender, err
 }
 
+// Ping returns the answer to a request by which a platform tries an address, false if r is
+// none. It is the same for every address, and no account is looked up: who does not sign
+// learns nothing of which exist.
+func (a *Accounts) Ping(r Request) (Response, bool) {
+	for _, adapter := range a.adapters {
+		if pinger, ok := adapter.(Pinger); ok {
+			if answer, is := pinger.Ping(r); is {
+				return answer, true
+			}
+		}
+	}
+	return Response{}, false
+}
+
 // signed reports whether a request has a signature of any platform. Which is the
 // account's, nobody knows before it is read.
 func (a *Accounts) signed(r Request) bool {

@@ -322,3 +322,26 @@ func TestAccounts_whatCanBeNoAccountIsNotLookedUp(t *testing.T) {
 		t.Errorf("%d reads", a.reads)
 	}
 }
+
+// pinged is a platform that tries an address without a signature.
+type pinged struct{ platform.Adapter }
+
+func (pinged) Ping(r platform.Request) (platform.Response, bool) {
+	return platform.Response{Status: 200}, string(r.Body) == "ping"
+}
+
+// A platform that tries an address is answered, and no account is looked up for it.
+func TestAccounts_ping(t *testing.T) {
+	t.Parallel()
+	a := &account{}
+	accounts := platform.NewAccounts(map[string]platform.Adapter{platform.Standard: standard.Adapter{}, "pinged": pinged{standard.Adapter{}}}, a.read, a, always(signedAt))
+	for body, want := range map[string]bool{"ping": true, "pong": false, "": false} {
+		answer, is := accounts.Ping(platform.Request{Body: []byte(body)})
+		if is != want || is && answer.Status != 200 {
+			t.Errorf("%q: %v, %+v", body, is, answer)
+		}
+	}
+	if a.reads != 0 {
+		t.Errorf("%d accounts were read", a.reads)
+	}
+}

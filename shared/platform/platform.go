@@ -72,6 +72,14 @@ type Warner interface {
 	Warnings(raw json.RawMessage) []string
 }
 
+// ShopNamer is a Configurer whose accounts say in their settings which shop they are of.
+type ShopNamer interface {
+	// Shop returns the shop that settings name, as the platform names it, such as
+	// shop.example.com: it is the origin of the account's orders. It returns "" where
+	// they name none.
+	Shop(settings json.RawMessage) string
+}
+
 // SecretForm is an adapter whose platform has another form of signing secret than
 // whsec_<base64>. Such a secret is made by the platform, never by Keypool.
 type SecretForm interface {
@@ -99,6 +107,13 @@ type Fetcher interface {
 type Replier interface {
 	// AnswerFor returns the response to a webhook of the account, as Answer does.
 	AnswerFor(a Account, results []Result) Response
+}
+
+// Pinger is an adapter whose platform tries an address, by a request without a signature,
+// before it sends webhooks there.
+type Pinger interface {
+	// Ping returns the answer to such a request, false if r is none.
+	Ping(r Request) (Response, bool)
 }
 
 // ErrTryAgain is a passing failure of a call that Decode needs. Nothing is stored, the

@@ -323,6 +323,9 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	if err := invalid(CheckAccount(change, s.Adapters, now)...); err != nil {
 		return a, "", false, err
 	}
+	if err := s.checkShop(before, change); err != nil {
+		return a, "", false, err
+	}
 	next := s.next(before, change, now)
 	if made, err = s.setSecrets(ctx, before, &next, change, now); err != nil {
 		return a, "", false, err
@@ -341,13 +344,33 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	return next, made, before.Version == 0, nil
 }
 
+// shop returns the shop that a change's settings name, "" if they name none.
+func (s *Accounts) shop(change AccountChange) string {
+	if namer, ok := s.Adapters[change.Platform].(platform.ShopNamer); ok && change.Settings != nil {
+		return namer.Shop(change.Settings)
+	}
+	return ""
+}
+
+// checkShop refuses to turn an account to another shop: shops number their orders alike,
+// and an order of the one would be taken for the other's.
+func (s *Accounts) checkShop(before catalog.Account, change AccountChange) error {
+	if shop := s.shop(change); before.Version > 0 && shop != "" && shop != before.Origin {
+		return invalid(Problem{
+			Path: "settings", Message: "an account keeps its shop, which is " + before.Origin + "; give the other shop an account of its own",
+		})
+	}
+	return nil
+}
+
 // next returns the account as the change leaves it, its secrets and credentials aside.
 func (s *Accounts) next(before catalog.Account, change AccountChange, now time.Time) catalog.Account {
 	next := before
 	next.Merchant, next.Name, next.Platform = change.Merchant, change.Name, change.Platform
 	next.Secrets, next.Credentials = nil, nil
 	if before.Version == 0 {
-		next.Origin, next.DeliversFrom, next.OtherProducts = rand.Text(), now, catalog.OthersUnconnected
+		next.Origin = cmp.Or(s.shop(change), rand.Text())
+		next.DeliversFrom, next.OtherProducts = now, catalog.OthersUnconnected
 	}
 	if !change.DeliversFrom.IsZero() {
 		next.DeliversFrom = change.DeliversFrom.UTC().Truncate(time.Millisecond)
