@@ -35,6 +35,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		MailSender: ses.Open(boot.FreshConnections(cfg), env.Required("KEYPOOL_CONFIGURATION_SET")),
 		Sender:     address(env.Address("KEYPOOL_SENDER")),
 		Operator:   address(env.Address("KEYPOOL_OPERATOR")).Address,
+		PublicURL:  env.URL("KEYPOOL_PUBLIC_URL"),
 		Now:        time.Now,
 	}, now: time.Now}
 	return h.handle

@@ -17,6 +17,7 @@ var variables = map[string]string{
 	"RANGES_QUEUE_URL":  "${Ranges}",
 	"FILL_QUEUE_URL":    "${Fills}",
 	"CONFIGURATION_SET": "${Mail}",
+	"PUBLIC_URL":        "${PublicUrl}", // of the API; no link is made of what a request says of itself
 	"KMS_KEY":           "${Key.Arn}",
 	"SENDER":            "${Sender}",
 	"OPERATOR":          "${OperatorAddress}",
@@ -111,7 +112,7 @@ var Functions = []Function{
 		Description: "Sends mails that are due and applies SES's feedback",
 		Memory:      256,
 		Timeout:     2 * time.Minute, // most of the time it waits for SES
-		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET"},
+		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},

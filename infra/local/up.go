@@ -156,6 +156,7 @@ func writeSAM(c *call, outputs map[string]string) error {
 		"KEYPOOL_FILL_QUEUE_URL":    outputs["FillQueue"],
 		"KEYPOOL_CONFIGURATION_SET": outputs["ConfigurationSet"],
 		"KEYPOOL_KMS_KEY":           outputs["KmsKey"],
+		"KEYPOOL_PUBLIC_URL":        c.machine.APIURL(outputs["ApiId"]),
 		"KEYPOOL_SENDER":            machine.Sender,
 		"KEYPOOL_OPERATOR":          machine.Operator,
 	}

@@ -11,20 +11,31 @@ import (
 	"keypool/infra/deployment"
 )
 
-// addAPI makes the HTTP API with the routes of all functions.
+// addAPI makes the HTTP API, without routes: functions are told its address, and routes
+// lead to functions.
 func (p *pipeline) addAPI() {
-	api := awsapigatewayv2.NewCfnApi(p.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
+	p.api = awsapigatewayv2.NewCfnApi(p.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
 		Name:         jsii.String(p.settings.Name),
 		ProtocolType: jsii.String("HTTP"),
 		// With a domain of its own, the API has that address alone: whatever stands before
 		// the domain, a firewall for one, is not passed by another.
 		DisableExecuteApiEndpoint: jsii.Bool(p.settings.APIDomain != ""),
 	})
+	p.publicURL = *p.api.AttrApiEndpoint()
+	if p.settings.APIDomain != "" {
+		p.publicURL = "https://" + p.settings.APIDomain
+	}
+	output(p.stack, "ApiId", p.api.Ref())
+	output(p.stack, "ApiUrl", jsii.String(p.publicURL))
+}
 
+// addStage makes the routes of all functions, and the stage by which the API answers at
+// its address.
+func (p *pipeline) addStage() {
 	throttles := map[string]any{}
 	var routes []awsapigatewayv2.CfnRoute
 	for _, f := range deployment.Functions {
-		routes = append(routes, p.addRoutes(f, api)...)
+		routes = append(routes, p.addRoutes(f)...)
 		for _, r := range f.Routes {
 			limit := p.settings.Throttle(r)
 			// Names as CloudFormation has them: these settings are a map, which the CDK does
@@ -37,7 +48,7 @@ func (p *pipeline) addAPI() {
 		KmsKeyId:        p.data.key.KeyArn(),
 	})
 	stage := awsapigatewayv2.NewCfnStage(p.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:         api.Ref(),
+		ApiId:         p.api.Ref(),
 		StageName:     jsii.String("$default"),
 		AutoDeploy:    jsii.Bool(true),
 		RouteSettings: throttles,
@@ -49,7 +60,6 @@ func (p *pipeline) addAPI() {
 	for _, route := range routes {
 		stage.AddResourceDependency(route, jsii.String("the stage's settings name the route"))
 	}
-	url := api.AttrApiEndpoint()
 	if p.settings.APIDomain != "" {
 		domain := awsapigatewayv2.NewCfnDomainName(p.stack, jsii.String("ApiDomain"), &awsapigatewayv2.CfnDomainNameProps{
 			DomainName: jsii.String(p.settings.APIDomain),
@@ -60,26 +70,23 @@ func (p *pipeline) addAPI() {
 			}},
 		})
 		mapping := awsapigatewayv2.NewCfnApiMapping(p.stack, jsii.String("ApiMapping"), &awsapigatewayv2.CfnApiMappingProps{
-			ApiId:      api.Ref(),
+			ApiId:      p.api.Ref(),
 			DomainName: domain.Ref(),
 			Stage:      stage.Ref(),
 		})
 		mapping.AddResourceDependency(stage, jsii.String("the mapping names the stage"))
 		output(p.stack, "ApiDomainRecord", jsii.String(p.settings.APIDomain+" CNAME "+*domain.AttrRegionalDomainName()))
-		url = jsii.String("https://" + p.settings.APIDomain)
 	}
-	output(p.stack, "ApiId", api.Ref())
-	output(p.stack, "ApiUrl", url)
 }
 
 // addRoutes makes the routes that lead to a function, and returns them.
-func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) (routes []awsapigatewayv2.CfnRoute) {
+func (p *pipeline) addRoutes(f deployment.Function) (routes []awsapigatewayv2.CfnRoute) {
 	if len(f.Routes) == 0 {
 		return nil
 	}
 	function := p.functions[f.ID]
 	integration := awsapigatewayv2.NewCfnIntegration(p.stack, jsii.String(f.ID+"Integration"), &awsapigatewayv2.CfnIntegrationProps{
-		ApiId:                api.Ref(),
+		ApiId:                p.api.Ref(),
 		IntegrationType:      jsii.String("AWS_PROXY"),
 		IntegrationUri:       function.AttrArn(),
 		PayloadFormatVersion: jsii.String("2.0"),
@@ -91,7 +98,7 @@ func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) 
 			authorization = "AWS_IAM"
 		}
 		routes = append(routes, awsapigatewayv2.NewCfnRoute(p.stack, jsii.String("Route"+r.ID()), &awsapigatewayv2.CfnRouteProps{
-			ApiId:             api.Ref(),
+			ApiId:             p.api.Ref(),
 			RouteKey:          jsii.String(r.Key()),
 			AuthorizationType: jsii.String(authorization),
 			Target:            jsii.String("integrations/" + *integration.Ref()),
@@ -100,7 +107,7 @@ func (p *pipeline) addRoutes(f deployment.Function, api awsapigatewayv2.CfnApi) 
 			Action:       jsii.String("lambda:InvokeFunction"),
 			FunctionName: function.AttrArn(),
 			Principal:    jsii.String("apigateway.amazonaws.com"),
-			SourceArn:    jsii.String(p.here("execute-api", *api.Ref()+"/*/"+r.Pattern())),
+			SourceArn:    jsii.String(p.here("execute-api", *p.api.Ref()+"/*/"+r.Pattern())),
 		})
 	}
 	return routes

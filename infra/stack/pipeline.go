@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -35,6 +36,8 @@ type pipeline struct {
 	uploads          awss3.Bucket
 	logs             map[string]awslogs.CfnLogGroup   // by function ID
 	functions        map[string]awslambda.CfnFunction // by function ID
+	api              awsapigatewayv2.CfnApi
+	publicURL        string // of the API; links in mails begin with it
 }
 
 func newPipeline(scope constructs.Construct, s deployment.Settings, d *data) *pipeline {
@@ -52,13 +55,14 @@ func newPipeline(scope constructs.Construct, s deployment.Settings, d *data) *pi
 	}
 	p.addQueues()
 	p.addMail()
+	p.addAPI()
 	for _, f := range deployment.Functions {
 		p.addFunction(f)
 	}
 	for _, f := range deployment.Functions {
 		p.addTriggers(f)
 	}
-	p.addAPI()
+	p.addStage()
 	p.addAlarms()
 	return p
 }
@@ -367,6 +371,8 @@ func (p *pipeline) expand(text string) string {
 			return *p.data.reports.BucketName()
 		case "Reports.Arn":
 			return *p.data.reports.BucketArn()
+		case "PublicUrl":
+			return p.publicURL
 		case "Mail":
 			return *p.configurationSet.Ref()
 		}

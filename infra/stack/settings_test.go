@@ -52,6 +52,7 @@ func TestSettings_reachTheTemplate(t *testing.T) {
 		"DELAY_MAIL_AFTER":         at(functions["Sweep"], "Environment", "Variables", "KEYPOOL_DELAY_MAIL_AFTER"),
 		"SENDER":                   at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_SENDER"),
 		"OPERATOR":                 at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_OPERATOR"),
+		"PUBLIC_URL":               at(functions["Deliver"], "Environment", "Variables", "KEYPOOL_PUBLIC_URL"),
 		"logs":                     p.resources["ApiLogs"].Properties["RetentionInDays"],
 		"clock":                    p.resources["StockClock"].Properties["ScheduleExpression"],
 		"sweep":                    p.resources["SweepClock"].Properties["ScheduleExpression"],
@@ -64,7 +65,8 @@ func TestSettings_reachTheTemplate(t *testing.T) {
 	}
 	want := map[string]any{
 		"MAX_QUANTITY": "5", "DELAY_MAIL_AFTER": "10m0s", "SENDER": `"Example Keys" <keys@example.com>`, "OPERATOR": "operator@example.com",
-		"logs": 7.0, "clock": "rate(1 hour)", "sweep": "rate(1 minute)",
+		"PUBLIC_URL": "https://keys.example.com",
+		"logs":       7.0, "clock": "rate(1 hour)", "sweep": "rate(1 minute)",
 		"throttle":  map[string]any{"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100.0},
 		"documents": map[string]any{"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 10.0}, "AWS's own address is off": true,
 		"identity": "example.com", "api": "https://keys.example.com", "bucket": "copy-uploads-123456789012-eu-central-1",

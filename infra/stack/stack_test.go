@@ -345,6 +345,18 @@ func TestAPI_routes(t *testing.T) {
 	}
 }
 
+// Links in mails begin with the address at which the API answers, never with what a
+// request says of itself.
+func TestPublicURL_isTheAPIs(t *testing.T) {
+	p := templates().pipeline
+	if got := at(p.resources["Deliver"], "Environment", "Variables", "KEYPOOL_PUBLIC_URL"); got != "HttpApi.ApiEndpoint" {
+		t.Errorf("Deliver is told %v", got)
+	}
+	if got := p.outputs["ApiUrl"]; got != "HttpApi.ApiEndpoint" {
+		t.Errorf("the stack tells %v", got)
+	}
+}
+
 func TestAPI_callsFunctionsByItsRoutesAlone(t *testing.T) {
 	var got []string
 	for _, r := range templates().pipeline.ofType("AWS::Lambda::Permission") {

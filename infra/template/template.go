@@ -42,6 +42,9 @@ func write() ([]byte, error) {
 	for _, p := range settings.Parameters() {
 		add(parameters, p.Name, flow("Type", "String", "Default", p.Value))
 	}
+	// The API's address would be a reference in a circle: SAM writes the routes, and so the
+	// functions, into the API itself.
+	add(parameters, "PublicUrl", flow("Type", "String", "Default", "https://api.keypool.example"))
 	named := block("AWS_ENDPOINT_URL", "", "AWS_CA_BUNDLE", "")
 	named.Content[0].HeadComment = passedOn
 	resources := resources()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -50,6 +51,19 @@ func (e *Env) Address(name string) string {
 	}
 	if parsed, err := mail.ParseAddress(value); err != nil || !mailaddress.Valid(parsed.Address) {
 		e.problem("%s is not a mail address", name)
+	}
+	return value
+}
+
+// URL returns a required setting that is an https address without a path, such as
+// "https://keys.example.com".
+func (e *Env) URL(name string) string {
+	value := e.Required(name)
+	if value == "" {
+		return ""
+	}
+	if parsed, err := url.Parse(value); err != nil || parsed.Host == "" || value != "https://"+parsed.Host {
+		e.problem("%s is not an https address alone, such as \"https://keys.example.com\"", name)
 	}
 	return value
 }

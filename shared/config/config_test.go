@@ -16,12 +16,14 @@ func env(settings map[string]string) *config.Env {
 }
 
 func TestEnv_everyProblemInOneMessage(t *testing.T) {
-	e := env(map[string]string{"EMPTY": "", "SENDER": "not an address", "MANY": "101", "LONG": "soon"})
+	e := env(map[string]string{"EMPTY": "", "SENDER": "not an address", "MANY": "101", "LONG": "soon", "PLAIN": "http://example.com", "DEEP": "https://example.com/deep"})
 	e.Required("MISSING")
 	e.Required("EMPTY")
 	e.Address("SENDER")
 	e.Int("MANY", 1, 100)
 	e.Duration("LONG", time.Second)
+	e.URL("PLAIN")
+	e.URL("DEEP")
 
 	err := e.Err()
 	if err == nil {
@@ -33,6 +35,8 @@ func TestEnv_everyProblemInOneMessage(t *testing.T) {
 		"SENDER is not a mail address",
 		"MANY is not a whole number from 1 to 100",
 		"LONG is not a duration of at least 1s",
+		"PLAIN is not an https address",
+		"DEEP is not an https address",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
@@ -44,12 +48,15 @@ func TestEnv_everyProblemInOneMessage(t *testing.T) {
 }
 
 func TestEnv_goodSettings(t *testing.T) {
-	e := env(map[string]string{"NAME": "n", "SENDER": "Keys <keys@example.com>", "MANY": "100", "LONG": "5m"})
+	e := env(map[string]string{"NAME": "n", "SENDER": "Keys <keys@example.com>", "MANY": "100", "LONG": "5m", "HERE": "https://localhost:4566"})
 	if got := e.Required("NAME"); got != "n" {
 		t.Errorf("Required: %q", got)
 	}
 	if got := e.Address("SENDER"); got != "Keys <keys@example.com>" {
 		t.Errorf("Address: %q", got)
+	}
+	if got := e.URL("HERE"); got != "https://localhost:4566" {
+		t.Errorf("URL: %q", got)
 	}
 	if got := e.Int("MANY", 1, 100); got != 100 {
 		t.Errorf("Int: %d", got)

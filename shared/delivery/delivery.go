@@ -136,6 +136,7 @@ type Mailer struct {
 	MailSender MailSender
 	Sender     netmail.Address // every mail is sent from its address
 	Operator   string          // address for what no merchant can be told
+	PublicURL  string          // of the API; links in mails begin with it
 	Now        func() time.Time
 
 	limiter rateLimiter

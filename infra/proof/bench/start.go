@@ -264,7 +264,7 @@ func (r *runtimeAPI) command(ctx context.Context, program string, more ...string
 		"KEYPOOL_CATALOG_TABLE=catalog", "KEYPOOL_KEYS_TABLE=keys", "KEYPOOL_ORDERS_TABLE=orders",
 		"KEYPOOL_UPLOADS_BUCKET=uploads", "KEYPOOL_REPORTS_BUCKET=reports",
 		"KEYPOOL_RANGES_QUEUE_URL=http://127.0.0.1:9/000000000000/ranges", "KEYPOOL_FILL_QUEUE_URL=http://127.0.0.1:9/000000000000/fill",
-		"KEYPOOL_MAX_QUANTITY=1000", "KEYPOOL_DELAY_MAIL_AFTER=5m", "KEYPOOL_KMS_KEY=key",
+		"KEYPOOL_MAX_QUANTITY=1000", "KEYPOOL_DELAY_MAIL_AFTER=5m", "KEYPOOL_KMS_KEY=key", "KEYPOOL_PUBLIC_URL=https://api.keypool.example",
 		"KEYPOOL_SENDER=keys@example.com", "KEYPOOL_OPERATOR=operator@example.com", "KEYPOOL_CONFIGURATION_SET=keypool",
 	}, more...)
 	return cmd
