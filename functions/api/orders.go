@@ -40,6 +40,8 @@ type Line struct {
 	Line       string    `json:"line" doc:"As the platform names it; the product where it names none."`
 	Product    string    `json:"product"`
 	Original   string    `json:"original,omitempty" doc:"Of a dynamic product: the product whose pool and texts it takes, where it has no settings of its own."`
+	Parent     string    `json:"parent,omitempty" doc:"The order that its order renews, as the platform names it."`
+	Risk       string    `json:"risk,omitempty" doc:"The platform's verdict on the order, in its own word."`
 	Title      string    `json:"title,omitempty" doc:"The product's name as the platform wrote it."`
 	Pool       string    `json:"pool,omitempty" doc:"The pool that feeds it; none yet while unconnected."`
 	State      string    `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected" doc:"fulfilled: holds every key it paid for. waiting: keys are missing. unconnected: no pool feeds its product. on_hold: gets no key and no mail, see holds. returned: given back in full. expected: something of it was given back before it was paid."`
@@ -298,7 +300,7 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 
 func newLine(f order.Fulfillment) Line {
 	line := Line{
-		ID: string(f.ID), Line: f.Line, Product: f.Product, Original: f.Original, Title: f.Title, Pool: f.Pool, State: string(f.State()),
+		ID: string(f.ID), Line: f.Line, Product: f.Product, Original: f.Original, Parent: f.Parent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
 	}

@@ -70,6 +70,8 @@ var sampleOrderPaid = map[string]any{
 // orderPaid is the JSON Schema of the event. What it accepts is taken, as far as the
 // merchant's cap and addresses allow.
 func orderPaid() *huma.Schema {
+	risk := ofTypes("The platform's verdict on the order, in its own word, such as elevated.", "string", "null")
+	risk.MaxLength = new(64)
 	quantity := ofTypes("How many were bought, as first bought: a whole number.", "integer", "string")
 	quantity.Minimum, quantity.Pattern = new(1.0), `^ *0*[1-9][0-9]*(\.0*)? *$`
 	return object("", []string{"type", "data"}, map[string]*huma.Schema{
@@ -95,6 +97,8 @@ func orderPaid() *huma.Schema {
 				"license_for": shown("Who owns the product, if not the customer."),
 				"add_info":    shown("What the customer added."),
 			}),
+			"parent": id("The order that this one renews, by its number in the same shop: what {PARENT_KEY} in a text takes its keys from.", "null"),
+			"risk":   risk,
 			"lines": {
 				Type: "array", MinItems: new(1), MaxItems: new(100), Description: "What was bought.",
 				Items: object("", []string{"product", "quantity"}, map[string]*huma.Schema{

@@ -60,7 +60,7 @@ func TestWebhook_goodEventsAreValid(t *testing.T) {
 }
 
 // wholeOrder has every member that the document names.
-const wholeOrder = `{"type":"order.paid","timestamp":"2026-11-23T12:00:00Z","data":{"order":"10001","test":false,"currency":"EUR","language":"de",
+const wholeOrder = `{"type":"order.paid","timestamp":"2026-11-23T12:00:00Z","data":{"order":"10001","test":false,"parent":"9001","risk":"elevated","currency":"EUR","language":"de",
 	"paid_at":"2026-11-23T12:00:00Z","customer":{"email":"ada@example.com","name":"Ada","first_name":"Ada","last_name":"Byron","phone":"1",
 	"company":"AE","country":"GB","city":"London","zip":"SW1Y 4LE","address":"12 St James's Square","license_for":"AE","add_info":"none"},
 	"lines":[{"line":"1","product":"game","original":"elden","title":"The Game","quantity":2,"unit_price":"59.99"}]}}`

@@ -201,6 +201,10 @@ func TestHandle_answers(t *testing.T) {
 			"good_order_paid_slash", http.StatusOK,
 			`{"order":"10022","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
 		},
+		{
+			"good_order_paid_renewal", http.StatusOK,
+			`{"order":"10030","lines":[{"line":"1","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`,
+		},
 		{"good_order_ignored", http.StatusOK, `{"ignored":true,"type":"order.shipped"}`},
 		{
 			"bad_order_paid_quantity", http.StatusBadRequest,

@@ -388,3 +388,26 @@ func noticesOf(t *testing.T, tables dynamo.Tables, kind notice.Kind) []notice.No
 	}
 	return all
 }
+
+// What the platform says of the order as a whole stands on each of its lines.
+func TestPaid_parentAndRiskAreTheLines(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	renewal := paid("2", 1, "game", "unheard-of")
+	renewal.Parent, renewal.Risk = "1", strings.Repeat("ä", 65)
+	itself := paid("3", 1, "game")
+	itself.Parent = "3" // the first order of a subscription may be named by all of them
+	in.Apply(t.Context(), account, request, []platform.Event{renewal, itself})
+	store := dynamo.Open(dynamotest.Client(t), tables)
+	for number, want := range map[string][2]string{"2": {"1", strings.Repeat("ä", 64)}, "3": {"", ""}} {
+		lines, err := store.Lines(t.Context(), order.Identity{Merchant: "acme", Side: pool.Live, Origin: account.Origin, Order: number}.OrderID())
+		if err != nil || len(lines) == 0 {
+			t.Fatalf("order %s: %d lines, %v", number, len(lines), err)
+		}
+		for _, line := range lines {
+			if got := [2]string{line.Parent, line.Risk}; got != want {
+				t.Errorf("line %s of order %s: %q, want %q", line.Line, number, got, want)
+			}
+		}
+	}
+}

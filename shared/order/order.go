@@ -123,6 +123,8 @@ type Fulfillment struct {
 	Line     string
 	Product  string
 	Original string // of a dynamic product: the product whose fulfillment it takes; empty: its own
+	Parent   string // the order that its order renews, of the same shop; empty: none
+	Risk     string // the platform's verdict on the order, in its own word; empty: none
 	Pool     string // empty while no pool feeds the product
 
 	Quantity    int // units paid for

@@ -55,6 +55,7 @@ func (e FieldErrors) Error() string {
 const (
 	maxID   = 128
 	maxText = 500
+	maxRisk = 64
 )
 
 // Check returns a *FieldError if Keypool cannot take the order. It fills in the
@@ -77,12 +78,15 @@ func (p *Paid) Check(maxQuantity int) error {
 	if len(p.Lines) > MaxLines {
 		return problem("lines", fmt.Sprintf("has more than %d lines", MaxLines))
 	}
+	if p.Parent == p.Order {
+		p.Parent = "" // the order that a subscription began with names itself
+	}
 	if p.Parent != "" {
 		if err := CheckID(p.Parent); err != "" {
 			return problem("parent", err)
 		}
 	}
-	p.Risk = cut(p.Risk)
+	p.Risk = cutTo(p.Risk, maxRisk)
 	seen := map[string]bool{}
 	for i := range p.Lines {
 		line := &p.Lines[i]
@@ -152,7 +156,9 @@ func isCurrency(s string) bool {
 
 // cut returns s cut to maxText characters, without control characters and marks that
 // nobody sees. White space other than line ends becomes a space.
-func cut(s string) string {
+func cut(s string) string { return cutTo(s, maxText) }
+
+func cutTo(s string, most int) string {
 	runes := []rune(strings.ToValidUTF8(s, ""))
 	kept := runes[:0]
 	for i, r := range runes {
@@ -167,7 +173,7 @@ func cut(s string) string {
 		}
 		kept = append(kept, r)
 	}
-	return strings.TrimSpace(string(kept[:min(len(kept), maxText)]))
+	return strings.TrimSpace(string(kept[:min(len(kept), most)]))
 }
 
 // invisible are the characters that show nothing and have no place in a name. Used

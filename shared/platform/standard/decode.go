@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -41,7 +42,7 @@ var (
 // read. The others are only shown: what cannot be read of them is left out.
 var members = map[string]bool{
 	"type": true, "data": true,
-	"data.order": true, "data.test": true, "data.customer": true, "data.lines": true,
+	"data.order": true, "data.test": true, "data.customer": true, "data.lines": true, "data.parent": true, "data.risk": true,
 	"data.currency": false, "data.language": false, "data.paid_at": false,
 	"data.customer.email": true,
 	"data.customer.name":  false, "data.customer.first_name": false, "data.customer.last_name": false,
@@ -51,6 +52,9 @@ var members = map[string]bool{
 	"data.lines[]": true, "data.lines[].line": true, "data.lines[].product": true, "data.lines[].quantity": true, "data.lines[].original": true,
 	"data.lines[].title": false, "data.lines[].unit_price": false,
 }
+
+// maxRisk is how long the platform's word of a risk may be, in characters.
+const maxRisk = 64
 
 // Decode implements platform.Adapter. A body holds one event.
 func (Adapter) Decode(_ context.Context, r platform.Request, _ platform.Account) ([]platform.Event, error) {
@@ -176,12 +180,20 @@ func (d *decoder) paid(data object) platform.Paid {
 		Currency: data.shown("currency"),
 		Language: data.shown("language"),
 		PaidAt:   data.time("paid_at"),
+		Parent:   data.id("parent"),
+		Risk:     data.text("risk"),
 		Customer: order.Customer{
 			Name: customer.shown("name"), FirstName: customer.shown("first_name"), LastName: customer.shown("last_name"),
 			Email: customer.text("email"), Phone: customer.shown("phone"), Company: customer.shown("company"),
 			Country: customer.shown("country"), City: customer.shown("city"), Zip: customer.shown("zip"),
 			Address: customer.shown("address"), LicenseFor: customer.shown("license_for"), AddInfo: customer.shown("add_info"),
 		},
+	}
+	if paid.Parent != "" && paid.Parent == paid.Order {
+		d.refuse("data.parent", "is the order itself: name the order that it renews, or leave it out")
+	}
+	if utf8.RuneCountInString(paid.Risk) > maxRisk {
+		d.refuse("data.risk", fmt.Sprintf("is longer than %d characters", maxRisk))
 	}
 	for _, line := range data.objects("lines") {
 		paid.Lines = append(paid.Lines, platform.Line{

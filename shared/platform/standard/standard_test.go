@@ -245,6 +245,13 @@ func TestStandard_decode(t *testing.T) {
 		len(paid.Lines) != 1 || paid.Lines[0] != (platform.Line{ID: "1", Product: "game", Title: "The Game", Quantity: 2, UnitPrice: "59.99"}) {
 		t.Errorf("decoded %+v", paid)
 	}
+	renewal := decodePaid(t, body(`"language"`, `"parent":9001,"risk":"`+strings.Repeat("é", 64)+`","language"`))
+	if renewal.Parent != "9001" || renewal.Risk != strings.Repeat("é", 64) {
+		t.Errorf("a renewal: %+v", renewal)
+	}
+	if plain := decodePaid(t, body(`"language"`, `"parent":null,"risk":null,"language"`)); plain.Parent != "" || plain.Risk != "" {
+		t.Errorf("null: %+v", plain)
+	}
 	shipped, err := decode(t, []byte(`{"type":"order.shipped","data":{"order":"1"}}`))
 	if err != nil || shipped != (platform.Ignored{Type: "order.shipped", Unknown: true}) {
 		t.Errorf("an event that does not concern us: %+v, %v", shipped, err)
@@ -287,6 +294,13 @@ func TestStandard_refusalNamesTheField(t *testing.T) {
 		{"quantity beside Quantity", `"quantity":2`, `"quantity":1,"Quantity":5`, "data.lines[0].quantity"},
 		{"Quantity alone", `"quantity":2`, `"Quantity":2`, "data.lines[0].quantity"},
 		{"Original of a dynamic product", `"quantity":2`, `"quantity":2,"Original":"game"`, "data.lines[0].original"},
+		{"a parent in another case", `"language"`, `"Parent":"1","language"`, "data.parent"},
+		{"a parent that is no id", `"language"`, `"parent":["1"],"language"`, "data.parent"},
+		{"a parent that is longer than an id", `"language"`, `"parent":"` + strings.Repeat("1", 129) + `","language"`, "data.parent"},
+		{"a parent that is the order itself", `"language"`, `"parent":10001,"language"`, "data.parent"},
+		{"a risk in another case", `"language"`, `"Risk":"high","language"`, "data.risk"},
+		{"a risk that is no text", `"language"`, `"risk":0.9,"language"`, "data.risk"},
+		{"a risk of 65 characters", `"language"`, `"risk":"` + strings.Repeat("é", 65) + `","language"`, "data.risk"},
 		{"order beside ORDER", `"order":"10001"`, `"order":"10001","ORDER":"2"`, "data.order"},
 		{"order twice", `"order":"10001"`, `"order":"10001","order":"2"`, "data.order"},
 		{"an unknown member twice", `"order":"10001"`, `"order":"10001","ada@example.com":1,"ada@example.com":2`, ""},
