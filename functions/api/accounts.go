@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
@@ -53,9 +57,20 @@ type AccountCredential struct {
 // AccountSettings are the settings of a platform: a JSON object, which its adapter reads.
 type AccountSettings json.RawMessage
 
-// Schema implements huma.SchemaProvider.
-func (AccountSettings) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: "object", AdditionalProperties: true}
+// Schema implements huma.SchemaProvider: the form of the settings of each platform that
+// shows one. Which of them a body has to have is known to the adapter, which says more
+// of a mistake than a schema does: so the last of the forms takes any object.
+func (AccountSettings) Schema(r huma.Registry) *huma.Schema {
+	var forms []*huma.Schema
+	for _, name := range slices.Sorted(maps.Keys(all.Adapters)) {
+		if shown, ok := all.Adapters[name].(platform.SettingsForm); ok {
+			form := huma.SchemaFromType(r, reflect.TypeOf(shown.SettingsForm()))
+			form.Title = "Of an account of the platform " + name
+			forms = append(forms, form)
+		}
+	}
+	forms = append(forms, &huma.Schema{Title: "Of any other account", Type: huma.TypeObject, AdditionalProperties: true})
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, AnyOf: forms}
 }
 
 // MarshalJSON implements json.Marshaler.

@@ -72,6 +72,13 @@ type Warner interface {
 	Warnings(raw json.RawMessage) []string
 }
 
+// SettingsForm is a Configurer that shows the form of its settings.
+type SettingsForm interface {
+	// SettingsForm returns a struct of the form that settings have, without structs in it.
+	// The tags of its members are those of the API's document: json, doc, enum, maxLength.
+	SettingsForm() any
+}
+
 // ShopNamer is a Configurer whose accounts say in their settings which shop they are of.
 type ShopNamer interface {
 	// Shop returns the shop that settings name, as the platform names it, such as

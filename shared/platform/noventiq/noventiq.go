@@ -126,10 +126,13 @@ func (Adapter) ParseSecret(text string) ([]byte, error) {
 type Settings struct {
 	// Products are the ids of products by the vendor code or SKU of products with dynamic
 	// characteristics, where these are other than the ids.
-	Products map[string]string `json:"products,omitempty"`
+	Products map[string]string `json:"products,omitempty" doc:"The ids of products by the vendor code or SKU of products with dynamic characteristics, where these are other than the ids."`
 }
 
 const maxProducts = 500
+
+// SettingsForm implements platform.SettingsForm.
+func (Adapter) SettingsForm() any { return Settings{} }
 
 // CheckSettings implements platform.Configurer.
 func (Adapter) CheckSettings(raw json.RawMessage) error {

@@ -14,11 +14,11 @@ import (
 // settings are an account's settings.
 type settings struct {
 	// Product says what names a product of Keypool's: see productOf.
-	Product string `json:"product"`
+	Product string `json:"product,omitempty" enum:"auto,metadata,lookup_key,price,product" doc:"What names a product of Keypool's: auto, the default, is the metadata keypool_product, else the price's lookup key, else the product's id in Stripe."`
 	// NoPaymentRequired says what becomes of orders that cost nothing: "ignore", "deliver".
-	NoPaymentRequired string `json:"no_payment_required"`
+	NoPaymentRequired string `json:"no_payment_required,omitempty" enum:"ignore,deliver" doc:"What becomes of orders that cost nothing, such as a trial's beginning; ignore where left out."`
 	// LicenseField is the key of the custom field that says who the license is for.
-	LicenseField string `json:"license_field"`
+	LicenseField string `json:"license_field,omitempty" maxLength:"200" doc:"The key of the custom field of a Checkout page that says who the license is for; licensee where left out."`
 }
 
 const (
@@ -31,6 +31,9 @@ const (
 	freeIgnored   = "ignore"
 	freeDelivered = "deliver"
 )
+
+// SettingsForm implements platform.SettingsForm.
+func (Adapter) SettingsForm() any { return settings{} }
 
 // CheckSettings implements platform.Configurer.
 func (Adapter) CheckSettings(raw json.RawMessage) error {
