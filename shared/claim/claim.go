@@ -73,7 +73,8 @@ const indexLag = 2 * time.Second
 //
 // A repeat of the same line by the same customer allocates nothing and returns the
 // stored record. A repeat with another product, quantity or customer is
-// *MismatchError. If keys are missing, or older lines wait for them, the line is
+// *MismatchError; but where the platform's ids are never used again (ChangedAt), another
+// address is the same customer's, corrected. If keys are missing, or older lines wait for them, the line is
 // stored waiting, and function fill is asked to serve it. After any other error the
 // line may be stored or not: the platform's repeat finds out.
 func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
@@ -180,7 +181,9 @@ func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) 
 }
 
 // repeat returns the stored record of a line that is paid again by the same customer.
-// A customer's address that the record lacks is added to it.
+// A customer's address that the record lacks is added to it, and one that the shop has
+// corrected since takes its place. An older state of the order that comes late corrects
+// nothing.
 func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (order.Fulfillment, error) {
 	differs := Part("")
 	switch {
@@ -188,31 +191,32 @@ func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (o
 		differs = Product
 	case stored.Quantity != paid.Quantity:
 		differs = Quantity
-	case !stored.SameCustomer(paid.Customer):
+	case !stored.SameCustomer(paid.Customer) && paid.ChangedAt.IsZero():
 		differs = Customer
+	case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):
+		return c.setCustomer(ctx, stored, paid, order.AddressCorrected)
 	case stored.Customer.Email == "" && paid.Customer.Email != "":
-		change := addressAdded(stored, paid, c.Now())
-		if err := c.Store.Commit(ctx, change); err != nil {
-			return paid, err
-		}
-		return change.After, nil
+		return c.setCustomer(ctx, stored, paid, order.AddressAdded)
 	default:
 		return stored, nil
 	}
 	return stored, &MismatchError{Line: stored.ID, Part: differs}
 }
 
-// addressAdded returns the change of a line that had no customer's address. A mail that
-// could not be sent without one is due again.
-func addressAdded(stored, paid order.Fulfillment, now time.Time) order.Change {
+// setCustomer stores the customer of a line that had no address, or another. A mail with
+// its keys that did not reach anybody is due again; one that went out is not repeated.
+func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillment, why order.EventKind) (order.Fulfillment, error) {
 	change := order.ChangeOf(stored)
 	line := &change.After
-	line.Customer, line.CustomerHash = paid.Customer, paid.CustomerHash
-	if line.State() == order.Fulfilled && line.Mail.State == outbox.Failed {
-		line.Mail = line.Mail.Next(outbox.Keys, now)
+	line.Customer, line.CustomerHash, line.ChangedAt = paid.Customer, paid.CustomerHash, paid.ChangedAt
+	if failed := line.Mail.State == outbox.Failed || line.Mail.State == outbox.Bounced; failed && line.State() == order.Fulfilled {
+		line.Mail = line.Mail.Next(outbox.Keys, c.Now())
 	}
-	change.History = []order.History{{Line: line.ID, At: now, Event: order.AddressAdded, By: "webhook"}}
-	return change
+	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: "webhook"}}
+	if err := c.Store.Commit(ctx, change); err != nil {
+		return paid, err
+	}
+	return change.After, nil
 }
 
 // maxNeeded bounds the keys that a claim counts to decide whether its line may bypass

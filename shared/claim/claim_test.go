@@ -708,6 +708,52 @@ func TestClaim_readsAreConsistent(t *testing.T) {
 	}
 }
 
+// Where no other order ever has the line's ids, another address is the customer's own,
+// corrected: later mails go there, a mail that bounced is due again, and no key is taken. An
+// older state of the order that comes late changes nothing.
+func TestClaim_repeatCorrectsTheAddress(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	as := func(address string, changedAt time.Time) order.Fulfillment {
+		line := paid("1", "game", 1)
+		line.Customer.Email, line.ChangedAt = address, changedAt
+		return line
+	}
+	line := s.claim(as("ada@exmaple.com", noon))
+	s.claim(as("ada@example.com", noon.Add(time.Minute)))
+	got := s.stored(line.ID)
+	if got.Customer.Email != "ada@example.com" || got.CustomerHash == line.CustomerHash || got.Mail.State != outbox.Due || got.Mail.Number != 1 {
+		t.Errorf("stored %+v", got)
+	}
+	version := got.Version
+	for _, again := range []order.Fulfillment{as("ada@exmaple.com", noon), as("ada@example.com", noon.Add(time.Hour)), as("", noon.Add(time.Hour))} {
+		if got := s.claim(again); got.Version != version || got.Customer.Email != "ada@example.com" {
+			t.Errorf("after a repeat: %+v", got)
+		}
+	}
+	var changed *claim.MismatchError
+	if _, err := s.claims.Claim(t.Context(), as("eve@example.com", time.Time{})); !errors.As(err, &changed) || changed.Part != claim.Customer {
+		t.Errorf("another customer: %v", err)
+	}
+	bounced := order.ChangeOf(got)
+	bounced.After.Mail = got.Mail.Completed(outbox.Sent, "ses-1", "")
+	bounced.After.Mail.State = outbox.Bounced
+	s.must(s.store.Commit(t.Context(), bounced))
+	s.claim(as("augusta@example.com", noon.Add(2*time.Minute)))
+	if got := s.stored(line.ID); got.Customer.Email != "augusta@example.com" || got.Mail.State != outbox.Due || got.Mail.Number != 2 || !got.Mail.KeysOut {
+		t.Errorf("after a bounce: %+v", got)
+	}
+	history, err := s.store.History(t.Context(), line.ID)
+	if err != nil || len(history) != 2 || history[0].Event != order.AddressCorrected {
+		t.Errorf("history %+v, %v", history, err)
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {
+		t.Errorf("%d keys claimed", books.Claimed)
+	}
+}
+
 // A repeat brings an address that the line lacked: its mail, which had nobody to go
 // to, is due again.
 func TestClaim_repeatFillsInTheAddress(t *testing.T) {

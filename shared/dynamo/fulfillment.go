@@ -50,6 +50,7 @@ type fulfillmentItem struct {
 
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
+	ChangedAt  int64         `dynamodbav:"changedAt,omitempty"`
 	Currency   string        `dynamodbav:"currency,omitempty"`
 	Language   string        `dynamodbav:"language,omitempty"`
 	UnitPrice  string        `dynamodbav:"unitPrice,omitempty"`
@@ -107,7 +108,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: string(f.KeysBack),
 		Holds: textsOf(f.Holds), PaidAfter: f.PaidAfter, Expected: f.Expected, More: f.PartOfMore,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
-		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt),
+		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
 		Month:        f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
 		CustomerHash: f.CustomerHash,
@@ -158,6 +159,7 @@ func (i fulfillmentItem) attrs() attrs {
 	}
 	item["receivedAt"] = number(i.ReceivedAt)
 	setNumber(item, "paidAt", i.PaidAt)
+	setNumber(item, "changedAt", i.ChangedAt)
 	setText(item, "currency", i.Currency)
 	setText(item, "language", i.Language)
 	setText(item, "unitPrice", i.UnitPrice)
@@ -201,7 +203,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: order.Disposition(i.KeysBack),
 		Holds: idsOf[order.Hold](i.Holds), PaidAfter: i.PaidAfter, Expected: i.Expected, PartOfMore: i.More,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
-		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt),
+		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
 		CustomerHash: i.CustomerHash,
 		Mail:         i.entry(),

@@ -89,7 +89,7 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 		ID:       id.ID(),
 		Merchant: id.Merchant, Side: id.Side, Account: from.Name, Origin: id.Origin, Order: id.Order, Line: id.Line,
 		Product: line.Product, Original: line.Original, Parent: paid.Parent, Risk: paid.Risk, Quantity: line.Quantity,
-		PaidAt: paid.PaidAt, Currency: paid.Currency, Language: paid.Language,
+		PaidAt: paid.PaidAt, ChangedAt: paid.ChangedAt, Currency: paid.Currency, Language: paid.Language,
 		UnitPrice: line.UnitPrice, Title: line.Title,
 		Customer: paid.Customer, PartOfMore: len(paid.SkippedLines) > 0 || from.OtherProducts == catalog.OthersIgnored,
 	}

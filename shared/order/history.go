@@ -25,6 +25,8 @@ const (
 	Reported     EventKind = "reported"      // the platform reported what Code names, such as subscription.cancelled: nothing was changed
 	AddressAdded EventKind = "address-added" // the line had no customer's address; a repeat brought it
 
+	AddressCorrected EventKind = "address-corrected" // the shop corrected the customer's address; later mails go there
+
 	UnitsReturned EventKind = "units-returned" // units of the line, Code is the refund or the reason
 	OrderReturned EventKind = "order-returned" // the whole order, Code is the refund, the dispute or the reason
 	RefundFailed  EventKind = "refund-failed"  // the customer has no money back; nothing was changed

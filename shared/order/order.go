@@ -169,10 +169,11 @@ type Fulfillment struct {
 
 	ReceivedAt time.Time
 	PaidAt     time.Time
-	Currency   string // ISO 4217
-	Language   string // BCP 47
-	UnitPrice  string // decimal, as the platform wrote it
-	Title      string // the product's name as the platform wrote it; the catalog's comes first
+	ChangedAt  time.Time // when its order last changed, of a platform whose later changes correct the customer; else zero
+	Currency   string    // ISO 4217
+	Language   string    // BCP 47
+	UnitPrice  string    // decimal, as the platform wrote it
+	Title      string    // the product's name as the platform wrote it; the catalog's comes first
 	Customer   Customer
 	// CustomerHash is the keyed hash of the customer's address: see HashAddress.
 	CustomerHash string

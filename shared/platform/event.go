@@ -21,8 +21,13 @@ type Paid struct {
 	PaidAt   time.Time
 	Customer order.Customer
 	Lines    []Line
-	Parent   string // the order that this one renews; empty: none
-	Risk     string // the platform's verdict, in its own word, such as "elevated"; may be empty
+
+	// ChangedAt is when the order last changed, of a platform whose orders and lines have
+	// ids that no other ever has: a repeat with another address is then the customer's own,
+	// corrected. Zero: another address is another customer's.
+	ChangedAt time.Time
+	Parent    string // the order that this one renews; empty: none
+	Risk      string // the platform's verdict, in its own word, such as "elevated"; may be empty
 
 	// SkippedLines are the ids of lines that hold nothing to deliver, such as gift cards
 	// and what is shipped. They are answered as skipped, and nothing is stored of them.

@@ -129,9 +129,16 @@ var mutants = []mutant{
 	{
 		breaks: "another customer under a used number is taken for the same",
 		file:   "shared/claim/claim.go",
-		old:    `case !stored.SameCustomer(paid.Customer):`,
+		old:    `case !stored.SameCustomer(paid.Customer) && paid.ChangedAt.IsZero():`,
 		new:    `case false:`,
 		in:     "shared/intake", test: "TestTake_anotherCustomerUnderAUsedNumber",
+	},
+	{
+		breaks: "an older state of an order takes a corrected address back",
+		file:   "shared/claim/claim.go",
+		old:    `case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):`,
+		new:    `case !stored.SameCustomer(paid.Customer):`,
+		in:     "shared/claim", test: "TestClaim_repeatCorrectsTheAddress",
 	},
 	{
 		breaks: "an old answer of the catalog leaves a line unconnected",
