@@ -33,7 +33,7 @@ help: ## this list
 
 ##@ See it work, on this machine, without an AWS account (Linux)
 
-.PHONY: demo up down reset order inbox logs merchant token
+.PHONY: demo up down reset order event inbox logs merchant token
 demo: need-local ## the whole story, told step by step
 	@$(LOCAL) demo $(call typed,PORT)
 
@@ -48,6 +48,9 @@ reset: ## stop it and delete what it holds: merchants, keys, orders, mails, .loc
 
 order: ## send a paid order: QTY= EMAIL= PRODUCT= CURRENCY= LANGUAGE= TEST=
 	@$(LOCAL) order $(call typed,QTY EMAIL PRODUCT CURRENCY LANGUAGE TEST)
+
+event: ## send a platform's signed sample: PLATFORM=stripe EVENT=paid ORDER= PAID_AT= PRODUCT= QUANTITY= EMAIL= TEST=
+	@$(LOCAL) event $(call typed,PLATFORM EVENT ORDER PAID_AT PRODUCT QUANTITY EMAIL TEST)
 
 inbox: ## the mails that were sent, as a page
 	@$(LOCAL) inbox $(call typed,PORT)
@@ -191,7 +194,7 @@ sam-bridge: ## let containers reach the one-machine run, until Ctrl-C
 with_bridge = go build -o .local/bin/local ./infra/local; .local/bin/local bridge & trap "kill $$!" EXIT; . .local/env; $(1)
 
 sam-invoke: sam-build ## FUNCTION=Webhook EVENT=events/….json; an order is signed for the one-machine run
-	@event=$$($(LOCAL) event EVENT='$(EVENT)'); \
+	@event=$$($(LOCAL) sign FILE='$(EVENT)'); \
 	  $(call with_bridge,$(SAM) local invoke $(FUNCTION) -e "$$event" --parameter-overrides Arch=$(HOST_ARCH))
 
 sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000

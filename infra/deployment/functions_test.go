@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/deployment"
+	"keypool/shared/outbound"
 )
 
 // Every folder under functions/ is deployed.
@@ -290,6 +291,17 @@ func TestEnvironment_isWhatTheFunctionsRead(t *testing.T) {
 		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: what its main reads (-) and what the table gives it (+) differ:\n%s", f.ID, diff)
+		}
+	}
+}
+
+// No deployment has shops' domains called by way of a proxy, which would call any address.
+func TestFunctions_callShopsThemselves(t *testing.T) {
+	for _, f := range deployment.Functions {
+		for _, v := range f.Variables() {
+			if v.Name == outbound.ShopsProxy || strings.HasSuffix(strings.ToUpper(v.Name), "_PROXY") {
+				t.Errorf("%s is deployed with %s", f.ID, v.Name)
+			}
 		}
 	}
 }

@@ -1,132 +1,257 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/json"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"keypool/infra/local/machine"
+	"keypool/infra/local/sample"
 	"keypool/infra/local/shop"
+	"keypool/infra/local/standin"
+	"keypool/shared/mailaddress"
+	"keypool/shared/order"
 	"keypool/shared/platform"
-	"keypool/shared/platform/standard"
 )
 
-// examplesSecret signs the events in events/ that a platform's signature is right on.
-const examplesSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-// signEvent copies an event of a paid order from events/, with the merchant and product
-// of this machine and a signature of this moment, and prints the name of the copy. For
-// an event of another kind, or with a signature that is wrong on purpose, it prints the
-// event's own name.
-func signEvent(_ context.Context, c *call) error {
-	source := c.setting("EVENT", "events/good_order_paid.json")
-	content, err := os.ReadFile(source)
-	if err != nil {
-		return &machine.Fault{Says: "There is no such event.", Try: "ls events", Cause: err}
-	}
-	var event events.APIGatewayV2HTTPRequest
-	if json.Unmarshal(content, &event) != nil || !strings.HasPrefix(event.RawPath, "/webhooks/acme/") {
-		fmt.Println(source)
-		return nil
-	}
-	env, err := readEnvironment(c.checkout)
-	if err != nil {
-		return &machine.Fault{Says: "The one-machine run is not up.", Try: "make up"}
-	}
-	account := shop.Account{Merchant: env["KEYPOOL_MERCHANT"], Secret: env["KEYPOOL_SECRET"]}
-	switch ok, err := signAnew(&event, account, env["KEYPOOL_PRODUCT"], now()); {
-	case err != nil:
-		return err
-	case !ok:
-		fmt.Println(source)
-		return nil
-	}
-	signed, err := json.MarshalIndent(event, "", "  ")
+// sendEvent sends a signed sample of a platform's webhook to the account of the demo
+// merchant, which it makes if there is none, and says what became of it.
+func sendEvent(ctx context.Context, c *call) error {
+	p, w, err := chosen(c)
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(".local", "events", filepath.Base(source))
-	if err := os.MkdirAll(filepath.Dir(filepath.Join(c.checkout, name)), 0o700); err != nil {
+	o, err := orderOf(c, p, w)
+	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(c.checkout, name), signed, 0o600); err != nil {
+	s, env, err := running(ctx, c)
+	if err != nil {
 		return err
 	}
-	fmt.Println(name)
+	if o.Product == "" {
+		o.Product = env["KEYPOOL_PRODUCT"]
+	}
+	a, err := accountOf(ctx, c, s, env, p)
+	if err != nil {
+		return err
+	}
+	if o.PaidAt.IsZero() {
+		o.PaidAt = now()
+	}
+	w.Be(o)
+	request, err := s.Sample(w, env["KEYPOOL_MERCHANT"], a.name, a.secrets, now())
+	if err != nil {
+		return err
+	}
+	answer, err := sendSample(ctx, c, s, request, w, o)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("POST %s%s\n%s\n\n%d in %s\n%s\n\n", s.Public, request.Path, request.Body, answer.Status, took(answer.Took), answer.Body)
+	if answer.Status == http.StatusUnauthorized {
+		return &machine.Fault{
+			Says: fmt.Sprintf("The account %s has signing secrets of somebody else's, not those of make event.", a.name),
+			Try:  "make reset up   (or take the account's own secrets, and send with curl)",
+		}
+	}
+	if answer.Refused() != nil {
+		return &machine.Fault{Says: "The webhook was refused.", Try: "make logs FUNCTION=webhook"}
+	}
+	keys, err := tellOrder(ctx, s, env["KEYPOOL_TOKEN"], w, o)
+	if err != nil {
+		return err
+	}
+	if keys == 0 && o.PaidAt.Before(a.deliversFrom) {
+		fmt.Printf("PAID_AT is before %s, from which on the account delivers: no key is given for it.\n", a.deliversFrom.Format(time.RFC3339))
+	}
+	again := fmt.Sprintf("make event PLATFORM=%s EVENT=%s ORDER=%s", p.Name, w.Event, o.ID)
+	for _, name := range []string{"PAID_AT", "PRODUCT", "QUANTITY", "EMAIL", "TEST"} {
+		if value := c.setting(name, ""); value != "" {
+			again += " " + name + "=" + shop.Quote(value)
+		}
+	}
+	fmt.Printf("\nThe same again:  %s\n", again)
 	return nil
 }
 
-// signAnew makes an event one of another account and product, signed at a time. It is
-// not ok, and the event unchanged, if the event's own signature is wrong.
-func signAnew(event *events.APIGatewayV2HTTPRequest, account shop.Account, product string, at time.Time) (ok bool, err error) {
-	body := []byte(event.Body)
-	if event.IsBase64Encoded {
-		if body, err = base64.StdEncoding.DecodeString(event.Body); err != nil {
-			return false, nil
-		}
-	}
-	if !signedByExamples(event.Headers, body) {
-		return false, nil
-	}
-	// The account delivers what was paid after it was made.
-	body = paidAt.ReplaceAll(body, []byte(`"paid_at":"`+at.UTC().Format(time.RFC3339)+`"`))
-	body = bytes.ReplaceAll(body, []byte(`"product":"game"`), []byte(`"product":"`+product+`"`))
-	request, err := account.Sign(body, at)
+// sendSample sends a sample, while stand-ins of the platform's API answer what the function
+// asks for. They print what they are asked: that goes nowhere.
+func sendSample(ctx context.Context, c *call, s *shop.Shop, r shop.Request, w *sample.Webhook, o sample.Order) (shop.Answer, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
-		return false, err
+		return shop.Answer{}, err
 	}
-	_, bySvix := event.Headers["svix-id"]
-	for name := range request.Header {
-		name := strings.ToLower(name)
-		value := request.Header.Get(name)
-		if bySvix {
-			name = strings.Replace(name, "webhook-", "svix-", 1)
-		}
-		event.Headers[name] = value
+	defer null.Close()
+	out := os.Stdout
+	os.Stdout = null
+	defer func() { os.Stdout = out }()
+	internet, err := standin.Open(ctx, c.machine)
+	if err != nil {
+		return shop.Answer{}, err
 	}
-	event.RawPath = request.Path
-	if _, slash := event.PathParameters["proxy"]; slash {
-		event.RawPath += "/"
-		event.PathParameters["proxy"] = strings.TrimPrefix(event.RawPath, "/webhooks/")
-	} else {
-		event.PathParameters["merchant"] = account.Merchant
+	defer internet.Close()
+	if err := internet.Take(w, o); err != nil {
+		return shop.Answer{}, err
 	}
-	event.Body = string(body)
-	if event.IsBase64Encoded {
-		event.Body = base64.StdEncoding.EncodeToString(body)
-	}
-	return true, nil
+	return s.Do(ctx, r)
 }
 
-// paidAt is the time of the examples' orders.
-var paidAt = regexp.MustCompile(`"paid_at":"[0-9][^"]*"`)
+// chosen returns the platform and the sample that PLATFORM and EVENT name.
+func chosen(c *call) (sample.Platform, *sample.Webhook, error) {
+	p, ok := sample.Of(c.setting("PLATFORM", ""))
+	if !ok {
+		return p, nil, &machine.Fault{
+			Says: "PLATFORM is one of: " + strings.Join(sample.Names(), ", ") + ".", Try: "make event PLATFORM=stripe EVENT=paid",
+		}
+	}
+	folder := os.DirFS(filepath.Join(c.checkout, "events"))
+	w, err := p.Read(folder, c.setting("EVENT", ""))
+	if errors.Is(err, sample.ErrUnknown) {
+		events, err := p.Events(folder)
+		if err != nil {
+			return p, nil, err
+		}
+		return p, nil, &machine.Fault{
+			Says: "EVENT, of the platform " + p.Name + ", is one of: " + strings.Join(events, ", ") + ".",
+			Try:  "make event PLATFORM=" + p.Name + " EVENT=paid",
+		}
+	}
+	return p, w, err
+}
 
-// signedByExamples reports whether a request was signed right at its own time.
-func signedByExamples(headers map[string]string, body []byte) bool {
-	r := platform.Request{Header: http.Header{}, Body: body}
-	for name, value := range headers {
-		r.Header.Set(name, value)
+// orderOf returns the order that the settings of the command describe. One without a number
+// gets a new one.
+func orderOf(c *call, p sample.Platform, w *sample.Webhook) (sample.Order, error) {
+	try := "make event PLATFORM=" + p.Name + " EVENT=" + w.Event
+	o := sample.Order{ID: c.setting("ORDER", ""), Product: c.setting("PRODUCT", ""), Test: c.setting("TEST", "") != ""}
+	if text := c.setting("QUANTITY", ""); text != "" {
+		var err error
+		if o.Quantity, err = strconv.Atoi(text); err != nil || o.Quantity < 1 {
+			return o, &machine.Fault{Says: "QUANTITY is not a whole number above 0.", Try: try + " QUANTITY=2"}
+		}
 	}
-	seconds, err := strconv.ParseInt(cmp.Or(r.Header.Get("webhook-timestamp"), r.Header.Get("svix-timestamp")), 10, 64)
+	if text := c.setting("PAID_AT", ""); text != "" {
+		var err error
+		if o.PaidAt, err = time.Parse(time.RFC3339, text); err != nil {
+			return o, &machine.Fault{Says: "PAID_AT is not a time.", Try: try + " PAID_AT=2020-01-01T00:00:00Z"}
+		}
+	}
+	if o.ID == "" {
+		n, err := rand.Int(rand.Reader, big.NewInt(900_000_000))
+		if err != nil {
+			return o, err
+		}
+		o.ID = p.ID(strconv.FormatInt(n.Int64()+100_000_000, 10), w.Test || o.Test)
+	} else if err := p.CheckID(o.ID); err != nil {
+		return o, &machine.Fault{Says: "ORDER, of the platform " + p.Name + ", " + err.Error() + ".", Try: try}
+	}
+	// An address of its own tells the mails of one order from those of another.
+	if o.Email = c.setting("EMAIL", "customer-of-"+strings.ToLower(strings.Map(plain, o.ID))+"@shop.example"); !mailaddress.Valid(o.Email) {
+		return o, &machine.Fault{Says: "EMAIL is not a mail address.", Try: try + " EMAIL=you@example.com"}
+	}
+	return o, nil
+}
+
+// plain returns a character as it may stand in a mail address.
+func plain(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return '-'
+}
+
+// account is an account that samples are sent to.
+type account struct {
+	name         string
+	secrets      shop.Secrets
+	deliversFrom time.Time
+}
+
+// accountOf returns the demo merchant's account with a platform. One that is missing is
+// made, with secrets of this machine.
+func accountOf(ctx context.Context, c *call, s *shop.Shop, env map[string]string, p sample.Platform) (account, error) {
+	a := account{name: p.Name, secrets: shop.NewSecrets(p, func(side string) string {
+		return c.machine.Derive("signing secret of the samples of " + p.Name + ", " + side)
+	})}
+	if p.Name == platform.Standard {
+		a.secrets = shop.Secrets{Live: env["KEYPOOL_SECRET"], Test: env["KEYPOOL_SECRET"]}
+	}
+	token := env["KEYPOOL_TOKEN"]
+	found, exists, err := s.PlatformAccount(ctx, token, a.name)
 	if err != nil {
-		return false
+		return a, err
 	}
-	secret, err := platform.ParseSecret(examplesSecret)
+	if !exists {
+		err := s.WithToken(ctx, env["KEYPOOL_MERCHANT"], []string{"settings", "secrets"}, func(token string) error {
+			return s.AddPlatformAccount(ctx, token, a.name, p, a.secrets)
+		})
+		if err != nil {
+			return a, err
+		}
+		fmt.Fprintf(os.Stderr, "The merchant %s had no account with %s: it was made, with a signing secret of its own.\n\n", env["KEYPOOL_MERCHANT"], p.Name)
+		if found, _, err = s.PlatformAccount(ctx, token, a.name); err != nil {
+			return a, err
+		}
+		// Samples name whole seconds: an order of this one would have been paid before.
+		time.Sleep(time.Until(found.DeliversFrom.Truncate(time.Second).Add(time.Second)))
+	}
+	a.deliversFrom = found.DeliversFrom
+	return a, nil
+}
+
+// tellOrder says how the order of a sample stands once its mail is sent, and which mails its
+// customer has. It returns the number of keys that the order has.
+func tellOrder(ctx context.Context, s *shop.Shop, token string, w *sample.Webhook, o sample.Order) (keys int, err error) {
+	var lines []shop.OrderLine
+	err = shop.Await(ctx, 30*time.Second, "the order's mail", func() (bool, error) {
+		var err error
+		lines, err = s.OrderLines(ctx, token, w.Order)
+		return !owesMail(lines), err
+	})
 	if err != nil {
-		return false
+		return 0, err
 	}
-	_, err = standard.Adapter{}.Verify(r, platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal(secret)}}}, time.Unix(seconds, 0))
-	return err == nil
+	if len(lines) == 0 {
+		fmt.Printf("Keypool holds no line of the order %s.\n", w.Order)
+	}
+	for _, line := range lines {
+		keys += line.Allocated
+		fmt.Printf("Order %s, product %s: %s, with %d of %d keys.\n", w.Order, line.Product, line.State, line.Allocated, line.Wanted)
+	}
+	mails, err := s.Mails(ctx)
+	if err != nil {
+		return 0, err
+	}
+	own := shop.To(mails, o.Email, w.Order)
+	fmt.Printf("The customer %s has %s.\n", o.Email, counted(len(own), "mail about it", "mails about it"))
+	for _, m := range own {
+		fmt.Printf("  %s  %s\n", m.SentAt.Format(time.TimeOnly), m.Subject)
+	}
+	return keys, nil
+}
+
+// owesMail says whether a mail to the customer is still to come.
+func owesMail(lines []shop.OrderLine) bool {
+	for _, line := range lines {
+		if line.State == string(order.Fulfilled) && line.Delivery != nil && (line.Delivery.State == "due" || line.Delivery.State == "sending") {
+			return true
+		}
+	}
+	return false
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }

@@ -1,5 +1,5 @@
 // Local runs Keypool on one machine. Its commands are those of the Makefile: up, down,
-// reset, demo, order, inbox, logs, merchant, token, bridge, and event for sam-invoke.
+// reset, demo, order, event, inbox, logs, merchant, token, bridge, and sign for sam-invoke.
 package main
 
 import (
@@ -31,7 +31,8 @@ var commands = []command{
 	{"order", []string{"QTY", "EMAIL", "PRODUCT", "CURRENCY", "LANGUAGE", "TEST"}, sendOrder},
 	{"inbox", []string{"PORT"}, inbox},
 	{"logs", []string{"FUNCTION", "FOLLOW"}, logs},
-	{"event", []string{"EVENT"}, signEvent},
+	{"event", []string{"PLATFORM", "EVENT", "ORDER", "PAID_AT", "PRODUCT", "QUANTITY", "EMAIL", "TEST"}, sendEvent},
+	{"sign", []string{"FILE"}, sign},
 	{"bridge", nil, bridge},
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
 	{"token", []string{"NAME", "SCOPES", "FOR", "DAYS", "STACK"}, token},

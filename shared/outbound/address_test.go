@@ -145,3 +145,26 @@ func TestNew(t *testing.T) {
 		t.Error("a constant host is not called by way of the operator's proxy")
 	}
 }
+
+// A shop's domain is called by way of a proxy only if the environment names one that is for
+// shops: the proxy of other hosts is not asked.
+func TestNew_shopsProxy(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:8443")
+	for set, want := range map[string]string{"": "", "not an address": "", "http://127.0.0.1:8444": "127.0.0.1:8444"} {
+		t.Setenv(ShopsProxy, set)
+		shops := New().shops.Transport.(*http.Transport)
+		got := ""
+		if shops.Proxy != nil {
+			proxy, err := shops.Proxy(httptest.NewRequest(http.MethodGet, "https://shop.example.com/", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = proxy.Host
+		}
+		var refused *addressError
+		_, err := shops.DialContext(t.Context(), "tcp", "127.0.0.1:1")
+		if got != want || errors.As(err, &refused) != (want == "") {
+			t.Errorf("%s=%q: called by way of %q, dialled with %v", ShopsProxy, set, got, err)
+		}
+	}
+}

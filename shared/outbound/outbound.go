@@ -17,8 +17,13 @@
 // # Decisions
 //
 // A constant host is called by way of the proxy that HTTPS_PROXY names, if the operator
-// sets one: it connects to the address then. A shop's domain never is, since the proxy
-// would look the address up where it cannot be checked.
+// sets one: it connects to the address then. A shop's domain is not, since that proxy
+// looks the address up where it cannot be checked. It has a setting of its own, ShopsProxy,
+// for a proxy that checks the address itself. No deployment sets it: it is not among the
+// settings that infra/deployment knows, nor within a merchant's reach, and whoever can set a
+// function's environment can read all that the function reads. The one-machine run sets it,
+// where a stand-in of the shops is the proxy; a build of its own would leave the binary that
+// is deployed untested.
 //
 // Nothing is retried here. The platform sends a webhook again that was answered 503, and
 // catch-up runs again after 15 minutes: a retry of ours would only use up the time in
@@ -36,6 +41,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -53,11 +59,20 @@ type Client struct {
 	apis, shops *http.Client
 }
 
+// ShopsProxy names the environment variable with the address of a proxy that shops' domains
+// are called by, and that connects to public addresses alone. Nothing sets it on AWS.
+const ShopsProxy = "KEYPOOL_SHOPS_PROXY"
+
 // New returns a client that calls by the network.
 func New() *Client {
 	apis := transport(&net.Dialer{})
 	apis.Proxy = http.ProxyFromEnvironment
-	return &Client{apis: client(apis), shops: client(transport(publicOnly(&net.Dialer{})))}
+	shops := transport(publicOnly(&net.Dialer{}))
+	if proxy, err := url.Parse(os.Getenv(ShopsProxy)); err == nil && proxy.Host != "" {
+		shops = transport(&net.Dialer{})
+		shops.Proxy = http.ProxyURL(proxy)
+	}
+	return &Client{apis: client(apis), shops: client(shops)}
 }
 
 // Through returns a client that makes its calls by t in place of the network. It is for

@@ -11,9 +11,12 @@ package machine
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +54,7 @@ type Machine struct {
 type state struct {
 	PID       int       `json:"pid"`
 	Port      int       `json:"port"`
+	Outside   int       `json:"outside"`   // the port of the proxy to platforms' APIs
 	Secret    string    `json:"secret"`    // of AccessKeyID
 	StartedAt time.Time `json:"startedAt"` // with PID, tells our process from a later one of the same number
 	Ticks     string    `json:"ticks"`     // when the kernel started it
@@ -124,6 +128,14 @@ func (m *Machine) Environment() map[string]string {
 		"REQUESTS_CA_BUNDLE":    m.CABundle(), // Python's requests
 		"NODE_EXTRA_CA_CERTS":   m.path("tls", caFile),
 	}
+}
+
+// Derive returns a secret of this machine for a purpose: 32 hexadecimal digits, the same
+// each time.
+func (m *Machine) Derive(purpose string) string {
+	mac := hmac.New(sha256.New, []byte(m.state.Secret))
+	mac.Write([]byte(purpose))
+	return hex.EncodeToString(mac.Sum(nil))[:32]
 }
 
 // Config returns the configuration by which the Go SDK uses this machine, as the

@@ -44,10 +44,10 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 				Try:  fmt.Sprintf("make down up PORT=%d", port),
 			}
 		}
-		if started, err := os.ReadFile(m.path("emulator.py")); err == nil && bytes.Equal(started, emulator) {
+		if started, err := os.ReadFile(m.path("emulator.py")); err == nil && bytes.Equal(started, emulator) && outsideIsGood(m.path("tls")) {
 			return m.waitUntilHealthy(ctx, nil)
 		}
-		// The patches have changed since the machine was started.
+		// The patches, or the hosts that are stood in for, have changed since the machine was started.
 		if err := m.Stop(ctx); err != nil {
 			return err
 		}
@@ -67,8 +67,17 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 	if err := ensureCertificate(m.path("tls")); err != nil {
 		return fmt.Errorf("make a certificate: %w", err)
 	}
+	if err := ensureOutside(m.path("tls")); err != nil {
+		return fmt.Errorf("make a certificate: %w", err)
+	}
 	if err := m.choosePort(port); err != nil {
 		return err
+	}
+	if m.state.Outside == 0 || !free(m.state.Outside) {
+		var err error
+		if m.state.Outside, err = freePort(); err != nil {
+			return err
+		}
 	}
 	script := m.path("emulator.py")
 	if err := os.WriteFile(script, emulator, 0o600); err != nil {
@@ -276,6 +285,11 @@ func (m *Machine) emulatorEnvironment() []string {
 		"AWS_ACCESS_KEY_ID=" + AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + m.state.Secret,
 		"AWS_REGION=" + Region,
+		// The functions' ways to platforms' APIs lead to stand-ins, and nowhere else.
+		"HTTPS_PROXY=http://" + m.outside(),
+		"KEYPOOL_SHOPS_PROXY=http://" + m.outside(),
+		"NO_PROXY=localhost,.localhost,127.0.0.1",
+		"SSL_CERT_FILE=" + m.path("tls", outsideFile),
 		"PERSIST_STATE=1",
 		"STATE_DIR=" + m.path("state"),
 		"S3_PERSIST=1",

@@ -28,6 +28,16 @@ const (
 // containersGateway is the address by which containers reach the computer they run on.
 var containersGateway = net.IPv4(172, 17, 0, 1).To4()
 
+// certificate is a certificate to make, with a certificate authority of its own.
+type certificate struct {
+	authority string // its name
+	// The names that the certificate is for, and the domains and addresses that the
+	// authority could sign for, even with its key.
+	names   []string
+	domains []string
+	ips     []net.IP
+}
+
 // ensureCertificate makes a certificate authority and a certificate for this machine's
 // names, unless there is a valid one. The authority's key is thrown away after that:
 // nobody can make another certificate that the files in this folder trust.
@@ -35,65 +45,74 @@ func ensureCertificate(dir string) error {
 	if certificateIsGood(dir) {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	ca, cert, key, err := certificate{
+		authority: "Keypool on one machine", domains: []string{"localhost"},
+		// Buckets as S3 clients address them, and the API.
+		names: []string{"localhost", "*.localhost", "*.s3.localhost", "*.execute-api.localhost"},
+		ips:   []net.IP{net.IPv4(127, 0, 0, 1).To4(), containersGateway},
+	}.make()
+	if err != nil {
 		return err
 	}
+	return write(dir, map[string][]byte{caFile: ca, bundleFile: append(systemRoots(), ca...), certFile: cert, keyFile: key})
+}
+
+// make returns the authority, the certificate, and the certificate's key, as PEM.
+func (c certificate) make() (ca, cert, key []byte, err error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	now := time.Now()
-	ca := &x509.Certificate{
-		SerialNumber:          serial(),
-		Subject:               pkix.Name{CommonName: "Keypool on one machine"},
-		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.AddDate(1, 0, 0),
-		KeyUsage:              x509.KeyUsageCertSign,
-		BasicConstraintsValid: true,
-		IsCA:                  true,
-		MaxPathLenZero:        true,
-		// Even with its key, the authority could sign for this machine's names only.
+	authority := &x509.Certificate{
+		SerialNumber:                serial(),
+		Subject:                     pkix.Name{CommonName: c.authority},
+		NotBefore:                   now.Add(-time.Hour),
+		NotAfter:                    now.AddDate(1, 0, 0),
+		KeyUsage:                    x509.KeyUsageCertSign,
+		BasicConstraintsValid:       true,
+		IsCA:                        true,
+		MaxPathLenZero:              true,
 		PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains:         []string{"localhost"},
-		PermittedIPRanges: []*net.IPNet{
-			{IP: net.IPv4(127, 0, 0, 1).To4(), Mask: net.CIDRMask(32, 32)},
-			{IP: containersGateway, Mask: net.CIDRMask(32, 32)},
-		},
+		PermittedDNSDomains:         c.domains,
 	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
-	if err != nil {
-		return err
+	for _, ip := range c.ips {
+		authority.PermittedIPRanges = append(authority.PermittedIPRanges, &net.IPNet{IP: ip, Mask: net.CIDRMask(32, 32)})
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	caDER, err := x509.CreateCertificate(rand.Reader, authority, authority, caKey.Public(), caKey)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
+	}
+	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: serial(),
-		Subject:      pkix.Name{CommonName: "localhost"},
-		NotBefore:    ca.NotBefore,
-		NotAfter:     ca.NotAfter,
+		Subject:      pkix.Name{CommonName: c.names[0]},
+		NotBefore:    authority.NotBefore,
+		NotAfter:     authority.NotAfter,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// Buckets as S3 clients address them, and the API.
-		DNSNames:    []string{"localhost", "*.localhost", "*.s3.localhost", "*.execute-api.localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1).To4(), containersGateway},
+		DNSNames:     c.names,
+		IPAddresses:  c.ips,
 	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, authority, leafKey.Public(), caKey)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(leafKey)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
+	ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
+	cert = append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER}), ca...)
+	return ca, cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
+}
 
-	caPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	files := map[string][]byte{
-		caFile:     caPEM,
-		bundleFile: append(systemRoots(), caPEM...),
-		certFile:   append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER}), caPEM...),
-		keyFile:    pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+func write(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {

@@ -2,8 +2,10 @@ package machine
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -52,6 +54,49 @@ func TestCertificate(t *testing.T) {
 	}
 	if string(before) != string(pair.Certificate[0]) {
 		t.Error("a good certificate was replaced: whoever trusts the old one is lost")
+	}
+}
+
+// The certificate of the stand-ins is valid for platforms' hosts, and trusted by what the
+// functions alone read.
+func TestCertificate_ofStandIns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := ensureCertificate(dir); err != nil {
+		t.Fatal(err)
+	}
+	if outsideIsGood(dir) {
+		t.Error("there is one before it was made")
+	}
+	if err := ensureOutside(dir); err != nil {
+		t.Fatal(err)
+	}
+	if !outsideIsGood(dir) {
+		t.Error("there is none")
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, outsideCertFile), filepath.Join(dir, outsideKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, trusts := range map[string]bool{outsideFile: true, caFile: false, bundleFile: false} {
+		content, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(content) {
+			t.Fatalf("%s holds no certificate", file)
+		}
+		for name, good := range map[string]bool{"api.stripe.com": true, "a-shop.myshopify.com": true, "localhost": false, "keypool.example": false} {
+			_, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool})
+			if (good && trusts) != (err == nil) {
+				t.Errorf("who trusts %s takes it for %s: %v", file, name, err)
+			}
+		}
 	}
 }
 

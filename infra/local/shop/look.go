@@ -26,6 +26,7 @@ type OrderLine struct {
 	Wanted    int
 	Allocated int
 	Missing   int
+	Holds     []string
 	Delivery  *struct {
 		State     string
 		About     string

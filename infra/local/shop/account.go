@@ -1,0 +1,96 @@
+package shop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"keypool/infra/local/sample"
+)
+
+// PlatformAccount is a merchant's account with a payment platform, as the API shows it.
+type PlatformAccount struct {
+	Platform     string
+	DeliversFrom time.Time `json:"delivers_from"`
+}
+
+// PlatformAccount reads an account, false if there is none of that name.
+func (s *Shop) PlatformAccount(ctx context.Context, token, name string) (PlatformAccount, bool, error) {
+	var found PlatformAccount
+	err := s.Ask(ctx, token, http.MethodGet, "/v1/accounts/"+name, nil, &found)
+	if IsMissing(err) {
+		return found, false, nil
+	}
+	return found, err == nil, err
+}
+
+// Secrets are the signing secrets of an account with a platform. One without a test mode's
+// secret of its own has the same for both.
+type Secrets struct{ Live, Test string }
+
+// Of returns the secret that signs a sample.
+func (s Secrets) Of(w *sample.Webhook) string {
+	if w.Test {
+		return s.Test
+	}
+	return s.Live
+}
+
+// NewSecrets returns the secrets of an account, formed from what random returns for each.
+func NewSecrets(p sample.Platform, random func(side string) string) Secrets {
+	made := Secrets{Live: p.Secret(random("live"))}
+	if made.Test = made.Live; p.BySecret {
+		made.Test = p.Secret(random("test"))
+	}
+	return made
+}
+
+// AddPlatformAccount makes an account with a platform, as a merchant does: with a token of
+// scope secrets, by the name of the platform.
+func (s *Shop) AddPlatformAccount(ctx context.Context, token, name string, p sample.Platform, secrets Secrets) error {
+	type secret struct {
+		Name   string `json:"name"`
+		Test   bool   `json:"test,omitempty"`
+		Secret string `json:"secret"`
+	}
+	type credential struct {
+		Name       string `json:"name"`
+		Credential string `json:"credential"`
+	}
+	in := struct {
+		Platform    string          `json:"platform"`
+		Secrets     []secret        `json:"secrets"`
+		Credentials []credential    `json:"credentials,omitempty"`
+		Settings    json.RawMessage `json:"settings,omitempty"`
+	}{Platform: p.Name, Secrets: []secret{{Name: "live", Secret: secrets.Live}}, Settings: p.Account.Settings}
+	if p.BySecret {
+		in.Secrets = append(in.Secrets, secret{"test", true, secrets.Test})
+	}
+	for name, text := range p.Account.Credentials {
+		in.Credentials = append(in.Credentials, credential{name, text})
+	}
+	return s.Ask(ctx, token, http.MethodPut, "/v1/accounts/"+name, in, nil)
+}
+
+// WithToken has a token of some scopes for a moment: made by the operator, taken away when
+// do has ended.
+func (s *Shop) WithToken(ctx context.Context, merchant string, scopes []string, do func(token string) error) (err error) {
+	token, err := s.AddToken(ctx, merchant, NewToken{Name: "setting up, for a moment", Scopes: scopes, Days: 1})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, s.Operate(ctx, http.MethodDelete, "/v1/merchants/"+merchant+"/tokens/"+token.ID, nil, nil))
+	}()
+	return do(token.Text)
+}
+
+// Sample returns the request that sends a sample to an account, signed at a time.
+func (s *Shop) Sample(w *sample.Webhook, merchant, account string, secrets Secrets, at time.Time) (Request, error) {
+	if err := w.Sign(secrets.Of(w), at); err != nil {
+		return Request{}, err
+	}
+	return Request{Method: http.MethodPost, Path: "/webhooks/" + merchant + "/" + account, Header: w.Header, Body: w.Body}, nil
+}
