@@ -41,7 +41,7 @@ type fulfillmentItem struct {
 	Holds     []string `dynamodbav:"holds,omitempty"`
 	PaidAfter []string `dynamodbav:"paidAfter,omitempty"`
 	Expected  bool     `dynamodbav:"expected,omitempty"`
-	More      bool     `dynamodbav:"partOfMore,omitempty"`
+	Lines     int      `dynamodbav:"orderLines,omitempty"`
 
 	Keys   []keyItem  `dynamodbav:"keys,omitempty"`
 	Chunks int        `dynamodbav:"chunks,omitempty"`
@@ -106,7 +106,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Parent: f.Parent, Risk: f.Risk, Pool: f.Pool,
 		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
 		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: string(f.KeysBack),
-		Holds: textsOf(f.Holds), PaidAfter: f.PaidAfter, Expected: f.Expected, More: f.PartOfMore,
+		Holds: textsOf(f.Holds), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
@@ -140,7 +140,7 @@ func (i fulfillmentItem) attrs() attrs {
 	setTexts(item, "holds", i.Holds)
 	setTexts(item, "paidAfter", i.PaidAfter)
 	setTrue(item, "expected", i.Expected)
-	setTrue(item, "partOfMore", i.More)
+	setNumber(item, "orderLines", i.Lines)
 	if len(i.Keys) > 0 {
 		keys := make([]types.AttributeValue, len(i.Keys))
 		for n, key := range i.Keys {
@@ -201,7 +201,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Parent: i.Parent, Risk: i.Risk, Pool: i.Pool,
 		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
 		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: order.Disposition(i.KeysBack),
-		Holds: idsOf[order.Hold](i.Holds), PaidAfter: i.PaidAfter, Expected: i.Expected, PartOfMore: i.More,
+		Holds: idsOf[order.Hold](i.Holds), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,

@@ -36,6 +36,7 @@ type returnItem struct {
 	At       int64  `dynamodbav:"at"`
 	Amount   string `dynamodbav:"amount,omitempty"`
 	Currency string `dynamodbav:"currency,omitempty"`
+	Before   bool   `dynamodbav:"beforePayment,omitempty"`
 }
 
 func newWholeItem(w order.Whole) wholeItem {
@@ -45,7 +46,7 @@ func newWholeItem(w order.Whole) wholeItem {
 		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
 	}
 	for _, r := range w.Returns {
-		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency})
+		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment})
 	}
 	if !w.DueAt.IsZero() {
 		item.Due = duePartition(w.ID)
@@ -65,7 +66,7 @@ func decodeWhole(item attrs) (order.Whole, error) {
 		Disputes: i.Disputes, ChangedAt: at(i.ChangedAt), DueAt: at(i.DueAt),
 	}
 	for _, r := range i.Returns {
-		w.Returns = append(w.Returns, order.Return{ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency})
+		w.Returns = append(w.Returns, order.Return{ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency, BeforePayment: r.Before})
 	}
 	return w, nil
 }

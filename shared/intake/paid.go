@@ -15,6 +15,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // linesAtOnce bounds the claims of one order that are in flight together.
@@ -35,7 +36,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	claims.SetLimit(linesAtOnce)
 	for i, line := range paid.Lines {
 		claims.Go(func() error {
-			results[i] = in.line(ctx, from, paid, line, fmt.Sprintf("%slines[%d].", paid.Within, i))
+			results[i] = in.line(random.Split(ctx, line.ID), from, paid, line, fmt.Sprintf("%slines[%d].", paid.Within, i))
 			results[i].IgnoredFields = paid.IgnoredFields
 			return nil
 		})
@@ -91,7 +92,7 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 		Product: line.Product, Original: line.Original, Parent: paid.Parent, Risk: paid.Risk, Quantity: line.Quantity,
 		PaidAt: paid.PaidAt, ChangedAt: paid.ChangedAt, Currency: paid.Currency, Language: paid.Language,
 		UnitPrice: line.UnitPrice, Title: line.Title,
-		Customer: paid.Customer, PartOfMore: len(paid.SkippedLines) > 0 || from.OtherProducts == catalog.OthersIgnored,
+		Customer: paid.Customer, OrderLines: len(paid.Lines) + len(paid.SkippedLines),
 	}
 }
 

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,6 +12,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // byWebhook is who acts in histories.
@@ -42,6 +44,9 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 				results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
 				continue
 			}
+			if err == nil {
+				err = in.notifyHeldBesidePayment(ctx, lines)
+			}
 			results = append(results, in.changed(ctx, event.Order, lines, err)...)
 		}
 	}
@@ -56,7 +61,7 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 	returns.SetLimit(linesAtOnce)
 	for i, line := range event.Lines {
 		returns.Go(func() error {
-			got, err := in.Orders.ReturnLine(ctx, lifecycle.LineReturn{
+			got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
 				Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
 				Account:  from.Name, Refund: event.ID, Units: line.Quantity,
 				Act: lifecycle.Act{By: byWebhook, Why: event.ID},
@@ -67,6 +72,17 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 	}
 	returns.Wait()
 	return results
+}
+
+// notifyHeldBesidePayment asks the merchant about lines that were paid at the moment at
+// which an amount of their order was given back.
+func (in *Intake) notifyHeldBesidePayment(ctx context.Context, lines []order.Fulfillment) error {
+	for _, line := range lines {
+		if line.State() == order.OnHold && slices.Contains(line.Holds, order.HoldPaidAfterReturn) {
+			return in.notifyPaidAfterReturn(ctx, line)
+		}
+	}
+	return nil
 }
 
 // disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.

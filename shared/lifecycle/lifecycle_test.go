@@ -42,6 +42,8 @@ type shop struct {
 	ses     *fakeSES
 	at      time.Time
 	paused  func() // called once, between a mailer's lease and its look at the order
+
+	orderLines int // of the orders that are paid; 0: one
 }
 
 type quiet struct{}
@@ -124,6 +126,7 @@ func (s *shop) pay(number, line, product string, quantity int) order.Fulfillment
 	f, err := s.claims.Claim(s.Context(), order.Fulfillment{
 		ID: identity(number, line).ID(), Merchant: "acme", Side: pool.Live, Account: "shop", Origin: "shop", Order: number, Line: line,
 		Product: product, Quantity: quantity, Currency: "EUR", UnitPrice: "19.90", Customer: order.Customer{Name: "Ada", Email: "ada@example.com"},
+		OrderLines: max(s.orderLines, 1),
 	})
 	s.must(err)
 	return f
@@ -767,12 +770,14 @@ func TestReturnAmount(t *testing.T) {
 		"parts that make up all of it": {[]string{"10.00", "49.70"}, "EUR", 1, true, 3},
 		"of two lines":                 {[]string{"19.90"}, "EUR", 2, false, 0},
 		"all of two lines":             {[]string{"79.60"}, "EUR", 2, true, 3},
+		"one of three is not stored":   {[]string{"79.60"}, "EUR", 3, false, 0}, // or is not delivered by Keypool
 		"another currency":             {[]string{"19.90"}, "USD", 1, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, 10)
+			s.orderLines = c.lines
 			line := s.pay("1", "1", "game", 3)
-			if c.lines == 2 {
+			if c.lines > 1 {
 				s.pay("1", "2", "game", 1)
 			}
 			clear := false
@@ -788,5 +793,52 @@ func TestReturnAmount(t *testing.T) {
 			}
 			s.settle()
 		})
+	}
+}
+
+// An order of two lines of which one is stored so far is no order of one line.
+func TestReturnAmount_whileOneLineOfTwoIsStored(t *testing.T) {
+	s := open(t, 10)
+	s.orderLines = 2
+	line := s.pay("1", "1", "game", 3)
+	_, clear, err := s.changes.ReturnAmount(t.Context(), whole("1"), order.Return{ID: "R", By: "webhook", Amount: "59.70", Currency: "EUR"})
+	s.must(err)
+	if f := s.line(line.ID); clear || f.ReturnedUnits != 0 {
+		t.Errorf("clear %v, %d units are returned", clear, f.ReturnedUnits)
+	}
+}
+
+// A payment that read of no amount is stored when the amount has looked for lines: the
+// sweep holds it.
+func TestReturnAmount_besideThePayment(t *testing.T) {
+	s := open(t, 10)
+	back := order.Return{ID: "R", By: "webhook", Amount: "19.90", Currency: "EUR"}
+	of := whole("1")
+	lines, clear, err := s.changes.ReturnAmount(t.Context(), of, back)
+	s.must(err)
+	if len(lines) > 0 || !clear {
+		t.Errorf("%d lines, clear %v", len(lines), clear)
+	}
+	s.claims.Store = blind{s.store}
+	line := s.pay("1", "1", "game", 3)
+	s.claims.Store = s.store
+	if len(line.Holds) > 0 {
+		t.Fatal("it read of the amount")
+	}
+	s.settle()
+	for range 2 {
+		if f := s.line(line.ID); !slices.Equal(f.Holds, []order.Hold{order.HoldPaidAfterReturn}) {
+			t.Errorf("it is held for %v", f.Holds)
+		}
+		_, _, err := s.changes.ReturnAmount(t.Context(), of, back)
+		s.must(err)
+	}
+	_, err = s.changes.Release(t.Context(), line.ID, lifecycle.Act{By: "support", Why: "paid again"})
+	s.must(err)
+	_, _, err = s.changes.ReturnAmount(t.Context(), of, back)
+	s.must(err)
+	s.settle()
+	if f := s.line(line.ID); f.State() != order.Fulfilled {
+		t.Errorf("it is %s, %d units are returned", f.State(), f.ReturnedUnits)
 	}
 }

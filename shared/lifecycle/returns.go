@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"keypool/shared/order"
@@ -66,8 +67,15 @@ func (l *Lifecycle) ReturnOrder(ctx context.Context, of order.Whole, r order.Ret
 // price. It is not clear if it is neither: then nothing is taken, and a person has to
 // decide. What is paid later, after an amount was given back, is held for the same reason.
 func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error) {
-	if lines, err = l.ReturnOrder(ctx, of, r); err != nil || len(lines) == 0 {
+	if lines, err = l.ReturnOrder(ctx, of, r); err != nil {
+		return nil, true, err
+	}
+	if len(lines) == 0 {
+		lines, err = l.add(ctx, of, func(w *order.Whole) bool { return w.KeepForPayment(r.ID) })
 		return lines, true, err
+	}
+	if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return slices.Contains(f.PaidAfter, r.ID) }) {
+		return lines, true, nil // held, and asked about, when it was paid
 	}
 	w, err := l.Wholes.Whole(ctx, of.ID)
 	if err != nil {

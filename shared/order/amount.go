@@ -3,6 +3,7 @@ package order
 import (
 	"math/big"
 	"regexp"
+	"slices"
 )
 
 // decimal is the form of an amount: no exponent and no fraction, whose size nothing limits.
@@ -16,13 +17,13 @@ func Decimal(amount string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(amount)
 }
 
-// Paid returns what the order's lines cost together, false if the price of one is not
-// known or is in another currency.
+// Paid returns what the order's lines cost together, false if a line of it is not known,
+// or the price of one, or one is in another currency.
 func paid(lines []Fulfillment, currency string) (*big.Rat, bool) {
 	total := new(big.Rat)
 	for _, line := range lines {
 		price, ok := Decimal(line.UnitPrice)
-		if !ok || line.Expected || currency != "" && line.Currency != currency {
+		if !ok || line.Expected || line.OrderLines != len(lines) || currency != "" && line.Currency != currency {
 			return nil, false
 		}
 		total.Add(total, price.Mul(price, big.NewRat(int64(line.Quantity), 1)))
@@ -31,7 +32,7 @@ func paid(lines []Fulfillment, currency string) (*big.Rat, bool) {
 }
 
 // AllGivenBack reports whether the amounts that were given back of an order in the
-// currency make up all that its lines cost.
+// currency, since it was paid, make up all that its lines cost.
 func (w Whole) AllGivenBack(lines []Fulfillment, currency string) bool {
 	total, ok := paid(lines, currency)
 	if !ok || total.Sign() <= 0 {
@@ -39,7 +40,8 @@ func (w Whole) AllGivenBack(lines []Fulfillment, currency string) bool {
 	}
 	back := new(big.Rat)
 	for _, r := range w.Returns {
-		if amount, ok := Decimal(r.Amount); ok && r.Currency == currency {
+		paidAfter := slices.ContainsFunc(lines, func(f Fulfillment) bool { return slices.Contains(f.PaidAfter, r.ID) })
+		if amount, ok := Decimal(r.Amount); ok && r.Currency == currency && !paidAfter {
 			back.Add(back, amount)
 		}
 	}
@@ -50,7 +52,7 @@ func (w Whole) AllGivenBack(lines []Fulfillment, currency string) bool {
 // whose unit cost half of it. It is false if there are several lines, or the amount is no
 // multiple of the unit's price.
 func (r Return) UnitsOf(lines []Fulfillment) (units int, ok bool) {
-	if len(lines) != 1 || lines[0].PartOfMore {
+	if len(lines) != 1 {
 		return 0, false
 	}
 	if _, ok := paid(lines, r.Currency); !ok {

@@ -151,9 +151,9 @@ type Fulfillment struct {
 	// of it. The payment fills in the rest.
 	Expected bool
 
-	// PartOfMore means that the order also has lines that Keypool does not deliver: an
-	// amount that is given back may be theirs.
-	PartOfMore bool
+	// OrderLines is how many lines its order was paid with, those too that are not stored
+	// yet, or that Keypool does not deliver: an amount that is given back may be theirs.
+	OrderLines int
 
 	// Keys are the keys it holds, in the order they were taken. A record read
 	// without its chunks holds the first InlineKeys at most.

@@ -42,6 +42,10 @@ type Return struct {
 	// Amount is a decimal if an amount was given back, and not everything.
 	Amount   string
 	Currency string
+
+	// BeforePayment means that no line of the order was stored when an amount was given
+	// back, so that nobody could tell for what: lines that are paid for it are held.
+	BeforePayment bool
 }
 
 // All reports whether everything was given back.
@@ -68,6 +72,19 @@ func (w *Whole) AddReturn(r Return) bool {
 	}
 	w.Returns = append(slices.Clip(w.Returns), r)
 	return true
+}
+
+// KeepForPayment notes that an amount was given back before any line was stored, and
+// reports whether that is news.
+func (w *Whole) KeepForPayment(id string) bool {
+	for i, r := range w.Returns {
+		if r.ID == id && !r.All() && !r.BeforePayment {
+			w.Returns = slices.Clone(w.Returns)
+			w.Returns[i].BeforePayment = true
+			return true
+		}
+	}
+	return false
 }
 
 // AddDispute adds what is known of a dispute, and reports whether it is news. A dispute
@@ -134,7 +151,12 @@ func (w Whole) Forbids(f Fulfillment) (reason string, forbids bool) {
 // that was returned gets nothing until a person has looked at it.
 func (w Whole) ApplyToNew(f *Fulfillment) {
 	f.PaidAfter = w.Returned()
-	if len(f.PaidAfter) > 0 || slices.ContainsFunc(w.Returns, func(r Return) bool { return !r.All() }) {
+	for _, r := range w.Returns {
+		if !r.All() {
+			f.PaidAfter = append(f.PaidAfter, r.ID)
+		}
+	}
+	if len(f.PaidAfter) > 0 {
 		f.Hold(HoldPaidAfterReturn)
 	}
 	w.hold(f)
@@ -184,5 +206,14 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 		f.ReturnAll()
 	}
 	news.Held, news.Lifted = w.hold(f)
+	for _, r := range w.Returns {
+		if r.BeforePayment && !slices.Contains(f.PaidAfter, r.ID) {
+			// Its payment was under way, and did not read of the amount.
+			f.PaidAfter = append(slices.Clip(f.PaidAfter), r.ID)
+			if f.Hold(HoldPaidAfterReturn); !slices.Contains(news.Held, HoldPaidAfterReturn) {
+				news.Held = append(news.Held, HoldPaidAfterReturn)
+			}
+		}
+	}
 	return news, news.Return != "" || len(news.Held) > 0 || len(news.Lifted) > 0
 }
