@@ -1,6 +1,7 @@
 // Package simulate runs Keypool's own code through random histories, each from a seed:
-// orders, repeats, returns, key files, some of them held for an answer, moved keys,
-// changed products. Each history has faults: calls fail, answers are lost, indexes lag, messages are duplicated or lost,
+// orders, repeats, refunds of lines, orders and amounts, before the payment and after,
+// disputes, several at once, what a merchant does with a line, key files, some of them
+// held for an answer, moved keys, changed products. Each history has faults: calls fail, answers are lost, indexes lag, messages are duplicated or lost,
 // clocks disagree, and processes die between any two steps.
 //
 //	go test ./infra/proof/simulate                                        twenty thousand steps
@@ -28,7 +29,8 @@
 // # What is checked
 //
 // The ledger sees every commit and every mail, and checks each against the promise. It
-// knows the tables by their documentation alone. After the last action of a plan, the
+// knows the tables by their documentation alone. Nothing may be returned, held, released
+// or replaced but for a reason that was reported, and that the line's history tells. After the last action of a plan, the
 // sweep resumes unfinished work for some hours, with the same faults: leases expire, and
 // so do the leases of the mailers that take over. Then the faults stop. When the sweep
 // finds nothing more to do, the end is checked: the tables against the orders and files,

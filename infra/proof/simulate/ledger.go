@@ -46,9 +46,12 @@ type ledger struct {
 	reported            reported
 	uploads             map[string]*uploadRecord // by record
 	catalog             catalogState
-	released            map[string]order.LineID // keys that lines release in the current commit
-	mailedKeys          map[string]bool         // by ID: both sides of a pool may have one text
-	history             hash.Hash64             // of all commits: equal for equal runs
+	released            map[string]order.LineID  // keys that lines release in the current commit
+	reasons             map[order.LineID]reasons // of the changes of lines in the current commit
+	mailedKeys          map[string]bool          // by ID: both sides of a pool may have one text
+	leasedKeys          map[string]bool          // by ID: a mailer had them, whether it mailed them or not
+	leasedLines         map[order.LineID]bool    // whose keys a mailer had
+	history             hash.Hash64              // of all commits: equal for equal runs
 }
 
 // catalogState is the part of the catalog that decides from which pool lines get keys.
@@ -56,6 +59,7 @@ type catalogState struct {
 	pools       map[string]bool
 	poolsOf     map[string]map[string]string // product -> currency, "" for any -> pool
 	defaultPool string
+	returned    map[string][]policy // product, "" for the merchant -> what becomes of returned keys, the latest last
 }
 
 // hasPool reports whether a pool for a line of the product exists.
@@ -83,6 +87,10 @@ type line struct {
 	name                                 string          // of the order and of the line in it
 	product, currency                    string
 	quantity                             int
+	keysBack                             string
+	replaced                             []string                     // keys that were set aside
+	refunds                              map[string]bool              // by their ids
+	paidSince                            time.Time                    // zero: not paid yet
 	parts                                map[string]map[string]string // sort key of the line or a chunk -> its keys
 	keys                                 map[string]string            // id -> text, chunks included
 	returnedKeys                         map[string]bool              // keys that it released
@@ -105,6 +113,9 @@ func (l *line) put(part string, keys [][2]string) {
 }
 
 func (l *line) missing() int { return l.wanted - l.returnedCount - l.held }
+
+// surplus returns the keys that the line holds beyond those it is due.
+func (l *line) surplus() int { return max(0, -l.missing()) }
 
 func (l *line) waits() bool {
 	return !l.onHold && !l.expected && !l.returned() && (l.wanted == 0 || l.missing() > 0)
@@ -140,9 +151,9 @@ func newLedger(w *world) *ledger {
 		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, removed: map[string][]time.Time{},
 		available: map[string]map[string]*key{}, reads: map[string]queueRead{}, readsBeforeLateCall: map[string]queueRead{}, mails: map[outbox.Item]*mailState{},
 		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
-		wholes: map[string]*known{}, reported: reported{map[order.LineID]map[string]int{}, map[order.LineID]map[string]bool{}},
-		released: map[string]order.LineID{}, mailedKeys: map[string]bool{}, history: fnv.New64a(),
-		catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}},
+		wholes: map[string]*known{}, reported: newReported(),
+		released: map[string]order.LineID{}, reasons: map[order.LineID]reasons{}, mailedKeys: map[string]bool{}, leasedKeys: map[string]bool{}, leasedLines: map[order.LineID]bool{},
+		history: fnv.New64a(), catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}, returned: map[string][]policy{}},
 	}
 }
 
@@ -213,6 +224,7 @@ func (l *ledger) observe(c dynamosim.Commit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.released)
+	clear(l.reasons)
 	touched := map[order.LineID]bool{}
 	before := map[order.LineID]line{}
 	remember := func(id order.LineID) {
@@ -249,6 +261,10 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			line := order.LineID(strings.TrimPrefix(pk, "order#") + id)
 			remember(line)
 			l.chunkChanged(line, sk, change.Before, change.After)
+		case strings.HasPrefix(sk, "history#"):
+			l.historyAdded(pk, sk, change.After)
+		case strings.HasPrefix(sk, "refund#"):
+			l.refundAdded(pk, sk, change.Before, change.After)
 		case sk == "!bypass":
 			l.bypassChanged(c, pk, time.UnixMilli(int64(num(change.After, "until"))))
 		case strings.HasPrefix(pk, "queue#"), strings.HasPrefix(pk, "unconnected#"):
@@ -307,8 +323,11 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			l.released[id] = order.LineID(k.line)
 			l.w.count("key given back and " + state)
 			k.restocked = state == "available"
-			if k.restocked && l.mailedKeys[id] {
+			switch {
+			case k.restocked && l.mailedKeys[id]:
 				l.problem("key %s was mailed and is available again", l.text(id))
+			case k.restocked && l.leasedKeys[id]:
+				l.problem("key %s was a mailer's and is available again", l.text(id))
 			}
 		case k.state == "claimed":
 			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), state, l.name(order.LineID(line)))
@@ -352,7 +371,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, parts: map[string]map[string]string{}, returnedKeys: map[string]bool{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, returnedKeys: map[string]bool{}, refunds: map[string]bool{}}
 		l.lines[id] = there
 	}
 	if version := num(after, "version"); version != there.version+1 {
@@ -368,6 +387,10 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	_, there.expected = after["expected"]
 	there.returnedUnits = num(after, "returnedUnits")
 	_, there.returnedAll = after["returnedAll"]
+	there.keysBack, there.replaced = str(after, "keysBack"), textsIn(after, "replaced")
+	if there.paidSince.IsZero() && !there.expected {
+		there.paidSince = time.Now()
+	}
 	there.paidAfter = map[string]bool{}
 	for _, id := range textsIn(after, "paidAfter") {
 		there.paidAfter[id] = true
@@ -457,6 +480,9 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	if before.version > 0 && before.wanted == 0 && now.wanted > 0 {
 		l.w.count("line connected")
 	}
+	if before.version != now.version {
+		l.checkReasons(id, before)
+	}
 	lost := 0
 	for _, k := range slices.Sorted(maps.Keys(before.keys)) {
 		if _, holds := now.keys[k]; holds {
@@ -466,7 +492,12 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 		now.returnedKeys[k] = true
 		if l.released[k] != id {
 			l.problem("%s does not hold key %s any more and did not give it back", l.name(id), l.text(k))
+			continue
 		}
+		l.checkGivenBack(id, k)
+	}
+	if before.version > 0 && before.surplus() > 0 && lost > 0 {
+		l.w.count("keys taken back by a further change")
 	}
 	var gained []string
 	for k := range now.keys {
@@ -582,12 +613,14 @@ func (l *ledger) settingsChanged(pk, sk string, after map[string]types.Attribute
 	s := &l.catalog
 	if sk == "merchant" {
 		s.defaultPool = str(after, "defaultPool")
+		s.setReturned("", after)
 	}
 	if name, ok := strings.CutPrefix(sk, "pool#"); ok {
 		s.pools[name] = after != nil
 	}
 	if name, ok := strings.CutPrefix(sk, "product#"); ok {
 		s.poolsOf[name] = map[string]string{"": str(after, "pool")}
+		s.setReturned(name, after)
 		if by, ok := after["pools"].(*types.AttributeValueMemberM); ok {
 			for currency := range by.Value {
 				s.poolsOf[name][currency] = str(by.Value, currency)

@@ -25,7 +25,12 @@ type mailState struct {
 	numbers  map[int]bool
 	keys     []string // in the last mail that has keys
 
+	// How often a person asked for another mail with the keys since the last, and when last.
+	asked   int
+	askedAt time.Time
+
 	// Of the last mail that was accepted:
+	leasedAt   time.Time
 	notMarked  bool     // the table does not say yet that it was sent
 	sender     *process // the process that sent it
 	answerLost bool     // the sender got no answer, or could not mark the mail as sent
@@ -49,12 +54,20 @@ type lease struct {
 	kind string
 	keys map[string]string // id -> text
 	at   time.Time
+
+	// forbidden is why the line itself, as the lease shows it, lets no key leave; "" if it
+	// does.
+	forbidden string
 }
 
 func (l *ledger) noteLease(item outbox.Item, number int, kind string) {
 	taken := lease{kind: kind, at: time.Now()}
 	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
-		taken.keys = there.keys
+		taken.keys, taken.forbidden = there.keys, there.keepsKeysIn()
+		l.leasedLines[order.LineID(item.ID)] = true
+		for k := range there.keys {
+			l.leasedKeys[k] = true
+		}
 	}
 	l.leases[mailNumber{item, number}] = taken
 }
@@ -108,6 +121,9 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	}
 	if kind == "keys" {
 		l.checkMayLeave(order.LineID(item.ID), taken.at)
+		if taken.forbidden != "" {
+			l.problem("keys of %s left, which %s when its mail was leased", l.subject(item), taken.forbidden)
+		}
 	}
 	for id, text := range taken.keys {
 		l.mailedKeys[id] = true
@@ -132,6 +148,9 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	case went.accepted[kind] == 0:
 	case slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(went.keys, k) }):
 		l.w.count("second mail about a key that was replaced")
+	case kind == "keys" && !went.notMarked && went.asked > 0: // each wish is one mail
+		went.asked--
+		l.w.count("mail sent again as a person asked")
 	case !went.notMarked:
 		l.problem("mail %d of %s is a second one about its %s, and the first was marked as sent", number, l.subject(item), kind)
 	case !went.answerLost && !went.sender.died():
@@ -143,7 +162,7 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 		l.w.count("delay mail accepted")
 	}
 	if kind == "keys" {
-		went.keys = keys
+		went.keys, went.leasedAt = keys, taken.at
 	}
 	went.accepted[kind]++
 	went.numbers[number] = true

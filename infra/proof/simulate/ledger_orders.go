@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // The ledger's checks of returns, disputes and holds.
@@ -16,34 +17,99 @@ import (
 // known is what the table says of an order as a whole.
 type known struct {
 	version  int
-	returns  map[string]time.Time // id -> when it was written
+	returns  map[string]time.Time // of everything: id -> when it was written
+	amounts  map[string]time.Time // id of a return of an amount -> when it was written
 	disputes map[string]string    // id -> state
 	opened   map[string]time.Time // id -> when its opening was written
 }
 
-// reported is what platforms reported, whether it was stored or not.
+// reported is what platforms and persons reported, whether it was stored or not.
 type reported struct {
 	units    map[order.LineID]map[string]int // refund -> units; 0: all
-	answered map[order.LineID]map[string]bool
+	amounts  map[string]map[string]amount    // by order and refund
+	answered map[string][]string             // by order: the amounts that were answered
+	paid     map[string]payOrder             // by order
 }
 
-// expectReturn records that a platform reports a refund of a line.
+// amount is a part of an order's price that was given back, in cents.
+type amount struct {
+	cents    int
+	currency string
+}
+
+func newReported() reported {
+	return reported{map[order.LineID]map[string]int{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}}
+}
+
+// expectPaid records that a platform reports an order as paid.
+func (l *ledger) expectPaid(p payOrder) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.reported.paid[orderIDOf(p.side, p.order)]; !known {
+		l.reported.paid[orderIDOf(p.side, p.order)] = p
+	}
+}
+
+// expectReturn records that a refund of a line is reported.
 func (l *ledger) expectReturn(id order.LineID, refund string, units int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reported.units[id] == nil {
-		l.reported.units[id], l.reported.answered[id] = map[string]int{}, map[string]bool{}
+		l.reported.units[id] = map[string]int{}
 	}
 	l.reported.units[id][refund] = units
 }
 
-// returnAnswered records that a refund of a line was answered as stored.
+// expectAmount records that a refund of an amount is reported.
+func (l *ledger) expectAmount(orderID, refund string, cents int, currency string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reported.amounts[orderID] == nil {
+		l.reported.amounts[orderID] = map[string]amount{}
+	}
+	l.reported.amounts[orderID][refund] = amount{cents, currency}
+}
+
+// returnAnswered checks a refund of a line that was answered as stored.
 func (l *ledger) returnAnswered(id order.LineID, refund string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reported.answered[id][refund] = true
-	if l.lines[id] == nil {
-		l.problem("a refund of %s was answered, and nothing is stored", l.name(id))
+	if there := l.lines[id]; there == nil || !there.refunds[refund] {
+		l.problem("refund %s of %s was answered, and is not stored", refund, l.name(id))
+	}
+}
+
+// reportAnswered checks that what was reported of an order is stored, now that the report
+// was answered.
+func (l *ledger) reportAnswered(r reportOrder, side pool.Side) {
+	for line := range r.units {
+		l.returnAnswered(lineIDOf(side, r.order, line), r.id)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	orderID := orderIDOf(side, r.order)
+	there := l.wholes[orderID]
+	if there == nil {
+		there = &known{}
+	}
+	stored := true
+	switch r.kind {
+	case linesReturned: // checked above
+	case orderReturned:
+		_, stored = there.returns[r.id]
+	case amountBack:
+		_, stored = there.amounts[r.id]
+		l.reported.answered[orderID] = append(l.reported.answered[orderID], r.id)
+	case refundFailed:
+		stored = l.notices[merchant+"#refund-failed#"+shopName+"#"+r.order+"#"+r.id]
+		l.w.count("refund failed")
+	case "open":
+		stored = there.disputes[r.id] != ""
+	default:
+		stored = there.disputes[r.id] == "won" || there.disputes[r.id] == "lost"
+	}
+	if !stored {
+		l.problem("it was answered that order %s is %s (%s), and that is not stored", r.order, r.kind, r.id)
 	}
 }
 
@@ -56,14 +122,29 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 	}
 	there := l.wholes[orderID]
 	if there == nil {
-		there = &known{returns: map[string]time.Time{}, disputes: map[string]string{}, opened: map[string]time.Time{}}
+		there = &known{returns: map[string]time.Time{}, amounts: map[string]time.Time{}, disputes: map[string]string{}, opened: map[string]time.Time{}}
 		l.wholes[orderID] = there
 	}
 	there.version = num(after, "version")
-	returns := map[string]bool{}
+	returns, amounts := map[string]bool{}, map[string]bool{}
 	if list, ok := after["returns"].(*types.AttributeValueMemberL); ok {
 		for _, element := range list.Value {
-			returns[str(element.(*types.AttributeValueMemberM).Value, "id")] = true
+			one := element.(*types.AttributeValueMemberM).Value
+			if str(one, "amount") != "" {
+				amounts[str(one, "id")] = true
+				continue
+			}
+			returns[str(one, "id")] = true
+		}
+	}
+	for id := range there.amounts {
+		if !amounts[id] {
+			l.problem("the amount %s of order %s is forgotten", id, orderID)
+		}
+	}
+	for id := range amounts {
+		if _, had := there.amounts[id]; !had {
+			there.amounts[id] = time.Now()
 		}
 	}
 	disputes := map[string]string{}
@@ -83,6 +164,9 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 	for id := range returns {
 		if _, had := there.returns[id]; !had {
 			there.returns[id] = time.Now()
+			if of, is := strings.CutSuffix(id, " and all before"); is {
+				l.checkAllGivenBack(orderID, of)
+			}
 		}
 	}
 	for id, before := range there.disputes {
@@ -90,12 +174,18 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 			l.problem("dispute %s of order %s was %s and is %s", id, orderID, before, now)
 		}
 	}
+	open := 0
 	for id, state := range disputes {
 		if state == "open" && there.disputes[id] == "" {
 			there.opened[id] = time.Now()
 		}
+		if state == "open" {
+			open++
+		}
 	}
-	there.disputes = disputes
+	if there.disputes = disputes; open > 1 {
+		l.w.count("several disputes open at once")
+	}
 }
 
 // checkMayLeave checks a mail with keys that leaves: what was known of the order when the
@@ -124,6 +214,11 @@ func (w *world) checkOrders() {
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.reported.units)) {
 		l.checkReturned(id)
+	}
+	for _, orderID := range slices.Sorted(maps.Keys(l.reported.answered)) {
+		for _, id := range l.reported.answered[orderID] {
+			l.checkAmount(orderID, id)
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
 		now, there := l.lines[id], l.wholes[id.OrderHalf()]
@@ -159,35 +254,25 @@ func (w *world) checkOrders() {
 	}
 }
 
-// checkReturned checks that each refund of a line was applied once.
+// checkReturned checks that each refund of a line was applied: what each change made of
+// the line is checked by checkReasons.
 func (l *ledger) checkReturned(id order.LineID) {
 	now := l.lines[id]
 	if now == nil {
 		l.problem("refunds of %s were reported, and nothing is stored", l.name(id))
 		return
 	}
-	units, all := 0, now.returnedAll && l.wholes[id.OrderHalf()] != nil // whether by its order: see checkOrders
-	for _, n := range l.reported.units[id] {
-		units += n
-		all = all || n == 0
-	}
-	if now.expected {
-		if now.returnedUnits != units || now.returnedAll != all {
-			l.problem("%s is expected, and %d units of it are returned, all: %v; reported were %d, all: %v", l.name(id), now.returnedUnits, now.returnedAll, units, all)
+	for _, refund := range slices.Sorted(maps.Keys(l.reported.units[id])) {
+		if !now.refunds[refund] {
+			l.problem("refund %s of %s was reported, and is not stored", refund, l.name(id))
 		}
+	}
+	switch {
+	case now.expected:
 		l.w.count("line returned and never paid")
-		return
+	case !now.returnedAll:
+		l.w.count("line returned in part")
 	}
-	if all || units >= now.quantity {
-		if !now.returnedAll || now.returnedUnits != now.quantity {
-			l.problem("%s was returned whole, and %d of %d units are", l.name(id), now.returnedUnits, now.quantity)
-		}
-		return
-	}
-	if now.returnedUnits != units || now.returnedAll {
-		l.problem("%d units of %s were returned, it says %d, all: %v", units, l.name(id), now.returnedUnits, now.returnedAll)
-	}
-	l.w.count("line returned in part")
 }
 
 // returned reports whether nothing of the line is due any more.

@@ -33,6 +33,8 @@ func attributes(pairs ...any) item {
 		switch value := pairs[i+1].(type) {
 		case string:
 			made[name] = &types.AttributeValueMemberS{Value: value}
+		case *types.AttributeValueMemberL:
+			made[name] = value
 		case item:
 			made[name] = &types.AttributeValueMemberM{Value: value}
 		case int:
@@ -143,6 +145,44 @@ func with(w write, pairs ...any) write {
 func without(w write, name string) write {
 	w.set = maps.Clone(w.set)
 	delete(w.set, name)
+	return w
+}
+
+// reason is an entry of the history of line A or B.
+func reason(id order.LineID, what, code string) write {
+	return write{"orders", "order#" + id.OrderHalf(), "history#" + id.LineHalf() + "#0#" + what + "#" + code, attributes("what", what, "code", code)}
+}
+
+// refund is a refund of a line that was reported, of so many units.
+func (b *fixture) refund(id order.LineID, units int) write {
+	b.ledger.expectReturn(id, "r", units)
+	return refundItem(id, "r")
+}
+
+func refundItem(id order.LineID, refund string) write {
+	return write{"orders", "order#" + id.OrderHalf(), "refund#" + id.LineHalf() + "#" + refund, attributes("id", refund)}
+}
+
+// whole is what is known of the order of line A: attributes, and returns by their ids.
+func whole(version int, pairs ...any) write {
+	return write{"orders", "order#" + idA.OrderHalf(), "order", with(write{set: attributes("version", version)}, pairs...).set}
+}
+
+// returnsOf are returns of everything, as what is known of an order has them.
+func returnsOf(ids ...string) *types.AttributeValueMemberL {
+	list := &types.AttributeValueMemberL{}
+	for _, id := range ids {
+		list.Value = append(list.Value, &types.AttributeValueMemberM{Value: attributes("id", id)})
+	}
+	return list
+}
+
+// back is a line whose units are returned, of which it was to become so of its keys.
+func back(w write, units int, all bool, to string) write {
+	w = with(w, "returnedUnits", units, "returned", units, "keysBack", to)
+	if all {
+		w.set["returnedAll"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
 	return w
 }
 
@@ -333,13 +373,13 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 1), "allocated", 1), chunkOf(idA, "k"))
-				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1), "allocated", 1), chunkOf(idA, "l"))
+				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1), "allocated", 1, "replaced", []string{"nova#live#k"}), chunkOf(idA, "l"), reason(idA, "replaced", ""))
 			}, "",
 		},
 		"a line gives its key back, which is sold again": {
 			func(b *fixture) {
 				b.sellKey()
-				b.write("x", keyItem("k", "available", ""), with(lineItem(idA, 2, 1), "returned", 1))
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "restock"), b.refund(idA, 1))
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "",
 		},
@@ -394,7 +434,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.mail(1, textOf("k"))
 				b.write("ingest", keyItem("k2", "available", ""))
 				b.write("claim", keyItem("k2", "claimed", string(idB)), lineItem(idB, 1, 1, "k2"))
-				b.write("x", keyItem("k2", "available", ""), with(lineItem(idB, 2, 1), "returned", 1))
+				b.write("x", keyItem("k2", "available", ""), back(lineItem(idB, 2, 1), 1, true, "restock"), b.refund(idB, 1))
 			}, "",
 		},
 		"a key is mailed that is available again": {
@@ -411,9 +451,227 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.sellKey()
 				b.mail(1, textOf("k"))
 				b.write("deliver", lineItem(idA, 2, 1, "k"))
-				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 3, 1, "l"))
+				b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 3, 1, "l"), "replaced", []string{"nova#live#k"}), reason(idA, "replaced", ""))
 				b.mail(2, textOf("l"))
 			}, "",
+		},
+		"a line is returned for no reason": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true, "revoke"))
+			}, "by what was reported it is 0, all: false",
+		},
+		"a refund returns more units than it says": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", back(lineItem(idA, 2, 3), 2, false, ""), placeItem(idA, 1), b.refund(idA, 1))
+			}, "2 units of line " + string(idA) + " are returned, all: false; by what was reported it is 1",
+		},
+		"a refund is made up": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", back(lineItem(idA, 2, 3), 2, false, ""), placeItem(idA, 1), refundItem(idA, "r"))
+			}, "has refund r, which nobody reported",
+		},
+		"a refund is applied twice": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), b.refund(idA, 1))
+				b.write("x", back(lineItem(idA, 3, 3), 2, false, ""), placeItem(idA, 1), b.refund(idA, 1))
+			}, "refund r of line " + string(idA) + " was applied twice",
+		},
+		"a return is forgotten": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), b.refund(idA, 1))
+				b.write("x", lineItem(idA, 3, 3), placeItem(idA, 3))
+			}, "0 units of line " + string(idA) + " are returned, all: false; by what was reported it is 1",
+		},
+		"units are returned and their keys are due still": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", with(back(lineItem(idA, 2, 3), 1, false, ""), "returned", 0), placeItem(idA, 3), b.refund(idA, 1))
+			}, "and 0 keys are not due any more, not 1",
+		},
+		"an amount is taken for units of an order of two lines": {
+			func(b *fixture) {
+				b.ledger.reported.paid[idA.OrderHalf()] = payOrder{order: "7", currency: "EUR", lines: []paidLine{{"1", "game", 3}, {"2", "game", 1}}}
+				b.ledger.expectAmount(idA.OrderHalf(), "r", 1000, "EUR")
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), refundItem(idA, "r"))
+			}, "an amount of order 7, 10.00 EUR of 2 lines in EUR, was taken for units",
+		},
+		"amounts that are too little return an order": {
+			func(b *fixture) {
+				b.ledger.reported.paid[idA.OrderHalf()] = payOrder{order: "7", currency: "EUR", lines: []paidLine{{"1", "game", 3}}}
+				b.ledger.expectAmount(idA.OrderHalf(), "r", 2999, "EUR")
+				b.write("x", whole(1, "returns", returnsOf("r and all before")))
+			}, "order 7 cost 30.00 EUR, and is returned whole by amounts of 0.00 EUR",
+		},
+		"a line is cancelled that has its keys": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "restock"), reason(idA, "cancelled", ""))
+			}, "was cancelled and did not wait",
+		},
+		"a line is returned with its order, which it was paid after": {
+			func(b *fixture) {
+				b.write("x", whole(1, "returns", returnsOf("r")))
+				b.write("claim", with(lineItem(idA, 1, 1), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}))
+				b.write("x", with(back(lineItem(idA, 2, 1), 1, true, ""), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}), reason(idA, "order-returned", "r"))
+			}, "was returned with its order, which was not since it was paid",
+		},
+		"a line that was paid after a return is not held": {
+			func(b *fixture) {
+				b.write("x", whole(1, "returns", returnsOf("r")))
+				b.write("claim", with(lineItem(idA, 1, 1), "paidAfter", []string{"r"}), placeItem(idA, 1))
+			}, "was paid after its order was returned, and is not held",
+		},
+		"a line says that it was paid after a return that never was": {
+			func(b *fixture) {
+				b.write("claim", with(lineItem(idA, 1, 1), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}))
+			}, "was paid after return r, which nobody reported",
+		},
+		"a line forgets which returns it was paid after": {
+			func(b *fixture) {
+				b.write("x", whole(1, "returns", returnsOf("r")))
+				b.write("claim", with(lineItem(idA, 1, 1), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}))
+				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"paid after a return"}))
+			}, "forgot that it was paid after return r",
+		},
+		"a line is held for a dispute that has ended": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("x", whole(1, "disputes", attributes("d", "won")))
+				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"dispute:d"}), placeItem(idA, 0))
+			}, "is held for dispute d, which is \"won\"",
+		},
+		"a line is released while its dispute is open": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("x", whole(1, "disputes", attributes("d", "open")))
+				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"dispute:d"}), placeItem(idA, 0))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", ""))
+			}, "is not held any more for dispute d, which is open",
+		},
+		"a line is held by nobody": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"by hand"}), placeItem(idA, 0))
+			}, "is held (by hand) for no reason",
+		},
+		"a line is released by nobody": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"by hand"}), placeItem(idA, 0), reason(idA, "held", ""))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1))
+			}, "is not held any more (by hand) for no reason",
+		},
+		"a returned key is for sale that was to be revoked": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "revoke"), b.refund(idA, 0))
+			}, "is available; it was to become one of [revoke]",
+		},
+		"a returned key is lost that was to be for sale": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true, "restock"), b.refund(idA, 0))
+			}, "is revoked; it was to become one of [restock]",
+		},
+		"a returned key becomes what the settings never said": {
+			func(b *fixture) {
+				b.write("x", write{"catalog", "merchant#nova", "merchant", attributes("returnedKeys", "keep")})
+				b.write("x", write{"catalog", "settings#nova", "product#game", attributes("pool", "elden")})
+				b.sellKey()
+				b.write("x", keyItem("k", "revoked", string(idA)), without(back(lineItem(idA, 2, 1), 1, true, ""), "keysBack"), b.refund(idA, 0))
+			}, "is revoked; it was to become one of [keep]",
+		},
+		"a returned key becomes what the settings said a moment ago": {
+			func(b *fixture) {
+				b.write("x", write{"catalog", "merchant#nova", "merchant", attributes("returnedKeys", "keep")})
+				b.write("x", write{"catalog", "settings#nova", "product#game", attributes("pool", "elden")})
+				b.sellKey()
+				b.write("x", write{"catalog", "settings#nova", "product#game", attributes("pool", "elden", "returnedKeys", "revoke")})
+				b.write("x", keyItem("k", "kept", string(idA)), without(back(lineItem(idA, 2, 1), 1, true, ""), "keysBack"), b.refund(idA, 0))
+			}, "",
+		},
+		"a replaced key is for sale": {
+			func(b *fixture) {
+				b.write("ingest", keyItem("l", "available", ""))
+				b.sellKey()
+				b.write("x", keyItem("k", "available", ""), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1, "l"), "replaced", []string{"nova#live#k"}), reason(idA, "replaced", ""))
+			}, "was replaced, and is available",
+		},
+		"a key that a mailer had is available again": {
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.noteLease(outbox.LineItem(string(idA)), 1, "keys")
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "restock"), b.refund(idA, 0))
+			}, "was a mailer's and is available again",
+		},
+		"keys leave that were on hold when their mail was leased": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("x", with(lineItem(idA, 2, 1, "k"), "holds", []string{"by hand"}), reason(idA, "held", ""))
+				b.mail(1, textOf("k"))
+			}, "which was on hold when its mail was leased",
+		},
+		"keys leave that are about to be taken back": {
+			func(b *fixture) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 2, "k", "l"))
+				b.write("x", back(lineItem(idA, 2, 2, "k", "l"), 1, false, ""), b.refund(idA, 1))
+				b.mail(1, textOf("k")+" "+textOf("l"))
+			}, "which held keys that it had given back when its mail was leased",
+		},
+		"keys are mailed again as a person asked": {
+			func(b *fixture) {
+				b.sellKey()
+				b.mail(1, textOf("k"))
+				b.write("deliver", lineItem(idA, 2, 1, "k"))
+				b.write("x", with(lineItem(idA, 3, 1, "k"), "mail", "due"), reason(idA, "resent", ""))
+				b.mail(2, textOf("k"))
+			}, "",
+		},
+		"keys are mailed twice as a person asked once": {
+			func(b *fixture) {
+				b.sellKey()
+				b.mail(1, textOf("k"))
+				b.write("deliver", lineItem(idA, 2, 1, "k"))
+				b.write("x", with(lineItem(idA, 3, 1, "k"), "mail", "due"), reason(idA, "resent", ""))
+				b.mail(2, textOf("k"))
+				b.write("deliver", lineItem(idA, 4, 1, "k"))
+				b.mail(3, textOf("k"))
+			}, "the first was marked as sent",
+		},
+		"a person asks for a mail, and none is due": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("x", lineItem(idA, 2, 1, "k"), reason(idA, "resent", ""))
+			}, "are to be sent again, and its mail is \"\"",
+		},
+		"an amount is forgotten": {
+			func(b *fixture) {
+				amounts := returnsOf("r")
+				amounts.Value[0].(*types.AttributeValueMemberM).Value["amount"] = attributes("x", "5.00")["x"]
+				b.write("x", whole(1, "returns", amounts))
+				b.write("x", whole(2))
+			}, "the amount r of order " + idA.OrderHalf() + " is forgotten",
+		},
+		"a refund was answered and is not stored": {
+			func(b *fixture) { b.sellKey(); b.ledger.returnAnswered(idA, "r") }, "refund r of line " + string(idA) + " was answered, and is not stored",
+		},
+		"a dispute was answered and is not stored": {
+			func(b *fixture) { b.ledger.reportAnswered(reportOrder{kind: "open", order: "7", id: "d"}, pool.Live) }, "it was answered that order 7 is open (d), and that is not stored",
+		},
+		"a history loses an entry": {
+			func(b *fixture) {
+				gone := reason(idA, "held", "")
+				b.write("x", gone)
+				gone.set = nil
+				b.write("x", gone)
+			}, "an entry of the history of line " + string(idA) + " was deleted",
 		},
 		"a place names nobody": {
 			func(b *fixture) { b.write("claim", placeItem(idA, 1)) }, "which does not exist",
@@ -677,11 +935,11 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"an empty pool has a second notice, of lines that came later": {
 			func(b *fixture) {
 				for n, served := range []bool{true, false} {
-					b.write("claim", lineItem(idA, 1+2*n, 1), placeItem(idA, 1))
+					b.write("claim", lineItem(idA, 1+2*n, 1), placeItem(idA, 1), reason(idA, "released", ""))
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "backordered", "sequence", n+1, "toldAt", 1_000+n)},
 						noticeItem("nova#empty#elden#live#"+strconv.Itoa(n+1)))
 					if served {
-						b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"review"}), placeItem(idA, 0))
+						b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"by hand"}), placeItem(idA, 0), reason(idA, "held", ""))
 					}
 				}
 			}, "",
@@ -783,12 +1041,12 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 			b.write("ingest", keyItem("l", "available", ""))
 			b.sellKey()
 			b.mail(1, textOf("k"))
-			b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 2, 1, "l"))
+			b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1, "l"), "replaced", []string{"nova#live#k"}), reason(idA, "replaced", ""))
 		}, mails, "which was never mailed"},
 		"a line gave back a key that it was answered": {func(b *fixture) {
 			b.sellKey()
 			answered(b, claimAnswer{line: line, keys: []string{"nova#live#k"}})
-			b.write("x", keyItem("k", "revoked", string(idA)), with(lineItem(idA, 2, 1), "returned", 1))
+			b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true, "revoke"), b.refund(idA, 0))
 		}, lines, ""},
 		"a line's mail never left": {func(b *fixture) { b.sellKey() }, mails, "has its keys and no mail went out"},
 		"a line's delay mail was refused, and its keys were not mailed": {func(b *fixture) {
@@ -798,12 +1056,31 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		}, mails, "has its keys and no mail went out"},
 		"a line given back in part was not mailed": {func(b *fixture) {
 			b.write("ingest", keyItem("k", "available", ""))
-			b.write("claim", keyItem("k", "claimed", string(idA)), with(lineItem(idA, 1, 2, "k"), "returned", 1))
+			b.write("claim", keyItem("k", "claimed", string(idA)), back(lineItem(idA, 1, 2, "k"), 1, false, ""), b.refund(idA, 1))
 		}, mails, "has its keys and no mail went out"},
 		"keys were mailed of a line that waits": {func(b *fixture) {
 			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
 			b.mail(1, "")
 		}, mails, "waits and its keys were mailed"},
+		"keys were to be sent again, and were not": {func(b *fixture) {
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			time.Sleep(time.Millisecond)
+			b.write("x", with(lineItem(idA, 2, 1, "k"), "mail", "due"), reason(idA, "resent", ""))
+		}, mails, "were to be sent again, and were not"},
+		"an amount did nothing": {func(b *fixture) {
+			p := payOrder{order: "7", side: pool.Live, currency: "EUR", lines: []paidLine{{"1", "game", 1}}}
+			id := p.lineID("1")
+			b.ledger.reported.paid[id.OrderHalf()] = p
+			b.ledger.expectAmount(id.OrderHalf(), "r", 333, "EUR")
+			amounts := returnsOf("r")
+			amounts.Value[0].(*types.AttributeValueMemberM).Value["amount"] = attributes("x", "3.33")["x"]
+			known := whole(1, "returns", amounts)
+			known.pk = "order#" + id.OrderHalf()
+			b.write("x", known)
+			b.write("claim", lineItem(id, 1, 1), write{"orders", "queue#nova#elden#live", fmt.Sprintf("%013d#%s", at(id), id), attributes("missing", 1)})
+			b.ledger.reportAnswered(reportOrder{kind: amountBack, order: "7", id: "r"}, pool.Live)
+		}, (*world).checkOrders, "an amount of order 7 was given back (r), and "},
 		"a notice never left": {func(b *fixture) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
 
 		"an empty pool has no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},

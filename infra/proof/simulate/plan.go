@@ -96,9 +96,9 @@ var (
 	poolNames = []string{"elden", "ring"}
 	latePools = []string{"souls", "sekiro", "nioh", "lies"} // made during a history: their files are parked until then
 	products  = map[string]catalog.Product{
-		"game":   {Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"game":   {Pool: "elden", ReturnedKeys: order.Restock, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"pack":   {Pool: "ring", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 2}},
-		"pass":   {Pool: "ring", Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3}},
+		"pass":   {Pool: "ring", ReturnedKeys: order.Keep, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3}},
 		"dlc":    {Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"late":   {Pool: latePools[0], Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"abroad": {PoolsByCurrency: map[string]string{"USD": "ring"}, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
@@ -136,7 +136,7 @@ func NewPlan(seed uint64, length int) Plan {
 			plan.Actions = append(plan.Actions, TimedAction{at + m.between(0, 50*time.Millisecond), m.changedRepeat(p)})
 		}
 		if p, ok := action.(payOrder); ok && m.oneIn(2) {
-			plan.Actions = append(plan.Actions, TimedAction{at + m.delay(), m.changeOf(p)})
+			plan.Actions = append(plan.Actions, m.changes(p, at)...)
 		}
 		// A merchant drops several files for a pool and makes it afterwards. A failed call
 		// then leaves parked files to the sweep.
@@ -157,7 +157,7 @@ func NewPlan(seed uint64, length int) Plan {
 				paidAt := at + m.between(0, 300*time.Millisecond)
 				plan.Actions = append(plan.Actions, TimedAction{paidAt, p})
 				if m.oneIn(4) {
-					plan.Actions = append(plan.Actions, TimedAction{paidAt + m.delay(), m.changeOf(p)})
+					plan.Actions = append(plan.Actions, m.changes(p, paidAt)...)
 				}
 			}
 			m.inDemand = ""
@@ -247,8 +247,13 @@ func (m *planner) action() action {
 		return connectProduct{product: "game", pool: m.anyPool(), serial: m.next()}
 	case roll < 96:
 		return makePool{pool: latePools[0], serial: m.next()}
-	case roll < 98:
+	case roll < 97:
 		return startSweep{serial: m.next()}
+	case roll < 98:
+		return setReturnedKeys{
+			product: []string{"game", "pack", "dlc"}[m.rng.IntN(3)],
+			to:      []order.Disposition{"", order.Revoke, order.Restock, order.Keep}[m.rng.IntN(4)], serial: m.next(),
+		}
 	default:
 		return startStockCheck{serial: m.next()}
 	}
@@ -275,36 +280,107 @@ func (m *planner) changeBeforePayment() action {
 	return m.changeOf(p)
 }
 
-func (m *planner) changeOf(p payOrder) action {
+// changes are what becomes of an order after it was paid at a time: mostly one change, and
+// sometimes many at once, of all kinds.
+func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) {
+	at, count := paidAt+m.delay(), 1
 	if m.oneIn(4) {
-		return m.orderChange(p)
+		count = 3 + m.rng.IntN(5)
+	}
+	within := []time.Duration{50 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(3)]
+	for range count {
+		all = append(all, TimedAction{at + m.between(0, within), m.changeOf(p)})
+	}
+	for _, line := range p.lines {
+		if products[line.product].Pool == "" && m.oneIn(2) { // it is connected in the middle of them
+			all = append(all, TimedAction{at + m.between(0, within), m.connection(line.product)})
+		}
+	}
+	return all
+}
+
+// connection gives a product a pool that may have none.
+func (m *planner) connection(product string) action {
+	if product == "abroad" {
+		return setDefaultPool{pool: m.anyPool(), serial: m.next()}
+	}
+	return connectProduct{product: product, pool: m.anyPool(), serial: m.next()}
+}
+
+func (m *planner) changeOf(p payOrder) action {
+	if m.oneIn(3) {
+		return m.reportOf(p)
 	}
 	h := changeLine{
-		kind:  []string{returnedLine, returnedUnits, "held", "released", "replaced"}[m.rng.IntN(5)],
+		kind:  []string{returnedLine, returnedUnits, returnedUnits, held, held, released, released, replaced, sentAgain, cancelled}[m.rng.IntN(10)],
 		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(), times: 1,
 	}
 	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.oneIn(2) { // often: its chunks are written again or emptied
-		h.line, h.kind = large.id, []string{returnedLine, returnedUnits, "replaced"}[m.rng.IntN(3)]
+		h.line, h.kind = large.id, []string{returnedLine, returnedUnits, replaced}[m.rng.IntN(3)]
 	}
 	if h.kind == returnedLine || h.kind == returnedUnits {
-		h.keysTo = []order.Disposition{order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(4)]
+		h.keysTo = []order.Disposition{"", order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(5)]
 		h.times = 1 + m.rng.IntN(3)
 	}
 	if h.kind == returnedUnits {
-		i := slices.IndexFunc(p.lines, func(l paidLine) bool { return l.id == h.line })
-		h.units = 1 + m.rng.IntN(p.lines[i].quantity)
+		h.units = m.someUnits(p.line(h.line))
 	}
 	return h
 }
 
-// orderChange is what a platform reports of an order as a whole. An order has two refunds
-// and two disputes at most, so that the reports of each meet.
-func (m *planner) orderChange(p payOrder) action {
-	h := changeOrder{
-		kind: []string{"returned", "open", "open", "won", "won", "lost"}[m.rng.IntN(6)], order: p.order, side: p.side,
-		id: fmt.Sprint(1 + m.rng.IntN(2)), times: 1 + m.rng.IntN(2), serial: m.next(),
+// someUnits are a part of the line's units, and sometimes nearly all.
+func (m *planner) someUnits(l paidLine) int {
+	if l.quantity > 1 && m.oneIn(3) {
+		return l.quantity - 1
 	}
-	return h
+	return 1 + m.rng.IntN(l.quantity)
+}
+
+// reportOf is what the platform reports of the order. An order has three refunds and three
+// disputes at most, so that the reports of each meet.
+func (m *planner) reportOf(p payOrder) action {
+	r := reportOrder{
+		kind:  []string{orderReturned, linesReturned, linesReturned, amountBack, amountBack, refundFailed, "open", "open", "open", "won", "won", "lost"}[m.rng.IntN(12)],
+		order: p.order, side: p.side, unknown: m.oneIn(8),
+		id: fmt.Sprint(1 + m.rng.IntN(3)), times: 1 + m.rng.IntN(2), serial: m.next(),
+	}
+	if r.times > 1 {
+		r.apart = m.between(0, []time.Duration{0, time.Second, 5 * time.Minute}[m.rng.IntN(3)])
+	}
+	switch r.kind {
+	case linesReturned:
+		r.id = fmt.Sprint("lines ", r.serial)
+		r.units = map[string]int{}
+		for _, line := range p.lines {
+			switch m.rng.IntN(3) {
+			case 0:
+				r.units[line.id] = 0
+			case 1:
+				r.units[line.id] = m.someUnits(line)
+			}
+		}
+		if len(r.units) == 0 {
+			r.units[p.lines[0].id] = m.someUnits(p.lines[0])
+		}
+	case amountBack:
+		r.id, r.currency = fmt.Sprint("amount ", r.serial), p.currency
+		line := p.lines[m.rng.IntN(len(p.lines))]
+		switch m.rng.IntN(4) {
+		case 0:
+			r.amount = 333
+		case 1:
+			for _, line := range p.lines {
+				r.amount += line.price()
+			}
+		default:
+			r.amount = m.someUnits(line) * unitPrices[line.product]
+		}
+	}
+	return r
+}
+
+func (p payOrder) line(id string) paidLine {
+	return p.lines[slices.IndexFunc(p.lines, func(l paidLine) bool { return l.id == id })]
 }
 
 // largestLine is the line of the order that is due the most keys.
@@ -349,8 +425,11 @@ func (m *planner) repeat() action {
 		return m.order()
 	}
 	p := m.orders[m.rng.IntN(len(m.orders))]
-	if m.oneIn(2) {
+	switch m.rng.IntN(4) {
+	case 0, 1:
 		return m.changedRepeat(p)
+	case 2: // a test of the shop may have the number of an order
+		p.side = pool.SideOf(p.side == pool.Live)
 	}
 	p.times, p.serial = 1, m.next()
 	return p

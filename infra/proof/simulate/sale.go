@@ -111,8 +111,8 @@ func (s *Sale) order(name string) {
 	claims := &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Now: p.now}
 	began := time.Now()
 	got, err := claims.Claim(p.ctx, order.Fulfillment{
-		ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: platform, Order: name, Line: "1"}.ID(), Merchant: merchant, Side: pool.Live,
-		Account: platform, Origin: platform, Order: name, Line: "1", Product: "game", Quantity: 1,
+		ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: shopName, Order: name, Line: "1"}.ID(), Merchant: merchant, Side: pool.Live,
+		Account: shopName, Origin: shopName, Order: name, Line: "1", Product: "game", Quantity: 1,
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +130,8 @@ func (s *Sale) QueueAlthoughStocked(n int) error {
 	for i := range n {
 		name := fmt.Sprint("order queued although stocked ", i)
 		line := order.Fulfillment{
-			ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: platform, Order: name, Line: "1"}.ID(), Version: 1, Merchant: merchant, Side: pool.Live,
-			Account: platform, Origin: platform, Order: name, Line: "1", Product: "game", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: p.now(),
+			ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: shopName, Order: name, Line: "1"}.ID(), Version: 1, Merchant: merchant, Side: pool.Live,
+			Account: shopName, Origin: shopName, Order: name, Line: "1", Product: "game", Pool: "elden", Quantity: 1, Wanted: 1, ReceivedAt: p.now(),
 			Mail: outbox.Entry{DueAt: p.now().Add(outbox.SweepAfter)},
 		}
 		for {

@@ -1,0 +1,374 @@
+package simulate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+)
+
+// The ledger's checks of why a line changes: nothing is returned, held, released or
+// replaced but for a reason that was reported, and that the line's history tells.
+
+// reasons are what a commit says beside the change of a line.
+type reasons struct {
+	history []entry
+	refunds []string
+}
+
+// entry is an entry of a line's history.
+type entry struct{ what, code string }
+
+func (r reasons) has(what string) bool {
+	return slices.ContainsFunc(r.history, func(e entry) bool { return e.what == what })
+}
+
+// lineOf returns the line of an item that stands beside it: history#<line>#…
+func lineOf(pk, sk string) order.LineID {
+	_, rest, _ := strings.Cut(sk, "#")
+	half, _, _ := strings.Cut(rest, "#")
+	return order.LineID(strings.TrimPrefix(pk, "order#") + half)
+}
+
+func (l *ledger) historyAdded(pk, sk string, after map[string]types.AttributeValue) {
+	id := lineOf(pk, sk)
+	if after == nil {
+		l.problem("an entry of the history of %s was deleted", l.name(id))
+		return
+	}
+	r := l.reasons[id]
+	r.history = append(r.history, entry{str(after, "what"), str(after, "code")})
+	l.reasons[id] = r
+}
+
+func (l *ledger) refundAdded(pk, sk string, before, after map[string]types.AttributeValue) {
+	id, refund := lineOf(pk, sk), str(after, "id")
+	if before != nil {
+		l.problem("refund %s of %s was applied twice", refund, l.name(id))
+	}
+	r := l.reasons[id]
+	r.refunds = append(r.refunds, refund)
+	l.reasons[id] = r
+}
+
+// checkReasons checks a change of a line against what was reported.
+func (l *ledger) checkReasons(id order.LineID, before line) {
+	now, why := l.lines[id], l.reasons[id]
+	for _, refund := range why.refunds {
+		now.refunds[refund] = true
+	}
+	l.checkUnits(id, before, why)
+	l.checkHolds(id, before, why)
+	if due := keysReturned(now); now.returnedCount != due {
+		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
+	}
+	if why.has("resent") {
+		went := l.mailsOf(outbox.LineItem(string(id)))
+		went.asked, went.askedAt = went.asked+1, time.Now()
+		if now.mail != "due" {
+			l.problem("the keys of %s are to be sent again, and its mail is %q", l.name(id), now.mail)
+		}
+	}
+	if there := l.wholes[id.OrderHalf()]; before.version > 0 && !before.expected {
+		for ret := range before.paidAfter {
+			if !now.paidAfter[ret] {
+				l.problem("%s forgot that it was paid after return %s", l.name(id), ret)
+			}
+		}
+		// An amount beside its payment may be found later, and then holds it. A return of
+		// everything may not: that is applied.
+		for ret := range now.paidAfter {
+			if !before.paidAfter[ret] && (there == nil || there.amounts[ret].IsZero() || !slices.Contains(now.holds, paidAfterReturn)) {
+				l.problem("%s was paid, and later says that it was after return %s", l.name(id), ret)
+			}
+		}
+	}
+	if now.surplus() > 0 {
+		l.w.count("keys left with a line that gave them back")
+		if now.onHold && !before.onHold {
+			l.w.count("line held while its keys are taken back")
+		}
+	}
+	if before.version > 0 && before.wanted == 0 && now.wanted > 0 && !before.expected && now.returnedUnits > 0 {
+		l.w.count("line connected that was returned in part")
+	}
+}
+
+// checkUnits checks that exactly those units are returned that were reported.
+func (l *ledger) checkUnits(id order.LineID, before line, why reasons) {
+	now := l.lines[id]
+	units, all := before.returnedUnits, before.returnedAll
+	for _, refund := range why.refunds {
+		n, reported := l.unitsOf(id, refund)
+		switch {
+		case !reported:
+			l.problem("%s has refund %s, which nobody reported", l.name(id), refund)
+		case n == 0:
+			all = true
+		default:
+			units += n
+		}
+	}
+	if why.has("cancelled") {
+		if !before.waits() {
+			l.problem("%s was cancelled and did not wait", l.name(id))
+		}
+		l.w.count("line cancelled")
+		all = true
+	}
+	if why.has("order-returned") {
+		if l.returnOf(now) == "" {
+			l.problem("%s was returned with its order, which was not since it was paid", l.name(id))
+		}
+		all = true
+	}
+	if !now.expected && (all || units >= now.quantity && units > 0) {
+		units, all = now.quantity, true
+	}
+	if now.returnedUnits != units || now.returnedAll != all {
+		l.problem("%d units of %s are returned, all: %v; by what was reported it is %d, all: %v", now.returnedUnits, l.name(id), now.returnedAll, units, all)
+	}
+}
+
+// unitsOf returns the units that a refund gives back of a line, 0 for all; false if nobody
+// reported it. An amount gives units of the only line of its order back whose price it is.
+func (l *ledger) unitsOf(id order.LineID, refund string) (units int, reported bool) {
+	if units, reported = l.reported.units[id][refund]; reported {
+		return units, true
+	}
+	back, reported := l.reported.amounts[id.OrderHalf()][refund]
+	if !reported {
+		return 0, false
+	}
+	of, price := l.reported.paid[id.OrderHalf()], unitPrices[l.lines[id].product]
+	if len(of.lines) != 1 || of.currency != back.currency || back.cents%price != 0 {
+		l.problem("an amount of order %s, %s %s of %d lines in %s, was taken for units of %s", of.order, cents(back.cents), back.currency, len(of.lines), of.currency, l.name(id))
+		return 0, true
+	}
+	l.w.count("amount that pays for units")
+	return back.cents / price, true
+}
+
+// checkAllGivenBack checks that amounts make up all that an order cost.
+func (l *ledger) checkAllGivenBack(orderID, last string) {
+	of, currency := l.reported.paid[orderID], l.reported.amounts[orderID][last].currency
+	costs, back := 0, 0
+	for _, line := range of.lines {
+		if now := l.lines[of.lineID(line.id)]; now != nil && !now.expected { // a repeat with other content may have come first
+			line.product, line.quantity = now.product, now.quantity
+		}
+		costs += line.price()
+	}
+	for id, is := range l.reported.amounts[orderID] {
+		if _, stored := l.wholes[orderID].amounts[id]; stored && is.currency == currency {
+			back += is.cents
+		}
+	}
+	if back < costs || of.currency != currency {
+		l.problem("order %s cost %s %s, and is returned whole by amounts of %s %s", of.order, cents(costs), of.currency, cents(back), currency)
+	}
+	l.w.count("amounts that make up an order")
+}
+
+// checkAmount checks, at the end, that an amount that was given back did something: units
+// or the whole order were returned, a person was asked, or its lines are paid later.
+func (l *ledger) checkAmount(orderID, refund string) {
+	there, of := l.wholes[orderID], l.reported.paid[orderID]
+	for id := range l.reported.amounts[orderID] {
+		if _, all := there.returns[id+" and all before"]; all {
+			return
+		}
+	}
+	if l.notices[merchant+"#refund-unclear#"+shopName+"#"+of.order+"#"+refund] {
+		l.w.count("amount that nobody can tell for what")
+		return
+	}
+	for _, line := range of.lines {
+		now := l.lines[of.lineID(line.id)]
+		switch {
+		case now == nil, now.expected, now.refunds[refund], now.returned():
+		case now.paidAfter[refund]:
+			l.w.count("line held since an amount came before its payment")
+		default:
+			l.problem("an amount of order %s was given back (%s), and %s knows nothing of it", of.order, refund, l.name(of.lineID(line.id)))
+		}
+	}
+}
+
+// returnOf returns a return of everything that came after the line was paid, "" if there
+// is none.
+func (l *ledger) returnOf(now *line) string {
+	there := l.wholes[now.id.OrderHalf()]
+	if there == nil {
+		return ""
+	}
+	for ret := range there.returns {
+		if !now.paidAfter[ret] {
+			return ret
+		}
+	}
+	return ""
+}
+
+// paidAfterReturn is the hold of a line that was paid after its order was returned.
+const paidAfterReturn = "paid after a return"
+
+// checkHolds checks that each hold comes and goes for its reason.
+func (l *ledger) checkHolds(id order.LineID, before line, why reasons) {
+	now, there := l.lines[id], l.wholes[id.OrderHalf()]
+	if there == nil {
+		there = &known{}
+	}
+	isPaid := !now.expected && (before.version == 0 || before.expected)
+	for ret := range now.paidAfter {
+		if isPaid && there.returns[ret].IsZero() && there.amounts[ret].IsZero() {
+			l.problem("%s was paid after return %s, which nobody reported", l.name(id), ret)
+		}
+	}
+	if isPaid && len(now.paidAfter) > 0 && !slices.Contains(now.holds, paidAfterReturn) {
+		l.problem("%s was paid after its order was returned, and is not held", l.name(id))
+	}
+	for _, hold := range now.holds {
+		if slices.Contains(before.holds, hold) {
+			continue
+		}
+		dispute, disputed := strings.CutPrefix(hold, "dispute:")
+		switch {
+		case isPaid && disputed: // the payment may have read less than is known by now
+			if there.disputes[dispute] == "" {
+				l.problem("%s is held for dispute %s, which nobody reported", l.name(id), dispute)
+			}
+		case disputed:
+			if there.disputes[dispute] != "open" {
+				l.problem("%s is held for dispute %s, which is %q", l.name(id), dispute, there.disputes[dispute])
+			}
+		case hold == paidAfterReturn:
+			if len(now.paidAfter) == 0 {
+				l.problem("%s is held as one paid after a return, and there was none", l.name(id))
+			}
+		case hold == "by hand" && why.has("held"):
+			l.w.count("line held by hand")
+		default:
+			l.problem("%s is held (%s) for no reason", l.name(id), hold)
+		}
+	}
+	for _, hold := range before.holds {
+		if slices.Contains(now.holds, hold) {
+			continue
+		}
+		dispute, disputed := strings.CutPrefix(hold, "dispute:")
+		switch {
+		case disputed && there.disputes[dispute] == "open":
+			l.problem("%s is not held any more for dispute %s, which is open", l.name(id), dispute)
+		case !why.has("released"):
+			l.problem("%s is not held any more (%s) for no reason", l.name(id), hold)
+		}
+	}
+}
+
+// keysReturned returns the keys of the line that are not due any more by its units.
+func keysReturned(l *line) int {
+	if l.returnedAll {
+		return l.wanted
+	}
+	if rule := products[l.product].Keys; rule.Mode != catalog.PerLine {
+		return min(l.returnedUnits*rule.Count, l.wanted)
+	}
+	return 0
+}
+
+// keepsKeysIn is why no key of the line may leave by what the line itself says, "" if
+// they may.
+func (l *line) keepsKeysIn() string {
+	switch {
+	case l.returned():
+		return "was returned"
+	case l.onHold:
+		return "was on hold"
+	case l.surplus() > 0:
+		return "held keys that it had given back"
+	}
+	return ""
+}
+
+// policy is what becomes of returned keys, from a time on.
+type policy struct {
+	to    string // empty: nothing is set
+	since time.Time
+}
+
+func (s *catalogState) setReturned(product string, after map[string]types.AttributeValue) {
+	s.returned[product] = append(s.returned[product], policy{str(after, "returnedKeys"), time.Now()})
+}
+
+// longestProcess is longer than any process lives, and its late calls take.
+const longestProcess = 5 * time.Minute
+
+// latest returns the settings that were in force at some time since a process began that
+// still writes.
+func latest(of []policy) (all []string) {
+	for i := len(of) - 1; i >= 0; i-- {
+		all = append(all, of[i].to)
+		if time.Since(of[i].since) > longestProcess {
+			break
+		}
+	}
+	return all
+}
+
+// policies returns what may become of keys that a line of the product gives back.
+func (s catalogState) policies(product string) (all []string) {
+	for _, to := range latest(s.returned[product]) {
+		if to != "" {
+			all = append(all, to)
+			continue
+		}
+		for _, to := range latest(s.returned[""]) {
+			if to == "" {
+				to = "revoke"
+			}
+			all = append(all, to)
+		}
+	}
+	return all
+}
+
+// checkGivenBack checks what became of a key that a line gave back: what was asked for, or
+// what the settings say. A key is for sale again only if no mailer ever had it, and then
+// it is.
+func (l *ledger) checkGivenBack(id order.LineID, k string) {
+	now, is := l.lines[id], l.keys[k].state
+	if slices.Contains(now.replaced, k) {
+		if is != "revoked" || !l.reasons[id].has("replaced") {
+			l.problem("key %s of %s was replaced, and is %s", l.text(k), l.name(id), is)
+		}
+		return
+	}
+	if now.returnedUnits == 0 && !now.returnedAll {
+		l.problem("%s gave key %s back, and nothing of it was returned", l.name(id), l.text(k))
+	}
+	asked := []string{now.keysBack}
+	if now.keysBack == "" {
+		asked = l.catalog.policies(now.product)
+	}
+	may := map[string]bool{}
+	for _, to := range asked {
+		switch to {
+		case "keep":
+			may["kept"] = true
+		case "restock":
+			may["available"] = !l.leasedKeys[k]
+			may["revoked"] = may["revoked"] || l.leasedLines[id]
+		default:
+			may["revoked"] = true
+		}
+	}
+	if !may[is] {
+		l.problem("key %s that %s gave back is %s; it was to become one of %v", l.text(k), l.name(id), is, asked)
+	}
+}
