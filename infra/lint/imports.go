@@ -37,7 +37,7 @@ var technologies = map[string]string{
 var cdk = []string{"github.com/aws/aws-cdk-go", "github.com/aws/constructs-go", "github.com/aws/jsii-runtime-go"}
 
 // The libraries of payment platforms. Tests have them as senders and as judges.
-var vendors = []string{"github.com/stripe"}
+var vendors = []string{"github.com/stripe", "github.com/PaddleHQ"}
 
 // importRules says which package may import which. Tests may import anything.
 //
