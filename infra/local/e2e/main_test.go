@@ -13,6 +13,7 @@ import (
 
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
+	"keypool/infra/local/standin"
 	"keypool/infra/proof/canary"
 )
 
@@ -25,6 +26,8 @@ var world struct {
 	machine *machine.Machine
 	shop    *shop.Shop
 	outputs map[string]string
+	// internet has the APIs that functions call.
+	internet *standin.Internet
 
 	// Every key, address, name and secret of the run is a canary: every key begins
 	// with mark, and every customer's address ends in domain.
@@ -49,6 +52,10 @@ func run(m *testing.M) int {
 	if world.shop, world.outputs, err = shop.Open(ctx, world.machine, os.Stderr); err != nil {
 		return failed(err)
 	}
+	if world.internet, err = standin.Open(ctx, world.machine); err != nil {
+		return failed(err)
+	}
+	defer world.internet.Close()
 	world.shop.HTTP.Transport = &witness{next: world.shop.HTTP.Transport}
 	code := m.Run()
 	if err := search(ctx); err != nil {

@@ -2,6 +2,7 @@ package sample_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"os"
@@ -194,11 +195,11 @@ func TestBe_nothing(t *testing.T) {
 func TestRead_unknown(t *testing.T) {
 	t.Parallel()
 	p, _ := sample.Of("stripe")
-	if _, err := p.Read(folder, "sold"); err != sample.ErrUnknown {
+	if _, err := p.Read(folder, "sold"); !errors.Is(err, sample.ErrUnknown) {
 		t.Error(err)
 	}
 	for _, name := range []string{"good_mail_due.json", "good_api_order.json", "README.md"} {
-		if _, err := sample.Open(folder, name); err != sample.ErrNoWebhook {
+		if _, err := sample.Open(folder, name); !errors.Is(err, sample.ErrNoWebhook) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -62,8 +62,7 @@ func (v values) find(d *jsontext.Decoder, at string, places *[]place) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		switch d.PeekKind() {
-		case '}', ']':
+		if next := d.PeekKind(); next == '}' || next == ']' {
 			_, err := d.ReadToken()
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keypool/infra/local/sample"
+	"keypool/shared/platform"
 )
 
 // PlatformAccount is a merchant's account with a payment platform, as the API shows it.
@@ -61,10 +62,16 @@ func (s *Shop) AddPlatformAccount(ctx context.Context, token, name string, p sam
 	}
 	in := struct {
 		Platform    string          `json:"platform"`
-		Secrets     []secret        `json:"secrets"`
+		Secret      string          `json:"secret,omitempty"`
+		Secrets     []secret        `json:"secrets,omitempty"`
 		Credentials []credential    `json:"credentials,omitempty"`
 		Settings    json.RawMessage `json:"settings,omitempty"`
-	}{Platform: p.Name, Secrets: []secret{{Name: "live", Secret: secrets.Live}}, Settings: p.Account.Settings}
+	}{Platform: p.Name, Settings: p.Account.Settings}
+	if p.Name == platform.Standard {
+		in.Secret = secrets.Live // it has one
+	} else {
+		in.Secrets = []secret{{Name: "live", Secret: secrets.Live}}
+	}
 	if p.BySecret {
 		in.Secrets = append(in.Secrets, secret{"test", true, secrets.Test})
 	}

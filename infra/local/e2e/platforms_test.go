@@ -1,0 +1,269 @@
+//go:build deployment
+
+package e2e
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"io/fs"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	stripewebhook "github.com/stripe/stripe-go/v85/webhook"
+
+	"keypool/infra/local/sample"
+	"keypool/infra/local/shop"
+	"keypool/infra/proof/canary"
+	"keypool/shared/order"
+)
+
+// stories says which samples tell the story of a platform's orders, beside paid.
+var stories = map[string]struct {
+	returned string // gives back all of an order of two units, or one time after the other each
+	times    int    // how often it does
+	test     string // a test order; empty: paid, by the secret of the test mode
+	renewed  string // the order that renews one; empty: the platform has none
+}{
+	"standard": {returned: "refunded", times: 1, test: "paid_test"},
+	"noventiq": {returned: "returned", times: 1, renewed: "paid_renewal"},
+	"stripe":   {returned: "refunded_all", times: 1, test: "paid_test", renewed: "renewed"},
+	"generic":  {returned: "refunded", times: 1, test: "paid_test"},
+}
+
+// vendors sign a sample as the platform's own library does, where it has one that signs.
+// What it signs takes the place of our own signature.
+var vendors = map[string]func(w *sample.Webhook, secret string, at time.Time) error{
+	"standard": func(w *sample.Webhook, secret string, at time.Time) error {
+		signer, err := standardwebhooks.NewWebhook(secret)
+		if err != nil {
+			return err
+		}
+		signature, err := signer.Sign(w.Header.Get("webhook-id"), at, w.Body)
+		w.Header.Set("webhook-signature", signature)
+		return err
+	},
+	"stripe": func(w *sample.Webhook, secret string, at time.Time) error {
+		signed := stripewebhook.GenerateTestSignedPayload(&stripewebhook.UnsignedPayload{Payload: w.Body, Secret: secret, Timestamp: at})
+		w.Header.Set("Stripe-Signature", signed.Header)
+		return nil
+	},
+}
+
+// Each platform's orders, from its webhook to the mail, over HTTPS: an order and its keys;
+// again, and by a wrong signature; a test order; a renewal; a return.
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
+	for _, name := range sample.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := sample.Of(name)
+			tellPlatform(t, p)
+		})
+	}
+}
+
+func tellPlatform(t *testing.T, p sample.Platform) {
+	story, ok := stories[p.Name]
+	if !ok {
+		t.Fatalf("nobody says which samples of %s to send", p.Name)
+	}
+	m := newMerchant(t)
+	live := m.stock(8)
+	test := newKeys(2)
+	m.loaded(m.dropInto(m.pool+"/test/", strings.Join(test, "\n")))
+	account := m.connect(p)
+
+	bought := account.order("paid", 2)
+	paid := account.sample("paid", bought)
+	for _, altered := range []shop.Request{
+		account.request(paid, shop.NewSecrets(p, random)), // by secrets of another account
+		tampered(account.request(paid, account.secrets), bought.ID),
+	} {
+		if answer := do(t, altered); answer.Status != http.StatusUnauthorized {
+			t.Errorf("a wrong signature is answered %d, not 401", answer.Status)
+		}
+	}
+	if lines := account.lines(paid); len(lines) != 0 {
+		t.Errorf("a webhook that nobody signed left %+v", lines)
+	}
+	account.send(paid)
+	mailed := keysIn(m.mailTo(bought.Email, paid.Order))
+	if len(mailed) != 2 || !slices.Contains(live, mailed[0]) || !slices.Contains(live, mailed[1]) || mailed[0] == mailed[1] {
+		t.Errorf("the customer was mailed %d keys, want 2 of the live ones", len(mailed))
+	}
+	account.send(paid)
+	account.stands(paid, order.Fulfilled, 2)
+
+	tried := account.order(story.test, 1)
+	trial := account.sample(story.test, tried)
+	account.send(trial)
+	if got := keysIn(m.mailTo(tried.Email, trial.Order)); len(got) != 1 || !slices.Contains(test, got[0]) {
+		t.Errorf("the test order was mailed %d keys, want 1 of the test keys", len(got))
+	}
+
+	renewals := 0
+	if story.renewed != "" {
+		again := bought
+		again.Quantity = 1
+		renewal := account.sample(story.renewed, again)
+		account.send(renewal)
+		if got := keysIn(m.mailTo(bought.Email, renewal.Order)); renewal.Order == paid.Order || len(got) != 1 || !slices.Contains(live, got[0]) || slices.Contains(mailed, got[0]) {
+			t.Errorf("the renewal %s was mailed %d keys, want 1 new one", renewal.Order, len(got))
+		}
+		renewals = 1
+	}
+
+	for range story.times {
+		account.send(account.sample(story.returned, bought))
+	}
+	account.stands(paid, order.Returned, 0)
+	account.send(paid)
+	account.stands(paid, order.Returned, 0)
+	have, ofTest := m.left()
+	if want := (shop.Stock{Available: 6 - renewals, Claimed: renewals, Revoked: 2}); have != want {
+		t.Errorf("of the live keys there are %+v, want %+v", have, want)
+	}
+	if want := (shop.Stock{Available: 1, Claimed: 1}); ofTest != want {
+		t.Errorf("of the test keys there are %+v, want %+v", ofTest, want)
+	}
+	if n := len(m.mails(bought.Email)); n != 1+renewals {
+		t.Errorf("the customer has %d mails, want %d", n, 1+renewals)
+	}
+}
+
+// platformAccount is an account of a merchant with a platform.
+type platformAccount struct {
+	*merchant
+	platform sample.Platform
+	name     string
+	secrets  shop.Secrets
+	since    time.Time // from when on it delivers
+}
+
+// connect makes an account of the merchant with a platform.
+func (m *merchant) connect(p sample.Platform) platformAccount {
+	m.t.Helper()
+	a := platformAccount{merchant: m, platform: p, name: "shop", secrets: shop.NewSecrets(p, random)}
+	for _, secret := range []string{a.secrets.Live, a.secrets.Test} {
+		world.canaries.Add(canary.Secret, secret)
+	}
+	if err := world.shop.AddPlatformAccount(m.t.Context(), m.token, a.name, p, a.secrets); err != nil {
+		m.t.Fatalf("make an account with %s: %v", p.Name, err)
+	}
+	a.since = time.Now()
+	return a
+}
+
+// random returns 32 hexadecimal digits that were never seen before.
+func random(string) string {
+	raw := make([]byte, 16)
+	rand.Read(raw)
+	return hex.EncodeToString(raw)
+}
+
+// order returns a new order of the account, for a sample; empty: one of the test mode.
+func (a platformAccount) order(event string, quantity int) sample.Order {
+	a.t.Helper()
+	test := event == ""
+	if !test {
+		w, err := a.platform.Read(events(), event)
+		if err != nil {
+			a.t.Fatalf("%s's %s: %v", a.platform.Name, event, err)
+		}
+		test = w.Test
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(900_000_000))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return sample.Order{
+		ID: a.platform.ID(strconv.FormatInt(n.Int64()+100_000_000, 10), test), Product: a.product, Quantity: quantity, Email: newAddress(),
+		PaidAt: a.since.Truncate(time.Second).Add(time.Second), Test: event == "",
+	}
+}
+
+// sample returns the sample of an event, about an order, and has the platform's API know it.
+func (a platformAccount) sample(event string, o sample.Order) *sample.Webhook {
+	a.t.Helper()
+	if event == "" {
+		event = "paid"
+	}
+	w, err := a.platform.Read(events(), event)
+	if err != nil {
+		a.t.Fatalf("%s's %s: %v", a.platform.Name, event, err)
+	}
+	w.Be(o)
+	if err := world.internet.Take(w, o); err != nil {
+		a.t.Fatal(err)
+	}
+	return w
+}
+
+// request returns the request that sends a sample now, signed by the vendor's library where
+// it has one.
+func (a platformAccount) request(w *sample.Webhook, by shop.Secrets) shop.Request {
+	a.t.Helper()
+	now := time.Now()
+	r, err := world.shop.Sample(w, a.Merchant, a.name, by, now)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if sign := vendors[a.platform.Name]; sign != nil {
+		if err := sign(w, by.Of(w), now); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	r.Header = w.Header.Clone()
+	return r
+}
+
+// send sends a sample, which is to be taken.
+func (a platformAccount) send(w *sample.Webhook) {
+	a.t.Helper()
+	if answer := do(a.t, a.request(w, a.secrets)); answer.Status/100 != 2 {
+		a.t.Fatalf("%s's %s is answered %d %s", a.platform.Name, w.Event, answer.Status, answer.Body)
+	}
+}
+
+func (a platformAccount) lines(w *sample.Webhook) []shop.OrderLine {
+	a.t.Helper()
+	lines, err := world.shop.OrderLines(a.t.Context(), a.token, w.Order)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return lines
+}
+
+// stands waits until the line of an order that is the merchant's product is in a state, with
+// so many keys.
+func (a platformAccount) stands(w *sample.Webhook, want order.State, keys int) {
+	a.t.Helper()
+	var last []shop.OrderLine
+	err := shop.Await(a.t.Context(), timeout, "the line being "+string(want), func() (bool, error) {
+		var err error
+		last, err = world.shop.OrderLines(a.t.Context(), a.token, w.Order)
+		i := slices.IndexFunc(last, func(l shop.OrderLine) bool { return l.Product == a.product })
+		return i >= 0 && last[i].State == string(want) && last[i].Allocated == keys, err
+	})
+	if err != nil {
+		a.t.Fatalf("%v; the lines are %+v", err, last)
+	}
+}
+
+// tampered returns the request with the last digit of the order's number changed.
+func tampered(r shop.Request, id string) shop.Request {
+	i := strings.Index(string(r.Body), id) + len(id) - 1
+	r.Body = slices.Clone(r.Body)
+	r.Body[i] = '0' + (r.Body[i]-'0'+1)%10
+	return r
+}
+
+func events() fs.FS { return os.DirFS(filepath.Join(world.machine.Checkout, "events")) }
