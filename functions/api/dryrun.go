@@ -65,7 +65,8 @@ type TrialLine struct {
 	Title     string `json:"title,omitempty"`
 	Quantity  int    `json:"quantity,omitempty"`
 	UnitPrice string `json:"unit_price,omitempty"`
-	Would     string `json:"would,omitempty" enum:"get_keys,wait_unconnected,be_skipped" doc:"get_keys: keys of its pool, if there are enough; else it waits for them. wait_unconnected: no pool feeds its product. be_skipped: nothing is stored of it."`
+	Would     string `json:"would,omitempty" enum:"get_keys,mail_parent_keys,wait_unconnected,be_skipped" doc:"get_keys: keys of its pool, if there are enough; else it waits for them. mail_parent_keys: none of its own; it is mailed those of the order that it renews. wait_unconnected: no pool feeds its product. be_skipped: nothing is stored of it."`
+	Parent    string `json:"parent,omitempty" doc:"The order whose keys it would be mailed."`
 	Pool      string `json:"pool,omitempty" doc:"The pool that feeds it."`
 	Keys      int    `json:"keys,omitempty" doc:"Keys that it would get."`
 }
@@ -179,10 +180,12 @@ func newTrialPaid(paid platform.Paid, would []settings.LineTrial) TrialEvent {
 		Customer: &Customer{Name: c.Name, Email: c.Email, Phone: c.Phone, Company: c.Company, Country: c.Country},
 	}
 	for i, line := range paid.Lines {
-		to := TrialLine{Line: line.ID, Product: line.Product, Title: line.Title, Quantity: line.Quantity, UnitPrice: line.UnitPrice, Pool: would[i].Pool, Keys: would[i].Keys}
+		to := TrialLine{Line: line.ID, Product: line.Product, Title: line.Title, Quantity: line.Quantity, UnitPrice: line.UnitPrice, Parent: would[i].Parent, Pool: would[i].Pool, Keys: would[i].Keys}
 		switch {
 		case would[i].Skipped != "":
 			to.Would = "be_skipped"
+		case would[i].Parent != "":
+			to.Would = "mail_parent_keys"
 		case would[i].Pool == "":
 			to.Would = "wait_unconnected"
 		default:

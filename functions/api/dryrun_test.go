@@ -169,6 +169,17 @@ func TestDryRun_standard(t *testing.T) {
 			}
 		}
 	}
+	w.shop(bearer, "PUT", "/v1/products/mug", Product{Title: "Mug", Renewal: "parent_key"}, "if-none-match", "*").Want(201)
+	whole := body
+	for what, would := range map[string]string{``: "wait_unconnected", `"parent":"0",`: "mail_parent_keys"} {
+		body = strings.Replace(whole, `"order"`, what+`"order"`, 1)
+		var trial Trial
+		w.shop(bearer, "POST", "/v1/accounts/shop/dry-run", CapturedWebhook{Headers: signed(key, noon), Body: body}).Want(200).Into(&trial)
+		if got := trial.Events[0].Lines[0]; got.Would != would || (got.Parent == "0") != (what != "") {
+			t.Errorf("with %s: %+v", what, got)
+		}
+	}
+	body = strings.Replace(whole, "mug", "cap", 1)
 	w.shop(bearer, "PUT", "/v1/accounts/shop", Account{KeepSecret: true, OtherProducts: "ignore"}, "if-match", "*").Want(200)
 	var trial Trial
 	w.shop(bearer, "POST", "/v1/accounts/shop/dry-run", CapturedWebhook{Headers: signed(key, noon), Body: body}).Want(200).Into(&trial)

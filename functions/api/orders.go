@@ -41,6 +41,7 @@ type Line struct {
 	Product    string    `json:"product"`
 	Original   string    `json:"original,omitempty" doc:"Of a dynamic product: the product whose pool and texts it takes, where it has no settings of its own."`
 	Parent     string    `json:"parent,omitempty" doc:"The order that its order renews, as the platform names it."`
+	ParentKeys bool      `json:"parent_keys,omitempty" doc:"It takes no key of its own: its mail holds those of the parent. While that cannot be mailed, delivery.code says why: ParentUnknown, ParentUnclear (several lines of the parent fit), ParentWaits, ParentHeld, ParentReturned, ParentOfAnother (customer) or ParentCircle."`
 	Risk       string    `json:"risk,omitempty" doc:"The platform's verdict on the order, in its own word."`
 	Title      string    `json:"title,omitempty" doc:"The product's name as the platform wrote it."`
 	Pool       string    `json:"pool,omitempty" doc:"The pool that feeds it; none yet while unconnected."`
@@ -300,7 +301,7 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 
 func newLine(f order.Fulfillment) Line {
 	line := Line{
-		ID: string(f.ID), Line: f.Line, Product: f.Product, Original: f.Original, Parent: f.Parent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
+		ID: string(f.ID), Line: f.Line, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
 	}

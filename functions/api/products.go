@@ -27,6 +27,7 @@ type Product struct {
 	Original        string            `json:"original,omitempty" doc:"Another product, from which this one takes whatever it leaves empty. It has no original itself."`
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
+	Renewal         string            `json:"renewal,omitempty" enum:"new_key,parent_key" doc:"What an order gets that renews another (its parent). new_key: keys of its own, as any order; {PARENT_KEY} in its text stands for the parent's. parent_key: no key of its own; its mail holds the parent's keys, as they are then, for {KEY} as well. It waits until the parent has been mailed its keys, and is not mailed while the parent is on hold, in dispute, returned, or another customer's; you are told. new_key where left out."`
 	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
 }
 
@@ -60,7 +61,7 @@ func newProduct(p catalog.Product) Product {
 	body := Product{
 		ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
-		ReturnedKeys: string(p.ReturnedKeys),
+		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal),
 	}
 	if p.Keys.Count > 0 {
 		body.Keys = &KeyRule{string(p.Keys.Mode), p.Keys.Count}
@@ -91,7 +92,7 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		Merchant: merchant, ID: in.Product,
 		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
 		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
-		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys),
+		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal),
 	}
 	if len(in.Body.PoolsByCurrency) > 0 {
 		p.PoolsByCurrency = in.Body.PoolsByCurrency

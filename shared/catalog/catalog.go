@@ -114,9 +114,26 @@ type Product struct {
 	Original        string            // id of the product to inherit from, see Inherit
 	ReturnedKeys    order.Disposition // what becomes of keys that an order gives back; the merchant's setting where empty
 
+	// Renewal is what an order gets that renews another; NewKey where empty.
+	Renewal Renewal
+
 	// Ignored means that Keypool has no keys for the product, by the merchant's own
 	// choice: no pool feeds it, not even the default pool, and no notice is sent.
 	Ignored bool
+}
+
+// Renewal is what the renewal of an order gets.
+type Renewal string
+
+// What a renewal may get.
+const (
+	NewKey    Renewal = "new_key"    // keys of its own, as any order
+	ParentKey Renewal = "parent_key" // the keys of the order that it renews, mailed again
+)
+
+// RenewsParent says whether a line that renews a parent delivers the parent's keys.
+func (p Product) RenewsParent(parent string) bool {
+	return p.Renewal == ParentKey && parent != "" && !p.Ignored
 }
 
 // PoolFor returns the name of the pool that feeds the product in an order of that

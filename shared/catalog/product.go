@@ -61,5 +61,8 @@ func (p Product) Inherit(original Product) Product {
 	if p.ReturnedKeys == "" {
 		p.ReturnedKeys = original.ReturnedKeys
 	}
+	if p.Renewal == "" {
+		p.Renewal = original.Renewal
+	}
 	return p
 }

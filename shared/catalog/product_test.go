@@ -30,8 +30,13 @@ func (p products) Product(_ context.Context, _, id string) (catalog.Product, boo
 func TestReadProduct(t *testing.T) {
 	own := catalog.Product{ID: "special", Pool: "own", Original: "plain"}
 	plain := catalog.Product{ID: "plain", Title: "Elden", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}
+	plain.Renewal = catalog.ParentKey
 	both := own
-	both.Title, both.Keys = plain.Title, plain.Keys
+	both.Title, both.Keys, both.Renewal = plain.Title, plain.Keys, plain.Renewal
+	itself := own
+	itself.Renewal = catalog.NewKey
+	kept := both
+	kept.Renewal = catalog.NewKey
 
 	for name, test := range map[string]struct {
 		there products
@@ -41,6 +46,7 @@ func TestReadProduct(t *testing.T) {
 	}{
 		"takes what it lacks from its original": {products{"special": &own, "plain": &plain}, both, true, nil},
 		"keeps its own while that is missing":   {products{"special": &own}, own, true, nil},
+		"keeps what it sets itself":             {products{"special": &itself, "plain": &plain}, kept, true, nil},
 		"is not known":                          {products{"plain": &plain}, catalog.Product{}, false, nil},
 		"cannot be read":                        {products{"special": nil}, catalog.Product{}, false, errUnreadable},
 		"has an original that cannot be read":   {products{"special": &own, "plain": nil}, catalog.Product{}, false, errUnreadable},

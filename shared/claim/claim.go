@@ -79,7 +79,7 @@ const indexLag = 2 * time.Second
 // line may be stored or not: the platform's repeat finds out.
 func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
 	line, shards, err := connect(ctx, c.Cached, paid)
-	if err == nil && line.Pool == "" {
+	if err == nil && line.State() == order.Unconnected {
 		line, shards, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
 	}
 	var tries int

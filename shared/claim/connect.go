@@ -12,7 +12,8 @@ import (
 
 // connect fills in the pool that feeds the line and the number of keys that the line
 // has a right to, and returns the pool's number of shards. A line whose product or
-// pool does not exist stays unconnected.
+// pool does not exist stays unconnected. A renewal that delivers its parent's keys needs
+// no pool.
 func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillment) (order.Fulfillment, int, error) {
 	merchant, known, err := settings.Merchant(ctx, line.Merchant)
 	if err != nil || !known {
@@ -22,6 +23,10 @@ func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillmen
 	product, known, err := catalog.LineProduct(ctx, settings, line.Merchant, line.Product, line.Original)
 	if err != nil || !known {
 		return line, 0, err
+	}
+	if product.RenewsParent(line.Parent) {
+		line.RenewParent()
+		return line, 0, nil
 	}
 	name, fed := product.PoolFor(line.Currency, merchant)
 	if !fed {
@@ -39,19 +44,18 @@ func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillmen
 	return line, feeder.Shards, nil
 }
 
-// feeders returns the pool sides that feed a product, in whatever currency. A pool
-// that does not exist is left out.
-func feeders(ctx context.Context, settings catalog.Reader, r order.FillRequest) ([]pool.ID, error) {
+// feeders returns the pool sides that feed a product, in whatever currency, and whether
+// its renewals need none. A pool that does not exist is left out.
+func feeders(ctx context.Context, settings catalog.Reader, r order.FillRequest) (pools []pool.ID, renews bool, err error) {
 	product, known, err := catalog.ReadProduct(ctx, settings, r.Merchant, r.Product)
 	if err != nil || !known {
-		return nil, err
+		return nil, false, err
 	}
 	merchant, _, err := settings.Merchant(ctx, r.Merchant)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	names := append(slices.Sorted(maps.Values(product.PoolsByCurrency)), product.Pool, merchant.DefaultPool)
-	var pools []pool.ID
 	for _, name := range names {
 		p := pool.ID{Merchant: r.Merchant, Pool: name, Side: r.Side}
 		if name == "" || slices.Contains(pools, p) {
@@ -59,11 +63,11 @@ func feeders(ctx context.Context, settings catalog.Reader, r order.FillRequest) 
 		}
 		_, known, err := settings.Pool(ctx, r.Merchant, name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if known {
 			pools = append(pools, p)
 		}
 	}
-	return pools, nil
+	return pools, product.Renewal == catalog.ParentKey, nil
 }

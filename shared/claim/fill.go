@@ -80,11 +80,11 @@ func (f *Filler) Fill(ctx context.Context, r order.FillRequest, until time.Time)
 	if r.Product == "" {
 		return f.fillPool(ctx, pool.ID{Merchant: r.Merchant, Pool: r.Pool, Side: r.Side}, until)
 	}
-	pools, err := feeders(ctx, f.Catalog, r)
+	pools, renews, err := feeders(ctx, f.Catalog, r)
 	if err != nil {
 		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
 	}
-	if len(pools) == 0 {
+	if len(pools) == 0 && !renews {
 		return nil // no line can be connected, however many wait
 	}
 	if err := f.connectLines(ctx, r, until); err != nil {
@@ -114,7 +114,8 @@ func (f *Filler) connectLines(ctx context.Context, r order.FillRequest, until ti
 			if change.After, _, err = connect(ctx, settings, change.After); err != nil {
 				return false, err
 			}
-			if change.After.Pool != "" {
+			if change.After.State() != order.Unconnected {
+				change.Settle(f.Now()) // a renewal may owe its mail
 				changes = append(changes, change)
 			}
 		}

@@ -14,6 +14,10 @@
 // order was returned or is in dispute is put off: it stays due until the line itself shows
 // that, which then takes the mail back.
 //
+// A renewal may deliver the keys of its parent, as they are when it is mailed. It is put
+// off while those must not leave, with growing pauses up to an hour, and so finds a parent
+// that is paid or filled later, after as long again as it has waited. Nothing else wakes it.
+//
 // A mail is made of the item that the lease returns. The stream's image only names
 // the item: a key in it may have been replaced since.
 //
@@ -81,10 +85,14 @@ type Store[T any] interface {
 	Mark(ctx context.Context, item T, history *order.History, tell *notice.Notice) error
 }
 
-// Orders knows orders as a whole.
+// Orders knows orders as a whole, and the lines that renewals renew.
 type Orders interface {
 	// Whole returns what is known of an order now, of version 0 if that is nothing.
 	Whole(ctx context.Context, orderID string) (order.Whole, error)
+	// Lines returns the lines of an order as they stand now, each with its first keys.
+	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
+	// Chunks returns the chunks of a line as they stand now, oldest first.
+	Chunks(ctx context.Context, id order.LineID) ([]order.Chunk, error)
 }
 
 // History keeps the history of lines.

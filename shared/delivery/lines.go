@@ -10,6 +10,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/pool"
 )
 
 // lines mails lines: their keys, or the news that a key will follow.
@@ -31,8 +32,14 @@ func (lineKind) weight(f order.Fulfillment) int64 {
 	for _, key := range f.Keys {
 		bytes += len(key.Text.Reveal())
 	}
+	if f.KeysOfParent {
+		bytes = f.Quantity * keyOfParent
+	}
 	return int64(bytes)
 }
+
+// keyOfParent is what a key that is still to be read is taken to weigh.
+const keyOfParent = 128
 
 func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Message, bool, error) {
 	if nothingToSay(f) {
@@ -63,7 +70,13 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 	if err != nil {
 		return mail.Message{}, false, err
 	}
-	m, err := mail.ForLine(f, merchant, product, k.Sender, k.Now())
+	var parents []pool.Key
+	if f.Mail.Kind == outbox.Keys {
+		if parents, err = k.renewed(ctx, &f, product); err != nil {
+			return mail.Message{}, false, err
+		}
+	}
+	m, err := mail.ForLine(f, parents, merchant, product, k.Sender, k.Now())
 	return m, err == nil, err
 }
 
@@ -77,7 +90,7 @@ func (e *putOff) Error() string { return "the mail is put off: " + e.reason }
 // are on hold, or the customer of a waiting line has got the keys by now.
 func nothingToSay(f order.Fulfillment) bool {
 	if f.Mail.Kind == outbox.Keys {
-		return f.Allocated == 0 || f.State() == order.OnHold || f.State() == order.Returned
+		return f.Allocated == 0 && !f.KeysOfParent || f.State() == order.OnHold || f.State() == order.Returned
 	}
 	return !f.Waits()
 }
@@ -117,12 +130,12 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 	return c
 }
 
-func (k lineKind) putOff(f order.Fulfillment) change[order.Fulfillment] {
+func (k lineKind) putOff(f order.Fulfillment, reason string) change[order.Fulfillment] {
 	if nothingToSay(f) {
 		return k.apply(f, order.History{At: k.Now(), By: byDeliver, Mail: f.Mail.Number, Event: order.MailWithdrawn})
 	}
-	f.Mail = f.Mail.Retry("PutOff", k.Now())
-	return change[order.Fulfillment]{item: f}
+	f.Mail = f.Mail.Retry(reason, k.Now())
+	return change[order.Fulfillment]{item: f, tell: k.tellRenewal(f, reason)}
 }
 
 // completed is the entry of a line whose mail has come to the state. A line that

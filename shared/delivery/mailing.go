@@ -48,7 +48,7 @@ type kind[T any] interface {
 
 	// putOff returns the change that has the mail of an item tried later; of an item that
 	// has nothing to say by now, it takes the mail back.
-	putOff(item T) change[T]
+	putOff(item T, reason string) change[T]
 
 	// history returns an event as an entry of the item's history, nil if items of the
 	// kind have none.
@@ -85,14 +85,15 @@ func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighte
 	}
 	messageID, sent, err := m.composeAndSend(ctx, item, room)
 	e := order.History{At: m.Now(), By: byDeliver, Mail: leased.Number}
+	var later *putOff
 	switch {
 	case err == nil && sent:
 		e.Event, e.MessageID = order.MailSent, messageID
 	case err == nil:
 		e.Event = order.MailWithdrawn
-	case errors.As(err, new(*putOff)):
+	case errors.As(err, &later):
 		slog.InfoContext(ctx, "mail.put_off", "item", string(m.of), "id", id, "mail", leased.Number, "reason", err.Error())
-		return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.putOff(item) })
+		return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.putOff(item, later.reason) })
 	default:
 		logFault(ctx, err, leased.Tries, "item", string(m.of), "id", id, "mail", leased.Number)
 		fault := faultOf(err)

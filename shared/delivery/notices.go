@@ -111,8 +111,8 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 }
 
 // putOff never happens to a notice: only lines are held back by their orders.
-func (k noticeKind) putOff(n notice.Notice) change[notice.Notice] {
-	n.Mail = n.Mail.Retry("PutOff", k.Now())
+func (k noticeKind) putOff(n notice.Notice, reason string) change[notice.Notice] {
+	n.Mail = n.Mail.Retry(reason, k.Now())
 	return change[notice.Notice]{item: n}
 }
 

@@ -71,6 +71,7 @@ type productItem struct {
 	Original     string              `dynamodbav:"original,omitempty"`
 	Ignored      bool                `dynamodbav:"ignored,omitempty"`
 	ReturnedKeys string              `dynamodbav:"returnedKeys,omitempty"`
+	Renewal      string              `dynamodbav:"renewal,omitempty"`
 }
 
 type textItem struct {
@@ -209,6 +210,7 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notic
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored, ReturnedKeys: string(p.ReturnedKeys),
+		Renewal: string(p.Renewal),
 	}
 	if len(p.Texts) > 0 {
 		item.Texts = make(map[string]textItem, len(p.Texts))
@@ -331,6 +333,7 @@ func (i productItem) product() catalog.Product {
 		Title: i.Title, ShortTitle: i.ShortTitle, Pool: i.Pool, PoolsByCurrency: i.Pools,
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
 		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored, ReturnedKeys: order.Disposition(i.ReturnedKeys),
+		Renewal: catalog.Renewal(i.Renewal),
 	}
 	if len(i.Texts) > 0 {
 		p.Texts = make(map[string]catalog.Text, len(i.Texts))

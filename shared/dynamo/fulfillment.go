@@ -24,8 +24,9 @@ type fulfillmentItem struct {
 	Line     string `dynamodbav:"line"`
 	Product  string `dynamodbav:"product"`
 	Original string `dynamodbav:"original,omitempty"`
-	Parent   string `dynamodbav:"parent,omitempty"`
 	Risk     string `dynamodbav:"risk,omitempty"`
+	Parent   string `dynamodbav:"parent,omitempty"`
+	OfParent bool   `dynamodbav:"keysOfParent,omitempty"`
 	Pool     string `dynamodbav:"pool,omitempty"`
 
 	Quantity    int `dynamodbav:"quantity"`
@@ -103,7 +104,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 	item := fulfillmentItem{
 		primaryKey: lineKey(f.ID), V: schema, Version: f.Version,
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
-		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Parent: f.Parent, Risk: f.Risk, Pool: f.Pool,
+		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Risk: f.Risk, Parent: f.Parent, OfParent: f.KeysOfParent, Pool: f.Pool,
 		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
 		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: string(f.KeysBack),
 		Holds: textsOf(f.Holds), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
@@ -128,8 +129,9 @@ func (i fulfillmentItem) attrs() attrs {
 	item["merchant"], item["side"], item["account"], item["origin"] = text(i.Merchant), text(i.Side), text(i.Account), text(i.Origin)
 	item["order"], item["line"], item["product"] = text(i.Order), text(i.Line), text(i.Product)
 	setText(item, "original", i.Original)
-	setText(item, "parent", i.Parent)
 	setText(item, "risk", i.Risk)
+	setText(item, "parent", i.Parent)
+	setTrue(item, "keysOfParent", i.OfParent)
 	setText(item, "pool", i.Pool)
 	item["quantity"], item["wanted"], item["allocated"] = number(i.Quantity), number(i.Wanted), number(i.Allocated)
 	setNumber(item, "keysPerUnit", i.KeysPerUnit)
@@ -198,7 +200,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 	f := order.Fulfillment{
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
-		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Parent: i.Parent, Risk: i.Risk, Pool: i.Pool,
+		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Risk: i.Risk, Parent: i.Parent, KeysOfParent: i.OfParent, Pool: i.Pool,
 		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
 		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: order.Disposition(i.KeysBack),
 		Holds: idsOf[order.Hold](i.Holds), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,

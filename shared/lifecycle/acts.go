@@ -57,7 +57,7 @@ func (l *Lifecycle) Release(ctx context.Context, id order.LineID, act Act) (orde
 // mail that is due or under way is enough.
 func (l *Lifecycle) Resend(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
 	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
-		if !mailable(line) {
+		if !line.Complete() {
 			return nil, refused(line)
 		}
 		if line.Mail.Kind == outbox.Keys && (line.Mail.State == outbox.Due || line.Mail.State == outbox.Sending) {
@@ -71,11 +71,6 @@ func (l *Lifecycle) Resend(ctx context.Context, id order.LineID, act Act) (order
 	return line, wrap(err, "send the keys of line %s again", id)
 }
 
-// mailable reports whether the line holds all keys that it is due, and no other.
-func mailable(line order.Fulfillment) bool {
-	return line.State() == order.Fulfilled && line.Missing() == 0 && line.Allocated > 0
-}
-
 // Replace gives the line another key for one that it holds, which is set aside for good,
 // and mails its keys again. The same key named again changes nothing. Its error is
 // order.ErrNotHeld if the line never held the key, and order.ErrNoKeys if there is no other.
@@ -84,7 +79,7 @@ func (l *Lifecycle) Replace(ctx context.Context, id order.LineID, key pool.KeyID
 		if slices.Contains(line.Replaced, key) {
 			return nil, nil
 		}
-		if !mailable(line) {
+		if !line.Complete() {
 			return nil, refused(line)
 		}
 		change := order.ChangeOf(line)

@@ -72,6 +72,14 @@ func (s *shop) Whole(ctx context.Context, id string) (order.Whole, error) {
 	return s.store.Whole(ctx, id)
 }
 
+func (s *shop) Lines(ctx context.Context, id string) ([]order.Fulfillment, error) {
+	return s.store.Lines(ctx, id)
+}
+
+func (s *shop) Chunks(ctx context.Context, id order.LineID) ([]order.Chunk, error) {
+	return s.store.Chunks(ctx, id)
+}
+
 func open(t *testing.T, keys int) *shop {
 	t.Helper()
 	t.Parallel()

@@ -133,11 +133,46 @@ func TestCustomerMail_golden(t *testing.T) {
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := ForLine(c.f, c.m, c.p, sender, noon)
+			m, err := ForLine(c.f, nil, c.m, c.p, sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, "customer_"+name, m)
+		})
+	}
+}
+
+// A renewal shows the keys of the order that it renews: beside its own, instead of its
+// own, or where there are none to show, nothing.
+func TestCustomerMail_renewals(t *testing.T) {
+	renews := with(elden, func(p *catalog.Product) {
+		p.Texts = map[string]catalog.Text{"en": {
+			Subject: "{PROGRAM_SHORT}: one more year",
+			Body:    "Your new key:\n\n{KEY}\n\nIt takes the place of the key that you have had so far: {PARENT_KEY}\n\nSee https://nova.example/renewed?of={PARENT_KEY}",
+		}}
+	})
+	parents := []pool.Key{{Text: pool.Conceal("ELDEN-OLD1-QX7M")}}
+	for name, c := range map[string]struct {
+		keys    int
+		parents []pool.Key
+		p       catalog.Product
+	}{
+		"new_key":      {1, parents, renews},
+		"two_parents":  {1, append(parents, pool.Key{Text: pool.Conceal("ELDEN-OLD2-QX7M")}), renews},
+		"no_parent":    {1, nil, renews},
+		"parent_key":   {0, parents, elden},
+		"parents_keys": {0, line(21).Keys, elden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := with(line(c.keys), func(f *order.Fulfillment) { f.Parent = "A-54" })
+			if c.keys == 0 {
+				f.KeysOfParent, f.Quantity, f.Keys = true, len(c.parents), c.parents
+			}
+			m, err := ForLine(f, c.parents, nova, c.p, sender, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "customer_renewal_"+name, m)
 		})
 	}
 }
@@ -173,7 +208,7 @@ func TestForLine_speaksOneLanguage(t *testing.T) {
 			}
 		})
 		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
-		m, err := ForLine(f, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, sender, noon)
+		m, err := ForLine(f, nil, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, sender, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,6 +427,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"not_signed_clock":     {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseClock}, nil},
 		"refund_failed":        {notice.RefundFailed, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_17", Count: 1}, nil},
 		"refund_unclear":       {notice.RefundUnclear, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_18", Count: 1}, nil},
+		"renewal_waits":        {notice.RenewalWaits, "nova", notice.Facts{Orders: []string{"A-62", "A-54"}, Product: "111111", Account: "shop-eu", Side: pool.Live, Cause: "ParentUnknown", Count: 1}, nil},
 		"paid_after_return":    {notice.PaidAfterReturn, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Count: 1}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
 		"changed_account": {notice.ChangedAccount, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{

@@ -21,9 +21,10 @@ import (
 )
 
 // ForLine makes the mail that is due of a line: its keys, or the news that they will
-// follow. The line must hold all its keys, those of its chunks too.
-func ForLine(f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
-	w := customerWriter{f: f, m: m, p: p, now: now}
+// follow. The line must hold all its keys, those of its chunks too. Parents are the keys of
+// the order that it renews, as far as they may be shown.
+func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
+	w := customerWriter{f: f, parents: parents, m: m, p: p, now: now}
 	if m.Title == "" {
 		w.m.Title = m.Name
 	}
@@ -62,6 +63,8 @@ type customerWriter struct {
 	m   catalog.Merchant
 	p   catalog.Product
 	now time.Time
+
+	parents []pool.Key // of the order that f renews
 
 	language string // of the frame
 	say      phrases
@@ -151,11 +154,7 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 // values returns the values of the tags.
 func (w customerWriter) values() text.Values {
 	c := w.f.Customer
-	keys := make([]string, len(w.f.Keys))
-	for i, key := range w.f.Keys {
-		keys[i] = key.Text.Reveal()
-	}
-	values := text.Values{text.Key: keys}
+	values := text.Values{text.Key: reveal(w.f.Keys), text.ParentKey: reveal(w.parents)}
 	for tag, value := range map[text.Tag]string{
 		text.OrderID:            w.f.Order,
 		text.PricegroupID:       w.f.Product,
@@ -186,6 +185,14 @@ func (w customerWriter) values() text.Values {
 		}
 	}
 	return values
+}
+
+func reveal(keys []pool.Key) []string {
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = key.Text.Reveal()
+	}
+	return texts
 }
 
 func (w customerWriter) orderDetails() details {

@@ -37,7 +37,7 @@ func FuzzMail(f *testing.F) {
 			p := elden
 			p.Title, p.ShortTitle, p.Instructions = value, value, "https://shop.example/help"
 			p.Texts = map[string]catalog.Text{"en": {Subject: subject, Body: body}}
-			made, err := ForLine(l, nova, p, sender, noon)
+			made, err := ForLine(l, line(1).Keys, nova, p, sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -81,6 +81,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.RefundFailed:    noticeWriter.refundFailed,
 	notice.RefundUnclear:   noticeWriter.refundUnclear,
 	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
+	notice.RenewalWaits:    noticeWriter.renewalWaits,
 	notice.UnknownEvent:    noticeWriter.unknownEvent,
 	notice.NotSigned:       noticeWriter.notSigned,
 	notice.NewToken:        noticeWriter.newToken,
@@ -268,6 +269,32 @@ func (w noticeWriter) paidAfterReturn() letter {
 			"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
 		),
 		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+// causesOfRenewal say why the keys of a parent cannot be mailed.
+var causesOfRenewal = map[string]string{
+	"ParentUnknown":   "Keypool does not know that order: it was never reported as paid. It goes out by itself once it is.",
+	"ParentUnclear":   "that order has several lines, and none of them is of the same product.",
+	"ParentCircle":    "the orders that it renews, one after the other, lead back to each other.",
+	"ParentOfAnother": "that order has another customer's address, so its keys may not be this customer's.",
+	"ParentWaits":     "that order has not got its own keys yet. It goes out by itself once it has.",
+	"ParentHeld":      "that order is on hold or in dispute. It goes out by itself when that ends.",
+	"ParentReturned":  "that order was returned, and its keys with it.",
+}
+
+func (w noticeWriter) renewalWaits() letter {
+	f := w.n.Facts
+	renewal, parent := f.Orders[0], f.Orders[len(f.Orders)-1]
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("Order %s renews order %s, whose keys we cannot send.", renewal, parent),
+		Words: words(
+			fmt.Sprintf("The product %s is set to mail a renewal the keys of the order that it renews. The mail of order %s is held back, since %s", f.Product, renewal, causesOfRenewal[f.Cause]),
+			"If the customer is to get a new key instead, return the order by the API, POST /v1/orders/{order}/return, and have your shop send an order without a parent.",
+			"You are told this once a line.",
+		),
+		Details: w.facts("Order", renewal, "Renews", parent, "Product", f.Product, "Account", f.Account, "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 

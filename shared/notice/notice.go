@@ -43,6 +43,7 @@ const (
 	RefundFailed    Kind = "refund-failed"     // an account, an order and a refund: the customer has no money back
 	RefundUnclear   Kind = "refund-unclear"    // an account, an order and a refund: nobody can tell for what
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
+	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
 	UnknownEvent    Kind = "unknown-event"     // an account, a day and a type: signed events that nothing reads
 	NotSigned       Kind = "not-signed"        // an account and an hour: webhooks that it did not sign, and seems to have sent
 	NewToken        Kind = "new-token"         // an hour: API tokens that were made
@@ -56,7 +57,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, RenewalWaits, UnknownEvent, NotSigned,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
 

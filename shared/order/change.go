@@ -120,11 +120,10 @@ func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 // that a mailer has leased is left to its mailer.
 func (c *Change) Settle(now time.Time) {
 	line := &c.After
-	missed := c.Before == nil || c.Before.Missing() != 0 || c.Before.Expected
+	missed := c.Before == nil || c.Before.Missing() != 0 || c.Before.Expected || c.Before.State() == Unconnected
 	released := c.Before != nil && len(c.Before.Holds) > 0 && len(line.Holds) == 0
-	complete := line.State() == Fulfilled && line.Missing() == 0 && line.Allocated > 0
 	switch {
-	case complete && (missed || released) && line.Mail.Owed():
+	case line.Complete() && (missed || released) && line.Mail.Owed():
 		line.Mail = line.Mail.Next(outbox.Keys, now)
 	case !line.Active():
 		line.Mail = line.Mail.Dropped()

@@ -123,13 +123,15 @@ type Fulfillment struct {
 	Line     string
 	Product  string
 	Original string // of a dynamic product: the product whose fulfillment it takes; empty: its own
-	Parent   string // the order that its order renews, of the same shop; empty: none
 	Risk     string // the platform's verdict on the order, in its own word; empty: none
-	Pool     string // empty while no pool feeds the product
+	Parent   string // the order that its order renews, of the same shop; empty: none
+	// KeysOfParent means that the line takes no keys: its mail holds those of its parent.
+	KeysOfParent bool
+	Pool         string // empty while no pool feeds the product
 
 	Quantity    int // units paid for
 	KeysPerUnit int // keys due for each of them; 0: their number does not depend on the units
-	Wanted      int // keys due for all units; 0 while unconnected
+	Wanted      int // keys due for all units; 0 while unconnected, and of KeysOfParent
 	Allocated   int // good keys it holds, Keys and chunks together
 
 	// What was given back. Returned follows from the others: see Connect and Return.
@@ -201,7 +203,7 @@ func (f Fulfillment) State() State {
 		return Returned
 	case len(f.Holds) > 0:
 		return OnHold
-	case f.Pool == "":
+	case f.Pool == "" && !f.KeysOfParent:
 		return Unconnected
 	case f.Missing() > 0:
 		return Waiting
@@ -230,6 +232,18 @@ func (f Fulfillment) Active() bool {
 func (f *Fulfillment) Connect(pool string, perUnit, wanted int) {
 	f.Pool, f.KeysPerUnit, f.Wanted = pool, perUnit, wanted
 	f.countReturned()
+}
+
+// RenewParent has the line take no keys, and deliver those of its parent.
+func (f *Fulfillment) RenewParent() {
+	f.KeysOfParent, f.Wanted, f.KeysPerUnit = true, 0, 0
+	f.countReturned()
+}
+
+// Complete reports whether the line is free to be mailed, and holds all keys that it is
+// due and no other; or it owes a mail with the keys of its parent.
+func (f Fulfillment) Complete() bool {
+	return f.State() == Fulfilled && f.Missing() == 0 && (f.Allocated > 0 || f.KeysOfParent)
 }
 
 // Paid returns the line of an expected record once it is paid: what was returned of it

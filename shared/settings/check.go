@@ -104,6 +104,11 @@ func CheckProduct(s catalog.Product) []Problem {
 	p.line("title", s.Title, s.Original == "")
 	p.line("short_title", s.ShortTitle, false)
 	p.returnedKeys(s.ReturnedKeys)
+	switch s.Renewal {
+	case "", catalog.NewKey, catalog.ParentKey:
+	default:
+		p.add("renewal", "use %s or %s", catalog.NewKey, catalog.ParentKey)
+	}
 	if s.Pool != "" {
 		p.name("pool", s.Pool)
 	}
@@ -144,7 +149,19 @@ func Warnings(s catalog.Product) []string {
 			warnings = append(warnings, fmt.Sprintf("texts.%s.body greets the customer, as each mail does above it: leave its first line out", tag))
 		}
 	}
+	if s.Renewal == catalog.ParentKey && usesBothKeys(s.Texts) {
+		warnings = append(warnings, "texts hold {KEY} and {PARENT_KEY}: on a renewal by parent_key both are the keys of the order that it renews")
+	}
 	return warnings
+}
+
+func usesBothKeys(texts map[string]catalog.Text) bool {
+	for _, t := range texts {
+		if strings.Contains(t.Body, text.ParentKey.String()) {
+			return true // each text has {KEY}
+		}
+	}
+	return false
 }
 
 func (p *problems) texts(texts map[string]catalog.Text) {

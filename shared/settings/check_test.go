@@ -117,6 +117,8 @@ func TestCheckProduct(t *testing.T) {
 		"no rule":              {func(p *catalog.Product) { p.Keys = catalog.KeyRule{} }, []string{"keys.mode", "keys.count"}},
 		"half a rule":          {func(p *catalog.Product) { p.Keys.Count, p.Original = 0, "4712" }, []string{"keys.count"}},
 		"another rule":         {func(p *catalog.Product) { p.Keys.Mode = "per_moon" }, []string{"keys.mode"}},
+		"a renewal":            {func(p *catalog.Product) { p.Renewal = catalog.ParentKey }, nil},
+		"another renewal":      {func(p *catalog.Product) { p.Renewal = "half" }, []string{"renewal"}},
 		"too many keys":        {func(p *catalog.Product) { p.Keys.Count = 1001 }, []string{"keys.count"}},
 		"pools": {
 			func(p *catalog.Product) {

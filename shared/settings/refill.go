@@ -63,6 +63,7 @@ func (r *Refill) newDefaultPool(ctx context.Context, merchant string) {
 // time. A new product has no inheritors.
 func (r *Refill) changedProduct(ctx context.Context, before, after catalog.Product) {
 	otherPool := after.Pool != before.Pool || after.Original != before.Original || after.Ignored != before.Ignored ||
+		after.Renewal != before.Renewal ||
 		!maps.Equal(after.PoolsByCurrency, before.PoolsByCurrency)
 	switch {
 	case before.Version == 0 || otherPool && after.Original != "":

@@ -35,6 +35,7 @@ type Line struct {
 	Returned   int
 	Allocated  int
 	OnHold     bool
+	OfParent   bool // it delivers the keys of its parent, and takes none
 	All        bool // everything is given back
 	Expected   bool // not paid yet
 	Mail       string
@@ -61,7 +62,7 @@ type source struct{ side, text string }
 // waits reports whether the line belongs in a queue: it misses keys that it has a
 // right to, or that number is not known yet.
 func (l Line) waits() bool {
-	return !l.OnHold && !l.All && !l.Expected && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
+	return !l.OnHold && !l.All && !l.Expected && !l.OfParent && (l.Wanted == 0 || l.Returned < l.Wanted && l.Allocated+l.Returned < l.Wanted)
 }
 
 // Audit reads the tables whole and reports everything that breaks the promise; see
@@ -112,6 +113,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			line.Wanted, line.Allocated, line.Returned = integer(item["wanted"]), integer(item["allocated"]), integer(item["returned"])
 			_, line.OnHold = item["holds"]
 			line.Expected, _ = item["expected"].(bool)
+			line.OfParent, _ = item["keysOfParent"].(bool)
 			line.All, _ = item["returnedAll"].(bool)
 			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
 			pool, _ := item["pool"].(string)

@@ -41,8 +41,10 @@
 // # What the signature does not cover
 //
 // It is SHA-512 over secret, event, order, dates of creation, payment method, currency and
-// the customer's address: neither product nor quantity nor status, and no time of sending.
-// Whoever holds one webhook of your shop can send it again with another product. So a
+// the customer's address: neither product nor quantity nor status nor subscription, and no
+// time of sending. Whoever holds one webhook of your shop can send it again with another
+// product, or as a renewal of another order: keys of that one are mailed only to the address
+// that it was paid with itself. So a
 // product of an order is delivered once, a repeat never brings more keys, the quantity is
 // capped, and a repeat whose content changed goes to the history and to your mail. Keep
 // the webhooks' bodies secret, and use Keypool's own scheme where you can.
