@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"io/fs"
@@ -27,6 +28,7 @@ import (
 
 // stories says which samples tell the story of a platform's orders, beside paid.
 var stories = map[string]struct {
+	paid     string // an order; empty: paid
 	returned string // gives back all of an order of two units, or one time after the other each
 	times    int    // how often it does
 	test     string // a test order; empty: paid, by the secret of the test mode
@@ -35,6 +37,7 @@ var stories = map[string]struct {
 	"standard": {returned: "refunded", times: 1, test: "paid_test"},
 	"noventiq": {returned: "returned", times: 1, renewed: "paid_renewal"},
 	"stripe":   {returned: "refunded_all", times: 1, test: "paid_test", renewed: "renewed"},
+	"paddle":   {paid: "subscribed", returned: "refunded_all", times: 1, test: "paid_test", renewed: "renewed"},
 	"generic":  {returned: "refunded", times: 1, test: "paid_test"},
 }
 
@@ -81,8 +84,9 @@ func tellPlatform(t *testing.T, p sample.Platform) {
 	m.loaded(m.dropInto(m.pool+"/test/", strings.Join(test, "\n")))
 	account := m.connect(p)
 
-	bought := account.order("paid", 2)
-	paid := account.sample("paid", bought)
+	first := cmp.Or(story.paid, "paid")
+	bought := account.order(first, 2)
+	paid := account.sample(first, bought)
 	for _, altered := range []shop.Request{
 		account.request(paid, shop.NewSecrets(p, random)), // by secrets of another account
 		tampered(account.request(paid, account.secrets), bought.ID),

@@ -62,7 +62,7 @@ type Platform struct {
 	KindAt string
 
 	file     string          // the platform's name in the names of files
-	testAt   string          // the member of a body by which it is a test order, "" if there is none
+	testAt   string          // the member of a body by which it is a test order, "" if only the file's name says so
 	testIs   string          // its value then
 	unlisted map[string]bool // events that are bad, without a name that says so
 
@@ -81,8 +81,9 @@ type Account struct {
 // adapters are the adapters that take what is sent.
 var adapters = all.Adapters
 
-// platforms are all platforms, in the order in which they are listed.
-var platforms = []Platform{standard, noventiq, stripe, generic}
+// platforms are all platforms that an account can be of, in the order in which they are
+// listed.
+var platforms = slices.DeleteFunc([]Platform{standard, noventiq, stripe, paddle, generic}, func(p Platform) bool { return adapters[p.Name] == nil })
 
 // Names returns the names of the platforms.
 func Names() []string {
@@ -154,6 +155,8 @@ type Webhook struct {
 	Order    string // the order that it is about, as Keypool knows it; empty where it is about none
 	Test     bool   // it is of the platform's test mode
 
+	Folder fs.FS // that it is of
+
 	file events.APIGatewayV2HTTPRequest
 }
 
@@ -174,7 +177,7 @@ func Open(folder fs.FS, name string) (*Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Webhook{Platform: platforms[i], Event: match[3], Header: http.Header{}}
+	w := &Webhook{Platform: platforms[i], Event: match[3], Header: http.Header{}, Folder: folder}
 	if err := json.Unmarshal(content, &w.file); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -188,7 +191,9 @@ func Open(folder fs.FS, name string) (*Webhook, error) {
 		w.Header.Set(name, value)
 	}
 	body, ok := w.decoded()
-	w.Test = ok && w.Platform.testAt != "" && member(body, w.Platform.testAt) == w.Platform.testIs
+	if w.Test = strings.HasSuffix(w.Event, "_test"); w.Platform.testAt != "" {
+		w.Test = ok && member(body, w.Platform.testAt) == w.Platform.testIs
+	}
 	return w, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"keypool/infra/proof/apitest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
+	"keypool/shared/platform/paddle"
 	"keypool/shared/platform/stripe"
 )
 
@@ -65,8 +66,11 @@ func TestSamples(t *testing.T) {
 		}
 		var apis standin.APIs
 		adapter := all.Adapters[name]
-		if name == stripe.Name {
+		switch name {
+		case stripe.Name:
 			adapter = stripe.Adapter{API: apitest.Serve(t, &apis)}
+		case paddle.Name:
+			adapter = paddle.Adapter{API: apitest.Serve(t, &apis)}
 		}
 		kinds := map[string]bool{}
 		for _, event := range events {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"keypool/infra/local/sample"
+	"keypool/shared/platform/paddle"
 	"keypool/shared/platform/stripe"
 )
 
@@ -14,6 +15,7 @@ type APIs struct {
 	mu     sync.Mutex
 	hosts  map[string]http.Handler
 	stripe *Stripe
+	paddle *Paddle
 }
 
 // Take makes the platform's API know what a sample is about, before it is sent.
@@ -30,6 +32,13 @@ func (a *APIs) Take(w *sample.Webhook, o sample.Order) error {
 			a.serve(StripeHost, a.stripe)
 		}
 		return a.stripe.Add(StripeOrderOf(w, o))
+	case paddle.Name:
+		if a.paddle == nil {
+			a.paddle = &Paddle{}
+			a.serve(PaddleHost, a.paddle)
+			a.serve(PaddleSandboxHost, a.paddle)
+		}
+		return a.paddle.Take(w, o)
 	}
 	return nil
 }
