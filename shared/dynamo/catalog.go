@@ -82,6 +82,7 @@ type textItem struct {
 type accountItem struct {
 	primaryKey
 	V             int              `dynamodbav:"v"`
+	Kind          string           `dynamodbav:"kind,omitempty"` // of one that has credentials
 	Version       int              `dynamodbav:"version"`
 	Platform      string           `dynamodbav:"platform"`
 	Origin        string           `dynamodbav:"origin"`
@@ -253,6 +254,7 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notic
 		DeliversFrom: millis(a.DeliversFrom), OtherProducts: string(a.OtherProducts), Settings: string(a.Settings),
 	}
 	for _, c := range a.Credentials {
+		item.Kind = fetchingKind
 		item.Credentials = append(item.Credentials, credentialItem{Name: c.Name, Blob: c.Blob, CreatedAt: millis(c.CreatedAt)})
 	}
 	for _, secret := range a.Secrets {

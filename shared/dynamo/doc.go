@@ -10,9 +10,11 @@
 //	  merchant#<m>          merchant                     kind=merchant; salt
 //	  settings#<m>          pool#<pool>                  kind=pool; low stock, shards
 //	  settings#<m>          product#<product>            pools, keys a line, texts
-//	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings
+//	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings;
+//	                                                     kind=fetching if it has credentials
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed
+//	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so

@@ -50,6 +50,7 @@ const (
 	readingSort  = "reading#"
 	countSort    = "count#"
 	callsSort    = "calls#"
+	catchupSort  = "catchup#"
 
 	lineSort    = "line#"
 	chunkSort   = "keys#"
@@ -73,6 +74,7 @@ const (
 const (
 	merchantKind = "merchant"
 	poolKind     = "pool"
+	fetchingKind = "fetching" // accounts with credentials of their platform's API
 )
 
 // primaryKey is the primary key of an item; those of keys have no sort key. The
@@ -123,6 +125,10 @@ func countKey(p pool.ID) primaryKey {
 
 func callsKey(merchant, account string) primaryKey {
 	return primaryKey{CountsPrefix + merchant, callsSort + account}
+}
+
+func catchupKey(merchant, account string) primaryKey {
+	return primaryKey{CountsPrefix + merchant, catchupSort + account}
 }
 
 // merchant returns the merchant that an item of merchant#, settings# or counts#

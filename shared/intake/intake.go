@@ -13,6 +13,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -30,6 +31,7 @@ type Intake struct {
 	Records     Records
 	Products    Products // may be cached
 	MaxQuantity int      // units that one line may have
+	By          string   // who acts in histories: a function; empty: webhook
 	Now         func() time.Time
 
 	calls calls
@@ -76,12 +78,25 @@ type Products interface {
 // them: one result for each line of a paid order, one for any other event.
 func (in *Intake) Apply(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
 	defer in.seen(ctx, from)()
+	return in.applyAll(ctx, from, r, events)
+}
+
+// Take applies events that a platform's API told of, as Apply does those of a webhook. The
+// account was not heard from by them.
+func (in *Intake) Take(ctx context.Context, from platform.Account, events ...platform.Event) []platform.Result {
+	return in.applyAll(ctx, from, platform.Request{}, events)
+}
+
+func (in *Intake) applyAll(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
 	var results []platform.Result
 	for _, event := range events {
 		results = append(results, in.applyOne(ctx, from, r, event)...)
 	}
 	return results
 }
+
+// by is who acts in histories.
+func (in *Intake) by() string { return cmp.Or(in.By, "webhook") }
 
 // applyOne has a case for each kind of event.
 func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platform.Request, event platform.Event) []platform.Result {

@@ -26,7 +26,7 @@ const linesAtOnce = 16
 // platform repeats the order, and the repeat completes it.
 func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Request, paid platform.Paid) []platform.Result {
 	if err := paid.Check(in.MaxQuantity); err != nil {
-		return in.Refuse(ctx, from, r, err)
+		return in.refuse(ctx, from, r, err)
 	}
 	if from.PaidBefore(paid) {
 		return in.early(ctx, from, paid)
@@ -78,7 +78,7 @@ const customerField = "customer.email"
 
 // paidAgain is the entry in a line's history of a repeat that differs.
 func (in *Intake) paidAgain(id order.LineID, differs claim.Part) order.History {
-	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: byWebhook, Code: string(differs)}
+	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: in.by(), Code: string(differs)}
 }
 
 // fulfillment returns the record of a line as far as the platform knows it.

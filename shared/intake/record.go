@@ -19,7 +19,7 @@ func (in *Intake) record(ctx context.Context, from platform.Account, event platf
 	if at.IsZero() {
 		at = in.Now()
 	}
-	entry := order.History{Line: id, At: at, Event: order.Reported, By: "webhook", Code: readable(event.Type)}
+	entry := order.History{Line: id, At: at, Event: order.Reported, By: in.by(), Code: readable(event.Type)}
 	if err := in.Records.AddHistory(ctx, entry); err != nil {
 		slog.ErrorContext(ctx, "event.not_stored", "line", id, "error", err)
 		return platform.Result{Outcome: platform.Failed, Order: event.Order}

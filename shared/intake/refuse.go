@@ -19,6 +19,10 @@ import (
 // then. Any other error may pass, and the platform is to send the request again.
 func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
 	defer in.seen(ctx, from)()
+	return in.refuse(ctx, from, r, cause)
+}
+
+func (in *Intake) refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
 	var field *platform.FieldError
 	var setup *platform.SetupError
 	outcome := platform.Rejected

@@ -15,14 +15,11 @@ import (
 	"keypool/shared/random"
 )
 
-// byWebhook is who acts in histories.
-const byWebhook = "webhook"
-
 // returned gives back what was refunded, of an order that was paid before or will be. A
 // refund that says too little to tell what it is for takes nothing: the merchant is asked.
 func (in *Intake) returned(ctx context.Context, from platform.Account, r platform.Request, event platform.Returned) []platform.Result {
 	if err := event.Check(in.MaxQuantity); err != nil {
-		return in.Refuse(ctx, from, r, err)
+		return in.refuse(ctx, from, r, err)
 	}
 	if event.Failed {
 		// What it took stays taken: nobody knows whether the customer still has the keys.
@@ -34,11 +31,11 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 		case len(event.Lines) > 0:
 			results = append(results, in.returnLines(ctx, from, event, side)...)
 		case event.All:
-			lines, err := in.Orders.ReturnOrder(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: byWebhook, Why: event.ID})
+			lines, err := in.Orders.ReturnOrder(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: in.by(), Why: event.ID})
 			results = append(results, in.changed(ctx, event.Order, lines, err)...)
 		default:
 			lines, clear, err := in.Orders.ReturnAmount(ctx, whole(from, side, event.Order), order.Return{
-				ID: event.ID, By: byWebhook, Why: event.ID, Amount: event.Amount, Currency: event.Currency,
+				ID: event.ID, By: in.by(), Why: event.ID, Amount: event.Amount, Currency: event.Currency,
 			})
 			if err == nil && !clear {
 				results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
@@ -64,7 +61,7 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 			got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
 				Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
 				Account:  from.Name, Refund: event.ID, Units: line.Quantity,
-				Act: lifecycle.Act{By: byWebhook, Why: event.ID},
+				Act: lifecycle.Act{By: in.by(), Why: event.ID},
 			})
 			results[i] = in.changed(ctx, event.Order, []order.Fulfillment{got}, err)[0]
 			return nil
@@ -88,7 +85,7 @@ func (in *Intake) notifyHeldBesidePayment(ctx context.Context, lines []order.Ful
 // disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.
 func (in *Intake) disputed(ctx context.Context, from platform.Account, r platform.Request, event platform.Disputed) []platform.Result {
 	if err := event.Check(); err != nil {
-		return in.Refuse(ctx, from, r, err)
+		return in.refuse(ctx, from, r, err)
 	}
 	var results []platform.Result
 	for _, side := range sides(event.Test, event.TestUnknown) {

@@ -84,6 +84,8 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.RenewalWaits:    noticeWriter.renewalWaits,
 	notice.UnknownEvent:    noticeWriter.unknownEvent,
 	notice.NotSigned:       noticeWriter.notSigned,
+	notice.CatchupFailed:   noticeWriter.catchupFailed,
+	notice.WebhookInactive: noticeWriter.webhookInactive,
 	notice.NewToken:        noticeWriter.newToken,
 	notice.ExpiringToken:   noticeWriter.expiringToken,
 	notice.NewSecret:       noticeWriter.newSecret,
@@ -331,6 +333,45 @@ func (w noticeWriter) notSigned() letter {
 		)
 	}
 	l.Words = append(l.Words, words("You are told this once an hour for each account. How many messages were not signed, and when the last good one came, is in the API: GET /v1/accounts/"+f.Account+".")...)
+	l.Details = w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))
+	return l
+}
+
+func (w noticeWriter) catchupFailed() letter {
+	f := w.n.Facts
+	return letter{
+		Badge: stop("Action needed"),
+		Title: fmt.Sprintf("We cannot ask the platform of your account %s.", f.Account),
+		Words: words(
+			fmt.Sprintf("Every 15 minutes we ask the payment platform of your account %s what was paid and refunded, so that an order whose webhook never came gets its keys all the same. That fails, for the reason below.", f.Account),
+			"Webhooks are taken as before. But an order whose webhook is lost now waits until this is mended. Then we ask for everything since the last time, and nothing is left out.",
+			"You are told this once a day for each account. How far we have come is in the API: GET /v1/accounts/"+f.Account+".",
+		),
+		Details: w.facts("Account", f.Account, "What is wrong", f.Cause, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) webhookInactive() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: stop("Action needed"),
+		Title: fmt.Sprintf("The webhook of your account %s is switched off.", f.Account),
+		Words: words(
+			fmt.Sprintf("The payment platform of your account %s says that its webhook to us is switched off. Platforms do so by themselves when their messages failed for some time.", f.Account),
+			"Please switch it on again in the platform's settings.",
+		),
+	}
+	if f.Cause == notice.CauseMissing {
+		l.Title = fmt.Sprintf("The webhook of your account %s is missing.", f.Account)
+		l.Words = words(
+			fmt.Sprintf("The payment platform of your account %s has no webhook to the account's address, or one that lacks events that we need.", f.Account),
+			"Please set it up as the account's guide says. The address is webhook_path in GET /v1/accounts/"+f.Account+", below the address of the API.",
+		)
+	}
+	l.Words = append(l.Words, words(
+		"Until then we ask the platform every 15 minutes, so that no paid order is lost; but its keys go out that much later.",
+		"You are told this once a day for each account.",
+	)...)
 	l.Details = w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))
 	return l
 }

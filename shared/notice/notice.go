@@ -46,6 +46,8 @@ const (
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
 	UnknownEvent    Kind = "unknown-event"     // an account, a day and a type: signed events that nothing reads
 	NotSigned       Kind = "not-signed"        // an account and an hour: webhooks that it did not sign, and seems to have sent
+	CatchupFailed   Kind = "catch-up-failed"   // an account and a day: its platform's API cannot be read
+	WebhookInactive Kind = "webhook-inactive"  // an account and a day: the platform sends no webhooks
 	NewToken        Kind = "new-token"         // an hour: API tokens that were made
 	ExpiringToken   Kind = "expiring-token"    // a token: it expires in a week, mailed then
 	NewSecret       Kind = "new-secret"        // an hour: accounts that were given a signing secret
@@ -58,6 +60,7 @@ const (
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, RenewalWaits, UnknownEvent, NotSigned,
+	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
 
@@ -103,6 +106,12 @@ type Facts struct {
 const (
 	CauseSecret = "secret" // no secret of the account fits
 	CauseClock  = "clock"  // a secret fits, and the time that is signed is too far from now
+)
+
+// The causes of WebhookInactive.
+const (
+	CauseInactive = "inactive" // it is there, and switched off
+	CauseMissing  = "missing"  // there is none, or it lacks events
 )
 
 // Uploaded returns the facts of a notice about an upload.

@@ -142,8 +142,27 @@ type Answer struct {
 // API is down, slow, or limits its callers.
 var ErrTryAgain = errors.New("the platform's API does not answer now")
 
+// Limiter bounds the calls of one caller; golang.org/x/time/rate has one.
+type Limiter interface {
+	// Wait returns when the next call may be made, or the context's error if that ends first.
+	Wait(ctx context.Context) error
+}
+
+type limiterKey struct{}
+
+// Limited returns a context whose calls wait for the limiter: work in the background
+// leaves the platform's rate limit to webhooks, whose sender waits for the answer.
+func Limited(ctx context.Context, l Limiter) context.Context {
+	return context.WithValue(ctx, limiterKey{}, l)
+}
+
 // Do makes a call. Its error is ErrTryAgain, or an *Error.
 func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
+	if l, ok := ctx.Value(limiterKey{}).(Limiter); ok {
+		if err := l.Wait(ctx); err != nil {
+			return Answer{}, tryAgain(call.Host, "was not called in time")
+		}
+	}
 	client := c.apis
 	if call.Host.shop {
 		client = c.shops

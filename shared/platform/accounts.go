@@ -183,10 +183,7 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 		return opened{}, false, nil
 	}
 	before, _ := a.cached.Last(key)
-	read := opened{adapter: adapter, account: Account{
-		Merchant: account.Merchant, Name: account.Name, Platform: account.Platform, Origin: account.Origin, Settings: account.Settings,
-		DeliversFrom: account.DeliversFrom, OtherProducts: account.OtherProducts,
-	}}
+	read := opened{adapter: adapter, account: accountOf(account)}
 	if _, fetches := adapter.(Fetcher); fetches {
 		read.sealedCredentials = account.Credentials
 	}

@@ -9,16 +9,21 @@ import (
 // Lister is a Fetcher whose platform's API lists what changed, for catch-up: a webhook that
 // never came is made up for.
 type Lister interface {
-	// Changed yields every purchase of the account that changed at since or later, the
-	// earliest change first. It ends after the first error: ErrTryAgain, or a *SetupError
-	// that says what the merchant is to mend. Purchases before it are whole.
+	// Changed yields every purchase of the account that changed at since or later, live and
+	// test, as far as there are credentials: the earliest change first. It ends after the
+	// first error: ErrTryAgain, or a *SetupError that says what the merchant is to mend.
+	// Purchases before it are whole. An error of the test side alone comes after the live
+	// side's purchases, so that a sandbox holds up nobody who paid.
 	Changed(ctx context.Context, a Account, since time.Time) iter.Seq2[Purchase, error]
 }
 
 // Purchase is an order as the platform's API shows it now. The order and its lines have the
 // IDs that webhooks give them, and so have its refunds and disputes.
 type Purchase struct {
-	ChangedAt time.Time // of the platform's clock; catch-up goes on from here
+	// ChangedAt is when it changed, by the platform's clock; catch-up goes on from here. Of
+	// several changes that the API tells apart, it is the earliest at since or later: a run
+	// that is cut off must find the payment again, and not its refund alone.
+	ChangedAt time.Time
 	Returned  []Returned
 	Disputed  []Disputed
 	Paid      *Paid // nil: not paid, or only its refunds changed
@@ -45,7 +50,40 @@ type WebhookStatus string
 
 // The states of a platform's webhook.
 const (
+	WebhookUnknown  WebhookStatus = "" // the credentials do not allow to ask, which is no mistake
 	WebhookActive   WebhookStatus = "active"
 	WebhookInactive WebhookStatus = "inactive" // there, and switched off
 	WebhookMissing  WebhookStatus = "missing"  // there is none to the address, or it lacks events that are needed
 )
+
+// CatchupRequest is the message that asks function catchup to look at one account. Sending
+// it twice is harmless.
+type CatchupRequest struct {
+	V        int    `json:"v"` // CatchupVersion
+	Merchant string `json:"merchant"`
+	Account  string `json:"account"`
+
+	// From is where a run goes on that an earlier one had no time for. Zero: at the
+	// account's watermark, and somewhat before.
+	From time.Time `json:"from,omitzero"`
+}
+
+// CatchupVersion is the version of a CatchupRequest written now. The version before is
+// read too.
+const CatchupVersion = 1
+
+// AskCatchup asks for a look at an account.
+func AskCatchup(merchant, account string) CatchupRequest {
+	return CatchupRequest{V: CatchupVersion, Merchant: merchant, Account: account}
+}
+
+// CaughtUp reports whether catch-up does anything for accounts of the platform.
+func CaughtUp(a Adapter) bool {
+	_, lists := a.(Lister)
+	_, probes := a.(Prober)
+	return lists || probes
+}
+
+// WebhookPath is where the platform sends an account's webhooks, below the address of the
+// API: /webhooks/acme/shop.
+func WebhookPath(merchant, account string) string { return "/webhooks/" + merchant + "/" + account }

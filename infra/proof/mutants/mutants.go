@@ -534,11 +534,11 @@ var mutants = []mutant{
 	{
 		breaks: "an order is claimed before all of it is checked",
 		file:   "shared/intake/paid.go",
-		old:    `		return in.Refuse(ctx, from, r, err)`,
+		old:    `		return in.refuse(ctx, from, r, err)`,
 		new: `		for _, line := range paid.Lines {
 			in.claim(ctx, fulfillment(from, paid, line), "", paid.Within)
 		}
-		return in.Refuse(ctx, from, r, err)`,
+		return in.refuse(ctx, from, r, err)`,
 		in: "functions/webhook", test: "FuzzWebhook",
 	},
 	{

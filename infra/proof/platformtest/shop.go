@@ -36,6 +36,7 @@ type shop struct {
 	p        Platform
 	store    *dynamo.Store
 	tables   dynamo.Tables
+	meter    dynamotest.Meter
 	accounts *platform.Accounts
 	intake   *intake.Intake
 	orders   *lifecycle.Lifecycle
@@ -47,7 +48,7 @@ type shop struct {
 func openShop(t testing.TB, p Platform, change ...func(*catalog.Account)) *shop {
 	t.Helper()
 	s := &shop{TB: t, p: p, now: noon}
-	s.store, s.tables = dynamotest.Open(t)
+	s.store, s.tables = dynamotest.Open(t, s.meter.Option)
 	s.account = catalog.Account{
 		Merchant: "acme", Name: "shop", Platform: p.Name, Origin: "the shop", DeliversFrom: noon.AddDate(0, 0, -1), Settings: p.Settings,
 	}
