@@ -5,6 +5,7 @@ import (
 	"keypool/shared/platform"
 	"keypool/shared/platform/generic"
 	"keypool/shared/platform/noventiq"
+	"keypool/shared/platform/paddle"
 	"keypool/shared/platform/standard"
 	"keypool/shared/platform/stripe"
 )
@@ -14,5 +15,6 @@ var Adapters = map[string]platform.Adapter{
 	"generic":         generic.Adapter{},
 	platform.Standard: standard.Adapter{},
 	noventiq.Name:     noventiq.Adapter{},
+	paddle.Name:       paddle.New(),
 	stripe.Name:       stripe.New(),
 }
