@@ -191,7 +191,7 @@ func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (o
 		differs = Product
 	case stored.Quantity != paid.Quantity:
 		differs = Quantity
-	case !stored.SameCustomer(paid.Customer) && paid.ChangedAt.IsZero():
+	case !stored.SameCustomer(paid.Customer) && !corrects(stored, paid):
 		differs = Customer
 	case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):
 		return c.setCustomer(ctx, stored, paid, order.AddressCorrected)
@@ -201,6 +201,13 @@ func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (o
 		return stored, nil
 	}
 	return stored, &MismatchError{Line: stored.ID, Part: differs}
+}
+
+// corrects reports whether a repeat with another address is the same payment of a
+// platform that never uses its ids again. A shop that was restored from a copy may: a
+// payment at another time is another customer's.
+func corrects(stored, paid order.Fulfillment) bool {
+	return !paid.ChangedAt.IsZero() && paid.PaidAt.Truncate(time.Millisecond).Equal(stored.PaidAt.Truncate(time.Millisecond))
 }
 
 // setCustomer stores the customer of a line that had no address, or another. A mail with

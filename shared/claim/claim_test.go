@@ -737,6 +737,11 @@ func TestClaim_repeatCorrectsTheAddress(t *testing.T) {
 	if _, err := s.claims.Claim(t.Context(), as("eve@example.com", time.Time{})); !errors.As(err, &changed) || changed.Part != claim.Customer {
 		t.Errorf("another customer: %v", err)
 	}
+	restored := as("eve@example.com", noon.Add(time.Hour))
+	restored.PaidAt = noon
+	if _, err := s.claims.Claim(t.Context(), restored); !errors.As(err, &changed) || changed.Part != claim.Customer {
+		t.Errorf("another payment under the same ids: %v", err)
+	}
 	bounced := order.ChangeOf(got)
 	bounced.After.Mail = got.Mail.Completed(outbox.Sent, "ses-1", "")
 	bounced.After.Mail.State = outbox.Bounced

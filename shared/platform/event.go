@@ -23,8 +23,8 @@ type Paid struct {
 	Lines    []Line
 
 	// ChangedAt is when the order last changed, of a platform whose orders and lines have
-	// ids that no other ever has: a repeat with another address is then the customer's own,
-	// corrected. Zero: another address is another customer's.
+	// ids that no other ever has: a repeat of the same payment with another address is then
+	// the customer's own, corrected. Zero: another address is another customer's.
 	ChangedAt time.Time
 	Parent    string // the order that this one renews; empty: none
 	Risk      string // the platform's verdict, in its own word, such as "elevated"; may be empty

@@ -129,7 +129,7 @@ var mutants = []mutant{
 	{
 		breaks: "another customer under a used number is taken for the same",
 		file:   "shared/claim/claim.go",
-		old:    `case !stored.SameCustomer(paid.Customer) && paid.ChangedAt.IsZero():`,
+		old:    `case !stored.SameCustomer(paid.Customer) && !corrects(stored, paid):`,
 		new:    `case false:`,
 		in:     "shared/intake", test: "TestTake_anotherCustomerUnderAUsedNumber",
 	},

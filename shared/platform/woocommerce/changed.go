@@ -1,0 +1,123 @@
+package woocommerce
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"keypool/shared/platform"
+)
+
+// ordersPerPage is how many orders are read at once. Plugins keep many kilobytes of meta
+// data on an order, and an answer has a bound.
+const ordersPerPage = 20
+
+// fields are the members of an order that are read.
+const fields = "id,status,currency,date_paid_gmt,date_modified_gmt,customer_note,billing,line_items,refunds,meta_data"
+
+// Changed implements platform.Lister. Each page asks for what changed since the second of
+// the last order before it, not for the page of that number: an order that is saved
+// meanwhile moves to the end of the list, and the one after it would be passed over.
+func (a Adapter) Changed(ctx context.Context, account platform.Account, since time.Time) iter.Seq2[platform.Purchase, error] {
+	return func(yield func(platform.Purchase, error) bool) {
+		in, err := a.reading(account)
+		if err != nil {
+			yield(platform.Purchase{}, err)
+			return
+		}
+		statuses := append([]string{processing, completed, refunded, cancelled}, in.settings.PaidStatuses...)
+		after, page := before(since), 1
+		seen := map[string]bool{} // orders of the page before, as they were
+		for {
+			list, err := in.api.page(ctx, "/orders", url.Values{
+				"status": {strings.Join(statuses, ",")}, "modified_after": {after.Format(withoutZone)}, "dates_are_gmt": {"true"},
+				"orderby": {"modified"}, "order": {"asc"}, "per_page": {strconv.Itoa(ordersPerPage)}, "page": {strconv.Itoa(page)}, "_fields": {fields},
+			})
+			if err != nil {
+				yield(platform.Purchase{}, err)
+				return
+			}
+			now, last := map[string]bool{}, time.Time{}
+			for _, o := range list {
+				key := o.text("/id") + " " + o.text("/date_modified_gmt")
+				now[key] = true
+				last, _ = o.time("/date_modified_gmt")
+				if seen[key] {
+					continue
+				}
+				next, ok, err := in.changed(ctx, o)
+				if err != nil {
+					yield(platform.Purchase{}, err)
+					return
+				}
+				if ok && !yield(next, nil) {
+					return
+				}
+			}
+			switch next := before(last); {
+			case len(list) < ordersPerPage:
+				return
+			case next.After(after):
+				after, page = next, 1
+			default:
+				page++ // all of one second, such as those of a bulk edit
+			}
+			seen = now
+		}
+	}
+}
+
+// withoutZone is how the REST API writes times.
+const withoutZone = "2006-01-02T15:04:05"
+
+// before returns the second before a time: modified_after leaves its own second out.
+func before(at time.Time) time.Time { return at.UTC().Truncate(time.Second).Add(-time.Second) }
+
+// changed returns an order that changed, false if nothing follows from it. One that can
+// never be read is an order without lines, which is refused and told like a webhook of it.
+func (in reading) changed(ctx context.Context, o object) (platform.Purchase, bool, error) {
+	found, err := in.purchase(ctx, o)
+	var field *platform.FieldError
+	if errors.As(err, &field) {
+		at, _ := o.time("/date_modified_gmt")
+		return platform.Purchase{ChangedAt: at, Paid: &platform.Paid{Order: field.Order}}, field.Order != "", nil
+	}
+	return platform.Purchase{ChangedAt: found.changedAt, Returned: found.returned, Paid: found.paid}, found.paid != nil || found.returned != nil, err
+}
+
+// topics are those of the webhooks that an account needs.
+var topics = []string{"order.created", "order.updated"}
+
+// Probe implements platform.Prober. A webhook that WooCommerce has switched off is
+// disabled, one that the merchant has stopped is paused or disabled.
+func (a Adapter) Probe(ctx context.Context, account platform.Account, address string) (platform.WebhookStatus, error) {
+	in, err := a.reading(account)
+	if err != nil {
+		return "", err
+	}
+	all, err := in.api.all(ctx, "/webhooks", url.Values{"status": {"all"}, "_fields": {"id,status,topic,delivery_url"}})
+	if err != nil {
+		return "", err
+	}
+	status := platform.WebhookActive
+	for _, topic := range topics {
+		there, active := false, false
+		for _, webhook := range all {
+			if webhook.text("/topic") == topic && strings.TrimRight(webhook.text("/delivery_url"), "/") == strings.TrimRight(address, "/") {
+				there = true
+				active = active || webhook.text("/status") == "active"
+			}
+		}
+		switch {
+		case !there:
+			return platform.WebhookMissing, nil
+		case !active:
+			status = platform.WebhookInactive
+		}
+	}
+	return status, nil
+}

@@ -1,0 +1,282 @@
+package woocommerce_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/platform"
+	"keypool/shared/platform/woocommerce"
+)
+
+var noon = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+
+// sold returns an order of the examples under another number, changed at a time.
+func (w *world) sold(number int, at time.Time, members object) object {
+	o := orderOf(w, "woocommerce_paid").and(object{"id": number, "date_modified_gmt": at.Format("2006-01-02T15:04:05")})
+	return o.and(members)
+}
+
+func changes(t *testing.T, a woocommerce.Adapter, from platform.Account, since time.Time) ([]platform.Purchase, error) {
+	t.Helper()
+	var all []platform.Purchase
+	for p, err := range a.Changed(t.Context(), from, since) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func mustChange(t *testing.T, a woocommerce.Adapter, since time.Time) []platform.Purchase {
+	t.Helper()
+	all, err := changes(t, a, withKey(account(forUs)), since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func numbers(all []platform.Purchase) []string {
+	var ids []string
+	for _, p := range all {
+		if p.Paid != nil {
+			ids = append(ids, p.Paid.Order)
+		} else {
+			ids = append(ids, p.Returned[0].Order+" back")
+		}
+	}
+	return ids
+}
+
+// An order is read as its webhook is: the same lines, refunds and times.
+func TestChanged_likeWebhooks(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	for _, name := range []string{"paid", "created", "refunded_part", "refunded_all", "cancelled", "renewed", "edited", "address_corrected", "paid_test"} {
+		w.orders = []object{orderOf(t, "woocommerce_"+name)}
+		w.refunds["727"] = []object{refund(801, "59.99", refunded("315", -1, "-59.99"))}
+		events, err := a.Decode(t.Context(), webhook(t, "woocommerce_"+name), withKey(account(forUs)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := mustChange(t, a, paidAt)
+		if len(all) != 1 {
+			t.Errorf("%s: %+v", name, all)
+			continue
+		}
+		var told []platform.Event
+		for _, r := range all[0].Returned {
+			told = append(told, r)
+		}
+		if all[0].Paid != nil {
+			told = append(told, *all[0].Paid)
+			if !all[0].ChangedAt.Equal(all[0].Paid.ChangedAt) {
+				t.Errorf("%s changed %s", name, all[0].ChangedAt)
+			}
+		}
+		if diff := cmp.Diff(events, told); diff != "" {
+			t.Errorf("%s (-webhook +list):\n%s", name, diff)
+		}
+	}
+}
+
+func TestChanged_order(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.orders = []object{
+		w.sold(5, noon.Add(2*time.Second), nil),
+		w.sold(4, noon.Add(time.Second), object{"status": "refunded"}),
+		w.sold(3, noon, object{"status": "cancelled"}),
+		w.sold(2, noon, nil),
+		w.sold(1, noon.Add(-time.Second), nil), // before
+		w.sold(6, noon, object{"status": "pending"}),
+		w.sold(7, noon, object{"status": "processing", "date_paid_gmt": nil}), // paid on delivery
+		w.sold(8, noon, object{"status": "shipped"}),
+	}
+	if diff := cmp.Diff([]string{"3 back", "2", "4 back", "5"}, numbers(mustChange(t, a, noon))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	own := withKey(account(`{"shop":"shop.example.com","paid_statuses":["shipped"]}`))
+	if all, err := changes(t, a, own, noon.Add(500*time.Millisecond)); err != nil || len(all) != 5 {
+		t.Errorf("with a status of its own: %v, %v", numbers(all), err)
+	}
+}
+
+// Trap: an order that is saved while the pages are read moves to the end of the list. None
+// is passed over for it.
+func TestChanged_whileOrdersChange(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	for n := range 100 {
+		w.orders = append(w.orders, w.sold(1000+n, noon.Add(time.Duration(n)*time.Second), nil))
+	}
+	pages := 0
+	w.before = func(string) {
+		if pages++; pages == 2 || pages == 3 { // the first that were read are saved again
+			for n := range 15 {
+				w.orders[n+15*(pages-2)]["date_modified_gmt"] = noon.Add(time.Hour).Format("2006-01-02T15:04:05")
+			}
+		}
+	}
+	seen := map[string]int{}
+	for _, id := range numbers(mustChange(t, a, noon)) {
+		seen[id]++
+	}
+	for n := range 100 {
+		if id := fmt.Sprint(1000 + n); seen[id] == 0 {
+			t.Errorf("%s is passed over", id)
+		}
+	}
+}
+
+// Trap: a bulk edit saves hundreds of orders in one second. Each is read once.
+func TestChanged_manyOfOneSecond(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	for n := range 500 {
+		w.orders = append(w.orders, w.sold(1000+n, noon.Add(time.Duration(n/450)*time.Second), nil))
+	}
+	seen := map[string]int{}
+	for _, id := range numbers(mustChange(t, a, noon.Add(-time.Hour))) {
+		seen[id]++
+	}
+	if len(seen) != 500 {
+		t.Errorf("%d of 500 orders are read", len(seen))
+	}
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("%s is read %d times", id, n)
+		}
+	}
+	if n := w.called("/orders"); n > 30 {
+		t.Errorf("it takes %d calls", n)
+	}
+	// Whoever has enough reads no further.
+	w.calls = nil
+	for range a.Changed(t.Context(), withKey(account(forUs)), noon.Add(-time.Hour)) {
+		break
+	}
+	if len(w.calls) != 1 {
+		t.Errorf("for one order it takes the calls %v", w.calls)
+	}
+}
+
+// An order that can never be read is told like its webhook, and holds up none after it.
+func TestChanged_unreadable(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.orders = []object{w.sold(1, noon, object{"date_paid_gmt": "yesterday"}), w.sold(2, noon.Add(time.Second), nil)}
+	all := mustChange(t, a, noon)
+	if diff := cmp.Diff([]string{"1", "2"}, numbers(all)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var field *platform.FieldError
+	if err := all[0].Paid.Check(10); !errors.As(err, &field) || field.Order != "1" {
+		t.Errorf("it passes the check: %v", err)
+	}
+}
+
+// What the merchant is to mend is said; what passes is tried again.
+func TestChanged_errors(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	for status, says := range map[int][2]string{
+		401: {"credentials.consumer_key", "Authorization header"},
+		403: {"credentials.consumer_key", "firewall"},
+		404: {"settings.shop", "permalinks"},
+		301: {"settings.shop", "another address"},
+		400: {"settings.shop", "refuses"},
+	} {
+		w.fails["/orders"] = status
+		for _, call := range []func() error{
+			func() error { _, err := changes(t, a, withKey(account(forUs)), noon); return err },
+			func() error {
+				w.fails["/webhooks"] = status
+				_, err := a.Probe(t.Context(), withKey(account(forUs)), address)
+				return err
+			},
+		} {
+			var setup *platform.SetupError
+			err := call()
+			if !errors.As(err, &setup) || setup.Field != says[0] || !strings.Contains(setup.Problem, says[1]) || strings.Contains(err.Error(), "ck_") {
+				t.Errorf("%d: %v", status, err)
+			}
+		}
+	}
+	for _, status := range []int{429, 503} {
+		w.fails["/orders"] = status
+		if _, err := changes(t, a, withKey(account(forUs)), noon); !errors.Is(err, platform.ErrTryAgain) {
+			t.Errorf("%s: %v", http.StatusText(status), err)
+		}
+	}
+	delete(w.fails, "/orders")
+	for _, answer := range []string{"<html>One moment, please</html>", `{"code":"x"}`, ``, `[{"id":1}`, `[{"id":1,"id":2}]`, `[],"x":[]`, "Notice: Undefined variable []"} {
+		w.says["/orders"] = answer
+		var setup *platform.SetupError
+		if _, err := changes(t, a, withKey(account(forUs)), noon); !errors.As(err, &setup) || setup.Field != "settings.shop" {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+	w.says["/orders"] = "\ufeff[]" // a plugin's file begins with a mark
+	if all, err := changes(t, a, withKey(account(forUs)), noon); err != nil || all != nil {
+		t.Errorf("%v, %v", all, err)
+	}
+	for _, missing := range []string{"consumer_key", "consumer_secret"} {
+		from := withKey(account(forUs))
+		delete(from.Credentials, missing)
+		var setup *platform.SetupError
+		if _, err := changes(t, a, from, noon); !errors.As(err, &setup) || setup.Field != "credentials."+missing {
+			t.Errorf("without %s: %v", missing, err)
+		}
+	}
+}
+
+const address = "https://api.keypool.example/webhooks/acme/woocommerce"
+
+// Trap: WooCommerce switches a webhook off in silence.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	webhook := func(topic, status, to string) object {
+		return object{"id": 27, "name": "Keypool", "status": status, "topic": topic, "delivery_url": to}
+	}
+	for name, test := range map[string]struct {
+		webhooks []object
+		want     platform.WebhookStatus
+	}{
+		"none":              {nil, platform.WebhookMissing},
+		"both":              {[]object{webhook("order.created", "active", address), webhook("order.updated", "active", address+"/")}, platform.WebhookActive},
+		"one of two":        {[]object{webhook("order.updated", "active", address)}, platform.WebhookMissing},
+		"switched off":      {[]object{webhook("order.created", "active", address), webhook("order.updated", "disabled", address)}, platform.WebhookInactive},
+		"paused":            {[]object{webhook("order.created", "paused", address), webhook("order.updated", "active", address)}, platform.WebhookInactive},
+		"to others":         {[]object{webhook("order.created", "active", address+"-2"), webhook("order.updated", "active", "https://other.example/")}, platform.WebhookMissing},
+		"off and on again":  {[]object{webhook("order.created", "active", address), webhook("order.updated", "disabled", address), webhook("order.updated", "active", address)}, platform.WebhookActive},
+		"off, and one gone": {[]object{webhook("order.created", "disabled", address)}, platform.WebhookMissing},
+	} {
+		w, a := open(t)
+		w.webhooks = test.webhooks
+		for range 120 { // of other uses, before ours
+			w.webhooks = append([]object{webhook("product.updated", "active", "https://other.example/")}, w.webhooks...)
+		}
+		if got, err := a.Probe(t.Context(), withKey(account(forUs)), address); err != nil || got != test.want {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, test.want)
+		}
+	}
+}
+
+// A shop may stand in a folder of its domain.
+func TestChanged_shopInAFolder(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.folder = "/buy/here"
+	w.orders = []object{w.sold(1, noon, nil)}
+	if all, err := changes(t, a, withKey(account(`{"shop":"https://shop.example.com/buy/here"}`)), noon); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+}

@@ -1,0 +1,115 @@
+package woocommerce_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"keypool/infra/proof/platformtest"
+	"keypool/shared/outbound"
+	"keypool/shared/platform"
+	"keypool/shared/platform/woocommerce"
+)
+
+const withoutZone = "2006-01-02T15:04:05"
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	of := func(topic string, body object) platformtest.Webhook {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := platformtest.Webhook{Header: http.Header{}, Body: text}
+		w.Header.Set("X-WC-Webhook-Topic", topic)
+		w.Header.Set("X-WC-Webhook-Source", "https://shop.example.com/")
+		return w
+	}
+	order := func(o platformtest.Order) object {
+		meta := []object{}
+		if o.Test {
+			meta = []object{{"id": 1, "key": "_wcpay_mode", "value": "test"}}
+		}
+		product, err := strconv.Atoi(o.Product)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object{
+			"id": 700 + o.N, "status": "processing", "currency": "EUR", "meta_data": meta, "refunds": []object{},
+			"date_paid_gmt": o.PaidAt.Format(withoutZone), "date_modified_gmt": o.PaidAt.Format(withoutZone),
+			"billing": object{"first_name": "Ada", "last_name": "Byron", "email": o.Email},
+			"line_items": []object{{
+				"id": 3000 + o.N, "name": "The Game", "product_id": 93, "variation_id": product, "quantity": o.Quantity,
+				"total": fmt.Sprintf("%d.00", 60*o.Quantity), "total_tax": "0.00", "meta_data": []object{},
+			}},
+		}
+	}
+	platformtest.Run(t, platformtest.Platform{
+		Name: "woocommerce", Adapter: conforming{woocommerce.Adapter{API: outbound.Through(answering(byTheBody))}},
+		Settings:    json.RawMessage(forUs),
+		Credentials: map[string]string{"consumer_key": key, "consumer_secret": keyKey},
+		Secrets:     [3]string{secret, "the second secret of the account", "the third secret of the account"},
+		Signature:   "X-WC-Webhook-Signature",
+		Sign: func(key []byte, w platformtest.Webhook, _ time.Time) platformtest.Webhook {
+			signed := platformtest.Webhook{Header: w.Header.Clone(), Body: w.Body}
+			signed.Header.Set("X-WC-Webhook-Signature", woocommerce.Sign(key, w.Body))
+			return signed
+		},
+		Replays: true,
+		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
+			platformtest.Paid: func(o platformtest.Order) platformtest.Webhook { return of("order.updated", order(o)) },
+			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook {
+				return of("order.updated", order(o).and(object{"status": "refunded"}))
+			},
+			platformtest.PartlyRefunded: func(o platformtest.Order) platformtest.Webhook {
+				// Not processing any more: the order's own lines are no news.
+				refund := object{"id": 8000 + 10*o.N + o.Refund, "total": "-60.00"}
+				return of("order.updated", order(o).and(object{"status": "on-hold", "refunds": []object{refund}}))
+			},
+			platformtest.Concerns: func(o platformtest.Order) platformtest.Webhook {
+				return of("order.created", order(o).and(object{"date_paid_gmt": nil, "status": "on-hold"}))
+			},
+			platformtest.Unheard: func(o platformtest.Order) platformtest.Webhook { return of("order.settled", order(o)) },
+			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
+				return of("order.updated", order(o).and(object{"date_paid_gmt": "soon"}))
+			},
+		},
+	})
+}
+
+// conforming is the adapter, whose shop knows the webhook that is being decoded: the cases
+// of the run sell different things under the same numbers, side by side.
+type conforming struct{ woocommerce.Adapter }
+
+type bodyKey struct{}
+
+func (c conforming) Decode(ctx context.Context, r platform.Request, a platform.Account) ([]platform.Event, error) {
+	return c.Adapter.Decode(context.WithValue(ctx, bodyKey{}, r.Body), r, a)
+}
+
+// byTheBody answers a call for the refunds of an order by those that the webhook tells: each
+// of as many units of its line as that has.
+func byTheBody(r *http.Request) string {
+	var order struct {
+		Refunds []struct{ ID int }
+		Lines   []struct{ ID, Quantity int } `json:"line_items"`
+	}
+	body, _ := r.Context().Value(bodyKey{}).([]byte)
+	if json.Unmarshal(body, &order) != nil || len(order.Lines) == 0 || !strings.HasSuffix(r.URL.Path, "/refunds") {
+		return "" // which the adapter cannot read
+	}
+	all := []object{}
+	for _, told := range order.Refunds {
+		all = append(all, refund(told.ID, "60.00", refunded(strconv.Itoa(order.Lines[0].ID), -order.Lines[0].Quantity, "-60.00")))
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	return string(text)
+}

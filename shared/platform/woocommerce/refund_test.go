@@ -1,0 +1,116 @@
+package woocommerce_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"keypool/shared/platform"
+)
+
+var refundedAt = time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC)
+
+// partly is the order of events/woocommerce_refunded_part.json: it is paid, and a part of it
+// was given back.
+func partly() platform.Paid {
+	p := paid()
+	p.ChangedAt = refundedAt
+	return p
+}
+
+func returned(id, amount string, lines ...platform.ReturnedLine) platform.Returned {
+	return platform.Returned{Order: "727", ID: id, Lines: lines, Amount: amount, Currency: "EUR", At: refundedAt}
+}
+
+// An order that is refunded, or cancelled after it was paid, is given back whole, under the
+// same id however often it is told and however many refunds it took.
+func TestDecode_givenBackWhole(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	at := time.Date(2026, 1, 3, 10, 0, 0, 0, time.UTC)
+	for name, id := range map[string]string{"woocommerce_refunded_all": "refunded", "woocommerce_cancelled": "cancelled"} {
+		for _, from := range []platform.Account{account(forUs), withKey(account(forUs))} {
+			decodes(t, a, webhook(t, name), from, platform.Returned{Order: "727", ID: id, All: true, At: at})
+		}
+	}
+	if len(w.calls) != 0 {
+		t.Errorf("it takes the calls %v", w.calls)
+	}
+}
+
+// Trap: an order tells the amounts of its refunds, and no lines. These are read from the
+// shop: how many units of which line. The refunds come before the payment, which may not
+// have been heard of.
+func TestDecode_refundOfUnits(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.refunds["727"] = []object{refund(801, "59.99", refunded("315", -1, "-59.99"))}
+	want := returned("801", "59.99", platform.ReturnedLine{ID: "315", Quantity: 1})
+	for range 2 {
+		decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), want, partly())
+	}
+	if w.called("/orders/727/refunds") != 2 || len(w.calls) != 2 {
+		t.Errorf("it takes the calls %v", w.calls)
+	}
+	// Two refunds, one of two lines, and of one line twice.
+	w.refunds["727"] = []object{
+		refund(801, "59.99", refunded("315", -1, "-59.99")),
+		refund(802, "79.89", refunded("316", -1, "-19.90"), refunded("315", -1, "-30.00"), refunded("315", -1, "-29.99")),
+	}
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), want,
+		returned("802", "79.89", platform.ReturnedLine{ID: "316", Quantity: 1}, platform.ReturnedLine{ID: "315", Quantity: 2}), partly())
+	// While the order is on hold, what was given back is given back.
+	decodes(t, a, changed(t, "woocommerce_refunded_part", `"processing"`, `"on-hold"`), withKey(account(forUs)), want,
+		returned("802", "79.89", platform.ReturnedLine{ID: "316", Quantity: 1}, platform.ReturnedLine{ID: "315", Quantity: 2}))
+}
+
+// Trap: a line that is named without units had money given back alone. It keeps its units,
+// and its history says so.
+func TestDecode_refundOfMoney(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.refunds["727"] = []object{refund(801, "59.99", refunded("315", 0, "-59.99"))}
+	money := platform.Recorded{Order: "727", Line: "315", Type: "refund of money alone", At: refundedAt}
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), partly(), money)
+	// One that names no line is an amount, such as one that a payment plugin brought.
+	w.refunds["727"] = []object{refund(801, "59.99")}
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), returned("801", "59.99"), partly())
+	// One of a line that it does not name is no less.
+	unnamed := refunded("315", -1, "-59.99")
+	unnamed["meta_data"] = []object{}
+	w.refunds["727"] = []object{refund(801, "59.99", unnamed)}
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), returned("801", "59.99"), partly())
+	// One of nothing gives nothing back, and one that was deleted is not there any more.
+	w.refunds["727"] = []object{refund(801, "0.00")}
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), partly())
+	w.refunds["727"] = nil
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), partly())
+}
+
+// Without a key, or by one that does not serve, a refund is an amount: it is not lost, and
+// neither is the order beside it.
+func TestDecode_refundWithoutKey(t *testing.T) {
+	t.Parallel()
+	amount := returned("801", "59.99")
+	amount.At = time.Time{}
+	w, a := open(t)
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), account(forUs), amount, partly())
+	if len(w.calls) != 0 {
+		t.Errorf("it takes the calls %v", w.calls)
+	}
+	for _, status := range []int{401, 403, 404, 301} {
+		w.fails["/orders/727/refunds"] = status
+		decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), amount, partly())
+	}
+	delete(w.fails, "/orders/727/refunds")
+	w.says["/orders/727/refunds"] = "<html>Are you human?</html>"
+	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), amount, partly())
+	// What passes is waited for: an order that nobody has heard of would get too many keys.
+	for _, status := range []int{429, 500, 503} {
+		w.fails["/orders/727/refunds"] = status
+		if got, err := a.Decode(t.Context(), webhook(t, "woocommerce_refunded_part"), withKey(account(forUs))); !errors.Is(err, platform.ErrTryAgain) {
+			t.Errorf("%s: %+v, %v", http.StatusText(status), got, err)
+		}
+	}
+}

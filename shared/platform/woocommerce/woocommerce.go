@@ -1,0 +1,119 @@
+package woocommerce
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"keypool/shared/outbound"
+	"keypool/shared/platform"
+	"keypool/shared/platform/payload"
+)
+
+// Name is the platform's name.
+const Name = "woocommerce"
+
+// Adapter implements platform.Adapter, Configurer, SettingsForm, ShopNamer, SecretForm,
+// Pinger, Fetcher, Lister, Prober and Guided.
+type Adapter struct {
+	// API calls the REST APIs of shops.
+	API *outbound.Client
+}
+
+// New returns the adapter that calls shops by the network.
+func New() Adapter { return Adapter{API: outbound.New()} }
+
+// The headers of a webhook. Only the body is signed.
+const (
+	signatureHeader = "X-Wc-Webhook-Signature"
+	topicHeader     = "X-WC-Webhook-Topic"
+	sourceHeader    = "X-WC-Webhook-Source"
+)
+
+// HasSignature implements platform.Adapter.
+func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
+
+// Sign returns the signature of a body, as the header holds it.
+func Sign(key, body []byte) string { return base64.StdEncoding.EncodeToString(digest(key, body)) }
+
+func digest(key, body []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(body)
+	return mac.Sum(nil)
+}
+
+// Verify implements platform.Adapter. WooCommerce signs no time: a webhook is good for ever.
+func (Adapter) Verify(r platform.Request, a platform.Account, _ time.Time) (platform.Signed, error) {
+	var given []byte
+	wellFormed := false
+	if values := r.Header[signatureHeader]; len(values) == 1 {
+		var err error
+		given, err = base64.StdEncoding.Strict().DecodeString(values[0])
+		wellFormed = err == nil && len(given) == sha256.Size && len(values[0]) == base64.StdEncoding.EncodedLen(sha256.Size) // no line ends
+	}
+	secret, fits := signer(given, r.Body, a.Secrets)
+	switch {
+	case !wellFormed:
+		return platform.Signed{}, platform.ErrSignature
+	case !fits:
+		return platform.Signed{}, platform.ErrSecret
+	}
+	return platform.Signed{Secret: secret}, nil
+}
+
+// signer returns the index of the secret that signed a body, false if none did. It hashes
+// once where there is no secret: the time it takes does not tell whether the account exists.
+func signer(given, body []byte, secrets []platform.SigningSecret) (int, bool) {
+	if len(secrets) == 0 {
+		digest(make([]byte, sha256.Size), body)
+	}
+	found, fits := 0, false
+	for i, secret := range secrets {
+		key := secret.Secret.Reveal()
+		if len(key) == 0 {
+			continue // anybody signs by it
+		}
+		if hmac.Equal(given, digest(key, body)) && !fits {
+			found, fits = i, true
+		}
+	}
+	return found, fits
+}
+
+// The lengths of a signing secret, in characters. WooCommerce makes one of 50.
+const (
+	shortestSecret = 16
+	longestSecret  = 200
+)
+
+// ParseSecret implements platform.SecretForm. The key is the text as the settings page
+// shows it. One that WooCommerce made may begin or end with a blank, so that nothing is cut
+// off but an end of line.
+func (Adapter) ParseSecret(text string) ([]byte, error) {
+	text = strings.TrimRight(text, "\r\n")
+	n := utf8.RuneCountInString(text)
+	if n < shortestSecret || n > longestSecret || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return nil, errors.New("is not the secret of a WooCommerce webhook of 16 to 200 characters: copy it from WooCommerce, Settings, Advanced, Webhooks; leave it empty there, and WooCommerce makes one")
+	}
+	return []byte(text), nil
+}
+
+// maxPing is the length of a ping's body: webhook_id= and a number.
+const maxPing = 40
+
+// Ping implements platform.Pinger. When a webhook is saved, WooCommerce posts its id as a
+// form, without a signature or a header of its own, and calls the address unusable unless
+// the status is 200.
+func (Adapter) Ping(r platform.Request) (platform.Response, bool) {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	id, ok := strings.CutPrefix(string(r.Body[:min(len(r.Body), maxPing)]), "webhook_id=")
+	is := ok && len(r.Body) < maxPing && payload.IsDigits(id) && strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") &&
+		r.Header.Get(signatureHeader) == ""
+	return platform.Response{Status: http.StatusOK}, is
+}
