@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"keypool/infra/proof/apitest"
 	"keypool/infra/proof/platformtest"
 	"keypool/shared/outbound"
 	"keypool/shared/platform"
@@ -18,38 +19,18 @@ import (
 
 const withoutZone = "2006-01-02T15:04:05"
 
-func TestConformance(t *testing.T) {
-	t.Parallel()
+// conformance is the shop of the run: its orders have one line each, of 60.00 a unit.
+func conformance() platformtest.Platform {
 	of := func(topic string, body object) platformtest.Webhook {
-		text, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := platformtest.Webhook{Header: http.Header{}, Body: text}
+		w := platformtest.Webhook{Header: http.Header{}, Body: []byte(encoded(body))}
 		w.Header.Set("X-WC-Webhook-Topic", topic)
 		w.Header.Set("X-WC-Webhook-Source", "https://shop.example.com/")
 		return w
 	}
-	order := func(o platformtest.Order) object {
-		meta := []object{}
-		if o.Test {
-			meta = []object{{"id": 1, "key": "_wcpay_mode", "value": "test"}}
-		}
-		product, err := strconv.Atoi(o.Product)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return object{
-			"id": 700 + o.N, "status": "processing", "currency": "EUR", "meta_data": meta, "refunds": []object{},
-			"date_paid_gmt": o.PaidAt.Format(withoutZone), "date_modified_gmt": o.PaidAt.Format(withoutZone),
-			"billing": object{"first_name": "Ada", "last_name": "Byron", "email": o.Email},
-			"line_items": []object{{
-				"id": 3000 + o.N, "name": "The Game", "product_id": 93, "variation_id": product, "quantity": o.Quantity,
-				"total": fmt.Sprintf("%d.00", 60*o.Quantity), "total_tax": "0.00", "meta_data": []object{},
-			}},
-		}
+	updated := func(o platformtest.Order, members object) platformtest.Webhook {
+		return of("order.updated", sold(o, o.PaidAt).and(members))
 	}
-	platformtest.Run(t, platformtest.Platform{
+	return platformtest.Platform{
 		Name: "woocommerce", Adapter: conforming{woocommerce.Adapter{API: outbound.Through(answering(byTheBody))}},
 		Settings:    json.RawMessage(forUs),
 		Credentials: map[string]string{"consumer_key": key, "consumer_secret": keyKey},
@@ -62,23 +43,71 @@ func TestConformance(t *testing.T) {
 		},
 		Replays: true,
 		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
-			platformtest.Paid: func(o platformtest.Order) platformtest.Webhook { return of("order.updated", order(o)) },
-			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook {
-				return of("order.updated", order(o).and(object{"status": "refunded"}))
-			},
+			platformtest.Paid:     func(o platformtest.Order) platformtest.Webhook { return updated(o, nil) },
+			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook { return updated(o, object{"status": "refunded"}) },
 			platformtest.PartlyRefunded: func(o platformtest.Order) platformtest.Webhook {
-				// Not processing any more: the order's own lines are no news.
 				refund := object{"id": 8000 + 10*o.N + o.Refund, "total": "-60.00"}
-				return of("order.updated", order(o).and(object{"status": "on-hold", "refunds": []object{refund}}))
+				return updated(o, object{"status": "on-hold", "refunds": []object{refund}}) // not paid again by the same webhook
 			},
 			platformtest.Concerns: func(o platformtest.Order) platformtest.Webhook {
-				return of("order.created", order(o).and(object{"date_paid_gmt": nil, "status": "on-hold"}))
+				return of("order.created", sold(o, o.PaidAt).and(object{"date_paid_gmt": nil, "status": "on-hold"}))
 			},
-			platformtest.Unheard: func(o platformtest.Order) platformtest.Webhook { return of("order.settled", order(o)) },
-			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
-				return of("order.updated", order(o).and(object{"date_paid_gmt": "soon"}))
-			},
+			platformtest.Unheard:    func(o platformtest.Order) platformtest.Webhook { return of("order.settled", sold(o, o.PaidAt)) },
+			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook { return updated(o, object{"date_paid_gmt": "soon"}) },
 		},
+	}
+}
+
+// sold returns an order as the shop shows it, changed at a time.
+func sold(o platformtest.Order, changedAt time.Time) object {
+	meta := []object{}
+	if o.Test {
+		meta = []object{{"id": 1, "key": "_wcpay_mode", "value": "test"}}
+	}
+	return object{
+		"id": 700 + o.N, "status": "processing", "currency": "EUR", "meta_data": meta, "refunds": []object{},
+		"date_paid_gmt": o.PaidAt.Format(withoutZone), "date_modified_gmt": changedAt.Format(withoutZone),
+		"billing": object{"first_name": "Ada", "last_name": "Byron", "email": o.Email},
+		"line_items": []object{{
+			"id": 3000 + o.N, "name": "The Game", "product_id": 93, "variation_id": json.Number(o.Product), "quantity": o.Quantity,
+			"total": fmt.Sprintf("%d.00", 60*o.Quantity), "total_tax": "0.00", "meta_data": []object{},
+		}},
+	}
+}
+
+func encoded(body any) string {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	return string(text)
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	platformtest.Run(t, conformance())
+}
+
+// The shop loses webhooks, is away for days, limits its callers and has hundreds of orders
+// edited at once.
+func TestCatchup(t *testing.T) {
+	t.Parallel()
+	platformtest.RunCatchup(t, conformance(), func(t testing.TB, n *platformtest.Network) platformtest.World {
+		w := emptyWorld(t)
+		for _, topic := range []string{"order.created", "order.updated"} {
+			w.webhooks = append(w.webhooks, object{"id": 27, "status": "active", "topic": topic, "delivery_url": "https://api.example.com/webhooks/acme/shop"})
+		}
+		return platformtest.World{
+			Adapter: woocommerce.Adapter{API: apitest.Serve(t, n.Before(w))},
+			Put: func(o platformtest.Order, changedAt time.Time, refunded bool) {
+				shown := sold(o, changedAt)
+				if refunded {
+					shown["status"] = "refunded"
+					shown["refunds"] = []object{{"id": 8000 + o.N, "reason": "Order fully refunded.", "total": "-60.00"}}
+				}
+				w.put(shown)
+			},
+		}
 	})
 }
 
@@ -107,9 +136,5 @@ func byTheBody(r *http.Request) string {
 	for _, told := range order.Refunds {
 		all = append(all, refund(told.ID, "60.00", refunded(strconv.Itoa(order.Lines[0].ID), -order.Lines[0].Quantity, "-60.00")))
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		panic(err) // texts and numbers always encode
-	}
-	return string(text)
+	return encoded(all)
 }

@@ -115,11 +115,20 @@ type world struct {
 // open returns a shop with the order of the examples and a subscription.
 func open(t testing.TB) (*world, woocommerce.Adapter) {
 	t.Helper()
-	w := &world{
-		TB: t, host: "shop.example.com", refunds: map[string][]object{}, fails: map[string]int{}, says: map[string]string{},
-		subscriptions: []object{{"id": 742, "status": "active", "parent_id": 741}},
-	}
+	w := emptyWorld(t)
+	w.subscriptions = []object{{"id": 742, "status": "active", "parent_id": 741}}
 	return w, woocommerce.Adapter{API: apitest.Serve(t, w)}
+}
+
+func emptyWorld(t testing.TB) *world {
+	return &world{TB: t, host: "shop.example.com", refunds: map[string][]object{}, fails: map[string]int{}, says: map[string]string{}}
+}
+
+// put shows an order, or shows it anew.
+func (w *world) put(o object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.orders = append(slices.DeleteFunc(w.orders, func(old object) bool { return old["id"] == o["id"] }), o)
 }
 
 // refund returns a refund with lines: the line refunded, its units (below 0), its total.
