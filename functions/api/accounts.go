@@ -36,6 +36,16 @@ type Account struct {
 	LastSeenAt        time.Time           `json:"last_seen_at,omitzero" readOnly:"true" doc:"When the account last signed a webhook, to the minute; never where left out."`
 	LastFailedAt      time.Time           `json:"last_failed_at,omitzero" readOnly:"true" doc:"When a webhook last came to its address that it did not sign, or by a clock that is wrong. The merchant is mailed once an hour of one that a shop may have sent."`
 	Failed            int                 `json:"failed,omitempty" readOnly:"true" doc:"Webhooks that it did not sign."`
+	Webhook           string              `json:"webhook,omitempty" readOnly:"true" enum:"active,inactive,missing" doc:"What the platform says of its webhook to the account's address, as of the last catch-up: inactive is one that was switched off, missing one that is not there or lacks events. Left out where the platform cannot be asked. The merchant is mailed once a day of one that is not active."`
+	CatchUp           *AccountCatchUp     `json:"catch_up,omitempty" readOnly:"true" doc:"How far Keypool has asked the platform's API for what its webhooks did not tell: every 15 minutes, of an account with credentials. Left out where it never did."`
+}
+
+// AccountCatchUp is how far catch-up has come with an account.
+type AccountCatchUp struct {
+	Watermark   time.Time `json:"watermark,omitzero" doc:"Everything that changed before is applied, by the platform's clock. It is the time of the last change that was found; none was where it is left out."`
+	RanAt       time.Time `json:"ran_at" doc:"When the last run ended."`
+	SucceededAt time.Time `json:"succeeded_at,omitzero" doc:"When the last run ended that left nothing out; never where left out."`
+	Error       string    `json:"error,omitempty" doc:"What the last run met, and what to do; it went well where this is left out."`
 }
 
 // AccountSecret is a signing secret.
@@ -104,6 +114,10 @@ var (
 		DeliversFrom: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), OtherProducts: "ignore", Settings: AccountSettings(`{"products":{"EL-1":"4711"}}`),
 		LastSeenAt:   time.Date(2026, 11, 24, 18, 4, 0, 0, time.UTC),
 		LastFailedAt: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Failed: 3,
+		Webhook: string(platform.WebhookActive), CatchUp: &AccountCatchUp{
+			Watermark: time.Date(2026, 11, 24, 18, 4, 9, 0, time.UTC),
+			RanAt:     time.Date(2026, 11, 24, 18, 15, 2, 0, time.UTC), SucceededAt: time.Date(2026, 11, 24, 18, 15, 2, 0, time.UTC),
+		},
 	}
 )
 
@@ -191,9 +205,13 @@ func (a *api) putAccount(ctx context.Context, in *putAccount) (*rest.Versioned[A
 }
 
 func (a *api) getAccount(ctx context.Context, in *AccountPath) (*rest.Versioned[Account], error) {
-	account, calls, err := a.accounts.Get(ctx, caller(ctx), in.Account)
+	account, heard, err := a.accounts.Get(ctx, caller(ctx), in.Account)
 	body := newAccount(account)
 	body.Warnings = a.accounts.Warnings(account)
-	body.LastSeenAt, body.LastFailedAt, body.Failed = calls.LastSeenAt, calls.LastFailedAt, calls.Failed
+	body.LastSeenAt, body.LastFailedAt, body.Failed = heard.Calls.LastSeenAt, heard.Calls.LastFailedAt, heard.Calls.Failed
+	body.Webhook = heard.Catchup.Webhook
+	if c := heard.Catchup; !c.RanAt.IsZero() {
+		body.CatchUp = &AccountCatchUp{Watermark: c.Watermark, RanAt: c.RanAt, SucceededAt: c.SucceededAt, Error: c.Error}
+	}
 	return rest.Found(account.Version, body), err
 }

@@ -43,7 +43,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 	ranges := sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL"))
 	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
 	sealer := kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY"))
-	accounts := &settings.Accounts{Store: store, Sealer: sealer, Adapters: all.Adapters, Now: time.Now}
+	accounts := &settings.Accounts{
+		Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")),
+		Adapters: all.Adapters, Now: time.Now,
+	}
 	a := &api{
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},

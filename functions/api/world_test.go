@@ -47,6 +47,7 @@ type world struct {
 	kms       *fakeSealer
 	fill      *fakeQueue
 	ranges    *fakeQueue
+	catchup   *fakeQueue
 
 	mu    sync.Mutex
 	clock time.Time
@@ -61,12 +62,12 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 // over returns the API over tables that exist.
 func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w := &world{
-		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, clock: noon,
+		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, clock: noon,
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
 	w.gate = &access.Gate{Tokens: store, Now: w.now}
-	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Adapters: all.Adapters, Now: w.now}
+	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
 	a := &api{
 		gate:     w.gate,
 		tokens:   &settings.Tokens{Store: store, Now: w.now},

@@ -161,8 +161,8 @@ const MaxReceives = 20
 // Queues are the queues of work, DeadLetterQueues the queues for what was given up:
 // one for each source of events.
 var (
-	Queues           = []Queue{{"Ranges", ingestTimeout + margin}, {"Fills", fillTimeout + margin}}
-	DeadLetterQueues = []string{"DeadRanges", "DeadFills", "DeadUploads", "DeadMails", "DeadEvents", "DeadTicks"}
+	Queues           = []Queue{{"Ranges", ingestTimeout + margin}, {"Fills", fillTimeout + margin}, {"Catchups", catchupTimeout + margin}}
+	DeadLetterQueues = []string{"DeadRanges", "DeadFills", "DeadCatchups", "DeadUploads", "DeadMails", "DeadEvents", "DeadTicks"}
 )
 
 // Tables are the IDs of the tables, in the order of dynamo.Schemas.
@@ -178,9 +178,10 @@ const (
 const MailTLS = "REQUIRE"
 
 const (
-	ingestTimeout = 2 * time.Minute
-	fillTimeout   = time.Minute
-	margin        = 10 * time.Second
+	ingestTimeout  = 2 * time.Minute
+	fillTimeout    = time.Minute
+	catchupTimeout = 4 * time.Minute
+	margin         = 10 * time.Second
 )
 
 // reference is one ${…} in a text.

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"slices"
 	"time"
 
 	"keypool/shared/dynamo"
@@ -16,6 +17,7 @@ var variables = map[string]string{
 	"REPORTS_BUCKET":    "${Reports}",
 	"RANGES_QUEUE_URL":  "${Ranges}",
 	"FILL_QUEUE_URL":    "${Fills}",
+	"CATCHUP_QUEUE_URL": "${Catchups}",
 	"CONFIGURATION_SET": "${Mail}",
 	"PUBLIC_URL":        "${PublicUrl}", // of the API; no link is made of what a request says of itself
 	"KMS_KEY":           "${Key.Arn}",
@@ -52,7 +54,7 @@ var Functions = []Function{
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
 		UploadEvents: true,
-		Queue:        &QueueSource{Queue: "Ranges", Batch: 1, Concurrency: 4},
+		Queue:        &QueueSource{Queue: "Ranges", Batch: 1, Concurrency: 3},
 		OnFailure:    &OnFailure{Queue: "DeadUploads", Retries: 2, MaxAge: 6 * time.Hour},
 	},
 	{
@@ -61,22 +63,13 @@ var Functions = []Function{
 		Memory:      1024,
 		Timeout:     20 * time.Second,
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "MAX_QUANTITY"},
-		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account; keys that a returned line gives back
-			{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
-			{Target: keysAvailable, Actions: "Query"},
-			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix}},
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix}},
+		Rights: slices.Concat(intakeRights, []Right{
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: accountSecrets, Actions: "Decrypt"},
 			{Target: accountCredentials, Actions: "Decrypt"}, // some platforms' webhooks do not hold all
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
-		},
+		}),
 		Routes: []Route{
 			{Method: "POST", Path: "/webhooks/{merchant}/{account}", Throttle: webhookThrottle},
 			// API Gateway matches a slash at the end of an address, and refuses a route that
@@ -102,10 +95,10 @@ var Functions = []Function{
 			{Target: fillQueue, Actions: receive},
 			{Target: queueKey, Actions: "Decrypt"}, // it only receives
 		},
-		// Of the ten executions of a new account, the ranges' 4 and these 3 leave 3 to
-		// webhooks and mails. More would only compete: one serves 250 lines of a queue a
-		// second, as many as DynamoDB takes.
-		Queue: &QueueSource{Queue: "Fills", Batch: 10, Concurrency: 3},
+		// Of the ten executions of a new account, the ranges' 3, these 2 and catch-up's 2
+		// leave 3 to webhooks and mails. More would only compete: one serves 250 lines of a
+		// queue a second, as many as DynamoDB takes.
+		Queue: &QueueSource{Queue: "Fills", Batch: 10, Concurrency: 2},
 	},
 	{
 		ID:          "Deliver",
@@ -186,11 +179,30 @@ var Functions = []Function{
 		OnFailure: ticksNotRepeated,
 	},
 	{
+		ID:          "Catchup",
+		Description: "Asks payment platforms what their webhooks did not tell",
+		Memory:      256,
+		Timeout:     catchupTimeout, // most of the time it waits for a platform's API
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "PUBLIC_URL", "MAX_QUANTITY"},
+		Rights: slices.Concat(intakeRights, []Right{
+			{Target: catalogKind, Actions: "Query"},
+			{Target: tableKey, Actions: readAndWrite},
+			{Target: accountCredentials, Actions: "Decrypt"}, // of the platforms' APIs, and no signing secret
+			{Target: fillQueue, Actions: "SendMessage"},
+			{Target: catchupQueue, Actions: receive + " SendMessage"},
+			{Target: deadTicks, Actions: "SendMessage"},
+			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
+		}),
+		Queue:     &QueueSource{Queue: "Catchups", Batch: 1, Concurrency: 2}, // the fewest that Lambda lets a queue have
+		Schedule:  "rate(15 minutes)",
+		OnFailure: ticksNotRepeated,
+	},
+	{
 		ID:          "Api",
 		Description: "What merchants set up and look at",
 		Memory:      512,
 		Timeout:     28 * time.Second, // the HTTP API waits 30 seconds at most
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
@@ -211,6 +223,7 @@ var Functions = []Function{
 			{Target: accountSecrets, Actions: "Decrypt Encrypt"}, // to open them is for dry runs
 			{Target: accountCredentials, Actions: "Encrypt"},
 			{Target: rangesQueue, Actions: "SendMessage"},
+			{Target: catchupQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
@@ -248,3 +261,16 @@ var Functions = []Function{
 
 // ticksNotRepeated: a failed tick is not repeated, since the next tick does the same work.
 var ticksNotRepeated = &OnFailure{Queue: "DeadTicks", MaxAge: time.Minute}
+
+// intakeRights are those that the intake of orders takes, whoever brings them.
+var intakeRights = []Right{
+	{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix}},
+	{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account; keys that a returned line gives back
+	{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
+	{Target: keysAvailable, Actions: "Query"},
+	{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
+	{Target: ordersTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+	{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix}},
+	{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
+	{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix}},
+}

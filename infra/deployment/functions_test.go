@@ -114,7 +114,7 @@ func TestRights_credentials(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Encrypt]"}, may); diff != "" {
+	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Catchup[kms:Decrypt]", "Api[kms:Encrypt]"}, may); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -171,7 +171,7 @@ func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"Webhook": "dynamodb:Query", "Fill": "dynamodb:Query",
+		"Webhook": "dynamodb:Query", "Catchup": "dynamodb:Query", "Fill": "dynamodb:Query",
 		"Stock": "dynamodb:Query COUNT", "Api": "dynamodb:Query",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -42,12 +42,13 @@ var (
 	uploadedFiles = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}/*", nil}
 	reportFiles   = Target{"s3", "${Reports.Arn}/*", nil}
 
-	rangesQueue = Target{"sqs", "${Ranges.Arn}", nil}
-	fillQueue   = Target{"sqs", "${Fills.Arn}", nil}
-	deadUploads = Target{"sqs", "${DeadUploads.Arn}", nil}
-	deadMails   = Target{"sqs", "${DeadMails.Arn}", nil}
-	deadEvents  = Target{"sqs", "${DeadEvents.Arn}", nil}
-	deadTicks   = Target{"sqs", "${DeadTicks.Arn}", nil}
+	rangesQueue  = Target{"sqs", "${Ranges.Arn}", nil}
+	fillQueue    = Target{"sqs", "${Fills.Arn}", nil}
+	catchupQueue = Target{"sqs", "${Catchups.Arn}", nil}
+	deadUploads  = Target{"sqs", "${DeadUploads.Arn}", nil}
+	deadMails    = Target{"sqs", "${DeadMails.Arn}", nil}
+	deadEvents   = Target{"sqs", "${DeadEvents.Arn}", nil}
+	deadTicks    = Target{"sqs", "${DeadTicks.Arn}", nil}
 
 	senderIdentities = Target{
 		"ses", "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*",

@@ -106,6 +106,10 @@ func (p *pipeline) alarms() []alarm {
 			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Fills"].QueueName(), 900, 3,
 		},
 		alarm{
+			"CatchupsLate", "Platforms are not being asked what their webhooks did not tell: Catchup does not keep up with its queue",
+			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Catchups"].QueueName(), 3600, 3,
+		},
+		alarm{
 			"RangesLate", "Key files are not being loaded: Ingest does not keep up with its queue",
 			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Ranges"].QueueName(), 3600, 3,
 		},

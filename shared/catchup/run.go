@@ -15,6 +15,11 @@ import (
 	"keypool/shared/platform"
 )
 
+// CallsASecond is how many calls a platform's API gets in a second, and at once, for one
+// account. Stripe takes 25 in a sandbox, other platforms fewer, and a shop of one's own
+// runs on a machine of its own.
+const CallsASecond = 5
+
 const (
 	// overlap is how long before the watermark a run begins.
 	overlap = 2 * time.Hour

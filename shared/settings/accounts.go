@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
@@ -29,6 +30,8 @@ import (
 type Accounts struct {
 	Store    AccountStore
 	Sealer   Sealer
+	Heard    HeardStore
+	Catchup  Queue                       // the queue of platform.CatchupRequest
 	Adapters map[string]platform.Adapter // the platforms that an account can be of, by name
 	Now      func() time.Time
 }
@@ -38,7 +41,20 @@ type AccountStore interface {
 	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
 	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
 	PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error
+}
+
+// HeardStore knows what was heard of accounts.
+type HeardStore interface {
+	// Calls returns the webhooks that came to the account's address.
 	Calls(ctx context.Context, merchant, account string) (catalog.Calls, error)
+	// Catchup returns how far catch-up has come with the account.
+	Catchup(ctx context.Context, merchant, account string) (catalog.Catchup, error)
+}
+
+// Heard is what was heard of an account.
+type Heard struct {
+	Calls   catalog.Calls
+	Catchup catalog.Catchup
 }
 
 // Sealer encrypts what an account must keep to itself, so that it can be opened for that
@@ -281,19 +297,33 @@ func (s *Accounts) Warnings(a catalog.Account) []string {
 	return nil
 }
 
-// Get returns an account with the secrets that are valid now, and the webhooks that came
-// to its address. Its error is ErrNotFound if there is none.
-func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, catalog.Calls, error) {
+// Get returns an account with the secrets that are valid now, and what was heard of it.
+// Its error is ErrNotFound if there is none.
+func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, Heard, error) {
 	a, ok, err := s.Store.Account(ctx, merchant, name)
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return a, catalog.Calls{}, err
+		return a, Heard{}, err
 	}
 	a.Secrets = validSecrets(a.Secrets, s.Now())
-	calls, err := s.Store.Calls(ctx, merchant, name)
-	return a, calls, err
+	var heard Heard
+	if heard.Calls, err = s.Heard.Calls(ctx, merchant, name); err == nil {
+		heard.Catchup, err = s.Heard.Catchup(ctx, merchant, name)
+	}
+	return a, heard, err
+}
+
+// askCatchup has catch-up look at an account at once, whose settings have changed. If the
+// message is lost, the next tick finds the account.
+func (s *Accounts) askCatchup(ctx context.Context, a catalog.Account) {
+	if len(a.Credentials) == 0 || !platform.CaughtUp(s.Adapters[a.Platform]) {
+		return
+	}
+	if err := s.Catchup.Send(ctx, platform.AskCatchup(a.Merchant, a.Name), 0); err != nil {
+		slog.WarnContext(ctx, "catchup.not_requested", "merchant", a.Merchant, "account", a.Name, "error", err)
+	}
 }
 
 // Put creates an account, or changes it, and returns it with its new version. The
@@ -339,6 +369,7 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	if err := s.Store.PutAccount(ctx, next, accountChanged(before, next, change.By, now)...); err != nil {
 		return a, "", false, err
 	}
+	s.askCatchup(ctx, next)
 	next.Version++
 	next.Secrets = validSecrets(next.Secrets, now)
 	return next, made, before.Version == 0, nil

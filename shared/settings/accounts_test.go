@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,6 +49,11 @@ func (paper) ParseSecret(text string) ([]byte, error) {
 	return nil, errors.New("is not a secret of the platform: copy the one that begins with paper_")
 }
 
+// Changed implements platform.Lister.
+func (paper) Changed(context.Context, platform.Account, time.Time) iter.Seq2[platform.Purchase, error] {
+	return func(func(platform.Purchase, error) bool) {}
+}
+
 func (paper) CheckCredential(name, text string) error {
 	if name != "api_key" || !strings.HasPrefix(text, "key_") {
 		return errors.New("is not an api_key, which begins with key_")
@@ -82,6 +88,13 @@ type desk struct {
 	*settings.Accounts
 	now   time.Time
 	saved *saved
+	asked []any // messages to catch-up
+}
+
+// Send implements settings.Queue.
+func (d *desk) Send(_ context.Context, message any, _ time.Duration) error {
+	d.asked = append(d.asked, message)
+	return nil
 }
 
 // saved is what the store was given.
@@ -102,7 +115,7 @@ func openDesk(t *testing.T) *desk {
 	store, _ := dynamotest.Open(t)
 	d := &desk{T: t, now: noon, saved: &saved{AccountStore: store}}
 	d.Accounts = &settings.Accounts{
-		Store: d.saved, Sealer: &seals{}, Now: func() time.Time { return d.now },
+		Store: d.saved, Sealer: &seals{}, Heard: store, Catchup: d, Now: func() time.Time { return d.now },
 		Adapters: map[string]platform.Adapter{platform.Standard: standard.Adapter{}, "paper": paper{}, "plain": plain{}},
 	}
 	return d
@@ -266,6 +279,9 @@ func TestAccounts_credentials(t *testing.T) {
 		return []settings.CredentialChange{{Name: "api_key", Text: text}}
 	}
 	made := d.mustPut(settings.AccountChange{Platform: "paper", Settings: forShop, Credentials: key("key_1")})
+	if diff := gocmp.Diff([]any{platform.AskCatchup("acme", "shop")}, d.asked); diff != "" {
+		t.Errorf("asked of catch-up, so that the shop is connected at once (-want +got):\n%s", diff)
+	}
 	if len(made.Credentials) != 1 || made.Credentials[0].Name != "api_key" || !strings.HasSuffix(string(made.Credentials[0].Blob), " api_key key_1") {
 		t.Errorf("%+v", made.Credentials)
 	}
@@ -279,6 +295,9 @@ func TestAccounts_credentials(t *testing.T) {
 	}
 	if got := d.mustPut(settings.AccountChange{Credentials: []settings.CredentialChange{}}); len(got.Credentials) != 0 {
 		t.Errorf("%+v", got.Credentials)
+	}
+	if len(d.asked) != 2 {
+		t.Errorf("catch-up was asked %d times: by the two changes of an account with credentials", len(d.asked))
 	}
 	for name, c := range map[string]struct {
 		change settings.AccountChange

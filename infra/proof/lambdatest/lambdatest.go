@@ -60,7 +60,8 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Sandbox {
 			"CATALOG_TABLE": tables.Catalog, "KEYS_TABLE": tables.Keys, "ORDERS_TABLE": tables.Orders,
 			"KMS_KEY": "arn:aws:kms:us-east-1:123456789012:key/1", "CONFIGURATION_SET": "mail",
 			"FILL_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/fill", "RANGES_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/ranges",
-			"UPLOADS_BUCKET": "uploads", "REPORTS_BUCKET": "reports",
+			"CATCHUP_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/catchup",
+			"UPLOADS_BUCKET":    "uploads", "REPORTS_BUCKET": "reports",
 			"SENDER": "keys@keypool.example", "OPERATOR": "operator@keypool.example", "MAX_QUANTITY": "1000", "DELAY_MAIL_AFTER": "5m", "PUBLIC_URL": "https://api.keypool.example",
 		},
 	}

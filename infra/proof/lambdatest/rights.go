@@ -85,7 +85,9 @@ var elsewhere = map[string][]string{
 		"dynamodb:Query on ${Orders.Arn} for unconnected#*",    // a product is deleted
 		"sqs:SendMessage on ${Fills.Arn}",                      // a product is connected
 		"sqs:SendMessage on ${Ranges.Arn}",                     // a pool is created for which files wait
+		"sqs:SendMessage on ${Catchups.Arn}",                   // an account is given credentials
 	},
+	"Catchup": {"dynamodb:BatchGetItem on ${Keys.Arn}"}, // a key was taken meanwhile
 	"Deliver": {
 		"dynamodb:GetItem on ${Catalog.Arn} for uploads#*", // the report of an upload
 		"dynamodb:Query on ${Orders.Arn} for order#*",      // a line of more than 20 keys
