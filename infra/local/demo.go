@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"keypool/infra/local/machine"
+	"keypool/infra/local/sample"
 	"keypool/infra/local/shop"
+	"keypool/shared/platform/stripe"
 )
 
 // demo brings the machine up and shows the main job on it, step by step. Each step that
@@ -38,7 +41,8 @@ func demo(ctx context.Context, c *call) error {
 	st := &story{
 		shop: s, machine: c.machine, stock: outputs["StockFunction"],
 		run: run, merchant: demoMerchant + "-" + run, notices: "merchant-" + run + "@demo.example",
-		ada: "ada-" + run + "@shop.example", grace: "grace-" + run + "@shop.example", alan: "alan-" + run + "@shop.example",
+		ada: "ada-" + run + "@shop.example", grace: "grace-" + run + "@shop.example", alan: "alan-" + run + "@shop.example", edsger: "edsger-" + run + "@shop.example",
+		events: os.DirFS(filepath.Join(c.checkout, "events")),
 		folder: filepath.Join(c.checkout, ".local", "demo"),
 	}
 	if err := st.tell(ctx); err != nil {
@@ -58,10 +62,11 @@ type story struct {
 	account shop.Account
 	token   string
 
-	run, merchant    string
-	notices          string // the merchant's address
-	ada, grace, alan string // the customers' addresses
-	folder           string
+	run, merchant            string
+	notices                  string // the merchant's address
+	ada, grace, alan, edsger string // the customers' addresses
+	folder                   string
+	events                   fs.FS // with the samples of platforms' webhooks
 
 	first, second shop.Order
 	mail          shop.Mail // to the first customer
@@ -72,7 +77,7 @@ type story struct {
 
 func (st *story) tell(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		st.dropKeys, st.payForOne, st.payAgain, st.payForMore, st.dropMoreKeys, st.runLow, st.countMails,
+		st.dropKeys, st.payForOne, st.payAgain, st.payForMore, st.dropMoreKeys, st.runLow, st.payByStripe, st.countMails,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -217,6 +222,50 @@ func (st *story) runLow(ctx context.Context) error {
 	return err
 }
 
+// payByStripe sends what Stripe sends of a paid Checkout session. What was bought the
+// function asks Stripe's API for, which stripe-mock is here.
+func (st *story) payByStripe(ctx context.Context) error {
+	st.heading("Another customer pays by Stripe")
+	p, _ := sample.Of(stripe.Name)
+	secrets := shop.NewSecrets(p, func(string) string { return strings.ToLower(rand.Text() + rand.Text())[:32] })
+	err := st.shop.WithToken(ctx, st.merchant, []string{"settings", "secrets"}, func(token string) error {
+		return st.shop.AddPlatformAccount(ctx, token, p.Name, p, secrets)
+	})
+	if err != nil {
+		return err
+	}
+	w, err := p.Read(st.events, "paid")
+	if err != nil {
+		return err
+	}
+	// Stripe tells whole seconds: the next one is after the account was made.
+	o := sample.Order{ID: p.ID(sample.NewNumber(), false), Product: demoProduct, Quantity: 1, Email: st.edsger, PaidAt: now().Truncate(time.Second).Add(time.Second)}
+	w.Be(o)
+	request, err := st.shop.Sample(w, st.merchant, p.Name, secrets, now())
+	if err != nil {
+		return err
+	}
+	st.sent("POST "+request.Path+"  (signed as Stripe does)", fmt.Sprintf("type: %s\nsession: %s\nwhat was bought: not in it", w.Kind(), o.ID))
+	answer, err := sendSample(ctx, st.machine, st.shop, request, w, o)
+	if err != nil {
+		return err
+	}
+	start := now().Add(-answer.Took) // stripe-mock has begun before
+	if err := answer.Refused(); err != nil {
+		return err
+	}
+	fmt.Printf("  ← %d in %s\n%s\n", answer.Status, took(answer.Took), indent(pretty(answer.Body), "    "))
+	mail, err := st.shop.AwaitMail(ctx, time.Minute, st.edsger, demoTitleOf)
+	if err != nil {
+		return err
+	}
+	if n := st.keysIn(mail); n != 1 {
+		return fmt.Errorf("the mail of Stripe's order holds %d keys, not 1", n)
+	}
+	st.cameBack("the customer's mail", start, mail)
+	return nil
+}
+
 func (st *story) checkStock(ctx context.Context) error {
 	cfg, err := st.machine.Config()
 	if err != nil {
@@ -238,7 +287,7 @@ func (st *story) countMails(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, address := range []string{st.ada, st.grace, st.alan} {
+	for _, address := range []string{st.ada, st.grace, st.alan, st.edsger} {
 		if n := len(shop.To(mails, address)); n != 1 {
 			return fmt.Errorf("%s has %d mails, not 1", address, n)
 		}
@@ -254,10 +303,11 @@ func (st *story) end(whole time.Duration) {
 	fmt.Printf(`
 ────────────────────────────────────────────────────────────────────────
  Done in %s. What happened:
-   11 keys uploaded, 7 sold to 3 orders, each mailed once; 4 are left.
+   11 keys uploaded, 8 sold to 4 orders, each mailed once; 3 are left.
    One order was reported 4 times: 1 key, 1 mail. One waited for keys and
    was mailed %s after the file that brought them was dropped.
    The merchant was told when orders waited and when stock ran low.
+   One order came by Stripe's own webhook; make event sends any platform's.
 
  Where to look:
    the mail           %s%s
@@ -267,6 +317,7 @@ func (st *story) end(whole time.Duration) {
 
  Try next:
    make order QTY=3 EMAIL=you@example.com
+   make event PLATFORM=stripe EVENT=paid
    make inbox
    make down
 ────────────────────────────────────────────────────────────────────────

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -52,7 +50,7 @@ func sendEvent(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := sendSample(ctx, c, s, request, w, o)
+	answer, err := sendSample(ctx, c.machine, s, request, w, o)
 	if err != nil {
 		return err
 	}
@@ -85,7 +83,7 @@ func sendEvent(ctx context.Context, c *call) error {
 
 // sendSample sends a sample, while stand-ins of the platform's API answer what the function
 // asks for. They print what they are asked: that goes nowhere.
-func sendSample(ctx context.Context, c *call, s *shop.Shop, r shop.Request, w *sample.Webhook, o sample.Order) (shop.Answer, error) {
+func sendSample(ctx context.Context, m *machine.Machine, s *shop.Shop, r shop.Request, w *sample.Webhook, o sample.Order) (shop.Answer, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return shop.Answer{}, err
@@ -94,7 +92,7 @@ func sendSample(ctx context.Context, c *call, s *shop.Shop, r shop.Request, w *s
 	out := os.Stdout
 	os.Stdout = null
 	defer func() { os.Stdout = out }()
-	internet, err := standin.Open(ctx, c.machine)
+	internet, err := standin.Open(ctx, m)
 	if err != nil {
 		return shop.Answer{}, err
 	}
@@ -133,6 +131,9 @@ func chosen(c *call) (sample.Platform, *sample.Webhook, error) {
 func orderOf(c *call, p sample.Platform, w *sample.Webhook) (sample.Order, error) {
 	try := "make event PLATFORM=" + p.Name + " EVENT=" + w.Event
 	o := sample.Order{ID: c.setting("ORDER", ""), Product: c.setting("PRODUCT", ""), Test: c.setting("TEST", "") != ""}
+	if o.Test && p.TestBySample {
+		return o, &machine.Fault{Says: "A test order of the platform " + p.Name + " is a sample of its own.", Try: "make event PLATFORM=" + p.Name + " EVENT=paid_test"}
+	}
 	if text := c.setting("QUANTITY", ""); text != "" {
 		var err error
 		if o.Quantity, err = strconv.Atoi(text); err != nil || o.Quantity < 1 {
@@ -146,11 +147,7 @@ func orderOf(c *call, p sample.Platform, w *sample.Webhook) (sample.Order, error
 		}
 	}
 	if o.ID == "" {
-		n, err := rand.Int(rand.Reader, big.NewInt(900_000_000))
-		if err != nil {
-			return o, err
-		}
-		o.ID = p.ID(strconv.FormatInt(n.Int64()+100_000_000, 10), w.Test || o.Test)
+		o.ID = p.ID(sample.NewNumber(), w.Test || o.Test)
 	} else if err := p.CheckID(o.ID); err != nil {
 		return o, &machine.Fault{Says: "ORDER, of the platform " + p.Name + ", " + err.Error() + ".", Try: try}
 	}

@@ -7,12 +7,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io/fs"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,19 +24,21 @@ import (
 	"keypool/shared/order"
 )
 
-// stories says which samples tell the story of a platform's orders, beside paid.
+// stories says which samples tell the story of a platform's orders.
 var stories = map[string]struct {
 	paid     string // an order; empty: paid
-	returned string // gives back all of an order of two units, or one time after the other each
-	times    int    // how often it does
+	part     string // gives back one of two units; empty: the platform has none
+	returned string // gives back all of an order, or what is left of it
 	test     string // a test order; empty: paid, by the secret of the test mode
 	renewed  string // the order that renews one; empty: the platform has none
 }{
-	"standard": {returned: "refunded", times: 1, test: "paid_test"},
-	"noventiq": {returned: "returned", times: 1, renewed: "paid_renewal"},
-	"stripe":   {returned: "refunded_all", times: 1, test: "paid_test", renewed: "renewed"},
-	"paddle":   {paid: "subscribed", returned: "refunded_all", times: 1, test: "paid_test", renewed: "renewed"},
-	"generic":  {returned: "refunded", times: 1, test: "paid_test"},
+	"standard":    {part: "refunded_line", returned: "refunded", test: "paid_test"},
+	"noventiq":    {returned: "returned", renewed: "paid_renewal"},
+	"stripe":      {part: "refunded_part", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
+	"shopify":     {part: "refunded_part", returned: "cancelled", test: "paid_test"},
+	"woocommerce": {part: "refunded_part", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
+	"paddle":      {paid: "subscribed", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
+	"generic":     {returned: "refunded", test: "paid_test"},
 }
 
 // vendors sign a sample as the platform's own library does, where it has one that signs.
@@ -125,9 +125,11 @@ func tellPlatform(t *testing.T, p sample.Platform) {
 		renewals = 1
 	}
 
-	for range story.times {
-		account.send(account.sample(story.returned, bought))
+	if story.part != "" {
+		account.send(account.sample(story.part, bought))
+		account.stands(paid, order.Fulfilled, 1)
 	}
+	account.send(account.sample(story.returned, bought))
 	account.stands(paid, order.Returned, 0)
 	account.send(paid)
 	account.stands(paid, order.Returned, 0)
@@ -184,12 +186,8 @@ func (a platformAccount) order(event string, quantity int) sample.Order {
 		}
 		test = w.Test
 	}
-	n, err := rand.Int(rand.Reader, big.NewInt(900_000_000))
-	if err != nil {
-		a.t.Fatal(err)
-	}
 	return sample.Order{
-		ID: a.platform.ID(strconv.FormatInt(n.Int64()+100_000_000, 10), test), Product: a.product, Quantity: quantity, Email: newAddress(),
+		ID: a.platform.ID(sample.NewNumber(), test), Product: a.product, Quantity: quantity, Email: newAddress(),
 		PaidAt: a.since.Truncate(time.Second).Add(time.Second), Test: event == "",
 	}
 }

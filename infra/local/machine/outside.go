@@ -22,7 +22,7 @@ const (
 
 // outsideHosts are the hosts that functions call and stand-ins answer for.
 var outsideHosts = []string{
-	"api.stripe.com", "api.paddle.com", "sandbox-api.paddle.com", "*.myshopify.com", "woocommerce.example.com",
+	"api.stripe.com", "api.paddle.com", "sandbox-api.paddle.com", "*.myshopify.com", "shop.example.com",
 }
 
 // Outside returns the address at which a stand-in of platforms' APIs is to listen, as a

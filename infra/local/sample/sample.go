@@ -9,16 +9,19 @@ package sample
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/big"
 	"net/http"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +53,8 @@ type Platform struct {
 	// BySecret says that test orders are signed by a secret of their own, which the
 	// account marks as test.
 	BySecret bool
+	// TestBySample says that a test order is a sample of its own, and no other becomes one.
+	TestBySample bool
 
 	// ID forms the number of a new order from a random number of nine digits.
 	ID func(random string, test bool) string
@@ -83,7 +88,7 @@ var adapters = all.Adapters
 
 // platforms are all platforms that an account can be of, in the order in which they are
 // listed.
-var platforms = slices.DeleteFunc([]Platform{standard, noventiq, stripe, paddle, generic}, func(p Platform) bool { return adapters[p.Name] == nil })
+var platforms = slices.DeleteFunc([]Platform{standard, noventiq, stripe, shopify, woocommerce, paddle, generic}, func(p Platform) bool { return adapters[p.Name] == nil })
 
 // Names returns the names of the platforms.
 func Names() []string {
@@ -101,6 +106,15 @@ func Of(name string) (Platform, bool) {
 		return Platform{}, false
 	}
 	return platforms[i], true
+}
+
+// NewNumber returns a random number of nine digits, for Platform.ID.
+func NewNumber() string {
+	n, err := rand.Int(rand.Reader, big.NewInt(900_000_000))
+	if err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return strconv.FormatInt(n.Int64()+100_000_000, 10)
 }
 
 // fileName is the name of an event in the folder events/: of good_noventiq_paid.json,

@@ -29,7 +29,9 @@ var standard = Platform{
 		v := values{}
 		v.put(o.ID, "/data/order")
 		v.put(o.Email, "/data/customer/email")
-		v.put(o.Quantity, "/data/lines/0/quantity")
+		if member(body, "/type") == "order.paid" { // a refund of a line is of one unit
+			v.put(o.Quantity, "/data/lines/0/quantity")
+		}
 		v.put(o.Test, "/data/test")
 		v.putProduct(body, o.Product, "/data/lines/0/product")
 		if paidAt := member(body, "/data/paid_at"); paidAt != "today" { // which nobody can read, on purpose

@@ -16,6 +16,7 @@ type APIs struct {
 	hosts  map[string]http.Handler
 	stripe *Stripe
 	paddle *Paddle
+	woo    *WooCommerce
 }
 
 // Take makes the platform's API know what a sample is about, before it is sent.
@@ -39,6 +40,12 @@ func (a *APIs) Take(w *sample.Webhook, o sample.Order) error {
 			a.serve(PaddleSandboxHost, a.paddle)
 		}
 		return a.paddle.Take(w, o)
+	case "woocommerce":
+		if a.woo == nil {
+			a.woo = &WooCommerce{}
+			a.serve(WooCommerceHost, a.woo)
+		}
+		return a.woo.Take(w, o)
 	}
 	return nil
 }
