@@ -89,7 +89,9 @@ func (n *Network) count() int {
 //	})
 //
 // P is the platform as in Run, with webhooks that tell of the same orders as the stand-in:
-// Paid is needed, and p.Adapter is not. Its Credentials are those of the live side.
+// Paid is needed, and p.Adapter is not. Its Credentials are those of the live side. A
+// stand-in that is asked for webhooks has an active one to
+// https://api.example.com/webhooks/acme/shop.
 func RunCatchup(t *testing.T, p Platform, open func(t testing.TB, n *Network) World) {
 	t.Helper()
 	for name, run := range map[string]func(*testing.T, func(...func(*catalog.Account)) *behind){

@@ -59,7 +59,7 @@ func (a api) get(ctx context.Context, path string, query url.Values, v any) erro
 	var mend *outbound.Error
 	switch {
 	case errors.As(err, &mend):
-		return &platform.SetupError{Field: "credentials." + credentialOf(a.test), Problem: "does not serve: " + mend.Error()}
+		return &refusedError{mend.Status, &platform.SetupError{Field: "credentials." + credentialOf(a.test), Problem: "does not serve: " + mend.Error()}}
 	case err != nil:
 		return err
 	}
@@ -69,6 +69,16 @@ func (a api) get(ctx context.Context, path string, query url.Values, v any) erro
 	}
 	return nil
 }
+
+// refusedError is a *platform.SetupError of a call that was refused.
+type refusedError struct {
+	status int
+	mend   *platform.SetupError
+}
+
+func (e *refusedError) Error() string { return e.mend.Error() }
+
+func (e *refusedError) Unwrap() error { return e.mend }
 
 // page is a page of a list.
 type page[T any] struct {

@@ -59,6 +59,18 @@ const (
 	typeDisputeClosed  = "charge.dispute.closed"
 )
 
+// decoders decode the events that are acted on, by their types.
+var decoders = map[string]func(*reading, context.Context) ([]platform.Event, error){
+	typeSession:        (*reading).session,
+	typeDelayedSession: (*reading).session,
+	typeInvoice:        (*reading).invoice,
+	typeCharge:         (*reading).charge,
+	typeRefund:         (*reading).refund,
+	typeRefundFailed:   (*reading).refund,
+	typeDispute:        (*reading).dispute,
+	typeDisputeClosed:  (*reading).dispute,
+}
+
 // Decode implements platform.Adapter. What the body lacks is read from Stripe's API.
 func (a Adapter) Decode(ctx context.Context, r platform.Request, account platform.Account) ([]platform.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeForCalls)
@@ -67,16 +79,7 @@ func (a Adapter) Decode(ctx context.Context, r platform.Request, account platfor
 	if err := read(r.Body, &in.kind); err != nil {
 		return nil, err
 	}
-	decode, known := map[string]func(*reading, context.Context) ([]platform.Event, error){
-		typeSession:        (*reading).session,
-		typeDelayedSession: (*reading).session,
-		typeInvoice:        (*reading).invoice,
-		typeCharge:         (*reading).charge,
-		typeRefund:         (*reading).refund,
-		typeRefundFailed:   (*reading).refund,
-		typeDispute:        (*reading).dispute,
-		typeDisputeClosed:  (*reading).dispute,
-	}[in.Type]
+	decode, known := decoders[in.Type]
 	switch {
 	case in.Object == "" || in.Type == "":
 		return nil, &platform.FieldError{Field: "type", Problem: "is not there as Stripe documents it: it says what happened"}

@@ -27,8 +27,9 @@
 //     of step 1.
 //
 //  3. In Stripe: Developers, API keys, Create restricted key. Set to Read, and nothing else:
-//     Checkout Sessions, Products, Prices, Invoices, Charges and Refunds. A secret key
-//     (sk_…) is refused here: it may do anything.
+//     Checkout Sessions, Products, Prices, Invoices, Charges and Refunds; Events and Webhook
+//     Endpoints for what is asked every 15 minutes (see below). A secret key (sk_…) is
+//     refused here: it may do anything.
 //
 //  4. Give both here: the destination's signing secret (whsec_…) and the key. Those of the
 //     sandbox stand beside the live ones, the secret marked as test:
@@ -89,6 +90,23 @@
 // A call that fails for now, or that the key does not allow, makes the answer 503: nothing
 // is stored, and Stripe sends the event again, for three days. What the key lacks is told
 // by mail.
+//
+// # What is asked every 15 minutes
+//
+// A webhook may be lost, and Stripe sends nothing again for the time in which a destination
+// was switched off. So Stripe's list of events is read every 15 minutes, with Events: Read:
+// the same events as above, from the time of the last one that was found. An order whose
+// webhook never came is delivered then, with its refunds and disputes taken into account.
+// Stripe lists events for 30 days: a longer outage is not made up, and of orders that are
+// older than that none is found when delivers_from is set to an earlier time.
+//
+// Live orders and those of the sandbox are read each with its own key. A sandbox's key that
+// does not serve is told, and holds up no live order; test orders that are sold meanwhile
+// are delivered by their webhooks alone.
+//
+// With Webhook Endpoints: Read, Stripe is also asked whether the destination is enabled and
+// sends all events of step 2 but refund.updated; you are told once a day if it is not. A
+// key without that permission is as good: then nobody asks.
 //
 // # The signature
 //

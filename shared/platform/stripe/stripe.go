@@ -17,7 +17,8 @@ import (
 // Name is the platform's name.
 const Name = "stripe"
 
-// Adapter implements platform.Adapter, Configurer, SecretForm, Fetcher and Guided.
+// Adapter implements platform.Adapter, Configurer, SecretForm, Fetcher, Lister, Prober and
+// Guided.
 type Adapter struct {
 	// API calls Stripe's API.
 	API *outbound.Client

@@ -106,6 +106,8 @@ type world struct {
 	payments []object
 	charges  []object
 	refunds  []object
+	events   []object
+	points   []object // webhook endpoints
 
 	fails map[string]int // statuses by path
 	calls []string       // paths with queries
@@ -240,6 +242,15 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 			}
 		}
 		w.page(out, r, newestFirst(found))
+	case path == "/v1/events":
+		since, _ := strconv.ParseInt(query.Get("created[gte]"), 10, 64)
+		found := slices.DeleteFunc(of(w.events), func(o object) bool {
+			return int64(o["created"].(int)) < since || !slices.Contains(query["types[]"], o["type"].(string))
+		})
+		slices.SortStableFunc(found, func(a, b object) int { return a["created"].(int) - b["created"].(int) })
+		w.page(out, r, newestFirst(found))
+	case path == "/v1/webhook_endpoints":
+		w.page(out, r, of(w.points))
 	case path == "/v1/refunds":
 		w.page(out, r, newestFirst(where(w.refunds, "charge", "charge")))
 	case strings.HasPrefix(path, "/v1/prices/"):

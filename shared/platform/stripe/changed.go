@@ -1,0 +1,372 @@
+package stripe
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"keypool/shared/platform"
+)
+
+// The types of events by which an order was paid, and by which it was given back or is in
+// dispute.
+var (
+	paidTypes  = []string{typeSession, typeDelayedSession, typeInvoice}
+	givenTypes = []string{typeCharge, typeRefund, typeRefundFailed, typeDispute, typeDisputeClosed}
+)
+
+// Changed implements platform.Lister. Stripe lists its events for 30 days, as it sent them:
+// each is decoded like a webhook. The sides are listed together, by time.
+func (a Adapter) Changed(ctx context.Context, account platform.Account, since time.Time) iter.Seq2[platform.Purchase, error] {
+	return func(yield func(platform.Purchase, error) bool) {
+		settings, err := parseSettings(account.Settings)
+		if err != nil {
+			yield(platform.Purchase{}, &platform.SetupError{Field: "settings", Problem: "are not those of a Stripe account: " + err.Error()})
+			return
+		}
+		var sides []*pulled
+		for _, test := range []bool{false, true} {
+			if _, ok := account.Credentials[credentialOf(test)]; !ok {
+				continue
+			}
+			l := listing{api: a.apiOf(account, test), settings: settings, from: account.DeliversFrom, since: since}
+			side := &pulled{test: test}
+			side.pull, side.stop = iter.Pull2(l.purchases(ctx))
+			defer side.stop()
+			side.next()
+			sides = append(sides, side)
+		}
+		merge(sides, yield)
+	}
+}
+
+// pulled is what one side lists, one purchase ahead.
+type pulled struct {
+	test bool
+	pull func() (platform.Purchase, error, bool)
+	stop func()
+
+	purchase platform.Purchase
+	err      error
+	more     bool
+}
+
+func (p *pulled) next() { p.purchase, p.err, p.more = p.pull() }
+
+// merge yields the purchases of both sides by their times. An error of the live side ends
+// it; one of the sandbox is told last.
+func merge(sides []*pulled, yield func(platform.Purchase, error) bool) {
+	var last error
+	for {
+		var earliest *pulled
+		for _, side := range sides {
+			switch {
+			case !side.more:
+			case side.err != nil && !side.test:
+				yield(platform.Purchase{}, side.err)
+				return
+			case side.err != nil:
+				last, side.more = side.err, false
+			case earliest == nil || side.purchase.ChangedAt.Before(earliest.purchase.ChangedAt):
+				earliest = side
+			}
+		}
+		if earliest == nil {
+			break
+		}
+		if !yield(earliest.purchase, nil) {
+			return
+		}
+		earliest.next()
+	}
+	if last != nil {
+		yield(platform.Purchase{}, last)
+	}
+}
+
+// listing lists the purchases of one side of an account.
+type listing struct {
+	api      api
+	settings settings
+	from     time.Time // the account delivers
+	since    time.Time
+}
+
+// purchases yields what changed, the earliest first. What was given back is read first, all
+// of it, so that no order is yielded without its refunds.
+func (l listing) purchases(ctx context.Context) iter.Seq2[platform.Purchase, error] {
+	return func(yield func(platform.Purchase, error) bool) {
+		pending, err := l.given(ctx)
+		if err != nil {
+			yield(platform.Purchase{}, err)
+			return
+		}
+		// before yields what was given back until then of orders that were paid before since.
+		before := func(until time.Time) bool {
+			for len(pending) > 0 && !pending[0].ChangedAt.After(until) {
+				if !yield(pending[0], nil) {
+					return false
+				}
+				pending = pending[1:]
+			}
+			return true
+		}
+		for event, err := range l.events(ctx, paidTypes) {
+			if err != nil {
+				yield(platform.Purchase{}, err)
+				return
+			}
+			decoded, err := l.decode(ctx, event)
+			if err != nil {
+				yield(platform.Purchase{}, err)
+				return
+			}
+			for _, d := range decoded {
+				paid, ok := d.(platform.Paid)
+				if !ok {
+					continue
+				}
+				p := platform.Purchase{ChangedAt: at(event.Created), Paid: &paid}
+				if i := slices.IndexFunc(pending, func(g platform.Purchase) bool { return orderGiven(g) == paid.Order }); i >= 0 {
+					p.Returned, p.Disputed = pending[i].Returned, pending[i].Disputed
+					pending = slices.Delete(pending, i, i+1)
+				}
+				if !before(p.ChangedAt) || !yield(p, nil) {
+					return
+				}
+			}
+		}
+		before(time.Unix(maxSeconds, 0))
+	}
+}
+
+// orderGiven returns the order of a purchase that holds only what was given back.
+func orderGiven(p platform.Purchase) string {
+	for _, r := range p.Returned {
+		return r.Order
+	}
+	for _, d := range p.Disputed {
+		return d.Order
+	}
+	return ""
+}
+
+// given returns what was given back and disputed, by order, the earliest first. The refunds
+// of a charge are read once, whatever number of events tells of them.
+func (l listing) given(ctx context.Context) ([]platform.Purchase, error) {
+	var all []platform.Purchase
+	byOrder, read := map[string]int{}, map[string]bool{}
+	for event, err := range l.events(ctx, givenTypes) {
+		if err != nil {
+			return nil, err
+		}
+		if charge := event.charge(); charge != "" {
+			if read[charge] {
+				continue
+			}
+			read[charge] = true
+		}
+		decoded, err := l.decode(ctx, event)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range decoded {
+			p := platform.Purchase{ChangedAt: at(event.Created)}
+			switch d := d.(type) {
+			case platform.Returned:
+				p.Returned = []platform.Returned{d}
+			case platform.Disputed:
+				p.Disputed = []platform.Disputed{d}
+			default:
+				continue
+			}
+			order := orderGiven(p)
+			i, ok := byOrder[order]
+			if !ok {
+				byOrder[order] = len(all)
+				all = append(all, p)
+				continue
+			}
+			all[i].Returned, all[i].Disputed = append(all[i].Returned, p.Returned...), append(all[i].Disputed, p.Disputed...)
+		}
+	}
+	return all, nil
+}
+
+// listed is an event of Stripe's list.
+type listed struct {
+	ID      string
+	Created int64
+	Type    string
+	body    jsontext.Value
+}
+
+func (e listed) name() string { return e.ID }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (e *listed) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	body, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	e.body = slices.Clone(body)
+	var members struct {
+		ID      string `json:"id"`
+		Created int64  `json:"created"`
+		Type    string `json:"type"`
+	}
+	err = read(e.body, &members)
+	e.ID, e.Created, e.Type = members.ID, members.Created, members.Type
+	return err
+}
+
+// charge returns the charge whose refunds an event tells of, "" if it is about none.
+func (e listed) charge() string {
+	var event event[struct {
+		ID     string `json:"id"`
+		Charge id     `json:"charge"`
+	}]
+	switch {
+	case e.Type == typeDispute || e.Type == typeDisputeClosed || read(e.body, &event) != nil:
+		return ""
+	case e.Type == typeCharge:
+		return event.Data.Object.ID
+	}
+	return string(event.Data.Object.Charge)
+}
+
+// decode decodes an event as a webhook is. One that can never be taken is passed over: its
+// webhook was refused for the same reason, and the merchant was told.
+func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error) {
+	in := reading{body: e.body, api: l.api, settings: l.settings, from: l.from}
+	if err := read(e.body, &in.kind); err != nil {
+		return nil, nil
+	}
+	if err := read(e.body, &in.envelope); err != nil {
+		return nil, nil
+	}
+	decode, known := decoders[in.Type]
+	if !known || in.Account != "" {
+		return nil, nil
+	}
+	if in.Livemode == l.api.test {
+		return nil, errOther
+	}
+	events, err := decode(&in, ctx)
+	var field *platform.FieldError
+	if errors.As(err, &field) {
+		return nil, nil
+	}
+	return events, err
+}
+
+const (
+	// eventsAtOnce are read in one call: one takes some ten kilobytes.
+	eventsAtOnce = "50"
+	// eventsKept bounds the events that are held: Stripe lists the newest first.
+	eventsKept = 2000
+)
+
+// events yields the events of some types since then, the oldest first.
+func (l listing) events(ctx context.Context, types []string) iter.Seq2[listed, error] {
+	return func(yield func(listed, error) bool) {
+		since := l.since.Unix()
+		for {
+			found, all, err := l.oldest(ctx, types, since)
+			if err != nil {
+				yield(listed{}, err)
+				return
+			}
+			for _, event := range found {
+				if !yield(event, nil) {
+					return
+				}
+			}
+			if all {
+				return
+			}
+			since = max(found[len(found)-1].Created, since+1)
+		}
+	}
+}
+
+// oldest returns the oldest events since then, and whether those are all.
+func (l listing) oldest(ctx context.Context, types []string, since int64) (found []listed, all bool, err error) {
+	query := url.Values{"types[]": types, "created[gte]": {strconv.FormatInt(max(since, 0), 10)}, "limit": {eventsAtOnce}}
+	all = true
+	for {
+		var next page[listed]
+		if err := l.api.get(ctx, "/v1/events", query, &next); err != nil {
+			return nil, false, err
+		}
+		found = append(found, next.Data...)
+		if len(next.Data) == 0 || !next.HasMore {
+			break
+		}
+		query.Set("starting_after", next.Data[len(next.Data)-1].ID)
+		if more := len(found) - eventsKept; more > 0 {
+			found, all = slices.Clone(found[more:]), false
+		}
+	}
+	slices.Reverse(found)
+	slices.SortStableFunc(found, func(a, b listed) int { return int(a.Created - b.Created) })
+	return found, all, nil
+}
+
+// endpoint is a webhook endpoint.
+type endpoint struct {
+	ID       string   `json:"id"`
+	URL      shown    `json:"url"`
+	Status   shown    `json:"status"`
+	Livemode bool     `json:"livemode"`
+	Events   []string `json:"enabled_events"`
+}
+
+func (e endpoint) name() string { return e.ID }
+
+// needed are the types of events without which an order, or what became of it, is missed.
+// A refund that changes is told by its charge as well.
+var needed = []string{typeSession, typeDelayedSession, typeInvoice, typeCharge, typeRefundFailed, typeDispute, typeDisputeClosed}
+
+// Probe implements platform.Prober: of the live side, unless there is a key of the sandbox
+// alone. A key that may not read endpoints is as good as another.
+func (a Adapter) Probe(ctx context.Context, account platform.Account, address string) (platform.WebhookStatus, error) {
+	_, live := account.Credentials[liveKey]
+	side := a.apiOf(account, !live)
+	all, err := list[endpoint](ctx, side, "/v1/webhook_endpoints", url.Values{})
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused) && refused.status == http.StatusForbidden:
+		return platform.WebhookUnknown, nil
+	case err != nil:
+		return platform.WebhookUnknown, err
+	}
+	status := platform.WebhookMissing
+	for _, e := range all {
+		switch {
+		case !sameAddress(string(e.URL), address) || e.Livemode == side.test || !e.sends():
+		case e.Status == "enabled":
+			return platform.WebhookActive, nil
+		default:
+			status = platform.WebhookInactive
+		}
+	}
+	return status, nil
+}
+
+func (e endpoint) sends() bool {
+	return slices.Contains(e.Events, "*") || !slices.ContainsFunc(needed, func(kind string) bool { return !slices.Contains(e.Events, kind) })
+}
+
+// sameAddress compares addresses, with or without a slash at the end.
+func sameAddress(a, b string) bool {
+	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
+}
