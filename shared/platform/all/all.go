@@ -6,6 +6,7 @@ import (
 	"keypool/shared/platform/generic"
 	"keypool/shared/platform/noventiq"
 	"keypool/shared/platform/paddle"
+	"keypool/shared/platform/shopify"
 	"keypool/shared/platform/standard"
 	"keypool/shared/platform/stripe"
 )
@@ -16,5 +17,6 @@ var Adapters = map[string]platform.Adapter{
 	platform.Standard: standard.Adapter{},
 	noventiq.Name:     noventiq.Adapter{},
 	paddle.Name:       paddle.New(),
+	shopify.Name:      shopify.New(),
 	stripe.Name:       stripe.New(),
 }

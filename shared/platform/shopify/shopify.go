@@ -1,0 +1,123 @@
+package shopify
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"keypool/shared/outbound"
+	"keypool/shared/platform"
+)
+
+// Name is the platform's name.
+const Name = "shopify"
+
+// Adapter implements platform.Adapter, Configurer, ShopNamer, SecretForm, Fetcher, Lister,
+// Subscriber and Guided.
+type Adapter struct {
+	API  *outbound.Client // calls the API of the account's shop
+	Now  func() time.Time
+	Wait func(ctx context.Context, d time.Duration) error // until the shop takes calls again
+
+	tokens *tokens
+}
+
+// New returns the adapter that calls shops by the network.
+func New() Adapter { return Through(outbound.New()) }
+
+// Through returns the adapter that calls shops by a client.
+func Through(client *outbound.Client) Adapter {
+	return Adapter{API: client, Now: time.Now, Wait: sleep, tokens: &tokens{}}
+}
+
+// sleep waits, unless there is no time for it.
+func sleep(ctx context.Context, d time.Duration) error {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < d {
+		return context.DeadlineExceeded
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// The headers of a webhook. Only the body is signed.
+const (
+	signatureHeader = "X-Shopify-Hmac-Sha256"
+	topicHeader     = "X-Shopify-Topic"
+	shopHeader      = "X-Shopify-Shop-Domain"
+	testHeader      = "X-Shopify-Test"
+)
+
+// HasSignature implements platform.Adapter.
+func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
+
+// Sign returns the signature of a body, as the header holds it.
+func Sign(key, body []byte) string { return base64.StdEncoding.EncodeToString(digest(key, body)) }
+
+func digest(key, body []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(body)
+	return mac.Sum(nil)
+}
+
+// Verify implements platform.Adapter. Shopify signs no time: a webhook is good for ever.
+func (Adapter) Verify(r platform.Request, a platform.Account, _ time.Time) (platform.Signed, error) {
+	given, err := base64.StdEncoding.DecodeString(r.Header.Get(signatureHeader))
+	wellFormed := err == nil && len(given) == sha256.Size
+	secret, fits := signer(given, r.Body, a.Secrets)
+	switch {
+	case wellFormed && fits:
+		return platform.Signed{Secret: secret}, nil
+	case wellFormed:
+		return platform.Signed{}, platform.ErrSecret
+	}
+	return platform.Signed{}, platform.ErrSignature
+}
+
+// signer returns the index of the secret that signed a body, false if none did. The body
+// is hashed once for each secret, and once where there is none: the time it takes does not
+// tell whether the account exists.
+func signer(given, body []byte, secrets []platform.SigningSecret) (int, bool) {
+	if len(secrets) == 0 {
+		digest(make([]byte, sha256.Size), body)
+	}
+	found, fits := 0, false
+	for i, secret := range secrets {
+		key := secret.Secret.Reveal()
+		if len(key) == 0 {
+			continue // anybody signs by it
+		}
+		if hmac.Equal(given, digest(key, body)) && !fits {
+			found, fits = i, true
+		}
+	}
+	return found, fits
+}
+
+// ParseSecret implements platform.SecretForm. The key is the text itself: an app's client
+// secret (shpss_…, or hexadecimal), or the secret of the shop's own webhooks.
+func (Adapter) ParseSecret(text string) ([]byte, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case strings.HasPrefix(text, "shpat_"):
+		return nil, errors.New("is an access token, which signs nothing: copy the app's client secret, or the secret below the list of webhooks in Settings, Notifications")
+	case len(text) < 16, len(text) > 128, strings.ContainsFunc(text, isNotOfTokens):
+		return nil, errors.New("is no signing secret of Shopify: copy the one below the list of webhooks in Settings, Notifications; or an app's client secret from the Dev Dashboard, Settings")
+	}
+	return []byte(text), nil
+}
+
+// isNotOfTokens says whether a character is in no secret, token or id of Shopify's.
+func isNotOfTokens(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+}

@@ -1,0 +1,433 @@
+package shopify_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"keypool/infra/proof/apitest"
+	"keypool/shared/platform"
+	"keypool/shared/platform/shopify"
+)
+
+// The account of the examples in events/shopify_*.json.
+const (
+	shop       = "acme.myshopify.com"
+	appSecret  = "shpss_of_the_examples_0123456789"
+	handSecret = "of_the_examples_by_hand_0123456789abcdef"
+	appID      = "0123456789abcdef0123456789abcdef"
+	address    = "https://keypool.example.com/webhooks/acme/shopify"
+)
+
+var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+
+// account returns the account as function webhook hands it to Decode. More are further
+// settings.
+func account(more ...string) platform.Account {
+	settings := `{"shop":"` + shop + `"`
+	for _, setting := range more {
+		settings += "," + setting
+	}
+	return platform.Account{
+		Merchant: "acme", Name: "shopify", Platform: "shopify", Origin: shop, Settings: json.RawMessage(settings + "}"),
+		Secrets: []platform.SigningSecret{
+			{Name: "app", Secret: platform.Conceal([]byte(appSecret))},
+			{Name: "notifications", Secret: platform.Conceal([]byte(handSecret))},
+		},
+	}
+}
+
+// withApp gives an account the credentials of the merchant's app.
+func withApp(a platform.Account) platform.Account {
+	a.Credentials = map[string]platform.Secret{"client_id": platform.Conceal([]byte(appID)), "client_secret": platform.Conceal([]byte(appSecret))}
+	return a
+}
+
+// webhook returns the webhook of events/<name>.json.
+func webhook(t testing.TB, name string) platform.Request {
+	t.Helper()
+	raw, err := os.ReadFile("../../../events/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var event events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(raw, &event); err != nil {
+		t.Fatal(err)
+	}
+	r := platform.Request{Header: http.Header{}, Body: []byte(event.Body)}
+	for name, value := range event.Headers {
+		r.Header.Set(name, value)
+	}
+	return r
+}
+
+// changed returns the webhook of a file with another body: old texts are replaced by new.
+func changed(t testing.TB, name string, oldnew ...string) platform.Request {
+	t.Helper()
+	r := webhook(t, name)
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(string(r.Body), oldnew[i]) {
+			t.Fatalf("%s holds no %s", name, oldnew[i])
+		}
+	}
+	r.Body = []byte(strings.NewReplacer(oldnew...).Replace(string(r.Body)))
+	return r
+}
+
+// object is an object of the Admin API.
+type object map[string]any
+
+// and returns the object with other members.
+func (o object) and(members object) object {
+	o = maps.Clone(o)
+	maps.Copy(o, members)
+	return o
+}
+
+// world is a stand-in of a shop's Admin API: it holds every query against the documented
+// part of the schema (testdata/admin.graphql), which is of our own writing, and answers it
+// with these objects, as far as the query names their members.
+type world struct {
+	testing.TB
+	mu       sync.Mutex
+	orders   []object
+	webhooks []object
+	refuses  map[string]bool // topics of which the app may have no webhook
+
+	status  int      // of every answer, if not 0
+	fails   string   // the code of every query's error
+	denied  []string // members that the app may not read
+	token   string   // that is valid now
+	grants  int      // tokens given
+	lasts   int      // seconds that a token is good for
+	points  float64  // left, of the calls' points
+	queries []string // what was asked: "order", "orders"
+	costs   []int    // of each query, at most
+}
+
+// open returns a world with the order of the examples.
+func open(t testing.TB) (*world, shopify.Adapter) {
+	w := &world{TB: t, token: "shpat_first", lasts: 86399, points: 2000, refuses: map[string]bool{}}
+	w.orders = []object{order("5501234567890", now, line("14001234567890", 2))}
+	a := shopify.Through(apitest.Serve(t, w))
+	a.Now = func() time.Time { return now }
+	return w, a
+}
+
+func gid(kind, id string) string { return "gid://shopify/" + kind + "/" + id }
+
+func money(amount string) object {
+	return object{"shopMoney": object{"amount": amount, "currencyCode": "EUR"}, "presentmentMoney": object{"amount": amount, "currencyCode": "GBP"}}
+}
+
+func order(id string, updated time.Time, lines ...object) object {
+	return object{
+		"id": gid("Order", id), "name": "#1001", "test": false, "displayFinancialStatus": "PAID", "paymentGatewayNames": []string{"shopify_payments"},
+		"createdAt": "2026-01-02T15:03:00Z", "processedAt": "2026-01-02T15:03:00Z", "updatedAt": updated.Format(time.RFC3339), "cancelledAt": nil,
+		"currencyCode": "EUR", "presentmentCurrencyCode": "GBP", "customerLocale": "en-GB", "email": "ada@example.com", "phone": nil,
+		"customer": object{"firstName": "Ada", "lastName": "Byron", "defaultEmailAddress": object{"emailAddress": "ada@example.com"}, "defaultPhoneNumber": nil},
+		"billingAddress": object{
+			"firstName": "Ada", "lastName": "Byron", "company": "Analytical Engines", "address1": "12 St James's Square", "address2": nil, "city": "London", "zip": "SW1Y 4LE",
+			"countryCodeV2": "GB", "phone": "+44 20 7946 0000",
+		},
+		"customAttributes": []object{{"key": "license_for", "value": "Augusta King"}},
+		"transactions":     []object{transaction("SALE", "SUCCESS", "119.98")}, "lineItems": lines, "refunds": []object{}, "disputes": []object{},
+		"risk": object{"recommendation": "ACCEPT", "assessments": []object{{"riskLevel": "LOW"}}},
+	}
+}
+
+func line(id string, quantity int) object {
+	return object{
+		"id": gid("LineItem", id), "quantity": quantity, "currentQuantity": quantity, "sku": "GAME-DLX", "name": "The Game - Deluxe", "title": "The Game",
+		"requiresShipping": false, "isGiftCard": false, "variant": object{"id": gid("ProductVariant", "44001234567890")}, "product": object{"id": gid("Product", "8001234567890")},
+		"originalUnitPriceSet": money("59.99"), "customAttributes": []object{},
+	}
+}
+
+func transaction(kind, status, amount string) object {
+	return object{"id": gid("OrderTransaction", "77"), "kind": kind, "status": status, "test": false, "processedAt": "2026-01-02T15:04:00Z", "amountSet": money(amount)}
+}
+
+// refund returns a refund of units of a line.
+func refund(id string, of object, quantity int, transactions ...object) object {
+	r := object{"id": gid("Refund", id), "createdAt": "2026-01-03T09:00:00Z", "refundLineItems": []object{}, "transactions": transactions}
+	if of != nil {
+		r["refundLineItems"] = []object{{"quantity": quantity, "lineItem": of}}
+	}
+	return r
+}
+
+// ServeHTTP implements http.Handler.
+func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	if r.Host != shop || r.Method != http.MethodPost {
+		w.Errorf("called is %s %s", r.Method, r.Host)
+	}
+	out.Header().Set("Content-Type", "application/json")
+	switch {
+	case w.status != 0:
+		out.WriteHeader(w.status)
+		fmt.Fprint(out, `{"errors":"[API] Invalid API key or access token (unrecognized login or wrong password)"}`)
+	case r.URL.Path == "/admin/oauth/access_token":
+		w.grant(out, r, string(body))
+	case r.URL.Path != "/admin/api/2026-07/graphql.json":
+		w.Errorf("called is %s", r.URL.Path)
+	case r.Header.Get("X-Shopify-Access-Token") != w.token:
+		w.queries = append(w.queries, "refused")
+		out.WriteHeader(http.StatusUnauthorized)
+	default:
+		w.ask(out, body)
+	}
+}
+
+func (w *world) grant(out http.ResponseWriter, r *http.Request, form string) {
+	if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || form != "client_id="+appID+"&client_secret="+appSecret+"&grant_type=client_credentials" {
+		out.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.grants++
+	json.NewEncoder(out).Encode(object{"access_token": w.token, "scope": "read_orders", "expires_in": w.lasts})
+}
+
+// schema is the documented part of the API.
+var schema = sync.OnceValue(func() *ast.Schema {
+	text, err := os.ReadFile("testdata/admin.graphql")
+	if err != nil {
+		panic(err)
+	}
+	return gqlparser.MustLoadSchema(&ast.Source{Name: "admin.graphql", Input: string(text)})
+})
+
+// ask answers a query.
+func (w *world) ask(out http.ResponseWriter, body []byte) {
+	var asked struct {
+		Query     string
+		Variables map[string]any
+	}
+	if err := json.Unmarshal(body, &asked); err != nil {
+		w.Errorf("asked is %s", body)
+		return
+	}
+	query, errs := gqlparser.LoadQuery(schema(), asked.Query)
+	if errs != nil {
+		w.Errorf("the query is not as documented: %v", errs)
+		return
+	}
+	op := query.Operations[0]
+	variables, err := validator.VariableValues(schema(), op, asked.Variables)
+	if err != nil {
+		w.Errorf("the variables are not as documented: %v", err)
+		return
+	}
+	e := execution{w: w, variables: variables}
+	cost := e.cost(op.SelectionSet)
+	w.costs = append(w.costs, cost)
+	if cost > 1000 {
+		w.Errorf("the query costs %d points, and one may cost 1000", cost)
+	}
+	w.queries = append(w.queries, op.SelectionSet[0].(*ast.Field).Name)
+	if w.fails != "" || w.points < float64(cost) {
+		code := w.fails
+		if code == "" {
+			code = "THROTTLED"
+		}
+		json.NewEncoder(out).Encode(object{"errors": []object{{"message": "Throttled", "extensions": object{"code": code}}}})
+		return
+	}
+	found := e.fields(op.SelectionSet, w.root(op, &e))
+	w.points -= float64(e.nodes)
+	answer := object{"data": found, "extensions": object{"cost": object{
+		"requestedQueryCost": cost, "actualQueryCost": e.nodes, "throttleStatus": object{"maximumAvailable": 2000.0, "currentlyAvailable": w.points, "restoreRate": 100.0},
+	}}}
+	if e.errors != nil {
+		answer["errors"] = e.errors
+	}
+	json.NewEncoder(out).Encode(answer)
+}
+
+// root returns what the query's first members are.
+func (w *world) root(op *ast.OperationDefinition, e *execution) object {
+	root := object{}
+	for _, selection := range op.SelectionSet {
+		field := selection.(*ast.Field)
+		id, _ := e.argument(field, "id").(string)
+		switch field.Name {
+		case "order":
+			root["order"] = find(w.orders, id)
+		case "refund":
+			for _, o := range w.orders {
+				if r := find(o["refunds"].([]object), id); r != nil {
+					root["refund"] = r
+				}
+			}
+		case "orders":
+			root["orders"] = w.since(e.argument(field, "query"), e.argument(field, "sortKey"))
+		case "webhookSubscriptions":
+			root["webhookSubscriptions"] = w.webhooks
+		case "webhookSubscriptionCreate":
+			root["webhookSubscriptionCreate"] = w.create(e.argument(field, "topic").(string), e.argument(field, "webhookSubscription").(map[string]any))
+		}
+	}
+	return root
+}
+
+func find(all []object, id string) any {
+	i := slices.IndexFunc(all, func(o object) bool { return o["id"] == id })
+	if i < 0 {
+		return nil
+	}
+	return all[i]
+}
+
+// since returns the orders that a search by updated_at finds, the earliest change first.
+func (w *world) since(query, sortKey any) []object {
+	text, ok := strings.CutPrefix(fmt.Sprint(query), "updated_at:>='")
+	from, err := time.Parse(time.RFC3339, strings.TrimSuffix(text, "'"))
+	if !ok || err != nil || sortKey != "UPDATED_AT" {
+		w.Errorf("searched is %v by %v", query, sortKey)
+	}
+	found := slices.DeleteFunc(slices.Clone(w.orders), func(o object) bool { return updated(o).Before(from) })
+	slices.SortStableFunc(found, func(a, b object) int { return updated(a).Compare(updated(b)) })
+	return found
+}
+
+func updated(o object) time.Time {
+	at, _ := time.Parse(time.RFC3339, o["updatedAt"].(string))
+	return at
+}
+
+func (w *world) create(topic string, input map[string]any) object {
+	if w.refuses[topic] {
+		return object{"webhookSubscription": nil, "userErrors": []object{{"field": []string{"topic"}, "message": "You cannot create a webhook subscription with the specified topic"}}}
+	}
+	made := object{"id": gid("WebhookSubscription", strconv.Itoa(len(w.webhooks)+1)), "topic": topic, "uri": input["uri"], "format": input["format"]}
+	w.webhooks = append(w.webhooks, made)
+	return object{"webhookSubscription": made, "userErrors": []object{}}
+}
+
+// execution answers one query.
+type execution struct {
+	w         *world
+	variables map[string]any
+	nodes     int
+	errors    []object
+}
+
+func (e *execution) argument(f *ast.Field, name string) any {
+	argument := f.Arguments.ForName(name)
+	if argument == nil {
+		return nil
+	}
+	value, err := argument.Value.Value(e.variables)
+	if err != nil {
+		e.w.Errorf("%s of %s: %v", name, f.Name, err)
+	}
+	return value
+}
+
+func (e *execution) first(f *ast.Field) int {
+	n, _ := strconv.Atoi(fmt.Sprint(e.argument(f, "first")))
+	return n
+}
+
+// flat returns the members that a selection names, those of its fragments too.
+func flat(set ast.SelectionSet) []*ast.Field {
+	var fields []*ast.Field
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			fields = append(fields, selection)
+		case *ast.FragmentSpread:
+			fields = append(fields, flat(selection.Definition.SelectionSet)...)
+		case *ast.InlineFragment:
+			fields = append(fields, flat(selection.SelectionSet)...)
+		}
+	}
+	return fields
+}
+
+// cost returns what a selection costs at most, by shopify.dev's rules: an object 1, a list
+// as many of them as are asked for.
+func (e *execution) cost(set ast.SelectionSet) int {
+	total := 0
+	for _, f := range flat(set) {
+		if len(f.SelectionSet) == 0 {
+			continue
+		}
+		if strings.HasSuffix(f.Definition.Type.Name(), "Connection") {
+			for _, part := range flat(f.SelectionSet) {
+				if part.Name == "nodes" {
+					total += e.first(f) * (1 + e.cost(part.SelectionSet))
+				} else {
+					total++
+				}
+			}
+			continue
+		}
+		total += max(e.first(f), 1) * (1 + e.cost(f.SelectionSet))
+	}
+	return total
+}
+
+func (e *execution) fields(set ast.SelectionSet, of object) object {
+	e.nodes++
+	found := object{}
+	for _, f := range flat(set) {
+		value := of[f.Name]
+		if slices.Contains(e.w.denied, f.Name) {
+			e.errors = append(e.errors, object{"message": "Access denied for " + f.Name + " field.", "path": []string{f.Name}, "extensions": object{"code": "ACCESS_DENIED"}})
+			value = nil
+		}
+		switch value := value.(type) {
+		case object:
+			found[f.Alias] = e.fields(f.SelectionSet, value)
+		case []object:
+			if strings.HasSuffix(f.Definition.Type.Name(), "Connection") {
+				found[f.Alias] = e.fields(f.SelectionSet, e.page(f, value))
+				continue
+			}
+			if n := e.first(f); n > 0 {
+				value = value[:min(n, len(value))]
+			}
+			list := []object{}
+			for _, one := range value {
+				list = append(list, e.fields(f.SelectionSet, one))
+			}
+			found[f.Alias] = list
+		default:
+			found[f.Alias] = value
+		}
+	}
+	return found
+}
+
+// page returns a page of a list. A cursor is the place after which it goes on.
+func (e *execution) page(f *ast.Field, all []object) object {
+	after, _ := e.argument(f, "after").(string)
+	begin, _ := strconv.Atoi(after)
+	n := e.first(f)
+	if n < 1 || n > 250 {
+		e.w.Errorf("asked for %d of %s", n, f.Name)
+	}
+	end := min(begin+n, len(all))
+	return object{
+		"nodes":    all[begin:end],
+		"pageInfo": object{"hasNextPage": end < len(all), "hasPreviousPage": begin > 0, "startCursor": after, "endCursor": strconv.Itoa(end)},
+	}
+}
