@@ -31,6 +31,7 @@ func (s *storm) recover(ctx context.Context) {
 				s.report(ctx, p)
 			}
 		}
+		s.settleActs(ctx)
 		_, err := s.sweeper.Sweep(ctx, s.clock.now().Add(time.Hour))
 		s.noError(err)
 		s.noError(s.checker.Check(ctx))
@@ -181,36 +182,72 @@ func (s *storm) auditKeys(books dynamotest.Books) {
 	for upload, n := range stored {
 		s.t.Errorf("%d keys name upload %s, which has no record", n, upload)
 	}
-	if sum := books.Available + books.Claimed + books.Withdrawn; sum != books.Keys || len(there) != books.Keys {
-		s.t.Errorf("%d keys: %d available, %d claimed, %d withdrawn", books.Keys, books.Available, books.Claimed, books.Withdrawn)
+	if sum := books.Available + books.Claimed + books.Revoked + books.Kept + books.Withdrawn; sum != books.Keys || len(there) != books.Keys {
+		s.t.Errorf("%d keys: %d available, %d claimed, %d revoked, %d kept, %d withdrawn", books.Keys, books.Available, books.Claimed, books.Revoked, books.Kept, books.Withdrawn)
 	}
 }
 
 // auditLines checks that each paid order has one line, that the line has its keys or
-// waits for them, and that it holds the keys of every answer.
+// waits for them, less those of units that were given back, and that it holds the keys of
+// every answer, or gave them back.
 func (s *storm) auditLines(books dynamotest.Books, filled bool) {
 	if len(books.Lines) != len(s.ledger.orders) {
 		s.t.Errorf("%d lines were paid and %d are stored", len(s.ledger.orders), len(books.Lines))
 	}
+	gaveBack := s.gaveBack()
 	for _, p := range s.ledger.orders {
 		line, ok := books.Lines[string(p.line.ID)]
 		if !ok {
 			s.t.Errorf("order %s is lost", p.line.Order)
 			continue
 		}
-		if line.Wanted != p.wanted || line.Allocated > p.wanted || filled && line.Allocated != p.wanted {
-			s.t.Errorf("order %s paid for %d keys: its line wants %d and holds %d", p.line.Order, p.wanted, line.Wanted, line.Allocated)
+		due := s.due(p, s.paidAfter(p))
+		if line.All != (due == 0) {
+			s.t.Errorf("order %s is due %d keys, and is given back: %v", p.line.Order, due, line.All)
+		}
+		if line.All && line.Wanted == 0 && line.Allocated == 0 {
+			continue // given back before a pool fed its product
+		}
+		if line.Wanted != p.wanted || line.Wanted-line.Returned != due || line.Allocated > due || filled && line.Allocated != due {
+			s.t.Errorf("order %s paid for %d keys and is due %d after refunds %v, a return: %v, disputes %v: its line wants %d, of which %d were returned, and holds %d",
+				p.line.Order, p.wanted, due, p.refunds, p.returned, p.disputed, line.Wanted, line.Returned, line.Allocated)
+		}
+		if line.OnHold {
+			s.t.Errorf("order %s is on hold, though its disputes have ended and it was released", p.line.Order)
 		}
 		var held []string
 		for _, key := range line.Keys {
 			held = append(held, key.Text)
 		}
 		for _, answer := range p.answers {
-			if slices.ContainsFunc(answer, func(key string) bool { return !slices.Contains(held, key) }) {
-				s.t.Errorf("order %s was answered with keys that its line does not hold", p.line.Order)
+			for _, key := range answer {
+				// A key that a refund restocked is for sale, or another line's by now.
+				if !slices.Contains(held, key) && gaveBack[key] != string(p.line.ID) && !p.restocks {
+					s.t.Errorf("order %s was answered with a key that its line does not hold and did not give back", p.line.Order)
+				}
 			}
 		}
 	}
+}
+
+// gaveBack returns the line of each key that a line gave back, and that is not for sale
+// again, by the key's text.
+func (s *storm) gaveBack() map[string]string {
+	lines := map[string]string{}
+	for _, item := range dynamotest.Items(s.t, s.tables.Keys, "") {
+		text := item["text"].(string)
+		if state := item["state"]; state == "revoked" || state == "kept" {
+			lines[text] = item["line"].(string)
+		}
+	}
+	return lines
+}
+
+// paidAfter returns the returns that came before the line was paid, as it says.
+func (s *storm) paidAfter(p *paid) []string {
+	line, _, err := s.direct.Fulfillment(context.Background(), p.line.ID)
+	s.noError(err)
+	return line.PaidAfter
 }
 
 // auditMails checks that SES accepted no mail of a number twice, and that a line's
@@ -223,6 +260,12 @@ func (s *storm) auditMails(books dynamotest.Books) {
 	}
 	taken := map[numbered]bool{}
 	mailed, confirmed := map[string]int{}, map[string]int{} // of lines, with keys
+	gaveBack, changed, again := s.gaveBack(), map[string]bool{}, map[string]int{}
+	shownBy := map[string]map[string]bool{} // the keys that a line's mails show
+	for _, p := range s.ledger.orders {
+		again[string(p.line.ID)] = p.again
+		changed[string(p.line.ID)] = p.again > 0 || len(p.refunds) > 0 || p.returned || p.disputed[2]
+	}
 	for _, l := range s.ses.accepted {
 		name := numbered{l.Item, l.number}
 		if taken[name] {
@@ -233,26 +276,47 @@ func (s *storm) auditMails(books dynamotest.Books) {
 			continue
 		}
 		line := books.Lines[l.ID]
-		var held []string
-		for _, key := range line.Keys {
-			held = append(held, key.Text)
+		shown := map[string]bool{}
+		for _, key := range l.keys {
+			shown[key] = true
+			if shownBy[l.ID] == nil {
+				shownBy[l.ID] = map[string]bool{}
+			}
+			shownBy[l.ID][key] = true
 		}
-		slices.Sort(held)
-		slices.Sort(l.keys)
-		if !slices.Equal(held, l.keys) {
-			s.t.Errorf("mail %d of order %s held %d keys, its line holds %d, and they are not the same", l.number, line.Order, len(l.keys), len(held))
+		held := 0
+		for _, key := range line.Keys {
+			if shown[key.Text] {
+				held++
+				delete(shown, key.Text)
+			}
+		}
+		// A key that was mailed is its line's for ever, also after it was given back.
+		for key := range shown {
+			if gaveBack[key] != l.ID {
+				s.t.Errorf("mail %d of order %s shows a key that its line neither holds nor gave back, or that is for sale again", l.number, line.Order)
+			}
+		}
+		if !changed[l.ID] && (held != len(line.Keys) || len(shown) > 0) {
+			s.t.Errorf("mail %d of order %s held %d keys, its line holds %d, and they are not the same", l.number, line.Order, len(l.keys), len(line.Keys))
 		}
 		if mailed[l.ID]++; !l.answerLost {
 			confirmed[l.ID]++
 		}
 	}
 	for id, line := range books.Lines {
+		due := line.Wanted - line.Returned
+		for _, key := range line.Keys {
+			if line.Allocated == due && mailed[id] > 0 && line.Mail != "failed" && !shownBy[id][key.Text] {
+				s.t.Errorf("order %s holds a key that was never mailed: %q", line.Order, line.Mail)
+			}
+		}
 		switch n := mailed[id]; {
-		case confirmed[id] > 1:
+		case confirmed[id] > 1+again[id]:
 			s.t.Errorf("order %s was mailed %d times, and the answers to %d mails arrived", line.Order, n, confirmed[id])
-		case line.Allocated < line.Wanted && n > 0:
+		case line.Allocated < due && n > 0:
 			s.t.Errorf("order %s waits and was mailed keys", line.Order)
-		case line.Allocated == line.Wanted && n == 0 && line.Mail != "failed":
+		case due > 0 && line.Allocated == due && n == 0 && line.Mail != "failed":
 			s.t.Errorf("order %s has its keys and was never mailed: %q", line.Order, line.Mail)
 		case n > 1:
 			s.tally.add("lines mailed again", 1)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,6 +95,100 @@ func TestClaim_killedBetweenItsTransactions(t *testing.T) {
 		t.Errorf("%d keys are left, want 10; %v", live.Available, err)
 	}
 	addResult(t, "webhook after the first transaction of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
+}
+
+// TestReturn_killedBetweenItsTransactions kills webhook when the first transaction of a
+// return of 250 keys is done and no caller knows it, and again after the next, which its
+// repeat made. The last repeats come three times at once.
+func TestReturn_killedBetweenItsTransactions(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(260), 260)
+	o := m.order(250)
+	m.fulfilled(o)
+	m.mailSent(o)
+	for range 2 {
+		g := hold(t, "TransactWriteItems", o.Email, 0)
+		var cut sync.WaitGroup
+		cut.Go(func() {
+			if err := m.send(refunded(o.ID, "R1")); err == nil {
+				t.Error("a function that was killed has answered")
+			}
+		})
+		g.kill("Webhook")
+		cut.Wait()
+		if state := m.line(o).State; state != "returned" {
+			t.Errorf("the order is %s after the first transaction", state)
+		}
+	}
+	var repeats sync.WaitGroup
+	for range 3 {
+		repeats.Go(func() { m.answered(refunded(o.ID, "R1")) })
+	}
+	repeats.Wait()
+	anHourLater(t)
+	audit(t)
+	if line := m.line(o); line.State != "returned" || line.Allocated != 0 {
+		t.Errorf("the line is %s and holds %d keys", line.State, line.Allocated)
+	}
+	m.mailed(o, 1, 250)
+	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
+	if err != nil || live.Available != 10 || live.Revoked != 250 {
+		t.Errorf("%d keys are left and %d revoked, want 10 and 250; %v", live.Available, live.Revoked, err)
+	}
+	addResult(t, "webhook after the first transaction of a return of 250 keys, and after the second", "250 keys revoked, each once, 10 of 260 left, no second mail")
+}
+
+// TestReturn_killedAndNeverRepeated kills webhook as before, and the platform never
+// repeats: the sweep takes the keys.
+func TestReturn_killedAndNeverRepeated(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(260), 260)
+	o := m.order(250)
+	m.fulfilled(o)
+	m.mailSent(o)
+	g := hold(t, "TransactWriteItems", o.Email, 0)
+	var cut sync.WaitGroup
+	cut.Go(func() { _ = m.send(refunded(o.ID, "R1")) })
+	g.kill("Webhook")
+	cut.Wait()
+	anHourLater(t)
+	audit(t)
+	if line := m.line(o); line.State != "returned" || line.Allocated != 0 {
+		t.Errorf("the line is %s and holds %d keys", line.State, line.Allocated)
+	}
+	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
+	if err != nil || live.Available != 10 || live.Revoked != 250 {
+		t.Errorf("%d keys are left and %d revoked, want 10 and 250; %v", live.Available, live.Revoked, err)
+	}
+	addResult(t, "the same, and the platform never repeats its refund", "the sweep takes the keys: 250 revoked, each once")
+}
+
+// TestDispute_killedBeforeItsLines kills webhook when a dispute is stored and no line of
+// its order knows of it. Nothing is mailed meanwhile, the sweep holds the line, and the
+// mail leaves when the dispute is won.
+func TestDispute_killedBeforeItsLines(t *testing.T) {
+	m := newMerchant(t)
+	o := m.order(1)
+	if state := m.report(o); state != "waiting" {
+		t.Fatalf("an order without keys is %s", state)
+	}
+	g := hold(t, "PutItem", o.ID, 0)
+	var cut sync.WaitGroup
+	cut.Go(func() { _ = m.send(disputed(o.ID, "D1", "open")) })
+	g.kill("Webhook")
+	cut.Wait()
+	m.loaded(m.drop(3), 3)
+	anHourLater(t)
+	if line := m.line(o); line.State != "on_hold" || !slices.Equal(line.Holds, []string{"dispute:D1"}) {
+		t.Errorf("the line is %s, held for %v", line.State, line.Holds)
+	}
+	m.answered(disputed(o.ID, "D1", "won"))
+	m.fulfilled(o)
+	m.mailSent(o)
+	m.answered(disputed(o.ID, "D1", "open"))
+	audit(t)
+	m.mailed(o, 1, 1)
+	addResult(t, "webhook, when a dispute is stored and its order's line does not know of it", "the sweep holds the line; the dispute is won: 1 key, 1 mail")
 }
 
 // TestWebhook_twentyTimesAtOnce reports one order twenty times in parallel.

@@ -322,6 +322,51 @@ func (m *merchant) report(o shop.Order) string {
 	return state
 }
 
+// refunded is the event that a whole order was refunded.
+func refunded(number, refund string) []byte {
+	return fmt.Appendf(nil, `{"type":"order.refunded","data":{"order":%q,"refund":%q}}`, number, refund)
+}
+
+// disputed is the event that a dispute of an order has come to a state.
+func disputed(number, dispute, state string) []byte {
+	return fmt.Appendf(nil, `{"type":"order.disputed","data":{"order":%q,"dispute":%q,"state":%q}}`, number, dispute, state)
+}
+
+// send sends an event once, as the platform does.
+func (m *merchant) send(event []byte) error {
+	request, err := m.Sign(event, time.Now())
+	if err != nil {
+		return err
+	}
+	answer, err := world.shop.Do(m.t.Context(), request)
+	if err != nil {
+		return err
+	}
+	return answer.Refused()
+}
+
+// answered sends an event until it is answered.
+func (m *merchant) answered(event []byte) {
+	m.t.Helper()
+	err := shop.Await(m.t.Context(), timeout, "the answer to an event", func() (bool, error) {
+		err := m.send(event)
+		return err == nil, err
+	})
+	if err != nil {
+		m.t.Error(err)
+	}
+}
+
+// line returns the order's only line.
+func (m *merchant) line(o shop.Order) shop.OrderLine {
+	m.t.Helper()
+	lines, err := world.shop.OrderLines(m.t.Context(), m.token, o.ID)
+	if err != nil || len(lines) != 1 {
+		m.t.Fatalf("the order has %d lines: %v", len(lines), err)
+	}
+	return lines[0]
+}
+
 // fulfilled reports the order until it is fulfilled.
 func (m *merchant) fulfilled(o shop.Order) {
 	m.t.Helper()
