@@ -148,6 +148,13 @@ func (w *world) checkMails() {
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
 		now, went := l.lines[id], l.mails[outbox.LineItem(string(id))]
 		whole := now.wanted > 0 && now.missing() <= 0 && !now.returned() && !now.onHold
+		if now.ofParent {
+			if lends := l.lends(now); lends != nil && !now.returned() && !now.onHold && (went == nil || went.accepted["keys"] == 0 && !went.refused["keys"]) {
+				l.problem("%s renews %s, whose keys were not mailed to it; its mail is %q", l.name(id), l.name(lends.id), now.mail)
+			}
+			l.w.count("renewal with the keys of its parent")
+			continue
+		}
 		switch {
 		case whole && (went == nil || went.accepted["keys"] == 0 && !went.refused["keys"]):
 			l.problem("%s has its keys and no mail went out; its mail is %q", l.name(id), now.mail)

@@ -78,6 +78,9 @@ type line struct {
 	id                                   order.LineID
 	version, wanted, held, returnedCount int
 	onHold                               bool
+	ofParent                             bool   // it delivers the keys of its parent
+	parent                               string // the order that its order renews
+	past                                 []moment
 	holds                                []string
 	expected                             bool // not paid yet
 	returnedUnits                        int
@@ -118,7 +121,7 @@ func (l *line) missing() int { return l.wanted - l.returnedCount - l.held }
 func (l *line) surplus() int { return max(0, -l.missing()) }
 
 func (l *line) waits() bool {
-	return !l.onHold && !l.expected && !l.returned() && (l.wanted == 0 || l.missing() > 0)
+	return !l.onHold && !l.expected && !l.returned() && !l.ofParent && (l.wanted == 0 || l.missing() > 0)
 }
 
 // place is a line's place in a queue.
@@ -385,6 +388,11 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	there.holds = textsIn(after, "holds")
 	there.onHold = len(there.holds) > 0
 	_, there.expected = after["expected"]
+	_, there.ofParent = after["keysOfParent"]
+	there.parent = ""
+	if parent := str(after, "parent"); parent != "" {
+		there.parent = orderIDOf(pool.Side(str(after, "side")), parent)
+	}
 	there.returnedUnits = num(after, "returnedUnits")
 	_, there.returnedAll = after["returnedAll"]
 	there.keysBack, there.replaced = str(after, "keysBack"), textsIn(after, "replaced")
@@ -482,6 +490,10 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	}
 	if before.version != now.version {
 		l.checkReasons(id, before)
+	}
+	now.past = append(now.past, moment{time.Now(), now.keys, now.mayLend()})
+	if now.ofParent && (now.held > 0 || now.wanted > 0) {
+		l.problem("%s delivers the keys of its parent, and holds %d of its own and is due %d", l.name(id), now.held, now.wanted)
 	}
 	lost := 0
 	for _, k := range slices.Sorted(maps.Keys(before.keys)) {

@@ -131,6 +131,10 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 			l.problem("mail %d of %s shows key %s, which is available again", number, l.subject(item), text)
 		}
 	}
+	if there := l.lines[order.LineID(item.ID)]; kind == "keys" && there != nil && there.ofParent {
+		keys = slices.Compact(slices.Sorted(slices.Values(keyForm.FindAllString(m.Text, -1))))
+		l.checkLent(there, taken.at, keys)
+	}
 	parts := []string{m.Subject + "\n" + m.Text, m.HTML}
 	for _, a := range m.Attached {
 		parts = append(parts, string(a.Content))

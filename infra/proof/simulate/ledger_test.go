@@ -1233,3 +1233,69 @@ func TestLinear_callsWithoutAnAnswer(t *testing.T) {
 		}
 	})
 }
+
+// renews is line B, which delivers the keys of line A's order.
+func renews(version int) write {
+	w := without(with(lineItem(idB, version, 0), "parent", "1", "quantity", 1), "pool")
+	w.set["keysOfParent"] = &types.AttributeValueMemberBOOL{Value: true}
+	return w
+}
+
+// lend mails keys to line B, which renews line A.
+func (b *fixture) lend(texts string) {
+	b.lease(idB, 1)
+	b.ledger.noteAccepted(noProcess, outbox.LineItem(string(idB)), 1, mail.Message{Text: texts, HTML: texts})
+}
+
+func (b *fixture) lease(id order.LineID, number int) {
+	time.Sleep(time.Millisecond)
+	b.ledger.noteLease(outbox.LineItem(string(id)), number, "keys")
+}
+
+func TestLedger_noticesWhatARenewalMustNotGet(t *testing.T) {
+	for name, test := range map[string]struct {
+		happens func(b *fixture)
+		problem string // "" if all is well
+	}{
+		"the keys of its parent":                 {func(b *fixture) { b.sellKey(); b.mail(1, textOf("k")); b.lend(textOf("k")) }, ""},
+		"a key of its parent that no mailer had": {func(b *fixture) { b.sellKey(); b.lend(textOf("k")) }, "whose own mailer never had any"},
+		"another key":                            {func(b *fixture) { b.sellKey(); b.mail(1, textOf("k")); b.lend(textOf("l")) }, "which its parent did not have to give"},
+		"none":                                   {func(b *fixture) { b.sellKey(); b.mail(1, textOf("k")); b.lend("your key") }, "which its parent did not have to give"},
+		"the key of a parent on hold": {func(b *fixture) {
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.write("x", with(lineItem(idA, 2, 1, "k"), "holds", []string{"by hand"}), reason(idA, "held", ""))
+			b.lend(textOf("k"))
+		}, "which its parent did not have to give"},
+		"the key of a parent whose order is in dispute": {func(b *fixture) {
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.write("x", whole(1, "disputes", attributes("d", "open")))
+			b.lend(textOf("k"))
+		}, "whose order is in dispute (d)"},
+		"a key that was set aside before": {func(b *fixture) {
+			b.write("ingest", keyItem("l", "available", ""))
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1, "l"), "replaced", []string{"nova#live#k"}), reason(idA, "replaced", ""))
+			b.lend(textOf("k"))
+		}, "which its parent did not have to give"},
+		"keys of its own": {func(b *fixture) {
+			b.write("ingest", keyItem("m", "available", ""))
+			b.write("x", keyItem("m", "claimed", string(idB)), with(renews(2), "keys", [][2]string{{"nova#live#m", textOf("m")}}, "allocated", 1, "wanted", 1, "pool", "elden"))
+		}, "delivers the keys of its parent, and holds 1 of its own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newFixture()
+				b.write("claim", renews(1))
+				b.ledger.lines[idB].parent = idA.OrderHalf() // as if A's order had the number 1
+				test.happens(b)
+				all := strings.Join(b.ledger.problems, "\n")
+				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
+					t.Errorf("the ledger says %q, want %q", all, test.problem)
+				}
+			})
+		})
+	}
+}

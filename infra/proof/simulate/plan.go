@@ -101,9 +101,10 @@ var (
 		"pass":   {Pool: "ring", ReturnedKeys: order.Keep, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3}},
 		"dlc":    {Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"late":   {Pool: latePools[0], Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"club":   {Pool: "elden", Renewal: catalog.ParentKey, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"abroad": {PoolsByCurrency: map[string]string{"USD": "ring"}, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 	}
-	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad"}
+	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad", "club", "club"}
 )
 
 // keysFor returns the number of keys of a line, by the rules above, which never change.
@@ -228,8 +229,10 @@ func (m *planner) action() action {
 		return p
 	}
 	switch roll := m.rng.IntN(100); {
-	case roll < 62:
+	case roll < 56:
 		return m.order()
+	case roll < 62:
+		return m.renewal()
 	case roll < 66:
 		return m.repeat()
 	case roll < 80:
@@ -417,6 +420,29 @@ func (m *planner) order() payOrder {
 	}
 	m.orders = append(m.orders, p)
 	return p
+}
+
+// renewal is an order that renews an earlier one, one that is paid later, or one that
+// never is; mostly of a product that delivers the keys of the order it renews.
+func (m *planner) renewal() action {
+	renewed := payOrder{order: fmt.Sprint(len(m.orders) + 1 + m.rng.IntN(4)), lines: []paidLine{{"1", "club", 1}}}
+	if clubs := slices.DeleteFunc(slices.Clone(m.orders), func(p payOrder) bool { return !p.sells("club") }); len(clubs) > 0 && !m.oneIn(5) {
+		renewed = clubs[m.rng.IntN(len(clubs))]
+	} else if len(m.orders) > 0 && m.oneIn(2) {
+		renewed = m.orders[m.rng.IntN(len(m.orders))]
+	}
+	p := m.order()
+	p.parent, p.side = renewed.order, renewed.side
+	if p.side == "" {
+		p.side = pool.Live
+	}
+	p.lines = []paidLine{renewed.lines[m.rng.IntN(len(renewed.lines))]}
+	m.orders[len(m.orders)-1] = p
+	return p
+}
+
+func (p payOrder) sells(product string) bool {
+	return slices.ContainsFunc(p.lines, func(l paidLine) bool { return l.product == product })
 }
 
 // repeat reports an earlier order again, with the same content or another.

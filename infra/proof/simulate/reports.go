@@ -55,6 +55,7 @@ func (apart) AddCalls(context.Context, string, string, catalog.Calls) error { re
 // payOrder reports an order as paid, several times if a platform repeats the call.
 type payOrder struct {
 	order    string
+	parent   string // the order that it renews
 	side     pool.Side
 	lines    []paidLine
 	currency string
@@ -71,7 +72,7 @@ type paidLine struct {
 }
 
 // unitPrices are what a unit costs, in cents of any currency.
-var unitPrices = map[string]int{"game": 1000, "pack": 2500, "pass": 4000, "dlc": 500, "late": 1000, "abroad": 700}
+var unitPrices = map[string]int{"game": 1000, "pack": 2500, "pass": 4000, "dlc": 500, "late": 1000, "abroad": 700, "club": 1200}
 
 // price is what a line costs, in cents.
 func (l paidLine) price() int { return unitPrices[l.product] * l.quantity }
@@ -88,6 +89,9 @@ func (p payOrder) String() string {
 	if p.side == pool.Test {
 		says += ", as a test"
 	}
+	if p.parent != "" {
+		says += ", as a renewal of order " + p.parent
+	}
 	if p.serial > 0 {
 		says += ", repeated"
 	}
@@ -102,7 +106,7 @@ func (p payOrder) String() string {
 
 func (p payOrder) event() platform.Paid {
 	paid := platform.Paid{
-		Order: p.order, Test: p.side == pool.Test, Currency: p.currency,
+		Order: p.order, Parent: p.parent, Test: p.side == pool.Test, Currency: p.currency,
 		Customer: order.Customer{Name: "Ada", Email: "ada@customers.example"},
 	}
 	for _, line := range p.lines {

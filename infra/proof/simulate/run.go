@@ -89,7 +89,8 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 	say := func(format string, args ...any) { left = append(left, fmt.Sprintf(format, args...)) }
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
 		now := l.lines[id]
-		if now.mail == "due" || now.mail == "sending" {
+		// A renewal waits as long as its parent has no keys for it.
+		if (now.mail == "due" || now.mail == "sending") && !(now.ofParent && l.lends(now) == nil) {
 			say("a mail of %s is %s", l.name(id), now.mail)
 		}
 		if now.waits() && now.wanted == 0 && l.catalog.hasPool(now.product, now.currency) {

@@ -123,6 +123,8 @@ var mustHappen = []struct {
 	{"keys left with a line that gave them back", 1e6},
 	{"keys taken back by a further change", 1e6},
 	{"line held while its keys are taken back", 5e6},
+	{"renewal with the keys of its parent", 1e5},
+	{"keys of a parent mailed to its renewal", 1e6},
 	{"process died", 1e5},
 	{"process died after twenty calls or more", 1e5},
 	{"message lost", 1e5},
