@@ -49,6 +49,7 @@ func TestAdjustment_refunds(t *testing.T) {
 	all := returned(2)
 	all.All = true
 	decodes(t, a, webhook(t, "paddle_refunded_all"), account(""), all)
+	decodes(t, a, changed(t, "paddle_refunded_all", `"type":"full","amount"`, `"type":"partial","amount"`), account(""), all)
 	decodes(t, a, webhook(t, "paddle_refunded_line"), account(""), units(returned(3), 0))
 	if len(w.calls) != 0 {
 		t.Errorf("they take the calls %v", w.calls)

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/time/rate"
-
 	"keypool/shared/outbound"
 	"keypool/shared/platform"
 )
@@ -26,8 +24,7 @@ var (
 // api is Paddle's API, as an account may call it on one side.
 type api struct {
 	client *outbound.Client
-	pace   *rate.Limiter // nil: calls do not wait
-	key    string        // empty: the account has none
+	key    string // empty: the account has none
 	test   bool
 }
 
@@ -54,6 +51,11 @@ func (a api) host() outbound.Host {
 	return liveHost
 }
 
+// forbiddenError is the *platform.SetupError of a call for which the key has no permission.
+type forbiddenError struct{ error }
+
+func (e *forbiddenError) Unwrap() error { return e.error }
+
 // setupError is a mistake in the account's key for the side.
 func (a api) setupError(problem string) error {
 	return &platform.SetupError{Field: "credentials." + credentialOf(a.test), Problem: problem}
@@ -69,11 +71,6 @@ func (a api) get(ctx context.Context, path string, query url.Values) (node, erro
 	if a.key == "" {
 		return node{}, a.missingKey()
 	}
-	if a.pace != nil {
-		if err := a.pace.Wait(ctx); err != nil {
-			return node{}, fmt.Errorf("the time is up before %s may be called again: %w", a.host(), platform.ErrTryAgain)
-		}
-	}
 	answer, err := a.client.Do(ctx, outbound.Call{
 		Host: a.host(), Path: path, Query: query,
 		Header: http.Header{"Authorization": {"Bearer " + a.key}, "Paddle-Version": {apiVersion}},
@@ -84,6 +81,8 @@ func (a api) get(ctx context.Context, path string, query url.Values) (node, erro
 		return node{}, err // larger than what is read
 	case errors.As(err, &mend) && mend.Status == http.StatusNotFound:
 		return node{}, a.setupError("does not serve: " + a.host().String() + " knows nothing of what the webhook is about. The key is of another Paddle account than the webhook, or the secret that signed is marked as the other side's, or the webhook was simulated: set the destination's usage to Platform")
+	case errors.As(err, &mend) && mend.Status == http.StatusForbidden:
+		return node{}, &forbiddenError{a.setupError("does not serve: " + mend.Error())}
 	case errors.As(err, &mend):
 		return node{}, a.setupError("does not serve: " + mend.Error())
 	case err != nil:
@@ -141,10 +140,14 @@ func (a api) list(ctx context.Context, path string, query url.Values, most int, 
 	return fmt.Errorf("%s has more than %d pages of one list: %w", a.host(), most, platform.ErrTryAgain)
 }
 
+// pagesOfList bounds the pages of a list that is read whole. A page may hold one entity alone:
+// see list.
+const pagesOfList = 60
+
 // all reads the whole of a short list.
 func (a api) all(ctx context.Context, path string, query url.Values) ([]node, error) {
 	var all []node
-	err := a.list(ctx, path, query, outbound.MaxPages, func(page []node) (bool, error) {
+	err := a.list(ctx, path, query, pagesOfList, func(page []node) (bool, error) {
 		all = append(all, page...)
 		return true, nil
 	})

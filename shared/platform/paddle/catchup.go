@@ -3,6 +3,7 @@ package paddle
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"net/url"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/outbound"
 	"keypool/shared/platform"
 )
 
@@ -28,6 +30,7 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			yield(platform.Purchase{}, err)
 			return
 		}
+		ctx := a.paced(ctx)
 		var all []*changes
 		for _, s := range shops {
 			for _, list := range []iter.Seq2[platform.Purchase, error]{s.changedTransactions(ctx, since), s.changedAdjustments(ctx, since)} {
@@ -40,6 +43,14 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 	}
 }
 
+// paced returns a context whose calls keep to the adapter's pace.
+func (a Adapter) paced(ctx context.Context) context.Context {
+	if a.Pace == nil {
+		return ctx
+	}
+	return outbound.Limited(ctx, a.Pace)
+}
+
 // shopsOf returns the sides of an account whose API can be called: those that have a key.
 func (a Adapter) shopsOf(account platform.Account) ([]shop, error) {
 	var shops []shop
@@ -48,7 +59,6 @@ func (a Adapter) shopsOf(account platform.Account) ([]shop, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.pace = a.Pace
 		if s.key != "" {
 			shops = append(shops, s)
 		}
@@ -294,14 +304,15 @@ func (s shop) adjusted(ctx context.Context, changes []change) ([]platform.Purcha
 	return all, nil
 }
 
-// Probe implements platform.Prober, of the live side if the account has its key.
+// Probe implements platform.Prober, of the live side if the account has its key. A key without
+// the permission to ask is one that does all else.
 func (a Adapter) Probe(ctx context.Context, account platform.Account, address string) (platform.WebhookStatus, error) {
 	shops, err := a.shopsOf(account)
 	if err != nil {
-		return "", err
+		return platform.WebhookUnknown, err
 	}
 	status := platform.WebhookMissing
-	err = shops[0].list(ctx, "/notification-settings", url.Values{"per_page": {"200"}}, pagesOfRun, func(page []node) (bool, error) {
+	err = shops[0].list(a.paced(ctx), "/notification-settings", url.Values{"per_page": {"200"}}, pagesOfRun, func(page []node) (bool, error) {
 		for _, destination := range page {
 			switch {
 			case destination.text("/destination") != address || !isSubscribed(destination):
@@ -314,7 +325,14 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 		}
 		return true, nil
 	})
-	return status, err
+	var forbidden *forbiddenError
+	switch {
+	case errors.As(err, &forbidden):
+		return platform.WebhookUnknown, nil
+	case err != nil:
+		return platform.WebhookUnknown, err
+	}
+	return status, nil
 }
 
 // isSubscribed says whether a destination is sent the events that are needed, and not only

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/time/rate"
 
+	"keypool/infra/proof/apitest"
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/paddle"
 )
@@ -350,16 +352,56 @@ func TestChanged_pace(t *testing.T) {
 	decodes(t, a, webhook(t, "paddle_paid"), account(""), paid()) // which does not wait
 }
 
+// Catch-up delivers what webhooks did not, and sells nothing twice.
+func TestCatchup(t *testing.T) {
+	t.Parallel()
+	platformtest.RunCatchup(t, platformtest.Platform{
+		Name: "paddle", Credentials: map[string]string{"live_key": liveKey},
+		Secrets:   [3]string{liveSecret, "pdl_ntfset_01second_secretOfTheAccount000000000002", "pdl_ntfset_01third_secretOfTheAccount000000000003"},
+		Signature: "paddle-signature", Sign: sign,
+		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
+			platformtest.Paid: func(o platformtest.Order) platformtest.Webhook {
+				return webhookOf("transaction.completed", o, transaction(o))
+			},
+		},
+	}, func(t testing.TB, n *platformtest.Network) platformtest.World {
+		w, a := open(t)
+		w.empty()
+		w.live.destinations = []object{destinationTo("https://api.example.com/webhooks/acme/shop")}
+		a.API = apitest.Serve(t, n.Before(w))
+		return platformtest.World{Adapter: a, Put: w.put}
+	})
+}
+
+// put shows an order of the run in the live account. A refund does not change its transaction:
+// only the adjustment is new.
+func (w *world) put(o platformtest.Order, changedAt time.Time, refunded bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	shown := transaction(o)
+	if refunded {
+		at := changedAt.Format(time.RFC3339Nano)
+		w.live.adjust("adjustment.updated", at, adjustment(o, "refund", "approved").and(object{"updated_at": at}))
+	} else {
+		shown["updated_at"] = changedAt.Format(time.RFC3339Nano)
+	}
+	w.live.transactions = slices.DeleteFunc(w.live.transactions, func(t object) bool { return t["id"] == shown["id"] })
+	w.live.transactions = append(w.live.transactions, shown)
+}
+
+// destinationTo is an active destination of all events that are needed.
+func destinationTo(address string) object {
+	events := []any{}
+	for _, name := range []string{"transaction.completed", "adjustment.created", "adjustment.updated", "customer.created"} {
+		events = append(events, object{"name": name})
+	}
+	return object{"id": id("ntfset", 1), "type": "url", "destination": address, "active": true, "traffic_source": "platform", "subscribed_events": events}
+}
+
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	const address = "https://api.example.com/webhooks/acme/paddle"
-	destination := func(more object) object {
-		events := []any{}
-		for _, name := range []string{"transaction.completed", "adjustment.created", "adjustment.updated", "customer.created"} {
-			events = append(events, object{"name": name})
-		}
-		return object{"id": id("ntfset", 1), "type": "url", "destination": address, "active": true, "traffic_source": "platform", "subscribed_events": events}.and(more)
-	}
+	destination := func(more object) object { return destinationTo(address).and(more) }
 	fewer := object{"subscribed_events": []any{object{"name": "transaction.completed"}, object{"name": "adjustment.created"}}}
 	for name, test := range map[string]struct {
 		destinations []object
@@ -386,7 +428,11 @@ func TestProbe(t *testing.T) {
 	}
 	w, a := open(t)
 	w.fails["/notification-settings"] = 403
+	if got, err := a.Probe(t.Context(), account(""), address); err != nil || got != platform.WebhookUnknown {
+		t.Errorf("without the permission: %q, %v", got, err)
+	}
 	var setup *platform.SetupError
+	w.fails["/notification-settings"] = 401
 	if _, err := a.Probe(t.Context(), account(""), address); !errors.As(err, &setup) {
 		t.Errorf("%v", err)
 	}

@@ -22,11 +22,6 @@ type sample struct {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	webhookOf := func(kind string, o platformtest.Order, data object) platformtest.Webhook {
-		return platformtest.Webhook{Body: []byte(encoded(object{
-			"event_id": id("evt", o.N), "event_type": kind, "occurred_at": o.PaidAt.Format(time.RFC3339Nano), "notification_id": id("ntf", o.N), "data": data,
-		}))}
-	}
 	adjusted := func(action, status, of string, items ...any) func(platformtest.Order) platformtest.Webhook {
 		return func(o platformtest.Order) platformtest.Webhook {
 			a := adjustment(o, action, status)
@@ -42,12 +37,7 @@ func TestConformance(t *testing.T) {
 		Credentials: map[string]string{"live_key": liveKey, "test_key": testKey},
 		Secrets:     [3]string{liveSecret, "pdl_ntfset_01second_secretOfTheAccount000000000002", "pdl_ntfset_01third_secretOfTheAccount000000000003"},
 		TestSecret:  testSecret,
-		Signature:   "paddle-signature",
-		Sign: func(key []byte, w platformtest.Webhook, at time.Time) platformtest.Webhook {
-			w.Header = http.Header{}
-			w.Header.Set("Paddle-Signature", paddle.Sign(key, at, w.Body))
-			return w
-		},
+		Signature:   "paddle-signature", Sign: sign,
 		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
 			platformtest.Paid: func(o platformtest.Order) platformtest.Webhook {
 				return webhookOf("transaction.completed", o, transaction(o))
@@ -76,6 +66,18 @@ func TestConformance(t *testing.T) {
 			},
 		},
 	})
+}
+
+func webhookOf(kind string, o platformtest.Order, data object) platformtest.Webhook {
+	return platformtest.Webhook{Body: []byte(encoded(object{
+		"event_id": id("evt", o.N), "event_type": kind, "occurred_at": o.PaidAt.Format(time.RFC3339Nano), "notification_id": id("ntf", o.N), "data": data,
+	}))}
+}
+
+func sign(key []byte, w platformtest.Webhook, at time.Time) platformtest.Webhook {
+	w.Header = http.Header{}
+	w.Header.Set("Paddle-Signature", paddle.Sign(key, at, w.Body))
+	return w
 }
 
 // transaction returns the order as Paddle has it.

@@ -28,8 +28,9 @@ type Adapter struct {
 	Pace *rate.Limiter
 }
 
-// Paddle takes 240 calls a minute from one address. Catch-up makes 60 at once and two a
-// second, which is 180 in its first minute at most: the others are for webhooks.
+// Paddle takes 240 calls a minute from one address, whichever account they are for. Catch-up
+// makes 60 at once and two a second, which is 180 in its first minute at most: the others are
+// for webhooks.
 const (
 	paceEvery = time.Second / 2
 	paceBurst = 60
