@@ -315,7 +315,7 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 	err = shops[0].list(a.paced(ctx), "/notification-settings", url.Values{"per_page": {"200"}}, pagesOfRun, func(page []node) (bool, error) {
 		for _, destination := range page {
 			switch {
-			case destination.text("/destination") != address || !isSubscribed(destination):
+			case !sameAddress(destination.text("/destination"), address) || !isSubscribed(destination):
 			case destination.at("/active").Kind == 't':
 				status = platform.WebhookActive
 				return false, nil
@@ -333,6 +333,11 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 		return platform.WebhookUnknown, err
 	}
 	return status, nil
+}
+
+// sameAddress compares addresses, with or without a slash at the end.
+func sameAddress(a, b string) bool {
+	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
 }
 
 // isSubscribed says whether a destination is sent the events that are needed, and not only

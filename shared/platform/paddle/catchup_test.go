@@ -407,14 +407,15 @@ func TestProbe(t *testing.T) {
 		destinations []object
 		want         platform.WebhookStatus
 	}{
-		"none":                {nil, platform.WebhookMissing},
-		"active":              {[]object{destination(nil)}, platform.WebhookActive},
-		"of all traffic":      {[]object{destination(object{"traffic_source": "all"})}, platform.WebhookActive},
-		"simulated only":      {[]object{destination(object{"traffic_source": "simulation"})}, platform.WebhookMissing},
-		"switched off":        {[]object{destination(object{"active": false})}, platform.WebhookInactive},
-		"one is switched off": {[]object{destination(object{"active": false}), destination(object{"id": id("ntfset", 2)})}, platform.WebhookActive},
-		"to another address":  {[]object{destination(object{"destination": address + "-2"})}, platform.WebhookMissing},
-		"of fewer events":     {[]object{destination(fewer)}, platform.WebhookMissing},
+		"none":                    {nil, platform.WebhookMissing},
+		"active":                  {[]object{destination(nil)}, platform.WebhookActive},
+		"with a slash at the end": {[]object{destination(object{"destination": address + "/"})}, platform.WebhookActive},
+		"of all traffic":          {[]object{destination(object{"traffic_source": "all"})}, platform.WebhookActive},
+		"simulated only":          {[]object{destination(object{"traffic_source": "simulation"})}, platform.WebhookMissing},
+		"switched off":            {[]object{destination(object{"active": false})}, platform.WebhookInactive},
+		"one is switched off":     {[]object{destination(object{"active": false}), destination(object{"id": id("ntfset", 2)})}, platform.WebhookActive},
+		"to another address":      {[]object{destination(object{"destination": address + "-2"})}, platform.WebhookMissing},
+		"of fewer events":         {[]object{destination(fewer)}, platform.WebhookMissing},
 	} {
 		w, a := open(t)
 		w.live.destinations = test.destinations

@@ -92,7 +92,8 @@
 // whose secret signed: api.paddle.com, or sandbox-api.paddle.com.
 //
 // Without a key, orders are delivered whose custom data hold the address: pass
-// customData: {email: …} to your checkout. Any other is answered 503, and told.
+// customData: {email: …} to your checkout. Any other is answered 503, and told. Nothing tells
+// a simulated event from a true one then: leave the usage type at Platform.
 //
 // # The signature
 //
