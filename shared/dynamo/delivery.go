@@ -276,7 +276,7 @@ func (s *Store) noticeWrite(ctx context.Context, n notice.Notice) (types.Transac
 			}
 		}
 		return noticePut(s.tables.Orders, n), true, nil
-	case !n.Kind.Gathered():
+	case !n.Kind.Gathered(), there.Tells(n):
 		return types.TransactWriteItem{}, false, nil
 	case !there.Open():
 		return s.noticeWrite(ctx, n.Overflow())

@@ -41,6 +41,8 @@ type factsItem struct {
 	Limit     int64    `dynamodbav:"limit,omitempty"`
 	StartedAt int64    `dynamodbav:"startedAt,omitempty"`
 
+	Products []soldItem `dynamodbav:"products,omitempty"`
+
 	Refused []refusedItem `dynamodbav:"refused,omitempty"`
 	Changed []changedItem `dynamodbav:"changed,omitempty"`
 	Account string        `dynamodbav:"account,omitempty"`
@@ -51,6 +53,14 @@ type refusedItem struct {
 	Order   string `dynamodbav:"order,omitempty"`
 	Account string `dynamodbav:"account"`
 	Cause   string `dynamodbav:"cause"`
+}
+
+// soldItem is a product that was paid for.
+type soldItem struct {
+	ID     string   `dynamodbav:"id"`
+	Side   string   `dynamodbav:"side"`
+	Orders []string `dynamodbav:"orders,omitempty"`
+	Count  int      `dynamodbav:"count"`
 }
 
 type changedItem struct {
@@ -64,8 +74,19 @@ type changedItem struct {
 }
 
 // RaiseNotice stores a notice of one event, to be mailed. The same notice again is not
-// stored and is no error: the merchant has been told.
+// stored and is no error: the merchant has been told. A notice of a kind that is gathered
+// is added to the one that is there.
 func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
+	if n.Kind.Gathered() {
+		err := retryUnless(ctx, func() error {
+			write, ok, err := s.noticeWrite(ctx, n)
+			if err != nil || !ok {
+				return err
+			}
+			return s.write(ctx, write)
+		}, func(error) bool { return false })
+		return wrap(err, "raise a notice of %s", n.Kind)
+	}
 	err := s.write(ctx, noticePut(s.tables.Orders, n))
 	if _, there := failedCondition(err, 0); there {
 		return nil
@@ -116,6 +137,10 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	for _, r := range f.Refused {
 		refused = append(refused, refusedItem(r))
 	}
+	var products []soldItem
+	for _, p := range f.Products {
+		products = append(products, soldItem{p.ID, string(p.Side), p.Orders, p.Count})
+	}
 	var changed []changedItem
 	for _, c := range f.Changed {
 		changed = append(changed, changedItem{c.Name, c.ID, c.Parts, millis(c.Until), c.Ended, c.By, millis(c.At)})
@@ -128,7 +153,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, StartedAt: millis(f.Started), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
+			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -155,6 +180,10 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 	for _, r := range f.Refused {
 		refused = append(refused, notice.Refused(r))
 	}
+	var products []notice.Product
+	for _, p := range f.Products {
+		products = append(products, notice.Product{ID: p.ID, Side: pool.Side(p.Side), Orders: p.Orders, Count: p.Count})
+	}
 	var changed []notice.Changed
 	for _, c := range f.Changed {
 		changed = append(changed, notice.Changed{
@@ -169,7 +198,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, Started: at(f.StartedAt), Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
+			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
 		},
 		Mail: i.entry(),
 	}, nil

@@ -34,7 +34,8 @@ type Intake struct {
 	By          string   // who acts in histories: a function; empty: webhook
 	Now         func() time.Time
 
-	calls calls
+	calls       calls
+	unconnected unconnected
 }
 
 // Claimer gives a paid line its keys; see claim.Claimer.

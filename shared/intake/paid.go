@@ -181,16 +181,3 @@ func (in *Intake) notifyPaidAfterReturn(ctx context.Context, line order.Fulfillm
 	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Count: 1}
 	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.PaidAfterReturn, line.ID.OrderHalf(), facts, in.Now()))
 }
-
-// notifyUnconnected tells the merchant, once a product and day, that no pool feeds
-// a product that was paid for. A product that the merchant ignores is not told of.
-func (in *Intake) notifyUnconnected(ctx context.Context, line order.Fulfillment) error {
-	product, known, err := in.Products.Product(ctx, line.Merchant, line.ConnectedBy())
-	if err != nil || known && product.Ignored {
-		return err
-	}
-	now := in.Now()
-	dedupKey := string(line.Side) + "#" + notice.Day(now) + "#" + line.ConnectedBy()
-	facts := notice.Facts{Product: line.ConnectedBy(), Side: line.Side, Orders: []string{line.Order}, Count: 1}
-	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.Unconnected, dedupKey, facts, now))
-}

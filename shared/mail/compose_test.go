@@ -325,8 +325,15 @@ func TestNoticeMail_golden(t *testing.T) {
 		"empty":           {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Threshold: 10}, nil},
 		"empty_waiting":   {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 12, Missing: 515, HeadNeeds: 500, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
 		"empty_one_waits": {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 1, Missing: 3, HeadNeeds: 3, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
-		"unconnected":     {notice.Unconnected, "nova", notice.Facts{Product: "222222", Side: pool.Live, Orders: []string{"A-56"}}, nil},
-		"upload_report":   {notice.UploadReport, "nova", file, &record},
+		"unconnected": {notice.Unconnected, "nova", notice.Facts{Account: "shop-eu", Count: 1, Products: []notice.Product{
+			{ID: "222222", Side: pool.Live, Orders: []string{"A-56"}, Count: 1},
+		}}, nil},
+		"unconnected_many": {notice.Unconnected, "nova", notice.Facts{Account: "shop-eu", Count: 9, Products: []notice.Product{
+			{ID: "222222", Side: pool.Live, Orders: []string{"A-56", "A-58"}, Count: 2},
+			{ID: "t-shirt", Side: pool.Live, Orders: []string{"A-57", "A-59", "A-60", "A-61", "A-62"}, Count: 6},
+			{ID: "222222", Side: pool.Test, Orders: []string{"T-1"}, Count: 1},
+		}}, nil},
+		"upload_report": {notice.UploadReport, "nova", file, &record},
 		"upload_all_good": {notice.UploadReport, "nova", file, func() *upload.Upload {
 			u := with(record, func(u *upload.Upload) { u.Counts, u.Kept, u.Lines = upload.Counts{upload.Accepted: 1}, nil, 1 })
 			return &u

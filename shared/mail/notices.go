@@ -146,18 +146,41 @@ func (w noticeWriter) empty() letter {
 
 func (w noticeWriter) unconnected() letter {
 	f := w.n.Facts
-	return letter{
-		Badge: stop("Orders wait"),
-		Title: fmt.Sprintf("Product %s is sold, but no pool feeds it.", f.Product),
-		Words: words(
-			fmt.Sprintf("An order for the product %s was paid%s, and Keypool does not know which pool its keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
-				f.Product, testNote(f.Side)),
-			"The order is safe and waits. Connect the product to a pool, in its settings or with the merchant's default pool: "+
-				"this order and all others for the product are then served by themselves, oldest first.",
-			"You are told this once a day for each product. If it is one without keys, mark it as ignored in its settings, and you are not told again.",
-		),
-		Details: w.facts("Product", f.Product, "First order", strings.Join(f.Orders, ", "), "Seen", w.moment(w.n.RaisedAt)),
+	title := fmt.Sprintf("%d products are sold, but no pool feeds them.", len(f.Products))
+	sold := "Orders for these products were paid, and Keypool does not know which pool their keys come from. Either a product is not set up, or it has no pool for the currency of the order."
+	if len(f.Products) == 1 {
+		p := f.Products[0]
+		title = fmt.Sprintf("Product %s is sold, but no pool feeds it.", p.ID)
+		sold = fmt.Sprintf("%s for the product %s %s paid%s, and Keypool does not know which pool the keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
+			capital(count(p.Count, "order")), p.ID, plural(p.Count, "was", "were"), testNote(p.Side))
 	}
+	l := letter{
+		Badge: stop("Orders wait"),
+		Title: title,
+		Words: words(
+			sold,
+			"The orders are safe and wait. Connect a product to a pool, in its settings or with the merchant's default pool: "+
+				"all orders for it are then served by themselves, oldest first.",
+			"You are told at once when this begins, then once a day for each account, of all such products together. If one is without keys, mark it as ignored in its settings. "+
+				"If the account sells many other things, set its other_products to ignore, and nothing that is not set up is told.",
+		),
+	}
+	products := details{Title: "Sold"}
+	for _, p := range f.Products {
+		orders := count(p.Count, "order")
+		if len(p.Orders) > 0 {
+			orders += ": " + strings.Join(p.Orders, ", ")
+		}
+		if p.Count > len(p.Orders) {
+			orders += ", …"
+		}
+		products.add(p.ID+testNote(p.Side), orders)
+	}
+	if len(f.Products) == notice.KeptProducts {
+		products.add("And others, perhaps", "a mail names "+number(notice.KeptProducts))
+	}
+	l.Details = append([]details{products}, w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))...)
+	return l
 }
 
 func (w noticeWriter) orderRefused() letter {

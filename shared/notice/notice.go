@@ -28,7 +28,7 @@ type Kind string
 const (
 	LowStock        Kind = "low-stock"         // an alert of a pool: fewer than Threshold keys left
 	Empty           Kind = "empty"             // an alert of a pool: no key left, whether or not orders wait
-	Unconnected     Kind = "unconnected"       // a product and a day: paid for, but no pool feeds it
+	Unconnected     Kind = "unconnected"       // an account and a day: products that were paid for, and that no pool feeds
 	UploadReport    Kind = "upload-report"     // five minutes: small uploads, and what became of their lines
 	UploadLimit     Kind = "upload-limit"      // a day: files that wait, since they bring more than a day may
 	LargeUpload     Kind = "large-upload"      // an upload of more than one range: what became of each line
@@ -88,10 +88,11 @@ type Facts struct {
 	Missing   int // keys they miss
 	HeadNeeds int // keys the first of them misses: a large one holds back small ones
 
-	Refused []Refused // the first KeptRefused of Count
-	Changed []Changed // the first KeptChanged of Count
-	Account string    // with a payment platform
-	Address string    // the notice address from now on, in a notice to the former one
+	Products []Product // that no pool feeds, the first KeptProducts
+	Refused  []Refused // the first KeptRefused of Count
+	Changed  []Changed // the first KeptChanged of Count
+	Account  string    // with a payment platform
+	Address  string    // the notice address from now on, in a notice to the former one
 
 	Uploads []string // ids of uploads, the first KeptUploads of Count
 	File    string   // of the first upload: the object's name as the merchant wrote it
@@ -127,6 +128,14 @@ type Refused struct {
 	Order   string // empty if it could not be read
 	Account string
 	Cause   string // the field at fault and the mistake, without its value
+}
+
+// Product is a product that was paid for.
+type Product struct {
+	ID     string
+	Side   pool.Side
+	Orders []string // the first KeptOfProduct of Count
+	Count  int      // orders
 }
 
 // Changed is one change of a merchant's settings. It holds no token and no secret.
@@ -178,6 +187,13 @@ const KeptOrders = 50
 // in an hour, and few enough for one item. It counts all of them.
 const KeptRefused = 250
 
+// KeptProducts is the number of products that a notice names, and KeptOfProduct that of
+// the orders of each.
+const (
+	KeptProducts  = 100
+	KeptOfProduct = 5
+)
+
 // KeptChanged is the number of changed settings that a notice names. It counts all of
 // them.
 const KeptChanged = 100
@@ -193,6 +209,9 @@ type gathering struct {
 	// afterQuiet: only an event after a window without any is told at once. A rush that
 	// goes on is one mail a window.
 	afterQuiet bool
+
+	// byAccount: the events of each account are told apart from others'.
+	byAccount bool
 }
 
 // uploads: a merchant who drops a file now and then hears of it at once, and forty files
@@ -201,6 +220,7 @@ var uploads = gathering{window: 5 * time.Minute, afterQuiet: true}
 
 // gathered are the kinds whose notices tell of many events.
 var gathered = map[Kind]gathering{
+	Unconnected:    {window: 24 * time.Hour, afterQuiet: true, byAccount: true},
 	Bounced:        {window: time.Hour},
 	Complained:     {window: time.Hour},
 	OrderRefused:   {window: time.Hour},
@@ -224,7 +244,7 @@ func (k Kind) windowStart(now time.Time) time.Time { return now.UTC().Truncate(g
 // adds the event to a notice of the window that is there and open, or that follows it:
 // see Open and Overflow.
 func Gather(merchant string, kind Kind, facts Facts, now time.Time) Notice {
-	return New(merchant, kind, windowKey(kind.windowStart(now)), facts, now)
+	return New(merchant, kind, kind.windowKey(facts, now), facts, now)
 }
 
 // Open reports whether another event can be added to the notice: no mailer has leased
@@ -238,7 +258,7 @@ func (n Notice) Overflow() Notice {
 	if !n.Mail.TryAt.IsZero() {
 		return Gather(n.Merchant, n.Kind, n.Facts, n.Mail.TryAt)
 	}
-	return New(n.Merchant, n.Kind, windowKey(n.Kind.windowStart(n.RaisedAt))+"#rest", n.Facts, n.RaisedAt).Held()
+	return New(n.Merchant, n.Kind, n.Kind.windowKey(n.Facts, n.RaisedAt)+"#rest", n.Facts, n.RaisedAt).Held()
 }
 
 // Held returns the notice as one that waits for the end of its window.
@@ -253,7 +273,7 @@ func (n Notice) Before() (id string, ok bool) {
 	if !how.afterQuiet || !n.Mail.TryAt.IsZero() {
 		return "", false
 	}
-	return Gather(n.Merchant, n.Kind, Facts{}, n.RaisedAt.Add(-how.window)).ID, true
+	return Gather(n.Merchant, n.Kind, Facts{Account: n.Facts.Account}, n.RaisedAt.Add(-how.window)).ID, true
 }
 
 // Merge returns the notice with the events of another added to it.
@@ -274,6 +294,7 @@ func (n Notice) Merge(more Notice) Notice {
 		}
 	}
 	n.Facts.Orders = orders
+	n.Facts.Products = mergeProducts(n.Facts.Products, more.Facts.Products)
 	refused := append(slices.Clone(n.Facts.Refused), more.Facts.Refused...)
 	n.Facts.Refused = refused[:min(len(refused), KeptRefused)]
 	changed := append(slices.Clone(n.Facts.Changed), more.Facts.Changed...)
@@ -281,8 +302,47 @@ func (n Notice) Merge(more Notice) Notice {
 	return n
 }
 
-// windowKey names the window that begins at t in a dedup key.
-func windowKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") }
+// mergeProducts adds orders of products to others.
+func mergeProducts(products, more []Product) []Product {
+	products = slices.Clone(products)
+	for _, p := range more {
+		i := slices.IndexFunc(products, func(have Product) bool { return have.ID == p.ID && have.Side == p.Side })
+		if i < 0 {
+			if len(products) < KeptProducts {
+				products = append(products, p)
+			}
+			continue
+		}
+		products[i].Count += p.Count
+		orders := append(slices.Clone(products[i].Orders), p.Orders...)
+		products[i].Orders = orders[:min(len(orders), KeptOfProduct)]
+	}
+	return products
+}
+
+// Tells reports whether the notice tells of an event already: of an order of a product
+// that it names.
+func (n Notice) Tells(more Notice) bool {
+	if len(more.Facts.Products) == 0 {
+		return false
+	}
+	for _, p := range more.Facts.Products {
+		i := slices.IndexFunc(n.Facts.Products, func(have Product) bool { return have.ID == p.ID && have.Side == p.Side })
+		if i < 0 || slices.ContainsFunc(p.Orders, func(order string) bool { return !slices.Contains(n.Facts.Products[i].Orders, order) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// windowKey is the dedup key of the kind's window of now.
+func (k Kind) windowKey(facts Facts, now time.Time) string {
+	key := k.windowStart(now).UTC().Format("2006-01-02T15:04")
+	if gathered[k].byAccount {
+		key += "#" + facts.Account
+	}
+	return key
+}
 
 // Hour names the hour of t in a dedup key.
 func Hour(t time.Time) string { return t.UTC().Format("2006-01-02T15") }

@@ -1,0 +1,87 @@
+package intake_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"keypool/shared/notice"
+	"keypool/shared/platform"
+)
+
+// A mixed shop sells many things that nobody set up: one digest a day and account names
+// them, with the orders of each.
+func TestTake_unconnectedProductsShareADigest(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	now := noon
+	in.Now = func() time.Time { return now }
+	sells := func(from platform.Account, order string, products ...string) {
+		for range 2 { // a repeat counts nothing
+			for _, result := range in.Apply(t.Context(), from, request, []platform.Event{paid(order, 1, products...)}) {
+				if result.Outcome != platform.Accepted {
+					t.Errorf("%+v", result)
+				}
+			}
+			now = now.Add(unconnectedEvery)
+		}
+	}
+	for n := range 3 {
+		sells(account, fmt.Sprint(n), "shirt", "mug")
+	}
+	sells(account, "4", "poster")
+	other := account
+	other.Name, other.Origin = "shop-us", "us.acme.example"
+	sells(other, "1", "shirt")
+
+	told := map[string]map[string]int{} // orders by account and product
+	for _, n := range noticesOf(t, tables, notice.Unconnected) {
+		if told[n.Facts.Account] != nil {
+			t.Errorf("%s has two digests in a day", n.Facts.Account)
+		}
+		told[n.Facts.Account] = map[string]int{}
+		for _, p := range n.Facts.Products {
+			told[n.Facts.Account][p.ID] = p.Count
+		}
+	}
+	if got, want := fmt.Sprint(told), "map[shop-eu:map[mug:3 poster:1 shirt:3] shop-us:map[shirt:1]]"; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+
+	now = now.Add(24 * time.Hour)
+	sells(account, "5", "cap")
+	digests := noticesOf(t, tables, notice.Unconnected)
+	if len(digests) != 3 {
+		t.Fatalf("%d digests in two days", len(digests))
+	}
+	for _, n := range digests {
+		// The first is mailed at once; while products go on being unconnected, one a day is.
+		if n.Facts.Products[0].ID == "cap" && !n.Mail.TryAt.After(now) {
+			t.Errorf("the next day's digest is mailed before the day ends: %+v", n.Mail)
+		}
+	}
+}
+
+// unconnectedEvery is longer than a process gathers orders of one product.
+const unconnectedEvery = 11 * time.Second
+
+// A rush to a product that nobody set up is no rush to its notice.
+func TestTake_aRushToAnUnconnectedProductIsGathered(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	now := noon
+	in.Now = func() time.Time { return now }
+	for n := range 50 {
+		in.Apply(t.Context(), account, request, []platform.Event{paid(fmt.Sprint(n), 1, "shirt")})
+	}
+	one := noticesOf(t, tables, notice.Unconnected)
+	if len(one) != 1 || one[0].Version != 0 {
+		t.Errorf("told %+v", one)
+	}
+	now = now.Add(unconnectedEvery)
+	in.Apply(t.Context(), account, request, []platform.Event{paid("50", 1, "shirt")})
+	one = noticesOf(t, tables, notice.Unconnected)
+	if len(one) != 1 || one[0].Facts.Products[0].Count != 51 || one[0].Facts.Count != 51 {
+		t.Errorf("told %+v", one)
+	}
+}
