@@ -41,7 +41,7 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				yield(platform.Purchase{}, err)
 				return
 			}
-			now, last := map[string]bool{}, time.Time{}
+			now, last, news := map[string]bool{}, time.Time{}, false
 			for _, o := range list {
 				key := o.text("/id") + " " + o.text("/date_modified_gmt")
 				now[key] = true
@@ -49,6 +49,7 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				if seen[key] {
 					continue
 				}
+				news = true
 				next, ok, err := in.changed(ctx, o)
 				if err != nil {
 					yield(platform.Purchase{}, err)
@@ -61,6 +62,9 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			switch next := before(last); {
 			case len(list) < ordersPerPage:
 				return
+			case !news && page > 1:
+				yield(platform.Purchase{}, errAlike())
+				return
 			case next.After(after):
 				after, page = next, 1
 			default:
@@ -68,6 +72,13 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			}
 			seen = now
 		}
+	}
+}
+
+// errAlike is the answer of a shop that shows the same page of its orders again and again.
+func errAlike() error {
+	return &platform.SetupError{
+		Field: "settings.shop", Problem: "answers calls of its REST API alike, whichever page is asked for: a cache stands before it; keep /wp-json/ out of the cache",
 	}
 }
 

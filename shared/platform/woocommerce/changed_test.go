@@ -168,6 +168,24 @@ func TestChanged_manyOfOneSecond(t *testing.T) {
 	}
 }
 
+// A cache that shows one page for all is told, and not asked for ever.
+func TestChanged_behindACache(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	var page []object
+	for n := range 20 {
+		page = append(page, w.sold(1000+n, noon.Add(time.Duration(n)*time.Second), nil))
+	}
+	w.says["/orders"] = encoded(page)
+	var setup *platform.SetupError
+	if all, err := changes(t, a, withKey(account(forUs)), noon); len(all) != 20 || !errors.As(err, &setup) || !strings.Contains(setup.Problem, "cache") {
+		t.Errorf("%d orders, %v", len(all), err)
+	}
+	if n := w.called("/orders"); n > 3 {
+		t.Errorf("it takes %d calls", n)
+	}
+}
+
 // An order that can never be read is told like its webhook, and holds up none after it.
 func TestChanged_unreadable(t *testing.T) {
 	t.Parallel()
