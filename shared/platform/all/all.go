@@ -9,6 +9,7 @@ import (
 	"keypool/shared/platform/shopify"
 	"keypool/shared/platform/standard"
 	"keypool/shared/platform/stripe"
+	"keypool/shared/platform/woocommerce"
 )
 
 // Adapters are the platforms' adapters, by the name that an account has them.
@@ -19,4 +20,5 @@ var Adapters = map[string]platform.Adapter{
 	paddle.Name:       paddle.New(),
 	shopify.Name:      shopify.New(),
 	stripe.Name:       stripe.New(),
+	woocommerce.Name:  woocommerce.New(),
 }
