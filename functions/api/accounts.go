@@ -185,8 +185,8 @@ func (a *api) addAccounts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-account", Method: http.MethodPut, Path: "/v1/accounts/{account}", Tags: []string{"Accounts"},
 		Summary:     "Set up an account with a payment platform, or change it",
-		Description: "The address for the platform's webhooks is webhook_path of the answer. In Keypool's own scheme each call brings a new secret, unless it says keep_secret; any other platform makes its secrets, which are given here. A new secret is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused. The merchant is told by mail: of the first new secret of an hour at once, of others when the hour ends.",
-		Errors:      []int{412, 428},
+		Description: "The address for the platform's webhooks is webhook_path of the answer. In Keypool's own scheme each call brings a new secret, unless it says keep_secret; any other platform makes its secrets, which are given here. A new secret is good at once. The one before stays valid for a while, so that it can be changed at the sender without a refused webhook; one that ends is refused 30 seconds later at the latest. Each account has secrets of its own: one that another account holds is refused. A shop that its platform names has one active account for live orders, and one for test orders: another is 409, with the name of the first. An account without secrets and credentials is not active. The merchant is told by mail: of the first new secret of an hour at once, of others when the hour ends.",
+		Errors:      []int{409, 412, 428},
 		RequestBody: rest.Request(sampleAccountBody), Responses: to.Responses(sampleAccount, 200, 201),
 	}, a.putAccount)
 	rest.Register(to, huma.Operation{

@@ -187,6 +187,13 @@ type Account struct {
 	Settings json.RawMessage
 }
 
+// Roster is a merchant's accounts as they were at one moment. What no two accounts may have,
+// such as a secret, is checked against it.
+type Roster struct {
+	Version  int // grows with each change of an account
+	Accounts []Account
+}
+
 // OtherProducts is what becomes of a paid line whose product the catalog does not know.
 type OtherProducts string
 

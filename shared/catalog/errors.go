@@ -9,4 +9,7 @@ var (
 	ErrConflict = errors.New("changed by somebody else meanwhile")
 	// ErrMissing means that the setting to change does not exist.
 	ErrMissing = errors.New("does not exist")
+	// ErrRosterChanged means that another account of the merchant has been changed, or
+	// created, since the roster that the change was checked against.
+	ErrRosterChanged = errors.New("another account was changed meanwhile")
 )

@@ -79,6 +79,12 @@ type textItem struct {
 	Body    string `dynamodbav:"body,omitempty"`
 }
 
+type rosterItem struct {
+	primaryKey
+	V       int `dynamodbav:"v"`
+	Version int `dynamodbav:"version"`
+}
+
 type accountItem struct {
 	primaryKey
 	V             int              `dynamodbav:"v"`
@@ -247,8 +253,31 @@ func (s *Store) Accounts(ctx context.Context, merchant string) ([]catalog.Accoun
 	return accounts, wrap(err, "list the accounts of %s", merchant)
 }
 
-// PutAccount stores an account with a payment platform.
+// Roster returns all of a merchant's accounts, and the version that PutAccountOf takes.
+func (s *Store) Roster(ctx context.Context, merchant string) (catalog.Roster, error) {
+	// The version first: an account that is stored after it was read makes it an old one.
+	item, _, err := getAs[rosterItem](ctx, s, s.tables.Catalog, rosterKey(merchant), oldestInCatalog)
+	if err != nil {
+		return catalog.Roster{}, wrap(err, "read the roster of the accounts of %s", merchant)
+	}
+	accounts, err := s.Accounts(ctx, merchant)
+	return catalog.Roster{Version: item.Version, Accounts: accounts}, err
+}
+
+// PutAccountOf stores an account that was checked against the roster of that version. Its
+// error is catalog.ErrRosterChanged if an account was stored by it since.
+func (s *Store) PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error {
+	version := encode(rosterItem{primaryKey: rosterKey(a.Merchant), V: schema, Version: roster + 1})
+	err := s.putCatalogWith(ctx, accountItemOf(a), locked(a.Version), new(put(s.tables.Catalog, version, locked(roster))), tell)
+	return wrap(err, "store account %s of %s", a.Name, a.Merchant)
+}
+
+// PutAccount stores an account with a payment platform, whatever other accounts there are.
 func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error {
+	return wrap(s.putCatalog(ctx, accountItemOf(a), locked(a.Version), tell...), "store account %s of %s", a.Name, a.Merchant)
+}
+
+func accountItemOf(a catalog.Account) accountItem {
 	item := accountItem{
 		primaryKey: accountKey(a.Merchant, a.Name), V: schema, Version: a.Version + 1, Platform: a.Platform, Origin: a.Origin,
 		DeliversFrom: millis(a.DeliversFrom), OtherProducts: string(a.OtherProducts), Settings: string(a.Settings),
@@ -263,18 +292,33 @@ func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notic
 			Blob: secret.Blob, Fingerprint: secret.Fingerprint, CreatedAt: millis(secret.CreatedAt), ExpiresAt: millis(secret.ExpiresAt),
 		})
 	}
-	return wrap(s.putCatalog(ctx, item, locked(a.Version), tell...), "store account %s of %s", a.Name, a.Merchant)
+	return item
 }
 
 // putCatalog writes an item, signed with a random word, and the notices that tell of it.
 // If the answer to our own write is lost and the write is repeated, the failed condition
 // shows our word.
 func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...notice.Notice) error {
+	return s.putCatalogWith(ctx, item, c, nil, tell)
+}
+
+// putCatalogWith is putCatalog with the version of the roster, in one transaction.
+func (s *Store) putCatalogWith(ctx context.Context, item any, c condition, roster *types.TransactWriteItem, tell []notice.Notice) error {
 	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
-	err := s.writeSetting(ctx, put(s.tables.Catalog, encoded, c), tell)
-	if there, is := failedCondition(err, 0); is && stringOf(there["writtenBy"]) == signed {
+	write := put(s.tables.Catalog, encoded, c)
+	var err error
+	if roster == nil {
+		err = s.writeSetting(ctx, write, tell)
+	} else {
+		err = s.writeAndTell(ctx, tell, write, *roster)
+	}
+	there, is := failedCondition(err, 0)
+	if is && stringOf(there["writtenBy"]) == signed {
 		return nil
+	}
+	if _, changed := failedCondition(err, 1); changed && !is && roster != nil {
+		return catalog.ErrRosterChanged
 	}
 	return lockError(err)
 }

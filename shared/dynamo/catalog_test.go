@@ -182,6 +182,54 @@ func TestCatalog_lostAnswerIsNoConflict(t *testing.T) {
 	}
 }
 
+// An account that was checked against a roster is stored if no other was since.
+func TestPutAccountOf(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	ctx := t.Context()
+	at := func(version, accounts int) {
+		t.Helper()
+		roster, err := store.Roster(ctx, "acme")
+		if err != nil || roster.Version != version || len(roster.Accounts) != accounts {
+			t.Errorf("%+v, %v; want version %d, and %d accounts", roster, err, version, accounts)
+		}
+	}
+	put := func(roster int, name string, version int) error {
+		return store.PutAccountOf(ctx, roster, catalog.Account{Merchant: "acme", Name: name, Version: version})
+	}
+	at(0, 0)
+	for _, c := range []struct {
+		roster  int
+		name    string
+		version int
+		want    error
+	}{
+		{0, "one", 0, nil},
+		{0, "two", 0, catalog.ErrRosterChanged},
+		{1, "two", 0, nil},
+		{1, "one", 1, catalog.ErrRosterChanged},
+		{2, "one", 0, catalog.ErrConflict},
+		{2, "one", 1, nil},
+		{2, "one", 1, catalog.ErrConflict}, // both have changed: it is the account that counts
+		{3, "none", 1, catalog.ErrMissing},
+	} {
+		if err := put(c.roster, c.name, c.version); !errors.Is(err, c.want) {
+			t.Errorf("%s of version %d, by roster %d: %v, want %v", c.name, c.version, c.roster, err, c.want)
+		}
+	}
+	at(3, 2)
+	if err := store.PutAccountOf(ctx, 0, catalog.Account{Merchant: "nova", Name: "one"}); err != nil {
+		t.Errorf("another merchant's: %v", err)
+	}
+	// The answer to a write that was made is lost: the repeat finds its own.
+	faults.Next("TransactWriteItems", 1, dynamotest.LostAnswer)
+	if err := put(3, "three", 0); err != nil {
+		t.Errorf("a lost answer: %v", err)
+	}
+	at(4, 3)
+}
+
 // A change of a setting and the notice of it are stored together, or neither is; an event
 // that is added to the notice meanwhile is not lost.
 func TestCatalog_tellsInOneTransaction(t *testing.T) {

@@ -12,6 +12,7 @@
 //	  settings#<m>          product#<product>            pools, keys a line, texts
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings;
 //	                                                     kind=fetching if it has credentials
+//	  settings#<m>          roster                       the version of all accounts together
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed
 //	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease

@@ -47,6 +47,7 @@ const (
 	poolSort     = "pool#"
 	productSort  = "product#"
 	accountSort  = "account#"
+	rosterSort   = "roster"
 	readingSort  = "reading#"
 	countSort    = "count#"
 	callsSort    = "calls#"
@@ -112,6 +113,11 @@ func productKey(merchant, id string) primaryKey {
 
 func accountKey(merchant, name string) primaryKey {
 	return primaryKey{SettingsPrefix + merchant, accountSort + name}
+}
+
+// rosterKey is the place of the version of a merchant's roster of accounts.
+func rosterKey(merchant string) primaryKey {
+	return primaryKey{SettingsPrefix + merchant, rosterSort}
 }
 
 // readingKey is the place of the answer to a question about files of a pool.

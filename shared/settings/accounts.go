@@ -24,6 +24,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // Accounts creates, changes and reads a merchant's accounts with payment platforms.
@@ -39,8 +40,10 @@ type Accounts struct {
 // AccountStore keeps accounts, under optimistic locks as MerchantStore does.
 type AccountStore interface {
 	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
-	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
-	PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error
+	// Roster returns all of a merchant's accounts, and PutAccountOf stores one that was
+	// checked against them: catalog.ErrRosterChanged if another was stored since.
+	Roster(ctx context.Context, merchant string) (catalog.Roster, error)
+	PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error
 }
 
 // HeardStore knows what was heard of accounts.
@@ -328,8 +331,23 @@ func (s *Accounts) askCatchup(ctx context.Context, a catalog.Account) {
 
 // Put creates an account, or changes it, and returns it with its new version. The
 // merchant is told of new secrets and changed settings. Made is the text of the secret
-// if Keypool made one: it is shown this once.
+// if Keypool made one: it is shown this once. Its error is an *InUseError if another account
+// has the shop.
 func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
+	for range putTries {
+		a, made, created, err = s.put(ctx, change, c)
+		if !errors.Is(err, catalog.ErrRosterChanged) {
+			return a, made, created, err
+		}
+	}
+	return a, "", false, fmt.Errorf("%w: %w", retry.ErrChanged, err)
+}
+
+// putTries is how often a change is checked anew because another account of the merchant was
+// changed meanwhile.
+const putTries = 5
+
+func (s *Accounts) put(ctx context.Context, change AccountChange, c Condition) (a catalog.Account, made string, created bool, err error) {
 	now := s.Now().UTC().Truncate(time.Millisecond)
 	if err := invalid(CheckAccount(change, s.Adapters, now)...); err != nil {
 		return a, "", false, err
@@ -356,17 +374,24 @@ func (s *Accounts) Put(ctx context.Context, change AccountChange, c Condition) (
 	if err := s.checkShop(before, change); err != nil {
 		return a, "", false, err
 	}
+	roster, err := s.Store.Roster(ctx, change.Merchant)
+	if err != nil {
+		return a, "", false, err
+	}
 	next := s.next(before, change, now)
-	if made, err = s.setSecrets(ctx, before, &next, change, now); err != nil {
+	if made, err = s.setSecrets(ctx, roster, before, &next, change, now); err != nil {
 		return a, "", false, err
 	}
 	if err := s.setCredentials(ctx, before, &next, change, now); err != nil {
 		return a, "", false, err
 	}
+	if err := checkAlone(roster, next, now); err != nil {
+		return a, "", false, err
+	}
 	if sameAccount(before, next) {
 		return before, "", false, nil
 	}
-	if err := s.Store.PutAccount(ctx, next, accountChanged(before, next, change.By, now)...); err != nil {
+	if err := s.Store.PutAccountOf(ctx, roster.Version, next, accountChanged(before, next, change.By, now)...); err != nil {
 		return a, "", false, err
 	}
 	s.askCatchup(ctx, next)
@@ -392,6 +417,34 @@ func (s *Accounts) checkShop(before catalog.Account, change AccountChange) error
 		})
 	}
 	return nil
+}
+
+// checkAlone refuses a second active account of a shop for the same side: an order of the shop
+// would come by both, and a setting of the one would not hold for the other.
+func checkAlone(roster catalog.Roster, next catalog.Account, now time.Time) error {
+	live, test := sides(next, now)
+	for _, other := range roster.Accounts {
+		if other.Name == next.Name || other.Origin != next.Origin {
+			continue
+		}
+		if otherLive, otherTest := sides(other, now); live && otherLive || test && otherTest {
+			return &InUseError{Thing: "shop " + next.Origin, Reasons: []string{
+				"the account " + other.Name + " is of it; change that one, or take its secrets and credentials away first; test and live orders may have an account each",
+			}}
+		}
+	}
+	return nil
+}
+
+// sides says whether an account takes live orders and test orders, as its secrets are marked.
+// One with credentials alone takes those that catch-up finds. One with neither takes none: it
+// is not active.
+func sides(a catalog.Account, now time.Time) (live, test bool) {
+	secrets := validSecrets(a.Secrets, now)
+	for _, secret := range secrets {
+		live, test = live || !secret.Test, test || secret.Test
+	}
+	return live || len(secrets) == 0 && len(a.Credentials) > 0, test
 }
 
 // next returns the account as the change leaves it, its secrets and credentials aside.
@@ -430,9 +483,9 @@ func sameAccount(before, next catalog.Account) bool {
 
 // setSecrets gives the account its signing secrets after a change. Made is the text of
 // one that Keypool made.
-func (s *Accounts) setSecrets(ctx context.Context, before catalog.Account, next *catalog.Account, change AccountChange, now time.Time) (made string, err error) {
+func (s *Accounts) setSecrets(ctx context.Context, roster catalog.Roster, before catalog.Account, next *catalog.Account, change AccountChange, now time.Time) (made string, err error) {
 	if change.Platform != platform.Standard {
-		next.Secrets, err = s.named(ctx, before.Secrets, change, now)
+		next.Secrets, err = s.named(ctx, roster, before.Secrets, change, now)
 		return "", err
 	}
 	if change.KeepSecret && len(before.Secrets) > 0 {
@@ -443,7 +496,7 @@ func (s *Accounts) setSecrets(ctx context.Context, before catalog.Account, next 
 	if err != nil {
 		return "", err
 	}
-	sealed, err := s.seal(ctx, change, "secret", secret, change.Secret == "")
+	sealed, err := s.seal(ctx, roster, change, "secret", secret, change.Secret == "")
 	if err != nil {
 		return "", err
 	}
@@ -453,7 +506,7 @@ func (s *Accounts) setSecrets(ctx context.Context, before catalog.Account, next 
 
 // named returns the secrets of an account that has several. Those of before go on under
 // their names, or end.
-func (s *Accounts) named(ctx context.Context, before []catalog.SealedSecret, change AccountChange, now time.Time) ([]catalog.SealedSecret, error) {
+func (s *Accounts) named(ctx context.Context, roster catalog.Roster, before []catalog.SealedSecret, change AccountChange, now time.Time) ([]catalog.SealedSecret, error) {
 	before = validSecrets(before, now)
 	if change.Secrets == nil {
 		return before, nil
@@ -480,7 +533,7 @@ func (s *Accounts) named(ctx context.Context, before []catalog.SealedSecret, cha
 				return nil, err
 			}
 			if !bytes.Equal(current.Fingerprint, fingerprint(change.Merchant, key)) {
-				sealed, err := s.seal(ctx, change, path, key, false)
+				sealed, err := s.seal(ctx, roster, change, path, key, false)
 				if err != nil {
 					return nil, err
 				}
@@ -513,13 +566,13 @@ func (s *Accounts) named(ctx context.Context, before []catalog.SealedSecret, cha
 
 // seal seals a secret that no other account of the merchant has. One that was made here
 // is nobody else's.
-func (s *Accounts) seal(ctx context.Context, change AccountChange, path string, secret []byte, made bool) (catalog.SealedSecret, error) {
+func (s *Accounts) seal(ctx context.Context, roster catalog.Roster, change AccountChange, path string, secret []byte, made bool) (catalog.SealedSecret, error) {
 	sealed := catalog.SealedSecret{Fingerprint: fingerprint(change.Merchant, secret)}
 	if !made {
-		if holder, err := s.holder(ctx, change, sealed.Fingerprint); err != nil || holder != "" {
-			return sealed, cmp.Or(err, invalid(Problem{
+		if holder := s.holder(roster, change.Name, sealed.Fingerprint); holder != "" {
+			return sealed, invalid(Problem{
 				Path: path, Message: "the account " + holder + " has it: each account needs a secret of its own, or a webhook of one could be sent to the other",
-			}))
+			})
 		}
 	}
 	var err error
@@ -553,19 +606,15 @@ func (s *Accounts) setCredentials(ctx context.Context, before catalog.Account, n
 
 // holder returns the name of another account of the merchant that holds the secret
 // with that fingerprint, "" if none does.
-func (s *Accounts) holder(ctx context.Context, change AccountChange, fingerprint []byte) (string, error) {
-	accounts, err := s.Store.Accounts(ctx, change.Merchant)
-	if err != nil {
-		return "", err
-	}
-	for _, other := range accounts {
+func (s *Accounts) holder(roster catalog.Roster, name string, fingerprint []byte) string {
+	for _, other := range roster.Accounts {
 		for _, secret := range validSecrets(other.Secrets, s.Now()) {
-			if other.Name != change.Name && bytes.Equal(secret.Fingerprint, fingerprint) {
-				return other.Name, nil
+			if other.Name != name && bytes.Equal(secret.Fingerprint, fingerprint) {
+				return other.Name
 			}
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // fingerprint tells whether two secrets of a merchant are the same. It gives away none

@@ -104,10 +104,10 @@ type saved struct {
 	puts int
 }
 
-func (s *saved) PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error {
+func (s *saved) PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error {
 	s.puts++
 	s.told = append(s.told, tell...)
-	return s.AccountStore.PutAccount(ctx, a, tell...)
+	return s.AccountStore.PutAccountOf(ctx, roster, a, tell...)
 }
 
 func openDesk(t *testing.T) *desk {

@@ -380,9 +380,23 @@ var mutants = []mutant{
 	{
 		breaks: "a new signing secret is set and the merchant does not hear of it",
 		file:   "shared/settings/accounts.go",
-		old:    `s.Store.PutAccount(ctx, next, accountChanged(before, next, change.By, now)...)`,
-		new:    `s.Store.PutAccount(ctx, next)`,
+		old:    `s.Store.PutAccountOf(ctx, roster.Version, next, accountChanged(before, next, change.By, now)...)`,
+		new:    `s.Store.PutAccountOf(ctx, roster.Version, next)`,
 		in:     "functions/api", test: "TestNewSecret_isTold",
+	},
+	{
+		breaks: "two accounts that are changed at once get the same shop, or the same secret",
+		file:   "shared/dynamo/catalog.go",
+		old:    `new(put(s.tables.Catalog, version, locked(roster)))`,
+		new:    `new(put(s.tables.Catalog, version, condition{}))`,
+		in:     "shared/settings", test: "TestAccounts_atOnce",
+	},
+	{
+		breaks: "a second active account of a shop is taken",
+		file:   "shared/settings/accounts.go",
+		old:    `live && otherLive || test && otherTest`,
+		new:    `live && otherTest || test && otherLive`,
+		in:     "shared/settings", test: "TestAccounts_oneOfAShopAndSide",
 	},
 	{
 		breaks: "an account delivers what its shop sold before, and the merchant does not hear of it",
