@@ -86,9 +86,8 @@ type Account struct {
 // adapters are the adapters that take what is sent.
 var adapters = all.Adapters
 
-// platforms are all platforms that an account can be of, in the order in which they are
-// listed.
-var platforms = slices.DeleteFunc([]Platform{standard, noventiq, stripe, shopify, woocommerce, paddle, generic}, func(p Platform) bool { return adapters[p.Name] == nil })
+// platforms are all platforms, in the order in which they are listed.
+var platforms = []Platform{standard, noventiq, stripe, shopify, woocommerce, paddle, generic}
 
 // Names returns the names of the platforms.
 func Names() []string {

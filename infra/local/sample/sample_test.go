@@ -47,6 +47,25 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// README's table has a row for every platform, of as many columns as its head.
+func TestReadme_hasEveryPlatform(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "\n| platform |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	head, _, _ := strings.Cut(table, "\n")
+	for _, name := range sample.Names() {
+		_, row, ok := strings.Cut(table, "\n| `"+name+"`")
+		row, _, _ = strings.Cut(row, "\n")
+		if !ok || strings.Count(row, "|") != strings.Count(head, "|") {
+			t.Errorf("README's table has no row of %s, or one of other columns", name)
+		}
+	}
+}
+
 // Every sample of every platform, made one of another order and signed, is verified and
 // decoded by the platform's adapter as what was put into it. Every kind of event that an
 // account takes has a sample.
