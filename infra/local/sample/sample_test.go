@@ -54,7 +54,7 @@ func TestReadme_hasEveryPlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(readme), "\n| platform |")
+	_, table, _ := strings.Cut(string(readme), "\n| platform")
 	table, _, _ = strings.Cut(table, "\n\n")
 	head, _, _ := strings.Cut(table, "\n")
 	for _, name := range sample.Names() {
