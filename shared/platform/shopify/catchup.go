@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"keypool/shared/platform"
@@ -112,7 +113,7 @@ func (a api) subscribed(ctx context.Context, address string) ([]string, error) {
 			return nil, a.accessDenied()
 		}
 		for _, node := range list.Find("/nodes").List {
-			if textOf(node.Find("/uri")) == address && textOf(node.Find("/format")) == "JSON" {
+			if strings.TrimSuffix(textOf(node.Find("/uri")), "/") == address && textOf(node.Find("/format")) == "JSON" {
 				there = append(there, textOf(node.Find("/topic")))
 			}
 		}
@@ -125,14 +126,14 @@ func (a api) subscribed(ctx context.Context, address string) ([]string, error) {
 }
 
 // Probe implements platform.Prober. Shopify shows an app its own webhooks alone: of those
-// that were made by hand it tells nothing, and they are taken for active.
+// that were made by hand it tells nothing: their state is "", not known.
 func (a Adapter) Probe(ctx context.Context, account platform.Account, address string) (platform.WebhookStatus, error) {
 	called, err := a.of(account)
 	if err != nil {
 		return "", err
 	}
 	if called.settings.Webhooks == webhooksByHand {
-		return platform.WebhookActive, nil
+		return "", nil
 	}
 	there, err := called.subscribed(ctx, address)
 	if err != nil {

@@ -185,7 +185,7 @@ func TestSubscribe(t *testing.T) {
 	probe(from, platform.WebhookMissing)
 	w.webhooks = []object{
 		{"id": "1", "topic": "ORDERS_PAID", "uri": "https://other.example.com/hook", "format": "JSON"},
-		{"id": "2", "topic": "REFUNDS_CREATE", "uri": address, "format": "JSON"},
+		{"id": "2", "topic": "REFUNDS_CREATE", "uri": address + "/", "format": "JSON"},
 		{"id": "3", "topic": "ORDERS_CANCELLED", "uri": address, "format": "XML"},
 	}
 	probe(from, platform.WebhookMissing)
@@ -226,8 +226,8 @@ func TestSubscribe_byHand(t *testing.T) {
 	if err := a.Subscribe(t.Context(), from, address); err != nil || len(w.webhooks) != 0 || len(w.queries) != 0 {
 		t.Errorf("made %v, %v", w.webhooks, err)
 	}
-	if _, err := a.Probe(t.Context(), from, address); err != nil {
-		t.Error(err)
+	if state, err := a.Probe(t.Context(), from, address); err != nil || state != "" {
+		t.Errorf("%q, %v", state, err)
 	}
 	w.status = http.StatusServiceUnavailable
 	if _, err := a.Probe(t.Context(), withApp(account()), address); !errors.Is(err, platform.ErrTryAgain) {

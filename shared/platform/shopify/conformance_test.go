@@ -3,15 +3,56 @@ package shopify_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"keypool/infra/proof/apitest"
 	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform/shopify"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	platformtest.Run(t, conformance(t))
+}
+
+// The orders that catch-up finds, in the stand-in of the shop's API, are those that webhooks
+// tell of, and with the merchant's app each webhook asks there too.
+func TestCatchup(t *testing.T) {
+	t.Parallel()
+	p := conformance(t)
+	p.Credentials = map[string]string{"client_id": appID, "client_secret": appSecret}
+	platformtest.RunCatchup(t, p, func(t testing.TB, n *platformtest.Network) platformtest.World {
+		w, _ := open(t)
+		w.orders, w.points = nil, 1e9
+		for _, topic := range []string{"ORDERS_PAID", "REFUNDS_CREATE", "ORDERS_CANCELLED"} {
+			w.webhooks = append(w.webhooks, object{"id": "1", "topic": topic, "uri": "https://api.example.com/webhooks/acme/shop", "format": "JSON"})
+		}
+		return platformtest.World{Adapter: shopify.Through(apitest.Serve(t, n.Before(w))), Put: w.put}
+	})
+}
+
+// put shows an order of the run in the API.
+func (w *world) put(o platformtest.Order, changedAt time.Time, refunded bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	paid := o.PaidAt.Format(time.RFC3339)
+	bought := line(strconv.Itoa(100+o.N), o.Quantity).and(object{"variant": object{"id": gid("ProductVariant", o.Product)}, "name": "The Game", "sku": ""})
+	shown := order(strconv.Itoa(orderOf(o)), changedAt, bought).and(object{
+		"createdAt": paid, "processedAt": paid, "email": o.Email, "test": o.Test, "transactions": []object{transaction("SALE", "SUCCESS", "59.99").and(object{"processedAt": paid})},
+	})
+	if refunded {
+		bought["currentQuantity"] = 0
+		shown["displayFinancialStatus"] = "REFUNDED"
+		shown["refunds"] = []object{refund(strconv.Itoa(5000+10*o.N), bought, o.Quantity, transaction("REFUND", "SUCCESS", "59.99"))}
+	}
+	w.orders = append(slices.DeleteFunc(w.orders, func(other object) bool { return other["id"] == shown["id"] }), shown)
+}
+
+// conformance is the platform in the runs that all platforms have.
+func conformance(t *testing.T) platformtest.Platform {
 	event := func(topic string, body object) platformtest.Webhook {
 		text, err := json.Marshal(body)
 		if err != nil {
@@ -44,7 +85,7 @@ func TestConformance(t *testing.T) {
 	disputed := func(o platformtest.Order, topic, status string) platformtest.Webhook {
 		return event(topic, object{"id": 7000 + 10*o.N + o.Refund, "order_id": orderOf(o), "type": "chargeback", "status": status, "initiated_at": o.PaidAt})
 	}
-	platformtest.Run(t, platformtest.Platform{
+	return platformtest.Platform{
 		Name: "shopify", Adapter: shopify.New(), Settings: account().Settings, Replays: true,
 		Secrets:   [3]string{appSecret, handSecret, "shpss_of_a_former_app_0123456789"},
 		Signature: "X-Shopify-Hmac-Sha256",
@@ -68,7 +109,7 @@ func TestConformance(t *testing.T) {
 				return event("orders/paid", body(o).and(object{"line_items": nil}))
 			},
 		},
-	})
+	}
 }
 
 // orderOf is the id of an order: that of a test order is another's, as Shopify has one
