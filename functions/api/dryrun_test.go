@@ -160,7 +160,7 @@ func TestDryRun_standard(t *testing.T) {
 		if got := strings.Join(trial.failing(), " "); got != test.failing || !strings.Contains(answer.Body, test.says) {
 			t.Errorf("%s: fails %q, want %q:\n%s", name, got, test.failing, answer.Body)
 		}
-		if name == "paid before" && trial.Events[0].Lines[0].Would != "be_skipped" {
+		if name == "paid before" && trial.Events[0].Lines[0].Would != "be_held" {
 			t.Errorf("%s: %s", name, answer.Body)
 		}
 		for _, shown := range []string{account.Secret, string(key)} {

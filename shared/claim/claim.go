@@ -68,8 +68,9 @@ const indexLag = 2 * time.Second
 // record. The caller fills in paid with what the platform says; Claim adds what the
 // catalog says.
 //
-// A line whose order was returned, or is in dispute, takes no key and is on hold. Of a
-// line that was returned in part, the other units get their keys.
+// A line whose order was returned, or is in dispute, takes no key and is on hold; so does
+// one that is given with a hold. Of a line that was returned in part, the other units get
+// their keys.
 //
 // A repeat of the same line by the same customer allocates nothing and returns the
 // stored record. A repeat with another product, quantity or customer is
@@ -95,6 +96,28 @@ func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulf
 	}
 	c.askForFill(ctx, line)
 	return line, nil
+}
+
+// Repeat applies a paid line to its record, if it was paid before: as Claim does to a
+// repeat, with one read. It is false for a line that was not paid yet, and stores none.
+func (c *Claimer) Repeat(ctx context.Context, paid order.Fulfillment) (line order.Fulfillment, known bool, err error) {
+	paid, _, err = connect(ctx, c.Cached, paid)
+	if err == nil {
+		err = retry.Contention.Do(ctx, func() (err error) {
+			var stored order.Fulfillment
+			if stored, known, _, err = c.Store.LineAndWhole(ctx, paid.ID); err != nil {
+				return err
+			}
+			if known = known && !stored.Expected; known {
+				line, err = c.repeat(ctx, stored, paid)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return order.Fulfillment{}, known, fmt.Errorf("apply a repeat of line %s: %w", paid.ID, err)
+	}
+	return line, known, nil
 }
 
 // attempt reads, decides and commits once. On success it returns the line as it is
@@ -158,14 +181,15 @@ type found struct {
 	candidates []pool.Key
 }
 
-// read makes all reads of a claim at once. A line that no pool feeds needs one.
+// read makes all reads of a claim at once. A line that no pool feeds, or that is held from
+// the start, needs one.
 func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) (*found, error) {
 	var (
 		f                            found
 		lineErr, queueErr, searchErr error
 		reads                        sync.WaitGroup
 	)
-	if line.Pool != "" {
+	if line.Pool != "" && len(line.Holds) == 0 {
 		reads.Go(func() { f.queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
 		reads.Go(func() {
 			f.candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), order.MaxKeys))

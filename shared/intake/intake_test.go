@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
 )
@@ -35,9 +37,9 @@ type quiet struct{}
 func (quiet) Send(context.Context, any, time.Duration) error { return nil }
 
 // open returns an intake over a merchant with one product and three keys for it.
-func open(t *testing.T) (*intake.Intake, dynamo.Tables) {
+func open(t *testing.T, options ...dynamotest.Option) (*intake.Intake, dynamo.Tables) {
 	t.Helper()
-	store, tables := dynamotest.Open(t)
+	store, tables := dynamotest.Open(t, options...)
 	now := func() time.Time { return noon }
 	for _, err := range []error{
 		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
@@ -277,9 +279,9 @@ func TestRefuse(t *testing.T) {
 	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("", 1, "game")}), platform.Failed)
 }
 
-// An order that was paid before its account delivers claims nothing, however often it is
-// reported. It is listed, and told once. One that is paid at the moment, later, or
-// nobody knows when, is delivered.
+// The lines of an order that was paid before its account delivers are put on hold, without a
+// key and in no queue, however often it is reported. It is listed, and told once. One that
+// is paid at the moment, later, or nobody knows when, is delivered.
 func TestPaid_beforeTheAccountDelivers(t *testing.T) {
 	t.Parallel()
 	in, tables := open(t)
@@ -291,17 +293,24 @@ func TestPaid_beforeTheAccountDelivers(t *testing.T) {
 	early.SkippedLines = []string{"shipping"}
 	for range 3 {
 		got := in.Apply(t.Context(), from, request, []platform.Event{early})
-		is(t, got, platform.Skipped, platform.Skipped, platform.Skipped)
-		if got[0].Why != platform.PaidBefore || got[0].Order != "1" || got[0].Line != "game" || got[2].Why != platform.NothingToDo {
+		is(t, got, platform.Accepted, platform.Accepted, platform.Skipped)
+		if got[0].State != order.OnHold || got[1].State != order.OnHold || got[0].Order != "1" || got[0].Line != "game" || got[2].Why != platform.NothingToDo {
 			t.Errorf("%+v", got)
 		}
 	}
 	more := paid("2", 1, "game")
 	more.PaidAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	is(t, in.Apply(t.Context(), from, request, []platform.Event{more}), platform.Skipped)
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{more}), platform.Accepted)
 
-	if books := dynamotest.Audit(t, tables); books.Claimed != 0 || len(books.Lines) != 0 {
-		t.Errorf("%d keys claimed for %d lines", books.Claimed, len(books.Lines))
+	books := dynamotest.Audit(t, tables)
+	if books.Claimed != 0 || len(books.Lines) != 3 || len(books.Queue) != 0 {
+		t.Errorf("%d keys claimed for %d lines, %d wait", books.Claimed, len(books.Lines), len(books.Queue))
+	}
+	for id := range books.Lines {
+		line, _, err := store.Fulfillment(t.Context(), order.LineID(id))
+		if err != nil || line.Version != 1 || !slices.Equal(line.Holds, []order.Hold{order.HoldPaidBefore}) || !line.Mail.DueAt.IsZero() {
+			t.Errorf("stored as %+v, %v", line, err)
+		}
 	}
 	refused, _, err := store.Refusals(t.Context(), "acme", "", 10)
 	if err != nil || len(refused) != 2 {
@@ -316,15 +325,99 @@ func TestPaid_beforeTheAccountDelivers(t *testing.T) {
 	if len(told) != 1 || told[0].Facts.Count != 2 || len(told[0].Facts.Refused) != 2 || told[0].Facts.Refused[1] != (notice.Refused{Order: "2", Account: "shop-eu", Cause: "2020-01-01"}) {
 		t.Errorf("told %+v", told)
 	}
+	if told := noticesOf(t, tables, notice.Unconnected); len(told) != 0 {
+		t.Errorf("told of a product that nobody waits for: %+v", told)
+	}
 
 	for i, at := range []time.Time{from.DeliversFrom, noon, {}} {
 		event := paid([]string{"3", "4", "5"}[i], 1, "game")
 		event.PaidAt = at
-		is(t, in.Apply(t.Context(), from, request, []platform.Event{event}), platform.Accepted)
+		got := in.Apply(t.Context(), from, request, []platform.Event{event})
+		if is(t, got, platform.Accepted); got[0].State != order.Fulfilled {
+			t.Errorf("paid %s: %+v", at, got)
+		}
 	}
-	// The merchant lets the account deliver older ones.
-	from.DeliversFrom = early.PaidAt
-	is(t, in.Apply(t.Context(), from, request, []platform.Event{early}), platform.Accepted, platform.Accepted, platform.Skipped)
+}
+
+// What is on hold since it is from before stays so when the account delivers from an
+// earlier time, and goes to its old place in the queue when a person releases it.
+func TestPaid_beforeTheAccountDelivers_release(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	now := noon
+	clock := func() time.Time { return now }
+	store := in.Records.(*dynamo.Store)
+	in.Now, in.Claims = clock, &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Now: clock}
+	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: quiet{}, Now: clock}
+	from := account
+	from.DeliversFrom = noon.Add(-time.Hour)
+	early := paid("1", 2, "game")
+	early.PaidAt = noon.Add(-2 * time.Hour)
+	in.Apply(t.Context(), from, request, []platform.Event{early})
+	from.DeliversFrom = time.Time{}
+	now = now.Add(time.Minute)
+	got := in.Apply(t.Context(), from, request, []platform.Event{early, paid("2", 2, "game"), paid("3", 1, "game"), paid("4", 1, "game")})
+	if got[0].State != order.OnHold || got[1].State != order.Fulfilled || got[3].State != order.Waiting {
+		t.Fatalf("%+v", got)
+	}
+	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: from.Origin, Order: "1", Line: "game"}.ID()
+	if _, err := changes.Release(t.Context(), id, lifecycle.Act{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	live := pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
+	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("NEW", 2)...)
+	filler := &claim.Filler{Store: store, Bypass: store, Catalog: store, Notices: store, Now: clock}
+	if err := filler.Fill(t.Context(), order.FillPool(live), now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	line, _, err := store.Fulfillment(t.Context(), id)
+	if err != nil || line.State() != order.Fulfilled || line.Mail.State != outbox.Due {
+		t.Errorf("released, it is %s, its mail %q, %v", line.State(), line.Mail.State, err)
+	}
+	if books := dynamotest.Audit(t, tables); len(books.Queue) != 1 {
+		t.Errorf("%d wait", len(books.Queue))
+	}
+}
+
+// A repeat of an early order costs one read a line, whatever became of it. What the account
+// passes over is neither stored nor told.
+func TestPaid_beforeTheAccountDelivers_repeatIsCheap(t *testing.T) {
+	t.Parallel()
+	var meter dynamotest.Meter
+	in, tables := open(t, meter.Option)
+	store := in.Records.(*dynamo.Store)
+	cached := catalog.NewCached(store, in.Now)
+	in.Products, in.Claims = cached, &claim.Claimer{Store: store, Cached: cached, Uncached: store, Fill: quiet{}, Now: in.Now}
+	from := account
+	from.DeliversFrom, from.OtherProducts = noon, catalog.OthersIgnored
+	early := paid("1", 1, "game", "shirt")
+	early.PaidAt = noon.Add(-time.Hour)
+	in.Records = down{store}
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{early}), platform.Failed)
+	in.Records = store
+	if books := dynamotest.Audit(t, tables); len(books.Lines) != 0 {
+		t.Error("an order is stored that nobody was told of")
+	}
+	got := in.Apply(t.Context(), from, request, []platform.Event{early})
+	is(t, got, platform.Accepted, platform.Skipped)
+	if got[1].Why != platform.OtherProduct {
+		t.Errorf("%+v", got)
+	}
+	shirts := paid("2", 1, "shirt")
+	shirts.PaidAt = early.PaidAt
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{shirts}), platform.Skipped)
+	if refused := dynamotest.Items(t, tables.Orders, "refused#acme"); len(refused) != 1 {
+		t.Errorf("listed %v", refused)
+	}
+	meter.Reset()
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{early}), platform.Accepted, platform.Skipped)
+	if calls := meter.Calls(); len(calls) != 2 { // side by side
+		t.Errorf("a repeat took %+v, want a read of the line, and one of the product that is not cached since there is none", calls)
+	}
+	other := early
+	other.Lines = slices.Clone(early.Lines)
+	other.Lines[0].Quantity = 2
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{other}), platform.Changed, platform.Skipped)
 }
 
 // A shop that sells other things too passes over what the catalog does not know. What

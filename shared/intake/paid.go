@@ -28,20 +28,20 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	if err := paid.Check(in.MaxQuantity); err != nil {
 		return in.refuse(ctx, from, r, err)
 	}
-	if from.PaidBefore(paid) {
-		return in.early(ctx, from, paid)
-	}
 	results := make([]platform.Result, len(paid.Lines))
-	var claims errgroup.Group
-	claims.SetLimit(linesAtOnce)
-	for i, line := range paid.Lines {
-		claims.Go(func() error {
-			results[i] = in.line(random.Split(ctx, line.ID), from, paid, line, fmt.Sprintf("%slines[%d].", paid.Within, i))
-			results[i].IgnoredFields = paid.IgnoredFields
-			return nil
-		})
+	done := make([]bool, len(paid.Lines))
+	if from.PaidBefore(paid) {
+		if err := in.early(ctx, from, paid, results, done); err != nil {
+			slog.ErrorContext(ctx, "order.not_stored", "error", err)
+			return []platform.Result{{Outcome: platform.Failed, Order: paid.Order}}
+		}
 	}
-	claims.Wait()
+	eachLine(ctx, paid, func(ctx context.Context, i int, place string) {
+		if !done[i] {
+			results[i] = in.line(ctx, from, paid, paid.Lines[i], place)
+		}
+		results[i].IgnoredFields = paid.IgnoredFields
+	})
 	if err := in.keepAnotherCustomer(ctx, from, paid, results); err != nil {
 		slog.ErrorContext(ctx, "order.not_stored", "error", err)
 		for i := range results {
@@ -54,6 +54,20 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 		results = append(results, platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line, Why: platform.NothingToDo})
 	}
 	return results
+}
+
+// eachLine calls do for the lines of an order, side by side, with the place in the body
+// where each stands.
+func eachLine(ctx context.Context, paid platform.Paid, do func(ctx context.Context, i int, place string)) {
+	var lines errgroup.Group
+	lines.SetLimit(linesAtOnce)
+	for i, line := range paid.Lines {
+		lines.Go(func() error {
+			do(random.Split(ctx, line.ID), i, fmt.Sprintf("%slines[%d].", paid.Within, i))
+			return nil
+		})
+	}
+	lines.Wait()
 }
 
 // keepAnotherCustomer keeps the refusal of an order whose number is another customer's,
@@ -86,8 +100,12 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 	id := order.Identity{
 		Merchant: from.Merchant, Side: pool.SideOf(paid.Test), Origin: from.Origin, Order: paid.Order, Line: line.ID,
 	}
+	var holds []order.Hold
+	if from.PaidBefore(paid) {
+		holds = []order.Hold{order.HoldPaidBefore}
+	}
 	return order.Fulfillment{
-		ID:       id.ID(),
+		ID: id.ID(), Holds: holds,
 		Merchant: id.Merchant, Side: id.Side, Account: from.Name, Origin: id.Origin, Order: id.Order, Line: id.Line,
 		Product: line.Product, Original: line.Original, Parent: paid.Parent, Risk: paid.Risk, Quantity: line.Quantity,
 		PaidAt: paid.PaidAt, ChangedAt: paid.ChangedAt, Currency: paid.Currency, Language: paid.Language,
@@ -99,38 +117,42 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 // line claims for one line of an order, unless the account passes over its product.
 // Place says where in the body the line stands.
 func (in *Intake) line(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line, place string) platform.Result {
-	if from.OtherProducts == catalog.OthersIgnored {
-		known, err := in.known(ctx, from.Merchant, line)
-		if err != nil {
-			slog.ErrorContext(ctx, "order.not_stored", "error", err)
-			return platform.Result{Outcome: platform.Failed, Order: paid.Order}
-		}
-		if !known {
-			return platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line.ID, Product: line.Product, Why: platform.OtherProduct}
-		}
+	passed, is, err := in.passOver(ctx, from, paid, line)
+	if err != nil {
+		slog.ErrorContext(ctx, "order.not_stored", "error", err)
+		return platform.Result{Outcome: platform.Failed, Order: paid.Order}
 	}
-	return in.claim(ctx, fulfillment(from, paid, line), place, paid.Within)
+	if is {
+		return passed
+	}
+	claimed := fulfillment(from, paid, line)
+	got, err := in.Claims.Claim(ctx, claimed)
+	return in.result(ctx, claimed, got, err, place, paid.Within)
 }
 
-// known says whether the catalog has the product of a line, or the original that a
-// dynamic product stands for.
-func (in *Intake) known(ctx context.Context, merchant string, line platform.Line) (bool, error) {
+// passOver returns the result of a line that the account passes over: it ignores products
+// that the catalog does not know, and that knows neither the line's product nor the original
+// that a dynamic product stands for. It is false for any other line.
+func (in *Intake) passOver(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line) (platform.Result, bool, error) {
+	if from.OtherProducts != catalog.OthersIgnored {
+		return platform.Result{}, false, nil
+	}
 	for _, id := range []string{line.Product, line.Original} {
 		if id == "" {
 			continue
 		}
-		if _, ok, err := in.Products.Product(ctx, merchant, id); ok || err != nil {
-			return ok, err
+		if _, known, err := in.Products.Product(ctx, from.Merchant, id); known || err != nil {
+			return platform.Result{}, false, err
 		}
 	}
-	return false, nil
+	return platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line.ID, Product: line.Product, Why: platform.OtherProduct}, true, nil
 }
 
-// claim claims the keys of one line, and notifies the merchant if the line needs action.
-// Place and within say where in the body the line and its order stand.
-func (in *Intake) claim(ctx context.Context, line order.Fulfillment, place, within string) platform.Result {
+// result says what became of a line, by its record and the error of its claim, and notifies
+// the merchant if the line needs action. Place and within say where in the body the line and
+// its order stand.
+func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err error, place, within string) platform.Result {
 	result := platform.Result{Outcome: platform.Accepted, Order: line.Order, Line: line.Line, Product: line.Product}
-	got, err := in.Claims.Claim(ctx, line)
 	var changed *claim.MismatchError
 	switch {
 	case errors.As(err, &changed):

@@ -220,16 +220,16 @@ func (w noticeWriter) orderRefused() letter {
 
 func (w noticeWriter) paidBefore() letter {
 	f := w.n.Facts
-	title := count(f.Count, "old order") + " got no keys."
+	title := count(f.Count, "old order is", "old orders are") + " on hold."
 	if len(f.Refused) == 1 && f.Count == 1 {
-		title = fmt.Sprintf("Order %s is from before, and got no keys.", f.Refused[0].Order)
+		title = fmt.Sprintf("Order %s is from before, and on hold.", f.Refused[0].Order)
 	}
 	l := letter{
 		Badge: warn("Please look"),
 		Title: title,
 		Words: words(
-			"Your shop told us of orders that were paid before the account delivers: most often they were edited there, or the shop was connected just now. So that nothing is sold again, no key was sent for them.",
-			"If these customers have what they paid for, there is nothing to do. If not, set delivers_from of the account to an earlier time, PUT /v1/accounts/{account}, and let the platform send the messages again.",
+			"Your shop told us of orders that were paid before the account delivers: most often they were edited there, or the shop was connected just now. So that nothing is sold again, they are on hold, and no key was sent for them.",
+			"If these customers have what they paid for, there is nothing to do. If one has not, release the order by the API: POST /v1/orders/{order}/release. An earlier delivers_from of the account is for orders that we have not heard of yet.",
 			"The first such order of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
 		),
 	}

@@ -12,6 +12,7 @@ type Hold string
 const (
 	HoldByHand          Hold = "by hand"             // somebody of the merchant's holds it
 	HoldReview          Hold = "review"              // the merchant's rule has it looked at first
+	HoldPaidBefore      Hold = "paid before"         // it was paid before its account delivers
 	HoldPaidAfterReturn Hold = "paid after a return" // its order was returned before it was paid
 )
 

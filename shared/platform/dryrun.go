@@ -99,7 +99,7 @@ func checked(paid *Paid, a Account, maxQuantity int) Step {
 	case errors.As(err, &field):
 		step.Says = mistake(field)
 	case a.PaidBefore(*paid):
-		step.Says = fmt.Sprintf("It was paid %s, before this account delivers, which is %s: it is listed among the refusals, and gets no keys. Set delivers_from earlier if it shall.",
+		step.Says = fmt.Sprintf("It was paid %s, before this account delivers (delivers_from), which is %s: it is put on hold, listed among the refusals, and delivered only if you release it.",
 			paid.PaidAt.UTC().Format(time.RFC3339), a.DeliversFrom.UTC().Format(time.RFC3339))
 	default:
 		step.OK, step.Says = true, "It can be taken."

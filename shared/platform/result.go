@@ -41,7 +41,6 @@ type SkipReason string
 
 // The reasons.
 const (
-	PaidBefore   SkipReason = "paid_before_delivers_from" // listed among the refusals, and told
-	OtherProduct SkipReason = "other_product"             // the account passes over products that the catalog does not know
-	NothingToDo  SkipReason = "nothing_to_deliver"        // a gift card, or what is shipped
+	OtherProduct SkipReason = "other_product"      // the account passes over products that the catalog does not know
+	NothingToDo  SkipReason = "nothing_to_deliver" // a gift card, or what is shipped
 )

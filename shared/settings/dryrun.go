@@ -33,6 +33,7 @@ type Captured struct {
 // LineTrial is what a line of a paid order would get.
 type LineTrial struct {
 	Skipped platform.SkipReason // it is passed over
+	Held    bool                // it is put on hold: it was paid before the account delivers
 	Parent  string              // the order whose keys it would be mailed; it would get none of its own
 	Pool    string              // "": none feeds its product, and it would wait
 	Keys    int                 // of that pool
@@ -106,16 +107,15 @@ func (s *Trials) lines(ctx context.Context, from platform.Account, paid platform
 	}
 	lines := make([]LineTrial, len(paid.Lines))
 	for i, line := range paid.Lines {
-		if from.PaidBefore(paid) {
-			lines[i].Skipped = platform.PaidBefore
-			continue
-		}
 		product, known, err := catalog.LineProduct(ctx, s.Catalog, from.Merchant, line.Product, line.Original)
 		if err != nil {
 			return nil, err
 		}
 		if !known && from.OtherProducts == catalog.OthersIgnored {
 			lines[i].Skipped = platform.OtherProduct
+			continue
+		}
+		if lines[i].Held = from.PaidBefore(paid); lines[i].Held {
 			continue
 		}
 		if known && product.RenewsParent(paid.Parent) {

@@ -746,6 +746,20 @@ var mutants = []mutant{
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 	{
+		breaks: "an order from before the account delivers is delivered",
+		file:   "shared/intake/paid.go",
+		old:    `holds = []order.Hold{order.HoldPaidBefore}`,
+		new:    `holds = nil`,
+		in:     "shared/intake", test: "TestPaid_beforeTheAccountDelivers",
+	},
+	{
+		breaks: "an order from before the account delivers is stored, and nobody is told",
+		file:   "shared/intake/early.go",
+		old:    `if !slices.Contains(done, false) {`,
+		new:    `if slices.Contains(done, false) {`,
+		in:     "shared/intake", test: "TestPaid_beforeTheAccountDelivers",
+	},
+	{
 		breaks: "a renewal gives away the keys of another customer",
 		file:   "shared/delivery/renewals.go",
 		old:    `case !f.SameCustomer(parent.Customer):`,

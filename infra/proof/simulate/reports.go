@@ -211,6 +211,10 @@ func (c *watchedClaims) Claim(ctx context.Context, paid order.Fulfillment) (orde
 	return got, err
 }
 
+func (c *watchedClaims) Repeat(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, bool, error) {
+	return c.of.Repeat(ctx, paid)
+}
+
 // noticeDue returns the ID of the notice that the merchant must get of a claim: a line has
 // no pool, was paid again with other content, or after its order was returned; "" if none
 // is due.

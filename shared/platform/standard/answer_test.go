@@ -42,11 +42,11 @@ func TestAnswer(t *testing.T) {
 		},
 		"an order from before, and lines that hold nothing": {
 			[]platform.Result{
-				{Outcome: platform.Skipped, Order: "1", Line: "a", Product: "game", Why: platform.PaidBefore},
+				{Outcome: platform.Skipped, Order: "1", Line: "a", Product: "game", Why: platform.OtherProduct},
 				{Outcome: platform.Skipped, Order: "1", Line: "shipping", Why: platform.NothingToDo},
 			},
 			http.StatusOK,
-			`{"order":"1","skipped":[{"line":"a","product":"game","why":"paid_before_delivers_from"},{"line":"shipping","why":"nothing_to_deliver"}]}`,
+			`{"order":"1","skipped":[{"line":"a","product":"game","why":"other_product"},{"line":"shipping","why":"nothing_to_deliver"}]}`,
 		},
 		"one line was changed": {
 			[]platform.Result{accepted, changed, accepted},
