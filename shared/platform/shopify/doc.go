@@ -111,7 +111,9 @@
 // alone, and asked for again before it ends, or when the shop knows it no more.
 //
 // Catch-up reads the orders that changed since its last run, by updated_at, with refunds and
-// disputes. Orders of more than 60 days ago are not shown to an app without read_all_orders.
+// disputes. Orders of more than 60 days ago are not shown to an app without read_all_orders,
+// and of a variant that was deleted the API shows the SKU and the title alone: an order of it
+// whose webhook never came goes by these.
 //
 // # The signature
 //
@@ -146,6 +148,7 @@
 // Shopify/shopify-app-js. Read in others' code: the shape of refunds, disputes and
 // orders/risk_assessment_changed, of which Shopify shows no example, and that Order.disputes
 // names a dispute by the webhook's number. Not documented where we read: whether
-// updated_at moves with a dispute or a risk, whether an edit that raises a quantity keeps
+// updated_at moves with a dispute or a risk, whether a search of orders leaves out archived
+// ones, whether an edit that raises a quantity keeps
 // the line's id, and how long Shopify waits before it sends again.
 package shopify

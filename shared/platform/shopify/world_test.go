@@ -121,6 +121,7 @@ type world struct {
 
 // open returns a world with the order of the examples.
 func open(t testing.TB) (*world, shopify.Adapter) {
+	schema() // takes longer to read than a call may
 	w := &world{TB: t, token: "shpat_first", lasts: 86399, points: 2000, refuses: map[string]bool{}}
 	w.orders = []object{order("5501234567890", now, line("14001234567890", 2))}
 	a := shopify.Through(apitest.Serve(t, w))
