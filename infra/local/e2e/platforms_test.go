@@ -3,15 +3,19 @@
 package e2e
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,7 +62,35 @@ var vendors = map[string]func(w *sample.Webhook, secret string, at time.Time) er
 		w.Header.Set("Stripe-Signature", signed.Header)
 		return nil
 	},
+	"shopify": func(w *sample.Webhook, secret string, _ time.Time) error {
+		signer, err := shopifysSigner()
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command("node", signer)
+		cmd.Env = append(os.Environ(), "SECRET="+secret)
+		cmd.Stdin = bytes.NewReader(w.Body)
+		out, err := cmd.Output()
+		w.Header.Set("X-Shopify-Hmac-Sha256", strings.TrimSpace(string(out)))
+		return err
+	},
 }
+
+// shopifysSigner is a program that signs by Shopify's own library for Node, which is fetched
+// into the checkout once.
+var shopifysSigner = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(world.machine.Checkout, ".local", "shopify")
+	install := exec.Command("npm", "install", "--prefix", dir, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", "@shopify/shopify-api@13.1.0")
+	if out, err := install.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch Shopify's library: %w\n%s", err, out)
+	}
+	name := filepath.Join(dir, "sign.mjs")
+	return name, os.WriteFile(name, []byte(`import { text } from "node:stream/consumers";
+import "@shopify/shopify-api/adapters/node";
+import { createSHA256HMAC } from "@shopify/shopify-api/runtime";
+console.log(await createSHA256HMAC(process.env.SECRET, await text(process.stdin)));
+`), 0o600)
+})
 
 // Each platform's orders, from its webhook to the mail, over HTTPS: an order and its keys;
 // again, and by a wrong signature; a test order; a renewal; a return.
