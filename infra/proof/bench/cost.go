@@ -176,14 +176,20 @@ func scheduled(store *dynamo.Store) (*sweep.Sweeper, *stock.Checker) {
 // do.
 func ticks(ctx context.Context, b *bench, m *metered) error {
 	sweeper, checker := scheduled(m.store)
+	if err := errors.Join(putCaughtUp(ctx, m.store, 0), putCaughtUp(ctx, m.store, metAgain)); err != nil {
+		return err
+	}
 	for _, tick := range []struct {
 		name, says string
 		do         func() error
 	}{
 		{"sweep", "a sweep that finds nothing", func() error { _, err := sweeper.Sweep(ctx, time.Now().Add(time.Minute)); return err }},
 		{"stock", "a stock check of one pool that has enough", func() error { return checker.Check(ctx) }},
+		{"catchup", "a look of catch-up at one account without news", func() error { return lookAt(ctx, m.store, 0) }},
+		{"catchup tick", "a tick of catch-up, for two accounts", func() error { return caughtUp(m.store, 0).Tick(ctx) }},
+		{"catchup known", fmt.Sprintf("a look of catch-up that meets %d orders again", metAgain), func() error { return lookAt(ctx, m.store, metAgain) }},
 	} {
-		if err := tick.do(); err != nil { // the first of stock counts for the day
+		if err := tick.do(); err != nil { // the first of stock counts for the day, that of catchup finds its orders
 			return err
 		}
 		m.meter.Reset()
@@ -191,13 +197,15 @@ func ticks(ctx context.Context, b *bench, m *metered) error {
 		if err := tick.do(); err != nil {
 			return err
 		}
-		reads, _ := m.meter.Units()
+		reads, writes := m.meter.Units()
 		b.fact(tick.name+" reads", reads)
+		b.fact(tick.name+" writes", writes)
 		b.fact(tick.name+" trips", float64(m.calls.roundTrips()))
-		b.add(figure{
-			Name: tick.says,
-			Got:  fmt.Sprintf("%.1f read units, %d round trips", reads, m.calls.roundTrips()),
-		})
+		got := fmt.Sprintf("%.1f read units, %d round trips", reads, m.calls.roundTrips())
+		if writes > 0 {
+			got = fmt.Sprintf("%.1f write units, %s", writes, got)
+		}
+		b.add(figure{Name: tick.says, Got: got})
 	}
 	return nil
 }
@@ -249,6 +257,13 @@ const (
 	transaction = 0.012
 	sending     = 0.080 // a mail, by SES
 	batch       = 0.030 // of inserts
+	apiCall     = 0.300 // of a platform's API, from abroad
+)
+
+const (
+	callsOfRun = 3   // of the API, in a run of catch-up without news
+	catchupLog = 300 // bytes that a run logs itself, by rule of thumb
+	metAgain   = 20  // orders within two hours, which each run meets again: 240 a day
 )
 
 const (
@@ -264,6 +279,8 @@ type bill struct {
 	order         price.Order
 	key           price.Key
 	idle          price.Idle
+	caughtUp      price.CaughtUp // which meets no order again
+	meets         price.CaughtUp // which meets metAgain orders in each run
 	keptOrder     price.Kept
 	keptKey       price.Kept
 	feedbackReads float64
@@ -308,18 +325,26 @@ func (b *bench) bill(measured map[string]record) (bill, error) {
 		idle: price.Idle{
 			Sweep:      function("Sweep", "sweep seconds", fact("units", "sweep trips")*read),
 			Stock:      function("Stock", "stock seconds", fact("units", "stock trips")*read),
-			SweepTicks: float64(month / time.Minute), StockTicks: float64(month / (5 * time.Minute)),
-			SweepReads: fact("units", "sweep reads"), StockReads: fact("units", "stock reads"),
+			Catchup:    price.Function{Name: "Catchup", Memory: memory["Catchup"] / 1024, Invocations: 1, Waits: fact("units", "catchup tick trips") * read},
+			SweepTicks: float64(month / time.Minute), StockTicks: float64(month / (5 * time.Minute)), CatchupTicks: float64(month / (15 * time.Minute)),
+			SweepReads: fact("units", "sweep reads"), StockReads: fact("units", "stock reads"), CatchupReads: fact("units", "catchup tick reads"),
 			Alarms: fact("waiting", "alarms"),
 			// A table's key is fetched anew every five minutes for whoever uses the table.
 			KMSCalls: 5 * float64(month/(5*time.Minute)),
-			// Lambda asks each of the two queues by five pollers that wait 20 seconds.
-			QueuePolls: 2 * 5 * float64(month/(20*time.Second)),
+			// Lambda asks each of the three queues by five pollers that wait 20 seconds.
+			QueuePolls: 3 * 5 * float64(month/(20*time.Second)),
 		},
 		keptOrder:     price.Kept{Items: fact("units", "order items"), Indexes: fact("units", "order entries")},
 		keptKey:       price.Kept{Items: fact("units", "key items"), Indexes: fact("units", "key entries")},
 		feedbackReads: fact("units", "feedback reads"),
 	}
+	made.caughtUp = price.CaughtUp{
+		Runs: float64(month / (15 * time.Minute)), Reads: fact("units", "catchup reads"), Writes: fact("units", "catchup writes"),
+		Function:   price.Function{Name: "Catchup", Memory: memory["Catchup"] / 1024, Invocations: 1, Waits: callsOfRun*apiCall + fact("units", "catchup trips")*write},
+		QueueCalls: 3, OwnLog: catchupLog,
+	}
+	made.meets = made.caughtUp
+	made.meets.Known, made.meets.KnownReads = metAgain, (fact("units", "catchup known reads")-made.caughtUp.Reads)/metAgain
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		missing = slices.Compact(missing)
@@ -353,6 +378,7 @@ func (b bill) page() string {
 | SES's events about them, if EventBridge counts them as opt-in events, until a bill shows it | %.2f | | |
 | a million keys loaded | %.2f | | |
 | a month of doing nothing | %.2f | | |
+| a month of catch-up with an account, without orders | %.2f | | |
 | a million orders kept, a month | %.2f | | |
 | a million keys for sale kept, a month | %.2f | | |
 
@@ -363,6 +389,9 @@ func (b bill) page() string {
 
 %s
 ### A month of doing nothing
+
+%s
+### A month of catch-up with an account, which meets %d orders again in each run
 
 %s
 ### A million orders kept, a month
@@ -376,7 +405,9 @@ func (b bill) page() string {
 List prices of us-east-1 as of %s, first tier, nothing free; each stands with its source in [price.go](price/price.go), and the arithmetic
 is held by a test with sums done by hand. Units, round trips and bytes kept are measured on the model of DynamoDB, processor time with a DynamoDB in
 the same process, log lines on a one-machine deployment, where the alarms are counted too. Assumed, by rule of thumb: what calls take on AWS, a read
-4 ms, a write 6, a transaction 12, a batch of 25 inserts 30, SES 80; and %d bytes for the HTTP API's own line of log. What a deployment that does
+4 ms, a write 6, a transaction 12, a batch of 25 inserts 30, SES 80; and %d bytes for the HTTP API's own line of log. A run of catch-up is every 15
+minutes; it makes three calls of a platform's API, of 300 ms each, and meets the orders of the last two hours again: a read each, and no claim. An order
+that it finds costs what a webhook's does. What a deployment that does
 nothing looks at is one pool. Whether EventBridge charges SES's events, $1 a million as it does opt-in data events, or nothing as it does
 management events, its price list leaves open: they have a row of their own until a bill shows it. KMS is asked for a table's key and for a secret at most
 once in five minutes. Logs, key files and reports are kept too and not counted.
@@ -388,8 +419,8 @@ customer a second mail when a mailer dies just then ($%.2f). Lambda's own three 
 memory ($%.2f). Without all of these it would be %.2f.
 `, b.ordersBill.Dollars(1e6), bar, verdict, price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6),
 		b.order.EventsBill().Dollars(1e6),
-		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1), b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6),
-		b.ordersBill.Table(1e6), b.key.Bill().Table(1e6), b.idle.Bill().Table(1), b.keptOrder.Bill().Table(1e6), b.keptKey.Bill().Table(1e6), price.AsOf,
+		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1), b.caughtUp.Bill().Dollars(1), b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6),
+		b.ordersBill.Table(1e6), b.key.Bill().Table(1e6), b.idle.Bill().Table(1), metAgain, b.meets.Bill().Table(1), b.keptOrder.Bill().Table(1e6), b.keptKey.Bill().Table(1e6), price.AsOf,
 		accessLog, oneWrite, oneWrite, oneFeedback, platform, b.ordersBill.Dollars(1e6)-3*oneWrite-oneFeedback-platform)
 }
 
@@ -417,11 +448,12 @@ func (b bill) summary() string {
 | SES's events about them, if EventBridge counts them as opt-in events, until a bill shows it | %.0f |
 | a million keys loaded | %.2f |
 | a month in which nothing happens: a KMS key, alarms, the sweep's look every minute | %.2f |
+| a month of catch-up with an account, without orders and with %d within two hours | %.2f, %.2f |
 | kept, a month: a million orders, and a million keys for sale | %.2f, %.2f |
 `, b.ordersBill.Dollars(1e6), o.ClaimWrites+o.MailWrites+o.FeedbackWrites, of(price.WriteUnit), of(price.HTTPCall),
 		len(o.Functions), of(price.Invocation, price.GBSecond), of(price.LogByte), of(price.ReadUnit),
 		price.Bill{{For: "mail", Amount: 1, Of: price.Mail}}.Dollars(1e6), b.order.EventsBill().Dollars(1e6),
-		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1),
+		b.key.Bill().Dollars(1e6), b.idle.Bill().Dollars(1), metAgain, b.caughtUp.Bill().Dollars(1), b.meets.Bill().Dollars(1),
 		b.keptOrder.Bill().Dollars(1e6), b.keptKey.Bill().Dollars(1e6))
 }
 

@@ -105,27 +105,51 @@ func (k Kept) Bill() Bill {
 
 // Idle is a deployment without any work, for a month of 30 days.
 type Idle struct {
-	Sweep, Stock           Function
-	SweepTicks, StockTicks float64 // a month
-	SweepReads, StockReads float64 // units a tick
-	Alarms                 float64
-	KMSCalls               float64 // a month
-	QueuePolls             float64 // a month: Lambda polls all the time
+	Sweep, Stock, Catchup                Function
+	SweepTicks, StockTicks, CatchupTicks float64 // a month
+	SweepReads, StockReads, CatchupReads float64 // units a tick
+	Alarms                               float64
+	KMSCalls                             float64 // a month
+	QueuePolls                           float64 // a month: Lambda polls all the time
 }
 
 // Bill is the cost of the month.
 func (i Idle) Bill() Bill {
-	ticks := i.SweepTicks + i.StockTicks
+	ticks := i.SweepTicks + i.StockTicks + i.CatchupTicks
 	return Bill{
 		{"the key that all is encrypted with", 1, KMSKey},
 		{"its use by tables and queues", i.KMSCalls, KMSCall},
 		{"alarms", i.Alarms, Alarm},
-		{"the clock of sweep and stock", ticks, Tick},
+		{"the clock of sweep, stock and catchup", ticks, Tick},
 		{"functions", ticks, Invocation},
 		{i.Sweep.Name, i.SweepTicks * i.Sweep.Memory * i.Sweep.Seconds(), GBSecond},
 		{i.Stock.Name, i.StockTicks * i.Stock.Memory * i.Stock.Seconds(), GBSecond},
-		{"what they look at", i.SweepTicks*i.SweepReads + i.StockTicks*i.StockReads, ReadUnit},
+		{i.Catchup.Name, i.CatchupTicks * i.Catchup.Memory * i.Catchup.Seconds(), GBSecond},
+		{"what they look at", i.SweepTicks*i.SweepReads + i.StockTicks*i.StockReads + i.CatchupTicks*i.CatchupReads, ReadUnit},
 		{"queues, asked for messages", i.QueuePolls, QueueCall},
 		{"logs", ticks * PlatformLog, LogByte},
+	}
+}
+
+// CaughtUp is an account that is caught up with, for a month of 30 days.
+type CaughtUp struct {
+	Runs          float64 // a month
+	Reads, Writes float64 // units of a run
+	Known         float64 // orders that each run meets again
+	KnownReads    float64 // units of each of them
+	Function      Function
+	QueueCalls    float64 // of SQS, for each run: sent, received, deleted
+	OwnLog        float64 // bytes of a run
+}
+
+// Bill is the cost of the month, orders that are found aside: those cost what a webhook's do.
+func (c CaughtUp) Bill() Bill {
+	return Bill{
+		{"how far it has come", c.Runs * c.Writes, WriteUnit},
+		{"the account, and what is known", c.Runs * (c.Reads + c.Known*c.KnownReads), ReadUnit},
+		{"messages", c.Runs * c.QueueCalls, QueueCall},
+		{"functions", c.Runs, Invocation},
+		{c.Function.Name, c.Runs * c.Function.Memory * c.Function.Seconds(), GBSecond},
+		{"logs", c.Runs * (PlatformLog + c.OwnLog), LogByte},
 	}
 }

@@ -83,6 +83,14 @@ func TestIdle_bill(t *testing.T) {
 	near(t, "a month", i.Bill().Dollars(1), 0.01666675+0.0525+0.05+0.01+0.006625+1+0.06+2+0.40)
 }
 
+// A thousand runs of 0.25 GB for 2 s each (500 GB-s, 0.0066667) that write 2 units
+// (2,000, 0.00125) and read 1 and 20 x 1 (21,000, 0.002625), with three calls of SQS
+// (3,000, 0.0012), invocations (0.0002) and logs (1,000 x 365 bytes, 0.0001825).
+func TestCaughtUp_bill(t *testing.T) {
+	c := CaughtUp{Runs: 1000, Reads: 1, Writes: 2, Known: 20, KnownReads: 1, Function: Function{Memory: 0.25, Waits: 2}, QueueCalls: 3, OwnLog: 100}
+	near(t, "a month", c.Bill().Dollars(1), 0.0066667+0.00125+0.002625+0.0012+0.0002+0.0001825)
+}
+
 // A million items of 600 bytes with 100 bytes in indexes:
 //
 //	stored    0.7 GB at 0.25  0.175
@@ -107,7 +115,7 @@ func TestBill_table(t *testing.T) {
 }
 
 func TestPrices_haveASource(t *testing.T) {
-	for _, b := range []Bill{Order{}.Bill(), Order{}.EventsBill(), Key{}.Bill(), Kept{}.Bill(), Idle{}.Bill()} {
+	for _, b := range []Bill{Order{}.Bill(), Order{}.EventsBill(), Key{}.Bill(), Kept{}.Bill(), Idle{}.Bill(), CaughtUp{}.Bill()} {
 		for _, i := range b {
 			if !strings.HasPrefix(i.Of.Source, "aws.amazon.com/") || i.Of.Per == 0 || i.Of.Unit == "" {
 				t.Errorf("%s: a price of nothing, or from nowhere: %+v", i.For, i.Of)
