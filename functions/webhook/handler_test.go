@@ -501,8 +501,8 @@ func TestHandle_accountIsSeen(t *testing.T) {
 		writes int
 	}{
 		{0, fixture(t, "good_order_paid"), 0, 1},
-		{30 * time.Second, fixture(t, "good_order_paid"), 0, 1}, // in the same minute
-		{90 * time.Second, refused, 90 * time.Second, 2},        // it was signed
+		{5 * time.Second, fixture(t, "good_order_paid"), 0, 1}, // it is told with the next
+		{90 * time.Second, refused, 90 * time.Second, 3},       // it was signed; and that it failed is told at once
 	} {
 		s.now = now.Add(test.after)
 		s.call(t, test.event)

@@ -8,6 +8,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"keypool/shared/order"
@@ -228,6 +229,38 @@ type Calls struct {
 	LastSeenAt   time.Time // when the account last signed one, a minute ago or less; zero: never
 	Failed       int       // those that it did not sign
 	LastFailedAt time.Time // zero: none
+	Last         []Call    // the newest first, KeptCalls at most; some may be missing
+}
+
+// KeptCalls is how many of an account's webhooks are kept.
+const KeptCalls = 20
+
+// Call is a webhook that came to an account's address, and what became of it. It holds no
+// more of the webhook's content.
+type Call struct {
+	At     time.Time
+	Event  string      // paid, refunded, disputed, or the platform's own name of it; empty: it could not be read
+	Order  string      // the platform's id of the order; empty: none
+	Became string      // accepted, skipped, changed, rejected, failed, not_signed; empty: it was being taken, and nothing was heard of it since
+	State  order.State // of the order's first line, of one that was accepted
+}
+
+// IsZero reports whether there is nothing to tell.
+func (c Calls) IsZero() bool {
+	return c.LastSeenAt.IsZero() && c.LastFailedAt.IsZero() && c.Failed == 0 && len(c.Last) == 0
+}
+
+// MergeCalls returns the newest of both, the newest first. Of one that is in both, what
+// more says of it counts.
+func MergeCalls(calls, more []Call) []Call {
+	all := slices.Clone(more)
+	for _, c := range calls {
+		if !slices.ContainsFunc(more, func(m Call) bool { return m.At.Equal(c.At) && m.Order == c.Order }) {
+			all = append(all, c)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Call) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), KeptCalls)]
 }
 
 // Stock counts the keys of one side of a pool. Available, Claimed, Revoked and Withdrawn

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 )
 
 // callsItem counts the webhooks of an account, in the catalog. Function webhook writes
@@ -13,9 +14,21 @@ type callsItem struct {
 	LastSeenAt   int64 `dynamodbav:"lastSeenAt"`
 	Failed       int   `dynamodbav:"failed"`
 	LastFailedAt int64 `dynamodbav:"lastFailedAt"`
+
+	Last []callItem `dynamodbav:"last"` // newest first
 }
 
-// AddCalls adds to the webhooks of an account. Times that more does not tell stay.
+type callItem struct {
+	At     int64  `dynamodbav:"at"`
+	Event  string `dynamodbav:"event,omitempty"`
+	Order  string `dynamodbav:"order,omitempty"`
+	Became string `dynamodbav:"became,omitempty"`
+	State  string `dynamodbav:"state,omitempty"`
+}
+
+// AddCalls adds to the webhooks of an account. Times that more does not tell stay. The last
+// webhooks are read first and written as a whole: of two processes that do so at once, one
+// may lose what it adds.
 func (s *Store) AddCalls(ctx context.Context, merchant, account string, more catalog.Calls) error {
 	u := newUpdate(always)
 	u.set("v", number(schema))
@@ -26,6 +39,17 @@ func (s *Store) AddCalls(ctx context.Context, merchant, account string, more cat
 	if !more.LastFailedAt.IsZero() {
 		u.set("lastFailedAt", number(millis(more.LastFailedAt)))
 	}
+	if len(more.Last) > 0 {
+		before, err := s.Calls(ctx, merchant, account)
+		if err != nil {
+			return err
+		}
+		var last []callItem
+		for _, c := range catalog.MergeCalls(before.Last, more.Last) {
+			last = append(last, callItem{millis(c.At), c.Event, c.Order, c.Became, string(c.State)})
+		}
+		u.set("last", encode(callsItem{Last: last})["last"])
+	}
 	err := s.addOnce(ctx, u.write(s.tables.Catalog, callsKey(merchant, account)))
 	return wrap(err, "count the webhooks of account %s of %s", account, merchant)
 }
@@ -33,6 +57,9 @@ func (s *Store) AddCalls(ctx context.Context, merchant, account string, more cat
 // Calls returns the webhooks of an account.
 func (s *Store) Calls(ctx context.Context, merchant, account string) (catalog.Calls, error) {
 	item, _, err := getAs[callsItem](ctx, s, s.tables.Catalog, callsKey(merchant, account), oldestInCatalog)
-	return catalog.Calls{LastSeenAt: at(item.LastSeenAt), Failed: item.Failed, LastFailedAt: at(item.LastFailedAt)},
-		wrap(err, "read the webhooks of account %s of %s", account, merchant)
+	calls := catalog.Calls{LastSeenAt: at(item.LastSeenAt), Failed: item.Failed, LastFailedAt: at(item.LastFailedAt)}
+	for _, c := range item.Last {
+		calls.Last = append(calls.Last, catalog.Call{At: at(c.At), Event: c.Event, Order: c.Order, Became: c.Became, State: order.State(c.State)})
+	}
+	return calls, wrap(err, "read the webhooks of account %s of %s", account, merchant)
 }

@@ -14,7 +14,7 @@
 //	                                                     kind=fetching if it has credentials
 //	  settings#<m>          roster                       the version of all accounts together
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
-//	  counts#<m>            calls#<account>              its webhooks: last seen, not signed
+//	  counts#<m>            calls#<account>              its webhooks: last seen, not signed, the last 20
 //	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires

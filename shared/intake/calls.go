@@ -30,10 +30,11 @@ type accountCalls struct {
 	toldHour  string        // the hour in which the merchant was last told
 }
 
-// Failures are written one by one, so that the API shows each, until a stranger sends
+// Webhooks that an account signed are written by the next one that comes 10 seconds later or
+// more. Failures are written one by one, so that the API shows each, until a stranger sends
 // them by the dozen: then they are gathered, and a process that ends may lose the last.
 const (
-	seenEvery   = time.Minute
+	seenEvery   = 10 * time.Second
 	failedEvery = 10 * time.Second
 	failedBurst = 10
 )
@@ -64,24 +65,90 @@ func (a *accountCalls) take() catalog.Calls {
 	return taken
 }
 
-// seen notes that an account signed a webhook, for the API to show when it was last
-// heard of. It is best effort and written once a minute at most, while the webhook is
-// applied: the caller waits for it at the end.
-func (in *Intake) seen(ctx context.Context, from platform.Account) (wait func()) {
+// began notes that a webhook came that an account signed, for the API to show. That is best
+// effort and costs its sender no time: it is written beside the work that the webhook asks
+// for, at most once in seenEvery, together with what was gathered since the last time. What
+// became of this one is not known then, and goes with the next write. A failure is written
+// at once.
+func (in *Intake) began(ctx context.Context, from platform.Account, call catalog.Call) (ended func([]platform.Result)) {
 	now := in.Now()
+	call.At = now
 	var write catalog.Calls
 	in.calls.update(from.Merchant, from.Name, func(a *accountCalls) {
 		if a.seen.AllowN(now, 1) {
 			a.unwritten.LastSeenAt = now
+			a.note(call)
 			write = a.take()
 		}
 	})
-	if write == (catalog.Calls{}) {
-		return func() {}
-	}
 	var writing sync.WaitGroup
-	writing.Go(func() { in.addCalls(ctx, from.Merchant, from.Name, write) })
-	return writing.Wait
+	if !write.IsZero() {
+		writing.Go(func() { in.addCalls(ctx, from.Merchant, from.Name, write) })
+	}
+	return func(results []platform.Result) {
+		writing.Wait()
+		call, failed := became(call, results)
+		var write catalog.Calls
+		in.calls.update(from.Merchant, from.Name, func(a *accountCalls) {
+			a.note(call)
+			if failed && a.failed.AllowN(now, 1) {
+				write = a.take()
+			}
+		})
+		in.addCalls(ctx, from.Merchant, from.Name, write)
+	}
+}
+
+// note gathers a webhook, to be written.
+func (a *accountCalls) note(call catalog.Call) {
+	a.unwritten.Last = catalog.MergeCalls(a.unwritten.Last, []catalog.Call{call})
+}
+
+// callOf returns what is shown of a webhook by its first event that names an order, or its
+// first one.
+func callOf(events []platform.Event) catalog.Call {
+	var first catalog.Call
+	for _, event := range events {
+		var call catalog.Call
+		switch event := event.(type) {
+		case platform.Paid:
+			call = catalog.Call{Event: "paid", Order: event.Order}
+		case platform.Returned:
+			call = catalog.Call{Event: "refunded", Order: event.Order}
+		case platform.Disputed:
+			call = catalog.Call{Event: "disputed", Order: event.Order}
+		case platform.Recorded:
+			call = catalog.Call{Event: readable(event.Type), Order: event.Order}
+		case platform.Ignored:
+			call = catalog.Call{Event: readable(event.Type)}
+		}
+		if call.Order != "" {
+			call.Order = readable(call.Order)
+			return call
+		}
+		if first.Event == "" {
+			first = call
+		}
+	}
+	return first
+}
+
+// became returns a webhook with the worst of its results, and whether that is a failure.
+func became(call catalog.Call, results []platform.Result) (catalog.Call, bool) {
+	worst := platform.Skipped
+	for _, r := range results {
+		worst = max(worst, r.Outcome)
+		if call.State == "" {
+			call.State = r.State
+		}
+	}
+	call.Became = map[platform.Outcome]string{
+		platform.Skipped: "skipped", platform.Accepted: "accepted", platform.Changed: "changed", platform.Rejected: "rejected", platform.Failed: "failed",
+	}[worst]
+	if worst != platform.Accepted {
+		call.State = ""
+	}
+	return call, worst > platform.Accepted
 }
 
 // NotSigned counts a webhook that an account did not sign, and tells the merchant once
@@ -96,6 +163,7 @@ func (in *Intake) NotSigned(ctx context.Context, failure *platform.SignatureErro
 		tell = cause != "" && a.toldHour != notice.Hour(now)
 		a.unwritten.Failed++
 		a.unwritten.LastFailedAt = now
+		a.note(catalog.Call{At: now, Became: "not_signed"})
 		if a.failed.AllowN(now, 1) {
 			write = a.take()
 		}
@@ -126,7 +194,7 @@ func causeOf(failure *platform.SignatureError) string {
 }
 
 func (in *Intake) addCalls(ctx context.Context, merchant, account string, more catalog.Calls) {
-	if more == (catalog.Calls{}) {
+	if more.IsZero() {
 		return
 	}
 	if err := in.Records.AddCalls(ctx, merchant, account, more); err != nil {

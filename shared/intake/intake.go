@@ -81,8 +81,10 @@ type Products interface {
 // Apply applies the events of a request, each for itself, and returns what became of
 // them: one result for each line of a paid order, one for any other event.
 func (in *Intake) Apply(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
-	defer in.seen(ctx, from)()
-	return in.applyAll(ctx, from, r, events)
+	ended := in.began(ctx, from, callOf(events))
+	results := in.applyAll(ctx, from, r, events)
+	ended(results)
+	return results
 }
 
 // Take applies events that a platform's API told of, as Apply does those of a webhook. The

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -18,8 +19,19 @@ import (
 // platform is to send the request again: the merchant may have mended the account by
 // then. Any other error may pass, and the platform is to send the request again.
 func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
-	defer in.seen(ctx, from)()
-	return in.refuse(ctx, from, r, cause)
+	var call catalog.Call
+	var field *platform.FieldError
+	var setup *platform.SetupError
+	switch {
+	case errors.As(cause, &field) && field.Order != "":
+		call.Order = readable(field.Order)
+	case errors.As(cause, &setup) && setup.Order != "":
+		call.Order = readable(setup.Order)
+	}
+	ended := in.began(ctx, from, call)
+	results := in.refuse(ctx, from, r, cause)
+	ended(results)
+	return results
 }
 
 func (in *Intake) refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {

@@ -256,7 +256,7 @@ func neverCame(t *testing.T, open func(...func(*catalog.Account)) *behind) {
 	if mails != 18 {
 		t.Errorf("%d lines are to be mailed once, want 18", mails)
 	}
-	if again, err := b.store.Calls(t.Context(), "acme", "shop"); err != nil || again != heard {
+	if again, err := b.store.Calls(t.Context(), "acme", "shop"); err != nil || !again.LastSeenAt.Equal(heard.LastSeenAt) || len(again.Last) != len(heard.Last) {
 		t.Errorf("catch-up counts as a webhook: %+v, before %+v, %v", again, heard, err)
 	}
 }
