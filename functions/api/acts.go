@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type changes interface {
 	lineActs
 	Cancel(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
+	ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error)
 	Replace(ctx context.Context, id order.LineID, key pool.KeyID, act lifecycle.Act) (order.Fulfillment, error)
 }
 
@@ -134,7 +136,7 @@ func addAct[B any](to *rest.API, id, verb, summary, description string, sample B
 
 func (a *api) addActs(to *rest.API) {
 	addAct(to, "return-order", "return", "Give an order back, or parts of it",
-		"The keys of what is given back are revoked, for sale again, or left to the customer, as keys or the settings say; what waits is not delivered any more. Nothing is paid back: that is the platform's. The customer is not told.", sampleReturn, a.returnOrder)
+		"The keys of what is given back are revoked, for sale again, or left to the customer, as keys or the settings say; what waits is not delivered any more. A return of everything holds for lines that the platform reports as paid only later, too: they wait on hold. Nothing is paid back: that is the platform's. The customer is not told.", sampleReturn, a.returnOrder)
 	addAct(to, "hold-order", "hold", "Put lines of an order on hold",
 		"They get no key and no mail until they are released. A mail that is under way goes out.", sampleLines, a.linesAct(changes.Hold))
 	addAct(to, "release-order", "release", "Release lines of an order from hold",
@@ -146,6 +148,9 @@ func (a *api) addActs(to *rest.API) {
 }
 
 func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Acted], error) {
+	if len(in.body.Lines) == 0 {
+		return a.returnWhole(ctx, in)
+	}
 	refund := in.body.Refund
 	if refund == "" {
 		refund = fmt.Sprintf("by hand %016x", random.Uint64(ctx))
@@ -163,6 +168,28 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 			Act: actOf(ctx, in.body.Reason.Reason), KeysBack: order.Disposition(in.body.Keys),
 		})
 	})
+}
+
+// returnWhole gives back all that is left of an order, also of lines that are reported as
+// paid only later.
+func (a *api) returnWhole(ctx context.Context, in act[ReturnAct]) (*rest.Body[Acted], error) {
+	lines, err := a.findOne(ctx, in.number, in.which)
+	if err != nil {
+		return nil, err
+	}
+	first, act := lines[0], actOf(ctx, in.body.Reason.Reason)
+	of := order.Whole{ID: first.ID.OrderHalf(), Merchant: first.Merchant, Side: first.Side, Account: first.Account, Order: first.Order}
+	lines, err = a.changes.ReturnOrder(ctx, of, order.Return{
+		ID: cmp.Or(in.body.Refund, order.ReturnByHand(lines)), By: act.By, Why: act.Why, KeysBack: order.Disposition(in.body.Keys),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := Acted{Order: in.number, Account: first.Account, Test: first.Side == pool.Test, Lines: []ActedLine{}}
+	for _, line := range lines {
+		out.Lines = append(out.Lines, ActedLine{string(line.ID), line.Line, line.Product, string(line.State()), line.ReturnedAll})
+	}
+	return &rest.Body[Acted]{Body: out}, nil
 }
 
 // linesAct returns the operation of an act that says no more than which lines.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )
@@ -120,5 +122,58 @@ func TestActs_severalOrdersOfANumber(t *testing.T) {
 	w.shop(token, "GET", "/v1/orders/1?test=false", nil).Want(200).Into(&live)
 	if state := live.Items[0].Lines[0].State; state != "waiting" {
 		t.Errorf("the paid order is %s", state)
+	}
+}
+
+// A return of the whole order covers lines that are paid later, says what becomes of the
+// keys, and is one return however often it is called; after a later payment was released,
+// it is another.
+func TestActs_returnOfAWholeOrder(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	w.shop(token, "PUT", "/v1/products/game", Product{Title: "Elden", Pool: "elden"}).Want(201)
+	first := w.paidOrder("7", 1)
+	claims := &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fill, Now: time.Now}
+	pay := func(line string) order.Fulfillment {
+		paid := order.Fulfillment{
+			Merchant: "acme", Side: pool.Live, Account: first.Account, Origin: first.Origin, Order: "7", Line: line, Product: "game", Quantity: 1,
+			Customer: order.Customer{Email: "ada@example.com"},
+		}
+		paid.ID = order.Identity{Merchant: paid.Merchant, Side: paid.Side, Origin: paid.Origin, Order: paid.Order, Line: paid.Line}.ID()
+		f, err := claims.Claim(w.Context(), paid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	back := func() (states []string) {
+		var got Acted
+		w.shop(token, "POST", "/v1/orders/7/return", `{"keys":"restock","reason":"a mistake"}`).Want(200).Into(&got)
+		for _, line := range got.Lines {
+			states = append(states, line.State)
+		}
+		slices.Sort(states)
+		return states
+	}
+	for range 2 {
+		if got := back(); !slices.Equal(got, []string{"returned"}) {
+			t.Errorf("returned: %v", got)
+		}
+	}
+	of, err := w.store.Whole(t.Context(), first.ID.OrderHalf())
+	if err != nil || len(of.Returns) != 1 || !strings.HasPrefix(of.Returns[0].By, "the token ") {
+		t.Errorf("known of the order: %+v, %v", of, err)
+	}
+	if books := dynamotest.Audit(t, w.tables); books.Available != 1 || books.Revoked != 0 {
+		t.Errorf("%d keys for sale, %d revoked", books.Available, books.Revoked)
+	}
+	if late := pay("2"); late.State() != order.OnHold || late.Allocated != 0 {
+		t.Errorf("paid later, a line is %s with %d keys", late.State(), late.Allocated)
+	}
+	w.shop(token, "POST", "/v1/orders/7/release", `{"lines":["2"]}`).Want(200)
+	if got := back(); !slices.Equal(got, []string{"returned", "returned"}) {
+		t.Errorf("returned again: %v", got)
 	}
 }

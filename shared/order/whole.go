@@ -1,6 +1,8 @@
 package order
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -38,6 +40,9 @@ type Return struct {
 	By  string // who brought it; see History
 	Why string
 	At  time.Time
+
+	// KeysBack is what becomes of the keys; empty: what the settings say.
+	KeysBack Disposition
 
 	// Amount is a decimal if an amount was given back, and not everything.
 	Amount   string
@@ -124,6 +129,18 @@ func (w Whole) disputes(state Dispute) []string {
 	return slices.Sorted(slices.Values(found))
 }
 
+// ReturnByHand returns the id of a return of the whole order by a person who gave it none.
+// It is the same again, so that a repeat returns nothing twice, until lines were paid after
+// it: then it is another return.
+func ReturnByHand(lines []Fulfillment) string {
+	for n := 1; ; n++ {
+		id := fmt.Sprintf("by hand %d", n)
+		if !slices.ContainsFunc(lines, func(f Fulfillment) bool { return slices.Contains(f.PaidAfter, id) }) {
+			return id
+		}
+	}
+}
+
 // ReturnOf returns the return that gives the line back, false if there is none: those
 // that the line was paid after do not.
 func (w Whole) ReturnOf(f Fulfillment) (id string, is bool) {
@@ -201,6 +218,7 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 		for _, r := range w.Returns {
 			if r.ID == id {
 				news.By, news.Why = r.By, r.Why
+				f.KeysBack = cmp.Or(r.KeysBack, f.KeysBack)
 			}
 		}
 		f.ReturnAll()

@@ -746,6 +746,13 @@ var mutants = []mutant{
 		in:     "infra/proof/simulate", test: "TestHistories",
 	},
 	{
+		breaks: "a second return by hand, of an order that was paid after the first, changes nothing",
+		file:   "shared/order/whole.go",
+		old:    `return slices.Contains(f.PaidAfter, id) }) {`,
+		new:    `return slices.Contains(f.PaidAfter, id) && f.Expected }) {`,
+		in:     "functions/api", test: "TestActs_returnOfAWholeOrder",
+	},
+	{
 		breaks: "an order from before the account delivers is delivered",
 		file:   "shared/intake/paid.go",
 		old:    `holds = []order.Hold{order.HoldPaidBefore}`,
