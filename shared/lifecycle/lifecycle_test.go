@@ -846,7 +846,46 @@ func TestReturnAmount_besideThePayment(t *testing.T) {
 	_, _, err = s.changes.ReturnAmount(t.Context(), of, back)
 	s.must(err)
 	s.settle()
-	if f := s.line(line.ID); f.State() != order.Fulfilled {
+	if f := s.line(line.ID); f.State() != order.Fulfilled || f.ReturnedUnits > 0 {
 		t.Errorf("it is %s, %d units are returned", f.State(), f.ReturnedUnits)
+	}
+}
+
+// leasing is a store of mails that lets something happen just after a lease.
+type leasing struct {
+	delivery.Store[order.Fulfillment]
+	after func()
+}
+
+func (l leasing) Lease(ctx context.Context, id string, now time.Time) (order.Fulfillment, bool, bool, error) {
+	f, again, ok, err := l.Store.Lease(ctx, id, now)
+	l.after()
+	return f, again, ok, err
+}
+
+// A mailer leases a mail of a line on hold, whose former mailer died. The line is released
+// before the mailer marks that there is nothing to say: its mail is due.
+func TestHold_releasedWhileItsMailIsTakenBack(t *testing.T) {
+	s := open(t, 10)
+	line := s.pay("1", "1", "game", 1)
+	_, _, _, err := s.store.LineMails().Lease(t.Context(), string(line.ID), s.at)
+	s.must(err)
+	_, err = s.changes.Hold(t.Context(), line.ID, lifecycle.Act{By: "support"})
+	s.must(err)
+	s.at = s.at.Add(time.Hour)
+	_, err = s.sweeper.Sweep(t.Context(), s.at.Add(time.Minute))
+	s.must(err)
+	s.mailer.Lines = leasing{s.store.LineMails(), func() {
+		_, err := s.changes.Release(t.Context(), line.ID, lifecycle.Act{By: "support"})
+		s.must(err)
+	}}
+	s.mail(line.ID)
+	s.mailer.Lines = s.store.LineMails()
+	if len(s.ses.mails) > 0 {
+		t.Fatal("it was on hold when its mail was leased")
+	}
+	s.settle(line.ID)
+	if len(s.ses.mails) != 1 {
+		t.Errorf("%d mails", len(s.ses.mails))
 	}
 }

@@ -19,6 +19,7 @@ import (
 // checkEnd checks the end of a history against the orders and files.
 func (w *world) checkEnd() {
 	w.checkLines()
+	w.checkFound()
 	w.checkOrders()
 	w.checkFiles()
 	w.checkShown("before the night", true)

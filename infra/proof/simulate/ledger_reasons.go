@@ -307,7 +307,7 @@ func (s *catalogState) setReturned(product string, after map[string]types.Attrib
 }
 
 // longestProcess is longer than any process lives, and its late calls take.
-const longestProcess = 5 * time.Minute
+const longestProcess = catchupProcess + lateCall
 
 // latest returns the settings that were in force at some time since a process began that
 // still writes.

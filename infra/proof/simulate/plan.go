@@ -347,6 +347,7 @@ func (m *planner) reportOf(p payOrder) action {
 		order: p.order, side: p.side, unknown: m.oneIn(8),
 		id: fmt.Sprint(1 + m.rng.IntN(3)), times: 1 + m.rng.IntN(2), serial: m.next(),
 	}
+	r.unheard = r.times == 1 && m.oneIn(6)
 	if r.times > 1 {
 		r.apart = m.between(0, []time.Duration{0, time.Second, 5 * time.Minute}[m.rng.IntN(3)])
 	}
@@ -402,6 +403,7 @@ func (m *planner) order() payOrder {
 		p.times = 2 + m.rng.IntN(4)
 		p.apart = m.between(0, []time.Duration{0, 5 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(4)])
 	}
+	p.unheard = p.times == 1 && m.oneIn(12)
 	for n := range 1 + m.rng.IntN(3)*m.rng.IntN(2) {
 		quantity := 1
 		switch roll := m.rng.IntN(40); {
@@ -457,13 +459,13 @@ func (m *planner) repeat() action {
 	case 2: // a test of the shop may have the number of an order
 		p.side = pool.SideOf(p.side == pool.Live)
 	}
-	p.times, p.serial = 1, m.next()
+	p.times, p.serial, p.unheard = 1, m.next(), false
 	return p
 }
 
 // changedRepeat reports the order again, with other content in its first line.
 func (m *planner) changedRepeat(p payOrder) payOrder {
-	p.times, p.serial, p.changed = 1, m.next(), true
+	p.times, p.serial, p.changed, p.unheard = 1, m.next(), true, false
 	p.lines = slices.Clone(p.lines)
 	first := &p.lines[0]
 	if was := first.product; m.oneIn(2) {

@@ -61,6 +61,7 @@ type payOrder struct {
 	currency string
 	times    int
 	apart    time.Duration
+	unheard  bool // its webhook never comes
 	changed  bool // other content than in the first call
 	serial   int  // distinguishes repeats
 }
@@ -88,6 +89,9 @@ func (p payOrder) String() string {
 	says := fmt.Sprintf("order %s is paid in %s: %s", p.order, p.currency, strings.Join(lines, ", "))
 	if p.side == pool.Test {
 		says += ", as a test"
+	}
+	if p.unheard {
+		says += ", of which no webhook tells"
 	}
 	if p.parent != "" {
 		says += ", as a renewal of order " + p.parent
@@ -129,6 +133,11 @@ func orderIDOf(side pool.Side, number string) string {
 
 func (p payOrder) do(w *world) {
 	w.ledger.expectPaid(p)
+	w.api.notePaid(p)
+	if p.unheard {
+		w.count("order whose webhook never came")
+		return
+	}
 	for n := range p.times {
 		w.spawn(func() {
 			name := fmt.Sprintf("order %s/%s/%d/%d", p.order, p.side, p.serial, n)
@@ -240,6 +249,7 @@ type reportOrder struct {
 	kind     string
 	order    string
 	side     pool.Side
+	unheard  bool           // its webhook never comes
 	unknown  bool           // the platform does not say on which side
 	id       string         // of the refund or the dispute
 	units    map[string]int // by line, of those that are returned; 0: all of it
@@ -268,6 +278,9 @@ func (r reportOrder) String() string {
 	}
 	if r.side == pool.Test {
 		says += ", as a test"
+	}
+	if r.unheard {
+		says += ", of which no webhook tells"
 	}
 	if r.unknown {
 		says += ", the side is not said"
@@ -310,6 +323,11 @@ func (r reportOrder) do(w *world) {
 		if r.kind == amountBack {
 			w.ledger.expectAmount(orderIDOf(side, r.order), r.id, r.amount, r.currency)
 		}
+	}
+	w.api.noteReport(r)
+	if r.unheard {
+		w.unheard = append(w.unheard, r)
+		return
 	}
 	for n := range r.times {
 		w.spawn(func() {

@@ -42,6 +42,9 @@ func Run(plan Plan) Outcome {
 	w.recoverUnderFaults()
 	w.reliable.Store(true)
 	w.drain()
+	time.Sleep(catchupProcess + time.Minute) // a run that died has the lease no longer
+	w.askCatchup("catchup late")
+	w.drain()
 	w.sweepUntilDone("late")
 	w.checkEnd()
 	return w.outcome()
@@ -57,6 +60,7 @@ func (w *world) recoverUnderFaults() {
 		w.sweepTwice(fmt.Sprint("sweep in recovery ", round))
 		if round%3 == 2 {
 			w.spawn(func() { w.checkStock(fmt.Sprint("stock in recovery ", round)) })
+			w.spawn(func() { w.askCatchup(fmt.Sprint("catchup in recovery ", round)) })
 		}
 	}
 	w.drain()

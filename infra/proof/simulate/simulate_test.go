@@ -125,6 +125,8 @@ var mustHappen = []struct {
 	{"line held while its keys are taken back", 5e6},
 	{"renewal with the keys of its parent", 1e5},
 	{"keys of a parent mailed to its renewal", 1e6},
+	{"order whose webhook never came", 1e5},
+	{"report whose webhook never came", 1e5},
 	{"process died", 1e5},
 	{"process died after twenty calls or more", 1e5},
 	{"message lost", 1e5},

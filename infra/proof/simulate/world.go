@@ -21,6 +21,7 @@ import (
 	"keypool/shared/ingest"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
+	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/random"
 	"keypool/shared/stock"
@@ -42,13 +43,16 @@ type world struct {
 	tables dynamo.Tables
 	store  *dynamo.Store
 
-	bucket     *bucket
-	fillQueue  *queue
-	rangeQueue *queue
-	stream     *stream
-	ses        *fakeSES
-	ledger     *ledger
-	answers    *answers
+	bucket       *bucket
+	fillQueue    *queue
+	rangeQueue   *queue
+	catchupQueue *queue
+	api          *shopAPI
+	unheard      []reportOrder // whose webhooks never came
+	stream       *stream
+	ses          *fakeSES
+	ledger       *ledger
+	answers      *answers
 
 	instances []*instance
 	spawned   sync.WaitGroup
@@ -139,6 +143,8 @@ func newWorld(plan Plan) *world {
 	w.bucket = newBucket(w)
 	w.fillQueue = &queue{w: w, name: "fill", batchSize: 10, concurrency: 10, visibilityTimeout: 70 * time.Second, maxReceives: 20, handle: w.handleFillRequests}
 	w.rangeQueue = &queue{w: w, name: "range", batchSize: 1, concurrency: 4, visibilityTimeout: 130 * time.Second, maxReceives: 20, handle: w.handleRangeJob}
+	w.catchupQueue = &queue{w: w, name: "catchup", batchSize: 1, concurrency: 2, visibilityTimeout: 6 * time.Minute, maxReceives: 3, handle: w.handleCatchup}
+	w.api = &shopAPI{w: w, purchases: map[string]*platform.Purchase{}}
 	w.reliable.Store(true) // an instance outlives its invocations
 	for n := range 4 {
 		name := fmt.Sprint("instance ", n)
@@ -486,6 +492,7 @@ func (w *world) schedule(until time.Time) {
 		w.sweepTwice(fmt.Sprint("sweep ", minute))
 		if minute%5 == 0 {
 			w.spawn(func() { w.checkStock(fmt.Sprint("stock ", minute)) })
+			w.spawn(func() { w.askCatchup(fmt.Sprint("catchup ", minute)) })
 		}
 	}
 }
