@@ -731,15 +731,6 @@ var mutants = []mutant{
 		in:     "shared/lifecycle", test: "TestReturnOrder_beforeThePayment",
 	},
 	{
-		breaks: "a hold takes a mail from the mailer that is sending it",
-		file:   "shared/outbox/outbox.go",
-		old: `		return e
-	case e.State == Due && e.untouched():`,
-		new: `		e.State = None
-	case e.State == Due && e.untouched():`,
-		in: "shared/lifecycle", test: "TestHold_mail",
-	},
-	{
 		breaks: "a line whose mail was leased and not sent is never mailed after its release",
 		file:   "shared/order/change.go",
 		old:    `(missed || released) && line.Mail.Owed():`,
@@ -772,7 +763,7 @@ var mutants = []mutant{
 		file:   "shared/dynamo/delivery.go",
 		old:    `u := newUpdate(atVersion(version))`,
 		new:    `u := newUpdate(always)`,
-		in:     "shared/delivery", test: "TestMail_keyReplacedAtTheLastMoment",
+		in:     "shared/delivery", test: "TestMail_markedOnWhatTheLineIsNow",
 	},
 	{
 		breaks: "a return whose side is not said finds no test order",

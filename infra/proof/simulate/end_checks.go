@@ -53,7 +53,7 @@ func (w *world) checkLines() {
 			continue
 		case c.changed == (now.product == c.line.product && now.quantity == c.line.quantity):
 			l.problem("%s of %d x %s was answered as changed: %v; it is there with %d x %s", l.name(c.id), c.line.quantity, c.line.product, c.changed, now.quantity, now.product)
-		case c.notice != "" && !l.notices[c.notice]:
+		case c.notice != "" && !l.notices[c.notice] && !l.told[c.notice]:
 			l.problem("%s was answered, and there is no notice %s", l.name(c.id), c.notice)
 		}
 		for _, k := range c.keys {

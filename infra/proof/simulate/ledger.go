@@ -38,6 +38,7 @@ type ledger struct {
 	mails               map[outbox.Item]*mailState
 	leases              map[mailNumber]lease
 	notices             map[string]bool
+	told                map[string]bool      // products that digests told of
 	due                 map[string]time.Time // items that the sweep handles, and when
 	problems            []string
 	versions            []version
@@ -153,7 +154,7 @@ func newLedger(w *world) *ledger {
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, removed: map[string][]time.Time{},
 		available: map[string]map[string]*key{}, reads: map[string]queueRead{}, readsBeforeLateCall: map[string]queueRead{}, mails: map[outbox.Item]*mailState{},
-		notices: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
+		notices: map[string]bool{}, told: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
 		wholes: map[string]*known{}, reported: newReported(),
 		released: map[string]order.LineID{}, reasons: map[order.LineID]reasons{}, mailedKeys: map[string]bool{}, leasedKeys: map[string]bool{}, leasedLines: map[order.LineID]bool{},
 		history: fnv.New64a(), catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}, returned: map[string][]policy{}},

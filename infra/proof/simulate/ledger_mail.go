@@ -204,6 +204,32 @@ func (l *ledger) noticeChanged(id string, before, after map[string]types.Attribu
 		l.problem("notice %s was deleted", id)
 	}
 	l.outboxChanged(outbox.NoticeItem(id), before, after)
+	if !strings.HasPrefix(id, merchant+"#unconnected#") {
+		return
+	}
+	// A digest of a day tells of products, each with its side.
+	for _, p := range listIn(after, "facts", "products") {
+		l.told[unconnectedOf(str(p, "side"), str(p, "id"))] = true
+	}
+}
+
+// unconnectedOf is what a digest tells of a product that no pool feeds.
+func unconnectedOf(side, product string) string { return "unconnected: " + product + " (" + side + ")" }
+
+// listIn returns the maps in a list of a map.
+func listIn(item map[string]types.AttributeValue, of, name string) (all []map[string]types.AttributeValue) {
+	within, _ := item[of].(*types.AttributeValueMemberM)
+	if within == nil {
+		return nil
+	}
+	list, _ := within.Value[name].(*types.AttributeValueMemberL)
+	if list == nil {
+		return nil
+	}
+	for _, element := range list.Value {
+		all = append(all, element.(*types.AttributeValueMemberM).Value)
+	}
+	return all
 }
 
 // uploadRecord is an upload's record.

@@ -192,7 +192,7 @@ func (p payOrder) handleWebhook(w *world, name string) bool {
 		case results[i].Outcome == platform.Rejected, results[i].Outcome == platform.Skipped:
 			w.ledger.report("%s was answered as one that is not delivered", w.ledger.name(id))
 		}
-		err = w.answers.noteClaim(line, id, claimed.asked, claimed.got, w.noticeDue(in.now(), claimed), err)
+		err = w.answers.noteClaim(line, id, claimed.asked, claimed.got, w.noticeDue(claimed), err)
 		answered = answered && err == nil
 	}
 	return answered
@@ -227,7 +227,7 @@ func (c *watchedClaims) Repeat(ctx context.Context, paid order.Fulfillment) (ord
 // noticeDue returns the ID of the notice that the merchant must get of a claim: a line has
 // no pool, was paid again with other content, or after its order was returned; "" if none
 // is due.
-func (w *world) noticeDue(now time.Time, c seenClaim) string {
+func (w *world) noticeDue(c seenClaim) string {
 	var changed *claim.MismatchError
 	switch {
 	case errors.As(c.err, &changed):
@@ -235,7 +235,7 @@ func (w *world) noticeDue(now time.Time, c seenClaim) string {
 	case c.err != nil:
 		return ""
 	case c.got.State() == order.Unconnected:
-		return merchant + "#unconnected#" + string(c.got.Side) + "#" + notice.Day(now) + "#" + c.got.Product
+		return unconnectedOf(string(c.got.Side), c.got.Product)
 	case c.got.State() == order.OnHold && slices.Contains(c.got.Holds, order.HoldPaidAfterReturn):
 		return merchant + "#paid-after-return#" + c.got.ID.OrderHalf()
 	}

@@ -75,13 +75,14 @@ func (w *world) sweepUntilDone(when string) {
 		if len(left) == 0 {
 			return
 		}
-		if round == 200 || time.Since(began) > 3*24*time.Hour {
+		if time.Since(began) > 3*24*time.Hour {
 			for _, what := range left {
 				w.ledger.report("faults have stopped, and %s", what)
 			}
 			return
 		}
-		time.Sleep(max(time.Until(next)+w.plan.Conditions.ClockSkew, time.Minute))
+		// A digest waits for the end of its day: then the sweeps come seldom.
+		time.Sleep(max(time.Until(next)+w.plan.Conditions.ClockSkew, min(time.Minute<<(round/20), time.Hour)))
 		w.sweep(fmt.Sprint("sweep ", when, " ", round))
 	}
 }
