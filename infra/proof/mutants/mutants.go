@@ -759,13 +759,6 @@ var mutants = []mutant{
 		in:     "shared/lifecycle", test: "TestHold",
 	},
 	{
-		breaks: "a mailer marks a line that was changed meanwhile",
-		file:   "shared/dynamo/delivery.go",
-		old:    `u := newUpdate(atVersion(version))`,
-		new:    `u := newUpdate(always)`,
-		in:     "shared/delivery", test: "TestMail_markedOnWhatTheLineIsNow",
-	},
-	{
 		breaks: "a return whose side is not said finds no test order",
 		file:   "shared/intake/returned.go",
 		old:    `return []pool.Side{pool.Live, pool.Test}`,

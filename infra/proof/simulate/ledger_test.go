@@ -1081,6 +1081,12 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 			b.write("claim", lineItem(id, 1, 1), write{"orders", "queue#nova#elden#live", fmt.Sprintf("%013d#%s", at(id), id), attributes("missing", 1)})
 			b.ledger.reportAnswered(reportOrder{kind: amountBack, order: "7", id: "r"}, pool.Live)
 		}, (*world).checkOrders, "an amount of order 7 was given back (r), and "},
+		"an order is not found that no webhook told of": {func(b *fixture) {
+			b.ledger.w.api.notePaid(payOrder{order: "7", side: pool.Live, lines: []paidLine{{"1", "game", 1}}})
+		}, (*world).checkFound, "line 1 of order 7 was paid, and is not known"},
+		"a refund is not found that no webhook told of": {func(b *fixture) {
+			reportOrder{kind: orderReturned, order: "7", side: pool.Live, id: "r", unheard: true}.do(b.ledger.w)
+		}, (*world).checkFound, "it was answered that order 7 is returned (r), and that is not stored"},
 		"a notice never left": {func(b *fixture) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
 
 		"an empty pool has no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
