@@ -186,6 +186,10 @@ func (c *notedClaims) Claim(ctx context.Context, paid order.Fulfillment) (order.
 	return got, err
 }
 
+func (c *notedClaims) Repeat(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, bool, error) {
+	return c.of.Repeat(ctx, paid)
+}
+
 // checkFound checks that everything that the platform knows is known, also where its
 // webhook never came.
 func (w *world) checkFound() {
