@@ -154,9 +154,7 @@ func (r *run) asks(p platform.Purchase) asks {
 	}
 	for _, e := range p.Returned {
 		for _, side := range sidesOf(e.Test, e.TestUnknown) {
-			for _, refund := range r.refundsOf(p, e, side) {
-				a.refunds = append(a.refunds, refund)
-			}
+			a.refunds = append(a.refunds, r.refundsOf(p, e, side)...)
 			if len(e.Lines) == 0 {
 				a.orders = append(a.orders, r.identity(side, e.Order, "").OrderID())
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"keypool/infra/proof/apitest"
 	"keypool/shared/platform"
@@ -225,7 +226,7 @@ func (w *world) ask(out http.ResponseWriter, body []byte) {
 		w.Errorf("asked is %s", body)
 		return
 	}
-	query, errs := gqlparser.LoadQuery(schema(), asked.Query)
+	query, errs := gqlparser.LoadQueryWithRules(schema(), asked.Query, rules.NewDefaultRules())
 	if errs != nil {
 		w.Errorf("the query is not as documented: %v", errs)
 		return
