@@ -212,6 +212,7 @@ var Functions = []Function{
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},                // a return of a whole order
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}}, // of a line that is released
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix}},
