@@ -1,9 +1,6 @@
 package paddle
 
-import (
-	"strconv"
-	"strings"
-)
+import "keypool/shared/platform"
 
 // wholeCurrencies are the currencies of Paddle's that have no smaller unit: "100" of JPY is
 // 100 yen. All others have two decimal places (GET /currencies).
@@ -12,17 +9,10 @@ var wholeCurrencies = map[string]bool{"JPY": true, "KRW": true, "VND": true}
 // decimal returns an amount in the lowest unit of its currency as a decimal: 5999 of EUR is
 // "59.99".
 func decimal(amount int64, currency string) string {
-	sign, digits := "", strconv.FormatInt(amount, 10)
-	if amount < 0 {
-		sign, digits = "-", digits[1:]
-	}
 	if wholeCurrencies[currency] {
-		return sign + digits
+		return platform.Decimal(amount, 0)
 	}
-	if len(digits) < 3 {
-		digits = strings.Repeat("0", 3-len(digits)) + digits
-	}
-	return sign + digits[:len(digits)-2] + "." + digits[len(digits)-2:]
+	return platform.Decimal(amount, 2)
 }
 
 // maxUnits is over any number of units that a line may have.

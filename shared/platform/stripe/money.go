@@ -1,8 +1,9 @@
 package stripe
 
 import (
-	"strconv"
 	"strings"
+
+	"keypool/shared/platform"
 )
 
 // places are the currencies whose amounts have another number of decimal places in
@@ -19,15 +20,5 @@ func decimal(amount int64, currency string) string {
 	if !ok {
 		n = 2
 	}
-	sign, digits := "", strconv.FormatInt(amount, 10)
-	if amount < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	if n == 0 {
-		return sign + digits
-	}
-	if len(digits) <= n {
-		digits = strings.Repeat("0", n+1-len(digits)) + digits
-	}
-	return sign + digits[:len(digits)-n] + "." + digits[len(digits)-n:]
+	return platform.Decimal(amount, n)
 }
