@@ -97,6 +97,10 @@ func TestClaim_killedBetweenItsTransactions(t *testing.T) {
 	addResult(t, "webhook after the first transaction of 250 keys, fill after the second", "250 keys, none twice, 10 of 260 left, 1 mail")
 }
 
+// returning is in every transaction that takes keys from an order that is returned, and in
+// none of its mail before.
+const returning = `"returnedAll"`
+
 // TestReturn_killedBetweenItsTransactions kills webhook when the first transaction of a
 // return of 250 keys is done and no caller knows it, and again after the next, which its
 // repeat made. The last repeats come three times at once.
@@ -105,9 +109,9 @@ func TestReturn_killedBetweenItsTransactions(t *testing.T) {
 	m.loaded(m.drop(260), 260)
 	o := m.order(250)
 	m.fulfilled(o)
-	m.mailSent(o)
+	m.mailDelivered(o)
 	for range 2 {
-		g := hold(t, "TransactWriteItems", o.Email, 0)
+		g := hold(t, "TransactWriteItems", returning, 0)
 		var cut sync.WaitGroup
 		cut.Go(func() {
 			if err := m.send(refunded(o.ID, "R1")); err == nil {
@@ -145,8 +149,8 @@ func TestReturn_killedAndNeverRepeated(t *testing.T) {
 	m.loaded(m.drop(260), 260)
 	o := m.order(250)
 	m.fulfilled(o)
-	m.mailSent(o)
-	g := hold(t, "TransactWriteItems", o.Email, 0)
+	m.mailDelivered(o)
+	g := hold(t, "TransactWriteItems", returning, 0)
 	var cut sync.WaitGroup
 	cut.Go(func() { _ = m.send(refunded(o.ID, "R1")) })
 	g.kill("Webhook")

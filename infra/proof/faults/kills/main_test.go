@@ -415,9 +415,20 @@ func (m *merchant) mailed(o shop.Order, mails, keys int) {
 // mailSent waits until the order's mail is sent or delivered.
 func (m *merchant) mailSent(o shop.Order) {
 	m.t.Helper()
+	m.mailIs(o, "sent", "delivered")
+}
+
+// mailDelivered waits until the order's mail is delivered: nothing more is written of it then.
+func (m *merchant) mailDelivered(o shop.Order) {
+	m.t.Helper()
+	m.mailIs(o, "delivered")
+}
+
+func (m *merchant) mailIs(o shop.Order, states ...string) {
+	m.t.Helper()
 	err := shop.Await(m.t.Context(), timeout, "the mail's end showing in the order", func() (bool, error) {
 		lines, err := world.shop.OrderLines(m.t.Context(), m.token, o.ID)
-		return err == nil && len(lines) == 1 && lines[0].Delivery != nil && (lines[0].Delivery.State == "sent" || lines[0].Delivery.State == "delivered"), err
+		return err == nil && len(lines) == 1 && lines[0].Delivery != nil && slices.Contains(states, lines[0].Delivery.State), err
 	})
 	if err != nil {
 		m.t.Fatal(err)
