@@ -85,12 +85,14 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.ReviewPrefix}},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.AlertPrefix}},
-			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "BatchGetItem Query", Items: []string{dynamo.OrderPrefix}},
 			{Target: ordersTable, Actions: "Query DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.AlertPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.HeldPrefix, dynamo.AlertPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.BuyerPrefix}}, // as Webhook, of a line that is connected
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: fillQueue, Actions: receive},
 			{Target: queueKey, Actions: "Decrypt"}, // it only receives
@@ -108,10 +110,11 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.CountsPrefix, dynamo.ReviewPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix}}, // a brake that sets itself
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "GetItem PutItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
 			{Target: ordersStream, Actions: "DescribeStream GetRecords GetShardIterator"},
 			{Target: ordersStreams, Actions: "ListStreams"},
 			{Target: tableKey, Actions: readAndWrite},
@@ -166,8 +169,8 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersDue, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: rangesQueue, Actions: "SendMessage"},
@@ -185,6 +188,7 @@ var Functions = []Function{
 		Timeout:     catchupTimeout, // most of the time it waits for a platform's API
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "PUBLIC_URL", "MAX_QUANTITY"},
 		Rights: slices.Concat(intakeRights, []Right{
+			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix}},
 			{Target: catalogKind, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: accountCredentials, Actions: "Decrypt"}, // of the platforms' APIs, and no signing secret
@@ -212,9 +216,9 @@ var Functions = []Function{
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},                // a return of a whole order
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}}, // of a line that is released
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
+			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},                                   // a return of a whole order
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}}, // of a line that is released
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: tableKey, Actions: readAndWrite},
@@ -267,11 +271,13 @@ var ticksNotRepeated = &OnFailure{Queue: "DeadTicks", MaxAge: time.Minute}
 var intakeRights = []Right{
 	{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix}},
 	{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account; keys that a returned line gives back
+	{Target: catalogTable, Actions: "Query", Items: []string{dynamo.ReviewPrefix}},
 	{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
 	{Target: keysAvailable, Actions: "Query"},
 	{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-	{Target: ordersTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+	{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
 	{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix}},
-	{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
-	{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix}},
+	{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
+	{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix}},
+	{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.BuyerPrefix}}, // where a merchant limits the orders of an address
 }

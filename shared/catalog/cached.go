@@ -11,6 +11,8 @@ type Reader interface {
 	Merchant(ctx context.Context, name string) (Merchant, bool, error)
 	Pool(ctx context.Context, merchant, name string) (Pool, bool, error)
 	Product(ctx context.Context, merchant, id string) (Product, bool, error)
+	// Review returns the merchant's rules and brake: the zero Review where none were set.
+	Review(ctx context.Context, merchant string) (Review, error)
 }
 
 // Cached reads settings through a cache: a setting may be CacheFor old, and the
@@ -19,6 +21,7 @@ type Cached struct {
 	merchants *Cache[Merchant]
 	pools     *Cache[Pool]
 	products  *Cache[Product]
+	reviews   *Cache[Review]
 }
 
 // NewCached returns an empty cache of the settings that r reads.
@@ -32,6 +35,10 @@ func NewCached(r Reader, now func() time.Time) *Cached {
 		products: NewCache(now, func(ctx context.Context, key string) (Product, bool, error) {
 			merchant, id := splitKey(key)
 			return r.Product(ctx, merchant, id)
+		}),
+		reviews: NewCache(now, func(ctx context.Context, merchant string) (Review, bool, error) {
+			review, err := r.Review(ctx, merchant)
+			return review, true, err
 		}),
 	}
 }
@@ -49,6 +56,12 @@ func (c *Cached) Pool(ctx context.Context, merchant, name string) (Pool, bool, e
 // Product implements Reader.
 func (c *Cached) Product(ctx context.Context, merchant, id string) (Product, bool, error) {
 	return c.products.Get(ctx, joinKey(merchant, id))
+}
+
+// Review implements Reader.
+func (c *Cached) Review(ctx context.Context, merchant string) (Review, error) {
+	review, _, err := c.reviews.Get(ctx, merchant)
+	return review, err
 }
 
 // A merchant's name holds no slash. A product's id may.

@@ -39,6 +39,10 @@ type Merchant struct {
 	// Salt keys the hashes of the merchant's license keys and of its customers'
 	// addresses. It is random, made with the merchant, never changed, never shown.
 	Salt []byte
+
+	// LinkKey is what links in mails to the merchant are signed by: see package link. It is
+	// random, made with the merchant, never changed, never shown.
+	LinkKey []byte
 }
 
 // Pool holds the settings of a pool. Its live and its test side share them.
@@ -117,6 +121,10 @@ type Product struct {
 
 	// Renewal is what an order gets that renews another; NewKey where empty.
 	Renewal Renewal
+
+	// Review are rules of the product's own: its lines follow them alone. Nil: the
+	// merchant's.
+	Review *Rules
 
 	// Ignored means that Keypool has no keys for the product, by the merchant's own
 	// choice: no pool feeds it, not even the default pool, and no notice is sent.

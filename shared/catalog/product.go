@@ -58,6 +58,9 @@ func (p Product) Inherit(original Product) Product {
 	if p.Download == "" {
 		p.Download = original.Download
 	}
+	if p.Review == nil {
+		p.Review = original.Review
+	}
 	if p.ReturnedKeys == "" {
 		p.ReturnedKeys = original.ReturnedKeys
 	}

@@ -20,12 +20,21 @@ import (
 type Store interface {
 	KeyStore
 
-	// LineAndWhole returns the line's record as it stands now, with the keys of its own
-	// item, and false if the line is new; and what is known of its order as a whole.
-	LineAndWhole(ctx context.Context, id order.LineID) (order.Fulfillment, bool, order.Whole, error)
+	OrderStore
 
 	// Queue returns the front of a pool side's queue as it stands now.
 	Queue(ctx context.Context, p pool.ID) (order.Queue, error)
+}
+
+// OrderStore reads orders.
+type OrderStore interface {
+	// Order returns the lines of an order as they stand now, with the keys of their own
+	// items, and what is known of it as a whole. It is named by the half of a LineID.
+	Order(ctx context.Context, orderID string) ([]order.Fulfillment, order.Whole, error)
+
+	// AdmitOrder reports whether the line's order is among the first of its address in its
+	// day, up to most. An order that was admitted once is admitted again.
+	AdmitOrder(ctx context.Context, line order.Fulfillment, most int) (bool, error)
 }
 
 // KeyStore finds available keys and allocates them to lines.
@@ -68,9 +77,12 @@ const indexLag = 2 * time.Second
 // record. The caller fills in paid with what the platform says; Claim adds what the
 // catalog says.
 //
-// A line whose order was returned, or is in dispute, takes no key and is on hold; so does
-// one that is given with a hold. Of a line that was returned in part, the other units get
-// their keys.
+// A line whose order was returned, or is in dispute, takes no key and is on hold. So is
+// one that is given with a hold, or that a rule of the merchant's holds: see catalog.Review. Of a line that was returned
+// in part, the other units get their keys.
+//
+// Beside are the other lines that were paid with this one: their keys count in the order
+// though they may not be stored yet.
 //
 // A repeat of the same line by the same customer allocates nothing and returns the
 // stored record. A repeat with another product, quantity or customer is
@@ -78,16 +90,22 @@ const indexLag = 2 * time.Second
 // address is the same customer's, corrected. If keys are missing, or older lines wait for them, the line is
 // stored waiting, and function fill is asked to serve it. After any other error the
 // line may be stored or not: the platform's repeat finds out.
-func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
-	line, shards, err := connect(ctx, c.Cached, paid)
+func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment, beside ...order.Fulfillment) (order.Fulfillment, error) {
+	// It keeps its place in the queue, and its day, whatever number of attempts it takes.
+	paid.ReceivedAt = c.Now()
+	line, from, err := connect(ctx, c.Cached, paid)
 	if err == nil && line.State() == order.Unconnected {
-		line, shards, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
+		line, from, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
+	}
+	ask := question{rules: from.rules}
+	if err == nil && line.State() != order.Unconnected { // else it is asked about when it is connected
+		err = c.prepare(ctx, &ask, line, beside)
 	}
 	var tries int
 	if err == nil {
 		err = retry.Contention.Do(ctx, func() (err error) {
 			tries++
-			line, err = c.attempt(ctx, line, shards, tries == retry.Contention.Tries)
+			line, err = c.attempt(ctx, line, from.shards, &ask, tries == retry.Contention.Tries)
 			return err
 		})
 	}
@@ -104,12 +122,14 @@ func (c *Claimer) Repeat(ctx context.Context, paid order.Fulfillment) (line orde
 	paid, _, err = connect(ctx, c.Cached, paid)
 	if err == nil {
 		err = retry.Contention.Do(ctx, func() (err error) {
-			var stored order.Fulfillment
-			if stored, known, _, err = c.Store.LineAndWhole(ctx, paid.ID); err != nil {
+			lines, _, err := c.Store.Order(ctx, paid.ID.OrderHalf())
+			if err != nil {
 				return err
 			}
-			if known = known && !stored.Expected; known {
-				line, err = c.repeat(ctx, stored, paid)
+			var f found
+			f.sort(lines, paid.ID)
+			if known = f.exists && !f.stored.Expected; known {
+				line, err = c.repeat(ctx, f.stored, paid)
 			}
 			return err
 		})
@@ -123,15 +143,16 @@ func (c *Claimer) Repeat(ctx context.Context, paid order.Fulfillment) (line orde
 // attempt reads, decides and commits once. On success it returns the line as it is
 // stored, otherwise as it was given. The last attempt stores the line waiting, where
 // others would look for more keys.
-func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards int, last bool) (order.Fulfillment, error) {
-	found, err := c.read(ctx, line, shards)
+func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards int, ask *question, last bool) (order.Fulfillment, error) {
+	found, err := c.read(ctx, line, shards, ask)
 	if err != nil {
 		return line, err
 	}
 	if found.exists && !found.stored.Expected {
 		return c.repeat(ctx, found.stored, line)
 	}
-	start := found.start(line, c.Now())
+	start := found.start(line)
+	ask.hold(&start, found, "webhook", c.Now())
 	takes := 0
 	if start.After.Active() {
 		takes = min(start.After.Missing(), order.MaxKeys)
@@ -175,7 +196,8 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 // found is what a claim reads first.
 type found struct {
 	stored     order.Fulfillment
-	exists     bool // the line is stored: unless it is only expected, the rest does not matter
+	exists     bool                // the line is stored: unless it is only expected, the rest does not matter
+	others     []order.Fulfillment // of its order
 	whole      order.Whole
 	queue      order.Queue
 	candidates []pool.Key
@@ -183,11 +205,11 @@ type found struct {
 
 // read makes all reads of a claim at once. A line that no pool feeds, or that is held from
 // the start, needs one.
-func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) (*found, error) {
+func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int, ask *question) (*found, error) {
 	var (
-		f                            found
-		lineErr, queueErr, searchErr error
-		reads                        sync.WaitGroup
+		f                                    found
+		lineErr, queueErr, searchErr, askErr error
+		reads                                sync.WaitGroup
 	)
 	if line.Pool != "" && len(line.Holds) == 0 {
 		reads.Go(func() { f.queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
@@ -196,12 +218,28 @@ func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int) 
 		})
 	}
 	// Not on a third goroutine: its stack would have to grow first.
-	f.stored, f.exists, f.whole, lineErr = c.Store.LineAndWhole(ctx, line.ID)
+	var lines []order.Fulfillment
+	lines, f.whole, lineErr = c.Store.Order(ctx, line.ID.OrderHalf())
+	f.sort(lines, line.ID)
 	reads.Wait()
+	if lineErr == nil && (!f.exists || f.stored.Expected) {
+		askErr = ask.admit(ctx, c.Store, line)
+	}
 	if lineErr == nil && f.exists && !f.stored.Expected {
 		return &f, nil
 	}
-	return &f, errors.Join(lineErr, queueErr, searchErr)
+	return &f, errors.Join(lineErr, queueErr, searchErr, askErr)
+}
+
+// sort tells the line from the others of its order.
+func (f *found) sort(lines []order.Fulfillment, id order.LineID) {
+	for _, line := range lines {
+		if line.ID == id {
+			f.stored, f.exists = line, true
+		} else {
+			f.others = append(f.others, line)
+		}
+	}
 }
 
 // repeat returns the stored record of a line that is paid again by the same customer.
@@ -286,8 +324,7 @@ func (c *Claimer) allowedCandidates(ctx context.Context, line order.Fulfillment,
 
 // start begins the change that stores a line that is paid now: it is new, or was
 // expected since something of it was returned. What is known of its order is applied.
-func (f *found) start(line order.Fulfillment, now time.Time) order.Change {
-	line.ReceivedAt = now
+func (f *found) start(line order.Fulfillment) order.Change {
 	change := order.NewLine(line)
 	if f.exists {
 		change = order.ChangeOf(f.stored)

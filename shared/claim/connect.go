@@ -10,38 +10,43 @@ import (
 	"keypool/shared/pool"
 )
 
+// feeder is what the settings say of a line beside the line itself.
+type feeder struct {
+	shards int            // of its pool
+	rules  *catalog.Rules // of its product's own; nil: the merchant's
+}
+
 // connect fills in the pool that feeds the line and the number of keys that the line
-// has a right to, and returns the pool's number of shards. A line whose product or
-// pool does not exist stays unconnected. A renewal that delivers its parent's keys needs
-// no pool.
-func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillment) (order.Fulfillment, int, error) {
+// has a right to. A line whose product or pool does not exist stays unconnected.
+// A renewal that delivers its parent's keys needs no pool.
+func connect(ctx context.Context, settings catalog.Reader, line order.Fulfillment) (order.Fulfillment, feeder, error) {
 	merchant, known, err := settings.Merchant(ctx, line.Merchant)
 	if err != nil || !known {
-		return line, 0, err
+		return line, feeder{}, err
 	}
 	line.CustomerHash = order.HashAddress(merchant.Salt, line.Customer.Email)
 	product, known, err := catalog.LineProduct(ctx, settings, line.Merchant, line.Product, line.Original)
 	if err != nil || !known {
-		return line, 0, err
+		return line, feeder{}, err
 	}
 	if product.RenewsParent(line.Parent) {
 		line.RenewParent()
-		return line, 0, nil
+		return line, feeder{rules: product.Review}, nil
 	}
 	name, fed := product.PoolFor(line.Currency, merchant)
 	if !fed {
-		return line, 0, nil
+		return line, feeder{}, nil
 	}
-	feeder, known, err := settings.Pool(ctx, line.Merchant, name)
+	from, known, err := settings.Pool(ctx, line.Merchant, name)
 	if err != nil || !known {
-		return line, 0, err
+		return line, feeder{}, err
 	}
 	wanted := product.Keys.Wanted(line.Quantity)
 	if wanted < 1 {
-		return line, 0, nil // no rule says how many keys: the product is not set up yet
+		return line, feeder{}, nil // no rule says how many keys: the product is not set up yet
 	}
-	line.Connect(feeder.Name, product.Keys.PerUnit(), wanted)
-	return line, feeder.Shards, nil
+	line.Connect(from.Name, product.Keys.PerUnit(), wanted)
+	return line, feeder{from.Shards, product.Review}, nil
 }
 
 // feeders returns the pool sides that feed a product, in whatever currency, and whether

@@ -46,7 +46,7 @@ func TestClaim_warmClaimCosts(t *testing.T) {
 		// A second query of keys comes where the random place is the end of a shard.
 		sort.Strings(operations)
 		calls := strings.Join(slices.Compact(operations), " ")
-		if calls != "BatchGetItem Query TransactWriteItems" || len(operations) > 5 {
+		if calls != "Query TransactWriteItems" || len(operations) > 5 {
 			t.Errorf("claim %d took %v", i, operations)
 		}
 		if read, _ := meter.Units(); read > 4 {
@@ -113,9 +113,9 @@ type meeting struct {
 	guests sync.WaitGroup
 }
 
-func (m *meeting) LineAndWhole(ctx context.Context, id order.LineID) (order.Fulfillment, bool, order.Whole, error) {
+func (m *meeting) Order(ctx context.Context, orderID string) ([]order.Fulfillment, order.Whole, error) {
 	m.arrive()
-	return m.Store.LineAndWhole(ctx, id)
+	return m.Store.Order(ctx, orderID)
 }
 
 func (m *meeting) Queue(ctx context.Context, p pool.ID) (order.Queue, error) {

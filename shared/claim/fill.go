@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"keypool/shared/catalog"
@@ -18,6 +19,7 @@ import (
 // FillStore is what filling a queue needs of the tables.
 type FillStore interface {
 	KeyStore
+	OrderStore
 
 	// Head returns the lines at the front of the pool side's queue, oldest first,
 	// as many as may share a transaction, with the keys of their own items.
@@ -47,6 +49,8 @@ type Notifier interface {
 	// the first order began to wait. RaiseEmpty calls facts only for a new notice. It
 	// fails with retry.ErrChanged if another fill was faster.
 	RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error
+	// RaiseNotice stores a notice, once.
+	RaiseNotice(ctx context.Context, n notice.Notice) error
 }
 
 // Filler serves the lines that wait.
@@ -110,16 +114,27 @@ func (f *Filler) connectLines(ctx context.Context, r order.FillRequest, until ti
 		}
 		var changes []order.Change
 		for _, line := range lines {
+			// Lines of one order count each other's keys, once those are stored.
+			if slices.ContainsFunc(changes, func(c order.Change) bool { return c.After.ID.OrderHalf() == line.ID.OrderHalf() }) {
+				if err := f.commitHeld(ctx, changes); err != nil {
+					return false, err
+				}
+				changes = nil
+			}
 			change := order.ChangeOf(line)
-			if change.After, _, err = connect(ctx, settings, change.After); err != nil {
+			var from feeder
+			if change.After, from, err = connect(ctx, settings, change.After); err != nil {
 				return false, err
 			}
-			if change.After.State() != order.Unconnected {
-				change.Settle(f.Now()) // a renewal may owe its mail
-				changes = append(changes, change)
+			if change.After.State() == order.Unconnected {
+				continue
 			}
+			if err := f.askNew(ctx, settings, &change, from.rules); err != nil {
+				return false, err
+			}
+			changes = append(changes, change)
 		}
-		if err := f.Store.Commit(ctx, changes...); err != nil {
+		if err := f.commitHeld(ctx, changes); err != nil {
 			return false, err
 		}
 		after = next
@@ -139,6 +154,7 @@ func (f *Filler) fillPool(ctx context.Context, p pool.ID, until time.Time) error
 		feeder.Shards = pool.DefaultShards
 	}
 	var renewedAt time.Time
+	settings := catalog.NewCached(f.Catalog, f.Now)
 	err = f.repeat(ctx, until, func() (more bool, err error) {
 		if f.Now().Sub(renewedAt) >= bypassEvery {
 			renewedAt = f.Now()
@@ -146,7 +162,7 @@ func (f *Filler) fillPool(ctx context.Context, p pool.ID, until time.Time) error
 				slog.WarnContext(ctx, "bypass.not_renewed", "pool", p, "error", err) // new lines queue for a moment
 			}
 		}
-		return f.serveHead(ctx, p, feeder.Shards)
+		return f.serveHead(ctx, settings, p, feeder.Shards)
 	})
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", p, err)
@@ -174,10 +190,13 @@ func (f *Filler) repeat(ctx context.Context, until time.Time, step func() (more 
 
 // serveHead serves the lines at the front of the queue in one transaction, and
 // reports whether there may be more to do.
-func (f *Filler) serveHead(ctx context.Context, p pool.ID, shards int) (more bool, err error) {
+func (f *Filler) serveHead(ctx context.Context, settings catalog.Reader, p pool.ID, shards int) (more bool, err error) {
 	lines, err := f.Store.Head(ctx, p)
 	if err != nil || len(lines) == 0 {
 		return false, err
+	}
+	if held, err := f.askWaiting(ctx, settings, lines); err != nil || held {
+		return held, err
 	}
 	wanted := 0
 	for _, line := range lines {

@@ -22,7 +22,11 @@ import (
 // with catalog.ErrMissing if it holds none. The notices that tell of the change are
 // stored with it, in one transaction.
 
-const saltSize = 32
+// The sizes of what is random in a merchant.
+const (
+	saltSize    = 32
+	linkKeySize = 32
+)
 
 type merchantItem struct {
 	primaryKey
@@ -42,6 +46,7 @@ type merchantItem struct {
 	UploadBytes   int64    `dynamodbav:"uploadBytes,omitempty"`
 	UploadKeys    int      `dynamodbav:"uploadKeys,omitempty"`
 	Salt          []byte   `dynamodbav:"salt"`
+	LinkKey       []byte   `dynamodbav:"linkKey"`
 }
 
 type poolItem struct {
@@ -72,6 +77,7 @@ type productItem struct {
 	Ignored      bool                `dynamodbav:"ignored,omitempty"`
 	ReturnedKeys string              `dynamodbav:"returnedKeys,omitempty"`
 	Renewal      string              `dynamodbav:"renewal,omitempty"`
+	Review       *rulesItem          `dynamodbav:"review,omitempty"`
 }
 
 type textItem struct {
@@ -123,24 +129,29 @@ func (s *Store) Merchant(ctx context.Context, name string) (catalog.Merchant, bo
 	return item.merchant(), true, nil
 }
 
-// PutMerchant stores a merchant's settings. A merchant that is created without a
-// salt is given one; afterwards its salt can never be another.
+// PutMerchant stores a merchant's settings. A merchant that is created without a salt or
+// a key of its links is given one; afterwards they can never be others.
 func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...notice.Notice) error {
 	if m.Version == 0 && len(m.Salt) == 0 {
 		m.Salt = make([]byte, saltSize)
 		rand.Read(m.Salt)
 	}
+	if m.Version == 0 && len(m.LinkKey) == 0 {
+		m.LinkKey = make([]byte, linkKeySize)
+		rand.Read(m.LinkKey)
+	}
 	item := merchantItem{
 		primaryKey: merchantKey(m.Name), V: schema, Kind: merchantKind, Version: m.Version + 1,
 		Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
-		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt,
+		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt, LinkKey: m.LinkKey,
 		ReturnedKeys: string(m.ReturnedKeys),
 		UploadFiles:  m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys,
 	}
 	guard := locked(m.Version)
 	if m.Version > 0 {
-		guard.expression += " AND salt = :salt"
+		guard.expression += " AND salt = :salt AND linkKey = :linkKey"
 		guard.values[":salt"] = &types.AttributeValueMemberB{Value: m.Salt}
+		guard.values[":linkKey"] = &types.AttributeValueMemberB{Value: m.LinkKey}
 	}
 	return wrap(s.putCatalog(ctx, item, guard, tell...), "store merchant %s", m.Name)
 }
@@ -218,6 +229,10 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notic
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored, ReturnedKeys: string(p.ReturnedKeys),
 		Renewal: string(p.Renewal),
+	}
+	if p.Review != nil {
+		rules := rulesItem(*p.Review)
+		item.Review = &rules
 	}
 	if len(p.Texts) > 0 {
 		item.Texts = make(map[string]textItem, len(p.Texts))
@@ -360,7 +375,7 @@ func (i merchantItem) merchant() catalog.Merchant {
 	return catalog.Merchant{
 		Name: i.primaryKey.merchant(), Version: i.Version,
 		Title: i.Title, NoticeAddress: i.NoticeAddress, SenderName: i.SenderName, ReplyTo: i.ReplyTo,
-		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt,
+		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt, LinkKey: i.LinkKey,
 		ReturnedKeys: order.Disposition(i.ReturnedKeys),
 		Uploads:      upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys},
 	}
@@ -380,6 +395,10 @@ func (i productItem) product() catalog.Product {
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
 		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored, ReturnedKeys: order.Disposition(i.ReturnedKeys),
 		Renewal: catalog.Renewal(i.Renewal),
+	}
+	if i.Review != nil {
+		rules := catalog.Rules(*i.Review)
+		p.Review = &rules
 	}
 	if len(i.Texts) > 0 {
 		p.Texts = make(map[string]catalog.Text, len(i.Texts))

@@ -36,7 +36,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	merchant := catalog.Merchant{
 		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme", ReplyTo: "help@acme.example",
 		Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", DefaultPool: "elden",
-		Salt: []byte("salt of a test"),
+		Salt: []byte("salt of a test"), LinkKey: []byte("link key of a test"),
 	}
 	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4}
 	product := catalog.Product{
@@ -44,6 +44,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
 		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}"}},
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
+		Review: &catalog.Rules{Always: true, Risk: true, Above: map[string]string{"EUR": "99.90"}, MaxKeys: 7, MaxOrders: 3},
 	}
 	account := catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: "standard", Origin: "an id of its own", Secrets: []catalog.SealedSecret{
 		{Name: "paid", Test: true, Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
@@ -101,7 +102,7 @@ func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
 	store, _ := dynamotest.Open(t)
 	for what, put := range map[string]func(version int, title string) error{
 		"merchant": func(v int, title string) error {
-			return store.PutMerchant(ctx, catalog.Merchant{Name: "zoo", Version: v, Title: title, Salt: []byte("s")})
+			return store.PutMerchant(ctx, catalog.Merchant{Name: "zoo", Version: v, Title: title, Salt: []byte("s"), LinkKey: []byte("l")})
 		},
 		"pool": func(v int, title string) error {
 			return store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden", Version: v, Title: title, Shards: 4})
@@ -337,13 +338,18 @@ func TestCatalog_saltStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, _, err := store.Merchant(ctx, "acme")
-	if err != nil || len(made.Salt) != 32 {
-		t.Fatalf("a salt of %d bytes, %v", len(made.Salt), err)
+	if err != nil || len(made.Salt) != 32 || len(made.LinkKey) != 32 || string(made.Salt) == string(made.LinkKey) {
+		t.Fatalf("a salt of %d bytes and a key of links of %d, %v", len(made.Salt), len(made.LinkKey), err)
 	}
 	other := made
 	other.Salt = []byte("another")
 	if err := store.PutMerchant(ctx, other); !errors.Is(err, catalog.ErrConflict) {
 		t.Errorf("another salt: %v", err)
+	}
+	other = made
+	other.LinkKey = []byte("another")
+	if err := store.PutMerchant(ctx, other); !errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("another key of links: %v", err)
 	}
 	if err := store.PutMerchant(ctx, made); err != nil {
 		t.Error(err)

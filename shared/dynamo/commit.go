@@ -26,7 +26,9 @@ import (
 //   - the line's place in a queue, which follows from the line's state;
 //   - the change's entries of the line's history;
 //   - the change's refund, only if the line has none of that id;
-//   - a check that no more is known of the line's order than the change knows;
+//   - the line's place among those that a rule holds, which follows from its holds;
+//   - a check that no more is known of the line's order than the change knows, or a write
+//     there if the change counted the keys of the order;
 //   - the change's chunk, only if that is at the version it was read at. The line's
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
@@ -91,6 +93,7 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	}
 	c.add(put(s.tables.Orders, newFulfillmentItem(change.After).attrs(), guard), subject{kind: kind})
 	s.addQueue(c, change)
+	s.addHeld(c, change)
 	s.addChunk(c, change)
 	for _, key := range change.Allocated {
 		c.add(s.allocate(key, change.After), subject{allocatedKey, key.ID})
@@ -104,6 +107,11 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	}
 	if change.Known != nil {
 		c.add(check(s.tables.Orders, wholeKey(change.Known.ID), locked(change.Known.Version)), subject{kind: existingLine})
+	}
+	if whole := change.Counts; whole != nil {
+		next := *whole
+		next.Version++
+		c.add(put(s.tables.Orders, encode(newWholeItem(next)), locked(whole.Version)), subject{kind: existingLine})
 	}
 	for _, release := range change.Released {
 		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})
@@ -166,6 +174,24 @@ func (s *Store) addQueue(c *commit, change *order.Change) {
 	if waits {
 		item := queueItem{primaryKey: place, V: schema, Missing: change.After.Missing()}
 		c.add(put(s.tables.Orders, encode(item), always), subject{kind: existingLine})
+	}
+}
+
+// addHeld keeps the invariant that a line stands among those held if and only if a rule
+// holds it.
+func (s *Store) addHeld(c *commit, change *order.Change) {
+	place, held := heldKey(change.After)
+	if change.Before != nil {
+		before, was := heldKey(*change.Before)
+		if was && before != place {
+			c.add(remove(s.tables.Orders, before, always), subject{kind: existingLine})
+		}
+		if was && before == place && slices.Equal(change.Before.Holds, change.After.Holds) {
+			return
+		}
+	}
+	if held {
+		c.add(put(s.tables.Orders, encode(newHeldItem(place, change.After)), always), subject{kind: existingLine})
 	}
 }
 

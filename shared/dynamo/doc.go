@@ -16,6 +16,9 @@
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed, the last 20
 //	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease
+//	  counts#<m>            sold#<yyyy-mm-dd>            keys sold that day on the live side; its limit, whether it was told
+//	  review#<m>            rules                        which lines are put on hold; whether the brake sets itself
+//	  review#<m>            brake                        is there while the brake is set
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
@@ -41,6 +44,8 @@
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !bypass            until when new lines may bypass the queue
 //	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds
+//	  held#<m>#<side>       <ms>#<LineID>                a line that a rule holds
+//	  buyer#<m>#<side>#<hash>  <yyyy-mm-dd>              orders of an address in a day, where a rule limits them; deleted from expiresAt on
 //	  refused#<m>           <ms>#<sha256>                a signed webhook that was refused; deleted from expiresAt on
 //	  refused-once#<m>#<sha256>  refused                 the same, by its order and mistake: a repeat changes nothing
 //	  notice#<id>           notice                       a notice; mail=due is to be mailed

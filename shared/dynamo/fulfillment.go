@@ -40,6 +40,8 @@ type fulfillmentItem struct {
 	KeysBack      string `dynamodbav:"keysBack,omitempty"`
 
 	Holds     []string `dynamodbav:"holds,omitempty"`
+	Released  []string `dynamodbav:"released,omitempty"` // from holds
+	HeldAt    int64    `dynamodbav:"heldAt,omitempty"`
 	PaidAfter []string `dynamodbav:"paidAfter,omitempty"`
 	Expected  bool     `dynamodbav:"expected,omitempty"`
 	Lines     int      `dynamodbav:"orderLines,omitempty"`
@@ -107,7 +109,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Risk: f.Risk, Parent: f.Parent, OfParent: f.KeysOfParent, Pool: f.Pool,
 		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
 		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: string(f.KeysBack),
-		Holds: textsOf(f.Holds), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
+		Holds: textsOf(f.Holds), Released: textsOf(f.Released), HeldAt: millis(f.HeldAt), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
@@ -140,6 +142,8 @@ func (i fulfillmentItem) attrs() attrs {
 	setNumber(item, "returned", i.Returned)
 	setText(item, "keysBack", i.KeysBack)
 	setTexts(item, "holds", i.Holds)
+	setTexts(item, "released", i.Released)
+	setNumber(item, "heldAt", i.HeldAt)
 	setTexts(item, "paidAfter", i.PaidAfter)
 	setTrue(item, "expected", i.Expected)
 	setNumber(item, "orderLines", i.Lines)
@@ -203,7 +207,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Risk: i.Risk, Parent: i.Parent, KeysOfParent: i.OfParent, Pool: i.Pool,
 		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
 		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: order.Disposition(i.KeysBack),
-		Holds: idsOf[order.Hold](i.Holds), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,
+		Holds: idsOf[order.Hold](i.Holds), Released: idsOf[order.Hold](i.Released), HeldAt: at(i.HeldAt), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,

@@ -30,6 +30,7 @@ const (
 	TicketsPrefix   = "tickets#"
 	UsagePrefix     = "usage#"
 	ParkedPrefix    = "parked#"
+	ReviewPrefix    = "review#" // its rules of review and its brake; functions api and deliver write them
 
 	// of orders
 	OrderPrefix       = "order#"
@@ -39,6 +40,8 @@ const (
 	RefusedOncePrefix = "refused-once#"
 	NoticePrefix      = "notice#"
 	AlertPrefix       = "alert#"
+	HeldPrefix        = "held#"
+	BuyerPrefix       = "buyer#"
 )
 
 // Sort keys, and the beginnings of those that end in #.
@@ -52,6 +55,9 @@ const (
 	countSort    = "count#"
 	callsSort    = "calls#"
 	catchupSort  = "catchup#"
+	soldSort     = "sold#"
+	rulesSort    = "rules"
+	brakeSort    = "brake"
 
 	lineSort    = "line#"
 	chunkSort   = "keys#"
@@ -136,6 +142,17 @@ func callsKey(merchant, account string) primaryKey {
 func catchupKey(merchant, account string) primaryKey {
 	return primaryKey{CountsPrefix + merchant, catchupSort + account}
 }
+
+// soldKey is the place of what a merchant has sold in a day.
+func soldKey(merchant string, day time.Time) primaryKey {
+	return primaryKey{CountsPrefix + merchant, soldSort + day.UTC().Format(time.DateOnly)}
+}
+
+func reviewPK(merchant string) string { return ReviewPrefix + merchant }
+
+func rulesKey(merchant string) primaryKey { return primaryKey{reviewPK(merchant), rulesSort} }
+
+func brakeKey(merchant string) primaryKey { return primaryKey{reviewPK(merchant), brakeSort} }
 
 // merchant returns the merchant that an item of merchant#, settings# or counts#
 // belongs to.
@@ -259,6 +276,23 @@ func queueKey(f order.Fulfillment) (primaryKey, bool) {
 	}
 	k.SK = fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)
 	return k, true
+}
+
+func heldPK(merchant string, side pool.Side) string {
+	return HeldPrefix + merchant + "#" + string(side)
+}
+
+// heldKey returns the place of a line among those that a rule holds; false if none does.
+func heldKey(f order.Fulfillment) (primaryKey, bool) {
+	if !f.HeldByRule() {
+		return primaryKey{}, false
+	}
+	return primaryKey{heldPK(f.Merchant, f.Side), fmt.Sprintf("%013d#%s", millis(f.ReceivedAt), f.ID)}, true
+}
+
+// buyerKey is the place of the orders of one address in a day.
+func buyerKey(f order.Fulfillment) primaryKey {
+	return primaryKey{BuyerPrefix + f.Merchant + "#" + string(f.Side) + "#" + f.CustomerHash, f.ReceivedAt.UTC().Format(time.DateOnly)}
 }
 
 // queued returns the line that has a place in a queue, and when it was received.

@@ -7,7 +7,6 @@ import (
 
 	"keypool/shared/order"
 	"keypool/shared/pool"
-	"keypool/shared/retry"
 )
 
 // wholeItem is what is known of an order as a whole: see order.Whole.
@@ -107,25 +106,29 @@ func (s *Store) SetWholeDue(ctx context.Context, w order.Whole, dueAt time.Time)
 	return wrap(s.write(ctx, u.write(s.tables.Orders, wholeKey(w.ID))), "set when an order is due")
 }
 
-// LineAndWhole returns a line as Fulfillment does, and what is known of its order as Whole
-// does: one consistent batch read.
-func (s *Store) LineAndWhole(ctx context.Context, id order.LineID) (f order.Fulfillment, ok bool, w order.Whole, err error) {
-	w = order.Whole{ID: id.OrderHalf()}
-	keys := []attrs{lineKey(id).attrs(), wholeKey(w.ID).attrs()}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Orders, keys)
+// Order returns the lines of an order, each with its first keys only, and what is known of
+// it as a whole: one consistent query, since they stand side by side.
+func (s *Store) Order(ctx context.Context, orderID string) (lines []order.Fulfillment, w order.Whole, err error) {
+	w = order.Whole{ID: orderID}
+	items, err := s.items(ctx, query{
+		table: s.tables.Orders, consistent: true, where: "pk = :pk AND sk BETWEEN :lines AND :whole",
+		values: attrs{":pk": text(orderPK(orderID)), ":lines": text(lineSort), ":whole": text(orderSort)},
+	})
 	if err != nil {
-		return f, false, w, wrap(err, "read line %s", id)
+		return nil, w, wrap(err, "read an order")
 	}
 	for _, item := range items {
-		if _, is := keyOf(item).whole(); is {
+		key := keyOf(item)
+		if _, is := key.whole(); is {
 			w, err = decodeWhole(item)
-		} else {
-			f, err = decodeFulfillment(item)
-			ok = err == nil
+		} else if _, is := key.line(); is {
+			var line order.Fulfillment
+			line, err = decodeFulfillment(item)
+			lines = append(lines, line)
 		}
 		if err != nil {
-			return f, false, w, wrap(err, "read line %s", id)
+			return nil, w, wrap(err, "read an order")
 		}
 	}
-	return f, ok, w, nil
+	return lines, w, nil
 }

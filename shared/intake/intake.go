@@ -40,7 +40,7 @@ type Intake struct {
 
 // Claimer gives a paid line its keys; see claim.Claimer.
 type Claimer interface {
-	Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error)
+	Claim(ctx context.Context, paid order.Fulfillment, beside ...order.Fulfillment) (order.Fulfillment, error)
 	// Repeat does the same for a line that was paid before. It is false for another one,
 	// of which nothing is stored.
 	Repeat(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, bool, error)

@@ -29,6 +29,10 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 		return in.refuse(ctx, from, r, err)
 	}
 	results := make([]platform.Result, len(paid.Lines))
+	together := make([]order.Fulfillment, len(paid.Lines))
+	for i, line := range paid.Lines {
+		together[i] = fulfillment(from, paid, line)
+	}
 	done := make([]bool, len(paid.Lines))
 	if from.PaidBefore(paid) {
 		if err := in.early(ctx, from, paid, results, done); err != nil {
@@ -38,7 +42,8 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	}
 	eachLine(ctx, paid, func(ctx context.Context, i int, place string) {
 		if !done[i] {
-			results[i] = in.line(ctx, from, paid, paid.Lines[i], place)
+			beside := slices.Delete(slices.Clone(together), i, i+1)
+			results[i] = in.line(ctx, from, paid, paid.Lines[i], beside, place)
 		}
 		results[i].IgnoredFields = paid.IgnoredFields
 	})
@@ -115,8 +120,8 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 }
 
 // line claims for one line of an order, unless the account passes over its product.
-// Place says where in the body the line stands.
-func (in *Intake) line(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line, place string) platform.Result {
+// Beside are the order's other lines; place says where in the body the line stands.
+func (in *Intake) line(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line, beside []order.Fulfillment, place string) platform.Result {
 	passed, is, err := in.passOver(ctx, from, paid, line)
 	if err != nil {
 		slog.ErrorContext(ctx, "order.not_stored", "error", err)
@@ -126,7 +131,7 @@ func (in *Intake) line(ctx context.Context, from platform.Account, paid platform
 		return passed
 	}
 	claimed := fulfillment(from, paid, line)
-	got, err := in.Claims.Claim(ctx, claimed)
+	got, err := in.Claims.Claim(ctx, claimed, beside...)
 	return in.result(ctx, claimed, got, err, place, paid.Within)
 }
 
@@ -174,6 +179,8 @@ func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err e
 			err = in.notifyUnconnected(ctx, got)
 		case result.State == order.OnHold && slices.Contains(got.Holds, order.HoldPaidAfterReturn):
 			err = in.notifyPaidAfterReturn(ctx, got)
+		case got.HeldByRule():
+			err = in.notifyHeld(ctx, got)
 		}
 	}
 	switch {
@@ -202,4 +209,15 @@ func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field
 func (in *Intake) notifyPaidAfterReturn(ctx context.Context, line order.Fulfillment) error {
 	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Count: 1}
 	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.PaidAfterReturn, line.ID.OrderHalf(), facts, in.Now()))
+}
+
+// notifyHeld tells the merchant of lines that a rule holds: see notice.Held. A repeat of the
+// webhook, whose first try may have died before this, changes nothing.
+func (in *Intake) notifyHeld(ctx context.Context, line order.Fulfillment) error {
+	for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
+		if err := in.Records.RaiseNotice(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }

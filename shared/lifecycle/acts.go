@@ -41,7 +41,7 @@ func (l *Lifecycle) Hold(ctx context.Context, id order.LineID, act Act) (order.F
 func (l *Lifecycle) Release(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
 	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
 		change := order.ChangeOf(line)
-		if !change.After.Lift(func(h order.Hold) bool { return !h.Dispute() }) {
+		if !change.After.Release() {
 			if line.State() == order.OnHold {
 				return nil, refused(line)
 			}

@@ -20,6 +20,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 	"keypool/shared/sweep"
 )
 
@@ -91,10 +92,12 @@ func open(t *testing.T, keys int) *shop {
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: now}
 	s.mailer = &delivery.Mailer{
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s, History: s.store, Settings: s.store, Uploads: s.store, Counts: s.store,
+		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: now}, PublicURL: "https://api.keypool.example",
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: now,
 	}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Orders: s.changes, Fill: quiet{}, Ranges: quiet{}, Now: now}
 	s.must(s.store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "ops@acme.example"}))
+	s.must(s.store.PutReview(t.Context(), catalog.Review{Merchant: "acme", Rules: catalog.Rules{MaxKeys: 1000}}))
 	s.must(s.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: pool.DefaultShards}))
 	s.must(s.store.PutProduct(t.Context(), game("game", catalog.PerUnit)))
 	s.must(s.store.PutProduct(t.Context(), game("pass", catalog.PerLine)))
@@ -341,9 +344,9 @@ func TestReturnOrder_theSweepFinishesIt(t *testing.T) {
 // blind is a store whose claims read nothing of the order, as if it had been written after.
 type blind struct{ *dynamo.Store }
 
-func (b blind) LineAndWhole(ctx context.Context, id order.LineID) (order.Fulfillment, bool, order.Whole, error) {
-	f, ok, w, err := b.Store.LineAndWhole(ctx, id)
-	return f, ok, order.Whole{ID: w.ID}, err
+func (b blind) Order(ctx context.Context, orderID string) ([]order.Fulfillment, order.Whole, error) {
+	lines, w, err := b.Store.Order(ctx, orderID)
+	return lines, order.Whole{ID: w.ID}, err
 }
 
 // Units are given back: newest keys first, each refund once, and never more than there are.

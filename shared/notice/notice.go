@@ -44,6 +44,8 @@ const (
 	RefundUnclear   Kind = "refund-unclear"    // an account, an order and a refund: nobody can tell for what
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
+	HeldForReview   Kind = "held-for-review"   // a side and an hour: lines that a rule holds; the first of the hour at once, others when it ends
+	BigDay          Kind = "big-day"           // a day: it has sold far more than the days before
 	UnknownEvent    Kind = "unknown-event"     // an account, a day and a type: signed events that nothing reads
 	NotSigned       Kind = "not-signed"        // an account and an hour: webhooks that it did not sign, and seems to have sent
 	CatchupFailed   Kind = "catch-up-failed"   // an account and a day: its platform's API cannot be read
@@ -59,7 +61,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, HeldForReview, BigDay, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
@@ -101,7 +103,26 @@ type Facts struct {
 	Cause   string    // machine-readable: a field, a code
 	Limit   int64     // of a day
 	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use
+
+	// These are not stored: the mailer reads them when it writes the mail.
+	Held []HeldLine
+	Link string // to a page that asks before it does something
 }
+
+// HeldLine is a line that waits for the merchant's decision.
+type HeldLine struct {
+	Order    string
+	Product  string // title, or the product where there is none
+	Quantity int
+	Why      []string // reasons of holds
+	Link     string   // to its page
+}
+
+// KeptHeld is the number of lines on hold that a notice shows.
+const KeptHeld = 20
+
+// BrakeSet is the cause of a BigDay on which the brake set itself.
+const BrakeSet = "brake-set"
 
 // The causes of NotSigned.
 const (
@@ -245,6 +266,29 @@ func (k Kind) windowStart(now time.Time) time.Time { return now.UTC().Truncate(g
 // see Open and Overflow.
 func Gather(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 	return New(merchant, kind, kind.windowKey(facts, now), facts, now)
+}
+
+// Held returns the notices of lines that a rule holds since now: the first is mailed at
+// once, and another at the end of the hour, unless nothing was held after the first. The
+// mailer lists what is held then, so that a rush writes no more than two notices an hour,
+// and none of them often.
+func Held(merchant string, side pool.Side, now time.Time) []Notice {
+	start := now.UTC().Truncate(time.Hour)
+	key := string(side) + "#" + Hour(now)
+	facts := Facts{Side: side}
+	return []Notice{
+		New(merchant, HeldForReview, key+heldRest, facts, now).At(start.Add(time.Hour)),
+		New(merchant, HeldForReview, key, facts, now),
+	}
+}
+
+const heldRest = "#rest"
+
+// FirstHeld returns the id of the notice that was mailed at once, of one that was to wait
+// for the end of its hour; false of any other notice.
+func (n Notice) FirstHeld() (id string, ok bool) {
+	id, ok = strings.CutSuffix(n.ID, heldRest)
+	return id, ok && n.Kind == HeldForReview
 }
 
 // Open reports whether another event can be added to the notice: no mailer has leased

@@ -33,6 +33,11 @@ type Change struct {
 	// was not asked. The change fails with retry.ErrChanged if more is known by now.
 	Known *Whole
 
+	// Counts is what was known of the line's order when its keys were counted; nil: they
+	// were not. The change fails with retry.ErrChanged if anything was written there since,
+	// and writes there itself: of two lines that are paid at once, one counts the other.
+	Counts *Whole
+
 	// Chunk is the one chunk that the change may write: as it is stored until
 	// Release or Allocate change it. Number 0: none.
 	Chunk Chunk

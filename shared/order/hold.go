@@ -3,6 +3,7 @@ package order
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Hold is a reason for which a line is on hold. A line is on hold while it has any.
@@ -11,7 +12,12 @@ type Hold string
 // The reasons of holds. That of a dispute is DisputeHold.
 const (
 	HoldByHand          Hold = "by hand"             // somebody of the merchant's holds it
-	HoldReview          Hold = "review"              // the merchant's rule has it looked at first
+	HoldReview          Hold = "review"              // the merchant's rule has every line looked at first
+	HoldReviewRisk      Hold = "review:risk"         // the platform calls the order risky
+	HoldReviewAmount    Hold = "review:amount"       // it costs more than the merchant's rule lets pass
+	HoldReviewOrders    Hold = "review:orders"       // its customer has ordered too often that day
+	HoldCap             Hold = "cap"                 // its order has more keys than the merchant's rule lets pass
+	HoldBrake           Hold = "brake"               // the merchant's brake was set
 	HoldPaidBefore      Hold = "paid before"         // it was paid before its account delivers
 	HoldPaidAfterReturn Hold = "paid after a return" // its order was returned before it was paid
 )
@@ -24,6 +30,94 @@ func DisputeHold(id string) Hold { return Hold(disputeHold + id) }
 
 // Dispute reports whether the hold is that of a dispute. Nobody but the platform lifts it.
 func (h Hold) Dispute() bool { return strings.HasPrefix(string(h), disputeHold) }
+
+// kind is the reason without its details: review, dispute, cap.
+func (h Hold) kind() string {
+	kind, _, _ := strings.Cut(string(h), ":")
+	return kind
+}
+
+// ByRule reports whether a rule of the merchant's, or the brake, made the hold. A person
+// decides what becomes of the line.
+func (h Hold) ByRule() bool {
+	return h.kind() == string(HoldReview) || h == HoldCap || h == HoldBrake
+}
+
+// Says returns the reason in words, as the end of a sentence.
+func (h Hold) Says() string {
+	switch {
+	case h == HoldReview:
+		return "your rules have every order looked at"
+	case h == HoldReviewRisk:
+		return "the platform calls the order risky"
+	case h == HoldReviewAmount:
+		return "it costs more than your rules let pass"
+	case h == HoldReviewOrders:
+		return "its customer has ordered more often that day than your rules let pass"
+	case h == HoldCap:
+		return "its order has more keys than your rules let pass"
+	case h == HoldBrake:
+		return "the brake was set"
+	case h.Dispute():
+		return "the order is in dispute"
+	case h == HoldPaidAfterReturn:
+		return "its order was refunded before it was paid"
+	case h == HoldByHand:
+		return "somebody put it on hold"
+	}
+	return string(h)
+}
+
+// HeldByRule reports whether the line is on hold for a rule of the merchant's.
+func (f Fulfillment) HeldByRule() bool {
+	return f.State() == OnHold && slices.ContainsFunc(f.Holds, Hold.ByRule)
+}
+
+// HoldByRules puts the line on hold for the reasons of rules, but for those that a person
+// has released it from before. It returns those that were added.
+func (f *Fulfillment) HoldByRules(reasons []Hold, now time.Time) (added []Hold) {
+	for _, reason := range reasons {
+		released := slices.ContainsFunc(f.Released, func(h Hold) bool { return h.kind() == reason.kind() })
+		if released || slices.Contains(f.Holds, reason) {
+			continue
+		}
+		f.Hold(reason)
+		f.HeldAt = now
+		added = append(added, reason)
+	}
+	return added
+}
+
+// Release takes every reason away that a person may lift: all but disputes, which end with
+// the dispute. The line is not held for the same rules again. It reports whether there
+// were any.
+func (f *Fulfillment) Release() bool {
+	released := slices.Clone(f.Released)
+	for _, h := range f.Holds {
+		if h.ByRule() && !slices.Contains(released, h) {
+			released = append(released, h)
+		}
+	}
+	lifted := f.Lift(func(h Hold) bool { return !h.Dispute() })
+	if f.Released = released; len(released) == 0 {
+		f.Released = nil
+	}
+	return lifted
+}
+
+// HeldLine is a line that waits for a person's decision, as lists and mails show it: no key,
+// no customer.
+type HeldLine struct {
+	Line       LineID
+	Order      string
+	Account    string
+	Product    string
+	Title      string
+	Quantity   int
+	Reasons    []Hold
+	ReceivedAt time.Time
+	HeldAt     time.Time
+}
 
 // Hold puts the line on hold for a reason, in addition to those that it has.
 func (f *Fulfillment) Hold(reason Hold) {

@@ -21,6 +21,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 	"keypool/shared/settings"
 )
 
@@ -89,7 +90,7 @@ func readsBack(t *testing.T, store *dynamo.Store, m catalog.Merchant, poolSettin
 		t.Fatal(err)
 	}
 	made := cmp.Options{
-		cmpopts.IgnoreFields(catalog.Merchant{}, "Version", "Salt"), cmpopts.IgnoreFields(catalog.Pool{}, "Version"),
+		cmpopts.IgnoreFields(catalog.Merchant{}, "Version", "Salt", "LinkKey"), cmpopts.IgnoreFields(catalog.Pool{}, "Version"),
 		cmpopts.IgnoreFields(catalog.Product{}, "Version"), cmpopts.EquateEmpty(),
 	}
 	if diff := cmp.Diff([]any{m, poolSettings, sold}, []any{gotMerchant, gotPool, gotProduct}, made); diff != "" {
@@ -104,6 +105,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	clock := func() time.Time { return noon }
 	mailer := &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
+		Held: store, Sales: &review.Sales{Store: store, Brakes: store, Notices: store, Now: clock}, PublicURL: "https://api.keypool.example",
 		MailSender: ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 	line := order.Fulfillment{

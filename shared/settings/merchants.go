@@ -36,7 +36,7 @@ func (s *Merchants) Get(ctx context.Context, name string) (catalog.Merchant, err
 }
 
 // Put creates or changes a merchant, and returns it with its new version. Version
-// and Salt of next are ignored. Another notice address is told to the new and to the
+// and what is random in next are ignored. Another notice address is told to the new and to the
 // former one.
 func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, by access.Principal, c Condition) (m catalog.Merchant, created bool, err error) {
 	if err := invalid(CheckMerchant(next)...); err != nil {
@@ -46,7 +46,7 @@ func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, by access.Pr
 	if err != nil {
 		return m, false, err
 	}
-	next.Version, next.Salt = before.Version, before.Salt
+	next.Version, next.Salt, next.LinkKey = before.Version, before.Salt, before.LinkKey
 	same := before.Version > 0 && reflect.DeepEqual(before, next)
 	if err := c.check(before.Version, same); err != nil || same {
 		return before, false, err

@@ -276,6 +276,10 @@ func (settings) Pool(context.Context, string, string) (catalog.Pool, bool, error
 	return catalog.Pool{Merchant: "acme", Name: "elden", LowStock: 10, Shards: pool.DefaultShards}, true, nil
 }
 
+func (settings) Review(context.Context, string) (catalog.Review, error) {
+	return catalog.Review{}, nil
+}
+
 func (settings) Product(context.Context, string, string) (catalog.Product, bool, error) {
 	return catalog.Product{Merchant: "acme", ID: "game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}, true, nil
 }

@@ -80,6 +80,8 @@ var elsewhere = map[string][]string{
 		"dynamodb:DeleteItem on ${Orders.Arn} for order#*",
 		"dynamodb:DeleteItem on ${Orders.Arn} for queue#*",
 		"dynamodb:DeleteItem on ${Orders.Arn} for unconnected#*",
+		"dynamodb:DeleteItem on ${Orders.Arn} for held#*",      // a line that a rule held is released
+		"dynamodb:PutItem on ${Orders.Arn} for held#*",         // and is held by hand too
 		"dynamodb:DeleteItem on ${Catalog.Arn} for settings#*", // a pool or a product is deleted
 		"dynamodb:Query on ${Catalog.Arn} for parked#*",        // a pool is created for which files wait
 		"dynamodb:Query on ${Orders.Arn} for unconnected#*",    // a product is deleted
@@ -87,12 +89,26 @@ var elsewhere = map[string][]string{
 		"sqs:SendMessage on ${Ranges.Arn}",                     // a pool is created for which files wait
 		"sqs:SendMessage on ${Catchups.Arn}",                   // an account is given credentials
 	},
-	"Catchup": {"dynamodb:BatchGetItem on ${Keys.Arn}"}, // a key was taken meanwhile
+	"Catchup": {
+		"dynamodb:BatchGetItem on ${Keys.Arn}",            // a key was taken meanwhile
+		"dynamodb:PutItem on ${Orders.Arn} for held#*",    // a rule holds a line
+		"dynamodb:DeleteItem on ${Orders.Arn} for held#*", // which is given back
+		"dynamodb:UpdateItem on ${Orders.Arn} for buyer#*",
+	},
 	"Deliver": {
+		"dynamodb:PutItem on ${Catalog.Arn} for review#*", // a brake that sets itself
+		"dynamodb:Query on ${Catalog.Arn} for counts#*",   // a day that sells far more than others
+		"dynamodb:Query on ${Catalog.Arn} for review#*",
+		"dynamodb:Query on ${Orders.Arn} for held#*",       // the notice of what is on hold
 		"dynamodb:GetItem on ${Catalog.Arn} for uploads#*", // the report of an upload
 		"dynamodb:Query on ${Orders.Arn} for order#*",      // a line of more than 20 keys
 	},
-	"Fill": {"dynamodb:BatchGetItem on ${Keys.Arn}"}, // a key was taken meanwhile
+	"Fill": {
+		"dynamodb:BatchGetItem on ${Keys.Arn}",         // a key was taken meanwhile
+		"dynamodb:PutItem on ${Orders.Arn} for held#*", // the brake was set meanwhile
+		"dynamodb:Query on ${Orders.Arn} for order#*",  // a product is connected
+		"dynamodb:UpdateItem on ${Orders.Arn} for buyer#*",
+	},
 	"Ingest": {
 		"dynamodb:DeleteItem on ${Catalog.Arn} for parked#*", // a file is read whose pool was missing
 		"sqs:SendMessage on ${Ranges.Arn}",                   // a file of several ranges
@@ -107,11 +123,18 @@ var elsewhere = map[string][]string{
 		"dynamodb:BatchGetItem on ${Orders.Arn} for notice#*",
 		"dynamodb:GetItem on ${Catalog.Arn} for settings#*",
 		"dynamodb:PutItem on ${Orders.Arn} for notice#*",
+		"dynamodb:PutItem on ${Orders.Arn} for held#*", // a dispute of a line that a rule holds
+		"dynamodb:DeleteItem on ${Orders.Arn} for held#*",
 		"dynamodb:UpdateItem on ${Catalog.Arn} for uploads#*",
 		"dynamodb:UpdateItem on ${Orders.Arn} for notice#*",
 		"sqs:SendMessage on ${Ranges.Arn}",
 	},
-	"Webhook": {"dynamodb:BatchGetItem on ${Keys.Arn}"}, // a key was taken meanwhile
+	"Webhook": {
+		"dynamodb:BatchGetItem on ${Keys.Arn}",            // a key was taken meanwhile
+		"dynamodb:PutItem on ${Orders.Arn} for held#*",    // a rule holds a line
+		"dynamodb:DeleteItem on ${Orders.Arn} for held#*", // which is given back
+		"dynamodb:UpdateItem on ${Orders.Arn} for buyer#*",
+	},
 }
 
 // byLambda are the calls that Lambda makes with the function's rights.

@@ -781,7 +781,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a person lifts the hold of a dispute",
-		file:   "shared/lifecycle/acts.go",
+		file:   "shared/order/hold.go",
 		old:    `return !h.Dispute() })`,
 		new:    `return h != "" })`,
 		in:     "shared/lifecycle", test: "TestDispute",

@@ -211,9 +211,9 @@ type seenClaim struct {
 	err   error
 }
 
-func (c *watchedClaims) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
+func (c *watchedClaims) Claim(ctx context.Context, paid order.Fulfillment, beside ...order.Fulfillment) (order.Fulfillment, error) {
 	asked := time.Now()
-	got, err := c.of.Claim(ctx, paid)
+	got, err := c.of.Claim(ctx, paid, beside...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[paid.ID] = seenClaim{asked, got, err}

@@ -24,6 +24,7 @@ import (
 	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/random"
+	"keypool/shared/review"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
 	"keypool/shared/upload"
@@ -90,6 +91,10 @@ func (s instanceCatalog) Pool(_ context.Context, merchant, name string) (catalog
 
 func (s instanceCatalog) Product(_ context.Context, merchant, id string) (catalog.Product, bool, error) {
 	return s.store.Product(s.ctx, merchant, id)
+}
+
+func (s instanceCatalog) Review(_ context.Context, merchant string) (catalog.Review, error) {
+	return s.store.Review(s.ctx, merchant)
 }
 
 var sender = mail.Address{Address: "keys@keypool.example"}
@@ -161,6 +166,8 @@ func (w *world) setUp() error {
 	p := w.begin("set up", time.Hour, 0)
 	defer p.end()
 	err := w.store.PutMerchant(p.ctx, catalog.Merchant{Name: merchant, NoticeAddress: "ops@nova.example", Salt: []byte("the salt of a simulated merchant")})
+	// Its largest orders are not looked at by a person.
+	err = errors.Join(err, w.store.PutReview(p.ctx, catalog.Review{Merchant: merchant, Rules: catalog.Rules{MaxKeys: 100_000}}))
 	for _, name := range poolNames {
 		err = errors.Join(err, w.store.PutPool(p.ctx, w.poolOf(name)))
 	}
@@ -439,6 +446,7 @@ func startUpload(id string) upload.Message { return upload.Resume(merchant, id) 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), Orders: w.store, History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
+		Held: w.store, Sales: &review.Sales{Store: w.store, Brakes: w.store, Notices: w.store, Now: p.now}, PublicURL: "https://api.keypool.example",
 		MailSender: w.ses, Sender: sender, Operator: operator, Now: p.now,
 	}
 }
