@@ -28,7 +28,17 @@ type Product struct {
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
 	Renewal         string            `json:"renewal,omitempty" enum:"new_key,parent_key" doc:"What an order gets that renews another (its parent). new_key: keys of its own, as any order; {PARENT_KEY} in its text stands for the parent's. parent_key: no key of its own; its mail holds the parent's keys, as they are then, for {KEY} as well. It waits until the parent has been mailed its keys, and is not mailed while the parent is on hold, in dispute, returned, or another customer's; you are told. new_key where left out."`
+	Review          *Review           `json:"review,omitempty" doc:"Which order lines are put on hold until somebody releases them (release-order) or gives them back (return-order). Those of orders over 100 keys where left out."`
 	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
+}
+
+// Review says which order lines of a product are put on hold when they would get keys.
+type Review struct {
+	Always    bool              `json:"always,omitempty" doc:"Every line."`
+	Risk      bool              `json:"risk,omitempty" doc:"Lines of orders that the platform calls risky: whatever its word is, but low, normal, none, accept, not_assessed, unknown and pending."`
+	Above     map[string]string `json:"above,omitempty" doc:"Lines whose units cost more together than this, by ISO 4217 currency: {\"EUR\": \"500.00\"}."`
+	MaxKeys   int               `json:"max_keys,omitempty" minimum:"1" maximum:"1000000" doc:"Lines that bring their order over so many keys; 100 where left out."`
+	MaxOrders int               `json:"max_orders,omitempty" minimum:"1" maximum:"1000" doc:"Lines of further orders of one mail address in a day, by UTC; any number where left out."`
 }
 
 // KeyRule gives the number of keys of an order line.
@@ -63,6 +73,10 @@ func newProduct(p catalog.Product) Product {
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
 		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal),
 	}
+	if p.Review != nil {
+		review := Review(*p.Review)
+		body.Review = &review
+	}
 	if p.Keys.Count > 0 {
 		body.Keys = &KeyRule{string(p.Keys.Mode), p.Keys.Count}
 	}
@@ -93,6 +107,13 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
 		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
 		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal),
+	}
+	if in.Body.Review != nil {
+		rules := catalog.Rules(*in.Body.Review)
+		if len(rules.Above) == 0 {
+			rules.Above = nil
+		}
+		p.Review = &rules
 	}
 	if len(in.Body.PoolsByCurrency) > 0 {
 		p.PoolsByCurrency = in.Body.PoolsByCurrency

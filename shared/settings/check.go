@@ -128,6 +128,9 @@ func CheckProduct(s catalog.Product) []Problem {
 		}
 		p.between("keys.count", s.Keys.Count, 1, maxCount)
 	}
+	if s.Review != nil {
+		p.rules(*s.Review)
+	}
 	p.texts(s.Texts)
 	p.link("instructions", s.Instructions)
 	p.link("download", s.Download)
@@ -281,4 +284,25 @@ func checkLanguages(m catalog.Merchant, s catalog.Product) []Problem {
 		p.add("texts", "a text is missing in %s: with a text in one language, there must be one in each of yours", strings.Join(without, ", "))
 	}
 	return p
+}
+
+// rules checks rules of review.
+func (p *problems) rules(r catalog.Rules) {
+	if len(r.Above) > maxCurrencies {
+		p.add("review.above", "these are %d; the limit is %d", len(r.Above), maxCurrencies)
+	}
+	for _, code := range slices.Sorted(maps.Keys(r.Above)) {
+		if !currency.MatchString(code) {
+			p.add("review.above", "%s is not a currency; use three capital letters such as EUR", quoted(code))
+		}
+		if sum, ok := order.Decimal(r.Above[code]); !ok || sum.Sign() < 0 {
+			p.add("review.above."+code, "is not a sum such as \"500.00\"")
+		}
+	}
+	if r.MaxKeys != 0 {
+		p.between("review.max_keys", r.MaxKeys, 1, 1_000_000)
+	}
+	if r.MaxOrders != 0 {
+		p.between("review.max_orders", r.MaxOrders, 1, 1000)
+	}
 }
