@@ -175,9 +175,9 @@ type notedClaims struct {
 	of *claim.Claimer
 }
 
-func (c *notedClaims) Claim(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, error) {
+func (c *notedClaims) Claim(ctx context.Context, paid order.Fulfillment, beside ...order.Fulfillment) (order.Fulfillment, error) {
 	asked := time.Now()
-	got, err := c.of.Claim(ctx, paid)
+	got, err := c.of.Claim(ctx, paid, beside...)
 	seen := err
 	if c.p.dead() {
 		seen = errProcessDied
