@@ -16,6 +16,7 @@ type Setup struct {
 	Pool                     string
 	LowStock                 *int // warned when fewer are left; the API's default where nil
 	Product, ProductTitle    string
+	MaxKeys                  int // an order of more is on hold until it is released; the API's default where 0
 	Token                    NewToken
 }
 
@@ -69,7 +70,7 @@ func (s *Shop) SetUp(ctx context.Context, what Setup) (made Made, err error) {
 	if err := s.AddPool(ctx, own.Text, what.Pool, what.LowStock); err != nil {
 		return Made{}, err
 	}
-	if err := s.AddProduct(ctx, own.Text, what.Product, what.ProductTitle, what.Pool); err != nil {
+	if err := s.addProduct(ctx, own.Text, what.Product, what.ProductTitle, what.Pool, what.MaxKeys); err != nil {
 		return Made{}, err
 	}
 	made.Account.Merchant = what.Merchant
@@ -95,9 +96,16 @@ func (s *Shop) AddPool(ctx context.Context, token, name string, lowStock *int) e
 
 // AddProduct creates a product unless it exists. Without a pool it is not connected.
 func (s *Shop) AddProduct(ctx context.Context, token, id, title, pool string) error {
+	return s.addProduct(ctx, token, id, title, pool, 0)
+}
+
+func (s *Shop) addProduct(ctx context.Context, token, id, title, pool string, maxKeys int) error {
 	settings := map[string]any{"title": title}
 	if pool != "" {
 		settings["pool"] = pool
+	}
+	if maxKeys > 0 {
+		settings["review"] = map[string]any{"max_keys": maxKeys}
 	}
 	return s.add(ctx, token, "/v1/products/"+url.PathEscape(id), settings)
 }
