@@ -214,7 +214,7 @@ func ticks(ctx context.Context, b *bench, m *metered) error {
 func mailer(store *dynamo.Store, sender delivery.MailSender) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
-		Held: store,
+		Held:       store,
 		MailSender: sender, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}
 }

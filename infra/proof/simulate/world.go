@@ -445,7 +445,7 @@ func startUpload(id string) upload.Message { return upload.Resume(merchant, id) 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), Orders: w.store, History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
-		Held: w.store,
+		Held:       w.store,
 		MailSender: w.ses, Sender: sender, Operator: operator, Now: p.now,
 	}
 }
