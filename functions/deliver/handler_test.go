@@ -27,6 +27,7 @@ import (
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
+	"keypool/shared/review"
 )
 
 // The line and the moment that the events speak of.
@@ -83,7 +84,7 @@ func newScene(t *testing.T) *scene {
 	clock := func() time.Time { return noon }
 	s.h = handler{now: clock, mailer: &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
-		Held:       store,
+		Held: store, Sales: &review.Sales{Store: store, Brakes: store, Notices: store, Now: clock}, PublicURL: "https://api.keypool.example",
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}}
 	return s

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/review"
 	"keypool/shared/ses"
 )
 
@@ -33,6 +34,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Tokens:     store,
 		Counts:     store,
 		Held:       store,
+		Sales:      &review.Sales{Store: store, Brakes: store, Notices: store, Now: time.Now},
 		MailSender: ses.Open(boot.FreshConnections(cfg), env.Required("KEYPOOL_CONFIGURATION_SET")),
 		Sender:     address(env.Address("KEYPOOL_SENDER")),
 		Operator:   address(env.Address("KEYPOOL_OPERATOR")).Address,

@@ -110,7 +110,8 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.CountsPrefix, dynamo.ReviewPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix}}, // a brake that sets itself
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "GetItem PutItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},

@@ -17,6 +17,10 @@ type Review struct {
 	Version  int // of the rules
 
 	Rules Rules
+	// BrakesItself means that the brake sets itself on a day that sells far more than
+	// others do: see BrakeLimit.
+	BrakesItself bool
+
 	Brake Brake
 }
 
@@ -101,4 +105,29 @@ func (r Rules) above(line order.Fulfillment) bool {
 	}
 	price, ok := order.Decimal(line.UnitPrice)
 	return ok && price.Mul(price, big.NewRat(int64(line.Quantity), 1)).Cmp(most) > 0
+}
+
+// A day is out of the ordinary if it has sold more than brakeTimes the keys of the best of
+// the last BrakeDays days, and more than BrakeKeys.
+const (
+	BrakeDays  = 14
+	BrakeKeys  = 100
+	brakeTimes = 5
+)
+
+// BrakeLimit returns the number of keys beyond which a day is out of the ordinary, given
+// what the days before it have sold.
+func BrakeLimit(before []int) int {
+	best := 0
+	for _, keys := range before {
+		best = max(best, keys)
+	}
+	return max(BrakeKeys, brakeTimes*best)
+}
+
+// Sold is what a merchant has sold in a day, on the live side.
+type Sold struct {
+	Keys  int
+	Limit int  // see BrakeLimit; 0: not known yet
+	Told  bool // the merchant was told that the day is out of the ordinary
 }

@@ -70,3 +70,17 @@ func TestReview_rulesFor(t *testing.T) {
 		t.Errorf("rules of its own: %+v", got)
 	}
 }
+
+func TestBrakeLimit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		before []int
+		want   int
+	}{
+		{nil, 100}, {[]int{20, 7}, 100}, {[]int{3, 21, 5}, 105}, {[]int{1000}, 5000},
+	} {
+		if got := catalog.BrakeLimit(c.before); got != c.want {
+			t.Errorf("after %v the limit is %d, want %d", c.before, got, c.want)
+		}
+	}
+}

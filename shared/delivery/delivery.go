@@ -132,6 +132,12 @@ type Held interface {
 	Held(ctx context.Context, merchant string, side pool.Side, after string, limit int) (held []order.HeldLine, next string, err error)
 }
 
+// Sales watches what merchants sell.
+type Sales interface {
+	// Sold is told of keys of the live side that were mailed for the first time.
+	Sold(ctx context.Context, merchant string, keys int) error
+}
+
 // MailSender sends mails.
 type MailSender interface {
 	// Send hands a mail over and returns SES's id of it, or a *mail.SendError.
@@ -149,6 +155,7 @@ type Mailer struct {
 	Tokens     Tokens
 	Counts     Counts
 	Held       Held
+	Sales      Sales
 	MailSender MailSender
 	Sender     netmail.Address // every mail is sent from its address
 	Operator   string          // address for what no merchant can be told
@@ -189,7 +196,7 @@ func (m *Mailer) Mail(ctx context.Context, items []outbox.Item) []error {
 		})
 	}
 	mails.Wait()
-	taken.addTo(ctx, m.Counts)
+	taken.addTo(ctx, m.Counts, m.Sales)
 	return failed
 }
 
@@ -201,7 +208,7 @@ func (m *Mailer) ApplyFeedback(ctx context.Context, f Feedback) error {
 	}
 	var taken takings
 	err := m.lines(&taken).applyFeedback(ctx, f)
-	taken.addTo(ctx, m.Counts)
+	taken.addTo(ctx, m.Counts, m.Sales)
 	return err
 }
 
@@ -221,8 +228,23 @@ func (t *takings) add(p pool.ID, takes []pool.Take) {
 	t.takes[p] = append(t.takes[p], takes...)
 }
 
-// addTo adds them to the counts that are shown. A lost addition is put right at night.
-func (t *takings) addTo(ctx context.Context, counts Counts) {
+// addTo adds them to the counts that are shown, and to what each merchant sells in a day.
+// A lost addition to a count is put right at night; what a day sells is good enough
+// without.
+func (t *takings) addTo(ctx context.Context, counts Counts, sales Sales) {
+	sold := map[string]int{}
+	for p, takes := range t.takes {
+		for _, take := range takes {
+			if p.Side == pool.Live {
+				sold[p.Merchant] += take.Keys
+			}
+		}
+	}
+	for _, merchant := range slices.Sorted(maps.Keys(sold)) {
+		if err := sales.Sold(ctx, merchant, sold[merchant]); err != nil {
+			slog.WarnContext(ctx, "sales.not_counted", "merchant", merchant, "keys", sold[merchant], "error", err)
+		}
+	}
 	for _, p := range slices.SortedFunc(maps.Keys(t.takes), pool.ID.Compare) {
 		if err := counts.AddTaken(ctx, p, t.takes[p]); err != nil {
 			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "takes", len(t.takes[p]), "error", err)

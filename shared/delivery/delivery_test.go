@@ -27,6 +27,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -96,7 +97,7 @@ func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s.store, History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Tokens: s.store, Counts: s.store,
-		Held:       s.store,
+		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: clock}, PublicURL: "https://api.keypool.example",
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
 }

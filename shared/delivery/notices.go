@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/link"
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -53,8 +54,17 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			records = append(records, u)
 		}
 	}
-	if n.Kind == notice.HeldForReview {
-		if ok, err := k.listHeld(ctx, &n); err != nil || !ok {
+	switch n.Kind {
+	case notice.HeldForReview:
+		if ok, err := k.listHeld(ctx, &n, merchant); err != nil || !ok {
+			return mail.Message{}, false, err
+		}
+	case notice.BigDay:
+		purpose := link.SetBrake
+		if n.Facts.Cause == notice.BrakeSet {
+			purpose = link.ReleaseBrake
+		}
+		if n.Facts.Link, err = k.link(merchant, purpose, notice.Day(n.RaisedAt)); err != nil {
 			return mail.Message{}, false, err
 		}
 	}
@@ -69,9 +79,10 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 	return m, err == nil, err
 }
 
-// listHeld adds the lines to a notice that rules hold now. It is false if there is nothing to tell: everything was decided, or told at
+// listHeld adds the lines to a notice that rules hold now, with a link to each and one to
+// all of them. It is false if there is nothing to tell: everything was decided, or told at
 // once by the first notice of the hour.
-func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice) (ok bool, err error) {
+func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice, merchant catalog.Merchant) (ok bool, err error) {
 	var told time.Time
 	if id, rest := n.FirstHeld(); rest {
 		before, _, err := k.Notices.Read(ctx, id)
@@ -96,19 +107,29 @@ func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice) (ok bool, er
 			for _, reason := range line.Reasons {
 				shown.Why = append(shown.Why, reason.Says())
 			}
+			if shown.Link, err = k.link(merchant, link.Held, string(line.Line)); err != nil {
+				return false, err
+			}
 			n.Facts.Held = append(n.Facts.Held, shown)
 		}
 		if after = next; n.Facts.Count >= mostHeld {
 			break
 		}
 	}
-	return ok, nil
+	n.Facts.Link, err = k.link(merchant, link.HeldAll, string(side))
+	return ok, err
 }
 
 const (
 	heldAtOnce = 100
 	mostHeld   = 10_000 // are counted in a mail
 )
+
+// link returns the address of a page that asks the merchant before it does something.
+func (k noticeKind) link(m catalog.Merchant, purpose link.Purpose, about string) (string, error) {
+	l := link.Link{Purpose: purpose, Merchant: m.Name, About: about, Until: k.Now().Add(link.GoodFor)}
+	return l.URL(k.PublicURL, m.LinkKey)
+}
 
 // tokenUse returns when the token that a notice is about was last used, false if there is
 // no such token any more: it was revoked.

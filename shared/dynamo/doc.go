@@ -16,6 +16,7 @@
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed, the last 20
 //	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease
+//	  counts#<m>            sold#<yyyy-mm-dd>            keys sold that day on the live side; its limit, whether it was told
 //	  review#<m>            rules                        which lines are put on hold; whether the brake sets itself
 //	  review#<m>            brake                        is there while the brake is set
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts

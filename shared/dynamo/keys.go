@@ -30,7 +30,7 @@ const (
 	TicketsPrefix   = "tickets#"
 	UsagePrefix     = "usage#"
 	ParkedPrefix    = "parked#"
-	ReviewPrefix    = "review#" // its rules of review and its brake
+	ReviewPrefix    = "review#" // its rules of review and its brake; functions api and deliver write them
 
 	// of orders
 	OrderPrefix       = "order#"
@@ -55,6 +55,7 @@ const (
 	countSort    = "count#"
 	callsSort    = "calls#"
 	catchupSort  = "catchup#"
+	soldSort     = "sold#"
 	rulesSort    = "rules"
 	brakeSort    = "brake"
 
@@ -140,6 +141,11 @@ func callsKey(merchant, account string) primaryKey {
 
 func catchupKey(merchant, account string) primaryKey {
 	return primaryKey{CountsPrefix + merchant, catchupSort + account}
+}
+
+// soldKey is the place of what a merchant has sold in a day.
+func soldKey(merchant string, day time.Time) primaryKey {
+	return primaryKey{CountsPrefix + merchant, soldSort + day.UTC().Format(time.DateOnly)}
 }
 
 func reviewPK(merchant string) string { return ReviewPrefix + merchant }

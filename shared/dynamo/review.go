@@ -2,7 +2,10 @@ package dynamo
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/catalog"
 	"keypool/shared/order"
@@ -13,9 +16,10 @@ import (
 // it is set in a hurry, by people and by a function, under no version.
 type reviewItem struct {
 	primaryKey
-	V       int       `dynamodbav:"v"`
-	Version int       `dynamodbav:"version"`
-	Rules   rulesItem `dynamodbav:"rules"`
+	V            int       `dynamodbav:"v"`
+	Version      int       `dynamodbav:"version"`
+	Rules        rulesItem `dynamodbav:"rules"`
+	BrakesItself bool      `dynamodbav:"brakesItself,omitempty"`
 }
 
 type rulesItem struct {
@@ -65,7 +69,7 @@ func (s *Store) Review(ctx context.Context, merchant string) (catalog.Review, er
 		case rulesSort:
 			var i reviewItem
 			if i, err = decode[reviewItem](item, oldestInCatalog); err == nil {
-				review.Version, review.Rules = i.Version, catalog.Rules(i.Rules)
+				review.Version, review.Rules, review.BrakesItself = i.Version, catalog.Rules(i.Rules), i.BrakesItself
 			}
 		case brakeSort:
 			var i brakeItem
@@ -84,7 +88,7 @@ func (s *Store) Review(ctx context.Context, merchant string) (catalog.Review, er
 func (s *Store) PutReview(ctx context.Context, r catalog.Review) error {
 	item := reviewItem{
 		primaryKey: rulesKey(r.Merchant), V: schema, Version: r.Version + 1,
-		Rules: rulesItem(r.Rules),
+		Rules: rulesItem(r.Rules), BrakesItself: r.BrakesItself,
 	}
 	return wrap(s.putCatalog(ctx, item, locked(r.Version)), "store the rules of review of %s", r.Merchant)
 }
@@ -156,4 +160,55 @@ func (s *Store) AdmitOrder(ctx context.Context, line order.Fulfillment, most int
 		return admitted, nil
 	}
 	return err == nil, wrap(err, "count the orders of an address")
+}
+
+// soldDayItem is what a merchant has sold in a day, in the catalog.
+type soldDayItem struct {
+	primaryKey
+	V     int  `dynamodbav:"v"`
+	Keys  int  `dynamodbav:"keys"`
+	Limit int  `dynamodbav:"limit,omitempty"`
+	Told  bool `dynamodbav:"told,omitempty"`
+}
+
+// AddSold adds keys to what a merchant has sold in the day of now, and returns the day.
+func (s *Store) AddSold(ctx context.Context, merchant string, keys int, now time.Time) (catalog.Sold, error) {
+	u := newUpdate(always)
+	u.set("v", number(schema))
+	u.add("keys", keys)
+	item, err := s.writeAndRead(ctx, u.write(s.tables.Catalog, soldKey(merchant, now)))
+	if err != nil {
+		return catalog.Sold{}, wrap(err, "count what %s has sold", merchant)
+	}
+	day, err := decode[soldDayItem](item, oldestInCatalog)
+	return catalog.Sold{Keys: day.Keys, Limit: day.Limit, Told: day.Told}, wrap(err, "count what %s has sold", merchant)
+}
+
+// SoldBefore returns the keys that a merchant has sold in each of the days before that of
+// now, so many of them.
+func (s *Store) SoldBefore(ctx context.Context, merchant string, now time.Time, days int) ([]int, error) {
+	items, err := queryAs[soldDayItem](ctx, s, query{
+		table: s.tables.Catalog, where: "pk = :pk AND sk BETWEEN :first AND :last",
+		values: attrs{
+			":pk":    text(CountsPrefix + merchant),
+			":first": text(soldKey(merchant, now.AddDate(0, 0, -days)).SK),
+			":last":  text(soldKey(merchant, now.AddDate(0, 0, -1)).SK),
+		},
+	}, oldestInCatalog)
+	if err != nil {
+		return nil, fmt.Errorf("read what %s has sold: %w", merchant, err)
+	}
+	var sold []int
+	for _, item := range items {
+		sold = append(sold, item.Keys)
+	}
+	return sold, nil
+}
+
+// SetSold stores the limit of a day, and whether the merchant was told of it.
+func (s *Store) SetSold(ctx context.Context, merchant string, day catalog.Sold, now time.Time) error {
+	u := newUpdate(always)
+	u.set("limit", number(day.Limit))
+	u.set("told", &types.AttributeValueMemberBOOL{Value: day.Told})
+	return wrap(s.write(ctx, u.write(s.tables.Catalog, soldKey(merchant, now))), "store the limit of a day of %s", merchant)
 }

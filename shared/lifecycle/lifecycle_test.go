@@ -20,6 +20,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 	"keypool/shared/sweep"
 )
 
@@ -91,7 +92,7 @@ func open(t *testing.T, keys int) *shop {
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: now}
 	s.mailer = &delivery.Mailer{
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s, History: s.store, Settings: s.store, Uploads: s.store, Counts: s.store,
-		Held:       s.store,
+		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: now}, PublicURL: "https://api.keypool.example",
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: now,
 	}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Orders: s.changes, Fill: quiet{}, Ranges: quiet{}, Now: now}

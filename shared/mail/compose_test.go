@@ -432,6 +432,9 @@ func TestNoticeMail_golden(t *testing.T) {
 		"held":                 {notice.HeldForReview, "nova", heldFacts(pool.Live, 1, 1), nil},
 		"held_many":            {notice.HeldForReview, "nova", heldFacts(pool.Live, 3, 26), nil},
 		"held_test":            {notice.HeldForReview, "nova", heldFacts(pool.Test, 2, 2), nil},
+		"big_day":              {notice.BigDay, "nova", notice.Facts{Count: 1204, Threshold: 97, Link: "https://api.keypool.example/links/c2V0.c2ln"}, nil},
+		"big_day_first":        {notice.BigDay, "nova", notice.Facts{Count: 101, Link: "https://api.keypool.example/links/c2V0.c2ln"}, nil},
+		"big_day_braked":       {notice.BigDay, "nova", notice.Facts{Count: 1204, Threshold: 97, Cause: notice.BrakeSet, Link: "https://api.keypool.example/links/b2Zm.c2ln"}, nil},
 		"unknown_event":        {notice.UnknownEvent, "nova", notice.Facts{Count: 1, Cause: "order.shipped"}, nil},
 		"not_signed_secret":    {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseSecret}, nil},
 		"not_signed_clock":     {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseClock}, nil},
@@ -509,11 +512,11 @@ func TestNoticeMail_golden(t *testing.T) {
 // heldFacts are those of a mail that shows some lines on hold, of so many.
 func heldFacts(side pool.Side, shown, all int) notice.Facts {
 	held := []notice.HeldLine{
-		{Order: "A-61", Product: elden.Title, Quantity: 3, Why: []string{order.HoldReviewRisk.Says(), order.HoldBrake.Says()}},
-		{Order: "A-62", Product: "<b>&", Quantity: 1200, Why: []string{order.HoldCap.Says()}},
-		{Order: "A-63", Product: elden.Title, Quantity: 1, Why: []string{order.HoldReviewOrders.Says()}},
+		{Order: "A-61", Product: elden.Title, Quantity: 3, Why: []string{order.HoldReviewRisk.Says(), order.HoldBrake.Says()}, Link: "https://api.keypool.example/links/aGVsZDE.c2ln"},
+		{Order: "A-62", Product: "<b>&", Quantity: 1200, Why: []string{order.HoldCap.Says()}, Link: "https://api.keypool.example/links/aGVsZDI.c2ln"},
+		{Order: "A-63", Product: elden.Title, Quantity: 1, Why: []string{order.HoldReviewOrders.Says()}, Link: "https://api.keypool.example/links/aGVsZDM.c2ln"},
 	}
-	return notice.Facts{Side: side, Count: all, Held: held[:shown]}
+	return notice.Facts{Side: side, Count: all, Held: held[:shown], Link: "https://api.keypool.example/links/YWxs.c2ln"}
 }
 
 func TestNotices_everyKindHasWords(t *testing.T) {

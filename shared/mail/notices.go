@@ -83,6 +83,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
 	notice.RenewalWaits:    noticeWriter.renewalWaits,
 	notice.HeldForReview:   noticeWriter.heldForReview,
+	notice.BigDay:          noticeWriter.bigDay,
 	notice.UnknownEvent:    noticeWriter.unknownEvent,
 	notice.NotSigned:       noticeWriter.notSigned,
 	notice.CatchupFailed:   noticeWriter.catchupFailed,

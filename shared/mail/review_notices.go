@@ -5,9 +5,12 @@ import (
 	"strings"
 
 	"keypool/shared/mail/text"
+	"keypool/shared/notice"
+	"keypool/shared/pool"
 )
 
-// heldForReview tells of lines that a rule of the merchant's, or the brake, holds.
+// heldForReview tells of lines that a rule of the merchant's, or the brake, holds. Links
+// lead to pages that ask before anything happens.
 func (w noticeWriter) heldForReview() letter {
 	f := w.n.Facts
 	l := letter{
@@ -27,14 +30,67 @@ func (w noticeWriter) heldForReview() letter {
 			{{Text: fmt.Sprintf("Order %s: %s × %s", text.OneLine(held.Order), number(held.Quantity), text.OneLine(held.Product))}},
 			{{Text: capital(strings.Join(held.Why, "; ")) + "."}},
 		}}
+		if held.Link != "" {
+			block.Lines = append(block.Lines, text.Line{{Text: "Release or reject it", Link: held.Link}})
+		}
 		l.Words = append(l.Words, block)
 	}
 	if more := f.Count - len(f.Held); more > 0 {
 		l.Words = append(l.Words, words(fmt.Sprintf("And %s more.", number(more)))...)
 	}
-	l.Words = append(l.Words, words(
-		"By the API: POST /v1/orders/{order}/release, or POST /v1/orders/{order}/return to reject. The first order line on hold in an hour is told at once, others together when it ends.")...)
+	if f.Link != "" && f.Count > 1 {
+		l.Words = append(l.Words, linked("Release or reject all of them", f.Link))
+	}
+	l.Words = append(l.Words, words(fmt.Sprintf(
+		"The links ask before they do anything, and are good for 7 days. The first order line on hold in an hour is told at once, others together when it ends. The API lists them all: GET /v1/held%s.",
+		testQuery(f.Side)))...)
 	l.Preview = "Release or reject what your rules put on hold."
-	l.Details = w.facts("Seen", w.moment(w.n.RaisedAt))
+	l.Details = w.facts("Rules", "see GET /v1/review", "Seen", w.moment(w.n.RaisedAt))
 	return l
+}
+
+// bigDay tells of a day that has sold far more than the days before.
+func (w noticeWriter) bigDay() letter {
+	f := w.n.Facts
+	best := "nothing"
+	if f.Threshold > 0 {
+		best = count(f.Threshold, "key")
+	}
+	l := letter{
+		Badge: stop("Please look"),
+		Title: fmt.Sprintf("%s sold today: far more than usual.", capital(count(f.Count, "key was", "keys were"))),
+		Words: words(fmt.Sprintf(
+			"Today, by UTC, %s sold %s so far. The best of the 14 days before has sold %s. If a sale or a release explains it, there is nothing to do.",
+			w.merchant(), count(f.Count, "key"), best)),
+	}
+	switch {
+	case f.Cause == notice.BrakeSet:
+		l.Title += " The brake is set."
+		l.Words = append(l.Words, words("As your settings say, the brake was set by itself: new orders are put on hold and get no key. Keys that were sent are sent.")...)
+		if f.Link != "" {
+			l.Words = append(l.Words, linked("Take the brake off", f.Link))
+		}
+		l.Words = append(l.Words, words("What was held stays so until you release or reject it, one by one or all.")...)
+	default:
+		l.Words = append(l.Words, words("If nothing explains it, somebody may be buying with stolen cards. Set the brake: new orders are then put on hold and get no key, until you have looked at them.")...)
+		if f.Link != "" {
+			l.Words = append(l.Words, linked("Set the brake", f.Link))
+		}
+	}
+	l.Words = append(l.Words, words("The link asks before it does anything, and is good for 7 days. You are told this once a day.")...)
+	l.Preview = text.OneLine(text.Plain(l.Words[:1]))
+	l.Details = w.facts("Sold today", number(f.Count), "Best day of the 14 before", number(f.Threshold), "Seen", w.moment(w.n.RaisedAt))
+	return l
+}
+
+// linked is a paragraph that is a link.
+func linked(says, address string) text.Block {
+	return text.Block{Lines: []text.Line{{{Text: says, Link: address}}}}
+}
+
+func testQuery(side pool.Side) string {
+	if side == pool.Test {
+		return "?test=true"
+	}
+	return ""
 }

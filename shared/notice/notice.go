@@ -45,6 +45,7 @@ const (
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
 	HeldForReview   Kind = "held-for-review"   // a side and an hour: lines that a rule holds; the first of the hour at once, others when it ends
+	BigDay          Kind = "big-day"           // a day: it has sold far more than the days before
 	UnknownEvent    Kind = "unknown-event"     // an account, a day and a type: signed events that nothing reads
 	NotSigned       Kind = "not-signed"        // an account and an hour: webhooks that it did not sign, and seems to have sent
 	CatchupFailed   Kind = "catch-up-failed"   // an account and a day: its platform's API cannot be read
@@ -60,7 +61,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, HeldForReview, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, HeldForReview, BigDay, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
@@ -103,8 +104,9 @@ type Facts struct {
 	Limit   int64     // of a day
 	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use
 
-	// Held is not stored: the mailer reads it when it writes the mail.
+	// These are not stored: the mailer reads them when it writes the mail.
 	Held []HeldLine
+	Link string // to a page that asks before it does something
 }
 
 // HeldLine is a line that waits for the merchant's decision.
@@ -113,10 +115,14 @@ type HeldLine struct {
 	Product  string // title, or the product where there is none
 	Quantity int
 	Why      []string // reasons of holds
+	Link     string   // to its page
 }
 
 // KeptHeld is the number of lines on hold that a notice shows.
 const KeptHeld = 20
+
+// BrakeSet is the cause of a BigDay on which the brake set itself.
+const BrakeSet = "brake-set"
 
 // The causes of NotSigned.
 const (

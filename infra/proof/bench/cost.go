@@ -23,6 +23,7 @@ import (
 	"keypool/shared/mail"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/review"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
 	"keypool/shared/upload"
@@ -214,7 +215,7 @@ func ticks(ctx context.Context, b *bench, m *metered) error {
 func mailer(store *dynamo.Store, sender delivery.MailSender) *delivery.Mailer {
 	return &delivery.Mailer{
 		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
-		Held:       store,
+		Held: store, Sales: &review.Sales{Store: store, Brakes: store, Notices: store, Now: time.Now}, PublicURL: "https://api.keypool.example",
 		MailSender: sender, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}
 }

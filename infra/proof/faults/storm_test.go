@@ -27,6 +27,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 	"keypool/shared/stock"
 	"keypool/shared/sweep"
 	"keypool/shared/upload"
@@ -132,7 +133,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	}
 	s.mailer = &delivery.Mailer{
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s.store, History: s.store, Settings: settings, Uploads: s.store, Counts: s.store,
-		Held: s.store, MailSender: s.ses,
+		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: s.clock.now}, PublicURL: "https://api.keypool.example", MailSender: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
 	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Keys: s.store, Settings: s.store, Fill: s.queue, Now: s.clock.now}

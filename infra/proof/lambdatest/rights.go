@@ -96,6 +96,9 @@ var elsewhere = map[string][]string{
 		"dynamodb:UpdateItem on ${Orders.Arn} for buyer#*",
 	},
 	"Deliver": {
+		"dynamodb:PutItem on ${Catalog.Arn} for review#*", // a brake that sets itself
+		"dynamodb:Query on ${Catalog.Arn} for counts#*",   // a day that sells far more than others
+		"dynamodb:Query on ${Catalog.Arn} for review#*",
 		"dynamodb:Query on ${Orders.Arn} for held#*",       // the notice of what is on hold
 		"dynamodb:GetItem on ${Catalog.Arn} for uploads#*", // the report of an upload
 		"dynamodb:Query on ${Orders.Arn} for order#*",      // a line of more than 20 keys

@@ -93,6 +93,9 @@ func Plain(blocks []Block) string {
 			var b strings.Builder
 			for _, run := range line {
 				b.WriteString(run.Text)
+				if run.Link != "" && !run.Key && !strings.Contains(run.Link, run.Text) {
+					b.WriteString(": " + run.Link)
+				}
 			}
 			lines = append(lines, b.String())
 		}
