@@ -33,6 +33,7 @@ type lineActs interface {
 	Hold(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	Release(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	Resend(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
+	Reject(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 }
 
 // Acted says how the lines of an order stand after an act.
@@ -141,6 +142,8 @@ func (a *api) addActs(to *rest.API) {
 		"They get no key and no mail until they are released. A mail that is under way goes out.", sampleLines, a.linesAct(changes.Hold))
 	addAct(to, "release-order", "release", "Release lines of an order from hold",
 		"Whatever held them, but for disputes, which end when the platform says so. They get their keys, in their old place of the queue, and their mail.", sampleLines, a.linesAct(changes.Release))
+	addAct(to, "reject-order", "reject", "Reject lines of an order that rules hold",
+		"Lines that a rule of review or the brake holds are given back, without a key. Others stay as they are: return-order gives those back. Nothing is paid back: that is the platform's. The customer is not told.", sampleLines, a.linesAct(changes.Reject))
 	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
 		"To the address that the order was paid with. A mail that is due or under way is enough.", sampleLines, a.linesAct(changes.Resend))
 	addAct(to, "replace-key", "replace", "Replace a key of a line",

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
+	"keypool/shared/review"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
@@ -25,6 +26,9 @@ type api struct {
 	orders   orders
 	refusals refusals
 	changes  changes
+	review   *settings.Reviews
+	desk     *review.Desk
+	links    *review.Links
 }
 
 // described is the OpenAPI document, which make documents writes.
@@ -34,7 +38,7 @@ var described []byte
 
 // serve returns the API.
 func (a *api) serve() *rest.API {
-	return rest.New(rest.Config{
+	served := rest.New(rest.Config{
 		Title:       "Keypool",
 		Description: "License keys for paid orders: a merchant's pools, products, accounts with payment platforms, uploads and orders. Each operation needs a token with the scope that stands in its security requirement.",
 		Tags: []*huma.Tag{
@@ -43,6 +47,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 			{Name: "Uploads", Description: "Key files and what became of each line."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
+			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
 		},
 		Document:  "/openapi.json",
@@ -66,10 +71,16 @@ func (a *api) serve() *rest.API {
 			"uploads":   a.addUploads,
 			"orders":    a.addOrders,
 			"refusals":  a.addRefusals,
+			"review":    a.addReview,
+			"brake":     a.addBrake,
+			"held":      a.addHeld,
 			"tokens":    a.addTokens,
 		},
 		Webhooks: webhooks,
 	})
+	served.HandleFunc("GET /links/{token}", a.serveLink)
+	served.HandleFunc("POST /links/{token}", a.serveLink)
+	return served
 }
 
 // caller returns the name of the merchant who calls.

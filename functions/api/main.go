@@ -25,6 +25,7 @@ import (
 	"keypool/shared/kms"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
+	"keypool/shared/review"
 	"keypool/shared/s3"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
@@ -47,6 +48,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")),
 		Adapters: all.Adapters, Now: time.Now,
 	}
+	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: refill.Queue, Now: time.Now}
+	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
 	a := &api{
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
@@ -66,7 +69,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
 		orders: store, refusals: store,
-		changes: &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: refill.Queue, Now: time.Now},
+		changes: acts,
+		review:  &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: time.Now},
 	}
 	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

@@ -28,7 +28,7 @@ type Product struct {
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
 	Renewal         string            `json:"renewal,omitempty" enum:"new_key,parent_key" doc:"What an order gets that renews another (its parent). new_key: keys of its own, as any order; {PARENT_KEY} in its text stands for the parent's. parent_key: no key of its own; its mail holds the parent's keys, as they are then, for {KEY} as well. It waits until the parent has been mailed its keys, and is not mailed while the parent is on hold, in dispute, returned, or another customer's; you are told. new_key where left out."`
-	Review          *Review           `json:"review,omitempty" doc:"Which order lines are put on hold until somebody releases them (release-order) or gives them back (return-order). Those of orders over 100 keys where left out."`
+	Review          *Review           `json:"review,omitempty" doc:"Which order lines are put on hold until somebody releases them (release-order) or rejects them (reject-order), instead of the merchant's own rules: see put-review."`
 	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
 }
 
@@ -109,10 +109,7 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal),
 	}
 	if in.Body.Review != nil {
-		rules := catalog.Rules(*in.Body.Review)
-		if len(rules.Above) == 0 {
-			rules.Above = nil
-		}
+		rules := in.Body.Review.rules()
 		p.Review = &rules
 	}
 	if len(in.Body.PoolsByCurrency) > 0 {

@@ -12,6 +12,7 @@ import (
 	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
+	"keypool/shared/link"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/platform"
@@ -50,6 +51,15 @@ func TestSecrecy(t *testing.T) {
 	if ok, err := s.Store.MoveUpload(t.Context(), "", loading, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
+	m, _, err := s.Store.Merchant(t.Context(), lambdatest.Merchant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	brakes, err := link.Link{Purpose: link.SetBrake, Merchant: m.Name, About: "2026-11-23", Until: time.Now().Add(time.Hour)}.Token(m.LinkKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Canaries.Add(canary.Token, brakes)
 	call := func(method, path, body string) []byte {
 		e := resttest.Event(t, "good_api_pool")
 		e.RequestContext.HTTP.Method, e.Body = method, body
@@ -72,6 +82,13 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/v1/accounts/standard", nil, nil},
 		{"POST", "/v1/accounts/standard/dry-run", func() string { return `{"body":"{}","headers":{"x":"` + s.Canaries.New(canary.Secret) + `"}}` }, nil},
 		{"GET", "/v1/refusals", nil, nil},
+		{"GET", "/v1/held", nil, nil},
+		{"GET", "/v1/review", nil, nil},
+		{"PUT", "/v1/review", func() string { return `{"rules":{"max_keys":7}}` }, nil},
+		{"POST", "/v1/brake", nil, nil},
+		{"DELETE", "/v1/brake", nil, nil},
+		{"GET", "/links/" + brakes, nil, nil},
+		{"POST", "/links/" + brakes, func() string { return "do=set-brake" }, nil},
 		{"GET", "/v1/tokens", nil, nil},
 		{"DELETE", "/v1/tokens/" + sampleTokens.Items[0].ID, nil, nil},
 		{"GET", "/v1/pools", nil, nil},

@@ -20,6 +20,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
+	"keypool/shared/review"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -68,6 +69,8 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
 	w.gate = &access.Gate{Tokens: store, Now: w.now}
 	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
+	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: w.fill, Now: w.now}
+	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
 	a := &api{
 		gate:     w.gate,
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
@@ -78,7 +81,8 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		orders:   store,
 		refusals: store,
-		changes:  &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: w.fill, Now: w.now},
+		changes:  acts,
+		review:   &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: w.now},
 	}
 	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w

@@ -109,6 +109,7 @@ var (
 	webhookThrottle  = Throttle{} // the deployment's rate and burst
 	settingsThrottle = Throttle{50, 100}
 	documentThrottle = Throttle{5, 10}
+	linksThrottle    = Throttle{10, 20}
 )
 
 // Throttle returns the limit of a route in this deployment.

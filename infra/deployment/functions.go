@@ -209,17 +209,17 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix}},
-			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}}, // of tokens: to revoke one; the brake
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                                               // keys that a cancelled line gave back; a held file is confirmed
 			{Target: keysTable, Actions: "UpdateItem"}, // keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},                                   // a return of a whole order
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}}, // of a line that is released
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "PutObject"},
@@ -235,6 +235,8 @@ var Functions = []Function{
 		Routes: []Route{
 			{Method: "GET", Path: "/openapi.json", Throttle: documentThrottle},
 			{Method: "ANY", Path: "/v1/{proxy+}", Throttle: settingsThrottle},
+			// Links in mails: strangers may try some.
+			{Method: "ANY", Path: "/links/{token}", Throttle: linksThrottle},
 		},
 	},
 	{

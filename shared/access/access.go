@@ -42,9 +42,9 @@ func Names(scopes []Scope) []string {
 var means = map[Scope]string{
 	Upload:      "bring key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
-	OrdersWrite: "cancel orders",
+	OrdersWrite: "cancel, return, hold, release and reject orders, replace keys, set the brake",
 	KeysRead:    "see keys; no operation of today shows one",
-	Settings:    "read and change pools and products, read accounts and uploads, try what becomes of a webhook, say how held files are read",
+	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 }
 
@@ -68,6 +68,8 @@ var Needs = map[string]Scope{
 	"get-order":     OrdersRead,
 	"find-order":    OrdersRead,
 	"list-refusals": OrdersRead,
+	"list-held":     OrdersRead,
+	"get-brake":     OrdersRead,
 
 	"cancel-order":          OrdersWrite,
 	"cancel-order-by-query": OrdersWrite,
@@ -80,6 +82,12 @@ var Needs = map[string]Scope{
 	"release-order-by-query": OrdersWrite,
 	"resend-order":           OrdersWrite,
 	"resend-order-by-query":  OrdersWrite,
+	"reject-order":           OrdersWrite,
+	"reject-order-by-query":  OrdersWrite,
+	"release-held":           OrdersWrite,
+	"reject-held":            OrdersWrite,
+	"set-brake":              OrdersWrite,
+	"release-brake":          OrdersWrite,
 	"replace-key":            OrdersWrite,
 	"replace-key-by-query":   OrdersWrite,
 
@@ -91,6 +99,8 @@ var Needs = map[string]Scope{
 	"get-product":     Settings,
 	"put-product":     Settings,
 	"delete-product":  Settings,
+	"get-review":      Settings,
+	"put-review":      Settings,
 	"get-account":     Settings,
 	"list-platforms":  Settings,
 	"dry-run":         Settings,

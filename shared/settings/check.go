@@ -81,6 +81,13 @@ func (p *problems) returnedKeys(to order.Disposition) {
 	}
 }
 
+// CheckReview returns the mistakes in a merchant's rules of review.
+func CheckReview(r catalog.Review) []Problem {
+	var p problems
+	p.rules("rules", r.Rules)
+	return p
+}
+
 // CheckPool returns the mistakes in a pool's settings.
 func CheckPool(s catalog.Pool) []Problem {
 	var p problems
@@ -129,7 +136,7 @@ func CheckProduct(s catalog.Product) []Problem {
 		p.between("keys.count", s.Keys.Count, 1, maxCount)
 	}
 	if s.Review != nil {
-		p.rules(*s.Review)
+		p.rules("review", *s.Review)
 	}
 	p.texts(s.Texts)
 	p.link("instructions", s.Instructions)
@@ -287,22 +294,22 @@ func checkLanguages(m catalog.Merchant, s catalog.Product) []Problem {
 }
 
 // rules checks rules of review.
-func (p *problems) rules(r catalog.Rules) {
+func (p *problems) rules(path string, r catalog.Rules) {
 	if len(r.Above) > maxCurrencies {
-		p.add("review.above", "these are %d; the limit is %d", len(r.Above), maxCurrencies)
+		p.add(path+".above", "these are %d; the limit is %d", len(r.Above), maxCurrencies)
 	}
 	for _, code := range slices.Sorted(maps.Keys(r.Above)) {
 		if !currency.MatchString(code) {
-			p.add("review.above", "%s is not a currency; use three capital letters such as EUR", quoted(code))
+			p.add(path+".above", "%s is not a currency; use three capital letters such as EUR", quoted(code))
 		}
 		if sum, ok := order.Decimal(r.Above[code]); !ok || sum.Sign() < 0 {
-			p.add("review.above."+code, "is not a sum such as \"500.00\"")
+			p.add(path+".above."+code, "is not a sum such as \"500.00\"")
 		}
 	}
 	if r.MaxKeys != 0 {
-		p.between("review.max_keys", r.MaxKeys, 1, 1_000_000)
+		p.between(path+".max_keys", r.MaxKeys, 1, 1_000_000)
 	}
 	if r.MaxOrders != 0 {
-		p.between("review.max_orders", r.MaxOrders, 1, 1000)
+		p.between(path+".max_orders", r.MaxOrders, 1, 1000)
 	}
 }

@@ -89,6 +89,12 @@ func New(config Config) *API {
 	return a
 }
 
+// HandleFunc adds an address beside the operations, such as a page for people: see
+// web.Router. It must not be called while requests are served.
+func (a *API) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	a.router.HandleFunc(pattern, handler)
+}
+
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")

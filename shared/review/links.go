@@ -1,0 +1,219 @@
+package review
+
+import (
+	"context"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/lifecycle"
+	"keypool/shared/link"
+	"keypool/shared/notice"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// Reader reads what links are about.
+type Reader interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+	// SoldBefore: see SalesStore.
+	SoldBefore(ctx context.Context, merchant string, now time.Time, days int) ([]int, error)
+}
+
+// Links are the pages that links in mails lead to. A page shows what it would do; only
+// Follow does it.
+type Links struct {
+	Reader Reader
+	Desk   *Desk
+	Now    func() time.Time
+}
+
+// Page is what a link's page shows: no key, no customer.
+type Page struct {
+	Link  link.Link
+	At    time.Time // what it shows is of this time
+	Title string    // of the merchant
+
+	Line  *order.HeldLine // of link.Held, as it was held or stands now
+	State order.State     // of that line
+
+	Side   pool.Side        // of link.HeldAll
+	Held   []order.HeldLine // the first ones
+	More   bool             // there are others
+	Counts All              // what was done to all
+
+	Sold  int // of a brake: keys that were sold on the day
+	Brake catalog.Brake
+
+	Verdict Verdict // what was done, empty before
+	Outcome Outcome // empty: it can be done
+}
+
+// Takes reports whether a verdict can be given on the page: each of its buttons is one.
+func (p Page) Takes(v Verdict) bool {
+	switch p.Link.Purpose {
+	case link.SetBrake:
+		return v == SetBrake
+	case link.ReleaseBrake:
+		return v == ReleaseBrake
+	default:
+		return v == Release || v == Reject
+	}
+}
+
+// shown is the number of lines that a page shows.
+const shown = 20
+
+// longest is longer than any token that is signed.
+const longest = 1024
+
+// Look returns the page of a link. Its error is link.ErrInvalid, the same for each token
+// that nobody signed or that is about nothing, or link.ErrExpired.
+func (l *Links) Look(ctx context.Context, token string) (Page, error) {
+	p, err := l.open(ctx, token)
+	if err != nil {
+		return p, err
+	}
+	switch p.Link.Purpose {
+	case link.Held:
+		line, err := l.line(ctx, p.Link)
+		if err != nil {
+			return p, err
+		}
+		p.show(line)
+		if !line.HeldByRule() {
+			p.Outcome = Outdated
+		}
+	case link.HeldAll:
+		var next string
+		if p.Held, next, err = l.Desk.Held.Held(ctx, p.Link.Merchant, p.Side, "", shown); err != nil {
+			return p, err
+		}
+		if p.More = next != ""; len(p.Held) == 0 {
+			p.Outcome = Outdated
+		}
+	default:
+		day, err := time.Parse(time.DateOnly, p.Link.About)
+		if err != nil {
+			return p, link.ErrInvalid
+		}
+		sold, err := l.Reader.SoldBefore(ctx, p.Link.Merchant, day.AddDate(0, 0, 1), 1)
+		if err != nil {
+			return p, err
+		}
+		for _, keys := range sold {
+			p.Sold += keys
+		}
+		now, err := l.Desk.Brakes.Review(ctx, p.Link.Merchant)
+		if err != nil {
+			return p, err
+		}
+		p.Brake = now.Brake
+		p.Outcome = standsBrake(p.Link, now.Brake)
+	}
+	return p, nil
+}
+
+// standsBrake returns the outcome of a link of the brake as it is, empty if it can be
+// followed. A link takes off the brake of its day, and no other.
+func standsBrake(l link.Link, b catalog.Brake) Outcome {
+	switch {
+	case b.Set() == (l.Purpose == link.SetBrake):
+		return Already
+	case l.Purpose == link.ReleaseBrake && notice.Day(b.SetAt) != l.About:
+		return Outdated
+	}
+	return ""
+}
+
+// byLink is who acts by a link. Links name nobody: whoever reads the mail has them.
+const byLink = "a link in a mail"
+
+// Follow does what a link is for. Seen is when the page was shown that was answered: lines
+// that were held since are left.
+func (l *Links) Follow(ctx context.Context, token string, v Verdict, seen time.Time) (Page, error) {
+	p, err := l.Look(ctx, token)
+	if err != nil {
+		return p, err
+	}
+	act := lifecycle.Act{By: byLink}
+	switch p.Verdict = v; p.Link.Purpose {
+	case link.Held:
+		var line order.Fulfillment
+		if line, p.Outcome, err = l.Desk.Decide(ctx, p.Line.Line, v, act); err == nil {
+			reasons := p.Line.Reasons
+			p.show(line)
+			if p.Outcome == Done {
+				p.Line.Reasons = reasons
+			}
+		}
+	case link.HeldAll:
+		p.Counts, err = l.Desk.DecideAll(ctx, p.Link.Merchant, p.Side, seen, v, act)
+		if p.Outcome = Done; p.Counts == (All{}) {
+			p.Outcome = Already
+		}
+	case link.SetBrake:
+		if p.Outcome == "" {
+			p.Brake, p.Outcome, err = l.Desk.SetBrake(ctx, p.Link.Merchant, byLink)
+		}
+	case link.ReleaseBrake:
+		if p.Outcome == "" {
+			p.Outcome, err = l.Desk.ReleaseBrake(ctx, p.Link.Merchant)
+			p.Brake = catalog.Brake{}
+		}
+	}
+	return p, err
+}
+
+// open checks a token with its merchant's key.
+func (l *Links) open(ctx context.Context, token string) (p Page, err error) {
+	if len(token) > longest {
+		return p, link.ErrInvalid
+	}
+	said, err := link.Read(token)
+	if err != nil {
+		return p, err
+	}
+	if pool.CheckName(said.Merchant) != nil {
+		return p, link.ErrInvalid
+	}
+	merchant, ok, err := l.Reader.Merchant(ctx, said.Merchant)
+	if err != nil {
+		return p, err
+	}
+	if !ok {
+		return p, link.ErrInvalid
+	}
+	p.At = l.Now()
+	if p.Link, err = link.Check(token, merchant.LinkKey, p.At); err != nil {
+		return p, err
+	}
+	p.Title = merchant.Title
+	switch p.Link.Purpose {
+	case link.Held, link.SetBrake, link.ReleaseBrake:
+	case link.HeldAll:
+		if p.Side = pool.Side(p.Link.About); p.Side != pool.Live && p.Side != pool.Test {
+			return p, link.ErrInvalid
+		}
+	default:
+		return p, link.ErrInvalid
+	}
+	return p, nil
+}
+
+// line returns the line that a link is about.
+func (l *Links) line(ctx context.Context, of link.Link) (order.Fulfillment, error) {
+	line, ok, err := l.Reader.Fulfillment(ctx, order.LineID(of.About))
+	if err == nil && (!ok || line.Merchant != of.Merchant) {
+		err = link.ErrInvalid
+	}
+	return line, err
+}
+
+func (p *Page) show(f order.Fulfillment) {
+	p.State, p.Side = f.State(), f.Side
+	p.Line = &order.HeldLine{
+		Line: f.ID, Order: f.Order, Account: f.Account, Product: f.Product, Title: f.Title, Quantity: f.Quantity,
+		Reasons: f.Holds, ReceivedAt: f.ReceivedAt, HeldAt: f.HeldAt,
+	}
+}
