@@ -54,12 +54,12 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			records = append(records, u)
 		}
 	}
-	switch n.Kind {
-	case notice.HeldForReview:
+	if n.Kind == notice.HeldForReview {
 		if ok, err := k.listHeld(ctx, &n, merchant); err != nil || !ok {
 			return mail.Message{}, false, err
 		}
-	case notice.BigDay:
+	}
+	if n.Kind == notice.BigDay {
 		purpose := link.SetBrake
 		if n.Facts.Cause == notice.BrakeSet {
 			purpose = link.ReleaseBrake
