@@ -25,6 +25,7 @@ import (
 	"keypool/shared/platform/standard"
 	"keypool/shared/platform/stripe"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 )
 
 // subscribed is Stripe's API as it stands after events/stripe_subscribed.json, in its
@@ -114,6 +115,7 @@ func TestRenewals(t *testing.T) {
 				var sent outgoing
 				mailer := &delivery.Mailer{
 					Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: store, Uploads: store, Counts: store,
+					Held: store, Sales: &review.Sales{Store: store, Brakes: store, Notices: store, Now: clock}, PublicURL: "https://api.keypool.example",
 					MailSender: &sent, Sender: netmail.Address{Address: "keys@keypool.example"}, Now: clock,
 				}
 				var keys [2]string

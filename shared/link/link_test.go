@@ -114,6 +114,7 @@ func TestToken_needsAKey(t *testing.T) {
 	}
 }
 
+// FuzzCheck holds that no text passes for a link but the one that was signed.
 func FuzzCheck(f *testing.F) {
 	good, err := held.Token(key)
 	if err != nil {
