@@ -678,9 +678,9 @@ func TestTestOrders(t *testing.T) {
 func TestOrderOfSeveralLines(t *testing.T) {
 	t.Parallel()
 	m := newMerchant(t)
-	m.stock(130)
+	m.stock(100)
 	o := m.order(1)
-	o.Lines = append(o.Lines, shop.Line{ID: "2", Product: m.product, Quantity: 120}, shop.Line{ID: "3", Product: m.product + "-none", Quantity: 1})
+	o.Lines = append(o.Lines, shop.Line{ID: "2", Product: m.product, Quantity: 90}, shop.Line{ID: "3", Product: m.product + "-none", Quantity: 1})
 	reply, _, err := world.shop.Pay(t.Context(), m.Account, o)
 	if err != nil {
 		t.Fatal(err)
@@ -692,12 +692,12 @@ func TestOrderOfSeveralLines(t *testing.T) {
 	if states["1"] != "fulfilled" || states["3"] != "unconnected" {
 		t.Errorf("states: %v", states)
 	}
-	m.await("two mails with 121 keys", func(context.Context) bool {
+	m.await("two mails with 91 keys", func(context.Context) bool {
 		n := 0
 		for _, mail := range m.mails(o.Email, world.mark) {
 			n += len(keysIn(mail))
 		}
-		return n == 121
+		return n == 91
 	})
 	if n := len(m.mails(o.Email)); n != 2 {
 		t.Errorf("%d mails for two filled lines", n)
