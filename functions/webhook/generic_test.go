@@ -51,8 +51,8 @@ func TestHandle_generic(t *testing.T) {
 		"good_generic_paid_test": `{"order":"43","lines":[{"line":"7001","product":"game","state":"waiting","wanted":2,"allocated":0}]}`,
 		"good_generic_pending":   `{"ignored":true,"type":"order.paid (not passed: when[0])"}`,
 		"good_generic_ignored":   `{"ignored":true,"type":"ping"}`,
-		"bad_generic_no_product": `{"refused":{"field":"lines[0].product","problem":"finds nothing at /sku"}}`,
-		"bad_generic_twice":      `{"refused":{"field":"order","problem":"names a member of an object twice at /order/id"}}`,
+		"bad_generic_no_product": `{"order":"44","refused":"lines[0].product finds nothing at /sku"}`,
+		"bad_generic_twice":      `{"refused":"order names a member of an object twice at /order/id"}`,
 	} {
 		for _, answer := range []string{"", "OK"} {
 			s := openGeneric(t, answer)

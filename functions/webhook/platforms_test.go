@@ -29,15 +29,15 @@ func TestHandle_noventiq(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"good_noventiq_paid", http.StatusOK, `{"order":"90001","product":"game","state":"fulfilled"}`},
-		{"good_noventiq_paid", http.StatusOK, `{"order":"90001","product":"game","state":"fulfilled"}`},
-		{"good_noventiq_paid_second_product", http.StatusOK, `{"order":"90001","product":"112","state":"unconnected"}`},
+		{"good_noventiq_paid", http.StatusOK, `{"order":"90001","lines":[{"line":"game","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`},
+		{"good_noventiq_paid", http.StatusOK, `{"order":"90001","lines":[{"line":"game","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`},
+		{"good_noventiq_paid_second_product", http.StatusOK, `{"order":"90001","lines":[{"line":"112","product":"112","state":"unconnected","wanted":0,"allocated":0}]}`},
 		{"again_noventiq_paid_other_quantity", http.StatusOK, `{"order":"90001","refused":"lines[0].quantity is another than this line was paid with before"}`},
-		{"good_noventiq_paid_renewal", http.StatusOK, `{"order":"90003","product":"game","state":"fulfilled"}`},
-		{"good_noventiq_paid_dynamic", http.StatusOK, `{"order":"90002","product":"990002","state":"fulfilled"}`},
-		{"good_noventiq_returned", http.StatusOK, `{"order":"90001","product":"game","state":"returned"}`},
-		{"good_noventiq_subscription", http.StatusOK, `{"order":"90001"}`},
-		{"good_noventiq_ignored", http.StatusOK, `{}`},
+		{"good_noventiq_paid_renewal", http.StatusOK, `{"order":"90003","lines":[{"line":"game","product":"game","state":"fulfilled","wanted":1,"allocated":1}]}`},
+		{"good_noventiq_paid_dynamic", http.StatusOK, `{"order":"90002","lines":[{"line":"990002","product":"990002","state":"fulfilled","wanted":1,"allocated":1}]}`},
+		{"good_noventiq_returned", http.StatusOK, `{"order":"90001","lines":[{"line":"game","product":"game","state":"returned","wanted":1,"allocated":0}]}`},
+		{"good_noventiq_subscription", http.StatusOK, `{"order":"90001","ignored":true,"type":"subscription.cancelled"}`},
+		{"good_noventiq_ignored", http.StatusOK, `{"ignored":true,"type":"order.created"}`},
 		{"bad_noventiq_quantity", http.StatusOK, `{"order":"90005","refused":"product.quantity is less than 1"}`},
 	} {
 		status, body := s.call(t, fixture(t, test.event))

@@ -33,27 +33,26 @@ func TestHandle_woocommerce(t *testing.T) {
 		}
 	}
 	const (
-		poster    = `{"line":"316","product":"88","skipped":"other_product"}`
-		fulfilled = `{"received":true,"order":"727","lines":[{"line":"315","product":"94","state":"fulfilled","wanted":2,"allocated":2},` + poster + `]}`
-		nothing   = `{"received":true}`
-		returned  = `{"received":true,"order":"727","lines":[{"line":"330","product":"94","state":"returned","wanted":1},{"line":"315","product":"94","state":"returned","wanted":2}]}`
+		poster    = `"skipped":[{"line":"316","product":"88","why":"other_product"}]`
+		fulfilled = `{"order":"727","lines":[{"line":"315","product":"94","state":"fulfilled","wanted":2,"allocated":2}],` + poster + `}`
+		returned  = `{"order":"727","lines":[{"line":"330","product":"94","state":"returned","wanted":1,"allocated":0},{"line":"315","product":"94","state":"returned","wanted":2,"allocated":0}]}`
 	)
 	line := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "shop.example.com", Order: "727", Line: "315"}.ID()
 	for _, test := range []struct{ event, body string }{
-		{"woocommerce_unpaid", nothing},
-		{"woocommerce_paid_on_delivery", nothing},
+		{"woocommerce_unpaid", `{"ignored":true,"type":"order.created"}`},
+		{"woocommerce_paid_on_delivery", `{"ignored":true,"type":"order.created"}`},
 		{"woocommerce_paid", fulfilled},
 		{"woocommerce_paid", fulfilled},
 		{"woocommerce_address_corrected", fulfilled},
 		{"woocommerce_paid", fulfilled}, // late, as it was before
-		{"woocommerce_staging", `{"received":true,"order":"727","refused":"X-WC-Webhook-Source does not name the shop of this account among the headers: a copy of the shop may send its orders here, so delete the webhook there; a shop that has moved gets an account of its own"}`},
-		{"woocommerce_not_allowed", `{"received":true,"refused":"the body is an error of the shop's and no order: the user who made the webhook was deleted, or may not read orders any more. Save the webhook again as an administrator (WooCommerce, Settings, Advanced, Webhooks)"}`},
-		{"woocommerce_product", nothing},
-		{"woocommerce_deleted", nothing},
-		{"woocommerce_edited", `{"received":true,"order":"727","lines":[` + poster + `,{"line":"330","product":"94","state":"fulfilled","wanted":1,"allocated":1}],"refused":"lines[0].quantity is another than this line was paid with before"}`},
+		{"woocommerce_staging", `{"order":"727","refused":"X-WC-Webhook-Source does not name the shop of this account among the headers: a copy of the shop may send its orders here, so delete the webhook there; a shop that has moved gets an account of its own"}`},
+		{"woocommerce_not_allowed", `{"refused":"the body is an error of the shop's and no order: the user who made the webhook was deleted, or may not read orders any more. Save the webhook again as an administrator (WooCommerce, Settings, Advanced, Webhooks)"}`},
+		{"woocommerce_product", `{"ignored":true,"type":"product.updated"}`},
+		{"woocommerce_deleted", `{"ignored":true,"type":"order.deleted"}`},
+		{"woocommerce_edited", `{"order":"727","lines":[{"line":"330","product":"94","state":"fulfilled","wanted":1,"allocated":1}],` + poster + `,"refused":"lines[0].quantity is another than this line was paid with before"}`},
 		{"woocommerce_refunded_all", returned},
 		{"woocommerce_refunded_all", returned},
-		{"woocommerce_cancelled_unpaid", nothing},
+		{"woocommerce_cancelled_unpaid", `{"ignored":true,"type":"order.updated"}`},
 	} {
 		status, body := s.call(t, fixture(t, test.event))
 		if diff := cmp.Diff(test.body, body); status != http.StatusOK || diff != "" {

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 
@@ -39,7 +40,7 @@ type SkippedLine struct {
 // Add adds what became of an event, or of one line: a result that is Accepted or Skipped.
 func (r *Reply) Add(result Result) {
 	if result.Outcome == Skipped && result.Why == "" {
-		r.Ignored, r.Type = true, result.Type
+		r.Order, r.Ignored, r.Type = cmp.Or(r.Order, result.Order), true, result.Type
 		return
 	}
 	r.Order, r.IgnoredFields = result.Order, result.IgnoredFields
@@ -49,6 +50,38 @@ func (r *Reply) Add(result Result) {
 	case result.Line != "": // else what happened to an order that is not known yet
 		r.Lines = append(r.Lines, ReplyLine{result.Line, result.Product, result.State, result.Wanted, result.Allocated})
 	}
+}
+
+// acknowledgement is the body of the answer to a platform that reads none: it is shown in
+// the platform's log of deliveries, or to whoever tries the address by hand.
+type acknowledgement struct {
+	Reply
+	Refused string `json:"refused,omitempty"` // why the webhook, or a part of it, can never be taken as it is
+	Reason  string `json:"reason,omitempty"`  // why it is to be sent again
+}
+
+// Acknowledge returns the answer to a platform that reads nothing but the status: 503 if
+// the webhook is to be sent again, 200 if not. What can never be taken is answered 200,
+// too: it is kept and the merchant is told, to send it again would not help, and platforms
+// switch an address off that refuses.
+func Acknowledge(results []Result) Response {
+	var body acknowledgement
+	for _, result := range results {
+		switch result.Outcome {
+		case Failed:
+			again := acknowledgement{Reason: "not stored, or not all of it: send the same again"}
+			if result.Field != nil {
+				again.Reason = result.Field.Error()
+			}
+			again.Order = cmp.Or(result.Order, body.Order)
+			return Respond(http.StatusServiceUnavailable, "application/json", again)
+		case Rejected, Changed:
+			body.Order, body.Refused = cmp.Or(body.Order, result.Order), result.Field.Error()
+		case Accepted, Skipped:
+			body.Add(result)
+		}
+	}
+	return Respond(http.StatusOK, "application/json", body)
 }
 
 // Respond returns a response with a JSON body, of application/json or a type made of it.

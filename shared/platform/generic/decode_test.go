@@ -315,9 +315,9 @@ func TestAnswer(t *testing.T) {
 		"an order": {[]platform.Result{accepted}, 200, `{"order":"42","lines":[{"line":"a","product":"game","state":"fulfilled","wanted":1,"allocated":1}],"ignored_fields":["paid_at"]}`},
 		"ignored":  {[]platform.Result{{Outcome: platform.Skipped, Type: "ping"}}, 200, `{"ignored":true,"type":"ping"}`},
 		"skipped":  {[]platform.Result{{Outcome: platform.Skipped, Order: "42", Line: "b", Product: "mug", Why: platform.OtherProduct}}, 200, `{"order":"42","skipped":[{"line":"b","product":"mug","why":"other_product"}]}`},
-		"changed":  {[]platform.Result{accepted, {Outcome: platform.Changed, Field: field}}, 200, `{"order":"42","lines":[{"line":"a","product":"game","state":"fulfilled","wanted":1,"allocated":1}],"ignored_fields":["paid_at"],"refused":{"field":"lines[0].quantity","problem":"is another than before"}}`},
-		"refused":  {[]platform.Result{{Outcome: platform.Rejected, Field: &platform.FieldError{Problem: "is no JSON"}}}, 200, `{"refused":{"problem":"is no JSON"}}`},
-		"failed":   {[]platform.Result{accepted, {Outcome: platform.Failed}}, 503, `{"status":503,"title":"Service Unavailable","detail":"Not stored, or not all of it: send the same again."}`},
+		"changed":  {[]platform.Result{accepted, {Outcome: platform.Changed, Field: field}}, 200, `{"order":"42","lines":[{"line":"a","product":"game","state":"fulfilled","wanted":1,"allocated":1}],"ignored_fields":["paid_at"],"refused":"lines[0].quantity is another than before"}`},
+		"refused":  {[]platform.Result{{Outcome: platform.Rejected, Field: &platform.FieldError{Problem: "is no JSON"}}}, 200, `{"refused":"the body is no JSON"}`},
+		"failed":   {[]platform.Result{accepted, {Outcome: platform.Failed}}, 503, `{"order":"42","reason":"not stored, or not all of it: send the same again"}`},
 	} {
 		for settings, answer := range map[string]string{whole: "OK", replaced(t, whole, `"answer":"OK"`, `"answer":""`): test.body} {
 			got := platform.Sender{Adapter: generic.Adapter{}, Account: platform.Account{Settings: json.RawMessage(settings)}}.Answer(test.results)

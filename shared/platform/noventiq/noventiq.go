@@ -165,3 +165,9 @@ func parseSettings(raw json.RawMessage) (Settings, error) {
 	}
 	return s, nil
 }
+
+// Answer implements platform.Adapter. Noventiq sends a webhook again unless it is answered
+// 200.
+func (Adapter) Answer(results []platform.Result) platform.Response {
+	return platform.Acknowledge(results)
+}

@@ -161,3 +161,9 @@ func (Adapter) ParseSecret(text string) ([]byte, error) {
 func isNotOfTokens(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-+/=", r)
 }
+
+// Answer implements platform.Adapter. Paddle sends an event again unless it is answered by
+// 200, and shows the body in its log of the notification.
+func (Adapter) Answer(results []platform.Result) platform.Response {
+	return platform.Acknowledge(results)
+}

@@ -121,3 +121,10 @@ func (Adapter) ParseSecret(text string) ([]byte, error) {
 func isNotOfTokens(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 }
+
+// Answer implements platform.Adapter. Shopify sends a webhook again unless it is answered
+// 2xx, 8 times in 4 hours, and then deletes the webhooks that an app made. It keeps nothing
+// of the body.
+func (Adapter) Answer(results []platform.Result) platform.Response {
+	return platform.Acknowledge(results)
+}
