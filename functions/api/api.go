@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
+	"keypool/shared/intake"
 	"keypool/shared/review"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
@@ -26,6 +27,7 @@ type api struct {
 	orders   orders
 	refusals refusals
 	changes  changes
+	byHand   *intake.ByHand
 	review   *settings.Reviews
 	desk     *review.Desk
 	links    *review.Links

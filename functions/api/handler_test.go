@@ -97,6 +97,11 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.claim("acme", "elden", pool.Live, "10001", 1)
 	w.send(resttest.Event(t, "good_api_order")).Want(200)
 	w.send(resttest.Event(t, "good_api_cancel")).Want(200)
+
+	w.send(resttest.Event(t, "good_api_fulfil")).Want(200)
+	if got := w.send(resttest.Event(t, "bad_api_fulfil")).Want(422).Locations(); !slices.Equal(got, []string{"body.lines[0].product"}) {
+		t.Errorf("of a product that nobody knows: %q", got)
+	}
 }
 
 // claim stores a paid line without keys.

@@ -20,8 +20,10 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/boot"
+	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/intake"
 	"keypool/shared/kms"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
@@ -49,6 +51,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Adapters: all.Adapters, Now: time.Now,
 	}
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Keys: store, Settings: store, Fill: refill.Queue, Now: time.Now}
+	mostUnits := env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000)
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
 	a := &api{
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
@@ -60,7 +63,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
 		accounts: accounts,
 		trials: &settings.Trials{
-			Accounts: accounts, Opener: sealer, Catalog: store, MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
+			Accounts: accounts, Opener: sealer, Catalog: store, MaxQuantity: mostUnits,
 		},
 		uploads: &settings.Uploads{
 			Store:   store,
@@ -70,7 +73,11 @@ func wire(env *config.Env, cfg aws.Config) any {
 		},
 		orders: store, refusals: store,
 		changes: acts,
-		review:  &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: time.Now},
+		byHand: &intake.ByHand{
+			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Now: time.Now},
+			Orders: store, Notices: store, MaxQuantity: mostUnits,
+		},
+		review: &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: time.Now},
 	}
 	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

@@ -19,7 +19,7 @@ import (
 // Order is a paid order and the state of its lines.
 type Order struct {
 	Order    string   `json:"order" doc:"As the platform names it."`
-	Account  string   `json:"account" doc:"The account with a payment platform that it was paid through."`
+	Account  string   `json:"account" doc:"The account with a payment platform that it was paid through; by-hand if somebody fulfilled it by hand."`
 	Test     bool     `json:"test" doc:"It was marked as a test: it reaches test keys only."`
 	Customer Customer `json:"customer"`
 	Lines    []Line   `json:"lines" nullable:"false"`
@@ -65,11 +65,11 @@ type Line struct {
 // Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"paid-again, cancelled, address-added, address-corrected, units-returned, order-returned, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	What      string    `json:"what" doc:"fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, units-returned, order-returned, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
 	By        string    `json:"by" doc:"Who did it: a function, ses, or the name of a token."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
-	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs: product, quantity or customer; of a return the refund, the dispute or the reason that was given."`
+	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs: product, quantity or customer; of a return the refund, the dispute or the reason that was given; of fulfilled-by-hand the reason."`
 }
 
 // Delivery is the state of a mail.
@@ -187,6 +187,7 @@ func (a *api) addOrders(to *rest.API) {
 		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
 	})
 	a.addActs(to)
+	a.addFulfil(to)
 }
 
 func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[OrderList], error) {
@@ -249,7 +250,7 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 	if err != nil {
 		return nil, err
 	}
-	for _, account := range accounts {
+	for _, account := range append(accounts, catalog.ByHand(caller(ctx))) {
 		if which.Account != "" && which.Account != account.Name {
 			continue
 		}

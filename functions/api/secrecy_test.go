@@ -176,6 +176,12 @@ func TestSecrecy(t *testing.T) {
 		}
 		return call("POST", "/v1/orders/"+name+"/replace", `{"line":"1","key_id":"`+string(keys[7].ID)+`"}`)
 	})
+	s.RefuseEachCall("an order that is fulfilled by hand", func() []byte {
+		lines++
+		dynamotest.Stock(t, s.Tables, pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Live}, 4, s.Keys(1)...)
+		return call("POST", fmt.Sprintf("/v1/orders/by-hand-%d/fulfil", lines),
+			`{"reason":"a gift","customer":{"email":"`+s.Canaries.Address(canary.Customer)+`"},"lines":[{"product":"`+lambdatest.Product+`","quantity":1}]}`)
+	}, canary.Customer)
 	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
 		s.Invoke("an event that cannot be read", []byte(raw))

@@ -17,7 +17,9 @@ import (
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/intake"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
 	"keypool/shared/review"
@@ -82,7 +84,11 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		orders:   store,
 		refusals: store,
 		changes:  acts,
-		review:   &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: w.now},
+		byHand: &intake.ByHand{
+			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Now: w.now},
+			Orders: store, Notices: store, MaxQuantity: 1000,
+		},
+		review: &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: w.now},
 	}
 	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w

@@ -213,7 +213,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}}, // of tokens: to revoke one; the brake
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                                               // keys that a cancelled line gave back; a held file is confirmed
-			{Target: keysTable, Actions: "UpdateItem"}, // keys that a line gives back, or gets for one that is replaced
+			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},                                   // a return of a whole order

@@ -42,7 +42,7 @@ func Names(scopes []Scope) []string {
 var means = map[Scope]string{
 	Upload:      "bring key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
-	OrdersWrite: "cancel, return, hold, release and reject orders, replace keys, set the brake",
+	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake",
 	KeysRead:    "see keys; no operation of today shows one",
 	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
@@ -74,6 +74,8 @@ var Needs = map[string]Scope{
 	"cancel-order":          OrdersWrite,
 	"cancel-order-by-query": OrdersWrite,
 
+	"fulfil-order":           OrdersWrite,
+	"fulfil-order-by-query":  OrdersWrite,
 	"return-order":           OrdersWrite,
 	"return-order-by-query":  OrdersWrite,
 	"hold-order":             OrdersWrite,

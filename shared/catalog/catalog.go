@@ -196,6 +196,15 @@ type Account struct {
 	Settings json.RawMessage
 }
 
+// ByHand is the account of orders that people fulfil, and that no platform knows. Nobody
+// can set it up, and no webhook comes to it.
+func ByHand(merchant string) Account {
+	return Account{Merchant: merchant, Name: ByHandName, Origin: "by hand"} // no shop has such a name
+}
+
+// ByHandName is the name that no other account may have.
+const ByHandName = "by-hand"
+
 // Roster is a merchant's accounts as they were at one moment. What no two accounts may have,
 // such as a secret, is checked against it.
 type Roster struct {

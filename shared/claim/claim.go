@@ -91,13 +91,21 @@ const indexLag = 2 * time.Second
 // stored waiting, and function fill is asked to serve it. After any other error the
 // line may be stored or not: the platform's repeat finds out.
 func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment, beside ...order.Fulfillment) (order.Fulfillment, error) {
+	return c.claim(ctx, paid, question{by: byWebhook}, beside)
+}
+
+// byWebhook is who acts in the history of a line that a platform reported.
+const byWebhook = "webhook"
+
+// claim claims for a line, of which ask says who brought it.
+func (c *Claimer) claim(ctx context.Context, paid order.Fulfillment, ask question, beside []order.Fulfillment) (order.Fulfillment, error) {
 	// It keeps its place in the queue, and its day, whatever number of attempts it takes.
 	paid.ReceivedAt = c.Now()
 	line, from, err := connect(ctx, c.Cached, paid)
 	if err == nil && line.State() == order.Unconnected {
 		line, from, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
 	}
-	ask := question{rules: from.rules}
+	ask.rules = from.rules
 	if err == nil && line.State() != order.Unconnected { // else it is asked about when it is connected
 		err = c.prepare(ctx, &ask, line, beside)
 	}
@@ -152,7 +160,8 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 		return c.repeat(ctx, found.stored, line)
 	}
 	start := found.start(line)
-	ask.hold(&start, found, "webhook", c.Now())
+	ask.note(&start, c.Now())
+	ask.hold(&start, found, c.Now())
 	takes := 0
 	if start.After.Active() {
 		takes = min(start.After.Missing(), order.MaxKeys)
@@ -281,7 +290,7 @@ func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillmen
 	if failed := line.Mail.State == outbox.Failed || line.Mail.State == outbox.Bounced; failed && line.State() == order.Fulfilled {
 		line.Mail = line.Mail.Next(outbox.Keys, c.Now())
 	}
-	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: "webhook"}}
+	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: byWebhook}}
 	if err := c.Store.Commit(ctx, change); err != nil {
 		return paid, err
 	}

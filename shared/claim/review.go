@@ -23,6 +23,9 @@ import (
 
 // question is what is asked about one line.
 type question struct {
+	by     string // who acts, in the line's history
+	byHand string // why a person fulfils the line, which no platform knows; empty: a platform reported it
+
 	review catalog.Review
 	rules  *catalog.Rules       // of its product's own; nil: the merchant's
 	beside map[order.LineID]int // keys due to the lines that were paid with it
@@ -52,7 +55,7 @@ func (c *Claimer) prepare(ctx context.Context, q *question, line order.Fulfillme
 // admit counts the line's order among those of its address, once, if there is a rule.
 func (q *question) admit(ctx context.Context, orders OrderStore, line order.Fulfillment) (err error) {
 	most := q.review.RulesFor(q.rules).MaxOrders
-	if q.asked || most == 0 || !connected(line) || line.CustomerHash == "" {
+	if q.asked || most == 0 || !connected(line) || line.CustomerHash == "" || line.ReleasedFrom(order.HoldReviewOrders) {
 		return nil
 	}
 	q.admitted, err = orders.AdmitOrder(ctx, line, most)
@@ -60,8 +63,15 @@ func (q *question) admit(ctx context.Context, orders OrderStore, line order.Fulf
 	return err
 }
 
+// note tells in the history of a line that a person fulfils who it is, and why.
+func (q *question) note(change *order.Change, now time.Time) {
+	if q.byHand != "" {
+		change.History = append(change.History, order.History{Line: change.After.ID, At: now, Event: order.ByHand, By: q.by, Code: q.byHand})
+	}
+}
+
 // hold puts the line of a change on hold for the rules that hold it.
-func (q *question) hold(change *order.Change, f *found, by string, now time.Time) {
+func (q *question) hold(change *order.Change, f *found, now time.Time) {
 	line := &change.After
 	if !connected(*line) || line.State() == order.Returned {
 		return
@@ -82,7 +92,7 @@ func (q *question) hold(change *order.Change, f *found, by string, now time.Time
 	}
 	hold(change, q.review.Holds(rules, catalog.Question{
 		Line: *line, OrderKeys: keys + beside, ManyOrders: q.asked && !q.admitted,
-	}), by, now)
+	}), q.by, now)
 	if len(q.beside) == 0 && line.Active() && keys*guarded > rules.Cap() {
 		whole := f.whole
 		whole.Merchant, whole.Side, whole.Account, whole.Order = line.Merchant, line.Side, line.Account, line.Order
@@ -121,11 +131,11 @@ func (f *Filler) askNew(ctx context.Context, settings catalog.Reader, change *or
 	}
 	found := found{whole: whole}
 	found.sort(lines, line.ID)
-	ask := question{review: review, rules: rules}
+	ask := question{by: "fill", review: review, rules: rules}
 	if err := ask.admit(ctx, f.Store, line); err != nil {
 		return err
 	}
-	ask.hold(change, &found, "fill", f.Now())
+	ask.hold(change, &found, f.Now())
 	change.Settle(f.Now())
 	return nil
 }

@@ -77,8 +77,7 @@ func (f Fulfillment) HeldByRule() bool {
 // has released it from before. It returns those that were added.
 func (f *Fulfillment) HoldByRules(reasons []Hold, now time.Time) (added []Hold) {
 	for _, reason := range reasons {
-		released := slices.ContainsFunc(f.Released, func(h Hold) bool { return h.kind() == reason.kind() })
-		if released || slices.Contains(f.Holds, reason) {
+		if f.ReleasedFrom(reason) || slices.Contains(f.Holds, reason) {
 			continue
 		}
 		f.Hold(reason)
@@ -86,6 +85,12 @@ func (f *Fulfillment) HoldByRules(reasons []Hold, now time.Time) (added []Hold) 
 		added = append(added, reason)
 	}
 	return added
+}
+
+// ReleasedFrom reports whether a person has released the line from holds of the reason's
+// kind: from all rules of review, the cap, or the brake.
+func (f Fulfillment) ReleasedFrom(reason Hold) bool {
+	return slices.ContainsFunc(f.Released, func(h Hold) bool { return h.kind() == reason.kind() })
 }
 
 // Release takes every reason away that a person may lift: all but disputes, which end with

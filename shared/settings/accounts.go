@@ -126,6 +126,9 @@ func CheckAccount(change AccountChange, adapters map[string]platform.Adapter, no
 	if err := pool.CheckName(change.Name); err != nil {
 		p.add("name", "%s", err)
 	}
+	if change.Name == catalog.ByHandName {
+		p.add("name", "%s is the account of orders that people fulfil by hand; use another name", catalog.ByHandName)
+	}
 	if from := change.DeliversFrom; !from.IsZero() && (from.Year() < firstPaid || from.After(now.Add(latestPaid))) {
 		p.add("delivers_from", "not between the year %d and a year from now", firstPaid)
 	}

@@ -55,6 +55,10 @@ func TestReadme(t *testing.T) {
 			if !strings.Contains(string(out), `{"step":"signature","ok":false,`) || !strings.Contains(string(out), `{"event":"paid","order":"10004",`) {
 				t.Errorf("the dry run says %s", out)
 			}
+		case strings.Contains(block.text, "/fulfil"):
+			if !strings.Contains(string(out), `"order":"press-17","account":"by-hand"`) {
+				t.Errorf("the order by hand is %s", out)
+			}
 		case strings.Contains(block.text, "order.paid"):
 			orders++
 			if !strings.Contains(string(out), `"state":"fulfilled"`) {

@@ -74,7 +74,8 @@ func (r *rights) take(a access) error {
 // of the use case make them.
 var elsewhere = map[string][]string{
 	"Api": {
-		"dynamodb:UpdateItem on ${Keys.Arn}", // an order is cancelled
+		"dynamodb:UpdateItem on ${Keys.Arn}",   // an order is cancelled
+		"dynamodb:BatchGetItem on ${Keys.Arn}", // a key was taken meanwhile
 		"dynamodb:GetItem on ${Orders.Arn} for order#*",
 		"dynamodb:PutItem on ${Orders.Arn} for order#*",
 		"dynamodb:DeleteItem on ${Orders.Arn} for order#*",

@@ -134,6 +134,27 @@ var mutants = []mutant{
 		in:     "shared/intake", test: "TestTake_anotherCustomerUnderAUsedNumber",
 	},
 	{
+		breaks: "an order by hand under the number of another is taken for a repeat of it",
+		file:   "shared/claim/byhand.go",
+		old:    `stored.Product == given.Product && stored.Quantity == given.Quantity &&`,
+		new:    `stored.Product == given.Product &&`,
+		in:     "functions/api", test: "TestFulfil_again",
+	},
+	{
+		breaks: "an order by hand goes out over the cap though nobody said how many keys are meant",
+		file:   "shared/claim/byhand.go",
+		old:    `(h.Keys != 0 || asked.Keys > asked.Cap)`,
+		new:    `h.Keys != 0`,
+		in:     "functions/api", test: "TestFulfil_rules",
+	},
+	{
+		breaks: "an order by hand is fulfilled under the number of an account's",
+		file:   "shared/intake/byhand.go",
+		old:    `return &order.NumberUsedError{Account: account.Name}`,
+		new:    `continue`,
+		in:     "functions/api", test: "TestFulfil_numberOfAnAccount",
+	},
+	{
 		breaks: "an older state of an order takes a corrected address back",
 		file:   "shared/claim/claim.go",
 		old:    `case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):`,

@@ -70,9 +70,9 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		headers.Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, denied.Needs)) // RFC 6750
 		return problem.New(http.StatusForbidden, fmt.Sprintf("The token is valid, and this needs one with the scope %s. The operator makes it.", denied.Needs)), headers
 	}
-	var used *settings.InUseError
-	if errors.As(err, &used) {
-		return problem.New(http.StatusConflict, "The "+used.Thing+" is in use: "+strings.Join(used.Reasons, "; ")+"."), nil
+	var inUse *settings.InUseError
+	if errors.As(err, &inUse) {
+		return problem.New(http.StatusConflict, "The "+inUse.Thing+" is in use: "+strings.Join(inUse.Reasons, "; ")+"."), nil
 	}
 	var notHeld *settings.NotHeldError
 	if errors.As(err, &notHeld) {
@@ -90,6 +90,14 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		}
 		return problem.New(http.StatusConflict, "Several orders have this number, and nothing was changed. Say which is meant by account and test; see errors.",
 			problem.Place{Message: "one of: " + strings.Join(matches, ", "), Location: "query"}), nil
+	}
+	var used *order.NumberUsedError
+	if errors.As(err, &used) {
+		detail := "The account " + used.Account + " has an order of this number, and nothing was stored. Release, resend or replace acts on that one; give another order a number of its own."
+		if used.Account == catalog.ByHandName {
+			detail = "An order of this number was fulfilled by hand with other lines, or for another customer, and stays as it is. Give this one a number of its own."
+		}
+		return problem.New(http.StatusConflict, detail), nil
 	}
 	var state *order.StateError
 	if errors.As(err, &state) {
