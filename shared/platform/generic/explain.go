@@ -151,8 +151,9 @@ func (s Settings) otherReadings(given [][]byte, r platform.Request, a platform.A
 			if len(key) == 0 || len(fits) >= maxReadings {
 				continue
 			}
-			made := digest(s.Signature.Algorithm, key, message)
-			if isOneOf(given, made) {
+			tried := []platform.SigningSecret{{Secret: platform.Conceal(key)}}
+			made := func(key []byte) []byte { return digest(s.Signature.Algorithm, key, message) }
+			if _, is := platform.Signer(tried, given, made); is {
 				fits = append(fits, fmt.Sprintf(" It fits %s %s.", a.SecretName(i), other.says))
 			}
 		}

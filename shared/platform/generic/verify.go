@@ -105,37 +105,16 @@ func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (pl
 	return platform.Signed{}, platform.ErrSignature
 }
 
-// signer returns the index of the secret that signed a message, false if none did. The
-// message is hashed once for each secret, however many signatures a stranger sends, and
-// once where there is no secret: the time it takes does not tell.
+// signer returns the index of the secret that signed a message, false if none did.
 func (s Settings) signer(given [][]byte, message [][]byte, secrets []platform.SigningSecret) (int, bool) {
-	if len(secrets) == 0 {
-		digest(s.Signature.Algorithm, make([]byte, sha256.Size), message)
-		return 0, false
-	}
-	signer, signed := 0, false
-	for i, secret := range secrets {
-		key, err := keyOf(s.Signature.Key, string(secret.Secret.Reveal()))
+	return platform.Signer(secrets, given, func(secret []byte) []byte {
+		key, err := keyOf(s.Signature.Key, string(secret))
 		want := digest(s.Signature.Algorithm, key, message)
 		if err != nil {
-			continue // no key, which signs nothing
+			return nil
 		}
-		if !signed && isOneOf(given, want) {
-			signer, signed = i, true
-		}
-	}
-	return signer, signed
-}
-
-// isOneOf says whether a signature is among those of a request, in a time that does not
-// tell how much of one is right.
-func isOneOf(given [][]byte, want []byte) bool {
-	for _, signature := range given {
-		if hmac.Equal(signature, want) {
-			return true
-		}
-	}
-	return false
+		return want
+	})
 }
 
 // keyOf returns the key that the text of a secret is in one of the forms. An empty key

@@ -2,7 +2,6 @@ package noventiq
 
 import (
 	"crypto/sha512"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,8 +11,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	strict "github.com/go-json-experiment/json"
 
 	"keypool/shared/platform"
 	"keypool/shared/platform/payload"
@@ -33,27 +30,13 @@ func (Adapter) HasSignature(h http.Header) bool { return h.Get(header) != "" }
 // Verify implements platform.Adapter. What is signed stands in the body, so that Verify
 // reads these members of it, and nothing else is done with it. There is no time: a webhook
 // is good for ever.
-func (Adapter) Verify(r platform.Request, a platform.Account, _ time.Time) (platform.Signed, error) {
-	given, err := hex.DecodeString(r.Header.Get(header))
-	wellFormed := err == nil && len(given) == sha512.Size
+func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
 	signed, ok := signedText(r.Body)
-	fits := -1
-	for i, secret := range a.Secrets {
-		want := digest(secret.Secret.Reveal(), signed)
-		if subtle.ConstantTimeCompare(want, given) == 1 && fits < 0 {
-			fits = i
-		}
+	var given [][]byte
+	if sum, err := hex.DecodeString(r.Header.Get(header)); ok && err == nil && len(sum) == sha512.Size {
+		given = [][]byte{sum}
 	}
-	if len(a.Secrets) == 0 {
-		digest(nil, signed) // it takes as long as for an account that has one
-	}
-	switch {
-	case !wellFormed || !ok:
-		return platform.Signed{}, platform.ErrSignature
-	case fits < 0:
-		return platform.Signed{}, platform.ErrSecret
-	}
-	return platform.Signed{Secret: fits}, nil
+	return platform.Signatures{Given: given, Sum: func(secret []byte) []byte { return digest(secret, signed) }}.Verify(a.Secrets, now)
 }
 
 // Sign returns the signature of a body, as the header holds it. It returns false for a
@@ -157,11 +140,8 @@ func (Adapter) CheckSettings(raw json.RawMessage) error {
 // parseSettings reads the settings of an account; see Settings.
 func parseSettings(raw json.RawMessage) (Settings, error) {
 	var s Settings
-	if len(raw) == 0 {
-		return s, nil
-	}
-	if err := strict.Unmarshal(raw, &s, strict.RejectUnknownMembers(true)); err != nil {
-		return s, &platform.FieldError{Problem: `has to be {"products": {"vendor code or SKU": "product id"}}, and nothing else`}
+	if platform.ReadSettings(raw, &s, "Noventiq") != nil {
+		return Settings{}, &platform.FieldError{Problem: `has to be {"products": {"vendor code or SKU": "product id"}}, and nothing else`}
 	}
 	return s, nil
 }

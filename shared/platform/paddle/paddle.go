@@ -43,9 +43,6 @@ func New() Adapter {
 
 const signatureHeader = "Paddle-Signature"
 
-// tolerance is how far Paddle's clock and ours may be apart, in either direction.
-const tolerance = 5 * time.Minute
-
 // HasSignature implements platform.Adapter.
 func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
 
@@ -62,82 +59,12 @@ func digest(key []byte, ts string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Verify implements platform.Adapter.
+// Verify implements platform.Adapter. The header is "ts=1767366245;h1=…;h1=…".
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
-	given, ok := parseSignature(r.Header)
-	secret, fits := signer(given, r.Body, a.Secrets)
-	if !ok {
-		return platform.Signed{}, platform.ErrSignature
-	}
-	age := now.Sub(given.at)
-	timely := age <= tolerance && age >= -tolerance
-	switch {
-	case fits && timely:
-		return platform.Signed{Secret: secret}, nil
-	case fits:
-		return platform.Signed{}, platform.ErrClock
-	case timely && len(given.h1) > 0:
-		return platform.Signed{}, platform.ErrSecret
-	}
-	return platform.Signed{}, platform.ErrSignature
-}
-
-// signature is what the header holds.
-type signature struct {
-	ts string // as it is signed
-	at time.Time
-	h1 [][]byte
-}
-
-// parseSignature reads the header "ts=1767366245;h1=…;h1=…"; false if it has no time, or
-// several: which one was signed with which signature is not known then. There are several
-// h1 while a secret is rotated. A header that is there twice, which is joined by a comma, is
-// read as one; other parts than ts and h1 are passed over.
-func parseSignature(h http.Header) (signature, bool) {
-	var given signature
-	isSeparator := func(r rune) bool { return r == ';' || r == ',' }
-	for part := range strings.FieldsFuncSeq(strings.Join(h.Values(signatureHeader), ";"), isSeparator) {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		switch name {
-		case "ts":
-			if given.ts != "" && given.ts != value {
-				return signature{}, false
-			}
-			given.ts = value
-		case "h1":
-			if sum, err := hex.DecodeString(value); err == nil && len(sum) == sha256.Size {
-				given.h1 = append(given.h1, sum)
-			}
-		}
-	}
-	seconds, err := strconv.ParseInt(given.ts, 10, 64)
-	if err != nil || strings.Trim(given.ts, "0123456789") != "" || len(given.ts) > len("253402300799") {
-		return signature{}, false // the last second of the year 9999
-	}
-	given.at = time.Unix(seconds, 0)
-	return given, true
-}
-
-// signer returns the index of the secret that signed a body, false if none did. The body
-// is hashed once for each secret, however many signatures a stranger sends, and once where
-// there is no secret: the time it takes does not tell whether the account exists.
-func signer(given signature, body []byte, secrets []platform.SigningSecret) (int, bool) {
-	if len(secrets) == 0 {
-		digest(make([]byte, sha256.Size), given.ts, body)
-	}
-	found, fits := 0, false
-	for i, secret := range secrets {
-		if len(secret.Secret.Reveal()) == 0 {
-			continue // anybody signs by it
-		}
-		want := digest(secret.Secret.Reveal(), given.ts, body)
-		for _, sum := range given.h1 {
-			if !fits && hmac.Equal(sum, want) {
-				found, fits = i, true
-			}
-		}
-	}
-	return found, fits
+	header := platform.ParseTimedHeader(r.Header, signatureHeader, ";,", "ts", "h1")
+	return platform.Signatures{Given: header.Given, At: header.At, Sum: func(key []byte) []byte {
+		return digest(key, header.Stamp, r.Body)
+	}}.Verify(a.Secrets, now)
 }
 
 // secretPrefix begins a secret: pdl_ntfset_<id of the destination>_<32 characters>.

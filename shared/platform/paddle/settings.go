@@ -3,10 +3,7 @@ package paddle
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
-
-	jsonv2 "github.com/go-json-experiment/json"
 
 	"keypool/shared/platform"
 )
@@ -46,40 +43,15 @@ func (Adapter) CheckSettings(raw json.RawMessage) error {
 // parseSettings returns an account's settings, with the defaults of what is not set.
 func parseSettings(raw json.RawMessage) (settings, error) {
 	s := settings{}
-	if len(raw) > 0 {
-		err := jsonv2.Unmarshal(raw, &s, jsonv2.RejectUnknownMembers(true))
-		var wrong *jsonv2.SemanticError
-		switch {
-		case errors.As(err, &wrong) && errors.Is(err, jsonv2.ErrUnknownName):
-			return settings{}, &platform.FieldError{Field: wrong.JSONPointer.LastToken(), Problem: "is not a setting of Paddle accounts: there are product, no_payment_required, renewals and license_field"}
-		case errors.As(err, &wrong):
-			return settings{}, &platform.FieldError{Field: wrong.JSONPointer.LastToken(), Problem: "is not a text in quotes"}
-		case err != nil:
-			return settings{}, &platform.FieldError{Problem: "is not a JSON object"}
-		}
+	if err := platform.ReadSettings(raw, &s, "Paddle"); err != nil {
+		return settings{}, err
 	}
 	var mistakes platform.FieldErrors
-	oneOf := func(field string, value *string, choices ...string) {
-		if *value == "" {
-			*value = choices[0]
-		}
-		if !slices.Contains(choices, *value) {
-			mistakes = append(mistakes, &platform.FieldError{Field: field, Problem: "is none of " + strings.Join(choices, ", ")})
-		}
-	}
-	oneOf("product", &s.Product, byAuto, byCustomData, byPrice, byProduct)
-	oneOf("no_payment_required", &s.NoPaymentRequired, ignored, delivered)
-	oneOf("renewals", &s.Renewals, delivered, ignored)
-	if s.LicenseField == "" {
-		s.LicenseField = "licensee"
-	}
-	if len(s.LicenseField) > 200 {
-		mistakes = append(mistakes, &platform.FieldError{Field: "license_field", Problem: "is longer than 200 characters"})
-	}
-	if mistakes != nil {
-		return settings{}, mistakes
-	}
-	return s, nil
+	mistakes.OneOf("product", &s.Product, byAuto, byCustomData, byPrice, byProduct)
+	mistakes.OneOf("no_payment_required", &s.NoPaymentRequired, ignored, delivered)
+	mistakes.OneOf("renewals", &s.Renewals, delivered, ignored)
+	mistakes.LicenseField(&s.LicenseField, "licensee")
+	return s, mistakes.Err()
 }
 
 // The credentials of an account.

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-
 	"keypool/shared/platform"
 )
 
@@ -39,8 +37,6 @@ const (
 	webhooksByHand    = "by_hand"
 )
 
-const settingNames = "shop, product, shipped_lines, fraud_risk, webhooks and license_field"
-
 // CheckSettings implements platform.Configurer.
 func (Adapter) CheckSettings(raw json.RawMessage) error {
 	_, err := parseSettings(raw)
@@ -62,51 +58,23 @@ var shopDomain = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$`)
 // parseSettings returns an account's settings, with the defaults of what is not set.
 func parseSettings(raw json.RawMessage) (settings, error) {
 	s := settings{}
-	if len(raw) > 0 {
-		err := jsonv2.Unmarshal(raw, &s, jsonv2.RejectUnknownMembers(true))
-		var wrong *jsonv2.SemanticError
-		switch {
-		case errors.As(err, &wrong) && errors.Is(err, jsonv2.ErrUnknownName):
-			return settings{}, &platform.FieldError{Field: wrong.JSONPointer.LastToken(), Problem: "is not a setting of Shopify accounts: there are " + settingNames}
-		case errors.As(err, &wrong):
-			return settings{}, &platform.FieldError{Field: wrong.JSONPointer.LastToken(), Problem: "is not a text in quotes"}
-		case err != nil:
-			return settings{}, &platform.FieldError{Problem: "is not a JSON object"}
-		}
+	if err := platform.ReadSettings(raw, &s, "Shopify"); err != nil {
+		return settings{}, err
 	}
 	var mistakes platform.FieldErrors
-	oneOf := func(field string, value *string, choices ...string) {
-		if *value == "" {
-			*value = choices[0]
-		}
-		for _, choice := range choices {
-			if *value == choice {
-				return
-			}
-		}
-		mistakes = append(mistakes, &platform.FieldError{Field: field, Problem: "is none of " + strings.Join(choices, ", ")})
-	}
 	s.Shop = strings.ToLower(s.Shop)
 	switch {
 	case s.Shop == "":
-		mistakes = append(mistakes, &platform.FieldError{Field: "shop", Problem: "is missing: write the shop's domain at Shopify, such as acme.myshopify.com (Settings, Domains)"})
+		mistakes.Add("shop", "is missing: write the shop's domain at Shopify, such as acme.myshopify.com (Settings, Domains)")
 	case !shopDomain.MatchString(s.Shop):
-		mistakes = append(mistakes, &platform.FieldError{Field: "shop", Problem: "is not a domain such as acme.myshopify.com: write the one that Shopify gave the shop (Settings, Domains), without https://, not the shop's own"})
+		mistakes.Add("shop", "is not a domain such as acme.myshopify.com: write the one that Shopify gave the shop (Settings, Domains), without https://, not the shop's own")
 	}
-	oneOf("product", &s.Product, byVariant, byProduct, bySKU)
-	oneOf("shipped_lines", &s.ShippedLines, shippedIgnored, shippedDelivered)
-	oneOf("fraud_risk", &s.FraudRisk, riskRead, riskIgnored)
-	oneOf("webhooks", &s.Webhooks, webhooksByKeypool, webhooksByHand)
-	if s.LicenseField == "" {
-		s.LicenseField = "license_for"
-	}
-	if len(s.LicenseField) > 200 {
-		mistakes = append(mistakes, &platform.FieldError{Field: "license_field", Problem: "is longer than 200 characters"})
-	}
-	if mistakes != nil {
-		return settings{}, mistakes
-	}
-	return s, nil
+	mistakes.OneOf("product", &s.Product, byVariant, byProduct, bySKU)
+	mistakes.OneOf("shipped_lines", &s.ShippedLines, shippedIgnored, shippedDelivered)
+	mistakes.OneOf("fraud_risk", &s.FraudRisk, riskRead, riskIgnored)
+	mistakes.OneOf("webhooks", &s.Webhooks, webhooksByKeypool, webhooksByHand)
+	mistakes.LicenseField(&s.LicenseField, "license_for")
+	return s, mistakes.Err()
 }
 
 // settingsOf returns the settings of an account as it is stored.

@@ -21,7 +21,7 @@ func TestCheckSettings(t *testing.T) {
 		`{"shop":"acme.myshopify.com.evil.com"}`:              "shop is not a domain",
 		`{"shop":".myshopify.com"}`:                           "shop is not a domain",
 		`{"shop":"evil.com?.myshopify.com"}`:                  "shop is not a domain",
-		`{"shop":5}`:                                          "shop is not a text",
+		`{"shop":5}`:                                          "shop is of another type",
 		`{"shop":"acme.myshopify.com","product":"metafield"}`: "product is none of variant, product, sku",
 		`{"shop":"acme.myshopify.com","shipped_lines":"x","fraud_risk":"x"}`:               "fraud_risk is none of read, ignore",
 		`{"shop":"acme.myshopify.com","webhooks":"none"}`:                                  "webhooks is none of by_keypool, by_hand",

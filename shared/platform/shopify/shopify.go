@@ -71,37 +71,12 @@ func digest(key, body []byte) []byte {
 }
 
 // Verify implements platform.Adapter. Shopify signs no time: a webhook is good for ever.
-func (Adapter) Verify(r platform.Request, a platform.Account, _ time.Time) (platform.Signed, error) {
-	given, err := base64.StdEncoding.DecodeString(r.Header.Get(signatureHeader))
-	wellFormed := err == nil && len(given) == sha256.Size
-	secret, fits := signer(given, r.Body, a.Secrets)
-	switch {
-	case wellFormed && fits:
-		return platform.Signed{Secret: secret}, nil
-	case wellFormed:
-		return platform.Signed{}, platform.ErrSecret
+func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
+	var given [][]byte
+	if sum, err := base64.StdEncoding.DecodeString(r.Header.Get(signatureHeader)); err == nil && len(sum) == sha256.Size {
+		given = [][]byte{sum}
 	}
-	return platform.Signed{}, platform.ErrSignature
-}
-
-// signer returns the index of the secret that signed a body, false if none did. The body
-// is hashed once for each secret, and once where there is none: the time it takes does not
-// tell whether the account exists.
-func signer(given, body []byte, secrets []platform.SigningSecret) (int, bool) {
-	if len(secrets) == 0 {
-		digest(make([]byte, sha256.Size), body)
-	}
-	found, fits := 0, false
-	for i, secret := range secrets {
-		key := secret.Secret.Reveal()
-		if len(key) == 0 {
-			continue // anybody signs by it
-		}
-		if hmac.Equal(given, digest(key, body)) && !fits {
-			found, fits = i, true
-		}
-	}
-	return found, fits
+	return platform.Signatures{Given: given, Sum: func(key []byte) []byte { return digest(key, r.Body) }}.Verify(a.Secrets, now)
 }
 
 // ParseSecret implements platform.SecretForm. The key is the text itself: an app's client

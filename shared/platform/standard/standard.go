@@ -19,9 +19,6 @@ import (
 // svix-id, svix-timestamp and svix-signature; they are taken as well.
 type Adapter struct{}
 
-// tolerance is how far the sender's clock and ours may be apart.
-const tolerance = 5 * time.Minute
-
 // Sign returns the signature of a body, as the header holds it.
 func Sign(key []byte, id string, at time.Time, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(digest(key, id, strconv.FormatInt(at.Unix(), 10), body))
@@ -41,49 +38,24 @@ func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (pl
 	if err != nil || !isPrintable(headers.id) || !payload.IsDigits(headers.timestamp) {
 		return platform.Signed{}, platform.ErrSignature
 	}
-	secret, ok := signer(headers, r.Body, a.Secrets)
-	age := now.Sub(time.Unix(seconds, 0))
-	timely := age <= tolerance && age >= -tolerance
-	switch {
-	case ok && timely:
-		return platform.Signed{Secret: secret}, nil
-	case ok:
-		return platform.Signed{}, platform.ErrClock
-	case timely && len(strings.Fields(headers.signature)) > 0:
-		return platform.Signed{}, platform.ErrSecret
-	}
-	return platform.Signed{}, platform.ErrSignature
-}
-
-// signer returns the index of the secret that signed a body, false if none did. The
-// body is hashed once for each secret, however many signatures a stranger sends, and
-// once where there is no secret: the time it takes does not tell whether the account
-// exists.
-func signer(h headers, body []byte, secrets []platform.SigningSecret) (int, bool) {
-	if len(secrets) == 0 {
-		digest(make([]byte, sha256.Size), h.id, h.timestamp, body)
-		return 0, false
-	}
-	wanted := make([][]byte, len(secrets))
-	for i, secret := range secrets {
-		wanted[i] = digest(secret.Secret.Reveal(), h.id, h.timestamp, body)
-	}
-	for _, signature := range strings.Fields(h.signature) {
-		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
-		if err != nil || !strings.HasPrefix(signature, "v1,") {
-			continue
-		}
-		for i, want := range wanted {
-			if hmac.Equal(given, want) {
-				return i, true
-			}
-		}
-	}
-	return 0, false
+	return platform.Signatures{Given: headers.given(), At: time.Unix(seconds, 0), Sum: func(key []byte) []byte {
+		return digest(key, headers.id, headers.timestamp, r.Body)
+	}}.Verify(a.Secrets, now)
 }
 
 // headers are the three headers of a signature.
 type headers struct{ id, timestamp, signature string }
+
+// given returns the signatures of version 1, which stand between blanks.
+func (h headers) given() (given [][]byte) {
+	for signature := range strings.FieldsSeq(h.signature) {
+		text, is := strings.CutPrefix(signature, "v1,")
+		if sum, err := base64.StdEncoding.DecodeString(text); is && err == nil && len(sum) == sha256.Size {
+			given = append(given, sum)
+		}
+	}
+	return given
+}
 
 // headersOf returns the headers that the specification names, and those of Svix if
 // there are none. Headers of one kind never complete those of the other.

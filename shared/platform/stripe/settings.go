@@ -5,9 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"keypool/shared/platform"
 )
 
@@ -44,45 +41,15 @@ func (Adapter) CheckSettings(raw json.RawMessage) error {
 // parseSettings returns an account's settings, with the defaults of what is not set.
 func parseSettings(raw json.RawMessage) (settings, error) {
 	s := settings{}
-	if len(raw) > 0 {
-		err := jsonv2.Unmarshal(raw, &s, jsonv2.RejectUnknownMembers(true))
-		var wrong *jsonv2.SemanticError
-		switch {
-		case errors.As(err, &wrong) && errors.Is(err, jsonv2.ErrUnknownName):
-			return settings{}, &platform.FieldError{Field: lastOf(wrong.JSONPointer), Problem: "is not a setting of Stripe accounts: there are product, no_payment_required and license_field"}
-		case errors.As(err, &wrong):
-			return settings{}, &platform.FieldError{Field: lastOf(wrong.JSONPointer), Problem: "is not a text in quotes"}
-		case err != nil:
-			return settings{}, &platform.FieldError{Problem: "is not a JSON object"}
-		}
+	if err := platform.ReadSettings(raw, &s, "Stripe"); err != nil {
+		return settings{}, err
 	}
 	var mistakes platform.FieldErrors
-	oneOf := func(field string, value *string, choices ...string) {
-		if *value == "" {
-			*value = choices[0]
-		}
-		for _, choice := range choices {
-			if *value == choice {
-				return
-			}
-		}
-		mistakes = append(mistakes, &platform.FieldError{Field: field, Problem: "is none of " + strings.Join(choices, ", ")})
-	}
-	oneOf("product", &s.Product, byAuto, byMetadata, byLookupKey, byPrice, byProduct)
-	oneOf("no_payment_required", &s.NoPaymentRequired, freeIgnored, freeDelivered)
-	if s.LicenseField == "" {
-		s.LicenseField = "licensee"
-	}
-	if len(s.LicenseField) > 200 {
-		mistakes = append(mistakes, &platform.FieldError{Field: "license_field", Problem: "is longer than 200 characters"})
-	}
-	if mistakes != nil {
-		return settings{}, mistakes
-	}
-	return s, nil
+	mistakes.OneOf("product", &s.Product, byAuto, byMetadata, byLookupKey, byPrice, byProduct)
+	mistakes.OneOf("no_payment_required", &s.NoPaymentRequired, freeIgnored, freeDelivered)
+	mistakes.LicenseField(&s.LicenseField, "licensee")
+	return s, mistakes.Err()
 }
-
-func lastOf(pointer jsontext.Pointer) string { return pointer.LastToken() }
 
 // The credentials of an account.
 const (

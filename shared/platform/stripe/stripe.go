@@ -29,9 +29,6 @@ func New() Adapter { return Adapter{API: outbound.New()} }
 
 const signatureHeader = "Stripe-Signature"
 
-// tolerance is how far Stripe's clock and ours may be apart, in either direction.
-const tolerance = 5 * time.Minute
-
 // HasSignature implements platform.Adapter.
 func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
 
@@ -48,80 +45,12 @@ func digest(key []byte, t string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Verify implements platform.Adapter.
+// Verify implements platform.Adapter. The header is "t=1767366245,v1=…,v1=…,v0=…".
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
-	given, ok := parseSignature(r.Header)
-	secret, fits := signer(given, r.Body, a.Secrets)
-	if !ok {
-		return platform.Signed{}, platform.ErrSignature
-	}
-	age := now.Sub(given.at)
-	timely := age <= tolerance && age >= -tolerance
-	switch {
-	case fits && timely:
-		return platform.Signed{Secret: secret}, nil
-	case fits:
-		return platform.Signed{}, platform.ErrClock
-	case timely && len(given.v1) > 0:
-		return platform.Signed{}, platform.ErrSecret
-	}
-	return platform.Signed{}, platform.ErrSignature
-}
-
-// signature is what the header holds.
-type signature struct {
-	t  string // as it is signed
-	at time.Time
-	v1 [][]byte
-}
-
-// parseSignature reads the header "t=1767366245,v1=…,v1=…,v0=…"; false if it has no time,
-// or several: which one was signed with which signature is not known then. A header that
-// is there twice is read as one; other parts than t and v1 are passed over.
-func parseSignature(h http.Header) (signature, bool) {
-	var given signature
-	for part := range strings.SplitSeq(strings.Join(h.Values(signatureHeader), ","), ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		switch name {
-		case "t":
-			if given.t != "" && given.t != value {
-				return signature{}, false
-			}
-			given.t = value
-		case "v1":
-			if sum, err := hex.DecodeString(value); err == nil && len(sum) == sha256.Size {
-				given.v1 = append(given.v1, sum)
-			}
-		}
-	}
-	seconds, err := strconv.ParseInt(given.t, 10, 64)
-	if err != nil || strings.Trim(given.t, "0123456789") != "" || len(given.t) > len("253402300799") {
-		return signature{}, false // the last second of the year 9999
-	}
-	given.at = time.Unix(seconds, 0)
-	return given, true
-}
-
-// signer returns the index of the secret that signed a body, false if none did. The body
-// is hashed once for each secret, however many signatures a stranger sends, and once where
-// there is no secret: the time it takes does not tell whether the account exists.
-func signer(given signature, body []byte, secrets []platform.SigningSecret) (int, bool) {
-	if len(secrets) == 0 {
-		digest(make([]byte, sha256.Size), given.t, body)
-	}
-	found, fits := 0, false
-	for i, secret := range secrets {
-		if len(secret.Secret.Reveal()) == 0 {
-			continue // anybody signs by it
-		}
-		want := digest(secret.Secret.Reveal(), given.t, body)
-		for _, sum := range given.v1 {
-			if !fits && hmac.Equal(sum, want) {
-				found, fits = i, true
-			}
-		}
-	}
-	return found, fits
+	header := platform.ParseTimedHeader(r.Header, signatureHeader, ",", "t", "v1")
+	return platform.Signatures{Given: header.Given, At: header.At, Sum: func(key []byte) []byte {
+		return digest(key, header.Stamp, r.Body)
+	}}.Verify(a.Secrets, now)
 }
 
 // ParseSecret implements platform.SecretForm. The key is the text itself, with its

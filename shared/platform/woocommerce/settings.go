@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
-
 	"keypool/shared/outbound"
 	"keypool/shared/platform"
 )
@@ -58,51 +56,26 @@ const maxStatuses = 20
 // is then as shopOf returns it.
 func parseSettings(raw json.RawMessage) (settings, error) {
 	s := settings{}
-	if len(raw) > 0 {
-		err := jsonv2.Unmarshal(raw, &s, jsonv2.RejectUnknownMembers(true))
-		var wrong *jsonv2.SemanticError
-		switch {
-		case errors.As(err, &wrong) && errors.Is(err, jsonv2.ErrUnknownName):
-			return settings{}, &platform.FieldError{
-				Field: wrong.JSONPointer.LastToken(), Problem: "is not a setting of WooCommerce accounts: there are shop, test, product, paid_statuses and license_field",
-			}
-		case errors.As(err, &wrong):
-			return settings{}, &platform.FieldError{Field: strings.TrimPrefix(string(wrong.JSONPointer), "/"), Problem: "is of another type than the guide says"}
-		case err != nil:
-			return settings{}, &platform.FieldError{Problem: "is not a JSON object"}
-		}
+	if err := platform.ReadSettings(raw, &s, "WooCommerce"); err != nil {
+		return settings{}, err
 	}
 	var mistakes platform.FieldErrors
-	add := func(field, problem string) {
-		mistakes = append(mistakes, &platform.FieldError{Field: field, Problem: problem})
-	}
 	shop, problem := shopOf(s.Shop)
 	if problem != "" {
-		add("shop", problem)
+		mistakes.Add("shop", problem)
 	}
 	s.Shop = shop
-	switch s.Product {
-	case "":
-		s.Product = byVariation
-	case byVariation, byProduct, bySKU:
-	default:
-		add("product", "is none of variation, product, sku")
-	}
+	mistakes.OneOf("product", &s.Product, byVariation, byProduct, bySKU)
 	if len(s.PaidStatuses) > maxStatuses {
-		add("paid_statuses", fmt.Sprintf("has more than %d entries", maxStatuses))
+		mistakes.Add("paid_statuses", fmt.Sprintf("has more than %d entries", maxStatuses))
 	}
 	for i, status := range s.PaidStatuses {
 		if status == "" || len(status) > 40 || strings.ContainsFunc(status, isNotOfStatuses) || strings.HasPrefix(status, "wc-") || unpaid[status] {
-			add(fmt.Sprintf("paid_statuses[%d]", i), "is not a status of the shop's own that means paid: write it as the REST API does, without wc-, such as shipped")
+			mistakes.Add(fmt.Sprintf("paid_statuses[%d]", i), "is not a status of the shop's own that means paid: write it as the REST API does, without wc-, such as shipped")
 		}
 	}
-	if len(s.LicenseField) > 200 {
-		add("license_field", "is longer than 200 characters")
-	}
-	if mistakes != nil {
-		return settings{}, mistakes
-	}
-	return s, nil
+	mistakes.LicenseField(&s.LicenseField, "")
+	return s, mistakes.Err()
 }
 
 func isNotOfStatuses(r rune) bool {

@@ -61,7 +61,7 @@ func TestCheckSettings(t *testing.T) {
 		{shop + `"paid_statuses":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]}`, "paid_statuses", "more than 20"},
 		{shop + `"license_field":"` + strings.Repeat("x", 201) + `"}`, "license_field", "200"},
 		{shop + `"products":{}}`, "products", "is not a setting"},
-		{`[]`, "", "another type"},
+		{`[]`, "", "is not a JSON object"},
 	} {
 		err := woocommerce.Adapter{}.CheckSettings(json.RawMessage(test.settings))
 		var one *platform.FieldError

@@ -49,41 +49,14 @@ func digest(key, body []byte) []byte {
 }
 
 // Verify implements platform.Adapter. WooCommerce signs no time: a webhook is good for ever.
-func (Adapter) Verify(r platform.Request, a platform.Account, _ time.Time) (platform.Signed, error) {
-	var given []byte
-	wellFormed := false
-	if values := r.Header[signatureHeader]; len(values) == 1 {
-		var err error
-		given, err = base64.StdEncoding.Strict().DecodeString(values[0])
-		wellFormed = err == nil && len(given) == sha256.Size && len(values[0]) == base64.StdEncoding.EncodedLen(sha256.Size) // no line ends
-	}
-	secret, fits := signer(given, r.Body, a.Secrets)
-	switch {
-	case !wellFormed:
-		return platform.Signed{}, platform.ErrSignature
-	case !fits:
-		return platform.Signed{}, platform.ErrSecret
-	}
-	return platform.Signed{Secret: secret}, nil
-}
-
-// signer returns the index of the secret that signed a body, false if none did. It hashes
-// once where there is no secret: the time it takes does not tell whether the account exists.
-func signer(given, body []byte, secrets []platform.SigningSecret) (int, bool) {
-	if len(secrets) == 0 {
-		digest(make([]byte, sha256.Size), body)
-	}
-	found, fits := 0, false
-	for i, secret := range secrets {
-		key := secret.Secret.Reveal()
-		if len(key) == 0 {
-			continue // anybody signs by it
-		}
-		if hmac.Equal(given, digest(key, body)) && !fits {
-			found, fits = i, true
+func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
+	var given [][]byte
+	if values := r.Header[signatureHeader]; len(values) == 1 && len(values[0]) == base64.StdEncoding.EncodedLen(sha256.Size) { // no line ends
+		if sum, err := base64.StdEncoding.Strict().DecodeString(values[0]); err == nil && len(sum) == sha256.Size {
+			given = [][]byte{sum}
 		}
 	}
-	return found, fits
+	return platform.Signatures{Given: given, Sum: func(key []byte) []byte { return digest(key, r.Body) }}.Verify(a.Secrets, now)
 }
 
 // The lengths of a signing secret, in characters. WooCommerce makes one of 50.
