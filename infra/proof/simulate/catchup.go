@@ -51,7 +51,8 @@ func (a *shopAPI) notePaid(p payOrder) {
 	}
 }
 
-// noteReport notes what became of an order. A dispute stays as it ended.
+// noteReport notes what became of an order. A dispute stays as it ended. Once the platform
+// does not say on which side it is, it goes on so.
 func (a *shopAPI) noteReport(r reportOrder) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,8 +63,9 @@ func (a *shopAPI) noteReport(r reportOrder) {
 	case platform.Disputed:
 		for i, before := range now.Disputed {
 			if before.ID == event.ID {
+				now.Disputed = slices.Clone(now.Disputed)
+				now.Disputed[i].TestUnknown = before.TestUnknown || event.TestUnknown
 				if before.State == platform.DisputeOpen {
-					now.Disputed = slices.Clone(now.Disputed)
 					now.Disputed[i].State = event.State
 				}
 				return
@@ -121,10 +123,13 @@ func (a *shopAPI) since(then time.Time) (found []platform.Purchase) {
 }
 
 // fetched is the merchant's account as catch-up knows it.
-type fetched struct{}
+type fetched struct{ w *world }
 
-func (fetched) Account(context.Context, string, string) (catalog.Account, bool, error) {
-	return catalog.Account{Merchant: merchant, Name: shopName, Platform: shopName, Origin: shopName, Credentials: []catalog.SealedCredential{{Name: "key"}}}, true, nil
+func (f fetched) Account(context.Context, string, string) (catalog.Account, bool, error) {
+	return catalog.Account{
+		Merchant: merchant, Name: shopName, Platform: shopName, Origin: shopName, DeliversFrom: f.w.deliversFrom(),
+		Credentials: []catalog.SealedCredential{{Name: "key"}},
+	}, true, nil
 }
 
 func (fetched) FetchingAccounts(_ context.Context, see func(merchant, account string) error) error {
@@ -152,8 +157,8 @@ func (w *world) catchup(p *process) *catchup.Catchup {
 	instance := w.instances[w.number(p.name, len(w.instances))]
 	claims := &notedClaims{w: w, p: p, of: &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Now: p.now}}
 	return &catchup.Catchup{
-		Accounts: fetched{}, Store: w.store, Intake: w.intake(p, instance, claims), Adapters: map[string]platform.Adapter{shopName: w.api},
-		Opener: fetched{}, Queue: w.catchupQueue, PublicURL: "https://keypool.example", Now: p.now,
+		Accounts: fetched{w}, Store: w.store, Intake: w.intake(p, instance, claims), Adapters: map[string]platform.Adapter{shopName: w.api},
+		Opener: fetched{w}, Queue: w.catchupQueue, PublicURL: "https://keypool.example", Now: p.now,
 	}
 }
 

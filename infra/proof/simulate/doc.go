@@ -1,8 +1,10 @@
 // Package simulate runs Keypool's own code through random histories, each from a seed:
 // orders, repeats, refunds of lines, orders and amounts, before the payment and after,
-// disputes, several at once, what a merchant does with a line, key files, some of them
-// held for an answer, moved keys, changed products. Each history has faults: calls fail, answers are lost, indexes lag, messages are duplicated or lost,
-// clocks disagree, and processes die between any two steps.
+// disputes, several at once, what a merchant does with a line, rules of review, the brake,
+// decisions about what they hold, by the API and by links in mails, orders from before the
+// account delivers, key files, some of them held for an answer, moved keys, changed
+// products. Each history has faults: calls fail, answers are lost, indexes lag, messages
+// are duplicated or lost, clocks disagree, and processes die between any two steps.
 //
 //	go test ./infra/proof/simulate                                        twenty thousand steps
 //	make histories                                                        a hundred thousand, a part of make test
@@ -30,10 +32,12 @@
 //
 // The ledger sees every commit and every mail, and checks each against the promise. It
 // knows the tables by their documentation alone. Nothing may be returned, held, released
-// or replaced but for a reason that was reported, and that the line's history tells. After the last action of a plan, the
-// sweep resumes unfinished work for some hours, with the same faults: leases expire, and
-// so do the leases of the mailers that take over. Then the faults stop. When the sweep
-// finds nothing more to do, the end is checked: the tables against the orders and files,
-// each line and each key as a linearizable history (porcupine), and the tables once
-// more by the audit that tests on real engines use.
+// or replaced but for a reason that was reported, and that the line's history tells. A line
+// is asked about by the rules that were in force, and nobody but a person lets it go.
+//
+// After the last action of a plan, the sweep resumes unfinished work for some hours, with
+// the same faults: leases expire, and so do the leases of the mailers that take over. Then
+// the faults stop. When the sweep finds nothing more to do, the end is checked: the tables
+// against the orders and files, each line and each key as a linearizable history
+// (porcupine), and the tables once more by the audit that tests on real engines use.
 package simulate

@@ -47,12 +47,14 @@ type ledger struct {
 	reported            reported
 	uploads             map[string]*uploadRecord // by record
 	catalog             catalogState
-	released            map[string]order.LineID  // keys that lines release in the current commit
-	reasons             map[order.LineID]reasons // of the changes of lines in the current commit
-	mailedKeys          map[string]bool          // by ID: both sides of a pool may have one text
-	leasedKeys          map[string]bool          // by ID: a mailer had them, whether it mailed them or not
-	leasedLines         map[order.LineID]bool    // whose keys a mailer had
-	history             hash.Hash64              // of all commits: equal for equal runs
+	review              reviewState
+	linesOf             map[string][]order.LineID // by order
+	released            map[string]order.LineID   // keys that lines release in the current commit
+	reasons             map[order.LineID]reasons  // of the changes of lines in the current commit
+	mailedKeys          map[string]bool           // by ID: both sides of a pool may have one text
+	leasedKeys          map[string]bool           // by ID: a mailer had them, whether it mailed them or not
+	leasedLines         map[order.LineID]bool     // whose keys a mailer had
+	history             hash.Hash64               // of all commits: equal for equal runs
 }
 
 // catalogState is the part of the catalog that decides from which pool lines get keys.
@@ -60,7 +62,7 @@ type catalogState struct {
 	pools       map[string]bool
 	poolsOf     map[string]map[string]string // product -> currency, "" for any -> pool
 	defaultPool string
-	returned    map[string][]policy // product, "" for the merchant -> what becomes of returned keys, the latest last
+	returned    map[string][]setting[string] // product, "" for the merchant -> what becomes of returned keys, the latest last
 }
 
 // hasPool reports whether a pool for a line of the product exists.
@@ -92,6 +94,11 @@ type line struct {
 	product, currency                    string
 	quantity                             int
 	keysBack                             string
+	side                                 string
+	customer                             string // the hash of the address
+	receivedAt, heldAt                   time.Time
+	released                             map[string]bool              // rules that a person has released it from
+	counted                              bool                         // lines of its order that were claimed at once count its keys for sure
 	replaced                             []string                     // keys that were set aside
 	refunds                              map[string]bool              // by their ids
 	paidSince                            time.Time                    // zero: not paid yet
@@ -157,7 +164,8 @@ func newLedger(w *world) *ledger {
 		notices: map[string]bool{}, told: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
 		wholes: map[string]*known{}, reported: newReported(),
 		released: map[string]order.LineID{}, reasons: map[order.LineID]reasons{}, mailedKeys: map[string]bool{}, leasedKeys: map[string]bool{}, leasedLines: map[order.LineID]bool{},
-		history: fnv.New64a(), catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}, returned: map[string][]policy{}},
+		history: fnv.New64a(), catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}, returned: map[string][]setting[string]{}},
+		review: newReviewState(), linesOf: map[string][]order.LineID{},
 	}
 }
 
@@ -250,6 +258,8 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			l.keyChanged(pk, change.Before, change.After)
 		case change.Table == l.w.tables.Catalog && strings.HasPrefix(pk, "uploads#"):
 			defer l.uploadChanged(pk+" "+sk, change.After, &told)
+		case change.Table == l.w.tables.Catalog && pk == "review#"+merchant:
+			l.reviewChanged(c, sk, change.Before, change.After)
 		case change.Table == l.w.tables.Catalog:
 			l.settingsChanged(pk, sk, change.After)
 		case strings.HasPrefix(sk, "line#"):
@@ -276,6 +286,12 @@ func (l *ledger) observe(c dynamosim.Commit) {
 			remember(order.LineID(id))
 			l.placeChanged(pk, sk, change.After)
 			defer l.noteNewWaiters(pk)
+		case strings.HasPrefix(pk, "held#"):
+			_, id, _ := strings.Cut(sk, "#")
+			remember(order.LineID(id))
+			l.heldChanged(pk, sk, change.After)
+		case strings.HasPrefix(pk, "buyer#"):
+			l.buyerChanged(c, pk, sk, change.After)
 		case strings.HasPrefix(pk, "notice#"):
 			id := strings.TrimPrefix(pk, "notice#")
 			if change.Before == nil {
@@ -375,8 +391,9 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, parts: map[string]map[string]string{}, returnedKeys: map[string]bool{}, refunds: map[string]bool{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, returnedKeys: map[string]bool{}, refunds: map[string]bool{}, released: map[string]bool{}}
 		l.lines[id] = there
+		l.linesOf[id.OrderHalf()] = append(l.linesOf[id.OrderHalf()], id)
 	}
 	if version := num(after, "version"); version != there.version+1 {
 		l.problem("%s went from version %d to %d", l.name(id), there.version, version)
@@ -406,6 +423,8 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")
+	there.side, there.customer = str(after, "side"), str(after, "customerHash")
+	there.receivedAt, there.heldAt = time.UnixMilli(int64(num(after, "receivedAt"))), time.UnixMilli(int64(num(after, "heldAt")))
 	if name := str(after, "order"); name != "" {
 		there.name = "order " + name + ", line " + str(after, "line")
 	}
@@ -490,9 +509,10 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 		l.w.count("line connected")
 	}
 	if before.version != now.version {
-		l.checkReasons(id, before)
+		l.checkReasons(c, id, before)
 	}
-	now.past = append(now.past, moment{time.Now(), now.keys, now.mayLend()})
+	l.checkListed(now)
+	now.past = append(now.past, moment{time.Now(), now.keys, now.mayLend(), !now.expected, now.due()})
 	if now.ofParent && (now.held > 0 || now.wanted > 0) {
 		l.problem("%s delivers the keys of its parent, and holds %d of its own and is due %d", l.name(id), now.held, now.wanted)
 	}
@@ -521,6 +541,9 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	slices.Sort(gained)
 	if before.version != now.version {
 		l.versions = append(l.versions, version{line: id, number: now.version, paid: (before.version == 0 || before.expected) && !now.expected, held: now.held, gained: gained, at: time.Now()})
+	}
+	if before.version != now.version {
+		l.checkRules(c, &before, now, len(gained), lost)
 	}
 	if len(gained) == 0 {
 		return
@@ -620,6 +643,9 @@ func (l *ledger) bypassChanged(c dynamosim.Commit, queue string, until time.Time
 
 // settingsChanged records a change of a merchant, a pool or a product.
 func (l *ledger) settingsChanged(pk, sk string, after map[string]types.AttributeValue) {
+	if day, is := strings.CutPrefix(sk, "sold#"); is {
+		l.review.sold[day] = num(after, "keys")
+	}
 	if !strings.HasPrefix(pk, "merchant#") && !strings.HasPrefix(pk, "settings#") {
 		return
 	}
@@ -634,6 +660,7 @@ func (l *ledger) settingsChanged(pk, sk string, after map[string]types.Attribute
 	if name, ok := strings.CutPrefix(sk, "product#"); ok {
 		s.poolsOf[name] = map[string]string{"": str(after, "pool")}
 		s.setReturned(name, after)
+		l.review.setProduct(name, after)
 		if by, ok := after["pools"].(*types.AttributeValueMemberM); ok {
 			for currency := range by.Value {
 				s.poolsOf[name][currency] = str(by.Value, currency)

@@ -119,6 +119,9 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	if !ok {
 		l.problem("mail %d of %s went out, and nobody had leased it", number, l.subject(item))
 	}
+	if item.Kind == outbox.Notices {
+		l.noteReview(item.ID, m.Text)
+	}
 	if kind == "keys" {
 		l.checkMayLeave(order.LineID(item.ID), taken.at)
 		if taken.forbidden != "" {
@@ -196,6 +199,9 @@ func (l *ledger) noteRefused(item outbox.Item, number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mailsOf(item).refused[l.leases[mailNumber{item, number}].kind] = true
+	if side, is := strings.CutPrefix(item.ID, merchant+"#held-for-review#"); is {
+		l.review.unread[side[:strings.Index(side, "#")]] = true
+	}
 }
 
 func (l *ledger) noticeChanged(id string, before, after map[string]types.AttributeValue) {
@@ -204,6 +210,11 @@ func (l *ledger) noticeChanged(id string, before, after map[string]types.Attribu
 		l.problem("notice %s was deleted", id)
 	}
 	l.outboxChanged(outbox.NoticeItem(id), before, after)
+	if strings.HasPrefix(id, merchant+"#paid-before#") {
+		for _, r := range listIn(after, "facts", "refused") {
+			l.told[paidBeforeOf(str(r, "order"))] = true
+		}
+	}
 	if !strings.HasPrefix(id, merchant+"#unconnected#") {
 		return
 	}

@@ -28,7 +28,8 @@ type reported struct {
 	units    map[order.LineID]map[string]int // refund -> units; 0: all
 	amounts  map[string]map[string]amount    // by order and refund
 	answered map[string][]string             // by order: the amounts that were answered
-	paid     map[string]payOrder             // by order
+	paid     map[string]payOrder             // by order, as it was reported first
+	variants map[string][]payOrder           // by order, each as it was reported
 }
 
 // amount is a part of an order's price that was given back, in cents.
@@ -38,16 +39,18 @@ type amount struct {
 }
 
 func newReported() reported {
-	return reported{map[order.LineID]map[string]int{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}}
+	return reported{map[order.LineID]map[string]int{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}}
 }
 
 // expectPaid records that a platform reports an order as paid.
 func (l *ledger) expectPaid(p payOrder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := l.reported.paid[orderIDOf(p.side, p.order)]; !known {
-		l.reported.paid[orderIDOf(p.side, p.order)] = p
+	id := orderIDOf(p.side, p.order)
+	if _, known := l.reported.paid[id]; !known {
+		l.reported.paid[id] = p
 	}
+	l.reported.variants[id] = append(l.reported.variants[id], p)
 }
 
 // expectReturn records that a refund of a line is reported.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/infra/proof/dynamosim"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -26,6 +27,16 @@ type entry struct{ what, code string }
 
 func (r reasons) has(what string) bool {
 	return slices.ContainsFunc(r.history, func(e entry) bool { return e.what == what })
+}
+
+// tells reports whether the history tells of an event, with that reason.
+func (r reasons) tells(what, code string) bool {
+	return slices.Contains(r.history, entry{what, code})
+}
+
+// rejected reports whether somebody rejects the line.
+func (r reasons) rejected() bool {
+	return slices.ContainsFunc(r.history, func(e entry) bool { return e.what == "units-returned" && strings.HasPrefix(e.code, "rejected") })
 }
 
 // lineOf returns the line of an item that stands beside it: history#<line>#…
@@ -57,13 +68,13 @@ func (l *ledger) refundAdded(pk, sk string, before, after map[string]types.Attri
 }
 
 // checkReasons checks a change of a line against what was reported.
-func (l *ledger) checkReasons(id order.LineID, before line) {
+func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) {
 	now, why := l.lines[id], l.reasons[id]
 	for _, refund := range why.refunds {
 		now.refunds[refund] = true
 	}
 	l.checkUnits(id, before, why)
-	l.checkHolds(id, before, why)
+	l.checkHolds(c, id, before, why)
 	if due := keysReturned(now); now.returnedCount != due {
 		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
 	}
@@ -119,6 +130,16 @@ func (l *ledger) checkUnits(id order.LineID, before line, why reasons) {
 			l.problem("%s was cancelled and did not wait", l.name(id))
 		}
 		l.w.count("line cancelled")
+		all = true
+	}
+	if why.rejected() {
+		if !before.ruled() {
+			l.problem("%s was rejected, and no rule held it", l.name(id))
+		}
+		if !l.decided("reject", &before) {
+			l.problem("%s was rejected by nobody", l.name(id))
+		}
+		l.w.count("line rejected")
 		all = true
 	}
 	if why.has("order-returned") {
@@ -219,7 +240,7 @@ func (l *ledger) returnOf(now *line) string {
 const paidAfterReturn = "paid after a return"
 
 // checkHolds checks that each hold comes and goes for its reason.
-func (l *ledger) checkHolds(id order.LineID, before line, why reasons) {
+func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, why reasons) {
 	now, there := l.lines[id], l.wholes[id.OrderHalf()]
 	if there == nil {
 		there = &known{}
@@ -232,6 +253,9 @@ func (l *ledger) checkHolds(id order.LineID, before line, why reasons) {
 	}
 	if isPaid && len(now.paidAfter) > 0 && !slices.Contains(now.holds, paidAfterReturn) {
 		l.problem("%s was paid after its order was returned, and is not held", l.name(id))
+	}
+	if isPaid {
+		l.checkEarly(c, now)
 	}
 	for _, hold := range now.holds {
 		if slices.Contains(before.holds, hold) {
@@ -253,6 +277,7 @@ func (l *ledger) checkHolds(id order.LineID, before line, why reasons) {
 			}
 		case hold == "by hand" && why.has("held"):
 			l.w.count("line held by hand")
+		case hold == paidBefore && isPaid, byRule(hold): // see checkEarly and checkRules
 		default:
 			l.problem("%s is held (%s) for no reason", l.name(id), hold)
 		}
@@ -267,6 +292,14 @@ func (l *ledger) checkHolds(id order.LineID, before line, why reasons) {
 			l.problem("%s is not held any more for dispute %s, which is open", l.name(id), dispute)
 		case !why.has("released"):
 			l.problem("%s is not held any more (%s) for no reason", l.name(id), hold)
+		case disputed:
+		case !l.decided("release", &before):
+			l.problem("%s is not held any more (%s), and nobody released it", l.name(id), hold)
+		case byRule(hold):
+			now.released[ruleOf(hold)] = true
+			l.w.count("line released that a rule held")
+		case hold == paidBefore:
+			l.w.count("line released that was paid before its account delivers")
 		}
 	}
 }
@@ -296,39 +329,23 @@ func (l *line) keepsKeysIn() string {
 	return ""
 }
 
-// policy is what becomes of returned keys, from a time on.
-type policy struct {
-	to    string // empty: nothing is set
-	since time.Time
-}
-
 func (s *catalogState) setReturned(product string, after map[string]types.AttributeValue) {
-	s.returned[product] = append(s.returned[product], policy{str(after, "returnedKeys"), time.Now()})
+	s.returned[product] = append(s.returned[product], setting[string]{str(after, "returnedKeys"), time.Now()})
 }
 
 // longestProcess is longer than any process lives, and its late calls take.
 const longestProcess = catchupProcess + lateCall
 
-// latest returns the settings that were in force at some time since a process began that
-// still writes.
-func latest(of []policy) (all []string) {
-	for i := len(of) - 1; i >= 0; i-- {
-		all = append(all, of[i].to)
-		if time.Since(of[i].since) > longestProcess {
-			break
-		}
-	}
-	return all
-}
-
-// policies returns what may become of keys that a line of the product gives back.
+// policies returns what may become of keys that a line of the product gives back, by the
+// settings since a process began that still writes.
 func (s catalogState) policies(product string) (all []string) {
-	for _, to := range latest(s.returned[product]) {
+	since := time.Now().Add(-longestProcess)
+	for _, to := range inForce(s.returned[product], since) {
 		if to != "" {
 			all = append(all, to)
 			continue
 		}
-		for _, to := range latest(s.returned[""]) {
+		for _, to := range inForce(s.returned[""], since) {
 			if to == "" {
 				to = "revoke"
 			}

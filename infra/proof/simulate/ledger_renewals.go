@@ -16,6 +16,8 @@ type moment struct {
 	since   time.Time
 	keys    map[string]string // id -> text
 	mayLend bool
+	paid    bool // and not only expected
+	due     int  // keys
 }
 
 // mayLend reports whether the line's keys may be mailed to a renewal by what it says
@@ -52,7 +54,7 @@ func (l *ledger) parents(of *line, product string, seen map[order.LineID]bool) (
 // if it is not clear which.
 func (l *ledger) lends(now *line) *line {
 	parents := l.parents(now, now.product, map[order.LineID]bool{now.id: true})
-	if len(parents) != 1 || !parents[0].mayLend() || !l.leasedLines[parents[0].id] {
+	if len(parents) != 1 || !parents[0].mayLend() || !l.leasedLines[parents[0].id] || !l.sameCustomer(now, parents[0]) {
 		return nil
 	}
 	parent := parents[0]
@@ -67,8 +69,13 @@ func (l *ledger) lends(now *line) *line {
 	return parent
 }
 
+// sameCustomer reports whether the orders of two lines were reported as one customer's.
+func (l *ledger) sameCustomer(a, b *line) bool {
+	return l.reported.paid[a.id.OrderHalf()].customer == l.reported.paid[b.id.OrderHalf()].customer
+}
+
 // checkLent checks the keys that a renewal's mail shows: all keys of its parent, as they
-// were at some moment since the mail was leased, of a parent that could be mailed itself.
+// were at some moment since the mail was leased, of a parent of the same customer that could be mailed itself.
 // A mailer had that one's keys before: a return puts none of them up for sale again. Another line
 // of the parent's order may have been paid since the mail was composed, so that it is not
 // clear any more which one was meant: any that could be is right.
@@ -76,7 +83,7 @@ func (l *ledger) checkLent(now *line, leasedAt time.Time, texts []string) {
 	for _, parent := range l.parents(now, now.product, map[order.LineID]bool{now.id: true}) {
 		for i, was := range parent.past {
 			over := i+1 < len(parent.past) && parent.past[i+1].since.Before(leasedAt)
-			if over || !was.mayLend || !slices.Equal(slices.Sorted(maps.Values(was.keys)), texts) {
+			if over || !was.mayLend || !l.sameCustomer(now, parent) || !slices.Equal(slices.Sorted(maps.Values(was.keys)), texts) {
 				continue
 			}
 			if !l.leasedLines[parent.id] {

@@ -37,6 +37,8 @@ func attributes(pairs ...any) item {
 			made[name] = value
 		case item:
 			made[name] = &types.AttributeValueMemberM{Value: value}
+		case bool:
+			made[name] = &types.AttributeValueMemberBOOL{Value: value}
 		case int:
 			made[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(value)}
 		case []string:
@@ -567,6 +569,13 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1))
 			}, "is not held any more (by hand) for no reason",
 		},
+		"a line's history tells that it was released, and nobody did": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"by hand"}), placeItem(idA, 0), reason(idA, "held", ""))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", ""))
+			}, "is not held any more (by hand), and nobody released it",
+		},
 		"a returned key is for sale that was to be revoked": {
 			func(b *fixture) {
 				b.sellKey()
@@ -934,6 +943,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"an empty pool has a second notice, of lines that came later": {
 			func(b *fixture) {
+				b.ledger.decides(decision{verdict: "release", line: idA})
 				for n, served := range []bool{true, false} {
 					b.write("claim", lineItem(idA, 1+2*n, 1), placeItem(idA, 1), reason(idA, "released", ""))
 					b.write("fill", write{"orders", "alert#nova#elden", "alert#live", attributes("level", "backordered", "sequence", n+1, "toldAt", 1_000+n)},
@@ -1284,6 +1294,13 @@ func TestLedger_noticesWhatARenewalMustNotGet(t *testing.T) {
 			b.sellKey()
 			b.mail(1, textOf("k"))
 			b.write("x", keyItem("k", "revoked", string(idA)), keyItem("l", "claimed", string(idA)), with(lineItem(idA, 2, 1, "l"), "replaced", []string{"nova#live#k"}), reason(idA, "replaced", ""))
+			b.lend(textOf("k"))
+		}, "which its parent did not have to give"},
+		"the key of another customer": {func(b *fixture) {
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.ledger.reported.paid[idA.OrderHalf()] = payOrder{customer: "ada"}
+			b.ledger.reported.paid[idB.OrderHalf()] = payOrder{customer: "bob"}
 			b.lend(textOf("k"))
 		}, "which its parent did not have to give"},
 		"keys of its own": {func(b *fixture) {

@@ -3,6 +3,7 @@ package simulate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/review"
 )
 
 // Plan is a history: the actions of platforms, merchants and operators, and the faults
@@ -40,6 +42,7 @@ type Conditions struct {
 	CallFaults        float64 // of calls that meet a fault
 	ProcessDeaths     float64 // of processes that die
 	MailFaults        float64 // of mails that SES refuses or throttles, or whose answer is lost
+	LinksFollowed     float64 // of links in mails to the merchant
 	LostMessages      float64 // of messages and records that are never delivered
 	DuplicateMessages float64 // of messages and records that are delivered again
 }
@@ -69,6 +72,7 @@ func (c Conditions) String() string {
 		{c.CallFaults, "of calls meet a fault"},
 		{c.ProcessDeaths, "of processes die, if they live long enough"},
 		{c.MailFaults, "of mails meet a fault of SES"},
+		{c.LinksFollowed, "of links in mails are followed"},
 		{c.LostMessages, "of messages and records are lost"},
 		{c.DuplicateMessages, "of them are duplicated"},
 	} {
@@ -121,12 +125,19 @@ func keysFor(product string, quantity int) int {
 func NewPlan(seed uint64, length int) Plan {
 	m := planner{rng: rand.New(rand.NewPCG(seed, 0x6b657973)), missingPools: latePools[1:]}
 	m.fewKeys = m.oneIn(2)
+	m.reviewed, m.early = m.oneIn(2), m.oneIn(4)
 	plan := Plan{Seed: seed, Conditions: m.conditions()}
+	if m.reviewed {
+		plan.Conditions.LinksFollowed = 0.7 * m.rng.Float64()
+	}
 	m.throttled = plan.Conditions.PartitionWrites > 0
 	m.manyKeys = !m.fewKeys && !m.throttled && m.oneIn(2)
 	plan.RecoveryRounds = m.rng.IntN(13)
 	span := m.between(20*time.Second, 10*time.Minute)
 	plan.Actions = append(plan.Actions, TimedAction{0, m.upload("elden")}, TimedAction{0, m.upload("ring")})
+	if m.reviewed {
+		plan.Actions = append(plan.Actions, TimedAction{0, m.setRules("")})
+	}
 	for range length {
 		at, action := m.between(time.Second, span), m.action()
 		if _, ok := action.(withdrawKeys); ok && m.oneIn(2) { // while the pools still have keys
@@ -174,6 +185,8 @@ type planner struct {
 	fewKeys      bool     // few keys for many orders: lines wait
 	throttled    bool     // partitions take few writes: too few for a thousand keys
 	manyKeys     bool     // thousands of keys, and large orders: lines wait although there are many keys
+	reviewed     bool     // the merchant has rules of review
+	early        bool     // some orders were paid before the account delivers
 	inDemand     string   // the product of a burst of orders
 	missingPools []string // later pools that no action makes yet
 	orders       []payOrder
@@ -227,6 +240,12 @@ func (m *planner) action() action {
 		m.unpaid = m.unpaid[1:]
 		m.orders = append(m.orders, p)
 		return p
+	}
+	switch {
+	case m.reviewed && m.oneIn(5):
+		return m.review()
+	case m.early && m.oneIn(40):
+		return setDeliversFrom{}
 	}
 	switch roll := m.rng.IntN(100); {
 	case roll < 56:
@@ -311,6 +330,9 @@ func (m *planner) connection(product string) action {
 }
 
 func (m *planner) changeOf(p payOrder) action {
+	if m.reviewed && m.oneIn(4) {
+		return m.decisionOf(p)
+	}
 	if m.oneIn(3) {
 		return m.reportOf(p)
 	}
@@ -329,6 +351,57 @@ func (m *planner) changeOf(p payOrder) action {
 		h.units = m.someUnits(p.line(h.line))
 	}
 	return h
+}
+
+// review is what the merchant's people do about orders that somebody looks at first.
+func (m *planner) review() action {
+	switch roll := m.rng.IntN(10); {
+	case roll < 3:
+		return m.setRules("")
+	case roll < 4:
+		return m.setRules([]string{"game", "pack", "dlc", "club"}[m.rng.IntN(4)])
+	case roll < 6:
+		return turnBrake{[]review.Verdict{review.SetBrake, review.ReleaseBrake}[m.rng.IntN(2)], m.next()}
+	case roll < 8:
+		return decideAll{m.verdict(), pool.SideOf(m.oneIn(6)), m.next()}
+	case len(m.orders) > 0:
+		return m.decisionOf(m.orders[m.rng.IntN(len(m.orders))])
+	}
+	return turnBrake{review.ReleaseBrake, m.next()}
+}
+
+func (m *planner) verdict() review.Verdict {
+	return []review.Verdict{review.Release, review.Release, review.Reject}[m.rng.IntN(3)]
+}
+
+func (m *planner) decisionOf(p payOrder) action {
+	return decideLine{verdict: m.verdict(), order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next()}
+}
+
+// setRules sets rules of any kind, and sometimes of several.
+func (m *planner) setRules(product string) action {
+	s := setRules{product: product, serial: m.next(), rules: &catalog.Rules{MaxKeys: 100_000}}
+	if product != "" && m.oneIn(3) {
+		s.rules = nil
+		return s
+	}
+	s.itself = product == "" && m.oneIn(3)
+	for range 1 + m.rng.IntN(2) {
+		switch m.rng.IntN(8) {
+		case 0:
+			s.rules.Always = true
+		case 1:
+			s.rules.Risk = true
+		case 2, 3:
+			s.rules.Above = map[string]string{"EUR": []string{"25.00", "100", "500.5"}[m.rng.IntN(3)]}
+		case 4, 5:
+			s.rules.MaxKeys = []int{0, 10, 60}[m.rng.IntN(3)]
+		case 6:
+			s.rules.MaxOrders = 1 + m.rng.IntN(3)
+		default: // any order passes
+		}
+	}
+	return s
 }
 
 // someUnits are a part of the line's units, and sometimes nearly all.
@@ -367,6 +440,10 @@ func (m *planner) reportOf(p payOrder) action {
 			r.units[p.lines[0].id] = m.someUnits(p.lines[0])
 		}
 	case amountBack:
+		if p.split { // nobody knows of the order's other lines
+			r.kind = orderReturned
+			break
+		}
 		r.id, r.currency = fmt.Sprint("amount ", r.serial), p.currency
 		line := p.lines[m.rng.IntN(len(p.lines))]
 		switch m.rng.IntN(4) {
@@ -420,6 +497,14 @@ func (m *planner) order() payOrder {
 		}
 		p.lines = append(p.lines, paidLine{id: fmt.Sprint(n + 1), product: product, quantity: quantity})
 	}
+	p.customer, p.early = "ada", m.early && m.oneIn(5)
+	if m.reviewed {
+		p.customer = []string{"ada", "bob", "eve"}[m.rng.IntN(3)]
+		p.split = len(p.lines) > 1 && m.oneIn(3)
+		if m.oneIn(3) {
+			p.risk = slices.Sorted(maps.Keys(risks))[m.rng.IntN(len(risks))]
+		}
+	}
 	m.orders = append(m.orders, p)
 	return p
 }
@@ -435,6 +520,9 @@ func (m *planner) renewal() action {
 	}
 	p := m.order()
 	p.parent, p.side = renewed.order, renewed.side
+	if renewed.customer != "" && !m.oneIn(6) {
+		p.customer = renewed.customer
+	}
 	if p.side == "" {
 		p.side = pool.Live
 	}

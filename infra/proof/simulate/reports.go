@@ -28,7 +28,10 @@ import (
 // shopName is the name and the origin of the merchant's account.
 const shopName = "standard"
 
-var shop = platform.Account{Merchant: merchant, Name: shopName, Platform: platform.Standard, Origin: shopName}
+// shop returns the merchant's account as it is now.
+func (w *world) shop() platform.Account {
+	return platform.Account{Merchant: merchant, Name: shopName, Platform: platform.Standard, Origin: shopName, DeliversFrom: w.deliversFrom()}
+}
 
 // intake takes the events of a webhook.
 func (w *world) intake(p *process, i *instance, claims intake.Claimer) *intake.Intake {
@@ -63,7 +66,11 @@ type payOrder struct {
 	apart    time.Duration
 	unheard  bool // its webhook never comes
 	changed  bool // other content than in the first call
-	serial   int  // distinguishes repeats
+	customer string
+	risk     string // the platform's word
+	early    bool   // it was paid before the account delivers
+	split    bool   // each line has a webhook of its own
+	serial   int    // distinguishes repeats
 }
 
 type paidLine struct {
@@ -93,6 +100,18 @@ func (p payOrder) String() string {
 	if p.unheard {
 		says += ", of which no webhook tells"
 	}
+	if p.split {
+		says += ", each line by a webhook of its own"
+	}
+	if p.early {
+		says += ", long before the account delivers"
+	}
+	if p.risk != "" {
+		says += ", risk " + p.risk
+	}
+	if p.customer != "ada" {
+		says += ", by " + p.customer
+	}
 	if p.parent != "" {
 		says += ", as a renewal of order " + p.parent
 	}
@@ -111,7 +130,10 @@ func (p payOrder) String() string {
 func (p payOrder) event() platform.Paid {
 	paid := platform.Paid{
 		Order: p.order, Parent: p.parent, Test: p.side == pool.Test, Currency: p.currency,
-		Customer: order.Customer{Name: "Ada", Email: "ada@customers.example"},
+		Customer: order.Customer{Name: "Ada", Email: p.customer + "@customers.example"}, Risk: p.risk,
+	}
+	if p.early {
+		paid.PaidAt = paidLongAgo
 	}
 	for _, line := range p.lines {
 		paid.Lines = append(paid.Lines, platform.Line{
@@ -138,12 +160,26 @@ func (p payOrder) do(w *world) {
 		w.count("order whose webhook never came")
 		return
 	}
+	webhooks := []payOrder{p}
+	if p.split {
+		webhooks = nil
+		for _, line := range p.lines {
+			one := p
+			one.lines = []paidLine{line}
+			webhooks = append(webhooks, one)
+		}
+	}
 	for n := range p.times {
-		w.spawn(func() {
-			name := fmt.Sprintf("order %s/%s/%d/%d", p.order, p.side, p.serial, n)
-			time.Sleep(w.upTo(name, p.apart))
-			w.repeatUntilAnswered(name, p.handleWebhook)
-		})
+		for i, webhook := range webhooks {
+			w.spawn(func() {
+				name := fmt.Sprintf("order %s/%s/%d/%d", p.order, p.side, p.serial, n)
+				if p.split {
+					name += fmt.Sprintf("/line %d", i)
+				}
+				time.Sleep(w.upTo(name, p.apart))
+				w.repeatUntilAnswered(name, webhook.handleWebhook)
+			})
+		}
 	}
 }
 
@@ -174,7 +210,10 @@ func (p payOrder) handleWebhook(w *world, name string) bool {
 	in := w.webhook(name)
 	defer in.end()
 	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Now: in.now}, seen: map[order.LineID]seenClaim{}}
-	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, shop, platform.Request{}, []platform.Event{p.event()})
+	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{p.event()})
+	if p.early && results[0].Outcome == platform.Failed && len(claims.seen) == 0 {
+		return false // its merchant was not told
+	}
 	if len(results) != len(p.lines) {
 		w.ledger.report("order %s of %d lines was answered with %d results", p.order, len(p.lines), len(results))
 		return true
@@ -221,7 +260,14 @@ func (c *watchedClaims) Claim(ctx context.Context, paid order.Fulfillment, besid
 }
 
 func (c *watchedClaims) Repeat(ctx context.Context, paid order.Fulfillment) (order.Fulfillment, bool, error) {
-	return c.of.Repeat(ctx, paid)
+	asked := time.Now()
+	got, known, err := c.of.Repeat(ctx, paid)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known {
+		c.seen[paid.ID] = seenClaim{asked, got, err}
+	}
+	return got, known, err
 }
 
 // noticeDue returns the ID of the notice that the merchant must get of a claim: a line has
@@ -238,6 +284,8 @@ func (w *world) noticeDue(c seenClaim) string {
 		return unconnectedOf(string(c.got.Side), c.got.Product)
 	case c.got.State() == order.OnHold && slices.Contains(c.got.Holds, order.HoldPaidAfterReturn):
 		return merchant + "#paid-after-return#" + c.got.ID.OrderHalf()
+	case c.got.HeldByRule():
+		return merchant + "#held-for-review#" + string(c.got.Side) + "#" + c.got.HeldAt.UTC().Format("2006-01-02T15")
 	}
 	return ""
 }
@@ -341,7 +389,7 @@ func (r reportOrder) do(w *world) {
 func (r reportOrder) handleWebhook(w *world, name string) bool {
 	in := w.webhook(name)
 	defer in.end()
-	results := w.intake(in.process, in.instance, nil).Apply(in.ctx, shop, platform.Request{}, []platform.Event{r.event()})
+	results := w.intake(in.process, in.instance, nil).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{r.event()})
 	for _, result := range results {
 		switch result.Outcome {
 		case platform.Accepted:
@@ -403,6 +451,9 @@ func (h changeLine) do(w *world) {
 	}
 	for n := range max(h.times, 1) {
 		w.spawn(func() {
+			if h.kind == released {
+				defer w.ledger.decides(decision{verdict: "release", line: id})()
+			}
 			w.untilDone(fmt.Sprintf("%s %d/%d", h.kind, h.serial, n), func(ctx context.Context, now time.Time) error {
 				changes := w.lifecycle(func() time.Time { return now })
 				var err error

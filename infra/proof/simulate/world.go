@@ -63,6 +63,7 @@ type world struct {
 	claims    atomic.Int64 // transactions of claims
 
 	mu        sync.Mutex
+	delivers  time.Time // from when the merchant's account delivers
 	processes map[string]*process
 	tally     map[string]int // counts of events, by name
 }
@@ -105,6 +106,7 @@ func newWorld(plan Plan) *world {
 	w := &world{
 		plan:      plan,
 		began:     time.Now(),
+		delivers:  deliversFrom,
 		tables:    dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"},
 		processes: make(map[string]*process),
 		tally:     make(map[string]int),
@@ -192,6 +194,7 @@ type process struct {
 	w          *world
 	name       string
 	skew       time.Duration
+	began      time.Time
 	diesAt     time.Time
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -220,7 +223,7 @@ var errProcessDied = errors.New("the process has died")
 // begin starts a process that is killed after the timeout, if it does not die earlier by
 // a fault. No other process may have its name.
 func (w *world) begin(name string, timeout, skew time.Duration) *process {
-	p := &process{w: w, name: name, skew: skew, diesAt: time.Now().Add(timeout)}
+	p := &process{w: w, name: name, skew: skew, began: time.Now(), diesAt: time.Now().Add(timeout)}
 	ctx := context.WithValue(context.Background(), processKey{}, p)
 	ctx = random.With(ctx, w.chance(name))
 	p.ctx, p.cancel = context.WithDeadline(ctx, p.diesAt)
