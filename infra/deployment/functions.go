@@ -162,14 +162,14 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "DELAY_MAIL_AFTER"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UsagePrefix, dynamo.CountsPrefix}},
-			{Target: catalogTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // keys that a returned line gives back
+			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.UploadsPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // keys that a returned line gives back
 			{Target: catalogDue, Actions: "Query"},
 			{Target: keysTable, Actions: "UpdateItem"}, // the same
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersDue, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
@@ -215,9 +215,9 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                                               // keys that a cancelled line gave back; a held file is confirmed
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
-			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},                                   // a return of a whole order
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}}, // of a line that is released
+			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}}, // a return of a whole order
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}}, // the last of a line that is released
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},

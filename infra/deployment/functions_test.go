@@ -85,6 +85,27 @@ func TestRights_merchantsAndTokensAreWrittenByTheOperator(t *testing.T) {
 	}
 }
 
+// The writes of one transaction that are of one kind, such as a line and its place in a queue,
+// are allowed by one statement: a statement holds for all items of its action in a request, or
+// for none, so that two statements with some of them each allow nothing.
+func TestRights_ofWritesStandInOneStatement(t *testing.T) {
+	for _, f := range deployment.Functions {
+		seen := map[string]bool{}
+		for _, r := range f.Rights {
+			for action := range strings.FieldsSeq(r.Actions) {
+				if r.Target.Service != "dynamodb" || !strings.HasSuffix(action, "Item") || strings.HasSuffix(action, "GetItem") {
+					continue
+				}
+				if right := action + " of " + r.Target.Resource; seen[right] {
+					t.Errorf("%s has its right to %s in two parts", f.ID, right)
+				} else {
+					seen[right] = true
+				}
+			}
+		}
+	}
+}
+
 // The key is used through a service that stores our data, or for the secrets and the
 // credentials of accounts.
 func TestRights_useTheKeyForNothingElse(t *testing.T) {
