@@ -183,7 +183,7 @@ func (out *linkPage) line(p review.Page) {
 		{"Product", cmp.Or(l.Title, l.Product)},
 		{"Quantity", strconv.Itoa(l.Quantity)},
 	}
-	why := linkFact{"On hold, since", says(l.Reasons)}
+	why := linkFact{"On hold because", says(l.Reasons)}
 	out.Tab, out.Title = "Order on hold", "This order line is on hold."
 	switch p.Outcome {
 	case "":
@@ -247,7 +247,7 @@ func (out *linkPage) all(p review.Page) {
 		}
 		for _, l := range p.Held {
 			out.Lines = append(out.Lines, linkFact{
-				fmt.Sprintf("Order %s: %d × %s", l.Order, l.Quantity, cmp.Or(l.Title, l.Product)), "On hold, since " + says(l.Reasons) + ".",
+				fmt.Sprintf("Order %s: %d × %s", l.Order, l.Quantity, cmp.Or(l.Title, l.Product)), "On hold because " + says(l.Reasons) + ".",
 			})
 		}
 		if p.More {
@@ -301,7 +301,7 @@ func (out *linkPage) brake(p review.Page) {
 		out.Words = []string{"This link is about an earlier time, and does not take it off. The API does: DELETE /v1/brake."}
 	case sets:
 		out.Tab, out.Title, out.Badge = "The brake is set", "The brake is set.", &linkBadge{"calm", "Done"}
-		out.Words = []string{"New live orders are put on hold and get no key. To take it off: DELETE /v1/brake of the API."}
+		out.Words = []string{"New live orders are put on hold and get no key, 30 seconds later at the latest. To take it off: DELETE /v1/brake of the API."}
 	default:
 		out.Tab, out.Title, out.Badge = "The brake is off", "The brake is off.", &linkBadge{"calm", "Done"}
 		out.Words = []string{"New orders get their keys at once. What was held stays on hold until you release or reject it: GET /v1/held of the API lists it."}

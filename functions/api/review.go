@@ -82,7 +82,7 @@ func (a *api) addReview(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-review", Method: http.MethodPut, Path: "/v1/review", Tags: []string{"Review"},
 		Summary:     "Set the rules of review",
-		Description: "What the body leaves out becomes the default. What is on hold stays so. The brake is not changed: see set-brake.",
+		Description: "What the body leaves out becomes the default. New orders see the change within 30 seconds. What is on hold stays so. The brake is not changed: see set-brake.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleReview.settable()), Responses: to.Responses(sampleReview, 200),
 	}, a.putReview)
@@ -107,7 +107,7 @@ func (a *api) addBrake(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "set-brake", Method: http.MethodPost, Path: "/v1/brake", Tags: []string{"Review"},
 		Summary:     "Set the brake",
-		Description: "From now on every live order line is put on hold before it gets keys. Keys that were sent are sent. A brake that is set stays as it is.",
+		Description: "Every live order line is put on hold before it gets keys, 30 seconds later at the latest. Keys that were sent are sent. A brake that is set stays as it is.",
 		Responses:   to.Responses(sampleBrake, 200),
 	}, a.setBrake)
 	rest.Register(to, huma.Operation{

@@ -218,7 +218,7 @@ func searchMails(ctx context.Context, s *searched) error {
 		if ours {
 			s.look("mails to customers", m.Subject, content, canary.Key, canary.Customer)
 		} else {
-			s.look("mails to merchants and the operator", m.Subject, content)
+			s.look("mails to merchants and the operator", m.Subject, content, canary.Link)
 		}
 	}
 	return nil

@@ -40,6 +40,7 @@ const (
 	Secret   = "signing secret"
 	Token    = "API token"
 	Salt     = "salt"
+	Link     = "link that acts"
 )
 
 // New returns another canary of a kind: lower-case letters and digits, such as
