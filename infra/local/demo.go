@@ -246,7 +246,7 @@ func (st *story) payByStripe(ctx context.Context) error {
 		return err
 	}
 	st.sent("POST "+request.Path+"  (signed as Stripe does)", fmt.Sprintf("type: %s\nsession: %s\nwhat was bought: not in it", w.Kind(), o.ID))
-	answer, err := sendSample(ctx, st.machine, st.shop, request, w, o)
+	answer, err := sendSample(ctx, st.machine, st.shop, request, w, o, secrets)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func sendEvent(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := sendSample(ctx, c.machine, s, request, w, o)
+	answer, err := sendSample(ctx, c.machine, s, request, w, o, a.secrets)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func sendEvent(ctx context.Context, c *call) error {
 
 // sendSample sends a sample, while stand-ins of the platform's API answer what the function
 // asks for. They print what they are asked: that goes nowhere.
-func sendSample(ctx context.Context, m *machine.Machine, s *shop.Shop, r shop.Request, w *sample.Webhook, o sample.Order) (shop.Answer, error) {
+func sendSample(ctx context.Context, m *machine.Machine, s *shop.Shop, r shop.Request, w *sample.Webhook, o sample.Order, secrets shop.Secrets) (shop.Answer, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return shop.Answer{}, err
@@ -97,7 +97,7 @@ func sendSample(ctx context.Context, m *machine.Machine, s *shop.Shop, r shop.Re
 		return shop.Answer{}, err
 	}
 	defer internet.Close()
-	if err := internet.Take(w, o); err != nil {
+	if err := internet.Take(w, o, secrets.Credentials); err != nil {
 		return shop.Answer{}, err
 	}
 	return s.Do(ctx, r)

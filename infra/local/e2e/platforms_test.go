@@ -5,8 +5,10 @@ package e2e
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -19,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	paddle "github.com/PaddleHQ/paddle-go-sdk/v4"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	stripewebhook "github.com/stripe/stripe-go/v85/webhook"
 
@@ -26,6 +29,7 @@ import (
 	"keypool/infra/local/shop"
 	"keypool/infra/proof/canary"
 	"keypool/shared/order"
+	"keypool/shared/platform"
 )
 
 // stories says which samples tell the story of a platform's orders.
@@ -36,7 +40,7 @@ var stories = map[string]struct {
 	test     string // a test order; empty: paid, by the secret of the test mode
 	renewed  string // the order that renews one; empty: the platform has none
 }{
-	"standard":    {part: "refunded_line", returned: "refunded", test: "paid_test"},
+	"standard":    {part: "refunded_line", returned: "refunded", test: "paid_test", renewed: "paid_renewal"},
 	"noventiq":    {returned: "returned", renewed: "paid_renewal"},
 	"stripe":      {part: "refunded_part", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
 	"shopify":     {part: "refunded_part", returned: "cancelled", test: "paid_test"},
@@ -45,8 +49,9 @@ var stories = map[string]struct {
 	"generic":     {returned: "refunded", test: "paid_test"},
 }
 
-// vendors sign a sample as the platform's own library does, where it has one that signs.
-// What it signs takes the place of our own signature.
+// vendors sign a sample as the platform's own library does, where it has one that signs: what
+// it signs takes the place of our own signature. Paddle's library only verifies: it has to take
+// our signature, before the sample is sent.
 var vendors = map[string]func(w *sample.Webhook, secret string, at time.Time) error{
 	"standard": func(w *sample.Webhook, secret string, at time.Time) error {
 		signer, err := standardwebhooks.NewWebhook(secret)
@@ -62,6 +67,7 @@ var vendors = map[string]func(w *sample.Webhook, secret string, at time.Time) er
 		w.Header.Set("Stripe-Signature", signed.Header)
 		return nil
 	},
+	"paddle": paddleVerifies,
 	"shopify": func(w *sample.Webhook, secret string, _ time.Time) error {
 		signer, err := shopifysSigner()
 		if err != nil {
@@ -74,6 +80,20 @@ var vendors = map[string]func(w *sample.Webhook, secret string, at time.Time) er
 		w.Header.Set("X-Shopify-Hmac-Sha256", strings.TrimSpace(string(out)))
 		return err
 	},
+}
+
+// paddleVerifies holds our signature of a sample against Paddle's own library.
+func paddleVerifies(w *sample.Webhook, secret string, _ time.Time) error {
+	r, err := http.NewRequest(http.MethodPost, "https://keypool.example.com/webhooks/demo/paddle", bytes.NewReader(w.Body))
+	if err != nil {
+		return err
+	}
+	r.Header = w.Header.Clone()
+	good, err := paddle.NewWebhookVerifier(secret).Verify(r)
+	if err == nil && !good {
+		err = errors.New("Paddle's library does not take the signature")
+	}
+	return err
 }
 
 // shopifysSigner is a program that signs by Shopify's own library for Node, which is fetched
@@ -177,6 +197,56 @@ func tellPlatform(t *testing.T, p sample.Platform) {
 	}
 }
 
+// An order that renews another is mailed the other's key and takes none, as its product says,
+// in Keypool's own scheme and of each platform that has renewals.
+func TestRenewals(t *testing.T) {
+	t.Parallel()
+	for name, story := range stories {
+		if story.renewed == "" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := sample.Of(name)
+			m := newMerchant(t)
+			live := m.stock(2)
+			err := world.shop.Change(t.Context(), m.token, "/v1/products/"+m.product, map[string]any{
+				"title": "Product " + m.product, "pool": m.pool, "renewal": "parent_key",
+				"texts": map[string]any{"en": map[string]string{"body": "Thank you.\n\nYour key is:\n{KEY}"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			account := m.connect(p)
+			first := cmp.Or(story.paid, "paid")
+			bought := account.order(first, 1)
+			paid, renewal := account.sample(first, bought), account.sample(story.renewed, bought)
+			account.send(paid)
+			had := keysIn(m.mailTo(bought.Email, paid.Order))
+			if len(had) != 1 || !slices.Contains(live, had[0]) {
+				t.Fatalf("the customer was mailed %d keys, want 1", len(had))
+			}
+			account.send(renewal)
+			account.send(renewal)
+			var got []string
+			m.await("the mail of the renewal", func(context.Context) bool {
+				mails := m.mails(bought.Email)
+				if len(mails) == 2 {
+					got = keysIn(mails[1])
+				}
+				return len(mails) == 2
+			})
+			if !slices.Equal(got, had) {
+				t.Errorf("the renewal was mailed %d keys, want its parent's", len(got))
+			}
+			account.stands(renewal, order.Fulfilled, 0)
+			if have, _ := m.left(); have != (shop.Stock{Available: 1, Claimed: 1}) {
+				t.Errorf("of the live keys there are %+v: the renewal took one", have)
+			}
+		})
+	}
+}
+
 // platformAccount is an account of a merchant with a platform.
 type platformAccount struct {
 	*merchant
@@ -184,20 +254,51 @@ type platformAccount struct {
 	name     string
 	secrets  shop.Secrets
 	since    time.Time // from when on it delivers
+	orders   map[*sample.Webhook]sample.Order
 }
 
-// connect makes an account of the merchant with a platform.
-func (m *merchant) connect(p sample.Platform) platformAccount {
+// account returns an account of the merchant with a platform, which knows its credentials. It
+// is to be created.
+func (m *merchant) account(p sample.Platform) *platformAccount {
 	m.t.Helper()
-	a := platformAccount{merchant: m, platform: p, name: "shop", secrets: shop.NewSecrets(p, random)}
+	a := &platformAccount{merchant: m, platform: p, name: "shop", secrets: shop.NewSecrets(p, random), orders: map[*sample.Webhook]sample.Order{}}
 	for _, secret := range []string{a.secrets.Live, a.secrets.Test} {
 		world.canaries.Add(canary.Secret, secret)
 	}
-	if err := world.shop.AddPlatformAccount(m.t.Context(), m.token, a.name, p, a.secrets); err != nil {
-		m.t.Fatalf("make an account with %s: %v", p.Name, err)
+	for name, credential := range a.secrets.Credentials {
+		if name != "client_id" { // which is no secret
+			world.canaries.Add(canary.Secret, credential)
+		}
+	}
+	if err := world.internet.Know(p, a.secrets.Credentials); err != nil {
+		m.t.Fatal(err)
+	}
+	return a
+}
+
+// create makes the account.
+func (a *platformAccount) create() {
+	a.t.Helper()
+	if err := world.shop.AddPlatformAccount(a.t.Context(), a.token, a.name, a.platform, a.secrets); err != nil {
+		a.t.Fatalf("make an account with %s: %v", a.platform.Name, err)
 	}
 	a.since = time.Now()
+}
+
+// connect makes an account of the merchant with a platform, whose webhooks come to it.
+func (m *merchant) connect(p sample.Platform) *platformAccount {
+	m.t.Helper()
+	a := m.account(p)
+	if err := world.internet.Send(p, a.address(), a.secrets.Credentials); err != nil {
+		m.t.Fatal(err)
+	}
+	a.create()
 	return a
+}
+
+// address is where the platform sends the account's webhooks.
+func (a *platformAccount) address() string {
+	return world.outputs["ApiUrl"] + platform.WebhookPath(a.Merchant, a.name)
 }
 
 // random returns 32 hexadecimal digits that were never seen before.
@@ -208,7 +309,7 @@ func random(string) string {
 }
 
 // order returns a new order of the account, for a sample; empty: one of the test mode.
-func (a platformAccount) order(event string, quantity int) sample.Order {
+func (a *platformAccount) order(event string, quantity int) sample.Order {
 	a.t.Helper()
 	test := event == ""
 	if !test {
@@ -224,8 +325,8 @@ func (a platformAccount) order(event string, quantity int) sample.Order {
 	}
 }
 
-// sample returns the sample of an event, about an order, and has the platform's API know it.
-func (a platformAccount) sample(event string, o sample.Order) *sample.Webhook {
+// sample returns the sample of an event, about an order.
+func (a *platformAccount) sample(event string, o sample.Order) *sample.Webhook {
 	a.t.Helper()
 	if event == "" {
 		event = "paid"
@@ -235,15 +336,22 @@ func (a platformAccount) sample(event string, o sample.Order) *sample.Webhook {
 		a.t.Fatalf("%s's %s: %v", a.platform.Name, event, err)
 	}
 	w.Be(o)
-	if err := world.internet.Take(w, o); err != nil {
+	a.orders[w] = o
+	return w
+}
+
+// happens has the platform's API know what a sample is about: it happened, whether a webhook
+// tells of it or not.
+func (a *platformAccount) happens(w *sample.Webhook) {
+	a.t.Helper()
+	if err := world.internet.Take(w, a.orders[w], a.secrets.Credentials); err != nil {
 		a.t.Fatal(err)
 	}
-	return w
 }
 
 // request returns the request that sends a sample now, signed by the vendor's library where
 // it has one.
-func (a platformAccount) request(w *sample.Webhook, by shop.Secrets) shop.Request {
+func (a *platformAccount) request(w *sample.Webhook, by shop.Secrets) shop.Request {
 	a.t.Helper()
 	now := time.Now()
 	r, err := world.shop.Sample(w, a.Merchant, a.name, by, now)
@@ -259,15 +367,16 @@ func (a platformAccount) request(w *sample.Webhook, by shop.Secrets) shop.Reques
 	return r
 }
 
-// send sends a sample, which is to be taken.
-func (a platformAccount) send(w *sample.Webhook) {
+// send sends a sample of what happened, which is to be taken.
+func (a *platformAccount) send(w *sample.Webhook) {
 	a.t.Helper()
+	a.happens(w)
 	if answer := do(a.t, a.request(w, a.secrets)); answer.Status/100 != 2 {
 		a.t.Fatalf("%s's %s is answered %d %s", a.platform.Name, w.Event, answer.Status, answer.Body)
 	}
 }
 
-func (a platformAccount) lines(w *sample.Webhook) []shop.OrderLine {
+func (a *platformAccount) lines(w *sample.Webhook) []shop.OrderLine {
 	a.t.Helper()
 	lines, err := world.shop.OrderLines(a.t.Context(), a.token, w.Order)
 	if err != nil {
@@ -278,7 +387,7 @@ func (a platformAccount) lines(w *sample.Webhook) []shop.OrderLine {
 
 // stands waits until the line of an order that is the merchant's product is in a state, with
 // so many keys.
-func (a platformAccount) stands(w *sample.Webhook, want order.State, keys int) {
+func (a *platformAccount) stands(w *sample.Webhook, want order.State, keys int) {
 	a.t.Helper()
 	var last []shop.OrderLine
 	err := shop.Await(a.t.Context(), timeout, "the line being "+string(want), func() (bool, error) {

@@ -14,7 +14,7 @@ import (
 var generic = Platform{
 	Name: "generic", file: "generic", testAt: "/order/sandbox", testIs: "true",
 	KindAt: "/event", Kinds: []string{"order.paid", "order.refunded"},
-	Account: Account{Settings: json.RawMessage(`{
+	Settings: json.RawMessage(`{
 		"signature": {"header": "X-Signature", "prefix": "v1=", "separator": ",", "signed": "{time}.{body}"},
 		"time": {"part": "t"},
 		"event": {"pointer": "/event", "paid": ["order.paid"], "returned": ["order.refunded"], "ignored": ["ping"]},
@@ -25,7 +25,7 @@ var generic = Platform{
 		"customer": {"email": "/order/email", "name": "/order/name", "country": "/order/country"},
 		"lines": {"pointer": "/order/items", "line": "/id", "product": "/sku", "title": "/name", "quantity": "/qty", "unit_price": "/price"},
 		"return": {"id": "/refund/id", "order": "/order/id", "lines": "/refund/items", "line": "/id", "quantity": "/qty",
-			"full_when": {"pointer": "/refund/full", "in": [true]}}}`)},
+			"full_when": {"pointer": "/refund/full", "in": [true]}}}`),
 	Secret:  func(random string) string { return random },
 	ID:      func(random string, _ bool) string { return random },
 	CheckID: anyID,

@@ -17,9 +17,9 @@ import (
 var paddle = Platform{
 	Name: adapter.Name, file: "paddle", BySecret: true, unlisted: map[string]bool{"twice": true},
 	KindAt: "/event_type", Kinds: []string{"transaction.completed", "adjustment.created", "adjustment.updated"},
-	Account: Account{Credentials: map[string]string{
-		"live_key": "pdl_live_apikey_01ofthesamples_liveKeyOfTheSamples1_AAA", "test_key": "pdl_sdbx_apikey_01ofthesamples_testKeyOfTheSamples1_BBB",
-	}},
+	Credentials: func(random, _ string) map[string]string {
+		return map[string]string{"live_key": "pdl_live_apikey_01ofthesamples_" + random + "_AAA", "test_key": "pdl_sdbx_apikey_01ofthesamples_" + random + "_BBB"}
+	},
 	Secret: func(random string) string { return "pdl_ntfset_01ofthesamples_" + random },
 	ID:     func(random string, _ bool) string { return paddleID("txn_01", random) },
 	CheckID: func(id string) error {

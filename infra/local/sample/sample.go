@@ -45,8 +45,11 @@ type Order struct {
 type Platform struct {
 	Name string // as platform/all has it
 
-	// Account is what an account is made with, its signing secrets aside.
-	Account Account
+	// Settings are those of an account, as the API takes them.
+	Settings json.RawMessage
+	// Credentials forms the credentials of the platform's API, by their names, from a random
+	// text of 32 hexadecimal digits and the account's signing secret. Nil: an account has none.
+	Credentials func(random, secret string) map[string]string
 
 	// Secret forms a signing secret from a random text of 32 hexadecimal digits.
 	Secret func(random string) string
@@ -75,12 +78,6 @@ type Platform struct {
 	// as Keypool knows it: that of o, but for a renewal.
 	about func(body any, o Order) (values, string)
 	sign  func(w *Webhook, key []byte, at time.Time) error
-}
-
-// Account is the settings of an account, as the API takes them.
-type Account struct {
-	Settings    json.RawMessage
-	Credentials map[string]string
 }
 
 // adapters are the adapters that take what is sent.

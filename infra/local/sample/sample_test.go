@@ -3,6 +3,7 @@ package sample_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -86,13 +87,17 @@ func TestSamples(t *testing.T) {
 		var apis standin.APIs
 		adapter := through(all.Adapters[name], apitest.Serve(t, &apis))
 		kinds := map[string]bool{}
-		for _, event := range events {
+		for i, event := range events {
 			w, err := p.Read(folder, event)
 			if err != nil {
 				t.Fatal(err)
 			}
 			kinds[w.Kind()] = true
-			t.Run(name+"/"+event, func(t *testing.T) { decodes(t, adapter, &apis, w) })
+			var credentials map[string]string
+			if p.Credentials != nil { // one account each: an order that is cancelled is never paid again
+				credentials = p.Credentials(fmt.Sprintf("%032x", i), p.Secret(liveRandom))
+			}
+			t.Run(name+"/"+event, func(t *testing.T) { decodes(t, adapter, &apis, w, credentials) })
 		}
 		for _, kind := range p.Kinds {
 			if !kinds[kind] {
@@ -116,16 +121,16 @@ func through(adapter platform.Adapter, client *outbound.Client) platform.Adapter
 var ownLines = map[string]bool{"paid_second_product": true, "paid_edited": true}
 
 // decodes holds a sample to what was put into it.
-func decodes(t *testing.T, adapter platform.Adapter, apis *standin.APIs, w *sample.Webhook) {
+func decodes(t *testing.T, adapter platform.Adapter, apis *standin.APIs, w *sample.Webhook, credentials map[string]string) {
 	p, o := w.Platform, about(w.Platform, w)
 	if err := p.CheckID(o.ID); err != nil {
 		t.Fatalf("the order's own number %s %v", o.ID, err)
 	}
 	w.Be(o)
-	if err := apis.Take(w, o); err != nil {
+	if err := apis.Take(w, o, credentials); err != nil {
 		t.Fatal(err)
 	}
-	a := account(t, p, adapter)
+	a := account(t, p, adapter, credentials)
 	secret := p.Secret(liveRandom)
 	if a.Test = p.BySecret && w.Test; a.Test {
 		secret = p.Secret(testRandom)
@@ -169,15 +174,15 @@ func decodes(t *testing.T, adapter platform.Adapter, apis *standin.APIs, w *samp
 }
 
 // account returns an account of the platform, as function webhook has it.
-func account(t *testing.T, p sample.Platform, adapter platform.Adapter) platform.Account {
+func account(t *testing.T, p sample.Platform, adapter platform.Adapter, credentials map[string]string) platform.Account {
 	t.Helper()
-	a := platform.Account{Merchant: "demo", Name: p.Name, Platform: p.Name, Settings: p.Account.Settings, Credentials: map[string]platform.Secret{}}
+	a := platform.Account{Merchant: "demo", Name: p.Name, Platform: p.Name, Settings: p.Settings, Credentials: map[string]platform.Secret{}}
 	if a.Settings != nil {
 		if err := adapter.(platform.Configurer).CheckSettings(a.Settings); err != nil {
 			t.Fatalf("the account's settings: %v", err)
 		}
 	}
-	for name, text := range p.Account.Credentials {
+	for name, text := range credentials {
 		if err := adapter.(platform.Fetcher).CheckCredential(name, text); err != nil {
 			t.Fatalf("the account's credential %s %v", name, err)
 		}

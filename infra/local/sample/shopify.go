@@ -9,14 +9,18 @@ import (
 	"time"
 )
 
-// shopify is a Shopify shop whose webhooks were made by hand: see the guide of its adapter.
-// Products are named by their SKU, so that any product of Keypool's can be sold.
+// shopify is a Shopify shop with an app, whose secret signs the webhooks that Keypool makes:
+// see the guide of its adapter. Products are named by their SKU, so that any product of
+// Keypool's can be sold.
 var shopify = Platform{
 	Name: "shopify", file: "shopify", testAt: "/test", testIs: "true",
 	unlisted: map[string]bool{"other_shop": true, "no_address": true},
 	KindAt:   "X-Shopify-Topic", Kinds: []string{"orders/paid", "refunds/create", "orders/cancelled", "disputes/create", "disputes/update", "orders/risk_assessment_changed"},
-	Account: Account{Settings: json.RawMessage(`{"shop": "acme.myshopify.com", "product": "sku", "webhooks": "by_hand"}`)},
-	Secret:  func(random string) string { return random },
+	Settings: json.RawMessage(`{"shop": "acme.myshopify.com", "product": "sku"}`),
+	Credentials: func(random, secret string) map[string]string {
+		return map[string]string{"client_id": random, "client_secret": secret}
+	},
+	Secret:  func(random string) string { return "shpss_" + random },
 	ID:      func(random string, _ bool) string { return "5" + random },
 	CheckID: digits,
 	about: func(body any, o Order) (values, string) {
@@ -34,7 +38,10 @@ var shopify = Platform{
 		}
 		v.put(o.Email, "/email", "/contact_email", "/customer/email")
 		v.put(o.Product, "/line_items/0/sku", "/refund_line_items/0/line_item/sku")
-		v.put(stamp(o.PaidAt, time.RFC3339), "/processed_at", "/created_at")
+		v.put(stamp(o.PaidAt, time.RFC3339), "/processed_at", "/created_at", "/updated_at")
+		if member(body, "/cancelled_at") != "" {
+			v.put(stamp(o.PaidAt, time.RFC3339), "/cancelled_at")
+		}
 		v.put(o.Test, "/test")
 		if o.Quantity > 0 && member(body, "/line_items/0/quantity") == member(body, "/line_items/0/current_quantity") {
 			v.put(o.Quantity, "/line_items/0/quantity", "/line_items/0/current_quantity", "/line_items/0/fulfillable_quantity")

@@ -12,7 +12,7 @@ import (
 	own "keypool/shared/platform/standard"
 )
 
-// standard is Keypool's own scheme.
+// standard is Keypool's own scheme. Of an order A-7, the renewal is A-72.
 var standard = Platform{
 	Name: platform.Standard, file: "order", testAt: "/data/test", testIs: "true",
 	KindAt: "/type", Kinds: []string{"order.paid", "order.refunded", "order.disputed"},
@@ -27,7 +27,12 @@ var standard = Platform{
 	CheckID: anyID,
 	about: func(body any, o Order) (values, string) {
 		v := values{}
-		v.put(o.ID, "/data/order")
+		order := o.ID
+		if member(body, "/data/parent") != "" && order != "" {
+			v.put(order, "/data/parent")
+			order += "2"
+		}
+		v.put(order, "/data/order")
 		v.put(o.Email, "/data/customer/email")
 		if member(body, "/type") == "order.paid" { // a refund of a line is of one unit
 			v.put(o.Quantity, "/data/lines/0/quantity")
@@ -37,7 +42,7 @@ var standard = Platform{
 		if paidAt := member(body, "/data/paid_at"); paidAt != "today" { // which nobody can read, on purpose
 			v.put(stamp(o.PaidAt, time.RFC3339), "/data/paid_at")
 		}
-		return v, cmp.Or(o.ID, member(body, "/data/order"))
+		return v, cmp.Or(order, member(body, "/data/order"))
 	},
 	sign: func(w *Webhook, key []byte, at time.Time) error {
 		id, prefix := "msg_"+rand.Text(), "webhook-"

@@ -16,8 +16,10 @@ import (
 var stripe = Platform{
 	Name: adapter.Name, file: "stripe", testAt: "/livemode", testIs: "false", BySecret: true, unlisted: map[string]bool{"twice": true},
 	KindAt: "/type", Kinds: []string{"checkout.session.completed", "checkout.session.async_payment_succeeded", "invoice.paid", "charge.refunded", "refund.updated", "refund.failed", "charge.dispute.created", "charge.dispute.closed"},
-	Account: Account{Credentials: map[string]string{"live_key": "rk_live_of_the_samples", "test_key": "rk_test_of_the_samples"}},
-	Secret:  func(random string) string { return "whsec_" + random },
+	Credentials: func(random, _ string) map[string]string {
+		return map[string]string{"live_key": "rk_live_" + random, "test_key": "rk_test_" + random}
+	},
+	Secret: func(random string) string { return "whsec_" + random },
 	ID: func(random string, test bool) string {
 		if test {
 			return "cs_test_" + random

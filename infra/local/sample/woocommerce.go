@@ -12,9 +12,9 @@ var woocommerce = Platform{
 	Name: "woocommerce", file: "woocommerce", testAt: "/meta_data/2/value", testIs: "test", TestBySample: true,
 	unlisted: map[string]bool{"staging": true, "ping": true, "not_allowed": true},
 	KindAt:   "X-WC-Webhook-Topic", Kinds: []string{"order.updated", "order.created"},
-	Account: Account{
-		Settings:    json.RawMessage(`{"shop": "https://shop.example.com", "product": "sku"}`),
-		Credentials: map[string]string{"consumer_key": "ck_0123456789abcdef0123456789abcdef01234567", "consumer_secret": "cs_0123456789abcdef0123456789abcdef01234567"},
+	Settings: json.RawMessage(`{"shop": "https://shop.example.com", "product": "sku"}`),
+	Credentials: func(random, _ string) map[string]string {
+		return map[string]string{"consumer_key": "ck_" + random + random[:8], "consumer_secret": "cs_" + random[8:] + random[:16]}
 	},
 	Secret:  func(random string) string { return random },
 	ID:      func(random string, _ bool) string { return random },

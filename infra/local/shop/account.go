@@ -15,6 +15,13 @@ import (
 type PlatformAccount struct {
 	Platform     string
 	DeliversFrom time.Time `json:"delivers_from"`
+	Webhook      string    // active, inactive, missing: what the platform says of it
+	CatchUp      *struct {
+		Watermark   time.Time
+		RanAt       time.Time `json:"ran_at"`
+		SucceededAt time.Time `json:"succeeded_at"`
+		Error       string
+	} `json:"catch_up"`
 }
 
 // PlatformAccount reads an account, false if there is none of that name.
@@ -27,9 +34,13 @@ func (s *Shop) PlatformAccount(ctx context.Context, token, name string) (Platfor
 	return found, err == nil, err
 }
 
-// Secrets are the signing secrets of an account with a platform. One without a test mode's
-// secret of its own has the same for both.
-type Secrets struct{ Live, Test string }
+// Secrets are the signing secrets of an account with a platform, and the credentials of the
+// platform's API by their names. An account without a test mode's secret of its own has the
+// same for both.
+type Secrets struct {
+	Live, Test  string
+	Credentials map[string]string
+}
 
 // Of returns the secret that signs a sample.
 func (s Secrets) Of(w *sample.Webhook) string {
@@ -44,6 +55,9 @@ func NewSecrets(p sample.Platform, random func(side string) string) Secrets {
 	made := Secrets{Live: p.Secret(random("live"))}
 	if made.Test = made.Live; p.BySecret {
 		made.Test = p.Secret(random("test"))
+	}
+	if p.Credentials != nil {
+		made.Credentials = p.Credentials(random("credentials"), made.Live)
 	}
 	return made
 }
@@ -66,7 +80,7 @@ func (s *Shop) AddPlatformAccount(ctx context.Context, token, name string, p sam
 		Secrets     []secret        `json:"secrets,omitempty"`
 		Credentials []credential    `json:"credentials,omitempty"`
 		Settings    json.RawMessage `json:"settings,omitempty"`
-	}{Platform: p.Name, Settings: p.Account.Settings}
+	}{Platform: p.Name, Settings: p.Settings}
 	if p.Name == platform.Standard {
 		in.Secret = secrets.Live // it has one
 	} else {
@@ -75,7 +89,7 @@ func (s *Shop) AddPlatformAccount(ctx context.Context, token, name string, p sam
 	if p.BySecret {
 		in.Secrets = append(in.Secrets, secret{"test", true, secrets.Test})
 	}
-	for name, text := range p.Account.Credentials {
+	for name, text := range secrets.Credentials {
 		in.Credentials = append(in.Credentials, credential{name, text})
 	}
 	return s.Ask(ctx, token, http.MethodPut, "/v1/accounts/"+name, in, nil)
@@ -99,5 +113,5 @@ func (s *Shop) Sample(w *sample.Webhook, merchant, account string, secrets Secre
 	if err := w.Sign(secrets.Of(w), at); err != nil {
 		return Request{}, err
 	}
-	return Request{Method: http.MethodPost, Path: "/webhooks/" + merchant + "/" + account, Header: w.Header, Body: w.Body}, nil
+	return Request{Method: http.MethodPost, Path: platform.WebhookPath(merchant, account), Header: w.Header, Body: w.Body}, nil
 }

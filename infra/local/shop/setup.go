@@ -112,7 +112,7 @@ func (s *Shop) addProduct(ctx context.Context, token, id, title, pool string, ma
 
 // Connect makes a pool feed an existing product.
 func (s *Shop) Connect(ctx context.Context, token, id, title, pool string) error {
-	return s.ask(ctx, token, http.MethodPut, "/v1/products/"+url.PathEscape(id), "*", map[string]any{"title": title, "pool": pool}, nil)
+	return s.Change(ctx, token, "/v1/products/"+url.PathEscape(id), map[string]any{"title": title, "pool": pool})
 }
 
 // AddSecret has a new signing secret made for the account with our own scheme. A secret

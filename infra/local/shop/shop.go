@@ -106,6 +106,11 @@ func (s *Shop) Ask(ctx context.Context, token, method, path string, in, out any)
 	return s.ask(ctx, token, method, path, "", in, out)
 }
 
+// Change is Ask with PUT, for settings that are there, whatever their version.
+func (s *Shop) Change(ctx context.Context, token, path string, in any) error {
+	return s.ask(ctx, token, http.MethodPut, path, "*", in, nil)
+}
+
 // ask is Ask with the version that a change is based on.
 func (s *Shop) ask(ctx context.Context, token, method, path, ifMatch string, in, out any) error {
 	r, err := jsonRequest(method, path, in)

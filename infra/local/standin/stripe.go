@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,12 +26,29 @@ const StripeHost = "api.stripe.com"
 
 // Stripe is Stripe's API: Stripe's own stripe-mock, which refuses calls that are not as the
 // API's description says, and answers in its shapes. The values in them are those of the
-// orders that were added, by the names of the platform's samples.
+// samples that were taken, by the names of the platform's samples; Stripe's events are the
+// samples themselves, as they are in truth. Each key sees its own.
 type Stripe struct {
-	mock *server.StubServer
+	sides[stripeKey]
 
-	mu     sync.Mutex
-	orders map[string]StripeOrder // by the name that its ids have in common
+	mock *server.StubServer
+}
+
+// stripeKey is what a key of Stripe's API sees.
+type stripeKey struct {
+	mu        sync.Mutex
+	test      bool
+	orders    map[string]StripeOrder // by the name that its ids have in common
+	events    []stripeEvent          // the oldest first
+	endpoints []any
+}
+
+// stripeEvent is an event, as it was sent to a webhook.
+type stripeEvent struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Created int64  `json:"created"`
+	body    json.RawMessage
 }
 
 // StripeOrder is an order of Stripe's.
@@ -75,42 +94,74 @@ func NewStripe() (*Stripe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Stripe{mock: mock, orders: map[string]StripeOrder{}}, nil
+	return &Stripe{mock: mock}, nil
 }
 
-// Add adds an order, or changes it.
-func (s *Stripe) Add(o StripeOrder) error {
-	name := sample.StripeName(o.Session)
-	if name == "" {
-		return fmt.Errorf("%s is no Checkout session", o.Session)
+func (s *Stripe) know(credentials map[string]string) {
+	for _, key := range credentials {
+		side := s.sides.know(key)
+		side.mu.Lock()
+		side.test = strings.HasPrefix(key, "rk_test_")
+		side.mu.Unlock()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.orders[name] = o
+}
+
+func (s *Stripe) send(address string, credentials map[string]string) {
+	for _, key := range credentials {
+		side := s.of(key)
+		side.mu.Lock()
+		side.endpoints = append(side.endpoints, map[string]any{
+			"id": "we_1", "object": "webhook_endpoint", "url": address, "status": "enabled", "livemode": !side.test, "enabled_events": []string{"*"}, "api_version": nil,
+		})
+		side.mu.Unlock()
+	}
+}
+
+// take has the key of the sample's side see the order and the event.
+func (s *Stripe) take(w *sample.Webhook, o sample.Order, credentials map[string]string) error {
+	name := sample.StripeName(o.ID)
+	if name == "" {
+		return fmt.Errorf("%s is no Checkout session", o.ID)
+	}
+	credential := "live_key"
+	if w.Test {
+		credential = "test_key"
+	}
+	side := s.of(credentials[credential])
+	if side == nil {
+		return nil // the account has no key of this side
+	}
+	event := stripeEvent{body: w.Body}
+	if err := json.Unmarshal(w.Body, &event); err != nil {
+		return err
+	}
+	side.mu.Lock()
+	defer side.mu.Unlock()
+	if side.orders == nil {
+		side.orders = map[string]StripeOrder{}
+	}
+	side.orders[name] = StripeOrderOf(w, o)
+	if event.Created > 0 { // a thin event is of another kind
+		side.events = append(slices.DeleteFunc(side.events, func(e stripeEvent) bool { return e.ID == event.ID }), event)
+	}
 	return nil
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path { // of catch-up, which finds nothing here that webhooks did not tell
-	case "/v1/events":
-		answer(w, map[string]any{"object": "list", "url": r.URL.Path, "has_more": false, "data": []any{}})
-		return
-	case "/v1/webhook_endpoints":
-		http.Error(w, `{"error":{"type":"invalid_request_error","message":"The provided key does not have the required permissions"}}`, http.StatusForbidden)
+	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	side := s.of(key)
+	if side == nil {
+		refuse(w, http.StatusUnauthorized, `{"error":{"type":"invalid_request_error","message":"Invalid API Key provided"}}`)
 		return
 	}
-	o, name, ok := s.about(r)
-	if !ok {
-		http.Error(w, `{"error":{"type":"invalid_request_error","code":"resource_missing"}}`, http.StatusNotFound)
-		return
-	}
-	side := "rk_live_"
-	if o.Test {
-		side = "rk_test_"
-	}
-	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "+side) {
-		http.Error(w, `{"error":{"type":"invalid_request_error","message":"Invalid API Key provided"}}`, http.StatusUnauthorized)
+	side.mu.Lock()
+	defer side.mu.Unlock()
+	lists := map[string]func(url.Values) ([]any, bool){"/v1/events": side.listed, "/v1/webhook_endpoints": side.hooked}
+	list := lists[r.URL.Path]
+	o, name, ok := side.about(r)
+	if list == nil && !ok {
+		refuse(w, http.StatusNotFound, `{"error":{"type":"invalid_request_error","code":"resource_missing"}}`)
 		return
 	}
 	call := r.Clone(r.Context())
@@ -126,7 +177,12 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the mock's answer is no JSON", http.StatusInternalServerError)
 			return
 		}
-		o.into(decoded, name)
+		if list != nil {
+			data, more := list(r.URL.Query())
+			decoded = map[string]any{"object": "list", "url": r.URL.Path, "has_more": more, "data": data}
+		} else {
+			o.into(decoded, name)
+		}
 		body, _ = json.Marshal(decoded)
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -134,11 +190,37 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
+// listed returns a page of the events of the types that are asked for, the newest first.
+func (k *stripeKey) listed(query url.Values) (page []any, more bool) {
+	since, _ := strconv.ParseInt(query.Get("created[gte]"), 10, 64)
+	limit, _ := strconv.Atoi(query.Get("limit"))
+	after := query.Get("starting_after")
+	page = []any{}
+	newestFirst := slices.Clone(k.events)
+	slices.SortStableFunc(newestFirst, func(a, b stripeEvent) int { return int(a.Created - b.Created) })
+	for _, e := range slices.Backward(newestFirst) {
+		switch {
+		case after != "":
+			if e.ID == after {
+				after = ""
+			}
+		case e.Created < since || !slices.Contains(query["types[]"], e.Type):
+		case len(page) == limit:
+			return page, true
+		default:
+			page = append(page, e.body)
+		}
+	}
+	return page, false
+}
+
+func (k *stripeKey) hooked(url.Values) (page []any, more bool) {
+	return append([]any{}, k.endpoints...), false
+}
+
 // about returns the order that a call is about: an id in its path or query has its name. A
 // call about a price names the product alone.
-func (s *Stripe) about(r *http.Request) (StripeOrder, string, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (k *stripeKey) about(r *http.Request) (StripeOrder, string, bool) {
 	texts := strings.Split(r.URL.Path, "/")
 	for _, values := range r.URL.Query() {
 		texts = append(texts, values...)
@@ -149,10 +231,10 @@ func (s *Stripe) about(r *http.Request) (StripeOrder, string, bool) {
 			continue
 		}
 		name := text[at+1:]
-		if o, ok := s.orders[name]; ok {
+		if o, ok := k.orders[name]; ok {
 			return o, name, true
 		}
-		if o, ok := s.orders[strings.TrimSuffix(name, "r")]; ok {
+		if o, ok := k.orders[strings.TrimSuffix(name, "r")]; ok {
 			return o, strings.TrimSuffix(name, "r"), true
 		}
 	}

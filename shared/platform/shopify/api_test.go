@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"keypool/infra/proof/shopifyapi"
 	"keypool/shared/platform"
 	"keypool/shared/platform/shopify"
 )
@@ -56,7 +57,7 @@ func TestDecode_firstPayment(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
 	pay := func(kind, status, at string) object {
-		return transaction(kind, status, "1.00").and(object{"processedAt": at})
+		return transaction(kind, status, "1.00").With(object{"processedAt": at})
 	}
 	w.orders[0]["transactions"] = []object{
 		pay("SALE", "SUCCESS", "2026-01-09T12:00:00Z"), pay("SALE", "PENDING", "2026-01-02T15:03:00Z"), pay("AUTHORIZATION", "SUCCESS", "2026-01-03T00:00:00Z"),
@@ -74,10 +75,10 @@ func TestDecode_firstPayment(t *testing.T) {
 func TestDecode_orderAsItIsNow(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
-	w.orders[0]["lineItems"] = []object{line("14001234567890", 2).and(object{"currentQuantity": 1})}
+	w.orders[0]["lineItems"] = []object{line("14001234567890", 2).With(object{"currentQuantity": 1})}
 	w.orders[0]["displayFinancialStatus"] = "PARTIALLY_REFUNDED"
 	w.orders[0]["refunds"] = []object{refund("920001", line("14001234567890", 2), 1, transaction("REFUND", "SUCCESS", "59.99"))}
-	w.orders[0]["disputes"] = []object{{"id": gid("OrderDisputeSummary", "815"), "status": "NEEDS_RESPONSE"}}
+	w.orders[0]["disputes"] = []object{{"id": shopifyapi.GID("OrderDisputeSummary", "815"), "status": "NEEDS_RESPONSE"}}
 	back := platform.Returned{Order: "5501234567890", ID: "920001", At: time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC), Lines: []platform.ReturnedLine{{ID: "14001234567890", Quantity: 1}}}
 	dispute := platform.Disputed{Order: "5501234567890", ID: "815", State: platform.DisputeOpen, At: now}
 	decodes(t, a, webhook(t, "shopify_paid"), withApp(account()), back, dispute, seen())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/shopifyapi"
 	"keypool/shared/platform"
 	"keypool/shared/platform/shopify"
 )
@@ -33,18 +34,18 @@ func all(t *testing.T, a shopify.Adapter, from platform.Account, since time.Time
 func TestChanged_isAsWebhooksTell(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
-	ship := line("14001234567891", 1).and(object{"requiresShipping": true})
+	ship := line("14001234567891", 1).With(object{"requiresShipping": true})
 	w.orders = []object{
 		order("1", now.Add(-time.Hour), line("11", 1)), // before
-		order("2", now, line("21", 2).and(object{"currentQuantity": 1}), ship).and(object{
+		order("2", now, line("21", 2).With(object{"currentQuantity": 1}), ship).With(object{
 			"displayFinancialStatus": "PARTIALLY_REFUNDED",
 			"refunds":                []object{refund("920001", line("21", 2), 1), refund("920002", nil, 0, transaction("REFUND", "SUCCESS", "5.0")), refund("920003", ship, 1)},
-			"disputes":               []object{{"id": gid("OrderDisputeSummary", "815"), "status": "WON"}},
+			"disputes":               []object{{"id": shopifyapi.GID("OrderDisputeSummary", "815"), "status": "WON"}},
 		}),
-		order("3", now.Add(time.Minute), line("31", 1)).and(object{"displayFinancialStatus": "PENDING"}),
-		order("4", now.Add(2*time.Minute), line("41", 1)).and(object{"displayFinancialStatus": "REFUNDED", "refunds": []object{refund("920004", nil, 0, transaction("REFUND", "SUCCESS", "59.99"))}}),
-		order("5", now.Add(3*time.Minute), line("51", 1)).and(object{"cancelledAt": "2026-01-02T15:07:00Z", "test": true}),
-		order("6", now.Add(4*time.Minute), line("61", 1)).and(object{"displayFinancialStatus": "VOIDED", "cancelledAt": "2026-01-02T15:07:00Z"}),
+		order("3", now.Add(time.Minute), line("31", 1)).With(object{"displayFinancialStatus": "PENDING"}),
+		order("4", now.Add(2*time.Minute), line("41", 1)).With(object{"displayFinancialStatus": "REFUNDED", "refunds": []object{refund("920004", nil, 0, transaction("REFUND", "SUCCESS", "59.99"))}}),
+		order("5", now.Add(3*time.Minute), line("51", 1)).With(object{"cancelledAt": "2026-01-02T15:07:00Z", "test": true}),
+		order("6", now.Add(4*time.Minute), line("61", 1)).With(object{"displayFinancialStatus": "VOIDED", "cancelledAt": "2026-01-02T15:07:00Z"}),
 		order("7", now.Add(5*time.Minute), ship),
 	}
 	got, err := all(t, a, withApp(account()), now)

@@ -10,6 +10,7 @@ import (
 
 	"keypool/infra/proof/apitest"
 	"keypool/infra/proof/platformtest"
+	"keypool/infra/proof/shopifyapi"
 	"keypool/shared/platform/shopify"
 )
 
@@ -40,9 +41,9 @@ func (w *world) put(o platformtest.Order, changedAt time.Time, refunded bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	paid := o.PaidAt.Format(time.RFC3339)
-	bought := line(strconv.Itoa(100+o.N), o.Quantity).and(object{"variant": object{"id": gid("ProductVariant", o.Product)}, "name": "The Game", "sku": ""})
-	shown := order(strconv.Itoa(orderOf(o)), changedAt, bought).and(object{
-		"createdAt": paid, "processedAt": paid, "email": o.Email, "test": o.Test, "transactions": []object{transaction("SALE", "SUCCESS", "59.99").and(object{"processedAt": paid})},
+	bought := line(strconv.Itoa(100+o.N), o.Quantity).With(object{"variant": object{"id": shopifyapi.GID("ProductVariant", o.Product)}, "name": "The Game", "sku": ""})
+	shown := order(strconv.Itoa(orderOf(o)), changedAt, bought).With(object{
+		"createdAt": paid, "processedAt": paid, "email": o.Email, "test": o.Test, "transactions": []object{transaction("SALE", "SUCCESS", "59.99").With(object{"processedAt": paid})},
 	})
 	if refunded {
 		bought["currentQuantity"] = 0
@@ -107,7 +108,7 @@ func conformance(t *testing.T) platformtest.Platform {
 			platformtest.Concerns:    func(o platformtest.Order) platformtest.Webhook { return event("orders/updated", body(o)) },
 			platformtest.Unheard:     func(o platformtest.Order) platformtest.Webhook { return event("orders/reticulated", body(o)) },
 			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook {
-				return event("orders/paid", body(o).and(object{"line_items": nil}))
+				return event("orders/paid", body(o).With(object{"line_items": nil}))
 			},
 		},
 	}

@@ -36,7 +36,7 @@ func FuzzShopify(f *testing.F) {
 		f.Fatal(err)
 	}
 	one, err := json.Marshal(object{"data": object{
-		"order": order("5501234567890", now, line("14001234567890", 2)).and(object{"lineItems": object{"nodes": []object{line("14001234567890", 2)}, "pageInfo": object{"hasNextPage": true}}}),
+		"order": order("5501234567890", now, line("14001234567890", 2)).With(object{"lineItems": object{"nodes": []object{line("14001234567890", 2)}, "pageInfo": object{"hasNextPage": true}}}),
 	}})
 	if err != nil {
 		f.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -15,12 +14,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/vektah/gqlparser/v2"
-	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/validator"
-	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"keypool/infra/proof/apitest"
+	"keypool/infra/proof/shopifyapi"
 	"keypool/shared/platform"
 	"keypool/shared/platform/shopify"
 )
@@ -90,18 +86,9 @@ func changed(t testing.TB, name string, oldnew ...string) platform.Request {
 }
 
 // object is an object of the Admin API.
-type object map[string]any
+type object = shopifyapi.Object
 
-// and returns the object with other members.
-func (o object) and(members object) object {
-	o = maps.Clone(o)
-	maps.Copy(o, members)
-	return o
-}
-
-// world is a stand-in of a shop's Admin API: it holds every query against the documented
-// part of the schema (testdata/admin.graphql), which is of our own writing, and answers it
-// with these objects, as far as the query names their members.
+// world is a stand-in of a shop's Admin API, by shopifyapi: it has these objects.
 type world struct {
 	testing.TB
 	mu       sync.Mutex
@@ -122,7 +109,7 @@ type world struct {
 
 // open returns a world with the order of the examples.
 func open(t testing.TB) (*world, shopify.Adapter) {
-	schema() // takes longer to read than a call may
+	shopifyapi.Load()
 	w := &world{TB: t, token: "shpat_first", lasts: 86399, points: 2000, refuses: map[string]bool{}}
 	w.orders = []object{order("5501234567890", now, line("14001234567890", 2))}
 	a := shopify.Through(apitest.Serve(t, w))
@@ -130,15 +117,13 @@ func open(t testing.TB) (*world, shopify.Adapter) {
 	return w, a
 }
 
-func gid(kind, id string) string { return "gid://shopify/" + kind + "/" + id }
-
 func money(amount string) object {
 	return object{"shopMoney": object{"amount": amount, "currencyCode": "EUR"}, "presentmentMoney": object{"amount": amount, "currencyCode": "GBP"}}
 }
 
 func order(id string, updated time.Time, lines ...object) object {
 	return object{
-		"id": gid("Order", id), "name": "#1001", "test": false, "displayFinancialStatus": "PAID", "paymentGatewayNames": []string{"shopify_payments"},
+		"id": shopifyapi.GID("Order", id), "name": "#1001", "test": false, "displayFinancialStatus": "PAID", "paymentGatewayNames": []string{"shopify_payments"},
 		"createdAt": "2026-01-02T15:03:00Z", "processedAt": "2026-01-02T15:03:00Z", "updatedAt": updated.Format(time.RFC3339), "cancelledAt": nil,
 		"currencyCode": "EUR", "presentmentCurrencyCode": "GBP", "customerLocale": "en-GB", "email": "ada@example.com", "phone": nil,
 		"customer": object{"firstName": "Ada", "lastName": "Byron", "defaultEmailAddress": object{"emailAddress": "ada@example.com"}, "defaultPhoneNumber": nil},
@@ -154,19 +139,19 @@ func order(id string, updated time.Time, lines ...object) object {
 
 func line(id string, quantity int) object {
 	return object{
-		"id": gid("LineItem", id), "quantity": quantity, "currentQuantity": quantity, "sku": "GAME-DLX", "name": "The Game - Deluxe", "title": "The Game",
-		"requiresShipping": false, "isGiftCard": false, "variant": object{"id": gid("ProductVariant", "44001234567890")}, "product": object{"id": gid("Product", "8001234567890")},
+		"id": shopifyapi.GID("LineItem", id), "quantity": quantity, "currentQuantity": quantity, "sku": "GAME-DLX", "name": "The Game - Deluxe", "title": "The Game",
+		"requiresShipping": false, "isGiftCard": false, "variant": object{"id": shopifyapi.GID("ProductVariant", "44001234567890")}, "product": object{"id": shopifyapi.GID("Product", "8001234567890")},
 		"originalUnitPriceSet": money("59.99"), "customAttributes": []object{},
 	}
 }
 
 func transaction(kind, status, amount string) object {
-	return object{"id": gid("OrderTransaction", "77"), "kind": kind, "status": status, "test": false, "processedAt": "2026-01-02T15:04:00Z", "amountSet": money(amount)}
+	return object{"id": shopifyapi.GID("OrderTransaction", "77"), "kind": kind, "status": status, "test": false, "processedAt": "2026-01-02T15:04:00Z", "amountSet": money(amount)}
 }
 
 // refund returns a refund of units of a line.
 func refund(id string, of object, quantity int, transactions ...object) object {
-	r := object{"id": gid("Refund", id), "createdAt": "2026-01-03T09:00:00Z", "refundLineItems": []object{}, "transactions": transactions}
+	r := object{"id": shopifyapi.GID("Refund", id), "createdAt": "2026-01-03T09:00:00Z", "refundLineItems": []object{}, "transactions": transactions}
 	if of != nil {
 		r["refundLineItems"] = []object{{"quantity": quantity, "lineItem": of}}
 	}
@@ -207,43 +192,19 @@ func (w *world) grant(out http.ResponseWriter, r *http.Request, form string) {
 	json.NewEncoder(out).Encode(object{"access_token": w.token, "scope": "read_orders", "expires_in": w.lasts})
 }
 
-// schema is the documented part of the API.
-var schema = sync.OnceValue(func() *ast.Schema {
-	text, err := os.ReadFile("testdata/admin.graphql")
-	if err != nil {
-		panic(err)
-	}
-	return gqlparser.MustLoadSchema(&ast.Source{Name: "admin.graphql", Input: string(text)})
-})
-
 // ask answers a query.
 func (w *world) ask(out http.ResponseWriter, body []byte) {
-	var asked struct {
-		Query     string
-		Variables map[string]any
-	}
-	if err := json.Unmarshal(body, &asked); err != nil {
-		w.Errorf("asked is %s", body)
-		return
-	}
-	query, errs := gqlparser.LoadQueryWithRules(schema(), asked.Query, rules.NewDefaultRules())
-	if errs != nil {
-		w.Errorf("the query is not as documented: %v", errs)
-		return
-	}
-	op := query.Operations[0]
-	variables, err := validator.VariableValues(schema(), op, asked.Variables)
+	query, err := shopifyapi.Parse(body)
 	if err != nil {
-		w.Errorf("the variables are not as documented: %v", err)
+		w.Error(err)
 		return
 	}
-	e := execution{w: w, variables: variables}
-	cost := e.cost(op.SelectionSet)
+	cost := query.Cost()
 	w.costs = append(w.costs, cost)
-	if cost > 1000 {
-		w.Errorf("the query costs %d points, and one may cost 1000", cost)
+	if cost > shopifyapi.MostCost {
+		w.Errorf("the query costs %d points, and one may cost %d", cost, shopifyapi.MostCost)
 	}
-	w.queries = append(w.queries, op.SelectionSet[0].(*ast.Field).Name)
+	w.queries = append(w.queries, query.Name())
 	if w.fails != "" || w.points < float64(cost) {
 		code := w.fails
 		if code == "" {
@@ -252,49 +213,40 @@ func (w *world) ask(out http.ResponseWriter, body []byte) {
 		json.NewEncoder(out).Encode(object{"errors": []object{{"message": "Throttled", "extensions": object{"code": code}}}})
 		return
 	}
-	found := e.fields(op.SelectionSet, w.root(op, &e))
-	w.points -= float64(e.nodes)
-	answer := object{"data": found, "extensions": object{"cost": object{
-		"requestedQueryCost": cost, "actualQueryCost": e.nodes, "throttleStatus": object{"maximumAvailable": 2000.0, "currentlyAvailable": w.points, "restoreRate": 100.0},
+	found, err := query.Answer(w.root, w.denied...)
+	if err != nil {
+		w.Error(err)
+	}
+	w.points -= float64(found.Nodes)
+	answer := object{"data": found.Data, "extensions": object{"cost": object{
+		"requestedQueryCost": cost, "actualQueryCost": found.Nodes, "throttleStatus": object{"maximumAvailable": 2000.0, "currentlyAvailable": w.points, "restoreRate": 100.0},
 	}}}
-	if e.errors != nil {
-		answer["errors"] = e.errors
+	if found.Errors != nil {
+		answer["errors"] = found.Errors
 	}
 	json.NewEncoder(out).Encode(answer)
 }
 
-// root returns what the query's first members are.
-func (w *world) root(op *ast.OperationDefinition, e *execution) object {
-	root := object{}
-	for _, selection := range op.SelectionSet {
-		field := selection.(*ast.Field)
-		id, _ := e.argument(field, "id").(string)
-		switch field.Name {
-		case "order":
-			root["order"] = find(w.orders, id)
-		case "refund":
-			for _, o := range w.orders {
-				if r := find(o["refunds"].([]object), id); r != nil {
-					root["refund"] = r
-				}
+// root returns what a query's first members are.
+func (w *world) root(member string, of shopifyapi.Arguments) any {
+	id, _ := of("id").(string)
+	switch member {
+	case "order":
+		return shopifyapi.Find(w.orders, id)
+	case "refund":
+		for _, o := range w.orders {
+			if r := shopifyapi.Find(o["refunds"].([]object), id); r != nil {
+				return r
 			}
-		case "orders":
-			root["orders"] = w.since(e.argument(field, "query"), e.argument(field, "sortKey"))
-		case "webhookSubscriptions":
-			root["webhookSubscriptions"] = w.webhooks
-		case "webhookSubscriptionCreate":
-			root["webhookSubscriptionCreate"] = w.create(e.argument(field, "topic").(string), e.argument(field, "webhookSubscription").(map[string]any))
 		}
+	case "orders":
+		return w.since(of("query"), of("sortKey"))
+	case "webhookSubscriptions":
+		return w.webhooks
+	case "webhookSubscriptionCreate":
+		return w.create(of("topic").(string), of("webhookSubscription").(map[string]any))
 	}
-	return root
-}
-
-func find(all []object, id string) any {
-	i := slices.IndexFunc(all, func(o object) bool { return o["id"] == id })
-	if i < 0 {
-		return nil
-	}
-	return all[i]
+	return nil
 }
 
 // since returns the orders that a search by updated_at finds, the earliest change first.
@@ -318,118 +270,7 @@ func (w *world) create(topic string, input map[string]any) object {
 	if w.refuses[topic] {
 		return object{"webhookSubscription": nil, "userErrors": []object{{"field": []string{"topic"}, "message": "You cannot create a webhook subscription with the specified topic"}}}
 	}
-	made := object{"id": gid("WebhookSubscription", strconv.Itoa(len(w.webhooks)+1)), "topic": topic, "uri": input["uri"], "format": input["format"]}
+	made := object{"id": shopifyapi.GID("WebhookSubscription", strconv.Itoa(len(w.webhooks)+1)), "topic": topic, "uri": input["uri"], "format": input["format"]}
 	w.webhooks = append(w.webhooks, made)
 	return object{"webhookSubscription": made, "userErrors": []object{}}
-}
-
-// execution answers one query.
-type execution struct {
-	w         *world
-	variables map[string]any
-	nodes     int
-	errors    []object
-}
-
-func (e *execution) argument(f *ast.Field, name string) any {
-	argument := f.Arguments.ForName(name)
-	if argument == nil {
-		return nil
-	}
-	value, err := argument.Value.Value(e.variables)
-	if err != nil {
-		e.w.Errorf("%s of %s: %v", name, f.Name, err)
-	}
-	return value
-}
-
-func (e *execution) first(f *ast.Field) int {
-	n, _ := strconv.Atoi(fmt.Sprint(e.argument(f, "first")))
-	return n
-}
-
-// flat returns the members that a selection names, those of its fragments too.
-func flat(set ast.SelectionSet) []*ast.Field {
-	var fields []*ast.Field
-	for _, selection := range set {
-		switch selection := selection.(type) {
-		case *ast.Field:
-			fields = append(fields, selection)
-		case *ast.FragmentSpread:
-			fields = append(fields, flat(selection.Definition.SelectionSet)...)
-		case *ast.InlineFragment:
-			fields = append(fields, flat(selection.SelectionSet)...)
-		}
-	}
-	return fields
-}
-
-// cost returns what a selection costs at most, by shopify.dev's rules: an object 1, a list
-// as many of them as are asked for.
-func (e *execution) cost(set ast.SelectionSet) int {
-	total := 0
-	for _, f := range flat(set) {
-		if len(f.SelectionSet) == 0 {
-			continue
-		}
-		if strings.HasSuffix(f.Definition.Type.Name(), "Connection") {
-			for _, part := range flat(f.SelectionSet) {
-				if part.Name == "nodes" {
-					total += e.first(f) * (1 + e.cost(part.SelectionSet))
-				} else {
-					total++
-				}
-			}
-			continue
-		}
-		total += max(e.first(f), 1) * (1 + e.cost(f.SelectionSet))
-	}
-	return total
-}
-
-func (e *execution) fields(set ast.SelectionSet, of object) object {
-	e.nodes++
-	found := object{}
-	for _, f := range flat(set) {
-		value := of[f.Name]
-		if slices.Contains(e.w.denied, f.Name) {
-			e.errors = append(e.errors, object{"message": "Access denied for " + f.Name + " field.", "path": []string{f.Name}, "extensions": object{"code": "ACCESS_DENIED"}})
-			value = nil
-		}
-		switch value := value.(type) {
-		case object:
-			found[f.Alias] = e.fields(f.SelectionSet, value)
-		case []object:
-			if strings.HasSuffix(f.Definition.Type.Name(), "Connection") {
-				found[f.Alias] = e.fields(f.SelectionSet, e.page(f, value))
-				continue
-			}
-			if n := e.first(f); n > 0 {
-				value = value[:min(n, len(value))]
-			}
-			list := []object{}
-			for _, one := range value {
-				list = append(list, e.fields(f.SelectionSet, one))
-			}
-			found[f.Alias] = list
-		default:
-			found[f.Alias] = value
-		}
-	}
-	return found
-}
-
-// page returns a page of a list. A cursor is the place after which it goes on.
-func (e *execution) page(f *ast.Field, all []object) object {
-	after, _ := e.argument(f, "after").(string)
-	begin, _ := strconv.Atoi(after)
-	n := e.first(f)
-	if n < 1 || n > 250 {
-		e.w.Errorf("asked for %d of %s", n, f.Name)
-	}
-	end := min(begin+n, len(all))
-	return object{
-		"nodes":    all[begin:end],
-		"pageInfo": object{"hasNextPage": end < len(all), "hasPreviousPage": begin > 0, "startCursor": after, "endCursor": strconv.Itoa(end)},
-	}
 }
