@@ -4,17 +4,18 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/access"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/pool"
-	"keypool/shared/random"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
@@ -24,7 +25,7 @@ type changes interface {
 	lineActs
 	Cancel(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
-	ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error)
+	ReturnSeen(ctx context.Context, of order.Whole, r order.Return, seen ...order.LineVersion) ([]order.Fulfillment, error)
 	Replace(ctx context.Context, id order.LineID, key pool.KeyID, act lifecycle.Act) (order.Fulfillment, error)
 }
 
@@ -50,11 +51,12 @@ type ActedLine struct {
 	Line    string `json:"line"`
 	Product string `json:"product"`
 	State   string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected"`
+	Version int    `json:"version" doc:"Of the line as it is now: see versions of an act."`
 	Done    bool   `json:"done" doc:"false: its state does not allow it, and it is left as it is."`
 }
 
 var sampleActed = Acted{Order: "A-1001", Account: "shop-eu", Lines: []ActedLine{
-	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", State: string(order.Returned), Done: true},
+	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", State: string(order.Returned), Version: 4, Done: true},
 }}
 
 // Reason is what the caller says of an act.
@@ -62,19 +64,26 @@ type Reason struct {
 	Reason string `json:"reason,omitempty" maxLength:"200" doc:"Why, for the history of the lines." example:"the customer asked for it"`
 }
 
+// Seen are the versions of lines that the caller saw.
+type Seen struct {
+	Versions map[string]int `json:"versions,omitempty" maxProperties:"99" doc:"The version of each line that you saw, by line, as get-order or another act gave it. If one of them has changed since, nothing is done, and the answer is 409 with how it is now. A line that is left out is acted on whatever it has become. Lines are changed one after the other: where one changes while others are being acted on, the answer is 409 as well, and says which were done." example:"{\"1\": 3}"`
+}
+
 // LinesAct says which lines an act is about.
 type LinesAct struct {
 	Reason
+	Seen
 	Lines []string `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"Lines of the order, as the platform names them; all of them where left out."`
 }
 
 // ReturnAct says what is given back.
 type ReturnAct struct {
 	Reason
+	Seen
 	Lines []ReturnedUnits `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"What is given back; everything that is left of the order where left out."`
 	Keys  string          `json:"keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of the keys; what the product's settings say where left out."`
 	// Refund makes a repeat harmless.
-	Refund string `json:"refund,omitempty" maxLength:"128" doc:"An id of the return. The same id again changes nothing: give one where units are given back, since a call whose answer was lost is then safe to repeat." example:"RMA-17"`
+	Refund string `json:"refund,omitempty" maxLength:"128" doc:"An id of the return, such as a ticket's number. The same id again gives nothing back, whatever versions says, so that a call whose answer was lost is safe to repeat. Needed where units are named: two units and then two again are otherwise one call that was sent twice." example:"RMA-17"`
 }
 
 // ReturnedUnits are units of one line.
@@ -86,6 +95,7 @@ type ReturnedUnits struct {
 // ReplaceAct names the key that is replaced.
 type ReplaceAct struct {
 	Reason
+	Seen
 	Line  string `json:"line" maxLength:"128" doc:"The line, as the platform names it."`
 	KeyID string `json:"key_id" maxLength:"256" doc:"One of the line's key_ids. The same one again replaces nothing, so a repeat is harmless."`
 }
@@ -154,21 +164,20 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 	if len(in.body.Lines) == 0 {
 		return a.returnWhole(ctx, in)
 	}
-	refund := in.body.Refund
-	if refund == "" {
-		refund = fmt.Sprintf("by hand %016x", random.Uint64(ctx))
-	}
 	units := map[string]int{}
 	var named []string
 	for _, line := range in.body.Lines {
+		if line.Units > 0 && in.body.Refund == "" {
+			return nil, mistake("refund", "is needed where units are named: an id of this return, such as a ticket's number, so that the same call again gives nothing back twice")
+		}
 		units[line.Line] = line.Units
 		named = append(named, line.Line)
 	}
-	return a.actOn(ctx, in.number, in.which, named, func(line order.Fulfillment) (order.Fulfillment, error) {
+	return a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, named}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
 		return a.changes.ReturnLine(ctx, lifecycle.LineReturn{
 			Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
-			Account:  line.Account, Refund: refund, Units: units[line.Line],
-			Act: actOf(ctx, in.body.Reason.Reason), KeysBack: order.Disposition(in.body.Keys),
+			Account:  line.Account, Refund: in.body.Refund, Units: units[line.Line],
+			Act: act, KeysBack: order.Disposition(in.body.Keys),
 		})
 	})
 }
@@ -180,17 +189,21 @@ func (a *api) returnWhole(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 	if err != nil {
 		return nil, err
 	}
-	first, act := lines[0], actOf(ctx, in.body.Reason.Reason)
-	of := order.Whole{ID: first.ID.OrderHalf(), Merchant: first.Merchant, Side: first.Side, Account: first.Account, Order: first.Order}
-	lines, err = a.changes.ReturnOrder(ctx, of, order.Return{
-		ID: cmp.Or(in.body.Refund, order.ReturnByHand(lines)), By: act.By, Why: act.Why, KeysBack: order.Disposition(in.body.Keys),
-	})
+	seen, err := in.body.of(lines)
 	if err != nil {
 		return nil, err
 	}
-	out := Acted{Order: in.number, Account: first.Account, Test: first.Side == pool.Test, Lines: []ActedLine{}}
+	first, act := lines[0], actOf(ctx, in.body.Reason.Reason)
+	of := order.Whole{ID: first.ID.OrderHalf(), Merchant: first.Merchant, Side: first.Side, Account: first.Account, Order: first.Order}
+	lines, err = a.changes.ReturnSeen(ctx, of, order.Return{
+		ID: cmp.Or(in.body.Refund, order.ReturnByHand(lines)), By: act.By, Why: act.Why, KeysBack: order.Disposition(in.body.Keys),
+	}, seen...)
+	if err != nil {
+		return nil, err
+	}
+	out := newActed(in.number, first)
 	for _, line := range lines {
-		out.Lines = append(out.Lines, ActedLine{string(line.ID), line.Line, line.Product, string(line.State()), line.ReturnedAll})
+		out.Lines = append(out.Lines, newActedLine(line, line.ReturnedAll))
 	}
 	return &rest.Body[Acted]{Body: out}, nil
 }
@@ -198,19 +211,19 @@ func (a *api) returnWhole(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 // linesAct returns the operation of an act that says no more than which lines.
 func (a *api) linesAct(do func(changes, context.Context, order.LineID, lifecycle.Act) (order.Fulfillment, error)) func(context.Context, act[LinesAct]) (*rest.Body[Acted], error) {
 	return func(ctx context.Context, in act[LinesAct]) (*rest.Body[Acted], error) {
-		return a.actOn(ctx, in.number, in.which, in.body.Lines, func(line order.Fulfillment) (order.Fulfillment, error) {
-			return do(a.changes, ctx, line.ID, actOf(ctx, in.body.Reason.Reason))
+		return a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, in.body.Lines}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+			return do(a.changes, ctx, line.ID, act)
 		})
 	}
 }
 
 func (a *api) replaceKey(ctx context.Context, in act[ReplaceAct]) (*rest.Body[Acted], error) {
 	if in.body.Line == "" || in.body.KeyID == "" {
-		return nil, &settings.InvalidError{Problems: []settings.Problem{{Path: "key_id", Message: "name the line and one of its key_ids"}}}
+		return nil, mistake("key_id", "name the line and one of its key_ids")
 	}
 	var refused error
-	out, err := a.actOn(ctx, in.number, in.which, []string{in.body.Line}, func(line order.Fulfillment) (order.Fulfillment, error) {
-		got, err := a.changes.Replace(ctx, line.ID, pool.KeyID(in.body.KeyID), actOf(ctx, in.body.Reason.Reason))
+	out, err := a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, []string{in.body.Line}}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+		got, err := a.changes.Replace(ctx, line.ID, pool.KeyID(in.body.KeyID), act)
 		if errors.Is(err, order.ErrState) {
 			refused = err
 		}
@@ -222,30 +235,153 @@ func (a *api) replaceKey(ctx context.Context, in act[ReplaceAct]) (*rest.Body[Ac
 	return out, err
 }
 
+// aboutLines is what an act says of lines: why, as which they were seen, and which they are.
+type aboutLines struct {
+	reason Reason
+	seen   Seen
+	named  []string // none: all of the order
+}
+
 // actOn does something to lines of the one order that is meant, one after the other, to
 // all of them where none is named. Lines whose state does not allow it are left.
-func (a *api) actOn(ctx context.Context, number string, which WhichOrder, named []string, do func(order.Fulfillment) (order.Fulfillment, error)) (*rest.Body[Acted], error) {
+func (a *api) actOn(ctx context.Context, number string, which WhichOrder, what aboutLines, do func(order.Fulfillment, lifecycle.Act) (order.Fulfillment, error)) (*rest.Body[Acted], error) {
 	lines, err := a.findOne(ctx, number, which)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range named {
-		if !slices.ContainsFunc(lines, func(l order.Fulfillment) bool { return l.Line == name }) {
+	first := lines[0]
+	if len(what.named) > 0 {
+		all := lines
+		if lines, err = namedOf(all, what.named); err != nil {
+			return nil, err
+		}
+	}
+	seen, err := what.seen.of(lines)
+	if err != nil {
+		return nil, err
+	}
+	out := newActed(number, first)
+	now, refused, err := onEach(lines, seen, 1, func(line order.Fulfillment, version int) (order.Fulfillment, error) {
+		act := actOf(ctx, what.reason.Reason)
+		act.Version = version
+		return do(line, act)
+	})
+	for i, line := range now {
+		out.Lines = append(out.Lines, newActedLine(line, !refused[i]))
+	}
+	return &rest.Body[Acted]{Body: out}, err
+}
+
+func newActed(number string, of order.Fulfillment) Acted {
+	return Acted{Order: number, Account: of.Account, Test: of.Side == pool.Test, Lines: []ActedLine{}}
+}
+
+func newActedLine(line order.Fulfillment, done bool) ActedLine {
+	return ActedLine{string(line.ID), line.Line, line.Product, string(line.State()), line.Version, done}
+}
+
+// namedOf returns the lines of those names, in the order of the lines. Its error is
+// settings.ErrNotFound if there is none of a name.
+func namedOf(lines []order.Fulfillment, names []string) ([]order.Fulfillment, error) {
+	var found []order.Fulfillment
+	for _, line := range lines {
+		if slices.Contains(names, line.Line) {
+			found = append(found, line)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(found, func(l order.Fulfillment) bool { return l.Line == name }) {
 			return nil, settings.ErrNotFound
 		}
 	}
-	out := Acted{Order: number, Account: lines[0].Account, Test: lines[0].Side == pool.Test, Lines: []ActedLine{}}
-	for _, line := range lines {
-		if len(named) > 0 && !slices.Contains(named, line.Line) {
-			continue
+	return found, nil
+}
+
+// of returns the versions of lines that an act is about, as the caller saw them.
+func (s Seen) of(lines []order.Fulfillment) ([]order.LineVersion, error) {
+	var seen []order.LineVersion
+	wrong := &settings.InvalidError{}
+	for _, name := range slices.Sorted(maps.Keys(s.Versions)) {
+		i := slices.IndexFunc(lines, func(l order.Fulfillment) bool { return l.Line == name })
+		switch path := "versions." + name; {
+		case i < 0:
+			wrong.Problems = append(wrong.Problems, settings.Problem{Path: path, Message: "names no line that this is about"})
+		case s.Versions[name] < 1:
+			wrong.Problems = append(wrong.Problems, settings.Problem{Path: path, Message: "is not a version: the first is 1"})
+		default:
+			seen = append(seen, order.LineVersion{Line: lines[i].ID, Version: s.Versions[name]})
 		}
-		now, err := do(line)
-		if err != nil && !errors.Is(err, order.ErrState) {
-			return nil, err
-		}
-		out.Lines = append(out.Lines, ActedLine{string(line.ID), line.Line, line.Product, string(now.State()), err == nil})
 	}
-	return &rest.Body[Acted]{Body: out}, nil
+	if len(wrong.Problems) > 0 {
+		return nil, wrong
+	}
+	return seen, nil
+}
+
+// onEach does something to lines, so many at once, and returns them as they stand, and
+// which of them their state did not allow it for. Do is given the version that a line was
+// seen at, 0 if it was not.
+//
+// Lines that have changed since they were seen come first. If it is refused for any of
+// them, nothing is done to the others: *order.StaleError. It is the same error if a line
+// changes only while others are done; then it names those.
+func onEach(lines []order.Fulfillment, seen []order.LineVersion, atOnce int, do func(line order.Fulfillment, version int) (order.Fulfillment, error)) (now []order.Fulfillment, refused []bool, err error) {
+	now, refused = slices.Clone(lines), make([]bool, len(lines))
+	var changed, others []int
+	versions := make([]int, len(lines))
+	for i, line := range lines {
+		for _, s := range seen {
+			if s.Line == line.ID {
+				versions[i] = s.Version
+			}
+		}
+		if versions[i] != 0 && versions[i] != line.Version {
+			changed = append(changed, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	var all order.StaleError
+	for _, part := range [][]int{changed, others} {
+		var mu sync.Mutex // guards all, and stops the lines that are not begun
+		var stop bool
+		var doing errgroup.Group
+		doing.SetLimit(atOnce)
+		for _, i := range part {
+			doing.Go(func() error {
+				mu.Lock()
+				stopped := stop
+				mu.Unlock()
+				if stopped {
+					return nil
+				}
+				line, err := do(lines[i], versions[i])
+				mu.Lock()
+				defer mu.Unlock()
+				var stale *order.StaleError
+				switch refused[i] = errors.Is(err, order.ErrState); {
+				case errors.As(err, &stale):
+					all.Lines = append(all.Lines, stale.Lines...)
+					stop = lines[i].Version == versions[i]
+					return nil
+				case err != nil && !refused[i]:
+					stop = true
+					return err
+				case err == nil:
+					all.Done = append(all.Done, lines[i].Line)
+				}
+				now[i] = line
+				return nil
+			})
+		}
+		if err := doing.Wait(); err != nil {
+			return nil, nil, err
+		}
+		if len(all.Lines) > 0 {
+			return nil, nil, &all
+		}
+	}
+	return now, refused, nil
 }
 
 // actOf says who acts, and why.

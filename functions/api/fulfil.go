@@ -53,7 +53,7 @@ var (
 		o.Order, o.Account = "press-17", "by-hand"
 		was := o.Lines[0]
 		o.Lines = []Line{{
-			ID: was.ID, Line: was.Product, Product: was.Product, Pool: was.Pool, State: string(order.Fulfilled),
+			ID: was.ID, Line: was.Product, Version: 1, Product: was.Product, Pool: was.Pool, State: string(order.Fulfilled),
 			Quantity: 1, Wanted: 1, Allocated: 1, Language: was.Language, ReceivedAt: was.ReceivedAt,
 			Delivery: &Delivery{State: string(outbox.Due), About: string(outbox.Keys), Number: 1},
 			History:  []Event{{At: was.ReceivedAt, What: string(order.ByHand), By: `the token "support"`, Code: "a key for the press"}},

@@ -601,7 +601,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 	customer := Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"}
 	want := OrderList{Items: []Order{
 		{Order: "2026/1001", Account: "shop-eu", Customer: customer, Lines: []Line{{
-			ID: string(live.ID), Line: "1", Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
+			ID: string(live.ID), Line: "1", Version: 2, Product: "4711", Title: "Elden", Pool: "elden", State: "fulfilled",
 			Quantity: 2, Wanted: 2, Allocated: 2, KeyIDs: []string{"acme#live#1", "acme#live#2"},
 			Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
@@ -611,7 +611,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 			},
 		}}},
 		{Order: "2026/1001", Account: "shop-eu", Test: true, Customer: customer, Lines: []Line{{
-			ID: string(test.ID), Line: "1", Product: "4711", Title: "Elden", State: "unconnected",
+			ID: string(test.ID), Line: "1", Version: 1, Product: "4711", Title: "Elden", State: "unconnected",
 			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "due", About: "delay", Number: 1},
 		}}},

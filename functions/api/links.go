@@ -57,6 +57,7 @@ type linkPage struct {
 	After    string
 	Buttons  []linkButton
 	Seen     string // when this page was shown, in milliseconds
+	Version  int    // of the one line that it shows; 0: it shows others
 	Foot     string
 }
 
@@ -73,8 +74,9 @@ func (a *api) serveLink(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && err == nil {
 		form := readForm(r)
 		ms, _ := strconv.ParseInt(form.Get("seen"), 10, 64) // none: nothing was seen
+		version, _ := strconv.Atoi(form.Get("version"))     // the same
 		if verdict := review.Verdict(form.Get("do")); page.Takes(verdict) {
-			page, err = a.links.Follow(r.Context(), token, verdict, time.UnixMilli(ms))
+			page, err = a.links.Follow(r.Context(), token, verdict, review.Seen{At: time.UnixMilli(ms), Version: version})
 		}
 	}
 	status, shown := http.StatusOK, linkPage{}
@@ -149,7 +151,7 @@ func readForm(r *http.Request) url.Values {
 
 // wordsOf says what a link would do, or what it did.
 func wordsOf(p review.Page) linkPage {
-	out := linkPage{Merchant: p.Title, Seen: strconv.FormatInt(p.At.UnixMilli(), 10)}
+	out := linkPage{Merchant: p.Title, Seen: strconv.FormatInt(p.At.UnixMilli(), 10), Version: p.Version}
 	switch p.Link.Purpose {
 	case link.Held:
 		out.line(p)
@@ -186,10 +188,14 @@ func (out *linkPage) line(p review.Page) {
 	why := linkFact{"On hold because", says(l.Reasons)}
 	out.Tab, out.Title = "Order on hold", "This order line is on hold."
 	switch p.Outcome {
-	case "":
+	case "", review.Changed:
 		out.Badge = &linkBadge{"warn", "Please decide"}
 		out.Facts = append(out.Facts, why)
 		out.Words = []string{"No key was sent, and the customer was not told.", onRelease, onReject}
+		if p.Outcome == review.Changed {
+			out.Badge.Text, out.Title = "It has changed", "This order line has changed since you opened this page."
+			out.Words = append([]string{"Nothing was done. Below is how it is now: please decide again."}, out.Words...)
+		}
 		out.Buttons = []linkButton{{string(review.Release), "Release it", ""}, {string(review.Reject), "Reject it", "stop"}}
 		return
 	case review.Done:

@@ -38,6 +38,7 @@ type Customer struct {
 type Line struct {
 	ID         string    `json:"id" doc:"Keypool's name for the line; mail tags and logs carry it."`
 	Line       string    `json:"line" doc:"As the platform names it; the product where it names none."`
+	Version    int       `json:"version" doc:"Grows with each change of the line, also of its mail: see versions of an act."`
 	Product    string    `json:"product"`
 	Original   string    `json:"original,omitempty" doc:"Of a dynamic product: the product whose pool and texts it takes, where it has no settings of its own."`
 	Parent     string    `json:"parent,omitempty" doc:"The order that its order renews, as the platform names it."`
@@ -92,7 +93,7 @@ var sampleOrders = OrderList{Items: []Order{{
 	Order: "A-1001", Account: "shop-eu",
 	Customer: Customer{Name: "Ada Example", Email: "ada@example.com", Country: "DE"},
 	Lines: []Line{{
-		ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", Title: "Elden", Pool: "elden",
+		ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Version: 4, Product: "4711", Title: "Elden", Pool: "elden",
 		State: string(order.Fulfilled), Quantity: 2, Wanted: 2, Allocated: 2,
 		Currency: "EUR", Language: "de", UnitPrice: "29.90",
 		PaidAt:     time.Date(2026, 11, 23, 9, 29, 58, 0, time.UTC),
@@ -137,13 +138,33 @@ type CancelledLine struct {
 	Line      string `json:"line"`
 	Product   string `json:"product"`
 	State     string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned"`
+	Version   int    `json:"version" doc:"Of the line as it is now: see versions of an act."`
 	Cancelled bool   `json:"cancelled" doc:"false: it does not wait, because its keys had come, or it is on hold. It is left as it is."`
 }
 
 var sampleCancellation = Cancellation{Order: "A-1001", Account: "shop-eu", Lines: []CancelledLine{
-	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", State: string(order.Returned), Cancelled: true},
-	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QTb2Vn0xW7uC1yHs6pKzQe4", Line: "2", Product: "4712", State: string(order.Fulfilled)},
+	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRtG3hJkL2n", Line: "1", Product: "4711", State: string(order.Returned), Version: 2, Cancelled: true},
+	{ID: "Zx0LJ3r8kqf1N2b7c4dP5QTb2Vn0xW7uC1yHs6pKzQe4", Line: "2", Product: "4712", State: string(order.Fulfilled), Version: 3},
 }}
+
+// CancelAct says why an order is cancelled, and as which its lines were seen.
+type CancelAct struct {
+	Reason
+	Seen
+}
+
+var sampleCancel = CancelAct{Reason: Reason{"the customer asked for it"}}
+
+// The body may be left out.
+type cancelByPath struct {
+	OrderPath
+	Body *CancelAct
+}
+
+type cancelByQuery struct {
+	OrderQuery
+	Body *CancelAct
+}
 
 // orders reads orders.
 type orders interface {
@@ -175,16 +196,16 @@ func (a *api) addOrders(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "cancel-order", Method: http.MethodPost, Path: "/v1/orders/{order}/cancel", Tags: []string{"Orders"},
 		Summary: "Cancel the lines of an order that wait", Description: cancelling,
-		Errors: []int{404, 409}, Responses: to.Responses(sampleCancellation, 200),
-	}, func(ctx context.Context, in *OrderPath) (*rest.Body[Cancellation], error) {
-		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
+		Errors: []int{404, 409}, RequestBody: rest.Request(sampleCancel), Responses: to.Responses(sampleCancellation, 200),
+	}, func(ctx context.Context, in *cancelByPath) (*rest.Body[Cancellation], error) {
+		return a.cancelOrder(ctx, in.Order, in.WhichOrder, or(in.Body, CancelAct{}))
 	})
 	rest.Register(to, huma.Operation{
 		OperationID: "cancel-order-by-query", Method: http.MethodPost, Path: "/v1/orders/cancel", Tags: []string{"Orders"},
 		Summary: "Cancel the lines that wait of the order in the query", Description: cancelling,
-		Errors: []int{404, 409}, Responses: to.Responses(sampleCancellation, 200),
-	}, func(ctx context.Context, in *OrderQuery) (*rest.Body[Cancellation], error) {
-		return a.cancelOrder(ctx, in.Order, in.WhichOrder)
+		Errors: []int{404, 409}, RequestBody: rest.Request(sampleCancel), Responses: to.Responses(sampleCancellation, 200),
+	}, func(ctx context.Context, in *cancelByQuery) (*rest.Body[Cancellation], error) {
+		return a.cancelOrder(ctx, in.Order, in.WhichOrder, or(in.Body, CancelAct{}))
 	})
 	a.addActs(to)
 	a.addFulfil(to)
@@ -204,22 +225,25 @@ func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*r
 	return &rest.Body[OrderList]{Body: out}, nil
 }
 
-func (a *api) cancelOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[Cancellation], error) {
+func (a *api) cancelOrder(ctx context.Context, number string, which WhichOrder, in CancelAct) (*rest.Body[Cancellation], error) {
 	lines, err := a.findOne(ctx, number, which)
 	if err != nil {
 		return nil, err
 	}
-	out := Cancellation{Order: number, Account: lines[0].Account, Test: lines[0].Side == pool.Test, Lines: make([]CancelledLine, len(lines))}
-	var cancelling errgroup.Group
-	cancelling.SetLimit(linesAtOnce)
-	for i, line := range lines {
-		cancelling.Go(func() error {
-			now, err := a.changes.Cancel(ctx, line.ID, actOf(ctx, ""))
-			out.Lines[i] = CancelledLine{string(line.ID), line.Line, line.Product, string(now.State()), now.State() == order.Returned}
-			return err
-		})
+	seen, err := in.of(lines)
+	if err != nil {
+		return nil, err
 	}
-	return &rest.Body[Cancellation]{Body: out}, cancelling.Wait()
+	out := Cancellation{Order: number, Account: lines[0].Account, Test: lines[0].Side == pool.Test, Lines: []CancelledLine{}}
+	now, _, err := onEach(lines, seen, linesAtOnce, func(line order.Fulfillment, version int) (order.Fulfillment, error) {
+		act := actOf(ctx, in.Reason.Reason)
+		act.Version = version
+		return a.changes.Cancel(ctx, line.ID, act)
+	})
+	for _, line := range now {
+		out.Lines = append(out.Lines, CancelledLine{string(line.ID), line.Line, line.Product, string(line.State()), line.Version, line.State() == order.Returned})
+	}
+	return &rest.Body[Cancellation]{Body: out}, err
 }
 
 // findOne returns the lines of the one order that an act is about. Its error is
@@ -302,7 +326,7 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 
 func newLine(f order.Fulfillment) Line {
 	line := Line{
-		ID: string(f.ID), Line: f.Line, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
+		ID: string(f.ID), Line: f.Line, Version: f.Version, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -177,14 +178,26 @@ func (w *world) link(merchant string, purpose link.Purpose, about string) string
 	return token
 }
 
-// visit opens the page of a link, or presses a button on it.
+// visit opens the page of a link, or presses a button on it as it is now.
 func (w *world) visit(method, token, button string) events.APIGatewayV2HTTPResponse {
+	w.Helper()
+	version := ""
+	if method == "POST" {
+		if shown := regexp.MustCompile(`name="version" value="(\d+)"`).FindStringSubmatch(w.visit("GET", token, "").Body); shown != nil {
+			version = shown[1]
+		}
+	}
+	return w.press(method, token, button, version)
+}
+
+// press presses a button on a page that showed a line at a version.
+func (w *world) press(method, token, button, version string) events.APIGatewayV2HTTPResponse {
 	w.Helper()
 	e := resttest.Event(w, "good_api_pool")
 	e.RouteKey, e.RawPath, e.RawQueryString = "ANY /links/{token}", "/links/"+token, ""
 	e.RequestContext.HTTP.Method = method
 	e.Headers = map[string]string{"content-type": "application/x-www-form-urlencoded"}
-	e.Body, e.IsBase64Encoded = url.Values{"do": {button}, "seen": {fmt.Sprint(w.now().UnixMilli())}}.Encode(), false
+	e.Body, e.IsBase64Encoded = url.Values{"do": {button}, "seen": {fmt.Sprint(w.now().UnixMilli())}, "version": {version}}.Encode(), false
 	got, err := w.serve(w.Context(), e)
 	if err != nil {
 		w.Fatal(err)
@@ -285,6 +298,50 @@ func TestLink_outdated(t *testing.T) {
 	if got := w.state(stopped.ID); got.State() != order.OnHold {
 		t.Errorf("an old link released what somebody put on hold: %s", got.State())
 	}
+}
+
+// A page that was opened before the line changed does nothing, and shows the line as it is.
+func TestLink_changedSinceItWasOpened(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	shop := w.merchant("acme")
+	line := w.held("acme", pool.Live, "1", noon)
+	token := w.link("acme", link.Held, string(line.ID))
+	w.wants(w.visit("GET", token, ""), 200, fmt.Sprintf(`name="version" value="%d"`, line.Version))
+	w.shop(shop, "POST", "/v1/orders/1/hold", `{"reason":"ask the bank"}`).Want(200)
+	before := w.dump()
+	for _, version := range []string{fmt.Sprint(line.Version), "", "0", "x"} {
+		for _, button := range []string{"release", "reject"} {
+			w.wants(w.press("POST", token, button, version), 200, "has changed since you opened", "somebody put it on hold", `value="release"`, fmt.Sprintf(`value="%d"`, line.Version+1))
+		}
+	}
+	if diff := gocmp.Diff(before, w.dump()); diff != "" {
+		t.Errorf("an old page wrote:\n%s", diff)
+	}
+	w.wants(w.press("POST", token, "release", fmt.Sprint(line.Version+1)), 200, "is released")
+	w.wants(w.press("POST", token, "release", fmt.Sprint(line.Version+1)), 200, "done already")
+	if got := w.state(line.ID); got.State() != order.Waiting {
+		t.Errorf("the line is %s", got.State())
+	}
+}
+
+// A page of all lines does not decide about one that somebody put on hold by hand since.
+func TestLink_allButWhatWasHeldByHandSince(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	shop := w.merchant("acme")
+	one, two := w.held("acme", pool.Live, "1", noon), w.held("acme", pool.Live, "2", noon)
+	token := w.link("acme", link.HeldAll, "live")
+	w.advance(time.Minute)
+	w.shop(shop, "POST", "/v1/orders/2/hold", `{}`).Want(200)
+	w.advance(-time.Minute)
+	w.wants(w.press("POST", token, "release", ""), 200, "1 order line is released")
+	if w.state(one.ID).State() != order.Waiting || w.state(two.ID).State() != order.OnHold {
+		t.Errorf("the lines are %s and %s", w.state(one.ID).State(), w.state(two.ID).State())
+	}
+	w.advance(time.Hour)
+	w.wants(w.visit("GET", token, ""), 200, "somebody put it on hold")
+	w.wants(w.visit("POST", token, "release"), 200, "1 order line is released")
 }
 
 func TestLink_decidesAllThatWasSeen(t *testing.T) {

@@ -82,13 +82,28 @@ func (s *Store) Whole(ctx context.Context, orderID string) (order.Whole, error) 
 	return w, wrap(err, "read what is known of an order")
 }
 
-// PutWhole stores what is known of an order, if no more is known than w was made of. Its
-// error is retry.ErrChanged otherwise.
-func (s *Store) PutWhole(ctx context.Context, w order.Whole) error {
+// PutWhole stores what is known of an order, if no more is known than w was made of, and if
+// lines are as they were seen. Its error is retry.ErrChanged otherwise. It is one write or,
+// with lines, a transaction: of up to order.MaxItems-1 of them.
+func (s *Store) PutWhole(ctx context.Context, w order.Whole, seen ...order.LineVersion) error {
 	before := w.Version
 	w.Version++
-	err := s.write(ctx, put(s.tables.Orders, encode(newWholeItem(w)), locked(before)))
-	return wrap(err, "store what is known of an order")
+	write := put(s.tables.Orders, encode(newWholeItem(w)), locked(before))
+	if len(seen) == 0 {
+		return wrap(s.write(ctx, write), "store what is known of an order")
+	}
+	var tx transaction
+	tx.add(write)
+	for _, line := range seen {
+		tx.add(check(s.tables.Orders, lineKey(line.Line), atVersion(line.Version)))
+	}
+	return wrap(s.transact(ctx, &tx), "store what is known of an order")
+}
+
+// Refunded reports whether a line has a refund, by the platform's id of it.
+func (s *Store) Refunded(ctx context.Context, id order.LineID, refund string) (bool, error) {
+	item, err := s.get(ctx, s.tables.Orders, refundKey(id, refund))
+	return item != nil, wrap(err, "look for a refund of line %s", id)
 }
 
 // SetWholeDue changes the time at which the sweep applies what is known of an order;

@@ -21,7 +21,7 @@ func refused(line order.Fulfillment) error { return &order.StateError{State: lin
 // Hold puts a line on hold by hand: it gets no keys and no mail until it is released. A
 // mail that is under way goes out. A line that is held by hand already stays as it is.
 func (l *Lifecycle) Hold(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		if slices.Contains(line.Holds, order.HoldByHand) {
 			return nil, nil
 		}
@@ -30,6 +30,7 @@ func (l *Lifecycle) Hold(ctx context.Context, id order.LineID, act Act) (order.F
 		}
 		change := order.ChangeOf(line)
 		change.After.Hold(order.HoldByHand)
+		change.After.HeldAt = l.Now()
 		change.History = []order.History{l.note(id, order.Held, act)}
 		return &change, nil
 	})
@@ -39,7 +40,7 @@ func (l *Lifecycle) Hold(ctx context.Context, id order.LineID, act Act) (order.F
 // Release lifts what a person may lift: every hold but those of disputes, which end with
 // the dispute. The line gets its keys, in its old place of the queue, or its mail.
 func (l *Lifecycle) Release(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		change := order.ChangeOf(line)
 		if !change.After.Release() {
 			if line.State() == order.OnHold {
@@ -56,7 +57,7 @@ func (l *Lifecycle) Release(ctx context.Context, id order.LineID, act Act) (orde
 // Resend mails the line's keys once more, to the address that the order was paid with. A
 // mail that is due or under way is enough.
 func (l *Lifecycle) Resend(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		if !line.Complete() {
 			return nil, refused(line)
 		}
@@ -75,7 +76,7 @@ func (l *Lifecycle) Resend(ctx context.Context, id order.LineID, act Act) (order
 // and mails its keys again. The same key named again changes nothing. Its error is
 // order.ErrNotHeld if the line never held the key, and order.ErrNoKeys if there is no other.
 func (l *Lifecycle) Replace(ctx context.Context, id order.LineID, key pool.KeyID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		if slices.Contains(line.Replaced, key) {
 			return nil, nil
 		}

@@ -11,7 +11,7 @@ import (
 // for sale again. A line that does not wait, since it has been filled meanwhile or was
 // returned before, stays as it is. Cancel returns the line as it stands.
 func (l *Lifecycle) Cancel(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		if line.Version == 0 || !line.Waits() {
 			return nil, nil
 		}

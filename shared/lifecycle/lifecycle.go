@@ -28,15 +28,18 @@ type Store interface {
 	Commit(ctx context.Context, changes ...order.Change) error
 }
 
-// Wholes keeps what is known of orders as a whole.
+// Wholes keeps what is known of orders as a whole, and the refunds of lines.
 type Wholes interface {
 	// Whole returns what is known of an order now, of version 0 if that is nothing.
 	Whole(ctx context.Context, orderID string) (order.Whole, error)
-	// PutWhole stores it, unless more is known by now: that is retry.ErrChanged.
-	PutWhole(ctx context.Context, w order.Whole) error
+	// PutWhole stores it, unless more is known by now, or a line is not as it was seen: that
+	// is retry.ErrChanged.
+	PutWhole(ctx context.Context, w order.Whole, seen ...order.LineVersion) error
 	// SetWholeDue changes when the sweep applies it; zero: never. It is retry.ErrChanged
 	// if more is known than w says.
 	SetWholeDue(ctx context.Context, w order.Whole, dueAt time.Time) error
+	// Refunded reports whether a line has a refund, by the platform's id of it.
+	Refunded(ctx context.Context, id order.LineID, refund string) (bool, error)
 }
 
 // Sender sends a message, to be received after the delay.
@@ -58,6 +61,13 @@ type Lifecycle struct {
 type Act struct {
 	By  string // a function, or a token's name
 	Why string // the platform's id of a refund or a dispute, or a person's own words
+
+	// Version is the version of the line that a person saw. An act on a line of another is
+	// *order.StaleError, and nothing is done; 0: the line was not seen, and is as it may be.
+	Version int
+	// HeldUntil is when a person saw which lines are on hold: ReleaseHeld and Reject leave a
+	// line that was held later. Zero: they leave none.
+	HeldUntil time.Time
 }
 
 // indexLag is the time in which the index of available keys shows nearly every write.
@@ -70,12 +80,20 @@ type decision func(line order.Fulfillment) (*order.Change, error)
 // change reads a line, commits what decide makes of it, and takes the keys from it that it
 // is not due any more. It starts again while others change the line. A line that is not
 // stored is an empty one.
-func (l *Lifecycle) change(ctx context.Context, id order.LineID, decide decision) (order.Fulfillment, error) {
+//
+// The version that the act names is compared with that of the line as it is read, and the
+// commit holds if the line is still at that: so nothing is done to a line that changed in
+// between. It binds the decision, which is one transaction; the keys that further ones take
+// follow from it.
+func (l *Lifecycle) change(ctx context.Context, id order.LineID, act Act, decide decision) (order.Fulfillment, error) {
 	var line order.Fulfillment
 	var before *order.Fulfillment
 	err := retry.Contention.Do(ctx, func() (err error) {
 		if line, _, err = l.Store.Fulfillment(ctx, id); err != nil {
 			return err
+		}
+		if act.Version != 0 && act.Version != line.Version {
+			return &order.StaleError{Lines: []order.Fulfillment{line}}
 		}
 		change, err := decide(line)
 		if err != nil || change == nil {
@@ -126,7 +144,7 @@ func (l *Lifecycle) drain(ctx context.Context, line order.Fulfillment, before *o
 
 // Drain takes the keys from a line that it is not due any more.
 func (l *Lifecycle) Drain(ctx context.Context, id order.LineID) error {
-	_, err := l.change(ctx, id, func(order.Fulfillment) (*order.Change, error) { return nil, nil })
+	_, err := l.change(ctx, id, Act{}, func(order.Fulfillment) (*order.Change, error) { return nil, nil })
 	return wrap(err, "take keys from line %s", id)
 }
 

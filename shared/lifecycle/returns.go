@@ -24,10 +24,14 @@ type LineReturn struct {
 }
 
 // ReturnLine gives units of a line back, and returns the line as it stands. Units of a
-// line that was not paid yet are remembered for its payment.
+// line that was not paid yet are remembered for its payment. A refund that the line has is
+// not applied again, also if the line has changed since the version that the act names.
 func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfillment, error) {
 	id := r.Identity.ID()
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
+	line, err := l.change(ctx, id, r.Act, func(line order.Fulfillment) (*order.Change, error) {
+		if r.Refund == "" && r.Units == 0 && line.ReturnedAll {
+			return nil, nil
+		}
 		change := order.ChangeOf(line)
 		if line.Version == 0 {
 			change = order.NewLine(order.Fulfillment{
@@ -49,8 +53,16 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 		change.History = []order.History{l.note(id, order.UnitsReturned, r.Act)}
 		return &change, nil
 	})
+	if r.Refund != "" && errors.As(err, new(*order.StaleError)) {
+		switch has, unread := l.Wholes.Refunded(ctx, id, r.Refund); {
+		case unread != nil:
+			err = unread
+		case has:
+			err = order.ErrRefunded
+		}
+	}
 	if errors.Is(err, order.ErrRefunded) {
-		line, err = l.change(ctx, id, func(order.Fulfillment) (*order.Change, error) { return nil, nil })
+		line, err = l.change(ctx, id, Act{}, func(order.Fulfillment) (*order.Change, error) { return nil, nil })
 	}
 	return line, wrap(err, "return line %s", id)
 }
@@ -58,8 +70,15 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 // ReturnOrder gives back everything that is left of an order, and returns its lines as
 // they stand. Of names the order. Lines that are paid later are put on hold.
 func (l *Lifecycle) ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error) {
+	return l.ReturnSeen(ctx, of, r)
+}
+
+// ReturnSeen does as ReturnOrder, if lines of the order are as a person saw them. Its error
+// is *order.StaleError if one is not; then nothing is done. A return that is known is not
+// applied again, whatever has changed since.
+func (l *Lifecycle) ReturnSeen(ctx context.Context, of order.Whole, r order.Return, seen ...order.LineVersion) ([]order.Fulfillment, error) {
 	r.At = l.Now()
-	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddReturn(r) })
+	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddReturn(r) }, seen...)
 }
 
 // ReturnAmount gives back what an amount pays for: everything, once the amounts of an
@@ -92,7 +111,7 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 	line := lines[0]
 	line, err = l.ReturnLine(ctx, LineReturn{
 		Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
-		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{r.By, r.Why},
+		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{By: r.By, Why: r.Why},
 	})
 	return []order.Fulfillment{line}, true, err
 }
@@ -103,9 +122,9 @@ func (l *Lifecycle) Dispute(ctx context.Context, of order.Whole, id string, stat
 	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddDispute(id, state) })
 }
 
-// add adds to what is known of an order, and applies it to the lines, also if it was known:
-// whoever brought it first may have died.
-func (l *Lifecycle) add(ctx context.Context, of order.Whole, add func(*order.Whole) (news bool)) ([]order.Fulfillment, error) {
+// add adds to what is known of an order, if lines are as they were seen, and applies it to
+// the lines, also if it was known: whoever brought it first may have died.
+func (l *Lifecycle) add(ctx context.Context, of order.Whole, add func(*order.Whole) (news bool), seen ...order.LineVersion) ([]order.Fulfillment, error) {
 	err := retry.Contention.Do(ctx, func() error {
 		w, err := l.Wholes.Whole(ctx, of.ID)
 		if err != nil {
@@ -115,14 +134,29 @@ func (l *Lifecycle) add(ctx context.Context, of order.Whole, add func(*order.Who
 		if !add(&w) {
 			return nil
 		}
+		if err := l.unchanged(ctx, of.ID, seen); err != nil {
+			return err
+		}
 		w.ChangedAt, w.DueAt = l.Now(), l.Now().Add(outbox.SweepAfter)
-		return l.Wholes.PutWhole(ctx, w)
+		return l.Wholes.PutWhole(ctx, w, seen...)
 	})
 	if err != nil {
 		return nil, wrap(err, "store what is known of an order")
 	}
 	lines, err := l.apply(ctx, of.ID)
 	return lines, wrap(err, "apply what is known of an order to its lines")
+}
+
+// unchanged returns *order.StaleError if lines of an order are not as they were seen.
+func (l *Lifecycle) unchanged(ctx context.Context, orderID string, seen []order.LineVersion) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	lines, err := l.Store.Lines(ctx, orderID)
+	if err != nil {
+		return err
+	}
+	return order.Stale(lines, seen)
 }
 
 // apply applies what is known of an order to each of its lines, and returns them as they
@@ -173,13 +207,13 @@ func (l *Lifecycle) historyOf(id order.LineID, w order.Whole, news order.News) [
 		if why == "" {
 			why = news.Return
 		}
-		history = append(history, l.note(id, order.OrderReturned, Act{by, why}))
+		history = append(history, l.note(id, order.OrderReturned, Act{By: by, Why: why}))
 	}
 	for _, h := range news.Held {
-		history = append(history, l.note(id, order.Held, Act{"webhook", string(h)}))
+		history = append(history, l.note(id, order.Held, Act{By: "webhook", Why: string(h)}))
 	}
 	for _, h := range news.Lifted {
-		history = append(history, l.note(id, order.Released, Act{"webhook", string(h)}))
+		history = append(history, l.note(id, order.Released, Act{By: "webhook", Why: string(h)}))
 	}
 	return history
 }

@@ -10,8 +10,8 @@ import (
 // Release. Its error is order.ErrState if none holds it any more, so that an old mail
 // releases nothing that a person has put on hold since.
 func (l *Lifecycle) ReleaseHeld(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
-		if !line.HeldByRule() {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
+		if !toDecide(line, act) {
 			return nil, refused(line)
 		}
 		change := order.ChangeOf(line)
@@ -20,6 +20,12 @@ func (l *Lifecycle) ReleaseHeld(ctx context.Context, id order.LineID, act Act) (
 		return &change, nil
 	})
 	return line, wrap(err, "release line %s", id)
+}
+
+// toDecide reports whether somebody is to decide about the line, who saw those on hold until
+// then.
+func toDecide(line order.Fulfillment, act Act) bool {
+	return line.HeldByRule() && (act.HeldUntil.IsZero() || !line.HeldAt.After(act.HeldUntil))
 }
 
 // rejected is why a line was given back that somebody rejected; their own words follow.
@@ -34,8 +40,8 @@ func (l *Lifecycle) Reject(ctx context.Context, id order.LineID, act Act) (order
 	} else {
 		act.Why = rejected + ": " + act.Why
 	}
-	line, err := l.change(ctx, id, func(line order.Fulfillment) (*order.Change, error) {
-		if !line.HeldByRule() {
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
+		if !toDecide(line, act) {
 			return nil, refused(line)
 		}
 		change := order.ChangeOf(line)

@@ -146,7 +146,7 @@ type Fulfillment struct {
 	Holds []Hold
 	// Released are the reasons of rules that a person has released it from.
 	Released []Hold
-	HeldAt   time.Time // when a rule last held it
+	HeldAt   time.Time // when a rule, or somebody by hand, last held it
 	// PaidAfter are the returns of its whole order that came before the line was paid, by
 	// their ids. They hold it once (see HoldPaidAfterReturn), and forbid nothing after a
 	// person has released it.

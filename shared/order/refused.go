@@ -3,6 +3,7 @@ package order
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var (
@@ -27,4 +28,35 @@ type NumberUsedError struct{ Account string }
 
 func (e *NumberUsedError) Error() string {
 	return fmt.Sprintf("the account %s has another order of this number", e.Account)
+}
+
+// LineVersion is a line as somebody saw it.
+type LineVersion struct {
+	Line    LineID
+	Version int
+}
+
+// StaleError means that lines have changed since somebody saw them. What was to be done to
+// them was not.
+type StaleError struct {
+	Lines []Fulfillment // as they are now
+	Done  []string      // the lines of the same act that had not changed, and to which it was done before
+}
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("%d lines have changed since they were seen", len(e.Lines))
+}
+
+// Stale returns *StaleError if any of the lines is not as it was seen.
+func Stale(lines []Fulfillment, seen []LineVersion) error {
+	var changed []Fulfillment
+	for _, line := range lines {
+		if slices.ContainsFunc(seen, func(s LineVersion) bool { return s.Line == line.ID && s.Version != line.Version }) {
+			changed = append(changed, line)
+		}
+	}
+	if len(changed) > 0 {
+		return &StaleError{Lines: changed}
+	}
+	return nil
 }

@@ -31,6 +31,7 @@ const (
 	Done     Outcome = "done"
 	Already  Outcome = "already"  // it was decided so before, and nothing was changed
 	Outdated Outcome = "outdated" // it was decided otherwise meanwhile, and nothing was changed
+	Changed  Outcome = "changed"  // it is not as it was seen, and nothing was done: it is still to be decided
 )
 
 // Changes changes lines; see lifecycle.Lifecycle.
@@ -90,8 +91,9 @@ type All struct {
 }
 
 // DecideAll releases or rejects the lines of a side that rules have held until then,
-// oldest first: lines that were held later are seen by nobody yet.
+// oldest first: lines that were held later, by a rule or by hand, are seen by nobody yet.
 func (d *Desk) DecideAll(ctx context.Context, merchant string, side pool.Side, until time.Time, v Verdict, act lifecycle.Act) (all All, err error) {
+	act.HeldUntil = until
 	began := d.Now()
 	after := ""
 	for {

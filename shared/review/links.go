@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"keypool/shared/catalog"
@@ -34,8 +35,9 @@ type Page struct {
 	At    time.Time // what it shows is of this time
 	Title string    // of the merchant
 
-	Line  *order.HeldLine // of link.Held, as it was held or stands now
-	State order.State     // of that line
+	Line    *order.HeldLine // of link.Held, as it was held or stands now
+	State   order.State     // of that line
+	Version int             // of that line as it is shown: see Seen
 
 	Side   pool.Side        // of link.HeldAll
 	Held   []order.HeldLine // the first ones
@@ -129,26 +131,24 @@ func standsBrake(l link.Link, b catalog.Brake) Outcome {
 // byLink is who acts by a link. Links name nobody: whoever reads the mail has them.
 const byLink = "a link in a mail"
 
-// Follow does what a link is for. Seen is when the page was shown that was answered: lines
-// that were held since are left.
-func (l *Links) Follow(ctx context.Context, token string, v Verdict, seen time.Time) (Page, error) {
+// Seen is what the page showed that somebody answers.
+type Seen struct {
+	At      time.Time // lines that were held later are left
+	Version int       // of the one line that it was about: nothing is done to it at another
+}
+
+// Follow does what a link is for, to what somebody saw on its page. Where the line has
+// changed since, nothing is done, and the page shows it as it is now: Changed.
+func (l *Links) Follow(ctx context.Context, token string, v Verdict, seen Seen) (Page, error) {
 	p, err := l.Look(ctx, token)
 	if err != nil {
 		return p, err
 	}
-	act := lifecycle.Act{By: byLink}
 	switch p.Verdict = v; p.Link.Purpose {
 	case link.Held:
-		var line order.Fulfillment
-		if line, p.Outcome, err = l.Desk.Decide(ctx, p.Line.Line, v, act); err == nil {
-			reasons := p.Line.Reasons
-			p.show(line)
-			if p.Outcome == Done {
-				p.Line.Reasons = reasons
-			}
-		}
+		err = l.decide(ctx, &p, v, seen)
 	case link.HeldAll:
-		p.Counts, err = l.Desk.DecideAll(ctx, p.Link.Merchant, p.Side, seen, v, act)
+		p.Counts, err = l.Desk.DecideAll(ctx, p.Link.Merchant, p.Side, seen.At, v, lifecycle.Act{By: byLink})
 		if p.Outcome = Done; p.Counts == (All{}) {
 			p.Outcome = Already
 		}
@@ -163,6 +163,31 @@ func (l *Links) Follow(ctx context.Context, token string, v Verdict, seen time.T
 		}
 	}
 	return p, err
+}
+
+// decide decides about the one line of a page.
+func (l *Links) decide(ctx context.Context, p *Page, v Verdict, seen Seen) error {
+	if p.Outcome == "" && p.Version != seen.Version {
+		p.Outcome = Changed
+		return nil
+	}
+	reasons := p.Line.Reasons
+	line, outcome, err := l.Desk.Decide(ctx, p.Line.Line, v, lifecycle.Act{By: byLink, Version: p.Version})
+	var stale *order.StaleError
+	if errors.As(err, &stale) { // it changed just now
+		line, outcome, err = stale.Lines[0], Changed, nil
+		if !line.HeldByRule() {
+			outcome = Stands(line, v)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if p.show(line); outcome == Done {
+		p.Line.Reasons = reasons
+	}
+	p.Outcome = outcome
+	return nil
 }
 
 // open checks a token with its merchant's key.
@@ -211,7 +236,7 @@ func (l *Links) line(ctx context.Context, of link.Link) (order.Fulfillment, erro
 }
 
 func (p *Page) show(f order.Fulfillment) {
-	p.State, p.Side = f.State(), f.Side
+	p.State, p.Side, p.Version = f.State(), f.Side, f.Version
 	p.Line = &order.HeldLine{
 		Line: f.ID, Order: f.Order, Account: f.Account, Product: f.Product, Title: f.Title, Quantity: f.Quantity,
 		Reasons: f.Holds, ReceivedAt: f.ReceivedAt, HeldAt: f.HeldAt,

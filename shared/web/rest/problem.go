@@ -99,6 +99,10 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		}
 		return problem.New(http.StatusConflict, detail), nil
 	}
+	var stale *order.StaleError
+	if errors.As(err, &stale) {
+		return staleProblem(stale), nil
+	}
 	var state *order.StateError
 	if errors.As(err, &state) {
 		return problem.New(http.StatusConflict, "The line is "+string(state.State)+", and nothing was changed."), nil
@@ -119,6 +123,27 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
 	return problem.Internal, nil
+}
+
+// staleProblem says how lines are that have changed since somebody saw them.
+func staleProblem(e *order.StaleError) *problem.Problem {
+	detail := "Lines have changed since the versions that you named, and nothing was done. Look at them as they are now, in errors, and decide again."
+	if len(e.Done) > 0 {
+		detail = fmt.Sprintf("Lines changed while others were acted on, and were left: see errors. It was done to these lines: %s. Any other was left as well.", strings.Join(e.Done, ", "))
+	}
+	var places []problem.Place
+	for _, line := range e.Lines {
+		now := fmt.Sprintf("is now at version %d: %s", line.Version, line.State())
+		for i, hold := range line.Holds {
+			now += map[bool]string{true: ", for ", false: " and "}[i == 0] + string(hold)
+		}
+		now += fmt.Sprintf("; it holds %d of %d keys, and %d of %d units were given back", line.Allocated, line.Wanted, line.ReturnedUnits, line.Quantity)
+		if line.Mail.State != "" {
+			now += "; its mail is " + string(line.Mail.State)
+		}
+		places = append(places, problem.Place{Message: now, Location: "body.versions." + line.Line})
+	}
+	return problem.New(http.StatusConflict, detail, places...)
 }
 
 // model returns a problem in huma's type.

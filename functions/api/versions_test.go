@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+)
+
+// waits stores another line of an order, which waits.
+func (w *world) waits(of order.Fulfillment, name string) order.Fulfillment {
+	w.Helper()
+	f := of
+	f.Line, f.Version, f.Keys, f.Takes, f.Allocated = name, 1, nil, nil, 0
+	f.ID = order.Identity{Merchant: f.Merchant, Side: f.Side, Origin: f.Origin, Order: f.Order, Line: name}.ID()
+	f.Mail.State = ""
+	if err := w.store.Commit(w.Context(), order.NewLine(f)); err != nil {
+		w.Fatal(err)
+	}
+	return f
+}
+
+// An act that names versions is done to lines as they were seen, or to none of them, and
+// the refusal says how they are now.
+func TestActs_versions(t *testing.T) {
+	t.Parallel()
+	for act, body := range map[string]string{
+		"hold":   `{"versions":%s}`,
+		"resend": `{"versions":%s}`,
+		"return": `{"versions":%s,"lines":[{"line":"1"},{"line":"2"}]}`,
+		"cancel": `{"versions":%s}`,
+
+		"return ": `{"versions":%s}`, // of the whole order
+	} {
+		t.Run(act, func(t *testing.T) {
+			t.Parallel()
+			w := open(t)
+			token := w.merchant("acme")
+			w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+			path := "/v1/orders/7/" + strings.TrimSpace(act)
+			one := w.paidOrder("7", 2)
+			two := w.waits(one, "2")
+			var acted Acted
+			w.shop(token, "POST", "/v1/orders/7/hold", `{"lines":["2"]}`).Want(200).Into(&acted)
+			w.shop(token, "POST", "/v1/orders/7/release", fmt.Sprintf(`{"lines":["2"],"versions":{"2":%d}}`, acted.Lines[0].Version)).Want(200).Into(&acted)
+			if acted.Lines[0].Version != 3 || !acted.Lines[0].Done {
+				t.Errorf("released at its version: %+v", acted.Lines)
+			}
+			before := w.dump()
+			for _, seen := range []string{`{"1":2,"2":1}`, `{"2":1}`, `{"1":1,"2":3}`} {
+				got := w.shop(token, "POST", path, fmt.Sprintf(body, seen)).Want(409)
+				changed := "body.versions.2"
+				if strings.Contains(seen, `"2":3`) {
+					changed = "body.versions.1"
+				}
+				if where := fmt.Sprint(got.Locations()); where != "["+changed+"]" || !strings.Contains(got.Body, "is now at version") || !strings.Contains(got.Body, "nothing was done") {
+					t.Errorf("seen at %s: %s", seen, got.Body)
+				}
+			}
+			w.shop(token, "POST", path, fmt.Sprintf(body, `{"3":1}`)).Want(422)
+			w.shop(token, "POST", path, fmt.Sprintf(body, `{"1":0}`)).Want(422)
+			if after := w.dump(); fmt.Sprint(after) != fmt.Sprint(before) {
+				t.Error("a refused act changed something")
+			}
+			got := w.shop(token, "POST", path, fmt.Sprintf(body, `{"1":2,"2":3}`)).Want(200)
+			if now := w.state(two.ID); now.Version <= 3 && act != "resend" {
+				t.Errorf("at their versions: %s", got.Body)
+			}
+			dynamotest.Audit(t, w.tables)
+		})
+	}
+}
+
+// A line that changes while others are acted on is left, and the answer says which were done.
+func TestOnEach_changedMeanwhile(t *testing.T) {
+	t.Parallel()
+	lines := []order.Fulfillment{{ID: "a", Line: "1", Version: 1}, {ID: "b", Line: "2", Version: 1}, {ID: "c", Line: "3", Version: 1}}
+	seen := []order.LineVersion{{Line: "a", Version: 1}, {Line: "b", Version: 1}, {Line: "c", Version: 1}}
+	var tried []string
+	_, _, err := onEach(lines, seen, 1, func(line order.Fulfillment, version int) (order.Fulfillment, error) {
+		tried = append(tried, fmt.Sprint(line.Line, "@", version))
+		if line.Line == "2" {
+			line.Version = 2
+			return line, &order.StaleError{Lines: []order.Fulfillment{line}}
+		}
+		return line, nil
+	})
+	var stale *order.StaleError
+	if !errors.As(err, &stale) || len(stale.Lines) != 1 || stale.Lines[0].Version != 2 || fmt.Sprint(stale.Done) != "[1]" || fmt.Sprint(tried) != "[1@1 2@1]" {
+		t.Errorf("%v: %+v, tried %v", err, stale, tried)
+	}
+}
+
+// Units are given back under an id, so that a call that is sent twice gives back once.
+func TestReturn_unitsNeedAnID(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	w.paidOrder("7", 3)
+	units := `{"lines":[{"line":"1","units":1}]}`
+	if got := w.shop(token, "POST", "/v1/orders/7/return", units).Want(422).Locations(); fmt.Sprint(got) != "[body.refund]" {
+		t.Errorf("at fault are %v", got)
+	}
+	for range 3 {
+		w.shop(token, "POST", "/v1/orders/7/return", strings.Replace(units, `{`, `{"refund":"RMA-1","versions":{"1":2},`, 1)).Want(200)
+	}
+	w.shop(token, "POST", "/v1/orders/7/return", strings.Replace(units, `{`, `{"refund":"RMA-2","versions":{"1":2},`, 1)).Want(409)
+	var read OrderList
+	if w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&read); read.Items[0].Lines[0].Returned != 1 || read.Items[0].Lines[0].Version != 3 {
+		t.Errorf("read %+v", read.Items[0].Lines[0])
+	}
+	for range 2 { // all that is left needs none
+		w.shop(token, "POST", "/v1/orders/7/return", `{"lines":[{"line":"1"}],"reason":"all"}`).Want(200)
+	}
+	read = OrderList{}
+	w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&read)
+	if line := read.Items[0].Lines[0]; line.State != "returned" || len(line.History) != 2 {
+		t.Errorf("read %+v", line)
+	}
+	dynamotest.Audit(t, w.tables)
+}
+
+// A key is replaced in the line that was seen.
+func TestReplace_versions(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	line := w.paidOrder("7", 1)
+	dynamotest.Stock(w, w.tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}, 4, dynamotest.Texts("NEW", 3)...)
+	body := `{"line":"1","key_id":"` + string(line.Keys[0].ID) + `","versions":{"1":%d}}`
+	w.shop(token, "POST", "/v1/orders/7/replace", fmt.Sprintf(body, 1)).Want(409)
+	w.shop(token, "POST", "/v1/orders/7/replace", fmt.Sprintf(body, 2)).Want(200)
+	w.shop(token, "POST", "/v1/orders/7/replace", fmt.Sprintf(body, 2)).Want(409)
+	if now := w.state(line.ID); len(now.Replaced) != 1 || now.Allocated != 1 {
+		t.Errorf("the line is %+v", now)
+	}
+	dynamotest.Audit(t, w.tables)
+}
