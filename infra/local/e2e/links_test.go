@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -52,27 +53,30 @@ func (m *merchant) links(mail shop.Mail) []string {
 	return paths
 }
 
-// seenForm is what a link's page says of when it was shown.
-var seenForm = regexp.MustCompile(`name="seen" value="(\d+)"`)
+// hidden is what a link's page says of what it shows.
+var hidden = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="(\d+)">`)
 
 // open opens a link, as a browser does, or a program that looks at mails. The page holds the
-// words. It returns when the page was shown.
-func (m *merchant) open(link string, words ...string) (seen string) {
+// words. It returns what the page says of what it shows.
+func (m *merchant) open(link string, words ...string) (seen url.Values) {
 	m.t.Helper()
 	m.page(do(m.t, shop.Request{Method: http.MethodHead, Path: link}), "")
 	body := m.page(do(m.t, shop.Request{Method: http.MethodGet, Path: link}), words...)
-	if match := seenForm.FindStringSubmatch(body); match != nil {
-		return match[1]
+	seen = url.Values{}
+	for _, input := range hidden.FindAllStringSubmatch(body, -1) {
+		seen.Set(input[1], input[2])
 	}
-	return ""
+	return seen
 }
 
-// press presses a button of a link's page.
-func (m *merchant) press(link, button, seen string, words ...string) {
+// press presses a button of a link's page, as that was seen.
+func (m *merchant) press(link, button string, seen url.Values, words ...string) {
 	m.t.Helper()
+	form := url.Values{"do": {button}}
+	maps.Copy(form, seen)
 	m.page(do(m.t, shop.Request{
 		Method: http.MethodPost, Path: link, Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		Body: []byte(url.Values{"do": {button}, "seen": {seen}}.Encode()),
+		Body: []byte(form.Encode()),
 	}), words...)
 }
 
@@ -176,11 +180,11 @@ func TestLinks_brake(t *testing.T) {
 	}
 	before := m.order(1)
 	m.pay(before, "fulfilled", 1)
-	m.press(link, "set-brake", "", "The brake is set")
+	m.press(link, "set-brake", nil, "The brake is set")
 	if !m.brake() {
 		t.Error("the brake is not set")
 	}
-	m.press(link, "set-brake", "", "The brake is set", "done already")
+	m.press(link, "set-brake", nil, "The brake is set", "done already")
 	o := m.paysUntilHeld()
 	release := m.links(m.notice("on hold", o.ID))[0]
 	if err := world.shop.Ask(t.Context(), m.token, http.MethodDelete, "/v1/brake", nil, nil); err != nil {

@@ -251,7 +251,7 @@ func (w *world) followLink(name string, l linkSaid, verdict review.Verdict) {
 		links := &review.Links{Reader: w.store, Desk: w.desk(clock), Now: clock}
 		page, err := links.Look(ctx, l.token)
 		if err == nil && !opens {
-			page, err = links.Follow(ctx, l.token, verdict, seen)
+			page, err = links.Follow(ctx, l.token, verdict, review.Seen{At: seen, Version: page.Version})
 		}
 		switch {
 		case errors.Is(err, link.ErrExpired):
