@@ -81,15 +81,16 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 
 // listHeld adds the lines to a notice that rules hold now, with a link to each and one to
 // all of them. It is false if there is nothing to tell: everything was decided, or told at
-// once by the first notice of the hour.
+// once by the first notice of the hour. Of another line of that hour nobody knows whether it
+// was told: a claim may take long, and store a line that was held before the first one.
 func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice, merchant catalog.Merchant) (ok bool, err error) {
-	var told time.Time
+	var told, hour time.Time
 	if id, rest := n.FirstHeld(); rest {
 		before, _, err := k.Notices.Read(ctx, id)
 		if err != nil {
 			return false, err
 		}
-		told = before.RaisedAt
+		told, hour = before.RaisedAt, n.RaisedAt.Truncate(time.Hour)
 	}
 	side := n.Facts.Side
 	for after := ""; n.Facts.Count == 0 || after != ""; {
@@ -99,7 +100,7 @@ func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice, merchant cat
 		}
 		for _, line := range held {
 			n.Facts.Count++
-			ok = ok || line.HeldAt.After(told)
+			ok = ok || !line.HeldAt.Before(hour) && !line.HeldAt.Equal(told)
 			if len(n.Facts.Held) == notice.KeptHeld {
 				continue
 			}

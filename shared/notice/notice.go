@@ -269,7 +269,7 @@ func Gather(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 }
 
 // Held returns the notices of lines that a rule holds since now: the first is mailed at
-// once, and another at the end of the hour, unless nothing was held after the first. The
+// once, and another when the hour has ended, unless nothing else was held in it. The
 // mailer lists what is held then, so that a rush writes no more than two notices an hour,
 // and none of them often.
 func Held(merchant string, side pool.Side, now time.Time) []Notice {
@@ -277,12 +277,15 @@ func Held(merchant string, side pool.Side, now time.Time) []Notice {
 	key := string(side) + "#" + Hour(now)
 	facts := Facts{Side: side}
 	return []Notice{
-		New(merchant, HeldForReview, key+heldRest, facts, now).At(start.Add(time.Hour)),
+		New(merchant, HeldForReview, key+heldRest, facts, now).At(start.Add(time.Hour + heldStored)),
 		New(merchant, HeldForReview, key, facts, now),
 	}
 }
 
 const heldRest = "#rest"
+
+// heldStored is how long claims that hold a line take to store it, but for very few.
+const heldStored = time.Minute
 
 // FirstHeld returns the id of the notice that was mailed at once, of one that was to wait
 // for the end of its hour; false of any other notice.
