@@ -10,6 +10,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/catchup"
 	"keypool/shared/claim"
+	"keypool/shared/dynamo"
 	"keypool/shared/intake"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
@@ -219,5 +220,141 @@ func TestRun_webhook(t *testing.T) {
 	made.run()
 	if got := made.state().Webhook; got != "active" || *made.status != platform.WebhookActive || made.told() != 0 {
 		t.Errorf("a webhook that can be made is %q, told %d times", got, made.told())
+	}
+}
+
+// watched is an intake that stores nothing of some events, and keeps what it was given.
+type watched struct {
+	of    catchup.Intake
+	fails func(platform.Event) bool
+	given *[]platform.Event
+}
+
+func (w watched) Take(ctx context.Context, from platform.Account, events ...platform.Event) []platform.Result {
+	*w.given = append(*w.given, events...)
+	for _, e := range events {
+		if w.fails(e) {
+			return []platform.Result{{Outcome: platform.Failed}}
+		}
+	}
+	return w.of.Take(ctx, from, events...)
+}
+
+func (s *shop) fulfillment(number string) (order.Fulfillment, bool) {
+	s.Helper()
+	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "the shop", Order: number, Line: "1"}.ID()
+	line, ok, err := s.Accounts.(*dynamo.Store).Fulfillment(s.Context(), id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return line, ok
+}
+
+// What cannot be stored holds up nothing after it but the watermark, so that the next run
+// meets it again. An order whose refund cannot be stored is not claimed.
+func TestRun_whatFailsIsMetAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	s.paid("1", noon.Add(-20*time.Hour))
+	s.paid("2", noon.Add(-time.Hour))
+	(*s.listed)[0].Returned = []platform.Returned{{Order: "1", ID: "r", All: true}}
+	var given []platform.Event
+	down := true
+	s.Intake = watched{s.Intake, func(e platform.Event) bool { _, is := e.(platform.Returned); return is && down }, &given}
+	s.run()
+	for _, e := range given {
+		if paid, is := e.(platform.Paid); is && paid.Order == "1" {
+			t.Error("an order was claimed whose refund was not stored")
+		}
+	}
+	if line, ok := s.fulfillment("2"); !ok || line.State() != order.Fulfilled {
+		t.Errorf("the order after it is %v, %s", ok, line.State())
+	}
+	if at := s.state().Watermark; !at.Before(noon.Add(-20 * time.Hour)) {
+		t.Errorf("the watermark is %s, beyond what was not stored", at)
+	}
+	down = false
+	s.run()
+	if line, ok := s.fulfillment("1"); !ok || line.Allocated > 0 || line.State() == order.Fulfilled {
+		t.Errorf("the refunded order is %v, %s with %d keys", ok, line.State(), line.Allocated)
+	}
+	if at := s.state().Watermark; !at.Equal(noon.Add(-time.Hour)) {
+		t.Errorf("the watermark is %s", at)
+	}
+}
+
+// A line is not known yet if only a refund of it was heard of.
+func TestRun_refundBeforeTheOrder(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	s.paid("1", noon.Add(-time.Hour))
+	(*s.listed)[0].Paid.Lines[0].Quantity = 2
+	if got := s.Intake.Take(t.Context(), platform.Account{Merchant: "acme", Name: "shop", Origin: "the shop"},
+		platform.Returned{Order: "1", ID: "r", Lines: []platform.ReturnedLine{{ID: "1", Quantity: 1}}}); got[0].Outcome != platform.Accepted {
+		t.Fatalf("%+v", got)
+	}
+	stub, _ := s.fulfillment("1")
+	if !stub.Expected {
+		t.Fatalf("%+v", stub)
+	}
+	s.run()
+	if line, _ := s.fulfillment("1"); line.Expected || line.Allocated != 1 {
+		t.Errorf("it is %s with %d keys", line.State(), line.Allocated)
+	}
+}
+
+// A list may show a change two hours late.
+func TestRun_listThatLags(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	s.paid("2", noon.Add(-time.Hour))
+	s.run()
+	s.paid("1", noon.Add(-2*time.Hour))
+	s.run()
+	if _, ok := s.fulfillment("1"); !ok {
+		t.Error("an order that was listed late was never found")
+	}
+}
+
+// midway is a given adapter whose list lets something happen while it is read.
+type midway struct {
+	given
+	happens *func()
+}
+
+func (m midway) Changed(ctx context.Context, a platform.Account, since time.Time) iter.Seq2[platform.Purchase, error] {
+	if happens := *m.happens; happens != nil {
+		*m.happens = nil
+		happens()
+	}
+	return m.given.Changed(ctx, a, since)
+}
+
+// One run at a time looks at an account. One that took longer than its lease stores nothing
+// of how far it has come.
+func TestRun_oneAtATime(t *testing.T) {
+	t.Parallel()
+	var happens func()
+	s := open(t, func(g given) platform.Adapter { return midway{g, &happens} })
+	s.paid("1", noon.Add(-time.Hour))
+	happens = func() {
+		s.run()
+		if n := len(*s.asked); n != 0 {
+			t.Errorf("%d runs list beside the first", n)
+		}
+		s.now = noon.Add(time.Hour)
+		s.paid("2", noon.Add(30*time.Minute))
+		s.run()
+		if at := s.state().Watermark; !at.Equal(noon.Add(30 * time.Minute)) {
+			t.Errorf("the watermark is %s", at)
+		}
+		s.now = noon.Add(time.Second) // the clock of the first
+	}
+	s.run()
+	if n := len(*s.asked); n != 2 {
+		t.Errorf("%d runs listed", n)
+	}
+	if at := s.state().Watermark; !at.Equal(noon.Add(30 * time.Minute)) {
+		t.Errorf("a run without a lease has set the watermark back to %s", at)
 	}
 }

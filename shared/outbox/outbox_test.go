@@ -83,3 +83,27 @@ func TestState_precedes(t *testing.T) {
 		}
 	}
 }
+
+// A mail that is only due is taken back as if it had never been. One that a mailer has is
+// its mailer's, and what is over stays as it is.
+func TestDropped(t *testing.T) {
+	due := outbox.Entry{}.Next(outbox.Keys, noon)
+	leased := due.Leased(noon)
+	sent := leased.Completed(outbox.Sent, "ses-1", "")
+	retried := leased.Retry("Throttling", noon)
+	withdrawn := retried
+	withdrawn.State, withdrawn.TryAt, withdrawn.DueAt = outbox.None, time.Time{}, time.Time{}
+	for name, test := range map[string]struct{ before, after outbox.Entry }{
+		"due":     {due, outbox.Entry{}},
+		"leased":  {leased, leased},
+		"sent":    {sent, sent},
+		"retried": {retried, withdrawn},
+	} {
+		if diff := cmp.Diff(test.after, test.before.Dropped()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if !withdrawn.KeysLeft() {
+		t.Error("that a mailer had the keys is forgotten")
+	}
+}
