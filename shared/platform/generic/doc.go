@@ -5,9 +5,10 @@
 //
 // # Setting it up
 //
-// 1. PUT /v1/accounts/my-shop with the platform generic, the sender's signing secret, and
-// settings that describe its webhooks. Each sender has an account of its own, since two
-// shops may number their orders alike.
+// 1. With a token of the scopes secrets and settings, PUT /v1/accounts/my-shop with the
+// platform generic, the sender's signing secret, and settings that describe its webhooks.
+// Each sender has an account of its own, since two shops may number their orders alike. To
+// change the account, put it again, with the header If-Match: *.
 //
 //	{"platform": "generic",
 //	 "secrets": [{"name": "live", "secret": "as the sender shows it"}],

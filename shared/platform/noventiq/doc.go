@@ -2,16 +2,20 @@
 //
 // # Connect a shop in five minutes
 //
-//  1. Make the account, with a token of scope secrets. Its address is webhook_path of the
-//     answer, below the address of Keypool's API:
+//  1. Make the account, with a token of the scopes secrets, settings and orders:read. Its
+//     address is webhook_path of the answer, below the address of Keypool's API:
 //
 //     PUT /v1/accounts/noventiq
-//     {"platform": "noventiq", "secrets": [{"name": "paid", "secret": "…"}, {"name": "returned", "secret": "…"}]}
+//     {"platform": "noventiq"}
 //
 //  2. In the Merchant Portal, open the webhooks. Enter that address for the events
 //     order.payment.succeeded and product.returned, and better for all of them. Each has a
 //     secret key of its own: let the portal or a password manager make one of 16 characters
-//     or more, and give it here under a name. One key for all events is one entry.
+//     or more, and give it here under a name, with the header If-Match: *, which changes
+//     what is there. One key for all events is one entry:
+//
+//     PUT /v1/accounts/noventiq
+//     {"secrets": [{"name": "paid", "secret": "…"}, {"name": "returned", "secret": "…"}]}
 //
 //  3. Name your products in Keypool as Noventiq does: PUT /v1/products/{product} with the
 //     product's id, such as 111111, and the pool that feeds it.

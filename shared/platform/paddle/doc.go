@@ -6,8 +6,8 @@
 // Do it in Paddle's sandbox first (its orders get test keys), then once more live. The two
 // are separate accounts of Paddle's, each with its own login, and one account here.
 //
-//  1. Make the account, with a token of scope secrets. Its address is webhook_path of the
-//     answer, below the address of Keypool's API:
+//  1. Make the account, with a token of the scopes secrets, settings and orders:read. Its
+//     address is webhook_path of the answer, below the address of Keypool's API:
 //
 //     PUT /v1/accounts/paddle
 //     {"platform": "paddle"}
@@ -27,13 +27,16 @@
 //     Notifications and Notification settings. Copy the key (pdl_live_apikey_…, in the
 //     sandbox pdl_sdbx_apikey_…): it is shown once. Note when it expires.
 //
-//  4. Give both here. Those of the sandbox stand beside the live ones, the secret marked as
-//     test:
+//  4. Give both here, with the header If-Match: *, which changes what is there. Those of the
+//     sandbox stand beside the live ones, the secret marked as test:
 //
 //     PUT /v1/accounts/paddle
 //     {"platform": "paddle",
 //     "secrets": [{"name": "live", "secret": "pdl_ntfset_…"}, {"name": "sandbox", "test": true, "secret": "pdl_ntfset_…"}],
 //     "credentials": [{"name": "live_key", "credential": "pdl_live_apikey_…"}, {"name": "test_key", "credential": "pdl_sdbx_apikey_…"}]}
+//
+//     What is left out of a list is taken away. What was given before is named without its
+//     text, and stays: {"name": "sandbox", "test": true}, {"name": "test_key"}.
 //
 //  5. Give each product its name here: in Paddle's catalog, put the custom data
 //     keypool_product = <the product's id here> on the product, or on one of its prices.

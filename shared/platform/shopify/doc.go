@@ -8,8 +8,9 @@
 // webhook was lost stays undelivered.
 //
 //  1. Find the domain that Shopify gave your shop, such as acme.myshopify.com: in Shopify,
-//     Settings, Domains. Make the account with a token of scope secrets. Its address is
-//     webhook_path of the answer, below the address of Keypool's API:
+//     Settings, Domains. Make the account, with a token of the scopes secrets, settings and
+//     orders:read. Its address is webhook_path of the answer, below the address of Keypool's
+//     API:
 //
 //     PUT /v1/accounts/shopify
 //     {"platform": "shopify", "settings": {"shop": "acme.myshopify.com"}}
@@ -25,14 +26,16 @@
 //  3. Install the app in your shop: Dev Dashboard, your app, Home, Install app. The app and
 //     the shop have to belong to the same organization.
 //
-//  4. Copy client ID and secret (Dev Dashboard, your app, Settings) and give them here. The
-//     client secret stands there twice: it gets the key to the API, and it signs webhooks.
+//  4. Copy client ID and secret (Dev Dashboard, your app, Settings) and give them here, with
+//     the header If-Match: *, which changes what is there. The client secret stands there
+//     twice: it gets the key to the API, and it signs webhooks.
 //
 //     PUT /v1/accounts/shopify
 //     {"secrets": [{"name": "app", "secret": "shpss_…"}],
 //     "credentials": [{"name": "client_id", "credential": "…"}, {"name": "client_secret", "credential": "shpss_…"}]}
 //
-//     Within 15 minutes Keypool makes the webhooks; GET /v1/accounts/shopify shows it.
+//     Keypool makes the webhooks within a minute. GET /v1/accounts/shopify shows webhook as
+//     active then, or under catch_up what is still missing.
 //
 //  5. Give each product the variant's id as its id here: the number at the end of the
 //     address of the variant's page in Shopify. At each product switch off "This is a
@@ -43,7 +46,8 @@
 //
 //  6. Without an app: Settings, Notifications, Webhooks, Create webhook, three times, for
 //     Order payment, Refund create and Order cancellation; format JSON, the address of step
-//     1, the newest version. Below the list stands a secret, one for all of them:
+//     1, the newest version. Below the list stands a secret, one for all of them. Give it
+//     here, with the header If-Match: *:
 //
 //     PUT /v1/accounts/shopify
 //     {"settings": {"shop": "acme.myshopify.com", "webhooks": "by_hand"},

@@ -4,8 +4,9 @@
 //
 // # Connect a shop in five minutes
 //
-//  1. Make the account, with a token of scope secrets. The answer shows its secret, this
-//     once, and its address, webhook_path, below the address of Keypool's API:
+//  1. Make the account, with a token of the scopes secrets and settings. The answer shows
+//     its secret, this once, and its address, webhook_path, below the address of Keypool's
+//     API:
 //
 //     PUT /v1/accounts/my-shop
 //     {}
@@ -18,6 +19,7 @@
 //
 //  4. Send an order with "test": true: it gets a test key, and the answer says so.
 //
-// To rotate the secret, make the same call again: the secret before stays good for 24
-// hours, or as keep_previous_hours says. With keep_secret true only other settings change.
+// To rotate the secret, make the same call again, with the header If-Match: *. The secret
+// before stays good for 24 hours, or as keep_previous_hours says. With keep_secret true only
+// other settings change.
 package standard

@@ -5,8 +5,8 @@
 // Do it in a sandbox first (its orders get test keys), then once more live: both are the
 // same account here.
 //
-//  1. Make the account, with a token of scope secrets. Its address is webhook_path of the
-//     answer, below the address of Keypool's API:
+//  1. Make the account, with a token of the scopes secrets, settings and orders:read. Its
+//     address is webhook_path of the answer, below the address of Keypool's API:
 //
 //     PUT /v1/accounts/stripe
 //     {"platform": "stripe"}
@@ -31,13 +31,17 @@
 //     Endpoints for what is asked every 15 minutes (see below). A secret key (sk_…) is
 //     refused here: it may do anything.
 //
-//  4. Give both here: the destination's signing secret (whsec_…) and the key. Those of the
-//     sandbox stand beside the live ones, the secret marked as test:
+//  4. Give both here: the destination's signing secret (whsec_…) and the key, with the
+//     header If-Match: *, which changes what is there. Those of the sandbox stand beside
+//     the live ones, the secret marked as test:
 //
 //     PUT /v1/accounts/stripe
 //     {"platform": "stripe",
 //     "secrets": [{"name": "live", "secret": "whsec_…"}, {"name": "sandbox", "test": true, "secret": "whsec_…"}],
 //     "credentials": [{"name": "live_key", "credential": "rk_live_…"}, {"name": "test_key", "credential": "rk_test_…"}]}
+//
+//     What is left out of a list is taken away. What was given before is named without its
+//     text, and stays: {"name": "sandbox", "test": true}, {"name": "test_key"}.
 //
 //  5. Give each product its name here: in Stripe's product catalog, put the metadata
 //     keypool_product = <the product's id here> on the product, or on one of its prices.

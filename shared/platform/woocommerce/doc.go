@@ -2,8 +2,8 @@
 //
 // # Connect WooCommerce in five minutes
 //
-//  1. Make the account, with a token of scope secrets. Its address is webhook_path of the
-//     answer, below the address of Keypool's API. Shop is the address of the front page, as
+//  1. Make the account, with a token of the scopes secrets, settings and orders:read. Its
+//     address is webhook_path of the answer, below the address of Keypool's API. Shop is the address of the front page, as
 //     WordPress has it (Settings, General, Site Address), with https and with or without
 //     www. as it stands there:
 //
@@ -22,7 +22,7 @@
 //     administrator. Permissions: Read. Generate API key, and copy both of its parts. They
 //     are shown this once.
 //
-//  5. Give all three here:
+//  5. Give all three here, with the header If-Match: *, which changes what is there:
 //
 //     PUT /v1/accounts/woocommerce
 //     {"platform": "woocommerce",
