@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,12 +65,20 @@ func sendEvent(ctx context.Context, c *call) error {
 	if answer.Refused() != nil {
 		return &machine.Fault{Says: "The webhook was refused.", Try: "make logs FUNCTION=webhook"}
 	}
-	keys, err := tellOrder(ctx, s, env["KEYPOOL_TOKEN"], w, o)
+	lines, err := tellOrder(ctx, s, env["KEYPOOL_TOKEN"], w, o)
 	if err != nil {
 		return err
 	}
-	if keys == 0 && o.PaidAt.Before(a.deliversFrom) {
-		fmt.Printf("PAID_AT is before %s, from which on the account delivers: no key is given for it.\n", a.deliversFrom.Format(time.RFC3339))
+	for _, says := range hints(lines, env["KEYPOOL_POOL"]) {
+		fmt.Printf("\n%s\n", says)
+	}
+	if o.PaidAt.Before(a.deliversFrom) && isHeld(lines, order.HoldPaidBefore) {
+		fmt.Printf("\nPAID_AT is before %s, from which on the account delivers: it gets no key, unless POST /v1/orders/%s/release says so.\n",
+			a.deliversFrom.Format(time.RFC3339), w.Order)
+	}
+	if c.setting("ORDER", "") == "" && !slices.ContainsFunc(lines, func(l shop.OrderLine) bool { return l.State != string(order.Expected) }) {
+		fmt.Printf("\nThe order was made up, and nobody has paid it. What happens to an order that was paid names it:\n  make event PLATFORM=%s EVENT=paid\n  make event PLATFORM=%s EVENT=%s ORDER=…   (the number that it prints)\n",
+			p.Name, p.Name, w.Event)
 	}
 	again := fmt.Sprintf("make event PLATFORM=%s EVENT=%s ORDER=%s", p.Name, w.Event, o.ID)
 	for _, name := range []string{"PAID_AT", "PRODUCT", "QUANTITY", "EMAIL", "TEST"} {
@@ -206,34 +215,72 @@ func accountOf(ctx context.Context, c *call, s *shop.Shop, env map[string]string
 }
 
 // tellOrder says how the order of a sample stands once its mail is sent, and which mails its
-// customer has. It returns the number of keys that the order has.
-func tellOrder(ctx context.Context, s *shop.Shop, token string, w *sample.Webhook, o sample.Order) (keys int, err error) {
-	var lines []shop.OrderLine
+// customer has. It returns the lines of the order.
+func tellOrder(ctx context.Context, s *shop.Shop, token string, w *sample.Webhook, o sample.Order) (lines []shop.OrderLine, err error) {
 	err = shop.Await(ctx, 30*time.Second, "the order's mail", func() (bool, error) {
 		var err error
 		lines, err = s.OrderLines(ctx, token, w.Order)
 		return !owesMail(lines), err
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if len(lines) == 0 {
 		fmt.Printf("Keypool holds no line of the order %s.\n", w.Order)
 	}
+	told := map[string]bool{}
 	for _, line := range lines {
-		keys += line.Allocated
-		fmt.Printf("Order %s, product %s: %s, with %d of %d keys.\n", w.Order, line.Product, line.State, line.Allocated, line.Wanted)
+		if says := stands(line); !told[says] {
+			told[says] = true
+			fmt.Printf("Order %s, %s.\n", w.Order, says)
+		}
 	}
 	mails, err := s.Mails(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	own := shop.To(mails, o.Email, w.Order)
 	fmt.Printf("The customer %s has %s.\n", o.Email, counted(len(own), "mail about it", "mails about it"))
 	for _, m := range own {
 		fmt.Printf("  %s  %s\n", m.SentAt.Format(time.TimeOnly), m.Subject)
 	}
-	return keys, nil
+	return lines, nil
+}
+
+// stands says how a line stands, as the end of a sentence.
+func stands(line shop.OrderLine) string {
+	var reasons []string
+	for _, hold := range line.Holds {
+		reasons = append(reasons, order.Hold(hold).Says())
+	}
+	state := line.State
+	switch {
+	case state == string(order.Expected):
+		return "which is not paid: something of it is given back already, and gets no keys when it is paid"
+	case state == string(order.OnHold):
+		state = "on hold because " + strings.Join(reasons, "; ")
+	}
+	return fmt.Sprintf("product %s: %s, with %d of %d keys", line.Product, state, line.Allocated, line.Wanted)
+}
+
+// hints says what to do about lines that are not delivered, each thing once.
+func hints(lines []shop.OrderLine, pool string) []string {
+	var all []string
+	for _, line := range lines {
+		says := waits(line.Product, line.State, pool)
+		if slices.ContainsFunc(line.Holds, func(hold string) bool { return order.Hold(hold).ByRule() }) {
+			says = "A rule of review holds it. The merchant is mailed links that release or reject what is on hold, of the first in an hour at once:  make inbox"
+		}
+		if says != "" && !slices.Contains(all, says) {
+			all = append(all, says)
+		}
+	}
+	return all
+}
+
+// isHeld says whether a line is on hold for a reason.
+func isHeld(lines []shop.OrderLine, reason order.Hold) bool {
+	return slices.ContainsFunc(lines, func(l shop.OrderLine) bool { return slices.Contains(l.Holds, string(reason)) })
 }
 
 // owesMail says whether a mail to the customer is still to come.

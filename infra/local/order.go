@@ -59,15 +59,23 @@ func sendOrder(ctx context.Context, c *call) error {
 // next says what happens to an order now. Pool is one that could feed its products.
 func next(reply shop.Reply, pool string) string {
 	for _, line := range reply.Lines {
-		switch line.State {
-		case string(order.Unconnected):
-			return fmt.Sprintf("No pool feeds the product %s. The order waits, and the merchant is told. To connect the product to a pool, in a shell:\n\n"+
-				". .local/env\n%s", line.Product, shop.ConnectCurl(line.Product, pool))
-		case string(order.Waiting):
-			return fmt.Sprintf("The pool of the product %s is short of keys: the order waits, and is filled and mailed by the next key file.", line.Product)
+		if says := waits(line.Product, line.State, pool); says != "" {
+			return says
 		}
 	}
 	return "The mail comes within seconds:  make inbox"
+}
+
+// waits says what a line waits for, by its state; nothing if it does not.
+func waits(product, state, pool string) string {
+	switch state {
+	case string(order.Unconnected):
+		return fmt.Sprintf("No pool feeds the product %s. The order waits, and the merchant is told. To connect the product to a pool, in a shell:\n\n"+
+			". .local/env\n%s", product, shop.ConnectCurl(product, pool))
+	case string(order.Waiting):
+		return fmt.Sprintf("The pool of the product %s is short of keys: the order waits, and is filled and mailed by the next key file.", product)
+	}
+	return ""
 }
 
 // newOrderID returns an order number that no run has used.

@@ -60,6 +60,8 @@ func (h Hold) Says() string {
 		return "the brake was set"
 	case h.Dispute():
 		return "the order is in dispute"
+	case h == HoldPaidBefore:
+		return "it was paid before its account delivers"
 	case h == HoldPaidAfterReturn:
 		return "its order was refunded before it was paid"
 	case h == HoldByHand:
