@@ -135,7 +135,7 @@ func TestActs_returnOfAWholeOrder(t *testing.T) {
 	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
 	w.shop(token, "PUT", "/v1/products/game", Product{Title: "Elden", Pool: "elden"}).Want(201)
 	first := w.paidOrder("7", 1)
-	claims := &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fill, Now: time.Now}
+	claims := &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fill, Notices: w.store, Now: time.Now}
 	pay := func(line string) order.Fulfillment {
 		paid := order.Fulfillment{
 			Merchant: "acme", Side: pool.Live, Account: first.Account, Origin: first.Origin, Order: "7", Line: line, Product: "game", Quantity: 1,

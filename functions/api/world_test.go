@@ -85,7 +85,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		refusals: store,
 		changes:  acts,
 		byHand: &intake.ByHand{
-			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Now: w.now},
+			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,
 		},
 		review: &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: w.now},

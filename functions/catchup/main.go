@@ -38,7 +38,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Accounts: store,
 			Store:    store,
 			Intake: &intake.Intake{
-				Claims:      &claim.Claimer{Store: store, Cached: settings, Uncached: store, Fill: fill, Now: time.Now},
+				Claims:      &claim.Claimer{Store: store, Cached: settings, Uncached: store, Fill: fill, Notices: store, Now: time.Now},
 				Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: fill, Now: time.Now},
 				Records:     store,
 				Products:    settings,

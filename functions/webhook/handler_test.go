@@ -81,7 +81,7 @@ func open(t *testing.T) *shop {
 	store, tables := dynamotest.Open(t)
 	s := &shop{store: store, tables: tables, now: now}
 	clock := func() time.Time { return s.now }
-	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: ignore{}, Now: clock}
+	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: ignore{}, Notices: store, Now: clock}
 	s.serve = serve(&handler{
 		accounts: platform.NewAccounts(
 			all.Adapters,

@@ -43,6 +43,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 				Cached:   settings,
 				Uncached: store,
 				Fill:     fill,
+				Notices:  store,
 				Now:      time.Now,
 			},
 			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: fill, Now: time.Now},

@@ -78,7 +78,7 @@ func (r Review) Holds(rules Rules, q Question) []order.Hold {
 		}
 	}
 	add(rules.Always, order.HoldReview)
-	add(rules.Risk && risky(q.Line.Risk), order.HoldReviewRisk)
+	add(rules.Risk && Risky(q.Line.Risk), order.HoldReviewRisk)
 	add(rules.above(q.Line), order.HoldReviewAmount)
 	add(rules.MaxOrders > 0 && q.ManyOrders, order.HoldReviewOrders)
 	add(q.OrderKeys > rules.Cap(), order.HoldCap)
@@ -90,10 +90,17 @@ func (r Review) Holds(rules Rules, q Question) []order.Hold {
 // do not know.
 var harmless = []string{"", "low", "normal", "none", "accept", "not_assessed", "unknown", "pending"}
 
-// risky reports whether a platform's verdict asks for a look. A word that is not known
+// Risky reports whether a platform's verdict asks for a look. A word that is not known
 // does.
-func risky(verdict string) bool {
+func Risky(verdict string) bool {
 	return !slices.Contains(harmless, strings.ToLower(strings.TrimSpace(verdict)))
+}
+
+// RiskNews reports whether the platform's verdict on a line's order, of a state of the order
+// that was changed then, is news: risky, another than the line shows, and of no older state.
+// One that is not risky takes no earlier one away: a person decides.
+func RiskNews(line order.Fulfillment, verdict string, changedAt time.Time) bool {
+	return Risky(verdict) && verdict != line.Risk && !changedAt.Before(line.ChangedAt)
 }
 
 // above reports whether the line costs more than the rule of its currency lets pass. A

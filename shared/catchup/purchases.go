@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -204,7 +205,7 @@ func (r *run) news(p platform.Purchase, known order.Known) (before []platform.Ev
 	}
 	for _, line := range p.Paid.Lines {
 		stored, ok := known.Lines[r.lineID(*p.Paid, line)]
-		if !ok || !same(stored, line, p.Paid.Customer) {
+		if !ok || !same(stored, line, p.Paid) {
 			return before, p.Paid
 		}
 	}
@@ -213,9 +214,10 @@ func (r *run) news(p platform.Purchase, known order.Known) (before []platform.Ev
 
 // same reports whether a line is stored as it is paid. Any other is for the intake to
 // judge.
-func same(stored order.Fulfillment, line platform.Line, c order.Customer) bool {
+func same(stored order.Fulfillment, line platform.Line, in *platform.Paid) bool {
+	c := in.Customer
 	return !stored.Expected && stored.Product == line.Product && stored.Quantity == line.Quantity &&
-		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "")
+		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "") && !catalog.RiskNews(stored, in.Risk, in.ChangedAt)
 }
 
 // knows reports whether a return was applied, all of it. An amount that was remembered for

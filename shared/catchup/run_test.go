@@ -69,6 +69,7 @@ type shop struct {
 	*testing.T
 	*catchup.Catchup
 	given
+	store *dynamo.Store
 	meter dynamotest.Meter
 	now   time.Time
 	state func() catalog.Catchup
@@ -80,6 +81,7 @@ func open(t *testing.T, wrap func(given) platform.Adapter) *shop {
 	status := platform.WebhookActive
 	s := &shop{T: t, now: noon, given: given{listed: &[]platform.Purchase{}, status: &status, asked: &[]time.Time{}, address: new("")}}
 	store, tables := dynamotest.Open(t, s.meter.Option)
+	s.store = store
 	for _, err := range []error{
 		store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme"}),
 		store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: pool.DefaultShards}),
@@ -99,7 +101,7 @@ func open(t *testing.T, wrap func(given) platform.Adapter) *shop {
 		Accounts: store, Store: store, Adapters: map[string]platform.Adapter{"given": wrap(s.given)}, Opener: quiet{}, Queue: quiet{},
 		PublicURL: "https://api.example.com", Now: clock,
 		Intake: &intake.Intake{
-			Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Now: clock},
+			Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, Now: clock},
 			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: quiet{}, Now: clock},
 			Records: store, Products: store, MaxQuantity: 10, By: "catchup", Now: clock,
 		},
@@ -158,6 +160,33 @@ func TestRun_costs(t *testing.T) {
 	}
 	if batches != 1 {
 		t.Errorf("20 orders are read by %d calls", batches)
+	}
+}
+
+// An order that is known is claimed again if the platform has come to call it risky.
+func TestRun_lateRisk(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	review, err := s.store.Review(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	review.Rules.Risk = true
+	if err := s.store.PutReview(t.Context(), review); err != nil {
+		t.Fatal(err)
+	}
+	s.paid("1", s.now.Add(-time.Minute))
+	s.run()
+	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "the shop", Order: "1", Line: "1"}.ID()
+	for _, step := range []struct {
+		risk string
+		want order.State
+	}{{"accept", order.Fulfilled}, {"cancel", order.OnHold}} {
+		(*s.listed)[0].Paid.Risk = step.risk
+		s.run()
+		if line, _, err := s.store.Fulfillment(t.Context(), id); err != nil || line.State() != step.want {
+			t.Errorf("called %q, the line is %s, %v", step.risk, line.State(), err)
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ type Claimer struct {
 	Cached   catalog.Reader // up to catalog.CacheFor old, so that a claim needs no read of the catalog
 	Uncached catalog.Reader
 	Fill     Sender // the queue of order.FillRequest
+	Notices  Notices
 	Now      func() time.Time
 }
 
@@ -254,9 +255,9 @@ func (f *found) sort(lines []order.Fulfillment, id order.LineID) {
 // repeat returns the stored record of a line that is paid again by the same customer.
 // A customer's address that the record lacks is added to it, and one that the shop has
 // corrected since takes its place. An older state of the order that comes late corrects
-// nothing.
+// nothing. A verdict on the order's risk may come with it: see lateRisk.
 func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (order.Fulfillment, error) {
-	differs := Part("")
+	differs, corrected := Part(""), order.EventKind("")
 	switch {
 	case stored.Product != paid.Product:
 		differs = Product
@@ -265,13 +266,20 @@ func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (o
 	case !stored.SameCustomer(paid.Customer) && !corrects(stored, paid):
 		differs = Customer
 	case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):
-		return c.setCustomer(ctx, stored, paid, order.AddressCorrected)
+		corrected = order.AddressCorrected
 	case stored.Customer.Email == "" && paid.Customer.Email != "":
-		return c.setCustomer(ctx, stored, paid, order.AddressAdded)
-	default:
-		return stored, nil
+		corrected = order.AddressAdded
 	}
-	return stored, &MismatchError{Line: stored.ID, Part: differs}
+	if differs != "" {
+		return stored, &MismatchError{Line: stored.ID, Part: differs}
+	}
+	if corrected != "" {
+		var err error
+		if stored, err = c.setCustomer(ctx, stored, paid, corrected); err != nil {
+			return stored, err
+		}
+	}
+	return c.lateRisk(ctx, stored, paid)
 }
 
 // corrects reports whether a repeat with another address is the same payment of a

@@ -81,6 +81,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.RefundFailed:    noticeWriter.refundFailed,
 	notice.RefundUnclear:   noticeWriter.refundUnclear,
 	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
+	notice.RiskAfterKeys:   noticeWriter.riskAfterKeys,
 	notice.RenewalWaits:    noticeWriter.renewalWaits,
 	notice.HeldForReview:   noticeWriter.heldForReview,
 	notice.BigDay:          noticeWriter.bigDay,
@@ -296,6 +297,19 @@ func (w noticeWriter) paidAfterReturn() letter {
 			"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
 		),
 		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) riskAfterKeys() letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("Order %s is called risky, and its keys are sent.", order),
+		Words: words(
+			fmt.Sprintf("The platform called order %s risky after it was paid. Your rules hold risky orders, but its keys had been mailed by then, or were being mailed. Nothing was changed.", order),
+			"Look at the order there. If you pay it back, Keypool takes the keys back as your settings say; they cannot be unsent. POST /v1/orders/{order}/hold of the API keeps them from being mailed again.",
+		),
+		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "The platform's word", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 

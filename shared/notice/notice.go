@@ -43,6 +43,7 @@ const (
 	RefundFailed    Kind = "refund-failed"     // an account, an order and a refund: the customer has no money back
 	RefundUnclear   Kind = "refund-unclear"    // an account, an order and a refund: nobody can tell for what
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
+	RiskAfterKeys   Kind = "risk-after-keys"   // an order: its platform calls it risky, and its keys are gone
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
 	HeldForReview   Kind = "held-for-review"   // a side and an hour: lines that a rule holds; the first of the hour at once, others when it ends
 	BigDay          Kind = "big-day"           // a day: it has sold far more than the days before
@@ -61,7 +62,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, HeldForReview, BigDay, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }

@@ -28,6 +28,8 @@ const (
 
 	AddressCorrected EventKind = "address-corrected" // the shop corrected the customer's address; later mails go there
 
+	RiskReported EventKind = "risk-reported" // the platform calls the order risky, after it was paid; Code is its word
+
 	UnitsReturned EventKind = "units-returned" // units of the line, Code is the refund or the reason
 	OrderReturned EventKind = "order-returned" // the whole order, Code is the refund, the dispute or the reason
 	RefundFailed  EventKind = "refund-failed"  // the customer has no money back; nothing was changed

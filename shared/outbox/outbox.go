@@ -78,6 +78,12 @@ func (e Entry) Next(kind Kind, now time.Time) Entry {
 // may know them, whatever became of that mail.
 func (e Entry) KeysLeft() bool { return e.KeysOut || e.Kind == Keys && !e.untouched() }
 
+// KeysGone reports whether a mail with the item's keys went out, or may have. It is false of
+// one that is only due, though a mailer may have tried it: that one can still be taken back.
+func (e Entry) KeysGone() bool {
+	return e.KeysOut || e.Kind == Keys && e.State != None && e.State != Due && e.State != Failed
+}
+
 // untouched reports whether no mailer has leased the mail.
 func (e Entry) untouched() bool { return e.State == Due && e.Tries == 0 && !e.LeaseExpired() }
 

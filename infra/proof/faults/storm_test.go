@@ -125,7 +125,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.tally = newTally()
 
 	settings := catalog.NewCached(s.store, s.clock.now)
-	s.claims = &claim.Claimer{Store: s.store, Cached: settings, Uncached: s.store, Fill: s.queue, Now: s.clock.now}
+	s.claims = &claim.Claimer{Store: s.store, Cached: settings, Uncached: s.store, Fill: s.queue, Notices: s.store, Now: s.clock.now}
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
 	s.worker = &ingest.Worker{
 		Catalog: s.store, Records: s.store, Ranges: s.store, Keys: s.store,

@@ -183,6 +183,20 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestLink_changedSinceItWasOpened",
 	},
 	{
+		breaks: "an order that is called risky while its mail is leased is held, and nobody is told that its keys are gone",
+		file:   "shared/claim/risk.go",
+		old:    `case line.Mail.KeysGone():`,
+		new:    `case line.Mail.KeysGone() && line.Mail.State != "sending":`,
+		in:     "shared/claim", test: "TestLateRisk_whileTheMailIsLeased",
+	},
+	{
+		breaks: "catch-up passes over an order that its platform has come to call risky",
+		file:   "shared/catchup/purchases.go",
+		old:    `&& !catalog.RiskNews(stored, in.Risk, in.ChangedAt)`,
+		new:    `&& (true || !catalog.RiskNews(stored, in.Risk, in.ChangedAt))`,
+		in:     "shared/catchup", test: "TestRun_lateRisk",
+	},
+	{
 		breaks: "an older state of an order takes a corrected address back",
 		file:   "shared/claim/claim.go",
 		old:    `case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):`,

@@ -83,7 +83,7 @@ func openShop(t testing.TB, p Platform, change ...func(*catalog.Account)) *shop 
 	s.accounts = platform.NewAccounts(adapters, s.store.Account, unsealed{}, clock)
 	s.orders = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: quiet{}, Now: clock}
 	s.intake = &intake.Intake{
-		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Now: clock},
+		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, Now: clock},
 		Orders:  s.orders,
 		Records: s.store, Products: s.store, MaxQuantity: 10, Now: clock,
 	}

@@ -209,7 +209,7 @@ func (w *world) webhook(name string) invocation {
 func (p payOrder) handleWebhook(w *world, name string) bool {
 	in := w.webhook(name)
 	defer in.end()
-	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Now: in.now}, seen: map[order.LineID]seenClaim{}}
+	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, Now: in.now}, seen: map[order.LineID]seenClaim{}}
 	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{p.event()})
 	if p.early && results[0].Outcome == platform.Failed && len(claims.seen) == 0 {
 		return false // its merchant was not told

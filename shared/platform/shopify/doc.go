@@ -109,7 +109,9 @@
 // it is delivered with the risk "unknown", and catch-up tells the merchant.
 //
 // The risk of an order is Shopify's word: accept, investigate, cancel; pending while it is
-// made, unknown where it could not be asked for.
+// made, unknown where it could not be asked for. One that comes after the payment holds the
+// order as well, where a rule of review asks for the risk, while its keys have not been
+// mailed.
 //
 // The access token for client id and secret is good for 24 hours. It is kept in memory
 // alone, and asked for again before it ends, or when the shop knows it no more.
