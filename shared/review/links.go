@@ -228,7 +228,11 @@ func (l *Links) open(ctx context.Context, token string) (p Page, err error) {
 
 // line returns the line that a link is about.
 func (l *Links) line(ctx context.Context, of link.Link) (order.Fulfillment, error) {
-	line, ok, err := l.Reader.Fulfillment(ctx, order.LineID(of.About))
+	id := order.LineID(of.About)
+	if !id.Valid() {
+		return order.Fulfillment{}, link.ErrInvalid
+	}
+	line, ok, err := l.Reader.Fulfillment(ctx, id)
 	if err == nil && (!ok || line.Merchant != of.Merchant) {
 		err = link.ErrInvalid
 	}

@@ -1,0 +1,358 @@
+package review_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/lifecycle"
+	"keypool/shared/link"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+	"keypool/shared/review"
+)
+
+// office is a merchant's desk, with lines that rules hold.
+type office struct {
+	*counter
+	desk  *review.Desk
+	links *review.Links
+	acts  *lifecycle.Lifecycle
+	key   []byte // of links
+}
+
+type quiet struct{}
+
+func (quiet) Send(context.Context, any, time.Duration) error { return nil }
+
+func openOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{counter: open(t, catalog.Review{}), key: []byte("0123456789abcdef0123456789abcdef")}
+	now := func() time.Time { return o.now }
+	o.acts = &lifecycle.Lifecycle{Store: o.store, Wholes: o.store, Keys: o.store, Settings: o.store, Fill: quiet{}, Now: now}
+	o.desk = &review.Desk{Changes: o.acts, Held: o.store, Brakes: o.store, Now: now}
+	o.links = &review.Links{Reader: o.store, Desk: o.desk, Now: now}
+	o.must(o.store.PutMerchant(t.Context(), catalog.Merchant{Name: "nova", Title: "Nova", LinkKey: o.key}))
+	return o
+}
+
+func (o *office) must(err error) {
+	o.Helper()
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+// line stores a line, on hold for the reasons.
+func (o *office) line(number string, side pool.Side, holds ...order.Hold) order.Fulfillment {
+	o.Helper()
+	f := order.Fulfillment{
+		ID:       order.Identity{Merchant: "nova", Side: side, Origin: "shop", Order: number, Line: "1"}.ID(),
+		Merchant: "nova", Side: side, Account: "shop", Origin: "shop", Order: number, Line: "1", Product: "game", Quantity: 2, ReceivedAt: o.now,
+		Customer: order.Customer{Email: "ada@example.com"},
+	}
+	f.Connect("elden", 1, 2)
+	for _, h := range holds {
+		f.Hold(h)
+		f.HeldAt = o.now
+	}
+	change := order.NewLine(f)
+	change.Settle(o.now)
+	o.must(o.store.Commit(o.Context(), change))
+	return change.After
+}
+
+func (o *office) stands(id order.LineID) order.Fulfillment {
+	o.Helper()
+	f, ok, err := o.store.Fulfillment(o.Context(), id)
+	if o.must(err); !ok {
+		o.Fatal("the line is gone")
+	}
+	return f
+}
+
+var by = lifecycle.Act{By: "ada"}
+
+// What a verdict does to a line, by how the line stands.
+func TestDecide(t *testing.T) {
+	released := func(o *office, f order.Fulfillment) {
+		_, err := o.acts.Release(o.Context(), f.ID, by)
+		o.must(err)
+	}
+	rejected := func(o *office, f order.Fulfillment) {
+		_, err := o.acts.Reject(o.Context(), f.ID, by)
+		o.must(err)
+	}
+	for name, c := range map[string]struct {
+		holds  []order.Hold
+		before func(o *office, f order.Fulfillment)
+		v      review.Verdict
+		want   review.Outcome
+		state  order.State
+	}{
+		"held by a rule, released":          {[]order.Hold{order.HoldCap}, nil, review.Release, review.Done, order.Waiting},
+		"held by a rule, rejected":          {[]order.Hold{order.HoldReviewRisk}, nil, review.Reject, review.Done, order.Returned},
+		"held by the brake, released":       {[]order.Hold{order.HoldBrake}, nil, review.Release, review.Done, order.Waiting},
+		"in dispute too, released":          {[]order.Hold{order.HoldCap, order.DisputeHold("D1")}, nil, review.Release, review.Done, order.OnHold},
+		"held by hand alone, released":      {[]order.Hold{order.HoldByHand}, nil, review.Release, review.Outdated, order.OnHold},
+		"held by hand alone, rejected":      {[]order.Hold{order.HoldByHand}, nil, review.Reject, review.Outdated, order.OnHold},
+		"never held, released":              {nil, nil, review.Release, review.Outdated, order.Waiting},
+		"released before, released":         {[]order.Hold{order.HoldCap}, released, review.Release, review.Already, order.Waiting},
+		"released before, rejected":         {[]order.Hold{order.HoldCap}, released, review.Reject, review.Outdated, order.Waiting},
+		"rejected before, rejected":         {[]order.Hold{order.HoldCap}, rejected, review.Reject, review.Already, order.Returned},
+		"rejected before, released":         {[]order.Hold{order.HoldCap}, rejected, review.Release, review.Outdated, order.Returned},
+		"in dispute alone, rejected":        {[]order.Hold{order.DisputeHold("D1")}, nil, review.Reject, review.Outdated, order.OnHold},
+		"paid before its account, released": {[]order.Hold{order.HoldPaidBefore}, nil, review.Release, review.Outdated, order.OnHold},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := openOffice(t)
+			line := o.line("1", pool.Live, c.holds...)
+			if c.before != nil {
+				c.before(o, line)
+			}
+			before := o.stands(line.ID)
+			got, outcome, err := o.desk.Decide(t.Context(), line.ID, c.v, by)
+			if err != nil || outcome != c.want || got.State() != c.state {
+				t.Errorf("%s, and the line is %s, %v; want %s, %s", outcome, got.State(), err, c.want, c.state)
+			}
+			if after := o.stands(line.ID); (after.Version != before.Version) != (outcome == review.Done) || after.Mail.State == outbox.Due && after.Mail.Kind == outbox.Keys {
+				t.Errorf("%s, at version %d, before %d", outcome, after.Version, before.Version)
+			}
+		})
+	}
+}
+
+// All lines of the side that were held until then are decided, page by page, and no other.
+func TestDecideAll(t *testing.T) {
+	o := openOffice(t)
+	var seen, left []order.LineID
+	for i := range 60 { // more than a page
+		seen = append(seen, o.line(fmt.Sprint("A-", i), pool.Live, order.HoldCap).ID)
+	}
+	left = append(left, o.line("test", pool.Test, order.HoldCap).ID, o.line("by hand", pool.Live, order.HoldByHand).ID)
+	until := o.now
+	o.now = o.now.Add(time.Minute)
+	left = append(left, o.line("later", pool.Live, order.HoldCap).ID)
+	_, err := o.acts.Hold(t.Context(), seen[0], by)
+	o.must(err)
+	left, seen = append(left, seen[0]), seen[1:]
+
+	all, err := o.desk.DecideAll(t.Context(), "nova", pool.Live, until, review.Release, by)
+	if err != nil || all != (review.All{Done: 59}) {
+		t.Errorf("decided %+v, %v", all, err)
+	}
+	for _, id := range seen {
+		if got := o.stands(id); got.State() != order.Waiting {
+			t.Errorf("order %s is %s", got.Order, got.State())
+		}
+	}
+	for _, id := range left {
+		if got := o.stands(id); got.State() != order.OnHold {
+			t.Errorf("order %s is %s", got.Order, got.State())
+		}
+	}
+	again, err := o.desk.DecideAll(t.Context(), "nova", pool.Live, until, review.Release, by)
+	if err != nil || again != (review.All{}) {
+		t.Errorf("decided again: %+v, %v", again, err)
+	}
+}
+
+// A decision of all ends before its caller gives up, and says that there are more.
+func TestDecideAll_takesItsTime(t *testing.T) {
+	o := openOffice(t)
+	for i := range 5 {
+		o.line(fmt.Sprint("A-", i), pool.Live, order.HoldCap)
+	}
+	until := o.now
+	o.desk.Now = func() time.Time { o.now = o.now.Add(6 * time.Second); return o.now }
+	all, err := o.desk.DecideAll(t.Context(), "nova", pool.Live, until, review.Reject, by)
+	if err != nil || all != (review.All{Done: 2, Left: true}) {
+		t.Errorf("with 15 seconds, and 6 for a line: %+v, %v", all, err)
+	}
+}
+
+func TestDesk_brake(t *testing.T) {
+	o := openOffice(t)
+	if outcome, err := o.desk.ReleaseBrake(t.Context(), "nova"); err != nil || outcome != review.Already {
+		t.Errorf("a brake that is not set is taken off: %s, %v", outcome, err)
+	}
+	for i, want := range []review.Outcome{review.Done, review.Already} {
+		b, outcome, err := o.desk.SetBrake(t.Context(), "nova", fmt.Sprint("person ", i))
+		if err != nil || outcome != want || b.By != "person 0" || !b.SetAt.Equal(noon) {
+			t.Errorf("%s, and the brake is %+v, %v", outcome, b, err)
+		}
+		o.now = o.now.Add(time.Hour)
+	}
+	for _, want := range []review.Outcome{review.Done, review.Already} {
+		if outcome, err := o.desk.ReleaseBrake(t.Context(), "nova"); err != nil || outcome != want || o.brake().Set() {
+			t.Errorf("taken off: %s, %v, %+v", outcome, err, o.brake())
+		}
+	}
+}
+
+// sign returns a link of the merchant's as a token, good for an hour.
+func (o *office) sign(purpose link.Purpose, about string) string {
+	o.Helper()
+	token, err := link.Link{Purpose: purpose, Merchant: "nova", About: about, Until: o.now.Add(time.Hour)}.Token(o.key)
+	o.must(err)
+	return token
+}
+
+// Only buttons of the page are verdicts on it.
+func TestPage_takes(t *testing.T) {
+	t.Parallel()
+	for purpose, takes := range map[link.Purpose][]review.Verdict{
+		link.Held: {review.Release, review.Reject}, link.HeldAll: {review.Release, review.Reject},
+		link.SetBrake: {review.SetBrake}, link.ReleaseBrake: {review.ReleaseBrake},
+	} {
+		count := 0
+		for _, v := range []review.Verdict{review.Release, review.Reject, review.SetBrake, review.ReleaseBrake, "", "held"} {
+			if (review.Page{Link: link.Link{Purpose: purpose}}).Takes(v) {
+				count++
+			}
+		}
+		for _, v := range takes {
+			if !(review.Page{Link: link.Link{Purpose: purpose}}).Takes(v) {
+				t.Errorf("%s does not take %s", purpose, v)
+			}
+		}
+		if count != len(takes) {
+			t.Errorf("%s takes %d verdicts", purpose, count)
+		}
+	}
+}
+
+// A page of all lines shows the first twenty of them, and says whether there are more.
+func TestLook_all(t *testing.T) {
+	o := openOffice(t)
+	token := o.sign(link.HeldAll, "live")
+	stored := 0
+	for _, c := range []struct {
+		held, shown int
+		more        bool
+		outcome     review.Outcome
+	}{{0, 0, false, review.Outdated}, {20, 20, false, ""}, {21, 20, true, ""}} {
+		for ; stored < c.held; stored++ {
+			o.line(fmt.Sprint(stored), pool.Live, order.HoldCap)
+		}
+		page, err := o.links.Look(t.Context(), token)
+		if err != nil || len(page.Held) != c.shown || page.More != c.more || page.Outcome != c.outcome || page.Title != "Nova" || page.Side != pool.Live {
+			t.Errorf("of %d lines %d are shown, more %v, %q, %v", c.held, len(page.Held), page.More, page.Outcome, err)
+		}
+	}
+}
+
+// A link is good for its merchant, its purpose and its time.
+func TestLook_refuses(t *testing.T) {
+	o := openOffice(t)
+	line := o.line("1", pool.Live, order.HoldCap)
+	good := o.sign(link.Held, string(line.ID))
+	page, err := o.links.Look(t.Context(), good)
+	if err != nil || page.Outcome != "" || page.Line.Order != "1" || page.Version != line.Version || page.State != order.OnHold {
+		t.Errorf("a good link shows %+v, %v", page, err)
+	}
+	for name, token := range map[string]string{
+		"of no line": o.sign(link.Held, "x"), "of no side": o.sign(link.HeldAll, "all"), "of no day": o.sign(link.SetBrake, "monday"), "of no purpose": o.sign("give", "1"), "cut": good[:20],
+	} {
+		if _, err := o.links.Look(t.Context(), token); !errors.Is(err, link.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := o.links.Follow(t.Context(), token, review.Release, review.Seen{At: o.now, Version: 1}); !errors.Is(err, link.ErrInvalid) {
+			t.Errorf("%s, followed: %v", name, err)
+		}
+	}
+	o.now = o.now.Add(time.Hour)
+	if _, err := o.links.Follow(t.Context(), good, review.Release, review.Seen{At: o.now, Version: line.Version}); !errors.Is(err, link.ErrExpired) {
+		t.Errorf("an hour later: %v", err)
+	}
+	if got := o.stands(line.ID); got.Version != line.Version {
+		t.Error("a link that is refused changed the line")
+	}
+}
+
+// A link is followed for the line as its page showed it.
+func TestFollow_aLine(t *testing.T) {
+	o := openOffice(t)
+	line := o.line("1", pool.Live, order.HoldCap)
+	token := o.sign(link.Held, string(line.ID))
+	follow := func(version int) review.Page {
+		t.Helper()
+		page, err := o.links.Follow(t.Context(), token, review.Release, review.Seen{At: o.now, Version: version})
+		o.must(err)
+		return page
+	}
+	if got := follow(0); got.Outcome != review.Changed || got.Version != line.Version {
+		t.Errorf("of a page that nobody saw: %q", got.Outcome)
+	}
+	_, err := o.acts.Hold(t.Context(), line.ID, by)
+	o.must(err)
+	if got := follow(line.Version); got.Outcome != review.Changed || len(got.Line.Reasons) != 2 || got.Version != line.Version+1 {
+		t.Errorf("of a line that changed: %q, %v", got.Outcome, got.Line.Reasons)
+	}
+	if got := follow(line.Version + 1); got.Outcome != review.Done || len(got.Line.Reasons) != 2 || got.State != order.Waiting {
+		t.Errorf("of the line as it is: %q, %v, %s", got.Outcome, got.Line.Reasons, got.State)
+	}
+	if got := follow(line.Version + 1); got.Outcome != review.Already {
+		t.Errorf("again: %q", got.Outcome)
+	}
+}
+
+// changing changes a line between the page that a link makes and its verdict, once.
+type changing struct {
+	review.Changes
+	meanwhile func()
+}
+
+func (c *changing) ReleaseHeld(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error) {
+	if do := c.meanwhile; do != nil {
+		c.meanwhile = nil
+		do()
+	}
+	return c.Changes.ReleaseHeld(ctx, id, act)
+}
+
+// A line that changes while its link is followed is left, and shown as it is.
+func TestFollow_aLineThatChangesMeanwhile(t *testing.T) {
+	for want, meanwhile := range map[review.Outcome]func(o *office, id order.LineID) error{
+		review.Changed: func(o *office, id order.LineID) error { _, err := o.acts.Hold(o.Context(), id, by); return err },
+		review.Already: func(o *office, id order.LineID) error { _, err := o.acts.Release(o.Context(), id, by); return err },
+		review.Outdated: func(o *office, id order.LineID) error {
+			_, err := o.acts.Reject(o.Context(), id, by)
+			return err
+		},
+	} {
+		t.Run(string(want), func(t *testing.T) {
+			o := openOffice(t)
+			line := o.line("1", pool.Live, order.HoldCap)
+			o.desk.Changes = &changing{o.acts, func() { o.must(meanwhile(o, line.ID)) }}
+			page, err := o.links.Follow(t.Context(), o.sign(link.Held, string(line.ID)), review.Release, review.Seen{At: o.now, Version: line.Version})
+			if now := o.stands(line.ID); err != nil || page.Outcome != want || page.State != now.State() || now.Version != line.Version+1 {
+				t.Errorf("%q, %v: the page shows %s, the line is %s at version %d", page.Outcome, err, page.State, now.State(), now.Version)
+			}
+		})
+	}
+}
+
+// A link about a brake sets it, or takes off that of its day.
+func TestFollow_brake(t *testing.T) {
+	o := openOffice(t)
+	day := o.now.Format(time.DateOnly)
+	follow := func(purpose link.Purpose, v review.Verdict, want review.Outcome, set bool) {
+		t.Helper()
+		page, err := o.links.Follow(t.Context(), o.sign(purpose, day), v, review.Seen{At: o.now})
+		if err != nil || page.Outcome != want || o.brake().Set() != set {
+			t.Errorf("%s: %q, %v, and the brake is set: %v", v, page.Outcome, err, o.brake().Set())
+		}
+	}
+	follow(link.ReleaseBrake, review.ReleaseBrake, review.Already, false)
+	follow(link.SetBrake, review.SetBrake, review.Done, true)
+	follow(link.SetBrake, review.SetBrake, review.Already, true)
+	follow(link.ReleaseBrake, review.ReleaseBrake, review.Done, false)
+	o.now = o.now.AddDate(0, 0, 1)
+	follow(link.SetBrake, review.SetBrake, review.Done, true)
+	follow(link.ReleaseBrake, review.ReleaseBrake, review.Outdated, true) // of the day before
+}
