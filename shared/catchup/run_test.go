@@ -222,6 +222,34 @@ func TestRun_beginsWhenTheAccountDelivers(t *testing.T) {
 	}
 }
 
+// An account that delivers from an earlier time by now is read again from there.
+func TestRun_accountThatDeliversFromEarlier(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	early := noon.AddDate(0, 0, -3)
+	s.paid("1", early.Add(time.Hour))
+	s.paid("2", noon.Add(-time.Minute))
+	s.run()
+	if _, ok := s.fulfillment("1"); ok {
+		t.Error("an order was found from before the account delivers")
+	}
+	account, _, err := s.Accounts.Account(t.Context(), "acme", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account.DeliversFrom = early
+	if err := s.Accounts.(*dynamo.Store).PutAccount(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	s.run()
+	if since := (*s.asked)[len(*s.asked)-1]; !since.Equal(early) {
+		t.Errorf("asked since %s", since)
+	}
+	if line, ok := s.fulfillment("1"); !ok || line.State() != order.Fulfilled {
+		t.Errorf("it is %v, %s", ok, line.State())
+	}
+}
+
 // A webhook that is not active is told once a day, and one that is missing is made where
 // the platform lets us.
 func TestRun_webhook(t *testing.T) {
