@@ -95,7 +95,8 @@ type line struct {
 	quantity                             int
 	keysBack                             string
 	side                                 string
-	customer                             string // the hash of the address
+	storedAt                             time.Time // when it was first
+	customer                             string    // the hash of the address
 	receivedAt, heldAt                   time.Time
 	released                             map[string]bool              // rules that a person has released it from
 	counted                              bool                         // lines of its order that were claimed at once count its keys for sure
@@ -391,7 +392,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, parts: map[string]map[string]string{}, returnedKeys: map[string]bool{}, refunds: map[string]bool{}, released: map[string]bool{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, storedAt: time.Now(), returnedKeys: map[string]bool{}, refunds: map[string]bool{}, released: map[string]bool{}}
 		l.lines[id] = there
 		l.linesOf[id.OrderHalf()] = append(l.linesOf[id.OrderHalf()], id)
 	}

@@ -30,6 +30,7 @@ type reported struct {
 	answered map[string][]string             // by order: the amounts that were answered
 	paid     map[string]payOrder             // by order, as it was reported first
 	variants map[string][]payOrder           // by order, each as it was reported
+	byHand   map[string][]fulfilByHand       // by order: what people fulfil
 }
 
 // amount is a part of an order's price that was given back, in cents.
@@ -39,14 +40,14 @@ type amount struct {
 }
 
 func newReported() reported {
-	return reported{map[order.LineID]map[string]int{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}}
+	return reported{map[order.LineID]map[string]int{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}, map[string][]fulfilByHand{}}
 }
 
 // expectPaid records that a platform reports an order as paid.
 func (l *ledger) expectPaid(p payOrder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	id := orderIDOf(p.side, p.order)
+	id := p.orderID()
 	if _, known := l.reported.paid[id]; !known {
 		l.reported.paid[id] = p
 	}

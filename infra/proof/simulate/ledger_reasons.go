@@ -256,6 +256,7 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 	}
 	if isPaid {
 		l.checkEarly(c, now)
+		l.checkByHand(c, now, why)
 	}
 	for _, hold := range now.holds {
 		if slices.Contains(before.holds, hold) {

@@ -151,6 +151,7 @@ func (s *reviewState) rulesFor(product string, since time.Time) (all []rules) {
 type decision struct {
 	verdict string       // release, reject, set-brake, release-brake
 	line    order.LineID // empty: all lines of a side that rules held until then
+	version int          // of the line that was seen; 0: it was not
 	ruled   bool         // only if a rule holds it
 	side    string       // of all lines
 	until   time.Time    // of all lines
@@ -178,7 +179,7 @@ func (d *decision) inTime() bool { return d.over.IsZero() || time.Since(d.over) 
 func (l *ledger) decided(verdict string, before *line) bool {
 	return slices.ContainsFunc(l.review.decisions, func(d *decision) bool {
 		all := d.line == "" && d.side == before.side && !before.heldAt.After(d.until)
-		return d.verdict == verdict && d.inTime() && (d.line == before.id || all) && (!d.ruled && d.line != "" || before.ruled())
+		return d.verdict == verdict && d.inTime() && (d.version == 0 || d.version == before.version) && (d.line == before.id || all) && (!d.ruled && d.line != "" || before.ruled())
 	})
 }
 

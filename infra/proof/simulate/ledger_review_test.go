@@ -359,6 +359,36 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 			b.release(2)
 		}, "and nobody released it"},
 
+		"a line that was seen is released": {func(b *fixture) {
+			b.write("x", always)
+			b.holdLine(1, "review")
+			b.decides(decision{verdict: "release", line: idA, version: 1})
+			b.release(2)
+		}, ""},
+		"a line is released that has changed since it was seen": {func(b *fixture) {
+			b.write("x", always)
+			b.holdLine(1, "review")
+			b.decides(decision{verdict: "release", line: idA, version: 1})
+			b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"review"}))
+			b.release(3)
+		}, "and nobody released it"},
+
+		"a person fulfils an order":                      {func(b *fixture) { b.byHand(2, 2, false, reason) }, ""},
+		"a person fulfils an order, and says no number":  {func(b *fixture) { b.byHand(100, 0, false, reason) }, ""},
+		"a person fulfils an order of many keys unasked": {func(b *fixture) { b.byHand(101, 0, false, reason) }, "with other keys than somebody meant"},
+		"a person means other keys":                      {func(b *fixture) { b.byHand(2, 3, false, reason) }, "with other keys than somebody meant"},
+		"the history does not tell who fulfils an order": {func(b *fixture) { b.byHand(2, 2, false, nil) }, "is fulfilled by hand: true; its history tells so: false"},
+		"the history tells of a person, and a shop sold": {func(b *fixture) {
+			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1), reason(idA, "fulfilled-by-hand", "a person asked"))
+		}, "is fulfilled by hand: false; its history tells so: true"},
+		"a person fulfils an order that the shop knows": {func(b *fixture) { b.byHand(2, 2, true, reason) }, "and an account had an order of that number"},
+		"a rule of review holds what a person fulfils": {func(b *fixture) {
+			b.write("x", always)
+			f := b.wish(1, 1)
+			id := f.lineID("1")
+			b.write("x", with(lineItem(id, 1, 1), "holds", []string{"review"}), listed(id, "review"), reason(id, "held", "review"), reason(id, "fulfilled-by-hand", "a person asked"))
+		}, "which somebody had released it from"},
+
 		"the merchant is told of what is held": {func(b *fixture) {
 			b.write("x", always)
 			b.holdLine(1, "review")
@@ -396,6 +426,29 @@ func (b *fixture) order(quantity int, other string, others int) order.LineID {
 func (b *fixture) passOrder(quantity int, other string, others int) {
 	id := b.order(quantity, other, others)
 	b.write("claim", lineItem(id, 1, quantity), placeItem(id, quantity))
+}
+
+// wish has somebody fulfil an order by hand, of so many units of the game.
+func (b *fixture) wish(quantity, keys int) fulfilByHand {
+	f := fulfilByHand{payOrder: payOrder{order: "7", side: pool.Live, hand: true, lines: []paidLine{{"1", "game", quantity}}}, keys: keys}
+	b.ledger.expectByHand(f)
+	return f
+}
+
+// byHand claims the line of an order that somebody fulfils by hand, whose history tells of
+// it unless why is nil. The shop may have an order of that number.
+func (b *fixture) byHand(quantity, keys int, known bool, why func(id order.LineID, what, code string) write) {
+	if known {
+		id := lineIDOf(pool.Live, "7", "1")
+		b.write("claim", lineItem(id, 1, 1), placeItem(id, 1))
+		time.Sleep(time.Second)
+	}
+	id := b.wish(quantity, keys).lineID("1")
+	writes := []write{lineItem(id, 1, quantity), placeItem(id, quantity)}
+	if why != nil {
+		writes = append(writes, why(id, "fulfilled-by-hand", "a person asked"))
+	}
+	b.write("x", writes...)
 }
 
 // tell has the merchant get a mail with a link to a line that is held.

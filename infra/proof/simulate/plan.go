@@ -147,6 +147,9 @@ func NewPlan(seed uint64, length int) Plan {
 		if p, ok := action.(payOrder); ok && m.oneIn(10) { // concurrent with its first call
 			plan.Actions = append(plan.Actions, TimedAction{at + m.between(0, 50*time.Millisecond), m.changedRepeat(p)})
 		}
+		if f, ok := action.(fulfilByHand); ok && m.oneIn(2) {
+			plan.Actions = append(plan.Actions, m.changes(f.payOrder, at)...)
+		}
 		if p, ok := action.(payOrder); ok && m.oneIn(2) {
 			plan.Actions = append(plan.Actions, m.changes(p, at)...)
 		}
@@ -242,8 +245,10 @@ func (m *planner) action() action {
 		return p
 	}
 	switch {
-	case m.reviewed && m.oneIn(5):
+	case m.reviewed && m.oneIn(4):
 		return m.review()
+	case m.oneIn(20):
+		return m.byHand()
 	case m.early && m.oneIn(40):
 		return setDeliversFrom{}
 	}
@@ -333,12 +338,12 @@ func (m *planner) changeOf(p payOrder) action {
 	if m.reviewed && m.oneIn(4) {
 		return m.decisionOf(p)
 	}
-	if m.oneIn(3) {
+	if !p.hand && m.oneIn(3) {
 		return m.reportOf(p)
 	}
 	h := changeLine{
-		kind:  []string{returnedLine, returnedUnits, returnedUnits, held, held, released, released, replaced, sentAgain, cancelled}[m.rng.IntN(10)],
-		order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(), times: 1,
+		kind: []string{returnedLine, returnedUnits, returnedUnits, held, held, released, released, replaced, sentAgain, cancelled}[m.rng.IntN(10)],
+		of:   p, line: p.lines[m.rng.IntN(len(p.lines))].id, seen: m.oneIn(3), serial: m.next(), times: 1,
 	}
 	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.oneIn(2) { // often: its chunks are written again or emptied
 		h.line, h.kind = large.id, []string{returnedLine, returnedUnits, replaced}[m.rng.IntN(3)]
@@ -360,7 +365,7 @@ func (m *planner) review() action {
 		return m.setRules("")
 	case roll < 4:
 		return m.setRules([]string{"game", "pack", "dlc", "club"}[m.rng.IntN(4)])
-	case roll < 6:
+	case roll < 7:
 		return turnBrake{[]review.Verdict{review.SetBrake, review.ReleaseBrake}[m.rng.IntN(2)], m.next()}
 	case roll < 8:
 		return decideAll{m.verdict(), pool.SideOf(m.oneIn(6)), m.next()}
@@ -375,7 +380,7 @@ func (m *planner) verdict() review.Verdict {
 }
 
 func (m *planner) decisionOf(p payOrder) action {
-	return decideLine{verdict: m.verdict(), order: p.order, side: p.side, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next()}
+	return decideLine{verdict: m.verdict(), of: p, line: p.lines[m.rng.IntN(len(p.lines))].id, seen: m.oneIn(3), serial: m.next()}
 }
 
 // setRules sets rules of any kind, and sometimes of several.
@@ -500,13 +505,39 @@ func (m *planner) order() payOrder {
 	p.customer, p.early = "ada", m.early && m.oneIn(5)
 	if m.reviewed {
 		p.customer = []string{"ada", "bob", "eve"}[m.rng.IntN(3)]
-		p.split = len(p.lines) > 1 && m.oneIn(3)
+		if p.split = len(p.lines) > 1 && m.oneIn(3); p.split && m.oneIn(2) {
+			for i := range p.lines {
+				p.lines[i].quantity = 7 + m.rng.IntN(40)
+			}
+		}
 		if m.oneIn(3) {
 			p.risk = slices.Sorted(maps.Keys(risks))[m.rng.IntN(len(risks))]
 		}
 	}
 	m.orders = append(m.orders, p)
 	return p
+}
+
+// byHand is an order that a person fulfils, mostly under a number of its own.
+func (m *planner) byHand() action {
+	f := fulfilByHand{payOrder: m.order()}
+	m.orders = m.orders[:len(m.orders)-1] // no platform knows it
+	f.hand, f.early, f.split, f.unheard, f.risk = true, false, false, false, ""
+	f.order = fmt.Sprint("hand-", m.next())
+	if len(m.orders) > 0 && m.oneIn(4) {
+		f.order, f.side = m.orders[m.rng.IntN(len(m.orders))].order, pool.Live
+	}
+	for _, line := range f.lines {
+		f.keys += keysFor(line.product, line.quantity)
+	}
+	switch m.rng.IntN(4) {
+	case 0:
+		f.keys = 0
+	case 1:
+		f.keys += m.rng.IntN(2)
+	}
+	f.serial = m.next()
+	return f
 }
 
 // renewal is an order that renews an earlier one, one that is paid later, or one that

@@ -70,6 +70,7 @@ type payOrder struct {
 	risk     string // the platform's word
 	early    bool   // it was paid before the account delivers
 	split    bool   // each line has a webhook of its own
+	hand     bool   // no platform knows it: a person fulfils it
 	serial   int    // distinguishes repeats
 }
 
@@ -143,14 +144,25 @@ func (p payOrder) event() platform.Paid {
 	return paid
 }
 
-func (p payOrder) lineID(line string) order.LineID { return lineIDOf(p.side, p.order, line) }
+// identity names a line of the order.
+func (p payOrder) identity(line string) order.Identity {
+	id := order.Identity{Merchant: merchant, Side: p.side, Origin: shopName, Order: p.order, Line: line}
+	if p.hand {
+		id.Origin = byHandOrigin
+	}
+	return id
+}
+
+func (p payOrder) lineID(line string) order.LineID { return p.identity(line).ID() }
+
+func (p payOrder) orderID() string { return p.identity("").OrderID() }
 
 func lineIDOf(side pool.Side, number, line string) order.LineID {
-	return order.Identity{Merchant: merchant, Side: side, Origin: shopName, Order: number, Line: line}.ID()
+	return payOrder{side: side, order: number}.lineID(line)
 }
 
 func orderIDOf(side pool.Side, number string) string {
-	return order.Identity{Merchant: merchant, Side: side, Origin: shopName, Order: number}.OrderID()
+	return payOrder{side: side, order: number}.orderID()
 }
 
 func (p payOrder) do(w *world) {
@@ -412,9 +424,9 @@ func (r reportOrder) handleWebhook(w *world, name string) bool {
 // in part, put on hold, released, cancelled, mailed again, or one of its keys is replaced.
 type changeLine struct {
 	kind   string
-	order  string
-	side   pool.Side
+	of     payOrder
 	line   string
+	seen   bool              // by somebody who has seen the line, and acts on it as it was
 	keysTo order.Disposition // what becomes of the returned keys; empty: what the settings say
 	units  int               // returned in part
 	times  int               // it is asked for so often
@@ -433,7 +445,7 @@ const (
 )
 
 func (h changeLine) String() string {
-	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.order, h.kind)
+	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.of.order, h.kind)
 	if h.keysTo != "" {
 		says += fmt.Sprintf(" (%s its keys)", h.keysTo)
 	}
@@ -444,19 +456,25 @@ func (h changeLine) String() string {
 }
 
 func (h changeLine) do(w *world) {
-	identity := order.Identity{Merchant: merchant, Side: h.side, Origin: shopName, Order: h.order, Line: h.line}
+	identity := h.of.identity(h.line)
 	id, refund, act := identity.ID(), fmt.Sprint("refund ", h.serial), lifecycle.Act{By: "simulation", Why: h.kind}
 	if h.kind == returnedLine || h.kind == returnedUnits {
 		w.ledger.expectReturn(id, refund, h.units)
 	}
 	for n := range max(h.times, 1) {
 		w.spawn(func() {
-			if h.kind == released {
-				defer w.ledger.decides(decision{verdict: "release", line: id})()
-			}
 			w.untilDone(fmt.Sprintf("%s %d/%d", h.kind, h.serial, n), func(ctx context.Context, now time.Time) error {
 				changes := w.lifecycle(func() time.Time { return now })
+				act := act
 				var err error
+				if h.seen {
+					if act.Version, err = w.versionOf(ctx, id); err != nil {
+						return err
+					}
+				}
+				if h.kind == released {
+					defer w.ledger.decides(decision{verdict: "release", line: id, version: act.Version})()
+				}
 				switch h.kind {
 				case returnedLine, returnedUnits:
 					_, err = changes.ReturnLine(ctx, lifecycle.LineReturn{
@@ -476,6 +494,10 @@ func (h changeLine) do(w *world) {
 				case replaced:
 					err = h.replace(ctx, w, changes, id, act)
 				}
+				if errors.As(err, new(*order.StaleError)) && h.kind != returnedLine && h.kind != returnedUnits { // who returns looks again
+					w.count("act refused: its line had changed since it was seen")
+					return nil
+				}
 				if errors.Is(err, order.ErrState) || errors.Is(err, order.ErrNoKeys) || errors.Is(err, order.ErrNotHeld) {
 					return nil
 				}
@@ -483,6 +505,14 @@ func (h changeLine) do(w *world) {
 			})
 		})
 	}
+}
+
+// versionOf returns the version of a line as somebody sees it, a moment before he acts; 0 if
+// there is no such line.
+func (w *world) versionOf(ctx context.Context, id order.LineID) (int, error) {
+	line, _, err := w.store.Fulfillment(ctx, id)
+	time.Sleep(w.upTo("look at "+callerOf(ctx), 100*time.Millisecond))
+	return line.Version, err
 }
 
 // replace has one of the line's keys replaced, as its merchant does who reads the order

@@ -107,22 +107,32 @@ func (b turnBrake) do(w *world) {
 // decideLine releases or rejects a line that a rule holds.
 type decideLine struct {
 	verdict review.Verdict
-	order   string
-	side    pool.Side
+	of      payOrder
 	line    string
+	seen    bool // by somebody who has seen the line, and decides of it as it was
 	serial  int
 }
 
 func (d decideLine) String() string {
-	return fmt.Sprintf("line %s of order %s: the merchant decides, %s", d.line, d.order, d.verdict)
+	return fmt.Sprintf("line %s of order %s: the merchant decides, %s", d.line, d.of.order, d.verdict)
 }
 
 func (d decideLine) do(w *world) {
-	id := lineIDOf(d.side, d.order, d.line)
+	id := d.of.lineID(d.line)
 	w.spawn(func() {
-		defer w.ledger.decides(decision{verdict: string(d.verdict), line: id, ruled: true})()
-		w.untilDone(fmt.Sprintf("decision %d", d.serial), func(ctx context.Context, now time.Time) error {
-			_, _, err := w.desk(func() time.Time { return now }).Decide(ctx, id, d.verdict, lifecycle.Act{By: "simulation"})
+		w.untilDone(fmt.Sprintf("decision %d", d.serial), func(ctx context.Context, now time.Time) (err error) {
+			act := lifecycle.Act{By: "simulation"}
+			if d.seen {
+				if act.Version, err = w.versionOf(ctx, id); err != nil {
+					return err
+				}
+			}
+			defer w.ledger.decides(decision{verdict: string(d.verdict), line: id, ruled: true, version: act.Version})()
+			_, _, err = w.desk(func() time.Time { return now }).Decide(ctx, id, d.verdict, act)
+			if errors.As(err, new(*order.StaleError)) {
+				w.count("act refused: its line had changed since it was seen")
+				err = nil
+			}
 			return err
 		})
 	})
@@ -240,9 +250,6 @@ func (w *world) followLinks(mail, text string) {
 func (w *world) followLink(name string, l linkSaid, verdict review.Verdict) {
 	opens, late := w.number(name+" opens", 5) == 0, w.number(name+" late", 6) == 0
 	seen := time.Now()
-	if !opens && !late {
-		defer w.ledger.decides(l.decision(verdict, seen))()
-	}
 	w.untilDone(name, func(ctx context.Context, now time.Time) error {
 		clock := func() time.Time { return now }
 		if late {
@@ -251,6 +258,13 @@ func (w *world) followLink(name string, l linkSaid, verdict review.Verdict) {
 		links := &review.Links{Reader: w.store, Desk: w.desk(clock), Now: clock}
 		page, err := links.Look(ctx, l.token)
 		if err == nil && !opens {
+			d := l.decision(verdict, seen)
+			if d.line != "" {
+				d.version = page.Version
+			}
+			if !late {
+				defer w.ledger.decides(d)()
+			}
 			page, err = links.Follow(ctx, l.token, verdict, review.Seen{At: seen, Version: page.Version})
 		}
 		switch {
