@@ -13,8 +13,8 @@ import (
 	"keypool/shared/platform"
 )
 
-// An order whose webhook never came is delivered by catch-up, and one that was refunded
-// meanwhile is not, for each platform with credentials. The account shows how far catch-up
+// An order whose webhook never came is delivered by catch-up, and one that was refunded or
+// disputed meanwhile is not, for each platform with credentials. The account shows how far catch-up
 // has come, and whether the platform sends its webhooks.
 func TestCatchup(t *testing.T) {
 	t.Parallel()
@@ -44,13 +44,19 @@ func catchUp(t *testing.T, p sample.Platform) {
 		m.notice(account.name, "webhook")
 	}
 
-	bought, given, early := account.order("paid", 2), account.order("paid", 1), account.order("paid", 1)
+	bought, given, early, inDispute := account.order("paid", 2), account.order("paid", 1), account.order("paid", 1), account.order("paid", 1)
 	early.PaidAt = account.since.Add(-24 * time.Hour)
 	refunded := given
 	refunded.PaidAt = given.PaidAt.Add(time.Second)
 	returned := account.sample("refunded_all", refunded)
 	for _, w := range []*sample.Webhook{account.sample("paid", early), account.sample("paid", given), returned} {
 		account.happens(w)
+	}
+	if event := stories[p.Name].disputed; event != "" {
+		disputed := inDispute
+		disputed.PaidAt = inDispute.PaidAt.Add(time.Second)
+		account.happens(account.sample("paid", inDispute))
+		account.happens(account.sample(event, disputed))
 	}
 	paid := account.sample("paid", bought)
 	account.happens(paid)
@@ -68,9 +74,9 @@ func catchUp(t *testing.T, p sample.Platform) {
 	if second.Webhook != string(platform.WebhookActive) || second.CatchUp.Watermark.IsZero() {
 		t.Errorf("the account shows %q and %+v", second.Webhook, *second.CatchUp)
 	}
-	for what, o := range map[string]sample.Order{"given back": given, "paid before the account delivers": early} {
+	for what, o := range map[string]sample.Order{"given back": given, "paid before the account delivers": early, "in dispute": inDispute} {
 		if mails := m.mails(o.Email); len(mails) != 0 {
-			t.Errorf("the customer of the order that was %s has %d mails", what, len(mails))
+			t.Errorf("the customer of the order that is %s has %d mails", what, len(mails))
 		}
 	}
 

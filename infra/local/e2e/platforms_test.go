@@ -39,13 +39,14 @@ var stories = map[string]struct {
 	returned string // gives back all of an order, or what is left of it
 	test     string // a test order; empty: paid, by the secret of the test mode
 	renewed  string // the order that renews one; empty: the platform has none
+	disputed string // an order is in dispute; empty: the platform has none, or tells nothing of it
 }{
-	"standard":    {part: "refunded_line", returned: "refunded", test: "paid_test", renewed: "paid_renewal"},
+	"standard":    {part: "refunded_line", returned: "refunded", test: "paid_test", renewed: "paid_renewal", disputed: "disputed"},
 	"noventiq":    {returned: "returned", renewed: "paid_renewal"},
-	"stripe":      {part: "refunded_part", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
-	"shopify":     {part: "refunded_part", returned: "cancelled", test: "paid_test"},
+	"stripe":      {part: "refunded_part", returned: "refunded_all", test: "paid_test", renewed: "renewed", disputed: "disputed"},
+	"shopify":     {part: "refunded_part", returned: "cancelled", test: "paid_test", disputed: "disputed"},
 	"woocommerce": {part: "refunded_part", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
-	"paddle":      {paid: "subscribed", returned: "refunded_all", test: "paid_test", renewed: "renewed"},
+	"paddle":      {paid: "subscribed", returned: "refunded_all", test: "paid_test", renewed: "renewed", disputed: "chargeback"},
 	"generic":     {returned: "refunded", test: "paid_test"},
 }
 

@@ -64,7 +64,7 @@ func (a account) happens(event, number string, at time.Time) string {
 // alone, as the platform's adapter asks for it, and whether its webhooks come.
 func TestAPIs_tellWhatHappened(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"stripe", "shopify", "woocommerce", "paddle"} {
+	for name, disputed := range map[string]string{"stripe": "disputed", "shopify": "disputed", "woocommerce": "", "paddle": "chargeback"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var apis standin.APIs
@@ -74,6 +74,11 @@ func TestAPIs_tellWhatHappened(t *testing.T) {
 			own.happens("refunded_all", "700000002", paidAt.Add(time.Second))
 			own.happens("paid", "700000002", paidAt) // told again: it stays given back
 			other.happens("paid", "700000003", paidAt)
+			orders, inDispute := 2, ""
+			if disputed != "" {
+				orders, inDispute = 3, own.happens("paid", "700000004", paidAt)
+				own.happens(disputed, "700000004", paidAt.Add(time.Second))
+			}
 
 			adapter := through(t, name, &apis)
 			account := own.open()
@@ -86,13 +91,18 @@ func TestAPIs_tellWhatHappened(t *testing.T) {
 					found[p.Paid.Order] = p
 				case len(p.Returned) > 0:
 					found[p.Returned[0].Order] = p
+				case len(p.Disputed) > 0:
+					found[p.Disputed[0].Order] = p
 				}
 			}
-			if p := found[bought]; len(found) != 2 || p.Paid == nil || p.Returned != nil || p.Paid.Customer.Email != "ada@shop.example" || !slices.ContainsFunc(p.Paid.Lines, func(l platform.Line) bool { return l.Product == "elden" && l.Quantity == 2 }) {
+			if p := found[bought]; len(found) != orders || p.Paid == nil || p.Returned != nil || p.Paid.Customer.Email != "ada@shop.example" || !slices.ContainsFunc(p.Paid.Lines, func(l platform.Line) bool { return l.Product == "elden" && l.Quantity == 2 }) {
 				t.Errorf("%s was bought; of %d orders, it is listed as %+v", bought, len(found), p.Paid)
 			}
 			if p := found[given]; len(p.Returned) == 0 || !p.Returned[0].All && len(p.Returned[0].Lines) == 0 {
 				t.Errorf("%s was given back; it is listed with %+v", given, p.Returned)
+			}
+			if p := found[inDispute]; inDispute != "" && (len(p.Disputed) != 1 || p.Disputed[0].State != platform.DisputeOpen) {
+				t.Errorf("%s is in dispute; it is listed with %+v", inDispute, p.Disputed)
 			}
 			for p, err := range adapter.Changed(t.Context(), account, paidAt.Add(2*time.Second)) {
 				t.Errorf("listed as changed after all of it: %+v, %v", p, err)
