@@ -66,7 +66,7 @@ type Reason struct {
 
 // Seen are the versions of lines that the caller saw.
 type Seen struct {
-	Versions map[string]int `json:"versions,omitempty" maxProperties:"99" doc:"The version of each line that you saw, by line, as get-order or another act gave it. If one of them has changed since, nothing is done, and the answer is 409 with how it is now. A line that is left out is acted on whatever it has become. Lines are changed one after the other: where one changes while others are being acted on, the answer is 409 as well, and says which were done." example:"{\"1\": 3}"`
+	Versions map[string]int `json:"versions,omitempty" maxProperties:"99" doc:"The version of each line that you saw, by line, as get-order or another act gave it. If one of them has changed since, nothing is done, and the answer is 409 with how it is now. A line that is left out is acted on whatever it has become. Lines are changed one after the other: where one changes while others are being acted on, the answer is 409 as well, and says which were done; a return of a whole order is decided for all of them at once." example:"{\"1\": 3}"`
 }
 
 // LinesAct says which lines an act is about.

@@ -70,7 +70,7 @@ var sampleOrderPaid = map[string]any{
 // orderPaid is the JSON Schema of the event. What it accepts is taken, as far as the
 // merchant's cap and addresses allow.
 func orderPaid() *huma.Schema {
-	risk := ofTypes("The platform's verdict on the order, in its own word, such as elevated.", "string", "null")
+	risk := ofTypes("The platform's verdict on the order, in its own word, such as elevated. Send the order again with another verdict when one comes after the payment: where a rule of review asks for it, keys that have not left are held.", "string", "null")
 	risk.MaxLength = new(64)
 	quantity := ofTypes("How many were bought, as first bought: a whole number.", "integer", "string")
 	quantity.Minimum, quantity.Pattern = new(1.0), `^ *0*[1-9][0-9]*(\.0*)? *$`

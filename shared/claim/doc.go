@@ -18,6 +18,10 @@
 // the race for the line returns the record of the winner. If no keys are left, the line
 // is stored waiting.
 //
+// What comes with a repeat (an address, a corrected one, a late verdict on the order's risk)
+// is a change of the stored line, under its version. An order that a person fulfils by hand
+// is claimed line by line, as any other; what would be refused is found before the first.
+//
 // # Decisions
 //
 // New lines may bypass waiting lines when no waiting line loses by it: when the queue

@@ -110,6 +110,29 @@ func TestTake_eachEventForItself(t *testing.T) {
 	}
 }
 
+// An order that its platform calls risky only after it was paid is held as one that it called
+// so at once, and the merchant is told of it once.
+func TestTake_lateRisk(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	if err := in.Records.(*dynamo.Store).PutReview(t.Context(), catalog.Review{Merchant: "acme", Rules: catalog.Rules{Risk: true}}); err != nil {
+		t.Fatal(err)
+	}
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("1", 1, "game")}), platform.Accepted)
+	late := paid("1", 1, "game")
+	late.Risk = "elevated"
+	for range 2 {
+		got := in.Apply(t.Context(), account, request, []platform.Event{late})
+		if is(t, got, platform.Accepted); got[0].State != order.OnHold || got[0].Allocated != 1 {
+			t.Errorf("got %+v", got[0])
+		}
+	}
+	if told := dynamotest.Partitions(t, tables.Orders, "notice#acme#held-for-review#"); len(told) != 2 { // one of them waits for the hour's end
+		t.Errorf("told by %v", told)
+	}
+	dynamotest.Audit(t, tables)
+}
+
 // The lines of two shops with the same numbers are two lines.
 func TestTake_originsAreApart(t *testing.T) {
 	t.Parallel()

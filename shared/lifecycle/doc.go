@@ -24,6 +24,11 @@
 // starts over from the lines if it is: an application with old knowledge would hold a
 // line for a dispute that has ended, and nothing would ever release it.
 //
+// An act of a person may name the version of the line that they saw: see Act. It is compared
+// with the line that the act reads, and the act's one conditional write holds only while
+// that is so. A return of a whole order is decided by the write of the order's item, in one
+// transaction with a look at its lines.
+//
 // A change takes up to order.MaxKeys keys from a line, its newest first. If there are
 // more, the line says so first (see order.Fulfillment.Surplus), is not mailed and stays
 // due until further changes have taken them.
