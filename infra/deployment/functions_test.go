@@ -86,8 +86,9 @@ func TestRights_merchantsAndTokensAreWrittenByTheOperator(t *testing.T) {
 }
 
 // The writes of one transaction that are of one kind, such as a line and its place in a queue,
-// are allowed by one statement: a statement holds for all items of its action in a request, or
-// for none, so that two statements with some of them each allow nothing.
+// are allowed by one statement: the emulator holds a statement against all of them together,
+// so that two statements with some of them each allow nothing. AWS does not say whether it
+// looks at each by itself.
 func TestRights_ofWritesStandInOneStatement(t *testing.T) {
 	for _, f := range deployment.Functions {
 		seen := map[string]bool{}
