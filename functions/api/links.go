@@ -202,6 +202,9 @@ func (out *linkPage) line(p review.Page) {
 		out.Badge = &linkBadge{"calm", "Done"}
 		out.Tab, out.Title = "Order released", "The order line is released."
 		out.Words = []string{"It gets its keys as soon as it is its turn, and the customer is mailed."}
+		if p.State == order.OnHold {
+			out.Words = []string{"No rule holds it any more, but it stays on hold for another reason, and gets no key yet. Unless that is a dispute, the API releases it: POST /v1/orders/{order}/release."}
+		}
 		if p.Verdict == review.Reject {
 			out.Tab, out.Title = "Order rejected", "The order line is rejected."
 			out.Words = []string{"It gets no key. To pay the customer back is yours to do, at the platform."}
@@ -248,7 +251,7 @@ func (out *linkPage) all(p review.Page) {
 		out.Badge = &linkBadge{"warn", "Please decide"}
 		out.Title = "These order lines of " + on + " are on hold."
 		out.Words = []string{
-			"No key was sent for them, and the customers were not told. A button decides all of them at once, but none that is put on hold after this page was shown.",
+			"No key was sent for them, and the customers were not told. A button decides all of them at once, but none that is put on hold after this page was shown. One that is on hold for another reason too stays so when it is released.",
 			onRelease, onReject,
 		}
 		for _, l := range p.Held {
@@ -276,6 +279,9 @@ func (out *linkPage) all(p review.Page) {
 	out.Words = []string{"They get their keys as soon as it is their turn, and the customers are mailed."}
 	if p.Verdict == review.Reject {
 		out.Words = []string{"They get no key. To pay the customers back is yours to do, at the platform."}
+	}
+	if p.Counts.Held > 0 {
+		out.Words = append(out.Words, fmt.Sprintf("%d of them stay on hold for another reason, such as a dispute, or that they were paid before their account delivers. The API shows each, and releases it: POST /v1/orders/{order}/release.", p.Counts.Held))
 	}
 	if p.Counts.Left {
 		out.Badge = &linkBadge{"warn", "There are more"}

@@ -159,7 +159,7 @@ func TestHeld_inParts(t *testing.T) {
 	var first, second Decided
 	w.shop(token, "POST", "/v1/held/release", `{}`).Want(200).Into(&first)
 	w.shop(token, "POST", "/v1/held/release", `{}`).Want(200).Into(&second)
-	if first != (Decided{review.AllAtOnce, true}) || second != (Decided{2, false}) {
+	if first != (Decided{Done: review.AllAtOnce, Left: true}) || second != (Decided{Done: 2}) {
 		t.Errorf("decided %+v, then %+v", first, second)
 	}
 }

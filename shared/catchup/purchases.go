@@ -111,17 +111,13 @@ func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.
 	if len(before) > 0 || paid != nil {
 		r.applied++
 	}
-	failed := func(results []platform.Result) bool {
-		return slices.ContainsFunc(results, func(result platform.Result) bool { return result.Outcome == platform.Failed })
+	events := before
+	if paid != nil {
+		slog.InfoContext(ctx, "order.found", "merchant", r.account.Merchant, "account", r.account.Name)
+		events = append(events, *paid)
 	}
-	if len(before) > 0 && failed(r.Intake.Take(ctx, r.from, before...)) {
-		return false
-	}
-	if paid == nil {
-		return true
-	}
-	slog.InfoContext(ctx, "order.found", "merchant", r.account.Merchant, "account", r.account.Name)
-	return !failed(r.Intake.Take(ctx, r.from, *paid))
+	results := r.Intake.Take(ctx, r.from, events...)
+	return !slices.ContainsFunc(results, func(result platform.Result) bool { return result.Outcome == platform.Failed })
 }
 
 // asks are what is to be read of purchases.

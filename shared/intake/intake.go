@@ -15,6 +15,7 @@ package intake
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"keypool/shared/catalog"
@@ -93,10 +94,31 @@ func (in *Intake) Take(ctx context.Context, from platform.Account, events ...pla
 	return in.applyAll(ctx, from, platform.Request{}, events)
 }
 
+// applyAll applies events in their order: what was given back of an order, or is in dispute,
+// stands before its payment. A payment is not claimed for if that was not applied: its
+// customer, who was refunded, would get keys.
 func (in *Intake) applyAll(ctx context.Context, from platform.Account, r platform.Request, events []platform.Event) []platform.Result {
 	var results []platform.Result
+	notApplied := map[string]platform.Result{} // by the order's number
 	for _, event := range events {
-		results = append(results, in.applyOne(ctx, from, r, event)...)
+		if paid, is := event.(platform.Paid); is {
+			if before, is := notApplied[paid.Order]; is {
+				results = append(results, platform.Result{Outcome: before.Outcome, Order: paid.Order, Field: before.Field})
+				continue
+			}
+		}
+		now := in.applyOne(ctx, from, r, event)
+		results = append(results, now...)
+		i := slices.IndexFunc(now, func(result platform.Result) bool { return result.Outcome >= platform.Rejected })
+		if i < 0 {
+			continue
+		}
+		switch event := event.(type) {
+		case platform.Returned:
+			notApplied[event.Order] = now[i]
+		case platform.Disputed:
+			notApplied[event.Order] = now[i]
+		}
 	}
 	return results
 }

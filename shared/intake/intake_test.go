@@ -527,3 +527,60 @@ func TestPaid_parentAndRiskAreTheLines(t *testing.T) {
 		}
 	}
 }
+
+// broken changes no order.
+type broken struct{}
+
+func (broken) ReturnLine(context.Context, lifecycle.LineReturn) (order.Fulfillment, error) {
+	return order.Fulfillment{}, errors.New("throttled")
+}
+
+func (broken) ReturnOrder(context.Context, order.Whole, order.Return) ([]order.Fulfillment, error) {
+	return nil, errors.New("throttled")
+}
+
+func (broken) ReturnAmount(context.Context, order.Whole, order.Return) ([]order.Fulfillment, bool, error) {
+	return nil, false, errors.New("throttled")
+}
+
+func (broken) Dispute(context.Context, order.Whole, string, order.Dispute) ([]order.Fulfillment, error) {
+	return nil, errors.New("throttled")
+}
+
+// What was given back of an order stands before its payment in one webhook. If it was not
+// applied, nobody claims for the payment: its customer would get keys of what was refunded.
+func TestTake_paymentBesideWhatWasNotApplied(t *testing.T) {
+	t.Parallel()
+	tooMany := platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1 << 20}}}
+	for name, c := range map[string]struct {
+		before platform.Event
+		fails  bool
+		want   []platform.Outcome
+		keys   int
+	}{
+		"a return":                       {platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1}}}, false, []platform.Outcome{platform.Accepted, platform.Accepted}, 1},
+		"a return that fails":            {platform.Returned{Order: "1", ID: "R1", All: true}, true, []platform.Outcome{platform.Failed, platform.Failed}, 0},
+		"a return that cannot be taken":  {tooMany, false, []platform.Outcome{platform.Rejected, platform.Rejected}, 0},
+		"a dispute that fails":           {platform.Disputed{Order: "1", ID: "D1", State: order.DisputeOpen}, true, []platform.Outcome{platform.Failed, platform.Failed}, 0},
+		"a return of another that fails": {platform.Returned{Order: "2", ID: "R1", All: true}, true, []platform.Outcome{platform.Failed, platform.Accepted}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in, tables := open(t)
+			orders := in.Orders
+			if c.fails {
+				in.Orders = broken{}
+			}
+			is(t, in.Apply(t.Context(), account, request, []platform.Event{c.before, paid("1", 2, "game")}), c.want...)
+			if books := dynamotest.Audit(t, tables); books.Claimed != c.keys {
+				t.Errorf("%d keys are claimed, want %d", books.Claimed, c.keys)
+			}
+			again := []platform.Outcome{platform.Accepted, platform.Accepted}
+			if !c.fails {
+				again = c.want
+			}
+			in.Orders = orders // the platform sends it again
+			is(t, in.Apply(t.Context(), account, request, []platform.Event{c.before, paid("1", 2, "game")}), again...)
+		})
+	}
+}

@@ -6,16 +6,16 @@ import (
 	"keypool/shared/order"
 )
 
-// ReleaseHeld releases a line that a rule of the merchant's, or the brake, holds: see
-// Release. Its error is order.ErrState if none holds it any more, so that an old mail
-// releases nothing that a person has put on hold since.
+// ReleaseHeld releases a line from what a rule of the merchant's, or the brake, holds it for.
+// It stays on hold where there is another reason, which takes an act of its own: see Release.
+// Its error is order.ErrState if no rule holds it any more.
 func (l *Lifecycle) ReleaseHeld(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
 	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		if !toDecide(line, act) {
 			return nil, refused(line)
 		}
 		change := order.ChangeOf(line)
-		change.After.Release()
+		change.After.ReleaseFromRules()
 		change.History = []order.History{l.note(id, order.Released, act)}
 		return &change, nil
 	})

@@ -222,7 +222,7 @@ func TestReturnSeen(t *testing.T) {
 }
 
 // Somebody who decides about all lines that were on hold until then leaves one that was put
-// on hold by hand since, and decides about it when they have seen that.
+// on hold by hand since. Having seen that, they release it from the rule, and by name from the rest.
 func TestReleaseHeld_leavesWhatWasHeldLater(t *testing.T) {
 	s := open(t, 0)
 	line := s.reviewed()
@@ -237,6 +237,9 @@ func TestReleaseHeld_leavesWhatWasHeldLater(t *testing.T) {
 	}
 	seen.HeldUntil = s.at
 	released, err := s.changes.ReleaseHeld(t.Context(), line.ID, seen)
+	s.must(err)
+	s.is(released, order.OnHold, 0, 0) // by hand, still
+	released, err = s.changes.Release(t.Context(), line.ID, ada)
 	s.must(err)
 	s.is(released, order.Waiting, 0, 0)
 }

@@ -99,13 +99,22 @@ func (f Fulfillment) ReleasedFrom(reason Hold) bool {
 // the dispute. The line is not held for the same rules again. It reports whether there
 // were any.
 func (f *Fulfillment) Release() bool {
+	return f.release(func(h Hold) bool { return !h.Dispute() })
+}
+
+// ReleaseFromRules does as Release, but takes away only what rules and the brake hold the
+// line for: an order that was paid before its account delivers, or after it was returned, or
+// that somebody put on hold, stays so.
+func (f *Fulfillment) ReleaseFromRules() bool { return f.release(Hold.ByRule) }
+
+func (f *Fulfillment) release(lift func(Hold) bool) bool {
 	released := slices.Clone(f.Released)
 	for _, h := range f.Holds {
 		if h.ByRule() && !slices.Contains(released, h) {
 			released = append(released, h)
 		}
 	}
-	lifted := f.Lift(func(h Hold) bool { return !h.Dispute() })
+	lifted := f.Lift(lift)
 	if f.Released = released; len(released) == 0 {
 		f.Released = nil
 	}

@@ -55,7 +55,8 @@ type Desk struct {
 	Now     func() time.Time
 }
 
-// Decide releases or rejects a line that a rule holds, and returns it as it stands.
+// Decide releases or rejects a line that a rule holds, and returns it as it stands. One that
+// is released may be on hold still, for another reason.
 func (d *Desk) Decide(ctx context.Context, id order.LineID, v Verdict, act lifecycle.Act) (order.Fulfillment, Outcome, error) {
 	do := d.Changes.ReleaseHeld
 	if v == Reject {
@@ -87,6 +88,7 @@ const (
 // All is what a decision of all lines did.
 type All struct {
 	Done int
+	Held int  // of them, released but on hold for another reason than a rule
 	Left bool // there are more: decide again
 }
 
@@ -109,12 +111,15 @@ func (d *Desk) DecideAll(ctx context.Context, merchant string, side pool.Side, u
 				all.Left = true
 				return all, nil
 			}
-			_, outcome, err := d.Decide(ctx, line.Line, v, act)
+			now, outcome, err := d.Decide(ctx, line.Line, v, act)
 			if err != nil {
 				return all, err
 			}
-			if outcome == Done {
-				all.Done++
+			if outcome != Done {
+				continue
+			}
+			if all.Done++; now.State() == order.OnHold {
+				all.Held++
 			}
 		}
 		if after = next; next == "" {

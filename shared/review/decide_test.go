@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,19 +95,23 @@ func TestDecide(t *testing.T) {
 		want   review.Outcome
 		state  order.State
 	}{
-		"held by a rule, released":          {[]order.Hold{order.HoldCap}, nil, review.Release, review.Done, order.Waiting},
-		"held by a rule, rejected":          {[]order.Hold{order.HoldReviewRisk}, nil, review.Reject, review.Done, order.Returned},
-		"held by the brake, released":       {[]order.Hold{order.HoldBrake}, nil, review.Release, review.Done, order.Waiting},
-		"in dispute too, released":          {[]order.Hold{order.HoldCap, order.DisputeHold("D1")}, nil, review.Release, review.Done, order.OnHold},
-		"held by hand alone, released":      {[]order.Hold{order.HoldByHand}, nil, review.Release, review.Outdated, order.OnHold},
-		"held by hand alone, rejected":      {[]order.Hold{order.HoldByHand}, nil, review.Reject, review.Outdated, order.OnHold},
-		"never held, released":              {nil, nil, review.Release, review.Outdated, order.Waiting},
-		"released before, released":         {[]order.Hold{order.HoldCap}, released, review.Release, review.Already, order.Waiting},
-		"released before, rejected":         {[]order.Hold{order.HoldCap}, released, review.Reject, review.Outdated, order.Waiting},
-		"rejected before, rejected":         {[]order.Hold{order.HoldCap}, rejected, review.Reject, review.Already, order.Returned},
-		"rejected before, released":         {[]order.Hold{order.HoldCap}, rejected, review.Release, review.Outdated, order.Returned},
-		"in dispute alone, rejected":        {[]order.Hold{order.DisputeHold("D1")}, nil, review.Reject, review.Outdated, order.OnHold},
-		"paid before its account, released": {[]order.Hold{order.HoldPaidBefore}, nil, review.Release, review.Outdated, order.OnHold},
+		"held by a rule, released":                 {[]order.Hold{order.HoldCap}, nil, review.Release, review.Done, order.Waiting},
+		"held by a rule, rejected":                 {[]order.Hold{order.HoldReviewRisk}, nil, review.Reject, review.Done, order.Returned},
+		"held by the brake, released":              {[]order.Hold{order.HoldBrake}, nil, review.Release, review.Done, order.Waiting},
+		"in dispute too, released":                 {[]order.Hold{order.HoldCap, order.DisputeHold("D1")}, nil, review.Release, review.Done, order.OnHold},
+		"held by hand alone, released":             {[]order.Hold{order.HoldByHand}, nil, review.Release, review.Outdated, order.OnHold},
+		"held by hand alone, rejected":             {[]order.Hold{order.HoldByHand}, nil, review.Reject, review.Outdated, order.OnHold},
+		"never held, released":                     {nil, nil, review.Release, review.Outdated, order.Waiting},
+		"released before, released":                {[]order.Hold{order.HoldCap}, released, review.Release, review.Already, order.Waiting},
+		"released before, rejected":                {[]order.Hold{order.HoldCap}, released, review.Reject, review.Outdated, order.Waiting},
+		"rejected before, rejected":                {[]order.Hold{order.HoldCap}, rejected, review.Reject, review.Already, order.Returned},
+		"rejected before, released":                {[]order.Hold{order.HoldCap}, rejected, review.Release, review.Outdated, order.Returned},
+		"in dispute alone, rejected":               {[]order.Hold{order.DisputeHold("D1")}, nil, review.Reject, review.Outdated, order.OnHold},
+		"paid before its account, released":        {[]order.Hold{order.HoldPaidBefore}, nil, review.Release, review.Outdated, order.OnHold},
+		"paid before, and the brake, released":     {[]order.Hold{order.HoldBrake, order.HoldPaidBefore}, nil, review.Release, review.Done, order.OnHold},
+		"paid after a return, and risky, released": {[]order.Hold{order.HoldReviewRisk, order.HoldPaidAfterReturn}, nil, review.Release, review.Done, order.OnHold},
+		"by hand and by a rule, released":          {[]order.Hold{order.HoldByHand, order.HoldCap}, nil, review.Release, review.Done, order.OnHold},
+		"paid before, and the brake, rejected":     {[]order.Hold{order.HoldBrake, order.HoldPaidBefore}, nil, review.Reject, review.Done, order.Returned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := openOffice(t)
@@ -133,7 +138,8 @@ func TestDecideAll(t *testing.T) {
 	for i := range 60 { // more than a page
 		seen = append(seen, o.line(fmt.Sprint("A-", i), pool.Live, order.HoldCap).ID)
 	}
-	left = append(left, o.line("test", pool.Test, order.HoldCap).ID, o.line("by hand", pool.Live, order.HoldByHand).ID)
+	both := o.line("paid before, too", pool.Live, order.HoldCap, order.HoldPaidBefore).ID
+	left = append(left, both, o.line("test", pool.Test, order.HoldCap).ID, o.line("by hand", pool.Live, order.HoldByHand).ID)
 	until := o.now
 	o.now = o.now.Add(time.Minute)
 	left = append(left, o.line("later", pool.Live, order.HoldCap).ID)
@@ -142,7 +148,7 @@ func TestDecideAll(t *testing.T) {
 	left, seen = append(left, seen[0]), seen[1:]
 
 	all, err := o.desk.DecideAll(t.Context(), "nova", pool.Live, until, review.Release, by)
-	if err != nil || all != (review.All{Done: 59}) {
+	if err != nil || all != (review.All{Done: 60, Held: 1}) {
 		t.Errorf("decided %+v, %v", all, err)
 	}
 	for _, id := range seen {
@@ -293,7 +299,7 @@ func TestFollow_aLine(t *testing.T) {
 	if got := follow(line.Version); got.Outcome != review.Changed || len(got.Line.Reasons) != 2 || got.Version != line.Version+1 {
 		t.Errorf("of a line that changed: %q, %v", got.Outcome, got.Line.Reasons)
 	}
-	if got := follow(line.Version + 1); got.Outcome != review.Done || len(got.Line.Reasons) != 2 || got.State != order.Waiting {
+	if got := follow(line.Version + 1); got.Outcome != review.Done || !slices.Equal(got.Line.Reasons, []order.Hold{order.HoldByHand}) || got.State != order.OnHold {
 		t.Errorf("of the line as it is: %q, %v, %s", got.Outcome, got.Line.Reasons, got.State)
 	}
 	if got := follow(line.Version + 1); got.Outcome != review.Already {

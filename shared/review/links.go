@@ -183,7 +183,7 @@ func (l *Links) decide(ctx context.Context, p *Page, v Verdict, seen Seen) error
 	if err != nil {
 		return err
 	}
-	if p.show(line); outcome == Done {
+	if p.show(line); outcome == Done && p.State != order.OnHold {
 		p.Line.Reasons = reasons
 	}
 	p.Outcome = outcome
