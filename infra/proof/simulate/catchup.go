@@ -41,12 +41,17 @@ func (a *shopAPI) purchase(side pool.Side, number string) *platform.Purchase {
 	return a.purchases[name]
 }
 
-// notePaid notes an order that is paid. What a platform says of it first, it goes on saying.
+// notePaid notes an order that is paid. What a platform says of it first, it goes on saying,
+// but for its risk.
 func (a *shopAPI) notePaid(p payOrder) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now := a.purchase(p.side, p.order); now.Paid == nil {
 		paid := p.event()
+		now.Paid = &paid
+	} else if p.assessed {
+		paid := *now.Paid
+		paid.Risk = p.risk
 		now.Paid = &paid
 	}
 }

@@ -96,6 +96,7 @@ type line struct {
 	keysBack                             string
 	side                                 string
 	storedAt                             time.Time // when it was first
+	risk                                 string    // of its order, in the word of the platform
 	customer                             string    // the hash of the address
 	receivedAt, heldAt                   time.Time
 	released                             map[string]bool              // rules that a person has released it from
@@ -424,7 +425,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")
-	there.side, there.customer = str(after, "side"), str(after, "customerHash")
+	there.side, there.customer, there.risk = str(after, "side"), str(after, "customerHash"), str(after, "risk")
 	there.receivedAt, there.heldAt = time.UnixMilli(int64(num(after, "receivedAt"))), time.UnixMilli(int64(num(after, "heldAt")))
 	if name := str(after, "order"); name != "" {
 		there.name = "order " + name + ", line " + str(after, "line")

@@ -12,6 +12,7 @@ import (
 
 	"keypool/infra/proof/dynamosim"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 )
 
 // The ledger's checks of rules of review. A line is asked about when it would get keys: it
@@ -324,8 +325,12 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 	paid := !now.expected && (before.version == 0 || before.expected)
 	all := now.connected() && !now.expected && (paid || !before.connected()) // asked about all that a claim is
 	waited := !paid && before.version > 0 && before.waits() && before.connected()
+	l.checkRisk(c, before, now, paid)
 	var added []string
 	for _, hold := range now.holds {
+		if hold == "review:risk" && l.reasons[now.id].has("risk-reported") {
+			continue // see checkRisk
+		}
 		if byRule(hold) && (paid || !slices.Contains(before.holds, hold)) {
 			added = append(added, hold)
 		}
@@ -349,7 +354,6 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 	if all {
 		least, most = l.keysOfOrder(c, now, sets, began)
 	}
-	reported := l.reported.paid[now.id.OrderHalf()]
 	admitted, others := l.admitted(now)
 	brakes := inForce(l.review.brake, since)
 	for _, reason := range []struct {
@@ -357,7 +361,7 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 		holds func(r rules, surely bool) bool
 	}{
 		{"review", func(r rules, _ bool) bool { return r.always }},
-		{"review:risk", func(r rules, _ bool) bool { return r.risk && risks[reported.risk] }},
+		{"review:risk", func(r rules, _ bool) bool { return r.risk && risks[now.risk] }},
 		{"review:amount", func(r rules, _ bool) bool {
 			most, limited := r.above[now.currency]
 			return limited && unitPrices[now.product]*now.quantity > most
@@ -401,6 +405,43 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 	}
 	if all && !now.onHold && l.alone(c, now) {
 		now.counted = !slices.ContainsFunc(sets, func(r rules) bool { return now.due()*10 <= r.cap() })
+	}
+}
+
+// checkRisk checks what a line says of its order's risk: what the platform reported, with the
+// payment or later. A line whose order is called risky later is held, if a rule holds it,
+// unless its keys may be gone: then the merchant is told.
+func (l *ledger) checkRisk(c dynamosim.Commit, before, now *line, paid bool) {
+	reported := slices.ContainsFunc(l.reported.variants[now.id.OrderHalf()], func(p payOrder) bool { return p.risk == now.risk })
+	if now.risk != "" && (paid || now.risk != before.risk) && !reported {
+		l.problem("%s says that its order is %q, which nobody reported", l.name(now.id), now.risk)
+	}
+	late := l.reasons[now.id].tells("risk-reported", now.risk)
+	if !paid && now.risk != before.risk && !now.expected && !late {
+		l.problem("the risk of %s was %q and is %q, and its history does not tell", l.name(now.id), before.risk, now.risk)
+	}
+	if !late {
+		return
+	}
+	is := slices.Contains(now.holds, "review:risk") && !slices.Contains(before.holds, "review:risk")
+	sets := l.review.rulesFor(now.product, l.beganAt(c).Add(-cachedFor))
+	may := slices.ContainsFunc(sets, func(r rules) bool { return r.risk }) && risks[now.risk] && now.connected() && !now.returned() && !now.released["review"]
+	must := may && !slices.ContainsFunc(sets, func(r rules) bool { return !r.risk }) && !slices.Contains(before.holds, "review:risk")
+	went := l.mailsOf(outbox.LineItem(string(now.id))).accepted["keys"] > 0
+	told := l.notices[merchant+"#risk-after-keys#"+now.id.OrderHalf()]
+	switch {
+	case is && !may:
+		l.problem("%s is held since its order is %q, for no reason", l.name(now.id), now.risk)
+	case is && went:
+		l.problem("%s is held since its order is %q, and its keys were mailed", l.name(now.id), now.risk)
+	case is:
+		l.w.count("line held since its order was called risky later")
+	case must && !l.leasedLines[now.id]:
+		l.problem("%s is not held, and its order is %q", l.name(now.id), now.risk)
+	case must && !told:
+		l.problem("%s has its keys, its order is %q, and its merchant was not told", l.name(now.id), now.risk)
+	case must:
+		l.w.count("line whose order was called risky after its keys had gone")
 	}
 }
 

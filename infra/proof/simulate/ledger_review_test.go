@@ -58,6 +58,17 @@ func (b *fixture) paid(p payOrder) {
 	b.ledger.reported.paid[idA.OrderHalf()] = p
 }
 
+// risky has the order of line A reported as one of that risk.
+func (b *fixture) risky(word string) {
+	b.ledger.reported.variants[idA.OrderHalf()] = []payOrder{{risk: word}}
+}
+
+// assess changes line A since its order is called risky.
+func (b *fixture) assess(line write, beside ...write) {
+	b.risky("elevated")
+	b.write("claim", append(beside, with(line, "risk", "elevated"), reason(idA, "risk-reported", "elevated"))...)
+}
+
 // priced is line A with a currency.
 func priced(w write, currency string) write { return with(w, "currency", currency) }
 
@@ -145,19 +156,59 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 
 		"a risky line is looked at": {func(b *fixture) {
 			b.write("x", rulesItem("risk", true))
-			b.paid(payOrder{risk: "a word that nobody knows"})
-			b.holdLine(1, "review:risk")
+			b.risky("a word that nobody knows")
+			b.write("claim", with(lineItem(idA, 1, 1), "risk", "a word that nobody knows", "holds", []string{"review:risk"}), listed(idA, "review:risk"), reason(idA, "held", "review:risk"))
 		}, ""},
 		"a risky line is not looked at": {func(b *fixture) {
 			b.write("x", rulesItem("risk", true))
-			b.paid(payOrder{risk: "elevated"})
-			b.passLine(1)
+			b.risky("elevated")
+			b.write("claim", with(lineItem(idA, 1, 1), "risk", "elevated"), placeItem(idA, 1))
 		}, "is not held (review:risk)"},
 		"a harmless line is called risky": {func(b *fixture) {
 			b.write("x", rulesItem("risk", true))
-			b.paid(payOrder{risk: "Low"})
-			b.holdLine(1, "review:risk")
+			b.risky("Low")
+			b.write("claim", with(lineItem(idA, 1, 1), "risk", "Low", "holds", []string{"review:risk"}), listed(idA, "review:risk"), reason(idA, "held", "review:risk"))
 		}, "is held (review:risk) for no reason"},
+		"a line is called risky by nobody": {func(b *fixture) {
+			b.write("claim", with(lineItem(idA, 1, 1), "risk", "elevated"), placeItem(idA, 1))
+		}, `says that its order is "elevated", which nobody reported`},
+		"a line that is called risky later is held": {func(b *fixture) {
+			b.write("x", rulesItem("risk", true))
+			b.passLine(1)
+			b.assess(with(lineItem(idA, 2, 1), "holds", []string{"review:risk"}), listed(idA, "review:risk"), placeItem(idA, 0))
+		}, ""},
+		"a line that is called risky later passes": {func(b *fixture) {
+			b.write("x", rulesItem("risk", true))
+			b.passLine(1)
+			b.assess(lineItem(idA, 2, 1))
+		}, `is not held, and its order is "elevated"`},
+		"a line that is called risky later is held by no rule": {func(b *fixture) {
+			b.passLine(1)
+			b.assess(with(lineItem(idA, 2, 1), "holds", []string{"review:risk"}), listed(idA, "review:risk"), placeItem(idA, 0))
+		}, "for no reason"},
+		"a line is held whose keys were mailed": {func(b *fixture) {
+			b.write("x", rulesItem("risk", true))
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.assess(with(lineItem(idA, 2, 1, "k"), "holds", []string{"review:risk"}), listed(idA, "review:risk"))
+		}, "and its keys were mailed"},
+		"nobody is told of a risky order whose keys were mailed": {func(b *fixture) {
+			b.write("x", rulesItem("risk", true))
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.assess(lineItem(idA, 2, 1, "k"))
+		}, "and its merchant was not told"},
+		"the merchant is told of a risky order whose keys were mailed": {func(b *fixture) {
+			b.write("x", rulesItem("risk", true), noticeItem("nova#risk-after-keys#"+idA.OrderHalf()))
+			b.sellKey()
+			b.mail(1, textOf("k"))
+			b.assess(lineItem(idA, 2, 1, "k"))
+		}, ""},
+		"the history does not tell of a risk": {func(b *fixture) {
+			b.passLine(1)
+			b.risky("elevated")
+			b.write("claim", with(lineItem(idA, 2, 1), "risk", "elevated"))
+		}, "and its history does not tell"},
 
 		"a line costs as much as may pass": {func(b *fixture) {
 			b.write("x", rulesItem("above", attributes("EUR", "10.00")))

@@ -318,6 +318,9 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 	for range count {
 		all = append(all, TimedAction{at + m.between(0, within), m.changeOf(p)})
 	}
+	if m.reviewed && !p.hand && m.oneIn(3) {
+		all = append(all, TimedAction{at + m.between(0, within), m.assessed(p)})
+	}
 	for _, line := range p.lines {
 		if products[line.product].Pool == "" && m.oneIn(2) { // it is connected in the middle of them
 			all = append(all, TimedAction{at + m.between(0, within), m.connection(line.product)})
@@ -407,6 +410,13 @@ func (m *planner) setRules(product string) action {
 		}
 	}
 	return s
+}
+
+// assessed is an order whose platform says only now how risky it is.
+func (m *planner) assessed(p payOrder) payOrder {
+	p.risk = []string{"elevated", "highest", "normal"}[m.rng.IntN(3)]
+	p.times, p.serial, p.assessed, p.unheard = 1+m.rng.IntN(2), m.next(), true, m.oneIn(4)
+	return p
 }
 
 // someUnits are a part of the line's units, and sometimes nearly all.

@@ -68,6 +68,7 @@ type payOrder struct {
 	changed  bool // other content than in the first call
 	customer string
 	risk     string // the platform's word
+	assessed bool   // the platform says it after the payment
 	early    bool   // it was paid before the account delivers
 	split    bool   // each line has a webhook of its own
 	hand     bool   // no platform knows it: a person fulfils it
@@ -106,6 +107,9 @@ func (p payOrder) String() string {
 	}
 	if p.early {
 		says += ", long before the account delivers"
+	}
+	if p.assessed {
+		says += ", assessed now"
 	}
 	if p.risk != "" {
 		says += ", risk " + p.risk

@@ -137,6 +137,8 @@ var mustHappen = []struct {
 	{"line held: review:orders", 5e6},
 	{"line held: cap", 1e6},
 	{"line held: brake", 1e6},
+	{"line held since its order was called risky later", 1e6},
+	{"line whose order was called risky after its keys had gone", 1e6},
 	{"line held when it was connected", 5e6},
 	{"line held by a rule that was set while it waited", 1e6},
 	{"line held by a rule between its keys", 5e6},
