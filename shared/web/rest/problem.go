@@ -134,8 +134,8 @@ func staleProblem(e *order.StaleError) *problem.Problem {
 	var places []problem.Place
 	for _, line := range e.Lines {
 		now := fmt.Sprintf("is now at version %d: %s", line.Version, line.State())
-		for i, hold := range line.Holds {
-			now += map[bool]string{true: ", for ", false: " and "}[i == 0] + string(hold)
+		if len(line.Holds) > 0 {
+			now += fmt.Sprintf(" %q", line.Holds)
 		}
 		now += fmt.Sprintf("; it holds %d of %d keys, and %d of %d units were given back", line.Allocated, line.Wanted, line.ReturnedUnits, line.Quantity)
 		if line.Mail.State != "" {

@@ -13,6 +13,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/problem"
 	"keypool/shared/retry"
@@ -33,6 +34,11 @@ func TestProblem(t *testing.T) {
 		"another's, or nobody's": {settings.ErrNotFound, 404, "no such thing", nil},
 		"in use":                 {&settings.InUseError{Thing: "pool", Reasons: []string{"one", "two"}}, 409, "The pool is in use: one; two.", nil},
 		"several":                {&order.AmbiguousError{Matches: []order.Match{{Account: "shop-eu", Side: pool.Test}}}, 409, "account and test", nil},
+		"by hand, used":          {&order.NumberUsedError{Account: catalog.ByHandName}, 409, "stays as it is", nil},
+		"an account's number":    {&order.NumberUsedError{Account: "shop-eu"}, 409, "The account shop-eu has an order of this number", nil},
+		"stale":                  {&order.StaleError{}, 409, "nothing was done", nil},
+		"stale, others done":     {&order.StaleError{Done: []string{"1", "2"}}, 409, "done to these lines: 1, 2.", nil},
+		"of another state":       {&order.StateError{State: order.Returned}, 409, "The line is returned, and nothing was changed.", nil},
 		"exists":                 {settings.ErrExists, 412, "exists already", nil},
 		"deleted":                {catalog.ErrMissing, 412, "deleted", nil},
 		"changed":                {catalog.ErrConflict, 412, "changed since", nil},
@@ -55,6 +61,22 @@ func TestProblem(t *testing.T) {
 				t.Errorf("%s: headers %v, want %v", name, headers, c.headers)
 			}
 		}
+	}
+}
+
+// A line that has changed is shown as it is now, with no word of its customer or its keys.
+func TestProblem_staleLine(t *testing.T) {
+	t.Parallel()
+	line := order.Fulfillment{
+		Line: "7", Version: 5, Quantity: 3, Wanted: 3, Allocated: 2, ReturnedUnits: 1, Returned: 1, Pool: "elden",
+		Holds: []order.Hold{order.HoldByHand, order.HoldCap}, Customer: order.Customer{Email: "ada@example.com"},
+		Keys: []pool.Key{{ID: "acme#live#1", Text: pool.Conceal("AAAA-BBBB")}}, Mail: outbox.Entry{State: outbox.Sent},
+	}
+	got, _ := problemOf(t.Context(), "hold-order", fmt.Errorf("hold line 7: %w", &order.StaleError{Lines: []order.Fulfillment{line}}))
+	if diff := cmp.Diff([]problem.Place{{
+		Message: `is now at version 5: on_hold ["by hand" "cap"]; it holds 2 of 3 keys, and 1 of 3 units were given back; its mail is sent`, Location: "body.versions.7",
+	}}, got.Errors); diff != "" {
+		t.Error(diff)
 	}
 }
 
