@@ -17,15 +17,14 @@ import (
 // have their keys from elsewhere. Their lines are stored on hold, and delivered if a person
 // releases them, and not because the account delivers from an earlier time by then.
 //
-// It sets the results of lines that are stored already or passed over, and says which those
-// are; that costs one read a line. If there are others, the order is listed among the refusals first, and the
+// It sets the results of lines that are stored already, and says which those are; that
+// costs one read a line. If there are others, the order is listed among the refusals first, and the
 // merchant told: of the first of a day at once, of the others when the day ends. So one that
 // is stored was told.
 func (in *Intake) early(ctx context.Context, from platform.Account, paid platform.Paid, results []platform.Result, done []bool) error {
 	failed := make([]error, len(done))
 	eachLine(ctx, paid, func(ctx context.Context, i int, place string) {
-		results[i], done[i], failed[i] = in.passOver(ctx, from, paid, paid.Lines[i])
-		if done[i] || failed[i] != nil {
+		if done[i] {
 			return
 		}
 		line := fulfillment(from, paid, paid.Lines[i])

@@ -466,6 +466,22 @@ func TestPaid_otherProducts(t *testing.T) {
 	if told := noticesOf(t, tables, notice.Unconnected); len(told) > 1 { // of the dynamic product, if it has no pool
 		t.Errorf("told %+v", told)
 	}
+	// What is passed over is not checked: it refuses nothing of ours.
+	mixed = paid("5", 1, "game", "sticker", "no\x00id")
+	mixed.Lines[1].Quantity = 20_000
+	for i := range platform.MaxLines {
+		mixed.Lines = append(mixed.Lines, platform.Line{Product: fmt.Sprint("poster", i), Quantity: 1})
+	}
+	got := in.Apply(t.Context(), from, request, []platform.Event{mixed})
+	is(t, got, platform.Rejected) // of a product that has no id
+	mixed.Lines = slices.Delete(mixed.Lines, 2, 3)
+	if got = in.Apply(t.Context(), from, request, []platform.Event{mixed}); got[0].Outcome != platform.Accepted || got[0].State != order.Fulfilled || got[1].Outcome != platform.Skipped || len(got) != 2+platform.MaxLines {
+		t.Errorf("%+v", got)
+	}
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{paid("7", 1, "game", "")}), platform.Rejected)
+	nowhere := paid("6", 1, "sticker")
+	nowhere.Customer = order.Customer{}
+	is(t, in.Apply(t.Context(), from, request, []platform.Event{nowhere}), platform.Skipped)
 	// The other way, the line waits for its product.
 	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("2", 1, "shirt")}), platform.Accepted)
 

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,15 +26,22 @@ const linesAtOnce = 16
 // checked before the first claim. A line that fails does not undo the others: the
 // platform repeats the order, and the repeat completes it.
 func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Request, paid platform.Paid) []platform.Result {
+	paid.Lines = slices.Clone(paid.Lines)
+	results := make([]platform.Result, len(paid.Lines))
+	done := make([]bool, len(paid.Lines))
+	if err := in.passOver(ctx, from, paid, results, done); err != nil {
+		slog.ErrorContext(ctx, "order.not_stored", "error", err)
+		return []platform.Result{{Outcome: platform.Failed, Order: paid.Order}}
+	}
 	if err := paid.Check(in.MaxQuantity); err != nil {
 		return in.refuse(ctx, from, r, err)
 	}
-	results := make([]platform.Result, len(paid.Lines))
-	together := make([]order.Fulfillment, len(paid.Lines))
+	var together []order.Fulfillment
 	for i, line := range paid.Lines {
-		together[i] = fulfillment(from, paid, line)
+		if !done[i] {
+			together = append(together, fulfillment(from, paid, line))
+		}
 	}
-	done := make([]bool, len(paid.Lines))
 	if from.PaidBefore(paid) {
 		if err := in.early(ctx, from, paid, results, done); err != nil {
 			slog.ErrorContext(ctx, "order.not_stored", "error", err)
@@ -42,8 +50,10 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 	}
 	eachLine(ctx, paid, func(ctx context.Context, i int, place string) {
 		if !done[i] {
-			beside := slices.Delete(slices.Clone(together), i, i+1)
-			results[i] = in.line(ctx, from, paid, paid.Lines[i], beside, place)
+			line := fulfillment(from, paid, paid.Lines[i])
+			beside := slices.DeleteFunc(slices.Clone(together), func(other order.Fulfillment) bool { return other.ID == line.ID })
+			got, err := in.Claims.Claim(ctx, line, beside...)
+			results[i] = in.result(ctx, line, got, err, place, paid.Within)
 		}
 		results[i].IgnoredFields = paid.IgnoredFields
 	})
@@ -119,38 +129,33 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 	}
 }
 
-// line claims for one line of an order, unless the account passes over its product.
-// Beside are the order's other lines; place says where in the body the line stands.
-func (in *Intake) line(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line, beside []order.Fulfillment, place string) platform.Result {
-	passed, is, err := in.passOver(ctx, from, paid, line)
-	if err != nil {
-		slog.ErrorContext(ctx, "order.not_stored", "error", err)
-		return platform.Result{Outcome: platform.Failed, Order: paid.Order}
-	}
-	if is {
-		return passed
-	}
-	claimed := fulfillment(from, paid, line)
-	got, err := in.Claims.Claim(ctx, claimed, beside...)
-	return in.result(ctx, claimed, got, err, place, paid.Within)
-}
-
-// passOver returns the result of a line that the account passes over: it ignores products
-// that the catalog does not know, and that knows neither the line's product nor the original
-// that a dynamic product stands for. It is false for any other line.
-func (in *Intake) passOver(ctx context.Context, from platform.Account, paid platform.Paid, line platform.Line) (platform.Result, bool, error) {
+// passOver marks the lines that the account passes over: it ignores products that the
+// catalog does not know, and that knows neither the line's product nor the original that a
+// dynamic product stands for. It sets their results, and says which they are.
+func (in *Intake) passOver(ctx context.Context, from platform.Account, paid platform.Paid, results []platform.Result, done []bool) error {
 	if from.OtherProducts != catalog.OthersIgnored {
-		return platform.Result{}, false, nil
+		return nil
 	}
-	for _, id := range []string{line.Product, line.Original} {
-		if id == "" {
-			continue
+	failed := make([]error, len(done))
+	eachLine(ctx, paid, func(ctx context.Context, i int, _ string) {
+		line := &paid.Lines[i]
+		ids := []string{line.Product}
+		if line.Original != "" {
+			ids = append(ids, line.Original)
 		}
-		if _, known, err := in.Products.Product(ctx, from.Merchant, id); known || err != nil {
-			return platform.Result{}, false, err
+		for _, id := range ids {
+			if platform.CheckID(id) != "" {
+				return // which Check refuses
+			}
+			if _, known, err := in.Products.Product(ctx, from.Merchant, id); known || err != nil {
+				failed[i] = err
+				return
+			}
 		}
-	}
-	return platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line.ID, Product: line.Product, Why: platform.OtherProduct}, true, nil
+		line.PassedOver, done[i] = true, true
+		results[i] = platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: cmp.Or(line.ID, line.Product), Product: line.Product, Why: platform.OtherProduct}
+	})
+	return errors.Join(failed...)
 }
 
 // result says what became of a line, by its record and the error of its claim, and notifies

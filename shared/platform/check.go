@@ -75,7 +75,7 @@ func (p *Paid) Check(maxQuantity int) error {
 	if len(p.Lines) == 0 && len(p.SkippedLines) == 0 {
 		return problem("lines", "is empty: an order has at least one line")
 	}
-	if len(p.Lines) > MaxLines {
+	if p.ours() > MaxLines {
 		return problem("lines", fmt.Sprintf("has more than %d lines", MaxLines))
 	}
 	if p.Parent == p.Order {
@@ -90,6 +90,9 @@ func (p *Paid) Check(maxQuantity int) error {
 	seen := map[string]bool{}
 	for i := range p.Lines {
 		line := &p.Lines[i]
+		if line.PassedOver {
+			continue
+		}
 		at := func(name string) string { return fmt.Sprintf("lines[%d].%s", i, name) }
 		if err := CheckID(line.Product); err != "" {
 			return problem(at("product"), err)
@@ -117,6 +120,9 @@ func (p *Paid) Check(maxQuantity int) error {
 		}
 		line.Title, line.UnitPrice = cut(line.Title), cut(line.UnitPrice)
 	}
+	if len(p.Lines) > 0 && len(seen) == 0 {
+		return nil // nothing is to be sent
+	}
 	p.Customer.Email = strings.TrimSpace(p.Customer.Email)
 	if p.Customer.Email == "" {
 		return problem("customer.email", "is missing: there is nowhere to send the keys")
@@ -132,6 +138,17 @@ func (p *Paid) Check(maxQuantity int) error {
 		*field = cut(*field)
 	}
 	return nil
+}
+
+// ours counts the lines that are not passed over.
+func (p *Paid) ours() int {
+	n := 0
+	for _, line := range p.Lines {
+		if !line.PassedOver {
+			n++
+		}
+	}
+	return n
 }
 
 // CheckID returns the mistake in the id of an order, a line or a product, empty if

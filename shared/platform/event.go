@@ -46,6 +46,10 @@ type Line struct {
 	Title     string
 	Quantity  int // as first bought: refunds are events of their own
 	UnitPrice string
+
+	// PassedOver is set by intake: the account ignores the line's product, and nothing of
+	// the line is checked or stored.
+	PassedOver bool
 }
 
 // Returned is a refund of an order: of some of its lines, of all, or of an amount.
