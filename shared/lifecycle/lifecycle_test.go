@@ -854,6 +854,36 @@ func TestReturnAmount_besideThePayment(t *testing.T) {
 	}
 }
 
+// Who brought an amount died before anybody was asked about it. A line that was paid since is
+// returned itself, so that nobody is asked when it is paid: somebody is for the other line.
+func TestReturnAmount_besideALineThatIsReturned(t *testing.T) {
+	s := open(t, 10)
+	s.orderLines = 2
+	first := s.pay("1", "1", "game", 1)
+	s.returnUnits("1", "2", "r", 0)
+	back := order.Return{ID: "R", By: "webhook", Amount: "5.00", Currency: "EUR"}
+	w := whole("1")
+	w.AddReturn(back)
+	s.must(s.store.PutWhole(t.Context(), w))
+	second := s.pay("1", "2", "game", 1)
+	if f := s.line(second.ID); f.State() != order.Returned || !slices.Contains(f.PaidAfter, "R") {
+		t.Fatalf("the second line is %s, paid after %v", f.State(), f.PaidAfter)
+	}
+	for _, returned := range []bool{false, true} {
+		if returned {
+			s.returnUnits("1", "1", "r", 0)
+		}
+		_, clear, err := s.changes.ReturnAmount(t.Context(), whole("1"), back)
+		s.must(err)
+		if clear != returned {
+			t.Errorf("the first line is returned: %v; it is clear what the amount is for: %v", returned, clear)
+		}
+	}
+	if f := s.line(first.ID); f.ReturnedUnits != 1 {
+		t.Errorf("%d units of the first are returned", f.ReturnedUnits)
+	}
+}
+
 // leasing is a store of mails that lets something happen just after a lease.
 type leasing struct {
 	delivery.Store[order.Fulfillment]

@@ -93,8 +93,8 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 		lines, err = l.add(ctx, of, func(w *order.Whole) bool { return w.KeepForPayment(r.ID) })
 		return lines, true, err
 	}
-	if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return slices.Contains(f.PaidAfter, r.ID) }) {
-		return lines, true, nil // held, and asked about, when it was paid
+	if after, asked := paidAfter(lines, r.ID); after {
+		return lines, asked, nil
 	}
 	w, err := l.Wholes.Whole(ctx, of.ID)
 	if err != nil {
@@ -114,6 +114,24 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{By: r.By, Why: r.Why},
 	})
 	return []order.Fulfillment{line}, true, err
+}
+
+// paidAfter reports whether lines of an order were paid after an amount was given back, and
+// whether nobody has to be asked about it any more: such a line was held, and asked about,
+// when it was paid, unless it was returned itself.
+func paidAfter(lines []order.Fulfillment, amount string) (after, asked bool) {
+	asked = true
+	for _, line := range lines {
+		switch is := slices.Contains(line.PaidAfter, amount); {
+		case is && line.State() != order.Returned:
+			return true, true
+		case is:
+			after = true
+		case line.State() != order.Returned:
+			asked = false
+		}
+	}
+	return after, asked
 }
 
 // Dispute puts the lines of an order on hold, releases them, or returns them, as the

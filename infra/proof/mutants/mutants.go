@@ -775,8 +775,8 @@ var mutants = []mutant{
 	{
 		breaks: "an amount takes units of an order that was paid after it, when it is reported again",
 		file:   "shared/lifecycle/returns.go",
-		old:    `return slices.Contains(f.PaidAfter, r.ID) }) {`,
-		new:    `return f.Version == 0 }) {`,
+		old:    `if after, asked := paidAfter(lines, r.ID); after {`,
+		new:    `if after, asked := paidAfter(lines, r.ID); after && asked && len(lines) == 0 {`,
 		in:     "shared/lifecycle", test: "TestReturnAmount_besideThePayment",
 	},
 	{
@@ -1464,5 +1464,12 @@ var mutants = []mutant{
 		old:    `change.After.KeysBack = order.Restock`,
 		new:    `change.After.KeysBack = order.Revoke`,
 		in:     "shared/lifecycle", test: "TestReject_keysThatNobodyWasMailed",
+	},
+	{
+		breaks: "nobody is asked about an amount beside a line that was returned itself",
+		file:   "shared/lifecycle/returns.go",
+		old:    `case is && line.State() != order.Returned:`,
+		new:    `case is && line.ID != "":`,
+		in:     "shared/lifecycle", test: "TestReturnAmount_besideALineThatIsReturned",
 	},
 }
