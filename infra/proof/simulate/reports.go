@@ -227,8 +227,8 @@ func (p payOrder) handleWebhook(w *world, name string) bool {
 	defer in.end()
 	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, Now: in.now}, seen: map[order.LineID]seenClaim{}}
 	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{p.event()})
-	if p.early && results[0].Outcome == platform.Failed && len(claims.seen) == 0 {
-		return false // its merchant was not told
+	if p.early && len(results) < len(p.lines) && results[0].Outcome == platform.Failed {
+		return false // its merchant was not told, or what is stored of it was not read
 	}
 	if len(results) != len(p.lines) {
 		w.ledger.report("order %s of %d lines was answered with %d results", p.order, len(p.lines), len(results))
