@@ -234,7 +234,7 @@ func refusal(h Host, status int) error {
 	case status == http.StatusForbidden:
 		problem = "does not allow the API key to read this: give the key the permissions that the account's page lists"
 	case status == http.StatusNotFound:
-		problem = "knows nothing of that name: the API key is of another account, or of its other side (test or live)"
+		problem = "knows nothing of that name: it was deleted there, or the API key is of another account, or of its other side (test or live)"
 	default:
 		problem = "refuses the call"
 	}

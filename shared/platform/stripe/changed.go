@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -244,7 +245,9 @@ func (e listed) charge() string {
 }
 
 // decode decodes an event as a webhook is. One that can never be taken is passed over: its
-// webhook was refused for the same reason, and the merchant was told.
+// webhook was refused for the same reason, and the merchant was told. So is one about an
+// object that is gone, such as an old plan that was deleted: it would hold up all events
+// after it for the 30 days that Stripe lists it.
 func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error) {
 	in := reading{body: e.body, api: l.api, settings: l.settings, from: l.from}
 	if err := read(e.body, &in.kind); err != nil {
@@ -262,7 +265,12 @@ func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error)
 	}
 	events, err := decode(&in, ctx)
 	var field *platform.FieldError
-	if errors.As(err, &field) {
+	var refused *refusedError
+	switch {
+	case errors.As(err, &field):
+		return nil, nil
+	case errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusBadRequest):
+		slog.WarnContext(ctx, "event.passed_over", "platform", Name, "event", e.ID, "status", refused.status)
 		return nil, nil
 	}
 	return events, err

@@ -209,6 +209,25 @@ func TestChanged_passesOverWhatCannotBeRead(t *testing.T) {
 	}
 }
 
+// An object that was deleted in Stripe holds up no event after it. A key that may not read
+// stops the list: it goes on there once it may.
+func TestChanged_passesOverWhatIsGone(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int][]string{
+		http.StatusNotFound: {"1m0s cs_live_a1 paid, test false"}, http.StatusBadRequest: {"1m0s cs_live_a1 paid, test false"},
+		http.StatusUnauthorized: nil, http.StatusForbidden: nil, http.StatusServiceUnavailable: nil,
+	} {
+		w, a := open(t)
+		w.sold("cs_live_a2", 0)
+		w.sold("cs_live_a1", time.Minute)
+		w.fails["/v1/checkout/sessions/cs_live_a2/line_items"] = status
+		got, err := changes(t, a, account(""), began)
+		if diff := cmp.Diff(want, got); diff != "" || (err != nil) != (want == nil) {
+			t.Errorf("%d: %v (-want +got):\n%s", status, err, diff)
+		}
+	}
+}
+
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	const address = "https://api.example.com/webhooks/acme/stripe"
