@@ -226,18 +226,16 @@ func (r *run) knows(p platform.Purchase, e platform.Returned, known order.Known)
 	}
 	for _, side := range sidesOf(e.Test, e.TestUnknown) {
 		w := known.Wholes[r.identity(side, e.Order, "").OrderID()]
-		remembered := func(id string) bool {
-			return slices.ContainsFunc(w.Returns, func(ret order.Return) bool { return ret.ID == id })
-		}
 		refunds := r.refundsOf(p, e, side)
 		atLines := len(refunds) > 0 && !slices.ContainsFunc(refunds, func(refund order.LineRefund) bool { return !known.Refunds[refund] })
-		all := slices.ContainsFunc(w.Returns, order.Return.All)
+		all := slices.ContainsFunc(w.Returns, func(ret order.Return) bool { return ret.All() && !w.Void(ret) })
 		switch {
+		case w.Void(order.Return{ID: e.ID, Refund: e.Refund}): // which changes nothing
 		case len(e.Lines) > 0 && !atLines:
 			return false
-		case e.All && !remembered(e.ID):
+		case e.All && !w.Knows(e.ID):
 			return false
-		case len(e.Lines) == 0 && !e.All && !(remembered(e.ID) && (atLines || all)):
+		case len(e.Lines) == 0 && !e.All && !(w.Knows(e.ID) && (atLines || all)):
 			return false
 		}
 	}

@@ -37,6 +37,8 @@ type returnItem struct {
 	Currency string `dynamodbav:"currency,omitempty"`
 	Before   bool   `dynamodbav:"beforePayment,omitempty"`
 	KeysBack string `dynamodbav:"keysBack,omitempty"`
+	Refund   string `dynamodbav:"refund,omitempty"`
+	FailedAt int64  `dynamodbav:"failedAt,omitempty"`
 }
 
 func newWholeItem(w order.Whole) wholeItem {
@@ -46,7 +48,7 @@ func newWholeItem(w order.Whole) wholeItem {
 		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
 	}
 	for _, r := range w.Returns {
-		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment, string(r.KeysBack)})
+		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment, string(r.KeysBack), r.Refund, millis(r.FailedAt)})
 	}
 	if !w.DueAt.IsZero() {
 		item.Due = duePartition(w.ID)
@@ -66,7 +68,10 @@ func decodeWhole(item attrs) (order.Whole, error) {
 		Disputes: i.Disputes, ChangedAt: at(i.ChangedAt), DueAt: at(i.DueAt),
 	}
 	for _, r := range i.Returns {
-		w.Returns = append(w.Returns, order.Return{ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency, BeforePayment: r.Before, KeysBack: order.Disposition(r.KeysBack)})
+		w.Returns = append(w.Returns, order.Return{
+			ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency, BeforePayment: r.Before,
+			KeysBack: order.Disposition(r.KeysBack), Refund: r.Refund, FailedAt: at(r.FailedAt),
+		})
 	}
 	return w, nil
 }

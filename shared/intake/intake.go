@@ -51,11 +51,12 @@ type Claimer interface {
 type Orders interface {
 	// ReturnLine gives units of a line back.
 	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
-	// ReturnOrder gives back all that is left of an order, and returns its lines.
-	ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error)
-	// ReturnAmount gives back what an amount pays for. It is not clear if nobody can tell
-	// what that is: then nothing is taken.
-	ReturnAmount(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error)
+	// Return gives back all that is left of an order, or what an amount pays for. It is not
+	// clear if nobody can tell what that is: then nothing is taken.
+	Return(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error)
+	// RefundFailed notes that a refund failed, whether it was told of before or not, and
+	// returns the order's lines, and when it was noted first.
+	RefundFailed(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, at time.Time, err error)
 	// Dispute applies a turn of a dispute to the lines of an order, and returns them.
 	Dispute(ctx context.Context, of order.Whole, id string, state order.Dispute) ([]order.Fulfillment, error)
 }

@@ -551,12 +551,12 @@ func (broken) ReturnLine(context.Context, lifecycle.LineReturn) (order.Fulfillme
 	return order.Fulfillment{}, errors.New("throttled")
 }
 
-func (broken) ReturnOrder(context.Context, order.Whole, order.Return) ([]order.Fulfillment, error) {
-	return nil, errors.New("throttled")
+func (broken) Return(context.Context, order.Whole, order.Return) ([]order.Fulfillment, bool, error) {
+	return nil, false, errors.New("throttled")
 }
 
-func (broken) ReturnAmount(context.Context, order.Whole, order.Return) ([]order.Fulfillment, bool, error) {
-	return nil, false, errors.New("throttled")
+func (broken) RefundFailed(context.Context, order.Whole, order.Return) ([]order.Fulfillment, time.Time, error) {
+	return nil, time.Time{}, errors.New("throttled")
 }
 
 func (broken) Dispute(context.Context, order.Whole, string, order.Dispute) ([]order.Fulfillment, error) {
@@ -577,6 +577,7 @@ func TestTake_paymentBesideWhatWasNotApplied(t *testing.T) {
 		"a return":                       {platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1}}}, false, []platform.Outcome{platform.Accepted, platform.Accepted}, 1},
 		"a return that fails":            {platform.Returned{Order: "1", ID: "R1", All: true}, true, []platform.Outcome{platform.Failed, platform.Failed}, 0},
 		"a return that cannot be taken":  {tooMany, false, []platform.Outcome{platform.Rejected, platform.Rejected}, 0},
+		"a failed refund not noted":      {platform.Returned{Order: "1", ID: "R1", Failed: true}, true, []platform.Outcome{platform.Failed, platform.Failed}, 0},
 		"a dispute that fails":           {platform.Disputed{Order: "1", ID: "D1", State: order.DisputeOpen}, true, []platform.Outcome{platform.Failed, platform.Failed}, 0},
 		"a return of another that fails": {platform.Returned{Order: "2", ID: "R1", All: true}, true, []platform.Outcome{platform.Failed, platform.Accepted}, 2},
 	} {

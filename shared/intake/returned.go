@@ -22,32 +22,49 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 		return in.refuse(ctx, from, r, err)
 	}
 	if event.Failed {
-		// What it took stays taken: nobody knows whether the customer still has the keys.
-		return in.ask(ctx, from, event.Order, notice.RefundFailed, event.ID)
+		return in.refundFailed(ctx, from, event)
 	}
 	var results []platform.Result
 	for _, side := range sides(event.Test, event.TestUnknown) {
-		switch {
-		case len(event.Lines) > 0:
+		if len(event.Lines) > 0 {
 			results = append(results, in.returnLines(ctx, from, event, side)...)
-		case event.All:
-			lines, err := in.Orders.ReturnOrder(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: in.by(), Why: event.ID})
-			results = append(results, in.changed(ctx, event.Order, lines, err)...)
-		default:
-			lines, clear, err := in.Orders.ReturnAmount(ctx, whole(from, side, event.Order), order.Return{
-				ID: event.ID, By: in.by(), Why: event.ID, Amount: event.Amount, Currency: event.Currency,
-			})
-			if err == nil && !clear {
-				results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
-				continue
-			}
-			if err == nil {
-				err = in.notifyHeldBesidePayment(ctx, lines)
-			}
-			results = append(results, in.changed(ctx, event.Order, lines, err)...)
+			continue
 		}
+		back := order.Return{ID: event.ID, Refund: event.Refund, By: in.by(), Why: event.ID}
+		if !event.All {
+			back.Amount, back.Currency = event.Amount, event.Currency
+		}
+		lines, clear, err := in.Orders.Return(ctx, whole(from, side, event.Order), back)
+		if err == nil && !clear {
+			results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
+			continue
+		}
+		if err == nil && !event.All {
+			err = in.notifyHeldBesidePayment(ctx, lines)
+		}
+		results = append(results, in.changed(ctx, event.Order, lines, err)...)
 	}
 	return results
+}
+
+// refundFailed remembers a refund that failed, so that it gives nothing back if it is told
+// of only later; it stands in the history of its lines, and the merchant is told. What it
+// took stays taken: nobody knows whether the customer still has the keys.
+func (in *Intake) refundFailed(ctx context.Context, from platform.Account, event platform.Returned) []platform.Result {
+	for _, side := range sides(event.Test, event.TestUnknown) {
+		lines, at, err := in.Orders.RefundFailed(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: in.by(), Why: event.ID})
+		for _, line := range lines {
+			isMeant := func(r platform.ReturnedLine) bool { return r.ID == line.Line }
+			if err != nil || len(event.Lines) > 0 && !slices.ContainsFunc(event.Lines, isMeant) {
+				continue
+			}
+			err = in.Records.AddHistory(ctx, order.History{Line: line.ID, At: at, Event: order.RefundFailed, By: in.by(), Code: event.ID})
+		}
+		if err != nil {
+			return in.changed(ctx, event.Order, nil, err)
+		}
+	}
+	return in.ask(ctx, from, event.Order, notice.RefundFailed, event.ID)
 }
 
 // returnLines gives back units of lines, side by side. A line that fails does not undo the

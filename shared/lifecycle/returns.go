@@ -25,7 +25,8 @@ type LineReturn struct {
 
 // ReturnLine gives units of a line back, and returns the line as it stands. Units of a
 // line that was not paid yet are remembered for its payment. A refund that the line has is
-// not applied again, also if the line has changed since the version that the act names.
+// not applied again, also if the line has changed since the version that the act names. One
+// that failed is not applied at all.
 func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfillment, error) {
 	id := r.Identity.ID()
 	line, err := l.change(ctx, id, r.Act, func(line order.Fulfillment) (*order.Change, error) {
@@ -33,6 +34,13 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 			return nil, nil
 		}
 		change := order.ChangeOf(line)
+		if r.Refund != "" {
+			known, err := l.Wholes.Whole(ctx, id.OrderHalf())
+			if err != nil || known.Void(order.Return{ID: r.Refund}) {
+				return nil, err
+			}
+			change.Known = &known
+		}
 		if line.Version == 0 {
 			change = order.NewLine(order.Fulfillment{
 				ID: id, Merchant: r.Identity.Merchant, Side: r.Identity.Side, Account: r.Account,
@@ -81,6 +89,16 @@ func (l *Lifecycle) ReturnSeen(ctx context.Context, of order.Whole, r order.Retu
 	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddReturn(r) }, seen...)
 }
 
+// Return gives back all that is left of an order, or what an amount pays for. It is not
+// clear if nobody can tell what that is: see ReturnAmount.
+func (l *Lifecycle) Return(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error) {
+	if !r.All() {
+		return l.ReturnAmount(ctx, of, r)
+	}
+	lines, err = l.ReturnOrder(ctx, of, r)
+	return lines, true, err
+}
+
 // ReturnAmount gives back what an amount pays for: everything, once the amounts of an
 // order make up its price; units of its only line, if the amount is a multiple of their
 // price. It is not clear if it is neither: then nothing is taken, and a person has to
@@ -93,16 +111,27 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 		lines, err = l.add(ctx, of, func(w *order.Whole) bool { return w.KeepForPayment(r.ID) })
 		return lines, true, err
 	}
-	if after, asked := paidAfter(lines, r.ID); after {
-		return lines, asked, nil
-	}
 	w, err := l.Wholes.Whole(ctx, of.ID)
 	if err != nil {
 		return nil, false, wrap(err, "return an amount")
 	}
-	if w.AllGivenBack(lines, r.Currency) {
-		lines, err = l.ReturnOrder(ctx, of, order.Return{ID: r.ID + " and all before", By: r.By, Why: r.Why})
-		return lines, true, err
+	if w.Void(r) {
+		return lines, true, nil
+	}
+	if after, asked := paidAfter(lines, r.ID); after {
+		return lines, asked, nil
+	}
+	rest := order.Return{ID: r.ID + " and all before", Refund: r.ID, By: r.By, Why: r.Why, At: l.Now()}
+	isAll := func(w *order.Whole) bool { return w.Knows(rest.ID) || w.AllGivenBack(lines, r.Currency) }
+	if isAll(&w) {
+		all := false // still: a refund may fail meanwhile
+		after, err := l.add(ctx, of, func(w *order.Whole) bool {
+			all = isAll(w)
+			return all && w.AddReturn(rest)
+		})
+		if err != nil || all {
+			return after, true, err
+		}
 	}
 	units, clear := r.UnitsOf(lines)
 	if !clear {
@@ -132,6 +161,19 @@ func paidAfter(lines []order.Fulfillment, amount string) (after, asked bool) {
 		}
 	}
 	return after, asked
+}
+
+// RefundFailed notes that a refund failed, which its platform may have told of or will, and
+// returns the order's lines as they stand, and when it failed: the same again changes
+// nothing. What the refund returned stays returned, and it returns nothing any more.
+func (l *Lifecycle) RefundFailed(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, at time.Time, err error) {
+	r.At = l.Now()
+	lines, err = l.add(ctx, of, func(w *order.Whole) bool {
+		news := w.FailRefund(r, l.Now())
+		at = w.FailedAt(r.ID)
+		return news
+	})
+	return lines, at, err
 }
 
 // Dispute puts the lines of an order on hold, releases them, or returns them, as the

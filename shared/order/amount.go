@@ -32,7 +32,8 @@ func paid(lines []Fulfillment, currency string) (*big.Rat, bool) {
 }
 
 // AllGivenBack reports whether the amounts that were given back of an order in the
-// currency, since it was paid, make up all that its lines cost.
+// currency, since it was paid, make up all that its lines cost. A refund that failed gave
+// nothing back.
 func (w Whole) AllGivenBack(lines []Fulfillment, currency string) bool {
 	total, ok := paid(lines, currency)
 	if !ok || total.Sign() <= 0 {
@@ -41,7 +42,7 @@ func (w Whole) AllGivenBack(lines []Fulfillment, currency string) bool {
 	back := new(big.Rat)
 	for _, r := range w.Returns {
 		paidAfter := slices.ContainsFunc(lines, func(f Fulfillment) bool { return slices.Contains(f.PaidAfter, r.ID) })
-		if amount, ok := Decimal(r.Amount); ok && r.Currency == currency && !paidAfter {
+		if amount, ok := Decimal(r.Amount); ok && r.Currency == currency && !paidAfter && !w.Void(r) {
 			back.Add(back, amount)
 		}
 	}

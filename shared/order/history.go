@@ -32,7 +32,7 @@ const (
 
 	UnitsReturned EventKind = "units-returned" // units of the line, Code is the refund or the reason
 	OrderReturned EventKind = "order-returned" // the whole order, Code is the refund, the dispute or the reason
-	RefundFailed  EventKind = "refund-failed"  // the customer has no money back; nothing was changed
+	RefundFailed  EventKind = "refund-failed"  // the customer has no money back, Code is the refund; nothing was changed
 	Held          EventKind = "held"           // Code is the reason
 	Released      EventKind = "released"       // from a hold, Code is its reason
 	Replaced      EventKind = "replaced"       // a key was set aside for a new one

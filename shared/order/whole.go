@@ -11,7 +11,8 @@ import (
 )
 
 // Whole is what is known of an order as a whole, whether its lines are known or not:
-// the returns and disputes that name no line. It is only added to, and never deleted.
+// the returns and disputes that name no line, and the refunds that failed. It is only added
+// to, and never deleted.
 //
 // Who brings a return or a dispute writes it here, and then reads the lines. Who lets a
 // key leave (the mailer) writes to the line, and then reads here. One of the two always
@@ -36,7 +37,11 @@ type Whole struct {
 
 // Return is a return that names no line of its order.
 type Return struct {
-	ID  string // the platform's
+	ID string // the platform's
+	// Refund is the refund that the return follows from, if it has an id of its own: that
+	// of everything, once several refunds make it up. It is void if that refund failed.
+	Refund string
+
 	By  string // who brought it; see History
 	Why string
 	At  time.Time
@@ -51,6 +56,10 @@ type Return struct {
 	// BeforePayment means that no line of the order was stored when an amount was given
 	// back, so that nobody could tell for what: lines that are paid for it are held.
 	BeforePayment bool
+
+	// FailedAt is when the platform said that the refund failed; zero: it did not. It may
+	// have said so before it told of the refund: then there is nothing but the ID.
+	FailedAt time.Time
 }
 
 // All reports whether everything was given back.
@@ -70,20 +79,62 @@ const (
 // function runs for 15 minutes at most, and clocks differ.
 const LongestClaim = 20 * time.Minute
 
-// AddReturn adds a return, and reports whether it is new.
+// AddReturn adds a return, and reports whether it is new. One that is void is not: its
+// refund failed, and is reported late.
 func (w *Whole) AddReturn(r Return) bool {
-	if slices.ContainsFunc(w.Returns, func(have Return) bool { return have.ID == r.ID }) {
+	if w.Knows(r.ID) || w.Void(r) {
 		return false
 	}
 	w.Returns = append(slices.Clip(w.Returns), r)
 	return true
 }
 
+// FailRefund notes that a refund failed, be it known yet or not, and reports whether that
+// is news. What it returned stays returned; whatever it has not returned by now stays.
+func (w *Whole) FailRefund(r Return, at time.Time) bool {
+	i := w.find(r.ID)
+	switch {
+	case i < 0:
+		r.FailedAt = at
+		w.Returns = append(slices.Clip(w.Returns), r)
+	case w.Returns[i].FailedAt.IsZero():
+		w.Returns = slices.Clone(w.Returns)
+		w.Returns[i].FailedAt = at
+	default:
+		return false
+	}
+	return true
+}
+
+// FailedAt returns when the platform said that a refund failed; zero: it did not.
+func (w Whole) FailedAt(refund string) time.Time {
+	if i := w.find(refund); i >= 0 {
+		return w.Returns[i].FailedAt
+	}
+	return time.Time{}
+}
+
+// Void reports whether a return gives nothing back, since its refund failed.
+func (w Whole) Void(r Return) bool {
+	if i := w.find(r.ID); i >= 0 {
+		r.Refund = cmp.Or(r.Refund, w.Returns[i].Refund)
+	}
+	return !w.FailedAt(r.ID).IsZero() || !w.FailedAt(r.Refund).IsZero()
+}
+
+// Knows reports whether a return is known, or that it failed.
+func (w Whole) Knows(id string) bool { return w.find(id) >= 0 }
+
+// find returns the place of a return, -1 if it is not known.
+func (w Whole) find(id string) int {
+	return slices.IndexFunc(w.Returns, func(r Return) bool { return r.ID == id })
+}
+
 // KeepForPayment notes that an amount was given back before any line was stored, and
 // reports whether that is news.
 func (w *Whole) KeepForPayment(id string) bool {
 	for i, r := range w.Returns {
-		if r.ID == id && !r.All() && !r.BeforePayment {
+		if r.ID == id && !r.All() && !r.BeforePayment && !w.Void(r) {
 			w.Returns = slices.Clone(w.Returns)
 			w.Returns[i].BeforePayment = true
 			return true
@@ -111,7 +162,7 @@ func (w *Whole) AddDispute(id string, state Dispute) bool {
 func (w Whole) Returned() []string {
 	var ids []string
 	for _, r := range w.Returns {
-		if r.All() {
+		if r.All() && !w.Void(r) {
 			ids = append(ids, r.ID)
 		}
 	}
@@ -169,7 +220,7 @@ func (w Whole) Forbids(f Fulfillment) (reason string, forbids bool) {
 func (w Whole) ApplyToNew(f *Fulfillment) {
 	f.PaidAfter = w.Returned()
 	for _, r := range w.Returns {
-		if !r.All() {
+		if !r.All() && !w.Void(r) {
 			f.PaidAfter = append(f.PaidAfter, r.ID)
 		}
 	}
@@ -225,7 +276,7 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 	}
 	news.Held, news.Lifted = w.hold(f)
 	for _, r := range w.Returns {
-		if r.BeforePayment && !slices.Contains(f.PaidAfter, r.ID) {
+		if r.BeforePayment && !w.Void(r) && !slices.Contains(f.PaidAfter, r.ID) {
 			// Its payment was under way, and did not read of the amount.
 			f.PaidAfter = append(slices.Clip(f.PaidAfter), r.ID)
 			if f.Hold(HoldPaidAfterReturn); !slices.Contains(news.Held, HoldPaidAfterReturn) {

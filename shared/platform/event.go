@@ -59,6 +59,7 @@ type Returned struct {
 	Test        bool
 	TestUnknown bool   // the platform names no side: it may be either
 	ID          string // the platform's id of the refund: a repeat has the same
+	Refund      string // that id, where ID is one that the adapter made of it, for All or an Amount: it fails with that refund
 	Failed      bool   // the refund of this ID failed: the customer has no money back
 	Lines       []ReturnedLine
 	All         bool   // everything that is left of the order

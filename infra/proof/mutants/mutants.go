@@ -768,9 +768,37 @@ var mutants = []mutant{
 	{
 		breaks: "an amount that was given back while its order was being paid is lost",
 		file:   "shared/order/whole.go",
-		old:    `if r.BeforePayment && !slices.Contains(f.PaidAfter, r.ID) {`,
+		old:    `if r.BeforePayment && !w.Void(r) && !slices.Contains(f.PaidAfter, r.ID) {`,
 		new:    `if r.BeforePayment && r.All() {`,
 		in:     "shared/lifecycle", test: "TestReturnAmount_besideThePayment",
+	},
+	{
+		breaks: "a refund of everything takes keys though it is known to have failed",
+		file:   "shared/order/whole.go",
+		old:    `if r.All() && !w.Void(r) {`,
+		new:    `if r.All() {`,
+		in:     "shared/intake", test: "TestReturned_thatFailed",
+	},
+	{
+		breaks: "a refund takes units of a line though it is known to have failed",
+		file:   "shared/lifecycle/returns.go",
+		old:    `if err != nil || known.Void(order.Return{ID: r.Refund}) {`,
+		new:    `if err != nil {`,
+		in:     "shared/intake", test: "TestReturned_thatFailed",
+	},
+	{
+		breaks: "a refund that fails while it takes units is not heard",
+		file:   "shared/lifecycle/returns.go",
+		old:    `change.Known = &known`,
+		new:    `_ = known`,
+		in:     "shared/lifecycle", test: "TestReturnLine_failsMeanwhile",
+	},
+	{
+		breaks: "refunds that failed count towards the price of an order",
+		file:   "shared/order/amount.go",
+		old:    `r.Currency == currency && !paidAfter && !w.Void(r) {`,
+		new:    `r.Currency == currency && !paidAfter {`,
+		in:     "shared/intake", test: "TestReturned_failedAmounts",
 	},
 	{
 		breaks: "an amount takes units of an order that was paid after it, when it is reported again",

@@ -19,6 +19,7 @@ type known struct {
 	version  int
 	returns  map[string]time.Time // of everything: id -> when it was written
 	amounts  map[string]time.Time // id of a return of an amount -> when it was written
+	failed   map[string]bool      // ids of refunds that failed
 	disputes map[string]string    // id -> state
 	opened   map[string]time.Time // id -> when its opening was written
 }
@@ -101,11 +102,13 @@ func (l *ledger) reportAnswered(r reportOrder, side pool.Side) {
 	case linesReturned: // checked above
 	case orderReturned:
 		_, stored = there.returns[r.id]
+		stored = stored || there.failed[r.id]
 	case amountBack:
 		_, stored = there.amounts[r.id]
+		stored = stored || there.failed[r.id]
 		l.reported.answered[orderID] = append(l.reported.answered[orderID], r.id)
 	case refundFailed:
-		stored = l.notices[merchant+"#refund-failed#"+shopName+"#"+r.order+"#"+r.id]
+		stored = there.failed[r.id] && l.notices[merchant+"#refund-failed#"+shopName+"#"+r.order+"#"+r.id]
 		l.w.count("refund failed")
 	case "open":
 		stored = there.disputes[r.id] != ""
@@ -118,7 +121,7 @@ func (l *ledger) reportAnswered(r reportOrder, side pool.Side) {
 }
 
 // wholeChanged checks that what is known of an order is only added to: a return stays, a
-// dispute that ended stays as it ended.
+// refund that failed stays so, a dispute that ended stays as it ended.
 func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeValue) {
 	if after == nil {
 		l.problem("what is known of order %s was deleted", orderID)
@@ -126,21 +129,30 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 	}
 	there := l.wholes[orderID]
 	if there == nil {
-		there = &known{returns: map[string]time.Time{}, amounts: map[string]time.Time{}, disputes: map[string]string{}, opened: map[string]time.Time{}}
+		there = &known{returns: map[string]time.Time{}, amounts: map[string]time.Time{}, failed: map[string]bool{}, disputes: map[string]string{}, opened: map[string]time.Time{}}
 		l.wholes[orderID] = there
 	}
 	there.version = num(after, "version")
-	returns, amounts := map[string]bool{}, map[string]bool{}
+	returns, amounts, failed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if list, ok := after["returns"].(*types.AttributeValueMemberL); ok {
 		for _, element := range list.Value {
 			one := element.(*types.AttributeValueMemberM).Value
-			if str(one, "amount") != "" {
-				amounts[str(one, "id")] = true
-				continue
+			id := str(one, "id")
+			_, returned := there.returns[id]
+			switch failed[id] = num(one, "failedAt") > 0; {
+			case str(one, "amount") != "":
+				amounts[id] = true
+			case returned || !failed[id]: // else it failed before it was told of
+				returns[id] = true
 			}
-			returns[str(one, "id")] = true
 		}
 	}
+	for id := range there.failed {
+		if there.failed[id] && !failed[id] {
+			l.problem("it is forgotten that refund %s of order %s failed", id, orderID)
+		}
+	}
+	there.failed = failed
 	for id := range there.amounts {
 		if !amounts[id] {
 			l.problem("the amount %s of order %s is forgotten", id, orderID)
@@ -200,7 +212,7 @@ func (l *ledger) checkMayLeave(id order.LineID, leasedAt time.Time) {
 		return
 	}
 	for _, ret := range slices.Sorted(maps.Keys(there.returns)) {
-		if there.returns[ret].Before(leasedAt) && !now.paidAfter[ret] {
+		if there.returns[ret].Before(leasedAt) && !now.paidAfter[ret] && !there.failed[ret] {
 			l.problem("keys of %s left, whose order was returned (%s) before their mail was leased", l.name(id), ret)
 		}
 	}
@@ -239,7 +251,7 @@ func (w *world) checkOrders() {
 			there = &known{}
 		}
 		for ret := range there.returns {
-			if !now.returnedAll && !now.paidAfter[ret] {
+			if !now.returnedAll && !now.paidAfter[ret] && !there.failed[ret] {
 				l.problem("%s does not show the return %s of its order", l.name(id), ret)
 			}
 		}

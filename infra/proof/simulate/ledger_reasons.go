@@ -116,6 +116,9 @@ func (l *ledger) checkUnits(id order.LineID, before line, why reasons) {
 	units, all := before.returnedUnits, before.returnedAll
 	for _, refund := range why.refunds {
 		n, reported := l.unitsOf(id, refund)
+		if there := l.wholes[id.OrderHalf()]; there != nil && there.failed[refund] {
+			l.problem("%s has refund %s, which had failed", l.name(id), refund)
+		}
 		switch {
 		case !reported:
 			l.problem("%s has refund %s, which nobody reported", l.name(id), refund)
@@ -186,7 +189,7 @@ func (l *ledger) checkAllGivenBack(orderID, last string) {
 		costs += line.price()
 	}
 	for id, is := range l.reported.amounts[orderID] {
-		if _, stored := l.wholes[orderID].amounts[id]; stored && is.currency == currency {
+		if _, stored := l.wholes[orderID].amounts[id]; stored && is.currency == currency && !l.wholes[orderID].failed[id] {
 			back += is.cents
 		}
 	}
@@ -229,7 +232,7 @@ func (l *ledger) returnOf(now *line) string {
 		return ""
 	}
 	for ret := range there.returns {
-		if !now.paidAfter[ret] {
+		if !now.paidAfter[ret] && !there.failed[ret] {
 			return ret
 		}
 	}
