@@ -257,7 +257,7 @@ func unitsOf(refund, item node, sold *sold) (units int, clear bool) {
 	if line.total > 0 && sold.back(id, refund) >= line.total {
 		return 0, true // with what was refunded before
 	}
-	units = wholeUnits(refunded(item), line.total, line.quantity)
+	units = platform.WholeUnits(refunded(item), line.total, line.quantity)
 	return units, units > 0
 }
 

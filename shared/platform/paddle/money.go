@@ -14,21 +14,3 @@ func decimal(amount int64, currency string) string {
 	}
 	return platform.Decimal(amount, 2)
 }
-
-// maxUnits is over any number of units that a line may have.
-const maxUnits = 1 << 30
-
-// wholeUnits returns how many of the quantity's units an amount is the price of, 0 if it is
-// the price of no whole number of them. The price of a unit may be no whole number of the
-// lowest unit: an amount counts that is the price rounded, up or down.
-func wholeUnits(amount, total, quantity int64) int {
-	if amount <= 0 || total <= 0 || quantity <= 0 || amount > total || quantity > maxUnits || amount > (1<<62)/quantity || total > (1<<62)/quantity {
-		return 0
-	}
-	for n := amount * quantity / total; n <= amount*quantity/total+1; n++ {
-		if rest := amount*quantity - n*total; n > 0 && rest > -quantity && rest < quantity {
-			return int(n)
-		}
-	}
-	return 0
-}

@@ -272,20 +272,16 @@ func firstPayment(all []payment) time.Time {
 	return first
 }
 
-// boughtAt returns the units of a line as first bought: those that are there now, and
+// setBought sets the units of a line as first bought: those that are there now, and
 // those that refunds took. What was removed before it was paid for is in neither.
 func (l *line) setBought(quantity, current int, refunds []refund) {
 	l.bought = current
 	for _, r := range refunds {
 		for _, back := range r.lines {
 			if back.id == l.id {
-				l.bought = min(l.bought+max(back.quantity, 0), maxUnits)
+				l.bought = min(l.bought+max(back.quantity, 0), platform.MaxUnits)
 			}
 		}
 	}
 	l.bought = min(l.bought, quantity)
 }
-
-// maxUnits is over any number of units that a line may have: it is refused later, by the
-// order's own check.
-const maxUnits = 1 << 30

@@ -261,6 +261,7 @@ func TestDecode_lines(t *testing.T) {
 			nil,
 		},
 		"no quantity":                          {[]object{item("li_1", game, nil, 500)}, []platform.Line{line("price_1", "prod_1", 1, "5.00")}, nil},
+		"tax on top, and a discount":           {[]object{item("li_1", game, 2, 11900).and(object{"amount_subtotal": 10000, "amount_tax": 1900})}, []platform.Line{line("price_1", "prod_1", 2, "59.50")}, nil},
 		"a price below a minor unit":           {[]object{item("li_1", game.and(object{"unit_amount": nil, "unit_amount_decimal": "0.5"}), 3, 2)}, []platform.Line{line("price_1", "prod_1", 3, "0.01")}, nil},
 		"a product that is shipped":            {[]object{item("li_1", game, 1, 100), item("li_9", shipped, 1, 900)}, []platform.Line{line("price_1", "prod_1", 1, "1.00")}, []string{"li_9"}},
 		"nothing of an optional item":          {[]object{item("li_1", game, 1, 100), item("li_9", game, 0, 0)}, []platform.Line{line("price_1", "prod_1", 1, "1.00")}, []string{"li_9"}},

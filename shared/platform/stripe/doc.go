@@ -124,8 +124,8 @@
 //
 // Stripe tells the sum of an order's refunds each time, so their list is read, and each
 // refund is applied once. One that gives everything back returns the order. One that is a
-// multiple of a unit's price, in an order of one line, returns so many units. Any other
-// names no line: it is reported as an amount, for a person to decide. A pending refund
+// multiple of what a unit cost, with discounts and taxes, in an order of one line, returns so
+// many units. Any other names no line: it is reported as an amount, for a person to decide. A pending refund
 // counts, since Stripe reports it when it fails: the merchant is asked then, and what was
 // taken stays taken.
 //

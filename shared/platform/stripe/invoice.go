@@ -173,7 +173,7 @@ func (in *reading) itemsOf(ctx context.Context, bought []invoiceLine) (items []i
 		}
 		items = append(items, item{
 			ID: line.ID, Description: line.Description, Quantity: line.Quantity, Currency: line.Currency,
-			AmountSubtotal: line.Amount, Price: prices[p.ID],
+			AmountTotal: line.Amount, Price: prices[p.ID],
 		})
 	}
 	var calls errgroup.Group

@@ -8,13 +8,12 @@ import (
 
 // item is a line item of a session.
 type item struct {
-	ID             string `json:"id"`
-	Description    shown  `json:"description"`
-	Quantity       *int64 `json:"quantity"`
-	Currency       shown  `json:"currency"`
-	AmountSubtotal int64  `json:"amount_subtotal"` // before discounts and taxes
-	AmountTotal    int64  `json:"amount_total"`
-	Price          *price `json:"price"`
+	ID          string `json:"id"`
+	Description shown  `json:"description"`
+	Quantity    *int64 `json:"quantity"`
+	Currency    shown  `json:"currency"`
+	AmountTotal int64  `json:"amount_total"` // as paid, with discounts and taxes
+	Price       *price `json:"price"`
 }
 
 func (i item) name() string { return i.ID }
@@ -76,28 +75,24 @@ func (l *lines) add(i item) {
 		l.skipped = append(l.skipped, i.ID)
 	case i.Price == nil:
 		// Nothing names what was sold. It is told as unconnected, not passed over.
-		l.line(platform.Line{ID: i.ID, Product: i.ID, Title: string(i.Description)}, quantity, i.AmountSubtotal, string(i.Currency))
+		l.line(platform.Line{ID: i.ID, Product: i.ID, Title: string(i.Description)}, quantity, i.AmountTotal, string(i.Currency))
 	case i.Price.Product.Shippable && i.Price.Metadata[metadataKey] == "" && i.Price.Product.Metadata[metadataKey] == "":
 		l.skipped = append(l.skipped, i.ID)
 	default:
 		title := cmp.Or(string(i.Description), i.Price.Product.Name)
-		l.line(platform.Line{ID: i.Price.ID, Product: l.settings.productOf(*i.Price), Title: title}, quantity, i.AmountSubtotal, string(i.Currency))
+		l.line(platform.Line{ID: i.Price.ID, Product: l.settings.productOf(*i.Price), Title: title}, quantity, i.AmountTotal, string(i.Currency))
 	}
 }
-
-// maxUnits is over any number of units that a line may have: it is refused later, by the
-// order's own check.
-const maxUnits = 1 << 30
 
 func (l *lines) line(line platform.Line, quantity, amount int64, currency string) {
 	for i := range l.all {
 		if l.all[i].ID == line.ID {
-			l.all[i].Quantity = int(min(int64(l.all[i].Quantity)+quantity, maxUnits))
+			l.all[i].Quantity = int(min(int64(l.all[i].Quantity)+quantity, platform.MaxUnits))
 			l.amounts[i] += amount
 			return
 		}
 	}
-	line.Quantity = int(min(quantity, maxUnits))
+	line.Quantity = int(min(quantity, platform.MaxUnits))
 	l.all, l.amounts, l.currency = append(l.all, line), append(l.amounts, amount), append(l.currency, currency)
 }
 

@@ -153,25 +153,10 @@ func (in *reading) unitsOf(order string) func(ctx context.Context, amount int64)
 			}
 			read = true
 		}
-		n := wholeUnits(amount, total, int64(line.Quantity))
+		n := platform.WholeUnits(amount, total, int64(line.Quantity))
 		if n == 0 {
 			return nil, nil
 		}
-		return []platform.ReturnedLine{{ID: line.ID, Quantity: int(n)}}, nil
+		return []platform.ReturnedLine{{ID: line.ID, Quantity: n}}, nil
 	}
-}
-
-// wholeUnits returns how many of the quantity's units an amount is the price of, 0 if it
-// is the price of no whole number of them. The price of a unit may not be a whole number
-// of minor units: an amount counts that is the price rounded, up or down.
-func wholeUnits(amount, total, quantity int64) int64 {
-	if amount <= 0 || total <= 0 || quantity <= 0 || amount > total || quantity > maxUnits {
-		return 0
-	}
-	for n := amount * quantity / total; n <= amount*quantity/total+1; n++ {
-		if rest := amount*quantity - n*total; n > 0 && rest > -quantity && rest < quantity {
-			return n
-		}
-	}
-	return 0
 }
