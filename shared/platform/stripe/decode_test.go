@@ -136,6 +136,22 @@ func TestDecode_renewalInBothShapes(t *testing.T) {
 	}
 }
 
+// A renewal of a plan that was deleted in Stripe is told by the ids that its line holds.
+// What the key may not read refuses it.
+func TestDecode_renewalOfAPriceThatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"stripe_renewed", "stripe_renewed_old"} {
+		w, a := open(t)
+		w.fails["/v1/prices/price_3"] = http.StatusNotFound
+		decodes(t, a, webhook(t, name), account(""), renewed())
+		w.fails["/v1/prices/price_3"] = http.StatusForbidden
+		var setup *platform.SetupError
+		if _, err := a.Decode(t.Context(), webhook(t, name), account("")); !errors.As(err, &setup) {
+			t.Errorf("%s by a key without a permission: %v", name, err)
+		}
+	}
+}
+
 // What a change within a period costs, and what it gives back, sells nothing.
 func TestDecode_prorations(t *testing.T) {
 	t.Parallel()

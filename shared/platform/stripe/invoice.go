@@ -3,6 +3,8 @@ package stripe
 import (
 	"cmp"
 	"context"
+	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -184,13 +186,20 @@ func (in *reading) itemsOf(ctx context.Context, bought []invoiceLine) (items []i
 	return items, skipped, calls.Wait()
 }
 
-// priceOf reads a price with its product.
+// priceOf reads a price with its product. One that is gone, such as an old plan that was
+// deleted, stays as the line has it: what was paid for is told as unconnected by that, and
+// connected by hand.
 func (a api) priceOf(ctx context.Context, p *price) error {
 	if strings.Trim(p.ID, ".") == "" {
 		return missing("lines", "") // it would name another path; any other text may be an old plan's id
 	}
 	var whole price
-	if err := a.get(ctx, "/v1/prices/"+url.PathEscape(p.ID), url.Values{"expand[]": {"product"}}, &whole); err != nil {
+	err := a.get(ctx, "/v1/prices/"+url.PathEscape(p.ID), url.Values{"expand[]": {"product"}}, &whole)
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused) && refused.status == http.StatusNotFound:
+		return nil
+	case err != nil:
 		return err
 	}
 	if whole.ID != p.ID || whole.Livemode == a.test {
