@@ -130,7 +130,7 @@ func TestChanged_ordersWithWhatBecameOfThem(t *testing.T) {
 		happened("evt_x", "payment_intent.succeeded", began.Add(time.Minute), object{"id": "pi_1", "livemode": true}))
 	got, err := changes(t, a, account(""), began)
 	want := []string{
-		"1m0s cs_live_a1 returned by re_1, all false cs_live_a1 returned by re_2, all true cs_live_a1 paid, test false",
+		"1m0s cs_live_a1 returned by re_1, all false cs_live_a1 returned by re_2 and all before, all true cs_live_a1 paid, test false",
 		"2m0s cs_test_a1 paid, test true",
 		"4m0s in_2 paid, test false",
 		"5m0s cs_live_a2 disputed by dp_1, open",
@@ -144,7 +144,7 @@ func TestChanged_ordersWithWhatBecameOfThem(t *testing.T) {
 	got, err = changes(t, a, account(""), began.Add(5*time.Minute))
 	want = []string{
 		"5m0s cs_live_a2 disputed by dp_1, open",
-		"6m0s cs_live_a1 returned by re_1, all false cs_live_a1 returned by re_2, all true",
+		"6m0s cs_live_a1 returned by re_1, all false cs_live_a1 returned by re_2 and all before, all true",
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("from then on: %v (-want +got):\n%s", err, diff)

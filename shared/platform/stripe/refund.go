@@ -68,6 +68,9 @@ func (in *reading) refund(ctx context.Context) ([]platform.Event, error) {
 	return in.refunds(ctx, charge{ID: string(r.Charge)}, string(r.PaymentIntent))
 }
 
+// allBefore ends the id of the return of everything that a refund completes.
+const allBefore = " and all before"
+
 // refunds reports all refunds of a charge. Of a charge whose amount is not known, that is
 // read.
 func (in *reading) refunds(ctx context.Context, c charge, payment string) ([]platform.Event, error) {
@@ -110,9 +113,11 @@ func (in *reading) refunds(ctx context.Context, c charge, payment string) ([]pla
 		switch {
 		case r.counts():
 			back += r.Amount
-			// What completes the sum gives everything back that is left of the order.
+			// What completes the sum gives everything back that is left of the order. That is a
+			// return of its own: the refund may have been an amount before, if one that was
+			// made earlier succeeded later.
 			if back >= cmp.Or(c.AmountCaptured, c.Amount) {
-				returned.All = true
+				returned.All, returned.ID, returned.Refund = true, r.ID+allBefore, r.ID
 			} else if returned.Lines, err = units(ctx, r.Amount); err != nil {
 				return nil, err
 			}

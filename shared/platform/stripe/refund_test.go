@@ -20,7 +20,9 @@ func units(n int) func(*platform.Returned) {
 	return func(r *platform.Returned) { r.Lines = []platform.ReturnedLine{{ID: "price_1", Quantity: n}} }
 }
 
-func all(r *platform.Returned) { r.All = true }
+func all(r *platform.Returned) { r.All, r.Refund, r.ID = true, r.ID, r.ID+" and all before" }
+
+func amount(*platform.Returned) {}
 
 // The sum that a charge tells is no refund: the refunds are, each by its id, however often
 // and in whatever order their webhooks come.
@@ -37,6 +39,21 @@ func TestDecode_refunds(t *testing.T) {
 	}
 }
 
+// A refund that was an amount completes the sum once an earlier one, which waited for the
+// customer's bank, succeeds. Everything is a return of its own, or it would be known.
+func TestDecode_earlierRefundSucceedsLater(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	game, sequel := price("price_1", "prod_1", "The Game"), price("price_2", "prod_2", "The Sequel")
+	w.items["cs_live_a1"] = []object{item("li_1", game, 1, 5999), item("li_2", sequel, 1, 5999)}
+	w.refunds = []object{refund("re_1", 5999, "requires_action", 1767366100), refund("re_2", 5999, "succeeded", 1767366100)}
+	decodes(t, a, webhook(t, "stripe_refunded_part"), account(""), returned("re_2", amount))
+	w.refunds[0] = refund("re_1", 5999, "succeeded", 1767366100)
+	for range 2 {
+		decodes(t, a, webhook(t, "stripe_refund_updated"), account(""), returned("re_1", amount), returned("re_2", all))
+	}
+}
+
 // Of two refunds in one second, the later completes the sum, as it did when the first was
 // alone.
 func TestDecode_refundsOfOneSecond(t *testing.T) {
@@ -50,7 +67,7 @@ func TestDecode_refundOfEverything(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
 	w.refunds = []object{refund("re_1", 11998, "succeeded", 1767366100)}
-	whole := func(r *platform.Returned) { r.All, r.Amount = true, "119.98" }
+	whole := func(r *platform.Returned) { all(r); r.Amount = "119.98" }
 	decodes(t, a, webhook(t, "stripe_refunded_all"), account(""), returned("re_1", whole))
 	if w.called("/line_items") != 0 {
 		t.Error("the lines are read for nothing")
