@@ -152,6 +152,23 @@ func TestDecode_renewalOfAPriceThatIsGone(t *testing.T) {
 	}
 }
 
+// The price of a renewal's unit is what was paid for it, in both shapes of an invoice.
+func TestDecode_priceOfARenewal(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, members, want string }{
+		{"stripe_renewed", `"discount_amounts":[{"amount":200}],"taxes":[{"amount":190,"tax_behavior":"exclusive"}],`, "11.90"},
+		{"stripe_renewed", `"discount_amounts":[],"taxes":[{"amount":192,"tax_behavior":"inclusive"}],"tax_amounts":[{"amount":192,"inclusive":false}],`, "12.00"},
+		{"stripe_renewed", `"taxes":null,`, "12.00"},
+		{"stripe_renewed_old", `"discount_amounts":[{"amount":200}],"tax_amounts":[{"amount":190,"inclusive":false}],`, "11.90"},
+		{"stripe_renewed_old", `"tax_amounts":[{"amount":192,"inclusive":true}],`, "12.00"},
+	} {
+		_, a := open(t)
+		want := renewed()
+		want.Lines[0].UnitPrice = test.want
+		decodes(t, a, changed(t, test.name, `"amount":1200,`, `"amount":1200,`+test.members), account(""), want)
+	}
+}
+
 // What a change within a period costs, and what it gives back, sells nothing.
 func TestDecode_prorations(t *testing.T) {
 	t.Parallel()
@@ -279,6 +296,7 @@ func TestDecode_lines(t *testing.T) {
 		"no quantity":                          {[]object{item("li_1", game, nil, 500)}, []platform.Line{line("price_1", "prod_1", 1, "5.00")}, nil},
 		"tax on top, and a discount":           {[]object{item("li_1", game, 2, 11900).and(object{"amount_subtotal": 10000, "amount_tax": 1900})}, []platform.Line{line("price_1", "prod_1", 2, "59.50")}, nil},
 		"a price below a minor unit":           {[]object{item("li_1", game.and(object{"unit_amount": nil, "unit_amount_decimal": "0.5"}), 3, 2)}, []platform.Line{line("price_1", "prod_1", 3, "0.01")}, nil},
+		"a unit that is no whole number":       {[]object{item("li_1", game, 3, 10000)}, []platform.Line{line("price_1", "prod_1", 3, "33.34")}, nil},
 		"a product that is shipped":            {[]object{item("li_1", game, 1, 100), item("li_9", shipped, 1, 900)}, []platform.Line{line("price_1", "prod_1", 1, "1.00")}, []string{"li_9"}},
 		"nothing of an optional item":          {[]object{item("li_1", game, 1, 100), item("li_9", game, 0, 0)}, []platform.Line{line("price_1", "prod_1", 1, "1.00")}, []string{"li_9"}},
 		"a product that was deleted":           {[]object{item("li_1", game.and(object{"product": object{"id": "prod_1", "deleted": true}}), 1, 100).and(object{"description": "The Game"})}, []platform.Line{line("price_1", "prod_1", 1, "1.00")}, nil},

@@ -53,11 +53,22 @@ type invoiceLine struct {
 	ID          string `json:"id"`
 	Description shown  `json:"description"`
 	Quantity    *int64 `json:"quantity"`
-	Amount      int64  `json:"amount"`
-	Currency    shown  `json:"currency"`
-	Proration   *bool  `json:"proration"` // the older shape
-	Price       *price `json:"price"`     // the older shape
-	Parent      *struct {
+	Amount      int64  `json:"amount"` // before discounts, and without taxes that come on top
+	Discounts   []struct {
+		Amount int64 `json:"amount"`
+	} `json:"discount_amounts"`
+	Taxes []struct {
+		Amount   int64 `json:"amount"`
+		Behavior shown `json:"tax_behavior"` // exclusive, inclusive
+	} `json:"taxes"`
+	OldTaxes []struct { // the older shape
+		Amount    int64 `json:"amount"`
+		Inclusive bool  `json:"inclusive"`
+	} `json:"tax_amounts"`
+	Currency  shown  `json:"currency"`
+	Proration *bool  `json:"proration"` // the older shape
+	Price     *price `json:"price"`     // the older shape
+	Parent    *struct {
 		Item         *prorated `json:"invoice_item_details"`
 		Subscription *prorated `json:"subscription_item_details"`
 	} `json:"parent"`
@@ -86,6 +97,27 @@ func (l invoiceLine) isPart() bool {
 		}
 	}
 	return l.Proration != nil && *l.Proration || l.Amount < 0
+}
+
+// paid returns what was paid for the line: after discounts, and with taxes.
+func (l invoiceLine) paid() int64 {
+	amount := l.Amount
+	for _, d := range l.Discounts {
+		amount -= d.Amount
+	}
+	taxed := false
+	for _, tax := range l.Taxes {
+		taxed = true
+		if tax.Behavior == "exclusive" {
+			amount += tax.Amount
+		}
+	}
+	for _, tax := range l.OldTaxes {
+		if !taxed && !tax.Inclusive {
+			amount += tax.Amount
+		}
+	}
+	return amount
 }
 
 // price returns what the line sells, without what only the price itself says.
@@ -175,7 +207,7 @@ func (in *reading) itemsOf(ctx context.Context, bought []invoiceLine) (items []i
 		}
 		items = append(items, item{
 			ID: line.ID, Description: line.Description, Quantity: line.Quantity, Currency: line.Currency,
-			AmountTotal: line.Amount, Price: prices[p.ID],
+			AmountTotal: line.paid(), Price: prices[p.ID],
 		})
 	}
 	var calls errgroup.Group

@@ -96,8 +96,8 @@ func (l *lines) line(line platform.Line, quantity, amount int64, currency string
 	l.all, l.amounts, l.currency = append(l.all, line), append(l.amounts, amount), append(l.currency, currency)
 }
 
-// of returns the lines, with the price of a unit, and the ids of the items that hold
-// nothing to deliver.
+// of returns the lines, with what was paid for a unit, as a refund gives it back, and the
+// ids of the items that hold nothing to deliver.
 func (l *lines) of() ([]platform.Line, []string) {
 	for i := range l.all {
 		l.all[i].UnitPrice = decimal(perUnit(l.amounts[i], int64(l.all[i].Quantity)), l.currency[i])
@@ -105,5 +105,12 @@ func (l *lines) of() ([]platform.Line, []string) {
 	return l.all, l.skipped
 }
 
-// perUnit returns the amount of one of n units, rounded half up.
-func perUnit(amount, n int64) int64 { return (2*amount + n) / (2 * n) }
+// perUnit returns the amount of one of n units, rounded up: an order whose refunds come to
+// all that its units cost is returned, and none is while a part of it stays paid.
+func perUnit(amount, n int64) int64 {
+	rest := amount % n
+	if rest > 0 {
+		return amount/n + 1
+	}
+	return amount / n
+}

@@ -2,10 +2,12 @@ package stripe_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
+	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/platform/stripe"
 )
@@ -140,6 +142,52 @@ func TestDecode_partialRefunds(t *testing.T) {
 		r := got[0].(platform.Returned)
 		if n := len(r.Lines); r.All || n != min(test.want, 1) || n == 1 && r.Lines[0] != (platform.ReturnedLine{ID: "price_1", Quantity: test.want}) {
 			t.Errorf("%s: %+v, want %d units", test.name, r, test.want)
+		}
+	}
+}
+
+// An amount that is of no unit is of none by the prices of the order's lines either: they
+// are what was paid, with the tax that came on top.
+func TestDecode_amountsAndPrices(t *testing.T) {
+	t.Parallel()
+	game, sequel := price("price_1", "prod_1", "The Game"), price("price_2", "prod_2", "The Sequel")
+	for name, test := range map[string]struct {
+		items   []object
+		amounts []int
+	}{
+		"two units of 50.00, and 19 % on top":  {[]object{item("li_1", game, 2, 10000).and(object{"amount_total": 11900})}, []int{5000}},
+		"lines of 60.00 and 40.00 with 19 %":   {[]object{item("li_1", game, 1, 6000).and(object{"amount_total": 7140}), item("li_2", sequel, 1, 4000).and(object{"amount_total": 4760})}, []int{7140, 2860}},
+		"three units of 100.00, and one again": {[]object{item("li_1", game, 3, 10000), item("li_2", sequel, 3, 10000)}, []int{9999, 10000}},
+	} {
+		w, a := open(t)
+		w.items["cs_live_a1"] = test.items
+		for i, amount := range test.amounts {
+			w.refunds = append(w.refunds, refund(fmt.Sprintf("re_%d", i), amount, "succeeded", 1767366100+i))
+		}
+		sold, err := a.Decode(t.Context(), webhook(t, "stripe_paid"), account(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := a.Decode(t.Context(), changed(t, "stripe_refunded_part", `"amount_captured":11998`, `"amount_captured":20000`), account(""))
+		if err != nil || len(back) != len(test.amounts) {
+			t.Fatalf("%s: %+v, %v", name, back, err)
+		}
+		var lines []order.Fulfillment
+		paid := sold[0].(platform.Paid)
+		for _, line := range paid.Lines {
+			lines = append(lines, order.Fulfillment{Quantity: line.Quantity, UnitPrice: line.UnitPrice, Currency: paid.Currency, OrderLines: len(paid.Lines)})
+		}
+		var whole order.Whole
+		for _, event := range back {
+			r := event.(platform.Returned)
+			returned := order.Return{ID: r.ID, Amount: r.Amount, Currency: r.Currency}
+			whole.Returns = append(whole.Returns, returned)
+			if units, ok := returned.UnitsOf(lines); ok || len(r.Lines) > 0 {
+				t.Errorf("%s: %s is %d units, and the adapter says %+v", name, r.Amount, units, r.Lines)
+			}
+		}
+		if whole.AllGivenBack(lines, paid.Currency) {
+			t.Errorf("%s: %+v is all of %+v", name, whole.Returns, lines)
 		}
 	}
 }
