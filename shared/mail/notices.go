@@ -267,8 +267,8 @@ func (w noticeWriter) refundFailed() letter {
 		Badge: warn("Please look"),
 		Title: fmt.Sprintf("A refund of order %s failed.", order),
 		Words: words(
-			fmt.Sprintf("The platform tells us that a refund of order %s did not reach the customer. Keys that were taken back for it stay taken back: nobody can tell whether the customer still has them.", order),
-			"Refund the customer in another way. If the order stands after all, replace or deliver its keys by hand.",
+			fmt.Sprintf("The platform tells us that a refund of order %s did not reach the customer. Keys that were taken back for it, if any were, stay taken back: nobody can tell whether the customer still has them.", order),
+			"Refund the customer in another way. Another refund at the platform takes further keys of the order, if it has any left. If the order stands after all, replace or deliver its keys by hand.",
 		),
 		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
 	}
