@@ -71,6 +71,7 @@ const (
 	Paid           Kind = "paid"
 	Refunded       Kind = "refunded"        // all of the order
 	PartlyRefunded Kind = "partly refunded" // as many units of the line as Quantity says
+	AmountRefunded Kind = "amount refunded" // half of the price of the order's only unit: what for, nobody can tell
 	RefundFailed   Kind = "refund failed"   // the refund of that number
 	DisputeOpened  Kind = "dispute opened"  // of that number
 	DisputeWon     Kind = "dispute won"

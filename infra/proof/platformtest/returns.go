@@ -22,6 +22,8 @@ var returns = map[string]struct {
 	"return beside payment":  {Refunded, returnBesidePayment},
 	"return of units":        {PartlyRefunded, returnOfUnits},
 	"refund that failed":     {RefundFailed, refundFailed},
+	"failure before success": {RefundFailed, failureBeforeSuccess},
+	"failure of an amount":   {AmountRefunded, failureOfAnAmount},
 	"dispute":                {DisputeOpened, dispute},
 	"dispute before payment": {DisputeOpened, disputeBeforePayment},
 }
@@ -149,6 +151,55 @@ func refundFailed(t *testing.T, p Platform) {
 	if told := s.told(notice.RefundFailed); len(told) != 1 {
 		t.Errorf("told %+v", told)
 	}
+}
+
+// A refund is known to have failed before its success is heard: it takes nothing, whatever
+// it names, and whenever the order is paid.
+func failureBeforeSuccess(t *testing.T, p Platform) {
+	s := openShop(t, p)
+	for n, kind := range []Kind{Refunded, PartlyRefunded, AmountRefunded} {
+		if p.Events[kind] == nil {
+			continue
+		}
+		for before := range 2 {
+			o := s.game(2*n + before)
+			if before == 0 {
+				s.received(Paid, o)
+			}
+			s.received(RefundFailed, o)
+			s.received(kind, o)
+			results := s.received(Paid, o)
+			if len(results) != 1 || results[0].State != order.Fulfilled {
+				t.Errorf("%s after its failure: %+v", kind, results)
+			}
+			s.received(kind, o)
+			if results = s.received(Paid, o); results[0].State != order.Fulfilled {
+				t.Errorf("%s again after its failure: %+v", kind, results)
+			}
+		}
+	}
+	o := s.game(0)
+	o.Refund = 1
+	s.received(Refunded, o)
+	if results := s.received(Paid, s.game(0)); results[0].State != order.Returned {
+		t.Errorf("another refund: %+v", results)
+	}
+}
+
+// Half of an order's price went back, failed, and went back again: half of it is back.
+func failureOfAnAmount(t *testing.T, p Platform) {
+	s := openShop(t, p)
+	o := s.game(1)
+	s.received(Paid, o)
+	s.received(AmountRefunded, o)
+	s.received(RefundFailed, o)
+	s.received(AmountRefunded, o) // late
+	o.Refund = 1
+	s.received(AmountRefunded, o)
+	s.stands(1, order.Fulfilled, 1, "after half of its price, of which one failed")
+	o.Refund = 2
+	s.received(AmountRefunded, o)
+	s.stands(1, order.Returned, 0, "after both halves of its price")
 }
 
 // A dispute holds the order; won, it is as before; lost, it is returned.

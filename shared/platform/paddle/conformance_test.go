@@ -48,6 +48,10 @@ func TestConformance(t *testing.T) {
 				item := object{"id": id("adjitm", 100*o.N+o.Refund), "item_id": id("txnitm", o.N), "type": "partial", "amount": total, "totals": object{"total": total}}
 				return adjusted("refund", "approved", "partial", item)(o)
 			},
+			platformtest.AmountRefunded: func(o platformtest.Order) platformtest.Webhook {
+				a := adjustment(o, "refund", "approved").and(object{"type": "partial", "totals": object{"total": "3000"}, "custom_data": object{"sample": encoded(sample{o, "refund"})}})
+				return webhookOf("adjustment.updated", o, a)
+			},
 			platformtest.RefundFailed:  adjusted("refund", "reversed", "full"),
 			platformtest.DisputeOpened: adjusted("chargeback", "approved", "full"),
 			platformtest.DisputeWon: func(o platformtest.Order) platformtest.Webhook {

@@ -99,7 +99,13 @@ func conformance(t *testing.T) platformtest.Platform {
 			platformtest.Paid:           func(o platformtest.Order) platformtest.Webhook { return event("orders/paid", body(o)) },
 			platformtest.Refunded:       func(o platformtest.Order) platformtest.Webhook { return back(o, o.Quantity, "success") },
 			platformtest.PartlyRefunded: func(o platformtest.Order) platformtest.Webhook { return back(o, o.Quantity, "success") },
-			platformtest.RefundFailed:   func(o platformtest.Order) platformtest.Webhook { return back(o, o.Quantity, "failure") },
+			platformtest.AmountRefunded: func(o platformtest.Order) platformtest.Webhook {
+				return event("refunds/create", object{
+					"id": 5000 + 10*o.N + o.Refund, "order_id": orderOf(o), "created_at": o.PaidAt, "refund_line_items": []object{},
+					"transactions": []object{{"kind": "refund", "status": "success", "amount": "30.00", "currency": "EUR", "test": o.Test}},
+				})
+			},
+			platformtest.RefundFailed: func(o platformtest.Order) platformtest.Webhook { return back(o, o.Quantity, "failure") },
 			platformtest.DisputeOpened: func(o platformtest.Order) platformtest.Webhook {
 				return disputed(o, "disputes/create", "needs_response")
 			},

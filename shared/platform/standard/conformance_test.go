@@ -17,7 +17,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	body := func(kind string, o platformtest.Order) platformtest.Webhook {
 		return platformtest.Webhook{Body: fmt.Appendf(nil,
-			`{"type":%q,"data":{"order":"A-%d","test":%t,"paid_at":%q,"customer":{"email":%q},"lines":[{"line":"1","product":%q,"quantity":%d}]}}`,
+			`{"type":%q,"data":{"order":"A-%d","test":%t,"paid_at":%q,"currency":"EUR","customer":{"email":%q},"lines":[{"line":"1","product":%q,"quantity":%d,"unit_price":"59.98"}]}}`,
 			kind, o.N, o.Test, o.PaidAt.Format(time.RFC3339), o.Email, o.Product, o.Quantity)}
 	}
 	refund := func(o platformtest.Order, what string) platformtest.Webhook {
@@ -50,6 +50,9 @@ func TestConformance(t *testing.T) {
 			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook { return refund(o, "") },
 			platformtest.PartlyRefunded: func(o platformtest.Order) platformtest.Webhook {
 				return refund(o, fmt.Sprintf(`,"lines":[{"line":"1","quantity":%d}]`, o.Quantity))
+			},
+			platformtest.AmountRefunded: func(o platformtest.Order) platformtest.Webhook {
+				return refund(o, `,"amount":"29.99","currency":"EUR"`)
 			},
 			platformtest.RefundFailed:  func(o platformtest.Order) platformtest.Webhook { return refund(o, `,"failed":true`) },
 			platformtest.DisputeOpened: func(o platformtest.Order) platformtest.Webhook { return dispute("open", o) },

@@ -58,6 +58,9 @@ func TestConformance(t *testing.T) {
 				return event("checkout.session.completed", o, session(o))
 			},
 			platformtest.Refunded: func(o platformtest.Order) platformtest.Webhook { return event("charge.refunded", o, charge(o)) },
+			platformtest.AmountRefunded: func(o platformtest.Order) platformtest.Webhook {
+				return event("refund.updated", o, object{"id": refundOf(o), "charge": "ch_c", "payment_intent": "pi_c"})
+			},
 			platformtest.RefundFailed: func(o platformtest.Order) platformtest.Webhook {
 				return event("refund.failed", o, object{"id": refundOf(o), "charge": "ch_c", "payment_intent": "pi_c"})
 			},
@@ -113,6 +116,10 @@ func byTheBody(r *http.Request) string {
 	if event.Data.Object.Metadata.Kind == "refund.failed" {
 		status = "failed"
 	}
+	back := amount
+	if event.Data.Object.Metadata.Kind == "refund.updated" {
+		back = 3000
+	}
 	var found object
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/line_items"):
@@ -120,7 +127,7 @@ func byTheBody(r *http.Request) string {
 	case path == "/v1/checkout/sessions":
 		found = object{"id": sessionOf(o), "payment_intent": "pi_c", "livemode": !o.Test}
 	case path == "/v1/refunds":
-		found = refund(refundOf(o), amount, status, int(o.PaidAt.Unix())).and(object{"charge": "ch_c"})
+		found = refund(refundOf(o), back, status, int(o.PaidAt.Unix())).and(object{"charge": "ch_c"})
 	case strings.HasPrefix(path, "/v1/charges/"):
 		return encoded(object{"id": "ch_c", "amount": amount, "amount_captured": amount, "livemode": !o.Test, "payment_intent": "pi_c"})
 	}
