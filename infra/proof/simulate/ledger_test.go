@@ -179,6 +179,11 @@ func returnsOf(ids ...string) *types.AttributeValueMemberL {
 	return list
 }
 
+// failureOf is a refund that failed before it was told of.
+func failureOf(id string) *types.AttributeValueMemberL {
+	return &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberM{Value: attributes("id", id, "failedAt", 1)}}}
+}
+
 // back is a line whose units are returned, of which it was to become so of its keys.
 func back(w write, units int, all bool, to string) write {
 	w = with(w, "returnedUnits", units, "returned", units, "keysBack", to)
@@ -502,6 +507,20 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
 				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), refundItem(idA, "r"))
 			}, "an amount of order 7, 10.00 EUR of 2 lines in EUR, was taken for units",
+		},
+		"a refund takes units that is known to have failed": {
+			func(b *fixture) {
+				b.ledger.expectReturn(idA, "r", 1)
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.write("x", whole(1, "returns", failureOf("r")))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), refundItem(idA, "r"))
+			}, "has refund r, which had failed",
+		},
+		"it is forgotten that a refund failed": {
+			func(b *fixture) {
+				b.write("x", whole(1, "returns", failureOf("r")))
+				b.write("x", whole(2, "returns", returnsOf("r")))
+			}, "it is forgotten that refund r of order " + idA.OrderHalf() + " failed",
 		},
 		"amounts that are too little return an order": {
 			func(b *fixture) {
