@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +11,7 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
+	"keypool/shared/platform/woocommerce"
 	"keypool/shared/pool"
 )
 
@@ -21,17 +23,8 @@ const wooSecret = `keypool & <woo> "secret" of 't examples`
 func TestHandle_woocommerce(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	for _, err := range []error{
-		s.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "94", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}),
-		s.store.PutAccount(t.Context(), catalog.Account{
-			Merchant: "acme", Name: "woocommerce", Platform: "woocommerce", Origin: "shop.example.com", OtherProducts: catalog.OthersIgnored,
-			Settings: json.RawMessage(`{"shop":"https://shop.example.com"}`), Secrets: []catalog.SealedSecret{{Name: "live", Blob: []byte(wooSecret), CreatedAt: now}},
-		}),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.wooProduct(t)
+	s.wooAccount(t, "woocommerce", "shop.example.com")
 	const (
 		poster    = `"skipped":[{"line":"316","product":"88","why":"other_product"}]`
 		fulfilled = `{"order":"727","lines":[{"line":"315","product":"94","state":"fulfilled","wanted":2,"allocated":2}],` + poster + `}`
@@ -68,6 +61,78 @@ func TestHandle_woocommerce(t *testing.T) {
 	}
 	if told := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#changed-repeat#"); len(told) != 1 {
 		t.Errorf("told %v", told)
+	}
+}
+
+// An order that goes between processing and completed is one order, of one mail.
+func TestHandle_woocommerceStatuses(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.wooProduct(t)
+	s.wooAccount(t, "woocommerce", "shop.example.com")
+	for range 2 {
+		for _, status := range []string{"processing", "completed"} {
+			r := fixture(t, "woocommerce_paid")
+			r.Body = strings.Replace(r.Body, `"status":"processing"`, `"status":"`+status+`"`, 1)
+			r.Headers["x-wc-webhook-signature"] = woocommerce.Sign([]byte(wooSecret), []byte(r.Body))
+			if code, body := s.call(t, r); code != http.StatusOK || !strings.Contains(r.Body, status) || !strings.Contains(body, `"state":"fulfilled","wanted":2,"allocated":2`) {
+				t.Errorf("%s: %d %s", status, code, body)
+			}
+		}
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 2 || len(books.Lines) != 1 {
+		t.Errorf("%d keys claimed by %d lines", books.Claimed, len(books.Lines))
+	}
+	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "shop.example.com", Order: "727", Line: "315"}.ID()
+	if line, _, err := s.store.Fulfillment(t.Context(), id); err != nil || line.Mail.Number != 1 {
+		t.Errorf("mail %+v, %v", line.Mail, err)
+	}
+}
+
+// Two shops count their orders alike: order 727 of each is an order of its own.
+func TestHandle_woocommerceTwoShops(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.wooProduct(t)
+	dynamotest.Stock(t, s.tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}, pool.DefaultShards, dynamotest.Texts("MORE", 2)...)
+	for account, shop := range map[string]string{"woocommerce": "shop.example.com", "my-shop-2": "second.example.com"} {
+		s.wooAccount(t, account, shop)
+		for range 2 {
+			r := fixture(t, "woocommerce_paid")
+			r.RawPath, r.RequestContext.HTTP.Path = "/webhooks/acme/"+account, "/webhooks/acme/"+account
+			r.PathParameters["account"], r.Headers["x-wc-webhook-source"] = account, "https://"+shop+"/"
+			if code, body := s.call(t, r); code != http.StatusOK || !strings.Contains(body, `{"order":"727","lines":[{"line":"315","product":"94","state":"fulfilled","wanted":2,"allocated":2}]`) {
+				t.Errorf("%s: %d %s", account, code, body)
+			}
+		}
+		id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: shop, Order: "727", Line: "315"}.ID()
+		if _, ok, err := s.store.Fulfillment(t.Context(), id); !ok || err != nil {
+			t.Errorf("%s: %t, %v", shop, ok, err)
+		}
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 4 || len(books.Lines) != 2 {
+		t.Errorf("%d keys claimed by %d lines", books.Claimed, len(books.Lines))
+	}
+}
+
+// wooProduct makes the product that the orders of the events are of.
+func (s *shop) wooProduct(t *testing.T) {
+	t.Helper()
+	err := s.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "94", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wooAccount makes an account of a WooCommerce shop.
+func (s *shop) wooAccount(t *testing.T, name, origin string) {
+	t.Helper()
+	err := s.store.PutAccount(t.Context(), catalog.Account{
+		Merchant: "acme", Name: name, Platform: "woocommerce", Origin: origin, OtherProducts: catalog.OthersIgnored,
+		Settings: json.RawMessage(`{"shop":"https://` + origin + `"}`), Secrets: []catalog.SealedSecret{{Name: "live", Blob: []byte(wooSecret), CreatedAt: now}},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -75,6 +75,9 @@ func decode(w webhook) (platform.Event, error) {
 		return refuse("product.quantity", "is less than 1")
 	}
 	if kind == typeReturned {
+		if w.text("/event_date") == "" {
+			return refuse("event_date", "is missing, or no text: Noventiq names no refund, and by the moment of the event two returns of a line are told apart")
+		}
 		return w.returned(orderID, product, quantity), nil
 	}
 	if status := w.text("/status"); status != "" && status != "paid" {
@@ -125,7 +128,7 @@ func (w webhook) unreadable(paidAt time.Time) []string {
 }
 
 // returned returns the line's units that were given back. Noventiq names no refund, so
-// that the moment of the event tells two returns of a line apart.
+// that the moment of the event tells two returns of a line apart: two of one second are one.
 func (w webhook) returned(orderID, product string, quantity int) platform.Returned {
 	return platform.Returned{
 		Order: orderID, Test: w.account.Test, ID: product + "@" + w.text("/event_date"), At: w.time("/event_date"),

@@ -32,7 +32,10 @@
 // An order.payment.succeeded is a paid line: order_id is the order, product.id the line. An
 // order of several products comes as one webhook for each, in any order and at once. The
 // same line again is one fulfillment. A product.returned gives the line's units back, by
-// product.quantity. What subscriptions report stands in the history of the line. A renewal
+// product.quantity. Noventiq names no refund: a line's returns are told apart by event_date, so
+// one without it is refused, and a second one within the same second is taken for a repeat of
+// the first, whatever its quantity. Give its units back by hand: POST
+// /v1/orders/{order}/return. What subscriptions report stands in the history of the line. A renewal
 // is an order of its own; its parent is the order in the subscription's id (55_1 began with
 // order 55), whose key is {PARENT_KEY}.
 //

@@ -224,6 +224,20 @@ func TestDecode_otherEvents(t *testing.T) {
 	}
 }
 
+// A return is known by its moment, and is refused without one: else all of a line that have
+// none were one.
+func TestDecode_returnWithoutItsMoment(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []string{``, `"event_date":null,`, `"event_date":"",`, `"event_date":[],`} {
+		body := strings.Replace(strings.Replace(paid, "order.payment.succeeded", "product.returned", 1), `"event_date":"2026-11-23T12:00:05+03:00",`, moment, 1)
+		got, err := decode(body, platform.Account{})
+		var wrong *platform.FieldError
+		if !errors.As(err, &wrong) || wrong.Field != "event_date" || wrong.Order != "70001" {
+			t.Errorf("%s: %+v, %v", moment, got, err)
+		}
+	}
+}
+
 // A mistake is named by its field, with the order where it can be read, and never quoted.
 func TestDecode_mistakes(t *testing.T) {
 	t.Parallel()

@@ -124,7 +124,8 @@
 // invoice.
 //
 // A chargeback, and the warning of one, puts the order on hold. Reversed, it was won. Of one
-// that was lost Paddle tells nothing further: the order stays on hold.
+// that was lost Paddle tells nothing further: the order stays on hold, and nobody can release
+// it. Give it back: POST /v1/orders/{order}/return.
 //
 // # Catch-up
 //

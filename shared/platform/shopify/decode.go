@@ -141,12 +141,16 @@ func (in *reading) paid(ctx context.Context) ([]platform.Event, error) {
 			return nil, err
 		case err != nil:
 			// The credentials are of no use. The body holds all that is needed to deliver: a
-			// customer does not wait for the merchant to mend them, unless a rule of the
-			// merchant's holds orders of unknown risk. Catch-up tells the merchant.
+			// customer does not wait for the merchant to mend them. No rule holds an order of
+			// unknown risk. Catch-up tells the merchant.
 			if in.settings.FraudRisk == riskRead {
 				p.risk = riskUnknown
 			}
-		case ok && now.test == p.test:
+		case !ok || now.test != p.test:
+			if in.settings.FraudRisk == riskRead {
+				p.risk = riskUnknown // older than the app may read, or not to be found yet
+			}
+		default:
 			now.lines, now.unreadable = p.lines, p.unreadable
 			if p.customer.Email != "" {
 				now.customer = p.customer
@@ -163,7 +167,7 @@ func (in *reading) paid(ctx context.Context) ([]platform.Event, error) {
 	return in.eventsOf(p), nil
 }
 
-// riskUnknown is the risk of an order where the API could not be asked.
+// riskUnknown is the risk of an order where the API could not be asked, or did not find it.
 const riskUnknown = "unknown"
 
 // cancelled decodes an order that was cancelled. One that was never paid is nothing.

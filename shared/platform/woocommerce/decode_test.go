@@ -238,6 +238,11 @@ func TestDecode_lines(t *testing.T) {
 			t.Errorf("%s: %s, want %s", total, p.Lines[0].UnitPrice, want)
 		}
 	}
+	// A bundle and its part are a line each: keys are due to those whose product is known here.
+	if p := read(`"id":315,`, `"bundled_items":[317],"id":315,`, `{"id":316,`, `{"id":317,"bundled_by":315,"product_id":94,"variation_id":0,"quantity":2,"name":"A part","total":"0.00","total_tax":"0.00"},{"id":316,`); len(p.Lines) != 3 ||
+		p.Lines[0].ID != "315" || p.Lines[1].ID != "317" || p.Lines[1].Product != "94" || p.Lines[1].Quantity != 2 {
+		t.Errorf("%+v", p.Lines)
+	}
 	// Ids of many digits stay what they are.
 	if p := read(`"id":315,`, `"id":9007199254740993,`); p.Lines[0].ID != "9007199254740993" {
 		t.Errorf("%+v", p.Lines[0])

@@ -54,8 +54,8 @@
 //
 // The delivery URL has to be the final one: WooCommerce takes a redirect for a success
 // and follows none. A webhook that fails six times in a row is switched off, and
-// WooCommerce tells nobody: Keypool looks each day, and mails you. Set its status to
-// Active again.
+// WooCommerce tells nobody. Where the account has the key of step 4, Keypool looks every 15
+// minutes, and mails you once a day as long as it is off. Set its status to Active again.
 //
 // # Settings
 //
@@ -91,7 +91,9 @@
 // PayPal Payments in its sandbox (_ppcp_paypal_payment_mode), gets test keys.
 //
 // A body does not say which lines are virtual and which are shipped: each is delivered
-// whose product is known here. A line of no whole number of units, such as 1.5 m, is
+// whose product is known here. A bundle comes as lines of its own and of its parts, each with
+// an id: if the bundle and its parts all have products here, the customer gets keys for both.
+// Give a product here to one of them alone. A line of no whole number of units, such as 1.5 m, is
 // passed over. The language is that of WPML or Weglot (wpml_language, weglot_language).
 //
 // # What is fetched
