@@ -318,10 +318,14 @@ func TestLink_changedSinceItWasOpened(t *testing.T) {
 	if diff := gocmp.Diff(before, w.dump()); diff != "" {
 		t.Errorf("an old page wrote:\n%s", diff)
 	}
-	w.wants(w.press("POST", token, "release", fmt.Sprint(line.Version+1)), 200, "is released")
+	w.wants(w.press("POST", token, "release", fmt.Sprint(line.Version+1)), 200, "is released", "stays on hold for another reason", "somebody put it on hold")
 	w.wants(w.press("POST", token, "release", fmt.Sprint(line.Version+1)), 200, "done already")
-	if got := w.state(line.ID); got.State() != order.Waiting {
+	if got := w.state(line.ID); got.State() != order.OnHold {
 		t.Errorf("the line is %s", got.State())
+	}
+	w.shop(shop, "POST", "/v1/orders/1/release", `{}`).Want(200)
+	if got := w.state(line.ID); got.State() != order.Waiting {
+		t.Errorf("released by its order's number, the line is %s", got.State())
 	}
 }
 

@@ -234,7 +234,7 @@ func (s shop) refund(adjustment node, sold *sold) []platform.Returned {
 		}
 	}
 	if returned.Lines != nil {
-		all, rest.ID = append(all, returned), unclear
+		all, rest.ID, rest.Refund = append(all, returned), unclear, returned.ID
 	}
 	if amount > 0 {
 		rest.Amount = decimal(amount, currency)

@@ -138,7 +138,7 @@ func TestAdjustment_severalLines(t *testing.T) {
 	decodes(t, a, changed(t, "paddle_refund_approved", `"items":[{`, items("full", "4000")), account(""), both)
 	decodes(t, a, changed(t, "paddle_refund_approved", `"items":[{`, items("tax", "4000")), account(""), units(returned(1), 1))
 	rest := amount(returned(1), "5.00")
-	rest.ID = id("adjitm", 90)
+	rest.ID, rest.Refund = id("adjitm", 90), id("adj", 1) // it fails with the adjustment
 	decodes(t, a, changed(t, "paddle_refund_approved", `"items":[{`, items("partial", "500")), account(""), units(returned(1), 1), rest)
 	// Two items of one line are one line.
 	twice := `"items":[{"id":"` + id("adjitm", 91) + `","item_id":"` + id("txnitm", 1) + `","type":"full","totals":{"total":"1"}},{`
