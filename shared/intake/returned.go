@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -67,24 +65,19 @@ func (in *Intake) refundFailed(ctx context.Context, from platform.Account, event
 	return in.ask(ctx, from, event.Order, notice.RefundFailed, event.ID)
 }
 
-// returnLines gives back units of lines, side by side. A line that fails does not undo the
+// returnLines gives back units of lines, one after the other: each return checks the one
+// item of their order, and two at once would conflict. A line that fails does not undo the
 // others: the platform repeats the refund.
 func (in *Intake) returnLines(ctx context.Context, from platform.Account, event platform.Returned, side pool.Side) []platform.Result {
-	results := make([]platform.Result, len(event.Lines))
-	var returns errgroup.Group
-	returns.SetLimit(linesAtOnce)
-	for i, line := range event.Lines {
-		returns.Go(func() error {
-			got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
-				Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
-				Account:  from.Name, Refund: event.ID, Units: line.Quantity,
-				Act: lifecycle.Act{By: in.by(), Why: event.ID},
-			})
-			results[i] = in.changed(ctx, event.Order, []order.Fulfillment{got}, err)[0]
-			return nil
+	var results []platform.Result
+	for _, line := range event.Lines {
+		got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
+			Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
+			Account:  from.Name, Refund: event.ID, Units: line.Quantity,
+			Act: lifecycle.Act{By: in.by(), Why: event.ID},
 		})
+		results = append(results, in.changed(ctx, event.Order, []order.Fulfillment{got}, err)...)
 	}
-	returns.Wait()
 	return results
 }
 
