@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -9,7 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -20,7 +19,6 @@ import (
 	"keypool/shared/link"
 	"keypool/shared/order"
 	"keypool/shared/pool"
-	"keypool/shared/problem"
 	"keypool/shared/retry"
 	"keypool/shared/review"
 )
@@ -32,40 +30,11 @@ import (
 //go:embed links.css
 var linkStyle string
 
-//go:embed links.html
-var linkHTML string
-
-var linkTemplate = template.Must(template.New("link").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(linkStyle) },
-}).Parse(linkHTML))
-
 // linkPolicy lets the page do nothing but look as it does and send its form here.
 var linkPolicy = func() string {
 	sum := sha256.Sum256([]byte(linkStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }()
-
-// linkPage is what the template shows.
-type linkPage struct {
-	Tab      string // the window's title: names no order
-	Merchant string
-	Badge    *linkBadge
-	Title    string
-	Words    []string
-	Facts    []linkFact
-	Lines    []linkFact
-	After    string
-	Buttons  []linkButton
-	Seen     string // when this page was shown, in milliseconds
-	Version  int    // of the one line that it shows; 0: it shows others
-	Foot     string
-}
-
-type linkBadge struct{ Class, Text string }
-
-type linkFact struct{ Name, Value string }
-
-type linkButton struct{ Does, Says, Class string }
 
 // serveLink answers a link: a POST follows it, a GET shows it.
 func (a *api) serveLink(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +62,7 @@ func (a *api) serveLink(w http.ResponseWriter, r *http.Request) {
 			Words: []string{"Something is not as it should be on our side. If you pressed a button, it may have been done: open the link again to see."},
 		}
 	}
-	writeLink(w, r, status, shown)
+	writeLink(w, status, shown)
 }
 
 // linkFailure returns the status of an error that is not the link's, and logs it, without
@@ -119,13 +88,7 @@ var badLink = linkPage{
 	},
 }
 
-func writeLink(w http.ResponseWriter, r *http.Request, status int, page linkPage) {
-	var body bytes.Buffer
-	if err := linkTemplate.Execute(&body, page); err != nil {
-		slog.ErrorContext(r.Context(), "request.failed", "operation", "link", "error", err)
-		problem.Internal.Write(w, r)
-		return
-	}
+func writeLink(w http.ResponseWriter, status int, page linkPage) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
@@ -134,7 +97,7 @@ func writeLink(w http.ResponseWriter, r *http.Request, status int, page linkPage
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Robots-Tag", "noindex")
 	w.WriteHeader(status)
-	w.Write(body.Bytes())
+	io.WriteString(w, page.html())
 }
 
 // maxForm is more than the page's form has.
