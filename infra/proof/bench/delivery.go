@@ -43,7 +43,7 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		var work sync.WaitGroup
 		for range processes {
 			m := mailer(nil, ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: server}, "keypool"))
-			m.Lines, m.History, m.Settings, m.Counts = backlog, backlog, settings{}, backlog
+			m.Lines, m.Orders, m.History, m.Settings, m.Counts, m.Sales = backlog, backlog, backlog, settings{}, backlog, backlog
 			work.Go(func() {
 				for ctx.Err() == nil {
 					items := backlog.next(batch)
@@ -84,6 +84,18 @@ func mailsASecond(ctx context.Context, b *bench) error {
 	b.note("Mails a second", fmt.Sprintf("A backlog is mailed by %d processes of the real mailer with SES's real client, %d records at a time; the rate is that of the first nine tenths. Each process halves its rate when SES refuses a mail, and recovers slowly; no mail is rescheduled by a minute.", processes, batch))
 	return nil
 }
+
+// Whole returns what is known of an order as a whole: nothing.
+func (b *backlog) Whole(context.Context, string) (order.Whole, error) { return order.Whole{}, nil }
+
+// Lines returns none: nothing but a line's own keys is mailed.
+func (b *backlog) Lines(context.Context, string) ([]order.Fulfillment, error) { return nil, nil }
+
+// Chunks returns none.
+func (b *backlog) Chunks(context.Context, order.LineID) ([]order.Chunk, error) { return nil, nil }
+
+// Sold counts nothing.
+func (b *backlog) Sold(context.Context, string, int) error { return nil }
 
 // quotaSES is an SES with a quota, at the transport of its client. The mails of a
 // second may come all at once, as with the real one.
