@@ -7,10 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/access"
 	"keypool/shared/lifecycle"
@@ -261,11 +259,7 @@ func (a *api) actOn(ctx context.Context, number string, which WhichOrder, what a
 		return nil, err
 	}
 	out := newActed(number, first)
-	now, refused, err := onEach(lines, seen, 1, func(line order.Fulfillment, version int) (order.Fulfillment, error) {
-		act := actOf(ctx, what.reason.Reason)
-		act.Version = version
-		return do(line, act)
-	})
+	now, refused, err := lifecycle.OnEach(lines, seen, actOf(ctx, what.reason.Reason), do)
 	for i, line := range now {
 		out.Lines = append(out.Lines, newActedLine(line, !refused[i]))
 	}
@@ -316,72 +310,6 @@ func (s Seen) of(lines []order.Fulfillment) ([]order.LineVersion, error) {
 		return nil, wrong
 	}
 	return seen, nil
-}
-
-// onEach does something to lines, so many at once, and returns them as they stand, and
-// which of them their state did not allow it for. Do is given the version that a line was
-// seen at, 0 if it was not.
-//
-// Lines that have changed since they were seen come first. If it is refused for any of
-// them, nothing is done to the others: *order.StaleError. It is the same error if a line
-// changes only while others are done; then it names those.
-func onEach(lines []order.Fulfillment, seen []order.LineVersion, atOnce int, do func(line order.Fulfillment, version int) (order.Fulfillment, error)) (now []order.Fulfillment, refused []bool, err error) {
-	now, refused = slices.Clone(lines), make([]bool, len(lines))
-	var changed, others []int
-	versions := make([]int, len(lines))
-	for i, line := range lines {
-		for _, s := range seen {
-			if s.Line == line.ID {
-				versions[i] = s.Version
-			}
-		}
-		if versions[i] != 0 && versions[i] != line.Version {
-			changed = append(changed, i)
-		} else {
-			others = append(others, i)
-		}
-	}
-	var all order.StaleError
-	for _, part := range [][]int{changed, others} {
-		var mu sync.Mutex // guards all, and stops the lines that are not begun
-		var stop bool
-		var doing errgroup.Group
-		doing.SetLimit(atOnce)
-		for _, i := range part {
-			doing.Go(func() error {
-				mu.Lock()
-				stopped := stop
-				mu.Unlock()
-				if stopped {
-					return nil
-				}
-				line, err := do(lines[i], versions[i])
-				mu.Lock()
-				defer mu.Unlock()
-				var stale *order.StaleError
-				switch refused[i] = errors.Is(err, order.ErrState); {
-				case errors.As(err, &stale):
-					all.Lines = append(all.Lines, stale.Lines...)
-					stop = lines[i].Version == versions[i]
-					return nil
-				case err != nil && !refused[i]:
-					stop = true
-					return err
-				case err == nil:
-					all.Done = append(all.Done, lines[i].Line)
-				}
-				now[i] = line
-				return nil
-			})
-		}
-		if err := doing.Wait(); err != nil {
-			return nil, nil, err
-		}
-		if len(all.Lines) > 0 {
-			return nil, nil, &all
-		}
-	}
-	return now, refused, nil
 }
 
 // actOf says who acts, and why.

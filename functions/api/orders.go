@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -235,9 +236,7 @@ func (a *api) cancelOrder(ctx context.Context, number string, which WhichOrder, 
 		return nil, err
 	}
 	out := Cancellation{Order: number, Account: lines[0].Account, Test: lines[0].Side == pool.Test, Lines: []CancelledLine{}}
-	now, _, err := onEach(lines, seen, linesAtOnce, func(line order.Fulfillment, version int) (order.Fulfillment, error) {
-		act := actOf(ctx, in.Reason.Reason)
-		act.Version = version
+	now, _, err := lifecycle.OnEach(lines, seen, actOf(ctx, in.Reason.Reason), func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
 		return a.changes.Cancel(ctx, line.ID, act)
 	})
 	for _, line := range now {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -72,26 +71,6 @@ func TestActs_versions(t *testing.T) {
 			}
 			dynamotest.Audit(t, w.tables)
 		})
-	}
-}
-
-// A line that changes while others are acted on is left, and the answer says which were done.
-func TestOnEach_changedMeanwhile(t *testing.T) {
-	t.Parallel()
-	lines := []order.Fulfillment{{ID: "a", Line: "1", Version: 1}, {ID: "b", Line: "2", Version: 1}, {ID: "c", Line: "3", Version: 1}}
-	seen := []order.LineVersion{{Line: "a", Version: 1}, {Line: "b", Version: 1}, {Line: "c", Version: 1}}
-	var tried []string
-	_, _, err := onEach(lines, seen, 1, func(line order.Fulfillment, version int) (order.Fulfillment, error) {
-		tried = append(tried, fmt.Sprint(line.Line, "@", version))
-		if line.Line == "2" {
-			line.Version = 2
-			return line, &order.StaleError{Lines: []order.Fulfillment{line}}
-		}
-		return line, nil
-	})
-	var stale *order.StaleError
-	if !errors.As(err, &stale) || len(stale.Lines) != 1 || stale.Lines[0].Version != 2 || fmt.Sprint(stale.Done) != "[1]" || fmt.Sprint(tried) != "[1@1 2@1]" {
-		t.Errorf("%v: %+v, tried %v", err, stale, tried)
 	}
 }
 

@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -242,4 +243,24 @@ func TestReleaseHeld_leavesWhatWasHeldLater(t *testing.T) {
 	released, err = s.changes.Release(t.Context(), line.ID, ada)
 	s.must(err)
 	s.is(released, order.Waiting, 0, 0)
+}
+
+// A line that changes while others are acted on is left, and the answer says which were done.
+func TestOnEach_changedMeanwhile(t *testing.T) {
+	t.Parallel()
+	lines := []order.Fulfillment{{ID: "a", Line: "1", Version: 1}, {ID: "b", Line: "2", Version: 1}, {ID: "c", Line: "3", Version: 1}}
+	seen := []order.LineVersion{{Line: "a", Version: 1}, {Line: "b", Version: 1}, {Line: "c", Version: 1}}
+	var tried []string
+	_, _, err := lifecycle.OnEach(lines, seen, ada, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+		tried = append(tried, fmt.Sprint(line.Line, "@", act.Version))
+		if line.Line == "2" {
+			line.Version = 2
+			return line, &order.StaleError{Lines: []order.Fulfillment{line}}
+		}
+		return line, nil
+	})
+	var stale *order.StaleError
+	if !errors.As(err, &stale) || len(stale.Lines) != 1 || stale.Lines[0].Version != 2 || fmt.Sprint(stale.Done) != "[1]" || fmt.Sprint(tried) != "[1@1 2@1]" {
+		t.Errorf("%v: %+v, tried %v", err, stale, tried)
+	}
 }
