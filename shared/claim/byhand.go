@@ -81,9 +81,12 @@ func sameByHand(stored, given order.Fulfillment) bool {
 }
 
 // byHand claims for the lines that are not stored yet, side by side, and writes them to
-// lines as they stand then.
+// lines as they stand then. Each is claimed for as it was asked about: a product that is
+// disconnected meanwhile has its keys, and no line of the order is left without a pool, of
+// which nobody would be told.
 func (c *Claimer) byHand(ctx context.Context, h ByHand, lines []order.Fulfillment) error {
-	if err := c.checkByHand(ctx, h, lines); err != nil {
+	checked, err := c.checkByHand(ctx, h, lines)
+	if err != nil {
 		return err
 	}
 	var claims errgroup.Group
@@ -93,9 +96,9 @@ func (c *Claimer) byHand(ctx context.Context, h ByHand, lines []order.Fulfillmen
 			continue
 		}
 		beside := slices.Delete(slices.Clone(h.Lines), i, i+1)
-		line.Released = []order.Hold{order.HoldReview, order.HoldCap}
+		checked[i].line.Released = []order.Hold{order.HoldReview, order.HoldCap}
 		claims.Go(func() (err error) {
-			lines[i], err = c.claim(random.Split(ctx, line.Line), line, question{by: h.By, byHand: h.Why}, beside)
+			lines[i], err = c.claimFrom(random.Split(ctx, line.Line), checked[i].line, checked[i].from, question{by: h.By, byHand: h.Why}, beside)
 			if errors.As(err, new(*MismatchError)) {
 				return &order.NumberUsedError{Account: line.Account} // another call was faster
 			}
@@ -108,20 +111,28 @@ func (c *Claimer) byHand(ctx context.Context, h ByHand, lines []order.Fulfillmen
 // byHandAtOnce bounds the claims of one order that are in flight together.
 const byHandAtOnce = 16
 
+// checkedLine is a new line as the catalog had it when it was asked about.
+type checkedLine struct {
+	line order.Fulfillment
+	from feeder
+}
+
 // checkByHand asks about an order before anything of it is stored: whether pools feed all
-// of its new lines, and whether so many keys are meant.
-func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfillment) error {
+// of its new lines, and whether so many keys are meant. It returns what it saw of each line.
+func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfillment) ([]checkedLine, error) {
 	review, err := c.Uncached.Review(ctx, lines[0].Merchant)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	checked := make([]checkedLine, len(lines))
 	var unconnected UnconnectedError
 	var asked KeysError
 	for i, line := range lines {
 		with, from, err := connect(ctx, c.Uncached, line)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		checked[i] = checkedLine{with, from}
 		if isNew(line) && with.State() == order.Unconnected {
 			unconnected.Lines = append(unconnected.Lines, i)
 		}
@@ -135,9 +146,9 @@ func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfi
 	}
 	switch {
 	case len(unconnected.Lines) > 0:
-		return &unconnected
+		return nil, &unconnected
 	case h.Keys != asked.Keys && (h.Keys != 0 || asked.Keys > asked.Cap):
-		return &asked
+		return nil, &asked
 	}
-	return nil
+	return checked, nil
 }

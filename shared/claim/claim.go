@@ -100,14 +100,24 @@ const byWebhook = "webhook"
 
 // claim claims for a line, of which ask says who brought it.
 func (c *Claimer) claim(ctx context.Context, paid order.Fulfillment, ask question, beside []order.Fulfillment) (order.Fulfillment, error) {
-	// It keeps its place in the queue, and its day, whatever number of attempts it takes.
-	paid.ReceivedAt = c.Now()
 	line, from, err := connect(ctx, c.Cached, paid)
 	if err == nil && line.State() == order.Unconnected {
 		line, from, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
 	}
+	if err != nil {
+		return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, err)
+	}
+	return c.claimFrom(ctx, line, from, ask, beside)
+}
+
+// claimFrom claims for a line that was looked up in the catalog.
+func (c *Claimer) claimFrom(ctx context.Context, line order.Fulfillment, from feeder, ask question, beside []order.Fulfillment) (order.Fulfillment, error) {
+	// It keeps its place in the queue, and its day, whatever number of attempts it takes.
+	line.ReceivedAt = c.Now()
+	id := line.ID
 	ask.rules = from.rules
-	if err == nil && line.State() != order.Unconnected { // else it is asked about when it is connected
+	var err error
+	if line.State() != order.Unconnected { // else it is asked about when it is connected
 		err = c.prepare(ctx, &ask, line, beside)
 	}
 	var tries int
@@ -119,7 +129,7 @@ func (c *Claimer) claim(ctx context.Context, paid order.Fulfillment, ask questio
 		})
 	}
 	if err != nil {
-		return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", paid.ID, err)
+		return order.Fulfillment{}, fmt.Errorf("claim for line %s: %w", id, err)
 	}
 	c.askForFill(ctx, line)
 	return line, nil

@@ -148,6 +148,13 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestFulfil_rules",
 	},
 	{
+		breaks: "a line by hand is stored without a pool, and nobody is told",
+		file:   "shared/claim/byhand.go",
+		old:    `c.claimFrom(random.Split(ctx, line.Line), checked[i].line, checked[i].from, `,
+		new:    `c.claim(random.Split(ctx, line.Line), h.Lines[i], `,
+		in:     "shared/claim", test: "TestByHand_disconnectedMeanwhile",
+	},
+	{
 		breaks: "an order by hand is fulfilled under the number of an account's",
 		file:   "shared/intake/byhand.go",
 		old:    `return &order.NumberUsedError{Account: account.Name}`,
