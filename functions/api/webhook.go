@@ -107,7 +107,7 @@ func orderPaid() *huma.Schema {
 					"original":   id("Of a product that is made for this order: the product whose pool and texts it takes, where it has no settings of its own.", "null"),
 					"quantity":   quantity,
 					"title":      shown("The product's name, where its settings give none."),
-					"unit_price": shown("The price of one, a decimal number."),
+					"unit_price": shown("What was paid for one, after discounts and with taxes, a decimal number. A refund that is an amount gives back as many as it pays for."),
 				}),
 			},
 		}),

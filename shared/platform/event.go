@@ -40,11 +40,15 @@ type Paid struct {
 
 // Line is one product in a paid order.
 type Line struct {
-	ID        string // the platform's id; the product where the platform names no lines
-	Product   string
-	Original  string // of a dynamic product: the product whose fulfillment it takes
-	Title     string
-	Quantity  int // as first bought: refunds are events of their own
+	ID       string // the platform's id; the product where the platform names no lines
+	Product  string
+	Original string // of a dynamic product: the product whose fulfillment it takes
+	Title    string
+	Quantity int // as first bought: refunds are events of their own
+
+	// UnitPrice is what was paid for one unit, after all discounts and with taxes, rounded up:
+	// a decimal. A refund that is an amount gives back the units that it pays for. It is
+	// empty where the platform does not tell.
 	UnitPrice string
 
 	// PassedOver is set by intake: the account ignores the line's product, and nothing of

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,39 @@ func Decimal(amount int64, places int) string {
 		digits = strings.Repeat("0", places+1-len(digits)) + digits
 	}
 	return sign + digits[:len(digits)-places] + "." + digits[len(digits)-places:]
+}
+
+// Places returns how many decimal places an amount of a currency has (ISO 4217): 2 of EUR, 0 of
+// JPY. The API of a platform that counts in lowest units may have a rule of its own.
+func Places(currency string) int {
+	if n, ok := places[currency]; ok {
+		return n
+	}
+	return 2
+}
+
+var places = map[string]int{
+	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+}
+
+// PerUnit returns what one of n units cost, of which the total is paid, in the lowest unit of a
+// currency, rounded up: an order whose refunds come to all that its units cost is returned, and
+// none is while a part of it stays paid.
+func PerUnit(total, n int64) int64 {
+	if total%n > 0 {
+		return total/n + 1
+	}
+	return total / n
+}
+
+// UnitPrice is PerUnit of a total in whole units of a currency, as a decimal: a third of 100
+// EUR is "33.34".
+func UnitPrice(total *big.Rat, n int64, currency string) string {
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(Places(currency))), nil)
+	lowest := new(big.Rat).Mul(total, new(big.Rat).SetInt(scale))
+	up := new(big.Int).Add(lowest.Num(), new(big.Int).Sub(lowest.Denom(), big.NewInt(1)))
+	return Decimal(PerUnit(up.Div(up, lowest.Denom()).Int64(), n), Places(currency))
 }
 
 // MaxUnits is over any number of units that a line may have: such a line is refused later,

@@ -296,7 +296,7 @@ func (o *shopifyOrder) object() shopifyapi.Object {
 	return shopifyapi.Object{
 		"id": shopifyapi.GID("Order", text(in, "/id")), "name": text(in, "/name"), "test": isTrue(in, "/test"), "displayFinancialStatus": o.status(), "paymentGatewayNames": gateways,
 		"createdAt": text(in, "/created_at"), "processedAt": text(in, "/processed_at"), "updatedAt": later(changed, o.cancelled), "cancelledAt": nilIfEmpty(o.cancelled),
-		"currencyCode": text(in, "/currency"), "presentmentCurrencyCode": text(in, "/presentment_currency"),
+		"currencyCode": text(in, "/currency"), "taxesIncluded": isTrue(in, "/taxes_included"), "presentmentCurrencyCode": text(in, "/presentment_currency"),
 		"customerLocale": textOrNil(in, "/customer_locale"), "email": textOrNil(in, "/email"), "phone": textOrNil(in, "/phone"),
 		"customer": customer(in.Find("/customer")), "billingAddress": billingAddress(in.Find("/billing_address")), "customAttributes": attributes(in.Find("/note_attributes")),
 		"transactions": paid, "lineItems": lines, "refunds": refunds, "disputes": disputes, "risk": o.assessed(),
@@ -369,6 +369,14 @@ func (o *shopifyOrder) line(v payload.Value) shopifyapi.Object {
 		"sku": textOrNil(v, "/sku"), "name": text(v, "/name"), "title": text(v, "/title"), "requiresShipping": isTrue(v, "/requires_shipping"), "isGiftCard": isTrue(v, "/gift_card"),
 		"originalUnitPriceSet": o.money(text(v, "/price")), "customAttributes": attributes(v.Find("/properties")), "variant": nil, "product": nil,
 	}
+	discounts, taxes := []shopifyapi.Object{}, []shopifyapi.Object{}
+	for _, discount := range v.Find("/discount_allocations").List {
+		discounts = append(discounts, shopifyapi.Object{"allocatedAmountSet": o.money(text(discount, "/amount"))})
+	}
+	for _, tax := range v.Find("/tax_lines").List {
+		taxes = append(taxes, shopifyapi.Object{"priceSet": o.money(text(tax, "/price"))})
+	}
+	line["discountAllocations"], line["taxLines"] = discounts, taxes
 	if id := text(v, "/variant_id"); id != "" {
 		line["variant"] = shopifyapi.Object{"id": shopifyapi.GID("ProductVariant", id)}
 	}

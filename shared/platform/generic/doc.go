@@ -67,6 +67,9 @@
 //
 // Without lines.pointer an order has one line, whose pointers start at the body; without
 // lines.line the product is the line; without lines.quantity one unit was bought.
+// lines.unit_price is what was paid for one, after discounts and with taxes: a refund that is
+// an amount gives back the units that it pays for. Leave it out where the sender writes
+// another price there, and a person decides.
 //
 // An event that stands in no list is passed over and told once a day. One that does not
 // pass every test under when is passed over; it is told if the value is missing. A refund

@@ -314,8 +314,12 @@ func TestDecode_amounts(t *testing.T) {
 			t.Errorf("%s: %+v, %v", currency, got, err)
 		}
 	}
-	for amount, want := range map[string]string{`"7"`: "0.07", `"70"`: "0.70", `"0"`: "0.00", `"1e3"`: "", `null`: "", `"5999.5"`: "", `"999999999999999999999"`: ""} {
-		got, err := a.Decode(t.Context(), changed(t, "paddle_paid", `"tax":"0","total":"5999"`, `"tax":"0","total":`+amount), account(""))
+	// Of two units, with what the rounded price of one says beside it.
+	for amount, want := range map[string]string{
+		`"10000"`: "50.00", `"10001"`: "50.01", `"7"`: "0.04", `"0"`: "0.00", `"1e3"`: "", `null`: "", `"5999.5"`: "", `"999999999999999999999"`: "",
+	} {
+		const totals = `"totals":{"subtotal":"11998","discount":"0","tax":"0","total":`
+		got, err := a.Decode(t.Context(), changed(t, "paddle_paid", totals+`"11998"}`, totals+amount+`}`), account(""))
 		if err != nil || got[0].(platform.Paid).Lines[0].UnitPrice != want {
 			t.Errorf("%s: %+v, %v", amount, got, err)
 		}

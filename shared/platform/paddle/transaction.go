@@ -134,8 +134,10 @@ func (s shop) order(t node) (platform.Paid, error) {
 			ID: id, Product: s.settings.productOf(item, price), Quantity: quantity,
 			Title: cmp.Or(item.text("/product/name"), price.text("/name"), price.text("/description")),
 		}
-		if amount, ok := item.amount("/unit_totals/total"); ok { // what was paid, with tax: what a refund gives back
-			line.UnitPrice = decimal(amount, paid.Currency)
+		// What was paid for all, after discounts and with tax, is what refunds give back. Paddle's
+		// own unit_totals are rounded: three of them may be less than that.
+		if amount, ok := item.amount("/totals/total"); ok {
+			line.UnitPrice = decimal(platform.PerUnit(amount, int64(quantity)), paid.Currency)
 		}
 		paid.Lines = append(paid.Lines, line)
 	}

@@ -78,7 +78,7 @@ func (b body) order(s settings) (*purchase, error) {
 	p := &purchase{
 		id: id, test: isTrue(b.Find("/test")) || bogus(b.Find("/payment_gateway_names")), status: b.text("/financial_status"),
 		createdAt: b.time("/created_at"), processed: b.time("/processed_at"), changedAt: b.time("/updated_at"), cancelled: b.time("/cancelled_at"),
-		currency: b.text("/currency"), language: b.text("/customer_locale"), customer: b.customer(s),
+		currency: b.text("/currency"), taxed: isTrue(b.Find("/taxes_included")), language: b.text("/customer_locale"), customer: b.customer(s),
 	}
 	switch {
 	case p.status == "":
@@ -145,7 +145,7 @@ func lineOf(v payload.Value, place string, p *purchase, s settings) (line, error
 		return line{}, err
 	}
 	l := line{
-		id: id, sku: strings.TrimSpace(textOf(v.Find("/sku"))), title: textOf(v.Find("/name")), price: textOf(v.Find("/price")),
+		id: id, sku: strings.TrimSpace(textOf(v.Find("/sku"))), title: textOf(v.Find("/name")),
 		ships: isTrue(v.Find("/requires_shipping")), giftCard: isTrue(v.Find("/gift_card")), licenseFor: attribute(v.Find("/properties"), s.LicenseField),
 	}
 	for at, to := range map[payload.Pointer]*string{"/variant_id": &l.variant, "/product_id": &l.product} {
@@ -163,6 +163,9 @@ func lineOf(v payload.Value, place string, p *purchase, s settings) (line, error
 	if !ok || quantity < 0 {
 		return line{}, &platform.FieldError{Field: place + "quantity", Problem: "is missing, or not a whole number", Order: p.id}
 	}
+	l.price = charged{
+		price: v.Find("/price"), discounts: all(v.Find("/discount_allocations"), "/amount"), taxes: all(v.Find("/tax_lines"), "/price"),
+	}.perUnit(quantity, p)
 	current, ok := v.Find("/current_quantity").Quantity()
 	if !ok || current < 0 {
 		current = quantity // of an API version before 2024-01

@@ -93,7 +93,8 @@
 // tips and lines that ship hold nothing to deliver. An order is a test by its own flag, or
 // by Shopify's bogus gateway. An order that cost nothing is delivered.
 //
-// Prices and the currency are the shop's, not those that the customer saw. The time of
+// Prices and the currency are the shop's, not those that the customer saw. A unit's price is
+// what was paid for it: after all discounts, with taxes, rounded up. The time of
 // payment is that of the first payment where there are credentials, else when the order
 // was placed; an imported order keeps its time in the other shop. Of an order that was
 // edited after it was paid, and waits for the rest (partially_paid), nothing more is

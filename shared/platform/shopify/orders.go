@@ -14,10 +14,11 @@ import (
 // How much of an order is asked for at once. A query costs by what it might find, and one
 // of over 1,000 points is refused; what is left of an order is asked for by itself.
 const (
-	ordersAtOnce  = 6
+	ordersAtOnce  = 5
 	linesAtOnce   = 5
 	refundsAtOnce = 3
 	moreAtOnce    = 100
+	linesMore     = 70 // of lines, which cost more
 	maxMore       = 10 // calls for the rest of one list
 )
 
@@ -32,11 +33,12 @@ const lineFields = `
 fragment LineFields on LineItem {
   id quantity currentQuantity sku name title requiresShipping isGiftCard variant { id } product { id }
   originalUnitPriceSet { shopMoney { amount } } customAttributes { key value }
+  discountAllocations { allocatedAmountSet { shopMoney { amount } } } taxLines { priceSet { shopMoney { amount } } }
 }`
 
 const orderFields = `
 fragment OrderFields on Order {
-  id test displayFinancialStatus paymentGatewayNames createdAt processedAt updatedAt cancelledAt currencyCode customerLocale email phone
+  id test displayFinancialStatus paymentGatewayNames createdAt processedAt updatedAt cancelledAt currencyCode taxesIncluded customerLocale email phone
   customer { firstName lastName defaultEmailAddress { emailAddress } defaultPhoneNumber { phoneNumber } }
   billingAddress { firstName lastName company address1 address2 city zip countryCodeV2 phone }
   customAttributes { key value }
@@ -106,7 +108,7 @@ func (a api) whole(ctx context.Context, v payload.Value) (*purchase, error) {
 	p := &purchase{
 		id: numberOf(v.Find("/id")), test: isTrue(v.Find("/test")) || bogus(v.Find("/paymentGatewayNames")), status: strings.ToLower(textOf(v.Find("/displayFinancialStatus"))),
 		createdAt: timeOf(v.Find("/createdAt")), processed: timeOf(v.Find("/processedAt")), changedAt: timeOf(v.Find("/updatedAt")), cancelled: timeOf(v.Find("/cancelledAt")),
-		currency: textOf(v.Find("/currencyCode")), language: textOf(v.Find("/customerLocale")), customer: a.customer(v), risk: riskOf(v.Find("/risk")),
+		currency: textOf(v.Find("/currencyCode")), taxed: isTrue(v.Find("/taxesIncluded")), language: textOf(v.Find("/customerLocale")), customer: a.customer(v), risk: riskOf(v.Find("/risk")),
 	}
 	if p.id == "" || p.changedAt.IsZero() {
 		return nil, a.unreadable()
@@ -127,7 +129,7 @@ func (a api) whole(ctx context.Context, v payload.Value) (*purchase, error) {
 		return nil, err
 	}
 	nodes, err := a.rest(v.Find("/lineItems"), func(from string) (payload.Value, error) {
-		found, err := a.query(ctx, linesQuery, map[string]any{"id": gid("Order", p.id), "lines": moreAtOnce, "from": from})
+		found, err := a.query(ctx, linesQuery, map[string]any{"id": gid("Order", p.id), "lines": linesMore, "from": from})
 		return found.Find("/order/lineItems"), err
 	})
 	if err != nil {
@@ -156,7 +158,7 @@ func (a api) rest(list payload.Value, next func(from string) (payload.Value, err
 		}
 		nodes = append(nodes, list.Find("/nodes").List...)
 	}
-	return nodes, nil // of over a thousand lines: the order is refused for their number
+	return nodes, nil // of over seven hundred lines: the order is refused for their number
 }
 
 func (a api) customer(v payload.Value) order.Customer {
@@ -182,12 +184,16 @@ func (a api) attribute(list payload.Value) string {
 func (a api) line(v payload.Value, p *purchase) (line, bool) {
 	l := line{
 		id: numberOf(v.Find("/id")), variant: numberOf(v.Find("/variant/id")), product: numberOf(v.Find("/product/id")), sku: strings.TrimSpace(textOf(v.Find("/sku"))),
-		title: cmp.Or(textOf(v.Find("/name")), textOf(v.Find("/title"))), price: textOf(v.Find("/originalUnitPriceSet/shopMoney/amount")),
+		title: cmp.Or(textOf(v.Find("/name")), textOf(v.Find("/title"))),
 		ships: isTrue(v.Find("/requiresShipping")), giftCard: isTrue(v.Find("/isGiftCard")), licenseFor: a.attribute(v.Find("/customAttributes")),
 	}
 	l.tip = l.isTip()
 	quantity, ok := v.Find("/quantity").Quantity()
 	current, now := v.Find("/currentQuantity").Quantity()
+	l.price = charged{
+		price: v.Find("/originalUnitPriceSet/shopMoney/amount"), discounts: all(v.Find("/discountAllocations"), "/allocatedAmountSet/shopMoney/amount"),
+		taxes: all(v.Find("/taxLines"), "/priceSet/shopMoney/amount"),
+	}.perUnit(quantity, p)
 	l.setBought(quantity, current, p.refunds)
 	return l, ok && now && l.id != ""
 }

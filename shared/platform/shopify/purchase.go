@@ -9,6 +9,7 @@ import (
 
 	"keypool/shared/order"
 	"keypool/shared/platform"
+	"keypool/shared/platform/payload"
 )
 
 // purchase is an order, as a webhook's body or the API shows it.
@@ -22,6 +23,7 @@ type purchase struct {
 	changedAt  time.Time
 	cancelled  time.Time // zero: it stands
 	currency   string
+	taxed      bool // prices are with taxes
 	language   string
 	customer   order.Customer
 	risk       string
@@ -35,8 +37,9 @@ type purchase struct {
 type line struct {
 	id                    string
 	variant, product, sku string // "" where there is none
-	title, price          string
-	bought                int // units, as first bought
+	title                 string
+	price                 string // of one unit, as it was paid; "" where that cannot be read
+	bought                int    // units, as first bought
 	ships, giftCard, tip  bool
 	licenseFor            string
 }
@@ -254,6 +257,52 @@ func (s settings) productOf(l line) string {
 		}
 	}
 	return l.id
+}
+
+// charged is what was charged for all units of a line as first bought, also for those that
+// were refunded or removed since.
+type charged struct {
+	price     payload.Value // of one unit, before discounts
+	discounts []payload.Value
+	taxes     []payload.Value
+}
+
+// all returns a member of each object of a list.
+func all(list payload.Value, at payload.Pointer) []payload.Value {
+	found := make([]payload.Value, len(list.List))
+	for i, v := range list.List {
+		found[i] = v.Find(at)
+	}
+	return found
+}
+
+// perUnit returns what was paid for one of so many units: after all discounts, with taxes. It
+// is "" where an amount cannot be read: what a refund's amount pays for is for a person to
+// decide then.
+func (c charged) perUnit(quantity int, p *purchase) string {
+	total, ok := order.Decimal(textOf(c.price))
+	if !ok || quantity < 1 {
+		return ""
+	}
+	total.Mul(total, big.NewRat(int64(quantity), 1))
+	for _, v := range c.discounts {
+		amount, ok := order.Decimal(textOf(v))
+		if !ok {
+			return ""
+		}
+		total.Sub(total, amount)
+	}
+	for _, v := range c.taxes {
+		amount, ok := order.Decimal(textOf(v))
+		switch {
+		case p.taxed: // the price holds it
+		case !ok:
+			return ""
+		default:
+			total.Add(total, amount)
+		}
+	}
+	return platform.UnitPrice(total, int64(quantity), p.currency)
 }
 
 // isTip says whether a line is a tip: Shopify gives it that title, and no product.

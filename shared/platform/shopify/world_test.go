@@ -125,7 +125,7 @@ func order(id string, updated time.Time, lines ...object) object {
 	return object{
 		"id": shopifyapi.GID("Order", id), "name": "#1001", "test": false, "displayFinancialStatus": "PAID", "paymentGatewayNames": []string{"shopify_payments"},
 		"createdAt": "2026-01-02T15:03:00Z", "processedAt": "2026-01-02T15:03:00Z", "updatedAt": updated.Format(time.RFC3339), "cancelledAt": nil,
-		"currencyCode": "EUR", "presentmentCurrencyCode": "GBP", "customerLocale": "en-GB", "email": "ada@example.com", "phone": nil,
+		"currencyCode": "EUR", "taxesIncluded": true, "presentmentCurrencyCode": "GBP", "customerLocale": "en-GB", "email": "ada@example.com", "phone": nil,
 		"customer": object{"firstName": "Ada", "lastName": "Byron", "defaultEmailAddress": object{"emailAddress": "ada@example.com"}, "defaultPhoneNumber": nil},
 		"billingAddress": object{
 			"firstName": "Ada", "lastName": "Byron", "company": "Analytical Engines", "address1": "12 St James's Square", "address2": nil, "city": "London", "zip": "SW1Y 4LE",
@@ -142,6 +142,7 @@ func line(id string, quantity int) object {
 		"id": shopifyapi.GID("LineItem", id), "quantity": quantity, "currentQuantity": quantity, "sku": "GAME-DLX", "name": "The Game - Deluxe", "title": "The Game",
 		"requiresShipping": false, "isGiftCard": false, "variant": object{"id": shopifyapi.GID("ProductVariant", "44001234567890")}, "product": object{"id": shopifyapi.GID("Product", "8001234567890")},
 		"originalUnitPriceSet": money("59.99"), "customAttributes": []object{},
+		"discountAllocations": []object{}, "taxLines": []object{{"priceSet": money("19.16")}},
 	}
 }
 

@@ -100,17 +100,7 @@ func (l *lines) line(line platform.Line, quantity, amount int64, currency string
 // ids of the items that hold nothing to deliver.
 func (l *lines) of() ([]platform.Line, []string) {
 	for i := range l.all {
-		l.all[i].UnitPrice = decimal(perUnit(l.amounts[i], int64(l.all[i].Quantity)), l.currency[i])
+		l.all[i].UnitPrice = decimal(platform.PerUnit(l.amounts[i], int64(l.all[i].Quantity)), l.currency[i])
 	}
 	return l.all, l.skipped
-}
-
-// perUnit returns the amount of one of n units, rounded up: an order whose refunds come to
-// all that its units cost is returned, and none is while a part of it stays paid.
-func perUnit(amount, n int64) int64 {
-	rest := amount % n
-	if rest > 0 {
-		return amount/n + 1
-	}
-	return amount / n
 }
