@@ -21,9 +21,9 @@ import (
 // changes changes lines that were paid; see lifecycle.Lifecycle.
 type changes interface {
 	lineActs
+	orderActs
 	Cancel(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
-	ReturnSeen(ctx context.Context, of order.Whole, r order.Return, seen ...order.LineVersion) ([]order.Fulfillment, error)
 	Replace(ctx context.Context, id order.LineID, key pool.KeyID, act lifecycle.Act) (order.Fulfillment, error)
 }
 
@@ -33,6 +33,12 @@ type lineActs interface {
 	Release(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	Resend(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	Reject(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
+}
+
+// orderActs are the acts on a whole order.
+type orderActs interface {
+	ReturnSeen(ctx context.Context, of order.Whole, r order.Return, seen ...order.LineVersion) ([]order.Fulfillment, error)
+	ReleaseDisputed(ctx context.Context, of order.Whole, act lifecycle.Act, seen ...order.LineVersion) ([]order.Fulfillment, error)
 }
 
 // Acted says how the lines of an order stand after an act.
@@ -51,6 +57,7 @@ type ActedLine struct {
 	State   string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected"`
 	Version int    `json:"version" doc:"Of the line as it is now: see versions of an act."`
 	Done    bool   `json:"done" doc:"false: its state does not allow it, and it is left as it is."`
+	Detail  string `json:"detail,omitempty" doc:"Of a line in dispute: how it comes off hold."`
 }
 
 var sampleActed = Acted{Order: "A-1001", Account: "shop-eu", Lines: []ActedLine{
@@ -64,7 +71,7 @@ type Reason struct {
 
 // Seen are the versions of lines that the caller saw.
 type Seen struct {
-	Versions map[string]int `json:"versions,omitempty" maxProperties:"99" doc:"The version of each line that you saw, by line, as get-order or another act gave it. If one of them has changed since, nothing is done, and the answer is 409 with how it is now. A line that is left out is acted on whatever it has become. Lines are changed one after the other: where one changes while others are being acted on, the answer is 409 as well, and says which were done; a return of a whole order is decided for all of them at once." example:"{\"1\": 3}"`
+	Versions map[string]int `json:"versions,omitempty" maxProperties:"99" doc:"The version of each line that you saw, by line, as get-order or another act gave it. If one of them has changed since, nothing is done, and the answer is 409 with how it is now. A line that is left out is acted on whatever it has become. Lines are changed one after the other: where one changes while others are being acted on, the answer is 409 as well, and says which were done; a return of a whole order is decided for all of them at once, and so is what drops its disputes." example:"{\"1\": 3}"`
 }
 
 // LinesAct says which lines an act is about.
@@ -72,6 +79,12 @@ type LinesAct struct {
 	Reason
 	Seen
 	Lines []string `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"Lines of the order, as the platform names them; all of them where left out."`
+}
+
+// ReleaseAct says which lines are released, and whether from disputes too.
+type ReleaseAct struct {
+	LinesAct
+	Disputes bool `json:"disputes,omitempty" doc:"true: drop the disputes of the order that are open now, and release all of its lines, from whatever else holds them too; lines cannot be named then. The customer gets the keys although the money may go back. Where the platform says later that a dispute was lost, the order is given back then; one that it opens later holds the order again."`
 }
 
 // ReturnAct says what is given back.
@@ -99,8 +112,9 @@ type ReplaceAct struct {
 }
 
 var (
-	sampleLines  = LinesAct{Reason: Reason{"the customer asked for it"}, Lines: []string{"1"}}
-	sampleReturn = ReturnAct{
+	sampleLines   = LinesAct{Reason: Reason{"the customer asked for it"}, Lines: []string{"1"}}
+	sampleRelease = ReleaseAct{LinesAct: LinesAct{Reason: Reason{"the bank closed it in March"}, Seen: Seen{map[string]int{"1": 3}}}, Disputes: true}
+	sampleReturn  = ReturnAct{
 		Reason: Reason{"does not run"}, Lines: []ReturnedUnits{{Line: "1", Units: 1}},
 		Keys: string(order.Revoke), Refund: "RMA-17",
 	}
@@ -149,7 +163,7 @@ func (a *api) addActs(to *rest.API) {
 	addAct(to, "hold-order", "hold", "Put lines of an order on hold",
 		"They get no key and no mail until they are released. A mail that is under way goes out.", sampleLines, a.linesAct(changes.Hold))
 	addAct(to, "release-order", "release", "Release lines of an order from hold",
-		"Whatever held them, but for disputes, which end when the platform says so. They get their keys, in their old place of the queue, and their mail.", sampleLines, a.linesAct(changes.Release))
+		"Whatever held them, but for disputes, which end when the platform says so. Where it never does, disputes drops them. The lines get their keys, in their old place of the queue, and their mail.", sampleRelease, a.releaseOrder)
 	addAct(to, "reject-order", "reject", "Reject lines of an order that rules hold",
 		"Lines that a rule of review or the brake holds are given back, without a key. Others stay as they are: return-order gives those back. Nothing is paid back: that is the platform's. The customer is not told.", sampleLines, a.linesAct(changes.Reject))
 	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
@@ -180,28 +194,49 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 	})
 }
 
+// releaseOrder releases lines; all lines of an order from its disputes only where the caller
+// says so.
+func (a *api) releaseOrder(ctx context.Context, in act[ReleaseAct]) (*rest.Body[Acted], error) {
+	if !in.body.Disputes {
+		return a.linesAct(changes.Release)(ctx, act[LinesAct]{in.number, in.which, in.body.LinesAct})
+	}
+	if len(in.body.Lines) > 0 {
+		return nil, mistake("lines", "cannot be named beside disputes: a dispute is of the whole order, and all of its lines are released from it; leave lines out")
+	}
+	return a.actOnWhole(ctx, in.number, in.which, in.body.Seen, func(lines []order.Fulfillment, of order.Whole, seen []order.LineVersion) ([]order.Fulfillment, error) {
+		return a.changes.ReleaseDisputed(ctx, of, actOf(ctx, in.body.Reason.Reason), seen...)
+	}, func(line order.Fulfillment) bool { return line.State() != order.OnHold })
+}
+
 // returnWhole gives back all that is left of an order, also of lines that are reported as
 // paid only later.
 func (a *api) returnWhole(ctx context.Context, in act[ReturnAct]) (*rest.Body[Acted], error) {
-	lines, err := a.findOne(ctx, in.number, in.which)
+	act := actOf(ctx, in.body.Reason.Reason)
+	return a.actOnWhole(ctx, in.number, in.which, in.body.Seen, func(lines []order.Fulfillment, of order.Whole, seen []order.LineVersion) ([]order.Fulfillment, error) {
+		return a.changes.ReturnSeen(ctx, of, order.Return{
+			ID: cmp.Or(in.body.Refund, order.ReturnByHand(lines)), By: act.By, Why: act.Why, KeysBack: order.Disposition(in.body.Keys),
+		}, seen...)
+	}, func(line order.Fulfillment) bool { return line.ReturnedAll })
+}
+
+// actOnWhole does something to the whole of the one order that is meant.
+func (a *api) actOnWhole(ctx context.Context, number string, which WhichOrder, as Seen, do func(lines []order.Fulfillment, of order.Whole, seen []order.LineVersion) ([]order.Fulfillment, error), done func(order.Fulfillment) bool) (*rest.Body[Acted], error) {
+	lines, err := a.findOne(ctx, number, which)
 	if err != nil {
 		return nil, err
 	}
-	seen, err := in.body.of(lines)
+	seen, err := as.of(lines)
 	if err != nil {
 		return nil, err
 	}
-	first, act := lines[0], actOf(ctx, in.body.Reason.Reason)
+	first := lines[0]
 	of := order.Whole{ID: first.ID.OrderHalf(), Merchant: first.Merchant, Side: first.Side, Account: first.Account, Order: first.Order}
-	lines, err = a.changes.ReturnSeen(ctx, of, order.Return{
-		ID: cmp.Or(in.body.Refund, order.ReturnByHand(lines)), By: act.By, Why: act.Why, KeysBack: order.Disposition(in.body.Keys),
-	}, seen...)
-	if err != nil {
+	if lines, err = do(lines, of, seen); err != nil {
 		return nil, err
 	}
-	out := newActed(in.number, first)
+	out := newActed(number, first)
 	for _, line := range lines {
-		out.Lines = append(out.Lines, newActedLine(line, line.ReturnedAll))
+		out.Lines = append(out.Lines, newActedLine(line, done(line)))
 	}
 	return &rest.Body[Acted]{Body: out}, nil
 }
@@ -271,7 +306,11 @@ func newActed(number string, of order.Fulfillment) Acted {
 }
 
 func newActedLine(line order.Fulfillment, done bool) ActedLine {
-	return ActedLine{string(line.ID), line.Line, line.Product, string(line.State()), line.Version, done}
+	acted := ActedLine{ID: string(line.ID), Line: line.Line, Product: line.Product, State: string(line.State()), Version: line.Version, Done: done}
+	if line.InDispute() {
+		acted.Detail = "The order is in dispute. It comes off hold when the platform says how that ended, or by release-order with disputes true, which drops the dispute: the customer gets the keys although the money may go back."
+	}
+	return acted
 }
 
 // namedOf returns the lines of those names, in the order of the lines. Its error is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/claim"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 )
@@ -176,4 +178,76 @@ func TestActs_returnOfAWholeOrder(t *testing.T) {
 	if got := back(); !slices.Equal(got, []string{"returned", "returned"}) {
 		t.Errorf("returned again: %v", got)
 	}
+}
+
+// An order whose dispute nobody ends is released when its merchant says so of its disputes,
+// and not otherwise; a refusal says how.
+func TestRelease_disputes(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	one := w.paidOrder("7", 1)
+	two := w.waits(one, "2")
+	of := order.Whole{ID: one.ID.OrderHalf(), Merchant: "acme", Side: pool.Live, Account: one.Account, Order: "7"}
+	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Settings: w.store, Fill: w.fill, Now: w.now}
+	dispute := func(id string, state order.Dispute) {
+		t.Helper()
+		if _, err := platform.Dispute(t.Context(), of, id, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release := func(body string, want int) (acted Acted) {
+		t.Helper()
+		answer := w.shop(token, "POST", "/v1/orders/7/release", body).Want(want)
+		if want == 200 {
+			answer.Into(&acted)
+		}
+		return acted
+	}
+	dispute("CB-1", order.DisputeOpen)
+	w.shop(token, "POST", "/v1/orders/7/hold", `{"lines":["2"]}`).Want(200)
+	for i, body := range []string{`{}`, `{"disputes":false}`, `{"lines":["1","2"]}`} {
+		for _, line := range release(body, 200).Lines {
+			if done := i == 0 && line.Line == "2"; line.State != "on_hold" || line.Done != done || !strings.Contains(line.Detail, "disputes true") {
+				t.Errorf("%s: %+v", body, line)
+			}
+		}
+	}
+	before := w.dump()
+	if got := w.shop(token, "POST", "/v1/orders/7/release", `{"disputes":true,"lines":["1"]}`).Want(422).Locations(); !slices.Equal(got, []string{"body.lines"}) {
+		t.Errorf("at fault are %v", got)
+	}
+	w.shop(token, "POST", "/v1/orders/7/release", `{"disputes":"CB-1"}`).Want(422)
+	release(`{"disputes":true,"versions":{"1":1}}`, 409)
+	for _, act := range []string{"hold", "resend", "reject", "return", "cancel"} {
+		w.shop(token, "POST", "/v1/orders/7/"+act, `{"disputes":true}`).Want(422)
+	}
+	if fmt.Sprint(w.dump()) != fmt.Sprint(before) {
+		t.Error("a refused release changed something")
+	}
+
+	w.shop(token, "POST", "/v1/orders/7/hold", `{"lines":["2"]}`).Want(200)
+	seen := fmt.Sprintf(`{"1":%d,"2":%d}`, w.state(one.ID).Version, w.state(two.ID).Version)
+	for n, want := range []string{"fulfilled", "waiting"} {
+		lines := release(`{"disputes":true,"reason":"closed in March","versions":`+seen+`}`, 200).Lines
+		if line := lines[slices.IndexFunc(lines, func(l ActedLine) bool { return l.Line == fmt.Sprint(n+1) })]; line.State != want || !line.Done || line.Detail != "" {
+			t.Errorf("released: %+v", line)
+		}
+		seen = `{}`
+	}
+	var read OrderList
+	w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&read)
+	said := ""
+	for _, h := range read.Items[0].Lines[0].History {
+		said += h.What + " by " + h.By + ": " + h.Code + "\n"
+	}
+	if !strings.Contains(said, "released by the token ") || !strings.Contains(said, "dispute:CB-1: closed in March\n") {
+		t.Errorf("the history is\n%s", said)
+	}
+	dispute("CB-1", order.DisputeLost)
+	if got := w.state(one.ID).State(); got != order.Returned {
+		t.Errorf("the dispute is lost after all, and the line is %s", got)
+	}
+	dynamotest.Audit(t, w.tables)
 }

@@ -34,7 +34,8 @@ func webhooks() map[string]*huma.PathItem {
 		Tags:        []string{"Accounts"},
 		Summary:     "An order is in dispute, or was",
 		Description: "Signed and written as order.paid is. While a dispute is open, its order is on hold: it gets no key and no mail. won: it goes on as before. lost: it is given back. " +
-			"A dispute that has ended stays as it ended, whatever comes later; it may come before order.paid.",
+			"A dispute that has ended stays as it ended, whatever comes later; it may come before order.paid. " +
+			"Where it is never said how it ended, release-order with disputes drops it: it is not opened again, and the order is given back still if it is lost later.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: orderDisputed(), Example: sampleOrderDisputed}}},
 		Responses:   answers("Stored: how each line stands. No line is named if the order was not paid yet: the dispute is remembered."),
 	}}, "order.paid": {Post: &huma.Operation{

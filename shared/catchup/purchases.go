@@ -242,12 +242,10 @@ func (r *run) knows(p platform.Purchase, e platform.Returned, known order.Known)
 	return true
 }
 
-// knowsDispute reports whether a turn of a dispute was applied: one that has ended stays
-// as it ended.
+// knowsDispute reports whether a turn of a dispute was applied, or changes nothing.
 func (r *run) knowsDispute(e platform.Disputed, known order.Known) bool {
 	for _, side := range sidesOf(e.Test, e.TestUnknown) {
-		state := known.Wholes[r.identity(side, e.Order, "").OrderID()].Disputes[e.ID]
-		if state != e.State && state != order.DisputeWon && state != order.DisputeLost {
+		if !known.Wholes[r.identity(side, e.Order, "").OrderID()].Disputes[e.ID].Settles(e.State) {
 			return false
 		}
 	}

@@ -338,6 +338,37 @@ func TestRun_whatFailsIsMetAgain(t *testing.T) {
 	}
 }
 
+// A dispute that a person dropped is no news while the platform lists it as open, and costs
+// no more than any other order; it is, once the platform says that it was lost.
+func TestRun_disputeThatWasDropped(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	s.paid("1", noon.Add(-time.Hour))
+	(*s.listed)[0].Disputed = []platform.Disputed{{Order: "1", ID: "d", State: platform.DisputeOpen}}
+	s.run()
+	line, _ := s.fulfillment("1")
+	if line.State() != order.OnHold {
+		t.Fatalf("it is %s", line.State())
+	}
+	changes := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: quiet{}, Now: func() time.Time { return s.now }}
+	if _, err := changes.ReleaseDisputed(t.Context(), order.Whole{ID: line.ID.OrderHalf(), Merchant: "acme", Side: line.Side, Account: "shop", Order: "1"}, lifecycle.Act{By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	s.meter.Reset()
+	s.run()
+	if _, writes := s.meter.Units(); writes != 2 {
+		t.Errorf("a run that meets the order again takes %v write units", writes)
+	}
+	if line, _ = s.fulfillment("1"); line.State() != order.Waiting {
+		t.Errorf("dropped, it is %s (%q)", line.State(), line.Holds)
+	}
+	(*s.listed)[0].Disputed[0].State = platform.DisputeLost
+	s.run()
+	if line, _ = s.fulfillment("1"); line.State() != order.Returned {
+		t.Errorf("lost, it is %s", line.State())
+	}
+}
+
 // A line is not known yet if only a refund of it was heard of.
 func TestRun_refundBeforeTheOrder(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,7 @@ type wholeItem struct {
 
 	Returns  []returnItem             `dynamodbav:"returns,omitempty"`
 	Disputes map[string]order.Dispute `dynamodbav:"disputes,omitempty"`
+	Drops    map[string]dropItem      `dynamodbav:"drops,omitempty"`
 
 	ChangedAt int64  `dynamodbav:"changedAt"`
 	Due       string `dynamodbav:"due,omitempty"`
@@ -41,6 +42,12 @@ type returnItem struct {
 	FailedAt int64  `dynamodbav:"failedAt,omitempty"`
 }
 
+type dropItem struct {
+	By  string `dynamodbav:"by"`
+	Why string `dynamodbav:"why,omitempty"`
+	At  int64  `dynamodbav:"at"`
+}
+
 func newWholeItem(w order.Whole) wholeItem {
 	item := wholeItem{
 		primaryKey: wholeKey(w.ID), V: schema, Version: w.Version,
@@ -49,6 +56,12 @@ func newWholeItem(w order.Whole) wholeItem {
 	}
 	for _, r := range w.Returns {
 		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment, string(r.KeysBack), r.Refund, millis(r.FailedAt)})
+	}
+	for id, d := range w.Drops {
+		if item.Drops == nil {
+			item.Drops = map[string]dropItem{}
+		}
+		item.Drops[id] = dropItem{d.By, d.Why, millis(d.At)}
 	}
 	if !w.DueAt.IsZero() {
 		item.Due = duePartition(w.ID)
@@ -72,6 +85,12 @@ func decodeWhole(item attrs) (order.Whole, error) {
 			ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency, BeforePayment: r.Before,
 			KeysBack: order.Disposition(r.KeysBack), Refund: r.Refund, FailedAt: at(r.FailedAt),
 		})
+	}
+	for id, d := range i.Drops {
+		if w.Drops == nil {
+			w.Drops = map[string]order.Drop{}
+		}
+		w.Drops[id] = order.Drop{By: d.By, Why: d.Why, At: at(d.At)}
 	}
 	return w, nil
 }

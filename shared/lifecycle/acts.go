@@ -37,8 +37,9 @@ func (l *Lifecycle) Hold(ctx context.Context, id order.LineID, act Act) (order.F
 	return line, wrap(err, "hold line %s", id)
 }
 
-// Release lifts what a person may lift: every hold but those of disputes, which end with
-// the dispute. The line gets its keys, in its old place of the queue, or its mail.
+// Release lifts every hold but those of disputes, which are of the whole order: see
+// ReleaseDisputed. The line gets its keys, in its old place of the queue, or its mail. Its
+// error is order.ErrState if disputes alone hold it.
 func (l *Lifecycle) Release(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
 	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		change := order.ChangeOf(line)

@@ -182,6 +182,47 @@ func (l *Lifecycle) Dispute(ctx context.Context, of order.Whole, id string, stat
 	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddDispute(id, state) })
 }
 
+// ReleaseDisputed drops the disputes of an order, which its platform may never end, and
+// releases its lines from whatever else holds them. It returns the lines as they stand. It is
+// the disputes that are open when it begins: one that is opened meanwhile holds the lines.
+//
+// It is done if lines of the order are as a person saw them; else its error is
+// *order.StaleError, and the disputes stand. Lines lose their other holds first, so that no
+// key leaves before the disputes are dropped, which is one write for all of them.
+func (l *Lifecycle) ReleaseDisputed(ctx context.Context, of order.Whole, act Act, seen ...order.LineVersion) ([]order.Fulfillment, error) {
+	known, err := l.Wholes.Whole(ctx, of.ID)
+	if err != nil {
+		return nil, wrap(err, "read the disputes of an order")
+	}
+	lines, err := l.Store.Lines(ctx, of.ID)
+	if err != nil {
+		return nil, wrap(err, "read the lines of an order in dispute")
+	}
+	released, _, err := OnEach(lines, seen, act, func(line order.Fulfillment, act Act) (order.Fulfillment, error) {
+		return l.Release(ctx, line.ID, act)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var done []string
+	seen = slices.Clone(seen)
+	for i, line := range released {
+		if line.Version != lines[i].Version {
+			done = append(done, line.Line)
+		}
+		if at := slices.IndexFunc(seen, func(s order.LineVersion) bool { return s.Line == line.ID }); at >= 0 {
+			seen[at].Version = line.Version
+		}
+	}
+	drop := order.Drop{By: act.By, Why: act.Why, At: l.Now()}
+	now, err := l.add(ctx, of, func(w *order.Whole) bool { return w.DropDisputes(known.OpenDisputes(), drop) }, seen...)
+	var stale *order.StaleError
+	if errors.As(err, &stale) {
+		stale.Done = done
+	}
+	return now, err
+}
+
 // add adds to what is known of an order, if lines are as they were seen, and applies it to
 // the lines, also if it was known: whoever brought it first may have died.
 func (l *Lifecycle) add(ctx context.Context, of order.Whole, add func(*order.Whole) (news bool), seen ...order.LineVersion) ([]order.Fulfillment, error) {
@@ -273,7 +314,14 @@ func (l *Lifecycle) historyOf(id order.LineID, w order.Whole, news order.News) [
 		history = append(history, l.note(id, order.Held, Act{By: "webhook", Why: string(h)}))
 	}
 	for _, h := range news.Lifted {
-		history = append(history, l.note(id, order.Released, Act{By: "webhook", Why: string(h)}))
+		act := Act{By: "webhook", Why: string(h)}
+		if drop, is := w.DropOf(h); is {
+			act.By = drop.By
+			if drop.Why != "" {
+				act.Why += ": " + drop.Why
+			}
+		}
+		history = append(history, l.note(id, order.Released, act))
 	}
 	return history
 }

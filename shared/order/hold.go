@@ -25,10 +25,12 @@ const (
 // disputeHold begins the hold of a dispute; the dispute's id follows.
 const disputeHold = "dispute:"
 
-// DisputeHold is the reason of a line whose order is in dispute. It ends with the dispute.
+// DisputeHold is the reason of a line whose order is in dispute. It ends with the dispute,
+// or when a person drops that: see Whole.DropDisputes.
 func DisputeHold(id string) Hold { return Hold(disputeHold + id) }
 
-// Dispute reports whether the hold is that of a dispute. Nobody but the platform lifts it.
+// Dispute reports whether the hold is that of a dispute. It follows what is known of the
+// order as a whole.
 func (h Hold) Dispute() bool { return strings.HasPrefix(string(h), disputeHold) }
 
 // kind is the reason without its details: review, dispute, cap.
@@ -70,6 +72,11 @@ func (h Hold) Says() string {
 	return string(h)
 }
 
+// InDispute reports whether the line is on hold for a dispute of its order.
+func (f Fulfillment) InDispute() bool {
+	return f.State() == OnHold && slices.ContainsFunc(f.Holds, Hold.Dispute)
+}
+
 // HeldByRule reports whether the line is on hold for a rule of the merchant's.
 func (f Fulfillment) HeldByRule() bool {
 	return f.State() == OnHold && slices.ContainsFunc(f.Holds, Hold.ByRule)
@@ -95,9 +102,8 @@ func (f Fulfillment) ReleasedFrom(reason Hold) bool {
 	return slices.ContainsFunc(f.Released, func(h Hold) bool { return h.kind() == reason.kind() })
 }
 
-// Release takes every reason away that a person may lift: all but disputes, which end with
-// the dispute. The line is not held for the same rules again. It reports whether there
-// were any.
+// Release takes every reason away but disputes, which are of the whole order. The line is not
+// held for the same rules again. It reports whether there were any.
 func (f *Fulfillment) Release() bool {
 	return f.release(func(h Hold) bool { return !h.Dispute() })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"keypool/shared/pool"
@@ -28,6 +29,7 @@ type Whole struct {
 
 	Returns  []Return // in the order they came
 	Disputes map[string]Dispute
+	Drops    map[string]Drop // by dispute: those that a person dropped
 
 	// ChangedAt is when something was last added.
 	ChangedAt time.Time
@@ -70,10 +72,28 @@ type Dispute string
 
 // The states of a dispute.
 const (
-	DisputeOpen Dispute = "open"
-	DisputeWon  Dispute = "won"  // by the merchant: the order stands
-	DisputeLost Dispute = "lost" // the money went back
+	DisputeOpen    Dispute = "open"
+	DisputeWon     Dispute = "won"     // by the merchant: the order stands
+	DisputeLost    Dispute = "lost"    // the money went back
+	DisputeDropped Dispute = "dropped" // a person waits no longer for how it ends: the order goes on
 )
+
+// Settles reports whether a dispute of this state stays as it is when a state of it is
+// reported. One that was won or lost stays so: its opening may be reported later. One that a
+// person dropped is not opened again, but the platform may still say how it ended.
+func (d Dispute) Settles(reported Dispute) bool {
+	if d == DisputeDropped {
+		return reported == DisputeOpen
+	}
+	return d == reported || d == DisputeWon || d == DisputeLost
+}
+
+// Drop says who dropped a dispute, and why.
+type Drop struct {
+	By  string // see History
+	Why string
+	At  time.Time
+}
 
 // LongestClaim is longer than any claim goes on with what it read of an order: a
 // function runs for 15 minutes at most, and clocks differ.
@@ -143,10 +163,10 @@ func (w *Whole) KeepForPayment(id string) bool {
 	return false
 }
 
-// AddDispute adds what is known of a dispute, and reports whether it is news. A dispute
-// that has ended stays as it ended: its opening may be reported later.
+// AddDispute adds what a platform reports of a dispute, and reports whether it is news; see
+// Dispute.Settles.
 func (w *Whole) AddDispute(id string, state Dispute) bool {
-	if before := w.Disputes[id]; before == state || before == DisputeWon || before == DisputeLost {
+	if w.Disputes[id].Settles(state) {
 		return false
 	}
 	w.Disputes = maps.Clone(w.Disputes)
@@ -155,6 +175,44 @@ func (w *Whole) AddDispute(id string, state Dispute) bool {
 	}
 	w.Disputes[id] = state
 	return true
+}
+
+// OpenDisputes returns the ids of the disputes that hold the order, sorted.
+func (w Whole) OpenDisputes() []string {
+	var open []string
+	for _, id := range slices.Sorted(maps.Keys(w.Disputes)) {
+		if w.Disputes[id] == DisputeOpen {
+			open = append(open, id)
+		}
+	}
+	return open
+}
+
+// DropDisputes drops those of the disputes that are open still, and reports whether there
+// are any. They hold the order no longer, until the platform says that one was lost.
+func (w *Whole) DropDisputes(ids []string, drop Drop) bool {
+	disputes, drops := maps.Clone(w.Disputes), maps.Clone(w.Drops)
+	if drops == nil {
+		drops = map[string]Drop{}
+	}
+	any := false
+	for _, id := range ids {
+		if disputes[id] == DisputeOpen {
+			disputes[id], drops[id], any = DisputeDropped, drop, true
+		}
+	}
+	if any {
+		w.Disputes, w.Drops = disputes, drops
+	}
+	return any
+}
+
+// DropOf returns who dropped the dispute of a hold, false if nobody did, or the platform has
+// said since how it ended.
+func (w Whole) DropOf(h Hold) (Drop, bool) {
+	id := strings.TrimPrefix(string(h), disputeHold)
+	drop, is := w.Drops[id]
+	return drop, is && h.Dispute() && w.Disputes[id] == DisputeDropped
 }
 
 // Returned returns the ids of all returns of the whole order, sorted. A dispute that was
@@ -255,7 +313,7 @@ type News struct {
 	Return  string // the id of a return of everything; empty: none
 	By, Why string // of that return
 	Held    []Hold // disputes that were opened
-	Lifted  []Hold // disputes that have ended
+	Lifted  []Hold // disputes that have ended, or were dropped
 }
 
 // Apply applies what is known to a line that was paid before. It is false if the line

@@ -98,16 +98,16 @@ func (s *storm) refundOrder(ctx context.Context) int {
 	})
 }
 
-// dispute reports a turn of one of an order's three disputes, in any order. The third is
-// lost, the others are won.
+// dispute reports a turn of one of an order's three disputes, in any order. The first is won,
+// the third is lost. The second never ends, unless a person drops it.
 func (s *storm) dispute(ctx context.Context) int {
 	p, n := s.anyOrder(), s.chance.intN(7)/3
 	if p == nil {
 		return 0
 	}
 	state := order.DisputeOpen
-	if s.chance.happens(0.5) {
-		state = p.end(n)
+	if end := p.end(n); end != "" && s.chance.happens(0.5) {
+		state = end
 	}
 	s.ledger.mu.Lock()
 	p.disputed[n] = true
@@ -118,12 +118,21 @@ func (s *storm) dispute(ctx context.Context) int {
 	})
 }
 
-// end is how a dispute of the order ends.
+// end is how a dispute of the order ends; "": its platform never says.
 func (p *paid) end(dispute int) order.Dispute {
-	if dispute == 2 {
-		return order.DisputeLost
+	return [...]order.Dispute{order.DisputeWon, "", order.DisputeLost}[dispute]
+}
+
+// dropDisputes drops the disputes of an order that are open, and releases its lines.
+func (s *storm) dropDisputes(ctx context.Context) int {
+	p := s.some(func(p *paid) bool { return p.disputed != [3]bool{} })
+	if p == nil {
+		return 0
 	}
-	return order.DisputeWon
+	return s.happen(ctx, func(ctx context.Context) error {
+		_, err := s.changes.ReleaseDisputed(ctx, p.whole(), by)
+		return err
+	})
 }
 
 // holdOrRelease holds a line by hand, or releases it.
@@ -169,7 +178,8 @@ func (s *storm) replaceOrResend(ctx context.Context) int {
 	})
 }
 
-// settleActs repeats what nobody was answered, lets disputes end, and releases what is held.
+// settleActs repeats what nobody was answered, lets disputes end, drops those that do not, and
+// releases what is held.
 func (s *storm) settleActs(ctx context.Context) {
 	for _, do := range s.ledger.unanswered {
 		if err := do(ctx); !s.acted(err) {
@@ -179,10 +189,14 @@ func (s *storm) settleActs(ctx context.Context) {
 	s.ledger.unanswered = nil
 	for _, p := range s.ledger.orders {
 		for n, disputed := range p.disputed {
-			if disputed {
-				_, err := s.changes.Dispute(ctx, p.whole(), fmt.Sprint("D", n), p.end(n))
+			if end := p.end(n); disputed && end != "" {
+				_, err := s.changes.Dispute(ctx, p.whole(), fmt.Sprint("D", n), end)
 				s.noError(err)
 			}
+		}
+		if p.disputed[1] {
+			_, err := s.changes.ReleaseDisputed(ctx, p.whole(), by)
+			s.noError(err)
 		}
 		_, err := s.changes.Release(ctx, p.line.ID, by)
 		s.noError(err)

@@ -221,6 +221,7 @@ func (s *storm) actions() []func(context.Context) {
 		{"refunds of lines", 4, s.refundLine},
 		{"refunds of orders", 2, s.refundOrder},
 		{"turns of disputes", 4, s.dispute},
+		{"disputes dropped", 2, s.dropDisputes},
 		{"holds and releases", 3, s.holdOrRelease},
 		{"keys replaced or mailed again", 3, s.replaceOrResend},
 		{"key files", 6, s.drop},

@@ -111,7 +111,9 @@ func (l *ledger) reportAnswered(r reportOrder, side pool.Side) {
 		stored = there.failed[r.id] && l.notices[merchant+"#refund-failed#"+shopName+"#"+r.order+"#"+r.id]
 		l.w.count("refund failed")
 	case "open":
-		stored = there.disputes[r.id] != ""
+		if stored = there.disputes[r.id] != ""; there.disputes[r.id] == "dropped" {
+			l.w.count("dispute reported as open that a person had dropped")
+		}
 	default:
 		stored = there.disputes[r.id] == "won" || there.disputes[r.id] == "lost"
 	}
@@ -121,7 +123,7 @@ func (l *ledger) reportAnswered(r reportOrder, side pool.Side) {
 }
 
 // wholeChanged checks that what is known of an order is only added to: a return stays, a
-// refund that failed stays so, a dispute that ended stays as it ended.
+// refund that failed stays so, and for disputes see checkDisputeTurn.
 func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeValue) {
 	if after == nil {
 		l.problem("what is known of order %s was deleted", orderID)
@@ -185,13 +187,14 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 			}
 		}
 	}
-	for id, before := range there.disputes {
-		if now := disputes[id]; now != before && before != "open" {
-			l.problem("dispute %s of order %s was %s and is %s", id, orderID, before, now)
+	for id := range there.disputes {
+		if disputes[id] == "" {
+			l.problem("dispute %s of order %s is forgotten", id, orderID)
 		}
 	}
 	open := 0
 	for id, state := range disputes {
+		l.checkDisputeTurn(orderID, id, there.disputes[id], state)
 		if state == "open" && there.disputes[id] == "" {
 			there.opened[id] = time.Now()
 		}

@@ -151,12 +151,16 @@ func (s *reviewState) rulesFor(product string, since time.Time) (all []rules) {
 // decision is what a person decided of lines that are on hold, or of the brake.
 type decision struct {
 	verdict string       // release, reject, set-brake, release-brake
-	line    order.LineID // empty: all lines of a side that rules held until then
+	line    order.LineID // empty: all lines of a side that rules held until then, or all of an order
 	version int          // of the line that was seen; 0: it was not
 	ruled   bool         // only if a rule holds it
 	side    string       // of all lines
 	until   time.Time    // of all lines
 	over    time.Time    // when it had been done; zero: not yet
+
+	order    string               // whose disputes are dropped
+	disputes []string             // of that order, which were open when it was looked at
+	versions map[order.LineID]int // of the order's lines that were seen
 }
 
 // decides records that a person decides something. Done is called when it has been done:
@@ -179,6 +183,9 @@ func (d *decision) inTime() bool { return d.over.IsZero() || time.Since(d.over) 
 // decided reports whether a person decided so of a line.
 func (l *ledger) decided(verdict string, before *line) bool {
 	return slices.ContainsFunc(l.review.decisions, func(d *decision) bool {
+		if d.order != "" {
+			return d.verdict == verdict && d.inTime() && d.order == before.id.OrderHalf() && d.asSeen(before.id, before.version)
+		}
 		all := d.line == "" && d.side == before.side && !before.heldAt.After(d.until)
 		return d.verdict == verdict && d.inTime() && (d.version == 0 || d.version == before.version) && (d.line == before.id || all) && (!d.ruled && d.line != "" || before.ruled())
 	})

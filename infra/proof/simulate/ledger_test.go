@@ -109,6 +109,33 @@ const (
 // textOf returns the text of the key that is named by a letter.
 func textOf(id string) string { return keyText(0, int(id[0])) }
 
+// disputeLine claims line A, at version 1, which is held at version 2 for a dispute d of its
+// order: that is in a state by now.
+func (b *fixture) disputeLine(state string) {
+	b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+	b.write("x", whole(1, "disputes", attributes("d", "open")))
+	b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"dispute:d"}), placeItem(idA, 0))
+	if state != "open" {
+		b.write("x", whole(1, "disputes", attributes("d", state)))
+	}
+}
+
+// dropsDisputes has somebody drop disputes of the order of line A, which they saw at a version;
+// 0: they did not.
+func (b *fixture) dropsDisputes(version int, disputes ...string) (done func()) {
+	d := &decision{verdict: "release", order: idA.OrderHalf(), versions: map[order.LineID]int{}}
+	if version > 0 {
+		d.versions[idA] = version
+	}
+	saw, done := b.ledger.drops(d)
+	known := order.Whole{Disputes: map[string]order.Dispute{"other": order.DisputeWon}}
+	for _, id := range disputes {
+		known.Disputes[id] = order.DisputeOpen
+	}
+	saw(known)
+	return done
+}
+
 func keyItem(id, state, line string) write {
 	set := attributes("pk", "nova#live#"+id, "text", textOf(id), "pool", "elden", "state", state)
 	switch state {
@@ -574,6 +601,119 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"dispute:d"}), placeItem(idA, 0))
 				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", ""))
 			}, "is not held any more for dispute d, which is open",
+		},
+		"a dispute is dropped by nobody": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+			}, "dispute d of order " + idA.OrderHalf() + " was dropped by nobody who saw it",
+		},
+		"a dispute is dropped that was opened later": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(0, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "open", "e", "open")))
+				b.write("x", whole(3, "disputes", attributes("d", "dropped", "e", "dropped")))
+			}, "dispute e of order " + idA.OrderHalf() + " was dropped by nobody who saw it",
+		},
+		"a dispute is dropped of a line that has changed": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(1, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+			}, "dispute d of order " + idA.OrderHalf() + " was dropped by nobody who saw it",
+		},
+		"a dispute is dropped that another saw long ago": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(0, "d")()
+				time.Sleep(2 * lateCall)
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+			}, "dispute d of order " + idA.OrderHalf() + " was dropped by nobody who saw it",
+		},
+		"a person drops a dispute": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", "dispute:d: "+droppedWhy))
+				b.write("x", whole(3, "disputes", attributes("d", "won")))
+			}, "",
+		},
+		"a person drops a dispute, and lifts what else holds its line": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.write("x", with(lineItem(idA, 3, 1), "holds", []string{"by hand", "dispute:d"}), reason(idA, "held", ""))
+				b.dropsDisputes(3, "d")
+				b.write("x", with(lineItem(idA, 4, 1), "holds", []string{"dispute:d"}), reason(idA, "released", ""))
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+			}, "",
+		},
+		"who drops a dispute lifts what somebody else held meanwhile": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", with(lineItem(idA, 3, 1), "holds", []string{"by hand", "dispute:d"}), reason(idA, "held", ""))
+				b.write("x", with(lineItem(idA, 4, 1), "holds", []string{"dispute:d"}), reason(idA, "released", ""))
+			}, "is not held any more (by hand), and nobody released it",
+		},
+		"a line goes on being held for a dispute that was dropped": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+				b.ledger.w.checkOrders()
+			}, "is held for dispute d: true, which is dropped",
+		},
+		"a dispute that was dropped is opened again": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+				b.write("x", whole(3, "disputes", attributes("d", "open")))
+			}, "dispute d of order " + idA.OrderHalf() + " was \"dropped\" and is \"open\"",
+		},
+		"a dispute that was won is dropped": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "won")))
+				b.write("x", whole(3, "disputes", attributes("d", "dropped")))
+			}, "dispute d of order " + idA.OrderHalf() + " was \"won\" and is \"dropped\"",
+		},
+		"a dispute is forgotten": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.write("x", whole(2))
+			}, "dispute d of order " + idA.OrderHalf() + " is forgotten",
+		},
+		"a history says that the platform ended a dispute that a person dropped": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped")))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", "dispute:d"))
+			}, "is not held any more (dispute:d), which is dropped, and its history does not tell",
+		},
+		"a history says that a person dropped a dispute that was won": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "won")))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", "dispute:d: "+droppedWhy))
+			}, "is not held any more (dispute:d), which is won, and its history does not tell",
+		},
+		"a person is told that a dispute is dropped, which is open": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.ledger.dropAnswered(&decision{order: idA.OrderHalf(), disputes: []string{"d"}}, nil)
+			}, "it was answered that dispute d of order " + idA.OrderHalf() + " is dropped, which is open",
+		},
+		"a person is told that a line is held for a dispute that they dropped": {
+			func(b *fixture) {
+				b.disputeLine("won")
+				b.ledger.dropAnswered(&decision{order: idA.OrderHalf(), disputes: []string{"d"}}, []order.Fulfillment{{ID: idA, Holds: []order.Hold{"dispute:d"}}})
+			}, "it was answered that dispute d is dropped, and that line " + string(idA) + " is held for it",
 		},
 		"a line is held by nobody": {
 			func(b *fixture) {

@@ -318,6 +318,11 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 	for range count {
 		all = append(all, TimedAction{at + m.between(0, within), m.changeOf(p)})
 	}
+	for _, change := range slices.Clone(all) {
+		if r, is := change.Action.(reportOrder); is && r.kind == "open" && !m.oneIn(4) {
+			all = append(all, m.dropped(change.At, r, p)...)
+		}
+	}
 	if m.reviewed && !p.hand && m.oneIn(3) {
 		all = append(all, TimedAction{at + m.between(0, within), m.assessed(p)})
 	}
@@ -325,6 +330,23 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 		if products[line.product].Pool == "" && m.oneIn(2) { // it is connected in the middle of them
 			all = append(all, TimedAction{at + m.between(0, within), m.connection(line.product)})
 		}
+	}
+	return all
+}
+
+// dropped is a dispute that its platform does not end, as it seems: people drop it, at about
+// the time when something else happens to the order, or later. Sometimes it ends after all.
+func (m *planner) dropped(openedAt time.Duration, opened reportOrder, p payOrder) (all []TimedAction) {
+	within := []time.Duration{50 * time.Millisecond, time.Second, time.Minute, time.Hour}[m.rng.IntN(4)]
+	at := openedAt + m.between(0, within)
+	all = append(all, TimedAction{at, dropDisputes{of: p, seen: m.oneIn(2), serial: m.next()}})
+	if m.oneIn(3) {
+		all = append(all, TimedAction{at + m.between(0, within), changeLine{kind: held, of: p, line: p.lines[m.rng.IntN(len(p.lines))].id, serial: m.next(), times: 1}})
+	}
+	if m.oneIn(2) {
+		end := opened
+		end.kind, end.serial = []string{"won", "lost", "open"}[m.rng.IntN(3)], m.next()
+		all = append(all, TimedAction{at + m.between(0, within), end})
 	}
 	return all
 }

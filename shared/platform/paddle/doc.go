@@ -124,8 +124,9 @@
 // invoice.
 //
 // A chargeback, and the warning of one, puts the order on hold. Reversed, it was won. Of one
-// that was lost Paddle tells nothing further: the order stays on hold, and nobody can release
-// it. Give it back: POST /v1/orders/{order}/return.
+// that was lost Paddle tells nothing further: the order stays on hold until you decide. Give
+// it back: POST /v1/orders/{order}/return. Or, where you keep the money after all, drop the
+// chargeback: POST /v1/orders/{order}/release with {"disputes": true}.
 //
 // # Catch-up
 //

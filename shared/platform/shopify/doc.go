@@ -139,7 +139,9 @@
 // merchant is asked. A cancelled order is returned as a whole, with or without a refund.
 //
 // A dispute that Shopify calls prevented stays on hold: whether the money went back it does
-// not tell. Accepted, lost, and charge_refunded are returns.
+// not tell. Look in Shopify, and give the order back, POST /v1/orders/{order}/return, or drop
+// the dispute: POST /v1/orders/{order}/release with {"disputes": true}. Accepted, lost, and
+// charge_refunded are returns.
 //
 // # Decisions
 //
