@@ -201,7 +201,7 @@ func (r *run) news(p platform.Purchase, known order.Known) (before []platform.Ev
 	}
 	for _, line := range p.Paid.Lines {
 		stored, ok := known.Lines[r.lineID(*p.Paid, line)]
-		if !ok || !same(stored, line, p.Paid) {
+		if !ok || !same(stored, line, p.Paid) || r.untold(stored) {
 			return before, p.Paid
 		}
 	}
@@ -214,6 +214,14 @@ func same(stored order.Fulfillment, line platform.Line, in *platform.Paid) bool 
 	c := in.Customer
 	return !stored.Expected && stored.Product == line.Product && stored.Quantity == line.Quantity &&
 		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "") && !catalog.RiskNews(stored, in.Risk, in.ChangedAt)
+}
+
+// untold reports whether the merchant may not have heard of a line that asks for him: what
+// stored it since the last good run may have failed before it told. The intake tells of the
+// same line once.
+func (r *run) untold(stored order.Fulfillment) bool {
+	since := r.state.SucceededAt.Add(-longestRun)
+	return stored.AsksForSomebody() && (stored.ReceivedAt.After(since) || stored.HeldAt.After(since))
 }
 
 // knows reports whether a return was applied, all of it. An amount that was remembered for

@@ -27,6 +27,8 @@ const (
 	grace = time.Minute
 	// saveEvery is how often a run stores how far it has come.
 	saveEvery = 10 * time.Second
+	// longestRun is more than any run takes from its first claim to its end, and than a webhook.
+	longestRun = 15 * time.Minute
 	// unreachableFor is how long a platform's API may not answer before its merchant is told.
 	unreachableFor = 24 * time.Hour
 )

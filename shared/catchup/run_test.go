@@ -2,6 +2,7 @@ package catchup_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
 	"keypool/shared/lifecycle"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/platform/standard"
@@ -73,7 +75,7 @@ type shop struct {
 	meter dynamotest.Meter
 	now   time.Time
 	state func() catalog.Catchup
-	told  func() int
+	told  func(notice.Kind) int
 }
 
 func open(t *testing.T, wrap func(given) platform.Adapter) *shop {
@@ -102,7 +104,7 @@ func open(t *testing.T, wrap func(given) platform.Adapter) *shop {
 		PublicURL: "https://api.example.com", Now: clock,
 		Intake: &intake.Intake{
 			Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, Now: clock},
-			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: quiet{}, Now: clock},
+			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, Now: clock},
 			Records: store, Products: store, MaxQuantity: 10, By: "catchup", Now: clock,
 		},
 	}
@@ -113,7 +115,9 @@ func open(t *testing.T, wrap func(given) platform.Adapter) *shop {
 		}
 		return state
 	}
-	s.told = func() int { return len(dynamotest.Partitions(t, tables.Orders, "notice#acme#webhook-inactive#")) }
+	s.told = func(kind notice.Kind) int {
+		return len(dynamotest.Partitions(t, tables.Orders, "notice#acme#"+string(kind)+"#"))
+	}
 	return s
 }
 
@@ -256,27 +260,27 @@ func TestRun_webhook(t *testing.T) {
 	t.Parallel()
 	s := open(t, plain)
 	s.run()
-	if got := s.state().Webhook; got != "active" || *s.address != "https://api.example.com/webhooks/acme/shop" || s.told() != 0 {
-		t.Errorf("%q at %s, told %d times", got, *s.address, s.told())
+	if got := s.state().Webhook; got != "active" || *s.address != "https://api.example.com/webhooks/acme/shop" || s.told(notice.WebhookInactive) != 0 {
+		t.Errorf("%q at %s, told %d times", got, *s.address, s.told(notice.WebhookInactive))
 	}
 	for _, status := range []platform.WebhookStatus{platform.WebhookInactive, platform.WebhookMissing} {
 		*s.status = status
 		s.now = s.now.AddDate(0, 0, 1)
-		before := s.told()
+		before := s.told(notice.WebhookInactive)
 		for range 3 {
 			s.run()
 			s.now = s.now.Add(15 * time.Minute)
 		}
-		if got := s.state().Webhook; got != string(status) || s.told() != before+1 {
-			t.Errorf("%q, told %d times in a day", got, s.told()-before)
+		if got := s.state().Webhook; got != string(status) || s.told(notice.WebhookInactive) != before+1 {
+			t.Errorf("%q, told %d times in a day", got, s.told(notice.WebhookInactive)-before)
 		}
 	}
 
 	made := open(t, func(g given) platform.Adapter { return made{g} })
 	*made.status = platform.WebhookMissing
 	made.run()
-	if got := made.state().Webhook; got != "active" || *made.status != platform.WebhookActive || made.told() != 0 {
-		t.Errorf("a webhook that can be made is %q, told %d times", got, made.told())
+	if got := made.state().Webhook; got != "active" || *made.status != platform.WebhookActive || made.told(notice.WebhookInactive) != 0 {
+		t.Errorf("a webhook that can be made is %q, told %d times", got, made.told(notice.WebhookInactive))
 	}
 }
 
@@ -368,6 +372,48 @@ func TestRun_disputeThatWasDropped(t *testing.T) {
 		t.Errorf("lost, it is %s", line.State())
 	}
 }
+
+// A line that asks for somebody may be stored by a run, or a webhook, that failed before it
+// told. The next run tells, and those after it have nothing to do.
+func TestRun_whatFailedIsTold(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	if err := s.store.PutReview(t.Context(), catalog.Review{Merchant: "acme", Rules: catalog.Rules{Always: true}}); err != nil {
+		t.Fatal(err)
+	}
+	s.paid("1", noon.Add(-2*time.Minute))
+	s.paid("2", noon.Add(-time.Minute))
+	(*s.listed)[1].Paid.Lines[0].Product = "poster"
+	taking := s.Intake.(*intake.Intake)
+	taking.Records = deaf{s.store}
+	s.run()
+	for number, want := range map[string]order.State{"1": order.OnHold, "2": order.Unconnected} {
+		if line, _ := s.fulfillment(number); line.State() != want {
+			t.Fatalf("order %s is %s, want %s", number, line.State(), want)
+		}
+	}
+	if n := s.told(notice.HeldForReview) + s.told(notice.Unconnected); n > 0 {
+		t.Fatalf("told %d times by a run that cannot tell", n)
+	}
+	taking.Records = s.store
+	var given []platform.Event
+	s.Intake = watched{taking, func(platform.Event) bool { return false }, &given}
+	for range 5 {
+		s.now = s.now.Add(15 * time.Minute)
+		s.run()
+	}
+	if held, others := s.told(notice.HeldForReview), s.told(notice.Unconnected); held != 2 || others != 1 {
+		t.Errorf("told %d times of what a rule holds, want at once and at the end of the hour; %d times of what no pool feeds", held, others)
+	}
+	if len(given) != 2 {
+		t.Errorf("two orders were taken %d times", len(given))
+	}
+}
+
+// deaf stores no notice.
+type deaf struct{ *dynamo.Store }
+
+func (deaf) RaiseNotice(context.Context, notice.Notice) error { return errors.New("throttled") }
 
 // A line is not known yet if only a refund of it was heard of.
 func TestRun_refundBeforeTheOrder(t *testing.T) {
