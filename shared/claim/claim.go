@@ -300,13 +300,18 @@ func corrects(stored, paid order.Fulfillment) bool {
 }
 
 // setCustomer stores the customer of a line that had no address, or another. A mail with
-// its keys that did not reach anybody is due again; one that went out is not repeated.
+// its keys that did not reach anybody is due again, or is once the line is not on hold any
+// more; one that went out is not repeated.
 func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillment, why order.EventKind) (order.Fulfillment, error) {
 	change := order.ChangeOf(stored)
 	line := &change.After
 	line.Customer, line.CustomerHash, line.ChangedAt = paid.Customer, paid.CustomerHash, paid.ChangedAt
-	if failed := line.Mail.State == outbox.Failed || line.Mail.State == outbox.Bounced; failed && line.State() == order.Fulfilled {
+	switch {
+	case !line.Mail.ReachedNobody():
+	case line.State() == order.Fulfilled:
 		line.Mail = line.Mail.Next(outbox.Keys, c.Now())
+	case line.Mail.Kind == outbox.Keys:
+		line.Mail = line.Mail.OwedAgain()
 	}
 	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: byWebhook}}
 	if err := c.Store.Commit(ctx, change); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -761,8 +762,21 @@ func TestClaim_repeatCorrectsTheAddress(t *testing.T) {
 	if got := s.stored(line.ID); got.Customer.Email != "augusta@example.com" || got.Mail.State != outbox.Due || got.Mail.Number != 2 || !got.Mail.KeysOut {
 		t.Errorf("after a bounce: %+v", got)
 	}
+	held := order.ChangeOf(s.stored(line.ID))
+	held.After.Mail.State = outbox.Bounced
+	held.After.Hold(order.HoldByHand)
+	s.must(s.store.Commit(t.Context(), held))
+	s.claim(as("ada@king.example", noon.Add(3*time.Minute)))
+	if got := s.stored(line.ID); got.Mail.State != outbox.None || !got.Mail.KeysLeft() {
+		t.Errorf("corrected on hold, its mail is %+v", got.Mail)
+	}
+	s.release(line.ID)
+	if got := s.stored(line.ID); got.Customer.Email != "ada@king.example" || got.Mail.State != outbox.Due || got.Mail.Number != 3 {
+		t.Errorf("released after its address was corrected, its mail is %+v", got.Mail)
+	}
 	history, err := s.store.History(t.Context(), line.ID)
-	if err != nil || len(history) != 2 || history[0].Event != order.AddressCorrected {
+	history = slices.DeleteFunc(history, func(h order.History) bool { return h.Event == order.Released })
+	if err != nil || len(history) != 3 || history[0].Event != order.AddressCorrected {
 		t.Errorf("history %+v, %v", history, err)
 	}
 	if books := dynamotest.Audit(t, s.tables); books.Claimed != 1 {

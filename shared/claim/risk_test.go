@@ -132,6 +132,31 @@ func TestLateRisk_afterTheMail(t *testing.T) {
 	dynamotest.Audit(t, s.tables)
 }
 
+// Who released a line from another rule of review did not know that its order is risky: what
+// has not left is held again, and of what has the merchant is told.
+func TestLateRisk_afterAReleaseFromAnotherRule(t *testing.T) {
+	t.Parallel()
+	for _, leased := range []bool{false, true} {
+		s := open(t)
+		s.stock(live, "K", 1)
+		s.rules(catalog.Rules{Risk: true, Always: true})
+		line := s.claim(paid("1", "game", 1))
+		s.release(line.ID)
+		s.fill()
+		if leased && !s.lease(line.ID) {
+			t.Fatal("its mail cannot be leased")
+		}
+		want, told := order.OnHold, 0
+		if leased {
+			want, told = order.Fulfilled, 1
+		}
+		if got := s.risk(line, "cancel"); got.State() != want || s.toldOfRisk() != told {
+			t.Errorf("leased: %v: the line is %s, the merchant is told %d times", leased, got.State(), s.toldOfRisk())
+		}
+		dynamotest.Audit(t, s.tables)
+	}
+}
+
 // A mailer may begin while the verdict is applied. Either the verdict comes first, and no
 // mail goes out, or the mailer does, and the merchant is told.
 func TestLateRisk_whileTheMailIsLeased(t *testing.T) {

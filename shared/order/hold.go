@@ -82,6 +82,14 @@ func (f Fulfillment) HeldByRule() bool {
 	return f.State() == OnHold && slices.ContainsFunc(f.Holds, Hold.ByRule)
 }
 
+// AsksForSomebody reports whether the merchant is told of the line once it is stored, since
+// it stays as it is until somebody does something: no pool feeds it, a rule holds it, or it
+// was paid after it was returned.
+func (f Fulfillment) AsksForSomebody() bool {
+	held := func(h Hold) bool { return h.ByRule() || h == HoldPaidAfterReturn }
+	return f.State() == Unconnected || f.State() == OnHold && slices.ContainsFunc(f.Holds, held)
+}
+
 // HoldByRules puts the line on hold for the reasons of rules, but for those that a person
 // has released it from before. It returns those that were added.
 func (f *Fulfillment) HoldByRules(reasons []Hold, now time.Time) (added []Hold) {
@@ -97,8 +105,12 @@ func (f *Fulfillment) HoldByRules(reasons []Hold, now time.Time) (added []Hold) 
 }
 
 // ReleasedFrom reports whether a person has released the line from holds of the reason's
-// kind: from all rules of review, the cap, or the brake.
+// kind: from all rules of review, the cap, or the brake. Who released it from other rules of
+// review may not have known that its platform calls the order risky: that is told later.
 func (f Fulfillment) ReleasedFrom(reason Hold) bool {
+	if reason == HoldReviewRisk {
+		return slices.Contains(f.Released, HoldReviewRisk)
+	}
 	return slices.ContainsFunc(f.Released, func(h Hold) bool { return h.kind() == reason.kind() })
 }
 

@@ -91,6 +91,13 @@ func (e Entry) untouched() bool { return e.State == Due && e.Tries == 0 && !e.Le
 // under way or gone.
 func (e Entry) Owed() bool { return e.Kind != Keys || e.State == None }
 
+// ReachedNobody reports whether the mail has failed: SES refused it, or it came back.
+func (e Entry) ReachedNobody() bool { return e.State == Failed || e.State == Bounced }
+
+// OwedAgain returns the entry when a mail with the item's keys reached nobody, and another
+// is to go out once it may: see Owed.
+func (e Entry) OwedAgain() Entry { return Entry{Kind: e.Kind, Number: e.Number, KeysOut: e.KeysLeft()} }
+
 // Dropped returns the entry when nothing is to be mailed. A mail that a mailer has leased
 // stays with its mailer.
 func (e Entry) Dropped() Entry {

@@ -301,7 +301,7 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 		case !l.decided("release", &before):
 			l.problem("%s is not held any more (%s), and nobody released it", l.name(id), hold)
 		case byRule(hold):
-			now.released[ruleOf(hold)] = true
+			now.release(hold)
 			l.w.count("line released that a rule held")
 		case hold == paidBefore:
 			l.w.count("line released that was paid before its account delivers")

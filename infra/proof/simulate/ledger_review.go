@@ -207,6 +207,19 @@ func ruleOf(hold string) string {
 	return rule
 }
 
+// release notes that a person released the line from a hold.
+func (l *line) release(hold string) { l.released[ruleOf(hold)], l.released[hold] = true, true }
+
+// releasedFrom reports whether a person has released the line from a rule: from any rule of
+// review, or the cap, or the brake; that an order is called risky is news to whoever released
+// it from others.
+func (l *line) releasedFrom(hold string) bool {
+	if hold == "review:risk" {
+		return l.released[hold]
+	}
+	return l.released[ruleOf(hold)]
+}
+
 // ruled reports whether the line is on hold for a rule.
 func (l *line) ruled() bool {
 	return !l.expected && !l.returned() && slices.ContainsFunc(l.holds, byRule)
@@ -394,7 +407,7 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 	} {
 		may := slices.ContainsFunc(sets, func(r rules) bool { return reason.holds(r, false) })
 		must := !slices.ContainsFunc(sets, func(r rules) bool { return !reason.holds(r, true) })
-		released := now.released[ruleOf(reason.hold)]
+		released := now.releasedFrom(reason.hold)
 		switch is := slices.Contains(added, reason.hold); {
 		case is && released:
 			l.problem("%s is held (%s), which somebody had released it from", l.name(now.id), reason.hold)
@@ -432,7 +445,7 @@ func (l *ledger) checkRisk(c dynamosim.Commit, before, now *line, paid bool) {
 	}
 	is := slices.Contains(now.holds, "review:risk") && !slices.Contains(before.holds, "review:risk")
 	sets := l.review.rulesFor(now.product, l.beganAt(c).Add(-cachedFor))
-	may := slices.ContainsFunc(sets, func(r rules) bool { return r.risk }) && risks[now.risk] && now.connected() && !now.returned() && !now.released["review"]
+	may := slices.ContainsFunc(sets, func(r rules) bool { return r.risk }) && risks[now.risk] && now.connected() && !now.returned() && !now.releasedFrom("review:risk")
 	must := may && !slices.ContainsFunc(sets, func(r rules) bool { return !r.risk }) && !slices.Contains(before.holds, "review:risk")
 	went := l.mailsOf(outbox.LineItem(string(now.id))).accepted["keys"] > 0
 	told := l.notices[merchant+"#risk-after-keys#"+now.id.OrderHalf()]
