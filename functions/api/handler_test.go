@@ -1057,6 +1057,37 @@ func TestOrder_ofTwoAccounts(t *testing.T) {
 	}
 }
 
+// Two accounts of one shop, one for its live orders and one for its test orders, have one
+// origin: an order of theirs is found once, as that of the account that took it.
+func TestOrder_ofTwoAccountsOfOneShop(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for _, account := range []string{"trials", "woo"} {
+		a := w.account("acme", account)
+		a.Origin, a.Version = "https://shop.example", 1
+		if err := w.store.PutAccount(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "https://shop.example", Order: "1001", Line: "1"}
+	f := order.Fulfillment{
+		ID: id.ID(), Version: 1, Merchant: "acme", Side: pool.Live, Account: "woo", Origin: id.Origin, Order: "1001", Line: "1", Product: "4711",
+		Quantity: 1, Wanted: 1, ReceivedAt: noon,
+	}
+	if err := w.store.Commit(t.Context(), order.Change{After: f}); err != nil {
+		t.Fatal(err)
+	}
+	var got OrderList
+	w.shop(bearer, "GET", "/v1/orders/1001", nil).Want(200).Into(&got)
+	if len(got.Items) != 1 || got.Items[0].Account != "woo" {
+		t.Errorf("got %+v", got)
+	}
+	w.shop(bearer, "POST", "/v1/orders/1001/hold", map[string]any{"reason": "a look"}).Want(200)
+	w.shop(bearer, "GET", "/v1/orders/1001?account=woo", nil).Want(200)
+	w.shop(bearer, "GET", "/v1/orders/1001?account=trials", nil).Want(404)
+}
+
 // An account of a platform takes the secrets that the platform made, each live or test,
 // and shows none of them. What a GET shows can be sent back, and changes nothing.
 func TestAccount_ofAPlatform(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -273,17 +274,17 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 	if err != nil {
 		return nil, err
 	}
-	for _, account := range append(accounts, catalog.ByHand(caller(ctx))) {
-		if which.Account != "" && which.Account != account.Name {
-			continue
-		}
+	accounts = append(accounts, catalog.ByHand(caller(ctx)))
+	isOther := func(name string) bool { return which.Account != "" && which.Account != name }
+	accounts = slices.DeleteFunc(accounts, func(account catalog.Account) bool { return isOther(account.Name) })
+	for _, origin := range catalog.Origins(accounts) {
 		for _, side := range sides {
-			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: account.Origin, Order: number}
+			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: origin, Order: number}
 			lines, err := a.orders.Lines(ctx, id.OrderID())
 			if err != nil {
 				return nil, err
 			}
-			if len(lines) > 0 {
+			if slices.ContainsFunc(lines, func(line order.Fulfillment) bool { return !isOther(line.Account) }) {
 				found = append(found, lines)
 			}
 		}

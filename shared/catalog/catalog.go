@@ -196,6 +196,17 @@ type Account struct {
 	Settings json.RawMessage
 }
 
+// Origins returns the origins of accounts, each once: those of one shop have the same, such
+// as one for its live orders and one for its test orders.
+func Origins(accounts []Account) (origins []string) {
+	for _, account := range accounts {
+		if !slices.Contains(origins, account.Origin) {
+			origins = append(origins, account.Origin)
+		}
+	}
+	return origins
+}
+
 // ByHand is the account of orders that people fulfil, and that no platform knows. Nobody
 // can set it up, and no webhook comes to it.
 func ByHand(merchant string) Account {

@@ -83,14 +83,14 @@ func (b *ByHand) known(ctx context.Context, w Wish) error {
 	if err != nil {
 		return err
 	}
-	for _, account := range accounts {
-		id := order.Identity{Merchant: w.Merchant, Side: pool.SideOf(w.Order.Test), Origin: account.Origin, Order: w.Order.Order}
+	for _, origin := range catalog.Origins(accounts) {
+		id := order.Identity{Merchant: w.Merchant, Side: pool.SideOf(w.Order.Test), Origin: origin, Order: w.Order.Order}
 		lines, err := b.Orders.Lines(ctx, id.OrderID())
 		if err != nil {
 			return err
 		}
 		if len(lines) > 0 {
-			return &order.NumberUsedError{Account: account.Name}
+			return &order.NumberUsedError{Account: lines[0].Account}
 		}
 	}
 	return nil
