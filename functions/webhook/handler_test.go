@@ -93,7 +93,7 @@ func open(t *testing.T) *shop {
 		),
 		intake: &intake.Intake{
 			Claims:  s.claims,
-			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: ignore{}, Now: clock},
+			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: ignore{}, Now: clock},
 			Records: records{store, s}, Products: store, MaxQuantity: 1000, Now: clock,
 		},
 	})

@@ -46,7 +46,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 				Notices:  store,
 				Now:      time.Now,
 			},
-			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: fill, Now: time.Now},
+			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, Now: time.Now},
 			Records:     store,
 			Products:    settings,
 			MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),

@@ -108,7 +108,7 @@ func TestRenewals(t *testing.T) {
 					accounts: platform.NewAccounts(adapters, store.Account, asItIs{}, clock),
 					intake: &intake.Intake{
 						Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: ignore{}, Notices: store, Now: clock},
-						Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: ignore{}, Now: clock},
+						Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: ignore{}, Now: clock},
 						Records: store, Products: store, MaxQuantity: 1000, Now: clock,
 					},
 				})

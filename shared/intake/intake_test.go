@@ -54,7 +54,7 @@ func open(t *testing.T, options ...dynamotest.Option) (*intake.Intake, dynamo.Ta
 	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
 	return &intake.Intake{
 		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, Now: now},
-		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: quiet{}, Now: now},
+		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, Now: now},
 		Records: store, Products: store, MaxQuantity: 10, Now: now,
 	}, tables
 }
@@ -371,7 +371,7 @@ func TestPaid_beforeTheAccountDelivers_release(t *testing.T) {
 	clock := func() time.Time { return now }
 	store := in.Records.(*dynamo.Store)
 	in.Now, in.Claims = clock, &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, Now: clock}
-	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Settings: store, Fill: quiet{}, Now: clock}
+	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, Now: clock}
 	from := account
 	from.DeliversFrom = noon.Add(-time.Hour)
 	early := paid("1", 2, "game")

@@ -12,6 +12,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -183,7 +184,7 @@ func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err e
 		case result.State == order.Unconnected:
 			err = in.notifyUnconnected(ctx, got)
 		case result.State == order.OnHold && slices.Contains(got.Holds, order.HoldPaidAfterReturn):
-			err = in.notifyPaidAfterReturn(ctx, got)
+			err = in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now()))
 		case got.HeldByRule():
 			err = in.notifyHeld(ctx, got)
 		}
@@ -207,13 +208,6 @@ func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: field.Field, Problem: field.Problem, At: in.Now(),
 	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, differs))
-}
-
-// notifyPaidAfterReturn asks the merchant, once an order, about an order that was returned
-// before it was paid.
-func (in *Intake) notifyPaidAfterReturn(ctx context.Context, line order.Fulfillment) error {
-	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Count: 1}
-	return in.Records.RaiseNotice(ctx, notice.New(line.Merchant, notice.PaidAfterReturn, line.ID.OrderHalf(), facts, in.Now()))
 }
 
 // notifyHeld tells the merchant of lines that a rule holds: see notice.Held. A repeat of the

@@ -37,9 +37,6 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 			results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
 			continue
 		}
-		if err == nil && !event.All {
-			err = in.notifyHeldBesidePayment(ctx, lines)
-		}
 		results = append(results, in.changed(ctx, event.Order, lines, err)...)
 	}
 	return results
@@ -79,17 +76,6 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 		results = append(results, in.changed(ctx, event.Order, []order.Fulfillment{got}, err)...)
 	}
 	return results
-}
-
-// notifyHeldBesidePayment asks the merchant about lines that were paid at the moment at
-// which an amount of their order was given back.
-func (in *Intake) notifyHeldBesidePayment(ctx context.Context, lines []order.Fulfillment) error {
-	for _, line := range lines {
-		if line.State() == order.OnHold && slices.Contains(line.Holds, order.HoldPaidAfterReturn) {
-			return in.notifyPaidAfterReturn(ctx, line)
-		}
-	}
-	return nil
 }
 
 // disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -51,10 +52,17 @@ type Sender interface {
 type Lifecycle struct {
 	Store    Store
 	Wholes   Wholes
+	Notices  Notices
 	Keys     Keys           // for Replace only
 	Settings catalog.Reader // uncached
 	Fill     Sender         // the queue of order.FillRequest
 	Now      func() time.Time
+}
+
+// Notices stores notices.
+type Notices interface {
+	// RaiseNotice stores a notice, once.
+	RaiseNotice(ctx context.Context, n notice.Notice) error
 }
 
 // Act says who changes something, and why. Both are shown in the line's history.

@@ -17,6 +17,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/lifecycle"
 	"keypool/shared/mail"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -87,7 +88,7 @@ func open(t *testing.T, keys int) *shop {
 	s := &shop{T: t, ses: &fakeSES{}, at: noon}
 	s.store, s.tables = dynamotest.Open(t)
 	now := func() time.Time { return s.at }
-	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Keys: s.store, Settings: s.store, Fill: quiet{}, Now: now}
+	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: quiet{}, Now: now}
 	s.claims = &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, Now: now}
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: now}
 	s.mailer = &delivery.Mailer{
@@ -836,7 +837,12 @@ func TestReturnAmount_besideThePayment(t *testing.T) {
 	if len(line.Holds) > 0 {
 		t.Fatal("it read of the amount")
 	}
+	s.mail(line.ID)
+	s.mails(0)
 	s.settle()
+	if told := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#"+string(notice.PaidAfterReturn)+"#"); len(told) != 1 {
+		t.Errorf("the merchant is asked %d times", len(told))
+	}
 	for range 2 {
 		if f := s.line(line.ID); !slices.Equal(f.Holds, []order.Hold{order.HoldPaidAfterReturn}) {
 			t.Errorf("it is held for %v", f.Holds)

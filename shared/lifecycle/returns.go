@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/retry"
@@ -290,10 +291,22 @@ func (l *Lifecycle) applyTo(ctx context.Context, line order.Fulfillment, w order
 	}
 	change.Known = &w
 	change.History = l.historyOf(line.ID, w, news)
+	if slices.Contains(news.Held, order.HoldPaidAfterReturn) {
+		if err := l.Notices.RaiseNotice(ctx, PaidAfterReturn(line, l.Now())); err != nil {
+			return line, err
+		}
+	}
 	if err := l.commit(ctx, &change); err != nil {
 		return line, err
 	}
 	return l.drain(ctx, change.After, change.Before)
+}
+
+// PaidAfterReturn is the notice that asks the merchant, once an order, about a line that was
+// paid after its order was given back, or an amount of it.
+func PaidAfterReturn(line order.Fulfillment, now time.Time) notice.Notice {
+	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Count: 1}
+	return notice.New(line.Merchant, notice.PaidAfterReturn, line.ID.OrderHalf(), facts, now)
 }
 
 // historyOf returns what the news are in the line's history.

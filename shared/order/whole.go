@@ -270,7 +270,21 @@ func (w Whole) Forbids(f Fulfillment) (reason string, forbids bool) {
 	if len(w.disputes(DisputeOpen)) > 0 {
 		return "OrderDisputed", true
 	}
+	if len(w.amountsBeside(f)) > 0 {
+		return "AmountReturned", true
+	}
 	return "", false
+}
+
+// amountsBeside returns the amounts that were given back while the line's payment was under
+// way: nobody can tell whether they are for the line, and the line does not show them yet.
+func (w Whole) amountsBeside(f Fulfillment) (ids []string) {
+	for _, r := range w.Returns {
+		if r.BeforePayment && !w.Void(r) && !slices.Contains(f.PaidAfter, r.ID) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // ApplyToNew applies what is known to a line that is paid only now. Who pays for an order
@@ -333,14 +347,10 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 		f.ReturnAll()
 	}
 	news.Held, news.Lifted = w.hold(f)
-	for _, r := range w.Returns {
-		if r.BeforePayment && !w.Void(r) && !slices.Contains(f.PaidAfter, r.ID) {
-			// Its payment was under way, and did not read of the amount.
-			f.PaidAfter = append(slices.Clip(f.PaidAfter), r.ID)
-			if f.Hold(HoldPaidAfterReturn); !slices.Contains(news.Held, HoldPaidAfterReturn) {
-				news.Held = append(news.Held, HoldPaidAfterReturn)
-			}
-		}
+	if beside := w.amountsBeside(*f); len(beside) > 0 {
+		f.PaidAfter = append(slices.Clip(f.PaidAfter), beside...)
+		f.Hold(HoldPaidAfterReturn)
+		news.Held = append(news.Held, HoldPaidAfterReturn)
 	}
 	return news, news.Return != "" || len(news.Held) > 0 || len(news.Lifted) > 0
 }

@@ -202,9 +202,6 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 			}
 			secret = Conceal(text)
 		}
-		if len(secret.Reveal()) == 0 {
-			continue // anybody could sign
-		}
 		read.account.Secrets = append(read.account.Secrets, SigningSecret{Name: sealed.Name, Test: sealed.Test, Secret: secret})
 		read.sealed = append(read.sealed, sealed)
 	}
