@@ -354,7 +354,7 @@ func TestRun_disputeThatWasDropped(t *testing.T) {
 	if line.State() != order.OnHold {
 		t.Fatalf("it is %s", line.State())
 	}
-	changes := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Settings: s.store, Fill: quiet{}, Now: func() time.Time { return s.now }}
+	changes := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: quiet{}, Now: func() time.Time { return s.now }}
 	if _, err := changes.ReleaseDisputed(t.Context(), order.Whole{ID: line.ID.OrderHalf(), Merchant: "acme", Side: line.Side, Account: "shop", Order: "1"}, lifecycle.Act{By: "ada"}); err != nil {
 		t.Fatal(err)
 	}
