@@ -26,7 +26,7 @@ func TestReturned_thatFailed(t *testing.T) {
 	refunds := map[string]platform.Event{
 		"all":          platform.Returned{Order: "1", ID: "R1", All: true},
 		"made of it":   platform.Returned{Order: "1", ID: "R1 and all before", Refund: "R1", All: true},
-		"line":         platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game"}}},
+		"line":         platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game", All: true}}},
 		"unit":         platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1}}},
 		"amount":       platform.Returned{Order: "1", ID: "R1", Amount: "5.00", Currency: "EUR"},
 		"whole amount": platform.Returned{Order: "1", ID: "R1", Amount: "10.00", Currency: "EUR"},
@@ -116,7 +116,7 @@ func TestReturned_failedAmounts(t *testing.T) {
 // A refund that failed stands in the history of the lines that it names, or of all, once.
 func TestReturned_failedInHistory(t *testing.T) {
 	t.Parallel()
-	for name, lines := range map[string][]platform.ReturnedLine{"all": nil, "one": {{ID: "game"}}} {
+	for name, lines := range map[string][]platform.ReturnedLine{"all": nil, "one": {{ID: "game", All: true}}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in, tables := open(t)

@@ -68,9 +68,13 @@ func (in *Intake) refundFailed(ctx context.Context, from platform.Account, event
 func (in *Intake) returnLines(ctx context.Context, from platform.Account, event platform.Returned, side pool.Side) []platform.Result {
 	var results []platform.Result
 	for _, line := range event.Lines {
+		units := line.Quantity
+		if line.All {
+			units = lifecycle.AllUnits
+		}
 		got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
 			Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
-			Account:  from.Name, Refund: event.ID, Units: line.Quantity,
+			Account:  from.Name, Refund: event.ID, Units: units,
 			Act: lifecycle.Act{By: in.by(), Why: event.ID},
 		})
 		results = append(results, in.changed(ctx, event.Order, []order.Fulfillment{got}, err)...)

@@ -31,7 +31,7 @@ func TestReturned(t *testing.T) {
 		keys  int // left
 	}{
 		"all":                               {platform.Returned{All: true}, order.Returned, 0},
-		"a line":                            {platform.Returned{Lines: []platform.ReturnedLine{{ID: "game"}}}, order.Returned, 0},
+		"a line":                            {platform.Returned{Lines: []platform.ReturnedLine{{ID: "game", All: true}}}, order.Returned, 0},
 		"a unit":                            {platform.Returned{Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1}}}, order.Fulfilled, 1},
 		"an amount":                         {platform.Returned{Amount: "5.00", Currency: "EUR"}, order.Fulfilled, 1},
 		"a refund that failed":              {platform.Returned{All: true, Failed: true}, order.Fulfilled, 2},
@@ -143,7 +143,8 @@ func TestReturned_refused(t *testing.T) {
 		"data.refund":            platform.Returned{Within: "data.", Order: "1", All: true},
 		"data.amount":            platform.Returned{Within: "data.", Order: "1", ID: "R1", Amount: "1e3"},
 		"data.lines[0].quantity": platform.Returned{Within: "data.", Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "1", Quantity: 11}}},
-		"data.lines[1].line":     platform.Returned{Within: "data.", Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "1"}, {ID: "1"}}},
+		"data.lines[1].quantity": platform.Returned{Within: "data.", Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "1", Quantity: 1}, {ID: "2", Quantity: 0}}},
+		"data.lines[1].line":     platform.Returned{Within: "data.", Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "1", All: true}, {ID: "1", All: true}}},
 		"data.dispute":           platform.Disputed{Within: "data.", Order: "1", State: platform.DisputeOpen},
 		"data.state":             platform.Disputed{Within: "data.", Order: "1", ID: "D1", State: "lost?"},
 	} {

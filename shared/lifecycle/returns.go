@@ -17,12 +17,15 @@ type LineReturn struct {
 	Identity order.Identity
 	Account  string
 	Refund   string // the platform's id of the refund: the same id again changes nothing
-	Units    int    // 0: all that are left
+	Units    int    // or AllUnits
 	Act
 
 	// KeysBack is what becomes of the keys; empty: what the settings say.
 	KeysBack order.Disposition
 }
+
+// AllUnits stands for all units of a line that are left.
+const AllUnits = 0
 
 // ReturnLine gives units of a line back, and returns the line as it stands. Units of a
 // line that was not paid yet are remembered for its payment. A refund that the line has is
@@ -31,7 +34,7 @@ type LineReturn struct {
 func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfillment, error) {
 	id := r.Identity.ID()
 	line, err := l.change(ctx, id, r.Act, func(line order.Fulfillment) (*order.Change, error) {
-		if r.Refund == "" && r.Units == 0 && line.ReturnedAll {
+		if r.Refund == "" && r.Units == AllUnits && line.ReturnedAll {
 			return nil, nil
 		}
 		change := order.ChangeOf(line)
@@ -50,7 +53,7 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 			})
 		}
 		after := &change.After
-		if r.Units == 0 {
+		if r.Units == AllUnits {
 			after.ReturnAll()
 		} else {
 			after.Return(r.Units)

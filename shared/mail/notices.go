@@ -347,6 +347,7 @@ func (w noticeWriter) unknownEvent() letter {
 		Words: words(
 			fmt.Sprintf("Your shop sent us an event of the type %s. It was signed as it should be, but Keypool acts on no event of this type: nothing was stored, and no key was sent for it.", name),
 			"If it tells of an order that was paid, refunded or disputed, have the shop send it as order.paid, order.refunded or order.disputed: the API's document describes these events under webhooks. If it tells of something else, there is nothing to do, and the shop need not send it.",
+			"Which events count for an account of the platform generic, its settings say: event.paid and event.returned name them. If the name ends with (not passed: …), the event did not pass that test of the settings; of a refund, nothing was taken back.",
 			"You are told this once a day for each type.",
 		),
 		Details: w.facts("Type", name, "Seen", w.moment(w.n.RaisedAt)),

@@ -31,7 +31,7 @@ func (r *Returned) Check(maxQuantity int) error {
 			return problem(at("line"), "is the same as another line's: name each line once, with all units that were refunded")
 		}
 		seen[line.ID] = true
-		if line.Quantity < 0 || line.Quantity > maxQuantity {
+		if !line.All && (line.Quantity < 1 || line.Quantity > maxQuantity) {
 			return problem(at("quantity"), fmt.Sprintf("is not between 1 and %d, the most that one line may have", maxQuantity))
 		}
 	}

@@ -75,7 +75,8 @@ type Returned struct {
 // ReturnedLine is the part of a line that was refunded.
 type ReturnedLine struct {
 	ID       string
-	Quantity int // 0: all units that are left
+	Quantity int  // units, unless All
+	All      bool // all units that are left
 }
 
 // Disputed is a chargeback of an order, or a later turn of it.

@@ -1576,6 +1576,13 @@ var mutants = []mutant{
 		in:     "shared/platform/paddle", test: "TestDecode_amounts",
 	},
 	{
+		breaks: "a refund of no unit of a line takes all of it",
+		file:   "shared/platform/check_returned.go",
+		old:    `line.Quantity < 1 ||`,
+		new:    `line.Quantity < 0 ||`,
+		in:     "shared/intake", test: "TestReturned_refused",
+	},
+	{
 		breaks: "an order of Shopify's without an address is sold to nobody",
 		file:   "shared/platform/shopify/decode.go",
 		old:    `len(paid.Lines) > 0 && paid.Customer.Email == "" {`,

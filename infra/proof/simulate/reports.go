@@ -359,7 +359,7 @@ func (r reportOrder) event() platform.Event {
 		returned.All = true
 	case linesReturned:
 		for _, line := range slices.Sorted(maps.Keys(r.units)) {
-			returned.Lines = append(returned.Lines, platform.ReturnedLine{ID: line, Quantity: r.units[line]})
+			returned.Lines = append(returned.Lines, platform.ReturnedLine{ID: line, Quantity: r.units[line], All: r.units[line] == 0})
 		}
 	case amountBack:
 		returned.Amount, returned.Currency = cents(r.amount), r.currency

@@ -48,9 +48,9 @@ func (s Settings) event(r platform.Request, test bool) (platform.Event, error) {
 	switch {
 	case d.err != nil:
 	case kind == paid:
-		event = d.passed(body, name, func() platform.Event { return d.paid(body, test) })
+		event = d.passed(body, name, "when", s.When, func() platform.Event { return d.paid(body, test) })
 	case kind == returned:
-		event = d.passed(body, name, func() platform.Event { return d.returned(body, test) })
+		event = d.passed(body, name, returnWhen, s.Return.When, func() platform.Event { return d.returned(body, test) })
 	default:
 		event = platform.Ignored{Type: name, Unknown: kind == unknown}
 	}
@@ -136,18 +136,23 @@ func (d *decoder) kind(h http.Header, body payload.Value) (name, kind string) {
 	return name, unknown
 }
 
-// passed returns the event that read returns, or an ignored one of that name if a test
-// under when is not passed. Each is asked every time: a paid order may be sent again after
-// it was given back.
-func (d *decoder) passed(body payload.Value, name string, read func() platform.Event) platform.Event {
-	for i, test := range d.settings.When {
-		passed, there := d.test(body, fmt.Sprintf("when[%d]", i), test)
+// returnWhen is the field of the tests that a refund has to pass.
+const returnWhen = "return.when"
+
+// passed returns the event that read returns, or an ignored one of that name if it does not
+// pass one of the tests, which stand in field. Each is asked every time: a paid order may be
+// sent again after it was given back.
+func (d *decoder) passed(body payload.Value, name, field string, tests []Test, read func() platform.Event) platform.Event {
+	for i, test := range tests {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		passed, there := d.test(body, at, test)
 		switch {
 		case d.err != nil:
 			return nil
 		case !passed:
-			// A value that is missing may be a mistake in the settings.
-			return platform.Ignored{Type: strings.TrimSpace(fmt.Sprintf("%s (not passed: when[%d])", name, i)), Unknown: !there}
+			// A value that is missing may be a mistake in the settings. So may a refund that is
+			// passed over: the customer has the money back, and the key.
+			return platform.Ignored{Type: strings.TrimSpace(fmt.Sprintf("%s (not passed: %s)", name, at)), Unknown: !there || field == returnWhen}
 		}
 	}
 	return read()
@@ -229,10 +234,16 @@ func (d *decoder) returned(body payload.Value, bySecret bool) platform.Event {
 	case event.All:
 	case r.Lines != "":
 		for _, line := range d.lines(body, "return.lines", "return.lines", r.Lines) {
-			event.Lines = append(event.Lines, platform.ReturnedLine{ID: line.id("line", r.Line), Quantity: line.quantity("quantity", r.Quantity)})
+			back := platform.ReturnedLine{ID: line.id("line", r.Line), Quantity: line.quantity("quantity", r.Quantity)}
+			switch {
+			case back.Quantity < 0:
+				line.d.refuse(line.within+"quantity", "is less than 0 at "+string(r.Quantity))
+			case back.Quantity > 0:
+				event.Lines = append(event.Lines, back)
+			}
 		}
 		if len(event.Lines) == 0 {
-			d.refuse("return.lines", "is empty at "+string(r.Lines)+": it says what was given back")
+			d.refuse("return.lines", "names no unit of any line at "+string(r.Lines)+": it says what was given back")
 		}
 	case r.Amount != "":
 		event.Amount, event.Currency = root.needed("amount", r.Amount), strings.ToUpper(root.shown("currency", r.Currency))

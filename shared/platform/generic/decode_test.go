@@ -19,7 +19,7 @@ const paidBody = `{"event":"order.paid","order":{"id":42,"status":"paid","sandbo
  "email":"ada@example.com","name":"Ada Byron","country":"GB",
  "items":[{"id":"a","sku":"game","name":"The Game","qty":2,"price":59.90},{"id":7,"sku":4711,"name":null,"qty":"1"}]}}`
 
-const refundBody = `{"event":"order.refunded","order":{"id":42,"status":"paid"},"refund":{"id":9007199254740993,"order_id":42,"full":false,"items":[{"item_id":"a","qty":1}]}}`
+const refundBody = `{"event":"order.refunded","order":{"id":42,"status":"refunded"},"refund":{"id":9007199254740993,"order_id":42,"full":false,"items":[{"item_id":"a","qty":1}]}}`
 
 func decode(t testing.TB, settings, body string, headers ...string) (platform.Event, error) {
 	t.Helper()
@@ -229,14 +229,13 @@ func TestDecode_events(t *testing.T) {
 		body string
 		want platform.Event
 	}{
-		"ignored":               {`{"event":"ping"}`, platform.Ignored{Type: "ping"}},
-		"unknown":               {`{"event":"order.shipped"}`, platform.Ignored{Type: "order.shipped", Unknown: true}},
-		"in another case":       {`{"event":"Order.Paid"}`, platform.Ignored{Type: "Order.Paid", Unknown: true}},
-		"a number":              {`{"event":7}`, platform.Ignored{Type: "7", Unknown: true}},
-		"not paid yet":          {`{"event":"order.paid","order":{"status":"pending"}}`, platform.Ignored{Type: "order.paid (not passed: when[0])"}},
-		"without the state":     {`{"event":"order.paid","order":{}}`, platform.Ignored{Type: "order.paid (not passed: when[0])", Unknown: true}},
-		"a state that is null":  {`{"event":"order.paid","order":{"status":null}}`, platform.Ignored{Type: "order.paid (not passed: when[0])", Unknown: true}},
-		"refunded, not applied": {`{"event":"order.refunded","order":{"status":"pending"}}`, platform.Ignored{Type: "order.refunded (not passed: when[0])"}},
+		"ignored":              {`{"event":"ping"}`, platform.Ignored{Type: "ping"}},
+		"unknown":              {`{"event":"order.shipped"}`, platform.Ignored{Type: "order.shipped", Unknown: true}},
+		"in another case":      {`{"event":"Order.Paid"}`, platform.Ignored{Type: "Order.Paid", Unknown: true}},
+		"a number":             {`{"event":7}`, platform.Ignored{Type: "7", Unknown: true}},
+		"not paid yet":         {`{"event":"order.paid","order":{"status":"pending"}}`, platform.Ignored{Type: "order.paid (not passed: when[0])"}},
+		"without the state":    {`{"event":"order.paid","order":{}}`, platform.Ignored{Type: "order.paid (not passed: when[0])", Unknown: true}},
+		"a state that is null": {`{"event":"order.paid","order":{"status":null}}`, platform.Ignored{Type: "order.paid (not passed: when[0])", Unknown: true}},
 	} {
 		is(t, name, whole, test.body, test.want)
 	}
@@ -263,11 +262,16 @@ func TestDecode_returned(t *testing.T) {
 	is(t, "of all, without lines", whole, replaced(t, refundBody, `"full":false,"items":[{"item_id":"a","qty":1}]`, `"full":true`), all)
 	sided := want
 	sided.TestUnknown, sided.Test = false, true
-	is(t, "of a test order", whole, replaced(t, refundBody, `"status":"paid"`, `"status":"paid","sandbox":true`), sided)
+	is(t, "of a test order", whole, replaced(t, refundBody, `"status":"refunded"`, `"status":"refunded","sandbox":true`), sided)
 	sided.Test = false
-	is(t, "of a live order", whole, replaced(t, refundBody, `"status":"paid"`, `"status":"paid","sandbox":false`), sided)
+	is(t, "of a live order", whole, replaced(t, refundBody, `"status":"refunded"`, `"status":"refunded","sandbox":false`), sided)
 
 	refusedFor(t, whole, replaced(t, refundBody, `[{"item_id":"a","qty":1}]`, `[]`), "return.lines")
+	// Trap: a line of which no unit was given back is not one of which all were.
+	is(t, "of a line beside one of no unit", whole, replaced(t, refundBody, `"qty":1}`, `"qty":1},{"item_id":"b","qty":0}`), want)
+	is(t, "of a line after one of no unit", whole, replaced(t, refundBody, `{"item_id":"a"`, `{"item_id":"b","qty":"0"},{"item_id":"a"`), want)
+	refusedFor(t, whole, replaced(t, refundBody, `"qty":1}`, `"qty":0},{"item_id":"b","qty":0}`), "return.lines")
+	refusedFor(t, whole, replaced(t, refundBody, `"qty":1}`, `"qty":1},{"item_id":"b","qty":-1}`), "return.lines[1].quantity")
 	refusedFor(t, whole, replaced(t, refundBody, `"items":`, `"others":`), "return.lines")
 	refusedFor(t, whole, replaced(t, refundBody, `"id":9007199254740993,`, ``), "return.id")
 	refusedFor(t, whole, replaced(t, refundBody, `"order_id":42`, `"order_id":null`), "return.order")
@@ -283,6 +287,21 @@ func TestDecode_returned(t *testing.T) {
 	})
 	is(t, "of all", amount, replaced(t, refundBody, `"full":false`, `"full":true`), platform.Returned{Order: "42", ID: "9007199254740993", All: true, TestUnknown: true})
 	refusedFor(t, amount, refundBody, "return.amount")
+}
+
+// Trap: the tests under when are those of a paid order, whose status is another once it was
+// refunded. A refund has tests of its own, and one that is passed over is told.
+func TestDecode_returnWhen(t *testing.T) {
+	t.Parallel()
+	settings := replaced(t, whole, `"return":{"id"`, `"return":{"when":[{"pointer":"/refund/state","in":["done"]}],"id"`)
+	done := replaced(t, refundBody, `"full":false`, `"full":false,"state":"done"`)
+	want := platform.Returned{Order: "42", ID: "9007199254740993", Lines: []platform.ReturnedLine{{ID: "a", Quantity: 1}}, TestUnknown: true}
+	is(t, "it passes", settings, done, want)
+	passedOver := platform.Ignored{Type: "order.refunded (not passed: return.when[0])", Unknown: true}
+	is(t, "it does not pass", settings, replaced(t, done, `"done"`, `"pending"`), passedOver)
+	is(t, "there is no value", settings, refundBody, passedOver)
+	is(t, "a paid order is not asked", settings, paidBody, paid())
+	refusedFor(t, settings, replaced(t, done, `"done"`, `["done"]`), "return.when[0].pointer")
 }
 
 // Trap: two shops of a merchant number their orders alike. Each has an account of its own,

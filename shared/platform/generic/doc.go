@@ -71,10 +71,16 @@
 // an amount gives back the units that it pays for. Leave it out where the sender writes
 // another price there, and a person decides.
 //
-// An event that stands in no list is passed over and told once a day. One that does not
-// pass every test under when is passed over; it is told if the value is missing. A refund
-// is of the lines of return.lines, of return.amount, or of the whole order; one that passes
-// full_when is of the whole order. Disputes are not read.
+// An event that stands in no list is passed over and told once a day. A paid order that
+// does not pass every test under when is passed over; it is told if the value is missing.
+// So an order.paid that is sent again with the status refunded brings no key.
+//
+// A refund is of the lines of return.lines, of return.amount, or of the whole order; one
+// that passes full_when is of the whole order. An element of return.lines with the quantity 0
+// takes nothing of its line. The tests under when are not asked about refunds. If the sender
+// reports refunds before they are made, return.when has tests of the same form: a refund has
+// to pass every one of them, and is passed over and told once a day if it does not. Disputes
+// are not read.
 //
 // There are no scripts, regular expressions or calls out: a sender that needs them needs
 // an adapter. Unsigned pings and challenges are not answered.

@@ -25,7 +25,7 @@ type Settings struct {
 	IDHeader  string    `json:"id_header,omitzero"` // holds {id} of what is signed
 	Body      string    `json:"body,omitzero"`      // json, the default, or form
 	Event     Event     `json:"event,omitzero"`
-	When      []Test    `json:"when,omitzero"` // an event that does not pass every test is passed over
+	When      []Test    `json:"when,omitzero"` // a paid event that does not pass every test is passed over
 
 	Order    payload.Pointer `json:"order,omitzero"`
 	Test     Test            `json:"test,omitzero"` // an order that passes it gets test keys
@@ -112,6 +112,7 @@ type Return struct {
 	Amount   payload.Pointer `json:"amount,omitzero"` // where the sender names no lines
 	Currency payload.Pointer `json:"currency,omitzero"`
 	FullWhen Test            `json:"full_when,omitzero"` // a refund that passes it is of the whole order
+	When     []Test          `json:"when,omitzero"`      // a refund that does not pass every test is passed over, and told
 }
 
 // isPartial says whether a refund may be one of a part of the order.
@@ -400,17 +401,22 @@ func (c *checker) test(field string, t Test) {
 	}
 }
 
-func (c *checker) order(s Settings) {
-	if len(s.When) > maxTests {
-		c.add("when", fmt.Sprintf("has more than %d tests", maxTests))
+// tests are tests of which an event has to pass each.
+func (c *checker) tests(field string, tests []Test) {
+	if len(tests) > maxTests {
+		c.add(field, fmt.Sprintf("has more than %d tests", maxTests))
 	}
-	for i, test := range s.When {
-		field := fmt.Sprintf("when[%d]", i)
+	for i, test := range tests {
+		at := fmt.Sprintf("%s[%d]", field, i)
 		if test.Pointer == "" && len(test.In) == 0 {
-			c.add(field, "is empty: it takes a pointer, and a list in with the values that pass")
+			c.add(at, "is empty: it takes a pointer, and a list in with the values that pass")
 		}
-		c.test(field, test)
+		c.test(at, test)
 	}
+}
+
+func (c *checker) order(s Settings) {
+	c.tests("when", s.When)
 	c.test("test", s.Test)
 	for _, needed := range []struct {
 		field   string
@@ -436,6 +442,7 @@ func (c *checker) order(s Settings) {
 func (c *checker) returns(s Settings) {
 	r := s.Return
 	c.test("return.full_when", r.FullWhen)
+	c.tests(returnWhen, r.When)
 	missing := func(field string, p payload.Pointer, why string) {
 		if p == "" {
 			c.add(field, "is missing: "+why)
@@ -467,7 +474,7 @@ func (c *checker) returns(s Settings) {
 }
 
 func (r Return) isEmpty() bool {
-	return !r.isPartial() && r.ID == "" && r.Order == "" && r.Line == "" && r.Quantity == "" && r.Currency == "" && r.FullWhen.Pointer == ""
+	return !r.isPartial() && r.ID == "" && r.Order == "" && r.Line == "" && r.Quantity == "" && r.Currency == "" && r.FullWhen.Pointer == "" && len(r.When) == 0
 }
 
 // pointers checks the form of all pointers, and how many there are.
@@ -534,6 +541,9 @@ func (s Settings) pointers() iter.Seq2[string, payload.Pointer] {
 	}
 	for i, test := range s.When {
 		all = append(all, mapped{fmt.Sprintf("when[%d].pointer", i), test.Pointer})
+	}
+	for i, test := range r.When {
+		all = append(all, mapped{fmt.Sprintf("%s[%d].pointer", returnWhen, i), test.Pointer})
 	}
 	return func(yield func(string, payload.Pointer) bool) {
 		for _, p := range all {

@@ -211,7 +211,7 @@ func (s shop) refund(adjustment node, sold *sold) []platform.Returned {
 	amount, unclear := int64(0), ""
 	for _, item := range items {
 		id := item.id("/item_id", "txnitm_")
-		units, clear := unitsOf(adjustment, item, sold)
+		line, clear := unitsOf(adjustment, item, sold)
 		switch {
 		case item.text("/type") != itemFull && item.text("/type") != itemPartial:
 			continue
@@ -219,11 +219,11 @@ func (s shop) refund(adjustment node, sold *sold) []platform.Returned {
 			amount += refunded(item)
 			unclear = cmp.Or(unclear, item.id("/id", "adjitm_"), returned.ID+" in part")
 		case lines[id] == nil:
-			lines[id] = &platform.ReturnedLine{ID: id, Quantity: units}
-		case units == 0 || lines[id].Quantity == 0:
-			lines[id].Quantity = 0
+			lines[id] = &line
+		case line.All || lines[id].All:
+			lines[id] = &platform.ReturnedLine{ID: id, All: true}
 		default:
-			lines[id].Quantity += units
+			lines[id].Quantity += line.Quantity
 		}
 	}
 	rest := returned
@@ -243,22 +243,24 @@ func (s shop) refund(adjustment node, sold *sold) []platform.Returned {
 	return all
 }
 
-// unitsOf returns the units of a line that an item of a refund gives back, 0 for all that are
-// left. It is false if the amount is the price of no whole number of units.
-func unitsOf(refund, item node, sold *sold) (units int, clear bool) {
+// unitsOf returns what an item of a refund gives back of its line. It is false if the amount
+// is the price of no whole number of units.
+func unitsOf(refund, item node, sold *sold) (returned platform.ReturnedLine, clear bool) {
+	returned.ID = item.id("/item_id", "txnitm_")
 	if item.text("/type") == itemFull {
-		return 0, true
+		returned.All = true
+		return returned, true
 	}
 	if sold == nil {
-		return 0, false
+		return returned, false
 	}
-	id := item.text("/item_id")
-	line := sold.lines[id]
-	if line.total > 0 && sold.back(id, refund) >= line.total {
-		return 0, true // with what was refunded before
+	line := sold.lines[returned.ID]
+	if line.total > 0 && sold.back(returned.ID, refund) >= line.total {
+		returned.All = true // with what was refunded before
+		return returned, true
 	}
-	units = platform.WholeUnits(refunded(item), line.total, line.quantity)
-	return units, units > 0
+	returned.Quantity = platform.WholeUnits(refunded(item), line.total, line.quantity)
+	return returned, returned.Quantity > 0
 }
 
 // dispute returns a dispute as it stands. A chargeback that was lost stays open: Paddle tells

@@ -15,8 +15,9 @@ func returned(n int) platform.Returned {
 	return platform.Returned{Within: "data.", Order: id("txn", 1), ID: id("adj", n), Currency: "EUR", At: adjustedAt}
 }
 
+// units is of that many units of its line, 0: of all that are left.
 func units(r platform.Returned, quantity int) platform.Returned {
-	r.Lines = []platform.ReturnedLine{{ID: id("txnitm", 1), Quantity: quantity}}
+	r.Lines = []platform.ReturnedLine{{ID: id("txnitm", 1), Quantity: quantity, All: quantity == 0}}
 	return r
 }
 
@@ -134,7 +135,7 @@ func TestAdjustment_severalLines(t *testing.T) {
 		return `"items":[{"id":"` + id("adjitm", 90) + `","item_id":"` + id("txnitm", 77) + `","type":"` + kind + `","totals":{"total":"` + total + `"}},{`
 	}
 	both := units(returned(1), 1)
-	both.Lines = append([]platform.ReturnedLine{{ID: id("txnitm", 77), Quantity: 0}}, both.Lines...)
+	both.Lines = append([]platform.ReturnedLine{{ID: id("txnitm", 77), All: true}}, both.Lines...)
 	decodes(t, a, changed(t, "paddle_refund_approved", `"items":[{`, items("full", "4000")), account(""), both)
 	decodes(t, a, changed(t, "paddle_refund_approved", `"items":[{`, items("tax", "4000")), account(""), units(returned(1), 1))
 	rest := amount(returned(1), "5.00")

@@ -139,8 +139,8 @@ func (d *decoder) refunded(data object) platform.Returned {
 	}
 	lines := data.objects("lines")
 	for _, line := range lines {
-		returned := platform.ReturnedLine{ID: line.id("line")}
-		if !line.Members["quantity"].Missing() {
+		returned := platform.ReturnedLine{ID: line.id("line"), All: line.Members["quantity"].Missing()}
+		if !returned.All {
 			if returned.Quantity = line.quantity("quantity"); returned.Quantity < 1 {
 				d.refuse(line.at("quantity"), "is less than 1: leave it out where all units are refunded")
 			}
