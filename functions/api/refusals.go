@@ -11,7 +11,8 @@ import (
 	"keypool/shared/web/rest"
 )
 
-// Refusal is a webhook that was signed and that Keypool could not take.
+// Refusal is a webhook that was signed, or an order that catch-up found, and that Keypool could
+// not take.
 type Refusal struct {
 	Order   string    `json:"order,omitempty" doc:"As the platform names it; left out where it could not be read."`
 	Account string    `json:"account" doc:"The account with a payment platform that reported it."`
@@ -41,7 +42,7 @@ func (a *api) addRefusals(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-refusals", Method: http.MethodGet, Path: "/v1/refusals", Tags: []string{"Orders"},
 		Summary:     "List the orders that were refused, the newest first",
-		Description: "Webhooks that were signed by one of the merchant's accounts and that could not be taken, so that no key was sent; and orders that were paid before their account delivers (delivers_from), which are on hold until release-order, and told once a day. They are kept for 90 days, without their content. The merchant is told of each by mail: of the first of an hour at once, of the others when the hour ends.",
+		Description: "Webhooks that were signed by one of the merchant's accounts and that could not be taken, so that no key was sent; what catch-up found in the platform's API and could not read, once each; and orders that were paid before their account delivers (delivers_from), which are on hold until release-order, and told once a day. They are kept for 90 days, without their content. The merchant is told of each by mail: of the first of an hour at once, of the others when the hour ends.",
 		Responses:   to.Responses(sampleRefusals, 200),
 	}, a.listRefusals)
 }

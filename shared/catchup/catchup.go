@@ -23,6 +23,11 @@
 // Refunds and disputes of a purchase are applied before an unknown line of it is claimed.
 // If they cannot be, the line is not claimed either.
 //
+// A purchase that the API shows in a form that cannot be read is kept as a webhook that
+// cannot be taken is, and the merchant is told, once. It holds up none after it, nor the
+// watermark: nothing of it changes by asking again. An answer that cannot be read as a
+// whole, and one that is an error, end the run.
+//
 // A purchase that cannot be stored holds up none after it, but the watermark: the next runs
 // meet it again until it is.
 //
@@ -86,9 +91,10 @@ type Store interface {
 	RaiseNotice(ctx context.Context, n notice.Notice) error
 }
 
-// Intake applies events; see intake.Intake.
+// Intake applies events, and keeps what cannot be read; see intake.Intake.
 type Intake interface {
 	Take(ctx context.Context, from platform.Account, events ...platform.Event) []platform.Result
+	PassOver(ctx context.Context, from platform.Account, changedAt time.Time, mistake *platform.FieldError) []platform.Result
 }
 
 // Sender sends a message, to be received after the delay.

@@ -50,7 +50,7 @@ func TestCatchup(t *testing.T) {
 		},
 	}, func(t testing.TB, n *platformtest.Network) platformtest.World {
 		w := &world{orders: map[int]entry{}}
-		return platformtest.World{Adapter: listing{API: apitest.Serve(t, n.Before(w))}, Put: w.put}
+		return platformtest.World{Adapter: listing{API: apitest.Serve(t, n.Before(w))}, Put: w.put, Spoil: w.spoil}
 	})
 }
 
@@ -64,12 +64,20 @@ type entry struct {
 	Order     platformtest.Order
 	ChangedAt time.Time
 	Refunded  bool
+	Spoiled   bool
 }
 
 func (w *world) put(o platformtest.Order, changedAt time.Time, refunded bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.orders[o.N] = entry{o, changedAt, refunded}
+	w.orders[o.N] = entry{Order: o, ChangedAt: changedAt, Refunded: refunded}
+}
+
+// spoil shows an order of which nothing can be read.
+func (w *world) spoil(o platformtest.Order, changedAt time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.orders[o.N] = entry{Order: o, ChangedAt: changedAt, Spoiled: true}
 }
 
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
@@ -130,6 +138,10 @@ func (l listing) Changed(ctx context.Context, a platform.Account, since time.Tim
 
 func (e entry) purchase() platform.Purchase {
 	number := fmt.Sprintf("A-%d", e.Order.N)
+	if e.Spoiled {
+		p, _ := platform.PassOver(&platform.FieldError{Field: "lines", Problem: "are spoiled", Order: number}, e.ChangedAt)
+		return p
+	}
 	p := platform.Purchase{ChangedAt: e.ChangedAt, Paid: &platform.Paid{
 		Order: number, PaidAt: e.Order.PaidAt, Customer: order.Customer{Email: e.Order.Email},
 		Lines: []platform.Line{{ID: "1", Product: e.Order.Product, Quantity: e.Order.Quantity}},

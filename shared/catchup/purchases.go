@@ -81,8 +81,7 @@ func (r *run) apply(ctx context.Context, batch []platform.Purchase) error {
 			return job.ErrUnfinished
 		}
 		r.seen++
-		before, paid := r.news(p, known)
-		if !r.take(ctx, before, paid) {
+		if !r.store(ctx, p, known) {
 			if r.failed++; r.failed == failuresAtMost {
 				return errors.Join(errStore, errNotStored)
 			}
@@ -105,6 +104,18 @@ func (r *run) apply(ctx context.Context, batch []platform.Purchase) error {
 	return nil
 }
 
+// store stores what is new of a purchase, or that it cannot be read. It is false if something
+// was not stored.
+func (r *run) store(ctx context.Context, p platform.Purchase, known order.Known) bool {
+	if p.Unreadable != nil {
+		r.passed++
+		slog.WarnContext(ctx, "order.passed_over", "merchant", r.account.Merchant, "account", r.account.Name, "field", p.Unreadable.Field)
+		return isStored(r.Intake.PassOver(ctx, r.from, p.ChangedAt, p.Unreadable))
+	}
+	before, paid := r.news(p, known)
+	return r.take(ctx, before, paid)
+}
+
 // take applies what is new of a purchase: what was given back first, so that a customer
 // who was refunded gets no key. It is false if something was not stored.
 func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.Paid) bool {
@@ -116,7 +127,10 @@ func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.
 		slog.InfoContext(ctx, "order.found", "merchant", r.account.Merchant, "account", r.account.Name)
 		events = append(events, *paid)
 	}
-	results := r.Intake.Take(ctx, r.from, events...)
+	return isStored(r.Intake.Take(ctx, r.from, events...))
+}
+
+func isStored(results []platform.Result) bool {
 	return !slices.ContainsFunc(results, func(result platform.Result) bool { return result.Outcome == platform.Failed })
 }
 

@@ -44,6 +44,7 @@ type run struct {
 	savedAt time.Time
 
 	seen, applied int
+	passed        int // purchases that cannot be read
 	failed        int // purchases that were not stored: the watermark stays before the first
 }
 
@@ -70,7 +71,7 @@ func (c *Catchup) Run(ctx context.Context, request platform.CatchupRequest, unti
 	}
 	goesOn, err := r.look(ctx, adapter, request.From)
 	slog.InfoContext(ctx, "account.caught_up", "merchant", account.Merchant, "account", account.Name,
-		"seen", r.seen, "applied", r.applied, "failed", r.failed, "watermark", r.state.Watermark, "goes_on", goesOn)
+		"seen", r.seen, "applied", r.applied, "passed_over", r.passed, "failed", r.failed, "watermark", r.state.Watermark, "goes_on", goesOn)
 	if err := errors.Join(err, r.save(ctx, true)); err != nil || !goesOn {
 		return err
 	}

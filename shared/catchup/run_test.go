@@ -301,6 +301,10 @@ func (w watched) Take(ctx context.Context, from platform.Account, events ...plat
 	return w.of.Take(ctx, from, events...)
 }
 
+func (w watched) PassOver(ctx context.Context, from platform.Account, changedAt time.Time, mistake *platform.FieldError) []platform.Result {
+	return w.of.PassOver(ctx, from, changedAt, mistake)
+}
+
 func (s *shop) fulfillment(number string) (order.Fulfillment, bool) {
 	s.Helper()
 	id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "the shop", Order: number, Line: "1"}.ID()
@@ -414,6 +418,54 @@ func TestRun_whatFailedIsTold(t *testing.T) {
 type deaf struct{ *dynamo.Store }
 
 func (deaf) RaiseNotice(context.Context, notice.Notice) error { return errors.New("throttled") }
+
+// keepsNothing is an intake that keeps nothing of what cannot be read, while it is down.
+type keepsNothing struct {
+	catchup.Intake
+	down *bool
+}
+
+func (k keepsNothing) PassOver(ctx context.Context, from platform.Account, changedAt time.Time, mistake *platform.FieldError) []platform.Result {
+	if *k.down {
+		return []platform.Result{{Outcome: platform.Failed}}
+	}
+	return k.Intake.PassOver(ctx, from, changedAt, mistake)
+}
+
+// What cannot be read is met again until the merchant can be told of it, each of several that
+// have no number.
+func TestRun_whatIsPassedOverAndNotKept(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	down := true
+	s.Intake = keepsNothing{s.Intake, &down}
+	for n := range 2 {
+		at := noon.Add(time.Duration(n-20) * time.Hour)
+		*s.listed = append(*s.listed, platform.Purchase{ChangedAt: at, Unreadable: &platform.FieldError{Field: "id", Problem: "is missing"}})
+	}
+	s.paid("2", noon.Add(-time.Hour))
+	refused := func() int {
+		found, _, err := s.store.Refusals(t.Context(), "acme", "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	s.run()
+	if at := s.state().Watermark; !at.Before(noon.Add(-20*time.Hour)) || refused() != 0 {
+		t.Errorf("the watermark is %s, with %d refusals", at, refused())
+	}
+	if line, ok := s.fulfillment("2"); !ok || line.State() != order.Fulfilled {
+		t.Errorf("the order after it is %v, %s", ok, line.State())
+	}
+	down = false
+	for range 2 {
+		s.run()
+		if at := s.state().Watermark; !at.Equal(noon.Add(-time.Hour)) || refused() != 2 {
+			t.Errorf("the watermark is %s, with %d refusals", at, refused())
+		}
+	}
+}
 
 // A line is not known yet if only a refund of it was heard of.
 func TestRun_refundBeforeTheOrder(t *testing.T) {

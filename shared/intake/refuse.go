@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"time"
 
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
@@ -32,6 +33,13 @@ func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.
 	results := in.refuse(ctx, from, r, cause)
 	ended(results)
 	return results
+}
+
+// PassOver records that a platform's API shows a purchase that cannot be read, as Refuse does
+// of a webhook, once. The account was not heard from by it.
+func (in *Intake) PassOver(ctx context.Context, from platform.Account, changedAt time.Time, mistake *platform.FieldError) []platform.Result {
+	// Where it has no number, its time tells it from others with the same mistake.
+	return in.refuse(ctx, from, platform.Request{Body: []byte(changedAt.UTC().Format(time.RFC3339Nano))}, mistake)
 }
 
 func (in *Intake) refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {

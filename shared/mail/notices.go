@@ -197,16 +197,16 @@ func (w noticeWriter) orderRefused() letter {
 		Badge: stop("Action needed"),
 		Title: fmt.Sprintf("We could not take %s.", order),
 		Words: words(
-			fmt.Sprintf("Your shop told us that %s was paid. The message was signed as it should be, but we could not take it, so no key was sent for it.", order),
-			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. Until then the customer has nothing from us.",
+			fmt.Sprintf("Your shop told us of %s, by a signed message or when we asked for what we missed. We could not take what it told us, so no key was sent for that.", order),
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. If that is no help, give the customer a key by hand: POST /v1/orders/{order}/fulfil.",
 			told,
 		),
 	}
 	if f.Count > 1 {
 		l.Title = fmt.Sprintf("We could not take %s.", count(f.Count, "order"))
 		l.Words = words(
-			fmt.Sprintf("Your shop told us that %s were paid. The messages were signed as they should be, but we could not take them, so no key was sent for any of them.", count(f.Count, "order")),
-			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. Until then these customers have nothing from us.",
+			fmt.Sprintf("Your shop told us of %s, by signed messages or when we asked for what we missed. We could not take what it told us, so no key was sent for any of that.", count(f.Count, "order")),
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. If that is no help, give these customers keys by hand: POST /v1/orders/{order}/fulfil.",
 			told,
 		)
 	}

@@ -2,8 +2,8 @@ package order
 
 import "time"
 
-// Refusal is the record of a webhook that was signed and that Keypool could not
-// take: the order and the mistake, nothing else of its content.
+// Refusal is the record of a webhook that was signed, or of an order that catch-up found, and
+// that Keypool could not take: the order and the mistake, nothing else of its content.
 type Refusal struct {
 	Merchant string
 	Account  string

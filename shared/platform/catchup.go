@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 )
@@ -12,7 +13,7 @@ type Lister interface {
 	// Changed yields every purchase of the account that changed at since or later, live and
 	// test, as far as there are credentials: the earliest change first. It ends after the
 	// first error: ErrTryAgain, or a *SetupError that says what the merchant is to mend.
-	// Purchases before it are whole. An error of the test side alone comes after the live
+	// Purchases before it are whole. One that cannot be read ends nothing: see Unreadable. An error of the test side alone comes after the live
 	// side's purchases, so that a sandbox holds up nobody who paid.
 	Changed(ctx context.Context, a Account, since time.Time) iter.Seq2[Purchase, error]
 }
@@ -27,6 +28,21 @@ type Purchase struct {
 	Returned  []Returned
 	Disputed  []Disputed
 	Paid      *Paid // nil: not paid, or only its refunds changed
+
+	// Unreadable is the mistake for which what the API shows of one purchase cannot be read.
+	// Catch-up passes it over, and the merchant is told once, as of a webhook that cannot be
+	// taken. ChangedAt alone is set beside it, zero where it is not known.
+	Unreadable *FieldError
+}
+
+// PassOver returns the purchase that an error of reading it makes: one to be passed over. It is
+// false for any error that is no *FieldError: the API cannot be read then, and the list ends.
+func PassOver(err error, changedAt time.Time) (Purchase, bool) {
+	var mistake *FieldError
+	if !errors.As(err, &mistake) {
+		return Purchase{}, false
+	}
+	return Purchase{ChangedAt: changedAt, Unreadable: mistake}, true
 }
 
 // Prober is a Fetcher whose platform's API tells whether its webhooks come to an address.

@@ -30,6 +30,10 @@ type World struct {
 	// if it is refunded, and last changed at a time. A change without news, such as an
 	// edited note, changes nothing where the platform's API lists no such changes.
 	Put func(o Order, changedAt time.Time, refunded bool)
+
+	// Spoil shows an order as Put does, paid and not given back, but for a member that is not as
+	// the platform documents it: the order can never be read, only its number.
+	Spoil func(o Order, changedAt time.Time)
 }
 
 // Network is between an adapter and the stand-in: it counts the calls, and fails as a case
@@ -37,12 +41,15 @@ type World struct {
 type Network struct {
 	mu    sync.Mutex
 	calls int
-	fails func(call int) int // the status of the n-th call from 1; 0: it is answered, hangs: never
+	fails func(call int) int // the status of the n-th call from 1; 0: it is answered, hangs: never, garbles: by something else
 	each  func(call int)     // called before a call is answered
 }
 
-// hangs is a call that gets no answer.
-const hangs = -1
+// hangs is a call that gets no answer, garbles one that gets another than the API's.
+const (
+	hangs   = -1
+	garbles = -2
+)
 
 // Before returns the stand-in with the network before it.
 func (n *Network) Before(api http.Handler) http.Handler {
@@ -63,6 +70,8 @@ func (n *Network) Before(api http.Handler) http.Handler {
 		case hangs:
 			_, _ = io.Copy(io.Discard, r.Body) // a server sees that its caller is gone only after the body
 			<-r.Context().Done()
+		case garbles:
+			_, _ = io.WriteString(w, "<html>Under maintenance</html>")
 		default:
 			w.WriteHeader(status)
 		}
@@ -105,6 +114,9 @@ func RunCatchup(t *testing.T, p Platform, open func(t testing.TB, n *Network) Wo
 		"the API limits its callers":    failsInTheMiddle(http.StatusTooManyRequests),
 		"the API fails":                 failsInTheMiddle(http.StatusInternalServerError),
 		"the API hangs":                 failsInTheMiddle(hangs),
+		"an answer cannot be read":      failsInTheMiddle(garbles),
+		"no answer can be read":         garbled,
+		"one order cannot be read":      oneUnreadable,
 		"the API refuses the key":       refusesTheKey,
 		"killed in the middle":          killed,
 		"delivers from a later time on": deliversLater,
@@ -446,6 +458,61 @@ func refusesTheKey(t *testing.T, open func(...func(*catalog.Account)) *behind) {
 	}
 	b.network.now(nil)
 	b.caughtUp(1, "with a key that serves")
+}
+
+// What the API shows of one order can never be read. It is told once, and holds up no other.
+func oneUnreadable(t *testing.T, open func(...func(*catalog.Account)) *behind) {
+	b := open()
+	const bad = 2
+	for n := range 6 {
+		if n != bad {
+			b.paid(n, b.now.Add(time.Duration(n-20)*time.Minute))
+			continue
+		}
+		o := b.game(n)
+		o.PaidAt = b.now.Add(time.Duration(n-20) * time.Minute).Truncate(time.Second)
+		b.world.Spoil(o, o.PaidAt)
+	}
+	b.caughtUp(5, "of six orders, one of which cannot be read")
+	last := b.state().Watermark
+	if want := b.now.Add(-15 * time.Minute); last.Before(want) {
+		t.Errorf("the watermark is %s, and the last order changed at %s", last, want)
+	}
+	for range 3 {
+		b.now = b.now.Add(15 * time.Minute)
+		b.caughtUp(5, "once more")
+	}
+	refused, _, err := b.store.Refusals(t.Context(), "acme", "", 10)
+	if err != nil || len(refused) != 1 || refused[0].Order == "" || refused[0].Account != "shop" || refused[0].Field == "" {
+		t.Errorf("refusals: %+v, %v", refused, err)
+	}
+	if told := b.told(notice.OrderRefused); len(told) != 1 || told[0].Facts.Count != 1 {
+		t.Errorf("told %+v", told)
+	}
+	b.paid(6, b.now.Add(-time.Minute))
+	b.caughtUp(6, "of an order after it")
+}
+
+// An answer that cannot be read at all says nothing of any order: the run ends, and the next
+// begins where it began.
+func garbled(t *testing.T, open func(...func(*catalog.Account)) *behind) {
+	b := open()
+	b.paid(0, b.now.Add(-time.Hour))
+	b.caughtUp(1, "before")
+	watermark := b.state().Watermark
+	b.now = b.now.Add(15 * time.Minute)
+	b.paid(1, b.now.Add(-5*time.Minute))
+	b.network.now(func(int) int { return garbles })
+	b.run()
+	if state := b.state(); state.Error == "" || !state.Watermark.Equal(watermark) {
+		t.Errorf("no answer can be read: %+v", state)
+	}
+	if told := b.told(notice.OrderRefused); len(told) != 0 {
+		t.Errorf("told of an order: %+v", told)
+	}
+	b.network.now(nil)
+	b.now = b.now.Add(15 * time.Minute)
+	b.caughtUp(2, "when answers can be read again")
 }
 
 // A run that dies in the middle loses nothing: when its lease has ended, another goes on.

@@ -140,59 +140,116 @@ func (s shop) changedTransactions(ctx context.Context, since time.Time) iter.Seq
 	}
 }
 
-// purchases returns transactions as purchases, without those that are no concern of ours.
+// purchases returns transactions as purchases, without those that are no concern of ours. One
+// that cannot be read is passed over.
 func (s shop) purchases(ctx context.Context, transactions []node) ([]platform.Purchase, error) {
 	var ids []string
+	var readable []node
 	for _, t := range transactions {
-		id := t.id("/id", "txn_")
-		if id == "" || changedAt(t).IsZero() {
-			return nil, s.unreadable()
+		if s.check(t) == nil {
+			readable, ids = append(readable, t), append(ids, t.id("/id", "txn_"))
 		}
-		if err := s.checkCustomer(t); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
 	}
 	var calls errgroup.Group
-	var adjustments map[string][]node
+	var adjustments map[string]adjustmentsOf
 	var parents map[string]string
 	calls.Go(func() (err error) {
-		adjustments, err = s.adjustments(ctx, ids...)
+		adjustments, err = s.adjustmentsOfEach(ctx, ids)
 		return err
 	})
 	calls.Go(func() (err error) {
-		parents, err = s.parents(ctx, transactions)
+		parents, err = s.parents(ctx, readable)
 		return err
 	})
 	if err := calls.Wait(); err != nil {
 		return nil, err
 	}
 	var all []platform.Purchase
-	for i, t := range transactions {
-		p := s.happened(t, adjustments[ids[i]])
-		p.ChangedAt = changedAt(t)
-		if s.delivers(t) {
-			paid := s.paid(t)
-			paid.Parent = parents[ids[i]]
-			p.Paid = &paid
+	for _, t := range transactions {
+		id := t.id("/id", "txn_")
+		p, err := s.purchase(t, adjustments[id], parents[id])
+		if passed, ok := platform.PassOver(err, changedAt(t)); ok {
+			p = passed
 		}
-		if p.Paid != nil || p.Returned != nil || p.Disputed != nil {
+		if p.Paid != nil || p.Returned != nil || p.Disputed != nil || p.Unreadable != nil {
 			all = append(all, p)
 		}
 	}
 	return all, nil
 }
 
-// paid reads a transaction that was read with its customer. One whose lines cannot be read
-// has none: the merchant is told of it, as by a webhook.
-func (s shop) paid(t node) platform.Paid {
+// check says whether a transaction of a list has what it is told from others by.
+func (s shop) check(t node) error {
+	id := t.id("/id", "txn_")
+	switch {
+	case id == "":
+		return unlike("id", "")
+	case changedAt(t).IsZero():
+		return unlike("updated_at", id)
+	case s.checkCustomer(t) != nil:
+		return &platform.FieldError{Field: "customer.id", Problem: "is another than customer_id", Order: id}
+	}
+	return nil
+}
+
+// unlike returns the mistake in a member of an entity that the API shows.
+func unlike(field, order string) error {
+	return &platform.FieldError{Field: field, Problem: notDocumented, Order: order}
+}
+
+// purchase returns a transaction, which was read with its customer, as a purchase. Its error is
+// a *platform.FieldError.
+func (s shop) purchase(t node, of adjustmentsOf, parent string) (platform.Purchase, error) {
+	if err := cmp.Or(s.check(t), of.err); err != nil {
+		return platform.Purchase{}, err
+	}
+	p := s.happened(t, of.all)
+	p.ChangedAt = changedAt(t)
+	if !s.delivers(t) {
+		return p, nil
+	}
 	paid, err := s.order(t)
 	if err != nil {
-		paid.Lines, paid.SkippedLines = nil, nil
+		return platform.Purchase{}, err
 	}
-	paid.PaidAt = paidAt(t, t.time("/created_at"))
+	paid.Parent, paid.PaidAt = parent, paidAt(t, t.time("/created_at"))
 	paid.Customer, paid.Language = s.customer(t, t), t.text("/customer/locale")
-	return paid
+	p.Paid = &paid
+	return p, nil
+}
+
+// adjustmentsOf are the adjustments of a transaction.
+type adjustmentsOf struct {
+	all []node
+	err error // a *platform.FieldError: one of them cannot be read
+}
+
+// adjustmentsOfEach reads the adjustments of transactions. Where one of them does not say whose
+// it is, those of each are read by themselves: of that transaction alone it is not known what
+// went back.
+func (s shop) adjustmentsOfEach(ctx context.Context, ids []string) (map[string]adjustmentsOf, error) {
+	each := map[string]adjustmentsOf{}
+	found, err := s.adjustments(ctx, ids...)
+	for id, all := range found {
+		each[id] = adjustmentsOf{all: all}
+	}
+	if !errors.As(err, new(*unfitError)) {
+		return each, err
+	}
+	for _, id := range ids {
+		found, err := s.adjustments(ctx, id)
+		var unfit *unfitError
+		switch {
+		case errors.As(err, &unfit):
+			unfit.mistake.Order = id
+			each[id] = adjustmentsOf{err: unfit.mistake}
+		case err != nil:
+			return nil, err
+		default:
+			each[id] = adjustmentsOf{all: found[id]}
+		}
+	}
+	return each, nil
 }
 
 // happened returns the refunds and disputes of a transaction.
@@ -214,7 +271,8 @@ const eventsAtOnce = 200
 // change is a transaction whose adjustments changed.
 type change struct {
 	transaction string
-	at          time.Time
+	at          time.Time // zero: not known
+	wrong       error     // a *platform.FieldError: the event cannot be read
 }
 
 // changedAdjustments yields the transactions whose refunds and disputes changed, with those as
@@ -244,7 +302,7 @@ func (s shop) changedAdjustments(ctx context.Context, since time.Time) iter.Seq2
 }
 
 // adjustedSince returns the transactions whose adjustments changed, each once, at its last
-// change, the earliest first.
+// change, and the events that cannot be read: the earliest first.
 func (s shop) adjustedSince(ctx context.Context, since time.Time) ([]change, error) {
 	var all []change // the latest first
 	seen := map[string]bool{}
@@ -256,15 +314,16 @@ func (s shop) adjustedSince(ctx context.Context, since time.Time) ([]change, err
 			at, of := event.time("/occurred_at"), event.id("/data/transaction_id", "txn_")
 			action := event.text("/data/action")
 			switch {
-			case at.IsZero():
-				return false, s.unreadable()
-			case at.Before(since.Add(-eventsAstray)):
+			case !at.IsZero() && at.Before(since.Add(-eventsAstray)):
 				return false, nil
-			case at.Before(since), of == "", seen[of], action == actionCredit, action == actionCreditReverse, !isDone(event.at("/data")):
+			case !at.IsZero() && at.Before(since), action == actionCredit, action == actionCreditReverse, !isDone(event.at("/data")), seen[of]:
+				continue
+			case of == "":
+				all = append(all, change{at: at, wrong: unlike("data.transaction_id", "")})
 				continue
 			}
 			seen[of] = true
-			all = append(all, change{of, at})
+			all = append(all, change{transaction: of, at: at})
 		}
 		return true, nil
 	})
@@ -279,9 +338,15 @@ const eventsAstray = time.Minute
 func (s shop) adjusted(ctx context.Context, changes []change) ([]platform.Purchase, error) {
 	var ids []string
 	for _, c := range changes {
-		ids = append(ids, c.transaction)
+		if c.wrong == nil {
+			ids = append(ids, c.transaction)
+		}
 	}
-	transactions, err := s.all(ctx, "/transactions", url.Values{"id": {strings.Join(ids, ",")}, "per_page": {strconv.Itoa(transactionsAtOnce)}})
+	var transactions []node
+	var err error
+	if len(ids) > 0 { // without any, all transactions would be listed
+		transactions, err = s.all(ctx, "/transactions", url.Values{"id": {strings.Join(ids, ",")}, "per_page": {strconv.Itoa(transactionsAtOnce)}})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -289,13 +354,18 @@ func (s shop) adjusted(ctx context.Context, changes []change) ([]platform.Purcha
 	for _, t := range transactions {
 		byID[t.text("/id")] = t
 	}
-	adjustments, err := s.adjustments(ctx, ids...)
+	adjustments, err := s.adjustmentsOfEach(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	var all []platform.Purchase
 	for _, c := range changes {
-		p := s.happened(byID[c.transaction], adjustments[c.transaction])
+		of := adjustments[c.transaction]
+		if passed, ok := platform.PassOver(cmp.Or(c.wrong, of.err), c.at); ok {
+			all = append(all, passed)
+			continue
+		}
+		p := s.happened(byID[c.transaction], of.all)
 		p.ChangedAt = c.at
 		if p.Returned != nil || p.Disputed != nil {
 			all = append(all, p)

@@ -134,7 +134,8 @@
 // the order of their change, each page with its adjustments; and the transactions of which
 // Paddle's events of the last 90 days tell a refund or a chargeback, however old they are.
 // Paddle takes 240 calls a minute from one address: catch-up makes at most 180, and goes on
-// from where it was. Whether the destination is active, and ticks the three events, is read
+// from where it was. A transaction that cannot be read, or of which it is not known what went
+// back, is passed over and told once, as a webhook that cannot be taken. Whether the destination is active, and ticks the three events, is read
 // with the live key, or else with that of the sandbox.
 //
 // # Decisions

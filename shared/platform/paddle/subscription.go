@@ -69,6 +69,9 @@ func (s shop) firsts(ctx context.Context, origins string, subscriptions ...strin
 	err := s.list(ctx, "/transactions", query, most, func(page []node) (bool, error) {
 		for _, t := range page {
 			id, of := t.id("/id", "txn_"), t.id("/subscription_id", "sub_")
+			if t.text("/subscription_id") == "" {
+				continue // of no subscription that is named: it began none
+			}
 			if !strings.Contains(","+strings.Join(subscriptions, ",")+",", ","+of+",") || of == "" {
 				return false, s.otherEntity()
 			}

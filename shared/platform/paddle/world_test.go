@@ -128,6 +128,7 @@ type world struct {
 
 	fails map[string]int // statuses by path
 	large int            // pages with more entities are larger than what is read
+	shown map[any]object // members that lists show otherwise, by the id of their entity
 	calls []string       // hosts, paths and queries
 }
 
@@ -353,7 +354,7 @@ func (w *world) page(out http.ResponseWriter, r *http.Request, s *side, all []ob
 		all[0] = all[0].and(object{"filler": strings.Repeat("x", 1<<20)})
 	}
 	for i, o := range all {
-		all[i] = s.including(w, o, r.URL.Query().Get("include"))
+		all[i] = s.including(w, o, r.URL.Query().Get("include")).and(w.shown[o["id"]]).and(w.shown[o["event_id"]])
 	}
 	if all == nil {
 		all = []object{}

@@ -38,11 +38,16 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			}
 			for _, node := range found.Find("/orders/nodes").List {
 				p, err := called.whole(ctx, node)
-				if err != nil {
+				next, passed := platform.PassOver(err, timeOf(node.Find("/updatedAt")))
+				switch {
+				case passed:
+				case err != nil:
 					yield(platform.Purchase{}, err)
 					return
+				default:
+					next = p.changed(called.settings)
 				}
-				if !yield(p.changed(called.settings), nil) {
+				if !yield(next, nil) {
 					return
 				}
 			}

@@ -32,7 +32,7 @@ func TestCatchup(t *testing.T) {
 		for _, topic := range []string{"ORDERS_PAID", "REFUNDS_CREATE", "ORDERS_CANCELLED"} {
 			w.webhooks = append(w.webhooks, object{"id": "1", "topic": topic, "uri": "https://api.example.com/webhooks/acme/shop", "format": "JSON"})
 		}
-		return platformtest.World{Adapter: shopify.Through(apitest.Serve(t, n.Before(w))), Put: w.put}
+		return platformtest.World{Adapter: shopify.Through(apitest.Serve(t, n.Before(w))), Put: w.put, Spoil: w.spoil}
 	})
 }
 
@@ -51,6 +51,14 @@ func (w *world) put(o platformtest.Order, changedAt time.Time, refunded bool) {
 		shown["refunds"] = []object{refund(strconv.Itoa(5000+10*o.N), bought, o.Quantity, transaction("REFUND", "SUCCESS", "59.99"))}
 	}
 	w.orders = append(slices.DeleteFunc(w.orders, func(other object) bool { return other["id"] == shown["id"] }), shown)
+}
+
+// spoil shows an order of the run in the API whose line says no quantity.
+func (w *world) spoil(o platformtest.Order, changedAt time.Time) {
+	w.put(o, changedAt, false)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.orders[len(w.orders)-1]["lineItems"].([]object)[0]["quantity"] = "two"
 }
 
 // conformance is the platform in the runs that all platforms have.

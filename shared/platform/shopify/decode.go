@@ -140,7 +140,7 @@ func (in *reading) paid(ctx context.Context) ([]platform.Event, error) {
 		case errors.Is(err, platform.ErrTryAgain):
 			return nil, err
 		case err != nil:
-			// The credentials are of no use. The body holds all that is needed to deliver: a
+			// The credentials are of no use, or the API shows the order otherwise than documented. The body holds all that is needed to deliver: a
 			// customer does not wait for the merchant to mend them. No rule holds an order of
 			// unknown risk. Catch-up tells the merchant.
 			if in.settings.FraudRisk == riskRead {

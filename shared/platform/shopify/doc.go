@@ -120,7 +120,8 @@
 // Catch-up reads the orders that changed since its last run, by updated_at, with refunds and
 // disputes. Orders of more than 60 days ago are not shown to an app without read_all_orders,
 // and of a variant that was deleted the API shows the SKU and the title alone: an order of it
-// whose webhook never came goes by these.
+// whose webhook never came goes by these. An order that the API shows otherwise than documented is
+// passed over and told once, as a webhook that cannot be taken.
 //
 // # The signature
 //

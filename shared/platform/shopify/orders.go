@@ -104,14 +104,18 @@ func (a api) order(ctx context.Context, id string) (*purchase, bool, error) {
 }
 
 // whole returns an order that was found, after it asked for what was too much for one answer.
+// Its error is a *platform.FieldError if the order is not as Shopify documents it.
 func (a api) whole(ctx context.Context, v payload.Value) (*purchase, error) {
 	p := &purchase{
 		id: numberOf(v.Find("/id")), test: isTrue(v.Find("/test")) || bogus(v.Find("/paymentGatewayNames")), status: strings.ToLower(textOf(v.Find("/displayFinancialStatus"))),
 		createdAt: timeOf(v.Find("/createdAt")), processed: timeOf(v.Find("/processedAt")), changedAt: timeOf(v.Find("/updatedAt")), cancelled: timeOf(v.Find("/cancelledAt")),
 		currency: textOf(v.Find("/currencyCode")), taxed: isTrue(v.Find("/taxesIncluded")), language: textOf(v.Find("/customerLocale")), customer: a.customer(v), risk: riskOf(v.Find("/risk")),
 	}
-	if p.id == "" || p.changedAt.IsZero() {
-		return nil, a.unreadable()
+	if p.id == "" {
+		return nil, missing("id", "")
+	}
+	if p.changedAt.IsZero() {
+		return nil, missing("updatedAt", p.id)
 	}
 	var paid []payment
 	for _, t := range v.Find("/transactions").List {
@@ -135,14 +139,19 @@ func (a api) whole(ctx context.Context, v payload.Value) (*purchase, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, node := range nodes {
-		l, ok := a.line(node, p)
-		if !ok {
-			return nil, a.unreadable()
+	for i, node := range nodes {
+		l, err := a.line(node, fmt.Sprintf("lineItems[%d].", i), p)
+		if err != nil {
+			return nil, err
 		}
 		p.lines = append(p.lines, l)
 	}
 	return p, nil
+}
+
+// missing returns the mistake in a member of an order that the API shows.
+func missing(field, of string) error {
+	return &platform.FieldError{Field: field, Problem: "is not there as Shopify's API documents it", Order: of}
 }
 
 // rest returns the nodes of a list, of which the first page was found.
@@ -181,7 +190,7 @@ func (a api) attribute(list payload.Value) string {
 	return ""
 }
 
-func (a api) line(v payload.Value, p *purchase) (line, bool) {
+func (a api) line(v payload.Value, place string, p *purchase) (line, error) {
 	l := line{
 		id: numberOf(v.Find("/id")), variant: numberOf(v.Find("/variant/id")), product: numberOf(v.Find("/product/id")), sku: strings.TrimSpace(textOf(v.Find("/sku"))),
 		title: cmp.Or(textOf(v.Find("/name")), textOf(v.Find("/title"))),
@@ -195,7 +204,15 @@ func (a api) line(v payload.Value, p *purchase) (line, bool) {
 		taxes: all(v.Find("/taxLines"), "/priceSet/shopMoney/amount"),
 	}.perUnit(quantity, p)
 	l.setBought(quantity, current, p.refunds)
-	return l, ok && now && l.id != ""
+	switch {
+	case l.id == "":
+		return line{}, missing(place+"id", p.id)
+	case !ok || quantity < 0:
+		return line{}, missing(place+"quantity", p.id)
+	case !now || current < 0:
+		return line{}, missing(place+"currentQuantity", p.id)
+	}
+	return l, nil
 }
 
 // refunds returns the refunds of an order, of which the first were found.
@@ -205,10 +222,16 @@ func (a api) refunds(ctx context.Context, of string, found []payload.Value) ([]r
 		if err != nil {
 			return nil, err
 		}
+		if all.Find("/order/refunds").Missing() {
+			return nil, a.unreadable()
+		}
 		found = all.Find("/order/refunds").List
 	}
 	var refunds []refund
 	for _, v := range found {
+		if numberOf(v.Find("/id")) == "" {
+			return nil, missing("refunds.id", of)
+		}
 		whole := func(from any) (payload.Value, error) {
 			got, err := a.query(ctx, refundQuery, map[string]any{"id": textOf(v.Find("/id")), "refundLines": moreAtOnce, "after": from})
 			return got.Find("/refund"), err
@@ -226,22 +249,28 @@ func (a api) refunds(ctx context.Context, of string, found []payload.Value) ([]r
 		if err != nil {
 			return nil, err
 		}
-		r, ok := refundOf(v, nodes)
-		if !ok {
-			return nil, a.unreadable()
+		r, err := refundOf(v, nodes, of)
+		if err != nil {
+			return nil, err
 		}
 		refunds = append(refunds, r)
 	}
 	return refunds, nil
 }
 
-func refundOf(v payload.Value, lines []payload.Value) (refund, bool) {
+func refundOf(v payload.Value, lines []payload.Value, of string) (refund, error) {
 	r := refund{id: numberOf(v.Find("/id")), at: timeOf(v.Find("/createdAt"))}
+	if r.id == "" {
+		return refund{}, missing("refunds.id", of)
+	}
 	for _, back := range lines {
 		line := numberOf(back.Find("/lineItem/id"))
 		quantity, ok := back.Find("/quantity").Quantity()
-		if line == "" || !ok {
-			return refund{}, false
+		if line == "" {
+			return refund{}, missing("refunds.refundLineItems.lineItem.id", of)
+		}
+		if !ok || quantity < 0 {
+			return refund{}, missing("refunds.refundLineItems.quantity", of)
 		}
 		r.lines = append(r.lines, refundedLine{
 			id: line, quantity: quantity, ships: isTrue(back.Find("/lineItem/requiresShipping")), giftCard: isTrue(back.Find("/lineItem/isGiftCard")),
@@ -250,7 +279,7 @@ func refundOf(v payload.Value, lines []payload.Value) (refund, bool) {
 	for _, t := range v.Find("/transactions/nodes").List {
 		r.money = append(r.money, paymentOf(t))
 	}
-	return r, r.id != ""
+	return r, nil
 }
 
 func paymentOf(v payload.Value) payment {

@@ -65,10 +65,24 @@ func (a api) get(ctx context.Context, path string, query url.Values, v any) erro
 	}
 	if err := read(answer.Body, v); err != nil {
 		// Not of the webhook's body, and not what its sender or the merchant could mend.
-		return fmt.Errorf("an answer of api.stripe.com cannot be read: %w", platform.ErrTryAgain)
+		unread := fmt.Errorf("an answer of api.stripe.com cannot be read: %w", platform.ErrTryAgain)
+		var mistake *platform.FieldError
+		if errors.As(err, &mistake) && mistake.Field != "" {
+			return &unfitError{unread, mistake}
+		}
+		return unread
 	}
 	return nil
 }
+
+// unfitError is an answer in JSON, a member of which is not as Stripe documents it. It may pass,
+// as any other that cannot be read.
+type unfitError struct {
+	error
+	mistake *platform.FieldError
+}
+
+func (e *unfitError) Unwrap() error { return e.error }
 
 // refusedError is a *platform.SetupError of a call that was refused.
 type refusedError struct {

@@ -1,10 +1,11 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -126,6 +127,12 @@ func (l listing) purchases(ctx context.Context) iter.Seq2[platform.Purchase, err
 				return
 			}
 			decoded, err := l.decode(ctx, event)
+			if passed, ok := platform.PassOver(err, at(event.Created)); ok {
+				if !before(passed.ChangedAt) || !yield(passed, nil) {
+					return
+				}
+				continue
+			}
 			if err != nil {
 				yield(platform.Purchase{}, err)
 				return
@@ -176,6 +183,11 @@ func (l listing) given(ctx context.Context) ([]platform.Purchase, error) {
 			read[charge] = true
 		}
 		decoded, err := l.decode(ctx, event)
+		if passed, ok := platform.PassOver(err, at(event.Created)); ok {
+			all = append(all, passed)
+			delete(read, event.charge()) // another event may tell of it
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -208,6 +220,7 @@ type listed struct {
 	Created int64
 	Type    string
 	body    jsontext.Value
+	wrong   error // a *platform.FieldError: the others are empty
 }
 
 func (e listed) name() string { return e.ID }
@@ -224,9 +237,9 @@ func (e *listed) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		Created int64  `json:"created"`
 		Type    string `json:"type"`
 	}
-	err = read(e.body, &members)
+	e.wrong = read(e.body, &members)
 	e.ID, e.Created, e.Type = members.ID, members.Created, members.Type
-	return err
+	return nil // one that cannot be read leaves the others of the page readable
 }
 
 // charge returns the charge whose refunds an event tells of, "" if it is about none.
@@ -244,17 +257,20 @@ func (e listed) charge() string {
 	return string(event.Data.Object.Charge)
 }
 
-// decode decodes an event as a webhook is. One that can never be taken is passed over: its
-// webhook was refused for the same reason, and the merchant was told. So is one about an
-// object that is gone, such as an old plan that was deleted: it would hold up all events
+// decode decodes an event as a webhook is. Its error is a *platform.FieldError if that can
+// never be taken. So it is of an event about an object that is gone, such as an old plan that
+// was deleted, or that the API shows otherwise than documented: it would hold up all events
 // after it for the 30 days that Stripe lists it.
 func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error) {
+	if e.wrong != nil {
+		return nil, e.wrong
+	}
 	in := reading{body: e.body, api: l.api, settings: l.settings, from: l.from}
 	if err := read(e.body, &in.kind); err != nil {
-		return nil, nil
+		return nil, err
 	}
 	if err := read(e.body, &in.envelope); err != nil {
-		return nil, nil
+		return nil, err
 	}
 	decode, known := decoders[in.Type]
 	if !known || in.Account != "" {
@@ -264,14 +280,16 @@ func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error)
 		return nil, errOther
 	}
 	events, err := decode(&in, ctx)
-	var field *platform.FieldError
+	var unfit *unfitError
 	var refused *refusedError
 	switch {
-	case errors.As(err, &field):
-		return nil, nil
+	case errors.As(err, &unfit):
+		return nil, &platform.FieldError{Field: unfit.mistake.Field, Problem: unfit.mistake.Problem, Order: in.order}
 	case errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusBadRequest):
-		slog.WarnContext(ctx, "event.passed_over", "platform", Name, "event", e.ID, "status", refused.status)
-		return nil, nil
+		return nil, &platform.FieldError{
+			Field: strings.TrimSuffix(within, "."), Order: in.order,
+			Problem: fmt.Sprintf("is about something that Stripe knows no more (the event %s, answered %d)", e.ID, refused.status),
+		}
 	}
 	return events, err
 }
@@ -319,7 +337,14 @@ func (l listing) oldest(ctx context.Context, types []string, since int64) (found
 		if len(next.Data) == 0 || !next.HasMore {
 			break
 		}
-		query.Set("starting_after", next.Data[len(next.Data)-1].ID)
+		last := ""
+		for _, event := range next.Data {
+			last = cmp.Or(event.ID, last) // that of one that cannot be read may be missing
+		}
+		if last == "" || last == query.Get("starting_after") {
+			return nil, false, fmt.Errorf("a page of api.stripe.com's events cannot be read: %w", platform.ErrTryAgain)
+		}
+		query.Set("starting_after", last)
 		if more := len(found) - eventsKept; more > 0 {
 			found, all = slices.Clone(found[more:]), false
 		}

@@ -66,7 +66,12 @@ func TestCatchup(t *testing.T) {
 				happened(fmt.Sprintf("evt_refunded_%d", o.N), "charge.refunded", changedAt, charged),
 				happened(fmt.Sprintf("evt_refund_%d", o.N), "refund.updated", changedAt.Add(time.Second), back))
 		}
-		return platformtest.World{Adapter: stripe.Adapter{API: apitest.Serve(t, n.Before(w))}, Put: put}
+		return platformtest.World{Adapter: stripe.Adapter{API: apitest.Serve(t, n.Before(w))}, Put: put, Spoil: func(o platformtest.Order, changedAt time.Time) {
+			put(o, changedAt, false)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.items[sessionOf(o)][0]["quantity"] = "two"
+		}}
 	})
 }
 
@@ -95,6 +100,9 @@ func changes(t *testing.T, a stripe.Adapter, from platform.Account, since time.T
 		}
 		for _, d := range p.Disputed {
 			what += fmt.Sprintf(" %s disputed by %s, %s", d.Order, d.ID, d.State)
+		}
+		if p.Unreadable != nil {
+			what += fmt.Sprintf(" %q: %s", p.Unreadable.Order, p.Unreadable)
 		}
 		if p.Paid != nil {
 			what += fmt.Sprintf(" %s paid, test %t", p.Paid.Order, p.Paid.Test)
@@ -197,14 +205,26 @@ func TestChanged_aKeyThatDoesNotServe(t *testing.T) {
 	}
 }
 
-// One order that can never be taken holds up no other: its webhook was refused, and told.
+// One order, or event, that can never be read holds up no other.
 func TestChanged_passesOverWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
-	w.events = append(w.events, happened("evt_bad", "checkout.session.completed", began, object{"id": "cs_live_bad", "livemode": true, "payment_status": 7}))
+	w.events = append(w.events,
+		happened("evt_bad", "checkout.session.completed", began, object{"id": "cs_live_bad", "livemode": true, "payment_status": 7}),
+		happened("evt_back", "charge.refunded", began.Add(time.Second), object{"id": "ch_1", "livemode": true, "payment_intent": "pi_1", "amount": "much"}))
+	w.sold("cs_live_a2", 2*time.Second)
+	w.items["cs_live_a2"][0]["quantity"] = "two"
+	w.events = append(w.events, object{"id": 7, "created": int(began.Unix()), "livemode": true, "type": "checkout.session.completed"})
 	w.sold("cs_live_a1", time.Minute)
 	got, err := changes(t, a, account(""), began)
-	if diff := cmp.Diff([]string{"1m0s cs_live_a1 paid, test false"}, got); err != nil || diff != "" {
+	want := []string{
+		`0s "cs_live_bad": data.object.payment_status is of another type than Stripe documents`,
+		`0s "": id is of another type than Stripe documents`,
+		`1s "": data.object.amount is of another type than Stripe documents`,
+		`2s "cs_live_a2": data[0].quantity is of another type than Stripe documents`,
+		"1m0s cs_live_a1 paid, test false",
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
@@ -213,8 +233,10 @@ func TestChanged_passesOverWhatCannotBeRead(t *testing.T) {
 // stops the list: it goes on there once it may.
 func TestChanged_passesOverWhatIsGone(t *testing.T) {
 	t.Parallel()
+	const gone = `0s "cs_live_a2": data.object is about something that Stripe knows no more (the event evt_cs_live_a2, answered`
 	for status, want := range map[int][]string{
-		http.StatusNotFound: {"1m0s cs_live_a1 paid, test false"}, http.StatusBadRequest: {"1m0s cs_live_a1 paid, test false"},
+		http.StatusNotFound:     {gone + " 404)", "1m0s cs_live_a1 paid, test false"},
+		http.StatusBadRequest:   {gone + " 400)", "1m0s cs_live_a1 paid, test false"},
 		http.StatusUnauthorized: nil, http.StatusForbidden: nil, http.StatusServiceUnavailable: nil,
 	} {
 		w, a := open(t)

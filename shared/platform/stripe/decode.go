@@ -114,10 +114,20 @@ func (in *reading) ignored() []platform.Event {
 	return []platform.Event{platform.Ignored{Type: in.Type}}
 }
 
-// objectOf reads the object of the event.
+// objectOf reads the object of the event. Its error is a *platform.FieldError, which names the
+// order that the object is, where its id can be read.
 func objectOf[T any](in *reading) (T, error) {
 	var e event[T]
 	err := read(in.body, &e)
+	var mistake *platform.FieldError
+	var named event[struct {
+		ID string `json:"id"`
+	}]
+	if errors.As(err, &mistake) && read(in.body, &named) == nil {
+		if id := named.Data.Object.ID; isID(id, "cs_") || isID(id, "in_") {
+			mistake.Order = id
+		}
+	}
 	return e.Data.Object, err
 }
 

@@ -101,6 +101,9 @@
 // was switched off. So Stripe's list of events is read every 15 minutes, with Events: Read:
 // the same events as above, from the time of the last one that was found. An order whose
 // webhook never came is delivered then, with its refunds and disputes taken into account.
+// An event that cannot be read, or is about something that Stripe knows no more, is passed
+// over and told once, as a webhook that cannot be taken.
+//
 // Stripe lists events for 30 days: a longer outage is not made up, and of orders that are
 // older than that none is found when delivers_from is set to an earlier time.
 //

@@ -2,7 +2,6 @@ package woocommerce
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"net/url"
 	"strconv"
@@ -45,17 +44,26 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			for _, o := range list {
 				key := o.text("/id") + " " + o.text("/date_modified_gmt")
 				now[key] = true
-				last, _ = o.time("/date_modified_gmt")
+				if at, _ := o.time("/date_modified_gmt"); !at.IsZero() {
+					last = at
+				}
 				if seen[key] {
 					continue
 				}
 				news = true
-				next, ok, err := in.changed(ctx, o)
-				if err != nil {
+				found, err := in.purchase(ctx, o)
+				next, passed := platform.PassOver(err, last)
+				switch {
+				case passed:
+				case err != nil:
 					yield(platform.Purchase{}, err)
 					return
+				case found.paid == nil && found.returned == nil:
+					continue // nothing follows from it
+				default:
+					next = platform.Purchase{ChangedAt: found.changedAt, Returned: found.returned, Paid: found.paid}
 				}
-				if ok && !yield(next, nil) {
+				if !yield(next, nil) {
 					return
 				}
 			}
@@ -87,18 +95,6 @@ const withoutZone = "2006-01-02T15:04:05"
 
 // before returns the second before a time: modified_after leaves its own second out.
 func before(at time.Time) time.Time { return at.UTC().Truncate(time.Second).Add(-time.Second) }
-
-// changed returns an order that changed, false if nothing follows from it. One that can
-// never be read is an order without lines, which is refused and told like a webhook of it.
-func (in reading) changed(ctx context.Context, o object) (platform.Purchase, bool, error) {
-	found, err := in.purchase(ctx, o)
-	var field *platform.FieldError
-	if errors.As(err, &field) {
-		at, _ := o.time("/date_modified_gmt")
-		return platform.Purchase{ChangedAt: at, Paid: &platform.Paid{Order: field.Order}}, field.Order != "", nil
-	}
-	return platform.Purchase{ChangedAt: found.changedAt, Returned: found.returned, Paid: found.paid}, found.paid != nil || found.returned != nil, err
-}
 
 // topics are those of the webhooks that an account needs.
 var topics = []string{"order.created", "order.updated"}

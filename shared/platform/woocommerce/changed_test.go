@@ -191,13 +191,19 @@ func TestChanged_unreadable(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
 	w.orders = []object{w.sold(1, noon, object{"date_paid_gmt": "yesterday"}), w.sold(2, noon.Add(time.Second), nil)}
+	nameless := w.sold(3, noon.Add(2*time.Second), object{"id": "three"})
+	w.orders = append(w.orders, nameless, w.sold(4, noon.Add(3*time.Second), nil))
 	all := mustChange(t, a, noon)
-	if diff := cmp.Diff([]string{"1", "2"}, numbers(all)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if len(all) != 4 || all[1].Paid == nil || all[3].Paid == nil {
+		t.Fatalf("%+v", all)
 	}
-	var field *platform.FieldError
-	if err := all[0].Paid.Check(10); !errors.As(err, &field) || field.Order != "1" {
-		t.Errorf("it passes the check: %v", err)
+	for i, want := range map[int]platform.Purchase{
+		0: {ChangedAt: noon, Unreadable: &platform.FieldError{Field: "date_paid_gmt", Problem: "is not a time: it says when the order was paid, null while it is not", Order: "1"}},
+		2: {ChangedAt: noon.Add(2 * time.Second), Unreadable: &platform.FieldError{Field: "id", Problem: "is missing, or no whole number"}},
+	} {
+		if diff := cmp.Diff(want, all[i]); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }
 

@@ -107,6 +107,11 @@ func TestCatchup(t *testing.T) {
 				}
 				w.put(shown)
 			},
+			Spoil: func(o platformtest.Order, changedAt time.Time) {
+				shown := sold(o, changedAt)
+				shown["line_items"].([]object)[0]["id"] = "one"
+				w.put(shown)
+			},
 		}
 	})
 }
