@@ -176,6 +176,7 @@ func TestDecode_credentialsThatDoNotServe(t *testing.T) {
 		"access":       func(w *world) { w.denied = []string{"order"} },
 		"schema":       func(w *world) { w.fails = "undefinedField" },
 		"maximum cost": func(w *world) { w.fails = "MAX_COST_EXCEEDED" },
+		"its order":    func(w *world) { w.orders[0]["lineItems"].([]object)[0]["quantity"] = "two" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
