@@ -65,6 +65,8 @@ func (a api) get(ctx context.Context, path string, query url.Values) ([]byte, er
 	})
 	var mend *outbound.Error
 	switch {
+	case errors.As(err, &mend) && mend.Status == http.StatusOK:
+		return nil, &largeError{setupError(mend)}
 	case errors.As(err, &mend):
 		return nil, setupError(mend)
 	case err != nil:
@@ -89,6 +91,11 @@ func setupError(mend *outbound.Error) *platform.SetupError {
 	}
 	return &platform.SetupError{Field: field, Problem: problem}
 }
+
+// largeError is an answer that is larger than what is read of one.
+type largeError struct{ *platform.SetupError }
+
+func (e *largeError) Unwrap() error { return e.SetupError }
 
 // errUnreadable is the answer of a shop that shows something else than the REST API does.
 func errUnreadable() error {

@@ -2,6 +2,7 @@ package woocommerce
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/url"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 )
 
 // ordersPerPage is how many orders are read at once. Plugins keep many kilobytes of meta
-// data on an order, and an answer has a bound.
+// data on an order, and an answer has a bound: of a page that is larger, half is asked for.
 const ordersPerPage = 20
 
 // fields are the members of an order that are read.
@@ -29,14 +30,19 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			return
 		}
 		statuses := append([]string{processing, completed, refunded, cancelled}, in.settings.PaidStatuses...)
-		after, page := before(since), 1
+		after, page, size := before(since), 1, ordersPerPage
 		seen := map[string]bool{} // orders of the page before, as they were
 		for {
 			list, err := in.api.page(ctx, "/orders", url.Values{
 				"status": {strings.Join(statuses, ",")}, "modified_after": {after.Format(withoutZone)}, "dates_are_gmt": {"true"},
-				"orderby": {"modified"}, "order": {"asc"}, "per_page": {strconv.Itoa(ordersPerPage)}, "page": {strconv.Itoa(page)}, "_fields": {fields},
+				"orderby": {"modified"}, "order": {"asc"}, "per_page": {strconv.Itoa(size)}, "page": {strconv.Itoa(page)}, "_fields": {fields},
 			})
-			if err != nil {
+			var large *largeError
+			switch {
+			case errors.As(err, &large) && size > 1:
+				size, page = size/2, 1 // which begins with orders that were read before
+				continue
+			case err != nil:
 				yield(platform.Purchase{}, err)
 				return
 			}
@@ -68,7 +74,7 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				}
 			}
 			switch next := before(last); {
-			case len(list) < ordersPerPage:
+			case len(list) < size:
 				return
 			case !news && page > 1:
 				yield(platform.Purchase{}, errAlike())

@@ -168,6 +168,28 @@ func TestChanged_manyOfOneSecond(t *testing.T) {
 	}
 }
 
+// Plugins keep so much on each order that a page of them is larger than what is read of an
+// answer: fewer are asked for. An order that is too large alone is told.
+func TestChanged_largeOrders(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	for n := range 45 {
+		w.orders = append(w.orders, w.sold(1000+n, noon.Add(time.Duration(n)*time.Second), object{"customer_note": strings.Repeat("x", 150_000)}))
+	}
+	seen := map[string]bool{}
+	for _, id := range numbers(mustChange(t, a, noon.Add(-time.Hour))) {
+		seen[id] = true
+	}
+	if n := w.called("/orders"); len(seen) != 45 || n > 15 {
+		t.Errorf("%d of 45 orders are read by %d calls", len(seen), n)
+	}
+	w.orders = append(w.orders, w.sold(2000, noon.Add(time.Hour), object{"customer_note": strings.Repeat("x", 1<<20)}))
+	var setup *platform.SetupError
+	if _, err := changes(t, a, withKey(account(forUs)), noon.Add(time.Minute)); !errors.As(err, &setup) || !strings.Contains(setup.Problem, "more than") {
+		t.Errorf("of an order of more than 1 MiB it says %v", err)
+	}
+}
+
 // A cache that shows one page for all is told, and not asked for ever.
 func TestChanged_behindACache(t *testing.T) {
 	t.Parallel()
