@@ -127,10 +127,11 @@ func (in *dryRun) Resolve(huma.Context) []error {
 func (a *api) addDryRun(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "dry-run", Method: http.MethodPost, Path: "/v1/accounts/{account}/dry-run", Tags: []string{"Accounts"},
-		Summary:     "Say what Keypool would make of a webhook",
-		Description: "Takes a webhook of the account's platform as it was captured, and says which step of taking it fails, and which events it reports. Nothing is stored and no key is taken, no secret is shown, and no API of the platform is called. Settings can be tried before they are set.",
-		Errors:      []int{404},
-		RequestBody: rest.Request(sampleCaptured), Responses: to.Responses(sampleTrial, 200),
+		MaxBodyBytes: 4 * platform.MaxBody, // a body in JSON, whose quotes are escaped
+		Summary:      "Say what Keypool would make of a webhook",
+		Description:  "Takes a webhook of the account's platform as it was captured, and says which step of taking it fails, and which events it reports. Nothing is stored and no key is taken, no secret is shown, and no API of the platform is called. Settings can be tried before they are set.",
+		Errors:       []int{404},
+		RequestBody:  rest.Request(sampleCaptured), Responses: to.Responses(sampleTrial, 200),
 	}, a.dryRun)
 }
 

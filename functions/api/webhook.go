@@ -13,9 +13,8 @@ func webhooks() map[string]*huma.PathItem {
 	answers := func(stored string) map[string]*huma.Response {
 		return map[string]*huma.Response{
 			"200": problem(stored),
-			"400": problem("The body cannot be taken; the problem names the field. The merchant is told."),
+			"400": problem("The body cannot be taken, or is larger than 1 MiB; the problem names the field. The merchant is told."),
 			"401": problem("The signature does not match, its time is more than five minutes off, or there is no such account."),
-			"413": problem("The body is larger than 256 KiB."),
 			"503": problem("Not stored, or not all of it: send the same again, after Retry-After seconds."),
 		}
 	}
@@ -50,10 +49,9 @@ func webhooks() map[string]*huma.PathItem {
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: orderPaid(), Example: sampleOrderPaid}}},
 		Responses: map[string]*huma.Response{
 			"200": problem("Stored: how each line stands. Also the answer to the same event sent again, and to an event of another type, which is ignored. A line of an order that was paid before the account delivers (delivers_from) is on_hold until it is released. A line of which nothing is stored is under skipped, with why: the account passes over products that have no settings."),
-			"400": problem("The body cannot be taken; the problem names the field. The merchant is told."),
+			"400": problem("The body cannot be taken, or is larger than 1 MiB; the problem names the field. The merchant is told."),
 			"401": problem("The signature does not match, its time is more than five minutes off, or there is no such account."),
 			"409": problem("The line was paid before with other content. Nothing was changed."),
-			"413": problem("The body is larger than 256 KiB."),
 			"503": problem("Not stored, or not all of it: send the same again, after Retry-After seconds."),
 		},
 	}}}

@@ -54,7 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// The events are what the request reports: an order was paid, refunded, disputed.
-	events, err := sender.Adapter.Decode(ctx, request, sender.Account)
+	events, err := sender.Decode(ctx, request)
 
 	// Package intake applies them, each kind in a case of its function applyOne. A paid
 	// order (platform.Paid) becomes claims. A refund (platform.Returned) takes keys back, a

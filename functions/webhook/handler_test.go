@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (r records) AddCalls(ctx context.Context, merchant, account string, more ca
 // server is the function that Lambda calls.
 type server func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
-func serve(h *handler) server { return web.Server{Handler: h, MaxBody: platform.MaxBody}.Serve }
+func serve(h *handler) server { return web.Server{Handler: h}.Serve }
 
 type ignore struct{}
 
@@ -756,8 +757,26 @@ func TestHandle_tooLarge(t *testing.T) {
 	s := open(t)
 	large := fixture(t, "good_order_paid")
 	large.Body += strings.Repeat(" ", platform.MaxBody)
-	if status, _ := s.call(t, large); status != http.StatusRequestEntityTooLarge {
-		t.Errorf("answered %d", status)
+	if status, _ := s.call(t, large); status != http.StatusUnauthorized {
+		t.Errorf("one that is not signed is answered %d", status)
+	}
+	if kept := dynamotest.Items(t, s.tables.Orders, "refused#acme"); len(kept) != 0 {
+		t.Errorf("%d that are not signed are kept", len(kept))
+	}
+	large.Headers["webhook-signature"] = "v1," + base64.StdEncoding.EncodeToString(mac(t, large.Headers["webhook-id"], large.Headers["webhook-timestamp"], []byte(large.Body)))
+	for range 2 {
+		if status, body := s.call(t, large); status != http.StatusBadRequest || !strings.Contains(body, "larger than 1024 KiB") {
+			t.Errorf("answered %d %s", status, body)
+		}
+	}
+	if kept := dynamotest.Items(t, s.tables.Orders, "refused#acme"); len(kept) != 1 {
+		t.Errorf("%d are kept", len(kept))
+	}
+	if calls, err := s.store.Calls(t.Context(), "acme", "standard"); err != nil || calls.Failed != 1 {
+		t.Errorf("the one that is not signed is counted as %+v, %v", calls, err)
+	}
+	if told := dynamotest.Partitions(t, s.tables.Orders, "notice#"); len(told) != 2 {
+		t.Errorf("told: %v", told)
 	}
 }
 

@@ -53,5 +53,6 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Now:         time.Now,
 		},
 	}
-	return web.Server{Handler: &h, MaxBody: platform.MaxBody}.Serve
+	// A body that is too large may be a paid order: it is refused once it is verified.
+	return web.Server{Handler: &h}.Serve
 }

@@ -3,6 +3,7 @@ package platform
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -60,6 +61,15 @@ type Sender struct {
 	Account Account
 	Adapter Adapter
 	Signed  Signed
+}
+
+// Decode returns the events that the sender's request reports, as Adapter.Decode does. A body
+// that is too large to be parsed is a *FieldError: its sender may have sold by it.
+func (s Sender) Decode(ctx context.Context, r Request) ([]Event, error) {
+	if len(r.Body) > MaxBody {
+		return nil, &FieldError{Problem: fmt.Sprintf("is larger than %d KiB, so that no order was read in it: look in your shop for one that was paid and brought no key, and fulfil it by hand", MaxBody>>10)}
+	}
+	return s.Adapter.Decode(ctx, r, s.Account)
 }
 
 // Answer returns the response to what became of a request of the sender.

@@ -56,6 +56,7 @@ func (d *Disputed) Check() error {
 	switch d.State {
 	case DisputeOpen, DisputeWon, DisputeLost:
 		return nil
+	case order.DisputeDropped: // by a person, never by a platform
 	}
 	return &FieldError{Field: d.Within + "state", Problem: "is none of: open, won, lost", Order: d.Order}
 }

@@ -1625,6 +1625,13 @@ var mutants = []mutant{
 		in:     "shared/intake", test: "TestReturned_refused",
 	},
 	{
+		breaks: "a body that is too large is parsed",
+		file:   "shared/platform/accounts.go",
+		old:    `len(r.Body) > MaxBody {`,
+		new:    `len(r.Body) < 0 {`,
+		in:     "functions/webhook", test: "TestHandle_tooLarge",
+	},
+	{
 		breaks: "an order of Shopify's without an address is sold to nobody",
 		file:   "shared/platform/shopify/decode.go",
 		old:    `len(paid.Lines) > 0 && paid.Customer.Email == "" {`,

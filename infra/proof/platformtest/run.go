@@ -31,6 +31,7 @@ func Run(t *testing.T, p Platform) {
 		"test order":                  testOrder,
 		"unknown product":             unknownProduct,
 		"body at its limit":           bodyAtItsLimit,
+		"body over its limit":         bodyOverItsLimit,
 		"each kind of event":          eachKind,
 		"paid before delivers_from":   paidBefore,
 		"changed repeat":              changedRepeat,
@@ -398,6 +399,24 @@ func bodyAtItsLimit(t *testing.T, p Platform) {
 		t.Errorf("answered %d: %s; %+v", answer.Status, answer.Body, results)
 	}
 	s.sold(1, "by a large body")
+}
+
+// A body that is too large is never parsed. One that the account signed is kept as refused,
+// and told, once; of a platform whose signature stands in what is parsed it is not known who
+// signed it.
+func bodyOverItsLimit(t *testing.T, p Platform) {
+	s := openShop(t, p)
+	w := p.Events[Paid](s.game(1))
+	w.Body = p.pad(w.Body, platform.MaxBody+1)
+	r := p.request(p.Sign(p.key(t, p.Secrets[0]), w, s.now))
+	for range 2 {
+		answer, results := s.receive(r)
+		isRefused := len(results) == 1 && results[0].Outcome == platform.Rejected && len(s.refused()) == 1
+		if !isRefused && (answer.Status != refusedSignature || len(s.refused()) != 0) || s.decoded.Load() != 0 {
+			t.Errorf("answered %d: %s; %+v; %d are kept", answer.Status, answer.Body, results, len(s.refused()))
+		}
+	}
+	s.sold(0, "by a body that is too large")
 }
 
 // Every kind of event is counted as received. One that is no concern of ours stores

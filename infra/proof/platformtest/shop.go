@@ -143,7 +143,7 @@ func (s *shop) receive(r platform.Request) (platform.Response, []platform.Result
 		return platform.Response{Status: 503}, nil
 	}
 	var results []platform.Result
-	events, err := sender.Adapter.Decode(ctx, r, sender.Account)
+	events, err := sender.Decode(ctx, r)
 	if err == nil {
 		results = s.intake.Apply(ctx, sender.Account, r, events)
 	} else {

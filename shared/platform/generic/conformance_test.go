@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +78,8 @@ func TestConformance_form(t *testing.T) {
 			return w
 		},
 		Pad: func(body []byte, size int) []byte {
-			return fmt.Appendf(body, "&zz_nobody_knows=%0*d", size-len(body)-len("&zz_nobody_knows="), 0)
+			const name = "&zz_nobody_knows="
+			return append(append(body, name...), strings.Repeat("0", size-len(body)-len(name))...)
 		},
 		Events: map[platformtest.Kind]func(platformtest.Order) platformtest.Webhook{
 			platformtest.Paid:       func(o platformtest.Order) platformtest.Webhook { return form("sale", o) },
