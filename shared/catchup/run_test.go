@@ -364,8 +364,8 @@ func TestRun_disputeThatWasDropped(t *testing.T) {
 	}
 	s.meter.Reset()
 	s.run()
-	if _, writes := s.meter.Units(); writes != 2 {
-		t.Errorf("a run that meets the order again takes %v write units", writes)
+	if reads, writes := s.meter.Units(); reads != 3 || writes != 2 { // of the account, the line and its order
+		t.Errorf("a run that meets the order again takes %v read units and %v write units", reads, writes)
 	}
 	if line, _ = s.fulfillment("1"); line.State() != order.Waiting {
 		t.Errorf("dropped, it is %s (%q)", line.State(), line.Holds)
