@@ -39,8 +39,8 @@
 //	  order#<order>         keys#<line>#<00000>          a chunk of further keys; version of the line that wrote it
 //	  order#<order>         history#<line>#<ms>#<what>#<mail or hash of why>  an event of the line
 //	  order#<order>         refund#<line>#<sha256>       a refund of the line: that it is there is all it says
-//	  order#<order>         order                        what is known of the order as a whole: returns, disputes;
-//	                                                     due while a claim may not have seen it
+//	  order#<order>         order                        what is known of the order as a whole: returns, disputes,
+//	                                                     who dropped those; due while a claim may not have seen it
 //	  queue#<m>#<pool>#<side>         <ms>#<LineID>      a line that misses keys: missing
 //	  queue#<m>#<pool>#<side>         !bypass            until when new lines may bypass the queue
 //	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds

@@ -26,8 +26,15 @@
 //
 // An act of a person may name the version of the line that they saw: see Act. It is compared
 // with the line that the act reads, and the act's one conditional write holds only while
-// that is so. A return of a whole order is decided by the write of the order's item, in one
-// transaction with a look at its lines.
+// that is so. A return of a whole order, and what drops its disputes, is decided by the write
+// of the order's item, in one transaction with a look at its lines.
+//
+// A dispute may never end: its platform sends no event, or the webhook was lost. A person may
+// drop it, which is written to the order's item as a report of the platform is, so that
+// claims, mailers and the sweep learn of it in the same way. Those that hold the order at that
+// moment are dropped, by their ids: one that opens later holds it again. We weighed lifting
+// the hold from single lines; but the next application of the order's item would set it again,
+// and a line that is paid later would be held.
 //
 // A change takes up to order.MaxKeys keys from a line, its newest first. If there are
 // more, the line says so first (see order.Fulfillment.Surplus), is not mailed and stays
