@@ -61,7 +61,7 @@ type AccountCatchUp struct {
 // AccountSecret is a signing secret.
 type AccountSecret struct {
 	Name      string    `json:"name,omitempty" maxLength:"40" doc:"The merchant's own, such as the event that it signs. None in Keypool's own scheme."`
-	Test      bool      `json:"test,omitempty" doc:"It signs what the platform's test mode sends: such orders get test keys."`
+	Test      bool      `json:"test,omitempty" doc:"It signs what the platform's test mode sends: such orders get test keys. Refused where the orders themselves or the account's settings say it, as those of Shopify and WooCommerce do."`
 	Secret    string    `json:"secret,omitempty" writeOnly:"true" maxLength:"500" doc:"As the platform shows it. The secret of that name stays as it is where left out. Never read back."`
 	CreatedAt time.Time `json:"created_at,omitzero" readOnly:"true"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" readOnly:"true" doc:"No longer valid from then on; never where left out."`

@@ -247,9 +247,10 @@ type SealedSecret struct {
 // deployment's key in another encryption context than a signing secret: with the name
 // of the credential beside merchant and account.
 type SealedCredential struct {
-	Name      string
-	Blob      []byte
-	CreatedAt time.Time
+	Name        string
+	Blob        []byte
+	Fingerprint []byte // as that of a SealedSecret: the same text may be both; nil: it has not the form of a secret
+	CreatedAt   time.Time
 }
 
 // Calls are the webhooks that came to an account's address.

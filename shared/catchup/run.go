@@ -94,6 +94,9 @@ func (r *run) look(ctx context.Context, adapter platform.Adapter, from time.Time
 	if now := r.Now(); r.state.From.After(now) {
 		return false, nil // it does not deliver yet
 	}
+	if err := platform.CheckMarks(adapter, r.account); err != nil {
+		return false, r.ended(ctx, err)
+	}
 	var failure error
 	if prober, ok := adapter.(platform.Prober); ok && from.IsZero() {
 		failure = r.probe(ctx, prober)

@@ -106,9 +106,10 @@ type accountItem struct {
 }
 
 type credentialItem struct {
-	Name      string `dynamodbav:"name"`
-	Blob      []byte `dynamodbav:"blob"`
-	CreatedAt int64  `dynamodbav:"createdAt"`
+	Name        string `dynamodbav:"name"`
+	Blob        []byte `dynamodbav:"blob"`
+	Fingerprint []byte `dynamodbav:"fingerprint,omitempty"`
+	CreatedAt   int64  `dynamodbav:"createdAt"`
 }
 
 type secretItem struct {
@@ -299,7 +300,7 @@ func accountItemOf(a catalog.Account) accountItem {
 	}
 	for _, c := range a.Credentials {
 		item.Kind = fetchingKind
-		item.Credentials = append(item.Credentials, credentialItem{Name: c.Name, Blob: c.Blob, CreatedAt: millis(c.CreatedAt)})
+		item.Credentials = append(item.Credentials, credentialItem{Name: c.Name, Blob: c.Blob, Fingerprint: c.Fingerprint, CreatedAt: millis(c.CreatedAt)})
 	}
 	for _, secret := range a.Secrets {
 		item.Secrets = append(item.Secrets, secretItem{
@@ -418,7 +419,7 @@ func (i accountItem) account() catalog.Account {
 		a.Settings = json.RawMessage(i.Settings)
 	}
 	for _, c := range i.Credentials {
-		a.Credentials = append(a.Credentials, catalog.SealedCredential{Name: c.Name, Blob: c.Blob, CreatedAt: at(c.CreatedAt)})
+		a.Credentials = append(a.Credentials, catalog.SealedCredential{Name: c.Name, Blob: c.Blob, Fingerprint: c.Fingerprint, CreatedAt: at(c.CreatedAt)})
 	}
 	for _, secret := range i.Secrets {
 		a.Secrets = append(a.Secrets, catalog.SealedSecret{

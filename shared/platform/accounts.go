@@ -64,12 +64,20 @@ type Sender struct {
 }
 
 // Decode returns the events that the sender's request reports, as Adapter.Decode does. A body
-// that is too large to be parsed is a *FieldError: its sender may have sold by it.
+// that is too large to be parsed is a *FieldError: its sender may have sold by it. So is an
+// order whose webhook a secret signed that is marked test, and cannot be.
 func (s Sender) Decode(ctx context.Context, r Request) ([]Event, error) {
 	if len(r.Body) > MaxBody {
 		return nil, &FieldError{Problem: fmt.Sprintf("is larger than %d KiB, so that no order was read in it: look in your shop for one that was paid and brought no key, and fulfil it by hand", MaxBody>>10)}
 	}
-	return s.Adapter.Decode(ctx, r, s.Account)
+	events, err := s.Adapter.Decode(ctx, r, s.Account)
+	if err == nil {
+		err = s.checkMark(events)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return events, nil
 }
 
 // Answer returns the response to what became of a request of the sender.

@@ -61,7 +61,7 @@ func DryRun(ctx context.Context, adapter Adapter, r Request, a Account, now time
 	a.Credentials = nil
 	read := Step{Name: "body"}
 	var err error
-	t.Events, err = adapter.Decode(ctx, r, a)
+	t.Events, err = Sender{Account: a, Adapter: adapter}.Decode(ctx, r)
 	var field *FieldError
 	var setup *SetupError
 	switch {

@@ -6,7 +6,7 @@
 // same for all platforms, and decided in package intake. Package platform/all lists
 // the adapters; only functions import it.
 //
-//	webhook ─> Accounts.Verify ─> Adapter.Decode ─> intake.Apply ─> Adapter.Answer
+//	webhook ─> Accounts.Verify ─> Sender.Decode ─> intake.Apply ─> Sender.Answer
 package platform
 
 import (

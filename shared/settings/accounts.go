@@ -207,6 +207,9 @@ func (p *problems) secrets(change AccountChange, adapter platform.Adapter) {
 		p.add("secret", "the platform makes the secrets of this account; give them as secrets, each with a name")
 	}
 	for i, secret := range change.Secrets {
+		if problem := platform.MarkProblem(adapter); secret.Test && problem != "" {
+			p.add(fmt.Sprintf("secrets[%d].test", i), "cannot be set: %s", problem)
+		}
 		if secret.Text == "" {
 			continue
 		}
@@ -267,23 +270,56 @@ func (p *problems) settings(change AccountChange, adapter platform.Adapter) {
 		}
 		return
 	}
-	err := configurer.CheckSettings(change.Settings)
-	var one *platform.FieldError
-	var several platform.FieldErrors
-	switch {
-	case errors.As(err, &several):
-	case errors.As(err, &one):
-		several = platform.FieldErrors{one}
-	case err != nil:
-		several = platform.FieldErrors{{Problem: err.Error()}}
-	}
-	for _, mistake := range several {
+	for _, mistake := range mistakesOf(configurer.CheckSettings(change.Settings)) {
 		path := "settings"
 		if mistake.Field != "" {
 			path += "." + mistake.Field
 		}
 		p.add(path, "%s", mistake.Problem)
 	}
+}
+
+// mistakesOf returns the mistakes that an adapter found, each with its place.
+func mistakesOf(err error) platform.FieldErrors {
+	var one *platform.FieldError
+	var several platform.FieldErrors
+	switch {
+	case errors.As(err, &several):
+		return several
+	case errors.As(err, &one):
+		return platform.FieldErrors{one}
+	case err != nil:
+		return platform.FieldErrors{{Problem: err.Error()}}
+	}
+	return nil
+}
+
+// checkParts returns the mistakes in what an account holds together, also what it held
+// before: secrets and credentials are not given again with every change.
+func checkParts(a catalog.Account, adapter platform.Adapter) error {
+	checker, ok := adapter.(platform.PartsChecker)
+	if !ok {
+		return nil
+	}
+	parts := platform.Parts{Settings: a.Settings}
+	stays := slices.DeleteFunc(slices.Clone(a.Secrets), func(s catalog.SealedSecret) bool { return !s.ExpiresAt.IsZero() })
+	for _, secret := range stays {
+		parts.Secrets = append(parts.Secrets, secret.Name)
+	}
+	for _, credential := range a.Credentials {
+		parts.Credentials = append(parts.Credentials, credential.Name)
+		same := func(s catalog.SealedSecret) bool {
+			return credential.Fingerprint != nil && bytes.Equal(s.Fingerprint, credential.Fingerprint)
+		}
+		if slices.ContainsFunc(stays, same) {
+			parts.Signing = append(parts.Signing, credential.Name)
+		}
+	}
+	var p problems
+	for _, mistake := range mistakesOf(checker.CheckParts(parts)) {
+		p.add(mistake.Field, "%s", mistake.Problem)
+	}
+	return invalid(p...)
 }
 
 // compacted returns valid JSON without white space.
@@ -388,7 +424,10 @@ func (s *Accounts) put(ctx context.Context, change AccountChange, c Condition) (
 	if err := s.setCredentials(ctx, before, &next, change, now); err != nil {
 		return a, "", false, err
 	}
-	if err := checkAlone(roster, next, now); err != nil {
+	if err := checkParts(next, s.Adapters[next.Platform]); err != nil {
+		return a, "", false, err
+	}
+	if err := checkAlone(roster, next, s.Adapters[next.Platform], now); err != nil {
 		return a, "", false, err
 	}
 	if sameAccount(before, next) {
@@ -424,7 +463,11 @@ func (s *Accounts) checkShop(before catalog.Account, change AccountChange) error
 
 // checkAlone refuses a second active account of a shop for the same side: an order of the shop
 // would come by both, and a setting of the one would not hold for the other.
-func checkAlone(roster catalog.Roster, next catalog.Account, now time.Time) error {
+func checkAlone(roster catalog.Roster, next catalog.Account, adapter platform.Adapter, now time.Time) error {
+	advice := "change that one, or take its secrets and credentials away first"
+	if platform.MarkProblem(adapter) == "" {
+		advice += "; test and live orders may have an account each"
+	}
 	live, test := sides(next, now)
 	for _, other := range roster.Accounts {
 		if other.Name == next.Name || other.Origin != next.Origin {
@@ -432,7 +475,7 @@ func checkAlone(roster catalog.Roster, next catalog.Account, now time.Time) erro
 		}
 		if otherLive, otherTest := sides(other, now); live && otherLive || test && otherTest {
 			return &InUseError{Thing: "shop " + next.Origin, Reasons: []string{
-				"the account " + other.Name + " is of it; change that one, or take its secrets and credentials away first; test and live orders may have an account each",
+				"the account " + other.Name + " is of it; " + advice,
 			}}
 		}
 	}
@@ -602,7 +645,11 @@ func (s *Accounts) setCredentials(ctx context.Context, before catalog.Account, n
 		if err != nil {
 			return err
 		}
-		next.Credentials = append(next.Credentials, catalog.SealedCredential{Name: set.Name, Blob: blob, CreatedAt: now})
+		sealed := catalog.SealedCredential{Name: set.Name, Blob: blob, CreatedAt: now}
+		if key, err := parseSecret(s.Adapters[change.Platform], set.Text); err == nil {
+			sealed.Fingerprint = fingerprint(change.Merchant, key)
+		}
+		next.Credentials = append(next.Credentials, sealed)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -120,6 +121,7 @@ func RunCatchup(t *testing.T, p Platform, open func(t testing.TB, n *Network) Wo
 		"the API refuses the key":       refusesTheKey,
 		"killed in the middle":          killed,
 		"delivers from a later time on": deliversLater,
+		"a secret marked test":          markedInTheList,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -364,6 +366,23 @@ func bulkEdit(t *testing.T, open func(...func(*catalog.Account)) *behind) {
 		b.world.Put(o, b.now.Add(-30*time.Second), false)
 	}
 	b.caughtUp(each, "after an edit of orders paid before the account delivers")
+}
+
+// Orders of an account whose secret is marked test, where the platform's orders tell that
+// otherwise, are not sold, and its merchant is told what to mend.
+func markedInTheList(t *testing.T, open func(...func(*catalog.Account)) *behind) {
+	b := open(func(a *catalog.Account) { a.Secrets[0].Test = true })
+	b.paid(1, b.now.Add(-time.Minute))
+	problem := platform.MarkProblem(b.p.Adapter)
+	if problem == "" {
+		b.caughtUp(1, "with a secret of the test mode")
+		return
+	}
+	b.run()
+	b.sold(0, "with a secret that is marked test")
+	if told := b.told(notice.CatchupFailed); len(told) != 1 || !strings.Contains(told[0].Facts.Cause, problem) {
+		t.Errorf("told %+v", told)
+	}
 }
 
 // readsOnly holds the calls of a run to one batch read for each hundred lines, and to the

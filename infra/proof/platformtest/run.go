@@ -29,6 +29,7 @@ func Run(t *testing.T, p Platform) {
 		"replay":                      replay,
 		"five times in parallel":      fiveTimesInParallel,
 		"test order":                  testOrder,
+		"secret marked test":          markedTest,
 		"unknown product":             unknownProduct,
 		"body at its limit":           bodyAtItsLimit,
 		"body over its limit":         bodyOverItsLimit,
@@ -356,6 +357,36 @@ func testOrder(t *testing.T, p Platform) {
 	s.received(Paid, s.game(1))
 	if live, sold := s.soldOf(pool.Live), s.soldOf(pool.Test); live != 1 || sold != 1 {
 		t.Errorf("a test order and a live one took %d live keys and %d test keys", live, sold)
+	}
+}
+
+// A secret that is marked test sells no live key, whatever the body says: its orders are
+// tests, or the platform's orders tell that otherwise, and settings refuse the mark.
+func markedTest(t *testing.T, p Platform) {
+	s := openShop(t, p, func(a *catalog.Account) {
+		for i := range a.Secrets {
+			a.Secrets[i].Test = true
+		}
+	})
+	problem := platform.MarkProblem(p.Adapter)
+	if problem != "" && p.TestSecret != "" {
+		t.Errorf("it has a secret of the test mode, and the adapter says: %s", problem)
+	}
+	_, results := s.send(Paid, s.game(1))
+	if live := s.soldOf(pool.Live); live != 0 || len(results) != 1 {
+		t.Errorf("%d live keys are sold; %+v", live, results)
+	}
+	if problem == "" {
+		return
+	}
+	if s.soldOf(pool.Test) != 0 || results[0].Outcome != platform.Rejected || results[0].Field.Field != "secrets" || results[0].Order == "" || len(s.refused()) != 1 {
+		t.Errorf("%+v, %+v, kept %+v", results, results[0].Field, s.refused())
+	}
+	// What asks for nothing is no reason to tell the merchant.
+	if w := p.Events[Concerns]; w != nil {
+		if _, results := s.send(Concerns, s.game(2)); len(results) > 0 && results[0].Outcome != platform.Skipped {
+			t.Errorf("%+v", results)
+		}
 	}
 }
 

@@ -108,6 +108,9 @@ func (c counting) Decode(ctx context.Context, r platform.Request, a platform.Acc
 	return c.Adapter.Decode(ctx, r, a)
 }
 
+// TellsSide implements platform.SideTeller, as far as the adapter does.
+func (c counting) TellsSide() string { return platform.MarkProblem(c.Adapter) }
+
 type fetching struct{ counting }
 
 func (fetching) CheckCredential(string, string) error { return nil }

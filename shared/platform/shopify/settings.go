@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"keypool/shared/platform"
@@ -75,6 +76,33 @@ func parseSettings(raw json.RawMessage) (settings, error) {
 	mistakes.OneOf("webhooks", &s.Webhooks, webhooksByKeypool, webhooksByHand)
 	mistakes.LicenseField(&s.LicenseField, "license_for")
 	return s, mistakes.Err()
+}
+
+// TellsSide implements platform.SideTeller. Shopify signs the orders of a shop by one secret,
+// live or test.
+func (Adapter) TellsSide() string {
+	return "each order of Shopify's says itself whether it is a test; leave test out, and such orders get test keys"
+}
+
+// CheckParts implements platform.PartsChecker: client id and secret are parts of one app, and
+// what signs the webhooks that Keypool makes by it has to be a secret of the account. That of
+// an access_token's app cannot be told from others.
+func (Adapter) CheckParts(p platform.Parts) error {
+	s, err := parseSettings(p.Settings)
+	if err != nil {
+		return err
+	}
+	var mistakes platform.FieldErrors
+	p.Together(&mistakes, clientID, clientSecret)
+	has := func(name string) bool { return slices.Contains(p.Credentials, name) }
+	switch {
+	case s.Webhooks == webhooksByHand || len(p.Credentials) == 0:
+	case has(clientSecret) && !has(accessToken) && !slices.Contains(p.Signing, clientSecret):
+		mistakes.Add("secrets", "do not hold the text of the credential client_secret, by which Shopify signs the webhooks that Keypool makes: give it in both places; if you make the webhooks by hand, set webhooks to by_hand in the settings")
+	case len(p.Secrets) == 0:
+		mistakes.Add("secrets", "are missing: give the secret of the app, by which Shopify signs the webhooks that Keypool makes; if you make none, set webhooks to by_hand in the settings")
+	}
+	return mistakes.Err()
 }
 
 // settingsOf returns the settings of an account as it is stored.

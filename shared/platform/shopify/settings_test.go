@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"keypool/shared/platform"
 	"keypool/shared/platform/shopify"
 )
 
@@ -67,6 +68,20 @@ func TestCheckCredential(t *testing.T) {
 		err := shopify.Adapter{}.CheckCredential(test.name, test.text)
 		if (err == nil) != (test.says == "") || err != nil && (!strings.Contains(err.Error(), test.says) || len(test.text) > 8 && strings.Contains(err.Error(), test.text)) {
 			t.Errorf("%s of %d characters: %v, want %q", test.name, len(test.text), err, test.says)
+		}
+	}
+}
+
+// A dry run says why a webhook is not taken whose secret is marked test.
+func TestDryRun_markedTest(t *testing.T) {
+	t.Parallel()
+	a := account()
+	for _, marked := range []bool{false, true} {
+		a.Secrets[0].Test = marked
+		trial := platform.DryRun(t.Context(), shopify.New(), webhook(t, "shopify_paid"), a, now, 10)
+		says := trial.Steps[1].Says
+		if trial.OK() == marked || marked != strings.Contains(says, "says itself whether it is a test") || marked != strings.HasPrefix(says, "secrets are marked test") {
+			t.Errorf("marked %t: %+v", marked, trial.Steps)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 // Name is the platform's name.
 const Name = "shopify"
 
-// Adapter implements platform.Adapter, Configurer, ShopNamer, SecretForm, Fetcher, Lister,
-// Subscriber and Guided.
+// Adapter implements platform.Adapter, Configurer, ShopNamer, SecretForm, SideTeller,
+// PartsChecker, Fetcher, Lister, Subscriber and Guided.
 type Adapter struct {
 	API  *outbound.Client // calls the API of the account's shop
 	Now  func() time.Time

@@ -13,11 +13,16 @@ import (
 	"keypool/shared/platform/payload"
 )
 
-// Adapter implements platform.Adapter. The signature is HMAC-SHA256 over
+// Adapter implements platform.Adapter and SideTeller. The signature is HMAC-SHA256 over
 // id.timestamp.body; the header webhook-signature holds one or more, each as
 // "v1,<base64>". Svix, whose scheme the specification describes, names its headers
 // svix-id, svix-timestamp and svix-signature; they are taken as well.
 type Adapter struct{}
+
+// TellsSide implements platform.SideTeller.
+func (Adapter) TellsSide() string {
+	return "each order says by data.test whether it is a test"
+}
 
 // Sign returns the signature of a body, as the header holds it.
 func Sign(key []byte, id string, at time.Time, body []byte) string {

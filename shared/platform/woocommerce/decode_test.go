@@ -95,9 +95,6 @@ func TestDecode_testOrder(t *testing.T) {
 	decodes(t, a, changed(t, "woocommerce_paid_test", `"status":"processing"`, `"status":"refunded"`), account(forUs), all)
 	// All orders of a test site are.
 	decodes(t, a, webhook(t, "woocommerce_paid"), account(`{"shop":"shop.example.com","test":true}`), test)
-	marked := account(forUs)
-	marked.Test = true
-	refuses(t, a, webhook(t, "woocommerce_paid"), marked, "settings.test", "test site")
 }
 
 func refuses(t *testing.T, a woocommerce.Adapter, r platform.Request, from platform.Account, field, says string) {

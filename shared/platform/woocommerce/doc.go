@@ -12,8 +12,11 @@
 //
 //  2. In WordPress, as an administrator: WooCommerce, Settings, Advanced, Webhooks, Add
 //     webhook. Name: Keypool. Status: Active. Topic: Order updated. Delivery URL: the
-//     address of step 1. Secret: leave it empty. API Version: WP REST API Integration v3.
-//     Save webhook. The page then shows the secret that WooCommerce made: copy it, whole.
+//     address of step 1. Secret: 50 letters and digits that you make yourself, such as by a
+//     password manager, and no others. API Version: WP REST API Integration v3. Save webhook.
+//
+//     If the secret is left empty, WooCommerce makes one, and the page shows it. It may hold
+//     quotes, which break a line of the shell and of JSON: see step 5.
 //
 //  3. Add a second webhook like it, with the topic Order created, the same delivery URL and
 //     the same secret: WooCommerce has one topic for each.
@@ -26,8 +29,12 @@
 //
 //     PUT /v1/accounts/woocommerce
 //     {"platform": "woocommerce",
-//     "secrets": [{"name": "live", "secret": "as the page shows it"}],
+//     "secrets": [{"name": "live", "secret": "as in step 2"}],
 //     "credentials": [{"name": "consumer_key", "credential": "ck_…"}, {"name": "consumer_secret", "credential": "cs_…"}]}
+//
+//     With a secret that WooCommerce made, write the body to a file, \" for each " of the
+//     secret and \\ for each \, and have curl send the file as it is:
+//     --data-binary @account.json. On the command line the shell would read its quotes.
 //
 //  6. Give each product its name here: the variation's id, or the product's if it has no
 //     variations. WordPress shows the product's id below its name in the list of products,

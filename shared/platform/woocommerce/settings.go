@@ -50,6 +50,18 @@ func (Adapter) Shop(raw json.RawMessage) string {
 	return s.Shop
 }
 
+// TellsSide implements platform.SideTeller.
+func (Adapter) TellsSide() string {
+	return `a WooCommerce shop is live or a test site as a whole; leave test out, and give a test site an account of its own, with "test": true in its settings`
+}
+
+// CheckParts implements platform.PartsChecker: a REST API key has two parts.
+func (Adapter) CheckParts(p platform.Parts) error {
+	var mistakes platform.FieldErrors
+	p.Together(&mistakes, consumerKey, consumerSecret)
+	return mistakes.Err()
+}
+
 const maxStatuses = 20
 
 // parseSettings returns an account's settings, with the defaults of what is not set. Shop

@@ -20,7 +20,7 @@ import (
 const Name = "woocommerce"
 
 // Adapter implements platform.Adapter, Configurer, SettingsForm, ShopNamer, SecretForm,
-// Pinger, Fetcher, Lister, Prober and Guided.
+// SideTeller, PartsChecker, Pinger, Fetcher, Lister, Prober and Guided.
 type Adapter struct {
 	// API calls the REST APIs of shops.
 	API *outbound.Client
@@ -72,7 +72,7 @@ func (Adapter) ParseSecret(text string) ([]byte, error) {
 	text = strings.TrimRight(text, "\r\n")
 	n := utf8.RuneCountInString(text)
 	if n < shortestSecret || n > longestSecret || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return nil, errors.New("is not the secret of a WooCommerce webhook of 16 to 200 characters: copy it from WooCommerce, Settings, Advanced, Webhooks; leave it empty there, and WooCommerce makes one")
+		return nil, errors.New("is not the secret of a WooCommerce webhook of 16 to 200 characters: copy it from WooCommerce, Settings, Advanced, Webhooks; or make one of 50 letters and digits, and enter it there and here")
 	}
 	return []byte(text), nil
 }
