@@ -236,7 +236,7 @@ func TestAccount_secretOfAnotherForm(t *testing.T) {
 	if got := refused.Locations(); !slices.Equal(got, []string{"body.secrets[0].secret"}) || strings.Contains(refused.Body, "long enough") {
 		t.Errorf("%s", refused.Body)
 	}
-	body.Secrets[0].Secret = "6e6f2068657821"
+	body.Secrets[0].Secret = "6e6f206865782c20627574206c6f6e67"
 	w.shop(bearer, "PUT", "/v1/accounts/my-shop", body).Want(201)
 }
 

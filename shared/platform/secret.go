@@ -45,12 +45,22 @@ func FormatSecret(key []byte) string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(key)
 }
 
-// ParseSecret returns the key of a signing secret as FormatSecret writes it. A
-// key has 24 to 64 bytes.
+// The lengths of a key, in bytes. The specification asks for 24 to 64; there are senders whose
+// keys have 16.
+const (
+	minKey = 16
+	maxKey = 64
+)
+
+// ParseSecret returns the key of a signing secret of the Standard Webhooks specification, in
+// the forms that senders show: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", the same after
+// "v1,", or without any prefix, with the padding of base64 or without it. The key is never
+// the text itself.
 func ParseSecret(s string) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, secretPrefix))
-	if err != nil || len(key) < 24 || len(key) > 64 {
-		return nil, errors.New("a signing secret is " + secretPrefix + " and 24 to 64 bytes in base64")
+	text := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "v1,"), secretPrefix)
+	key, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(key) < minKey || len(key) > maxKey {
+		return nil, fmt.Errorf("a signing secret is %s and %d to %d bytes in base64: copy the whole of it", secretPrefix, minKey, maxKey)
 	}
 	return key, nil
 }

@@ -39,3 +39,31 @@ func TestSecret_isNotPrinted(t *testing.T) {
 		t.Error("it is not given up either")
 	}
 }
+
+// The forms that senders show of a secret, of which the key is the decoded bytes.
+func TestParseSecret(t *testing.T) {
+	t.Parallel()
+	padded := platform.FormatSecret([]byte("a key of 25 bytes, padded"))
+	for text, size := range map[string]int{
+		padded:                                             25,
+		strings.TrimRight(padded, "="):                     25,
+		"v1," + padded:                                     25,
+		"v1," + strings.TrimRight(padded, "="):             25,
+		strings.TrimPrefix(padded, "whsec_"):               25,
+		" " + padded + "\n":                                25,
+		platform.FormatSecret(bytes.Repeat([]byte{1}, 16)): 16,
+		platform.FormatSecret(bytes.Repeat([]byte{1}, 64)): 64,
+	} {
+		if key, err := platform.ParseSecret(text); err != nil || len(key) != size {
+			t.Errorf("%q is a key of %d bytes, %v", text, len(key), err)
+		}
+	}
+	for _, text := range []string{
+		"", "whsec_", "v1,whsec_", "whsec_!!!!", "====", "polar_whs_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK", "whsk_" + padded,
+		"whsec_MfKQ9r8GKYqrTwjUPD8ILPZ\nIo2LaLaSw", platform.FormatSecret(bytes.Repeat([]byte{1}, 15)), platform.FormatSecret(bytes.Repeat([]byte{1}, 65)),
+	} {
+		if key, err := platform.ParseSecret(text); err == nil || text != "" && len(text) > 9 && strings.Contains(err.Error(), text) {
+			t.Errorf("%q is a key of %d bytes, %v", text, len(key), err)
+		}
+	}
+}

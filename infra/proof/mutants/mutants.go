@@ -499,8 +499,8 @@ var mutants = []mutant{
 	{
 		breaks: "an empty secret of a generic account signs for everybody",
 		file:   "shared/platform/generic/verify.go",
-		old:    `if err != nil || len(key) == 0 {`,
-		new:    `if err != nil {`,
+		old:    `case err != nil || len(key) == 0:`,
+		new:    `case err != nil:`,
 		in:     "shared/platform/generic", test: "TestVerify_withoutASecretNothingIsSigned",
 	},
 	{
@@ -1658,6 +1658,20 @@ var mutants = []mutant{
 		old:    `len(r.Body) > MaxBody {`,
 		new:    `len(r.Body) < 0 {`,
 		in:     "functions/webhook", test: "TestHandle_tooLarge",
+	},
+	{
+		breaks: "a key that is found by trying signs for a sender",
+		file:   "shared/platform/generic/verify.go",
+		old:    `len(key) < minKey:`,
+		new:    `len(key) < 4:`,
+		in:     "shared/platform/generic", test: "TestVerify_shortKeySignsNothing",
+	},
+	{
+		breaks: "a short key signs for Keypool's own scheme",
+		file:   "shared/platform/secret.go",
+		old:    `len(key) < minKey ||`,
+		new:    `len(key) < 1 ||`,
+		in:     "shared/platform", test: "TestParseSecret",
 	},
 	{
 		breaks: "an order of Shopify's without an address is sold to nobody",

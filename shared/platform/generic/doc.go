@@ -37,15 +37,17 @@
 // base64 or base64url. The header's parts are what stands between separator; a part that
 // begins with prefix is a signature, eight at most. signed is what is signed: {body} once,
 // {time} and {id}, and text between. The time is put in as it stood in the request, and
-// checked to be within tolerance_seconds, 300 where left out. key says how the secret is
-// read: as the text that it is, hex, base64, or base64 after whsec_.
+// checked to be within tolerance_seconds, 300 where left out. time.header is the header that
+// holds {time}, or time.part the part of the signature's; id_header is the header that holds
+// {id}. key says how the secret is read: as the text that it is, hex, base64, or base64 after
+// whsec_. A text has 8 characters or more, a key in another form 16 bytes.
 //
 //	sender              header               settings
 //	GitHub              sha256=<hex>         "prefix": "sha256="
 //	Shopify             <base64>             "encoding": "base64"
 //	X                   sha256=<base64>      "prefix": "sha256=", "encoding": "base64"
 //	Stripe              t=<s>,v1=<hex>       "prefix": "v1=", "separator": ",", "signed": "{time}.{body}"; time: "part": "t"
-//	Standard Webhooks   v1,<base64>          "prefix": "v1,", "separator": " ", "encoding": "base64", "key": "whsec", "signed": "{id}.{time}.{body}"
+//	Standard Webhooks   v1,<base64>          "prefix": "v1,", "separator": " ", "encoding": "base64", "key": "whsec", "signed": "{id}.{time}.{body}"; time: "header": "webhook-timestamp"; "id_header": "webhook-id"
 //	Dixa                t=<ms>,v1=<hex>      as Stripe, "key": "hex"; time: "part": "t", "unit": "ms"
 //	Everee              v1=<hex>,v1=<hex>    "prefix": "v1=", "separator": ",", "signed": "{time}.{body}"; time: "header": …
 //	Worldpay            7/SHA256/<hex>       "prefix": "7/SHA256/", "separator": ","
@@ -84,6 +86,12 @@
 //
 // There are no scripts, regular expressions or calls out: a sender that needs them needs
 // an adapter. Unsigned pings and challenges are not answered.
+//
+// # The answer
+//
+// A webhook that was taken, passed over or refused for what stands in it is answered 200, with
+// JSON that says what became of it. For a sender that takes only a certain text for success,
+// answer is that text, such as OK: it is sent as text/plain in the place of the JSON.
 //
 // # Why so
 //

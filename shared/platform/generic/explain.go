@@ -117,7 +117,7 @@ func (s Settings) explainSecrets(a platform.Account) string {
 	for i, secret := range a.Secrets {
 		if _, err := keyOf(s.Signature.Key, string(secret.Secret.Reveal())); err != nil {
 			name := a.SecretName(i)
-			says += fmt.Sprintf(" %s%s is no %s, as signature.key says.", strings.ToUpper(name[:1]), name[1:], s.Signature.Key)
+			says += fmt.Sprintf(" %s%s %s.", strings.ToUpper(name[:1]), name[1:], err)
 		}
 	}
 	return says

@@ -9,6 +9,7 @@ type Adapter struct{}
 var (
 	_ platform.Adapter      = Adapter{}
 	_ platform.Configurer   = Adapter{}
+	_ platform.SettingsForm = Adapter{}
 	_ platform.SecretForm   = Adapter{}
 	_ platform.SecretReader = Adapter{}
 	_ platform.Warner       = Adapter{}

@@ -22,7 +22,7 @@ import (
 type Settings struct {
 	Signature Signature `json:"signature,omitzero"`
 	Time      Time      `json:"time,omitzero"`
-	IDHeader  string    `json:"id_header,omitzero"` // holds {id} of what is signed
+	IDHeader  string    `json:"id_header,omitzero"` // the header that holds {id} of what is signed
 	Body      string    `json:"body,omitzero"`      // json, the default, or form
 	Event     Event     `json:"event,omitzero"`
 	When      []Test    `json:"when,omitzero"` // a paid event that does not pass every test is passed over
@@ -221,6 +221,29 @@ func (s *Settings) complete() {
 		s.Time.ToleranceSeconds = int(defaultTolerance / time.Second)
 	}
 }
+
+// form is the form of Settings that the API's document shows: what stands within the members
+// is described by the package's page.
+type form struct {
+	Signature map[string]any   `json:"signature,omitempty" doc:"How the sender signs: header, algorithm (sha256, sha512), encoding (hex, base64, base64url), prefix, separator, key (text, hex, base64, whsec), and signed, a template of {body}, {time} and {id}."`
+	Time      map[string]any   `json:"time,omitempty" doc:"Where {time} stands: header, or part, a part of the signature's header; unit (s, ms, rfc3339, http), tolerance_seconds."`
+	IDHeader  string           `json:"id_header,omitempty" maxLength:"200" doc:"The header that holds {id} of signature.signed, such as webhook-id."`
+	Body      string           `json:"body,omitempty" enum:"json,form" doc:"How the body is written; json where left out."`
+	Event     map[string]any   `json:"event,omitempty" doc:"What a webhook reports: a pointer or a header, and the lists paid, returned and ignored. Each reports a paid order where left out."`
+	When      []map[string]any `json:"when,omitempty" maxItems:"10" doc:"Tests of a pointer and a list in. A paid order has to pass every one of them."`
+	Order     string           `json:"order,omitempty" maxLength:"200" doc:"A pointer to the order's number."`
+	Test      map[string]any   `json:"test,omitempty" doc:"A test of a pointer and a list in: an order that passes it gets test keys."`
+	PaidAt    string           `json:"paid_at,omitempty" maxLength:"200" doc:"A pointer."`
+	Currency  string           `json:"currency,omitempty" maxLength:"200" doc:"A pointer."`
+	Language  string           `json:"language,omitempty" maxLength:"200" doc:"A pointer."`
+	Customer  map[string]any   `json:"customer,omitempty" doc:"Pointers: email, name, first_name, last_name, phone, company, country, city, zip, address, license_for, add_info."`
+	Lines     map[string]any   `json:"lines,omitempty" doc:"Pointers: pointer to the list, and below each element line, product, title, quantity, unit_price."`
+	Return    map[string]any   `json:"return,omitempty" doc:"Where a refund stands: pointers id, order, lines, and below each element line and quantity; or amount and currency; the test full_when, and the tests when that every refund has to pass."`
+	Answer    string           `json:"answer,omitempty" maxLength:"64" doc:"The text that the sender takes for success, such as OK; Keypool's JSON where left out."`
+}
+
+// SettingsForm implements platform.SettingsForm.
+func (Adapter) SettingsForm() any { return form{} }
 
 // CheckSettings implements platform.Configurer.
 func (Adapter) CheckSettings(raw json.RawMessage) error {

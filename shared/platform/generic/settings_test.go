@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -227,11 +228,12 @@ func TestCheckSecret(t *testing.T) {
 	t.Parallel()
 	for text, forms := range map[string]string{
 		"keypool-generic-secret":               "text",
-		"6b6579706f6f6c6b":                     "text hex base64 whsec",
-		"6b6579706f6f6c6b\n":                   "text hex base64 whsec",
+		"6b6579706f6f6c2d6f662d6279746573":     "text hex base64 whsec",
+		"6b6579706f6f6c2d6f662d6279746573\n":   "text hex base64 whsec",
+		"6b6579706f6f6c6b":                     "text",
 		"a2V5cG9vbC1nZW5lcmljLXNlY3JldA==":     "text base64 whsec",
 		"whsec_a2V5cG9vbC1nZW5lcmljLXNlY3JldA": "text whsec",
-		"_-_-_-_-":                             "text base64",
+		"_-_-_-_-_-_-_-_-_-_-_-_-":             "text base64",
 		"whsec_":                               "text",
 	} {
 		for _, form := range []string{"text", "hex", "base64", "whsec"} {
@@ -245,6 +247,21 @@ func TestCheckSecret(t *testing.T) {
 		if err := (generic.Adapter{}).CheckSecret(json.RawMessage(settings), "secret text"); err != nil {
 			t.Errorf("%s: %v", settings, err)
 		}
+	}
+}
+
+// The form that the API's document shows has the members of the settings.
+func TestSettingsForm_hasAllMembers(t *testing.T) {
+	t.Parallel()
+	names := func(of any) (names []string) {
+		for i := range reflect.TypeOf(of).NumField() {
+			name, _, _ := strings.Cut(reflect.TypeOf(of).Field(i).Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+		return names
+	}
+	if diff := cmp.Diff(names(generic.Settings{}), names(generic.Adapter{}.SettingsForm())); diff != "" {
+		t.Errorf("(-settings +form):\n%s", diff)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
 	"net/http"
@@ -23,10 +22,12 @@ import (
 // maxParts is how many signatures of a webhook are looked at.
 const maxParts = 8
 
-// The lengths of a secret, in bytes.
+// The lengths of a secret, in bytes. One that is text may be a merchant's own; a key in hex or
+// base64 was made by the sender, and the shortest that one is known to make has 16.
 const (
 	minSecret = 8
 	maxSecret = 200
+	minKey    = 16
 )
 
 // ParseSecret implements platform.SecretForm. The secret is kept as it was copied: what
@@ -45,7 +46,7 @@ func (Adapter) CheckSecret(settings json.RawMessage, text string) error {
 		return nil // the mistake is told as one of the settings
 	}
 	if _, err := keyOf(s.Signature.Key, text); err != nil {
-		return fmt.Errorf("is no %s, as signature.key says: copy the whole secret, or set signature.key to what it is", s.Signature.Key)
+		return fmt.Errorf("%w: copy the whole secret, or set signature.key to what it is", err)
 	}
 	return nil
 }
@@ -117,8 +118,9 @@ func (s Settings) signer(given [][]byte, message [][]byte, secrets []platform.Si
 	})
 }
 
-// keyOf returns the key that the text of a secret is in one of the forms. An empty key
-// is none: anybody could sign with it.
+// keyOf returns the key that the text of a secret is in one of the forms. An empty key is
+// none: anybody could sign with it. Nor is a decoded one that is so short that it could be
+// found by trying: eight characters of hex are 4 bytes. The error quotes nothing.
 func keyOf(form, secret string) ([]byte, error) {
 	var key []byte
 	var err error
@@ -129,19 +131,22 @@ func keyOf(form, secret string) ([]byte, error) {
 		key, err = hex.DecodeString(strings.TrimSpace(secret))
 	case "base64":
 		if strings.HasPrefix(secret, "whsec_") { // whose letters are base64url too
-			return nil, errNoKey
+			return nil, noKey(form)
 		}
 		key, err = decodeBase64(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimSpace(secret)), base64.RawStdEncoding)
 	case "whsec":
 		key, err = decodeBase64(strings.TrimPrefix(strings.TrimSpace(secret), "whsec_"), base64.RawStdEncoding)
 	}
-	if err != nil || len(key) == 0 {
-		return nil, errNoKey
+	switch {
+	case err != nil || len(key) == 0:
+		return nil, noKey(form)
+	case form != "text" && len(key) < minKey:
+		return nil, fmt.Errorf("is a key of %d bytes if it is read as %s, as signature.key says, and one of less than %d can be found by trying", len(key), form, minKey)
 	}
 	return key, nil
 }
 
-var errNoKey = errors.New("the secret is no key of that form")
+func noKey(form string) error { return fmt.Errorf("is no %s, as signature.key says", form) }
 
 // digest returns the HMAC of a message, which is the pieces one after the other.
 func digest(algorithm string, key []byte, message [][]byte) []byte {

@@ -97,16 +97,16 @@ func TestVerify_vectors(t *testing.T) {
 			"t=1767366245,v1=689bee6f91b481ee6d501fb490fbc493a28beef708bf18816137b7a748c7d873",
 		},
 		"a key in hex": {
-			`{"header":"X-Signature","key":"hex"}`, `{}`, "6b6579706f6f6c",
-			"bf41263402ebc03ca3e1f524a455cd5052ae08d654d5ca574b26e12e3e33bb4f",
+			`{"header":"X-Signature","key":"hex"}`, `{}`, "6b6579706f6f6c2d6f662d6279746573",
+			"e9c2ef18a2313c669f6e22207442f1f910441a928dcb55ab59a777e39a66e868",
 		},
 		"the same key in base64": {
-			`{"header":"X-Signature","key":"base64"}`, `{}`, "a2V5cG9vbA==",
-			"bf41263402ebc03ca3e1f524a455cd5052ae08d654d5ca574b26e12e3e33bb4f",
+			`{"header":"X-Signature","key":"base64"}`, `{}`, "a2V5cG9vbC1vZi1ieXRlcw==",
+			"e9c2ef18a2313c669f6e22207442f1f910441a928dcb55ab59a777e39a66e868",
 		},
 		"and after whsec_": {
-			`{"header":"X-Signature","key":"whsec"}`, `{}`, "whsec_a2V5cG9vbA",
-			"bf41263402ebc03ca3e1f524a455cd5052ae08d654d5ca574b26e12e3e33bb4f",
+			`{"header":"X-Signature","key":"whsec"}`, `{}`, "whsec_a2V5cG9vbC1vZi1ieXRlcw",
+			"e9c2ef18a2313c669f6e22207442f1f910441a928dcb55ab59a777e39a66e868",
 		},
 	} {
 		a := account(t, `{"signature":`+test.signature+`,"time":`+test.time+`,`+rest+`}`, test.secret)
@@ -246,6 +246,39 @@ func TestVerify_withoutASecretNothingIsSigned(t *testing.T) {
 	}
 	if key, err := (generic.Adapter{}).ParseSecret(secret); err != nil || string(key) != secret {
 		t.Errorf("%q, %v", key, err)
+	}
+}
+
+// Trap: eight characters of hex are a key of 4 bytes, which one webhook is enough to find.
+func TestVerify_shortKeySignsNothing(t *testing.T) {
+	t.Parallel()
+	for form, texts := range map[string][2]string{ // by 15 bytes, and by 16
+		"hex":    {hex.EncodeToString([]byte("a key of 15 byt")), hex.EncodeToString([]byte("a key of 16 byte"))},
+		"base64": {"YSBrZXkgb2YgMTUgYnl0", "YSBrZXkgb2YgMTYgYnl0ZQ=="},
+		"whsec":  {"whsec_YSBrZXkgb2YgMTUgYnl0", "whsec_YSBrZXkgb2YgMTYgYnl0ZQ=="},
+	} {
+		settings := `{"signature":{"header":"X-Signature","key":"` + form + `"},` + rest + `}`
+		for i, key := range []string{"a key of 15 byt", "a key of 16 byte"} {
+			err := verify(request(orderBody, "X-Signature", inHex(key, orderBody)), account(t, settings, texts[i]), at)
+			told := generic.Adapter{}.CheckSecret(json.RawMessage(settings), texts[i])
+			if (err == nil) != (i == 1) || (told == nil) != (i == 1) || i == 0 && !strings.Contains(told.Error(), "15 bytes") {
+				t.Errorf("%s, %d bytes: %v, %v", form, len(key), err, told)
+			}
+		}
+	}
+}
+
+// Polar's own key before September 2026: the secret's text, with its prefix, by the vector of
+// the library of Standard Webhooks.
+func TestVerify_standardWebhooksByTheText(t *testing.T) {
+	t.Parallel()
+	settings := `{"signature":{"header":"webhook-signature","encoding":"base64","prefix":"v1,","separator":" ","key":"%s","signed":"{id}.{time}.{body}"},"time":{"header":"webhook-timestamp"},"id_header":"webhook-id",` + rest + `}`
+	for form, signature := range map[string]string{"whsec": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "text": "v1,TcxlhK9b6UD6iVI1ZU2tTqp8PEVfYRseNNfa6b+LcUg="} {
+		a := account(t, strings.Replace(settings, "%s", form, 1), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+		r := request(`{"test": 2432232314}`, "webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp", "1614265330", "webhook-signature", signature)
+		if err := verify(r, a, time.Unix(1614265330, 0)); err != nil {
+			t.Errorf("%s: %v", form, err)
+		}
 	}
 }
 

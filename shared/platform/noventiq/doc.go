@@ -51,7 +51,10 @@
 // the customer's address: neither product nor quantity nor status nor subscription, and no
 // time of sending. Whoever holds one webhook of your shop can send it again with another
 // product, or as a renewal of another order: keys of that one are mailed only to the address
-// that it was paid with itself. So a
+// that it was paid with itself. And whoever
+// holds one product.returned can give back any line of that order, and any number of its
+// units, since it covers neither product nor quantity nor event_date: its customer then has
+// keys that are revoked, or sold again where they were never mailed. So a
 // product of an order is delivered once, a repeat never brings more keys, the quantity is
 // capped, and a repeat whose content changed goes to the history and to your mail. Keep
 // the webhooks' bodies secret, and use Keypool's own scheme where you can.

@@ -22,4 +22,16 @@
 // To rotate the secret, make the same call again, with the header If-Match: *. The secret
 // before stays good for 24 hours, or as keep_previous_hours says. With keep_secret true only
 // other settings change.
+//
+// A secret of your own is taken as senders show it: whsec_ and 16 to 64 bytes in base64, with
+// or without the padding, the prefix, or v1, before it. The key is the decoded bytes.
+//
+// # What it is not for
+//
+// The specification says how a webhook is signed, and not what stands in it. Keypool reads the
+// body that its document describes. Polar and Dodo Payments sign this way and send bodies of
+// their own: their webhooks are not read here, though Polar calls its event order.paid as well.
+// Where such a body holds the customer's address and the product, an account of the platform
+// generic reads it, and verifies a key that is the secret's text, as Polar's was before
+// September 2026.
 package standard
