@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -94,7 +95,7 @@ type ReturnAct struct {
 	Lines []ReturnedUnits `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"What is given back; everything that is left of the order where left out."`
 	Keys  string          `json:"keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of the keys; what the product's settings say where left out."`
 	// Refund makes a repeat harmless.
-	Refund string `json:"refund,omitempty" maxLength:"128" doc:"An id of the return, such as a ticket's number. The same id again gives nothing back, whatever versions says, so that a call whose answer was lost is safe to repeat. Needed where units are named: two units and then two again are otherwise one call that was sent twice." example:"RMA-17"`
+	Refund string `json:"refund,omitempty" maxLength:"128" doc:"An id of the return: the platform's refund, or one of your own, such as a ticket's number. The same id again gives nothing back, whatever versions says, so that a call whose answer was lost is safe to repeat. By the platform's id you decide what a refund is of that you were asked about; without lines, everything that is left of the order. One that failed is 409. Needed where units are named: two units and then two again are otherwise one call that was sent twice." example:"RMA-17"`
 }
 
 // ReturnedUnits are units of one line.
@@ -159,7 +160,7 @@ func addAct[B any](to *rest.API, id, verb, summary, description string, sample B
 
 func (a *api) addActs(to *rest.API) {
 	addAct(to, "return-order", "return", "Give an order back, or parts of it",
-		"The keys of what is given back are revoked, for sale again, or left to the customer, as keys or the settings say; what waits is not delivered any more. A return of everything holds for lines that the platform reports as paid only later, too: they wait on hold. Nothing is paid back: that is the platform's. The customer is not told.", sampleReturn, a.returnOrder)
+		"The keys of what is given back are revoked, for sale again, or left to the customer, as keys or the settings say; what waits is not delivered any more. A return of everything holds for lines that the platform reports as paid only later, too: they wait on hold. Nothing is paid back: that is the platform's. If you pay units back there after you returned them here under an id of your own, the platform's refund takes no keys for as many units of that line again: the history says refund-matched, and you are told by mail, with what to do if it was for further ones. The customer is not told.", sampleReturn, a.returnOrder)
 	addAct(to, "hold-order", "hold", "Put lines of an order on hold",
 		"They get no key and no mail until they are released. A mail that is under way goes out.", sampleLines, a.linesAct(changes.Hold))
 	addAct(to, "release-order", "release", "Release lines of an order from hold",
@@ -178,9 +179,12 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 	}
 	units := map[string]int{}
 	var named []string
-	for _, line := range in.body.Lines {
+	for i, line := range in.body.Lines {
 		if line.Units > 0 && in.body.Refund == "" {
 			return nil, mistake("refund", "is needed where units are named: an id of this return, such as a ticket's number, so that the same call again gives nothing back twice")
+		}
+		if slices.Contains(named, line.Line) {
+			return nil, twice(fmt.Sprintf("lines[%d].line", i))
 		}
 		units[line.Line] = line.Units
 		named = append(named, line.Line)
@@ -189,7 +193,7 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 		return a.changes.ReturnLine(ctx, lifecycle.LineReturn{
 			Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
 			Account:  line.Account, Refund: in.body.Refund, Units: units[line.Line],
-			Act: act, KeysBack: order.Disposition(in.body.Keys),
+			Act: act, ByHand: true, KeysBack: order.Disposition(in.body.Keys),
 		})
 	})
 }
@@ -206,6 +210,11 @@ func (a *api) releaseOrder(ctx context.Context, in act[ReleaseAct]) (*rest.Body[
 	return a.actOnWhole(ctx, in.number, in.which, in.body.Seen, func(lines []order.Fulfillment, of order.Whole, seen []order.LineVersion) ([]order.Fulfillment, error) {
 		return a.changes.ReleaseDisputed(ctx, of, actOf(ctx, in.body.Reason.Reason), seen...)
 	}, func(line order.Fulfillment) bool { return line.State() != order.OnHold })
+}
+
+// twice returns the mistake of a call that names a line twice.
+func twice(path string) error {
+	return mistake(path, "names a line that was named before: name each line once")
 }
 
 // returnWhole gives back all that is left of an order, also of lines that are reported as
@@ -244,6 +253,11 @@ func (a *api) actOnWhole(ctx context.Context, number string, which WhichOrder, a
 // linesAct returns the operation of an act that says no more than which lines.
 func (a *api) linesAct(do func(changes, context.Context, order.LineID, lifecycle.Act) (order.Fulfillment, error)) func(context.Context, act[LinesAct]) (*rest.Body[Acted], error) {
 	return func(ctx context.Context, in act[LinesAct]) (*rest.Body[Acted], error) {
+		for i, line := range in.body.Lines {
+			if slices.Contains(in.body.Lines[:i], line) {
+				return nil, twice(fmt.Sprintf("lines[%d]", i))
+			}
+		}
 		return a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, in.body.Lines}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
 			return do(a.changes, ctx, line.ID, act)
 		})

@@ -34,10 +34,13 @@ type fulfillmentItem struct {
 	Wanted      int `dynamodbav:"wanted"`
 	Allocated   int `dynamodbav:"allocated"`
 
-	ReturnedUnits int    `dynamodbav:"returnedUnits,omitempty"`
-	All           bool   `dynamodbav:"returnedAll,omitempty"`
-	Returned      int    `dynamodbav:"returned,omitempty"`
-	KeysBack      string `dynamodbav:"keysBack,omitempty"`
+	ReturnedUnits int            `dynamodbav:"returnedUnits,omitempty"`
+	All           bool           `dynamodbav:"returnedAll,omitempty"`
+	Returned      int            `dynamodbav:"returned,omitempty"`
+	KeysBack      []keysBackItem `dynamodbav:"keysBack,omitempty"`
+
+	OwnReturns []ownReturnItem `dynamodbav:"ownReturns,omitempty"`
+	Answering  []string        `dynamodbav:"answering,omitempty"`
 
 	Holds     []string `dynamodbav:"holds,omitempty"`
 	Released  []string `dynamodbav:"released,omitempty"` // from holds
@@ -79,6 +82,18 @@ type takeItem struct {
 	At   int64 `dynamodbav:"at"`
 }
 
+// keysBackItem is keys that a return gave back, and that the line holds still.
+type keysBackItem struct {
+	Keys int    `dynamodbav:"keys"`
+	To   string `dynamodbav:"to,omitempty"`
+}
+
+// ownReturnItem is units that a person returned under an id of his own.
+type ownReturnItem struct {
+	ID    string `dynamodbav:"id"`
+	Units int    `dynamodbav:"units"`
+}
+
 type customerItem struct {
 	Name       string `dynamodbav:"name,omitempty"`
 	FirstName  string `dynamodbav:"firstName,omitempty"`
@@ -108,7 +123,8 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
 		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Risk: f.Risk, Parent: f.Parent, OfParent: f.KeysOfParent, Pool: f.Pool,
 		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
-		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: string(f.KeysBack),
+		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: newKeysBackItems(f.KeysBack),
+		OwnReturns: newOwnReturnItems(f.OwnReturns), Answering: f.Answering,
 		Holds: textsOf(f.Holds), Released: textsOf(f.Released), HeldAt: millis(f.HeldAt), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
@@ -140,7 +156,23 @@ func (i fulfillmentItem) attrs() attrs {
 	setNumber(item, "returnedUnits", i.ReturnedUnits)
 	setTrue(item, "returnedAll", i.All)
 	setNumber(item, "returned", i.Returned)
-	setText(item, "keysBack", i.KeysBack)
+	if len(i.KeysBack) > 0 {
+		backs := make([]types.AttributeValue, len(i.KeysBack))
+		for n, back := range i.KeysBack {
+			is := attrs{"keys": number(back.Keys)}
+			setText(is, "to", back.To)
+			backs[n] = &types.AttributeValueMemberM{Value: is}
+		}
+		item["keysBack"] = &types.AttributeValueMemberL{Value: backs}
+	}
+	if len(i.OwnReturns) > 0 {
+		returns := make([]types.AttributeValue, len(i.OwnReturns))
+		for n, own := range i.OwnReturns {
+			returns[n] = &types.AttributeValueMemberM{Value: attrs{"id": text(own.ID), "units": number(own.Units)}}
+		}
+		item["ownReturns"] = &types.AttributeValueMemberL{Value: returns}
+	}
+	setTexts(item, "answering", i.Answering)
 	setTexts(item, "holds", i.Holds)
 	setTexts(item, "released", i.Released)
 	setNumber(item, "heldAt", i.HeldAt)
@@ -206,7 +238,8 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
 		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Risk: i.Risk, Parent: i.Parent, KeysOfParent: i.OfParent, Pool: i.Pool,
 		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
-		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: order.Disposition(i.KeysBack),
+		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: keysBackOf(i.KeysBack),
+		OwnReturns: ownReturnsOf(i.OwnReturns), Answering: i.Answering,
 		Holds: idsOf[order.Hold](i.Holds), Released: idsOf[order.Hold](i.Released), HeldAt: at(i.HeldAt), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
@@ -256,6 +289,44 @@ func takesOf(items []takeItem) []pool.Take {
 		takes[i] = pool.Take{Keys: t.Keys, At: at(t.At)}
 	}
 	return takes
+}
+
+func newKeysBackItems(backs []order.KeysBack) []keysBackItem {
+	items := make([]keysBackItem, len(backs))
+	for i, b := range backs {
+		items[i] = keysBackItem{b.Keys, string(b.To)}
+	}
+	return items
+}
+
+func keysBackOf(items []keysBackItem) []order.KeysBack {
+	if len(items) == 0 {
+		return nil
+	}
+	backs := make([]order.KeysBack, len(items))
+	for i, b := range items {
+		backs[i] = order.KeysBack{Keys: b.Keys, To: order.Disposition(b.To)}
+	}
+	return backs
+}
+
+func newOwnReturnItems(returns []order.OwnReturn) []ownReturnItem {
+	items := make([]ownReturnItem, len(returns))
+	for i, r := range returns {
+		items[i] = ownReturnItem(r)
+	}
+	return items
+}
+
+func ownReturnsOf(items []ownReturnItem) []order.OwnReturn {
+	if len(items) == 0 {
+		return nil
+	}
+	returns := make([]order.OwnReturn, len(items))
+	for i, r := range items {
+		returns[i] = order.OwnReturn(r)
+	}
+	return returns
 }
 
 func textsOf[T ~string](ids []T) []string {

@@ -33,6 +33,9 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 			back.Amount, back.Currency = event.Amount, event.Currency
 		}
 		lines, clear, err := in.Orders.Return(ctx, whole(from, side, event.Order), back)
+		if err == nil {
+			err = in.tellMatched(ctx, from, event, lines...)
+		}
 		if err == nil && !clear {
 			results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
 			continue
@@ -77,9 +80,20 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 			Account:  from.Name, Refund: event.ID, Units: units,
 			Act: lifecycle.Act{By: in.by(), Why: event.ID},
 		})
+		if err == nil {
+			err = in.tellMatched(ctx, from, event, got)
+		}
 		results = append(results, in.changed(ctx, event.Order, []order.Fulfillment{got}, err)...)
 	}
 	return results
+}
+
+// tellMatched tells the merchant of a refund of units that a person had returned before.
+func (in *Intake) tellMatched(ctx context.Context, from platform.Account, event platform.Returned, lines ...order.Fulfillment) error {
+	if !slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return slices.Contains(f.Answering, event.ID) }) {
+		return nil
+	}
+	return in.Records.RaiseNotice(ctx, in.question(from, event.Order, notice.RefundMatched, event.ID))
 }
 
 // disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.
@@ -97,14 +111,18 @@ func (in *Intake) disputed(ctx context.Context, from platform.Account, r platfor
 
 // ask tells the merchant of something at an order that a person has to decide, once.
 func (in *Intake) ask(ctx context.Context, from platform.Account, number string, kind notice.Kind, id string) []platform.Result {
-	now := in.Now()
-	facts := notice.Facts{Orders: []string{number}, Account: from.Name, Cause: id, Count: 1}
 	result := platform.Result{Outcome: platform.Accepted, Order: number}
-	if err := in.Records.RaiseNotice(ctx, notice.New(from.Merchant, kind, from.Name+"#"+number+"#"+id, facts, now)); err != nil {
+	if err := in.Records.RaiseNotice(ctx, in.question(from, number, kind, id)); err != nil {
 		slog.ErrorContext(ctx, "order.not_changed", "merchant", from.Merchant, "account", from.Name, "error", err)
 		result.Outcome = platform.Failed
 	}
 	return []platform.Result{result}
+}
+
+// question is the notice of something at an order that a person has to decide.
+func (in *Intake) question(from platform.Account, number string, kind notice.Kind, id string) notice.Notice {
+	facts := notice.Facts{Orders: []string{number}, Account: from.Name, Cause: id, Count: 1}
+	return notice.New(from.Merchant, kind, from.Name+"#"+number+"#"+id, facts, in.Now())
 }
 
 // changed returns the results of a change of an order. An order that is not known yet

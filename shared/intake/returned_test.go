@@ -5,6 +5,7 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/dynamo"
+	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -153,5 +154,43 @@ func TestReturned_refused(t *testing.T) {
 		if got[0].Field.Field != field {
 			t.Errorf("refused for %s, want %s", got[0].Field.Field, field)
 		}
+	}
+}
+
+// Units that a person returned, and that are refunded at the platform then, are taken once: the
+// merchant is told so, once, be the refund of units or of an amount.
+func TestReturned_afterAPersonReturnedThem(t *testing.T) {
+	t.Parallel()
+	for name, refund := range map[string]platform.Returned{
+		"units":  {Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1}}},
+		"amount": {Amount: "5.00", Currency: "EUR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in, tables := open(t)
+			bought := paid("1", 3, "game")
+			bought.Currency, bought.Lines[0].UnitPrice = "EUR", "5.00"
+			apply(t, in, bought)
+			line, _ := lineOf(t, tables, pool.Live, "1", "game")
+			_, err := in.Orders.ReturnLine(t.Context(), lifecycle.LineReturn{
+				Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
+				Account:  line.Account, Refund: "RMA-17", Units: 1, Act: lifecycle.Act{By: "ada"}, ByHand: true,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			refund.Order, refund.ID = "1", "R1"
+			apply(t, in, refund, refund)
+			told := noticesOf(t, tables, notice.RefundMatched)
+			if line, _ = lineOf(t, tables, pool.Live, "1", "game"); line.ReturnedUnits != 1 || line.Allocated != 2 || len(told) != 1 {
+				t.Errorf("%d units are returned, %d keys left, told %+v", line.ReturnedUnits, line.Allocated, told)
+			}
+			refund.ID = "R2"
+			apply(t, in, refund)
+			if line, _ = lineOf(t, tables, pool.Live, "1", "game"); line.ReturnedUnits != 2 || line.Allocated != 1 {
+				t.Errorf("after a second refund, %d units are returned and %d keys left", line.ReturnedUnits, line.Allocated)
+			}
+			dynamotest.Audit(t, tables)
+		})
 	}
 }

@@ -17,7 +17,7 @@ func (l *Lifecycle) Cancel(ctx context.Context, id order.LineID, act Act) (order
 		}
 		change := order.ChangeOf(line)
 		change.After.ReturnAll()
-		change.After.KeysBack = order.Restock
+		change.KeysBack = order.Restock
 		change.History = []order.History{l.note(id, order.Cancelled, act)}
 		return &change, nil
 	})

@@ -173,14 +173,11 @@ func (l *Lifecycle) commit(ctx context.Context, change *order.Change) error {
 // takeBack takes keys from the line that it is not due any more, the newest first, as many
 // as one change may: those of its newest chunk, or of its own item if it has none.
 func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
+	change.GiveBack()
 	line := &change.After
 	surplus := min(line.Surplus(), order.MaxKeys)
 	if surplus == 0 {
 		return nil
-	}
-	to, shards, err := l.keysBack(ctx, *line)
-	if err != nil {
-		return err
 	}
 	held := line.Keys
 	if line.Chunks > 0 {
@@ -193,18 +190,27 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 			held = change.Chunk.Keys
 		}
 	}
-	for _, key := range held[max(0, len(held)-surplus):] {
-		if err := change.Release(order.Release{Key: key.ID, To: to, Shards: shards}); err != nil {
+	for len(held) > 0 && surplus > 0 {
+		back := line.KeysBack[0]
+		to, shards, err := l.keysBack(ctx, *line, back.To)
+		if err != nil {
 			return err
 		}
+		n := min(back.Keys, len(held), surplus)
+		for _, key := range held[len(held)-n:] {
+			if err := change.ReleaseBack(key.ID, to, shards); err != nil {
+				return err
+			}
+		}
+		held, surplus = held[:len(held)-n], surplus-n
 	}
 	return nil
 }
 
-// keysBack returns what becomes of keys that the line gives back, and the number of shards
-// of its pool. Keys are sold again only if no mailer ever held them.
-func (l *Lifecycle) keysBack(ctx context.Context, line order.Fulfillment) (order.Disposition, int, error) {
-	to := line.KeysBack
+// keysBack returns what becomes of keys that the line gives back, of which their return said
+// so, and the number of shards of its pool. Keys are sold again only if no mailer ever held
+// them.
+func (l *Lifecycle) keysBack(ctx context.Context, line order.Fulfillment, to order.Disposition) (order.Disposition, int, error) {
 	if to == "" {
 		var err error
 		if to, err = l.policy(ctx, line); err != nil {

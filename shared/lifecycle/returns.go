@@ -16,9 +16,13 @@ import (
 type LineReturn struct {
 	Identity order.Identity
 	Account  string
-	Refund   string // the platform's id of the refund: the same id again changes nothing
+	Refund   string // the id of the refund: the same id again changes nothing
 	Units    int    // or AllUnits
 	Act
+
+	// ByHand means that a person returns them. The refund's id may be the platform's, or any
+	// other: then units that the platform refunds later are most likely the same.
+	ByHand bool
 
 	// KeysBack is what becomes of the keys; empty: what the settings say.
 	KeysBack order.Disposition
@@ -30,7 +34,11 @@ const AllUnits = 0
 // ReturnLine gives units of a line back, and returns the line as it stands. Units of a
 // line that was not paid yet are remembered for its payment. A refund that the line has is
 // not applied again, also if the line has changed since the version that the act names. One
-// that failed is not applied at all.
+// that failed is not applied at all: of a person, that is order.ErrRefundFailed.
+//
+// A refund of the platform takes nothing for units that a person returned under another id,
+// and that no refund has answered yet: see order.Fulfillment.Refund. Its id stands in the
+// line's Answering then. A person who names it says that it was another one.
 func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfillment, error) {
 	id := r.Identity.ID()
 	line, err := l.change(ctx, id, r.Act, func(line order.Fulfillment) (*order.Change, error) {
@@ -40,8 +48,11 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 		change := order.ChangeOf(line)
 		if r.Refund != "" {
 			known, err := l.Wholes.Whole(ctx, id.OrderHalf())
-			if err != nil || known.Void(order.Return{ID: r.Refund}) {
+			if err != nil {
 				return nil, err
+			}
+			if known.Void(order.Return{ID: r.Refund}) {
+				return nil, l.refuseFailed(ctx, id, r)
 			}
 			change.Known = &known
 		}
@@ -52,17 +63,10 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 				Expected: true, ReceivedAt: l.Now(),
 			})
 		}
-		after := &change.After
-		if r.Units == AllUnits {
-			after.ReturnAll()
-		} else {
-			after.Return(r.Units)
+		change.KeysBack, change.Refund = r.KeysBack, r.Refund
+		if event := r.apply(&change); event != "" {
+			change.History = []order.History{l.note(id, event, r.Act)}
 		}
-		if r.KeysBack != "" {
-			after.KeysBack = r.KeysBack
-		}
-		change.Refund = r.Refund
-		change.History = []order.History{l.note(id, order.UnitsReturned, r.Act)}
 		return &change, nil
 	})
 	if r.Refund != "" && errors.As(err, new(*order.StaleError)) {
@@ -79,18 +83,67 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 	return line, wrap(err, "return line %s", id)
 }
 
+// apply gives the units back, and returns what the line's history says of it, if anything.
+func (r LineReturn) apply(change *order.Change) order.EventKind {
+	after := &change.After
+	event := order.UnitsReturned
+	switch {
+	case !r.ByHand && after.KnowsOwn(r.Refund), r.ByHand && r.Refund != "" && after.Another(r.Refund):
+		change.Refund = "" // the line has it
+	}
+	switch known := change.Refund == "" && r.Refund != ""; {
+	case known && !r.ByHand:
+		return ""
+	case r.Units == AllUnits:
+		after.ReturnAll()
+	case !r.ByHand:
+		if after.Refund(r.Refund, r.Units) > 0 {
+			event = order.RefundMatched
+		}
+	case known, change.Known != nil && change.Known.Knows(r.Refund):
+		after.Return(r.Units) // the platform has told of it
+	default:
+		after.ReturnOwn(r.Refund, r.Units)
+	}
+	return event
+}
+
+// refuseFailed returns the error of a return by a refund that failed, nil where it is the
+// platform's, or a repeat of one that was applied before it failed.
+func (l *Lifecycle) refuseFailed(ctx context.Context, id order.LineID, r LineReturn) error {
+	if !r.ByHand {
+		return nil
+	}
+	has, err := l.Wholes.Refunded(ctx, id, r.Refund)
+	if err == nil && !has {
+		err = order.ErrRefundFailed
+	}
+	return err
+}
+
 // ReturnOrder gives back everything that is left of an order, and returns its lines as
 // they stand. Of names the order. Lines that are paid later are put on hold.
 func (l *Lifecycle) ReturnOrder(ctx context.Context, of order.Whole, r order.Return) ([]order.Fulfillment, error) {
-	return l.ReturnSeen(ctx, of, r)
+	r.At = l.Now()
+	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddReturn(r) })
 }
 
-// ReturnSeen does as ReturnOrder, if lines of the order are as a person saw them. Its error
-// is *order.StaleError if one is not; then nothing is done. A return that is known is not
-// applied again, whatever has changed since.
+// ReturnSeen does as ReturnOrder on a person's word, if lines of the order are as they saw
+// them. Its error is *order.StaleError if one is not; then nothing is done. A return that is
+// known is not applied again, whatever has changed since. One by the id of an amount is of all
+// that is left; one by the id of a refund that failed is order.ErrRefundFailed.
 func (l *Lifecycle) ReturnSeen(ctx context.Context, of order.Whole, r order.Return, seen ...order.LineVersion) ([]order.Fulfillment, error) {
 	r.At = l.Now()
-	return l.add(ctx, of, func(w *order.Whole) bool { return w.AddReturn(r) }, seen...)
+	failed := false
+	lines, err := l.add(ctx, of, func(w *order.Whole) bool {
+		back := w.ByHand(r)
+		failed = w.Void(back)
+		return w.AddReturn(back)
+	}, seen...)
+	if err == nil && failed && slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return !f.ReturnedAll }) {
+		err = order.ErrRefundFailed // else it was applied before it failed
+	}
+	return lines, err
 }
 
 // Return gives back all that is left of an order, or what an amount pays for. It is not
@@ -292,7 +345,7 @@ func (l *Lifecycle) applyTo(ctx context.Context, line order.Fulfillment, w order
 	if !any {
 		return l.drain(ctx, line, nil)
 	}
-	change.Known = &w
+	change.Known, change.KeysBack = &w, news.KeysBack
 	change.History = l.historyOf(line.ID, w, news)
 	if slices.Contains(news.Held, order.HoldPaidAfterReturn) {
 		if err := l.Notices.RaiseNotice(ctx, PaidAfterReturn(line, l.Now())); err != nil {

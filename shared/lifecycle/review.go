@@ -46,7 +46,7 @@ func (l *Lifecycle) Reject(ctx context.Context, id order.LineID, act Act) (order
 		}
 		change := order.ChangeOf(line)
 		change.After.ReturnAll()
-		change.After.KeysBack = order.Restock
+		change.KeysBack = order.Restock
 		change.History = []order.History{l.note(id, order.UnitsReturned, act)}
 		return &change, nil
 	})

@@ -442,6 +442,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"webhook_inactive":     {notice.WebhookInactive, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseInactive}, nil},
 		"webhook_missing":      {notice.WebhookInactive, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseMissing}, nil},
 		"refund_failed":        {notice.RefundFailed, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_17", Count: 1}, nil},
+		"refund_matched":       {notice.RefundMatched, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_19", Count: 1}, nil},
 		"refund_unclear":       {notice.RefundUnclear, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_18", Count: 1}, nil},
 		"renewal_waits":        {notice.RenewalWaits, "nova", notice.Facts{Orders: []string{"A-62", "A-54"}, Product: "111111", Account: "shop-eu", Side: pool.Live, Cause: "ParentUnknown", Count: 1}, nil},
 		"paid_after_return":    {notice.PaidAfterReturn, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Count: 1}, nil},

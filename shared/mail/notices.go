@@ -80,6 +80,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.ChangedRepeat:   noticeWriter.changedRepeat,
 	notice.RefundFailed:    noticeWriter.refundFailed,
 	notice.RefundUnclear:   noticeWriter.refundUnclear,
+	notice.RefundMatched:   noticeWriter.refundMatched,
 	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
 	notice.RiskAfterKeys:   noticeWriter.riskAfterKeys,
 	notice.RenewalWaits:    noticeWriter.renewalWaits,
@@ -281,7 +282,20 @@ func (w noticeWriter) refundUnclear() letter {
 		Title: fmt.Sprintf("Which keys of order %s were refunded?", order),
 		Words: words(
 			fmt.Sprintf("An amount of order %s was given back, and it is neither the whole order nor the price of whole units of its only line. No key was taken back: we cannot tell which.", order),
-			"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units. If not, there is nothing to do.",
+			"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units, and this refund as refund. If not, there is nothing to do.",
+		),
+		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) refundMatched() letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("Is the refund of order %s for what you returned before?", order),
+		Words: words(
+			fmt.Sprintf("Units of order %s were returned by the API, and now the platform has refunded units of the same line. We take it to be the same return: no key was taken for those units again.", order),
+			"If so, there is nothing to do. If it was for further units, take their keys by the API: POST /v1/orders/{order}/return names the line and the units, and this refund as refund.",
 		),
 		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
 	}

@@ -42,6 +42,7 @@ const (
 	ChangedRepeat   Kind = "changed-repeat"    // a line: paid again with other content
 	RefundFailed    Kind = "refund-failed"     // an account, an order and a refund: the customer has no money back
 	RefundUnclear   Kind = "refund-unclear"    // an account, an order and a refund: nobody can tell for what
+	RefundMatched   Kind = "refund-matched"    // an account, an order and a refund: units that a person had returned were refunded, and it took no further ones
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
 	RiskAfterKeys   Kind = "risk-after-keys"   // an order: its platform calls it risky, and its keys are gone
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
@@ -62,7 +63,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, PaidAfterReturn, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }

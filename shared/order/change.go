@@ -22,6 +22,10 @@ type Change struct {
 	Allocated []pool.Key
 	Released  []Release
 
+	// KeysBack is what becomes of the keys that the change gives back; empty: what the
+	// settings say. It does not concern those of earlier returns.
+	KeysBack Disposition
+
 	// History is stored with the change.
 	History []History
 
@@ -114,6 +118,29 @@ func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 		line.Chunks++
 		c.Chunk = Chunk{Number: line.Chunks, Keys: keys}
 	}
+}
+
+// GiveBack notes what becomes of the keys that the line is due no more since this change.
+func (c *Change) GiveBack() {
+	line := &c.After
+	more := line.Surplus()
+	for _, back := range line.KeysBack {
+		more -= back.Keys
+	}
+	if more > 0 {
+		line.KeysBack = append(slices.Clip(line.KeysBack), KeysBack{more, c.KeysBack})
+	}
+}
+
+// ReleaseBack takes a key from the line that the earliest return of those that are not done
+// gave back: to is what becomes of it.
+func (c *Change) ReleaseBack(key pool.KeyID, to Disposition, shards int) error {
+	line := &c.After
+	line.KeysBack = slices.Clone(line.KeysBack)
+	if line.KeysBack[0].Keys--; line.KeysBack[0].Keys == 0 {
+		line.KeysBack = line.KeysBack[1:]
+	}
+	return c.Release(Release{Key: key, To: to, Shards: shards})
 }
 
 // Settle lets the line's mail follow from what the change made of it, and sees to it that

@@ -32,6 +32,7 @@ const (
 
 	UnitsReturned EventKind = "units-returned" // units of the line, Code is the refund or the reason
 	OrderReturned EventKind = "order-returned" // the whole order, Code is the refund, the dispute or the reason
+	RefundMatched EventKind = "refund-matched" // the platform's refund, Code, of units that a person had returned: nothing was taken for those
 	RefundFailed  EventKind = "refund-failed"  // the customer has no money back, Code is the refund; nothing was changed
 	Held          EventKind = "held"           // Code is the reason
 	Released      EventKind = "released"       // from a hold, Code is its reason

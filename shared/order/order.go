@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,9 +139,15 @@ type Fulfillment struct {
 	ReturnedUnits int
 	ReturnedAll   bool // all units, also of a line whose units or keys are not known yet
 	Returned      int  // keys that are not due any more, though the line may hold them still
-	// KeysBack is what becomes of the keys that the line holds beyond those it is due:
-	// see Surplus.
-	KeysBack Disposition
+	// KeysBack are the keys that the line holds beyond those it is due (see Surplus), and
+	// what becomes of them, in the order of the returns: each return decides for its own.
+	KeysBack []KeysBack
+	// OwnReturns are units that persons returned under ids of their own, and that no refund of
+	// the platform has answered yet: see Refund.
+	OwnReturns []OwnReturn
+	// Answering are the refunds of the platform that were taken for those, by their ids. A
+	// person who names one says that it was another, and what it is of.
+	Answering []string
 
 	// Holds are the reasons for which the line is on hold, sorted.
 	Holds []Hold
@@ -184,6 +191,18 @@ type Fulfillment struct {
 	CustomerHash string
 
 	Mail outbox.Entry
+}
+
+// KeysBack are keys that one return took from what its line is due.
+type KeysBack struct {
+	Keys int
+	To   Disposition // empty: what the settings say
+}
+
+// OwnReturn is a return of units under an id that a person gave it, such as a ticket's number.
+type OwnReturn struct {
+	ID    string
+	Units int // without those that a refund has answered
 }
 
 // InlineKeys is how many keys a fulfillment holds in its own item.
@@ -252,7 +271,7 @@ func (f Fulfillment) Complete() bool {
 // Paid returns the line of an expected record once it is paid: what was returned of it
 // stays returned.
 func (f Fulfillment) Paid(line Fulfillment) Fulfillment {
-	line.ID, line.Version, line.KeysBack = f.ID, f.Version+1, f.KeysBack
+	line.ID, line.Version, line.OwnReturns, line.Answering = f.ID, f.Version+1, f.OwnReturns, f.Answering
 	line.ReturnedUnits, line.ReturnedAll = f.ReturnedUnits, f.ReturnedAll
 	if line.ReturnedAll || line.ReturnedUnits >= line.Quantity {
 		line.ReturnAll()
@@ -271,6 +290,56 @@ func (f *Fulfillment) Return(units int) {
 		return
 	}
 	f.countReturned()
+}
+
+// ReturnOwn gives units back that a person returns under an id of his own. A refund of the
+// platform may follow, and be of the same units.
+func (f *Fulfillment) ReturnOwn(id string, units int) {
+	f.OwnReturns = append(slices.Clip(f.OwnReturns), OwnReturn{id, units})
+	f.Return(units)
+}
+
+// Refund gives units back that the platform refunded, but for those that persons returned
+// before, under ids of their own: most likely that is the money of those. It returns how many
+// these are. Of a line of which nothing is left, there are none.
+func (f *Fulfillment) Refund(id string, units int) (answered int) {
+	if f.ReturnedAll {
+		return 0
+	}
+	var left []OwnReturn
+	for _, own := range f.OwnReturns {
+		n := min(own.Units, units-answered)
+		answered += n
+		if own.Units > n {
+			left = append(left, OwnReturn{own.ID, own.Units - n})
+		}
+	}
+	f.OwnReturns = left
+	if units > answered {
+		f.Return(units - answered)
+	}
+	if answered > 0 && !f.ReturnedAll {
+		f.Answering = append(slices.Clip(f.Answering), id)
+	}
+	return answered
+}
+
+// KnowsOwn reports whether a person returned units under the id of a refund that the platform
+// tells of only now, and forgets it: nothing else answers that return.
+func (f *Fulfillment) KnowsOwn(refund string) bool {
+	others := slices.DeleteFunc(slices.Clone(f.OwnReturns), func(own OwnReturn) bool { return own.ID == refund })
+	known := len(others) < len(f.OwnReturns)
+	f.OwnReturns = others
+	return known
+}
+
+// Another notes that a person calls a refund another than those it was taken for, and reports
+// whether it was taken for any.
+func (f *Fulfillment) Another(refund string) bool {
+	others := slices.DeleteFunc(slices.Clone(f.Answering), func(id string) bool { return id == refund })
+	was := len(others) < len(f.Answering)
+	f.Answering = others
+	return was
 }
 
 // ReturnAll gives all units back.

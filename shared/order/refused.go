@@ -9,6 +9,8 @@ import (
 var (
 	// ErrState means that a line's state does not allow what somebody wants of it.
 	ErrState = errors.New("the line's state does not allow it")
+	// ErrRefundFailed means that a person names a refund that failed: it gives nothing back.
+	ErrRefundFailed = errors.New("the refund failed")
 	// ErrNoKeys means that a pool has no key to give.
 	ErrNoKeys = errors.New("the pool has no key left")
 )

@@ -109,6 +109,15 @@ func (w *Whole) AddReturn(r Return) bool {
 	return true
 }
 
+// ByHand returns the return that a person means who gives it an id. The id of an amount says
+// that all that is left of the order goes back for that amount.
+func (w Whole) ByHand(r Return) Return {
+	if i := w.find(r.ID); i >= 0 && !w.Returns[i].All() {
+		r.ID, r.Refund = r.ID+" by hand", r.ID
+	}
+	return r
+}
+
 // FailRefund notes that a refund failed, be it known yet or not, and reports whether that
 // is news. What it returned stays returned; whatever it has not returned by now stays.
 func (w *Whole) FailRefund(r Return, at time.Time) bool {
@@ -326,8 +335,11 @@ func (w Whole) hold(f *Fulfillment) (held, lifted []Hold) {
 type News struct {
 	Return  string // the id of a return of everything; empty: none
 	By, Why string // of that return
-	Held    []Hold // disputes that were opened
-	Lifted  []Hold // disputes that have ended, or were dropped
+
+	KeysBack Disposition // of that return: see Return
+
+	Held   []Hold // disputes that were opened
+	Lifted []Hold // disputes that have ended, or were dropped
 }
 
 // Apply applies what is known to a line that was paid before. It is false if the line
@@ -341,7 +353,7 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 		for _, r := range w.Returns {
 			if r.ID == id {
 				news.By, news.Why = r.By, r.Why
-				f.KeysBack = cmp.Or(r.KeysBack, f.KeysBack)
+				news.KeysBack = r.KeysBack
 			}
 		}
 		f.ReturnAll()

@@ -93,7 +93,9 @@ type line struct {
 	name                                 string          // of the order and of the line in it
 	product, currency                    string
 	quantity                             int
-	keysBack                             string
+	backs                                []givenBack
+	own                                  int             // units that persons returned, and no refund of the platform has answered
+	answering                            map[string]bool // refunds that were taken for those
 	side                                 string
 	storedAt                             time.Time // when it was first
 	risk                                 string    // of its order, in the word of the platform
@@ -393,7 +395,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, parts: map[string]map[string]string{}, storedAt: time.Now(), returnedKeys: map[string]bool{}, refunds: map[string]bool{}, released: map[string]bool{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, storedAt: time.Now(), returnedKeys: map[string]bool{}, refunds: map[string]bool{}, answering: map[string]bool{}, released: map[string]bool{}}
 		l.lines[id] = there
 		l.linesOf[id.OrderHalf()] = append(l.linesOf[id.OrderHalf()], id)
 	}
@@ -415,7 +417,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there.returnedUnits = num(after, "returnedUnits")
 	_, there.returnedAll = after["returnedAll"]
-	there.keysBack, there.replaced = str(after, "keysBack"), textsIn(after, "replaced")
+	there.replaced = textsIn(after, "replaced")
 	if there.paidSince.IsZero() && !there.expected {
 		there.paidSince = time.Now()
 	}
@@ -518,7 +520,7 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	if now.ofParent && (now.held > 0 || now.wanted > 0) {
 		l.problem("%s delivers the keys of its parent, and holds %d of its own and is due %d", l.name(id), now.held, now.wanted)
 	}
-	lost := 0
+	lost, asked := 0, l.askedOf(id, before)
 	for _, k := range slices.Sorted(maps.Keys(before.keys)) {
 		if _, holds := now.keys[k]; holds {
 			continue
@@ -529,7 +531,7 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 			l.problem("%s does not hold key %s any more and did not give it back", l.name(id), l.text(k))
 			continue
 		}
-		l.checkGivenBack(id, k)
+		l.checkGivenBack(id, k, asked)
 	}
 	if before.version > 0 && before.surplus() > 0 && lost > 0 {
 		l.w.count("keys taken back by a further change")

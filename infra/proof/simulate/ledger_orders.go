@@ -26,12 +26,14 @@ type known struct {
 
 // reported is what platforms and persons reported, whether it was stored or not.
 type reported struct {
-	units    map[order.LineID]map[string]int // refund -> units; 0: all
-	amounts  map[string]map[string]amount    // by order and refund
-	answered map[string][]string             // by order: the amounts that were answered
-	paid     map[string]payOrder             // by order, as it was reported first
-	variants map[string][]payOrder           // by order, each as it was reported
-	byHand   map[string][]fulfilByHand       // by order: what people fulfil
+	units    map[order.LineID]map[string]int    // refund -> units; 0: all
+	keysTo   map[order.LineID]map[string]string // refund -> what becomes of the keys; empty: what the settings say
+	byPerson map[order.LineID]map[string]bool   // refunds of persons
+	amounts  map[string]map[string]amount       // by order and refund
+	answered map[string][]string                // by order: the amounts that were answered
+	paid     map[string]payOrder                // by order, as it was reported first
+	variants map[string][]payOrder              // by order, each as it was reported
+	byHand   map[string][]fulfilByHand          // by order: what people fulfil
 }
 
 // amount is a part of an order's price that was given back, in cents.
@@ -41,7 +43,7 @@ type amount struct {
 }
 
 func newReported() reported {
-	return reported{map[order.LineID]map[string]int{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}, map[string][]fulfilByHand{}}
+	return reported{map[order.LineID]map[string]int{}, map[order.LineID]map[string]string{}, map[order.LineID]map[string]bool{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}, map[string][]fulfilByHand{}}
 }
 
 // expectPaid records that a platform reports an order as paid.
@@ -55,14 +57,29 @@ func (l *ledger) expectPaid(p payOrder) {
 	l.reported.variants[id] = append(l.reported.variants[id], p)
 }
 
-// expectReturn records that a refund of a line is reported.
-func (l *ledger) expectReturn(id order.LineID, refund string, units int) {
+// expectReturn records that a refund of a line is reported, and what is to become of its
+// keys; empty: what the settings say.
+func (l *ledger) expectReturn(id order.LineID, refund string, units int, to string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reported.units[id] == nil {
 		l.reported.units[id] = map[string]int{}
 	}
 	l.reported.units[id][refund] = units
+	if l.reported.keysTo[id] == nil {
+		l.reported.keysTo[id] = map[string]string{}
+	}
+	l.reported.keysTo[id][refund] = to
+}
+
+// expectByPerson records that a refund of a line is a person's, who gave it an id of his own.
+func (l *ledger) expectByPerson(id order.LineID, refund string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reported.byPerson[id] == nil {
+		l.reported.byPerson[id] = map[string]bool{}
+	}
+	l.reported.byPerson[id][refund] = true
 }
 
 // expectAmount records that a refund of an amount is reported.
@@ -284,6 +301,13 @@ func (l *ledger) checkReturned(id order.LineID) {
 	for _, refund := range slices.Sorted(maps.Keys(l.reported.units[id])) {
 		if !now.refunds[refund] {
 			l.problem("refund %s of %s was reported, and is not stored", refund, l.name(id))
+		}
+	}
+	for _, refund := range slices.Sorted(maps.Keys(now.answering)) {
+		if of := "#" + refund; now.answering[refund] && !slices.ContainsFunc(slices.Collect(maps.Keys(l.notices)), func(told string) bool {
+			return strings.HasPrefix(told, merchant+"#refund-matched#"+shopName+"#") && strings.HasSuffix(told, of)
+		}) {
+			l.problem("refund %s of %s took nothing for units that a person had returned, and its merchant was not told", refund, l.name(id))
 		}
 	}
 	switch {

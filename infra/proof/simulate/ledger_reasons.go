@@ -124,8 +124,22 @@ func (l *ledger) checkUnits(id order.LineID, before line, why reasons) {
 			l.problem("%s has refund %s, which nobody reported", l.name(id), refund)
 		case n == 0:
 			all = true
-		default:
+		case l.reported.byPerson[id][refund]:
 			units += n
+			now.own += n
+		case before.returnedAll:
+		default:
+			answered := min(now.own, n)
+			now.own -= answered
+			units += n - answered
+			if answered == 0 {
+				continue
+			}
+			l.w.count("refund of units that a person had returned")
+			now.answering[refund] = now.expected || units < now.quantity
+			if !why.tells("refund-matched", refund) {
+				l.problem("%s does not tell that refund %s is of units that a person had returned", l.name(id), refund)
+			}
 		}
 	}
 	if why.has("cancelled") {
@@ -363,10 +377,61 @@ func (s catalogState) policies(product string) (all []string) {
 	return all
 }
 
+// givenBack is keys that one return took from what its line is due, and what was to become
+// of them; empty: what the settings say.
+type givenBack struct {
+	keys int
+	to   string
+}
+
+// askedOf returns what was to become of the keys that a change takes from its line, by what
+// each return said: those of earlier returns leave first.
+func (l *ledger) askedOf(id order.LineID, before line) (asked []string) {
+	now, why := l.lines[id], l.reasons[id]
+	left := 0
+	for k := range before.keys {
+		if _, holds := now.keys[k]; !holds && !slices.Contains(now.replaced, k) {
+			left++
+		}
+	}
+	more := now.surplus() + left
+	for _, back := range now.backs {
+		more -= back.keys
+	}
+	if more > 0 {
+		to := ""
+		for _, refund := range why.refunds {
+			to = l.reported.keysTo[id][refund]
+		}
+		if why.has("cancelled") || why.rejected() {
+			to = "restock"
+		}
+		now.backs = append(slices.Clip(now.backs), givenBack{more, to})
+	}
+	for left > 0 && len(now.backs) > 0 {
+		first := now.backs[0]
+		n := min(left, first.keys)
+		left -= n
+		now.backs = slices.Clone(now.backs)
+		if now.backs[0].keys -= n; now.backs[0].keys == 0 {
+			now.backs = now.backs[1:]
+			if len(now.backs) > 0 && now.backs[0].to != first.to {
+				l.w.count("keys of two returns that said otherwise")
+			}
+		}
+		if first.to == "" {
+			asked = append(asked, l.catalog.policies(now.product)...)
+		} else {
+			asked = append(asked, first.to)
+		}
+	}
+	return asked
+}
+
 // checkGivenBack checks what became of a key that a line gave back: what was asked for, or
 // what the settings say. A key is for sale again only if no mailer ever had it, and then
 // it is.
-func (l *ledger) checkGivenBack(id order.LineID, k string) {
+func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 	now, is := l.lines[id], l.keys[k].state
 	if slices.Contains(now.replaced, k) {
 		if is != "revoked" || !l.reasons[id].has("replaced") {
@@ -376,10 +441,6 @@ func (l *ledger) checkGivenBack(id order.LineID, k string) {
 	}
 	if now.returnedUnits == 0 && !now.returnedAll {
 		l.problem("%s gave key %s back, and nothing of it was returned", l.name(id), l.text(k))
-	}
-	asked := []string{now.keysBack}
-	if now.keysBack == "" {
-		asked = l.catalog.policies(now.product)
 	}
 	may := map[string]bool{}
 	for _, to := range asked {

@@ -151,7 +151,7 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 		"a line that was given back is listed as held": {func(b *fixture) {
 			b.write("x", always)
 			b.holdLine(1, "review")
-			b.write("x", back(with(lineItem(idA, 2, 1), "holds", []string{"review"}), 1, true, ""), b.refund(idA, 0))
+			b.write("x", back(with(lineItem(idA, 2, 1), "holds", []string{"review"}), 1, true), b.refund(idA, 0, ""))
 		}, "is held by a rule: false; it is listed as that: true"},
 
 		"a risky line is looked at": {func(b *fixture) {
@@ -371,17 +371,17 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 			b.write("x", always)
 			b.holdLine(1, "review")
 			b.decides(decision{verdict: "reject", line: idA, ruled: true})
-			b.write("x", back(with(lineItem(idA, 2, 1), "holds", []string{"review"}), 1, true, ""), listed(idA), reason(idA, "units-returned", "rejected"))
+			b.write("x", back(with(lineItem(idA, 2, 1), "holds", []string{"review"}), 1, true), listed(idA), reason(idA, "units-returned", "rejected"))
 		}, ""},
 		"nobody rejects a line": {func(b *fixture) {
 			b.write("x", always)
 			b.holdLine(1, "review")
-			b.write("x", back(with(lineItem(idA, 2, 1), "holds", []string{"review"}), 1, true, ""), listed(idA), reason(idA, "units-returned", "rejected"))
+			b.write("x", back(with(lineItem(idA, 2, 1), "holds", []string{"review"}), 1, true), listed(idA), reason(idA, "units-returned", "rejected"))
 		}, "was rejected by nobody"},
 		"a line is rejected that no rule holds": {func(b *fixture) {
 			b.passLine(1)
 			b.decides(decision{verdict: "reject", line: idA})
-			b.write("x", back(lineItem(idA, 2, 1), 1, true, ""), placeItem(idA, 0), reason(idA, "units-returned", "rejected"))
+			b.write("x", back(lineItem(idA, 2, 1), 1, true), placeItem(idA, 0), reason(idA, "units-returned", "rejected"))
 		}, "was rejected, and no rule held it"},
 
 		"an order of long ago is held": {func(b *fixture) {

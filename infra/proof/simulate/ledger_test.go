@@ -182,9 +182,10 @@ func reason(id order.LineID, what, code string) write {
 	return write{"orders", "order#" + id.OrderHalf(), "history#" + id.LineHalf() + "#0#" + what + "#" + code, attributes("what", what, "code", code)}
 }
 
-// refund is a refund of a line that was reported, of so many units.
-func (b *fixture) refund(id order.LineID, units int) write {
-	b.ledger.expectReturn(id, "r", units)
+// refund is a refund of a line that was reported, of so many units, of which it was to
+// become so of its keys.
+func (b *fixture) refund(id order.LineID, units int, to string) write {
+	b.ledger.expectReturn(id, "r", units, to)
 	return refundItem(id, "r")
 }
 
@@ -211,9 +212,9 @@ func failureOf(id string) *types.AttributeValueMemberL {
 	return &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberM{Value: attributes("id", id, "failedAt", 1)}}}
 }
 
-// back is a line whose units are returned, of which it was to become so of its keys.
-func back(w write, units int, all bool, to string) write {
-	w = with(w, "returnedUnits", units, "returned", units, "keysBack", to)
+// back is a line whose units are returned.
+func back(w write, units int, all bool) write {
+	w = with(w, "returnedUnits", units, "returned", units)
 	if all {
 		w.set["returnedAll"] = &types.AttributeValueMemberBOOL{Value: true}
 	}
@@ -413,7 +414,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a line gives its key back, which is sold again": {
 			func(b *fixture) {
 				b.sellKey()
-				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "restock"), b.refund(idA, 1))
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 1, "restock"))
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "",
 		},
@@ -468,7 +469,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.mail(1, textOf("k"))
 				b.write("ingest", keyItem("k2", "available", ""))
 				b.write("claim", keyItem("k2", "claimed", string(idB)), lineItem(idB, 1, 1, "k2"))
-				b.write("x", keyItem("k2", "available", ""), back(lineItem(idB, 2, 1), 1, true, "restock"), b.refund(idB, 1))
+				b.write("x", keyItem("k2", "available", ""), back(lineItem(idB, 2, 1), 1, true), b.refund(idB, 1, "restock"))
 			}, "",
 		},
 		"a key is mailed that is available again": {
@@ -492,39 +493,39 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a line is returned for no reason": {
 			func(b *fixture) {
 				b.sellKey()
-				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true, "revoke"))
+				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true))
 			}, "by what was reported it is 0, all: false",
 		},
 		"a refund returns more units than it says": {
 			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
-				b.write("x", back(lineItem(idA, 2, 3), 2, false, ""), placeItem(idA, 1), b.refund(idA, 1))
+				b.write("x", back(lineItem(idA, 2, 3), 2, false), placeItem(idA, 1), b.refund(idA, 1, ""))
 			}, "2 units of line " + string(idA) + " are returned, all: false; by what was reported it is 1",
 		},
 		"a refund is made up": {
 			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
-				b.write("x", back(lineItem(idA, 2, 3), 2, false, ""), placeItem(idA, 1), refundItem(idA, "r"))
+				b.write("x", back(lineItem(idA, 2, 3), 2, false), placeItem(idA, 1), refundItem(idA, "r"))
 			}, "has refund r, which nobody reported",
 		},
 		"a refund is applied twice": {
 			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
-				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), b.refund(idA, 1))
-				b.write("x", back(lineItem(idA, 3, 3), 2, false, ""), placeItem(idA, 1), b.refund(idA, 1))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false), placeItem(idA, 2), b.refund(idA, 1, ""))
+				b.write("x", back(lineItem(idA, 3, 3), 2, false), placeItem(idA, 1), b.refund(idA, 1, ""))
 			}, "refund r of line " + string(idA) + " was applied twice",
 		},
 		"a return is forgotten": {
 			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
-				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), b.refund(idA, 1))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false), placeItem(idA, 2), b.refund(idA, 1, ""))
 				b.write("x", lineItem(idA, 3, 3), placeItem(idA, 3))
 			}, "0 units of line " + string(idA) + " are returned, all: false; by what was reported it is 1",
 		},
 		"units are returned and their keys are due still": {
 			func(b *fixture) {
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
-				b.write("x", with(back(lineItem(idA, 2, 3), 1, false, ""), "returned", 0), placeItem(idA, 3), b.refund(idA, 1))
+				b.write("x", with(back(lineItem(idA, 2, 3), 1, false), "returned", 0), placeItem(idA, 3), b.refund(idA, 1, ""))
 			}, "and 0 keys are not due any more, not 1",
 		},
 		"an amount is taken for units of an order of two lines": {
@@ -532,15 +533,15 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.ledger.reported.paid[idA.OrderHalf()] = payOrder{order: "7", currency: "EUR", lines: []paidLine{{"1", "game", 3}, {"2", "game", 1}}}
 				b.ledger.expectAmount(idA.OrderHalf(), "r", 1000, "EUR")
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
-				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), refundItem(idA, "r"))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false), placeItem(idA, 2), refundItem(idA, "r"))
 			}, "an amount of order 7, 10.00 EUR of 2 lines in EUR, was taken for units",
 		},
 		"a refund takes units that is known to have failed": {
 			func(b *fixture) {
-				b.ledger.expectReturn(idA, "r", 1)
+				b.ledger.expectReturn(idA, "r", 1, "")
 				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
 				b.write("x", whole(1, "returns", failureOf("r")))
-				b.write("x", back(lineItem(idA, 2, 3), 1, false, ""), placeItem(idA, 2), refundItem(idA, "r"))
+				b.write("x", back(lineItem(idA, 2, 3), 1, false), placeItem(idA, 2), refundItem(idA, "r"))
 			}, "has refund r, which had failed",
 		},
 		"it is forgotten that a refund failed": {
@@ -559,14 +560,14 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a line is cancelled that has its keys": {
 			func(b *fixture) {
 				b.sellKey()
-				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "restock"), reason(idA, "cancelled", ""))
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true), reason(idA, "cancelled", ""))
 			}, "was cancelled and did not wait",
 		},
 		"a line is returned with its order, which it was paid after": {
 			func(b *fixture) {
 				b.write("x", whole(1, "returns", returnsOf("r")))
 				b.write("claim", with(lineItem(idA, 1, 1), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}))
-				b.write("x", with(back(lineItem(idA, 2, 1), 1, true, ""), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}), reason(idA, "order-returned", "r"))
+				b.write("x", with(back(lineItem(idA, 2, 1), 1, true), "paidAfter", []string{"r"}, "holds", []string{"paid after a return"}), reason(idA, "order-returned", "r"))
 			}, "was returned with its order, which was not since it was paid",
 		},
 		"a line that was paid after a return is not held": {
@@ -738,13 +739,49 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		"a returned key is for sale that was to be revoked": {
 			func(b *fixture) {
 				b.sellKey()
-				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "revoke"), b.refund(idA, 0))
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "revoke"))
 			}, "is available; it was to become one of [revoke]",
+		},
+		"a refund takes units again that a person had returned": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.ledger.expectByPerson(idA, "r")
+				b.write("x", back(lineItem(idA, 2, 3), 1, false), placeItem(idA, 2), b.refund(idA, 1, ""))
+				b.ledger.expectReturn(idA, "s", 1, "")
+				b.write("x", back(lineItem(idA, 3, 3), 2, false), placeItem(idA, 1), refundItem(idA, "s"), reason(idA, "refund-matched", "s"))
+			}, "by what was reported it is 1",
+		},
+		"a refund of units that a person had returned is not told of": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 3), placeItem(idA, 3))
+				b.ledger.expectByPerson(idA, "r")
+				b.write("x", back(lineItem(idA, 2, 3), 1, false), placeItem(idA, 2), b.refund(idA, 1, ""))
+				b.ledger.expectReturn(idA, "s", 1, "")
+				b.write("x", back(lineItem(idA, 3, 3), 1, false), placeItem(idA, 2), refundItem(idA, "s"))
+			}, "does not tell that refund s is of units that a person had returned",
+		},
+		"a returned key becomes what an earlier return said": {
+			func(b *fixture) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 2, "k", "l"))
+				b.write("x", keyItem("l", "kept", string(idA)), back(lineItem(idA, 2, 2, "k"), 1, false), b.refund(idA, 1, "keep"))
+				b.ledger.expectReturn(idA, "s", 1, "")
+				b.write("x", keyItem("k", "kept", string(idA)), back(lineItem(idA, 3, 2), 2, true), refundItem(idA, "s"))
+			}, "is kept; it was to become one of [revoke]",
+		},
+		"a further change takes keys as a later return said": {
+			func(b *fixture) {
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 2, "k", "l"))
+				b.write("x", back(lineItem(idA, 2, 2, "k", "l"), 1, false), b.refund(idA, 1, "keep"))
+				b.ledger.expectReturn(idA, "s", 1, "")
+				b.write("x", keyItem("l", "revoked", string(idA)), back(lineItem(idA, 3, 2, "k"), 2, true), refundItem(idA, "s"))
+			}, "is revoked; it was to become one of [keep]",
 		},
 		"a returned key is lost that was to be for sale": {
 			func(b *fixture) {
 				b.sellKey()
-				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true, "restock"), b.refund(idA, 0))
+				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "restock"))
 			}, "is revoked; it was to become one of [restock]",
 		},
 		"a returned key becomes what the settings never said": {
@@ -752,7 +789,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", write{"catalog", "merchant#nova", "merchant", attributes("returnedKeys", "keep")})
 				b.write("x", write{"catalog", "settings#nova", "product#game", attributes("pool", "elden")})
 				b.sellKey()
-				b.write("x", keyItem("k", "revoked", string(idA)), without(back(lineItem(idA, 2, 1), 1, true, ""), "keysBack"), b.refund(idA, 0))
+				b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, ""))
 			}, "is revoked; it was to become one of [keep]",
 		},
 		"a returned key becomes what the settings said a moment ago": {
@@ -761,7 +798,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", write{"catalog", "settings#nova", "product#game", attributes("pool", "elden")})
 				b.sellKey()
 				b.write("x", write{"catalog", "settings#nova", "product#game", attributes("pool", "elden", "returnedKeys", "revoke")})
-				b.write("x", keyItem("k", "kept", string(idA)), without(back(lineItem(idA, 2, 1), 1, true, ""), "keysBack"), b.refund(idA, 0))
+				b.write("x", keyItem("k", "kept", string(idA)), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, ""))
 			}, "",
 		},
 		"a replaced key is for sale": {
@@ -775,7 +812,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *fixture) {
 				b.sellKey()
 				b.ledger.noteLease(outbox.LineItem(string(idA)), 1, "keys")
-				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true, "restock"), b.refund(idA, 0))
+				b.write("x", keyItem("k", "available", ""), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "restock"))
 			}, "was a mailer's and is available again",
 		},
 		"keys leave that were on hold when their mail was leased": {
@@ -789,7 +826,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""))
 				b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 2, "k", "l"))
-				b.write("x", back(lineItem(idA, 2, 2, "k", "l"), 1, false, ""), b.refund(idA, 1))
+				b.write("x", back(lineItem(idA, 2, 2, "k", "l"), 1, false), b.refund(idA, 1, ""))
 				b.mail(1, textOf("k")+" "+textOf("l"))
 			}, "which held keys that it had given back when its mail was leased",
 		},
@@ -1215,7 +1252,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		"a line gave back a key that it was answered": {func(b *fixture) {
 			b.sellKey()
 			answered(b, claimAnswer{line: line, keys: []string{"nova#live#k"}})
-			b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true, "revoke"), b.refund(idA, 0))
+			b.write("x", keyItem("k", "revoked", string(idA)), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "revoke"))
 		}, lines, ""},
 		"a line's mail never left": {func(b *fixture) { b.sellKey() }, mails, "has its keys and no mail went out"},
 		"a line's delay mail was refused, and its keys were not mailed": {func(b *fixture) {
@@ -1225,7 +1262,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		}, mails, "has its keys and no mail went out"},
 		"a line given back in part was not mailed": {func(b *fixture) {
 			b.write("ingest", keyItem("k", "available", ""))
-			b.write("claim", keyItem("k", "claimed", string(idA)), back(lineItem(idA, 1, 2, "k"), 1, false, ""), b.refund(idA, 1))
+			b.write("claim", keyItem("k", "claimed", string(idA)), back(lineItem(idA, 1, 2, "k"), 1, false), b.refund(idA, 1, ""))
 		}, mails, "has its keys and no mail went out"},
 		"keys were mailed of a line that waits": {func(b *fixture) {
 			b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))

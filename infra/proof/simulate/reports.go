@@ -382,7 +382,7 @@ func (r reportOrder) sides() []pool.Side {
 func (r reportOrder) do(w *world) {
 	for _, side := range r.sides() {
 		for line, units := range r.units {
-			w.ledger.expectReturn(lineIDOf(side, r.order, line), r.id, units)
+			w.ledger.expectReturn(lineIDOf(side, r.order, line), r.id, units, "")
 		}
 		if r.kind == amountBack {
 			w.ledger.expectAmount(orderIDOf(side, r.order), r.id, r.amount, r.currency)
@@ -463,7 +463,8 @@ func (h changeLine) do(w *world) {
 	identity := h.of.identity(h.line)
 	id, refund, act := identity.ID(), fmt.Sprint("refund ", h.serial), lifecycle.Act{By: "simulation", Why: h.kind}
 	if h.kind == returnedLine || h.kind == returnedUnits {
-		w.ledger.expectReturn(id, refund, h.units)
+		w.ledger.expectReturn(id, refund, h.units, string(h.keysTo))
+		w.ledger.expectByPerson(id, refund)
 	}
 	for n := range max(h.times, 1) {
 		w.spawn(func() {
@@ -482,7 +483,7 @@ func (h changeLine) do(w *world) {
 				switch h.kind {
 				case returnedLine, returnedUnits:
 					_, err = changes.ReturnLine(ctx, lifecycle.LineReturn{
-						Identity: identity, Account: shopName, Refund: refund, Units: h.units, Act: act, KeysBack: h.keysTo,
+						Identity: identity, Account: shopName, Refund: refund, Units: h.units, Act: act, ByHand: true, KeysBack: h.keysTo,
 					})
 					if err == nil {
 						w.ledger.returnAnswered(id, refund)

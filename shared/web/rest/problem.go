@@ -38,6 +38,7 @@ var answers = []struct {
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed."},
+	{order.ErrRefundFailed, http.StatusConflict, "The platform said that this refund failed: the customer has no money back by it, and nothing was given back. If keys are to be taken all the same, give the return another id."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys first."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},

@@ -1,0 +1,85 @@
+package lifecycle_test
+
+import (
+	"errors"
+	"testing"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/lifecycle"
+	"keypool/shared/order"
+)
+
+// returnAs has a person give units back, and say what becomes of their keys.
+func (s *shop) returnAs(refund string, units int, keys order.Disposition) {
+	s.Helper()
+	_, err := s.changes.ReturnLine(s.Context(), lifecycle.LineReturn{
+		Identity: identity("1", "1"), Account: "shop", Refund: refund, Units: units, Act: ada, KeysBack: keys,
+	})
+	s.must(err)
+}
+
+// became checks what became of the keys that were given back.
+func (s *shop) became(revoked, kept int) {
+	s.Helper()
+	if books := dynamotest.Audit(s.T, s.tables); books.Revoked != revoked || books.Kept != kept {
+		s.Errorf("%d keys are revoked and %d kept; want %d, %d", books.Revoked, books.Kept, revoked, kept)
+	}
+}
+
+// What a person says of the keys of one return does not hold for those of a later one, whoever
+// brings it and whatever it is of.
+func TestReturn_eachSaysWhatBecomesOfItsKeys(t *testing.T) {
+	for name, later := range map[string]func(s *shop){
+		"units":               func(s *shop) { s.returnUnits("1", "1", "R1", 1) },
+		"the whole order":     func(s *shop) { s.returnOrder("1", "R1") },
+		"a dispute":           func(s *shop) { s.dispute("1", "D1", order.DisputeLost) },
+		"an amount":           func(s *shop) { s.returnAmount("R1", "19.90") },
+		"another of a person": func(s *shop) { s.returnAs("RMA-2", 1, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 5)
+			s.pay("1", "1", "game", 2)
+			s.mail(identity("1", "1").ID())
+			s.returnAs("RMA-1", 1, order.Keep)
+			s.became(0, 1)
+			later(s)
+			s.is(s.line(identity("1", "1").ID()), order.Returned, 0, 2)
+			s.became(1, 1)
+		})
+	}
+}
+
+func (s *shop) returnAmount(refund, amount string) {
+	s.Helper()
+	_, _, err := s.changes.ReturnAmount(s.Context(), whole("1"), order.Return{ID: refund, By: "webhook", Why: refund, Amount: amount, Currency: "EUR"})
+	s.must(err)
+}
+
+// Two returns are cut off, one after the other: the sweep takes the keys of each as that
+// return said.
+func TestReturn_cutOffKnowsWhatBecomesOfItsKeys(t *testing.T) {
+	s := open(t, 250)
+	line := s.pay("1", "1", "game", 250)
+	s.fill()
+	s.is(s.line(line.ID), order.Fulfilled, 250, 0)
+	for _, r := range []lifecycle.LineReturn{
+		{Refund: "RMA-1", Units: 120, KeysBack: order.Keep},
+		{Refund: "R1", Units: 110},
+	} {
+		s.changes.Store = &dying{Store: s.store, commits: 1}
+		r.Identity, r.Account, r.Act = identity("1", "1"), "shop", ada
+		if _, err := s.changes.ReturnLine(t.Context(), r); !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+	}
+	if now := s.line(line.ID); now.Surplus() == 0 {
+		t.Fatal("nothing is left to take")
+	}
+	s.changes.Store = s.store
+	s.settle(line.ID)
+	s.is(s.line(line.ID), order.Fulfilled, 20, 230)
+	s.became(110, 120)
+	if now := s.line(line.ID); len(now.KeysBack) != 0 {
+		t.Errorf("the line still says: %v", now.KeysBack)
+	}
+}
