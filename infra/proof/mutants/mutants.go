@@ -499,9 +499,13 @@ var mutants = []mutant{
 	{
 		breaks: "an empty secret of a generic account signs for everybody",
 		file:   "shared/platform/generic/verify.go",
-		old:    `case err != nil || len(key) == 0:`,
-		new:    `case err != nil:`,
-		in:     "shared/platform/generic", test: "TestVerify_withoutASecretNothingIsSigned",
+		old: `case err != nil || len(key) == 0:
+		return nil, noKey(form)
+	case form != "text" && len(key) < minKey:`,
+		new: `case err != nil:
+		return nil, noKey(form)
+	case form != "text" && len(key) < 0:`,
+		in: "shared/platform/generic", test: "TestVerify_withoutASecretNothingIsSigned",
 	},
 	{
 		breaks: "a recorded webhook of a generic account is good for ever",
