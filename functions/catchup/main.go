@@ -38,8 +38,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Accounts: store,
 			Store:    store,
 			Intake: &intake.Intake{
-				Claims:      &claim.Claimer{Store: store, Cached: settings, Uncached: store, Fill: fill, Notices: store, Now: time.Now},
-				Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, Now: time.Now},
+				Claims:      &claim.Claimer{Store: store, Cached: settings, Uncached: store, Fill: fill, Notices: store, By: "catchup", Now: time.Now},
+				Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: "catchup", Now: time.Now},
 				Records:     store,
 				Products:    settings,
 				MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),

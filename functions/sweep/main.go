@@ -30,7 +30,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		sweeper: &sweep.Sweeper{
 			Store:          store,
 			Catalog:        store,
-			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, Now: time.Now},
+			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: "sweep", Now: time.Now},
 			Fill:           fill,
 			Ranges:         sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
 			DelayMailAfter: env.Duration("KEYPOOL_DELAY_MAIL_AFTER", 0),

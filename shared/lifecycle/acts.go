@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"keypool/shared/order"
@@ -104,7 +105,11 @@ func (l *Lifecycle) Replace(ctx context.Context, id order.LineID, key pool.KeyID
 		}
 		change.Allocate(found[:1], l.Now())
 		change.After.Mail = line.Mail.Next(outbox.Keys, l.Now())
-		change.History = []order.History{l.note(id, order.Replaced, act)}
+		which := fmt.Sprintf("%s by %s", key, found[0].ID)
+		if act.Why != "" {
+			which += ": " + act.Why
+		}
+		change.History = []order.History{l.note(id, order.Replaced, Act{By: act.By, Why: which})}
 		return &change, nil
 	})
 	return line, wrap(err, "replace a key of line %s", id)

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ type Lifecycle struct {
 	Keys     Keys           // for Replace only
 	Settings catalog.Reader // uncached
 	Fill     Sender         // the queue of order.FillRequest
+	By       string         // who acts in histories where no person does: a function; empty: webhook
 	Now      func() time.Time
 }
 
@@ -261,6 +263,9 @@ func (l *Lifecycle) askForFill(ctx context.Context, line order.Fulfillment) {
 		slog.WarnContext(ctx, "fill.not_requested", "line", line.ID, "error", err)
 	}
 }
+
+// by is who acts in histories where no person does.
+func (l *Lifecycle) by() string { return cmp.Or(l.By, "webhook") }
 
 // note returns an entry of the line's history.
 func (l *Lifecycle) note(id order.LineID, event order.EventKind, act Act) order.History {

@@ -36,7 +36,7 @@ const (
 	RefundFailed  EventKind = "refund-failed"  // the customer has no money back, Code is the refund; nothing was changed
 	Held          EventKind = "held"           // Code is the reason
 	Released      EventKind = "released"       // from a hold, Code is its reason
-	Replaced      EventKind = "replaced"       // a key was set aside for a new one
+	Replaced      EventKind = "replaced"       // a key was set aside for a new one, Code names both, by their IDs, and why
 	Resent        EventKind = "resent"         // the mail with the keys is sent again
 )
 

@@ -1821,6 +1821,27 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestActs_linesNamedTwice",
 	},
 	{
+		breaks: "the history says that a webhook brought what catch-up found",
+		file:   "shared/claim/claim.go",
+		old:    `return cmp.Or(c.By, "webhook")`,
+		new:    `return cmp.Or("webhook", c.By)`,
+		in:     "shared/claim", test: "TestClaim_historyTellsWhoBroughtIt",
+	},
+	{
+		breaks: "the history says that a webhook applied a dispute that another function applied",
+		file:   "shared/lifecycle/lifecycle.go",
+		old:    `return cmp.Or(l.By, "webhook")`,
+		new:    `return cmp.Or("webhook", l.By)`,
+		in:     "shared/lifecycle", test: "TestDispute_historyTellsWhoAppliedIt",
+	},
+	{
+		breaks: "the history does not say which key was replaced",
+		file:   "shared/lifecycle/acts.go",
+		old:    `l.note(id, order.Replaced, Act{By: act.By, Why: which})`,
+		new:    `l.note(id, order.Replaced, Act{By: act.By, Why: act.Why + which[len(which):]})`,
+		in:     "shared/lifecycle", test: "TestReplace_historyTellsWhichKey",
+	},
+	{
 		breaks: "keys of a rejected line that nobody was mailed are lost",
 		file:   "shared/lifecycle/review.go",
 		old:    `change.KeysBack = order.Restock`,
