@@ -113,12 +113,13 @@ func (r *run) store(ctx context.Context, p platform.Purchase, known order.Known)
 		return isStored(r.Intake.PassOver(ctx, r.from, p.ChangedAt, p.Unreadable))
 	}
 	before, paid := r.news(p, known)
-	return r.take(ctx, before, paid)
+	return r.take(ctx, before, paid, p.Recorded)
 }
 
 // take applies what is new of a purchase: what was given back first, so that a customer
-// who was refunded gets no key. It is false if something was not stored.
-func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.Paid) bool {
+// who was refunded gets no key. What is recorded again changes nothing. It is false if
+// something was not stored.
+func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.Paid, recorded []platform.Recorded) bool {
 	if len(before) > 0 || paid != nil {
 		r.applied++
 	}
@@ -126,6 +127,9 @@ func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.
 	if paid != nil {
 		slog.InfoContext(ctx, "order.found", "merchant", r.account.Merchant, "account", r.account.Name)
 		events = append(events, *paid)
+	}
+	for _, event := range recorded {
+		events = append(events, event)
 	}
 	return isStored(r.Intake.Take(ctx, r.from, events...))
 }

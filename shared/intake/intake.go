@@ -108,6 +108,11 @@ func (in *Intake) applyAll(ctx context.Context, from platform.Account, r platfor
 				continue
 			}
 		}
+		if of, is := event.(platform.Recorded); is && slices.ContainsFunc(results, func(result platform.Result) bool {
+			return result.Why != "" && result.Order == of.Order && result.Line == of.Line
+		}) {
+			continue // nothing is stored of a line that is passed over
+		}
 		now := in.applyOne(ctx, from, r, event)
 		results = append(results, now...)
 		i := slices.IndexFunc(now, func(result platform.Result) bool { return result.Outcome >= platform.Rejected })

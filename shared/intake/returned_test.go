@@ -2,8 +2,10 @@ package intake_test
 
 import (
 	"testing"
+	"time"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
@@ -62,6 +64,45 @@ func TestReturned(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The merchant is asked, once, about money of a line that was given back without units, and
+// of a line that is passed over nobody asks.
+func TestRecorded_refundOfMoney(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	from := account
+	from.OtherProducts = catalog.OthersIgnored
+	bought, refundedAt := paid("1", 2, "game", "poster"), time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC)
+	money := func(refund, line string, at time.Time) platform.Recorded {
+		return platform.Recorded{Order: "1", Line: line, Type: "refund of money alone", Refund: refund, At: at}
+	}
+	for range 2 {
+		in.Apply(t.Context(), from, request, []platform.Event{bought, money("R1", "poster", refundedAt)})
+	}
+	if told := noticesOf(t, tables, notice.RefundUnclear); len(told) != 0 {
+		t.Errorf("of a line that is passed over is told %+v", told)
+	}
+	for range 3 {
+		is(t, in.Apply(t.Context(), from, request, []platform.Event{money("R2", "game", refundedAt)}), platform.Accepted)
+		is(t, in.Apply(t.Context(), from, request, []platform.Event{money("R3", "", refundedAt), money("R4", "game", time.Time{})}), platform.Accepted, platform.Accepted)
+	}
+	if told := noticesOf(t, tables, notice.RefundUnclear); len(told) != 3 {
+		t.Errorf("told %+v", told)
+	}
+	line, _ := lineOf(t, tables, pool.Live, "1", "game")
+	if line.Allocated != 2 {
+		t.Errorf("it took keys: %+v", line)
+	}
+	entries := 0
+	for _, item := range dynamotest.Items(t, tables.Orders, "") {
+		if item["code"] == "refund of money alone" {
+			entries++
+		}
+	}
+	if entries != 1 {
+		t.Errorf("%d entries in histories", entries)
 	}
 }
 

@@ -281,7 +281,7 @@ func (w noticeWriter) refundUnclear() letter {
 		Badge: warn("Please look"),
 		Title: fmt.Sprintf("Which keys of order %s were refunded?", order),
 		Words: words(
-			fmt.Sprintf("An amount of order %s was given back, and it is neither the whole order nor the price of whole units of its only line. No key was taken back: we cannot tell which.", order),
+			fmt.Sprintf("An amount of order %s was given back, and neither it nor its platform says for which units. No key was taken back: we cannot tell which.", order),
 			"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units, and this refund as refund. If not, there is nothing to do.",
 		),
 		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),

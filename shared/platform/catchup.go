@@ -27,7 +27,8 @@ type Purchase struct {
 	ChangedAt time.Time
 	Returned  []Returned
 	Disputed  []Disputed
-	Paid      *Paid // nil: not paid, or only its refunds changed
+	Paid      *Paid      // nil: not paid, or only its refunds changed
+	Recorded  []Recorded // each the refund of money of a line: see Recorded
 
 	// Unreadable is the mistake for which what the API shows of one purchase cannot be read.
 	// Catch-up passes it over, and the merchant is told once, as of a webhook that cannot be

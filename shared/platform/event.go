@@ -108,6 +108,11 @@ type Recorded struct {
 	Line  string
 	Type  string    // as the platform writes it
 	At    time.Time // zero: now
+
+	// Refund is a refund of money of the line, without units: nobody can tell which keys it is
+	// for, and the merchant is asked, once. Line is then empty where the refund names none, and
+	// without a time nothing is written to the history.
+	Refund string
 }
 
 // Ignored is an event that does not concern Keypool, such as order.created.

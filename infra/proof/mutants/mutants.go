@@ -1114,10 +1114,17 @@ var mutants = []mutant{
 		in:     "shared/platform/woocommerce", test: "TestDecode_otherShop",
 	},
 	{
-		breaks: "a refund of money alone takes a key at WooCommerce",
+		breaks: "a refund of a part of a line's money takes its keys at WooCommerce",
 		file:   "shared/platform/woocommerce/refund.go",
-		old:    `case quantity == 0:`,
-		new:    `case quantity > 0:`,
+		old:    `l.price.Sign() > 0 && l.money.Cmp(l.price) >= 0`,
+		new:    `l.price.Sign() > 0 && l.money.Sign() > 0`,
+		in:     "shared/platform/woocommerce", test: "TestDecode_refundOfMoney",
+	},
+	{
+		breaks: "a line of WooCommerce's all of whose money went back keeps its keys",
+		file:   "shared/platform/woocommerce/refund.go",
+		old:    `return byMoney && !before && l.units < l.quantity`,
+		new:    `return false && byMoney && !before`,
 		in:     "shared/platform/woocommerce", test: "TestDecode_refundOfMoney",
 	},
 	{

@@ -64,10 +64,10 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				case err != nil:
 					yield(platform.Purchase{}, err)
 					return
-				case found.paid == nil && found.returned == nil:
+				case found.paid == nil && found.returned == nil && found.recorded == nil:
 					continue // nothing follows from it
 				default:
-					next = platform.Purchase{ChangedAt: found.changedAt, Returned: found.returned, Paid: found.paid}
+					next = platform.Purchase{ChangedAt: found.changedAt, Returned: found.returned, Paid: found.paid, Recorded: found.recorded}
 				}
 				if !yield(next, nil) {
 					return

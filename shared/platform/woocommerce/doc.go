@@ -127,8 +127,9 @@
 //
 // An order with the status refunded, or cancelled after it was paid, returns all of it. Of
 // a part, the shop says how many units of which lines: those are returned, each refund
-// once. A line that is refunded by an amount without units keeps its units; its history
-// says so. A refund that names no line, and each one if there is no key here, is an
+// once. A line whose refunds make up what was paid for it, with tax, is returned, whatever
+// units they name. Any other money of a line, without units, takes nothing: it stands in its
+// history, and the merchant is asked, once. A refund that names no line, and each one if there is no key here, is an
 // amount: the price of one or more units of an order of one line returns so many; of any
 // other a person decides. WooCommerce tells of no disputes.
 //

@@ -1,12 +1,15 @@
 package woocommerce
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math/big"
 	"net/url"
 	"slices"
 	"strings"
 
+	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/platform/payload"
 )
@@ -43,41 +46,107 @@ func (in reading) refunds(ctx context.Context, o object, id string, test bool) (
 	return returned, nil, nil
 }
 
-// refundsOf returns the refunds that the shop lists. One of units names them. One that
-// names lines and no unit of them gave money back alone: it stands in the history of the
-// lines. One that names no line is an amount.
+// moneyAlone is what the history of a line calls a refund that names it and no units of it.
+const moneyAlone = "refund of money alone"
+
+// refundsOf returns the refunds that the shop lists. One of units names them. A line whose
+// refunds make up what was paid for it is given back, whatever units they name. Which units
+// any other money of a line is for nobody can tell: the merchant is asked. A refund that names
+// no line is an amount.
 func (in reading) refundsOf(o object, list []object, id string, test bool) (returned []platform.Returned, recorded []platform.Recorded) {
+	lines := paidLines(o)
+	slices.SortStableFunc(list, func(a, b object) int { return byID(a.text("/id"), b.text("/id")) }) // each adds to those before it
 	for _, refund := range list {
 		r, ok := in.amount(o, refund, "/amount", id, test)
 		if r.ID == "" {
 			continue
 		}
-		var money []string
+		var money []string // lines, "" for one that is not named
+		named := false
 		for _, v := range refund.Find("/line_items").List {
 			item := object{v}
 			line := meta(item.Value, refundedItem)
 			quantity, isNumber := item.Find("/quantity").Quantity()
+			back := item.paid()
+			if !isNumber {
+				line = ""
+			}
+			named = named || line != ""
+			units := max(quantity, -quantity)
 			switch {
-			case line == "" || !isNumber:
-			case quantity == 0:
+			case line != "" && units > 0:
+				r.Lines = add(r.Lines, line, units)
+			case back.Sign() > 0:
 				money = append(money, line)
-			default:
-				r.Lines = add(r.Lines, line, max(quantity, -quantity))
+			}
+			if of := lines[line]; of != nil && of.addRefund(units, back) {
+				at := slices.IndexFunc(r.Lines, func(l platform.ReturnedLine) bool { return l.ID == line })
+				if at < 0 {
+					at = len(r.Lines)
+					r.Lines = append(r.Lines, platform.ReturnedLine{ID: line})
+				}
+				r.Lines[at].Quantity, r.Lines[at].All = 0, true
 			}
 		}
-		switch {
-		case len(r.Lines) > 0:
+		if len(r.Lines) > 0 || !named && ok {
 			returned = append(returned, r)
-		case len(money) > 0 && r.At.IsZero(): // no entry that a repeat would find again
-		case len(money) > 0:
-			for _, line := range money {
-				recorded = append(recorded, platform.Recorded{Order: id, Test: test, Line: line, Type: "refund of money alone", At: r.At})
-			}
-		case ok:
-			returned = append(returned, r)
+		}
+		if !named {
+			continue
+		}
+		for _, line := range money {
+			recorded = append(recorded, platform.Recorded{Order: id, Test: test, Line: line, Type: moneyAlone, Refund: r.ID, At: r.At})
 		}
 	}
-	return returned, recorded
+	// Of a line that is all given back there is nothing to ask.
+	return returned, slices.DeleteFunc(recorded, func(r platform.Recorded) bool { return lines[r.Line] != nil && lines[r.Line].allBack })
+}
+
+// byID compares ids, which are numbers that grow.
+func byID(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+
+// paidLine is a line of an order, and what its refunds gave back.
+type paidLine struct {
+	quantity, units int      // bought, and given back by name
+	price, money    *big.Rat // paid for all units, with tax, and given back
+	allBack         bool
+}
+
+// paidLines returns the lines of an order that are of whole units, by their ids.
+func paidLines(o object) map[string]*paidLine {
+	lines := map[string]*paidLine{}
+	for _, v := range o.Find("/line_items").List {
+		item := object{v}
+		id, ok := item.id("/id")
+		quantity, whole := item.Find("/quantity").Quantity()
+		if ok && whole && quantity > 0 {
+			lines[id] = &paidLine{quantity: quantity, price: item.paid(), money: new(big.Rat)}
+		}
+	}
+	return lines
+}
+
+// addRefund adds units and money that a refund gave back. It is true if all of the line is
+// given back by it, though refunds name fewer units.
+func (l *paidLine) addRefund(units int, money *big.Rat) bool {
+	l.units += units
+	l.money.Add(l.money, money)
+	before := l.allBack
+	byMoney := l.price.Sign() > 0 && l.money.Cmp(l.price) >= 0
+	l.allBack = before || l.units >= l.quantity || byMoney
+	return byMoney && !before && l.units < l.quantity
+}
+
+// paid returns what was paid for a line, or given back of it, with tax; 0 where the shop does
+// not tell.
+func (o object) paid() *big.Rat {
+	sum := new(big.Rat)
+	for _, at := range []payload.Pointer{"/total", "/total_tax"} {
+		if amount, ok := order.Decimal(strings.TrimPrefix(o.text(at), "-")); ok {
+			sum.Add(sum, amount)
+		}
+	}
+	return sum
 }
 
 // add adds units of a line to those that are given back.

@@ -65,14 +65,46 @@ func TestDecode_refundOfUnits(t *testing.T) {
 		returned("802", "79.89", platform.ReturnedLine{ID: "316", Quantity: 1}, platform.ReturnedLine{ID: "315", Quantity: 2}))
 }
 
-// Trap: a line that is named without units had money given back alone. It keeps its units,
-// and its history says so.
+// Trap: a line that is named without units had money given back alone. Nobody can tell which
+// units it is for: its history says so, and the merchant is asked. Once the refunds of a line
+// make up what was paid for it, with tax, it is given back.
 func TestDecode_refundOfMoney(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
-	w.refunds["727"] = []object{refund(801, "59.99", refunded("315", 0, "-59.99"))}
-	money := platform.Recorded{Order: "727", Line: "315", Type: "refund of money alone", At: refundedAt}
-	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), partly(), money)
+	moneyOf := func(refund, line string) platform.Recorded {
+		return platform.Recorded{Order: "727", Line: line, Type: "refund of money alone", At: refundedAt, Refund: refund}
+	}
+	all := func(line string) platform.ReturnedLine { return platform.ReturnedLine{ID: line, All: true} }
+	units := func(line string, n int) platform.ReturnedLine {
+		return platform.ReturnedLine{ID: line, Quantity: n}
+	}
+	taxed := refunded("315", 0, "-100.82")
+	taxed["total_tax"] = "-19.16"
+	untaxed := refunded("315", 0, "-100.82")
+	for name, c := range map[string]struct {
+		refunds []object
+		want    []platform.Event
+	}{
+		"a part":              {[]object{refund(801, "59.99", refunded("315", 0, "-59.99"))}, []platform.Event{partly(), moneyOf("801", "315")}},
+		"all of the line":     {[]object{refund(801, "119.98", refunded("315", 0, "-119.98"))}, []platform.Event{returned("801", "119.98", all("315")), partly()}},
+		"with tax":            {[]object{refund(801, "119.98", taxed)}, []platform.Event{returned("801", "119.98", all("315")), partly()}},
+		"without the tax":     {[]object{refund(801, "100.82", untaxed)}, []platform.Event{partly(), moneyOf("801", "315")}},
+		"in two parts":        {[]object{refund(802, "60.00", refunded("315", 0, "-60.00")), refund(801, "59.98", refunded("315", 0, "-59.98"))}, []platform.Event{returned("802", "60.00", all("315")), partly()}},
+		"a unit and the rest": {[]object{refund(801, "59.99", refunded("315", -1, "-59.99")), refund(802, "59.99", refunded("315", 0, "-59.99"))}, []platform.Event{returned("801", "59.99", units("315", 1)), returned("802", "59.99", all("315")), partly()}},
+		"all units, and more": {[]object{refund(801, "110.00", refunded("315", -2, "-110.00")), refund(802, "5.00", refunded("315", 0, "-5.00"))}, []platform.Event{returned("801", "110.00", units("315", 2)), partly()}},
+		"one unit for all":    {[]object{refund(801, "119.98", refunded("315", -1, "-119.98"))}, []platform.Event{returned("801", "119.98", all("315")), partly()}},
+		"mixed":               {[]object{refund(801, "69.99", refunded("316", -1, "-59.99"), refunded("315", 0, "-10.00"))}, []platform.Event{returned("801", "69.99", units("316", 1)), partly(), moneyOf("801", "315")}},
+		"mixed, all":          {[]object{refund(801, "179.97", refunded("316", -1, "-59.99"), refunded("315", 0, "-119.98"))}, []platform.Event{returned("801", "179.97", units("316", 1), all("315")), partly()}},
+		"of nothing":          {[]object{refund(801, "0.00", refunded("315", 0, "0.00"))}, []platform.Event{partly()}},
+	} {
+		w.refunds["727"] = c.refunds
+		for range 2 {
+			decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), c.want...)
+		}
+		if t.Failed() {
+			t.Fatalf("of the refund: %s", name)
+		}
+	}
 	// One that names no line is an amount, such as one that a payment plugin brought.
 	w.refunds["727"] = []object{refund(801, "59.99")}
 	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), returned("801", "59.99"), partly())
