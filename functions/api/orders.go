@@ -72,7 +72,7 @@ type Event struct {
 	By        string    `json:"by" doc:"Who did it: a function, ses, or the name of a token."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
-	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs: product, quantity or customer; of a return the refund, the dispute or the reason that was given; of a hold and its release the reason, or dispute: and its id, and where a person dropped it why; of fulfilled-by-hand the reason; of risk-reported the platform's word."`
+	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs (product, quantity or customer), or returned, of a line that was returned before; of a return the refund, the dispute or the reason that was given; of a hold and its release the reason, or dispute: and its id, and where a person dropped it why; of fulfilled-by-hand the reason; of risk-reported the platform's word."`
 }
 
 // Delivery is the state of a mail.

@@ -24,7 +24,7 @@ func webhooks() map[string]*huma.PathItem {
 		Summary:     "An order was refunded",
 		Description: "Signed and written as order.paid is. What was refunded is given back: the lines where it names any, else what the amount pays for, else the whole order. " +
 			"It may come before order.paid: a line that was given back then gets no key, and an order that was given back as a whole waits for a person. " +
-			"A refund is known by its id, so the same refund may be sent as often as it takes. What becomes of the keys is a setting of the product or the merchant (returned_keys). " +
+			"A refund is known by its id, so the same refund may be sent as often as it takes. It is final: order.paid of what was refunded in full gets no key again, and the merchant is told once if its paid_at is another than before, and later than refunded_at. What becomes of the keys is a setting of the product or the merchant (returned_keys). " +
 			"An amount that is neither the whole order nor a multiple of the unit price of its only line takes nothing: the merchant is asked.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: orderRefunded(), Example: sampleOrderRefunded}}},
 		Responses:   answers("Stored: how each line stands. No line is named if the order was not paid yet: the refund is remembered."),

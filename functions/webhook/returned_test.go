@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"keypool/infra/proof/dynamotest"
@@ -50,6 +51,43 @@ func TestHandle_orderAfterItWasPaid(t *testing.T) {
 				t.Errorf("%d keys are claimed, %d revoked; want %d, %d", books.Claimed, books.Revoked, c.claimed, c.revoked)
 			}
 		})
+	}
+}
+
+// An order of our own scheme that was refunded and is paid once more is told to its merchant,
+// and gets no key by itself. The first payment, sent again, is not told.
+func TestHandle_paidAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, step := range []struct {
+		event, paidAt string
+		told          int
+	}{
+		{"good_order_paid", "", 0},
+		{"good_order_refunded", "", 0},
+		{"good_order_paid", "", 0},
+		{"good_order_paid", "2026-01-02T15:03:59Z", 0},
+		{"good_order_paid", "2026-01-02T15:04:30Z", 1},
+		{"good_order_paid", "2026-01-02T15:04:30Z", 1},
+	} {
+		r := fixture(t, step.event)
+		if step.paidAt != "" {
+			body := strings.Replace(r.Body, `"paid_at":"2026-01-02T15:04:00Z"`, `"paid_at":"`+step.paidAt+`"`, 1)
+			if r.Body == body {
+				t.Fatal("the event holds no time of payment")
+			}
+			r.Body = body
+			sign(t, &r, now)
+		}
+		if status, body := s.call(t, r); status != http.StatusOK {
+			t.Errorf("%s: answered %d %s", step.event, status, body)
+		}
+		if told := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#paid-again#"); len(told) != step.told {
+			t.Errorf("after %s of %s: told %v, want %d", step.event, step.paidAt, told, step.told)
+		}
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 0 {
+		t.Errorf("%d keys are claimed", books.Claimed)
 	}
 }
 

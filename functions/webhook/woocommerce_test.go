@@ -89,6 +89,38 @@ func TestHandle_woocommerceStatuses(t *testing.T) {
 	}
 }
 
+// An order that was cancelled by mistake and set back to processing gets no keys by itself,
+// and its merchant is told, once. The payment as it was before the cancellation may come late.
+func TestHandle_woocommercePaidAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.wooProduct(t)
+	s.wooAccount(t, "woocommerce", "shop.example.com")
+	told := func() int { return len(dynamotest.Partitions(t, s.tables.Orders, "notice#acme#paid-again#")) }
+	for _, step := range []struct {
+		event, state string
+		told         int
+	}{
+		{"woocommerce_paid", `"state":"fulfilled","wanted":2,"allocated":2`, 0},
+		{"woocommerce_cancelled", `"state":"returned","wanted":2,"allocated":0`, 0},
+		{"woocommerce_paid", `"state":"returned","wanted":2,"allocated":0`, 0},
+		{"woocommerce_address_corrected", `"state":"returned","wanted":2,"allocated":0`, 0}, // late too
+		{"woocommerce_paid_again", `"state":"returned","wanted":2,"allocated":0`, 1},
+		{"woocommerce_paid_again", `"state":"returned","wanted":2,"allocated":0`, 1},
+		{"woocommerce_cancelled", `"state":"returned","wanted":2,"allocated":0`, 1},
+	} {
+		if code, body := s.call(t, fixture(t, step.event)); code != http.StatusOK || !strings.Contains(body, step.state) {
+			t.Errorf("%s: %d %s", step.event, code, body)
+		}
+		if told() != step.told {
+			t.Errorf("after %s: told %d times, want %d", step.event, told(), step.told)
+		}
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 0 {
+		t.Errorf("%d keys are claimed", books.Claimed)
+	}
+}
+
 // Two shops count their orders alike: order 727 of each is an order of its own.
 func TestHandle_woocommerceTwoShops(t *testing.T) {
 	t.Parallel()

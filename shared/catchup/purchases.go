@@ -217,10 +217,12 @@ func (r *run) news(p platform.Purchase, known order.Known) (before []platform.Ev
 	if p.Paid == nil {
 		return before, nil
 	}
-	for _, line := range p.Paid.Lines {
-		stored, ok := known.Lines[r.lineID(*p.Paid, line)]
-		if !ok || !same(stored, line, p.Paid) || r.untold(stored) {
-			return before, p.Paid
+	now := *p.Paid
+	now.GivenBack = p.Returned // also what is known, and is not taken again
+	for _, line := range now.Lines {
+		stored, ok := known.Lines[r.lineID(now, line)]
+		if !ok || !same(stored, line, now) || r.untold(stored) {
+			return before, &now
 		}
 	}
 	return before, nil
@@ -228,10 +230,11 @@ func (r *run) news(p platform.Purchase, known order.Known) (before []platform.Ev
 
 // same reports whether a line is stored as it is paid. Any other is for the intake to
 // judge.
-func same(stored order.Fulfillment, line platform.Line, in *platform.Paid) bool {
+func same(stored order.Fulfillment, line platform.Line, in platform.Paid) bool {
 	c := in.Customer
 	return !stored.Expected && stored.Product == line.Product && stored.Quantity == line.Quantity &&
-		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "") && !catalog.RiskNews(stored, in.Risk, in.ChangedAt)
+		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "") && !catalog.RiskNews(stored, in.Risk, in.ChangedAt) &&
+		!in.PaysAgain(stored)
 }
 
 // untold reports whether the merchant may not have heard of a line that asks for him: what

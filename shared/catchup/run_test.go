@@ -194,6 +194,42 @@ func TestRun_lateRisk(t *testing.T) {
 	}
 }
 
+// An order that was returned and is paid again is found, though its lines are known, and told
+// once. One that is edited, and shows the refund of its line still, is not.
+func TestRun_paidAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	back := s.now.Add(-50 * time.Minute)
+	for _, number := range []string{"cancelled", "refunded"} {
+		s.paid(number, s.now.Add(-time.Hour))
+	}
+	s.run()
+	cancelled, refunded := &(*s.listed)[0], &(*s.listed)[1]
+	asPaid := cancelled.Paid
+	cancelled.ChangedAt, cancelled.Paid = back, nil
+	cancelled.Returned = []platform.Returned{{Order: "cancelled", ID: "cancelled", All: true, At: back}}
+	refunded.ChangedAt, refunded.Paid.ChangedAt = back, back
+	refunded.Returned = []platform.Returned{{Order: "refunded", ID: "R1", Lines: []platform.ReturnedLine{{ID: "1", Quantity: 1}}, At: back}}
+	s.run()
+	for n := range 3 {
+		at := back.Add(time.Duration(n+1) * time.Minute)
+		cancelled.Paid, cancelled.Returned = asPaid, nil
+		for _, p := range []*platform.Purchase{cancelled, refunded} {
+			p.ChangedAt, p.Paid.ChangedAt = at, at
+		}
+		s.run()
+		for _, number := range []string{"cancelled", "refunded"} {
+			if line, _ := s.fulfillment(number); line.State() != order.Returned || line.Allocated != 0 {
+				t.Errorf("order %s is %s with %d keys", number, line.State(), line.Allocated)
+			}
+		}
+		refusals, _, err := s.store.Refusals(t.Context(), "acme", "", 10)
+		if err != nil || len(refusals) != 1 || refusals[0].Order != "cancelled" || refusals[0].Account != "shop" {
+			t.Errorf("listed %+v, %v", refusals, err)
+		}
+	}
+}
+
 // A change from the future would have a run pass over all that comes until then.
 func TestRun_aClockThatIsWrong(t *testing.T) {
 	t.Parallel()

@@ -298,7 +298,7 @@ func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (o
 // platform that never uses its ids again. A shop that was restored from a copy may: a
 // payment at another time is another customer's.
 func corrects(stored, paid order.Fulfillment) bool {
-	return !paid.ChangedAt.IsZero() && paid.PaidAt.Truncate(time.Millisecond).Equal(stored.PaidAt.Truncate(time.Millisecond))
+	return !paid.ChangedAt.IsZero() && order.SameMoment(paid.PaidAt, stored.PaidAt)
 }
 
 // setCustomer stores the customer of a line that had no address, or another. A mail with

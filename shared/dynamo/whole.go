@@ -40,6 +40,7 @@ type returnItem struct {
 	KeysBack string `dynamodbav:"keysBack,omitempty"`
 	Refund   string `dynamodbav:"refund,omitempty"`
 	FailedAt int64  `dynamodbav:"failedAt,omitempty"`
+	BackAt   int64  `dynamodbav:"givenBackAt,omitempty"`
 }
 
 type dropItem struct {
@@ -55,7 +56,7 @@ func newWholeItem(w order.Whole) wholeItem {
 		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
 	}
 	for _, r := range w.Returns {
-		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment, string(r.KeysBack), r.Refund, millis(r.FailedAt)})
+		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment, string(r.KeysBack), r.Refund, millis(r.FailedAt), millis(r.GivenBackAt)})
 	}
 	for id, d := range w.Drops {
 		if item.Drops == nil {
@@ -83,7 +84,7 @@ func decodeWhole(item attrs) (order.Whole, error) {
 	for _, r := range i.Returns {
 		w.Returns = append(w.Returns, order.Return{
 			ID: r.ID, By: r.By, Why: r.Why, At: at(r.At), Amount: r.Amount, Currency: r.Currency, BeforePayment: r.Before,
-			KeysBack: order.Disposition(r.KeysBack), Refund: r.Refund, FailedAt: at(r.FailedAt),
+			KeysBack: order.Disposition(r.KeysBack), Refund: r.Refund, FailedAt: at(r.FailedAt), GivenBackAt: at(r.BackAt),
 		})
 	}
 	for id, d := range i.Drops {

@@ -30,7 +30,7 @@ func (in *Intake) early(ctx context.Context, from platform.Account, paid platfor
 		line := fulfillment(from, paid, paid.Lines[i])
 		got, known, err := in.Claims.Repeat(ctx, line)
 		if known {
-			results[i], done[i] = in.result(ctx, line, got, err, place, paid.Within), true
+			results[i], done[i] = in.result(ctx, line, got, err, place, paid), true
 			return
 		}
 		failed[i] = err

@@ -107,6 +107,8 @@ func (in *Intake) applyAll(ctx context.Context, from platform.Account, r platfor
 				results = append(results, platform.Result{Outcome: before.Outcome, Order: paid.Order, Field: before.Field})
 				continue
 			}
+			paid.GivenBack = append(paid.GivenBack, returnsOf(paid.Order, events)...)
+			event = paid
 		}
 		if of, is := event.(platform.Recorded); is && slices.ContainsFunc(results, func(result platform.Result) bool {
 			return result.Why != "" && result.Order == of.Order && result.Line == of.Line
@@ -127,6 +129,16 @@ func (in *Intake) applyAll(ctx context.Context, from platform.Account, r platfor
 		}
 	}
 	return results
+}
+
+// returnsOf returns what events say was given back of an order.
+func returnsOf(number string, events []platform.Event) (all []platform.Returned) {
+	for _, event := range events {
+		if returned, is := event.(platform.Returned); is && returned.Order == number {
+			all = append(all, returned)
+		}
+	}
+	return all
 }
 
 // by is who acts in histories.

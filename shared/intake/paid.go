@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -54,7 +55,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 			line := fulfillment(from, paid, paid.Lines[i])
 			beside := slices.DeleteFunc(slices.Clone(together), func(other order.Fulfillment) bool { return other.ID == line.ID })
 			got, err := in.Claims.Claim(ctx, line, beside...)
-			results[i] = in.result(ctx, line, got, err, place, paid.Within)
+			results[i] = in.result(ctx, line, got, err, place, paid)
 		}
 		results[i].IgnoredFields = paid.IgnoredFields
 	})
@@ -94,7 +95,7 @@ func (in *Intake) keepAnotherCustomer(ctx context.Context, from platform.Account
 	for i, result := range results {
 		if result.Outcome == platform.Changed && result.Field.Field == paid.Within+customerField {
 			field = result.Field
-			history = append(history, in.paidAgain(fulfillment(from, paid, paid.Lines[i]).ID, claim.Customer))
+			history = append(history, in.paidAgain(fulfillment(from, paid, paid.Lines[i]).ID, string(claim.Customer)))
 		}
 	}
 	if field == nil {
@@ -106,9 +107,10 @@ func (in *Intake) keepAnotherCustomer(ctx context.Context, from platform.Account
 // customerField is the field of an order that names the customer.
 const customerField = "customer.email"
 
-// paidAgain is the entry in a line's history of a repeat that differs.
-func (in *Intake) paidAgain(id order.LineID, differs claim.Part) order.History {
-	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: in.by(), Code: string(differs)}
+// paidAgain is the entry in a line's history of a repeat that changed nothing: of the part
+// that differs, or of a line that was returned.
+func (in *Intake) paidAgain(id order.LineID, why string) order.History {
+	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: in.by(), Code: why}
 }
 
 // fulfillment returns the record of a line as far as the platform knows it.
@@ -160,9 +162,8 @@ func (in *Intake) passOver(ctx context.Context, from platform.Account, paid plat
 }
 
 // result says what became of a line, by its record and the error of its claim, and notifies
-// the merchant if the line needs action. Place and within say where in the body the line and
-// its order stand.
-func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err error, place, within string) platform.Result {
+// the merchant if the line needs action. Place says where in the body the line stands.
+func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err error, place string, paid platform.Paid) platform.Result {
 	result := platform.Result{Outcome: platform.Accepted, Order: line.Order, Line: line.Line, Product: line.Product}
 	var changed *claim.MismatchError
 	switch {
@@ -173,7 +174,7 @@ func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err e
 		}
 		if changed.Part == claim.Customer {
 			err = nil // told once for all lines of the order
-			result.Field.Field = within + customerField
+			result.Field.Field = paid.Within + customerField
 			result.Field.Problem = "is another customer's than the one who paid the order of this number: give this order a number of its own"
 		} else {
 			err = in.keepChanged(ctx, line, result.Field, changed.Part)
@@ -185,6 +186,8 @@ func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err e
 			err = in.notifyUnconnected(ctx, got)
 		case result.State == order.OnHold && slices.Contains(got.Holds, order.HoldPaidAfterReturn):
 			err = in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now()))
+		case paid.PaysAgain(got):
+			err = in.keepPaidAgain(ctx, line, got)
 		case got.HeldByRule():
 			err = in.notifyHeld(ctx, got)
 		}
@@ -207,7 +210,18 @@ func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field
 	facts := notice.Facts{Orders: []string{line.Order}, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: field.Field, Problem: field.Problem, At: in.Now(),
-	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, differs))
+	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, string(differs)))
+}
+
+// keepPaidAgain keeps the refusal of a line that was returned, and that its shop reports as
+// paid now: a return is final, so it gets no key by itself. The merchant is told once an
+// order and return.
+func (in *Intake) keepPaidAgain(ctx context.Context, line, got order.Fulfillment) error {
+	problem := fmt.Sprintf("is paid again, and its line %s was returned %s: it gets no keys by itself; fulfil it by hand, or leave it", got.Line, got.ReturnedAt.UTC().Format(time.RFC3339))
+	facts := notice.Facts{Orders: []string{got.Order}, Account: line.Account, Side: got.Side, Started: got.ReturnedAt, Count: 1}
+	return in.Records.KeepRefusal(ctx, order.Refusal{
+		Merchant: got.Merchant, Account: line.Account, Order: got.Order, Problem: problem, At: in.Now(),
+	}, notice.New(got.Merchant, notice.PaidAgain, got.ID.OrderHalf()+"#"+got.LastReturn, facts, in.Now()), in.paidAgain(got.ID, string(order.Returned)))
 }
 
 // notifyHeld tells the merchant of lines that a rule holds: see notice.Held. A repeat of the

@@ -22,13 +22,16 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 	if event.Failed {
 		return in.refundFailed(ctx, from, event)
 	}
+	if event.At.IsZero() {
+		event.At = in.Now()
+	}
 	var results []platform.Result
 	for _, side := range sides(event.Test, event.TestUnknown) {
 		if len(event.Lines) > 0 {
 			results = append(results, in.returnLines(ctx, from, event, side)...)
 			continue
 		}
-		back := order.Return{ID: event.ID, Refund: event.Refund, By: in.by(), Why: event.ID}
+		back := order.Return{ID: event.ID, Refund: event.Refund, By: in.by(), Why: event.ID, GivenBackAt: event.At}
 		if !event.All {
 			back.Amount, back.Currency = event.Amount, event.Currency
 		}
@@ -78,7 +81,7 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 		got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
 			Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
 			Account:  from.Name, Refund: event.ID, Units: units,
-			Act: lifecycle.Act{By: in.by(), Why: event.ID},
+			Act: lifecycle.Act{By: in.by(), Why: event.ID}, GivenBackAt: event.At,
 		})
 		if err == nil {
 			err = in.tellMatched(ctx, from, event, got)

@@ -24,6 +24,10 @@ type LineReturn struct {
 	// other: then units that the platform refunds later are most likely the same.
 	ByHand bool
 
+	// GivenBackAt is when the platform gave them back, by its clock where it says; zero: a
+	// person does.
+	GivenBackAt time.Time
+
 	// KeysBack is what becomes of the keys; empty: what the settings say.
 	KeysBack order.Disposition
 }
@@ -91,9 +95,14 @@ func (r LineReturn) apply(change *order.Change) order.EventKind {
 	case !r.ByHand && after.KnowsOwn(r.Refund), r.ByHand && r.Refund != "" && after.Another(r.Refund):
 		change.Refund = "" // the line has it
 	}
-	switch known := change.Refund == "" && r.Refund != ""; {
-	case known && !r.ByHand:
+	known := change.Refund == "" && r.Refund != ""
+	if known && !r.ByHand {
 		return ""
+	}
+	if !after.ReturnedAll {
+		after.GivenBack(r.Refund, r.GivenBackAt)
+	}
+	switch {
 	case r.Units == AllUnits:
 		after.ReturnAll()
 	case !r.ByHand:
@@ -178,7 +187,7 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 	if after, asked := paidAfter(lines, r.ID); after {
 		return lines, asked, nil
 	}
-	rest := order.Return{ID: r.ID + " and all before", Refund: r.ID, By: r.By, Why: r.Why, At: l.Now()}
+	rest := order.Return{ID: r.ID + " and all before", Refund: r.ID, By: r.By, Why: r.Why, At: l.Now(), GivenBackAt: r.GivenBackAt}
 	isAll := func(w *order.Whole) bool { return w.Knows(rest.ID) || w.AllGivenBack(lines, r.Currency) }
 	if isAll(&w) {
 		all := false // still: a refund may fail meanwhile
@@ -197,7 +206,7 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 	line := lines[0]
 	line, err = l.ReturnLine(ctx, LineReturn{
 		Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
-		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{By: r.By, Why: r.Why},
+		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{By: r.By, Why: r.Why}, GivenBackAt: r.GivenBackAt,
 	})
 	return []order.Fulfillment{line}, true, err
 }

@@ -446,6 +446,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"refund_unclear":       {notice.RefundUnclear, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_18", Count: 1}, nil},
 		"renewal_waits":        {notice.RenewalWaits, "nova", notice.Facts{Orders: []string{"A-62", "A-54"}, Product: "111111", Account: "shop-eu", Side: pool.Live, Cause: "ParentUnknown", Count: 1}, nil},
 		"paid_after_return":    {notice.PaidAfterReturn, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Count: 1}, nil},
+		"paid_again":           {notice.PaidAgain, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Started: noon.AddDate(0, 0, -2), Count: 1}, nil},
 		"risk_after_keys":      {notice.RiskAfterKeys, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "cancel", Count: 1}, nil},
 		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
 		"changed_account": {notice.ChangedAccount, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{

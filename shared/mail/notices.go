@@ -82,6 +82,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.RefundUnclear:   noticeWriter.refundUnclear,
 	notice.RefundMatched:   noticeWriter.refundMatched,
 	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
+	notice.PaidAgain:       noticeWriter.paidAgain,
 	notice.RiskAfterKeys:   noticeWriter.riskAfterKeys,
 	notice.RenewalWaits:    noticeWriter.renewalWaits,
 	notice.HeldForReview:   noticeWriter.heldForReview,
@@ -311,6 +312,19 @@ func (w noticeWriter) paidAfterReturn() letter {
 			"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
 		),
 		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Seen", w.moment(w.n.RaisedAt)),
+	}
+}
+
+func (w noticeWriter) paidAgain() letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	return letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("Order %s was returned, and your shop says that it is paid.", order),
+		Words: words(
+			fmt.Sprintf("Your shop had given order %s back, in whole or in part: it was cancelled or refunded, and Keypool took its keys back. By now the shop says that it is paid. A return is final, so that no key was sent for it again, and the customer may be waiting.", order),
+			"If it was cancelled by mistake, or was paid once more, fulfil it by hand by the API: POST /v1/orders/{order}/fulfil, with the customer's address and the products, under a number that you choose. If the customer has the money back, there is nothing to do.",
+		),
+		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Returned", w.moment(w.n.Facts.Started), "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 

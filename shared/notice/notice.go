@@ -44,6 +44,7 @@ const (
 	RefundUnclear   Kind = "refund-unclear"    // an account, an order and a refund: nobody can tell for what
 	RefundMatched   Kind = "refund-matched"    // an account, an order and a refund: units that a person had returned were refunded, and it took no further ones
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
+	PaidAgain       Kind = "paid-again"        // an order and a return: it is paid again after that return
 	RiskAfterKeys   Kind = "risk-after-keys"   // an order: its platform calls it risky, and its keys are gone
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
 	HeldForReview   Kind = "held-for-review"   // a side and an hour: lines that a rule holds; the first of the hour at once, others when it ends
@@ -63,7 +64,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
@@ -104,7 +105,7 @@ type Facts struct {
 	Count   int       // occurrences, where Orders, Refused or Uploads is cut short
 	Cause   string    // machine-readable: a field, a code
 	Limit   int64     // of a day
-	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use
+	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use; of a return
 
 	// These are not stored: the mailer reads them when it writes the mail.
 	Held []HeldLine

@@ -21,7 +21,7 @@ type EventKind string
 // The events of a line itself.
 const (
 	ByHand       EventKind = "fulfilled-by-hand" // a person fulfils the line, which no platform knows; Code is their reason
-	PaidAgain    EventKind = "paid-again"        // with another product, quantity or customer, as Code says: nothing was changed
+	PaidAgain    EventKind = "paid-again"        // with another product, quantity or customer, or after it was returned, as Code says: nothing was changed
 	Cancelled    EventKind = "cancelled"         // the line waited, and shall not any longer
 	Reported     EventKind = "reported"          // the platform reported what Code names, such as subscription.cancelled: nothing was changed
 	AddressAdded EventKind = "address-added"     // the line had no customer's address; a repeat brought it

@@ -148,6 +148,11 @@ type Fulfillment struct {
 	// Answering are the refunds of the platform that were taken for those, by their ids. A
 	// person who names one says that it was another, and what it is of.
 	Answering []string
+	// LastReturn is the refund, or the return of the order, by which its platform last gave
+	// something of it back, and ReturnedAt when, by the platform's clock where it says. Both
+	// are empty if a person or a dispute did.
+	LastReturn string
+	ReturnedAt time.Time
 
 	// Holds are the reasons for which the line is on hold, sorted.
 	Holds []Hold
@@ -273,6 +278,7 @@ func (f Fulfillment) Complete() bool {
 func (f Fulfillment) Paid(line Fulfillment) Fulfillment {
 	line.ID, line.Version, line.OwnReturns, line.Answering = f.ID, f.Version+1, f.OwnReturns, f.Answering
 	line.ReturnedUnits, line.ReturnedAll = f.ReturnedUnits, f.ReturnedAll
+	line.LastReturn, line.ReturnedAt = f.LastReturn, f.ReturnedAt
 	if line.ReturnedAll || line.ReturnedUnits >= line.Quantity {
 		line.ReturnAll()
 	} else {
@@ -349,6 +355,36 @@ func (f *Fulfillment) ReturnAll() {
 		f.ReturnedUnits = f.Quantity
 	}
 	f.countReturned()
+}
+
+// GivenBack notes the return that last gave something of the line back. One at no time is
+// not its platform's.
+func (f *Fulfillment) GivenBack(by string, at time.Time) {
+	if at.IsZero() {
+		by = ""
+	}
+	f.LastReturn, f.ReturnedAt = by, at
+}
+
+// PaidSince reports whether a payment of the line, which its platform had given back in
+// full, is later than that: the shop has taken the return back, or was paid once more.
+// ChangedAt is when the payment's order last changed, zero where the platform does not say;
+// then only a payment of another time can be later. A payment that is reported late, or
+// again as it was, is not.
+func (f Fulfillment) PaidSince(changedAt, paidAt time.Time) bool {
+	if f.State() != Returned || f.ReturnedAt.IsZero() {
+		return false
+	}
+	later := changedAt
+	if changedAt.IsZero() && !SameMoment(paidAt, f.PaidAt) {
+		later = paidAt
+	}
+	return later.Truncate(time.Millisecond).After(f.ReturnedAt)
+}
+
+// SameMoment compares times as they are stored, to the millisecond.
+func SameMoment(a, b time.Time) bool {
+	return a.Truncate(time.Millisecond).Equal(b.Truncate(time.Millisecond))
 }
 
 // countReturned counts the keys that are not due any more. Where the number of keys does

@@ -46,7 +46,11 @@ type Return struct {
 
 	By  string // who brought it; see History
 	Why string
-	At  time.Time
+	At  time.Time // when it was stored
+
+	// GivenBackAt is when its platform gave it back, by the platform's clock where it says;
+	// zero: a person did.
+	GivenBackAt time.Time
 
 	// KeysBack is what becomes of the keys; empty: what the settings say.
 	KeysBack Disposition
@@ -350,13 +354,16 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 	}
 	if id, is := w.ReturnOf(*f); is && !f.ReturnedAll {
 		news.Return = id
+		var last Return // none, of a dispute that was lost
 		for _, r := range w.Returns {
 			if r.ID == id {
 				news.By, news.Why = r.By, r.Why
 				news.KeysBack = r.KeysBack
+				last = r
 			}
 		}
 		f.ReturnAll()
+		f.GivenBack(cmp.Or(last.Refund, last.ID), last.GivenBackAt)
 	}
 	news.Held, news.Lifted = w.hold(f)
 	if beside := w.amountsBeside(*f); len(beside) > 0 {

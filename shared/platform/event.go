@@ -33,6 +33,10 @@ type Paid struct {
 	// and what is shipped. They are answered as skipped, and nothing is stored of them.
 	SkippedLines []string
 
+	// GivenBack is what the same report says was given back of the order. It is set by
+	// intake and catch-up.
+	GivenBack []Returned
+
 	// IgnoredFields are the fields of the body that are only shown, and could not be
 	// read. They are left out, and never a reason to refuse the order.
 	IgnoredFields []string

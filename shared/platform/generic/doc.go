@@ -84,6 +84,10 @@
 // to pass every one of them, and is passed over and told once a day if it does not. Disputes
 // are not read.
 //
+// A refund is final: an order that was refunded in full and is reported as paid later than
+// that (paid_at, which has to be another than before) gets no keys again, and the merchant
+// is told, to fulfil it by hand.
+//
 // There are no scripts, regular expressions or calls out: a sender that needs them needs
 // an adapter. Unsigned pings and challenges are not answered.
 //

@@ -139,6 +139,12 @@
 // for a person to decide. Refunds all of whose payments failed take nothing, and the
 // merchant is asked. A cancelled order is returned as a whole, with or without a refund.
 //
+// A return is final. Shopify itself sets no cancelled order back. If an order shows a line as
+// paid all the same after it was returned (updated_at is later than the return, and neither
+// that refund nor others of all its units are listed), it gets no keys again by itself: you
+// are told by mail, once for each return, and fulfil it by hand if the customer is to have
+// keys, with POST /v1/orders/{order}/fulfil.
+//
 // A dispute that Shopify calls prevented stays on hold: whether the money went back it does
 // not tell. Look in Shopify, and give the order back, POST /v1/orders/{order}/return, or drop
 // the dispute: POST /v1/orders/{order}/release with {"disputes": true}. Accepted, lost, and

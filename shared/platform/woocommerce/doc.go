@@ -133,6 +133,15 @@
 // amount: the price of one or more units of an order of one line returns so many; of any
 // other a person decides. WooCommerce tells of no disputes.
 //
+// A return is final. An order that was cancelled or refunded, and is set back to a paid
+// status, gets no keys again by itself: it may have been a mistake, or a customer who has
+// both the money and the keys. You are told by mail, once for each return, and
+// GET /v1/refusals and the history of its lines say so. If the customer is to have keys,
+// fulfil the order by hand, with POST /v1/orders/{order}/fulfil. It is known by
+// date_modified_gmt, which is later than that of the return, and by the refund, which the
+// order does not list any more. A webhook of before the cancellation that comes late, and
+// an edit of an order that lists the refund still, are not told.
+//
 // # Decisions
 //
 // All that was received is answered 200, and 4xx is for a signature and a size alone. What
