@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
 	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -182,5 +184,29 @@ func TestPaidAgain_notReturnedByThePlatform(t *testing.T) {
 	}
 	if told := noticesOf(t, tables, notice.PaidAgain); len(told) != 0 {
 		t.Errorf("told %v", told)
+	}
+}
+
+// A line that was returned before its payment came, and that a rule holds as well, is told for
+// both.
+func TestPaid_afterAReturnAndHeldByARule(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	if err := in.Records.(*dynamo.Store).PutReview(t.Context(), catalog.Review{Merchant: "acme", Rules: catalog.Rules{Risk: true}}); err != nil {
+		t.Fatal(err)
+	}
+	late := paid("1", 1, "game")
+	for _, event := range []platform.Event{platform.Returned{Order: "1", ID: "R1", All: true}, late} {
+		is(t, in.Apply(t.Context(), account, request, []platform.Event{event}), platform.Accepted)
+	}
+	late.Risk = "elevated"
+	got := in.Apply(t.Context(), account, request, []platform.Event{late})
+	if is(t, got, platform.Accepted); got[0].State != order.OnHold {
+		t.Errorf("got %+v", got)
+	}
+	for kind, want := range map[notice.Kind]int{notice.PaidAfterReturn: 1, notice.HeldForReview: 2} { // one of them waits for the hour's end
+		if told := noticesOf(t, tables, kind); len(told) != want {
+			t.Errorf("%d notices of %s, want %d", len(told), kind, want)
+		}
 	}
 }

@@ -181,16 +181,7 @@ func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err e
 		}
 	case err == nil:
 		result.State, result.Wanted, result.Allocated = got.State(), got.Wanted, got.Allocated
-		switch {
-		case result.State == order.Unconnected:
-			err = in.notifyUnconnected(ctx, got)
-		case result.State == order.OnHold && slices.Contains(got.Holds, order.HoldPaidAfterReturn):
-			err = in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now()))
-		case paid.PaysAgain(got):
-			err = in.keepPaidAgain(ctx, line, got)
-		case got.HeldByRule():
-			err = in.notifyHeld(ctx, got)
-		}
+		err = in.tell(ctx, line, got, paid)
 	}
 	switch {
 	case err != nil:
@@ -202,6 +193,25 @@ func (in *Intake) result(ctx context.Context, line, got order.Fulfillment, err e
 		slog.InfoContext(ctx, "order.claimed", "line", line.ID, "state", result.State)
 	}
 	return result
+}
+
+// tell notifies the merchant of a stored line that needs action.
+func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid platform.Paid) error {
+	switch {
+	case got.State() == order.Unconnected:
+		return in.notifyUnconnected(ctx, got)
+	case paid.PaysAgain(got):
+		return in.keepPaidAgain(ctx, line, got)
+	}
+	if got.State() == order.OnHold && slices.Contains(got.Holds, order.HoldPaidAfterReturn) {
+		if err := in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now())); err != nil {
+			return err
+		}
+	}
+	if got.HeldByRule() {
+		return in.notifyHeld(ctx, got)
+	}
+	return nil
 }
 
 // keepChanged keeps the refusal of a line that was paid again with another product or

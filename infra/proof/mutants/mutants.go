@@ -1988,4 +1988,13 @@ var mutants = []mutant{
 		new:    `string(got.ID)`,
 		in:     "shared/intake", test: "TestPaidAgain_lines",
 	},
+	{
+		breaks: "nobody is told of a line that a rule holds and that was paid after its return",
+		file:   "shared/intake/paid.go",
+		old: `		if err := in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now())); err != nil {
+			return err
+		}`,
+		new: `		return in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now()))`,
+		in:  "shared/intake", test: "TestPaid_afterAReturnAndHeldByARule",
+	},
 }

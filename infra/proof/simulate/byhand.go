@@ -63,7 +63,7 @@ func (f fulfilByHand) fulfil(ctx context.Context, w *world, now time.Time) error
 		if failed == nil {
 			seen.got = lines[i]
 		}
-		_ = w.answers.noteClaim(line, f.lineID(line.id), asked, seen.got, w.noticeDue(seen), failed)
+		_ = w.answers.noteClaim(line, f.lineID(line.id), asked, seen.got, w.noticeDue(seen, platform.Paid{}), failed)
 	}
 	switch {
 	case errors.As(err, &used):

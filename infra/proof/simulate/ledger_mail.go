@@ -215,6 +215,12 @@ func (l *ledger) noticeChanged(id string, before, after map[string]types.Attribu
 			l.told[paidBeforeOf(str(r, "order"))] = true
 		}
 	}
+	if of, is := strings.CutPrefix(id, merchant+paidAgainNotice); is {
+		number, _, _ := strings.Cut(of, "#")
+		if !slices.ContainsFunc(l.reported.variants[number], func(p payOrder) bool { return !p.paidAt.IsZero() }) {
+			l.problem("notice %s tells of an order that was not paid again", id)
+		}
+	}
 	if !strings.HasPrefix(id, merchant+"#unconnected#") {
 		return
 	}

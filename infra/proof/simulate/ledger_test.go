@@ -1160,6 +1160,12 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				}
 			}, "has two notices at level backordered",
 		},
+		"an order is told as paid again, and was not": {
+			func(b *fixture) {
+				b.ledger.reported.variants[idA.OrderHalf()] = []payOrder{{order: "7"}}
+				b.write("webhook", noticeItem("nova#paid-again#"+idA.OrderHalf()+"#r"))
+			}, "tells of an order that was not paid again",
+		},
 		"a finished upload is counted again": {
 			func(b *fixture) {
 				b.write("ingest", uploadItem("finished"), reportItem("u"))

@@ -326,6 +326,9 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 	if m.reviewed && !p.hand && m.oneIn(3) {
 		all = append(all, TimedAction{at + m.between(0, within), m.assessed(p)})
 	}
+	if !p.hand && m.oneIn(5) {
+		all = append(all, TimedAction{at + within + m.between(0, within), m.again(p)})
+	}
 	for _, line := range p.lines {
 		if products[line.product].Pool == "" && m.oneIn(2) { // it is connected in the middle of them
 			all = append(all, TimedAction{at + m.between(0, within), m.connection(line.product)})
@@ -438,6 +441,12 @@ func (m *planner) setRules(product string) action {
 func (m *planner) assessed(p payOrder) payOrder {
 	p.risk = []string{"elevated", "highest", "normal"}[m.rng.IntN(3)]
 	p.times, p.serial, p.assessed, p.unheard = 1+m.rng.IntN(2), m.next(), true, m.oneIn(4)
+	return p
+}
+
+// again is an order that is paid once more.
+func (m *planner) again(p payOrder) payOrder {
+	p.times, p.serial, p.unheard = 1, m.next(), false
 	return p
 }
 
@@ -610,8 +619,7 @@ func (m *planner) repeat() action {
 	case 2: // a test of the shop may have the number of an order
 		p.side = pool.SideOf(p.side == pool.Live)
 	}
-	p.times, p.serial, p.unheard = 1, m.next(), false
-	return p
+	return m.again(p)
 }
 
 // changedRepeat reports the order again, with other content in its first line.

@@ -67,12 +67,13 @@ type payOrder struct {
 	unheard  bool // its webhook never comes
 	changed  bool // other content than in the first call
 	customer string
-	risk     string // the platform's word
-	assessed bool   // the platform says it after the payment
-	early    bool   // it was paid before the account delivers
-	split    bool   // each line has a webhook of its own
-	hand     bool   // no platform knows it: a person fulfils it
-	serial   int    // distinguishes repeats
+	risk     string    // the platform's word
+	assessed bool      // the platform says it after the payment
+	early    bool      // it was paid before the account delivers
+	split    bool      // each line has a webhook of its own
+	hand     bool      // no platform knows it: a person fulfils it
+	serial   int       // distinguishes repeats
+	paidAt   time.Time // of a payment that is made now; zero: the platform does not say
 }
 
 type paidLine struct {
@@ -139,6 +140,8 @@ func (p payOrder) event() platform.Paid {
 	}
 	if p.early {
 		paid.PaidAt = paidLongAgo
+	} else {
+		paid.PaidAt = p.paidAt
 	}
 	for _, line := range p.lines {
 		paid.Lines = append(paid.Lines, platform.Line{
@@ -170,6 +173,9 @@ func orderIDOf(side pool.Side, number string) string {
 }
 
 func (p payOrder) do(w *world) {
+	if p.serial > 0 && !p.changed {
+		p.paidAt = time.Now().UTC() // the same, paid once more
+	}
 	w.ledger.expectPaid(p)
 	w.api.notePaid(p)
 	if p.unheard {
@@ -226,7 +232,8 @@ func (p payOrder) handleWebhook(w *world, name string) bool {
 	in := w.webhook(name)
 	defer in.end()
 	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, Now: in.now}, seen: map[order.LineID]seenClaim{}}
-	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{p.event()})
+	paid := p.event()
+	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{paid})
 	if p.early && len(results) < len(p.lines) && results[0].Outcome == platform.Failed {
 		return false // its merchant was not told, or what is stored of it was not read
 	}
@@ -247,7 +254,7 @@ func (p payOrder) handleWebhook(w *world, name string) bool {
 		case results[i].Outcome == platform.Rejected, results[i].Outcome == platform.Skipped:
 			w.ledger.report("%s was answered as one that is not delivered", w.ledger.name(id))
 		}
-		err = w.answers.noteClaim(line, id, claimed.asked, claimed.got, w.noticeDue(claimed), err)
+		err = w.answers.noteClaim(line, id, claimed.asked, claimed.got, w.noticeDue(claimed, paid), err)
 		answered = answered && err == nil
 	}
 	return answered
@@ -286,10 +293,13 @@ func (c *watchedClaims) Repeat(ctx context.Context, paid order.Fulfillment) (ord
 	return got, known, err
 }
 
+// paidAgainNotice stands in the ids of notices of orders that are paid again after a return.
+const paidAgainNotice = "#paid-again#"
+
 // noticeDue returns the ID of the notice that the merchant must get of a claim: a line has
-// no pool, was paid again with other content, or after its order was returned; "" if none
-// is due.
-func (w *world) noticeDue(c seenClaim) string {
+// no pool, was paid again with other content, after its order was returned, or after it was
+// returned itself; "" if none is due.
+func (w *world) noticeDue(c seenClaim, paid platform.Paid) string {
 	var changed *claim.MismatchError
 	switch {
 	case errors.As(c.err, &changed):
@@ -300,6 +310,9 @@ func (w *world) noticeDue(c seenClaim) string {
 		return unconnectedOf(string(c.got.Side), c.got.Product)
 	case c.got.State() == order.OnHold && slices.Contains(c.got.Holds, order.HoldPaidAfterReturn):
 		return merchant + "#paid-after-return#" + c.got.ID.OrderHalf()
+	case c.got.State() == order.Returned && !c.got.ReturnedAt.IsZero() && paid.PaidAt.Truncate(time.Millisecond).After(c.got.ReturnedAt) && c.got.PaidAt.Before(paid.PaidAt.Truncate(time.Millisecond)):
+		w.count("line paid again after its return")
+		return merchant + paidAgainNotice + c.got.ID.OrderHalf() + "#" + c.got.LastReturn
 	case c.got.HeldByRule():
 		return merchant + "#held-for-review#" + string(c.got.Side) + "#" + c.got.HeldAt.UTC().Format("2006-01-02T15")
 	}

@@ -105,6 +105,7 @@ var mustHappen = []struct {
 }{
 	{"line of an order that was returned", 1e5},
 	{"line paid after its order was returned", 1e6},
+	{"line paid again after its return", 1e6},
 	{"line returned in part", 1e5},
 	{"line returned and never paid", 1e6},
 	{"dispute open", 1e5},
