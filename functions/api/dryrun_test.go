@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,6 +185,13 @@ func TestDryRun_standard(t *testing.T) {
 	var trial Trial
 	w.shop(bearer, "POST", "/v1/accounts/shop/dry-run", CapturedWebhook{Headers: signed(key, noon), Body: body}).Want(200).Into(&trial)
 	if !trial.OK || trial.Events[0].Lines[0].Would != "be_skipped" {
+		t.Errorf("%+v", trial)
+	}
+	// What a line may not have is no matter where it is passed over.
+	body = regexp.MustCompile(`"quantity":\d+`).ReplaceAllString(body, `"quantity":999999`)
+	trial = Trial{}
+	w.shop(bearer, "POST", "/v1/accounts/shop/dry-run", CapturedWebhook{Headers: signed(key, noon), Body: body}).Want(200).Into(&trial)
+	if line := trial.Events[0].Lines[0]; !trial.OK || line.Would != "be_skipped" || line.Quantity != 999999 {
 		t.Errorf("%+v", trial)
 	}
 	// A sealed secret that does not open is a failure of ours, and says nothing of it.

@@ -30,9 +30,9 @@ type Intake struct {
 	Claims      Claimer
 	Orders      Orders
 	Records     Records
-	Products    Products // may be cached
-	MaxQuantity int      // units that one line may have
-	By          string   // who acts in histories: a function; empty: webhook
+	Products    platform.Products // may be cached
+	MaxQuantity int               // units that one line may have
+	By          string            // who acts in histories: a function; empty: webhook
 	Now         func() time.Time
 
 	calls       calls
@@ -73,11 +73,6 @@ type Records interface {
 	AddHistory(ctx context.Context, h order.History) error
 	// AddCalls adds to the webhooks of an account.
 	AddCalls(ctx context.Context, merchant, account string, more catalog.Calls) error
-}
-
-// Products finds a product; false if there is none.
-type Products interface {
-	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 }
 
 // Apply applies the events of a request, each for itself, and returns what became of

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/lifecycle"
 	"keypool/shared/notice"
@@ -132,31 +131,16 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 	}
 }
 
-// passOver marks the lines that the account passes over: it ignores products that the
-// catalog does not know, and that knows neither the line's product nor the original that a
-// dynamic product stands for. It sets their results, and says which they are.
+// passOver marks the lines that the account passes over, sets their results, and says which
+// they are.
 func (in *Intake) passOver(ctx context.Context, from platform.Account, paid platform.Paid, results []platform.Result, done []bool) error {
-	if from.OtherProducts != catalog.OthersIgnored {
-		return nil
-	}
 	failed := make([]error, len(done))
 	eachLine(ctx, paid, func(ctx context.Context, i int, _ string) {
 		line := &paid.Lines[i]
-		ids := []string{line.Product}
-		if line.Original != "" {
-			ids = append(ids, line.Original)
+		if line.PassedOver, failed[i] = from.PassesOver(ctx, *line, in.Products); line.PassedOver {
+			done[i] = true
+			results[i] = platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: cmp.Or(line.ID, line.Product), Product: line.Product, Why: platform.OtherProduct}
 		}
-		for _, id := range ids {
-			if platform.CheckID(id) != "" {
-				return // which Check refuses
-			}
-			if _, known, err := in.Products.Product(ctx, from.Merchant, id); known || err != nil {
-				failed[i] = err
-				return
-			}
-		}
-		line.PassedOver, done[i] = true, true
-		results[i] = platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: cmp.Or(line.ID, line.Product), Product: line.Product, Why: platform.OtherProduct}
 	})
 	return errors.Join(failed...)
 }

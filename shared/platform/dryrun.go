@@ -42,9 +42,10 @@ func (t Trial) OK() bool {
 
 // DryRun says what becomes of a request that was captured, as if it came now: which steps
 // are right, which fails, and which events it reports. It goes on after a step that fails.
-// It stores nothing and calls nobody: of the account's credentials it reads the names.
-// MaxQuantity is the units that one line may have.
-func DryRun(ctx context.Context, adapter Adapter, r Request, a Account, now time.Time, maxQuantity int) Trial {
+// It stores nothing and calls no platform: of the account's credentials it reads the names.
+// MaxQuantity is the units that one line may have; products tell which lines the account
+// passes over.
+func DryRun(ctx context.Context, adapter Adapter, r Request, a Account, now time.Time, maxQuantity int, products Products) (Trial, error) {
 	var t Trial
 	secret := -1
 	if explainer, ok := adapter.(Explainer); ok {
@@ -85,10 +86,15 @@ func DryRun(ctx context.Context, adapter Adapter, r Request, a Account, now time
 		if !ok {
 			continue
 		}
+		for j := range paid.Lines {
+			if paid.Lines[j].PassedOver, err = a.PassesOver(ctx, paid.Lines[j], products); err != nil {
+				return Trial{}, err
+			}
+		}
 		t.Steps = append(t.Steps, checked(&paid, a, maxQuantity))
 		t.Events[i] = paid
 	}
-	return t
+	return t, nil
 }
 
 // checked is the step of what holds for the orders of all platforms.

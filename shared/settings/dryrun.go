@@ -84,7 +84,11 @@ func (s *Trials) Run(ctx context.Context, c Captured) (Trial, error) {
 	if now.IsZero() {
 		now = s.Accounts.Now()
 	}
-	trial := Trial{Trial: platform.DryRun(ctx, adapter, c.Request, as, now, s.MaxQuantity)}
+	ran, err := platform.DryRun(ctx, adapter, c.Request, as, now, s.MaxQuantity, s.Catalog)
+	if err != nil {
+		return Trial{}, err
+	}
+	trial := Trial{Trial: ran}
 	for _, event := range trial.Events {
 		paid, ok := event.(platform.Paid)
 		if !ok {
@@ -107,13 +111,13 @@ func (s *Trials) lines(ctx context.Context, from platform.Account, paid platform
 	}
 	lines := make([]LineTrial, len(paid.Lines))
 	for i, line := range paid.Lines {
+		if line.PassedOver {
+			lines[i].Skipped = platform.OtherProduct
+			continue
+		}
 		product, known, err := catalog.LineProduct(ctx, s.Catalog, from.Merchant, line.Product, line.Original)
 		if err != nil {
 			return nil, err
-		}
-		if !known && from.OtherProducts == catalog.OthersIgnored {
-			lines[i].Skipped = platform.OtherProduct
-			continue
 		}
 		if lines[i].Held = from.PaidBefore(paid); lines[i].Held {
 			continue

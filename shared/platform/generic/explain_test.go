@@ -15,7 +15,10 @@ import (
 // dryRun returns the steps, as "name ok: says" or "name BAD: says", and the trial.
 func dryRun(t *testing.T, r platform.Request, a platform.Account, now time.Time) (string, platform.Trial) {
 	t.Helper()
-	trial := platform.DryRun(t.Context(), generic.Adapter{}, r, a, now, 1000)
+	trial, err := platform.DryRun(t.Context(), generic.Adapter{}, r, a, now, 1000, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var all strings.Builder
 	for _, step := range trial.Steps {
 		state := map[bool]string{true: "ok", false: "BAD"}[step.OK]
