@@ -49,10 +49,19 @@ func PerUnit(total, n int64) int64 {
 // UnitPrice is PerUnit of a total in whole units of a currency, as a decimal: a third of 100
 // EUR is "33.34".
 func UnitPrice(total *big.Rat, n int64, currency string) string {
-	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(Places(currency))), nil)
+	return UnitPriceTo(total, n, Places(currency))
+}
+
+// UnitPriceTo is UnitPrice with so many decimal places. It is empty if the total is over what
+// an order can cost.
+func UnitPriceTo(total *big.Rat, n int64, places int) string {
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(places)), nil)
 	lowest := new(big.Rat).Mul(total, new(big.Rat).SetInt(scale))
 	up := new(big.Int).Add(lowest.Num(), new(big.Int).Sub(lowest.Denom(), big.NewInt(1)))
-	return Decimal(PerUnit(up.Div(up, lowest.Denom()).Int64(), n), Places(currency))
+	if up.Div(up, lowest.Denom()); !up.IsInt64() {
+		return ""
+	}
+	return Decimal(PerUnit(up.Int64(), n), places)
 }
 
 // MaxUnits is over any number of units that a line may have: such a line is refused later,

@@ -228,6 +228,8 @@ func TestDecode_lines(t *testing.T) {
 		`"total":"1.000","total_tax":"0.001"`:      "0.501",
 		`"total":null,"total_tax":"0.00"`:          "",
 		`"total":"119.98","total_tax":null`:        "59.99",
+		`"total":"59.985","total_tax":"0.00"`:      "29.993",
+		`"total":"100.00","total_tax":"0.01"`:      "50.01",
 		`"total":"1e9","total_tax":"0.00"`:         "",
 		`"total":"-119.98","total_tax":"not text"`: "-59.99",
 	} {

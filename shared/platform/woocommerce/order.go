@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"math/big"
 	"net/url"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ func (in reading) productOf(item object) string {
 }
 
 // unitPrice returns what the customer paid for a unit, with tax and after discounts, with
-// as many digits as the shop writes: "59.99". WooCommerce's own price is without tax, and a
+// as many digits as the shop writes, rounded up: "59.99". WooCommerce's own price is without tax, and a
 // number with a tail of digits.
 func (o object) unitPrice(quantity int) string {
 	total, ok := order.Decimal(o.text("/total"))
@@ -138,7 +137,7 @@ func (o object) unitPrice(quantity int) string {
 		total.Add(total, tax)
 	}
 	_, digits, _ := strings.Cut(o.text("/total"), ".")
-	return total.Quo(total, big.NewRat(int64(quantity), 1)).FloatString(len(digits))
+	return platform.UnitPriceTo(total, int64(quantity), len(digits))
 }
 
 // renewalOf is the meta data by which WooCommerce Subscriptions says that an order renews a
