@@ -1997,4 +1997,18 @@ var mutants = []mutant{
 		new: `		return in.Records.RaiseNotice(ctx, lifecycle.PaidAfterReturn(got, in.Now()))`,
 		in:  "shared/intake", test: "TestPaid_afterAReturnAndHeldByARule",
 	},
+	{
+		breaks: "a line is passed over though the catalog could not be asked",
+		file:   "shared/platform/passover.go",
+		old:    `			return false, err`,
+		new:    `			return err != nil, nil`,
+		in:     "shared/intake", test: "TestPaid_otherProductsWhoseCatalogFails",
+	},
+	{
+		breaks: "a dynamic product is passed over though its original is sold here",
+		file:   "shared/platform/passover.go",
+		old:    `	if line.Original != "" {`,
+		new:    `	if line.Original == "-" {`,
+		in:     "shared/intake", test: "TestPaid_otherProducts",
+	},
 }
