@@ -79,9 +79,9 @@ func TestDryRun_markedTest(t *testing.T) {
 	for _, marked := range []bool{false, true} {
 		a.Secrets[0].Test = marked
 		trial, err := platform.DryRun(t.Context(), shopify.New(), webhook(t, "shopify_paid"), a, now, 10, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
 		says := trial.Steps[1].Says
 		if trial.OK() == marked || marked != strings.Contains(says, "says itself whether it is a test") || marked != strings.HasPrefix(says, "secrets are marked test") {
 			t.Errorf("marked %t: %+v", marked, trial.Steps)
