@@ -129,7 +129,7 @@ var mustHappen = []struct {
 	{"line connected that was returned in part", 5e6},
 	{"keys left with a line that gave them back", 1e6},
 	{"keys taken back by a further change", 1e6},
-	{"line held while its keys are taken back", 5e6},
+	{"line held while its keys are taken back", 2e7},
 	{"renewal with the keys of its parent", 1e6},
 	{"keys of a parent mailed to its renewal", 1e6},
 	{"renewal of another customer's order", 5e6},
