@@ -80,8 +80,8 @@ test: need-test ## everything, its stages side by side; their output is in .loca
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
 
-histories: ## a hundred thousand simulated steps with injected faults
-	@go test -count=1 -timeout 10m -run '^TestHistories$$' ./infra/proof/simulate -args -steps 100000
+histories: ## two hundred thousand simulated steps with injected faults
+	@go test -count=1 -timeout 10m -run '^TestHistories$$' ./infra/proof/simulate -args -steps 200000
 
 engine: ## the store, the claim, the model of DynamoDB and a storm of faults, on DynamoDB Local
 	@$(DYNAMODB) $(GOTESTSUM) -- -timeout 10m $(ENGINE)
