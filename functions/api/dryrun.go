@@ -18,7 +18,7 @@ import (
 // CapturedWebhook is a webhook that was captured.
 type CapturedWebhook struct {
 	Headers    map[string]string `json:"headers,omitempty" doc:"All headers that came, by their names; of one that came twice, the values with a comma between."`
-	Body       string            `json:"body" maxLength:"400000" doc:"The body as it came, byte by byte: the signature is over it."`
+	Body       string            `json:"body" maxLength:"1400000" doc:"The body as it came, byte by byte: the signature is over it."`
 	Base64     bool              `json:"base64,omitempty" doc:"The body is written in base64."`
 	ReceivedAt time.Time         `json:"received_at,omitzero" doc:"When it came, for a webhook whose signature is good for minutes; now where left out."`
 	Settings   AccountSettings   `json:"settings,omitempty" doc:"Settings to try in the place of the account's. They are not stored."`
@@ -40,8 +40,8 @@ type TrialStep struct {
 
 // TrialEvent is an event that a webhook reports.
 type TrialEvent struct {
-	Event         string      `json:"event" enum:"paid,returned,disputed,ignored"`
-	Type          string      `json:"type,omitempty" doc:"Of an ignored event: its name, as the platform writes it."`
+	Event         string      `json:"event" enum:"paid,returned,disputed,recorded,ignored" doc:"recorded: it only stands in the history of its line."`
+	Type          string      `json:"type,omitempty" doc:"Of a recorded or an ignored event: its name, as the platform writes it."`
 	Told          bool        `json:"told,omitempty" doc:"Of an ignored event: the merchant would be told of it."`
 	Order         string      `json:"order,omitempty"`
 	ID            string      `json:"id,omitempty" doc:"Of a refund or a dispute."`
@@ -63,7 +63,7 @@ type TrialLine struct {
 	Line      string `json:"line"`
 	Product   string `json:"product,omitempty"`
 	Title     string `json:"title,omitempty"`
-	Quantity  int    `json:"quantity,omitempty"`
+	Quantity  int    `json:"quantity,omitempty" doc:"Of a refund: all units that are left, where left out."`
 	UnitPrice string `json:"unit_price,omitempty"`
 	Would     string `json:"would,omitempty" enum:"get_keys,mail_parent_keys,wait_unconnected,be_held,be_skipped" doc:"get_keys: keys of its pool, if there are enough; else it waits for them. mail_parent_keys: none of its own; it is mailed those of the order that it renews. wait_unconnected: no pool feeds its product. be_held: it was paid before the account delivers (delivers_from), and gets nothing until it is released. be_skipped: nothing is stored of it."`
 	Parent    string `json:"parent,omitempty" doc:"The order whose keys it would be mailed."`
@@ -167,6 +167,10 @@ func newTrial(found settings.Trial) Trial {
 			trial.Events = append(trial.Events, returned)
 		case platform.Disputed:
 			trial.Events = append(trial.Events, TrialEvent{Event: "disputed", Order: event.Order, ID: event.ID, Test: event.Test, State: string(event.State)})
+		case platform.Recorded:
+			trial.Events = append(trial.Events, TrialEvent{
+				Event: "recorded", Type: event.Type, Order: event.Order, Test: event.Test, Lines: []TrialLine{{Line: event.Line}},
+			})
 		case platform.Ignored:
 			trial.Events = append(trial.Events, TrialEvent{Event: "ignored", Type: event.Type, Told: event.Unknown})
 		}

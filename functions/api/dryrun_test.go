@@ -111,6 +111,8 @@ func TestDryRun_generic(t *testing.T) {
 		}
 	}
 	w.shop(bearer, "POST", "/v1/accounts/my-shop/dry-run", CapturedWebhook{Body: strings.Repeat("x", platform.MaxBody+1)}).Want(422)
+	large := base64.StdEncoding.EncodeToString(make([]byte, platform.MaxBody)) // as large as a webhook may be
+	w.shop(bearer, "POST", "/v1/accounts/my-shop/dry-run", CapturedWebhook{Body: large, Base64: true}).Want(200)
 	w.shop(bearer, "POST", "/v1/accounts/none/dry-run", captured).Want(404)
 	w.shop(lacking, "POST", "/v1/accounts/my-shop/dry-run", captured).Want(403)
 	if diff := cmp.Diff(before, w.dump()); diff != "" {
@@ -198,6 +200,29 @@ func TestDryRun_standard(t *testing.T) {
 	w.kms.err = http.ErrAbortHandler
 	if got := w.shop(bearer, "POST", "/v1/accounts/shop/dry-run", CapturedWebhook{Headers: signed(key, noon), Body: body}); got.StatusCode < 500 {
 		t.Errorf("answered %d", got.StatusCode)
+	}
+}
+
+// What is no paid order is checked as well, and named.
+func TestDryRun_refundsAndDisputes(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/accounts/shop", Account{}).Want(201)
+	w.shop(bearer, "PUT", "/v1/accounts/noventiq", Account{Platform: "noventiq", Secrets: []AccountSecret{{Name: "all", Secret: "a secret of Noventiq"}}}).Want(201)
+	for name, test := range map[string]struct{ account, body, failing, says, event string }{
+		"a refund":             {"shop", `{"type":"order.refunded","data":{"order":"1","refund":"r1","lines":[{"line":"1"}]}}`, "signature", "It can be taken.", "returned"},
+		"a line twice":         {"shop", `{"type":"order.refunded","data":{"order":"1","refund":"r1","lines":[{"line":"1"},{"line":"1"}]}}`, "signature order", "the same as another line's", "returned"},
+		"a dispute":            {"shop", `{"type":"order.disputed","data":{"order":"1","dispute":"d1","state":"open"}}`, "signature", "It can be taken.", "disputed"},
+		"a dispute of a state": {"shop", `{"type":"order.disputed","data":{"order":"1","dispute":"d1","state":"maybe"}}`, "signature order", "data.state is none of", "disputed"},
+		"what is recorded":     {"noventiq", resttest.Event(t, "good_noventiq_subscription").Body, "signature", "It reports an event that only stands in the history of its line.", "recorded"},
+	} {
+		var trial Trial
+		answer := w.shop(bearer, "POST", "/v1/accounts/"+test.account+"/dry-run", CapturedWebhook{Body: test.body}).Want(200)
+		answer.Into(&trial)
+		if got := strings.Join(trial.failing(), " "); got != test.failing || !strings.Contains(answer.Body, test.says) || len(trial.Events) != 1 || trial.Events[0].Event != test.event {
+			t.Errorf("%s: fails %q, want %q:\n%s", name, got, test.failing, answer.Body)
+		}
 	}
 }
 

@@ -82,33 +82,41 @@ func DryRun(ctx context.Context, adapter Adapter, r Request, a Account, now time
 	}
 	t.Steps = append(t.Steps, read)
 	for i, event := range t.Events {
-		paid, ok := event.(Paid)
-		if !ok {
-			continue
-		}
-		for j := range paid.Lines {
-			if paid.Lines[j].PassedOver, err = a.PassesOver(ctx, paid.Lines[j], products); err != nil {
-				return Trial{}, err
+		switch event := event.(type) {
+		case Paid:
+			for j := range event.Lines {
+				if event.Lines[j].PassedOver, err = a.PassesOver(ctx, event.Lines[j], products); err != nil {
+					return Trial{}, err
+				}
 			}
+			t.Steps = append(t.Steps, checkedPaid(&event, a, maxQuantity))
+			t.Events[i] = event
+		case Returned:
+			t.Steps = append(t.Steps, checked(event.Check(maxQuantity)))
+		case Disputed:
+			t.Steps = append(t.Steps, checked(event.Check()))
 		}
-		t.Steps = append(t.Steps, checked(&paid, a, maxQuantity))
-		t.Events[i] = paid
 	}
 	return t, nil
 }
 
-// checked is the step of what holds for the orders of all platforms.
-func checked(paid *Paid, a Account, maxQuantity int) Step {
-	step := Step{Name: "order"}
+// checked is the step of what holds for the events of all platforms, which are checked with
+// that error.
+func checked(err error) Step {
 	var field *FieldError
-	switch err := paid.Check(maxQuantity); {
-	case errors.As(err, &field):
-		step.Says = mistake(field)
-	case a.PaidBefore(*paid):
+	if errors.As(err, &field) {
+		return Step{Name: "order", Says: mistake(field)}
+	}
+	return Step{Name: "order", OK: true, Says: "It can be taken."}
+}
+
+// checkedPaid does as checked, of a paid order.
+func checkedPaid(paid *Paid, a Account, maxQuantity int) Step {
+	step := checked(paid.Check(maxQuantity))
+	if step.OK && a.PaidBefore(*paid) {
+		step.OK = false
 		step.Says = fmt.Sprintf("It was paid %s, before this account delivers (delivers_from), which is %s: it is put on hold, listed among the refusals, and delivered only if you release it.",
 			paid.PaidAt.UTC().Format(time.RFC3339), a.DeliversFrom.UTC().Format(time.RFC3339))
-	default:
-		step.OK, step.Says = true, "It can be taken."
 	}
 	return step
 }
@@ -137,6 +145,8 @@ func reports(events []Event) string {
 			says += " a refund"
 		case Disputed:
 			says += " a dispute"
+		case Recorded:
+			says += " an event that only stands in the history of its line"
 		case Ignored:
 			says += " an event that is passed over"
 			if event.Unknown {
