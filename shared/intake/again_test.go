@@ -118,6 +118,23 @@ func TestPaidAgain(t *testing.T) {
 	}
 }
 
+// Catch-up says all that was given back, and hands over what is news of it: a unit that is in
+// both is one unit.
+func TestPaidAgain_ofCatchup(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	p := paid("1", 2, "game")
+	p.PaidAt, p.ChangedAt = noon.Add(-3*time.Hour), noon.Add(-3*time.Hour)
+	is(t, in.Take(t.Context(), account, p), platform.Accepted)
+	is(t, in.Take(t.Context(), account, platform.Returned{Order: "1", ID: "cancelled", All: true, At: noon.Add(-2 * time.Hour)}), platform.Accepted)
+	unit := platform.Returned{Order: "1", ID: "R1", Lines: []platform.ReturnedLine{{ID: "game", Quantity: 1}}, At: noon.Add(-time.Hour)}
+	p.ChangedAt, p.GivenBack = noon, []platform.Returned{unit}
+	is(t, in.Take(t.Context(), account, unit, p), platform.Accepted, platform.Accepted)
+	if told := noticesOf(t, tables, notice.PaidAgain); len(told) != 1 {
+		t.Errorf("told %v, want once: a unit is paid", told)
+	}
+}
+
 // orderItems is the partition of a live order of the account.
 func orderItems(number string) string {
 	return "order#" + order.Identity{Merchant: account.Merchant, Side: pool.Live, Origin: account.Origin, Order: number}.OrderID()

@@ -102,7 +102,9 @@ func (in *Intake) applyAll(ctx context.Context, from platform.Account, r platfor
 				results = append(results, platform.Result{Outcome: before.Outcome, Order: paid.Order, Field: before.Field})
 				continue
 			}
-			paid.GivenBack = append(paid.GivenBack, returnsOf(paid.Order, events)...)
+			if paid.GivenBack == nil {
+				paid.GivenBack = returnsOf(paid.Order, events)
+			}
 			event = paid
 		}
 		if of, is := event.(platform.Recorded); is && slices.ContainsFunc(results, func(result platform.Result) bool {

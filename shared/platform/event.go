@@ -33,8 +33,8 @@ type Paid struct {
 	// and what is shipped. They are answered as skipped, and nothing is stored of them.
 	SkippedLines []string
 
-	// GivenBack is what the same report says was given back of the order. It is set by
-	// intake and catch-up.
+	// GivenBack is what the same report says was given back of the order, each refund once.
+	// It is set by catch-up, else by intake.
 	GivenBack []Returned
 
 	// IgnoredFields are the fields of the body that are only shown, and could not be
