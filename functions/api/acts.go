@@ -191,7 +191,7 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 	}
 	return a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, named}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
 		return a.changes.ReturnLine(ctx, lifecycle.LineReturn{
-			Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
+			Identity: line.Identity(),
 			Account:  line.Account, Refund: in.body.Refund, Units: units[line.Line],
 			Act: act, ByHand: true, KeysBack: order.Disposition(in.body.Keys),
 		})

@@ -147,18 +147,6 @@ type asks struct {
 
 func (a asks) items() int { return len(a.lines) + len(a.orders) + len(a.refunds) }
 
-// identity names a line, as intake does.
-func (r *run) identity(side pool.Side, number, line string) order.Identity {
-	return order.Identity{Merchant: r.account.Merchant, Side: side, Origin: r.account.Origin, Order: number, Line: line}
-}
-
-func sidesOf(test, unknown bool) []pool.Side {
-	if unknown {
-		return []pool.Side{pool.Live, pool.Test}
-	}
-	return []pool.Side{pool.SideOf(test)}
-}
-
 // asks returns what is to be read to know whether a purchase holds news.
 func (r *run) asks(p platform.Purchase) asks {
 	var a asks
@@ -168,23 +156,23 @@ func (r *run) asks(p platform.Purchase) asks {
 		}
 	}
 	for _, e := range p.Returned {
-		for _, side := range sidesOf(e.Test, e.TestUnknown) {
+		for _, side := range e.Sides() {
 			a.refunds = append(a.refunds, r.refundsOf(p, e, side)...)
 			if len(e.Lines) == 0 {
-				a.orders = append(a.orders, r.identity(side, e.Order, "").OrderID())
+				a.orders = append(a.orders, r.from.Identity(side, e.Order, "").OrderID())
 			}
 		}
 	}
 	for _, e := range p.Disputed {
-		for _, side := range sidesOf(e.Test, e.TestUnknown) {
-			a.orders = append(a.orders, r.identity(side, e.Order, "").OrderID())
+		for _, side := range e.Sides() {
+			a.orders = append(a.orders, r.from.Identity(side, e.Order, "").OrderID())
 		}
 	}
 	return a
 }
 
 func (r *run) lineID(paid platform.Paid, line platform.Line) order.LineID {
-	return r.identity(pool.SideOf(paid.Test), paid.Order, cmp.Or(line.ID, line.Product)).ID()
+	return r.from.Identity(pool.SideOf(paid.Test), paid.Order, cmp.Or(line.ID, line.Product)).ID()
 }
 
 // refundsOf returns the refunds of lines that a return leaves when it is applied: those of
@@ -192,11 +180,11 @@ func (r *run) lineID(paid platform.Paid, line platform.Line) order.LineID {
 func (r *run) refundsOf(p platform.Purchase, e platform.Returned, side pool.Side) []order.LineRefund {
 	var refunds []order.LineRefund
 	for _, line := range e.Lines {
-		refunds = append(refunds, order.LineRefund{Line: r.identity(side, e.Order, line.ID).ID(), Refund: e.ID})
+		refunds = append(refunds, order.LineRefund{Line: r.from.Identity(side, e.Order, line.ID).ID(), Refund: e.ID})
 	}
 	if len(e.Lines) == 0 && !e.All && p.Paid != nil && len(p.Paid.Lines) == 1 {
 		line := p.Paid.Lines[0]
-		refunds = append(refunds, order.LineRefund{Line: r.identity(side, e.Order, cmp.Or(line.ID, line.Product)).ID(), Refund: e.ID})
+		refunds = append(refunds, order.LineRefund{Line: r.from.Identity(side, e.Order, cmp.Or(line.ID, line.Product)).ID(), Refund: e.ID})
 	}
 	return refunds
 }
@@ -253,8 +241,8 @@ func (r *run) knows(p platform.Purchase, e platform.Returned, known order.Known)
 	if e.Failed {
 		return false
 	}
-	for _, side := range sidesOf(e.Test, e.TestUnknown) {
-		w := known.Wholes[r.identity(side, e.Order, "").OrderID()]
+	for _, side := range e.Sides() {
+		w := known.Wholes[r.from.Identity(side, e.Order, "").OrderID()]
 		refunds := r.refundsOf(p, e, side)
 		atLines := len(refunds) > 0 && !slices.ContainsFunc(refunds, func(refund order.LineRefund) bool { return !known.Refunds[refund] })
 		all := slices.ContainsFunc(w.Returns, func(ret order.Return) bool { return ret.All() && !w.Void(ret) })
@@ -273,8 +261,8 @@ func (r *run) knows(p platform.Purchase, e platform.Returned, known order.Known)
 
 // knowsDispute reports whether a turn of a dispute was applied, or changes nothing.
 func (r *run) knowsDispute(e platform.Disputed, known order.Known) bool {
-	for _, side := range sidesOf(e.Test, e.TestUnknown) {
-		if !known.Wholes[r.identity(side, e.Order, "").OrderID()].Disputes[e.ID].Settles(e.State) {
+	for _, side := range e.Sides() {
+		if !known.Wholes[r.from.Identity(side, e.Order, "").OrderID()].Disputes[e.ID].Settles(e.State) {
 			return false
 		}
 	}

@@ -114,9 +114,7 @@ func (in *Intake) paidAgain(id order.LineID, why string) order.History {
 
 // fulfillment returns the record of a line as far as the platform knows it.
 func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) order.Fulfillment {
-	id := order.Identity{
-		Merchant: from.Merchant, Side: pool.SideOf(paid.Test), Origin: from.Origin, Order: paid.Order, Line: line.ID,
-	}
+	id := from.Identity(pool.SideOf(paid.Test), paid.Order, line.ID)
 	var holds []order.Hold
 	if from.PaidBefore(paid) {
 		holds = []order.Hold{order.HoldPaidBefore}

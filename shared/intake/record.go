@@ -14,9 +14,7 @@ import (
 // finds the entry when it is. Of money that was given back for nobody knows which keys the
 // merchant is asked.
 func (in *Intake) record(ctx context.Context, from platform.Account, event platform.Recorded) platform.Result {
-	id := order.Identity{
-		Merchant: from.Merchant, Side: pool.SideOf(event.Test), Origin: from.Origin, Order: event.Order, Line: event.Line,
-	}.ID()
+	id := from.Identity(pool.SideOf(event.Test), event.Order, event.Line).ID()
 	entry := order.History{Line: id, At: event.At, Event: order.Reported, By: in.by(), Code: readable(event.Type)}
 	if event.At.IsZero() {
 		entry.At = in.Now()

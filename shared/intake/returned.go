@@ -26,7 +26,7 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 		event.At = in.Now()
 	}
 	var results []platform.Result
-	for _, side := range sides(event.Test, event.TestUnknown) {
+	for _, side := range event.Sides() {
 		if len(event.Lines) > 0 {
 			results = append(results, in.returnLines(ctx, from, event, side)...)
 			continue
@@ -52,7 +52,7 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 // of only later; it stands in the history of its lines, and the merchant is told. What it
 // took stays taken: nobody knows whether the customer still has the keys.
 func (in *Intake) refundFailed(ctx context.Context, from platform.Account, event platform.Returned) []platform.Result {
-	for _, side := range sides(event.Test, event.TestUnknown) {
+	for _, side := range event.Sides() {
 		lines, at, err := in.Orders.RefundFailed(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: in.by(), Why: event.ID})
 		for _, line := range lines {
 			isMeant := func(r platform.ReturnedLine) bool { return r.ID == line.Line }
@@ -79,7 +79,7 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 			units = lifecycle.AllUnits
 		}
 		got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
-			Identity: order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: event.Order, Line: line.ID},
+			Identity: from.Identity(side, event.Order, line.ID),
 			Account:  from.Name, Refund: event.ID, Units: units,
 			Act: lifecycle.Act{By: in.by(), Why: event.ID}, GivenBackAt: event.At,
 		})
@@ -105,7 +105,7 @@ func (in *Intake) disputed(ctx context.Context, from platform.Account, r platfor
 		return in.refuse(ctx, from, r, err)
 	}
 	var results []platform.Result
-	for _, side := range sides(event.Test, event.TestUnknown) {
+	for _, side := range event.Sides() {
 		lines, err := in.Orders.Dispute(ctx, whole(from, side, event.Order), event.ID, event.State)
 		results = append(results, in.changed(ctx, event.Order, lines, err)...)
 	}
@@ -152,14 +152,5 @@ func (in *Intake) changed(ctx context.Context, number string, lines []order.Fulf
 
 // whole names an order.
 func whole(from platform.Account, side pool.Side, number string) order.Whole {
-	id := order.Identity{Merchant: from.Merchant, Side: side, Origin: from.Origin, Order: number}
-	return order.Whole{ID: id.OrderID(), Merchant: from.Merchant, Side: side, Account: from.Name, Order: number}
-}
-
-// sides are the sides that an order may be on.
-func sides(test, unknown bool) []pool.Side {
-	if unknown {
-		return []pool.Side{pool.Live, pool.Test}
-	}
-	return []pool.Side{pool.SideOf(test)}
+	return order.Whole{ID: from.Identity(side, number, "").OrderID(), Merchant: from.Merchant, Side: side, Account: from.Name, Order: number}
 }

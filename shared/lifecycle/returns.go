@@ -205,7 +205,7 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 	}
 	line := lines[0]
 	line, err = l.ReturnLine(ctx, LineReturn{
-		Identity: order.Identity{Merchant: line.Merchant, Side: line.Side, Origin: line.Origin, Order: line.Order, Line: line.Line},
+		Identity: line.Identity(),
 		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{By: r.By, Why: r.Why}, GivenBackAt: r.GivenBackAt,
 	})
 	return []order.Fulfillment{line}, true, err

@@ -397,6 +397,11 @@ func (f *Fulfillment) countReturned() {
 	f.Returned = min(f.ReturnedUnits*f.KeysPerUnit, f.Wanted)
 }
 
+// Identity is all that names the line.
+func (f Fulfillment) Identity() Identity {
+	return Identity{Merchant: f.Merchant, Side: f.Side, Origin: f.Origin, Order: f.Order, Line: f.Line}
+}
+
 // PoolID names the pool side that feeds the line.
 func (f Fulfillment) PoolID() pool.ID {
 	return pool.ID{Merchant: f.Merchant, Pool: f.Pool, Side: f.Side}

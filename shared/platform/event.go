@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // Event is one thing that a platform reports: Paid, Returned, Disputed, Recorded or
@@ -103,6 +104,19 @@ const (
 	DisputeWon  = order.DisputeWon  // by the merchant: the order stands
 	DisputeLost = order.DisputeLost // the money went back
 )
+
+// Sides are the sides that the refunded order may be on.
+func (r Returned) Sides() []pool.Side { return sides(r.Test, r.TestUnknown) }
+
+// Sides are the sides that the disputed order may be on.
+func (d Disputed) Sides() []pool.Side { return sides(d.Test, d.TestUnknown) }
+
+func sides(test, unknown bool) []pool.Side {
+	if unknown {
+		return []pool.Side{pool.Live, pool.Test}
+	}
+	return []pool.Side{pool.SideOf(test)}
+}
 
 // Recorded is an event of a line that only stands in its history, such as
 // subscription.cancelled.

@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 	"keypool/shared/outbound"
+	"keypool/shared/pool"
 )
 
 // Adapter is one payment platform.
@@ -153,6 +155,12 @@ type Account struct {
 // time was paid now.
 func (a Account) PaidBefore(p Paid) bool {
 	return !p.PaidAt.IsZero() && p.PaidAt.Before(a.DeliversFrom)
+}
+
+// Identity names a line of an order of the account's, or the order where line is empty. All
+// that tells of one line names it so: that is how its events meet.
+func (a Account) Identity(side pool.Side, number, line string) order.Identity {
+	return order.Identity{Merchant: a.Merchant, Side: side, Origin: a.Origin, Order: number, Line: line}
 }
 
 // SigningSecret is one of an account's signing secrets.
