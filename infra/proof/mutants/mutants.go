@@ -946,7 +946,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a return whose side is not said finds no test order",
-		file:   "shared/intake/returned.go",
+		file:   "shared/platform/event.go",
 		old:    `return []pool.Side{pool.Live, pool.Test}`,
 		new:    `return []pool.Side{pool.Live}`,
 		in:     "shared/intake", test: "TestReturned_sideUnknown",
