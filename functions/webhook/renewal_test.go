@@ -102,7 +102,7 @@ func TestRenewals(t *testing.T) {
 					api.session = event.Data.Object
 				}
 				adapters := map[string]platform.Adapter{
-					platform.Standard: standard.Adapter{}, noventiq.Name: noventiq.Adapter{}, stripe.Name: stripe.Adapter{API: outbound.Through(api)},
+					platform.Standard: standard.Adapter{}, noventiq.Name: noventiq.Adapter{}, stripe.Name: stripe.Adapter{API: outbound.Through(api), Now: clock},
 				}
 				server := serve(&handler{
 					accounts: platform.NewAccounts(adapters, store.Account, asItIs{}, clock),

@@ -63,7 +63,7 @@ func TestStripe(t *testing.T) {
 		dynamotest.Stock(t, tables, pool.ID{Merchant: "acme", Pool: "elden", Side: side}, pool.DefaultShards, dynamotest.Texts("KEY-"+string(side), 3)...)
 	}
 	api := &sold{}
-	adapters := map[string]platform.Adapter{platform.Standard: standard.Adapter{}, stripe.Name: stripe.Adapter{API: outbound.Through(api)}}
+	adapters := map[string]platform.Adapter{platform.Standard: standard.Adapter{}, stripe.Name: stripe.Adapter{API: outbound.Through(api), Now: clock}}
 	call := func(name string) (int, string) {
 		t.Helper()
 		answer, err := serve(&handler{

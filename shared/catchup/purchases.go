@@ -113,13 +113,13 @@ func (r *run) store(ctx context.Context, p platform.Purchase, known order.Known)
 		return isStored(r.Intake.PassOver(ctx, r.from, p.ChangedAt, p.Unreadable))
 	}
 	before, paid := r.news(p, known)
-	return r.take(ctx, before, paid, p.Recorded)
+	return r.take(ctx, before, paid, p)
 }
 
 // take applies what is new of a purchase: what was given back first, so that a customer
-// who was refunded gets no key. What is recorded again changes nothing. It is false if
-// something was not stored.
-func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.Paid, recorded []platform.Recorded) bool {
+// who was refunded gets no key. What is recorded or ignored again changes nothing. It is
+// false if something was not stored.
+func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.Paid, p platform.Purchase) bool {
 	if len(before) > 0 || paid != nil {
 		r.applied++
 	}
@@ -128,7 +128,10 @@ func (r *run) take(ctx context.Context, before []platform.Event, paid *platform.
 		slog.InfoContext(ctx, "order.found", "merchant", r.account.Merchant, "account", r.account.Name)
 		events = append(events, *paid)
 	}
-	for _, event := range recorded {
+	for _, event := range p.Recorded {
+		events = append(events, event)
+	}
+	for _, event := range p.Ignored {
 		events = append(events, event)
 	}
 	return isStored(r.Intake.Take(ctx, r.from, events...))

@@ -503,6 +503,25 @@ func TestRun_whatIsPassedOverAndNotKept(t *testing.T) {
 	}
 }
 
+// A payment that is no order is told once, whatever number of runs finds it.
+func TestRun_paymentThatIsNoOrder(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	*s.listed = append(*s.listed, platform.Purchase{ChangedAt: noon.Add(-time.Hour), Ignored: []platform.Ignored{
+		{Type: "invoice.paid", Payment: "in_9", Why: "is an invoice by hand"}, {Type: "order.created"},
+	}})
+	for range 2 {
+		s.run()
+	}
+	found, _, err := s.store.Refusals(t.Context(), "acme", "", 10)
+	if err != nil || len(found) != 1 || found[0].Order != "in_9" || found[0].Problem != "is an invoice by hand" {
+		t.Errorf("listed %+v, %v", found, err)
+	}
+	if at := s.state().Watermark; !at.Equal(noon.Add(-time.Hour)) {
+		t.Errorf("the watermark is %s", at)
+	}
+}
+
 // A line is not known yet if only a refund of it was heard of.
 func TestRun_refundBeforeTheOrder(t *testing.T) {
 	t.Parallel()

@@ -422,6 +422,13 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Order: "A-57", Account: "shop-eu", Cause: "2020-01-01"},
 			{Order: "A-58", Account: "shop-us", Cause: "2020-01-02"},
 		}}, nil},
+		"payment_ignored": {notice.PaymentIgnored, "nova", notice.Facts{Count: 1, Refused: []notice.Refused{
+			{Order: "in_9", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
+		}}, nil},
+		"payment_ignored_many": {notice.PaymentIgnored, "nova", notice.Facts{Count: 1204, Refused: []notice.Refused{
+			{Order: "in_9", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
+			{Order: "in_10", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
+		}}, nil},
 		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
 		"mail_failed_operator": {notice.MailFailed, "", notice.Facts{Orders: []string{"nova"}, Count: 1, Cause: "BadRequestException"}, nil},
 		"bounced":              {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 2}, nil},

@@ -74,6 +74,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Misplaced:       noticeWriter.misplaced,
 	notice.OrderRefused:    noticeWriter.orderRefused,
 	notice.PaidBefore:      noticeWriter.paidBefore,
+	notice.PaymentIgnored:  noticeWriter.paymentIgnored,
 	notice.MailFailed:      noticeWriter.mailFailed,
 	notice.Bounced:         noticeWriter.bounced,
 	notice.Complained:      noticeWriter.complained,
@@ -246,6 +247,33 @@ func (w noticeWriter) paidBefore() letter {
 		old.add("And "+number(more)+" more", "see GET /v1/refusals")
 	}
 	l.Details = append([]details{old}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
+	return l
+}
+
+func (w noticeWriter) paymentIgnored() letter {
+	f := w.n.Facts
+	title := number(f.Count) + " payments got no keys."
+	if len(f.Refused) == 1 && f.Count == 1 {
+		title = fmt.Sprintf("The payment %s got no keys.", f.Refused[0].Order)
+	}
+	l := letter{
+		Badge: warn("Please look"),
+		Title: title,
+		Words: words(
+			"Your platform told us of money that did not come by an order which Keypool delivers: nothing says which keys it is for. So no key was sent.",
+			"If a customer is to have keys for such a payment, give them by hand: POST /v1/orders/{order}/fulfil. If you sell keys in this way, have the customers order by the platform's own checkout: the guide of the account's platform says which orders are delivered.",
+			"If these payments are for other things, there is nothing to do. Set other_products of the account to ignore, and you are not told of them.",
+			"The first such payment of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
+		),
+	}
+	paid := details{Title: "Paid"}
+	for _, r := range f.Refused {
+		paid.add(r.Order+" ("+r.Account+")", r.Cause)
+	}
+	if more := f.Count - len(f.Refused); more > 0 {
+		paid.add("And "+number(more)+" more", "see GET /v1/refusals")
+	}
+	l.Details = append([]details{paid}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 	return l
 }
 

@@ -36,6 +36,7 @@ const (
 	Misplaced       Kind = "misplaced"         // five minutes: uploads without a known merchant, told to the operator
 	OrderRefused    Kind = "order-refused"     // an hour: signed orders that could not be taken
 	PaidBefore      Kind = "paid-before"       // a day: orders paid before their account delivers, which got no keys
+	PaymentIgnored  Kind = "payment-ignored"   // a day: payments that are no order, for which nothing was delivered
 	MailFailed      Kind = "mail-failed"       // a mail: SES refuses it for good
 	Bounced         Kind = "bounced"           // an hour: customers' mails that came back
 	Complained      Kind = "complained"        // an hour: customers who called a mail spam
@@ -64,7 +65,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
@@ -249,6 +250,7 @@ var gathered = map[Kind]gathering{
 	Complained:     {window: time.Hour},
 	OrderRefused:   {window: time.Hour},
 	PaidBefore:     {window: 24 * time.Hour},
+	PaymentIgnored: {window: 24 * time.Hour},
 	NewToken:       {window: time.Hour},
 	NewSecret:      {window: time.Hour},
 	ChangedAccount: {window: time.Hour},

@@ -29,6 +29,7 @@ type Purchase struct {
 	Disputed  []Disputed
 	Paid      *Paid      // nil: not paid, or only its refunds changed
 	Recorded  []Recorded // each the refund of money of a line: see Recorded
+	Ignored   []Ignored  // each a payment that is no order: see Ignored
 
 	// Unreadable is the mistake for which what the API shows of one purchase cannot be read.
 	// Catch-up passes it over, and the merchant is told once, as of a webhook that cannot be

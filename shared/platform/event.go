@@ -137,6 +137,11 @@ type Recorded struct {
 type Ignored struct {
 	Type    string // as the platform writes it
 	Unknown bool   // the adapter does not know the type: the merchant is told
+
+	// Payment is a payment that is no order which Keypool delivers, by the platform's id, and
+	// Why the reason, which reads on after it: "is an invoice without a Checkout session". The
+	// merchant is told once.
+	Payment, Why string
 }
 
 func (Paid) event()     {}

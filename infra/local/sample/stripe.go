@@ -80,6 +80,7 @@ var stripe = Platform{
 				order += "r"
 			}
 			v.put(order, "/data/object/id")
+			v.put("cus_"+name, "/data/object/customer")
 		case "charge":
 			v.put("ch_"+name, "/data/object/id")
 		case "refund":

@@ -155,7 +155,7 @@ func through(t *testing.T, name string, apis *standin.APIs) asked {
 	client := apitest.Serve(t, apis)
 	switch name {
 	case "stripe":
-		return stripe.Adapter{API: client}
+		return stripe.Through(client)
 	case "shopify":
 		return shopify.Through(client)
 	case "woocommerce":

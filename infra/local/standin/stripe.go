@@ -272,7 +272,7 @@ func (o StripeOrder) members(kind, name string) map[string]any {
 	case "checkout.session":
 		return map[string]any{
 			"id": o.Session, "mode": "payment", "payment_status": "paid", "livemode": !o.Test, "created": o.Paid.Unix(), "currency": "eur",
-			"payment_intent": "pi_" + name, "subscription": "sub_" + name, "invoice": "in_" + name, "amount_subtotal": amount, "amount_total": amount,
+			"payment_intent": "pi_" + name, "subscription": "sub_" + name, "invoice": "in_" + name, "customer": "cus_" + name, "amount_subtotal": amount, "amount_total": amount,
 		}
 	case "item":
 		return map[string]any{

@@ -2004,4 +2004,25 @@ var mutants = []mutant{
 		new:    `	if line.Original == "-" {`,
 		in:     "shared/intake", test: "TestPaid_otherProducts",
 	},
+	{
+		breaks: "a payment of Checkout's is told to be none",
+		file:   "shared/platform/stripe/invoice.go",
+		old:    `err != nil || ofCheckout {`,
+		new:    `err != nil {`,
+		in:     "shared/platform/stripe", test: "TestDecode_paymentWithoutCheckout",
+	},
+	{
+		breaks: "an invoice is told before its session is known for sure",
+		file:   "shared/platform/stripe/invoice.go",
+		old:    `in.now.Before(paidAt.Add(settled))`,
+		new:    `in.now.Before(paidAt)`,
+		in:     "shared/platform/stripe", test: "TestDecode_paymentWithoutCheckout",
+	},
+	{
+		breaks: "catch-up drops payments that are no order",
+		file:   "shared/platform/stripe/changed.go",
+		old:    `case isIgnored && other.Payment != "":`,
+		new:    `case isIgnored && other.Payment == "-":`,
+		in:     "shared/platform/stripe", test: "TestChanged_paymentsWithoutCheckout",
+	},
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"keypool/shared/catalog"
 	"keypool/shared/platform"
 )
 
@@ -39,7 +40,10 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			if _, ok := account.Credentials[credentialOf(test)]; !ok {
 				continue
 			}
-			l := listing{api: a.apiOf(account, test), settings: settings, from: account.DeliversFrom, since: since}
+			l := listing{
+				api: a.apiOf(account, test), settings: settings, now: a.Now(), from: account.DeliversFrom, since: since,
+				others: account.OtherProducts == catalog.OthersIgnored,
+			}
 			side := &pulled{test: test}
 			side.pull, side.stop = iter.Pull2(l.purchases(ctx))
 			defer side.stop()
@@ -98,8 +102,10 @@ func merge(sides []*pulled, yield func(platform.Purchase, error) bool) {
 type listing struct {
 	api      api
 	settings settings
+	now      time.Time
 	from     time.Time // the account delivers
 	since    time.Time
+	others   bool // see reading
 }
 
 // purchases yields what changed, the earliest first. What was given back is read first, all
@@ -138,12 +144,17 @@ func (l listing) purchases(ctx context.Context) iter.Seq2[platform.Purchase, err
 				return
 			}
 			for _, d := range decoded {
+				p := platform.Purchase{ChangedAt: at(event.Created)}
 				paid, ok := d.(platform.Paid)
-				if !ok {
+				switch other, isIgnored := d.(platform.Ignored); {
+				case ok:
+					p.Paid = &paid
+				case isIgnored && other.Payment != "":
+					p.Ignored = []platform.Ignored{other}
+				default:
 					continue
 				}
-				p := platform.Purchase{ChangedAt: at(event.Created), Paid: &paid}
-				if i := slices.IndexFunc(pending, func(g platform.Purchase) bool { return orderGiven(g) == paid.Order }); i >= 0 {
+				if i := slices.IndexFunc(pending, func(g platform.Purchase) bool { return ok && orderGiven(g) == paid.Order }); i >= 0 {
 					p.Returned, p.Disputed = pending[i].Returned, pending[i].Disputed
 					pending = slices.Delete(pending, i, i+1)
 				}
@@ -265,7 +276,7 @@ func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error)
 	if e.wrong != nil {
 		return nil, e.wrong
 	}
-	in := reading{body: e.body, api: l.api, settings: l.settings, from: l.from}
+	in := reading{body: e.body, api: l.api, settings: l.settings, now: l.now, from: l.from, others: l.others}
 	if err := read(e.body, &in.kind); err != nil {
 		return nil, err
 	}

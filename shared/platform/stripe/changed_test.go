@@ -66,7 +66,7 @@ func TestCatchup(t *testing.T) {
 				happened(fmt.Sprintf("evt_refunded_%d", o.N), "charge.refunded", changedAt, charged),
 				happened(fmt.Sprintf("evt_refund_%d", o.N), "refund.updated", changedAt.Add(time.Second), back))
 		}
-		return platformtest.World{Adapter: stripe.Adapter{API: apitest.Serve(t, n.Before(w))}, Put: put, Spoil: func(o platformtest.Order, changedAt time.Time) {
+		return platformtest.World{Adapter: stripe.Through(apitest.Serve(t, n.Before(w))), Put: put, Spoil: func(o platformtest.Order, changedAt time.Time) {
 			put(o, changedAt, false)
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -104,6 +104,9 @@ func changes(t *testing.T, a stripe.Adapter, from platform.Account, since time.T
 		if p.Unreadable != nil {
 			what += fmt.Sprintf(" %q: %s", p.Unreadable.Order, p.Unreadable)
 		}
+		for _, other := range p.Ignored {
+			what += " ignored " + other.Payment
+		}
 		if p.Paid != nil {
 			what += fmt.Sprintf(" %s paid, test %t", p.Paid.Order, p.Paid.Test)
 		}
@@ -116,6 +119,35 @@ func changes(t *testing.T, a stripe.Adapter, from platform.Account, since time.T
 func (w *world) sold(id string, after time.Duration) {
 	found, _ := find(w.sessions, id)
 	w.events = append(w.events, happened("evt_"+id, "checkout.session.completed", began.Add(after), found))
+}
+
+// An invoice without Checkout is told, beside orders and what was given back of others.
+func TestChanged_paymentsWithoutCheckout(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	a.Now = func() time.Time { return began.Add(time.Hour) }
+	w.sold("cs_live_a1", time.Minute)
+	w.refunds = []object{refund("re_1", 11998, "succeeded", 1767366100)}
+	byHand := invoice("in_9", "manual", 0).and(object{"parent": nil, "customer": "cus_9"})
+	w.events = append(w.events,
+		happened("evt_in_1", "invoice.paid", began.Add(2*time.Minute), w.invoices[0]),
+		happened("evt_in_9", "invoice.paid", began.Add(3*time.Minute), byHand),
+		happened("evt_r1", "charge.refunded", began.Add(4*time.Minute), w.charges[0]),
+		happened("evt_in_8", "invoice.paid", began.Add(55*time.Minute), byHand.and(object{"id": "in_8"})))
+	got, err := changes(t, a, account(""), began)
+	want := []string{"1m0s cs_live_a1 returned by re_1 and all before, all true cs_live_a1 paid, test false", "3m0s ignored in_9"}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	others := account("")
+	others.OtherProducts = "ignore"
+	if got, err := changes(t, a, others, began); err != nil || len(got) != 1 {
+		t.Errorf("to an account that ignores others: %v, %v", got, err)
+	}
+	w.fails["/v1/checkout/sessions"] = http.StatusServiceUnavailable
+	if got, err := changes(t, a, account(""), began.Add(2*time.Minute)); !errors.Is(err, platform.ErrTryAgain) {
+		t.Errorf("while the API is down: %v, %v", got, err)
+	}
 }
 
 // Both sides are listed by time; an order is told with its refunds and disputes, whenever
@@ -189,13 +221,13 @@ func TestChanged_aKeyThatDoesNotServe(t *testing.T) {
 		if test {
 			refused = "Bearer " + testKey
 		}
-		a := stripe.Adapter{API: apitest.Serve(t, http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		a := stripe.Through(apitest.Serve(t, http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") == refused {
 				out.WriteHeader(http.StatusUnauthorized)
 				return
 			}
 			w.ServeHTTP(out, r)
-		}))}
+		})))
 		got, err := changes(t, a, account(""), began)
 		var setup *platform.SetupError
 		want := map[bool][]string{true: {"1m0s cs_live_a1 paid, test false", "3m0s cs_live_a2 paid, test false"}}[test]

@@ -43,7 +43,7 @@ func TestConformance(t *testing.T) {
 		return object{"id": fmt.Sprintf("dp_c%d_%d", o.N, o.Refund), "status": status, "charge": "ch_c", "payment_intent": "pi_c"}
 	}
 	platformtest.Run(t, platformtest.Platform{
-		Name: "stripe", Adapter: conforming{stripe.Adapter{API: through(byTheBody)}},
+		Name: "stripe", Adapter: conforming{stripe.Through(through(byTheBody))},
 		Credentials: map[string]string{"live_key": liveKey, "test_key": testKey},
 		Secrets:     [3]string{liveSecret, "whsec_second_secret_of_the_account", "whsec_third_secret_of_the_account"},
 		TestSecret:  testSecret,

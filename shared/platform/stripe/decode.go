@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/catalog"
 	"keypool/shared/platform"
 )
 
@@ -43,7 +44,9 @@ type reading struct {
 	body     []byte
 	api      api
 	settings settings
+	now      time.Time
 	from     time.Time // what was paid before was not delivered
+	others   bool      // the account ignores what it does not deliver
 	order    string    // once it is known: the merchant is told which order waits
 }
 
@@ -75,7 +78,7 @@ var decoders = map[string]func(*reading, context.Context) ([]platform.Event, err
 func (a Adapter) Decode(ctx context.Context, r platform.Request, account platform.Account) ([]platform.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeForCalls)
 	defer cancel()
-	in := reading{body: r.Body, from: account.DeliversFrom}
+	in := reading{body: r.Body, now: a.Now(), from: account.DeliversFrom, others: account.OtherProducts == catalog.OthersIgnored}
 	if err := read(r.Body, &in.kind); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package stripe_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -112,6 +113,75 @@ func TestDecode_onePurchaseIsOneOrder(t *testing.T) {
 	got, err := a.Decode(t.Context(), changed(t, "stripe_paid", `"invoice":null`, `"invoice":"in_9"`), account(""))
 	if err != nil || got[0].(platform.Paid).Order != "cs_live_a1" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A payment without Checkout delivers nothing, and is told once its session would be known for
+// sure: nearly all invoices that are no renewals are those of sessions.
+func TestDecode_paymentWithoutCheckout(t *testing.T) {
+	t.Parallel()
+	told := func(id string) platform.Event {
+		return platform.Ignored{Type: "invoice.paid", Payment: id, Why: "is an invoice that no Checkout session belongs to"}
+	}
+	quiet := ignored("invoice.paid")
+	none := func(w *world) { w.sessions = nil }
+	with := func(change func(a *platform.Account)) platform.Account {
+		from := account("")
+		change(&from)
+		return from
+	}
+	purchase := func(invoice string) func(w *world) {
+		return func(w *world) { w.session("cs_live_a4", object{"customer": "cus_1", "invoice": invoice}) }
+	}
+	for name, test := range map[string]struct {
+		webhook string
+		oldnew  []string
+		change  func(*world)
+		from    platform.Account
+		after   time.Duration
+		want    platform.Event
+		calls   int
+	}{
+		"a subscription of Checkout's":       {"stripe_invoice_first", nil, func(*world) {}, account(""), time.Hour, quiet, 1},
+		"a change of one":                    {"stripe_invoice_first", []string{"subscription_create", "subscription_update"}, func(*world) {}, account(""), time.Hour, quiet, 1},
+		"a subscription without":             {"stripe_invoice_first", nil, none, account(""), time.Hour, told("in_1"), 1},
+		"a change of that":                   {"stripe_invoice_first", []string{"subscription_create", "subscription_update"}, none, account(""), time.Hour, told("in_1"), 1},
+		"too early to know":                  {"stripe_invoice_first", nil, none, account(""), 9 * time.Minute, quiet, 0},
+		"a purchase with an invoice":         {"stripe_invoice_manual", nil, purchase("in_3"), account(""), time.Hour, quiet, 1},
+		"another purchase of the customer":   {"stripe_invoice_manual", nil, purchase("in_4"), account(""), time.Hour, told("in_3"), 1},
+		"an invoice by hand":                 {"stripe_invoice_manual", nil, func(*world) {}, account(""), time.Hour, told("in_3"), 1},
+		"of no customer":                     {"stripe_invoice_manual", []string{`"cus_1"`, `null`}, func(*world) {}, account(""), time.Hour, quiet, 0},
+		"that cost nothing":                  {"stripe_invoice_manual", []string{`"total":1200`, `"total":0`}, none, account(""), time.Hour, quiet, 0},
+		"that is not paid":                   {"stripe_invoice_manual", []string{`"status":"paid"`, `"status":"open"`}, none, account(""), time.Hour, quiet, 0},
+		"that cannot be read":                {"stripe_invoice_manual", []string{`"total":1200`, `"total":"much"`}, none, account(""), time.Hour, quiet, 0},
+		"before the account delivers":        {"stripe_invoice_manual", nil, none, with(func(a *platform.Account) { a.DeliversFrom = signedAt }), time.Hour, quiet, 0},
+		"of an account that ignores others":  {"stripe_invoice_manual", nil, none, with(func(a *platform.Account) { a.OtherProducts = "ignore" }), time.Hour, quiet, 0},
+		"of an account without a key":        {"stripe_invoice_manual", nil, none, with(func(a *platform.Account) { a.Credentials = nil }), time.Hour, quiet, 0},
+		"of the customer, on the other side": {"stripe_invoice_manual", nil, func(w *world) { purchase("in_3")(w); w.sessions[len(w.sessions)-1]["livemode"] = false }, account(""), time.Hour, told("in_3"), 1},
+	} {
+		w, a := open(t)
+		test.change(w)
+		a.Now = func() time.Time { return paidAt.Add(test.after) }
+		decodes(t, a, changed(t, test.webhook, test.oldnew...), test.from, test.want)
+		if len(w.calls) != test.calls {
+			t.Errorf("%s takes the calls %v", name, w.calls)
+		}
+	}
+
+	// What cannot be looked up is not told: Stripe sends the event again, and catch-up finds it.
+	for _, name := range []string{"stripe_invoice_first", "stripe_invoice_manual"} {
+		w, a := open(t)
+		w.fails["/v1/checkout/sessions"] = http.StatusServiceUnavailable
+		a.Now = func() time.Time { return paidAt.Add(time.Hour) }
+		if got, err := a.Decode(t.Context(), webhook(t, name), account("")); !errors.Is(err, platform.ErrTryAgain) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	other := object{"data": []object{{"id": "cs_live_a1", "livemode": true, "customer": "cus_2", "invoice": "in_3"}}}
+	encoded, _ := json.Marshal(other)
+	a := stripe.Through(through(always(string(encoded))))
+	if got, err := a.Decode(t.Context(), webhook(t, "stripe_invoice_manual"), account("")); !errors.Is(err, platform.ErrTryAgain) {
+		t.Errorf("another customer's session: %+v, %v", got, err)
 	}
 }
 
@@ -515,7 +585,7 @@ func TestDecode_callsThatFail(t *testing.T) {
 			t.Errorf("%s: %v", nothing, err)
 		}
 	}
-	broken := stripe.Adapter{API: through(always(`{"data":[{"id":5}]}`))}
+	broken := stripe.Through(through(always(`{"data":[{"id":5}]}`)))
 	if _, err := broken.Decode(t.Context(), webhook(t, "stripe_paid"), account("")); !errors.Is(err, platform.ErrTryAgain) {
 		t.Errorf("an answer that cannot be read: %v", err)
 	}

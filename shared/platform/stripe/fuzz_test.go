@@ -33,10 +33,10 @@ func FuzzStripe(f *testing.F) {
 		from := account("")
 		from.Test = test
 		calls := 0
-		a := stripe.Adapter{API: through(func(*http.Request) string {
+		a := stripe.Through(through(func(*http.Request) string {
 			calls++
 			return answer
-		})}
+		}))
 		got, err := a.Decode(t.Context(), platform.Request{Body: body}, from)
 		if calls > 50 {
 			t.Fatalf("%d calls for one webhook", calls)

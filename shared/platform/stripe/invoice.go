@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,6 +25,8 @@ type invoice struct {
 	Currency      shown    `json:"currency"`
 	Total         int64    `json:"total"`
 	Subscription  id       `json:"subscription"` // the older shape
+	Created       int64    `json:"created"`
+	Customer      id       `json:"customer"`
 	CustomerEmail shown    `json:"customer_email"`
 	CustomerName  shown    `json:"customer_name"`
 	CustomerPhone shown    `json:"customer_phone"`
@@ -134,20 +137,20 @@ func (l invoiceLine) price() (price, bool) {
 // reasonCycle is the billing reason of a renewal.
 const reasonCycle = "subscription_cycle"
 
-// renews says whether an invoice is a renewal that Keypool delivers. Every other invoice
-// belongs to a session, which is the order.
+// renews says whether an invoice is a renewal that Keypool delivers. For any other see
+// otherInvoice.
 func (in *reading) renews(i invoice) bool {
 	return i.BillingReason == reasonCycle && i.Status == paid && (i.Total > 0 || in.settings.NoPaymentRequired == freeDelivered)
 }
 
 // invoice decodes a paid invoice.
 func (in *reading) invoice(ctx context.Context) ([]platform.Event, error) {
-	// The reason first: of other invoices, nothing else is read.
+	// The reason first: of other invoices, less is read.
 	reason, err := objectOf[struct {
 		BillingReason shown `json:"billing_reason"`
 	}](in)
 	if err == nil && reason.BillingReason != reasonCycle {
-		return in.ignored(), nil
+		return in.otherInvoice(ctx)
 	}
 	i, err := objectOf[invoice](in)
 	switch {
@@ -185,6 +188,29 @@ func (in *reading) invoice(ctx context.Context) ([]platform.Event, error) {
 	}
 	renewal.Lines, renewal.SkippedLines = lines.of()
 	return []platform.Event{renewal}, nil
+}
+
+// settled is how long after an invoice was paid its session names it for sure. Stripe reports
+// both at the same time: a look at the session that comes earlier may find none.
+const settled = 10 * time.Minute
+
+// otherInvoice decodes a paid invoice that is no renewal. Nearly all belong to a session, which
+// is the order: the first of a subscription, those of its changes, and one that Checkout makes
+// of a purchase. One that belongs to none was paid without Checkout: the merchant is told, by
+// catch-up, since a webhook comes before that is settled.
+func (in *reading) otherInvoice(ctx context.Context) ([]platform.Event, error) {
+	paidAt := at(in.Created)
+	if in.others || in.api.key == "" || paidAt.Before(in.from) || in.now.Before(paidAt.Add(settled)) {
+		return in.ignored(), nil
+	}
+	i, err := objectOf[invoice](in)
+	if err != nil || !isID(i.ID, "in_") || i.Livemode != in.Livemode || i.Status != paid || i.Total <= 0 {
+		return in.ignored(), nil
+	}
+	if ofCheckout, err := in.ofCheckout(ctx, i); err != nil || ofCheckout {
+		return in.ignored(), err
+	}
+	return []platform.Event{platform.Ignored{Type: in.Type, Payment: i.ID, Why: "is an invoice that no Checkout session belongs to"}}, nil
 }
 
 // callsAtOnce bounds the calls that are in flight together: Stripe takes 25 a second in a

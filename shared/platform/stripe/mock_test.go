@@ -37,7 +37,7 @@ func mocked(t *testing.T, given map[spec.ResourceID]object) (stripe.Adapter, pla
 	}
 	from := ofTestSide(account(""))
 	from.Credentials["test_key"] = platform.Conceal([]byte("rk_test_123456789"))
-	return stripe.Adapter{API: apitest.Serve(t, http.HandlerFunc(stub.HandleRequest))}, from
+	return stripe.Through(apitest.Serve(t, http.HandlerFunc(stub.HandleRequest))), from
 }
 
 // inSandbox returns the webhook of a file, as a sandbox sends it.

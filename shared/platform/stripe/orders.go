@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
+	"time"
 
 	"keypool/shared/platform"
 )
@@ -68,6 +71,34 @@ func (a api) sessionOf(ctx context.Context, member, of string) (session, bool, e
 		return session{}, false, errOther
 	}
 	return found, true, nil
+}
+
+// longestSession is how long before the invoice of its purchase a session began at most: it is
+// open for a day, and the slowest ways to pay take weeks.
+const longestSession = 60 * 24 * time.Hour
+
+// ofCheckout says whether an invoice that is no renewal belongs to a session: by its
+// subscription; or of a purchase, whose session names its customer and the invoice. One that
+// names neither may.
+func (in *reading) ofCheckout(ctx context.Context, i invoice) (bool, error) {
+	if subscription := i.subscription(); isID(subscription, "sub_") {
+		_, ok, err := in.api.sessionOf(ctx, "subscription", subscription)
+		return ok, err
+	}
+	if !isID(string(i.Customer), "cus_") {
+		return true, nil
+	}
+	since := at(i.Created).Add(-longestSession).Unix()
+	all, err := list[session](ctx, in.api, "/v1/checkout/sessions", url.Values{"customer": {string(i.Customer)}, "created[gte]": {strconv.FormatInt(max(since, 0), 10)}})
+	if err != nil {
+		return false, err
+	}
+	for _, s := range all {
+		if s.Customer != i.Customer || s.Livemode == in.api.test {
+			return false, errOther
+		}
+	}
+	return slices.ContainsFunc(all, func(s session) bool { return string(s.Invoice) == i.ID }), nil
 }
 
 // firstOrder returns the order that a renewal renews: the subscription's session, or the

@@ -293,7 +293,7 @@ func TestDecode_answersAboutSomethingElse(t *testing.T) {
 		if test.path != "" {
 			answers[test.path] = test.answer
 		}
-		a := stripe.Adapter{API: through(func(r *http.Request) string { return answers[r.URL.Path] })}
+		a := stripe.Through(through(func(r *http.Request) string { return answers[r.URL.Path] }))
 		if got, err := a.Decode(t.Context(), webhook(t, "stripe_refund_updated"), account("")); (err == nil) != test.good || err != nil && !errors.Is(err, platform.ErrTryAgain) {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
@@ -303,7 +303,7 @@ func TestDecode_answersAboutSomethingElse(t *testing.T) {
 		"the other side's invoice":  `{"data":[{"payment":{"payment_intent":"pi_1"},"invoice":{"id":"in_2","billing_reason":"subscription_cycle","livemode":false}}]}`,
 	} {
 		answers := map[string]string{"/v1/checkout/sessions": nothing, "/v1/invoice_payments": answer}
-		a := stripe.Adapter{API: through(func(r *http.Request) string { return answers[r.URL.Path] })}
+		a := stripe.Through(through(func(r *http.Request) string { return answers[r.URL.Path] }))
 		if got, err := a.Decode(t.Context(), webhook(t, "stripe_disputed"), account("")); !errors.Is(err, platform.ErrTryAgain) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}

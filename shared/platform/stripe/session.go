@@ -20,6 +20,8 @@ type session struct {
 	Created        int64  `json:"created"`
 	PaymentIntent  id     `json:"payment_intent"`
 	Subscription   id     `json:"subscription"`
+	Invoice        id     `json:"invoice"`
+	Customer       id     `json:"customer"`
 	Currency       shown  `json:"currency"`
 	Locale         shown  `json:"locale"`
 	CustomerEmail  shown  `json:"customer_email"`
@@ -33,6 +35,8 @@ type session struct {
 	} `json:"customer_details"`
 	CustomFields []customField `json:"custom_fields"`
 }
+
+func (s session) name() string { return s.ID }
 
 type address struct {
 	Line1      shown `json:"line1"`

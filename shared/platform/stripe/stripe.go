@@ -20,12 +20,15 @@ const Name = "stripe"
 // Adapter implements platform.Adapter, Configurer, SecretForm, Fetcher, Lister, Prober and
 // Guided.
 type Adapter struct {
-	// API calls Stripe's API.
-	API *outbound.Client
+	API *outbound.Client // calls Stripe's API
+	Now func() time.Time
 }
 
 // New returns the adapter that calls Stripe's API by the network.
-func New() Adapter { return Adapter{API: outbound.New()} }
+func New() Adapter { return Through(outbound.New()) }
+
+// Through returns the adapter that calls Stripe's API by a client.
+func Through(client *outbound.Client) Adapter { return Adapter{API: client, Now: time.Now} }
 
 const signatureHeader = "Stripe-Signature"
 

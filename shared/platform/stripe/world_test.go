@@ -130,7 +130,7 @@ func open(t testing.TB) (*world, stripe.Adapter) {
 	}
 	w.payments = []object{invoicePayment("pi_4", "in_1"), invoicePayment("pi_5", "in_2")}
 	w.charges = []object{charge("ch_1", "pi_1")}
-	return w, stripe.Adapter{API: apitest.Serve(t, w)}
+	return w, stripe.Adapter{API: apitest.Serve(t, w), Now: func() time.Time { return signedAt }}
 }
 
 func price(id, product, name string) object {
@@ -226,7 +226,7 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
 	switch path := r.URL.Path; {
 	case path == "/v1/checkout/sessions":
-		w.page(out, r, newestFirst(where(w.sessions, "payment_intent", "payment_intent", "subscription", "subscription")))
+		w.page(out, r, newestFirst(where(w.sessions, "payment_intent", "payment_intent", "subscription", "subscription", "customer", "customer")))
 	case strings.HasSuffix(path, "/line_items"):
 		w.page(out, r, w.items[parts[2]])
 	case path == "/v1/invoices":
