@@ -258,9 +258,13 @@ var allButtons = []linkButton{{string(review.Release), "Release all", ""}, {stri
 func (out *linkPage) brake(p review.Page) {
 	day, _ := time.Parse(time.DateOnly, p.Link.About)
 	out.Facts = []linkFact{{"Sold on " + day.Format("2 January"), fmt.Sprintf("%d keys, by UTC", p.Sold)}}
-	if p.Brake.Set() {
-		out.Facts = append(out.Facts, linkFact{"Brake set", p.Brake.SetAt.UTC().Format("2 January 2006, 15:04") + " UTC, by " + p.Brake.By})
+	since := func(what string, at time.Time, by string) {
+		if !at.IsZero() {
+			out.Facts = append(out.Facts, linkFact{what, at.UTC().Format("2 January 2006, 15:04") + " UTC, by " + by})
+		}
 	}
+	since("Brake set", p.Brake.SetAt, p.Brake.By)
+	since("Taken off", p.Brake.ReleasedAt, p.Brake.ReleasedBy)
 	sets := p.Link.Purpose == link.SetBrake
 	switch {
 	case p.Outcome == "" && sets:

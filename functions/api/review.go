@@ -24,12 +24,19 @@ type ReviewSettings struct {
 
 // Brake keeps every new line from getting keys while it is set.
 type Brake struct {
-	Set   bool      `json:"set"`
-	SetAt time.Time `json:"set_at,omitzero"`
-	By    string    `json:"by,omitempty" doc:"Who set it: a token, a link in a mail, or the brake itself."`
+	Set        bool      `json:"set"`
+	SetAt      time.Time `json:"set_at,omitzero" doc:"When it was set; of one that is off, when it was last set."`
+	By         string    `json:"by,omitempty" doc:"Who set it: a token, a link in a mail, or the brake itself."`
+	ReleasedAt time.Time `json:"released_at,omitzero" doc:"Of a brake that was taken off: when. It is there until the brake is set again."`
+	ReleasedBy string    `json:"released_by,omitempty" doc:"Who took it off: a token, or a link in a mail."`
+	Reason     string    `json:"reason,omitempty" doc:"Why it was taken off, as release-brake was told."`
 }
 
 var (
+	sampleOff = Brake{
+		SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), By: "the brake itself",
+		ReleasedAt: time.Date(2026, 11, 23, 11, 5, 0, 0, time.UTC), ReleasedBy: "the token warehouse", Reason: "it was the sale",
+	}
 	sampleBrake  = Brake{Set: true, SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), By: "the token warehouse"}
 	sampleReview = ReviewSettings{
 		Rules: Review{Risk: true, Above: map[string]string{"EUR": "500.00"}, MaxKeys: 50}, BrakesItself: true, Brake: &sampleBrake,
@@ -43,10 +50,10 @@ func newReview(r catalog.Review) ReviewSettings {
 }
 
 func newBrake(b catalog.Brake) Brake {
-	if !b.Set() {
-		return Brake{}
+	return Brake{
+		Set: b.Set(), SetAt: b.SetAt.UTC(), By: b.By,
+		ReleasedAt: b.ReleasedAt.UTC(), ReleasedBy: b.ReleasedBy, Reason: b.Reason,
 	}
-	return Brake{Set: true, SetAt: b.SetAt.UTC(), By: b.By}
 }
 
 // rules returns the rules that a request describes.
@@ -101,8 +108,9 @@ func (a *api) putReview(ctx context.Context, in *putReview) (*rest.Versioned[Rev
 func (a *api) addBrake(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "get-brake", Method: http.MethodGet, Path: "/v1/brake", Tags: []string{"Review"},
-		Summary:   "Read whether the brake is set",
-		Responses: to.Responses(sampleBrake, 200),
+		Summary:     "Read whether the brake is set",
+		Description: "Who set it last, and who took it off since.",
+		Responses:   to.Responses(sampleOff, 200),
 	}, a.getBrake)
 	rest.Register(to, huma.Operation{
 		OperationID: "set-brake", Method: http.MethodPost, Path: "/v1/brake", Tags: []string{"Review"},
@@ -113,7 +121,7 @@ func (a *api) addBrake(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "release-brake", Method: http.MethodDelete, Path: "/v1/brake", Tags: []string{"Review"},
 		Summary:     "Take the brake off",
-		Description: "What it holds stays on hold until somebody releases or rejects it: see release-held.",
+		Description: "What it holds stays on hold until somebody releases or rejects it: see release-held. get-brake says who took it off. A brake that is off stays as it is.",
 	}, a.releaseBrake)
 }
 
@@ -127,8 +135,14 @@ func (a *api) setBrake(ctx context.Context, _ *struct{}) (*rest.Body[Brake], err
 	return &rest.Body[Brake]{Body: newBrake(b)}, err
 }
 
-func (a *api) releaseBrake(ctx context.Context, _ *struct{}) (*struct{}, error) {
-	_, err := a.desk.ReleaseBrake(ctx, caller(ctx))
+// offReason is what the caller says of taking the brake off.
+type offReason struct {
+	Reason string `query:"reason" maxLength:"200" doc:"Why, for get-brake." example:"it was the sale"`
+}
+
+func (a *api) releaseBrake(ctx context.Context, in *offReason) (*struct{}, error) {
+	act := actOf(ctx, in.Reason)
+	_, _, err := a.desk.ReleaseBrake(ctx, caller(ctx), act.By, act.Why)
 	return nil, err
 }
 

@@ -77,11 +77,24 @@ func TestBrake_isSetOnceAndTakenOff(t *testing.T) {
 	if !set.Set || !set.SetAt.Equal(noon) || !again.SetAt.Equal(noon) || !strings.Contains(set.By, "the token") {
 		t.Errorf("set %+v, then %+v", set, again)
 	}
-	for range 2 {
-		w.shop(token, "DELETE", "/v1/brake", nil).Want(204)
+	for _, why := range []string{"?reason=it+was+the+sale", "", "?reason=again"} {
+		w.shop(token, "DELETE", "/v1/brake"+why, nil).Want(204)
+		w.advance(time.Hour)
 	}
-	if w.shop(token, "GET", "/v1/brake", nil).Want(200).Into(&off); off.Set {
-		t.Errorf("it is still set: %+v", off)
+	want := Brake{SetAt: noon, By: set.By, ReleasedAt: noon.Add(time.Hour), ReleasedBy: set.By, Reason: "it was the sale"}
+	if w.shop(token, "GET", "/v1/brake", nil).Want(200).Into(&off); off != want {
+		t.Errorf("it is off: %+v, want %+v", off, want)
+	}
+	var all ReviewSettings
+	if w.shop(token, "GET", "/v1/review", nil).Want(200).Into(&all); *all.Brake != want {
+		t.Errorf("review shows %+v, want %+v", *all.Brake, want)
+	}
+	w.shop(token, "DELETE", "/v1/brake?reason="+strings.Repeat("a", 201), nil).Want(422)
+
+	var anew Brake
+	w.shop(token, "POST", "/v1/brake", nil).Want(200).Into(&anew)
+	if anew != (Brake{Set: true, SetAt: noon.Add(4 * time.Hour), By: set.By}) {
+		t.Errorf("set anew: %+v", anew)
 	}
 }
 
@@ -388,8 +401,8 @@ func TestLink_brake(t *testing.T) {
 	w.wants(w.visit("POST", set, "set-brake"), 200, "The brake is set.")
 	w.wants(w.visit("POST", set, "set-brake"), 200, "done already")
 	w.wants(w.visit("GET", off, ""), 200, "Take the brake off?")
-	w.wants(w.visit("POST", off, "release-brake"), 200, "The brake is off.")
-	w.wants(w.visit("POST", off, "release-brake"), 200, "done already")
+	w.wants(w.visit("POST", off, "release-brake"), 200, "The brake is off.", "Taken off", "by a link in a mail")
+	w.wants(w.visit("POST", off, "release-brake"), 200, "done already", "Taken off")
 	if brake().Set() {
 		t.Error("it is still set")
 	}

@@ -211,8 +211,8 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}},
-			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}}, // of tokens: to revoke one; the brake
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                                               // keys that a cancelled line gave back; a held file is confirmed
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},

@@ -24,14 +24,19 @@ type Review struct {
 	Brake Brake
 }
 
-// Brake keeps every new live line from getting keys while it is set.
+// Brake keeps every new live line from getting keys while it is set. One that was taken off
+// says who did it, until it is set again.
 type Brake struct {
-	SetAt time.Time // zero: it is not set
-	By    string
+	SetAt time.Time // zero: it was never set
+	By    string    // who set it
+
+	ReleasedAt time.Time // zero: it was not taken off since
+	ReleasedBy string
+	Reason     string // why it was taken off, empty if nobody said
 }
 
 // Set reports whether the brake is set.
-func (b Brake) Set() bool { return !b.SetAt.IsZero() }
+func (b Brake) Set() bool { return !b.SetAt.IsZero() && b.ReleasedAt.IsZero() }
 
 // Rules say which lines are put on hold when they would get keys.
 type Rules struct {

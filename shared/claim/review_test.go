@@ -65,7 +65,11 @@ func (s *shop) brake(set bool) {
 	if set {
 		s.must(s.store.SetBrake(s.t.Context(), "acme", catalog.Brake{SetAt: s.now(), By: "a test"}))
 	} else {
-		s.must(s.store.ReleaseBrake(s.t.Context(), "acme"))
+		now, err := s.store.Review(s.t.Context(), "acme")
+		s.must(err)
+		off := now.Brake
+		off.ReleasedAt, off.ReleasedBy = s.now(), "a test"
+		s.must(s.store.ReleaseBrake(s.t.Context(), "acme", off))
 	}
 }
 

@@ -30,12 +30,27 @@ type rulesItem struct {
 	MaxOrders int               `dynamodbav:"maxOrders,omitempty"`
 }
 
-// brakeItem is a brake that is set. A brake that is not set is not there.
+// brakeItem is the brake as it was last set, and who took it off, if somebody did. A brake
+// that was never set is not there.
 type brakeItem struct {
 	primaryKey
-	V     int    `dynamodbav:"v"`
-	SetAt int64  `dynamodbav:"setAt"`
-	By    string `dynamodbav:"by"`
+	V          int    `dynamodbav:"v"`
+	SetAt      int64  `dynamodbav:"setAt"`
+	By         string `dynamodbav:"by"`
+	ReleasedAt int64  `dynamodbav:"releasedAt,omitempty"`
+	ReleasedBy string `dynamodbav:"releasedBy,omitempty"`
+	Reason     string `dynamodbav:"reason,omitempty"`
+}
+
+func newBrakeItem(merchant string, b catalog.Brake) brakeItem {
+	return brakeItem{
+		primaryKey: brakeKey(merchant), V: schema, SetAt: millis(b.SetAt), By: b.By,
+		ReleasedAt: millis(b.ReleasedAt), ReleasedBy: b.ReleasedBy, Reason: b.Reason,
+	}
+}
+
+func (i brakeItem) brake() catalog.Brake {
+	return catalog.Brake{SetAt: at(i.SetAt), By: i.By, ReleasedAt: at(i.ReleasedAt), ReleasedBy: i.ReleasedBy, Reason: i.Reason}
 }
 
 // heldItem is a line that a rule holds, as lists show it.
@@ -74,7 +89,7 @@ func (s *Store) Review(ctx context.Context, merchant string) (catalog.Review, er
 		case brakeSort:
 			var i brakeItem
 			if i, err = decode[brakeItem](item, oldestInCatalog); err == nil {
-				review.Brake = catalog.Brake{SetAt: at(i.SetAt), By: i.By}
+				review.Brake = i.brake()
 			}
 		}
 		if err != nil {
@@ -93,19 +108,30 @@ func (s *Store) PutReview(ctx context.Context, r catalog.Review) error {
 	return wrap(s.putCatalog(ctx, item, locked(r.Version)), "store the rules of review of %s", r.Merchant)
 }
 
+// brakeOff holds for a brake that was taken off, or was never set.
+var brakeOff = condition{expression: "attribute_not_exists(pk) OR attribute_exists(releasedAt)"}
+
 // SetBrake sets a merchant's brake. One that is set stays as it is: the first to set it is
 // told of.
 func (s *Store) SetBrake(ctx context.Context, merchant string, b catalog.Brake) error {
-	err := s.write(ctx, put(s.tables.Catalog, encode(brakeItem{brakeKey(merchant), schema, millis(b.SetAt), b.By}), absent))
-	if _, there := failedCondition(err, 0); there {
-		return nil
-	}
-	return wrap(err, "set the brake of %s", merchant)
+	return wrap(s.putBrake(ctx, merchant, b, brakeOff), "set the brake of %s", merchant)
 }
 
-// ReleaseBrake takes a merchant's brake off. It is no error that it is not set.
-func (s *Store) ReleaseBrake(ctx context.Context, merchant string) error {
-	return wrap(s.write(ctx, remove(s.tables.Catalog, brakeKey(merchant), always)), "release the brake of %s", merchant)
+// ReleaseBrake takes off the brake that was set when b says. One that is off, or was set
+// anew since, stays as it is: the first to take it off is told of.
+func (s *Store) ReleaseBrake(ctx context.Context, merchant string, b catalog.Brake) error {
+	asSeen := condition{"setAt = :setAt AND attribute_not_exists(releasedAt)", attrs{":setAt": number(millis(b.SetAt))}}
+	return wrap(s.putBrake(ctx, merchant, b, asSeen), "release the brake of %s", merchant)
+}
+
+// putBrake stores a brake. It is no error that the condition does not hold: it may not hold
+// any more because the answer to the same write was lost.
+func (s *Store) putBrake(ctx context.Context, merchant string, b catalog.Brake, c condition) error {
+	err := s.write(ctx, put(s.tables.Catalog, encode(newBrakeItem(merchant, b)), c))
+	if _, refused := failedCondition(err, 0); refused {
+		return nil
+	}
+	return err
 }
 
 // Held returns up to limit lines of a merchant's that rules hold, oldest first, after the

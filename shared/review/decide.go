@@ -142,11 +142,18 @@ func (d *Desk) SetBrake(ctx context.Context, merchant, by string) (catalog.Brake
 	return now.Brake, Done, err
 }
 
-// ReleaseBrake takes a merchant's brake off. What it holds stays on hold.
-func (d *Desk) ReleaseBrake(ctx context.Context, merchant string) (Outcome, error) {
+// ReleaseBrake takes a merchant's brake off, and returns it: Already, with who took it off,
+// if it was off before. What it holds stays on hold.
+func (d *Desk) ReleaseBrake(ctx context.Context, merchant, by, why string) (catalog.Brake, Outcome, error) {
 	now, err := d.Brakes.Review(ctx, merchant)
 	if err != nil || !now.Brake.Set() {
-		return Already, err
+		return now.Brake, Already, err
 	}
-	return Done, d.Brakes.ReleaseBrake(ctx, merchant)
+	off := now.Brake
+	off.ReleasedAt, off.ReleasedBy, off.Reason = d.Now(), by, why
+	if err := d.Brakes.ReleaseBrake(ctx, merchant, off); err != nil {
+		return catalog.Brake{}, "", err
+	}
+	now, err = d.Brakes.Review(ctx, merchant) // somebody else may have been the first
+	return now.Brake, Done, err
 }

@@ -183,8 +183,8 @@ func TestDecideAll_takesItsTime(t *testing.T) {
 
 func TestDesk_brake(t *testing.T) {
 	o := openOffice(t)
-	if outcome, err := o.desk.ReleaseBrake(t.Context(), "nova"); err != nil || outcome != review.Already {
-		t.Errorf("a brake that is not set is taken off: %s, %v", outcome, err)
+	if b, outcome, err := o.desk.ReleaseBrake(t.Context(), "nova", "nobody", ""); err != nil || outcome != review.Already || b != (catalog.Brake{}) {
+		t.Errorf("a brake that is not set is taken off: %s, %v, %+v", outcome, err, b)
 	}
 	for i, want := range []review.Outcome{review.Done, review.Already} {
 		b, outcome, err := o.desk.SetBrake(t.Context(), "nova", fmt.Sprint("person ", i))
@@ -193,11 +193,57 @@ func TestDesk_brake(t *testing.T) {
 		}
 		o.now = o.now.Add(time.Hour)
 	}
-	for _, want := range []review.Outcome{review.Done, review.Already} {
-		if outcome, err := o.desk.ReleaseBrake(t.Context(), "nova"); err != nil || outcome != want || o.brake().Set() {
-			t.Errorf("taken off: %s, %v, %+v", outcome, err, o.brake())
+	off := catalog.Brake{SetAt: noon, By: "person 0", ReleasedAt: o.now, ReleasedBy: "person 0", Reason: "reason 0"}
+	for i, want := range []review.Outcome{review.Done, review.Already} {
+		b, outcome, err := o.desk.ReleaseBrake(t.Context(), "nova", fmt.Sprint("person ", i), fmt.Sprint("reason ", i))
+		if err != nil || outcome != want || b != off || o.brake() != off || off.Set() {
+			t.Errorf("taken off: %s, %v, %+v; there is %+v", outcome, err, b, o.brake())
 		}
+		o.now = o.now.Add(time.Hour)
 	}
+	again := catalog.Brake{SetAt: o.now, By: "person 2"}
+	if b, outcome, err := o.desk.SetBrake(t.Context(), "nova", "person 2"); err != nil || outcome != review.Done || b != again || o.brake() != again {
+		t.Errorf("set again: %s, %v, %+v; there is %+v", outcome, err, b, o.brake())
+	}
+}
+
+// Of two people who take the brake off at once, the first is named, and so is whoever sets it
+// again between a person's look and deed.
+func TestDesk_brakeOfSeveral(t *testing.T) {
+	o := openOffice(t)
+	_, _, err := o.desk.SetBrake(t.Context(), "nova", "ada")
+	o.must(err)
+	first := review.Desk{Brakes: o.store, Now: o.desk.Now}
+	second := review.Desk{Brakes: meanwhile{o.store, func() {
+		_, _, err := first.ReleaseBrake(t.Context(), "nova", "ada", "first")
+		o.must(err)
+	}}, Now: o.desk.Now}
+	if b, _, err := second.ReleaseBrake(t.Context(), "nova", "bob", "second"); err != nil || b.ReleasedBy != "ada" || b.Reason != "first" || b != o.brake() {
+		t.Errorf("two took it off: %+v, %v; there is %+v", b, err, o.brake())
+	}
+	_, _, err = o.desk.SetBrake(t.Context(), "nova", "ada")
+	o.must(err)
+	o.now = o.now.Add(time.Hour)
+	second.Brakes = meanwhile{o.store, func() {
+		_, _, err := first.ReleaseBrake(t.Context(), "nova", "ada", "")
+		o.must(err)
+		_, _, err = first.SetBrake(t.Context(), "nova", "eve")
+		o.must(err)
+	}}
+	if b, _, err := second.ReleaseBrake(t.Context(), "nova", "bob", ""); err != nil || b != (catalog.Brake{SetAt: o.now, By: "eve"}) || b != o.brake() {
+		t.Errorf("it was set again meanwhile: %+v, %v; there is %+v", b, err, o.brake())
+	}
+}
+
+// meanwhile is a store where others act before a brake is taken off.
+type meanwhile struct {
+	review.BrakeStore
+	others func()
+}
+
+func (m meanwhile) ReleaseBrake(ctx context.Context, merchant string, b catalog.Brake) error {
+	m.others()
+	return m.BrakeStore.ReleaseBrake(ctx, merchant, b)
 }
 
 // sign returns a link of the merchant's as a token, good for an hour.
@@ -358,6 +404,9 @@ func TestFollow_brake(t *testing.T) {
 	follow(link.SetBrake, review.SetBrake, review.Done, true)
 	follow(link.SetBrake, review.SetBrake, review.Already, true)
 	follow(link.ReleaseBrake, review.ReleaseBrake, review.Done, false)
+	if b := o.brake(); b.ReleasedBy != "a link in a mail" || !b.ReleasedAt.Equal(o.now) {
+		t.Errorf("taken off by a link: %+v", b)
+	}
 	o.now = o.now.AddDate(0, 0, 1)
 	follow(link.SetBrake, review.SetBrake, review.Done, true)
 	follow(link.ReleaseBrake, review.ReleaseBrake, review.Outdated, true) // of the day before

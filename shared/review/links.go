@@ -158,8 +158,7 @@ func (l *Links) Follow(ctx context.Context, token string, v Verdict, seen Seen) 
 		}
 	case link.ReleaseBrake:
 		if p.Outcome == "" {
-			p.Outcome, err = l.Desk.ReleaseBrake(ctx, p.Link.Merchant)
-			p.Brake = catalog.Brake{}
+			p.Brake, p.Outcome, err = l.Desk.ReleaseBrake(ctx, p.Link.Merchant, byLink, "")
 		}
 	}
 	return p, err

@@ -24,8 +24,9 @@ type BrakeStore interface {
 	Review(ctx context.Context, merchant string) (catalog.Review, error)
 	// SetBrake sets the brake; one that is set stays as it is.
 	SetBrake(ctx context.Context, merchant string, b catalog.Brake) error
-	// ReleaseBrake takes the brake off.
-	ReleaseBrake(ctx context.Context, merchant string) error
+	// ReleaseBrake takes off the brake that was set when b says, and stores who did it. One
+	// that is off, or was set anew since, stays as it is.
+	ReleaseBrake(ctx context.Context, merchant string, b catalog.Brake) error
 }
 
 // Notices stores notices.

@@ -90,7 +90,9 @@ func TestSales_brakesItselfIfChosen(t *testing.T) {
 			if c.brake().Set() != chosen || c.told() != 1 {
 				t.Errorf("after 101 keys the brake is %+v, told %d times", c.brake(), c.told())
 			}
-			if err := c.store.ReleaseBrake(t.Context(), "nova"); err != nil {
+			off := c.brake()
+			off.ReleasedAt, off.ReleasedBy = noon, "ada"
+			if err := c.store.ReleaseBrake(t.Context(), "nova", off); err != nil {
 				t.Fatal(err)
 			}
 			c.sell(0, 100)

@@ -229,22 +229,32 @@ func (l *line) ruled() bool {
 func (l *line) connected() bool { return l.ofParent || strings.HasPrefix(l.queue, "queue#") }
 
 // reviewChanged records a change of the merchant's rules or the brake. Only a person sets
-// the brake, unless he chose that it sets itself, and only a person takes it off.
+// the brake, unless he chose that it sets itself, and only a person takes it off, who is named
+// beside whoever set it.
 func (l *ledger) reviewChanged(c dynamosim.Commit, sk string, before, after map[string]types.AttributeValue) {
 	s, now := &l.review, time.Now()
 	if sk == "rules" {
 		s.merchant = append(s.merchant, setting[merchantRules]{merchantRules{rulesIn(within(after, "rules")), yes(after, "brakesItself")}, now})
 		return
 	}
-	s.brake = append(s.brake, setting[bool]{after != nil, now})
+	set := func(brake map[string]types.AttributeValue) bool { return brake != nil && brake["releasedAt"] == nil }
+	s.brake = append(s.brake, setting[bool]{set(after), now})
 	itself := slices.ContainsFunc(inForce(s.merchant, l.beganAt(c)), func(r merchantRules) bool { return r.brakesItself })
 	busy := slices.ContainsFunc(slices.Collect(maps.Values(s.sold)), func(keys int) bool { return keys > 100 })
 	switch {
-	case before != nil && after != nil:
-		l.problem("the brake was set, and was set again")
-	case after == nil && !l.decidedBrake("release-brake"):
-		l.problem("the brake was taken off by nobody")
 	case after == nil:
+		l.problem("the brake was deleted, and who took it off is forgotten")
+	case set(before) && set(after):
+		l.problem("the brake was set, and was set again")
+	case !set(before) && !set(after):
+		l.problem("the brake was off, and was taken off again")
+	case !set(after) && !l.decidedBrake("release-brake"):
+		l.problem("the brake was taken off by nobody")
+	case !set(after) && str(after, "releasedBy") == "":
+		l.problem("the brake was taken off, and it names nobody")
+	case !set(after) && (str(after, "by") != str(before, "by") || num(after, "setAt") != num(before, "setAt")):
+		l.problem("the brake was set by %s, and by %s once it was taken off", str(before, "by"), str(after, "by"))
+	case !set(after):
 		l.w.count("brake taken off")
 	case str(after, "by") != "the brake itself" && l.decidedBrake("set-brake"):
 		l.w.count("brake set by a person")

@@ -23,6 +23,9 @@ func brakeItem(by string) write {
 	return write{"catalog", "review#nova", "brake", attributes("by", by)}
 }
 
+// offItem is a brake that ada set, and somebody took off.
+func offItem(by string) write { return with(brakeItem("ada"), "releasedAt", 1, "releasedBy", by) }
+
 // ownRules are rules of the product of lines A and B.
 func ownRules(pairs ...any) write {
 	return write{"catalog", "settings#nova", "product#game", attributes("pool", "elden", "review", attributes(pairs...))}
@@ -284,7 +287,7 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 			b.decides(decision{verdict: "release-brake"})
 			b.write("x", brakeItem("ada"))
 			b.later()
-			b.write("x", gone(brakeItem("")))
+			b.write("x", offItem("bob"))
 			b.later()
 			b.holdLine(1, "brake")
 		}, "is held (brake) for no reason"},
@@ -292,8 +295,42 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 		"the brake is taken off by nobody": {func(b *fixture) {
 			b.decides(decision{verdict: "set-brake"})
 			b.write("x", brakeItem("ada"))
-			b.write("x", gone(brakeItem("")))
+			b.write("x", offItem("bob"))
 		}, "the brake was taken off by nobody"},
+		"the brake is taken off, and nobody is named": {func(b *fixture) {
+			b.decides(decision{verdict: "set-brake"})
+			b.decides(decision{verdict: "release-brake"})
+			b.write("x", brakeItem("ada"))
+			b.write("x", offItem(""))
+		}, "names nobody"},
+		"the brake is taken off twice": {func(b *fixture) {
+			b.decides(decision{verdict: "set-brake"})
+			b.decides(decision{verdict: "release-brake"})
+			b.write("x", brakeItem("ada"))
+			b.write("x", offItem("bob"))
+			b.write("x", offItem("eve"))
+		}, "the brake was off, and was taken off again"},
+		"another brake is taken off than was set": {func(b *fixture) {
+			b.decides(decision{verdict: "set-brake"})
+			b.decides(decision{verdict: "release-brake"})
+			b.write("x", brakeItem("bob"))
+			b.write("x", offItem("bob"))
+		}, "was set by bob, and by ada once it was taken off"},
+		"the brake is set again": {func(b *fixture) {
+			b.decides(decision{verdict: "set-brake"})
+			b.decides(decision{verdict: "release-brake"})
+			b.write("x", brakeItem("ada"))
+			b.write("x", offItem("bob"))
+			b.write("x", brakeItem("bob"))
+			b.later()
+			b.holdLine(1, "brake")
+		}, ""},
+		"the brake is forgotten": {func(b *fixture) {
+			b.decides(decision{verdict: "set-brake"})
+			b.decides(decision{verdict: "release-brake"})
+			b.write("x", brakeItem("ada"))
+			b.write("x", gone(brakeItem("")))
+		}, "the brake was deleted"},
 		"the brake is set twice": {func(b *fixture) {
 			b.decides(decision{verdict: "set-brake"})
 			b.write("x", brakeItem("ada"))

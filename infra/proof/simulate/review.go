@@ -97,7 +97,7 @@ func (b turnBrake) do(w *world) {
 			if b.verdict == review.SetBrake {
 				_, _, err = desk.SetBrake(ctx, merchant, "simulation")
 			} else {
-				_, err = desk.ReleaseBrake(ctx, merchant)
+				_, _, err = desk.ReleaseBrake(ctx, merchant, "simulation", "")
 			}
 			return err
 		})
