@@ -387,7 +387,10 @@ func (o *shopifyOrder) line(v payload.Value) shopifyapi.Object {
 }
 
 func (o *shopifyOrder) refund(v payload.Value) shopifyapi.Object {
-	lines, payments := []shopifyapi.Object{}, []shopifyapi.Object{}
+	lines, payments, adjusted := []shopifyapi.Object{}, []shopifyapi.Object{}, []shopifyapi.Object{}
+	for _, a := range v.Find("/order_adjustments").List {
+		adjusted = append(adjusted, shopifyapi.Object{"amountSet": o.money(text(a, "/amount")), "taxAmountSet": o.money(text(a, "/tax_amount"))})
+	}
 	for _, back := range v.Find("/refund_line_items").List {
 		line := o.line(back.Find("/line_item"))
 		line["id"] = shopifyapi.GID("LineItem", text(back, "/line_item_id"))
@@ -399,7 +402,7 @@ func (o *shopifyOrder) refund(v payload.Value) shopifyapi.Object {
 			"test": isTrue(p, "/test"), "processedAt": text(v, "/created_at"), "amountSet": o.money(text(p, "/amount")),
 		})
 	}
-	return shopifyapi.Object{"id": shopifyapi.GID("Refund", text(v, "/id")), "createdAt": text(v, "/created_at"), "refundLineItems": lines, "transactions": payments}
+	return shopifyapi.Object{"id": shopifyapi.GID("Refund", text(v, "/id")), "createdAt": text(v, "/created_at"), "refundLineItems": lines, "transactions": payments, "orderAdjustments": adjusted}
 }
 
 func (o *shopifyOrder) money(amount string) shopifyapi.Object {

@@ -2036,7 +2036,7 @@ var mutants = []mutant{
 		breaks: "a payment of Checkout's is told to be none",
 		file:   "shared/platform/stripe/invoice.go",
 		old:    `err != nil || ofCheckout {`,
-		new:    `err != nil {`,
+		new:    `err != nil || ofCheckout && i.ID == "" {`,
 		in:     "shared/platform/stripe", test: "TestDecode_paymentWithoutCheckout",
 	},
 	{
@@ -2052,5 +2052,19 @@ var mutants = []mutant{
 		old:    `case isIgnored && other.Payment != "":`,
 		new:    `case isIgnored && other.Payment == "-":`,
 		in:     "shared/platform/stripe", test: "TestChanged_paymentsWithoutCheckout",
+	},
+	{
+		breaks: "money of Shopify's that went back without a payment is ignored",
+		file:   "shared/platform/shopify/purchase.go",
+		old:    `	if tried == 0 {`,
+		new:    `	if tried < 0 {`,
+		in:     "shared/platform/shopify", test: "TestDecode_refundByAdjustmentsAlone",
+	},
+	{
+		breaks: "what an adjustment adds to an order is given back",
+		file:   "shared/platform/shopify/purchase.go",
+		old:    `back[a.currency].Sub(back[a.currency], part)`,
+		new:    `back[a.currency].Sub(back[a.currency], part.Abs(part).Neg(part))`,
+		in:     "shared/platform/shopify", test: "TestDecode_refundByAdjustmentsAlone",
 	},
 }

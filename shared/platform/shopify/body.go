@@ -197,6 +197,11 @@ func (b body) refund(v payload.Value, of string) (refund, error) {
 			id: line, quantity: quantity, ships: isTrue(back.Find("/line_item/requires_shipping")), giftCard: isTrue(back.Find("/line_item/gift_card")),
 		})
 	}
+	for _, a := range v.Find("/order_adjustments").List {
+		r.adjusted = append(r.adjusted, adjustment{
+			amount: textOf(a.Find("/amount")), tax: textOf(a.Find("/tax_amount")), currency: textOf(a.Find("/amount_set/shop_money/currency_code")),
+		})
+	}
 	for _, v := range v.Find("/transactions").List {
 		r.money = append(r.money, payment{
 			kind: textOf(v.Find("/kind")), status: textOf(v.Find("/status")), amount: textOf(v.Find("/amount")), currency: textOf(v.Find("/currency")),

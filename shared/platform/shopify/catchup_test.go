@@ -75,6 +75,23 @@ func TestChanged_isAsWebhooksTell(t *testing.T) {
 	}
 }
 
+// A refund of money alone is found by its adjustments where the API lists no payment of it.
+func TestChanged_refundByAdjustmentsAlone(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	back := refund("920002", nil, 0)
+	back["orderAdjustments"] = []object{{"amountSet": money("-10.00"), "taxAmountSet": money("-1.90")}}
+	w.orders[0]["refunds"], w.orders[0]["displayFinancialStatus"] = []object{back}, "PARTIALLY_REFUNDED"
+	got, err := all(t, a, withApp(account()), now)
+	want := []platform.Returned{{Order: "5501234567890", ID: "920002", At: time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC), Amount: "11.90", Currency: "EUR"}}
+	if err != nil || len(got) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if diff := cmp.Diff(want, got[0].Returned); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Every page is read, the earliest change first, and what is too much for one answer.
 func TestChanged_readsAll(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package shopify_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -226,6 +227,43 @@ func TestDecode_refunds(t *testing.T) {
 	two.Amount = "12.50"
 	decodes(t, shopify.Adapter{}, changed(t, "shopify_refunded_amount", `"transactions":[`,
 		`"transactions":[{"id":80,"kind":"refund","status":"success","amount":"2.5","currency":"EUR","test":false},{"id":81,"kind":"sale","status":"success","amount":"99","currency":"EUR"},`), account(), two)
+}
+
+// A refund of money alone whose payments Shopify does not list is an amount, by its
+// adjustments: of all of them, since one may add again what another took.
+func TestDecode_refundByAdjustmentsAlone(t *testing.T) {
+	t.Parallel()
+	amount := func(text, currency string) platform.Event {
+		return platform.Returned{
+			Order: "5501234567890", TestUnknown: true, ID: "920002", At: time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC), Amount: text, Currency: currency,
+		}
+	}
+	adjusted := func(amount, tax string) string {
+		return fmt.Sprintf(`{"id":1,"amount":"%s","tax_amount":"%s","amount_set":{"shop_money":{"amount":"%s","currency_code":"EUR"}},"kind":"refund_discrepancy"}`, amount, tax, amount)
+	}
+	const (
+		payments    = `"transactions":[{"id":78,"order_id":5501234567890,"kind":"refund","status":"success","amount":"10.00","currency":"EUR","test":false}]`
+		adjustments = `"order_adjustments":[{"id":1,"order_id":5501234567890,"refund_id":920002,"amount":"-10.00","kind":"refund_discrepancy","reason":"Refund discrepancy"}]`
+	)
+	for name, test := range map[string]struct {
+		payments, adjustments string
+		want                  platform.Event
+	}{
+		"as old versions write it": {`"transactions":[]`, adjustments, amount("10.00", "")},
+		"with its taxes":           {`"transactions":[]`, `"order_adjustments":[` + adjusted("-10.00", "-1.90") + `]`, amount("11.90", "EUR")},
+		"several":                  {`"transactions":[]`, `"order_adjustments":[` + adjusted("-10.00", "0.00") + "," + adjusted("4.00", "0.00") + `]`, amount("6.00", "EUR")},
+		"that come to nothing":     {`"transactions":[]`, `"order_adjustments":[` + adjusted("-3.95", "0.00") + "," + adjusted("3.95", "0.00") + `]`, ignored("refunds/create")},
+		"that add to the order":    {`"transactions":[]`, `"order_adjustments":[` + adjusted("10.00", "0.00") + `]`, ignored("refunds/create")},
+		"that nobody can read":     {`"transactions":[]`, `"order_adjustments":[{"amount":"much"}]`, ignored("refunds/create")},
+		"none":                     {`"transactions":[]`, `"order_adjustments":[]`, ignored("refunds/create")},
+		"beside a payment":         {payments, `"order_adjustments":[` + adjusted("-99.00", "0.00") + `]`, amount("10.00", "EUR")},
+	} {
+		r := changed(t, "shopify_refunded_amount", payments, test.payments, adjustments, test.adjustments)
+		got, err := shopify.Adapter{}.Decode(t.Context(), r, account())
+		if diff := cmp.Diff([]platform.Event{test.want}, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
 }
 
 func TestDecode_disputes(t *testing.T) {

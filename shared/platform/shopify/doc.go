@@ -136,7 +136,8 @@
 // A refund gives back the units that it names, once, by its id; so does an edit that takes
 // units away. One that names no line gives back everything if the order is refunded in full,
 // which the API tells; else it is an amount: the price of units of an order of one line, or
-// for a person to decide. Refunds all of whose payments failed take nothing, and the
+// for a person to decide. Where Shopify lists no payment of it, the amount is that of its
+// adjustments (order_adjustments). Refunds all of whose payments failed take nothing, and the
 // merchant is asked. A cancelled order is returned as a whole, with or without a refund.
 //
 // A return is final. Shopify itself sets no cancelled order back. If an order shows a line as

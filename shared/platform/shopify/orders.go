@@ -63,7 +63,12 @@ const linesQuery = `query($id: ID!, $lines: Int!, $from: String) {
 
 const refundsQuery = `query($id: ID!, $refunds: Int!) { order(id: $id) { id refunds(first: $refunds) { id } } }`
 
-const refundQuery = `query($id: ID!, $refundLines: Int!, $after: String) { refund(id: $id) { ...RefundFields } }` + refundFields
+const refundQuery = `query($id: ID!, $refundLines: Int!, $after: String) {
+  refund(id: $id) {
+    ...RefundFields
+    orderAdjustments(first: 10) { nodes { amountSet { shopMoney { amount currencyCode } } taxAmountSet { shopMoney { amount } } } }
+  }
+}` + refundFields
 
 // sizes are the variables of every query of orders.
 func sizes(more map[string]any) map[string]any {
@@ -236,7 +241,8 @@ func (a api) refunds(ctx context.Context, of string, found []payload.Value) ([]r
 			got, err := a.query(ctx, refundQuery, map[string]any{"id": textOf(v.Find("/id")), "refundLines": moreAtOnce, "after": from})
 			return got.Find("/refund"), err
 		}
-		if v.Find("/refundLineItems").Missing() {
+		// One without lines and payments may have adjustments, which are too dear to ask for of all.
+		if v.Find("/refundLineItems").Missing() || len(v.Find("/refundLineItems/nodes").List)+len(v.Find("/transactions/nodes").List) == 0 {
 			var err error
 			if v, err = whole(nil); err != nil {
 				return nil, err
@@ -274,6 +280,11 @@ func refundOf(v payload.Value, lines []payload.Value, of string) (refund, error)
 		}
 		r.lines = append(r.lines, refundedLine{
 			id: line, quantity: quantity, ships: isTrue(back.Find("/lineItem/requiresShipping")), giftCard: isTrue(back.Find("/lineItem/isGiftCard")),
+		})
+	}
+	for _, a := range v.Find("/orderAdjustments/nodes").List {
+		r.adjusted = append(r.adjusted, adjustment{
+			amount: textOf(a.Find("/amountSet/shopMoney/amount")), tax: textOf(a.Find("/taxAmountSet/shopMoney/amount")), currency: textOf(a.Find("/amountSet/shopMoney/currencyCode")),
 		})
 	}
 	for _, t := range v.Find("/transactions/nodes").List {

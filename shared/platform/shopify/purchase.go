@@ -50,7 +50,13 @@ type refund struct {
 	at    time.Time
 	lines []refundedLine
 	money []payment
+
+	// adjusted are corrections of what the refund comes to by its lines, by which the order is
+	// worth less, or more: shipping that is given back is one of -10.00.
+	adjusted []adjustment
 }
+
+type adjustment struct{ amount, tax, currency string }
 
 type refundedLine struct {
 	id              string
@@ -147,6 +153,9 @@ func (r refund) event(s settings, of string) (platform.Returned, bool) {
 		event.Failed = true
 		return event, true
 	}
+	if tried == 0 {
+		back = r.adjustedBy()
+	}
 	for _, l := range r.lines {
 		if l.giftCard || l.ships && s.ShippedLines == shippedIgnored || l.quantity < 1 {
 			continue
@@ -169,6 +178,23 @@ func (r refund) event(s settings, of string) (platform.Returned, bool) {
 		return event, amount.Sign() > 0
 	}
 	return event, false
+}
+
+// adjustedBy returns what a refund without payments gives back by its adjustments, by
+// currency. What they take from an order and add to it again is nothing.
+func (r refund) adjustedBy() map[string]*big.Rat {
+	back := map[string]*big.Rat{}
+	for _, a := range r.adjusted {
+		if back[a.currency] == nil {
+			back[a.currency] = new(big.Rat)
+		}
+		for _, text := range []string{a.amount, a.tax} {
+			if part, ok := order.Decimal(text); ok {
+				back[a.currency].Sub(back[a.currency], part)
+			}
+		}
+	}
+	return back
 }
 
 // trimmed writes an amount with two decimal places, or as many as it has: 59.99, 0.125.

@@ -152,7 +152,7 @@ func transaction(kind, status, amount string) object {
 
 // refund returns a refund of units of a line.
 func refund(id string, of object, quantity int, transactions ...object) object {
-	r := object{"id": shopifyapi.GID("Refund", id), "createdAt": "2026-01-03T09:00:00Z", "refundLineItems": []object{}, "transactions": transactions}
+	r := object{"id": shopifyapi.GID("Refund", id), "createdAt": "2026-01-03T09:00:00Z", "refundLineItems": []object{}, "transactions": transactions, "orderAdjustments": []object{}}
 	if of != nil {
 		r["refundLineItems"] = []object{{"quantity": quantity, "lineItem": of}}
 	}
