@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -105,3 +106,6 @@ func CaughtUp(a Adapter) bool {
 // WebhookPath is where the platform sends an account's webhooks, below the address of the
 // API: /webhooks/acme/shop.
 func WebhookPath(merchant, account string) string { return "/webhooks/" + merchant + "/" + account }
+
+// SameAddress compares addresses of webhooks, with or without slashes at the end.
+func SameAddress(a, b string) bool { return strings.TrimRight(a, "/") == strings.TrimRight(b, "/") }

@@ -31,15 +31,13 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			return
 		}
 		ctx := a.paced(ctx)
-		var all []*changes
+		var all []platform.List
 		for _, s := range shops {
 			for _, list := range []iter.Seq2[platform.Purchase, error]{s.changedTransactions(ctx, since), s.changedAdjustments(ctx, since)} {
-				next, stop := iter.Pull2(list)
-				defer stop()
-				all = append(all, &changes{next: next, mayFail: s.test && len(shops) > 1})
+				all = append(all, platform.List{Purchases: list, ErrorLast: s.test && len(shops) > 1})
 			}
 		}
-		merge(all, yield)
+		platform.Merge(all...)(yield)
 	}
 }
 
@@ -67,53 +65,6 @@ func (a Adapter) shopsOf(account platform.Account) ([]shop, error) {
 		return nil, a.apiOf(account, false).missingKey()
 	}
 	return shops, nil
-}
-
-// changes is a list of purchases in the order of their change, and the next of them.
-type changes struct {
-	next    func() (platform.Purchase, error, bool)
-	head    platform.Purchase
-	hasHead bool
-	mayFail bool // its error holds up no other list
-}
-
-// merge yields the purchases of several lists in the order of their change, and the first
-// error.
-func merge(lists []*changes, yield func(platform.Purchase, error) bool) {
-	var late error
-	for {
-		var first *changes
-		for i := 0; i < len(lists); i++ {
-			list := lists[i]
-			if !list.hasHead {
-				head, err, ok := list.next()
-				switch {
-				case err != nil && !list.mayFail:
-					yield(platform.Purchase{}, err)
-					return
-				case err != nil || !ok:
-					late = cmp.Or(late, err)
-					lists = slices.Delete(lists, i, i+1)
-					i--
-					continue
-				}
-				list.head, list.hasHead = head, true
-			}
-			if first == nil || list.head.ChangedAt.Before(first.head.ChangedAt) {
-				first = list
-			}
-		}
-		if first == nil {
-			break
-		}
-		first.hasHead = false
-		if !yield(first.head, nil) {
-			return
-		}
-	}
-	if late != nil {
-		yield(platform.Purchase{}, late)
-	}
 }
 
 // changedTransactions yields the completed transactions that changed, each with what happened
@@ -385,7 +336,7 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 	err = shops[0].list(a.paced(ctx), "/notification-settings", url.Values{"per_page": {"200"}}, pagesOfRun, func(page []node) (bool, error) {
 		for _, destination := range page {
 			switch {
-			case !sameAddress(destination.text("/destination"), address) || !isSubscribed(destination):
+			case !platform.SameAddress(destination.text("/destination"), address) || !isSubscribed(destination):
 			case destination.at("/active").Kind == 't':
 				status = platform.WebhookActive
 				return false, nil
@@ -403,11 +354,6 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 		return platform.WebhookUnknown, err
 	}
 	return status, nil
-}
-
-// sameAddress compares addresses, with or without a slash at the end.
-func sameAddress(a, b string) bool {
-	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
 }
 
 // isSubscribed says whether a destination is sent the events that are needed, and not only

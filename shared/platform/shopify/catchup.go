@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"keypool/shared/platform"
@@ -118,7 +117,7 @@ func (a api) subscribed(ctx context.Context, address string) ([]string, error) {
 			return nil, a.accessDenied()
 		}
 		for _, node := range list.Find("/nodes").List {
-			if strings.TrimSuffix(textOf(node.Find("/uri")), "/") == address && textOf(node.Find("/format")) == "JSON" {
+			if platform.SameAddress(textOf(node.Find("/uri")), address) && textOf(node.Find("/format")) == "JSON" {
 				there = append(there, textOf(node.Find("/topic")))
 			}
 		}

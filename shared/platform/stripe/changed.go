@@ -35,7 +35,7 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			yield(platform.Purchase{}, &platform.SetupError{Field: "settings", Problem: "are not those of a Stripe account: " + err.Error()})
 			return
 		}
-		var sides []*pulled
+		var sides []platform.List
 		for _, test := range []bool{false, true} {
 			if _, ok := account.Credentials[credentialOf(test)]; !ok {
 				continue
@@ -44,57 +44,9 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				api: a.apiOf(account, test), settings: settings, now: a.Now(), from: account.DeliversFrom, since: since,
 				others: account.OtherProducts == catalog.OthersIgnored,
 			}
-			side := &pulled{test: test}
-			side.pull, side.stop = iter.Pull2(l.purchases(ctx))
-			defer side.stop()
-			side.next()
-			sides = append(sides, side)
+			sides = append(sides, platform.List{Purchases: l.purchases(ctx), ErrorLast: test})
 		}
-		merge(sides, yield)
-	}
-}
-
-// pulled is what one side lists, one purchase ahead.
-type pulled struct {
-	test bool
-	pull func() (platform.Purchase, error, bool)
-	stop func()
-
-	purchase platform.Purchase
-	err      error
-	more     bool
-}
-
-func (p *pulled) next() { p.purchase, p.err, p.more = p.pull() }
-
-// merge yields the purchases of both sides by their times. An error of the live side ends
-// it; one of the sandbox is told last.
-func merge(sides []*pulled, yield func(platform.Purchase, error) bool) {
-	var last error
-	for {
-		var earliest *pulled
-		for _, side := range sides {
-			switch {
-			case !side.more:
-			case side.err != nil && !side.test:
-				yield(platform.Purchase{}, side.err)
-				return
-			case side.err != nil:
-				last, side.more = side.err, false
-			case earliest == nil || side.purchase.ChangedAt.Before(earliest.purchase.ChangedAt):
-				earliest = side
-			}
-		}
-		if earliest == nil {
-			break
-		}
-		if !yield(earliest.purchase, nil) {
-			return
-		}
-		earliest.next()
-	}
-	if last != nil {
-		yield(platform.Purchase{}, last)
+		platform.Merge(sides...)(yield)
 	}
 }
 
@@ -396,7 +348,7 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 	status := platform.WebhookMissing
 	for _, e := range all {
 		switch {
-		case !sameAddress(string(e.URL), address) || e.Livemode == side.test || !e.sends():
+		case !platform.SameAddress(string(e.URL), address) || e.Livemode == side.test || !e.sends():
 		case e.Status == "enabled":
 			return platform.WebhookActive, nil
 		default:
@@ -408,9 +360,4 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 
 func (e endpoint) sends() bool {
 	return slices.Contains(e.Events, "*") || !slices.ContainsFunc(needed, func(kind string) bool { return !slices.Contains(e.Events, kind) })
-}
-
-// sameAddress compares addresses, with or without a slash at the end.
-func sameAddress(a, b string) bool {
-	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
 }

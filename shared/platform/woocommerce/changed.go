@@ -120,7 +120,7 @@ func (a Adapter) Probe(ctx context.Context, account platform.Account, address st
 	for _, topic := range topics {
 		there, active := false, false
 		for _, webhook := range all {
-			if webhook.text("/topic") == topic && strings.TrimRight(webhook.text("/delivery_url"), "/") == strings.TrimRight(address, "/") {
+			if webhook.text("/topic") == topic && platform.SameAddress(webhook.text("/delivery_url"), address) {
 				there = true
 				active = active || webhook.text("/status") == "active"
 			}
