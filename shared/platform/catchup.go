@@ -20,7 +20,8 @@ type Lister interface {
 }
 
 // Purchase is an order as the platform's API shows it now. The order and its lines have the
-// IDs that webhooks give them, and so have its refunds and disputes.
+// IDs that webhooks give them, and so have its refunds and disputes. From one that holds nothing
+// but ChangedAt nothing follows.
 type Purchase struct {
 	// ChangedAt is when it changed, by the platform's clock; catch-up goes on from here. Of
 	// several changes that the API tells apart, it is the earliest at since or later: a run

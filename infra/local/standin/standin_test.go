@@ -1,6 +1,7 @@
 package standin_test
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
@@ -132,6 +133,37 @@ func TestAPIs_tellWhatHappened(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// WooCommerce's stand-in lists orders of any status, as the shop does: one that is on hold with a
+// refund, and one that was never paid, of which nothing follows; but none that is in the trash.
+func TestWooCommerce_statuses(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string][2]int{"on-hold": {1, 1}, "trash": {0, 0}} {
+		var apis standin.APIs
+		own := accountOf(t, &apis, "woocommerce", strings.Repeat("0a", 16))
+		own.happens("unpaid", "700000005", paidAt)
+		w, err := own.p.Read(events, "refunded_part")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := sample.Order{ID: own.p.ID("700000006", false), Product: "elden", Quantity: 2, Email: "ada@shop.example", PaidAt: paidAt}
+		w.Be(o)
+		w.Body = bytes.Replace(w.Body, []byte(`"status":"processing"`), []byte(`"status":"`+status+`"`), 1)
+		if err := apis.Take(w, o, own.credentials); err != nil {
+			t.Fatal(err)
+		}
+		listed, given := 0, 0
+		for p, err := range through(t, "woocommerce", &apis).Changed(t.Context(), own.open(), paidAt) {
+			if err != nil || p.Paid != nil {
+				t.Errorf("%s: %+v, %v", status, p, err)
+			}
+			listed, given = listed+1, given+len(p.Returned)
+		}
+		if got := [2]int{listed - 1, given}; got != want {
+			t.Errorf("%s: beside the one that is not paid %d are listed, with %d refunds; want %v", status, got[0], got[1], want)
+		}
 	}
 }
 

@@ -19,7 +19,10 @@ const ordersPerPage = 20
 // fields are the members of an order that are read.
 const fields = "id,status,currency,date_paid_gmt,date_modified_gmt,customer_note,billing,line_items,refunds,meta_data"
 
-// Changed implements platform.Lister. Each page asks for what changed since the second of
+// Changed implements platform.Lister, of orders of any status: one that is on hold may have had a
+// refund. From most that are not paid nothing follows, and catch-up goes on after them.
+//
+// Each page asks for what changed since the second of
 // the last order before it, not for the page of that number: an order that is saved
 // meanwhile moves to the end of the list, and the one after it would be passed over.
 func (a Adapter) Changed(ctx context.Context, account platform.Account, since time.Time) iter.Seq2[platform.Purchase, error] {
@@ -29,12 +32,11 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			yield(platform.Purchase{}, err)
 			return
 		}
-		statuses := append([]string{processing, completed, refunded, cancelled}, in.settings.PaidStatuses...)
 		after, page, size := before(since), 1, ordersPerPage
 		seen := map[string]bool{} // orders of the page before, as they were
 		for {
 			list, err := in.api.page(ctx, "/orders", url.Values{
-				"status": {strings.Join(statuses, ",")}, "modified_after": {after.Format(withoutZone)}, "dates_are_gmt": {"true"},
+				"status": {"any"}, "modified_after": {after.Format(withoutZone)}, "dates_are_gmt": {"true"},
 				"orderby": {"modified"}, "order": {"asc"}, "per_page": {strconv.Itoa(size)}, "page": {strconv.Itoa(page)}, "_fields": {fields},
 			})
 			var large *largeError
@@ -64,8 +66,6 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				case err != nil:
 					yield(platform.Purchase{}, err)
 					return
-				case found.paid == nil && found.returned == nil && found.recorded == nil:
-					continue // nothing follows from it
 				default:
 					next = platform.Purchase{ChangedAt: found.changedAt, Returned: found.returned, Paid: found.paid, Recorded: found.recorded}
 				}

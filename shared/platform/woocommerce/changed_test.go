@@ -1,9 +1,11 @@
 package woocommerce_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,12 +45,14 @@ func mustChange(t *testing.T, a woocommerce.Adapter, since time.Time) []platform
 	return all
 }
 
+// numbers returns the orders of which something follows.
 func numbers(all []platform.Purchase) []string {
 	var ids []string
 	for _, p := range all {
-		if p.Paid != nil {
+		switch {
+		case p.Paid != nil:
 			ids = append(ids, p.Paid.Order)
-		} else {
+		case p.Returned != nil:
 			ids = append(ids, p.Returned[0].Order+" back")
 		}
 	}
@@ -108,8 +112,64 @@ func TestChanged_order(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	own := withKey(account(`{"shop":"shop.example.com","paid_statuses":["shipped"]}`))
-	if all, err := changes(t, a, own, noon.Add(500*time.Millisecond)); err != nil || len(all) != 5 {
+	if all, err := changes(t, a, own, noon.Add(500*time.Millisecond)); err != nil || len(numbers(all)) != 5 {
 		t.Errorf("with a status of its own: %v, %v", numbers(all), err)
+	}
+}
+
+// Of an order of any status follows what follows of its webhook. One that is paid and is in no
+// paid status now gives back what was refunded. Catch-up goes on after one of which nothing
+// follows: thousands of orders that failed would be read at each run.
+func TestChanged_statuses(t *testing.T) {
+	t.Parallel()
+	shown := []string{"pending", "on-hold", "failed", "processing", "completed", "refunded", "cancelled", "shipped", "awaiting-stock"}
+	hidden := []string{"trash", "auto-draft", "checkout-draft"}
+	for _, paid := range []bool{true, false} {
+		for _, status := range append(hidden, shown...) {
+			w, a := open(t)
+			r := changed(t, "woocommerce_refunded_part", `"status":"processing"`, `"status":"`+status+`"`)
+			if !paid {
+				r = changed(t, "woocommerce_refunded_part", `"status":"processing"`, `"status":"`+status+`"`, `"date_paid_gmt":"2026-01-02T15:04:00"`, `"date_paid_gmt":null`)
+			}
+			var o object
+			if err := json.Unmarshal(r.Body, &o); err != nil {
+				t.Fatal(err)
+			}
+			w.put(o)
+			w.refunds["727"] = []object{refund(801, "59.99", refunded("315", -1, "-59.99"))}
+			from := withKey(account(`{"shop":"shop.example.com","paid_statuses":["shipped"]}`))
+			events, err := a.Decode(t.Context(), r, from)
+			all, err2 := changes(t, a, from, paidAt)
+			if err := errors.Join(err, err2); err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(hidden, status) {
+				if len(all) != 0 || slices.ContainsFunc(events, func(e platform.Event) bool { _, is := e.(platform.Paid); return is }) {
+					t.Errorf("%s: %+v, by its webhook %+v", status, all, events)
+				}
+				continue
+			}
+			if len(all) != 1 || !all[0].ChangedAt.Equal(refundedAt) {
+				t.Errorf("%s: %+v", status, all)
+				continue
+			}
+			var told []platform.Event
+			for _, back := range all[0].Returned {
+				told = append(told, back)
+			}
+			if all[0].Paid != nil {
+				told = append(told, *all[0].Paid)
+			}
+			if told == nil {
+				told = []platform.Event{platform.Ignored{Type: "order.updated"}}
+			}
+			if diff := cmp.Diff(events, told); diff != "" {
+				t.Errorf("%s (-webhook +list):\n%s", status, diff)
+			}
+			if back := len(all[0].Returned); (back == 1) != paid || (all[0].Paid != nil) != (paid && slices.Contains([]string{"processing", "completed", "shipped"}, status)) {
+				t.Errorf("%s, paid %t: %+v", status, paid, all[0])
+			}
+		}
 	}
 }
 

@@ -197,17 +197,25 @@ func (w *world) changedOrders(r *http.Request) []object {
 	if query.Get("orderby") != "modified" || query.Get("order") != "asc" || query.Get("dates_are_gmt") != "true" {
 		w.Errorf("orders are asked for by %s", r.URL.RawQuery)
 	}
-	statuses := strings.Split(query.Get("status"), ",")
 	if _, err := time.Parse("2006-01-02T15:04:05", query.Get("modified_after")); err != nil {
 		w.Errorf("orders are asked for that changed after %q", query.Get("modified_after"))
 	}
 	found := slices.DeleteFunc(slices.Clone(w.orders), func(o object) bool {
-		return !slices.Contains(statuses, o["status"].(string)) || o["date_modified_gmt"].(string) <= query.Get("modified_after")
+		return !ofStatus(o["status"].(string), query.Get("status")) || o["date_modified_gmt"].(string) <= query.Get("modified_after")
 	})
 	slices.SortStableFunc(found, func(a, b object) int {
 		return cmp.Compare(a["date_modified_gmt"].(string), b["date_modified_gmt"].(string))
 	})
 	return found
+}
+
+// ofStatus says whether a call that asks for statuses is shown an order of one. Any are those
+// that WordPress does not leave out of searches.
+func ofStatus(status, asked string) bool {
+	if asked == "any" {
+		return status != "trash" && status != "auto-draft" && status != "checkout-draft"
+	}
+	return slices.Contains(strings.Split(asked, ","), status)
 }
 
 // list answers with a page of a list, each object with the members that are asked for.
