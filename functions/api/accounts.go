@@ -46,7 +46,7 @@ type AccountCall struct {
 	At     time.Time `json:"at"`
 	Event  string    `json:"event,omitempty" doc:"paid, refunded, disputed, or the platform's own name of the event. Left out where it could not be read."`
 	Order  string    `json:"order,omitempty" doc:"The platform's id of the order."`
-	Became string    `json:"became,omitempty" enum:"accepted,skipped,changed,rejected,failed,not_signed" doc:"What became of it. accepted: it is stored, also if it was before. skipped: it asks for nothing. changed: the order was reported otherwise before, and stays as it was. rejected: it cannot be taken, and is listed under refusals. failed: it was not stored, and the platform was asked to send it again. not_signed: no secret of the account fits. Left out of one that is being taken, or whose end was not heard of: the order says how it stands."`
+	Became string    `json:"became,omitempty" enum:"accepted,skipped,changed,rejected,left_to_catchup,failed,not_signed" doc:"What became of it. accepted: it is stored, also if it was before. skipped: it asks for nothing. changed: the order was reported otherwise before, and stays as it was. rejected: it cannot be taken, and is listed under refusals. left_to_catchup: the shop did not answer what had to be asked before keys are claimed; nothing is stored yet, and catch-up takes the order within 15 minutes after the shop answers again. failed: it was not stored, and the platform was asked to send it again. not_signed: no secret of the account fits. Left out of one that is being taken, or whose end was not heard of: the order says how it stands."`
 	State  string    `json:"state,omitempty" doc:"How the first line of the order stood."`
 }
 

@@ -5,12 +5,17 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
+	"keypool/shared/intake"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
+	"keypool/shared/outbound"
+	"keypool/shared/platform"
 	"keypool/shared/platform/woocommerce"
 	"keypool/shared/pool"
 )
@@ -144,6 +149,57 @@ func TestHandle_woocommerceTwoShops(t *testing.T) {
 	}
 	if books := dynamotest.Audit(t, s.tables); books.Claimed != 4 || len(books.Lines) != 2 {
 		t.Errorf("%d keys claimed by %d lines", books.Claimed, len(books.Lines))
+	}
+}
+
+// unanswered is a shop whose REST API does not answer.
+type unanswered struct{}
+
+func (unanswered) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody}, nil
+}
+
+// While the shop's API does not answer what was refunded, an order is answered 200, since
+// WooCommerce switches off a webhook that is refused, and nothing is stored of it: catch-up takes
+// it. So is a renewal whose parent cannot be read. An order that needs no call is delivered.
+func TestHandle_woocommerceLeftToCatchup(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.wooProduct(t)
+	s.wooAccount(t, "woocommerce", "shop.example.com")
+	account, _, err := s.store.Account(t.Context(), "acme", "woocommerce")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account.Credentials = []catalog.SealedCredential{{Name: "consumer_key", Blob: []byte("ck_0")}, {Name: "consumer_secret", Blob: []byte("cs_0")}}
+	if err := s.store.PutAccount(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	clock := func() time.Time { return now }
+	adapters := map[string]platform.Adapter{woocommerce.Name: woocommerce.Adapter{API: outbound.Through(unanswered{})}}
+	s.serve = serve(&handler{
+		accounts: platform.NewAccounts(adapters, s.store.Account, asItIs{}, clock),
+		intake: &intake.Intake{
+			Claims: s.claims, Orders: &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: ignore{}, Now: clock},
+			Records: s.store, Products: s.store, MaxQuantity: 1000, Now: clock,
+		},
+	})
+	for event, order := range map[string]string{"woocommerce_refunded_part": "727", "woocommerce_renewed": "760"} {
+		want := `{"order":"` + order + `","left":"to catch-up: what the webhook does not say could not be read now, so nothing was stored yet"}`
+		if code, body := s.call(t, fixture(t, event)); code != http.StatusOK || body != want {
+			t.Errorf("%s: %d %s", event, code, body)
+		}
+	}
+	if books := dynamotest.Audit(t, s.tables); books.Claimed != 0 || len(books.Lines) != 0 {
+		t.Errorf("%d keys claimed by %d lines", books.Claimed, len(books.Lines))
+	}
+	for _, kind := range []string{"notice#", "refused#", "order#"} {
+		if left := dynamotest.Partitions(t, s.tables.Orders, kind); len(left) != 0 {
+			t.Errorf("stored is %v", left)
+		}
+	}
+	if code, body := s.call(t, fixture(t, "woocommerce_paid")); code != http.StatusOK || !strings.Contains(body, `"allocated":2`) {
+		t.Errorf("of an order without refunds: %d %s", code, body)
 	}
 }
 

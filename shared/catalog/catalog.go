@@ -270,7 +270,7 @@ type Call struct {
 	At     time.Time
 	Event  string      // paid, refunded, disputed, or the platform's own name of it; empty: it could not be read
 	Order  string      // the platform's id of the order; empty: none
-	Became string      // accepted, skipped, changed, rejected, failed, not_signed; empty: it was being taken, and nothing was heard of it since
+	Became string      // accepted, skipped, changed, rejected, left_to_catchup, failed, not_signed; empty: it was being taken, and nothing was heard of it since
 	State  order.State // of the order's first line, of one that was accepted
 }
 

@@ -3,10 +3,10 @@
 //
 // # What it promises
 //
-// An order whose webhook never came gets its keys within a quarter of an hour, once. One
-// that was refunded meanwhile gets none. An outage of days, of the platform or of ours, is
-// made up: the watermark of an account, up to which everything is applied, is moved by
-// success alone.
+// An order whose webhook never came, or was left to catch-up (platform.LeftError), gets its keys
+// within a quarter of an hour, once. One that was refunded meanwhile gets none. An outage of
+// days, of the platform or of ours, is made up: the watermark of an account, up to which
+// everything is applied, is moved by success alone.
 //
 // # How
 //

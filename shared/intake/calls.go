@@ -143,7 +143,8 @@ func became(call catalog.Call, results []platform.Result) (catalog.Call, bool) {
 		}
 	}
 	call.Became = map[platform.Outcome]string{
-		platform.Skipped: "skipped", platform.Accepted: "accepted", platform.Changed: "changed", platform.Rejected: "rejected", platform.Failed: "failed",
+		platform.Skipped: "skipped", platform.Accepted: "accepted", platform.Changed: "changed", platform.Rejected: "rejected",
+		platform.Left: "left_to_catchup", platform.Failed: "failed",
 	}[worst]
 	if worst != platform.Accepted {
 		call.State = ""

@@ -52,10 +52,11 @@ func TestApply_lastCallsAreShown(t *testing.T) {
 	now = noon.Add(3 * time.Minute)
 	in.Refuse(t.Context(), account, request, &platform.FieldError{Field: "data", Problem: "is missing", Order: "9"})
 	in.NotSigned(t.Context(), &platform.SignatureError{Merchant: "acme", Account: "shop-eu", Cause: platform.ErrSecret})
+	in.Refuse(t.Context(), account, request, &platform.LeftError{Order: "8", Cause: platform.ErrTryAgain})
 	now = noon.Add(4 * time.Minute)
 	in.Apply(t.Context(), account, request, []platform.Event{platform.Ignored{Type: "order.created"}})
 	in.Take(t.Context(), account, paid("3", 1, "game")) // of catch-up: no webhook
-	if got := heard(t, tables); got != `["4 order.created   " "3   not_signed " "3  9 rejected " "2 paid 2 rejected " "1 refunded 1 accepted returned" "0 paid 1 accepted fulfilled"]` {
+	if got := heard(t, tables); got != `["4 order.created   " "3  8 left_to_catchup " "3   not_signed " "3  9 rejected " "2 paid 2 rejected " "1 refunded 1 accepted returned" "0 paid 1 accepted fulfilled"]` {
 		t.Errorf("shown is %s", got)
 	}
 }

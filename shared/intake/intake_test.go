@@ -297,6 +297,15 @@ func TestRefuse(t *testing.T) {
 	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 2 || kept[0]["field"] != setup.Field && kept[1]["field"] != setup.Field {
 		t.Errorf("kept %v", kept)
 	}
+	// What is left to catch-up is no refusal: nobody is told of it, and nothing is kept.
+	left := &platform.LeftError{Order: "3", Cause: platform.ErrTryAgain}
+	got := in.Refuse(t.Context(), account, request, fmt.Errorf("decode: %w", left))
+	if is(t, got, platform.Left); got[0].Order != "3" {
+		t.Errorf("left is %+v", got)
+	}
+	if kept := dynamotest.Items(t, tables.Orders, "refused#acme"); len(kept) != 2 {
+		t.Errorf("kept %v", kept)
+	}
 	in.Records = down{in.Records}
 	is(t, in.Refuse(t.Context(), account, request, field), platform.Failed)
 	is(t, in.Apply(t.Context(), account, request, []platform.Event{paid("", 1, "game")}), platform.Failed)

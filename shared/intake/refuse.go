@@ -18,12 +18,16 @@ import (
 // answer. A *platform.FieldError is kept, and the merchant told: of the first order of
 // an hour at once, of the others when the hour ends. So is a *platform.SetupError, but the
 // platform is to send the request again: the merchant may have mended the account by
-// then. Any other error may pass, and the platform is to send the request again.
+// then. Of a *platform.LeftError nothing is kept but the account's call: catch-up will find
+// its order. Any other error may pass, and the platform is to send the request again.
 func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
 	var call catalog.Call
 	var field *platform.FieldError
 	var setup *platform.SetupError
+	var left *platform.LeftError
 	switch {
+	case errors.As(cause, &left):
+		call.Order = readable(left.Order)
 	case errors.As(cause, &field) && field.Order != "":
 		call.Order = readable(field.Order)
 	case errors.As(cause, &setup) && setup.Order != "":
@@ -45,8 +49,12 @@ func (in *Intake) PassOver(ctx context.Context, from platform.Account, changedAt
 func (in *Intake) refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
 	var field *platform.FieldError
 	var setup *platform.SetupError
+	var left *platform.LeftError
 	outcome := platform.Rejected
 	switch {
+	case errors.As(cause, &left):
+		slog.WarnContext(ctx, "order.left_to_catchup", "merchant", from.Merchant, "account", from.Name, "error", left.Cause)
+		return []platform.Result{{Outcome: platform.Left, Order: left.Order}}
 	case errors.As(cause, &setup):
 		field, outcome = &platform.FieldError{Field: setup.Field, Problem: setup.Problem, Order: setup.Order}, platform.Failed
 	case !errors.As(cause, &field):

@@ -39,6 +39,18 @@ type SetupError struct {
 
 func (e *SetupError) Error() string { return e.Field + " " + e.Problem }
 
+// LeftError means that a webhook could not be read now, that its platform sends it no second
+// time, and that catch-up will find its order: nothing is stored of it, and the answer says that
+// it was received. An adapter returns it only where catch-up lists the order by its own call.
+type LeftError struct {
+	Order string // the order's id
+	Cause error  // ErrTryAgain
+}
+
+func (e *LeftError) Error() string { return "left to catch-up: " + e.Cause.Error() }
+
+func (e *LeftError) Unwrap() error { return e.Cause }
+
 // FieldErrors are mistakes in settings, each with its place.
 type FieldErrors []*FieldError
 

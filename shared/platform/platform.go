@@ -37,8 +37,8 @@ type Adapter interface {
 
 	// Decode returns the events that a verified request reports, in their order. A
 	// request that cannot be read is a *FieldError. ErrTryAgain says that it could not be
-	// read now, a *SetupError that it cannot be before the merchant
-	// mends the account.
+	// read now, a *LeftError that catch-up will read it, and a *SetupError that it cannot be
+	// before the merchant mends the account.
 	Decode(ctx context.Context, r Request, a Account) ([]Event, error)
 
 	// Answer returns the response that tells the platform what it needs to know:
@@ -127,7 +127,7 @@ type Pinger interface {
 }
 
 // ErrTryAgain is a passing failure of a call that Decode needs. Nothing is stored, the
-// answer is 503, and the platform sends the webhook again.
+// answer is 503, and the platform sends the webhook again; see LeftError of one that does not.
 var ErrTryAgain = outbound.ErrTryAgain
 
 // Account is a merchant's account with the platform; see catalog.Account.

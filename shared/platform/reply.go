@@ -57,6 +57,7 @@ func (r *Reply) Add(result Result) {
 type acknowledgement struct {
 	Reply
 	Refused string `json:"refused,omitempty"` // why the webhook, or a part of it, can never be taken as it is
+	Left    string `json:"left,omitempty"`    // why nothing was done yet, and need not be sent again
 	Reason  string `json:"reason,omitempty"`  // why it is to be sent again
 }
 
@@ -77,6 +78,8 @@ func Acknowledge(results []Result) Response {
 			return Respond(http.StatusServiceUnavailable, "application/json", again)
 		case Rejected, Changed:
 			body.Order, body.Refused = cmp.Or(body.Order, result.Order), result.Field.Error()
+		case Left:
+			body.Order, body.Left = cmp.Or(body.Order, result.Order), "to catch-up: what the webhook does not say could not be read now, so nothing was stored yet"
 		case Accepted, Skipped:
 			body.Add(result)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // What may pass is 503, which platforms repeat. All else is 200, also what is refused for
-// good.
+// good, and what is left to catch-up.
 func TestAcknowledge(t *testing.T) {
 	t.Parallel()
 	accepted := platform.Result{Outcome: platform.Accepted, Order: "1001", Line: "1", Product: "game", State: order.Waiting, Wanted: 2, Allocated: 1}
@@ -33,6 +33,10 @@ func TestAcknowledge(t *testing.T) {
 		"rejected": {
 			[]platform.Result{{Outcome: platform.Rejected, Order: "1001", Field: mistake}},
 			http.StatusOK, `{"order":"1001","refused":"lines[0].quantity is another"}`,
+		},
+		"left to catch-up": {
+			[]platform.Result{{Outcome: platform.Left, Order: "1001"}},
+			http.StatusOK, `{"order":"1001","left":"to catch-up: what the webhook does not say could not be read now, so nothing was stored yet"}`,
 		},
 		"failed": {
 			[]platform.Result{accepted, {Outcome: platform.Failed}, skipped},

@@ -33,6 +33,7 @@ const (
 	Accepted                // the line is stored, by this event or an earlier one
 	Changed                 // the line was paid before with other content or by another customer: nothing is changed
 	Rejected                // it can never be taken as it is; it is kept, and the merchant told
+	Left                    // nothing is stored of it, and it is not to be sent again: catch-up will find its order
 	Failed                  // it may not be stored; the same event, sent again, will be
 )
 

@@ -1156,6 +1156,38 @@ var mutants = []mutant{
 		in:     "shared/platform/woocommerce", test: "TestChanged_whileOrdersChange",
 	},
 	{
+		breaks: "an order of WooCommerce's is claimed while its refunds cannot be read",
+		file:   "shared/platform/woocommerce/refund.go",
+		old:    `if !errors.As(err, &setup) {`,
+		new:    `if !errors.As(err, &setup) && len(told) == 0 {`,
+		in:     "shared/platform/woocommerce", test: "TestCatchup",
+	},
+	{
+		breaks: "an order of WooCommerce's is left to catch-up, which never lists it",
+		file:   "shared/platform/woocommerce/decode.go",
+		old:    `errors.Is(err, platform.ErrTryAgain) && !found.changedAt.Before(account.DeliversFrom):`,
+		new:    `errors.Is(err, platform.ErrTryAgain):`,
+		in:     "shared/platform/woocommerce", test: "TestDecode_notLeftToCatchup",
+	},
+	{
+		breaks: "catch-up misses the refund of an order of WooCommerce's that is on hold",
+		file:   "shared/platform/woocommerce/changed.go",
+		old:    `"status": {"any"}`,
+		new:    `"status": {"processing,completed,refunded,cancelled"}`,
+		in:     "shared/platform/woocommerce", test: "TestChanged_statuses",
+	},
+	{
+		breaks: "an order that was left to catch-up is lost while the platform's API is away for hours",
+		file:   "shared/catchup/run.go",
+		old: `		if listed != nil {
+			failure = listed
+		}`,
+		new: `		if failure = listed; failure != nil {
+			r.state.Watermark = r.Now()
+		}`,
+		in: "shared/platform/woocommerce", test: "TestCatchup",
+	},
+	{
 		breaks: "a session of Stripe's that is not paid sells",
 		file:   "shared/platform/stripe/session.go",
 		old:    `(s.PaymentStatus == paid ||`,

@@ -35,6 +35,11 @@ type World struct {
 	// Spoil shows an order as Put does, paid and not given back, but for a member that is not as
 	// the platform documents it: the order can never be read, only its number.
 	Spoil func(o Order, changedAt time.Time)
+
+	// Partly shows an order as Put does, one unit of which was given back, and returns its
+	// webhook, which is read by a call of the API. Nil: a webhook that cannot be read is sent
+	// again.
+	Partly func(o Order, changedAt time.Time) Webhook
 }
 
 // Network is between an adapter and the stand-in: it counts the calls, and fails as a case
@@ -122,6 +127,7 @@ func RunCatchup(t *testing.T, p Platform, open func(t testing.TB, n *Network) Wo
 		"killed in the middle":          killed,
 		"delivers from a later time on": deliversLater,
 		"a secret marked test":          markedInTheList,
+		"a webhook left to catch-up":    leftToCatchup,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -300,6 +306,57 @@ func outage(t *testing.T, open func(...func(*catalog.Account)) *behind) {
 	}
 	b.network.now(nil)
 	b.caughtUp(37, "after the outage")
+}
+
+// The API is away when a webhook comes that it has to be asked for, and for longer than a run
+// looks back. The webhook claims nothing, and catch-up leaves out what was given back.
+func leftToCatchup(t *testing.T, open func(...func(*catalog.Account)) *behind) {
+	b := open()
+	if b.world.Partly == nil {
+		return
+	}
+	b.paid(0, b.now.Add(-time.Hour))
+	b.caughtUp(1, "before the API is away")
+	watermark := b.state().Watermark
+	b.now = b.now.Add(15 * time.Minute)
+	b.network.now(func(int) int { return http.StatusServiceUnavailable })
+	o := b.game(1)
+	o.Quantity = 3
+	r := b.p.request(b.p.Sign(b.p.key(t, b.p.Secrets[0]), b.world.Partly(o, b.now), b.now))
+	answer, results := b.receive(r)
+	if answer.Status != http.StatusOK || len(results) != 1 || results[0].Outcome != platform.Left || results[0].Order == "" {
+		t.Fatalf("answered %d: %s; %+v", answer.Status, answer.Body, results)
+	}
+	b.sold(1, "by a webhook whose refunds could not be read")
+	heard, err := b.store.Calls(t.Context(), "acme", "shop")
+	if err != nil || len(heard.Last) == 0 || heard.Last[0].Order != results[0].Order || heard.Last[0].Became != "left_to_catchup" {
+		t.Errorf("shown is %+v, %v", heard.Last, err)
+	}
+	for range 2 {
+		b.now = b.now.Add(5 * time.Hour)
+		b.run()
+		if state := b.state(); state.Error == "" || !state.Watermark.Equal(watermark) {
+			t.Errorf("while the API is away: %+v", state)
+		}
+		b.sold(1, "by catch-up while the API is away")
+	}
+	b.network.now(nil)
+	for range 2 {
+		b.now = b.now.Add(15 * time.Minute)
+		b.caughtUp(3, "when the API answers again")
+	}
+	if again, results := b.receive(r); again.Status != http.StatusOK || len(results) != 2 || results[1].Outcome != platform.Accepted {
+		t.Errorf("once more it is answered %d: %s", again.Status, again.Body)
+	}
+	for id, line := range b.sold(3, "by the same webhook once more").Lines {
+		f, _, err := b.store.Fulfillment(t.Context(), order.LineID(id))
+		if err != nil || f.Mail.Number != 1 || len(line.Keys) > 2 {
+			t.Errorf("a line of %d keys has mail %d, %v", len(line.Keys), f.Mail.Number, err)
+		}
+	}
+	if refused := b.refused(); len(refused) != 0 {
+		t.Errorf("refused are %+v", refused)
+	}
 }
 
 // A run that has no time left goes on with another message, from where it stopped.

@@ -27,7 +27,7 @@ func (Adapter) Answer(results []platform.Result) platform.Response {
 		return platform.Respond(refusal.Status, problem.ContentType, refusal)
 	case platform.Changed:
 		return refuse(http.StatusConflict, "The line was paid before with another product or quantity, or by another customer; nothing was changed.", placeOf(worst.Field))
-	case platform.Skipped, platform.Accepted:
+	case platform.Skipped, platform.Accepted, platform.Left: // the last has no API that a webhook is read by
 	}
 	var body platform.Reply
 	for _, result := range results {

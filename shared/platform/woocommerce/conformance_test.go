@@ -21,12 +21,6 @@ const withoutZone = "2006-01-02T15:04:05"
 
 // conformance is the shop of the run: its orders have one line each, of 60.00 a unit.
 func conformance() platformtest.Platform {
-	of := func(topic string, body object) platformtest.Webhook {
-		w := platformtest.Webhook{Header: http.Header{}, Body: []byte(encoded(body))}
-		w.Header.Set("X-WC-Webhook-Topic", topic)
-		w.Header.Set("X-WC-Webhook-Source", "https://shop.example.com/")
-		return w
-	}
 	updated := func(o platformtest.Order, members object) platformtest.Webhook {
 		return of("order.updated", sold(o, o.PaidAt).and(members))
 	}
@@ -56,6 +50,14 @@ func conformance() platformtest.Platform {
 			platformtest.Unreadable: func(o platformtest.Order) platformtest.Webhook { return updated(o, object{"date_paid_gmt": "soon"}) },
 		},
 	}
+}
+
+// of returns a webhook of a topic.
+func of(topic string, body object) platformtest.Webhook {
+	w := platformtest.Webhook{Header: http.Header{}, Body: []byte(encoded(body))}
+	w.Header.Set("X-WC-Webhook-Topic", topic)
+	w.Header.Set("X-WC-Webhook-Source", "https://shop.example.com/")
+	return w
 }
 
 // sold returns an order as the shop shows it, changed at a time.
@@ -111,6 +113,13 @@ func TestCatchup(t *testing.T) {
 				shown := sold(o, changedAt)
 				shown["line_items"].([]object)[0]["id"] = "one"
 				w.put(shown)
+			},
+			Partly: func(o platformtest.Order, changedAt time.Time) platformtest.Webhook {
+				back := 8000 + o.N
+				shown := sold(o, changedAt).and(object{"refunds": []object{{"id": back, "reason": "", "total": "-60.00"}}})
+				w.put(shown)
+				w.refunds[strconv.Itoa(700+o.N)] = []object{refund(back, "60.00", refunded(strconv.Itoa(3000+o.N), -1, "-60.00"))}
+				return of("order.updated", shown)
 			},
 		}
 	})

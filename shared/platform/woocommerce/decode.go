@@ -2,6 +2,7 @@ package woocommerce
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -41,7 +42,8 @@ func (a Adapter) reading(account platform.Account) (reading, error) {
 
 // Decode implements platform.Adapter. The body is the order as it was when the webhook was
 // sent, whatever the topic says. What it lacks of refunds and renewals is read from the
-// shop, where the account has a key.
+// shop, where the account has a key. While the shop does not answer, the order is left to
+// catch-up, which lists it by the time of its change.
 func (a Adapter) Decode(ctx context.Context, r platform.Request, account platform.Account) ([]platform.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeForCalls)
 	defer cancel()
@@ -74,7 +76,10 @@ func (a Adapter) Decode(ctx context.Context, r platform.Request, account platfor
 			"a shop that has moved gets an account of its own")
 	}
 	found, err := in.purchase(ctx, object{body})
-	if err != nil {
+	switch {
+	case errors.Is(err, platform.ErrTryAgain) && !found.changedAt.Before(account.DeliversFrom):
+		return nil, &platform.LeftError{Order: id, Cause: err} // the account has a key, or no call had failed
+	case err != nil:
 		return nil, err
 	}
 	return found.events(topic), nil

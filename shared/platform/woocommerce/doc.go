@@ -111,6 +111,16 @@
 // are read from the shop: what no webhook told is made up for. All calls go to the
 // account's shop, by TLS and the key, and only to public addresses.
 //
+// While the shop does not answer such a call, the order waits for that look (catch-up), since
+// keys for what was refunded would leave otherwise. Its customer gets the keys at most a quarter
+// of an hour after the shop answers again. GET /v1/accounts/woocommerce shows the webhook as
+// left_to_catchup, and if the shop answers nothing for a day, you are told by mail. An order that
+// is neither a renewal nor refunded in part takes no call, and does not wait.
+//
+// Orders are read whatever their status, and what follows is the same as of a webhook. Not read
+// are drafts, orders in the trash, and those of a status of the shop's own that its plugin keeps
+// out of searches (exclude_from_search).
+//
 // # The signature
 //
 // X-WC-Webhook-Signature is HMAC-SHA256 over the body, in base64, by the secret as the
@@ -144,10 +154,17 @@
 //
 // # Decisions
 //
-// All that was received is answered 200, and 4xx is for a signature and a size alone. What
-// could not be stored is 503, though WooCommerce does not repeat it: its log shows it,
-// one failure switches nothing off, and catch-up finds the order. For the same reason
-// a key that does not serve is no reason to refuse a webhook: refunds are amounts then.
+// All that was received is answered 200, and 4xx is for a signature and a size alone. An order
+// that waits for the shop's answer is answered 200 as well: six refusals in a row would switch
+// the webhook off, and with it the orders that need no call. It waits for the next look, since
+// the shop would not answer one that is asked for at once. What could not be stored is 503, though WooCommerce
+// does not repeat it: its log shows it, one failure switches nothing off, and catch-up finds the
+// order. So is an order that waits and last changed before the account delivers, which catch-up
+// does not list. A key that does not serve is no reason to wait: refunds are amounts then.
+//
+// Catch-up lists orders of any status (status=any), and goes on after those of which nothing
+// follows. Thousands of orders that failed would be read again at each look otherwise, and a list
+// of the paid statuses misses the refund of an order that is on hold.
 //
 // Keypool makes no webhooks by the REST API. Their secret has to be known to who makes
 // them, and catch-up, which would, opens no signing secrets: a key that can only read is
@@ -162,5 +179,5 @@
 // Sources: WooCommerce 10.9.1 (class-wc-webhook.php, REST API v3) and
 // woocommerce/woocommerce-rest-api-docs; WooCommerce Subscriptions' _subscription_renewal
 // and its REST API; WooPayments and PayPal Payments for the modes. Not documented:
-// orderby=modified, read in the code.
+// orderby=modified, and which statuses are any, read in the code.
 package woocommerce

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keypool/shared/platform"
+	"keypool/shared/platform/woocommerce"
 )
 
 var refundedAt = time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC)
@@ -138,11 +139,34 @@ func TestDecode_refundWithoutKey(t *testing.T) {
 	delete(w.fails, "/orders/727/refunds")
 	w.says["/orders/727/refunds"] = "<html>Are you human?</html>"
 	decodes(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), amount, partly())
-	// What passes is waited for: an order that nobody has heard of would get too many keys.
+	// What passes is left to catch-up: an order that nobody has heard of would get too many keys.
 	for _, status := range []int{429, 500, 503} {
 		w.fails["/orders/727/refunds"] = status
-		if got, err := a.Decode(t.Context(), webhook(t, "woocommerce_refunded_part"), withKey(account(forUs))); !errors.Is(err, platform.ErrTryAgain) {
-			t.Errorf("%s: %+v, %v", http.StatusText(status), got, err)
-		}
+		leaves(t, a, webhook(t, "woocommerce_refunded_part"), withKey(account(forUs)), "727")
+	}
+}
+
+// leaves holds a webhook to be left to catch-up.
+func leaves(t *testing.T, a woocommerce.Adapter, r platform.Request, from platform.Account, order string) {
+	t.Helper()
+	got, err := a.Decode(t.Context(), r, from)
+	var left *platform.LeftError
+	if got != nil || !errors.As(err, &left) || left.Order != order || !errors.Is(err, platform.ErrTryAgain) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Catch-up lists no order that changed before the account delivers: its webhook is not left to it.
+func TestDecode_notLeftToCatchup(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.fails["/orders/727/refunds"] = http.StatusServiceUnavailable
+	from := withKey(account(forUs))
+	from.DeliversFrom = refundedAt
+	leaves(t, a, webhook(t, "woocommerce_refunded_part"), from, "727")
+	from.DeliversFrom = refundedAt.Add(time.Second)
+	got, err := a.Decode(t.Context(), webhook(t, "woocommerce_refunded_part"), from)
+	if got != nil || !errors.Is(err, platform.ErrTryAgain) || errors.As(err, new(*platform.LeftError)) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -92,8 +92,8 @@ func (Adapter) Ping(r platform.Request) (platform.Response, bool) {
 }
 
 // Answer implements platform.Adapter. WooCommerce sends nothing again, and switches a
-// webhook off that is refused six times in a row. What may pass is 503 all the same, since
-// nothing was stored: WooCommerce's log says so, and catch-up finds the order.
+// webhook off that is refused six times in a row: what is left to catch-up is answered 200. What
+// could not be stored is 503 all the same: WooCommerce's log says so, and catch-up finds the order.
 func (Adapter) Answer(results []platform.Result) platform.Response {
 	return platform.Acknowledge(results)
 }
