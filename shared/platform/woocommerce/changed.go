@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"keypool/shared/platform"
