@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -120,4 +122,32 @@ func TestReplace_versions(t *testing.T) {
 		t.Errorf("the line is %+v", now)
 	}
 	dynamotest.Audit(t, w.tables)
+}
+
+// A body that names a member twice is refused by all operations: which of the two was meant
+// is not known.
+func TestBodies_nameNothingTwice(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	w.paidOrder("7", 2)
+	before := w.dump()
+	for _, c := range []struct{ method, path, body, names string }{
+		{"POST", "/v1/orders/7/hold", `{"versions":{"1":7,"1":2}}`, "versions.1"},
+		{"POST", "/v1/orders/7/hold", `{"versions":{"1":7},"versions":{"1":2}}`, "versions"},
+		{"POST", "/v1/orders/7/hold", `{"versions":{"1":7,"\u0031":2}}`, "versions.1"},
+		{"POST", "/v1/orders/7/return", `{"refund":"R","lines":[{"line":"1","units":1},{"line":"1","line":"2"}]}`, "lines.1.line"},
+		{"POST", "/v1/orders/release?order=7", `{"disputes":false,"disputes":true}`, "disputes"},
+		{"PUT", "/v1/pools/other", `{"title":"Elden","title":"Other"}`, "title"},
+		{"PUT", "/v1/accounts/my-shop", `{"platform":"generic","settings":{"order":"/a","order":"/b"}}`, "settings.order"},
+	} {
+		got := w.shop(token, c.method, c.path, c.body).Want(400)
+		if where := fmt.Sprint(got.Locations()); where != "[body]" || !strings.Contains(got.Body, `"`+c.names+" is there twice") {
+			t.Errorf("%s: %s", c.body, got.Body)
+		}
+		if diff := cmp.Diff(before, w.dump()); diff != "" {
+			t.Errorf("%s: it was refused, and changed\n%s", c.body, diff)
+		}
+	}
 }

@@ -78,7 +78,7 @@ func New(config Config) *API {
 			},
 			Tags: config.Tags,
 		},
-		Formats:       huma.DefaultFormats,
+		Formats:       formats,
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{tidy},
 
