@@ -74,7 +74,14 @@ func (b *ByHand) Fulfil(ctx context.Context, w Wish) ([]order.Fulfillment, error
 	if lines, err = b.Claims.ByHand(ctx, h); err != nil {
 		return nil, err
 	}
-	return lines, b.tellHeld(ctx, lines)
+	for _, line := range lines {
+		if line.HeldByRule() {
+			if err := tellHeld(ctx, b.Notices, line); err != nil {
+				return lines, err
+			}
+		}
+	}
+	return lines, nil
 }
 
 // known returns *order.NumberUsedError if an account has an order of that number and side.
@@ -91,22 +98,6 @@ func (b *ByHand) known(ctx context.Context, w Wish) error {
 		}
 		if len(lines) > 0 {
 			return &order.NumberUsedError{Account: lines[0].Account}
-		}
-	}
-	return nil
-}
-
-// tellHeld tells the merchant of lines that the brake holds, as of any others: see
-// notice.Held.
-func (b *ByHand) tellHeld(ctx context.Context, lines []order.Fulfillment) error {
-	for _, line := range lines {
-		if !line.HeldByRule() {
-			continue
-		}
-		for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
-			if err := b.Notices.RaiseNotice(ctx, n); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -191,7 +191,7 @@ func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid pl
 		}
 	}
 	if got.HeldByRule() {
-		return in.notifyHeld(ctx, got)
+		return tellHeld(ctx, in.Records, got)
 	}
 	return nil
 }
@@ -216,11 +216,11 @@ func (in *Intake) keepPaidAgain(ctx context.Context, line, got order.Fulfillment
 	}, notice.New(got.Merchant, notice.PaidAgain, got.ID.OrderHalf()+"#"+got.LastReturn, facts, in.Now()), in.paidAgain(got.ID, string(order.Returned)))
 }
 
-// notifyHeld tells the merchant of lines that a rule holds: see notice.Held. A repeat of the
-// webhook, whose first try may have died before this, changes nothing.
-func (in *Intake) notifyHeld(ctx context.Context, line order.Fulfillment) error {
+// tellHeld tells the merchant of a line that a rule, or the brake, holds: see notice.Held. A
+// repeat of what brought the line, whose first try may have died before this, changes nothing.
+func tellHeld(ctx context.Context, notices Notices, line order.Fulfillment) error {
 	for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
-		if err := in.Records.RaiseNotice(ctx, n); err != nil {
+		if err := notices.RaiseNotice(ctx, n); err != nil {
 			return err
 		}
 	}

@@ -201,7 +201,7 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 		return opened{}, false, nil
 	}
 	before, _ := a.cached.Last(key)
-	read := opened{adapter: adapter, account: accountOf(account)}
+	read := opened{adapter: adapter, account: AccountOf(account)}
 	if _, fetches := adapter.(Fetcher); fetches {
 		read.sealedCredentials = account.Credentials
 	}

@@ -14,7 +14,7 @@ type CredentialOpener interface {
 // OpenCredentials returns an account with its credentials opened, and without signing
 // secrets: for who calls the platform's API, and takes no webhooks.
 func OpenCredentials(ctx context.Context, opener CredentialOpener, a catalog.Account) (Account, error) {
-	opened := accountOf(a)
+	opened := AccountOf(a)
 	opened.Credentials = map[string]Secret{}
 	for _, sealed := range a.Credentials {
 		text, err := opener.UnsealCredential(ctx, a.Merchant, a.Name, sealed.Name, sealed.Blob)
@@ -26,8 +26,8 @@ func OpenCredentials(ctx context.Context, opener CredentialOpener, a catalog.Acc
 	return opened, nil
 }
 
-// accountOf returns what adapters see of an account, with nothing opened.
-func accountOf(a catalog.Account) Account {
+// AccountOf returns what adapters see of an account, with nothing opened.
+func AccountOf(a catalog.Account) Account {
 	return Account{
 		Merchant: a.Merchant, Name: a.Name, Platform: a.Platform, Origin: a.Origin, Settings: a.Settings,
 		DeliversFrom: a.DeliversFrom, OtherProducts: a.OtherProducts,

@@ -86,10 +86,12 @@ type Parts struct {
 
 // Together adds a mistake if the account has one of two credentials, and not the other.
 func (p Parts) Together(e *FieldErrors, one, other string) {
-	for range 2 {
-		if slices.Contains(p.Credentials, one) && !slices.Contains(p.Credentials, other) {
-			e.Add("credentials", fmt.Sprintf("have %s and not %s: one serves only with the other, so give both, or none", one, other))
-		}
+	has := func(name string) bool { return slices.Contains(p.Credentials, name) }
+	if has(one) == has(other) {
+		return
+	}
+	if has(other) {
 		one, other = other, one
 	}
+	e.Add("credentials", fmt.Sprintf("have %s and not %s: one serves only with the other, so give both, or none", one, other))
 }

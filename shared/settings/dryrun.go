@@ -65,10 +65,7 @@ func (s *Trials) Run(ctx context.Context, c Captured) (Trial, error) {
 		}
 		account.Settings = c.Settings
 	}
-	as := platform.Account{
-		Merchant: account.Merchant, Name: account.Name, Platform: account.Platform, Origin: account.Origin, Settings: account.Settings,
-		DeliversFrom: account.DeliversFrom, OtherProducts: account.OtherProducts,
-	}
+	as := platform.AccountOf(account)
 	for _, sealed := range account.Secrets {
 		secret, err := s.Opener.Unseal(ctx, account.Merchant, account.Name, sealed.Blob)
 		if err != nil {
