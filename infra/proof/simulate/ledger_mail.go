@@ -29,6 +29,8 @@ type mailState struct {
 	asked   int
 	askedAt time.Time
 
+	replacedAt time.Time // when a key was replaced last: its line owes another mail, whatever becomes of the new key
+
 	// Of the last mail that was accepted:
 	leasedAt   time.Time
 	notMarked  bool     // the table does not say yet that it was sent
@@ -110,7 +112,7 @@ func (l *ledger) outboxChanged(item outbox.Item, before, after map[string]types.
 // noteAccepted checks a mail that SES accepted. A mail of the kind "keys" has the keys that
 // its line held when the mail was leased, any other mail has none. A second mail of a
 // kind is allowed only if the first was not marked as sent because its sender died or got
-// no answer, or if the line has another key since. A mailed key is never available again.
+// no answer, or if a key of the line was replaced since. A mailed key is never available again.
 func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,6 +157,8 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	case went.accepted[kind] == 0:
 	case slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(went.keys, k) }):
 		l.w.count("second mail about a key that was replaced")
+	case kind == "keys" && went.replacedAt.After(went.leasedAt):
+		l.w.count("second mail about a key that was replaced and given back")
 	case kind == "keys" && !went.notMarked && went.asked > 0: // each wish is one mail
 		went.asked--
 		l.w.count("mail sent again as a person asked")

@@ -78,6 +78,9 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 	if due := keysReturned(now); now.returnedCount != due {
 		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
 	}
+	if why.has("replaced") {
+		l.mailsOf(outbox.LineItem(string(id))).replacedAt = time.Now()
+	}
 	if why.has("resent") {
 		went := l.mailsOf(outbox.LineItem(string(id)))
 		went.asked, went.askedAt = went.asked+1, time.Now()

@@ -245,6 +245,20 @@ func bypass(until time.Duration) write {
 	return write{"orders", "queue#nova#elden#live", "!bypass", attributes("until", int(time.Now().Add(until).UnixMilli()))}
 }
 
+// replaceAndGiveBack mails keys k and l of line A, replaces l by m, and gives m back before
+// that is mailed.
+func (b *fixture) replaceAndGiveBack() {
+	b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))
+	b.write("claim", keyItem("k", "claimed", string(idA)), keyItem("l", "claimed", string(idA)), lineItem(idA, 1, 2, "k", "l"))
+	b.mail(1, textOf("k")+" "+textOf("l"))
+	b.write("deliver", lineItem(idA, 2, 2, "k", "l"))
+	time.Sleep(time.Second)
+	b.write("x", keyItem("l", "revoked", string(idA)), keyItem("m", "claimed", string(idA)),
+		with(lineItem(idA, 3, 2, "k", "m"), "replaced", []string{"nova#live#l"}), reason(idA, "replaced", ""))
+	time.Sleep(time.Second)
+	b.write("x", keyItem("m", "available", ""), back(lineItem(idA, 4, 2, "k"), 1, false), b.refund(idA, 1, "restock"))
+}
+
 // stock makes so many keys available.
 func (b *fixture) stock(n int) {
 	var keys []write
@@ -847,6 +861,18 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", with(lineItem(idA, 3, 1, "k"), "mail", "due"), reason(idA, "resent", ""))
 				b.mail(2, textOf("k"))
 				b.write("deliver", lineItem(idA, 4, 1, "k"))
+				b.mail(3, textOf("k"))
+			}, "the first was marked as sent",
+		},
+		"keys are mailed again since one was replaced, and the new one given back": {
+			func(b *fixture) { b.replaceAndGiveBack(); b.mail(2, textOf("k")) }, "",
+		},
+		"keys are mailed twice after one was replaced, and the new one given back": {
+			func(b *fixture) {
+				b.replaceAndGiveBack()
+				b.mail(2, textOf("k"))
+				b.write("deliver", back(lineItem(idA, 5, 2, "k"), 1, false))
+				time.Sleep(time.Second)
 				b.mail(3, textOf("k"))
 			}, "the first was marked as sent",
 		},

@@ -319,8 +319,15 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 		all = append(all, TimedAction{at + m.between(0, within), m.changeOf(p)})
 	}
 	for _, change := range slices.Clone(all) {
-		if r, is := change.Action.(reportOrder); is && r.kind == "open" && !m.oneIn(4) {
-			all = append(all, m.dropped(change.At, r, p)...)
+		switch c := change.Action.(type) {
+		case reportOrder:
+			if c.kind == "open" && !m.oneIn(4) {
+				all = append(all, m.dropped(change.At, c, p)...)
+			}
+		case changeLine:
+			if line := p.line(c.line); c.returns() && keysFor(line.product, line.quantity) > order.InlineKeys && m.oneIn(2) {
+				all = append(all, m.heldMeanwhile(change.At, c))
+			}
 		}
 	}
 	if m.reviewed && !p.hand && m.oneIn(3) {
@@ -354,6 +361,13 @@ func (m *planner) dropped(openedAt time.Duration, opened reportOrder, p payOrder
 	return all
 }
 
+// heldMeanwhile holds a line while the keys of a return are taken back: that takes several
+// transactions where they are many.
+func (m *planner) heldMeanwhile(returnedAt time.Duration, ret changeLine) TimedAction {
+	at := returnedAt + m.between(0, []time.Duration{50 * time.Millisecond, time.Second}[m.rng.IntN(2)])
+	return TimedAction{at, changeLine{kind: held, of: ret.of, line: ret.line, serial: m.next(), times: 1}}
+}
+
 // connection gives a product a pool that may have none.
 func (m *planner) connection(product string) action {
 	if product == "abroad" {
@@ -376,7 +390,7 @@ func (m *planner) changeOf(p payOrder) action {
 	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.oneIn(2) { // often: its chunks are written again or emptied
 		h.line, h.kind = large.id, []string{returnedLine, returnedUnits, replaced}[m.rng.IntN(3)]
 	}
-	if h.kind == returnedLine || h.kind == returnedUnits {
+	if h.returns() {
 		h.keysTo = []order.Disposition{"", order.Revoke, order.Restock, order.Restock, order.Keep}[m.rng.IntN(5)]
 		h.times = 1 + m.rng.IntN(3)
 	}

@@ -461,6 +461,9 @@ const (
 	cancelled     = "cancelled"
 )
 
+// returns reports whether units of the line are given back.
+func (h changeLine) returns() bool { return h.kind == returnedLine || h.kind == returnedUnits }
+
 func (h changeLine) String() string {
 	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.of.order, h.kind)
 	if h.keysTo != "" {
@@ -475,7 +478,7 @@ func (h changeLine) String() string {
 func (h changeLine) do(w *world) {
 	identity := h.of.identity(h.line)
 	id, refund, act := identity.ID(), fmt.Sprint("refund ", h.serial), lifecycle.Act{By: "simulation", Why: h.kind}
-	if h.kind == returnedLine || h.kind == returnedUnits {
+	if h.returns() {
 		w.ledger.expectReturn(id, refund, h.units, string(h.keysTo))
 		w.ledger.expectByPerson(id, refund)
 	}
@@ -512,7 +515,7 @@ func (h changeLine) do(w *world) {
 				case replaced:
 					err = h.replace(ctx, w, changes, id, act)
 				}
-				if errors.As(err, new(*order.StaleError)) && h.kind != returnedLine && h.kind != returnedUnits { // who returns looks again
+				if errors.As(err, new(*order.StaleError)) && !h.returns() { // who returns looks again
 					w.count("act refused: its line had changed since it was seen")
 					return nil
 				}
