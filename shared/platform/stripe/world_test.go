@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/stripe/stripe-mock/embedded"
 	"github.com/stripe/stripe-mock/server"
 	"github.com/stripe/stripe-mock/spec"
 
 	"keypool/infra/proof/apitest"
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/stripe"
 )
@@ -51,36 +50,7 @@ func ofTestSide(a platform.Account) platform.Account {
 	return a
 }
 
-// webhook returns the webhook of events/<name>.json.
-func webhook(t testing.TB, name string) platform.Request {
-	t.Helper()
-	raw, err := os.ReadFile("../../../events/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var event events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(raw, &event); err != nil {
-		t.Fatal(err)
-	}
-	r := platform.Request{Header: http.Header{}, Body: []byte(event.Body)}
-	for name, value := range event.Headers {
-		r.Header.Set(name, value)
-	}
-	return r
-}
-
-// changed returns the webhook of a file with another body: old texts are replaced by new.
-func changed(t testing.TB, name string, oldnew ...string) platform.Request {
-	t.Helper()
-	r := webhook(t, name)
-	for i := 0; i < len(oldnew); i += 2 {
-		if !strings.Contains(string(r.Body), oldnew[i]) {
-			t.Fatalf("%s holds no %s", name, oldnew[i])
-		}
-	}
-	r.Body = []byte(strings.NewReplacer(oldnew...).Replace(string(r.Body)))
-	return r
-}
+var webhook, changed = platformtest.Example, platformtest.ChangedExample
 
 // object is an object of Stripe's.
 type object map[string]any
