@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # prerequisites.sh TOOL ...: says in one line for each tool what is missing or too
-# old, and how to get it; silent and content otherwise.
+# old, and how to get it; silent and content otherwise. Of little room on the disk it
+# only warns: what was fetched and built before needs no more.
 set -u
 
 missing=0
@@ -19,6 +20,17 @@ need() {
   fi
 }
 
+# room DIRECTORY: warns if its disk has less room than make test takes from scratch.
+room() {
+  local free
+  free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+  if [ "$free" -lt 6000 ]; then
+    echo "only $free MB are free on the disk of $1: what is fetched and built the first time takes 6,000" >&2
+  fi
+}
+
+room .
+[ "$(stat -c %d .)" = "$(stat -c %d "$HOME")" ] || room "$HOME"
 for tool in "$@"; do
   case $tool in
     go) need go "$(sed -n "s/^toolchain go//p" "$(dirname "$0")/../go.mod")" 'go version' 'Go from https://go.dev/dl' ;;
