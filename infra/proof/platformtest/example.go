@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,4 +44,17 @@ func ChangedExample(t testing.TB, name string, oldnew ...string) platform.Reques
 	}
 	r.Body = []byte(strings.NewReplacer(oldnew...).Replace(string(r.Body)))
 	return r
+}
+
+// Examples returns the names of a platform's examples, "stripe_paid" and so on: least so many.
+func Examples(t testing.TB, platform string, least int) []string {
+	t.Helper()
+	names, err := filepath.Glob("../../../events/" + platform + "_*.json")
+	if err != nil || len(names) < least {
+		t.Fatalf("%d examples of %s, not %d or more: %v", len(names), platform, least, err)
+	}
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(filepath.Base(name), ".json")
+	}
+	return names
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/platformtest"
@@ -313,19 +312,12 @@ func TestEvents(t *testing.T) {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var event events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(raw, &event); err != nil {
-			t.Fatal(err)
-		}
-		_, err = noventiq.Adapter{}.Verify(request(event.Body, event.Headers["signature"]), holding(examplesSecret), at)
+		r := platformtest.Example(t, strings.TrimSuffix(filepath.Base(file), ".json"))
+		_, err = noventiq.Adapter{}.Verify(r, holding(examplesSecret), at)
 		if wrong := strings.Contains(file, "signature"); wrong != (err != nil) {
 			t.Errorf("%s: %v", file, err)
 		}
-		if _, err := decode(event.Body, platform.Account{}); strings.Contains(file, "good_") && err != nil {
+		if _, err := decode(string(r.Body), platform.Account{}); strings.Contains(file, "good_") && err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

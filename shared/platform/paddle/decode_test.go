@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/PaddleHQ/paddle-go-sdk/v4/pkg/paddlenotification"
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/order"
 	"keypool/shared/outbound"
 	"keypool/shared/platform"
@@ -71,12 +71,7 @@ func setup(t *testing.T, a paddle.Adapter, r platform.Request, from platform.Acc
 // another type.
 func TestExamples_areInPaddlesShapes(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../events/paddle_*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	for _, name := range platformtest.Examples(t, "paddle", 1) {
 		if name == "paddle_twice" {
 			continue // is no JSON to us
 		}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	sdk "github.com/PaddleHQ/paddle-go-sdk/v4"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/paddle"
 )
@@ -68,12 +68,8 @@ func TestVerify_paddlesVector(t *testing.T) {
 // What we hold to be signed, Paddle's own library does, and the other way round.
 func TestVerify_asPaddlesLibrary(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../events/paddle_*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		r := webhook(t, strings.TrimSuffix(filepath.Base(file), ".json"))
+	for _, name := range platformtest.Examples(t, "paddle", 1) {
+		r := webhook(t, name)
 		signed, ours := paddle.Adapter{}.Verify(r, account(""), signedAt)
 		for i, secret := range []string{liveSecret, testSecret} {
 			sent, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://keypool.example.com/webhooks/acme/paddle", bytes.NewReader(r.Body))
@@ -83,7 +79,7 @@ func TestVerify_asPaddlesLibrary(t *testing.T) {
 			sent.Header = r.Header.Clone()
 			theirs, err := sdk.NewWebhookVerifier(secret).Verify(sent)
 			if err != nil || ours != nil || theirs != (signed.Secret == i) {
-				t.Errorf("%s by secret %d: %v, %v; ours %d, %v", file, i, theirs, err, signed.Secret, ours)
+				t.Errorf("%s by secret %d: %v, %v; ours %d, %v", name, i, theirs, err, signed.Secret, ours)
 			}
 		}
 	}

@@ -3,14 +3,13 @@ package shopify_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/outbound"
 	"keypool/shared/platform"
 	"keypool/shared/platform/shopify"
@@ -31,10 +30,6 @@ func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
 // signed becomes events that can be applied, or an error that names the mistake and quotes
 // nothing. The API answers with what the fuzzer makes of it, and is listed too.
 func FuzzShopify(f *testing.F) {
-	files, err := filepath.Glob("../../../events/shopify_*.json")
-	if err != nil || len(files) == 0 {
-		f.Fatal(err)
-	}
 	one, err := json.Marshal(object{"data": object{
 		"order": order("5501234567890", now, line("14001234567890", 2)).With(object{"lineItems": object{"nodes": []object{line("14001234567890", 2)}, "pageInfo": object{"hasNextPage": true}}}),
 	}})
@@ -42,18 +37,15 @@ func FuzzShopify(f *testing.F) {
 		f.Fatal(err)
 	}
 	list := `{"data":{"orders":{"nodes":[` + strings.TrimSuffix(strings.TrimPrefix(string(one), `{"data":{"order":`), "}}") + `],"pageInfo":{"hasNextPage":false}}}}`
-	for _, file := range files {
-		r := webhook(f, strings.TrimSuffix(filepath.Base(file), ".json"))
+	for _, name := range platformtest.Examples(f, "shopify", 1) {
+		r := webhook(f, name)
 		for _, answer := range []string{string(one), list, `{"errors":[{"extensions":{"code":"THROTTLED"}}]}`} {
 			f.Add(r.Body, r.Header.Get("X-Shopify-Hmac-Sha256"), r.Header.Get("X-Shopify-Topic"), answer)
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, signature, topic, answer string) {
-		stranger := platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal([]byte("that_the_fuzzer_does_not_know"))}}}
 		header := http.Header{"X-Shopify-Hmac-Sha256": {signature}, "X-Shopify-Topic": {topic}, "X-Shopify-Shop-Domain": {shop}}
-		if _, err := (shopify.Adapter{}).Verify(platform.Request{Header: header, Body: body}, stranger, now); err == nil {
-			t.Fatal("a signature was made without the secret")
-		}
+		platformtest.RefusesStranger(t, shopify.Adapter{}, header, body, now)
 		api := &answering{text: answer}
 		a := shopify.Through(outbound.Through(api))
 		a.Wait = func(context.Context, time.Duration) error { return nil }
@@ -64,17 +56,11 @@ func FuzzShopify(f *testing.F) {
 			if api.calls > 200 {
 				t.Fatalf("%d calls for one webhook", api.calls)
 			}
-			known(t, err)
-			if err == nil && len(got) == 0 {
-				t.Fatal("a webhook came to nothing")
-			}
-			for _, event := range got {
-				applies(t, event)
-			}
+			platformtest.CheckDecoded(t, got, err)
 		}
 		n := 0
 		for p, err := range a.Changed(t.Context(), from, now) {
-			known(t, err)
+			platformtest.CheckError(t, err)
 			if n++; err != nil || n > 1000 {
 				break
 			}
@@ -82,49 +68,14 @@ func FuzzShopify(f *testing.F) {
 				t.Fatal("an order that changed at no time")
 			}
 			for _, event := range p.Returned {
-				applies(t, event)
+				platformtest.CheckEvent(t, event)
 			}
 			for _, event := range p.Disputed {
-				applies(t, event)
+				platformtest.CheckEvent(t, event)
 			}
 			if p.Paid != nil {
-				applies(t, *p.Paid)
+				platformtest.CheckEvent(t, *p.Paid)
 			}
 		}
 	})
-}
-
-func known(t *testing.T, err error) {
-	var field *platform.FieldError
-	var setup *platform.SetupError
-	if err != nil && !errors.As(err, &field) && !errors.As(err, &setup) && !errors.Is(err, platform.ErrTryAgain) {
-		t.Fatalf("an error that nobody knows what to do with: %v", err)
-	}
-}
-
-func applies(t *testing.T, event platform.Event) {
-	switch event := event.(type) {
-	case platform.Paid:
-		if event.Order == "" {
-			t.Fatal("an order without an id")
-		}
-		for _, l := range event.Lines {
-			if l.ID == "" || l.Product == "" || l.Quantity < 1 {
-				t.Fatalf("a line that cannot be applied: %+v", l)
-			}
-		}
-	case platform.Returned:
-		if event.Order == "" || event.ID == "" || event.All && event.Failed || !event.All && !event.Failed && len(event.Lines) == 0 && event.Amount == "" {
-			t.Fatalf("a refund that cannot be applied: %+v", event)
-		}
-		for _, l := range event.Lines {
-			if l.Quantity < 1 || l.ID == "" {
-				t.Fatalf("a refund of nothing: %+v", event)
-			}
-		}
-	case platform.Disputed:
-		if event.Check() != nil {
-			t.Fatalf("a dispute that cannot be applied: %+v", event)
-		}
-	}
 }

@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/shopify"
 )
@@ -33,12 +33,7 @@ func TestSign_vector(t *testing.T) {
 // Every example is signed, by another program: by the app's secret, or by that of the webhooks made by hand.
 func TestExamplesAreSigned(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../events/shopify_*.json")
-	if err != nil || len(files) < 18 {
-		t.Fatalf("%d examples, %v", len(files), err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	for _, name := range platformtest.Examples(t, "shopify", 18) {
 		want := 0
 		if strings.HasSuffix(name, "by_hand") || strings.HasSuffix(name, "test_notification") {
 			want = 1

@@ -4,13 +4,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	sender "github.com/stripe/stripe-go/v85/webhook"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/stripe"
 )
@@ -57,20 +57,16 @@ func TestVerify_agreesWithStripesLibrary(t *testing.T) {
 // Each example is signed as Stripe would.
 func TestExamplesAreSigned(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../events/stripe_*.json")
-	if err != nil || len(files) < 15 {
-		t.Fatalf("%d examples, %v", len(files), err)
-	}
-	for _, file := range files {
-		r := webhook(t, strings.TrimSuffix(filepath.Base(file), ".json"))
+	for _, name := range platformtest.Examples(t, "stripe", 15) {
+		r := webhook(t, name)
 		signed, err := stripe.Adapter{}.Verify(r, account(""), signedAt)
 		if err != nil {
-			t.Errorf("%s: %v", file, err)
+			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		secret := []string{liveSecret, testSecret}[signed.Secret]
 		if err := sender.ValidatePayloadIgnoringTolerance(r.Body, r.Header.Get("Stripe-Signature"), secret); err != nil {
-			t.Errorf("%s: the library says %v", file, err)
+			t.Errorf("%s: the library says %v", name, err)
 		}
 	}
 }

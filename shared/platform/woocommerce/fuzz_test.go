@@ -2,14 +2,13 @@ package woocommerce_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/outbound"
 	"keypool/shared/platform"
 	"keypool/shared/platform/woocommerce"
@@ -29,22 +28,15 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 // body is signed becomes events that can be applied, or an error that names the mistake.
 // The shop answers with what the fuzzer makes of it.
 func FuzzWooCommerce(f *testing.F) {
-	files, err := filepath.Glob("../../../events/woocommerce_*.json")
-	if err != nil || len(files) == 0 {
-		f.Fatal(err)
-	}
 	const refunds = `[{"id":801,"amount":"59.99","date_created_gmt":"2026-01-03T09:00:00","line_items":[{"quantity":-1,"meta_data":[{"key":"_refunded_item_id","value":"315"}]}]}]`
-	for _, file := range files {
-		r := webhook(f, strings.TrimSuffix(filepath.Base(file), ".json"))
+	for _, name := range platformtest.Examples(f, "woocommerce", 1) {
+		r := webhook(f, name)
 		f.Add(r.Body, r.Header.Get("X-WC-Webhook-Signature"), refunds, false)
 		f.Add(r.Body, strings.Repeat("A", 43)+"=", `{"id":742,"parent_id":741}`, true)
 		f.Add([]byte(`{"id":742,"parent_id":741}`), "", "["+string(r.Body)+"]", true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, signature, answer string, test bool) {
-		stranger := platform.Account{Secrets: []platform.SigningSecret{{Secret: platform.Conceal([]byte("that the fuzzer does not know"))}}}
-		if _, err := (woocommerce.Adapter{}).Verify(platform.Request{Header: http.Header{"X-Wc-Webhook-Signature": {signature}}, Body: body}, stranger, paidAt); err == nil {
-			t.Fatal("a signature was made without the secret")
-		}
+		platformtest.RefusesStranger(t, woocommerce.Adapter{}, http.Header{"X-Wc-Webhook-Signature": {signature}}, body, paidAt)
 		from := withKey(account(forUs))
 		if test {
 			from = withKey(account(`{"shop":"https://shop.example.com","test":true}`))
@@ -65,28 +57,18 @@ func FuzzWooCommerce(f *testing.F) {
 		if calls > 12 {
 			t.Fatalf("%d calls for one webhook", calls)
 		}
-		known(t, err)
-		if err == nil && len(got) == 0 {
-			t.Fatal("a webhook came to nothing")
-		}
+		platformtest.CheckDecoded(t, got, err)
 		for _, event := range got {
-			switch event := event.(type) {
-			case platform.Paid:
-				applicable(t, event, test)
-			case platform.Returned:
-				back(t, event)
-			case platform.Recorded:
-				if event.Order == "" || event.Line == "" || event.At.IsZero() {
-					t.Fatalf("an entry that cannot be added: %+v", event)
-				}
+			if paid, is := event.(platform.Paid); is {
+				applicable(t, paid, test)
 			}
 		}
 		for p, err := range a.Changed(ctx, from, time.Unix(0, 0)) {
-			if known(t, err); err != nil || calls > 40 {
+			if platformtest.CheckError(t, err); err != nil || calls > 40 {
 				break
 			}
 			for _, r := range p.Returned {
-				back(t, r)
+				platformtest.CheckEvent(t, r)
 			}
 			if p.Paid != nil && p.Paid.Lines != nil {
 				applicable(t, *p.Paid, test)
@@ -95,34 +77,10 @@ func FuzzWooCommerce(f *testing.F) {
 	})
 }
 
-// known holds an error to be one that somebody knows what to do with.
-func known(t *testing.T, err error) {
-	t.Helper()
-	var field *platform.FieldError
-	var setup *platform.SetupError
-	if err != nil && !errors.As(err, &field) && !errors.As(err, &setup) && !errors.Is(err, platform.ErrTryAgain) {
-		t.Fatalf("an error that nobody knows what to do with: %v", err)
-	}
-}
-
 func applicable(t *testing.T, p platform.Paid, test bool) {
 	t.Helper()
 	if p.Order == "" || p.PaidAt.IsZero() || p.ChangedAt.IsZero() || test && !p.Test {
 		t.Fatalf("an order that was not paid: %+v", p)
 	}
-	if p.Check(1000) == nil && p.Parent == p.Order {
-		t.Fatalf("an order renews itself: %+v", p)
-	}
-}
-
-func back(t *testing.T, r platform.Returned) {
-	t.Helper()
-	if r.Order == "" || r.ID == "" || r.Failed || !r.All && len(r.Lines) == 0 && r.Amount == "" {
-		t.Fatalf("a refund that cannot be applied: %+v", r)
-	}
-	for _, line := range r.Lines {
-		if line.ID == "" || line.Quantity < 1 {
-			t.Fatalf("a refund of nothing: %+v", r)
-		}
-	}
+	platformtest.CheckEvent(t, p)
 }

@@ -3,10 +3,10 @@ package woocommerce_test
 import (
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"keypool/infra/proof/platformtest"
 	"keypool/shared/platform"
 	"keypool/shared/platform/woocommerce"
 )
@@ -29,12 +29,7 @@ func TestSign_vectors(t *testing.T) {
 // Each example is signed as WooCommerce would, but for the ping, which is not.
 func TestExamplesAreSigned(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../events/woocommerce_*.json")
-	if err != nil || len(files) < 15 {
-		t.Fatalf("%d examples, %v", len(files), err)
-	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	for _, name := range platformtest.Examples(t, "woocommerce", 15) {
 		r := webhook(t, name)
 		_, err := woocommerce.Adapter{}.Verify(r, account(forUs), paidAt)
 		if ping := name == "woocommerce_ping"; (err != nil) != ping || (woocommerce.Adapter{}).HasSignature(r.Header) == ping {
