@@ -54,7 +54,7 @@ type Line struct {
 	Allocated  int       `json:"allocated" doc:"Good keys it holds. Their texts are not shown here."`
 	Missing    int       `json:"missing" doc:"Keys it still has a right to."`
 	Returned   int       `json:"returned" doc:"Keys that are not due any more, since their units were given back."`
-	Holds      []string  `json:"holds,omitempty" nullable:"false" doc:"Why it is on hold: by hand; review, review:risk, review:amount, review:orders or cap (a rule, see review of the product); paid before (its account delivers, see delivers_from); paid after a return (of its whole order); dispute: and the platform's id of it (release-order with disputes drops one that never ends). It is on hold while there is any."`
+	Holds      []string  `json:"holds,omitempty" nullable:"false" doc:"Why it is on hold: by hand; review, review:risk, review:amount, review:orders or cap (a rule, see review of the product); brake (see set-brake); paid before (its account delivers, see delivers_from); paid after a return (of its whole order); dispute: and the platform's id of it (release-order with disputes drops one that never ends). It is on hold while there is any."`
 	KeyIDs     []string  `json:"key_ids,omitempty" nullable:"false" doc:"Names of the first 20 keys that it holds, which tell nothing of the keys. replace-key takes one."`
 	Currency   string    `json:"currency,omitempty"`
 	Language   string    `json:"language,omitempty"`
@@ -68,11 +68,11 @@ type Line struct {
 // Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	What      string    `json:"what" doc:"fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
 	By        string    `json:"by" doc:"Who did it: a function, ses, or the name of a token."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
-	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs (product, quantity or customer), or returned, of a line that was returned before; of a return the refund, the dispute or the reason that was given; of a hold and its release the reason, or dispute: and its id, and where a person dropped it why; of fulfilled-by-hand the reason; of risk-reported the platform's word."`
+	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs (product, quantity or customer), or returned, of a line that was returned before; of a return the refund, the dispute or the reason that was given; of a hold and its release the reason, or dispute: and its id, and where a person dropped it why; of fulfilled-by-hand the reason; of risk-reported the platform's word; of reported what the platform reported, such as subscription.cancelled."`
 }
 
 // Delivery is the state of a mail.
