@@ -29,7 +29,8 @@ const (
 	saveEvery = 10 * time.Second
 	// longestRun is more than any run takes from its first claim to its end, and than a webhook.
 	longestRun = 15 * time.Minute
-	// unreachableFor is how long a platform's API may not answer before its merchant is told.
+	// unreachableFor is how long a platform's API may not answer before its merchant is told: since
+	// it last did or, if it never did, since the account delivers.
 	unreachableFor = 24 * time.Hour
 )
 
@@ -154,7 +155,11 @@ func (r *run) ended(ctx context.Context, failure error) error {
 	case errors.As(failure, &setup):
 		shown, tell = setup, true
 	case errors.Is(failure, platform.ErrTryAgain), errors.Is(failure, errSlow):
-		tell = !r.state.SucceededAt.IsZero() && r.Now().Sub(r.state.SucceededAt) > unreachableFor
+		answered := r.state.SucceededAt
+		if answered.IsZero() {
+			answered = r.state.From
+		}
+		tell = r.Now().Sub(answered) > unreachableFor
 	case errors.Is(failure, errStore):
 		return failure
 	default:

@@ -262,6 +262,35 @@ func TestRun_beginsWhenTheAccountDelivers(t *testing.T) {
 	}
 }
 
+// away is an adapter whose platform's API does not answer.
+type away struct{ given }
+
+func (away) Changed(context.Context, platform.Account, time.Time) iter.Seq2[platform.Purchase, error] {
+	return func(yield func(platform.Purchase, error) bool) { yield(platform.Purchase{}, platform.ErrTryAgain) }
+}
+
+// A platform's API that has not answered for a day is told, once a day, also where it never did:
+// orders may be left to catch-up.
+func TestRun_neverAnswered(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(g given) platform.Adapter { return away{g} })
+	account, _, err := s.store.Account(t.Context(), "acme", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account.DeliversFrom = noon
+	if err := s.store.PutAccount(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []int{0, 0, 1, 2, 2} {
+		s.now = noon.Add(time.Duration(n) * 13 * time.Hour)
+		s.run()
+		if told := s.told(notice.CatchupFailed); told != want || s.state().Error == "" {
+			t.Errorf("after %s: told %d times, want %d; %+v", s.now.Sub(noon), told, want, s.state())
+		}
+	}
+}
+
 // An account that delivers from an earlier time by now is read again from there.
 func TestRun_accountThatDeliversFromEarlier(t *testing.T) {
 	t.Parallel()

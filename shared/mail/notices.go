@@ -440,7 +440,7 @@ func (w noticeWriter) catchupFailed() letter {
 		Title: fmt.Sprintf("We cannot ask the platform of your account %s.", f.Account),
 		Words: words(
 			fmt.Sprintf("Every 15 minutes we ask the payment platform of your account %s what was paid and refunded, so that an order whose webhook never came gets its keys all the same. That fails, for the reason below.", f.Account),
-			"Webhooks are taken as before. But an order whose webhook is lost now waits until this is mended. Then we ask for everything since the last time, and nothing is left out.",
+			"Webhooks are taken as before. But an order whose webhook is lost, or for which we have to ask first, now waits until this is mended. Then we ask for everything since the last time, and nothing is left out.",
 			"You are told this once a day for each account. How far we have come is in the API: GET /v1/accounts/"+f.Account+".",
 		),
 		Details: w.facts("Account", f.Account, "What is wrong", f.Cause, "Seen", w.moment(w.n.RaisedAt)),

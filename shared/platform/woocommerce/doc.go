@@ -114,7 +114,7 @@
 // While the shop does not answer such a call, the order waits for that look (catch-up), since
 // keys for what was refunded would leave otherwise. Its customer gets the keys at most a quarter
 // of an hour after the shop answers again. GET /v1/accounts/woocommerce shows the webhook as
-// left_to_catchup, and if the shop answers nothing for a day, you are told by mail. An order that
+// left_to_catchup, and if catch-up gets no answer for a day, you are told by mail. An order that
 // is neither a renewal nor refunded in part takes no call, and does not wait.
 //
 // Orders are read whatever their status, and what follows is the same as of a webhook. Not read
