@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -59,29 +58,18 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) *http
 	return r
 }
 
-// setBody gives the request its body, decoded. It returns a problem if the body
-// has more than limit bytes (0: no limit) or is not the base64 it should be.
-func setBody(r *http.Request, event events.APIGatewayV2HTTPRequest, limit int) *problem.Problem {
-	tooLarge := func(size int) bool { return limit > 0 && size > limit }
+// setBody gives the request its body, decoded. It returns a problem if the body is not the
+// base64 it should be.
+func setBody(r *http.Request, event events.APIGatewayV2HTTPRequest) *problem.Problem {
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
-		if tooLarge(base64.StdEncoding.DecodedLen(len(event.Body)) - 2) { // less its padding
-			return bodyTooLarge(limit)
-		}
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(event.Body); err != nil {
 			return problem.New(http.StatusBadRequest, "The body is not the base64 that the gateway says it is.")
 		}
 	}
-	if tooLarge(len(body)) {
-		return bodyTooLarge(limit)
-	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return nil
-}
-
-func bodyTooLarge(limit int) *problem.Problem {
-	return problem.New(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d KiB.", limit>>10))
 }
 
 type callerKey struct{}

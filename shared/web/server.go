@@ -2,11 +2,11 @@
 // API, payload format 2.0) into a request of net/http, and the handler's response
 // into the gateway's.
 //
-//	server := web.Server{Handler: router, MaxBody: 1 << 20}
+//	server := web.Server{Handler: router}
 //	lambda.Start(server.Serve)
 //
-// Every failure that is not the handler's own answer is a problem: a body that is
-// too large, an unknown path, a panic.
+// Every failure that is not the handler's own answer is a problem: an unknown path, a panic.
+// A body may have what Lambda accepts, some 6 MB; a handler that takes less says so itself.
 package web
 
 import (
@@ -25,7 +25,6 @@ import (
 // Server serves the gateway's events by a handler of net/http.
 type Server struct {
 	Handler http.Handler
-	MaxBody int // bytes of a request's body, decoded; 0: whatever Lambda accepts (6 MB)
 
 	// LogAnswers logs the route and the status of each answer. A function that logs
 	// the outcome of its requests itself does without: log lines cost money.
@@ -45,7 +44,7 @@ func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest)
 		defer cancel()
 	}
 	w, r := newRecorder(), newRequest(ctx, event)
-	if refused := setBody(r, event, s.MaxBody); refused != nil {
+	if refused := setBody(r, event); refused != nil {
 		refused.Write(w, r)
 		return w.response(r), nil
 	}
