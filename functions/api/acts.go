@@ -181,7 +181,7 @@ func (a *api) returnOrder(ctx context.Context, in act[ReturnAct]) (*rest.Body[Ac
 	var named []string
 	for i, line := range in.body.Lines {
 		if line.Units > 0 && in.body.Refund == "" {
-			return nil, mistake("refund", "is needed where units are named: an id of this return, such as a ticket's number, so that the same call again gives nothing back twice")
+			return nil, mistake("refund", "is needed because you name units: give this return an id, such as a ticket's number. The same call sent twice then gives them back once")
 		}
 		if slices.Contains(named, line.Line) {
 			return nil, twice(fmt.Sprintf("lines[%d].line", i))
@@ -205,7 +205,7 @@ func (a *api) releaseOrder(ctx context.Context, in act[ReleaseAct]) (*rest.Body[
 		return a.linesAct(changes.Release)(ctx, act[LinesAct]{in.number, in.which, in.body.LinesAct})
 	}
 	if len(in.body.Lines) > 0 {
-		return nil, mistake("lines", "cannot be named beside disputes: a dispute is of the whole order, and all of its lines are released from it; leave lines out")
+		return nil, mistake("lines", "leave lines out where disputes is true: a dispute holds the whole order, and all of its lines are released together")
 	}
 	return a.actOnWhole(ctx, in.number, in.which, in.body.Seen, func(lines []order.Fulfillment, of order.Whole, seen []order.LineVersion) ([]order.Fulfillment, error) {
 		return a.changes.ReleaseDisputed(ctx, of, actOf(ctx, in.body.Reason.Reason), seen...)
@@ -322,7 +322,7 @@ func newActed(number string, of order.Fulfillment) Acted {
 func newActedLine(line order.Fulfillment, done bool) ActedLine {
 	acted := ActedLine{ID: string(line.ID), Line: line.Line, Product: line.Product, State: string(line.State()), Version: line.Version, Done: done}
 	if line.InDispute() {
-		acted.Detail = "The order is in dispute. It comes off hold when the platform says how that ended, or by release-order with disputes true, which drops the dispute: the customer gets the keys although the money may go back."
+		acted.Detail = "On hold, because the customer disputes the payment. When the platform says how the dispute ended, the line goes on (you won) or is given back (you lost). If that word will not come, POST /v1/orders/{order}/release with {\"disputes\": true} drops the dispute and releases the whole order: the customer gets the keys, although the money may still go back."
 	}
 	return acted
 }
@@ -352,7 +352,7 @@ func (s Seen) of(lines []order.Fulfillment) ([]order.LineVersion, error) {
 		i := slices.IndexFunc(lines, func(l order.Fulfillment) bool { return l.Line == name })
 		switch path := "versions." + name; {
 		case i < 0:
-			wrong.Problems = append(wrong.Problems, settings.Problem{Path: path, Message: "names no line that this is about"})
+			wrong.Problems = append(wrong.Problems, settings.Problem{Path: path, Message: "the order has no such line, or the call is not about it"})
 		case s.Versions[name] < 1:
 			wrong.Problems = append(wrong.Problems, settings.Problem{Path: path, Message: "is not a version: the first is 1"})
 		default:

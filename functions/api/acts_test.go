@@ -209,7 +209,7 @@ func TestRelease_disputes(t *testing.T) {
 	w.shop(token, "POST", "/v1/orders/7/hold", `{"lines":["2"]}`).Want(200)
 	for i, body := range []string{`{}`, `{"disputes":false}`, `{"lines":["1","2"]}`} {
 		for _, line := range release(body, 200).Lines {
-			if done := i == 0 && line.Line == "2"; line.State != "on_hold" || line.Done != done || !strings.Contains(line.Detail, "disputes true") {
+			if done := i == 0 && line.Line == "2"; line.State != "on_hold" || line.Done != done || !strings.Contains(line.Detail, `{"disputes": true}`) {
 				t.Errorf("%s: %+v", body, line)
 			}
 		}

@@ -121,7 +121,7 @@ func TestCancel_severalOrdersOfANumber(t *testing.T) {
 	w.claim("acme", "elden", pool.Test, "1", 1)
 	for _, path := range []string{"/v1/orders/1/cancel", "/v1/orders/cancel?order=1", "/v1/orders/1/cancel?account=shop-eu"} {
 		got := w.shop(token, "POST", path, nil).Want(409)
-		if want := `"one of: account=shop-eu\u0026test=false, account=shop-eu\u0026test=true"`; !strings.Contains(strings.ReplaceAll(got.Body, "&", `\u0026`), want) {
+		if want := `"add one of these: account=shop-eu\u0026test=false, account=shop-eu\u0026test=true"`; !strings.Contains(strings.ReplaceAll(got.Body, "&", `\u0026`), want) {
 			t.Errorf("%s: %s", path, got.Body)
 		}
 	}

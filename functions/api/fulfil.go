@@ -151,7 +151,7 @@ func fulfilError(err error) error {
 		}
 		return wrong
 	case errors.As(err, &keys):
-		return mistake("keys", fmt.Sprintf("the lines get %d keys together, and %d go out without being asked about: say %d if so many are meant", keys.Keys, keys.Cap, keys.Keys))
+		return mistake("keys", fmt.Sprintf("the lines take %d keys together, and more than %d go out only if you confirm it: send keys: %d if you mean so many", keys.Keys, keys.Cap, keys.Keys))
 	}
 	return err
 }

@@ -37,9 +37,9 @@ var answers = []struct {
 	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_… One that was revoked or has expired is answered as one that never was."},
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
-	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed."},
-	{order.ErrRefundFailed, http.StatusConflict, "The platform said that this refund failed: the customer has no money back by it, and nothing was given back. If keys are to be taken all the same, give the return another id."},
-	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys first."},
+	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},
+	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
+	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
@@ -51,7 +51,7 @@ var answers = []struct {
 
 const (
 	busy    = "There is too much to do at this moment. Please try again."
-	invalid = "These settings cannot be used; see errors."
+	invalid = "The request cannot be used as it is, and nothing was changed; see errors."
 )
 
 // problemOf returns the response to an error, and its headers. The response to an
@@ -89,14 +89,14 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		for _, m := range several.Matches {
 			matches = append(matches, fmt.Sprintf("account=%s&test=%t", m.Account, m.Side == pool.Test))
 		}
-		return problem.New(http.StatusConflict, "Several orders have this number, and nothing was changed. Say which is meant by account and test; see errors.",
-			problem.Place{Message: "one of: " + strings.Join(matches, ", "), Location: "query"}), nil
+		return problem.New(http.StatusConflict, "Several orders have this number, and nothing was changed. Say in the query which one is meant; see errors.",
+			problem.Place{Message: "add one of these: " + strings.Join(matches, ", "), Location: "query"}), nil
 	}
 	var used *order.NumberUsedError
 	if errors.As(err, &used) {
-		detail := "The account " + used.Account + " has an order of this number, and nothing was stored. Release, resend or replace acts on that one; give another order a number of its own."
+		detail := "The account " + used.Account + " has an order of this number already, and nothing was stored. If that order is meant, release, resend or replace its keys. If another is, give it a number of its own."
 		if used.Account == catalog.ByHandName {
-			detail = "An order of this number was fulfilled by hand with other lines, or for another customer, and stays as it is. Give this one a number of its own."
+			detail = "An order of this number was fulfilled by hand before, with other lines or for another customer, and nothing was stored. Give this one a number of its own."
 		}
 		return problem.New(http.StatusConflict, detail), nil
 	}
@@ -106,7 +106,11 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	var state *order.StateError
 	if errors.As(err, &state) {
-		return problem.New(http.StatusConflict, "The line is "+string(state.State)+", and nothing was changed."), nil
+		detail := "Keys are replaced only of a line that is fulfilled. This one is " + string(state.State) + ", and nothing was changed."
+		if state.State == order.OnHold {
+			detail += " Release it first."
+		}
+		return problem.New(http.StatusConflict, detail), nil
 	}
 	for _, a := range answers {
 		if !errors.Is(err, a.err) {
@@ -128,9 +132,9 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 
 // staleProblem says how lines are that have changed since somebody saw them.
 func staleProblem(e *order.StaleError) *problem.Problem {
-	detail := "Lines have changed since the versions that you named, and nothing was done. Look at them as they are now, in errors, and decide again."
+	detail := "Lines have changed since the versions that you named, and nothing was done. errors says how they are now: decide again, and name those versions."
 	if len(e.Done) > 0 {
-		detail = fmt.Sprintf("Lines changed while others were acted on, and were left: see errors. It was done to these lines: %s. Any other was left as well.", strings.Join(e.Done, ", "))
+		detail = fmt.Sprintf("It was done to these lines: %s. Others changed meanwhile, and nothing was done to them, or to any that is not named here. errors says how they are now: decide again about what is left.", strings.Join(e.Done, ", "))
 	}
 	var places []problem.Place
 	for _, line := range e.Lines {
