@@ -183,7 +183,7 @@ type listed struct {
 	Created int64
 	Type    string
 	body    jsontext.Value
-	wrong   error // a *platform.FieldError: the others are empty
+	wrong   error // a *platform.FieldError: the others may be empty
 }
 
 func (e listed) name() string { return e.ID }
@@ -199,8 +199,11 @@ func (e *listed) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		ID      string `json:"id"`
 		Created int64  `json:"created"`
 		Type    string `json:"type"`
+		Side    *bool  `json:"livemode"` // taken for the other side's, the event would end the list
 	}
-	e.wrong = read(e.body, &members)
+	if e.wrong = read(e.body, &members); e.wrong == nil && members.Side == nil {
+		e.wrong = &platform.FieldError{Field: "livemode", Problem: "is not there as Stripe documents it"}
+	}
 	e.ID, e.Created, e.Type = members.ID, members.Created, members.Type
 	return nil // one that cannot be read leaves the others of the page readable
 }

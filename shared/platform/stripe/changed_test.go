@@ -247,6 +247,8 @@ func TestChanged_passesOverWhatCannotBeRead(t *testing.T) {
 	w.sold("cs_live_a2", 2*time.Second)
 	w.items["cs_live_a2"][0]["quantity"] = "two"
 	w.events = append(w.events, object{"id": 7, "created": int(began.Unix()), "livemode": true, "type": "checkout.session.completed"})
+	sideless, _ := find(w.sessions, "cs_live_a1")
+	w.events = append(w.events, happened("evt_sideless", "checkout.session.completed", began.Add(3*time.Second), sideless).and(object{"livemode": nil}))
 	w.sold("cs_live_a1", time.Minute)
 	got, err := changes(t, a, account(""), began)
 	want := []string{
@@ -254,6 +256,7 @@ func TestChanged_passesOverWhatCannotBeRead(t *testing.T) {
 		`0s "": id is of another type than Stripe documents`,
 		`1s "": data.object.amount is of another type than Stripe documents`,
 		`2s "cs_live_a2": data[0].quantity is of another type than Stripe documents`,
+		`3s "": livemode is not there as Stripe documents it`, `3s "": livemode is not there as Stripe documents it`, // of each side
 		"1m0s cs_live_a1 paid, test false",
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
