@@ -58,7 +58,7 @@ type ActedLine struct {
 	State   string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected"`
 	Version int    `json:"version" doc:"Of the line as it is now: see versions of an act."`
 	Done    bool   `json:"done" doc:"false: its state does not allow it, and it is left as it is."`
-	Detail  string `json:"detail,omitempty" doc:"Of a line in dispute: how it comes off hold."`
+	Detail  string `json:"detail,omitempty" doc:"Of a line in dispute, or without a mail address: how it comes off hold."`
 }
 
 var sampleActed = Acted{Order: "A-1001", Account: "shop-eu", Lines: []ActedLine{
@@ -164,7 +164,7 @@ func (a *api) addActs(to *rest.API) {
 	addAct(to, "hold-order", "hold", "Put lines of an order on hold",
 		"They get no key and no mail until they are released. A mail that is under way goes out.", sampleLines, a.linesAct(changes.Hold))
 	addAct(to, "release-order", "release", "Release lines of an order from hold",
-		"Whatever held them, but for disputes, which end when the platform says so. Where it never does, disputes drops them. The lines get their keys, in their old place of the queue, and their mail.", sampleRelease, a.releaseOrder)
+		"Whatever held them, but for disputes, which end when the platform says so, and a missing mail address. Where a dispute never ends, disputes drops it. The lines get their keys, in their old place of the queue, and their mail.", sampleRelease, a.releaseOrder)
 	addAct(to, "reject-order", "reject", "Reject lines of an order that rules hold",
 		"Lines that a rule of review or the brake holds are given back, without a key. Others stay as they are: return-order gives those back. Nothing is paid back: that is the platform's. The customer is not told.", sampleLines, a.linesAct(changes.Reject))
 	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
@@ -321,6 +321,9 @@ func newActed(number string, of order.Fulfillment) Acted {
 
 func newActedLine(line order.Fulfillment, done bool) ActedLine {
 	acted := ActedLine{ID: string(line.ID), Line: line.Line, Product: line.Product, State: string(line.State()), Version: line.Version, Done: done}
+	if line.LacksAddress() {
+		acted.Detail = "It has no mail address that keys could be sent to. It comes off hold when its platform reports the order with one."
+	}
 	if line.InDispute() {
 		acted.Detail = "On hold, because the customer disputes the payment. When the platform says how the dispute ended, the line goes on (you won) or is given back (you lost). If that word will not come, POST /v1/orders/{order}/release with {\"disputes\": true} drops the dispute and releases the whole order: the customer gets the keys, although the money may still go back."
 	}

@@ -54,7 +54,7 @@ type Line struct {
 	Allocated  int       `json:"allocated" doc:"Good keys it holds. Their texts are not shown here."`
 	Missing    int       `json:"missing" doc:"Keys it still has a right to."`
 	Returned   int       `json:"returned" doc:"Keys that are not due any more, since their units were given back."`
-	Holds      []string  `json:"holds,omitempty" nullable:"false" doc:"Why it is on hold: by hand; review, review:risk, review:amount, review:orders or cap (a rule, see review of the product); brake (see set-brake); paid before (its account delivers, see delivers_from); paid after a return (of its whole order); dispute: and the platform's id of it (release-order with disputes drops one that never ends). It is on hold while there is any."`
+	Holds      []string  `json:"holds,omitempty" nullable:"false" doc:"Why it is on hold: by hand; review, review:risk, review:amount, review:orders or cap (a rule, see review of the product); brake (see set-brake); paid before (its account delivers, see delivers_from); paid after a return (of its whole order); no address (its platform told none, and may); dispute: and the platform's id of it (release-order with disputes drops one that never ends). It is on hold while there is any."`
 	KeyIDs     []string  `json:"key_ids,omitempty" nullable:"false" doc:"Names of the first 20 keys that it holds, which tell nothing of the keys. replace-key takes one."`
 	Currency   string    `json:"currency,omitempty"`
 	Language   string    `json:"language,omitempty"`

@@ -532,6 +532,33 @@ func TestRun_whatIsPassedOverAndNotKept(t *testing.T) {
 	}
 }
 
+// An order without an address is on hold, costs no claim when it is met again, and gets its
+// keys when the platform lists it with one.
+func TestRun_addressThatComesLater(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	bought := func(address string, changedAt time.Time) {
+		*s.listed = []platform.Purchase{{ChangedAt: changedAt, Paid: &platform.Paid{
+			Order: "1", PaidAt: noon.Add(-time.Hour), ChangedAt: changedAt, Customer: order.Customer{Email: address}, Lines: []platform.Line{{ID: "1", Product: "game", Quantity: 1}},
+		}}}
+	}
+	bought("", noon.Add(-time.Hour))
+	for range 2 {
+		s.run()
+		if line, ok := s.fulfillment("1"); !ok || !line.LacksAddress() || line.Allocated != 0 || line.Version != 1 {
+			t.Errorf("it is %+v, %v", line, ok)
+		}
+	}
+	if n := s.told(notice.NoAddress); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	bought("ada@example.com", noon.Add(-time.Minute))
+	s.run()
+	if line, _ := s.fulfillment("1"); line.State() != order.Waiting || line.Customer.Email != "ada@example.com" {
+		t.Errorf("with its address, it is %+v", line)
+	}
+}
+
 // A payment that is no order is told once, whatever number of runs finds it.
 func TestRun_paymentThatIsNoOrder(t *testing.T) {
 	t.Parallel()

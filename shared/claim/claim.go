@@ -301,7 +301,8 @@ func corrects(stored, paid order.Fulfillment) bool {
 	return !paid.ChangedAt.IsZero() && order.SameMoment(paid.PaidAt, stored.PaidAt)
 }
 
-// setCustomer stores the customer of a line that had no address, or another. A mail with
+// setCustomer stores the customer of a line that had no address, or another. A line that was
+// on hold for want of an address gets its keys, in its old place of the queue. A mail with
 // its keys that did not reach anybody is due again, or is once the line is not on hold any
 // more; one that went out is not repeated.
 func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillment, why order.EventKind) (order.Fulfillment, error) {
@@ -316,8 +317,15 @@ func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillmen
 		line.Mail = line.Mail.OwedAgain()
 	}
 	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: c.by()}}
+	lifted := line.Lift(func(h order.Hold) bool { return h == order.HoldNoAddress })
+	if lifted {
+		change.Settle(c.Now())
+	}
 	if err := c.Store.Commit(ctx, change); err != nil {
 		return paid, err
+	}
+	if lifted {
+		c.askForFill(ctx, change.After)
 	}
 	return change.After, nil
 }

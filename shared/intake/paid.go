@@ -119,6 +119,9 @@ func fulfillment(from platform.Account, paid platform.Paid, line platform.Line) 
 	if from.PaidBefore(paid) {
 		holds = []order.Hold{order.HoldPaidBefore}
 	}
+	if paid.Customer.Email == "" {
+		holds = append([]order.Hold{order.HoldNoAddress}, holds...) // sorted
+	}
 	return order.Fulfillment{
 		ID: id.ID(), Holds: holds,
 		Merchant: id.Merchant, Side: id.Side, Account: from.Name, Origin: id.Origin, Order: id.Order, Line: id.Line,
@@ -190,10 +193,26 @@ func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid pl
 			return err
 		}
 	}
+	if got.LacksAddress() && !slices.Contains(got.Holds, order.HoldPaidBefore) {
+		if err := in.tellNoAddress(ctx, got); err != nil {
+			return err
+		}
+	}
 	if got.HeldByRule() {
 		return tellHeld(ctx, in.Records, got)
 	}
 	return nil
+}
+
+// tellNoAddress lists an order among the refusals that its platform told no address of, and
+// tells the merchant, once an order: of the first of an hour and account at once, of the
+// others when the hour ends.
+func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) error {
+	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Count: 1}
+	return in.Records.KeepRefusal(ctx, order.Refusal{
+		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: customerField, At: in.Now(),
+		Problem: "is missing: the order is on hold until the shop tells an address",
+	}, notice.Gather(line.Merchant, notice.NoAddress, facts, in.Now()))
 }
 
 // keepChanged keeps the refusal of a line that was paid again with another product or

@@ -422,6 +422,8 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Order: "A-57", Account: "shop-eu", Cause: "2020-01-01"},
 			{Order: "A-58", Account: "shop-us", Cause: "2020-01-02"},
 		}}, nil},
+		"no_address":      {notice.NoAddress, "nova", notice.Facts{Orders: []string{"5501234567890"}, Account: "shop-eu", Count: 1}, nil},
+		"no_address_many": {notice.NoAddress, "nova", notice.Facts{Orders: []string{"5501234567890", "5501234567891"}, Account: "shop-eu", Count: 1204}, nil},
 		"payment_ignored": {notice.PaymentIgnored, "nova", notice.Facts{Count: 1, Refused: []notice.Refused{
 			{Order: "in_9", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
 		}}, nil},

@@ -74,6 +74,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Misplaced:       noticeWriter.misplaced,
 	notice.OrderRefused:    noticeWriter.orderRefused,
 	notice.PaidBefore:      noticeWriter.paidBefore,
+	notice.NoAddress:       noticeWriter.noAddress,
 	notice.PaymentIgnored:  noticeWriter.paymentIgnored,
 	notice.MailFailed:      noticeWriter.mailFailed,
 	notice.Bounced:         noticeWriter.bounced,
@@ -248,6 +249,29 @@ func (w noticeWriter) paidBefore() letter {
 	}
 	l.Details = append([]details{old}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 	return l
+}
+
+func (w noticeWriter) noAddress() letter {
+	f := w.n.Facts
+	which, title := "An order was", fmt.Sprintf("Order %s has no mail address.", strings.Join(f.Orders, ", "))
+	if f.Count > 1 {
+		which, title = capital(count(f.Count, "order"))+" were", capital(count(f.Count, "order"))+" have no mail address."
+	}
+	orders := strings.Join(f.Orders, ", ")
+	if f.Count > len(f.Orders) {
+		orders += ", …"
+	}
+	return letter{
+		Badge: stop("Action needed"),
+		Title: title,
+		Words: words(
+			which+" paid, and the shop told us no mail address of the customer: there is nowhere to send the keys. What was bought is on hold, and takes no keys yet.",
+			"Enter the customer's address at the order in the shop. When the shop tells us of the order again, or we find that it has changed, the keys are sent by themselves. A key to the shop's API has us look every 15 minutes.",
+			"If your Shopify orders have addresses, your app may not read them: give it access to protected customer data with email addresses (Dev Dashboard, your app, API access). Then change something at each order, such as its note, so that we read it again.",
+			"If somebody is to have no keys, give the order back: POST /v1/orders/{order}/return. The first such order of an hour is told at once, others together when the hour ends; GET /v1/refusals lists them all.",
+		),
+		Details: w.facts(plural(f.Count, "Order", "Orders"), orders, "Account", f.Account, "Seen", w.moment(w.n.RaisedAt)),
+	}
 }
 
 func (w noticeWriter) paymentIgnored() letter {

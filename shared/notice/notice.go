@@ -36,6 +36,7 @@ const (
 	Misplaced       Kind = "misplaced"         // five minutes: uploads without a known merchant, told to the operator
 	OrderRefused    Kind = "order-refused"     // an hour: signed orders that could not be taken
 	PaidBefore      Kind = "paid-before"       // a day: orders paid before their account delivers, which got no keys
+	NoAddress       Kind = "no-address"        // an account and an hour: orders without an address, on hold
 	PaymentIgnored  Kind = "payment-ignored"   // a day: payments that are no order, for which nothing was delivered
 	MailFailed      Kind = "mail-failed"       // a mail: SES refuses it for good
 	Bounced         Kind = "bounced"           // an hour: customers' mails that came back
@@ -65,7 +66,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
 }
@@ -250,6 +251,7 @@ var gathered = map[Kind]gathering{
 	Complained:     {window: time.Hour},
 	OrderRefused:   {window: time.Hour},
 	PaidBefore:     {window: 24 * time.Hour},
+	NoAddress:      {window: time.Hour, byAccount: true},
 	PaymentIgnored: {window: 24 * time.Hour},
 	NewToken:       {window: time.Hour},
 	NewSecret:      {window: time.Hour},

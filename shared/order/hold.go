@@ -20,6 +20,7 @@ const (
 	HoldBrake           Hold = "brake"               // the merchant's brake was set
 	HoldPaidBefore      Hold = "paid before"         // it was paid before its account delivers
 	HoldPaidAfterReturn Hold = "paid after a return" // its order was returned before it was paid
+	HoldNoAddress       Hold = "no address"          // there is nowhere to send keys, until its platform tells
 )
 
 // disputeHold begins the hold of a dispute; the dispute's id follows.
@@ -66,6 +67,8 @@ func (h Hold) Says() string {
 		return "it was paid before its account delivers"
 	case h == HoldPaidAfterReturn:
 		return "its order was refunded before it was paid"
+	case h == HoldNoAddress:
+		return "it has no mail address"
 	case h == HoldByHand:
 		return "somebody put it on hold"
 	}
@@ -83,10 +86,10 @@ func (f Fulfillment) HeldByRule() bool {
 }
 
 // AsksForSomebody reports whether the merchant is told of the line once it is stored, since
-// it stays as it is until somebody does something: no pool feeds it, a rule holds it, or it
-// was paid after it was returned.
+// it stays as it is until somebody does something: no pool feeds it, a rule holds it, it
+// was paid after it was returned, or has no address.
 func (f Fulfillment) AsksForSomebody() bool {
-	held := func(h Hold) bool { return h.ByRule() || h == HoldPaidAfterReturn }
+	held := func(h Hold) bool { return h.ByRule() || h == HoldPaidAfterReturn || h == HoldNoAddress }
 	return f.State() == Unconnected || f.State() == OnHold && slices.ContainsFunc(f.Holds, held)
 }
 
@@ -114,10 +117,16 @@ func (f Fulfillment) ReleasedFrom(reason Hold) bool {
 	return slices.ContainsFunc(f.Released, func(h Hold) bool { return h.kind() == reason.kind() })
 }
 
-// Release takes every reason away but disputes, which are of the whole order. The line is not
-// held for the same rules again. It reports whether there were any.
+// LacksAddress reports whether the line is on hold since there is nowhere to send its keys.
+func (f Fulfillment) LacksAddress() bool {
+	return f.State() == OnHold && slices.Contains(f.Holds, HoldNoAddress)
+}
+
+// Release takes every reason away but disputes, which are of the whole order, and a missing
+// address, without which no keys can be sent. The line is not held for the same rules again.
+// It reports whether there were any.
 func (f *Fulfillment) Release() bool {
-	return f.release(func(h Hold) bool { return !h.Dispute() })
+	return f.release(func(h Hold) bool { return !h.Dispute() && h != HoldNoAddress })
 }
 
 // ReleaseFromRules does as Release, but takes away only what rules and the brake hold the

@@ -136,10 +136,10 @@ func (p *Paid) Check(maxQuantity int) error {
 		return nil // nothing is to be sent
 	}
 	p.Customer.Email = strings.TrimSpace(p.Customer.Email)
-	if p.Customer.Email == "" {
+	if p.Customer.Email == "" && p.ChangedAt.IsZero() {
 		return problem("customer.email", "is missing: there is nowhere to send the keys")
 	}
-	if !mailaddress.Valid(p.Customer.Email) {
+	if p.Customer.Email != "" && !mailaddress.Valid(p.Customer.Email) {
 		return problem("customer.email", "is not a mail address")
 	}
 	c := &p.Customer

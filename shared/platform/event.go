@@ -25,7 +25,8 @@ type Paid struct {
 
 	// ChangedAt is when the order last changed, of a platform whose orders and lines have
 	// ids that no other ever has: a repeat of the same payment with another address is then
-	// the customer's own, corrected. Zero: another address is another customer's.
+	// the customer's own, corrected, and an order without an address waits for one. Zero:
+	// another address is another customer's, and an order without one is refused.
 	ChangedAt time.Time
 	Parent    string // the order that this one renews; empty: none
 	Risk      string // the platform's verdict, in its own word, such as "elevated"; may be empty

@@ -1738,11 +1738,11 @@ var mutants = []mutant{
 		in:     "shared/platform", test: "TestParseSecret",
 	},
 	{
-		breaks: "an order of Shopify's without an address is sold to nobody",
-		file:   "shared/platform/shopify/decode.go",
-		old:    `len(paid.Lines) > 0 && paid.Customer.Email == "" {`,
-		new:    `len(paid.Lines) < 0 && paid.Customer.Email == "" {`,
-		in:     "shared/platform/shopify", test: "TestDecode_address",
+		breaks: "an order without an address takes keys that nobody can be sent",
+		file:   "shared/intake/paid.go",
+		old:    `	if paid.Customer.Email == "" {`,
+		new:    `	if paid.Customer.Email == "-" {`,
+		in:     "shared/intake", test: "TestPaid_withoutAnAddress",
 	},
 	{
 		breaks: "a mail that a mailer has leased is taken from it",
@@ -2098,5 +2098,26 @@ var mutants = []mutant{
 		old:    `back[a.currency].Sub(back[a.currency], part)`,
 		new:    `back[a.currency].Sub(back[a.currency], part.Abs(part).Neg(part))`,
 		in:     "shared/platform/shopify", test: "TestDecode_refundByAdjustmentsAlone",
+	},
+	{
+		breaks: "a line stays on hold though its address came",
+		file:   "shared/claim/claim.go",
+		old:    `line.Lift(func(h order.Hold) bool { return h == order.HoldNoAddress })`,
+		new:    `line.Lift(func(h order.Hold) bool { return false })`,
+		in:     "shared/intake", test: "TestPaid_withoutAnAddress",
+	},
+	{
+		breaks: "a person releases a line whose keys nobody can be sent",
+		file:   "shared/order/hold.go",
+		old:    `return !h.Dispute() && h != HoldNoAddress }`,
+		new:    `return !h.Dispute() }`,
+		in:     "shared/intake", test: "TestPaid_withoutAnAddress",
+	},
+	{
+		breaks: "an address that comes lifts every hold",
+		file:   "shared/claim/claim.go",
+		old:    `line.Lift(func(h order.Hold) bool { return h == order.HoldNoAddress })`,
+		new:    `line.Lift(func(h order.Hold) bool { return !h.Dispute() })`,
+		in:     "shared/intake", test: "TestPaid_withoutAnAddress",
 	},
 }

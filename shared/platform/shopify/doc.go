@@ -21,7 +21,7 @@
 //     may change after 60 days. Release the version.
 //
 //     Under API access, ask for protected customer data: name, email, phone and address.
-//     Without it Shopify leaves the address out, and no key can be sent.
+//     Without it Shopify leaves the address out, and orders are on hold: see What is read.
 //
 //  3. Install the app in your shop: Dev Dashboard, your app, Home, Install app. The app and
 //     the shop have to belong to the same organization.
@@ -92,6 +92,12 @@
 // history and a notice. What was removed before it was paid for is not sold. Gift cards,
 // tips and lines that ship hold nothing to deliver. An order is a test by its own flag, or
 // by Shopify's bogus gateway. An order that cost nothing is delivered.
+//
+// An order without a mail address is on hold, and takes no keys: the app may read none, or
+// there is none, as of a sale at the point of sale. You are told once, and it is listed by
+// GET /v1/refusals. Enter an address at the order in Shopify, or give the app access and
+// change something at the order: it is delivered when it is read again, by catch-up within 15
+// minutes. Nobody can release it before.
 //
 // Prices and the currency are the shop's, not those that the customer saw. A unit's price is
 // what was paid for it: after all discounts, with taxes, rounded up. The time of

@@ -61,6 +61,19 @@ func TestDecode_paidOrder(t *testing.T) {
 	}
 }
 
+// An order without an address is told all the same, and not refused: the shop reports it again
+// when somebody enters one.
+func TestDecode_withoutAnAddress(t *testing.T) {
+	t.Parallel()
+	_, a := open(t)
+	want := paid()
+	want.Customer.Email = ""
+	decodes(t, a, changed(t, "woocommerce_paid", `"email":"ada@example.com"`, `"email":""`), account(forUs), want)
+	if err := want.Check(10); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+}
+
 // Trap: order.created comes before the payment, and an order that is paid on delivery is
 // processing before it is. Only a time of payment and the status together mean paid.
 func TestDecode_unpaid(t *testing.T) {

@@ -92,7 +92,8 @@
 // they send, are one order. A line that is added later is delivered if the order is still
 // paid. A line whose quantity or product changes is told, and gets no further key. A
 // corrected billing address is not another customer: the line keeps it from then on, in
-// its history, and a mail that had bounced is sent there.
+// its history, and a mail that had bounced is sent there. An order without an address is on
+// hold, and delivered when the shop reports it with one; you are told.
 //
 // WooCommerce has no test orders. One that WooPayments took in test mode (_wcpay_mode), or
 // PayPal Payments in its sandbox (_ppcp_paypal_payment_mode), gets test keys.
