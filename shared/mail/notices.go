@@ -214,15 +214,21 @@ func (w noticeWriter) orderRefused() letter {
 			told,
 		)
 	}
-	refused := details{Title: plural(f.Count, "What was wrong", "What was wrong with each")}
+	l.Details = w.refusals(plural(f.Count, "What was wrong", "What was wrong with each"))
+	return l
+}
+
+// refusals lists what was refused, and says when.
+func (w noticeWriter) refusals(title string) []details {
+	f := w.n.Facts
+	list := details{Title: title}
 	for _, r := range f.Refused {
-		refused.add(first(r.Order, "without a number")+" ("+r.Account+")", r.Cause)
+		list.add(first(r.Order, "without a number")+" ("+r.Account+")", r.Cause)
 	}
 	if more := f.Count - len(f.Refused); more > 0 {
-		refused.add("And "+number(more)+" more", "see GET /v1/refusals")
+		list.add("And "+number(more)+" more", "see GET /v1/refusals")
 	}
-	l.Details = append([]details{refused}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
-	return l
+	return append([]details{list}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 }
 
 func (w noticeWriter) paidBefore() letter {
@@ -240,14 +246,7 @@ func (w noticeWriter) paidBefore() letter {
 			"The first such order of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
 		),
 	}
-	old := details{Title: "Paid"}
-	for _, r := range f.Refused {
-		old.add(r.Order+" ("+r.Account+")", r.Cause)
-	}
-	if more := f.Count - len(f.Refused); more > 0 {
-		old.add("And "+number(more)+" more", "see GET /v1/refusals")
-	}
-	l.Details = append([]details{old}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
+	l.Details = w.refusals("Paid")
 	return l
 }
 
@@ -290,14 +289,7 @@ func (w noticeWriter) paymentIgnored() letter {
 			"The first such payment of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
 		),
 	}
-	paid := details{Title: "Paid"}
-	for _, r := range f.Refused {
-		paid.add(r.Order+" ("+r.Account+")", r.Cause)
-	}
-	if more := f.Count - len(f.Refused); more > 0 {
-		paid.add("And "+number(more)+" more", "see GET /v1/refusals")
-	}
-	l.Details = append([]details{paid}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
+	l.Details = w.refusals("Paid")
 	return l
 }
 
