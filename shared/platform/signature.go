@@ -3,10 +3,6 @@ package platform
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -58,41 +54,4 @@ func Signer(secrets []SigningSecret, given [][]byte, sum func(key []byte) []byte
 		}
 	}
 	return found, fits
-}
-
-// TimedHeader is a header of the form "t=1767366245,v1=<hexadecimal>,v1=<hexadecimal>".
-// There are several signatures while a secret is rotated.
-type TimedHeader struct {
-	Stamp string // the time, as it is signed
-	At    time.Time
-	Given [][]byte // signatures of the length of SHA-256
-}
-
-// ParseTimedHeader reads a header, whose parts stand between separators and begin with the
-// name of the time or of a signature. It returns the zero TimedHeader if there is no time, or
-// several: which one was signed with which signature is not known then. A header that is
-// there twice is read as one, and other parts are passed over.
-func ParseTimedHeader(h http.Header, header, separators, stamp, signature string) TimedHeader {
-	var t TimedHeader
-	isSeparator := func(r rune) bool { return strings.ContainsRune(separators, r) }
-	for part := range strings.FieldsFuncSeq(strings.Join(h.Values(header), separators[:1]), isSeparator) {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		switch name {
-		case stamp:
-			if t.Stamp != "" && t.Stamp != value {
-				return TimedHeader{}
-			}
-			t.Stamp = value
-		case signature:
-			if sum, err := hex.DecodeString(value); err == nil && len(sum) == sha256.Size {
-				t.Given = append(t.Given, sum)
-			}
-		}
-	}
-	seconds, err := strconv.ParseInt(t.Stamp, 10, 64)
-	if err != nil || strings.Trim(t.Stamp, "0123456789") != "" || len(t.Stamp) > len("253402300799") {
-		return TimedHeader{} // the last second of the year 9999
-	}
-	t.At = time.Unix(seconds, 0)
-	return t
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"net/http"
 	"testing"
 	"time"
 
@@ -65,33 +64,6 @@ func TestSignatures(t *testing.T) {
 		}
 		if name != "no secret, by its empty key" && sums != max(1, len(test.secrets)) {
 			t.Errorf("%s: hashed %d times", name, sums)
-		}
-	}
-}
-
-// One header with two times is refused: which one is signed is not known.
-func TestParseTimedHeader(t *testing.T) {
-	t.Parallel()
-	const sum = "4b7cf360c57937cda8fbca98c6cd137d8681a34b515e0c285a63ed25dabcf001"
-	for header, given := range map[string]int{
-		"t=1767366245,v1=" + sum:                           1,
-		"t=1767366245, v1=" + sum + ",v0=00,v1=" + sum:     2,
-		"v1=" + sum + ",t=1767366245":                      1,
-		"t=1767366245,t=1767366245,v1=" + sum:              1,
-		"t=1767366245,t=1767366246,v1=" + sum:              0,
-		"t=1767366245,v1=" + sum[2:]:                       0,
-		"t=1767366245;v1=" + sum:                           0,
-		"t=-1767366245,v1=" + sum:                          0,
-		"t=+1767366245,v1=" + sum:                          0,
-		"t=17673662450000,v1=" + sum:                       0,
-		"v1=" + sum:                                        0,
-		"":                                                 0,
-		"t=,v1=" + sum:                                     0,
-		"t=1767366245,v1=" + sum + ",v1=" + "zz" + sum[2:]: 1,
-	} {
-		got := platform.ParseTimedHeader(http.Header{"Signed": {header}}, "Signed", ",", "t", "v1")
-		if len(got.Given) != given || given > 0 && (got.Stamp != "1767366245" || got.At.Unix() != 1767366245) {
-			t.Errorf("%q: %+v, want %d signatures", header, got, given)
 		}
 	}
 }

@@ -1535,10 +1535,10 @@ var mutants = []mutant{
 		in:     "shared/catchup", test: "TestRun_oneAtATime",
 	},
 	{
-		breaks: "a recorded webhook of Paddle's is good for ever",
-		file:   "shared/platform/paddle/paddle.go",
-		old:    `Given: header.Given, At: header.At, Sum`,
-		new:    `Given: header.Given, Sum`,
+		breaks: "a recorded webhook with a time is good for ever",
+		file:   "shared/platform/hmac.go",
+		old:    `Given: header.given, At: header.at, Sum`,
+		new:    `Given: header.given, Sum`,
 		in:     "shared/platform/paddle", test: "TestVerify",
 	},
 	{

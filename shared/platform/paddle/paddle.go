@@ -1,12 +1,8 @@
 package paddle
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,30 +37,18 @@ func New() Adapter {
 	return Adapter{API: outbound.New(), Pace: rate.NewLimiter(rate.Every(paceEvery), paceBurst)}
 }
 
-const signatureHeader = "Paddle-Signature"
+// scheme is how Paddle signs: "ts=1767366245;h1=…;h1=…".
+var scheme = platform.TimedHMAC{Header: "Paddle-Signature", Time: "ts", Signature: "h1", Separators: ";,", Between: ":"}
 
 // HasSignature implements platform.Adapter.
-func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
+func (Adapter) HasSignature(h http.Header) bool { return scheme.In(h) }
 
 // Sign returns the signature of a body, as the header holds it.
-func Sign(key []byte, at time.Time, body []byte) string {
-	ts := strconv.FormatInt(at.Unix(), 10)
-	return "ts=" + ts + ";h1=" + hex.EncodeToString(digest(key, ts, body))
-}
-
-func digest(key []byte, ts string, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(ts + ":"))
-	mac.Write(body)
-	return mac.Sum(nil)
-}
+func Sign(key []byte, at time.Time, body []byte) string { return scheme.Sign(key, at, body) }
 
 // Verify implements platform.Adapter. The header is "ts=1767366245;h1=…;h1=…".
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
-	header := platform.ParseTimedHeader(r.Header, signatureHeader, ";,", "ts", "h1")
-	return platform.Signatures{Given: header.Given, At: header.At, Sum: func(key []byte) []byte {
-		return digest(key, header.Stamp, r.Body)
-	}}.Verify(a.Secrets, now)
+	return scheme.Verify(r, a.Secrets, now)
 }
 
 // secretPrefix begins a secret: pdl_ntfset_<id of the destination>_<32 characters>.

@@ -2,9 +2,6 @@ package shopify
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -52,31 +49,23 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // The headers of a webhook. Only the body is signed.
 const (
-	signatureHeader = "X-Shopify-Hmac-Sha256"
-	topicHeader     = "X-Shopify-Topic"
-	shopHeader      = "X-Shopify-Shop-Domain"
-	testHeader      = "X-Shopify-Test"
+	topicHeader = "X-Shopify-Topic"
+	shopHeader  = "X-Shopify-Shop-Domain"
+	testHeader  = "X-Shopify-Test"
 )
 
+// scheme is how Shopify signs.
+var scheme = platform.BodyHMAC{Header: "X-Shopify-Hmac-Sha256"}
+
 // HasSignature implements platform.Adapter.
-func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
+func (Adapter) HasSignature(h http.Header) bool { return scheme.In(h) }
 
 // Sign returns the signature of a body, as the header holds it.
-func Sign(key, body []byte) string { return base64.StdEncoding.EncodeToString(digest(key, body)) }
-
-func digest(key, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(body)
-	return mac.Sum(nil)
-}
+func Sign(key, body []byte) string { return scheme.Sign(key, body) }
 
 // Verify implements platform.Adapter. Shopify signs no time: a webhook is good for ever.
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
-	var given [][]byte
-	if sum, err := base64.StdEncoding.DecodeString(r.Header.Get(signatureHeader)); err == nil && len(sum) == sha256.Size {
-		given = [][]byte{sum}
-	}
-	return platform.Signatures{Given: given, Sum: func(key []byte) []byte { return digest(key, r.Body) }}.Verify(a.Secrets, now)
+	return scheme.Verify(r, a.Secrets, now)
 }
 
 // ParseSecret implements platform.SecretForm. The key is the text itself: an app's client

@@ -58,9 +58,9 @@ func TestVerify(t *testing.T) {
 	}{
 		{"good", []string{good}, nil},
 		{"by hand", []string{shopify.Sign([]byte(handSecret), body)}, nil},
-		{"twice the same", []string{good, good}, nil},
+		{"twice the same", []string{good, good}, platform.ErrSignature},
 		{"another secret", []string{other}, platform.ErrSecret},
-		{"another before it", []string{other, good}, platform.ErrSecret},
+		{"another before it", []string{other, good}, platform.ErrSignature},
 		{"joined", []string{good + "," + good}, platform.ErrSignature},
 		{"in hexadecimal", []string{hex.EncodeToString(sum)}, platform.ErrSignature},
 		{"base64 for addresses", []string{strings.NewReplacer("+", "-", "/", "_").Replace(good) + "-"}, platform.ErrSignature},

@@ -1,12 +1,8 @@
 package stripe
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,30 +26,18 @@ func New() Adapter { return Through(outbound.New()) }
 // Through returns the adapter that calls Stripe's API by a client.
 func Through(client *outbound.Client) Adapter { return Adapter{API: client, Now: time.Now} }
 
-const signatureHeader = "Stripe-Signature"
+// scheme is how Stripe signs: "t=1767366245,v1=…,v1=…,v0=…".
+var scheme = platform.TimedHMAC{Header: "Stripe-Signature", Time: "t", Signature: "v1", Separators: ",", Between: "."}
 
 // HasSignature implements platform.Adapter.
-func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
+func (Adapter) HasSignature(h http.Header) bool { return scheme.In(h) }
 
 // Sign returns the signature of a body, as the header holds it.
-func Sign(key []byte, at time.Time, body []byte) string {
-	t := strconv.FormatInt(at.Unix(), 10)
-	return "t=" + t + ",v1=" + hex.EncodeToString(digest(key, t, body))
-}
-
-func digest(key []byte, t string, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(t + "."))
-	mac.Write(body)
-	return mac.Sum(nil)
-}
+func Sign(key []byte, at time.Time, body []byte) string { return scheme.Sign(key, at, body) }
 
 // Verify implements platform.Adapter. The header is "t=1767366245,v1=…,v1=…,v0=…".
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
-	header := platform.ParseTimedHeader(r.Header, signatureHeader, ",", "t", "v1")
-	return platform.Signatures{Given: header.Given, At: header.At, Sum: func(key []byte) []byte {
-		return digest(key, header.Stamp, r.Body)
-	}}.Verify(a.Secrets, now)
+	return scheme.Verify(r, a.Secrets, now)
 }
 
 // ParseSecret implements platform.SecretForm. The key is the text itself, with its

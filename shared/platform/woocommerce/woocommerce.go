@@ -1,9 +1,6 @@
 package woocommerce
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -31,32 +28,22 @@ func New() Adapter { return Adapter{API: outbound.New()} }
 
 // The headers of a webhook. Only the body is signed.
 const (
-	signatureHeader = "X-Wc-Webhook-Signature"
-	topicHeader     = "X-WC-Webhook-Topic"
-	sourceHeader    = "X-WC-Webhook-Source"
+	topicHeader  = "X-WC-Webhook-Topic"
+	sourceHeader = "X-WC-Webhook-Source"
 )
 
+// scheme is how WooCommerce signs.
+var scheme = platform.BodyHMAC{Header: "X-Wc-Webhook-Signature"}
+
 // HasSignature implements platform.Adapter.
-func (Adapter) HasSignature(h http.Header) bool { return h.Get(signatureHeader) != "" }
+func (Adapter) HasSignature(h http.Header) bool { return scheme.In(h) }
 
 // Sign returns the signature of a body, as the header holds it.
-func Sign(key, body []byte) string { return base64.StdEncoding.EncodeToString(digest(key, body)) }
-
-func digest(key, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(body)
-	return mac.Sum(nil)
-}
+func Sign(key, body []byte) string { return scheme.Sign(key, body) }
 
 // Verify implements platform.Adapter. WooCommerce signs no time: a webhook is good for ever.
 func (Adapter) Verify(r platform.Request, a platform.Account, now time.Time) (platform.Signed, error) {
-	var given [][]byte
-	if values := r.Header[signatureHeader]; len(values) == 1 && len(values[0]) == base64.StdEncoding.EncodedLen(sha256.Size) { // no line ends
-		if sum, err := base64.StdEncoding.Strict().DecodeString(values[0]); err == nil && len(sum) == sha256.Size {
-			given = [][]byte{sum}
-		}
-	}
-	return platform.Signatures{Given: given, Sum: func(key []byte) []byte { return digest(key, r.Body) }}.Verify(a.Secrets, now)
+	return scheme.Verify(r, a.Secrets, now)
 }
 
 // The lengths of a signing secret, in characters. WooCommerce makes one of 50.
@@ -87,7 +74,7 @@ func (Adapter) Ping(r platform.Request) (platform.Response, bool) {
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	id, ok := strings.CutPrefix(string(r.Body[:min(len(r.Body), maxPing)]), "webhook_id=")
 	is := ok && len(r.Body) < maxPing && payload.IsDigits(id) && strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") &&
-		r.Header.Get(signatureHeader) == ""
+		!scheme.In(r.Header)
 	return platform.Response{Status: http.StatusOK}, is
 }
 
