@@ -3,6 +3,7 @@ package mail
 import (
 	"fmt"
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -293,96 +294,78 @@ func (w noticeWriter) paymentIgnored() letter {
 	return l
 }
 
-func (w noticeWriter) changedRepeat() letter {
-	f := w.n.Facts
-	order := strings.Join(f.Orders, ", ")
+// lookAt returns a letter that has the merchant look at an order, whose number stands for %s in
+// the title and in what happened. More are pairs of facts.
+func (w noticeWriter) lookAt(title, happened, todo string, more ...string) letter {
+	order := strings.Join(w.n.Facts.Orders, ", ")
+	facts := slices.Concat([]string{"Order", order, "Account", w.n.Facts.Account}, more, []string{"Seen", w.moment(w.n.RaisedAt)})
 	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("Order %s was reported twice, and not the same.", order),
-		Words: words(
-			fmt.Sprintf("Your shop told us again that a line of order %s was paid, this time with another product or quantity. We keep to what was said first: nothing was changed, and no further key was sent.", order),
-			"If the order was really changed, sell the difference as an order of its own. If not, the shop sends a wrong message, and somebody should look at it there.",
-		),
-		Details: w.facts("Order", order, "Seen", w.moment(w.n.RaisedAt)),
+		Badge:   warn("Please look"),
+		Title:   fmt.Sprintf(title, order),
+		Words:   words(fmt.Sprintf(happened, order), todo),
+		Details: w.facts(facts...),
 	}
+}
+
+func (w noticeWriter) changedRepeat() letter {
+	return w.lookAt(
+		"Order %s was reported twice, and not the same.",
+		"Your shop told us again that a line of order %s was paid, this time with another product or quantity. We keep to what was said first: nothing was changed, and no further key was sent.",
+		"If the order was really changed, sell the difference as an order of its own. If not, the shop sends a wrong message, and somebody should look at it there.",
+	)
 }
 
 func (w noticeWriter) refundFailed() letter {
-	order := strings.Join(w.n.Facts.Orders, ", ")
-	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("A refund of order %s failed.", order),
-		Words: words(
-			fmt.Sprintf("The platform tells us that a refund of order %s did not reach the customer. Keys that were taken back for it, if any were, stay taken back: nobody can tell whether the customer still has them.", order),
-			"Refund the customer in another way. Another refund at the platform takes further keys of the order, if it has any left. If the order stands after all, replace or deliver its keys by hand.",
-		),
-		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
-	}
+	return w.lookAt(
+		"A refund of order %s failed.",
+		"The platform tells us that a refund of order %s did not reach the customer. Keys that were taken back for it, if any were, stay taken back: nobody can tell whether the customer still has them.",
+		"Refund the customer in another way. Another refund at the platform takes further keys of the order, if it has any left. If the order stands after all, replace or deliver its keys by hand.",
+		"Refund", w.n.Facts.Cause,
+	)
 }
 
 func (w noticeWriter) refundUnclear() letter {
-	order := strings.Join(w.n.Facts.Orders, ", ")
-	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("Which keys of order %s were refunded?", order),
-		Words: words(
-			fmt.Sprintf("An amount of order %s was given back, and neither it nor its platform says for which units. No key was taken back: we cannot tell which.", order),
-			"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units, and this refund as refund. If not, there is nothing to do.",
-		),
-		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
-	}
+	return w.lookAt(
+		"Which keys of order %s were refunded?",
+		"An amount of order %s was given back, and neither it nor its platform says for which units. No key was taken back: we cannot tell which.",
+		"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units, and this refund as refund. If not, there is nothing to do.",
+		"Refund", w.n.Facts.Cause,
+	)
 }
 
 func (w noticeWriter) refundMatched() letter {
-	order := strings.Join(w.n.Facts.Orders, ", ")
-	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("Is the refund of order %s for what you returned before?", order),
-		Words: words(
-			fmt.Sprintf("Units of order %s were returned by the API, and now the platform has refunded units of the same line. We take it to be the same return: no key was taken for those units again.", order),
-			"If so, there is nothing to do. If it was for further units, take their keys by the API: POST /v1/orders/{order}/return names the line and the units, and this refund as refund.",
-		),
-		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Refund", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
-	}
+	return w.lookAt(
+		"Is the refund of order %s for what you returned before?",
+		"Units of order %s were returned by the API, and now the platform has refunded units of the same line. We take it to be the same return: no key was taken for those units again.",
+		"If so, there is nothing to do. If it was for further units, take their keys by the API: POST /v1/orders/{order}/return names the line and the units, and this refund as refund.",
+		"Refund", w.n.Facts.Cause,
+	)
 }
 
 func (w noticeWriter) paidAfterReturn() letter {
-	order := strings.Join(w.n.Facts.Orders, ", ")
-	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("Order %s was refunded before we heard that it was paid.", order),
-		Words: words(
-			fmt.Sprintf("The platform reported a refund, or a lost dispute, of order %s before it reported the payment. The order is on hold: no key was sent.", order),
-			"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
-		),
-		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Seen", w.moment(w.n.RaisedAt)),
-	}
+	return w.lookAt(
+		"Order %s was refunded before we heard that it was paid.",
+		"The platform reported a refund, or a lost dispute, of order %s before it reported the payment. The order is on hold: no key was sent.",
+		"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
+	)
 }
 
 func (w noticeWriter) paidAgain() letter {
-	order := strings.Join(w.n.Facts.Orders, ", ")
-	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("Order %s was returned, and your shop says that it is paid.", order),
-		Words: words(
-			fmt.Sprintf("Your shop had given order %s back, in whole or in part: it was cancelled or refunded, and Keypool took its keys back. By now the shop says that it is paid. A return is final, so that no key was sent for it again, and the customer may be waiting.", order),
-			"If it was cancelled by mistake, or was paid once more, fulfil it by hand by the API: POST /v1/orders/{order}/fulfil, with the customer's address and the products, under a number that you choose. If the customer has the money back, there is nothing to do.",
-		),
-		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "Returned", w.moment(w.n.Facts.Started), "Seen", w.moment(w.n.RaisedAt)),
-	}
+	return w.lookAt(
+		"Order %s was returned, and your shop says that it is paid.",
+		"Your shop had given order %s back, in whole or in part: it was cancelled or refunded, and Keypool took its keys back. By now the shop says that it is paid. A return is final, so that no key was sent for it again, and the customer may be waiting.",
+		"If it was cancelled by mistake, or was paid once more, fulfil it by hand by the API: POST /v1/orders/{order}/fulfil, with the customer's address and the products, under a number that you choose. If the customer has the money back, there is nothing to do.",
+		"Returned", w.moment(w.n.Facts.Started),
+	)
 }
 
 func (w noticeWriter) riskAfterKeys() letter {
-	order := strings.Join(w.n.Facts.Orders, ", ")
-	return letter{
-		Badge: warn("Please look"),
-		Title: fmt.Sprintf("Order %s is called risky, and its keys are sent.", order),
-		Words: words(
-			fmt.Sprintf("The platform called order %s risky after it was paid. Your rules hold risky orders, but its keys had been mailed by then, or were being mailed. Nothing was changed.", order),
-			"Look at the order there. If you pay it back, Keypool takes the keys back as your settings say; they cannot be unsent. POST /v1/orders/{order}/hold of the API keeps them from being mailed again.",
-		),
-		Details: w.facts("Order", order, "Account", w.n.Facts.Account, "The platform's word", w.n.Facts.Cause, "Seen", w.moment(w.n.RaisedAt)),
-	}
+	return w.lookAt(
+		"Order %s is called risky, and its keys are sent.",
+		"The platform called order %s risky after it was paid. Your rules hold risky orders, but its keys had been mailed by then, or were being mailed. Nothing was changed.",
+		"Look at the order there. If you pay it back, Keypool takes the keys back as your settings say; they cannot be unsent. POST /v1/orders/{order}/hold of the API keeps them from being mailed again.",
+		"The platform's word", w.n.Facts.Cause,
+	)
 }
 
 // causesOfRenewal say why the keys of a parent cannot be mailed.
