@@ -195,6 +195,82 @@ func TestDispute_killedBeforeItsLines(t *testing.T) {
 	addResult(t, "webhook, when a dispute is stored and its order's line does not know of it", "the sweep holds the line; the dispute is won: 1 key, 1 mail")
 }
 
+// TestDrop_killedInTheMiddle kills the API when it has stored that a person drops the disputes
+// of an order, and again when their line is released and no caller knows it. The last calls
+// come three times at once.
+func TestDrop_killedInTheMiddle(t *testing.T) {
+	m := newMerchant(t)
+	o := m.order(3)
+	if state := m.report(o); state != "waiting" {
+		t.Fatalf("an order without keys is %s", state)
+	}
+	m.answered(disputed(o.ID, "D1", "open"))
+	m.answered(disputed(o.ID, "D2", "open"))
+	m.loaded(m.drop(5), 5)
+	const first = "the first to drop them"
+	for _, cut := range []struct{ call, holds, reason, state string }{
+		{"PutItem", first, first, "on_hold"},
+		{"TransactWriteItems", "dispute:D2: " + first, "the second", "waiting"},
+	} {
+		g := hold(t, cut.call, cut.holds, 0)
+		var killed sync.WaitGroup
+		killed.Go(func() {
+			if err := m.dropDisputes(o, cut.reason); err == nil {
+				t.Error("a function that was killed has answered")
+			}
+		})
+		g.kill("Api")
+		killed.Wait()
+		if line := m.line(o); line.State != cut.state {
+			t.Errorf("the line is %s, held for %v, want %s", line.State, line.Holds, cut.state)
+		}
+	}
+	var repeats sync.WaitGroup
+	for i := range 3 {
+		repeats.Go(func() { m.disputesDropped(o, fmt.Sprint("again ", i)) })
+	}
+	repeats.Wait()
+	anHourLater(t)
+	m.mailSent(o)
+	m.answered(disputed(o.ID, "D1", "open")) // the platform repeats what it told before
+	m.disputesDropped(o, "once more")
+	anHourLater(t)
+	audit(t)
+	if line := m.line(o); line.State != "fulfilled" || line.Allocated != 3 {
+		t.Errorf("the line is %s, held for %v, with %d keys", line.State, line.Holds, line.Allocated)
+	}
+	m.mailed(o, 1, 3)
+	if why, want := m.releases(o), []string{"dispute:D1: " + first, "dispute:D2: " + first}; !slices.Equal(why, want) {
+		t.Errorf("the history tells of the releases %q, want %q", why, want)
+	}
+	addResult(t, "the API, when it has stored that two disputes are dropped, and after their line was released", "3 keys, 1 mail, and the history tells once of each, with the first reason")
+}
+
+// TestDrop_killedAndNeverRepeated kills the API when it has stored that a dispute is dropped,
+// and nobody calls it again: the sweep releases the line.
+func TestDrop_killedAndNeverRepeated(t *testing.T) {
+	m := newMerchant(t)
+	m.loaded(m.drop(5), 5)
+	o := m.order(2)
+	m.answered(disputed(o.ID, "D1", "open"))
+	if state := m.report(o); state != "on_hold" {
+		t.Fatalf("an order in dispute is %s", state)
+	}
+	g := hold(t, "PutItem", "nobody calls again", 0)
+	var killed sync.WaitGroup
+	killed.Go(func() { _ = m.dropDisputes(o, "nobody calls again") })
+	g.kill("Api")
+	killed.Wait()
+	anHourLater(t)
+	m.mailSent(o)
+	audit(t)
+	m.mailed(o, 1, 2)
+	if why := m.releases(o); !slices.Equal(why, []string{"dispute:D1: nobody calls again"}) {
+		t.Errorf("the history tells of the releases %q", why)
+	}
+	addResult(t, "the same, and nobody calls again", "the sweep releases the line: 2 keys, 1 mail")
+}
+
 // TestWebhook_twentyTimesAtOnce reports one order twenty times in parallel.
 func TestWebhook_twentyTimesAtOnce(t *testing.T) {
 	m := newMerchant(t)

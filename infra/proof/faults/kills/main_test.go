@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -263,7 +264,7 @@ func newMerchant(t *testing.T) *merchant {
 	never := 0
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: m.name, Title: m.name, Notices: m.notices, Pool: m.name, LowStock: &never, Product: m.name, ProductTitle: m.name, MaxKeys: 1000,
-		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read"}, Days: 1}, // a longer one has a mail due, a week before it expires
+		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read", "orders:write"}, Days: 1}, // a longer one has a mail due, a week before it expires
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -355,6 +356,50 @@ func (m *merchant) answered(event []byte) {
 	if err != nil {
 		m.t.Error(err)
 	}
+}
+
+// dropDisputes calls the API once to drop the disputes of an order.
+func (m *merchant) dropDisputes(o shop.Order, reason string) error {
+	return world.shop.Ask(m.t.Context(), m.token, http.MethodPost, "/v1/orders/"+o.ID+"/release", map[string]any{"disputes": true, "reason": reason}, nil)
+}
+
+// disputesDropped calls the API to drop the disputes of an order until it is answered.
+func (m *merchant) disputesDropped(o shop.Order, reason string) {
+	m.t.Helper()
+	err := shop.Await(m.t.Context(), timeout, "the answer to a drop", func() (bool, error) {
+		err := m.dropDisputes(o, reason)
+		return err == nil, err
+	})
+	if err != nil {
+		m.t.Error(err)
+	}
+}
+
+// releases are the reasons for which the history of an order says that it was released.
+func (m *merchant) releases(o shop.Order) []string {
+	m.t.Helper()
+	var found struct {
+		Items []struct {
+			Lines []struct {
+				History []struct{ What, Code string }
+			}
+		}
+	}
+	if err := world.shop.Ask(m.t.Context(), m.token, http.MethodGet, "/v1/orders/"+o.ID, nil, &found); err != nil {
+		m.t.Fatal(err)
+	}
+	var why []string
+	for _, order := range found.Items {
+		for _, line := range order.Lines {
+			for _, event := range line.History {
+				if event.What == "released" {
+					why = append(why, event.Code)
+				}
+			}
+		}
+	}
+	slices.Sort(why)
+	return why
 }
 
 // line returns the order's only line.
