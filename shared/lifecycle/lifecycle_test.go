@@ -820,6 +820,25 @@ func TestReturnAmount_whileOneLineOfTwoIsStored(t *testing.T) {
 	}
 }
 
+// Of an amount nobody is asked for what it is once all of the order is given back; while a line
+// of it is not stored, it may be that one's.
+func TestReturnAmount_ofWhatIsGivenBack(t *testing.T) {
+	for lines, want := range map[int]bool{1: true, 2: false} {
+		t.Run(fmt.Sprint(lines), func(t *testing.T) {
+			s := open(t, 10)
+			s.orderLines = lines
+			s.pay("1", "1", "game", 3)
+			_, err := s.changes.ReturnSeen(t.Context(), whole("1"), order.Return{ID: "mine", By: "ada"})
+			s.must(err)
+			_, clear, err := s.changes.ReturnAmount(t.Context(), whole("1"), order.Return{ID: "R", By: "webhook", Amount: "1.23", Currency: "EUR"})
+			s.must(err)
+			if clear != want {
+				t.Errorf("of %d lines: clear %v", lines, clear)
+			}
+		})
+	}
+}
+
 // A payment that read of no amount is stored when the amount has looked for lines: the
 // sweep holds it.
 func TestReturnAmount_besideThePayment(t *testing.T) {

@@ -167,8 +167,9 @@ func (l *Lifecycle) Return(ctx context.Context, of order.Whole, r order.Return) 
 
 // ReturnAmount gives back what an amount pays for: everything, once the amounts of an
 // order make up its price; units of its only line, if the amount is a multiple of their
-// price. It is not clear if it is neither: then nothing is taken, and a person has to
-// decide. What is paid later, after an amount was given back, is held for the same reason.
+// price. It is not clear if it is neither, and something is left of the order: then nothing
+// is taken, and a person has to decide. What is paid later, after an amount was given back,
+// is held for the same reason.
 func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, clear bool, err error) {
 	if lines, err = l.ReturnOrder(ctx, of, r); err != nil {
 		return nil, true, err
@@ -201,7 +202,7 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 	}
 	units, clear := r.UnitsOf(lines)
 	if !clear {
-		return lines, false, nil
+		return lines, nothingLeft(lines), nil
 	}
 	line := lines[0]
 	line, err = l.ReturnLine(ctx, LineReturn{
@@ -209,6 +210,12 @@ func (l *Lifecycle) ReturnAmount(ctx context.Context, of order.Whole, r order.Re
 		Account:  line.Account, Refund: r.ID, Units: units, Act: Act{By: r.By, Why: r.Why}, GivenBackAt: r.GivenBackAt,
 	})
 	return []order.Fulfillment{line}, true, err
+}
+
+// nothingLeft reports whether all lines of an order are stored and given back: an amount has
+// nothing to take.
+func nothingLeft(lines []order.Fulfillment) bool {
+	return !slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.State() != order.Returned || f.OrderLines != len(lines) })
 }
 
 // paidAfter reports whether lines of an order were paid after an amount was given back, and

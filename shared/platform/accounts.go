@@ -72,7 +72,7 @@ func (s Sender) Decode(ctx context.Context, r Request) ([]Event, error) {
 	}
 	events, err := s.Adapter.Decode(ctx, r, s.Account)
 	if err == nil {
-		err = s.checkMark(events)
+		err = s.checkSigner(events)
 	}
 	if err != nil {
 		return nil, err

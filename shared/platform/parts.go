@@ -39,9 +39,9 @@ func CheckMarks(adapter Adapter, a catalog.Account) error {
 // markedTest begins what is said of an account whose secret is marked test and cannot be.
 const markedTest = "are marked test, which they cannot be: "
 
-// checkMark returns a *FieldError if events are about an order, and were signed by a secret
+// checkSigner returns a *FieldError if events are about an order, and were signed by a secret
 // that is marked test and cannot be.
-func (s Sender) checkMark(events []Event) error {
+func (s Sender) checkSigner(events []Event) error {
 	problem := MarkProblem(s.Adapter)
 	if !s.Account.Test || problem == "" {
 		return nil
