@@ -158,10 +158,11 @@
 // All that was received is answered 200, and 4xx is for a signature and a size alone. An order
 // that waits for the shop's answer is answered 200 as well: six refusals in a row would switch
 // the webhook off, and with it the orders that need no call. It waits for the next look, since
-// the shop would not answer one that is asked for at once. What could not be stored is 503, though WooCommerce
-// does not repeat it: its log shows it, one failure switches nothing off, and catch-up finds the
-// order. So is an order that waits and last changed before the account delivers, which catch-up
-// does not list. A key that does not serve is no reason to wait: refunds are amounts then.
+// the shop would not answer one that is asked for at once. What could not be stored is answered
+// 503, though WooCommerce does not repeat it: its log shows it, one failure switches nothing off,
+// and catch-up finds the order. An order that waits and last changed before the account delivers
+// is answered 503 too: catch-up does not list it. A key that does not serve is no reason to wait:
+// refunds are amounts then.
 //
 // Catch-up lists orders of any status (status=any), and goes on after those of which nothing
 // follows. Thousands of orders that failed would be read again at each look otherwise, and a list
