@@ -271,9 +271,13 @@ func (l *Lifecycle) ReleaseDisputed(ctx context.Context, of order.Whole, act Act
 	if err != nil {
 		return nil, wrap(err, "read the lines of an order in dispute")
 	}
+	var stale *order.StaleError
 	released, _, err := OnEach(lines, seen, act, func(line order.Fulfillment, act Act) (order.Fulfillment, error) {
 		return l.Release(ctx, line.ID, act)
 	})
+	if errors.As(err, &stale) {
+		stale.Disputes = true
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -289,9 +293,8 @@ func (l *Lifecycle) ReleaseDisputed(ctx context.Context, of order.Whole, act Act
 	}
 	drop := order.Drop{By: act.By, Why: act.Why, At: l.Now()}
 	now, err := l.add(ctx, of, func(w *order.Whole) bool { return w.DropDisputes(known.OpenDisputes(), drop) }, seen...)
-	var stale *order.StaleError
 	if errors.As(err, &stale) {
-		stale.Done = done
+		stale.Done, stale.Disputes = done, true
 	}
 	return now, err
 }

@@ -43,6 +43,9 @@ type LineVersion struct {
 type StaleError struct {
 	Lines []Fulfillment // as they are now
 	Done  []string      // the lines of the same act that had not changed, and to which it was done before
+	// Disputes means that the disputes of the order were to be dropped, and were not: what was
+	// done is that lines lost their other holds.
+	Disputes bool
 }
 
 func (e *StaleError) Error() string {

@@ -135,6 +135,9 @@ func staleProblem(e *order.StaleError) *problem.Problem {
 	detail := "Lines have changed since the versions that you named, and nothing was done. errors says how they are now: decide again, and name those versions."
 	if len(e.Done) > 0 {
 		detail = fmt.Sprintf("It was done to these lines: %s. Others changed meanwhile, and nothing was done to them, or to any that is not named here. errors says how they are now: decide again about what is left.", strings.Join(e.Done, ", "))
+		if e.Disputes {
+			detail = fmt.Sprintf("This call dropped no dispute, because lines changed meanwhile: errors says how they are now. It released these lines from whatever else held them: %s. To drop the disputes, send the call again with the versions as they are now.", strings.Join(e.Done, ", "))
+		}
 	}
 	var places []problem.Place
 	for _, line := range e.Lines {

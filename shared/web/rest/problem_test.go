@@ -33,8 +33,8 @@ func TestProblem(t *testing.T) {
 		"not the operator":       {ErrForbidden, 403, "Signature Version 4", nil},
 		"another's, or nobody's": {settings.ErrNotFound, 404, "no such thing", nil},
 		"in use":                 {&settings.InUseError{Thing: "pool", Reasons: []string{"one", "two"}}, 409, "The pool is in use: one; two.", nil},
-		"several":                {&order.AmbiguousError{Matches: []order.Match{{Account: "shop-eu", Side: pool.Test}}}, 409, "account and test", nil},
-		"by hand, used":          {&order.NumberUsedError{Account: catalog.ByHandName}, 409, "stays as it is", nil},
+		"several":                {&order.AmbiguousError{Matches: []order.Match{{Account: "shop-eu", Side: pool.Test}}}, 409, "Say in the query", nil},
+		"by hand, used":          {&order.NumberUsedError{Account: catalog.ByHandName}, 409, "nothing was stored", nil},
 		"an account's number":    {&order.NumberUsedError{Account: "shop-eu"}, 409, "The account shop-eu has an order of this number", nil},
 		"stale":                  {&order.StaleError{}, 409, "nothing was done", nil},
 		"stale, others done":     {&order.StaleError{Done: []string{"1", "2"}}, 409, "done to these lines: 1, 2.", nil},
@@ -78,6 +78,17 @@ func TestProblem_staleLine(t *testing.T) {
 		Message: `is now at version 5: on_hold ["by hand" "cap"]; it holds 2 of 3 keys, and 1 of 3 units were given back; its mail is sent`, Location: "body.versions.7",
 	}}, got.Errors); diff != "" {
 		t.Error(diff)
+	}
+	for detail, e := range map[string]*order.StaleError{
+		"and nothing was done. errors says": {},
+		"done to these lines: 1, 2. Others": {Done: []string{"1", "2"}},
+		"This call dropped no dispute, because lines changed meanwhile: errors says how they are now. It released these lines from whatever else held them: 1. ": {Done: []string{"1"}, Disputes: true},
+		"changed since the versions that you named, and nothing": {Disputes: true},
+	} {
+		e.Lines = []order.Fulfillment{line}
+		if got, _ := problemOf(t.Context(), "release-order", e); got.Status != 409 || !strings.Contains(got.Detail, detail) {
+			t.Errorf("%+v: %d %s", e.Done, got.Status, got.Detail)
+		}
 	}
 }
 
