@@ -59,6 +59,7 @@ type refusedItem struct {
 type soldItem struct {
 	ID     string   `dynamodbav:"id"`
 	Side   string   `dynamodbav:"side"`
+	Ships  bool     `dynamodbav:"ships,omitempty"`
 	Orders []string `dynamodbav:"orders,omitempty"`
 	Count  int      `dynamodbav:"count"`
 }
@@ -139,7 +140,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	}
 	var products []soldItem
 	for _, p := range f.Products {
-		products = append(products, soldItem{p.ID, string(p.Side), p.Orders, p.Count})
+		products = append(products, soldItem{p.ID, string(p.Side), p.Ships, p.Orders, p.Count})
 	}
 	var changed []changedItem
 	for _, c := range f.Changed {
@@ -182,7 +183,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 	}
 	var products []notice.Product
 	for _, p := range f.Products {
-		products = append(products, notice.Product{ID: p.ID, Side: pool.Side(p.Side), Orders: p.Orders, Count: p.Count})
+		products = append(products, notice.Product{ID: p.ID, Side: pool.Side(p.Side), Ships: p.Ships, Orders: p.Orders, Count: p.Count})
 	}
 	var changed []notice.Changed
 	for _, c := range f.Changed {

@@ -66,6 +66,10 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 			}
 		}
 	}
+	if err := in.notifyShipped(ctx, from, paid); err != nil {
+		slog.ErrorContext(ctx, "order.not_stored", "error", err)
+		return append(results, platform.Result{Outcome: platform.Failed, Order: paid.Order})
+	}
 	for _, line := range paid.SkippedLines {
 		results = append(results, platform.Result{Outcome: platform.Skipped, Order: paid.Order, Line: line, Why: platform.NothingToDo})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/platform"
 	"keypool/shared/pool"
 )
 
@@ -22,6 +23,7 @@ type unconnected struct {
 type sold struct {
 	merchant, account, product string
 	side                       pool.Side
+	ships                      bool
 }
 
 // toldOf is what a process knows of such a product.
@@ -70,16 +72,42 @@ func (in *Intake) notifyUnconnected(ctx context.Context, line order.Fulfillment)
 	if err != nil || known && product.Ignored {
 		return err
 	}
+	return in.gatherSold(ctx, sold{merchant: line.Merchant, account: line.Account, product: line.ConnectedBy(), side: line.Side}, line.Order)
+}
+
+// notifyShipped tells the merchant of products that the catalog knows, and that the shop
+// ships: they get no keys, and may be marked so by mistake. They stand in the digest of
+// products that no pool feeds.
+func (in *Intake) notifyShipped(ctx context.Context, from platform.Account, paid platform.Paid) error {
+	if from.PaidBefore(paid) {
+		return nil
+	}
+	for _, line := range paid.Shipped {
+		if platform.CheckID(line.Product) != "" {
+			continue
+		}
+		product, known, err := in.Products.Product(ctx, from.Merchant, line.Product)
+		if err == nil && known && !product.Ignored {
+			err = in.gatherSold(ctx, sold{merchant: from.Merchant, account: from.Name, product: line.Product, side: pool.SideOf(paid.Test), ships: true}, paid.Order)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gatherSold adds an order to the digest of products that got no keys.
+func (in *Intake) gatherSold(ctx context.Context, of sold, number string) error {
 	now := in.Now()
-	of := sold{line.Merchant, line.Account, line.ConnectedBy(), line.Side}
 	orders := in.unconnected.take(of, now)
 	if orders == 0 {
 		return nil
 	}
-	facts := notice.Facts{Account: line.Account, Count: orders, Products: []notice.Product{
-		{ID: line.ConnectedBy(), Side: line.Side, Orders: []string{line.Order}, Count: orders},
+	facts := notice.Facts{Account: of.account, Count: orders, Products: []notice.Product{
+		{ID: of.product, Side: of.side, Ships: of.ships, Orders: []string{number}, Count: orders},
 	}}
-	if err := in.Records.RaiseNotice(ctx, notice.Gather(line.Merchant, notice.Unconnected, facts, now)); err != nil {
+	if err := in.Records.RaiseNotice(ctx, notice.Gather(of.merchant, notice.Unconnected, facts, now)); err != nil {
 		return err
 	}
 	in.unconnected.wrote(of, orders, now)

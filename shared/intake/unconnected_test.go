@@ -5,8 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/platform"
+	"keypool/shared/pool"
 )
 
 // A mixed shop sells many things that nobody set up: one digest a day and account names
@@ -83,5 +89,46 @@ func TestTake_aRushToAnUnconnectedProductIsGathered(t *testing.T) {
 	one = noticesOf(t, tables, notice.Unconnected)
 	if len(one) != 1 || one[0].Facts.Products[0].Count != 51 || one[0].Facts.Count != 51 {
 		t.Errorf("told %+v", one)
+	}
+}
+
+// A product that is set up here, and that the shop ships, gets no keys: it may be marked so by
+// mistake, and stands in the same digest. What the catalog does not know, or ignores, does not.
+func TestTake_shippedProductsStandInTheDigest(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	now := noon
+	in.Now = func() time.Time { return now }
+	store := in.Records.(*dynamo.Store)
+	if err := store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "mug", Ignored: true}); err != nil {
+		t.Fatal(err)
+	}
+	from := account
+	from.OtherProducts, from.DeliversFrom = catalog.OthersIgnored, noon.Add(-time.Hour)
+	ships := func(number string, paidAt time.Time) platform.Paid {
+		p := paid(number, 1)
+		p.PaidAt, p.SkippedLines = paidAt, []string{"1", "2", "3", "4"}
+		for i, product := range []string{"game", "shirt", "mug", ""} {
+			p.Shipped = append(p.Shipped, platform.Line{ID: fmt.Sprint(i + 1), Product: product})
+		}
+		return p
+	}
+	for range 2 { // a repeat counts nothing
+		for n := range 2 {
+			is(t, in.Apply(t.Context(), from, request, []platform.Event{ships(fmt.Sprint(n), noon)}), platform.Skipped, platform.Skipped, platform.Skipped, platform.Skipped)
+			now = now.Add(unconnectedEvery)
+		}
+	}
+	in.Apply(t.Context(), from, request, []platform.Event{ships("old", noon.AddDate(-1, 0, 0))})
+	digests := noticesOf(t, tables, notice.Unconnected)
+	want := []notice.Product{{ID: "game", Side: pool.Live, Ships: true, Orders: []string{"0", "1"}, Count: 2}}
+	if len(digests) != 1 {
+		t.Fatalf("told %+v", digests)
+	}
+	if diff := cmp.Diff(want, digests[0].Facts.Products); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if books := dynamotest.Audit(t, tables); books.Claimed != 0 || len(books.Lines) != 0 {
+		t.Errorf("%d keys for %d lines", books.Claimed, len(books.Lines))
 	}
 }

@@ -333,6 +333,14 @@ func TestNoticeMail_golden(t *testing.T) {
 			{ID: "t-shirt", Side: pool.Live, Orders: []string{"A-57", "A-59", "A-60", "A-61", "A-62"}, Count: 6},
 			{ID: "222222", Side: pool.Test, Orders: []string{"T-1"}, Count: 1},
 		}}, nil},
+		"unconnected_ships": {notice.Unconnected, "nova", notice.Facts{Account: "shop-eu", Count: 1, Products: []notice.Product{
+			{ID: "222222", Side: pool.Live, Ships: true, Orders: []string{"A-56"}, Count: 1},
+		}}, nil},
+		"unconnected_and_ships": {notice.Unconnected, "nova", notice.Facts{Account: "shop-eu", Count: 3, Products: []notice.Product{
+			{ID: "222222", Side: pool.Live, Ships: true, Orders: []string{"A-56"}, Count: 1},
+			{ID: "t-shirt", Side: pool.Live, Orders: []string{"A-57"}, Count: 1},
+			{ID: "222222", Side: pool.Test, Ships: true, Orders: []string{"T-1"}, Count: 1},
+		}}, nil},
 		"upload_report": {notice.UploadReport, "nova", file, &record},
 		"upload_all_good": {notice.UploadReport, "nova", file, func() *upload.Upload {
 			u := with(record, func(u *upload.Upload) { u.Counts, u.Kept, u.Lines = upload.Counts{upload.Accepted: 1}, nil, 1 })

@@ -154,24 +154,30 @@ func (w noticeWriter) empty() letter {
 
 func (w noticeWriter) unconnected() letter {
 	f := w.n.Facts
-	title := fmt.Sprintf("%d products are sold, but no pool feeds them.", len(f.Products))
-	sold := "Orders for these products were paid, and Keypool does not know which pool their keys come from. Either a product is not set up, or it has no pool for the currency of the order."
-	if len(f.Products) == 1 {
-		p := f.Products[0]
-		title = fmt.Sprintf("Product %s is sold, but no pool feeds it.", p.ID)
-		sold = fmt.Sprintf("%s for the product %s %s paid%s, and Keypool does not know which pool the keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
-			capital(count(p.Count, "order")), p.ID, plural(p.Count, "was", "were"), testNote(p.Side))
+	var unfed, shipped []notice.Product
+	for _, p := range f.Products {
+		if p.Ships {
+			shipped = append(shipped, p)
+		} else {
+			unfed = append(unfed, p)
+		}
 	}
-	l := letter{
-		Badge: stop("Orders wait"),
-		Title: title,
-		Words: words(
-			sold,
-			"The orders are safe and wait. Connect a product to a pool, in its settings or with the merchant's default pool: "+
-				"all orders for it are then served by themselves, oldest first.",
-			"You are told at once when this begins, then once a day for each account, of all such products together. If one is without keys, mark it as ignored in its settings. "+
-				"If the account sells many other things, set its other_products to ignore, and nothing that is not set up is told.",
-		),
+	var l letter
+	if len(unfed) > 0 {
+		l = unfedLetter(unfed)
+	}
+	if len(shipped) > 0 {
+		l.Words = append(l.Words, words(
+			shippedWords(shipped),
+			"If it is no mistake, mark the product as ignored in its settings here. If it is one, say so in the shop: in Shopify, switch off “This is a physical product” at the product; in Stripe, take shippable from it, or put the metadata keypool_product on it. "+
+				"Such orders do not wait: give their customers keys by hand, POST /v1/orders/{order}/fulfil.",
+		)...)
+	}
+	if len(unfed) == 0 {
+		l.Badge, l.Title = warn("Please look"), "Products with keys are sold as things that ship."
+		if len(shipped) == 1 {
+			l.Title = fmt.Sprintf("Product %s is sold as something that ships.", shipped[0].ID)
+		}
 	}
 	products := details{Title: "Sold"}
 	for _, p := range f.Products {
@@ -182,13 +188,48 @@ func (w noticeWriter) unconnected() letter {
 		if p.Count > len(p.Orders) {
 			orders += ", …"
 		}
-		products.add(p.ID+testNote(p.Side), orders)
+		note := testNote(p.Side)
+		if p.Ships {
+			note += ", ships"
+		}
+		products.add(p.ID+note, orders)
 	}
 	if len(f.Products) == notice.KeptProducts {
 		products.add("And others, perhaps", "a mail names "+number(notice.KeptProducts))
 	}
 	l.Details = append([]details{products}, w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))...)
 	return l
+}
+
+// unfedLetter tells of products that no pool feeds.
+func unfedLetter(products []notice.Product) letter {
+	title := fmt.Sprintf("%d products are sold, but no pool feeds them.", len(products))
+	sold := "Orders for these products were paid, and Keypool does not know which pool their keys come from. Either a product is not set up, or it has no pool for the currency of the order."
+	if len(products) == 1 {
+		p := products[0]
+		title = fmt.Sprintf("Product %s is sold, but no pool feeds it.", p.ID)
+		sold = fmt.Sprintf("%s for the product %s %s paid%s, and Keypool does not know which pool the keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
+			capital(count(p.Count, "order")), p.ID, plural(p.Count, "was", "were"), testNote(p.Side))
+	}
+	return letter{
+		Badge: stop("Orders wait"),
+		Title: title,
+		Words: words(
+			sold,
+			"The orders are safe and wait. Connect a product to a pool, in its settings or with the merchant's default pool: "+
+				"all orders for it are then served by themselves, oldest first.",
+			"You are told at once when this begins, then once a day for each account, of all such products together. If one is without keys, mark it as ignored in its settings. "+
+				"If the account sells many other things, set its other_products to ignore, and nothing that is not set up is told.",
+		),
+	}
+}
+
+// shippedWords tells of products that are set up here, and that the shop ships.
+func shippedWords(products []notice.Product) string {
+	if len(products) == 1 {
+		return fmt.Sprintf("The product %s is set up here, and the shop sells it as something that ships. What ships gets no keys, so none were sent.", products[0].ID)
+	}
+	return fmt.Sprintf("%d products are set up here, and the shop sells them as things that ship, as is marked below. What ships gets no keys, so none were sent.", len(products))
 }
 
 func (w noticeWriter) orderRefused() letter {

@@ -28,7 +28,7 @@ type Kind string
 const (
 	LowStock        Kind = "low-stock"         // an alert of a pool: fewer than Threshold keys left
 	Empty           Kind = "empty"             // an alert of a pool: no key left, whether or not orders wait
-	Unconnected     Kind = "unconnected"       // an account and a day: products that were paid for, and that no pool feeds
+	Unconnected     Kind = "unconnected"       // an account and a day: products that were paid for and got no keys: no pool feeds them, or the shop ships them
 	UploadReport    Kind = "upload-report"     // five minutes: small uploads, and what became of their lines
 	UploadLimit     Kind = "upload-limit"      // a day: files that wait, since they bring more than a day may
 	LargeUpload     Kind = "large-upload"      // an upload of more than one range: what became of each line
@@ -95,7 +95,7 @@ type Facts struct {
 	Missing   int // keys they miss
 	HeadNeeds int // keys the first of them misses: a large one holds back small ones
 
-	Products []Product // that no pool feeds, the first KeptProducts
+	Products []Product // that got no keys, the first KeptProducts
 	Refused  []Refused // the first KeptRefused of Count
 	Changed  []Changed // the first KeptChanged of Count
 	Account  string    // with a payment platform
@@ -160,8 +160,14 @@ type Refused struct {
 type Product struct {
 	ID     string
 	Side   pool.Side
+	Ships  bool     // a pool may feed it, but the shop ships what it sells
 	Orders []string // the first KeptOfProduct of Count
 	Count  int      // orders
+}
+
+// is reports whether another is the same product, sold in the same way.
+func (p Product) is(other Product) bool {
+	return p.ID == other.ID && p.Side == other.Side && p.Ships == other.Ships
 }
 
 // Changed is one change of a merchant's settings. It holds no token and no secret.
@@ -360,7 +366,7 @@ func (n Notice) Merge(more Notice) Notice {
 func mergeProducts(products, more []Product) []Product {
 	products = slices.Clone(products)
 	for _, p := range more {
-		i := slices.IndexFunc(products, func(have Product) bool { return have.ID == p.ID && have.Side == p.Side })
+		i := slices.IndexFunc(products, p.is)
 		if i < 0 {
 			if len(products) < KeptProducts {
 				products = append(products, p)
@@ -381,7 +387,7 @@ func (n Notice) Tells(more Notice) bool {
 		return false
 	}
 	for _, p := range more.Facts.Products {
-		i := slices.IndexFunc(n.Facts.Products, func(have Product) bool { return have.ID == p.ID && have.Side == p.Side })
+		i := slices.IndexFunc(n.Facts.Products, p.is)
 		if i < 0 || slices.ContainsFunc(p.Orders, func(order string) bool { return !slices.Contains(n.Facts.Products[i].Orders, order) }) {
 			return false
 		}

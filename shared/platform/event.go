@@ -35,6 +35,10 @@ type Paid struct {
 	// and what is shipped. They are answered as skipped, and nothing is stored of them.
 	SkippedLines []string
 
+	// Shipped are those of them that are skipped since the shop ships what they sell. If the
+	// catalog knows the product, the merchant is told: it may be marked so by mistake.
+	Shipped []Line
+
 	// GivenBack is what the same report says was given back of the order, each refund once.
 	// It is set by catch-up, else by intake.
 	GivenBack []Returned

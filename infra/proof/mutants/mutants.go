@@ -2127,4 +2127,11 @@ var mutants = []mutant{
 		new:    `line.Lift(func(h order.Hold) bool { return !h.Dispute() })`,
 		in:     "shared/intake", test: "TestPaid_withoutAnAddress",
 	},
+	{
+		breaks: "nobody is told of a product with keys that its shop ships",
+		file:   "shared/intake/unconnected.go",
+		old:    `err == nil && known && !product.Ignored {`,
+		new:    `err == nil && !known && !product.Ignored {`,
+		in:     "shared/intake", test: "TestTake_shippedProductsStandInTheDigest",
+	},
 }

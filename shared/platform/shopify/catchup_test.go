@@ -54,6 +54,7 @@ func TestChanged_isAsWebhooksTell(t *testing.T) {
 	}
 	two := seen()
 	two.Order, two.Lines[0].ID, two.SkippedLines = "2", "21", []string{"14001234567891"}
+	two.Shipped = []platform.Line{{ID: "14001234567891", Product: "44001234567890"}}
 	at := time.Date(2026, 1, 3, 9, 0, 0, 0, time.UTC)
 	want := []platform.Purchase{
 		{

@@ -142,10 +142,11 @@ func TestDecode_linesWithNothingToDeliver(t *testing.T) {
 	t.Parallel()
 	want := paid()
 	want.Order, want.SkippedLines = "5501234567892", []string{"14001234567891", "14001234567892", "14001234567893"}
+	want.Shipped = []platform.Line{{ID: "14001234567891", Product: "44001234567891"}} // of the gift card and the tip nothing is to be said
 	decodes(t, shopify.Adapter{}, webhook(t, "shopify_paid_mixed"), account(), want)
 
 	want.Lines = append(want.Lines, platform.Line{ID: "14001234567891", Product: "44001234567891", Title: "The Mug", Quantity: 2, UnitPrice: "59.99"})
-	want.SkippedLines = want.SkippedLines[1:]
+	want.SkippedLines, want.Shipped = want.SkippedLines[1:], nil
 	decodes(t, shopify.Adapter{}, webhook(t, "shopify_paid_mixed"), account(`"shipped_lines":"deliver"`), want)
 
 	// An order of the point of sale, of what ships, has nobody's address, and needs none.

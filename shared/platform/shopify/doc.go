@@ -90,7 +90,8 @@
 // An order is its id (not its name, #1001), a line its id. A line that an edit adds is
 // claimed for when the order is paid again; units that an edit adds to a line go to its
 // history and a notice. What was removed before it was paid for is not sold. Gift cards,
-// tips and lines that ship hold nothing to deliver. An order is a test by its own flag, or
+// tips and lines that ship hold nothing to deliver; you are told of a product that is set up
+// here and that Shopify calls a physical one. An order is a test by its own flag, or
 // by Shopify's bogus gateway. An order that cost nothing is delivered.
 //
 // An order without a mail address is on hold, and takes no keys: the app may read none, or

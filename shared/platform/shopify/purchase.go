@@ -240,8 +240,14 @@ func (p *purchase) paid(s settings) *platform.Paid {
 		ChangedAt: p.changedAt, IgnoredFields: p.unreadable,
 	}
 	for _, l := range p.lines {
-		if l.giftCard || l.tip || l.ships && s.ShippedLines == shippedIgnored || l.bought < 1 {
+		nothing, shipped := l.giftCard || l.tip || l.bought < 1, l.ships && s.ShippedLines == shippedIgnored
+		if nothing || shipped {
 			paid.SkippedLines = append(paid.SkippedLines, l.id)
+		}
+		if shipped && !nothing {
+			paid.Shipped = append(paid.Shipped, platform.Line{ID: l.id, Product: s.productOf(l)})
+		}
+		if nothing || shipped {
 			continue
 		}
 		paid.Customer.LicenseFor = cmp.Or(paid.Customer.LicenseFor, l.licenseFor)

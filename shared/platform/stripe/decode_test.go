@@ -377,6 +377,9 @@ func TestDecode_lines(t *testing.T) {
 		w.items["cs_live_a1"] = test.items
 		want := paid()
 		want.Lines, want.SkippedLines = test.want, test.skipped
+		if name == "a product that is shipped" {
+			want.Shipped = []platform.Line{{ID: "li_9", Product: "prod_9"}}
+		}
 		t.Run(name, func(t *testing.T) { decodes(t, a, webhook(t, "stripe_paid"), account(""), want) })
 	}
 }

@@ -86,7 +86,8 @@
 // An order is the session (cs_…), whichever event tells of it and whether or not it has
 // an invoice; only a renewal is its invoice (in_…), and names the order that it renews.
 // A line is a price: lines of one price are summed. Products that are shipped
-// ("shippable") hold nothing to deliver.
+// ("shippable") hold nothing to deliver, unless the metadata keypool_product names what is
+// delivered for them. You are told of one that is set up here all the same.
 //
 // # What is fetched
 //

@@ -187,6 +187,7 @@ func (in *reading) invoice(ctx context.Context) ([]platform.Event, error) {
 		lines.add(item)
 	}
 	renewal.Lines, renewal.SkippedLines = lines.of()
+	renewal.Shipped = lines.shipped
 	return []platform.Event{renewal}, nil
 }
 

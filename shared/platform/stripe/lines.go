@@ -62,6 +62,7 @@ type lines struct {
 	amounts  []int64 // of each line
 	currency []string
 	skipped  []string
+	shipped  []platform.Line // of those
 }
 
 // add adds a line item.
@@ -78,6 +79,7 @@ func (l *lines) add(i item) {
 		l.line(platform.Line{ID: i.ID, Product: i.ID, Title: string(i.Description)}, quantity, i.AmountTotal, string(i.Currency))
 	case i.Price.Product.Shippable && i.Price.Metadata[metadataKey] == "" && i.Price.Product.Metadata[metadataKey] == "":
 		l.skipped = append(l.skipped, i.ID)
+		l.shipped = append(l.shipped, platform.Line{ID: i.ID, Product: l.settings.productOf(*i.Price)})
 	default:
 		title := cmp.Or(string(i.Description), i.Price.Product.Name)
 		l.line(platform.Line{ID: i.Price.ID, Product: l.settings.productOf(*i.Price), Title: title}, quantity, i.AmountTotal, string(i.Currency))

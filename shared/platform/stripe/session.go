@@ -97,6 +97,7 @@ func (in *reading) session(ctx context.Context) ([]platform.Event, error) {
 		lines.add(item)
 	}
 	order.Lines, order.SkippedLines = lines.of()
+	order.Shipped = lines.shipped
 	return []platform.Event{order}, nil
 }
 
