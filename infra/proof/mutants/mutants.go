@@ -975,8 +975,8 @@ var mutants = []mutant{
 	{
 		breaks: "a person lifts the hold of a dispute",
 		file:   "shared/order/hold.go",
-		old:    `return !h.Dispute() })`,
-		new:    `return h != "" })`,
+		old:    `return !h.Dispute() && h != HoldNoAddress })`,
+		new:    `return h != HoldNoAddress })`,
 		in:     "shared/lifecycle", test: "TestDispute",
 	},
 	{
@@ -1820,8 +1820,8 @@ var mutants = []mutant{
 	{
 		breaks: "a person's return by the platform's id answers another refund",
 		file:   "shared/lifecycle/returns.go",
-		old:    `case !r.ByHand && after.KnowsOwn(r.Refund), `,
-		new:    `case `,
+		old:    `!r.ByHand && after.ConfirmOwn(r.Refund) || `,
+		new:    ``,
 		in:     "shared/lifecycle", test: "TestReturnLine_byHandAndThenRefunded",
 	},
 	{
@@ -1834,8 +1834,8 @@ var mutants = []mutant{
 	{
 		breaks: "nobody can say that a refund was another than the one it was taken for",
 		file:   "shared/lifecycle/returns.go",
-		old:    `r.ByHand && r.Refund != "" && after.Another(r.Refund):`,
-		new:    `false:`,
+		old:    `r.ByHand && after.Unmatch(r.Refund)`,
+		new:    `false`,
 		in:     "shared/lifecycle", test: "TestReturnLine_byHandAndThenRefunded",
 	},
 	{
