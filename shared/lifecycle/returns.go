@@ -91,16 +91,15 @@ func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfill
 func (r LineReturn) apply(change *order.Change) order.EventKind {
 	after := &change.After
 	event := order.UnitsReturned
-	switch {
-	case !r.ByHand && after.KnowsOwn(r.Refund), r.ByHand && r.Refund != "" && after.Another(r.Refund):
+	known := !r.ByHand && after.ConfirmOwn(r.Refund) || r.ByHand && after.Unmatch(r.Refund)
+	if known {
 		change.Refund = "" // the line has it
 	}
-	known := change.Refund == "" && r.Refund != ""
 	if known && !r.ByHand {
-		return ""
+		return "" // a person has given its units back
 	}
 	if !after.ReturnedAll {
-		after.GivenBack(r.Refund, r.GivenBackAt)
+		after.NoteReturn(r.Refund, r.GivenBackAt)
 	}
 	switch {
 	case r.Units == AllUnits:

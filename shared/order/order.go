@@ -330,18 +330,18 @@ func (f *Fulfillment) Refund(id string, units int) (answered int) {
 	return answered
 }
 
-// KnowsOwn reports whether a person returned units under the id of a refund that the platform
-// tells of only now, and forgets it: nothing else answers that return.
-func (f *Fulfillment) KnowsOwn(refund string) bool {
+// ConfirmOwn notes that the platform tells of a refund, and reports whether a person returned
+// units under its id before: nothing else answers that return.
+func (f *Fulfillment) ConfirmOwn(refund string) bool {
 	others := slices.DeleteFunc(slices.Clone(f.OwnReturns), func(own OwnReturn) bool { return own.ID == refund })
 	known := len(others) < len(f.OwnReturns)
 	f.OwnReturns = others
 	return known
 }
 
-// Another notes that a person calls a refund another than those it was taken for, and reports
+// Unmatch notes that a person calls a refund another than those it was taken for, and reports
 // whether it was taken for any.
-func (f *Fulfillment) Another(refund string) bool {
+func (f *Fulfillment) Unmatch(refund string) bool {
 	others := slices.DeleteFunc(slices.Clone(f.Answering), func(id string) bool { return id == refund })
 	was := len(others) < len(f.Answering)
 	f.Answering = others
@@ -357,9 +357,9 @@ func (f *Fulfillment) ReturnAll() {
 	f.countReturned()
 }
 
-// GivenBack notes the return that last gave something of the line back. One at no time is
+// NoteReturn notes the return that last gave something of the line back. One at no time is
 // not its platform's.
-func (f *Fulfillment) GivenBack(by string, at time.Time) {
+func (f *Fulfillment) NoteReturn(by string, at time.Time) {
 	if at.IsZero() {
 		by = ""
 	}

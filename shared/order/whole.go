@@ -363,7 +363,7 @@ func (w Whole) Apply(f *Fulfillment) (news News, any bool) {
 			}
 		}
 		f.ReturnAll()
-		f.GivenBack(cmp.Or(last.Refund, last.ID), last.GivenBackAt)
+		f.NoteReturn(cmp.Or(last.Refund, last.ID), last.GivenBackAt)
 	}
 	news.Held, news.Lifted = w.hold(f)
 	if beside := w.amountsBeside(*f); len(beside) > 0 {
