@@ -1628,8 +1628,8 @@ var mutants = []mutant{
 	{
 		breaks: "a gift card of Shopify's takes a key",
 		file:   "shared/platform/shopify/purchase.go",
-		old:    `		if l.giftCard || l.tip ||`,
-		new:    `		if l.tip ||`,
+		old:    `		case l.giftCard || l.tip ||`,
+		new:    `		case l.tip ||`,
 		in:     "shared/platform/shopify", test: "TestDecode_linesWithNothingToDeliver",
 	},
 	{

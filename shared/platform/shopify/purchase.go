@@ -240,14 +240,13 @@ func (p *purchase) paid(s settings) *platform.Paid {
 		ChangedAt: p.changedAt, IgnoredFields: p.unreadable,
 	}
 	for _, l := range p.lines {
-		nothing, shipped := l.giftCard || l.tip || l.bought < 1, l.ships && s.ShippedLines == shippedIgnored
-		if nothing || shipped {
+		switch {
+		case l.giftCard || l.tip || l.bought < 1:
 			paid.SkippedLines = append(paid.SkippedLines, l.id)
-		}
-		if shipped && !nothing {
+			continue
+		case l.ships && s.ShippedLines == shippedIgnored:
+			paid.SkippedLines = append(paid.SkippedLines, l.id)
 			paid.Shipped = append(paid.Shipped, platform.Line{ID: l.id, Product: s.productOf(l)})
-		}
-		if nothing || shipped {
 			continue
 		}
 		paid.Customer.LicenseFor = cmp.Or(paid.Customer.LicenseFor, l.licenseFor)
