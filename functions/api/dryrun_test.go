@@ -226,6 +226,24 @@ func TestDryRun_refundsAndDisputes(t *testing.T) {
 	}
 }
 
+// An order without an address is put on hold where its shop may tell one later.
+func TestDryRun_noAddress(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/accounts/shopify", Account{
+		Platform: "shopify", DeliversFrom: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Settings: AccountSettings(`{"shop":"acme.myshopify.com"}`),
+		Secrets: []AccountSecret{{Name: "all", Secret: strings.Repeat("5a", 32)}},
+	}).Want(201)
+	event := resttest.Event(t, "shopify_no_address")
+	var trial Trial
+	answer := w.shop(bearer, "POST", "/v1/accounts/shopify/dry-run", CapturedWebhook{Headers: event.Headers, Body: event.Body}).Want(200)
+	answer.Into(&trial)
+	if got := strings.Join(trial.failing(), " "); got != "signature order" || !strings.Contains(answer.Body, "no mail address") || trial.Events[0].Lines[0].Would != "be_held" {
+		t.Errorf("fails %q:\n%s", got, answer.Body)
+	}
+}
+
 // README's examples: the account can be set up as it stands there, and the dry run
 // answers what stands there.
 func TestDryRun_readme(t *testing.T) {

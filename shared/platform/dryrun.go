@@ -113,9 +113,12 @@ func checked(err error) Step {
 // checkedPaid does as checked, of a paid order.
 func checkedPaid(paid *Paid, a Account, maxQuantity int) Step {
 	step := checked(paid.Check(maxQuantity))
-	if step.OK && a.PaidBefore(*paid) {
-		step.OK = false
-		step.Says = fmt.Sprintf("It was paid %s, before this account delivers (delivers_from), which is %s: it is put on hold, listed among the refusals, and delivered only if you release it.",
+	switch {
+	case !step.OK || paid.ours() == 0:
+	case paid.Customer.Email == "":
+		step.OK, step.Says = false, "It says no mail address. If the platform's API tells none either, it is put on hold, and you are told, until the shop tells one."
+	case a.PaidBefore(*paid):
+		step.OK, step.Says = false, fmt.Sprintf("It was paid %s, before this account delivers (delivers_from), which is %s: it is put on hold, listed among the refusals, and delivered only if you release it.",
 			paid.PaidAt.UTC().Format(time.RFC3339), a.DeliversFrom.UTC().Format(time.RFC3339))
 	}
 	return step

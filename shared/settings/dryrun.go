@@ -33,7 +33,7 @@ type Captured struct {
 // LineTrial is what a line of a paid order would get.
 type LineTrial struct {
 	Skipped platform.SkipReason // it is passed over
-	Held    bool                // it is put on hold: it was paid before the account delivers
+	Held    bool                // it is put on hold: it was paid before the account delivers, or says no address
 	Parent  string              // the order whose keys it would be mailed; it would get none of its own
 	Pool    string              // "": none feeds its product, and it would wait
 	Keys    int                 // of that pool
@@ -116,7 +116,7 @@ func (s *Trials) lines(ctx context.Context, from platform.Account, paid platform
 		if err != nil {
 			return nil, err
 		}
-		if lines[i].Held = from.PaidBefore(paid); lines[i].Held {
+		if lines[i].Held = from.PaidBefore(paid) || paid.Customer.Email == ""; lines[i].Held {
 			continue
 		}
 		if known && product.RenewsParent(paid.Parent) {
