@@ -42,16 +42,21 @@ func (a *shopAPI) purchase(side pool.Side, number string) *platform.Purchase {
 }
 
 // notePaid notes an order that is paid. What a platform says of it first, it goes on saying,
-// but for its risk.
+// but for its risk, and an address that it did not tell.
 func (a *shopAPI) notePaid(p payOrder) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now := a.purchase(p.side, p.order); now.Paid == nil {
 		paid := p.event()
 		now.Paid = &paid
-	} else if p.assessed {
+	} else {
 		paid := *now.Paid
-		paid.Risk = p.risk
+		if p.assessed {
+			paid.Risk = p.risk
+		}
+		if paid.Customer.Email == "" {
+			paid.Customer = p.event().Customer
+		}
 		now.Paid = &paid
 	}
 }

@@ -219,6 +219,11 @@ func (l *ledger) noticeChanged(id string, before, after map[string]types.Attribu
 			l.told[paidBeforeOf(str(r, "order"))] = true
 		}
 	}
+	if facts, is := after["facts"].(*types.AttributeValueMemberM); is && strings.HasPrefix(id, merchant+"#no-address#") {
+		for _, number := range textsIn(facts.Value, "orders") {
+			l.told[noAddressOf(number)] = true
+		}
+	}
 	if of, is := strings.CutPrefix(id, merchant+paidAgainNotice); is {
 		number, _, _ := strings.Cut(of, "#")
 		if !slices.ContainsFunc(l.reported.variants[number], func(p payOrder) bool { return !p.paidAt.IsZero() }) {

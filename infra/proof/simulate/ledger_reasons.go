@@ -75,6 +75,9 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 	}
 	l.checkUnits(id, before, why)
 	l.checkHolds(c, id, before, why)
+	if before.customer != "" && now.customer == "" {
+		l.problem("%s forgot its address", l.name(id))
+	}
 	if due := keysReturned(now); now.returnedCount != due {
 		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
 	}
@@ -275,6 +278,7 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 		l.problem("%s was paid after its order was returned, and is not held", l.name(id))
 	}
 	if isPaid {
+		l.checkAddress(now)
 		l.checkEarly(c, now)
 		l.checkByHand(c, now, why)
 	}
@@ -296,6 +300,8 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 			if len(now.paidAfter) == 0 {
 				l.problem("%s is held as one paid after a return, and there was none", l.name(id))
 			}
+		case hold == noAddress && isPaid && now.customer == "":
+			l.w.count("line held since nobody told an address")
 		case hold == "by hand" && why.has("held"):
 			l.w.count("line held by hand")
 		case hold == paidBefore && isPaid, byRule(hold): // see checkEarly and checkRules
@@ -311,6 +317,11 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 		switch {
 		case disputed && there.disputes[dispute] == "open":
 			l.problem("%s is not held any more for dispute %s, which is open", l.name(id), dispute)
+		case hold == noAddress:
+			if now.customer == "" || !why.has("address-added") {
+				l.problem("%s is not held any more for want of an address, and nobody told one", l.name(id))
+			}
+			l.w.count("line that was told its address later")
 		case !why.has("released"):
 			l.problem("%s is not held any more (%s) for no reason", l.name(id), hold)
 		case disputed:
@@ -328,6 +339,20 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 		l.noteReleased(id, before.version)
 	}
 }
+
+// checkAddress checks a line that is paid now: without an address it is held.
+func (l *ledger) checkAddress(now *line) {
+	of, reported := l.reported.paid[now.id.OrderHalf()]
+	if reported && of.customer != "" && now.customer == "" && !slices.Contains(now.holds, noAddress) {
+		l.problem("%s has no address that keys could be sent to, and is not held", l.name(now.id))
+	}
+}
+
+// noAddress is the hold of a line of which nobody told an address.
+const noAddress = "no address"
+
+// noAddressOf is what a notice tells of an order without an address.
+func noAddressOf(number string) string { return noAddress + ": " + number }
 
 // keysReturned returns the keys of the line that are not due any more by its units.
 func keysReturned(l *line) int {

@@ -844,6 +844,36 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.mail(1, textOf("k")+" "+textOf("l"))
 			}, "which held keys that it had given back when its mail was leased",
 		},
+		"a line without an address is held until one is told": {
+			func(b *fixture) {
+				b.ledger.reported.paid[idA.OrderHalf()] = payOrder{customer: "ada"}
+				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}))
+				b.write("claim", with(lineItem(idA, 2, 1), "customerHash", "h"), placeItem(idA, 1), reason(idA, "address-added", ""))
+			}, "",
+		},
+		"a line without an address is not held": {
+			func(b *fixture) {
+				b.ledger.reported.paid[idA.OrderHalf()] = payOrder{customer: "ada"}
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+			}, "has no address that keys could be sent to, and is not held",
+		},
+		"a line with an address is held for want of one": {
+			func(b *fixture) {
+				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}, "customerHash", "h"))
+			}, "is held (no address) for no reason",
+		},
+		"a line without an address is released": {
+			func(b *fixture) {
+				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}))
+				b.write("x", lineItem(idA, 2, 1), placeItem(idA, 1), reason(idA, "released", ""))
+			}, "and nobody told one",
+		},
+		"a line forgets its address": {
+			func(b *fixture) {
+				b.write("claim", with(lineItem(idA, 1, 1), "customerHash", "h"), placeItem(idA, 1))
+				b.write("x", lineItem(idA, 2, 1), placeItem(idA, 1))
+			}, "forgot its address",
+		},
 		"keys are mailed again as a person asked": {
 			func(b *fixture) {
 				b.sellKey()

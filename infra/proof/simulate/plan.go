@@ -125,7 +125,7 @@ func keysFor(product string, quantity int) int {
 func NewPlan(seed uint64, length int) Plan {
 	m := planner{rng: rand.New(rand.NewPCG(seed, 0x6b657973)), missingPools: latePools[1:]}
 	m.fewKeys = m.oneIn(2)
-	m.reviewed, m.early = m.oneIn(2), m.oneIn(4)
+	m.reviewed, m.early, m.nowhere = m.oneIn(2), m.oneIn(4), m.oneIn(4)
 	plan := Plan{Seed: seed, Conditions: m.conditions()}
 	if m.reviewed {
 		plan.Conditions.LinksFollowed = 0.7 * m.rng.Float64()
@@ -140,6 +140,13 @@ func NewPlan(seed uint64, length int) Plan {
 	}
 	for range length {
 		at, action := m.between(time.Second, span), m.action()
+		if p, ok := action.(payOrder); ok && m.nowhere && !p.changed && m.oneIn(15) {
+			p.nowhere = true
+			action = p
+			if !m.oneIn(4) {
+				plan.Actions = append(plan.Actions, TimedAction{at + m.delay(), m.again(p)})
+			}
+		}
 		if _, ok := action.(withdrawKeys); ok && m.oneIn(2) { // while the pools still have keys
 			at = m.between(2*time.Second, 20*time.Second)
 		}
@@ -190,6 +197,7 @@ type planner struct {
 	manyKeys     bool     // thousands of keys, and large orders: lines wait although there are many keys
 	reviewed     bool     // the merchant has rules of review
 	early        bool     // some orders were paid before the account delivers
+	nowhere      bool     // some orders come without an address first
 	inDemand     string   // the product of a burst of orders
 	missingPools []string // later pools that no action makes yet
 	orders       []payOrder
@@ -319,16 +327,12 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 		all = append(all, TimedAction{at + m.between(0, within), m.changeOf(p)})
 	}
 	for _, change := range slices.Clone(all) {
-		switch c := change.Action.(type) {
-		case reportOrder:
-			if c.kind == "open" && !m.oneIn(4) {
-				all = append(all, m.dropped(change.At, c, p)...)
-			}
-		case changeLine:
-			if line := p.line(c.line); c.returns() && keysFor(line.product, line.quantity) > order.InlineKeys && m.oneIn(2) {
-				all = append(all, m.heldMeanwhile(change.At, c))
-			}
+		if r, is := change.Action.(reportOrder); is && r.kind == "open" && !m.oneIn(4) {
+			all = append(all, m.dropped(change.At, r, p)...)
 		}
+	}
+	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.MaxKeys && !m.oneIn(4) {
+		all = append(all, m.returnedAndHeld(p, large, paidAt)...)
 	}
 	if m.reviewed && !p.hand && m.oneIn(3) {
 		all = append(all, TimedAction{at + m.between(0, within), m.assessed(p)})
@@ -361,11 +365,21 @@ func (m *planner) dropped(openedAt time.Duration, opened reportOrder, p payOrder
 	return all
 }
 
-// heldMeanwhile holds a line while the keys of a return are taken back: that takes several
-// transactions where they are many.
-func (m *planner) heldMeanwhile(returnedAt time.Duration, ret changeLine) TimedAction {
-	at := returnedAt + m.between(0, []time.Duration{50 * time.Millisecond, time.Second}[m.rng.IntN(2)])
-	return TimedAction{at, changeLine{kind: held, of: ret.of, line: ret.line, serial: m.next(), times: 1}}
+// returnedAndHeld is a return of more keys than one transaction takes back, of a line that
+// people hold, or release, while the others are taken back.
+func (m *planner) returnedAndHeld(p payOrder, large paidLine, paidAt time.Duration) []TimedAction {
+	back := changeLine{kind: returnedUnits, of: p, line: large.id, units: max(1, large.quantity-m.rng.IntN(3)), serial: m.next(), times: 1 + m.rng.IntN(2)}
+	if m.oneIn(4) {
+		back.kind, back.units = returnedLine, 0
+	}
+	at := paidAt + m.between(time.Second, time.Minute)
+	all := []TimedAction{{at, back}}
+	within := []time.Duration{100 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(3)]
+	for range 1 + m.rng.IntN(4) {
+		kind := []string{held, held, released}[m.rng.IntN(3)]
+		all = append(all, TimedAction{at + m.between(0, within), changeLine{kind: kind, of: p, line: large.id, serial: m.next(), times: 1}})
+	}
+	return all
 }
 
 // connection gives a product a pool that may have none.
@@ -432,7 +446,7 @@ func (m *planner) setRules(product string) action {
 		s.rules = nil
 		return s
 	}
-	s.itself = product == "" && m.oneIn(3)
+	s.itself = product == "" && m.oneIn(2)
 	for range 1 + m.rng.IntN(2) {
 		switch m.rng.IntN(8) {
 		case 0:
@@ -460,7 +474,7 @@ func (m *planner) assessed(p payOrder) payOrder {
 
 // again is an order that is paid once more.
 func (m *planner) again(p payOrder) payOrder {
-	p.times, p.serial, p.unheard = 1, m.next(), false
+	p.times, p.serial, p.unheard, p.nowhere = 1, m.next(), false, false
 	return p
 }
 

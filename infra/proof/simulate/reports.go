@@ -70,6 +70,7 @@ type payOrder struct {
 	risk     string    // the platform's word
 	assessed bool      // the platform says it after the payment
 	early    bool      // it was paid before the account delivers
+	nowhere  bool      // the platform tells no address of the customer
 	split    bool      // each line has a webhook of its own
 	hand     bool      // no platform knows it: a person fulfils it
 	serial   int       // distinguishes repeats
@@ -109,6 +110,9 @@ func (p payOrder) String() string {
 	if p.early {
 		says += ", long before the account delivers"
 	}
+	if p.nowhere {
+		says += ", without an address"
+	}
 	if p.assessed {
 		says += ", assessed now"
 	}
@@ -137,6 +141,9 @@ func (p payOrder) event() platform.Paid {
 	paid := platform.Paid{
 		Order: p.order, Parent: p.parent, Test: p.side == pool.Test, Currency: p.currency,
 		Customer: order.Customer{Name: "Ada", Email: p.customer + "@customers.example"}, Risk: p.risk,
+	}
+	if p.nowhere { // such an order is taken of a platform that tells when it changed
+		paid.Customer.Email, paid.ChangedAt = "", time.Now().UTC()
 	}
 	if p.early {
 		paid.PaidAt = paidLongAgo
@@ -313,6 +320,8 @@ func (w *world) noticeDue(c seenClaim, paid platform.Paid) string {
 	case c.got.State() == order.Returned && !c.got.ReturnedAt.IsZero() && paid.PaidAt.Truncate(time.Millisecond).After(c.got.ReturnedAt) && c.got.PaidAt.Before(paid.PaidAt.Truncate(time.Millisecond)):
 		w.count("line paid again after its return")
 		return merchant + paidAgainNotice + c.got.ID.OrderHalf() + "#" + c.got.LastReturn
+	case c.got.LacksAddress() && !slices.Contains(c.got.Holds, order.HoldPaidBefore):
+		return noAddressOf(c.got.Order)
 	case c.got.HeldByRule():
 		return merchant + "#held-for-review#" + string(c.got.Side) + "#" + c.got.HeldAt.UTC().Format("2006-01-02T15")
 	}

@@ -124,6 +124,8 @@ var mustHappen = []struct {
 	{"amount that nobody can tell for what", 1e6},
 	{"line held since an amount came before its payment", 1e6},
 	{"line held by hand", 1e5},
+	{"line held since nobody told an address", 1e6},
+	{"line that was told its address later", 1e6},
 	{"line cancelled", 1e6},
 	{"mail sent again as a person asked", 1e6},
 	{"line connected that was returned in part", 5e6},
