@@ -42,7 +42,7 @@ func (a *api) addRefusals(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-refusals", Method: http.MethodGet, Path: "/v1/refusals", Tags: []string{"Orders"},
 		Summary:     "List the orders that were refused, the newest first",
-		Description: "Webhooks that were signed by one of the merchant's accounts and that could not be taken, so that no key was sent; what catch-up found in the platform's API and could not read, once each; and orders that were paid before their account delivers (delivers_from), which are on hold until release-order, and told once a day; and orders that were returned and are paid again, which get no keys until somebody fulfils them by hand. They are kept for 90 days, without their content. The merchant is told of each by mail: of the first of an hour at once, of the others when the hour ends.",
+		Description: "Webhooks that were signed by one of the merchant's accounts and that could not be taken, so that no key was sent; what catch-up found in the platform's API and could not read, once each; and orders that were paid before their account delivers (delivers_from), which are on hold until release-order, and told once a day; and orders that were returned and are paid again, which get no keys until somebody fulfils them by hand; and orders without a mail address, which are on hold until their platform tells one; and payments that are no order, such as an invoice of Stripe's by hand. They are kept for 90 days, without their content. The merchant is told of each by mail: of the first of an hour at once, of the others when the hour ends.",
 		Responses:   to.Responses(sampleRefusals, 200),
 	}, a.listRefusals)
 }

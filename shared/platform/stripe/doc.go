@@ -81,7 +81,7 @@
 // GET /v1/refusals. So is that of a subscription that began without Checkout, but for its
 // renewals: these are orders of their own, and delivered. An account whose other_products is
 // ignore tells of none, and nor does one without a key, or of what was paid before it
-// delivers.
+// delivers. A payment without Checkout and without an invoice (Payment Element) is not told.
 //
 // An order is the session (cs_…), whichever event tells of it and whether or not it has
 // an invoice; only a renewal is its invoice (in_…), and names the order that it renews.
@@ -108,7 +108,7 @@
 // was switched off. So Stripe's list of events is read every 15 minutes, with Events: Read:
 // the same events as above, from the time of the last one that was found. An order whose
 // webhook never came is delivered then, with its refunds and disputes taken into account.
-// An invoice that was paid without Checkout is found here alone: Stripe reports each at the
+// An invoice that was paid without Checkout is found here: Stripe reports each invoice at the
 // same time as the session that it may belong to, so the session is looked for when the event
 // is ten minutes old: one call an invoice.
 // An event that cannot be read, or is about something that Stripe knows no more, is passed
