@@ -26,8 +26,9 @@ func (n noted) Send(_ context.Context, message any, _ time.Duration) error {
 	return nil
 }
 
-// An order that its platform tells no address of is on hold, without keys, and told once. It
-// gets them when the platform tells an address, and not because somebody releases it.
+// An order that its platform tells no address of is on hold, without keys, and told once, be
+// it on hold for another reason, too. It gets keys when the platform tells an address, and not
+// because somebody releases it.
 func TestPaid_withoutAnAddress(t *testing.T) {
 	t.Parallel()
 	in, tables := open(t)
@@ -66,8 +67,11 @@ func TestPaid_withoutAnAddress(t *testing.T) {
 	if held := line("2", "game"); !slices.Equal(held.Holds, []order.Hold{order.HoldNoAddress, order.HoldPaidBefore}) {
 		t.Errorf("that from before is held for %q", held.Holds)
 	}
+	if told := noticesOf(t, tables, notice.PaidBefore); len(told) != 1 {
+		t.Errorf("told %+v", told)
+	}
 	told := noticesOf(t, tables, notice.NoAddress)
-	if len(told) != 1 || told[0].Facts.Count != 1 || !slices.Equal(told[0].Facts.Orders, []string{"1"}) || told[0].Facts.Account != "shop-eu" {
+	if len(told) != 1 || told[0].Facts.Count != 2 || !slices.Equal(slices.Sorted(slices.Values(told[0].Facts.Orders)), []string{"1", "2"}) || told[0].Facts.Account != "shop-eu" {
 		t.Errorf("told %+v", told)
 	}
 	if told := noticesOf(t, tables, notice.Unconnected); len(told) != 0 || len(sent) != 0 {

@@ -197,7 +197,7 @@ func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid pl
 			return err
 		}
 	}
-	if got.LacksAddress() && !slices.Contains(got.Holds, order.HoldPaidBefore) {
+	if got.LacksAddress() {
 		if err := in.tellNoAddress(ctx, got); err != nil {
 			return err
 		}

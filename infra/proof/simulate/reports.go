@@ -320,7 +320,7 @@ func (w *world) noticeDue(c seenClaim, paid platform.Paid) string {
 	case c.got.State() == order.Returned && !c.got.ReturnedAt.IsZero() && paid.PaidAt.Truncate(time.Millisecond).After(c.got.ReturnedAt) && c.got.PaidAt.Before(paid.PaidAt.Truncate(time.Millisecond)):
 		w.count("line paid again after its return")
 		return merchant + paidAgainNotice + c.got.ID.OrderHalf() + "#" + c.got.LastReturn
-	case c.got.LacksAddress() && !slices.Contains(c.got.Holds, order.HoldPaidBefore):
+	case c.got.LacksAddress():
 		return noAddressOf(c.got.Order)
 	case c.got.HeldByRule():
 		return merchant + "#held-for-review#" + string(c.got.Side) + "#" + c.got.HeldAt.UTC().Format("2006-01-02T15")
