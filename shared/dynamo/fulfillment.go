@@ -39,10 +39,10 @@ type fulfillmentItem struct {
 	Returned      int            `dynamodbav:"returned,omitempty"`
 	KeysBack      []keysBackItem `dynamodbav:"keysBack,omitempty"`
 
-	OwnReturns []ownReturnItem `dynamodbav:"ownReturns,omitempty"`
-	Answering  []string        `dynamodbav:"answering,omitempty"`
-	LastReturn string          `dynamodbav:"lastReturn,omitempty"`
-	ReturnedAt int64           `dynamodbav:"returnedAt,omitempty"`
+	OwnReturns     []ownReturnItem `dynamodbav:"ownReturns,omitempty"`
+	MatchedRefunds []string        `dynamodbav:"matchedRefunds,omitempty"`
+	LastReturn     string          `dynamodbav:"lastReturn,omitempty"`
+	ReturnedAt     int64           `dynamodbav:"returnedAt,omitempty"`
 
 	Holds     []string `dynamodbav:"holds,omitempty"`
 	Released  []string `dynamodbav:"released,omitempty"` // from holds
@@ -126,7 +126,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Risk: f.Risk, Parent: f.Parent, OfParent: f.KeysOfParent, Pool: f.Pool,
 		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
 		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: newKeysBackItems(f.KeysBack),
-		OwnReturns: newOwnReturnItems(f.OwnReturns), Answering: f.Answering, LastReturn: f.LastReturn, ReturnedAt: millis(f.ReturnedAt),
+		OwnReturns: newOwnReturnItems(f.OwnReturns), MatchedRefunds: f.MatchedRefunds, LastReturn: f.LastReturn, ReturnedAt: millis(f.ReturnedAt),
 		Holds: textsOf(f.Holds), Released: textsOf(f.Released), HeldAt: millis(f.HeldAt), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
@@ -174,7 +174,7 @@ func (i fulfillmentItem) attrs() attrs {
 		}
 		item["ownReturns"] = &types.AttributeValueMemberL{Value: returns}
 	}
-	setTexts(item, "answering", i.Answering)
+	setTexts(item, "matchedRefunds", i.MatchedRefunds)
 	setText(item, "lastReturn", i.LastReturn)
 	setNumber(item, "returnedAt", i.ReturnedAt)
 	setTexts(item, "holds", i.Holds)
@@ -243,7 +243,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Risk: i.Risk, Parent: i.Parent, KeysOfParent: i.OfParent, Pool: i.Pool,
 		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
 		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: keysBackOf(i.KeysBack),
-		OwnReturns: ownReturnsOf(i.OwnReturns), Answering: i.Answering, LastReturn: i.LastReturn, ReturnedAt: at(i.ReturnedAt),
+		OwnReturns: ownReturnsOf(i.OwnReturns), MatchedRefunds: i.MatchedRefunds, LastReturn: i.LastReturn, ReturnedAt: at(i.ReturnedAt),
 		Holds: idsOf[order.Hold](i.Holds), Released: idsOf[order.Hold](i.Released), HeldAt: at(i.HeldAt), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),

@@ -93,7 +93,7 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 
 // tellMatched tells the merchant of a refund of units that a person had returned before.
 func (in *Intake) tellMatched(ctx context.Context, from platform.Account, event platform.Returned, lines ...order.Fulfillment) error {
-	if !slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return slices.Contains(f.Answering, event.ID) }) {
+	if !slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return slices.Contains(f.MatchedRefunds, event.ID) }) {
 		return nil
 	}
 	return in.Records.RaiseNotice(ctx, in.question(from, event.Order, notice.RefundMatched, event.ID))

@@ -73,8 +73,8 @@ func TestReturnLine_byHandAndThenRefunded(t *testing.T) {
 				c.do(s)
 			}
 			got := s.line(line.ID)
-			if got.Returned != c.returned || got.Allocated != 5-c.returned || !slices.Equal(got.Answering, c.asks) {
-				t.Errorf("%d keys are returned, %d left, and it asks about %q; want %d and %q", got.Returned, got.Allocated, got.Answering, c.returned, c.asks)
+			if got.Returned != c.returned || got.Allocated != 5-c.returned || !slices.Equal(got.MatchedRefunds, c.asks) {
+				t.Errorf("%d keys are returned, %d left, and it asks about %q; want %d and %q", got.Returned, got.Allocated, got.MatchedRefunds, c.returned, c.asks)
 			}
 			if history := s.history(line.ID); slices.Contains(history, "refund-matched by webhook: R1") != (len(c.asks) > 0 || name == "it was another" || name == "it was another, and was all") && c.returned != 5 {
 				t.Errorf("history %q", history)

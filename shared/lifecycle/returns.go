@@ -42,7 +42,7 @@ const AllUnits = 0
 //
 // A refund of the platform takes nothing for units that a person returned under another id,
 // and that no refund has answered yet: see order.Fulfillment.Refund. Its id stands in the
-// line's Answering then. A person who names it says that it was another one.
+// line's MatchedRefunds then. A person who names it says that it was another one.
 func (l *Lifecycle) ReturnLine(ctx context.Context, r LineReturn) (order.Fulfillment, error) {
 	id := r.Identity.ID()
 	line, err := l.change(ctx, id, r.Act, func(line order.Fulfillment) (*order.Change, error) {

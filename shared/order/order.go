@@ -145,9 +145,9 @@ type Fulfillment struct {
 	// OwnReturns are units that persons returned under ids of their own, and that no refund of
 	// the platform has answered yet: see Refund.
 	OwnReturns []OwnReturn
-	// Answering are the refunds of the platform that were taken for those, by their ids. A
+	// MatchedRefunds are the refunds of the platform that were taken for those, by their ids. A
 	// person who names one says that it was another, and what it is of.
-	Answering []string
+	MatchedRefunds []string
 	// LastReturn is the refund, or the return of the order, by which its platform last gave
 	// something of it back, and ReturnedAt when, by the platform's clock where it says. Both
 	// are empty if a person or a dispute did.
@@ -276,7 +276,7 @@ func (f Fulfillment) Complete() bool {
 // Paid returns the line of an expected record once it is paid: what was returned of it
 // stays returned.
 func (f Fulfillment) Paid(line Fulfillment) Fulfillment {
-	line.ID, line.Version, line.OwnReturns, line.Answering = f.ID, f.Version+1, f.OwnReturns, f.Answering
+	line.ID, line.Version, line.OwnReturns, line.MatchedRefunds = f.ID, f.Version+1, f.OwnReturns, f.MatchedRefunds
 	line.ReturnedUnits, line.ReturnedAll = f.ReturnedUnits, f.ReturnedAll
 	line.LastReturn, line.ReturnedAt = f.LastReturn, f.ReturnedAt
 	if line.ReturnedAll || line.ReturnedUnits >= line.Quantity {
@@ -325,7 +325,7 @@ func (f *Fulfillment) Refund(id string, units int) (answered int) {
 		f.Return(units - answered)
 	}
 	if answered > 0 && !f.ReturnedAll {
-		f.Answering = append(slices.Clip(f.Answering), id)
+		f.MatchedRefunds = append(slices.Clip(f.MatchedRefunds), id)
 	}
 	return answered
 }
@@ -342,9 +342,9 @@ func (f *Fulfillment) ConfirmOwn(refund string) bool {
 // Unmatch notes that a person calls a refund another than those it was taken for, and reports
 // whether it was taken for any.
 func (f *Fulfillment) Unmatch(refund string) bool {
-	others := slices.DeleteFunc(slices.Clone(f.Answering), func(id string) bool { return id == refund })
-	was := len(others) < len(f.Answering)
-	f.Answering = others
+	others := slices.DeleteFunc(slices.Clone(f.MatchedRefunds), func(id string) bool { return id == refund })
+	was := len(others) < len(f.MatchedRefunds)
+	f.MatchedRefunds = others
 	return was
 }
 

@@ -1848,7 +1848,7 @@ var mutants = []mutant{
 	{
 		breaks: "the payment forgets what a person returned before it",
 		file:   "shared/order/order.go",
-		old:    `= f.ID, f.Version+1, f.OwnReturns, f.Answering`,
+		old:    `= f.ID, f.Version+1, f.OwnReturns, f.MatchedRefunds`,
 		new:    `= f.ID, f.Version+1, nil, nil`,
 		in:     "shared/lifecycle", test: "TestReturnLine_byHandBeforeThePayment",
 	},

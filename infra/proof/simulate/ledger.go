@@ -95,7 +95,7 @@ type line struct {
 	quantity                             int
 	backs                                []givenBack
 	own                                  int             // units that persons returned, and no refund of the platform has answered
-	answering                            map[string]bool // refunds that were taken for those
+	matched                              map[string]bool // refunds that were taken for those
 	side                                 string
 	storedAt                             time.Time // when it was first
 	risk                                 string    // of its order, in the word of the platform
@@ -395,7 +395,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there := l.lines[id]
 	if there == nil {
-		there = &line{id: id, parts: map[string]map[string]string{}, storedAt: time.Now(), returnedKeys: map[string]bool{}, refunds: map[string]bool{}, answering: map[string]bool{}, released: map[string]bool{}}
+		there = &line{id: id, parts: map[string]map[string]string{}, storedAt: time.Now(), returnedKeys: map[string]bool{}, refunds: map[string]bool{}, matched: map[string]bool{}, released: map[string]bool{}}
 		l.lines[id] = there
 		l.linesOf[id.OrderHalf()] = append(l.linesOf[id.OrderHalf()], id)
 	}

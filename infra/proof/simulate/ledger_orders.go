@@ -303,8 +303,8 @@ func (l *ledger) checkReturned(id order.LineID) {
 			l.problem("refund %s of %s was reported, and is not stored", refund, l.name(id))
 		}
 	}
-	for _, refund := range slices.Sorted(maps.Keys(now.answering)) {
-		if of := "#" + refund; now.answering[refund] && !slices.ContainsFunc(slices.Collect(maps.Keys(l.notices)), func(told string) bool {
+	for _, refund := range slices.Sorted(maps.Keys(now.matched)) {
+		if of := "#" + refund; now.matched[refund] && !slices.ContainsFunc(slices.Collect(maps.Keys(l.notices)), func(told string) bool {
 			return strings.HasPrefix(told, merchant+"#refund-matched#"+shopName+"#") && strings.HasSuffix(told, of)
 		}) {
 			l.problem("refund %s of %s took nothing for units that a person had returned, and its merchant was not told", refund, l.name(id))

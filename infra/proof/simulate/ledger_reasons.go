@@ -142,7 +142,7 @@ func (l *ledger) checkUnits(id order.LineID, before line, why reasons) {
 				continue
 			}
 			l.w.count("refund of units that a person had returned")
-			now.answering[refund] = now.expected || units < now.quantity
+			now.matched[refund] = now.expected || units < now.quantity
 			if !why.tells("refund-matched", refund) {
 				l.problem("%s does not tell that refund %s is of units that a person had returned", l.name(id), refund)
 			}
