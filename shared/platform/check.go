@@ -51,6 +51,18 @@ func (e *LeftError) Error() string { return "left to catch-up: " + e.Cause.Error
 
 func (e *LeftError) Unwrap() error { return e.Cause }
 
+// UnfitError means that one member of an answer of the platform's API is not as the platform
+// documents it. It may pass, as any answer that cannot be read, or the adapter passes over the
+// order that the member is of.
+type UnfitError struct {
+	Cause   error // ErrTryAgain
+	Mistake *FieldError
+}
+
+func (e *UnfitError) Error() string { return e.Cause.Error() }
+
+func (e *UnfitError) Unwrap() error { return e.Cause }
+
 // FieldErrors are mistakes in settings, each with its place.
 type FieldErrors []*FieldError
 

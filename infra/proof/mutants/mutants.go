@@ -1670,7 +1670,7 @@ var mutants = []mutant{
 	{
 		breaks: "one refund of nobody's in Paddle's API stops catch-up for ever",
 		file:   "shared/platform/paddle/catchup.go",
-		old:    `if !errors.As(err, new(*unfitError)) {`,
+		old:    `if !errors.As(err, new(*platform.UnfitError)) {`,
 		new:    `if err != nil || len(ids) > 0 {`,
 		in:     "shared/platform/paddle", test: "TestChanged_unreadableParts",
 	},

@@ -101,15 +101,6 @@ func (a api) unreadable() error {
 	return fmt.Errorf("an answer of %s cannot be read: %w", a.host(), platform.ErrTryAgain)
 }
 
-// unfitError is an answer that is not as Paddle documents it in one entity alone. It may pass, as
-// any other that cannot be read.
-type unfitError struct {
-	error
-	mistake *platform.FieldError
-}
-
-func (e *unfitError) Unwrap() error { return e.error }
-
 // notDocumented is the mistake in a member of an entity that the API shows.
 const notDocumented = "is not there as Paddle's API documents it"
 
@@ -213,7 +204,9 @@ func (a api) adjustments(ctx context.Context, transactions ...string) (map[strin
 	for _, adjustment := range all {
 		of := adjustment.id("/transaction_id", "txn_")
 		if of == "" {
-			return nil, &unfitError{a.unreadable(), &platform.FieldError{Field: "adjustments.transaction_id", Problem: notDocumented}}
+			return nil, &platform.UnfitError{
+				Cause: a.unreadable(), Mistake: &platform.FieldError{Field: "adjustments.transaction_id", Problem: notDocumented},
+			}
 		}
 		if _, asked := found[of]; !asked {
 			return nil, a.otherEntity()

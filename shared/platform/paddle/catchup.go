@@ -184,16 +184,16 @@ func (s shop) adjustmentsOfEach(ctx context.Context, ids []string) (map[string]a
 	for id, all := range found {
 		each[id] = adjustmentsOf{all: all}
 	}
-	if !errors.As(err, new(*unfitError)) {
+	if !errors.As(err, new(*platform.UnfitError)) {
 		return each, err
 	}
 	for _, id := range ids {
 		found, err := s.adjustments(ctx, id)
-		var unfit *unfitError
+		var unfit *platform.UnfitError
 		switch {
 		case errors.As(err, &unfit):
-			unfit.mistake.Order = id
-			each[id] = adjustmentsOf{err: unfit.mistake}
+			unfit.Mistake.Order = id
+			each[id] = adjustmentsOf{err: unfit.Mistake}
 		case err != nil:
 			return nil, err
 		default:

@@ -68,21 +68,12 @@ func (a api) get(ctx context.Context, path string, query url.Values, v any) erro
 		unread := fmt.Errorf("an answer of api.stripe.com cannot be read: %w", platform.ErrTryAgain)
 		var mistake *platform.FieldError
 		if errors.As(err, &mistake) && mistake.Field != "" {
-			return &unfitError{unread, mistake}
+			return &platform.UnfitError{Cause: unread, Mistake: mistake}
 		}
 		return unread
 	}
 	return nil
 }
-
-// unfitError is an answer in JSON, a member of which is not as Stripe documents it. It may pass,
-// as any other that cannot be read.
-type unfitError struct {
-	error
-	mistake *platform.FieldError
-}
-
-func (e *unfitError) Unwrap() error { return e.error }
 
 // refusedError is a *platform.SetupError of a call that was refused.
 type refusedError struct {

@@ -246,11 +246,11 @@ func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error)
 		return nil, errOther
 	}
 	events, err := decode(&in, ctx)
-	var unfit *unfitError
+	var unfit *platform.UnfitError
 	var refused *refusedError
 	switch {
 	case errors.As(err, &unfit):
-		return nil, &platform.FieldError{Field: unfit.mistake.Field, Problem: unfit.mistake.Problem, Order: in.order}
+		return nil, &platform.FieldError{Field: unfit.Mistake.Field, Problem: unfit.Mistake.Problem, Order: in.order}
 	case errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusBadRequest):
 		return nil, &platform.FieldError{
 			Field: strings.TrimSuffix(within, "."), Order: in.order,
