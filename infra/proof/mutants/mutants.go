@@ -2093,6 +2093,13 @@ var mutants = []mutant{
 		in:     "shared/platform/stripe", test: "TestDecode_paymentWithoutCheckout",
 	},
 	{
+		breaks: "catch-up delivers an order whose refund cannot be read",
+		file:   "shared/platform/stripe/changed.go",
+		old:    `case ok && unread.holds(paid.Order, event.payment()):`,
+		new:    `case ok && unread.holds("", ""):`,
+		in:     "shared/platform/stripe", test: "TestChanged_deliversNoOrderWhoseRefundCannotBeRead",
+	},
+	{
 		breaks: "catch-up drops payments that are no order",
 		file:   "shared/platform/stripe/changed.go",
 		old:    `case isIgnored && other.Payment != "":`,

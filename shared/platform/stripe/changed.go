@@ -64,7 +64,7 @@ type listing struct {
 // of it, so that no order is yielded without its refunds.
 func (l listing) purchases(ctx context.Context) iter.Seq2[platform.Purchase, error] {
 	return func(yield func(platform.Purchase, error) bool) {
-		pending, err := l.given(ctx)
+		pending, unread, err := l.given(ctx)
 		if err != nil {
 			yield(platform.Purchase{}, err)
 			return
@@ -99,6 +99,8 @@ func (l listing) purchases(ctx context.Context) iter.Seq2[platform.Purchase, err
 				p := platform.Purchase{ChangedAt: at(event.Created)}
 				paid, ok := d.(platform.Paid)
 				switch other, isIgnored := d.(platform.Ignored); {
+				case ok && unread.holds(paid.Order, event.payment()):
+					continue
 				case ok:
 					p.Paid = &paid
 				case isIgnored && other.Payment != "":
@@ -130,14 +132,56 @@ func orderGiven(p platform.Purchase) string {
 	return ""
 }
 
+// unread are the refunds and disputes that were passed over. Their orders are not delivered:
+// keys would leave for what may have been given back.
+type unread []unreadOne
+
+type unreadOne struct {
+	charge, payment, order string // each "" if it is not known
+	mistake                *platform.FieldError
+}
+
+// holds says whether an order, or its payment, is one of those, and names the order in what is
+// told of it.
+func (u unread) holds(order, payment string) bool {
+	held := false
+	for _, one := range u {
+		if one.order == order || payment != "" && one.payment == payment {
+			one.mistake.Order, held = order, true
+		}
+	}
+	return held
+}
+
+// heldBack is added to the mistake of a refund or dispute that was passed over.
+const heldBack = "; catch-up does not deliver its order: if the customer is to have keys, fulfil it by hand"
+
+// passedOver returns a refund or dispute that was passed over. Its order is looked for by the
+// payment, which may be readable where something else is not.
+func (l listing) passedOver(ctx context.Context, e listed, mistake platform.FieldError) (unreadOne, error) {
+	one := unreadOne{charge: e.charge(), payment: e.payment(), mistake: &mistake}
+	in := reading{api: l.api}
+	var err error
+	one.order, _, err = in.orderOf(ctx, one.payment)
+	if err = e.unreadable(err, ""); err != nil && !errors.As(err, new(*platform.FieldError)) {
+		return unreadOne{}, err
+	}
+	mistake.Order = one.order
+	if one.payment != "" {
+		mistake.Problem += heldBack
+	}
+	return one, nil
+}
+
 // given returns what was given back and disputed, by order, the earliest first. The refunds
 // of a charge are read once, whatever number of events tells of them.
-func (l listing) given(ctx context.Context) ([]platform.Purchase, error) {
+func (l listing) given(ctx context.Context) ([]platform.Purchase, unread, error) {
 	var all []platform.Purchase
+	var missed unread
 	byOrder, read := map[string]int{}, map[string]bool{}
 	for event, err := range l.events(ctx, givenTypes) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if charge := event.charge(); charge != "" {
 			if read[charge] {
@@ -147,12 +191,17 @@ func (l listing) given(ctx context.Context) ([]platform.Purchase, error) {
 		}
 		decoded, err := l.decode(ctx, event)
 		if passed, ok := platform.PassOver(err, at(event.Created)); ok {
-			all = append(all, passed)
+			one, err := l.passedOver(ctx, event, *passed.Unreadable)
+			if err != nil {
+				return nil, nil, err
+			}
+			passed.Unreadable = one.mistake
+			all, missed = append(all, passed), append(missed, one)
 			delete(read, event.charge()) // another event may tell of it
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, d := range decoded {
 			p := platform.Purchase{ChangedAt: at(event.Created)}
@@ -174,7 +223,7 @@ func (l listing) given(ctx context.Context) ([]platform.Purchase, error) {
 			all[i].Returned, all[i].Disputed = append(all[i].Returned, p.Returned...), append(all[i].Disputed, p.Disputed...)
 		}
 	}
-	return all, nil
+	return all, slices.DeleteFunc(missed, func(one unreadOne) bool { return read[one.charge] }), nil
 }
 
 // listed is an event of Stripe's list.
@@ -223,6 +272,17 @@ func (e listed) charge() string {
 	return string(event.Data.Object.Charge)
 }
 
+// payment returns the payment that an event is about, "" where it names none that can be read.
+func (e listed) payment() string {
+	var event event[struct {
+		Payment id `json:"payment_intent"`
+	}]
+	if read(e.body, &event) != nil || !isID(string(event.Data.Object.Payment), "pi_") {
+		return ""
+	}
+	return string(event.Data.Object.Payment)
+}
+
 // decode decodes an event as a webhook is. Its error is a *platform.FieldError if that can
 // never be taken. So it is of an event about an object that is gone, such as an old plan that
 // was deleted, or that the API shows otherwise than documented: it would hold up all events
@@ -246,18 +306,23 @@ func (l listing) decode(ctx context.Context, e listed) ([]platform.Event, error)
 		return nil, errOther
 	}
 	events, err := decode(&in, ctx)
+	return events, e.unreadable(err, in.order)
+}
+
+// unreadable returns the error of reading an event: a *platform.FieldError if it stays so.
+func (e listed) unreadable(err error, order string) error {
 	var unfit *platform.UnfitError
 	var refused *refusedError
 	switch {
 	case errors.As(err, &unfit):
-		return nil, &platform.FieldError{Field: unfit.Mistake.Field, Problem: unfit.Mistake.Problem, Order: in.order}
+		return &platform.FieldError{Field: unfit.Mistake.Field, Problem: unfit.Mistake.Problem, Order: order}
 	case errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusBadRequest):
-		return nil, &platform.FieldError{
-			Field: strings.TrimSuffix(within, "."), Order: in.order,
+		return &platform.FieldError{
+			Field: strings.TrimSuffix(within, "."), Order: order,
 			Problem: fmt.Sprintf("is about something that Stripe knows no more (the event %s, answered %d)", e.ID, refused.status),
 		}
 	}
-	return events, err
+	return err
 }
 
 const (

@@ -247,20 +247,86 @@ func TestChanged_passesOverWhatCannotBeRead(t *testing.T) {
 	w.sold("cs_live_a2", 2*time.Second)
 	w.items["cs_live_a2"][0]["quantity"] = "two"
 	w.events = append(w.events, object{"id": 7, "created": int(began.Unix()), "livemode": true, "type": "checkout.session.completed"})
-	sideless, _ := find(w.sessions, "cs_live_a1")
+	w.session("cs_live_a4", object{"payment_intent": "pi_9"}, item("li_9", w.prices[0], 1, 5999))
+	sideless, _ := find(w.sessions, "cs_live_a4")
 	w.events = append(w.events, happened("evt_sideless", "checkout.session.completed", began.Add(3*time.Second), sideless).and(object{"livemode": nil}))
-	w.sold("cs_live_a1", time.Minute)
+	w.sold("cs_live_a4", time.Minute)
 	got, err := changes(t, a, account(""), began)
 	want := []string{
 		`0s "cs_live_bad": data.object.payment_status is of another type than Stripe documents`,
 		`0s "": id is of another type than Stripe documents`,
-		`1s "": data.object.amount is of another type than Stripe documents`,
+		`1s "cs_live_a1": data.object.amount is of another type than Stripe documents; catch-up does not deliver its order: if the customer is to have keys, fulfil it by hand`,
 		`2s "cs_live_a2": data[0].quantity is of another type than Stripe documents`,
 		`3s "": livemode is not there as Stripe documents it`, `3s "": livemode is not there as Stripe documents it`, // of each side
-		"1m0s cs_live_a1 paid, test false",
+		"1m0s cs_live_a4 paid, test false",
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// An order is not delivered while a refund or dispute of it cannot be read, unless another
+// event tells of the same charge: keys would leave for what was given back.
+func TestChanged_deliversNoOrderWhoseRefundCannotBeRead(t *testing.T) {
+	t.Parallel()
+	const held = "; catch-up does not deliver its order: if the customer is to have keys, fulfil it by hand"
+	const other, paid = "1m0s cs_live_a2 paid, test false", "0s cs_live_a1 paid, test false"
+	back := charge("ch_1", "pi_1")
+	disputed := object{"id": "dp_1", "object": "dispute", "livemode": true, "status": 7, "charge": "ch_1", "payment_intent": "pi_1"}
+	for name, c := range map[string]struct {
+		event object
+		gone  string // a path that is answered 404
+		then  []object
+		want  []string
+	}{
+		"its refunds are gone": {
+			happened("evt_r", "charge.refunded", began.Add(2*time.Minute), back), "/v1/refunds", nil,
+			[]string{other, `2m0s "cs_live_a1": data.object is about something that Stripe knows no more (the event evt_r, answered 404)` + held},
+		},
+		"its order cannot be asked for": {
+			happened("evt_r", "charge.refunded", began.Add(2*time.Minute), back), "/v1/checkout/sessions", nil,
+			[]string{other, `2m0s "cs_live_a1": data.object is about something that Stripe knows no more (the event evt_r, answered 404)` + held},
+		},
+		"a body that cannot be read": {
+			happened("evt_r", "charge.refunded", began.Add(2*time.Minute), back.and(object{"amount": "much"})), "", nil,
+			[]string{other, `2m0s "cs_live_a1": data.object.amount is of another type than Stripe documents` + held},
+		},
+		"a dispute": {
+			happened("evt_d", "charge.dispute.created", began.Add(2*time.Minute), disputed), "", nil,
+			[]string{other, `2m0s "cs_live_a1": data.object.status is of another type than Stripe documents` + held},
+		},
+		"it names no payment": {
+			happened("evt_r", "charge.refunded", began.Add(2*time.Minute), back.and(object{"payment_intent": 7})), "", nil,
+			[]string{paid, other, `2m0s "": data.object.payment_intent is of another type than Stripe documents`},
+		},
+		"another event of the charge is read": {
+			happened("evt_r", "charge.refunded", began.Add(2*time.Minute), back.and(object{"amount": "much"})), "",
+			[]object{happened("evt_s", "refund.updated", began.Add(3*time.Minute), refund("re_1", 5999, "succeeded", 1767366100))},
+			[]string{
+				"0s cs_live_a1 returned by re_1, all false cs_live_a1 paid, test false", other,
+				`2m0s "cs_live_a1": data.object.amount is of another type than Stripe documents` + held,
+			},
+		},
+	} {
+		w, a := open(t)
+		w.sold("cs_live_a1", 0)
+		w.sold("cs_live_a2", time.Minute)
+		w.refunds = []object{refund("re_1", 5999, "succeeded", 1767366100)}
+		w.events = append(append(w.events, c.event), c.then...)
+		if c.gone != "" {
+			w.fails[c.gone] = http.StatusNotFound
+		}
+		got, err := changes(t, a, account(""), began)
+		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	w, a := open(t)
+	w.sold("cs_live_a1", 0)
+	w.events = append(w.events, happened("evt_r", "charge.refunded", began.Add(time.Minute), back.and(object{"amount": "much"})))
+	w.fails["/v1/checkout/sessions"] = http.StatusServiceUnavailable
+	if got, err := changes(t, a, account(""), began); !errors.Is(err, platform.ErrTryAgain) || len(got) != 0 {
+		t.Errorf("while the API is down: %v, %v", got, err)
 	}
 }
 

@@ -112,7 +112,10 @@
 // same time as the session that it may belong to, so the session is looked for when the event
 // is ten minutes old: one call an invoice.
 // An event that cannot be read, or is about something that Stripe knows no more, is passed
-// over and told once, as a webhook that cannot be taken.
+// over and told once, as a webhook that cannot be taken. If it is of a refund or a dispute, the
+// order of its payment is not delivered here: what was given back of it is not known, so a
+// person fulfils it if keys are due. The order of one that names no payment is not known, and is
+// delivered.
 //
 // Stripe lists events for 30 days: a longer outage is not made up, and of orders that are
 // older than that none is found when delivers_from is set to an earlier time.
