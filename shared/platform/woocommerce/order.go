@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"math/big"
 	"net/url"
 	"strings"
 	"time"
@@ -128,16 +129,22 @@ func (in reading) productOf(item object) string {
 // as many digits as the shop writes, rounded up: "59.99". WooCommerce's own price is without tax, and a
 // number with a tail of digits.
 func (o object) unitPrice(quantity int) string {
-	total, ok := order.Decimal(o.text("/total"))
-	tax, taxed := order.Decimal(o.text("/total_tax"))
+	total, ok := o.withTax()
 	if !ok {
 		return ""
 	}
-	if taxed {
-		total.Add(total, tax)
-	}
 	_, digits, _ := strings.Cut(o.text("/total"), ".")
 	return platform.UnitPriceTo(total, int64(quantity), len(digits))
+}
+
+// withTax returns what a line costs, with tax, below 0 of a line of a refund; false where the
+// shop does not tell.
+func (o object) withTax() (*big.Rat, bool) {
+	total, ok := order.Decimal(o.text("/total"))
+	if tax, taxed := order.Decimal(o.text("/total_tax")); ok && taxed {
+		total.Add(total, tax)
+	}
+	return total, ok
 }
 
 // renewalOf is the meta data by which WooCommerce Subscriptions says that an order renews a

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/platform/payload"
 )
@@ -140,13 +139,11 @@ func (l *paidLine) addRefund(units int, money *big.Rat) bool {
 // paid returns what was paid for a line, or given back of it, with tax; 0 where the shop does
 // not tell.
 func (o object) paid() *big.Rat {
-	sum := new(big.Rat)
-	for _, at := range []payload.Pointer{"/total", "/total_tax"} {
-		if amount, ok := order.Decimal(strings.TrimPrefix(o.text(at), "-")); ok {
-			sum.Add(sum, amount)
-		}
+	total, ok := o.withTax()
+	if !ok {
+		return new(big.Rat)
 	}
-	return sum
+	return total.Abs(total)
 }
 
 // add adds units of a line to those that are given back.
