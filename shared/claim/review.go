@@ -170,10 +170,8 @@ func (f *Filler) askWaiting(ctx context.Context, settings catalog.Reader, lines 
 func (f *Filler) commitHeld(ctx context.Context, changes []order.Change) error {
 	for _, change := range changes {
 		if line := change.After; line.HeldByRule() {
-			for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
-				if err := f.Notices.RaiseNotice(ctx, n); err != nil {
-					return fmt.Errorf("tell of lines on hold: %w", err)
-				}
+			if err := TellHeld(ctx, f.Notices, line); err != nil {
+				return err
 			}
 			break
 		}
@@ -188,6 +186,17 @@ func (f *Filler) commitHeld(ctx context.Context, changes []order.Change) error {
 			return err
 		}
 		changes = changes[n:]
+	}
+	return nil
+}
+
+// TellHeld tells the merchant of a line that a rule, or the brake, holds: see notice.Held. A
+// repeat of what held the line, whose first try may have died before this, changes nothing.
+func TellHeld(ctx context.Context, notices Notices, line order.Fulfillment) error {
+	for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
+		if err := notices.RaiseNotice(ctx, n); err != nil {
+			return fmt.Errorf("tell of lines on hold: %w", err)
+		}
 	}
 	return nil
 }

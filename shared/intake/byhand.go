@@ -76,7 +76,7 @@ func (b *ByHand) Fulfil(ctx context.Context, w Wish) ([]order.Fulfillment, error
 	}
 	for _, line := range lines {
 		if line.HeldByRule() {
-			if err := tellHeld(ctx, b.Notices, line); err != nil {
+			if err := claim.TellHeld(ctx, b.Notices, line); err != nil {
 				return lines, err
 			}
 		}

@@ -203,7 +203,7 @@ func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid pl
 		}
 	}
 	if got.HeldByRule() {
-		return tellHeld(ctx, in.Records, got)
+		return claim.TellHeld(ctx, in.Records, got)
 	}
 	return nil
 }
@@ -237,15 +237,4 @@ func (in *Intake) keepPaidAgain(ctx context.Context, line, got order.Fulfillment
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: got.Merchant, Account: line.Account, Order: got.Order, Problem: problem, At: in.Now(),
 	}, notice.New(got.Merchant, notice.PaidAgain, got.ID.OrderHalf()+"#"+got.LastReturn, facts, in.Now()), in.paidAgain(got.ID, string(order.Returned)))
-}
-
-// tellHeld tells the merchant of a line that a rule, or the brake, holds: see notice.Held. A
-// repeat of what brought the line, whose first try may have died before this, changes nothing.
-func tellHeld(ctx context.Context, notices Notices, line order.Fulfillment) error {
-	for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
-		if err := notices.RaiseNotice(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
 }
