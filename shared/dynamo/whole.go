@@ -56,7 +56,10 @@ func newWholeItem(w order.Whole) wholeItem {
 		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
 	}
 	for _, r := range w.Returns {
-		item.Returns = append(item.Returns, returnItem{r.ID, r.By, r.Why, millis(r.At), r.Amount, r.Currency, r.BeforePayment, string(r.KeysBack), r.Refund, millis(r.FailedAt), millis(r.GivenBackAt)})
+		item.Returns = append(item.Returns, returnItem{
+			ID: r.ID, By: r.By, Why: r.Why, At: millis(r.At), Amount: r.Amount, Currency: r.Currency, Before: r.BeforePayment,
+			KeysBack: string(r.KeysBack), Refund: r.Refund, FailedAt: millis(r.FailedAt), BackAt: millis(r.GivenBackAt),
+		})
 	}
 	for id, d := range w.Drops {
 		if item.Drops == nil {
