@@ -1172,8 +1172,15 @@ var mutants = []mutant{
 	{
 		breaks: "an order of WooCommerce's is left to catch-up, which never lists it",
 		file:   "shared/platform/woocommerce/decode.go",
-		old:    `errors.Is(err, platform.ErrTryAgain) && !found.changedAt.Before(account.DeliversFrom):`,
-		new:    `errors.Is(err, platform.ErrTryAgain):`,
+		old:    `anyStatus[found.status] && !found.changedAt.Before(account.DeliversFrom):`,
+		new:    `anyStatus[found.status]:`,
+		in:     "shared/platform/woocommerce", test: "TestDecode_notLeftToCatchup",
+	},
+	{
+		breaks: "an order in a hidden status of WooCommerce's is left to catch-up, which never lists it",
+		file:   "shared/platform/woocommerce/decode.go",
+		old:    `&& anyStatus[found.status] &&`,
+		new:    `&&`,
 		in:     "shared/platform/woocommerce", test: "TestDecode_notLeftToCatchup",
 	},
 	{

@@ -77,7 +77,7 @@ func (a Adapter) Decode(ctx context.Context, r platform.Request, account platfor
 	}
 	found, err := in.purchase(ctx, object{body})
 	switch {
-	case errors.Is(err, platform.ErrTryAgain) && !found.changedAt.Before(account.DeliversFrom):
+	case errors.Is(err, platform.ErrTryAgain) && anyStatus[found.status] && !found.changedAt.Before(account.DeliversFrom):
 		return nil, &platform.LeftError{Order: id, Cause: err} // the account has a key, or no call had failed
 	case err != nil:
 		return nil, err
@@ -87,6 +87,7 @@ func (a Adapter) Decode(ctx context.Context, r platform.Request, account platfor
 
 // purchase is an order as it stands.
 type purchase struct {
+	status    string
 	changedAt time.Time
 	paid      *platform.Paid // nil: it is not paid, or holds nothing to deliver
 	returned  []platform.Returned
@@ -125,6 +126,12 @@ var unpaid = map[string]bool{
 	"pending": true, "on-hold": true, "failed": true, "trash": true, "checkout-draft": true, "auto-draft": true, refunded: true, cancelled: true,
 }
 
+// anyStatus are WooCommerce's own statuses, of which catch-up lists each order. A status of the
+// shop's own may be hidden from it.
+var anyStatus = map[string]bool{
+	"pending": true, "on-hold": true, "failed": true, processing: true, completed: true, refunded: true, cancelled: true,
+}
+
 // isPaid says whether a status means paid. By itself it does not: an order that is paid on
 // delivery is processing before it is.
 func (s settings) isPaid(status string) bool {
@@ -161,7 +168,7 @@ func (in reading) purchase(ctx context.Context, o object) (purchase, error) {
 	if !ok {
 		return refuse("date_modified_gmt", "is not a time")
 	}
-	found := purchase{changedAt: changedAt}
+	found := purchase{status: status, changedAt: changedAt}
 	if changedAt.IsZero() {
 		found.changedAt = paidAt
 	}

@@ -114,7 +114,9 @@
 //
 // While the shop does not answer such a call, the order waits for that look (catch-up), since
 // keys for what was refunded would leave otherwise. Its customer gets the keys at most a quarter
-// of an hour after the shop answers again. GET /v1/accounts/woocommerce shows the webhook as
+// of an hour after the shop answers again. An order in a status of the shop's own may be hidden
+// from that look: its webhook is answered 503, which WooCommerce's log shows. If it is hidden,
+// save the order once more when the shop answers. GET /v1/accounts/woocommerce shows the webhook as
 // left_to_catchup, and if catch-up gets no answer for a day, you are told by mail. An order that
 // is neither a renewal nor refunded in part takes no call, and does not wait.
 //
@@ -160,8 +162,8 @@
 // the webhook off, and with it the orders that need no call. It waits for the next look, since
 // the shop would not answer one that is asked for at once. What could not be stored is answered
 // 503, though WooCommerce does not repeat it: its log shows it, one failure switches nothing off,
-// and catch-up finds the order. An order that waits and last changed before the account delivers
-// is answered 503 too: catch-up does not list it. A key that does not serve is no reason to wait:
+// and catch-up finds the order. An order that waits and last changed before the account delivers,
+// or has a status of the shop's own, is answered 503 too: catch-up does not list it, or may not. A key that does not serve is no reason to wait:
 // refunds are amounts then.
 //
 // Catch-up lists orders of any status (status=any), and goes on after those of which nothing

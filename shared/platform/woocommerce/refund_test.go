@@ -156,7 +156,8 @@ func leaves(t *testing.T, a woocommerce.Adapter, r platform.Request, from platfo
 	}
 }
 
-// Catch-up lists no order that changed before the account delivers: its webhook is not left to it.
+// Catch-up lists no order that changed before the account delivers, and may not list one in a
+// status of the shop's own: their webhooks are not left to it.
 func TestDecode_notLeftToCatchup(t *testing.T) {
 	t.Parallel()
 	w, a := open(t)
@@ -165,7 +166,25 @@ func TestDecode_notLeftToCatchup(t *testing.T) {
 	from.DeliversFrom = refundedAt
 	leaves(t, a, webhook(t, "woocommerce_refunded_part"), from, "727")
 	from.DeliversFrom = refundedAt.Add(time.Second)
-	got, err := a.Decode(t.Context(), webhook(t, "woocommerce_refunded_part"), from)
+	waits(t, a, webhook(t, "woocommerce_refunded_part"), from)
+	from = withKey(account(`{"shop":"shop.example.com","paid_statuses":["shipped"]}`))
+	for status, left := range map[string]bool{
+		"processing": true, "completed": true, "on-hold": true, "pending": true, "failed": true,
+		"shipped": false, "packing": false, "checkout-draft": false, "trash": false,
+	} {
+		request := changed(t, "woocommerce_refunded_part", `"status":"processing"`, `"status":"`+status+`"`)
+		if left {
+			leaves(t, a, request, from, "727")
+		} else {
+			waits(t, a, request, from)
+		}
+	}
+}
+
+// waits holds a webhook to be answered 503.
+func waits(t *testing.T, a woocommerce.Adapter, r platform.Request, from platform.Account) {
+	t.Helper()
+	got, err := a.Decode(t.Context(), r, from)
 	if got != nil || !errors.Is(err, platform.ErrTryAgain) || errors.As(err, new(*platform.LeftError)) {
 		t.Errorf("%+v, %v", got, err)
 	}
