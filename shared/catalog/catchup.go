@@ -13,7 +13,10 @@ type Catchup struct {
 
 	RanAt       time.Time // when the last run ended; zero: never
 	SucceededAt time.Time // when the last one ended that left nothing out; zero: never
-	Error       string    // of the last run, for the merchant to read; empty: none
+	// UnansweredSince is the end of the first run that the platform's API did not answer, of those
+	// since it last did; zero: it answers.
+	UnansweredSince time.Time
+	Error           string // of the last run, for the merchant to read; empty: none
 
 	// Webhook is what the platform says of its webhook: see platform.WebhookStatus.
 	Webhook string

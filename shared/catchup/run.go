@@ -30,7 +30,7 @@ const (
 	// longestRun is more than any run takes from its first claim to its end, and than a webhook.
 	longestRun = 15 * time.Minute
 	// unreachableFor is how long a platform's API may not answer before its merchant is told: since
-	// it last did or, if it never did, since the account delivers.
+	// the first run that it did not answer.
 	unreachableFor = 24 * time.Hour
 )
 
@@ -148,18 +148,17 @@ func (r *run) ended(ctx context.Context, failure error) error {
 	shown, tell := failure, false
 	switch {
 	case failure == nil && r.failed > 0:
-		shown = errNotStored
+		shown, r.state.UnansweredSince = errNotStored, time.Time{}
 	case failure == nil:
-		r.state.Error, r.state.SucceededAt = "", r.Now()
+		r.state.Error, r.state.SucceededAt, r.state.UnansweredSince = "", r.Now(), time.Time{}
 		return nil
 	case errors.As(failure, &setup):
-		shown, tell = setup, true
+		shown, tell, r.state.UnansweredSince = setup, true, time.Time{}
 	case errors.Is(failure, platform.ErrTryAgain), errors.Is(failure, errSlow):
-		answered := r.state.SucceededAt
-		if answered.IsZero() {
-			answered = r.state.From
+		if r.state.UnansweredSince.IsZero() {
+			r.state.UnansweredSince = r.Now()
 		}
-		tell = r.Now().Sub(answered) > unreachableFor
+		tell = r.Now().Sub(r.state.UnansweredSince) > unreachableFor
 	case errors.Is(failure, errStore):
 		return failure
 	default:

@@ -262,31 +262,60 @@ func TestRun_beginsWhenTheAccountDelivers(t *testing.T) {
 	}
 }
 
-// away is an adapter whose platform's API does not answer.
-type away struct{ given }
+// failing is an adapter whose platform's API fails.
+type failing struct {
+	given
+	err *error // nil: it answers
+}
 
-func (away) Changed(context.Context, platform.Account, time.Time) iter.Seq2[platform.Purchase, error] {
-	return func(yield func(platform.Purchase, error) bool) { yield(platform.Purchase{}, platform.ErrTryAgain) }
+func (f failing) Changed(context.Context, platform.Account, time.Time) iter.Seq2[platform.Purchase, error] {
+	return func(yield func(platform.Purchase, error) bool) {
+		if *f.err != nil {
+			yield(platform.Purchase{}, *f.err)
+		}
+	}
 }
 
 // A platform's API that has not answered for a day is told, once a day, also where it never did:
-// orders may be left to catch-up.
-func TestRun_neverAnswered(t *testing.T) {
+// orders may be left to catch-up. The day is that of the runs, however long the account delivers
+// or was not asked.
+func TestRun_doesNotAnswerForADay(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(g given) platform.Adapter { return away{g} })
+	away, unreadable, refused := platform.ErrTryAgain, errors.New("a page of the shop's"), error(&platform.SetupError{Field: "credentials.key", Problem: "is refused"})
+	var failure error
+	s := open(t, func(g given) platform.Adapter { return failing{g, &failure} })
 	account, _, err := s.store.Account(t.Context(), "acme", "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
-	account.DeliversFrom = noon
+	account.DeliversFrom = noon.AddDate(-1, 0, 0)
 	if err := s.store.PutAccount(t.Context(), account); err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range []int{0, 0, 1, 2, 2} {
-		s.now = noon.Add(time.Duration(n) * 13 * time.Hour)
+	for _, run := range []struct {
+		at      time.Duration
+		failure error
+		told    int
+	}{
+		{0, away, 0},
+		{13 * time.Hour, unreadable, 0},
+		{24 * time.Hour, away, 0},
+		{26 * time.Hour, away, 1},
+		{39 * time.Hour, away, 2},
+		{40 * time.Hour, away, 2},
+		{41 * time.Hour, nil, 2},
+		{100 * time.Hour, away, 2},
+		{123 * time.Hour, away, 2},
+		{125 * time.Hour, away, 3},
+		{150 * time.Hour, refused, 4},
+		{200 * time.Hour, away, 4},
+		{223 * time.Hour, away, 4},
+		{225 * time.Hour, away, 5},
+	} {
+		s.now, failure = noon.Add(run.at), run.failure
 		s.run()
-		if told := s.told(notice.CatchupFailed); told != want || s.state().Error == "" {
-			t.Errorf("after %s: told %d times, want %d; %+v", s.now.Sub(noon), told, want, s.state())
+		if told := s.told(notice.CatchupFailed); told != run.told || (s.state().Error == "") != (run.failure == nil) {
+			t.Errorf("after %s: told %d times, want %d; %+v", run.at, told, run.told, s.state())
 		}
 	}
 }

@@ -13,19 +13,21 @@ import (
 // catchupItem is how far catch-up has come with an account, in the catalog. Function
 // catchup writes it, beside the counts of webhooks: it cannot write the account.
 type catchupItem struct {
-	V           int    `dynamodbav:"v"`
-	Watermark   int64  `dynamodbav:"watermark"`
-	From        int64  `dynamodbav:"from"`
-	RanAt       int64  `dynamodbav:"ranAt"`
-	SucceededAt int64  `dynamodbav:"succeededAt"`
-	Error       string `dynamodbav:"error"`
-	Webhook     string `dynamodbav:"webhook"`
-	LeaseEndsAt int64  `dynamodbav:"leaseEndsAt"`
+	V               int    `dynamodbav:"v"`
+	Watermark       int64  `dynamodbav:"watermark"`
+	From            int64  `dynamodbav:"from"`
+	RanAt           int64  `dynamodbav:"ranAt"`
+	SucceededAt     int64  `dynamodbav:"succeededAt"`
+	UnansweredSince int64  `dynamodbav:"unansweredSince"`
+	Error           string `dynamodbav:"error"`
+	Webhook         string `dynamodbav:"webhook"`
+	LeaseEndsAt     int64  `dynamodbav:"leaseEndsAt"`
 }
 
 func (i catchupItem) catchup() catalog.Catchup {
 	return catalog.Catchup{
-		Watermark: at(i.Watermark), From: at(i.From), RanAt: at(i.RanAt), SucceededAt: at(i.SucceededAt), Error: i.Error, Webhook: i.Webhook,
+		Watermark: at(i.Watermark), From: at(i.From), RanAt: at(i.RanAt), SucceededAt: at(i.SucceededAt), UnansweredSince: at(i.UnansweredSince),
+		Error: i.Error, Webhook: i.Webhook,
 	}
 }
 
@@ -74,6 +76,7 @@ func (s *Store) SaveCatchup(ctx context.Context, merchant, account string, c cat
 	u.set("from", number(millis(c.From)))
 	u.set("ranAt", number(millis(c.RanAt)))
 	u.set("succeededAt", number(millis(c.SucceededAt)))
+	u.set("unansweredSince", number(millis(c.UnansweredSince)))
 	u.set("error", text(c.Error))
 	u.set("webhook", text(c.Webhook))
 	if ends {
