@@ -331,7 +331,7 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 			all = append(all, m.dropped(change.At, r, p)...)
 		}
 	}
-	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.MaxKeys && !m.oneIn(4) {
+	if large := p.largestLine(); keysFor(large.product, large.quantity) > 2*order.MaxKeys {
 		all = append(all, m.returnedAndHeld(p, large, paidAt)...)
 	}
 	if m.reviewed && !p.hand && m.oneIn(3) {
@@ -365,16 +365,16 @@ func (m *planner) dropped(openedAt time.Duration, opened reportOrder, p payOrder
 	return all
 }
 
-// returnedAndHeld is a return of more keys than one transaction takes back, of a line that
-// people hold, or release, while the others are taken back.
+// returnedAndHeld is a return of so many keys that several transactions take them back, of a
+// line that people hold, or release, meanwhile: each takes keys back as well.
 func (m *planner) returnedAndHeld(p payOrder, large paidLine, paidAt time.Duration) []TimedAction {
-	back := changeLine{kind: returnedUnits, of: p, line: large.id, units: max(1, large.quantity-m.rng.IntN(3)), serial: m.next(), times: 1 + m.rng.IntN(2)}
+	back := changeLine{kind: returnedUnits, of: p, line: large.id, units: large.quantity - 1 - m.rng.IntN(3), serial: m.next(), times: 1 + m.rng.IntN(2)}
 	if m.oneIn(4) {
 		back.kind, back.units = returnedLine, 0
 	}
 	at := paidAt + m.between(time.Second, time.Minute)
 	all := []TimedAction{{at, back}}
-	within := []time.Duration{100 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(3)]
+	within := []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Minute}[m.rng.IntN(3)]
 	for range 1 + m.rng.IntN(4) {
 		kind := []string{held, held, released}[m.rng.IntN(3)]
 		all = append(all, TimedAction{at + m.between(0, within), changeLine{kind: kind, of: p, line: large.id, serial: m.next(), times: 1}})
