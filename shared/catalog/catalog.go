@@ -318,8 +318,9 @@ type Count struct {
 	Look      Look
 }
 
-// Available is what the count says is for sale.
-func (c Count) Available() int { return c.Accepted - c.Taken - c.Withdrawn }
+// Available is what the count says is for sale. A take that was lost is not in Taken until
+// the next recount; keys that were given back since are not for sale all the same.
+func (c Count) Available() int { return c.Accepted - max(c.Taken, c.Revoked) - c.Withdrawn }
 
 // Look is a look of the recount at a pool side. Whatever is added to the count makes
 // it void, so that a look that stands tells that no key came or was counted since.

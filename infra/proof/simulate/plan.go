@@ -138,6 +138,14 @@ func NewPlan(seed uint64, length int) Plan {
 	if m.reviewed {
 		plan.Actions = append(plan.Actions, TimedAction{0, m.setRules("")})
 	}
+	if m.manyKeys { // while there are enough for them
+		for range 3 {
+			p, paidAt := m.order(), m.between(3*time.Second, 15*time.Second)
+			p.lines = []paidLine{{"1", "game", 2*order.MaxKeys + 1 + m.rng.IntN(order.MaxKeys)}}
+			m.orders[len(m.orders)-1] = p
+			plan.Actions = append(append(plan.Actions, TimedAction{paidAt, p}), m.returnedAndHeld(p, p.lines[0], paidAt)...)
+		}
+	}
 	for range length {
 		at, action := m.between(time.Second, span), m.action()
 		if p, ok := action.(payOrder); ok && m.nowhere && !p.changed && m.oneIn(15) {
