@@ -331,7 +331,7 @@ func newActedLine(line order.Fulfillment, done bool) ActedLine {
 }
 
 // namedOf returns the lines of those names, in the order of the lines. Its error is
-// settings.ErrNotFound if there is none of a name.
+// order.ErrNoLine if there is none of a name.
 func namedOf(lines []order.Fulfillment, names []string) ([]order.Fulfillment, error) {
 	var found []order.Fulfillment
 	for _, line := range lines {
@@ -341,7 +341,7 @@ func namedOf(lines []order.Fulfillment, names []string) ([]order.Fulfillment, er
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(found, func(l order.Fulfillment) bool { return l.Line == name }) {
-			return nil, settings.ErrNotFound
+			return nil, order.ErrNoLine
 		}
 	}
 	return found, nil

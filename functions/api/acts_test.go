@@ -75,8 +75,17 @@ func TestActs(t *testing.T) {
 	if books.Revoked != 1 || books.Available != 1 { // no mailer had the other
 		t.Errorf("%d keys are revoked, %d for sale", books.Revoked, books.Available)
 	}
-	w.shop(token, "POST", "/v1/orders/7/hold", `{"lines":["9"]}`).Want(404)
-	w.shop(token, "POST", "/v1/orders/8/hold", `{}`).Want(404)
+	for _, c := range []struct{ order, body, says string }{
+		{"7", `{"lines":["1","9"]}`, "lacks a line that you name"},
+		{"8", `{}`, "no such order"},
+	} {
+		if got := w.shop(token, "POST", "/v1/orders/"+c.order+"/hold", c.body).Want(404); !strings.Contains(got.Body, c.says) {
+			t.Errorf("order %s, %s: %s, want %q", c.order, c.body, got.Body, c.says)
+		}
+	}
+	if got := w.shop(token, "GET", "/v1/orders/7", nil).Want(200); strings.Contains(got.Body, `"state":"on_hold"`) {
+		t.Errorf("read %s", got.Body)
+	}
 	w.shop(token, "POST", "/v1/orders/7/return", `{"keys":"sell"}`).Want(422)
 }
 

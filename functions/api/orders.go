@@ -14,7 +14,6 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
-	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
 
@@ -264,7 +263,7 @@ func (a *api) findOne(ctx context.Context, number string, which WhichOrder) ([]o
 }
 
 // find returns the lines of each order that has the number. Its error is
-// settings.ErrNotFound if there is none.
+// order.ErrNoOrder if there is none.
 func (a *api) find(ctx context.Context, number string, which WhichOrder) (found [][]order.Fulfillment, err error) {
 	sides := []pool.Side{pool.Live, pool.Test}
 	if which.Test != "" {
@@ -290,7 +289,7 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 		}
 	}
 	if len(found) == 0 {
-		return nil, settings.ErrNotFound
+		return nil, order.ErrNoOrder
 	}
 	return found, nil
 }

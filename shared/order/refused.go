@@ -7,6 +7,10 @@ import (
 )
 
 var (
+	// ErrNoOrder means that the merchant has no such order.
+	ErrNoOrder = errors.New("there is no such order")
+	// ErrNoLine means that an order has no line of a name.
+	ErrNoLine = errors.New("the order has no such line")
 	// ErrState means that a line's state does not allow what somebody wants of it.
 	ErrState = errors.New("the line's state does not allow it")
 	// ErrRefundFailed means that a person names a refund that failed: it gives nothing back.

@@ -37,6 +37,8 @@ var answers = []struct {
 	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_… One that was revoked or has expired is answered as one that never was."},
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
+	{order.ErrNoOrder, http.StatusNotFound, "There is no such order. Look at its number, and at account and test in the query if you name them. An order is known once its platform has reported it, or somebody has fulfilled it by hand."},
+	{order.ErrNoLine, http.StatusNotFound, "The order lacks a line that you name, and nothing was changed. get-order lists its lines."},
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},
 	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},

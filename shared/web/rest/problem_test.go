@@ -32,6 +32,8 @@ func TestProblem(t *testing.T) {
 		"no token":               {ErrUnauthorized, 401, "Bearer kp_", http.Header{"Www-Authenticate": {"Bearer"}}},
 		"not the operator":       {ErrForbidden, 403, "Signature Version 4", nil},
 		"another's, or nobody's": {settings.ErrNotFound, 404, "no such thing", nil},
+		"no order":               {order.ErrNoOrder, 404, "no such order", nil},
+		"no line":                {order.ErrNoLine, 404, "lacks a line", nil},
 		"in use":                 {&settings.InUseError{Thing: "pool", Reasons: []string{"one", "two"}}, 409, "The pool is in use: one; two.", nil},
 		"several":                {&order.AmbiguousError{Matches: []order.Match{{Account: "shop-eu", Side: pool.Test}}}, 409, "Say in the query", nil},
 		"by hand, used":          {&order.NumberUsedError{Account: catalog.ByHandName}, 409, "nothing was stored", nil},
