@@ -29,7 +29,9 @@
 // whole, and one that is an error, end the run.
 //
 // A purchase that cannot be stored holds up none after it, but the watermark: the next runs
-// meet it again until it is.
+// meet it again until it is. So does a test side whose API does not answer, for a day at most, and
+// only while the time of a run is enough for what the live side lists since: live orders do not
+// wait for it.
 //
 // # Decisions
 //

@@ -91,7 +91,13 @@ func (r *run) apply(ctx context.Context, batch []platform.Purchase) error {
 		if now := r.Now(); at.After(now) {
 			at = now
 		}
-		if r.failed == 0 && at.After(r.state.Watermark) {
+		if r.failed > 0 {
+			continue
+		}
+		if at.After(r.reached) {
+			r.reached = at
+		}
+		if at.After(r.state.Watermark) && !(p.Behind && r.waits()) {
 			r.state.Watermark = at
 		}
 	}

@@ -43,6 +43,7 @@ type run struct {
 	lease   time.Time
 	until   time.Time
 	savedAt time.Time
+	reached time.Time // up to where all that was listed is applied
 
 	seen, applied int
 	passed        int // purchases that cannot be read
@@ -109,6 +110,9 @@ func (r *run) look(ctx context.Context, adapter platform.Adapter, from time.Time
 		}
 		listed := r.list(ctx, lister, since)
 		if errors.Is(listed, job.ErrUnfinished) {
+			if r.reached.After(r.state.Watermark) {
+				r.state.Watermark = r.reached // live orders do not wait for the test side
+			}
 			switch {
 			case r.failed > 0:
 				listed = nil // the next run meets them again
@@ -123,6 +127,13 @@ func (r *run) look(ctx context.Context, adapter platform.Adapter, from time.Time
 		}
 	}
 	return false, r.ended(ctx, failure)
+}
+
+// waits says whether the watermark waits for a test side that fails for now: for as long as an
+// API may not answer. From then on each run would read more of the live side's again.
+func (r *run) waits() bool {
+	since := r.state.UnansweredSince
+	return since.IsZero() || r.Now().Sub(since) <= unreachableFor
 }
 
 // begins returns the time at which an account's first run begins: never before it

@@ -320,6 +320,75 @@ func TestRun_doesNotAnswerForADay(t *testing.T) {
 	}
 }
 
+// halfAway is an adapter of a platform whose test side is away: what it lists is behind that.
+type halfAway struct {
+	given
+	away  *bool
+	until func() // of one that is cut off
+}
+
+func (h halfAway) Changed(ctx context.Context, account platform.Account, since time.Time) iter.Seq2[platform.Purchase, error] {
+	return func(yield func(platform.Purchase, error) bool) {
+		for p, err := range h.given.Changed(ctx, account, since) {
+			p.Behind = *h.away
+			if !yield(p, err) {
+				return
+			}
+		}
+		switch {
+		case h.until != nil:
+			h.until()
+			yield(platform.Purchase{}, context.DeadlineExceeded)
+		case *h.away:
+			yield(platform.Purchase{}, platform.ErrTryAgain)
+		}
+	}
+}
+
+// Live orders do not wait for a test side that is away, and the watermark waits for it a day: its
+// orders of that time are found when it is back.
+func TestRun_theTestSideIsAway(t *testing.T) {
+	t.Parallel()
+	away := true
+	s := open(t, func(g given) platform.Adapter { return halfAway{given: g, away: &away} })
+	s.paid("live", noon.Add(-time.Minute))
+	s.run()
+	if line, ok := s.fulfillment("live"); !ok || line.State() != order.Fulfilled || !s.state().Watermark.IsZero() {
+		t.Errorf("it is %v, %s; %+v", ok, line.State(), s.state())
+	}
+	s.now = noon.Add(5 * time.Hour)
+	s.paid("live2", s.now.Add(-time.Minute))
+	s.run()
+	away = false
+	s.paid("test", noon.Add(time.Hour))
+	s.run()
+	if _, ok := s.fulfillment("test"); !ok || !s.state().Watermark.Equal(s.now.Add(-time.Minute)) {
+		t.Errorf("an order of the side that was away: found %v; %+v", ok, s.state())
+	}
+	away = true
+	s.now = s.now.Add(time.Hour)
+	s.run()
+	s.now = s.now.Add(25 * time.Hour)
+	s.paid("live3", s.now.Add(-time.Minute))
+	if s.run(); !s.state().Watermark.Equal(s.now.Add(-time.Minute)) {
+		t.Errorf("after a day: %+v", s.state())
+	}
+}
+
+// A run that has no time left goes on with the live side where it stopped.
+func TestRun_theTestSideIsAwayAndTimeIsUp(t *testing.T) {
+	t.Parallel()
+	away := true
+	var s *shop
+	s = open(t, func(g given) platform.Adapter {
+		return halfAway{given: g, away: &away, until: func() { s.now = s.now.Add(50 * time.Second) }}
+	})
+	s.paid("live", noon.Add(-time.Minute))
+	if s.run(); !s.state().Watermark.Equal(noon.Add(-time.Minute)) {
+		t.Errorf("%+v", s.state())
+	}
+}
+
 // An account that delivers from an earlier time by now is read again from there.
 func TestRun_accountThatDeliversFromEarlier(t *testing.T) {
 	t.Parallel()

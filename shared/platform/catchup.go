@@ -27,11 +27,14 @@ type Purchase struct {
 	// several changes that the API tells apart, it is the earliest at since or later: a run
 	// that is cut off must find the payment again, and not its refund alone.
 	ChangedAt time.Time
-	Returned  []Returned
-	Disputed  []Disputed
-	Paid      *Paid      // nil: not paid, or only its refunds changed
-	Recorded  []Recorded // each the refund of money of a line: see Recorded
-	Ignored   []Ignored  // each a payment that is no order: see Ignored
+	// Behind means that a list of the account's test side failed for now: what changed there until
+	// ChangedAt was not all yielded.
+	Behind   bool
+	Returned []Returned
+	Disputed []Disputed
+	Paid     *Paid      // nil: not paid, or only its refunds changed
+	Recorded []Recorded // each the refund of money of a line: see Recorded
+	Ignored  []Ignored  // each a payment that is no order: see Ignored
 
 	// Unreadable is the mistake for which what the API shows of one purchase cannot be read.
 	// Catch-up passes it over, and the merchant is told once, as of a webhook that cannot be

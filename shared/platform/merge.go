@@ -2,6 +2,7 @@ package platform
 
 import (
 	"cmp"
+	"errors"
 	"iter"
 )
 
@@ -9,7 +10,7 @@ import (
 type List struct {
 	Purchases iter.Seq2[Purchase, error]
 	// ErrorLast means that its error comes after the purchases of all other lists: it holds up
-	// none of them. An error of any other list ends all.
+	// none of them. Those that follow are marked Behind if it may pass. An error of any other list ends all.
 	ErrorLast bool
 }
 
@@ -41,6 +42,7 @@ func Merge(lists ...List) iter.Seq2[Purchase, error] {
 				break
 			}
 			p := *first.head
+			p.Behind = errors.Is(late, ErrTryAgain)
 			if first.head = nil; !yield(p, nil) {
 				return
 			}

@@ -2107,6 +2107,27 @@ var mutants = []mutant{
 		in:     "shared/platform/stripe", test: "TestDecode_paymentWithoutCheckout",
 	},
 	{
+		breaks: "the watermark passes what a test side that was away did not tell",
+		file:   "shared/catchup/purchases.go",
+		old:    ` && !(p.Behind && r.waits()) {`,
+		new:    ` {`,
+		in:     "shared/catchup", test: "TestRun_theTestSideIsAway",
+	},
+	{
+		breaks: "the watermark waits for ever for a test side that is away",
+		file:   "shared/catchup/run.go",
+		old:    `r.Now().Sub(since) <= unreachableFor`,
+		new:    `r.Now().Sub(since) >= 0`,
+		in:     "shared/catchup", test: "TestRun_theTestSideIsAway",
+	},
+	{
+		breaks: "live orders that one run cannot read wait for a test side that is away",
+		file:   "shared/catchup/run.go",
+		old:    `if r.reached.After(r.state.Watermark) {`,
+		new:    `if r.reached.IsZero() {`,
+		in:     "shared/catchup", test: "TestRun_theTestSideIsAwayAndTimeIsUp",
+	},
+	{
 		breaks: "catch-up delivers an order whose refund cannot be read",
 		file:   "shared/platform/stripe/changed.go",
 		old:    `case ok && unread.holds(paid.Order, event.payment()):`,

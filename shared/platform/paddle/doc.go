@@ -138,6 +138,11 @@
 // back, is passed over and told once, as a webhook that cannot be taken. Whether the destination is active, and ticks the three events, is read
 // with the live key, or else with that of the sandbox.
 //
+// A sandbox holds up no live order. While its API does not answer for now, live orders go on, and
+// both sides are read again from there for a day: so long an outage of the sandbox is made up,
+// unless there are more live orders than one look can read. During a longer one, and while its key
+// does not serve, test orders are delivered by their webhooks alone.
+//
 // # Decisions
 //
 // Paddle's Go library is the sender in the tests, and in no function: it adds 0.7 MB,

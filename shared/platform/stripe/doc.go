@@ -122,7 +122,10 @@
 //
 // Live orders and those of the sandbox are read each with its own key. A sandbox's key that
 // does not serve is told, and holds up no live order; test orders that are sold meanwhile
-// are delivered by their webhooks alone.
+// are delivered by their webhooks alone. While the sandbox's API does not answer for now, live
+// orders go on, and both sides are read again from there for a day: so long an outage of the
+// sandbox is made up, unless there are more live orders than one look can read. During a longer
+// one, test orders are delivered by their webhooks alone.
 //
 // With Webhook Endpoints: Read, Stripe is also asked whether the destination is enabled and
 // sends all events of step 2 but refund.updated; you are told once a day if it is not. A
