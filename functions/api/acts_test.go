@@ -146,7 +146,7 @@ func TestActs_returnOfAWholeOrder(t *testing.T) {
 	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
 	w.shop(token, "PUT", "/v1/products/game", Product{Title: "Elden", Pool: "elden"}).Want(201)
 	first := w.paidOrder("7", 1)
-	claims := &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fill, Notices: w.store, Now: time.Now}
+	claims := &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fill, Notices: w.store, By: "webhook", Now: time.Now}
 	pay := func(line string) order.Fulfillment {
 		paid := order.Fulfillment{
 			Merchant: "acme", Side: pool.Live, Account: first.Account, Origin: first.Origin, Order: "7", Line: line, Product: "game", Quantity: 1,
@@ -199,7 +199,7 @@ func TestRelease_disputes(t *testing.T) {
 	one := w.paidOrder("7", 1)
 	two := w.waits(one, "2")
 	of := order.Whole{ID: one.ID.OrderHalf(), Merchant: "acme", Side: pool.Live, Account: one.Account, Order: "7"}
-	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Notices: w.store, Settings: w.store, Fill: w.fill, Now: w.now}
+	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Notices: w.store, Settings: w.store, Fill: w.fill, By: "webhook", Now: w.now}
 	dispute := func(id string, state order.Dispute) {
 		t.Helper()
 		if _, err := platform.Dispute(t.Context(), of, id, state); err != nil {

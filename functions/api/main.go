@@ -74,7 +74,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		orders: store, refusals: store,
 		changes: acts,
 		byHand: &intake.ByHand{
-			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, Now: time.Now},
+			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},
 			Orders: store, Notices: store, MaxQuantity: mostUnits,
 		},
 		review: &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: time.Now},

@@ -71,7 +71,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
 	w.gate = &access.Gate{Tokens: store, Now: w.now}
 	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
-	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Keys: store, Settings: store, Fill: w.fill, Now: w.now}
+	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Keys: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
 	a := &api{
 		gate:     w.gate,
@@ -85,7 +85,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		refusals: store,
 		changes:  acts,
 		byHand: &intake.ByHand{
-			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, Now: w.now},
+			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, By: "webhook", Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,
 		},
 		review: &settings.Reviews{Store: store}, desk: desk, links: &review.Links{Reader: store, Desk: desk, Now: w.now},

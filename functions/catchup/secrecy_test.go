@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
@@ -53,6 +54,7 @@ func TestSecrecy(t *testing.T) {
 	all.Adapters["listing"] = listing{found: &found, fails: &fails}
 	t.Cleanup(func() { delete(all.Adapters, "listing") })
 	s := lambdatest.Open(t, wire)
+	t.Cleanup(func() { dynamotest.Audit(t, s.Tables) })
 	s.Stock(lambdatest.Pool, 2000)
 	shops := 0
 	// Each run is of another account: a run that failed keeps its lease for a while.

@@ -120,7 +120,7 @@ func strangerIsRefused(t *testing.T, r events.APIGatewayV2HTTPRequest, content [
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return now }
-	h := &handler{intake: &intake.Intake{Records: strangers{}, Now: clock}, accounts: platform.NewAccounts(
+	h := &handler{intake: &intake.Intake{Records: strangers{}, By: "webhook", Now: clock}, accounts: platform.NewAccounts(
 		all.Adapters,
 		func(_ context.Context, merchant, account string) (catalog.Account, bool, error) {
 			return catalog.Account{Merchant: merchant, Name: account, Platform: "standard", Secrets: []catalog.SealedSecret{{CreatedAt: now}}}, merchant == "acme" && account == "standard", nil

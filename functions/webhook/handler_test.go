@@ -82,7 +82,7 @@ func open(t *testing.T) *shop {
 	store, tables := dynamotest.Open(t)
 	s := &shop{store: store, tables: tables, now: now}
 	clock := func() time.Time { return s.now }
-	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: ignore{}, Notices: store, Now: clock}
+	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: ignore{}, Notices: store, By: "webhook", Now: clock}
 	s.serve = serve(&handler{
 		accounts: platform.NewAccounts(
 			all.Adapters,
@@ -94,8 +94,8 @@ func open(t *testing.T) *shop {
 		),
 		intake: &intake.Intake{
 			Claims:  s.claims,
-			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: ignore{}, Now: clock},
-			Records: records{store, s}, Products: store, MaxQuantity: 1000, Now: clock,
+			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: ignore{}, By: "webhook", Now: clock},
+			Records: records{store, s}, Products: store, MaxQuantity: 1000, By: "webhook", Now: clock,
 		},
 	})
 	for _, err := range []error{

@@ -24,6 +24,9 @@ import (
 	"keypool/shared/web"
 )
 
+// by is who acts in histories for what a platform reports.
+const by = "webhook"
+
 func main() { boot.Run("webhook", wire) }
 
 func wire(env *config.Env, cfg aws.Config) any {
@@ -44,12 +47,14 @@ func wire(env *config.Env, cfg aws.Config) any {
 				Uncached: store,
 				Fill:     fill,
 				Notices:  store,
+				By:       by,
 				Now:      time.Now,
 			},
-			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, Now: time.Now},
+			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: by, Now: time.Now},
 			Records:     store,
 			Products:    settings,
 			MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
+			By:          by,
 			Now:         time.Now,
 		},
 	}

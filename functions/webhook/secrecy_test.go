@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/platform/standard"
 )
@@ -20,6 +21,7 @@ import (
 // whichever of its calls to AWS is refused.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
+	t.Cleanup(func() { dynamotest.Audit(t, s.Tables) })
 	s.Stock(lambdatest.Pool, 2000)
 	orders := 0
 	order := func(product string, quantity int) string {

@@ -69,8 +69,8 @@ func TestStripe(t *testing.T) {
 		answer, err := serve(&handler{
 			accounts: platform.NewAccounts(adapters, store.Account, asItIs{}, clock), // which remembers nothing
 			intake: &intake.Intake{
-				Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: ignore{}, Notices: store, Now: clock},
-				Records: store, Products: store, MaxQuantity: 1000, Now: clock,
+				Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: ignore{}, Notices: store, By: "webhook", Now: clock},
+				Records: store, Products: store, MaxQuantity: 1000, By: "webhook", Now: clock,
 			},
 		})(t.Context(), fixture(t, name))
 		if err != nil {

@@ -180,8 +180,8 @@ func TestHandle_woocommerceLeftToCatchup(t *testing.T) {
 	s.serve = serve(&handler{
 		accounts: platform.NewAccounts(adapters, s.store.Account, asItIs{}, clock),
 		intake: &intake.Intake{
-			Claims: s.claims, Orders: &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: ignore{}, Now: clock},
-			Records: s.store, Products: s.store, MaxQuantity: 1000, Now: clock,
+			Claims: s.claims, Orders: &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: ignore{}, By: "webhook", Now: clock},
+			Records: s.store, Products: s.store, MaxQuantity: 1000, By: "webhook", Now: clock,
 		},
 	})
 	for event, order := range map[string]string{"woocommerce_refunded_part": "727", "woocommerce_renewed": "760"} {

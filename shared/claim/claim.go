@@ -1,7 +1,6 @@
 package claim
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,12 +67,9 @@ type Claimer struct {
 	Uncached catalog.Reader
 	Fill     Sender // the queue of order.FillRequest
 	Notices  Notices
-	By       string // who acts in histories for what a platform reports: a function; empty: webhook
+	By       string // who acts in histories for what a platform reports: a function
 	Now      func() time.Time
 }
-
-// by is who acts in the history of a line that a platform reported.
-func (c *Claimer) by() string { return cmp.Or(c.By, "webhook") }
 
 // indexLag is the time in which the index of available keys shows nearly every
 // write. Fill starts that much later than a line began to wait.
@@ -97,7 +93,7 @@ const indexLag = 2 * time.Second
 // stored waiting, and function fill is asked to serve it. After any other error the
 // line may be stored or not: the platform's repeat finds out.
 func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment, beside ...order.Fulfillment) (order.Fulfillment, error) {
-	return c.claim(ctx, paid, question{by: c.by()}, beside)
+	return c.claim(ctx, paid, question{by: c.By}, beside)
 }
 
 // claim claims for a line, of which ask says who brought it.
@@ -316,7 +312,7 @@ func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillmen
 	case line.Mail.Kind == outbox.Keys:
 		line.Mail = line.Mail.OwedAgain()
 	}
-	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: c.by()}}
+	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: c.By}}
 	lifted := line.Lift(func(h order.Hold) bool { return h == order.HoldNoAddress })
 	if lifted {
 		change.Settle(c.Now())

@@ -68,7 +68,7 @@ func open(t *testing.T, options ...dynamotest.Option) *shop {
 	store, tables := dynamotest.Open(t, options...)
 	s := &shop{t: t, store: store, tables: tables, fills: &requests{}, now: time.Now}
 	clock := func() time.Time { return s.now() }
-	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: s.fills, Notices: store, Now: clock}
+	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: s.fills, Notices: store, By: "webhook", Now: clock}
 	s.filler = &claim.Filler{Store: store, Bypass: store, Catalog: store, Notices: store, Now: clock}
 
 	s.must(store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "notices@acme.example"}))

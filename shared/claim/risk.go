@@ -35,7 +35,7 @@ func (c *Claimer) lateRisk(ctx context.Context, stored, paid order.Fulfillment) 
 	change := order.ChangeOf(stored)
 	line := &change.After
 	line.Risk, line.ChangedAt = paid.Risk, paid.ChangedAt
-	change.History = []order.History{{Line: line.ID, At: now, Event: order.RiskReported, By: c.by(), Code: paid.Risk}}
+	change.History = []order.History{{Line: line.ID, At: now, Event: order.RiskReported, By: c.By, Code: paid.Risk}}
 	switch {
 	case !asked:
 	case line.Mail.KeysGone():
@@ -43,7 +43,7 @@ func (c *Claimer) lateRisk(ctx context.Context, stored, paid order.Fulfillment) 
 			return paid, err
 		}
 	default:
-		hold(&change, []order.Hold{order.HoldReviewRisk}, c.by(), now)
+		hold(&change, []order.Hold{order.HoldReviewRisk}, c.By, now)
 	}
 	change.Settle(now)
 	if err := c.Store.Commit(ctx, change); err != nil {

@@ -13,7 +13,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -32,7 +31,7 @@ type Intake struct {
 	Records     Records
 	Products    platform.Products // may be cached
 	MaxQuantity int               // units that one line may have
-	By          string            // who acts in histories: a function; empty: webhook
+	By          string            // who acts in histories: a function
 	Now         func() time.Time
 
 	calls       calls
@@ -137,9 +136,6 @@ func returnsOf(number string, events []platform.Event) (all []platform.Returned)
 	}
 	return all
 }
-
-// by is who acts in histories.
-func (in *Intake) by() string { return cmp.Or(in.By, "webhook") }
 
 // applyOne has a case for each kind of event.
 func (in *Intake) applyOne(ctx context.Context, from platform.Account, r platform.Request, event platform.Event) []platform.Result {

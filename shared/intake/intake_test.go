@@ -53,9 +53,9 @@ func open(t *testing.T, options ...dynamotest.Option) (*intake.Intake, dynamo.Ta
 	live := pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
 	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
 	return &intake.Intake{
-		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, Now: now},
-		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, Now: now},
-		Records: store, Products: store, MaxQuantity: 10, Now: now,
+		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, By: "webhook", Now: now},
+		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: now},
+		Records: store, Products: store, MaxQuantity: 10, By: "webhook", Now: now,
 	}, tables
 }
 
@@ -379,8 +379,8 @@ func TestPaid_beforeTheAccountDelivers_release(t *testing.T) {
 	now := noon
 	clock := func() time.Time { return now }
 	store := in.Records.(*dynamo.Store)
-	in.Now, in.Claims = clock, &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, Now: clock}
-	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, Now: clock}
+	in.Now, in.Claims = clock, &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, By: "webhook", Now: clock}
+	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: clock}
 	from := account
 	from.DeliversFrom = noon.Add(-time.Hour)
 	early := paid("1", 2, "game")
@@ -419,7 +419,7 @@ func TestPaid_beforeTheAccountDelivers_repeatIsCheap(t *testing.T) {
 	in, tables := open(t, meter.Option)
 	store := in.Records.(*dynamo.Store)
 	cached := catalog.NewCached(store, in.Now)
-	in.Products, in.Claims = cached, &claim.Claimer{Store: store, Cached: cached, Uncached: store, Fill: quiet{}, Notices: store, Now: in.Now}
+	in.Products, in.Claims = cached, &claim.Claimer{Store: store, Cached: cached, Uncached: store, Fill: quiet{}, Notices: store, By: "webhook", Now: in.Now}
 	from := account
 	from.DeliversFrom, from.OtherProducts = noon, catalog.OthersIgnored
 	early := paid("1", 1, "game", "shirt")

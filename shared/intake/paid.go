@@ -113,7 +113,7 @@ const customerField = "customer.email"
 // paidAgain is the entry in a line's history of a repeat that changed nothing: of the part
 // that differs, or of a line that was returned.
 func (in *Intake) paidAgain(id order.LineID, why string) order.History {
-	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: in.by(), Code: why}
+	return order.History{Line: id, At: in.Now(), Event: order.PaidAgain, By: in.By, Code: why}
 }
 
 // fulfillment returns the record of a line as far as the platform knows it.

@@ -15,7 +15,7 @@ import (
 // merchant is asked.
 func (in *Intake) record(ctx context.Context, from platform.Account, event platform.Recorded) platform.Result {
 	id := from.Identity(pool.SideOf(event.Test), event.Order, event.Line).ID()
-	entry := order.History{Line: id, At: event.At, Event: order.Reported, By: in.by(), Code: readable(event.Type)}
+	entry := order.History{Line: id, At: event.At, Event: order.Reported, By: in.By, Code: readable(event.Type)}
 	if event.At.IsZero() {
 		entry.At = in.Now()
 	}

@@ -31,7 +31,7 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 			results = append(results, in.returnLines(ctx, from, event, side)...)
 			continue
 		}
-		back := order.Return{ID: event.ID, Refund: event.Refund, By: in.by(), Why: event.ID, GivenBackAt: event.At}
+		back := order.Return{ID: event.ID, Refund: event.Refund, By: in.By, Why: event.ID, GivenBackAt: event.At}
 		if !event.All {
 			back.Amount, back.Currency = event.Amount, event.Currency
 		}
@@ -53,13 +53,13 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 // took stays taken: nobody knows whether the customer still has the keys.
 func (in *Intake) refundFailed(ctx context.Context, from platform.Account, event platform.Returned) []platform.Result {
 	for _, side := range event.Sides() {
-		lines, at, err := in.Orders.RefundFailed(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: in.by(), Why: event.ID})
+		lines, at, err := in.Orders.RefundFailed(ctx, whole(from, side, event.Order), order.Return{ID: event.ID, By: in.By, Why: event.ID})
 		for _, line := range lines {
 			isMeant := func(r platform.ReturnedLine) bool { return r.ID == line.Line }
 			if err != nil || len(event.Lines) > 0 && !slices.ContainsFunc(event.Lines, isMeant) {
 				continue
 			}
-			err = in.Records.AddHistory(ctx, order.History{Line: line.ID, At: at, Event: order.RefundFailed, By: in.by(), Code: event.ID})
+			err = in.Records.AddHistory(ctx, order.History{Line: line.ID, At: at, Event: order.RefundFailed, By: in.By, Code: event.ID})
 		}
 		if err != nil {
 			return in.changed(ctx, event.Order, nil, err)
@@ -81,7 +81,7 @@ func (in *Intake) returnLines(ctx context.Context, from platform.Account, event 
 		got, err := in.Orders.ReturnLine(random.Split(ctx, line.ID), lifecycle.LineReturn{
 			Identity: from.Identity(side, event.Order, line.ID),
 			Account:  from.Name, Refund: event.ID, Units: units,
-			Act: lifecycle.Act{By: in.by(), Why: event.ID}, GivenBackAt: event.At,
+			Act: lifecycle.Act{By: in.By, Why: event.ID}, GivenBackAt: event.At,
 		})
 		if err == nil {
 			err = in.tellMatched(ctx, from, event, got)

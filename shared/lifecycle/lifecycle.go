@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +56,7 @@ type Lifecycle struct {
 	Keys     Keys           // for Replace only
 	Settings catalog.Reader // uncached
 	Fill     Sender         // the queue of order.FillRequest
-	By       string         // who acts in histories where no person does: a function; empty: webhook
+	By       string         // who acts in histories where no person does: a function
 	Now      func() time.Time
 }
 
@@ -263,9 +262,6 @@ func (l *Lifecycle) askForFill(ctx context.Context, line order.Fulfillment) {
 		slog.WarnContext(ctx, "fill.not_requested", "line", line.ID, "error", err)
 	}
 }
-
-// by is who acts in histories where no person does.
-func (l *Lifecycle) by() string { return cmp.Or(l.By, "webhook") }
 
 // note returns an entry of the line's history.
 func (l *Lifecycle) note(id order.LineID, event order.EventKind, act Act) order.History {

@@ -88,8 +88,8 @@ func open(t *testing.T, keys int) *shop {
 	s := &shop{T: t, ses: &fakeSES{}, at: noon}
 	s.store, s.tables = dynamotest.Open(t)
 	now := func() time.Time { return s.at }
-	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: quiet{}, Now: now}
-	s.claims = &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, Now: now}
+	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: now}
+	s.claims = &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, By: "webhook", Now: now}
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: now}
 	s.mailer = &delivery.Mailer{
 		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s, History: s.store, Settings: s.store, Uploads: s.store, Counts: s.store,
@@ -512,7 +512,7 @@ func TestReturn_ofManyKeysCutOff(t *testing.T) {
 	s.fill()
 	s.is(s.line(line.ID), order.Fulfilled, 250, 0)
 	s.changes.Store = &dying{Store: s.store, commits: 1}
-	_, err := s.changes.ReturnLine(t.Context(), lifecycle.LineReturn{Identity: identity("1", "1"), Account: "shop", Refund: "R1", Units: 150})
+	_, err := s.changes.ReturnLine(t.Context(), lifecycle.LineReturn{Identity: identity("1", "1"), Account: "shop", Refund: "R1", Units: 150, Act: ada})
 	if !errors.Is(err, errDied) {
 		t.Fatal(err)
 	}

@@ -225,7 +225,7 @@ func TestRenewal_keyThatMayBeSoldAgain(t *testing.T) {
 	renewal := s.renew("2", "1")
 	s.mail(renewal.ID)
 	s.mails(0)
-	_, err := s.changes.ReturnLine(t.Context(), lifecycle.LineReturn{Identity: identity("1", "1"), KeysBack: order.Restock})
+	_, err := s.changes.ReturnLine(t.Context(), lifecycle.LineReturn{Identity: identity("1", "1"), KeysBack: order.Restock, Act: ada})
 	s.must(err)
 	s.available(1)
 	s.settle(renewal.ID, parent.ID)

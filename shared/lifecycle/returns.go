@@ -389,7 +389,7 @@ func (l *Lifecycle) historyOf(id order.LineID, w order.Whole, news order.News) [
 	if news.Return != "" {
 		by := news.By
 		if by == "" {
-			by = l.by() // a dispute that was lost
+			by = l.By // a dispute that was lost
 		}
 		why := news.Why
 		if why == "" {
@@ -398,10 +398,10 @@ func (l *Lifecycle) historyOf(id order.LineID, w order.Whole, news order.News) [
 		history = append(history, l.note(id, order.OrderReturned, Act{By: by, Why: why}))
 	}
 	for _, h := range news.Held {
-		history = append(history, l.note(id, order.Held, Act{By: l.by(), Why: string(h)}))
+		history = append(history, l.note(id, order.Held, Act{By: l.By, Why: string(h)}))
 	}
 	for _, h := range news.Lifted {
-		act := Act{By: l.by(), Why: string(h)}
+		act := Act{By: l.By, Why: string(h)}
 		if drop, is := w.DropOf(h); is {
 			act.By = drop.By
 			if drop.Why != "" {

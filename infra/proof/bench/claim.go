@@ -39,7 +39,7 @@ func putPool(ctx context.Context, store *dynamo.Store, name, product string) err
 }
 
 func claimer(store *dynamo.Store) *claim.Claimer {
-	return &claim.Claimer{Store: store, Cached: catalog.NewCached(store, time.Now), Uncached: store, Fill: noQueue{}, Now: time.Now}
+	return &claim.Claimer{Store: store, Cached: catalog.NewCached(store, time.Now), Uncached: store, Fill: noQueue{}, By: "webhook", Now: time.Now}
 }
 
 // noQueue is a queue that discards its messages.

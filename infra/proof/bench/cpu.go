@@ -113,7 +113,7 @@ func claimProcessorTime(ctx context.Context, b *bench, tables dynamo.Tables) (us
 	at := func(options ...func(*dynamodb.Options)) *claim.Claimer {
 		return &claim.Claimer{
 			Store:  dynamo.Open(instant{}.client(options...), tables),
-			Cached: settings{}, Uncached: settings{}, Fill: noQueue{}, Now: time.Now,
+			Cached: settings{}, Uncached: settings{}, Fill: noQueue{}, By: "webhook", Now: time.Now,
 		}
 	}
 	var calls recorder

@@ -81,7 +81,7 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 // disagree; a key of another pool or side; a line with more keys than it paid for; a
 // line that waits outside its queue, that stands in a queue without need, or at the
 // wrong place; a key that is neither available nor held nor given back nor taken out
-// of sale; a key that a line both gave back and holds.
+// of sale; a key that a line both gave back and holds; a history that does not say who acted.
 func Balance(orders, keys []map[string]any) (Books, []string) {
 	var (
 		books    = Books{Lines: map[string]Line{}}
@@ -127,6 +127,10 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 				line.queue = fmt.Sprintf("unconnected#%s#%s#%s", item["merchant"], item["side"], by)
 			}
 			books.Lines[id] = line
+		case strings.HasPrefix(sk, "history#"):
+			if by, _ := item["by"].(string); by == "" {
+				problem("the entry %s of %s does not say who acted", sk, pk)
+			}
 		case strings.HasPrefix(sk, "keys#"):
 			inOrder, _, _ := strings.Cut(strings.TrimPrefix(sk, "keys#"), "#")
 			id := strings.TrimPrefix(pk, "order#") + inOrder

@@ -125,7 +125,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.tally = newTally()
 
 	settings := catalog.NewCached(s.store, s.clock.now)
-	s.claims = &claim.Claimer{Store: s.store, Cached: settings, Uncached: s.store, Fill: s.queue, Notices: s.store, Now: s.clock.now}
+	s.claims = &claim.Claimer{Store: s.store, Cached: settings, Uncached: s.store, Fill: s.queue, Notices: s.store, By: "webhook", Now: s.clock.now}
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: s.clock.now}
 	s.worker = &ingest.Worker{
 		Catalog: s.store, Records: s.store, Ranges: s.store, Keys: s.store,
@@ -136,7 +136,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: s.clock.now}, PublicURL: "https://api.keypool.example", MailSender: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
-	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: s.queue, Now: s.clock.now}
+	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: s.queue, By: "webhook", Now: s.clock.now}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Orders: s.changes, Fill: s.queue, Ranges: s.queue, DelayMailAfter: 5 * time.Minute, Now: s.clock.now}
 	s.checker = &stock.Checker{Pools: s.store, Keys: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 

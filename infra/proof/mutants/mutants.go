@@ -1911,15 +1911,15 @@ var mutants = []mutant{
 	{
 		breaks: "the history says that a webhook brought what catch-up found",
 		file:   "shared/claim/claim.go",
-		old:    `return cmp.Or(c.By, "webhook")`,
-		new:    `return cmp.Or("webhook", c.By)`,
+		old:    `Event: why, By: c.By}`,
+		new:    `Event: why, By: "webhook"}`,
 		in:     "shared/claim", test: "TestClaim_historyTellsWhoBroughtIt",
 	},
 	{
 		breaks: "the history says that a webhook applied a dispute that another function applied",
-		file:   "shared/lifecycle/lifecycle.go",
-		old:    `return cmp.Or(l.By, "webhook")`,
-		new:    `return cmp.Or("webhook", l.By)`,
+		file:   "shared/lifecycle/returns.go",
+		old:    `by = l.By // a dispute that was lost`,
+		new:    `by = "webhook"`,
 		in:     "shared/lifecycle", test: "TestDispute_historyTellsWhoAppliedIt",
 	},
 	{

@@ -156,7 +156,7 @@ func catchesUp(s *shop, world World, n *Network) *behind {
 	b := &behind{shop: s, world: world, network: n}
 	clock := func() time.Time { return time.Unix(0, b.clock.Load()).UTC() }
 	taken := &intake.Intake{
-		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, Now: clock},
+		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, By: "catchup", Now: clock},
 		Orders:  s.orders,
 		Records: s.store, Products: s.store, MaxQuantity: 10, By: "catchup", Now: clock,
 	}

@@ -48,7 +48,7 @@ func (f fulfilByHand) do(w *world) {
 func (f fulfilByHand) fulfil(ctx context.Context, w *world, now time.Time) error {
 	clock := func() time.Time { return now }
 	api := &intake.ByHand{
-		Claims: &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fillQueue, Now: clock},
+		Claims: &claim.Claimer{Store: w.store, Cached: w.store, Uncached: w.store, Fill: w.fillQueue, By: "api", Now: clock},
 		Orders: shopOrders{w.store}, Notices: w.store, MaxQuantity: 10_000,
 	}
 	asked := time.Now()

@@ -165,7 +165,7 @@ func (w *world) askCatchup(name string) {
 
 func (w *world) catchup(p *process) *catchup.Catchup {
 	instance := w.instances[w.number(p.name, len(w.instances))]
-	claims := &notedClaims{w: w, p: p, of: &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, Now: p.now}}
+	claims := &notedClaims{w: w, p: p, of: &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, By: "catchup", Now: p.now}}
 	return &catchup.Catchup{
 		Accounts: fetched{w}, Store: w.store, Intake: w.intake(p, instance, claims), Adapters: map[string]platform.Adapter{shopName: w.api},
 		Opener: fetched{w}, Queue: w.catchupQueue, PublicURL: "https://keypool.example", Now: p.now,

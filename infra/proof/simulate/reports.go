@@ -36,7 +36,7 @@ func (w *world) shop() platform.Account {
 // intake takes the events of a webhook.
 func (w *world) intake(p *process, i *instance, claims intake.Claimer) *intake.Intake {
 	return &intake.Intake{
-		Claims: claims, Orders: w.lifecycle(p.now), Records: apart{w.store}, Products: i.cached, MaxQuantity: 10_000, Now: p.now,
+		Claims: claims, Orders: w.lifecycle(p.now), Records: apart{w.store}, Products: i.cached, MaxQuantity: 10_000, By: "webhook", Now: p.now,
 	}
 }
 
@@ -238,7 +238,7 @@ func (w *world) webhook(name string) invocation {
 func (p payOrder) handleWebhook(w *world, name string) bool {
 	in := w.webhook(name)
 	defer in.end()
-	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, Now: in.now}, seen: map[order.LineID]seenClaim{}}
+	claims := &watchedClaims{of: &claim.Claimer{Store: w.store, Cached: in.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, By: "webhook", Now: in.now}, seen: map[order.LineID]seenClaim{}}
 	paid := p.event()
 	results := w.intake(in.process, in.instance, claims).Apply(in.ctx, w.shop(), platform.Request{}, []platform.Event{paid})
 	if p.early && len(results) < len(p.lines) && results[0].Outcome == platform.Failed {

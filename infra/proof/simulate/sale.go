@@ -108,7 +108,7 @@ func (s *Sale) order(name string) {
 	instance := w.instances[w.number(name, len(w.instances))]
 	p := w.begin(name, 29*time.Second, 0)
 	defer p.end()
-	claims := &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, Now: p.now}
+	claims := &claim.Claimer{Store: w.store, Cached: instance.cached, Uncached: w.store, Fill: w.fillQueue, Notices: w.store, By: "webhook", Now: p.now}
 	began := time.Now()
 	got, err := claims.Claim(p.ctx, order.Fulfillment{
 		ID: order.Identity{Merchant: merchant, Side: pool.Live, Origin: shopName, Order: name, Line: "1"}.ID(), Merchant: merchant, Side: pool.Live,
