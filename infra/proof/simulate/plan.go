@@ -380,8 +380,14 @@ func (m *planner) returnedAndHeld(p payOrder, large paidLine, paidAt time.Durati
 	if m.oneIn(4) {
 		back.kind, back.units = returnedLine, 0
 	}
-	at := paidAt + m.between(time.Second, time.Minute)
-	all := []TimedAction{{at, back}}
+	if m.oneIn(2) {
+		back.cutOff = m.between(10*time.Millisecond, 150*time.Millisecond)
+	}
+	at := paidAt + m.between(6*time.Second, time.Minute)
+	all := []TimedAction{
+		{paidAt + m.between(500*time.Millisecond, 5*time.Second), changeLine{kind: released, of: p, line: large.id, serial: m.next(), times: 1}}, // from the cap
+		{at, back},
+	}
 	within := []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Minute}[m.rng.IntN(3)]
 	for range 1 + m.rng.IntN(4) {
 		kind := []string{held, held, released}[m.rng.IntN(3)]

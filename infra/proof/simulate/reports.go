@@ -456,6 +456,7 @@ type changeLine struct {
 	keysTo order.Disposition // what becomes of the returned keys; empty: what the settings say
 	units  int               // returned in part
 	times  int               // it is asked for so often
+	cutOff time.Duration     // the first who asks gives up after so long; zero: never
 	serial int
 }
 
@@ -493,7 +494,13 @@ func (h changeLine) do(w *world) {
 	}
 	for n := range max(h.times, 1) {
 		w.spawn(func() {
+			cutOff := h.cutOff
 			w.untilDone(fmt.Sprintf("%s %d/%d", h.kind, h.serial, n), func(ctx context.Context, now time.Time) error {
+				if cutOff > 0 {
+					limited, cancel := context.WithTimeout(ctx, cutOff)
+					defer cancel()
+					ctx, cutOff = limited, 0
+				}
 				changes := w.lifecycle(func() time.Time { return now })
 				act := act
 				var err error
