@@ -376,19 +376,16 @@ func (m *planner) dropped(openedAt time.Duration, opened reportOrder, p payOrder
 // returnedAndHeld is a return of so many keys that several transactions take them back, of a
 // line that people hold, or release, meanwhile: each takes keys back as well.
 func (m *planner) returnedAndHeld(p payOrder, large paidLine, paidAt time.Duration) []TimedAction {
-	back := changeLine{kind: returnedUnits, of: p, line: large.id, units: large.quantity - 1 - m.rng.IntN(3), serial: m.next(), times: 1 + m.rng.IntN(2)}
+	back := changeLine{kind: returnedUnits, of: p, line: large.id, units: large.quantity - 1 - m.rng.IntN(3), cutOff: m.oneIn(2), serial: m.next(), times: 1 + m.rng.IntN(2)}
 	if m.oneIn(4) {
 		back.kind, back.units = returnedLine, 0
-	}
-	if m.oneIn(2) {
-		back.cutOff = m.between(10*time.Millisecond, 150*time.Millisecond)
 	}
 	at := paidAt + m.between(6*time.Second, time.Minute)
 	all := []TimedAction{
 		{paidAt + m.between(500*time.Millisecond, 5*time.Second), changeLine{kind: released, of: p, line: large.id, serial: m.next(), times: 1}}, // from the cap
 		{at, back},
 	}
-	within := []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Minute}[m.rng.IntN(3)]
+	within := []time.Duration{300 * time.Millisecond, time.Second, time.Minute}[m.rng.IntN(3)]
 	for range 1 + m.rng.IntN(4) {
 		kind := []string{held, held, released}[m.rng.IntN(3)]
 		all = append(all, TimedAction{at + m.between(0, within), changeLine{kind: kind, of: p, line: large.id, serial: m.next(), times: 1}})

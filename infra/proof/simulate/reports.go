@@ -456,7 +456,7 @@ type changeLine struct {
 	keysTo order.Disposition // what becomes of the returned keys; empty: what the settings say
 	units  int               // returned in part
 	times  int               // it is asked for so often
-	cutOff time.Duration     // the first who asks gives up after so long; zero: never
+	cutOff bool              // the first who asks gives up while keys are taken back
 	serial int
 }
 
@@ -496,12 +496,12 @@ func (h changeLine) do(w *world) {
 		w.spawn(func() {
 			cutOff := h.cutOff
 			w.untilDone(fmt.Sprintf("%s %d/%d", h.kind, h.serial, n), func(ctx context.Context, now time.Time) error {
-				if cutOff > 0 {
-					limited, cancel := context.WithTimeout(ctx, cutOff)
-					defer cancel()
-					ctx, cutOff = limited, 0
-				}
 				changes := w.lifecycle(func() time.Time { return now })
+				if cutOff {
+					limited, cancel := context.WithCancel(ctx)
+					defer cancel()
+					ctx, cutOff, changes.Store = limited, false, cutOffStore{changes.Store, cancel}
+				}
 				act := act
 				var err error
 				if h.seen {
@@ -554,6 +554,20 @@ func (w *world) versionOf(ctx context.Context, id order.LineID) (int, error) {
 
 // replace has one of the line's keys replaced, as its merchant does who reads the order
 // first: any of its keys, be it in a chunk.
+// cutOffStore gives up once a line is stored that holds keys which it has given back.
+type cutOffStore struct {
+	lifecycle.Store
+	giveUp func()
+}
+
+func (s cutOffStore) Commit(ctx context.Context, changes ...order.Change) error {
+	err := s.Store.Commit(ctx, changes...)
+	if err == nil && slices.ContainsFunc(changes, func(c order.Change) bool { return c.After.Surplus() > 0 }) {
+		s.giveUp()
+	}
+	return err
+}
+
 func (h changeLine) replace(ctx context.Context, w *world, changes *lifecycle.Lifecycle, id order.LineID, act lifecycle.Act) error {
 	line, ok, err := w.store.Fulfillment(ctx, id)
 	if err != nil || !ok {
