@@ -153,8 +153,9 @@ func (u unread) holds(order, payment string) bool {
 	return held
 }
 
-// heldBack is added to the mistake of a refund or dispute that was passed over.
-const heldBack = "; catch-up does not deliver its order: if the customer is to have keys, fulfil it by hand"
+// heldBack is added to the mistake of each of those that names a payment. Most of their orders were
+// delivered long before.
+const heldBack = "; unless its order was delivered before, catch-up does not deliver it: fulfil it by hand if the customer is to have keys"
 
 // passedOver returns a refund or dispute that was passed over. Its order is looked for by the
 // payment, which may be readable where something else is not.
@@ -167,9 +168,6 @@ func (l listing) passedOver(ctx context.Context, e listed, mistake platform.Fiel
 		return unreadOne{}, err
 	}
 	mistake.Order = one.order
-	if one.payment != "" {
-		mistake.Problem += heldBack
-	}
 	return one, nil
 }
 
@@ -223,7 +221,13 @@ func (l listing) given(ctx context.Context) ([]platform.Purchase, unread, error)
 			all[i].Returned, all[i].Disputed = append(all[i].Returned, p.Returned...), append(all[i].Disputed, p.Disputed...)
 		}
 	}
-	return all, slices.DeleteFunc(missed, func(one unreadOne) bool { return read[one.charge] }), nil
+	missed = slices.DeleteFunc(missed, func(one unreadOne) bool { return read[one.charge] })
+	for _, one := range missed {
+		if one.payment != "" {
+			one.mistake.Problem += heldBack
+		}
+	}
+	return all, missed, nil
 }
 
 // listed is an event of Stripe's list.
