@@ -298,7 +298,8 @@ func corrects(stored, paid order.Fulfillment) bool {
 }
 
 // setCustomer stores the customer of a line that had no address, or another. A line that was
-// on hold for want of an address gets its keys, in its old place of the queue. A mail with
+// on hold for want of an address gets its keys, in its old place of the queue, unless the
+// address has had too many orders. A mail with
 // its keys that did not reach anybody is due again, or is once the line is not on hold any
 // more; one that went out is not repeated.
 func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillment, why order.EventKind) (order.Fulfillment, error) {
@@ -315,6 +316,9 @@ func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillmen
 	change.History = []order.History{{Line: line.ID, At: c.Now(), Event: why, By: c.By}}
 	lifted := line.Lift(func(h order.Hold) bool { return h == order.HoldNoAddress })
 	if lifted {
+		if err := c.askOfAddress(ctx, &change); err != nil {
+			return paid, err
+		}
 		change.Settle(c.Now())
 	}
 	if err := c.Store.Commit(ctx, change); err != nil {

@@ -63,6 +63,31 @@ func (q *question) admit(ctx context.Context, orders OrderStore, line order.Fulf
 	return err
 }
 
+// askOfAddress puts the line of a change on hold if the address that it has now has had too many
+// orders. Whatever else its claim asks was asked without it.
+func (c *Claimer) askOfAddress(ctx context.Context, change *order.Change) error {
+	line := change.After
+	if line.State() == order.Returned {
+		return nil
+	}
+	review, err := c.Cached.Review(ctx, line.Merchant)
+	if err != nil {
+		return err
+	}
+	product, _, err := catalog.LineProduct(ctx, c.Cached, line.Merchant, line.Product, line.Original)
+	if err != nil {
+		return err
+	}
+	ask := question{review: review, rules: product.Review}
+	if err := ask.admit(ctx, c.Store, line); err != nil {
+		return err
+	}
+	if ask.asked && !ask.admitted {
+		hold(change, []order.Hold{order.HoldReviewOrders}, c.By, c.Now())
+	}
+	return nil
+}
+
 // note tells in the history of a line that a person fulfils who it is, and why.
 func (q *question) note(change *order.Change, now time.Time) {
 	if q.byHand != "" {

@@ -352,3 +352,26 @@ func TestReview_ordersOfAnAddress(t *testing.T) {
 		t.Errorf("an order of the next day is %s", got.State())
 	}
 }
+
+// Orders that come without an address count as those of the address that they get later.
+func TestReview_ordersOfAnAddressThatComesLater(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 20)
+	s.rules(catalog.Rules{MaxOrders: 1})
+	for range 2 {
+		for _, number := range []string{"1", "2"} {
+			line := paid(number, "game", 1)
+			line.ChangedAt = s.now()
+			named := line
+			line.Customer.Email, line.Holds = "", []order.Hold{order.HoldNoAddress}
+			s.claim(line)
+			s.claim(named)
+		}
+		s.fill()
+		if first := s.stored(paid("1", "game", 1).ID); first.State() != order.Fulfilled {
+			t.Errorf("the first order is %s", first.State())
+		}
+		s.heldFor(paid("2", "game", 1).ID, order.HoldReviewOrders)
+	}
+}

@@ -2170,6 +2170,13 @@ var mutants = []mutant{
 		in:     "shared/intake", test: "TestPaid_withoutAnAddress",
 	},
 	{
+		breaks: "orders without an address count for none that comes later",
+		file:   "shared/claim/review.go",
+		old:    `	if ask.asked && !ask.admitted {`,
+		new:    `	if ask.asked && !ask.asked {`,
+		in:     "shared/claim", test: "TestReview_ordersOfAnAddressThatComesLater",
+	},
+	{
 		breaks: "an address that comes lifts every hold",
 		file:   "shared/claim/claim.go",
 		old:    `line.Lift(func(h order.Hold) bool { return h == order.HoldNoAddress })`,
