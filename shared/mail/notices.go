@@ -307,7 +307,7 @@ func (w noticeWriter) noAddress() letter {
 		Title: title,
 		Words: words(
 			which+" paid, and the shop told us no mail address of the customer: there is nowhere to send the keys. What was bought is on hold, and takes no keys yet.",
-			"Enter the customer's address at the order in the shop. When the shop tells us of the order again, or we find that it has changed, the keys are sent by themselves; an order from before its account delivers must be released as well. A key to the shop's API has us look every 15 minutes.",
+			"Enter the customer's address at the order in the shop. When the shop tells us of the order again, or we find that it has changed, the keys are sent by themselves; an order from before its account delivers must be released as well. A key to the shop's API has us look every 15 minutes. Without one, Shopify does not tell of the order again: give it back, POST /v1/orders/{order}/return, and fulfil it by hand, POST /v1/orders/{order}/fulfil, under a number that you choose.",
 			"If your Shopify orders have addresses, your app may not read them: give it access to protected customer data with email addresses (Dev Dashboard, your app, API access). Then change something at each order, such as its note, so that we read it again.",
 			"If somebody is to have no keys, give the order back: POST /v1/orders/{order}/return. The first such order of an hour is told at once, others together when the hour ends; GET /v1/refusals lists them all.",
 		),

@@ -98,7 +98,9 @@
 // there is none, as of a sale at the point of sale. You are told once, and it is listed by
 // GET /v1/refusals. Enter an address at the order in Shopify, or give the app access and
 // change something at the order: it is delivered when it is read again, by catch-up within 15
-// minutes. Nobody can release it before.
+// minutes. Nobody can release it before. Without credentials nothing reads it again: give it back,
+// POST /v1/orders/{order}/return, and fulfil it by hand, POST /v1/orders/{order}/fulfil, under a
+// number that you choose.
 //
 // Prices and the currency are the shop's, not those that the customer saw. A unit's price is
 // what was paid for it: after all discounts, with taxes, rounded up. The time of
