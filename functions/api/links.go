@@ -166,7 +166,7 @@ func (out *linkPage) line(p review.Page) {
 		out.Tab, out.Title = "Order released", "The order line is released."
 		out.Words = []string{"It gets its keys as soon as it is its turn, and the customer is mailed."}
 		if p.State == order.OnHold {
-			out.Words = []string{"No rule holds it any more, but it stays on hold for another reason, and gets no key yet. The API releases it: POST /v1/orders/{order}/release, from a dispute only with disputes: true."}
+			out.Words = []string{"No rule holds it any more, but it stays on hold for another reason, and gets no key yet. The API releases it: POST /v1/orders/{order}/release, from a dispute only with disputes: true. One without a mail address comes off hold when its shop tells an address."}
 		}
 		if p.Verdict == review.Reject {
 			out.Tab, out.Title = "Order rejected", "The order line is rejected."
@@ -244,7 +244,7 @@ func (out *linkPage) all(p review.Page) {
 		out.Words = []string{"They get no key. To pay the customers back is yours to do, at the platform."}
 	}
 	if p.Counts.Held > 0 {
-		out.Words = append(out.Words, fmt.Sprintf("%d of them stay on hold for another reason, such as a dispute, or that they were paid before their account delivers. The API shows each, and releases it: POST /v1/orders/{order}/release, from a dispute only with disputes: true.", p.Counts.Held))
+		out.Words = append(out.Words, fmt.Sprintf("%d of them stay on hold for another reason, such as a dispute, or that they were paid before their account delivers. The API shows each, and releases it: POST /v1/orders/{order}/release, from a dispute only with disputes: true. One without a mail address comes off hold when its shop tells an address.", p.Counts.Held))
 	}
 	if p.Counts.Left {
 		out.Badge = &linkBadge{"warn", "There are more"}

@@ -191,7 +191,7 @@ type listHeld struct {
 // Decided says what a decision of all lines did.
 type Decided struct {
 	Done int  `json:"done" doc:"Lines that were released or rejected."`
-	Held int  `json:"held,omitempty" doc:"Of those that were released, how many stay on hold for another reason than a rule: a dispute, somebody's hold, or that they were paid before their account delivers. release-order releases one of them."`
+	Held int  `json:"held,omitempty" doc:"Of those that were released, how many stay on hold for another reason than a rule: a dispute, somebody's hold, a missing mail address, or that they were paid before their account delivers. release-order releases one of them, but from a missing address."`
 	Left bool `json:"left" doc:"There are more: send the same again."`
 }
 

@@ -110,7 +110,7 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	if errors.As(err, &state) {
 		detail := "Keys are replaced only of a line that is fulfilled. This one is " + string(state.State) + ", and nothing was changed."
 		if state.State == order.OnHold {
-			detail += " Release it first."
+			detail += " It has to come off hold first: get-order shows what holds it."
 		}
 		return problem.New(http.StatusConflict, detail), nil
 	}

@@ -41,7 +41,7 @@ func TestProblem(t *testing.T) {
 		"stale":                  {&order.StaleError{}, 409, "nothing was done", nil},
 		"stale, others done":     {&order.StaleError{Done: []string{"1", "2"}}, 409, "done to these lines: 1, 2.", nil},
 		"of another state":       {&order.StateError{State: order.Returned}, 409, "Keys are replaced only of a line that is fulfilled. This one is returned, and nothing was changed.", nil},
-		"on hold":                {&order.StateError{State: order.OnHold}, 409, "nothing was changed. Release it first.", nil},
+		"on hold":                {&order.StateError{State: order.OnHold}, 409, "nothing was changed. It has to come off hold first: get-order shows what holds it.", nil},
 		"exists":                 {settings.ErrExists, 412, "exists already", nil},
 		"deleted":                {catalog.ErrMissing, 412, "deleted", nil},
 		"changed":                {catalog.ErrConflict, 412, "changed since", nil},
