@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -82,19 +83,19 @@ func (in *Intake) notifyShipped(ctx context.Context, from platform.Account, paid
 	if from.PaidBefore(paid) {
 		return nil
 	}
-	for _, line := range paid.Shipped {
-		if platform.CheckID(line.Product) != "" {
-			continue
+	failed := make([]error, len(paid.Shipped))
+	eachLine(ctx, platform.Paid{Lines: paid.Shipped}, func(ctx context.Context, i int, _ string) {
+		id := paid.Shipped[i].Product
+		if platform.CheckID(id) != "" {
+			return
 		}
-		product, known, err := in.Products.Product(ctx, from.Merchant, line.Product)
+		product, known, err := in.Products.Product(ctx, from.Merchant, id)
 		if err == nil && known && !product.Ignored {
-			err = in.gatherSold(ctx, sold{merchant: from.Merchant, account: from.Name, product: line.Product, side: pool.SideOf(paid.Test), ships: true}, paid.Order)
+			err = in.gatherSold(ctx, sold{merchant: from.Merchant, account: from.Name, product: id, side: pool.SideOf(paid.Test), ships: true}, paid.Order)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		failed[i] = err
+	})
+	return errors.Join(failed...)
 }
 
 // gatherSold adds an order to the digest of products that got no keys.

@@ -1,6 +1,8 @@
 package intake_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -131,4 +133,29 @@ func TestTake_shippedProductsStandInTheDigest(t *testing.T) {
 	if books := dynamotest.Audit(t, tables); books.Claimed != 0 || len(books.Lines) != 0 {
 		t.Errorf("%d keys for %d lines", books.Claimed, len(books.Lines))
 	}
+}
+
+// inPairs answers once two products are asked for at the same time.
+type inPairs struct{ asked chan struct{} }
+
+func (p inPairs) Product(context.Context, string, string) (catalog.Product, bool, error) {
+	select {
+	case p.asked <- struct{}{}:
+	case <-p.asked:
+	case <-time.After(5 * time.Second):
+		return catalog.Product{}, false, errors.New("nobody else asks")
+	}
+	return catalog.Product{}, false, nil
+}
+
+// A shop that ships hundreds of things in an order waits for no more than a few seconds: what it
+// ships is looked up side by side.
+func TestTake_shippedProductsAreLookedUpTogether(t *testing.T) {
+	t.Parallel()
+	in, _ := open(t)
+	in.Products = inPairs{make(chan struct{})}
+	p := paid("1", 1)
+	p.SkippedLines = []string{"1", "2"}
+	p.Shipped = []platform.Line{{ID: "1", Product: "mug"}, {ID: "2", Product: "cup"}}
+	is(t, in.Apply(t.Context(), account, request, []platform.Event{p}), platform.Skipped, platform.Skipped)
 }
