@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/lifecycle"
@@ -107,5 +108,24 @@ func TestPaid_withoutAnAddress(t *testing.T) {
 	}
 	if books := dynamotest.Audit(t, tables); books.Claimed != 1 || len(books.Queue) != 1 {
 		t.Errorf("%d keys claimed, %d wait", books.Claimed, len(books.Queue))
+	}
+}
+
+// Nobody is told of an order without an address that holds nothing but what the merchant ignores:
+// it gets no keys anyway.
+func TestPaid_withoutAnAddressOfAnIgnoredProduct(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	if err := in.Records.(*dynamo.Store).PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "mug", Ignored: true}); err != nil {
+		t.Fatal(err)
+	}
+	for number, products := range map[string][]string{"1": {"mug"}, "2": {"mug", "game"}, "3": {"unheard-of"}} {
+		p := paid(number, 1, products...)
+		p.ChangedAt, p.Customer.Email = noon, ""
+		in.Apply(t.Context(), account, request, []platform.Event{p})
+	}
+	told := noticesOf(t, tables, notice.NoAddress)
+	if len(told) != 1 || !slices.Equal(slices.Sorted(slices.Values(told[0].Facts.Orders)), []string{"2", "3"}) {
+		t.Errorf("told %+v", told)
 	}
 }

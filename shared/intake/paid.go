@@ -210,8 +210,12 @@ func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid pl
 
 // tellNoAddress lists an order among the refusals that its platform told no address of, and
 // tells the merchant, once an order: of the first of an hour and account at once, of the
-// others when the hour ends.
+// others when the hour ends. A line of a product that the merchant ignores, which gets no keys
+// anyway, is not told of.
 func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) error {
+	if ignored, err := in.ignores(ctx, line); err != nil || ignored {
+		return err
+	}
 	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: customerField, At: in.Now(),

@@ -69,11 +69,16 @@ func (u *unconnected) wrote(of sold, orders int, now time.Time) {
 // feeds: all such products of an account and day together, with the orders of each. A
 // product that the merchant ignores is not told of.
 func (in *Intake) notifyUnconnected(ctx context.Context, line order.Fulfillment) error {
-	product, known, err := in.Products.Product(ctx, line.Merchant, line.ConnectedBy())
-	if err != nil || known && product.Ignored {
+	if ignored, err := in.ignores(ctx, line); err != nil || ignored {
 		return err
 	}
 	return in.gatherSold(ctx, sold{merchant: line.Merchant, account: line.Account, product: line.ConnectedBy(), side: line.Side}, line.Order)
+}
+
+// ignores reports whether the merchant ignores the product of a line.
+func (in *Intake) ignores(ctx context.Context, line order.Fulfillment) (bool, error) {
+	product, known, err := in.Products.Product(ctx, line.Merchant, line.ConnectedBy())
+	return known && product.Ignored, err
 }
 
 // notifyShipped tells the merchant of products that the catalog knows, and that the shop
