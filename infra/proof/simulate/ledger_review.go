@@ -353,7 +353,8 @@ func claims(c dynamosim.Commit) bool {
 // it. Lines that get others for keys that a person replaced are not asked about.
 func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost int) {
 	paid := !now.expected && (before.version == 0 || before.expected)
-	all := now.connected() && !now.expected && (paid || !before.connected()) // asked about all that a claim is
+	addressed := slices.Contains(before.holds, noAddress) && !slices.Contains(now.holds, noAddress)
+	all := now.connected() && !now.expected && (paid || addressed || !before.connected()) // asked about all that a claim is
 	waited := !paid && before.version > 0 && before.waits() && before.connected()
 	l.checkRisk(c, before, now, paid)
 	var added []string
@@ -417,6 +418,9 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 	} {
 		may := slices.ContainsFunc(sets, func(r rules) bool { return reason.holds(r, false) })
 		must := !slices.ContainsFunc(sets, func(r rules) bool { return !reason.holds(r, true) })
+		if addressed && reason.hold != "review:orders" { // asked when it was paid
+			may, must = false, false
+		}
 		released := now.releasedFrom(reason.hold)
 		switch is := slices.Contains(added, reason.hold); {
 		case is && released:
@@ -433,7 +437,7 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 			l.problem("%s is not held (%s), and gets keys: %s", l.name(now.id), reason.hold, l.facts(now, sets, least, most, others))
 		}
 	}
-	if all && !now.onHold && l.alone(c, now) {
+	if all && !addressed && !now.onHold && l.alone(c, now) {
 		now.counted = !slices.ContainsFunc(sets, func(r rules) bool { return now.due()*10 <= r.cap() })
 	}
 }
@@ -479,6 +483,8 @@ func (l *ledger) noteHeld(before, now *line, hold string, paid, all bool) {
 	l.w.count("line held: " + hold)
 	switch {
 	case paid:
+	case slices.Contains(before.holds, noAddress):
+		l.w.count("line held since the address that it got later has had too many orders")
 	case all:
 		l.w.count("line held when it was connected")
 	default:
