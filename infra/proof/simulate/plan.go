@@ -128,7 +128,7 @@ func NewPlan(seed uint64, length int) Plan {
 	m.reviewed, m.early, m.nowhere = m.oneIn(2), m.oneIn(4), m.oneIn(4)
 	plan := Plan{Seed: seed, Conditions: m.conditions()}
 	if m.reviewed {
-		plan.Conditions.LinksFollowed = 0.7 * m.rng.Float64()
+		plan.Conditions.LinksFollowed = 0.3 + 0.7*m.rng.Float64()
 	}
 	m.throttled = plan.Conditions.PartitionWrites > 0
 	m.manyKeys = !m.fewKeys && !m.throttled && m.oneIn(2)
