@@ -24,8 +24,8 @@ need() {
 room() {
   local free
   free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
-  if [ "$free" -lt 6000 ]; then
-    echo "only $free MB are free on the disk of $1: what is fetched and built the first time takes 6,000" >&2
+  if [ "$free" -lt 5000 ]; then
+    echo "only $free MB are free on the disk of $1: what is fetched and built the first time takes 5,000" >&2
   fi
 }
 
