@@ -1040,14 +1040,14 @@ var mutants = []mutant{
 		breaks: "keys leave by a renewal though their order's return was not applied yet",
 		file:   "shared/delivery/renewals.go",
 		old:    `case returned || parent.State() == order.Returned:`,
-		new:    `case parent.State() == order.Returned:`,
+		new:    `case returned && f.ID == "" || parent.State() == order.Returned:`,
 		in:     "shared/lifecycle", test: "TestRenewal_keysThatMustNotLeave",
 	},
 	{
 		breaks: "keys leave by a renewal though their order's dispute was not applied yet",
 		file:   "shared/delivery/renewals.go",
 		old:    `case forbidden || parent.State() == order.OnHold:`,
-		new:    `case parent.State() == order.OnHold:`,
+		new:    `case forbidden && f.ID == "" || parent.State() == order.OnHold:`,
 		in:     "shared/lifecycle", test: "TestRenewal_keysThatMustNotLeave",
 	},
 	{
