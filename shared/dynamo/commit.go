@@ -253,8 +253,9 @@ type refundItem struct {
 }
 
 // answer returns the error that the use cases branch on. A line that exists decides
-// before a refund that exists, that before a line that changed, that before a released key that is not the line's,
-// that before allocated keys that are taken, and those before a throttle.
+// before a refund that exists, that before a line that changed, that before a released key that is not the line's
+// (unless another write was throttled, which may be the line's), that before allocated keys that are taken, and
+// those before a throttle.
 func (c *commit) answer(err error) error {
 	var failed *writeError
 	if !errors.As(err, &failed) {
@@ -291,6 +292,8 @@ func (c *commit) answer(err error) error {
 		return order.ErrRefunded
 	case changed:
 		return retry.ErrChanged
+	case refuses && failed.any(throttled): // the line may have changed: nobody looked
+		return retry.ErrThrottled
 	case refuses:
 		return fmt.Errorf("release key %s: %w", notHeld, order.ErrNotHeld)
 	case len(taken.Keys) > 0:

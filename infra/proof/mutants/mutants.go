@@ -1796,6 +1796,13 @@ var mutants = []mutant{
 		in:     "shared/delivery", test: "TestNotice_ofLinesOfAnotherHour",
 	},
 	{
+		breaks: "a return is refused for good while its line is throttled",
+		file:   "shared/dynamo/commit.go",
+		old:    `case refuses && failed.any(throttled):`,
+		new:    `case refuses && len(failed.writes) == 0:`,
+		in:     "shared/dynamo", test: "TestAnswer_releasedKeys",
+	},
+	{
 		breaks: "keys that were given back and never counted as taken are shown as for sale",
 		file:   "shared/catalog/catalog.go",
 		old:    `max(c.Taken, c.Revoked)`,
