@@ -176,7 +176,7 @@ func TestHandle_woocommerceLeftToCatchup(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return now }
-	adapters := map[string]platform.Adapter{woocommerce.Name: woocommerce.Adapter{API: outbound.Through(unanswered{})}}
+	adapters := map[string]platform.Adapter{woocommerce.Name: woocommerce.Through(outbound.Through(unanswered{}))}
 	s.serve = serve(&handler{
 		accounts: platform.NewAccounts(adapters, s.store.Account, asItIs{}, clock),
 		intake: &intake.Intake{

@@ -266,6 +266,7 @@ func (f *found) sort(lines []order.Fulfillment, id order.LineID) {
 // nothing. A verdict on the order's risk may come with it: see lateRisk.
 func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (order.Fulfillment, error) {
 	differs, corrected := Part(""), order.EventKind("")
+	added, late := stored.Customer.Email == "" && paid.Customer.Email != "", paid.ChangedAt.Before(stored.ChangedAt)
 	switch {
 	case stored.Product != paid.Product:
 		differs = Product
@@ -273,9 +274,11 @@ func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (o
 		differs = Quantity
 	case !stored.SameCustomer(paid.Customer) && !corrects(stored, paid):
 		differs = Customer
-	case !stored.SameCustomer(paid.Customer) && !paid.ChangedAt.Before(stored.ChangedAt):
+	case added && !paid.ChangedAt.IsZero() && !corrects(stored, paid):
+		differs = Customer
+	case !stored.SameCustomer(paid.Customer) && !late:
 		corrected = order.AddressCorrected
-	case stored.Customer.Email == "" && paid.Customer.Email != "":
+	case added && !late:
 		corrected = order.AddressAdded
 	}
 	if differs != "" {

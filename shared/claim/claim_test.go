@@ -815,3 +815,34 @@ func TestClaim_repeatFillsInTheAddress(t *testing.T) {
 		t.Errorf("%d keys claimed", books.Claimed)
 	}
 }
+
+// A line that waits for an address is not another payment's: a shop that was restored from a copy
+// gave the number again. Nor is an older state of its order news.
+func TestClaim_addressOfAnotherPayment(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "K", 5)
+	line := paid("1", "game", 1)
+	line.ChangedAt = s.now()
+	named := line
+	line.Customer, line.Holds = order.Customer{}, []order.Hold{order.HoldNoAddress}
+	s.claim(line)
+
+	other := named
+	other.PaidAt, other.ChangedAt = named.PaidAt.Add(time.Hour), named.ChangedAt.Add(time.Hour)
+	_, err := s.claims.Claim(t.Context(), other)
+	var mismatch *claim.MismatchError
+	if !errors.As(err, &mismatch) || mismatch.Part != claim.Customer {
+		t.Errorf("another payment's address: %v", err)
+	}
+	older := named
+	older.ChangedAt = named.ChangedAt.Add(-time.Hour)
+	s.claim(older)
+	if got := s.stored(line.ID); got.Customer.Email != "" || !slices.Contains(got.Holds, order.HoldNoAddress) {
+		t.Errorf("after an older state it is %+v", got)
+	}
+	s.claim(named)
+	if got := s.stored(line.ID); got.Customer.Email != "ada@example.com" || len(got.Holds) != 0 {
+		t.Errorf("after its own payment's address it is %+v", got)
+	}
+}

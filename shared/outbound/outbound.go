@@ -142,6 +142,10 @@ type Answer struct {
 // API is down, slow, or limits its callers.
 var ErrTryAgain = errors.New("the platform's API does not answer now")
 
+// ErrFault is the ErrTryAgain of a host that answered 500: its software failed, be it at this
+// one call alone.
+var ErrFault = fmt.Errorf("failed: %w", ErrTryAgain)
+
 // Limiter bounds the calls of one caller; golang.org/x/time/rate has one.
 type Limiter interface {
 	// Wait returns when the next call may be made, or the context's error if that ends first.
@@ -225,6 +229,8 @@ func refusal(h Host, status int) error {
 	switch {
 	case status >= 200 && status <= 299:
 		return nil
+	case status == http.StatusInternalServerError:
+		return fmt.Errorf("%s answered %d: %w", h.name, status, ErrFault)
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
 		return tryAgain(h, fmt.Sprintf("answered %d", status))
 	case status >= 300 && status <= 399:

@@ -191,7 +191,7 @@ func through(t *testing.T, name string, apis *standin.APIs) asked {
 	case "shopify":
 		return shopify.Through(client)
 	case "woocommerce":
-		return woocommerce.Adapter{API: client}
+		return woocommerce.Through(client)
 	}
 	return paddle.Adapter{API: client}
 }

@@ -60,174 +60,69 @@ type listing struct {
 	others   bool // see reading
 }
 
-// purchases yields what changed, the earliest first. What was given back is read first, all
-// of it, so that no order is yielded without its refunds.
+// purchases yields what changed, the earliest first. Of what was given back the events are
+// listed first, all of them, so that no order is yielded without its refunds; its API is asked
+// when its order comes, or its own time, so that a run that is cut off has come somewhere.
 func (l listing) purchases(ctx context.Context) iter.Seq2[platform.Purchase, error] {
 	return func(yield func(platform.Purchase, error) bool) {
-		pending, unread, err := l.given(ctx)
+		back, err := l.given(ctx)
 		if err != nil {
 			yield(platform.Purchase{}, err)
 			return
 		}
-		// before yields what was given back until then of orders that were paid before since.
-		before := func(until time.Time) bool {
-			for len(pending) > 0 && !pending[0].ChangedAt.After(until) {
-				if !yield(pending[0], nil) {
-					return false
-				}
-				pending = pending[1:]
-			}
-			return true
-		}
 		for event, err := range l.events(ctx, paidTypes) {
-			if err != nil {
-				yield(platform.Purchase{}, err)
-				return
+			var all []platform.Purchase
+			if err == nil {
+				all, err = l.paid(ctx, event, back)
 			}
-			decoded, err := l.decode(ctx, event)
 			if passed, ok := platform.PassOver(err, at(event.Created)); ok {
-				if !before(passed.ChangedAt) || !yield(passed, nil) {
-					return
-				}
-				continue
+				all, err = []platform.Purchase{passed}, nil
 			}
 			if err != nil {
 				yield(platform.Purchase{}, err)
 				return
 			}
-			for _, d := range decoded {
-				p := platform.Purchase{ChangedAt: at(event.Created)}
-				paid, ok := d.(platform.Paid)
-				switch other, isIgnored := d.(platform.Ignored); {
-				case ok && unread.holds(paid.Order, event.payment()):
-					continue
-				case ok:
-					p.Paid = &paid
-				case isIgnored && other.Payment != "":
-					p.Ignored = []platform.Ignored{other}
-				default:
-					continue
-				}
-				if i := slices.IndexFunc(pending, func(g platform.Purchase) bool { return ok && orderGiven(g) == paid.Order }); i >= 0 {
-					p.Returned, p.Disputed = pending[i].Returned, pending[i].Disputed
-					pending = slices.Delete(pending, i, i+1)
-				}
-				if !before(p.ChangedAt) || !yield(p, nil) {
+			if !back.until(ctx, at(event.Created), yield) {
+				return
+			}
+			for _, p := range all {
+				if !yield(p, nil) {
 					return
 				}
 			}
 		}
-		before(time.Unix(maxSeconds, 0))
+		back.until(ctx, time.Unix(maxSeconds, 0), yield)
 	}
 }
 
-// orderGiven returns the order of a purchase that holds only what was given back.
-func orderGiven(p platform.Purchase) string {
-	for _, r := range p.Returned {
-		return r.Order
+// paid returns what an event of a payment tells, with what was given back of it. An order of
+// which a refund or dispute cannot be read is not delivered: keys would leave for what may have
+// been given back.
+func (l listing) paid(ctx context.Context, e listed, back *given) ([]platform.Purchase, error) {
+	decoded, err := l.decode(ctx, e)
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range p.Disputed {
-		return d.Order
-	}
-	return ""
-}
-
-// unread are the refunds and disputes that were passed over. Their orders are not delivered:
-// keys would leave for what may have been given back.
-type unread []unreadOne
-
-type unreadOne struct {
-	charge, payment, order string // each "" if it is not known
-	mistake                *platform.FieldError
-}
-
-// holds says whether an order, or its payment, is one of those, and names the order in what is
-// told of it.
-func (u unread) holds(order, payment string) bool {
-	held := false
-	for _, one := range u {
-		if one.order == order || payment != "" && one.payment == payment {
-			one.mistake.Order, held = order, true
-		}
-	}
-	return held
-}
-
-// heldBack is added to the mistake of each of those that names a payment. Most of their orders were
-// delivered long before.
-const heldBack = "; unless its order was delivered before, catch-up does not deliver it: fulfil it by hand if the customer is to have keys"
-
-// passedOver returns a refund or dispute that was passed over. Its order is looked for by the
-// payment, which may be readable where something else is not.
-func (l listing) passedOver(ctx context.Context, e listed, mistake platform.FieldError) (unreadOne, error) {
-	one := unreadOne{charge: e.charge(), payment: e.payment(), mistake: &mistake}
-	in := reading{api: l.api}
-	var err error
-	one.order, _, err = in.orderOf(ctx, one.payment)
-	if err = e.unreadable(err, ""); err != nil && !errors.As(err, new(*platform.FieldError)) {
-		return unreadOne{}, err
-	}
-	mistake.Order = one.order
-	return one, nil
-}
-
-// given returns what was given back and disputed, by order, the earliest first. The refunds
-// of a charge are read once, whatever number of events tells of them.
-func (l listing) given(ctx context.Context) ([]platform.Purchase, unread, error) {
 	var all []platform.Purchase
-	var missed unread
-	byOrder, read := map[string]int{}, map[string]bool{}
-	for event, err := range l.events(ctx, givenTypes) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if charge := event.charge(); charge != "" {
-			if read[charge] {
-				continue
-			}
-			read[charge] = true
-		}
-		decoded, err := l.decode(ctx, event)
-		if passed, ok := platform.PassOver(err, at(event.Created)); ok {
-			one, err := l.passedOver(ctx, event, *passed.Unreadable)
+	for _, d := range decoded {
+		p := platform.Purchase{ChangedAt: at(e.Created)}
+		switch d := d.(type) {
+		case platform.Paid:
+			held, err := back.of(ctx, e, d.Order, &p)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			passed.Unreadable = one.mistake
-			all, missed = append(all, passed), append(missed, one)
-			delete(read, event.charge()) // another event may tell of it
-			continue
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, d := range decoded {
-			p := platform.Purchase{ChangedAt: at(event.Created)}
-			switch d := d.(type) {
-			case platform.Returned:
-				p.Returned = []platform.Returned{d}
-			case platform.Disputed:
-				p.Disputed = []platform.Disputed{d}
-			default:
-				continue
+			if !held {
+				p.Paid = &d
 			}
-			order := orderGiven(p)
-			i, ok := byOrder[order]
-			if !ok {
-				byOrder[order] = len(all)
-				all = append(all, p)
-				continue
+		case platform.Ignored:
+			if d.Payment != "" {
+				p.Ignored = []platform.Ignored{d}
 			}
-			all[i].Returned, all[i].Disputed = append(all[i].Returned, p.Returned...), append(all[i].Disputed, p.Disputed...)
 		}
+		all = append(all, p)
 	}
-	missed = slices.DeleteFunc(missed, func(one unreadOne) bool { return read[one.charge] })
-	for _, one := range missed {
-		if one.payment != "" {
-			one.mistake.Problem += heldBack
-		}
-	}
-	return all, missed, nil
+	return all, nil
 }
 
 // listed is an event of Stripe's list.
@@ -285,6 +180,24 @@ func (e listed) payment() string {
 		return ""
 	}
 	return string(event.Data.Object.Payment)
+}
+
+// invoice returns the invoice by which the order of a paid event was paid, "" where it names none
+// that can be read.
+func (e listed) invoice() string {
+	var event event[struct {
+		ID      string `json:"id"`
+		Invoice id     `json:"invoice"`
+	}]
+	if read(e.body, &event) != nil {
+		return ""
+	}
+	for _, invoice := range []string{event.Data.Object.ID, string(event.Data.Object.Invoice)} {
+		if isID(invoice, "in_") {
+			return invoice
+		}
+	}
+	return ""
 }
 
 // decode decodes an event as a webhook is. Its error is a *platform.FieldError if that can

@@ -87,12 +87,16 @@ func happened(id, kind string, at time.Time, about object) object {
 
 var began = time.Unix(1767366000, 0).UTC()
 
-// changes returns what an account's Changed yields, in words.
+// changes returns what an account's Changed yields, in words, but for that from which nothing
+// follows.
 func changes(t *testing.T, a stripe.Adapter, from platform.Account, since time.Time) (all []string, last error) {
 	t.Helper()
 	for p, err := range a.Changed(t.Context(), from, since) {
 		if err != nil {
 			return all, err
+		}
+		if nothing := (platform.Purchase{ChangedAt: p.ChangedAt}); cmp.Equal(p, nothing) {
+			continue
 		}
 		what := p.ChangedAt.Sub(began).String()
 		for _, r := range p.Returned {
@@ -386,5 +390,71 @@ func TestProbe(t *testing.T) {
 		if got, err := a.Probe(context.Background(), account(""), address); got != platform.WebhookUnknown || (err != nil) != wantErr {
 			t.Errorf("a key that is answered %d: %q, %v", status, got, err)
 		}
+	}
+}
+
+// A refund whose order was paid in the same time is read with its order, whatever names the
+// payment: the session, or its first invoice, or the renewal itself.
+func TestChanged_refundsOfSubscriptions(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	w.sold("cs_live_s1", 0)
+	w.events = append(w.events, happened("evt_in_2", "invoice.paid", began.Add(time.Minute), w.invoices[1]))
+	for n, intent := range []string{"pi_4", "pi_5"} {
+		id := fmt.Sprintf("ch_s%d", n)
+		charged := charge(id, intent).and(object{"amount": 1200, "amount_captured": 1200})
+		w.charges = append(w.charges, charged)
+		w.refunds = append(w.refunds, refund(fmt.Sprintf("re_s%d", n), 1200, "succeeded", 1767366400).and(object{"charge": id, "payment_intent": intent}))
+		w.events = append(w.events, happened("evt_"+id, "charge.refunded", began.Add(time.Duration(n+2)*time.Minute), charged))
+	}
+	got, err := changes(t, a, account(""), began)
+	want := []string{
+		"0s cs_live_s1 returned by re_s0 and all before, all true cs_live_s1 paid, test false",
+		"1m0s in_2 returned by re_s1 and all before, all true in_2 paid, test false",
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// However many refunds and invoices are no order's, the list comes somewhere in the time of a
+// run: the API is asked for each when its time has come, and each is told as a step.
+func TestChanged_goesOnThroughWhatIsNoOrders(t *testing.T) {
+	t.Parallel()
+	w, a := open(t)
+	a.Now = func() time.Time { return began.Add(24 * time.Hour) }
+	const others = 60
+	for n := range others {
+		intent := fmt.Sprintf("pi_other%d", n)
+		w.events = append(w.events,
+			happened(fmt.Sprintf("evt_r%d", n), "charge.refunded", began.Add(time.Duration(n)*time.Minute), charge(fmt.Sprintf("ch_other%d", n), intent)),
+			happened(fmt.Sprintf("evt_i%d", n), "invoice.paid", began.Add(time.Duration(n)*time.Minute), w.invoices[0]))
+	}
+	w.sold("cs_live_a1", others*time.Minute)
+	from := account("")
+	delete(from.Credentials, "test_key")
+	var at time.Time
+	for p, err := range a.Changed(t.Context(), from, began) {
+		if err != nil || p.ChangedAt.Before(at) {
+			t.Fatalf("%v comes after %v, %v", p.ChangedAt, at, err)
+		}
+		if at = p.ChangedAt; at.Equal(began.Add(2 * time.Minute)) {
+			break
+		}
+	}
+	if n := w.called("/v1/checkout/sessions"); n == 0 || n > 8 {
+		t.Errorf("until three minutes were told, the API was asked for %d sessions", n)
+	}
+	steps, paid := 0, 0
+	for p, err := range a.Changed(t.Context(), from, began) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if steps++; p.Paid != nil {
+			paid++
+		}
+	}
+	if steps != 2*others+1 || paid != 1 {
+		t.Errorf("%d steps, %d paid", steps, paid)
 	}
 }

@@ -204,7 +204,7 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(path, "/lines"):
 		w.page(out, r, w.lines[parts[1]])
 	case path == "/v1/invoice_payments":
-		found := where(w.payments, "payment[payment_intent]", "payment.payment_intent")
+		found := where(w.payments, "payment[payment_intent]", "payment.payment_intent", "invoice", "invoice")
 		if slices.Contains(query["expand[]"], "data.invoice") {
 			for i, o := range found {
 				whole, _ := find(w.invoices, o["invoice"].(string))

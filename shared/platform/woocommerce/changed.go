@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"keypool/shared/outbound"
 	"keypool/shared/platform"
 )
 
@@ -59,6 +60,9 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 				}
 				news = true
 				found, err := in.purchase(ctx, o)
+				if errors.Is(err, outbound.ErrFault) && a.Now().Sub(last) > faultyFor {
+					err = errFaulty(o)
+				}
 				next, passed := platform.PassOver(err, last)
 				switch {
 				case passed:
@@ -85,6 +89,19 @@ func (a Adapter) Changed(ctx context.Context, account platform.Account, since ti
 			}
 			seen = now
 		}
+	}
+}
+
+// faultyFor is how long after it changed an order holds up those after it, if the shop answers
+// 500 for a part of it while it answers for others.
+const faultyFor = 24 * time.Hour
+
+// errFaulty is the mistake of an order that is passed over since then.
+func errFaulty(o object) error {
+	id, _ := o.id("/id")
+	return &platform.FieldError{
+		Field: "id", Order: id, Problem: "names an order whose refunds or subscription the shop's REST API answers 500 for, since more than a day: " +
+			"see its log of PHP errors. Catch-up does not deliver it: fulfil it by hand if the customer is to have keys",
 	}
 }
 

@@ -390,3 +390,37 @@ func TestChanged_shopInAFolder(t *testing.T) {
 		t.Errorf("%v, %v", all, err)
 	}
 }
+
+// An order that the shop's software fails at, while it shows others, holds up those after it for
+// a day. A shop that is away, or limits its callers, is waited for.
+func TestChanged_anOrderThatTheShopFailsAt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		after  time.Duration
+		passed bool
+	}{
+		{http.StatusInternalServerError, 24*time.Hour + time.Second, true},
+		{http.StatusInternalServerError, 24 * time.Hour, false},
+		{http.StatusServiceUnavailable, 100 * time.Hour, false},
+		{http.StatusTooManyRequests, 100 * time.Hour, false},
+	} {
+		w, a := open(t)
+		w.orders = []object{
+			w.sold(1, noon, object{"refunds": []object{{"id": 801, "total": "-1.00"}}}),
+			w.sold(2, noon.Add(time.Second), nil),
+		}
+		w.fails["/orders/1/refunds"] = c.status
+		a.Now = func() time.Time { return noon.Add(c.after) }
+		all, err := changes(t, a, withKey(account(forUs)), noon)
+		if !c.passed {
+			if len(all) != 0 || !errors.Is(err, platform.ErrTryAgain) {
+				t.Errorf("%d after %s: %+v, %v", c.status, c.after, all, err)
+			}
+			continue
+		}
+		if err != nil || len(all) != 2 || all[0].Unreadable == nil || all[0].Unreadable.Order != "1" || all[0].Paid != nil || !all[0].ChangedAt.Equal(noon) || all[1].Paid == nil {
+			t.Errorf("%d after %s: %+v, %v", c.status, c.after, all, err)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func conformance() platformtest.Platform {
 		return of("order.updated", sold(o, o.PaidAt).and(members))
 	}
 	return platformtest.Platform{
-		Name: "woocommerce", Adapter: conforming{woocommerce.Adapter{API: outbound.Through(answering(byTheBody))}},
+		Name: "woocommerce", Adapter: conforming{woocommerce.Through(outbound.Through(answering(byTheBody)))},
 		Settings:    json.RawMessage(forUs),
 		Credentials: map[string]string{"consumer_key": key, "consumer_secret": keyKey},
 		Secrets:     [3]string{secret, "the second secret of the account", "the third secret of the account"},
@@ -100,7 +100,7 @@ func TestCatchup(t *testing.T) {
 			w.webhooks = append(w.webhooks, object{"id": 27, "status": "active", "topic": topic, "delivery_url": "https://api.example.com/webhooks/acme/shop"})
 		}
 		return platformtest.World{
-			Adapter: woocommerce.Adapter{API: apitest.Serve(t, n.Before(w))},
+			Adapter: woocommerce.Through(apitest.Serve(t, n.Before(w))),
 			Put: func(o platformtest.Order, changedAt time.Time, refunded bool) {
 				shown := sold(o, changedAt)
 				if refunded {

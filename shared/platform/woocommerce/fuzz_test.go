@@ -44,12 +44,12 @@ func FuzzWooCommerce(f *testing.F) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		calls := 0
-		a := woocommerce.Adapter{API: outbound.Through(answering(func(*http.Request) string {
+		a := woocommerce.Through(outbound.Through(answering(func(*http.Request) string {
 			if calls++; calls > 50 {
 				cancel()
 			}
 			return answer
-		}))}
+		})))
 		r := platform.Request{Header: http.Header{}, Body: body}
 		r.Header.Set("X-WC-Webhook-Topic", "order.updated")
 		r.Header.Set("X-WC-Webhook-Source", "https://shop.example.com/")

@@ -21,10 +21,15 @@ const Name = "woocommerce"
 type Adapter struct {
 	// API calls the REST APIs of shops.
 	API *outbound.Client
+	// Now tells the time.
+	Now func() time.Time
 }
 
 // New returns the adapter that calls shops by the network.
-func New() Adapter { return Adapter{API: outbound.New()} }
+func New() Adapter { return Through(outbound.New()) }
+
+// Through returns the adapter that calls shops by a client.
+func Through(client *outbound.Client) Adapter { return Adapter{API: client, Now: time.Now} }
 
 // The headers of a webhook. Only the body is signed.
 const (

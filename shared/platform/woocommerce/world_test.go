@@ -86,7 +86,7 @@ func open(t testing.TB) (*world, woocommerce.Adapter) {
 	t.Helper()
 	w := emptyWorld(t)
 	w.subscriptions = []object{{"id": 742, "status": "active", "parent_id": 741}}
-	return w, woocommerce.Adapter{API: apitest.Serve(t, w)}
+	return w, woocommerce.Through(apitest.Serve(t, w))
 }
 
 func emptyWorld(t testing.TB) *world {
