@@ -41,7 +41,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.UsagePrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.RangesPrefix}},
-			{Target: keysTable, Actions: "PartiQLInsert BatchGetItem"},
+			{Target: keysTable, Actions: "PartiQLInsert PutItem ConditionCheckItem BatchGetItem"},
 			{Target: ordersTable, Actions: "GetItem PutItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "GetObject GetObjectVersion PutObjectTagging PutObjectVersionTagging"},

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"keypool/shared/job"
 	"keypool/shared/pool"
@@ -108,17 +111,37 @@ func (s *Store) Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, er
 }
 
 // InsertKeys stores keys as available, each in a random shard, and returns for each
-// key by itself whether it is stored: one BatchExecuteStatement. DynamoDB answers
-// 200 even if every statement failed, so each response is read. A throttled call
-// is an answer for its keys, and no error.
+// key by itself whether it is stored. A throttled call is an answer for its keys, and no
+// error.
 func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID string, keys []upload.NewKey) ([]upload.Inserted, error) {
-	statement := aws.String(`INSERT INTO "` + s.tables.Keys + `" VALUE {'pk':?,'v':?,'text':?,'upload':?,'offset':?,'pool':?,'state':?,'shard':?,'place':?}`)
-	statements := make([]types.BatchStatementRequest, len(keys))
+	items := make([]attrs, len(keys))
 	for i, key := range keys {
-		statements[i] = types.BatchStatementRequest{Statement: statement, Parameters: []types.AttributeValue{
-			text(string(key.ID)), number(schema), text(key.Text.Reveal()), text(uploadID), number(key.Offset),
-			text(p.Pool), text(string(pool.KeyAvailable)), text(shardName(p, random.N(ctx, shards))), text(randomHex(ctx)),
-		}}
+		items[i] = attrs{
+			"pk": text(string(key.ID)), "v": number(schema), "text": text(key.Text.Reveal()), "upload": text(uploadID), "offset": number(key.Offset),
+			"pool": text(p.Pool), "state": text(string(pool.KeyAvailable)), "shard": text(shardName(p, random.N(ctx, shards))), "place": text(randomHex(ctx)),
+		}
+	}
+	insert := s.insertLive
+	if p.Side == pool.Test {
+		insert = s.insertTest
+	}
+	results, err := insert(ctx, keys, items)
+	return results, wrap(err, "insert %d keys into %s", len(keys), p)
+}
+
+// newKeyAttributes are the attributes of a key that is new.
+var newKeyAttributes = []string{"pk", "v", "text", "upload", "offset", "pool", "state", "shard", "place"}
+
+// insertLive makes one BatchExecuteStatement. DynamoDB answers 200 even if every statement
+// failed, so each response is read.
+func (s *Store) insertLive(ctx context.Context, keys []upload.NewKey, items []attrs) ([]upload.Inserted, error) {
+	statement := aws.String(`INSERT INTO "` + s.tables.Keys + `" VALUE {'` + strings.Join(newKeyAttributes, "':?,'") + `':?}`)
+	statements := make([]types.BatchStatementRequest, len(keys))
+	for i, item := range items {
+		statements[i].Statement = statement
+		for _, name := range newKeyAttributes {
+			statements[i].Parameters = append(statements[i].Parameters, item[name])
+		}
 	}
 	results := make([]upload.Inserted, len(keys))
 	out, err := s.db.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: statements})
@@ -129,17 +152,63 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 		return results, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("insert %d keys into %s: %w", len(keys), p, err)
+		return nil, err
 	}
 	if len(out.Responses) != len(keys) {
-		return nil, fmt.Errorf("insert %d keys into %s: %d answers", len(keys), p, len(out.Responses))
+		return nil, fmt.Errorf("%d answers", len(out.Responses))
 	}
 	for i, response := range out.Responses {
 		if results[i], err = inserted(response.Error); err != nil {
-			return nil, fmt.Errorf("insert %d keys into %s: %w", len(keys), p, err)
+			return nil, err
 		}
 	}
 	return results, nil
+}
+
+// insertTest makes one transaction for each key, all at once: it holds only while the text does
+// not stand on the live side. A look before the insert would not do: of two workers on one
+// range, one may look before a live file brings the text, and insert after the other has
+// reported the line as a duplicate.
+func (s *Store) insertTest(ctx context.Context, keys []upload.NewKey, items []attrs) ([]upload.Inserted, error) {
+	results, failures := make([]upload.Inserted, len(keys)), make([]error, len(keys))
+	var calls sync.WaitGroup
+	for i, key := range keys {
+		calls.Go(func() {
+			var tx transaction
+			onLive := tx.add(check(s.tables.Keys, licenseKey(key.Live), absent))
+			own := tx.add(put(s.tables.Keys, items[i], absent))
+			err := s.transact(ctx, &tx)
+			_, isOnLive := failedCondition(err, onLive)
+			_, exists := failedCondition(err, own)
+			switch {
+			case isOnLive:
+				results[i] = upload.OnLiveSide
+			case exists:
+				results[i] = upload.Exists
+			case errors.Is(err, retry.ErrThrottled), errors.Is(err, retry.ErrChanged): // another writer is at one of the two
+				results[i] = upload.Throttled
+			case isInvalid(err):
+				results[i] = upload.Rejected
+			default:
+				failures[i] = err
+			}
+		})
+	}
+	calls.Wait()
+	return results, errors.Join(failures...)
+}
+
+// isInvalid reports whether DynamoDB takes no such item, however often it is written.
+func isInvalid(err error) bool {
+	var canceled *types.TransactionCanceledException
+	var refused smithy.APIError
+	switch {
+	case errors.As(err, &canceled):
+		return slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "ValidationError" })
+	case errors.As(err, &refused):
+		return refused.ErrorCode() == "ValidationException"
+	}
+	return false
 }
 
 // inserted returns what the answer to a statement means. An unknown code is tried

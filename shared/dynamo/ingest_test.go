@@ -95,6 +95,50 @@ func TestInsertKeys_saysWhatBecameOfEach(t *testing.T) {
 	}
 }
 
+// A test key is stored only while its text does not stand on the live side.
+func TestInsertKeys_ofTheTestSide(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	test := pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}
+	insert := func(texts ...string) []upload.Inserted {
+		t.Helper()
+		keys := newKeys(texts...)
+		for i, key := range keys {
+			keys[i].ID, keys[i].Live = pool.Identify(nil, "nova", pool.Test, key.Text.Reveal()), key.ID
+		}
+		results, err := store.InsertKeys(t.Context(), test, 4, "u1", keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return results
+	}
+	if _, err := store.InsertKeys(t.Context(), elden, 4, "u", newKeys("LIVE")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]upload.Inserted{upload.Stored, upload.OnLiveSide, upload.Stored}, insert("A", "LIVE", "B")); diff != "" {
+		t.Errorf("one of them on the live side (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]upload.Inserted{upload.Exists, upload.Stored}, insert("A", "C")); diff != "" {
+		t.Errorf("one of them known (-want +got):\n%s", diff)
+	}
+	found, err := store.FindKeys(t.Context(), []pool.KeyID{pool.Identify(nil, "nova", pool.Test, "B"), pool.Identify(nil, "nova", pool.Test, "LIVE")})
+	want := map[pool.KeyID]upload.KnownKey{
+		pool.Identify(nil, "nova", pool.Test, "B"): {Upload: "u1", Offset: 20, Pool: "elden", State: pool.KeyAvailable},
+	}
+	if diff := cmp.Diff(want, found); diff != "" || err != nil {
+		t.Errorf("found, %v (-want +got):\n%s", err, diff)
+	}
+	for code, want := range map[string]upload.Inserted{
+		"TransactionConflict": upload.Throttled, "ThrottlingError": upload.Throttled, "ValidationError": upload.Rejected,
+	} {
+		faults.Next("TransactWriteItems", 1, dynamotest.Cancelled(code, 1))
+		if diff := cmp.Diff([]upload.Inserted{want}, insert("D")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", code, diff)
+		}
+	}
+}
+
 func TestInsertKeys_noKeyInAnError(t *testing.T) {
 	t.Parallel()
 	store := dynamo.Open(dynamotest.Client(t), dynamo.Tables{Keys: "not-there"})

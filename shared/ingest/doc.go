@@ -40,11 +40,11 @@
 //
 // A key's identity includes its side, live or test, so one text may stand on both: a
 // merchant may try a file on the test side and then put it on sale. The opposite way
-// is a leak: a test order would mail a key that is still on sale. So the lines of
-// test files, which are few and small, are looked up on the live side first, and a
-// text that stands there is a duplicate. Live files are not looked up on the test
-// side: that would cost a read for each of ten million keys, and would reject what
-// the merchant most likely means.
+// is a leak: a test order would mail a key that is still on sale. So each line of a
+// test file, which are few and small, is stored in a transaction that holds only while
+// its text does not stand on the live side; one that does is a duplicate. Live files are
+// not held against the test side: that would cost as much for each of ten million keys, and
+// would reject what the merchant most likely means.
 //
 // # Decisions
 //

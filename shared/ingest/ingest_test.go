@@ -644,14 +644,44 @@ func TestIngest_fencedWorkerStops(t *testing.T) {
 	}
 }
 
-// overtaking does something after the first insert.
+// Of two workers on a test file, one reports a line as a duplicate of a key that came to the live
+// side meanwhile. The other, which read the line before, does not insert it after that.
+func TestIngest_testKeyThatComesToTheLiveSide(t *testing.T) {
+	t.Parallel()
+	d := newFixture(t)
+	o := d.bucket.Put("uploads/nova/elden/test/try.txt", []byte("TRY-1\nTRY-2\n"))
+	slow := *d.worker
+	slow.Keys = &overtaking{Keys: d.store, before: true, do: func() {
+		d.drop("uploads/nova/elden/live.txt", "TRY-1\n")
+		if err := d.worker.Receive(t.Context(), o); err != nil { // the same event
+			t.Error(err)
+		}
+	}}
+	if err := slow.Receive(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(upload.Counts{upload.Accepted: 1, upload.OtherSide: 1}, d.upload(o).Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	test := elden
+	test.Side = pool.Test
+	if n, shown := len(d.keys("nova", pool.Test)), d.shown(test); n != 1 || shown != 1 {
+		t.Errorf("%d keys are on the test side, %d are shown", n, shown)
+	}
+}
+
+// overtaking does something after the first insert, or before it.
 type overtaking struct {
 	ingest.Keys
-	once sync.Once
-	do   func()
+	once   sync.Once
+	before bool
+	do     func()
 }
 
 func (o *overtaking) InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []upload.NewKey) ([]upload.Inserted, error) {
+	if o.before {
+		o.once.Do(o.do)
+	}
 	results, err := o.Keys.InsertKeys(ctx, p, shards, upload, keys)
 	o.once.Do(o.do)
 	return results, err

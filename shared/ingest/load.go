@@ -192,6 +192,9 @@ func (l *loader) read() (*batch, error) {
 			ID:   pool.Identify(l.salt, l.pool.Merchant, l.pool.Side, line.Text.Reveal()),
 			Text: line.Text, Offset: line.Offset,
 		}
+		if l.pool.Side == pool.Test {
+			key.Live = pool.Identify(l.salt, l.pool.Merchant, pool.Live, line.Text.Reveal())
+		}
 		b.numbers[key.Offset] = line.Number
 		if seen[key.ID] {
 			b.later = append(b.later, key)
@@ -206,9 +209,6 @@ func (l *loader) read() (*batch, error) {
 
 // store stores every key of the batch, or finds the known key of its text.
 func (l *loader) store(ctx context.Context, b *batch) error {
-	if err := l.withhold(ctx, b); err != nil {
-		return err
-	}
 	if err := l.insert(ctx, b); err != nil {
 		return err
 	}
@@ -221,34 +221,6 @@ func (l *loader) store(ctx context.Context, b *batch) error {
 	l.done.Counts, l.done.Offset, l.done.Lines = counts, b.at, b.lines
 	slices.SortFunc(b.rejected, func(x, y upload.RejectedLine) int { return x.Line - y.Line })
 	l.rejected = append(l.rejected, b.rejected...)
-	return nil
-}
-
-// withhold takes out the test keys that stand on the live side; see the package's
-// comment.
-func (l *loader) withhold(ctx context.Context, b *batch) error {
-	if l.pool.Side != pool.Test || len(b.keys) == 0 {
-		return nil
-	}
-	onLive := func(key upload.NewKey) pool.KeyID {
-		return pool.Identify(l.salt, l.pool.Merchant, pool.Live, key.Text.Reveal())
-	}
-	ids := make([]pool.KeyID, len(b.keys))
-	for i, key := range b.keys {
-		ids[i] = onLive(key)
-	}
-	found, err := l.Keys.FindKeys(ctx, ids)
-	if err != nil {
-		return err
-	}
-	b.keys = slices.DeleteFunc(b.keys, func(key upload.NewKey) bool {
-		_, there := found[onLive(key)]
-		if there {
-			b.absent[key.ID] = upload.OtherSide
-			b.later = append(b.later, key) // it may be our own from before it came to the live side
-		}
-		return there
-	})
 	return nil
 }
 
@@ -276,6 +248,9 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 			case upload.Rejected:
 				b.absent[key.ID] = upload.NotStorable
 				b.later = append(b.later, key)
+			case upload.OnLiveSide:
+				b.absent[key.ID] = upload.OtherSide
+				b.later = append(b.later, key) // it may be our own from before it came to the live side
 			case upload.Throttled:
 				throttled = append(throttled, key)
 			}

@@ -68,6 +68,10 @@ type NewKey struct {
 	ID     pool.KeyID
 	Text   pool.Secret
 	Offset int64 // of its line in the file
+
+	// Live is the identity that the text of a test key has on the live side, where it must not
+	// stand. It is "" for a live key.
+	Live pool.KeyID
 }
 
 // Inserted is the outcome of the insert of one key.
@@ -75,10 +79,11 @@ type Inserted int
 
 // The outcomes of an insert.
 const (
-	Stored    Inserted = iota
-	Exists             // the table has a key of this identity
-	Rejected           // the table takes no such key
-	Throttled          // the table could not do it now
+	Stored     Inserted = iota
+	Exists              // the table has a key of this identity
+	Rejected            // the table takes no such key
+	Throttled           // the table could not do it now
+	OnLiveSide          // the table has a key of the identity Live; it may have this one too
 )
 
 // KnownKey is a key that is in the table already.

@@ -344,6 +344,13 @@ func Conflict(table string) Fault {
 	}
 }
 
+// Cancelled cancels a transaction, with the code as the reason of the write at a position.
+func Cancelled(code string, position int) Fault {
+	return func(a *attempt) (*http.Response, error) {
+		return a.canceled(code, "", func(i int, _ string) bool { return i == position }), nil
+	}
+}
+
 // Contended is Conflict on a random item that the call writes.
 func Contended(a *attempt) (*http.Response, error) {
 	if a.operation != "TransactWriteItems" {
