@@ -108,6 +108,8 @@
 // was switched off. So Stripe's list of events is read every 15 minutes, with Events: Read:
 // the same events as above, from the time of the last one that was found. An order whose
 // webhook never came is delivered then, with its refunds and disputes taken into account.
+// What was given back is asked for when its order comes in that list, or its own time: however many
+// refunds of other payments there are, each look comes further.
 // An invoice that was paid without Checkout is found here: Stripe reports each invoice at the
 // same time as the session that it may belong to, so the session is looked for when the event
 // is ten minutes old: one call an invoice.

@@ -118,7 +118,9 @@
 // from that look: its webhook is answered 503, which WooCommerce's log shows. If it is hidden,
 // save the order once more when the shop answers. GET /v1/accounts/woocommerce shows the webhook as
 // left_to_catchup, and if catch-up gets no answer for a day, you are told by mail. An order that
-// is neither a renewal nor refunded in part takes no call, and does not wait.
+// is neither a renewal nor refunded in part takes no call, and does not wait. One whose call the
+// shop's software fails at (500) while it shows other orders is passed over a day after it
+// changed, and told: fulfil it by hand if the customer is to have keys.
 //
 // Orders are read whatever their status, and what follows is the same as of a webhook. Not read
 // are drafts, orders in the trash, and those of a status of the shop's own that its plugin keeps
