@@ -266,7 +266,8 @@ func (f *found) sort(lines []order.Fulfillment, id order.LineID) {
 // nothing. A verdict on the order's risk may come with it: see lateRisk.
 func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (order.Fulfillment, error) {
 	differs, corrected := Part(""), order.EventKind("")
-	added, late := stored.Customer.Email == "" && paid.Customer.Email != "", paid.ChangedAt.Before(stored.ChangedAt)
+	added := stored.Customer.Email == "" && paid.Customer.Email != ""
+	late := !paid.ChangedAt.IsZero() && paid.ChangedAt.Before(stored.ChangedAt)
 	switch {
 	case stored.Product != paid.Product:
 		differs = Product

@@ -841,8 +841,14 @@ func TestClaim_addressOfAnotherPayment(t *testing.T) {
 	if got := s.stored(line.ID); got.Customer.Email != "" || !slices.Contains(got.Holds, order.HoldNoAddress) {
 		t.Errorf("after an older state it is %+v", got)
 	}
-	s.claim(named)
-	if got := s.stored(line.ID); got.Customer.Email != "ada@example.com" || len(got.Holds) != 0 {
-		t.Errorf("after its own payment's address it is %+v", got)
+	untimed := paid("2", "game", 1) // it does not say when its order changed
+	second := untimed
+	second.Customer, second.Holds, second.ChangedAt = order.Customer{}, []order.Hold{order.HoldNoAddress}, s.now()
+	s.claim(second)
+	for _, itsOwn := range []order.Fulfillment{named, untimed} {
+		s.claim(itsOwn)
+		if got := s.stored(itsOwn.ID); got.Customer.Email != "ada@example.com" || len(got.Holds) != 0 {
+			t.Errorf("after its own payment's address it is %+v", got)
+		}
 	}
 }

@@ -135,9 +135,11 @@ func operation[In any, P interface {
 		if err := decode(c.body, in); err != nil {
 			return nil, err
 		}
-		c.fate = db.options.Fate(Call{
-			Caller: c.caller, Operation: c.operation, Table: in.table(), Chance: derive(c.chance, chanceOfFate), Attempt: c.attempt,
-		})
+		attempt := Call{Caller: c.caller, Operation: c.operation, Table: in.table(), Chance: derive(c.chance, chanceOfFate), Attempt: c.attempt}
+		if q, ok := any(in).(*query); ok {
+			attempt.Texts = q.texts()
+		}
+		c.fate = db.options.Fate(attempt)
 		arrive := func(c *call) (any, error) {
 			c.now = time.Now()
 			db.forget(c.now)

@@ -73,10 +73,11 @@ type Change struct {
 // Call is an attempt of a call, for Fate.
 type Call struct {
 	Caller    string
-	Operation string // such as "Query"
-	Table     string // the first table of the call
-	Chance    uint64 // random, evenly spread
-	Attempt   int    // number of the caller's attempts of this very call, from 1
+	Operation string   // such as "Query"
+	Table     string   // the first table of the call
+	Texts     []string // that the expressions of a Query compare with, such as its partition key
+	Chance    uint64   // random, evenly spread
+	Attempt   int      // number of the caller's attempts of this very call, from 1
 }
 
 // Fate is a fault of a call. A fault that is impossible for an operation, such as a

@@ -325,6 +325,16 @@ type query struct {
 
 func (in *query) table() string { return in.TableName }
 
+// texts returns the texts that the expressions compare with.
+func (in *query) texts() (all []string) {
+	for _, a := range in.ExpressionAttributeValues {
+		if a.value.kind == textKind {
+			all = append(all, a.value.text)
+		}
+	}
+	return all
+}
+
 type scan struct {
 	TableName              string
 	IndexName              *string

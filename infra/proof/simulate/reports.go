@@ -75,6 +75,10 @@ type payOrder struct {
 	hand     bool      // no platform knows it: a person fulfils it
 	serial   int       // distinguishes repeats
 	paidAt   time.Time // of a payment that is made now; zero: the platform does not say
+
+	// changedAt is when the order last changed; zero: the platform does not say. It does for one
+	// without an address.
+	changedAt time.Time
 }
 
 type paidLine struct {
@@ -142,8 +146,8 @@ func (p payOrder) event() platform.Paid {
 		Order: p.order, Parent: p.parent, Test: p.side == pool.Test, Currency: p.currency,
 		Customer: order.Customer{Name: "Ada", Email: p.customer + "@customers.example"}, Risk: p.risk,
 	}
-	if p.nowhere { // such an order is taken of a platform that tells when it changed
-		paid.Customer.Email, paid.ChangedAt = "", time.Now().UTC()
+	if paid.ChangedAt = p.changedAt; p.nowhere {
+		paid.Customer.Email = ""
 	}
 	if p.early {
 		paid.PaidAt = paidLongAgo
@@ -182,6 +186,9 @@ func orderIDOf(side pool.Side, number string) string {
 func (p payOrder) do(w *world) {
 	if p.serial > 0 && !p.changed {
 		p.paidAt = time.Now().UTC() // the same, paid once more
+	}
+	if p.nowhere {
+		p.changedAt = time.Now().UTC()
 	}
 	w.ledger.expectPaid(p)
 	w.api.notePaid(p)

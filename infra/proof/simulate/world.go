@@ -344,7 +344,8 @@ func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	w.mu.Lock()
 	p := w.processes[process]
 	w.mu.Unlock()
-	if c.Operation == "Query" && c.Table == w.tables.Orders {
+	isQueue := func(text string) bool { return strings.HasPrefix(text, dynamo.QueuePrefix) }
+	if c.Operation == "Query" && c.Table == w.tables.Orders && slices.ContainsFunc(c.Texts, isQueue) {
 		w.ledger.noteRead(c.Caller)
 	}
 	if p != nil {
