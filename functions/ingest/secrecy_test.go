@@ -30,6 +30,7 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("a file of JSON", func() []byte { return dropped(home, `["`+s.Keys(1)[0]+`",`, `"`+s.Keys(1)[0]+`"]`) })
 	s.RefuseEachCall("a file of keys with dashes of print", func() []byte { return dropped(home, s.Keys(1)[0]+"–", s.Keys(1)[0]+",1") })
 	s.RefuseEachCall("a file at an upload address", func() []byte { return dropped(fmt.Sprintf("%s/ticket-%016x", home, files), s.Keys(1)...) })
+	s.RefuseEachCall("a file of the test side", func() []byte { return dropped(home+"/test", s.Keys(3)...) })
 	s.RefuseEachCall("a file for no pool", func() []byte { return dropped(lambdatest.Merchant+"/nowhere", s.Keys(1)...) })
 	s.RefuseEachCall("a file of no merchant", func() []byte { return dropped("nobody/"+lambdatest.Pool, s.Keys(1)...) })
 	s.RefuseEachCall("a file that is no text", func() []byte { return dropped(home, "PK\x03\x04\x00\x00"+s.Keys(1)[0]) })
