@@ -208,9 +208,12 @@ func TestDrop_killedInTheMiddle(t *testing.T) {
 	m.answered(disputed(o.ID, "D2", "open"))
 	m.loaded(m.drop(5), 5)
 	const first = "the first to drop them"
-	for _, cut := range []struct{ call, holds, reason, state string }{
-		{"PutItem", first, first, "on_hold"},
-		{"TransactWriteItems", "dispute:D2: " + first, "the second", "waiting"},
+	for _, cut := range []struct {
+		call, holds, reason string
+		states              []string
+	}{
+		{"PutItem", first, first, []string{"on_hold"}},
+		{"TransactWriteItems", "dispute:D2: " + first, "the second", []string{"waiting", "fulfilled"}}, // a tick may fill it meanwhile
 	} {
 		g := hold(t, cut.call, cut.holds, 0)
 		var killed sync.WaitGroup
@@ -221,8 +224,8 @@ func TestDrop_killedInTheMiddle(t *testing.T) {
 		})
 		g.kill("Api")
 		killed.Wait()
-		if line := m.line(o); line.State != cut.state {
-			t.Errorf("the line is %s, held for %v, want %s", line.State, line.Holds, cut.state)
+		if line := m.line(o); !slices.Contains(cut.states, line.State) {
+			t.Errorf("the line is %s, held for %v, want %q", line.State, line.Holds, cut.states)
 		}
 	}
 	var repeats sync.WaitGroup
