@@ -10,6 +10,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/intake"
+	"keypool/shared/inventory"
 	"keypool/shared/review"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
@@ -24,6 +25,7 @@ type api struct {
 	accounts *settings.Accounts
 	trials   *settings.Trials
 	uploads  *settings.Uploads
+	finder   *inventory.Finder
 	orders   orders
 	refusals refusals
 	changes  changes
@@ -48,6 +50,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Products", Description: "What is sold, and which pool feeds it."},
 			{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 			{Name: "Uploads", Description: "Key files and what became of each line."},
+			{Name: "Keys", Description: "What became of a key."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
@@ -71,6 +74,7 @@ func (a *api) serve() *rest.API {
 			"accounts":  a.addAccounts,
 			"platforms": a.addPlatforms,
 			"uploads":   a.addUploads,
+			"keys":      a.addKeys,
 			"orders":    a.addOrders,
 			"refusals":  a.addRefusals,
 			"review":    a.addReview,

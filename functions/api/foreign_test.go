@@ -21,6 +21,7 @@ import (
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
@@ -86,7 +87,22 @@ func newOwner(w *world) *owner {
 	} else {
 		o.canaries.Add(canary.Salt, string(m.Salt))
 	}
+	stockText(w, w.store, w.tables, ownersName, "elden", sampleFindKeys.Keys[0])
 	return o
+}
+
+// stockText puts a key for sale that has this text.
+func stockText(t testing.TB, store *dynamo.Store, tables dynamo.Tables, merchant, name, key string) {
+	t.Helper()
+	m, _, err := store.Merchant(t.Context(), merchant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := dynamotest.KeyItem(pool.ID{Merchant: merchant, Pool: name, Side: pool.Live}, 4, 0, key)
+	item["pk"] = &types.AttributeValueMemberS{Value: string(pool.Identify(m.Salt, merchant, pool.Live, key))}
+	if _, err := dynamotest.Client(t).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &tables.Keys, Item: item}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Another merchant gets the same answer, byte by byte, for a thing of the owner's and

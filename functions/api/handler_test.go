@@ -93,6 +93,15 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	}
 	w.send(resttest.Event(t, "good_api_load")).Want(202)
 
+	w.send(resttest.Event(t, "good_api_find_keys")).Want(404)
+	stockText(w, w.store, w.tables, "acme", "elden", sampleFindKeys.Keys[0])
+	var found KeyList
+	w.send(resttest.Event(t, "good_api_find_keys")).Want(200).Into(&found)
+	if len(found.Items) != 2 || !slices.Equal(found.Unknown, []int{3}) {
+		t.Errorf("keys %+v", found)
+	}
+	w.send(resttest.Event(t, "bad_api_find_keys")).Want(422)
+
 	w.send(resttest.Event(t, "good_api_order")).Want(404)
 	w.claim("acme", "elden", pool.Live, "10001", 1)
 	w.send(resttest.Event(t, "good_api_order")).Want(200)

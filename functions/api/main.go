@@ -24,6 +24,7 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
+	"keypool/shared/inventory"
 	"keypool/shared/kms"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
@@ -71,6 +72,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
+		finder: &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
 		orders: store, refusals: store,
 		changes: acts,
 		byHand: &intake.ByHand{

@@ -103,6 +103,12 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/v1/uploads/loading", nil, nil},
 		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":"` + s.Canaries.New(canary.Key) + `"}` }, nil},
 		{"POST", "/v1/uploads/held/load", func() string { return `{"skip_heading":true}` }, nil},
+		{"POST", "/v1/keys/find", func() string {
+			k := s.Keys(1)[0]
+			stockText(s, s.Store, s.Tables, m.Name, lambdatest.Pool, k)
+			return `{"keys":["` + k + `","` + s.Keys(1)[0] + `"]}`
+		}, nil},
+		{"POST", "/v1/keys/find", func() string { return `{"keys":"` + s.Keys(1)[0] + `"}` }, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},
 	} {
 		s.RefuseEachCall(c.method+" "+c.path, func() []byte {

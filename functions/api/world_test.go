@@ -20,6 +20,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
 	"keypool/shared/intake"
+	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
 	"keypool/shared/review"
@@ -81,6 +82,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		accounts: accounts,
 		trials:   &settings.Trials{Accounts: accounts, Opener: w.kms, Catalog: store, MaxQuantity: 1000},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
+		finder:   &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
 		orders:   store,
 		refusals: store,
 		changes:  acts,

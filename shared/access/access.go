@@ -43,7 +43,7 @@ var means = map[Scope]string{
 	Upload:      "bring key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake",
-	KeysRead:    "see keys; no operation of today shows one",
+	KeysRead:    "find out what became of a key",
 	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 }
@@ -92,6 +92,8 @@ var Needs = map[string]Scope{
 	"release-brake":          OrdersWrite,
 	"replace-key":            OrdersWrite,
 	"replace-key-by-query":   OrdersWrite,
+
+	"find-keys": KeysRead,
 
 	"list-pools":      Settings,
 	"get-pool":        Settings,

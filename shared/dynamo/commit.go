@@ -226,22 +226,29 @@ func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWri
 }
 
 // release takes a key from the line. A revoked or kept key still names its line, so
-// that its order is found by the key.
+// that its order is found by the key; the history of one that is sold again does.
 func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfillment) types.TransactWriteItem {
 	u := newUpdate(condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(string(pool.KeyClaimed)), ":line": text(string(line.ID))}})
 	u.name("#line", "line")
+	event := pool.KeyEvent{At: r.At, Line: string(line.ID)}
+	var history []string
 	switch r.To {
 	case order.Revoke:
+		event.What = pool.KeyRevokedBy
 		u.set("state", text(string(pool.KeyRevoked)))
 	case order.Keep:
+		event.What = pool.KeyKeptBy
 		u.set("state", text(string(pool.KeyKept)))
 	case order.Restock:
+		event.What = pool.KeyRestockedBy
 		u.set("state", text(string(pool.KeyAvailable)))
 		u.set("shard", text(shardName(line.PoolID(), random.N(ctx, r.Shards))))
 		u.set("place", text(randomHex(ctx)))
 		u.remove("line")
 		u.remove("soldAt")
+		history = append(history, pool.KeyEvent{At: line.ReceivedAt, What: pool.KeySold, Line: string(line.ID)}.String()) // its item tells of that sale no longer
 	}
+	u.insert("history", append(history, event.String())...)
 	return u.write(s.tables.Keys, licenseKey(r.Key))
 }
 

@@ -30,9 +30,10 @@
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
 //
 //	keys      pk                                         index available (shard, place) + text, upload
-//	  <m>#<side>#<hmac>                                  text, upload, offset, pool, state;
+//	  <m>#<side>#<hmac>                                  text, upload, offset, row, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
-//	                                                     claimed, revoked, kept: line, soldAt (when its order came in)
+//	                                                     claimed, revoked, kept: line, soldAt (when its order came in);
+//	                                                     history: a set of what happened to it before
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images
 //	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed

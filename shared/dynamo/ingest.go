@@ -117,7 +117,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 	items := make([]attrs, len(keys))
 	for i, key := range keys {
 		items[i] = attrs{
-			"pk": text(string(key.ID)), "v": number(schema), "text": text(key.Text.Reveal()), "upload": text(uploadID), "offset": number(key.Offset),
+			"pk": text(string(key.ID)), "v": number(schema), "text": text(key.Text.Reveal()), "upload": text(uploadID), "offset": number(key.Offset), "row": number(key.Row),
 			"pool": text(p.Pool), "state": text(string(pool.KeyAvailable)), "shard": text(shardName(p, random.N(ctx, shards))), "place": text(randomHex(ctx)),
 		}
 	}
@@ -130,7 +130,7 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 }
 
 // newKeyAttributes are the attributes of a key that is new.
-var newKeyAttributes = []string{"pk", "v", "text", "upload", "offset", "pool", "state", "shard", "place"}
+var newKeyAttributes = []string{"pk", "v", "text", "upload", "offset", "row", "pool", "state", "shard", "place"}
 
 // insertLive makes one BatchExecuteStatement. DynamoDB answers 200 even if every statement
 // failed, so each response is read.

@@ -336,6 +336,13 @@ func alertKey(p pool.ID) primaryKey {
 // licenseKey returns the primary key of a key's item.
 func licenseKey(id pool.KeyID) primaryKey { return primaryKey{PK: string(id)} }
 
+// side returns the side that a license key is of.
+func (k primaryKey) side() pool.Side {
+	_, rest, _ := strings.Cut(k.PK, "#")
+	side, _, _ := strings.Cut(rest, "#")
+	return pool.Side(side)
+}
+
 // shardName is the partition of the index of available keys that has shard n of a pool side.
 func shardName(p pool.ID, n int) string {
 	return p.Merchant + "#" + p.Pool + "#" + string(p.Side) + "#" + strconv.Itoa(n)

@@ -50,6 +50,14 @@ func (u *update) add(name string, n int) {
 	u.added = append(u.added, placeholder+" "+of)
 }
 
+// insert adds texts to a top-level attribute that is a set, which may not be there yet.
+func (u *update) insert(name string, texts ...string) {
+	placeholder, of := "#"+name, ":"+name
+	u.name(placeholder, name)
+	u.values[of] = &types.AttributeValueMemberSS{Value: texts}
+	u.added = append(u.added, placeholder+" "+of)
+}
+
 // increase adds to an entry of a map, which may not be there yet. The map must be.
 func (u *update) increase(in, entry string, n int) {
 	i := strconv.Itoa(len(u.sets))

@@ -90,7 +90,7 @@ func attributes(round int, kind string, n int, key string) []types.AttributeValu
 }
 
 func insertBare(b *testing.B, client *dynamodb.Client, table string, round int, texts []string) {
-	statement := aws.String(`INSERT INTO "` + table + `" VALUE {'pk':?,'v':?,'text':?,'upload':?,'offset':?,'pool':?,'state':?,'shard':?,'place':?}`)
+	statement := aws.String(`INSERT INTO "` + table + `" VALUE {'pk':?,'v':?,'text':?,'upload':?,'offset':?,'row':?,'pool':?,'state':?,'shard':?,'place':?}`)
 	for from := 0; from < len(texts); from += upload.BatchSize {
 		var statements []types.BatchStatementRequest
 		for n := from; n < min(from+upload.BatchSize, len(texts)); n++ {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
@@ -31,7 +32,7 @@ func unmarked(head []byte) upload.Encoding {
 		for _, c := range text {
 			all++
 			switch {
-			case c == utf8.RuneError, unicode.IsControl(c) && !around(c):
+			case c == utf8.RuneError, unicode.IsControl(c) && !pool.Around(c):
 				ascii = -len(head)
 			case c < utf8.RuneSelf:
 				ascii++

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
@@ -77,7 +78,7 @@ func startOf(head []byte, enc upload.Encoding) string {
 	if encoding(enc).unit() == 2 {
 		start = encoding(enc).decode(head[:len(head)&^1])
 	}
-	return strings.TrimLeftFunc(start, around)
+	return strings.TrimLeftFunc(start, pool.Around)
 }
 
 // inspect says what about the first lines of a file is not as lines of keys are. Start is
@@ -439,7 +440,7 @@ func interpreter(seen upload.Seen, how upload.Reading) func(offset int64, text s
 				return "", upload.UnpairedQuotes
 			}
 		}
-		if text = strings.TrimFunc(text, around); text == "" {
+		if text = pool.TrimKey(text); text == "" {
 			return "", upload.NoKey
 		}
 		return text, ""

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
@@ -349,7 +350,7 @@ func FuzzInspect(f *testing.F) {
 				break
 			}
 			key, reason := read(line.offset, line.text)
-			if (key == "") != (reason != "") || strings.TrimFunc(key, around) != key || !how.StripQuotes && !strings.Contains(line.text, key) {
+			if (key == "") != (reason != "") || pool.TrimKey(key) != key || !how.StripQuotes && !strings.Contains(line.text, key) {
 				t.Errorf("%q is read as %q, %q", line.text, key, reason)
 			}
 			if reason == upload.SkippedHeading {

@@ -190,7 +190,7 @@ func (l *loader) read() (*batch, error) {
 		}
 		key := upload.NewKey{
 			ID:   pool.Identify(l.salt, l.pool.Merchant, l.pool.Side, line.Text.Reveal()),
-			Text: line.Text, Offset: line.Offset,
+			Text: line.Text, Offset: line.Offset, Row: line.Number,
 		}
 		if l.pool.Side == pool.Test {
 			key.Live = pool.Identify(l.salt, l.pool.Merchant, pool.Live, line.Text.Reveal())

@@ -238,7 +238,7 @@ func (e encoding) char(b []byte) rune {
 }
 
 // clean returns the key of a line, or the reason why the line is rejected; neither if
-// the line is blank. Only what is around a key is removed; see around.
+// the line is blank. Only what is around a key is removed; see pool.Around.
 func (r *Reader) clean(offset int64, raw []byte) (key string, reason upload.Outcome) {
 	if key, reason = r.enc.text(raw); reason != "" {
 		return "", reason
@@ -260,12 +260,12 @@ func (e encoding) text(raw []byte) (string, upload.Outcome) {
 		}
 	}
 	if plain(text) {
-		return strings.Trim(text, " \t"), "" // nothing else of around is in it
+		return strings.Trim(text, " \t"), "" // nothing else of pool.Around is in it
 	}
 	if !utf8.ValidString(text) {
 		return "", upload.InvalidText
 	}
-	return strings.TrimFunc(text, around), ""
+	return pool.TrimKey(text), ""
 }
 
 // unfit returns the reason why a text cannot be mailed as a key; empty if it can.
@@ -284,22 +284,6 @@ func unfit(text string) upload.Outcome {
 		}
 	}
 	return ""
-}
-
-// around reports whether a character at the beginning or the end of a line is no part
-// of its key: white space, characters without a width that come along when text is
-// copied from a page, and what the end of a file was once marked with, Ctrl-Z. Files
-// put together from several have that, and byte order marks, in their middle.
-func around(c rune) bool {
-	switch c {
-	case '\uFEFF', // byte order mark
-		'\u200B', '\u2060', // zero-width space, word joiner
-		'\u200C', '\u200D', // zero-width non-joiner and joiner
-		'\u200E', '\u200F', // left-to-right and right-to-left marks
-		'\x1A': // Ctrl-Z
-		return true
-	}
-	return unicode.IsSpace(c)
 }
 
 // plain reports whether text is printable ASCII, perhaps with tabs around it, as

@@ -116,7 +116,7 @@ func (r *tableReader) key(offset int64, cell string) (key string, reason upload.
 	case !utf8.ValidString(cell):
 		return "", upload.InvalidText
 	}
-	key = strings.TrimFunc(cell, around)
+	key = pool.TrimKey(cell)
 	if key != "" && r.interpret != nil {
 		if key, reason = r.interpret(offset, key); reason != "" {
 			return "", reason
@@ -161,7 +161,7 @@ func (r *tableReader) row() ([]string, Line, error) {
 func widthOf(cells []string) int {
 	width := 0
 	for i, cell := range cells {
-		if strings.TrimFunc(cell, around) != "" {
+		if pool.TrimKey(cell) != "" {
 			width = i + 1
 		}
 	}
@@ -363,7 +363,7 @@ func keyColumn(cells []string) (column, found int) {
 
 // columnName returns a name in lower case and with single blanks.
 func columnName(cell string) string {
-	words := strings.FieldsFunc(cell, func(c rune) bool { return around(c) || c == '_' || c == '-' || c == '.' })
+	words := strings.FieldsFunc(cell, func(c rune) bool { return pool.Around(c) || c == '_' || c == '-' || c == '.' })
 	return strings.ToLower(strings.Join(words, " "))
 }
 
@@ -393,7 +393,7 @@ func keyCells(t upload.Table, rows []sampleRow) (lines []sample) {
 		if row.line.Offset < t.DataAt || widthOf(row.cells) > t.Columns || len(row.cells) < t.Columns {
 			continue
 		}
-		if text := strings.TrimFunc(row.cells[t.Column-1], around); text != "" {
+		if text := pool.TrimKey(row.cells[t.Column-1]); text != "" {
 			lines = append(lines, sample{row.line.Offset, row.line.Number, text})
 		}
 	}

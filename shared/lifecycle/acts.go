@@ -133,7 +133,7 @@ func (l *Lifecycle) setAside(ctx context.Context, change *order.Change, key pool
 		}
 	}
 	line.Replaced = append(slices.Clip(line.Replaced), key)
-	return change.Release(order.Release{Key: key, To: order.Revoke})
+	return change.Release(order.Release{Key: key, To: order.Revoke, At: l.Now()})
 }
 
 // taken turns the error of a key that another line took meanwhile into one that has the

@@ -199,7 +199,7 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 		}
 		n := min(back.Keys, len(held), surplus)
 		for _, key := range held[len(held)-n:] {
-			if err := change.ReleaseBack(key.ID, to, shards); err != nil {
+			if err := change.ReleaseBack(order.Release{Key: key.ID, To: to, Shards: shards, At: l.Now()}); err != nil {
 				return err
 			}
 		}

@@ -61,6 +61,7 @@ type Release struct {
 	Key    pool.KeyID
 	To     Disposition
 	Shards int // of the pool side that a restocked key returns to
+	At     time.Time
 
 	// TakenAt is when the line took it; zero if that is in the count of the pool's keys.
 	// Change.Release sets it.
@@ -133,14 +134,14 @@ func (c *Change) GiveBack() {
 }
 
 // ReleaseBack takes a key from the line that the earliest return of those that are not done
-// gave back: to is what becomes of it.
-func (c *Change) ReleaseBack(key pool.KeyID, to Disposition, shards int) error {
+// gave back.
+func (c *Change) ReleaseBack(r Release) error {
 	line := &c.After
 	line.KeysBack = slices.Clone(line.KeysBack)
 	if line.KeysBack[0].Keys--; line.KeysBack[0].Keys == 0 {
 		line.KeysBack = line.KeysBack[1:]
 	}
-	return c.Release(Release{Key: key, To: to, Shards: shards})
+	return c.Release(r)
 }
 
 // Settle lets the line's mail follow from what the change made of it, and sees to it that

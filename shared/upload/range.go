@@ -68,6 +68,7 @@ type NewKey struct {
 	ID     pool.KeyID
 	Text   pool.Secret
 	Offset int64 // of its line in the file
+	Row    int   // of its line in the range, from 1
 
 	// Live is the identity that the text of a test key has on the live side, where it must not
 	// stand. It is "" for a live key.
@@ -93,4 +94,22 @@ type KnownKey struct {
 	Pool   string
 	State  pool.KeyState
 	SoldAt time.Time // zero: no line holds the key or gave it back for good
+}
+
+// FileLine returns the line of the file that the row of a range is, from 1, by the ranges
+// that were ever taken, in order: its offset tells the range. It is false while it cannot be
+// told, because a range before it is not done.
+func (u Upload) FileLine(ranges []Range, offset int64, row int) (int, bool) {
+	in := min(int(offset/RangeSize), u.Ranges-1)
+	if row == 0 || in < 0 || len(ranges) < in {
+		return 0, false
+	}
+	line := row
+	for n, r := range ranges[:in] {
+		if r.Number != n || !r.Done {
+			return 0, false
+		}
+		line += r.Lines
+	}
+	return line, true
 }

@@ -933,8 +933,8 @@ var mutants = []mutant{
 	{
 		breaks: "a key that was set aside for another is sold again",
 		file:   "shared/lifecycle/acts.go",
-		old:    `change.Release(order.Release{Key: key, To: order.Revoke})`,
-		new:    `change.Release(order.Release{Key: key, To: order.Restock, Shards: 1})`,
+		old:    `To: order.Revoke, At: l.Now()`,
+		new:    `To: order.Restock, Shards: 1, At: l.Now()`,
 		in:     "shared/lifecycle", test: "TestReplace",
 	},
 	{

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/inventory"
+	"keypool/shared/pool"
+	"keypool/shared/web/rest"
+)
+
+// FindKeys names the keys to find by their texts.
+type FindKeys struct {
+	Keys []string `json:"keys" nullable:"false" minItems:"1" maxItems:"20" doc:"The texts of keys, as customers have them. White space around a text does not matter. No text is logged, stored or answered."`
+}
+
+// KeyList holds the keys that were found.
+type KeyList struct {
+	Items   []Key `json:"items" nullable:"false"`
+	Unknown []int `json:"unknown,omitempty" nullable:"false" doc:"Which of the texts are of no key, counted from 1."`
+}
+
+// Key is what became of a key.
+type Key struct {
+	Key     int        `json:"key" doc:"Which of the texts it is, counted from 1. The live and the test side may each have a key of one text."`
+	KeyID   string     `json:"key_id" doc:"The key's name, which tells nothing of its text. replace-key takes it."`
+	Side    string     `json:"side" enum:"live,test"`
+	Pool    string     `json:"pool,omitempty"`
+	State   string     `json:"state" enum:"available,claimed,revoked,kept,withdrawn" doc:"available: for sale. claimed: an order line holds it. revoked: a line gave it back, and nobody may use it. kept: a line gave it back, and its customer may go on using it. withdrawn: taken out of sale before it was sold."`
+	Upload  *KeySource `json:"upload,omitempty" doc:"The key file that brought it."`
+	Sold    *KeySale   `json:"sold,omitempty" doc:"The order line that holds it, or held it last before it was revoked or kept. Not there while it is for sale."`
+	History []KeyEvent `json:"history" nullable:"false" doc:"What happened to it, oldest first."`
+}
+
+// KeySource is where a key came from.
+type KeySource struct {
+	ID   string `json:"id"`
+	File string `json:"file,omitempty" doc:"The file's name."`
+	Line int    `json:"line,omitempty" doc:"Its line in the file, counted from 1; of a .csv file its row. Not there while the part of the file before it is still being read."`
+}
+
+// KeySale is the order line that a key was sold to.
+type KeySale struct {
+	Order   string    `json:"order" doc:"As the platform names it."`
+	Account string    `json:"account" doc:"The account with a payment platform that it was paid through; by-hand if somebody fulfilled it by hand."`
+	Line    string    `json:"line" doc:"As the platform names it; the product where it names none."`
+	LineID  string    `json:"line_id" doc:"Keypool's name for the line."`
+	Product string    `json:"product"`
+	SoldAt  time.Time `json:"sold_at" doc:"When the order came in."`
+}
+
+// KeyEvent is one thing that happened to a key.
+type KeyEvent struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"what" doc:"uploaded, sold, revoked, kept or restocked."`
+	LineID string    `json:"line_id,omitempty" doc:"Keypool's name for the order line that it is about. get-order shows it as id of a line."`
+}
+
+var sampleFindKeys = FindKeys{Keys: []string{"ELDN-7K2M-4QXT"}}
+
+var sampleKeys = KeyList{Items: []Key{{
+	Key: 1, KeyID: sampleReplace.KeyID, Side: "live", Pool: "elden", State: string(pool.KeyClaimed),
+	Upload: &KeySource{ID: sampleUpload.ID, File: sampleUpload.File, Line: 412},
+	Sold: &KeySale{
+		Order: "A-1001", Account: "shop-eu", Line: "1", LineID: sampleOrders.Items[0].Lines[0].ID, Product: "4711",
+		SoldAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
+	},
+	History: []KeyEvent{
+		{At: sampleUpload.ReceivedAt, What: string(pool.KeyUploaded)},
+		{At: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), What: string(pool.KeySold), LineID: sampleOrders.Items[0].Lines[0].ID},
+	},
+}}}
+
+type findKeys struct{ Body FindKeys }
+
+func (a *api) addKeys(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "find-keys", Method: http.MethodPost, Path: "/v1/keys/find", Tags: []string{"Keys"},
+		Summary:     "Find out what became of keys",
+		Description: "For a customer who writes in with a key, or a key that turns up where it should not: the pool and the file that it came from, the order that it was sold to, and what happened to it since. It is 404 if none of the texts is of a key. A text of another merchant's is as unknown as any.",
+		Errors:      []int{404}, RequestBody: rest.Request(sampleFindKeys), Responses: to.Responses(sampleKeys, 200),
+	}, a.findKeys)
+}
+
+func (a *api) findKeys(ctx context.Context, in *findKeys) (*rest.Body[KeyList], error) {
+	found, err := a.finder.Find(ctx, caller(ctx), in.Body.Keys)
+	if err != nil {
+		return nil, err
+	}
+	out := KeyList{Items: make([]Key, len(found))}
+	for i, key := range found {
+		out.Items[i] = newKey(key)
+	}
+	for i := range in.Body.Keys {
+		if !slices.ContainsFunc(found, func(k inventory.Found) bool { return k.Text == i }) {
+			out.Unknown = append(out.Unknown, i+1)
+		}
+	}
+	return &rest.Body[KeyList]{Body: out}, nil
+}
+
+func newKey(k inventory.Found) Key {
+	key := Key{Key: k.Text + 1, KeyID: string(k.ID), Side: string(k.Side), Pool: k.Pool, State: string(k.State), History: []KeyEvent{}}
+	if k.Upload != "" {
+		key.Upload = &KeySource{ID: k.Upload, File: k.File.File, Line: k.FileLine}
+	}
+	if f := k.Sold; f != nil {
+		key.Sold = &KeySale{Order: f.Order, Account: f.Account, Line: f.Line, LineID: string(f.ID), Product: f.Product, SoldAt: k.SoldAt}
+	}
+	for _, e := range k.History {
+		key.History = append(key.History, KeyEvent{e.At, string(e.What), e.Line})
+	}
+	return key
+}

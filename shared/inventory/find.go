@@ -1,0 +1,191 @@
+// Package inventory holds the use cases of keys that are in pools or were sold from them:
+// what became of a key.
+//
+// A key's text comes in and is hashed at once, with the merchant's salt. No result, error
+// or log holds it.
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+// MaxFound is how many keys are looked for in one call.
+const MaxFound = 20
+
+// Finder finds what became of keys.
+type Finder struct {
+	Merchants Merchants
+	Keys      Records
+	Lines     Lines
+	Uploads   Uploads
+}
+
+// Merchants reads a merchant, false if there is none of that name.
+type Merchants interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+}
+
+// Records returns what is known of those of the keys that are stored, in any order.
+type Records interface {
+	KeyRecords(ctx context.Context, ids []pool.KeyID) ([]pool.Record, error)
+}
+
+// Lines reads a line of an order, false if there is none.
+type Lines interface {
+	Fulfillment(ctx context.Context, id order.LineID) (order.Fulfillment, bool, error)
+}
+
+// Uploads reads an upload, and its ranges that were ever taken, in order.
+type Uploads interface {
+	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
+	Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, error)
+}
+
+// Found is a key that was found.
+type Found struct {
+	Text int // which of the texts it is, from 0
+	pool.Record
+
+	File     upload.Upload // that brought it; without an ID if its record is not there
+	FileLine int           // from 1; 0: it cannot be told
+
+	// Sold is the line that holds the key, or held it last. History tells of the lines
+	// before; it begins with the upload and ends with the key's state.
+	Sold *order.Fulfillment
+}
+
+// Find returns the keys that have one of the texts, on either side, in the order of the
+// texts. Its error is pool.ErrUnknownKey if there is none.
+func (f *Finder) Find(ctx context.Context, merchant string, texts []string) ([]Found, error) {
+	m, ok, err := f.Merchants.Merchant(ctx, merchant)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("merchant %s is not known", merchant)
+	}
+	wanted := map[pool.KeyID][]int{} // texts, which may be the same
+	var ids []pool.KeyID
+	for i, text := range texts {
+		for _, side := range []pool.Side{pool.Live, pool.Test} {
+			id := pool.Identify(m.Salt, merchant, side, pool.TrimKey(text))
+			if wanted[id] == nil {
+				ids = append(ids, id)
+			}
+			wanted[id] = append(wanted[id], i)
+		}
+	}
+	records, err := f.Keys.KeyRecords(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(records) == 0 {
+		return nil, pool.ErrUnknownKey
+	}
+	slices.SortFunc(records, func(a, b pool.Record) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
+	files, err := f.files(ctx, merchant, records)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := f.lines(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	var found []Found
+	for _, r := range records {
+		key := Found{Record: r, File: files[r.Upload].upload}
+		key.FileLine, _ = key.File.FileLine(files[r.Upload].ranges, r.Offset, r.Row)
+		if line, ok := lines[order.LineID(r.Line)]; ok {
+			key.Sold = &line
+		}
+		key.History = key.events()
+		for _, i := range wanted[r.ID] {
+			key.Text = i
+			found = append(found, key)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Found) int { return a.Text - b.Text })
+	return found, nil
+}
+
+// file is an upload with its ranges.
+type file struct {
+	upload upload.Upload
+	ranges []upload.Range
+}
+
+// files returns the uploads that brought the keys.
+func (f *Finder) files(ctx context.Context, merchant string, records []pool.Record) (map[string]file, error) {
+	var ids []string
+	for _, r := range records {
+		ids = append(ids, r.Upload)
+	}
+	return readEach(ctx, ids, func(ctx context.Context, id string) (file, bool, error) {
+		u, ok, err := f.Uploads.Upload(ctx, merchant, id)
+		if !ok {
+			return file{}, false, err
+		}
+		ranges, err := f.Uploads.Ranges(ctx, u)
+		return file{u, ranges}, err == nil, err
+	})
+}
+
+// lines returns the lines that hold the keys, or held them last.
+func (f *Finder) lines(ctx context.Context, records []pool.Record) (map[order.LineID]order.Fulfillment, error) {
+	var ids []order.LineID
+	for _, r := range records {
+		ids = append(ids, order.LineID(r.Line))
+	}
+	return readEach(ctx, ids, f.Lines.Fulfillment)
+}
+
+// readEach reads the things of these ids side by side, each once. Those that are not there
+// are left out, and so is an empty id.
+func readEach[ID ~string, T any](ctx context.Context, ids []ID, read func(context.Context, ID) (T, bool, error)) (map[ID]T, error) {
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id ID) bool { return id == "" })
+	type one struct {
+		thing T
+		there bool
+	}
+	all := make([]one, len(ids))
+	var reads errgroup.Group
+	reads.SetLimit(MaxFound)
+	for i, id := range ids {
+		reads.Go(func() (err error) {
+			all[i].thing, all[i].there, err = read(ctx, id)
+			return err
+		})
+	}
+	err := reads.Wait()
+	things := make(map[ID]T, len(ids))
+	for i, id := range ids {
+		if all[i].there {
+			things[id] = all[i].thing
+		}
+	}
+	return things, err
+}
+
+// events returns what happened to the key, oldest first: its upload, what its item tells, and
+// its last sale.
+func (k Found) events() []pool.KeyEvent {
+	events := slices.Clone(k.History)
+	if k.File.ID != "" {
+		events = append(events, pool.KeyEvent{At: k.File.ReceivedAt, What: pool.KeyUploaded})
+	}
+	if k.Line != "" {
+		events = append(events, pool.KeyEvent{At: k.SoldAt, What: pool.KeySold, Line: k.Line})
+	}
+	pool.SortEvents(events)
+	return events
+}

@@ -1,0 +1,170 @@
+package inventory_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/ingesttest"
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
+	"keypool/shared/ingest"
+	"keypool/shared/job"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+var (
+	noon  = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	elden = pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}
+)
+
+const shards = 2
+
+// world has tables of its own on the engine, and buckets and queues in memory. Merchant nova
+// has the pools elden and ring.
+type world struct {
+	*testing.T
+	store  *dynamo.Store
+	tables dynamo.Tables
+	bucket *ingesttest.Uploads
+	ranges *queue
+	fills  *queue
+	loader *ingest.Worker
+	now    time.Time // of sales
+}
+
+func open(t *testing.T, options ...dynamotest.Option) *world {
+	t.Helper()
+	now := func() time.Time { return noon }
+	w := &world{T: t, bucket: ingesttest.NewUploads(now), ranges: &queue{}, fills: &queue{}, now: noon.Add(time.Hour)}
+	w.store, w.tables = dynamotest.Open(t, options...)
+	w.loader = &ingest.Worker{
+		Catalog: w.store, Records: w.store, Ranges: w.store, Keys: w.store,
+		Objects: w.bucket, Reports: &ingesttest.Reports{}, RangeJobs: w.ranges, Fill: w.fills, Now: now,
+	}
+	for _, name := range []string{"nova", "mallory"} {
+		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))
+		for _, p := range []string{"elden", "ring"} {
+			w.must(w.store.PutPool(t.Context(), catalog.Pool{Merchant: name, Name: p, Shards: shards}))
+		}
+	}
+	return w
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// receive has ingest begin with a file, and load its first range.
+func (w *world) receive(name, content string) upload.Upload {
+	w.Helper()
+	o := w.bucket.Put(name, []byte(content))
+	w.must(w.loader.Receive(w.Context(), o))
+	return w.upload(upload.NewID(o, noon))
+}
+
+// load has ingest load a file to its end.
+func (w *world) load(name, content string) upload.Upload {
+	w.Helper()
+	u := w.receive(name, content)
+	w.loadRest()
+	return w.upload(u.ID)
+}
+
+// loadRest has ingest load what is left of files.
+func (w *world) loadRest() {
+	w.Helper()
+	for {
+		message, ok := w.ranges.next()
+		if !ok {
+			return
+		}
+		err := w.loader.Handle(w.Context(), message.(upload.Message))
+		if errors.Is(err, job.ErrUnfinished) {
+			w.ranges.Send(w.Context(), message, 0)
+			continue
+		}
+		w.must(err)
+	}
+}
+
+func (w *world) upload(id string) upload.Upload {
+	w.Helper()
+	u, ok, err := w.store.Upload(w.Context(), "nova", id)
+	w.must(err)
+	if !ok {
+		w.Fatalf("no upload %s", id)
+	}
+	return u
+}
+
+// sell gives the keys of these texts to a line of an order.
+func (w *world) sell(number string, from pool.ID, texts ...string) order.Fulfillment {
+	w.Helper()
+	keys := w.forSale(from)
+	keys = slices.DeleteFunc(keys, func(k pool.Key) bool { return !slices.Contains(texts, k.Text.Reveal()) })
+	if len(keys) != len(texts) {
+		w.Fatalf("%d of %d keys are for sale", len(keys), len(texts))
+	}
+	line := order.Fulfillment{
+		ID:       order.Identity{Merchant: from.Merchant, Side: from.Side, Origin: "own", Order: number, Line: "1"}.ID(),
+		Merchant: from.Merchant, Side: from.Side, Account: "own", Origin: "own", Order: number, Line: "1", Product: "4711", Pool: from.Pool,
+		Quantity: len(keys), Wanted: len(keys), ReceivedAt: w.now,
+	}
+	change := order.NewLine(line)
+	change.Allocate(keys, w.now)
+	w.must(w.store.Commit(w.Context(), change))
+	return change.After
+}
+
+// giveBack takes the line's keys away.
+func (w *world) giveBack(line order.Fulfillment, to order.Disposition) {
+	w.Helper()
+	change := order.ChangeOf(line)
+	change.After.Returned = change.After.Wanted
+	for _, key := range line.Keys {
+		w.must(change.Release(order.Release{Key: key.ID, To: to, Shards: shards, At: w.now.Add(time.Hour)}))
+	}
+	w.must(w.store.Commit(w.Context(), change))
+}
+
+// forSale returns the keys of a pool side that a claim may find.
+func (w *world) forSale(p pool.ID) []pool.Key {
+	w.Helper()
+	keys, err := w.store.Candidates(w.Context(), p, shards, 1000)
+	w.must(err)
+	return keys
+}
+
+// queue is a queue in memory.
+type queue struct {
+	mu       sync.Mutex
+	messages []any
+}
+
+func (q *queue) Send(_ context.Context, message any, _ time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.messages = append(q.messages, message)
+	return nil
+}
+
+func (q *queue) next() (any, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.messages) == 0 {
+		return nil, false
+	}
+	message := q.messages[0]
+	q.messages = q.messages[1:]
+	return message, true
+}

@@ -1,0 +1,102 @@
+package pool
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// ErrUnknownKey means that no pool of the merchant has the key, nor ever had it.
+var ErrUnknownKey = errors.New("no such key")
+
+// Record is what is known of a stored key, but for its text.
+type Record struct {
+	ID     KeyID
+	Side   Side
+	Pool   string
+	State  KeyState
+	Upload string // the upload that brought it
+	Offset int64  // of its line in the upload's file
+	Row    int    // of its line in the part of the file that was loaded at one go, from 1; 0: not known
+
+	Line   string    // that holds it or held it last; empty: none does, or it is for sale again
+	SoldAt time.Time // when the order of that line came in
+
+	// History is what happened to it since it was uploaded and before its last sale,
+	// oldest first.
+	History []KeyEvent
+}
+
+// KeyEvent is one thing that happened to a key. The same event written twice is one.
+type KeyEvent struct {
+	At   time.Time
+	What KeyEventKind
+	Line string // of a sale and what a line did with the key; empty: none
+}
+
+// KeyEventKind is the kind of an event in the history of a key.
+type KeyEventKind string
+
+// The events of a key. Tables carry these words.
+const (
+	KeyUploaded    KeyEventKind = "uploaded"
+	KeySold        KeyEventKind = "sold"
+	KeyRevokedBy   KeyEventKind = "revoked"   // a line gave it back, and nobody may use it
+	KeyKeptBy      KeyEventKind = "kept"      // a line gave it back, and its customer may go on using it
+	KeyRestockedBy KeyEventKind = "restocked" // a line gave it back, and it is for sale again
+)
+
+// String returns the event as tables carry it; see ParseKeyEvent.
+func (e KeyEvent) String() string {
+	return fmt.Sprintf("%013d#%s#%s", e.At.UnixMilli(), e.What, e.Line)
+}
+
+// ParseKeyEvent reads what KeyEvent.String returned.
+func ParseKeyEvent(s string) (KeyEvent, error) {
+	parts := strings.SplitN(s, "#", 3)
+	ms, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil || len(parts) < 3 {
+		return KeyEvent{}, errors.New("an entry of a key's history that cannot be read")
+	}
+	return KeyEvent{time.UnixMilli(ms).UTC(), KeyEventKind(parts[1]), parts[2]}, nil
+}
+
+// turns is the order of events of one moment: a key is sold before it is given back.
+var turns = []KeyEventKind{KeyUploaded, KeySold}
+
+// SortEvents orders events by time.
+func SortEvents(events []KeyEvent) {
+	turn := func(e KeyEvent) int {
+		if i := slices.Index(turns, e.What); i >= 0 {
+			return i
+		}
+		return len(turns)
+	}
+	slices.SortFunc(events, func(a, b KeyEvent) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(turn(a), turn(b)))
+	})
+}
+
+// TrimKey returns the text of a key without what is around it: see Around.
+func TrimKey(text string) string { return strings.TrimFunc(text, Around) }
+
+// Around reports whether a character at the beginning or the end of a line is no part
+// of its key: white space, characters without a width that come along when text is
+// copied from a page, and what the end of a file was once marked with, Ctrl-Z. Files
+// put together from several have that, and byte order marks, in their middle.
+func Around(c rune) bool {
+	switch c {
+	case '\uFEFF', // byte order mark
+		'\u200B', '\u2060', // zero-width space, word joiner
+		'\u200C', '\u200D', // zero-width non-joiner and joiner
+		'\u200E', '\u200F', // left-to-right and right-to-left marks
+		'\x1A': // Ctrl-Z
+		return true
+	}
+	return unicode.IsSpace(c)
+}
