@@ -7,8 +7,6 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
-	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/catalog"
-	"keypool/shared/mail/text"
+	"keypool/shared/mail/frame"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -110,7 +108,26 @@ func TestCustomerMail_golden(t *testing.T) {
 			f.Language, f.Keys, f.Allocated, f.Mail.Kind = "fr", nil, 0, outbox.Delay
 		}), nova, own},
 		"spanish_many": {with(line(21), func(f *order.Fulfillment) { f.Language = "es_MX" }), nova, elden},
-		"test_order":   {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
+		"polish_many":  {with(line(22), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "pl", "1200.50", "PLN" }), nova, elden},
+		"russian_many": {with(line(21), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ru-RU", "1500", "RUB" }), nova, elden},
+		"japanese":     {with(line(1), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ja", "2980", "JPY" }), nova, elden},
+		"portuguese":   {with(line(3), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "pt-BR", "1999.90", "BRL" }), nova, elden},
+		"arabic": {with(line(2), func(f *order.Fulfillment) {
+			f.Language, f.Side, f.Customer.Phone = "ar-EG", pool.Test, "+20 2 1234 5678"
+			f.Keys[0].Text = pool.Conceal("1234 5678 9012")
+		}), nova, with(elden, func(p *catalog.Product) {
+			p.Instructions, p.Download = "https://nova.example/elden/help", "https://nova.example/elden/get"
+		})},
+		"arabic_own": {
+			with(line(1), func(f *order.Fulfillment) { f.Language, f.Keys[0].Text = "ar", pool.Conceal("1234 5678 9012") }), nova,
+			with(elden, func(p *catalog.Product) {
+				p.Texts = map[string]catalog.Text{"ar": {Subject: "مفتاحك", Body: "مفتاحك هو {KEY}."}, "en": {Body: "{KEY}"}}
+			}),
+		},
+		"arabic_delay": {with(line(1), func(f *order.Fulfillment) {
+			f.Language, f.Keys, f.Allocated, f.Mail.Kind = "ar", nil, 0, outbox.Delay
+		}), nova, elden},
+		"test_order": {with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }), nova, elden},
 		"delay": {with(line(1), func(f *order.Fulfillment) {
 			f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay
 		}), nova, own},
@@ -197,7 +214,8 @@ func TestForLine_speaksOneLanguage(t *testing.T) {
 		{"zh-HK", []string{"en", "zh-Hant"}, []string{"en"}, "en", "en"},
 		{"es_MX", []string{"en", "es"}, []string{"en"}, "es", "es"},
 		{"fr-CA", nil, []string{"de"}, "", "fr"},
-		{"ja", nil, []string{"it", "de"}, "", "de"},
+		{"ko", nil, []string{"it", "de"}, "", "de"},
+		{"ja-JP", nil, []string{"en"}, "", "ja"},
 	} {
 		p := with(elden, func(p *catalog.Product) {
 			for _, language := range c.texts {
@@ -212,20 +230,9 @@ func TestForLine_speaksOneLanguage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.wantText != "" && !strings.Contains(m.Text, "text in <"+c.wantText+">") || !strings.Contains(m.Text, phrasebook[c.wantFrame].closing) ||
+		if c.wantText != "" && !strings.Contains(m.Text, "text in <"+c.wantText+">") || !strings.Contains(m.Text, frame.In(c.wantFrame).Closing) ||
 			!strings.Contains(m.HTML, `<html lang="`+c.wantFrame+`"`) {
 			t.Errorf("a customer of %s, texts in %q, merchant of %q: want text %q in frame %q\n%s", c.customer, c.texts, c.languages, c.wantText, c.wantFrame, m.Text)
-		}
-	}
-}
-
-// Whatever the frame greets with, a text that does so too is noticed.
-func TestPhrases_greetingsAreKnown(t *testing.T) {
-	for language, say := range phrasebook {
-		for _, body := range []string{say.greeting, fmt.Sprintf(say.greetingName, "{FNAME}")} {
-			if !text.Greets(body + "\n\n{KEY}") {
-				t.Errorf("%s: %q is not known as a greeting", language, body)
-			}
 		}
 	}
 }
@@ -252,40 +259,6 @@ func TestFullName(t *testing.T) {
 		t.Errorf("beside a web address, the first name is %q", got)
 	}
 }
-
-// TestPhrases_whole holds that no language lacks a phrase, that all speak the same
-// tags, and that the text we offer is one that a merchant could set.
-func TestPhrases_whole(t *testing.T) {
-	for language, say := range phrasebook {
-		v, en := reflect.ValueOf(say), reflect.ValueOf(english)
-		for i := range v.NumField() {
-			name := v.Type().Field(i).Name
-			if v.Field(i).IsZero() {
-				t.Errorf("%s lacks %s", language, name)
-			}
-			if v.Field(i).Kind() != reflect.String {
-				continue
-			}
-			if diff := cmp.Diff(holes.FindAllString(en.Field(i).String(), -1), holes.FindAllString(v.Field(i).String(), -1)); diff != "" {
-				t.Errorf("%s in %s (-English +%s):\n%s", name, language, language, diff)
-			}
-		}
-		for _, n := range []int{1, 2} {
-			offered := say.keys(n, true, true)
-			if err := text.Check(offered.Subject, offered.Body); err != nil {
-				t.Errorf("%s: %v", language, err)
-			}
-		}
-		for month := range 12 {
-			day := time.Date(2026, time.Month(month+1), 3, 0, 0, 0, 0, time.UTC)
-			if got := say.date(day); !strings.Contains(got, "3") || !strings.Contains(got, "2026") {
-				t.Errorf("%s writes %s as %q", language, day, got)
-			}
-		}
-	}
-}
-
-var holes = regexp.MustCompile(`\{[A-Z_]+\}|%[a-z]`)
 
 func TestNoticeMail_golden(t *testing.T) {
 	counts := upload.Counts{upload.Accepted: 1998, upload.Sold: 1, upload.SameFile: 1}

@@ -2,18 +2,16 @@ package mail
 
 import (
 	"fmt"
-	"maps"
 	"math/big"
 	"net/mail"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 	_ "time/tzdata" // Lambda's system has no time zones
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -32,16 +30,18 @@ func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p cata
 		w.chooseText()
 	}
 	if w.own == nil {
-		w.language, w.say, _ = text.Choose(phrasebook, f.Language, m.Languages)
+		language, _ := text.ChooseLanguage(frame.Languages(), f.Language, m.Languages)
+		w.say = frame.In(language)
 	}
 
 	letter := w.frame()
 	if f.Mail.Kind == outbox.Keys {
 		w.keys(&letter)
 	} else {
-		letter.Subject = text.Subject(w.say.delaySubject, w.values())
-		letter.Preview = w.say.delayPreview
-		letter.Words = text.Body(w.say.delay, w.values())
+		delay := w.say.DelayText()
+		letter.Subject = text.Subject(delay.Subject, w.values())
+		letter.Preview = w.say.Delay.Preview
+		letter.Words = text.Body(delay.Body, w.values())
 	}
 	made, err := letter.mail()
 	if err != nil {
@@ -66,9 +66,8 @@ type customerWriter struct {
 
 	parents []pool.Key // of the order that f renews
 
-	language string // of the frame
-	say      phrases
-	own      *catalog.Text // the merchant's words; nil: Keypool's
+	say frame.Frame
+	own *catalog.Text // the merchant's words; nil: Keypool's
 }
 
 // chooseText sets the merchant's text that suits the customer, if the product has texts,
@@ -79,58 +78,55 @@ func (w *customerWriter) chooseText() {
 	if !ok {
 		return
 	}
-	frames := slices.Sorted(maps.Keys(phrasebook))
-	frame, there := text.Match(frames, language)
+	around, there := text.Match(frame.Languages(), language)
 	if !there && len(w.m.Languages) > 0 {
 		language, own, _ = text.Choose(w.p.Texts, w.m.Languages[0], w.m.Languages)
-		frame, there = text.Match(frames, language)
+		around, there = text.Match(frame.Languages(), language)
 	}
 	if !there {
-		frame, _, _ = text.Choose(phrasebook, "", w.m.Languages) // nothing is better
+		around, _ = text.ChooseLanguage(frame.Languages(), "", w.m.Languages) // nothing is better
 	}
-	w.language, w.say, w.own = frame, phrasebook[frame], &own
+	w.say, w.own = frame.In(around), &own
 }
 
 // frame returns the letter of every customer's mail: greeting, order and contact
 // details, signature. Subject and words are missing.
 func (w customerWriter) frame() letter {
-	name := fullName(w.f.Customer)
 	l := letter{
-		Language: w.language,
-		From:     w.m.Title,
-		Greeting: w.say.greeting,
-		Details:  []details{w.orderDetails()},
-		Closing:  []string{w.say.closing, w.m.Title},
+		Language:    w.say.Language,
+		RightToLeft: w.say.RightToLeft(),
+		Colon:       w.say.Colon,
+		From:        w.m.Title,
+		Greeting:    w.say.Greet(text.OneLine(fullName(w.f.Customer))),
+		Details:     []details{w.orderDetails()},
+		Closing:     []string{w.say.Closing, w.m.Title},
 	}
 	if text.Link(w.m.Logo) {
 		l.Logo = w.m.Logo
-	}
-	if name != "" {
-		l.Greeting = fmt.Sprintf(w.say.greetingName, text.OneLine(name))
 	}
 	if contact := w.contactDetails(); len(contact.Rows) > 0 {
 		l.Details = append(l.Details, contact)
 	}
 	if w.f.Side == pool.Test {
-		l.Badge = warn(w.say.testOrder)
+		l.Badge = warn(w.say.TestOrder)
 	}
 	if w.m.ReplyTo != "" {
-		l.Footer = w.say.questions
+		l.Footer = w.say.Questions
 	}
 	return l
 }
 
 // keys sets the merchant's own words or, if there are none, Keypool's.
 func (w customerWriter) keys(l *letter) {
-	words := w.say.keys(len(w.f.Keys), w.p.Instructions != "", w.p.Download != "")
+	words := w.say.KeysText(len(w.f.Keys), w.p.Instructions != "", w.p.Download != "")
 	if w.own != nil {
 		words.Body, words.Subject = w.own.Body, first(w.own.Subject, words.Subject)
 	}
 	l.Subject = text.Subject(words.Subject, w.values())
-	l.Preview = text.Subject(w.say.preview, w.values())
+	l.Preview = text.Subject(w.say.Preview, w.values())
 	l.Words = text.Body(words.Body, w.values())
 	if len(w.f.Keys) > manyKeys {
-		l.Attached = fmt.Sprintf(w.say.attached, len(w.f.Keys))
+		l.Attached = w.say.KeysAttached(len(w.f.Keys))
 	}
 }
 
@@ -158,11 +154,11 @@ func (w customerWriter) values() text.Values {
 	for tag, value := range map[text.Tag]string{
 		text.OrderID:            w.f.Order,
 		text.PricegroupID:       w.f.Product,
-		text.Quantity:           strconv.Itoa(w.f.Quantity),
+		text.Quantity:           w.say.Number(w.f.Quantity),
 		text.ProgramName:        w.title(),
 		text.ProgramShort:       first(w.p.ShortTitle, w.title()),
-		text.PriceOneDuplicate:  money(w.f.UnitPrice, w.f.Currency),
-		text.PriceAllDuplicates: money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency),
+		text.PriceOneDuplicate:  w.say.Money(w.f.UnitPrice, w.f.Currency),
+		text.PriceAllDuplicates: w.say.Money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency),
 		text.FullName:           fullName(c),
 		// "Dear {FNAME} {LNAME}" reads right too if only the whole name is known.
 		text.FirstName:  first(nameOnly(c.FirstName), fullName(c)),
@@ -178,7 +174,7 @@ func (w customerWriter) values() text.Values {
 		text.AddInfo:    c.AddInfo,
 		text.URL:        w.p.Instructions,
 		text.URLFull:    w.p.Download,
-		text.Date:       w.say.date(w.now.In(zone(w.m))),
+		text.Date:       w.say.Date(w.now.In(zone(w.m))),
 	} {
 		if value != "" {
 			values[tag] = []string{value}
@@ -200,29 +196,29 @@ func (w customerWriter) orderDetails() details {
 	if orderedAt.IsZero() {
 		orderedAt = w.f.ReceivedAt
 	}
-	d := details{Title: w.say.order}
-	d.add(w.say.orderNumber, w.f.Order)
-	d.add(w.say.ordered, w.say.date(orderedAt.In(zone(w.m))))
-	d.add(w.say.product, w.title())
-	d.add(w.say.quantity, strconv.Itoa(w.f.Quantity))
-	one, all := money(w.f.UnitPrice, w.f.Currency), money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency)
+	d := details{Title: w.say.Order.Title}
+	d.add(w.say.Order.Number, w.f.Order)
+	d.add(w.say.Order.Date, w.say.Date(orderedAt.In(zone(w.m))))
+	d.add(w.say.Order.Product, w.title())
+	d.add(w.say.Order.Quantity, w.say.Number(w.f.Quantity))
+	one, all := w.say.Money(w.f.UnitPrice, w.f.Currency), w.say.Money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency)
 	if w.f.Quantity > 1 && one != "" && all != "" {
-		d.add(w.say.price, fmt.Sprintf("%d × %s = %s", w.f.Quantity, one, all))
+		d.add(w.say.Order.Price, fmt.Sprintf("%s × %s = %s", w.say.Number(w.f.Quantity), one, all))
 	} else {
-		d.add(w.say.price, one)
+		d.add(w.say.Order.Price, one)
 	}
 	return d
 }
 
 func (w customerWriter) contactDetails() details {
 	c := w.f.Customer
-	d := details{Title: w.say.contact}
-	d.add(w.say.name, fullName(c))
-	d.add(w.say.company, c.Company)
-	d.add(w.say.email, c.Email)
-	d.add(w.say.phone, c.Phone)
-	d.add(w.say.address, joined(", ", c.Address, joined(" ", c.Zip, c.City), c.Country))
-	d.add(w.say.licenseFor, c.LicenseFor)
+	d := details{Title: w.say.Contact.Title}
+	d.add(w.say.Contact.Name, fullName(c))
+	d.add(w.say.Contact.Company, c.Company)
+	d.add(w.say.Contact.Email, c.Email)
+	d.add(w.say.Contact.Phone, c.Phone)
+	d.add(w.say.Contact.Address, joined(", ", c.Address, joined(" ", c.Zip, c.City), c.Country))
+	d.add(w.say.Contact.LicenseFor, c.LicenseFor)
 	return d
 }
 
@@ -272,14 +268,6 @@ func named(name, address string) mail.Address {
 			return whole
 		}
 	}
-}
-
-// money is an amount as the platform wrote it, with its currency.
-func money(amount, currency string) string {
-	if amount == "" {
-		return ""
-	}
-	return joined(" ", amount, currency)
 }
 
 // decimal is compiled for the first price, not before main: a cold start does not

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -14,19 +15,21 @@ import (
 // letter is the form of every mail: a head, the words, tables of details and a
 // closing. It is rendered as text and as HTML.
 type letter struct {
-	Language string // BCP 47
-	Subject  string
-	Preview  string // shown after the subject in a list of mails: never a key
-	From     string // the writer's name, in the head
-	Logo     string // https address; empty: the name is shown
-	Badge    *badge
-	Title    string
-	Greeting string
-	Words    []text.Block
-	Attached string // a sentence about the attached file
-	Details  []details
-	Closing  []string
-	Footer   string
+	Language    string // BCP 47
+	RightToLeft bool   // the language is written so
+	Colon       string // as the language sets it; empty: as English does
+	Subject     string
+	Preview     string // shown after the subject in a list of mails: never a key
+	From        string // the writer's name, in the head
+	Logo        string // https address; empty: the name is shown
+	Badge       *badge
+	Title       string
+	Greeting    string
+	Words       []text.Block
+	Attached    string // a sentence about the attached file
+	Details     []details
+	Closing     []string
+	Footer      string
 }
 
 // badge is a word in the head that shows the kind of the mail at a glance.
@@ -93,28 +96,34 @@ func (l letter) html() (string, error) {
 
 // plain renders the letter as text.
 func (l letter) plain() string {
-	var parts []string
-	if l.Badge != nil {
-		parts = append(parts, "["+l.Badge.Text+"]")
+	said, keys := func(s string) string { return s }, text.Plain
+	if l.RightToLeft {
+		said, keys = text.LinesRightToLeft, text.PlainRightToLeft
 	}
-	for _, part := range []string{l.Title, l.Greeting, text.Plain(l.Words), l.Attached} {
+	var parts []string
+	add := func(part string) {
 		if part != "" {
-			parts = append(parts, part)
+			parts = append(parts, said(part))
 		}
 	}
+	if l.Badge != nil {
+		add("[" + l.Badge.Text + "]")
+	}
+	add(l.Title)
+	add(l.Greeting)
+	if words := keys(l.Words); words != "" {
+		parts = append(parts, words)
+	}
+	add(l.Attached)
 	for _, table := range l.Details {
 		lines := []string{table.Title}
 		for _, row := range table.Rows {
-			lines = append(lines, row.Name+": "+row.Value)
+			lines = append(lines, row.Name+cmp.Or(l.Colon, ": ")+row.Value)
 		}
-		parts = append(parts, strings.Join(lines, "\n"))
+		add(strings.Join(lines, "\n"))
 	}
-	if len(l.Closing) > 0 {
-		parts = append(parts, strings.Join(l.Closing, "\n"))
-	}
-	if l.Footer != "" {
-		parts = append(parts, l.Footer)
-	}
+	add(strings.Join(l.Closing, "\n"))
+	add(l.Footer)
 	return strings.Join(parts, "\n\n") + "\n"
 }
 

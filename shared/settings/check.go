@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/language"
 
 	"keypool/shared/catalog"
+	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
 	"keypool/shared/mailaddress"
 	"keypool/shared/order"
@@ -155,7 +156,7 @@ func CheckProduct(s catalog.Product) []Problem {
 func Warnings(s catalog.Product) []string {
 	var warnings []string
 	for _, tag := range slices.Sorted(maps.Keys(s.Texts)) {
-		if text.Greets(s.Texts[tag].Body) {
+		if frame.Greets(s.Texts[tag].Body) {
 			warnings = append(warnings, fmt.Sprintf("texts.%s.body greets the customer, as each mail does above it: leave its first line out", tag))
 		}
 	}

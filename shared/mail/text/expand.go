@@ -83,21 +83,30 @@ func Body(body string, values Values) []Block {
 	return w.blocks
 }
 
+// rightToLeft is a mark that nobody sees. A line that begins with it is set from right to
+// left, even if its first letter is of a Latin name.
+const rightToLeft = "\u200f"
+
 // Plain returns blocks as plain text. A key stands alone in its line with nothing
 // before it, so that it is copied as it is.
-func Plain(blocks []Block) string {
+func Plain(blocks []Block) string { return plain(blocks, "") }
+
+// PlainRightToLeft is Plain in a language that is written so. There a key within a sentence
+// gets a line of its own too: the numbers of "1234 5678" would change their places.
+func PlainRightToLeft(blocks []Block) string { return plain(blocks, rightToLeft) }
+
+// LinesRightToLeft marks each line of plain text as one that is set from right to left.
+func LinesRightToLeft(s string) string {
+	return rightToLeft + strings.ReplaceAll(s, "\n", "\n"+rightToLeft)
+}
+
+// plain returns blocks as plain text, each line but those of keys with a mark before it.
+func plain(blocks []Block, mark string) string {
 	var parts []string
 	for _, block := range blocks {
 		var lines []string
 		for _, line := range block.Lines {
-			var b strings.Builder
-			for _, run := range line {
-				b.WriteString(run.Text)
-				if run.Link != "" && !run.Key && !strings.Contains(run.Link, run.Text) {
-					b.WriteString(": " + run.Link)
-				}
-			}
-			lines = append(lines, b.String())
+			lines = append(lines, plainLine(line, mark))
 		}
 		for _, key := range block.Keys {
 			lines = append(lines, key.Text)
@@ -105,6 +114,27 @@ func Plain(blocks []Block) string {
 		parts = append(parts, strings.Join(lines, "\n"))
 	}
 	return strings.Join(parts, "\n\n")
+}
+
+func plainLine(line Line, mark string) string {
+	b, open := "", mark
+	for i, run := range line {
+		if run.Key && mark != "" {
+			b, open = strings.TrimRight(b, " ")+"\n"+run.Text, "\n"+mark
+			continue
+		}
+		if i > 0 && open != "" && strings.Trim(run.Text, sentenceEnd) == "" {
+			continue // the end of a sentence whose key got a line of its own
+		}
+		if strings.HasPrefix(open, "\n") {
+			run.Text = strings.TrimLeft(run.Text, " ")
+		}
+		b, open = b+open+run.Text, ""
+		if run.Link != "" && !run.Key && !strings.Contains(run.Link, run.Text) {
+			b += ": " + run.Link
+		}
+	}
+	return strings.TrimPrefix(b, "\n")
 }
 
 // Link reports whether s is a web address that a mail may lead to: https, with a host.
@@ -328,6 +358,8 @@ func (w *writer) keys(keys []Run, alone bool) {
 	w.blocks = append(w.blocks, Block{Keys: keys})
 }
 
+const sentenceEnd = `.,;:!?)。、！؟،`
+
 // value adds the value of a tag. It may have several lines.
 func (w *writer) value(value string) {
 	for i, line := range strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -341,7 +373,7 @@ func (w *writer) value(value string) {
 // text adds literal text. The end of a sentence whose keys became a block is dropped.
 func (w *writer) text(s string) {
 	afterKeys := len(w.line) == 0 && len(w.lines) == 0 && len(w.blocks) > 0 && w.blocks[len(w.blocks)-1].Keys != nil
-	if afterKeys && strings.Trim(s, `.,;:!?)`) == "" {
+	if afterKeys && strings.Trim(s, sentenceEnd) == "" {
 		return
 	}
 	if s == "" {

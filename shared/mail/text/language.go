@@ -7,20 +7,26 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Choose returns the entry that suits a reader of the wanted language: see Match. If none
-// does, it is that for the first of the merchant's languages that has one, then English,
-// then any. It returns false only if there is no entry.
+// Choose returns the entry that suits a reader of the wanted language, by
+// ChooseLanguage. It returns false only if there is no entry.
 func Choose[T any](texts map[string]T, wanted string, languages []string) (language string, chosen T, ok bool) {
-	have := slices.Sorted(maps.Keys(texts))
+	language, ok = ChooseLanguage(slices.Sorted(maps.Keys(texts)), wanted, languages)
+	return language, texts[language], ok
+}
+
+// ChooseLanguage returns the one of the languages there are that suits a reader of the
+// wanted one: see Match. If none does, it is that of the first of the merchant's languages
+// that is there, then English, then any. It returns false only if there is none.
+func ChooseLanguage(have []string, wanted string, languages []string) (string, bool) {
 	for _, candidate := range slices.Concat([]string{wanted}, languages, []string{"en"}) {
 		if found, ok := Match(have, candidate); ok {
-			return found, texts[found], true
+			return found, true
 		}
 	}
 	if len(have) == 0 {
-		return "", chosen, false
+		return "", false
 	}
-	return have[0], texts[have[0]], true
+	return have[0], true
 }
 
 // Match returns the language that a reader of the wanted one reads best, by the tables of

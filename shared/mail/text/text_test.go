@@ -238,6 +238,22 @@ func TestPlain_keysStandAlone(t *testing.T) {
 	}
 }
 
+// In a language that is written from right to left, the numbers of a key within a sentence
+// would change their places, and a line that begins with a Latin name would be set from the left.
+func TestPlainRightToLeft(t *testing.T) {
+	values := text.Values{text.Key: {"1234 5678"}, text.ProgramName: {"Elden"}}
+	for body, want := range map[string]string{
+		"{PROGRAM_NAME} لك\nشكرًا":     "\u200fElden لك\n\u200fشكرًا",
+		"مفتاحك هو {KEY}.":             "\u200fمفتاحك هو\n1234 5678",
+		"{KEY} هو مفتاحك":              "1234 5678\n\u200fهو مفتاحك",
+		"مفتاحك:\n{KEY}\n\nإلى اللقاء": "\u200fمفتاحك:\n\n1234 5678\n\n\u200fإلى اللقاء",
+	} {
+		if diff := cmp.Diff(want, text.PlainRightToLeft(text.Body(body, values))); diff != "" {
+			t.Errorf("%s:\n%s", body, diff)
+		}
+	}
+}
+
 func TestChoose(t *testing.T) {
 	for _, c := range []struct {
 		name, wanted    string

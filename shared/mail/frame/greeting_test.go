@@ -1,9 +1,9 @@
-package text_test
+package frame_test
 
 import (
 	"testing"
 
-	"keypool/shared/mail/text"
+	"keypool/shared/mail/frame"
 )
 
 func TestGreets(t *testing.T) {
@@ -17,7 +17,10 @@ func TestGreets(t *testing.T) {
 		"Bonjour {FNAME} !\n{KEY}":                 true,
 		"Hola, {FNAME}:\n{KEY}":                    true,
 		"¡Hola {FNAME}!\n{KEY}":                    true,
-		"Здравствуйте, {FNAME}!\n{KEY}":            false, // no frame is in it
+		"Здравствуйте, {FNAME}!\n{KEY}":            true,
+		"{FULLNAME} 様\n\n{KEY}":                    true,
+		"مرحبًا {FNAME}،\n{KEY}":                   true,
+		"Γεια σας {FNAME},\n{KEY}":                 false, // no frame is in it
 		"Your key:\n{KEY}\n\nHello to the others.": false,
 		"Hi-res textures are in the box.\n{KEY}":   false,
 		"Hello Kitty Adventures is yours. Its key, which you need only once, is this: {KEY}": false,
@@ -25,7 +28,7 @@ func TestGreets(t *testing.T) {
 		"{KEY}":                  false,
 		"":                       false,
 	} {
-		if got := text.Greets(body); got != want {
+		if got := frame.Greets(body); got != want {
 			t.Errorf("%q: greets %v, want %v", body, got, want)
 		}
 	}
