@@ -26,6 +26,7 @@ type api struct {
 	trials   *settings.Trials
 	uploads  *settings.Uploads
 	finder   *inventory.Finder
+	jobs     *inventory.Jobs
 	orders   orders
 	refusals refusals
 	changes  changes
@@ -51,6 +52,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 			{Name: "Uploads", Description: "Key files and what became of each line."},
 			{Name: "Keys", Description: "What became of a key."},
+			{Name: "Jobs", Description: "Long work on keys: how far it has come."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
@@ -75,6 +77,7 @@ func (a *api) serve() *rest.API {
 			"platforms": a.addPlatforms,
 			"uploads":   a.addUploads,
 			"keys":      a.addKeys,
+			"jobs":      a.addJobs,
 			"orders":    a.addOrders,
 			"refusals":  a.addRefusals,
 			"review":    a.addReview,

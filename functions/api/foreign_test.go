@@ -22,6 +22,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
@@ -77,8 +78,16 @@ func newOwner(w *world) *owner {
 		w.Fatal(err)
 	}
 	w.upload(upload.Upload{
-		Merchant: ownersName, ID: sampleUpload.ID, File: o.canaries.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: upload.Finished,
+		Merchant: ownersName, ID: sampleUpload.ID, File: o.canaries.New("setting") + ".txt", Pool: "elden", Side: pool.Live, State: upload.Finished, Ranges: 1,
 	})
+	leaked := upload.Upload{Merchant: ownersName, ID: "leaked", File: o.canaries.New("setting"), Pool: "elden", Side: pool.Live, State: upload.Finished, Ranges: 1}
+	w.upload(leaked)
+	if _, err := w.store.StartWithdrawal(w.Context(), job.Job{
+		Merchant: ownersName, ID: sampleJob.ID, Kind: job.Withdraw, Upload: leaked.ID, Pool: leaked.Pool, Side: leaked.Side,
+		By: o.canaries.New("setting"), Why: o.canaries.New("setting"), CreatedAt: noon, DueAt: noon,
+	}); err != nil {
+		w.Fatal(err)
+	}
 	if err := w.store.PutToken(w.Context(), access.Token{Hash: sampleTokens.Items[0].ID, Merchant: ownersName, Name: o.canaries.New("setting")}); err != nil {
 		w.Fatal(err)
 	}

@@ -93,6 +93,12 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	}
 	w.send(resttest.Event(t, "good_api_load")).Want(202)
 
+	var started Job
+	w.send(resttest.Event(t, "good_api_withdraw")).Want(202).Into(&started)
+	if started.State != "queued" || started.Upload != sampleUpload.ID || started.Reason != "keys of another edition" || !strings.HasPrefix(started.By, "the token") {
+		t.Errorf("job %+v", started)
+	}
+
 	w.send(resttest.Event(t, "good_api_find_keys")).Want(404)
 	stockText(w, w.store, w.tables, "acme", "elden", sampleFindKeys.Keys[0])
 	var found KeyList

@@ -56,8 +56,9 @@ type KeySale struct {
 // KeyEvent is one thing that happened to a key.
 type KeyEvent struct {
 	At     time.Time `json:"at"`
-	What   string    `json:"what" doc:"uploaded, sold, revoked, kept or restocked."`
+	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked or withdrawn."`
 	LineID string    `json:"line_id,omitempty" doc:"Keypool's name for the order line that it is about. get-order shows it as id of a line."`
+	Job    string    `json:"job,omitempty" doc:"The job that did it: see get-job."`
 }
 
 var sampleFindKeys = FindKeys{Keys: []string{"ELDN-7K2M-4QXT"}}
@@ -112,7 +113,13 @@ func newKey(k inventory.Found) Key {
 		key.Sold = &KeySale{Order: f.Order, Account: f.Account, Line: f.Line, LineID: string(f.ID), Product: f.Product, SoldAt: k.SoldAt}
 	}
 	for _, e := range k.History {
-		key.History = append(key.History, KeyEvent{e.At, string(e.What), e.Line})
+		event := KeyEvent{At: e.At, What: string(e.What)}
+		if e.ByJob() {
+			event.Job = e.About
+		} else {
+			event.LineID = e.About
+		}
+		key.History = append(key.History, event)
 	}
 	return key
 }

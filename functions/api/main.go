@@ -73,6 +73,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
 		finder: &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
+		jobs:   &inventory.Jobs{Store: store, Uploads: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
 		orders: store, refusals: store,
 		changes: acts,
 		byHand: &intake.ByHand{

@@ -12,6 +12,7 @@ import (
 	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
+	"keypool/shared/job"
 	"keypool/shared/link"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -37,9 +38,18 @@ func TestSecrecy(t *testing.T) {
 		}
 	}
 	s.Stock(lambdatest.Pool, 3)
-	u := upload.Upload{Merchant: lambdatest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, ReceivedAt: time.Now()}
+	u := upload.Upload{Merchant: lambdatest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, Ranges: 1, ReceivedAt: time.Now()}
 	if ok, err := s.Store.MoveUpload(t.Context(), "", u, nil); !ok || err != nil {
 		t.Fatal(ok, err)
+	}
+	leaked := u
+	leaked.ID, leaked.State, leaked.Ranges = "leaked", upload.Loading, 1
+	if ok, err := s.Store.MoveUpload(t.Context(), "", leaked, nil); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	j := job.Job{Merchant: u.Merchant, ID: sampleJob.ID, Kind: job.Withdraw, Upload: leaked.ID, Pool: u.Pool, Side: u.Side, By: "somebody", CreatedAt: time.Now(), DueAt: time.Now()}
+	if _, err := s.Store.StartWithdrawal(t.Context(), j); err != nil {
+		t.Fatal(err)
 	}
 	held := u
 	held.ID, held.State, held.Seen.Asked = "held", upload.NeedsConfirmation, []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}
@@ -108,6 +118,10 @@ func TestSecrecy(t *testing.T) {
 			stockText(s, s.Store, s.Tables, m.Name, lambdatest.Pool, k)
 			return `{"keys":["` + k + `","` + s.Keys(1)[0] + `"]}`
 		}, nil},
+		{"POST", "/v1/uploads/" + sampleUpload.ID + "/withdraw", func() string { return `{"reason":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},
+		{"GET", "/v1/jobs", nil, []string{"setting"}},
+		{"GET", "/v1/jobs/" + sampleJob.ID, nil, []string{"setting"}},
+		{"POST", "/v1/jobs/" + sampleJob.ID + "/cancel", nil, []string{"setting"}},
 		{"POST", "/v1/keys/find", func() string { return `{"keys":"` + s.Keys(1)[0] + `"}` }, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},
 	} {

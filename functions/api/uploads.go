@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
@@ -16,29 +17,31 @@ import (
 
 // Upload is a key file and its report.
 type Upload struct {
-	ID         string         `json:"id"`
-	File       string         `json:"file" doc:"The file's name."`
-	Pool       string         `json:"pool,omitempty"`
-	Side       string         `json:"side,omitempty" enum:"live,test"`
-	Size       int64          `json:"size" doc:"In bytes."`
-	State      string         `json:"state" enum:"parked,needs_confirmation,confirmed,loading,finished" doc:"parked: its pool does not exist yet, or the day's limit is reached; it is read once that is over. needs_confirmation: it reads like something else than keys, see findings; nothing is loaded until load-upload says how, or a mended file is dropped. confirmed: it was said how. loading: it is being read. finished: the report is complete."`
-	Cause      string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, over-limit, unclear, used-ticket, gone, encrypted, archived."`
-	Findings   []Finding      `json:"findings,omitempty" nullable:"false" doc:"What in its first 64 KiB is not as lines of keys are: json, html, heading, comments, numbers, quotes. It is held for these."`
-	Warnings   []Finding      `json:"warnings,omitempty" nullable:"false" doc:"What in its first 64 KiB keys rarely have: separators, some-quotes, typography, no-break-space. It is loaded with these."`
-	Table      *Table         `json:"table,omitempty" doc:"Of a .csv file: its columns."`
-	Options    []string       `json:"options,omitempty" nullable:"false" doc:"Of needs_confirmation: the options that load-upload takes for it. Later: those that were chosen."`
-	AsBefore   bool           `json:"as_before,omitempty" doc:"It was read by the answer to the same question about an earlier file of the pool."`
-	Progress   int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read; 100 once it is finished."`
-	Read       int64          `json:"read" doc:"Bytes of it that are read."`
-	Lines      int            `json:"lines" doc:"Lines read, blank ones too; of a .csv file its rows."`
-	Accepted   int            `json:"accepted" doc:"Keys that were added to the pool. While it is loading, this and the other counts are as its workers last saved them: every 5,000 lines."`
-	Duplicates map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
-	Refused    map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, other-columns, endless-row, not-storable."`
-	Skipped    map[string]int `json:"skipped,omitempty" doc:"Lines passed over by the chosen options: skipped-heading, skipped-comment."`
-	First      []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`
-	ReceivedAt time.Time      `json:"received_at"`
-	FinishedAt time.Time      `json:"finished_at,omitzero"`
-	ReportURL  string         `json:"report_url,omitempty" doc:"Where the whole report can be read for the next 15 minutes, as JSON."`
+	ID          string         `json:"id"`
+	File        string         `json:"file" doc:"The file's name."`
+	Pool        string         `json:"pool,omitempty"`
+	Side        string         `json:"side,omitempty" enum:"live,test"`
+	Size        int64          `json:"size" doc:"In bytes."`
+	State       string         `json:"state" enum:"parked,needs_confirmation,confirmed,loading,finished" doc:"parked: its pool does not exist yet, or the day's limit is reached; it is read once that is over. needs_confirmation: it reads like something else than keys, see findings; nothing is loaded until load-upload says how, or a mended file is dropped. confirmed: it was said how. loading: it is being read. finished: the report is complete."`
+	Cause       string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, over-limit, unclear, used-ticket, gone, encrypted, archived."`
+	Findings    []Finding      `json:"findings,omitempty" nullable:"false" doc:"What in its first 64 KiB is not as lines of keys are: json, html, heading, comments, numbers, quotes. It is held for these."`
+	Warnings    []Finding      `json:"warnings,omitempty" nullable:"false" doc:"What in its first 64 KiB keys rarely have: separators, some-quotes, typography, no-break-space. It is loaded with these."`
+	Table       *Table         `json:"table,omitempty" doc:"Of a .csv file: its columns."`
+	Options     []string       `json:"options,omitempty" nullable:"false" doc:"Of needs_confirmation: the options that load-upload takes for it. Later: those that were chosen."`
+	AsBefore    bool           `json:"as_before,omitempty" doc:"It was read by the answer to the same question about an earlier file of the pool."`
+	Progress    int            `json:"progress" minimum:"0" maximum:"100" doc:"Per cent of the file that is read; 100 once it is finished."`
+	Read        int64          `json:"read" doc:"Bytes of it that are read."`
+	Lines       int            `json:"lines" doc:"Lines read, blank ones too; of a .csv file its rows."`
+	Accepted    int            `json:"accepted" doc:"Keys that were added to the pool. While it is loading, this and the other counts are as its workers last saved them: every 5,000 lines."`
+	Duplicates  map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
+	Refused     map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, other-columns, endless-row, not-storable."`
+	Skipped     map[string]int `json:"skipped,omitempty" doc:"Lines passed over by the chosen options: skipped-heading, skipped-comment."`
+	First       []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`
+	ReceivedAt  time.Time      `json:"received_at"`
+	FinishedAt  time.Time      `json:"finished_at,omitzero"`
+	WithdrawnAt time.Time      `json:"withdrawn_at,omitzero" doc:"When withdraw-upload was called: its keys that were not sold before are taken out of sale since."`
+	Withdrawal  string         `json:"withdrawal,omitempty" doc:"The job that withdraws its keys: see get-job."`
+	ReportURL   string         `json:"report_url,omitempty" doc:"Where the whole report can be read for the next 15 minutes, as JSON."`
 }
 
 // Finding is something about the lines of a file. It never shows their text.
@@ -102,7 +105,7 @@ func newUpload(u upload.Upload, read upload.Progress) Upload {
 		ID: u.ID, File: u.File, Pool: u.Pool, Side: string(u.Side), Size: u.Size,
 		State: string(u.State), Cause: string(u.Cause),
 		Read: read.Bytes, Lines: read.Lines, Accepted: read.Counts[upload.Accepted],
-		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt,
+		ReceivedAt: u.ReceivedAt, FinishedAt: u.FinishedAt, WithdrawnAt: u.WithdrawnAt, Withdrawal: u.Withdrawal,
 	}
 	body.Findings, body.Warnings = newFindings(u.Seen.Asked), newFindings(u.Seen.Warned)
 	if table := u.Seen.Table; table.Is() {
@@ -236,6 +239,28 @@ func (a *api) addUploads(to *rest.API) {
 		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
 		RequestBody: rest.Request(LoadUpload{SkipHeading: true, StripQuotes: true}), Responses: to.Responses(sampleConfirmed, 202),
 	}, a.loadUpload)
+	rest.Register(to, huma.Operation{
+		OperationID: "withdraw-upload", Method: http.MethodPost, Path: "/v1/uploads/{upload}/withdraw", Tags: []string{"Uploads"},
+		Summary:     "Withdraw the unsold keys of an upload",
+		Description: "The undo of a wrong file. No key of it is put on sale from now on, also while it is still being loaded, and those that are for sale are taken out of sale by the job that is answered: most within seconds, and the job ends a minute or two later, once nothing can be left. What was sold stays sold. A withdrawn key is not for sale again: a later file that holds it is told so. Called again, it answers the same job.",
+		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
+		RequestBody: rest.Request(WithdrawUpload{Reason: "keys of another edition"}), Responses: to.Responses(sampleJob, 202),
+	}, a.withdrawUpload)
+}
+
+// WithdrawUpload says why an upload is withdrawn.
+type WithdrawUpload struct {
+	Reason string `json:"reason,omitempty" maxLength:"200" doc:"Why, in your own words. The job keeps it."`
+}
+
+type withdrawUpload struct {
+	UploadPath
+	Body *WithdrawUpload `required:"false"`
+}
+
+func (a *api) withdrawUpload(ctx context.Context, in *withdrawUpload) (*rest.Body[Job], error) {
+	j, err := a.jobs.Withdraw(ctx, caller(ctx), in.Upload, access.From(ctx).Name, or(in.Body, WithdrawUpload{}).Reason)
+	return &rest.Body[Job]{Body: newJob(j)}, err
 }
 
 func (a *api) addReadings(to *rest.API) {

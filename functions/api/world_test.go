@@ -52,6 +52,7 @@ type world struct {
 	fill      *fakeQueue
 	ranges    *fakeQueue
 	catchup   *fakeQueue
+	jobs      *fakeQueue
 
 	mu    sync.Mutex
 	clock time.Time
@@ -66,7 +67,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 // over returns the API over tables that exist.
 func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w := &world{
-		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, clock: noon,
+		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, jobs: &fakeQueue{}, clock: noon,
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
@@ -83,6 +84,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		trials:   &settings.Trials{Accounts: accounts, Opener: w.kms, Catalog: store, MaxQuantity: 1000},
 		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		finder:   &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
+		jobs:     &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
 		orders:   store,
 		refusals: store,
 		changes:  acts,

@@ -22,6 +22,7 @@ func TestSecrecy(t *testing.T) {
 	}
 	home := lambdatest.Merchant + "/" + lambdatest.Pool
 	s.RefuseEachCall("a key file", func() []byte { return dropped(home, s.Keys(3)...) })
+	s.RefuseEachCall("a file of test keys", func() []byte { return dropped(home+"/test", s.Keys(2)...) })
 	s.RefuseEachCall("a file of lines that are refused", func() []byte {
 		k := s.Keys(5)
 		return dropped(home, k[0], k[0], k[1]+"\x1b", k[2]+strings.Repeat("x", 2100), k[3]+"\u202e", "\xff"+k[4])

@@ -29,7 +29,7 @@ func (h handler) handle(ctx context.Context) error {
 	swept, err := h.sweeper.Sweep(ctx, until)
 	if swept != (sweep.Swept{}) {
 		slog.InfoContext(ctx, "items.swept", "mails", swept.Mails, "waiting", swept.Waiting,
-			"told", swept.Told, "uploads", swept.Uploads, "reminded", swept.Reminded)
+			"told", swept.Told, "uploads", swept.Uploads, "jobs", swept.Jobs, "reminded", swept.Reminded)
 	}
 	return err
 }

@@ -29,10 +29,12 @@ func wire(env *config.Env, cfg aws.Config) any {
 	h := handler{
 		sweeper: &sweep.Sweeper{
 			Store:          store,
+			Jobs:           store,
 			Catalog:        store,
 			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: "sweep", Now: time.Now},
 			Fill:           fill,
 			Ranges:         sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
+			JobQueue:       sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),
 			DelayMailAfter: env.Duration("KEYPOOL_DELAY_MAIL_AFTER", 0),
 			Now:            time.Now,
 		},

@@ -8,6 +8,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -46,6 +47,10 @@ func TestSecrecy(t *testing.T) {
 			if _, err := s.Store.MoveUpload(t.Context(), "", u, nil); err != nil {
 				t.Fatal(err)
 			}
+		}
+		j := job.Job{Merchant: lambdatest.Merchant, ID: name, Kind: job.Withdraw, Upload: refused.ID, DueAt: time.Now().Add(-time.Minute)}
+		if _, err := s.Store.StartWithdrawal(t.Context(), j); err != nil {
+			t.Fatal(err)
 		}
 	}
 	s.RefuseEachCall("a tick", func() []byte {

@@ -162,8 +162,8 @@ const MaxReceives = 20
 // Queues are the queues of work, DeadLetterQueues the queues for what was given up:
 // one for each source of events.
 var (
-	Queues           = []Queue{{"Ranges", ingestTimeout + margin}, {"Fills", fillTimeout + margin}, {"Catchups", catchupTimeout + margin}}
-	DeadLetterQueues = []string{"DeadRanges", "DeadFills", "DeadCatchups", "DeadUploads", "DeadMails", "DeadEvents", "DeadTicks"}
+	Queues           = []Queue{{"Ranges", ingestTimeout + margin}, {"Fills", fillTimeout + margin}, {"Catchups", catchupTimeout + margin}, {"Jobs", jobTimeout + margin}}
+	DeadLetterQueues = []string{"DeadRanges", "DeadFills", "DeadCatchups", "DeadJobs", "DeadUploads", "DeadMails", "DeadEvents", "DeadTicks"}
 )
 
 // Tables are the IDs of the tables, in the order of dynamo.Schemas.
@@ -182,6 +182,7 @@ const (
 	ingestTimeout  = 2 * time.Minute
 	fillTimeout    = time.Minute
 	catchupTimeout = 4 * time.Minute
+	jobTimeout     = 10 * time.Minute // MaxReceives of it withdraw ten million keys
 	margin         = 10 * time.Second
 )
 

@@ -18,6 +18,7 @@ var variables = map[string]string{
 	"RANGES_QUEUE_URL":  "${Ranges}",
 	"FILL_QUEUE_URL":    "${Fills}",
 	"CATCHUP_QUEUE_URL": "${Catchups}",
+	"JOBS_QUEUE_URL":    "${Jobs}",
 	"CONFIGURATION_SET": "${Mail}",
 	"PUBLIC_URL":        "${PublicUrl}", // of the API; no link is made of what a request says of itself
 	"KMS_KEY":           "${Key.Arn}",
@@ -54,7 +55,7 @@ var Functions = []Function{
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
 		UploadEvents: true,
-		Queue:        &QueueSource{Queue: "Ranges", Batch: 1, Concurrency: 3},
+		Queue:        &QueueSource{Queue: "Ranges", Batch: 1, Concurrency: 2},
 		OnFailure:    &OnFailure{Queue: "DeadUploads", Retries: 2, MaxAge: 6 * time.Hour},
 	},
 	{
@@ -97,8 +98,8 @@ var Functions = []Function{
 			{Target: fillQueue, Actions: receive},
 			{Target: queueKey, Actions: "Decrypt"}, // it only receives
 		},
-		// Of the ten executions of a new account, the ranges' 3, these 2 and catch-up's 2
-		// leave 3 to webhooks and mails. More would only compete: one serves 250 lines of a
+		// Of the ten executions of a new account, the 2 each of ranges, fill, catch-up and jobs
+		// leave 2 to webhooks and mails. More would only compete: one serves 250 lines of a
 		// queue a second, as many as DynamoDB takes.
 		Queue: &QueueSource{Queue: "Fills", Batch: 10, Concurrency: 2},
 	},
@@ -159,11 +160,11 @@ var Functions = []Function{
 		Description: "Resumes work that stopped halfway",
 		Memory:      256,
 		Timeout:     50 * time.Second, // it runs every minute
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "DELAY_MAIL_AFTER"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "DELAY_MAIL_AFTER"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UsagePrefix, dynamo.CountsPrefix}},
-			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // keys that a returned line gives back
+			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.CountsPrefix}}, // keys that a returned line gives back
 			{Target: catalogDue, Actions: "Query"},
 			{Target: keysTable, Actions: "UpdateItem"}, // the same
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -174,6 +175,7 @@ var Functions = []Function{
 			{Target: ordersDue, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: rangesQueue, Actions: "SendMessage"},
+			{Target: jobsQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: deadTicks, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
@@ -202,17 +204,34 @@ var Functions = []Function{
 		OnFailure: ticksNotRepeated,
 	},
 	{
+		ID:          "Job",
+		Description: "Does the long work on keys that merchants ask for",
+		Memory:      256,
+		Timeout:     jobTimeout,
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "JOBS_QUEUE_URL"},
+		Rights: []Right{
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.JobsPrefix, dynamo.UploadsPrefix, dynamo.CountsPrefix}},
+			{Target: keysTable, Actions: "UpdateItem"},
+			{Target: keysAvailable, Actions: "Query"},
+			{Target: tableKey, Actions: readAndWrite},
+			{Target: jobsQueue, Actions: receive},
+			{Target: queueKey, Actions: "Decrypt"}, // it only receives
+		},
+		Queue: &QueueSource{Queue: "Jobs", Batch: 1, Concurrency: 2},
+	},
+	{
 		ID:          "Api",
 		Description: "What merchants set up and look at",
 		Memory:      512,
 		Timeout:     28 * time.Second, // the HTTP API waits 30 seconds at most
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "JOBS_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},       // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -231,6 +250,7 @@ var Functions = []Function{
 			{Target: accountCredentials, Actions: "Encrypt"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: catchupQueue, Actions: "SendMessage"},
+			{Target: jobsQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},

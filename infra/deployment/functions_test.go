@@ -182,7 +182,7 @@ func TestRights_anAbsentKeyDoesNotMatch(t *testing.T) {
 }
 
 // The keys that are for sale are read by what gives them to lines: Api does so when a key
-// is replaced. Other functions count them, and learn no key.
+// is replaced. Job reads whose they are. Other functions count them, and learn no key.
 func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 	got := map[string]string{}
 	for _, f := range deployment.Functions {
@@ -194,7 +194,7 @@ func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 	}
 	want := map[string]string{
 		"Webhook": "dynamodb:Query", "Catchup": "dynamodb:Query", "Fill": "dynamodb:Query",
-		"Stock": "dynamodb:Query COUNT", "Api": "dynamodb:Query",
+		"Stock": "dynamodb:Query COUNT", "Api": "dynamodb:Query", "Job": "dynamodb:Query",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -219,7 +219,7 @@ func TestRights_ingestIsToldThatAFileIsGone(t *testing.T) {
 // A new account has ten executions at a time. What queues call leaves some of them to
 // webhooks and mails.
 func TestQueues_leaveExecutionsToOrders(t *testing.T) {
-	const newAccount, forOrders = 10, 3
+	const newAccount, forOrders = 10, 2
 	taken := 0
 	for _, f := range deployment.Functions {
 		if f.Queue == nil {

@@ -45,6 +45,7 @@ var (
 	rangesQueue  = Target{"sqs", "${Ranges.Arn}", nil}
 	fillQueue    = Target{"sqs", "${Fills.Arn}", nil}
 	catchupQueue = Target{"sqs", "${Catchups.Arn}", nil}
+	jobsQueue    = Target{"sqs", "${Jobs.Arn}", nil}
 	deadUploads  = Target{"sqs", "${DeadUploads.Arn}", nil}
 	deadMails    = Target{"sqs", "${DeadMails.Arn}", nil}
 	deadEvents   = Target{"sqs", "${DeadEvents.Arn}", nil}

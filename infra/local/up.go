@@ -155,6 +155,7 @@ func writeSAM(c *call, outputs map[string]string) error {
 		"KEYPOOL_RANGES_QUEUE_URL":  outputs["RangesQueue"],
 		"KEYPOOL_FILL_QUEUE_URL":    outputs["FillQueue"],
 		"KEYPOOL_CATCHUP_QUEUE_URL": outputs["CatchupQueue"],
+		"KEYPOOL_JOBS_QUEUE_URL":    outputs["JobsQueue"],
 		"KEYPOOL_CONFIGURATION_SET": outputs["ConfigurationSet"],
 		"KEYPOOL_KMS_KEY":           outputs["KmsKey"],
 		"KEYPOOL_PUBLIC_URL":        c.machine.APIURL(outputs["ApiId"]),

@@ -110,6 +110,10 @@ func (p *pipeline) alarms() []alarm {
 			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Catchups"].QueueName(), 3600, 3,
 		},
 		alarm{
+			"JobsLate", "Work on keys that merchants asked for is not begun: Job does not keep up with its queue",
+			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Jobs"].QueueName(), 3600, 3,
+		},
+		alarm{
 			"RangesLate", "Key files are not being loaded: Ingest does not keep up with its queue",
 			sqs, "ApproximateAgeOfOldestMessage", "Maximum", "QueueName", p.queues["Ranges"].QueueName(), 3600, 3,
 		},

@@ -81,6 +81,7 @@ func (p *pipeline) addQueues() {
 	output(p.stack, "RangesQueue", p.queues["Ranges"].QueueUrl())
 	output(p.stack, "FillQueue", p.queues["Fills"].QueueUrl())
 	output(p.stack, "CatchupQueue", p.queues["Catchups"].QueueUrl())
+	output(p.stack, "JobsQueue", p.queues["Jobs"].QueueUrl())
 }
 
 // newQueue makes a queue as all of ours are: encrypted, and kept for as long as SQS can.

@@ -216,7 +216,7 @@ func TestUploads_areMadeAfterWhatTheyCall(t *testing.T) {
 func TestQueues_areEncryptedAndBackedUp(t *testing.T) {
 	p := templates().pipeline
 	queues := p.ofType("AWS::SQS::Queue")
-	want := []string{"Catchups", "DeadCatchups", "DeadEvents", "DeadFills", "DeadMails", "DeadRanges", "DeadTicks", "DeadUploads", "Fills", "Ranges"}
+	want := []string{"Catchups", "DeadCatchups", "DeadEvents", "DeadFills", "DeadJobs", "DeadMails", "DeadRanges", "DeadTicks", "DeadUploads", "Fills", "Jobs", "Ranges"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(queues))); diff != "" {
 		t.Error(diff)
 	}
@@ -232,7 +232,7 @@ func TestQueues_areEncryptedAndBackedUp(t *testing.T) {
 			t.Errorf("%s can be reached without TLS: %v", id, policy)
 		}
 	}
-	for id, function := range map[string]string{"Ranges": "Ingest", "Fills": "Fill", "Catchups": "Catchup"} {
+	for id, function := range map[string]string{"Ranges": "Ingest", "Fills": "Fill", "Catchups": "Catchup", "Jobs": "Job"} {
 		if got := at(queues[id], "RedrivePolicy", "deadLetterTargetArn"); got != "Dead"+id+".Arn" {
 			t.Errorf("what %s gives up goes to %v", id, got)
 		}
@@ -302,7 +302,7 @@ func TestFunctions_asTheyRun(t *testing.T) {
 }
 
 func TestQueues_callSoManyAtOnce(t *testing.T) {
-	for id, want := range map[string]float64{"IngestFromRanges": 3, "FillFromFills": 2, "CatchupFromCatchups": 2} {
+	for id, want := range map[string]float64{"IngestFromRanges": 2, "FillFromFills": 2, "CatchupFromCatchups": 2, "JobFromJobs": 2} {
 		if got := at(templates().pipeline.resources[id], "ScalingConfig", "MaximumConcurrency"); got != want {
 			t.Errorf("%s makes %v calls at once, want %v", id, got, want)
 		}
@@ -491,7 +491,7 @@ func TestOutputs(t *testing.T) {
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.data.outputs))); diff != "" {
 		t.Error(diff)
 	}
-	want = []string{"ApiId", "ApiUrl", "CatchupQueue", "ConfigurationSet", "FillQueue", "RangesQueue", "UploadsBucket"}
+	want = []string{"ApiId", "ApiUrl", "CatchupQueue", "ConfigurationSet", "FillQueue", "JobsQueue", "RangesQueue", "UploadsBucket"}
 	for _, id := range functionIDs {
 		want = append(want, id+"Function")
 	}

@@ -44,7 +44,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake",
 	KeysRead:    "find out what became of a key",
-	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read",
+	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 }
 
@@ -111,6 +111,10 @@ var Needs = map[string]Scope{
 	"list-uploads":    Settings,
 	"get-upload":      Settings,
 	"load-upload":     Settings,
+	"withdraw-upload": Settings,
+	"list-jobs":       Settings,
+	"get-job":         Settings,
+	"cancel-job":      Settings,
 	"list-readings":   Settings,
 	"forget-readings": Settings,
 

@@ -230,7 +230,7 @@ func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWri
 func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfillment) types.TransactWriteItem {
 	u := newUpdate(condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(string(pool.KeyClaimed)), ":line": text(string(line.ID))}})
 	u.name("#line", "line")
-	event := pool.KeyEvent{At: r.At, Line: string(line.ID)}
+	event := pool.KeyEvent{At: r.At, About: string(line.ID)}
 	var history []string
 	switch r.To {
 	case order.Revoke:
@@ -246,7 +246,7 @@ func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfill
 		u.set("place", text(randomHex(ctx)))
 		u.remove("line")
 		u.remove("soldAt")
-		history = append(history, pool.KeyEvent{At: line.ReceivedAt, What: pool.KeySold, Line: string(line.ID)}.String()) // its item tells of that sale no longer
+		history = append(history, pool.KeyEvent{At: line.ReceivedAt, What: pool.KeySold, About: string(line.ID)}.String()) // its item tells of that sale no longer
 	}
 	u.insert("history", append(history, event.String())...)
 	return u.write(s.tables.Keys, licenseKey(r.Key))

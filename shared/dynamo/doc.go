@@ -23,8 +23,9 @@
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
-//	                                                     a rejected file until its reminder
+//	                                                     a rejected file until its reminder; withdrawal, withdrawnAt
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
+//	  jobs#<m>              <job>                        long work that was asked for: kind, progress, fencingToken; due until it ends
 //	  usage#<m>             <yyyy-mm-dd>                 what the merchant's files brought in a day
 //	  tickets#<m>           <ticket>                     the object version that was put to an upload address
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
@@ -33,7 +34,7 @@
 //	  <m>#<side>#<hmac>                                  text, upload, offset, row, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
 //	                                                     claimed, revoked, kept: line, soldAt (when its order came in);
-//	                                                     history: a set of what happened to it before
+//	                                                     withdrawn: job; history: a set of what happened to it before
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images
 //	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed

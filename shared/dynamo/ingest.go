@@ -27,10 +27,11 @@ type rangeItem struct {
 	primaryKey
 	V int `dynamodbav:"v"`
 	jobPartItem
-	Offset  int64          `dynamodbav:"offset"`
-	Lines   int            `dynamodbav:"lines"`
-	Counts  map[string]int `dynamodbav:"counts"`
-	Objects []int          `dynamodbav:"objects,omitempty"`
+	Offset    int64          `dynamodbav:"offset"`
+	Lines     int            `dynamodbav:"lines"`
+	Counts    map[string]int `dynamodbav:"counts"`
+	Withdrawn int            `dynamodbav:"withdrawn,omitempty"`
+	Objects   []int          `dynamodbav:"objects,omitempty"`
 }
 
 // TakeRange gives a range to a worker under a new fencing token, and returns the
@@ -61,6 +62,7 @@ func (s *Store) rangeUpdate(u upload.Upload, r upload.Range) types.TransactWrite
 	update.set("offset", number(r.Offset))
 	update.set("lines", number(r.Lines))
 	update.set("counts", counts(r.Counts))
+	update.set("withdrawn", number(r.Withdrawn))
 	if len(r.Objects) > 0 {
 		objects := &types.AttributeValueMemberL{}
 		for _, n := range r.Objects {
@@ -87,7 +89,11 @@ func (s *Store) EndRange(ctx context.Context, u upload.Upload, r upload.Range, d
 	tx.add(s.rangeUpdate(u, r))
 	tx.add(record.write(s.tables.Catalog, uploadKey(u.Merchant, u.ID)))
 	if accepted := r.Counts[upload.Accepted]; accepted > 0 {
-		tx.add(addToCount(always, "accepted", accepted).write(s.tables.Catalog, countKey(u.PoolID())))
+		count := addToCount(always, "accepted", accepted)
+		if r.Withdrawn > 0 {
+			count.add("withdrawn", r.Withdrawn)
+		}
+		tx.add(count.write(s.tables.Catalog, countKey(u.PoolID())))
 	}
 	err := s.transactWithRetry(ctx, &tx)
 	if anyConditionFailed(err) {
@@ -110,16 +116,21 @@ func (s *Store) Ranges(ctx context.Context, u upload.Upload) ([]upload.Range, er
 	return ranges, wrap(err, "read the ranges of upload %s", u.ID)
 }
 
-// InsertKeys stores keys as available, each in a random shard, and returns for each
-// key by itself whether it is stored. A throttled call is an answer for its keys, and no
+// InsertKeys stores keys as available, each in a random shard, or as withdrawn, and returns
+// for each key by itself whether it is stored. A throttled call is an answer for its keys, and no
 // error.
 func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID string, keys []upload.NewKey) ([]upload.Inserted, error) {
 	items := make([]attrs, len(keys))
 	for i, key := range keys {
 		items[i] = attrs{
 			"pk": text(string(key.ID)), "v": number(schema), "text": text(key.Text.Reveal()), "upload": text(uploadID), "offset": number(key.Offset), "row": number(key.Row),
-			"pool": text(p.Pool), "state": text(string(pool.KeyAvailable)), "shard": text(shardName(p, random.N(ctx, shards))), "place": text(randomHex(ctx)),
+			"pool": text(p.Pool),
 		}
+		if key.Withdrawn {
+			items[i]["state"] = text(string(pool.KeyWithdrawn))
+			continue
+		}
+		items[i]["state"], items[i]["shard"], items[i]["place"] = text(string(pool.KeyAvailable)), text(shardName(p, random.N(ctx, shards))), text(randomHex(ctx))
 	}
 	insert := s.insertLive
 	if p.Side == pool.Test {
@@ -129,17 +140,28 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 	return results, wrap(err, "insert %d keys into %s", len(keys), p)
 }
 
-// newKeyAttributes are the attributes of a key that is new.
+// newKeyAttributes are the attributes of a key that is new; the last two of one for sale.
 var newKeyAttributes = []string{"pk", "v", "text", "upload", "offset", "row", "pool", "state", "shard", "place"}
+
+// insertStatement inserts an item of these attributes.
+func (s *Store) insertStatement(attributes []string) *string {
+	return aws.String(`INSERT INTO "` + s.tables.Keys + `" VALUE {'` + strings.Join(attributes, "':?,'") + `':?}`)
+}
 
 // insertLive makes one BatchExecuteStatement. DynamoDB answers 200 even if every statement
 // failed, so each response is read.
 func (s *Store) insertLive(ctx context.Context, keys []upload.NewKey, items []attrs) ([]upload.Inserted, error) {
-	statement := aws.String(`INSERT INTO "` + s.tables.Keys + `" VALUE {'` + strings.Join(newKeyAttributes, "':?,'") + `':?}`)
+	withdrawn := newKeyAttributes[:len(newKeyAttributes)-2]
+	forSale := s.insertStatement(newKeyAttributes)
 	statements := make([]types.BatchStatementRequest, len(keys))
 	for i, item := range items {
-		statements[i].Statement = statement
-		for _, name := range newKeyAttributes {
+		statements[i].Statement = forSale
+		of := newKeyAttributes
+		if keys[i].Withdrawn {
+			of = withdrawn
+			statements[i].Statement = s.insertStatement(of)
+		}
+		for _, name := range of {
 			statements[i].Parameters = append(statements[i].Parameters, item[name])
 		}
 	}
@@ -236,7 +258,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	for i, id := range ids {
 		keys[i] = licenseKey(id).attrs()
 	}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt", "job")
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
@@ -244,7 +266,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	for _, item := range items {
 		found[pool.KeyID(stringOf(item["pk"]))] = upload.KnownKey{
 			Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Pool: stringOf(item["pool"]),
-			State: pool.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])),
+			State: pool.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])), Job: stringOf(item["job"]),
 		}
 	}
 	return found, nil
@@ -257,7 +279,7 @@ func (i rangeItem) progress() (upload.Range, error) {
 	}
 	return upload.Range{
 		Part: i.part(n), Offset: i.Offset, Lines: i.Lines,
-		Counts: decodeCounts(i.Counts), Objects: i.Objects,
+		Counts: decodeCounts(i.Counts), Withdrawn: i.Withdrawn, Objects: i.Objects,
 	}, nil
 }
 

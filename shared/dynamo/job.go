@@ -2,11 +2,15 @@ package dynamo
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/job"
+	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // jobPartItem holds the attributes that every part of a job has.
@@ -46,4 +50,251 @@ func saveJobPart(p job.Part) *update {
 		update.set("done", &types.AttributeValueMemberBOOL{Value: true})
 	}
 	return update
+}
+
+// jobItem is a job in the catalog.
+type jobItem struct {
+	primaryKey
+	V      int    `dynamodbav:"v"`
+	Kind   string `dynamodbav:"kindOfJob"` // kind is what the catalog's items are listed by
+	Upload string `dynamodbav:"upload,omitempty"`
+	Pool   string `dynamodbav:"pool,omitempty"`
+	Side   string `dynamodbav:"side,omitempty"`
+
+	By        string `dynamodbav:"by"`
+	Why       string `dynamodbav:"why,omitempty"`
+	CreatedAt int64  `dynamodbav:"createdAt"`
+
+	jobPartItem
+	Shard   int    `dynamodbav:"lookShard"`
+	After   string `dynamodbav:"lookAfter,omitempty"`
+	Began   int64  `dynamodbav:"lookBegan,omitempty"`
+	Found   int    `dynamodbav:"lookFound"`
+	FoundAt int64  `dynamodbav:"lookFoundAt,omitempty"`
+	Keys    int    `dynamodbav:"keys"`
+
+	CancelledBy string `dynamodbav:"cancelledBy,omitempty"`
+	Cut         bool   `dynamodbav:"cut,omitempty"`
+	FinishedAt  int64  `dynamodbav:"finishedAt,omitempty"`
+	Due         string `dynamodbav:"due,omitempty"`
+	DueAt       int64  `dynamodbav:"dueAt,omitempty"`
+}
+
+func newJobItem(j job.Job) jobItem {
+	key := jobKey(j.Merchant, j.ID)
+	return jobItem{
+		primaryKey: key, V: schema, Kind: string(j.Kind), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side),
+		By: j.By, Why: j.Why, CreatedAt: millis(j.CreatedAt), jobPartItem: jobPartItem{SavedAt: millis(j.CreatedAt)},
+		Due: duePartition(key.PK + key.SK), DueAt: millis(j.DueAt),
+	}
+}
+
+func (i jobItem) job() job.Job {
+	merchant, id, _ := i.primaryKey.job()
+	return job.Job{
+		Merchant: merchant, ID: id, Kind: job.Kind(i.Kind), Upload: i.Upload, Pool: i.Pool, Side: pool.Side(i.Side),
+		By: i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys,
+		Look:        job.Look{Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, FoundAt: at(i.FoundAt)},
+		CancelledBy: i.CancelledBy, Cut: i.Cut, FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
+	}
+}
+
+// StartWithdrawal marks an upload as withdrawn and stores the job that withdraws its keys:
+// both or none. If the upload is marked already, it returns the id of the job that did so.
+func (s *Store) StartWithdrawal(ctx context.Context, j job.Job) (id string, err error) {
+	mark := newUpdate(condition{expression: "attribute_exists(pk) AND attribute_not_exists(withdrawal)"})
+	mark.set("withdrawal", text(j.ID))
+	mark.set("withdrawnAt", number(millis(j.CreatedAt)))
+	var tx transaction
+	marked := tx.add(mark.write(s.tables.Catalog, uploadKey(j.Merchant, j.Upload)))
+	tx.add(put(s.tables.Catalog, encode(newJobItem(j)), absent))
+	err = s.transactWithRetry(ctx, &tx)
+	if there, before := failedCondition(err, marked); before && there != nil {
+		return stringOf(there["withdrawal"]), nil
+	}
+	return j.ID, wrap(err, "start to withdraw upload %s", j.Upload)
+}
+
+// Job returns a job, false if there is none: one consistent read.
+func (s *Store) Job(ctx context.Context, merchant, id string) (job.Job, bool, error) {
+	item, ok, err := getAs[jobItem](ctx, s, s.tables.Catalog, jobKey(merchant, id), oldestInCatalog)
+	if !ok {
+		return job.Job{}, false, wrap(err, "read job %s", id)
+	}
+	return item.job(), true, nil
+}
+
+// Jobs returns up to limit of a merchant's jobs, newest first, from before the one named on;
+// "" begins with the newest.
+func (s *Store) Jobs(ctx context.Context, merchant, before string, limit int) ([]job.Job, error) {
+	q := inPartition(s.tables.Catalog, JobsPrefix+merchant)
+	q.backwards, q.limit = true, limit
+	if before != "" {
+		q.after = jobKey(merchant, before)
+	}
+	items, err := queryAs[jobItem](ctx, s, q, oldestInCatalog)
+	jobs := make([]job.Job, len(items))
+	for i, item := range items {
+		jobs[i] = item.job()
+	}
+	return jobs, wrap(err, "list the jobs of %s", merchant)
+}
+
+// TakeJob gives a job to a worker under a new fencing token. A job that has ended is
+// returned as it is.
+func (s *Store) TakeJob(ctx context.Context, merchant, id string, now time.Time) (job.Job, error) {
+	item, err := s.takeJobPart(ctx, s.tables.Catalog, jobKey(merchant, id), now)
+	if err != nil {
+		return job.Job{}, fmt.Errorf("take job %s: %w", id, err)
+	}
+	taken, err := decode[jobItem](item, oldestInCatalog)
+	return taken.job(), wrap(err, "take job %s", id)
+}
+
+// SaveJob saves how far a job has come, and returns it as it is then: somebody may have
+// cancelled it. It fails with job.ErrFenced if another worker has taken it or it has ended.
+// Its count of keys is that of the transactions that changed them.
+func (s *Store) SaveJob(ctx context.Context, j job.Job) (job.Job, error) {
+	item, err := s.writeAndRead(ctx, jobSave(j).write(s.tables.Catalog, jobKey(j.Merchant, j.ID)))
+	if anyConditionFailed(err) {
+		return j, job.ErrFenced
+	}
+	if err != nil {
+		return j, wrap(err, "save job %s", j.ID)
+	}
+	saved, err := decode[jobItem](item, oldestInCatalog)
+	return saved.job(), wrap(err, "save job %s", j.ID)
+}
+
+func jobSave(j job.Job) *update {
+	u := saveJobPart(j.Part)
+	u.set("lookShard", number(j.Look.Shard))
+	u.set("lookAfter", text(j.Look.After))
+	u.set("lookBegan", number(millis(j.Look.Began)))
+	u.set("lookFound", number(j.Look.Found))
+	u.set("lookFoundAt", number(millis(j.Look.FoundAt)))
+	if j.DueAt.IsZero() {
+		u.remove("due")
+		u.remove("dueAt")
+	} else {
+		u.set("dueAt", number(millis(j.DueAt)))
+	}
+	return u
+}
+
+// EndJob saves the end of a job. One that withdraws an upload and was cut short takes its
+// mark off the upload, so that the rest may be withdrawn by another: one transaction. It fails
+// with job.ErrFenced as SaveJob does.
+func (s *Store) EndJob(ctx context.Context, j job.Job) error {
+	u := jobSave(j)
+	u.set("finishedAt", number(millis(j.FinishedAt)))
+	var tx transaction
+	if j.Cut {
+		u.set("cut", &types.AttributeValueMemberBOOL{Value: true})
+		mark := newUpdate(condition{"withdrawal = :job", attrs{":job": text(j.ID)}})
+		mark.remove("withdrawal")
+		mark.remove("withdrawnAt")
+		tx.add(mark.write(s.tables.Catalog, uploadKey(j.Merchant, j.Upload)))
+	}
+	tx.add(u.write(s.tables.Catalog, jobKey(j.Merchant, j.ID)))
+	err := s.transactWithRetry(ctx, &tx)
+	if anyConditionFailed(err) {
+		return job.ErrFenced
+	}
+	return wrap(err, "end job %s", j.ID)
+}
+
+// CancelJob asks a job that has not ended to end, and returns it as it is then; false if it
+// has ended.
+func (s *Store) CancelJob(ctx context.Context, merchant, id, by string, now time.Time) (job.Job, bool, error) {
+	u := newUpdate(condition{expression: "attribute_exists(pk) AND attribute_not_exists(#done)"})
+	u.name("#done", "done")
+	u.set("cancelledBy", text(by))
+	u.set("dueAt", number(millis(now)))
+	item, err := s.writeAndRead(ctx, u.write(s.tables.Catalog, jobKey(merchant, id)))
+	if there, ended := failedCondition(err, 0); ended {
+		item, err = there, nil
+		if there == nil {
+			return job.Job{}, false, nil
+		}
+	}
+	if err != nil {
+		return job.Job{}, false, wrap(err, "cancel job %s", id)
+	}
+	then, err := decode[jobItem](item, oldestInCatalog)
+	return then.job(), !then.Done, wrap(err, "cancel job %s", id)
+}
+
+// SetJobDue changes when the sweep looks at a job again. It returns retry.ErrChanged if that
+// was changed meanwhile.
+func (s *Store) SetJobDue(ctx context.Context, j job.Job, dueAt time.Time) error {
+	u := newUpdate(condition{"dueAt = :seen", attrs{":seen": number(millis(j.DueAt))}})
+	u.set("dueAt", number(millis(dueAt)))
+	return wrap(s.write(ctx, u.write(s.tables.Catalog, jobKey(j.Merchant, j.ID))), "set when job %s is due", j.ID)
+}
+
+// WithdrawKeys takes keys out of sale, if each is still available in the shard that it was
+// found in, and counts them in their pool and in the job: one transaction. A claim at the same
+// moment takes the key, or this does. It fails with *order.KeysTakenError if some are gone,
+// and with job.ErrFenced if another worker has taken the job.
+func (s *Store) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error {
+	event := pool.KeyEvent{At: now, What: pool.KeyTakenOffSale, About: j.ID}.String()
+	var tx transaction
+	for _, key := range keys {
+		u := newUpdate(condition{"#shard = :from", attrs{":from": text(key.Shard)}})
+		u.set("state", text(string(pool.KeyWithdrawn)))
+		u.set("job", text(j.ID))
+		u.remove("shard")
+		u.remove("place")
+		u.insert("history", event)
+		tx.add(u.write(s.tables.Keys, licenseKey(key.ID)))
+	}
+	tx.add(addToCount(always, "withdrawn", len(keys)).write(s.tables.Catalog, countKey(j.PoolID())))
+	counted := saveJobPart(job.Part{Token: j.Token, SavedAt: now})
+	counted.add("keys", len(keys))
+	fence := tx.add(counted.write(s.tables.Catalog, jobKey(j.Merchant, j.ID)))
+	err := s.transactWithRetry(ctx, &tx)
+	if _, fenced := failedCondition(err, fence); fenced {
+		return job.ErrFenced
+	}
+	var failed *writeError
+	if !errors.As(err, &failed) {
+		return wrap(err, "withdraw %d keys", len(keys))
+	}
+	var taken order.KeysTakenError
+	for i, key := range keys {
+		if failed.writes[i].cause == conditionFailed {
+			taken.Keys = append(taken.Keys, key.ID)
+		}
+	}
+	if len(taken.Keys) > 0 {
+		return &taken
+	}
+	return wrap(err, "withdraw %d keys", len(keys))
+}
+
+// OnSale returns up to n of the keys for sale in a shard of a pool side, those behind a place,
+// without their texts, and the place of the last one; "" if there are no more. The index lags.
+func (s *Store) OnSale(ctx context.Context, p pool.ID, shard int, after string, n int) (keys []pool.Key, last string, err error) {
+	q := query{
+		table: s.tables.Keys, index: availableIndex,
+		where: inShard, values: attrs{":shard": text(shardName(p, shard))},
+		limit: n, attributes: []string{"pk", "upload", "place"},
+	}
+	if after != "" {
+		q.where += " AND place > :after"
+		q.values[":after"] = text(after)
+	}
+	items, err := s.items(ctx, q)
+	if err != nil {
+		return nil, "", fmt.Errorf("look at the keys of %s: %w", p, err)
+	}
+	for _, item := range items {
+		keys = append(keys, pool.Key{ID: pool.KeyID(stringOf(item["pk"])), Upload: stringOf(item["upload"]), Shard: shardName(p, shard)})
+		last = stringOf(item["place"])
+	}
+	if len(items) < n {
+		last = ""
+	}
+	return keys, last, nil
 }

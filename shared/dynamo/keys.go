@@ -30,6 +30,7 @@ const (
 	TicketsPrefix   = "tickets#"
 	UsagePrefix     = "usage#"
 	ParkedPrefix    = "parked#"
+	JobsPrefix      = "jobs#"
 	ReviewPrefix    = "review#" // its rules of review and its brake; functions api and deliver write them
 
 	// of orders
@@ -185,6 +186,14 @@ func rangesPK(merchant, upload string) string { return RangesPrefix + merchant +
 
 // rangeNumber returns the number of an upload's range.
 func (k primaryKey) rangeNumber() (int, error) { return strconv.Atoi(k.SK) }
+
+func jobKey(merchant, id string) primaryKey { return primaryKey{JobsPrefix + merchant, id} }
+
+// job returns the merchant and the id of a job, false if the item is none.
+func (k primaryKey) job() (merchant, id string, ok bool) {
+	merchant, ok = strings.CutPrefix(k.PK, JobsPrefix)
+	return merchant, k.SK, ok
+}
 
 func usageKey(merchant string, day time.Time) primaryKey {
 	return primaryKey{UsagePrefix + merchant, day.UTC().Format(time.DateOnly)}

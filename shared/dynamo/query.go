@@ -26,7 +26,7 @@ type query struct {
 	pageSize   int        // items a call; 0 is as many as DynamoDB reads
 	backwards  bool
 	consistent bool     // not possible on an index, which lags
-	attributes []string // to read, not of an index; none is all
+	attributes []string // to read; none is all
 	counted    bool     // no items, only their number
 }
 
@@ -92,12 +92,15 @@ func (q query) input() *dynamodb.QueryInput {
 	if q.counted {
 		in.Select = types.SelectCount
 	}
-	if strings.HasPrefix(q.where, inShard) {
-		in.ExpressionAttributeNames = map[string]string{"#shard": "shard"}
-	}
 	if len(q.attributes) > 0 {
 		projection, names := project(q.attributes)
 		in.ProjectionExpression, in.ExpressionAttributeNames = aws.String(projection), names
+	}
+	if strings.HasPrefix(q.where, inShard) {
+		if in.ExpressionAttributeNames == nil {
+			in.ExpressionAttributeNames = map[string]string{}
+		}
+		in.ExpressionAttributeNames["#shard"] = "shard"
 	}
 	return in
 }

@@ -24,9 +24,9 @@ type alertItem struct {
 // adds to accepted, deliver to taken, and a line that gives keys back to taken and
 // revoked, in the transaction that takes them from it. The recount writes the rest.
 //
-// Keys that an operator takes out of sale by hand he adds to withdrawn, and those that he
-// moves to another pool he moves from accepted to accepted, with the key's own item in
-// one transaction that removes lookAt.
+// A job that takes keys out of sale adds them to withdrawn in their own transaction. Keys that
+// an operator moves to another pool by hand he moves from accepted to accepted, with the
+// key's own item in one transaction that removes lookAt.
 type countItem struct {
 	V         int `dynamodbav:"v"`
 	Accepted  int `dynamodbav:"accepted"`

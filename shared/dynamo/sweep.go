@@ -20,7 +20,7 @@ func (s *Store) Due(ctx context.Context, partition int, now time.Time, see func(
 	if !more {
 		return ordersErr
 	}
-	_, catalogErr := s.dueIn(ctx, s.tables.Catalog, partition, now, decodeDueUpload, see)
+	_, catalogErr := s.dueIn(ctx, s.tables.Catalog, partition, now, decodeDueInCatalog, see)
 	return errors.Join(ordersErr, catalogErr)
 }
 
@@ -94,7 +94,12 @@ func decodeDueOrder(item attrs) (due.Item, time.Time, error) {
 	return due.Item{Line: &f}, f.Mail.DueAt, err
 }
 
-func decodeDueUpload(item attrs) (due.Item, time.Time, error) {
+func decodeDueInCatalog(item attrs) (due.Item, time.Time, error) {
+	if _, _, ok := keyOf(item).job(); ok {
+		i, err := decode[jobItem](item, oldestInCatalog)
+		j := i.job()
+		return due.Item{Job: &j}, j.DueAt, err
+	}
 	i, err := decode[uploadItem](item, oldestInCatalog)
 	u := i.upload()
 	return due.Item{Upload: &u}, u.DueAt, err

@@ -43,6 +43,10 @@ type uploadItem struct {
 	Reminded   bool   `dynamodbav:"reminded,omitempty"`
 	Due        string `dynamodbav:"due,omitempty"`
 	DueAt      int64  `dynamodbav:"dueAt,omitempty"`
+
+	// No change of state writes these: see StartWithdrawal.
+	Withdrawal  string `dynamodbav:"withdrawal,omitempty"`
+	WithdrawnAt int64  `dynamodbav:"withdrawnAt,omitempty"`
 }
 
 // seenItem is what a look at the first bytes of a file found.
@@ -327,6 +331,7 @@ func (i uploadItem) upload() upload.Upload {
 		Seen: i.Seen.seen(), ConfirmedAt: at(i.ConfirmedAt), Remembered: i.Remembered,
 		Counts:     decodeCounts(i.Counts),
 		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt), Counted: i.Counted, Reminded: i.Reminded,
+		Withdrawal: i.Withdrawal, WithdrawnAt: at(i.WithdrawnAt),
 	}
 	if i.Reading != nil {
 		u.Reading = i.Reading.reading()

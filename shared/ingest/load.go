@@ -32,6 +32,9 @@ type loader struct {
 	lines  lines
 	pace   pace
 
+	withdrawn bool      // its upload was, when that was last looked at
+	lookedAt  time.Time // for that
+
 	done     upload.Range          // every line before its Offset is in the table, or rejected
 	rejected []upload.RejectedLine // of done, not yet saved
 	saved    int                   // lines of done that are saved
@@ -68,7 +71,7 @@ func (w *Worker) takeRange(ctx context.Context, u upload.Upload, n int) error {
 	if err != nil {
 		return err
 	}
-	l := &loader{Worker: w, upload: u, pool: u.PoolID(), done: r, saved: r.Lines}
+	l := &loader{Worker: w, upload: u, pool: u.PoolID(), done: r, saved: r.Lines, withdrawn: u.Withdrawal != "", lookedAt: w.Now()}
 	if !r.Done {
 		err = l.load(ctx)
 	}
@@ -142,8 +145,26 @@ func (l *loader) openTable(ctx context.Context) error {
 	return r.skipTo(l.done.Offset)
 }
 
+// lookEvery is how often a worker looks whether its upload was withdrawn. What it has put on
+// sale until then, the withdrawal finds: it ends after the upload does.
+const lookEvery = time.Second
+
+// look looks from time to time whether the upload was withdrawn.
+func (l *loader) look(ctx context.Context) error {
+	now := l.Now()
+	if now.Sub(l.lookedAt) < lookEvery {
+		return nil
+	}
+	u, _, err := l.Records.Upload(ctx, l.upload.Merchant, l.upload.ID)
+	l.withdrawn, l.lookedAt = u.Withdrawal != "", now
+	return err
+}
+
 // Step loads the next batch of lines.
 func (l *loader) Step(ctx context.Context) (last bool, err error) {
+	if err := l.look(ctx); err != nil {
+		return false, err
+	}
 	b, err := l.read()
 	if err != nil {
 		return false, err
@@ -162,6 +183,8 @@ type batch struct {
 	absent   map[pool.KeyID]upload.Outcome // of those keys of later that the table does not have
 	counts   upload.Counts
 	rejected []upload.RejectedLine
+
+	withdrawn int // of the accepted keys: not for sale
 
 	at    int64 // where the next batch begins
 	lines int   // begun before it
@@ -190,7 +213,7 @@ func (l *loader) read() (*batch, error) {
 		}
 		key := upload.NewKey{
 			ID:   pool.Identify(l.salt, l.pool.Merchant, l.pool.Side, line.Text.Reveal()),
-			Text: line.Text, Offset: line.Offset, Row: line.Number,
+			Text: line.Text, Offset: line.Offset, Row: line.Number, Withdrawn: l.withdrawn,
 		}
 		if l.pool.Side == pool.Test {
 			key.Live = pool.Identify(l.salt, l.pool.Merchant, pool.Live, line.Text.Reveal())
@@ -219,6 +242,7 @@ func (l *loader) store(ctx context.Context, b *batch) error {
 	counts.Add(l.done.Counts)
 	counts.Add(b.counts)
 	l.done.Counts, l.done.Offset, l.done.Lines = counts, b.at, b.lines
+	l.done.Withdrawn += b.withdrawn
 	slices.SortFunc(b.rejected, func(x, y upload.RejectedLine) int { return x.Line - y.Line })
 	l.rejected = append(l.rejected, b.rejected...)
 	return nil
@@ -243,6 +267,9 @@ func (l *loader) insert(ctx context.Context, b *batch) error {
 			switch key := keys[i]; result {
 			case upload.Stored:
 				b.counts[upload.Accepted]++
+				if key.Withdrawn {
+					b.withdrawn++
+				}
 			case upload.Exists:
 				b.later = append(b.later, key)
 			case upload.Rejected:
@@ -296,6 +323,9 @@ func (l *loader) classify(ctx context.Context, b *batch) error {
 				return fmt.Errorf("the key of line %d exists, and is not found", b.numbers[key.Offset])
 			case upload.Accepted:
 				b.counts[upload.Accepted]++
+				if there.State == pool.KeyWithdrawn && there.Job == "" { // as an earlier try stored it
+					b.withdrawn++
+				}
 			default:
 				b.reject(b.numbers[key.Offset], outcome, there.SoldAt)
 			}

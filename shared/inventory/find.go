@@ -1,5 +1,5 @@
 // Package inventory holds the use cases of keys that are in pools or were sold from them:
-// what became of a key.
+// what became of a key, and the jobs that change many.
 //
 // A key's text comes in and is hashed at once, with the merchant's salt. No result, error
 // or log holds it.
@@ -184,7 +184,7 @@ func (k Found) events() []pool.KeyEvent {
 		events = append(events, pool.KeyEvent{At: k.File.ReceivedAt, What: pool.KeyUploaded})
 	}
 	if k.Line != "" {
-		events = append(events, pool.KeyEvent{At: k.SoldAt, What: pool.KeySold, Line: k.Line})
+		events = append(events, pool.KeyEvent{At: k.SoldAt, What: pool.KeySold, About: k.Line})
 	}
 	pool.SortEvents(events)
 	return events

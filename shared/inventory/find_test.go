@@ -30,7 +30,10 @@ func story(k inventory.Found) string {
 	}
 	for _, e := range k.History {
 		s += fmt.Sprintf("; %s %s", e.At.Format("15:04"), e.What)
-		if e.Line != "" {
+		switch {
+		case e.ByJob():
+			s += " by a job"
+		case e.About != "":
 			s += " by a line"
 		}
 	}
@@ -43,12 +46,13 @@ func TestFind(t *testing.T) {
 	w.load("uploads/nova/elden/first.txt", "FREE-1\n\nSOLD-1\nREVOKED-1\nKEPT-1\nBACK-1\nTWICE-1\n")
 	w.load("uploads/nova/ring/test/try.txt", "BOTH-1\n")
 	w.load("uploads/nova/ring/second.txt", "OTHER-1\nBOTH-1\n")
+	w.later(time.Hour)
 	sold := w.sell("A-1", elden, "SOLD-1")
 	w.giveBack(w.sell("A-2", elden, "REVOKED-1"), order.Revoke)
 	w.giveBack(w.sell("A-3", elden, "KEPT-1"), order.Keep)
 	w.giveBack(w.sell("A-4", elden, "BACK-1"), order.Restock)
 	w.giveBack(w.sell("A-5", elden, "TWICE-1"), order.Restock)
-	w.now = noon.Add(3 * time.Hour)
+	w.later(2 * time.Hour)
 	w.sell("A-6", elden, "TWICE-1")
 
 	var got []string

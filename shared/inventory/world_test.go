@@ -13,6 +13,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/inventory"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -35,19 +36,27 @@ type world struct {
 	bucket *ingesttest.Uploads
 	ranges *queue
 	fills  *queue
+	asked  *queue // of jobs
 	loader *ingest.Worker
-	now    time.Time // of sales
+	jobs   *inventory.Jobs
+	worker *inventory.Worker
+
+	mu  sync.Mutex
+	now time.Time
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
 	t.Helper()
-	now := func() time.Time { return noon }
-	w := &world{T: t, bucket: ingesttest.NewUploads(now), ranges: &queue{}, fills: &queue{}, now: noon.Add(time.Hour)}
+	w := &world{T: t, ranges: &queue{}, fills: &queue{}, asked: &queue{}, now: noon}
+	w.bucket = ingesttest.NewUploads(func() time.Time { return noon })
+	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
 	w.store, w.tables = dynamotest.Open(t, options...)
 	w.loader = &ingest.Worker{
 		Catalog: w.store, Records: w.store, Ranges: w.store, Keys: w.store,
 		Objects: w.bucket, Reports: &ingesttest.Reports{}, RangeJobs: w.ranges, Fill: w.fills, Now: now,
 	}
+	w.jobs = &inventory.Jobs{Store: w.store, Uploads: w.store, Queue: w.asked, Now: now}
+	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Now: now}
 	for _, name := range []string{"nova", "mallory"} {
 		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))
 		for _, p := range []string{"elden", "ring"} {
@@ -105,6 +114,13 @@ func (w *world) upload(id string) upload.Upload {
 		w.Fatalf("no upload %s", id)
 	}
 	return u
+}
+
+// later lets time pass.
+func (w *world) later(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
 }
 
 // sell gives the keys of these texts to a line of an order.

@@ -1,5 +1,5 @@
 // Package job does long work that may be cut off at any moment and is then resumed
-// by another worker: loading a key file today, for example.
+// by another worker: loading a key file, for example, or withdrawing its keys.
 //
 // A job has one or more parts. A part is on a queue, so two workers may have it at
 // once. The worker that takes it gets a fencing token, higher than any before.

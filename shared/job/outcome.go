@@ -18,6 +18,7 @@ var outcomes = []struct {
 	is  Outcome
 }{
 	{nil, Done},
+	{ErrPaused, Done},
 	{ErrUnfinished, Waiting},
 }
 

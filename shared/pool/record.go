@@ -34,10 +34,13 @@ type Record struct {
 
 // KeyEvent is one thing that happened to a key. The same event written twice is one.
 type KeyEvent struct {
-	At   time.Time
-	What KeyEventKind
-	Line string // of a sale and what a line did with the key; empty: none
+	At    time.Time
+	What  KeyEventKind
+	About string // the line that it was sold to or came back from, or the job that changed it
 }
+
+// ByJob reports whether a job did it, and no line.
+func (e KeyEvent) ByJob() bool { return e.What == KeyTakenOffSale }
 
 // KeyEventKind is the kind of an event in the history of a key.
 type KeyEventKind string
@@ -49,11 +52,13 @@ const (
 	KeyRevokedBy   KeyEventKind = "revoked"   // a line gave it back, and nobody may use it
 	KeyKeptBy      KeyEventKind = "kept"      // a line gave it back, and its customer may go on using it
 	KeyRestockedBy KeyEventKind = "restocked" // a line gave it back, and it is for sale again
+
+	KeyTakenOffSale KeyEventKind = "withdrawn" // a job withdrew it
 )
 
 // String returns the event as tables carry it; see ParseKeyEvent.
 func (e KeyEvent) String() string {
-	return fmt.Sprintf("%013d#%s#%s", e.At.UnixMilli(), e.What, e.Line)
+	return fmt.Sprintf("%013d#%s#%s", e.At.UnixMilli(), e.What, e.About)
 }
 
 // ParseKeyEvent reads what KeyEvent.String returned.

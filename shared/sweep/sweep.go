@@ -15,6 +15,7 @@
 //   - a line that holds keys which it gave back. They are taken from it;
 //   - an upload without progress, parked, or confirmed. It asks ingest to resume it, one
 //     that waits for the next day once there is room for it;
+//   - a job without progress, or one that waits for its next look. It asks for it again;
 //   - a file that was rejected days ago. It reminds the file's owner.
 //
 // Every line in a queue is due at some time, so the sweep finds each queue with an
@@ -43,6 +44,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/due"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -74,6 +76,12 @@ type Store interface {
 	RemindUpload(ctx context.Context, u upload.Upload, dueAt time.Time, tell notice.Notice) error
 }
 
+// Jobs changes the time of a job's next look. It fails with retry.ErrChanged if that time was
+// changed meanwhile.
+type Jobs interface {
+	SetJobDue(ctx context.Context, j job.Job, dueAt time.Time) error
+}
+
 // Orders finishes what returns and disputes began; see lifecycle.Lifecycle.
 type Orders interface {
 	// Resume applies what is known of an order to its lines.
@@ -96,11 +104,13 @@ type Sender interface {
 
 // Sweeper looks at everything that is due.
 type Sweeper struct {
-	Store   Store
-	Catalog Catalog
-	Orders  Orders
-	Fill    Sender // the queue of fill
-	Ranges  Sender // the queue of ingest
+	Store    Store
+	Jobs     Jobs
+	Catalog  Catalog
+	Orders   Orders
+	Fill     Sender // the queue of fill
+	Ranges   Sender // the queue of ingest
+	JobQueue Sender // of job.Messages
 
 	// DelayMailAfter is the time that a customer waits before the delay mail says that
 	// the order is safe and the key follows; 0: no such mail.
@@ -114,6 +124,7 @@ type Swept struct {
 	Waiting  int // lines that wait
 	Told     int // customers who get a delay mail
 	Uploads  int // handed to ingest again
+	Jobs     int // asked for again
 	Orders   int // whose returns and disputes were applied again
 	Drained  int // lines whose returned keys were taken
 	Reminded int // owners of refused or parked files
@@ -171,6 +182,10 @@ func (r *run) item(ctx context.Context, item due.Item) error {
 	case item.Upload != nil:
 		if err := r.upload(ctx, *item.Upload); err != nil {
 			return fmt.Errorf("upload %s of %s: %w", item.Upload.ID, item.Upload.Merchant, err)
+		}
+	case item.Job != nil:
+		if err := r.job(ctx, *item.Job); err != nil {
+			return fmt.Errorf("job %s of %s: %w", item.Job.ID, item.Job.Merchant, err)
 		}
 	}
 	return nil
@@ -372,6 +387,15 @@ func (r *run) waitsForOwner(ctx context.Context, u upload.Upload, told, next tim
 	}
 	r.count(func(s *Swept) { s.Reminded++ })
 	return nil
+}
+
+// job asks for a job to be resumed.
+func (r *run) job(ctx context.Context, j job.Job) error {
+	if err := r.JobQueue.Send(ctx, job.Resume(j.Merchant, j.ID), 0); err != nil {
+		return err
+	}
+	r.count(func(s *Swept) { s.Jobs++ })
+	return r.Sweeper.Jobs.SetJobDue(ctx, j, r.Now().Add(job.StalledAfter))
 }
 
 // resume asks ingest to resume an upload.

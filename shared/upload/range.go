@@ -22,6 +22,10 @@ type Range struct {
 	Lines  int   // begun so far, blank ones too
 	Counts Counts
 
+	// Withdrawn counts those of its accepted keys that came after their upload was
+	// withdrawn, and were not for sale.
+	Withdrawn int
+
 	// Objects counts, for each fencing token in order, the objects that its worker
 	// wrote its rejected lines to. See Upload.RejectedName.
 	Objects []int
@@ -70,6 +74,8 @@ type NewKey struct {
 	Offset int64 // of its line in the file
 	Row    int   // of its line in the range, from 1
 
+	Withdrawn bool // its upload was withdrawn: it is not for sale
+
 	// Live is the identity that the text of a test key has on the live side, where it must not
 	// stand. It is "" for a live key.
 	Live pool.KeyID
@@ -94,6 +100,7 @@ type KnownKey struct {
 	Pool   string
 	State  pool.KeyState
 	SoldAt time.Time // zero: no line holds the key or gave it back for good
+	Job    string    // that took it out of sale; empty: none
 }
 
 // FileLine returns the line of the file that the row of a range is, from 1, by the ranges

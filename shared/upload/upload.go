@@ -153,6 +153,11 @@ type Upload struct {
 	DueAt      time.Time // when the sweep looks at it; zero: never
 	Counted    bool      // in the usage of its merchant's day
 	Reminded   bool      // its owner was reminded of it in this state
+
+	// Withdrawal is the job that withdraws its keys; empty: none. Ranges that are loaded from
+	// then on bring keys that are not for sale.
+	Withdrawal  string
+	WithdrawnAt time.Time
 }
 
 // RejectedLine is a line that brought no key, because it is a duplicate or holds

@@ -33,6 +33,7 @@ var functions = []struct {
 	{"stock", 3},
 	{"sweep", 3},
 	{"catchup", 3},
+	{"job", 3},
 	{"api", 4},
 	{"operator", 4},
 }
@@ -264,7 +265,7 @@ func (r *runtimeAPI) command(ctx context.Context, program string, more ...string
 		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test",
 		"KEYPOOL_CATALOG_TABLE=catalog", "KEYPOOL_KEYS_TABLE=keys", "KEYPOOL_ORDERS_TABLE=orders",
 		"KEYPOOL_UPLOADS_BUCKET=uploads", "KEYPOOL_REPORTS_BUCKET=reports",
-		"KEYPOOL_RANGES_QUEUE_URL=http://127.0.0.1:9/000000000000/ranges", "KEYPOOL_FILL_QUEUE_URL=http://127.0.0.1:9/000000000000/fill", "KEYPOOL_CATCHUP_QUEUE_URL=http://127.0.0.1:9/000000000000/catchup",
+		"KEYPOOL_RANGES_QUEUE_URL=http://127.0.0.1:9/000000000000/ranges", "KEYPOOL_FILL_QUEUE_URL=http://127.0.0.1:9/000000000000/fill", "KEYPOOL_CATCHUP_QUEUE_URL=http://127.0.0.1:9/000000000000/catchup", "KEYPOOL_JOBS_QUEUE_URL=http://127.0.0.1:9/000000000000/jobs",
 		"KEYPOOL_MAX_QUANTITY=1000", "KEYPOOL_DELAY_MAIL_AFTER=5m", "KEYPOOL_KMS_KEY=key", "KEYPOOL_PUBLIC_URL=https://api.keypool.example",
 		"KEYPOOL_SENDER=keys@example.com", "KEYPOOL_OPERATOR=operator@example.com", "KEYPOOL_CONFIGURATION_SET=keypool",
 	}, more...)

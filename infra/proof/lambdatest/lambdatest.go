@@ -61,6 +61,7 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Sandbox {
 			"KMS_KEY": "arn:aws:kms:us-east-1:123456789012:key/1", "CONFIGURATION_SET": "mail",
 			"FILL_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/fill", "RANGES_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/ranges",
 			"CATCHUP_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/catchup",
+			"JOBS_QUEUE_URL":    "https://sqs.us-east-1.amazonaws.com/1/jobs",
 			"UPLOADS_BUCKET":    "uploads", "REPORTS_BUCKET": "reports",
 			"SENDER": "keys@keypool.example", "OPERATOR": "operator@keypool.example", "MAX_QUANTITY": "1000", "DELAY_MAIL_AFTER": "5m", "PUBLIC_URL": "https://api.keypool.example",
 		},

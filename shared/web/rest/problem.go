@@ -12,6 +12,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/problem"
@@ -37,6 +38,8 @@ var answers = []struct {
 	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_… One that was revoked or has expired is answered as one that never was."},
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
+	{job.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
+	{job.ErrNoKeys, http.StatusConflict, "Nothing of this file was loaded, so there is nothing to withdraw. get-upload says why."},
 	{pool.ErrUnknownKey, http.StatusNotFound, "No pool here has such a key, nor ever had it. Look whether the texts are complete, with the dashes and the case of letters that the key file had."},
 	{order.ErrNoOrder, http.StatusNotFound, "There is no such order. Look at its number, and at account and test in the query if you name them. An order is known once its platform has reported it, or somebody has fulfilled it by hand."},
 	{order.ErrNoLine, http.StatusNotFound, "The order lacks a line that you name, and nothing was changed. get-order lists its lines."},

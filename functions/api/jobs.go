@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/access"
+	"keypool/shared/job"
+	"keypool/shared/web/rest"
+)
+
+// Job is long work that somebody asked for, and how far it has come.
+type Job struct {
+	ID          string    `json:"id"`
+	Kind        string    `json:"kind" enum:"withdraw" doc:"withdraw: take the unsold keys of an upload out of sale."`
+	State       string    `json:"state" enum:"queued,running,cancelling,done,cancelled" doc:"queued: nobody has begun. running: at work, or waiting for its next look. cancelling: it ends at its next step. done. cancelled: it ended before its work was done; what it had done stays done."`
+	Upload      string    `json:"upload,omitempty" doc:"The upload that it is about."`
+	Pool        string    `json:"pool,omitempty"`
+	Side        string    `json:"side,omitempty" enum:"live,test"`
+	Keys        int       `json:"keys" doc:"How many keys it has changed so far."`
+	By          string    `json:"by" doc:"Who asked for it: the name of a token."`
+	Reason      string    `json:"reason,omitempty" doc:"Why, as they said."`
+	CreatedAt   time.Time `json:"created_at"`
+	SavedAt     time.Time `json:"saved_at" doc:"When it last saved how far it has come. A job that stands still is resumed by itself, within half an hour."`
+	FinishedAt  time.Time `json:"finished_at,omitzero"`
+	CancelledBy string    `json:"cancelled_by,omitempty" doc:"Who cancelled it."`
+}
+
+// JobList is one page of the merchant's jobs.
+type JobList struct {
+	Items []Job  `json:"items" nullable:"false"`
+	Next  string `json:"next,omitempty" doc:"Where the next page starts: give it as after. Not there on the last page."`
+}
+
+var sampleJob = Job{
+	ID: "20261123T101500-0f1e2d3c4b5a6978", Kind: string(job.Withdraw), State: string(job.Running), Upload: sampleUpload.ID, Pool: "elden", Side: "live",
+	Keys: 1_412, By: "the token warehouse", Reason: "keys of another edition",
+	CreatedAt: time.Date(2026, 11, 23, 10, 15, 0, 0, time.UTC), SavedAt: time.Date(2026, 11, 23, 10, 15, 4, 0, time.UTC),
+}
+
+func newJob(j job.Job) Job {
+	return Job{
+		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), Keys: j.Keys,
+		By: j.By, Reason: j.Why, CreatedAt: j.CreatedAt, SavedAt: j.SavedAt, FinishedAt: j.FinishedAt, CancelledBy: j.CancelledBy,
+	}
+}
+
+type JobPath struct {
+	Job string `path:"job" maxLength:"63" doc:"The job's id." example:"20261123T101500-0f1e2d3c4b5a6978"`
+}
+
+func (a *api) addJobs(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "list-jobs", Method: http.MethodGet, Path: "/v1/jobs", Tags: []string{"Jobs"},
+		Summary:   "List the jobs, the newest first",
+		Responses: to.Responses(JobList{Items: []Job{sampleJob}}, 200),
+	}, a.listJobs)
+	rest.Register(to, huma.Operation{
+		OperationID: "get-job", Method: http.MethodGet, Path: "/v1/jobs/{job}", Tags: []string{"Jobs"},
+		Summary: "Read how far a job has come",
+		Errors:  []int{404}, Responses: to.Responses(sampleJob, 200),
+	}, a.getJob)
+	rest.Register(to, huma.Operation{
+		OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{job}/cancel", Tags: []string{"Jobs"},
+		Summary:     "Cancel a job",
+		Description: "It ends at its next step, and what it has done stays done. An upload whose withdrawal was cancelled may be withdrawn again. A job that has ended stays as it is.",
+		Errors:      []int{404}, DefaultStatus: http.StatusAccepted, Responses: to.Responses(sampleJob, 202),
+	}, a.cancelJob)
+}
+
+func (a *api) listJobs(ctx context.Context, in *rest.Page) (*rest.Body[JobList], error) {
+	jobs, next, err := a.jobs.List(ctx, caller(ctx), in.After, in.Limit)
+	out := JobList{Items: make([]Job, len(jobs)), Next: next}
+	for i, j := range jobs {
+		out.Items[i] = newJob(j)
+	}
+	return &rest.Body[JobList]{Body: out}, err
+}
+
+func (a *api) getJob(ctx context.Context, in *JobPath) (*rest.Body[Job], error) {
+	j, err := a.jobs.Get(ctx, caller(ctx), in.Job)
+	return &rest.Body[Job]{Body: newJob(j)}, err
+}
+
+func (a *api) cancelJob(ctx context.Context, in *JobPath) (*rest.Body[Job], error) {
+	j, err := a.jobs.Cancel(ctx, caller(ctx), in.Job, access.From(ctx).Name)
+	return &rest.Body[Job]{Body: newJob(j)}, err
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"keypool/infra/proof/resttest"
+	"keypool/shared/access"
+	"keypool/shared/job"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.upload(upload.Upload{Merchant: "acme", ID: "wrong", File: "wrong.txt", Pool: "elden", Side: pool.Test, State: upload.Finished, Ranges: 1})
+	w.upload(upload.Upload{Merchant: "acme", ID: "binary", File: "logo.png", Pool: "elden", Side: pool.Live, State: upload.Finished, Cause: upload.Binary})
+	call := func(method, path string, body any) resttest.Response {
+		t.Helper()
+		return w.shop(bearer, method, path, body)
+	}
+
+	call("POST", "/v1/uploads/nobody/withdraw", nil).Want(404)
+	if got := call("POST", "/v1/uploads/binary/withdraw", nil).Want(409); !strings.Contains(got.Body, "nothing to withdraw") {
+		t.Errorf("of a file that was not loaded: %s", got.Body)
+	}
+	var started, again, read Job
+	call("POST", "/v1/uploads/wrong/withdraw", WithdrawUpload{Reason: "the wrong edition"}).Want(202).Into(&started)
+	if sent := w.jobs.drain(); len(sent) != 1 || !strings.Contains(sent[0], started.ID) {
+		t.Errorf("asked for %q", sent)
+	}
+	call("POST", "/v1/uploads/wrong/withdraw", nil).Want(202).Into(&again)
+	call("GET", "/v1/jobs/"+started.ID, nil).Want(200).Into(&read)
+	for _, j := range []Job{again, read} {
+		if j != started {
+			t.Errorf("job %+v, want %+v", j, started)
+		}
+	}
+	if started.Kind != "withdraw" || started.State != "queued" || started.Side != "test" || started.Reason != "the wrong edition" || !started.CreatedAt.Equal(noon) {
+		t.Errorf("job %+v", started)
+	}
+	var u Upload
+	call("GET", "/v1/uploads/wrong", nil).Want(200).Into(&u)
+	if u.Withdrawal != started.ID || !u.WithdrawnAt.Equal(noon) {
+		t.Errorf("the upload is withdrawn by %q at %s", u.Withdrawal, u.WithdrawnAt)
+	}
+
+	if _, err := w.store.TakeJob(t.Context(), "acme", started.ID, noon); err != nil {
+		t.Fatal(err)
+	}
+	var cancelled Job
+	call("POST", "/v1/jobs/"+started.ID+"/cancel", nil).Want(202).Into(&cancelled)
+	if cancelled.State != string(job.Cancelling) || !strings.HasPrefix(cancelled.CancelledBy, "the token") {
+		t.Errorf("cancelled, it is %+v", cancelled)
+	}
+	call("GET", "/v1/jobs/nobody", nil).Want(404)
+	call("POST", "/v1/jobs/nobody/cancel", nil).Want(404)
+	var list JobList
+	call("GET", "/v1/jobs?limit=1", nil).Want(200).Into(&list)
+	if len(list.Items) != 1 || list.Items[0].ID != started.ID || list.Next != "" {
+		t.Errorf("jobs %+v", list)
+	}
+	bearer = w.token("acme", access.Upload, access.KeysRead, access.OrdersWrite)
+	call("POST", "/v1/uploads/wrong/withdraw", nil).Want(403)
+}

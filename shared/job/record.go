@@ -1,0 +1,116 @@
+package job
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+var (
+	// ErrPaused means that the worker saved its progress and that there is nothing to do for
+	// a while: the sweep asks for the job again when it is due.
+	ErrPaused = errors.New("to be continued later")
+
+	// ErrNotFound means that the merchant has no such job, or nothing that it would be about.
+	ErrNotFound = errors.New("no such job")
+
+	// ErrNoKeys means that an upload brought no keys, and never will.
+	ErrNoKeys = errors.New("the upload brought no keys")
+)
+
+// StalledAfter is how long a job may make no progress before the sweep asks for it to be
+// resumed. It is longer than one worker may take.
+const StalledAfter = 20 * time.Minute
+
+// Kind is what a job does.
+type Kind string
+
+// The kinds of jobs. Tables carry these words.
+const (
+	Withdraw Kind = "withdraw" // the unsold keys of an upload
+)
+
+// State is the state of a job. It follows from its record.
+type State string
+
+// The states of a job.
+const (
+	Queued     State = "queued"     // no worker has begun
+	Running    State = "running"    // also while it waits for its next look
+	Cancelling State = "cancelling" // the worker ends it at its next step
+	Ended      State = "done"
+	Cancelled  State = "cancelled" // it ended before its work was done
+)
+
+// Job is the record of work of one part that somebody asked for. Its work is done as that
+// of every part is: see Run.
+type Job struct {
+	Merchant string
+	ID       string
+	Kind     Kind
+	Upload   string    // whose keys it is about
+	Pool     string    // that has them
+	Side     pool.Side // of the pool
+
+	By        string // who asked for it
+	Why       string // in their words
+	CreatedAt time.Time
+
+	Part // Done: it has ended
+	Look Look
+	Keys int // that it has changed
+
+	CancelledBy string // who asked for its end; empty: nobody
+	Cut         bool   // it ended before its work was done
+	FinishedAt  time.Time
+	DueAt       time.Time // when the sweep looks at it; zero: never
+}
+
+// Look is how far a job has come with the keys that are for sale. It looks at them shard by
+// shard, from the beginning to the end, as often as it takes.
+type Look struct {
+	Shard   int
+	After   string    // the place in the shard of the last key it has seen; empty: none
+	Began   time.Time // when this look began; zero: none did
+	Found   int       // keys of its own, in this look
+	FoundAt time.Time // when it last found any; zero: never
+}
+
+// NewID returns the id of a new job. Those of a merchant list by age.
+func NewID(now time.Time) string {
+	var random [8]byte
+	rand.Read(random[:])
+	return now.UTC().Format("20060102T150405") + "-" + hex.EncodeToString(random[:])
+}
+
+// State returns the job's state.
+func (j Job) State() State {
+	switch {
+	case j.Done && j.Cut:
+		return Cancelled
+	case j.Done:
+		return Ended
+	case j.CancelledBy != "":
+		return Cancelling
+	case j.Token == 0:
+		return Queued
+	default:
+		return Running
+	}
+}
+
+// PoolID names the pool side that the job is about.
+func (j Job) PoolID() pool.ID { return pool.ID{Merchant: j.Merchant, Pool: j.Pool, Side: j.Side} }
+
+// Message asks for a job to be begun, or resumed. It may be sent twice.
+type Message struct {
+	V        int    `json:"v"` // 1
+	Merchant string `json:"merchant"`
+	Job      string `json:"job"`
+}
+
+// Resume asks for a job to be begun, or resumed.
+func Resume(merchant, id string) Message { return Message{V: 1, Merchant: merchant, Job: id} }
