@@ -89,7 +89,7 @@ func TestCancel(t *testing.T) {
 	// A line without a pool gets none any more.
 	w.claim("acme", "", pool.Live, "2", 1)
 	w.shop(token, "POST", "/v1/orders/2/cancel", nil).Want(200)
-	if waits, err := w.store.HasUnconnected(w.Context(), "acme", "4711"); err != nil || waits {
+	if waits, err := w.store.CountUnconnected(w.Context(), "acme", []string{"4711"}, 1); err != nil || waits > 0 {
 		t.Errorf("it still waits: %v", err)
 	}
 

@@ -122,10 +122,16 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 // claim stores a paid line without keys.
 func (w *world) claim(merchant, from string, side pool.Side, name string, quantity int) order.Fulfillment {
 	w.Helper()
+	return w.claimOf(merchant, "4711", from, side, name, quantity)
+}
+
+// claimOf is claim of a line of another product.
+func (w *world) claimOf(merchant, product, from string, side pool.Side, name string, quantity int) order.Fulfillment {
+	w.Helper()
 	account := w.account(merchant, "shop-eu")
 	f := order.Fulfillment{
 		ID: order.Identity{Merchant: merchant, Side: side, Origin: account.Origin, Order: name, Line: "1"}.ID(), Version: 1,
-		Merchant: merchant, Side: side, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: "4711", Pool: from,
+		Merchant: merchant, Side: side, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: product, Pool: from,
 		Quantity: quantity, ReceivedAt: noon, PaidAt: noon.Add(-time.Second), Currency: "EUR", UnitPrice: "29.90", Title: "Elden",
 		Customer: order.Customer{Name: "Ada Byron", Email: "ada@example.com", Country: "GB"},
 		Mail:     outbox.Entry{}.Next(outbox.Delay, noon),
@@ -486,6 +492,21 @@ func TestPool_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
 		}
 	}
 	w.shop(bearer, "DELETE", "/v1/pools/free", nil, "if-match", "*").Want(204)
+
+	// By force, it goes with keys and lines: what a pool of its name finds again.
+	for name, want := range map[string]int{"full": 204, "owing": 204, "named": 409, "default": 409} {
+		got := w.shop(bearer, "DELETE", "/v1/pools/"+name+"?force=true", nil, "if-match", "*").Want(want)
+		if want == 409 && strings.Contains(got.Body, "force") {
+			t.Errorf("%s: force is offered where it does not help:\n%s", name, got.Body)
+		}
+	}
+	w.shop(bearer, "GET", "/v1/pools/full", nil).Want(404)
+	var full, owing Pool
+	w.shop(bearer, "PUT", "/v1/pools/full", Pool{}).Want(201).Into(&full)
+	w.shop(bearer, "PUT", "/v1/pools/owing", Pool{}).Want(201).Into(&owing)
+	if full.Test.Available != 1 || owing.Live.Waiting != 1 {
+		t.Errorf("the pools that are made again hold %d keys and %d waiting lines", full.Test.Available, owing.Live.Waiting)
+	}
 }
 
 func TestProduct_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
@@ -497,8 +518,59 @@ func TestProduct_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
 	w.shop(bearer, "DELETE", "/v1/products/4711", nil, "if-match", "*").Want(409)
 	w.shop(bearer, "DELETE", "/v1/products/copy", nil, "if-match", "*").Want(204)
 	w.claim("acme", "", pool.Test, "1", 1)
-	w.shop(bearer, "DELETE", "/v1/products/4711", nil, "if-match", "*").Want(409)
+	if got := w.shop(bearer, "DELETE", "/v1/products/4711", nil, "if-match", "*").Want(409).Body; !strings.Contains(got, "wait for it to get a pool (1)") || !strings.Contains(got, "force=true") {
+		t.Errorf("the answer does not say how many lines wait, and what helps:\n%s", got)
+	}
 	w.shop(bearer, "DELETE", "/v1/products/none", nil, "if-match", "*").Want(404)
+
+	// A line of an alias waits for the product as well.
+	w.shop(bearer, "PUT", "/v1/products/other", Product{Title: "Elden", Aliases: []string{"alias"}}).Want(201)
+	w.claimOf("acme", "alias", "", pool.Live, "2", 1)
+	w.shop(bearer, "DELETE", "/v1/products/other", nil, "if-match", "*").Want(409)
+	w.shop(bearer, "DELETE", "/v1/products/other?force=true", nil, "if-match", "*").Want(204)
+	w.shop(bearer, "GET", "/v1/products/alias", nil).Want(404)
+	w.shop(bearer, "DELETE", "/v1/products/4711?force=true", nil, "if-match", "*").Want(204)
+	if n, err := w.store.CountUnconnected(t.Context(), "acme", []string{"4711", "alias"}, 10); n != 2 || err != nil {
+		t.Errorf("%d lines wait after the deletion (%v), want 2", n, err)
+	}
+}
+
+// A product is found by its aliases, and changed by its own id. An id names one product;
+// who has one that is taken is said.
+func TestProduct_aliases(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/products/elden", Product{Title: "Elden", Aliases: []string{"price_1", "1001"}}).Want(201)
+	w.fill.drain()
+	var got Product
+	w.shop(bearer, "GET", "/v1/products/1001", nil).Want(200).Into(&got)
+	if got.ID != "elden" || !slices.Equal(got.Aliases, []string{"price_1", "1001"}) {
+		t.Errorf("the alias is answered by %+v", got)
+	}
+	for _, method := range []string{"PUT", "DELETE"} {
+		var body any
+		if method == "PUT" {
+			body = Product{Title: "Elden"}
+		}
+		if got := w.shop(bearer, method, "/v1/products/1001", body, "if-match", "*").Want(409).Body; !strings.Contains(got, `\"elden\"`) {
+			t.Errorf("%s of an alias does not say whose it is:\n%s", method, got)
+		}
+	}
+	w.shop(bearer, "PUT", "/v1/products/ring", Product{Title: "Ring"}).Want(201)
+	refused := w.shop(bearer, "PUT", "/v1/products/ring", Product{Title: "Ring", Original: "price_1", Aliases: []string{"free", "1001", "elden"}}, "if-match", "*").Want(422)
+	if diff := cmp.Diff([]string{"body.aliases[1]", "body.aliases[2]", "body.original"}, refused.Locations()); diff != "" || !strings.Contains(refused.Body, `\"elden\"`) {
+		t.Errorf("%s\n%s", diff, refused.Body)
+	}
+	w.shop(bearer, "GET", "/v1/products/free", nil).Want(404)
+
+	// Lines that were paid by the new id are served.
+	w.fill.drain()
+	w.shop(bearer, "PUT", "/v1/products/elden", Product{Title: "Elden", Aliases: []string{"price_1", "gid"}}, "if-match", "*").Want(200)
+	if sent := w.fill.drain(); len(sent) != 6 || !strings.Contains(fmt.Sprint(sent), `"product":"gid"`) {
+		t.Errorf("asked for fills: %q", sent)
+	}
+	w.shop(bearer, "GET", "/v1/products/1001", nil).Want(404)
 }
 
 func TestPool_shardsOnlyGrow(t *testing.T) {

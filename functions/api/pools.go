@@ -88,6 +88,7 @@ func (in *putPool) Resolve(huma.Context) []error {
 
 type deletePool struct {
 	PoolPath
+	Force bool `query:"force" doc:"Delete it although it holds keys for sale, or lines wait for it: both are there again once there is a pool of that name."`
 	rest.Precondition
 }
 
@@ -118,7 +119,7 @@ func (a *api) addPools(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-pool", Method: http.MethodDelete, Path: "/v1/pools/{pool}", Tags: []string{"Pools"},
 		Summary:     "Delete a pool that is empty and unused",
-		Description: "409 while it holds keys for sale, lines wait for it, or a product or the merchant's default names it. Keys that were sold stay with their orders.",
+		Description: "409 while it holds keys for sale or lines wait for it, unless force says so, and while a product or the merchant's default names it. Keys that were sold stay with their orders.",
 		Errors:      []int{404, 409, 412, 428},
 	}, a.deletePool)
 	rest.Register(to, huma.Operation{
@@ -151,5 +152,5 @@ func (a *api) getPool(ctx context.Context, in *PoolPath) (*rest.Versioned[Pool],
 }
 
 func (a *api) deletePool(ctx context.Context, in *deletePool) (*struct{}, error) {
-	return nil, a.pools.Delete(ctx, caller(ctx), in.Pool, in.Condition())
+	return nil, a.pools.Delete(ctx, caller(ctx), in.Pool, in.Force, in.Condition())
 }

@@ -16,6 +16,7 @@ import (
 // Product is one product that the shop sells.
 type Product struct {
 	ID              string            `json:"id,omitempty" readOnly:"true" doc:"As the platform writes it."`
+	Aliases         []string          `json:"aliases,omitempty" doc:"Other ids of the product, by which other platforms sell it. An id names one product."`
 	Title           string            `json:"title,omitempty" doc:"Full name. Needed, unless it is taken from an original."`
 	ShortTitle      string            `json:"short_title,omitempty" doc:"The name without its subtitle; the title where empty."`
 	Pool            string            `json:"pool,omitempty" doc:"Pool that feeds the product; the merchant's default pool where empty."`
@@ -54,7 +55,7 @@ type Text struct {
 }
 
 var sampleProduct = Product{
-	ID: "4711", Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
+	ID: "4711", Aliases: []string{"price_1Q2w3E"}, Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
 	PoolsByCurrency: map[string]string{"BRL": "elden-latam"},
 	Keys:            &KeyRule{Mode: string(catalog.PerUnit), Count: 1},
 	Texts: map[string]Text{
@@ -69,7 +70,7 @@ func (p Product) settable() Product { p.ID, p.Warnings = "", nil; return p }
 
 func newProduct(p catalog.Product) Product {
 	body := Product{
-		ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
+		ID: p.ID, Aliases: p.Aliases, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
 		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal),
 	}
@@ -108,6 +109,9 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
 		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal),
 	}
+	if len(in.Body.Aliases) > 0 {
+		p.Aliases = in.Body.Aliases
+	}
 	if in.Body.Review != nil {
 		rules := in.Body.Review.rules()
 		p.Review = &rules
@@ -137,6 +141,7 @@ func (in *putProduct) Resolve(huma.Context) []error {
 
 type deleteProduct struct {
 	ProductPath
+	Force bool `query:"force" doc:"Delete it although paid order lines wait for it to get a pool: they wait on for a product of its id."`
 	rest.Precondition
 }
 
@@ -156,19 +161,19 @@ func (a *api) addProducts(to *rest.API) {
 		OperationID: "put-product", Method: http.MethodPut, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Create a product, or change it",
 		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it. The merchant is told by mail of texts, links and titles that change: of the first product of an hour at once, of others when the hour ends.",
-		Errors:      []int{412, 428},
+		Errors:      []int{409, 412, 428},
 		RequestBody: rest.Request(sampleProduct.settable()), Responses: to.Responses(sampleProduct, 200, 201),
 	}, a.putProduct)
 	rest.Register(to, huma.Operation{
 		OperationID: "get-product", Method: http.MethodGet, Path: "/v1/products/{product}", Tags: []string{"Products"},
-		Summary:   "Read a product",
+		Summary:   "Read a product, by its id or an alias",
 		Errors:    []int{404},
 		Responses: to.Responses(sampleProduct, 200),
 	}, a.getProduct)
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-product", Method: http.MethodDelete, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Delete a product",
-		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. 409 while lines wait for the product to get a pool, or another product inherits from it.",
+		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. 409 while lines wait for the product to get a pool, unless force says so, and while another product inherits from it.",
 		Errors:      []int{404, 409, 412, 428},
 	}, a.deleteProduct)
 }
@@ -197,5 +202,5 @@ func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[
 }
 
 func (a *api) deleteProduct(ctx context.Context, in *deleteProduct) (*struct{}, error) {
-	return nil, a.products.Delete(ctx, access.From(ctx), in.Product, in.Condition())
+	return nil, a.products.Delete(ctx, access.From(ctx), in.Product, in.Force, in.Condition())
 }

@@ -108,6 +108,10 @@ type Product struct {
 	ID       string // chosen by the platform
 	Version  int
 
+	// Aliases are other ids of the product, by which other platforms sell it. An id names
+	// one product.
+	Aliases []string
+
 	Title           string // full name
 	ShortTitle      string // name without its subtitle; Title where empty
 	Pool            string // feeds it; the merchant's default pool where empty
@@ -139,6 +143,9 @@ const (
 	NewKey    Renewal = "new_key"    // keys of its own, as any order
 	ParentKey Renewal = "parent_key" // the keys of the order that it renews, mailed again
 )
+
+// IDs returns every id that the product is sold by: its own, and its aliases.
+func (p Product) IDs() []string { return append([]string{p.ID}, p.Aliases...) }
 
 // RenewsParent says whether a line that renews a parent delivers the parent's keys.
 func (p Product) RenewsParent(parent string) bool {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -66,6 +67,35 @@ func TestClaim_warmClaimCosts(t *testing.T) {
 		if units > 6 {
 			t.Errorf("a one-key order consumes %d write units", units)
 		}
+	}
+}
+
+// A claim that finds its product by an alias takes the calls and the read units of one
+// that finds it by its id, also where nothing is cached.
+func TestClaim_aliasCostsNothing(t *testing.T) {
+	t.Parallel()
+	var meter dynamotest.Meter
+	s := open(t, meter.Option)
+	s.product(catalog.Product{ID: "other", Aliases: []string{"price_1"}, Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	s.stock(live, "AAAAA-BBBBB-CCCCC-DDDDD", 200)
+	cost := func(product string) (reads []string, units float64) {
+		s.claims.Cached = catalog.NewCached(s.store, s.now)
+		meter.Reset()
+		if got := s.claim(paid("of "+product, product, 1)); got.State() != order.Fulfilled || got.Product != product {
+			t.Errorf("the line of %s is %s, of %s", product, got.State(), got.Product)
+		}
+		for _, call := range meter.Calls() {
+			if call.Operation == "GetItem" {
+				reads = append(reads, call.Operation)
+				units += call.Read
+			}
+		}
+		return reads, units
+	}
+	byID, unitsByID := cost("other")
+	byAlias, unitsByAlias := cost("price_1")
+	if len(byID) != len(byAlias) || unitsByID != unitsByAlias {
+		t.Errorf("by its id a claim reads %d settings for %v units, by an alias %d for %v", len(byID), unitsByID, len(byAlias), unitsByAlias)
 	}
 }
 

@@ -1,10 +1,12 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -64,6 +66,8 @@ type productItem struct {
 	primaryKey
 	V            int                 `dynamodbav:"v"`
 	Version      int                 `dynamodbav:"version"`
+	AliasOf      string              `dynamodbav:"aliasOf,omitempty"` // id of the product that the item is a copy of
+	Aliases      []string            `dynamodbav:"aliases,omitempty"`
 	Title        string              `dynamodbav:"title,omitempty"`
 	ShortTitle   string              `dynamodbav:"shortTitle,omitempty"`
 	Pool         string              `dynamodbav:"pool,omitempty"`
@@ -194,10 +198,12 @@ func (s *Store) PutPool(ctx context.Context, p catalog.Pool) error {
 // DeletePool removes the settings of a pool, if they are still of that version.
 // Keys that come to it even so wait for a pool of its name.
 func (s *Store) DeletePool(ctx context.Context, merchant, name string, version int) error {
-	return wrap(s.deleteCatalog(ctx, poolKey(merchant, name), version), "delete pool %s of %s", name, merchant)
+	deletion := remove(s.tables.Catalog, poolKey(merchant, name), locked(version))
+	return wrap(s.deleteCatalog(ctx, []types.TransactWriteItem{deletion}), "delete pool %s of %s", name, merchant)
 }
 
-// Product returns a merchant's product, false if it is not known.
+// Product returns a merchant's product, false if it is not known. The id may be an alias:
+// the product that is returned has its own.
 func (s *Store) Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error) {
 	item, ok, err := getAs[productItem](ctx, s, s.tables.Catalog, productKey(merchant, id), oldestInCatalog)
 	if !ok {
@@ -212,6 +218,7 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 	var products []catalog.Product
 	q := withPrefix(s.tables.Catalog, SettingsPrefix+merchant, productSort)
 	q.limit = limit
+	q.filter = "attribute_not_exists(aliasOf)"
 	if after != "" {
 		q.after = productKey(merchant, after)
 	}
@@ -222,10 +229,58 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 	return products, wrap(err, "list the products of %s", merchant)
 }
 
-// PutProduct stores a product.
+// PutProduct stores a product, and a copy of it under each of its aliases, in one
+// transaction: whoever reads a product by an alias reads one item. An alias that the
+// product has no more is removed. The error is catalog.ErrConflict if an id is another
+// product's.
 func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notice.Notice) error {
+	former, err := s.aliases(ctx, p.Merchant, p.ID, p.Version)
+	if err != nil {
+		return wrap(err, "store product %s of %s", p.ID, p.Merchant)
+	}
+	item := productItemOf(p)
+	beside := beside{refused: catalog.ErrConflict}
+	for _, alias := range p.Aliases {
+		twin := item
+		twin.primaryKey, twin.AliasOf = productKey(p.Merchant, alias), p.ID
+		beside.writes = append(beside.writes, put(s.tables.Catalog, encode(twin), aliasOf(p.ID)))
+	}
+	for _, alias := range former {
+		if !slices.Contains(p.Aliases, alias) {
+			beside.writes = append(beside.writes, remove(s.tables.Catalog, productKey(p.Merchant, alias), aliasOf(p.ID)))
+		}
+	}
+	return wrap(s.putCatalogWith(ctx, item, noAlias(p.Version), beside, tell), "store product %s of %s", p.ID, p.Merchant)
+}
+
+// noAlias holds while the item has that version, and is not an alias of another product.
+func noAlias(version int) condition {
+	c := locked(version)
+	c.expression += " AND attribute_not_exists(aliasOf)"
+	return c
+}
+
+// aliasOf holds while nothing is sold by the id, or it is an alias of that product.
+func aliasOf(product string) condition {
+	return condition{"attribute_not_exists(pk) OR aliasOf = :product", attrs{":product": text(product)}}
+}
+
+// aliases returns those that a product has as of that version. If it has another version,
+// no write of that version is made either.
+func (s *Store) aliases(ctx context.Context, merchant, id string, version int) ([]string, error) {
+	if version == 0 {
+		return nil, nil
+	}
+	item, _, err := getAs[productItem](ctx, s, s.tables.Catalog, productKey(merchant, id), oldestInCatalog)
+	if item.AliasOf != "" {
+		return nil, err // the id is no product's own
+	}
+	return item.Aliases, err
+}
+
+func productItemOf(p catalog.Product) productItem {
 	item := productItem{
-		primaryKey: productKey(p.Merchant, p.ID), V: schema, Version: p.Version + 1,
+		primaryKey: productKey(p.Merchant, p.ID), V: schema, Version: p.Version + 1, Aliases: p.Aliases,
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored, ReturnedKeys: string(p.ReturnedKeys),
@@ -241,13 +296,21 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notic
 			item.Texts[language] = textItem(text)
 		}
 	}
-	return wrap(s.putCatalog(ctx, item, locked(p.Version), tell...), "store product %s of %s", p.ID, p.Merchant)
+	return item
 }
 
-// DeleteProduct removes a product, if it is still of that version, and stores the notices
-// that tell of it.
+// DeleteProduct removes a product with its aliases, if it is still of that version, and
+// stores the notices that tell of it.
 func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int, tell ...notice.Notice) error {
-	return wrap(s.deleteCatalog(ctx, productKey(merchant, id), version, tell...), "delete product %s of %s", id, merchant)
+	aliases, err := s.aliases(ctx, merchant, id, version)
+	if err != nil {
+		return wrap(err, "delete product %s of %s", id, merchant)
+	}
+	writes := []types.TransactWriteItem{remove(s.tables.Catalog, productKey(merchant, id), noAlias(version))}
+	for _, alias := range aliases {
+		writes = append(writes, remove(s.tables.Catalog, productKey(merchant, alias), aliasOf(id)))
+	}
+	return wrap(s.deleteCatalog(ctx, writes, tell...), "delete product %s of %s", id, merchant)
 }
 
 // Account returns a merchant's account with a payment platform, false if there is none.
@@ -284,7 +347,8 @@ func (s *Store) Roster(ctx context.Context, merchant string) (catalog.Roster, er
 // error is catalog.ErrRosterChanged if an account was stored by it since.
 func (s *Store) PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error {
 	version := encode(rosterItem{primaryKey: rosterKey(a.Merchant), V: schema, Version: roster + 1})
-	err := s.putCatalogWith(ctx, accountItemOf(a), locked(a.Version), new(put(s.tables.Catalog, version, locked(roster))), tell)
+	beside := beside{[]types.TransactWriteItem{put(s.tables.Catalog, version, locked(roster))}, catalog.ErrRosterChanged}
+	err := s.putCatalogWith(ctx, accountItemOf(a), locked(a.Version), beside, tell)
 	return wrap(err, "store account %s of %s", a.Name, a.Merchant)
 }
 
@@ -315,48 +379,51 @@ func accountItemOf(a catalog.Account) accountItem {
 // If the answer to our own write is lost and the write is repeated, the failed condition
 // shows our word.
 func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...notice.Notice) error {
-	return s.putCatalogWith(ctx, item, c, nil, tell)
+	return s.putCatalogWith(ctx, item, c, beside{}, tell)
 }
 
-// putCatalogWith is putCatalog with the version of the roster, in one transaction.
-func (s *Store) putCatalogWith(ctx context.Context, item any, c condition, roster *types.TransactWriteItem, tell []notice.Notice) error {
+// beside are writes that are made with that of a setting or not at all, and what it means
+// that the condition of one of them does not hold.
+type beside struct {
+	writes  []types.TransactWriteItem
+	refused error
+}
+
+// putCatalogWith is putCatalog with writes beside it, in one transaction.
+func (s *Store) putCatalogWith(ctx context.Context, item any, c condition, beside beside, tell []notice.Notice) error {
 	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
-	write := put(s.tables.Catalog, encoded, c)
-	var err error
-	if roster == nil {
-		err = s.writeSetting(ctx, write, tell)
-	} else {
-		err = s.writeAndTell(ctx, tell, write, *roster)
-	}
+	err := s.writeSetting(ctx, append([]types.TransactWriteItem{put(s.tables.Catalog, encoded, c)}, beside.writes...), tell)
 	there, is := failedCondition(err, 0)
 	if is && stringOf(there["writtenBy"]) == signed {
 		return nil
 	}
-	if _, changed := failedCondition(err, 1); changed && !is && roster != nil {
-		return catalog.ErrRosterChanged
+	for i := range beside.writes {
+		if _, refused := failedCondition(err, 1+i); refused && !is {
+			return beside.refused
+		}
 	}
 	return lockError(err)
 }
 
-// deleteCatalog removes an item, if it is still of that version, and writes the notices
-// that tell of it. It is no failure that the item is gone: this very call may have done
-// it, and lost its first answer.
-func (s *Store) deleteCatalog(ctx context.Context, key primaryKey, version int, tell ...notice.Notice) error {
-	err := s.writeSetting(ctx, remove(s.tables.Catalog, key, locked(version)), tell)
-	if err = lockError(err); errors.Is(err, catalog.ErrMissing) {
+// deleteCatalog makes deletions, of which the first is that of a setting, and writes the
+// notices that tell of it. It is no failure that the setting is gone: this very call may
+// have done it, and lost its first answer.
+func (s *Store) deleteCatalog(ctx context.Context, deletions []types.TransactWriteItem, tell ...notice.Notice) error {
+	err := lockError(s.writeSetting(ctx, deletions, tell))
+	if errors.Is(err, catalog.ErrMissing) {
 		return nil
 	}
 	return err
 }
 
-// writeSetting makes a write, and those of notices that tell of it. Where nobody is told
-// it is no transaction, which takes twice the units.
-func (s *Store) writeSetting(ctx context.Context, write types.TransactWriteItem, tell []notice.Notice) error {
-	if len(tell) == 0 {
-		return s.write(ctx, write)
+// writeSetting makes writes, and those of notices that tell of them. One write of which
+// nobody is told is no transaction, which takes twice the units.
+func (s *Store) writeSetting(ctx context.Context, writes []types.TransactWriteItem, tell []notice.Notice) error {
+	if len(writes) == 1 && len(tell) == 0 {
+		return s.write(ctx, writes[0])
 	}
-	return s.writeAndTell(ctx, tell, write)
+	return s.writeAndTell(ctx, tell, writes...)
 }
 
 // lockError returns what a failed optimistic lock means: catalog.ErrMissing where
@@ -391,7 +458,7 @@ func (i poolItem) pool() catalog.Pool {
 
 func (i productItem) product() catalog.Product {
 	p := catalog.Product{
-		Merchant: i.merchant(), ID: i.after(productSort), Version: i.Version,
+		Merchant: i.merchant(), ID: cmp.Or(i.AliasOf, i.after(productSort)), Version: i.Version, Aliases: i.Aliases,
 		Title: i.Title, ShortTitle: i.ShortTitle, Pool: i.Pool, PoolsByCurrency: i.Pools,
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
 		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored, ReturnedKeys: order.Disposition(i.ReturnedKeys),

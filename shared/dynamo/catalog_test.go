@@ -27,6 +27,76 @@ import (
 	"keypool/shared/retry"
 )
 
+// A product is read by each of its ids: the same product, at the cost of one item. An id
+// names one product, whoever comes first, and an alias that was taken away names none.
+func TestPutProduct_aliases(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	var meter dynamotest.Meter
+	store, _ := dynamotest.Open(t, meter.Option)
+	product := func(id string, version int, aliases ...string) catalog.Product {
+		return catalog.Product{Merchant: "acme", ID: id, Version: version, Title: "Elden", Aliases: aliases}
+	}
+	put := func(p catalog.Product, want error) {
+		t.Helper()
+		if err := store.PutProduct(ctx, p); !errors.Is(err, want) {
+			t.Errorf("put %s with %q at version %d: %v, want %v", p.ID, p.Aliases, p.Version, err, want)
+		}
+	}
+	reads := func(id, want string) {
+		t.Helper()
+		meter.Reset()
+		p, ok, err := store.Product(ctx, "acme", id)
+		if err != nil || p.ID != want || ok != (want != "") {
+			t.Errorf("%s is the product %q (%v, %v), want %q", id, p.ID, ok, err, want)
+		}
+		if read, _ := meter.Units(); len(meter.Calls()) != 1 || read != 1 {
+			t.Errorf("reading %s took %v", id, meter.Calls())
+		}
+	}
+	put(product("elden", 0, "a", "b"), nil)
+	for _, id := range []string{"elden", "a", "b"} {
+		reads(id, "elden")
+	}
+	put(product("ring", 0, "c"), nil)
+	for _, taken := range []string{"a", "elden"} {
+		put(product("ring", 1, "c", taken), catalog.ErrConflict) // an alias, and a product, of another
+	}
+	put(product("a", 0), catalog.ErrConflict)
+	put(product("a", 1), catalog.ErrConflict) // the version that the alias shows
+	if err := store.DeleteProduct(ctx, "acme", "a", 1); !errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("deleting an alias as a product: %v", err)
+	}
+	put(product("elden", 1, "b", "d"), nil)
+	reads("a", "")
+	reads("d", "elden")
+	put(product("ring", 1, "a"), nil)
+	reads("a", "ring")
+	reads("c", "")
+	var ids []string
+	for after := ""; ; {
+		products, err := store.Products(ctx, "acme", after, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(products) == 0 {
+			break
+		}
+		after = products[0].ID
+		ids = append(ids, after)
+	}
+	if diff := cmp.Diff([]string{"elden", "ring"}, ids); diff != "" {
+		t.Errorf("the products, one by one (-want +got):\n%s", diff)
+	}
+	if err := store.DeleteProduct(ctx, "acme", "elden", 2); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"elden", "b", "d"} {
+		reads(id, "")
+	}
+	put(product("b", 0), nil)
+}
+
 // What is stored comes back whole, as the version after the one it was made from.
 func TestCatalog_comesBackWhole(t *testing.T) {
 	t.Parallel()
@@ -40,7 +110,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	}
 	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4}
 	product := catalog.Product{
-		Merchant: "acme", ID: "gid://shop/1#?%", Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
+		Merchant: "acme", ID: "gid://shop/1#?%", Aliases: []string{"price_1", "1001"}, Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
 		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
 		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}"}},
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,

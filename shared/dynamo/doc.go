@@ -9,7 +9,8 @@
 //	catalog   pk, sk                                     index due (due, dueAt), index kind (kind, pk)
 //	  merchant#<m>          merchant                     kind=merchant; salt
 //	  settings#<m>          pool#<pool>                  kind=pool; low stock, shards
-//	  settings#<m>          product#<product>            pools, keys a line, texts
+//	  settings#<m>          product#<product>            pools, keys a line, texts; under an alias a copy
+//	                                                     of it, aliasOf=<product>
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings;
 //	                                                     kind=fetching if it has credentials
 //	  settings#<m>          roster                       the version of all accounts together

@@ -21,6 +21,7 @@ type query struct {
 	index      string     // "" is the table itself
 	where      string     // key condition
 	values     attrs      // of the key condition
+	filter     string     // condition of the items; those it leaves out are read all the same
 	after      primaryKey // of the item before the first one; none is the start
 	limit      int        // items in all; 0 is no limit
 	pageSize   int        // items a call; 0 is as many as DynamoDB reads
@@ -76,6 +77,9 @@ func (q query) input() *dynamodb.QueryInput {
 		TableName:                 aws.String(q.table),
 		KeyConditionExpression:    aws.String(q.where),
 		ExpressionAttributeValues: q.values,
+	}
+	if q.filter != "" {
+		in.FilterExpression = aws.String(q.filter)
 	}
 	if q.after != (primaryKey{}) {
 		in.ExclusiveStartKey = q.after.attrs()

@@ -124,20 +124,21 @@ func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order
 	return lines, nil
 }
 
-// HasUnconnected reports whether lines wait for a product to get a pool.
-func (s *Store) HasUnconnected(ctx context.Context, merchant, product string) (bool, error) {
-	for _, side := range []pool.Side{pool.Live, pool.Test} {
-		q := inPartition(s.tables.Orders, unconnectedPK(merchant, side, product))
-		q.limit = 1
-		n, err := s.count(ctx, q)
-		if err != nil {
-			return false, wrap(err, "look for unconnected lines of %s", merchant)
-		}
-		if n > 0 {
-			return true, nil
+// CountUnconnected returns how many lines wait for a product of these ids to get a pool,
+// counted up to limit for each id and side.
+func (s *Store) CountUnconnected(ctx context.Context, merchant string, products []string, limit int) (lines int, err error) {
+	for _, product := range products {
+		for _, side := range []pool.Side{pool.Live, pool.Test} {
+			q := inPartition(s.tables.Orders, unconnectedPK(merchant, side, product))
+			q.limit = limit
+			n, err := s.count(ctx, q)
+			if err != nil {
+				return 0, wrap(err, "count the unconnected lines of %s", merchant)
+			}
+			lines += n
 		}
 	}
-	return false, nil
+	return lines, nil
 }
 
 // Missing returns how many keys the first lines of a pool side's queue miss, and

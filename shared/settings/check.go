@@ -34,6 +34,7 @@ const (
 	maxShards     = 64
 	maxCount      = 1_000 // keys for a unit or a line
 	maxProductID  = 128   // characters
+	maxAliases    = 10    // a transaction holds 4 MB, and each has a copy of the texts
 )
 
 type problems []Problem
@@ -108,6 +109,17 @@ func CheckProduct(s catalog.Product) []Problem {
 	var p problems
 	if why := productID(s.ID); why != "" {
 		p.add("id", "%s", why)
+	}
+	if len(s.Aliases) > maxAliases {
+		p.add("aliases", "these are %d; the limit is %d", len(s.Aliases), maxAliases)
+	}
+	for i, alias := range s.Aliases {
+		path := fmt.Sprintf("aliases[%d]", i)
+		if why := productID(alias); why != "" {
+			p.add(path, "%s", why)
+		} else if slices.Contains(append([]string{s.ID}, s.Aliases[:i]...), alias) {
+			p.add(path, "this is an id of the product already")
+		}
 	}
 	p.line("title", s.Title, s.Original == "")
 	p.line("short_title", s.ShortTitle, false)

@@ -119,7 +119,13 @@ func TestCheckProduct(t *testing.T) {
 		"another rule":         {func(p *catalog.Product) { p.Keys.Mode = "per_moon" }, []string{"keys.mode"}},
 		"a renewal":            {func(p *catalog.Product) { p.Renewal = catalog.ParentKey }, nil},
 		"another renewal":      {func(p *catalog.Product) { p.Renewal = "half" }, []string{"renewal"}},
-		"too many keys":        {func(p *catalog.Product) { p.Keys.Count = 1001 }, []string{"keys.count"}},
+		"aliases":              {func(p *catalog.Product) { p.Aliases = []string{"price_1", "gid://shop/2"} }, nil},
+		"bad aliases": {
+			func(p *catalog.Product) { p.Aliases = []string{"a?b", "4711", "twice", "twice"} },
+			[]string{"aliases[0]", "aliases[1]", "aliases[3]"},
+		},
+		"too many aliases": {func(p *catalog.Product) { p.Aliases = strings.Split("abcdefghijk", "") }, []string{"aliases"}},
+		"too many keys":    {func(p *catalog.Product) { p.Keys.Count = 1001 }, []string{"keys.count"}},
 		"pools": {
 			func(p *catalog.Product) {
 				p.Pool, p.PoolsByCurrency = "El", map[string]string{"EUR": "elden", "eur": "elden", "EURO": "e", "USD": ""}

@@ -146,9 +146,10 @@ func (s *Pools) resumeUploads(ctx context.Context, p catalog.Pool) {
 	}
 }
 
-// Delete deletes a pool that nothing needs any more. Its error is ErrNotFound, an
+// Delete deletes a pool that nothing needs any more, or by force one that holds keys for
+// sale or that lines wait for: those are there again once a pool of that name is. Its error is ErrNotFound, an
 // *InUseError, or that of the condition. Keys of sold lines stay with their lines.
-func (s *Pools) Delete(ctx context.Context, merchant, name string, c Condition) error {
+func (s *Pools) Delete(ctx context.Context, merchant, name string, force bool, c Condition) error {
 	p, ok, err := s.Store.Pool(ctx, merchant, name)
 	if err != nil {
 		return err
@@ -159,30 +160,30 @@ func (s *Pools) Delete(ctx context.Context, merchant, name string, c Condition) 
 	if err := c.check(p.Version, false); err != nil {
 		return err
 	}
-	reasons, err := s.uses(ctx, p)
+	inUse, err := s.uses(ctx, p)
 	if err != nil {
 		return err
 	}
-	if len(reasons) > 0 {
-		return &InUseError{"pool", reasons}
+	if inUse.refuses(force) {
+		return inUse
 	}
 	return s.Store.DeletePool(ctx, merchant, p.Name, p.Version)
 }
 
 // uses returns the reasons to keep a pool. A line or a key that comes between this
 // and the deletion is not lost: it waits for a pool of that name.
-func (s *Pools) uses(ctx context.Context, p catalog.Pool) ([]string, error) {
-	var reasons []string
+func (s *Pools) uses(ctx context.Context, p catalog.Pool) (*InUseError, error) {
+	inUse := &InUseError{Thing: "pool"}
 	stock, err := s.count(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	for _, side := range []catalog.Stock{stock.Live, stock.Test} {
 		if side.Available > 0 {
-			reasons = append(reasons, fmt.Sprintf("its %s side holds keys for sale (%d)", side.Pool.Side, side.Available))
+			inUse.Forcible = append(inUse.Forcible, fmt.Sprintf("its %s side holds keys for sale (%d)", side.Pool.Side, side.Available))
 		}
 		if side.Waiting > 0 {
-			reasons = append(reasons, fmt.Sprintf("order lines wait for its %s side (%d)", side.Pool.Side, side.Waiting))
+			inUse.Forcible = append(inUse.Forcible, fmt.Sprintf("order lines wait for its %s side (%d)", side.Pool.Side, side.Waiting))
 		}
 	}
 	m, _, err := s.Uses.Merchant(ctx, p.Merchant)
@@ -190,7 +191,7 @@ func (s *Pools) uses(ctx context.Context, p catalog.Pool) ([]string, error) {
 		return nil, err
 	}
 	if m.DefaultPool == p.Name {
-		reasons = append(reasons, "it is the merchant's default pool")
+		inUse.Reasons = append(inUse.Reasons, "it is the merchant's default pool")
 	}
 	products, err := s.Uses.Products(ctx, p.Merchant, "", 0)
 	if err != nil {
@@ -198,11 +199,11 @@ func (s *Pools) uses(ctx context.Context, p catalog.Pool) ([]string, error) {
 	}
 	for _, product := range products {
 		if names(product, p.Name) {
-			reasons = append(reasons, fmt.Sprintf("the product %q names it", product.ID))
+			inUse.Reasons = append(inUse.Reasons, fmt.Sprintf("the product %q names it", product.ID))
 			break
 		}
 	}
-	return reasons, nil
+	return inUse, nil
 }
 
 // count returns a pool with the stock of its sides.

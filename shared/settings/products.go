@@ -34,8 +34,9 @@ type ProductStore interface {
 type ProductRelations interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
-	// HasUnconnected says whether paid lines wait for the product to get a pool.
-	HasUnconnected(ctx context.Context, merchant, product string) (bool, error)
+	// CountUnconnected says how many paid lines of these ids wait for their product to get
+	// a pool, counted up to limit for each id and side.
+	CountUnconnected(ctx context.Context, merchant string, products []string, limit int) (int, error)
 }
 
 // List returns up to limit of a merchant's products, by id, after the one with that
@@ -46,7 +47,8 @@ func (s *Products) List(ctx context.Context, merchant, after string, limit int) 
 	return products, next, err
 }
 
-// Get returns a product. Its error is ErrNotFound if there is none.
+// Get returns the product of an id, or of an alias. Its error is ErrNotFound if there is
+// none.
 func (s *Products) Get(ctx context.Context, merchant, id string) (catalog.Product, error) {
 	p, ok, err := s.Store.Product(ctx, merchant, id)
 	if err == nil && !ok {
@@ -55,8 +57,15 @@ func (s *Products) Get(ctx context.Context, merchant, id string) (catalog.Produc
 	return p, err
 }
 
+// AliasError means that an id is an alias of a product, which is changed by its own id.
+type AliasError struct{ Product string }
+
+func (e *AliasError) Error() string {
+	return fmt.Sprintf("the id is an alias of the product %q", e.Product)
+}
+
 // Put creates or changes a product, and returns it with its new version. Version of
-// next is ignored. The merchant is told if the product's mails say something else.
+// next is ignored. Its error is an *AliasError if the id is an alias. The merchant is told if the product's mails say something else.
 func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Principal, c Condition) (p catalog.Product, created bool, err error) {
 	if err := invalid(CheckProduct(next)...); err != nil {
 		return p, false, err
@@ -64,6 +73,9 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	before, _, err := s.Store.Product(ctx, next.Merchant, next.ID)
 	if err != nil {
 		return p, false, err
+	}
+	if before.Version > 0 && before.ID != next.ID {
+		return p, false, &AliasError{before.ID}
 	}
 	next.Version = before.Version
 	same := before.Version > 0 && reflect.DeepEqual(before, next)
@@ -85,31 +97,42 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	return next, before.Version == 0, nil
 }
 
-// Delete deletes a product of the principal's merchant that nothing needs any more. Its
-// error is ErrNotFound, an *InUseError, or that of the condition. The merchant is told if
+// countedWaiting is how many waiting lines of an id and side a refusal counts.
+const countedWaiting = 1_000
+
+// Delete deletes a product of the principal's merchant that nothing needs any more, or
+// by force one that paid lines wait for: they go on waiting for a product of its id. Its
+// error is ErrNotFound, an *AliasError, an *InUseError, or that of the condition. The merchant is told if
 // texts or links go with it: lines that it sold before are mailed without them.
-func (s *Products) Delete(ctx context.Context, by access.Principal, id string, c Condition) error {
+func (s *Products) Delete(ctx context.Context, by access.Principal, id string, force bool, c Condition) error {
 	merchant := by.Merchant
 	p, err := s.Get(ctx, merchant, id)
 	if err != nil {
 		return err
 	}
+	if p.ID != id {
+		return &AliasError{p.ID}
+	}
 	if err := c.check(p.Version, false); err != nil {
 		return err
 	}
-	waits, err := s.Related.HasUnconnected(ctx, merchant, p.ID)
-	if err != nil {
-		return err
-	}
-	if waits {
-		return &InUseError{"product", []string{"paid order lines wait for it to get a pool"}}
-	}
+	inUse := &InUseError{Thing: "product"}
 	inheritor, ok, err := s.inheritor(ctx, p)
 	if err != nil {
 		return err
 	}
 	if ok {
-		return &InUseError{"product", []string{fmt.Sprintf("the product %q inherits from it", inheritor)}}
+		inUse.Reasons = append(inUse.Reasons, fmt.Sprintf("the product %q inherits from it", inheritor))
+	}
+	waiting, err := s.Related.CountUnconnected(ctx, merchant, p.IDs(), countedWaiting)
+	if err != nil {
+		return err
+	}
+	if waiting > 0 {
+		inUse.Forcible = append(inUse.Forcible, fmt.Sprintf("paid order lines wait for it to get a pool (%d)", waiting))
+	}
+	if inUse.refuses(force) {
+		return inUse
 	}
 	gone := catalog.Product{Merchant: merchant, ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle}
 	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version, textsChanged(p, gone, by, s.Now())...)
@@ -128,8 +151,31 @@ func (s *Products) checkRelations(ctx context.Context, p catalog.Product) ([]Pro
 	if err != nil {
 		return nil, err
 	}
+	aliases, err := s.checkAliases(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	originals, err := s.checkOriginal(ctx, p)
-	return slices.Concat(checkLanguages(m, p), pools, originals), err
+	return slices.Concat(checkLanguages(m, p), aliases, pools, originals), err
+}
+
+// checkAliases reports the aliases that are ids of other products.
+func (s *Products) checkAliases(ctx context.Context, p catalog.Product) (problems []Problem, err error) {
+	for i, alias := range p.Aliases {
+		other, ok, err := s.Store.Product(ctx, p.Merchant, alias)
+		if err != nil {
+			return nil, err
+		}
+		path := fmt.Sprintf("aliases[%d]", i)
+		switch {
+		case !ok || other.ID == p.ID:
+		case other.ID == alias:
+			problems = append(problems, Problem{path, "a product of its own has that id; delete it first"})
+		default:
+			problems = append(problems, Problem{path, fmt.Sprintf("the product %q has that alias; take it from that one first", other.ID)})
+		}
+	}
+	return problems, nil
 }
 
 // checkPools reports the pools that a product names and that do not exist.
@@ -165,6 +211,8 @@ func (s *Products) checkOriginal(ctx context.Context, p catalog.Product) (proble
 		return nil, err
 	case !ok:
 		problems = append(problems, Problem{Path: "original", Message: "there is no product of that id; create it first"})
+	case original.ID != p.Original:
+		problems = append(problems, Problem{Path: "original", Message: fmt.Sprintf("this is an alias of the product %q; name that one", original.ID)})
 	case original.Original != "":
 		problems = append(problems, Problem{Path: "original", Message: "that product has an original itself; name that one"})
 	}

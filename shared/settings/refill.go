@@ -56,7 +56,7 @@ func (r *Refill) newDefaultPool(ctx context.Context, merchant string) {
 }
 
 // changedProduct serves the lines of a product, and of the products that inherit
-// from it, if another pool feeds it now.
+// from it, if another pool feeds it now; those of the product alone if it has a new alias.
 //
 // Only that case reads all products to find the inheritors: a shop that creates
 // thousands of products, or sends new texts for them, would read them all each
@@ -65,8 +65,9 @@ func (r *Refill) changedProduct(ctx context.Context, before, after catalog.Produ
 	otherPool := after.Pool != before.Pool || after.Original != before.Original || after.Ignored != before.Ignored ||
 		after.Renewal != before.Renewal ||
 		!maps.Equal(after.PoolsByCurrency, before.PoolsByCurrency)
+	otherID := slices.ContainsFunc(after.Aliases, func(alias string) bool { return !slices.Contains(before.Aliases, alias) })
 	switch {
-	case before.Version == 0 || otherPool && after.Original != "":
+	case before.Version == 0 || otherID && !otherPool || otherPool && after.Original != "":
 		r.products(ctx, after.Merchant, []catalog.Product{after})
 	case otherPool:
 		r.eachProduct(ctx, after.Merchant, func(p catalog.Product) bool { return p.ID == after.ID || p.Original == after.ID })
@@ -86,8 +87,10 @@ func (r *Refill) eachProduct(ctx context.Context, merchant string, chosen func(c
 func (r *Refill) products(ctx context.Context, merchant string, products []catalog.Product) {
 	var requests []order.FillRequest
 	for _, p := range products {
-		for _, side := range []pool.Side{pool.Live, pool.Test} {
-			requests = append(requests, order.FillProduct(merchant, side, p.ID))
+		for _, id := range p.IDs() {
+			for _, side := range []pool.Side{pool.Live, pool.Test} {
+				requests = append(requests, order.FillProduct(merchant, side, id))
+			}
 		}
 	}
 	r.send(ctx, merchant, requests)

@@ -47,12 +47,21 @@ func invalid(problems ...Problem) error {
 
 // InUseError reports a thing that cannot be deleted, and why.
 type InUseError struct {
-	Thing   string // "pool", "product"
-	Reasons []string
+	Thing    string   // "pool", "product"
+	Reasons  []string // for which nothing helps
+	Forcible []string // for which it is deleted by force alone
 }
 
 func (e *InUseError) Error() string {
-	return fmt.Sprintf("the %s is in use: %s", e.Thing, strings.Join(e.Reasons, "; "))
+	return fmt.Sprintf("the %s is in use: %s", e.Thing, strings.Join(e.All(), "; "))
+}
+
+// All returns all reasons.
+func (e *InUseError) All() []string { return slices.Concat(e.Reasons, e.Forcible) }
+
+// refuses says whether the reasons refuse the deletion, by force or not.
+func (e *InUseError) refuses(force bool) bool {
+	return len(e.Reasons) > 0 || len(e.Forcible) > 0 && !force
 }
 
 // The refusals of a change or a read, beside catalog.ErrConflict (the thing has

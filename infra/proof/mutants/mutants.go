@@ -462,10 +462,31 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestNewSecret_isTold",
 	},
 	{
+		breaks: "an alias takes the id of another product",
+		file:   "shared/dynamo/catalog.go",
+		old:    `"attribute_not_exists(pk) OR aliasOf = :product"`,
+		new:    `"attribute_not_exists(pk) OR attribute_exists(pk) OR aliasOf = :product"`,
+		in:     "shared/dynamo", test: "TestPutProduct_aliases",
+	},
+	{
+		breaks: "a product is written over an alias of another",
+		file:   "shared/dynamo/catalog.go",
+		old:    `	c.expression += " AND attribute_not_exists(aliasOf)"`,
+		new:    ``,
+		in:     "shared/dynamo", test: "TestPutProduct_aliases",
+	},
+	{
+		breaks: "a pool with keys for sale is deleted without force",
+		file:   "shared/settings/settings.go",
+		old:    `len(e.Forcible) > 0 && !force`,
+		new:    `len(e.Forcible) > 0 && force`,
+		in:     "functions/api", test: "TestPool_isDeletedOnlyWhenNothingNeedsIt",
+	},
+	{
 		breaks: "two accounts that are changed at once get the same shop, or the same secret",
 		file:   "shared/dynamo/catalog.go",
-		old:    `new(put(s.tables.Catalog, version, locked(roster)))`,
-		new:    `new(put(s.tables.Catalog, version, condition{}))`,
+		old:    `put(s.tables.Catalog, version, locked(roster))`,
+		new:    `put(s.tables.Catalog, version, condition{})`,
 		in:     "shared/settings", test: "TestAccounts_atOnce",
 	},
 	{

@@ -79,7 +79,15 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	var inUse *settings.InUseError
 	if errors.As(err, &inUse) {
-		return problem.New(http.StatusConflict, "The "+inUse.Thing+" is in use: "+strings.Join(inUse.Reasons, "; ")+"."), nil
+		detail := "The " + inUse.Thing + " is in use: " + strings.Join(inUse.All(), "; ") + "."
+		if len(inUse.Reasons) == 0 {
+			detail += " To delete it all the same, say force=true in the query: what was sold stays, and what waits or is for sale is there again once there is a " + inUse.Thing + " of that name."
+		}
+		return problem.New(http.StatusConflict, detail), nil
+	}
+	var alias *settings.AliasError
+	if errors.As(err, &alias) {
+		return problem.New(http.StatusConflict, fmt.Sprintf("This id is an alias of the product %q, and nothing was changed. Change or delete that one.", alias.Product)), nil
 	}
 	var notHeld *settings.NotHeldError
 	if errors.As(err, &notHeld) {
