@@ -199,7 +199,7 @@ func TestRelease_disputes(t *testing.T) {
 	one := w.paidOrder("7", 1)
 	two := w.waits(one, "2")
 	of := order.Whole{ID: one.ID.OrderHalf(), Merchant: "acme", Side: pool.Live, Account: one.Account, Order: "7"}
-	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Notices: w.store, Settings: w.store, Fill: w.fill, By: "webhook", Now: w.now}
+	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Uploads: w.store, Notices: w.store, Settings: w.store, Fill: w.fill, By: "webhook", Now: w.now}
 	dispute := func(id string, state order.Dispute) {
 		t.Helper()
 		if _, err := platform.Dispute(t.Context(), of, id, state); err != nil {

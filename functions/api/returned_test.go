@@ -40,7 +40,7 @@ func TestReturn_byThePlatformsRefund(t *testing.T) {
 	token := w.merchant("acme")
 	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
 	line := w.paidOrder("7", 3)
-	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Settings: w.store, Fill: w.fill, Notices: w.store, By: "webhook", Now: time.Now}
+	platform := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Uploads: w.store, Settings: w.store, Fill: w.fill, Notices: w.store, By: "webhook", Now: time.Now}
 	of := order.Whole{ID: line.ID.OrderHalf(), Merchant: line.Merchant, Side: line.Side, Account: line.Account, Order: line.Order}
 	if _, clear, err := platform.ReturnAmount(t.Context(), of, order.Return{ID: "re_1", By: "webhook", Amount: "1.23", Currency: "EUR"}); err != nil || clear {
 		t.Fatal(clear, err)

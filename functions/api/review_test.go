@@ -295,7 +295,7 @@ func TestLink_outdated(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	w.merchant("acme")
-	acts := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Notices: w.store, Keys: w.store, Settings: w.store, Fill: w.fill, By: "webhook", Now: w.now}
+	acts := &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Uploads: w.store, Notices: w.store, Keys: w.store, Settings: w.store, Fill: w.fill, By: "webhook", Now: w.now}
 	back, stopped := w.held("acme", pool.Live, "1", noon), w.held("acme", pool.Live, "2", noon)
 	if _, err := acts.Reject(t.Context(), back.ID, lifecycle.Act{By: "test"}); err != nil {
 		t.Fatal(err)

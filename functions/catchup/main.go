@@ -39,7 +39,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Store:    store,
 			Intake: &intake.Intake{
 				Claims:      &claim.Claimer{Store: store, Cached: settings, Uncached: store, Fill: fill, Notices: store, By: "catchup", Now: time.Now},
-				Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: "catchup", Now: time.Now},
+				Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: fill, By: "catchup", Now: time.Now},
 				Records:     store,
 				Products:    settings,
 				MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),

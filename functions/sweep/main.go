@@ -31,7 +31,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Store:          store,
 			Jobs:           store,
 			Catalog:        store,
-			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: "sweep", Now: time.Now},
+			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: fill, By: "sweep", Now: time.Now},
 			Fill:           fill,
 			Ranges:         sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL")),
 			JobQueue:       sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),

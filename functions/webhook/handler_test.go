@@ -94,7 +94,7 @@ func open(t *testing.T) *shop {
 		),
 		intake: &intake.Intake{
 			Claims:  s.claims,
-			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: ignore{}, By: "webhook", Now: clock},
+			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: ignore{}, By: "webhook", Now: clock},
 			Records: records{store, s}, Products: store, MaxQuantity: 1000, By: "webhook", Now: clock,
 		},
 	})

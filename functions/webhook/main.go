@@ -50,7 +50,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 				By:       by,
 				Now:      time.Now,
 			},
-			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: fill, By: by, Now: time.Now},
+			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: fill, By: by, Now: time.Now},
 			Records:     store,
 			Products:    settings,
 			MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),

@@ -108,7 +108,7 @@ func TestRenewals(t *testing.T) {
 					accounts: platform.NewAccounts(adapters, store.Account, asItIs{}, clock),
 					intake: &intake.Intake{
 						Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: ignore{}, Notices: store, By: "webhook", Now: clock},
-						Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: ignore{}, By: "webhook", Now: clock},
+						Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: ignore{}, By: "webhook", Now: clock},
 						Records: store, Products: store, MaxQuantity: 1000, By: "webhook", Now: clock,
 					},
 				})

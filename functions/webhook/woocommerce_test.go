@@ -180,7 +180,7 @@ func TestHandle_woocommerceLeftToCatchup(t *testing.T) {
 	s.serve = serve(&handler{
 		accounts: platform.NewAccounts(adapters, s.store.Account, asItIs{}, clock),
 		intake: &intake.Intake{
-			Claims: s.claims, Orders: &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: ignore{}, By: "webhook", Now: clock},
+			Claims: s.claims, Orders: &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Settings: s.store, Fill: ignore{}, By: "webhook", Now: clock},
 			Records: s.store, Products: s.store, MaxQuantity: 1000, By: "webhook", Now: clock,
 		},
 	})

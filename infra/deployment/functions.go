@@ -166,7 +166,8 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.CountsPrefix}}, // keys that a returned line gives back
 			{Target: catalogDue, Actions: "Query"},
-			{Target: keysTable, Actions: "UpdateItem"}, // the same
+			{Target: catalogTable, Actions: "ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}}, // such keys are for sale again, unless their upload is withdrawn
+			{Target: keysTable, Actions: "BatchGetItem UpdateItem"},                                      // the same
 			{Target: ordersTable, Actions: "BatchGetItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
@@ -232,6 +233,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},       // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
+			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},                          // of keys that are for sale again
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -296,6 +298,7 @@ var intakeRights = []Right{
 	{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix}},
 	{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}}, // webhooks of an account; keys that a returned line gives back
 	{Target: catalogTable, Actions: "Query", Items: []string{dynamo.ReviewPrefix}},
+	{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}}, // of keys that are for sale again
 	{Target: keysTable, Actions: "BatchGetItem UpdateItem"},
 	{Target: keysAvailable, Actions: "Query"},
 	{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},

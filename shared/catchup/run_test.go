@@ -104,7 +104,7 @@ func open(t *testing.T, wrap func(given) platform.Adapter) *shop {
 		PublicURL: "https://api.example.com", Now: clock,
 		Intake: &intake.Intake{
 			Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, By: "catchup", Now: clock},
-			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "catchup", Now: clock},
+			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: quiet{}, By: "catchup", Now: clock},
 			Records: store, Products: store, MaxQuantity: 10, By: "catchup", Now: clock,
 		},
 	}
@@ -521,7 +521,7 @@ func TestRun_disputeThatWasDropped(t *testing.T) {
 	if line.State() != order.OnHold {
 		t.Fatalf("it is %s", line.State())
 	}
-	changes := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: func() time.Time { return s.now }}
+	changes := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: func() time.Time { return s.now }}
 	if _, err := changes.ReleaseDisputed(t.Context(), order.Whole{ID: line.ID.OrderHalf(), Merchant: "acme", Side: line.Side, Account: "shop", Order: "1"}, lifecycle.Act{By: "ada"}); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 func TestCancel_besideFill(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	canceller := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: s.fills, By: "webhook", Now: s.now}
+	canceller := &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Settings: s.store, Fill: s.fills, By: "webhook", Now: s.now}
 	const orders, wanted, keys = 12, 30, 200 // 20 in a line's own item, the others in a chunk
 	var lines []order.LineID
 	for n := range orders {

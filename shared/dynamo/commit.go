@@ -33,7 +33,8 @@ import (
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
 //     in: a lagging index must not sell a key that was moved to another pool;
-//   - each released key, only if it is claimed by this line.
+//   - each released key, only if it is claimed by this line;
+//   - a check of each upload whose keys are for sale again, that it is not withdrawn.
 //
 // Released keys change the count of their pool.
 func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
@@ -113,7 +114,12 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 		next.Version++
 		c.add(put(s.tables.Orders, encode(newWholeItem(next)), locked(whole.Version)), subject{kind: existingLine})
 	}
+	checked := map[string]bool{"": true}
 	for _, release := range change.Released {
+		if !checked[release.Upload] {
+			checked[release.Upload] = true
+			c.add(check(s.tables.Catalog, uploadKey(change.After.Merchant, release.Upload), notWithdrawn), subject{kind: existingLine})
+		}
 		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})
 	}
 	return nil

@@ -3,6 +3,8 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -48,4 +50,37 @@ func keyRecord(item attrs) (pool.Record, error) {
 	}
 	pool.SortEvents(r.History)
 	return r, nil
+}
+
+// KeySources implements lifecycle.Uploads: two consistent reads, of keys and of uploads.
+func (s *Store) KeySources(ctx context.Context, merchant string, ids []pool.KeyID) (map[pool.KeyID]pool.Source, error) {
+	keys := make([]attrs, len(ids))
+	for i, id := range ids {
+		keys[i] = licenseKey(id).attrs()
+	}
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload")
+	if err != nil {
+		return nil, fmt.Errorf("look for the uploads of %d keys: %w", len(ids), err)
+	}
+	uploads := map[string]bool{} // whether it is withdrawn
+	for _, item := range items {
+		uploads[stringOf(item["upload"])] = false
+	}
+	var records []attrs
+	for _, id := range slices.Sorted(maps.Keys(uploads)) {
+		records = append(records, uploadKey(merchant, id).attrs())
+	}
+	found, err := s.batchGet(ctx, retry.Throttling, s.tables.Catalog, records, "sk", "withdrawal")
+	if err != nil {
+		return nil, fmt.Errorf("look at the uploads of %d keys: %w", len(ids), err)
+	}
+	for _, item := range found {
+		uploads[stringOf(item["sk"])] = stringOf(item["withdrawal"]) != ""
+	}
+	sources := make(map[pool.KeyID]pool.Source, len(items))
+	for _, item := range items {
+		id := stringOf(item["upload"])
+		sources[pool.KeyID(stringOf(item["pk"]))] = pool.Source{Upload: id, Withdrawn: uploads[id]}
+	}
+	return sources, nil
 }

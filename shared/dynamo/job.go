@@ -99,6 +99,9 @@ func (i jobItem) job() job.Job {
 	}
 }
 
+// notWithdrawn holds of an upload that is not withdrawn.
+var notWithdrawn = condition{expression: "attribute_not_exists(withdrawal)"}
+
 // StartWithdrawal marks an upload as withdrawn and stores the job that withdraws its keys:
 // both or none. If the upload is marked already, it returns the id of the job that did so.
 func (s *Store) StartWithdrawal(ctx context.Context, j job.Job) (id string, err error) {

@@ -36,7 +36,7 @@ func TestPaid_withoutAnAddress(t *testing.T) {
 	store := in.Records.(*dynamo.Store)
 	var sent []any
 	in.Claims = &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: noted{&sent}, Notices: store, By: "webhook", Now: in.Now}
-	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: in.Now}
+	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: in.Now}
 	from := account
 	from.DeliversFrom = noon.Add(-time.Hour)
 	bought := func(number, address string, paidAt time.Time) platform.Paid {

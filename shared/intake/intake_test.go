@@ -54,7 +54,7 @@ func open(t *testing.T, options ...dynamotest.Option) (*intake.Intake, dynamo.Ta
 	dynamotest.Stock(t, tables, live, pool.DefaultShards, dynamotest.Texts("KEY", 3)...)
 	return &intake.Intake{
 		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, By: "webhook", Now: now},
-		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: now},
+		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: now},
 		Records: store, Products: store, MaxQuantity: 10, By: "webhook", Now: now,
 	}, tables
 }
@@ -380,7 +380,7 @@ func TestPaid_beforeTheAccountDelivers_release(t *testing.T) {
 	clock := func() time.Time { return now }
 	store := in.Records.(*dynamo.Store)
 	in.Now, in.Claims = clock, &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, By: "webhook", Now: clock}
-	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: clock}
+	changes := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: clock}
 	from := account
 	from.DeliversFrom = noon.Add(-time.Hour)
 	early := paid("1", 2, "game")

@@ -52,12 +52,19 @@ type Sender interface {
 type Lifecycle struct {
 	Store    Store
 	Wholes   Wholes
+	Uploads  Uploads
 	Notices  Notices
 	Keys     Keys           // for Replace only
 	Settings catalog.Reader // uncached
 	Fill     Sender         // the queue of order.FillRequest
 	By       string         // who acts in histories where no person does: a function
 	Now      func() time.Time
+}
+
+// Uploads knows the uploads that keys came from.
+type Uploads interface {
+	// KeySources returns the upload of each of the keys as it stands now.
+	KeySources(ctx context.Context, merchant string, ids []pool.KeyID) (map[pool.KeyID]pool.Source, error)
 }
 
 // Notices stores notices.
@@ -198,12 +205,43 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 			return err
 		}
 		n := min(back.Keys, len(held), surplus)
-		for _, key := range held[len(held)-n:] {
-			if err := change.ReleaseBack(order.Release{Key: key.ID, To: to, Shards: shards, At: l.Now()}); err != nil {
-				return err
+		if to == order.Restock {
+			n = min(n, (order.MaxKeys-len(change.Released))/2) // each may need a look at its upload
+			if n == 0 {
+				return nil // the rest takes another change
 			}
 		}
+		if err := l.giveBack(ctx, change, held[len(held)-n:], order.Release{To: to, Shards: shards, At: l.Now()}); err != nil {
+			return err
+		}
 		held, surplus = held[:len(held)-n], surplus-n
+	}
+	return nil
+}
+
+// giveBack takes keys from the line of a change, all in the same way; but those of an upload
+// that is withdrawn are not put on sale again.
+func (l *Lifecycle) giveBack(ctx context.Context, change *order.Change, keys []pool.Key, how order.Release) error {
+	var from map[pool.KeyID]pool.Source
+	if how.To == order.Restock {
+		ids := make([]pool.KeyID, len(keys))
+		for i, key := range keys {
+			ids[i] = key.ID
+		}
+		var err error
+		if from, err = l.Uploads.KeySources(ctx, change.After.Merchant, ids); err != nil {
+			return err
+		}
+	}
+	for _, key := range keys {
+		r := how
+		r.Key, r.Upload = key.ID, from[key.ID].Upload
+		if from[key.ID].Withdrawn {
+			r.To, r.Upload = order.Revoke, ""
+		}
+		if err := change.ReleaseBack(r); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -63,6 +63,10 @@ type Release struct {
 	Shards int // of the pool side that a restocked key returns to
 	At     time.Time
 
+	// Upload is what brought a restocked key. The change fails with retry.ErrChanged if that
+	// is withdrawn.
+	Upload string
+
 	// TakenAt is when the line took it; zero if that is in the count of the pool's keys.
 	// Change.Release sets it.
 	TakenAt time.Time

@@ -32,6 +32,12 @@ type Record struct {
 	History []KeyEvent
 }
 
+// Source is the upload that a key came from.
+type Source struct {
+	Upload    string
+	Withdrawn bool // it was withdrawn: none of its keys is put on sale again
+}
+
 // KeyEvent is one thing that happened to a key. The same event written twice is one.
 type KeyEvent struct {
 	At    time.Time

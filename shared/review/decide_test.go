@@ -34,7 +34,7 @@ func openOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{counter: open(t, catalog.Review{}), key: []byte("0123456789abcdef0123456789abcdef")}
 	now := func() time.Time { return o.now }
-	o.acts = &lifecycle.Lifecycle{Store: o.store, Wholes: o.store, Notices: o.store, Keys: o.store, Settings: o.store, Fill: quiet{}, By: "webhook", Now: now}
+	o.acts = &lifecycle.Lifecycle{Store: o.store, Wholes: o.store, Uploads: o.store, Notices: o.store, Keys: o.store, Settings: o.store, Fill: quiet{}, By: "webhook", Now: now}
 	o.desk = &review.Desk{Changes: o.acts, Held: o.store, Brakes: o.store, Now: now}
 	o.links = &review.Links{Reader: o.store, Desk: o.desk, Now: now}
 	o.must(o.store.PutMerchant(t.Context(), catalog.Merchant{Name: "nova", Title: "Nova", LinkKey: o.key}))

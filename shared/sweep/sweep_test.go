@@ -62,7 +62,7 @@ func open(t *testing.T, options ...dynamotest.Option) *yard {
 	y := &yard{t: t, store: store, tables: tables, fill: new(outgoing), ranges: new(outgoing), now: noon}
 	y.sweeper = &sweep.Sweeper{
 		Store: store, Catalog: store, Fill: y.fill, Ranges: y.ranges,
-		Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: y.fill, By: "webhook", Now: func() time.Time { return y.now }},
+		Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: y.fill, By: "webhook", Now: func() time.Time { return y.now }},
 		DelayMailAfter: 5 * time.Minute,
 		Now:            func() time.Time { return y.now },
 	}

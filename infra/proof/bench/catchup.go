@@ -49,7 +49,7 @@ func caughtUp(store *dynamo.Store, orders int) *catchup.Catchup {
 		Accounts: store, Store: store, Adapters: map[string]platform.Adapter{"listing": adapter}, Opener: unsealed{}, Queue: noQueue{}, Now: time.Now,
 		Intake: &intake.Intake{
 			Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: noQueue{}, By: "catchup", Now: time.Now},
-			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: noQueue{}, By: "catchup", Now: time.Now},
+			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: noQueue{}, By: "catchup", Now: time.Now},
 			Records: store, Products: store, MaxQuantity: 10, By: "catchup", Now: time.Now,
 		},
 	}

@@ -74,6 +74,8 @@ func (r *rights) take(a access) error {
 // of the use case make them.
 var elsewhere = map[string][]string{
 	"Api": {
+		"dynamodb:BatchGetItem on ${Catalog.Arn} for uploads#*", // a key comes back that is for sale again
+		"dynamodb:ConditionCheckItem on ${Catalog.Arn} for uploads#*",
 		"dynamodb:UpdateItem on ${Keys.Arn}",   // an order is cancelled
 		"dynamodb:BatchGetItem on ${Keys.Arn}", // a key was taken meanwhile
 		"dynamodb:GetItem on ${Orders.Arn} for order#*",
@@ -91,6 +93,8 @@ var elsewhere = map[string][]string{
 		"sqs:SendMessage on ${Catchups.Arn}",                   // an account is given credentials
 	},
 	"Catchup": {
+		"dynamodb:BatchGetItem on ${Catalog.Arn} for uploads#*", // a key comes back that is for sale again
+		"dynamodb:ConditionCheckItem on ${Catalog.Arn} for uploads#*",
 		"dynamodb:BatchGetItem on ${Keys.Arn}",            // a key was taken meanwhile
 		"dynamodb:PutItem on ${Orders.Arn} for held#*",    // a rule holds a line
 		"dynamodb:DeleteItem on ${Orders.Arn} for held#*", // which is given back
@@ -120,6 +124,8 @@ var elsewhere = map[string][]string{
 		"sqs:SendMessage on ${Fills.Arn}",
 	},
 	"Sweep": { // an upload that stopped, a notice that was not mailed, the delay mail
+		"dynamodb:BatchGetItem on ${Keys.Arn}", // a key comes back that is for sale again
+		"dynamodb:ConditionCheckItem on ${Catalog.Arn} for uploads#*",
 		"dynamodb:BatchGetItem on ${Catalog.Arn} for uploads#*",
 		"dynamodb:BatchGetItem on ${Orders.Arn} for notice#*",
 		"dynamodb:GetItem on ${Catalog.Arn} for settings#*",
@@ -131,6 +137,8 @@ var elsewhere = map[string][]string{
 		"sqs:SendMessage on ${Ranges.Arn}",
 	},
 	"Webhook": {
+		"dynamodb:BatchGetItem on ${Catalog.Arn} for uploads#*", // a key comes back that is for sale again
+		"dynamodb:ConditionCheckItem on ${Catalog.Arn} for uploads#*",
 		"dynamodb:BatchGetItem on ${Keys.Arn}",            // a key was taken meanwhile
 		"dynamodb:PutItem on ${Orders.Arn} for held#*",    // a rule holds a line
 		"dynamodb:DeleteItem on ${Orders.Arn} for held#*", // which is given back

@@ -2325,4 +2325,18 @@ var mutants = []mutant{
 		new:    ``,
 		in:     "shared/inventory", test: "TestJobs_cancel",
 	},
+	{
+		breaks: "a key that comes back is for sale though its upload was withdrawn",
+		file:   "shared/lifecycle/lifecycle.go",
+		old:    `		if from[key.ID].Withdrawn {`,
+		new:    `		if from[key.ID].Withdrawn && false {`,
+		in:     "shared/lifecycle", test: "TestReturn_keysOfAWithdrawnUpload",
+	},
+	{
+		breaks: "a key that comes back is for sale though its upload is withdrawn meanwhile",
+		file:   "shared/dynamo/job.go",
+		old:    `condition{expression: "attribute_not_exists(withdrawal)"}`,
+		new:    `condition{expression: "attribute_not_exists(withdrawal) OR attribute_exists(withdrawal)"}`,
+		in:     "shared/lifecycle", test: "TestReturn_keysOfAWithdrawnUpload",
+	},
 }

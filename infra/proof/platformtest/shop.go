@@ -81,7 +81,7 @@ func openShop(t testing.TB, p Platform, change ...func(*catalog.Account)) *shop 
 	clock := func() time.Time { return s.now }
 	adapters := map[string]platform.Adapter{platform.Standard: standard.Adapter{}, p.Name: s.counted()}
 	s.accounts = platform.NewAccounts(adapters, s.store.Account, unsealed{}, clock)
-	s.orders = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Notices: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: clock}
+	s.orders = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: clock}
 	s.intake = &intake.Intake{
 		Claims:  &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, By: "webhook", Now: clock},
 		Orders:  s.orders,

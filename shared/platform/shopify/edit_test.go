@@ -40,7 +40,7 @@ func TestPaid_againAfterAnEdit(t *testing.T) {
 	dynamotest.Stock(t, tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}, pool.DefaultShards, dynamotest.Texts("KEY", 9)...)
 	in := &intake.Intake{
 		Claims:  &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: quiet{}, Notices: store, By: "webhook", Now: clock},
-		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: clock},
+		Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: quiet{}, By: "webhook", Now: clock},
 		Records: store, Products: store, MaxQuantity: 10, By: "webhook", Now: clock,
 	}
 	const line = `"line_items":[{"id":14001234567890,`
