@@ -51,7 +51,8 @@ type KeyRule struct {
 // Text is the merchant's own text of a mail, with substitution tags.
 type Text struct {
 	Subject string `json:"subject,omitempty" doc:"One line. A good default where empty."`
-	Body    string `json:"body" doc:"Plain text; blank lines part paragraphs, addresses become links. {KEY} is where the keys stand. Each mail greets the customer above the text."`
+	Body    string `json:"body" doc:"Blank lines part paragraphs, addresses become links. {KEY} is where the keys stand. Each mail greets the customer above the text."`
+	Format  string `json:"format,omitempty" enum:"plain,markdown" doc:"plain, where left out: the body is shown as it is. markdown: **bold**, *emphasis*, [links](https://example.com), lists, headings, quotes and code are set; no HTML, no pictures. What stands for a tag is no markup. The mail's plain part reads well in both."`
 }
 
 var sampleProduct = Product{

@@ -100,6 +100,7 @@ func (r KeyRule) PerUnit() int {
 type Text struct {
 	Subject string
 	Body    string
+	Format  string // how the body is written: see package text
 }
 
 // Product is one product that a shop sells.

@@ -87,6 +87,7 @@ type productItem struct {
 type textItem struct {
 	Subject string `dynamodbav:"subject,omitempty"`
 	Body    string `dynamodbav:"body,omitempty"`
+	Format  string `dynamodbav:"format,omitempty"`
 }
 
 type rosterItem struct {

@@ -112,7 +112,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	product := catalog.Product{
 		Merchant: "acme", ID: "gid://shop/1#?%", Aliases: []string{"price_1", "1001"}, Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
 		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
-		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}"}},
+		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}", Format: "markdown"}},
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
 		Review: &catalog.Rules{Always: true, Risk: true, Above: map[string]string{"EUR": "99.90"}, MaxKeys: 7, MaxOrders: 3},
 	}

@@ -15,6 +15,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/mail/frame"
+	"keypool/shared/mail/text"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -108,6 +109,16 @@ func TestCustomerMail_golden(t *testing.T) {
 			f.Language, f.Keys, f.Allocated, f.Mail.Kind = "fr", nil, 0, outbox.Delay
 		}), nova, own},
 		"spanish_many": {with(line(21), func(f *order.Fulfillment) { f.Language = "es_MX" }), nova, elden},
+		"markdown": {with(line(3), func(f *order.Fulfillment) { f.Customer.Name = "Ada **Byron** <b>" }), nova, with(own, func(p *catalog.Product) {
+			p.Texts = map[string]catalog.Text{"en": {Format: text.Markdown, Subject: "{PROGRAM_SHORT}: your keys", Body: "# Welcome, {FNAME}\n\n" +
+				"It is **great** to have you *with us*. Your keys for {PROGRAM_NAME}:\n\n{KEY}\n\n## How to activate\n\n" +
+				"1. Open the [download page]({URL_FULL}).\n2. Choose `Help → Activate`:\n   - on Windows, in the menu\n   - on a Mac, in the bar\n3. Enter a key.\n\n" +
+				"> Keep your keys to yourself.\n\n```\nelden  --activate --order {ORDER_ID}\n```\n\n---\n\n" +
+				"Questions? [Write to us](mailto:help@nova.example?subject=Order%20{ORDER_ID}), or see https://nova.example/faq_keys_1?o={ORDER_ID}."}}
+		})},
+		"arabic_markdown": {with(line(1), func(f *order.Fulfillment) { f.Language = "ar" }), nova, with(own, func(p *catalog.Product) {
+			p.Texts = map[string]catalog.Text{"ar": {Format: text.Markdown, Body: "## مفتاحك\n\n- **مهم**: {KEY}\n- [المساعدة]({URL})\n\n> شكرًا"}, "en": {Body: "{KEY}"}}
+		})},
 		"polish_many":  {with(line(22), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "pl", "1200.50", "PLN" }), nova, elden},
 		"russian_many": {with(line(21), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ru-RU", "1500", "RUB" }), nova, elden},
 		"japanese":     {with(line(1), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ja", "2980", "JPY" }), nova, elden},

@@ -41,7 +41,7 @@ func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p cata
 		delay := w.say.DelayText()
 		letter.Subject = text.Subject(delay.Subject, w.values())
 		letter.Preview = w.say.Delay.Preview
-		letter.Words = text.Body(delay.Body, w.values())
+		letter.Words = text.Body(text.PlainText, delay.Body, w.values())
 	}
 	made, err := letter.mail()
 	if err != nil {
@@ -120,11 +120,11 @@ func (w customerWriter) frame() letter {
 func (w customerWriter) keys(l *letter) {
 	words := w.say.KeysText(len(w.f.Keys), w.p.Instructions != "", w.p.Download != "")
 	if w.own != nil {
-		words.Body, words.Subject = w.own.Body, first(w.own.Subject, words.Subject)
+		words = catalog.Text{Subject: first(w.own.Subject, words.Subject), Body: w.own.Body, Format: w.own.Format}
 	}
 	l.Subject = text.Subject(words.Subject, w.values())
 	l.Preview = text.Subject(w.say.Preview, w.values())
-	l.Words = text.Body(words.Body, w.values())
+	l.Words = text.Body(words.Format, words.Body, w.values())
 	if len(w.f.Keys) > manyKeys {
 		l.Attached = w.say.KeysAttached(len(w.f.Keys))
 	}

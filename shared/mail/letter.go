@@ -78,6 +78,9 @@ func (l letter) html() (string, error) {
 		text.Block
 		Many   bool
 		Spaced bool // some key has white space that must not collapse
+		Indent int  // pixels, of an item of a list
+
+		Start, End string // the sides at which a line begins and ends
 	}
 	view := struct {
 		letter
@@ -85,7 +88,12 @@ func (l letter) html() (string, error) {
 		Filler []struct{} // keeps the words, with their keys, out of the preview
 	}{letter: l, Filler: make([]struct{}, 80)}
 	for _, words := range l.Words {
-		view.Blocks = append(view.Blocks, block{words, len(words.Keys) > manyKeys, slices.ContainsFunc(words.Keys, text.Run.Spaced)})
+		b := block{Block: words, Many: len(words.Keys) > manyKeys, Spaced: slices.ContainsFunc(words.Keys, text.Run.Spaced)}
+		b.Indent, b.Start, b.End = 24*words.Depth, "left", "right"
+		if l.RightToLeft {
+			b.Start, b.End = b.End, b.Start
+		}
+		view.Blocks = append(view.Blocks, b)
 	}
 	var b strings.Builder
 	if err := letterTemplate().Execute(&b, view); err != nil {

@@ -197,9 +197,9 @@ func (p *problems) texts(texts map[string]catalog.Text) {
 		size += len(t.Subject) + len(t.Body)
 		p.language("texts", tag)
 		var wrong *text.CheckError
-		if errors.As(text.Check(t.Subject, t.Body), &wrong) {
+		if errors.As(text.Check(t.Format, t.Subject, t.Body), &wrong) {
 			for _, one := range wrong.Problems {
-				p.add("texts."+tag+"."+one.Field, "%s", one.Message)
+				p.add("texts."+tag+"."+one.Field, "%s", one)
 			}
 		}
 	}

@@ -223,7 +223,7 @@ func TestLanguages_textsCouldBeSet(t *testing.T) {
 		f := In(tag)
 		for _, n := range []int{1, 2, 3} {
 			offered := f.KeysText(n, true, true)
-			if err := text.Check(offered.Subject, offered.Body); err != nil {
+			if err := text.Check("", offered.Subject, offered.Body); err != nil {
 				t.Errorf("%s: %v", tag, err)
 			}
 			if Greets(offered.Body) {

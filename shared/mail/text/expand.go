@@ -2,6 +2,7 @@ package text
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,10 +12,21 @@ import (
 // Only Key and ParentKey can have several values.
 type Values map[Tag][]string
 
-// Block is one part of an expanded text: a paragraph, or keys one below the other.
+// Block is one part of an expanded text: a paragraph, keys one below the other, or a rule.
 type Block struct {
 	Lines []Line
 	Keys  []Run
+	Rule  bool // a line across the mail
+	Form
+}
+
+// Form is how a paragraph is set. A plain text has none.
+type Form struct {
+	Heading int    // 1 to 6; 0: it is no heading
+	Depth   int    // of the list that it stands in; 0: none
+	Marker  string // before the first paragraph of a list's item: "•" or "1."
+	Quote   bool
+	Code    bool // spaces and line ends are kept
 }
 
 // Line is one line of a paragraph.
@@ -23,8 +35,10 @@ type Line []Run
 // Run is a piece of a line.
 type Run struct {
 	Text string
-	Link string // web address; empty if it is no link
+	Link string // web or mail address; empty if it is no link
 	Key  bool   // it is a license key, or a link made with one
+
+	Strong, Emphasis, Code bool
 }
 
 // Subject expands a subject: always one line, without control characters.
@@ -63,12 +77,29 @@ func clean(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// Body expands a body. A key alone in its line, several keys anywhere, and one with doubled
-// spaces become a block of their own; another key within a line stays there. The value of a tag within a
-// web address is escaped for it. An address with {KEY} becomes one link for each key.
-func Body(body string, values Values) []Block {
+// Body expands a body of that format. A key alone in its line, several keys anywhere, and one
+// with doubled spaces become a block of their own; another key within a line stays there. The
+// value of a tag within a web address is escaped for it. An address with {KEY} becomes one
+// link for each key. Values are no markup, whatever the format.
+func Body(format, body string, values Values) []Block {
 	w := writer{values: values}
-	for _, line := range lines(parse(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body))) {
+	body = newlines(body)
+	if format == Markdown {
+		w.markdown(body)
+	} else {
+		w.paragraphs(parse(body))
+	}
+	return w.blocks
+}
+
+// newlines makes line ends of any system those of this one.
+func newlines(s string) string {
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+}
+
+// paragraphs adds parsed text whose paragraphs are parted by blank lines.
+func (w *writer) paragraphs(parts []part) {
+	for _, line := range lines(parts) {
 		words := split(line)
 		if len(words) == 0 {
 			w.endParagraph()
@@ -80,7 +111,6 @@ func Body(body string, values Values) []Block {
 		w.endLine()
 	}
 	w.endParagraph()
-	return w.blocks
 }
 
 // rightToLeft is a mark that nobody sees. A line that begins with it is set from right to
@@ -102,37 +132,75 @@ func LinesRightToLeft(s string) string {
 
 // plain returns blocks as plain text, each line but those of keys with a mark before it.
 func plain(blocks []Block, mark string) string {
-	var parts []string
-	for _, block := range blocks {
-		var lines []string
-		for _, line := range block.Lines {
-			lines = append(lines, plainLine(line, mark))
+	var b strings.Builder
+	for i, block := range blocks {
+		if i > 0 && block.Depth > 0 && block.Marker != "" && blocks[i-1].Depth > 0 {
+			b.WriteString("\n") // the items of a list stand close
+		} else if i > 0 {
+			b.WriteString("\n\n")
+		}
+		lines := make([]string, 0, len(block.Lines)+len(block.Keys))
+		for n, line := range block.Lines {
+			lines = append(lines, plainLine(line, mark+block.margin(n == 0)))
 		}
 		for _, key := range block.Keys {
 			lines = append(lines, key.Text)
 		}
-		parts = append(parts, strings.Join(lines, "\n"))
+		if block.Rule {
+			lines = append(lines, mark+"---")
+		}
+		b.WriteString(strings.Join(lines, "\n"))
 	}
-	return strings.Join(parts, "\n\n")
+	return b.String()
+}
+
+// margin is what stands before a line of the paragraph in plain text.
+func (f Form) margin(first bool) string {
+	margin := strings.Repeat("   ", max(f.Depth-1, 0))
+	switch marker := strings.Replace(f.Marker, "•", "-", 1); {
+	case f.Depth == 0:
+	case first && marker != "":
+		margin += marker + " "
+	default:
+		margin += "  "
+	}
+	if f.Quote {
+		margin += "> "
+	}
+	return margin
 }
 
 func plainLine(line Line, mark string) string {
-	b, open := "", mark
+	b, label := mark, ""
+	open := false // a key came just before, on a line of its own
 	for i, run := range line {
-		if run.Key && mark != "" {
-			b, open = strings.TrimRight(b, " ")+"\n"+run.Text, "\n"+mark
+		if run.Key && strings.HasPrefix(mark, rightToLeft) {
+			b, open = strings.TrimRight(strings.TrimSuffix(b, mark), " ")+"\n"+run.Text, true
 			continue
 		}
-		if i > 0 && open != "" && strings.Trim(run.Text, sentenceEnd) == "" {
-			continue // the end of a sentence whose key got a line of its own
-		}
-		if strings.HasPrefix(open, "\n") {
+		if open {
+			if strings.Trim(run.Text, sentenceEnd) == "" {
+				continue // the end of a sentence whose key got a line of its own
+			}
+			b, open = b+"\n"+mark, false
 			run.Text = strings.TrimLeft(run.Text, " ")
 		}
-		b, open = b+open+run.Text, ""
-		if run.Link != "" && !run.Key && !strings.Contains(run.Link, run.Text) {
-			b += ": " + run.Link
+		b += run.Text
+		if label += run.Text; i < len(line)-1 && line[i+1].Link == run.Link {
+			continue
 		}
+		address, isMail := strings.CutPrefix(run.Link, "mailto:")
+		if isMail {
+			address, _, _ = strings.Cut(address, "?")
+		}
+		switch {
+		case run.Link == "" || run.Key || label == address:
+		case label == run.Text && len(line) == 1:
+			b += ": " + address
+		default:
+			b += " (" + address + ")"
+		}
+		label = ""
 	}
 	return strings.TrimPrefix(b, "\n")
 }
@@ -155,7 +223,22 @@ func address(s string) bool {
 type part struct {
 	literal string
 	tag     Tag
+	style   style
 }
+
+// style is how a piece of a line is set. A plain text has none.
+type style struct {
+	strong, emphasis, code bool
+	link                   string // it leads there
+}
+
+// run returns a run of the style.
+func (s style) run(text string) Run {
+	return Run{Text: text, Link: s.link, Strong: s.strong, Emphasis: s.emphasis, Code: s.code}
+}
+
+// continues reports whether text of the style can be added to the run.
+func (s style) continues(r Run) bool { return !r.Key && s.run(r.Text) == r }
 
 // parse splits a text into tags and the literal text between them.
 func parse(s string) []part {
@@ -191,7 +274,7 @@ func lines(parts []part) [][]part {
 				all = append(all, nil)
 			}
 			if literal != "" {
-				all[len(all)-1] = append(all[len(all)-1], part{literal: literal})
+				all[len(all)-1] = append(all[len(all)-1], part{literal: literal, style: p.style})
 			}
 		}
 	}
@@ -219,7 +302,7 @@ func split(line []part) [][]part {
 				if i < 0 {
 					i = len(rest)
 				}
-				word = append(word, part{literal: rest[:i]})
+				word = append(word, part{literal: rest[:i], style: p.style})
 				rest = rest[i:]
 				continue
 			}
@@ -234,6 +317,7 @@ func split(line []part) [][]part {
 // writer builds the blocks of one text.
 type writer struct {
 	values Values
+	form   Form // of the paragraphs that come
 	blocks []Block
 	lines  []Line
 	line   Line
@@ -241,22 +325,26 @@ type writer struct {
 
 // word adds a word to the line. Alone says that it is the only word of the line.
 func (w *writer) word(word []part, alone bool) {
+	w.space(word[0].style)
 	before, link, after, ok := w.address(word)
 	if ok {
-		w.space()
-		w.text(before)
+		w.text(before, word[0].style)
 		w.links(link, alone && before == "" && after == "")
-		w.text(after)
+		w.text(after, word[0].style)
 		return
 	}
-	w.space()
-	for _, p := range word {
+	w.parts(word, alone && len(word) == 1)
+}
+
+// parts adds the parts of a word. Alone says that the part is the only one of the line.
+func (w *writer) parts(parts []part, alone bool) {
+	for _, p := range parts {
 		values := w.values[p.tag]
 		switch {
 		case p.tag == "":
-			w.text(p.literal)
+			w.text(p.literal, p.style)
 		case p.tag != Key && p.tag != ParentKey:
-			w.value(strings.Join(values, ", "))
+			w.value(strings.Join(values, ", "), p.style)
 		default:
 			keys := make([]Run, len(values))
 			for i, value := range values {
@@ -265,7 +353,7 @@ func (w *writer) word(word []part, alone bool) {
 					keys[i].Link = value
 				}
 			}
-			w.keys(keys, alone && len(word) == 1)
+			w.keys(keys, alone)
 		}
 	}
 }
@@ -273,6 +361,10 @@ func (w *writer) word(word []part, alone bool) {
 // address splits a word that is a web address: it starts as one, or with a tag whose
 // value is one.
 func (w *writer) address(word []part) (before string, address []part, after string, ok bool) {
+	differs := func(p part) bool { return p.style != word[0].style }
+	if word[0].style.link != "" || slices.ContainsFunc(word, differs) {
+		return "", nil, "", false
+	}
 	address = append(address, word...)
 	if first := &address[0]; first.tag == "" {
 		trimmed := strings.TrimLeft(first.literal, `("'<[„“‘«`)
@@ -324,7 +416,8 @@ func (w *writer) links(parts []part, alone bool) {
 				b.WriteString(escape(values[min(i, len(values)-1)]))
 			}
 		}
-		runs[i] = Run{Text: b.String(), Key: withKey}
+		runs[i] = parts[0].style.run(b.String())
+		runs[i].Key = withKey
 		if address(b.String()) {
 			runs[i].Link = b.String()
 		}
@@ -333,7 +426,7 @@ func (w *writer) links(parts []part, alone bool) {
 	case withKey:
 		w.keys(runs, alone)
 	case runs[0].Link == "":
-		w.text(runs[0].Text)
+		w.text(runs[0].Text, parts[0].style)
 	default:
 		w.line = append(w.line, runs...)
 	}
@@ -358,20 +451,21 @@ func (w *writer) keys(keys []Run, alone bool) {
 	w.blocks = append(w.blocks, Block{Keys: keys})
 }
 
+// sentenceEnd are the characters that end a sentence.
 const sentenceEnd = `.,;:!?)。、！؟،`
 
 // value adds the value of a tag. It may have several lines.
-func (w *writer) value(value string) {
+func (w *writer) value(value string, in style) {
 	for i, line := range strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if i > 0 {
 			w.endLine()
 		}
-		w.text(clean(line))
+		w.text(clean(line), in)
 	}
 }
 
 // text adds literal text. The end of a sentence whose keys became a block is dropped.
-func (w *writer) text(s string) {
+func (w *writer) text(s string, in style) {
 	afterKeys := len(w.line) == 0 && len(w.lines) == 0 && len(w.blocks) > 0 && w.blocks[len(w.blocks)-1].Keys != nil
 	if afterKeys && strings.Trim(s, sentenceEnd) == "" {
 		return
@@ -379,22 +473,30 @@ func (w *writer) text(s string) {
 	if s == "" {
 		return
 	}
-	if last := len(w.line) - 1; last >= 0 && w.line[last].Link == "" && !w.line[last].Key {
+	if last := len(w.line) - 1; last >= 0 && in.continues(w.line[last]) {
 		w.line[last].Text += s
 		return
 	}
-	w.line = append(w.line, Run{Text: s})
+	w.line = append(w.line, in.run(s))
 }
 
-func (w *writer) space() {
-	if len(w.line) > 0 {
-		w.text(" ")
+// space adds the space before a word of the style.
+func (w *writer) space(next style) {
+	last := len(w.line) - 1
+	switch {
+	case last < 0:
+	case next.continues(w.line[last]) || style{}.continues(w.line[last]) || next.link != "" && next.link == w.line[last].Link:
+		w.line[last].Text += " "
+	default:
+		w.line = append(w.line, Run{Text: " "})
 	}
 }
 
 func (w *writer) endLine() {
 	if last := len(w.line) - 1; last >= 0 {
-		w.line[last].Text = strings.TrimRight(w.line[last].Text, " ")
+		if w.line[last].Text = strings.TrimRight(w.line[last].Text, " "); w.line[last].Text == "" && last > 0 {
+			w.line = w.line[:last]
+		}
 		w.lines, w.line = append(w.lines, w.line), nil
 	}
 }
@@ -402,6 +504,7 @@ func (w *writer) endLine() {
 func (w *writer) endParagraph() {
 	w.endLine()
 	if len(w.lines) > 0 {
-		w.blocks, w.lines = append(w.blocks, Block{Lines: w.lines}), nil
+		w.blocks, w.lines = append(w.blocks, Block{Lines: w.lines, Form: w.form}), nil
+		w.form.Marker = "" // stands before the first one only
 	}
 }

@@ -23,6 +23,7 @@ func FuzzText(f *testing.F) {
 	f.Add("x", "{ KEY } {key} {{KEY}} }{ {{FULLNAME}}{FULLNAME", "\u202e\u2028\x00\xff", "<b>")
 	f.Add("", "{URL}{FULLNAME}/{KEY}\n\n{FULLNAME}{URL}", "}\n\n{", "a b")
 	f.Add("", strings.Repeat("{KEY}", 500), "", strings.Repeat("K", 300))
+	f.Add("", "# **{KEY}** _{FULLNAME}_\n\n- [{FULLNAME}](https://shop.example/?n={FULLNAME})\n\n> `{FULLNAME}`\n\n``` {KEY}\n{KEY}\n```", "*Ada* _[x](https://evil.example)_ `<b>`", "**K**")
 	f.Fuzz(func(t *testing.T, subject, body, customer, key string) {
 		values := text.Values{
 			text.Key: {"FIRST0c1d", key, "THIRD5a4f"}, text.FullName: {customer},
@@ -35,19 +36,31 @@ func FuzzText(f *testing.F) {
 		if strings.ContainsAny(line, "\r\n\x00") || utf8.RuneCountInString(line) > 200 {
 			t.Errorf("subject %q is not one line of up to 200 characters", line)
 		}
-		expandsOnce(t, body, customer, values)
-		shown := text.Plain(text.Body(body, values))
-		if text.Check(subject, body) != nil {
-			return
-		}
-		if strings.Count(shown, "FIRST0c1d") < strings.Count(body, "{KEY}") {
-			t.Errorf("a key is missing in %q", shown)
-		}
-		// An address with {KEY} is shown once for each key; in an address, a byte of
-		// a value takes up to three.
-		longest := max(len(customer), len(key), len(values[text.URL][0]))
-		if most := len(values[text.Key]) * (len(body) + text.MaxTags*3*longest); len(shown) > most {
-			t.Errorf("%d bytes are shown, want at most %d", len(shown), most)
+		for _, format := range []string{text.PlainText, text.Markdown} {
+			expandsOnce(t, format, body, customer, values)
+			shown := text.Plain(text.Body(format, body, values))
+			if text.Check(format, subject, body) != nil {
+				continue
+			}
+			// In Markdown a tag may stand where nothing is shown.
+			least := strings.Count(body, "{KEY}")
+			if format == text.Markdown {
+				least = 1
+			}
+			if strings.Count(shown, "FIRST0c1d") < least {
+				t.Errorf("a key is missing in %q (%s)", shown, format)
+			}
+			// An address with {KEY} is shown once for each key; in an address, a byte of
+			// a value takes up to three. The margin of a list or quote is six characters a
+			// level at most, before each line of a value too.
+			longest := max(len(customer), len(key), len(values[text.URL][0]))
+			most := len(values[text.Key]) * (len(body) + text.MaxTags*3*longest)
+			if format == text.Markdown {
+				most += 60 * (strings.Count(shown, "\n") + 1)
+			}
+			if len(shown) > most {
+				t.Errorf("%d bytes are shown, want at most %d (%s)", len(shown), most, format)
+			}
 		}
 	})
 }
@@ -63,7 +76,7 @@ func replaced(s string, values text.Values) string {
 
 // expandsOnce holds that a customer's name, whatever it is, stands exactly where
 // a plain word would, and is escaped where that is in an address.
-func expandsOnce(t *testing.T, body, customer string, values text.Values) {
+func expandsOnce(t *testing.T, format, body, customer string, values text.Values) {
 	t.Helper()
 	const word = "PLAIN7f3aWORD"
 	name := "Q" + text.OneLine(customer) + "Z"
@@ -73,7 +86,7 @@ func expandsOnce(t *testing.T, body, customer string, values text.Values) {
 	}
 	expanded := func(name string) []text.Block {
 		values[text.FullName] = []string{name}
-		return text.Body(body, values)
+		return text.Body(format, body, values)
 	}
 	// In an address a name is escaped, elsewhere not; which, is looked at after.
 	plain := func(s string) string {

@@ -1,11 +1,11 @@
 // Package text holds the merchant's own words for a customer's mail, and the
 // substitution tags in them.
 //
-// A text is plain: blank lines separate its paragraphs, web addresses become links,
-// and {KEY} and the other tags stand for values of the order. A text is checked when
-// it is set, so that none is refused when it is mailed. It is expanded once: the
-// value of a tag is never read as text again, so a customer who calls himself {KEY}
-// is greeted by that name.
+// A text is plain or Markdown. In a plain one, blank lines separate its paragraphs, and web
+// addresses become links. In both, {KEY} and the other tags stand for values of the order. A
+// text is checked when it is set, so that none is refused when it is mailed. It is expanded
+// once: the value of a tag is never read as text or markup again, so a customer who calls
+// himself {KEY} is greeted by that name.
 package text
 
 import (
@@ -100,10 +100,30 @@ const (
 	MaxKeys    = 10     // {KEY} and {PARENT_KEY}
 )
 
+// The formats that a body may be written in. None is plain.
+const (
+	PlainText = "plain"
+	Markdown  = "markdown"
+)
+
 // Problem is one error in a text.
 type Problem struct {
-	Field   string // "subject" or "body"
+	Field   string // "format", "subject" or "body"
 	Message string // a sentence for the merchant
+
+	// Line and Column are its place, counted from 1, the column in characters; 0: it has none.
+	Line, Column int
+}
+
+// String returns the place and the sentence.
+func (p Problem) String() string {
+	switch {
+	case p.Line == 0:
+		return p.Message
+	case p.Field == "subject":
+		return fmt.Sprintf("column %d: %s", p.Column, p.Message)
+	}
+	return fmt.Sprintf("line %d, column %d: %s", p.Line, p.Column, p.Message)
 }
 
 // CheckError holds all errors in a text.
@@ -112,57 +132,87 @@ type CheckError struct{ Problems []Problem }
 func (e *CheckError) Error() string {
 	sentences := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
-		sentences[i] = p.Field + ": " + p.Message
+		sentences[i] = p.Field + ": " + p.String()
 	}
 	return strings.Join(sentences, "\n")
 }
 
 // Check returns a *CheckError unless subject and body can be mailed. An empty
 // subject is fine: the default one is used.
-func Check(subject, body string) error {
-	var e CheckError
-	bad := func(field, format string, args ...any) {
-		e.Problems = append(e.Problems, Problem{field, fmt.Sprintf(format, args...)})
+func Check(format, subject, body string) error {
+	var c checker
+	if format != "" && format != PlainText && format != Markdown {
+		c.add("format", "use %s or %s.", PlainText, Markdown)
 	}
-	for _, field := range []struct {
-		name, text string
-		limit      int
-	}{{"subject", subject, MaxSubject}, {"body", body, MaxBody}} {
-		if len(field.text) > field.limit {
-			bad(field.name, "it is %d bytes long; the limit is %d.", len(field.text), field.limit)
-		}
-		if !utf8.ValidString(field.text) {
-			bad(field.name, "it is not valid UTF-8.")
-		}
-		for _, written := range listed(doubled.FindAllString(field.text, -1)) {
-			bad(field.name, "%s has doubled braces, which would stay in the mail; %s.", written, advice(written))
-		}
-		for _, written := range unknownTags(doubled.ReplaceAllString(field.text, "")) {
-			bad(field.name, "there is no tag %s; %s.", written, advice(written))
-		}
-		tags, keys := countTags(field.text)
-		if tags > MaxTags {
-			bad(field.name, "it holds %d tags; the limit is %d.", tags, MaxTags)
-		}
-		if keys > MaxKeys {
-			bad(field.name, "{KEY} and {PARENT_KEY} stand in it %d times; the limit is %d, since each brings all keys of a line.", keys, MaxKeys)
-		}
-	}
-	if strings.ContainsFunc(subject, unicode.IsControl) {
-		bad("subject", "it must be one line, without control characters.")
+	c.field("subject", subject, MaxSubject)
+	if at := strings.IndexFunc(subject, unicode.IsControl); at >= 0 {
+		c.at("subject", subject, at, "it must be one line, without control characters.")
 	}
 	for _, tag := range []Tag{Key, ParentKey} {
-		if strings.Contains(subject, tag.String()) {
-			bad("subject", "%s must not stand here: subjects show on locked screens. Put it into the body.", tag)
+		if at := strings.Index(subject, tag.String()); at >= 0 {
+			c.at("subject", subject, at, "%s must not stand here: subjects show on locked screens. Put it into the body.", tag)
 		}
 	}
+	c.field("body", body, MaxBody)
 	if !strings.Contains(body, Key.String()) {
-		bad("body", "{KEY} is missing: it is where the customer finds the license.")
+		c.add("body", "{KEY} is missing: it is where the customer finds the license.")
 	}
-	if len(e.Problems) > 0 {
-		return &e
+	if format == Markdown && len(body) <= MaxBody {
+		c.markdown(body)
+	}
+	if len(c.problems) > 0 {
+		return &CheckError{c.problems}
 	}
 	return nil
+}
+
+// checker collects the errors in a text.
+type checker struct{ problems []Problem }
+
+// add adds an error that has no place.
+func (c *checker) add(field, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// at adds an error at a byte of the field's text.
+func (c *checker) at(field, text string, offset int, format string, args ...any) {
+	p := Problem{Field: field, Message: fmt.Sprintf(format, args...)}
+	p.Line, p.Column = place(text, offset)
+	c.problems = append(c.problems, p)
+}
+
+// place returns the line and the column of a byte, counted from 1.
+func place(text string, offset int) (line, column int) {
+	before := newlines(text[:offset])
+	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+}
+
+// field checks what must hold for each field.
+func (c *checker) field(name, text string, limit int) {
+	if len(text) > limit {
+		c.add(name, "it is %d bytes long; the limit is %d.", len(text), limit)
+	}
+	if !utf8.ValidString(text) {
+		c.add(name, "it is not valid UTF-8.")
+	}
+	for _, written := range listed(text, doubled.FindAllStringIndex(text, -1)) {
+		c.at(name, text, written.at, "%s has doubled braces, which would stay in the mail; %s.", written.shown, advice(written.shown))
+	}
+	single := blankOut(text, doubled.FindAllStringIndex(text, -1))
+	unknown := unknownTags(single)
+	for _, written := range listed(text, unknown) {
+		c.at(name, text, written.at, "there is no tag %s; %s.", written.shown, advice(written.shown))
+	}
+	for _, written := range halfTags(blankOut(single, unknown)) {
+		c.at(name, text, written.at, "%s lacks a brace; write {%s}.", written.shown, strings.Trim(written.shown, "{}"))
+	}
+	tags, keys := countTags(text)
+	if tags > MaxTags {
+		c.add(name, "it holds %d tags; the limit is %d.", tags, MaxTags)
+	}
+	if keys > MaxKeys {
+		c.add(name, "{KEY} and {PARENT_KEY} stand in it %d times; the limit is %d, since each brings all keys of a line.", keys, MaxKeys)
+	}
 }
 
 // braces finds tags and misspelt tags: words in braces. Other braces are plain text.
@@ -179,24 +229,59 @@ const (
 	maxShown   = 40
 )
 
-// unknownTags returns the words in braces that are no tags, each once.
-func unknownTags(s string) []string {
-	return listed(slices.DeleteFunc(braces.FindAllString(s, -1), func(written string) bool {
-		return Tag(written[1 : len(written)-1]).Known()
-	}))
+// found is something in a text that is wrong, and where it stands.
+type found struct {
+	shown string
+	at    int // byte
+}
+
+// unknownTags returns the places of words in braces that are no tags.
+func unknownTags(s string) [][]int {
+	return slices.DeleteFunc(braces.FindAllStringIndex(s, -1), func(at []int) bool {
+		return Tag(s[at[0]+1 : at[1]-1]).Known()
+	})
+}
+
+// tagNames finds the names that tags could have.
+var tagNames = regexp.MustCompile(`[A-Z][A-Z_]*`)
+
+// halfTags returns the names of tags that have a brace on one side only.
+func halfTags(s string) (half []found) {
+	for _, at := range tagNames.FindAllStringIndex(s, -1) {
+		opened, closed := at[0] > 0 && s[at[0]-1] == '{', at[1] < len(s) && s[at[1]] == '}'
+		if opened == closed || !Tag(s[at[0]:at[1]]).Known() || len(half) == maxUnknown {
+			continue
+		}
+		if opened {
+			half = append(half, found{s[at[0]-1 : at[1]], at[0] - 1})
+		} else {
+			half = append(half, found{s[at[0] : at[1]+1], at[0]})
+		}
+	}
+	return half
+}
+
+// blankOut returns a text with spaces in these places.
+func blankOut(s string, places [][]int) string {
+	b := []byte(s)
+	for _, at := range places {
+		for i := at[0]; i < at[1]; i++ {
+			b[i] = ' '
+		}
+	}
+	return string(b)
 }
 
 // listed returns what is shown of tags that are wrong: each once, on one line, not too many
 // and not too long.
-func listed(all []string) []string {
-	var shown []string
-	for _, written := range all {
-		written = strings.Join(strings.Fields(written), " ")
+func listed(s string, places [][]int) (shown []found) {
+	for _, at := range places {
+		written := strings.Join(strings.Fields(s[at[0]:at[1]]), " ")
 		if len(written) > maxShown {
 			written = strings.ToValidUTF8(written[:maxShown], "") + "…"
 		}
-		if !slices.Contains(shown, written) {
-			shown = append(shown, written)
+		if !slices.ContainsFunc(shown, func(f found) bool { return f.shown == written }) {
+			shown = append(shown, found{written, at[0]})
 		}
 		if len(shown) == maxUnknown {
 			break

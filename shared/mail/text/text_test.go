@@ -13,85 +13,156 @@ import (
 
 func TestCheck(t *testing.T) {
 	for _, c := range []struct {
-		name, subject, body string
-		want                []text.Problem
+		name, format, subject, body string
+		want                        []string
 	}{
 		{name: "every tag", body: everyTag(), subject: "{PROGRAM_NAME}, order {ORDER_ID}"},
 		{name: "no subject: the default one", body: "{KEY}"},
 		{name: "braces that are no tags", body: "{KEY} {} { } {1} {color: red} {a.b} }{ {\"x\"}"},
 		{
 			name: "no key", body: "Thank you.",
-			want: []text.Problem{{"body", "{KEY} is missing: it is where the customer finds the license."}},
+			want: []string{"body: {KEY} is missing: it is where the customer finds the license."},
 		},
 		{
 			name: "a tag in another case", body: "{KEY} {Fname} { program-name }",
-			want: []text.Problem{
-				{"body", "there is no tag {Fname}; write {FNAME}."},
-				{"body", "there is no tag { program-name }; write {PROGRAM_NAME}."},
+			want: []string{
+				"body: line 1, column 7: there is no tag {Fname}; write {FNAME}.",
+				"body: line 1, column 15: there is no tag { program-name }; write {PROGRAM_NAME}.",
 			},
 		},
 		{
 			name: "an unknown tag, once", subject: "{LICENSE}", body: "{KEY} {LICENSE} {LICENSE}",
-			want: []text.Problem{
-				{"subject", "there is no tag {LICENSE}; the tags are " + tagNames() + "."},
-				{"body", "there is no tag {LICENSE}; the tags are " + tagNames() + "."},
+			want: []string{
+				"subject: column 1: there is no tag {LICENSE}; the tags are " + tagNames() + ".",
+				"body: line 1, column 7: there is no tag {LICENSE}; the tags are " + tagNames() + ".",
 			},
 		},
 		{
 			name: "an unknown tag on two lines", body: "{KEY} {\r\n\tKEYS }",
-			want: []text.Problem{{"body", "there is no tag { KEYS }; the tags are " + tagNames() + "."}},
+			want: []string{"body: line 1, column 7: there is no tag { KEYS }; the tags are " + tagNames() + "."},
 		},
 		{
 			name: "a long one", body: "{KEY} {" + strings.Repeat("x", 999) + "}",
-			want: []text.Problem{{"body", "there is no tag {" + strings.Repeat("x", 39) + "…; the tags are " + tagNames() + "."}},
+			want: []string{"body: line 1, column 7: there is no tag {" + strings.Repeat("x", 39) + "…; the tags are " + tagNames() + "."},
 		},
 		{
 			name: "doubled braces, as other programs have them", subject: "{{ order_id }}", body: "Code: {{KEY}} {{{FULLNAME}}} {{ license.key }} {{#if x}}",
-			want: []text.Problem{
-				{"subject", "{{ order_id }} has doubled braces, which would stay in the mail; write {ORDER_ID}."},
-				{"body", "{{KEY}} has doubled braces, which would stay in the mail; write {KEY}."},
-				{"body", "{{{FULLNAME}}} has doubled braces, which would stay in the mail; write {FULLNAME}."},
-				{"body", "{{ license.key }} has doubled braces, which would stay in the mail; the tags are " + tagNames() + "."},
-				{"body", "{{#if x}} has doubled braces, which would stay in the mail; the tags are " + tagNames() + "."},
+			want: []string{
+				"subject: column 1: {{ order_id }} has doubled braces, which would stay in the mail; write {ORDER_ID}.",
+				"body: line 1, column 7: {{KEY}} has doubled braces, which would stay in the mail; write {KEY}.",
+				"body: line 1, column 15: {{{FULLNAME}}} has doubled braces, which would stay in the mail; write {FULLNAME}.",
+				"body: line 1, column 30: {{ license.key }} has doubled braces, which would stay in the mail; the tags are " + tagNames() + ".",
+				"body: line 1, column 48: {{#if x}} has doubled braces, which would stay in the mail; the tags are " + tagNames() + ".",
 			},
 		},
 		{
 			name: "a brace too many", body: "{KEY}} {{URL}",
-			want: []text.Problem{
-				{"body", "{KEY}} has doubled braces, which would stay in the mail; write {KEY}."},
-				{"body", "{{URL} has doubled braces, which would stay in the mail; write {URL}."},
+			want: []string{
+				"body: line 1, column 1: {KEY}} has doubled braces, which would stay in the mail; write {KEY}.",
+				"body: line 1, column 8: {{URL} has doubled braces, which would stay in the mail; write {URL}.",
 			},
 		},
 		{
+			name: "a brace too few", subject: "For FULLNAME}", body: "Größe:\r\n\r\nähm {KEY} and {KEY, {URL; and CITY} {not closed",
+			want: []string{
+				"subject: column 5: FULLNAME} lacks a brace; write {FULLNAME}.",
+				"body: line 3, column 15: {KEY lacks a brace; write {KEY}.",
+				"body: line 3, column 21: {URL lacks a brace; write {URL}.",
+				"body: line 3, column 31: CITY} lacks a brace; write {CITY}.",
+			},
+		},
+		{name: "a format that is none", format: "html", body: "{KEY}", want: []string{"format: use plain or markdown."}},
+		{name: "a plain text has no markup", format: "plain", body: "**{KEY} <b> [x](javascript:x) ```"},
+		{
+			name: "markdown", format: "markdown",
+			body: "# Thanks\n\n**Your key**, *{FNAME}*:\n\n- {KEY}\n  1. [Help]({URL}) and [mail](mailto:a@b.example?subject={ORDER_ID})\n\n> 5 * 3, snake_case, \\*so\\*, `*code`\n\n---\n\n```\nrun **{KEY}\n```\n" +
+				"https://shop.example/_a_?b=*c&k={KEY} <https://shop.example/**> <a@b.example>, **[bold link](HTTPS://shop.example)**",
+		},
+		{
+			name: "marks that do not end", format: "markdown", body: "Thank you **very much.\n\n*Terms apply, {KEY}\nall* of __them\nrun `code",
+			want: []string{
+				`body: line 1, column 11: ** begins something that does not end; end it, or write \* or \_ for the sign itself.`,
+				`body: line 4, column 9: __ begins something that does not end; end it, or write \* or \_ for the sign itself.`,
+				"body: line 5, column 5: ` begins code that does not end; end it, or write \\` for the sign itself.",
+			},
+		},
+		{
+			name: "a mark that only ends, in a list", format: "markdown", body: "{KEY}\n\n- one\n- two** three\n",
+			want: []string{`body: line 4, column 6: ** ends something that does not begin; begin it, or write \* for the sign itself.`},
+		},
+		{
+			name: "HTML", format: "markdown", body: "<b>{KEY}</b>\n<script src=x>",
+			want: []string{
+				"body: line 1, column 1: <b> is HTML, which would stay in the mail as it is; use Markdown, such as **bold** and [text](https://…).",
+				"body: line 1, column 9: </b> is HTML, which would stay in the mail as it is; use Markdown, such as **bold** and [text](https://…).",
+				"body: line 2, column 1: <script src=x> is HTML, which would stay in the mail as it is; use Markdown, such as **bold** and [text](https://…).",
+			},
+		},
+		{
+			name: "links that lead elsewhere", format: "markdown",
+			body: "{KEY} [a](javascript:alert) [b](ftp://x.example) [c](/help) [d]({CITY}) [e](data:text/html,x) [f](mailto:)",
+			want: []string{
+				`body: line 1, column 8: the link leads to "javascript:alert"; use an address that begins with https://, http:// or mailto:.`,
+				`body: line 1, column 30: the link leads to "ftp://x.example"; use an address that begins with https://, http:// or mailto:.`,
+				`body: line 1, column 51: the link leads to "/help"; use an address that begins with https://, http:// or mailto:.`,
+				`body: line 1, column 62: the link leads to "{CITY}"; use an address that begins with https://, http:// or mailto:.`,
+				`body: line 1, column 74: the link leads to "data:text/html,x"; use an address that begins with https://, http:// or mailto:.`,
+				`body: line 1, column 96: the link leads to "mailto:"; use an address that begins with https://, http:// or mailto:.`,
+			},
+		},
+		{
+			name: "keys in links, and a picture", format: "markdown", body: "[{KEY}](https://a.example)\n[x](https://a.example?k={KEY})\n![x](https://a.example/x.png)\n[no link](https://a.example/a b)",
+			want: []string{
+				"body: line 1, column 2: {KEY} must not stand in the text of a link: the customer copies it. Write it beside the link.",
+				"body: line 2, column 2: {KEY} must not stand in the address of a link with a text; write the address by itself, so that each key has its link.",
+				"body: line 3, column 3: a mail shows no pictures but the logo, which is a setting of yours; leave it out, or write a link.",
+				"body: line 4, column 9: ](https://a.example/a is no link; write [text](https://…), without spaces in the address.",
+			},
+		},
+		{
+			name: "code that does not end", format: "markdown", body: "{KEY}\n\n```\ncode\n```\n\n~~~ sh\ncode",
+			want: []string{"body: line 7, column 1: the lines of code that begin here do not end; end them by a line of ~~~."},
+		},
+		{
+			name: "a key where nothing is shown", format: "markdown", body: "``` {KEY}\ncode\n```\n[x](https://a.example \"{KEY}\")",
+			want: []string{"body: {KEY} stands where nothing is shown, such as beside the marks of code; put it into the text."},
+		},
+		{
+			name: "nested too deep", format: "markdown", body: "{KEY}\n\n>>>>>>> deep",
+			want: []string{"body: line 3, column 9: lists and quotes are nested deeper than 6 here."},
+		},
+		{
 			name: "a key in the subject", subject: "Your key {KEY}", body: "{KEY}",
-			want: []text.Problem{{"subject", "{KEY} must not stand here: subjects show on locked screens. Put it into the body."}},
+			want: []string{"subject: column 10: {KEY} must not stand here: subjects show on locked screens. Put it into the body."},
 		},
 		{
 			name: "a subject of two lines", subject: "Your key\r\nBcc: x", body: "{KEY}",
-			want: []text.Problem{{"subject", "it must be one line, without control characters."}},
+			want: []string{"subject: column 9: it must be one line, without control characters."},
 		},
 		{
 			name: "too long", body: "{KEY}" + strings.Repeat("x", 20_000),
-			want: []text.Problem{{"body", "it is 20005 bytes long; the limit is 20000."}},
+			want: []string{"body: it is 20005 bytes long; the limit is 20000."},
 		},
 		{name: "as many tags as fit into a mail", body: strings.Repeat("{KEY}", text.MaxKeys) + strings.Repeat("{URL}", text.MaxTags-text.MaxKeys)},
 		{
 			name: "more", body: strings.Repeat("{KEY}", text.MaxKeys) + "{PARENT_KEY}" + strings.Repeat("{URL}", text.MaxTags-text.MaxKeys),
-			want: []text.Problem{
-				{"body", "it holds 201 tags; the limit is 200."},
-				{"body", "{KEY} and {PARENT_KEY} stand in it 11 times; the limit is 10, since each brings all keys of a line."},
+			want: []string{
+				"body: it holds 201 tags; the limit is 200.",
+				"body: {KEY} and {PARENT_KEY} stand in it 11 times; the limit is 10, since each brings all keys of a line.",
 			},
 		},
 		{
 			name: "not UTF-8", body: "{KEY} \xff",
-			want: []text.Problem{{"body", "it is not valid UTF-8."}},
+			want: []string{"body: it is not valid UTF-8."},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := text.Check(c.subject, c.body)
-			var got []text.Problem
+			err := text.Check(c.format, c.subject, c.body)
+			var got []string
 			if wrong, ok := errors.AsType[*text.CheckError](err); ok {
-				got = wrong.Problems
+				for _, p := range wrong.Problems {
+					got = append(got, p.Field+": "+p.String())
+				}
 			} else if err != nil {
 				t.Fatalf("another error: %v", err)
 			}
@@ -221,7 +292,96 @@ func TestBody(t *testing.T) {
 		{"nothing", "", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, text.Body(c.body, c.values)); diff != "" {
+			if diff := cmp.Diff(c.want, text.Body("", c.body, c.values)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Markdown is set; what stands for a tag is none, and addresses with underscores are whole.
+func TestBody_markdown(t *testing.T) {
+	says := func(s string) text.Line { return text.Line{{Text: s}} }
+	one := text.Values{text.Key: {"AAAA-1"}, text.FullName: {"*Ada* _B_ [x](https://evil.example) `{KEY}` <b>"}, text.URL: {"https://shop.example/help_a_b"}, text.OrderID: {"5 5"}}
+	two := text.Values{text.Key: {"AAAA_1_", "*BBBB*-2"}}
+	for _, c := range []struct {
+		name, body string
+		values     text.Values
+		want       []text.Block
+		plain      string
+	}{
+		{
+			"marks", "# Hi\n**bold words** and *it*, `co  de` \\*no\\*\nnext line\n\n---", one,
+			[]text.Block{
+				{Lines: []text.Line{says("Hi")}, Form: text.Form{Heading: 1}},
+				{Lines: []text.Line{
+					{{Text: "bold words", Strong: true}, {Text: " and "}, {Text: "it", Emphasis: true}, {Text: ", "}, {Text: "co de", Code: true}, {Text: " *no*"}},
+					says("next line"),
+				}},
+				{Rule: true},
+			},
+			"Hi\n\nbold words and it, co de *no*\nnext line\n\n---",
+		},
+		{
+			"values are no markup", "**Dear {FULLNAME}**, {PRICE_ONE_DUPLICATE}{ORDER_ID}", one,
+			[]text.Block{{Lines: []text.Line{{
+				{Text: "Dear *Ada* _B_ [x](https://evil.example) `{KEY}` <b>", Strong: true}, {Text: ", 5 5"},
+			}}}},
+			"Dear *Ada* _B_ [x](https://evil.example) `{KEY}` <b>, 5 5",
+		},
+		{
+			"keys", "Your keys:\n\n- **{KEY}**\n\n*{KEY}*, bye", two,
+			[]text.Block{
+				{Lines: []text.Line{says("Your keys:")}},
+				{Keys: []text.Run{{Text: "AAAA_1_", Key: true}, {Text: "*BBBB*-2", Key: true}}},
+				{Keys: []text.Run{{Text: "AAAA_1_", Key: true}, {Text: "*BBBB*-2", Key: true}}},
+				{Lines: []text.Line{says("bye")}},
+			},
+			"Your keys:\n\nAAAA_1_\n*BBBB*-2\n\nAAAA_1_\n*BBBB*-2\n\nbye",
+		},
+		{
+			"links", "See [our *help*]({URL}), https://shop.example/a_b_c?o={ORDER_ID}, <a@shop.example> or [write](mailto:a@shop.example?subject={ORDER_ID}).", one,
+			[]text.Block{{Lines: []text.Line{{
+				{Text: "See "},
+				{Text: "our ", Link: "https://shop.example/help_a_b"},
+				{Text: "help", Link: "https://shop.example/help_a_b", Emphasis: true},
+				{Text: ", "},
+				{Text: "https://shop.example/a_b_c?o=5%205", Link: "https://shop.example/a_b_c?o=5%205"},
+				{Text: ", "},
+				{Text: "a@shop.example", Link: "mailto:a@shop.example"},
+				{Text: " or "},
+				{Text: "write", Link: "mailto:a@shop.example?subject=5%205"},
+				{Text: "."},
+			}}}},
+			"See our help (https://shop.example/help_a_b), https://shop.example/a_b_c?o=5%205, a@shop.example or write (a@shop.example).",
+		},
+		{
+			"a link whose address is not there", "[Help]({URL})", nil,
+			[]text.Block{{Lines: []text.Line{says("Help")}}},
+			"Help",
+		},
+		{
+			"lists, quotes and code", "3. one\n4. two\n   - deep\n\n   again\n\n> said\n> twice\n\n```\nrun  --key {KEY}\n\n  <x>\n```", one,
+			[]text.Block{
+				{Lines: []text.Line{says("one")}, Form: text.Form{Depth: 1, Marker: "3."}},
+				{Lines: []text.Line{says("two")}, Form: text.Form{Depth: 1, Marker: "4."}},
+				{Lines: []text.Line{says("deep")}, Form: text.Form{Depth: 2, Marker: "•"}},
+				{Lines: []text.Line{says("again")}, Form: text.Form{Depth: 1}},
+				{Lines: []text.Line{says("said"), says("twice")}, Form: text.Form{Quote: true}},
+				{Lines: []text.Line{{{Text: "run  --key "}, {Text: "AAAA-1", Key: true}}, says(""), says("  <x>")}, Form: text.Form{Code: true}},
+			},
+			"3. one\n4. two\n   - deep\n\n  again\n\n> said\n> twice\n\nrun  --key AAAA-1\n\n  <x>",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := text.Check(text.Markdown, "", c.body+" {KEY}"); err != nil && c.values != nil && !strings.HasSuffix(c.body, "```") {
+				t.Errorf("it could not be set: %v", err)
+			}
+			got := text.Body(text.Markdown, c.body, c.values)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(c.plain, text.Plain(got)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -229,7 +389,7 @@ func TestBody(t *testing.T) {
 }
 
 func TestPlain_keysStandAlone(t *testing.T) {
-	got := text.Plain(text.Body("Hello {FULLNAME},\nyour keys: {KEY}\n\nBye.", text.Values{
+	got := text.Plain(text.Body("", "Hello {FULLNAME},\nyour keys: {KEY}\n\nBye.", text.Values{
 		text.FullName: {"Anna"}, text.Key: {"AAAA-1", "BBBB-2"},
 	}))
 	want := "Hello Anna,\nyour keys:\n\nAAAA-1\nBBBB-2\n\nBye."
@@ -248,7 +408,7 @@ func TestPlainRightToLeft(t *testing.T) {
 		"{KEY} هو مفتاحك":              "1234 5678\n\u200fهو مفتاحك",
 		"مفتاحك:\n{KEY}\n\nإلى اللقاء": "\u200fمفتاحك:\n\n1234 5678\n\n\u200fإلى اللقاء",
 	} {
-		if diff := cmp.Diff(want, text.PlainRightToLeft(text.Body(body, values))); diff != "" {
+		if diff := cmp.Diff(want, text.PlainRightToLeft(text.Body("", body, values))); diff != "" {
 			t.Errorf("%s:\n%s", body, diff)
 		}
 	}
@@ -302,7 +462,7 @@ func TestCheck_tellsOfTenUnknownTags(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&body, "{T%d}", i)
 	}
-	wrong, ok := errors.AsType[*text.CheckError](text.Check("", body.String()+"{KEY}"))
+	wrong, ok := errors.AsType[*text.CheckError](text.Check("", "", body.String()+"{KEY}"))
 	if !ok || len(wrong.Problems) != 10 {
 		t.Errorf("got %v, want 10 problems", wrong)
 	}
