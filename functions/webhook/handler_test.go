@@ -634,7 +634,7 @@ func TestHandle_everyRefusedOrderIsNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 			text += m.Subject + "\n" + m.Text
-			n.Mail = n.Mail.Completed(outbox.Sent, "ses-1", "")
+			n.Mail = n.Mail.Completed(outbox.Sent, "ses-1", "", s.now)
 			if err := mails.Mark(t.Context(), n, nil, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -755,7 +755,7 @@ func TestClaim_repeatCorrectsTheAddress(t *testing.T) {
 		t.Errorf("another payment under the same ids: %v", err)
 	}
 	bounced := order.ChangeOf(got)
-	bounced.After.Mail = got.Mail.Completed(outbox.Sent, "ses-1", "")
+	bounced.After.Mail = got.Mail.Completed(outbox.Sent, "ses-1", "", s.now())
 	bounced.After.Mail.State = outbox.Bounced
 	s.must(s.store.Commit(t.Context(), bounced))
 	s.claim(as("augusta@example.com", noon.Add(2*time.Minute)))
@@ -797,7 +797,7 @@ func TestClaim_repeatFillsInTheAddress(t *testing.T) {
 		t.Error("no address has a hash")
 	}
 	failed := order.ChangeOf(line)
-	failed.After.Mail = line.Mail.Completed(outbox.Failed, "", "BadRequestException")
+	failed.After.Mail = line.Mail.Completed(outbox.Failed, "", "BadRequestException", s.now())
 	s.must(s.store.Commit(t.Context(), failed))
 
 	for range 2 {

@@ -112,7 +112,7 @@ func TestLateRisk_afterTheMail(t *testing.T) {
 		t.Fatal("its mail cannot be leased")
 	}
 	change := order.ChangeOf(sent)
-	change.After.Mail = sent.Mail.Leased(s.now()).Completed(outbox.Sent, "ses-1", "")
+	change.After.Mail = sent.Mail.Leased(s.now()).Completed(outbox.Sent, "ses-1", "", s.now())
 	s.must(s.store.Commit(t.Context(), change))
 	for _, line := range []order.Fulfillment{leased, sent} {
 		before := s.stored(line.ID)

@@ -571,7 +571,7 @@ func TestMail_refusedForItself(t *testing.T) {
 	s.mailLine(id)
 	s.mailLine(id)
 	s.wantSent("1 a1@example.com: Your license key for Elden")
-	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, Code: "MessageRejected"})
+	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, Code: "MessageRejected", FailedAt: noon})
 	s.wantHistory(id, "mail-failed 1 deliver MessageRejected")
 	told := s.notices(notice.MailFailed)
 	if len(told) != 1 {

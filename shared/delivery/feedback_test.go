@@ -94,7 +94,7 @@ func TestApplyFeedback_rejectedAfterItWasTaken(t *testing.T) {
 	for range 2 {
 		s.applyFeedback(feedback(id, 1, order.MailFailed, noon.Add(time.Second)))
 	}
-	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1", Code: "Reject"})
+	s.wantMail(id, outbox.Entry{State: outbox.Failed, Kind: outbox.Keys, Number: 1, MessageID: "ses-of-1", Code: "Reject", FailedAt: noon})
 	if got := len(s.notices(notice.MailFailed)); got != 1 {
 		t.Errorf("%d notices, want 1", got)
 	}

@@ -141,7 +141,7 @@ func (k lineKind) putOff(f order.Fulfillment, reason string) change[order.Fulfil
 // completed is the entry of a line whose mail has come to the state. A line that
 // waits stays due: its mail was the news that a key will follow.
 func completed(f order.Fulfillment, state outbox.State, messageID, code string, now time.Time) outbox.Entry {
-	e := f.Mail.Completed(state, messageID, code)
+	e := f.Mail.Completed(state, messageID, code, now)
 	if f.Waits() {
 		e.DueAt = f.Mail.DueAt
 		if e.DueAt.IsZero() {

@@ -154,7 +154,7 @@ func (k noticeKind) send(ctx context.Context, made mail.Message) (string, error)
 // notice to the operator does not arrive can only be told by the log.
 func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice] {
 	c := change[notice.Notice]{item: n}
-	c.item.Mail = n.Mail.Completed(states[e.Event], e.MessageID, e.Code)
+	c.item.Mail = n.Mail.Completed(states[e.Event], e.MessageID, e.Code, k.Now())
 	facts := notice.Facts{Orders: []string{n.Merchant}, Count: 1}
 	var tell notice.Notice
 	switch e.Event {

@@ -35,6 +35,13 @@ func (s *Store) LineMails() *Mails[order.Fulfillment] {
 		store: s, of: outbox.LineItem, decode: decodeFulfillment, whole: s.wholeLine,
 		update: func(f order.Fulfillment) (primaryKey, *update) {
 			u := s.mailUpdate(lineKey(f.ID), f.Version, f.Mail)
+			if partition, since := attentionPlace(f); partition != "" {
+				u.set("attention", text(partition))
+				u.set("since", number(since))
+			} else {
+				u.remove("attention")
+				u.remove("since")
+			}
 			if len(f.Takes) == 0 {
 				u.remove("takes")
 			}
@@ -246,7 +253,7 @@ func (s *Store) mailUpdate(key primaryKey, version int, e outbox.Entry) *update 
 }
 
 // outboxNames are the attributes of an outboxItem.
-var outboxNames = []string{"mail", "mailKind", "mailNumber", "tries", "tryAt", "leaseEndsAt", "due", "dueAt", "messageId", "code", "keysOut"}
+var outboxNames = []string{"mail", "mailKind", "mailNumber", "tries", "tryAt", "leaseEndsAt", "due", "dueAt", "messageId", "code", "failedAt", "keysOut"}
 
 // mailName is the name that decides where an item stands in the index of what is
 // due: see newOutboxItem.

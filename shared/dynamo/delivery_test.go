@@ -26,7 +26,7 @@ func TestMark_changedMeanwhile(t *testing.T) {
 	held := order.ChangeOf(s.line(sold.ID))
 	held.After.Hold(order.HoldByHand)
 	s.commit(held)
-	leased.Mail = leased.Mail.Completed(outbox.Sent, "ses-1", "")
+	leased.Mail = leased.Mail.Completed(outbox.Sent, "ses-1", "", stockNoon)
 	if err := mails.Mark(t.Context(), leased, nil, nil); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("marked: %v", err)
 	}

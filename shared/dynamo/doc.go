@@ -37,8 +37,11 @@
 //	                                                     claimed, revoked, kept: line, soldAt (when its order came in);
 //	                                                     withdrawn: job; history: a set of what happened to it before
 //
-//	orders    pk, sk                                     index due (due, dueAt), stream of new images
-//	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed
+//	orders    pk, sk                                     index due (due, dueAt), stream of new images; of lines
+//	                                                     listed (listed, receivedAt), who (who, receivedAt), attention (attention, since)
+//	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed;
+//	                                                     listed=<m>#<side>#<0..7>, who=<m>#<side>#<hash of the address>,
+//	                                                     attention=<m>#<side> if somebody has to look at it, since then
 //	  order#<order>         keys#<line>#<00000>          a chunk of further keys; version of the line that wrote it
 //	  order#<order>         history#<line>#<ms>#<what>#<mail or hash of why>  an event of the line
 //	  order#<order>         refund#<line>#<sha256>       a refund of the line: that it is there is all it says

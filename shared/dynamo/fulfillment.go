@@ -65,9 +65,11 @@ type fulfillmentItem struct {
 	Title      string        `dynamodbav:"title,omitempty"`
 	Customer   *customerItem `dynamodbav:"customer,omitempty"`
 
-	// For search indexes that may come: nothing reads them yet.
-	Month        string `dynamodbav:"month"` // merchant#2006-01
-	CustomerHash string `dynamodbav:"customerHash,omitempty"`
+	// The places in the indexes by which lines are found: see search.go.
+	Listed    string `dynamodbav:"listed,omitempty"`
+	Who       string `dynamodbav:"who,omitempty"`
+	Attention string `dynamodbav:"attention,omitempty"`
+	Since     int64  `dynamodbav:"since,omitempty"`
 
 	outboxItem
 }
@@ -131,10 +133,10 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
-		Month:        f.Merchant + "#" + f.ReceivedAt.UTC().Format("2006-01"),
-		CustomerHash: f.CustomerHash,
-		outboxItem:   newOutboxItem(f.Mail, string(f.ID)),
+		Listed: listedPartition(f), Who: whoPartition(f),
+		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
 	}
+	item.Attention, item.Since = attentionPlace(f)
 	if customer := customerItem(f.Customer); customer != (customerItem{}) {
 		item.Customer = &customer
 	}
@@ -209,8 +211,10 @@ func (i fulfillmentItem) attrs() attrs {
 	if i.Customer != nil {
 		item["customer"] = &types.AttributeValueMemberM{Value: i.Customer.attrs()}
 	}
-	item["month"] = text(i.Month)
-	setText(item, "customerHash", i.CustomerHash)
+	setText(item, "listed", i.Listed)
+	setText(item, "who", i.Who)
+	setText(item, "attention", i.Attention)
+	setNumber(item, "since", i.Since)
 	i.outboxItem.addTo(item)
 	return item
 }
@@ -248,7 +252,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
-		CustomerHash: i.CustomerHash,
+		CustomerHash: hashOf(i.Who),
 		Mail:         i.entry(),
 	}
 	if i.Customer != nil {

@@ -76,6 +76,9 @@ const (
 	availableIndex = "available" // of keys
 	dueIndex       = "due"       // of orders and of catalog
 	kindIndex      = "kind"      // of catalog
+	listedIndex    = "listed"    // of orders: every line that was paid
+	whoIndex       = "who"       // of orders: the lines of an address
+	attentionIndex = "attention" // of orders: lines that somebody has to look at
 )
 
 // Values of the attribute kind, by which the catalog's items are listed.
@@ -361,9 +364,14 @@ func shardName(p pool.ID, n int) string {
 
 // duePartition returns the partition of the index of what is due that the named item stands in.
 func duePartition(name string) string {
+	return dueName(hashOfName(name, due.Partitions))
+}
+
+// hashOfName returns a number below n that a name always has.
+func hashOfName(name string, n int) int {
 	h := fnv.New32a()
 	h.Write([]byte(name))
-	return dueName(int(h.Sum32() % due.Partitions))
+	return int(h.Sum32() % uint32(n))
 }
 
 func dueName(partition int) string { return "due#" + strconv.Itoa(partition) }

@@ -16,6 +16,7 @@ type outboxItem struct {
 	DueAt       int64  `dynamodbav:"dueAt,omitempty"`
 	MessageID   string `dynamodbav:"messageId,omitempty"`
 	Code        string `dynamodbav:"code,omitempty"`
+	FailedAt    int64  `dynamodbav:"failedAt,omitempty"`
 	KeysOut     bool   `dynamodbav:"keysOut,omitempty"`
 }
 
@@ -32,6 +33,7 @@ func newOutboxItem(e outbox.Entry, name string) outboxItem {
 		DueAt:       millis(e.DueAt),
 		MessageID:   e.MessageID,
 		Code:        e.Code,
+		FailedAt:    millis(e.FailedAt),
 		KeysOut:     e.KeysOut,
 	}
 	if !e.DueAt.IsZero() {
@@ -52,6 +54,7 @@ func (i outboxItem) addTo(item attrs) {
 	setNumber(item, "dueAt", i.DueAt)
 	setText(item, "messageId", i.MessageID)
 	setText(item, "code", i.Code)
+	setNumber(item, "failedAt", i.FailedAt)
 	setTrue(item, "keysOut", i.KeysOut)
 }
 
@@ -66,6 +69,7 @@ func (i outboxItem) entry() outbox.Entry {
 		DueAt:       at(i.DueAt),
 		MessageID:   i.MessageID,
 		Code:        i.Code,
+		FailedAt:    at(i.FailedAt),
 		KeysOut:     i.KeysOut,
 	}
 }

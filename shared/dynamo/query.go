@@ -23,6 +23,7 @@ type query struct {
 	values     attrs      // of the key condition
 	filter     string     // condition of the items; those it leaves out are read all the same
 	after      primaryKey // of the item before the first one; none is the start
+	afterEntry attrs      // the same of an index: the whole key of the entry
 	limit      int        // items in all; 0 is no limit
 	pageSize   int        // items a call; 0 is as many as DynamoDB reads
 	backwards  bool
@@ -83,6 +84,9 @@ func (q query) input() *dynamodb.QueryInput {
 	}
 	if q.after != (primaryKey{}) {
 		in.ExclusiveStartKey = q.after.attrs()
+	}
+	if q.afterEntry != nil {
+		in.ExclusiveStartKey = q.afterEntry
 	}
 	if q.index != "" {
 		in.IndexName = aws.String(q.index)

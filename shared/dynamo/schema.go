@@ -22,22 +22,21 @@ func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeN}
 	}
 	keysOnly := &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}
-	due := types.GlobalSecondaryIndex{
-		IndexName:  aws.String(dueIndex),
-		KeySchema:  []types.KeySchemaElement{hash("due"), sort("dueAt")},
-		Projection: keysOnly,
+	index := func(name, by, then string) types.GlobalSecondaryIndex {
+		return types.GlobalSecondaryIndex{
+			IndexName:  aws.String(name),
+			KeySchema:  []types.KeySchemaElement{hash(by), sort(then)},
+			Projection: keysOnly,
+		}
 	}
+	due := index(dueIndex, "due", "dueAt")
 	return []*dynamodb.CreateTableInput{
 		{
-			TableName:            aws.String(tables.Catalog),
-			BillingMode:          types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{text("pk"), text("sk"), text("due"), number("dueAt"), text("kind")},
-			KeySchema:            []types.KeySchemaElement{hash("pk"), sort("sk")},
-			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{due, {
-				IndexName:  aws.String(kindIndex),
-				KeySchema:  []types.KeySchemaElement{hash("kind"), sort("pk")},
-				Projection: keysOnly,
-			}},
+			TableName:              aws.String(tables.Catalog),
+			BillingMode:            types.BillingModePayPerRequest,
+			AttributeDefinitions:   []types.AttributeDefinition{text("pk"), text("sk"), text("due"), number("dueAt"), text("kind")},
+			KeySchema:              []types.KeySchemaElement{hash("pk"), sort("sk")},
+			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{due, index(kindIndex, "kind", "pk")},
 		},
 		{
 			TableName:            aws.String(tables.Keys),
@@ -54,12 +53,17 @@ func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 			}},
 		},
 		{
-			TableName:              aws.String(tables.Orders),
-			BillingMode:            types.BillingModePayPerRequest,
-			AttributeDefinitions:   []types.AttributeDefinition{text("pk"), text("sk"), text("due"), number("dueAt")},
-			KeySchema:              []types.KeySchemaElement{hash("pk"), sort("sk")},
-			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{due},
-			StreamSpecification:    &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+			TableName:   aws.String(tables.Orders),
+			BillingMode: types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{
+				text("pk"), text("sk"), text("due"), number("dueAt"),
+				text("listed"), text("who"), number("receivedAt"), text("attention"), number("since"),
+			},
+			KeySchema: []types.KeySchemaElement{hash("pk"), sort("sk")},
+			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
+				due, index(listedIndex, "listed", "receivedAt"), index(whoIndex, "who", "receivedAt"), index(attentionIndex, "attention", "since"),
+			},
+			StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
 		},
 	}
 }

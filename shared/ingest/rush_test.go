@@ -119,7 +119,7 @@ func (m *mailed) mail() {
 		for _, id := range leased.Facts.Uploads {
 			m.told[id]++
 		}
-		leased.Mail = leased.Mail.Completed(outbox.Sent, "ses", "")
+		leased.Mail = leased.Mail.Completed(outbox.Sent, "ses", "", m.now)
 		if err := mails.Mark(context.Background(), leased, nil, nil); err != nil {
 			m.t.Fatal(err)
 		}

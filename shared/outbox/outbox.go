@@ -55,6 +55,7 @@ type Entry struct {
 	LeaseEndsAt time.Time // of the mailer that is sending it
 	DueAt       time.Time // when the sweep looks at the item; zero: never
 	MessageID   string    // SES's id of the mail last sent
+	FailedAt    time.Time // when the mail last sent was known to have reached nobody: see ReachedNobody
 	Code        string    // of the last try's failure: SES's error code, never its text
 
 	// KeysOut means that a mailer has leased a mail with keys before this mail. See KeysLeft.

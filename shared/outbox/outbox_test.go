@@ -24,7 +24,7 @@ func TestEntry_fromDueToSent(t *testing.T) {
 	if diff := cmp.Diff(want, leased); diff != "" {
 		t.Errorf("leased (-want +got):\n%s", diff)
 	}
-	sent := leased.Completed(outbox.Sent, "ses-1", "")
+	sent := leased.Completed(outbox.Sent, "ses-1", "", noon)
 	if diff := cmp.Diff(outbox.Entry{State: outbox.Sent, Kind: outbox.Keys, Number: 1, MessageID: "ses-1"}, sent); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
@@ -89,7 +89,7 @@ func TestState_precedes(t *testing.T) {
 func TestDropped(t *testing.T) {
 	due := outbox.Entry{}.Next(outbox.Keys, noon)
 	leased := due.Leased(noon)
-	sent := leased.Completed(outbox.Sent, "ses-1", "")
+	sent := leased.Completed(outbox.Sent, "ses-1", "", noon)
 	retried := leased.Retry("Throttling", noon)
 	withdrawn := retried
 	withdrawn.State, withdrawn.TryAt, withdrawn.DueAt = outbox.None, time.Time{}, time.Time{}

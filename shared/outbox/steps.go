@@ -47,11 +47,15 @@ func BackOff(tries int) time.Duration {
 
 // Completed returns the entry of a mail that has come to a state in which nothing is
 // left to do. The caller sets DueAt if the item stays due for another reason.
-func (e Entry) Completed(state State, messageID, code string) Entry {
+func (e Entry) Completed(state State, messageID, code string, now time.Time) Entry {
 	e.State, e.Code = state, code
 	e.TryAt, e.LeaseEndsAt, e.DueAt, e.Tries = time.Time{}, time.Time{}, time.Time{}, 0
 	if messageID != "" {
 		e.MessageID = messageID
+	}
+	e.FailedAt = time.Time{}
+	if e.ReachedNobody() {
+		e.FailedAt = now
 	}
 	return e
 }

@@ -84,16 +84,21 @@ func units(ctx context.Context, b *bench) error {
 		Got: fmt.Sprintf("%.0f, more in %d of %d", facts["claim trips"], more, orders), Met: facts["claim trips"] == 2,
 	})
 	b.add(figure{
-		Name: "consumed capacity of a one-key order", Bar: "<= 6 write, 3 read units",
+		Name: "consumed capacity of a one-key order", Bar: "<= 8 write, 3 read units",
 		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"], facts["claim reads"]),
-		Met: facts["claim writes"] <= 6 && facts["claim reads"] <= 3,
+		Met: facts["claim writes"] <= 8 && facts["claim reads"] <= 3,
 	})
 	b.add(figure{
 		Name: "the same, until its mail has arrived",
 		Got: fmt.Sprintf("%.1f write, %.1f read units", facts["claim writes"]+facts["mail writes"]+facts["feedback writes"],
 			facts["claim reads"]+facts["mail reads"]+facts["feedback reads"]),
 	})
-	items, entries := storedBytes(m.calls.db.Items(m.tables.Orders), "due", "dueAt")
+	stored := m.calls.db.Items(m.tables.Orders)
+	items, entries := storedBytes(stored, "due", "dueAt")
+	for _, found := range []string{"listed", "who"} {
+		_, more := storedBytes(stored, found, "receivedAt")
+		entries += more
+	}
 	var sold []map[string]types.AttributeValue
 	for _, key := range m.calls.db.Items(m.tables.Keys) {
 		if _, available := key["shard"]; !available {
@@ -368,7 +373,7 @@ func (b bill) page() string {
 		{Amount: price.PlatformLog, Of: price.LogByte},
 	}.Dollars(1e6)
 	platform := price.Bill{{Amount: 3 * price.PlatformLog, Of: price.LogByte}}.Dollars(1e6) // the fourth is gone with the feedback
-	const bar = 13.0
+	const bar = 14.0
 	verdict := "met"
 	if b.ordersBill.Dollars(1e6) > bar {
 		verdict = "**missed**"
@@ -414,7 +419,7 @@ nothing looks at is one pool. Whether EventBridge charges SES's events, $1 a mil
 management events, its price list leaves open: they have a row of their own until a bill shows it. KMS is asked for a table's key and for a secret at most
 once in five minutes. Logs, key files and reports are kept too and not counted.
 
-**What it could do without, and does not.** The write units are the most of it, and none is idle. Six make the claim, and a line that the sweep can find.
+**What it could do without, and does not.** The write units are the most of it, and none is idle. Eight make the claim, a line that the sweep can find, and one that its merchant can: by when it came in, and by its customer's address.
 A lease and a mark keep a mail from going out twice; leaving the sweep's index is one more. Two lines of history say when a mail was sent and when it
 arrived ($%.2f each); a count shows what is sold, and orders in a rush share it ($%.2f at most). Feedback that a mail was sent, beside that it arrived, spares a
 customer a second mail when a mailer dies just then ($%.2f). Lambda's own three lines of log for each invocation tell how long it took and how much

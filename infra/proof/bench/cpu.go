@@ -226,7 +226,7 @@ func mailed(state string) string {
 	id := paid("mailed").ID
 	return fmt.Sprintf(`{"pk":{"S":"order#%s"},"sk":{"S":"line#%s"},"v":{"N":"1"},"version":{"N":"2"},"merchant":{"S":"acme"},"side":{"S":"live"},`+
 		`"account":{"S":"standard"},"origin":{"S":"GQ5AJ7ZNPKT3VXWBH4M2ECLSDY"},"order":{"S":"mailed"},"line":{"S":"1"},"product":{"S":"game"},"pool":{"S":"elden"},"quantity":{"N":"1"},"wanted":{"N":"1"},"allocated":{"N":"1"},`+
-		`"keys":{"L":[{"M":{"id":{"S":"acme#live#1"},"text":{"S":"AAAAA-BBBBB-CCCCC"}}}]},"receivedAt":{"N":"1795000000000"},"language":{"S":"en"},"month":{"S":"acme#2026-11"},`+
+		`"keys":{"L":[{"M":{"id":{"S":"acme#live#1"},"text":{"S":"AAAAA-BBBBB-CCCCC"}}}]},"receivedAt":{"N":"1795000000000"},"language":{"S":"en"},"listed":{"S":"acme#live#3"},`+
 		`"customer":{"M":{"name":{"S":"Ada Byron"},"email":{"S":"ada.byron@example.com"}}},"mail":{"S":"%s"},"mailKind":{"S":"keys"},"mailNumber":{"N":"1"},"leaseEndsAt":{"N":"1795000600000"}}`,
 		id.OrderHalf(), id.LineHalf(), state)
 }

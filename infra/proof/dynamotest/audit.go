@@ -81,7 +81,8 @@ func Audit(t testing.TB, tables dynamo.Tables) Books {
 // disagree; a key of another pool or side; a line with more keys than it paid for; a
 // line that waits outside its queue, that stands in a queue without need, or at the
 // wrong place; a key that is neither available nor held nor given back nor taken out
-// of sale; a key that a line both gave back and holds; a history that does not say who acted.
+// of sale; a key that a line both gave back and holds; a history that does not say who acted; a line
+// that is not found where it should be, or is where it should not.
 func Balance(orders, keys []map[string]any) (Books, []string) {
 	var (
 		books    = Books{Lines: map[string]Line{}}
@@ -127,6 +128,9 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 				line.queue = fmt.Sprintf("unconnected#%s#%s#%s", item["merchant"], item["side"], by)
 			}
 			books.Lines[id] = line
+			for _, wrong := range misplaced(item, line) {
+				problem("line %s %s", id, wrong)
+			}
 		case strings.HasPrefix(sk, "history#"):
 			if by, _ := item["by"].(string); by == "" {
 				problem("the entry %s of %s does not say who acted", sk, pk)
@@ -219,6 +223,47 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 		_, books.Queue[i], _ = strings.Cut(sk, "#")
 	}
 	return books, problems
+}
+
+// misplaced says where a line stands in an index by which lines are found, and should not,
+// or should and does not.
+func misplaced(item map[string]any, line Line) []string {
+	var wrong []string
+	place := func(name, want string) {
+		if got, _ := item[name].(string); got != want {
+			wrong = append(wrong, fmt.Sprintf("stands at %q of the index %s, and belongs at %q", got, name, want))
+		}
+	}
+	text := func(name string) string { s, _ := item[name].(string); return s }
+	side := text("merchant") + "#" + text("side")
+	listed := text("listed")
+	switch shard, in := strings.CutPrefix(listed, side+"#"); {
+	case line.Expected:
+		place("listed", "")
+	case !in || len(shard) != 1 || shard < "0" || shard > "7":
+		wrong = append(wrong, fmt.Sprintf("is listed at %q", listed))
+	}
+	customer, _ := item["customer"].(map[string]any)
+	if who := text("who"); who != "" && (customer["email"] == nil || !strings.HasPrefix(who, side+"#")) {
+		wrong = append(wrong, fmt.Sprintf("has the address %q and stands at %q of the index who", customer["email"], who))
+	}
+	attention, since := "", 0
+	switch received := integer(item["receivedAt"]); {
+	case line.Expected || line.All || line.Wanted > 0 && line.Returned >= line.Wanted:
+	case line.OnHold:
+		attention, since = side, max(received, integer(item["heldAt"]))
+	case text("pool") == "" && !line.OfParent:
+		attention, since = side, received
+	case line.Mail == "failed" || line.Mail == "bounced":
+		attention, since = side, max(received, integer(item["failedAt"]))
+	case line.Wanted-line.Returned > line.Allocated:
+		attention, since = side, received+60*60*1000
+	}
+	place("attention", attention)
+	if got := integer(item["since"]); got != since {
+		wrong = append(wrong, fmt.Sprintf("needs attention since %d and says since %d", since, got))
+	}
+	return wrong
 }
 
 func integer(v any) int { f, _ := v.(float64); return int(f) }

@@ -427,7 +427,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	}
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")
-	there.side, there.customer, there.risk = str(after, "side"), str(after, "customerHash"), str(after, "risk")
+	there.side, there.customer, there.risk = str(after, "side"), str(after, "who")[strings.LastIndex(str(after, "who"), "#")+1:], str(after, "risk")
 	there.receivedAt, there.heldAt = time.UnixMilli(int64(num(after, "receivedAt"))), time.UnixMilli(int64(num(after, "heldAt")))
 	if name := str(after, "order"); name != "" {
 		there.name = "order " + name + ", line " + str(after, "line")

@@ -240,31 +240,31 @@ func TestLedger_noticesWhatRulesOfReviewForbid(t *testing.T) {
 
 		"an address orders twice in a day": {func(b *fixture) {
 			b.write("x", rulesItem("maxOrders", 1), buyers("other"))
-			b.write("claim", with(lineItem(idA, 1, 1), "customerHash", "hash"), placeItem(idA, 1))
+			b.write("claim", with(lineItem(idA, 1, 1), "who", "acme#live#hash"), placeItem(idA, 1))
 		}, "is not held (review:orders)"},
 		"an address orders for the first time in a day": {func(b *fixture) {
 			b.write("x", rulesItem("maxOrders", 1), buyers(idA.OrderHalf()))
-			b.write("claim", with(lineItem(idA, 1, 1), "customerHash", "hash"), placeItem(idA, 1))
+			b.write("claim", with(lineItem(idA, 1, 1), "who", "acme#live#hash"), placeItem(idA, 1))
 		}, ""},
 		"an address orders less often than rules let pass": {func(b *fixture) {
 			b.write("x", rulesItem("maxOrders", 2), buyers("other"))
-			b.write("claim", with(lineItem(idA, 1, 1), "customerHash", "hash", "holds", []string{"review:orders"}), listed(idA, "review:orders"), reason(idA, "held", "review:orders"))
+			b.write("claim", with(lineItem(idA, 1, 1), "who", "acme#live#hash", "holds", []string{"review:orders"}), listed(idA, "review:orders"), reason(idA, "held", "review:orders"))
 		}, "is held (review:orders) for no reason"},
 		"an address that comes later has had too many orders, and its line gets keys": {func(b *fixture) {
 			b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}))
 			b.write("x", rulesItem("maxOrders", 1), buyers("other"))
-			b.write("claim", with(lineItem(idA, 2, 1), "customerHash", "hash"), placeItem(idA, 1), reason(idA, "address-added", ""))
+			b.write("claim", with(lineItem(idA, 2, 1), "who", "acme#live#hash"), placeItem(idA, 1), reason(idA, "address-added", ""))
 		}, "is not held (review:orders)"},
 		"an address that comes later has had too many orders, and its line is held": {func(b *fixture) {
 			b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}))
 			b.write("x", rulesItem("maxOrders", 1), buyers("other"))
-			b.write("claim", with(lineItem(idA, 2, 1), "customerHash", "hash", "holds", []string{"review:orders"}), listed(idA, "review:orders"),
+			b.write("claim", with(lineItem(idA, 2, 1), "who", "acme#live#hash", "holds", []string{"review:orders"}), listed(idA, "review:orders"),
 				reason(idA, "address-added", ""), reason(idA, "held", "review:orders"))
 		}, ""},
 		"a line that gets its address later is held by another rule": {func(b *fixture) {
 			b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}))
 			b.write("x", rulesItem("always", true))
-			b.write("claim", with(lineItem(idA, 2, 1), "customerHash", "hash", "holds", []string{"review"}), listed(idA, "review"),
+			b.write("claim", with(lineItem(idA, 2, 1), "who", "acme#live#hash", "holds", []string{"review"}), listed(idA, "review"),
 				reason(idA, "address-added", ""), reason(idA, "held", "review"))
 		}, "is held (review) for no reason"},
 		"more orders of an address are admitted than rules let pass": {func(b *fixture) { b.write("x", rulesItem("maxOrders", 1), buyers("one", "other")) }, "order 2 of an address was admitted in a day, and rules let 1 pass"},

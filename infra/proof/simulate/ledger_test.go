@@ -848,7 +848,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			func(b *fixture) {
 				b.ledger.reported.paid[idA.OrderHalf()] = payOrder{customer: "ada"}
 				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}))
-				b.write("claim", with(lineItem(idA, 2, 1), "customerHash", "h"), placeItem(idA, 1), reason(idA, "address-added", ""))
+				b.write("claim", with(lineItem(idA, 2, 1), "who", "acme#live#h"), placeItem(idA, 1), reason(idA, "address-added", ""))
 			}, "",
 		},
 		"a line without an address is not held": {
@@ -859,7 +859,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a line with an address is held for want of one": {
 			func(b *fixture) {
-				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}, "customerHash", "h"))
+				b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{noAddress}, "who", "acme#live#h"))
 			}, "is held (no address) for no reason",
 		},
 		"a line without an address is released": {
@@ -870,7 +870,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 		},
 		"a line forgets its address": {
 			func(b *fixture) {
-				b.write("claim", with(lineItem(idA, 1, 1), "customerHash", "h"), placeItem(idA, 1))
+				b.write("claim", with(lineItem(idA, 1, 1), "who", "acme#live#h"), placeItem(idA, 1))
 				b.write("x", lineItem(idA, 2, 1), placeItem(idA, 1))
 			}, "forgot its address",
 		},
