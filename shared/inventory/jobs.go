@@ -57,7 +57,7 @@ func (s *Jobs) Withdraw(ctx context.Context, merchant, uploadID, by, why string)
 	id := u.Withdrawal
 	if id == "" {
 		id, err = s.Store.StartWithdrawal(ctx, job.Job{
-			Merchant: merchant, ID: job.NewID(now), Kind: job.Withdraw, Upload: u.ID, Pool: u.Pool, Side: u.Side,
+			Merchant: merchant, ID: job.NewID(ctx, now), Kind: job.Withdraw, Upload: u.ID, Pool: u.Pool, Side: u.Side,
 			By: by, Why: why, CreatedAt: now, DueAt: now.Add(startedWithin),
 		})
 		if err != nil {

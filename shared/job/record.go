@@ -1,12 +1,13 @@
 package job
 
 import (
-	"crypto/rand"
-	"encoding/hex"
+	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 var (
@@ -80,10 +81,8 @@ type Look struct {
 }
 
 // NewID returns the id of a new job. Those of a merchant list by age.
-func NewID(now time.Time) string {
-	var random [8]byte
-	rand.Read(random[:])
-	return now.UTC().Format("20060102T150405") + "-" + hex.EncodeToString(random[:])
+func NewID(ctx context.Context, now time.Time) string {
+	return fmt.Sprintf("%s-%016x", now.UTC().Format("20060102T150405"), random.Uint64(ctx))
 }
 
 // State returns the job's state.

@@ -104,45 +104,6 @@ func (w *world) fillProducts(ctx context.Context, names ...string) {
 	}
 }
 
-// withdrawKeys withdraws keys, or moves them to another pool, while a lagging index may
-// still show them in their old place.
-type withdrawKeys struct {
-	move     bool
-	keys     int
-	from, to string
-	chance   uint64
-	serial   int
-}
-
-func (s withdrawKeys) String() string {
-	if s.move {
-		return fmt.Sprintf("%d keys are moved from %s to %s", s.keys, s.from, s.to)
-	}
-	return fmt.Sprintf("%d keys of %s are withdrawn", s.keys, s.from)
-}
-
-func (s withdrawKeys) do(w *world) {
-	for n := range s.keys {
-		w.spawn(func() {
-			w.untilDone(fmt.Sprintf("withdraw %d/%d", s.serial, n), func(ctx context.Context, _ time.Time) error {
-				keys := w.ledger.availableKeys(pool.ID{Merchant: merchant, Pool: s.from, Side: pool.Live})
-				if len(keys) == 0 {
-					return nil
-				}
-				key := keys[(s.chance+uint64(n))%uint64(len(keys))]
-				if !s.move {
-					return w.withdraw(ctx, key, "")
-				}
-				if err := w.withdraw(ctx, key, s.to); err != nil {
-					return err
-				}
-				w.send(ctx, order.FillPool(pool.ID{Merchant: merchant, Pool: s.to, Side: pool.Live}))
-				return nil
-			})
-		})
-	}
-}
-
 // connectProduct connects a product to another pool, or to none.
 type connectProduct struct {
 	product, pool string

@@ -23,6 +23,7 @@ func (w *world) checkEnd() {
 	w.checkFound()
 	w.checkOrders()
 	w.checkFiles()
+	w.checkWithdrawn()
 	w.checkShown("before the night", true)
 	w.passNight()
 	w.checkShown("after the night", false)

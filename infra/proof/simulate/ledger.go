@@ -73,6 +73,7 @@ func (s catalogState) hasPool(product, currency string) bool {
 
 type key struct {
 	id, side, shard, state, line, text string
+	upload                             string // that brought it
 	restocked                          bool
 }
 
@@ -368,6 +369,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 		}
 	}
 	k.state, k.shard, k.line, k.text = str(after, "state"), str(after, "shard"), str(after, "line"), str(after, "text")
+	k.upload = str(after, "upload")
 	owner, rest, _ := strings.Cut(id, "#")
 	side, _, _ := strings.Cut(rest, "#")
 	k.side = owner + "#" + str(after, "pool") + "#" + side

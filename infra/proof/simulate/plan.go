@@ -155,7 +155,7 @@ func NewPlan(seed uint64, length int) Plan {
 				plan.Actions = append(plan.Actions, TimedAction{at + m.delay(), m.again(p)})
 			}
 		}
-		if _, ok := action.(withdrawKeys); ok && m.oneIn(2) { // while the pools still have keys
+		if _, ok := pressed(action); ok && m.oneIn(2) { // while the pools still have keys
 			at = m.between(2*time.Second, 20*time.Second)
 		}
 		plan.Actions = append(plan.Actions, TimedAction{at, action})
@@ -179,9 +179,9 @@ func NewPlan(seed uint64, length int) Plan {
 			plan.Actions = append(plan.Actions, TimedAction{at + m.between(3*time.Second, time.Minute), makePool{pool: late, serial: m.next()}})
 		}
 		// Orders come in bursts now and then, and for keys that are withdrawn or moved.
-		keys, leaves := action.(withdrawKeys)
+		from, leaves := pressed(action)
 		if leaves || m.oneIn(20) || m.manyKeys && m.oneIn(6) {
-			m.inDemand = map[string]string{"elden": "game", "ring": "pack"}[keys.from]
+			m.inDemand = map[string]string{"elden": "game", "ring": "pack"}[from]
 			for range 5 + m.rng.IntN(30) {
 				p := m.order()
 				paidAt := at + m.between(0, 300*time.Millisecond)
@@ -195,6 +195,18 @@ func NewPlan(seed uint64, length int) Plan {
 	}
 	slices.SortStableFunc(plan.Actions, func(a, b TimedAction) int { return cmp.Compare(a.At, b.At) })
 	return plan
+}
+
+// pressed returns the pool whose keys an action takes away, false if it takes none.
+func pressed(a action) (string, bool) {
+	switch a := a.(type) {
+	case moveKeys:
+		return a.from, true
+	case withdrawUpload:
+		return a.pool, true
+	default:
+		return "", false
+	}
 }
 
 // planner makes random plans.
@@ -281,7 +293,10 @@ func (m *planner) action() action {
 		return m.lineChange()
 	case roll < 90:
 		from := m.rng.IntN(2)
-		return withdrawKeys{move: !m.oneIn(3), keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
+		if m.oneIn(4) {
+			return withdrawUpload{pool: poolNames[from], cancels: m.oneIn(5), chance: m.rng.Uint64(), serial: m.next()}
+		}
+		return moveKeys{keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
 	case roll < 92:
 		return connectProduct{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 93:

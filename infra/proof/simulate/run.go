@@ -106,6 +106,9 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 		if strings.HasPrefix(name, l.w.tables.Orders+" notice#") {
 			say("%s is still to be mailed", name)
 		}
+		if strings.HasPrefix(name, l.w.tables.Catalog+" jobs#") {
+			say("%s has not ended", name)
+		}
 	}
 	for name, u := range l.uploads {
 		if u.state == "loading" || u.state == "confirmed" {

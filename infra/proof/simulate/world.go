@@ -47,6 +47,7 @@ type world struct {
 	bucket       *bucket
 	fillQueue    *queue
 	rangeQueue   *queue
+	jobQueue     *queue
 	catchupQueue *queue
 	api          *shopAPI
 	unheard      []reportOrder // whose webhooks never came
@@ -150,6 +151,7 @@ func newWorld(plan Plan) *world {
 	w.bucket = newBucket(w)
 	w.fillQueue = &queue{w: w, name: "fill", batchSize: 10, concurrency: 10, visibilityTimeout: 70 * time.Second, maxReceives: 20, handle: w.handleFillRequests}
 	w.rangeQueue = &queue{w: w, name: "range", batchSize: 1, concurrency: 4, visibilityTimeout: 130 * time.Second, maxReceives: 20, handle: w.handleRangeJob}
+	w.jobQueue = &queue{w: w, name: "job", batchSize: 1, concurrency: 2, visibilityTimeout: 610 * time.Second, maxReceives: 20, handle: w.handleJob}
 	w.catchupQueue = &queue{w: w, name: "catchup", batchSize: 1, concurrency: 2, visibilityTimeout: 6 * time.Minute, maxReceives: 3, handle: w.handleCatchup}
 	w.api = &shopAPI{w: w, purchases: map[string]*platform.Purchase{}}
 	w.reliable.Store(true) // an instance outlives its invocations
@@ -466,7 +468,7 @@ func (w *world) lifecycle(now func() time.Time) *lifecycle.Lifecycle {
 func (w *world) sweep(name string) {
 	p := w.begin(name, time.Minute, w.skew(name))
 	defer p.end()
-	s := &sweep.Sweeper{Store: w.store, Catalog: w.store, Orders: w.lifecycle(p.now), Fill: w.fillQueue, Ranges: w.rangeQueue, DelayMailAfter: delayMailAfter, Now: p.now}
+	s := &sweep.Sweeper{Store: w.store, Jobs: w.store, JobQueue: w.jobQueue, Catalog: w.store, Orders: w.lifecycle(p.now), Fill: w.fillQueue, Ranges: w.rangeQueue, DelayMailAfter: delayMailAfter, Now: p.now}
 	if w.sweeps.Add(1) > 1 {
 		w.count("sweep beside another")
 	}
@@ -476,6 +478,7 @@ func (w *world) sweep(name string) {
 	w.add("line that waits, looked at by the sweep", swept.Waiting)
 	w.add("delay mail set due by the sweep", swept.Told)
 	w.add("upload taken up by the sweep", swept.Uploads)
+	w.add("job taken up by the sweep", swept.Jobs)
 }
 
 // sweepTwice starts a sweep, sometimes two at once: a schedule may fire twice.
