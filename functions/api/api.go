@@ -24,16 +24,18 @@ type api struct {
 	products *settings.Products
 	accounts *settings.Accounts
 	trials   *settings.Trials
-	uploads  *settings.Uploads
-	finder   *inventory.Finder
-	jobs     *inventory.Jobs
-	orders   orders
-	refusals refusals
-	changes  changes
-	byHand   *intake.ByHand
-	review   *settings.Reviews
-	desk     *review.Desk
-	links    *review.Links
+
+	testOrders *settings.TestOrders
+	uploads    *settings.Uploads
+	finder     *inventory.Finder
+	jobs       *inventory.Jobs
+	orders     orders
+	refusals   refusals
+	changes    changes
+	byHand     *intake.ByHand
+	review     *settings.Reviews
+	desk       *review.Desk
+	links      *review.Links
 }
 
 // described is the OpenAPI document, which make documents writes.
@@ -84,6 +86,8 @@ func (a *api) serve() *rest.API {
 			"brake":     a.addBrake,
 			"held":      a.addHeld,
 			"tokens":    a.addTokens,
+
+			"test-orders": a.addTestOrders,
 		},
 		Webhooks: webhooks,
 	})

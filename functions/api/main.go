@@ -28,6 +28,7 @@ import (
 	"keypool/shared/kms"
 	"keypool/shared/lifecycle"
 	"keypool/shared/platform/all"
+	"keypool/shared/platform/standard"
 	"keypool/shared/review"
 	"keypool/shared/s3"
 	"keypool/shared/settings"
@@ -65,6 +66,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 		accounts: accounts,
 		trials: &settings.Trials{
 			Accounts: accounts, Opener: sealer, Catalog: store, MaxQuantity: mostUnits,
+		},
+		testOrders: &settings.TestOrders{
+			Accounts: accounts, Opener: sealer, Catalog: store, Webhook: standard.TestOrder,
+			Front: newFront(env.URL("KEYPOOL_PUBLIC_URL")), Now: time.Now,
 		},
 		uploads: &settings.Uploads{
 			Store:   store,

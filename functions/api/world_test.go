@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,7 +23,9 @@ import (
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
+	"keypool/shared/platform"
 	"keypool/shared/platform/all"
+	"keypool/shared/platform/standard"
 	"keypool/shared/review"
 	"keypool/shared/settings"
 	"keypool/shared/web"
@@ -56,6 +59,26 @@ type world struct {
 
 	mu    sync.Mutex
 	clock time.Time
+
+	posted []posted // webhooks of test orders
+	front  func(posted) (platform.Response, error)
+}
+
+// posted is a webhook that was sent to the deployment's own address.
+type posted struct {
+	path string
+	platform.Request
+}
+
+// Post implements settings.Front.
+func (w *world) Post(_ context.Context, path string, r platform.Request) (platform.Response, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.posted = append(w.posted, posted{path, r})
+	if w.front == nil {
+		return platform.Response{Status: http.StatusOK, Body: []byte(`{}`)}, nil
+	}
+	return w.front(w.posted[len(w.posted)-1])
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
@@ -82,12 +105,14 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
 		accounts: accounts,
 		trials:   &settings.Trials{Accounts: accounts, Opener: w.kms, Catalog: store, MaxQuantity: 1000},
-		uploads:  &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
-		finder:   &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
-		jobs:     &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
-		orders:   store,
-		refusals: store,
-		changes:  acts,
+
+		testOrders: &settings.TestOrders{Accounts: accounts, Opener: w.kms, Catalog: store, Webhook: standard.TestOrder, Front: w, Now: w.now},
+		uploads:    &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
+		finder:     &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
+		jobs:       &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
+		orders:     store,
+		refusals:   store,
+		changes:    acts,
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, By: "webhook", Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,

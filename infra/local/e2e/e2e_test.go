@@ -675,6 +675,32 @@ func TestTestOrders(t *testing.T) {
 	}
 }
 
+// A test order that the API places comes in by the front door, and is mailed to the merchant.
+func TestTestOrders_placedByTheAPI(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	m.stock(3)
+	tested := newKeys(1)
+	m.loaded(m.dropInto(m.pool+"/test/", tested[0]))
+	var ordered struct {
+		Account, Order, Email string
+		Status                int
+		Lines                 []shop.OrderLine
+	}
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/test-orders", map[string]any{"product": m.product}, &ordered); err != nil {
+		t.Fatal(err)
+	}
+	if ordered.Status != http.StatusOK || ordered.Email != m.notices || len(ordered.Lines) != 1 || ordered.Lines[0].State != "fulfilled" {
+		t.Errorf("ordered: %+v", ordered)
+	}
+	if got := keysIn(m.mailTo(m.notices, world.mark)); !slices.Equal(got, tested) {
+		t.Errorf("%d keys were mailed, not the test key", len(got))
+	}
+	if live, test := m.left(); live.Available != 3 || test.Available != 0 {
+		t.Errorf("%d live keys and %d test keys are left", live.Available, test.Available)
+	}
+}
+
 // One order may have many lines, and a large one has its keys attached too.
 func TestOrderOfSeveralLines(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,7 @@ var answers = []struct {
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
 	{settings.ErrUnconditional, http.StatusPreconditionRequired, "It exists already. Say by If-Match which version your change was made from: the ETag that reading it gives you, or * for any."},
+	{settings.ErrUnanswered, http.StatusServiceUnavailable, "The address of webhooks did not answer. The order may have been taken: see the orders of the test side, or try again, which is another order."},
 	{retry.ErrThrottled, http.StatusServiceUnavailable, busy},
 	{retry.ErrChanged, http.StatusServiceUnavailable, busy},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, busy},
