@@ -22,6 +22,7 @@ type api struct {
 	tokens   *settings.Tokens
 	pools    *settings.Pools
 	products *settings.Products
+	previews *settings.Previews
 	accounts *settings.Accounts
 	trials   *settings.Trials
 
@@ -51,6 +52,7 @@ func (a *api) serve() *rest.API {
 		Tags: []*huma.Tag{
 			{Name: "Pools", Description: "Named stores of keys. Each has a live and a test side that never mix."},
 			{Name: "Products", Description: "What is sold, and which pool feeds it."},
+			{Name: "Texts", Description: "The words of mails: their tags, and how a mail looks."},
 			{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 			{Name: "Uploads", Description: "Key files and what became of each line."},
 			{Name: "Keys", Description: "What became of a key."},
@@ -75,6 +77,8 @@ func (a *api) serve() *rest.API {
 		Operations: map[string]func(*rest.API){
 			"pools":     a.addPools,
 			"products":  a.addProducts,
+			"preview":   a.addPreview,
+			"tags":      a.addTags,
 			"accounts":  a.addAccounts,
 			"platforms": a.addPlatforms,
 			"uploads":   a.addUploads,

@@ -63,7 +63,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	}
 	refused := w.send(resttest.Event(t, "bad_api_product")).Want(422)
 	if diff := cmp.Diff([]string{
-		"body.download", "body.keys.count", "body.keys.mode", "body.pool", "body.texts", "body.texts.en_EN.body",
+		"body.download", "body.keys.count", "body.keys.mode", "body.pool", "body.texts", "body.texts.en_EN.body", "body.texts.en_EN.body",
 		"body.titel", "body.title",
 	}, sorted(refused.Locations())); diff != "" {
 		t.Errorf("%s\n%s", diff, refused.Body)

@@ -104,6 +104,8 @@ var Needs = map[string]Scope{
 	"get-product":     Settings,
 	"put-product":     Settings,
 	"delete-product":  Settings,
+	"list-tags":       Settings,
+	"preview-mail":    Settings,
 	"get-review":      Settings,
 	"put-review":      Settings,
 	"get-account":     Settings,

@@ -22,18 +22,7 @@ import (
 // follow. The line must hold all its keys, those of its chunks too. Parents are the keys of
 // the order that it renews, as far as they may be shown.
 func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
-	w := customerWriter{f: f, parents: parents, m: m, p: p, now: now}
-	if m.Title == "" {
-		w.m.Title = m.Name
-	}
-	if f.Mail.Kind == outbox.Keys {
-		w.chooseText()
-	}
-	if w.own == nil {
-		language, _ := text.ChooseLanguage(frame.Languages(), f.Language, m.Languages)
-		w.say = frame.In(language)
-	}
-
+	w := newCustomerWriter(f, parents, m, p, now)
 	letter := w.frame()
 	if f.Mail.Kind == outbox.Keys {
 		w.keys(&letter)
@@ -68,6 +57,21 @@ type customerWriter struct {
 
 	say frame.Frame
 	own *catalog.Text // the merchant's words; nil: Keypool's
+}
+
+func newCustomerWriter(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, now time.Time) customerWriter {
+	w := customerWriter{f: f, parents: parents, m: m, p: p, now: now}
+	if m.Title == "" {
+		w.m.Title = m.Name
+	}
+	if f.Mail.Kind == outbox.Keys {
+		w.chooseText()
+	}
+	if w.own == nil {
+		language, _ := text.ChooseLanguage(frame.Languages(), f.Language, m.Languages)
+		w.say = frame.In(language)
+	}
+	return w
 }
 
 // chooseText sets the merchant's text that suits the customer, if the product has texts,

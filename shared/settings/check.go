@@ -196,15 +196,19 @@ func (p *problems) texts(texts map[string]catalog.Text) {
 		t := texts[tag]
 		size += len(t.Subject) + len(t.Body)
 		p.language("texts", tag)
-		var wrong *text.CheckError
-		if errors.As(text.Check(t.Format, t.Subject, t.Body), &wrong) {
-			for _, one := range wrong.Problems {
-				p.add("texts."+tag+"."+one.Field, "%s", one)
-			}
-		}
+		p.text("texts."+tag, t)
 	}
 	if size > maxTextBytes {
 		p.add("texts", "together they hold %d bytes; the limit is %d", size, maxTextBytes)
+	}
+}
+
+func (p *problems) text(path string, t catalog.Text) {
+	var wrong *text.CheckError
+	if errors.As(text.Check(t.Format, t.Subject, t.Body), &wrong) {
+		for _, one := range wrong.Problems {
+			p.add(path+"."+one.Field, "%s", one)
+		}
 	}
 }
 

@@ -178,6 +178,9 @@ func model(p *problem.Problem) *huma.ErrorModel {
 	return m
 }
 
+// ours marks a mistake of meaning, among huma's of form.
+type ours struct{}
+
 // Mistakes gives each problem its place in a request: the thing's name stands in
 // the path, under that parameter, and its other settings in the body. An input type
 // returns them by Resolve, so that huma reports them with the mistakes of form.
@@ -188,13 +191,14 @@ func Mistakes(problems []settings.Problem, parameter string) []error {
 		if p.Path == "name" || p.Path == "id" {
 			location = "path." + parameter
 		}
-		errs = append(errs, &huma.ErrorDetail{Message: p.Message, Location: location})
+		errs = append(errs, &huma.ErrorDetail{Message: p.Message, Location: location, Value: ours{}})
 	}
 	return errs
 }
 
 // tidy makes huma's own problems like the others: no value of the request, one
-// message a place, a missing property at the place where it belongs.
+// message a place, a missing property at the place where it belongs. Mistakes of meaning are
+// told where the form is right, all of them: a text may have several.
 func tidy(_ huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
 	if !ok || len(p.Errors) == 0 {
@@ -206,7 +210,7 @@ func tidy(_ huma.Context, _ string, v any) (any, error) {
 			p.Detail = invalid
 		}
 	}
-	seen := map[string]bool{}
+	seen := map[string]bool{} // places where huma, not we, found something
 	var details []*huma.ErrorDetail
 	for _, d := range p.Errors {
 		if name, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
@@ -217,7 +221,7 @@ func tidy(_ huma.Context, _ string, v any) (any, error) {
 		if seen[d.Location] || p.Status == http.StatusBadRequest && d.Location != "body" {
 			continue
 		}
-		seen[d.Location] = true
+		seen[d.Location] = d.Value != ours{}
 		details = append(details, &huma.ErrorDetail{Message: d.Message, Location: d.Location})
 	}
 	p.Errors = details

@@ -103,8 +103,8 @@ func TestProblem_places(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]error{
-		&huma.ErrorDetail{Message: "it has no {KEY}", Location: "body.texts.de.body"},
-		&huma.ErrorDetail{Message: "it is too long", Location: "path.product"},
+		&huma.ErrorDetail{Message: "it has no {KEY}", Location: "body.texts.de.body", Value: ours{}},
+		&huma.ErrorDetail{Message: "it is too long", Location: "path.product", Value: ours{}},
 	}, Mistakes(wrong, "product")); diff != "" {
 		t.Error(diff)
 	}

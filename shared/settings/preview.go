@@ -1,0 +1,120 @@
+package settings
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	netmail "net/mail"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"keypool/shared/catalog"
+	"keypool/shared/mail"
+	"keypool/shared/mail/text"
+)
+
+// Previews shows a merchant the mails that customers would get.
+type Previews struct {
+	Store PreviewStore
+	Now   func() time.Time
+}
+
+// PreviewStore reads what a mail is made with.
+type PreviewStore interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	catalog.ProductReader
+}
+
+// Preview is a mail to show.
+type Preview struct {
+	Product  string        // whose texts, titles and links it has; empty: a made-up one
+	Text     *catalog.Text // in place of the product's, and stored nowhere; nil: the product's
+	Language string        // of the customer; empty: unknown
+	Keys     int           // 0: an order that waits for them
+	Test     bool
+	Values   map[string]string // by the name of their tag
+}
+
+// The limits of a preview.
+const (
+	MaxPreviewKeys  = 200
+	maxPreviewValue = 500 // characters
+)
+
+// CheckPreview returns the mistakes in a preview.
+func CheckPreview(v Preview) []Problem {
+	var p problems
+	if v.Text != nil {
+		p.text("text", *v.Text)
+	}
+	p.between("keys", v.Keys, 0, MaxPreviewKeys)
+	if v.Language != "" {
+		p.language("language", v.Language)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Values)) {
+		path, value := "values."+name, v.Values[name]
+		switch tag := text.Tag(name); {
+		case !tag.Known():
+			p.add("values", "there is no tag %s; list-tags has them all", quoted(name))
+		case !mail.Given(tag):
+			p.add(path, "its value is made of others, or made up, and cannot be given")
+		case !utf8.ValidString(value) || utf8.RuneCountInString(value) > maxPreviewValue:
+			p.add(path, "it has more than %d characters", maxPreviewValue)
+		case tag == text.URL || tag == text.URLFull:
+			p.link(path, value)
+		case tag == text.Quantity:
+			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 10_000 {
+				p.add(path, "use a whole number from 1 to 10000")
+			}
+		}
+	}
+	return p
+}
+
+// Show returns the mail. Its error is ErrNotFound if the product is none.
+func (s *Previews) Show(ctx context.Context, merchant string, v Preview) (mail.Message, error) {
+	if err := invalid(CheckPreview(v)...); err != nil {
+		return mail.Message{}, err
+	}
+	m, ok, err := s.Store.Merchant(ctx, merchant)
+	if err == nil && !ok {
+		err = fmt.Errorf("the merchant %s does not exist", merchant)
+	}
+	if err != nil {
+		return mail.Message{}, err
+	}
+	sample, err := s.sample(ctx, merchant, v)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	return mail.ForSample(sample, m, netmail.Address{}, s.Now())
+}
+
+// sample returns the sample of a preview: with the product's settings as they are now.
+func (s *Previews) sample(ctx context.Context, merchant string, v Preview) (mail.Sample, error) {
+	sample := mail.Sample{Product: mail.SampleProduct, Language: v.Language, Keys: v.Keys, Test: v.Test, Values: map[text.Tag]string{}}
+	if v.Product != "" {
+		product, ok, err := catalog.ReadProduct(ctx, s.Store, merchant, v.Product)
+		if err == nil && !ok {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return mail.Sample{}, err
+		}
+		sample.Product = product
+	}
+	if v.Text != nil {
+		// In the one language that it has, it suits every customer.
+		language := v.Language
+		if language == "" {
+			language = "en"
+		}
+		sample.Product.Texts = map[string]catalog.Text{language: *v.Text}
+	}
+	for name, value := range v.Values {
+		sample.Values[text.Tag(name)] = value
+	}
+	return sample, nil
+}
