@@ -101,7 +101,7 @@ func (t *TestOrders) check(ctx context.Context, o TestOrder) error {
 		p.add("email", "is no mail address")
 	}
 	if problem := platform.CheckID(o.Product); problem != "" {
-		p.add("product", problem)
+		p.add("product", "%s", problem)
 	} else if _, known, err := catalog.ReadProduct(ctx, t.Catalog, o.Merchant, o.Product); err != nil {
 		return err
 	} else if !known {
