@@ -59,6 +59,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Jobs", Description: "Long work on keys: how far it has come."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
+			{Name: "Catalog", Description: "All settings as one document, to be kept in a file."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
 		},
 		Document:  "/openapi.json",
@@ -89,6 +90,7 @@ func (a *api) serve() *rest.API {
 			"review":    a.addReview,
 			"brake":     a.addBrake,
 			"held":      a.addHeld,
+			"catalog":   a.addCatalog,
 			"tokens":    a.addTokens,
 
 			"test-orders": a.addTestOrders,

@@ -116,7 +116,7 @@ func (o *owner) tries(r resttest.Attempt, calls *dynamotest.Meter) bool {
 		}
 		return len(writes) > 0
 	}
-	if r.Method == http.MethodPut {
+	if r.Method == http.MethodPut && e.RawPath != "/v1/catalog" { // which answers what differed
 		e.RequestContext.HTTP.Method, e.Body = http.MethodGet, ""
 		again := o.send(e).Want(http.StatusOK)
 		put, read := decoded(o, got.Body), decoded(o, again.Body)

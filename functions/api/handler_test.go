@@ -69,6 +69,11 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Errorf("%s\n%s", diff, refused.Body)
 	}
 
+	w.send(resttest.Event(t, "good_api_catalog")).Want(200)
+	if got := sorted(w.send(resttest.Event(t, "bad_api_catalog")).Want(422).Locations()); !slices.Equal(got, []string{"body.pools.elden.titel", "body.products.game.title"}) {
+		t.Errorf("a catalog with mistakes: %q", got)
+	}
+
 	var account Account
 	made2 := w.send(resttest.Event(t, "good_api_account")).Want(201).Into(&account)
 	if account.Platform != "standard" || account.WebhookPath != "/webhooks/acme/shop-eu" || !strings.HasPrefix(account.Secret, "whsec_") {

@@ -106,6 +106,8 @@ var Needs = map[string]Scope{
 	"delete-product":  Settings,
 	"list-tags":       Settings,
 	"preview-mail":    Settings,
+	"get-catalog":     Settings,
+	"put-catalog":     Settings, // of accounts, what put-account needs besides
 	"get-review":      Settings,
 	"put-review":      Settings,
 	"get-account":     Settings,

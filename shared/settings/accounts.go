@@ -398,19 +398,7 @@ func (s *Accounts) put(ctx context.Context, change AccountChange, c Condition) (
 	if err := c.check(before.Version, false); err != nil {
 		return a, "", false, err
 	}
-	if before.Version > 0 && change.Platform != "" && change.Platform != before.Platform {
-		return a, "", false, invalid(Problem{
-			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",
-		})
-	}
-	change.Platform = cmp.Or(change.Platform, before.Platform, platform.Standard)
-	if change.Settings == nil && before.Version == 0 {
-		change.Settings = json.RawMessage("{}") // a platform may need some
-	}
-	if err := invalid(CheckAccount(change, s.Adapters, now)...); err != nil {
-		return a, "", false, err
-	}
-	if err := s.checkShop(before, change); err != nil {
+	if change, err = s.complete(before, change, now); err != nil {
 		return a, "", false, err
 	}
 	roster, err := s.Store.Roster(ctx, change.Merchant)
@@ -440,6 +428,24 @@ func (s *Accounts) put(ctx context.Context, change AccountChange, c Condition) (
 	next.Version++
 	next.Secrets = validSecrets(next.Secrets, now)
 	return next, made, before.Version == 0, nil
+}
+
+// complete returns a change with the platform that it is about, and checks it against the
+// account that it changes, aside from other accounts.
+func (s *Accounts) complete(before catalog.Account, change AccountChange, now time.Time) (AccountChange, error) {
+	if before.Version > 0 && change.Platform != "" && change.Platform != before.Platform {
+		return change, invalid(Problem{
+			Path: "platform", Message: "an account keeps its platform, which is " + before.Platform + "; give the other platform an account of its own",
+		})
+	}
+	change.Platform = cmp.Or(change.Platform, before.Platform, platform.Standard)
+	if change.Settings == nil && before.Version == 0 {
+		change.Settings = json.RawMessage("{}") // a platform may need some
+	}
+	if err := invalid(CheckAccount(change, s.Adapters, now)...); err != nil {
+		return change, err
+	}
+	return change, s.checkShop(before, change)
 }
 
 // shop returns the shop that a change's settings name, "" if they name none.

@@ -103,10 +103,7 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p Pool
 	if err != nil {
 		return p, false, err
 	}
-	created, next.Version = before.Version == 0, before.Version
-	if next.Shards == 0 {
-		next.Shards = cmp.Or(before.Shards, pool.DefaultShards)
-	}
+	created, next = before.Version == 0, following(before, next)
 	if err := invalid(CheckPool(next)...); err != nil {
 		return p, false, err
 	}
@@ -114,10 +111,8 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p Pool
 	if err := c.check(before.Version, same); err != nil {
 		return p, false, err
 	}
-	if next.Shards < before.Shards {
-		return p, false, invalid(Problem{
-			Path: "shards", Message: fmt.Sprintf("keys stand in all %d of them, so that it can only grow", before.Shards),
-		})
+	if err := invalid(checkShards(before, next)...); err != nil {
+		return p, false, err
 	}
 	if !same {
 		if err := s.Store.PutPool(ctx, next); err != nil {
@@ -131,6 +126,20 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p Pool
 	}
 	p, err = s.count(ctx, next)
 	return p, created, err
+}
+
+// following returns the pool that a change leaves. Shards 0 keeps the number there is.
+func following(before, next catalog.Pool) catalog.Pool {
+	next.Version, next.Shards = before.Version, cmp.Or(next.Shards, before.Shards, pool.DefaultShards)
+	return next
+}
+
+// checkShards returns the mistake in a change of the number of shards.
+func checkShards(before, next catalog.Pool) []Problem {
+	if next.Shards >= before.Shards {
+		return nil
+	}
+	return []Problem{{Path: "shards", Message: fmt.Sprintf("keys stand in all %d of them, so that it can only grow", before.Shards)}}
 }
 
 // resumeUploads has the key files read that came before their pool.

@@ -116,26 +116,35 @@ func (s *Products) Delete(ctx context.Context, by access.Principal, id string, f
 	if err := c.check(p.Version, false); err != nil {
 		return err
 	}
-	inUse := &InUseError{Thing: "product"}
-	inheritor, ok, err := s.inheritor(ctx, p)
+	inUse, err := s.uses(ctx, p)
 	if err != nil {
 		return err
-	}
-	if ok {
-		inUse.Reasons = append(inUse.Reasons, fmt.Sprintf("the product %q inherits from it", inheritor))
-	}
-	waiting, err := s.Related.CountUnconnected(ctx, merchant, p.IDs(), countedWaiting)
-	if err != nil {
-		return err
-	}
-	if waiting > 0 {
-		inUse.Forcible = append(inUse.Forcible, fmt.Sprintf("paid order lines wait for it to get a pool (%d)", waiting))
 	}
 	if inUse.refuses(force) {
 		return inUse
 	}
 	gone := catalog.Product{Merchant: merchant, ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle}
 	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version, textsChanged(p, gone, by, s.Now())...)
+}
+
+// uses returns the reasons to keep a product.
+func (s *Products) uses(ctx context.Context, p catalog.Product) (*InUseError, error) {
+	inUse := &InUseError{Thing: "product"}
+	inheritor, ok, err := s.inheritor(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		inUse.Reasons = append(inUse.Reasons, fmt.Sprintf("the product %q inherits from it", inheritor))
+	}
+	waiting, err := s.Related.CountUnconnected(ctx, p.Merchant, p.IDs(), countedWaiting)
+	if err != nil {
+		return nil, err
+	}
+	if waiting > 0 {
+		inUse.Forcible = append(inUse.Forcible, fmt.Sprintf("paid order lines wait for it to get a pool (%d)", waiting))
+	}
+	return inUse, nil
 }
 
 // checkRelations returns the mistakes in the names of other settings.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
 
 	"keypool/shared/problem"
 )
@@ -190,7 +191,25 @@ func (s *Document) Holds(t testing.TB, e events.APIGatewayV2HTTPRequest, answer 
 		t.Errorf("%s answers %s, which the document does not tell", op.OperationID, contentType)
 		return
 	}
-	s.check(t, pointer("paths", template, strings.ToLower(method), "responses", status, "content", contentType, "schema"), []byte(answer.Body))
+	body := []byte(answer.Body)
+	if contentType == "application/yaml" {
+		body = fromYAML(t, body)
+	}
+	s.check(t, pointer("paths", template, strings.ToLower(method), "responses", status, "content", contentType, "schema"), body)
+}
+
+// fromYAML returns what YAML says as JSON.
+func fromYAML(t testing.TB, body []byte) []byte {
+	t.Helper()
+	var value any
+	err := yaml.Unmarshal(body, &value)
+	if err == nil {
+		body, err = json.Marshal(value)
+	}
+	if err != nil {
+		t.Errorf("%v: %s", err, body)
+	}
+	return body
 }
 
 // Answers fails the test unless an attempt, whatever it holds, is answered as an API

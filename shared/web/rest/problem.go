@@ -26,6 +26,10 @@ var (
 	ErrUnauthorized = errors.New("no valid token")
 	// ErrForbidden means that the operation is the operator's.
 	ErrForbidden = errors.New("not the operator")
+	// ErrMediaType means that a body is in no form that is read.
+	ErrMediaType = errors.New("not a media type that is read")
+	// ErrTooLarge means that no response holds what was asked for.
+	ErrTooLarge = errors.New("too large for a response")
 )
 
 // answers is the one table from errors to responses. A setting of another merchant
@@ -37,6 +41,8 @@ var answers = []struct {
 }{
 	{ErrUnauthorized, http.StatusUnauthorized, "An API token is needed that is valid: Authorization: Bearer kp_… One that was revoked or has expired is answered as one that never was."},
 	{ErrForbidden, http.StatusForbidden, "This is for the operator, by a request signed with AWS Signature Version 4."},
+	{ErrMediaType, http.StatusUnsupportedMediaType, "Send JSON, with the Content-Type application/json, or YAML, with application/yaml."},
+	{ErrTooLarge, http.StatusConflict, "This is more than one response can hold. Read it in parts, by the lists."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
 	{job.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
 	{job.ErrNoKeys, http.StatusConflict, "Nothing of this file was loaded, so there is nothing to withdraw. get-upload says why."},
@@ -68,7 +74,7 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	if errors.As(err, &wrong) {
 		var places []problem.Place
 		for _, p := range wrong.Problems {
-			places = append(places, problem.Place{Message: p.Message, Location: "body." + p.Path})
+			places = append(places, problem.Place{Message: p.Message, Location: strings.TrimSuffix("body."+p.Path, ".")})
 		}
 		return problem.New(http.StatusUnprocessableEntity, invalid, places...), nil
 	}
@@ -196,6 +202,16 @@ func Mistakes(problems []settings.Problem, parameter string) []error {
 	return errs
 }
 
+// atItsPlace returns a mistake that huma found: a missing property at the place where it
+// belongs.
+func atItsPlace(d *huma.ErrorDetail) *huma.ErrorDetail {
+	name, missing := strings.CutPrefix(d.Message, "expected required property ")
+	if !missing {
+		return d
+	}
+	return &huma.ErrorDetail{Message: "it is needed", Location: d.Location + "." + strings.TrimSuffix(name, " to be present")}
+}
+
 // tidy makes huma's own problems like the others: no value of the request, one
 // message a place, a missing property at the place where it belongs. Mistakes of meaning are
 // told where the form is right, all of them: a text may have several.
@@ -213,10 +229,7 @@ func tidy(_ huma.Context, _ string, v any) (any, error) {
 	seen := map[string]bool{} // places where huma, not we, found something
 	var details []*huma.ErrorDetail
 	for _, d := range p.Errors {
-		if name, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
-			d.Location += "." + strings.TrimSuffix(name, " to be present")
-			d.Message = "it is needed"
-		}
+		d = atItsPlace(d)
 		// A body that is not JSON has no settings yet.
 		if seen[d.Location] || p.Status == http.StatusBadRequest && d.Location != "body" {
 			continue

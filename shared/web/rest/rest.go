@@ -8,6 +8,8 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -18,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"keypool/shared/access"
+	"keypool/shared/settings"
 	"keypool/shared/web"
 )
 
@@ -174,6 +177,44 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 	}
 }
 
+// AlsoAs describes that a registered operation answers documents of another media type too,
+// of the same schema as JSON. If it reads its body by itself, it takes them too, and example
+// describes that body; nil: it has none.
+func (a *API) AlsoAs(media string, op huma.Operation, example any) {
+	if example != nil {
+		op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: a.schema(example), Example: example}, media: {Schema: a.schema(example)}}
+	}
+	for status, response := range op.Responses {
+		if status[0] == '2' {
+			response.Content[media] = &huma.MediaType{Schema: response.Content["application/json"].Schema}
+		}
+	}
+}
+
+// Check returns the mistakes of form in JSON that an operation reads by itself, as a value of
+// the type of an example that was described.
+func (a *API) Check(example any, raw []byte) []settings.Problem {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return []settings.Problem{{Message: "is not JSON"}}
+	}
+	var found huma.ValidateResult
+	huma.Validate(a.huma.OpenAPI().Components.Schemas, a.schema(example), huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &found)
+	var problems []settings.Problem
+	for _, err := range found.Errors {
+		var wrong *huma.ErrorDetail
+		if errors.As(err, &wrong) {
+			wrong = atItsPlace(wrong)
+			problems = append(problems, settings.Problem{Path: strings.TrimPrefix(wrong.Location, "."), Message: wrong.Message})
+		}
+	}
+	return problems
+}
+
+func (a *API) schema(example any) *huma.Schema {
+	return a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(example), true, "")
+}
+
 // Request describes an operation's request body by an example.
 func Request(example any) *huma.RequestBody {
 	return &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: example}}}
@@ -186,7 +227,7 @@ func (a *API) Responses(example any, statuses ...int) map[string]*huma.Response 
 		responses[strconv.Itoa(status)] = &huma.Response{
 			Description: descriptions[status],
 			Content: map[string]*huma.MediaType{"application/json": {
-				Schema:  a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(example), true, ""),
+				Schema:  a.schema(example),
 				Example: example,
 			}},
 		}

@@ -1,0 +1,562 @@
+package settings
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/platform"
+)
+
+// Catalogs reads all settings of a merchant as one, and replaces them as one: pools,
+// products, the rules of review, and of accounts what is no secret.
+//
+// A change is checked whole before anything is stored. It is then made of the same single
+// changes that a caller could make, in an order in which each of them is allowed by itself.
+// So one that was cut off has left settings that are in force, and the same again goes on
+// from them.
+type Catalogs struct {
+	Pools    *Pools
+	Products *Products
+	Reviews  *Reviews
+	Accounts *Accounts
+}
+
+// Catalog is all settings of a merchant, each list by name.
+type Catalog struct {
+	Pools    []catalog.Pool
+	Products []catalog.Product
+	Review   catalog.Review
+	Accounts []catalog.Account
+}
+
+// empty says whether nothing was ever set.
+func (c Catalog) empty() bool {
+	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 && c.Review.Version == firstReview
+}
+
+// firstReview is the version of rules of review that were never set: see Reviews.Get.
+const firstReview = 1
+
+// CatalogChange is what all settings shall be. A part that is nil stays as it is.
+type CatalogChange struct {
+	Pools    []catalog.Pool
+	Products []catalog.Product
+	Review   *catalog.Review
+	// Accounts are all there are: they are neither made nor removed so, and keep their
+	// secrets and credentials. A change of one needs the scope that put-account needs.
+	Accounts []AccountChange
+
+	Force bool // remove pools and products although keys or lines wait for them
+	By    access.Principal
+}
+
+// Difference is what a change does to one thing.
+type Difference struct {
+	Thing  Thing
+	Name   string // empty: there is one of its kind
+	Change ChangeKind
+	Fields []string // in order; of a thing that is removed, none
+}
+
+// Thing is a kind of setting.
+type Thing string
+
+// The kinds.
+const (
+	ThingPool    Thing = "pool"
+	ThingProduct Thing = "product"
+	ThingReview  Thing = "review"
+	ThingAccount Thing = "account"
+)
+
+// ChangeKind is what becomes of a setting.
+type ChangeKind string
+
+// What may become of one.
+const (
+	Added   ChangeKind = "added"
+	Changed ChangeKind = "changed"
+	Removed ChangeKind = "removed"
+)
+
+// Get returns all settings of a merchant.
+func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err error) {
+	var reading errgroup.Group
+	reading.Go(func() (err error) { c.Pools, err = s.Pools.Store.Pools(ctx, merchant); return err })
+	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant, "", 0); return err })
+	reading.Go(func() (err error) { c.Review, err = s.Reviews.Get(ctx, merchant); return err })
+	var accounts catalog.Roster
+	reading.Go(func() (err error) { accounts, err = s.Accounts.Store.Roster(ctx, merchant); return err })
+	err = reading.Wait()
+	c.Accounts = accounts.Accounts
+	return c, err
+}
+
+// Put makes all settings of the principal's merchant what a change says, and returns what
+// differed. A dry run returns the same, and stores nothing. Unchanged says whether the change
+// was made from the settings as they are; nil: no condition is given, which is an
+// ErrUnconditional unless nothing was set yet or nothing differs. Its error is an
+// *InvalidError with all mistakes, an *access.DeniedError, or that of a single change.
+func (s *Catalogs) Put(ctx context.Context, want CatalogChange, unchanged func(Catalog) bool, dryRun bool) ([]Difference, error) {
+	now, err := s.Get(ctx, want.By.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	if unchanged != nil && !unchanged(now) {
+		return nil, catalog.ErrConflict
+	}
+	p, err := s.plan(ctx, now, want)
+	if err != nil {
+		return nil, err
+	}
+	if dryRun || len(p.differences) == 0 {
+		return p.differences, nil
+	}
+	if unchanged == nil && !now.empty() {
+		return nil, ErrUnconditional
+	}
+	return p.differences, p.apply(ctx)
+}
+
+// plan is a change that was checked.
+type plan struct {
+	differences []Difference
+	problems    problems
+	steps       [lastPhase][]step
+}
+
+// step is a single change.
+type step func(context.Context) error
+
+// The phases of a change. Steps of one phase may be made in any order.
+const (
+	makePools        = iota // first, for products to name them
+	freeAliases             // that another product shall have, as its id or an alias
+	removeInheritors        // nothing inherits from them
+	putOriginals            // products that inherit from none
+	putInheritors           // those that inherit now: nothing inherits from them
+	putNewInheritors        // those from which nothing inherits by now
+	removeProducts
+	putAliases // that were ids of removed products
+	putReview
+	putAccounts
+	removePools // last, when no product names them
+	lastPhase
+)
+
+// stepsAtOnce bounds the steps that are made together.
+const stepsAtOnce = 8
+
+func (p *plan) apply(ctx context.Context) error {
+	for _, steps := range p.steps {
+		var making errgroup.Group
+		making.SetLimit(stepsAtOnce)
+		for _, one := range steps {
+			making.Go(func() error { return one(ctx) })
+		}
+		if err := making.Wait(); err != nil {
+			return fmt.Errorf("replace the catalog: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *plan) add(phase int, s step) { p.steps[phase] = append(p.steps[phase], s) }
+
+// differs notes the difference of a thing, and reports whether there is one.
+func (p *plan) differs(thing Thing, name string, version int, before, next catalog.Shown) bool {
+	d := Difference{Thing: thing, Name: name, Change: Changed}
+	if version == 0 {
+		d.Change, before = Added, nil
+	}
+	d.Fields = before.Differences(next)
+	if version > 0 && len(d.Fields) == 0 {
+		return false
+	}
+	p.differences = append(p.differences, d)
+	return true
+}
+
+func (p *plan) removes(thing Thing, name string) {
+	p.differences = append(p.differences, Difference{Thing: thing, Name: name, Change: Removed})
+}
+
+// wrong notes the mistakes in the thing at a path, and reports whether there are any. A
+// thing's name and id stand in its path.
+func (p *plan) wrong(path string, mistakes ...Problem) bool {
+	for _, m := range mistakes {
+		at := path
+		if m.Path != "" && m.Path != "name" && m.Path != "id" {
+			at += "." + m.Path
+		}
+		p.problems.add(at, "%s", m.Message)
+	}
+	return len(mistakes) > 0
+}
+
+// inUse notes that a thing cannot be removed.
+func (p *plan) inUse(path string, inUse *InUseError, force bool) bool {
+	if !inUse.refuses(force) {
+		return false
+	}
+	message := "it cannot be removed: " + strings.Join(inUse.All(), "; ")
+	if len(inUse.Reasons) == 0 {
+		message += "; to remove it all the same, say force=true in the query"
+	}
+	return p.wrong(path, Problem{Message: message})
+}
+
+// at is the condition that a thing has a version.
+func at(version int) Condition {
+	if version == 0 {
+		return Condition{New: true}
+	}
+	return Condition{Version: func(v int) bool { return v == version }}
+}
+
+func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*plan, error) {
+	p := &plan{}
+	m, _, err := s.Products.Related.Merchant(ctx, want.By.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	pools, products := now.Pools, now.Products
+	if want.Pools != nil {
+		pools = want.Pools
+	}
+	if want.Products != nil {
+		products = want.Products
+	}
+	t := newTarget(m, pools, products)
+	t.ProductStore, t.ProductRelations = s.Products.Store, s.Products.Related
+	if want.Pools != nil {
+		err = s.planPools(ctx, p, now, want, t)
+	}
+	if want.Products != nil && err == nil {
+		err = s.planProducts(ctx, p, now, want, t)
+	}
+	if want.Review != nil {
+		s.planReview(p, now, *want.Review)
+	}
+	if want.Accounts != nil && err == nil {
+		err = s.planAccounts(p, now, want)
+	}
+	if err == nil {
+		err = invalid(p.problems...)
+	}
+	return p, err
+}
+
+func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want CatalogChange, t target) error {
+	stored := byName(now.Pools, func(p catalog.Pool) string { return p.Name })
+	for _, next := range want.Pools {
+		before := stored[next.Name]
+		next.Merchant = want.By.Merchant
+		next = following(before, next)
+		if !p.differs(ThingPool, next.Name, before.Version, before.Shown(), next.Shown()) {
+			continue
+		}
+		if p.wrong("pools."+next.Name, append(CheckPool(next), checkShards(before, next)...)...) {
+			continue
+		}
+		p.add(makePools, func(ctx context.Context) error {
+			_, _, err := s.Pools.Put(ctx, next, at(before.Version))
+			return err
+		})
+	}
+	later := *s.Pools
+	later.Uses = t
+	for _, old := range now.Pools {
+		if _, kept := t.pools[old.Name]; kept {
+			continue
+		}
+		p.removes(ThingPool, old.Name)
+		inUse, err := later.uses(ctx, old)
+		if err != nil {
+			return err
+		}
+		if !p.inUse("pools."+old.Name, inUse, want.Force) {
+			p.add(removePools, func(ctx context.Context) error {
+				return s.Pools.Delete(ctx, old.Merchant, old.Name, want.Force, at(old.Version))
+			})
+		}
+	}
+	return nil
+}
+
+// productPlan plans what becomes of products.
+type productPlan struct {
+	*plan
+	later   *Products           // as they shall be
+	owners  map[string][]string // of each id, the products that shall be sold by it
+	removed map[string]bool     // by id
+	writes  *productWrites
+}
+
+func (s *Catalogs) planProducts(ctx context.Context, p *plan, now Catalog, want CatalogChange, t target) error {
+	pp := productPlan{
+		plan: p, later: &Products{Store: t, Related: t}, owners: map[string][]string{}, removed: map[string]bool{},
+		writes: &productWrites{products: s.Products, by: want.By, force: want.Force, versions: map[string]int{}},
+	}
+	for _, product := range want.Products {
+		for _, id := range product.IDs() {
+			pp.owners[id] = append(pp.owners[id], product.ID)
+		}
+	}
+	stored := byName(now.Products, func(p catalog.Product) string { return p.ID })
+	for _, old := range now.Products {
+		pp.writes.versions[old.ID] = old.Version
+		_, kept := t.products[old.ID]
+		pp.removed[old.ID] = !kept
+		pp.free(old)
+	}
+	for _, next := range want.Products {
+		before := stored[next.ID]
+		next.Merchant, next.Version = want.By.Merchant, before.Version
+		if !p.differs(ThingProduct, next.ID, before.Version, before.Shown(), next.Shown()) {
+			continue
+		}
+		if err := pp.put(ctx, before, next); err != nil {
+			return err
+		}
+	}
+	for _, old := range now.Products {
+		if !pp.removed[old.ID] {
+			continue
+		}
+		p.removes(ThingProduct, old.ID)
+		if err := pp.remove(ctx, old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free plans to take the aliases from a product that another shall be sold by.
+func (pp productPlan) free(old catalog.Product) {
+	freed := old
+	freed.Aliases = without(old.Aliases, func(alias string) bool {
+		return len(pp.owners[alias]) > 0 && !slices.Contains(pp.owners[alias], old.ID)
+	})
+	if len(freed.Aliases) < len(old.Aliases) {
+		pp.add(freeAliases, pp.writes.put(freed))
+	}
+}
+
+// put plans to make or change a product.
+func (pp productPlan) put(ctx context.Context, before, next catalog.Product) error {
+	path := "products." + next.ID
+	if pp.wrong(path, CheckProduct(next)...) {
+		return nil
+	}
+	mistakes, err := pp.later.checkRelations(ctx, next)
+	if err != nil {
+		return err
+	}
+	for _, id := range next.IDs() {
+		if owners := pp.owners[id]; len(owners) > 1 {
+			mistakes = append(mistakes, Problem{Message: fmt.Sprintf("the id %s is that of several products, or their alias: %s", quoted(id), strings.Join(owners, ", "))})
+		}
+	}
+	if pp.wrong(path, mistakes...) {
+		return nil
+	}
+	phase := putOriginals
+	switch {
+	case next.Original != "" && before.Original != "":
+		phase = putInheritors
+	case next.Original != "":
+		phase = putNewInheritors
+	}
+	first := next
+	first.Aliases = without(next.Aliases, func(alias string) bool { return pp.removed[alias] })
+	pp.add(phase, pp.writes.put(first))
+	if len(first.Aliases) < len(next.Aliases) {
+		pp.add(putAliases, pp.writes.put(next))
+	}
+	return nil
+}
+
+// remove plans to remove a product.
+func (pp productPlan) remove(ctx context.Context, old catalog.Product) error {
+	inUse, err := pp.later.uses(ctx, old)
+	if err != nil || pp.inUse("products."+old.ID, inUse, pp.writes.force) {
+		return err
+	}
+	phase := removeProducts
+	if old.Original != "" {
+		phase = removeInheritors
+	}
+	pp.add(phase, pp.writes.remove(old))
+	return nil
+}
+
+// productWrites are the writes of products in a change, some of which are written twice.
+type productWrites struct {
+	products *Products
+	by       access.Principal
+	force    bool
+
+	mu       sync.Mutex
+	versions map[string]int // by id
+}
+
+func (w *productWrites) version(id string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.versions[id]
+}
+
+func (w *productWrites) put(p catalog.Product) step {
+	return func(ctx context.Context) error {
+		stored, _, err := w.products.Put(ctx, p, w.by, at(w.version(p.ID)))
+		if err == nil {
+			w.mu.Lock()
+			w.versions[p.ID] = stored.Version
+			w.mu.Unlock()
+		}
+		return err
+	}
+}
+
+func (w *productWrites) remove(p catalog.Product) step {
+	return func(ctx context.Context) error {
+		return w.products.Delete(ctx, w.by, p.ID, w.force, at(w.version(p.ID)))
+	}
+}
+
+func (s *Catalogs) planReview(p *plan, now Catalog, next catalog.Review) {
+	next.Merchant = now.Review.Merchant
+	if !p.differs(ThingReview, "", now.Review.Version, now.Review.Shown(), next.Shown()) || p.wrong("review", CheckReview(next)...) {
+		return
+	}
+	p.add(putReview, func(ctx context.Context) error {
+		_, err := s.Reviews.Put(ctx, next, at(now.Review.Version))
+		return err
+	})
+}
+
+func (s *Catalogs) planAccounts(p *plan, now Catalog, want CatalogChange) error {
+	stored := byName(now.Accounts, func(a catalog.Account) string { return a.Name })
+	kept := map[string]bool{}
+	for _, change := range want.Accounts {
+		kept[change.Name] = true
+		change.Merchant, change.By = want.By.Merchant, want.By
+		path := "accounts." + change.Name
+		before := stored[change.Name]
+		if before.Version == 0 {
+			p.wrong(path, Problem{Message: "there is no account of that name; set it up by put-account, which takes its secrets"})
+			continue
+		}
+		change.Platform = cmp.Or(change.Platform, before.Platform)
+		change.KeepSecret = before.Platform == platform.Standard
+		moment := s.Accounts.Now().UTC()
+		next := s.Accounts.next(before, change, moment)
+		next.Secrets, next.Credentials = before.Secrets, before.Credentials
+		if !p.differs(ThingAccount, change.Name, before.Version, before.Shown(), next.Shown()) {
+			continue
+		}
+		_, err := s.Accounts.complete(before, change, moment)
+		if err == nil {
+			err = checkParts(next, s.Accounts.Adapters[next.Platform])
+		}
+		var wrong *InvalidError
+		if errors.As(err, &wrong) {
+			p.wrong(path, wrong.Problems...)
+			continue
+		}
+		if err == nil {
+			err = want.By.May("put-account")
+		}
+		if err != nil {
+			return err
+		}
+		p.add(putAccounts, func(ctx context.Context) error {
+			_, _, _, err := s.Accounts.Put(ctx, change, at(before.Version))
+			return err
+		})
+	}
+	for _, old := range now.Accounts {
+		if !kept[old.Name] {
+			p.wrong("accounts."+old.Name, Problem{Message: "an account is not removed so; name it, or leave accounts out, and they stay as they are"})
+		}
+	}
+	return nil
+}
+
+// byName returns a list by the names of its items.
+func byName[T any](list []T, name func(T) string) map[string]T {
+	all := make(map[string]T, len(list))
+	for _, item := range list {
+		all[name(item)] = item
+	}
+	return all
+}
+
+// without returns the names that are not left out, nil if none is left.
+func without(names []string, left func(string) bool) []string {
+	if rest := slices.DeleteFunc(slices.Clone(names), left); len(rest) > 0 {
+		return rest
+	}
+	return nil
+}
+
+// target is how pools and products shall be, to check each against the others.
+type target struct {
+	ProductStore
+	ProductRelations
+	merchant catalog.Merchant
+	pools    map[string]catalog.Pool
+	products map[string]catalog.Product // by id
+	aliases  map[string]catalog.Product
+	list     []catalog.Product // by id
+}
+
+func newTarget(m catalog.Merchant, pools []catalog.Pool, products []catalog.Product) target {
+	t := target{
+		merchant: m, aliases: map[string]catalog.Product{},
+		pools:    byName(pools, func(p catalog.Pool) string { return p.Name }),
+		products: byName(products, func(p catalog.Product) string { return p.ID }),
+		list:     slices.SortedFunc(slices.Values(products), func(a, b catalog.Product) int { return cmp.Compare(a.ID, b.ID) }),
+	}
+	for _, p := range products {
+		for _, alias := range p.Aliases {
+			t.aliases[alias] = p
+		}
+	}
+	return t
+}
+
+// Merchant returns the merchant whose settings they are.
+func (t target) Merchant(context.Context, string) (catalog.Merchant, bool, error) {
+	return t.merchant, t.merchant.Version > 0, nil
+}
+
+// Pool returns the pool of that name.
+func (t target) Pool(_ context.Context, _, name string) (catalog.Pool, bool, error) {
+	p, ok := t.pools[name]
+	return p, ok, nil
+}
+
+// Product returns the product of that id or alias.
+func (t target) Product(_ context.Context, _, id string) (catalog.Product, bool, error) {
+	p, ok := t.products[id]
+	if !ok {
+		p, ok = t.aliases[id]
+	}
+	return p, ok, nil
+}
+
+// Products returns all products: nobody here asks for less.
+func (t target) Products(context.Context, string, string, int) ([]catalog.Product, error) {
+	return t.list, nil
+}
