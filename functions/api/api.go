@@ -28,6 +28,7 @@ type api struct {
 
 	testOrders *settings.TestOrders
 	uploads    *settings.Uploads
+	keys       *settings.Keys
 	finder     *inventory.Finder
 	jobs       *inventory.Jobs
 	orders     orders

@@ -98,6 +98,15 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	}
 	w.send(resttest.Event(t, "good_api_load")).Want(202)
 
+	var added AddedKeys
+	w.send(resttest.Event(t, "good_api_add_keys")).Want(202).Into(&added)
+	if added.Keys != 2 || len(w.files.files) != 1 {
+		t.Errorf("added %+v: files %v", added, w.files.files)
+	}
+	if got := w.send(resttest.Event(t, "bad_api_add_keys")).Want(422).Locations(); !slices.Equal(got, []string{"body.keys[1]", "body.keys[2]"}) {
+		t.Errorf("keys that are none: %q", got)
+	}
+
 	var started Job
 	w.send(resttest.Event(t, "good_api_withdraw")).Want(202).Into(&started)
 	if started.State != "queued" || started.Upload != sampleUpload.ID || started.Reason != "keys of another edition" || !strings.HasPrefix(started.By, "the token") {

@@ -10,6 +10,7 @@ import (
 
 	"keypool/shared/inventory"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
 
@@ -77,6 +78,51 @@ var sampleKeys = KeyList{Items: []Key{{
 }}}
 
 type findKeys struct{ Body FindKeys }
+
+// AddKeys brings keys.
+type AddKeys struct {
+	Keys []string `json:"keys" nullable:"false" minItems:"1" maxItems:"1000" doc:"The texts of keys, each one line of up to 2,048 bytes. White space around a text is no part of it."`
+	Side string   `json:"side,omitempty" enum:"live,test" default:"live" doc:"test: keys for orders marked as a test."`
+}
+
+// AddedKeys is the upload that keys became.
+type AddedKeys struct {
+	Upload string `json:"upload" doc:"The upload that they became. get-upload reports what became of each line, a moment later: line 1 is the first key."`
+	Keys   int    `json:"keys" doc:"How many keys were received."`
+}
+
+var (
+	sampleAddKeys = AddKeys{Keys: []string{"ELDN-0F3A-77QX", "ELDN-9C1D-20PL"}, Side: "live"}
+	sampleAdded   = AddedKeys{Upload: "20261123T094512-7c6d5e4f3a2b1908", Keys: 2}
+)
+
+type addKeys struct {
+	PoolPath
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"A word of your own for this call. A repeat with the same word, pool, side and keys changes nothing and answers the same, for a week; with other keys it is 409."`
+	Body           AddKeys
+}
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
+func (in *addKeys) Resolve(huma.Context) []error {
+	return rest.Mistakes(settings.CheckKeys(in.Body.Keys), "")
+}
+
+// addPoolKeys is beside create-upload, among the operations of pools.
+func (a *api) addPoolKeys(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "add-keys", Method: http.MethodPost, Path: "/v1/pools/{pool}/keys", Tags: []string{"Uploads"},
+		Summary:     "Add up to 1,000 keys",
+		Description: "They are loaded and reported as a key file is, seconds later, and count as one in the day's limits: bring many together, or as a file. A key that is known already is not added a second time, and the report says so.",
+		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
+		RequestBody: rest.Request(sampleAddKeys), Responses: to.Responses(sampleAdded, 202),
+	}, a.addKeysTo)
+}
+
+func (a *api) addKeysTo(ctx context.Context, in *addKeys) (*rest.Body[AddedKeys], error) {
+	into := pool.ID{Merchant: caller(ctx), Pool: in.Pool, Side: pool.SideOf(in.Body.Side == string(pool.Test))}
+	id, err := a.keys.Add(ctx, into, in.Body.Keys, in.IdempotencyKey)
+	return &rest.Body[AddedKeys]{Body: AddedKeys{Upload: id, Keys: len(in.Body.Keys)}}, err
+}
 
 func (a *api) addKeys(to *rest.API) {
 	rest.Register(to, huma.Operation{

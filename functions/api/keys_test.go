@@ -8,6 +8,7 @@ import (
 
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
+	"keypool/shared/upload"
 )
 
 func TestFindKeys(t *testing.T) {
@@ -47,4 +48,55 @@ func TestFindKeys(t *testing.T) {
 		t.Errorf("a refusal quotes keys: %s", refused.Body)
 	}
 	find().Want(422)
+}
+
+func TestAddKeys(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.merchant("acme")
+	bearer := w.token("acme", access.Upload)
+	w.shop(w.token("acme", access.Settings), "PUT", "/v1/pools/elden", Pool{}).Want(201)
+	add := func(pool, word string, in AddKeys) resttest.Response {
+		t.Helper()
+		var headers []string
+		if word != "" {
+			headers = []string{"idempotency-key", word}
+		}
+		return w.shop(bearer, "POST", "/v1/pools/"+pool+"/keys", in, headers...)
+	}
+	var first, again, other AddedKeys
+	add("elden", "a word", AddKeys{Keys: []string{" A-1 ", "A-2"}}).Want(202).Into(&first)
+	add("elden", "a word", AddKeys{Keys: []string{" A-1 ", "A-2"}}).Want(202).Into(&again)
+	if first != again || first.Keys != 2 || first.Upload == "" {
+		t.Errorf("%+v, and again %+v", first, again)
+	}
+	if got := add("elden", "a word", AddKeys{Keys: []string{"A-3"}}).Want(409); strings.Contains(got.Body, "A-3") {
+		t.Errorf("a refusal quotes a key: %s", got.Body)
+	}
+	add("elden", "a word", AddKeys{Keys: []string{"T-1"}, Side: "test"}).Want(202).Into(&other)
+	if other.Upload == first.Upload {
+		t.Error("the keys of the test side are those of the live side")
+	}
+	for range 2 {
+		add("elden", "", AddKeys{Keys: []string{"A-4"}}).Want(202)
+	}
+	places := map[string]int{}
+	for name, content := range w.files.files {
+		place, ok := upload.Locate(name)
+		if !ok || !upload.AsIs(place.File) || place.Ticket == "" {
+			t.Errorf("the file %s of %+v", name, place)
+		}
+		places[place.Merchant+" "+place.Pool+" "+string(place.Side)+" "+content]++
+	}
+	if diff := cmp.Diff(map[string]int{"acme elden live A-1\nA-2\n": 1, "acme elden test T-1\n": 1, "acme elden live A-4\n": 2}, places); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	add("nowhere", "", AddKeys{Keys: []string{"A-1"}}).Want(404)
+	long := strings.Repeat("x", 2049)
+	got := add("elden", "", AddKeys{Keys: []string{"fine", "", "\u200b", "a\tb", "a\x00b", long}}).Want(422)
+	if diff := cmp.Diff([]string{"body.keys[1]", "body.keys[2]", "body.keys[3]", "body.keys[4]", "body.keys[5]"}, sorted(got.Locations())); diff != "" || strings.Contains(got.Body, "xxx") {
+		t.Errorf("%s\n%s", diff, got.Body)
+	}
+	add("elden", "", AddKeys{Keys: strings.Split(strings.Repeat("A,", 1000)+"A", ",")}).Want(422)
+	w.shop(w.token("acme", access.Settings, access.KeysRead), "POST", "/v1/pools/elden/keys", AddKeys{Keys: []string{"A-9"}}).Want(403)
 }

@@ -78,6 +78,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
+		keys:   &settings.Keys{Pools: store, Files: s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET"))},
 		finder: &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
 		jobs:   &inventory.Jobs{Store: store, Uploads: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
 		orders: store, refusals: store,

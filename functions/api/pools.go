@@ -129,6 +129,7 @@ func (a *api) addPools(to *rest.API) {
 		Errors:      []int{404}, DefaultStatus: http.StatusCreated,
 		RequestBody: rest.Request(sampleNewUpload), Responses: to.Responses(sampleTicket, 201),
 	}, a.createUpload)
+	a.addPoolKeys(to)
 	a.addReadings(to)
 }
 

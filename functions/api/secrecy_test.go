@@ -122,6 +122,10 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/v1/jobs", nil, []string{"setting"}},
 		{"GET", "/v1/jobs/" + sampleJob.ID, nil, []string{"setting"}},
 		{"POST", "/v1/jobs/" + sampleJob.ID + "/cancel", nil, []string{"setting"}},
+		{"POST", "/v1/pools/elden/keys", func() string { return `{"keys":["` + strings.Join(s.Keys(2), `","`) + `"]}` }, nil},
+		{"POST", "/v1/pools/elden/keys", func() string {
+			return `{"keys":["` + s.Keys(1)[0] + `\n","","` + strings.Repeat(s.Keys(1)[0], 100) + `"]}`
+		}, nil},
 		{"POST", "/v1/keys/find", func() string { return `{"keys":"` + s.Keys(1)[0] + `"}` }, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},
 	} {

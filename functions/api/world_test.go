@@ -28,6 +28,7 @@ import (
 	"keypool/shared/platform/standard"
 	"keypool/shared/review"
 	"keypool/shared/settings"
+	"keypool/shared/upload"
 	"keypool/shared/web"
 )
 
@@ -56,6 +57,7 @@ type world struct {
 	ranges    *fakeQueue
 	catchup   *fakeQueue
 	jobs      *fakeQueue
+	files     *fakeFiles
 
 	mu    sync.Mutex
 	clock time.Time
@@ -90,7 +92,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 // over returns the API over tables that exist.
 func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w := &world{
-		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, jobs: &fakeQueue{}, clock: noon,
+		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, jobs: &fakeQueue{}, files: &fakeFiles{}, clock: noon,
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
@@ -109,6 +111,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 
 		testOrders: &settings.TestOrders{Accounts: accounts, Opener: w.kms, Catalog: store, Webhook: standard.TestOrder, Front: w, Now: w.now},
 		uploads:    &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
+		keys:       &settings.Keys{Pools: store, Files: w.files},
 		finder:     &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
 		jobs:       &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
 		orders:     store,
@@ -243,6 +246,25 @@ func (q *fakeQueue) drain() []string {
 	sent := q.sent
 	q.sent = nil
 	return sent
+}
+
+// fakeFiles keeps the files that keys became, by name.
+type fakeFiles struct {
+	mu      sync.Mutex
+	files   map[string]string
+	digests map[string]string
+}
+
+func (f *fakeFiles) PutNew(_ context.Context, name string, content []byte, digest string) (upload.Object, upload.Stat, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files == nil {
+		f.files, f.digests = map[string]string{}, map[string]string{}
+	}
+	if _, there := f.files[name]; !there {
+		f.files[name], f.digests[name] = string(content), digest
+	}
+	return upload.Object{Bucket: "uploads", Name: name, Version: "1"}, upload.Stat{LastModified: noon}, f.digests[name], nil
 }
 
 type fakeBucket struct{}

@@ -245,7 +245,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: tableKey, Actions: readAndWrite},
-			{Target: uploadedFiles, Actions: "PutObject"},
+			{Target: uploadedFiles, Actions: "PutObject GetObject"}, // the second is for the head of a file that it put
 			{Target: reportFiles, Actions: "GetObject"},
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: accountSecrets, Actions: "Decrypt Encrypt"}, // to open them is for dry runs

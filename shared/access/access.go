@@ -40,7 +40,7 @@ func Names(scopes []Scope) []string {
 
 // means says what each scope lets its token do.
 var means = map[Scope]string{
-	Upload:      "bring key files",
+	Upload:      "bring keys, and key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, place test orders",
 	KeysRead:    "find out what became of a key",
@@ -64,6 +64,7 @@ func Explained() string {
 // the operation's ID. An operation that does not stand here is refused to everybody.
 var Needs = map[string]Scope{
 	"create-upload": Upload,
+	"add-keys":      Upload,
 
 	"get-order":     OrdersRead,
 	"find-order":    OrdersRead,

@@ -145,6 +145,35 @@ func (b *Uploads) PresignUpload(ctx context.Context, name string, size int64, ex
 	return put.URL, headers, nil
 }
 
+// digestOf is the name of an object's metadata that has the digest of its content.
+const digestOf = "digest"
+
+// PutNew implements settings.KeyFiles.
+func (b *Uploads) PutNew(ctx context.Context, name string, content []byte, digest string) (upload.Object, upload.Stat, string, error) {
+	o := upload.Object{Bucket: b.bucket, Name: name}
+	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: aws.String(b.bucket), Key: aws.String(name), Body: bytes.NewReader(content),
+		IfNoneMatch: aws.String("*"), Metadata: map[string]string{digestOf: digest},
+	})
+	if err != nil && !exists(err) {
+		return o, upload.Stat{}, "", fmt.Errorf("store keys as a file: %w", err)
+	}
+	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(b.bucket), Key: aws.String(name)})
+	if err != nil {
+		return o, upload.Stat{}, "", fmt.Errorf("read the head of a file of keys: %w", err)
+	}
+	o.Version = aws.ToString(out.VersionId)
+	stat := upload.Stat{Version: o.Version, Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified).UTC()}
+	return o, stat, out.Metadata[digestOf], nil
+}
+
+// exists reports whether S3 stored nothing because an object of that name is there, or is
+// being stored now.
+func exists(err error) bool {
+	var response *awshttp.ResponseError
+	return errors.As(err, &response) && (response.HTTPStatusCode() == http.StatusPreconditionFailed || response.HTTPStatusCode() == http.StatusConflict)
+}
+
 func version(o upload.Object) *string {
 	if o.Version == "" {
 		return nil

@@ -36,6 +36,7 @@ type server struct {
 	objects map[string][]byte
 	parts   map[string][]byte // of an upload in parts, by number
 	tags    map[string]string
+	digests map[string]string
 	calls   []string
 	deaf    bool // does not keep to ranges
 	broken  string
@@ -43,7 +44,7 @@ type server struct {
 }
 
 func newServer(t *testing.T) (*server, *awss3.Client) {
-	s := &server{objects: map[string][]byte{}, parts: map[string][]byte{}, tags: map[string]string{}}
+	s := &server{objects: map[string][]byte{}, parts: map[string][]byte{}, tags: map[string]string{}, digests: map[string]string{}}
 	front := httptest.NewServer(s)
 	t.Cleanup(front.Close)
 	return s, awss3.New(awss3.Options{
@@ -84,9 +85,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r.Header.Del("Range")
 		}
 		w.Header().Set("X-Amz-Version-Id", "current")
+		w.Header().Set("X-Amz-Meta-Digest", s.digests[name])
 		http.ServeContent(w, r, "", written, bytes.NewReader(object))
 	case "PUT":
-		s.objects[name] = unchunked(r, body)
+		if _, there := s.objects[name]; there && r.Header.Get("If-None-Match") == "*" {
+			w.WriteHeader(http.StatusPreconditionFailed)
+			return
+		}
+		s.objects[name], s.digests[name] = unchunked(r, body), r.Header.Get("X-Amz-Meta-Digest")
 	case "PUT tagging":
 		if _, ok := s.objects[name]; !ok {
 			w.WriteHeader(http.StatusNotFound)
@@ -214,6 +220,31 @@ func TestUploads_statAndTag(t *testing.T) {
 	o.Version = "v2"
 	if err := b.MarkDone(ctx, o, true); !errors.Is(err, upload.ErrGone) {
 		t.Errorf("tagged a version that is not there: %v", err)
+	}
+}
+
+// A file is stored once under its name: whoever comes later gets the one that is there.
+func TestUploads_putNew(t *testing.T) {
+	server, client := newServer(t)
+	uploads := s3.OpenUploads(client, "uploads")
+	for _, c := range []struct{ content, digest string }{{"A-1\n", "d1"}, {"A-1\n", "d1"}, {"A-2\n", "d2"}} {
+		o, stat, there, err := uploads.PutNew(t.Context(), "uploads/nova/elden/keys.txt", []byte(c.content), c.digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (upload.Object{Bucket: "uploads", Name: "uploads/nova/elden/keys.txt", Version: "current"}); o != want {
+			t.Errorf("object %+v, want %+v", o, want)
+		}
+		if want := (upload.Stat{Version: "current", Size: 4, LastModified: written}); stat != want || there != "d1" {
+			t.Errorf("%+v with digest %s, want %+v with d1", stat, there, want)
+		}
+	}
+	if got := string(server.objects["/uploads/uploads/nova/elden/keys.txt"]); got != "A-1\n" {
+		t.Errorf("the file holds %q", got)
+	}
+	server.broken, server.refusal = "PUT", "<Error><Code>AccessDenied</Code><Message>A-9</Message></Error>"
+	if _, _, _, err := uploads.PutNew(t.Context(), "uploads/nova/elden/other.txt", []byte("A-9\n"), "d9"); err == nil {
+		t.Error("a refused file is taken as stored")
 	}
 }
 

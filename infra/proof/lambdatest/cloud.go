@@ -32,6 +32,8 @@ type cloud struct {
 	at      int             // number of the call to refuse, from 1
 	victim  string          // its invocation id, once it is made
 	refusal *refusal
+
+	metadata map[string]string // the digest that a file was put with, by path
 }
 
 func newCloud(s *Sandbox) *cloud {
@@ -49,7 +51,7 @@ func newCloud(s *Sandbox) *cloud {
 			s.Errorf("no call needs the right to %s: have the test make one, or take the right away", right)
 		}
 	})
-	return &cloud{sandbox: s, engine: engine, rights: rights}
+	return &cloud{sandbox: s, engine: engine, rights: rights, metadata: map[string]string{}}
 }
 
 // refuse begins a run in which call number at is refused; no call, if r is nil.
@@ -235,7 +237,7 @@ func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
 		return response(r, http.StatusOK, "", "")
 	case r.Method == http.MethodPut:
-		c.sandbox.Files[place] = body
+		c.sandbox.Files[place], c.metadata[place] = body, r.Header.Get("X-Amz-Meta-Digest")
 		return response(r, http.StatusOK, "", "")
 	}
 	file, ok := c.sandbox.Files[place]
@@ -248,6 +250,7 @@ func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	}
 	answer.Header.Set("Content-Length", strconv.Itoa(len(file)))
 	answer.Header.Set("X-Amz-Version-Id", "1")
+	answer.Header.Set("X-Amz-Meta-Digest", c.metadata[place])
 	return answer
 }
 

@@ -52,6 +52,7 @@ var answers = []struct {
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},
 	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},
+	{settings.ErrKeyUsed, http.StatusConflict, "A call with this Idempotency-Key brought other keys, and nothing was added. Send these with another."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
