@@ -22,6 +22,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/notice"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
 	"keypool/shared/web"
@@ -231,6 +232,38 @@ func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
 	}
 	if sent := w.fill.drain(); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
+	}
+}
+
+// The words in the mails of all products are read back as they were set, the merchant is told
+// that they changed, and a mistake in them is told with its place.
+func TestMerchant_wordsOfMails(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	acme := Merchant{Title: "acme", NoticeAddress: "acme@example.com", Languages: []string{"en", "de"}}
+	w.call("PUT", "/v1/merchants/acme", acme).Want(201)
+	acme.Color = "#8a1c5b"
+	acme.Texts = map[string]Text{"en": {Subject: "Your key", Body: "**Here**\n\n{KEY}", Format: "markdown"}, "de": {Body: "{KEY}"}}
+	acme.Frames = map[string]Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nAcme", Footer: "Acme Ltd"}}
+	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200)
+	var got Merchant
+	w.call("GET", "/v1/merchants/acme", nil).Want(200).Into(&got)
+	if diff := cmp.Diff([]any{acme.Color, acme.Texts, acme.Frames}, []any{got.Color, got.Texts, got.Frames}); diff != "" {
+		t.Error(diff)
+	}
+	told, ok, err := w.store.Notice(t.Context(), notice.Gather("acme", notice.ChangedText, notice.Facts{}, noon).ID)
+	if err != nil || !ok || len(told.Facts.Changed) != 1 {
+		t.Fatalf("the notice %+v (%v, %v)", told.Facts, ok, err)
+	}
+	if diff := cmp.Diff([]string{"text de", "text en", "frame en"}, told.Facts.Changed[0].Parts); diff != "" || told.Facts.Changed[0].Name != notice.AllProducts {
+		t.Errorf("told of %s: %s", told.Facts.Changed[0].Name, diff)
+	}
+	acme.Color, acme.Texts = "#ffee00", map[string]Text{"en": {Body: "Key:\n{KEI}"}}
+	refused := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422)
+	for _, want := range []string{"line 2, column 1: there is no tag {KEI}", "a text is missing in de", "the contrast is 1.2 to 1"} {
+		if !strings.Contains(refused.Body, want) {
+			t.Errorf("no %q in %s", want, refused.Body)
+		}
 	}
 }
 

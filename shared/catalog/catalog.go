@@ -30,6 +30,10 @@ type Merchant struct {
 	TimeZone      string   // IANA name; UTC where empty
 	DefaultPool   string   // feeds products that name no pool
 
+	Texts  map[string]Text  // by BCP 47 tag: of products that have none in the customer's language
+	Frames map[string]Frame // by BCP 47 tag: what stands around a text in place of Keypool's words
+	Color  string           // of the brand: "#0b57c2"; Keypool's own where empty
+
 	// ReturnedKeys is what becomes of keys that an order gives back, of products that do
 	// not say so themselves; revoked where empty.
 	ReturnedKeys order.Disposition
@@ -101,6 +105,14 @@ type Text struct {
 	Subject string
 	Body    string
 	Format  string // how the body is written: see package text
+}
+
+// Frame is what a merchant has around a text in place of Keypool's words. What is empty is
+// Keypool's.
+type Frame struct {
+	Greeting  string // one line, with tags of the customer's name, for a customer who has one
+	Signature string // lines
+	Footer    string // one line
 }
 
 // Product is one product that a shop sells.

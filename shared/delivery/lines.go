@@ -72,7 +72,7 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 	}
 	var parents []pool.Key
 	if f.Mail.Kind == outbox.Keys {
-		if parents, err = k.renewed(ctx, &f, product); err != nil {
+		if parents, err = k.renewed(ctx, &f, merchant, product); err != nil {
 			return mail.Message{}, false, err
 		}
 	}

@@ -95,8 +95,8 @@ func (k lineKind) parentKeys(ctx context.Context, f order.Fulfillment) (keys []p
 
 // renewed adds to a line what its mail needs of its parent. Of a line that delivers its
 // parent's keys those are all; another line is mailed without them if they cannot be.
-func (k lineKind) renewed(ctx context.Context, f *order.Fulfillment, p catalog.Product) (parents []pool.Key, err error) {
-	if f.Parent == "" || !f.KeysOfParent && !showsParent(p) {
+func (k lineKind) renewed(ctx context.Context, f *order.Fulfillment, m catalog.Merchant, p catalog.Product) (parents []pool.Key, err error) {
+	if f.Parent == "" || !f.KeysOfParent && !showsParent(p.Texts) && !showsParent(m.Texts) {
 		return nil, nil
 	}
 	parents, reason, err := k.parentKeys(ctx, *f)
@@ -112,9 +112,9 @@ func (k lineKind) renewed(ctx context.Context, f *order.Fulfillment, p catalog.P
 	return parents, nil
 }
 
-// showsParent reports whether a text of the product shows the keys of a parent.
-func showsParent(p catalog.Product) bool {
-	for _, own := range p.Texts {
+// showsParent reports whether one of the texts shows the keys of a parent.
+func showsParent(texts map[string]catalog.Text) bool {
+	for _, own := range texts {
 		if strings.Contains(own.Body, text.ParentKey.String()) {
 			return true
 		}

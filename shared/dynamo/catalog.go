@@ -44,11 +44,21 @@ type merchantItem struct {
 	TimeZone      string   `dynamodbav:"timeZone,omitempty"`
 	DefaultPool   string   `dynamodbav:"defaultPool,omitempty"`
 	ReturnedKeys  string   `dynamodbav:"returnedKeys,omitempty"`
+	Color         string   `dynamodbav:"color,omitempty"`
 	UploadFiles   int      `dynamodbav:"uploadFiles,omitempty"` // limits of a day
 	UploadBytes   int64    `dynamodbav:"uploadBytes,omitempty"`
 	UploadKeys    int      `dynamodbav:"uploadKeys,omitempty"`
 	Salt          []byte   `dynamodbav:"salt"`
 	LinkKey       []byte   `dynamodbav:"linkKey"`
+
+	Texts  map[string]textItem  `dynamodbav:"texts,omitempty"`  // by language
+	Frames map[string]frameItem `dynamodbav:"frames,omitempty"` // by language
+}
+
+type frameItem struct {
+	Greeting  string `dynamodbav:"greeting,omitempty"`
+	Signature string `dynamodbav:"signature,omitempty"`
+	Footer    string `dynamodbav:"footer,omitempty"`
 }
 
 type poolItem struct {
@@ -150,8 +160,9 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...not
 		primaryKey: merchantKey(m.Name), V: schema, Kind: merchantKind, Version: m.Version + 1,
 		Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt, LinkKey: m.LinkKey,
-		ReturnedKeys: string(m.ReturnedKeys),
-		UploadFiles:  m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys,
+		ReturnedKeys: string(m.ReturnedKeys), Color: m.Color,
+		Texts: mapped(m.Texts, func(t catalog.Text) textItem { return textItem(t) }), Frames: mapped(m.Frames, func(f catalog.Frame) frameItem { return frameItem(f) }),
+		UploadFiles: m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys,
 	}
 	guard := locked(m.Version)
 	if m.Version > 0 {
@@ -291,12 +302,7 @@ func productItemOf(p catalog.Product) productItem {
 		rules := rulesItem(*p.Review)
 		item.Review = &rules
 	}
-	if len(p.Texts) > 0 {
-		item.Texts = make(map[string]textItem, len(p.Texts))
-		for language, text := range p.Texts {
-			item.Texts[language] = textItem(text)
-		}
-	}
+	item.Texts = mapped(p.Texts, func(t catalog.Text) textItem { return textItem(t) })
 	return item
 }
 
@@ -445,8 +451,9 @@ func (i merchantItem) merchant() catalog.Merchant {
 		Name: i.primaryKey.merchant(), Version: i.Version,
 		Title: i.Title, NoticeAddress: i.NoticeAddress, SenderName: i.SenderName, ReplyTo: i.ReplyTo,
 		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt, LinkKey: i.LinkKey,
-		ReturnedKeys: order.Disposition(i.ReturnedKeys),
-		Uploads:      upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys},
+		ReturnedKeys: order.Disposition(i.ReturnedKeys), Color: i.Color,
+		Texts: mapped(i.Texts, func(t textItem) catalog.Text { return catalog.Text(t) }), Frames: mapped(i.Frames, func(f frameItem) catalog.Frame { return catalog.Frame(f) }),
+		Uploads: upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys},
 	}
 }
 
@@ -469,12 +476,7 @@ func (i productItem) product() catalog.Product {
 		rules := catalog.Rules(*i.Review)
 		p.Review = &rules
 	}
-	if len(i.Texts) > 0 {
-		p.Texts = make(map[string]catalog.Text, len(i.Texts))
-		for language, text := range i.Texts {
-			p.Texts[language] = catalog.Text(text)
-		}
-	}
+	p.Texts = mapped(i.Texts, func(t textItem) catalog.Text { return catalog.Text(t) })
 	return p
 }
 
@@ -496,4 +498,16 @@ func (i accountItem) account() catalog.Account {
 		})
 	}
 	return a
+}
+
+// mapped returns a map with other values, nil of an empty one.
+func mapped[A, B any](from map[string]A, to func(A) B) map[string]B {
+	if len(from) == 0 {
+		return nil
+	}
+	all := make(map[string]B, len(from))
+	for name, value := range from {
+		all[name] = to(value)
+	}
+	return all
 }

@@ -104,7 +104,9 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	store, _ := dynamotest.Open(t)
 
 	merchant := catalog.Merchant{
-		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme", ReplyTo: "help@acme.example",
+		Color: "#0b57c2", Texts: map[string]catalog.Text{"en": {Subject: "S", Body: "{KEY}", Format: "markdown"}},
+		Frames: map[string]catalog.Frame{"en": {Greeting: "Hi {FNAME}", Signature: "A\nB", Footer: "F"}},
+		Name:   "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme", ReplyTo: "help@acme.example",
 		Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", DefaultPool: "elden",
 		Salt: []byte("salt of a test"), LinkKey: []byte("link key of a test"),
 	}

@@ -119,6 +119,15 @@ func TestCustomerMail_golden(t *testing.T) {
 		"arabic_markdown": {with(line(1), func(f *order.Fulfillment) { f.Language = "ar" }), nova, with(own, func(p *catalog.Product) {
 			p.Texts = map[string]catalog.Text{"ar": {Format: text.Markdown, Body: "## مفتاحك\n\n- **مهم**: {KEY}\n- [المساعدة]({URL})\n\n> شكرًا"}, "en": {Body: "{KEY}"}}
 		})},
+		"own_frame": {with(line(1), func(f *order.Fulfillment) { f.Customer.Name = "Ada {KEY}" }), with(nova, func(m *catalog.Merchant) {
+			m.Color = "#8a1c5b"
+			m.Frames = map[string]catalog.Frame{
+				"en": {Greeting: "Welcome aboard, {FULLNAME}!", Signature: "Fair winds,\nthe crew of Nova", Footer: "Nova Software GmbH, Unter den Linden 1, 10117 Berlin"}, "de": {Footer: "Nova"},
+			}
+		}), with(elden, func(p *catalog.Product) { p.Instructions = "https://nova.example/elden/help" })},
+		"own_frame_no_name": {with(line(1), func(f *order.Fulfillment) { f.Customer = order.Customer{Email: "someone@example.com"} }), with(nova, func(m *catalog.Merchant) {
+			m.Frames = map[string]catalog.Frame{"en": {Greeting: "Welcome aboard, {FULLNAME}!"}}
+		}), elden},
 		"polish_many":  {with(line(22), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "pl", "1200.50", "PLN" }), nova, elden},
 		"russian_many": {with(line(21), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ru-RU", "1500", "RUB" }), nova, elden},
 		"japanese":     {with(line(1), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ja", "2980", "JPY" }), nova, elden},
@@ -244,6 +253,38 @@ func TestForLine_speaksOneLanguage(t *testing.T) {
 		if c.wantText != "" && !strings.Contains(m.Text, "text in <"+c.wantText+">") || !strings.Contains(m.Text, frame.In(c.wantFrame).Closing) ||
 			!strings.Contains(m.HTML, `<html lang="`+c.wantFrame+`"`) {
 			t.Errorf("a customer of %s, texts in %q, merchant of %q: want text %q in frame %q\n%s", c.customer, c.texts, c.languages, c.wantText, c.wantFrame, m.Text)
+		}
+	}
+}
+
+// A product's own text in the customer's language comes first, then the merchant's in it, then
+// a text in the merchant's first language: the product's before the merchant's.
+func TestForLine_textsFallBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		customer        string
+		product, common []string
+		want            string
+	}{
+		{"de-AT", []string{"de", "en"}, []string{"de"}, "product de"},
+		{"de-AT", []string{"en"}, []string{"de", "en"}, "common de"},
+		{"fr", []string{"en"}, []string{"de", "fr"}, "common fr"},
+		{"fr", []string{"de"}, []string{"de", "en"}, "product de"},
+		{"fr", nil, []string{"de", "en"}, "common en"},
+		{"", []string{"en"}, []string{"de"}, "product en"},
+	} {
+		named := func(of string, languages []string) map[string]catalog.Text {
+			texts := map[string]catalog.Text{}
+			for _, language := range languages {
+				texts[language] = catalog.Text{Body: "<" + of + " " + language + ">\n{KEY}"}
+			}
+			return texts
+		}
+		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
+		m := with(nova, func(m *catalog.Merchant) { m.Texts = named("common", c.common) })
+		made, err := ForLine(f, nil, m, with(elden, func(p *catalog.Product) { p.Texts = named("product", c.product) }), sender, noon)
+		if err != nil || !strings.Contains(made.Text, "<"+c.want+">") {
+			t.Errorf("a customer of %q, product in %q, merchant in %q: want %s, got (%v)\n%s", c.customer, c.product, c.common, c.want, err, made.Text)
 		}
 	}
 }

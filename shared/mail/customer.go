@@ -2,9 +2,11 @@ package mail
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,19 +80,43 @@ func newCustomerWriter(f order.Fulfillment, parents []pool.Key, m catalog.Mercha
 // and the frame in the same language. Where there is no such frame, text and frame are both
 // in the merchant's first language: a mail speaks one language.
 func (w *customerWriter) chooseText() {
-	language, own, ok := text.Choose(w.p.Texts, w.f.Language, w.m.Languages)
+	language, own, ok := w.textFor(w.f.Language)
 	if !ok {
 		return
 	}
 	around, there := text.Match(frame.Languages(), language)
 	if !there && len(w.m.Languages) > 0 {
-		language, own, _ = text.Choose(w.p.Texts, w.m.Languages[0], w.m.Languages)
+		language, own, _ = w.textFor(w.m.Languages[0])
 		around, there = text.Match(frame.Languages(), language)
 	}
 	if !there {
 		around, _ = text.ChooseLanguage(frame.Languages(), "", w.m.Languages) // nothing is better
 	}
 	w.say, w.own = frame.In(around), &own
+}
+
+// textFor returns the merchant's text for a customer of a language, and the text's own
+// language: the product's in it, else the merchant's in it, else the product's in the first of
+// the merchant's languages that there is one in, else the merchant's. It is false if there is
+// none at all.
+func (w *customerWriter) textFor(wanted string) (language string, own catalog.Text, ok bool) {
+	for _, texts := range []map[string]catalog.Text{w.p.Texts, w.m.Texts} {
+		if found, ok := text.Match(slices.Sorted(maps.Keys(texts)), wanted); ok {
+			return found, texts[found], true
+		}
+	}
+	for _, texts := range []map[string]catalog.Text{w.p.Texts, w.m.Texts} {
+		if language, own, ok = text.Choose(texts, wanted, w.m.Languages); ok {
+			break
+		}
+	}
+	return language, own, ok
+}
+
+// around is what the merchant has around a text in the frame's language.
+func (w customerWriter) around() catalog.Frame {
+	language, _ := text.Match(slices.Sorted(maps.Keys(w.m.Frames)), w.say.Language)
+	return w.m.Frames[language]
 }
 
 // frame returns the letter of every customer's mail: greeting, order and contact
@@ -105,6 +131,14 @@ func (w customerWriter) frame() letter {
 		Details:     []details{w.orderDetails()},
 		Closing:     []string{w.say.Closing, w.m.Title},
 	}
+	l.Color = w.m.Color
+	own := w.around()
+	if own.Greeting != "" && fullName(w.f.Customer) != "" {
+		l.Greeting = text.Subject(own.Greeting, w.values())
+	}
+	if own.Signature != "" {
+		l.Closing = strings.Split(own.Signature, "\n")
+	}
 	if text.Link(w.m.Logo) {
 		l.Logo = w.m.Logo
 	}
@@ -117,6 +151,7 @@ func (w customerWriter) frame() letter {
 	if w.m.ReplyTo != "" {
 		l.Footer = w.say.Questions
 	}
+	l.Footer = first(own.Footer, l.Footer)
 	return l
 }
 

@@ -20,6 +20,7 @@ type letter struct {
 	Colon       string // as the language sets it; empty: as English does
 	Subject     string
 	Preview     string // shown after the subject in a list of mails: never a key
+	Color       string // of the writer's brand: "#0b57c2"; empty: none
 	From        string // the writer's name, in the head
 	Logo        string // https address; empty: the name is shown
 	Badge       *badge

@@ -143,6 +143,9 @@ func (w noticeWriter) changedText() letter {
 	}
 	if f.Count == 1 && len(f.Changed) == 1 {
 		l.Title = fmt.Sprintf("The texts of product %s were changed.", f.Changed[0].Name)
+		if f.Changed[0].Name == notice.AllProducts {
+			l.Title = "The texts of all products were changed."
+		}
 	}
 	l.Details = append(w.whatChanged(), w.moreChanged("see GET /v1/products")...)
 	return l
@@ -211,6 +214,9 @@ func together(what string) string {
 func partName(part string) string {
 	if language, ok := strings.CutPrefix(part, "text "); ok {
 		return fmt.Sprintf("the text in %s", language)
+	}
+	if language, ok := strings.CutPrefix(part, "frame "); ok {
+		return fmt.Sprintf("what stands around the text in %s", language)
 	}
 	if name, ok := strings.CutPrefix(part, "credential "); ok {
 		return fmt.Sprintf("the credential %s", name)

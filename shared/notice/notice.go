@@ -181,6 +181,9 @@ type Changed struct {
 	At    time.Time
 }
 
+// AllProducts is the name of what changed where it is in the mails of all products.
+const AllProducts = "all products"
+
 // New returns a notice, due now. The dedup key (the number of an alert, an upload's
 // ID, an hour) is part of its ID: notices of the same merchant, kind and dedup key are
 // the same notice.

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the list of time zones must not depend on the machine
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
@@ -23,18 +26,22 @@ import (
 
 // The limits of settings. Those of a text are in package text.
 const (
-	maxTitle      = 200 // characters
-	maxLink       = 2048
-	maxLanguages  = 50
-	maxCurrencies = 200
-	maxTexts      = 50
-	maxTextBytes  = 300_000 // all texts of a product: an item of the table holds 400 KB
-	maxLowStock   = 10_000  // the stock check reads up to this many keys
-	maxReminder   = 365 * 24 * time.Hour
-	maxShards     = 64
-	maxCount      = 1_000 // keys for a unit or a line
-	maxProductID  = 128   // characters
-	maxAliases    = 10    // a transaction holds 4 MB, and each has a copy of the texts
+	maxTitle         = 200 // characters
+	maxLink          = 2048
+	maxLanguages     = 50
+	maxCurrencies    = 200
+	maxTexts         = 50
+	maxMerchantTexts = 60_000  // all texts of a merchant: every function reads the merchant
+	maxTextBytes     = 300_000 // all texts of a product: an item of the table holds 400 KB
+	maxFrameText     = 500     // characters
+	maxSignature     = 8       // lines
+	minContrast      = 4.5     // of a color on white: WCAG 2.2, 1.4.3
+	maxLowStock      = 10_000  // the stock check reads up to this many keys
+	maxReminder      = 365 * 24 * time.Hour
+	maxShards        = 64
+	maxCount         = 1_000 // keys for a unit or a line
+	maxProductID     = 128   // characters
+	maxAliases       = 10    // a transaction holds 4 MB, and each has a copy of the texts
 )
 
 type problems []Problem
@@ -67,6 +74,10 @@ func CheckMerchant(m catalog.Merchant) []Problem {
 			p.add("time_zone", "not a time zone; use an IANA name such as Europe/Berlin")
 		}
 	}
+	p.texts(m.Texts, maxMerchantTexts)
+	p.covered(m, m.Texts)
+	p.frames(m.Frames)
+	p.color("color", m.Color)
 	p.returnedKeys(m.ReturnedKeys)
 	if m.DefaultPool != "" {
 		p.name("default_pool", m.DefaultPool)
@@ -151,7 +162,7 @@ func CheckProduct(s catalog.Product) []Problem {
 	if s.Review != nil {
 		p.rules("review", *s.Review)
 	}
-	p.texts(s.Texts)
+	p.texts(s.Texts, maxTextBytes)
 	p.link("instructions", s.Instructions)
 	p.link("download", s.Download)
 	if s.Original != "" {
@@ -187,7 +198,7 @@ func usesBothKeys(texts map[string]catalog.Text) bool {
 	return false
 }
 
-func (p *problems) texts(texts map[string]catalog.Text) {
+func (p *problems) texts(texts map[string]catalog.Text, most int) {
 	if len(texts) > maxTexts {
 		p.add("texts", "these are %d; the limit is %d", len(texts), maxTexts)
 	}
@@ -198,8 +209,8 @@ func (p *problems) texts(texts map[string]catalog.Text) {
 		p.language("texts", tag)
 		p.text("texts."+tag, t)
 	}
-	if size > maxTextBytes {
-		p.add("texts", "together they hold %d bytes; the limit is %d", size, maxTextBytes)
+	if size > most {
+		p.add("texts", "together they hold %d bytes; the limit is %d", size, most)
 	}
 }
 
@@ -290,24 +301,107 @@ func quoted(s string) string {
 }
 
 // checkLanguages reports the languages of the merchant in which a product has no
-// text, if it has a text at all. Then either all customers read the merchant's own
-// words, or all read Keypool's.
+// text, if it has a text at all, and the merchant has none either. Then either all customers
+// read the merchant's own words, or all read Keypool's.
 func checkLanguages(m catalog.Merchant, s catalog.Product) []Problem {
 	var p problems
-	if len(s.Texts) == 0 {
-		return nil
+	if len(s.Texts) > 0 {
+		p.covered(m, s.Texts, m.Texts)
 	}
-	var without []string
-	have := slices.Sorted(maps.Keys(s.Texts))
+	return p
+}
+
+// covered checks that there is a text in each of the merchant's languages, if there is any.
+func (p *problems) covered(m catalog.Merchant, texts ...map[string]catalog.Text) {
+	var have, without []string
+	for _, some := range texts {
+		have = append(have, slices.Sorted(maps.Keys(some))...)
+	}
 	for _, tag := range m.Languages {
 		if _, ok := text.Match(have, tag); !ok {
 			without = append(without, tag)
 		}
 	}
-	if len(without) > 0 {
+	if len(have) > 0 && len(without) > 0 {
 		p.add("texts", "a text is missing in %s: with a text in one language, there must be one in each of yours", strings.Join(without, ", "))
 	}
-	return p
+}
+
+// frames checks what a merchant has around texts.
+func (p *problems) frames(frames map[string]catalog.Frame) {
+	if len(frames) > maxLanguages {
+		p.add("frames", "these are %d; the limit is %d", len(frames), maxLanguages)
+	}
+	for _, tag := range slices.Sorted(maps.Keys(frames)) {
+		p.language("frames", tag)
+		f, path := frames[tag], "frames."+tag+"."
+		p.line(path+"greeting", f.Greeting, false)
+		var wrong *text.CheckError
+		if errors.As(text.Check("", f.Greeting, text.Key.String()), &wrong) {
+			for _, one := range wrong.Problems {
+				p.add(path+"greeting", "%s", one)
+			}
+		}
+		for _, name := range text.Names(f.Greeting) {
+			if name != text.FullName && name != text.FirstName && name != text.LastName {
+				p.add(path+"greeting", "%s cannot stand here; use %s, %s or %s", name, text.FullName, text.FirstName, text.LastName)
+			}
+		}
+		lines := strings.Split(f.Signature, "\n")
+		if len(lines) > maxSignature {
+			p.add(path+"signature", "it has %d lines; the limit is %d", len(lines), maxSignature)
+		}
+		for _, line := range lines {
+			if line != text.OneLine(line) {
+				p.add(path+"signature", "its lines have no control characters, and no spaces before, after or doubled; up to 200 characters each")
+				break
+			}
+		}
+		p.footer(path+"footer", f.Footer)
+		for name, written := range map[string]string{"signature": f.Signature, "footer": f.Footer} {
+			if len(text.Names(written)) > 0 {
+				p.add(path+name, "no tag can stand here")
+			}
+		}
+	}
+}
+
+func (p *problems) footer(path, s string) {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxFrameText || strings.ContainsFunc(s, unicode.IsControl) {
+		p.add(path, "use one line of up to %d characters, without control characters", maxFrameText)
+	}
+}
+
+var hexColor = regexp.MustCompile(`^#[0-9a-f]{6}$`)
+
+// color checks that a color can be read on white, as links are.
+func (p *problems) color(path, s string) {
+	if s == "" {
+		return
+	}
+	if !hexColor.MatchString(s) {
+		p.add(path, "not a color; use six hexadecimal digits such as #0b57c2, in lower case")
+		return
+	}
+	if got := contrast(s); got < minContrast {
+		p.add(path, "links in this color are hard to read on white: the contrast is %.1f to 1, and %.1f is needed; use a darker one", got, minContrast)
+	}
+}
+
+// contrast is that of a color on white, from 1 to 21 (WCAG 2.2).
+func contrast(color string) float64 {
+	luminance := 0.0
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		n, _ := strconv.ParseUint(color[1+2*i:3+2*i], 16, 8) // checked by its form
+		part := float64(n) / 255
+		if part <= 0.04045 {
+			part /= 12.92
+		} else {
+			part = math.Pow((part+0.055)/1.055, 2.4)
+		}
+		luminance += weight * part
+	}
+	return 1.05 / (luminance + 0.05)
 }
 
 // rules checks rules of review.

@@ -66,7 +66,25 @@ func TestCheckMerchant(t *testing.T) {
 		"no zone":              {func(m *catalog.Merchant) { m.TimeZone = "CEST+2" }, []string{"time_zone"}},
 		"the machine's zone":   {func(m *catalog.Merchant) { m.TimeZone = "Local" }, []string{"time_zone"}},
 		"a file for a zone":    {func(m *catalog.Merchant) { m.TimeZone = "../../etc/passwd" }, []string{"time_zone"}},
-		"default pool":         {func(m *catalog.Merchant) { m.DefaultPool = "El den" }, []string{"default_pool"}},
+		"a light color":        {func(m *catalog.Merchant) { m.Color = "#7fb0ff" }, []string{"color"}},
+		"a color in words":     {func(m *catalog.Merchant) { m.Color = "red" }, []string{"color"}},
+		"a color with a rule":  {func(m *catalog.Merchant) { m.Color = "#000000;x:y" }, []string{"color"}},
+		"a dark color":         {func(m *catalog.Merchant) { m.Color = "#767676" }, nil},
+		"a text in each language": {func(m *catalog.Merchant) {
+			m.Texts = map[string]catalog.Text{"en": {Body: "{KEY}"}, "pt": {Body: "{KEY}"}, "zh-Hant": {Body: "{KEY}"}, "de": {Body: "**{KEY}**", Format: "markdown"}}
+		}, nil},
+		"texts with mistakes": {func(m *catalog.Merchant) {
+			m.Texts = map[string]catalog.Text{"en": {Body: "{KEI}"}}
+		}, []string{"texts.en.body", "texts.en.body", "texts"}},
+		"frames": {func(m *catalog.Merchant) {
+			m.Frames = map[string]catalog.Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nAcme", Footer: "Acme Ltd, London"}}
+		}, nil},
+		"frames with mistakes": {func(m *catalog.Merchant) {
+			m.Frames = map[string]catalog.Frame{
+				"en": {Greeting: "Dear {FULNAME}, {EMAIL}", Signature: "Yours,\n\u202eAcme {FNAME}", Footer: "a\nb"}, "de": {Greeting: "{KEY}", Signature: strings.Repeat("a\n", 9), Footer: "{DATE}"},
+			}
+		}, []string{"frames.de.greeting", "frames.de.greeting", "frames.de.signature", "frames.de.footer", "frames.en.greeting", "frames.en.greeting", "frames.en.signature", "frames.en.footer", "frames.en.signature"}},
+		"default pool": {func(m *catalog.Merchant) { m.DefaultPool = "El den" }, []string{"default_pool"}},
 	} {
 		m := acme
 		c.change(&m)

@@ -25,6 +25,10 @@ func TestCheckLanguages(t *testing.T) {
 			t.Errorf("%v: %+v, want %q", c.texts, problems, c.says)
 		}
 	}
+	own := catalog.Merchant{Languages: m.Languages, Texts: map[string]catalog.Text{"de": text, "fr": text}}
+	if problems := checkLanguages(own, catalog.Product{Texts: map[string]catalog.Text{"en": text}}); len(problems) > 0 {
+		t.Errorf("the merchant's texts have the languages that the product's lack: %+v", problems)
+	}
 	if problems := checkLanguages(catalog.Merchant{}, catalog.Product{Texts: map[string]catalog.Text{"it": text}}); len(problems) > 0 {
 		t.Errorf("a merchant without languages: %+v", problems)
 	}

@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"keypool/shared/access"
@@ -60,7 +61,7 @@ func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, by access.Pr
 			return m, false, invalid(noPool("default_pool"))
 		}
 	}
-	if err := s.Store.PutMerchant(ctx, next, addressChanged(before, next, by, s.Now())...); err != nil {
+	if err := s.Store.PutMerchant(ctx, next, slices.Concat(addressChanged(before, next, by, s.Now()), wordsChanged(before, next, by, s.Now()))...); err != nil {
 		return m, false, err
 	}
 	if next.DefaultPool != "" && next.DefaultPool != before.DefaultPool {

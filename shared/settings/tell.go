@@ -115,14 +115,7 @@ func secretsChanged(before, next catalog.Account, now time.Time) (notice.Changed
 // before, none if they say the same. A product that is new says nothing else by its
 // titles alone.
 func textsChanged(before, next catalog.Product, by access.Principal, now time.Time) []notice.Notice {
-	c := notice.Changed{Name: next.ID}
-	languages := slices.Concat(slices.Collect(maps.Keys(before.Texts)), slices.Collect(maps.Keys(next.Texts)))
-	slices.Sort(languages)
-	for _, language := range slices.Compact(languages) {
-		if before.Texts[language] != next.Texts[language] {
-			c.Parts = append(c.Parts, "text "+language)
-		}
-	}
+	c := notice.Changed{Name: next.ID, Parts: differing("text ", before.Texts, next.Texts)}
 	for _, part := range []struct {
 		name string
 		is   bool
@@ -140,6 +133,29 @@ func textsChanged(before, next catalog.Product, by access.Principal, now time.Ti
 		return nil
 	}
 	return []notice.Notice{changed(notice.ChangedText, next.Merchant, c, by, now)}
+}
+
+// wordsChanged returns the notice of a merchant whose mails of all products say something
+// else than before, none if they say the same.
+func wordsChanged(before, next catalog.Merchant, by access.Principal, now time.Time) []notice.Notice {
+	parts := slices.Concat(differing("text ", before.Texts, next.Texts), differing("frame ", before.Frames, next.Frames))
+	if len(parts) == 0 {
+		return nil
+	}
+	return []notice.Notice{changed(notice.ChangedText, next.Name, notice.Changed{Name: notice.AllProducts, Parts: parts}, by, now)}
+}
+
+// differing returns the languages in which two maps differ, each after a word that says of
+// what they are.
+func differing[T comparable](of string, before, next map[string]T) (parts []string) {
+	languages := slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(next)))
+	slices.Sort(languages)
+	for _, language := range slices.Compact(languages) {
+		if before[language] != next[language] {
+			parts = append(parts, of+language)
+		}
+	}
+	return parts
 }
 
 // addressChanged returns the notices of another notice address, one to the former address

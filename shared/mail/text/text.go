@@ -89,6 +89,16 @@ func (t Tag) Known() bool {
 	return false
 }
 
+// Names returns the tags in a text, each as often as it stands there.
+func Names(s string) (names []Tag) {
+	for _, p := range parse(s) {
+		if p.tag != "" {
+			names = append(names, p.tag)
+		}
+	}
+	return names
+}
+
 func (t Tag) String() string { return "{" + string(t) + "}" }
 
 // Limits of a text. It is part of its product's record, and the expanded text must fit
