@@ -12,6 +12,7 @@ import (
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/review"
+	"keypool/shared/search"
 	"keypool/shared/settings"
 	"keypool/shared/web/rest"
 )
@@ -32,6 +33,7 @@ type api struct {
 	finder     *inventory.Finder
 	jobs       *inventory.Jobs
 	orders     orders
+	search     *search.Finder
 	refusals   refusals
 	changes    changes
 	byHand     *intake.ByHand

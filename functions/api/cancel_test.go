@@ -30,7 +30,7 @@ func TestOrders_anyNumber(t *testing.T) {
 			t.Errorf("%q: cancelled %+v", number, cancelled)
 		}
 	}
-	w.shop(token, "GET", "/v1/orders", nil).Want(422)
+	w.shop(token, "GET", "/v1/orders?order=", nil).Want(422)
 	w.shop(token, "GET", "/v1/orders?order=nobody's", nil).Want(404)
 }
 

@@ -125,6 +125,8 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_api_order")).Want(404)
 	w.claim("acme", "elden", pool.Live, "10001", 1)
 	w.send(resttest.Event(t, "good_api_order")).Want(200)
+	w.send(resttest.Event(t, "good_api_orders")).Want(200)
+	w.send(resttest.Event(t, "bad_api_orders")).Want(422)
 	w.send(resttest.Event(t, "good_api_cancel")).Want(200)
 
 	w.send(resttest.Event(t, "good_api_fulfil")).Want(200)
@@ -713,7 +715,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 		}}},
 		{Order: "2026/1001", Account: "shop-eu", Test: true, Customer: customer, Lines: []Line{{
 			ID: string(test.ID), Line: "1", Version: 1, Product: "4711", Title: "Elden", State: "unconnected",
-			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
+			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon, AttentionSince: noon,
 			Delivery: &Delivery{State: "due", About: "delay", Number: 1},
 		}}},
 	}}

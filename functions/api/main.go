@@ -20,6 +20,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/boot"
+	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
@@ -31,6 +32,7 @@ import (
 	"keypool/shared/platform/standard"
 	"keypool/shared/review"
 	"keypool/shared/s3"
+	"keypool/shared/search"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
 	"keypool/shared/web"
@@ -81,7 +83,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		keys:   &settings.Keys{Pools: store, Files: s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET"))},
 		finder: &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
 		jobs:   &inventory.Jobs{Store: store, Uploads: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
-		orders: store, refusals: store,
+		orders: store, search: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, refusals: store,
 		changes: acts,
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},

@@ -14,6 +14,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/search"
 	"keypool/shared/web/rest"
 )
 
@@ -60,8 +61,11 @@ type Line struct {
 	UnitPrice  string    `json:"unit_price,omitempty"`
 	PaidAt     time.Time `json:"paid_at,omitzero"`
 	ReceivedAt time.Time `json:"received_at"`
-	Delivery   *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
-	History    []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
+
+	AttentionSince time.Time `json:"attention_since,omitzero" doc:"Since when somebody has to look at it: it is on hold, no pool feeds it, its last mail failed or came back, or it waits for keys for an hour, which may be to come."`
+
+	Delivery *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
+	History  []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
 }
 
 // Event is one entry of a line's history.
@@ -85,9 +89,10 @@ type Delivery struct {
 	Code      string    `json:"code,omitempty" doc:"Why the last try failed."`
 }
 
-// OrderList holds the orders of one number: two accounts may use the same.
+// OrderList holds orders: those of one number, or one page of a list.
 type OrderList struct {
 	Items []Order `json:"items" nullable:"false"`
+	Next  string  `json:"next,omitempty" doc:"Of a list, where the next page starts: give it as after, with the same filters. Not there on the last page."`
 }
 
 var sampleOrders = OrderList{Items: []Order{{
@@ -118,6 +123,32 @@ type WhichOrder struct {
 type OrderPath struct {
 	Order string `path:"order" maxLength:"128" doc:"The order, as the platform names it. A number with . or .. between slashes, or that ends as another address does (/cancel), is named in the query instead." example:"A-1001"`
 	WhichOrder
+}
+
+// ListOrders says which orders a list has.
+type ListOrders struct {
+	Order     string    `query:"order" maxLength:"128" doc:"Only the orders of this number, as get-order reads them, whatever characters it has. It goes with account and test only."`
+	Account   string    `query:"account" maxLength:"63" doc:"Only what was paid through this account."`
+	Test      string    `query:"test" enum:"true,false" doc:"Whether it was marked as a test. Where left out, both of a number, and of a list those that were paid."`
+	Email     string    `query:"email" maxLength:"320" doc:"Only the orders of this customer's mail address, in any letter case."`
+	Product   string    `query:"product" maxLength:"128" doc:"Only lines of this product, as the platform names it, or of dynamic products that take its pool."`
+	State     string    `query:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned" doc:"Only lines in this state."`
+	From      time.Time `query:"from" doc:"Only what was received at this time or later."`
+	Until     time.Time `query:"until" doc:"Only what was received before this time."`
+	Attention bool      `query:"attention" doc:"Only lines that somebody has to look at, see attention_since; those that came to it last are the first."`
+	rest.Page
+}
+
+// Resolve refuses a number that is empty, which would list all orders, and filters beside one.
+func (in *ListOrders) Resolve(ctx huma.Context) []error {
+	if url := ctx.URL(); in.Order == "" && url.Query().Has("order") {
+		return []error{&huma.ErrorDetail{Location: "query.order", Message: "is empty: give a number, or leave it out to list orders"}}
+	}
+	filters := in.Email != "" || in.Product != "" || in.State != "" || !in.From.IsZero() || !in.Until.IsZero() || in.Attention || in.After != ""
+	if in.Order == "" || !filters {
+		return nil
+	}
+	return []error{&huma.ErrorDetail{Location: "query.order", Message: "goes with account and test only: leave it out to search, or the other filters to read an order by its number"}}
 }
 
 type OrderQuery struct {
@@ -186,13 +217,11 @@ func (a *api) addOrders(to *rest.API) {
 		return a.getOrder(ctx, in.Order, in.WhichOrder)
 	})
 	rest.Register(to, huma.Operation{
-		OperationID: "find-order", Method: http.MethodGet, Path: "/v1/orders", Tags: []string{"Orders"},
-		Summary:     "Read an order by its number in the query",
-		Description: "As get-order does, for a number that a path cannot hold, such as \".\" or \"a/../b\".",
+		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Tags: []string{"Orders"},
+		Summary:     "List orders, the newest first, or find one by its number",
+		Description: "All filters together say what is listed. A page has up to limit lines, and each order once, with those of its lines that the page has, and without histories: get-order shows all. account, product and state are looked for among the lines that a page reads, so that it may have few lines, or none, and a next: go on. What has just come or changed may take a second to be listed. With order it reads the orders of that number as get-order does, such as those that a path cannot hold: \".\" or \"a/../b\"; none is 404.",
 		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
-	}, func(ctx context.Context, in *OrderQuery) (*rest.Body[OrderList], error) {
-		return a.getOrder(ctx, in.Order, in.WhichOrder)
-	})
+	}, a.listOrders)
 	cancelling := "Its lines that wait for keys or for a pool become returned and leave their queues; keys that they had got so far are for sale again. A line that was filled meanwhile is left as it is, and the answer says so. To cancel an order twice is harmless, and its customer is not told. Several orders of the number (of two accounts, or a paid one and a test) are 409, and errors names them: say which is meant by account and test."
 	rest.Register(to, huma.Operation{
 		OperationID: "cancel-order", Method: http.MethodPost, Path: "/v1/orders/{order}/cancel", Tags: []string{"Orders"},
@@ -210,6 +239,28 @@ func (a *api) addOrders(to *rest.API) {
 	})
 	a.addActs(to)
 	a.addFulfil(to)
+}
+
+func (a *api) listOrders(ctx context.Context, in *ListOrders) (*rest.Body[OrderList], error) {
+	if in.Order != "" {
+		return a.getOrder(ctx, in.Order, WhichOrder{in.Account, in.Test})
+	}
+	page, err := a.search.Find(ctx, search.Query{
+		Merchant: caller(ctx), Side: pool.SideOf(in.Test == "true"), Email: in.Email, Attention: in.Attention,
+		From: in.From, Until: in.Until, Account: in.Account, Product: in.Product, State: order.State(in.State),
+	}, in.After, in.Limit)
+	out := OrderList{Items: []Order{}, Next: page.Next}
+	stands := map[string]int{} // where an order stands in the page
+	for _, line := range page.Lines {
+		n, there := stands[line.ID.OrderHalf()]
+		if !there {
+			n = len(out.Items)
+			stands[line.ID.OrderHalf()] = n
+			out.Items = append(out.Items, newOrder(line))
+		}
+		out.Items[n].Lines = append(out.Items[n].Lines, newLine(line))
+	}
+	return &rest.Body[OrderList]{Body: out}, err
 }
 
 func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[OrderList], error) {
@@ -299,15 +350,8 @@ const linesAtOnce = 16
 
 // order returns the order that some lines make up.
 func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, error) {
-	first := lines[0]
-	body := Order{
-		Order: first.Order, Account: first.Account, Test: first.Side == pool.Test,
-		Customer: Customer{
-			Name: first.Customer.Name, Email: first.Customer.Email, Phone: first.Customer.Phone,
-			Company: first.Customer.Company, Country: first.Customer.Country,
-		},
-		Lines: make([]Line, len(lines)),
-	}
+	body := newOrder(lines[0])
+	body.Lines = make([]Line, len(lines))
 	var reading errgroup.Group
 	reading.SetLimit(linesAtOnce)
 	for i, line := range lines {
@@ -323,12 +367,24 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 	return body, reading.Wait()
 }
 
+// newOrder returns the order of a line, without its lines.
+func newOrder(f order.Fulfillment) Order {
+	return Order{
+		Order: f.Order, Account: f.Account, Test: f.Side == pool.Test,
+		Customer: Customer{
+			Name: f.Customer.Name, Email: f.Customer.Email, Phone: f.Customer.Phone,
+			Company: f.Customer.Company, Country: f.Customer.Country,
+		},
+	}
+}
+
 func newLine(f order.Fulfillment) Line {
 	line := Line{
 		ID: string(f.ID), Line: f.Line, Version: f.Version, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
 	}
+	line.AttentionSince, _ = f.Attention()
 	for _, hold := range f.Holds {
 		line.Holds = append(line.Holds, string(hold))
 	}

@@ -127,6 +127,8 @@ func TestSecrecy(t *testing.T) {
 			return `{"keys":["` + s.Keys(1)[0] + `\n","","` + strings.Repeat(s.Keys(1)[0], 100) + `"]}`
 		}, nil},
 		{"POST", "/v1/keys/find", func() string { return `{"keys":"` + s.Keys(1)[0] + `"}` }, nil},
+		{"GET", "/v1/orders?email=" + s.Canaries.Address(canary.Customer) + "&state=waiting", nil, nil},
+		{"GET", "/v1/orders?email=" + s.Canaries.Address(canary.Customer) + "&after=" + s.Canaries.Address(canary.Customer), nil, nil},
 		{"DELETE", "/v1/pools/elden", nil, nil},
 	} {
 		s.RefuseEachCall(c.method+" "+c.path, func() []byte {
@@ -206,6 +208,9 @@ func TestSecrecy(t *testing.T) {
 		return call("POST", fmt.Sprintf("/v1/orders/by-hand-%d/fulfil", lines),
 			`{"reason":"a gift","customer":{"email":"`+s.Canaries.Address(canary.Customer)+`"},"lines":[{"product":"`+lambdatest.Product+`","quantity":1}]}`)
 	}, canary.Customer)
+	for _, query := range []string{"", "?attention=true"} {
+		s.RefuseEachCall("a list of orders", func() []byte { return call("GET", "/v1/orders"+query, "") }, canary.Customer, "setting")
+	}
 	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
 		s.Invoke("an event that cannot be read", []byte(raw))

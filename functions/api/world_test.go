@@ -27,6 +27,7 @@ import (
 	"keypool/shared/platform/all"
 	"keypool/shared/platform/standard"
 	"keypool/shared/review"
+	"keypool/shared/search"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
 	"keypool/shared/web"
@@ -115,6 +116,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		finder:     &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
 		jobs:       &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
 		orders:     store,
+		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},
 		refusals:   store,
 		changes:    acts,
 		byHand: &intake.ByHand{

@@ -244,6 +244,11 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
+			// What lists show, and where their lines stand.
+			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersListed, Actions: "Query"},
+			{Target: ordersWho, Actions: "Query"},
+			{Target: ordersAttention, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"}, // the second is for the head of a file that it put
 			{Target: reportFiles, Actions: "GetObject"},

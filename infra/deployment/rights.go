@@ -28,15 +28,18 @@ type Condition struct {
 // The targets. Patterns are few: the files of a bucket, the streams of a table, and
 // the identities of an account, whose use the sender's address limits.
 var (
-	catalogTable  = Target{"dynamodb", "${Catalog.Arn}", nil}
-	catalogDue    = Target{"dynamodb", "${Catalog.Arn}/index/due", nil}
-	catalogKind   = Target{"dynamodb", "${Catalog.Arn}/index/kind", nil}
-	keysTable     = Target{"dynamodb", "${Keys.Arn}", nil}
-	keysAvailable = Target{"dynamodb", "${Keys.Arn}/index/available", nil}
-	ordersTable   = Target{"dynamodb", "${Orders.Arn}", nil}
-	ordersDue     = Target{"dynamodb", "${Orders.Arn}/index/due", nil}
-	ordersStream  = Target{"dynamodb", "${Orders.StreamArn}", nil}
-	ordersStreams = Target{"dynamodb", "${Orders.Arn}/stream/*", nil} // all that the table ever had
+	catalogTable    = Target{"dynamodb", "${Catalog.Arn}", nil}
+	catalogDue      = Target{"dynamodb", "${Catalog.Arn}/index/due", nil}
+	catalogKind     = Target{"dynamodb", "${Catalog.Arn}/index/kind", nil}
+	keysTable       = Target{"dynamodb", "${Keys.Arn}", nil}
+	keysAvailable   = Target{"dynamodb", "${Keys.Arn}/index/available", nil}
+	ordersTable     = Target{"dynamodb", "${Orders.Arn}", nil}
+	ordersDue       = Target{"dynamodb", "${Orders.Arn}/index/due", nil}
+	ordersListed    = Target{"dynamodb", "${Orders.Arn}/index/listed", nil}
+	ordersWho       = Target{"dynamodb", "${Orders.Arn}/index/who", nil}
+	ordersAttention = Target{"dynamodb", "${Orders.Arn}/index/attention", nil}
+	ordersStream    = Target{"dynamodb", "${Orders.StreamArn}", nil}
+	ordersStreams   = Target{"dynamodb", "${Orders.Arn}/stream/*", nil} // all that the table ever had
 
 	uploadsBucket = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}", nil}
 	uploadedFiles = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}/*", nil}

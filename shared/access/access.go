@@ -67,7 +67,7 @@ var Needs = map[string]Scope{
 	"add-keys":      Upload,
 
 	"get-order":     OrdersRead,
-	"find-order":    OrdersRead,
+	"list-orders":   OrdersRead,
 	"list-refusals": OrdersRead,
 	"list-held":     OrdersRead,
 	"get-brake":     OrdersRead,

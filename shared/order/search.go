@@ -1,6 +1,7 @@
 package order
 
 import (
+	"errors"
 	"time"
 
 	"keypool/shared/pool"
@@ -56,3 +57,6 @@ type Place struct {
 	Partition int       // in which the line stands; a search has one or several
 	Line      LineID
 }
+
+// ErrPlace means that a search cannot go on after something that is no place of it.
+var ErrPlace = errors.New("no place of this search")

@@ -49,6 +49,7 @@ var answers = []struct {
 	{pool.ErrUnknownKey, http.StatusNotFound, "No pool here has such a key, nor ever had it. Look whether the texts are complete, with the dashes and the case of letters that the key file had."},
 	{order.ErrNoOrder, http.StatusNotFound, "There is no such order. Look at its number, and at account and test in the query if you name them. An order is known once its platform has reported it, or somebody has fulfilled it by hand."},
 	{order.ErrNoLine, http.StatusNotFound, "The order lacks a line that you name, and nothing was changed. get-order lists its lines."},
+	{order.ErrPlace, http.StatusUnprocessableEntity, "after is not a place in this list: give next as the page before gave it, with the same filters, or begin without it."},
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},
 	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},
