@@ -36,6 +36,13 @@
 // counts them, under a name that holds the token, so that the lines of a fenced
 // worker never end up in a report.
 //
+// # An upload that is withdrawn
+//
+// A worker looks every second whether its upload was withdrawn. From then on it stores keys
+// that are not for sale, and the end of their range counts them as accepted and withdrawn: so
+// the file is read to its end, its report is whole, and every count adds up. The job that
+// withdraws (package inventory) takes what was stored before.
+//
 // # The two sides of a pool
 //
 // A key's identity includes its side, live or test, so one text may stand on both: a
