@@ -312,6 +312,18 @@ func TestPool_countsWhatIsInIt(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	// What it sold, and when it runs dry; today counts as sold, and not towards the rates.
+	takes := []pool.Take{{Keys: 14, At: noon.AddDate(0, 0, -8)}, {Keys: 7, At: noon.AddDate(0, 0, -1)}, {Keys: 2, At: noon}, {Keys: 9, At: noon.AddDate(0, 0, -30)}}
+	if err := w.store.AddTaken(t.Context(), live, takes); err != nil {
+		t.Fatal(err)
+	}
+	w.shop(bearer, "GET", "/v1/pools/elden", nil).Want(200).Into(&got)
+	want.Live.Sold7, want.Live.Sold30, want.Live.SoldByDay = 9, 23, []SoldDay{{"2026-11-15", 14}, {"2026-11-22", 7}, {"2026-11-23", 2}}
+	want.Live.RunsDry = &RunsDry{"2026-11-25", "2026-11-30"} // 7 keys at 21 in 8 days, at 7 in 7
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("with sales (-want +got):\n%s", diff)
+	}
+	want.Live.SoldByDay = nil // not in lists
 	w.shop(bearer, "PUT", "/v1/pools/abyss", Pool{}).Want(201)
 	w.shop(bearer, "PUT", "/v1/pools/zelda", Pool{}).Want(201)
 	var list PoolList

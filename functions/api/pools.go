@@ -31,12 +31,28 @@ type Stock struct {
 	Revoked   int        `json:"revoked" doc:"Keys that orders gave back and that nobody may use."`
 	Withdrawn int        `json:"withdrawn" doc:"Keys that the operator took out of sale. Available, claimed, revoked and withdrawn are all keys that uploads added."`
 	Waiting   int        `json:"waiting" doc:"Order lines that wait for keys; counted to 1,000."`
+	Sold7     int        `json:"sold_7_days" doc:"Keys that orders took in the last seven days by UTC, today among them. Keys that came back since count all the same. A key is counted once its mail has left."`
+	Sold30    int        `json:"sold_30_days" doc:"The same in the last 30 days."`
+	SoldByDay []SoldDay  `json:"sold_by_day,omitempty" nullable:"false" doc:"Days of the last 30 on which keys were sold, the first of them first. Not in lists of pools."`
+	RunsDry   *RunsDry   `json:"runs_dry,omitempty" doc:"When no key is left if it goes on selling as it did. Not there where none were sold in the last 30 days, or they last for years. What is uploaded meanwhile is not foreseen."`
 	AsOf      *time.Time `json:"as_of,omitempty" doc:"When available was last counted key by key. Not there for a pool of more than 1,000 keys that never was: keys are counted once a day, when none are sold for some minutes."`
+}
+
+// SoldDay is what a pool sold on a day.
+type SoldDay struct {
+	Day  string `json:"day" format:"date"`
+	Keys int    `json:"keys"`
+}
+
+// RunsDry is a range of days.
+type RunsDry struct {
+	From string `json:"from" format:"date" doc:"By the higher of the rates of the last week and of the last 30 days, each up to yesterday."`
+	To   string `json:"to" format:"date" doc:"By the lower one; in five years at the latest."`
 }
 
 var samplePool = Pool{
 	Name: "elden", Title: "Elden, Steam keys", LowStock: new(25), ReminderHours: new(24), Shards: new(4),
-	Live: &Stock{Available: 842, Claimed: 1158, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
+	Live: &Stock{Available: 842, Claimed: 1158, Sold7: 21, Sold30: 65, SoldByDay: []SoldDay{{"2026-11-09", 44}, {"2026-11-22", 21}}, RunsDry: &RunsDry{"2027-05-23", "2027-08-30"}, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
 	Test: &Stock{Available: 5, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
 }
 
@@ -47,12 +63,23 @@ func newPool(p settings.PoolStock) Pool {
 	return Pool{
 		Name: p.Name, Title: p.Title, LowStock: new(p.LowStock),
 		ReminderHours: new(int(p.Reminder / time.Hour)), Shards: new(p.Shards),
-		Live: newStock(p.Live), Test: newStock(p.Test),
+		Live: newStock(p.Live, p.At), Test: newStock(p.Test, p.At),
 	}
 }
 
-func newStock(s catalog.Stock) *Stock {
-	shown := Stock{Available: s.Available, Claimed: s.Claimed, Revoked: s.Revoked, Withdrawn: s.Withdrawn, Waiting: s.Waiting}
+func newStock(s catalog.Stock, now time.Time) *Stock {
+	shown := Stock{
+		Available: s.Available, Claimed: s.Claimed, Revoked: s.Revoked, Withdrawn: s.Withdrawn, Waiting: s.Waiting,
+		Sold7: s.Sold.In(7, now), Sold30: s.Sold.In(catalog.SoldDays, now),
+	}
+	for i := catalog.SoldDays - 1; i >= 0; i-- {
+		if day := catalog.Day(now, -i); s.Sold[day] > 0 {
+			shown.SoldByDay = append(shown.SoldByDay, SoldDay{day, s.Sold[day]})
+		}
+	}
+	if dry, ok := s.RunsDry(now); ok {
+		shown.RunsDry = &RunsDry{catalog.Day(dry.From, 0), catalog.Day(dry.To, 0)}
+	}
 	if !s.AsOf.IsZero() {
 		shown.AsOf = new(s.AsOf.UTC().Truncate(time.Millisecond))
 	}
@@ -137,7 +164,9 @@ func (a *api) listPools(ctx context.Context, in *rest.Page) (*rest.Body[PoolList
 	pools, next, err := a.pools.List(ctx, caller(ctx), in.After, in.Limit)
 	out := PoolList{Items: []Pool{}, Next: next}
 	for _, p := range pools {
-		out.Items = append(out.Items, newPool(p))
+		shown := newPool(p)
+		shown.Live.SoldByDay, shown.Test.SoldByDay = nil, nil
+		out.Items = append(out.Items, shown)
 	}
 	return &rest.Body[PoolList]{Body: out}, err
 }

@@ -323,6 +323,7 @@ type Stock struct {
 	Withdrawn int
 	Waiting   int // lines in the queue, counted up to 1,000
 	AsOf      time.Time
+	Sold      Sales
 }
 
 // Count is what uploads, mails and the last recount say of a pool side's keys.
@@ -336,6 +337,18 @@ type Count struct {
 	SettledAt time.Time
 	SettledOn string // the day of the recount that found it, 2006-01-02 in UTC
 	Look      Look
+
+	Sold Sales
+}
+
+// Settlement is what a recount found.
+type Settlement struct {
+	Taken int       // by lines, up to Until
+	Until time.Time // a quiet moment
+	Day   string    // whose recount is done, 2006-01-02 in UTC
+
+	Late   int      // of Taken, those that were not counted until now: the day before is told to have sold them
+	Forget []string // days that are told of no more
 }
 
 // Available is what the count says is for sale. A take that was lost is not in Taken until

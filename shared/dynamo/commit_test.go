@@ -210,7 +210,7 @@ func TestCommit_givesBackAsOfTheRecount(t *testing.T) {
 		return store.Commit(t.Context(), change)
 	}
 	between = func() {
-		if err := store.Settle(t.Context(), elden, look, 5, look.At, "2026-11-23"); err != nil {
+		if err := store.Settle(t.Context(), elden, look, catalog.Settlement{Taken: 5, Until: look.At, Day: "2026-11-23"}); err != nil {
 			t.Error(err)
 		}
 	}

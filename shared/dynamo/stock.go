@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"keypool/shared/catalog"
@@ -39,6 +40,32 @@ type countItem struct {
 
 	LookAt        int64 `dynamodbav:"lookAt"`
 	LookAvailable *int  `dynamodbav:"lookAvailable"` // nil: not counted
+}
+
+// soldPrefix begins the names of the attributes of a count that say how many keys were
+// sold in a day: sold20261123. They are numbers of their own, so that the write that adds to
+// taken adds to them, and the item stays below one write unit.
+const soldPrefix = "sold"
+
+const soldDay = "20060102"
+
+func soldAttribute(day time.Time) string { return soldPrefix + day.UTC().Format(soldDay) }
+
+// soldOf reads the keys that were sold by day.
+func soldOf(item attrs) catalog.Sales {
+	var sold catalog.Sales
+	for name, value := range item {
+		day, is := strings.CutPrefix(name, soldPrefix)
+		at, err := time.Parse(soldDay, day)
+		if !is || err != nil {
+			continue
+		}
+		if sold == nil {
+			sold = catalog.Sales{}
+		}
+		sold[catalog.Day(at, 0)] = int(numberOf(value))
+	}
+	return sold
 }
 
 func (i countItem) count() catalog.Count {
@@ -140,11 +167,13 @@ func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []pool.Take) erro
 	var settledAt time.Time
 	for {
 		keys, first := 0, time.Time{}
+		sold := map[string]int{}
 		for _, take := range takes {
 			if millis(take.At) <= millis(settledAt) {
 				continue
 			}
 			keys += take.Keys
+			sold[soldAttribute(take.At)] += take.Keys
 			if first.IsZero() || take.At.Before(first) {
 				first = take.At
 			}
@@ -152,10 +181,13 @@ func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []pool.Take) erro
 		if keys == 0 {
 			return nil
 		}
-		write := addToCount(condition{
+		u := addToCount(condition{
 			"attribute_not_exists(settledAt) OR settledAt < :first", attrs{":first": number(millis(first))},
-		}, "taken", keys).write(s.tables.Catalog, countKey(p))
-		err := s.addOnce(ctx, write)
+		}, "taken", keys)
+		for day, n := range sold {
+			u.add(day, n)
+		}
+		err := s.addOnce(ctx, u.write(s.tables.Catalog, countKey(p)))
 		item, settled := failedCondition(err, 0)
 		if !settled {
 			return wrap(err, "count %d taken keys of %s", keys, p)
@@ -170,8 +202,14 @@ func (s *Store) AddTaken(ctx context.Context, p pool.ID, takes []pool.Take) erro
 
 // Count returns the count of a pool side: one consistent read.
 func (s *Store) Count(ctx context.Context, p pool.ID) (catalog.Count, error) {
-	item, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(p), oldestInCatalog)
-	return item.count(), wrap(err, "read the count of %s", p)
+	item, err := s.get(ctx, s.tables.Catalog, countKey(p))
+	if err != nil || item == nil {
+		return catalog.Count{}, wrap(err, "read the count of %s", p)
+	}
+	decoded, err := decode[countItem](item, oldestInCatalog)
+	count := decoded.count()
+	count.Sold = soldOf(item)
+	return count, wrap(err, "read the count of %s", p)
 }
 
 // Look stores the recount's next look at a pool side. It does nothing if another look is
@@ -194,13 +232,19 @@ func (s *Store) Look(ctx context.Context, p pool.ID, last, next catalog.Look) er
 
 // Settle sets the takes up to a moment, and marks the day's recount as done. It does
 // nothing if the look that it rests on is void.
-func (s *Store) Settle(ctx context.Context, p pool.ID, look catalog.Look, taken int, until time.Time, day string) error {
+func (s *Store) Settle(ctx context.Context, p pool.ID, look catalog.Look, found catalog.Settlement) error {
 	u := newUpdate(stands(look))
 	u.set("v", number(schema))
-	u.set("taken", number(taken))
-	u.set("settledAt", number(millis(until)))
-	u.set("settledOn", text(day))
+	u.set("taken", number(found.Taken))
+	u.set("settledAt", number(millis(found.Until)))
+	u.set("settledOn", text(found.Day))
 	u.remove("lookAt")
+	if found.Late != 0 {
+		u.add(soldAttribute(found.Until.AddDate(0, 0, -1)), found.Late)
+	}
+	for _, day := range found.Forget {
+		u.remove(soldPrefix + strings.ReplaceAll(day, "-", ""))
+	}
 	err := s.write(ctx, u.write(s.tables.Catalog, countKey(p)))
 	if anyConditionFailed(err) {
 		return nil
@@ -236,7 +280,7 @@ func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time)
 		return catalog.Stock{}, err
 	}
 	stock := catalog.Stock{
-		Pool: p, Available: available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: waiting, AsOf: now,
+		Pool: p, Available: available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: waiting, AsOf: now, Sold: count.Sold,
 	}
 	if available > shownExactly {
 		// The sum may lag behind, but this many were just seen.

@@ -242,7 +242,7 @@ func TestSettle_onlyOnALookThatStands(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := store.Settle(ctx, elden, look, 30, stockNoon, "2026-11-23"); err != nil {
+			if err := store.Settle(ctx, elden, look, catalog.Settlement{Taken: 30, Until: stockNoon, Day: "2026-11-23"}); err != nil {
 				t.Fatal(err)
 			}
 			after, err := store.Count(ctx, elden)
@@ -285,12 +285,66 @@ func TestAddTaken_onlyAfterTheRecount(t *testing.T) {
 	if err := store.Look(ctx, elden, catalog.Look{}, catalog.Look{At: stockNoon}); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Settle(ctx, elden, catalog.Look{At: stockNoon}, 100, stockNoon, "2026-11-23"); err != nil {
+	if err := store.Settle(ctx, elden, catalog.Look{At: stockNoon}, catalog.Settlement{Taken: 100, Until: stockNoon, Day: "2026-11-23"}); err != nil {
 		t.Fatal(err)
 	}
 	add(100, take(1, -time.Hour), take(2, 0))
 	add(104, take(1, -time.Hour), take(4, time.Millisecond), take(2, 0))
 	add(112, take(8, time.Hour))
+}
+
+// Takes add to what was sold on their days, by the same write and as exactly as to the
+// count. Days that a recount forgets are gone. A count with every day that is told of costs one
+// write unit.
+func TestAddTaken_byDay(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	var meter dynamotest.Meter
+	store, _ := dynamotest.Open(t, meter.Option)
+	sold := func(want catalog.Sales) {
+		t.Helper()
+		count, err := store.Count(ctx, elden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, count.Sold); diff != "" {
+			t.Errorf("sold (-want +got):\n%s", diff)
+		}
+	}
+	day := func(n int) time.Time { return stockNoon.AddDate(0, 0, n) }
+	take := func(keys, n int) pool.Take { return pool.Take{Keys: keys, At: day(n)} }
+	add := func(takes ...pool.Take) {
+		t.Helper()
+		if err := store.AddTaken(ctx, elden, takes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(take(1, -1), take(2, 0), take(4, -1))
+	add(take(8, 0))
+	sold(catalog.Sales{catalog.Day(stockNoon, -1): 5, catalog.Day(stockNoon, 0): 10})
+	found := catalog.Settlement{Taken: 18, Until: day(0), Day: "2026-11-23", Late: 3, Forget: []string{catalog.Day(stockNoon, -40)}}
+	if err := store.Settle(ctx, elden, catalog.Look{}, found); err != nil {
+		t.Fatal(err)
+	}
+	add(take(100, 0), take(7, 1)) // the first is in the recount
+	sold(catalog.Sales{catalog.Day(stockNoon, -1): 8, catalog.Day(stockNoon, 0): 10, catalog.Day(stockNoon, 1): 7})
+
+	for n := range catalog.SoldDays + 1 {
+		add(take(99_999, 1+n))
+	}
+	meter.Reset()
+	add(take(1, catalog.SoldDays))
+	if calls := meter.Calls(); len(calls) != 1 || calls[0].Write != 1 {
+		t.Errorf("counting takes costs %+v", calls)
+	}
+	found = catalog.Settlement{Taken: 1, Until: day(40), Day: "2027-01-02", Forget: []string{catalog.Day(stockNoon, -1), catalog.Day(stockNoon, 0)}}
+	if err := store.Settle(ctx, elden, catalog.Look{}, found); err != nil {
+		t.Fatal(err)
+	}
+	count, err := store.Count(ctx, elden)
+	if _, there := count.Sold[catalog.Day(stockNoon, 0)]; err != nil || there || len(count.Sold) != catalog.SoldDays+1 {
+		t.Errorf("after days were forgotten: %v, %v", count.Sold, err)
+	}
 }
 
 // An addition whose answer is lost is made once, though the SDK would send it again. One

@@ -56,6 +56,7 @@ type ParkedUploads interface {
 type PoolStock struct {
 	catalog.Pool
 	Live, Test catalog.Stock
+	At         time.Time // when they were counted
 }
 
 // poolsAtOnce bounds the pools whose keys are counted together.
@@ -217,11 +218,11 @@ func (s *Pools) uses(ctx context.Context, p catalog.Pool) (*InUseError, error) {
 
 // count returns a pool with the stock of its sides.
 func (s *Pools) count(ctx context.Context, p catalog.Pool) (PoolStock, error) {
-	counted := PoolStock{Pool: p}
+	counted := PoolStock{Pool: p, At: s.Now()}
 	var counting errgroup.Group
 	for side, to := range map[pool.Side]*catalog.Stock{pool.Live: &counted.Live, pool.Test: &counted.Test} {
 		counting.Go(func() (err error) {
-			*to, err = s.Stock.Stock(ctx, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, p.Shards, s.Now())
+			*to, err = s.Stock.Stock(ctx, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, p.Shards, counted.At)
 			return err
 		})
 	}

@@ -20,7 +20,7 @@ type Counts interface {
 	// Look stores a look, and Settle the takes up to a moment, with the day whose recount
 	// is done. Both do nothing unless the look they follow still stands.
 	Look(ctx context.Context, p pool.ID, last, next catalog.Look) error
-	Settle(ctx context.Context, p pool.ID, look catalog.Look, taken int, until time.Time, day string) error
+	Settle(ctx context.Context, p pool.ID, look catalog.Look, found catalog.Settlement) error
 }
 
 // quiet is how long no key may come or go for a recount to hold. Half of it is more than
@@ -83,7 +83,10 @@ func (c *Checker) recountSide(ctx context.Context, p pool.ID, shards, seen int) 
 	if !last.Counted || there != last.Available || taken < 0 { // of keys for sale that are not accepted yet
 		return c.Counts.Look(ctx, p, last, catalog.Look{At: c.Now(), Counted: true, Available: there})
 	}
-	return c.Counts.Settle(ctx, p, last, taken, last.At.Add(now.Sub(last.At)/2), day)
+	return c.Counts.Settle(ctx, p, last, catalog.Settlement{
+		Taken: taken, Until: last.At.Add(now.Sub(last.At) / 2), Day: day,
+		Late: taken - count.Taken, Forget: count.Sold.Forget(now),
+	})
 }
 
 // everything is a limit above the size of any pool.

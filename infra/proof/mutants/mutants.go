@@ -476,6 +476,20 @@ var mutants = []mutant{
 		in:     "shared/dynamo", test: "TestPutProduct_aliases",
 	},
 	{
+		breaks: "keys whose count was lost are told to be sold on no day",
+		file:   "shared/stock/recount.go",
+		old:    `Late: taken - count.Taken,`,
+		new:    `Late: 0,`,
+		in:     "shared/stock", test: "TestRecount_putsRightWhatWasLost",
+	},
+	{
+		breaks: "keys that a recount has counted are told to be sold twice",
+		file:   "shared/dynamo/stock.go",
+		old:    `		sold := map[string]int{}`,
+		new:    `		sold := map[string]int{soldAttribute(takes[0].At): 1}`,
+		in:     "shared/stock", test: "TestRecount_neverCountsAClaimTwice",
+	},
+	{
 		breaks: "a pool with keys for sale is deleted without force",
 		file:   "shared/settings/settings.go",
 		old:    `len(e.Forcible) > 0 && !force`,

@@ -1374,7 +1374,7 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 			if err := b.ledger.w.setUp(); err != nil {
 				panic(err)
 			}
-			if err := b.ledger.w.store.Settle(context.Background(), elden, catalog.Look{}, -7, time.Now(), "2000-01-01"); err != nil {
+			if err := b.ledger.w.store.Settle(context.Background(), elden, catalog.Look{}, catalog.Settlement{Taken: -7, Until: time.Now(), Day: "2000-01-01"}); err != nil {
 				panic(err)
 			}
 		}, settled, "nova#elden#live counts 7 keys and has 0"},
