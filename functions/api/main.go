@@ -65,7 +65,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Uploads: store, Ranges: ranges, Now: time.Now,
 		},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
-		previews: &settings.Previews{Store: store, Now: time.Now},
+		previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
 		accounts: accounts,
 		trials: &settings.Trials{
 			Accounts: accounts, Opener: sealer, Catalog: store, MaxQuantity: mostUnits,

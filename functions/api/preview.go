@@ -68,6 +68,7 @@ var (
 		Product: "4711", Language: "en", Keys: new(2), Values: map[string]string{"FULLNAME": "Grace Hopper"},
 		Text: &Text{Subject: "Your keys for {PROGRAM_NAME}", Body: "**Thank you!** Here are your keys:\n\n{KEY}", Format: text.Markdown},
 	}
+	sampleSent = Preview{Product: "4711", Language: "de", Waiting: true}
 	sampleMail = Mail{
 		Subject: "Your keys for Elden: The Long Night",
 		Text:    "Hello Grace Hopper,\n\nThank you! Here are your keys:\n\nSAMPLE-0001-NO-REAL-KEY\nSAMPLE-0002-NO-REAL-KEY\n\n…",
@@ -114,6 +115,25 @@ func (a *api) addPreview(to *rest.API) {
 		Errors:      []int{404},
 		RequestBody: rest.Request(samplePreview), Responses: to.Responses(sampleMail, 200),
 	}, a.previewMail)
+	rest.Register(to, huma.Operation{
+		OperationID: "send-sample", Method: http.MethodPost, Path: "/v1/preview/send", Tags: []string{"Texts"},
+		Summary:     "Send a mail to your notice address, as its customer would get it",
+		Description: "To see it in a mail program. Its subject and its head say that it is a sample, its keys are made up, and its values are those of list-tags. One a minute: another one is 429. The answer shows the mail without the marks.",
+		Errors:      []int{404, 429}, DefaultStatus: http.StatusAccepted,
+		RequestBody: rest.Request(sampleSent), Responses: to.Responses(sampleMail, 202),
+	}, a.sendSample)
+}
+
+type sendSample struct{ Body Preview }
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
+func (in *sendSample) Resolve(huma.Context) []error {
+	return rest.Mistakes(settings.CheckSample(in.Body.preview()), "")
+}
+
+func (a *api) sendSample(ctx context.Context, in *sendSample) (*rest.Body[Mail], error) {
+	made, err := a.previews.Send(ctx, caller(ctx), in.Body.preview())
+	return &rest.Body[Mail]{Body: Mail{made.Subject, made.Text, made.HTML}}, err
 }
 
 func (a *api) listTags(context.Context, *struct{}) (*rest.Body[TagList], error) {

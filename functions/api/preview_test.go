@@ -4,8 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"keypool/infra/proof/resttest"
+	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
+	"keypool/shared/notice"
 )
 
 // Each tag is listed, with the value that it has in a preview, and stands in the document.
@@ -90,6 +94,40 @@ func TestPreview(t *testing.T) {
 	w.shop(token, "GET", "/v1/products/4711", nil).Want(200).Into(&stored)
 	if len(stored.Texts) != 2 || stored.Texts["de"].Body != "Deutscher Text\n\n{KEY}" {
 		t.Errorf("a preview changed the texts: %v", stored.Texts)
+	}
+}
+
+// A sample is mailed by a notice, which holds no value of a customer's, one a minute.
+func TestSendSample(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token, other := w.merchant("acme"), w.merchant("mallory")
+	w.shop(token, "PUT", "/v1/products/4711", Product{Title: "Elden"}).Want(201)
+	var shown Mail
+	asked := Preview{Product: "4711", Language: "de", Keys: new(2), Test: true, Text: &Text{Body: "**Neu** {KEY}", Format: text.Markdown}}
+	w.shop(token, "POST", "/v1/preview/send", asked).Want(202).Into(&shown)
+	if !strings.Contains(shown.Text, "SAMPLE-0002-NO-REAL-KEY") {
+		t.Errorf("shown:\n%s", shown.Text)
+	}
+	all := w.notices(notice.SampleMail)
+	if len(all) != 1 {
+		t.Fatalf("%d notices", len(all))
+	}
+	want := notice.Facts{Sample: &notice.Sample{
+		Product: "4711", Language: "de", Keys: 2, Test: true, Text: &catalog.Text{Body: "**Neu** {KEY}", Format: text.Markdown},
+	}}
+	if diff := cmp.Diff(want, all[0].Facts); diff != "" || all[0].Merchant != "acme" || all[0].To != "" {
+		t.Errorf("to %s %q: %s", all[0].Merchant, all[0].To, diff)
+	}
+	again := w.shop(token, "POST", "/v1/preview/send", Preview{}).Want(429)
+	if again.Headers["retry-after"] != "60" && again.Headers["Retry-After"] != "60" {
+		t.Errorf("headers %v", again.Headers)
+	}
+	w.shop(other, "POST", "/v1/preview/send", Preview{}).Want(202)
+	w.shop(other, "POST", "/v1/preview/send", Preview{Values: map[string]string{"FULLNAME": "x"}}).Want(422)
+	w.shop(token, "POST", "/v1/preview/send", Preview{Product: "nobody"}).Want(404)
+	if all := w.notices(notice.SampleMail); len(all) != 2 {
+		t.Errorf("%d notices", len(all))
 	}
 }
 

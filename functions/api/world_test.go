@@ -105,7 +105,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		gate:     w.gate,
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
-		previews: &settings.Previews{Store: store, Now: w.now},
+		previews: &settings.Previews{Store: store, Notices: store, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
 		accounts: accounts,
 		trials:   &settings.Trials{Accounts: accounts, Opener: w.kms, Catalog: store, MaxQuantity: 1000},

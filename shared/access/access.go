@@ -107,6 +107,7 @@ var Needs = map[string]Scope{
 	"delete-product":  Settings,
 	"list-tags":       Settings,
 	"preview-mail":    Settings,
+	"send-sample":     Settings,
 	"get-catalog":     Settings,
 	"put-catalog":     Settings, // of accounts, what put-account needs besides
 	"get-review":      Settings,

@@ -68,6 +68,14 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			return mail.Message{}, false, err
 		}
 	}
+	if sample := n.Facts.Sample; sample != nil {
+		n.Facts.Sold = mail.SampleProduct
+		if sample.Product != "" { // one that is gone by now has no settings
+			if n.Facts.Sold, _, err = catalog.ReadProduct(ctx, k.Settings, n.Merchant, sample.Product); err != nil {
+				return mail.Message{}, false, err
+			}
+		}
+	}
 	if n.Kind == notice.ExpiringToken {
 		usedAt, ok, err := k.tokenUse(ctx, n)
 		if err != nil || !ok {

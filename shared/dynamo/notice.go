@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 )
@@ -47,6 +48,16 @@ type factsItem struct {
 	Changed []changedItem `dynamodbav:"changed,omitempty"`
 	Account string        `dynamodbav:"account,omitempty"`
 	Address string        `dynamodbav:"address,omitempty"`
+	Sample  *sampleItem   `dynamodbav:"sample,omitempty"`
+}
+
+// sampleItem is a mail that a merchant asked for.
+type sampleItem struct {
+	Product  string    `dynamodbav:"product,omitempty"`
+	Text     *textItem `dynamodbav:"text,omitempty"`
+	Language string    `dynamodbav:"language,omitempty"`
+	Keys     int       `dynamodbav:"keys,omitempty"`
+	Test     bool      `dynamodbav:"test,omitempty"`
 }
 
 type refusedItem struct {
@@ -88,11 +99,18 @@ func (s *Store) RaiseNotice(ctx context.Context, n notice.Notice) error {
 		}, func(error) bool { return false })
 		return wrap(err, "raise a notice of %s", n.Kind)
 	}
-	err := s.write(ctx, noticePut(s.tables.Orders, n))
+	_, err := s.RaiseNewNotice(ctx, n)
+	return err
+}
+
+// RaiseNewNotice stores a notice of one event, to be mailed. It is false if the same notice
+// is there already. The kind is none that is gathered.
+func (s *Store) RaiseNewNotice(ctx context.Context, n notice.Notice) (raised bool, err error) {
+	err = s.write(ctx, noticePut(s.tables.Orders, n))
 	if _, there := failedCondition(err, 0); there {
-		return nil
+		return false, nil
 	}
-	return wrap(err, "raise a notice of %s", n.Kind)
+	return err == nil, wrap(err, "raise a notice of %s", n.Kind)
 }
 
 // writeAndTell makes writes, and those of notices that tell of them: one transaction,
@@ -146,6 +164,10 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	for _, c := range f.Changed {
 		changed = append(changed, changedItem{c.Name, c.ID, c.Parts, millis(c.Until), c.Ended, c.By, millis(c.At)})
 	}
+	var sample *sampleItem
+	if f.Sample != nil {
+		sample = &sampleItem{f.Sample.Product, (*textItem)(f.Sample.Text), f.Sample.Language, f.Sample.Keys, f.Sample.Test}
+	}
 	return noticeItem{
 		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
 		Merchant: n.Merchant, To: n.To, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
@@ -154,7 +176,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
+			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -191,6 +213,10 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Name: c.Name, ID: c.ID, Parts: c.Parts, Until: at(c.Until), Ended: c.Ended, By: c.By, At: at(c.At),
 		})
 	}
+	var sample *notice.Sample
+	if s := f.Sample; s != nil {
+		sample = &notice.Sample{Product: s.Product, Text: (*catalog.Text)(s.Text), Language: s.Language, Keys: s.Keys, Test: s.Test}
+	}
 	return notice.Notice{
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, To: i.To, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
@@ -199,7 +225,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address,
+			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample,
 		},
 		Mail: i.entry(),
 	}, nil

@@ -24,7 +24,12 @@ import (
 // follow. The line must hold all its keys, those of its chunks too. Parents are the keys of
 // the order that it renews, as far as they may be shown.
 func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
-	w := newCustomerWriter(f, parents, m, p, now)
+	return newCustomerWriter(f, parents, m, p, now).write(sender)
+}
+
+// write writes the mail.
+func (w customerWriter) write(sender mail.Address) (Message, error) {
+	f, m := w.f, w.m
 	letter := w.frame()
 	if f.Mail.Kind == outbox.Keys {
 		w.keys(&letter)
@@ -59,6 +64,8 @@ type customerWriter struct {
 
 	say frame.Frame
 	own *catalog.Text // the merchant's words; nil: Keypool's
+
+	sample bool // it is marked as a sample
 }
 
 func newCustomerWriter(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, now time.Time) customerWriter {
@@ -147,6 +154,9 @@ func (w customerWriter) frame() letter {
 	}
 	if w.f.Side == pool.Test {
 		l.Badge = warn(w.say.TestOrder)
+	}
+	if w.sample {
+		l.Badge = calm("Sample: no real key")
 	}
 	if w.m.ReplyTo != "" {
 		l.Footer = w.say.Questions

@@ -24,6 +24,9 @@ func ForNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads []up
 }
 
 func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads []upload.Upload, sender mail.Address, operator string, now time.Time) (Message, error) {
+	if n.Kind == notice.SampleMail {
+		return sampleNotice(n, m, sender, operator, now)
+	}
 	w := noticeWriter{n: n, m: m, p: p, uploads: uploads, now: now}
 	if len(uploads) > 0 {
 		w.upload = &uploads[0]

@@ -1,6 +1,8 @@
 package mail
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/mail"
 	"strconv"
@@ -8,6 +10,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -19,13 +22,39 @@ type Sample struct {
 	Language string
 	Keys     int // 0: they are missing, and the mail says that they follow
 	Test     bool
+	Marked   bool                // as a sample, where it shows
 	Values   map[text.Tag]string // in place of the sample's own; of tags that are Given
 }
 
 // ForSample makes the mail that the order's customer would get.
 func ForSample(s Sample, m catalog.Merchant, sender mail.Address, now time.Time) (Message, error) {
 	f, parents := s.line(m, now)
-	return ForLine(f, parents, m, s.Product, sender, now)
+	w := newCustomerWriter(f, parents, m, s.Product, now)
+	w.sample = s.Marked
+	return w.write(sender)
+}
+
+// sampleNotice makes the mail that the merchant asked for, to the notice address: as a
+// customer would get it, and marked as a sample.
+func sampleNotice(n notice.Notice, m catalog.Merchant, sender mail.Address, operator string, now time.Time) (Message, error) {
+	asked := n.Facts.Sample
+	if asked == nil {
+		return Message{}, errors.New("a sample of no mail")
+	}
+	s := Sample{Product: n.Facts.Sold, Language: asked.Language, Keys: asked.Keys, Test: asked.Test, Marked: true}
+	s.Use(asked.Text)
+	made, err := ForSample(s, m, sender, now)
+	made.Subject = text.OneLine("[Sample] " + made.Subject)
+	made.To = mail.Address{Address: first(m.NoticeAddress, operator)}
+	return made, err
+}
+
+// Use puts a text in the place of the product's, none if it is nil. In the one language that
+// it has, it suits every customer.
+func (s *Sample) Use(own *catalog.Text) {
+	if own != nil {
+		s.Product.Texts = map[string]catalog.Text{cmp.Or(s.Language, "en"): *own}
+	}
 }
 
 // SampleValues returns the value of each tag in the mail of a sample with one key.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/catalog"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -60,6 +61,7 @@ const (
 	NewSecret       Kind = "new-secret"        // an hour: accounts that were given a signing secret
 	ChangedAccount  Kind = "changed-account"   // an hour: accounts whose credentials or settings changed
 	ChangedText     Kind = "changed-text"      // an hour: products whose mails say something else
+	SampleMail      Kind = "sample-mail"       // a minute: a customer's mail without a real key, which the merchant asked for
 	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
 )
 
@@ -68,7 +70,7 @@ var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
-	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, SampleMail, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -109,9 +111,21 @@ type Facts struct {
 	Limit   int64     // of a day
 	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use; of a return
 
+	Sample *Sample // the mail that a SampleMail is
+
 	// These are not stored: the mailer reads them when it writes the mail.
 	Held []HeldLine
-	Link string // to a page that asks before it does something
+	Link string          // to a page that asks before it does something
+	Sold catalog.Product // of a Sample
+}
+
+// Sample says which mail the merchant asked for. It holds nothing of a customer's.
+type Sample struct {
+	Product  string        // empty: a made-up one
+	Text     *catalog.Text // in place of the product's; nil: the product's
+	Language string
+	Keys     int // 0: an order that waits for them
+	Test     bool
 }
 
 // HeldLine is a line that waits for the merchant's decision.

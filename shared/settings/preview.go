@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	netmail "net/mail"
@@ -13,13 +14,24 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
 	"keypool/shared/mail/text"
+	"keypool/shared/notice"
 )
 
 // Previews shows a merchant the mails that customers would get.
 type Previews struct {
-	Store PreviewStore
-	Now   func() time.Time
+	Store   PreviewStore
+	Notices PreviewNotices
+	Now     func() time.Time
 }
+
+// PreviewNotices keeps the notices that samples are sent as.
+type PreviewNotices interface {
+	// RaiseNewNotice is false if the same notice was raised before.
+	RaiseNewNotice(ctx context.Context, n notice.Notice) (raised bool, err error)
+}
+
+// ErrSampleSent means that a sample was sent in this minute.
+var ErrSampleSent = errors.New("a sample was sent in this minute")
 
 // PreviewStore reads what a mail is made with.
 type PreviewStore interface {
@@ -92,6 +104,34 @@ func (s *Previews) Show(ctx context.Context, merchant string, v Preview) (mail.M
 	return mail.ForSample(sample, m, netmail.Address{}, s.Now())
 }
 
+// CheckSample returns the mistakes in a preview that is to be sent.
+func CheckSample(v Preview) []Problem {
+	p := problems(CheckPreview(v))
+	if len(v.Values) > 0 {
+		p.add("values", "a mail that is sent has the sample's values: leave them out")
+	}
+	return p
+}
+
+// Send mails a preview to the merchant's notice address, marked as a sample, and returns what
+// it shows but for the mark. Its error is ErrNotFound, or ErrSampleSent: one is sent a minute.
+func (s *Previews) Send(ctx context.Context, merchant string, v Preview) (mail.Message, error) {
+	if err := invalid(CheckSample(v)...); err != nil {
+		return mail.Message{}, err
+	}
+	shown, err := s.Show(ctx, merchant, v)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	now := s.Now()
+	facts := notice.Facts{Sample: &notice.Sample{Product: v.Product, Text: v.Text, Language: v.Language, Keys: v.Keys, Test: v.Test}}
+	raised, err := s.Notices.RaiseNewNotice(ctx, notice.New(merchant, notice.SampleMail, now.UTC().Format("2006-01-02T15:04"), facts, now))
+	if err == nil && !raised {
+		err = ErrSampleSent
+	}
+	return shown, err
+}
+
 // sample returns the sample of a preview: with the product's settings as they are now.
 func (s *Previews) sample(ctx context.Context, merchant string, v Preview) (mail.Sample, error) {
 	sample := mail.Sample{Product: mail.SampleProduct, Language: v.Language, Keys: v.Keys, Test: v.Test, Values: map[text.Tag]string{}}
@@ -105,14 +145,7 @@ func (s *Previews) sample(ctx context.Context, merchant string, v Preview) (mail
 		}
 		sample.Product = product
 	}
-	if v.Text != nil {
-		// In the one language that it has, it suits every customer.
-		language := v.Language
-		if language == "" {
-			language = "en"
-		}
-		sample.Product.Texts = map[string]catalog.Text{language: *v.Text}
-	}
+	sample.Use(v.Text)
 	for name, value := range v.Values {
 		sample.Values[text.Tag(name)] = value
 	}

@@ -59,6 +59,7 @@ var answers = []struct {
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
 	{settings.ErrUnconditional, http.StatusPreconditionRequired, "It exists already. Say by If-Match which version your change was made from: the ETag that reading it gives you, or * for any."},
 	{settings.ErrUnanswered, http.StatusServiceUnavailable, "The address of webhooks did not answer. The order may have been taken: see the orders of the test side, or try again, which is another order."},
+	{settings.ErrSampleSent, http.StatusTooManyRequests, "A sample was sent to the notice address in this minute, and this one was not. Wait a minute; preview-mail shows as many mails as you like."},
 	{retry.ErrThrottled, http.StatusServiceUnavailable, busy},
 	{retry.ErrChanged, http.StatusServiceUnavailable, busy},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, busy},
@@ -143,6 +144,8 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		switch a.status {
 		case http.StatusUnauthorized:
 			headers.Set("WWW-Authenticate", "Bearer")
+		case http.StatusTooManyRequests:
+			headers.Set("Retry-After", "60")
 		case http.StatusServiceUnavailable:
 			headers.Set("Retry-After", "2")
 			slog.WarnContext(ctx, "request.deferred", "operation", operation, "error", err)
