@@ -59,8 +59,9 @@ func (c *Client) request(m mail.Message) *sesv2.SendEmailInput {
 	message := &types.Message{
 		Subject: utf8(m.Subject),
 		Body:    &types.Body{Text: utf8(m.Text), Html: utf8(m.HTML)},
-		// It keeps mail programs from answering that their user is away (RFC 3834).
-		Headers: []types.MessageHeader{{Name: aws.String("Auto-Submitted"), Value: aws.String("auto-generated")}},
+		// They keep mail programs from answering that their user is away: by RFC 3834, and
+		// Exchange in its own way. SES adds Message-ID and Date itself.
+		Headers: []types.MessageHeader{header("Auto-Submitted", "auto-generated"), header("X-Auto-Response-Suppress", "OOF, AutoReply")},
 	}
 	for _, file := range m.Attached {
 		message.Attachments = append(message.Attachments, types.Attachment{
@@ -84,6 +85,10 @@ func (c *Client) request(m mail.Message) *sesv2.SendEmailInput {
 		request.EmailTags = append(request.EmailTags, types.MessageTag{Name: aws.String(name), Value: aws.String(m.Tags[name])})
 	}
 	return request
+}
+
+func header(name, value string) types.MessageHeader {
+	return types.MessageHeader{Name: aws.String(name), Value: aws.String(value)}
 }
 
 // recipient is an address as SES takes it in a list of recipients.

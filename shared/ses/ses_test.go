@@ -76,7 +76,10 @@ func TestSend_request(t *testing.T) {
 		"Content": map[string]any{"Simple": map[string]any{
 			"Subject": text("Dein Schlüssel"),
 			"Body":    map[string]any{"Text": text("KEY-1\n"), "Html": text("<p>KEY-1</p>")},
-			"Headers": []any{map[string]any{"Name": "Auto-Submitted", "Value": "auto-generated"}},
+			"Headers": []any{
+				map[string]any{"Name": "Auto-Submitted", "Value": "auto-generated"},
+				map[string]any{"Name": "X-Auto-Response-Suppress", "Value": "OOF, AutoReply"},
+			},
 			"Attachments": []any{map[string]any{
 				"FileName": "license-keys-55.txt", "ContentType": "text/plain; charset=utf-8",
 				"ContentDisposition": "ATTACHMENT", "ContentTransferEncoding": "BASE64", "RawContent": "S0VZLTEK",

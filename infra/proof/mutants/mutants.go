@@ -613,6 +613,21 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestChangedAddress_isToldToBoth",
 	},
 	{
+		breaks: "a Markdown text is taken that shows no key",
+		file:   "shared/mail/text/markdown_check.go",
+		old:    `strings.Contains(body, Key.String()) && !showsKey(body)`,
+		new:    `false`,
+		in:     "shared/mail/text", test: "TestCheck",
+	},
+	{
+		breaks: "a link with a text leads to any address",
+		file:   "shared/mail/text/markdown.go",
+		old:    `	case "https", "http":`,
+		new: `	case "https", "http", "javascript":
+		return true`,
+		in: "shared/mail/text", test: "TestCheck",
+	},
+	{
 		breaks: "a request that nobody signed passes for the operator's",
 		file:   "functions/operator/main.go",
 		old:    `if _, ok := web.Operator(ctx); !ok {`,
