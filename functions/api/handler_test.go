@@ -728,7 +728,8 @@ func TestOrder_showsItsLines(t *testing.T) {
 		{Order: "2026/1001", Account: "shop-eu", Test: true, Customer: customer, Lines: []Line{{
 			ID: string(test.ID), Line: "1", Version: 1, Product: "4711", Title: "Elden", State: "unconnected",
 			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon, AttentionSince: noon,
-			Delivery: &Delivery{State: "due", About: "delay", Number: 1},
+			Delivery: &Delivery{State: "due", About: "delay", Number: 1}, QueuePlace: 1,
+			Ahead: []Step{{What: "mail-tried"}, {At: noon.Add(5 * time.Minute), What: "sweep-looks"}},
 		}}},
 	}}
 	var got OrderList

@@ -64,8 +64,16 @@ type Line struct {
 
 	AttentionSince time.Time `json:"attention_since,omitzero" doc:"Since when somebody has to look at it: it is on hold, no pool feeds it, its last mail failed or came back, or it waits for keys for an hour, which may be to come."`
 
-	Delivery *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
-	History  []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
+	Delivery   *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
+	History    []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
+	QueuePlace int       `json:"queue_place,omitempty" doc:"Of a line that waits: how manieth it is in the queue of its pool, or of its product, from 1; 1000 stands for more."`
+	Ahead      []Step    `json:"ahead,omitempty" nullable:"false" doc:"What comes next by itself, the soonest first. Where left out nothing does, until somebody acts, its platform reports something, or keys come."`
+}
+
+// Step is something that comes to a line by itself.
+type Step struct {
+	At   time.Time `json:"at,omitzero" doc:"At once where left out."`
+	What string    `json:"what" enum:"mail-tried,lease-ends,sweep-looks,needs-attention" doc:"mail-tried: its mail is sent, or tried again. lease-ends: its mail is being sent; if that was cut off, it is sent again. sweep-looks: whether something stopped halfway is looked at. needs-attention: it will have waited for an hour, and be listed by attention=true."`
 }
 
 // Event is one entry of a line's history.
@@ -205,6 +213,8 @@ type orders interface {
 	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
 	// History returns the events of a line, oldest first.
 	History(ctx context.Context, id order.LineID) ([]order.History, error)
+	// QueuePlace returns how manieth a line is in its queue, up to most; 0: it does not wait.
+	QueuePlace(ctx context.Context, f order.Fulfillment, most int) (int, error)
 }
 
 func (a *api) addOrders(to *rest.API) {
@@ -348,6 +358,9 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 // linesAtOnce bounds the lines of an order whose histories are read together.
 const linesAtOnce = 16
 
+// mostInQueue is the last place of a queue that is counted.
+const mostInQueue = 1000
+
 // order returns the order that some lines make up.
 func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, error) {
 	body := newOrder(lines[0])
@@ -356,11 +369,18 @@ func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, erro
 	reading.SetLimit(linesAtOnce)
 	for i, line := range lines {
 		body.Lines[i] = newLine(line)
+		for _, step := range line.Ahead(a.search.Now()) {
+			body.Lines[i].Ahead = append(body.Lines[i].Ahead, Step{step.At, string(step.What)})
+		}
 		reading.Go(func() error {
 			history, err := a.orders.History(ctx, line.ID)
 			for _, h := range history {
 				body.Lines[i].History = append(body.Lines[i].History, Event{h.At, string(h.Event), h.By, h.Mail, h.MessageID, h.Code})
 			}
+			return err
+		})
+		reading.Go(func() (err error) {
+			body.Lines[i].QueuePlace, err = a.orders.QueuePlace(ctx, line, mostInQueue)
 			return err
 		})
 	}

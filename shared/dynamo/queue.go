@@ -124,6 +124,21 @@ func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order
 	return lines, nil
 }
 
+// QueuePlace returns how manieth a line is in the queue that it waits in, from 1, up to most;
+// 0 if it does not wait: one consistent query that counts.
+func (s *Store) QueuePlace(ctx context.Context, f order.Fulfillment, most int) (int, error) {
+	place, waits := queueKey(f)
+	if !waits {
+		return 0, nil
+	}
+	n, err := s.count(ctx, query{
+		table: s.tables.Orders, consistent: true, limit: most,
+		where:  "pk = :pk AND sk BETWEEN :first AND :own", // behind the bypass
+		values: attrs{":pk": text(place.PK), ":first": text("0"), ":own": text(place.SK)},
+	})
+	return n, wrap(err, "look for the place of line %s in its queue", f.ID)
+}
+
 // CountUnconnected returns how many lines wait for a product of these ids to get a pool,
 // counted up to limit for each id and side.
 func (s *Store) CountUnconnected(ctx context.Context, merchant string, products []string, limit int) (lines int, err error) {

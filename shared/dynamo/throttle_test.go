@@ -99,6 +99,8 @@ func sample(t reflect.Type) reflect.Value {
 	case t == reflect.TypeFor[order.Search](): // from its beginning, of all times
 		v.Set(reflect.ValueOf(order.Search{Merchant: "acme", Side: pool.Live, Until: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}))
 	case t == reflect.TypeFor[order.Place]():
+	case t == reflect.TypeFor[order.Fulfillment](): // that waits
+		v.Set(reflect.ValueOf(order.Fulfillment{ID: line, Version: 1, Merchant: "acme", Side: pool.Live, Pool: "elden", Wanted: 1, CustomerHash: "hash"}))
 	case t.Kind() == reflect.String:
 		v.SetString(string(line)) // a name as good as any, and the only one that a line may have
 	case t.Kind() == reflect.Int:
