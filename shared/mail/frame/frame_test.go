@@ -93,6 +93,7 @@ func phrases(f Frame) map[string][]string {
 			for _, form := range v.MapKeys() {
 				walk(path, v.MapIndex(form))
 			}
+		default: // no phrase: a number, or whether somebody has read it
 		}
 	}
 	walk("", reflect.ValueOf(f))
