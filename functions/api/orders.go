@@ -66,7 +66,7 @@ type Line struct {
 
 	Delivery   *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
 	History    []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
-	QueuePlace int       `json:"queue_place,omitempty" doc:"Of a line that waits: how manieth it is in the queue of its pool, or of its product, from 1; 1000 stands for more."`
+	QueuePlace int       `json:"queue_place,omitempty" doc:"Of a line that waits: its place in the queue of its pool, or of its product. 1 is the first; 1000 stands for more."`
 	Ahead      []Step    `json:"ahead,omitempty" nullable:"false" doc:"What comes next by itself, the soonest first. Where left out nothing does, until somebody acts, its platform reports something, or keys come."`
 }
 
@@ -213,7 +213,7 @@ type orders interface {
 	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
 	// History returns the events of a line, oldest first.
 	History(ctx context.Context, id order.LineID) ([]order.History, error)
-	// QueuePlace returns how manieth a line is in its queue, up to most; 0: it does not wait.
+	// QueuePlace returns the place of a line in its queue, up to most; 0: it does not wait.
 	QueuePlace(ctx context.Context, f order.Fulfillment, most int) (int, error)
 }
 

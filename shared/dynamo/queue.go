@@ -124,7 +124,7 @@ func (s *Store) queuedLines(ctx context.Context, ids []order.LineID, state order
 	return lines, nil
 }
 
-// QueuePlace returns how manieth a line is in the queue that it waits in, from 1, up to most;
+// QueuePlace returns the place of a line in the queue that it waits in: 1 is the first, most the last that is counted;
 // 0 if it does not wait: one consistent query that counts.
 func (s *Store) QueuePlace(ctx context.Context, f order.Fulfillment, most int) (int, error) {
 	place, waits := queueKey(f)
