@@ -1,0 +1,151 @@
+package settings_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
+	"keypool/shared/settings"
+)
+
+// book are the catalogs of a store.
+func book(store *dynamo.Store) *settings.Catalogs {
+	now := func() time.Time { return noon }
+	refill := &settings.Refill{Products: store, Queue: noQueue{}}
+	return &settings.Catalogs{
+		Pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: noQueue{}, Now: now},
+		Products: &settings.Products{Store: store, Related: store, Refill: refill, Now: now},
+		Reviews:  &settings.Reviews{Store: store},
+		Accounts: &settings.Accounts{Store: store, Heard: store, Catchup: noQueue{}, Now: now},
+	}
+}
+
+type noQueue struct{}
+
+func (noQueue) Send(context.Context, any, time.Duration) error { return nil }
+
+// whatever is the condition of a caller who does not look.
+func whatever(settings.Catalog) bool { return true }
+
+// drawCatalog makes a catalog of a few names, which move from one thing to another, and
+// which may be wrong.
+func drawCatalog(rng *rand.Rand) settings.CatalogChange {
+	c := settings.CatalogChange{Pools: []catalog.Pool{}, Products: []catalog.Product{}}
+	for _, name := range []string{"p", "q"} {
+		if rng.IntN(4) > 0 {
+			c.Pools = append(c.Pools, catalog.Pool{Name: name, LowStock: 1 + rng.IntN(2), Reminder: time.Hour})
+		}
+	}
+	free := []string{"a", "b", "c", "d", "e"}
+	rng.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
+	for len(free) > 0 {
+		n := 1 + rng.IntN(min(3, len(free)))
+		p := catalog.Product{
+			ID: free[0], Title: []string{"Elden", "Ring"}[rng.IntN(2)], Aliases: free[1:n],
+			Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}, Pool: []string{"", "", "", "p", "q"}[rng.IntN(5)],
+		}
+		if id := []string{"a", "b", "c"}[rng.IntN(3)]; id != free[0] && rng.IntN(3) == 0 {
+			p.Original = id
+		}
+		if rng.IntN(4) > 0 {
+			c.Products = append(c.Products, p)
+		}
+		free = free[n:]
+	}
+	return c
+}
+
+// Whatever settings there are, a document that is right is applied whole, though ids move
+// between products and products become each other's originals: each step is right by
+// itself. One that is cut off at any write is finished by the same document, sent again.
+// One that is wrong changes nothing.
+func TestCatalogs_anyDocumentFollowsAnyOther(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	ctx := context.Background()
+	applied, refused, cut := 0, 0, 0
+	rng := rand.New(rand.NewPCG(1, 0))
+	for merchant := range 50 {
+		name := fmt.Sprintf("m%d", merchant)
+		if err := store.PutMerchant(ctx, catalog.Merchant{Name: name, Title: "M", NoticeAddress: "m@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		c := book(store)
+		read := func(merchant string) settings.Catalog {
+			t.Helper()
+			now, err := c.Get(ctx, merchant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return now
+		}
+		for range 4 {
+			change := drawCatalog(rng)
+			change.By = access.Principal{Merchant: name, Name: "a test", Scopes: access.Scopes}
+			slices.SortFunc(change.Products, func(a, b catalog.Product) int { return cmp.Compare(a.ID, b.ID) })
+			before := read(name)
+			want, err := c.Put(ctx, change, nil, true)
+			if diff := gocmp.Diff(before, read(name)); diff != "" {
+				t.Fatalf("a dry run changed something:\n%s", diff)
+			}
+			var wrong *settings.InvalidError
+			if errors.As(err, &wrong) {
+				refused++
+				if _, err := c.Put(ctx, change, whatever, false); !errors.As(err, &wrong) {
+					t.Fatalf("the dry run refused it, and then: %v", err)
+				}
+				if diff := gocmp.Diff(before, read(name)); diff != "" {
+					t.Fatalf("a wrong document changed something:\n%s", diff)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, operation := range []string{"PutItem", "DeleteItem", "TransactWriteItems"} {
+				fault := []dynamotest.Fault{dynamotest.CutOff, dynamotest.LostAnswer}[rng.IntN(2)]
+				faults.After(operation, rng.IntN(6), dynamotest.SDKAttempts, fault)
+			}
+			_, err = c.Put(ctx, change, whatever, false)
+			faults.Stop()
+			if err != nil {
+				cut++
+				if _, err = c.Put(ctx, change, whatever, false); err != nil {
+					t.Fatalf("after one that was cut off: %v", err)
+				}
+			}
+			applied++
+			after := read(name)
+			ignored := cmpopts.IgnoreFields(catalog.Product{}, "Merchant", "Version")
+			if diff := gocmp.Diff(change.Products, after.Products, ignored, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("the products (-want +got):\n%s", diff)
+			}
+			if diff := gocmp.Diff(change.Pools, after.Pools, cmpopts.IgnoreFields(catalog.Pool{}, "Merchant", "Version", "Shards"), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("the pools (-want +got):\n%s", diff)
+			}
+			if again, err := c.Put(ctx, change, nil, false); err != nil || len(again) > 0 {
+				t.Fatalf("what was set differs from itself: %+v, %v", again, err)
+			}
+			if len(want) == 0 != gocmp.Equal(before, after) {
+				t.Fatalf("the dry run said %+v of %s", want, gocmp.Diff(before, after))
+			}
+		}
+	}
+	t.Logf("%d documents applied, %d of them cut off first, %d refused", applied, cut, refused)
+	if applied < 50 || cut < 20 || refused < 20 {
+		t.Errorf("too few to show anything: %d applied, %d cut off, %d refused", applied, cut, refused)
+	}
+}
