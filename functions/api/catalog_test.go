@@ -257,12 +257,12 @@ func TestCatalog_randomOnes(t *testing.T) {
 		t.Helper()
 		return w.shop(bearer, "PUT", "/v1/catalog"+query, body, append([]string{"content-type", media}, headers...)...)
 	}
-	cut := 0
+	cut, shards := 0, map[string]int{}
 	for range 25 {
 		var now, want Catalog
 		read := w.shop(bearer, "GET", "/v1/catalog", nil).Want(200)
 		read.Into(&now)
-		want = randomCatalog(rng, now)
+		want = randomCatalog(rng, now, shards)
 		raw, err := json.Marshal(want)
 		if err != nil {
 			t.Fatal(err)
@@ -319,8 +319,12 @@ func resttestAccount(t *testing.T) string {
 	return resttest.Event(t, "good_api_account_generic").Body
 }
 
-// randomCatalog returns a catalog that can follow on another.
-func randomCatalog(rng *rand.Rand, now Catalog) Catalog {
+// randomCatalog returns a catalog that can follow on another. Shards are those that each
+// pool has, or had before it was deleted.
+func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
+	for name, p := range now.Pools {
+		shards[name] = *p.Shards
+	}
 	some := func(names ...string) []string {
 		rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		return names[:rng.IntN(len(names)+1)]
@@ -328,11 +332,7 @@ func randomCatalog(rng *rand.Rand, now Catalog) Catalog {
 	one := func(names ...string) string { return names[rng.IntN(len(names))] }
 	c := Catalog{Pools: map[string]Pool{}, Products: map[string]Product{}, Accounts: maps.Clone(now.Accounts)}
 	for _, name := range some("elden", "ring", "latam") {
-		shards := 4
-		if old, ok := now.Pools[name]; ok {
-			shards = *old.Shards
-		}
-		c.Pools[name] = Pool{Title: one("", "A", "Ünï: #x"), LowStock: new(rng.IntN(9)), ReminderHours: new(rng.IntN(9)), Shards: new(shards + rng.IntN(2))}
+		c.Pools[name] = Pool{Title: one("", "A", "Ünï: #x"), LowStock: new(rng.IntN(9)), ReminderHours: new(rng.IntN(9)), Shards: new(max(4, shards[name]) + rng.IntN(2))}
 	}
 	pools := append(slices.Collect(maps.Keys(c.Pools)), "")
 	ids := []string{"1", "2", "3", "true", "a b", "6"}

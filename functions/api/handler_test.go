@@ -537,6 +537,31 @@ func TestPool_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
 	}
 }
 
+// A pool that is made again after it was deleted has the shards that it had: its keys stand
+// in them, and would be found by nobody.
+func TestPool_isMadeAgainWithItsShards(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(8)}).Want(201)
+	dynamotest.Stock(t, w.tables, pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Test}, 8, dynamotest.Texts("K", 100)...)
+	w.shop(bearer, "DELETE", "/v1/pools/elden?force=true", nil, "if-match", "*").Want(204)
+	if got := w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Shards: new(4)}).Want(422).Locations(); !slices.Equal(got, []string{"body.shards"}) {
+		t.Errorf("locations %q", got)
+	}
+	var again Pool
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(201).Into(&again)
+	if *again.Shards != 8 || again.Test.Available != 100 {
+		t.Errorf("%d of 100 keys are for sale, in %d shards", again.Test.Available, *again.Shards)
+	}
+	w.shop(bearer, "DELETE", "/v1/pools/elden?force=true", nil, "if-match", "*").Want(204)
+	w.shop(bearer, "PUT", "/v1/catalog", `{"pools": {"elden": {}}}`, "if-match", "*").Want(200)
+	w.shop(bearer, "GET", "/v1/pools/elden", nil).Want(200).Into(&again)
+	if *again.Shards != 8 || again.Test.Available != 100 {
+		t.Errorf("by a catalog, %d of 100 keys are for sale, in %d shards", again.Test.Available, *again.Shards)
+	}
+}
+
 func TestProduct_isDeletedOnlyWhenNothingNeedsIt(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -676,7 +676,7 @@ func TestFill_deletedPoolIsTold(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	line := s.claim(paid("1", "game", 1))
-	s.must(s.store.DeletePool(t.Context(), "acme", "elden", 1))
+	s.must(s.store.DeletePool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Version: 1}))
 	s.fill()
 	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#empty#"); len(got) != 1 {
 		t.Errorf("notices: %v", got)

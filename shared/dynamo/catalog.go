@@ -14,6 +14,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
@@ -207,11 +208,24 @@ func (s *Store) PutPool(ctx context.Context, p catalog.Pool) error {
 	return wrap(s.putCatalog(ctx, item, guard), "store pool %s of %s", p.Name, p.Merchant)
 }
 
-// DeletePool removes the settings of a pool, if they are still of that version.
-// Keys that come to it even so wait for a pool of its name.
-func (s *Store) DeletePool(ctx context.Context, merchant, name string, version int) error {
-	deletion := remove(s.tables.Catalog, poolKey(merchant, name), locked(version))
-	return wrap(s.deleteCatalog(ctx, []types.TransactWriteItem{deletion}), "delete pool %s of %s", name, merchant)
+// DeletePool removes the settings of a pool, if they are still of that version, and keeps
+// the number of its shards beside the count of its keys. Keys that are in it or come to it
+// even so wait for a pool of its name.
+func (s *Store) DeletePool(ctx context.Context, p catalog.Pool) error {
+	kept := newUpdate(always)
+	kept.set("v", number(schema))
+	kept.set("shards", number(p.Shards))
+	err := s.deleteCatalog(ctx, []types.TransactWriteItem{
+		remove(s.tables.Catalog, poolKey(p.Merchant, p.Name), locked(p.Version)),
+		kept.write(s.tables.Catalog, countKey(pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: pool.Live})),
+	})
+	return wrap(err, "delete pool %s of %s", p.Name, p.Merchant)
+}
+
+// FormerShards returns how many shards a pool had that was deleted, 0 if there was none.
+func (s *Store) FormerShards(ctx context.Context, merchant, name string) (int, error) {
+	item, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(pool.ID{Merchant: merchant, Pool: name, Side: pool.Live}), oldestInCatalog)
+	return item.Shards, wrap(err, "read the former shards of pool %s of %s", name, merchant)
 }
 
 // Product returns a merchant's product, false if it is not known. The id may be an alias:

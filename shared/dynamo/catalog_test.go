@@ -217,12 +217,12 @@ func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
 		}
 	}
 	for version, want := range map[int]error{1: catalog.ErrConflict, 9: catalog.ErrConflict} {
-		if err := store.DeletePool(ctx, "acme", "elden", version); !errors.Is(err, want) {
+		if err := store.DeletePool(ctx, catalog.Pool{Merchant: "acme", Name: "elden", Version: version}); !errors.Is(err, want) {
 			t.Errorf("deleting version %d: %v, want %v", version, err, want)
 		}
 	}
 	for range 2 {
-		if err := errors.Join(store.DeletePool(ctx, "acme", "elden", 3), store.DeleteProduct(ctx, "acme", "1", 3)); err != nil {
+		if err := errors.Join(store.DeletePool(ctx, catalog.Pool{Merchant: "acme", Name: "elden", Version: 3}), store.DeleteProduct(ctx, "acme", "1", 3)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -249,8 +249,8 @@ func TestCatalog_lostAnswerIsNoConflict(t *testing.T) {
 			t.Errorf("%s, once more: %v, want %v", what, err, catalog.ErrConflict)
 		}
 	}
-	faults.Next("DeleteItem", 1, dynamotest.LostAnswer)
-	if err := store.DeletePool(ctx, "acme", "elden", 1); err != nil {
+	faults.Next("TransactWriteItems", 1, dynamotest.LostAnswer)
+	if err := store.DeletePool(ctx, catalog.Pool{Merchant: "acme", Name: "elden", Version: 1}); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,7 +21,8 @@
 //	  review#<m>            rules                        which lines are put on hold; whether the brake sets itself
 //	  review#<m>            brake                        the brake: who set it last, and who took it off
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;
-//	                                                     sold<yyyymmdd>: keys that were taken that day
+//	                                                     sold<yyyymmdd>: keys that were taken that day;
+//	                                                     shards: of a pool that was deleted
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,

@@ -38,6 +38,8 @@ type countItem struct {
 	SettledAt int64  `dynamodbav:"settledAt"`
 	SettledOn string `dynamodbav:"settledOn"`
 
+	Shards int `dynamodbav:"shards"` // of the pool when it was last deleted, on its live side
+
 	LookAt        int64 `dynamodbav:"lookAt"`
 	LookAvailable *int  `dynamodbav:"lookAvailable"` // nil: not counted
 }

@@ -247,7 +247,7 @@ func TestIngest_confirmedFileWaitsForItsPool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.store.DeletePool(t.Context(), "nova", "elden", p.Version); err != nil {
+	if err := d.store.DeletePool(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	if u = d.answer(u, upload.Reading{SkipHeading: true}); u.State != upload.Parked {

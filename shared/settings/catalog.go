@@ -259,7 +259,13 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want CatalogChange, t target) error {
 	stored := byName(now.Pools, func(p catalog.Pool) string { return p.Name })
 	for _, next := range want.Pools {
-		before := stored[next.Name]
+		before, known := stored[next.Name]
+		if !known {
+			var err error
+			if before, err = s.Pools.former(ctx, want.By.Merchant, next.Name); err != nil {
+				return err
+			}
+		}
 		next.Merchant = want.By.Merchant
 		next = following(before, next)
 		if !p.differs(ThingPool, next.Name, before.Version, before.Shown(), next.Shown()) {

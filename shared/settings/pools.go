@@ -31,7 +31,7 @@ type PoolStore interface {
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 	Pools(ctx context.Context, merchant string) ([]catalog.Pool, error)
 	PutPool(ctx context.Context, p catalog.Pool) error
-	DeletePool(ctx context.Context, merchant, name string, version int) error
+	DeletePool(ctx context.Context, p catalog.Pool) error
 }
 
 // PoolUses reads the other settings that can name a pool.
@@ -44,6 +44,8 @@ type PoolUses interface {
 // beyond that as of Stock.AsOf.
 type StockCounter interface {
 	Stock(ctx context.Context, p pool.ID, shards int, now time.Time) (catalog.Stock, error)
+	// FormerShards returns how many shards a pool had that was deleted, 0 if there was none.
+	FormerShards(ctx context.Context, merchant, name string) (int, error)
 }
 
 // ParkedUploads returns the ids of the uploads that wait for a pool of that name,
@@ -100,7 +102,10 @@ func (s *Pools) Get(ctx context.Context, merchant, name string) (PoolStock, erro
 // Put creates or changes a pool, and returns it with its new version. Version of
 // next is ignored. Shards 0 keeps the number there is, or takes the default.
 func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p PoolStock, created bool, err error) {
-	before, _, err := s.Store.Pool(ctx, next.Merchant, next.Name)
+	before, known, err := s.Store.Pool(ctx, next.Merchant, next.Name)
+	if err == nil && !known {
+		before, err = s.former(ctx, next.Merchant, next.Name)
+	}
 	if err != nil {
 		return p, false, err
 	}
@@ -127,6 +132,13 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p Pool
 	}
 	p, err = s.count(ctx, next)
 	return p, created, err
+}
+
+// former returns what a pool that is not there leaves to one of its name: the shards that
+// keys may stand in.
+func (s *Pools) former(ctx context.Context, merchant, name string) (p catalog.Pool, err error) {
+	p.Shards, err = s.Stock.FormerShards(ctx, merchant, name)
+	return p, err
 }
 
 // following returns the pool that a change leaves. Shards 0 keeps the number there is.
@@ -177,7 +189,7 @@ func (s *Pools) Delete(ctx context.Context, merchant, name string, force bool, c
 	if inUse.refuses(force) {
 		return inUse
 	}
-	return s.Store.DeletePool(ctx, merchant, p.Name, p.Version)
+	return s.Store.DeletePool(ctx, p)
 }
 
 // uses returns the reasons to keep a pool. A line or a key that comes between this

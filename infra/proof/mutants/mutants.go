@@ -490,6 +490,13 @@ var mutants = []mutant{
 		in:     "shared/stock", test: "TestRecount_neverCountsAClaimTwice",
 	},
 	{
+		breaks: "keys of a pool that is made again stand in shards that it has not",
+		file:   "shared/settings/pools.go",
+		old:    `	p.Shards, err = s.Stock.FormerShards(ctx, merchant, name)`,
+		new:    `	_, err = s.Stock.FormerShards(ctx, merchant, name)`,
+		in:     "functions/api", test: "TestPool_isMadeAgainWithItsShards",
+	},
+	{
 		breaks: "a pool with keys for sale is deleted without force",
 		file:   "shared/settings/settings.go",
 		old:    `len(e.Forcible) > 0 && !force`,
