@@ -38,6 +38,7 @@ type api struct {
 	changes    changes
 	byHand     *intake.ByHand
 	review     *settings.Reviews
+	trail      *settings.Trail
 	desk       *review.Desk
 	links      *review.Links
 }
@@ -63,6 +64,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
 			{Name: "Catalog", Description: "All settings as one document, to be kept in a file."},
+			{Name: "Audit", Description: "Who changed which setting."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
 		},
 		Document:  "/openapi.json",
@@ -94,6 +96,7 @@ func (a *api) serve() *rest.API {
 			"brake":     a.addBrake,
 			"held":      a.addHeld,
 			"catalog":   a.addCatalog,
+			"audit":     a.addAudit,
 			"tokens":    a.addTokens,
 
 			"test-orders": a.addTestOrders,

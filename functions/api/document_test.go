@@ -13,7 +13,7 @@ func TestDocument_isCurrent(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	document.IsComplete(t, 59)
+	document.IsComplete(t, 60)
 	document.ExamplesCanBeSent(t)
 	document.ReferencesResolve(t)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
@@ -172,7 +173,7 @@ func (a *api) listPools(ctx context.Context, in *rest.Page) (*rest.Body[PoolList
 }
 
 func (a *api) putPool(ctx context.Context, in *putPool) (*rest.Versioned[Pool], error) {
-	p, created, err := a.pools.Put(ctx, in.settings(caller(ctx)), in.Condition())
+	p, created, err := a.pools.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
 	return rest.Stored(p.Version, created, newPool(p)), err
 }
 
@@ -182,5 +183,5 @@ func (a *api) getPool(ctx context.Context, in *PoolPath) (*rest.Versioned[Pool],
 }
 
 func (a *api) deletePool(ctx context.Context, in *deletePool) (*struct{}, error) {
-	return nil, a.pools.Delete(ctx, caller(ctx), in.Pool, in.Force, in.Condition())
+	return nil, a.pools.Delete(ctx, access.From(ctx), in.Pool, in.Force, in.Condition())
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -101,7 +102,7 @@ func (a *api) getReview(ctx context.Context, _ *struct{}) (*rest.Versioned[Revie
 }
 
 func (a *api) putReview(ctx context.Context, in *putReview) (*rest.Versioned[ReviewSettings], error) {
-	r, err := a.review.Put(ctx, in.settings(caller(ctx)), in.Condition())
+	r, err := a.review.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
 	return rest.Found(r.Version, newReview(r)), err
 }
 

@@ -100,6 +100,7 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/links/" + brakes, nil, nil},
 		{"POST", "/links/" + brakes, func() string { return "do=set-brake" }, nil},
 		{"GET", "/v1/tokens", nil, nil},
+		{"GET", "/v1/audit", nil, []string{"setting"}},
 		{"DELETE", "/v1/tokens/" + sampleTokens.Items[0].ID, nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},

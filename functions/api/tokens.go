@@ -65,5 +65,5 @@ func (a *api) listTokens(ctx context.Context, _ *struct{}) (*rest.Body[TokenList
 }
 
 func (a *api) revokeToken(ctx context.Context, in *tokenPath) (*struct{}, error) {
-	return nil, a.tokens.Revoke(ctx, caller(ctx), in.Token)
+	return nil, a.tokens.Revoke(ctx, access.From(ctx), caller(ctx), in.Token)
 }

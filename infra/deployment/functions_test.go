@@ -89,6 +89,39 @@ func TestRights_merchantsAndTokensAreWrittenByTheOperator(t *testing.T) {
 // are allowed by one statement: the emulator holds a statement against all of them together,
 // so that two statements with some of them each allow nothing. AWS does not say whether it
 // looks at each by itself.
+// The audit trail is added to, by the functions that change settings, and never changed. What
+// puts an entry names it anew, and on the condition that there is none of its name.
+func TestRights_auditTrailIsOnlyAddedTo(t *testing.T) {
+	const entry = "audit#acme"
+	var writers []string
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			if s.Resource != "${Catalog.Arn}" {
+				continue
+			}
+			reaches := true
+			for _, c := range s.When {
+				if c.Key == "dynamodb:LeadingKeys" && strings.HasSuffix(c.Operator, "StringLike") {
+					reaches = slices.ContainsFunc(c.Values, func(v string) bool { return strings.HasPrefix(entry, strings.TrimSuffix(v, "*")) })
+				}
+			}
+			for _, action := range s.Actions {
+				switch {
+				case !reaches:
+				case action == "dynamodb:PutItem":
+					writers = append(writers, f.ID)
+				case action != "dynamodb:Query" || f.ID != "Api":
+					t.Errorf("%s may %s entries of the audit trail", f.ID, action)
+				}
+			}
+		}
+	}
+	slices.Sort(writers)
+	if diff := cmp.Diff([]string{"Api", "Deliver", "Operator"}, writers); diff != "" {
+		t.Errorf("other functions add entries:\n%s", diff)
+	}
+}
+
 func TestRights_ofWritesStandInOneStatement(t *testing.T) {
 	for _, f := range deployment.Functions {
 		seen := map[string]bool{}

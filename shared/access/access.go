@@ -108,6 +108,7 @@ var Needs = map[string]Scope{
 	"list-tags":       Settings,
 	"preview-mail":    Settings,
 	"send-sample":     Settings,
+	"list-audit":      Settings,
 	"get-catalog":     Settings,
 	"put-catalog":     Settings, // of accounts, what put-account needs besides
 	"get-review":      Settings,

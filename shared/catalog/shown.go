@@ -36,6 +36,33 @@ func (p Pool) Shown() Shown {
 	return s
 }
 
+// Shown returns the fields of a merchant.
+func (m Merchant) Shown() Shown {
+	s := Shown{}
+	s.set("title", m.Title)
+	s.set("notice_address", m.NoticeAddress)
+	s.set("sender_name", m.SenderName)
+	s.set("reply_to", m.ReplyTo)
+	s.set("logo", m.Logo)
+	for i, language := range m.Languages {
+		s[fmt.Sprintf("languages[%d]", i)] = language
+	}
+	s.set("time_zone", m.TimeZone)
+	s.set("color", m.Color)
+	s.texts(m.Texts)
+	for language, f := range m.Frames {
+		s["frames."+language+".greeting"] = f.Greeting
+		s.set("frames."+language+".signature", f.Signature)
+		s.set("frames."+language+".footer", f.Footer)
+	}
+	s.set("default_pool", m.DefaultPool)
+	s.set("returned_keys", string(m.ReturnedKeys))
+	s.set("uploads.files", m.Uploads.Files)
+	s.set("uploads.bytes", m.Uploads.Bytes)
+	s.set("uploads.keys", m.Uploads.Keys)
+	return s
+}
+
 // Shown returns the fields of a product.
 func (p Product) Shown() Shown {
 	s := Shown{}
@@ -50,10 +77,7 @@ func (p Product) Shown() Shown {
 	}
 	s.set("keys.mode", string(p.Keys.Mode))
 	s.set("keys.count", p.Keys.Count)
-	for language, t := range p.Texts {
-		s.set("texts."+language+".subject", t.Subject)
-		s["texts."+language+".body"] = t.Body
-	}
+	s.texts(p.Texts)
 	s.set("instructions", p.Instructions)
 	s.set("download", p.Download)
 	s.set("original", p.Original)
@@ -65,6 +89,14 @@ func (p Product) Shown() Shown {
 		s.rules("review", *p.Review)
 	}
 	return s
+}
+
+func (s Shown) texts(texts map[string]Text) {
+	for language, t := range texts {
+		s.set("texts."+language+".subject", t.Subject)
+		s["texts."+language+".body"] = t.Body
+		s.set("texts."+language+".format", t.Format)
+	}
 }
 
 func (s Shown) rules(path string, r Rules) {

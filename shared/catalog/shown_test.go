@@ -20,6 +20,7 @@ func TestShown_hasEveryField(t *testing.T) {
 		show func(any) Shown
 		not  string // "": the name of the thing, and what is not set by a change of it
 	}{
+		{Merchant{}, func(v any) Shown { return v.(Merchant).Shown() }, "Name Version Salt LinkKey"},
 		{Pool{}, func(v any) Shown { return v.(Pool).Shown() }, "Merchant Name Version"},
 		{Product{}, func(v any) Shown { return v.(Product).Shown() }, "Merchant ID Version"},
 		{Review{}, func(v any) Shown { return v.(Review).Shown() }, "Merchant Version Brake"},
@@ -33,6 +34,35 @@ func TestShown_hasEveryField(t *testing.T) {
 			is := len(c.show(c.of).Differences(c.show(changed.Interface()))) > 0
 			if left := strings.Contains(" "+c.not+" ", " "+name+" "); is == left {
 				t.Errorf("%s.%s: shown %t, left out %t", kind.Name(), name, is, left)
+			}
+		}
+	}
+}
+
+// So is each part of a text, of what stands around it, and of a rule.
+func TestShown_hasEveryPart(t *testing.T) {
+	t.Parallel()
+	for name, show := range map[string]func(v any) Shown{
+		"text": func(v any) Shown {
+			p := Product{Texts: map[string]Text{"en": v.(Text)}}
+			return p.Shown()
+		},
+		"frame": func(v any) Shown {
+			m := Merchant{Frames: map[string]Frame{"en": v.(Frame)}}
+			return m.Shown()
+		},
+		"rules": func(v any) Shown {
+			r := Review{Rules: v.(Rules)}
+			return r.Shown()
+		},
+	} {
+		of := map[string]any{"text": Text{}, "frame": Frame{}, "rules": Rules{}}[name]
+		kind := reflect.TypeOf(of)
+		for i := range kind.NumField() {
+			changed := reflect.New(kind).Elem()
+			fill(t, changed.Field(i))
+			if len(show(of).Differences(show(changed.Interface()))) == 0 {
+				t.Errorf("%s.%s is not shown", name, kind.Field(i).Name)
 			}
 		}
 	}

@@ -215,7 +215,8 @@ func TestNotice_ofATokenThatExpires(t *testing.T) {
 		return notice.New("nova", notice.ExpiringToken, t.ID(), facts, noon).At(noon.AddDate(0, 0, 83))
 	}
 	for _, err := range []error{
-		s.store.PutToken(t.Context(), used, raise(used, "nightly")), s.store.PutToken(t.Context(), revoked, raise(revoked, "old")),
+		s.store.PutToken(t.Context(), used), s.store.RaiseNotice(t.Context(), raise(used, "nightly")),
+		s.store.PutToken(t.Context(), revoked), s.store.RaiseNotice(t.Context(), raise(revoked, "old")),
 		s.store.UseToken(t.Context(), used, noon.AddDate(0, 0, 80)), s.store.DeleteToken(t.Context(), revoked),
 	} {
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
-	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -148,7 +148,7 @@ func (s *Store) Merchant(ctx context.Context, name string) (catalog.Merchant, bo
 
 // PutMerchant stores a merchant's settings. A merchant that is created without a salt or
 // a key of its links is given one; afterwards they can never be others.
-func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...notice.Notice) error {
+func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, with ...audit.Record) error {
 	if m.Version == 0 && len(m.Salt) == 0 {
 		m.Salt = make([]byte, saltSize)
 		rand.Read(m.Salt)
@@ -171,7 +171,7 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, tell ...not
 		guard.values[":salt"] = &types.AttributeValueMemberB{Value: m.Salt}
 		guard.values[":linkKey"] = &types.AttributeValueMemberB{Value: m.LinkKey}
 	}
-	return wrap(s.putCatalog(ctx, item, guard, tell...), "store merchant %s", m.Name)
+	return wrap(s.putCatalog(ctx, item, guard, with...), "store merchant %s", m.Name)
 }
 
 // Pool returns the settings of a merchant's pool, false if there is no such pool.
@@ -195,7 +195,7 @@ func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, err
 
 // PutPool stores the settings of a pool. Its shards only ever grow, since keys
 // stand in those it has.
-func (s *Store) PutPool(ctx context.Context, p catalog.Pool) error {
+func (s *Store) PutPool(ctx context.Context, p catalog.Pool, with ...audit.Record) error {
 	item := poolItem{
 		primaryKey: poolKey(p.Merchant, p.Name), V: schema, Kind: poolKind, Version: p.Version + 1,
 		Title: p.Title, LowStock: p.LowStock, Reminder: p.Reminder.Milliseconds(), Shards: p.Shards,
@@ -205,20 +205,20 @@ func (s *Store) PutPool(ctx context.Context, p catalog.Pool) error {
 		guard.expression += " AND shards <= :shards"
 		guard.values[":shards"] = number(p.Shards)
 	}
-	return wrap(s.putCatalog(ctx, item, guard), "store pool %s of %s", p.Name, p.Merchant)
+	return wrap(s.putCatalog(ctx, item, guard, with...), "store pool %s of %s", p.Name, p.Merchant)
 }
 
 // DeletePool removes the settings of a pool, if they are still of that version, and keeps
 // the number of its shards beside the count of its keys. Keys that are in it or come to it
 // even so wait for a pool of its name.
-func (s *Store) DeletePool(ctx context.Context, p catalog.Pool) error {
+func (s *Store) DeletePool(ctx context.Context, p catalog.Pool, with ...audit.Record) error {
 	kept := newUpdate(always)
 	kept.set("v", number(schema))
 	kept.set("shards", number(p.Shards))
 	err := s.deleteCatalog(ctx, []types.TransactWriteItem{
 		remove(s.tables.Catalog, poolKey(p.Merchant, p.Name), locked(p.Version)),
 		kept.write(s.tables.Catalog, countKey(pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: pool.Live})),
-	})
+	}, with...)
 	return wrap(err, "delete pool %s of %s", p.Name, p.Merchant)
 }
 
@@ -259,7 +259,7 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 // transaction: whoever reads a product by an alias reads one item. An alias that the
 // product has no more is removed. The error is catalog.ErrConflict if an id is another
 // product's.
-func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notice.Notice) error {
+func (s *Store) PutProduct(ctx context.Context, p catalog.Product, with ...audit.Record) error {
 	former, err := s.aliases(ctx, p.Merchant, p.ID, p.Version)
 	if err != nil {
 		return wrap(err, "store product %s of %s", p.ID, p.Merchant)
@@ -276,7 +276,7 @@ func (s *Store) PutProduct(ctx context.Context, p catalog.Product, tell ...notic
 			beside.writes = append(beside.writes, remove(s.tables.Catalog, productKey(p.Merchant, alias), aliasOf(p.ID)))
 		}
 	}
-	return wrap(s.putCatalogWith(ctx, item, noAlias(p.Version), beside, tell), "store product %s of %s", p.ID, p.Merchant)
+	return wrap(s.putCatalogWith(ctx, item, noAlias(p.Version), beside, with), "store product %s of %s", p.ID, p.Merchant)
 }
 
 // noAlias holds while the item has that version, and is not an alias of another product.
@@ -322,7 +322,7 @@ func productItemOf(p catalog.Product) productItem {
 
 // DeleteProduct removes a product with its aliases, if it is still of that version, and
 // stores the notices that tell of it.
-func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int, tell ...notice.Notice) error {
+func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int, with ...audit.Record) error {
 	aliases, err := s.aliases(ctx, merchant, id, version)
 	if err != nil {
 		return wrap(err, "delete product %s of %s", id, merchant)
@@ -331,7 +331,7 @@ func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version 
 	for _, alias := range aliases {
 		writes = append(writes, remove(s.tables.Catalog, productKey(merchant, alias), aliasOf(id)))
 	}
-	return wrap(s.deleteCatalog(ctx, writes, tell...), "delete product %s of %s", id, merchant)
+	return wrap(s.deleteCatalog(ctx, writes, with...), "delete product %s of %s", id, merchant)
 }
 
 // Account returns a merchant's account with a payment platform, false if there is none.
@@ -366,16 +366,16 @@ func (s *Store) Roster(ctx context.Context, merchant string) (catalog.Roster, er
 
 // PutAccountOf stores an account that was checked against the roster of that version. Its
 // error is catalog.ErrRosterChanged if an account was stored by it since.
-func (s *Store) PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error {
+func (s *Store) PutAccountOf(ctx context.Context, roster int, a catalog.Account, with ...audit.Record) error {
 	version := encode(rosterItem{primaryKey: rosterKey(a.Merchant), V: schema, Version: roster + 1})
 	beside := beside{[]types.TransactWriteItem{put(s.tables.Catalog, version, locked(roster))}, catalog.ErrRosterChanged}
-	err := s.putCatalogWith(ctx, accountItemOf(a), locked(a.Version), beside, tell)
+	err := s.putCatalogWith(ctx, accountItemOf(a), locked(a.Version), beside, with)
 	return wrap(err, "store account %s of %s", a.Name, a.Merchant)
 }
 
 // PutAccount stores an account with a payment platform, whatever other accounts there are.
-func (s *Store) PutAccount(ctx context.Context, a catalog.Account, tell ...notice.Notice) error {
-	return wrap(s.putCatalog(ctx, accountItemOf(a), locked(a.Version), tell...), "store account %s of %s", a.Name, a.Merchant)
+func (s *Store) PutAccount(ctx context.Context, a catalog.Account, with ...audit.Record) error {
+	return wrap(s.putCatalog(ctx, accountItemOf(a), locked(a.Version), with...), "store account %s of %s", a.Name, a.Merchant)
 }
 
 func accountItemOf(a catalog.Account) accountItem {
@@ -399,8 +399,8 @@ func accountItemOf(a catalog.Account) accountItem {
 // putCatalog writes an item, signed with a random word, and the notices that tell of it.
 // If the answer to our own write is lost and the write is repeated, the failed condition
 // shows our word.
-func (s *Store) putCatalog(ctx context.Context, item any, c condition, tell ...notice.Notice) error {
-	return s.putCatalogWith(ctx, item, c, beside{}, tell)
+func (s *Store) putCatalog(ctx context.Context, item any, c condition, with ...audit.Record) error {
+	return s.putCatalogWith(ctx, item, c, beside{}, with)
 }
 
 // beside are writes that are made with that of a setting or not at all, and what it means
@@ -411,10 +411,10 @@ type beside struct {
 }
 
 // putCatalogWith is putCatalog with writes beside it, in one transaction.
-func (s *Store) putCatalogWith(ctx context.Context, item any, c condition, beside beside, tell []notice.Notice) error {
+func (s *Store) putCatalogWith(ctx context.Context, item any, c condition, beside beside, with []audit.Record) error {
 	encoded, signed := encode(item), randomHex(ctx)
 	encoded["writtenBy"] = text(signed)
-	err := s.writeSetting(ctx, append([]types.TransactWriteItem{put(s.tables.Catalog, encoded, c)}, beside.writes...), tell)
+	err := s.writeSetting(ctx, append([]types.TransactWriteItem{put(s.tables.Catalog, encoded, c)}, beside.writes...), with)
 	there, is := failedCondition(err, 0)
 	if is && stringOf(there["writtenBy"]) == signed {
 		return nil
@@ -430,18 +430,19 @@ func (s *Store) putCatalogWith(ctx context.Context, item any, c condition, besid
 // deleteCatalog makes deletions, of which the first is that of a setting, and writes the
 // notices that tell of it. It is no failure that the setting is gone: this very call may
 // have done it, and lost its first answer.
-func (s *Store) deleteCatalog(ctx context.Context, deletions []types.TransactWriteItem, tell ...notice.Notice) error {
-	err := lockError(s.writeSetting(ctx, deletions, tell))
+func (s *Store) deleteCatalog(ctx context.Context, deletions []types.TransactWriteItem, with ...audit.Record) error {
+	err := lockError(s.writeSetting(ctx, deletions, with))
 	if errors.Is(err, catalog.ErrMissing) {
 		return nil
 	}
 	return err
 }
 
-// writeSetting makes writes, and those of notices that tell of them. One write of which
-// nobody is told is no transaction, which takes twice the units.
-func (s *Store) writeSetting(ctx context.Context, writes []types.TransactWriteItem, tell []notice.Notice) error {
-	if len(writes) == 1 && len(tell) == 0 {
+// writeSetting makes writes, and with them the entries of the audit trail and the notices
+// that tell of them. One write alone is no transaction, which takes twice the units.
+func (s *Store) writeSetting(ctx context.Context, writes []types.TransactWriteItem, with []audit.Record) error {
+	entries, tell := s.unpack(with)
+	if writes = append(writes, entries...); len(writes) == 1 && len(tell) == 0 {
 		return s.write(ctx, writes[0])
 	}
 	return s.writeAndTell(ctx, tell, writes...)

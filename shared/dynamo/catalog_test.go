@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
@@ -316,16 +318,16 @@ func TestCatalog_tellsInOneTransaction(t *testing.T) {
 	}
 	for what, change := range map[string]func(*dynamo.Store, context.Context, notice.Notice) error{
 		"merchant": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
-			return s.PutMerchant(ctx, catalog.Merchant{Name: "acme"}, n)
+			return s.PutMerchant(ctx, catalog.Merchant{Name: "acme"}, recorded(n))
 		},
 		"product": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
-			return s.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1"}, n)
+			return s.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1"}, recorded(n))
 		},
 		"account": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
-			return s.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard"}, n)
+			return s.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard"}, recorded(n))
 		},
 		"token": func(s *dynamo.Store, ctx context.Context, n notice.Notice) error {
-			return s.PutToken(ctx, access.Token{Hash: "hash", Merchant: "acme"}, n)
+			return s.PutToken(ctx, access.Token{Hash: "hash", Merchant: "acme"}, recorded(n))
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -345,7 +347,7 @@ func TestCatalog_tellsInOneTransaction(t *testing.T) {
 				}
 				return strings.Join(all, " ")
 			}
-			settings := func() int { return len(dynamotest.Items(t, tables.Catalog, "")) }
+			settings := func() int { return len(dynamotest.Items(t, tables.Catalog, "")) } // and their entries in the audit trail
 
 			faults.Next("TransactWriteItems", 20, dynamotest.Throttled)
 			short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
@@ -360,7 +362,7 @@ func TestCatalog_tellsInOneTransaction(t *testing.T) {
 			// Between the read of the notice and the transaction, another event is added.
 			faults.Next("TransactWriteItems", 1, dynamotest.Conflict(tables.Orders))
 			faults.After("TransactWriteItems", 1, 1, dynamotest.LostAnswer)
-			if err := change(store, ctx, told("stored")); err != nil || settings() != 1 || names() != "other stored" {
+			if err := change(store, ctx, told("stored")); err != nil || settings() != 2 || names() != "other stored" {
 				t.Fatalf("stored: %v, %d settings, told %q", err, settings(), names())
 			}
 			if err := change(store, ctx, told("again")); !errors.Is(err, catalog.ErrConflict) || names() != "other stored" {
@@ -387,7 +389,9 @@ func TestCatalog_tellsOfEveryChange(t *testing.T) {
 	var all sync.WaitGroup
 	errs := make([]error, 6)
 	for n := range errs {
-		all.Go(func() { errs[n] = store.PutToken(ctx, access.Token{Hash: fmt.Sprint(n), Merchant: "acme"}, told(n)) })
+		all.Go(func() {
+			errs[n] = store.PutToken(ctx, access.Token{Hash: fmt.Sprint(n), Merchant: "acme"}, recorded(told(n)))
+		})
 	}
 	all.Wait()
 	tokens, err := store.Tokens(ctx, "acme")
@@ -651,3 +655,8 @@ func TestStock_exactAsFarAsAThousand(t *testing.T) {
 }
 
 var _ catalog.Reader = (*dynamo.Store)(nil)
+
+// recorded returns what is stored with a change that a notice tells of.
+func recorded(n notice.Notice) audit.Record {
+	return audit.Record{Entry: audit.Entry{Merchant: n.Merchant, ID: rand.Text(), Thing: audit.Pool}, Tell: []notice.Notice{n}}
+}

@@ -31,6 +31,7 @@ const (
 	UsagePrefix     = "usage#"
 	ParkedPrefix    = "parked#"
 	JobsPrefix      = "jobs#"
+	AuditPrefix     = "audit#"  // who changed what; written once, by functions api, operator and deliver
 	ReviewPrefix    = "review#" // its rules of review and its brake; functions api and deliver write them
 
 	// of orders
@@ -173,6 +174,8 @@ func tokenKey(merchant, hash string) primaryKey { return primaryKey{TokensPrefix
 func tokenUseKey(merchant, hash string) primaryKey {
 	return primaryKey{TokenUsesPrefix + merchant, hash}
 }
+
+func entryKey(merchant, id string) primaryKey { return primaryKey{AuditPrefix + merchant, id} }
 
 func uploadKey(merchant, id string) primaryKey { return primaryKey{UploadsPrefix + merchant, id} }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -100,12 +101,12 @@ func (s *Store) Review(ctx context.Context, merchant string) (catalog.Review, er
 }
 
 // PutReview stores a merchant's rules. Its brake stays as it is.
-func (s *Store) PutReview(ctx context.Context, r catalog.Review) error {
+func (s *Store) PutReview(ctx context.Context, r catalog.Review, with ...audit.Record) error {
 	item := reviewItem{
 		primaryKey: rulesKey(r.Merchant), V: schema, Version: r.Version + 1,
 		Rules: rulesItem(r.Rules), BrakesItself: r.BrakesItself,
 	}
-	return wrap(s.putCatalog(ctx, item, locked(r.Version)), "store the rules of review of %s", r.Merchant)
+	return wrap(s.putCatalog(ctx, item, locked(r.Version), with...), "store the rules of review of %s", r.Merchant)
 }
 
 // brakeOff holds for a brake that was taken off, or was never set.
@@ -124,10 +125,10 @@ func (s *Store) ReleaseBrake(ctx context.Context, merchant string, b catalog.Bra
 	return wrap(s.putBrake(ctx, merchant, b, asSeen), "release the brake of %s", merchant)
 }
 
-// putBrake stores a brake. It is no error that the condition does not hold: it may not hold
+// putBrake stores a brake, and its entry in the audit trail. It is no error that the condition does not hold: it may not hold
 // any more because the answer to the same write was lost.
 func (s *Store) putBrake(ctx context.Context, merchant string, b catalog.Brake, c condition) error {
-	err := s.write(ctx, put(s.tables.Catalog, encode(newBrakeItem(merchant, b)), c))
+	err := s.writeAndTell(ctx, nil, put(s.tables.Catalog, encode(newBrakeItem(merchant, b)), c), s.entryWrite(audit.OfBrake(ctx, merchant, b)))
 	if _, refused := failedCondition(err, 0); refused {
 		return nil
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"keypool/shared/access"
-	"keypool/shared/notice"
+	"keypool/shared/audit"
 )
 
 // tokenItem is an API token. It stands under its hash: the token itself is never stored.
@@ -28,12 +30,12 @@ type tokenUseItem struct {
 
 // PutToken stores a new API token, and the notices that tell of it: one transaction. Its
 // error is catalog.ErrConflict if there is one of that hash.
-func (s *Store) PutToken(ctx context.Context, t access.Token, tell ...notice.Notice) error {
+func (s *Store) PutToken(ctx context.Context, t access.Token, with ...audit.Record) error {
 	item := tokenItem{
 		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name,
 		Scopes: access.Names(t.Scopes), CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
 	}
-	return wrap(s.putCatalog(ctx, item, absent, tell...), "store a token of %s", t.Merchant)
+	return wrap(s.putCatalog(ctx, item, absent, with...), "store a token of %s", t.Merchant)
 }
 
 // Token returns a merchant's API token by its hash, false if there is none: one
@@ -75,12 +77,18 @@ func (s *Store) UseToken(ctx context.Context, t access.Token, now time.Time) err
 	return wrap(s.write(ctx, put(s.tables.Catalog, encode(item), always)), "note the use of a token of %s", t.Merchant)
 }
 
-// DeleteToken removes an API token, and what is known of its use.
-func (s *Store) DeleteToken(ctx context.Context, t access.Token) error {
-	var tx transaction
-	tx.add(remove(s.tables.Catalog, tokenKey(t.Merchant, t.Hash), always))
-	tx.add(remove(s.tables.Catalog, tokenUseKey(t.Merchant, t.Hash), always))
-	return wrap(s.transactWithRetry(ctx, &tx), "delete a token of %s", t.Merchant)
+// DeleteToken removes an API token, and what is known of its use. One that is gone already
+// leaves no entry.
+func (s *Store) DeleteToken(ctx context.Context, t access.Token, with ...audit.Record) error {
+	there := condition{expression: "attribute_exists(pk)"}
+	err := s.writeSetting(ctx, []types.TransactWriteItem{
+		remove(s.tables.Catalog, tokenKey(t.Merchant, t.Hash), there),
+		remove(s.tables.Catalog, tokenUseKey(t.Merchant, t.Hash), always),
+	}, with)
+	if _, gone := failedCondition(err, 0); gone {
+		return nil
+	}
+	return wrap(err, "delete a token of %s", t.Merchant)
 }
 
 func (i tokenItem) token(merchant string) access.Token {

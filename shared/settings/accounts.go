@@ -20,8 +20,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
-	"keypool/shared/notice"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -43,7 +43,7 @@ type AccountStore interface {
 	// Roster returns all of a merchant's accounts, and PutAccountOf stores one that was
 	// checked against them: catalog.ErrRosterChanged if another was stored since.
 	Roster(ctx context.Context, merchant string) (catalog.Roster, error)
-	PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error
+	PutAccountOf(ctx context.Context, roster int, a catalog.Account, with ...audit.Record) error
 }
 
 // HeardStore knows what was heard of accounts.
@@ -421,7 +421,8 @@ func (s *Accounts) put(ctx context.Context, change AccountChange, c Condition) (
 	if sameAccount(before, next) {
 		return before, "", false, nil
 	}
-	if err := s.Store.PutAccountOf(ctx, roster.Version, next, accountChanged(before, next, change.By, now)...); err != nil {
+	e := entry(ctx, change.By, audit.Account, next.Merchant, next.Name, shownIf(before.Version > 0, before), next.Shown(), now)
+	if err := s.Store.PutAccountOf(ctx, roster.Version, next, audit.Record{Entry: e, Tell: accountChanged(before, next, change.By, now)}); err != nil {
 		return a, "", false, err
 	}
 	s.askCatchup(ctx, next)

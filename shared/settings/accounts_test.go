@@ -17,6 +17,7 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/platform"
@@ -104,10 +105,12 @@ type saved struct {
 	puts int
 }
 
-func (s *saved) PutAccountOf(ctx context.Context, roster int, a catalog.Account, tell ...notice.Notice) error {
+func (s *saved) PutAccountOf(ctx context.Context, roster int, a catalog.Account, with ...audit.Record) error {
 	s.puts++
-	s.told = append(s.told, tell...)
-	return s.AccountStore.PutAccountOf(ctx, roster, a, tell...)
+	for _, record := range with {
+		s.told = append(s.told, record.Tell...)
+	}
+	return s.AccountStore.PutAccountOf(ctx, roster, a, with...)
 }
 
 func openDesk(t *testing.T) *desk {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
 	"keypool/shared/platform"
 )
@@ -61,32 +62,11 @@ type CatalogChange struct {
 
 // Difference is what a change does to one thing.
 type Difference struct {
-	Thing  Thing
+	Thing  audit.Thing
 	Name   string // empty: there is one of its kind
-	Change ChangeKind
+	Change audit.Change
 	Fields []string // in order; of a thing that is removed, none
 }
-
-// Thing is a kind of setting.
-type Thing string
-
-// The kinds.
-const (
-	ThingPool    Thing = "pool"
-	ThingProduct Thing = "product"
-	ThingReview  Thing = "review"
-	ThingAccount Thing = "account"
-)
-
-// ChangeKind is what becomes of a setting.
-type ChangeKind string
-
-// What may become of one.
-const (
-	Added   ChangeKind = "added"
-	Changed ChangeKind = "changed"
-	Removed ChangeKind = "removed"
-)
 
 // Get returns all settings of a merchant.
 func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err error) {
@@ -173,10 +153,10 @@ func (p *plan) apply(ctx context.Context) error {
 func (p *plan) add(phase int, s step) { p.steps[phase] = append(p.steps[phase], s) }
 
 // differs notes the difference of a thing, and reports whether there is one.
-func (p *plan) differs(thing Thing, name string, version int, before, next catalog.Shown) bool {
-	d := Difference{Thing: thing, Name: name, Change: Changed}
+func (p *plan) differs(thing audit.Thing, name string, version int, before, next catalog.Shown) bool {
+	d := Difference{Thing: thing, Name: name, Change: audit.Changed}
 	if version == 0 {
-		d.Change, before = Added, nil
+		d.Change, before = audit.Added, nil
 	}
 	d.Fields = before.Differences(next)
 	if version > 0 && len(d.Fields) == 0 {
@@ -186,8 +166,8 @@ func (p *plan) differs(thing Thing, name string, version int, before, next catal
 	return true
 }
 
-func (p *plan) removes(thing Thing, name string) {
-	p.differences = append(p.differences, Difference{Thing: thing, Name: name, Change: Removed})
+func (p *plan) removes(thing audit.Thing, name string) {
+	p.differences = append(p.differences, Difference{Thing: thing, Name: name, Change: audit.Removed})
 }
 
 // wrong notes the mistakes in the thing at a path, and reports whether there are any. A
@@ -245,7 +225,7 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 		err = s.planProducts(ctx, p, now, want, t)
 	}
 	if want.Review != nil {
-		s.planReview(p, now, *want.Review)
+		s.planReview(p, now, *want.Review, want.By)
 	}
 	if want.Accounts != nil && err == nil {
 		err = s.planAccounts(p, now, want)
@@ -268,14 +248,14 @@ func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want Cat
 		}
 		next.Merchant = want.By.Merchant
 		next = following(before, next)
-		if !p.differs(ThingPool, next.Name, before.Version, before.Shown(), next.Shown()) {
+		if !p.differs(audit.Pool, next.Name, before.Version, before.Shown(), next.Shown()) {
 			continue
 		}
 		if p.wrong("pools."+next.Name, append(CheckPool(next), checkShards(before, next)...)...) {
 			continue
 		}
 		p.add(makePools, func(ctx context.Context) error {
-			_, _, err := s.Pools.Put(ctx, next, at(before.Version))
+			_, _, err := s.Pools.Put(ctx, next, want.By, at(before.Version))
 			return err
 		})
 	}
@@ -285,14 +265,14 @@ func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want Cat
 		if _, kept := t.pools[old.Name]; kept {
 			continue
 		}
-		p.removes(ThingPool, old.Name)
+		p.removes(audit.Pool, old.Name)
 		inUse, err := later.uses(ctx, old)
 		if err != nil {
 			return err
 		}
 		if !p.inUse("pools."+old.Name, inUse, want.Force) {
 			p.add(removePools, func(ctx context.Context) error {
-				return s.Pools.Delete(ctx, old.Merchant, old.Name, want.Force, at(old.Version))
+				return s.Pools.Delete(ctx, want.By, old.Name, want.Force, at(old.Version))
 			})
 		}
 	}
@@ -328,7 +308,7 @@ func (s *Catalogs) planProducts(ctx context.Context, p *plan, now Catalog, want 
 	for _, next := range want.Products {
 		before := stored[next.ID]
 		next.Merchant, next.Version = want.By.Merchant, before.Version
-		if !p.differs(ThingProduct, next.ID, before.Version, before.Shown(), next.Shown()) {
+		if !p.differs(audit.Product, next.ID, before.Version, before.Shown(), next.Shown()) {
 			continue
 		}
 		if err := pp.put(ctx, before, next); err != nil {
@@ -339,7 +319,7 @@ func (s *Catalogs) planProducts(ctx context.Context, p *plan, now Catalog, want 
 		if !pp.removed[old.ID] {
 			continue
 		}
-		p.removes(ThingProduct, old.ID)
+		p.removes(audit.Product, old.ID)
 		if err := pp.remove(ctx, old); err != nil {
 			return err
 		}
@@ -440,13 +420,13 @@ func (w *productWrites) remove(p catalog.Product) step {
 	}
 }
 
-func (s *Catalogs) planReview(p *plan, now Catalog, next catalog.Review) {
+func (s *Catalogs) planReview(p *plan, now Catalog, next catalog.Review, by access.Principal) {
 	next.Merchant = now.Review.Merchant
-	if !p.differs(ThingReview, "", now.Review.Version, now.Review.Shown(), next.Shown()) || p.wrong("review", CheckReview(next)...) {
+	if !p.differs(audit.Review, "", now.Review.Version, now.Review.Shown(), next.Shown()) || p.wrong("review", CheckReview(next)...) {
 		return
 	}
 	p.add(putReview, func(ctx context.Context) error {
-		_, err := s.Reviews.Put(ctx, next, at(now.Review.Version))
+		_, err := s.Reviews.Put(ctx, next, by, at(now.Review.Version))
 		return err
 	})
 }
@@ -468,7 +448,7 @@ func (s *Catalogs) planAccounts(p *plan, now Catalog, want CatalogChange) error 
 		moment := s.Accounts.Now().UTC()
 		next := s.Accounts.next(before, change, moment)
 		next.Secrets, next.Credentials = before.Secrets, before.Credentials
-		if !p.differs(ThingAccount, change.Name, before.Version, before.Shown(), next.Shown()) {
+		if !p.differs(audit.Account, change.Name, before.Version, before.Shown(), next.Shown()) {
 			continue
 		}
 		_, err := s.Accounts.complete(before, change, moment)

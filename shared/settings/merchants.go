@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
-	"keypool/shared/notice"
 )
 
 // Merchants creates, changes and reads merchants. It is the operator's.
@@ -23,7 +23,7 @@ type Merchants struct {
 // stored one. It makes a new merchant's salt.
 type MerchantStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
-	PutMerchant(ctx context.Context, m catalog.Merchant, tell ...notice.Notice) error
+	PutMerchant(ctx context.Context, m catalog.Merchant, with ...audit.Record) error
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 }
 
@@ -61,7 +61,8 @@ func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, by access.Pr
 			return m, false, invalid(noPool("default_pool"))
 		}
 	}
-	if err := s.Store.PutMerchant(ctx, next, slices.Concat(addressChanged(before, next, by, s.Now()), wordsChanged(before, next, by, s.Now()))...); err != nil {
+	e := entry(ctx, by, audit.Merchant, next.Name, "", shownIf(before.Version > 0, before), next.Shown(), s.Now())
+	if err := s.Store.PutMerchant(ctx, next, audit.Record{Entry: e, Tell: slices.Concat(addressChanged(before, next, by, s.Now()), wordsChanged(before, next, by, s.Now()))}); err != nil {
 		return m, false, err
 	}
 	if next.DefaultPool != "" && next.DefaultPool != before.DefaultPool {

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -30,8 +32,8 @@ type Pools struct {
 type PoolStore interface {
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 	Pools(ctx context.Context, merchant string) ([]catalog.Pool, error)
-	PutPool(ctx context.Context, p catalog.Pool) error
-	DeletePool(ctx context.Context, p catalog.Pool) error
+	PutPool(ctx context.Context, p catalog.Pool, with ...audit.Record) error
+	DeletePool(ctx context.Context, p catalog.Pool, with ...audit.Record) error
 }
 
 // PoolUses reads the other settings that can name a pool.
@@ -101,7 +103,7 @@ func (s *Pools) Get(ctx context.Context, merchant, name string) (PoolStock, erro
 
 // Put creates or changes a pool, and returns it with its new version. Version of
 // next is ignored. Shards 0 keeps the number there is, or takes the default.
-func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p PoolStock, created bool, err error) {
+func (s *Pools) Put(ctx context.Context, next catalog.Pool, by access.Principal, c Condition) (p PoolStock, created bool, err error) {
 	before, known, err := s.Store.Pool(ctx, next.Merchant, next.Name)
 	if err == nil && !known {
 		before, err = s.former(ctx, next.Merchant, next.Name)
@@ -121,7 +123,8 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, c Condition) (p Pool
 		return p, false, err
 	}
 	if !same {
-		if err := s.Store.PutPool(ctx, next); err != nil {
+		e := entry(ctx, by, audit.Pool, next.Merchant, next.Name, shownIf(!created, before), next.Shown(), s.Now())
+		if err := s.Store.PutPool(ctx, next, audit.Record{Entry: e}); err != nil {
 			return p, false, err
 		}
 		next.Version++
@@ -168,10 +171,11 @@ func (s *Pools) resumeUploads(ctx context.Context, p catalog.Pool) {
 	}
 }
 
-// Delete deletes a pool that nothing needs any more, or by force one that holds keys for
+// Delete deletes a pool of the principal's merchant that nothing needs any more, or by force one that holds keys for
 // sale or that lines wait for: those are there again once a pool of that name is. Its error is ErrNotFound, an
 // *InUseError, or that of the condition. Keys of sold lines stay with their lines.
-func (s *Pools) Delete(ctx context.Context, merchant, name string, force bool, c Condition) error {
+func (s *Pools) Delete(ctx context.Context, by access.Principal, name string, force bool, c Condition) error {
+	merchant := by.Merchant
 	p, ok, err := s.Store.Pool(ctx, merchant, name)
 	if err != nil {
 		return err
@@ -189,7 +193,8 @@ func (s *Pools) Delete(ctx context.Context, merchant, name string, force bool, c
 	if inUse.refuses(force) {
 		return inUse
 	}
-	return s.Store.DeletePool(ctx, p)
+	e := entry(ctx, by, audit.Pool, merchant, p.Name, p.Shown(), nil, s.Now())
+	return s.Store.DeletePool(ctx, p, audit.Record{Entry: e})
 }
 
 // uses returns the reasons to keep a pool. A line or a key that comes between this

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
-	"keypool/shared/notice"
 )
 
 // Products creates, changes, reads and deletes a merchant's products.
@@ -26,8 +26,8 @@ type Products struct {
 type ProductStore interface {
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 	ProductLister
-	PutProduct(ctx context.Context, p catalog.Product, tell ...notice.Notice) error
-	DeleteProduct(ctx context.Context, merchant, id string, version int, tell ...notice.Notice) error
+	PutProduct(ctx context.Context, p catalog.Product, with ...audit.Record) error
+	DeleteProduct(ctx context.Context, merchant, id string, version int, with ...audit.Record) error
 }
 
 // ProductRelations reads the things that a product names, and those that need it.
@@ -89,7 +89,8 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	if err := invalid(problems...); err != nil {
 		return p, false, err
 	}
-	if err := s.Store.PutProduct(ctx, next, textsChanged(before, next, by, s.Now())...); err != nil {
+	e := entry(ctx, by, audit.Product, next.Merchant, next.ID, shownIf(before.Version > 0, before), next.Shown(), s.Now())
+	if err := s.Store.PutProduct(ctx, next, audit.Record{Entry: e, Tell: textsChanged(before, next, by, s.Now())}); err != nil {
 		return p, false, err
 	}
 	s.Refill.changedProduct(ctx, before, next)
@@ -124,7 +125,8 @@ func (s *Products) Delete(ctx context.Context, by access.Principal, id string, f
 		return inUse
 	}
 	gone := catalog.Product{Merchant: merchant, ID: p.ID, Title: p.Title, ShortTitle: p.ShortTitle}
-	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version, textsChanged(p, gone, by, s.Now())...)
+	e := entry(ctx, by, audit.Product, merchant, p.ID, p.Shown(), nil, s.Now())
+	return s.Store.DeleteProduct(ctx, merchant, p.ID, p.Version, audit.Record{Entry: e, Tell: textsChanged(p, gone, by, s.Now())})
 }
 
 // uses returns the reasons to keep a product.

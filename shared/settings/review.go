@@ -3,20 +3,24 @@ package settings
 import (
 	"context"
 	"reflect"
+	"time"
 
+	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
 )
 
 // Reviews changes and reads merchants' rules of review.
 type Reviews struct {
 	Store ReviewStore
+	Now   func() time.Time
 }
 
 // ReviewStore keeps rules of review. PutReview stores a change of the version that it is
 // given, and returns catalog.ErrConflict or ErrMissing if that is not the stored one.
 type ReviewStore interface {
 	Review(ctx context.Context, merchant string) (catalog.Review, error)
-	PutReview(ctx context.Context, r catalog.Review) error
+	PutReview(ctx context.Context, r catalog.Review, with ...audit.Record) error
 }
 
 // Get returns a merchant's rules, and the brake. Rules that were never set are those of
@@ -29,7 +33,7 @@ func (s *Reviews) Get(ctx context.Context, merchant string) (catalog.Review, err
 
 // Put changes a merchant's rules, and returns them with their new version. Version and
 // brake of next are ignored.
-func (s *Reviews) Put(ctx context.Context, next catalog.Review, c Condition) (r catalog.Review, err error) {
+func (s *Reviews) Put(ctx context.Context, next catalog.Review, by access.Principal, c Condition) (r catalog.Review, err error) {
 	if err := invalid(CheckReview(next)...); err != nil {
 		return r, err
 	}
@@ -44,7 +48,8 @@ func (s *Reviews) Put(ctx context.Context, next catalog.Review, c Condition) (r 
 	}
 	stored := next
 	stored.Version-- // see Get
-	if err := s.Store.PutReview(ctx, stored); err != nil {
+	e := entry(ctx, by, audit.Review, next.Merchant, "", before.Shown(), next.Shown(), s.Now())
+	if err := s.Store.PutReview(ctx, stored, audit.Record{Entry: e}); err != nil {
 		return r, err
 	}
 	next.Version++

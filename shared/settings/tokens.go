@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/catalog"
-	"keypool/shared/notice"
 )
 
 // The life of a token.
@@ -28,11 +28,11 @@ type Tokens struct {
 // TokenStore keeps tokens, by their hashes.
 type TokenStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
-	PutToken(ctx context.Context, t access.Token, tell ...notice.Notice) error
+	PutToken(ctx context.Context, t access.Token, with ...audit.Record) error
 	// Tokens returns the tokens of a merchant, expired ones too, in any order.
 	Tokens(ctx context.Context, merchant string) ([]access.Token, error)
 	// DeleteToken succeeds if the token is gone already.
-	DeleteToken(ctx context.Context, t access.Token) error
+	DeleteToken(ctx context.Context, t access.Token, with ...audit.Record) error
 }
 
 // NewToken is what a caller says of a token to make.
@@ -94,7 +94,9 @@ func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, tex
 	if !want.Forever {
 		t.ExpiresAt = t.CreatedAt.AddDate(0, 0, cmp.Or(want.Days, DefaultTokenDays))
 	}
-	if err := s.Store.PutToken(ctx, t, append(tokenExpires(t, t.CreatedAt), tokenMade(t, want.By, t.CreatedAt))...); err != nil {
+	e := entry(ctx, want.By, audit.Token, t.Merchant, t.ID(), nil, shownToken(t), t.CreatedAt)
+	tell := append(tokenExpires(t, t.CreatedAt), tokenMade(t, want.By, t.CreatedAt))
+	if err := s.Store.PutToken(ctx, t, audit.Record{Entry: e, Tell: tell}); err != nil {
 		return access.Token{}, "", fmt.Errorf("create a token: %w", err)
 	}
 	return t, text, nil
@@ -115,17 +117,27 @@ func (s *Tokens) List(ctx context.Context, merchant string) ([]access.Token, err
 
 // Revoke takes a token away: it is refused from now on. Its error is ErrNotFound if the
 // merchant has no token of that ID.
-func (s *Tokens) Revoke(ctx context.Context, merchant, id string) error {
+func (s *Tokens) Revoke(ctx context.Context, by access.Principal, merchant, id string) error {
 	tokens, err := s.Store.Tokens(ctx, merchant)
 	if err != nil {
 		return err
 	}
 	for _, t := range tokens {
 		if t.ID() == id {
-			return s.Store.DeleteToken(ctx, t)
+			e := entry(ctx, by, audit.Token, merchant, id, shownToken(t), nil, s.Now())
+			return s.Store.DeleteToken(ctx, t, audit.Record{Entry: e})
 		}
 	}
 	return ErrNotFound
+}
+
+// shownToken returns what the audit trail shows of a token.
+func shownToken(t access.Token) catalog.Shown {
+	s := catalog.Shown{"name": t.Name, "scopes": strings.Join(access.Names(t.Scopes), ", ")}
+	if !t.ExpiresAt.IsZero() {
+		s["expires_at"] = t.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	return s
 }
 
 func (s *Tokens) known(ctx context.Context, merchant string) error {

@@ -102,7 +102,8 @@ var elsewhere = map[string][]string{
 	},
 	"Deliver": {
 		"dynamodb:PutItem on ${Catalog.Arn} for review#*", // a brake that sets itself
-		"dynamodb:Query on ${Catalog.Arn} for counts#*",   // a day that sells far more than others
+		"dynamodb:PutItem on ${Catalog.Arn} for audit#*",
+		"dynamodb:Query on ${Catalog.Arn} for counts#*", // a day that sells far more than others
 		"dynamodb:Query on ${Catalog.Arn} for review#*",
 		"dynamodb:Query on ${Orders.Arn} for held#*",       // the notice of what is on hold
 		"dynamodb:GetItem on ${Catalog.Arn} for uploads#*", // the report of an upload

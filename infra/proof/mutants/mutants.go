@@ -457,8 +457,8 @@ var mutants = []mutant{
 	{
 		breaks: "a new signing secret is set and the merchant does not hear of it",
 		file:   "shared/settings/accounts.go",
-		old:    `s.Store.PutAccountOf(ctx, roster.Version, next, accountChanged(before, next, change.By, now)...)`,
-		new:    `s.Store.PutAccountOf(ctx, roster.Version, next)`,
+		old:    `audit.Record{Entry: e, Tell: accountChanged(before, next, change.By, now)}`,
+		new:    `audit.Record{Entry: e}`,
 		in:     "functions/api", test: "TestNewSecret_isTold",
 	},
 	{
@@ -2416,5 +2416,47 @@ var mutants = []mutant{
 		old:    `		phase = putNewInheritors`,
 		new:    `		phase = putOriginals`,
 		in:     "functions/api", test: "TestCatalog_randomOnes",
+	},
+	{
+		breaks: "a pool is changed without an entry in the audit trail",
+		file:   "shared/settings/pools.go",
+		old:    `s.Store.PutPool(ctx, next, audit.Record{Entry: e})`,
+		new:    `s.Store.PutPool(ctx, next, []audit.Record{{Entry: e}}[:0]...)`,
+		in:     "functions/api", test: "TestAudit_everyChange",
+	},
+	{
+		breaks: "a pool is deleted without an entry in the audit trail",
+		file:   "shared/settings/pools.go",
+		old:    `s.Store.DeletePool(ctx, p, audit.Record{Entry: e})`,
+		new:    `s.Store.DeletePool(ctx, p, []audit.Record{{Entry: e}}[:0]...)`,
+		in:     "functions/api", test: "TestAudit_everyChange",
+	},
+	{
+		breaks: "rules of review are changed without an entry in the audit trail",
+		file:   "shared/settings/review.go",
+		old:    `s.Store.PutReview(ctx, stored, audit.Record{Entry: e})`,
+		new:    `s.Store.PutReview(ctx, stored, []audit.Record{{Entry: e}}[:0]...)`,
+		in:     "functions/api", test: "TestAudit_everyChange",
+	},
+	{
+		breaks: "a token is revoked without an entry in the audit trail",
+		file:   "shared/settings/tokens.go",
+		old:    `s.Store.DeleteToken(ctx, t, audit.Record{Entry: e})`,
+		new:    `s.Store.DeleteToken(ctx, t, []audit.Record{{Entry: e}}[:0]...)`,
+		in:     "functions/api", test: "TestAudit_everyChange",
+	},
+	{
+		breaks: "settings are changed without their entries in the audit trail",
+		file:   "shared/dynamo/catalog.go",
+		old:    `writes = append(writes, entries...)`,
+		new:    `writes = append(writes, entries[:0]...)`,
+		in:     "functions/api", test: "TestAudit_everyChange",
+	},
+	{
+		breaks: "the brake is set without an entry in the audit trail",
+		file:   "shared/dynamo/review.go",
+		old:    `encode(newBrakeItem(merchant, b)), c), s.entryWrite(audit.OfBrake(ctx, merchant, b)))`,
+		new:    `encode(newBrakeItem(merchant, b)), c), s.entryWrite(audit.OfBrake(ctx, "nobody", b)))`,
+		in:     "functions/api", test: "TestAudit_everyChange",
 	},
 }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+)
+
+// Each change of a setting has its entry, with who made it and what it changed; what changes
+// nothing has none.
+func TestAudit_everyChange(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	other := w.merchant("mallory")
+	w.token("acme", access.Upload)
+	var tokens TokenList
+	w.shop(bearer, "GET", "/v1/tokens", nil).Want(200).Into(&tokens)
+	read := func() []string {
+		t.Helper()
+		var all []string
+		for after := ""; ; {
+			var page AuditList
+			w.shop(bearer, "GET", "/v1/audit?limit=4&after="+after, nil).Want(200).Into(&page)
+			for _, e := range page.Items {
+				by := e.By
+				if strings.HasPrefix(by, `the token "test"`) {
+					by = "test"
+				}
+				all = append(all, strings.TrimSpace(fmt.Sprint(by, " ", e.Change, " ", e.Thing, " ", e.Name, " ", e.Before, " ", e.After)))
+			}
+			if after = page.Next; after == "" {
+				return all
+			}
+		}
+	}
+	step := func(want string, do func()) {
+		t.Helper()
+		w.advance(time.Second)
+		before := read()
+		do()
+		after := read()
+		added := after[:len(after)-len(before)]
+		if diff := cmp.Diff(before, after[len(added):]); diff != "" {
+			t.Errorf("former entries changed:\n%s", diff)
+		}
+		if got := strings.Join(added, "; "); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	call := func(method, path string, body any, status int) func() {
+		return func() { t.Helper(); w.shop(bearer, method, path, body, "if-match", "*").Want(status) }
+	}
+	made := func(method, path string, body any) func() {
+		return func() { t.Helper(); w.shop(bearer, method, path, body).Want(201) }
+	}
+	step("test added pool elden map[] map[low_stock:10 reminder_hours:24 shards:4]", made("PUT", "/v1/pools/elden", Pool{}))
+	step("", call("PUT", "/v1/pools/elden", Pool{}, 200))
+	step("", call("PUT", "/v1/pools/elden", Pool{Shards: new(1)}, 422))
+	step("test changed pool elden map[low_stock:10] map[low_stock:5 title:E]", call("PUT", "/v1/pools/elden", Pool{Title: "E", LowStock: new(5)}, 200))
+	step("test added product 4711 map[] map[keys.count:1 keys.mode:per_unit pool:elden title:A]", made("PUT", "/v1/products/4711", Product{Title: "A", Pool: "elden"}))
+	step("test changed product 4711 map[title:A] map[texts.en.body:{KEY} title:B]", call("PUT", "/v1/products/4711", Product{Title: "B", Pool: "elden", Texts: map[string]Text{"en": {Body: "{KEY}"}}}, 200))
+	step("", call("DELETE", "/v1/pools/elden", nil, 409))
+	step("test removed product 4711 map[keys.count:1", call("DELETE", "/v1/products/4711", nil, 204))
+	step("test removed pool elden map[low_stock:5", call("DELETE", "/v1/pools/elden", nil, 204))
+	step("test added account own map[] map[delivers_from:2026-11-23T12:00:10Z other_products:unconnected platform:standard secrets[0].created_at:2026-11-23T12:00:10Z]", made("PUT", "/v1/accounts/own", Account{}))
+	step("test changed account own map[other_products:unconnected] map[other_products:ignore]", call("PUT", "/v1/accounts/own", Account{KeepSecret: true, OtherProducts: "ignore"}, 200))
+	step("test changed account own map[secrets[0].created_at:2026-11-23T12:00:10Z] map[secrets[0].created_at:2026-11-23T12:00:12Z", call("PUT", "/v1/accounts/own", Account{}, 200))
+	step("test changed review  map[] map[rules.max_keys:5]", call("PUT", "/v1/review", ReviewSettings{Rules: Review{MaxKeys: 5}}, 200))
+	step("test changed brake  map[set:false] map[set:true]", call("POST", "/v1/brake", nil, 200))
+	step("", call("POST", "/v1/brake", nil, 200))
+	step("test changed brake  map[set:true] map[reason:sale set:false]", call("DELETE", "/v1/brake?reason=sale", nil, 204))
+	step("the operator changed merchant  map[title:acme] map[time_zone:Europe/Berlin title:Acme]", func() {
+		w.setMerchant(catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "acme@example.com", TimeZone: "Europe/Berlin"})
+	})
+	step("the operator added token ", func() { w.token("acme", access.KeysRead) })
+	id := tokens.Items[0].ID
+	if tokens.Items[0].ID == (access.Token{Hash: access.HashToken(bearer)}).ID() {
+		id = tokens.Items[1].ID
+	}
+	step("test removed token "+id+" map[expires_at:", call("DELETE", "/v1/tokens/"+id, nil, 204))
+	step("", call("DELETE", "/v1/tokens/"+id, nil, 404))
+	step("test added pool ring map[] map[low_stock:10 reminder_hours:24 shards:4]", call("PUT", "/v1/catalog", `{"pools": {"ring": {}}}`, 200))
+
+	for _, e := range dynamotest.Items(t, w.tables.Catalog, "audit#") {
+		if text := fmt.Sprint(e); strings.Contains(text, "whsec_") || strings.Contains(text, "sealed") || strings.Contains(text, bearer) {
+			t.Errorf("an entry holds a secret: %s", text)
+		}
+	}
+	var theirs AuditList
+	w.shop(other, "GET", "/v1/audit", nil).Want(200).Into(&theirs)
+	if len(theirs.Items) != 2 { // the merchant and its token
+		t.Errorf("mallory reads %+v", theirs.Items)
+	}
+}
+
+// A change is stored with its entry or not at all.
+func TestAudit_inOneTransaction(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	w := open(t, faults.Option)
+	bearer := w.merchant("acme")
+	before := w.dump()
+	faults.Next("TransactWriteItems", 1000, dynamotest.Throttled)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(503)
+	w.shop(bearer, "PUT", "/v1/review", ReviewSettings{BrakesItself: true}, "if-match", "*").Want(503)
+	w.shop(bearer, "POST", "/v1/brake", nil).Want(503)
+	faults.Stop()
+	if diff := cmp.Diff(before, w.dump()); diff != "" {
+		t.Errorf("something is stored without the rest:\n%s", diff)
+	}
+	// One answer is lost: the change is made once, and has one entry.
+	for _, c := range []struct {
+		method, path string
+		body         any
+	}{
+		{"PUT", "/v1/pools/elden", Pool{}},
+		{"PUT", "/v1/products/1", Product{Title: "A"}},
+		{"PUT", "/v1/review", ReviewSettings{BrakesItself: true}},
+		{"POST", "/v1/brake", nil},
+		{"DELETE", "/v1/products/1", nil},
+		{"DELETE", "/v1/pools/elden", nil},
+	} {
+		entries := len(dynamotest.Items(t, w.tables.Catalog, "audit#acme"))
+		faults.Next("TransactWriteItems", 1, dynamotest.LostAnswer)
+		headers := []string{"if-match", "*"}
+		if c.method == "PUT" && c.path != "/v1/review" {
+			headers = nil
+		}
+		if got := w.shop(bearer, c.method, c.path, c.body, headers...); got.StatusCode >= 300 {
+			t.Errorf("%s %s: %d %s", c.method, c.path, got.StatusCode, got.Body)
+		}
+		if now := len(dynamotest.Items(t, w.tables.Catalog, "audit#acme")); now != entries+1 {
+			t.Errorf("%s %s: %d entries more", c.method, c.path, now-entries)
+		}
+	}
+}

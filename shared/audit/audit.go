@@ -1,0 +1,119 @@
+// Package audit is the record of who changed which setting, when, and how. An entry is stored
+// in the transaction of its change, and nobody changes or deletes one afterwards: no function
+// has the right to.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"keypool/shared/catalog"
+	"keypool/shared/notice"
+	"keypool/shared/random"
+)
+
+// Entry is one change.
+type Entry struct {
+	Merchant string
+	ID       string // grows with time
+	At       time.Time
+	By       string // who, as a mail to the merchant says it
+	Change   Change
+	Thing    Thing
+	Name     string // empty: the merchant has one of its kind
+
+	// Before and After are the fields that the change changed. Before is empty for a thing
+	// that was made, After for one that was removed. Long texts are cut short.
+	Before, After catalog.Shown
+}
+
+// Change is what became of a thing.
+type Change string
+
+// What may become of one.
+const (
+	Added   Change = "added"
+	Changed Change = "changed"
+	Removed Change = "removed"
+)
+
+// Thing is a kind of thing that changes are recorded of.
+type Thing string
+
+// The things.
+const (
+	Merchant Thing = "merchant"
+	Pool     Thing = "pool"
+	Product  Thing = "product"
+	Account  Thing = "account"
+	Review   Thing = "review"
+	Brake    Thing = "brake"
+	Token    Thing = "token"
+)
+
+// Record is what is stored with a change: its entry, and the notices that tell of it.
+type Record struct {
+	Entry Entry
+	Tell  []notice.Notice
+}
+
+// longest is how many bytes of a text an entry keeps: of the longest product, all fields fit
+// in an item of the table twice.
+const longest = 500
+
+// New returns the entry of a change, from what is shown of a thing before and after it: nil
+// where it did not exist.
+func New(ctx context.Context, e Entry, now time.Time) Entry {
+	e.At = now.UTC().Truncate(time.Millisecond)
+	e.ID = fmt.Sprintf("%s-%016x", e.At.Format("20060102T150405.000Z"), random.Uint64(ctx))
+	e.Change = Changed
+	switch {
+	case e.Before == nil:
+		e.Change = Added
+	case e.After == nil:
+		e.Change = Removed
+	}
+	changed := e.Before.Differences(e.After)
+	e.Before, e.After = only(e.Before, changed), only(e.After, changed)
+	return e
+}
+
+// only returns some of the fields.
+func only(s catalog.Shown, names []string) catalog.Shown {
+	some := catalog.Shown{}
+	for _, name := range names {
+		if value, ok := s[name]; ok {
+			some[name] = value
+		}
+	}
+	for name, value := range maps.All(some) {
+		if long, ok := value.(string); ok && len(long) > longest {
+			some[name] = cut(long)
+		}
+	}
+	return some
+}
+
+func cut(s string) string {
+	short := s[:longest]
+	for !utf8.ValidString(short) {
+		short = short[:len(short)-1]
+	}
+	return strings.TrimSpace(short) + fmt.Sprintf("… (%d bytes)", len(s))
+}
+
+// OfBrake returns the entry of a brake that was set or taken off.
+func OfBrake(ctx context.Context, merchant string, b catalog.Brake) Entry {
+	on, off := catalog.Shown{"set": true}, catalog.Shown{"set": false}
+	if b.Set() {
+		return New(ctx, Entry{Merchant: merchant, By: b.By, Thing: Brake, Before: off, After: on}, b.SetAt)
+	}
+	if b.Reason != "" {
+		off["reason"] = b.Reason
+	}
+	return New(ctx, Entry{Merchant: merchant, By: b.ReleasedBy, Thing: Brake, Before: on, After: off}, b.ReleasedAt)
+}
