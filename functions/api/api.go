@@ -48,6 +48,11 @@ type api struct {
 //go:embed openapi.json
 var described []byte
 
+// reference is the same for people, which make documents writes too.
+//
+//go:embed reference.html
+var reference []byte
+
 // serve returns the API.
 func (a *api) serve() *rest.API {
 	served := rest.New(rest.Config{
@@ -69,6 +74,7 @@ func (a *api) serve() *rest.API {
 		},
 		Document:  "/openapi.json",
 		Described: described,
+		Reference: reference,
 		Free:      []string{"product", "order"}, // platforms choose them
 
 		Authenticate: a.authenticate,

@@ -263,6 +263,7 @@ var Functions = []Function{
 		},
 		Routes: []Route{
 			{Method: "GET", Path: "/openapi.json", Throttle: documentThrottle},
+			{Method: "GET", Path: "/v1", Throttle: documentThrottle},
 			{Method: "ANY", Path: "/v1/{proxy+}", Throttle: settingsThrottle},
 			// Links in mails: strangers may try some.
 			{Method: "ANY", Path: "/links/{token}", Throttle: linksThrottle},

@@ -393,6 +393,7 @@ func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
 		"POST /v1/merchants/{merchant}/tokens":           limit(50, 100),
 		"DELETE /v1/merchants/{merchant}/tokens/{token}": limit(50, 100),
 		"GET /openapi.json":                              limit(5, 10),
+		"GET /v1":                                        limit(5, 10),
 		"GET /operator/openapi.json":                     limit(5, 10),
 	}
 	if diff := cmp.Diff(want, stage.Properties["RouteSettings"]); diff != "" {

@@ -798,6 +798,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"another merchant's pool":                {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(other.token)}, http.StatusNotFound},
 		"the merchant's own pool":                {shop.Request{Method: "GET", Path: "/v1/pools/" + m.pool, Header: bearer(m.token)}, http.StatusOK},
 		"the description, for everybody":         {shop.Request{Method: "GET", Path: "/openapi.json"}, http.StatusOK},
+		"the same as a page":                     {shop.Request{Method: "GET", Path: "/v1"}, http.StatusOK},
 		"an address that is not there":           {shop.Request{Method: "GET", Path: "/nothing"}, http.StatusNotFound},
 		"the order's page by a webhook's method": {shop.Request{Method: "GET", Path: m.Path()}, http.StatusNotFound},
 	} {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/reference"
 	"keypool/shared/web/rest"
 )
 
@@ -20,16 +21,35 @@ func IsCurrent(t *testing.T, api *rest.API) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	isCurrent(t, "openapi.json", want)
+}
+
+// IsShown holds the same of the file reference.html, the page of the operations for people.
+func IsShown(t *testing.T, api *rest.API) {
+	t.Helper()
+	document, err := api.Describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := reference.Page(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	isCurrent(t, "reference.html", want)
+}
+
+func isCurrent(t *testing.T, file string, want []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile("openapi.json", want, 0o644); err != nil {
+		if err := os.WriteFile(file, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := os.ReadFile("openapi.json")
+	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("openapi.json is stale; run: make documents\n%s", diff)
+		t.Errorf("%s is stale; run: make documents\n%s", file, diff)
 	}
 }

@@ -14,18 +14,19 @@ import (
 	"github.com/danielgtaylor/huma/v2/negotiation"
 )
 
-// document is an OpenAPI document that was described before the program was built. To
-// describe it for a request would take a stranger's request as long as a cold start.
+// document is a description of the operations that was made before the program was built. To
+// describe them for a request would take a stranger's request as long as a cold start.
 type document struct {
 	content []byte
+	media   string
 	etag    string // weak: the compressed bytes have it too
 	zipped  func() []byte
 }
 
-func newDocument(content []byte) *document {
+func newDocument(content []byte, media string) *document {
 	sum := sha256.Sum256(content)
 	return &document{
-		content: content, etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`,
+		content: content, media: media, etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`,
 		zipped: sync.OnceValue(func() []byte {
 			var out bytes.Buffer
 			w := gzip.NewWriter(&out)
@@ -43,7 +44,9 @@ func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "public, max-age=3600")
 	header.Set("ETag", d.etag)
 	header.Set("Vary", "Accept-Encoding")
-	header.Set("Content-Type", "application/json")
+	header.Set("Content-Type", d.media)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	content := d.content
 	if takesGzip(r.Header.Get("Accept-Encoding")) {
 		header.Set("Content-Encoding", "gzip")

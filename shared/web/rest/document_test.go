@@ -11,7 +11,7 @@ import (
 func TestDocument_answers(t *testing.T) {
 	t.Parallel()
 	const content = `{"openapi": "3.1.0"}`
-	d := newDocument([]byte(content))
+	d := newDocument([]byte(content), "application/json")
 	for name, c := range map[string]struct {
 		accepts, has string
 		status       int

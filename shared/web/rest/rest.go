@@ -31,6 +31,7 @@ type Config struct {
 	Tags        []*huma.Tag
 	Document    string   // path of the OpenAPI document
 	Described   []byte   // the document, as Describe returned it before the program was built
+	Reference   []byte   // the same as a page for people, at /v1; nil: there is none
 	Free        []string // wildcards whose values may hold any byte, see web.Router
 
 	// Authenticate returns the context of the caller with that Authorization header.
@@ -88,7 +89,10 @@ func New(config Config) *API {
 		RejectUnknownQueryParameters: true,
 	})
 	a.huma.UseMiddleware(a.authenticate)
-	a.router.HandleFunc(http.MethodGet+" "+config.Document, newDocument(config.Described).ServeHTTP)
+	a.router.HandleFunc(http.MethodGet+" "+config.Document, newDocument(config.Described, "application/json").ServeHTTP)
+	if config.Reference != nil {
+		a.router.HandleFunc(http.MethodGet+" /v1", newDocument(config.Reference, "text/html; charset=utf-8").ServeHTTP)
+	}
 	return a
 }
 
