@@ -70,7 +70,7 @@ token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read FO
 # model of DynamoDB, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
-.PHONY: check test unit histories engine race-test e2e kills lint sam-lint template documents vuln
+.PHONY: check test unit histories engine race-test e2e kills api-test lint sam-lint template documents vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
@@ -95,6 +95,10 @@ e2e: need-local ## end to end, on a one-machine deployment
 
 kills: need-local ## a one-machine deployment whose processes are killed
 	@go run ./infra/proof kills -record=false
+
+api-test: need-local .local/schemathesis/bin/schemathesis ## the one-machine run's API against its document: SEED= EXAMPLES=
+	@$(LOCAL) up
+	@$(call typed,SEED EXAMPLES) infra/api-test.sh
 
 lint: ## gofumpt, go vet, staticcheck, and the checks of infra/lint
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs "$$(go tool -n gofumpt)" -l); \
@@ -205,6 +209,12 @@ sam-api: sam-build ## the HTTP API at http://127.0.0.1:3000
 	@echo "fetching SAM's command line from PyPI, once"
 	@python3 -m venv .local/sam
 	@.local/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0
+
+.local/schemathesis/bin/schemathesis:
+	@infra/prerequisites.sh python
+	@echo "fetching schemathesis from PyPI, once"
+	@python3 -m venv .local/schemathesis
+	@.local/schemathesis/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
 
 # sam build calls build-Webhook and so on. Beside the binary lies the one-machine run's certificate,
 # where there is one, so that a function in the container may trust it.
