@@ -74,7 +74,7 @@ ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/pro
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
-test: need-test ## everything, its stages side by side; their output is in .local/test
+test: need-test infra/apiclient/client.gen.go ## everything, its stages side by side; their output is in .local/test
 	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint e2e kills"
 
 unit: ## all packages, on the in-process engine
@@ -90,17 +90,21 @@ race-test: ## the race for keys, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m ./shared/claim
 
 # The build tag keeps the tests that make a deployment out of go test ./...
-e2e: need-local ## end to end, on a one-machine deployment
+e2e: need-local infra/apiclient/client.gen.go ## end to end, on a one-machine deployment
 	@"$$(go tool -n gotestsum)" --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/e2e
 
 kills: need-local ## a one-machine deployment whose processes are killed
 	@go run ./infra/proof kills -record=false
 
+# The Go client that tests end to end call the API by.
+infra/apiclient/client.gen.go: functions/api/openapi.json infra/apiclient/config.yaml infra/apiclient/overlay.yaml go.mod
+	@go generate ./infra/apiclient
+
 api-test: need-local .local/schemathesis/bin/schemathesis ## the one-machine run's API against its document: SEED= EXAMPLES=
 	@$(LOCAL) up
 	@$(call typed,SEED EXAMPLES) infra/api-test.sh
 
-lint: ## gofumpt, go vet, staticcheck, and the checks of infra/lint
+lint: infra/apiclient/client.gen.go ## gofumpt, go vet, staticcheck, and the checks of infra/lint
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs "$$(go tool -n gofumpt)" -l); \
 	  if [ -n "$$out" ]; then printf 'not formatted, mend with: go tool gofumpt -w %s\n' "$$(echo $$out)" >&2; exit 1; fi
 	@go vet -tags deployment ./...
