@@ -152,8 +152,8 @@ func (r *reader) jsonValue(d *jsontext.Decoder, lines *lineCounter, path string,
 	if depth > deepest {
 		return tooDeep(line)
 	}
-	switch token.Kind() {
-	case '{':
+	switch kind := token.Kind(); {
+	case kind == '{':
 		seen := map[string]bool{}
 		for d.PeekKind() != '}' {
 			name, err := d.ReadToken()
@@ -166,7 +166,7 @@ func (r *reader) jsonValue(d *jsontext.Decoder, lines *lineCounter, path string,
 			}
 		}
 		_, err = d.ReadToken()
-	case '[':
+	case kind == '[':
 		for i := 0; d.PeekKind() != ']'; i++ {
 			if err := r.jsonValue(d, lines, fmt.Sprintf("%s[%d]", path, i), depth+1); err != nil {
 				return err
@@ -241,10 +241,10 @@ func (r *reader) yamlValue(to *jsontext.Encoder, node *yaml.Node, path string, d
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
 		return &SyntaxError{node.Line, "has an anchor: write the value out where it is meant"}
 	}
-	switch node.Kind {
-	case yaml.MappingNode:
+	switch kind := node.Kind; {
+	case kind == yaml.MappingNode:
 		return r.yamlMapping(to, node, path, depth)
-	case yaml.SequenceNode:
+	case kind == yaml.SequenceNode:
 		if err := plain(node, "!!seq"); err != nil {
 			return err
 		}
@@ -343,8 +343,8 @@ func yamlNode(d *jsontext.Decoder) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch token.Kind() {
-	case '{':
+	switch kind := token.Kind(); {
+	case kind == '{':
 		node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		for d.PeekKind() != '}' {
 			for range 2 { // the name and the value
@@ -357,7 +357,7 @@ func yamlNode(d *jsontext.Decoder) (*yaml.Node, error) {
 		}
 		_, err = d.ReadToken()
 		return node, err
-	case '[':
+	case kind == '[':
 		node := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		for d.PeekKind() != ']' {
 			item, err := yamlNode(d)
@@ -368,15 +368,15 @@ func yamlNode(d *jsontext.Decoder) (*yaml.Node, error) {
 		}
 		_, err = d.ReadToken()
 		return node, err
-	case '"':
+	case kind == '"':
 		return textNode(token.String()), nil
-	case '0':
+	case kind == '0':
 		tag := "!!int"
 		if strings.ContainsAny(token.String(), ".eE") {
 			tag = "!!float"
 		}
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: token.String()}, nil
-	case 'n':
+	case kind == 'n':
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: token.String()}, nil
