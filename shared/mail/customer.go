@@ -39,10 +39,7 @@ func (w customerWriter) write(sender mail.Address) (Message, error) {
 		letter.Preview = w.say.Delay.Preview
 		letter.Words = text.Body(text.PlainText, delay.Body, w.values())
 	}
-	made, err := letter.mail()
-	if err != nil {
-		return Message{}, err
-	}
+	made := letter.mail()
 	made.From = named(w.senderName(), sender.Address)
 	made.To = named(fullName(f.Customer), f.Customer.Email)
 	made.ReplyTo = m.ReplyTo

@@ -2,12 +2,7 @@ package mail
 
 import (
 	"cmp"
-	_ "embed"
-	"fmt"
-	"html/template"
-	"slices"
 	"strings"
-	"sync"
 
 	"keypool/shared/mail/text"
 )
@@ -63,46 +58,6 @@ func (d *details) add(name, value string) {
 // attached as a file too.
 const manyKeys = 20
 
-//go:embed letter.html
-var letterHTML string
-
-// letterTemplate is parsed for the first mail, not before main: a cold start does not
-// wait for it.
-var letterTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("letter").Parse(letterHTML))
-})
-
-// html renders the letter as HTML that stands on its own: tables and inline
-// styles for the mail programs that know nothing else.
-func (l letter) html() (string, error) {
-	type block struct {
-		text.Block
-		Many   bool
-		Spaced bool // some key has white space that must not collapse
-		Indent int  // pixels, of an item of a list
-
-		Start, End string // the sides at which a line begins and ends
-	}
-	view := struct {
-		letter
-		Blocks []block
-		Filler []struct{} // keeps the words, with their keys, out of the preview
-	}{letter: l, Filler: make([]struct{}, 80)}
-	for _, words := range l.Words {
-		b := block{Block: words, Many: len(words.Keys) > manyKeys, Spaced: slices.ContainsFunc(words.Keys, text.Run.Spaced)}
-		b.Indent, b.Start, b.End = 24*words.Depth, "left", "right"
-		if l.RightToLeft {
-			b.Start, b.End = b.End, b.Start
-		}
-		view.Blocks = append(view.Blocks, b)
-	}
-	var b strings.Builder
-	if err := letterTemplate().Execute(&b, view); err != nil {
-		return "", fmt.Errorf("write a mail as HTML: %w", err)
-	}
-	return b.String(), nil
-}
-
 // plain renders the letter as text.
 func (l letter) plain() string {
 	said, keys := func(s string) string { return s }, text.Plain
@@ -137,10 +92,6 @@ func (l letter) plain() string {
 }
 
 // mail renders the letter.
-func (l letter) mail() (Message, error) {
-	html, err := l.html()
-	if err != nil {
-		return Message{}, err
-	}
-	return Message{Subject: text.OneLine(l.Subject), Text: l.plain(), HTML: html}, nil
+func (l letter) mail() Message {
+	return Message{Subject: text.OneLine(l.Subject), Text: l.plain(), HTML: l.html()}
 }

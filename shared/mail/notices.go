@@ -43,10 +43,7 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 	}
 	l.Preview = first(l.Preview, text.OneLine(text.Plain(l.Words)))
 	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
-	made, err := l.mail()
-	if err != nil {
-		return Message{}, err
-	}
+	made := l.mail()
 	made.From = mail.Address{Name: first(sender.Name, "Keypool"), Address: sender.Address}
 	made.To = mail.Address{Address: operator}
 	if to := first(n.To, m.NoticeAddress); n.Merchant != "" && to != "" {
