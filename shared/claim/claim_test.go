@@ -754,6 +754,7 @@ func TestClaim_repeatCorrectsTheAddress(t *testing.T) {
 	if _, err := s.claims.Claim(t.Context(), restored); !errors.As(err, &changed) || changed.Part != claim.Customer {
 		t.Errorf("another payment under the same ids: %v", err)
 	}
+	time.Sleep(2 * time.Millisecond)
 	bounced := order.ChangeOf(got)
 	bounced.After.Mail = got.Mail.Completed(outbox.Sent, "ses-1", "", s.now())
 	bounced.After.Mail.State = outbox.Bounced
@@ -762,6 +763,7 @@ func TestClaim_repeatCorrectsTheAddress(t *testing.T) {
 	if got := s.stored(line.ID); got.Customer.Email != "augusta@example.com" || got.Mail.State != outbox.Due || got.Mail.Number != 2 || !got.Mail.KeysOut {
 		t.Errorf("after a bounce: %+v", got)
 	}
+	time.Sleep(2 * time.Millisecond) // the history tells corrections of one millisecond as one
 	held := order.ChangeOf(s.stored(line.ID))
 	held.After.Mail.State = outbox.Bounced
 	held.After.Hold(order.HoldByHand)
