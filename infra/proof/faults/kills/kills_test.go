@@ -356,6 +356,65 @@ func TestDeliver_killedBeforeItsMark_andNobodyTells(t *testing.T) {
 	addResult(t, "the same, and SES's event is lost", "the lease ends, a second mail with the same key, recorded in the order's history: 2 mails")
 }
 
+// TestWithdraw_killedBetweenItsTransactions kills the job that withdraws an upload when the
+// fourth transaction is done and no caller knows it. Then its message comes three times in
+// parallel.
+func TestWithdraw_killedBetweenItsTransactions(t *testing.T) {
+	m := newMerchant(t)
+	const keys, sold = 300, 5
+	file := m.drop(keys)
+	m.loaded(file, keys)
+	o := m.order(sold)
+	m.fulfilled(o)
+	u, err := world.shop.AwaitUpload(t.Context(), timeout, m.token, filepath.Base(file), "finished")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var j struct {
+		ID, State string
+		Keys      int
+	}
+	g := hold(t, "TransactWriteItems", `{"S":"withdrawn"}`, 3)
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/uploads/"+u.ID+"/withdraw", map[string]any{"reason": "the wrong file"}, &j); err != nil {
+		t.Fatal(err)
+	}
+	g.kill("Job")
+
+	body, err := json.Marshal(map[string]any{"v": 1, "merchant": m.name, "job": j.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := fmt.Appendf(nil, `{"Records":[{"messageId":"1","receiptHandle":"1","eventSource":"aws:sqs","body":%q}]}`, body)
+	var messages sync.WaitGroup
+	for range 3 {
+		messages.Go(func() { invoke(t, "Job", event) })
+	}
+	messages.Wait()
+	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
+	if err != nil || live.Available != 0 {
+		t.Errorf("%d keys are for sale after the first look; %v", live.Available, err)
+	}
+	err = shop.Await(t.Context(), 2*timeout, "the job's end", func() (bool, error) {
+		err := world.shop.Ask(t.Context(), m.token, http.MethodGet, "/v1/jobs/"+j.ID, nil, &j)
+		return j.State == "done", err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	audit(t)
+	withdrawn := 0
+	for _, item := range items(t, "KeysTable") {
+		if item["state"] == "withdrawn" && item["job"] == j.ID {
+			withdrawn++
+		}
+	}
+	if j.Keys != keys-sold || withdrawn != keys-sold {
+		t.Errorf("the job counts %d keys and withdrew %d, want %d", j.Keys, withdrawn, keys-sold)
+	}
+	m.mailed(o, 1, sold)
+	addResult(t, "the job that withdraws an upload of which 5 of 300 keys are sold, after its fourth transaction, then its message three times at once", "%d keys withdrawn and counted, each once; 5 stay sold", withdrawn)
+}
+
 // TestMachine_restartedUnderLoad stops the whole machine with its functions while
 // orders come in, and starts it with its stored data.
 func TestMachine_restartedUnderLoad(t *testing.T) {
@@ -454,63 +513,4 @@ func TestMachine_killed(t *testing.T) {
 		t.Errorf("tables after a crash: %v, %v; want none", tables.TableNames, err)
 	}
 	addResult(t, "the emulator by SIGKILL", "it starts empty, all or nothing: a crash of the one machine loses what it held, as its page says; on AWS nothing is kept in one process")
-}
-
-// TestWithdraw_killedBetweenItsTransactions kills the job that withdraws an upload when the
-// fourth transaction is done and no caller knows it. Then its message comes three times in
-// parallel.
-func TestWithdraw_killedBetweenItsTransactions(t *testing.T) {
-	m := newMerchant(t)
-	const keys, sold = 300, 5
-	file := m.drop(keys)
-	m.loaded(file, keys)
-	o := m.order(sold)
-	m.fulfilled(o)
-	u, err := world.shop.AwaitUpload(t.Context(), timeout, m.token, filepath.Base(file), "finished")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var j struct {
-		ID, State string
-		Keys      int
-	}
-	g := hold(t, "TransactWriteItems", `{"S":"withdrawn"}`, 3)
-	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/uploads/"+u.ID+"/withdraw", map[string]any{"reason": "the wrong file"}, &j); err != nil {
-		t.Fatal(err)
-	}
-	g.kill("Job")
-
-	body, err := json.Marshal(map[string]any{"v": 1, "merchant": m.name, "job": j.ID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	event := fmt.Appendf(nil, `{"Records":[{"messageId":"1","receiptHandle":"1","eventSource":"aws:sqs","body":%q}]}`, body)
-	var messages sync.WaitGroup
-	for range 3 {
-		messages.Go(func() { invoke(t, "Job", event) })
-	}
-	messages.Wait()
-	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
-	if err != nil || live.Available != 0 {
-		t.Errorf("%d keys are for sale after the first look; %v", live.Available, err)
-	}
-	err = shop.Await(t.Context(), 2*timeout, "the job's end", func() (bool, error) {
-		err := world.shop.Ask(t.Context(), m.token, http.MethodGet, "/v1/jobs/"+j.ID, nil, &j)
-		return j.State == "done", err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	audit(t)
-	withdrawn := 0
-	for _, item := range items(t, "KeysTable") {
-		if item["state"] == "withdrawn" && item["job"] == j.ID {
-			withdrawn++
-		}
-	}
-	if j.Keys != keys-sold || withdrawn != keys-sold {
-		t.Errorf("the job counts %d keys and withdrew %d, want %d", j.Keys, withdrawn, keys-sold)
-	}
-	m.mailed(o, 1, sold)
-	addResult(t, "the job that withdraws an upload of which 5 of 300 keys are sold, after its fourth transaction, then its message three times at once", "%d keys withdrawn and counted, each once; 5 stay sold", withdrawn)
 }
