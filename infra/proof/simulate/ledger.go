@@ -46,6 +46,7 @@ type ledger struct {
 	wholes              map[string]*known // by order
 	reported            reported
 	uploads             map[string]*uploadRecord // by record
+	withdrawn           map[string]bool          // uploads, by ID: no key of theirs is for sale again
 	catalog             catalogState
 	review              reviewState
 	linesOf             map[string][]order.LineID // by order
@@ -166,7 +167,7 @@ func newLedger(w *world) *ledger {
 		w: w, keys: map[string]*key{}, lines: map[order.LineID]*line{}, queues: map[string]map[string]*place{},
 		alerts: map[string]*alert{}, bypasses: map[string]time.Time{}, removed: map[string][]time.Time{},
 		available: map[string]map[string]*key{}, reads: map[string]queueRead{}, readsBeforeLateCall: map[string]queueRead{}, mails: map[outbox.Item]*mailState{},
-		notices: map[string]bool{}, told: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, leases: map[mailNumber]lease{},
+		notices: map[string]bool{}, told: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, withdrawn: map[string]bool{}, leases: map[mailNumber]lease{},
 		wholes: map[string]*known{}, reported: newReported(),
 		released: map[string]order.LineID{}, reasons: map[order.LineID]reasons{}, mailedKeys: map[string]bool{}, leasedKeys: map[string]bool{}, leasedLines: map[order.LineID]bool{},
 		history: fnv.New64a(), catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}, returned: map[string][]setting[string]{}},

@@ -297,6 +297,7 @@ func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValu
 		l.problem("upload %s changed after it was finished: %+v, %+v", name, *was, *u)
 	}
 	_, id, _ := strings.Cut(name, " ")
+	l.withdrawn[id] = str(after, "withdrawal") != ""
 	if u.state == "needs_confirmation" && (was == nil || was.state != u.state) {
 		l.w.answerHeld(id)
 	}

@@ -457,8 +457,8 @@ func (l *ledger) askedOf(id order.LineID, before line) (asked []string) {
 }
 
 // checkGivenBack checks what became of a key that a line gave back: what was asked for, or
-// what the settings say. A key is for sale again only if no mailer ever had it, and then
-// it is.
+// what the settings say. A key is for sale again only if no mailer ever had it and its upload
+// was not withdrawn, and then it is.
 func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 	now, is := l.lines[id], l.keys[k].state
 	if slices.Contains(now.replaced, k) {
@@ -476,8 +476,9 @@ func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 		case "keep":
 			may["kept"] = true
 		case "restock":
-			may["available"] = !l.leasedKeys[k]
-			may["revoked"] = may["revoked"] || l.leasedLines[id]
+			withdrawn := l.withdrawn[l.keys[k].upload]
+			may["available"] = !l.leasedKeys[k] && !withdrawn
+			may["revoked"] = may["revoked"] || l.leasedLines[id] || withdrawn
 		default:
 			may["revoked"] = true
 		}

@@ -792,6 +792,13 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", keyItem("l", "revoked", string(idA)), back(lineItem(idA, 3, 2, "k"), 2, true), refundItem(idA, "s"))
 			}, "is revoked; it was to become one of [keep]",
 		},
+		"a returned key is for sale again though its upload was withdrawn": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("api", uploadItem("finished", "withdrawal", "job"))
+				b.write("x", with(keyItem("k", "available", ""), "upload", "u"), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "restock"))
+			}, "is available; it was to become one of [restock]",
+		},
 		"a returned key is lost that was to be for sale": {
 			func(b *fixture) {
 				b.sellKey()
