@@ -664,10 +664,17 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "what stands in a mail is read as HTML",
-		file:   "shared/mail/letter.go",
-		old:    `"html/template"`,
-		new:    `"text/template"`,
+		file:   "shared/markup/markup.go",
+		old:    `w.Raw(html.EscapeString(s))`,
+		new:    `w.Raw(html.UnescapeString(s))`,
 		in:     "shared/mail", test: "FuzzMail",
+	},
+	{
+		breaks: "a link of a mail runs a script",
+		file:   "shared/markup/markup.go",
+		old:    `		return w.Raw("#")`,
+		new:    `		return w.Text(s)`,
+		in:     "shared/markup", test: "TestAddress",
 	},
 	{
 		breaks: "the lines of a file depend on where a worker took over",
