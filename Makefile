@@ -13,9 +13,11 @@ ARCH ?= arm64
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 GOARCH_arm64 := arm64
 GOARCH_x86_64 := amd64
-# Our own packages are not inlined: the code that decodes an operation is copied for each of
-# them, and api's zip would be larger than 6 MB. A claim waits for DynamoDB, not for a call.
-COMPILE := -trimpath -buildvcs=false -tags lambda.norpc -gcflags=keypool/...=-l
+# Calls in our own packages, and in those that only api and deliver have, are not inlined: the code
+# that decodes an operation is copied for each of them, and api's zip would be larger than 6 MB. A
+# claim waits for DynamoDB, not for a call.
+NOT_INLINED := keypool github.com/danielgtaylor/huma go.yaml.in github.com/yuin
+COMPILE := -trimpath -buildvcs=false -tags lambda.norpc $(NOT_INLINED:%=-gcflags=%/...=-l)
 BUILD := $(COMPILE) -ldflags "-s -w"
 
 # Compiled as the functions are, so that what they share is compiled once.

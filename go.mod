@@ -33,6 +33,7 @@ require (
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/go-json-experiment/json v1.27.2
 	github.com/google/go-cmp v0.7.0
+	github.com/klauspost/compress v1.18.4
 	github.com/nishanths/exhaustive v0.17.1
 	github.com/oapi-codegen/runtime v1.9.0
 	github.com/polyfloyd/go-errorlint v1.8.0

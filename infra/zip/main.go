@@ -7,9 +7,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/klauspost/compress/flate" // packs tighter than the standard library
 )
 
 func main() {
@@ -49,6 +52,7 @@ func packAll(from, to string) error {
 func pack(program []byte) ([]byte, error) {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
+	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
 	header := &zip.FileHeader{
 		Name:     "bootstrap",
 		Method:   zip.Deflate,
