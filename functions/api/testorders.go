@@ -28,7 +28,6 @@ type TestOrder struct {
 type TestOrdered struct {
 	Account string         `json:"account"`
 	Order   string         `json:"order" doc:"Its number: GET /v1/orders/{order}?test=true shows what becomes of it."`
-	Email   string         `json:"email" doc:"Who gets the mail."`
 	Status  int            `json:"status" doc:"Status that the webhook was answered with; 200 if it was taken."`
 	Lines   []TestLine     `json:"lines,omitempty" doc:"Its lines, if it was taken."`
 	Problem map[string]any `json:"problem,omitempty" doc:"What the webhook was answered instead."`
@@ -46,7 +45,7 @@ type TestLine struct {
 var (
 	sampleTestOrder   = TestOrder{Product: "4711", Quantity: 2, Currency: "EUR", Language: "de"}
 	sampleTestOrdered = TestOrdered{
-		Account: settings.TestAccount, Order: "test-5f0c1f8a2b7d4e63", Email: "ops@acme.example", Status: http.StatusOK,
+		Account: settings.TestAccount, Order: "test-5f0c1f8a2b7d4e63", Status: http.StatusOK,
 		Lines: []TestLine{{Line: "1", Product: "4711", State: order.Fulfilled, Wanted: 2, Allocated: 2}},
 	}
 )
@@ -71,7 +70,7 @@ func (a *api) placeTestOrder(ctx context.Context, in *placeTestOrder) (*rest.Bod
 	if err != nil {
 		return nil, err
 	}
-	body := TestOrdered{Account: placed.Account, Order: placed.Order, Email: placed.Email, Status: placed.Answer.Status}
+	body := TestOrdered{Account: placed.Account, Order: placed.Order, Status: placed.Answer.Status}
 	var reply platform.Reply
 	if placed.Taken() && json.Unmarshal(placed.Answer.Body, &reply) == nil {
 		for _, line := range reply.Lines {

@@ -61,10 +61,10 @@ func TestTestOrder(t *testing.T) {
 	w.shop(bearer, "POST", "/v1/test-orders", map[string]any{"product": "game", "quantity": 2, "currency": "USD", "language": "de"}).Want(200).Into(&first)
 	w.shop(bearer, "POST", "/v1/test-orders", map[string]any{"product": "game", "email": "me@example.com"}).Want(200).Into(&second)
 	want := TestOrdered{
-		Account: settings.TestAccount, Order: first.Order, Email: "acme@example.com", Status: 200,
+		Account: settings.TestAccount, Order: first.Order, Status: 200,
 		Lines: []TestLine{{Line: "1", Product: "game", State: "waiting", Wanted: 2, Allocated: 1}},
 	}
-	if diff := cmp.Diff(want, first); diff != "" || first.Order == second.Order || second.Email != "me@example.com" {
+	if diff := cmp.Diff(want, first); diff != "" || first.Order == second.Order {
 		t.Errorf("%+v (-want +got):\n%s", second, diff)
 	}
 	for i, c := range []struct {

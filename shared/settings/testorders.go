@@ -61,7 +61,7 @@ type TestOrder struct {
 
 // TestOrdered is a test order that was reported.
 type TestOrdered struct {
-	Account, Order, Email string
+	Account, Order string
 
 	Answer platform.Response // of the webhook, as a shop gets it
 }
@@ -83,10 +83,10 @@ func (t *TestOrders) Place(ctx context.Context, o TestOrder) (TestOrdered, error
 		return TestOrdered{}, err
 	}
 	now := t.Now()
-	placed := TestOrdered{Account: account, Order: newTestOrder(), Email: cmp.Or(o.Email, merchant.NoticeAddress)}
+	placed := TestOrdered{Account: account, Order: newTestOrder()}
 	request := t.Webhook(key, now, platform.Paid{
 		Order: placed.Order, Test: true, Currency: o.Currency, Language: o.Language, PaidAt: now,
-		Customer: order.Customer{Email: placed.Email},
+		Customer: order.Customer{Email: cmp.Or(o.Email, merchant.NoticeAddress)},
 		Lines:    []platform.Line{{ID: "1", Product: o.Product, Quantity: o.Quantity}},
 	})
 	placed.Answer, err = t.Front.Post(ctx, platform.WebhookPath(o.Merchant, account), request)
