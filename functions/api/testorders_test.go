@@ -50,6 +50,7 @@ const takenReply = `{"order":"x","lines":[{"line":"1","product":"game","state":"
 func TestTestOrder(t *testing.T) {
 	t.Parallel()
 	w := open(t)
+	w.clock = noon.Add(700 * time.Millisecond) // an account delivers what is paid from then on
 	bearer := w.merchant("acme")
 	w.shop(bearer, "PUT", "/v1/pools/elden", map[string]any{}).Want(201)
 	w.shop(bearer, "PUT", "/v1/products/game", map[string]any{"title": "The Game", "pool": "elden"}).Want(201)
@@ -73,6 +74,9 @@ func TestTestOrder(t *testing.T) {
 	}{{first.Order, "USD", "de", "acme@example.com", 2}, {second.Order, "", "", "me@example.com", 1}} {
 		p := w.posted[i]
 		got := w.reported(p)
+		if account, _, err := w.store.Account(t.Context(), "acme", settings.TestAccount); err != nil || got.PaidAt.Before(account.DeliversFrom) {
+			t.Errorf("paid at %s, and the account delivers from %s, %v", got.PaidAt, account.DeliversFrom, err)
+		}
 		if p.path != "/webhooks/acme/test-orders" || !got.Test || got.Order != c.order || got.Currency != c.currency || got.Language != c.language ||
 			got.Customer.Email != c.email || len(got.Lines) != 1 || got.Lines[0].Product != "game" || got.Lines[0].Quantity != c.quantity {
 			t.Errorf("to %s: %+v", p.path, got)

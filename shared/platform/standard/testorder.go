@@ -32,7 +32,7 @@ func TestOrder(key []byte, at time.Time, paid platform.Paid) platform.Request {
 		Lines    []line    `json:"lines"`
 	}
 	order := data{
-		Order: paid.Order, Currency: paid.Currency, Language: paid.Language, Test: true, PaidAt: at.UTC().Truncate(time.Second),
+		Order: paid.Order, Currency: paid.Currency, Language: paid.Language, Test: true, PaidAt: at.UTC().Truncate(time.Millisecond),
 		Customer: customer{paid.Customer.Name, paid.Customer.Email},
 	}
 	for _, l := range paid.Lines {
