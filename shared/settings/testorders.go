@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"keypool/shared/access"
@@ -144,7 +143,7 @@ func (t *TestOrders) newAccount(ctx context.Context, o TestOrder) (catalog.Accou
 func newTestOrder() string {
 	var random [8]byte
 	rand.Read(random[:])
-	return "test-" + strings.ToLower(hex.EncodeToString(random[:]))
+	return "test-" + hex.EncodeToString(random[:])
 }
 
 // Taken reports whether the webhook of a test order was taken.

@@ -124,7 +124,7 @@ func (g *given) payments(ctx context.Context, paid listed) ([]string, error) {
 	if invoice == "" {
 		return nil, nil
 	}
-	all, err := list[invoicePayment](ctx, g.api, "/v1/invoice_payments", url.Values{"invoice": {invoice}})
+	all, err := list[invoicePayment[id]](ctx, g.api, "/v1/invoice_payments", url.Values{"invoice": {invoice}})
 	if err != nil {
 		return nil, paid.unreadable(err, "")
 	}
@@ -137,17 +137,6 @@ func (g *given) payments(ctx context.Context, paid listed) ([]string, error) {
 	}
 	return payments, nil
 }
-
-// invoicePayment is a payment of an invoice.
-type invoicePayment struct {
-	ID      string `json:"id"`
-	Invoice id     `json:"invoice"`
-	Payment struct {
-		Intent id `json:"payment_intent"`
-	} `json:"payment"`
-}
-
-func (p invoicePayment) name() string { return p.ID }
 
 // heldBack is added to the mistake of a refund or dispute that names its payment. Most of their
 // orders were delivered long before.

@@ -28,12 +28,7 @@ func (in *reading) orderOf(ctx context.Context, payment string) (string, bool, e
 	if err != nil || ok {
 		return found.ID, ok, err
 	}
-	paid, ok, err := first[struct {
-		Invoice *invoice `json:"invoice"`
-		Payment struct {
-			Intent id `json:"payment_intent"`
-		} `json:"payment"`
-	}](ctx, in.api, "/v1/invoice_payments", url.Values{
+	paid, ok, err := first[invoicePayment[*invoice]](ctx, in.api, "/v1/invoice_payments", url.Values{
 		"payment[type]": {"payment_intent"}, "payment[payment_intent]": {payment}, "expand[]": {"data.invoice"},
 	})
 	switch {
@@ -49,6 +44,17 @@ func (in *reading) orderOf(ctx context.Context, payment string) (string, bool, e
 	found, ok, err = in.api.sessionOf(ctx, "subscription", paid.Invoice.subscription())
 	return found.ID, ok, err
 }
+
+// invoicePayment is a payment of an invoice, which the answer names by its id or, expanded, holds.
+type invoicePayment[Invoice id | *invoice] struct {
+	ID      string  `json:"id"`
+	Invoice Invoice `json:"invoice"`
+	Payment struct {
+		Intent id `json:"payment_intent"`
+	} `json:"payment"`
+}
+
+func (p invoicePayment[Invoice]) name() string { return p.ID }
 
 // invoicesAtOnce is how many invoices are read at once: each takes some ten kilobytes.
 const invoicesAtOnce = "50"
