@@ -32,8 +32,8 @@ func (e encoding) unit() int {
 
 const (
 	// MaxLine is the longest line that is read as a key: so many bytes of UTF-8,
-	// before trimming. A link to a file is a key too, and links are long.
-	MaxLine = 2048
+	// before trimming.
+	MaxLine = pool.MaxKey
 
 	// Overlap is how far beyond its range a reader may have to look for the end
 	// of the last line that begins in it, in UTF-16 too.

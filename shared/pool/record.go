@@ -93,6 +93,10 @@ func SortEvents(events []KeyEvent) {
 	})
 }
 
+// MaxKey is the length of the longest key, in bytes of UTF-8. A link to a file is a key too, and
+// links are long.
+const MaxKey = 2048
+
 // TrimKey returns the text of a key without what is around it: see Around.
 func TrimKey(text string) string { return strings.TrimFunc(text, Around) }
 

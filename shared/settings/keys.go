@@ -33,10 +33,7 @@ type KeyFiles interface {
 
 const (
 	// MaxAdded is how many keys one call may bring.
-	MaxAdded = 1000
-	// maxKey is the length of the longest line that ingest reads as a key, in bytes.
-	maxKey = 2048
-
+	MaxAdded  = 1000
 	addedFile = "sent-by-api.as-is.txt" // by its name, every line is a key
 )
 
@@ -55,8 +52,8 @@ func CheckKeys(texts []string) (problems []Problem) {
 		switch {
 		case text == "":
 			message = "a key is needed"
-		case len(text) > maxKey:
-			message = fmt.Sprintf("a key has %d bytes at most", maxKey)
+		case len(text) > pool.MaxKey:
+			message = fmt.Sprintf("a key has %d bytes at most", pool.MaxKey)
 		case strings.ContainsFunc(text, unicode.IsControl):
 			message = "a key is one line, without control characters"
 		default:
