@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/infra/proof/fuse"
 	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
@@ -358,8 +359,8 @@ func TestIngest_heldFileKilledAnywhere(t *testing.T) {
 			whole := d.worker
 			kill := 0
 			// attempt works with a fuse, and then again without, as Lambda and the sweep do.
-			attempt := func(fuse *fuse, work func() error) (survived bool) {
-				d.worker = fuse.wire(whole)
+			attempt := func(f *fuse.Fuse, work func() error) (survived bool) {
+				d.worker = fused(f, whole)
 				err := work()
 				d.worker = whole
 				if err != nil {
@@ -369,7 +370,7 @@ func TestIngest_heldFileKilledAnywhere(t *testing.T) {
 					t.Fatal(err)
 				}
 				d.work()
-				return fuse.left > 0
+				return f.Left > 0
 			}
 			for calls := 1; ; calls++ {
 				survived := true
@@ -380,7 +381,7 @@ func TestIngest_heldFileKilledAnywhere(t *testing.T) {
 					o := d.bucket.Put("uploads/"+merchant+"/elden/"+name, []byte(file))
 					at := fmt.Sprintf("killed at call %d (late: %t)", calls, late)
 
-					survived = attempt(&fuse{left: calls, late: late}, func() error { return d.worker.Receive(t.Context(), o) }) && survived
+					survived = attempt(&fuse.Fuse{Left: calls, Late: late}, func() error { return d.worker.Receive(t.Context(), o) }) && survived
 					u := d.upload(o)
 					if u.State != upload.NeedsConfirmation || len(d.keys(merchant, pool.Live)) > 0 {
 						t.Fatalf("%s: %s, with %d keys", at, u.State, len(d.keys(merchant, pool.Live)))
@@ -389,7 +390,7 @@ func TestIngest_heldFileKilledAnywhere(t *testing.T) {
 					if ok, err := d.store.ConfirmUpload(t.Context(), u); !ok || err != nil {
 						t.Fatal(ok, err)
 					}
-					survived = attempt(&fuse{left: calls, late: late}, func() error {
+					survived = attempt(&fuse.Fuse{Left: calls, Late: late}, func() error {
 						d.jobs.Send(t.Context(), upload.Resume(merchant, u.ID), 0)
 						for {
 							message, ok := d.jobs.next()

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/fuse"
 	"keypool/shared/ingest"
 	"keypool/shared/job"
 	"keypool/shared/notice"
@@ -283,8 +284,8 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 				strings.Repeat("\n", 5001) + "K98\nbad\x00\nK01\nK99\n"
 			o := d.bucket.Put("uploads/"+merchant+"/elden/keys.txt", []byte(file))
 
-			fuse := &fuse{left: calls, late: late}
-			d.worker = fuse.wire(whole)
+			f := &fuse.Fuse{Left: calls, Late: late}
+			d.worker = fused(f, whole)
 			err := d.worker.Receive(context.Background(), o)
 			for err == nil {
 				message, ok := d.jobs.next()
@@ -295,7 +296,7 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 					d.jobs.Send(context.Background(), message, 0)
 				}
 			}
-			survived = survived && fuse.left > 0
+			survived = survived && f.Left > 0
 
 			d.worker = whole
 			if err != nil {

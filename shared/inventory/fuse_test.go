@@ -2,41 +2,17 @@ package inventory_test
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"keypool/infra/proof/fuse"
 	"keypool/shared/inventory"
 	"keypool/shared/job"
 	"keypool/shared/pool"
 )
 
-// fuse kills a worker at one of its calls: before the call is made, or after, when its
-// answer is lost. From then on every call fails, as of a dead process.
-type fuse struct {
-	left int // calls until it blows
-	late bool
-}
-
-var errKilled = errors.New("killed")
-
-// blow makes the call unless the worker is dead.
-func (f *fuse) blow(call func() error) error {
-	if f.left <= 0 {
-		return errKilled
-	}
-	f.left--
-	if f.left > 0 {
-		return call()
-	}
-	if f.late {
-		call()
-	}
-	return errKilled
-}
-
-// wire returns a worker whose calls that change something or look for keys go through the
+// fused returns a worker whose calls that change something or look for keys go through the
 // fuse.
-func (f *fuse) wire(w *inventory.Worker) *inventory.Worker {
+func fused(f *fuse.Fuse, w *inventory.Worker) *inventory.Worker {
 	dying := *w
 	dying.Progress, dying.Keys = fusedProgress{w.Progress, f}, fusedKeys{w.Keys, f}
 	return &dying
@@ -44,33 +20,33 @@ func (f *fuse) wire(w *inventory.Worker) *inventory.Worker {
 
 type fusedProgress struct {
 	inventory.Progress
-	f *fuse
+	f *fuse.Fuse
 }
 
 func (p fusedProgress) TakeJob(ctx context.Context, merchant, id string, now time.Time) (j job.Job, err error) {
-	err = p.f.blow(func() (err error) { j, err = p.Progress.TakeJob(ctx, merchant, id, now); return err })
+	err = p.f.Blow(func() (err error) { j, err = p.Progress.TakeJob(ctx, merchant, id, now); return err })
 	return j, err
 }
 
 func (p fusedProgress) SaveJob(ctx context.Context, j job.Job) (saved job.Job, err error) {
-	err = p.f.blow(func() (err error) { saved, err = p.Progress.SaveJob(ctx, j); return err })
+	err = p.f.Blow(func() (err error) { saved, err = p.Progress.SaveJob(ctx, j); return err })
 	return saved, err
 }
 
 func (p fusedProgress) EndJob(ctx context.Context, j job.Job) error {
-	return p.f.blow(func() error { return p.Progress.EndJob(ctx, j) })
+	return p.f.Blow(func() error { return p.Progress.EndJob(ctx, j) })
 }
 
 type fusedKeys struct {
 	inventory.Keys
-	f *fuse
+	f *fuse.Fuse
 }
 
 func (k fusedKeys) OnSale(ctx context.Context, p pool.ID, shard int, after string, n int) (keys []pool.Key, last string, err error) {
-	err = k.f.blow(func() (err error) { keys, last, err = k.Keys.OnSale(ctx, p, shard, after, n); return err })
+	err = k.f.Blow(func() (err error) { keys, last, err = k.Keys.OnSale(ctx, p, shard, after, n); return err })
 	return keys, last, err
 }
 
 func (k fusedKeys) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error {
-	return k.f.blow(func() error { return k.Keys.WithdrawKeys(ctx, j, keys, now) })
+	return k.f.Blow(func() error { return k.Keys.WithdrawKeys(ctx, j, keys, now) })
 }

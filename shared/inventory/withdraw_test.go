@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"keypool/infra/proof/fuse"
 	"keypool/shared/inventory"
 	"keypool/shared/job"
 	"keypool/shared/order"
@@ -278,10 +279,10 @@ func TestWithdraw_killedAtAnyCall(t *testing.T) {
 			w := open(t)
 			u := w.load("uploads/nova/elden/wrong.txt", lines("WRONG", 60))
 			j := w.withdraw(u)
-			f := &fuse{left: at, late: late}
-			dying := f.wire(w.worker)
+			f := &fuse.Fuse{Left: at, Late: late}
+			dying := fused(f, w.worker)
 			err := w.run(dying, j.ID)
-			if f.left > 0 { // it outlived the first look
+			if f.Left > 0 { // it outlived the first look
 				if !errors.Is(err, job.ErrPaused) {
 					t.Fatal(err)
 				}
