@@ -20,8 +20,8 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/settings"
 	"keypool/shared/web"
-	"keypool/shared/web/lined"
 	"keypool/shared/web/rest"
+	"keypool/shared/web/strict"
 )
 
 // Catalog is all settings of the merchant that are no secrets.
@@ -173,11 +173,11 @@ func (in acceptsYAML) answer(tag string, v any) (*written, error) {
 	if len(content) > largestCatalog {
 		return nil, rest.ErrTooLarge
 	}
-	media := lined.JSON
-	if negotiation.SelectQValue(in.Accept, []string{lined.JSON, lined.YAML}) == lined.YAML {
-		media = lined.YAML
+	media := strict.JSON
+	if negotiation.SelectQValue(in.Accept, []string{strict.JSON, strict.YAML}) == strict.YAML {
+		media = strict.YAML
 	}
-	content, err = lined.Write(media, content)
+	content, err = strict.Write(media, content)
 	return &written{tag, func(to huma.Context) {
 		to.SetHeader("Content-Type", media)
 		to.SetHeader("Vary", "Accept")
@@ -217,8 +217,8 @@ func (a *api) addCatalog(to *rest.API) {
 	}
 	rest.Register(to, get, a.getCatalog)
 	rest.Register(to, put, func(ctx context.Context, in *putCatalog) (*written, error) { return a.putCatalog(ctx, to, in) })
-	to.AlsoAs(lined.YAML, get, nil)
-	to.AlsoAs(lined.YAML, put, sampleCatalog)
+	to.AlsoAs(strict.YAML, get, nil)
+	to.AlsoAs(strict.YAML, put, sampleCatalog)
 }
 
 func (a *api) getCatalog(ctx context.Context, in *acceptsYAML) (*written, error) {
@@ -234,7 +234,7 @@ func (a *api) getCatalog(ctx context.Context, in *acceptsYAML) (*written, error)
 }
 
 func (a *api) putCatalog(ctx context.Context, to *rest.API, in *putCatalog) (*written, error) {
-	media, ok := lined.Type(in.ContentType)
+	media, ok := strict.Type(in.ContentType)
 	if !ok {
 		return nil, rest.ErrMediaType
 	}
@@ -272,9 +272,9 @@ func (a *api) putCatalog(ctx context.Context, to *rest.API, in *putCatalog) (*wr
 
 // readCatalog reads a document, strictly. Its error is a *settings.InvalidError that has
 // all mistakes of form.
-func readCatalog(to *rest.API, media string, body []byte) (*lined.Document, Catalog, error) {
+func readCatalog(to *rest.API, media string, body []byte) (*strict.Document, Catalog, error) {
 	var c Catalog
-	read, mistakes, err := lined.Read(media, body)
+	read, mistakes, err := strict.Read(media, body)
 	if err != nil {
 		return read, c, &settings.InvalidError{Problems: []settings.Problem{{Message: err.Error()}}}
 	}
@@ -292,7 +292,7 @@ func readCatalog(to *rest.API, media string, body []byte) (*lined.Document, Cata
 }
 
 // withLines adds the lines of a document to an error that tells mistakes in it.
-func withLines(err error, read *lined.Document) error {
+func withLines(err error, read *strict.Document) error {
 	var wrong *settings.InvalidError
 	if !errors.As(err, &wrong) {
 		return err
@@ -300,7 +300,7 @@ func withLines(err error, read *lined.Document) error {
 	return &settings.InvalidError{Problems: lineOf(read, wrong.Problems)}
 }
 
-func lineOf(read *lined.Document, problems []settings.Problem) (told []settings.Problem) {
+func lineOf(read *strict.Document, problems []settings.Problem) (told []settings.Problem) {
 	for _, p := range problems {
 		told = append(told, settings.Problem{Path: p.Path, Message: onLine(p.Message, read.Line(p.Path))})
 	}

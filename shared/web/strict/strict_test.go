@@ -1,4 +1,4 @@
-package lined
+package strict
 
 import (
 	"encoding/json"

@@ -1,9 +1,9 @@
-// Package lined reads documents that people write, in JSON or YAML, and knows the line of
+// Package strict reads documents that people write, in JSON or YAML, and knows the line of
 // each value, so that a mistake is told with the line that it stands in.
 //
 // YAML is read as another way to write JSON: it has no more than mappings with names,
 // lists, texts, numbers, booleans and null. Anchors, tags and several documents are refused.
-package lined
+package strict
 
 import (
 	"bytes"
