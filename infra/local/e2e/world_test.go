@@ -44,6 +44,14 @@ func newMerchant(t *testing.T) *merchant {
 	return m
 }
 
+// is changes the merchant's settings, as the operator.
+func (m *merchant) is(settings map[string]any) {
+	m.t.Helper()
+	if err := world.shop.ChangeAsOperator(m.t.Context(), "/v1/merchants/"+m.Merchant, settings); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // keepSecret remembers a signing secret as it must never be seen: the way it is
 // told once, and what it stands for.
 func keepSecret(t *testing.T, secret string) {

@@ -26,6 +26,7 @@ type OrderLine struct {
 	Wanted    int
 	Allocated int
 	Missing   int
+	KeyIDs    []string `json:"key_ids"`
 	Holds     []string
 	Delivery  *struct {
 		State     string

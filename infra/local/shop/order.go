@@ -33,6 +33,7 @@ type Order struct {
 type Line struct {
 	ID        string `json:"line,omitempty"`
 	Product   string `json:"product"`
+	Original  string `json:"original,omitempty"` // what a dynamic product was made from
 	Title     string `json:"title,omitempty"`
 	Quantity  int    `json:"quantity"`
 	UnitPrice string `json:"unit_price,omitempty"`

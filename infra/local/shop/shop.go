@@ -113,12 +113,9 @@ func (s *Shop) Change(ctx context.Context, token, path string, in any) error {
 
 // ask is Ask with the version that a change is based on.
 func (s *Shop) ask(ctx context.Context, token, method, path, ifMatch string, in, out any) error {
-	r, err := jsonRequest(method, path, in)
+	r, err := jsonRequest(method, path, ifMatch, in)
 	if err != nil {
 		return err
-	}
-	if ifMatch != "" {
-		r.Header.Set("if-match", ifMatch)
 	}
 	r.Header.Set("authorization", "Bearer "+token)
 	answer, err := s.Do(ctx, r)
@@ -127,7 +124,16 @@ func (s *Shop) ask(ctx context.Context, token, method, path, ifMatch string, in,
 
 // Operate calls the API as the operator, signed with AWS credentials.
 func (s *Shop) Operate(ctx context.Context, method, path string, in, out any) error {
-	r, err := jsonRequest(method, path, in)
+	return s.operate(ctx, method, path, "", in, out)
+}
+
+// ChangeAsOperator is Operate with PUT, for settings that are there, whatever their version.
+func (s *Shop) ChangeAsOperator(ctx context.Context, path string, in any) error {
+	return s.operate(ctx, http.MethodPut, path, "*", in, nil)
+}
+
+func (s *Shop) operate(ctx context.Context, method, path, ifMatch string, in, out any) error {
+	r, err := jsonRequest(method, path, ifMatch, in)
 	if err != nil {
 		return err
 	}
@@ -168,8 +174,11 @@ func (s *Shop) Kept(ctx context.Context, key string) (bool, error) {
 	return err == nil, err
 }
 
-func jsonRequest(method, path string, in any) (Request, error) {
+func jsonRequest(method, path, ifMatch string, in any) (Request, error) {
 	r := Request{Method: method, Path: path, Header: http.Header{}}
+	if ifMatch != "" {
+		r.Header.Set("if-match", ifMatch)
+	}
 	if in != nil {
 		body, err := json.Marshal(in)
 		if err != nil {
