@@ -1031,7 +1031,7 @@ func TestBadRequests(t *testing.T) {
 		{"two JSON values", "PUT", "/v1/pools/elden", "{}{}", nil, 400, "body"},
 		{"no object", "PUT", "/v1/pools/elden", "[]", nil, 422, "body"},
 		{"a form", "PUT", "/v1/pools/elden", "title=x", []string{"content-type", "application/x-www-form-urlencoded"}, 415, "content type"},
-		{"too large", "PUT", "/v1/pools/elden", `{"title":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "too large"},
+		{"too large", "PUT", "/v1/pools/elden", `{"title":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "larger"},
 		{"another type", "PUT", "/v1/pools/elden", `{"title":5}`, nil, 422, "body.title"},
 		{"a name that is none", "PUT", "/v1/pools/Elden!", "{}", nil, 422, "path.pool"},
 		{"a page too large", "GET", "/v1/pools?limit=101", nil, nil, 422, "query.limit"},

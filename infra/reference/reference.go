@@ -40,6 +40,7 @@ type description struct {
 
 	Paths, Webhooks map[string]map[string]operation
 	Components      struct {
+		Responses       map[string]response
 		Schemas         map[string]schema
 		SecuritySchemes map[string]struct{ Description string }
 	}
@@ -74,6 +75,7 @@ type media struct {
 }
 
 type response struct {
+	Ref         string `json:"$ref"`
 	Description string
 	Content     map[string]media
 }
@@ -112,9 +114,10 @@ type (
 	content struct {
 		Title, Description, Access string
 
-		Style   template.CSS
-		Groups  []group
-		Objects []object
+		Style    template.CSS
+		Groups   []group
+		Problems []sent // by their statuses
+		Objects  []object
 	}
 	group struct {
 		Name, Description string
@@ -127,7 +130,7 @@ type (
 		Parameters []field
 		Body       *sent
 		Answers    []sent
-		Errors     []sent // problems, each with its status
+		Problems   []string // their statuses
 	}
 	// sent is a body that is sent, or answered with a status.
 	sent struct {
@@ -157,6 +160,11 @@ func (d description) content() content {
 	for _, name := range slices.Sorted(maps.Keys(d.Components.SecuritySchemes)) {
 		c.Access = d.Components.SecuritySchemes[name].Description
 	}
+	problems := d.resolve()
+	for _, status := range slices.Sorted(maps.Keys(problems)) {
+		r := problems[status]
+		c.Problems = append(c.Problems, sentAs(status, r.Description, r.Content)...)
+	}
 	for _, tag := range d.Tags {
 		g := group{Name: tag.Name, Description: tag.Description}
 		for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
@@ -176,6 +184,23 @@ func (d description) content() content {
 		c.Objects = append(c.Objects, object{Name: name, Description: s.Description, Fields: s.fields()})
 	}
 	return c
+}
+
+// resolve gives the operations the responses that they refer to, which are the problems, and
+// returns those by their statuses.
+func (d description) resolve() map[string]response {
+	problems := map[string]response{}
+	for _, methods := range d.Paths {
+		for _, o := range methods {
+			for status, r := range o.Responses {
+				if name, refers := strings.CutPrefix(r.Ref, "#/components/responses/"); refers {
+					problems[status] = d.Components.Responses[name]
+					o.Responses[status] = problems[status]
+				}
+			}
+		}
+	}
+	return problems
 }
 
 // problemMedia is the media type of every error (RFC 9457).
@@ -211,7 +236,7 @@ func (g *group) add(tag, path string, all map[string]operation) {
 				answers = []sent{{Status: status, Description: r.Description}}
 			}
 			if answers[0].Media == problemMedia {
-				s.Errors = append(s.Errors, answers[0])
+				s.Problems = append(s.Problems, status)
 				continue
 			}
 			s.Answers = append(s.Answers, answers...)

@@ -18,11 +18,14 @@ const document = `{
 		"responses": {
 			"200": {"description": "As it is.", "content": {"application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/Pool"}}}}},
 			"204": {"description": "Nothing changed."},
-			"404": {"description": "Not Found", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+			"404": {"$ref": "#/components/responses/NotFound"}
 		}
 	}}},
 	"webhooks": {"order.paid": {"post": {"operationId": "order-paid", "summary": "An order is paid"}}},
 	"components": {
+		"responses": {"NotFound": {"description": "It is not there.", "content": {
+			"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "example": {"status": 404}}
+		}}},
 		"securitySchemes": {"merchant": {"description": "A token."}},
 		"schemas": {
 			"Pool": {"type": "object", "required": ["low"], "properties": {
@@ -50,7 +53,8 @@ func TestPage(t *testing.T) {
 		`<code>pool</code> <span class="must">required</span></dt><dd><span class="kind">string, in the path, at most 63 characters</span>`,
 		"<pre tabindex=\"0\">{\n  &#34;low&#34;: 10\n}</pre>",
 		`<dt><code>200</code></dt><dd>As it is: list of <a href="#object-Pool">Pool</a>`, `<dt><code>204</code></dt><dd>Nothing changed.`,
-		`<dt>Errors</dt><dd><code>404</code> Not Found: <a href="#object-Problem">Problem</a>`,
+		`<dt>Problems</dt><dd><a href="#problem-404">404</a></dd>`,
+		"<h3 id=\"problem-404\">404</h3>\n<p>It is not there.</p>\n<pre tabindex=\"0\">{\n  &#34;status&#34;: 404\n}</pre>",
 		`<span class="kind">integer or null, at least 0, at most 9, 3 where left out</span>`, "read only, one of &#34;live&#34;, &#34;test&#34;", "object of string",
 		`<h3 id="order-paid">An order is paid</h3>`,
 	} {

@@ -42,6 +42,7 @@ type openAPI struct {
 	Info       struct{ Title, Version, Description string }
 	Paths      map[string]map[string]operation
 	Components struct {
+		Responses       map[string]response
 		Schemas         map[string]json.RawMessage
 		SecuritySchemes map[string]struct{ Type, Scheme, In, Name string }
 	}
@@ -60,11 +61,14 @@ type operation struct {
 		Required bool
 		Content  map[string]media
 	}
-	Responses map[string]struct {
-		Description string
-		Content     map[string]media
-		Headers     map[string]json.RawMessage
-	}
+	Responses map[string]response
+}
+
+type response struct {
+	Ref         string `json:"$ref"`
+	Description string
+	Content     map[string]media
+	Headers     map[string]json.RawMessage
 }
 
 type media struct {
@@ -87,7 +91,10 @@ func (s *Document) Load(t testing.TB) {
 			t.Fatalf("the document: %v", err)
 		}
 		s.paths = map[string]*regexp.Regexp{}
-		for template := range s.doc.Paths {
+		for template, methods := range s.doc.Paths {
+			for _, op := range methods {
+				s.resolve(t, op)
+			}
 			name := `[^/]+`
 			if strings.HasPrefix(template, "/v1/products/") || strings.HasPrefix(template, "/v1/orders/") {
 				name = `.+`
@@ -109,6 +116,34 @@ func (s *Document) Load(t testing.TB) {
 	if s.schemas == nil {
 		t.Fatal("there is no document")
 	}
+}
+
+// resolve gives an operation the responses that it refers to.
+func (s *Document) resolve(t testing.TB, op operation) {
+	t.Helper()
+	for status, r := range op.Responses {
+		name, shared := strings.CutPrefix(r.Ref, sharedResponses)
+		if !shared {
+			continue
+		}
+		found, ok := s.doc.Components.Responses[name]
+		if !ok {
+			t.Fatalf("%s: there is no response %q", op.OperationID, name)
+		}
+		found.Ref = r.Ref
+		op.Responses[status] = found
+	}
+}
+
+// sharedResponses is where the document has responses that operations refer to.
+const sharedResponses = "#/components/responses/"
+
+// place is where the document describes the body of a response to an operation.
+func (r response) place(template, method, status, contentType string) string {
+	if name, shared := strings.CutPrefix(r.Ref, sharedResponses); shared {
+		return pointer("components", "responses", name, "content", contentType, "schema")
+	}
+	return pointer("paths", template, method, "responses", status, "content", contentType, "schema")
 }
 
 // check holds a JSON value against the schema at a place in the document.
@@ -195,7 +230,7 @@ func (s *Document) Holds(t testing.TB, e events.APIGatewayV2HTTPRequest, answer 
 	if contentType == "application/yaml" {
 		body = fromYAML(t, body)
 	}
-	s.check(t, pointer("paths", template, strings.ToLower(method), "responses", status, "content", contentType, "schema"), body)
+	s.check(t, response.place(template, strings.ToLower(method), status, contentType), body)
 }
 
 // fromYAML returns what YAML says as JSON.
@@ -312,7 +347,10 @@ func (s *Document) IsComplete(t *testing.T, operations int) {
 					t.Errorf("%s: %s has no description", name, status)
 				}
 				if status[0] == '2' && method != "delete" {
-					s.example(t, response.Content["application/json"], pointer("paths", path, method, "responses", status, "content", "application/json", "schema"))
+					s.example(t, response.Content["application/json"], response.place(path, method, status, "application/json"))
+				}
+				if status[0] > '3' {
+					s.example(t, response.Content[problem.ContentType], response.place(path, method, status, problem.ContentType))
 				}
 			}
 		}

@@ -68,6 +68,10 @@ var answers = []struct {
 const (
 	busy    = "There is too much to do at this moment. Please try again."
 	invalid = "The request cannot be used as it is, and nothing was changed; see errors."
+
+	notJSON   = "Send JSON, with the Content-Type application/json."
+	illegible = "The request cannot be understood; see errors."
+	tooLarge  = "The body is larger than what is read here, and nothing was changed. Send less at once."
 )
 
 // problemOf returns the response to an error, and its headers. The response to an
@@ -222,11 +226,17 @@ func atItsPlace(d *huma.ErrorDetail) *huma.ErrorDetail {
 // told where the form is right, all of them: a text may have several.
 func tidy(_ huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
+	switch {
+	case ok && p.Status == http.StatusRequestEntityTooLarge:
+		p.Detail = tooLarge
+	case ok && p.Status == http.StatusUnsupportedMediaType && strings.HasPrefix(p.Detail, "unknown content type"): // and names it
+		p.Detail = notJSON
+	}
 	if !ok || len(p.Errors) == 0 {
 		return v, nil
 	}
 	if p.Detail == "validation failed" {
-		p.Detail = "The request cannot be understood; see errors."
+		p.Detail = illegible
 		if p.Status == http.StatusUnprocessableEntity {
 			p.Detail = invalid
 		}

@@ -186,11 +186,12 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 // describes that body; nil: it has none.
 func (a *API) AlsoAs(media string, op huma.Operation, example any) {
 	if example != nil {
-		op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: a.schema(example), Example: example}, media: {Schema: a.schema(example)}}
+		op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: a.schema(example), Example: example}, media: {Schema: a.schema(example), Example: example}}
 	}
 	for status, response := range op.Responses {
 		if status[0] == '2' {
-			response.Content[media] = &huma.MediaType{Schema: response.Content["application/json"].Schema}
+			as := response.Content["application/json"]
+			response.Content[media] = &huma.MediaType{Schema: as.Schema, Example: as.Example}
 		}
 	}
 }
