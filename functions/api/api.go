@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
+	"keypool/shared/idempotency"
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/review"
@@ -19,6 +20,7 @@ import (
 
 // api holds the use cases that the operations call.
 type api struct {
+	calls    *idempotency.Guard
 	gate     *access.Gate
 	tokens   *settings.Tokens
 	pools    *settings.Pools
@@ -85,6 +87,8 @@ func (a *api) serve() *rest.API {
 		},
 		Refused: http.StatusUnauthorized,
 		Scoped:  true,
+
+		Idempotency: a.calls,
 
 		Operations: map[string]func(*rest.API){
 			"pools":     a.addPools,

@@ -98,8 +98,7 @@ var (
 
 type addKeys struct {
 	PoolPath
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"128" doc:"A word of your own for this call. A repeat with the same word, pool, side and keys changes nothing and answers the same, for a week; with other keys it is 409."`
-	Body           AddKeys
+	Body AddKeys
 }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
@@ -113,14 +112,14 @@ func (a *api) addPoolKeys(to *rest.API) {
 		OperationID: "add-keys", Method: http.MethodPost, Path: "/v1/pools/{pool}/keys", Tags: []string{"Uploads"},
 		Summary:     "Add up to 1,000 keys",
 		Description: "They are loaded and reported as a key file is, seconds later, and count as one in the day's limits: bring many together, or as a file. A key that is known already is not added a second time, and the report says so.",
-		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
+		Errors:      []int{404}, DefaultStatus: http.StatusAccepted,
 		RequestBody: rest.Request(sampleAddKeys), Responses: to.Responses(sampleAdded, 202),
 	}, a.addKeysTo)
 }
 
 func (a *api) addKeysTo(ctx context.Context, in *addKeys) (*rest.Body[AddedKeys], error) {
 	into := pool.ID{Merchant: caller(ctx), Pool: in.Pool, Side: pool.SideOf(in.Body.Side == string(pool.Test))}
-	id, err := a.keys.Add(ctx, into, in.Body.Keys, in.IdempotencyKey)
+	id, err := a.keys.Add(ctx, into, in.Body.Keys)
 	return &rest.Body[AddedKeys]{Body: AddedKeys{Upload: id, Keys: len(in.Body.Keys)}}, err
 }
 

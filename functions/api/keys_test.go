@@ -65,15 +65,15 @@ func TestAddKeys(t *testing.T) {
 		return w.shop(bearer, "POST", "/v1/pools/"+pool+"/keys", in, headers...)
 	}
 	var first, again, other AddedKeys
-	add("elden", "a word", AddKeys{Keys: []string{" A-1 ", "A-2"}}).Want(202).Into(&first)
-	add("elden", "a word", AddKeys{Keys: []string{" A-1 ", "A-2"}}).Want(202).Into(&again)
+	add("elden", "a-word", AddKeys{Keys: []string{" A-1 ", "A-2"}}).Want(202).Into(&first)
+	add("elden", "a-word", AddKeys{Keys: []string{" A-1 ", "A-2"}}).Want(202).Into(&again)
 	if first != again || first.Keys != 2 || first.Upload == "" {
 		t.Errorf("%+v, and again %+v", first, again)
 	}
-	if got := add("elden", "a word", AddKeys{Keys: []string{"A-3"}}).Want(409); strings.Contains(got.Body, "A-3") {
+	if got := add("elden", "a-word", AddKeys{Keys: []string{"A-3"}}).Want(422); strings.Contains(got.Body, "A-3") {
 		t.Errorf("a refusal quotes a key: %s", got.Body)
 	}
-	add("elden", "a word", AddKeys{Keys: []string{"T-1"}, Side: "test"}).Want(202).Into(&other)
+	add("elden", "another-word", AddKeys{Keys: []string{"T-1"}, Side: "test"}).Want(202).Into(&other)
 	if other.Upload == first.Upload {
 		t.Error("the keys of the test side are those of the live side")
 	}

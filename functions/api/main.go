@@ -24,6 +24,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/idempotency"
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/kms"
@@ -58,6 +59,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	mostUnits := env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000)
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
 	a := &api{
+		calls:  &idempotency.Guard{Store: store, Now: time.Now},
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		pools: &settings.Pools{

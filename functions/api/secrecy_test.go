@@ -70,11 +70,14 @@ func TestSecrecy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Canaries.Add(canary.Token, brakes)
+	calls := 0
 	call := func(method, path, body string) []byte {
+		calls++
 		e := resttest.Event(t, "good_api_pool")
 		e.RequestContext.HTTP.Method, e.Body = method, body
 		e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
 		e.Headers["authorization"], e.Headers["if-match"] = "Bearer "+bearer, "*"
+		e.Headers["idempotency-key"] = fmt.Sprint(calls)
 		raw, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func (a *api) addTestOrders(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "place-test-order", Method: http.MethodPost, Path: "/v1/test-orders", Tags: []string{"Orders"},
 		Summary:     "Buy a product as a customer would, as a test",
-		Description: "A signed webhook reports the order at the address that shops send theirs to, and all that follows is what follows of a shop's order: keys, mail, notices. It is a test: it takes keys of the test side alone, and its mail says so. Each call is an order of its own.",
+		Description: "A signed webhook reports the order at the address that shops send theirs to, and all that follows is what follows of a shop's order: keys, mail, notices. It is a test: it takes keys of the test side alone, and its mail says so. Each call is an order of its own, but for repeats with its Idempotency-Key.",
 		Errors:      []int{404},
 		RequestBody: rest.Request(sampleTestOrder), Responses: to.Responses(sampleTestOrdered, 200),
 	}, a.placeTestOrder)

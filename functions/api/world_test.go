@@ -20,6 +20,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/idempotency"
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
@@ -102,6 +103,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
 	a := &api{
+		calls:    &idempotency.Guard{Store: store, Now: w.now},
 		gate:     w.gate,
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},

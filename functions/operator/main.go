@@ -17,9 +17,11 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/boot"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/idempotency"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
 	"keypool/shared/web"
@@ -34,6 +36,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	})
 	fill := sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	o := &operator{
+		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: fill}, Now: time.Now},
 		tokens:    &settings.Tokens{Store: store, Now: time.Now},
 	}
@@ -42,6 +45,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 
 // operator holds the use cases that the operations call.
 type operator struct {
+	calls     *idempotency.Guard
 	merchants *settings.Merchants
 	tokens    *settings.Tokens
 }
@@ -72,6 +76,8 @@ func (o *operator) serve() *rest.API {
 		},
 		Refused: http.StatusForbidden,
 
+		Idempotency: o.calls,
+
 		Operations: map[string]func(*rest.API){"merchants": o.addMerchants},
 	})
 }
@@ -81,5 +87,5 @@ func authenticate(ctx context.Context, _ string) (context.Context, error) {
 	if _, ok := web.Operator(ctx); !ok {
 		return nil, rest.ErrForbidden
 	}
-	return ctx, nil
+	return access.With(ctx, access.Operator()), nil
 }

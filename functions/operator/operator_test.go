@@ -22,6 +22,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/idempotency"
 	"keypool/shared/notice"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
@@ -50,6 +51,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 	store, tables := dynamotest.Open(t, options...)
 	w := &world{T: t, store: store, tables: tables, fill: &fakeQueue{}}
 	o := &operator{
+		calls:     &idempotency.Guard{Store: store, Now: func() time.Time { return noon }},
 		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: w.fill}, Now: func() time.Time { return noon }},
 		tokens:    &settings.Tokens{Store: store, Now: func() time.Time { return noon }},
 	}
@@ -118,7 +120,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 	}
 	gate := access.Gate{Tokens: w.store, Now: func() time.Time { return noon }}
 	principal, ok, err := gate.Principal(t.Context(), made.Token)
-	want := access.Principal{Merchant: "acme", Name: `the token "nightly upload" (` + made.ID + `)`, Scopes: []access.Scope{access.Upload}}
+	want := access.Principal{ID: made.ID, Merchant: "acme", Name: `the token "nightly upload" (` + made.ID + `)`, Scopes: []access.Scope{access.Upload}}
 	if diff := cmp.Diff(want, principal); diff != "" || !ok || err != nil {
 		t.Errorf("%v, %v, %s", ok, err, diff)
 	}
@@ -370,6 +372,33 @@ func TestToken_saysWhatItIsFor(t *testing.T) {
 	}
 }
 
+// A token is made once with an Idempotency-Key, and its text is kept nowhere: not for the
+// repeat either, which says what to do.
+func TestToken_isMadeOnce(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	make := func(in NewToken) resttest.Response {
+		t.Helper()
+		e := resttest.Altered(t, resttest.Event(t, "good_operator_token"), "POST", "/v1/merchants/acme/tokens", in, "idempotency-key", "once")
+		return w.send(e)
+	}
+	var made Token
+	make(sampleNewToken).Want(201).Into(&made)
+	if again := make(sampleNewToken).Want(409); !strings.Contains(again.Body, "revoke what was made") {
+		t.Errorf("the repeat: %s", again.Body)
+	}
+	make(NewToken{Name: "another", Scopes: []string{"upload"}}).Want(422)
+	tokens, err := w.store.Tokens(t.Context(), "acme")
+	if err != nil || len(tokens) != 1 {
+		t.Errorf("%d tokens, %v", len(tokens), err)
+	}
+	kept := fmt.Sprint(dynamotest.Items(t, w.tables.Orders, ""), dynamotest.Items(t, w.tables.Catalog, ""))
+	if strings.Contains(kept, made.Token) || !strings.Contains(kept, dynamo.IdempotencyPrefix) {
+		t.Error("the token's text is kept, or its call is not")
+	}
+}
+
 // The operator lists a merchant's tokens, without their texts, and revokes one.
 func TestToken_isListedAndRevoked(t *testing.T) {
 	t.Parallel()
@@ -510,6 +539,9 @@ func (w *world) tries(r resttest.Attempt, calls *dynamotest.Meter) {
 	writes := slices.DeleteFunc(calls.Calls(), func(c dynamotest.Call) bool {
 		return slices.Contains([]string{"GetItem", "BatchGetItem", "Query"}, c.Operation)
 	})
+	if n := len(writes); e.Headers["idempotency-key"] != "" && got.StatusCode >= 400 && n >= 2 && writes[0].Operation == "PutItem" && writes[n-1].Operation == "DeleteItem" {
+		writes = writes[1 : n-1] // the record of a call that failed, which is forgotten
+	}
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if sent := w.fill.drain(); (reads || got.StatusCode >= 400) && len(writes)+len(sent) > 0 {
 		w.Errorf("%+v: answered %d, and wrote %+v, sent %v", r, got.StatusCode, writes, sent)

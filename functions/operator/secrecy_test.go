@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,11 +16,13 @@ import (
 // for what the caller asked for.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
+	calls := 0
 	call := func(method, path, body string) []byte {
+		calls++
 		e := resttest.Event(t, "good_operator_merchant")
 		e.RequestContext.HTTP.Method, e.Body = method, body
 		e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
-		e.Headers["if-match"] = "*"
+		e.Headers["if-match"], e.Headers["idempotency-key"] = "*", fmt.Sprint(calls)
 		raw, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)
@@ -32,6 +35,9 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("POST /v1/merchants/nova/tokens", func() []byte {
 		return call("POST", "/v1/merchants/nova/tokens", `{"name":"`+s.Canaries.New("setting")+`","scopes":["upload"]}`)
 	}, "setting")
+	s.RefuseEachCall("POST /v1/merchants/nobody/tokens", func() []byte {
+		return call("POST", "/v1/merchants/nobody/tokens", `{"name":"x","scopes":["upload"]}`)
+	})
 	s.RefuseEachCall("GET /v1/merchants/nova/tokens", func() []byte { return call("GET", "/v1/merchants/nova/tokens", "") }, "setting")
 	if err := s.Store.PutToken(t.Context(), access.Token{Hash: sampleToken.ID, Merchant: "nova"}); err != nil {
 		t.Fatal(err)

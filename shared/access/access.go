@@ -133,13 +133,14 @@ var Needs = map[string]Scope{
 
 // Principal is who a request comes from. The zero Principal may do nothing.
 type Principal struct {
+	ID       string  // of the token; no secret
 	Merchant string  // whose things it works on
 	Name     string  // as a mail to the merchant says it
 	Scopes   []Scope // of its token
 }
 
 // Operator is whoever runs the deployment.
-func Operator() Principal { return Principal{Name: "the operator"} }
+func Operator() Principal { return Principal{ID: "operator", Name: "the operator"} }
 
 // May returns a *DeniedError if the principal's token lacks the scope that the operation
 // needs.

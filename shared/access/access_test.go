@@ -56,7 +56,7 @@ func TestGate_knowsAToken(t *testing.T) {
 	gate, s, text := newGate(func() time.Time { return now })
 	got, ok, err := gate.Principal(t.Context(), text)
 	want := access.Principal{
-		Merchant: "acme-games", Name: `the token "nightly" (` + access.HashToken(text)[:16] + `)`, Scopes: []access.Scope{access.Upload},
+		ID: access.HashToken(text)[:16], Merchant: "acme-games", Name: `the token "nightly" (` + access.HashToken(text)[:16] + `)`, Scopes: []access.Scope{access.Upload},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
 		t.Errorf("%v, %v, %s", ok, err, diff)

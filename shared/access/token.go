@@ -99,7 +99,7 @@ func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, er
 		return Principal{}, false, err
 	}
 	g.note(ctx, found)
-	return Principal{Merchant: merchant, Name: fmt.Sprintf("the token %q (%s)", found.Name, found.ID()), Scopes: found.Scopes}, true, nil
+	return Principal{ID: found.ID(), Merchant: merchant, Name: fmt.Sprintf("the token %q (%s)", found.Name, found.ID()), Scopes: found.Scopes}, true, nil
 }
 
 // note keeps that a token is used.

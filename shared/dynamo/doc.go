@@ -57,6 +57,7 @@
 //	  buyer#<m>#<side>#<hash>  <yyyy-mm-dd>              orders of an address in a day, where a rule limits them; deleted from expiresAt on
 //	  refused#<m>           <ms>#<sha256>                a signed webhook that was refused; deleted from expiresAt on
 //	  refused-once#<m>#<sha256>  refused                 the same, by its order and mistake: a repeat changes nothing
+//	  idempotency#<sha256>  call                         a call of an API with an Idempotency-Key: its answer; deleted from expiresAt on
 //	  notice#<id>           notice                       a notice; mail=due is to be mailed
 //	  alert#<m>#<pool>      alert#<side>                 stock alert: level, sequence, when told
 //

@@ -44,6 +44,7 @@ const (
 	AlertPrefix       = "alert#"
 	HeldPrefix        = "held#"
 	BuyerPrefix       = "buyer#"
+	IdempotencyPrefix = "idempotency#"
 )
 
 // Sort keys, and the beginnings of those that end in #.
@@ -70,6 +71,7 @@ const (
 	noticeSort  = "notice"
 	refusedSort = "refused"
 	alertSort   = "alert#"
+	callSort    = "call"
 )
 
 // Indexes.
@@ -332,6 +334,10 @@ func refusalKey(merchant string, at time.Time, name string) primaryKey {
 // refusalNameKey is the key by which a repeat of a refused webhook is known.
 func refusalNameKey(merchant, name string) primaryKey {
 	return primaryKey{RefusedOncePrefix + merchant + "#" + name, refusedSort}
+}
+
+func idempotentCallKey(id string) primaryKey {
+	return primaryKey{IdempotencyPrefix + id, callSort}
 }
 
 func noticeKey(id string) primaryKey { return primaryKey{NoticePrefix + id, noticeSort} }

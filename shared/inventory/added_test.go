@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/ingesttest"
+	"keypool/shared/idempotency"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
@@ -34,9 +35,10 @@ func TestAddedKeys_areLoadedAsAFile(t *testing.T) {
 	bucket := onlyNew{w.bucket, map[string]upload.Object{}}
 	keys := &settings.Keys{Pools: w.store, Files: bucket}
 	texts := []string{"License Key", " PLAIN-1\t", `"QUOTED-1"`, "1. NUMBERED", `{"json":1}`, "<b>", "ÄÖÜ-1", "a,b", "KNOWN-1", "PLAIN-1", "soft\u00adhyphen"}
-	id, err := keys.Add(t.Context(), elden, texts, "a word")
+	ctx := idempotency.With(t.Context(), idempotency.NewCall("a token", "a word"))
+	id, err := keys.Add(ctx, elden, texts)
 	w.must(err)
-	if again, err := keys.Add(t.Context(), elden, texts, "a word"); again != id || err != nil {
+	if again, err := keys.Add(ctx, elden, texts); again != id || err != nil {
 		t.Errorf("again it is upload %s, %v", again, err)
 	}
 	for _, o := range bucket.there {

@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 
 	"keypool/shared/catalog"
+	"keypool/shared/idempotency"
 	"keypool/shared/pool"
-	"keypool/shared/random"
 	"keypool/shared/upload"
 )
 
@@ -37,9 +36,6 @@ const (
 	addedFile = "sent-by-api.as-is.txt" // by its name, every line is a key
 )
 
-// ErrKeyUsed means that a call with the same idempotency key brought other keys.
-var ErrKeyUsed = errors.New("the idempotency key was used for other keys")
-
 // CheckKeys returns the mistakes in the texts of keys: those that would not be one line of a
 // file each. It names no text.
 func CheckKeys(texts []string) (problems []Problem) {
@@ -64,11 +60,11 @@ func CheckKeys(texts []string) (problems []Problem) {
 	return problems
 }
 
-// Add stores keys as a file for a pool side, and returns the id of its upload. A repeat with
-// the same idempotency key is the same upload, for as long as the file is kept; an empty key
-// is of this call alone. Its error is an *InvalidError, ErrKeyUsed, or ErrNotFound if there is
-// no such pool.
-func (s *Keys) Add(ctx context.Context, to pool.ID, texts []string, idempotency string) (uploadID string, err error) {
+// Add stores keys as a file for a pool side, and returns the id of its upload. A repeat of the
+// call is the same upload, for as long as the file is kept. Its error is an *InvalidError,
+// idempotency.ErrOther if the call brought other keys before, or ErrNotFound if there is no
+// such pool.
+func (s *Keys) Add(ctx context.Context, to pool.ID, texts []string) (uploadID string, err error) {
 	if err := invalid(CheckKeys(texts)...); err != nil {
 		return "", err
 	}
@@ -83,22 +79,15 @@ func (s *Keys) Add(ctx context.Context, to pool.ID, texts []string, idempotency 
 	for _, text := range texts {
 		content = append(append(content, pool.TrimKey(text)...), '\n')
 	}
-	place := upload.Place{Merchant: to.Merchant, Pool: to.Pool, Side: to.Side, File: addedFile, Ticket: fmt.Sprintf("%016x", random.Uint64(ctx))}
-	if idempotency != "" {
-		place.Ticket = digest("idempotency", idempotency)[:16]
-	}
-	own := digest("keys", string(content))
+	place := upload.Place{Merchant: to.Merchant, Pool: to.Pool, Side: to.Side, File: addedFile, Ticket: idempotency.Name(ctx)}
+	sum := sha256.Sum256(content)
+	own := hex.EncodeToString(sum[:])
 	object, stat, there, err := s.Files.PutNew(ctx, place.Name(), content, own)
 	if err != nil {
 		return "", err
 	}
 	if there != own {
-		return "", ErrKeyUsed
+		return "", idempotency.ErrOther
 	}
 	return upload.NewID(object, stat.LastModified), nil
-}
-
-func digest(of, text string) string {
-	sum := sha256.Sum256([]byte(of + "\x00" + text))
-	return hex.EncodeToString(sum[:])
 }

@@ -3,8 +3,6 @@ package settings
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +10,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/idempotency"
 	"keypool/shared/mailaddress"
 	"keypool/shared/order"
 	"keypool/shared/platform"
@@ -65,7 +64,7 @@ type TestOrdered struct {
 	Answer platform.Response // of the webhook, as a shop gets it
 }
 
-// Place places a test order. Its error is ErrNotFound if there is no such account.
+// Place places a test order; a repeat of the call is the same order. Its error is ErrNotFound if there is no such account.
 func (t *TestOrders) Place(ctx context.Context, o TestOrder) (TestOrdered, error) {
 	merchant, known, err := t.Catalog.Merchant(ctx, o.Merchant)
 	if err == nil && !known {
@@ -82,7 +81,7 @@ func (t *TestOrders) Place(ctx context.Context, o TestOrder) (TestOrdered, error
 		return TestOrdered{}, err
 	}
 	now := t.Now()
-	placed := TestOrdered{Account: account, Order: newTestOrder()}
+	placed := TestOrdered{Account: account, Order: "test-" + idempotency.Name(ctx)}
 	request := t.Webhook(key, now, platform.Paid{
 		Order: placed.Order, Test: true, Currency: o.Currency, Language: o.Language, PaidAt: now,
 		Customer: order.Customer{Email: cmp.Or(o.Email, merchant.NoticeAddress)},
@@ -137,13 +136,6 @@ func (t *TestOrders) newAccount(ctx context.Context, o TestOrder) (catalog.Accou
 		account, _, err = t.Accounts.Get(ctx, o.Merchant, TestAccount)
 	}
 	return account, err
-}
-
-// newTestOrder returns the number of a test order that no other has.
-func newTestOrder() string {
-	var random [8]byte
-	rand.Read(random[:])
-	return "test-" + hex.EncodeToString(random[:])
 }
 
 // Taken reports whether the webhook of a test order was taken.

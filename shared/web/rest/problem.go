@@ -12,6 +12,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/idempotency"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -28,6 +29,8 @@ var (
 	ErrForbidden = errors.New("not the operator")
 	// ErrMediaType means that a body is in no form that is read.
 	ErrMediaType = errors.New("not a media type that is read")
+	// ErrKey means that an Idempotency-Key has not the form of one.
+	ErrKey = errors.New("not an idempotency key")
 	// ErrTooLarge means that no response holds what was asked for.
 	ErrTooLarge = errors.New("too large for a response")
 )
@@ -53,7 +56,10 @@ var answers = []struct {
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},
 	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},
-	{settings.ErrKeyUsed, http.StatusConflict, "A call with this Idempotency-Key brought other keys, and nothing was added. Send these with another."},
+	{ErrKey, http.StatusUnprocessableEntity, "The Idempotency-Key cannot be used, and nothing was changed. Use 1 to 128 letters, digits and signs, without spaces, such as a UUID."},
+	{idempotency.ErrOther, http.StatusUnprocessableEntity, "Another call was made with this Idempotency-Key, and nothing was changed. Send this one with a key of its own."},
+	{idempotency.ErrRunning, http.StatusConflict, "This very call is being made at this moment. Wait a few seconds, and send it again with the same Idempotency-Key to get its answer."},
+	{idempotency.ErrSecret, http.StatusConflict, "This call was made before, and nothing was changed now. Its answer held a secret that is shown once and kept nowhere. If you lack it, revoke what was made, and make another with a new Idempotency-Key."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},

@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"keypool/shared/access"
+	"keypool/shared/idempotency"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -49,6 +50,9 @@ type Config struct {
 	// Those of a name are added by the first request for it: describing all of them
 	// takes as long as the rest of a cold start, and most processes serve one or two.
 	Operations map[string]func(*API)
+
+	// Idempotency lets calls be made once that are not idempotent by themselves.
+	Idempotency *idempotency.Guard
 
 	// Webhooks describes the requests that others send by themselves, by their name. It
 	// is called for the document only. May be nil.
@@ -88,7 +92,7 @@ func New(config Config) *API {
 
 		RejectUnknownQueryParameters: true,
 	})
-	a.huma.UseMiddleware(a.authenticate)
+	a.huma.UseMiddleware(a.authenticate, a.once)
 	a.router.HandleFunc(http.MethodGet+" "+config.Document, newDocument(config.Described, "application/json").ServeHTTP)
 	if config.Reference != nil {
 		a.router.HandleFunc(http.MethodGet+" /v1", newDocument(config.Reference, "text/html; charset=utf-8").ServeHTTP)
@@ -138,15 +142,20 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		err = access.From(caller).May(operation)
 	}
 	if err != nil {
-		r, w := humago.Unwrap(ctx)
-		refusal, headers := problemOf(ctx.Context(), operation, err)
-		for name := range headers {
-			w.Header().Set(name, headers.Get(name))
-		}
-		refusal.Write(w, r)
+		refuse(ctx, err)
 		return
 	}
 	next(huma.WithContext(ctx, caller))
+}
+
+// refuse answers a call by the problem of an error, before its operation is reached.
+func refuse(ctx huma.Context, err error) {
+	r, w := humago.Unwrap(ctx)
+	refusal, headers := problemOf(ctx.Context(), ctx.Operation().OperationID, err)
+	for name := range headers {
+		w.Header().Set(name, headers.Get(name))
+	}
+	refusal.Write(w, r)
 }
 
 // Register adds an operation. Its errors become problems by the package's table.
@@ -158,11 +167,22 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 		op.Errors = append(op.Errors, http.StatusForbidden)
 	}
 	op.Security = []map[string][]string{{a.config.Caller: scopes}}
+	if idempotency.Posts[op.OperationID].Keyed() {
+		op.Parameters = append(op.Parameters, keyParameter)
+		op.Errors = append(op.Errors, http.StatusConflict, http.StatusUnprocessableEntity)
+	}
 	if op.RequestBody != nil {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, in)
+		var out *O
+		err := a.begin(ctx)
+		if err == nil {
+			out, err = handle(ctx, in)
+		}
+		if errors.Is(err, errMade) {
+			return nil, err
+		}
 		if err != nil {
 			refusal, headers := problemOf(ctx, op.OperationID, err)
 			return nil, huma.ErrorWithHeaders(model(refusal), headers)
