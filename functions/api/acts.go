@@ -13,6 +13,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/lifecycle"
+	"keypool/shared/mailaddress"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
@@ -23,6 +24,7 @@ import (
 type changes interface {
 	lineActs
 	orderActs
+	ResendTo(ctx context.Context, id order.LineID, email string, act lifecycle.Act) (order.Fulfillment, error)
 	Cancel(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
 	Replace(ctx context.Context, id order.LineID, key pool.KeyID, act lifecycle.Act) (order.Fulfillment, error)
@@ -82,6 +84,20 @@ type LinesAct struct {
 	Lines []string `json:"lines,omitempty" maxItems:"100" nullable:"false" doc:"Lines of the order, as the platform names them; all of them where left out."`
 }
 
+// ResendAct says which lines are mailed again, and whether to another address.
+type ResendAct struct {
+	LinesAct
+	Email string `json:"email,omitempty" maxLength:"320" doc:"The customer's right address: it takes the place of the one that the lines have, for good. Where left out, or the one that they have already, the mails go there." example:"ada@example.com"`
+}
+
+// Resolve refuses what is no mail address.
+func (in *ResendAct) Resolve(huma.Context) []error {
+	if in.Email == "" || mailaddress.Valid(in.Email) {
+		return nil
+	}
+	return []error{&huma.ErrorDetail{Location: "body.email", Message: "is no address that mail can be sent to: give one alone, such as ada@example.com, without a name or blanks"}}
+}
+
 // ReleaseAct says which lines are released, and whether from disputes too.
 type ReleaseAct struct {
 	LinesAct
@@ -114,6 +130,7 @@ type ReplaceAct struct {
 
 var (
 	sampleLines   = LinesAct{Reason: Reason{"the customer asked for it"}, Lines: []string{"1"}}
+	sampleResend  = ResendAct{LinesAct: LinesAct{Reason: Reason{"she had mistyped it"}}, Email: "ada@example.com"}
 	sampleRelease = ReleaseAct{LinesAct: LinesAct{Reason: Reason{"the bank closed it in March"}, Seen: Seen{map[string]int{"1": 3}}}, Disputes: true}
 	sampleReturn  = ReturnAct{
 		Reason: Reason{"does not run"}, Lines: []ReturnedUnits{{Line: "1", Units: 1}},
@@ -140,19 +157,19 @@ type actByQuery[B any] struct {
 }
 
 // addAct adds an act, by an order in the path and by one in the query.
-func addAct[B any](to *rest.API, id, verb, summary, description string, sample B, do func(context.Context, act[B]) (*rest.Body[Acted], error)) {
+func addAct[B any](to *rest.API, id, verb, summary, description string, sample B, do func(context.Context, act[B]) (*rest.Body[Acted], error), errors ...int) {
 	const several = " Several orders of the number (of two accounts, or a paid one and a test) are 409, and errors names them: say which is meant by account and test."
 	rest.Register(to, huma.Operation{
 		OperationID: id, Method: http.MethodPost, Path: "/v1/orders/{order}/" + verb, Tags: []string{"Orders"},
 		Summary: summary, Description: description + several,
-		Errors: []int{404, 409}, RequestBody: rest.Request(sample), Responses: to.Responses(sampleActed, 200),
+		Errors: append([]int{404, 409}, errors...), RequestBody: rest.Request(sample), Responses: to.Responses(sampleActed, 200),
 	}, func(ctx context.Context, in *actByPath[B]) (*rest.Body[Acted], error) {
 		return do(ctx, act[B]{in.Order, in.WhichOrder, in.Body})
 	})
 	rest.Register(to, huma.Operation{
 		OperationID: id + "-by-query", Method: http.MethodPost, Path: "/v1/orders/" + verb, Tags: []string{"Orders"},
 		Summary: summary + " (order in the query)", Description: description + several,
-		Errors: []int{404, 409}, RequestBody: rest.Request(sample), Responses: to.Responses(sampleActed, 200),
+		Errors: append([]int{404, 409}, errors...), RequestBody: rest.Request(sample), Responses: to.Responses(sampleActed, 200),
 	}, func(ctx context.Context, in *actByQuery[B]) (*rest.Body[Acted], error) {
 		return do(ctx, act[B]{in.Order, in.WhichOrder, in.Body})
 	})
@@ -168,7 +185,7 @@ func (a *api) addActs(to *rest.API) {
 	addAct(to, "reject-order", "reject", "Reject lines of an order that rules hold",
 		"Lines that a rule of review or the brake holds are given back, without a key. Others stay as they are: return-order gives those back. Nothing is paid back: that is the platform's. The customer is not told.", sampleLines, a.linesAct(changes.Reject))
 	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
-		"To the address that the order was paid with. A mail that is due or under way is enough.", sampleLines, a.linesAct(changes.Resend))
+		"To the address that the lines have. A mail that is due or under way is enough.\n\nWith email, that address is corrected first: of the lines you name, or of the order. The keys go to the new one, and so does every mail from then on; of a line that waits, its keys when they come. You are told by mail, and so is the former address, unless the last mail came back from there; it does not learn the new one. The history says who corrected it. The order's platform may go on naming the former address: it stays the same order. Lines on hold, in dispute or given back are left as they are.\n\nThe address of an order can be corrected 3 times an hour, and 30 times an hour all orders together: 429 then, and Retry-After says when the hour ends. Ten times is the most of an order: 409.", sampleResend, a.resendOrder, 429)
 	addAct(to, "replace-key", "replace", "Replace a key of a line",
 		"The line gets another key of its pool, the former one is revoked, and its keys are mailed again. 409 if the pool has no key left, or the line is not fulfilled.", sampleReplace, a.replaceKey)
 }
@@ -253,15 +270,29 @@ func (a *api) actOnWhole(ctx context.Context, number string, which WhichOrder, a
 // linesAct returns the operation of an act that says no more than which lines.
 func (a *api) linesAct(do func(changes, context.Context, order.LineID, lifecycle.Act) (order.Fulfillment, error)) func(context.Context, act[LinesAct]) (*rest.Body[Acted], error) {
 	return func(ctx context.Context, in act[LinesAct]) (*rest.Body[Acted], error) {
-		for i, line := range in.body.Lines {
-			if slices.Contains(in.body.Lines[:i], line) {
-				return nil, twice(fmt.Sprintf("lines[%d]", i))
-			}
-		}
-		return a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, in.body.Lines}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+		return a.actOnLines(ctx, in, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
 			return do(a.changes, ctx, line.ID, act)
 		})
 	}
+}
+
+// resendOrder mails lines again, to another address where the caller says so.
+func (a *api) resendOrder(ctx context.Context, in act[ResendAct]) (*rest.Body[Acted], error) {
+	return a.actOnLines(ctx, act[LinesAct]{in.number, in.which, in.body.LinesAct}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+		if in.body.Email != "" {
+			return a.changes.ResendTo(ctx, line.ID, in.body.Email, act)
+		}
+		return a.changes.Resend(ctx, line.ID, act)
+	})
+}
+
+func (a *api) actOnLines(ctx context.Context, in act[LinesAct], do func(order.Fulfillment, lifecycle.Act) (order.Fulfillment, error)) (*rest.Body[Acted], error) {
+	for i, line := range in.body.Lines {
+		if slices.Contains(in.body.Lines[:i], line) {
+			return nil, twice(fmt.Sprintf("lines[%d]", i))
+		}
+	}
+	return a.actOn(ctx, in.number, in.which, aboutLines{in.body.Reason, in.body.Seen, in.body.Lines}, do)
 }
 
 func (a *api) replaceKey(ctx context.Context, in act[ReplaceAct]) (*rest.Body[Acted], error) {

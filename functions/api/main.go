@@ -55,7 +55,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")),
 		Adapters: all.Adapters, Now: time.Now,
 	}
-	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Settings: store, Fill: refill.Queue, By: "api", Now: time.Now}
+	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: refill.Queue, By: "api", Now: time.Now}
 	mostUnits := env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000)
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
 	a := &api{

@@ -206,6 +206,22 @@ func TestSecrecy(t *testing.T) {
 		}
 		return call("POST", "/v1/orders/"+name+"/replace", `{"line":"1","key_id":"`+string(keys[7].ID)+`"}`)
 	})
+	s.RefuseEachCall("an order whose address is corrected", func() []byte {
+		lines++
+		name := fmt.Sprint("A-", lines)
+		f := order.Fulfillment{
+			ID:       order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: account.Origin, Order: name, Line: "1"}.ID(),
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: account.Name, Origin: account.Origin, Order: name, Line: "1", Product: lambdatest.Product,
+			Quantity: 1, ReceivedAt: time.Now(), Customer: order.Customer{Email: s.Canaries.Address(canary.Customer)},
+		}
+		f.Connect(lambdatest.Pool, 1, 1)
+		change := order.NewLine(f)
+		change.Allocate(dynamotest.Stock(t, s.Tables, pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Live}, 4, s.Keys(1)...), time.Now())
+		if err := s.Store.Commit(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		return call("POST", "/v1/orders/"+name+"/resend", `{"email":"`+s.Canaries.Address(canary.Customer)+`"}`)
+	})
 	s.RefuseEachCall("an order that is fulfilled by hand", func() []byte {
 		lines++
 		dynamotest.Stock(t, s.Tables, pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Live}, 4, s.Keys(1)...)

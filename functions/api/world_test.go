@@ -100,7 +100,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
 	w.gate = &access.Gate{Tokens: store, Now: w.now}
 	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
-	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
+	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
 	a := &api{
 		calls:    &idempotency.Guard{Store: store, Now: w.now},

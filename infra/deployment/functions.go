@@ -239,6 +239,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			// A return of a whole order.
 			{Target: ordersTable, Actions: "ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.CorrectedPrefix}}, // how often addresses are corrected
 			// The last ones are of a line that is released.
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.IdempotencyPrefix}},
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.IdempotencyPrefix}},

@@ -310,6 +310,7 @@ func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillmen
 	change := order.ChangeOf(stored)
 	line := &change.After
 	line.Customer, line.CustomerHash, line.ChangedAt = paid.Customer, paid.CustomerHash, paid.ChangedAt
+	line.Former = nil // the shop knows better than who corrected it here
 	switch {
 	case !line.Mail.ReachedNobody():
 	case line.State() == order.Fulfilled:

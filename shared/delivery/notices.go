@@ -40,6 +40,9 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			return mail.Message{}, false, err
 		}
 	}
+	if n.Kind == notice.KeysElsewhere {
+		return k.toFormer(ctx, n, merchant)
+	}
 	if n.Facts.Pool != "" && n.Merchant != "" {
 		if about, _, err = k.Settings.Pool(ctx, n.Merchant, n.Facts.Pool); err != nil {
 			return mail.Message{}, false, err
@@ -85,6 +88,21 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 	}
 	m, err := mail.ForNotice(n, merchant, about, records, k.Sender, k.Operator, k.Now())
 	return m, err == nil, err
+}
+
+// toFormer makes the mail to an address that an order had before it was corrected. It is not
+// ok if the line has forgotten that address.
+func (k noticeKind) toFormer(ctx context.Context, n notice.Notice, merchant catalog.Merchant) (mail.Message, bool, error) {
+	line, ok, err := k.Lines.Read(ctx, n.Facts.Line)
+	if err != nil || !ok || n.Facts.Former >= len(line.Former) {
+		return mail.Message{}, false, err
+	}
+	product, _, err := catalog.LineProduct(ctx, k.Settings, line.Merchant, line.Product, line.Original)
+	if err != nil {
+		return mail.Message{}, false, err
+	}
+	m := mail.ForFormer(n, line, merchant, product, k.Sender, k.Now())
+	return m, m.To.Address != "", nil
 }
 
 // listHeld adds the lines to a notice that rules hold now, with a link to each and one to
@@ -174,8 +192,8 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	default:
 		return c
 	}
-	if n.Facts.Address != "" {
-		return c // to an address that the merchant has left, and that may be gone
+	if n.Facts.Address != "" || n.Kind == notice.KeysElsewhere {
+		return c // to an address that the merchant, or a customer, has left, and that may be gone
 	}
 	if n.Merchant == "" {
 		c.then = func(ctx context.Context, _ bool) {

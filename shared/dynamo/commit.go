@@ -38,19 +38,22 @@ import (
 //
 // Released keys change the count of their pool.
 func (s *Store) Commit(ctx context.Context, changes ...order.Change) error {
-	var c commit
-	for i := range changes {
-		if err := s.addChange(ctx, &c, &changes[i]); err != nil {
-			return err
-		}
-	}
-	if len(c.writes) == 0 {
-		return nil
-	}
-	if err := s.addReleased(ctx, &c, changes); err != nil {
+	c, err := s.commitOf(ctx, changes)
+	if err != nil || len(c.writes) == 0 {
 		return err
 	}
 	return c.answer(s.transact(ctx, &c.transaction))
+}
+
+// commitOf returns the transaction of some changes.
+func (s *Store) commitOf(ctx context.Context, changes []order.Change) (*commit, error) {
+	var c commit
+	for i := range changes {
+		if err := s.addChange(ctx, &c, &changes[i]); err != nil {
+			return nil, err
+		}
+	}
+	return &c, s.addReleased(ctx, &c, changes)
 }
 
 // commit is the transaction of some changes, with the subject of each write.

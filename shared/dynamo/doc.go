@@ -55,6 +55,8 @@
 //	  unconnected#<m>#<side>#<product>  <ms>#<LineID>    a line that no pool feeds
 //	  held#<m>#<side>       <ms>#<LineID>                a line that a rule holds
 //	  buyer#<m>#<side>#<hash>  <yyyy-mm-dd>              orders of an address in a day, where a rule limits them; deleted from expiresAt on
+//	  corrected#<m>         <yyyy-mm-ddThh>              addresses that were corrected in an hour, each an attribute; deleted from expiresAt on
+//	  corrected#<m>         <yyyy-mm-ddThh>#<order>      those of an order
 //	  refused#<m>           <ms>#<sha256>                a signed webhook that was refused; deleted from expiresAt on
 //	  refused-once#<m>#<sha256>  refused                 the same, by its order and mistake: a repeat changes nothing
 //	  idempotency#<sha256>  call                         a call of an API with an Idempotency-Key: its answer; deleted from expiresAt on

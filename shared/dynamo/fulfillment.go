@@ -64,6 +64,7 @@ type fulfillmentItem struct {
 	UnitPrice  string        `dynamodbav:"unitPrice,omitempty"`
 	Title      string        `dynamodbav:"title,omitempty"`
 	Customer   *customerItem `dynamodbav:"customer,omitempty"`
+	Former     []string      `dynamodbav:"former,omitempty"` // addresses of the customer
 
 	// The places in the indexes by which lines are found: see search.go.
 	Listed    string `dynamodbav:"listed,omitempty"`
@@ -132,7 +133,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Holds: textsOf(f.Holds), Released: textsOf(f.Released), HeldAt: millis(f.HeldAt), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
-		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title,
+		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former,
 		Listed: listedPartition(f), Who: whoPartition(f),
 		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
 	}
@@ -211,6 +212,7 @@ func (i fulfillmentItem) attrs() attrs {
 	if i.Customer != nil {
 		item["customer"] = &types.AttributeValueMemberM{Value: i.Customer.attrs()}
 	}
+	setTexts(item, "former", i.Former)
 	setText(item, "listed", i.Listed)
 	setText(item, "who", i.Who)
 	setText(item, "attention", i.Attention)
@@ -252,8 +254,8 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
-		CustomerHash: hashOf(i.Who),
-		Mail:         i.entry(),
+		CustomerHash: hashOf(i.Who), Former: i.Former,
+		Mail: i.entry(),
 	}
 	if i.Customer != nil {
 		f.Customer = order.Customer(*i.Customer)

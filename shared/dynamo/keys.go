@@ -45,6 +45,7 @@ const (
 	HeldPrefix        = "held#"
 	BuyerPrefix       = "buyer#"
 	IdempotencyPrefix = "idempotency#"
+	CorrectedPrefix   = "corrected#" // function api counts there how often addresses are corrected
 )
 
 // Sort keys, and the beginnings of those that end in #.
@@ -310,6 +311,16 @@ func heldKey(f order.Fulfillment) (primaryKey, bool) {
 // buyerKey is the place of the orders of one address in a day.
 func buyerKey(f order.Fulfillment) primaryKey {
 	return primaryKey{BuyerPrefix + f.Merchant + "#" + string(f.Side) + "#" + f.CustomerHash, f.ReceivedAt.UTC().Format(time.DateOnly)}
+}
+
+// correctionsKey is the place of the corrections of addresses in an hour: of an order, or of
+// all of the merchant's where it is "".
+func correctionsKey(merchant string, at time.Time, orderID string) primaryKey {
+	k := primaryKey{CorrectedPrefix + merchant, at.UTC().Format("2006-01-02T15")}
+	if orderID != "" {
+		k.SK += "#" + orderID
+	}
+	return k
 }
 
 // queued returns the line that has a place in a queue, and when it was received.

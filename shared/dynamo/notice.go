@@ -49,6 +49,8 @@ type factsItem struct {
 	Account string        `dynamodbav:"account,omitempty"`
 	Address string        `dynamodbav:"address,omitempty"`
 	Sample  *sampleItem   `dynamodbav:"sample,omitempty"`
+	Line    string        `dynamodbav:"line,omitempty"`
+	Former  int           `dynamodbav:"former,omitempty"`
 }
 
 // sampleItem is a mail that a merchant asked for.
@@ -176,7 +178,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample,
+			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Line: f.Line, Former: f.Former,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -225,7 +227,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample,
+			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Line: f.Line, Former: f.Former,
 		},
 		Mail: i.entry(),
 	}, nil

@@ -56,22 +56,24 @@ func (l *Lifecycle) Release(ctx context.Context, id order.LineID, act Act) (orde
 	return line, wrap(err, "release line %s", id)
 }
 
-// Resend mails the line's keys once more, to the address that the order was paid with. A
-// mail that is due or under way is enough.
+// Resend mails the line's keys once more, to the address that its mails go to. A mail that
+// is due or under way is enough.
 func (l *Lifecycle) Resend(ctx context.Context, id order.LineID, act Act) (order.Fulfillment, error) {
-	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
-		if !line.Complete() {
-			return nil, refused(line)
-		}
-		if line.Mail.Kind == outbox.Keys && (line.Mail.State == outbox.Due || line.Mail.State == outbox.Sending) {
-			return nil, nil
-		}
-		change := order.ChangeOf(line)
-		change.After.Mail = line.Mail.Next(outbox.Keys, l.Now())
-		change.History = []order.History{l.note(id, order.Resent, act)}
-		return &change, nil
-	})
+	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) { return l.resend(line, act) })
 	return line, wrap(err, "send the keys of line %s again", id)
+}
+
+func (l *Lifecycle) resend(line order.Fulfillment, act Act) (*order.Change, error) {
+	if !line.Complete() {
+		return nil, refused(line)
+	}
+	if line.Mail.Kind == outbox.Keys && (line.Mail.State == outbox.Due || line.Mail.State == outbox.Sending) {
+		return nil, nil
+	}
+	change := order.ChangeOf(line)
+	change.After.Mail = line.Mail.Next(outbox.Keys, l.Now())
+	change.History = []order.History{l.note(line.ID, order.Resent, act)}
+	return &change, nil
 }
 
 // Replace gives the line another key for one that it holds, which is set aside for good,

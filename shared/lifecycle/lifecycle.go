@@ -50,15 +50,16 @@ type Sender interface {
 
 // Lifecycle changes lines. It is safe for concurrent use.
 type Lifecycle struct {
-	Store    Store
-	Wholes   Wholes
-	Uploads  Uploads
-	Notices  Notices
-	Keys     Keys           // for Replace only
-	Settings catalog.Reader // uncached
-	Fill     Sender         // the queue of order.FillRequest
-	By       string         // who acts in histories where no person does: a function
-	Now      func() time.Time
+	Store       Store
+	Wholes      Wholes
+	Uploads     Uploads
+	Notices     Notices
+	Keys        Keys           // for Replace only
+	Corrections Corrections    // for ResendTo only
+	Settings    catalog.Reader // uncached
+	Fill        Sender         // the queue of order.FillRequest
+	By          string         // who acts in histories where no person does: a function
+	Now         func() time.Time
 }
 
 // Uploads knows the uploads that keys came from.
@@ -102,6 +103,11 @@ type decision func(line order.Fulfillment) (*order.Change, error)
 // between. It binds the decision, which is one transaction; the keys that further ones take
 // follow from it.
 func (l *Lifecycle) change(ctx context.Context, id order.LineID, act Act, decide decision) (order.Fulfillment, error) {
+	return l.changeBy(ctx, id, act, decide, func(ctx context.Context, change order.Change) error { return l.Store.Commit(ctx, change) })
+}
+
+// changeBy is change with a store of its own.
+func (l *Lifecycle) changeBy(ctx context.Context, id order.LineID, act Act, decide decision, store func(context.Context, order.Change) error) (order.Fulfillment, error) {
 	var line order.Fulfillment
 	var before *order.Fulfillment
 	err := retry.Contention.Do(ctx, func() (err error) {
@@ -116,7 +122,10 @@ func (l *Lifecycle) change(ctx context.Context, id order.LineID, act Act, decide
 			return err
 		}
 		before = change.Before
-		if err = l.commit(ctx, change); err == nil {
+		if err = l.complete(ctx, change); err == nil {
+			err = stored(store(ctx, *change))
+		}
+		if err == nil {
 			line = change.After
 		}
 		return err
@@ -164,14 +173,26 @@ func (l *Lifecycle) Drain(ctx context.Context, id order.LineID) error {
 	return wrap(err, "take keys from line %s", id)
 }
 
-// commit completes a change (surplus keys are taken from the line, and its mail follows)
-// and stores it.
+// commit completes a change and stores it.
 func (l *Lifecycle) commit(ctx context.Context, change *order.Change) error {
+	if err := l.complete(ctx, change); err != nil {
+		return err
+	}
+	return stored(l.Store.Commit(ctx, *change))
+}
+
+// complete takes surplus keys from the line of a change, and has its mail follow.
+func (l *Lifecycle) complete(ctx context.Context, change *order.Change) error {
 	if err := l.takeBack(ctx, change); err != nil {
 		return err
 	}
 	change.Settle(l.Now())
-	err := l.Store.Commit(ctx, *change)
+	return nil
+}
+
+// stored turns the errors of a commit that others were faster than into one that has the
+// caller look again.
+func stored(err error) error {
 	if errors.As(err, new(*order.ExistsError)) {
 		return retry.ErrChanged // the line was paid meanwhile
 	}

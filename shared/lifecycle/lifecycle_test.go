@@ -88,7 +88,7 @@ func open(t *testing.T, keys int) *shop {
 	s := &shop{T: t, ses: &fakeSES{}, at: noon}
 	s.store, s.tables = dynamotest.Open(t)
 	now := func() time.Time { return s.at }
-	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: now}
+	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Keys: s.store, Corrections: s.store, Settings: s.store, Fill: quiet{}, By: "webhook", Now: now}
 	s.claims = &claim.Claimer{Store: s.store, Cached: s.store, Uncached: s.store, Fill: quiet{}, Notices: s.store, By: "webhook", Now: now}
 	s.filler = &claim.Filler{Store: s.store, Bypass: s.store, Catalog: s.store, Notices: s.store, Now: now}
 	s.mailer = &delivery.Mailer{

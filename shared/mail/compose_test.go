@@ -535,6 +535,8 @@ func TestNoticeMail_golden(t *testing.T) {
 		}, nil},
 		"sample_waiting":         {notice.SampleMail, "nova", notice.Facts{Sample: &notice.Sample{Language: "ja"}, Sold: SampleProduct}, nil},
 		"changed_text_all":       {notice.ChangedText, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{{Name: notice.AllProducts, Parts: []string{"text de", "frame en"}, By: "the operator", At: noon}}}, nil},
+		"address_mended":         {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Side: pool.Live, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
+		"address_mended_bounced": {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Side: pool.Test, Cause: notice.CauseBounced, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
 		"changed_address":        {notice.ChangedAddress, "nova", notice.Facts{Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 		"changed_address_former": {notice.ChangedAddress, "nova", notice.Facts{Address: "stock@nova.example", Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 	} {
@@ -560,6 +562,34 @@ func TestNoticeMail_golden(t *testing.T) {
 	}
 }
 
+// The mail to a former address says that the order's mails go elsewhere, in the order's
+// language, and holds no key, no address but the one it goes to, and no name.
+func TestForFormer(t *testing.T) {
+	f := with(line(2), func(f *order.Fulfillment) {
+		f.Former = []string{"ana.berg@example.com", "anna@berg.example"}
+		f.Customer.Phone, f.Customer.Address = "+49 30 1234", "Hafenweg 7"
+	})
+	n := notice.New("nova", notice.KeysElsewhere, "x", notice.Facts{Line: string(f.ID)}, noon)
+	for name, m := range map[string]catalog.Merchant{"former": nova, "former_no_replies": with(nova, func(m *catalog.Merchant) { m.ReplyTo = "" })} {
+		golden(t, name, ForFormer(n, f, m, elden, sender, noon))
+	}
+	for _, language := range frame.Languages() {
+		f.Language = language
+		made := ForFormer(n, f, nova, elden, sender, noon)
+		if language != "en" {
+			golden(t, "former_"+language, made)
+		}
+		if made.To.String() != "<ana.berg@example.com>" {
+			t.Errorf("%s: it goes to %s", language, made.To.String())
+		}
+		for _, hidden := range []string{"ELDEN-", "Anna", "anna", "berg", "30 1234", "Hafenweg", "{"} {
+			if strings.Contains(made.Subject+made.Text, hidden) {
+				t.Errorf("%s: the mail says %q:\n%s", language, hidden, made.Text)
+			}
+		}
+	}
+}
+
 // heldFacts are those of a mail that shows some lines on hold, of so many.
 func heldFacts(side pool.Side, shown, all int) notice.Facts {
 	held := []notice.HeldLine{
@@ -572,7 +602,7 @@ func heldFacts(side pool.Side, shown, all int) notice.Facts {
 
 func TestNotices_everyKindHasWords(t *testing.T) {
 	for _, kind := range notice.Kinds {
-		if notices[kind] == nil && kind != notice.SampleMail { // that is a customer's mail
+		if notices[kind] == nil && kind != notice.SampleMail && kind != notice.KeysElsewhere { // those are customers' mails
 			t.Errorf("no words for a notice of %s", kind)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -48,6 +49,31 @@ func (w customerWriter) write(sender mail.Address) (Message, error) {
 		made.Attached = []Attachment{w.attachment()}
 	}
 	return made, nil
+}
+
+// ForFormer makes the mail to an address that an order had before a person corrected it, as
+// the notice says. It holds no key, not the new address, and nothing else of the customer: the
+// former address may be a stranger's, by a typing error, or somebody may have taken it over.
+func ForFormer(n notice.Notice, f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) Message {
+	to := f.Former[n.Facts.Former]
+	f.Customer, f.Keys = order.Customer{}, nil
+	w := newCustomerWriter(f, nil, m, p, now)
+	language, _ := text.ChooseLanguage(frame.Languages(), f.Language, m.Languages)
+	w.say = frame.In(language)
+	l := w.frame()
+	l.Details = []details{{Title: w.say.Order.Title}}
+	l.Details[0].add(w.say.Order.Number, f.Order)
+	l.Details[0].add(w.say.Order.Product, w.title())
+	words := w.say.ElsewhereText(w.m.Title, m.ReplyTo != "")
+	l.Subject = text.Subject(words.Subject, w.values())
+	l.Preview = text.Subject(w.say.Elsewhere.Preview, w.values())
+	l.Words = text.Body(text.PlainText, words.Body, w.values())
+	made := l.mail()
+	made.From = named(w.senderName(), sender.Address)
+	made.To = mail.Address{Address: to}
+	made.ReplyTo = m.ReplyTo
+	made.Tags = noticeTags(n.ID, n.Mail.Number)
+	return made
 }
 
 // customerWriter writes one customer's mail.

@@ -86,6 +86,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.RefundMatched:   noticeWriter.refundMatched,
 	notice.PaidAfterReturn: noticeWriter.paidAfterReturn,
 	notice.PaidAgain:       noticeWriter.paidAgain,
+	notice.AddressMended:   noticeWriter.addressMended,
 	notice.RiskAfterKeys:   noticeWriter.riskAfterKeys,
 	notice.RenewalWaits:    noticeWriter.renewalWaits,
 	notice.HeldForReview:   noticeWriter.heldForReview,

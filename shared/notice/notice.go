@@ -48,6 +48,8 @@ const (
 	RefundMatched   Kind = "refund-matched"    // an account, an order and a refund: units that a person had returned were refunded, and it took no further ones
 	PaidAfterReturn Kind = "paid-after-return" // an order: it was paid after it had been returned
 	PaidAgain       Kind = "paid-again"        // an order and a return: it is paid again after that return
+	AddressMended   Kind = "address-mended"    // a correction of an order's address: told to the merchant
+	KeysElsewhere   Kind = "keys-elsewhere"    // a correction of an order's address: told to the customer's former one
 	RiskAfterKeys   Kind = "risk-after-keys"   // an order: its platform calls it risky, and its keys are gone
 	RenewalWaits    Kind = "renewal-waits"     // a line: the keys of the order that it renews cannot be mailed
 	HeldForReview   Kind = "held-for-review"   // a side and an hour: lines that a rule holds; the first of the hour at once, others when it ends
@@ -68,7 +70,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
-	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, UnknownEvent, NotSigned,
+	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, SampleMail, ChangedAddress,
 }
@@ -113,6 +115,11 @@ type Facts struct {
 
 	Sample *Sample // the mail that a SampleMail is
 
+	// Of KeysElsewhere: the line whose keys were mailed, and which of its former addresses is
+	// told, from 0. The address itself stands in the line alone, which may forget it.
+	Line   string
+	Former int
+
 	// These are not stored: the mailer reads them when it writes the mail.
 	Held []HeldLine
 	Link string          // to a page that asks before it does something
@@ -139,6 +146,9 @@ type HeldLine struct {
 
 // KeptHeld is the number of lines on hold that a notice shows.
 const KeptHeld = 20
+
+// CauseBounced is the cause of an AddressMended whose former address takes no mail.
+const CauseBounced = "bounced"
 
 // BrakeSet is the cause of a BigDay on which the brake set itself.
 const BrakeSet = "brake-set"

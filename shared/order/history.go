@@ -26,7 +26,7 @@ const (
 	Reported     EventKind = "reported"          // the platform reported what Code names, such as subscription.cancelled: nothing was changed
 	AddressAdded EventKind = "address-added"     // the line had no customer's address; a repeat brought it
 
-	AddressCorrected EventKind = "address-corrected" // the shop corrected the customer's address; later mails go there
+	AddressCorrected EventKind = "address-corrected" // the shop, or a person, corrected the customer's address; later mails go there
 
 	RiskReported EventKind = "risk-reported" // the platform calls the order risky, after it was paid; Code is its word
 

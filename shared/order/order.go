@@ -194,6 +194,9 @@ type Fulfillment struct {
 	Customer   Customer
 	// CustomerHash is the keyed hash of the customer's address: see HashAddress.
 	CustomerHash string
+	// Former are the customer's addresses before persons corrected them, the one that the
+	// order was paid with first: see CorrectAddress.
+	Former []string
 
 	Mail outbox.Entry
 }
@@ -423,10 +426,17 @@ func HashAddress(salt []byte, address string) string {
 
 // SameCustomer reports whether a customer may be the one who paid for the line. It
 // compares addresses and not their hashes, so that a repeat is known under whatever
-// salt it is hashed. A side without an address is the same customer.
+// salt it is hashed. A side without an address is the same customer, and so is one with an
+// address of the line's that a person corrected: its platform goes on telling that.
 func (f Fulfillment) SameCustomer(c Customer) bool {
-	stored, given := plainAddress(f.Customer.Email), plainAddress(c.Email)
-	return stored == "" || given == "" || stored == given
+	given := plainAddress(c.Email)
+	return f.Customer.Email == "" || given == "" || f.HasAddress(c.Email) ||
+		slices.ContainsFunc(f.Former, func(former string) bool { return plainAddress(former) == given })
+}
+
+// HasAddress reports whether the line's mails go to an address.
+func (f Fulfillment) HasAddress(email string) bool {
+	return plainAddress(f.Customer.Email) == plainAddress(email)
 }
 
 func plainAddress(address string) string { return strings.ToLower(strings.TrimSpace(address)) }

@@ -75,6 +75,12 @@ func (e Entry) Next(kind Kind, now time.Time) Entry {
 	return Entry{State: Due, Kind: kind, Number: e.Number + 1, DueAt: now.Add(SweepAfter), KeysOut: e.KeysLeft()}
 }
 
+// AtOnce returns the entry of a due mail that is tried now, whatever it was put off for.
+func (e Entry) AtOnce(now time.Time) Entry {
+	e.TryAt, e.DueAt = time.Time{}, now.Add(SweepAfter)
+	return e
+}
+
 // KeysLeft reports whether a mailer has ever leased a mail with the item's keys: somebody
 // may know them, whatever became of that mail.
 func (e Entry) KeysLeft() bool { return e.KeysOut || e.Kind == Keys && !e.untouched() }

@@ -136,7 +136,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: s.clock.now}, PublicURL: "https://api.keypool.example", MailSender: s.ses,
 		Sender: mail.Address{Address: "keys@acme.example"}, Operator: "operator@acme.example", Now: s.clock.now,
 	}
-	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Keys: s.store, Settings: s.store, Fill: s.queue, By: "webhook", Now: s.clock.now}
+	s.changes = &lifecycle.Lifecycle{Store: s.store, Wholes: s.store, Uploads: s.store, Notices: s.store, Keys: s.store, Corrections: s.store, Settings: s.store, Fill: s.queue, By: "webhook", Now: s.clock.now}
 	s.sweeper = &sweep.Sweeper{Store: s.store, Catalog: s.store, Orders: s.changes, Fill: s.queue, Ranges: s.queue, DelayMailAfter: 5 * time.Minute, Now: s.clock.now}
 	s.checker = &stock.Checker{Pools: s.store, Keys: s.store, Alerts: s.store, Counts: s.store, Now: s.clock.now}
 

@@ -462,7 +462,7 @@ const delayMailAfter = 5 * time.Minute
 
 // lifecycle changes lines by a clock.
 func (w *world) lifecycle(now func() time.Time) *lifecycle.Lifecycle {
-	return &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Uploads: w.store, Notices: w.store, Keys: w.store, Settings: w.store, Fill: w.fillQueue, By: "webhook", Now: now}
+	return &lifecycle.Lifecycle{Store: w.store, Wholes: w.store, Uploads: w.store, Notices: w.store, Keys: w.store, Corrections: w.store, Settings: w.store, Fill: w.fillQueue, By: "webhook", Now: now}
 }
 
 func (w *world) sweep(name string) {

@@ -52,6 +52,9 @@ type Frame struct {
 	Order   Order   `json:"order"`
 	Contact Contact `json:"contact"`
 	Delay   Delay   `json:"delay"`
+
+	Elsewhere Elsewhere `json:"elsewhere"`
+
 	Keys    Keys    `json:"keys"`
 	Links   Links   `json:"links"`
 	Dates   Dates   `json:"dates"`
@@ -84,6 +87,16 @@ type Delay struct {
 	Subject string   `json:"subject"`
 	Preview string   `json:"preview"`
 	Body    []string `json:"body"`
+}
+
+// Elsewhere is the mail that tells a former address of an order that its keys go to another
+// one. It names neither.
+type Elsewhere struct {
+	Subject string   `json:"subject"`
+	Preview string   `json:"preview"`
+	Body    []string `json:"body"`
+	Reply   string   `json:"reply"` // the last paragraph, where replies are read
+	Ask     string   `json:"ask"`   // the same, with {SHOP}, where they are not
 }
 
 // Keys are the words of a merchant who has none, by the number of keys. They do not say the
@@ -220,6 +233,15 @@ func (f Frame) KeysText(n int, instructions, download bool) catalog.Text {
 // DelayText returns the words of the mail that tells that the keys follow, with tags.
 func (f Frame) DelayText() catalog.Text {
 	return catalog.Text{Subject: f.Delay.Subject, Body: strings.Join(f.Delay.Body, "\n\n")}
+}
+
+// ElsewhereText returns the words of the mail to a former address of an order, with tags.
+func (f Frame) ElsewhereText(shop string, replies bool) catalog.Text {
+	last := f.Elsewhere.Reply
+	if !replies {
+		last = strings.ReplaceAll(f.Elsewhere.Ask, "{SHOP}", shop)
+	}
+	return catalog.Text{Subject: f.Elsewhere.Subject, Body: strings.Join(f.Elsewhere.Body, "\n\n") + "\n\n" + last}
 }
 
 // Date writes a day: "3 May 2026".

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -55,6 +57,7 @@ var answers = []struct {
 	{order.ErrPlace, http.StatusUnprocessableEntity, "after is not a place in this list: give next as the page before gave it, with the same filters, or begin without it."},
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},
 	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
+	{order.ErrCorrections, http.StatusConflict, "The mail address of this order was corrected ten times, which is the most, and nothing was changed. To mail keys to yet another address, give the order back and fulfil another one by hand: fulfil-order."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},
 	{ErrKey, http.StatusUnprocessableEntity, "The Idempotency-Key cannot be used, and nothing was changed. Use 1 to 128 letters, digits and signs, without spaces, such as a UUID."},
 	{idempotency.ErrOther, http.StatusUnprocessableEntity, "Another call was made with this Idempotency-Key, and nothing was changed. Send this one with a key of its own."},
@@ -134,6 +137,10 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		}
 		return problem.New(http.StatusConflict, detail), nil
 	}
+	var limit *order.CorrectionLimitError
+	if errors.As(err, &limit) {
+		return correctionLimit(limit)
+	}
 	var stale *order.StaleError
 	if errors.As(err, &stale) {
 		return staleProblem(stale), nil
@@ -164,6 +171,17 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
 	return problem.Internal, nil
+}
+
+// correctionLimit says until when no further address is corrected.
+func correctionLimit(e *order.CorrectionLimitError) (*problem.Problem, http.Header) {
+	detail := fmt.Sprintf("The addresses of %d orders were corrected in this hour, which is the most, and nothing was changed.", order.CorrectionsOfMerchant)
+	if e.OfOrder {
+		detail = fmt.Sprintf("The address of this order was corrected %d times in this hour, which is the most, and nothing was changed.", order.CorrectionsOfOrder)
+	}
+	headers := http.Header{}
+	headers.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.In.Seconds()))))
+	return problem.New(http.StatusTooManyRequests, detail+" Send the call again when the hour has ended, after Retry-After seconds."), headers
 }
 
 // staleProblem says how lines are that have changed since somebody saw them.

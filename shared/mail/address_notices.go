@@ -1,0 +1,31 @@
+package mail
+
+import (
+	"fmt"
+
+	"keypool/shared/notice"
+)
+
+// addressMended tells of an order whose keys a person had sent to another address. It names
+// neither address: who reads the notices of a merchant need not know its customers.
+func (w noticeWriter) addressMended() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: calm("Changed"),
+		Title: fmt.Sprintf("The mail address of order %s was corrected%s.", first(f.Orders...), testNote(f.Side)),
+		Words: words(
+			"Its keys are mailed to the new address, and so is everything about it from now on. Keys that reached the former address before can still be read there.",
+			"The former address was told that the mails go elsewhere now. It was not told where.",
+			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and replace the order's keys with POST /v1/orders/{order}/replace.",
+		),
+		Details: w.facts("Order", first(f.Orders...), "Account", f.Account),
+	}
+	if f.Cause == notice.CauseBounced {
+		l.Words[1] = words("The former address was not told, since the last mail came back from there.")[0]
+	}
+	for _, c := range f.Changed {
+		w.origin(&l.Details[0], c)
+	}
+	l.Details[0].add("To read it", "GET /v1/orders/{order}"+testQuery(f.Side))
+	return l
+}
