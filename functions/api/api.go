@@ -33,6 +33,7 @@ type api struct {
 	uploads    *settings.Uploads
 	keys       *settings.Keys
 	finder     *inventory.Finder
+	blocker    *inventory.Blocker
 	jobs       *inventory.Jobs
 	orders     orders
 	search     *search.Finder

@@ -121,6 +121,11 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Errorf("keys %+v", found)
 	}
 	w.send(resttest.Event(t, "bad_api_find_keys")).Want(422)
+	var blocked BlockedKeys
+	w.send(resttest.Event(t, "good_api_block_keys")).Want(200).Into(&blocked)
+	if blocked.Withdrawn != 1 || blocked.Unknown != 1 {
+		t.Errorf("blocked %+v", blocked)
+	}
 
 	w.send(resttest.Event(t, "good_api_order")).Want(404)
 	w.claim("acme", "elden", pool.Live, "10001", 1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"keypool/shared/access"
 	"keypool/shared/inventory"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
@@ -27,14 +28,15 @@ type KeyList struct {
 
 // Key is what became of a key.
 type Key struct {
-	Key     int        `json:"key" doc:"Which of the texts it is, counted from 1. The live and the test side may each have a key of one text."`
-	KeyID   string     `json:"key_id" doc:"The key's name, which tells nothing of its text. replace-key takes it."`
-	Side    string     `json:"side" enum:"live,test"`
-	Pool    string     `json:"pool,omitempty"`
-	State   string     `json:"state" enum:"available,claimed,revoked,kept,withdrawn" doc:"available: for sale. claimed: an order line holds it. revoked: a line gave it back, and nobody may use it. kept: a line gave it back, and its customer may go on using it. withdrawn: taken out of sale before it was sold."`
-	Upload  *KeySource `json:"upload,omitempty" doc:"The key file that brought it."`
-	Sold    *KeySale   `json:"sold,omitempty" doc:"The order line that holds it, or held it last before it was revoked or kept. Not there while it is for sale."`
-	History []KeyEvent `json:"history" nullable:"false" doc:"What happened to it, oldest first."`
+	Key       int        `json:"key" doc:"Which of the texts it is, counted from 1. The live and the test side may each have a key of one text."`
+	KeyID     string     `json:"key_id" doc:"The key's name, which tells nothing of its text. replace-key takes it."`
+	Side      string     `json:"side" enum:"live,test"`
+	Pool      string     `json:"pool,omitempty"`
+	State     string     `json:"state" enum:"available,claimed,revoked,kept,withdrawn" doc:"available: for sale. claimed: an order line holds it. revoked: a line gave it back, and nobody may use it. kept: a line gave it back, and its customer may go on using it. withdrawn: taken out of sale before it was sold, or blocked before it was ever uploaded."`
+	BlockedAt time.Time  `json:"blocked_at,omitzero" doc:"When it was blocked. It is not sold from then on; an order line that had it by then keeps it."`
+	Upload    *KeySource `json:"upload,omitempty" doc:"The key file that brought it."`
+	Sold      *KeySale   `json:"sold,omitempty" doc:"The order line that holds it, or held it last before it was revoked or kept. Not there while it is for sale."`
+	History   []KeyEvent `json:"history" nullable:"false" doc:"What happened to it, oldest first."`
 }
 
 // KeySource is where a key came from.
@@ -57,9 +59,10 @@ type KeySale struct {
 // KeyEvent is one thing that happened to a key.
 type KeyEvent struct {
 	At     time.Time `json:"at"`
-	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked or withdrawn."`
+	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked, withdrawn or blocked."`
 	LineID string    `json:"line_id,omitempty" doc:"Keypool's name for the order line that it is about. get-order shows it as id of a line."`
 	Job    string    `json:"job,omitempty" doc:"The job that did it: see get-job."`
+	By     string    `json:"by,omitempty" doc:"Who did it, or asked for the job."`
 }
 
 var sampleFindKeys = FindKeys{Keys: []string{"ELDN-7K2M-4QXT"}}
@@ -130,6 +133,12 @@ func (a *api) addKeys(to *rest.API) {
 		Description: "For a customer who writes in with a key, or a key that turns up where it should not: the pool and the file that it came from, the order that it was sold to, and what happened to it since. It is 404 if none of the texts is of a key. A text of another merchant's is as unknown as any.",
 		Errors:      []int{404}, RequestBody: rest.Request(sampleFindKeys), Responses: to.Responses(sampleKeys, 200),
 	}, a.findKeys)
+	rest.Register(to, huma.Operation{
+		OperationID: "block-keys", Method: http.MethodPost, Path: "/v1/keys/block", Tags: []string{"Keys"},
+		Summary:     "Block up to 1,000 keys",
+		Description: "For keys that leaked, or that were sold elsewhere: when this is answered, no order gets one any more, of any pool and on either side. A key that is for sale is taken out of sale, or sold to an order of the same moment, and then that is answered. One that an order has stays with it, and is not sold again if it is given back. A text that nobody has uploaded yet is remembered, as a hash: a file, or add-keys, that brings it later is told that the line is blocked. It is done in the call and takes seconds. Called again, also after an error, it goes on where it was; nothing takes a block off again.",
+		RequestBody: rest.Request(sampleBlockKeys), Responses: to.Responses(sampleBlocked, 200),
+	}, a.blockKeys)
 }
 
 func (a *api) findKeys(ctx context.Context, in *findKeys) (*rest.Body[KeyList], error) {
@@ -149,8 +158,50 @@ func (a *api) findKeys(ctx context.Context, in *findKeys) (*rest.Body[KeyList], 
 	return &rest.Body[KeyList]{Body: out}, nil
 }
 
+// BlockKeys names keys to block by their texts.
+type BlockKeys struct {
+	Keys   []string `json:"keys" nullable:"false" minItems:"1" maxItems:"1000" doc:"The texts of keys. White space around a text does not matter. No text is logged, stored or answered."`
+	Reason string   `json:"reason,omitempty" maxLength:"200" doc:"Why, in your own words. The audit trail keeps it."`
+}
+
+// BlockedKeys says what became of keys that were blocked.
+type BlockedKeys struct {
+	Withdrawn int   `json:"withdrawn" doc:"Keys that were for sale until now."`
+	Unknown   int   `json:"unknown" doc:"Texts that nobody has uploaded yet, and that are refused from now on."`
+	Before    int   `json:"before" doc:"Texts that were blocked before."`
+	Sold      int   `json:"sold" doc:"Keys that order lines have, or had last, also of texts that were blocked before."`
+	Orders    []Key `json:"orders,omitempty" doc:"Those keys with their orders, as find-keys answers them. Only for a token with its scope, keys:read."`
+}
+
+var (
+	sampleBlockKeys = BlockKeys{Keys: []string{"ELDN-7K2M-4QXT", "ELDN-0F3A-77QX", "ELDN-9C1D-20PL"}, Reason: "posted in a forum"}
+	sampleBlocked   = BlockedKeys{Withdrawn: 1, Unknown: 1, Sold: 1, Orders: sampleKeys.Items}
+)
+
+type blockKeys struct{ Body BlockKeys }
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
+func (in *blockKeys) Resolve(huma.Context) []error {
+	return rest.Mistakes(settings.CheckKeys(in.Body.Keys), "")
+}
+
+func (a *api) blockKeys(ctx context.Context, in *blockKeys) (*rest.Body[BlockedKeys], error) {
+	by := access.From(ctx)
+	blocked, err := a.blocker.Block(ctx, by.Merchant, in.Body.Keys, by.Name, in.Body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	out := BlockedKeys{Withdrawn: blocked.Withdrawn, Unknown: blocked.Unknown, Before: blocked.Before, Sold: len(blocked.Sold)}
+	if by.May("find-keys") == nil {
+		for _, key := range blocked.Sold {
+			out.Orders = append(out.Orders, newKey(key))
+		}
+	}
+	return &rest.Body[BlockedKeys]{Body: out}, nil
+}
+
 func newKey(k inventory.Found) Key {
-	key := Key{Key: k.Text + 1, KeyID: string(k.ID), Side: string(k.Side), Pool: k.Pool, State: string(k.State), History: []KeyEvent{}}
+	key := Key{Key: k.Text + 1, KeyID: string(k.ID), Side: string(k.Side), Pool: k.Pool, State: string(k.State), BlockedAt: k.BlockedAt, History: []KeyEvent{}}
 	if k.Upload != "" {
 		key.Upload = &KeySource{ID: k.Upload, File: k.File.File, Line: k.FileLine}
 	}
@@ -158,7 +209,7 @@ func newKey(k inventory.Found) Key {
 		key.Sold = &KeySale{Order: f.Order, Account: f.Account, Line: f.Line, LineID: string(f.ID), Product: f.Product, SoldAt: k.SoldAt}
 	}
 	for _, e := range k.History {
-		event := KeyEvent{At: e.At, What: string(e.What)}
+		event := KeyEvent{At: e.At, What: string(e.What), By: e.By}
 		if e.ByJob() {
 			event.Job = e.About
 		} else {

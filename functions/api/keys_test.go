@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,8 @@ import (
 
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
+	"keypool/shared/order"
+	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
@@ -48,6 +51,72 @@ func TestFindKeys(t *testing.T) {
 		t.Errorf("a refusal quotes keys: %s", refused.Body)
 	}
 	find().Want(422)
+}
+
+func TestBlockKeys(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.merchant("acme")
+	stockText(w, w.store, w.tables, "acme", "elden", "ELDN-7K2M-4QXT")
+	sold := w.sells("acme", "A-1", "ELDN-SOLD")
+	bearer := w.token("acme", access.Settings)
+	block := func(in BlockKeys) resttest.Response {
+		t.Helper()
+		return w.shop(bearer, "POST", "/v1/keys/block", in)
+	}
+	in := BlockKeys{Keys: []string{" ELDN-7K2M-4QXT", "ELDN-SOLD", "OF-NOBODY"}, Reason: "posted in a forum"}
+	var got, again, full BlockedKeys
+	answer := block(in).Want(200).Into(&got)
+	if diff := cmp.Diff(BlockedKeys{Withdrawn: 1, Unknown: 1, Sold: 1}, got); diff != "" || strings.Contains(answer.Body, "ELDN") {
+		t.Errorf("answer %s\n%s", answer.Body, diff)
+	}
+	block(in).Want(200).Into(&again)
+	if diff := cmp.Diff(BlockedKeys{Before: 3, Sold: 1}, again); diff != "" {
+		t.Errorf("again: %s", diff)
+	}
+	bearer = w.token("acme", access.Settings, access.KeysRead)
+	block(in).Want(200).Into(&full)
+	if len(full.Orders) != 1 || full.Orders[0].Key != 2 || full.Orders[0].Sold.LineID != sold || !full.Orders[0].BlockedAt.Equal(noon) {
+		t.Errorf("the orders that have it: %+v", full.Orders)
+	}
+	if last := full.Orders[0].History; len(last) == 0 || last[len(last)-1].What != "blocked" || !strings.HasPrefix(last[len(last)-1].By, "the token") {
+		t.Errorf("its history: %+v", last)
+	}
+	var trail AuditList
+	w.shop(bearer, "GET", "/v1/audit", nil).Want(200).Into(&trail)
+	trail.Items = slices.DeleteFunc(trail.Items, func(e AuditEntry) bool { return e.Thing != "keys" })
+	if len(trail.Items) != 1 || trail.Items[0].After["reason"] != in.Reason || !strings.HasPrefix(trail.Items[0].By, "the token") {
+		t.Errorf("the audit trail: %+v", trail.Items)
+	}
+	if refused := block(BlockKeys{Keys: []string{"fine", "", "SECRET\t1"}}).Want(422); strings.Contains(refused.Body, "SECRET") {
+		t.Errorf("a refusal quotes keys: %s", refused.Body)
+	}
+	block(BlockKeys{}).Want(422)
+	block(BlockKeys{Keys: strings.Split(strings.Repeat("A,", 1000)+"A", ",")}).Want(422)
+	bearer = w.token("acme", access.Upload, access.KeysRead, access.OrdersWrite)
+	block(in).Want(403)
+}
+
+// sells puts a key of the pool elden for sale, and gives it to a line of an order.
+func (w *world) sells(merchant, number, text string) (line string) {
+	w.Helper()
+	stockText(w, w.store, w.tables, merchant, "elden", text)
+	keys, err := w.store.Candidates(w.Context(), pool.ID{Merchant: merchant, Pool: "elden", Side: pool.Live}, pool.DefaultShards, 100)
+	if err != nil {
+		w.Fatal(err)
+	}
+	keys = slices.DeleteFunc(keys, func(k pool.Key) bool { return k.Text.Reveal() != text })
+	f := order.Fulfillment{
+		ID:       order.Identity{Merchant: merchant, Side: pool.Live, Origin: "shop", Order: number, Line: "1"}.ID(),
+		Merchant: merchant, Side: pool.Live, Account: "shop", Origin: "shop", Order: number, Line: "1", Product: "4711", Pool: "elden",
+		Quantity: 1, Wanted: 1, ReceivedAt: noon,
+	}
+	change := order.NewLine(f)
+	change.Allocate(keys, noon)
+	if err := w.store.Commit(w.Context(), change); err != nil {
+		w.Fatal(err)
+	}
+	return string(f.ID)
 }
 
 func TestAddKeys(t *testing.T) {

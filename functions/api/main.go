@@ -58,6 +58,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: refill.Queue, By: "api", Now: time.Now}
 	mostUnits := env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000)
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
+	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
 	a := &api{
 		calls:  &idempotency.Guard{Store: store, Now: time.Now},
 		gate:   &access.Gate{Tokens: store, Uses: store, Now: time.Now},
@@ -82,10 +83,11 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
-		keys:   &settings.Keys{Pools: store, Files: s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET"))},
-		finder: &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
-		jobs:   &inventory.Jobs{Store: store, Uploads: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
-		orders: store, search: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, refusals: store,
+		keys:    &settings.Keys{Pools: store, Files: s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET"))},
+		finder:  finder,
+		blocker: &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: time.Now},
+		jobs:    &inventory.Jobs{Store: store, Uploads: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
+		orders:  store, search: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, refusals: store,
 		changes: acts,
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},

@@ -30,7 +30,7 @@ type Stock struct {
 	Available int        `json:"available" doc:"Keys that can be sold. Exact up to 1,000; beyond it uploads less sales that were mailed since as_of."`
 	Claimed   int        `json:"claimed" doc:"Keys that orders hold, or held and let their customers keep."`
 	Revoked   int        `json:"revoked" doc:"Keys that orders gave back and that nobody may use."`
-	Withdrawn int        `json:"withdrawn" doc:"Keys that the operator took out of sale. Available, claimed, revoked and withdrawn are all keys that uploads added."`
+	Withdrawn int        `json:"withdrawn" doc:"Keys that were taken out of sale: withdrawn, or blocked. Available, claimed, revoked and withdrawn are all keys that uploads added."`
 	Waiting   int        `json:"waiting" doc:"Order lines that wait for keys; counted to 1,000."`
 	Sold7     int        `json:"sold_7_days" doc:"Keys that orders took in the last seven days by UTC, today among them. Keys that came back since count all the same. A key is counted once its mail has left."`
 	Sold30    int        `json:"sold_30_days" doc:"The same in the last 30 days."`

@@ -122,6 +122,11 @@ func TestSecrecy(t *testing.T) {
 			stockText(s, s.Store, s.Tables, m.Name, lambdatest.Pool, k)
 			return `{"keys":["` + k + `","` + s.Keys(1)[0] + `"]}`
 		}, nil},
+		{"POST", "/v1/keys/block", func() string {
+			k := s.Keys(1)[0]
+			stockText(s, s.Store, s.Tables, m.Name, lambdatest.Pool, k)
+			return `{"keys":["` + k + `","` + s.Keys(1)[0] + `"],"reason":"` + s.Canaries.New("setting") + `"}`
+		}, nil},
 		{"POST", "/v1/uploads/" + sampleUpload.ID + "/withdraw", func() string { return `{"reason":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},
 		{"GET", "/v1/jobs", nil, []string{"setting"}},
 		{"GET", "/v1/jobs/" + sampleJob.ID, nil, []string{"setting"}},

@@ -33,7 +33,7 @@ type Upload struct {
 	Read        int64          `json:"read" doc:"Bytes of it that are read."`
 	Lines       int            `json:"lines" doc:"Lines read, blank ones too; of a .csv file its rows."`
 	Accepted    int            `json:"accepted" doc:"Keys that were added to the pool. While it is loading, this and the other counts are as its workers last saved them: every 5,000 lines."`
-	Duplicates  map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn."`
+	Duplicates  map[string]int `json:"duplicates,omitempty" doc:"Lines whose key was known already, by where it stands: same-file, this-pool, another-pool, other-side, sold, withdrawn, blocked."`
 	Refused     map[string]int `json:"refused,omitempty" doc:"Lines that hold no key, by reason: too-long, tab, control-character, invisible-character, invalid-text, unpaired-quotes, no-key, other-columns, endless-row, not-storable."`
 	Skipped     map[string]int `json:"skipped,omitempty" doc:"Lines passed over by the chosen options: skipped-heading, skipped-comment."`
 	First       []RefusedLine  `json:"first,omitempty" nullable:"false" doc:"The first 100 lines that brought no key. All of them stand in the report's file."`

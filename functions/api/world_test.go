@@ -102,6 +102,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
+	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
 	a := &api{
 		calls:    &idempotency.Guard{Store: store, Now: w.now},
 		gate:     w.gate,
@@ -115,7 +116,8 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		testOrders: &settings.TestOrders{Accounts: accounts, Opener: w.kms, Catalog: store, Webhook: standard.TestOrder, Front: w, Now: w.now},
 		uploads:    &settings.Uploads{Store: store, Files: fakeBucket{}, Reports: fakeBucket{}, Ranges: w.ranges, Loaded: store, Answers: store, Now: w.now},
 		keys:       &settings.Keys{Pools: store, Files: w.files},
-		finder:     &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store},
+		finder:     finder,
+		blocker:    &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: w.now},
 		jobs:       &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
 		orders:     store,
 		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},

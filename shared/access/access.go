@@ -44,7 +44,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, place test orders",
 	KeysRead:    "find out what became of a key",
-	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, read and cancel jobs",
+	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, block keys, read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 }
 
@@ -120,6 +120,7 @@ var Needs = map[string]Scope{
 	"get-upload":      Settings,
 	"load-upload":     Settings,
 	"withdraw-upload": Settings,
+	"block-keys":      Settings,
 	"list-jobs":       Settings,
 	"get-job":         Settings,
 	"cancel-job":      Settings,

@@ -53,6 +53,7 @@ const (
 	Review   Thing = "review"
 	Brake    Thing = "brake"
 	Token    Thing = "token"
+	Keys     Thing = "keys" // of a merchant, in their pools or not
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

@@ -33,7 +33,8 @@ import (
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
 //     in: a lagging index must not sell a key that was moved to another pool;
-//   - each released key, only if it is claimed by this line;
+//   - each released key, only if it is claimed by this line, and not blocked if it is to
+//     be for sale again;
 //   - a check of each upload whose keys are for sale again, that it is not withdrawn.
 //
 // Released keys change the count of their pool.
@@ -65,7 +66,7 @@ type commit struct {
 // subject is the thing that a write of a commit changes.
 type subject struct {
 	kind subjectKind
-	key  pool.KeyID // of an allocated or a released key
+	key  pool.KeyID // of an allocated key, or a released one
 }
 
 type subjectKind int
@@ -76,6 +77,7 @@ const (
 	newRefund
 	allocatedKey
 	releasedKey
+	restockedKey // a released key that is for sale again
 )
 
 func (c *commit) add(write types.TransactWriteItem, about subject) {
@@ -123,7 +125,11 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 			checked[release.Upload] = true
 			c.add(check(s.tables.Catalog, uploadKey(change.After.Merchant, release.Upload), notWithdrawn), subject{kind: existingLine})
 		}
-		c.add(s.release(ctx, release, change.After), subject{releasedKey, release.Key})
+		kind := releasedKey
+		if release.To == order.Restock {
+			kind = restockedKey
+		}
+		c.add(s.release(ctx, release, change.After), subject{kind, release.Key})
 	}
 	return nil
 }
@@ -237,7 +243,11 @@ func (s *Store) allocate(key pool.Key, line order.Fulfillment) types.TransactWri
 // release takes a key from the line. A revoked or kept key still names its line, so
 // that its order is found by the key; the history of one that is sold again does.
 func (s *Store) release(ctx context.Context, r order.Release, line order.Fulfillment) types.TransactWriteItem {
-	u := newUpdate(condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(string(pool.KeyClaimed)), ":line": text(string(line.ID))}})
+	held := condition{"#state = :claimed AND #line = :line", attrs{":claimed": text(string(pool.KeyClaimed)), ":line": text(string(line.ID))}}
+	if r.To == order.Restock {
+		held.expression += " AND attribute_not_exists(blockedAt)"
+	}
+	u := newUpdate(held)
 	u.name("#line", "line")
 	event := pool.KeyEvent{At: r.At, About: string(line.ID)}
 	var history []string
@@ -289,7 +299,9 @@ func (c *commit) answer(err error) error {
 		case write.cause == "" || write.cause == throttled:
 		case about.kind == allocatedKey:
 			taken.Keys = append(taken.Keys, about.key)
-		case about.kind == releasedKey && write.cause == conditionFailed:
+		case about.kind == restockedKey && write.item["blockedAt"] != nil: // since it was looked at
+			changed = true
+		case (about.kind == releasedKey || about.kind == restockedKey) && write.cause == conditionFailed:
 			notHeld, refuses = about.key, true
 		case about.kind == newLine && write.item != nil:
 			there, err := decodeFulfillment(write.item)

@@ -38,7 +38,9 @@
 //	  <m>#<side>#<hmac>                                  text, upload, offset, row, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
 //	                                                     claimed, revoked, kept: line, soldAt (when its order came in);
-//	                                                     withdrawn: job; history: a set of what happened to it before
+//	                                                     withdrawn: withdrawnBy=<job> or block; blockedAt of a key that is
+//	                                                     not to be sold any more: one that no upload brought has nothing else
+//	                                                     but its state; history: a set of what happened to it before
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images; of lines
 //	                                                     listed (listed, receivedAt), who (who, receivedAt), attention (attention, since)

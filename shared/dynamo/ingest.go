@@ -258,7 +258,7 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	for i, id := range ids {
 		keys[i] = licenseKey(id).attrs()
 	}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt", "job")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "offset", "pool", "state", "soldAt", "withdrawnBy", "blockedAt")
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
@@ -266,7 +266,8 @@ func (s *Store) FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]
 	for _, item := range items {
 		found[pool.KeyID(stringOf(item["pk"]))] = upload.KnownKey{
 			Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Pool: stringOf(item["pool"]),
-			State: pool.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])), Job: stringOf(item["job"]),
+			State: pool.KeyState(stringOf(item["state"])), SoldAt: at(numberOf(item["soldAt"])), WithdrawnBy: stringOf(item["withdrawnBy"]),
+			Blocked: item["blockedAt"] != nil,
 		}
 	}
 	return found, nil

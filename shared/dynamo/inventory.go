@@ -19,7 +19,7 @@ func (s *Store) KeyRecords(ctx context.Context, ids []pool.KeyID) ([]pool.Record
 	for i, id := range ids {
 		keys[i] = licenseKey(id).attrs()
 	}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "pool", "state", "upload", "offset", "row", "line", "soldAt", "history")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "pool", "state", "upload", "offset", "row", "line", "soldAt", "shard", "blockedAt", "history")
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
@@ -38,6 +38,7 @@ func keyRecord(item attrs) (pool.Record, error) {
 		ID: pool.KeyID(key.PK), Side: key.side(), Pool: stringOf(item["pool"]), State: pool.KeyState(stringOf(item["state"])),
 		Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Row: int(numberOf(item["row"])),
 		Line: stringOf(item["line"]), SoldAt: at(numberOf(item["soldAt"])),
+		Shard: stringOf(item["shard"]), BlockedAt: at(numberOf(item["blockedAt"])),
 	}
 	if history, ok := item["history"].(*types.AttributeValueMemberSS); ok {
 		for _, entry := range history.Value {
@@ -58,7 +59,7 @@ func (s *Store) KeySources(ctx context.Context, merchant string, ids []pool.KeyI
 	for i, id := range ids {
 		keys[i] = licenseKey(id).attrs()
 	}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "upload", "blockedAt")
 	if err != nil {
 		return nil, fmt.Errorf("look for the uploads of %d keys: %w", len(ids), err)
 	}
@@ -80,7 +81,7 @@ func (s *Store) KeySources(ctx context.Context, merchant string, ids []pool.KeyI
 	sources := make(map[pool.KeyID]pool.Source, len(items))
 	for _, item := range items {
 		id := stringOf(item["upload"])
-		sources[pool.KeyID(stringOf(item["pk"]))] = pool.Source{Upload: id, Withdrawn: uploads[id]}
+		sources[pool.KeyID(stringOf(item["pk"]))] = pool.Source{Upload: id, Barred: uploads[id] || item["blockedAt"] != nil}
 	}
 	return sources, nil
 }

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -241,16 +240,10 @@ func (s *Store) SetJobDue(ctx context.Context, j job.Job, dueAt time.Time) error
 // moment takes the key, or this does. It fails with *order.KeysTakenError if some are gone,
 // and with job.ErrFenced if another worker has taken the job.
 func (s *Store) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error {
-	event := pool.KeyEvent{At: now, What: pool.KeyTakenOffSale, About: j.ID}.String()
+	event := pool.KeyEvent{At: now, What: pool.KeyTakenOffSale, About: j.ID, By: j.By}
 	var tx transaction
 	for _, key := range keys {
-		u := newUpdate(condition{"#shard = :from", attrs{":from": text(key.Shard)}})
-		u.set("state", text(string(pool.KeyWithdrawn)))
-		u.set("job", text(j.ID))
-		u.remove("shard")
-		u.remove("place")
-		u.insert("history", event)
-		tx.add(u.write(s.tables.Keys, licenseKey(key.ID)))
+		tx.add(offSale(key, j.ID, event).write(s.tables.Keys, licenseKey(key.ID)))
 	}
 	tx.add(addToCount(always, "withdrawn", len(keys)).write(s.tables.Catalog, countKey(j.PoolID())))
 	counted := saveJobPart(job.Part{Token: j.Token, SavedAt: now})
@@ -260,20 +253,34 @@ func (s *Store) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, no
 	if _, fenced := failedCondition(err, fence); fenced {
 		return job.ErrFenced
 	}
-	var failed *writeError
-	if !errors.As(err, &failed) {
-		return wrap(err, "withdraw %d keys", len(keys))
-	}
+	return wrap(goneMeanwhile(err, keys), "withdraw %d keys", len(keys))
+}
+
+// offSale returns the update that takes a key out of sale, if it is still available in the
+// shard that it was found in.
+func offSale(key pool.Key, by string, event pool.KeyEvent) *update {
+	u := newUpdate(condition{"#shard = :from", attrs{":from": text(key.Shard)}})
+	u.set("state", text(string(pool.KeyWithdrawn)))
+	u.set("withdrawnBy", text(by))
+	u.remove("shard")
+	u.remove("place")
+	u.insert("history", event.String())
+	return u
+}
+
+// goneMeanwhile returns the error of a transaction whose first writes are of these keys: an
+// *order.KeysTakenError that names those whose condition does not hold, if there are any.
+func goneMeanwhile(err error, keys []pool.Key) error {
 	var taken order.KeysTakenError
 	for i, key := range keys {
-		if failed.writes[i].cause == conditionFailed {
+		if _, gone := failedCondition(err, i); gone {
 			taken.Keys = append(taken.Keys, key.ID)
 		}
 	}
 	if len(taken.Keys) > 0 {
 		return &taken
 	}
-	return wrap(err, "withdraw %d keys", len(keys))
+	return err
 }
 
 // OnSale returns up to n of the keys for sale in a shard of a pool side, those behind a place,

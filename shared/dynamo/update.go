@@ -35,6 +35,14 @@ func (u *update) set(name string, value types.AttributeValue) {
 	u.sets = append(u.sets, placeholder+" = "+of)
 }
 
+// setNew sets a top-level attribute unless it is there.
+func (u *update) setNew(name string, value types.AttributeValue) {
+	placeholder, of := "#"+name, ":"+name
+	u.name(placeholder, name)
+	u.values[of] = value
+	u.sets = append(u.sets, placeholder+" = if_not_exists("+placeholder+", "+of+")")
+}
+
 // remove removes a top-level attribute.
 func (u *update) remove(name string) {
 	placeholder := "#" + name

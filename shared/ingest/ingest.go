@@ -73,8 +73,8 @@ type Keys interface {
 	// itself, and returns the outcome of each.
 	InsertKeys(ctx context.Context, p pool.ID, shards int, upload string, keys []upload.NewKey) ([]upload.Inserted, error)
 
-	// FindKeys returns the keys of up to 100 identities, consistently; those that are
-	// not there are left out.
+	// FindKeys returns the keys of these identities, consistently; those that are not
+	// there are left out.
 	FindKeys(ctx context.Context, ids []pool.KeyID) (map[pool.KeyID]upload.KnownKey, error)
 }
 

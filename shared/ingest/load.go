@@ -307,6 +307,9 @@ func (l *loader) classify(ctx context.Context, b *batch) error {
 		ids := map[pool.KeyID]bool{}
 		for _, key := range keys {
 			ids[key.ID] = true
+			if b.absent[key.ID] == upload.OtherSide {
+				ids[key.Live] = true // it may be there for no more than that it is blocked
+			}
 		}
 		found, err := l.Keys.FindKeys(ctx, slices.Sorted(maps.Keys(ids)))
 		if err != nil {
@@ -315,15 +318,18 @@ func (l *loader) classify(ctx context.Context, b *batch) error {
 		for _, key := range keys {
 			there, ok := found[key.ID]
 			outcome := b.absent[key.ID]
-			if ok {
+			switch {
+			case ok:
 				outcome = l.outcome(key, there)
+			case outcome == upload.OtherSide && found[key.Live].Blocked:
+				outcome = upload.Blocked
 			}
 			switch outcome {
 			case "":
 				return fmt.Errorf("the key of line %d exists, and is not found", b.numbers[key.Offset])
 			case upload.Accepted:
 				b.counts[upload.Accepted]++
-				if there.State == pool.KeyWithdrawn && there.Job == "" { // as an earlier try stored it
+				if there.State == pool.KeyWithdrawn && there.WithdrawnBy == "" { // as an earlier try stored it
 					b.withdrawn++
 				}
 			default:
@@ -341,6 +347,8 @@ func (l *loader) outcome(key upload.NewKey, there upload.KnownKey) upload.Outcom
 		return upload.Accepted // an earlier try stored it and could not save its progress
 	case there.Upload == l.upload.ID:
 		return upload.SameFile
+	case there.Blocked:
+		return upload.Blocked
 	case !there.SoldAt.IsZero():
 		return upload.Sold // whatever became of the key since
 	case there.State != pool.KeyAvailable:

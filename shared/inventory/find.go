@@ -101,7 +101,11 @@ func (f *Finder) Find(ctx context.Context, merchant string, texts []string) ([]F
 	if len(records) == 0 {
 		return nil, pool.ErrUnknownKey
 	}
-	slices.SortFunc(records, func(a, b pool.Record) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
+	asked := make(map[pool.KeyID]int, len(ids))
+	for i, id := range ids {
+		asked[id] = i
+	}
+	slices.SortFunc(records, func(a, b pool.Record) int { return asked[a.ID] - asked[b.ID] })
 	files, err := f.files(ctx, merchant, records)
 	if err != nil {
 		return nil, err

@@ -131,15 +131,32 @@ func (w *world) sell(number string, from pool.ID, texts ...string) order.Fulfill
 	if len(keys) != len(texts) {
 		w.Fatalf("%d of %d keys are for sale", len(keys), len(texts))
 	}
-	line := order.Fulfillment{
-		ID:       order.Identity{Merchant: from.Merchant, Side: from.Side, Origin: "own", Order: number, Line: "1"}.ID(),
-		Merchant: from.Merchant, Side: from.Side, Account: "own", Origin: "own", Order: number, Line: "1", Product: "4711", Pool: from.Pool,
-		Quantity: len(keys), Wanted: len(keys), ReceivedAt: w.now,
-	}
+	line := lineOf(number, from, len(keys), w.now)
 	change := order.NewLine(line)
 	change.Allocate(keys, w.now)
 	w.must(w.store.Commit(w.Context(), change))
 	return change.After
+}
+
+// lineOf returns a line that is to get keys of a pool side.
+func lineOf(number string, from pool.ID, keys int, now time.Time) order.Fulfillment {
+	return order.Fulfillment{
+		ID:       order.Identity{Merchant: from.Merchant, Side: from.Side, Origin: "own", Order: number, Line: "1"}.ID(),
+		Merchant: from.Merchant, Side: from.Side, Account: "own", Origin: "own", Order: number, Line: "1", Product: "4711", Pool: from.Pool,
+		Quantity: keys, Wanted: keys, ReceivedAt: now,
+	}
+}
+
+// take gives a key of elden that is for sale to a line, as a claim does, and returns it; false
+// if another has it. It may be called by any goroutine.
+func (w *world) take(number string) (pool.KeyID, bool) {
+	found, err := w.store.Candidates(context.Background(), elden, shards, 1)
+	if err != nil || len(found) == 0 {
+		return "", false
+	}
+	change := order.NewLine(lineOf(number, elden, 1, noon))
+	change.Allocate(found[:1], noon)
+	return found[0].ID, w.store.Commit(context.Background(), change) == nil
 }
 
 // giveBack takes the line's keys away.

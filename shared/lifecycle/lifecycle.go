@@ -240,8 +240,8 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 	return nil
 }
 
-// giveBack takes keys from the line of a change, all in the same way; but those of an upload
-// that is withdrawn are not put on sale again.
+// giveBack takes keys from the line of a change, all in the same way; but those that are
+// blocked, or of an upload that is withdrawn, are not put on sale again.
 func (l *Lifecycle) giveBack(ctx context.Context, change *order.Change, keys []pool.Key, how order.Release) error {
 	var from map[pool.KeyID]pool.Source
 	if how.To == order.Restock {
@@ -257,7 +257,7 @@ func (l *Lifecycle) giveBack(ctx context.Context, change *order.Change, keys []p
 	for _, key := range keys {
 		r := how
 		r.Key, r.Upload = key.ID, from[key.ID].Upload
-		if from[key.ID].Withdrawn {
+		if from[key.ID].Barred {
 			r.To, r.Upload = order.Revoke, ""
 		}
 		if err := change.ReleaseBack(r); err != nil {

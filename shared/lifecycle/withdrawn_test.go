@@ -68,3 +68,25 @@ func TestReturn_manyKeysForSaleAgain(t *testing.T) {
 	s.returnOrder("1", "R1")
 	s.available(300)
 }
+
+// A key that was blocked after it was sold is not for sale again when it comes back.
+func TestReturn_blockedKeys(t *testing.T) {
+	for name, late := range map[string]bool{"blocked before": false, "blocked in the middle of the return": true} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 60)
+			s.restockBy(order.Restock, "")
+			line := s.pay("1", "1", "game", 5)
+			block := func() { s.must(s.store.BlockKey(t.Context(), line.Keys[0].ID, "a token", s.at)) }
+			if late {
+				s.changes.Uploads = &lateWithdrawal{s.store, block}
+			} else {
+				block()
+			}
+			s.returnOrder("1", "R1")
+			s.available(59)
+			if books := dynamotest.Audit(t, s.tables); books.Revoked != 1 {
+				t.Errorf("%d keys are revoked", books.Revoked)
+			}
+		})
+	}
+}

@@ -384,6 +384,7 @@ var outcomes = map[upload.Outcome]string{
 	upload.OtherSide:          "already on the other side, live or test",
 	upload.Sold:               "already sold",
 	upload.Withdrawn:          "withdrawn from sale",
+	upload.Blocked:            "blocked: leaked, or sold elsewhere",
 	upload.TooLong:            "longer than 2,048 bytes",
 	upload.Tab:                "with a tab in it",
 	upload.ControlCharacter:   "with a control character in it",

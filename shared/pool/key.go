@@ -50,7 +50,7 @@ const (
 	KeyClaimed   KeyState = "claimed"   // a line holds it
 	KeyRevoked   KeyState = "revoked"   // a line gave it back, and nobody may use it
 	KeyKept      KeyState = "kept"      // a line gave it back, and its customer may go on using it
-	KeyWithdrawn KeyState = "withdrawn" // taken out of sale before it was sold
+	KeyWithdrawn KeyState = "withdrawn" // taken out of sale before it was sold, or blocked before it was ever uploaded
 )
 
 // Secret is a license key as the customer will see it. Only Reveal gives it up:

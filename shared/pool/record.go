@@ -27,22 +27,26 @@ type Record struct {
 	Line   string    // that holds it or held it last; empty: none does, or it is for sale again
 	SoldAt time.Time // when the order of that line came in
 
+	Shard     string    // of its pool side that it is for sale in; empty: it is not for sale
+	BlockedAt time.Time // zero: it is not blocked
+
 	// History is what happened to it since it was uploaded and before its last sale,
 	// oldest first.
 	History []KeyEvent
 }
 
-// Source is the upload that a key came from.
+// Source is where a key came from.
 type Source struct {
-	Upload    string
-	Withdrawn bool // it was withdrawn: none of its keys is put on sale again
+	Upload string
+	Barred bool // its upload was withdrawn, or the key is blocked: it is not put on sale again
 }
 
 // KeyEvent is one thing that happened to a key. The same event written twice is one.
 type KeyEvent struct {
 	At    time.Time
 	What  KeyEventKind
-	About string // the line that it was sold to or came back from, or the job that changed it
+	About string // the line that it was sold to or came back from, or the job that changed it; empty: neither
+	By    string // who did it, or asked for the job; empty: nobody in person
 }
 
 // ByJob reports whether a job did it, and no line.
@@ -60,21 +64,30 @@ const (
 	KeyRestockedBy KeyEventKind = "restocked" // a line gave it back, and it is for sale again
 
 	KeyTakenOffSale KeyEventKind = "withdrawn" // a job withdrew it
+	KeyBlocked      KeyEventKind = "blocked"   // it leaked, or was sold elsewhere: nobody is sold it from then on
 )
 
 // String returns the event as tables carry it; see ParseKeyEvent.
 func (e KeyEvent) String() string {
-	return fmt.Sprintf("%013d#%s#%s", e.At.UnixMilli(), e.What, e.About)
+	s := fmt.Sprintf("%013d#%s#%s", e.At.UnixMilli(), e.What, e.About)
+	if e.By != "" {
+		s += "#" + e.By
+	}
+	return s
 }
 
 // ParseKeyEvent reads what KeyEvent.String returned.
 func ParseKeyEvent(s string) (KeyEvent, error) {
-	parts := strings.SplitN(s, "#", 3)
+	parts := strings.SplitN(s, "#", 4)
 	ms, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil || len(parts) < 3 {
 		return KeyEvent{}, errors.New("an entry of a key's history that cannot be read")
 	}
-	return KeyEvent{time.UnixMilli(ms).UTC(), KeyEventKind(parts[1]), parts[2]}, nil
+	e := KeyEvent{At: time.UnixMilli(ms).UTC(), What: KeyEventKind(parts[1]), About: parts[2]}
+	if len(parts) == 4 {
+		e.By = parts[3]
+	}
+	return e, nil
 }
 
 // turns is the order of events of one moment: a key is sold before it is given back.

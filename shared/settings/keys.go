@@ -31,16 +31,16 @@ type KeyFiles interface {
 }
 
 const (
-	// MaxAdded is how many keys one call may bring.
-	MaxAdded  = 1000
+	// MaxTexts is how many keys one call may bring, or block.
+	MaxTexts  = 1000
 	addedFile = "sent-by-api.as-is.txt" // by its name, every line is a key
 )
 
-// CheckKeys returns the mistakes in the texts of keys: those that would not be one line of a
-// file each. It names no text.
+// CheckKeys returns the mistakes in the texts of keys of one call: those that would not be one
+// line of a file each. It names no text.
 func CheckKeys(texts []string) (problems []Problem) {
-	if len(texts) == 0 || len(texts) > MaxAdded {
-		return []Problem{{Path: "keys", Message: fmt.Sprintf("use 1 to %d keys; bring more as a file", MaxAdded)}}
+	if len(texts) == 0 || len(texts) > MaxTexts {
+		return []Problem{{Path: "keys", Message: fmt.Sprintf("use 1 to %d keys a call", MaxTexts)}}
 	}
 	for i, text := range texts {
 		text = pool.TrimKey(text)

@@ -95,12 +95,14 @@ const (
 
 // KnownKey is a key that is in the table already.
 type KnownKey struct {
-	Upload string // that brought it
-	Offset int64  // of its line there
-	Pool   string
-	State  pool.KeyState
-	SoldAt time.Time // zero: no line holds the key or gave it back for good
-	Job    string    // that took it out of sale; empty: none
+	Upload  string // that brought it; empty: none did
+	Offset  int64  // of its line there
+	Pool    string
+	State   pool.KeyState
+	SoldAt  time.Time // zero: no line holds the key or gave it back for good
+	Blocked bool
+
+	WithdrawnBy string // what took it out of sale, a job or a block; empty: it never was for sale, or still is
 }
 
 // FileLine returns the line of the file that the row of a range is, from 1, by the ranges

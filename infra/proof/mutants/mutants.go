@@ -2299,11 +2299,76 @@ var mutants = []mutant{
 	{
 		breaks: "a withdrawn key is still for sale",
 		file:   "shared/dynamo/job.go",
-		old: `		u.remove("shard")
-		u.remove("place")
+		old: `	u.remove("shard")
+	u.remove("place")
 `,
 		new: ``,
 		in:  "shared/inventory", test: "TestWithdraw",
+	},
+	{
+		breaks: "a key that is blocked is still to be sold again when it comes back",
+		file:   "shared/dynamo/inventory.go",
+		old:    `Barred: uploads[id] || item["blockedAt"] != nil`,
+		new:    `Barred: uploads[id]`,
+		in:     "shared/lifecycle", test: "TestReturn_blockedKeys",
+	},
+	{
+		breaks: "a key that comes back is for sale though it was blocked meanwhile",
+		file:   "shared/dynamo/commit.go",
+		old:    `held.expression += " AND attribute_not_exists(blockedAt)"`,
+		new:    `held.expression += ""`,
+		in:     "shared/inventory", test: "TestBlock_inTheMiddleOfAReturn",
+	},
+	{
+		breaks: "a return is given up for a key that was blocked meanwhile",
+		file:   "shared/dynamo/commit.go",
+		old:    `case about.kind == restockedKey && write.item["blockedAt"] != nil:`,
+		new:    `case about.kind == restockedKey && write.item["blockedAt"] != nil && false:`,
+		in:     "shared/inventory", test: "TestBlock_inTheMiddleOfAReturn",
+	},
+	{
+		breaks: "a key that came for sale meanwhile is taken for blocked, and is sold",
+		file:   "shared/dynamo/block.go",
+		old:    `"attribute_not_exists(blockedAt) AND attribute_not_exists(#shard)"`,
+		new:    `"attribute_not_exists(blockedAt) AND (attribute_not_exists(#shard) OR attribute_exists(#shard))"`,
+		in:     "shared/inventory", test: "TestBlock_keysThatChangeMeanwhile",
+	},
+	{
+		breaks: "blocked keys are missing in the count of their pool",
+		file:   "shared/dynamo/block.go",
+		old:    `addToCount(always, "withdrawn", len(keys))`,
+		new:    `addToCount(always, "withdrawn", 0)`,
+		in:     "shared/inventory", test: "TestBlock",
+	},
+	{
+		breaks: "a key that is blocked while it is for sale is not told from others when it is uploaded again",
+		file:   "shared/dynamo/block.go",
+		old: `		u.set("blockedAt", number(millis(now)))
+		tx.add(`,
+		new: `		tx.add(`,
+		in:  "shared/inventory", test: "TestBlock_refusedWhenUploaded",
+	},
+	{
+		breaks: "keys of the test side are not blocked",
+		file:   "shared/inventory/block.go",
+		old:    `w.block(ctx, sides[pool.Test], false)`,
+		new:    `w.block(ctx, nil, false)`,
+		in:     "shared/inventory", test: "TestBlock",
+	},
+	{
+		breaks: "keys that changed while they were blocked are forgotten",
+		file:   "shared/inventory/block.go",
+		old:    `		ids, err = w.do(ctx, todo)`,
+		new: `		_, err = w.do(ctx, todo)
+		ids = nil`,
+		in: "shared/inventory", test: "TestBlock_keysThatChangeMeanwhile",
+	},
+	{
+		breaks: "a key that is blocked while its file is loaded is counted twice",
+		file:   "shared/ingest/load.go",
+		old:    `there.WithdrawnBy == "" {`,
+		new:    `there.WithdrawnBy != "x" {`,
+		in:     "shared/inventory", test: "TestBlock_whileItLoads",
 	},
 	{
 		breaks: "a worker whose job another has taken withdraws keys",
@@ -2371,8 +2436,8 @@ var mutants = []mutant{
 	{
 		breaks: "a key that comes back is for sale though its upload was withdrawn",
 		file:   "shared/lifecycle/lifecycle.go",
-		old:    `		if from[key.ID].Withdrawn {`,
-		new:    `		if from[key.ID].Withdrawn && false {`,
+		old:    `		if from[key.ID].Barred {`,
+		new:    `		if from[key.ID].Barred && false {`,
 		in:     "shared/lifecycle", test: "TestReturn_keysOfAWithdrawnUpload",
 	},
 	{

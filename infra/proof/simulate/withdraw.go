@@ -105,7 +105,7 @@ func (w *world) checkWithdrawn() {
 		}
 	}
 	for _, item := range w.db.Items(w.tables.Keys) {
-		by[str(item, "job")]++
+		by[str(item, "withdrawnBy")]++
 	}
 	for _, k := range l.keys {
 		if k.state == "available" && withdrawn[k.upload] == k.side {

@@ -404,7 +404,7 @@ func TestWithdraw_killedBetweenItsTransactions(t *testing.T) {
 	audit(t)
 	withdrawn := 0
 	for _, item := range items(t, "KeysTable") {
-		if item["state"] == "withdrawn" && item["job"] == j.ID {
+		if item["state"] == "withdrawn" && item["withdrawnBy"] == j.ID {
 			withdrawn++
 		}
 	}
