@@ -40,6 +40,7 @@ var Posts = map[string]Repeat{
 	"cancel-job":             Settles,
 	"load-upload":            Settles,
 	"withdraw-upload":        Settles,
+	"block-keys":             Settles,
 	// The order's number names it.
 	"fulfil-order":          Settles,
 	"fulfil-order-by-query": Settles,
