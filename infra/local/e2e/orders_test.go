@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -163,5 +164,37 @@ func TestOrders_badKeyIsReplaced(t *testing.T) {
 	err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/keys/find", map[string]any{"keys": slices.Concat(bad, good)}, &keys)
 	if err != nil || len(keys.Items) != 2 || keys.Items[0].State != "revoked" || keys.Items[1].State != "claimed" {
 		t.Errorf("the keys: %+v, %v", keys.Items, err)
+	}
+}
+
+// A customer has mistyped the address, and the mail comes back. Its merchant corrects it: the
+// keys go there, once, and nothing goes to the address that mail came back from.
+func TestOrders_bouncedAddressIsCorrected(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	keys := m.stock(1)
+	o := m.order(1)
+	mistyped, right := "bounce+"+newAddress()[:10]+"@simulator.amazonses.com", newAddress()
+	o.Email = mistyped
+	m.pay(o, "fulfilled", 1)
+	m.await("the mail coming back", func(context.Context) bool { return m.line(o).Delivery.State == "bounced" })
+	why := "the customer told us the right one"
+	answer, err := m.client().ResendOrderWithResponse(t.Context(), o.ID, nil, apiclient.ResendAct{Email: &right, Reason: &why})
+	if err != nil || answer.StatusCode() != http.StatusOK {
+		t.Fatalf("%v, %d %s", err, answer.StatusCode(), answer.Body)
+	}
+	if got := keysIn(m.mailTo(right, world.mark)); !slices.Equal(got, keys) {
+		t.Errorf("the mail to the corrected address has %d keys", len(got))
+	}
+	notice := m.notice(o.ID, "was corrected", "came back from there")
+	if strings.Contains(notice.Text, right) || strings.Contains(notice.Text, mistyped) {
+		t.Error("the notice names an address")
+	}
+	m.pay(o, "fulfilled", 1) // its platform still tells the mistyped one
+	if n, before := len(m.mails(right)), len(m.mails(mistyped)); n != 1 || before != 1 {
+		t.Errorf("%d mails to the corrected address, %d to the former one", n, before)
+	}
+	if lines, err := world.shop.OrderLines(t.Context(), m.token, o.ID); err != nil || len(lines) != 1 || lines[0].Allocated != 1 {
+		t.Errorf("the order afterwards: %+v, %v", lines, err)
 	}
 }

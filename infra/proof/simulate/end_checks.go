@@ -166,7 +166,7 @@ func (w *world) checkMails() {
 			l.problem("%s has its keys and no mail went out; its mail is %q", l.name(id), now.mail)
 		case now.waits() && went != nil && went.accepted["keys"] > 0:
 			l.problem("%s waits and its keys were mailed", l.name(id))
-		case whole && went.asked > 0 && went.askedAt.After(went.leasedAt) && !went.refused["keys"]:
+		case whole && went.asked+went.moved > 0 && went.askedAt.After(went.leasedAt) && !went.refused["keys"]:
 			l.problem("the keys of %s were to be sent again, and were not", l.name(id))
 		case whole && !went.refused["keys"]:
 			for _, k := range slices.Sorted(maps.Keys(now.keys)) {

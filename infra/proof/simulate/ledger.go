@@ -102,6 +102,8 @@ type line struct {
 	storedAt                             time.Time // when it was first
 	risk                                 string    // of its order, in the word of the platform
 	customer                             string    // the hash of the address
+	address                              string
+	former                               []string // addresses before
 	receivedAt, heldAt                   time.Time
 	released                             map[string]bool              // rules that a person has released it from
 	counted                              bool                         // lines of its order that were claimed at once count its keys for sure
@@ -431,6 +433,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	there.product, there.currency, there.quantity = str(after, "product"), str(after, "currency"), num(after, "quantity")
 	there.mail = str(after, "mail")
 	there.side, there.customer, there.risk = str(after, "side"), str(after, "who")[strings.LastIndex(str(after, "who"), "#")+1:], str(after, "risk")
+	there.address, there.former = strIn(after, "customer", "email"), textsIn(after, "former")
 	there.receivedAt, there.heldAt = time.UnixMilli(int64(num(after, "receivedAt"))), time.UnixMilli(int64(num(after, "heldAt")))
 	if name := str(after, "order"); name != "" {
 		there.name = "order " + name + ", line " + str(after, "line")
@@ -716,4 +719,13 @@ func keysIn(item map[string]types.AttributeValue) [][2]string {
 		keys = append(keys, [2]string{str(k, "id"), str(k, "text")})
 	}
 	return keys
+}
+
+// strIn returns a text in a map of an item.
+func strIn(item map[string]types.AttributeValue, of, name string) string {
+	within, _ := item[of].(*types.AttributeValueMemberM)
+	if within == nil {
+		return ""
+	}
+	return str(within.Value, name)
 }

@@ -29,6 +29,8 @@ type mailState struct {
 	asked   int
 	askedAt time.Time
 
+	moved int // how often another mail is due, since the address was corrected
+
 	replacedAt time.Time // when a key was replaced last: its line owes another mail, whatever becomes of the new key
 
 	// Of the last mail that was accepted:
@@ -56,6 +58,7 @@ type lease struct {
 	kind string
 	keys map[string]string // id -> text
 	at   time.Time
+	to   string // the address of the line; "" of a notice, and of a line whose platform told none
 
 	// forbidden is why the line itself, as the lease shows it, lets no key leave; "" if it
 	// does.
@@ -64,6 +67,9 @@ type lease struct {
 
 func (l *ledger) noteLease(item outbox.Item, number int, kind string) {
 	taken := lease{kind: kind, at: time.Now()}
+	if there := l.lines[order.LineID(item.ID)]; there != nil {
+		taken.to = there.address
+	}
 	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
 		taken.keys, taken.forbidden = there.keys, there.keepsKeysIn()
 		l.leasedLines[order.LineID(item.ID)] = true
@@ -109,7 +115,9 @@ func (l *ledger) outboxChanged(item outbox.Item, before, after map[string]types.
 	}
 }
 
-// noteAccepted checks a mail that SES accepted. A mail of the kind "keys" has the keys that
+// noteAccepted checks a mail that SES accepted. It goes to the address that its line had when
+// it was leased: after a correction, nothing but a mail that was under way goes to the former
+// one. A mail of the kind "keys" has the keys that
 // its line held when the mail was leased, any other mail has none. A second mail of a
 // kind is allowed only if the first was not marked as sent because its sender died or got
 // no answer, or if a key of the line was replaced since. A mailed key is never available again.
@@ -123,6 +131,9 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	}
 	if item.Kind == outbox.Notices {
 		l.noteReview(item.ID, m.Text)
+	}
+	if item.Kind == outbox.Lines && m.To.Address != taken.to {
+		l.problem("mail %d of %s went to another address than its line had when it was leased", number, l.subject(item))
 	}
 	if kind == "keys" {
 		l.checkMayLeave(order.LineID(item.ID), taken.at)
@@ -162,6 +173,9 @@ func (l *ledger) noteAccepted(by *process, item outbox.Item, number int, m mail.
 	case kind == "keys" && !went.notMarked && went.asked > 0: // each wish is one mail
 		went.asked--
 		l.w.count("mail sent again as a person asked")
+	case went.moved > 0: // the mail before it may be under way
+		went.moved--
+		l.w.count("mail sent again to a corrected address")
 	case !went.notMarked:
 		l.problem("mail %d of %s is a second one about its %s, and the first was marked as sent", number, l.subject(item), kind)
 	case !went.answerLost && !went.sender.died():

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,7 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 	if before.customer != "" && now.customer == "" {
 		l.problem("%s forgot its address", l.name(id))
 	}
+	l.checkCorrected(id, before, why)
 	if due := keysReturned(now); now.returnedCount != due {
 		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
 	}
@@ -113,6 +115,47 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 	}
 	if before.version > 0 && before.wanted == 0 && now.wanted > 0 && !before.expected && now.returnedUnits > 0 {
 		l.w.count("line connected that was returned in part")
+	}
+}
+
+// checkCorrected checks that the address of a line changes only as a person corrects it, with
+// the notices that tell of it and another mail; of a line that may be mailed, and the former
+// address is kept.
+func (l *ledger) checkCorrected(id order.LineID, before line, why reasons) {
+	now := l.lines[id]
+	if before.address == "" || before.address == now.address {
+		return
+	}
+	if !why.has("address-corrected") {
+		l.problem("%s has another address, which nobody corrected", l.name(id))
+	}
+	if before.onHold || before.returned() {
+		l.problem("the address of %s was corrected, which is on hold or returned", l.name(id))
+	}
+	if want := append(slices.Clip(before.former), before.address); !slices.Equal(now.former, want) {
+		l.problem("%s had the addresses %q, and keeps %q", l.name(id), want, now.former)
+	}
+	for _, kind := range []string{"address-mended", "keys-elsewhere"} {
+		notice := fmt.Sprintf("%s#%s#%s#%d", merchant, kind, id.OrderHalf(), len(now.former))
+		if told := l.notices[notice]; !told && (kind == "address-mended" || before.mail != "failed") {
+			l.problem("the address of %s was corrected, and notice %s was not written with it", l.name(id), notice)
+		}
+	}
+	went := l.mailsOf(outbox.LineItem(string(id)))
+	if before.mail != "" && before.mail != "due" {
+		went.moved++
+		went.askedAt = time.Now()
+	}
+	if now.waits() {
+		l.w.count("address of a line corrected that waits")
+		return
+	}
+	l.w.count("address corrected, and the keys sent there")
+	if before.mail == "sending" {
+		l.w.count("address corrected while a mail was under way")
+	}
+	if now.mail != "due" {
+		l.problem("the keys of %s are to be sent to a corrected address, and its mail is %q", l.name(id), now.mail)
 	}
 }
 

@@ -454,7 +454,8 @@ func (r reportOrder) handleWebhook(w *world, name string) bool {
 }
 
 // changeLine is what the merchant does with a line, by the API: it is returned in whole or
-// in part, put on hold, released, cancelled, mailed again, or one of its keys is replaced.
+// in part, put on hold, released, cancelled, mailed again, to another address too, or one of its
+// keys is replaced.
 type changeLine struct {
 	kind   string
 	of     payOrder
@@ -475,11 +476,17 @@ const (
 	released      = "released"
 	replaced      = "replaced"
 	sentAgain     = "sent again"
+	corrected     = "sent to a corrected address"
 	cancelled     = "cancelled"
 )
 
 // returns reports whether units of the line are given back.
 func (h changeLine) returns() bool { return h.kind == returnedLine || h.kind == returnedUnits }
+
+// email is the address that the line is corrected to.
+func (h changeLine) email() string {
+	return fmt.Sprintf("%s-%d@customers.example", h.of.customer, h.serial%4)
+}
 
 func (h changeLine) String() string {
 	says := fmt.Sprintf("line %s of order %s is %s", h.line, h.of.order, h.kind)
@@ -533,6 +540,8 @@ func (h changeLine) do(w *world) {
 					_, err = changes.Release(ctx, id, act)
 				case sentAgain:
 					_, err = changes.Resend(ctx, id, act)
+				case corrected:
+					_, err = changes.ResendTo(ctx, id, h.email(), act)
 				case cancelled:
 					_, err = changes.Cancel(ctx, id, act)
 				case replaced:
@@ -540,6 +549,10 @@ func (h changeLine) do(w *world) {
 				}
 				if errors.As(err, new(*order.StaleError)) && !h.returns() { // who returns looks again
 					w.count("act refused: its line had changed since it was seen")
+					return nil
+				}
+				if errors.As(err, new(*order.CorrectionLimitError)) {
+					w.count("address not corrected: too many were in the hour")
 					return nil
 				}
 				if errors.Is(err, order.ErrState) || errors.Is(err, order.ErrNoKeys) || errors.Is(err, order.ErrNotHeld) {
