@@ -60,7 +60,7 @@ type ActedLine struct {
 	State   string `json:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned,expected"`
 	Version int    `json:"version" doc:"Of the line as it is now: see versions of an act."`
 	Done    bool   `json:"done" doc:"false: its state does not allow it, and it is left as it is."`
-	Detail  string `json:"detail,omitempty" doc:"Of a line in dispute, or without a mail address: how it comes off hold."`
+	Detail  string `json:"detail,omitempty" doc:"Of a line in dispute, or without a mail address: how it comes off hold. Of one that was not erased: why."`
 }
 
 var sampleActed = Acted{Order: "A-1001", Account: "shop-eu", Lines: []ActedLine{
@@ -186,6 +186,7 @@ func (a *api) addActs(to *rest.API) {
 		"Lines that a rule of review or the brake holds are given back, without a key. Others stay as they are: return-order gives those back. Nothing is paid back: that is the platform's. The customer is not told.", sampleLines, a.linesAct(changes.Reject))
 	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
 		"To the address that the lines have. A mail that is due or under way is enough.\n\nWith email, that address is corrected first: of the lines you name, or of the order. The keys go to the new one, and so does every mail from then on; of a line that waits, its keys when they come. You are told by mail, and so is the former address, unless the last mail came back from there; it does not learn the new one. The history says who corrected it. The order's platform may go on naming the former address: it stays the same order. Lines on hold, in dispute or given back are left as they are.\n\nThe address of an order can be corrected 3 times an hour, and 30 times an hour all orders together: 429 then, and Retry-After says when the hour ends. Ten times is the most of an order: 409.", sampleResend, a.resendOrder, 429)
+	addAct(to, "erase-order", "erase", "Erase what is kept of an order's customer", erases+leaves+"The answer says done: false of it, and why. A line that was erased before stays so.", EraseAct{Seen: Seen{map[string]int{"1": 3}}}, a.eraseOrder)
 	addAct(to, "replace-key", "replace", "Replace a key of a line",
 		"The line gets another key of its pool, the former one is revoked, and its keys are mailed again. 409 if the pool has no key left, or the line is not fulfilled.", sampleReplace, a.replaceKey)
 }
@@ -352,7 +353,9 @@ func newActed(number string, of order.Fulfillment) Acted {
 
 func newActedLine(line order.Fulfillment, done bool) ActedLine {
 	acted := ActedLine{ID: string(line.ID), Line: line.Line, Product: line.Product, State: string(line.State()), Version: line.Version, Done: done}
-	if line.LacksAddress() {
+	if !line.ErasedAt.IsZero() {
+		acted.Detail = "Its customer was erased: there is nobody to mail it to."
+	} else if line.LacksAddress() {
 		acted.Detail = "It has no mail address that keys could be sent to. It comes off hold when its platform reports the order with one."
 	}
 	if line.InDispute() {

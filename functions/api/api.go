@@ -12,6 +12,7 @@ import (
 	"keypool/shared/idempotency"
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
+	"keypool/shared/lifecycle"
 	"keypool/shared/review"
 	"keypool/shared/search"
 	"keypool/shared/settings"
@@ -39,6 +40,7 @@ type api struct {
 	search     *search.Finder
 	refusals   refusals
 	changes    changes
+	eraser     *lifecycle.Eraser
 	byHand     *intake.ByHand
 	review     *settings.Reviews
 	trail      *settings.Trail
@@ -110,6 +112,7 @@ func (a *api) serve() *rest.API {
 			"audit":     a.addAudit,
 			"tokens":    a.addTokens,
 
+			"customers":   a.addCustomers,
 			"test-orders": a.addTestOrders,
 		},
 		Webhooks: webhooks,

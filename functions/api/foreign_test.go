@@ -260,8 +260,8 @@ func TestEveryOperation_ownerGetsThere(t *testing.T) {
 	}
 }
 
-// made matches what is made for a response: secrets, and the ids of tokens, uploads and keys.
-var made = regexp.MustCompile(`(whsec_|` + access.TokenPrefix + `)[A-Za-z0-9+/_=-]+|("id":"|"thing":"token","name":")[0-9a-f]{16}"|("id":"[0-9T.]+Z-)[0-9a-f]{16}"|(by":"the token \\"test\\" \()[0-9a-f]{16}|("upload":"[0-9]+T[0-9]+-)[0-9a-f]{16}|("key_id":"mallory#live#)[A-Za-z0-9_-]{43}`)
+// made matches what is made for a response: secrets, and the ids of tokens, uploads, jobs and keys.
+var made = regexp.MustCompile(`(whsec_|` + access.TokenPrefix + `)[A-Za-z0-9+/_=-]+|("id":"|"thing":"token","name":")[0-9a-f]{16}"|("id":"[0-9T.]+Z-)[0-9a-f]{16}"|(by":"the token \\"test\\" \()[0-9a-f]{16}|("(?:upload|id|name)":"[0-9]+T[0-9]+-)[0-9a-f]{16}|("key_id":"mallory#live#)[A-Za-z0-9_-]{43}`)
 
 // told returns a response without its random parts.
 func told(a resttest.Response) map[string]any {

@@ -113,6 +113,12 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Errorf("job %+v", started)
 	}
 
+	w.send(resttest.Event(t, "good_api_erase")).Want(202).Into(&started)
+	if started.State != "queued" || started.Kind != "erase" {
+		t.Errorf("job %+v", started)
+	}
+	w.send(resttest.Event(t, "bad_api_erase")).Want(422)
+
 	w.send(resttest.Event(t, "good_api_find_keys")).Want(404)
 	stockText(w, w.store, w.tables, "acme", "elden", sampleFindKeys.Keys[0])
 	var found KeyList

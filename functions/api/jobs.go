@@ -15,12 +15,15 @@ import (
 // Job is long work that somebody asked for, and how far it has come.
 type Job struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind" enum:"withdraw" doc:"withdraw: take the unsold keys of an upload out of sale."`
+	Kind        string    `json:"kind" enum:"withdraw,erase" doc:"withdraw: take the unsold keys of an upload out of sale. erase: take away what is kept of a customer."`
 	State       string    `json:"state" enum:"queued,running,cancelling,done,cancelled" doc:"queued: nobody has begun. running: at work, or waiting for its next look. cancelling: it ends at its next step. done. cancelled: it ended before its work was done; what it had done stays done."`
 	Upload      string    `json:"upload,omitempty" doc:"The upload that it is about."`
 	Pool        string    `json:"pool,omitempty"`
 	Side        string    `json:"side,omitempty" enum:"live,test"`
+	Force       bool      `json:"force,omitempty" doc:"Of erase: lines are erased too that owe their customer something."`
 	Keys        int       `json:"keys" doc:"How many keys it has changed so far."`
+	Lines       int       `json:"lines,omitempty" doc:"How many lines of orders it has changed so far."`
+	Left        int       `json:"left,omitempty" doc:"Of erase that is done: how many lines it left as they are, since they owe their customer something."`
 	By          string    `json:"by" doc:"Who asked for it: the name of a token."`
 	Reason      string    `json:"reason,omitempty" doc:"Why, as they said."`
 	CreatedAt   time.Time `json:"created_at"`
@@ -42,10 +45,14 @@ var sampleJob = Job{
 }
 
 func newJob(j job.Job) Job {
-	return Job{
-		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), Keys: j.Keys,
+	body := Job{
+		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), Force: j.Force, Keys: j.Keys, Lines: j.Lines,
 		By: j.By, Reason: j.Why, CreatedAt: j.CreatedAt, SavedAt: j.SavedAt, FinishedAt: j.FinishedAt, CancelledBy: j.CancelledBy,
 	}
+	if j.Done {
+		body.Left = j.Look.Left
+	}
+	return body
 }
 
 type JobPath struct {

@@ -23,7 +23,7 @@ type Order struct {
 	Order    string   `json:"order" doc:"As the platform names it."`
 	Account  string   `json:"account" doc:"The account with a payment platform that it was paid through; by-hand if somebody fulfilled it by hand."`
 	Test     bool     `json:"test" doc:"It was marked as a test: it reaches test keys only."`
-	Customer Customer `json:"customer"`
+	Customer Customer `json:"customer" doc:"Empty of a customer who was erased."`
 	Lines    []Line   `json:"lines" nullable:"false"`
 }
 
@@ -61,6 +61,7 @@ type Line struct {
 	UnitPrice  string    `json:"unit_price,omitempty"`
 	PaidAt     time.Time `json:"paid_at,omitzero"`
 	ReceivedAt time.Time `json:"received_at"`
+	ErasedAt   time.Time `json:"erased_at,omitzero" doc:"When what was kept of its customer was erased."`
 
 	AttentionSince time.Time `json:"attention_since,omitzero" doc:"Since when somebody has to look at it: it is on hold, no pool feeds it, its last mail failed or came back, or it waits for keys for an hour, which may be to come."`
 
@@ -79,7 +80,7 @@ type Step struct {
 // Event is one entry of a line's history.
 type Event struct {
 	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain or mail-withdrawn."`
+	What      string    `json:"what" doc:"fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain, mail-withdrawn or erased."`
 	By        string    `json:"by" doc:"Who did it: a function, ses, or the name of a token."`
 	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
@@ -402,7 +403,7 @@ func newLine(f order.Fulfillment) Line {
 	line := Line{
 		ID: string(f.ID), Line: f.Line, Version: f.Version, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
-		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
+		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt, ErasedAt: f.ErasedAt,
 	}
 	line.AttentionSince, _ = f.Attention()
 	for _, hold := range f.Holds {

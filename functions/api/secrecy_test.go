@@ -128,6 +128,7 @@ func TestSecrecy(t *testing.T) {
 			return `{"keys":["` + k + `","` + s.Keys(1)[0] + `"],"reason":"` + s.Canaries.New("setting") + `"}`
 		}, nil},
 		{"POST", "/v1/uploads/" + sampleUpload.ID + "/withdraw", func() string { return `{"reason":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},
+		{"POST", "/v1/customers/erase", func() string { return `{"email":"` + s.Canaries.Address(canary.Customer) + `"}` }, nil},
 		{"GET", "/v1/jobs", nil, []string{"setting"}},
 		{"GET", "/v1/jobs/" + sampleJob.ID, nil, []string{"setting"}},
 		{"POST", "/v1/jobs/" + sampleJob.ID + "/cancel", nil, []string{"setting"}},
@@ -168,7 +169,7 @@ func TestSecrecy(t *testing.T) {
 		}
 		return call("POST", "/v1/orders/"+name+"/cancel", "")
 	})
-	for _, act := range []string{"return", "hold", "release", "resend"} {
+	for _, act := range []string{"return", "hold", "release", "resend", "erase"} {
 		for _, feeds := range []string{lambdatest.Pool, ""} {
 			s.RefuseEachCall("to "+act+" a line that waits", func() []byte {
 				lines++
@@ -184,10 +185,14 @@ func TestSecrecy(t *testing.T) {
 				if act == "release" {
 					f.Hold(order.HoldByHand)
 				}
+				body := `{"reason":"` + s.Canaries.New("setting") + `"}`
+				if act == "erase" {
+					f.Customer.Email, f.CustomerHash, body = s.Canaries.Address(canary.Customer), name, `{"force":true}`
+				}
 				if err := s.Store.Commit(t.Context(), order.NewLine(f)); err != nil {
 					t.Fatal(err)
 				}
-				return call("POST", "/v1/orders/"+name+"/"+act, `{"reason":"`+s.Canaries.New("setting")+`"}`)
+				return call("POST", "/v1/orders/"+name+"/"+act, body)
 			}, "setting")
 		}
 	}

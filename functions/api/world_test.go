@@ -118,11 +118,11 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		keys:       &settings.Keys{Pools: store, Files: w.files},
 		finder:     finder,
 		blocker:    &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: w.now},
-		jobs:       &inventory.Jobs{Store: store, Uploads: store, Queue: w.jobs, Now: w.now},
+		jobs:       &inventory.Jobs{Store: store, Uploads: store, Merchants: store, Queue: w.jobs, Now: w.now},
 		orders:     store,
 		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},
 		refusals:   store,
-		changes:    acts,
+		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now},
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, By: "webhook", Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,

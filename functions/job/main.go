@@ -1,4 +1,5 @@
-// Job does the long work that merchants ask for: it withdraws the keys of an upload.
+// Job does the long work that merchants ask for: it withdraws the keys of an upload, and erases
+// customers.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/inventory"
+	"keypool/shared/lifecycle"
 	"keypool/shared/sqs"
 )
 
@@ -23,9 +25,13 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Keys:    env.Required("KEYPOOL_KEYS_TABLE"),
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
+	queues := awssqs.NewFromConfig(cfg)
 	h := &handler{
-		worker: &inventory.Worker{Progress: store, Keys: store, Pools: store, Uploads: store, Now: time.Now},
-		queue:  sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_JOBS_QUEUE_URL")),
+		worker: &inventory.Worker{
+			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Now: time.Now,
+			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")), Now: time.Now},
+		},
+		queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),
 	}
 	return h.handle
 }

@@ -11,11 +11,12 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/job"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
-// Whatever goes wrong while keys are withdrawn, none of them stands in what the function
+// Whatever goes wrong while keys are withdrawn or a customer is erased, nothing of them stands in what the function
 // answers, returns or logs.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
@@ -60,6 +61,37 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("a look that finds keys", func() []byte { return withdraws(3, time.Now(), false) })
 	s.RefuseEachCall("the last look", func() []byte { return withdraws(0, time.Now().Add(-time.Hour), false) })
 	s.RefuseEachCall("a job that was cancelled", func() []byte { return withdraws(1, time.Now(), true) })
+	erases := func(owes bool, make func(*order.Fulfillment)) []byte {
+		uploads++
+		number := fmt.Sprint("A-", uploads)
+		line := order.Fulfillment{
+			ID:       order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: "own", Order: number, Line: "1"}.ID(),
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: "own", Origin: "own", Order: number, Line: "1", Product: "4711", Pool: lambdatest.Pool,
+			Quantity: 1, Wanted: 1, ReceivedAt: time.Now().Add(-time.Hour),
+			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)}, CustomerHash: number,
+		}
+		make(&line)
+		change := order.NewLine(line)
+		change.History = []order.History{{Line: line.ID, At: line.ReceivedAt, Event: order.Held, By: "somebody", Code: s.Canaries.New(canary.Customer)}}
+		if err := s.Store.Commit(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		j := job.Job{Merchant: line.Merchant, ID: fmt.Sprint("job ", uploads), Kind: job.Erase, Customer: number, Force: !owes, By: s.Canaries.New("setting"), CreatedAt: time.Now(), DueAt: time.Now()}
+		if err := s.Store.StartJob(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(job.Resume(j.Merchant, j.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return message(string(body))
+	}
+	waits, held := func(*order.Fulfillment) {}, func(line *order.Fulfillment) { line.Hold(order.HoldReview) }
+	unconnected := func(line *order.Fulfillment) { line.Pool, line.Wanted = "", 0 }
+	for _, make := range []func(*order.Fulfillment){waits, held, unconnected} {
+		s.RefuseEachCall("a customer who is erased", func() []byte { return erases(false, make) })
+	}
+	s.RefuseEachCall("a customer who is owed something", func() []byte { return erases(true, waits) })
 	key := s.Canaries.New(canary.Key)
 	for _, body := range []string{key, `"` + key + `"`, `{"v":"` + key + `"}`} {
 		s.Invoke("a message that cannot be read", message(body))

@@ -209,15 +209,22 @@ var Functions = []Function{
 		Description: "Does the long work on keys that merchants ask for",
 		Memory:      256,
 		Timeout:     jobTimeout,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "JOBS_QUEUE_URL"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "JOBS_QUEUE_URL", "FILL_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.JobsPrefix, dynamo.UploadsPrefix, dynamo.CountsPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.AuditPrefix}},
 			{Target: keysTable, Actions: "UpdateItem"},
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
+			// A customer who is erased, of whose line somebody waits, or a rule holds it.
+			{Target: ordersWho, Actions: "Query"},
+			{Target: ordersTable, Actions: "GetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.BuyerPrefix}},
 			{Target: jobsQueue, Actions: receive},
-			{Target: queueKey, Actions: "Decrypt"}, // it only receives
+			{Target: fillQueue, Actions: "SendMessage"},
+			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 		},
 		Queue: &QueueSource{Queue: "Jobs", Batch: 1, Concurrency: 2},
 	},
@@ -242,7 +249,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.CorrectedPrefix}}, // how often addresses are corrected
 			// The last ones are of a line that is released.
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.IdempotencyPrefix}},
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.IdempotencyPrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.BuyerPrefix, dynamo.IdempotencyPrefix}}, // of BuyerPrefix: of a customer who is erased
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			// What lists show, and where their lines stand.

@@ -117,7 +117,7 @@ func TestRights_auditTrailIsOnlyAddedTo(t *testing.T) {
 		}
 	}
 	slices.Sort(writers)
-	if diff := cmp.Diff([]string{"Api", "Deliver", "Operator"}, writers); diff != "" {
+	if diff := cmp.Diff([]string{"Api", "Deliver", "Job", "Operator"}, writers); diff != "" {
 		t.Errorf("other functions add entries:\n%s", diff)
 	}
 }

@@ -42,7 +42,7 @@ func Names(scopes []Scope) []string {
 var means = map[Scope]string{
 	Upload:      "bring keys, and key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
-	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, place test orders",
+	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, erase customers, place test orders",
 	KeysRead:    "find out what became of a key",
 	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, block keys, read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
@@ -93,6 +93,9 @@ var Needs = map[string]Scope{
 	"release-brake":          OrdersWrite,
 	"replace-key":            OrdersWrite,
 	"place-test-order":       OrdersWrite,
+	"erase-customer":         OrdersWrite,
+	"erase-order":            OrdersWrite,
+	"erase-order-by-query":   OrdersWrite,
 	"replace-key-by-query":   OrdersWrite,
 
 	"find-keys": KeysRead,

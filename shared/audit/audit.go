@@ -4,6 +4,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/random"
 )
@@ -54,6 +56,7 @@ const (
 	Brake    Thing = "brake"
 	Token    Thing = "token"
 	Keys     Thing = "keys" // of a merchant, in their pools or not
+	Job      Thing = "job"
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.
@@ -117,4 +120,29 @@ func OfBrake(ctx context.Context, merchant string, b catalog.Brake) Entry {
 		off["reason"] = b.Reason
 	}
 	return New(ctx, Entry{Merchant: merchant, By: b.ReleasedBy, Thing: Brake, Before: on, After: off}, b.ReleasedAt)
+}
+
+// OfJob returns the entry of a job that somebody asked for.
+func OfJob(ctx context.Context, j job.Job) Entry {
+	asked := catalog.Shown{"kind": string(j.Kind)}
+	for name, value := range map[string]string{"upload": j.Upload, "pool": j.Pool, "side": string(j.Side)} {
+		if value != "" {
+			asked[name] = value
+		}
+	}
+	if j.Force {
+		asked["force"] = true
+	}
+	return New(ctx, Entry{Merchant: j.Merchant, By: j.By, Thing: Job, Name: j.ID, After: asked}, j.CreatedAt)
+}
+
+// OfEndedJob returns the entry of a job that has ended, with what it has done.
+func OfEndedJob(ctx context.Context, j job.Job) Entry {
+	done := catalog.Shown{"state": string(j.State())}
+	for name, n := range map[string]int{"keys": j.Keys, "lines": j.Lines, "left": j.Look.Left} {
+		if n > 0 {
+			done[name] = n
+		}
+	}
+	return New(ctx, Entry{Merchant: j.Merchant, By: cmp.Or(j.CancelledBy, j.By), Thing: Job, Name: j.ID, Before: catalog.Shown{"state": string(job.Running)}, After: done}, j.FinishedAt)
 }

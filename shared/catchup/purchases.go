@@ -230,7 +230,7 @@ func (r *run) news(p platform.Purchase, known order.Known) (before []platform.Ev
 func same(stored order.Fulfillment, line platform.Line, in platform.Paid) bool {
 	c := in.Customer
 	return !stored.Expected && stored.Product == line.Product && stored.Quantity == line.Quantity &&
-		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "") && !catalog.RiskNews(stored, in.Risk, in.ChangedAt) &&
+		stored.SameCustomer(c) && (stored.Customer.Email != "" || c.Email == "" || !stored.ErasedAt.IsZero()) && !catalog.RiskNews(stored, in.Risk, in.ChangedAt) &&
 		!in.PaysAgain(stored)
 }
 

@@ -657,6 +657,35 @@ func TestRun_addressThatComesLater(t *testing.T) {
 	}
 }
 
+// An order whose customer was erased costs no claim when it is met again.
+func TestRun_erasedCustomer(t *testing.T) {
+	t.Parallel()
+	s := open(t, plain)
+	s.paid("1", noon.Add(-time.Hour))
+	s.run()
+	line, _ := s.fulfillment("1")
+	eraser := &lifecycle.Eraser{Lines: s.store, Words: s.store, Fill: quiet{}, Now: func() time.Time { return noon }}
+	if _, err := eraser.Erase(t.Context(), line.ID, lifecycle.Erasure{Act: lifecycle.Act{By: "the token"}, Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.Intake = refusesAll{s.Intake, t}
+	s.run()
+	if now, _ := s.fulfillment("1"); now.Customer != (order.Customer{}) || now.Version != line.Version+1 {
+		t.Errorf("it is %+v", now)
+	}
+}
+
+// refusesAll is an intake that nothing is brought to.
+type refusesAll struct {
+	catchup.Intake
+	t *testing.T
+}
+
+func (r refusesAll) Apply(_ context.Context, _ platform.Account, _ platform.Request, events []platform.Event) []platform.Result {
+	r.t.Errorf("the intake is asked about %+v", events)
+	return nil
+}
+
 // A payment that is no order is told once, whatever number of runs finds it.
 func TestRun_paymentThatIsNoOrder(t *testing.T) {
 	t.Parallel()

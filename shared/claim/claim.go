@@ -263,10 +263,11 @@ func (f *found) sort(lines []order.Fulfillment, id order.LineID) {
 // repeat returns the stored record of a line that is paid again by the same customer.
 // A customer's address that the record lacks is added to it, and one that the shop has
 // corrected since takes its place. An older state of the order that comes late corrects
-// nothing. A verdict on the order's risk may come with it: see lateRisk.
+// nothing, and a customer who was erased stays erased: product and quantity tell a repeat. A
+// verdict on the order's risk may come with it: see lateRisk.
 func (c *Claimer) repeat(ctx context.Context, stored, paid order.Fulfillment) (order.Fulfillment, error) {
 	differs, corrected := Part(""), order.EventKind("")
-	added := stored.Customer.Email == "" && paid.Customer.Email != ""
+	added := stored.ErasedAt.IsZero() && stored.Customer.Email == "" && paid.Customer.Email != ""
 	late := !paid.ChangedAt.IsZero() && paid.ChangedAt.Before(stored.ChangedAt)
 	switch {
 	case stored.Product != paid.Product:

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
@@ -29,6 +30,8 @@ import (
 //   - the line's place among those that a rule holds, which follows from its holds;
 //   - a check that no more is known of the line's order than the change knows, or a write
 //     there if the change counted the keys of the order;
+//   - the count of the job that makes the change, only if no other worker has taken it;
+//   - what counts the orders of the customer's address in its day goes, with the address;
 //   - the change's chunk, only if that is at the version it was read at. The line's
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
@@ -78,6 +81,7 @@ const (
 	allocatedKey
 	releasedKey
 	restockedKey // a released key that is for sale again
+	fence        // of the job that makes the change
 )
 
 func (c *commit) add(write types.TransactWriteItem, about subject) {
@@ -101,6 +105,14 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	s.addQueue(c, change)
 	s.addHeld(c, change)
 	s.addChunk(c, change)
+	if erased := change.After.CustomerHash == ""; change.Before != nil && erased && change.Before.CustomerHash != "" {
+		c.add(remove(s.tables.Orders, buyerKey(*change.Before), always), subject{kind: existingLine})
+	}
+	if change.Job != nil {
+		counted := saveJobPart(job.Part{Token: change.Job.Token, SavedAt: change.Job.SavedAt})
+		counted.add("lines", 1)
+		c.add(counted.write(s.tables.Catalog, jobKey(change.Job.Merchant, change.Job.ID)), subject{kind: fence})
+	}
 	for _, key := range change.Allocated {
 		c.add(s.allocate(key, change.After), subject{allocatedKey, key.ID})
 	}
@@ -279,7 +291,7 @@ type refundItem struct {
 }
 
 // answer returns the error that the use cases branch on. A line that exists decides
-// before a refund that exists, that before a line that changed, that before a released key that is not the line's
+// before a job that another worker has taken, that before a refund that exists, that before a line that changed, that before a released key that is not the line's
 // (unless another write was throttled, which may be the line's), that before allocated keys that are taken, and
 // those before a throttle.
 func (c *commit) answer(err error) error {
@@ -292,6 +304,7 @@ func (c *commit) answer(err error) error {
 		notHeld          pool.KeyID
 		changed, refuses bool
 		refunded         bool
+		fenced           bool
 	)
 	for i, write := range failed.writes {
 		about := c.about[i]
@@ -309,6 +322,8 @@ func (c *commit) answer(err error) error {
 				return err
 			}
 			return &order.ExistsError{Fulfillment: there}
+		case about.kind == fence && write.cause == conditionFailed:
+			fenced = true
 		case about.kind == newRefund && write.cause == conditionFailed:
 			refunded = true
 		default:
@@ -316,6 +331,8 @@ func (c *commit) answer(err error) error {
 		}
 	}
 	switch {
+	case fenced:
+		return job.ErrFenced
 	case refunded:
 		return order.ErrRefunded
 	case changed:

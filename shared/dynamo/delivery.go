@@ -319,7 +319,7 @@ func (s *Store) historyPut(h order.History) types.TransactWriteItem {
 
 // History returns a line's history, oldest first.
 func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, error) {
-	items, err := queryAs[historyItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), historySK(id)), oldestInOrders)
+	items, err := s.historyItems(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of line %s: %w", id, err)
 	}
@@ -331,4 +331,21 @@ func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, 
 		}
 	}
 	return history, nil
+}
+
+func (s *Store) historyItems(ctx context.Context, id order.LineID) ([]historyItem, error) {
+	return queryAs[historyItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), historySK(id)), oldestInOrders)
+}
+
+// EraseWords takes the codes of those entries of a line's history away that hold what a person
+// wrote. An entry stays where it is, and is never stored again.
+func (s *Store) EraseWords(ctx context.Context, id order.LineID) error {
+	items, err := s.historyItems(ctx, id)
+	for _, item := range items {
+		if err == nil && (order.History{By: item.By, Code: item.Code}).Words() {
+			item.Code = ""
+			err = s.write(ctx, put(s.tables.Orders, encode(item), always))
+		}
+	}
+	return wrap(err, "erase the history of line %s", id)
 }

@@ -29,7 +29,8 @@
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
 //	                                                     a rejected file until its reminder; withdrawal, withdrawnAt
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
-//	  jobs#<m>              <job>                        long work that was asked for: kind, progress, fencingToken; due until it ends
+//	  jobs#<m>              <job>                        long work that was asked for: kind, progress, fencingToken; due until it ends;
+//	                                                     customer=<hash of the address> until then, of one that erases
 //	  usage#<m>             <yyyy-mm-dd>                 what the merchant's files brought in a day
 //	  tickets#<m>           <ticket>                     the object version that was put to an upload address
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool

@@ -65,6 +65,7 @@ type fulfillmentItem struct {
 	Title      string        `dynamodbav:"title,omitempty"`
 	Customer   *customerItem `dynamodbav:"customer,omitempty"`
 	Former     []string      `dynamodbav:"former,omitempty"` // addresses of the customer
+	ErasedAt   int64         `dynamodbav:"erasedAt,omitempty"`
 
 	// The places in the indexes by which lines are found: see search.go.
 	Listed    string `dynamodbav:"listed,omitempty"`
@@ -134,7 +135,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former,
-		Listed: listedPartition(f), Who: whoPartition(f),
+		ErasedAt: millis(f.ErasedAt), Listed: listedPartition(f), Who: whoPartition(f),
 		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
 	}
 	item.Attention, item.Since = attentionPlace(f)
@@ -213,6 +214,7 @@ func (i fulfillmentItem) attrs() attrs {
 		item["customer"] = &types.AttributeValueMemberM{Value: i.Customer.attrs()}
 	}
 	setTexts(item, "former", i.Former)
+	setNumber(item, "erasedAt", i.ErasedAt)
 	setText(item, "listed", i.Listed)
 	setText(item, "who", i.Who)
 	setText(item, "attention", i.Attention)
@@ -254,7 +256,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
-		CustomerHash: hashOf(i.Who), Former: i.Former,
+		CustomerHash: hashOf(i.Who), Former: i.Former, ErasedAt: at(i.ErasedAt),
 		Mail: i.entry(),
 	}
 	if i.Customer != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/audit"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -60,6 +61,9 @@ type jobItem struct {
 	Pool   string `dynamodbav:"pool,omitempty"`
 	Side   string `dynamodbav:"side,omitempty"`
 
+	Customer string `dynamodbav:"customer,omitempty"`
+	Force    bool   `dynamodbav:"force,omitempty"`
+
 	By        string `dynamodbav:"by"`
 	Why       string `dynamodbav:"why,omitempty"`
 	CreatedAt int64  `dynamodbav:"createdAt"`
@@ -69,8 +73,10 @@ type jobItem struct {
 	After   string `dynamodbav:"lookAfter,omitempty"`
 	Began   int64  `dynamodbav:"lookBegan,omitempty"`
 	Found   int    `dynamodbav:"lookFound"`
+	Left    int    `dynamodbav:"lookLeft,omitempty"`
 	FoundAt int64  `dynamodbav:"lookFoundAt,omitempty"`
 	Keys    int    `dynamodbav:"keys"`
+	Lines   int    `dynamodbav:"lines,omitempty"`
 
 	CancelledBy string `dynamodbav:"cancelledBy,omitempty"`
 	Cut         bool   `dynamodbav:"cut,omitempty"`
@@ -83,6 +89,7 @@ func newJobItem(j job.Job) jobItem {
 	key := jobKey(j.Merchant, j.ID)
 	return jobItem{
 		primaryKey: key, V: schema, Kind: string(j.Kind), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side),
+		Customer: j.Customer, Force: j.Force,
 		By: j.By, Why: j.Why, CreatedAt: millis(j.CreatedAt), jobPartItem: jobPartItem{SavedAt: millis(j.CreatedAt)},
 		Due: duePartition(key.PK + key.SK), DueAt: millis(j.DueAt),
 	}
@@ -92,8 +99,9 @@ func (i jobItem) job() job.Job {
 	merchant, id, _ := i.primaryKey.job()
 	return job.Job{
 		Merchant: merchant, ID: id, Kind: job.Kind(i.Kind), Upload: i.Upload, Pool: i.Pool, Side: pool.Side(i.Side),
-		By: i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys,
-		Look:        job.Look{Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, FoundAt: at(i.FoundAt)},
+		Customer: i.Customer, Force: i.Force,
+		By: i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys, Lines: i.Lines,
+		Look:        job.Look{Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, Left: i.Left, FoundAt: at(i.FoundAt)},
 		CancelledBy: i.CancelledBy, Cut: i.Cut, FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
 	}
 }
@@ -110,11 +118,20 @@ func (s *Store) StartWithdrawal(ctx context.Context, j job.Job) (id string, err 
 	var tx transaction
 	marked := tx.add(mark.write(s.tables.Catalog, uploadKey(j.Merchant, j.Upload)))
 	tx.add(put(s.tables.Catalog, encode(newJobItem(j)), absent))
+	tx.add(s.entryWrite(audit.OfJob(ctx, j)))
 	err = s.transactWithRetry(ctx, &tx)
 	if there, before := failedCondition(err, marked); before && there != nil {
 		return stringOf(there["withdrawal"]), nil
 	}
 	return j.ID, wrap(err, "start to withdraw upload %s", j.Upload)
+}
+
+// StartJob stores a new job, with its entry in the audit trail.
+func (s *Store) StartJob(ctx context.Context, j job.Job) error {
+	var tx transaction
+	tx.add(put(s.tables.Catalog, encode(newJobItem(j)), absent))
+	tx.add(s.entryWrite(audit.OfJob(ctx, j)))
+	return wrap(s.transactWithRetry(ctx, &tx), "start job %s", j.ID)
 }
 
 // Job returns a job, false if there is none: one consistent read.
@@ -174,6 +191,7 @@ func jobSave(j job.Job) *update {
 	u.set("lookAfter", text(j.Look.After))
 	u.set("lookBegan", number(millis(j.Look.Began)))
 	u.set("lookFound", number(j.Look.Found))
+	u.set("lookLeft", number(j.Look.Left))
 	u.set("lookFoundAt", number(millis(j.Look.FoundAt)))
 	if j.DueAt.IsZero() {
 		u.remove("due")
@@ -184,21 +202,26 @@ func jobSave(j job.Job) *update {
 	return u
 }
 
-// EndJob saves the end of a job. One that withdraws an upload and was cut short takes its
-// mark off the upload, so that the rest may be withdrawn by another: one transaction. It fails
-// with job.ErrFenced as SaveJob does.
+// EndJob saves the end of a job, with its entry in the audit trail: one transaction. One that
+// withdraws an upload and was cut short takes its mark off the upload, so that the rest may be
+// withdrawn by another. One that erases a customer forgets whom. It fails with job.ErrFenced
+// as SaveJob does.
 func (s *Store) EndJob(ctx context.Context, j job.Job) error {
 	u := jobSave(j)
 	u.set("finishedAt", number(millis(j.FinishedAt)))
 	var tx transaction
+	u.remove("customer")
 	if j.Cut {
 		u.set("cut", &types.AttributeValueMemberBOOL{Value: true})
+	}
+	if j.Cut && j.Kind == job.Withdraw {
 		mark := newUpdate(condition{"withdrawal = :job", attrs{":job": text(j.ID)}})
 		mark.remove("withdrawal")
 		mark.remove("withdrawnAt")
 		tx.add(mark.write(s.tables.Catalog, uploadKey(j.Merchant, j.Upload)))
 	}
 	tx.add(u.write(s.tables.Catalog, jobKey(j.Merchant, j.ID)))
+	tx.add(s.entryWrite(audit.OfEndedJob(ctx, j)))
 	err := s.transactWithRetry(ctx, &tx)
 	if anyConditionFailed(err) {
 		return job.ErrFenced

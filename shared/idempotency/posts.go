@@ -47,6 +47,10 @@ var Posts = map[string]Repeat{
 	// Where it names units, its refund names it.
 	"return-order":          Settles,
 	"return-order-by-query": Settles,
+	// What is erased is gone; a second job finds nothing.
+	"erase-customer":       Settles,
+	"erase-order":          Settles,
+	"erase-order-by-query": Settles,
 	// The key that is replaced names it.
 	"replace-key":          Settles,
 	"replace-key-by-query": Settles,

@@ -211,8 +211,11 @@ func (in *Intake) tell(ctx context.Context, line, got order.Fulfillment, paid pl
 // tellNoAddress lists an order among the refusals that its platform told no address of, and
 // tells the merchant, once an order: of the first of an hour and account at once, of the
 // others when the hour ends. A line of a product that the merchant ignores, which gets no keys
-// anyway, is not told of.
+// anyway, is not told of, nor is one whose customer was erased.
 func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) error {
+	if !line.ErasedAt.IsZero() {
+		return nil
+	}
 	if ignored, err := in.ignores(ctx, line); err != nil || ignored {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"keypool/infra/proof/fuse"
 	"keypool/shared/inventory"
 	"keypool/shared/job"
+	"keypool/shared/lifecycle"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 )
 
@@ -15,6 +17,7 @@ import (
 func fused(f *fuse.Fuse, w *inventory.Worker) *inventory.Worker {
 	dying := *w
 	dying.Progress, dying.Keys = fusedProgress{w.Progress, f}, fusedKeys{w.Keys, f}
+	dying.Lines, dying.Eraser = fusedLines{w.Lines, f}, fusedEraser{w.Eraser, f}
 	return &dying
 }
 
@@ -49,4 +52,24 @@ func (k fusedKeys) OnSale(ctx context.Context, p pool.ID, shard int, after strin
 
 func (k fusedKeys) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error {
 	return k.f.Blow(func() error { return k.Keys.WithdrawKeys(ctx, j, keys, now) })
+}
+
+type fusedLines struct {
+	inventory.LinesOf
+	f *fuse.Fuse
+}
+
+func (l fusedLines) Places(ctx context.Context, q order.Search, after order.Place, limit int) (places []order.Place, err error) {
+	err = l.f.Blow(func() (err error) { places, err = l.LinesOf.Places(ctx, q, after, limit); return err })
+	return places, err
+}
+
+type fusedEraser struct {
+	inventory.Eraser
+	f *fuse.Fuse
+}
+
+func (e fusedEraser) Erase(ctx context.Context, id order.LineID, how lifecycle.Erasure) (line order.Fulfillment, err error) {
+	err = e.f.Blow(func() (err error) { line, err = e.Eraser.Erase(ctx, id, how); return err })
+	return line, err
 }

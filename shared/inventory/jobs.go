@@ -11,14 +11,17 @@ import (
 
 // Jobs starts, shows and cancels a merchant's jobs.
 type Jobs struct {
-	Store   JobStore
-	Uploads Uploads
-	Queue   Sender // of job.Messages
-	Now     func() time.Time
+	Store     JobStore
+	Uploads   Uploads
+	Merchants Merchants // for Erase
+	Queue     Sender    // of job.Messages
+	Now       func() time.Time
 }
 
 // JobStore keeps jobs.
 type JobStore interface {
+	// StartJob stores a job.
+	StartJob(ctx context.Context, j job.Job) error
 	// StartWithdrawal marks an upload as withdrawn, and stores the job that does it: both or
 	// none. If the upload is marked already, it returns the id of the job that did so.
 	StartWithdrawal(ctx context.Context, j job.Job) (id string, err error)
@@ -69,6 +72,17 @@ func (s *Jobs) Withdraw(ctx context.Context, merchant, uploadID, by, why string)
 		s.ask(ctx, j)
 	}
 	return j, err
+}
+
+// start stores a job and asks for it.
+func (s *Jobs) start(ctx context.Context, j job.Job) (job.Job, error) {
+	j.CreatedAt = s.Now()
+	j.ID, j.DueAt = job.NewID(ctx, j.CreatedAt), j.CreatedAt.Add(startedWithin)
+	if err := s.Store.StartJob(ctx, j); err != nil {
+		return job.Job{}, err
+	}
+	s.ask(ctx, j)
+	return s.Get(ctx, j.Merchant, j.ID)
 }
 
 // ask asks for a job. If the message is lost, the sweep sends another.

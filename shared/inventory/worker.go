@@ -20,6 +20,8 @@ type Worker struct {
 	Keys     Keys
 	Pools    Pools
 	Uploads  Uploads
+	Lines    LinesOf
+	Eraser   Eraser
 	Now      func() time.Time
 }
 
@@ -93,9 +95,69 @@ func (w *Worker) Handle(ctx context.Context, m job.Message) error {
 
 // work returns the work of a job.
 func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
-	if j.Kind != job.Withdraw {
-		return nil, fmt.Errorf("a job of the kind %q is newer than this program", j.Kind)
+	progress := progress{Worker: w, job: j, savedAt: w.Now()}
+	switch j.Kind {
+	case job.Withdraw:
+		return w.withdrawal(ctx, progress)
+	case job.Erase:
+		return &erasure{progress}, nil
 	}
+	return nil, fmt.Errorf("a job of the kind %q is newer than this program", j.Kind)
+}
+
+// progress is how far the worker of a job has come.
+type progress struct {
+	*Worker
+	job     job.Job
+	savedAt time.Time
+	dueAt   time.Time // of the next look; zero: there is work left of this one
+}
+
+// cut reports whether the job was cancelled, and ends it if so.
+func (p *progress) cut() bool {
+	p.job.Cut = p.job.CancelledBy != ""
+	return p.job.Cut
+}
+
+// pause has the next look begin when the index shows what this one changed.
+func (p *progress) pause() error {
+	p.job.Look = job.Look{FoundAt: p.job.Look.FoundAt}
+	p.dueAt = p.Now().Add(IndexLag)
+	return job.ErrPaused
+}
+
+// SaveDue implements job.Work.
+func (p *progress) SaveDue() bool { return p.Now().Sub(p.savedAt) >= saveEvery }
+
+// Save saves the progress, and hears whether the job was cancelled.
+func (p *progress) Save(ctx context.Context) error {
+	now := p.Now()
+	p.job.SavedAt, p.job.DueAt = now, p.dueAt
+	if p.dueAt.IsZero() {
+		p.job.DueAt = now.Add(job.StalledAfter)
+	}
+	saved, err := p.Progress.SaveJob(ctx, p.job)
+	if err != nil {
+		return err
+	}
+	p.job, p.savedAt = saved, now
+	return nil
+}
+
+// Finish saves the end of the job.
+func (p *progress) Finish(ctx context.Context) error {
+	now := p.Now()
+	p.job.Done, p.job.SavedAt, p.job.FinishedAt, p.job.DueAt = true, now, now, time.Time{}
+	err := p.Progress.EndJob(ctx, p.job)
+	if err == nil {
+		slog.InfoContext(ctx, "job.ended", "job", p.job.ID, "kind", string(p.job.Kind), "state", string(p.job.State()), "keys", p.job.Keys, "lines", p.job.Lines)
+	}
+	return err
+}
+
+// withdrawal returns the work of a job that withdraws.
+func (w *Worker) withdrawal(ctx context.Context, begun progress) (job.Work, error) {
+	j := begun.job
 	p, known, err := w.Pools.Pool(ctx, j.Merchant, j.Pool)
 	if err != nil {
 		return nil, err
@@ -103,7 +165,7 @@ func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
 	if !known {
 		p.Shards = pool.DefaultShards // the pool was deleted
 	}
-	return &withdrawal{Worker: w, job: j, shards: p.Shards, savedAt: w.Now()}, nil
+	return &withdrawal{begun, p.Shards}, nil
 }
 
 // withdrawal takes the unsold keys of an upload out of sale.
@@ -114,17 +176,13 @@ func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
 // one that finds nothing, and that began when the upload was finished, and the last key
 // found, for longer than the index lags.
 type withdrawal struct {
-	*Worker
-	job     job.Job
-	shards  int
-	savedAt time.Time
-	dueAt   time.Time // of the next look; zero: there is work left of this one
+	progress
+	shards int
 }
 
 // Step looks at the next keys for sale, and withdraws those of the upload.
 func (w *withdrawal) Step(ctx context.Context) (last bool, err error) {
-	if w.job.CancelledBy != "" {
-		w.job.Cut = true
+	if w.cut() {
 		return true, nil
 	}
 	look := &w.job.Look
@@ -165,9 +223,7 @@ func (w *withdrawal) endLook(ctx context.Context) (last bool, err error) {
 	if look.Found == 0 && !loads && look.Began.Sub(changed) >= IndexLag {
 		return true, nil
 	}
-	w.job.Look = job.Look{FoundAt: look.FoundAt}
-	w.dueAt = w.Now().Add(IndexLag)
-	return false, job.ErrPaused
+	return false, w.pause()
 }
 
 // withdraw withdraws those of the keys that the upload brought, and leaves those that a claim
@@ -210,35 +266,6 @@ func without(keys []pool.Key, taken []pool.KeyID) []pool.Key {
 		}
 	}
 	return rest
-}
-
-// SaveDue implements job.Work.
-func (w *withdrawal) SaveDue() bool { return w.Now().Sub(w.savedAt) >= saveEvery }
-
-// Save saves the progress, and hears whether the job was cancelled.
-func (w *withdrawal) Save(ctx context.Context) error {
-	now := w.Now()
-	w.job.SavedAt, w.job.DueAt = now, w.dueAt
-	if w.dueAt.IsZero() {
-		w.job.DueAt = now.Add(job.StalledAfter)
-	}
-	saved, err := w.Progress.SaveJob(ctx, w.job)
-	if err != nil {
-		return err
-	}
-	w.job, w.savedAt = saved, now
-	return nil
-}
-
-// Finish saves the end of the job.
-func (w *withdrawal) Finish(ctx context.Context) error {
-	now := w.Now()
-	w.job.Done, w.job.SavedAt, w.job.FinishedAt, w.job.DueAt = true, now, now, time.Time{}
-	err := w.Progress.EndJob(ctx, w.job)
-	if err == nil {
-		slog.InfoContext(ctx, "job.ended", "job", w.job.ID, "kind", string(w.job.Kind), "state", string(w.job.State()), "keys", w.job.Keys)
-	}
-	return err
 }
 
 func wrap(err error, format string, args ...any) error {

@@ -15,6 +15,7 @@ import (
 	"keypool/shared/ingest"
 	"keypool/shared/inventory"
 	"keypool/shared/job"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -40,6 +41,7 @@ type world struct {
 	loader *ingest.Worker
 	jobs   *inventory.Jobs
 	worker *inventory.Worker
+	eraser *lifecycle.Eraser
 
 	mu  sync.Mutex
 	now time.Time
@@ -55,8 +57,9 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		Catalog: w.store, Records: w.store, Ranges: w.store, Keys: w.store,
 		Objects: w.bucket, Reports: &ingesttest.Reports{}, RangeJobs: w.ranges, Fill: w.fills, Now: now,
 	}
-	w.jobs = &inventory.Jobs{Store: w.store, Uploads: w.store, Queue: w.asked, Now: now}
-	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Now: now}
+	w.jobs = &inventory.Jobs{Store: w.store, Uploads: w.store, Merchants: w.store, Queue: w.asked, Now: now}
+	w.eraser = &lifecycle.Eraser{Lines: w.store, Words: w.store, Fill: w.fills, Now: now}
+	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Eraser: w.eraser, Now: now}
 	for _, name := range []string{"nova", "mallory"} {
 		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))
 		for _, p := range []string{"elden", "ring"} {

@@ -18,6 +18,9 @@ var (
 	// ErrNotFound means that the merchant has no such job, or nothing that it would be about.
 	ErrNotFound = errors.New("no such job")
 
+	// ErrNoAddress means that an address to erase is none.
+	ErrNoAddress = errors.New("no mail address")
+
 	// ErrNoKeys means that an upload brought no keys, and never will.
 	ErrNoKeys = errors.New("the upload brought no keys")
 )
@@ -32,6 +35,7 @@ type Kind string
 // The kinds of jobs. Tables carry these words.
 const (
 	Withdraw Kind = "withdraw" // the unsold keys of an upload
+	Erase    Kind = "erase"    // what is kept of a customer
 )
 
 // State is the state of a job. It follows from its record.
@@ -56,13 +60,17 @@ type Job struct {
 	Pool     string    // that has them
 	Side     pool.Side // of the pool
 
+	Customer string // the keyed hash of the address of who is erased, until the job ends: see order.HashAddress
+	Force    bool   // lines are erased too that owe their customer something
+
 	By        string // who asked for it
 	Why       string // in their words
 	CreatedAt time.Time
 
-	Part // Done: it has ended
-	Look Look
-	Keys int // that it has changed
+	Part  // Done: it has ended
+	Look  Look
+	Keys  int // that it has changed
+	Lines int // of orders that it has changed
 
 	CancelledBy string // who asked for its end; empty: nobody
 	Cut         bool   // it ended before its work was done
@@ -70,14 +78,16 @@ type Job struct {
 	DueAt       time.Time // when the sweep looks at it; zero: never
 }
 
-// Look is how far a job has come with the keys that are for sale. It looks at them shard by
-// shard, from the beginning to the end, as often as it takes.
+// Look is how far a job has come with the things that an index shows: the keys that are for
+// sale, the lines of an address. It looks at them shard by shard, from the beginning to the
+// end, as often as it takes.
 type Look struct {
 	Shard   int
-	After   string    // the place in the shard of the last key it has seen; empty: none
+	After   string    // the place in the shard of the last thing it has seen; empty: none
 	Began   time.Time // when this look began; zero: none did
-	Found   int       // keys of its own, in this look
-	FoundAt time.Time // when it last found any; zero: never
+	Found   int       // things of its own, in this look
+	Left    int       // those of them that stay as they are
+	FoundAt time.Time // when it last found any that do not; zero: never
 }
 
 // NewID returns the id of a new job. Those of a merchant list by age.

@@ -64,7 +64,10 @@ func (l *Lifecycle) Resend(ctx context.Context, id order.LineID, act Act) (order
 }
 
 func (l *Lifecycle) resend(line order.Fulfillment, act Act) (*order.Change, error) {
-	if !line.Complete() {
+	switch {
+	case !line.ErasedAt.IsZero():
+		return nil, order.ErrErased
+	case !line.Complete():
 		return nil, refused(line)
 	}
 	if line.Mail.Kind == outbox.Keys && (line.Mail.State == outbox.Due || line.Mail.State == outbox.Sending) {
@@ -84,7 +87,10 @@ func (l *Lifecycle) Replace(ctx context.Context, id order.LineID, key pool.KeyID
 		if slices.Contains(line.Replaced, key) {
 			return nil, nil
 		}
-		if !line.Complete() {
+		switch {
+		case !line.ErasedAt.IsZero():
+			return nil, order.ErrErased
+		case !line.Complete():
 			return nil, refused(line)
 		}
 		change := order.ChangeOf(line)

@@ -34,7 +34,10 @@ func (l *Lifecycle) ResendTo(ctx context.Context, id order.LineID, email string,
 	var tell []notice.Notice
 	line, err := l.changeBy(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		tell = nil
-		if line.Version == 0 || !line.Waits() && !line.Complete() {
+		switch {
+		case !line.ErasedAt.IsZero():
+			return nil, order.ErrErased
+		case line.Version == 0 || !line.Waits() && !line.Complete():
 			return nil, refused(line)
 		}
 		if line.HasAddress(email) {

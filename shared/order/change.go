@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"keypool/shared/job"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
@@ -41,6 +42,10 @@ type Change struct {
 	// were not. The change fails with retry.ErrChanged if anything was written there since,
 	// and writes there itself: of two lines that are paid at once, one counts the other.
 	Counts *Whole
+
+	// Job is the job that makes the change; nil: none does. The change counts in it, and
+	// fails with job.ErrFenced if another worker has taken it.
+	Job *job.Job
 
 	// Chunk is the one chunk that the change may write: as it is stored until
 	// Release or Allocate change it. Number 0: none.

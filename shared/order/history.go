@@ -38,6 +38,7 @@ const (
 	Released      EventKind = "released"       // from a hold, Code is its reason
 	Replaced      EventKind = "replaced"       // a key was set aside for a new one, Code names both, by their IDs, and why
 	Resent        EventKind = "resent"         // the mail with the keys is sent again
+	Erased        EventKind = "erased"         // nothing of the customer is kept since
 )
 
 // The events of a line's mails.

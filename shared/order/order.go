@@ -196,7 +196,8 @@ type Fulfillment struct {
 	CustomerHash string
 	// Former are the customer's addresses before persons corrected them, the one that the
 	// order was paid with first: see CorrectAddress.
-	Former []string
+	Former   []string
+	ErasedAt time.Time // since when nothing of the customer is kept; zero: it is. See Erase
 
 	Mail outbox.Entry
 }

@@ -462,4 +462,4 @@ func (s *Document) Webhook(t testing.TB, name string, body []byte) error {
 }
 
 // acts are the operations that change an order, and say how in their bodies.
-var acts = regexp.MustCompile(`^(fulfil-order|cancel-order|return-order|hold-order|release-order|reject-order|release-held|reject-held|resend-order|replace-key)(-by-query)?$`)
+var acts = regexp.MustCompile(`^(fulfil-order|cancel-order|return-order|hold-order|release-order|reject-order|release-held|reject-held|resend-order|replace-key|erase-order|erase-customer)(-by-query)?$`)
