@@ -122,7 +122,7 @@ template: need-build ## write template.yaml anew, from the tables of infra/deplo
 	@go run ./infra/template
 
 documents: need-build ## write the OpenAPI documents anew, from the operations of api and operator
-	@go test ./functions/api ./functions/operator -run '^TestDocument_isCurrent$$' -update
+	@go test ./functions/api ./functions/operator -run '^(TestDocument_isCurrent|TestRoles_tableIsCurrent)$$' -update
 
 vuln: need-build ## known vulnerabilities in what the program calls
 	@infra/vuln.sh

@@ -24,6 +24,7 @@ type api struct {
 	calls    *idempotency.Guard
 	gate     *access.Gate
 	tokens   *settings.Tokens
+	people   *settings.People
 	pools    *settings.Pools
 	products *settings.Products
 	previews *settings.Previews
@@ -75,6 +76,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
 			{Name: "Catalog", Description: "All settings as one document, to be kept in a file."},
 			{Name: "Audit", Description: "Who changed which setting."},
+			{Name: "People", Description: "Who works here, and in which role. roles.md beside this function's code has the table of what each role may do."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
 		},
 		Document:  "/openapi.json",
@@ -111,6 +113,7 @@ func (a *api) serve() *rest.API {
 			"catalog":   a.addCatalog,
 			"audit":     a.addAudit,
 			"tokens":    a.addTokens,
+			"people":    a.addPeople,
 
 			"customers":   a.addCustomers,
 			"test-orders": a.addTestOrders,

@@ -17,7 +17,7 @@ type AuditEntry struct {
 	At     time.Time      `json:"at"`
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
 	Change string         `json:"change" enum:"added,changed,removed"`
-	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job"`
+	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person"`
 	Name   string         `json:"name,omitempty" doc:"Its name or id. There is one merchant, review and brake; keys have none."`
 	Before map[string]any `json:"before,omitempty" doc:"The fields that changed, as they were, without secrets; of a thing that was removed, all. Long texts are cut short."`
 	After  map[string]any `json:"after,omitempty" doc:"The fields that changed, as they are since; of a thing that was added, all."`
@@ -45,7 +45,7 @@ func (a *api) addAudit(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who changed which setting, the newest first",
-		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake and tokens, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.",
+		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.",
 		Responses:   to.Responses(sampleAudit, 200),
 	}, a.listAudit)
 }

@@ -91,6 +91,7 @@ func newOwner(w *world) *owner {
 	if err := w.store.PutToken(w.Context(), access.Token{Hash: sampleTokens.Items[0].ID, Merchant: ownersName, Name: o.canaries.New("setting")}); err != nil {
 		w.Fatal(err)
 	}
+	w.shop(o.token, "PUT", "/v1/people/ada", Person{Name: o.canaries.New("setting"), Email: o.canaries.Address(canary.Merchant), Role: "manager"}).Want(201)
 	if m, _, err := w.store.Merchant(w.Context(), ownersName); err != nil || len(m.Salt) == 0 {
 		w.Fatalf("the merchant has no salt: %v", err)
 	} else {

@@ -37,6 +37,9 @@ func TestSecrecy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: lambdatest.Merchant, ID: "ada", Role: access.Manager}); err != nil {
+		t.Fatal(err)
+	}
 	s.Stock(lambdatest.Pool, 3)
 	u := upload.Upload{Merchant: lambdatest.Merchant, ID: sampleUpload.ID, File: "keys.txt", Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, Ranges: 1, ReceivedAt: time.Now()}
 	if ok, err := s.Store.MoveUpload(t.Context(), "", u, nil); !ok || err != nil {
@@ -103,7 +106,13 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/links/" + brakes, nil, nil},
 		{"POST", "/links/" + brakes, func() string { return "do=set-brake" }, nil},
 		{"GET", "/v1/tokens", nil, nil},
-		{"GET", "/v1/audit", nil, []string{"setting"}},
+		{"PUT", "/v1/people/ada", func() string {
+			return `{"name":"` + s.Canaries.New("setting") + `","email":"` + s.Canaries.Address(canary.Merchant) + `","role":"manager"}`
+		}, []string{"setting", canary.Merchant}},
+		{"GET", "/v1/people/ada", nil, []string{"setting", canary.Merchant}},
+		{"GET", "/v1/people", nil, []string{"setting", canary.Merchant}},
+		{"DELETE", "/v1/people/ada", nil, nil},
+		{"GET", "/v1/audit", nil, []string{"setting", canary.Merchant}},
 		{"DELETE", "/v1/tokens/" + sampleTokens.Items[0].ID, nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},

@@ -15,7 +15,8 @@ import (
 type Token struct {
 	ID        string    `json:"id" doc:"Names the token here; no secret."`
 	Name      string    `json:"name" doc:"What it is for."`
-	Scopes    []string  `json:"scopes" nullable:"false" doc:"What it may do."`
+	Scopes    []string  `json:"scopes" nullable:"false" doc:"What it may do; empty if it stands for a person."`
+	Person    string    `json:"person,omitempty" doc:"Id of the person that it stands for: it may do what that person's role allows at the moment."`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Refused from then on; never where left out."`
 	UsedAt    time.Time `json:"used_at,omitzero" doc:"Last use, to the hour; never where left out."`
@@ -33,7 +34,7 @@ var sampleTokens = TokenList{Items: []Token{{
 }}}
 
 func newToken(t access.Token) Token {
-	return Token{ID: t.ID(), Name: t.Name, Scopes: access.Names(t.Scopes), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt}
+	return Token{ID: t.ID(), Name: t.Name, Scopes: access.Names(t.Scopes), Person: t.Person, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt}
 }
 
 type tokenPath struct {

@@ -109,7 +109,7 @@ func TestTokens_areListedAndRevoked(t *testing.T) {
 		{ID: id, Name: "test", Scopes: []string{"upload"}, CreatedAt: created, ExpiresAt: created.AddDate(0, 0, 90)},
 		{
 			ID: access.Token{Hash: access.HashToken(admin)}.ID(), Name: "test",
-			Scopes:    []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets"},
+			Scopes:    []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets", "people"},
 			CreatedAt: noon, ExpiresAt: noon.AddDate(0, 0, 90),
 		},
 	}, listed.Items); diff != "" {

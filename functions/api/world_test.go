@@ -98,7 +98,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
-	w.gate = &access.Gate{Tokens: store, Now: w.now}
+	w.gate = &access.Gate{Tokens: store, People: store, Now: w.now}
 	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
@@ -106,6 +106,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	a := &api{
 		calls:    &idempotency.Guard{Store: store, Now: w.now},
 		gate:     w.gate,
+		people:   &settings.People{Store: store, Now: w.now},
 		tokens:   &settings.Tokens{Store: store, Now: w.now},
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		previews: &settings.Previews{Store: store, Notices: store, Now: w.now},

@@ -317,7 +317,7 @@ func TestToken_saysWhatItIsFor(t *testing.T) {
 	w := open(t)
 	const path = "/v1/merchants/acme/tokens"
 	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
-	all := []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets"}
+	all := []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets", "people"}
 	for name, c := range map[string]struct {
 		body  string
 		wrong []string
@@ -333,6 +333,8 @@ func TestToken_saysWhatItIsFor(t *testing.T) {
 		"two ends":           {`{"name":"x","scopes":["upload"],"expires_in_days":1,"never_expires":true}`, []string{"body.never_expires"}},
 		"two lines":          {`{"name":"x\ny","scopes":["upload"]}`, []string{"body.name"}},
 		"everything wrong":   {`{"name":"","scopes":["all"],"expires_in_days":1000}`, []string{"body.expires_in_days", "body.name", "body.scopes[0]"}},
+		"a person too":       {`{"name":"x","scopes":["upload"],"person":"ada"}`, []string{"body.person"}},
+		"nobody's":           {`{"name":"x","person":"nobody"}`, []string{"body.person"}},
 		"an unknown setting": {`{"name":"x","scopes":["upload"],"scope":"all"}`, []string{"body.scope"}},
 	} {
 		refused := w.call("POST", path, c.body).Want(422)

@@ -18,7 +18,8 @@ type Token struct {
 	ID        string    `json:"id" doc:"Names the token here; no secret."`
 	Merchant  string    `json:"merchant" doc:"Whose it is."`
 	Name      string    `json:"name" doc:"What it is for."`
-	Scopes    []string  `json:"scopes" nullable:"false" doc:"What it may do."`
+	Scopes    []string  `json:"scopes" nullable:"false" doc:"What it may do; empty if it stands for a person."`
+	Person    string    `json:"person,omitempty" doc:"Id of the person that it stands for: it may do what that person's role allows at the moment, and is refused once the person is gone."`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Refused from then on; never where left out."`
 	UsedAt    time.Time `json:"used_at,omitzero" doc:"Last use, to the hour; never where left out."`
@@ -43,7 +44,7 @@ func (t Token) listed() Token {
 
 func newToken(t access.Token, text string) Token {
 	return Token{
-		Token: text, ID: t.ID(), Merchant: t.Merchant, Name: t.Name, Scopes: access.Names(t.Scopes),
+		Token: text, ID: t.ID(), Merchant: t.Merchant, Name: t.Name, Scopes: access.Names(t.Scopes), Person: t.Person,
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt,
 	}
 }
@@ -51,7 +52,8 @@ func newToken(t access.Token, text string) Token {
 // NewToken says what a token is for.
 type NewToken struct {
 	Name          string   `json:"name" doc:"What it is for, in the merchant's words: one line."`
-	Scopes        []string `json:"scopes,omitempty" nullable:"false" doc:"What it may do; one or more are needed."`
+	Scopes        []string `json:"scopes,omitempty" nullable:"false" doc:"What it may do; one or more are needed, or a person."`
+	Person        string   `json:"person,omitempty" doc:"Id of one of the merchant's people that it stands for, in place of scopes: it may do what that person's role allows at the moment."`
 	ExpiresInDays int      `json:"expires_in_days,omitempty" doc:"1 to 365; 90 where left out."`
 	NeverExpires  bool     `json:"never_expires,omitempty" doc:"It is good until it is revoked. Not together with expires_in_days."`
 }
@@ -66,7 +68,7 @@ type createToken struct {
 // token returns the token that a request describes.
 func (in *createToken) token() settings.NewToken {
 	return settings.NewToken{
-		Merchant: in.Merchant, Name: in.Body.Name, Scopes: in.Body.Scopes, Days: in.Body.ExpiresInDays, Forever: in.Body.NeverExpires,
+		Merchant: in.Merchant, Name: in.Body.Name, Scopes: in.Body.Scopes, Person: in.Body.Person, Days: in.Body.ExpiresInDays, Forever: in.Body.NeverExpires,
 		By: access.Operator(),
 	}
 }

@@ -235,12 +235,12 @@ var Functions = []Function{
 		Timeout:     28 * time.Second, // the HTTP API waits 30 seconds at most
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "JOBS_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY", "PUBLIC_URL"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
-			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},       // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
-			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},                          // of keys that are for sale again
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.PeoplePrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokenUsesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},                            // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
+			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},                                               // of keys that are for sale again
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -284,7 +284,7 @@ var Functions = []Function{
 		Timeout:     28 * time.Second,
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.PeoplePrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.MerchantPrefix, dynamo.TokensPrefix, dynamo.AuditPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},

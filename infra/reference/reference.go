@@ -54,6 +54,7 @@ type operation struct {
 	RequestBody body
 	Responses   map[string]response
 	Security    []map[string][]string
+	Roles       []string `json:"x-roles"`
 }
 
 type parameter struct {
@@ -125,7 +126,7 @@ type (
 		Operations []shown
 	}
 	shown struct {
-		ID, Method, Path, Summary, Description, Scope string
+		ID, Method, Path, Summary, Description, Scope, Roles string
 
 		Parameters []field
 		Body       *sent
@@ -221,6 +222,7 @@ func (g *group) add(tag, path string, all map[string]operation) {
 				s.Scope = strings.Join(scopes, ", ")
 			}
 		}
+		s.Roles = strings.Join(o.Roles, ", ")
 		for _, p := range o.Parameters {
 			f := p.Schema.field(p.Name, p.Required)
 			f.In, f.Description = p.In, cmp.Or(p.Description, f.Description)

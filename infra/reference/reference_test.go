@@ -12,7 +12,7 @@ const document = `{
 	"tags": [{"name": "Pools", "description": "Where keys are."}],
 	"paths": {"/v1/pools/{pool}": {"put": {
 		"operationId": "put-pool", "summary": "Change a pool", "description": "One <b>.\n\nTwo.", "tags": ["Pools"],
-		"security": [{"merchant": ["settings"]}],
+		"security": [{"merchant": ["settings"]}], "x-roles": ["owner", "manager"],
 		"parameters": [{"name": "pool", "in": "path", "required": true, "schema": {"type": "string", "maxLength": 63}}],
 		"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pool"}, "example": {"low": 10}}}},
 		"responses": {
@@ -48,7 +48,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"<h1>Keys: API reference</h1>", "<p>All about keys.</p>", "<p>A token.</p>",
 		`<li><a href="#put-pool">Change a pool</a></li>`, `<h3 id="put-pool">Change a pool</h3>`,
-		`<b class="PUT">PUT</b> <code>/v1/pools/{pool}</code> <span class="scope">scope <code>settings</code></span>`,
+		`<b class="PUT">PUT</b> <code>/v1/pools/{pool}</code> <span class="scope">scope <code>settings</code>, roles owner, manager</span>`,
 		"<p>One &lt;b&gt;.</p>\n<p>Two.</p>",
 		`<code>pool</code> <span class="must">required</span></dt><dd><span class="kind">string, in the path, at most 63 characters</span>`,
 		"<pre tabindex=\"0\">{\n  &#34;low&#34;: 10\n}</pre>",

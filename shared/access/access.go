@@ -1,7 +1,9 @@
 // Package access says who may do what: the principal that a request comes from, the
-// scopes of API tokens, and the scope that each operation of the merchants' API needs.
+// scopes of API tokens, the roles of people, and the scope and the roles that each operation
+// of the merchants' API needs.
 //
-// A token has the scopes that it was made with, and no other right follows from one.
+// A token has the scopes that it was made with, and no other right follows from one; or it
+// stands for a person, and has the role that the person has at that moment.
 // It is stored as a hash, and looked up for every request: tokens are not cached, so that
 // one that is revoked or expired is refused from that moment on.
 package access
@@ -24,10 +26,11 @@ const (
 	KeysRead    Scope = "keys:read"
 	Settings    Scope = "settings"
 	Secrets     Scope = "secrets"
+	People      Scope = "people"
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{Upload, OrdersRead, OrdersWrite, KeysRead, Settings, Secrets}
+var Scopes = []Scope{Upload, OrdersRead, OrdersWrite, KeysRead, Settings, Secrets, People}
 
 // Names returns the names of scopes.
 func Names(scopes []Scope) []string {
@@ -46,6 +49,7 @@ var means = map[Scope]string{
 	KeysRead:    "find out what became of a key",
 	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, block keys, read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
+	People:      "say who works here, and in which role",
 }
 
 // Meaning says what the scope lets its token do, as documents and mails tell it.
@@ -133,6 +137,11 @@ var Needs = map[string]Scope{
 	"put-account":  Secrets,
 	"list-tokens":  Secrets,
 	"revoke-token": Secrets,
+
+	"list-people":   People,
+	"get-person":    People,
+	"put-person":    People,
+	"delete-person": People,
 }
 
 // Principal is who a request comes from. The zero Principal may do nothing.
@@ -141,27 +150,40 @@ type Principal struct {
 	Merchant string  // whose things it works on
 	Name     string  // as a mail to the merchant says it
 	Scopes   []Scope // of its token
+	Role     Role    // of the person that its token stands for; "": it stands for none
 }
 
 // Operator is whoever runs the deployment.
 func Operator() Principal { return Principal{ID: "operator", Name: "the operator"} }
 
 // May returns a *DeniedError if the principal's token lacks the scope that the operation
-// needs.
+// needs, or its person the role.
 func (p Principal) May(operation string) error {
 	needed, ok := Needs[operation]
+	if p.Role != "" {
+		if !p.Role.May(operation) {
+			return &DeniedError{Needs: needed, Role: p.Role}
+		}
+		return nil
+	}
 	if !ok || !slices.Contains(p.Scopes, needed) {
 		return &DeniedError{Needs: needed}
 	}
 	return nil
 }
 
-// DeniedError means that a token is valid, and lacks a scope.
+// DeniedError means that a token is valid, and lacks a scope, or its person a role.
 type DeniedError struct {
 	Needs Scope // empty: the operation stands in no table, so that no scope helps
+	Role  Role  // of the person; "": the token has scopes
 }
 
-func (e *DeniedError) Error() string { return fmt.Sprintf("the token lacks the scope %q", e.Needs) }
+func (e *DeniedError) Error() string {
+	if e.Role != "" {
+		return fmt.Sprintf("the role %q is not enough", e.Role)
+	}
+	return fmt.Sprintf("the token lacks the scope %q", e.Needs)
+}
 
 type principalKey struct{}
 

@@ -29,6 +29,7 @@ type Token struct {
 	Merchant  string
 	Name      string // what it is for, in the merchant's words
 	Scopes    []Scope
+	Person    string // ID of the person that it stands for, whose role it has; "": it has scopes
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	UsedAt    time.Time // last use, to the hour or so; zero: never
@@ -62,6 +63,11 @@ type Finder interface {
 	Token(ctx context.Context, merchant, hash string) (Token, bool, error)
 }
 
+// PersonFinder returns a person of a merchant's, false if there is none of that ID.
+type PersonFinder interface {
+	Person(ctx context.Context, merchant, id string) (Person, bool, error)
+}
+
 // Gate knows the principals of the API by their tokens. It is safe for concurrent use.
 //
 // It notes a token's use at most once an hour and process, which costs one write unit,
@@ -69,6 +75,7 @@ type Finder interface {
 // second at most, and goes on whether or not it was noted. No sale comes this way.
 type Gate struct {
 	Tokens Finder
+	People PersonFinder
 	Uses   Uses // nil: uses are not noted
 	Now    func() time.Time
 
@@ -87,8 +94,9 @@ const (
 	noteWithin = 250 * time.Millisecond
 )
 
-// Principal returns whom a token stands for, false if there is no such token or it has
-// expired. A text that cannot be a token costs no read.
+// Principal returns whom a token stands for, false if there is no such token, it has
+// expired, or its person is gone. A person is read anew for each call: another role counts
+// from then on. A text that cannot be a token costs no read.
 func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, error) {
 	merchant, ok := merchantOf(token)
 	if !ok {
@@ -98,8 +106,17 @@ func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, er
 	if err != nil || !ok || !found.Valid(g.Now()) {
 		return Principal{}, false, err
 	}
+	p := Principal{ID: found.ID(), Merchant: merchant, Name: fmt.Sprintf("the token %q (%s)", found.Name, found.ID()), Scopes: found.Scopes}
+	if found.Person != "" {
+		person, ok, err := g.People.Person(ctx, merchant, found.Person)
+		if err != nil || !ok {
+			return Principal{}, false, err
+		}
+		p.Name = fmt.Sprintf("%s (%s), by %s", person.Name, person.ID, p.Name)
+		p.Scopes, p.Role = nil, person.Role
+	}
 	g.note(ctx, found)
-	return Principal{ID: found.ID(), Merchant: merchant, Name: fmt.Sprintf("the token %q (%s)", found.Name, found.ID()), Scopes: found.Scopes}, true, nil
+	return p, true, nil
 }
 
 // note keeps that a token is used.

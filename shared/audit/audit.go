@@ -57,6 +57,7 @@ const (
 	Token    Thing = "token"
 	Keys     Thing = "keys" // of a merchant, in their pools or not
 	Job      Thing = "job"
+	Person   Thing = "person"
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

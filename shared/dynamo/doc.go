@@ -26,6 +26,8 @@
 //	                                                     shards: of a pool that was deleted
 //	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
 //	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
+//	  people#<m>            person#<id>                  who works there: name, address, role
+//	  people#<m>            roster                       the version of all people together
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
 //	                                                     a rejected file until its reminder; withdrawal, withdrawnAt
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
@@ -91,7 +93,7 @@
 // Three tables, not one: each function is granted only what it needs, and a load
 // of ten million keys never shows in the stream that mails are sent from.
 //
-// A merchant, its settings, its counts, its tokens and their uses are five partitions,
+// A merchant, its settings, its counts, its people, its tokens and their uses are six partitions,
 // since IAM can limit a function to some partition keys and not to some sort keys: the
 // API that merchants reach writes their settings, and cannot write a merchant, whose salt
 // is in it, nor a token, whose scopes are in it. It can only take a token away.

@@ -25,6 +25,7 @@ const (
 	CountsPrefix    = "counts#"
 	TokensPrefix    = "tokens#"     // its API tokens; only function operator makes one
 	TokenUsesPrefix = "token-uses#" // when each was last used; function api writes it
+	PeoplePrefix    = "people#"     // who works there; function api writes it
 	UploadsPrefix   = "uploads#"
 	RangesPrefix    = "ranges#"
 	TicketsPrefix   = "tickets#"
@@ -56,6 +57,7 @@ const (
 	accountSort  = "account#"
 	rosterSort   = "roster"
 	readingSort  = "reading#"
+	personSort   = "person#"
 	countSort    = "count#"
 	callsSort    = "calls#"
 	catchupSort  = "catchup#"
@@ -176,6 +178,15 @@ func tokenKey(merchant, hash string) primaryKey { return primaryKey{TokensPrefix
 
 func tokenUseKey(merchant, hash string) primaryKey {
 	return primaryKey{TokenUsesPrefix + merchant, hash}
+}
+
+func personKey(merchant, id string) primaryKey {
+	return primaryKey{PeoplePrefix + merchant, personSort + id}
+}
+
+// peopleRosterKey is the place of the version of a merchant's people together.
+func peopleRosterKey(merchant string) primaryKey {
+	return primaryKey{PeoplePrefix + merchant, rosterSort}
 }
 
 func entryKey(merchant, id string) primaryKey { return primaryKey{AuditPrefix + merchant, id} }

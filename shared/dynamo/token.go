@@ -16,6 +16,7 @@ type tokenItem struct {
 	V         int      `dynamodbav:"v"`
 	Name      string   `dynamodbav:"name"`
 	Scopes    []string `dynamodbav:"scopes"`
+	Person    string   `dynamodbav:"person,omitempty"`
 	CreatedAt int64    `dynamodbav:"createdAt"`
 	ExpiresAt int64    `dynamodbav:"expiresAt,omitempty"`
 }
@@ -32,7 +33,7 @@ type tokenUseItem struct {
 // error is catalog.ErrConflict if there is one of that hash.
 func (s *Store) PutToken(ctx context.Context, t access.Token, with ...audit.Record) error {
 	item := tokenItem{
-		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name,
+		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name, Person: t.Person,
 		Scopes: access.Names(t.Scopes), CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
 	}
 	return wrap(s.putCatalog(ctx, item, absent, with...), "store a token of %s", t.Merchant)
@@ -92,7 +93,7 @@ func (s *Store) DeleteToken(ctx context.Context, t access.Token, with ...audit.R
 }
 
 func (i tokenItem) token(merchant string) access.Token {
-	t := access.Token{Hash: i.SK, Merchant: merchant, Name: i.Name, CreatedAt: at(i.CreatedAt), ExpiresAt: at(i.ExpiresAt)}
+	t := access.Token{Hash: i.SK, Merchant: merchant, Name: i.Name, Person: i.Person, CreatedAt: at(i.CreatedAt), ExpiresAt: at(i.ExpiresAt)}
 	for _, scope := range i.Scopes {
 		t.Scopes = append(t.Scopes, access.Scope(scope))
 	}

@@ -508,6 +508,16 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Name: "back office", ID: "5d41402abc4b2a76", Parts: []string{"orders:read", "settings", "secrets"}, By: "the operator", At: noon},
 			{Name: "<b>&\u202e", ID: "7d793037a0760186", Parts: []string{"upload"}, Until: noon.AddDate(0, 0, 1), By: "the operator", At: noon.Add(time.Minute)},
 		}}, nil},
+		"new_token_person": {notice.NewToken, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "Ada's scripts", ID: "5d41402abc4b2a76", Parts: []string{"person ada"}, Until: noon.AddDate(0, 0, 90), By: "the operator", At: noon},
+		}}, nil},
+		"changed_person": {notice.ChangedPerson, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "Ada Byron", ID: "ada", Parts: []string{"role manager"}, By: "Grace Hopper (grace), by the token \"desk\" (7d793037a0760186)", At: noon},
+		}}, nil},
+		"changed_person_many": {notice.ChangedPerson, "nova", notice.Facts{Count: 102, Changed: []notice.Changed{
+			{Name: "Ada Byron", ID: "ada", Parts: []string{"role owner", "mail address"}, By: "the operator", At: noon},
+			{Name: "Grace Hopper", ID: "grace", Parts: []string{"role read"}, By: "the operator", At: noon.Add(time.Minute)},
+		}}, nil},
 		"expiring_token": {notice.ExpiringToken, "nova", notice.Facts{
 			Started: noon.Add(-time.Hour),
 			Changed: []notice.Changed{{Name: "nightly upload", ID: "5d41402abc4b2a76", Until: noon.AddDate(0, 0, 7)}},

@@ -100,6 +100,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.NewSecret:       noticeWriter.newSecret,
 	notice.ChangedAccount:  noticeWriter.changedAccount,
 	notice.ChangedText:     noticeWriter.changedText,
+	notice.ChangedPerson:   noticeWriter.changedPerson,
 	notice.ChangedAddress:  noticeWriter.changedAddress,
 }
 

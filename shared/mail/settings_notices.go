@@ -33,6 +33,10 @@ func (w noticeWriter) newToken() letter {
 		d := details{Title: text.OneLine(c.Name)}
 		d.add("Id", c.ID)
 		for _, scope := range c.Parts {
+			if person, ok := strings.CutPrefix(scope, notice.OfPerson); ok {
+				d.add("Stands for", person+", and may do what that person's role allows")
+				continue
+			}
 			d.add("May "+scope, access.Scope(scope).Meaning())
 		}
 		d.add("Good until", w.until(c.Until, "it is revoked"))
@@ -128,6 +132,37 @@ func (w noticeWriter) whatChanged() []details {
 		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", joinWords(parts), c.By, w.moment(c.At)))
 	}
 	return []details{d}
+}
+
+func (w noticeWriter) changedPerson() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: warn("People"),
+		Title: fmt.Sprintf("The rights of %s were changed.", count(f.Count, "person", "people")),
+		Words: words(
+			fmt.Sprintf("Who may do what for %s was changed, as it stands below. An owner may do everything, a manager all but people, secrets and tokens; support looks after orders, stock brings keys, and read only looks.", w.merchant()),
+			"If you know of it, there is nothing to do. If not, take the rights away: DELETE /v1/people/{person}, as an owner, or reply to this mail and ask for it. They end at that moment.",
+			together("changed person"),
+		),
+	}
+	if f.Count == 1 && len(f.Changed) == 1 {
+		l.Title = fmt.Sprintf("The rights of %s were changed.", f.Changed[0].Name)
+	}
+	for _, c := range f.Changed {
+		d := details{Title: text.OneLine(c.Name)}
+		d.add("Id", c.ID)
+		for _, part := range c.Parts {
+			if role, ok := strings.CutPrefix(part, "role "); ok {
+				d.add("Role now", role)
+			} else {
+				d.add("Changed", part)
+			}
+		}
+		w.origin(&d, c)
+		l.Details = append(l.Details, d)
+	}
+	l.Details = append(l.Details, w.moreChanged("see GET /v1/people")...)
+	return l
 }
 
 func (w noticeWriter) changedText() letter {

@@ -63,6 +63,7 @@ const (
 	NewSecret       Kind = "new-secret"        // an hour: accounts that were given a signing secret
 	ChangedAccount  Kind = "changed-account"   // an hour: accounts whose credentials or settings changed
 	ChangedText     Kind = "changed-text"      // an hour: products whose mails say something else
+	ChangedPerson   Kind = "changed-person"    // an hour: people who are new, or have another role or address
 	SampleMail      Kind = "sample-mail"       // a minute: a customer's mail without a real key, which the merchant asked for
 	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
 )
@@ -72,7 +73,7 @@ var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
-	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, SampleMail, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, SampleMail, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -196,14 +197,17 @@ func (p Product) is(other Product) bool {
 
 // Changed is one change of a merchant's settings. It holds no token and no secret.
 type Changed struct {
-	Name  string    // of the token, the account or the product
-	ID    string    // of a token
-	Parts []string  // a token's scopes; an account's new secrets by name; the parts of an account that changed, a credential as "credential api_key"; the parts of a product's mail that changed, a text as "text de"
+	Name  string    // of the token, the account, the product or the person
+	ID    string    // of a token or a person
+	Parts []string  // a token's scopes, or its person: see OfPerson; an account's new secrets by name; the parts of an account that changed, a credential as "credential api_key"; the parts of a product's mail that changed, a text as "text de"; a person's as "role owner"
 	Until time.Time // a token's expiry, zero: never; the end of an account's secrets before, zero: none stays good
 	Ended int       // secrets of an account that are no longer good
 	By    string    // who did it: see access.Principal
 	At    time.Time
 }
+
+// OfPerson begins the part of a token that stands for a person: "person ada".
+const OfPerson = "person "
 
 // AllProducts is the name of what changed where it is in the mails of all products.
 const AllProducts = "all products"
@@ -290,6 +294,7 @@ var gathered = map[Kind]gathering{
 	NewSecret:      {window: time.Hour},
 	ChangedAccount: {window: time.Hour},
 	ChangedText:    {window: time.Hour},
+	ChangedPerson:  {window: time.Hour},
 	UploadReport:   uploads,
 	UploadReminder: uploads,
 	Misplaced:      uploads,

@@ -26,6 +26,9 @@ func changed(kind notice.Kind, merchant string, c notice.Changed, by access.Prin
 
 func tokenMade(t access.Token, by access.Principal, now time.Time) notice.Notice {
 	c := notice.Changed{Name: t.Name, ID: t.ID(), Parts: access.Names(t.Scopes), Until: t.ExpiresAt}
+	if t.Person != "" {
+		c.Parts = []string{notice.OfPerson + t.Person}
+	}
 	return changed(notice.NewToken, t.Merchant, c, by, now)
 }
 

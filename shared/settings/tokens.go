@@ -28,6 +28,7 @@ type Tokens struct {
 // TokenStore keeps tokens, by their hashes.
 type TokenStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	access.PersonFinder
 	PutToken(ctx context.Context, t access.Token, with ...audit.Record) error
 	// Tokens returns the tokens of a merchant, expired ones too, in any order.
 	Tokens(ctx context.Context, merchant string) ([]access.Token, error)
@@ -40,8 +41,9 @@ type NewToken struct {
 	Merchant string
 	Name     string
 	Scopes   []string
-	Days     int  // that it is valid; 0: DefaultTokenDays
-	Forever  bool // it never expires
+	Person   string // that it stands for, in place of scopes
+	Days     int    // that it is valid; 0: DefaultTokenDays
+	Forever  bool   // it never expires
 	By       access.Principal
 }
 
@@ -49,7 +51,12 @@ type NewToken struct {
 func CheckToken(t NewToken) []Problem {
 	var p problems
 	p.line("name", t.Name, true)
-	if len(t.Scopes) == 0 {
+	switch {
+	case t.Person != "" && len(t.Scopes) > 0:
+		p.add("person", "give scopes or this, not both: it has the rights of the person's role")
+	case t.Person != "":
+		p.name("person", t.Person)
+	case len(t.Scopes) == 0:
 		p.add("scopes", "say what the token is for, by one or more of: %s", scopeNames())
 	}
 	for i, scope := range t.Scopes {
@@ -81,9 +88,18 @@ func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, tex
 	if err := s.known(ctx, want.Merchant); err != nil {
 		return t, "", err
 	}
+	if want.Person != "" {
+		_, there, err := s.Store.Person(ctx, want.Merchant, want.Person)
+		if err == nil && !there {
+			err = invalid(Problem{Path: "person", Message: "nobody of that id works there: add the person first, by PUT /v1/people/{person}"})
+		}
+		if err != nil {
+			return t, "", err
+		}
+	}
 	text = access.NewText(want.Merchant)
 	t = access.Token{
-		Hash: access.HashToken(text), Merchant: want.Merchant, Name: want.Name,
+		Hash: access.HashToken(text), Merchant: want.Merchant, Name: want.Name, Person: want.Person,
 		CreatedAt: s.Now().UTC().Truncate(time.Millisecond),
 	}
 	for _, scope := range access.Scopes { // in the order of the table, whatever the caller's
@@ -133,7 +149,12 @@ func (s *Tokens) Revoke(ctx context.Context, by access.Principal, merchant, id s
 
 // shownToken returns what the audit trail shows of a token.
 func shownToken(t access.Token) catalog.Shown {
-	s := catalog.Shown{"name": t.Name, "scopes": strings.Join(access.Names(t.Scopes), ", ")}
+	s := catalog.Shown{"name": t.Name}
+	if t.Person != "" {
+		s["person"] = t.Person
+	} else {
+		s["scopes"] = strings.Join(access.Names(t.Scopes), ", ")
+	}
 	if !t.ExpiresAt.IsZero() {
 		s["expires_at"] = t.ExpiresAt.UTC().Format(time.RFC3339)
 	}

@@ -21,7 +21,7 @@ func IsCurrent(t *testing.T, api *rest.API) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	isCurrent(t, "openapi.json", want)
+	IsFile(t, "openapi.json", want)
 }
 
 // IsShown holds the same of the file reference.html, the page of the operations for people.
@@ -35,10 +35,12 @@ func IsShown(t *testing.T, api *rest.API) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	isCurrent(t, "reference.html", want)
+	IsFile(t, "reference.html", want)
 }
 
-func isCurrent(t *testing.T, file string, want []byte) {
+// IsFile holds that a file of the test's folder has that content. With the flag -update it
+// writes it.
+func IsFile(t *testing.T, file string, want []byte) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, want, 0o644); err != nil {

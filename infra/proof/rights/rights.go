@@ -97,6 +97,7 @@ var rows = []struct{ figure, says string }{
 	{"kinds of wrong callers", "kinds of wrong callers, from no token to one that was taken back"},
 	{"API calls by the wrong caller", "calls by them, refused with the same bytes, nothing changed"},
 	{"API calls with a token that lacks the scope", "calls with the merchant's own good token that lacks the operation's scope, refused, nothing changed"},
+	{"API calls by people whose role does not allow them", "calls with a token of a person's whose role does not allow the operation, refused, nothing changed"},
 	{"API calls with a foreign token", "calls with another merchant's good token, answered as if there were nothing, nothing changed"},
 	{"replays and rotations", "webhooks at and around the edges of their five minutes, by the current, the previous and a foreign secret"},
 }

@@ -65,6 +65,7 @@ var answers = []struct {
 	{idempotency.ErrOther, http.StatusUnprocessableEntity, "Another call was made with this Idempotency-Key, and nothing was changed. Send this one with a key of its own."},
 	{idempotency.ErrRunning, http.StatusConflict, "This very call is being made at this moment. Wait a few seconds, and send it again with the same Idempotency-Key to get its answer."},
 	{idempotency.ErrSecret, http.StatusConflict, "This call was made before, and nothing was changed now. Its answer held a secret that is shown once and kept nowhere. If you lack it, revoke what was made, and make another with a new Idempotency-Key."},
+	{settings.ErrLastOwner, http.StatusConflict, "This is the last owner, and nothing was changed: nobody could say who works here any more. Make somebody else an owner first."},
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
@@ -98,6 +99,9 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	var denied *access.DeniedError
 	if errors.As(err, &denied) {
+		if denied.Role != "" {
+			return problem.New(http.StatusForbidden, fmt.Sprintf("This is not for the role %s. An owner can do it, or give another role.", denied.Role)), nil
+		}
 		headers := http.Header{}
 		headers.Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, denied.Needs)) // RFC 6750
 		return problem.New(http.StatusForbidden, fmt.Sprintf("The token is valid, and this needs one with the scope %s. The operator makes it.", denied.Needs)), headers

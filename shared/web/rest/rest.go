@@ -165,6 +165,7 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 	if a.config.Scoped {
 		scopes = append(scopes, string(access.Needs[op.OperationID]))
 		op.Errors = append(op.Errors, http.StatusForbidden)
+		op.Extensions = map[string]any{"x-roles": access.RoleNames(access.RolesFor(op.OperationID))}
 	}
 	op.Security = []map[string][]string{{a.config.Caller: scopes}}
 	if idempotency.Posts[op.OperationID].Keyed() {
