@@ -185,7 +185,7 @@ func (a *api) addActs(to *rest.API) {
 	addAct(to, "reject-order", "reject", "Reject lines of an order that rules hold",
 		"Lines that a rule of review or the brake holds are given back, without a key. Others stay as they are: return-order gives those back. Nothing is paid back: that is the platform's. The customer is not told.", sampleLines, a.linesAct(changes.Reject))
 	addAct(to, "resend-order", "resend", "Mail the keys of an order again",
-		"To the address that the lines have. A mail that is due or under way is enough.\n\nWith email, that address is corrected first: of the lines you name, or of the order. The keys go to the new one, and so does every mail from then on; of a line that waits, its keys when they come. You are told by mail, and so is the former address, unless the last mail came back from there; it does not learn the new one. The history says who corrected it. The order's platform may go on naming the former address: it stays the same order. Lines on hold, in dispute or given back are left as they are.\n\nThe address of an order can be corrected 3 times an hour, and 30 times an hour all orders together: 429 then, and Retry-After says when the hour ends. Ten times is the most of an order: 409.", sampleResend, a.resendOrder, 429)
+		"To the address that the lines have. A mail that is due or under way is enough.\n\nWith email, that address is corrected first: of the lines you name, or of the order. The keys go to the new one, and so does every mail from then on; of a line that waits, its keys when they come. You are told by mail, and so is the former address, unless the last mail came back from there; it does not learn the new one. The history says who corrected it. The order's platform may go on naming the former address: it stays the same order. Lines on hold, in dispute or given back are left as they are. The role support corrects no address: its mails go to the one that paid.\n\nThe address of an order can be corrected 3 times an hour, and 30 times an hour all orders together: 429 then, and Retry-After says when the hour ends. Ten times is the most of an order: 409.", sampleResend, a.resendOrder, 429)
 	addAct(to, "erase-order", "erase", "Erase what is kept of an order's customer", erases+leaves+"The answer says done: false of it, and why. A line that was erased before stays so.", EraseAct{Seen: Seen{map[string]int{"1": 3}}}, a.eraseOrder)
 	addAct(to, "replace-key", "replace", "Replace a key of a line",
 		"The line gets another key of its pool, the former one is revoked, and its keys are mailed again. 409 if the pool has no key left, or the line is not fulfilled.", sampleReplace, a.replaceKey)
@@ -279,6 +279,11 @@ func (a *api) linesAct(do func(changes, context.Context, order.LineID, lifecycle
 
 // resendOrder mails lines again, to another address where the caller says so.
 func (a *api) resendOrder(ctx context.Context, in act[ResendAct]) (*rest.Body[Acted], error) {
+	if in.body.Email != "" {
+		if err := access.From(ctx).MayCorrectAddress(); err != nil {
+			return nil, err
+		}
+	}
 	return a.actOnLines(ctx, act[LinesAct]{in.number, in.which, in.body.LinesAct}, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
 		if in.body.Email != "" {
 			return a.changes.ResendTo(ctx, line.ID, in.body.Email, act)

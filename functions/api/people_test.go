@@ -72,7 +72,11 @@ func TestEveryOperation_ofEachRole(t *testing.T) {
 				continue
 			}
 			allowed++
-			if got := w.shop(bearer, c.Method, c.Path, c.Body, "if-match", "*"); got.StatusCode == http.StatusForbidden || got.StatusCode == http.StatusUnauthorized {
+			body := c.Body
+			if role == access.Support && strings.HasPrefix(c.Operation, "resend-order") {
+				body = "{}" // the example corrects the address
+			}
+			if got := w.shop(bearer, c.Method, c.Path, body, "if-match", "*"); got.StatusCode == http.StatusForbidden || got.StatusCode == http.StatusUnauthorized {
 				t.Errorf("%s by the role %s: %d\n%s", c.Operation, role, got.StatusCode, got.Body)
 			}
 		}

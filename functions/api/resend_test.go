@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"keypool/shared/access"
 	"keypool/shared/order"
 )
 
@@ -59,4 +62,27 @@ func TestResendOrder_toACorrectedAddress(t *testing.T) {
 		t.Errorf("Retry-After is %q", refused.Headers["Retry-After"])
 	}
 	w.shop(token, "POST", "/v1/orders/7/resend", `{}`).Want(200)
+}
+
+// Whoever looks after orders sends mails again, and only to the address that paid: keys must
+// not be led away by the way.
+func TestResendOrder_supportCorrectsNoAddress(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.shop(token, "PUT", "/v1/pools/elden", Pool{Title: "Elden"}).Want(201)
+	w.shop(token, "PUT", "/v1/products/game", Product{Title: "Elden", Pool: "elden"}).Want(201)
+	w.paidOrder("7", 1)
+	support, manager := w.person("acme", "ada", access.Support), w.person("acme", "grace", access.Manager)
+	before := w.dump()
+	for _, path := range []string{"/v1/orders/7/resend", "/v1/orders/resend?order=7"} {
+		if got := w.shop(support, "POST", path, `{"email":"eve@example.org"}`).Want(403); !strings.Contains(got.Body, "role support") {
+			t.Error(got.Body)
+		}
+	}
+	if diff := cmp.Diff(before, w.dump()); diff != "" {
+		t.Error(diff)
+	}
+	w.shop(support, "POST", "/v1/orders/7/resend", `{}`).Want(200)
+	w.shop(manager, "POST", "/v1/orders/7/resend", `{"email":"ada@right.example"}`).Want(200)
 }

@@ -82,6 +82,15 @@ func (r Role) May(operation string) bool {
 	return r == Manager || slices.Contains(besides[operation], r)
 }
 
+// MayCorrectAddress returns a *DeniedError if the principal's mails go to the address that
+// paid alone: whoever looks after orders must not be able to lead keys away.
+func (p Principal) MayCorrectAddress() error {
+	if p.Role == Support {
+		return &DeniedError{Needs: OrdersWrite, Role: p.Role}
+	}
+	return nil
+}
+
 // RolesFor returns the roles that may do an operation.
 func RolesFor(operation string) []Role {
 	return slices.DeleteFunc(slices.Clone(Roles), func(r Role) bool { return !r.May(operation) })
