@@ -361,10 +361,10 @@ func newActedLine(line order.Fulfillment, done bool) ActedLine {
 	if !line.ErasedAt.IsZero() {
 		acted.Detail = "Its customer was erased: there is nobody to mail it to."
 	} else if line.LacksAddress() {
-		acted.Detail = "It has no mail address that keys could be sent to. It comes off hold when its platform reports the order with one."
+		acted.Detail = mend(line)
 	}
 	if line.InDispute() {
-		acted.Detail = "On hold, because the customer disputes the payment. When the platform says how the dispute ended, the line goes on (you won) or is given back (you lost). If that word will not come, POST /v1/orders/{order}/release with {\"disputes\": true} drops the dispute and releases the whole order: the customer gets the keys, although the money may still go back."
+		acted.Detail = mend(line)
 	}
 	return acted
 }

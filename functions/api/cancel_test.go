@@ -81,8 +81,8 @@ func TestCancel(t *testing.T) {
 	}
 	var read OrderList
 	w.shop(token, "GET", "/v1/orders/1", nil).Want(200).Into(&read)
-	if l := read.Items[0].Lines[0]; l.Allocated != 0 || l.Missing != 0 || l.Returned != 200 || len(l.History) != 1 || l.History[0].What != "cancelled" || l.History[0].By == "" {
-		t.Errorf("read %+v", l)
+	if l, h := read.Items[0].Lines[0], inHistory(read.Items[0]); l.Allocated != 0 || l.Missing != 0 || l.Returned != 200 || len(h) != 1 || h[0].What != "cancelled" || h[0].By == "" {
+		t.Errorf("read %+v", read.Items[0])
 	}
 	dynamotest.Audit(t, w.tables)
 

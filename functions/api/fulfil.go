@@ -56,8 +56,12 @@ var (
 			ID: was.ID, Line: was.Product, Version: 1, Product: was.Product, Pool: was.Pool, State: string(order.Fulfilled),
 			Quantity: 1, Wanted: 1, Allocated: 1, Language: was.Language, ReceivedAt: was.ReceivedAt,
 			Delivery: &Delivery{State: string(outbox.Due), About: string(outbox.Keys), Number: 1},
-			History:  []Event{{At: was.ReceivedAt, What: string(order.ByHand), By: `the token "support"`, Code: "a key for the press"}},
 		}}
+		o.Timeline = []Entry{
+			{At: was.ReceivedAt, Line: was.Product, What: string(order.KeysTaken), By: "api", Keys: 1, Pool: was.Pool},
+			{At: was.ReceivedAt, Line: was.Product, What: string(order.ByHand), By: `the token "support"`, Code: "a key for the press"},
+			{Line: was.Product, What: string(order.MailTried), Ahead: true},
+		}
 		return o
 	}()
 )
@@ -128,7 +132,11 @@ func (a *api) fulfil(ctx context.Context, number string, in Fulfil) (*rest.Body[
 	if err != nil {
 		return nil, fulfilError(err)
 	}
-	body, err := a.order(ctx, lines)
+	history, err := a.orders.OrderHistory(ctx, lines[0].ID.OrderHalf())
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.order(ctx, readOrder{lines, history})
 	return &rest.Body[Order]{Body: body}, err
 }
 

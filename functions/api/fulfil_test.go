@@ -42,8 +42,8 @@ func TestFulfil(t *testing.T) {
 	if line.State != "fulfilled" || line.Allocated != 2 || line.Line != "game" || line.Language != "de" || line.Delivery == nil || line.Delivery.State != "due" {
 		t.Errorf("the line: %+v", line)
 	}
-	if h := line.History; len(h) != 1 || h[0].What != "fulfilled-by-hand" || !strings.HasPrefix(h[0].By, "the token ") || h[0].Code != "a key for the press" {
-		t.Errorf("its history: %+v", line.History)
+	if h := inHistory(got); len(h) != 1 || h[0].What != "fulfilled-by-hand" || !strings.HasPrefix(h[0].By, "the token ") || h[0].Code != "a key for the press" {
+		t.Errorf("its history: %+v", got.Timeline)
 	}
 	for _, path := range []string{"/v1/orders/press-1", "/v1/orders?order=press-1", "/v1/orders/press-1?account=by-hand&test=false"} {
 		var read OrderList
@@ -175,7 +175,7 @@ func TestFulfil_rules(t *testing.T) {
 	w.shop(token, "POST", "/v1/brake", nil).Want(200)
 	got = Order{}
 	w.shop(token, "POST", "/v1/orders/7/fulfil", gift).Want(200).Into(&got)
-	if fmt.Sprint(got.Lines[0].State, got.Lines[0].Holds, got.Lines[0].Allocated) != "on_hold[brake] 0" || len(got.Lines[0].KeyIDs) > 0 || len(got.Lines[0].History) != 2 {
+	if fmt.Sprint(got.Lines[0].State, got.Lines[0].Holds, got.Lines[0].Allocated) != "on_hold[brake] 0" || len(got.Lines[0].KeyIDs) > 0 || len(inHistory(got)) != 2 {
 		t.Errorf("while the brake is set: %+v", got.Lines[0])
 	}
 	if held, _, err := w.store.Held(t.Context(), "acme", pool.Live, "", 10); err != nil || len(held) != 1 {

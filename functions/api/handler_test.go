@@ -756,17 +756,22 @@ func TestOrder_showsItsLines(t *testing.T) {
 			Quantity: 2, Wanted: 2, Allocated: 2, KeyIDs: []string{"acme#live#1", "acme#live#2"},
 			Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon,
 			Delivery: &Delivery{State: "delivered", About: "keys", Number: 2, Tries: 1, MessageID: "0100-a"},
-			History: []Event{
-				{At: noon.Add(time.Second), What: "mail-uncertain", By: "deliver", Mail: 1},
-				{At: noon.Add(2 * time.Second), What: "mail-delivered", By: "ses", Mail: 2, MessageID: "0100-a"},
-			},
-		}}},
+		}}, Timeline: []Entry{
+			{At: noon, Line: "1", What: "received", Account: "shop-eu"},
+			{At: noon.Add(time.Second), Line: "1", What: "mail-uncertain", By: "deliver", Mail: 1},
+			{At: noon.Add(2 * time.Second), Line: "1", What: "mail-delivered", By: "ses", Mail: 2, MessageID: "0100-a"},
+		}},
 		{Order: "2026/1001", Account: "shop-eu", Test: true, Customer: customer, Lines: []Line{{
 			ID: string(test.ID), Line: "1", Version: 1, Product: "4711", Title: "Elden", State: "unconnected",
 			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon, AttentionSince: noon,
 			Delivery: &Delivery{State: "due", About: "delay", Number: 1}, QueuePlace: 1,
-			Ahead: []Step{{What: "mail-tried"}, {At: noon.Add(5 * time.Minute), What: "sweep-looks"}},
-		}}},
+			Mend: "No pool feeds its product. Connect it: PUT /v1/products/{product} with product 4711 and its pool, or pools_by_currency. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel.",
+		}}, Timeline: []Entry{
+			{At: noon, Line: "1", What: "received", Account: "shop-eu"},
+			{At: noon, Line: "1", What: "queued"},
+			{Line: "1", What: "mail-tried", Ahead: true},
+			{At: noon.Add(5 * time.Minute), Line: "1", What: "sweep-looks", Ahead: true},
+		}},
 	}}
 	var got OrderList
 	body := w.shop(bearer, "GET", "/v1/orders/2026/1001", nil).Want(200).Into(&got).Body

@@ -25,6 +25,7 @@ type Order struct {
 	Test     bool     `json:"test" doc:"It was marked as a test: it reaches test keys only."`
 	Customer Customer `json:"customer" doc:"Empty of a customer who was erased."`
 	Lines    []Line   `json:"lines" nullable:"false"`
+	Timeline []Entry  `json:"timeline,omitempty" nullable:"false" doc:"What happened to its lines, oldest first, and after that what comes to them by itself. A repeat of a webhook that changed nothing is not told. Not in lists."`
 }
 
 // Customer is the buyer.
@@ -66,25 +67,23 @@ type Line struct {
 	AttentionSince time.Time `json:"attention_since,omitzero" doc:"Since when somebody has to look at it: it is on hold, no pool feeds it, its last mail failed or came back, or it waits for keys for an hour, which may be to come."`
 
 	Delivery   *Delivery `json:"delivery,omitempty" doc:"The mail last written about the line."`
-	History    []Event   `json:"history,omitempty" nullable:"false" doc:"What happened to the line, oldest first."`
-	QueuePlace int       `json:"queue_place,omitempty" doc:"Of a line that waits: its place in the queue of its pool, or of its product. 1 is the first; 1000 stands for more."`
-	Ahead      []Step    `json:"ahead,omitempty" nullable:"false" doc:"What comes next by itself, the soonest first. Where left out nothing does, until somebody acts, its platform reports something, or keys come."`
+	QueuePlace int       `json:"queue_place,omitempty" doc:"Of a line that waits: its place in the queue of its pool, or of its product. 1 is the first; 1000 stands for more. Not in lists."`
+	Mend       string    `json:"mend,omitempty" doc:"What you can do for it, where it waits, is on hold, or its mail reached nobody."`
 }
 
-// Step is something that comes to a line by itself.
-type Step struct {
-	At   time.Time `json:"at,omitzero" doc:"At once where left out."`
-	What string    `json:"what" enum:"mail-tried,lease-ends,sweep-looks,needs-attention" doc:"mail-tried: its mail is sent, or tried again. lease-ends: its mail is being sent; if that was cut off, it is sent again. sweep-looks: whether something stopped halfway is looked at. needs-attention: it will have waited for an hour, and be listed by attention=true."`
-}
-
-// Event is one entry of a line's history.
-type Event struct {
-	At        time.Time `json:"at"`
-	What      string    `json:"what" doc:"fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain, mail-withdrawn or erased."`
-	By        string    `json:"by" doc:"Who did it: a function, ses, or the name of a token."`
-	Mail      int       `json:"mail,omitempty" doc:"The number of the mail that it is about."`
+// Entry is one entry of an order's timeline.
+type Entry struct {
+	At        time.Time `json:"at,omitzero" doc:"Of what comes by itself: at once where left out."`
+	Line      string    `json:"line"`
+	What      string    `json:"what" doc:"What happened: received (its payment), keys-taken (when it was paid, or while it waited), queued (it waits: its place in the queue counts from then), fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain, mail-withdrawn or erased. What comes by itself: mail-tried (its mail is sent, or tried again), lease-ends (its mail is being sent; if that was cut off, it is sent again), sweep-looks (whether something stopped halfway is looked at) or needs-attention (it will have waited for an hour, and be listed by attention=true)."`
+	Ahead     bool      `json:"ahead,omitempty" doc:"It comes by itself, unless something else comes first. Where an order has no such entry, nothing comes until somebody acts, its platform reports something, or keys come."`
+	By        string    `json:"by,omitempty" doc:"Who did it: a function, ses, or the name of a token. Payments come by webhook or catchup, or by api where somebody fulfils an order by hand."`
+	Account   string    `json:"account,omitempty" doc:"Of received: the account that it came through."`
+	Keys      int       `json:"keys,omitempty" doc:"Of keys-taken: how many; while it waited, all together, the last of them then. Of queued: how many it misses."`
+	Pool      string    `json:"pool,omitempty" doc:"Of keys-taken and queued; none of a line that no pool feeds."`
+	Mail      int       `json:"mail,omitempty" doc:"The number of the line's mail that it is about."`
 	MessageID string    `json:"message_id,omitempty" doc:"Amazon SES's name for that mail."`
-	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs (product, quantity or customer), or returned, of a line that was returned before; of a return the refund, the dispute or the reason that was given; of a hold and its release the reason, or dispute: and its id, and where a person dropped it why; of fulfilled-by-hand the reason; of risk-reported the platform's word; of reported what the platform reported, such as subscription.cancelled."`
+	Code      string    `json:"code,omitempty" doc:"Why; of paid-again the part that differs (product, quantity or customer), or returned, of a line that was returned before; of a return the refund, the dispute or the reason that was given; of a hold and its release the reason, or dispute: and its id, and where a person dropped it why; of fulfilled-by-hand and address-corrected the reason; of risk-reported the platform's word; of reported what the platform reported, such as subscription.cancelled."`
 }
 
 // Delivery is the state of a mail.
@@ -114,11 +113,13 @@ var sampleOrders = OrderList{Items: []Order{{
 		PaidAt:     time.Date(2026, 11, 23, 9, 29, 58, 0, time.UTC),
 		ReceivedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
 		Delivery:   &Delivery{State: string(outbox.Delivered), About: string(outbox.Keys), Number: 1, Tries: 1, MessageID: "0100019a-7f3c-42d1"},
-		History: []Event{
-			{At: time.Date(2026, 11, 23, 9, 30, 1, 0, time.UTC), What: string(order.MailSent), By: "deliver", Mail: 1, MessageID: "0100019a-7f3c-42d1"},
-			{At: time.Date(2026, 11, 23, 9, 30, 4, 0, time.UTC), What: string(order.MailDelivered), By: "ses", Mail: 1, MessageID: "0100019a-7f3c-42d1"},
-		},
 	}},
+	Timeline: []Entry{
+		{At: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), Line: "1", What: string(order.Received), By: "webhook", Account: "shop-eu"},
+		{At: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), Line: "1", What: string(order.KeysTaken), By: "webhook", Keys: 2, Pool: "elden"},
+		{At: time.Date(2026, 11, 23, 9, 30, 1, 0, time.UTC), Line: "1", What: string(order.MailSent), By: "deliver", Mail: 1, MessageID: "0100019a-7f3c-42d1"},
+		{At: time.Date(2026, 11, 23, 9, 30, 4, 0, time.UTC), Line: "1", What: string(order.MailDelivered), By: "ses", Mail: 1, MessageID: "0100019a-7f3c-42d1"},
+	},
 }}}
 
 // WhichOrder tells orders of the same number apart.
@@ -212,8 +213,8 @@ type orders interface {
 	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
 	// Lines returns the lines of an order, none if there is no such order.
 	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
-	// History returns the events of a line, oldest first.
-	History(ctx context.Context, id order.LineID) ([]order.History, error)
+	// OrderHistory returns the events of each line of an order, oldest first.
+	OrderHistory(ctx context.Context, orderID string) (map[order.LineID][]order.History, error)
 	// QueuePlace returns the place of a line in its queue, up to most; 0: it does not wait.
 	QueuePlace(ctx context.Context, f order.Fulfillment, most int) (int, error)
 }
@@ -221,8 +222,8 @@ type orders interface {
 func (a *api) addOrders(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{order}", Tags: []string{"Orders"},
-		Summary:     "Read an order: its lines, their states and their mails",
-		Description: "A list, since the orders of two accounts may have the same number, and so may a paid order and a test. It has one order where account and test are given. Texts of keys are never shown.",
+		Summary:     "Read an order: its lines, and all that happened to them",
+		Description: "The states of its lines, their mails, and timeline: what happened to the order, who did it and why, and what comes by itself. A list, since the orders of two accounts may have the same number, and so may a paid order and a test. It has one order where account and test are given. Texts of keys are never shown.",
 		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
 	}, func(ctx context.Context, in *OrderPath) (*rest.Body[OrderList], error) {
 		return a.getOrder(ctx, in.Order, in.WhichOrder)
@@ -230,7 +231,7 @@ func (a *api) addOrders(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Tags: []string{"Orders"},
 		Summary:     "List orders, the newest first, or find one by its number",
-		Description: "All filters together say what is listed. A page has up to limit lines, and each order once, with those of its lines that the page has, and without histories: get-order shows all. account, product and state are looked for among the lines that a page reads, so that it may have few lines, or none, and a next: go on. What has just come or changed may take a second to be listed. With order it reads the orders of that number as get-order does, such as those that a path cannot hold: \".\" or \"a/../b\"; none is 404.",
+		Description: "All filters together say what is listed. A page has up to limit lines, and each order once, with those of its lines that the page has, and without timelines: get-order shows all. account, product and state are looked for among the lines that a page reads, so that it may have few lines, or none, and a next: go on. What has just come or changed may take a second to be listed. With order it reads the orders of that number as get-order does, such as those that a path cannot hold: \".\" or \"a/../b\"; none is 404.",
 		Errors:      []int{404}, Responses: to.Responses(sampleOrders, 200),
 	}, a.listOrders)
 	cancelling := "Its lines that wait for keys or for a pool become returned and leave their queues; keys that they had got so far are for sale again. A line that was filled meanwhile is left as it is, and the answer says so. To cancel an order twice is harmless, and its customer is not told. Several orders of the number (of two accounts, or a paid one and a test) are 409, and errors names them: say which is meant by account and test."
@@ -275,15 +276,17 @@ func (a *api) listOrders(ctx context.Context, in *ListOrders) (*rest.Body[OrderL
 }
 
 func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*rest.Body[OrderList], error) {
-	found, err := a.find(ctx, number, which)
+	found, err := findEach(ctx, a, number, which, a.readWhole)
 	if err != nil {
 		return nil, err
 	}
-	out := OrderList{Items: make([]Order, len(found))}
-	for i, lines := range found {
-		if out.Items[i], err = a.order(ctx, lines); err != nil {
+	out := OrderList{Items: []Order{}}
+	for _, whole := range found {
+		body, err := a.order(ctx, whole)
+		if err != nil {
 			return nil, err
 		}
+		out.Items = append(out.Items, body)
 	}
 	return &rest.Body[OrderList]{Body: out}, nil
 }
@@ -327,6 +330,16 @@ func (a *api) findOne(ctx context.Context, number string, which WhichOrder) ([]o
 // find returns the lines of each order that has the number. Its error is
 // order.ErrNoOrder if there is none.
 func (a *api) find(ctx context.Context, number string, which WhichOrder) (found [][]order.Fulfillment, err error) {
+	return findEach(ctx, a, number, which, func(ctx context.Context, orderID string) ([]order.Fulfillment, []order.Fulfillment, error) {
+		lines, err := a.orders.Lines(ctx, orderID)
+		return lines, lines, err
+	})
+}
+
+// findEach returns what read makes of each order that has the number and any lines; they may
+// be of several shops, and of both sides, and are read side by side. Its error is
+// order.ErrNoOrder if there is none.
+func findEach[T any](ctx context.Context, a *api, number string, which WhichOrder, read func(ctx context.Context, orderID string) (T, []order.Fulfillment, error)) ([]T, error) {
 	sides := []pool.Side{pool.Live, pool.Test}
 	if which.Test != "" {
 		sides = []pool.Side{pool.SideOf(which.Test == "true")}
@@ -338,52 +351,90 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 	accounts = append(accounts, catalog.ByHand(caller(ctx)))
 	isOther := func(name string) bool { return which.Account != "" && which.Account != name }
 	accounts = slices.DeleteFunc(accounts, func(account catalog.Account) bool { return isOther(account.Name) })
-	for _, origin := range catalog.Origins(accounts) {
-		for _, side := range sides {
+	origins := catalog.Origins(accounts)
+	found, there := make([]T, len(origins)*len(sides)), make([]bool, len(origins)*len(sides))
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(readAtOnce)
+	for i, origin := range origins {
+		for j, side := range sides {
+			n := i*len(sides) + j
 			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: origin, Order: number}
-			lines, err := a.orders.Lines(ctx, id.OrderID())
-			if err != nil {
-				return nil, err
-			}
-			if slices.ContainsFunc(lines, func(line order.Fulfillment) bool { return !isOther(line.Account) }) {
-				found = append(found, lines)
-			}
+			reading.Go(func() error {
+				one, lines, err := read(ctx, id.OrderID())
+				found[n] = one
+				there[n] = slices.ContainsFunc(lines, func(line order.Fulfillment) bool { return !isOther(line.Account) })
+				return err
+			})
 		}
 	}
-	if len(found) == 0 {
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	var all []T
+	for n := range found {
+		if there[n] {
+			all = append(all, found[n])
+		}
+	}
+	if len(all) == 0 {
 		return nil, order.ErrNoOrder
 	}
-	return found, nil
+	return all, nil
 }
 
-// linesAtOnce bounds the lines of an order whose histories are read together.
-const linesAtOnce = 16
+// readAtOnce bounds the reads that one request makes side by side.
+const readAtOnce = 32
 
 // mostInQueue is the last place of a queue that is counted.
 const mostInQueue = 1000
 
-// order returns the order that some lines make up.
-func (a *api) order(ctx context.Context, lines []order.Fulfillment) (Order, error) {
-	body := newOrder(lines[0])
-	body.Lines = make([]Line, len(lines))
+// readOrder is an order as it is read: its lines, and what happened to them.
+type readOrder struct {
+	lines   []order.Fulfillment
+	history map[order.LineID][]order.History
+}
+
+// readWhole reads the lines of an order and their histories, side by side.
+func (a *api) readWhole(ctx context.Context, orderID string) (readOrder, []order.Fulfillment, error) {
+	var whole readOrder
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.Go(func() (err error) {
+		whole.lines, err = a.orders.Lines(ctx, orderID)
+		return err
+	})
+	reading.Go(func() (err error) {
+		whole.history, err = a.orders.OrderHistory(ctx, orderID)
+		return err
+	})
+	err := reading.Wait()
+	return whole, whole.lines, err
+}
+
+// order returns an order with its timeline.
+func (a *api) order(ctx context.Context, of readOrder) (Order, error) {
+	body := newOrder(of.lines[0])
+	body.Lines = make([]Line, len(of.lines))
+	var timeline []order.Entry
 	var reading errgroup.Group
-	reading.SetLimit(linesAtOnce)
-	for i, line := range lines {
+	reading.SetLimit(readAtOnce)
+	for i, line := range of.lines {
 		body.Lines[i] = newLine(line)
-		for _, step := range line.Ahead(a.search.Now()) {
-			body.Lines[i].Ahead = append(body.Lines[i].Ahead, Step{step.At, string(step.What)})
-		}
-		reading.Go(func() error {
-			history, err := a.orders.History(ctx, line.ID)
-			for _, h := range history {
-				body.Lines[i].History = append(body.Lines[i].History, Event{h.At, string(h.Event), h.By, h.Mail, h.MessageID, h.Code})
-			}
-			return err
-		})
+		timeline = append(timeline, line.Timeline(of.history[line.ID], a.search.Now())...)
 		reading.Go(func() (err error) {
 			body.Lines[i].QueuePlace, err = a.orders.QueuePlace(ctx, line, mostInQueue)
 			return err
 		})
+	}
+	order.SortTimeline(timeline)
+	for _, e := range timeline {
+		entry := Entry{
+			At: e.At, Line: e.Line, What: e.What, Ahead: e.Ahead, By: e.By, Keys: e.Keys, Pool: e.Pool,
+			Mail: e.Mail, MessageID: e.MessageID, Code: e.Code,
+		}
+		if e.What == string(order.Received) {
+			entry.Account = body.Account
+		}
+		body.Timeline = append(body.Timeline, entry)
 	}
 	return body, reading.Wait()
 }
@@ -406,6 +457,7 @@ func newLine(f order.Fulfillment) Line {
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt, ErasedAt: f.ErasedAt,
 	}
 	line.AttentionSince, _ = f.Attention()
+	line.Mend = mend(f)
 	for _, hold := range f.Holds {
 		line.Holds = append(line.Holds, string(hold))
 	}
@@ -419,4 +471,23 @@ func newLine(f order.Fulfillment) Line {
 		}
 	}
 	return line
+}
+
+// mend says what the merchant can do for a line that needs it; "" if it needs nothing.
+func mend(f order.Fulfillment) string {
+	switch state := f.State(); {
+	case f.InDispute():
+		return "On hold, because the customer disputes the payment. When the platform says how the dispute ended, the line goes on (you won) or is given back (you lost). If that word will not come, POST /v1/orders/{order}/release with {\"disputes\": true} drops the dispute and releases the whole order: the customer gets the keys, although the money may still go back."
+	case f.LacksAddress() && f.ErasedAt.IsZero():
+		return "It has no mail address that keys could be sent to. It comes off hold when its platform reports the order with one."
+	case state == order.OnHold:
+		return "On hold, see holds. POST /v1/orders/{order}/release lets it go on; to give it back, POST /v1/orders/{order}/return."
+	case state == order.Unconnected:
+		return "No pool feeds its product. Connect it: PUT /v1/products/{product} with product " + f.ConnectedBy() + " and its pool, or pools_by_currency. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel."
+	case state == order.Waiting:
+		return "The pool is short of keys. Upload some: the line gets them by itself, in its place of the queue."
+	case state == order.Fulfilled && f.Mail.ReachedNobody() && f.ErasedAt.IsZero():
+		return "Its mail reached nobody. Correct the address: POST /v1/orders/{order}/resend with {\"email\": \"…\"}."
+	}
+	return ""
 }

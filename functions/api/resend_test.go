@@ -49,7 +49,7 @@ func TestResendOrder_toACorrectedAddress(t *testing.T) {
 	if email := read.Items[0].Customer.Email; email != "ada@right.example" {
 		t.Errorf("the address is %q", email)
 	}
-	for _, h := range read.Items[0].Lines[0].History {
+	for _, h := range inHistory(read.Items[0]) {
 		if h.What == string(order.AddressCorrected) && (!strings.HasPrefix(h.By, "the token ") || h.Code != "she had mistyped it") {
 			t.Errorf("the history says %+v", h)
 		}

@@ -156,7 +156,7 @@ func TestHeld_isListedAndDecided(t *testing.T) {
 	}
 	var read OrderList
 	w.shop(token, "GET", "/v1/orders/1", nil).Want(200).Into(&read)
-	if h := read.Items[0].Lines[0].History; len(h) == 0 || h[len(h)-1].Code != "rejected: a stolen card" {
+	if h := inHistory(read.Items[0]); len(h) == 0 || h[len(h)-1].Code != "rejected: a stolen card" {
 		t.Errorf("history %+v", h)
 	}
 }

@@ -111,7 +111,7 @@ func (c *Claimer) claim(ctx context.Context, paid order.Fulfillment, ask questio
 // claimFrom claims for a line that was looked up in the catalog.
 func (c *Claimer) claimFrom(ctx context.Context, line order.Fulfillment, from feeder, ask question, beside []order.Fulfillment) (order.Fulfillment, error) {
 	// It keeps its place in the queue, and its day, whatever number of attempts it takes.
-	line.ReceivedAt = c.Now()
+	line.ReceivedAt, line.BroughtBy = c.Now(), c.By
 	id := line.ID
 	ask.rules = from.rules
 	var err error

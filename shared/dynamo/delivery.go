@@ -319,28 +319,40 @@ func (s *Store) historyPut(h order.History) types.TransactWriteItem {
 
 // History returns a line's history, oldest first.
 func (s *Store) History(ctx context.Context, id order.LineID) ([]order.History, error) {
-	items, err := s.historyItems(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("read the history of line %s: %w", id, err)
-	}
-	history := make([]order.History, len(items))
-	for i, item := range items {
-		history[i] = order.History{
-			Line: id, At: at(item.At), Event: order.EventKind(item.What), By: item.By,
-			Mail: item.Mail, MessageID: item.MessageID, Code: item.Code,
-		}
-	}
-	return history, nil
+	all, err := s.histories(ctx, id.OrderHalf(), historySK(id))
+	return all[id], err
 }
 
-func (s *Store) historyItems(ctx context.Context, id order.LineID) ([]historyItem, error) {
-	return queryAs[historyItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), historySK(id)), oldestInOrders)
+// OrderHistory returns the history of each line of an order, oldest first.
+func (s *Store) OrderHistory(ctx context.Context, orderID string) (map[order.LineID][]order.History, error) {
+	return s.histories(ctx, orderID, historySort)
+}
+
+func (s *Store) histories(ctx context.Context, orderID, prefix string) (map[order.LineID][]order.History, error) {
+	items, err := s.historyItems(ctx, orderID, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of order %s: %w", orderID, err)
+	}
+	all := map[order.LineID][]order.History{}
+	for _, item := range items {
+		id := item.ofLine()
+		all[id] = append(all[id], order.History{
+			Line: id, At: at(item.At), Event: order.EventKind(item.What), By: item.By,
+			Mail: item.Mail, MessageID: item.MessageID, Code: item.Code,
+		})
+	}
+	return all, nil
+}
+
+// historyItems returns the entries of an order whose sort keys begin so.
+func (s *Store) historyItems(ctx context.Context, orderID, prefix string) ([]historyItem, error) {
+	return queryAs[historyItem](ctx, s, withPrefix(s.tables.Orders, orderPK(orderID), prefix), oldestInOrders)
 }
 
 // EraseWords takes the codes of those entries of a line's history away that hold what a person
 // wrote. An entry stays where it is, and is never stored again.
 func (s *Store) EraseWords(ctx context.Context, id order.LineID) error {
-	items, err := s.historyItems(ctx, id)
+	items, err := s.historyItems(ctx, id.OrderHalf(), historySK(id))
 	for _, item := range items {
 		if err == nil && (order.History{By: item.By, Code: item.Code}).Words() {
 			item.Code = ""

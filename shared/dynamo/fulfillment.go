@@ -56,6 +56,11 @@ type fulfillmentItem struct {
 	Aside  []string   `dynamodbav:"replaced,omitempty"`
 	Takes  []takeItem `dynamodbav:"takes,omitempty"`
 
+	BroughtBy string `dynamodbav:"broughtBy,omitempty"`
+	Claimed   int    `dynamodbav:"claimed,omitempty"`
+	Filled    int    `dynamodbav:"filled,omitempty"`
+	FilledAt  int64  `dynamodbav:"filledAt,omitempty"`
+
 	ReceivedAt int64         `dynamodbav:"receivedAt"`
 	PaidAt     int64         `dynamodbav:"paidAt,omitempty"`
 	ChangedAt  int64         `dynamodbav:"changedAt,omitempty"`
@@ -133,6 +138,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		OwnReturns: newOwnReturnItems(f.OwnReturns), MatchedRefunds: f.MatchedRefunds, LastReturn: f.LastReturn, ReturnedAt: millis(f.ReturnedAt),
 		Holds: textsOf(f.Holds), Released: textsOf(f.Released), HeldAt: millis(f.HeldAt), PaidAfter: f.PaidAfter, Expected: f.Expected, Lines: f.OrderLines,
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
+		BroughtBy: f.BroughtBy, Claimed: f.Claimed, Filled: f.Filled, FilledAt: millis(f.FilledAt),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former,
 		ErasedAt: millis(f.ErasedAt), Listed: listedPartition(f), Who: whoPartition(f),
@@ -203,6 +209,10 @@ func (i fulfillmentItem) attrs() attrs {
 		}
 		item["takes"] = &types.AttributeValueMemberL{Value: takes}
 	}
+	setText(item, "broughtBy", i.BroughtBy)
+	setNumber(item, "claimed", i.Claimed)
+	setNumber(item, "filled", i.Filled)
+	setNumber(item, "filledAt", i.FilledAt)
 	item["receivedAt"] = number(i.ReceivedAt)
 	setNumber(item, "paidAt", i.PaidAt)
 	setNumber(item, "changedAt", i.ChangedAt)
@@ -254,6 +264,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		OwnReturns: ownReturnsOf(i.OwnReturns), MatchedRefunds: i.MatchedRefunds, LastReturn: i.LastReturn, ReturnedAt: at(i.ReturnedAt),
 		Holds: idsOf[order.Hold](i.Holds), Released: idsOf[order.Hold](i.Released), HeldAt: at(i.HeldAt), PaidAfter: i.PaidAfter, Expected: i.Expected, OrderLines: i.Lines,
 		Keys: keysOf(i.Keys), Chunks: i.Chunks, Takes: takesOf(i.Takes), Replaced: idsOf[pool.KeyID](i.Aside),
+		BroughtBy: i.BroughtBy, Claimed: i.Claimed, Filled: i.Filled, FilledAt: at(i.FilledAt),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
 		CustomerHash: hashOf(i.Who), Former: i.Former, ErasedAt: at(i.ErasedAt),

@@ -268,6 +268,12 @@ func historyKey(h order.History) primaryKey {
 // historySK is the beginning of the sort keys of a line's history.
 func historySK(id order.LineID) string { return historySort + id.LineHalf() + "#" }
 
+// ofLine returns the line that an entry of a history is of.
+func (k primaryKey) ofLine() order.LineID {
+	line, _, _ := strings.Cut(strings.TrimPrefix(k.SK, historySort), "#")
+	return order.LineID(strings.TrimPrefix(k.PK, OrderPrefix) + line)
+}
+
 // refundKey is the place of a refund of a line, by the platform's id of the refund.
 func refundKey(id order.LineID, refund string) primaryKey {
 	sum := sha256.Sum256([]byte(refund))

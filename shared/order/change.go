@@ -120,6 +120,12 @@ func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 	line.Allocated += len(keys)
 	line.Takes = pool.AddTake(line.Takes, pool.Take{Keys: len(keys), At: now})
 	switch {
+	case c.Before == nil || c.Before.Expected:
+		line.Claimed += len(keys)
+	case c.Before.State() != Fulfilled: // else one is replaced
+		line.Filled, line.FilledAt = line.Filled+len(keys), now
+	}
+	switch {
 	case c.Chunk.Number > 0:
 		c.Chunk.Keys = append(slices.Clip(c.Chunk.Keys), keys...)
 	case line.Chunks == 0 && len(line.Keys)+len(keys) <= InlineKeys:

@@ -18,6 +18,13 @@ type History struct {
 // EventKind is the kind of an event in the history of a line.
 type EventKind string
 
+// The events that a line's own record tells, which no entry is written for: see Timeline.
+const (
+	Received  EventKind = "received"   // the payment came
+	KeysTaken EventKind = "keys-taken" // when it was paid, or while it waited
+	InQueue   EventKind = "queued"     // it waits in the queue of its pool, or of its product
+)
+
 // The events of a line itself.
 const (
 	ByHand       EventKind = "fulfilled-by-hand" // a person fulfils the line, which no platform knows; Code is their reason

@@ -184,6 +184,13 @@ type Fulfillment struct {
 	// the order they were taken. The mailer of the keys counts them.
 	Takes []pool.Take
 
+	// How it got its keys: Claimed are those that it took when it was paid, and Filled those
+	// that came while it waited, the last at FilledAt. Given back or replaced, they count still.
+	BroughtBy string // the function that the payment came by
+	Claimed   int
+	Filled    int
+	FilledAt  time.Time
+
 	ReceivedAt time.Time
 	PaidAt     time.Time
 	ChangedAt  time.Time // when its order last changed, of a platform whose later changes correct the customer; else zero

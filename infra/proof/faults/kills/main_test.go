@@ -380,9 +380,7 @@ func (m *merchant) releases(o shop.Order) []string {
 	m.t.Helper()
 	var found struct {
 		Items []struct {
-			Lines []struct {
-				History []struct{ What, Code string }
-			}
+			Timeline []struct{ What, Code string }
 		}
 	}
 	if err := world.shop.Ask(m.t.Context(), m.token, http.MethodGet, "/v1/orders/"+o.ID, nil, &found); err != nil {
@@ -390,11 +388,9 @@ func (m *merchant) releases(o shop.Order) []string {
 	}
 	var why []string
 	for _, order := range found.Items {
-		for _, line := range order.Lines {
-			for _, event := range line.History {
-				if event.What == "released" {
-					why = append(why, event.Code)
-				}
+		for _, event := range order.Timeline {
+			if event.What == "released" {
+				why = append(why, event.Code)
 			}
 		}
 	}
