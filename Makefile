@@ -37,7 +37,7 @@ help: ## this list
 
 ##@ See it work, on this machine, without an AWS account (Linux)
 
-.PHONY: demo up down reset order event inbox logs merchant token
+.PHONY: demo up down reset order event trace inbox logs merchant token
 demo: need-local ## the whole story, told step by step
 	@$(LOCAL) demo $(call typed,PORT)
 
@@ -55,6 +55,9 @@ order: ## send a paid order: QTY= EMAIL= PRODUCT= CURRENCY= LANGUAGE= TEST=
 
 event: ## send a platform's signed sample: PLATFORM=stripe EVENT=paid ORDER= PAID_AT= PRODUCT= QUANTITY= EMAIL= TEST=
 	@$(LOCAL) event $(call typed,PLATFORM EVENT ORDER PAID_AT PRODUCT QUANTITY EMAIL TEST)
+
+trace: ## what happened to an order, and what comes next, here or on AWS: ORDER= MERCHANT= STACK=
+	@$(LOCAL) trace $(call typed,ORDER MERCHANT STACK)
 
 inbox: ## the mails that were sent, as a page
 	@$(LOCAL) inbox $(call typed,PORT)

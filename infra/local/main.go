@@ -1,5 +1,5 @@
 // Local runs Keypool on one machine. Its commands are those of the Makefile: up, down,
-// reset, demo, order, event, inbox, logs, merchant, token, bridge, and sign for sam-invoke.
+// reset, demo, order, event, trace, inbox, logs, merchant, token, bridge, and sign for sam-invoke.
 package main
 
 import (
@@ -32,6 +32,7 @@ var commands = []command{
 	{"inbox", []string{"PORT"}, inbox},
 	{"logs", []string{"FUNCTION", "FOLLOW"}, logs},
 	{"event", []string{"PLATFORM", "EVENT", "ORDER", "PAID_AT", "PRODUCT", "QUANTITY", "EMAIL", "TEST"}, sendEvent},
+	{"trace", []string{"ORDER", "MERCHANT", "STACK"}, trace},
 	{"sign", []string{"FILE"}, sign},
 	{"bridge", nil, bridge},
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
