@@ -88,7 +88,7 @@ func (a *api) serve() *rest.API {
 		Caller:       "merchant",
 		Scheme: &huma.SecurityScheme{
 			Type: "http", Scheme: "bearer",
-			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " One that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope.",
+			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " One that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope. A token may make 600 calls a minute, or as many as the operator says; each answer tells by RateLimit and RateLimit-Policy what is left (token, r=599, t=1: 599 calls at this moment, all of them again in 1 second), and a call too many is 429, with Retry-After.",
 		},
 		Refused: http.StatusUnauthorized,
 		Scoped:  true,

@@ -61,7 +61,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
 	a := &api{
 		calls:  &idempotency.Guard{Store: store, Now: time.Now},
-		gate:   &access.Gate{Tokens: store, People: store, Uses: store, Now: time.Now},
+		gate:   &access.Gate{Tokens: store, People: store, Uses: store, Rate: access.DefaultRate, Now: time.Now},
 		people: &settings.People{Store: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		pools: &settings.Pools{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -17,6 +18,7 @@ type Token struct {
 	Name      string    `json:"name" doc:"What it is for."`
 	Scopes    []string  `json:"scopes" nullable:"false" doc:"What it may do; empty if it stands for a person."`
 	Person    string    `json:"person,omitempty" doc:"Id of the person that it stands for: it may do what that person's role allows at the moment."`
+	Rate      int       `json:"calls_per_minute" doc:"How many calls it may make in a minute. The operator sets it."`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Refused from then on; never where left out."`
 	UsedAt    time.Time `json:"used_at,omitzero" doc:"Last use, to the hour; never where left out."`
@@ -28,13 +30,13 @@ type TokenList struct {
 }
 
 var sampleTokens = TokenList{Items: []Token{{
-	ID: "5d41402abc4b2a76", Name: "nightly upload", Scopes: []string{"upload"},
+	ID: "5d41402abc4b2a76", Name: "nightly upload", Scopes: []string{"upload"}, Rate: access.DefaultRate,
 	CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), ExpiresAt: time.Date(2027, 2, 21, 9, 30, 0, 0, time.UTC),
 	UsedAt: time.Date(2026, 11, 25, 2, 0, 0, 0, time.UTC),
 }}}
 
 func newToken(t access.Token) Token {
-	return Token{ID: t.ID(), Name: t.Name, Scopes: access.Names(t.Scopes), Person: t.Person, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt}
+	return Token{ID: t.ID(), Name: t.Name, Scopes: access.Names(t.Scopes), Person: t.Person, Rate: cmp.Or(t.Rate, access.DefaultRate), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt}
 }
 
 type tokenPath struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,10 +11,12 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
+	"keypool/shared/dynamo"
 )
 
 // Every operation is tried with a token of each scope, and with one that has every
@@ -106,10 +109,10 @@ func TestTokens_areListedAndRevoked(t *testing.T) {
 	created := noon.Add(time.Hour)
 	id := access.Token{Hash: access.HashToken(upload)}.ID()
 	if diff := gocmp.Diff([]Token{
-		{ID: id, Name: "test", Scopes: []string{"upload"}, CreatedAt: created, ExpiresAt: created.AddDate(0, 0, 90)},
+		{ID: id, Name: "test", Scopes: []string{"upload"}, Rate: 600, CreatedAt: created, ExpiresAt: created.AddDate(0, 0, 90)},
 		{
 			ID: access.Token{Hash: access.HashToken(admin)}.ID(), Name: "test",
-			Scopes:    []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets", "people"},
+			Scopes: []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets", "people"}, Rate: 600,
 			CreatedAt: noon, ExpiresAt: noon.AddDate(0, 0, 90),
 		},
 	}, listed.Items); diff != "" {
@@ -165,7 +168,7 @@ func TestTokens_lastUse(t *testing.T) {
 	writes := func() int {
 		n := 0
 		for _, c := range calls.Calls() {
-			if c.Operation == "PutItem" {
+			if c.Operation == "UpdateItem" {
 				n++
 			}
 		}
@@ -188,7 +191,7 @@ func TestTokens_lastUse(t *testing.T) {
 		t.Errorf("after an hour: %s", got)
 	}
 	w.advance(time.Hour)
-	faults.Next("PutItem", dynamotest.SDKAttempts, dynamotest.Throttled)
+	faults.Next("UpdateItem", dynamotest.SDKAttempts, dynamotest.Throttled)
 	if got := usedAt(); !got.Equal(noon.Add(time.Hour)) {
 		t.Errorf("a use that could not be noted: %s", got)
 	}
@@ -206,7 +209,50 @@ func TestTokens_lastUseIsNotWaitedFor(t *testing.T) {
 // never notes nothing for as long as it may.
 type never struct{}
 
-func (never) UseToken(ctx context.Context, _ access.Token, _ time.Time) error {
+func (never) UseToken(ctx context.Context, _ access.Token, _ time.Time, _ time.Duration) (time.Time, error) {
 	<-ctx.Done()
-	return ctx.Err()
+	return time.Time{}, ctx.Err()
+}
+
+// A token that calls too much is told so, and what to do; another is not bothered, and
+// nothing of the refused call is done. Each answer says what is left.
+func TestTokens_rate(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Meter
+	w := open(t, calls.Option)
+	w.gate.Uses, w.gate.Rate = w.store, 20
+	bearer := w.merchant("acme")
+	other := w.token("acme", access.Settings)
+	for left := 19; left >= 0; left-- {
+		got := w.shop(bearer, "GET", "/v1/review", nil).Want(200)
+		for name, want := range map[string]string{"RateLimit-Policy": `"token";q=20;w=60`, "RateLimit": fmt.Sprintf(`"token";r=%d;t=%d`, left, 3*(20-left))} {
+			if header := got.Headers[http.CanonicalHeaderKey(name)]; header != want {
+				t.Errorf("%s: %s, want %s", name, header, want)
+			}
+		}
+	}
+	before := w.dump()
+	refused := w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(429)
+	if refused.Headers["Retry-After"] != "3" || !strings.Contains(refused.Body, "20 calls a minute") {
+		t.Errorf("%v\n%s", refused.Headers, refused.Body)
+	}
+	notUses := cmpopts.IgnoreMapEntries(func(id, _ string) bool { return strings.Contains(id, dynamo.TokenUsesPrefix) })
+	if diff := gocmp.Diff(before, w.dump(), notUses); diff != "" {
+		t.Error(diff)
+	}
+	w.shop(other, "GET", "/v1/review", nil).Want(200)
+	w.advance(3 * time.Second)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(201)
+
+	// Counting took two writes: the first use, and ten calls together, as a note of its own
+	// beside the read of the token.
+	writes := 0
+	for _, c := range calls.Calls() {
+		if c.Operation == "UpdateItem" {
+			writes++
+		}
+	}
+	if writes > 8 {
+		t.Errorf("%d writes for 23 calls", writes)
+	}
 }

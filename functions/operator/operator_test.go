@@ -113,7 +113,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 		t.Errorf("the token has %d characters and begins with %.8q", len(made.Token), made.Token)
 	}
 	if diff := cmp.Diff(Token{
-		Token: made.Token, ID: access.HashToken(made.Token)[:16], Merchant: "acme", Name: "nightly upload", Scopes: []string{"upload"},
+		Token: made.Token, ID: access.HashToken(made.Token)[:16], Merchant: "acme", Name: "nightly upload", Scopes: []string{"upload"}, Rate: 600,
 		CreatedAt: noon, ExpiresAt: noon.AddDate(0, 0, 30),
 	}, made); diff != "" {
 		t.Error(diff)
@@ -329,6 +329,7 @@ func TestToken_saysWhatItIsFor(t *testing.T) {
 		"a pattern":          {`{"name":"x","scopes":["*"]}`, []string{"body.scopes[0]"}},
 		"a scope twice":      {`{"name":"x","scopes":["upload","upload"]}`, []string{"body.scopes[1]"}},
 		"too long":           {`{"name":"x","scopes":["upload"],"expires_in_days":366}`, []string{"body.expires_in_days"}},
+		"too many calls":     {`{"name":"x","scopes":["upload"],"calls_per_minute":60001}`, []string{"body.calls_per_minute"}},
 		"a negative time":    {`{"name":"x","scopes":["upload"],"expires_in_days":-1}`, []string{"body.expires_in_days"}},
 		"two ends":           {`{"name":"x","scopes":["upload"],"expires_in_days":1,"never_expires":true}`, []string{"body.never_expires"}},
 		"two lines":          {`{"name":"x\ny","scopes":["upload"]}`, []string{"body.name"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -20,6 +21,7 @@ type Token struct {
 	Name      string    `json:"name" doc:"What it is for."`
 	Scopes    []string  `json:"scopes" nullable:"false" doc:"What it may do; empty if it stands for a person."`
 	Person    string    `json:"person,omitempty" doc:"Id of the person that it stands for: it may do what that person's role allows at the moment, and is refused once the person is gone."`
+	Rate      int       `json:"calls_per_minute" doc:"How many calls it may make in a minute."`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Refused from then on; never where left out."`
 	UsedAt    time.Time `json:"used_at,omitzero" doc:"Last use, to the hour; never where left out."`
@@ -32,7 +34,7 @@ type TokenList struct {
 
 var sampleToken = Token{
 	Token: access.TokenPrefix + "acme_8WqYhGk0r1bMZQx2n3cV4bN5mL6kJ7hG8fD9sA0pOiU", ID: "5d41402abc4b2a76", Merchant: "acme",
-	Name: "nightly upload", Scopes: []string{"upload"},
+	Name: "nightly upload", Scopes: []string{"upload"}, Rate: access.DefaultRate,
 	CreatedAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), ExpiresAt: time.Date(2027, 2, 21, 9, 30, 0, 0, time.UTC),
 }
 
@@ -44,7 +46,7 @@ func (t Token) listed() Token {
 
 func newToken(t access.Token, text string) Token {
 	return Token{
-		Token: text, ID: t.ID(), Merchant: t.Merchant, Name: t.Name, Scopes: access.Names(t.Scopes), Person: t.Person,
+		Token: text, ID: t.ID(), Merchant: t.Merchant, Name: t.Name, Scopes: access.Names(t.Scopes), Person: t.Person, Rate: cmp.Or(t.Rate, access.DefaultRate),
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: t.UsedAt,
 	}
 }
@@ -54,6 +56,7 @@ type NewToken struct {
 	Name          string   `json:"name" doc:"What it is for, in the merchant's words: one line."`
 	Scopes        []string `json:"scopes,omitempty" nullable:"false" doc:"What it may do; one or more are needed, or a person."`
 	Person        string   `json:"person,omitempty" doc:"Id of one of the merchant's people that it stands for, in place of scopes: it may do what that person's role allows at the moment."`
+	Rate          int      `json:"calls_per_minute,omitempty" doc:"How many calls it may make in a minute, 1 to 60,000; 600 where left out. A call beyond that is 429."`
 	ExpiresInDays int      `json:"expires_in_days,omitempty" doc:"1 to 365; 90 where left out."`
 	NeverExpires  bool     `json:"never_expires,omitempty" doc:"It is good until it is revoked. Not together with expires_in_days."`
 }
@@ -68,7 +71,7 @@ type createToken struct {
 // token returns the token that a request describes.
 func (in *createToken) token() settings.NewToken {
 	return settings.NewToken{
-		Merchant: in.Merchant, Name: in.Body.Name, Scopes: in.Body.Scopes, Person: in.Body.Person, Days: in.Body.ExpiresInDays, Forever: in.Body.NeverExpires,
+		Merchant: in.Merchant, Name: in.Body.Name, Scopes: in.Body.Scopes, Person: in.Body.Person, Rate: in.Body.Rate, Days: in.Body.ExpiresInDays, Forever: in.Body.NeverExpires,
 		By: access.Operator(),
 	}
 }

@@ -92,7 +92,7 @@ func (st *story) dropKeys(ctx context.Context) error {
 	made, err := st.shop.SetUp(ctx, shop.Setup{
 		Merchant: st.merchant, Title: demoTitle, Notices: st.notices,
 		Pool: demoPool, LowStock: &threshold, Product: demoProduct, ProductTitle: demoTitleOf,
-		Token: shop.NewToken{Name: "make demo", Scopes: demoScopes},
+		Token: shop.NewToken{Name: "make demo", Scopes: demoScopes, PerMinute: 6000},
 	})
 	if err != nil {
 		return err

@@ -101,7 +101,7 @@ func writeEnvironment(ctx context.Context, c *call) error {
 		made, err := s.SetUp(ctx, shop.Setup{
 			Merchant: demoMerchant, Title: demoTitle, Notices: demoNotices,
 			Pool: demoPool, Product: demoProduct, ProductTitle: demoTitleOf,
-			Token: shop.NewToken{Name: "README", Scopes: demoScopes},
+			Token: shop.NewToken{Name: "README", Scopes: demoScopes, PerMinute: 6000},
 		})
 		if err != nil {
 			return err

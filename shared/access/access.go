@@ -151,6 +151,7 @@ type Principal struct {
 	Name     string  // as a mail to the merchant says it
 	Scopes   []Scope // of its token
 	Role     Role    // of the person that its token stands for; "": it stands for none
+	Quota    Quota   // of its token
 }
 
 // Operator is whoever runs the deployment.

@@ -22,6 +22,7 @@ type tokens struct {
 	there map[string]access.Token
 	reads int
 	uses  []time.Time
+	spent time.Time // up to when, of the one token
 	err   error
 }
 
@@ -33,11 +34,15 @@ func (s *tokens) Token(_ context.Context, merchant, hash string) (access.Token, 
 	return t, ok && t.Merchant == merchant, s.err
 }
 
-func (s *tokens) UseToken(_ context.Context, _ access.Token, at time.Time) error {
+func (s *tokens) UseToken(_ context.Context, _ access.Token, at time.Time, spent time.Duration) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.uses = append(s.uses, at)
-	return nil
+	if s.spent.Before(at) {
+		s.spent = at
+	}
+	s.spent = s.spent.Add(spent)
+	return s.spent, nil
 }
 
 // newGate returns a gate that knows one token, and its text.
@@ -145,5 +150,96 @@ func TestPrincipal_mayNothingThatStandsInNoTable(t *testing.T) {
 	}
 	if p := access.From(t.Context()); p.Merchant != "" || p.Scopes != nil {
 		t.Errorf("a request of nobody comes from %+v", p)
+	}
+}
+
+// A token may make its calls of a minute at once, then one whenever the time of one has gone by.
+func TestGate_limitsATokensRate(t *testing.T) {
+	t.Parallel()
+	now := noon
+	gate, s, text := newGate(func() time.Time { return now })
+	gate.Rate = 60
+	call := func() access.Quota {
+		t.Helper()
+		p, ok, err := gate.Principal(t.Context(), text)
+		if !ok || err != nil {
+			t.Fatalf("%v, %v", ok, err)
+		}
+		return p.Quota
+	}
+	if diff := cmp.Diff(access.Quota{Rate: 60, Left: 59, Full: time.Second}, call()); diff != "" {
+		t.Error(diff)
+	}
+	for range 58 {
+		call()
+	}
+	if diff := cmp.Diff(access.Quota{Rate: 60, Left: 0, Full: time.Minute}, call()); diff != "" {
+		t.Error(diff)
+	}
+	for range 5 {
+		if diff := cmp.Diff(access.Quota{Rate: 60, Full: time.Minute, Wait: time.Second}, call()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	now = now.Add(time.Second - 1)
+	if got := call(); got.Wait != 1 {
+		t.Errorf("a moment too early: %+v", got)
+	}
+	now = now.Add(1)
+	if got := call(); got.Wait != 0 || got.Left != 0 {
+		t.Errorf("after a second: %+v", got)
+	}
+	now = now.Add(time.Minute)
+	for hash, token := range s.there {
+		token.Rate = 6000
+		s.there[hash] = token
+	}
+	if got := call(); got.Rate != 6000 || got.Left != 5999 {
+		t.Errorf("with a rate of its own: %+v", got)
+	}
+}
+
+// Processes that serve one token count together: what passes is at most the rate and ten
+// calls a process, and most calls write nothing.
+func TestGate_processesCountTogether(t *testing.T) {
+	t.Parallel()
+	first, s, text := newGate(func() time.Time { return noon })
+	gates := []*access.Gate{first}
+	for range 4 {
+		gates = append(gates, &access.Gate{Tokens: s, Uses: s, Now: first.Now})
+	}
+	passed := 0
+	for i := range 2000 {
+		gate := gates[i%len(gates)]
+		gate.Rate = 600
+		p, ok, err := gate.Principal(t.Context(), text)
+		if !ok || err != nil {
+			t.Fatalf("%v, %v", ok, err)
+		}
+		if p.Quota.Wait == 0 {
+			passed++
+		}
+	}
+	if passed < 600 || passed > 600+10*len(gates) {
+		t.Errorf("%d calls passed", passed)
+	}
+	if writes := len(s.uses); writes > passed/10+2*len(gates) {
+		t.Errorf("%d writes for %d calls", writes, passed)
+	}
+}
+
+// Without the table, a process counts by itself, and calls go on.
+func TestGate_countsAloneIfItMust(t *testing.T) {
+	t.Parallel()
+	gate, _, text := newGate(func() time.Time { return noon })
+	gate.Rate, gate.Uses = 20, nil
+	over := 0
+	for range 30 {
+		if p, ok, _ := gate.Principal(t.Context(), text); !ok || p.Quota.Wait > 0 {
+			over++
+		}
+	}
+	if over != 10 {
+		t.Errorf("%d calls over the rate", over)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +29,7 @@ type Token struct {
 	Name      string // what it is for, in the merchant's words
 	Scopes    []Scope
 	Person    string // ID of the person that it stands for, whose role it has; "": it has scopes
+	Rate      int    // calls a minute; 0: the usual
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	UsedAt    time.Time // last use, to the hour or so; zero: never
@@ -68,25 +68,29 @@ type PersonFinder interface {
 	Person(ctx context.Context, merchant, id string) (Person, bool, error)
 }
 
-// Gate knows the principals of the API by their tokens. It is safe for concurrent use.
+// Gate knows the principals of the API by their tokens, and how much each token may call. It
+// is safe for concurrent use.
 //
 // It notes a token's use at most once an hour and process, which costs one write unit,
-// $0.63 for a million. To note it is best effort: a call waits for it a quarter of a
-// second at most, and goes on whether or not it was noted. No sale comes this way.
+// $0.63 for a million, and oftener where the token is used much: see meter. To note it is
+// best effort: a call waits for it a quarter of a second at most, and goes on whether or not
+// it was noted. No sale comes this way.
 type Gate struct {
 	Tokens Finder
 	People PersonFinder
-	Uses   Uses // nil: uses are not noted
+	Uses   Uses // nil: uses are not noted, and calls are counted by each process alone
+	Rate   int  // calls a minute of a token that has no rate of its own; 0: no limit
 	Now    func() time.Time
 
-	mu    sync.Mutex
-	noted map[string]time.Time // by hash
+	mu     sync.Mutex
+	meters map[string]*meter // by hash
 }
 
-// Uses keeps when tokens were last used.
+// Uses keeps when tokens were last used, and how much.
 type Uses interface {
-	// UseToken notes that the token was used at that time.
-	UseToken(ctx context.Context, t Token, at time.Time) error
+	// UseToken notes that the token was used at that time, and adds time to what it has
+	// spent: see meter. It returns up to when it has.
+	UseToken(ctx context.Context, t Token, at time.Time, spent time.Duration) (time.Time, error)
 }
 
 const (
@@ -96,14 +100,25 @@ const (
 
 // Principal returns whom a token stands for, false if there is no such token, it has
 // expired, or its person is gone. A person is read anew for each call: another role counts
-// from then on. A text that cannot be a token costs no read.
+// from then on. A text that cannot be a token costs no read. The principal's Quota says
+// whether the token has called too much.
 func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, error) {
 	merchant, ok := merchantOf(token)
 	if !ok {
 		return Principal{}, false, nil
 	}
-	found, ok, err := g.Tokens.Token(ctx, merchant, HashToken(token))
-	if err != nil || !ok || !found.Valid(g.Now()) {
+	hash, now := HashToken(token), g.Now()
+	known := make(chan struct{})
+	go func() { // beside the read, for a token that was good before
+		defer close(known)
+		g.note(ctx, hash, now)
+	}()
+	found, ok, err := g.Tokens.Token(ctx, merchant, hash)
+	<-known
+	if err == nil && (!ok || !found.Valid(now)) {
+		g.forget(hash)
+	}
+	if err != nil || !ok || !found.Valid(now) {
 		return Principal{}, false, err
 	}
 	p := Principal{ID: found.ID(), Merchant: merchant, Name: fmt.Sprintf("the token %q (%s)", found.Name, found.ID()), Scopes: found.Scopes}
@@ -115,35 +130,11 @@ func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, er
 		p.Name = fmt.Sprintf("%s (%s), by %s", person.Name, person.ID, p.Name)
 		p.Scopes, p.Role = nil, person.Role
 	}
-	g.note(ctx, found)
+	if g.meet(found) {
+		g.note(ctx, hash, now)
+	}
+	p.Quota = g.count(hash, now)
 	return p, true, nil
-}
-
-// note keeps that a token is used.
-func (g *Gate) note(ctx context.Context, t Token) {
-	now := g.Now()
-	if g.Uses == nil || !g.toNote(t, now) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, noteWithin)
-	defer cancel()
-	if err := g.Uses.UseToken(ctx, t, now); err != nil {
-		slog.WarnContext(ctx, "token.use_not_noted", "error", err)
-	}
-}
-
-// toNote reports whether the use of a token is to be noted, and is not again for an hour.
-func (g *Gate) toNote(t Token, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if last, ok := g.noted[t.Hash]; ok && now.Before(last.Add(noteEvery)) {
-		return false
-	}
-	if g.noted == nil {
-		g.noted = map[string]time.Time{}
-	}
-	g.noted[t.Hash] = now
-	return true
 }
 
 // merchantOf returns the merchant that a text names as a token's, false if it has not

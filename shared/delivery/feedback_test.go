@@ -214,10 +214,11 @@ func TestNotice_ofATokenThatExpires(t *testing.T) {
 		facts := notice.Facts{Changed: []notice.Changed{{Name: name, ID: t.ID(), Until: noon.AddDate(0, 0, 90)}}}
 		return notice.New("nova", notice.ExpiringToken, t.ID(), facts, noon).At(noon.AddDate(0, 0, 83))
 	}
+	_, noted := s.store.UseToken(t.Context(), used, noon.AddDate(0, 0, 80), 0)
 	for _, err := range []error{
-		s.store.PutToken(t.Context(), used), s.store.RaiseNotice(t.Context(), raise(used, "nightly")),
+		noted, s.store.PutToken(t.Context(), used), s.store.RaiseNotice(t.Context(), raise(used, "nightly")),
 		s.store.PutToken(t.Context(), revoked), s.store.RaiseNotice(t.Context(), raise(revoked, "old")),
-		s.store.UseToken(t.Context(), used, noon.AddDate(0, 0, 80)), s.store.DeleteToken(t.Context(), revoked),
+		s.store.DeleteToken(t.Context(), revoked),
 	} {
 		if err != nil {
 			t.Fatal(err)

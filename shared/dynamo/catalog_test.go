@@ -510,12 +510,20 @@ func TestCatalog_tokens(t *testing.T) {
 		t.Errorf("%v, %s", err, cmp.Diff([]access.Token{want}, got))
 	}
 	for _, used := range []time.Time{time.UnixMilli(5).UTC(), time.UnixMilli(7).UTC()} {
-		if err := store.UseToken(ctx, want, used); err != nil {
+		if _, err := store.UseToken(ctx, want, used, 0); err != nil {
 			t.Fatal(err)
 		}
 		want.UsedAt = used
 		if got, err := store.Tokens(ctx, "acme"); err != nil || !cmp.Equal([]access.Token{want}, got) {
 			t.Errorf("%v, %s", err, cmp.Diff([]access.Token{want}, got))
+		}
+	}
+	for _, c := range []struct{ at, spent, want time.Duration }{
+		{0, time.Second, time.Second}, {0, time.Second, 2 * time.Second}, {time.Second, 0, 2 * time.Second}, {2 * time.Second, time.Millisecond, 2*time.Second + time.Millisecond},
+	} {
+		start := time.Unix(1000, 0).UTC()
+		if got, err := store.UseToken(ctx, want, start.Add(c.at), c.spent); err != nil || !got.Equal(start.Add(c.want)) {
+			t.Errorf("%s more spent after %s: up to %s, %v", c.spent, c.at, got, err)
 		}
 	}
 	for range 2 { // the second time it is gone already

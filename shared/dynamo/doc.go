@@ -24,8 +24,8 @@
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;
 //	                                                     sold<yyyymmdd>: keys that were taken that day;
 //	                                                     shards: of a pool that was deleted
-//	  tokens#<m>            <sha256>                     an API token: name, scopes, when it expires
-//	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so
+//	  tokens#<m>            <sha256>                     an API token: name, scopes or person, when it expires
+//	  token-uses#<m>        <sha256>                     when it was last used, to the hour or so; up to when its calls are spent
 //	  people#<m>            person#<id>                  who works there: name, address, role
 //	  people#<m>            roster                       the version of all people together
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,

@@ -17,6 +17,7 @@ type tokenItem struct {
 	Name      string   `dynamodbav:"name"`
 	Scopes    []string `dynamodbav:"scopes"`
 	Person    string   `dynamodbav:"person,omitempty"`
+	Rate      int      `dynamodbav:"rate,omitempty"` // calls a minute
 	CreatedAt int64    `dynamodbav:"createdAt"`
 	ExpiresAt int64    `dynamodbav:"expiresAt,omitempty"`
 }
@@ -27,13 +28,14 @@ type tokenUseItem struct {
 	primaryKey
 	V      int   `dynamodbav:"v"`
 	UsedAt int64 `dynamodbav:"usedAt"`
+	Spent  int64 `dynamodbav:"spent,omitempty"` // up to when, see access.Gate; in microseconds
 }
 
 // PutToken stores a new API token, and the notices that tell of it: one transaction. Its
 // error is catalog.ErrConflict if there is one of that hash.
 func (s *Store) PutToken(ctx context.Context, t access.Token, with ...audit.Record) error {
 	item := tokenItem{
-		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name, Person: t.Person,
+		primaryKey: tokenKey(t.Merchant, t.Hash), V: schema, Name: t.Name, Person: t.Person, Rate: t.Rate,
 		Scopes: access.Names(t.Scopes), CreatedAt: millis(t.CreatedAt), ExpiresAt: millis(t.ExpiresAt),
 	}
 	return wrap(s.putCatalog(ctx, item, absent, with...), "store a token of %s", t.Merchant)
@@ -72,10 +74,31 @@ func (s *Store) Tokens(ctx context.Context, merchant string) ([]access.Token, er
 	return tokens, nil
 }
 
-// UseToken stores when an API token was last used.
-func (s *Store) UseToken(ctx context.Context, t access.Token, now time.Time) error {
-	item := tokenUseItem{primaryKey: tokenUseKey(t.Merchant, t.Hash), V: schema, UsedAt: millis(now)}
-	return wrap(s.write(ctx, put(s.tables.Catalog, encode(item), always)), "note the use of a token of %s", t.Merchant)
+// UseToken implements access.Uses: one write, or two by a token that has rested and spends again.
+func (s *Store) UseToken(ctx context.Context, t access.Token, now time.Time, spent time.Duration) (time.Time, error) {
+	key := tokenUseKey(t.Merchant, t.Hash)
+	write := func(c condition, change func(*update)) (attrs, error) {
+		u := newUpdate(c)
+		u.set("v", number(schema))
+		u.set("usedAt", number(millis(now)))
+		change(u)
+		return s.writeAndRead(ctx, u.write(s.tables.Catalog, key))
+	}
+	if spent == 0 {
+		item, err := write(always, func(*update) {})
+		return time.UnixMicro(numberOf(item["spent"])).UTC(), wrap(err, "note the use of a token of %s", t.Merchant)
+	}
+	moment := attrs{":moment": number(now.UnixMicro())}
+	item, err := write(condition{expression: "spent > :moment", values: moment}, func(u *update) { u.add("spent", int(spent.Microseconds())) })
+	if _, rested := failedCondition(err, 0); rested {
+		item, err = write(condition{expression: "attribute_not_exists(spent) OR spent <= :moment", values: moment}, func(u *update) {
+			u.set("spent", number(now.Add(spent).UnixMicro()))
+		})
+	}
+	if err != nil {
+		return time.Time{}, wrap(err, "note the use of a token of %s", t.Merchant)
+	}
+	return time.UnixMicro(numberOf(item["spent"])).UTC(), nil
 }
 
 // DeleteToken removes an API token, and what is known of its use. One that is gone already
@@ -93,7 +116,7 @@ func (s *Store) DeleteToken(ctx context.Context, t access.Token, with ...audit.R
 }
 
 func (i tokenItem) token(merchant string) access.Token {
-	t := access.Token{Hash: i.SK, Merchant: merchant, Name: i.Name, Person: i.Person, CreatedAt: at(i.CreatedAt), ExpiresAt: at(i.ExpiresAt)}
+	t := access.Token{Hash: i.SK, Merchant: merchant, Name: i.Name, Person: i.Person, Rate: i.Rate, CreatedAt: at(i.CreatedAt), ExpiresAt: at(i.ExpiresAt)}
 	for _, scope := range i.Scopes {
 		t.Scopes = append(t.Scopes, access.Scope(scope))
 	}

@@ -42,6 +42,7 @@ type NewToken struct {
 	Name     string
 	Scopes   []string
 	Person   string // that it stands for, in place of scopes
+	Rate     int    // calls a minute; 0: access.DefaultRate
 	Days     int    // that it is valid; 0: DefaultTokenDays
 	Forever  bool   // it never expires
 	By       access.Principal
@@ -66,6 +67,9 @@ func CheckToken(t NewToken) []Problem {
 		} else if slices.Contains(t.Scopes[:i], scope) {
 			p.add(path, "is named twice")
 		}
+	}
+	if t.Rate != 0 {
+		p.between("calls_per_minute", t.Rate, 1, access.MaxRate)
 	}
 	if t.Days != 0 {
 		p.between("expires_in_days", t.Days, 1, MaxTokenDays)
@@ -99,7 +103,7 @@ func (s *Tokens) Create(ctx context.Context, want NewToken) (t access.Token, tex
 	}
 	text = access.NewText(want.Merchant)
 	t = access.Token{
-		Hash: access.HashToken(text), Merchant: want.Merchant, Name: want.Name, Person: want.Person,
+		Hash: access.HashToken(text), Merchant: want.Merchant, Name: want.Name, Person: want.Person, Rate: want.Rate,
 		CreatedAt: s.Now().UTC().Truncate(time.Millisecond),
 	}
 	for _, scope := range access.Scopes { // in the order of the table, whatever the caller's
@@ -154,6 +158,9 @@ func shownToken(t access.Token) catalog.Shown {
 		s["person"] = t.Person
 	} else {
 		s["scopes"] = strings.Join(access.Names(t.Scopes), ", ")
+	}
+	if t.Rate != 0 {
+		s["calls_per_minute"] = t.Rate
 	}
 	if !t.ExpiresAt.IsZero() {
 		s["expires_at"] = t.ExpiresAt.UTC().Format(time.RFC3339)

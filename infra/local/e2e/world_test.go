@@ -33,7 +33,7 @@ func newMerchant(t *testing.T) *merchant {
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: name, Title: "Shop " + name, Notices: m.notices,
 		Pool: m.pool, LowStock: &never, Product: m.product, ProductTitle: "Product " + name,
-		Token: shop.NewToken{Name: t.Name(), Scopes: []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets"}},
+		Token: shop.NewToken{Name: t.Name(), Scopes: []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets"}, PerMinute: 6000},
 	})
 	if err != nil {
 		t.Fatalf("set up a merchant: %v", err)

@@ -25,6 +25,8 @@ type NewToken struct {
 	Name   string   `json:"name"`
 	Scopes []string `json:"scopes"`
 	Days   int      `json:"expires_in_days,omitempty"` // the API's default where 0
+
+	PerMinute int `json:"calls_per_minute,omitempty"` // that too
 }
 
 // Token is a new API token. Its text is never shown again.

@@ -34,7 +34,7 @@ func waitingLine(ctx context.Context, b *bench) (err error) {
 	}
 	made, err := s.SetUp(ctx, shop.Setup{
 		Merchant: "acme", Title: "Acme", Notices: notices, Pool: "elden", Product: "game", ProductTitle: "Elden, the game",
-		Token: shop.NewToken{Name: "bench", Scopes: []string{"settings", "secrets"}},
+		Token: shop.NewToken{Name: "bench", Scopes: []string{"settings", "secrets"}, PerMinute: 6000},
 	})
 	if err != nil {
 		return err

@@ -106,6 +106,12 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		headers.Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, denied.Needs)) // RFC 6750
 		return problem.New(http.StatusForbidden, fmt.Sprintf("The token is valid, and this needs one with the scope %s. The operator makes it.", denied.Needs)), headers
 	}
+	var over *access.OverRateError
+	if errors.As(err, &over) {
+		headers := http.Header{}
+		headers.Set("Retry-After", strconv.Itoa(seconds(over.Quota.Wait)))
+		return problem.New(http.StatusTooManyRequests, fmt.Sprintf("This token has made its %d calls a minute, and nothing was done. Wait as many seconds as Retry-After says. Spread calls by what the header RateLimit says is left; bring many keys as a file, and read many orders by the lists. The operator can make a token that may call more.", over.Quota.Rate)), headers
+	}
 	var inUse *settings.InUseError
 	if errors.As(err, &inUse) {
 		detail := "The " + inUse.Thing + " is in use: " + strings.Join(inUse.All(), "; ") + "."

@@ -10,11 +10,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -139,7 +141,13 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	operation := ctx.Operation().OperationID
 	caller, err := a.config.Authenticate(ctx.Context(), ctx.Header("Authorization"))
 	if err == nil && a.config.Scoped {
-		err = access.From(caller).May(operation)
+		p := access.From(caller)
+		sayQuota(ctx, p.Quota)
+		if p.Quota.Wait > 0 {
+			err = &access.OverRateError{Quota: p.Quota}
+		} else {
+			err = p.May(operation)
+		}
 	}
 	if err != nil {
 		refuse(ctx, err)
@@ -147,6 +155,18 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	next(huma.WithContext(ctx, caller))
 }
+
+// sayQuota tells a caller what the token may still call: RateLimit and RateLimit-Policy (IETF
+// draft httpapi-ratelimit-headers).
+func sayQuota(ctx huma.Context, q access.Quota) {
+	if q.Rate > 0 {
+		ctx.SetHeader("RateLimit-Policy", fmt.Sprintf(`"token";q=%d;w=60`, q.Rate))
+		ctx.SetHeader("RateLimit", fmt.Sprintf(`"token";r=%d;t=%d`, q.Left, seconds(q.Full)))
+	}
+}
+
+// seconds returns a time in whole seconds, rounded up.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // refuse answers a call by the problem of an error, before its operation is reached.
 func refuse(ctx huma.Context, err error) {
@@ -164,7 +184,7 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 	op.Errors = append(op.Errors, a.config.Refused, http.StatusServiceUnavailable)
 	if a.config.Scoped {
 		scopes = append(scopes, string(access.Needs[op.OperationID]))
-		op.Errors = append(op.Errors, http.StatusForbidden)
+		op.Errors = append(op.Errors, http.StatusForbidden, http.StatusTooManyRequests)
 		op.Extensions = map[string]any{"x-roles": access.RoleNames(access.RolesFor(op.OperationID))}
 	}
 	op.Security = []map[string][]string{{a.config.Caller: scopes}}

@@ -264,7 +264,7 @@ func newMerchant(t *testing.T) *merchant {
 	never := 0
 	made, err := world.shop.SetUp(t.Context(), shop.Setup{
 		Merchant: m.name, Title: m.name, Notices: m.notices, Pool: m.name, LowStock: &never, Product: m.name, ProductTitle: m.name, MaxKeys: 1000,
-		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read", "orders:write"}, Days: 1}, // a longer one has a mail due, a week before it expires
+		Token: shop.NewToken{Name: "kills", Scopes: []string{"settings", "secrets", "orders:read", "orders:write"}, Days: 1, PerMinute: 6000}, // a longer one has a mail due, a week before it expires
 	})
 	if err != nil {
 		t.Fatal(err)
