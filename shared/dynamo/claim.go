@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
@@ -77,19 +79,45 @@ func (s *Store) Candidates(ctx context.Context, p pool.ID, shards, n int) ([]poo
 func (s *Store) Available(ctx context.Context, p pool.ID, shards, limit int) (int, error) {
 	available := 0
 	for n := range shards {
-		found, err := s.count(ctx, query{
-			table: s.tables.Keys, index: availableIndex,
-			where: inShard, values: attrs{":shard": text(shardName(p, n))},
-			limit: limit - available,
-		})
+		found, err := s.countShard(ctx, p, n, limit-available)
 		if err != nil {
-			return 0, fmt.Errorf("count the keys of %s: %w", p, err)
+			return 0, err
 		}
 		if available += found; available >= limit {
 			break
 		}
 	}
 	return available, nil
+}
+
+// availableAtOnce is Available in one round trip, for whoever waits for a page: it counts up
+// to limit in each shard, side by side.
+func (s *Store) availableAtOnce(ctx context.Context, p pool.ID, shards, limit int) (int, error) {
+	found := make([]int, shards)
+	counting, ctx := errgroup.WithContext(ctx)
+	for n := range shards {
+		counting.Go(func() (err error) {
+			found[n], err = s.countShard(ctx, p, n, limit)
+			return err
+		})
+	}
+	err := counting.Wait()
+	available := 0
+	for _, n := range found {
+		available += n
+	}
+	return min(available, limit), err
+}
+
+func (s *Store) countShard(ctx context.Context, p pool.ID, shard, limit int) (int, error) {
+	found, err := s.count(ctx, query{
+		table: s.tables.Keys, index: availableIndex,
+		where: inShard, values: attrs{":shard": text(shardName(p, shard))}, limit: limit,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the keys of %s: %w", p, err)
+	}
+	return found, nil
 }
 
 // Remaining returns the candidates that are still available: one consistent read

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
@@ -269,16 +271,25 @@ const shownExactly = 1_000
 // uploads and takes add up since the count was last put right. Whatever was accepted is
 // available, claimed, revoked or withdrawn.
 func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time) (catalog.Stock, error) {
-	available, err := s.Available(ctx, p, shards, shownExactly+1)
-	if err != nil {
-		return catalog.Stock{}, err
-	}
-	_, waiting, err := s.Missing(ctx, p, shownExactly)
-	if err != nil {
-		return catalog.Stock{}, err
-	}
-	count, err := s.Count(ctx, p)
-	if err != nil {
+	var (
+		available int
+		waiting   int
+		count     catalog.Count
+	)
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.Go(func() (err error) {
+		available, err = s.availableAtOnce(ctx, p, shards, shownExactly+1)
+		return err
+	})
+	reading.Go(func() (err error) {
+		_, waiting, err = s.Missing(ctx, p, shownExactly)
+		return err
+	})
+	reading.Go(func() (err error) {
+		count, err = s.Count(ctx, p)
+		return err
+	})
+	if err := reading.Wait(); err != nil {
 		return catalog.Stock{}, err
 	}
 	stock := catalog.Stock{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/access"
 	"keypool/shared/audit"
@@ -53,13 +54,19 @@ func (s *Store) Token(ctx context.Context, merchant, hash string) (access.Token,
 
 // Tokens returns a merchant's API tokens, with their last use.
 func (s *Store) Tokens(ctx context.Context, merchant string) ([]access.Token, error) {
-	items, err := queryAs[tokenItem](ctx, s, inPartition(s.tables.Catalog, TokensPrefix+merchant), oldestInCatalog)
-	if err != nil {
+	var items []tokenItem
+	var uses []tokenUseItem
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.Go(func() (err error) {
+		items, err = queryAs[tokenItem](ctx, s, inPartition(s.tables.Catalog, TokensPrefix+merchant), oldestInCatalog)
+		return err
+	})
+	reading.Go(func() (err error) {
+		uses, err = queryAs[tokenUseItem](ctx, s, inPartition(s.tables.Catalog, TokenUsesPrefix+merchant), oldestInCatalog)
+		return err
+	})
+	if err := reading.Wait(); err != nil {
 		return nil, wrap(err, "list the tokens of %s", merchant)
-	}
-	uses, err := queryAs[tokenUseItem](ctx, s, inPartition(s.tables.Catalog, TokenUsesPrefix+merchant), oldestInCatalog)
-	if err != nil {
-		return nil, wrap(err, "list the tokens' uses of %s", merchant)
 	}
 	usedAt := map[string]time.Time{}
 	for _, use := range uses {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/shared/access"
 	"keypool/shared/audit"
 	"keypool/shared/catalog"
@@ -342,19 +344,32 @@ func (s *Accounts) Warnings(a catalog.Account) []string {
 // Get returns an account with the secrets that are valid now, and what was heard of it.
 // Its error is ErrNotFound if there is none.
 func (s *Accounts) Get(ctx context.Context, merchant, name string) (catalog.Account, Heard, error) {
-	a, ok, err := s.Store.Account(ctx, merchant, name)
-	if err == nil && !ok {
-		err = ErrNotFound
+	var (
+		a     catalog.Account
+		ok    bool
+		heard Heard
+	)
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.Go(func() (err error) {
+		a, ok, err = s.Store.Account(ctx, merchant, name)
+		return err
+	})
+	reading.Go(func() (err error) {
+		heard.Calls, err = s.Heard.Calls(ctx, merchant, name)
+		return err
+	})
+	reading.Go(func() (err error) {
+		heard.Catchup, err = s.Heard.Catchup(ctx, merchant, name)
+		return err
+	})
+	if err := reading.Wait(); err != nil {
+		return catalog.Account{}, Heard{}, err
 	}
-	if err != nil {
-		return a, Heard{}, err
+	if !ok {
+		return catalog.Account{}, Heard{}, ErrNotFound
 	}
 	a.Secrets = validSecrets(a.Secrets, s.Now())
-	var heard Heard
-	if heard.Calls, err = s.Heard.Calls(ctx, merchant, name); err == nil {
-		heard.Catchup, err = s.Heard.Catchup(ctx, merchant, name)
-	}
-	return a, heard, err
+	return a, heard, nil
 }
 
 // askCatchup has catch-up look at an account at once, whose settings have changed. If the
