@@ -60,6 +60,7 @@ func newOwner(w *world) *owner {
 	w.shop(o.token, "PUT", "/v1/accounts/shop-eu", Account{
 		Platform: "noventiq", Secrets: []AccountSecret{{Name: "order.payment.succeeded", Secret: o.canaries.New(canary.Secret)}},
 	}).Want(201)
+	w.shop(o.token, "PUT", "/v1/pools/"+sampleMoveKeys.To, Pool{}).Want(201)
 	before := w.claim(ownersName, "elden", pool.Live, "A-1001", 1)
 	after := before
 	after.Version, after.Allocated = 2, 1

@@ -108,6 +108,11 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	}
 
 	var started Job
+	w.shop(token, "PUT", "/v1/pools/ring", Pool{}).Want(201)
+	w.send(resttest.Event(t, "good_api_move")).Want(202).Into(&started)
+	if started.State != "queued" || started.Upload != sampleUpload.ID || started.To != "ring" || started.Reason != "the file was for the other game" {
+		t.Errorf("job %+v", started)
+	}
 	w.send(resttest.Event(t, "good_api_withdraw")).Want(202).Into(&started)
 	if started.State != "queued" || started.Upload != sampleUpload.ID || started.Reason != "keys of another edition" || !strings.HasPrefix(started.By, "the token") {
 		t.Errorf("job %+v", started)

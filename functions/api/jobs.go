@@ -8,17 +8,21 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
+	"keypool/shared/inventory"
 	"keypool/shared/job"
+	"keypool/shared/pool"
 	"keypool/shared/web/rest"
 )
 
 // Job is long work that somebody asked for, and how far it has come.
 type Job struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind" enum:"withdraw,erase" doc:"withdraw: take the unsold keys of an upload out of sale. erase: take away what is kept of a customer."`
+	Kind        string    `json:"kind" enum:"withdraw,move,erase" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. erase: take away what is kept of a customer."`
 	State       string    `json:"state" enum:"queued,running,cancelling,done,cancelled" doc:"queued: nobody has begun. running: at work, or waiting for its next look. cancelling: it ends at its next step. done. cancelled: it ended before its work was done; what it had done stays done."`
 	Upload      string    `json:"upload,omitempty" doc:"The upload that it is about."`
-	Pool        string    `json:"pool,omitempty"`
+	Pool        string    `json:"pool,omitempty" doc:"The pool whose keys it is about; of an upload that is withdrawn, the one that it was for."`
+	To          string    `json:"to,omitempty" doc:"The pool that it moves keys to."`
+	Count       int       `json:"count,omitempty" doc:"How many keys it is to move at most. Not there: all."`
 	Side        string    `json:"side,omitempty" enum:"live,test"`
 	Force       bool      `json:"force,omitempty" doc:"Of erase: lines are erased too that owe their customer something."`
 	Keys        int       `json:"keys" doc:"How many keys it has changed so far."`
@@ -46,13 +50,55 @@ var sampleJob = Job{
 
 func newJob(j job.Job) Job {
 	body := Job{
-		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), Force: j.Force, Keys: j.Keys, Lines: j.Lines,
+		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), To: j.To, Count: j.Most, Force: j.Force, Keys: j.Keys, Lines: j.Lines,
 		By: j.By, Reason: j.Why, CreatedAt: j.CreatedAt, SavedAt: j.SavedAt, FinishedAt: j.FinishedAt, CancelledBy: j.CancelledBy,
 	}
 	if j.Done {
 		body.Left = j.Look.Left
 	}
 	return body
+}
+
+// MoveKeys says which keys of a pool are moved where.
+type MoveKeys struct {
+	To     string `json:"to" maxLength:"63" doc:"The pool to move them to, another one of yours."`
+	Upload string `json:"upload,omitempty" maxLength:"63" doc:"Only keys that this upload brought, those too that it is still to bring; without it, keys of any."`
+	Count  int    `json:"count,omitempty" minimum:"1" doc:"So many keys at most, no matter which; without it, all."`
+	Side   string `json:"side,omitempty" enum:"live,test" default:"live" doc:"test: keys for orders marked as a test. They stay on their side."`
+	Reason string `json:"reason,omitempty" maxLength:"200" doc:"Why, in your own words. The job keeps it."`
+}
+
+type moveKeys struct {
+	PoolPath
+	Body MoveKeys
+}
+
+var (
+	sampleMoveKeys = MoveKeys{To: "ring", Upload: sampleUpload.ID, Side: "live", Reason: "the file was for the other game"}
+	sampleMove     = Job{
+		ID: "20261123T102000-5a6978c0d1e2f3a4", Kind: string(job.Move), State: string(job.Queued), Upload: sampleUpload.ID, Pool: "elden", Side: "live", To: "ring",
+		By: sampleJob.By, Reason: sampleMoveKeys.Reason, CreatedAt: time.Date(2026, 11, 23, 10, 20, 0, 0, time.UTC), SavedAt: time.Date(2026, 11, 23, 10, 20, 0, 0, time.UTC),
+	}
+)
+
+// addPoolMove is beside add-keys, among the operations of pools.
+func (a *api) addPoolMove(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "move-keys", Method: http.MethodPost, Path: "/v1/pools/{pool}/move", Tags: []string{"Keys"},
+		Summary:     "Move unsold keys to another pool",
+		Description: "The job that is answered moves them: most within seconds, and it ends a minute or two later, once it can have missed none. At every moment a key is in one of the two pools, and an order of either may get it there; one that an order has stays as it is. Orders that wait for the other pool get keys as after an upload. Keys that come into the pool while the job runs may be moved too. An upload that is withdrawn meanwhile keeps its keys where they are, and its withdrawal finds those that were moved. A job that is cancelled leaves what it has moved where it is.",
+		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted,
+		RequestBody: rest.Request(sampleMoveKeys), Responses: to.Responses(sampleMove, 202),
+	}, a.moveKeys)
+}
+
+func (a *api) moveKeys(ctx context.Context, in *moveKeys) (*rest.Body[Job], error) {
+	by := access.From(ctx)
+	j, err := a.jobs.Move(ctx, inventory.Move{
+		From: pool.ID{Merchant: by.Merchant, Pool: in.Pool, Side: pool.SideOf(in.Body.Side == string(pool.Test))},
+		To:   in.Body.To, Upload: in.Body.Upload, Most: in.Body.Count, By: by.Name, Why: in.Body.Reason,
+	})
+	return &rest.Body[Job]{Body: newJob(j)}, err
 }
 
 type JobPath struct {

@@ -65,3 +65,59 @@ func TestJobs(t *testing.T) {
 	bearer = w.token("acme", access.Upload, access.KeysRead, access.OrdersWrite)
 	call("POST", "/v1/uploads/wrong/withdraw", nil).Want(403)
 }
+
+func TestMoveKeys(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.merchant("acme")
+	bearer := w.token("acme", access.Settings)
+	for _, name := range []string{"elden", "ring"} {
+		w.shop(bearer, "PUT", "/v1/pools/"+name, Pool{}).Want(201)
+	}
+	w.upload(upload.Upload{Merchant: "acme", ID: "wrong", File: "wrong.txt", Pool: "elden", Side: pool.Test, State: upload.Finished, Ranges: 1})
+	move := func(from string, in MoveKeys) resttest.Response {
+		t.Helper()
+		return w.shop(bearer, "POST", "/v1/pools/"+from+"/move", in)
+	}
+	for what, c := range map[string]struct {
+		from   string
+		in     MoveKeys
+		status int
+		says   string
+	}{
+		"no such pool":       {"nowhere", MoveKeys{To: "ring"}, 404, "no such thing"},
+		"no pool to move to": {"elden", MoveKeys{To: "nowhere"}, 422, "There is no pool of the name in to"},
+		"the same pool":      {"elden", MoveKeys{To: "elden"}, 422, "Name another pool"},
+		"no such upload":     {"elden", MoveKeys{To: "ring", Upload: "nobody"}, 404, "no such thing"},
+		"another side":       {"elden", MoveKeys{To: "ring", Upload: "wrong", Side: "live"}, 404, "no such thing"},
+	} {
+		if got := move(c.from, c.in).Want(c.status); !strings.Contains(got.Body, c.says) {
+			t.Errorf("%s: %s", what, got.Body)
+		}
+	}
+	if sent := w.jobs.drain(); len(sent) > 0 {
+		t.Errorf("asked for %q", sent)
+	}
+	var started, read Job
+	move("elden", MoveKeys{To: "ring", Upload: "wrong", Count: 7, Side: "test", Reason: "the wrong pool"}).Want(202).Into(&started)
+	if sent := w.jobs.drain(); len(sent) != 1 || !strings.Contains(sent[0], started.ID) {
+		t.Errorf("asked for %q", sent)
+	}
+	w.shop(bearer, "GET", "/v1/jobs/"+started.ID, nil).Want(200).Into(&read)
+	want := Job{
+		ID: started.ID, Kind: "move", State: "queued", Upload: "wrong", Pool: "elden", Side: "test", To: "ring", Count: 7,
+		By: started.By, Reason: "the wrong pool", CreatedAt: noon, SavedAt: noon,
+	}
+	for _, j := range []Job{started, read} {
+		if j != want || !strings.HasPrefix(j.By, "the token") {
+			t.Errorf("job %+v, want %+v", j, want)
+		}
+	}
+	w.shop(bearer, "POST", "/v1/uploads/wrong/withdraw", nil).Want(202)
+	if got := move("elden", MoveKeys{To: "ring", Upload: "wrong", Side: "test"}).Want(409); !strings.Contains(got.Body, "was withdrawn") {
+		t.Errorf("of a withdrawn upload: %s", got.Body)
+	}
+	move("elden", MoveKeys{}).Want(422)
+	bearer = w.token("acme", access.Upload, access.KeysRead, access.OrdersWrite)
+	move("elden", MoveKeys{To: "ring"}).Want(403)
+}

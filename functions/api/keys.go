@@ -59,7 +59,7 @@ type KeySale struct {
 // KeyEvent is one thing that happened to a key.
 type KeyEvent struct {
 	At     time.Time `json:"at"`
-	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked, withdrawn or blocked."`
+	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked, withdrawn, moved or blocked."`
 	LineID string    `json:"line_id,omitempty" doc:"Keypool's name for the order line that it is about. get-order shows it as id of a line."`
 	Job    string    `json:"job,omitempty" doc:"The job that did it: see get-job."`
 	By     string    `json:"by,omitempty" doc:"Who did it, or asked for the job."`

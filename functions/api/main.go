@@ -87,7 +87,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		keys:    &settings.Keys{Pools: store, Files: s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET"))},
 		finder:  finder,
 		blocker: &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: time.Now},
-		jobs:    &inventory.Jobs{Store: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
+		jobs:    &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
 		orders:  store, search: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, refusals: store,
 		changes: acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: refill.Queue, Now: time.Now},
 		byHand: &intake.ByHand{

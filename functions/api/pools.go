@@ -158,6 +158,7 @@ func (a *api) addPools(to *rest.API) {
 		RequestBody: rest.Request(sampleNewUpload), Responses: to.Responses(sampleTicket, 201),
 	}, a.createUpload)
 	a.addPoolKeys(to)
+	a.addPoolMove(to)
 	a.addReadings(to)
 }
 

@@ -136,6 +136,9 @@ func TestSecrecy(t *testing.T) {
 			stockText(s, s.Store, s.Tables, m.Name, lambdatest.Pool, k)
 			return `{"keys":["` + k + `","` + s.Keys(1)[0] + `"],"reason":"` + s.Canaries.New("setting") + `"}`
 		}, nil},
+		{"POST", "/v1/pools/elden/move", func() string {
+			return `{"to":"ring","upload":"loading","reason":"` + s.Canaries.New("setting") + `"}`
+		}, []string{"setting"}},
 		{"POST", "/v1/uploads/" + sampleUpload.ID + "/withdraw", func() string { return `{"reason":"` + s.Canaries.New("setting") + `"}` }, []string{"setting"}},
 		{"POST", "/v1/customers/erase", func() string { return `{"email":"` + s.Canaries.Address(canary.Customer) + `"}` }, nil},
 		{"GET", "/v1/jobs", nil, []string{"setting"}},

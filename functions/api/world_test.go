@@ -119,7 +119,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		keys:       &settings.Keys{Pools: store, Files: w.files},
 		finder:     finder,
 		blocker:    &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: w.now},
-		jobs:       &inventory.Jobs{Store: store, Uploads: store, Merchants: store, Queue: w.jobs, Now: w.now},
+		jobs:       &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: w.jobs, Now: w.now},
 		orders:     store,
 		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},
 		refusals:   store,

@@ -1,5 +1,5 @@
-// Job does the long work that merchants ask for: it withdraws the keys of an upload, and erases
-// customers.
+// Job does the long work that merchants ask for: it withdraws the keys of an upload, moves keys to
+// another pool, and erases customers.
 package main
 
 import (
@@ -26,10 +26,11 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	queues := awssqs.NewFromConfig(cfg)
+	fill := sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	h := &handler{
 		worker: &inventory.Worker{
-			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Now: time.Now,
-			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")), Now: time.Now},
+			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Fill: fill, Now: time.Now,
+			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: time.Now},
 		},
 		queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),
 	}

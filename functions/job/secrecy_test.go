@@ -16,7 +16,7 @@ import (
 	"keypool/shared/upload"
 )
 
-// Whatever goes wrong while keys are withdrawn or a customer is erased, nothing of them stands in what the function
+// Whatever goes wrong while keys are withdrawn or moved, or a customer is erased, nothing of them stands in what the function
 // answers, returns or logs.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
@@ -28,7 +28,7 @@ func TestSecrecy(t *testing.T) {
 		return event
 	}
 	uploads := 0
-	withdraws := func(keys int, began time.Time, cancelled bool) []byte {
+	begin := func(kind job.Kind, keys int, began time.Time, cancelled bool) []byte {
 		uploads++
 		u := upload.Upload{Merchant: lambdatest.Merchant, ID: fmt.Sprint("upload ", uploads), Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, Ranges: 1}
 		if _, err := s.Store.MoveUpload(t.Context(), "", u, nil); err != nil {
@@ -43,8 +43,15 @@ func TestSecrecy(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		j := job.Job{Merchant: u.Merchant, ID: fmt.Sprint("job ", uploads), Kind: job.Withdraw, Upload: u.ID, Pool: u.Pool, Side: u.Side, By: s.Canaries.New("setting"), CreatedAt: began, DueAt: began}
-		if _, err := s.Store.StartWithdrawal(t.Context(), j); err != nil {
+		j := job.Job{Merchant: u.Merchant, ID: fmt.Sprint("job ", uploads), Kind: kind, Upload: u.ID, Pool: u.Pool, Side: u.Side, By: s.Canaries.New("setting"), CreatedAt: began, DueAt: began}
+		var err error
+		if kind == job.Move {
+			j.To = "another"
+			err = s.Store.StartJob(t.Context(), j)
+		} else {
+			_, err = s.Store.StartWithdrawal(t.Context(), j)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if cancelled {
@@ -58,9 +65,11 @@ func TestSecrecy(t *testing.T) {
 		}
 		return message(string(body))
 	}
-	s.RefuseEachCall("a look that finds keys", func() []byte { return withdraws(3, time.Now(), false) })
-	s.RefuseEachCall("the last look", func() []byte { return withdraws(0, time.Now().Add(-time.Hour), false) })
-	s.RefuseEachCall("a job that was cancelled", func() []byte { return withdraws(1, time.Now(), true) })
+	for _, kind := range []job.Kind{job.Withdraw, job.Move} {
+		s.RefuseEachCall(string(kind)+": a look that finds keys", func() []byte { return begin(kind, 3, time.Now(), false) })
+		s.RefuseEachCall(string(kind)+": the last look", func() []byte { return begin(kind, 0, time.Now().Add(-time.Hour), false) })
+		s.RefuseEachCall(string(kind)+": a job that was cancelled", func() []byte { return begin(kind, 1, time.Now(), true) })
+	}
 	erases := func(owes bool, make func(*order.Fulfillment)) []byte {
 		uploads++
 		number := fmt.Sprint("A-", uploads)

@@ -47,7 +47,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, erase customers, place test orders",
 	KeysRead:    "find out what became of a key",
-	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, block keys, read and cancel jobs",
+	Settings:    "read and change pools, products and rules of review, read accounts and uploads, try what becomes of a webhook, say how held files are read, withdraw uploads, move and block keys, read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 	People:      "say who works here, and in which role",
 }
@@ -128,6 +128,7 @@ var Needs = map[string]Scope{
 	"load-upload":     Settings,
 	"withdraw-upload": Settings,
 	"block-keys":      Settings,
+	"move-keys":       Settings,
 	"list-jobs":       Settings,
 	"get-job":         Settings,
 	"cancel-job":      Settings,

@@ -126,13 +126,16 @@ func OfBrake(ctx context.Context, merchant string, b catalog.Brake) Entry {
 // OfJob returns the entry of a job that somebody asked for.
 func OfJob(ctx context.Context, j job.Job) Entry {
 	asked := catalog.Shown{"kind": string(j.Kind)}
-	for name, value := range map[string]string{"upload": j.Upload, "pool": j.Pool, "side": string(j.Side)} {
+	for name, value := range map[string]string{"upload": j.Upload, "pool": j.Pool, "side": string(j.Side), "to": j.To} {
 		if value != "" {
 			asked[name] = value
 		}
 	}
 	if j.Force {
 		asked["force"] = true
+	}
+	if j.Most > 0 {
+		asked["count"] = j.Most
 	}
 	return New(ctx, Entry{Merchant: j.Merchant, By: j.By, Thing: Job, Name: j.ID, After: asked}, j.CreatedAt)
 }

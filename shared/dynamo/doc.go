@@ -29,7 +29,8 @@
 //	  people#<m>            person#<id>                  who works there: name, address, role
 //	  people#<m>            roster                       the version of all people together
 //	  uploads#<m>           <upload>                     state, counts, first skipped lines; due until finished,
-//	                                                     a rejected file until its reminder; withdrawal, withdrawnAt
+//	                                                     a rejected file until its reminder; withdrawal, withdrawnAt,
+//	                                                     movedTo: pools that keys of it were moved to
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
 //	  jobs#<m>              <job>                        long work that was asked for: kind, progress, fencingToken; due until it ends;
 //	                                                     customer=<hash of the address> until then, of one that erases

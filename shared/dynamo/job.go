@@ -11,6 +11,7 @@ import (
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
 // jobPartItem holds the attributes that every part of a job has.
@@ -60,6 +61,8 @@ type jobItem struct {
 	Upload string `dynamodbav:"upload,omitempty"`
 	Pool   string `dynamodbav:"pool,omitempty"`
 	Side   string `dynamodbav:"side,omitempty"`
+	To     string `dynamodbav:"moveTo,omitempty"`
+	Most   int    `dynamodbav:"moveMost,omitempty"`
 
 	Customer string `dynamodbav:"customer,omitempty"`
 	Force    bool   `dynamodbav:"force,omitempty"`
@@ -69,6 +72,7 @@ type jobItem struct {
 	CreatedAt int64  `dynamodbav:"createdAt"`
 
 	jobPartItem
+	InPool  int    `dynamodbav:"lookPool"`
 	Shard   int    `dynamodbav:"lookShard"`
 	After   string `dynamodbav:"lookAfter,omitempty"`
 	Began   int64  `dynamodbav:"lookBegan,omitempty"`
@@ -88,7 +92,7 @@ type jobItem struct {
 func newJobItem(j job.Job) jobItem {
 	key := jobKey(j.Merchant, j.ID)
 	return jobItem{
-		primaryKey: key, V: schema, Kind: string(j.Kind), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side),
+		primaryKey: key, V: schema, Kind: string(j.Kind), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), To: j.To, Most: j.Most,
 		Customer: j.Customer, Force: j.Force,
 		By: j.By, Why: j.Why, CreatedAt: millis(j.CreatedAt), jobPartItem: jobPartItem{SavedAt: millis(j.CreatedAt)},
 		Due: duePartition(key.PK + key.SK), DueAt: millis(j.DueAt),
@@ -98,10 +102,10 @@ func newJobItem(j job.Job) jobItem {
 func (i jobItem) job() job.Job {
 	merchant, id, _ := i.primaryKey.job()
 	return job.Job{
-		Merchant: merchant, ID: id, Kind: job.Kind(i.Kind), Upload: i.Upload, Pool: i.Pool, Side: pool.Side(i.Side),
+		Merchant: merchant, ID: id, Kind: job.Kind(i.Kind), Upload: i.Upload, Pool: i.Pool, Side: pool.Side(i.Side), To: i.To, Most: i.Most,
 		Customer: i.Customer, Force: i.Force,
 		By: i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys, Lines: i.Lines,
-		Look:        job.Look{Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, Left: i.Left, FoundAt: at(i.FoundAt)},
+		Look:        job.Look{Pool: i.InPool, Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, Left: i.Left, FoundAt: at(i.FoundAt)},
 		CancelledBy: i.CancelledBy, Cut: i.Cut, FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
 	}
 }
@@ -187,6 +191,7 @@ func (s *Store) SaveJob(ctx context.Context, j job.Job) (job.Job, error) {
 
 func jobSave(j job.Job) *update {
 	u := saveJobPart(j.Part)
+	u.set("lookPool", number(j.Look.Pool))
 	u.set("lookShard", number(j.Look.Shard))
 	u.set("lookAfter", text(j.Look.After))
 	u.set("lookBegan", number(millis(j.Look.Began)))
@@ -258,20 +263,18 @@ func (s *Store) SetJobDue(ctx context.Context, j job.Job, dueAt time.Time) error
 	return wrap(s.write(ctx, u.write(s.tables.Catalog, jobKey(j.Merchant, j.ID))), "set when job %s is due", j.ID)
 }
 
-// WithdrawKeys takes keys out of sale, if each is still available in the shard that it was
-// found in, and counts them in their pool and in the job: one transaction. A claim at the same
-// moment takes the key, or this does. It fails with *order.KeysTakenError if some are gone,
-// and with job.ErrFenced if another worker has taken the job.
-func (s *Store) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error {
+// WithdrawKeys takes keys of a pool side out of sale, if each is still available in the shard
+// that it was found in, and counts them in their pool and in the job: one transaction. A claim
+// at the same moment takes the key, or this does. It fails with *order.KeysTakenError if some
+// are gone, and with job.ErrFenced if another worker has taken the job.
+func (s *Store) WithdrawKeys(ctx context.Context, j job.Job, p pool.ID, keys []pool.Key, now time.Time) error {
 	event := pool.KeyEvent{At: now, What: pool.KeyTakenOffSale, About: j.ID, By: j.By}
 	var tx transaction
 	for _, key := range keys {
 		tx.add(offSale(key, j.ID, event).write(s.tables.Keys, licenseKey(key.ID)))
 	}
-	tx.add(addToCount(always, "withdrawn", len(keys)).write(s.tables.Catalog, countKey(j.PoolID())))
-	counted := saveJobPart(job.Part{Token: j.Token, SavedAt: now})
-	counted.add("keys", len(keys))
-	fence := tx.add(counted.write(s.tables.Catalog, jobKey(j.Merchant, j.ID)))
+	tx.add(addToCount(always, "withdrawn", len(keys)).write(s.tables.Catalog, countKey(p)))
+	fence := tx.add(s.countInJob(j, len(keys), now))
 	err := s.transactWithRetry(ctx, &tx)
 	if _, fenced := failedCondition(err, fence); fenced {
 		return job.ErrFenced
@@ -279,16 +282,78 @@ func (s *Store) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, no
 	return wrap(goneMeanwhile(err, keys), "withdraw %d keys", len(keys))
 }
 
+// countInJob returns the write that counts keys which a job has changed, while no other worker
+// has taken it.
+func (s *Store) countInJob(j job.Job, keys int, now time.Time) types.TransactWriteItem {
+	u := saveJobPart(job.Part{Token: j.Token, SavedAt: now})
+	u.add("keys", keys)
+	return u.write(s.tables.Catalog, jobKey(j.Merchant, j.ID))
+}
+
+// MoveKeys moves keys to the pool that the job moves to, if each is still available in the
+// shard that it was found in, and counts them in both pools and in the job: one transaction. A
+// claim at the same moment takes the key where it was, or this does. Each upload that they came
+// from is told of the pool, for its withdrawal to find them there. It fails with
+// *order.KeysTakenError if some keys are gone or their upload was withdrawn, and with
+// job.ErrFenced if another worker has taken the job.
+func (s *Store) MoveKeys(ctx context.Context, j job.Job, shards int, keys []pool.Key, now time.Time) error {
+	event := pool.KeyEvent{At: now, What: pool.KeyMoved, About: j.ID, By: j.By}.String()
+	var tx transaction
+	for _, key := range keys {
+		u := newUpdate(foundIn(key))
+		u.set("shard", text(shardName(j.ToID(), random.N(ctx, shards))))
+		u.set("place", text(randomHex(ctx)))
+		u.set("pool", text(j.To))
+		u.insert("history", event)
+		tx.add(u.write(s.tables.Keys, licenseKey(key.ID)))
+	}
+	told := map[string]int{} // the position of its write, by upload
+	for _, key := range keys {
+		if _, ok := told[key.Upload]; !ok {
+			u := newUpdate(movable)
+			u.insert("movedTo", j.To)
+			told[key.Upload] = tx.add(u.write(s.tables.Catalog, uploadKey(j.Merchant, key.Upload)))
+		}
+	}
+	tx.add(addToCount(always, "accepted", -len(keys)).write(s.tables.Catalog, countKey(j.PoolID())))
+	tx.add(addToCount(always, "accepted", len(keys)).write(s.tables.Catalog, countKey(j.ToID())))
+	fence := tx.add(s.countInJob(j, len(keys), now))
+	err := s.transactWithRetry(ctx, &tx)
+	if _, fenced := failedCondition(err, fence); fenced {
+		return job.ErrFenced
+	}
+	var stay order.KeysTakenError
+	for i, key := range keys {
+		_, gone := failedCondition(err, i)
+		_, withdrawn := failedCondition(err, told[key.Upload])
+		if gone || withdrawn {
+			stay.Keys = append(stay.Keys, key.ID)
+		}
+	}
+	if len(stay.Keys) > 0 {
+		return &stay
+	}
+	return wrap(err, "move %d keys of %s", len(keys), j.PoolID())
+}
+
+// movable holds of an upload whose keys may be moved.
+var movable = condition{expression: "attribute_exists(pk) AND " + notWithdrawn.expression}
+
 // offSale returns the update that takes a key out of sale, if it is still available in the
 // shard that it was found in.
 func offSale(key pool.Key, by string, event pool.KeyEvent) *update {
-	u := newUpdate(condition{"#shard = :from", attrs{":from": text(key.Shard)}})
+	u := newUpdate(foundIn(key))
 	u.set("state", text(string(pool.KeyWithdrawn)))
 	u.set("withdrawnBy", text(by))
 	u.remove("shard")
 	u.remove("place")
 	u.insert("history", event.String())
 	return u
+}
+
+// foundIn holds while a key is still available in the shard that it was found in.
+func foundIn(key pool.Key) condition {
+	return condition{"#shard = :from", attrs{":from": text(key.Shard)}}
 }
 
 // goneMeanwhile returns the error of a transaction whose first writes are of these keys: an

@@ -27,9 +27,9 @@ type alertItem struct {
 // adds to accepted, deliver to taken, and a line that gives keys back to taken and
 // revoked, in the transaction that takes them from it. The recount writes the rest.
 //
-// A job that takes keys out of sale adds them to withdrawn in their own transaction. Keys that
-// an operator moves to another pool by hand he moves from accepted to accepted, with the
-// key's own item in one transaction that removes lookAt.
+// A job, or a block, that takes keys out of sale adds them to withdrawn in their own
+// transaction. A job that moves keys takes them from accepted of the one pool and adds them to
+// that of the other.
 type countItem struct {
 	V         int `dynamodbav:"v"`
 	Accepted  int `dynamodbav:"accepted"`

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -44,9 +45,10 @@ type uploadItem struct {
 	Due        string `dynamodbav:"due,omitempty"`
 	DueAt      int64  `dynamodbav:"dueAt,omitempty"`
 
-	// No change of state writes these: see StartWithdrawal.
-	Withdrawal  string `dynamodbav:"withdrawal,omitempty"`
-	WithdrawnAt int64  `dynamodbav:"withdrawnAt,omitempty"`
+	// No change of state writes these: see StartWithdrawal and MoveKeys.
+	Withdrawal  string   `dynamodbav:"withdrawal,omitempty"`
+	WithdrawnAt int64    `dynamodbav:"withdrawnAt,omitempty"`
+	MovedTo     []string `dynamodbav:"movedTo,stringset,omitempty"`
 }
 
 // seenItem is what a look at the first bytes of a file found.
@@ -331,7 +333,7 @@ func (i uploadItem) upload() upload.Upload {
 		Seen: i.Seen.seen(), ConfirmedAt: at(i.ConfirmedAt), Remembered: i.Remembered,
 		Counts:     decodeCounts(i.Counts),
 		ReceivedAt: at(i.ReceivedAt), FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt), Counted: i.Counted, Reminded: i.Reminded,
-		Withdrawal: i.Withdrawal, WithdrawnAt: at(i.WithdrawnAt),
+		Withdrawal: i.Withdrawal, WithdrawnAt: at(i.WithdrawnAt), MovedTo: slices.Sorted(slices.Values(i.MovedTo)),
 	}
 	if i.Reading != nil {
 		u.Reading = i.Reading.reading()

@@ -56,6 +56,7 @@ var Posts = map[string]Repeat{
 	"replace-key-by-query": Settles,
 
 	"add-keys":              Repeats,
+	"move-keys":             Repeats,
 	"place-test-order":      Repeats,
 	"resend-order":          Repeats,
 	"resend-order-by-query": Repeats,

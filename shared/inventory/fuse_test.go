@@ -50,8 +50,12 @@ func (k fusedKeys) OnSale(ctx context.Context, p pool.ID, shard int, after strin
 	return keys, last, err
 }
 
-func (k fusedKeys) WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error {
-	return k.f.Blow(func() error { return k.Keys.WithdrawKeys(ctx, j, keys, now) })
+func (k fusedKeys) WithdrawKeys(ctx context.Context, j job.Job, p pool.ID, keys []pool.Key, now time.Time) error {
+	return k.f.Blow(func() error { return k.Keys.WithdrawKeys(ctx, j, p, keys, now) })
+}
+
+func (k fusedKeys) MoveKeys(ctx context.Context, j job.Job, shards int, keys []pool.Key, now time.Time) error {
+	return k.f.Blow(func() error { return k.Keys.MoveKeys(ctx, j, shards, keys, now) })
 }
 
 type fusedLines struct {

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"keypool/shared/job"
+	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
 // Jobs starts, shows and cancels a merchant's jobs.
 type Jobs struct {
 	Store     JobStore
+	Pools     Pools // for Move
 	Uploads   Uploads
 	Merchants Merchants // for Erase
 	Queue     Sender    // of job.Messages
@@ -72,6 +74,62 @@ func (s *Jobs) Withdraw(ctx context.Context, merchant, uploadID, by, why string)
 		s.ask(ctx, j)
 	}
 	return j, err
+}
+
+// Move says which keys are moved.
+type Move struct {
+	From   pool.ID
+	To     string // a pool of the same merchant
+	Upload string // that brought them; empty: any
+	Most   int    // keys; 0: all
+	By     string
+	Why    string
+}
+
+// Move has unsold keys of a pool side moved to that side of another pool, and returns the job
+// that does it. Its error is job.ErrSamePool, job.ErrNoPool if there is no pool to move them
+// to, job.ErrWithdrawn, or job.ErrNotFound if there is no pool or upload that they would be of.
+func (s *Jobs) Move(ctx context.Context, m Move) (job.Job, error) {
+	if m.From.Pool == m.To {
+		return job.Job{}, job.ErrSamePool
+	}
+	if err := s.movable(ctx, m); err != nil {
+		return job.Job{}, err
+	}
+	return s.start(ctx, job.Job{
+		Merchant: m.From.Merchant, Kind: job.Move, Upload: m.Upload, Pool: m.From.Pool, Side: m.From.Side, To: m.To, Most: m.Most, By: m.By, Why: m.Why,
+	})
+}
+
+// movable returns the error of a move whose pools or upload are not there, or whose upload was
+// withdrawn.
+func (s *Jobs) movable(ctx context.Context, m Move) error {
+	_, there, err := s.Pools.Pool(ctx, m.From.Merchant, m.From.Pool)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return job.ErrNotFound
+	}
+	if _, there, err = s.Pools.Pool(ctx, m.From.Merchant, m.To); err != nil {
+		return err
+	}
+	if !there {
+		return job.ErrNoPool
+	}
+	if m.Upload == "" {
+		return nil
+	}
+	u, there, err := s.Uploads.Upload(ctx, m.From.Merchant, m.Upload)
+	switch {
+	case err != nil:
+		return err
+	case !there || u.Side != m.From.Side:
+		return job.ErrNotFound
+	case u.Withdrawal != "":
+		return job.ErrWithdrawn
+	}
+	return nil
 }
 
 // start stores a job and asks for it.

@@ -297,7 +297,7 @@ func TestWithdraw_fenced(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := w.forSale(elden)[:2]
-	if err := w.store.WithdrawKeys(t.Context(), stale, keys, noon); !errors.Is(err, job.ErrFenced) {
+	if err := w.store.WithdrawKeys(t.Context(), stale, elden, keys, noon); !errors.Is(err, job.ErrFenced) {
 		t.Errorf("it withdraws keys: %v", err)
 	}
 	if _, err := w.store.SaveJob(t.Context(), stale); !errors.Is(err, job.ErrFenced) {
@@ -323,7 +323,7 @@ func TestWithdrawKeys_namesThoseThatAreGone(t *testing.T) {
 	w.must(err)
 	keys := w.forSale(elden)
 	w.sell("A-1", elden, "WRONG-0003")
-	err = w.store.WithdrawKeys(t.Context(), taken, keys, noon)
+	err = w.store.WithdrawKeys(t.Context(), taken, elden, keys, noon)
 	gone, is := errors.AsType[*order.KeysTakenError](err)
 	if !is || len(gone.Keys) != 1 || gone.Keys[0] != w.find("WRONG-0003")[0].ID {
 		t.Errorf("%v", err)

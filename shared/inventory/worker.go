@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"keypool/shared/catalog"
@@ -20,6 +21,7 @@ type Worker struct {
 	Keys     Keys
 	Pools    Pools
 	Uploads  Uploads
+	Fill     Sender // the queue of order.FillRequests
 	Lines    LinesOf
 	Eraser   Eraser
 	Now      func() time.Time
@@ -45,10 +47,15 @@ type Keys interface {
 	// without their texts, and the place of the last one; "" if there are no more. It may lag
 	// behind by IndexLag.
 	OnSale(ctx context.Context, p pool.ID, shard int, after string, n int) (keys []pool.Key, last string, err error)
-	// WithdrawKeys takes keys out of sale and counts them, in their pool and in the job: all
-	// or nothing. *order.KeysTakenError names those that are not for sale any more;
+	// WithdrawKeys takes keys of a pool side out of sale and counts them, there and in the
+	// job: all or nothing. *order.KeysTakenError names those that are not for sale any more;
 	// job.ErrFenced is as that of SaveJob.
-	WithdrawKeys(ctx context.Context, j job.Job, keys []pool.Key, now time.Time) error
+	WithdrawKeys(ctx context.Context, j job.Job, p pool.ID, keys []pool.Key, now time.Time) error
+	// MoveKeys moves keys to the pool that the job moves to, which has so many shards, and
+	// counts them, in both pools and in the job: all or nothing. *order.KeysTakenError names
+	// those that are not for sale any more, or of a withdrawn upload; job.ErrFenced is as that
+	// of SaveJob.
+	MoveKeys(ctx context.Context, j job.Job, shards int, keys []pool.Key, now time.Time) error
 }
 
 // Pools reads a pool, false if there is none of that name.
@@ -63,6 +70,7 @@ const (
 	pageSize  = 500              // keys that are looked at in one step
 	batchSize = 25               // keys of one transaction: more meet more claims, and fail together
 	saveEvery = 10 * time.Second // of steps that change nothing; the others save with their keys
+	fillAfter = 2 * time.Second  // for the index to show moved keys
 )
 
 // Handle does the work that a message asks for. job.ErrUnfinished asks for the message to be
@@ -97,8 +105,8 @@ func (w *Worker) Handle(ctx context.Context, m job.Message) error {
 func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
 	progress := progress{Worker: w, job: j, savedAt: w.Now()}
 	switch j.Kind {
-	case job.Withdraw:
-		return w.withdrawal(ctx, progress)
+	case job.Withdraw, job.Move:
+		return w.onSale(ctx, progress)
 	case job.Erase:
 		return &erasure{progress}, nil
 	}
@@ -155,89 +163,138 @@ func (p *progress) Finish(ctx context.Context) error {
 	return err
 }
 
-// withdrawal returns the work of a job that withdraws.
-func (w *Worker) withdrawal(ctx context.Context, begun progress) (job.Work, error) {
-	j := begun.job
-	p, known, err := w.Pools.Pool(ctx, j.Merchant, j.Pool)
-	if err != nil {
-		return nil, err
+// onSale returns the work of a job that withdraws or moves keys.
+func (w *Worker) onSale(ctx context.Context, begun progress) (job.Work, error) {
+	j, s := begun.job, &onSale{progress: begun}
+	names := []string{j.Pool}
+	if j.Kind == job.Withdraw {
+		// No key of the upload is moved any more, and those that were are where it says.
+		u, _, err := w.Uploads.Upload(ctx, j.Merchant, j.Upload)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, slices.DeleteFunc(u.MovedTo, func(name string) bool { return name == j.Pool })...)
+	} else {
+		to, err := w.side(ctx, j.ToID())
+		if err != nil {
+			return nil, err
+		}
+		s.to = to
 	}
-	if !known {
-		p.Shards = pool.DefaultShards // the pool was deleted
+	for _, name := range names {
+		in, err := w.side(ctx, pool.ID{Merchant: j.Merchant, Pool: name, Side: j.Side})
+		if err != nil {
+			return nil, err
+		}
+		s.in = append(s.in, in)
 	}
-	return &withdrawal{begun, p.Shards}, nil
+	return s, nil
 }
 
-// withdrawal takes the unsold keys of an upload out of sale.
-//
-// The upload was marked before, so that ranges that are still being loaded bring keys that
-// are not for sale; but a worker may have loaded some before it saw the mark. So the
-// withdrawal looks at all keys for sale of the pool side, again and again. The last look is
-// one that finds nothing, and that began when the upload was finished, and the last key
-// found, for longer than the index lags.
-type withdrawal struct {
-	progress
+// side is a pool side, and the number of its shards.
+type side struct {
+	pool.ID
 	shards int
 }
 
-// Step looks at the next keys for sale, and withdraws those of the upload.
-func (w *withdrawal) Step(ctx context.Context) (last bool, err error) {
-	if w.cut() {
+func (w *Worker) side(ctx context.Context, id pool.ID) (side, error) {
+	p, known, err := w.Pools.Pool(ctx, id.Merchant, id.Pool)
+	if !known {
+		p.Shards = pool.DefaultShards // the pool was deleted
+	}
+	return side{id, p.Shards}, err
+}
+
+// onSale is work on keys that are for sale: it withdraws those of an upload, or moves them to
+// another pool. It looks at all keys for sale of some pool sides, until it can have missed none.
+//
+// An upload that is withdrawn was marked before, so that ranges that are still being loaded
+// bring keys that are not for sale; but a worker may have loaded some before it saw the mark.
+// So the last look is one that finds nothing, and that began when the upload was finished, and
+// the last key found, for longer than the index lags.
+//
+// A move is of the keys that were for sale when it was asked for, and of an upload all that it
+// brings. Its last look is the first that begins so long afterwards, whatever it finds: keys
+// that come into the pool later may be moved, and need not be.
+type onSale struct {
+	progress
+	in    []side // where the keys are
+	to    side   // where they are moved
+	asked int    // moved keys that fill was asked to look for
+}
+
+// Step looks at the next keys for sale, and changes those that the job is about.
+func (s *onSale) Step(ctx context.Context) (last bool, err error) {
+	if s.cut() {
 		return true, nil
 	}
-	look := &w.job.Look
+	look := &s.job.Look
 	if look.Began.IsZero() {
-		look.Began = w.Now()
+		look.Began = s.Now()
 	}
-	keys, place, err := w.Keys.OnSale(ctx, w.job.PoolID(), look.Shard, look.After, pageSize)
+	in := s.in[look.Pool]
+	keys, place, err := s.Keys.OnSale(ctx, in.ID, look.Shard, look.After, pageSize)
 	if err != nil {
 		return false, err
 	}
-	if err := w.withdraw(ctx, keys); err != nil {
+	if err := s.change(ctx, in, keys); err != nil {
 		return false, err
+	}
+	if s.job.Most > 0 && s.job.Keys >= s.job.Most {
+		return true, nil
 	}
 	look.After = place
 	if place == "" {
 		look.Shard++
 	}
-	if look.Shard < w.shards {
+	if look.Shard >= in.shards {
+		look.Pool, look.Shard = look.Pool+1, 0
+	}
+	if look.Pool < len(s.in) {
 		return false, nil
 	}
-	return w.endLook(ctx)
+	return s.endLook(ctx)
 }
 
 // endLook ends a look at all shards, and reports whether it was the last that is needed.
-func (w *withdrawal) endLook(ctx context.Context) (last bool, err error) {
-	u, _, err := w.Uploads.Upload(ctx, w.job.Merchant, w.job.Upload)
-	if err != nil {
-		return false, err
-	}
-	look := w.job.Look
-	changed := w.job.CreatedAt
-	for _, at := range []time.Time{look.FoundAt, u.FinishedAt} {
-		if at.After(changed) {
-			changed = at
+func (s *onSale) endLook(ctx context.Context) (last bool, err error) {
+	var u upload.Upload
+	if s.job.Upload != "" {
+		if u, _, err = s.Uploads.Upload(ctx, s.job.Merchant, s.job.Upload); err != nil {
+			return false, err
 		}
 	}
+	look := s.job.Look
+	changed := []time.Time{s.job.CreatedAt, u.FinishedAt}
+	found := 0
+	if s.job.Kind == job.Withdraw {
+		found, changed = look.Found, append(changed, look.FoundAt)
+	}
 	loads := u.State == upload.Loading || u.State == upload.Confirmed
-	if look.Found == 0 && !loads && look.Began.Sub(changed) >= IndexLag {
+	if found == 0 && !loads && look.Began.Sub(slices.MaxFunc(changed, time.Time.Compare)) >= IndexLag {
 		return true, nil
 	}
-	return false, w.pause()
+	return false, s.pause()
 }
 
-// withdraw withdraws those of the keys that the upload brought, and leaves those that a claim
-// takes meanwhile.
-func (w *withdrawal) withdraw(ctx context.Context, keys []pool.Key) error {
+// change changes those of the keys that the job is about, and leaves those that a claim takes
+// meanwhile.
+func (s *onSale) change(ctx context.Context, in side, keys []pool.Key) error {
 	var own []pool.Key
 	for _, key := range keys {
-		if key.Upload == w.job.Upload {
+		if s.job.Upload == "" || key.Upload == s.job.Upload {
 			own = append(own, key)
 		}
 	}
 	for len(own) > 0 {
-		batch := own[:min(len(own), batchSize)]
-		err := w.Keys.WithdrawKeys(ctx, w.job, batch, w.Now())
+		n := min(len(own), batchSize)
+		if s.job.Most > 0 {
+			n = min(n, s.job.Most-s.job.Keys)
+		}
+		if n == 0 {
+			return nil
+		}
+		err := s.write(ctx, in, own[:n])
 		if taken, is := errors.AsType[*order.KeysTakenError](err); is {
 			own = without(own, taken.Keys)
 			continue
@@ -245,12 +302,46 @@ func (w *withdrawal) withdraw(ctx context.Context, keys []pool.Key) error {
 		if err != nil {
 			return err
 		}
-		own = own[len(batch):]
-		w.job.Keys += len(batch)
-		w.job.Look.Found += len(batch)
-		w.job.Look.FoundAt = w.Now()
+		own = own[n:]
+		s.job.Keys += n
+		s.job.Look.Found += n
+		s.job.Look.FoundAt = s.Now()
 	}
 	return nil
+}
+
+func (s *onSale) write(ctx context.Context, in side, keys []pool.Key) error {
+	if s.job.Kind == job.Move {
+		return s.Keys.MoveKeys(ctx, s.job, s.to.shards, keys, s.Now())
+	}
+	return s.Keys.WithdrawKeys(ctx, s.job, in.ID, keys, s.Now())
+}
+
+// Save saves the progress, and asks fill for what waits for the keys that were moved.
+func (s *onSale) Save(ctx context.Context) error {
+	err := s.progress.Save(ctx)
+	if err == nil && s.job.Keys > s.asked {
+		s.askForFill(ctx)
+	}
+	return err
+}
+
+// Finish saves the end of the job, and asks fill once more.
+func (s *onSale) Finish(ctx context.Context) error {
+	s.askForFill(ctx) // also for keys that another worker moved, and died
+	return s.progress.Finish(ctx)
+}
+
+// askForFill asks fill to look at the pool that keys were moved to. If the message is lost, the
+// sweep finds the lines that wait.
+func (s *onSale) askForFill(ctx context.Context) {
+	if s.job.Kind != job.Move || s.job.Keys == 0 {
+		return
+	}
+	if err := s.Fill.Send(ctx, order.FillPool(s.to.ID), fillAfter); err != nil {
+		slog.WarnContext(ctx, "fill.not_requested", "pool", s.to.String(), "error", err)
+	}
+	s.asked = s.job.Keys
 }
 
 // without returns the keys but for those.

@@ -57,9 +57,9 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		Catalog: w.store, Records: w.store, Ranges: w.store, Keys: w.store,
 		Objects: w.bucket, Reports: &ingesttest.Reports{}, RangeJobs: w.ranges, Fill: w.fills, Now: now,
 	}
-	w.jobs = &inventory.Jobs{Store: w.store, Uploads: w.store, Merchants: w.store, Queue: w.asked, Now: now}
+	w.jobs = &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.asked, Now: now}
 	w.eraser = &lifecycle.Eraser{Lines: w.store, Words: w.store, Fill: w.fills, Now: now}
-	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Eraser: w.eraser, Now: now}
+	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Fill: w.fills, Eraser: w.eraser, Now: now}
 	for _, name := range []string{"nova", "mallory"} {
 		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))
 		for _, p := range []string{"elden", "ring"} {
@@ -203,4 +203,14 @@ func (q *queue) next() (any, bool) {
 	message := q.messages[0]
 	q.messages = q.messages[1:]
 	return message, true
+}
+
+func (q *queue) drain() (all []any) {
+	for {
+		message, ok := q.next()
+		if !ok {
+			return all
+		}
+		all = append(all, message)
+	}
 }

@@ -21,6 +21,15 @@ var (
 	// ErrNoAddress means that an address to erase is none.
 	ErrNoAddress = errors.New("no mail address")
 
+	// ErrSamePool means that keys are to be moved to the pool that they are in.
+	ErrSamePool = errors.New("the keys are in that pool")
+
+	// ErrNoPool means that there is no pool to move keys to.
+	ErrNoPool = errors.New("no such pool to move keys to")
+
+	// ErrWithdrawn means that an upload was withdrawn, so that its keys are not moved.
+	ErrWithdrawn = errors.New("the upload was withdrawn")
+
 	// ErrNoKeys means that an upload brought no keys, and never will.
 	ErrNoKeys = errors.New("the upload brought no keys")
 )
@@ -35,6 +44,7 @@ type Kind string
 // The kinds of jobs. Tables carry these words.
 const (
 	Withdraw Kind = "withdraw" // the unsold keys of an upload
+	Move     Kind = "move"     // unsold keys of a pool to another one
 	Erase    Kind = "erase"    // what is kept of a customer
 )
 
@@ -56,9 +66,11 @@ type Job struct {
 	Merchant string
 	ID       string
 	Kind     Kind
-	Upload   string    // whose keys it is about
-	Pool     string    // that has them
+	Upload   string    // whose keys it is about; empty: of any
+	Pool     string    // that has them; of an upload that is withdrawn, the pool that it was for
 	Side     pool.Side // of the pool
+	To       string    // the pool that they are moved to
+	Most     int       // keys that are moved; 0: all
 
 	Customer string // the keyed hash of the address of who is erased, until the job ends: see order.HashAddress
 	Force    bool   // lines are erased too that owe their customer something
@@ -79,9 +91,10 @@ type Job struct {
 }
 
 // Look is how far a job has come with the things that an index shows: the keys that are for
-// sale, the lines of an address. It looks at them shard by shard, from the beginning to the
-// end, as often as it takes.
+// sale, the lines of an address. It looks at them pool by pool and shard by shard, from the
+// beginning to the end, as often as it takes.
 type Look struct {
+	Pool    int // of those that it looks at, from 0
 	Shard   int
 	After   string    // the place in the shard of the last thing it has seen; empty: none
 	Began   time.Time // when this look began; zero: none did
@@ -113,6 +126,9 @@ func (j Job) State() State {
 
 // PoolID names the pool side that the job is about.
 func (j Job) PoolID() pool.ID { return pool.ID{Merchant: j.Merchant, Pool: j.Pool, Side: j.Side} }
+
+// ToID names the pool side that the job moves keys to.
+func (j Job) ToID() pool.ID { return pool.ID{Merchant: j.Merchant, Pool: j.To, Side: j.Side} }
 
 // Message asks for a job to be begun, or resumed. It may be sent twice.
 type Message struct {

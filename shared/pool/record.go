@@ -50,7 +50,7 @@ type KeyEvent struct {
 }
 
 // ByJob reports whether a job did it, and no line.
-func (e KeyEvent) ByJob() bool { return e.What == KeyTakenOffSale }
+func (e KeyEvent) ByJob() bool { return e.What == KeyTakenOffSale || e.What == KeyMoved }
 
 // KeyEventKind is the kind of an event in the history of a key.
 type KeyEventKind string
@@ -64,6 +64,7 @@ const (
 	KeyRestockedBy KeyEventKind = "restocked" // a line gave it back, and it is for sale again
 
 	KeyTakenOffSale KeyEventKind = "withdrawn" // a job withdrew it
+	KeyMoved        KeyEventKind = "moved"     // a job moved it to another pool
 	KeyBlocked      KeyEventKind = "blocked"   // it leaked, or was sold elsewhere: nobody is sold it from then on
 )
 

@@ -158,6 +158,8 @@ type Upload struct {
 	// then on bring keys that are not for sale.
 	Withdrawal  string
 	WithdrawnAt time.Time
+
+	MovedTo []string // pools that have or had keys of it besides its own
 }
 
 // RejectedLine is a line that brought no key, because it is a duplicate or holds

@@ -60,14 +60,14 @@ func (u withdrawUpload) do(w *world) {
 }
 
 func (w *world) jobs(now time.Time) *inventory.Jobs {
-	return &inventory.Jobs{Store: w.store, Uploads: w.store, Queue: w.jobQueue, Now: func() time.Time { return now }}
+	return &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Queue: w.jobQueue, Now: func() time.Time { return now }}
 }
 
 // handleJob does what the function job does with a message.
 func (w *world) handleJob(name string, messages []any) []error {
 	p := w.begin(name, 10*time.Minute, w.skew(name))
 	defer p.end()
-	worker := &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Now: p.now}
+	worker := &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Fill: w.fillQueue, Now: p.now}
 	err := worker.Handle(p.ctx, messages[0].(job.Message))
 	if errors.Is(err, job.ErrPaused) { // the sweep asks for the rest
 		err = nil
