@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,6 +149,58 @@ func TestBodies_nameNothingTwice(t *testing.T) {
 		}
 		if diff := cmp.Diff(before, w.dump()); diff != "" {
 			t.Errorf("%s: it was refused, and changed\n%s", c.body, diff)
+		}
+	}
+}
+
+// unversioned are the changes that need no version, and why. All others are made under an
+// optimistic lock.
+var unversioned = map[string]string{
+	"revoke-token":    "a token never changes: it is there or revoked",
+	"release-brake":   "the brake is set or it is not, and to take off what is off changes nothing",
+	"forget-readings": "answers are kept or forgotten: the question comes again with the next file",
+}
+
+// Every setting that is changed or deleted is so under an optimistic lock: whoever adds one
+// gives it the lock, or says here why it needs none.
+func TestEveryOperation_changesUnderALock(t *testing.T) {
+	t.Parallel()
+	o := newOwner(open(t))
+	seen := map[string]bool{}
+	for _, c := range document.Calls(t) {
+		if c.Method != "PUT" && c.Method != "DELETE" {
+			continue
+		}
+		seen[c.Operation] = true
+		headers, statuses := document.Takes(t, c.Operation)
+		locked := slices.Contains(headers, "If-Match") && slices.Contains(statuses, "412") && slices.Contains(statuses, "428")
+		if _, needsNone := unversioned[c.Operation]; locked == needsNone {
+			t.Errorf("%s takes If-Match, and answers 412 and 428: %v", c.Operation, locked)
+		}
+		if !locked {
+			continue
+		}
+		// Without a condition, or with that of a version long gone, it changes nothing that exists.
+		before := o.dump()
+		if got := o.shop(o.token, c.Method, c.Path, c.Body); got.StatusCode != 428 {
+			t.Errorf("%s without a condition: %d, want 428", c.Operation, got.StatusCode)
+		}
+		if got := o.shop(o.token, c.Method, c.Path, c.Body, "if-match", `"77"`); got.StatusCode != 412 {
+			t.Errorf("%s of version 77: %d, want 412", c.Operation, got.StatusCode)
+		}
+		if diff := cmp.Diff(before, o.dump()); diff != "" {
+			t.Errorf("%s changed something:\n%s", c.Operation, diff)
+		}
+		if c.Method == "PUT" {
+			read := o.shop(o.token, "GET", c.Path, nil)
+			if read.StatusCode != 200 || read.Headers["Etag"] == "" {
+				t.Errorf("GET %s: %d, ETag %q", c.Path, read.StatusCode, read.Headers["Etag"])
+			}
+		}
+	}
+	for operation := range unversioned {
+		if !seen[operation] {
+			t.Errorf("%s is no change any more", operation)
 		}
 	}
 }

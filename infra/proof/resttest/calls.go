@@ -62,6 +62,27 @@ func (s *Document) Calls(t testing.TB) []Call {
 	return all
 }
 
+// Takes returns the headers that an operation takes, and the statuses that it answers.
+func (s *Document) Takes(t testing.TB, operation string) (headers, statuses []string) {
+	t.Helper()
+	s.Load(t)
+	for _, methods := range s.doc.Paths {
+		for _, op := range methods {
+			if op.OperationID != operation {
+				continue
+			}
+			for _, p := range op.Parameters {
+				if p.In == "header" {
+					headers = append(headers, p.Name)
+				}
+			}
+			return headers, slices.Sorted(maps.Keys(op.Responses))
+		}
+	}
+	t.Fatalf("there is no operation %s", operation)
+	return nil, nil
+}
+
 // Operation is an operation, and the schemas of everything that it takes.
 type Operation struct {
 	method, template string
