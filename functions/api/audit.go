@@ -1,11 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/negotiation"
 
 	"keypool/shared/audit"
 	"keypool/shared/web/rest"
@@ -16,6 +26,7 @@ type AuditEntry struct {
 	ID     string         `json:"id"`
 	At     time.Time      `json:"at"`
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
+	From   string         `json:"from,omitempty" doc:"Network address that the call came from; not there for what no call did."`
 	Change string         `json:"change" enum:"added,changed,removed"`
 	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person"`
 	Name   string         `json:"name,omitempty" doc:"Its name or id. There is one merchant, review and brake; keys have none."`
@@ -31,30 +42,111 @@ type AuditList struct {
 
 var sampleAudit = AuditList{Items: []AuditEntry{{
 	ID: "20261123T093000.000Z-4c1f0d2be8a97351", At: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
-	By: "the token \"warehouse\" (5f2b8c0d9e3a1746)", Change: "changed", Thing: "pool", Name: "elden",
+	By: "the token \"warehouse\" (5f2b8c0d9e3a1746)", From: "203.0.113.7", Change: "changed", Thing: "pool", Name: "elden",
 	Before: map[string]any{"low_stock": 10}, After: map[string]any{"low_stock": 25},
 }}}
 
 func newAuditEntry(e audit.Entry) AuditEntry {
 	return AuditEntry{
-		ID: e.ID, At: e.At.UTC(), By: e.By, Change: string(e.Change), Thing: string(e.Thing), Name: e.Name, Before: e.Before, After: e.After,
+		ID: e.ID, At: e.At.UTC(), By: e.By, From: e.From, Change: string(e.Change), Thing: string(e.Thing), Name: e.Name, Before: e.Before, After: e.After,
 	}
 }
 
-func (a *api) addAudit(to *rest.API) {
-	rest.Register(to, huma.Operation{
-		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
-		Summary:     "List who changed which setting, the newest first",
-		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.",
-		Responses:   to.Responses(sampleAudit, 200),
-	}, a.listAudit)
+// The forms of the audit trail beside JSON, for files.
+const (
+	asLines = "application/jsonl"
+	asTable = "text/csv"
+)
+
+type listAudit struct {
+	rest.Page
+	Accept string `header:"Accept" hidden:"true"`
 }
 
-func (a *api) listAudit(ctx context.Context, in *rest.Page) (*rest.Body[AuditList], error) {
+// auditAnswer is a page of the audit trail, in the form that the caller asked for.
+type auditAnswer struct{ Body func(huma.Context) }
+
+func (a *api) addAudit(to *rest.API) {
+	list := huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
+		Summary:     "List who changed which setting, the newest first",
+		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
+		Responses:   to.Responses(sampleAudit, 200),
+	}
+	rest.Register(to, list, a.listAudit)
+	for _, media := range []string{asLines, asTable} {
+		list.Responses["200"].Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+}
+
+func (a *api) listAudit(ctx context.Context, in *listAudit) (*auditAnswer, error) {
 	entries, next, err := a.trail.List(ctx, caller(ctx), in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
 	out := AuditList{Items: []AuditEntry{}, Next: next}
 	for _, e := range entries {
 		out.Items = append(out.Items, newAuditEntry(e))
 	}
-	return &rest.Body[AuditList]{Body: out}, err
+	media := negotiation.SelectQValue(in.Accept, []string{"application/json", asLines, asTable})
+	var content bytes.Buffer
+	lines := json.NewEncoder(&content)
+	lines.SetEscapeHTML(false)
+	switch media {
+	case asLines:
+		for _, e := range out.Items {
+			err = errors.Join(err, lines.Encode(e))
+		}
+	case asTable:
+		err = writeTable(&content, out.Items)
+	default:
+		media, err = "application/json", lines.Encode(out)
+	}
+	return &auditAnswer{func(to huma.Context) {
+		to.SetHeader("Content-Type", media)
+		to.SetHeader("Vary", "Accept")
+		if next != "" {
+			to.SetHeader("Link", fmt.Sprintf(`</v1/audit?%s>; rel="next"`, url.Values{"limit": {strconv.Itoa(in.Limit)}, "after": {next}}.Encode()))
+		}
+		to.BodyWriter().Write(content.Bytes())
+	}}, err
+}
+
+// writeTable writes entries as CSV.
+func writeTable(to io.Writer, entries []AuditEntry) error {
+	table := csv.NewWriter(to)
+	rows := [][]string{{"id", "at", "by", "from", "change", "thing", "name", "before", "after"}}
+	for _, e := range entries {
+		before, err := shownFields(e.Before)
+		if err != nil {
+			return err
+		}
+		after, err := shownFields(e.After)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []string{e.ID, e.At.Format(time.RFC3339Nano), e.By, e.From, e.Change, e.Thing, e.Name, before, after})
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = harmless(cell)
+		}
+	}
+	return table.WriteAll(rows)
+}
+
+func shownFields(fields map[string]any) (string, error) {
+	if len(fields) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(fields)
+	return string(raw), err
+}
+
+// harmless returns a cell that no spreadsheet takes for a formula: names are anybody's choice.
+func harmless(cell string) string {
+	if strings.ContainsAny(cell[:min(len(cell), 1)], "=+-@\t\r") {
+		return "'" + cell
+	}
+	return cell
 }

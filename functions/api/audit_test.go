@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -140,5 +142,79 @@ func TestAudit_inOneTransaction(t *testing.T) {
 		if now := len(dynamotest.Items(t, w.tables.Catalog, "audit#acme")); now != entries+1 {
 			t.Errorf("%s %s: %d entries more", c.method, c.path, now-entries)
 		}
+	}
+}
+
+// An entry says where its call came from, and the changes of one call stand in their order,
+// however many there are in one moment.
+func TestAudit_fromWhereAndInOrder(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	for i := range 12 {
+		w.shop(bearer, "PUT", fmt.Sprintf("/v1/pools/p%02d", i), Pool{}).Want(201)
+	}
+	w.advance(time.Second)
+	w.shop(bearer, "PUT", "/v1/catalog", `{"pools": {}}`, "if-match", "*").Want(200)
+	var list AuditList
+	w.shop(bearer, "GET", "/v1/audit?limit=12", nil).Want(200).Into(&list)
+	var removed []string
+	for _, e := range list.Items {
+		if e.Change != "removed" || e.From != "192.0.2.1" {
+			t.Errorf("%s %s from %q", e.Change, e.Name, e.From)
+		}
+		removed = append(removed, e.ID)
+	}
+	for i, id := range removed {
+		if of := fmt.Sprintf("20261123T120001.000Z-%04x", len(removed)-1-i); !strings.HasPrefix(id, of) {
+			t.Errorf("entry %d is %s, want %s", i, id, of)
+		}
+	}
+	// What no call did came from nowhere.
+	w.shop(bearer, "GET", "/v1/audit", nil, "accept", "application/json").Want(200).Into(&list)
+	for _, e := range list.Items {
+		if by := e.By == "the operator"; by != (e.From == "") {
+			t.Errorf("by %s from %q", e.By, e.From)
+		}
+	}
+}
+
+// The trail is read as a file, page by page, and no cell of a table is a formula.
+func TestAudit_asAFile(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.advance(time.Second)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: `=1+1, "a" & <b>`}).Want(201)
+	w.advance(time.Second)
+	w.shop(bearer, "PUT", "/v1/products/=4711", Product{Title: "A"}).Want(201)
+	var all []string
+	for path := "/v1/audit?limit=2"; path != ""; {
+		got := w.shop(bearer, "GET", path, nil, "accept", "application/jsonl").Want(200)
+		if got.Headers["Content-Type"] != "application/jsonl" || got.Headers["Vary"] != "Accept" {
+			t.Errorf("headers %v", got.Headers)
+		}
+		for line := range strings.Lines(got.Body) {
+			var e AuditEntry
+			if err := json.Unmarshal([]byte(line), &e); err != nil || e.ID == "" {
+				t.Errorf("%s: %v", line, err)
+			}
+			all = append(all, e.Thing)
+		}
+		path, _, _ = strings.Cut(strings.TrimPrefix(got.Headers["Link"], "<"), `>; rel="next"`)
+	}
+	if len(all) != 4 || all[0] != "product" || all[1] != "pool" {
+		t.Errorf("the lines are of %q", all)
+	}
+	got := w.shop(bearer, "GET", "/v1/audit?limit=2", nil, "accept", "text/csv").Want(200)
+	rows, err := csv.NewReader(strings.NewReader(got.Body)).ReadAll()
+	if err != nil || len(rows) != 3 || got.Headers["Content-Type"] != "text/csv" {
+		t.Fatalf("%v %v, %s", err, got.Headers, got.Body)
+	}
+	if diff := cmp.Diff([]string{"id", "at", "by", "from", "change", "thing", "name", "before", "after"}, rows[0]); diff != "" {
+		t.Error(diff)
+	}
+	if rows[1][6] != "'=4711" || rows[1][3] != "192.0.2.1" || rows[1][1] != "2026-11-23T12:00:02Z" || !strings.Contains(rows[2][8], `"title":"=1+1, \"a\" \u0026 \u003cb\u003e"`) {
+		t.Errorf("rows %q", rows[1:])
 	}
 }

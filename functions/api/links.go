@@ -16,11 +16,13 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/link"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
 	"keypool/shared/review"
+	"keypool/shared/web"
 )
 
 // A link in a mail leads to a page that says what it would do, with buttons: programs that
@@ -38,6 +40,7 @@ var linkPolicy = func() string {
 
 // serveLink answers a link: a POST follows it, a GET shows it.
 func (a *api) serveLink(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(access.With(r.Context(), access.Principal{From: web.CallerAddress(r)}))
 	token := r.PathValue("token")
 	page, err := a.links.Look(r.Context(), token)
 	if r.Method == http.MethodPost && err == nil {

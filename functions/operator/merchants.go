@@ -145,7 +145,7 @@ func (o *operator) addMerchants(to *rest.API) {
 }
 
 func (o *operator) putMerchant(ctx context.Context, in *putMerchant) (*rest.Versioned[Merchant], error) {
-	m, created, err := o.merchants.Put(ctx, in.settings(), access.Operator(), in.Condition())
+	m, created, err := o.merchants.Put(ctx, in.settings(), access.From(ctx), in.Condition())
 	return rest.Stored(m.Version, created, newMerchant(m)), err
 }
 

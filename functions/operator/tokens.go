@@ -126,5 +126,5 @@ func (o *operator) listTokens(ctx context.Context, in *MerchantPath) (*rest.Body
 }
 
 func (o *operator) revokeToken(ctx context.Context, in *tokenPath) (*struct{}, error) {
-	return nil, o.tokens.Revoke(ctx, access.Operator(), in.Merchant, in.Token)
+	return nil, o.tokens.Revoke(ctx, access.From(ctx), in.Merchant, in.Token)
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Scope is a right of an API token.
@@ -153,6 +154,7 @@ type Principal struct {
 	Scopes   []Scope // of its token
 	Role     Role    // of the person that its token stands for; "": it stands for none
 	Quota    Quota   // of its token
+	From     string  // network address that the request came from
 }
 
 // Operator is whoever runs the deployment.
@@ -189,14 +191,30 @@ func (e *DeniedError) Error() string {
 
 type principalKey struct{}
 
+// request is what a context knows of its request.
+type request struct {
+	principal Principal
+	acts      *atomic.Uint32
+}
+
 // With returns a context of a request that comes from the principal.
 func With(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return context.WithValue(ctx, principalKey{}, request{p, new(atomic.Uint32)})
 }
 
 // From returns the principal that the context's request comes from, the zero Principal
 // if nobody was authenticated.
 func From(ctx context.Context) Principal {
-	p, _ := ctx.Value(principalKey{}).(Principal)
-	return p
+	r, _ := ctx.Value(principalKey{}).(request)
+	return r.principal
+}
+
+// Act counts the acts of the context's request, so that they can be told in their order: 0
+// for the first, and for all outside a request.
+func Act(ctx context.Context) int {
+	r, ok := ctx.Value(principalKey{}).(request)
+	if !ok {
+		return 0
+	}
+	return int(r.acts.Add(1)) - 1
 }

@@ -1,6 +1,7 @@
-// Package audit is the record of who changed which setting, when, and how. An entry is stored
-// in the transaction of its change, and nobody changes or deletes one afterwards: no function
-// has the right to.
+// Package audit is the record of who changed which setting, when, from where, and how. An
+// entry is stored in the transaction of its change, and nobody changes or deletes one
+// afterwards: no function has the right to. So it is kept as long as its merchant, with the
+// names and network addresses of those who work there; of customers, it holds nothing.
 package audit
 
 import (
@@ -12,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/notice"
@@ -21,9 +23,10 @@ import (
 // Entry is one change.
 type Entry struct {
 	Merchant string
-	ID       string // grows with time
+	ID       string // grows with time, and of the changes of one call in their order
 	At       time.Time
 	By       string // who, as a mail to the merchant says it
+	From     string // network address of the call that did it; "": no call did
 	Change   Change
 	Thing    Thing
 	Name     string // empty: the merchant has one of its kind
@@ -74,7 +77,8 @@ const longest = 500
 // where it did not exist.
 func New(ctx context.Context, e Entry, now time.Time) Entry {
 	e.At = now.UTC().Truncate(time.Millisecond)
-	e.ID = fmt.Sprintf("%s-%016x", e.At.Format("20060102T150405.000Z"), random.Uint64(ctx))
+	e.ID = fmt.Sprintf("%s-%04x%012x", e.At.Format("20060102T150405.000Z"), access.Act(ctx), random.Uint64(ctx)>>16)
+	e.From = access.From(ctx).From
 	e.Change = Changed
 	switch {
 	case e.Before == nil:

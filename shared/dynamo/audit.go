@@ -19,6 +19,7 @@ type entryItem struct {
 	V      int    `dynamodbav:"v"`
 	At     int64  `dynamodbav:"at"`
 	By     string `dynamodbav:"by"`
+	From   string `dynamodbav:"from,omitempty"`
 	Change string `dynamodbav:"change"`
 	Thing  string `dynamodbav:"thing"`
 	Name   string `dynamodbav:"name,omitempty"`
@@ -29,7 +30,7 @@ type entryItem struct {
 // entryWrite returns the write of an entry, for use in the transaction of its change.
 func (s *Store) entryWrite(e audit.Entry) types.TransactWriteItem {
 	return put(s.tables.Catalog, encode(entryItem{
-		primaryKey: entryKey(e.Merchant, e.ID), V: schema, At: millis(e.At), By: e.By, Change: string(e.Change), Thing: string(e.Thing), Name: e.Name,
+		primaryKey: entryKey(e.Merchant, e.ID), V: schema, At: millis(e.At), By: e.By, From: e.From, Change: string(e.Change), Thing: string(e.Thing), Name: e.Name,
 		Before: shownAsJSON(e.Before), After: shownAsJSON(e.After),
 	}), absent)
 }
@@ -68,7 +69,7 @@ func (s *Store) Entries(ctx context.Context, merchant, before string, limit int)
 	}
 	var entries []audit.Entry
 	for _, i := range items {
-		e := audit.Entry{Merchant: merchant, ID: i.SK, At: at(i.At), By: i.By, Change: audit.Change(i.Change), Thing: audit.Thing(i.Thing), Name: i.Name}
+		e := audit.Entry{Merchant: merchant, ID: i.SK, At: at(i.At), By: i.By, From: i.From, Change: audit.Change(i.Change), Thing: audit.Thing(i.Thing), Name: i.Name}
 		for text, to := range map[string]*catalog.Shown{i.Before: &e.Before, i.After: &e.After} {
 			if text == "" {
 				continue

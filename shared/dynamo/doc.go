@@ -19,7 +19,7 @@
 //	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease
 //	  counts#<m>            sold#<yyyy-mm-dd>            keys sold that day on the live side; its limit, whether it was told
 //	  review#<m>            rules                        which lines are put on hold; whether the brake sets itself
-//	  audit#<m>             <time>-<random>              who changed which setting, and how; written once
+//	  audit#<m>             <time>-<random>              who changed which setting, from where, and how; written once
 //	  review#<m>            brake                        the brake: who set it last, and who took it off
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;
 //	                                                     sold<yyyymmdd>: keys that were taken that day;

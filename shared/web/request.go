@@ -72,6 +72,12 @@ func setBody(r *http.Request, event events.APIGatewayV2HTTPRequest) *problem.Pro
 	return nil
 }
 
+// CallerAddress returns the network address that a request came from, as the gateway saw it.
+func CallerAddress(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
 type callerKey struct{}
 
 // Operator returns the ARN of the AWS identity that signed a request, false if

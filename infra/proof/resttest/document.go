@@ -226,6 +226,9 @@ func (s *Document) Holds(t testing.TB, e events.APIGatewayV2HTTPRequest, answer 
 		t.Errorf("%s answers %s, which the document does not tell", op.OperationID, contentType)
 		return
 	}
+	if contentType == "text/csv" || contentType == "application/jsonl" {
+		return // their lines are held by the tests of their operations
+	}
 	body := []byte(answer.Body)
 	if contentType == "application/yaml" {
 		body = fromYAML(t, body)

@@ -140,8 +140,14 @@ func (a *API) add(name string) {
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	operation := ctx.Operation().OperationID
 	caller, err := a.config.Authenticate(ctx.Context(), ctx.Header("Authorization"))
+	var p access.Principal
+	if err == nil {
+		r, _ := humago.Unwrap(ctx)
+		p = access.From(caller)
+		p.From = web.CallerAddress(r)
+		caller = access.With(caller, p)
+	}
 	if err == nil && a.config.Scoped {
-		p := access.From(caller)
 		sayQuota(ctx, p.Quota)
 		if p.Quota.Wait > 0 {
 			err = &access.OverRateError{Quota: p.Quota}
