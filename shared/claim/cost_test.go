@@ -75,6 +75,23 @@ func TestClaim_warmClaimCosts(t *testing.T) {
 	}
 }
 
+// A line tells how it came to its keys, at no further write: by which function it was paid,
+// how many it took then, and how many came later.
+func TestClaim_tellsHowTheKeysCame(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.stock(live, "FIRST", 1)
+	line := s.claim(paid("1", "game", 3))
+	if line.BroughtBy != s.claims.By || line.Claimed != 1 || line.Filled != 0 {
+		t.Errorf("brought by %q, claimed %d, filled %d", line.BroughtBy, line.Claimed, line.Filled)
+	}
+	s.stock(live, "SECOND", 5)
+	s.fill()
+	if f := s.stored(line.ID); f.State() != order.Fulfilled || f.Claimed != 1 || f.Filled != 2 || f.FilledAt.IsZero() {
+		t.Errorf("%s: claimed %d, filled %d at %s", f.State(), f.Claimed, f.Filled, f.FilledAt)
+	}
+}
+
 // A claim that finds its product by an alias takes the calls and the read units of one
 // that finds it by its id, also where nothing is cached.
 func TestClaim_aliasCostsNothing(t *testing.T) {

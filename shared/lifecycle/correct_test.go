@@ -277,3 +277,24 @@ func TestResendTo_tenTimes(t *testing.T) {
 	}
 	dynamotest.Audit(t, s.tables)
 }
+
+// The address of an order was corrected, and its platform reports a renewal with the former
+// one: the keys do not go there. Once the renewal is corrected too they go to the right one.
+func TestResendTo_renewals(t *testing.T) {
+	s := open(t, 3)
+	s.renews()
+	parent := s.pay("1", "1", "game", 1)
+	s.mail(parent.ID)
+	s.resendTo(parent.ID, right)
+	s.mail(parent.ID)
+	renewal := s.renew("2", "1")
+	s.mail(renewal.ID)
+	if f := s.line(renewal.ID); f.Mail.State != outbox.Due || f.Mail.Code != "ParentOfAnother" {
+		t.Errorf("the renewal's mail is %+v", f.Mail)
+	}
+	s.resendTo(renewal.ID, right)
+	s.mail(renewal.ID)
+	if got := s.mailsTo(); got[right] != "2 with keys, 0 without" || !strings.HasPrefix(got["ada@example.com"], "1 with keys") {
+		t.Errorf("mails went to %v", got)
+	}
+}
