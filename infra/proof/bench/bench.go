@@ -70,6 +70,7 @@ var benches = []struct {
 	{"memory", ingestMemory, true},
 	{"mails", mailsASecond, false},
 	{"stock", stockCheck, false},
+	{"finding", finding, false},
 	{"waiting", waitingLine, false},
 }
 
