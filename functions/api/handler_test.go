@@ -143,6 +143,10 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_api_order")).Want(200)
 	w.send(resttest.Event(t, "good_api_orders")).Want(200)
 	w.send(resttest.Event(t, "bad_api_orders")).Want(422)
+	w.send(resttest.Event(t, "good_api_resend")).Want(200)
+	if got := w.send(resttest.Event(t, "bad_api_resend")).Want(422).Locations(); !slices.Equal(got, []string{"body.email"}) {
+		t.Errorf("to what is no address: %q", got)
+	}
 	w.send(resttest.Event(t, "good_api_cancel")).Want(200)
 
 	w.send(resttest.Event(t, "good_api_fulfil")).Want(200)

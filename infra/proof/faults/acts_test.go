@@ -55,7 +55,7 @@ func (s *storm) happen(ctx context.Context, what act) int {
 // acted reports whether an act is done: it changed the line, or the line is not one that
 // it changes.
 func (s *storm) acted(err error) bool {
-	return err == nil || errors.Is(err, order.ErrState) || errors.Is(err, order.ErrNoKeys) || errors.Is(err, order.ErrNotHeld)
+	return err == nil || errors.As(err, new(*order.CorrectionLimitError)) || errors.Is(err, order.ErrState) || errors.Is(err, order.ErrNoKeys) || errors.Is(err, order.ErrNotHeld)
 }
 
 // anyOrder returns a random order, nil while there is none.
@@ -151,7 +151,8 @@ func (s *storm) holdOrRelease(ctx context.Context) int {
 	})
 }
 
-// replaceOrResend replaces a key of a line, or has its keys mailed again.
+// replaceOrResend replaces a key of a line, or has its keys mailed again, to another address
+// too.
 func (s *storm) replaceOrResend(ctx context.Context) int {
 	p := s.anyOrder()
 	if p == nil {
@@ -160,7 +161,14 @@ func (s *storm) replaceOrResend(ctx context.Context) int {
 	s.ledger.mu.Lock()
 	p.again += 3 // it may happen three times
 	s.ledger.mu.Unlock()
-	if s.chance.happens(0.5) {
+	switch {
+	case s.chance.happens(0.25):
+		email := fmt.Sprintf("corrected-%d@customers.example", s.chance.intN(100))
+		return s.happen(ctx, func(ctx context.Context) error {
+			_, err := s.changes.ResendTo(ctx, p.line.ID, email, by)
+			return err
+		})
+	case s.chance.happens(0.5):
 		return s.happen(ctx, func(ctx context.Context) error {
 			_, err := s.changes.Resend(ctx, p.line.ID, by)
 			return err
