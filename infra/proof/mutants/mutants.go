@@ -2627,6 +2627,13 @@ var mutants = []mutant{
 		in:     "shared/lifecycle", test: "TestResendTo",
 	},
 	{
+		breaks: "an address that the shop corrected is the customer's for ever",
+		file:   "shared/claim/claim.go",
+		old:    `line.Former = nil //`,
+		new:    `line.Former = line.Former[:len(line.Former):len(line.Former)] //`,
+		in:     "shared/claim", test: "TestRepeat_ofAnAddressThatAPersonCorrected",
+	},
+	{
 		breaks: "a mail goes to an address that mail came back from",
 		file:   "shared/lifecycle/correct.go",
 		old:    `if before.Mail.ReachedNobody() {`,
