@@ -75,8 +75,11 @@ func (s catalogState) hasPool(product, currency string) bool {
 type key struct {
 	id, side, shard, state, line, text string
 	upload                             string // that brought it
-	restocked                          bool
+	restocked, blocked                 bool
 }
+
+// remembered reports whether it is nothing but a text that is blocked: no upload brought it.
+func (k *key) remembered() bool { return k.blocked && k.text == "" }
 
 // line is a fulfillment.
 type line struct {
@@ -342,6 +345,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 		k = &key{id: id}
 		l.keys[id] = k
 	default:
+		l.checkPlace(k, before, after)
 		if str(after, "text") != k.text {
 			l.problem("key %s has another text now", l.text(id))
 		}
@@ -359,6 +363,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			}
 		case k.state == "claimed":
 			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), state, l.name(order.LineID(line)))
+		case k.state != "available" && state == k.state && line == k.line: // it is blocked
 		case k.state == "revoked", k.state == "kept":
 			l.problem("key %s was %s and came back", l.text(id), k.state)
 		case k.state == "withdrawn":
@@ -371,6 +376,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			l.removed[k.side] = append(l.removed[k.side], time.Now())
 		}
 	}
+	l.checkMark(k, before, after)
 	k.state, k.shard, k.line, k.text = str(after, "state"), str(after, "shard"), str(after, "line"), str(after, "text")
 	k.upload = str(after, "upload")
 	owner, rest, _ := strings.Cut(id, "#")

@@ -324,6 +324,9 @@ func (l *ledger) uploadChanged(name string, after map[string]types.AttributeValu
 	if remembered, _ := after["remembered"].(*types.AttributeValueMemberBOOL); remembered != nil && remembered.Value && u.state == "loading" && (was == nil || was.state != "loading") {
 		l.w.count("file read by the answer about an earlier one")
 	}
+	if counts, ok := after["counts"].(*types.AttributeValueMemberM); ok && num(counts.Value, "blocked") > 0 && u.state == "finished" {
+		l.w.count("blocked line of a file refused")
+	}
 	if was != nil && was.state == "parked" && u.state == "loading" {
 		l.w.count("parked file read")
 	}

@@ -501,7 +501,7 @@ func (l *ledger) askedOf(id order.LineID, before line) (asked []string) {
 
 // checkGivenBack checks what became of a key that a line gave back: what was asked for, or
 // what the settings say. A key is for sale again only if no mailer ever had it and its upload
-// was not withdrawn, and then it is.
+// was not withdrawn, nor the key blocked, and then it is.
 func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 	now, is := l.lines[id], l.keys[k].state
 	if slices.Contains(now.replaced, k) {
@@ -519,9 +519,9 @@ func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 		case "keep":
 			may["kept"] = true
 		case "restock":
-			withdrawn := l.withdrawn[l.keys[k].upload]
-			may["available"] = !l.leasedKeys[k] && !withdrawn
-			may["revoked"] = may["revoked"] || l.leasedLines[id] || withdrawn
+			barred := l.withdrawn[l.keys[k].upload] || l.keys[k].blocked
+			may["available"] = !l.leasedKeys[k] && !barred
+			may["revoked"] = may["revoked"] || l.leasedLines[id] || barred
 		default:
 			may["revoked"] = true
 		}

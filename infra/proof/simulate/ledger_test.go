@@ -792,6 +792,35 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", keyItem("l", "revoked", string(idA)), back(lineItem(idA, 3, 2, "k"), 2, true), refundItem(idA, "s"))
 			}, "is revoked; it was to become one of [keep]",
 		},
+		"a returned key is for sale again though it was blocked": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("api", with(keyItem("k", "claimed", string(idA)), "blockedAt", 1))
+				b.write("x", with(keyItem("k", "available", ""), "blockedAt", 1), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "restock"))
+			}, "is available; it was to become one of [restock]",
+		},
+		"a key that was blocked is for sale": {
+			func(b *fixture) { b.write("ingest", with(keyItem("k", "available", ""), "blockedAt", 1)) }, "is blocked and for sale",
+		},
+		"a block is taken off": {
+			func(b *fixture) {
+				b.write("api", with(keyItem("k", "withdrawn", ""), "blockedAt", 1))
+				b.write("x", keyItem("k", "withdrawn", ""))
+			}, "was blocked, and is not any more",
+		},
+		"a key is moved that a line has": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("job", with(keyItem("k", "claimed", string(idA)), "pool", "ring"))
+			}, "was claimed and is claimed, and was moved",
+		},
+		"a key of a withdrawn upload is moved": {
+			func(b *fixture) {
+				b.write("ingest", with(keyItem("k", "available", ""), "upload", "u"))
+				b.write("api", uploadItem("finished", "withdrawal", "job"))
+				b.write("job", with(keyItem("k", "available", ""), "upload", "u", "pool", "ring", "shard", "nova#ring#live#0"))
+			}, "was moved, and its upload is withdrawn",
+		},
 		"a returned key is for sale again though its upload was withdrawn": {
 			func(b *fixture) {
 				b.sellKey()

@@ -4,87 +4,113 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"keypool/shared/order"
+	"keypool/shared/inventory"
+	"keypool/shared/job"
 	"keypool/shared/pool"
+	"keypool/shared/random"
 )
 
-// moveKeys moves keys to another pool, while a lagging index may still show them in their
-// old place.
+// moveKeys moves keys to another pool, as their merchant does by the API, while a lagging index
+// may still show them in their old place, and may cancel that.
 type moveKeys struct {
-	keys     int
+	keys     int // at most; 0: all of an upload
 	from, to string
+	cancels  bool
 	chance   uint64
 	serial   int
 }
 
 func (m moveKeys) String() string {
-	return fmt.Sprintf("%d keys are moved from %s to %s", m.keys, m.from, m.to)
+	says := fmt.Sprintf("%d keys are moved from %s to %s", m.keys, m.from, m.to)
+	if m.keys == 0 {
+		says = fmt.Sprintf("an upload of %s is moved to %s", m.from, m.to)
+	}
+	if m.cancels {
+		says += ", and that is cancelled"
+	}
+	return says
 }
 
 func (m moveKeys) do(w *world) {
-	for n := range m.keys {
-		w.spawn(func() {
-			w.untilDone(fmt.Sprintf("move %d/%d", m.serial, n), func(ctx context.Context, _ time.Time) error {
-				keys := w.ledger.availableKeys(pool.ID{Merchant: merchant, Pool: m.from, Side: pool.Live})
-				if len(keys) == 0 {
-					return nil
+	w.spawn(func() {
+		w.startJob(fmt.Sprintf("move %d", m.serial), m.cancels, func(ctx context.Context, jobs *inventory.Jobs) (job.Job, error) {
+			move := inventory.Move{From: pool.ID{Merchant: merchant, Pool: m.from, Side: pool.Live}, To: m.to, Most: m.keys, By: "a token"}
+			if m.keys == 0 {
+				ids := w.ledger.uploadsOf(m.from)
+				if len(ids) == 0 {
+					return job.Job{}, nil
 				}
-				if err := w.move(ctx, keys[(m.chance+uint64(n))%uint64(len(keys))], m.to); err != nil {
-					return err
-				}
-				w.send(ctx, order.FillPool(pool.ID{Merchant: merchant, Pool: m.to, Side: pool.Live}))
-				return nil
-			})
+				move.Upload = ids[m.chance%uint64(len(ids))]
+			}
+			j, err := jobs.Move(ctx, move)
+			if errors.Is(err, job.ErrWithdrawn) || errors.Is(err, job.ErrNotFound) { // of the other side
+				return job.Job{}, nil
+			}
+			return j, err
 		})
-	}
+	})
 }
 
-// move moves a key to another pool, as an operator may do by hand, with the counts that are
-// shown in the same transaction. It does nothing if the key is in another place by now, or
-// its upload is withdrawn.
-func (w *world) move(ctx context.Context, k key, to string) error {
-	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-	parts := strings.Split(k.shard, "#") // merchant, pool, side, number
-	count := func(pool, n string) types.TransactWriteItem {
-		return types.TransactWriteItem{Update: &types.Update{
-			TableName: aws.String(w.tables.Catalog),
-			Key: map[string]types.AttributeValue{
-				"pk": text("counts#" + parts[0]), "sk": text("count#" + pool + "#" + parts[2]),
-			},
-			UpdateExpression:          aws.String("SET v = :v ADD accepted :n REMOVE lookAt"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: "1"}, ":n": &types.AttributeValueMemberN{Value: n}},
-		}}
+// blockKeys blocks keys by their texts: of files that were dropped, and of files to come.
+type blockKeys struct {
+	texts  []string
+	serial int
+}
+
+func (b blockKeys) String() string {
+	return "keys are blocked: " + strings.Join(b.texts, ", ")
+}
+
+func (b blockKeys) do(w *world) {
+	w.spawn(func() {
+		w.untilDone(fmt.Sprintf("block %d", b.serial), func(ctx context.Context, now time.Time) error {
+			finder := &inventory.Finder{Merchants: w.store, Keys: w.store, Lines: w.store, Uploads: w.store}
+			blocker := &inventory.Blocker{Merchants: w.store, Keys: apart{w.store}, Finder: finder, Now: func() time.Time { return now }}
+			_, err := blocker.Block(ctx, merchant, b.texts, "a token", "")
+			return err
+		})
+	})
+}
+
+// BlockKey has a caller of its own for each key: they are blocked side by side.
+func (s apart) BlockKey(ctx context.Context, id pool.KeyID, by string, now time.Time) error {
+	return s.Store.BlockKey(random.Split(ctx, string(id)), id, by, now)
+}
+
+// checkMark checks the mark of a key that is blocked: it stays, and the key is not for sale.
+func (l *ledger) checkMark(k *key, before, after map[string]types.AttributeValue) {
+	marked := after["blockedAt"] != nil
+	switch {
+	case k.blocked && !marked:
+		l.problem("key %s was blocked, and is not any more", l.text(k.id))
+	case marked && str(after, "state") == "available":
+		l.problem("key %s is blocked and for sale", l.text(k.id))
+	case k.blocked && k.state != "claimed" && str(after, "state") == "claimed":
+		l.problem("key %s was blocked and is sold", l.text(k.id))
+	case marked && !k.blocked && before == nil:
+		l.w.count("key blocked before it was uploaded")
+	case marked && !k.blocked:
+		l.w.count("key blocked that was " + k.state)
 	}
-	shard := strings.Join([]string{parts[0], to, parts[2], parts[3]}, "#")
-	_, err := w.db.Client().TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName:                 aws.String(w.tables.Keys),
-			Key:                       map[string]types.AttributeValue{"pk": text(k.id)},
-			ConditionExpression:       aws.String("#shard = :shard"),
-			UpdateExpression:          aws.String("SET #shard = :to, #pool = :pool"),
-			ExpressionAttributeNames:  map[string]string{"#shard": "shard", "#pool": "pool"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":shard": text(k.shard), ":to": text(shard), ":pool": text(to)},
-		}},
-		{ConditionCheck: &types.ConditionCheck{
-			TableName:           aws.String(w.tables.Catalog),
-			Key:                 map[string]types.AttributeValue{"pk": text("uploads#" + merchant), "sk": text(k.upload)},
-			ConditionExpression: aws.String("attribute_not_exists(withdrawal)"),
-		}},
-		count(parts[1], "-1"), count(to, "1"),
-	}})
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) && slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
-		return aws.ToString(r.Code) == "ConditionalCheckFailed"
-	}) {
-		return nil // another writer was faster
+	k.blocked = marked
+}
+
+// checkPlace checks that a key changes its pool only while it is for sale, and its upload was
+// not withdrawn.
+func (l *ledger) checkPlace(k *key, before, after map[string]types.AttributeValue) {
+	if str(before, "pool") == str(after, "pool") {
+		return
 	}
-	return err
+	l.w.count("key moved to another pool")
+	switch {
+	case k.state != "available" || str(after, "state") != "available":
+		l.problem("key %s was %s and is %s, and was moved", l.text(k.id), k.state, str(after, "state"))
+	case l.withdrawn[k.upload]:
+		l.problem("key %s was moved, and its upload is withdrawn", l.text(k.id))
+	}
 }

@@ -96,6 +96,9 @@ func (a TimedAction) String() string { return fmt.Sprintf("%8.3f s  %s", a.At.Se
 // currency only.
 const merchant = "nova"
 
+// salt is the merchant's, for the hashes of keys.
+var salt = []byte("the salt of a simulated merchant")
+
 var (
 	poolNames = []string{"elden", "ring"}
 	latePools = []string{"souls", "sekiro", "nioh", "lies"} // made during a history: their files are parked until then
@@ -296,7 +299,14 @@ func (m *planner) action() action {
 		if m.oneIn(4) {
 			return withdrawUpload{pool: poolNames[from], cancels: m.oneIn(5), chance: m.rng.Uint64(), serial: m.next()}
 		}
-		return moveKeys{keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], chance: m.rng.Uint64(), serial: m.next()}
+		if m.oneIn(4) {
+			return m.block()
+		}
+		move := moveKeys{keys: 1 + m.rng.IntN(30), from: poolNames[from], to: poolNames[1-from], cancels: m.oneIn(5), chance: m.rng.Uint64(), serial: m.next()}
+		if m.oneIn(4) {
+			move.keys = 0
+		}
+		return move
 	case roll < 92:
 		return connectProduct{product: "dlc", pool: []string{"", "elden", "ring"}[m.rng.IntN(3)], serial: m.next()}
 	case roll < 93:
@@ -700,6 +710,22 @@ func (m *planner) changedRepeat(p payOrder) payOrder {
 func keyText(file, n int) string { return fmt.Sprintf("K%04d-%04d", file, n) }
 
 var keyForm = regexp.MustCompile(`K\d{4}-\d{4}x*`)
+
+// block blocks some keys of files that were dropped, and some of the next two files.
+func (m *planner) block() action {
+	b := blockKeys{serial: m.next()}
+	for range 1 + m.rng.IntN(12) {
+		if len(m.uploads) > 0 && !m.oneIn(3) {
+			u := m.uploads[m.rng.IntN(len(m.uploads))]
+			if text := u.lines[m.rng.IntN(len(u.lines))]; strings.HasPrefix(text, "K") {
+				b.texts = append(b.texts, text)
+				continue
+			}
+		}
+		b.texts = append(b.texts, keyText(len(m.uploads)+1+m.rng.IntN(2), m.rng.IntN(20)))
+	}
+	return b
+}
 
 // upload is a key file of any size.
 func (m *planner) upload(to string) action {

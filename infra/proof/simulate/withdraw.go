@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"keypool/shared/inventory"
 	"keypool/shared/job"
+	"keypool/shared/pool"
 )
 
 // withdrawUpload withdraws an upload of a pool, as its merchant does by the API, perhaps while it
@@ -31,31 +34,37 @@ func (u withdrawUpload) String() string {
 
 func (u withdrawUpload) do(w *world) {
 	w.spawn(func() {
-		var started job.Job
-		w.untilDone(fmt.Sprintf("withdraw %d", u.serial), func(ctx context.Context, now time.Time) error {
+		w.startJob(fmt.Sprintf("withdraw %d", u.serial), u.cancels, func(ctx context.Context, jobs *inventory.Jobs) (job.Job, error) {
 			ids := w.ledger.uploadsOf(u.pool)
 			if len(ids) == 0 {
-				return nil
+				return job.Job{}, nil
 			}
-			var err error
-			started, err = w.jobs(now).Withdraw(ctx, merchant, ids[u.chance%uint64(len(ids))], "a token", "")
+			j, err := jobs.Withdraw(ctx, merchant, ids[u.chance%uint64(len(ids))], "a token", "")
 			if errors.Is(err, job.ErrNoKeys) {
-				return nil
+				return job.Job{}, nil
 			}
-			return err
+			if err == nil {
+				w.count("upload withdrawn")
+			}
+			return j, err
 		})
-		if started.ID == "" {
-			return
-		}
-		w.count("upload withdrawn")
-		if !u.cancels {
-			return
-		}
-		time.Sleep(w.upTo(fmt.Sprintf("cancel %d", u.serial), 2*time.Minute))
-		w.untilDone(fmt.Sprintf("cancel %d", u.serial), func(ctx context.Context, now time.Time) error {
-			_, err := w.jobs(now).Cancel(ctx, merchant, started.ID, "a token")
-			return err
-		})
+	})
+}
+
+// startJob has a job started by the API, unless start starts none, and may have it cancelled.
+func (w *world) startJob(name string, cancels bool, start func(ctx context.Context, jobs *inventory.Jobs) (job.Job, error)) {
+	var started job.Job
+	w.untilDone(name, func(ctx context.Context, now time.Time) (err error) {
+		started, err = start(ctx, w.jobs(now))
+		return err
+	})
+	if started.ID == "" || !cancels {
+		return
+	}
+	time.Sleep(w.upTo("cancel of "+name, 2*time.Minute))
+	w.untilDone("cancel of "+name, func(ctx context.Context, now time.Time) error {
+		_, err := w.jobs(now).Cancel(ctx, merchant, started.ID, "a token")
+		return err
 	})
 }
 
@@ -79,12 +88,12 @@ func (w *world) handleJob(name string, messages []any) []error {
 }
 
 // uploadsOf returns the ids of the uploads of a pool that keys came from.
-func (l *ledger) uploadsOf(pool string) []string {
+func (l *ledger) uploadsOf(name string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var ids []string
 	for _, k := range l.keys {
-		if strings.HasPrefix(k.side, merchant+"#"+pool+"#") {
+		if strings.HasPrefix(k.side, merchant+"#"+name+"#") {
 			ids = append(ids, k.upload)
 		}
 	}
@@ -92,29 +101,33 @@ func (l *ledger) uploadsOf(pool string) []string {
 	return slices.Compact(ids)
 }
 
-// checkWithdrawn checks that no key of a withdrawn upload is for sale in its pool, and that
-// each job counts the keys that it withdrew.
-func (w *world) checkWithdrawn() {
+// checkJobs checks that no key of a withdrawn upload is for sale, in whichever pool, and that
+// each job counts the keys that it withdrew or moved.
+func (w *world) checkJobs() {
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	withdrawn, by := map[string]string{}, map[string]int{}
-	for _, item := range w.db.Items(w.tables.Catalog) {
-		if str(item, "pk") == "uploads#"+merchant && str(item, "withdrawal") != "" {
-			withdrawn[str(item, "sk")] = merchant + "#" + str(item, "pool") + "#" + str(item, "side")
-		}
-	}
+	by := map[string]int{}
 	for _, item := range w.db.Items(w.tables.Keys) {
 		by[str(item, "withdrawnBy")]++
+		history, _ := item["history"].(*types.AttributeValueMemberSS)
+		if history == nil {
+			continue
+		}
+		for _, entry := range history.Value {
+			if e, err := pool.ParseKeyEvent(entry); err == nil && e.What == pool.KeyMoved {
+				by[e.About]++
+			}
+		}
 	}
 	for _, k := range l.keys {
-		if k.state == "available" && withdrawn[k.upload] == k.side {
+		if k.state == "available" && l.withdrawn[k.upload] {
 			l.problem("key %s is for sale, and its upload is withdrawn", l.text(k.id))
 		}
 	}
 	for _, item := range w.db.Items(w.tables.Catalog) {
 		if id := str(item, "sk"); str(item, "pk") == "jobs#"+merchant && num(item, "keys") != by[id] {
-			l.problem("job %s counts %d keys and withdrew %d", id, num(item, "keys"), by[id])
+			l.problem("job %s counts %d keys and changed %d", id, num(item, "keys"), by[id])
 		}
 	}
 }

@@ -169,7 +169,7 @@ func newWorld(plan Plan) *world {
 func (w *world) setUp() error {
 	p := w.begin("set up", time.Hour, 0)
 	defer p.end()
-	err := w.store.PutMerchant(p.ctx, catalog.Merchant{Name: merchant, NoticeAddress: "ops@nova.example", Salt: []byte("the salt of a simulated merchant"), LinkKey: []byte("the key of links of a simulated one")})
+	err := w.store.PutMerchant(p.ctx, catalog.Merchant{Name: merchant, NoticeAddress: "ops@nova.example", Salt: salt, LinkKey: []byte("the key of links of a simulated one")})
 	// Its largest orders are not looked at by a person.
 	err = errors.Join(err, w.store.PutReview(p.ctx, catalog.Review{Merchant: merchant, Rules: catalog.Rules{MaxKeys: 100_000}}))
 	for _, name := range poolNames {
