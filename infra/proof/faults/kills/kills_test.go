@@ -379,28 +379,12 @@ func TestWithdraw_killedBetweenItsTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.kill("Job")
-
-	body, err := json.Marshal(map[string]any{"v": 1, "merchant": m.name, "job": j.ID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	event := fmt.Appendf(nil, `{"Records":[{"messageId":"1","receiptHandle":"1","eventSource":"aws:sqs","body":%q}]}`, body)
-	var messages sync.WaitGroup
-	for range 3 {
-		messages.Go(func() { invoke(t, "Job", event) })
-	}
-	messages.Wait()
+	m.resume(j.ID)
 	live, _, err := world.shop.Stock(t.Context(), m.token, m.name)
 	if err != nil || live.Available != 0 {
 		t.Errorf("%d keys are for sale after the first look; %v", live.Available, err)
 	}
-	err = shop.Await(t.Context(), 2*timeout, "the job's end", func() (bool, error) {
-		err := world.shop.Ask(t.Context(), m.token, http.MethodGet, "/v1/jobs/"+j.ID, nil, &j)
-		return j.State == "done", err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m.jobDone(j.ID, &j)
 	audit(t)
 	withdrawn := 0
 	for _, item := range items(t, "KeysTable") {
@@ -413,6 +397,81 @@ func TestWithdraw_killedBetweenItsTransactions(t *testing.T) {
 	}
 	m.mailed(o, 1, sold)
 	addResult(t, "the job that withdraws an upload of which 5 of 300 keys are sold, after its fourth transaction, then its message three times at once", "%d keys withdrawn and counted, each once; 5 stay sold", withdrawn)
+}
+
+// resume has the message of a job come three times in parallel.
+func (m *merchant) resume(id string) {
+	m.t.Helper()
+	body, err := json.Marshal(map[string]any{"v": 1, "merchant": m.name, "job": id})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	event := fmt.Appendf(nil, `{"Records":[{"messageId":"1","receiptHandle":"1","eventSource":"aws:sqs","body":%q}]}`, body)
+	var messages sync.WaitGroup
+	for range 3 {
+		messages.Go(func() { invoke(m.t, "Job", event) })
+	}
+	messages.Wait()
+}
+
+// jobDone waits for the end of a job, and reads what the API says of it into out.
+func (m *merchant) jobDone(id string, out any) {
+	m.t.Helper()
+	err := shop.Await(m.t.Context(), 2*timeout, "the job's end", func() (bool, error) {
+		var now struct{ State string }
+		err := world.shop.Ask(m.t.Context(), m.token, http.MethodGet, "/v1/jobs/"+id, nil, &now)
+		return now.State == "done", err
+	})
+	if err == nil {
+		err = world.shop.Ask(m.t.Context(), m.token, http.MethodGet, "/v1/jobs/"+id, nil, out)
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// TestMove_killedBetweenItsTransactions kills the job that moves keys to another pool when the
+// fourth transaction is done and no caller knows it. Then its message comes three times in
+// parallel.
+func TestMove_killedBetweenItsTransactions(t *testing.T) {
+	m := newMerchant(t)
+	const keys, sold = 300, 5
+	m.loaded(m.drop(keys), keys)
+	o := m.order(sold)
+	m.fulfilled(o)
+	never := 0
+	if err := world.shop.AddPool(t.Context(), m.token, "other", &never); err != nil {
+		t.Fatal(err)
+	}
+	var j struct {
+		ID   string
+		Keys int
+	}
+	g := hold(t, "TransactWriteItems", `#moved#`, 3)
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/pools/"+m.name+"/move", map[string]any{"to": "other"}, &j); err != nil {
+		t.Fatal(err)
+	}
+	g.kill("Job")
+	m.resume(j.ID)
+	m.jobDone(j.ID, &j)
+	audit(t)
+	for name, want := range map[string]int{m.name: 0, "other": keys - sold} {
+		live, _, err := world.shop.Stock(t.Context(), m.token, name)
+		if err != nil || live.Available != want {
+			t.Errorf("%d keys of %s are for sale, want %d; %v", live.Available, name, want, err)
+		}
+	}
+	moved := 0
+	for _, item := range items(t, "KeysTable") {
+		if strings.HasPrefix(item["pk"].(string), m.name+"#") && item["pool"] == "other" {
+			moved++
+		}
+	}
+	if j.Keys != keys-sold || moved != keys-sold {
+		t.Errorf("the job counts %d keys and moved %d, want %d", j.Keys, moved, keys-sold)
+	}
+	m.mailed(o, 1, sold)
+	addResult(t, "the job that moves a pool of which 5 of 300 keys are sold, after its fourth transaction, then its message three times at once", "%d keys moved and counted, each once; 5 stay sold", moved)
 }
 
 // TestMachine_restartedUnderLoad stops the whole machine with its functions while
