@@ -3,7 +3,12 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"keypool/infra/local/shop"
@@ -79,5 +84,94 @@ func TestKeys_addedFoundWithdrawn(t *testing.T) {
 	ask(http.MethodGet, "/v1/jobs/"+j.ID, nil, &now)
 	if now.Keys != 2 {
 		t.Errorf("the job counts %d keys", now.Keys)
+	}
+}
+
+// A leaked upload is withdrawn while it sells: each order of that time has keys of its own, and
+// once the job has ended, no order gets one of the upload.
+func TestKeys_withdrawnWhileTheySell(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	ask := func(method, path string, in, out any) {
+		t.Helper()
+		if err := world.shop.Ask(t.Context(), m.token, method, path, in, out); err != nil {
+			t.Fatalf("%s %s: %v", method, path, err)
+		}
+	}
+	const keys = 300
+	leaked := newKeys(keys)
+	file := m.drop(strings.Join(leaked, "\n") + "\n")
+	u := m.loaded(file)
+
+	orders := make([]shop.Order, 40)
+	var paid sync.WaitGroup
+	for i := range orders {
+		orders[i] = m.order(1)
+		if i < 5 { // a few come before
+			m.pay(orders[i], "fulfilled", 1)
+			continue
+		}
+		paid.Go(func() {
+			if _, _, err := world.shop.Pay(t.Context(), m.Account, orders[i]); err != nil {
+				t.Errorf("order %d: %v", i, err)
+			}
+		})
+	}
+	var j struct {
+		ID, State string
+		Keys      int
+	}
+	ask(http.MethodPost, "/v1/uploads/"+u.ID+"/withdraw", map[string]any{"reason": "leaked"}, &j)
+	paid.Wait()
+	m.await("the job's end", func(context.Context) bool {
+		ask(http.MethodGet, "/v1/jobs/"+j.ID, nil, &j)
+		return j.State == "done"
+	})
+
+	holds := func() map[string]string { // the order of each leaked key that has one
+		t.Helper()
+		of := map[string]string{}
+		for texts := range slices.Chunk(leaked, 20) {
+			var found struct {
+				Items []struct {
+					Key   int
+					State string
+					Sold  struct{ Order string }
+				}
+			}
+			ask(http.MethodPost, "/v1/keys/find", map[string]any{"keys": texts}, &found)
+			for _, k := range found.Items {
+				switch {
+				case k.State == "claimed":
+					of[texts[k.Key-1]] = k.Sold.Order
+				case k.State != "withdrawn":
+					t.Errorf("a key of the upload is %s", k.State)
+				}
+			}
+		}
+		return of
+	}
+	sold := holds()
+	t.Logf("%d of %d keys were sold before the withdrawal got them", len(sold), keys)
+	if live, _ := m.left(); live.Available != 0 || live.Withdrawn != keys-len(sold) || live.Claimed != len(sold) || j.Keys != keys-len(sold) {
+		t.Errorf("%+v; the job counts %d, and %d are sold", live, j.Keys, len(sold))
+	}
+	by := map[string]int{}
+	for _, number := range sold {
+		by[number]++
+	}
+	m.stock(len(orders) + 3)
+	for i, o := range orders {
+		m.await(fmt.Sprintf("order %d", i), func(context.Context) bool { l := m.line(o); return l != nil && l.State == "fulfilled" })
+		got := m.keysOf(o)
+		if len(got) != 1 || by[o.ID] > 1 || slices.Contains(leaked, got[0]) != (by[o.ID] == 1) || by[o.ID] == 1 && sold[got[0]] != o.ID {
+			t.Errorf("order %d has %d keys, %d of the upload", i, len(got), by[o.ID])
+		}
+	}
+	if after := holds(); len(after) != len(sold) {
+		t.Errorf("%d keys of the upload are sold after its withdrawal, %d before", len(after), len(sold))
+	}
+	if live, _ := m.left(); live.Available != 3+len(sold) {
+		t.Errorf("%d keys are left, want %d", live.Available, 3+len(sold))
 	}
 }

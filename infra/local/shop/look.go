@@ -8,7 +8,7 @@ import (
 )
 
 // Stock is one side of a pool, as the API shows it.
-type Stock struct{ Available, Claimed, Revoked, Waiting int }
+type Stock struct{ Available, Claimed, Revoked, Withdrawn, Waiting int }
 
 // Stock reads the two sides of a pool.
 func (s *Shop) Stock(ctx context.Context, token, pool string) (live, test Stock, err error) {
