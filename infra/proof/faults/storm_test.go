@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/ingesttest"
 	"keypool/shared/catalog"
@@ -23,6 +20,7 @@ import (
 	"keypool/shared/due"
 	"keypool/shared/dynamo"
 	"keypool/shared/ingest"
+	"keypool/shared/job"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -231,7 +229,7 @@ func (s *storm) actions() []func(context.Context) {
 		{"feedback of mails", 4, s.feedback},
 		{"sweeps", 1, s.sweep},
 		{"stock checks", 1, s.check},
-		{"keys withdrawn or moved", 3, s.withdrawOrMove},
+		{"keys blocked or moved", 3, s.blockOrMove},
 		{"indexes that stand still", 2, s.lag},
 	} {
 		do := func(ctx context.Context) { s.tally.add(action.name, action.do(ctx)) }
@@ -577,44 +575,43 @@ func (s *storm) check(ctx context.Context) int {
 	return 1
 }
 
-// withdrawOrMove withdraws available keys, or moves them to another pool. The index
-// may still show them at their old place.
-func (s *storm) withdrawOrMove(ctx context.Context) int {
+// blockOrMove blocks available keys, or moves them to another pool, as the API and its jobs do.
+// The index may still show them at their old place.
+func (s *storm) blockOrMove(ctx context.Context) int {
 	from := pool.ID{Merchant: merchant, Pool: pools[s.chance.intN(len(pools))], Side: pool.Live}
 	keys, err := s.direct.Candidates(ctx, from, shards, 1)
 	s.noError(err)
-	taken := 0
-	for _, key := range keys[:min(len(keys), s.chance.intN(4))] {
-		update := &dynamodb.UpdateItemInput{
-			TableName:                aws.String(s.tables.Keys),
-			Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: string(key.ID)}},
-			ConditionExpression:      aws.String("#shard = :shard"),
-			ExpressionAttributeNames: map[string]string{"#shard": "shard"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":shard": &types.AttributeValueMemberS{Value: key.Shard},
-			},
-		}
-		if s.chance.happens(0.5) {
-			update.UpdateExpression = aws.String("SET #state = :withdrawn REMOVE #shard, place")
-			update.ExpressionAttributeNames["#state"] = "state"
-			update.ExpressionAttributeValues[":withdrawn"] = &types.AttributeValueMemberS{Value: "withdrawn"}
-		} else {
-			to := pools[s.chance.intN(len(pools)-1)]
-			update.UpdateExpression = aws.String("SET #pool = :pool, #shard = :new")
-			update.ExpressionAttributeNames["#pool"] = "pool"
-			update.ExpressionAttributeValues[":pool"] = &types.AttributeValueMemberS{Value: to}
-			update.ExpressionAttributeValues[":new"] = &types.AttributeValueMemberS{Value: fmt.Sprintf("%s#%s#live#%d", merchant, to, s.chance.intN(shards))}
-		}
-		_, err := dynamotest.Client(s.t).UpdateItem(ctx, update)
-		var sold *types.ConditionalCheckFailedException
-		switch {
-		case err == nil:
-			taken++
-		case !errors.As(err, &sold):
-			s.t.Errorf("withdraw or move a key: %v", err)
-		}
+	keys = keys[:min(len(keys), s.chance.intN(4))]
+	to := pools[s.chance.intN(len(pools)-1)]
+	switch {
+	case len(keys) == 0:
+		return 0
+	case to == from.Pool || s.chance.happens(0.5):
+		err = s.direct.BlockForSale(ctx, from, keys, "the storm", s.clock.now())
+	default:
+		err = s.move(ctx, from, to, keys)
 	}
-	return taken
+	if errors.As(err, new(*order.KeysTakenError)) { // sold meanwhile, or never there
+		return 0
+	}
+	s.noError(err)
+	return len(keys)
+}
+
+// move moves keys by a job of their own.
+func (s *storm) move(ctx context.Context, from pool.ID, to string, keys []pool.Key) error {
+	now := s.clock.now()
+	j := job.Job{Merchant: merchant, ID: job.NewID(ctx, now), Kind: job.Move, Pool: from.Pool, Side: from.Side, To: to, By: "the storm", CreatedAt: now, DueAt: now.Add(24 * time.Hour)}
+	if err := s.direct.StartJob(ctx, j); err != nil {
+		return err
+	}
+	j, err := s.direct.TakeJob(ctx, merchant, j.ID, now)
+	if err != nil {
+		return err
+	}
+	moved := s.direct.MoveKeys(ctx, j, shards, keys, now)
+	j.Done, j.FinishedAt, j.DueAt = true, now, time.Time{}
+	return cmp.Or(moved, s.direct.EndJob(ctx, j))
 }
 
 // lag freezes an index, or lets it catch up.
