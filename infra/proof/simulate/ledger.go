@@ -685,18 +685,6 @@ func (l *ledger) settingsChanged(pk, sk string, after map[string]types.Attribute
 	}
 }
 
-// availableKeys returns the available keys of a pool side, sorted by ID.
-func (l *ledger) availableKeys(p pool.ID) []key {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var keys []key
-	for _, k := range l.available[p.Merchant+"#"+p.Pool+"#"+string(p.Side)] {
-		keys = append(keys, *k)
-	}
-	slices.SortFunc(keys, func(a, b key) int { return cmp.Compare(a.id, b.id) })
-	return keys
-}
-
 // str and num return the value of an attribute, "" and 0 if it is absent.
 func str(item map[string]types.AttributeValue, name string) string {
 	if s, ok := item[name].(*types.AttributeValueMemberS); ok {
