@@ -137,7 +137,7 @@ func (l *ledger) checkCorrected(id order.LineID, before line, why reasons) {
 	}
 	for _, kind := range []string{"address-mended", "keys-elsewhere"} {
 		notice := fmt.Sprintf("%s#%s#%s#%d", merchant, kind, id.OrderHalf(), len(now.former))
-		if told := l.notices[notice]; !told && (kind == "address-mended" || before.mail != "failed") {
+		if told := l.notices[notice]; !told && (kind == "address-mended" || !slices.Contains([]string{"failed", "bounced"}, before.mail)) {
 			l.problem("the address of %s was corrected, and notice %s was not written with it", l.name(id), notice)
 		}
 	}
