@@ -28,6 +28,7 @@ type api struct {
 	pools    *settings.Pools
 	products *settings.Products
 	previews *settings.Previews
+	senders  *settings.Senders
 	accounts *settings.Accounts
 	trials   *settings.Trials
 
@@ -68,6 +69,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Pools", Description: "Named stores of keys. Each has a live and a test side that never mix."},
 			{Name: "Products", Description: "What is sold, and which pool feeds it."},
 			{Name: "Texts", Description: "The words of mails: their tags, and how a mail looks."},
+			{Name: "Sender", Description: "The address at the merchant's own domain that customers' mails come from."},
 			{Name: "Accounts", Description: "A merchant's accounts with payment platforms, which report paid orders."},
 			{Name: "Uploads", Description: "Key files and what became of each line."},
 			{Name: "Keys", Description: "What became of a key."},
@@ -100,6 +102,7 @@ func (a *api) serve() *rest.API {
 			"products":  a.addProducts,
 			"preview":   a.addPreview,
 			"tags":      a.addTags,
+			"sender":    a.addSender,
 			"accounts":  a.addAccounts,
 			"platforms": a.addPlatforms,
 			"uploads":   a.addUploads,

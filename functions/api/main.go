@@ -34,6 +34,7 @@ import (
 	"keypool/shared/review"
 	"keypool/shared/s3"
 	"keypool/shared/search"
+	"keypool/shared/ses"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
 	"keypool/shared/web"
@@ -59,6 +60,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	mostUnits := env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000)
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
 	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
+	identities := ses.OpenIdentities(cfg, env.Required("KEYPOOL_CONFIGURATION_SET"))
 	a := &api{
 		calls:  &idempotency.Guard{Store: store, Now: time.Now},
 		gate:   &access.Gate{Tokens: store, People: store, Uses: store, Rate: access.DefaultRate, Now: time.Now},
@@ -70,6 +72,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
 		previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
+		senders:  newSenders(store, identities, env.Address("KEYPOOL_SENDER").Address, cfg.Region, time.Now),
 		accounts: accounts,
 		trials: &settings.Trials{
 			Accounts: accounts, Opener: sealer, Catalog: store, MaxQuantity: mostUnits,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"keypool/infra/proof/lambdatest"
 	"keypool/infra/proof/resttest"
 	"keypool/shared/access"
+	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/link"
 	"keypool/shared/order"
@@ -100,6 +102,11 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/v1/refusals", nil, nil},
 		{"GET", "/v1/held", nil, nil},
 		{"GET", "/v1/review", nil, nil},
+		{"GET", "/v1/sender", func() string { s.PlantSender(catalog.SenderPending); return "" }, nil},
+		{"PUT", "/v1/sender", func() string {
+			return `{"address":"keys@` + strings.ToLower(rand.Text()) + `.example"}`
+		}, nil},
+		{"DELETE", "/v1/sender", nil, nil},
 		{"PUT", "/v1/review", func() string { return `{"rules":{"max_keys":7}}` }, nil},
 		{"POST", "/v1/brake", nil, nil},
 		{"DELETE", "/v1/brake", nil, nil},

@@ -60,6 +60,7 @@ type world struct {
 	catchup   *fakeQueue
 	jobs      *fakeQueue
 	files     *fakeFiles
+	domains   *fakeIdentities
 
 	mu    sync.Mutex
 	clock time.Time
@@ -94,7 +95,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 // over returns the API over tables that exist.
 func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	w := &world{
-		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, jobs: &fakeQueue{}, files: &fakeFiles{}, clock: noon,
+		T: t, store: store, tables: tables, kms: &fakeSealer{}, fill: &fakeQueue{}, ranges: &fakeQueue{}, catchup: &fakeQueue{}, jobs: &fakeQueue{}, files: &fakeFiles{}, domains: &fakeIdentities{}, clock: noon,
 	}
 	refill := &settings.Refill{Products: store, Queue: w.fill}
 	w.merchants = &settings.Merchants{Store: store, Refill: refill, Now: w.now}
@@ -111,6 +112,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		previews: &settings.Previews{Store: store, Notices: store, Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
+		senders:  newSenders(store, w.domains, "keys@keypool.example", "eu-central-1", w.now),
 		accounts: accounts,
 		trials:   &settings.Trials{Accounts: accounts, Opener: w.kms, Catalog: store, MaxQuantity: 1000},
 

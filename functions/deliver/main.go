@@ -2,7 +2,6 @@
 package main
 
 import (
-	"net/mail"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
 	"keypool/shared/review"
+	"keypool/shared/sender"
 	"keypool/shared/ses"
 )
 
@@ -35,21 +35,12 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Counts:     store,
 		Held:       store,
 		Sales:      &review.Sales{Store: store, Brakes: store, Notices: store, Now: time.Now},
+		Senders:    sender.NewUsed(store, time.Now),
 		MailSender: ses.Open(boot.FreshConnections(cfg), env.Required("KEYPOOL_CONFIGURATION_SET")),
-		Sender:     address(env.Address("KEYPOOL_SENDER")),
-		Operator:   address(env.Address("KEYPOOL_OPERATOR")).Address,
+		Sender:     env.Address("KEYPOOL_SENDER"),
+		Operator:   env.Address("KEYPOOL_OPERATOR").Address,
 		PublicURL:  env.URL("KEYPOOL_PUBLIC_URL"),
 		Now:        time.Now,
 	}, now: time.Now}
 	return h.handle
-}
-
-// address parses a setting that config.Env has checked. An invalid one is among the
-// problems that stop the start.
-func address(setting string) mail.Address {
-	parsed, err := mail.ParseAddress(setting)
-	if err != nil {
-		return mail.Address{}
-	}
-	return *parsed
 }

@@ -12,6 +12,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/access"
+	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -57,6 +58,10 @@ func TestSecrecy(t *testing.T) {
 	}
 
 	s.RefuseEachCall("a mail to a customer", func() []byte { return record(outbox.LineItem(string(due().ID))) })
+	s.RefuseEachCall("a mail from the merchant's own address", func() []byte {
+		s.PlantSender(catalog.SenderVerified)
+		return record(outbox.LineItem(string(due().ID)))
+	})
 	notices := 0
 	s.RefuseEachCall("a notice to the merchant", func() []byte {
 		notices++

@@ -12,6 +12,8 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/lifecycle"
+	"keypool/shared/sender"
+	"keypool/shared/ses"
 	"keypool/shared/sqs"
 	"keypool/shared/sweep"
 )
@@ -30,6 +32,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		sweeper: &sweep.Sweeper{
 			Store:          store,
 			Jobs:           store,
+			Senders:        &sender.Looks{Store: store, Identities: ses.OpenIdentities(cfg, env.Required("KEYPOOL_CONFIGURATION_SET")), Now: time.Now},
 			Catalog:        store,
 			Orders:         &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: fill, By: "sweep", Now: time.Now},
 			Fill:           fill,

@@ -8,6 +8,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
+	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -41,6 +42,7 @@ func TestSecrecy(t *testing.T) {
 		}
 		waits := refused
 		waits.ID, waits.State, waits.Cause, waits.Size, waits.FinishedAt = name+"-waits", upload.Parked, upload.OverLimit, 1, time.Time{}
+		s.PlantSender(catalog.SenderPending)
 		changedOrder(t, s, name+"-lost", order.DisputeLost)
 		changedOrder(t, s, name+"-won", order.DisputeWon)
 		for _, u := range []upload.Upload{refused, waits} {

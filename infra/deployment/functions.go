@@ -110,17 +110,17 @@ var Functions = []Function{
 		Timeout:     2 * time.Minute, // most of the time it waits for SES
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.SendersPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.CountsPrefix, dynamo.ReviewPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix, dynamo.AuditPrefix}}, // a brake that sets itself
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix}}, // a brake that sets itself; a sender that SES refuses
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.DomainsPrefix}},
 			{Target: ordersTable, Actions: "GetItem PutItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
 			{Target: ordersStream, Actions: "DescribeStream GetRecords GetShardIterator"},
 			{Target: ordersStreams, Actions: "ListStreams"},
 			{Target: tableKey, Actions: readAndWrite},
 			// The one call has two names. SES checks the second for MIME, and may for attachments.
-			{Target: senderIdentities, Actions: "SendEmail SendRawEmail"},
+			{Target: identities, Actions: "SendEmail SendRawEmail"},
 			{Target: configurationSet, Actions: "SendEmail SendRawEmail"},
 			{Target: deadMails, Actions: "SendMessage"},
 			{Target: deadEvents, Actions: "SendMessage"},
@@ -160,11 +160,13 @@ var Functions = []Function{
 		Description: "Resumes work that stopped halfway",
 		Memory:      256,
 		Timeout:     50 * time.Second, // it runs every minute
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "DELAY_MAIL_AFTER"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "DELAY_MAIL_AFTER", "CONFIGURATION_SET"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UsagePrefix, dynamo.CountsPrefix}},
-			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.CountsPrefix}}, // keys that a returned line gives back
+			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.SendersPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.CountsPrefix, dynamo.DomainsPrefix}}, // counts: keys that a returned line gives back
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SendersPrefix}},
+			{Target: merchantSenders, Actions: "GetEmailIdentity"},
 			{Target: catalogDue, Actions: "Query"},
 			{Target: catalogTable, Actions: "ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}}, // such keys are for sale again, unless their upload is withdrawn
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"},                                      // the same
@@ -233,14 +235,14 @@ var Functions = []Function{
 		Description: "What merchants set up and look at",
 		Memory:      512,
 		Timeout:     28 * time.Second, // the HTTP API waits 30 seconds at most
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "JOBS_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY", "PUBLIC_URL"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "JOBS_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY", "PUBLIC_URL", "SENDER", "CONFIGURATION_SET"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.PeoplePrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.PeoplePrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
-			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}}, // of tokens: to revoke one
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},    // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
-			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},                                               // of keys that are for sale again
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}}, // of tokens: to revoke one
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
+			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},                                                                                           // of keys that are for sale again
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -263,6 +265,8 @@ var Functions = []Function{
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: accountSecrets, Actions: "Decrypt Encrypt"}, // to open them is for dry runs
 			{Target: accountCredentials, Actions: "Encrypt"},
+			{Target: newSenders, Actions: "CreateEmailIdentity"},
+			{Target: merchantSenders, Actions: "GetEmailIdentity PutEmailIdentityMailFromAttributes DeleteEmailIdentity"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: catchupQueue, Actions: "SendMessage"},
 			{Target: jobsQueue, Actions: "SendMessage"},

@@ -1,6 +1,10 @@
 package deployment
 
-import "strings"
+import (
+	"strings"
+
+	"keypool/shared/ses"
+)
 
 // Right lets a function do some actions on one target. A function has no other
 // rights than those in its table, and the right to write its own log.
@@ -26,7 +30,7 @@ type Condition struct {
 }
 
 // The targets. Patterns are few: the files of a bucket, the streams of a table, and
-// the identities of an account, whose use the sender's address limits.
+// the identities of an account.
 var (
 	catalogTable    = Target{"dynamodb", "${Catalog.Arn}", nil}
 	catalogDue      = Target{"dynamodb", "${Catalog.Arn}/index/due", nil}
@@ -54,10 +58,13 @@ var (
 	deadEvents   = Target{"sqs", "${DeadEvents.Arn}", nil}
 	deadTicks    = Target{"sqs", "${DeadTicks.Arn}", nil}
 
-	senderIdentities = Target{
-		"ses", "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*",
-		&Condition{"StringEquals", "ses:FromAddress", []string{"${SenderAddress}"}},
-	}
+	// Merchants' senders are known at run time alone, and SES tells no tag of an identity that
+	// a mail is sent from: the right to send cannot be narrower.
+	identities = Target{"ses", anyIdentity, nil}
+	// The identities of merchants' senders carry the deployment's tag: those of others in the
+	// AWS account, and the operator's own, are neither read nor changed.
+	newSenders       = Target{"ses", anyIdentity, &Condition{"StringEquals", "aws:RequestTag/" + ses.TagKey, []string{"${Mail}"}}}
+	merchantSenders  = Target{"ses", anyIdentity, &Condition{"StringEquals", "aws:ResourceTag/" + ses.TagKey, []string{"${Mail}"}}}
 	configurationSet = Target{"ses", "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${Mail}", nil}
 
 	// The key, as a service uses it on the function's behalf.
@@ -70,6 +77,8 @@ var (
 	// no such key.
 	accountCredentials = Target{"kms", "${Key.Arn}", &Condition{"StringLike", "kms:EncryptionContext:credential", []string{"?*"}}}
 )
+
+const anyIdentity = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
 
 func by(service string) *Condition {
 	return &Condition{"StringEquals", "kms:ViaService", []string{service + ".${AWS::Region}.amazonaws.com"}}

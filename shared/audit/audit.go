@@ -61,6 +61,7 @@ const (
 	Keys     Thing = "keys" // of a merchant, in their pools or not
 	Job      Thing = "job"
 	Person   Thing = "person"
+	Sender   Thing = "sender"
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

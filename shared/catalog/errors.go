@@ -12,4 +12,6 @@ var (
 	// ErrRosterChanged means that another account of the merchant has been changed, or
 	// created, since the roster that the change was checked against.
 	ErrRosterChanged = errors.New("another account was changed meanwhile")
+	// ErrTaken means that another merchant has the domain.
+	ErrTaken = errors.New("another merchant has it")
 )

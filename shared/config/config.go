@@ -44,15 +44,17 @@ func (e *Env) Required(name string) string {
 }
 
 // Address returns a required setting that is a mail address, with or without a name.
-func (e *Env) Address(name string) string {
+func (e *Env) Address(name string) mail.Address {
 	value := e.Required(name)
 	if value == "" {
-		return ""
+		return mail.Address{}
 	}
-	if parsed, err := mail.ParseAddress(value); err != nil || !mailaddress.Valid(parsed.Address) {
+	parsed, err := mail.ParseAddress(value)
+	if err != nil || !mailaddress.Valid(parsed.Address) {
 		e.problem("%s is not a mail address", name)
+		return mail.Address{}
 	}
-	return value
+	return *parsed
 }
 
 // URL returns a required setting that is an https address without a path, such as

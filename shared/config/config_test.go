@@ -52,7 +52,7 @@ func TestEnv_goodSettings(t *testing.T) {
 	if got := e.Required("NAME"); got != "n" {
 		t.Errorf("Required: %q", got)
 	}
-	if got := e.Address("SENDER"); got != "Keys <keys@example.com>" {
+	if got := e.Address("SENDER"); got.Name != "Keys" || got.Address != "keys@example.com" {
 		t.Errorf("Address: %q", got)
 	}
 	if got := e.URL("HERE"); got != "https://localhost:4566" {

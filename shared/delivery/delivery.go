@@ -28,6 +28,10 @@
 // Any other failure leaves the mail due with a back-off; the sweep sets it due again when
 // its time has come.
 //
+// A customer's mail comes from the merchant's own address where that is proven. One that
+// SES refuses, as it does once the domain's records are gone, goes from the operator's
+// address at once, and the merchant is told.
+//
 // # Feedback
 //
 // SES reports what becomes of a mail by events. They arrive twice, late and out of
@@ -108,6 +112,16 @@ type Settings interface {
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 }
 
+// Senders knows the addresses of merchants' own that their customers' mails come from.
+type Senders interface {
+	// Sender returns a merchant's own sender, at most half a minute old, of version 0 if it
+	// has none.
+	Sender(ctx context.Context, merchant string) (catalog.Sender, error)
+	// Refused notes that SES refused a mail from a merchant's sender that it took from the
+	// operator.
+	Refused(ctx context.Context, merchant string) error
+}
+
 // Uploads keeps the records of uploads, which reports are written from.
 type Uploads interface {
 	Upload(ctx context.Context, merchant, id string) (upload.Upload, bool, error)
@@ -156,8 +170,9 @@ type Mailer struct {
 	Counts     Counts
 	Held       Held
 	Sales      Sales
+	Senders    Senders // nil: all mails come from the operator's address
 	MailSender MailSender
-	Sender     netmail.Address // every mail is sent from its address
+	Sender     netmail.Address // the operator's: mails come from its address, but those of merchants with a proven one of their own
 	Operator   string          // address for what no merchant can be told
 	PublicURL  string          // of the API; links in mails begin with it
 	Now        func() time.Time

@@ -2,7 +2,9 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"keypool/shared/catalog"
@@ -77,7 +79,34 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 		}
 	}
 	m, err := mail.ForLine(f, parents, merchant, product, k.Sender, k.Now())
+	if err != nil || k.Senders == nil {
+		return m, err == nil, err
+	}
+	own, err := k.Senders.Sender(ctx, f.Merchant)
+	if own.Proven() {
+		m.From.Address, m.Merchant = own.Address, f.Merchant
+	}
 	return m, err == nil, err
+}
+
+// send implements kind. A mail from the merchant's own address that SES refuses, and not for
+// the mail's own sake, goes from the operator's. Whether the address was the reason shows
+// when SES takes that one.
+func (k lineKind) send(ctx context.Context, made mail.Message) (string, error) {
+	messageID, err := k.Mailer.send(ctx, made)
+	if refused, is := errors.AsType[*mail.SendError](err); made.Merchant == "" || !is || refused.Fault != mail.AccountFault {
+		return messageID, err
+	}
+	merchant := made.Merchant
+	made.From.Address, made.Merchant = k.Sender.Address, ""
+	if messageID, err = k.Mailer.send(ctx, made); err != nil {
+		return "", err
+	}
+	// The mail is gone: a note that is lost is made by the next one.
+	if err := k.Senders.Refused(context.WithoutCancel(ctx), merchant); err != nil {
+		slog.WarnContext(ctx, "sender.refusal_not_noted", "merchant", merchant, "error", err)
+	}
+	return messageID, nil
 }
 
 // putOff is the reason for which the mail of a line is not sent now, though the line itself

@@ -1,9 +1,10 @@
-// Package due describes the items that the sweep finds: lines, orders, notices, uploads and
-// jobs with work left. Each stands in a due index with the time at which the sweep looks
+// Package due describes the items that the sweep finds: lines, orders, notices, uploads,
+// jobs and senders with work left. Each stands in a due index with the time at which the sweep looks
 // at it.
 package due
 
 import (
+	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -19,5 +20,6 @@ type Item struct {
 	Notice *notice.Notice
 	Upload *upload.Upload
 	Job    *job.Job
+	Sender *catalog.Sender
 	Order  *order.Whole // what is known of an order, to be applied to its lines
 }

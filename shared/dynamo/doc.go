@@ -21,6 +21,10 @@
 //	  review#<m>            rules                        which lines are put on hold; whether the brake sets itself
 //	  audit#<m>             <time>-<random>              who changed which setting, from where, and how; written once
 //	  review#<m>            brake                        the brake: who set it last, and who took it off
+//	  senders#<m>           sender                       the merchant's own address that mails come from: state, tokens of DKIM;
+//	                                                     due while its domain is looked at
+//	  domains#<domain>      domain                       the one merchant whose mails come from the domain; freeAt: until when,
+//	                                                     of one that is not proven
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;
 //	                                                     sold<yyyymmdd>: keys that were taken that day;
 //	                                                     shards: of a pool that was deleted

@@ -32,8 +32,10 @@ const (
 	UsagePrefix     = "usage#"
 	ParkedPrefix    = "parked#"
 	JobsPrefix      = "jobs#"
-	AuditPrefix     = "audit#"  // who changed what; written once, by functions api, operator and deliver
-	ReviewPrefix    = "review#" // its rules of review and its brake; functions api and deliver write them
+	AuditPrefix     = "audit#"   // who changed what; written once, by functions api, operator and deliver
+	ReviewPrefix    = "review#"  // its rules of review and its brake; functions api and deliver write them
+	SendersPrefix   = "senders#" // its own sender; functions api, sweep and deliver write it
+	DomainsPrefix   = "domains#" // a domain that a merchant's mails come from
 
 	// of orders
 	OrderPrefix       = "order#"
@@ -56,6 +58,8 @@ const (
 	productSort  = "product#"
 	accountSort  = "account#"
 	rosterSort   = "roster"
+	senderSort   = "sender"
+	domainSort   = "domain"
 	readingSort  = "reading#"
 	personSort   = "person#"
 	countSort    = "count#"
@@ -164,7 +168,16 @@ func rulesKey(merchant string) primaryKey { return primaryKey{reviewPK(merchant)
 
 func brakeKey(merchant string) primaryKey { return primaryKey{reviewPK(merchant), brakeSort} }
 
-// merchant returns the merchant that an item of merchant#, settings# or counts#
+func senderKey(merchant string) primaryKey { return primaryKey{SendersPrefix + merchant, senderSort} }
+
+// sender says whether the item is a merchant's sender.
+func (k primaryKey) sender() bool {
+	return k.SK == senderSort && strings.HasPrefix(k.PK, SendersPrefix)
+}
+
+func domainKey(domain string) primaryKey { return primaryKey{DomainsPrefix + domain, domainSort} }
+
+// merchant returns the merchant that an item of merchant#, settings#, counts# or senders#
 // belongs to.
 func (k primaryKey) merchant() string {
 	_, merchant, _ := strings.Cut(k.PK, "#")

@@ -100,6 +100,11 @@ func decodeDueInCatalog(item attrs) (due.Item, time.Time, error) {
 		j := i.job()
 		return due.Item{Job: &j}, j.DueAt, err
 	}
+	if keyOf(item).sender() {
+		i, err := decode[senderItem](item, oldestInCatalog)
+		s := i.sender()
+		return due.Item{Sender: &s}, s.DueAt, err
+	}
 	i, err := decode[uploadItem](item, oldestInCatalog)
 	u := i.upload()
 	return due.Item{Upload: &u}, u.DueAt, err

@@ -518,6 +518,9 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Name: "Ada Byron", ID: "ada", Parts: []string{"role owner", "mail address"}, By: "the operator", At: noon},
 			{Name: "Grace Hopper", ID: "grace", Parts: []string{"role read"}, By: "the operator", At: noon.Add(time.Minute)},
 		}}, nil},
+		"sender_verified": {notice.SenderState, "nova", notice.Facts{Address: "keys@nova.example", Cause: "verified"}, nil},
+		"sender_failed":   {notice.SenderState, "nova", notice.Facts{Address: "keys@nova.example", Cause: "failed"}, nil},
+		"sender_refused":  {notice.SenderState, "nova", notice.Facts{Address: "keys@nova.example", Cause: "refused"}, nil},
 		"expiring_token": {notice.ExpiringToken, "nova", notice.Facts{
 			Started: noon.Add(-time.Hour),
 			Changed: []notice.Changed{{Name: "nightly upload", ID: "5d41402abc4b2a76", Until: noon.AddDate(0, 0, 7)}},
@@ -552,7 +555,7 @@ func TestNoticeMail_golden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
-			if c.facts.Address != "" {
+			if c.kind == notice.ChangedAddress && c.facts.Address != "" {
 				n.To = "former@nova.example"
 			}
 			merchant := nova

@@ -24,6 +24,9 @@ type Message struct {
 	To      mail.Address
 	ReplyTo string // address; empty: none
 
+	// Merchant is whose own address From is; empty: it is the operator's.
+	Merchant string
+
 	Subject  string
 	Text     string
 	HTML     string

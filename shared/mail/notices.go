@@ -102,6 +102,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.ChangedText:     noticeWriter.changedText,
 	notice.ChangedPerson:   noticeWriter.changedPerson,
 	notice.ChangedAddress:  noticeWriter.changedAddress,
+	notice.SenderState:     noticeWriter.senderState,
 }
 
 func (w noticeWriter) lowStock() letter {

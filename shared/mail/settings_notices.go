@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keypool/shared/access"
+	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
 )
@@ -212,6 +213,39 @@ func (w noticeWriter) changedAddress() letter {
 	return l
 }
 
+func (w noticeWriter) senderState() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: calm("Verified"),
+		Title: fmt.Sprintf("Mails to your customers come from %s now.", f.Address),
+		Words: words(
+			"The records of its domain are there. Leave them in place: they are what the mails are checked by.",
+			"There is nothing to do.",
+		),
+		Details: w.facts("Sender", f.Address, "Seen", w.moment(w.n.RaisedAt)),
+	}
+	const meanwhile = "No mail is held up: until the address is verified, mails come from our own address, with your name."
+	switch catalog.SenderState(f.Cause) {
+	case catalog.SenderFailed:
+		l.Badge = warn("Not verified")
+		l.Title = fmt.Sprintf("The domain of %s is not verified.", f.Address)
+		l.Words = words(
+			"The records that prove the domain to be yours were not found, or are gone.",
+			meanwhile,
+			"Read GET /v1/sender, set the records that it lists, and read it again after some minutes. Three days after a domain was last proven, or was named without proof, another merchant may name it.",
+		)
+	case catalog.SenderRefused:
+		l.Badge = warn("Refused")
+		l.Title = fmt.Sprintf("Amazon SES refused a mail from %s.", f.Address)
+		l.Words = words(
+			"The mail went from our own address instead, with your name, and so do all others from now on.",
+			"Read GET /v1/sender and look whether the records that it lists are there. Then set the address again, by PUT /v1/sender.",
+		)
+	default: // verified
+	}
+	return l
+}
+
 // merchant is the merchant's title, or name.
 func (w noticeWriter) merchant() string { return first(w.m.Title, w.n.Merchant) }
 
@@ -260,6 +294,7 @@ func partName(part string) string {
 		"instructions", "the link to the instructions", "download", "the link to the download",
 		"delivers_from", "the time from which orders are delivered", "other_products", "what becomes of products that nobody knows",
 		"settings", "the settings of the platform",
+		"sender", "the address that mails come from",
 		"original", "the product whose texts it takes over", "title", "the title",
 	}
 	if i := slices.Index(names, part); i >= 0 {

@@ -64,6 +64,7 @@ const (
 	ChangedAccount  Kind = "changed-account"   // an hour: accounts whose credentials or settings changed
 	ChangedText     Kind = "changed-text"      // an hour: products whose mails say something else
 	ChangedPerson   Kind = "changed-person"    // an hour: people who are new, or have another role or address
+	SenderState     Kind = "sender-state"      // a look at the merchant's own sender, or a mail from it: it is verified, failed or refused now
 	SampleMail      Kind = "sample-mail"       // a minute: a customer's mail without a real key, which the merchant asked for
 	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
 )
@@ -73,7 +74,7 @@ var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
-	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, SampleMail, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, SenderState, SampleMail, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -104,7 +105,7 @@ type Facts struct {
 	Refused  []Refused // the first KeptRefused of Count
 	Changed  []Changed // the first KeptChanged of Count
 	Account  string    // with a payment platform
-	Address  string    // the notice address from now on, in a notice to the former one
+	Address  string    // the notice address from now on, in a notice to the former one; of a SenderState, the sender
 
 	Uploads []string // ids of uploads, the first KeptUploads of Count
 	File    string   // of the first upload: the object's name as the merchant wrote it

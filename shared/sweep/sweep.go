@@ -16,6 +16,7 @@
 //   - an upload without progress, parked, or confirmed. It asks ingest to resume it, one
 //     that waits for the next day once there is room for it;
 //   - a job without progress, or one that waits for its next look. It asks for it again;
+//   - a merchant's own sender whose domain was not looked at for some time. It looks at it;
 //   - a file that was rejected days ago. It reminds the file's owner.
 //
 // Every line in a queue is due at some time, so the sweep finds each queue with an
@@ -82,6 +83,12 @@ type Jobs interface {
 	SetJobDue(ctx context.Context, j job.Job, dueAt time.Time) error
 }
 
+// Senders looks at the domains that merchants' mails come from.
+type Senders interface {
+	// Look asks SES about a sender's domain, and stores what became of it.
+	Look(ctx context.Context, s catalog.Sender) (catalog.Sender, error)
+}
+
 // Orders finishes what returns and disputes began; see lifecycle.Lifecycle.
 type Orders interface {
 	// Resume applies what is known of an order to its lines.
@@ -106,6 +113,7 @@ type Sender interface {
 type Sweeper struct {
 	Store    Store
 	Jobs     Jobs
+	Senders  Senders
 	Catalog  Catalog
 	Orders   Orders
 	Fill     Sender // the queue of fill
@@ -125,6 +133,7 @@ type Swept struct {
 	Told     int // customers who get a delay mail
 	Uploads  int // handed to ingest again
 	Jobs     int // asked for again
+	Senders  int // looked at
 	Orders   int // whose returns and disputes were applied again
 	Drained  int // lines whose returned keys were taken
 	Reminded int // owners of refused or parked files
@@ -187,6 +196,11 @@ func (r *run) item(ctx context.Context, item due.Item) error {
 		if err := r.job(ctx, *item.Job); err != nil {
 			return fmt.Errorf("job %s of %s: %w", item.Job.ID, item.Job.Merchant, err)
 		}
+	case item.Sender != nil:
+		if _, err := r.Sweeper.Senders.Look(ctx, *item.Sender); err != nil {
+			return fmt.Errorf("sender of %s: %w", item.Sender.Merchant, err)
+		}
+		r.count(func(s *Swept) { s.Senders++ })
 	}
 	return nil
 }

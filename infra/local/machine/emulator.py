@@ -20,7 +20,7 @@ import time
 from hypercorn.config import Config as HypercornConfig
 from ministack import app
 from ministack.core import concurrency, iam_actions, iam_evaluator, responses
-from ministack.services import apigateway, dynamodb_streams, eventbridge, lambda_svc, s3, ses, ses_v2, sts
+from ministack.services import apigateway, dynamodb_streams, eventbridge, lambda_svc, s3, ses, ses_v2, sts, tagging
 
 
 def answer_without_nagle():
@@ -210,6 +210,56 @@ def authorize_mails_by_sender():
         return None
 
     replace(app, "_enforce_ses_v2", enforce)
+
+
+def know_whose_an_identity_is():
+    """A policy's conditions on an identity's tags, and on those of a call that makes
+    one, saw nothing: aws:ResourceTag and aws:RequestTag. A call that made an identity
+    asked for the resource "*", where AWS asks for that of the identity."""
+    tagging._RESOURCE_TAG_COLLECTORS["ses"] = lambda: iter(ses_v2._ses_tags.items())
+
+    def enforce(original, method, path, headers, body, query, request_id):
+        sub = path.rstrip("/").removeprefix("/v2/email")
+        made = re.fullmatch(r"/identities(?:/([^/]+)(/mail-from)?)?", sub)
+        actions = {("POST", False): "CreateEmailIdentity", ("GET", False): "GetEmailIdentity", ("DELETE", False): "DeleteEmailIdentity",
+                   ("PUT", True): "PutEmailIdentityMailFromAttributes"}
+        action = actions.get((method, bool(made and made[2])))
+        request = json.loads(body or b"{}") if made else {}
+        identity = made and (made[1] or request.get("EmailIdentity"))
+        if not app.AUTH or not action or not identity:
+            return original(method, path, headers, body, query, request_id)
+        arn = f"arn:aws:ses:{app.extract_region(headers, query)}:{responses.get_account_id()}:identity/{identity}"
+        tags = {"aws:RequestTag/" + tag["Key"]: tag["Value"] for tag in request.get("Tags") or []}
+        return app._enforce_data_plane("sesv2", "ses:" + action, headers, query, request_id, resource_arn=arn,
+                                       service_context=tags, named_resource=arn)
+
+    replace(app, "_enforce_ses_v2", enforce)
+
+
+def verify_a_domain_by_its_name():
+    """A domain was verified as soon as it was made, its MAIL FROM could not be set, and
+    to make it again made it anew. There is no DNS here: now a domain whose name holds
+    "pending" stays so, and any other is found to have its records."""
+
+    async def handle(original, method, path, headers, body, query):
+        sub = path.rstrip("/").removeprefix("/v2/email")
+        if method == "POST" and sub == "/identities" and json.loads(body).get("EmailIdentity") in ses_v2._identities:
+            return ses_v2._json_err("AlreadyExistsException", "it exists already")
+        named = re.fullmatch(r"/identities/([^/]+)/mail-from", sub)
+        if method == "PUT" and named:
+            there = ses_v2._identities.get(named[1])
+            if there is None:
+                return ses_v2._json_err("NotFoundException", f"Identity {named[1]} not found", 404)
+            found = "PENDING" if "pending" in named[1] else "SUCCESS"
+            request = json.loads(body)
+            there["MailFromAttributes"] = {"MailFromDomain": request.get("MailFromDomain", ""), "MailFromDomainStatus": found,
+                                           "BehaviorOnMxFailure": request.get("BehaviorOnMxFailure", "USE_DEFAULT_VALUE")}
+            there["DkimAttributes"].update(Status=found, SigningEnabled=True)
+            there["VerifiedForSendingStatus"] = found == "SUCCESS"
+            return responses.json_response({})
+        return await original(method, path, headers, body, query)
+
+    replace(ses_v2, "handle_request", handle)
 
 
 def tell_what_becomes_of_mails():
@@ -414,6 +464,8 @@ know_which_items_are_meant()
 know_what_a_secret_is_bound_to()
 name_streams_and_logs_as_policies_do()
 authorize_mails_by_sender()
+know_whose_an_identity_is()
+verify_a_domain_by_its_name()
 tell_what_becomes_of_mails()
 keep_the_inbox()
 read_a_range_of_a_version()

@@ -201,6 +201,9 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return response(r, http.StatusOK, "application/x-amz-json-1.1", string(answer)), nil
 	case "ses":
+		if r.Method == http.MethodGet {
+			return response(r, http.StatusOK, "application/json", `{"VerifiedForSendingStatus":true,"DkimAttributes":{"Status":"SUCCESS"},"MailFromAttributes":{"MailFromDomain":"`+planted.MailFrom+`","MailFromDomainStatus":"SUCCESS"}}`), nil
+		}
 		return response(r, http.StatusOK, "application/json", `{"MessageId":"0100"}`), nil
 	}
 	return c.bucket(r, body), nil

@@ -2647,4 +2647,48 @@ var mutants = []mutant{
 		new:    `f.CustomerHash = hash`,
 		in:     "shared/lifecycle", test: "TestResendTo",
 	},
+	{
+		breaks: "DKIM's records that another merchant left behind prove a domain",
+		file:   "shared/catalog/sender.go",
+		old:    `mine && found.Sends && (found.Found || s.State == SenderVerified)`,
+		new:    `mine && found.Sends`,
+		in:     "functions/api", test: "TestSender_domainOfAnother",
+	},
+	{
+		breaks: "another merchant's records prove a domain",
+		file:   "shared/catalog/sender.go",
+		old:    `mine := known && found.MailFrom == s.MailFrom`,
+		new:    `mine := known`,
+		in:     "functions/api", test: "TestSender_domainOfAnother",
+	},
+	{
+		breaks: "a domain is two merchants'",
+		file:   "shared/dynamo/sender.go",
+		old:    `OR merchant = :merchant OR freeAt <= :now"`,
+		new:    `OR merchant = :merchant OR attribute_exists(pk) OR freeAt <= :now"`,
+		in:     "shared/dynamo", test: "TestPutSender_domain",
+	},
+	{
+		breaks: "who does not prove a domain keeps it by looking at it",
+		file:   "shared/catalog/sender.go",
+		old: `	if s.UnprovenSince.IsZero() {
+		s.UnprovenSince = now
+	}`,
+		new: `	s.UnprovenSince = now`,
+		in:  "shared/catalog", test: "TestSender_freeAt",
+	},
+	{
+		breaks: "mails come from a domain that is not proven",
+		file:   "shared/delivery/lines.go",
+		old:    `if own.Proven() {`,
+		new:    `if own.Version > 0 {`,
+		in:     "shared/delivery", test: "TestMail_comesFromTheMerchantsOwnAddress",
+	},
+	{
+		breaks: "a mail waits whose own sender SES refuses",
+		file:   "shared/delivery/lines.go",
+		old:    `made.Merchant == "" || !is || refused.Fault != mail.AccountFault`,
+		new:    `made.Merchant == "" || !is || refused.Fault != mail.Permanent`,
+		in:     "shared/delivery", test: "TestMail_refusedSender",
+	},
 }

@@ -72,6 +72,8 @@ var answers = []struct {
 	{settings.ErrExists, http.StatusPreconditionFailed, "It exists already."},
 	{catalog.ErrMissing, http.StatusPreconditionFailed, "It does not exist, or was deleted meanwhile."},
 	{catalog.ErrConflict, http.StatusPreconditionFailed, "It has been changed since. Read it again and repeat your change on what you find."},
+	{catalog.ErrTaken, http.StatusConflict, "This domain cannot be used here: it is in use already. If it is yours, and you have not set it up yourself, ask whoever runs Keypool for you."},
+	{settings.ErrUnclaimed, http.StatusServiceUnavailable, "Amazon SES did not take the domain yet. The address is stored: send the same call again."},
 	{settings.ErrUnconditional, http.StatusPreconditionRequired, "It exists already. Say by If-Match which version your change was made from: the ETag that reading it gives you, or * for any."},
 	{settings.ErrUnanswered, http.StatusServiceUnavailable, "The address of webhooks did not answer. The order may have been taken: see the orders of the test side, or try again, which is another order."},
 	{settings.ErrSampleSent, http.StatusTooManyRequests, "A sample was sent to the notice address in this minute, and this one was not. Wait a minute; preview-mail shows as many mails as you like."},
