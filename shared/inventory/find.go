@@ -6,9 +6,16 @@
 //
 // # Decisions
 //
-// A job finds an upload's keys by looking at all keys for sale of its pool, and not by the
-// file: that is deleted after a week, and an index by upload would cost a write for each of
-// ten million keys. A look at a million keys costs some five cents.
+// A block is done in the call: a thousand keys on both sides are twenty reads and some thousand
+// small writes, side by side, which take seconds. It is a mark on the key's own item, whatever
+// the key's state: the item of a text that nobody has uploaded is there for the mark alone, and
+// the insert of the key meets it as it meets every duplicate. A list beside the keys would have
+// to be asked at each insert, and at each return.
+//
+// A job finds an upload's keys by looking at all keys for sale of its pool, and of those that
+// keys of it were moved to, and not by the file: that is deleted after a week, and an index by
+// upload would cost a write for each of ten million keys. A look at a million keys costs some
+// five cents.
 //
 // A job counts its keys in the transactions that change them, which hold only while its
 // worker has not been taken over: its count is right wherever it is cut off. That is one more

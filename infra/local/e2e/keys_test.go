@@ -4,12 +4,12 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"keypool/infra/local/shop"
 )
@@ -98,23 +98,29 @@ func TestKeys_withdrawnWhileTheySell(t *testing.T) {
 			t.Fatalf("%s %s: %v", method, path, err)
 		}
 	}
-	const keys = 300
+	const keys, sellers, most = 600, 4, 140 // most orders of a seller: not all keys could be sold
 	leaked := newKeys(keys)
-	file := m.drop(strings.Join(leaked, "\n") + "\n")
-	u := m.loaded(file)
-
-	orders := make([]shop.Order, 40)
+	u := m.loaded(m.drop(strings.Join(leaked, "\n") + "\n"))
+	var mu sync.Mutex
+	var orders []shop.Order
 	var paid sync.WaitGroup
-	for i := range orders {
-		orders[i] = m.order(1)
-		if i < 5 { // a few come before
-			m.pay(orders[i], "fulfilled", 1)
-			continue
-		}
+	for range sellers { // each sells until nothing is for sale
 		paid.Go(func() {
-			if _, _, err := world.shop.Pay(t.Context(), m.Account, orders[i]); err != nil {
-				t.Errorf("order %d: %v", i, err)
+			for range most {
+				o := m.order(1)
+				reply, _, err := world.shop.Pay(t.Context(), m.Account, o)
+				if err != nil || len(reply.Lines) != 1 {
+					t.Errorf("pay: %+v, %v", reply, err)
+					return
+				}
+				mu.Lock()
+				orders = append(orders, o)
+				mu.Unlock()
+				if reply.Lines[0].State == "waiting" {
+					return
+				}
 			}
+			t.Errorf("after %d orders keys of the upload are still for sale", most)
 		})
 	}
 	var j struct {
@@ -152,7 +158,7 @@ func TestKeys_withdrawnWhileTheySell(t *testing.T) {
 		return of
 	}
 	sold := holds()
-	t.Logf("%d of %d keys were sold before the withdrawal got them", len(sold), keys)
+	t.Logf("%d of %d keys were sold before the withdrawal got them, to %d orders", len(sold), keys, len(orders))
 	if live, _ := m.left(); live.Available != 0 || live.Withdrawn != keys-len(sold) || live.Claimed != len(sold) || j.Keys != keys-len(sold) {
 		t.Errorf("%+v; the job counts %d, and %d are sold", live, j.Keys, len(sold))
 	}
@@ -160,18 +166,58 @@ func TestKeys_withdrawnWhileTheySell(t *testing.T) {
 	for _, number := range sold {
 		by[number]++
 	}
-	m.stock(len(orders) + 3)
-	for i, o := range orders {
-		m.await(fmt.Sprintf("order %d", i), func(context.Context) bool { l := m.line(o); return l != nil && l.State == "fulfilled" })
-		got := m.keysOf(o)
-		if len(got) != 1 || by[o.ID] > 1 || slices.Contains(leaked, got[0]) != (by[o.ID] == 1) || by[o.ID] == 1 && sold[got[0]] != o.ID {
-			t.Errorf("order %d has %d keys, %d of the upload", i, len(got), by[o.ID])
+	if len(by) != len(sold) {
+		t.Errorf("%d orders of one key have %d", len(by), len(sold))
+	}
+	waited := slices.DeleteFunc(slices.Clone(orders), func(o shop.Order) bool { return by[o.ID] == 1 })
+	m.stock(len(waited) + 3)
+	for _, o := range waited {
+		if got := m.keysOf(o); len(got) != 1 || slices.Contains(leaked, got[0]) {
+			t.Errorf("order %s, which waited, has %d keys, or one of the upload", o.ID, len(got))
 		}
 	}
-	if after := holds(); len(after) != len(sold) {
-		t.Errorf("%d keys of the upload are sold after its withdrawal, %d before", len(after), len(sold))
+	if after := holds(); len(after) != len(sold) || len(sold)+len(waited) != len(orders) {
+		t.Errorf("%d keys of the upload are sold after its withdrawal, %d before; of %d orders %d waited", len(after), len(sold), len(orders), len(waited))
 	}
-	if live, _ := m.left(); live.Available != 3+len(sold) {
-		t.Errorf("%d keys are left, want %d", live.Available, 3+len(sold))
+	if live, _ := m.left(); live.Available != 3 {
+		t.Errorf("%d keys are left, want 3", live.Available)
+	}
+}
+
+// Keys that leaked are blocked: those for sale go out of sale, those of orders are named, and one
+// that nobody has uploaded yet is refused when it comes.
+func TestKeys_blocked(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	texts := m.stock(2)
+	o := m.order(1)
+	m.pay(o, "fulfilled", 1)
+	sold := m.keysOf(o)
+	unknown := newKeys(1)[0]
+	var blocked struct {
+		Withdrawn, Unknown, Sold int
+		Orders                   []struct {
+			Key       int
+			State     string
+			BlockedAt time.Time `json:"blocked_at"`
+			Sold      struct{ Order string }
+		}
+	}
+	err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/keys/block", map[string]any{"keys": append(texts, unknown), "reason": "in a forum"}, &blocked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if blocked.Withdrawn != 1 || blocked.Unknown != 1 || blocked.Sold != 1 || len(blocked.Orders) != 1 {
+		t.Fatalf("%+v", blocked)
+	}
+	if has := blocked.Orders[0]; len(sold) != 1 || texts[has.Key-1] != sold[0] || has.State != "claimed" || has.Sold.Order != o.ID || has.BlockedAt.IsZero() {
+		t.Errorf("key %d is %s, of order %s", has.Key, has.State, has.Sold.Order)
+	}
+	if live, _ := m.left(); live.Available != 0 || live.Withdrawn != 1 || live.Claimed != 1 {
+		t.Errorf("%+v", live)
+	}
+	u := m.loaded(m.drop(unknown + "\n" + texts[0] + "\n" + newKeys(1)[0] + "\n"))
+	if u.Accepted != 1 || u.Duplicates["blocked"] != 2 {
+		t.Errorf("%d accepted, %v", u.Accepted, u.Duplicates)
 	}
 }
