@@ -39,7 +39,7 @@ func (e *OverRateError) Error() string { return fmt.Sprintf("over %d calls a min
 // each process counts alone. A function's process serves one call at a time, and API Gateway
 // limits the calls of all tokens together.
 type meter struct {
-	token    Token
+	of       Token
 	notedAt  time.Time
 	spent    time.Time // up to when, as this process knows
 	unshared int       // calls that the table does not know
@@ -58,13 +58,13 @@ func (g *Gate) meet(t Token) bool {
 	defer g.mu.Unlock()
 	m, known := g.meters[t.Hash]
 	if known {
-		m.token = t
+		m.of = t
 		return false
 	}
 	if g.meters == nil {
 		g.meters = map[string]*meter{}
 	}
-	g.meters[t.Hash] = &meter{token: t}
+	g.meters[t.Hash] = &meter{of: t}
 	return true
 }
 
@@ -101,7 +101,7 @@ func (g *Gate) count(hash string, now time.Time) Quota {
 
 // call is what a call spends.
 func (m *meter) call(usual int) time.Duration {
-	return period / time.Duration(cmp.Or(m.token.Rate, usual))
+	return period / time.Duration(cmp.Or(m.of.Rate, usual))
 }
 
 // note keeps that a token is used, and shares what was counted of it, if it is time to.
@@ -145,5 +145,5 @@ func (g *Gate) toNote(hash string, now time.Time) (t Token, unshared time.Durati
 		unshared = min(time.Duration(m.unshared)*m.call(g.Rate), m.spent.Sub(now))
 	}
 	m.notedAt, m.unshared = now, 0
-	return m.token, unshared, true
+	return m.of, unshared, true
 }
