@@ -43,6 +43,7 @@ type api struct {
 	refusals   refusals
 	changes    changes
 	eraser     *lifecycle.Eraser
+	retention  *settings.Retentions
 	byHand     *intake.ByHand
 	review     *settings.Reviews
 	trail      *settings.Trail
@@ -119,6 +120,7 @@ func (a *api) serve() *rest.API {
 			"people":    a.addPeople,
 
 			"customers":   a.addCustomers,
+			"retention":   a.addRetention,
 			"test-orders": a.addTestOrders,
 		},
 		Webhooks: webhooks,

@@ -76,3 +76,26 @@ func TestErase(t *testing.T) {
 	}
 	w.shop(w.token("acme", access.OrdersRead, access.Settings), "POST", "/v1/customers/erase", EraseCustomer{Email: "ada@example.com"}).Want(403)
 }
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	var got Retention
+	first := w.shop(token, "GET", "/v1/retention", nil).Want(200)
+	if first.Into(&got); got.Days != 0 {
+		t.Errorf("kept for %d days", got.Days)
+	}
+	w.shop(token, "PUT", "/v1/retention", Retention{Days: 30}).Want(428)
+	w.shop(token, "PUT", "/v1/retention", Retention{Days: 4000}, "if-match", "*").Want(422)
+	w.shop(token, "PUT", "/v1/retention", Retention{Days: 30}, "if-match", first.Headers["Etag"]).Want(200)
+	w.shop(token, "PUT", "/v1/retention", Retention{Days: 7}, "if-match", first.Headers["Etag"]).Want(412)
+	w.shop(token, "GET", "/v1/retention", nil).Want(200).Into(&got)
+	var j Job
+	w.shop(token, "GET", "/v1/jobs/retention", nil).Want(200).Into(&j)
+	if got.Days != 30 || j.Kind != "retain" || j.State != "queued" {
+		t.Errorf("kept for %d days, by job %+v", got.Days, j)
+	}
+	w.shop(token, "POST", "/v1/jobs/retention/cancel", nil).Want(409)
+	w.shop(w.token("acme", access.OrdersWrite, access.OrdersRead), "PUT", "/v1/retention", Retention{Days: 1}, "if-match", "*").Want(403)
+}

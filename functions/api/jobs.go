@@ -17,7 +17,7 @@ import (
 // Job is long work that somebody asked for, and how far it has come.
 type Job struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind" enum:"withdraw,move,erase" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. erase: take away what is kept of a customer."`
+	Kind        string    `json:"kind" enum:"withdraw,move,erase,retain" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. erase: take away what is kept of a customer. retain: erase, once a day, the customers of lines that nothing has happened to for as long as put-retention says."`
 	State       string    `json:"state" enum:"queued,running,cancelling,done,cancelled" doc:"queued: nobody has begun. running: at work, or waiting for its next look. cancelling: it ends at its next step. done. cancelled: it ended before its work was done; what it had done stays done."`
 	Upload      string    `json:"upload,omitempty" doc:"The upload that it is about."`
 	Pool        string    `json:"pool,omitempty" doc:"The pool whose keys it is about; of an upload that is withdrawn, the one that it was for."`
@@ -119,8 +119,8 @@ func (a *api) addJobs(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{job}/cancel", Tags: []string{"Jobs"},
 		Summary:     "Cancel a job",
-		Description: "It ends at its next step, and what it has done stays done. An upload whose withdrawal was cancelled may be withdrawn again. A job that has ended stays as it is.",
-		Errors:      []int{404}, DefaultStatus: http.StatusAccepted, Responses: to.Responses(sampleJob, 202),
+		Description: "It ends at its next step, and what it has done stays done. An upload whose withdrawal was cancelled may be withdrawn again. A job that has ended stays as it is. The job retention is 409: it ends when put-retention says so.",
+		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted, Responses: to.Responses(sampleJob, 202),
 	}, a.cancelJob)
 }
 

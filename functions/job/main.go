@@ -1,5 +1,6 @@
 // Job does the long work that merchants ask for: it withdraws the keys of an upload, moves keys to
-// another pool, and erases customers.
+// another pool, and erases customers, also those whom a merchant has kept for long
+// enough.
 package main
 
 import (
@@ -29,7 +30,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	fill := sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	h := &handler{
 		worker: &inventory.Worker{
-			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Fill: fill, Now: time.Now,
+			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Kept: store, Fill: fill, Now: time.Now,
 			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: time.Now},
 		},
 		queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),

@@ -100,6 +100,22 @@ func TestSecrecy(t *testing.T) {
 	for _, make := range []func(*order.Fulfillment){waits, held, unconnected} {
 		s.RefuseEachCall("a customer who is erased", func() []byte { return erases(false, make) })
 	}
+	s.RefuseEachCall("a customer who was kept for long enough", func() []byte {
+		erases(false, func(line *order.Fulfillment) { line.ReceivedAt = time.Now().AddDate(0, 0, -3); line.ReturnAll() })
+		kept, err := s.Store.Retention(t.Context(), lambdatest.Merchant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept.Days = 1
+		if err := s.Store.PutRetention(t.Context(), kept, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(job.Resume(lambdatest.Merchant, job.RetentionID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return message(string(body))
+	})
 	s.RefuseEachCall("a customer who is owed something", func() []byte { return erases(true, waits) })
 	key := s.Canaries.New(canary.Key)
 	for _, body := range []string{key, `"` + key + `"`, `{"v":"` + key + `"}`} {

@@ -221,7 +221,8 @@ var Functions = []Function{
 			{Target: tableKey, Actions: readAndWrite},
 			// A customer who is erased, of whose line somebody waits, or a rule holds it.
 			{Target: ordersWho, Actions: "Query"},
-			{Target: ordersTable, Actions: "GetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersListed, Actions: "Query"}, // customers who were kept for long enough
+			{Target: ordersTable, Actions: "GetItem BatchGetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.BuyerPrefix}},
 			{Target: jobsQueue, Actions: receive},

@@ -51,17 +51,18 @@ type Thing string
 
 // The things.
 const (
-	Merchant Thing = "merchant"
-	Pool     Thing = "pool"
-	Product  Thing = "product"
-	Account  Thing = "account"
-	Review   Thing = "review"
-	Brake    Thing = "brake"
-	Token    Thing = "token"
-	Keys     Thing = "keys" // of a merchant, in their pools or not
-	Job      Thing = "job"
-	Person   Thing = "person"
-	Sender   Thing = "sender"
+	Merchant  Thing = "merchant"
+	Pool      Thing = "pool"
+	Product   Thing = "product"
+	Account   Thing = "account"
+	Review    Thing = "review"
+	Brake     Thing = "brake"
+	Token     Thing = "token"
+	Keys      Thing = "keys" // of a merchant, in their pools or not
+	Job       Thing = "job"
+	Person    Thing = "person"
+	Sender    Thing = "sender"
+	Retention Thing = "retention"
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

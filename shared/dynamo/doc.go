@@ -13,6 +13,7 @@
 //	                                                     of it, aliasOf=<product>
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings;
 //	                                                     kind=fetching if it has credentials
+//	  settings#<m>          retention                    days after which customers are erased
 //	  settings#<m>          roster                       the version of all accounts together
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed, the last 20

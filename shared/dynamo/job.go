@@ -78,6 +78,9 @@ type jobItem struct {
 	Began   int64  `dynamodbav:"lookBegan,omitempty"`
 	Found   int    `dynamodbav:"lookFound"`
 	Left    int    `dynamodbav:"lookLeft,omitempty"`
+	LeftAt  int64  `dynamodbav:"lookLeftAt,omitempty"`
+	Until   int64  `dynamodbav:"lookUntil,omitempty"`
+	Seen    int64  `dynamodbav:"seen,omitempty"`
 	FoundAt int64  `dynamodbav:"lookFoundAt,omitempty"`
 	Keys    int    `dynamodbav:"keys"`
 	Lines   int    `dynamodbav:"lines,omitempty"`
@@ -105,7 +108,8 @@ func (i jobItem) job() job.Job {
 		Merchant: merchant, ID: id, Kind: job.Kind(i.Kind), Upload: i.Upload, Pool: i.Pool, Side: pool.Side(i.Side), To: i.To, Most: i.Most,
 		Customer: i.Customer, Force: i.Force,
 		By: i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys, Lines: i.Lines,
-		Look:        job.Look{Pool: i.InPool, Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, Left: i.Left, FoundAt: at(i.FoundAt)},
+		Look:        job.Look{Pool: i.InPool, Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, Left: i.Left, LeftAt: at(i.LeftAt), Until: at(i.Until), FoundAt: at(i.FoundAt)},
+		Seen:        at(i.Seen),
 		CancelledBy: i.CancelledBy, Cut: i.Cut, FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
 	}
 }
@@ -197,6 +201,9 @@ func jobSave(j job.Job) *update {
 	u.set("lookBegan", number(millis(j.Look.Began)))
 	u.set("lookFound", number(j.Look.Found))
 	u.set("lookLeft", number(j.Look.Left))
+	u.set("lookLeftAt", number(millis(j.Look.LeftAt)))
+	u.set("lookUntil", number(millis(j.Look.Until)))
+	u.set("seen", number(millis(j.Seen)))
 	u.set("lookFoundAt", number(millis(j.Look.FoundAt)))
 	if j.DueAt.IsZero() {
 		u.remove("due")

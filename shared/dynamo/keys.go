@@ -60,6 +60,7 @@ const (
 	rosterSort   = "roster"
 	senderSort   = "sender"
 	domainSort   = "domain"
+	keepSort     = "retention"
 	readingSort  = "reading#"
 	personSort   = "person#"
 	countSort    = "count#"
@@ -138,6 +139,11 @@ func accountKey(merchant, name string) primaryKey {
 // rosterKey is the place of the version of a merchant's roster of accounts.
 func rosterKey(merchant string) primaryKey {
 	return primaryKey{SettingsPrefix + merchant, rosterSort}
+}
+
+// retentionKey is the place of how long a merchant keeps what is known of customers.
+func retentionKey(merchant string) primaryKey {
+	return primaryKey{SettingsPrefix + merchant, keepSort}
 }
 
 // readingKey is the place of the answer to a question about files of a pool.

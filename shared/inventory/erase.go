@@ -36,6 +36,8 @@ type LinesOf interface {
 	// Places returns the places of up to limit lines that a search finds, the latest first,
 	// after one of them: the zero Place to begin with.
 	Places(ctx context.Context, q order.Search, after order.Place, limit int) ([]order.Place, error)
+	// LinesByID returns those of the lines that are there, as they stand.
+	LinesByID(ctx context.Context, ids []order.LineID) (map[order.LineID]order.Fulfillment, error)
 }
 
 // Eraser takes away what is kept of a line's customer; see lifecycle.Eraser.

@@ -171,8 +171,12 @@ func (s *Jobs) List(ctx context.Context, merchant, before string, limit int) (jo
 }
 
 // Cancel ends a job at its next step: what it has done stays done. A job that has ended stays
-// as it is. Its error is job.ErrNotFound if there is none.
+// as it is. Its error is job.ErrNotFound if there is none, job.ErrOfSetting of the job that
+// retains.
 func (s *Jobs) Cancel(ctx context.Context, merchant, id, by string) (job.Job, error) {
+	if id == job.RetentionID {
+		return job.Job{}, job.ErrOfSetting
+	}
 	j, ok, err := s.Store.CancelJob(ctx, merchant, id, by, s.Now())
 	if err != nil {
 		return j, err

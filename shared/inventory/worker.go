@@ -24,6 +24,7 @@ type Worker struct {
 	Fill     Sender // the queue of order.FillRequests
 	Lines    LinesOf
 	Eraser   Eraser
+	Kept     Retentions
 	Now      func() time.Time
 }
 
@@ -109,6 +110,9 @@ func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
 		return w.onSale(ctx, progress)
 	case job.Erase:
 		return &erasure{progress}, nil
+	case job.Retain:
+		kept, err := w.Kept.Retention(ctx, j.Merchant)
+		return &retention{progress, kept.Days}, err
 	}
 	return nil, fmt.Errorf("a job of the kind %q is newer than this program", j.Kind)
 }

@@ -30,6 +30,9 @@ var (
 	// ErrWithdrawn means that an upload was withdrawn, so that its keys are not moved.
 	ErrWithdrawn = errors.New("the upload was withdrawn")
 
+	// ErrOfSetting means that a job is there because of a setting, and ends when that is changed.
+	ErrOfSetting = errors.New("the job belongs to a setting")
+
 	// ErrNoKeys means that an upload brought no keys, and never will.
 	ErrNoKeys = errors.New("the upload brought no keys")
 )
@@ -46,7 +49,11 @@ const (
 	Withdraw Kind = "withdraw" // the unsold keys of an upload
 	Move     Kind = "move"     // unsold keys of a pool to another one
 	Erase    Kind = "erase"    // what is kept of a customer
+	Retain   Kind = "retain"   // erases customers, each day, whom nothing has happened to for long
 )
+
+// RetentionID is the id of a merchant's job that retains.
+const RetentionID = "retention"
 
 // State is the state of a job. It follows from its record.
 type State string
@@ -81,8 +88,9 @@ type Job struct {
 
 	Part  // Done: it has ended
 	Look  Look
-	Keys  int // that it has changed
-	Lines int // of orders that it has changed
+	Seen  time.Time // of a job that retains: no line that was received before is looked at
+	Keys  int       // that it has changed
+	Lines int       // of orders that it has changed
 
 	CancelledBy string // who asked for its end; empty: nobody
 	Cut         bool   // it ended before its work was done
@@ -100,6 +108,8 @@ type Look struct {
 	Began   time.Time // when this look began; zero: none did
 	Found   int       // things of its own, in this look
 	Left    int       // those of them that stay as they are
+	LeftAt  time.Time // when the earliest of those was received
+	Until   time.Time // of a job that retains: lines that were received before are looked at
 	FoundAt time.Time // when it last found any that do not; zero: never
 }
 

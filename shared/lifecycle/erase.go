@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"keypool/shared/job"
@@ -46,6 +47,7 @@ type ErasedLines interface {
 type Words interface {
 	// EraseWords takes the codes of those entries of a line's history away that hold words.
 	EraseWords(ctx context.Context, id order.LineID) error
+	History(ctx context.Context, id order.LineID) ([]order.History, error)
 	Whole(ctx context.Context, orderID string) (order.Whole, error)
 	PutWhole(ctx context.Context, w order.Whole, seen ...order.LineVersion) error
 }
@@ -58,12 +60,15 @@ type Erasure struct {
 	// Customer is the keyed hash of the address that is erased: a line that is another's by now
 	// stays as it is. Empty: whoever it is.
 	Customer string
-	Job      *job.Job // that does it; nil: none
+	// QuietSince leaves a line that something has happened to since then; zero: it does not
+	// matter.
+	QuietSince time.Time
+	Job        *job.Job // that does it; nil: none
 }
 
 // Erase takes away what is kept of a line's customer, and returns the line as it is then. A
 // line that was erased stays as it is. Its error is order.ErrOwes of a line that owes its
-// customer something, order.ErrMailing while a mail of it is being sent, *order.StaleError of
+// customer something, order.ErrRecent of one that is to be left, order.ErrMailing while a mail of it is being sent, *order.StaleError of
 // one that was seen as another.
 func (e *Eraser) Erase(ctx context.Context, id order.LineID, how Erasure) (order.Fulfillment, error) {
 	var line order.Fulfillment
@@ -84,6 +89,15 @@ func (e *Eraser) Erase(ctx context.Context, id order.LineID, how Erasure) (order
 			return order.ErrMailing
 		case line.Owes() && !how.Force:
 			return order.ErrOwes
+		}
+		if !how.QuietSince.IsZero() {
+			history, err := e.Words.History(ctx, id)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(history, func(h order.History) bool { return h.At.After(how.QuietSince) }) {
+				return order.ErrRecent
+			}
 		}
 		waited := line.Waits()
 		if line, err = e.erase(ctx, line, how, now); err == nil && waited {

@@ -14,6 +14,8 @@ var (
 	ErrOwes = fmt.Errorf("the line still owes its customer something: %w", ErrState)
 	// ErrMailing means that a mail of the line is being sent at this moment.
 	ErrMailing = fmt.Errorf("a mail of the line is being sent: %w", ErrState)
+	// ErrRecent means that something has happened to the line not long ago.
+	ErrRecent = fmt.Errorf("something has happened to the line since: %w", ErrState)
 	// ErrErased means that there is nobody to mail the line's keys to.
 	ErrErased = fmt.Errorf("the line's customer was erased: %w", ErrState)
 )
@@ -47,7 +49,7 @@ func (f Fulfillment) Owes() bool {
 }
 
 // functions are those that write to histories; whoever else does is a person.
-var functions = []string{"webhook", "catchup", "fill", "deliver", "sweep", "ses"}
+var functions = []string{"webhook", "catchup", "fill", "deliver", "sweep", "ses", "retention"}
 
 // Words reports whether the entry holds what a person wrote: the reason of what they did.
 func (h History) Words() bool { return h.Code != "" && !slices.Contains(functions, h.By) }

@@ -50,6 +50,7 @@ var answers = []struct {
 	{ErrTooLarge, http.StatusConflict, "This is more than one response can hold. Read it in parts, by the lists."},
 	{settings.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
 	{job.ErrNotFound, http.StatusNotFound, "There is no such thing here."},
+	{job.ErrOfSetting, http.StatusConflict, "This job is there because of a setting, and was not cancelled. It ends when put-retention says days: 0."},
 	{job.ErrNoAddress, http.StatusUnprocessableEntity, "email is empty. Give the mail address of the customer who is erased."},
 	{job.ErrNoKeys, http.StatusConflict, "Nothing of this file was loaded, so there is nothing to withdraw. get-upload says why."},
 	{job.ErrSamePool, http.StatusUnprocessableEntity, "The keys are in that pool, and nothing was moved. Name another pool in to."},
