@@ -198,3 +198,55 @@ func TestOrders_bouncedAddressIsCorrected(t *testing.T) {
 		t.Errorf("the order afterwards: %+v, %v", lines, err)
 	}
 }
+
+// A customer asks to be forgotten: nothing of them is left in the order, they are found no
+// more, and their platform's repeat of the order brings nothing back. The key stays sold.
+func TestOrders_erasedCustomer(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	m.stock(2)
+	o := m.order(1)
+	m.pay(o, "fulfilled", 1)
+	m.mailTo(o.Email)
+	m.await("the mail being marked as sent", func(context.Context) bool { return m.line(o).Delivery.State == "delivered" })
+	read := func() (order, found string) {
+		t.Helper()
+		one, err := m.client().GetOrderWithResponse(t.Context(), o.ID, nil)
+		if err != nil || one.StatusCode() != http.StatusOK {
+			t.Fatalf("%v, %d %s", err, one.StatusCode(), one.Body)
+		}
+		all, err := m.client().ListOrdersWithResponse(t.Context(), &apiclient.ListOrdersParams{Email: &o.Email})
+		if err != nil || all.StatusCode() != http.StatusOK {
+			t.Fatalf("%v, %d %s", err, all.StatusCode(), all.Body)
+		}
+		return string(one.Body), string(all.Body)
+	}
+	if order, found := read(); !strings.Contains(order, o.Email) || !strings.Contains(order, o.Name) || !strings.Contains(found, o.ID) {
+		t.Fatal("the customer is not known to begin with")
+	}
+
+	var job struct {
+		ID, State string
+	}
+	if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/customers/erase", map[string]any{"email": o.Email}, &job); err != nil {
+		t.Fatal(err)
+	}
+	m.await("the customer being erased", func(ctx context.Context) bool {
+		err := world.shop.Ask(ctx, m.token, http.MethodGet, "/v1/jobs/"+job.ID, nil, &job)
+		return err == nil && job.State == "finished"
+	})
+	m.pay(o, "fulfilled", 1)
+	order, found := read()
+	if strings.Contains(order, o.Email) || strings.Contains(order, o.Name) {
+		t.Error("the order names its customer still")
+	}
+	if strings.Contains(found, o.ID) {
+		t.Error("the customer's address finds the order still")
+	}
+	if n := len(m.mails(o.Email)); n != 1 {
+		t.Errorf("the customer got %d mails", n)
+	}
+	if live, _ := m.left(); live != (shop.Stock{Available: 1, Claimed: 1}) {
+		t.Errorf("the pool: %+v", live)
+	}
+}
