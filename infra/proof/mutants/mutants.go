@@ -2801,6 +2801,6 @@ var mutants = []mutant{
 		file:   "shared/dynamo/person.go",
 		old:    `Version: version + 1}), locked(version))`,
 		new:    `Version: version + 1}), always)`,
-		in:     "functions/api", test: "TestPeople_ownersRaceAndOneStays",
+		in:     "shared/dynamo", test: "TestPeople_changeUnderOneLock",
 	},
 }
