@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
@@ -309,6 +310,16 @@ func TestFullName(t *testing.T) {
 	}
 	if got := fullName(order.Customer{Name: "evil.example", FirstName: "Ada"}); got != "Ada" {
 		t.Errorf("beside a web address, the first name is %q", got)
+	}
+}
+
+// The mail about a new token says what it may do, whole.
+func TestNoticeMail_scopesAreToldWhole(t *testing.T) {
+	t.Parallel()
+	for _, scope := range access.Scopes {
+		if says := scope.Meaning(); text.OneLine(says) != says {
+			t.Errorf("%s: %q is cut off", scope, text.OneLine(says))
+		}
 	}
 }
 
