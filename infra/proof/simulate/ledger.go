@@ -107,6 +107,7 @@ type line struct {
 	customer                             string    // the hash of the address
 	address                              string
 	former                               []string // addresses before
+	erased                               bool     // nothing of its customer is kept
 	receivedAt, heldAt                   time.Time
 	released                             map[string]bool              // rules that a person has released it from
 	counted                              bool                         // lines of its order that were claimed at once count its keys for sure
@@ -440,6 +441,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	there.mail = str(after, "mail")
 	there.side, there.customer, there.risk = str(after, "side"), str(after, "who")[strings.LastIndex(str(after, "who"), "#")+1:], str(after, "risk")
 	there.address, there.former = strIn(after, "customer", "email"), textsIn(after, "former")
+	_, there.erased = after["erasedAt"]
 	there.receivedAt, there.heldAt = time.UnixMilli(int64(num(after, "receivedAt"))), time.UnixMilli(int64(num(after, "heldAt")))
 	if name := str(after, "order"); name != "" {
 		there.name = "order " + name + ", line " + str(after, "line")

@@ -69,6 +69,9 @@ func (l *ledger) noteLease(item outbox.Item, number int, kind string) {
 	taken := lease{kind: kind, at: time.Now()}
 	if there := l.lines[order.LineID(item.ID)]; there != nil {
 		taken.to = there.address
+		if there.erased {
+			l.problem("mail %d of %s was leased after its customer was erased", number, l.subject(item))
+		}
 	}
 	if there := l.lines[order.LineID(item.ID)]; there != nil && kind == "keys" {
 		taken.keys, taken.forbidden = there.keys, there.keepsKeysIn()

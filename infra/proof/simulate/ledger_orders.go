@@ -29,6 +29,7 @@ type reported struct {
 	units    map[order.LineID]map[string]int    // refund -> units; 0: all
 	keysTo   map[order.LineID]map[string]string // refund -> what becomes of the keys; empty: what the settings say
 	byPerson map[order.LineID]map[string]bool   // refunds of persons
+	forced   map[order.LineID]bool              // lines whose customer may be erased whatever they owe
 	amounts  map[string]map[string]amount       // by order and refund
 	answered map[string][]string                // by order: the amounts that were answered
 	paid     map[string]payOrder                // by order, as it was reported first
@@ -43,7 +44,7 @@ type amount struct {
 }
 
 func newReported() reported {
-	return reported{map[order.LineID]map[string]int{}, map[order.LineID]map[string]string{}, map[order.LineID]map[string]bool{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}, map[string][]fulfilByHand{}}
+	return reported{map[order.LineID]map[string]int{}, map[order.LineID]map[string]string{}, map[order.LineID]map[string]bool{}, map[order.LineID]bool{}, map[string]map[string]amount{}, map[string][]string{}, map[string]payOrder{}, map[string][]payOrder{}, map[string][]fulfilByHand{}}
 }
 
 // expectPaid records that a platform reports an order as paid.
@@ -80,6 +81,13 @@ func (l *ledger) expectByPerson(id order.LineID, refund string) {
 		l.reported.byPerson[id] = map[string]bool{}
 	}
 	l.reported.byPerson[id][refund] = true
+}
+
+// expectForced records that a person has a line's customer erased whatever it owes them.
+func (l *ledger) expectForced(id order.LineID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reported.forced[id] = true
 }
 
 // expectAmount records that a refund of an amount is reported.

@@ -76,9 +76,10 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 	}
 	l.checkUnits(id, before, why)
 	l.checkHolds(c, id, before, why)
-	if before.customer != "" && now.customer == "" {
+	if before.customer != "" && now.customer == "" && !why.has("erased") {
 		l.problem("%s forgot its address", l.name(id))
 	}
+	l.checkErased(id, before, why)
 	l.checkCorrected(id, before, why)
 	if due := keysReturned(now); now.returnedCount != due {
 		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
@@ -123,7 +124,7 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 // address is kept.
 func (l *ledger) checkCorrected(id order.LineID, before line, why reasons) {
 	now := l.lines[id]
-	if before.address == "" || before.address == now.address {
+	if before.address == "" || before.address == now.address || why.has("erased") {
 		return
 	}
 	if !why.has("address-corrected") {
@@ -156,6 +157,34 @@ func (l *ledger) checkCorrected(id order.LineID, before line, why reasons) {
 	}
 	if now.mail != "due" {
 		l.problem("the keys of %s are to be sent to a corrected address, and its mail is %q", l.name(id), now.mail)
+	}
+}
+
+// checkErased checks that a line is cleared of its customer with all that it has sold left as it
+// was: unasked only where it owes them nothing, else it is on hold from then on. Nothing of
+// the customer comes back.
+func (l *ledger) checkErased(id order.LineID, before line, why reasons) {
+	now := l.lines[id]
+	if now.erased && (now.customer != "" || now.address != "" || len(now.former) > 0) || before.erased && !now.erased {
+		l.problem("the customer of %s was erased, and is known", l.name(id))
+	}
+	if !why.has("erased") {
+		return
+	}
+	owes := !before.returned() && (before.onHold || before.waits() || slices.Contains([]string{"due", "failed", "bounced"}, before.mail))
+	switch {
+	case now.held != before.held || now.wanted != before.wanted || now.returnedUnits != before.returnedUnits:
+		l.problem("%s lost keys or units when its customer was erased", l.name(id))
+	case before.erased:
+		l.problem("the customer of %s was erased twice", l.name(id))
+	case owes && !l.reported.forced[id]:
+		l.problem("the customer of %s was erased unasked, whom it owes something", l.name(id))
+	case owes && !slices.Contains(now.holds, noAddress):
+		l.problem("the customer of %s was erased, whom it owes something, and it is not held", l.name(id))
+	case owes:
+		l.w.count("customer erased whom a line owes something")
+	default:
+		l.w.count("customer erased")
 	}
 }
 
@@ -343,6 +372,7 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 			if len(now.paidAfter) == 0 {
 				l.problem("%s is held as one paid after a return, and there was none", l.name(id))
 			}
+		case hold == noAddress && why.has("erased"): // see checkErased
 		case hold == noAddress && isPaid && now.customer == "":
 			l.w.count("line held since nobody told an address")
 		case hold == "by hand" && why.has("held"):

@@ -270,6 +270,13 @@ func (l *ledger) reviewChanged(c dynamosim.Commit, sk string, before, after map[
 func (l *ledger) buyerChanged(c dynamosim.Commit, pk, sk string, after map[string]types.AttributeValue) {
 	s, began := &l.review, l.beganAt(c)
 	name := pk + " " + sk
+	if after == nil {
+		if !erases(c) {
+			l.problem("the orders of an address on %s are forgotten, and nobody was erased", sk)
+		}
+		delete(s.buyers, name)
+		return
+	}
 	if s.buyers[name] == nil {
 		s.buyers[name] = map[string]time.Time{}
 	}
@@ -303,6 +310,13 @@ func (l *ledger) buyerChanged(c dynamosim.Commit, pk, sk string, after map[strin
 	if day, err := time.Parse(time.DateOnly, sk); err != nil || time.Unix(int64(num(after, "expiresAt")), 0).Before(day.AddDate(0, 0, 1)) {
 		l.problem("the orders of an address on %s are forgotten before that day ends", sk)
 	}
+}
+
+// erases reports whether a commit clears a line of its customer.
+func erases(c dynamosim.Commit) bool {
+	return slices.ContainsFunc(c.Changes, func(change dynamosim.Change) bool {
+		return change.After["erasedAt"] != nil && change.Before["erasedAt"] == nil
+	})
 }
 
 func (l *ledger) heldChanged(pk, sk string, after map[string]types.AttributeValue) {

@@ -434,11 +434,14 @@ func (m *planner) changeOf(p payOrder) action {
 		return m.reportOf(p)
 	}
 	h := changeLine{
-		kind: []string{returnedLine, returnedUnits, returnedUnits, held, held, released, released, replaced, sentAgain, cancelled}[m.rng.IntN(10)],
+		kind: []string{returnedLine, returnedUnits, returnedUnits, held, held, released, released, replaced, sentAgain, cancelled, erased, erased}[m.rng.IntN(12)],
 		of:   p, line: p.lines[m.rng.IntN(len(p.lines))].id, seen: m.oneIn(3), serial: m.next(), times: 1,
 	}
 	if h.kind == sentAgain && h.serial%2 == 0 && p.line(h.line).product != "club" { // a renewal is the same customer's by its address
 		h.kind, h.times = corrected, 1+h.serial/2%2
+	}
+	if h.kind == erased && p.line(h.line).product == "club" { // as above
+		h.kind = held
 	}
 	if large := p.largestLine(); keysFor(large.product, large.quantity) > order.InlineKeys && m.oneIn(2) { // often: its chunks are written again or emptied
 		h.line, h.kind = large.id, []string{returnedLine, returnedUnits, replaced}[m.rng.IntN(3)]

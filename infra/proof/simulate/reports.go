@@ -327,6 +327,8 @@ func (w *world) noticeDue(c seenClaim, paid platform.Paid) string {
 	case c.got.State() == order.Returned && !c.got.ReturnedAt.IsZero() && paid.PaidAt.Truncate(time.Millisecond).After(c.got.ReturnedAt) && c.got.PaidAt.Before(paid.PaidAt.Truncate(time.Millisecond)):
 		w.count("line paid again after its return")
 		return merchant + paidAgainNotice + c.got.ID.OrderHalf() + "#" + c.got.LastReturn
+	case c.got.LacksAddress() && !c.got.ErasedAt.IsZero(): // nobody is to tell one
+		return ""
 	case c.got.LacksAddress():
 		return noAddressOf(c.got.Order)
 	case c.got.HeldByRule():
@@ -454,8 +456,8 @@ func (r reportOrder) handleWebhook(w *world, name string) bool {
 }
 
 // changeLine is what the merchant does with a line, by the API: it is returned in whole or
-// in part, put on hold, released, cancelled, mailed again, to another address too, or one of its
-// keys is replaced.
+// in part, put on hold, released, cancelled, mailed again, to another address too, cleared of
+// its customer, or one of its keys is replaced.
 type changeLine struct {
 	kind   string
 	of     payOrder
@@ -477,11 +479,15 @@ const (
 	replaced      = "replaced"
 	sentAgain     = "sent again"
 	corrected     = "sent to a corrected address"
+	erased        = "cleared of its customer"
 	cancelled     = "cancelled"
 )
 
 // returns reports whether units of the line are given back.
 func (h changeLine) returns() bool { return h.kind == returnedLine || h.kind == returnedUnits }
+
+// forced reports whether the customer is erased although the line owes them something.
+func (h changeLine) forced() bool { return h.kind == erased && h.serial%3 != 0 }
 
 // email is the address that the line is corrected to.
 func (h changeLine) email() string {
@@ -505,6 +511,9 @@ func (h changeLine) do(w *world) {
 	if h.returns() {
 		w.ledger.expectReturn(id, refund, h.units, string(h.keysTo))
 		w.ledger.expectByPerson(id, refund)
+	}
+	if h.forced() {
+		w.ledger.expectForced(id)
 	}
 	for n := range max(h.times, 1) {
 		w.spawn(func() {
@@ -542,6 +551,9 @@ func (h changeLine) do(w *world) {
 					_, err = changes.Resend(ctx, id, act)
 				case corrected:
 					_, err = changes.ResendTo(ctx, id, h.email(), act)
+				case erased:
+					eraser := lifecycle.Eraser{Lines: w.store, Words: w.store, Fill: w.fillQueue, Now: func() time.Time { return now }}
+					_, err = eraser.Erase(ctx, id, lifecycle.Erasure{Act: act, Force: h.forced()})
 				case cancelled:
 					_, err = changes.Cancel(ctx, id, act)
 				case replaced:

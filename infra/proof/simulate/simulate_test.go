@@ -131,6 +131,8 @@ var mustHappen = []struct {
 	{"address corrected, and the keys sent there", 1e6},
 	{"address corrected while a mail was under way", 5e6},
 	{"address of a line corrected that waits", 5e6},
+	{"customer erased", 1e6},
+	{"customer erased whom a line owes something", 1e6},
 	{"line connected that was returned in part", 5e6},
 	{"keys left with a line that gave them back", 1e6},
 	{"keys taken back by a further change", 1e6},
