@@ -143,7 +143,7 @@ func (s *Store) QueuePlace(ctx context.Context, f order.Fulfillment, most int) (
 // counted up to limit for each id and side.
 func (s *Store) CountUnconnected(ctx context.Context, merchant string, products []string, limit int) (lines int, err error) {
 	for _, product := range products {
-		for _, side := range []pool.Side{pool.Live, pool.Test} {
+		for _, side := range pool.Sides {
 			q := inPartition(s.tables.Orders, unconnectedPK(merchant, side, product))
 			q.limit = limit
 			n, err := s.count(ctx, q)

@@ -54,30 +54,27 @@ type Blocked struct {
 // too: what is blocked stays so, and is not counted twice. An entry of the audit trail comes
 // before the first change.
 func (b *Blocker) Block(ctx context.Context, merchant string, texts []string, by, why string) (Blocked, error) {
-	m, ok, err := b.Merchants.Merchant(ctx, merchant)
+	m, err := known(ctx, b.Merchants, merchant)
 	if err != nil {
 		return Blocked{}, err
 	}
-	if !ok {
-		return Blocked{}, fmt.Errorf("merchant %s is not known", merchant)
-	}
-	sides := map[pool.Side][]pool.KeyID{}
-	for _, side := range []pool.Side{pool.Live, pool.Test} {
+	ids := map[pool.Side][]pool.KeyID{}
+	for _, side := range pool.Sides {
 		for _, text := range texts {
-			sides[side] = append(sides[side], pool.Identify(m.Salt, merchant, side, pool.TrimKey(text)))
+			ids[side] = append(ids[side], pool.Identify(m.Salt, merchant, side, pool.TrimKey(text)))
 		}
-		slices.Sort(sides[side])
-		sides[side] = slices.Compact(sides[side])
+		slices.Sort(ids[side])
+		ids[side] = slices.Compact(ids[side])
 	}
 	w := blocking{Blocker: b, by: by, announce: audit.New(ctx, audit.Entry{
-		Merchant: merchant, By: by, Thing: audit.Keys, After: announced(len(sides[pool.Live]), why),
+		Merchant: merchant, By: by, Thing: audit.Keys, After: announced(len(ids[pool.Live]), why),
 	}, b.Now())}
 	// The live side comes first. A test key of a text that stands there is refused, so that
 	// none can come once the test side is looked at.
-	if err := w.block(ctx, sides[pool.Live], true); err != nil {
+	if err := w.block(ctx, ids[pool.Live], true); err != nil {
 		return w.found, err
 	}
-	if err := w.block(ctx, sides[pool.Test], false); err != nil {
+	if err := w.block(ctx, ids[pool.Test], false); err != nil {
 		return w.found, err
 	}
 	all, err := b.Finder.Find(ctx, merchant, texts)

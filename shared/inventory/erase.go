@@ -17,12 +17,9 @@ import (
 // finds nothing. The address is not stored: the job holds its keyed hash until it ends. Its
 // error is job.ErrNoAddress of an empty one.
 func (s *Jobs) Erase(ctx context.Context, merchant, address string, force bool, by string) (job.Job, error) {
-	m, ok, err := s.Merchants.Merchant(ctx, merchant)
-	if err == nil && !ok {
-		err = errors.New("the merchant is not known")
-	}
+	m, err := known(ctx, s.Merchants, merchant)
 	if err != nil {
-		return job.Job{}, fmt.Errorf("erase a customer of %s: %w", merchant, err)
+		return job.Job{}, fmt.Errorf("erase a customer: %w", err)
 	}
 	customer := order.HashAddress(m.Salt, address)
 	if customer == "" {
@@ -44,9 +41,6 @@ type LinesOf interface {
 type Eraser interface {
 	Erase(ctx context.Context, id order.LineID, how lifecycle.Erasure) (order.Fulfillment, error)
 }
-
-// sides are those of a merchant, in the order in which a job looks at them.
-var sides = []pool.Side{pool.Live, pool.Test}
 
 // erasedAtOnce is how many lines are erased in one step.
 const erasedAtOnce = 25
@@ -72,7 +66,7 @@ func (e *erasure) Step(ctx context.Context) (last bool, err error) {
 		look.Began = e.Now()
 	}
 	places, err := e.Lines.Places(ctx, order.Search{
-		Merchant: e.job.Merchant, Side: sides[look.Shard], CustomerHash: e.job.Customer, Until: e.job.CreatedAt.Add(time.Millisecond),
+		Merchant: e.job.Merchant, Side: pool.Sides[look.Shard], CustomerHash: e.job.Customer, Until: e.job.CreatedAt.Add(time.Millisecond),
 	}, parsePlace(look.After), erasedAtOnce)
 	if err != nil {
 		return false, err
@@ -87,7 +81,7 @@ func (e *erasure) Step(ctx context.Context) (last bool, err error) {
 		return false, nil
 	}
 	look.Shard, look.After = look.Shard+1, ""
-	if look.Shard < len(sides) {
+	if look.Shard < len(pool.Sides) {
 		return false, nil
 	}
 	changed := e.job.CreatedAt

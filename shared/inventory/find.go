@@ -83,17 +83,14 @@ type Found struct {
 // Find returns the keys that have one of the texts, on either side, in the order of the
 // texts. Its error is pool.ErrUnknownKey if there is none.
 func (f *Finder) Find(ctx context.Context, merchant string, texts []string) ([]Found, error) {
-	m, ok, err := f.Merchants.Merchant(ctx, merchant)
+	m, err := known(ctx, f.Merchants, merchant)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("merchant %s is not known", merchant)
 	}
 	wanted := map[pool.KeyID][]int{} // texts, which may be the same
 	var ids []pool.KeyID
 	for i, text := range texts {
-		for _, side := range []pool.Side{pool.Live, pool.Test} {
+		for _, side := range pool.Sides {
 			id := pool.Identify(m.Salt, merchant, side, pool.TrimKey(text))
 			if wanted[id] == nil {
 				ids = append(ids, id)
@@ -136,6 +133,15 @@ func (f *Finder) Find(ctx context.Context, merchant string, texts []string) ([]F
 	}
 	slices.SortStableFunc(found, func(a, b Found) int { return a.Text - b.Text })
 	return found, nil
+}
+
+// known returns a merchant, whose salt all hashes need.
+func known(ctx context.Context, merchants Merchants, name string) (catalog.Merchant, error) {
+	m, ok, err := merchants.Merchant(ctx, name)
+	if err == nil && !ok {
+		err = fmt.Errorf("merchant %s is not known", name)
+	}
+	return m, err
 }
 
 // file is an upload with its ranges.

@@ -9,6 +9,7 @@ import (
 	"keypool/shared/job"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // Retentions reads how long a merchant keeps what is known of customers.
@@ -46,7 +47,7 @@ func (r *retention) Step(ctx context.Context) (last bool, err error) {
 		look.Until = look.Began.AddDate(0, 0, -r.days)
 	}
 	places, err := r.Lines.Places(ctx, order.Search{
-		Merchant: r.job.Merchant, Side: sides[look.Shard], From: r.job.Seen, Until: look.Until,
+		Merchant: r.job.Merchant, Side: pool.Sides[look.Shard], From: r.job.Seen, Until: look.Until,
 	}, parsePlace(look.After), retainedAtOnce)
 	if err != nil {
 		return false, err
@@ -71,7 +72,7 @@ func (r *retention) Step(ctx context.Context) (last bool, err error) {
 		return false, nil
 	}
 	look.Shard, look.After = look.Shard+1, ""
-	if look.Shard < len(sides) {
+	if look.Shard < len(pool.Sides) {
 		return false, nil
 	}
 	if look.Until.After(r.job.Seen) {

@@ -27,9 +27,8 @@ import (
 // and no customer. A job that erases an address holds its hash until it ends. The name of a
 // refusal is a digest of several things, the hash among them where a number was another
 // customer's; refusals are deleted after order.RefusalsKept. Addresses that were corrected are
-// counted by their hash for some hours. The stream of the orders table
-// holds its items for a day, and its backups for as long as they are kept: neither can be
-// changed.
+// counted by their hash for some hours. The stream of the orders table holds its items for a
+// day, and its backups for as long as they are kept: neither can be changed.
 type Eraser struct {
 	Lines ErasedLines
 	Words Words
@@ -68,8 +67,9 @@ type Erasure struct {
 
 // Erase takes away what is kept of a line's customer, and returns the line as it is then. A
 // line that was erased stays as it is. Its error is order.ErrOwes of a line that owes its
-// customer something, order.ErrRecent of one that is to be left, order.ErrMailing while a mail of it is being sent, *order.StaleError of
-// one that was seen as another.
+// customer something, order.ErrRecent of one that something has happened to since,
+// order.ErrMailing while a mail of it is being sent, *order.StaleError of one that was seen as
+// another.
 func (e *Eraser) Erase(ctx context.Context, id order.LineID, how Erasure) (order.Fulfillment, error) {
 	var line order.Fulfillment
 	err := retry.Contention.Do(ctx, func() (err error) {

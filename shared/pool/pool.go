@@ -19,6 +19,9 @@ const (
 	Test Side = "test"
 )
 
+// Sides are both sides of a pool.
+var Sides = [...]Side{Live, Test}
+
 // SideOf returns the side that an order marked, or not marked, as a test uses.
 func SideOf(test bool) Side {
 	if test {

@@ -43,7 +43,7 @@ const (
 // queues, and those of products that name it.
 func (r *Refill) newPool(ctx context.Context, p catalog.Pool) {
 	var requests []order.FillRequest
-	for _, side := range []pool.Side{pool.Live, pool.Test} {
+	for _, side := range pool.Sides {
 		requests = append(requests, order.FillPool(pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}))
 	}
 	r.send(ctx, p.Merchant, requests)
@@ -88,7 +88,7 @@ func (r *Refill) products(ctx context.Context, merchant string, products []catal
 	var requests []order.FillRequest
 	for _, p := range products {
 		for _, id := range p.IDs() {
-			for _, side := range []pool.Side{pool.Live, pool.Test} {
+			for _, side := range pool.Sides {
 				requests = append(requests, order.FillProduct(merchant, side, id))
 			}
 		}

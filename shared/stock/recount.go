@@ -47,7 +47,7 @@ type counted struct {
 func (c *Checker) recount(ctx context.Context, pools []counted) error {
 	var broken []error
 	for _, p := range pools {
-		for _, side := range []pool.Side{pool.Live, pool.Test} {
+		for _, side := range pool.Sides {
 			id, seen := pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, 0
 			if side == pool.Live {
 				seen = p.seen

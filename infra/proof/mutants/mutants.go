@@ -2353,7 +2353,7 @@ var mutants = []mutant{
 	{
 		breaks: "keys of the test side are not blocked",
 		file:   "shared/inventory/block.go",
-		old:    `w.block(ctx, sides[pool.Test], false)`,
+		old:    `w.block(ctx, ids[pool.Test], false)`,
 		new:    `w.block(ctx, nil, false)`,
 		in:     "shared/inventory", test: "TestBlock",
 	},

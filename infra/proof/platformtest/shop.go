@@ -75,7 +75,7 @@ func openShop(t testing.TB, p Platform, change ...func(*catalog.Account)) *shop 
 			t.Fatal(err)
 		}
 	}
-	for _, side := range []pool.Side{pool.Live, pool.Test} {
+	for _, side := range pool.Sides {
 		dynamotest.Stock(t, s.tables, pool.ID{Merchant: "acme", Pool: "elden", Side: side}, pool.DefaultShards, dynamotest.Texts("KEY-"+string(side), keysOfEachSide)...)
 	}
 	clock := func() time.Time { return s.now }

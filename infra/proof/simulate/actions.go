@@ -194,7 +194,7 @@ func (w *world) makePool(ctx context.Context, name string) error {
 	if err != nil {
 		w.count("parked file left to the sweep")
 	}
-	for _, side := range []pool.Side{pool.Live, pool.Test} {
+	for _, side := range pool.Sides {
 		w.send(ctx, order.FillPool(pool.ID{Merchant: merchant, Pool: name, Side: side}))
 	}
 	w.fillProducts(ctx, "late")

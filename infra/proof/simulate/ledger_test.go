@@ -1272,10 +1272,7 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newFixture()
 				test.happens(b)
-				all := strings.Join(b.ledger.problems, "\n")
-				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
-					t.Errorf("the ledger says %q, want %q", all, test.problem)
-				}
+				b.says(t, test.problem)
 			})
 		})
 	}
@@ -1467,12 +1464,18 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 					t.Fatalf("before the end the ledger says %q", b.ledger.problems)
 				}
 				test.check(b.ledger.w)
-				all := strings.Join(b.ledger.problems, "\n")
-				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
-					t.Errorf("it says %q, want %q", all, test.problem)
-				}
+				b.says(t, test.problem)
 			})
 		})
+	}
+}
+
+// says fails the test unless the ledger has such a problem; none at all for "".
+func (b *fixture) says(t *testing.T, problem string) {
+	t.Helper()
+	all := strings.Join(b.ledger.problems, "\n")
+	if (problem == "") != (all == "") || !strings.Contains(all, problem) {
+		t.Errorf("the ledger says %q, want %q", all, problem)
 	}
 }
 
@@ -1608,10 +1611,7 @@ func TestLedger_noticesWhatARenewalMustNotGet(t *testing.T) {
 				b.write("claim", renews(1))
 				b.ledger.lines[idB].parent = idA.OrderHalf() // as if A's order had the number 1
 				test.happens(b)
-				all := strings.Join(b.ledger.problems, "\n")
-				if (test.problem == "") != (all == "") || !strings.Contains(all, test.problem) {
-					t.Errorf("the ledger says %q, want %q", all, test.problem)
-				}
+				b.says(t, test.problem)
 			})
 		})
 	}

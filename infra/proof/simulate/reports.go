@@ -584,8 +584,6 @@ func (w *world) versionOf(ctx context.Context, id order.LineID) (int, error) {
 	return line.Version, err
 }
 
-// replace has one of the line's keys replaced, as its merchant does who reads the order
-// first: any of its keys, be it in a chunk.
 // cutOffStore gives up once a line is stored that holds keys which it has given back.
 type cutOffStore struct {
 	lifecycle.Store
@@ -600,6 +598,8 @@ func (s cutOffStore) Commit(ctx context.Context, changes ...order.Change) error 
 	return err
 }
 
+// replace has one of the line's keys replaced, as its merchant does who reads the order
+// first: any of its keys, be it in a chunk.
 func (h changeLine) replace(ctx context.Context, w *world, changes *lifecycle.Lifecycle, id order.LineID, act lifecycle.Act) error {
 	line, ok, err := w.store.Fulfillment(ctx, id)
 	if err != nil || !ok {

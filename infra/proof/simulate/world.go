@@ -516,7 +516,7 @@ func (w *world) schedule(until time.Time) {
 func sides() []pool.ID {
 	var all []pool.ID
 	for _, name := range slices.Concat(latePools, poolNames) {
-		for _, side := range []pool.Side{pool.Live, pool.Test} {
+		for _, side := range pool.Sides {
 			all = append(all, pool.ID{Merchant: merchant, Pool: name, Side: side})
 		}
 	}
