@@ -192,7 +192,7 @@ func (in *putAccount) change(by access.Principal) settings.AccountChange {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putAccount) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckAccount(in.change(access.Principal{}), all.Adapters, time.Now()), "account")
+	return rest.Mistakes(settings.CheckAccount(in.change(access.Principal{}), all.Adapters, time.Now()), rest.InPath{"name": "account"})
 }
 
 func (a *api) addAccounts(to *rest.API) {

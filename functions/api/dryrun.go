@@ -119,7 +119,7 @@ func (in *dryRun) request() (platform.Request, error) {
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *dryRun) Resolve(huma.Context) []error {
 	if _, err := in.request(); err != nil {
-		return rest.Mistakes([]settings.Problem{{Path: "body", Message: err.Error()}}, "account")
+		return rest.Mistakes([]settings.Problem{{Path: "body", Message: err.Error()}}, nil)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ type addKeys struct {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *addKeys) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckKeys(in.Body.Keys), "")
+	return rest.Mistakes(settings.CheckKeys(in.Body.Keys), nil)
 }
 
 // addPoolKeys is beside create-upload, among the operations of pools.
@@ -182,7 +182,7 @@ type blockKeys struct{ Body BlockKeys }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *blockKeys) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckKeys(in.Body.Keys), "")
+	return rest.Mistakes(settings.CheckKeys(in.Body.Keys), nil)
 }
 
 func (a *api) blockKeys(ctx context.Context, in *blockKeys) (*rest.Body[BlockedKeys], error) {

@@ -53,15 +53,7 @@ func (in *putPerson) person(merchant string) access.Person {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putPerson) Resolve(huma.Context) []error {
-	var errs []error
-	for _, p := range settings.CheckPerson(in.person("")) {
-		location := "body." + p.Path
-		if p.Path == "id" {
-			location = "path.person"
-		}
-		errs = append(errs, &huma.ErrorDetail{Message: p.Message, Location: location})
-	}
-	return errs
+	return rest.Mistakes(settings.CheckPerson(in.person("")), rest.InPath{"id": "person"})
 }
 
 type deletePerson struct {

@@ -111,7 +111,7 @@ func (in *putPool) settings(merchant string) catalog.Pool {
 func (in *putPool) Resolve(huma.Context) []error {
 	p := in.settings("")
 	p.Shards = or(in.Body.Shards, pool.DefaultShards)
-	return rest.Mistakes(settings.CheckPool(p), "pool")
+	return rest.Mistakes(settings.CheckPool(p), rest.InPath{"name": "pool"})
 }
 
 type deletePool struct {

@@ -93,7 +93,7 @@ type previewMail struct{ Body Preview }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *previewMail) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckPreview(in.Body.preview()), "")
+	return rest.Mistakes(settings.CheckPreview(in.Body.preview()), nil)
 }
 
 func (a *api) addTags(to *rest.API) {
@@ -128,7 +128,7 @@ type sendSample struct{ Body Preview }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *sendSample) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckSample(in.Body.preview()), "")
+	return rest.Mistakes(settings.CheckSample(in.Body.preview()), nil)
 }
 
 func (a *api) sendSample(ctx context.Context, in *sendSample) (*rest.Body[Mail], error) {

@@ -137,7 +137,7 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putProduct) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckProduct(in.settings("")), "product")
+	return rest.Mistakes(settings.CheckProduct(in.settings("")), rest.InPath{"id": "product"})
 }
 
 type deleteProduct struct {

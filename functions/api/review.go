@@ -77,7 +77,7 @@ func (in *putReview) settings(merchant string) catalog.Review {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putReview) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckReview(in.settings("")), "")
+	return rest.Mistakes(settings.CheckReview(in.settings("")), nil)
 }
 
 func (a *api) addReview(to *rest.API) {

@@ -125,7 +125,7 @@ func (in *putMerchant) settings() catalog.Merchant {
 
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putMerchant) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckMerchant(in.settings()), "merchant")
+	return rest.Mistakes(settings.CheckMerchant(in.settings()), rest.InPath{"name": "merchant"})
 }
 
 func (o *operator) addMerchants(to *rest.API) {

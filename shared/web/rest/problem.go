@@ -238,14 +238,17 @@ func model(p *problem.Problem) *huma.ErrorModel {
 // ours marks a mistake of meaning, among huma's of form.
 type ours struct{}
 
-// Mistakes gives each problem its place in a request: the thing's name stands in
-// the path, under that parameter, and its other settings in the body. An input type
-// returns them by Resolve, so that huma reports them with the mistakes of form.
-func Mistakes(problems []settings.Problem, parameter string) []error {
+// InPath has, by the setting that names a thing, the parameter of the path that it stands in.
+type InPath map[string]string
+
+// Mistakes gives each problem its place in a request: what names the thing stands in the
+// path, and its other settings in the body. An input type returns them by Resolve, so that
+// huma reports them with the mistakes of form.
+func Mistakes(problems []settings.Problem, named InPath) []error {
 	var errs []error
 	for _, p := range problems {
 		location := "body." + p.Path
-		if p.Path == "name" || p.Path == "id" {
+		if parameter, ok := named[p.Path]; ok {
 			location = "path." + parameter
 		}
 		errs = append(errs, &huma.ErrorDetail{Message: p.Message, Location: location, Value: ours{}})

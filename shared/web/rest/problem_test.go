@@ -105,7 +105,7 @@ func TestProblem_places(t *testing.T) {
 	if diff := cmp.Diff([]error{
 		&huma.ErrorDetail{Message: "it has no {KEY}", Location: "body.texts.de.body", Value: ours{}},
 		&huma.ErrorDetail{Message: "it is too long", Location: "path.product", Value: ours{}},
-	}, Mistakes(wrong, "product")); diff != "" {
+	}, Mistakes(wrong, InPath{"id": "product"})); diff != "" {
 		t.Error(diff)
 	}
 }
