@@ -197,7 +197,7 @@ func (s *storm) startFaults() {
 		for _, name := range append(meets.more, "lost answer", "connection reset", "answer too late",
 			"server error", "unavailable", "throttled table", "throttled call") {
 			fault := dynamotest.Named(name, faultsByName[name])
-			s.faults.After(operation, s.chance.intN(20), 1, fault)
+			s.faults.After(operation, s.chance.intN(8), 1, fault)
 			faults = append(faults, fault)
 		}
 		s.faults.Sometimes(operation, meets.chance, faults...)
