@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"keypool/infra/proof/resttest"
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
@@ -250,6 +252,23 @@ func TestSender_notTaken(t *testing.T) {
 	w.domains.foreign = "shared.example"
 	w.shop(nova, "PUT", "/v1/sender", Sender{Address: "keys@shared.example"}).Want(409)
 	w.shop(nova, "GET", "/v1/sender", nil).Want(404)
+
+	// The sender that there was stays, where its successor is refused.
+	zeta := w.merchant("zeta")
+	w.shop(zeta, "PUT", "/v1/sender", Sender{Address: "keys@zeta.example"}).Want(201)
+	w.domains.set("zeta.example", true, true)
+	w.advance(31 * time.Second)
+	before := w.sender(zeta)
+	if before.State != "verified" {
+		t.Fatalf("to begin with it is %s", before.State)
+	}
+	w.shop(zeta, "PUT", "/v1/sender", Sender{Address: "keys@shared.example"}, "if-match", "*").Want(409)
+	if diff := cmp.Diff(before, w.sender(zeta)); diff != "" {
+		t.Errorf("the sender before a refusal (-) and after it:\n%s", diff)
+	}
+	if _, known, err := w.domains.Look(t.Context(), "zeta.example"); !known || err != nil {
+		t.Errorf("its domain is known to SES: %t, %v", known, err)
+	}
 
 	w.domains.err = context.DeadlineExceeded
 	w.shop(nova, "PUT", "/v1/sender", Sender{Address: "keys@nova.example"}).Want(503)

@@ -124,20 +124,37 @@ func (s *Senders) Put(ctx context.Context, merchant, address string, by access.P
 		return set, false, err
 	}
 	set.Version++
-	if before.Version > 0 && set.MailFrom != before.MailFrom {
-		s.free(ctx, before)
-	}
 	if set.Proven() {
 		return set, false, nil
 	}
-	switch err := s.Identities.Claim(ctx, set.Domain(), set.MailFrom); {
-	case errors.Is(err, catalog.ErrTaken):
-		return set, false, errors.Join(err, s.Store.DeleteSender(ctx, merchant, set.Version))
-	case err != nil:
+	err = s.Identities.Claim(ctx, set.Domain(), set.MailFrom)
+	if errors.Is(err, catalog.ErrTaken) {
+		return set, false, errors.Join(err, s.undo(ctx, before, set, by))
+	}
+	if before.Version > 0 && set.MailFrom != before.MailFrom {
+		s.free(ctx, before)
+	}
+	if err != nil {
 		slog.ErrorContext(ctx, "sender.not_claimed", "merchant", merchant, "error", err)
 		return set, false, ErrUnclaimed
 	}
 	return s.look(ctx, set), before.Version == 0, nil
+}
+
+// undo puts back the sender that there was before one whose domain SES has from somebody
+// else; none, if there was none, or its domain has become another merchant's meanwhile.
+func (s *Senders) undo(ctx context.Context, before, set catalog.Sender, by access.Principal) error {
+	there := before.Version > 0
+	e := entry(ctx, by, audit.Sender, set.Merchant, "", set.Shown(), shownIf(there, before), s.Now())
+	if there {
+		before.Version = set.Version
+		err := s.Store.PutSender(ctx, before, s.Now(), audit.Record{Entry: e})
+		if !errors.Is(err, catalog.ErrTaken) {
+			return err
+		}
+		e = entry(ctx, by, audit.Sender, set.Merchant, "", set.Shown(), nil, s.Now())
+	}
+	return s.Store.DeleteSender(ctx, set.Merchant, set.Version, audit.Record{Entry: e})
 }
 
 // Delete removes a merchant's sender: mails come from the operator's address again, half a

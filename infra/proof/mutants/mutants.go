@@ -2803,4 +2803,11 @@ var mutants = []mutant{
 		new:    `Version: version + 1}), always)`,
 		in:     "shared/dynamo", test: "TestPeople_changeUnderOneLock",
 	},
+	{
+		breaks: "a domain that is refused takes the merchant's own sender away",
+		file:   "shared/settings/senders.go",
+		old:    `	if there {`,
+		new:    `	if false {`,
+		in:     "functions/api", test: "TestSender_notTaken",
+	},
 }
