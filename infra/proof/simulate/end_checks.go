@@ -189,9 +189,25 @@ func (w *world) checkMails() {
 			continue // it may have nothing to tell any more: see checkAsked
 		}
 		if went := l.mails[outbox.NoticeItem(id)]; went == nil || went.accepted["notice"] == 0 && !went.refused["notice"] {
+			if l.formerErased(id) {
+				l.w.count("former address erased before it was told")
+				continue
+			}
 			l.problem("notice %s was never mailed", id)
 		}
 	}
+}
+
+// formerErased reports whether a notice is to an address that was erased with its line.
+func (l *ledger) formerErased(notice string) bool {
+	about, former := strings.CutPrefix(notice, merchant+"#keys-elsewhere#")
+	order, _, _ := strings.Cut(about, "#")
+	for id, line := range l.lines {
+		if former && line.erased && id.OrderHalf() == order {
+			return true
+		}
+	}
+	return false
 }
 
 // checkAlerts checks that the last notice about a pool agrees with its stock.

@@ -1388,6 +1388,16 @@ func TestWorld_noticesWhatWasLeftUndone(t *testing.T) {
 		"a refund is not found that no webhook told of": {func(b *fixture) {
 			reportOrder{kind: orderReturned, order: "7", side: pool.Live, id: "r", unheard: true}.do(b.ledger.w)
 		}, (*world).checkFound, "it was answered that order 7 is returned (r), and that is not stored"},
+		"a former address was never told": {func(b *fixture) {
+			b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{"by hand"}), reason(idA, "held", ""))
+			b.write("x", noticeItem("nova#keys-elsewhere#"+idA.OrderHalf()+"#1"))
+		}, mails, "keys-elsewhere#" + idA.OrderHalf() + "#1 was never mailed"},
+		"a former address was erased before it was told": {func(b *fixture) {
+			b.write("claim", with(lineItem(idA, 1, 1), "holds", []string{"by hand"}), reason(idA, "held", ""))
+			b.write("x", noticeItem("nova#keys-elsewhere#"+idA.OrderHalf()+"#1"))
+			b.ledger.reported.forced[idA] = true
+			b.write("x", with(lineItem(idA, 2, 1), "holds", []string{"by hand", noAddress}, "erasedAt", 1), reason(idA, "erased", ""))
+		}, mails, ""},
 		"a notice never left": {func(b *fixture) { b.write("x", noticeItem("n")) }, mails, "notice n was never mailed"},
 
 		"an empty pool has no notice": {func(b *fixture) { b.ledger.catalog.pools["elden"] = true }, alerts, `has 0 keys and is "empty"`},
