@@ -243,7 +243,7 @@ func (l *ledger) noticeChanged(id string, before, after map[string]types.Attribu
 	}
 	if of, is := strings.CutPrefix(id, merchant+paidAgainNotice); is {
 		number, _, _ := strings.Cut(of, "#")
-		if !slices.ContainsFunc(l.reported.variants[number], func(p payOrder) bool { return !p.paidAt.IsZero() }) {
+		if !slices.ContainsFunc(l.reported.variants[number], func(p payOrder) bool { return !p.paidAt.IsZero() || !p.changedAt.IsZero() }) {
 			l.problem("notice %s tells of an order that was not paid again", id)
 		}
 	}

@@ -111,6 +111,7 @@ type reviewState struct {
 	sold         map[string]int                  // by day: keys
 	buyers       map[string]map[string]time.Time // address and day -> its orders, and when each was admitted
 	customers    map[string]string               // address as the table has it -> as its orders were reported
+	forgotten    map[string]bool                 // addresses and days whose orders went with a customer who was erased
 	held         map[string]map[string][]string  // partition -> sort key -> why it is held
 	decisions    []*decision
 	linked       map[order.LineID]bool // a mail to the merchant had a link to it
@@ -120,7 +121,7 @@ type reviewState struct {
 func newReviewState() reviewState {
 	return reviewState{
 		brake: []setting[bool]{{}}, deliversFrom: []setting[time.Time]{{is: deliversFrom}},
-		products: map[string][]setting[*rules]{}, sold: map[string]int{}, buyers: map[string]map[string]time.Time{}, customers: map[string]string{},
+		products: map[string][]setting[*rules]{}, sold: map[string]int{}, buyers: map[string]map[string]time.Time{}, customers: map[string]string{}, forgotten: map[string]bool{},
 		held: map[string]map[string][]string{}, linked: map[order.LineID]bool{}, unread: map[string]bool{},
 	}
 }
@@ -274,6 +275,7 @@ func (l *ledger) buyerChanged(c dynamosim.Commit, pk, sk string, after map[strin
 		if !erases(c) {
 			l.problem("the orders of an address on %s are forgotten, and nobody was erased", sk)
 		}
+		s.forgotten[name] = true
 		delete(s.buyers, name)
 		return
 	}
@@ -415,6 +417,9 @@ func (l *ledger) checkRules(c dynamosim.Commit, before, now *line, gained, lost 
 			if !all || r.maxOrders == 0 || now.customer == "" {
 				return false
 			}
+			if l.review.forgotten[buyerOf(now)] { // who knew of them before, and who did not
+				return !surely
+			}
 			if surely {
 				return admitted.IsZero()
 			}
@@ -520,12 +525,17 @@ func (l *line) due() int { return l.wanted - l.returnedCount }
 // admitted returns when the line's order was admitted among those of its address in its
 // day, zero if it was not, and how many others are.
 func (l *ledger) admitted(now *line) (at time.Time, others int) {
-	orders := l.review.buyers["buyer#"+merchant+"#"+now.side+"#"+now.customer+" "+now.receivedAt.UTC().Format(time.DateOnly)]
+	orders := l.review.buyers[buyerOf(now)]
 	at, is := orders[now.id.OrderHalf()]
 	if is {
 		return at, len(orders) - 1
 	}
 	return at, len(orders)
+}
+
+// buyerOf names the orders of the line's address in its day.
+func buyerOf(now *line) string {
+	return "buyer#" + merchant + "#" + now.side + "#" + now.customer + " " + now.receivedAt.UTC().Format(time.DateOnly)
 }
 
 // alone reports whether the line was claimed by a process that knew of no other line of its
