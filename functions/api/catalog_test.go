@@ -30,6 +30,7 @@ pools:
   elden:
     title: Elden, Steam keys
     low_stock: 25
+    notice_addresses: [stock@acme.example]
   elden-latam: {}
 products:
   4711:
@@ -65,7 +66,7 @@ func TestCatalog_fromAFile(t *testing.T) {
 		return changes
 	}
 	added := []CatalogChange{
-		{Thing: "pool", Name: "elden", Change: "added", Fields: []string{"low_stock", "reminder_hours", "shards", "title"}},
+		{Thing: "pool", Name: "elden", Change: "added", Fields: []string{"low_stock", "notice_addresses[0]", "reminder_hours", "shards", "title"}},
 		{Thing: "pool", Name: "elden-latam", Change: "added", Fields: []string{"low_stock", "reminder_hours", "shards"}},
 		{Thing: "product", Name: "4711", Change: "added", Fields: []string{"keys.count", "keys.mode", "pool", "pools_by_currency.BRL", "texts.en.body", "texts.en.subject", "title"}},
 		{Thing: "product", Name: "copy", Change: "added", Fields: []string{"original"}},

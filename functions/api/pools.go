@@ -16,13 +16,14 @@ import (
 
 // Pool is a pool's settings and stock.
 type Pool struct {
-	Name          string `json:"name,omitempty" readOnly:"true" doc:"In addresses and bucket paths."`
-	Title         string `json:"title,omitempty" doc:"For the merchant's own eyes."`
-	LowStock      *int   `json:"low_stock,omitempty" minimum:"0" maximum:"10000" doc:"Be told when fewer live keys are left; 0 for never. 10 where left out."`
-	ReminderHours *int   `json:"reminder_hours,omitempty" minimum:"0" maximum:"8760" doc:"Be told again after so many hours while stock is still low; 0 for never. 24 where left out."`
-	Shards        *int   `json:"shards,omitempty" minimum:"1" maximum:"64" doc:"How many parts the keys for sale are spread over: 4 carry some 3,000 orders a second. It only ever grows. As it is, or 4, where left out."`
-	Live          *Stock `json:"live,omitempty" readOnly:"true" doc:"Keys for paid orders."`
-	Test          *Stock `json:"test,omitempty" readOnly:"true" doc:"Keys for orders marked as a test."`
+	Name            string   `json:"name,omitempty" readOnly:"true" doc:"In addresses and bucket paths."`
+	Title           string   `json:"title,omitempty" doc:"For the merchant's own eyes."`
+	LowStock        *int     `json:"low_stock,omitempty" minimum:"0" maximum:"10000" doc:"Be told when fewer live keys are left; 0 for never. 10 where left out."`
+	ReminderHours   *int     `json:"reminder_hours,omitempty" minimum:"0" maximum:"8760" doc:"Be told again after so many hours while stock is still low; 0 for never. 24 where left out."`
+	Shards          *int     `json:"shards,omitempty" minimum:"1" maximum:"64" doc:"How many parts the keys for sale are spread over: 4 carry some 3,000 orders a second. It only ever grows. As it is, or 4, where left out."`
+	NoticeAddresses []string `json:"notice_addresses,omitempty" maxItems:"5" doc:"Further mail addresses that are warned when keys run low or are gone, besides your notice address: each by a mail of its own, in which no other address stands. Your notice address is told of a change. None where left out."`
+	Live            *Stock   `json:"live,omitempty" readOnly:"true" doc:"Keys for paid orders."`
+	Test            *Stock   `json:"test,omitempty" readOnly:"true" doc:"Keys for orders marked as a test."`
 }
 
 // Stock is the number of keys in one side of a pool.
@@ -52,7 +53,7 @@ type RunsDry struct {
 }
 
 var samplePool = Pool{
-	Name: "elden", Title: "Elden, Steam keys", LowStock: new(25), ReminderHours: new(24), Shards: new(4),
+	Name: "elden", Title: "Elden, Steam keys", LowStock: new(25), ReminderHours: new(24), Shards: new(4), NoticeAddresses: []string{"stock@acme.example"},
 	Live: &Stock{Available: 842, Claimed: 1158, Sold7: 21, Sold30: 65, SoldByDay: []SoldDay{{"2026-11-09", 44}, {"2026-11-22", 21}}, RunsDry: &RunsDry{"2027-05-23", "2027-08-30"}, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
 	Test: &Stock{Available: 5, AsOf: new(time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC))},
 }
@@ -63,7 +64,7 @@ func (p Pool) settable() Pool { p.Name, p.Live, p.Test = "", nil, nil; return p 
 func newPool(p settings.PoolStock) Pool {
 	return Pool{
 		Name: p.Name, Title: p.Title, LowStock: new(p.LowStock),
-		ReminderHours: new(int(p.Reminder / time.Hour)), Shards: new(p.Shards),
+		ReminderHours: new(int(p.Reminder / time.Hour)), Shards: new(p.Shards), NoticeAddresses: p.NoticeAddresses,
 		Live: newStock(p.Live, p.At), Test: newStock(p.Test, p.At),
 	}
 }
@@ -99,12 +100,16 @@ type putPool struct {
 
 // settings returns the pool that a request describes.
 func (in *putPool) settings(merchant string) catalog.Pool {
-	return catalog.Pool{
+	p := catalog.Pool{
 		Merchant: merchant, Name: in.Pool, Title: in.Body.Title,
 		LowStock: or(in.Body.LowStock, catalog.DefaultLowStock),
 		Reminder: time.Duration(or(in.Body.ReminderHours, int(catalog.DefaultReminder/time.Hour))) * time.Hour,
 		Shards:   or(in.Body.Shards, 0),
 	}
+	if len(in.Body.NoticeAddresses) > 0 {
+		p.NoticeAddresses = in.Body.NoticeAddresses
+	}
+	return p
 }
 
 // Resolve reports mistakes of meaning together with huma's own, of form.

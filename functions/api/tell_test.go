@@ -224,6 +224,35 @@ func TestChangedText_bulkEditIsTwoMails(t *testing.T) {
 }
 
 // The notice address is changed by the operator, and told to the former address too.
+// Whoever reads a pool's warnings knows how well it sells: who is added, or taken out, is told.
+func TestChangedWarnings_isTold(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	by := fmt.Sprintf("the token %q (%s)", "test", access.Token{Hash: access.HashToken(bearer)}.ID())
+	w.shop(bearer, "PUT", "/v1/pools/plain", Pool{}).Want(201)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{NoticeAddresses: []string{"stock@acme.example", "ada@acme.example"}}).Want(201)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{NoticeAddresses: []string{"stock@acme.example", "ada@acme.example"}}).Want(200)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{NoticeAddresses: []string{"ada@acme.example"}}).Want(428)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{NoticeAddresses: []string{"ada@acme.example"}}, "if-match", "*").Want(200)
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{NoticeAddresses: []string{"ada"}}, "if-match", "*").Want(422)
+	var stored Pool
+	w.shop(bearer, "GET", "/v1/pools/elden", nil).Want(200).Into(&stored)
+	if diff := gocmp.Diff([]string{"ada@acme.example"}, stored.NoticeAddresses); diff != "" {
+		t.Error(diff)
+	}
+	var told []notice.Changed
+	for _, n := range w.notices(notice.ChangedWarnings) {
+		told = append(told, n.Facts.Changed...)
+	}
+	if diff := gocmp.Diff([]notice.Changed{
+		{Name: "elden", Parts: []string{"added stock@acme.example", "added ada@acme.example"}, By: by, At: noon},
+		{Name: "elden", Parts: []string{"removed stock@acme.example"}, By: by, At: noon},
+	}, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestChangedAddress_isToldToBoth(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -59,6 +59,10 @@ type Pool struct {
 	LowStock int           // a notice is sent when fewer live keys are left; 0: never
 	Reminder time.Duration // time between notices while stock stays low; 0: one notice only
 	Shards   int           // index partitions of each side; only ever grows
+
+	// NoticeAddresses are further mail addresses that get the warnings of the pool's stock,
+	// each a mail of its own, besides the merchant's notice address.
+	NoticeAddresses []string
 }
 
 // The defaults of a pool.

@@ -33,6 +33,9 @@ func (s Shown) set(name string, value any) {
 func (p Pool) Shown() Shown {
 	s := Shown{"low_stock": p.LowStock, "reminder_hours": p.Reminder.Hours(), "shards": p.Shards}
 	s.set("title", p.Title)
+	for i, address := range p.NoticeAddresses {
+		s[fmt.Sprintf("notice_addresses[%d]", i)] = address
+	}
 	return s
 }
 

@@ -45,10 +45,10 @@ type BypassStore interface {
 // Notifier tells the merchant that a pool is empty while orders wait: once, until
 // the pool is restocked.
 type Notifier interface {
-	// RaiseEmpty raises the notice unless the merchant knows already. Since is when
-	// the first order began to wait. RaiseEmpty calls facts only for a new notice. It
+	// RaiseEmpty raises the notice unless the merchant knows already, and one to each of
+	// the pool's further addresses. Since is when the first order began to wait. RaiseEmpty calls facts only for a new notice. It
 	// fails with retry.ErrChanged if another fill was faster.
-	RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error
+	RaiseEmpty(ctx context.Context, p pool.ID, further []string, since time.Time, facts func() (notice.Facts, error), now time.Time) error
 	// RaiseNotice stores a notice, once.
 	RaiseNotice(ctx context.Context, n notice.Notice) error
 }
@@ -162,7 +162,7 @@ func (f *Filler) fillPool(ctx context.Context, p pool.ID, until time.Time) error
 				slog.WarnContext(ctx, "bypass.not_renewed", "pool", p, "error", err) // new lines queue for a moment
 			}
 		}
-		return f.serveHead(ctx, settings, p, feeder.Shards)
+		return f.serveHead(ctx, settings, p, feeder)
 	})
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", p, err)
@@ -190,7 +190,7 @@ func (f *Filler) repeat(ctx context.Context, until time.Time, step func() (more 
 
 // serveHead serves the lines at the front of the queue in one transaction, and
 // reports whether there may be more to do.
-func (f *Filler) serveHead(ctx context.Context, settings catalog.Reader, p pool.ID, shards int) (more bool, err error) {
+func (f *Filler) serveHead(ctx context.Context, settings catalog.Reader, p pool.ID, feeder catalog.Pool) (more bool, err error) {
 	lines, err := f.Store.Head(ctx, p)
 	if err != nil || len(lines) == 0 {
 		return false, err
@@ -202,12 +202,12 @@ func (f *Filler) serveHead(ctx context.Context, settings catalog.Reader, p pool.
 	for _, line := range lines {
 		wanted += line.Missing()
 	}
-	candidates, err := f.Store.Candidates(ctx, p, shards, min(wanted, order.MaxItems))
+	candidates, err := f.Store.Candidates(ctx, p, feeder.Shards, min(wanted, order.MaxItems))
 	if err != nil {
 		return false, err
 	}
 	if len(candidates) == 0 {
-		return false, f.tellEmpty(ctx, p, lines[0])
+		return false, f.tellEmpty(ctx, p, feeder.NoticeAddresses, lines[0])
 	}
 	for {
 		err := f.Store.Commit(ctx, share(lines, candidates, f.Now())...)
@@ -269,8 +269,8 @@ func (f *Filler) renewBypass(ctx context.Context, p pool.ID, shards int) error {
 }
 
 // tellEmpty raises the notice that the pool is empty while orders wait.
-func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, head order.Fulfillment) error {
-	return f.Notices.RaiseEmpty(ctx, p, head.ReceivedAt, func() (notice.Facts, error) {
+func (f *Filler) tellEmpty(ctx context.Context, p pool.ID, further []string, head order.Fulfillment) error {
+	return f.Notices.RaiseEmpty(ctx, p, further, head.ReceivedAt, func() (notice.Facts, error) {
 		missing, lines, err := f.Bypass.Missing(ctx, p, countForNotice)
 		return notice.Facts{
 			Pool: p.Pool, Side: p.Side,

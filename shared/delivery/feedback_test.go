@@ -16,6 +16,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
+	"keypool/shared/pool"
 )
 
 // TestApplyFeedback_neverBack applies the same events in every order: the mail ends at the
@@ -204,6 +205,53 @@ func TestNotice_toAFormerAddress(t *testing.T) {
 		"1 former@nova.example: Notices for Nova Software go to another address now",
 		"1 new@nova.example: Notices for Nova Software come here now",
 	)
+}
+
+// A warning to a further address of a pool is a mail of its own, and none where the notice
+// address is the same. What becomes of it is told to the merchant, and the others are mailed.
+func TestNotice_toFurtherAddresses(t *testing.T) {
+	s := newScene(t)
+	_, warnings := notice.Alert{Pool: pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Live}}.After(notice.StockView{Available: 3},
+		catalog.Pool{LowStock: 10, NoticeAddresses: []string{"gone@nova.example", "OPS@nova.example", "stock@nova.example"}}, noon)
+	for _, n := range warnings {
+		if err := s.store.RaiseNotice(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		s.mail(outbox.NoticeItem(n.ID))
+		s.mail(outbox.NoticeItem(n.ID))
+	}
+	s.wantSent(
+		"1 gone@nova.example: elden has 3 keys left",
+		"1 ops@nova.example: elden has 3 keys left",
+		"1 stock@nova.example: elden has 3 keys left",
+	)
+	for _, made := range s.ses.mails {
+		for _, other := range []string{"ops@", "gone@", "stock@"} {
+			if strings.Contains(made.Text+made.HTML, other) {
+				t.Errorf("the mail to %s shows an address:\n%s", made.To.Address, made.Text)
+			}
+		}
+	}
+	for range 2 {
+		s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem(warnings[1].ID), Number: 1, Event: order.MailBounced, At: noon})
+	}
+	s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem(warnings[3].ID), Number: 1, Event: order.MailComplained, At: noon})
+	told := s.notices(notice.UnreadWarning)
+	if len(told) != 2 || len(s.notices(notice.Bounced))+len(s.notices(notice.Complained)) > 0 {
+		t.Fatalf("told of them: %+v", told)
+	}
+	s.mail(outbox.NoticeItem(told[0].ID), outbox.NoticeItem(told[1].ID))
+	s.wantSent(
+		"1 gone@nova.example: elden has 3 keys left",
+		"1 ops@nova.example: A warning of elden did not reach gone@nova.example",
+		"1 ops@nova.example: A warning of elden is not wanted at stock@nova.example",
+		"1 ops@nova.example: elden has 3 keys left",
+		"1 stock@nova.example: elden has 3 keys left",
+	)
+	s.applyFeedback(delivery.Feedback{Item: outbox.NoticeItem(told[0].ID), Number: 1, Event: order.MailBounced, At: noon})
+	if gathered := s.notices(notice.Bounced); len(gathered) != 1 || gathered[0].Merchant != "" {
+		t.Errorf("that the notice address is gone is told %+v, want it told to the operator", gathered)
+	}
 }
 
 // A merchant is told of a token a week before it expires, unless it was revoked.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"keypool/shared/catalog"
@@ -42,6 +43,9 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 	}
 	if n.Kind == notice.KeysElsewhere {
 		return k.toFormer(ctx, n, merchant)
+	}
+	if n.ToFurther() && strings.EqualFold(n.To, merchant.NoticeAddress) {
+		return mail.Message{}, false, nil // it is warned already
 	}
 	if n.Facts.Pool != "" && n.Merchant != "" {
 		if about, _, err = k.Settings.Pool(ctx, n.Merchant, n.Facts.Pool); err != nil {
@@ -176,8 +180,9 @@ func (k noticeKind) send(ctx context.Context, made mail.Message) (string, error)
 	return k.sendNotice(ctx, made)
 }
 
-// apply tells the operator of a merchant's notice that does not arrive. That a
-// notice to the operator does not arrive can only be told by the log.
+// apply tells the operator of a merchant's notice that does not arrive, and the merchant of
+// one to a further address of a pool. That a notice to the operator does not arrive can only
+// be told by the log.
 func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice] {
 	c := change[notice.Notice]{item: n}
 	c.item.Mail = n.Mail.Completed(states[e.Event], e.MessageID, e.Code, k.Now())
@@ -192,7 +197,15 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	default:
 		return c
 	}
-	if n.Facts.Address != "" || n.Kind == notice.KeysElsewhere {
+	if n.ToFurther() {
+		about := notice.Facts{Pool: n.Facts.Pool, Side: n.Facts.Side, Address: n.To, Cause: string(e.Event)}
+		if e.Event == order.MailComplained {
+			about.Cause = notice.CauseUnwanted
+		}
+		c.tell = new(notice.New(n.Merchant, notice.UnreadWarning, n.ID, about, k.Now()))
+		return c
+	}
+	if n.Kind == notice.ChangedAddress && n.Facts.Address != "" || n.Kind == notice.KeysElsewhere {
 		return c // to an address that the merchant, or a customer, has left, and that may be gone
 	}
 	if n.Merchant == "" {

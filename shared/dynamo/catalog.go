@@ -71,6 +71,8 @@ type poolItem struct {
 	LowStock int    `dynamodbav:"lowStock"`
 	Reminder int64  `dynamodbav:"reminder"` // milliseconds
 	Shards   int    `dynamodbav:"shards"`
+
+	NoticeAddresses []string `dynamodbav:"noticeAddresses,omitempty"`
 }
 
 type productItem struct {
@@ -198,7 +200,7 @@ func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, err
 func (s *Store) PutPool(ctx context.Context, p catalog.Pool, with ...audit.Record) error {
 	item := poolItem{
 		primaryKey: poolKey(p.Merchant, p.Name), V: schema, Kind: poolKind, Version: p.Version + 1,
-		Title: p.Title, LowStock: p.LowStock, Reminder: p.Reminder.Milliseconds(), Shards: p.Shards,
+		Title: p.Title, LowStock: p.LowStock, Reminder: p.Reminder.Milliseconds(), Shards: p.Shards, NoticeAddresses: p.NoticeAddresses,
 	}
 	guard := locked(p.Version)
 	if p.Version > 0 {
@@ -475,7 +477,7 @@ func (i merchantItem) merchant() catalog.Merchant {
 func (i poolItem) pool() catalog.Pool {
 	return catalog.Pool{
 		Merchant: i.merchant(), Name: i.after(poolSort), Version: i.Version,
-		Title: i.Title, LowStock: i.LowStock, Reminder: time.Duration(i.Reminder) * time.Millisecond, Shards: i.Shards,
+		Title: i.Title, LowStock: i.LowStock, Reminder: time.Duration(i.Reminder) * time.Millisecond, Shards: i.Shards, NoticeAddresses: i.NoticeAddresses,
 	}
 }
 

@@ -115,17 +115,17 @@ func (s *Store) Alert(ctx context.Context, p pool.ID) (notice.Alert, error) {
 }
 
 // ChangeAlert stores the alert as the version after the one it names, and with
-// it the notice, if any: both or none. Were they two writes, a crash between
+// it the notices, if any: all or nothing. Were they several writes, a crash between
 // them would leave a merchant untold for good, or told twice. It returns
 // retry.ErrChanged if the alert was changed meanwhile.
-func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, n *notice.Notice) error {
+func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, tell []notice.Notice) error {
 	var tx transaction
 	tx.add(put(s.tables.Orders, encode(alertItem{
 		primaryKey: alertKey(next.Pool), V: schema, Version: next.Version + 1,
 		Level: string(next.Level), Sequence: next.Sequence, ToldAt: millis(next.ToldAt),
 	}), locked(next.Version)))
-	if n != nil {
-		tx.add(noticePut(s.tables.Orders, *n))
+	for _, n := range tell {
+		tx.add(noticePut(s.tables.Orders, n))
 	}
 	return wrap(s.transact(ctx, &tx), "change the alert of %s", next.Pool)
 }
@@ -133,22 +133,22 @@ func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, n *notice.No
 // RaiseEmpty stores the notice that a pool has nothing left while orders wait,
 // once until the last of those is served. Since says how long the first of them
 // has waited. Nobody is told of a test side. Facts are asked for only if there is
-// something to tell, because they take a look at the queue. It returns
-// retry.ErrChanged if the alert was changed meanwhile.
-func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, since time.Time, facts func() (notice.Facts, error), now time.Time) error {
+// something to tell, because they take a look at the queue. Further are the pool's
+// further addresses. It returns retry.ErrChanged if the alert was changed meanwhile.
+func (s *Store) RaiseEmpty(ctx context.Context, p pool.ID, further []string, since time.Time, facts func() (notice.Facts, error), now time.Time) error {
 	before, err := s.Alert(ctx, p)
 	if err != nil {
 		return err
 	}
-	if _, tell := before.AfterEmpty(notice.Facts{Started: since}, now); tell == nil {
+	if _, tell := before.AfterEmpty(notice.Facts{Started: since}, nil, now); len(tell) == 0 {
 		return nil
 	}
 	seen, err := facts()
 	if err != nil {
 		return err
 	}
-	after, tell := before.AfterEmpty(seen, now)
-	if tell == nil {
+	after, tell := before.AfterEmpty(seen, further, now)
+	if len(tell) == 0 {
 		return nil
 	}
 	return s.ChangeAlert(ctx, after, tell)

@@ -112,7 +112,7 @@ func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 	}
 
 	// A second writer that read the same version stores nothing at all.
-	other, told := notice.Alert{Pool: elden}.AfterEmpty(notice.Facts{Waiting: 1}, stockNoon)
+	other, told := notice.Alert{Pool: elden}.AfterEmpty(notice.Facts{Waiting: 1}, []string{"stock@nova.example"}, stockNoon)
 	if err := store.ChangeAlert(ctx, other, told); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("a late writer: %v, want ErrChanged", err)
 	}
@@ -133,7 +133,7 @@ func TestRaiseEmpty_onceAmongMany(t *testing.T) {
 	for range 8 {
 		fills.Go(func() {
 			err := retry.Contention.Do(ctx, func() error { // as fill repeats its step
-				return store.RaiseEmpty(ctx, elden, since, waiting(2, since), stockNoon)
+				return store.RaiseEmpty(ctx, elden, []string{"stock@nova.example"}, since, waiting(2, since), stockNoon)
 			})
 			if err != nil {
 				t.Error(err)
@@ -141,18 +141,18 @@ func TestRaiseEmpty_onceAmongMany(t *testing.T) {
 		})
 	}
 	fills.Wait()
-	if diff := cmp.Diff([]string{"notice#nova#empty#elden#live#1"}, noticesIn(t, tables)); diff != "" {
+	if diff := cmp.Diff([]string{"notice#nova#empty#elden#live#1", "notice#nova#empty#elden#live#1#1"}, noticesIn(t, tables)); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
 	test := elden
 	test.Side = pool.Test
-	if err := store.RaiseEmpty(ctx, test, since, waiting(1, since), stockNoon); err != nil {
+	if err := store.RaiseEmpty(ctx, test, nil, since, waiting(1, since), stockNoon); err != nil {
 		t.Error(err)
 	}
-	if got := noticesIn(t, tables); len(got) != 1 {
+	if got := noticesIn(t, tables); len(got) != 2 {
 		t.Errorf("notices after a test order waits: %q", got)
 	}
-	err := store.RaiseEmpty(ctx, elden, since, func() (notice.Facts, error) {
+	err := store.RaiseEmpty(ctx, elden, []string{"stock@nova.example"}, since, func() (notice.Facts, error) {
 		return notice.Facts{}, errors.New("the queue was counted though there was nothing to tell")
 	}, stockNoon)
 	if err != nil {
@@ -169,7 +169,7 @@ func TestRaiseEmpty_lostAnswerTellsOnce(t *testing.T) {
 			faults := dynamotest.NewFaults(t, 1)
 			store, tables := dynamotest.Open(t, faults.Option)
 			raise := func() error {
-				return store.RaiseEmpty(context.Background(), elden, stockNoon, twoWait, stockNoon.Add(time.Second))
+				return store.RaiseEmpty(context.Background(), elden, nil, stockNoon, twoWait, stockNoon.Add(time.Second))
 			}
 			faults.Next("TransactWriteItems", lost, dynamotest.LostAnswer)
 			if err := raise(); (err != nil) != (lost == dynamotest.SDKAttempts) {
@@ -193,7 +193,7 @@ func TestRaiseEmpty_conflictIsReturned(t *testing.T) {
 	faults := dynamotest.NewFaults(t, 1)
 	store, tables := dynamotest.Open(t, faults.Option)
 	faults.Next("TransactWriteItems", 1, dynamotest.Conflict(tables.Orders))
-	raise := func() error { return store.RaiseEmpty(context.Background(), elden, stockNoon, twoWait, stockNoon) }
+	raise := func() error { return store.RaiseEmpty(context.Background(), elden, nil, stockNoon, twoWait, stockNoon) }
 	if err := raise(); !errors.Is(err, retry.ErrChanged) {
 		t.Errorf("got %v, want ErrChanged", err)
 	}

@@ -356,11 +356,12 @@ func TestNoticeMail_golden(t *testing.T) {
 		facts    notice.Facts
 		upload   *upload.Upload
 	}{
-		"low_stock":       {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 7, Threshold: 10}, nil},
-		"low_stock_one":   {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 1, Threshold: 2000}, nil},
-		"empty":           {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Threshold: 10}, nil},
-		"empty_waiting":   {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 12, Missing: 515, HeadNeeds: 500, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
-		"empty_one_waits": {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 1, Missing: 3, HeadNeeds: 3, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
+		"low_stock":         {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 7, Threshold: 10}, nil},
+		"low_stock_one":     {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 1, Threshold: 2000}, nil},
+		"low_stock_further": {notice.LowStock, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Available: 7, Threshold: 10}, nil},
+		"empty":             {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Threshold: 10}, nil},
+		"empty_waiting":     {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 12, Missing: 515, HeadNeeds: 500, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
+		"empty_one_waits":   {notice.Empty, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 1, Missing: 3, HeadNeeds: 3, Orders: []string{"A-55"}, Started: noon.Add(-time.Minute)}, nil},
 		"unconnected": {notice.Unconnected, "nova", notice.Facts{Account: "shop-eu", Count: 1, Products: []notice.Product{
 			{ID: "222222", Side: pool.Live, Orders: []string{"A-56"}, Count: 1},
 		}}, nil},
@@ -549,6 +550,15 @@ func TestNoticeMail_golden(t *testing.T) {
 		"changed_text": {notice.ChangedText, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "111111", Parts: []string{"text de", "download"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
 		}}, nil},
+		"changed_warnings": {notice.ChangedWarnings, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
+			{Name: "elden", Parts: []string{"added stock@nova.example", "removed ada@nova.example"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+		}}, nil},
+		"changed_warnings_many": {notice.ChangedWarnings, "nova", notice.Facts{Count: 101, Changed: []notice.Changed{
+			{Name: "elden", Parts: []string{"added stock@nova.example"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+			{Name: "elden-latam", Parts: []string{"removed ada@nova.example"}, By: "Grace", At: noon},
+		}}, nil},
+		"unread_warning":          {notice.UnreadWarning, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Address: "stock@nova.example", Cause: "mail-bounced"}, nil},
+		"unread_warning_unwanted": {notice.UnreadWarning, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Address: "stock@nova.example", Cause: notice.CauseUnwanted}, nil},
 		"changed_text_many": {notice.ChangedText, "nova", notice.Facts{Count: 500, Changed: []notice.Changed{
 			{Name: "111111", Parts: []string{"text de", "text en", "instructions", "original", "title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
 			{Name: "222222", Parts: []string{"title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon.Add(time.Minute)},
@@ -568,6 +578,9 @@ func TestNoticeMail_golden(t *testing.T) {
 			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
 			if c.kind == notice.ChangedAddress && c.facts.Address != "" {
 				n.To = "former@nova.example"
+			}
+			if strings.HasSuffix(name, "_further") {
+				n.To = "stock@nova.example"
 			}
 			merchant := nova
 			if c.merchant == "" {

@@ -41,6 +41,9 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 	if n.Merchant != "" {
 		l.Footer = fmt.Sprintf("This mail goes to the notice address of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
 	}
+	if n.ToFurther() {
+		l.Footer = fmt.Sprintf("You get this mail because %s had Keypool warn you of the stock of this pool. Reply to it to reach whoever runs Keypool for them.", first(m.Title, n.Merchant))
+	}
 	l.Preview = first(l.Preview, text.OneLine(text.Plain(l.Words)))
 	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
 	made := l.mail()
@@ -102,6 +105,8 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.ChangedText:     noticeWriter.changedText,
 	notice.ChangedPerson:   noticeWriter.changedPerson,
 	notice.ChangedAddress:  noticeWriter.changedAddress,
+	notice.ChangedWarnings: noticeWriter.changedWarnings,
+	notice.UnreadWarning:   noticeWriter.unreadWarning,
 	notice.SenderState:     noticeWriter.senderState,
 }
 
@@ -112,8 +117,8 @@ func (w noticeWriter) lowStock() letter {
 		Badge: warn("Low stock"),
 		Title: fmt.Sprintf("%s has %s left.", w.pool(), left),
 		Words: words(
-			fmt.Sprintf("The pool %s holds %s that %s not sold yet. You asked to be told when there are fewer than %s.",
-				w.pool(), left, plural(f.Available, "is", "are"), number(f.Threshold)),
+			fmt.Sprintf("The pool %s holds %s that %s not sold yet. %s to be told when there are fewer than %s.",
+				w.pool(), left, plural(f.Available, "is", "are"), w.whoAsked(), number(f.Threshold)),
 			"Orders are still served at once. When the last key is gone, paid orders wait until you bring new ones; none is lost.",
 			w.howToRestock(),
 		),
@@ -595,6 +600,14 @@ func testNote(side pool.Side) string {
 		return " (test keys)"
 	}
 	return ""
+}
+
+// whoAsked begins a sentence on what was asked for.
+func (w noticeWriter) whoAsked() string {
+	if w.n.ToFurther() {
+		return w.merchant() + " asked for you"
+	}
+	return "You asked"
 }
 
 func (w noticeWriter) howToRestock() string {

@@ -166,6 +166,59 @@ func (w noticeWriter) changedPerson() letter {
 	return l
 }
 
+func (w noticeWriter) changedWarnings() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: calm("Changed"),
+		Title: fmt.Sprintf("The warnings of %s go to other addresses.", count(f.Count, "pool")),
+		Words: words(
+			"Further addresses are warned when keys run low, as they stand below. This address is warned all the same.",
+			"If you know of it, there is nothing to do. If not, somebody wants to know how well you sell: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and take the addresses out, with PUT /v1/pools/{pool}.",
+			together("changed pool"),
+		),
+	}
+	if f.Count == 1 && len(f.Changed) == 1 {
+		l.Title = fmt.Sprintf("The warnings of the pool %s go to other addresses.", f.Changed[0].Name)
+	}
+	for _, c := range f.Changed {
+		d := details{Title: text.OneLine("Pool " + c.Name)}
+		for _, part := range c.Parts {
+			if address, ok := strings.CutPrefix(part, notice.AddressAdded); ok {
+				d.add("Warned from now on", address)
+			} else if address, ok := strings.CutPrefix(part, notice.AddressRemoved); ok {
+				d.add("No longer warned", address)
+			}
+		}
+		w.origin(&d, c)
+		l.Details = append(l.Details, d)
+	}
+	l.Details = append(l.Details, w.moreChanged("see GET /v1/pools")...)
+	return l
+}
+
+// unreadWarning tells of an address that a pool's warning did not reach. That of the merchant
+// was warned all the same.
+func (w noticeWriter) unreadWarning() letter {
+	f := w.n.Facts
+	l := letter{
+		Badge: warn("Please look"),
+		Title: fmt.Sprintf("A warning of %s did not reach %s.", w.pool(), f.Address),
+		Words: words(
+			fmt.Sprintf("The pool's settings name %s as one of the addresses that are warned when keys run low. The mail could not be delivered there: the address does not exist, or the mailbox is full. This address, and the others of the pool, were warned all the same.", f.Address),
+			"Correct the address, or take it out: PUT /v1/pools/{pool}.",
+		),
+		Details: w.facts("Pool", w.pool(), "Address", f.Address, "Seen", w.moment(w.n.RaisedAt)),
+	}
+	if f.Cause == notice.CauseUnwanted {
+		l.Title = fmt.Sprintf("A warning of %s is not wanted at %s.", w.pool(), f.Address)
+		l.Words = words(
+			fmt.Sprintf("The pool's settings name %s as one of the addresses that are warned when keys run low. Somebody who reads it marked the warning as unwanted mail, and mail providers count such marks against us.", f.Address),
+			"Please take the address out, unless it was a mistake: PUT /v1/pools/{pool}.",
+		)
+	}
+	return l
+}
+
 func (w noticeWriter) changedText() letter {
 	f := w.n.Facts
 	l := letter{

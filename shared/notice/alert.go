@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"fmt"
 	"time"
 
 	"keypool/shared/catalog"
@@ -73,9 +74,9 @@ func (v StockView) level(threshold int) StockLevel {
 	}
 }
 
-// After returns the alert for the stock of a pool with these settings, and the notice
-// to store together with it, nil if there is nothing to tell.
-func (a Alert) After(v StockView, p catalog.Pool, now time.Time) (Alert, *Notice) {
+// After returns the alert for the stock of a pool with these settings, and the notices
+// to store together with it, none if there is nothing to tell.
+func (a Alert) After(v StockView, p catalog.Pool, now time.Time) (Alert, []Notice) {
 	next := a
 	next.Level = v.level(p.LowStock)
 	again := p.Reminder > 0 && next.Level == a.Level && next.Level != StockOK && !now.Before(a.ToldAt.Add(p.Reminder))
@@ -89,13 +90,13 @@ func (a Alert) After(v StockView, p catalog.Pool, now time.Time) (Alert, *Notice
 		Missing:   v.Missing,
 		HeadNeeds: v.HeadNeeds,
 		Started:   v.Since,
-	}, now)
+	}, p.NoticeAddresses, now)
 }
 
 // AfterEmpty returns the alert after a search that found no key although orders wait,
-// the first of them since facts.Started. It returns the notice to store with it, nil
-// if that has been told.
-func (a Alert) AfterEmpty(facts Facts, now time.Time) (Alert, *Notice) {
+// the first of them since facts.Started. It returns the notices to store with it, none
+// if that has been told. Further are the pool's further addresses.
+func (a Alert) AfterEmpty(facts Facts, further []string, now time.Time) (Alert, []Notice) {
 	if a.Pool.Side != pool.Live {
 		return a, nil
 	}
@@ -104,7 +105,7 @@ func (a Alert) AfterEmpty(facts Facts, now time.Time) (Alert, *Notice) {
 	if a.Level == StockBackordered && !next.newOrdersWait(a, facts.Started) {
 		return a, nil
 	}
-	return next.raise(facts, now)
+	return next.raise(facts, further, now)
 }
 
 // newOrdersWait reports whether every order that waited at the last notice has been
@@ -114,10 +115,18 @@ func (a Alert) newOrdersWait(before Alert, since time.Time) bool {
 	return a.Level == StockBackordered && before.Level == StockBackordered && since.After(before.ToldAt)
 }
 
-func (a Alert) raise(facts Facts, now time.Time) (Alert, *Notice) {
+// raise returns the notice to the merchant's notice address, and one to each further address:
+// each is a mail of its own, so that none waits for another, or shows it.
+func (a Alert) raise(facts Facts, further []string, now time.Time) (Alert, []Notice) {
 	a.Sequence++
 	a.ToldAt = now
 	facts.Pool, facts.Side = a.Pool.Pool, a.Pool.Side
-	n := New(a.Pool.Merchant, a.Level.kind(), AlertKey(a.Pool, a.Sequence), facts, now)
-	return a, &n
+	key := AlertKey(a.Pool, a.Sequence)
+	tell := []Notice{New(a.Pool.Merchant, a.Level.kind(), key, facts, now)}
+	for i, address := range further {
+		n := New(a.Pool.Merchant, a.Level.kind(), fmt.Sprintf("%s#%d", key, i+1), facts, now)
+		n.To = address
+		tell = append(tell, n)
+	}
+	return a, tell
 }

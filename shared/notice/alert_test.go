@@ -118,35 +118,58 @@ func TestAlert_reminderZeroTellsOnce(t *testing.T) {
 func TestAlert_nothingFoundIsToldOnce(t *testing.T) {
 	t.Parallel()
 	facts := Facts{Waiting: 1, Missing: 2, HeadNeeds: 2, Started: later(-time.Second)}
-	alert, n := Alert{Pool: elden, Level: StockLow, Sequence: 4, ToldAt: later(-time.Hour)}.AfterEmpty(facts, noon)
+	alert, n := Alert{Pool: elden, Level: StockLow, Sequence: 4, ToldAt: later(-time.Hour)}.AfterEmpty(facts, []string{"stock@nova.example", "ada@nova.example"}, noon)
 	facts.Pool, facts.Side = "elden", pool.Live
-	want := New("nova", Empty, "elden#live#5", facts, noon)
-	if n == nil {
-		t.Fatal("not told")
+	want := []Notice{New("nova", Empty, "elden#live#5", facts, noon), New("nova", Empty, "elden#live#5#1", facts, noon), New("nova", Empty, "elden#live#5#2", facts, noon)}
+	want[1].To, want[2].To = "stock@nova.example", "ada@nova.example"
+	if diff := cmp.Diff(want, n); diff != "" {
+		t.Errorf("the notices (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(want, *n); diff != "" {
-		t.Errorf("the notice (-want +got):\n%s", diff)
-	}
-	if again, n := alert.AfterEmpty(facts, later(time.Minute)); n != nil || again != alert {
+	if again, n := alert.AfterEmpty(facts, nil, later(time.Minute)); n != nil || again != alert {
 		t.Errorf("told again: %v", again)
 	}
 	facts.Started = later(time.Minute) // whoever waited at noon has been served
-	if _, n := alert.AfterEmpty(facts, later(time.Hour)); n == nil {
+	if _, n := alert.AfterEmpty(facts, nil, later(time.Hour)); n == nil {
 		t.Error("a new order waits after all others were served, and it is not told")
+	}
+}
+
+// Low stock and its reminder go to each further address that the pool has at that moment.
+func TestAlert_tellsFurtherAddresses(t *testing.T) {
+	t.Parallel()
+	settings := catalog.Pool{LowStock: 10, Reminder: time.Hour, NoticeAddresses: []string{"stock@nova.example"}}
+	told := func(all []Notice) (to []string) {
+		for _, n := range all {
+			to = append(to, n.ID+" "+n.To)
+		}
+		return to
+	}
+	alert, first := Alert{Pool: elden}.After(StockView{Available: 1}, settings, noon)
+	if diff := cmp.Diff([]string{"nova#low-stock#elden#live#1 ", "nova#low-stock#elden#live#1#1 stock@nova.example"}, told(first)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	settings.NoticeAddresses = []string{"ada@nova.example", "stock@nova.example"}
+	alert, again := alert.After(StockView{Available: 1}, settings, later(time.Minute))
+	if again != nil {
+		t.Errorf("told again: %q", told(again))
+	}
+	_, again = alert.After(StockView{Available: 1}, settings, later(time.Hour))
+	if diff := cmp.Diff([]string{"nova#low-stock#elden#live#2 ", "nova#low-stock#elden#live#2#1 ada@nova.example", "nova#low-stock#elden#live#2#2 stock@nova.example"}, told(again)); diff != "" {
+		t.Errorf("the reminder (-want +got):\n%s", diff)
 	}
 }
 
 func TestAlert_testSideIsNotTold(t *testing.T) {
 	t.Parallel()
 	test := pool.ID{Merchant: "nova", Pool: "elden", Side: pool.Test}
-	if _, n := (Alert{Pool: test}).AfterEmpty(Facts{Waiting: 1}, noon); n != nil {
+	if _, n := (Alert{Pool: test}).AfterEmpty(Facts{Waiting: 1}, []string{"stock@nova.example"}, noon); n != nil {
 		t.Error("the merchant is told of a test order")
 	}
 }
 
-func kindOf(n *Notice) Kind {
-	if n == nil {
+func kindOf(told []Notice) Kind {
+	if len(told) == 0 {
 		return ""
 	}
-	return n.Kind
+	return told[0].Kind
 }

@@ -64,6 +64,8 @@ const (
 	ChangedAccount  Kind = "changed-account"   // an hour: accounts whose credentials or settings changed
 	ChangedText     Kind = "changed-text"      // an hour: products whose mails say something else
 	ChangedPerson   Kind = "changed-person"    // an hour: people who are new, or have another role or address
+	ChangedWarnings Kind = "changed-warnings"  // an hour: pools whose warnings go to other addresses
+	UnreadWarning   Kind = "unread-warning"    // a warning to a further address of a pool: it did not arrive, or is not wanted there
 	SenderState     Kind = "sender-state"      // a look at the merchant's own sender, or a mail from it: it is verified, failed or refused now
 	SampleMail      Kind = "sample-mail"       // a minute: a customer's mail without a real key, which the merchant asked for
 	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
@@ -74,7 +76,7 @@ var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
-	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, SenderState, SampleMail, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -105,7 +107,7 @@ type Facts struct {
 	Refused  []Refused // the first KeptRefused of Count
 	Changed  []Changed // the first KeptChanged of Count
 	Account  string    // with a payment platform
-	Address  string    // the notice address from now on, in a notice to the former one; of a SenderState, the sender
+	Address  string    // the notice address from now on, in a notice to the former one; of a SenderState, the sender; of an UnreadWarning, a pool's
 
 	Uploads []string // ids of uploads, the first KeptUploads of Count
 	File    string   // of the first upload: the object's name as the merchant wrote it
@@ -151,6 +153,9 @@ const KeptHeld = 20
 
 // CauseBounced is the cause of an AddressMended whose former address takes no mail.
 const CauseBounced = "bounced"
+
+// CauseUnwanted is the cause of an UnreadWarning that was marked as unwanted mail.
+const CauseUnwanted = "unwanted"
 
 // BrakeSet is the cause of a BigDay on which the brake set itself.
 const BrakeSet = "brake-set"
@@ -200,7 +205,7 @@ func (p Product) is(other Product) bool {
 type Changed struct {
 	Name  string    // of the token, the account, the product or the person
 	ID    string    // of a token or a person
-	Parts []string  // a token's scopes, or its person: see OfPerson; an account's new secrets by name; the parts of an account that changed, a credential as "credential api_key"; the parts of a product's mail that changed, a text as "text de"; a person's as "role owner"
+	Parts []string  // a token's scopes, or its person: see OfPerson; an account's new secrets by name; the parts of an account that changed, a credential as "credential api_key"; the parts of a product's mail that changed, a text as "text de"; a person's as "role owner"; the addresses of a pool: see AddressAdded
 	Until time.Time // a token's expiry, zero: never; the end of an account's secrets before, zero: none stays good
 	Ended int       // secrets of an account that are no longer good
 	By    string    // who did it: see access.Principal
@@ -209,6 +214,13 @@ type Changed struct {
 
 // OfPerson begins the part of a token that stands for a person: "person ada".
 const OfPerson = "person "
+
+// AddressAdded and AddressRemoved begin the parts of a pool whose warnings go to another
+// address.
+const (
+	AddressAdded   = "added "
+	AddressRemoved = "removed "
+)
 
 // AllProducts is the name of what changed where it is in the mails of all products.
 const AllProducts = "all products"
@@ -284,21 +296,22 @@ var uploads = gathering{window: 5 * time.Minute, afterQuiet: true}
 
 // gathered are the kinds whose notices tell of many events.
 var gathered = map[Kind]gathering{
-	Unconnected:    {window: 24 * time.Hour, afterQuiet: true, byAccount: true},
-	Bounced:        {window: time.Hour},
-	Complained:     {window: time.Hour},
-	OrderRefused:   {window: time.Hour},
-	PaidBefore:     {window: 24 * time.Hour},
-	NoAddress:      {window: time.Hour, byAccount: true},
-	PaymentIgnored: {window: 24 * time.Hour},
-	NewToken:       {window: time.Hour},
-	NewSecret:      {window: time.Hour},
-	ChangedAccount: {window: time.Hour},
-	ChangedText:    {window: time.Hour},
-	ChangedPerson:  {window: time.Hour},
-	UploadReport:   uploads,
-	UploadReminder: uploads,
-	Misplaced:      uploads,
+	Unconnected:     {window: 24 * time.Hour, afterQuiet: true, byAccount: true},
+	Bounced:         {window: time.Hour},
+	Complained:      {window: time.Hour},
+	OrderRefused:    {window: time.Hour},
+	PaidBefore:      {window: 24 * time.Hour},
+	NoAddress:       {window: time.Hour, byAccount: true},
+	PaymentIgnored:  {window: 24 * time.Hour},
+	NewToken:        {window: time.Hour},
+	NewSecret:       {window: time.Hour},
+	ChangedAccount:  {window: time.Hour},
+	ChangedText:     {window: time.Hour},
+	ChangedPerson:   {window: time.Hour},
+	ChangedWarnings: {window: time.Hour},
+	UploadReport:    uploads,
+	UploadReminder:  uploads,
+	Misplaced:       uploads,
 }
 
 // Gathered reports whether one notice tells of many events of the kind: see Gather.
@@ -332,6 +345,10 @@ const heldRest = "#rest"
 
 // heldStored is how long claims that hold a line take to store it, but for very few.
 const heldStored = time.Minute
+
+// ToFurther reports whether the notice is a warning of a pool's stock to one of the pool's
+// further addresses.
+func (n Notice) ToFurther() bool { return n.To != "" && (n.Kind == LowStock || n.Kind == Empty) }
 
 // FirstHeld returns the id of the notice that was mailed at once, of one that was to wait
 // for the end of its hour; false of any other notice.

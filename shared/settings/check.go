@@ -39,6 +39,7 @@ const (
 	maxLowStock      = 10_000  // the stock check reads up to this many keys
 	maxReminder      = 365 * 24 * time.Hour
 	maxShards        = 64
+	maxAddresses     = 5     // of a pool: each warning is a mail to each
 	maxCount         = 1_000 // keys for a unit or a line
 	maxProductID     = 128   // characters
 	maxAliases       = 10    // a transaction holds 4 MB, and each has a copy of the texts
@@ -109,6 +110,16 @@ func CheckPool(s catalog.Pool) []Problem {
 	p.between("low_stock", s.LowStock, 0, maxLowStock)
 	p.between("reminder_hours", int(s.Reminder/time.Hour), 0, int(maxReminder/time.Hour))
 	p.between("shards", s.Shards, 1, maxShards)
+	if len(s.NoticeAddresses) > maxAddresses {
+		p.add("notice_addresses", "these are %d; the limit is %d", len(s.NoticeAddresses), maxAddresses)
+	}
+	for i, address := range s.NoticeAddresses {
+		path := fmt.Sprintf("notice_addresses[%d]", i)
+		p.address(path, address, true)
+		if slices.ContainsFunc(s.NoticeAddresses[:i], func(before string) bool { return strings.EqualFold(before, address) }) {
+			p.add(path, "is named twice")
+		}
+	}
 	return p
 }
 

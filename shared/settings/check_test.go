@@ -107,6 +107,15 @@ func TestCheckPool(t *testing.T) {
 			catalog.Pool{Name: "x", Title: "a\tb", Shards: 65, LowStock: 10_001, Reminder: 366 * 24 * time.Hour},
 			[]string{"title", "low_stock", "reminder_hours", "shards"},
 		},
+		"addresses": {catalog.Pool{Name: "elden", Shards: 4, NoticeAddresses: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"}}, nil},
+		"too many": {
+			catalog.Pool{Name: "elden", Shards: 4, NoticeAddresses: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}},
+			[]string{"notice_addresses"},
+		},
+		"no addresses": {
+			catalog.Pool{Name: "elden", Shards: 4, NoticeAddresses: []string{"", "Ada <ada@x.example>", "a@x.example", "A@X.example"}},
+			[]string{"notice_addresses[0]", "notice_addresses[1]", "notice_addresses[3]"},
+		},
 		"too little": {catalog.Pool{Name: "-x", LowStock: -1, Reminder: -time.Hour}, []string{"name", "low_stock", "reminder_hours", "shards"}},
 	} {
 		if diff := cmp.Diff(c.want, paths(settings.CheckPool(c.pool))); diff != "" {

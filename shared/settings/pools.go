@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -115,7 +116,7 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, by access.Principal,
 	if err := invalid(CheckPool(next)...); err != nil {
 		return p, false, err
 	}
-	same := !created && next == before
+	same := !created && reflect.DeepEqual(next, before)
 	if err := c.check(before.Version, same); err != nil {
 		return p, false, err
 	}
@@ -124,7 +125,7 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, by access.Principal,
 	}
 	if !same {
 		e := entry(ctx, by, audit.Pool, next.Merchant, next.Name, shownIf(!created, before), next.Shown(), s.Now())
-		if err := s.Store.PutPool(ctx, next, audit.Record{Entry: e}); err != nil {
+		if err := s.Store.PutPool(ctx, next, audit.Record{Entry: e, Tell: warningsChanged(before, next, by, s.Now())}); err != nil {
 			return p, false, err
 		}
 		next.Version++

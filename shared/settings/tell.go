@@ -148,6 +148,25 @@ func wordsChanged(before, next catalog.Merchant, by access.Principal, now time.T
 	return []notice.Notice{changed(notice.ChangedText, next.Name, notice.Changed{Name: notice.AllProducts, Parts: parts}, by, now)}
 }
 
+// warningsChanged returns the notice of a pool whose warnings go to other addresses than
+// before, none if they go to the same.
+func warningsChanged(before, next catalog.Pool, by access.Principal, now time.Time) []notice.Notice {
+	c := notice.Changed{Name: next.Name}
+	note := func(what string, addresses, others []string) {
+		for _, address := range addresses {
+			if !slices.Contains(others, address) {
+				c.Parts = append(c.Parts, what+address)
+			}
+		}
+	}
+	note(notice.AddressAdded, next.NoticeAddresses, before.NoticeAddresses)
+	note(notice.AddressRemoved, before.NoticeAddresses, next.NoticeAddresses)
+	if len(c.Parts) == 0 {
+		return nil
+	}
+	return []notice.Notice{changed(notice.ChangedWarnings, next.Merchant, c, by, now)}
+}
+
 // differing returns the languages in which two maps differ, each after a word that says of
 // what they are.
 func differing[T comparable](of string, before, next map[string]T) (parts []string) {

@@ -39,8 +39,8 @@ type Alerts interface {
 	// Alert returns the alert of a pool side as it stands now.
 	Alert(ctx context.Context, p pool.ID) (notice.Alert, error)
 	// ChangeAlert stores an alert made from the one of its Version, and with it
-	// the notice, if any: both or none. retry.ErrChanged if the alert was changed meanwhile.
-	ChangeAlert(ctx context.Context, next notice.Alert, n *notice.Notice) error
+	// the notices, if any: all or nothing. retry.ErrChanged if the alert was changed meanwhile.
+	ChangeAlert(ctx context.Context, next notice.Alert, tell []notice.Notice) error
 }
 
 // Checker looks at every pool.

@@ -2566,8 +2566,8 @@ var mutants = []mutant{
 	{
 		breaks: "a pool is changed without an entry in the audit trail",
 		file:   "shared/settings/pools.go",
-		old:    `s.Store.PutPool(ctx, next, audit.Record{Entry: e})`,
-		new:    `s.Store.PutPool(ctx, next, []audit.Record{{Entry: e}}[:0]...)`,
+		old:    `s.Store.PutPool(ctx, next, audit.Record{Entry: e, Tell: warningsChanged(before, next, by, s.Now())})`,
+		new:    `s.Store.PutPool(ctx, next, []audit.Record{{Entry: e, Tell: warningsChanged(before, next, by, s.Now())}}[:0]...)`,
 		in:     "functions/api", test: "TestAudit_everyChange",
 	},
 	{
