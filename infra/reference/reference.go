@@ -130,7 +130,7 @@ type (
 
 		Parameters []field
 		Body       *sent
-		Answers    []sent
+		Answers    []answer
 		Problems   []string // their statuses
 	}
 	// sent is a body that is sent, or answered with a status.
@@ -139,6 +139,12 @@ type (
 
 		Type    kind
 		Example json.RawMessage
+	}
+	// answer is what a status means. Its body comes in one media type, or in the one asked for.
+	answer struct {
+		Status, Description string
+
+		Bodies []sent
 	}
 	object struct {
 		Name, Description string
@@ -233,15 +239,15 @@ func (g *group) add(tag, path string, all map[string]operation) {
 		}
 		for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
 			r := o.Responses[status]
-			answers := sentAs(status, r.Description, r.Content)
-			if len(answers) == 0 {
-				answers = []sent{{Status: status, Description: r.Description}}
-			}
-			if answers[0].Media == problemMedia {
+			a := answer{status, r.Description, sentAs(status, r.Description, r.Content)}
+			if len(a.Bodies) > 0 && a.Bodies[0].Media == problemMedia {
 				s.Problems = append(s.Problems, status)
 				continue
 			}
-			s.Answers = append(s.Answers, answers...)
+			if len(a.Bodies) > 0 {
+				a.Description = a.Bodies[0].Description
+			}
+			s.Answers = append(s.Answers, a)
 		}
 		g.Operations = append(g.Operations, s)
 	}

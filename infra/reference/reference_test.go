@@ -17,6 +17,9 @@ const document = `{
 		"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pool"}, "example": {"low": 10}}}},
 		"responses": {
 			"200": {"description": "As it is.", "content": {"application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/Pool"}}}}},
+			"201": {"description": "Either.", "content": {
+				"application/json": {"schema": {"type": "object"}, "example": {"low": 7}}, "application/yaml": {"schema": {"type": "object"}}
+			}},
 			"204": {"description": "Nothing changed."},
 			"404": {"$ref": "#/components/responses/NotFound"}
 		}
@@ -54,6 +57,7 @@ func TestPage(t *testing.T) {
 		"<pre tabindex=\"0\">{\n  &#34;low&#34;: 10\n}</pre>",
 		`<dt><code>200</code></dt><dd>As it is: list of <a href="#object-Pool">Pool</a>`, `<dt><code>204</code></dt><dd>Nothing changed.`,
 		`<dt>Problems</dt><dd><a href="#problem-404">404</a></dd>`,
+		`<dt><code>201</code></dt><dd>Either: object, as <code>application/json</code>, or as <code>application/yaml</code>` + "\n<details>",
 		"<h3 id=\"problem-404\">404</h3>\n<p>It is not there.</p>\n<pre tabindex=\"0\">{\n  &#34;status&#34;: 404\n}</pre>",
 		`<span class="kind">integer or null, at least 0, at most 9, 3 where left out</span>`, "read only, one of &#34;live&#34;, &#34;test&#34;", "object of string",
 		`<h3 id="order-paid">An order is paid</h3>`,
