@@ -124,8 +124,8 @@ sam-lint: .local/sam/bin/sam
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
 
-documents: need-build ## write the OpenAPI documents anew, from the operations of api and operator
-	@go test ./functions/api ./functions/operator -run '^(TestDocument_isCurrent|TestRoles_tableIsCurrent)$$' -update
+documents: need-build ## write the OpenAPI documents and other pages anew, from what api and operator say
+	@go test ./functions/api ./functions/operator -run '^(TestDocument_isCurrent|TestRoles_tableIsCurrent|TestLinkPages_areCurrent)$$' -update
 
 vuln: need-build ## known vulnerabilities in what the program calls
 	@infra/vuln.sh
