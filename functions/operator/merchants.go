@@ -26,7 +26,7 @@ type Merchant struct {
 	TimeZone      string   `json:"time_zone,omitempty" doc:"IANA name, for dates in mails; UTC where empty."`
 	DefaultPool   string   `json:"default_pool,omitempty" doc:"Pool that feeds products which name none."`
 	ReturnedKeys  string   `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. revoke where left out. A product may say otherwise."`
-	Color         string   `json:"color,omitempty" doc:"Of the brand, for links and a bar on top of customers' mails: #0b57c2. Readable on white: a contrast of 4.5 to 1."`
+	Color         string   `json:"color,omitempty" doc:"Of the brand, for links and a bar on top of customers' mails: #0b57c2. Readable where keys stand, on #f6f8fa: a contrast of 4.5 to 1."`
 
 	Texts  map[string]Text  `json:"texts,omitempty" doc:"By BCP 47 tag, for products that have no text in the customer's language. Checked as a product's are; where there are any, one in each language of the merchant's."`
 	Frames map[string]Frame `json:"frames,omitempty" doc:"By BCP 47 tag, what stands around a text in that language in place of Keypool's own words."`

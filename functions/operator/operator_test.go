@@ -262,7 +262,7 @@ func TestMerchant_wordsOfMails(t *testing.T) {
 	}
 	acme.Color, acme.Texts = "#ffee00", map[string]Text{"en": {Body: "Key:\n{KEI}"}}
 	refused := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422)
-	for _, want := range []string{"line 2, column 1: there is no tag {KEI}", "a text is missing in de", "the contrast is 1.2 to 1"} {
+	for _, want := range []string{"line 2, column 1: there is no tag {KEI}", "a text is missing in de", "on #f6f8fa, as keys are, the contrast is 1.1 to 1"} {
 		if !strings.Contains(refused.Body, want) {
 			t.Errorf("no %q in %s", want, refused.Body)
 		}

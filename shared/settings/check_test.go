@@ -69,7 +69,8 @@ func TestCheckMerchant(t *testing.T) {
 		"a light color":        {func(m *catalog.Merchant) { m.Color = "#7fb0ff" }, []string{"color"}},
 		"a color in words":     {func(m *catalog.Merchant) { m.Color = "red" }, []string{"color"}},
 		"a color with a rule":  {func(m *catalog.Merchant) { m.Color = "#000000;x:y" }, []string{"color"}},
-		"a dark color":         {func(m *catalog.Merchant) { m.Color = "#767676" }, nil},
+		"a dark color":         {func(m *catalog.Merchant) { m.Color = "#727272" }, nil},
+		"readable on white":    {func(m *catalog.Merchant) { m.Color = "#737373" }, []string{"color"}}, // not in the box of keys
 		"a text in each language": {func(m *catalog.Merchant) {
 			m.Texts = map[string]catalog.Text{"en": {Body: "{KEY}"}, "pt": {Body: "{KEY}"}, "zh-Hant": {Body: "{KEY}"}, "de": {Body: "**{KEY}**", Format: "markdown"}}
 		}, nil},
