@@ -91,7 +91,7 @@ func (a *api) serve() *rest.API {
 		Caller:       "merchant",
 		Scheme: &huma.SecurityScheme{
 			Type: "http", Scheme: "bearer",
-			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " One that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope. A token may make 600 calls a minute, or as many as the operator says; each answer tells by RateLimit and RateLimit-Policy what is left (token, r=599, t=1: 599 calls at this moment, all of them again in 1 second), and a call too many is 429, with Retry-After.",
+			Description: "The merchant's API token. It names the merchant: no path or body does. " + access.Explained() + " One that is unknown, revoked or expired is answered by 401, the same for each; a valid one without the scope by 403, which names the scope. A token may make 600 calls a minute, and all tokens of a merchant together 100,000 a day, by UTC, or as many as the operator says. Each answer tells by RateLimit and RateLimit-Policy what is left (token, r=599, t=1: 599 calls at this moment, all of them again in 1 second; day, r=99999: as many until the day ends, in t seconds). A call too many is 429, with Retry-After. " + strings.Join(access.Unlimited, ", ") + " are answered although the day has no calls left.",
 		},
 		Refused: http.StatusUnauthorized,
 		Scoped:  true,

@@ -63,7 +63,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	identities := ses.OpenIdentities(cfg, env.Required("KEYPOOL_CONFIGURATION_SET"))
 	a := &api{
 		calls:  &idempotency.Guard{Store: store, Now: time.Now},
-		gate:   &access.Gate{Tokens: store, People: store, Uses: store, Rate: access.DefaultRate, Now: time.Now},
+		gate:   &access.Gate{Tokens: store, People: store, Uses: store, Rate: access.DefaultRate, Days: store, Notices: store, Now: time.Now},
 		people: &settings.People{Store: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		pools: &settings.Pools{

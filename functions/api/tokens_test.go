@@ -16,7 +16,9 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
+	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/notice"
 )
 
 // Every operation is tried with a token of each scope, and with one that has every
@@ -255,4 +257,72 @@ func TestTokens_rate(t *testing.T) {
 	if writes > 8 {
 		t.Errorf("%d writes for 23 calls", writes)
 	}
+}
+
+// A day that has no calls left refuses what can wait. Orders that are paid for are taken, and
+// whoever calls too much can be stopped. The merchant is told once.
+func TestTokens_callsOfADay(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Meter
+	w := open(t, calls.Option)
+	w.gate.Rate, w.gate.Days, w.gate.Notices = 600, w.store, w.store
+	bearer := w.merchant("acme")
+	w.setMerchant(catalog.Merchant{Name: "acme", Title: "acme", NoticeAddress: "acme@example.com", Calls: 30})
+	other := w.token("acme", access.Secrets, access.Settings)
+	foreign := w.merchant("mallory")
+	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(201)
+	w.shop(bearer, "PUT", "/v1/products/elden", Product{Title: "Elden", Pool: "elden"}).Want(201)
+	for left := 27; left >= 0; left-- {
+		calls.Reset()
+		got := w.shop([]string{bearer, other}[left%2], "GET", "/v1/review", nil).Want(200)
+		for name, want := range map[string]string{"RateLimit-Policy": `"token";q=600;w=60, "day";q=30;w=86400`, "RateLimit": fmt.Sprintf(`, "day";r=%d;t=43200`, left)} {
+			if header := got.Headers[http.CanonicalHeaderKey(name)]; !strings.HasSuffix(header, want) {
+				t.Errorf("%s: %s, want %s", name, header, want)
+			}
+		}
+		if n, most := len(calls.Calls()), 4; n > most { // the token and the review, and once in ten calls the day and its limit
+			t.Errorf("%d calls of DynamoDB, and %d are the most", n, most)
+		}
+	}
+	w.shop(bearer, "GET", "/v1/review", nil).Want(429) // counts the last calls of the day
+	before := w.dump()
+	calls.Reset()
+	refused := w.shop(bearer, "PUT", "/v1/pools/witcher", Pool{}).Want(429)
+	if refused.Headers["Retry-After"] != "43200" || !strings.Contains(refused.Body, "30 calls of this day") {
+		t.Errorf("%v\n%s", refused.Headers, refused.Body)
+	}
+	if n := len(calls.Calls()); n != 1 {
+		t.Errorf("a refused call takes %d calls of DynamoDB, want that for its token", n)
+	}
+	if diff := gocmp.Diff(before, w.dump()); diff != "" {
+		t.Error(diff)
+	}
+	w.shop(foreign, "GET", "/v1/pools", nil).Want(200)
+
+	w.shop(bearer, "POST", "/v1/orders/press-17/fulfil", map[string]any{
+		"reason": "paid by bank transfer", "customer": map[string]any{"email": "ada@example.com"},
+		"lines": []any{map[string]any{"product": "elden", "quantity": 1}},
+	}).Want(200)
+	w.shop(bearer, "DELETE", "/v1/tokens/"+access.Token{Hash: access.HashToken(other)}.ID(), nil).Want(204)
+	w.shop(other, "GET", "/v1/tokens", nil).Want(401)
+
+	if _, ok, err := w.store.Notice(t.Context(), notice.New("acme", notice.CallLimit, notice.Day(noon), notice.Facts{}, noon).ID); !ok || err != nil {
+		t.Errorf("the merchant was not told: %v", err)
+	}
+	w.advance(12 * time.Hour)
+	w.shop(bearer, "PUT", "/v1/pools/witcher", Pool{}).Want(201)
+}
+
+// A call is answered though DynamoDB does not answer the count of a day.
+func TestTokens_callsOfADayAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.gate.Days, w.gate.Notices = never{}, w.store
+	w.shop(bearer, "GET", "/v1/pools", nil).Want(200)
+}
+
+func (never) CountCalls(ctx context.Context, _ string, _ time.Time, _ int) (access.Day, error) {
+	<-ctx.Done()
+	return access.Day{}, ctx.Err()
 }

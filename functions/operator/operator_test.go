@@ -102,7 +102,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_operator_merchant")).Want(201).Into(&merchant)
 	if diff := cmp.Diff(Merchant{
 		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example",
-		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000},
+		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: 100_000,
 	}, merchant); diff != "" {
 		t.Error(diff)
 	}
@@ -286,6 +286,27 @@ func TestMerchant_limitsOfUploads(t *testing.T) {
 	}
 	acme.Uploads = &Limits{Files: -1, Bytes: 2 << 50}
 	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.uploads.bytes", "body.uploads.files"}) {
+		t.Errorf("limits that are none: %q", got)
+	}
+}
+
+// How much a merchant's tokens may call in a day is the operator's to set.
+func TestMerchant_limitsOfCalls(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	acme := Merchant{Title: "A", NoticeAddress: "a@example.com", Calls: 5}
+	var got Merchant
+	w.call("PUT", "/v1/merchants/acme", acme).Want(201).Into(&got)
+	if got.Calls != 5 {
+		t.Errorf("%d calls a day, want 5", got.Calls)
+	}
+	acme.Calls = 0
+	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200).Into(&got)
+	if got.Calls != 100_000 {
+		t.Errorf("left out: %d calls a day, want the default", got.Calls)
+	}
+	acme.Calls = -1
+	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.calls_per_day"}) {
 		t.Errorf("limits that are none: %q", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/shared/access"
+	"keypool/shared/notice"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -243,3 +244,178 @@ func TestGate_countsAloneIfItMust(t *testing.T) {
 		t.Errorf("%d calls over the rate", over)
 	}
 }
+
+// days is the table's count of the calls of one merchant.
+type days struct {
+	mu     sync.Mutex
+	limit  int
+	made   map[string]int // by day
+	writes int
+	reads  int
+	told   []string
+	err    error
+	lost   error // of a notice
+}
+
+func (d *days) CountCalls(_ context.Context, _ string, at time.Time, calls int) (access.Day, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if calls > 0 {
+		d.writes++
+	} else {
+		d.reads++
+	}
+	if d.made == nil {
+		d.made = map[string]int{}
+	}
+	d.made[notice.Day(at)] += calls
+	return access.Day{Calls: d.made[notice.Day(at)], Limit: d.limit}, d.err
+}
+
+func (d *days) RaiseNotice(_ context.Context, n notice.Notice) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.told = append(d.told, n.ID)
+	return d.lost
+}
+
+// All tokens of a merchant together may make the calls of a day, and call again the next day.
+func TestGate_limitsADay(t *testing.T) {
+	t.Parallel()
+	now := noon
+	gate, s, text := newGate(func() time.Time { return now })
+	d := &days{limit: 25}
+	gate.Uses, gate.Days, gate.Notices = nil, d, d
+	other := access.NewText("acme-games")
+	s.there[access.HashToken(other)] = access.Token{Hash: access.HashToken(other), Merchant: "acme-games"}
+	s.there[access.HashToken(text)] = access.Token{Hash: access.HashToken(text), Merchant: "acme-games"}
+	call := func(text string) access.Quota {
+		t.Helper()
+		p, ok, err := gate.Principal(t.Context(), text)
+		if !ok || err != nil {
+			t.Fatalf("%v, %v", ok, err)
+		}
+		return p.Quota
+	}
+	for i := range 25 {
+		got := call([]string{text, other}[i%2])
+		if want := (access.DayQuota{Limit: 25, Left: 24 - i, Ends: 12 * time.Hour}); got.Day != want || got.Allows("get-pool") != nil {
+			t.Fatalf("call %d: %+v, want %+v", i+1, got.Day, want)
+		}
+	}
+	for range 20 {
+		got := call(other)
+		var over *access.OverDayError
+		if err := got.Allows("get-pool"); !errors.As(err, &over) || over.Quota.Limit != 25 || over.Quota.Ends != 12*time.Hour {
+			t.Fatalf("%+v: %v", got.Day, err)
+		}
+		for _, operation := range access.Unlimited {
+			if err := got.Allows(operation); err != nil {
+				t.Errorf("%s: %v", operation, err)
+			}
+		}
+	}
+	if d.made["2026-11-23"] != 25 || d.writes != 3 || d.reads != 1 {
+		t.Errorf("%v calls were counted by %d writes and %d reads", d.made, d.writes, d.reads)
+	}
+	if want := notice.New("acme-games", notice.CallLimit, "2026-11-23", notice.Facts{}, now).ID; !slices.Equal(d.told, []string{want}) {
+		t.Errorf("told %q", d.told)
+	}
+
+	// The operator raises the limit: a process that refuses sees it within half a minute.
+	d.limit = 26
+	now = now.Add(30 * time.Second)
+	if got := call(text); got.Day.Over || got.Day.Left != 0 {
+		t.Errorf("with one call more: %+v", got.Day)
+	}
+	if got := call(text); !got.Day.Over {
+		t.Errorf("with none left: %+v", got.Day)
+	}
+	now = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	if got := call(text); got.Day != (access.DayQuota{Limit: 26, Left: 25, Ends: 24 * time.Hour}) {
+		t.Errorf("the next day: %+v", got.Day)
+	}
+}
+
+// A call that the token's rate refuses is none of the day's.
+func TestGate_countsNoRefusedCall(t *testing.T) {
+	t.Parallel()
+	gate, _, text := newGate(func() time.Time { return noon })
+	d := &days{limit: 1000}
+	gate.Rate, gate.Uses, gate.Days, gate.Notices = 20, nil, d, d
+	for range 100 {
+		p, _, err := gate.Principal(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Quota.Wait > 0 && p.Quota.Day.Left != 980 {
+			t.Fatalf("%+v", p.Quota)
+		}
+	}
+	if d.made["2026-11-23"] > 20 {
+		t.Errorf("%v were counted", d.made)
+	}
+}
+
+// Processes count a day together: what passes is the limit and ten calls a process at most,
+// and one call in ten writes.
+func TestGate_processesCountADayTogether(t *testing.T) {
+	t.Parallel()
+	first, s, text := newGate(func() time.Time { return noon })
+	d := &days{limit: 1000}
+	var gates []*access.Gate
+	for range 7 {
+		gates = append(gates, &access.Gate{Tokens: s, Days: d, Notices: d, Now: first.Now})
+	}
+	passed := 0
+	for i := range 3000 {
+		p, ok, err := gates[i%len(gates)].Principal(t.Context(), text)
+		if !ok || err != nil {
+			t.Fatalf("%v, %v", ok, err)
+		}
+		if !p.Quota.Day.Over {
+			passed++
+		}
+	}
+	if passed < 1000 || passed > 1000+10*len(gates) {
+		t.Errorf("%d calls passed", passed)
+	}
+	if d.writes > passed/10+len(gates) {
+		t.Errorf("%d writes for %d calls", d.writes, passed)
+	}
+}
+
+// Without the table, a process counts by the limit that it knows, and calls go on.
+func TestGate_countsADayAloneIfItMust(t *testing.T) {
+	t.Parallel()
+	now := noon
+	gate, _, text := newGate(func() time.Time { return now })
+	d := &days{limit: 20, err: errors.New("no answer")}
+	gate.Uses, gate.Days, gate.Notices = nil, d, d
+	over := func(calls int) (n int) {
+		for range calls {
+			if p, ok, _ := gate.Principal(t.Context(), text); !ok || p.Quota.Day.Over {
+				n++
+			}
+		}
+		return n
+	}
+	if n := over(50); n != 0 {
+		t.Errorf("%d of 50 calls are over a limit that nobody knows", n)
+	}
+	d.err, d.lost = nil, errors.New("no answer")
+	over(10)
+	d.err, d.lost = d.lost, nil
+	if n := over(50); n != 50 {
+		t.Errorf("%d of 50 calls are over the limit", n)
+	}
+	d.err = nil
+	now = now.Add(lookEvery)
+	over(1)
+	if len(d.told) != 2 { // the first one is lost
+		t.Errorf("told %q", d.told)
+	}
+}
+
+// lookEvery is how long a process refuses calls before it looks at the limit again.
+const lookEvery = 30 * time.Second

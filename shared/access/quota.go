@@ -20,6 +20,7 @@ type Quota struct {
 	Left int           // that it may make at this moment, after this one
 	Full time.Duration // until it may make all of Rate again
 	Wait time.Duration // until it may make this call; 0: it may
+	Day  DayQuota      // of all tokens of its merchant
 }
 
 // OverRateError means that a token has called too much.

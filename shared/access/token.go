@@ -82,8 +82,12 @@ type Gate struct {
 	Rate   int  // calls a minute of a token that has no rate of its own; 0: no limit
 	Now    func() time.Time
 
-	mu     sync.Mutex
-	meters map[string]*meter // by hash
+	Days    Days    // nil: a day has no limit
+	Notices Notices // what a merchant is told of a day's limit
+
+	mu      sync.Mutex
+	meters  map[string]*meter // by hash
+	tallies map[string]*tally // by merchant
 }
 
 // Uses keeps when tokens were last used, and how much.
@@ -108,13 +112,11 @@ func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, er
 		return Principal{}, false, nil
 	}
 	hash, now := HashToken(token), g.Now()
-	known := make(chan struct{})
-	go func() { // beside the read, for a token that was good before
-		defer close(known)
-		g.note(ctx, hash, now)
-	}()
+	var noted sync.WaitGroup // beside the read, for a token that was good before
+	noted.Go(func() { g.note(ctx, hash, now) })
+	noted.Go(func() { g.share(ctx, merchant, now) })
 	found, ok, err := g.Tokens.Token(ctx, merchant, hash)
-	<-known
+	noted.Wait()
 	if err == nil && (!ok || !found.Valid(now)) {
 		g.forget(hash)
 	}
@@ -131,9 +133,14 @@ func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, er
 		p.Scopes, p.Role = nil, person.Role
 	}
 	if g.meet(found) {
-		g.note(ctx, hash, now)
+		noted.Go(func() { g.note(ctx, hash, now) })
 	}
+	if g.begin(merchant) {
+		noted.Go(func() { g.share(ctx, merchant, now) })
+	}
+	noted.Wait()
 	p.Quota = g.count(hash, now)
+	p.Quota.Day = g.countDay(merchant, now, p.Quota.Wait > 0)
 	return p, true, nil
 }
 

@@ -39,6 +39,7 @@ type Merchant struct {
 	ReturnedKeys order.Disposition
 
 	Uploads upload.Limits // of what its files bring in a day; zeros: the defaults
+	Calls   int           // of the API that its tokens may make in a day; 0: the default
 
 	// Salt keys the hashes of the merchant's license keys and of its customers'
 	// addresses. It is random, made with the merchant, never changed, never shown.
@@ -48,6 +49,10 @@ type Merchant struct {
 	// random, made with the merchant, never changed, never shown.
 	LinkKey []byte
 }
+
+// DefaultCalls is the most that the tokens of a merchant call in a day, by UTC, if the
+// operator set no other number.
+const DefaultCalls = 100_000
 
 // Pool holds the settings of a pool. Its live and its test side share them.
 type Pool struct {

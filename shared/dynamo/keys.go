@@ -67,6 +67,7 @@ const (
 	callsSort    = "calls#"
 	catchupSort  = "catchup#"
 	soldSort     = "sold#"
+	daySort      = "day#"
 	rulesSort    = "rules"
 	brakeSort    = "brake"
 
@@ -161,6 +162,11 @@ func callsKey(merchant, account string) primaryKey {
 
 func catchupKey(merchant, account string) primaryKey {
 	return primaryKey{CountsPrefix + merchant, catchupSort + account}
+}
+
+// dayKey is the place of what a merchant has called in a day.
+func dayKey(merchant string, day time.Time) primaryKey {
+	return primaryKey{CountsPrefix + merchant, daySort + day.UTC().Format(time.DateOnly)}
 }
 
 // soldKey is the place of what a merchant has sold in a day.

@@ -395,6 +395,7 @@ func TestNoticeMail_golden(t *testing.T) {
 			u := with(*unread(upload.OverLimit), func(u *upload.Upload) { u.State = upload.Parked })
 			return &u
 		}()},
+		"call_limit":         {notice.CallLimit, "nova", notice.Facts{Limit: 100_000}, nil},
 		"upload_used_ticket": {notice.UploadReport, "nova", caused(upload.UsedTicket), unread(upload.UsedTicket)},
 		"upload_gone":        {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
 		"upload_encrypted":   {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},

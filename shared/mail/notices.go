@@ -73,6 +73,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.Unconnected:     noticeWriter.unconnected,
 	notice.UploadReport:    noticeWriter.uploadReport,
 	notice.UploadLimit:     noticeWriter.uploadLimit,
+	notice.CallLimit:       noticeWriter.callLimit,
 	notice.LargeUpload:     noticeWriter.uploadReport,
 	notice.UploadReminder:  noticeWriter.uploadReminder,
 	notice.Misplaced:       noticeWriter.misplaced,

@@ -300,6 +300,21 @@ func (w noticeWriter) uploadLimit() letter {
 	}
 }
 
+// callLimit tells that a day has no calls of the API left.
+func (w noticeWriter) callLimit() letter {
+	limit := number(int(w.n.Facts.Limit))
+	return letter{
+		Badge: warn("Limit reached"),
+		Title: fmt.Sprintf("Today's %s calls of the API are made.", limit),
+		Words: words(
+			fmt.Sprintf("Your tokens may make %s calls of Keypool's API in a day, and have made them. Further calls are refused until the next day begins, at midnight UTC.", limit),
+			"Your shop sells on: payment platforms' webhooks do not count, and orders that you fulfil by hand are taken. A script that calls again and again may be the cause. GET /v1/tokens still says which of your tokens were used today.",
+			"If these calls are not yours, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it, also now. If you need more calls, whoever runs Keypool for you can raise the limit: reply to this mail. You are told this once a day.",
+		),
+		Details: w.facts("Limit", limit+" calls a day", "Reached", w.moment(w.n.RaisedAt)),
+	}
+}
+
 // some says how much of a file was added that could not be read to its end.
 func (w noticeWriter) some() string {
 	if w.upload == nil || w.upload.Counts[upload.Accepted] == 0 {

@@ -32,6 +32,7 @@ const (
 	Unconnected     Kind = "unconnected"       // an account and a day: products that were paid for and got no keys: no pool feeds them, or the shop ships them
 	UploadReport    Kind = "upload-report"     // five minutes: small uploads, and what became of their lines
 	UploadLimit     Kind = "upload-limit"      // a day: files that wait, since they bring more than a day may
+	CallLimit       Kind = "call-limit"        // a day: the calls of the API that it has are made
 	LargeUpload     Kind = "large-upload"      // an upload of more than one range: what became of each line
 	UploadReminder  Kind = "upload-reminder"   // five minutes: uploads that were not read days ago and still lie there
 	Misplaced       Kind = "misplaced"         // five minutes: uploads without a known merchant, told to the operator
@@ -73,7 +74,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	LowStock, Empty, Unconnected, UploadReport, UploadLimit, LargeUpload, UploadReminder, Misplaced,
+	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, ChangedAddress,

@@ -118,6 +118,12 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 		headers.Set("Retry-After", strconv.Itoa(seconds(over.Quota.Wait)))
 		return problem.New(http.StatusTooManyRequests, fmt.Sprintf("This token has made its %d calls a minute, and nothing was done. Wait as many seconds as Retry-After says. Spread calls by what the header RateLimit says is left; bring many keys as a file, and read many orders by the lists. The operator can make a token that may call more.", over.Quota.Rate)), headers
 	}
+	var overDay *access.OverDayError
+	if errors.As(err, &overDay) {
+		headers := http.Header{}
+		headers.Set("Retry-After", strconv.Itoa(seconds(overDay.Quota.Ends)))
+		return problem.New(http.StatusTooManyRequests, fmt.Sprintf("Your tokens have made their %d calls of this day, and nothing was done. The next day begins at midnight UTC, after Retry-After seconds. Orders that platforms report are taken all the while; fulfil-order, list-tokens, revoke-token and set-brake are answered too. The operator can raise the limit.", overDay.Quota.Limit)), headers
+	}
 	var inUse *settings.InUseError
 	if errors.As(err, &inUse) {
 		detail := "The " + inUse.Thing + " is in use: " + strings.Join(inUse.All(), "; ") + "."

@@ -149,9 +149,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err == nil && a.config.Scoped {
 		sayQuota(ctx, p.Quota)
-		if p.Quota.Wait > 0 {
-			err = &access.OverRateError{Quota: p.Quota}
-		} else {
+		if err = p.Quota.Allows(operation); err == nil {
 			err = p.May(operation)
 		}
 	}
@@ -162,12 +160,21 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, caller))
 }
 
-// sayQuota tells a caller what the token may still call: RateLimit and RateLimit-Policy (IETF
-// draft httpapi-ratelimit-headers).
+// sayQuota tells a caller what the token may still call in a minute, and all tokens of its
+// merchant in a day: RateLimit and RateLimit-Policy (IETF draft httpapi-ratelimit-headers).
 func sayQuota(ctx huma.Context, q access.Quota) {
+	var policies, left []string
 	if q.Rate > 0 {
-		ctx.SetHeader("RateLimit-Policy", fmt.Sprintf(`"token";q=%d;w=60`, q.Rate))
-		ctx.SetHeader("RateLimit", fmt.Sprintf(`"token";r=%d;t=%d`, q.Left, seconds(q.Full)))
+		policies = append(policies, fmt.Sprintf(`"token";q=%d;w=60`, q.Rate))
+		left = append(left, fmt.Sprintf(`"token";r=%d;t=%d`, q.Left, seconds(q.Full)))
+	}
+	if q.Day.Limit > 0 {
+		policies = append(policies, fmt.Sprintf(`"day";q=%d;w=86400`, q.Day.Limit))
+		left = append(left, fmt.Sprintf(`"day";r=%d;t=%d`, q.Day.Left, seconds(q.Day.Ends)))
+	}
+	if len(policies) > 0 {
+		ctx.SetHeader("RateLimit-Policy", strings.Join(policies, ", "))
+		ctx.SetHeader("RateLimit", strings.Join(left, ", "))
 	}
 }
 
