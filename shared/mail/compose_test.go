@@ -99,7 +99,11 @@ func TestCustomerMail_golden(t *testing.T) {
 			f.Keys[0].Text, f.Keys[1].Text = pool.Conceal("ELDEN  0001   QX7M"), pool.Conceal("ELDEN 0002 QX7M")
 		}), nova, elden},
 		"spaces_in_many_keys": {with(line(21), func(f *order.Fulfillment) { f.Keys[3].Text = pool.Conceal("ELDEN  0004   QX7M") }), nova, elden},
-		"tab_in_name":         {with(line(1), func(f *order.Fulfillment) { f.Customer.Name = "Ada\tByron" }), nova, elden},
+		"long_key":            {with(line(2), func(f *order.Fulfillment) { f.Keys[1].Text = pool.Conceal(strings.Repeat("0123456789", 25)) }), nova, elden},
+		"many_long_keys": {with(line(21), func(f *order.Fulfillment) {
+			f.Keys[3].Text, f.Keys[4].Text = pool.Conceal(strings.Repeat("ELDEN-", 8)+"0004"), pool.Conceal("ELDEN  0005   QX7M")
+		}), nova, elden},
+		"tab_in_name": {with(line(1), func(f *order.Fulfillment) { f.Customer.Name = "Ada\tByron" }), nova, elden},
 		"italian": {with(line(1), func(f *order.Fulfillment) { f.Language = "it" }), nova, with(own, func(p *catalog.Product) {
 			p.Texts = maps.Clone(p.Texts)
 			p.Texts["it"] = catalog.Text{Subject: "La tua chiave", Body: "Ecco la tua chiave:\n\n{KEY}"}
@@ -136,6 +140,7 @@ func TestCustomerMail_golden(t *testing.T) {
 		"arabic": {with(line(2), func(f *order.Fulfillment) {
 			f.Language, f.Side, f.Customer.Phone = "ar-EG", pool.Test, "+20 2 1234 5678"
 			f.Keys[0].Text = pool.Conceal("1234 5678 9012")
+			f.Customer.Address, f.Customer.City, f.Customer.Country = "١٢ شارع النيل", "القاهرة", "EG"
 		}), nova, with(elden, func(p *catalog.Product) {
 			p.Instructions, p.Download = "https://nova.example/elden/help", "https://nova.example/elden/get"
 		})},

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 	_ "time/tzdata" // Lambda's system has no time zones
+	"unicode"
 
 	"keypool/shared/catalog"
 	"keypool/shared/mail/frame"
@@ -289,7 +290,11 @@ func (w customerWriter) contactDetails() details {
 	d.add(w.say.Contact.Company, c.Company)
 	d.add(w.say.Contact.Email, c.Email)
 	d.add(w.say.Contact.Phone, c.Phone)
-	d.add(w.say.Contact.Address, joined(", ", c.Address, joined(" ", c.Zip, c.City), c.Country))
+	comma := ", "
+	if strings.ContainsFunc(c.Address+c.City, func(r rune) bool { return unicode.Is(unicode.Arabic, r) }) {
+		comma = "، "
+	}
+	d.add(w.say.Contact.Address, joined(comma, c.Address, joined(" ", c.Zip, c.City), c.Country))
 	d.add(w.say.Contact.LicenseFor, c.LicenseFor)
 	return d
 }

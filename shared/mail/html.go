@@ -3,6 +3,7 @@ package mail
 import (
 	_ "embed"
 	"slices"
+	"unicode/utf8"
 
 	"keypool/shared/mail/text"
 	"keypool/shared/markup"
@@ -18,6 +19,7 @@ var letterStyle string
 const (
 	font      = `font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;`
 	mono      = `font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono','Courier New',monospace;`
+	name      = font + `font-size:17px;line-height:24px;font-weight:600;color:#1a202c;`
 	paragraph = font + `margin:0 0 16px 0;font-size:16px;line-height:25px;color:#1a202c;word-break:break-word;overflow-wrap:anywhere;`
 	quoted    = font + `margin:0;font-size:16px;line-height:25px;color:#1a202c;word-break:break-word;overflow-wrap:anywhere;`
 	item      = font + `margin:0 0 8px 0;font-size:16px;line-height:25px;color:#1a202c;word-break:break-word;overflow-wrap:anywhere;`
@@ -67,7 +69,7 @@ func (l letter) html() string {
 	}
 	w.Raw(`</div>
 <table role="presentation"`, dir, ` class="page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f2f4f7;">
-<tr><td class="edge" align="center" style="padding:32px 16px;">
+<tr><td class="edge" role="main" align="center" style="padding:32px 16px;">
 <table role="presentation" class="card" width="600" cellpadding="0" cellspacing="0" border="0" style="width:100%;max-width:600px;background:#ffffff;border:1px solid #e1e5ea;border-radius:12px;border-collapse:separate;">`)
 	w.head()
 	w.Raw("\n", `<tr><td class="pad" style="padding:24px 36px 0 36px;">`)
@@ -91,17 +93,28 @@ func (l letter) html() string {
 	return w.String()
 }
 
-// head writes the bar of the writer's color, the logo or name, and the badge.
+// head writes the bar of the writer's color, the logo or name, and the badge. In a mail without
+// a title, the name is its heading.
 func (w *letterWriter) head() {
 	if w.Color != "" {
 		w.Raw("\n", `<tr><td class="bar" style="height:5px;background:`).Text(w.Color).Raw(`;border-radius:11px 11px 0 0;font-size:1px;line-height:5px;">&nbsp;</td></tr>`)
 	}
+	one, other := ` class="ink"`, ""
+	if w.Logo != "" && w.Badge != nil { // a phone has no room for both in a row
+		one, other = ` class="ink row"`, ` class="row"`
+	}
 	w.Raw("\n", `<tr><td class="pad" style="padding:32px 36px 0 36px;">`, "\n", table, "><tr>\n",
-		`<td class="ink" style="`, font, `font-size:17px;line-height:24px;font-weight:600;color:#1a202c;">`)
+		`<td`, one, ` style="`, name, `">`)
+	if w.Title == "" {
+		w.Raw(`<h1 class="ink" style="margin:0;`, name, `">`)
+	}
 	if w.Logo != "" {
 		w.Raw(`<img class="logo" src="`).Address(w.Logo).Raw(`" alt="`).Text(w.From).Raw(`" height="40" style="display:inline-block;height:40px;max-width:240px;border:0;">`)
 	} else {
 		w.Text(w.From)
+	}
+	if w.Title == "" {
+		w.Raw("</h1>")
 	}
 	w.Raw("</td>")
 	if b := w.Badge; b != nil {
@@ -109,7 +122,7 @@ func (w *letterWriter) head() {
 		if w.RightToLeft {
 			side = "left"
 		}
-		w.Raw("\n", `<td align="`, side, `" style="`, font, `"><span class="mark-`).Text(b.Class).
+		w.Raw("\n", `<td`, other, ` align="`, side, `" style="`, font, `"><span class="mark-`).Text(b.Class).
 			Raw(`" style="display:inline-block;padding:3px 10px;border-radius:999px;font-size:13px;line-height:20px;font-weight:600;white-space:nowrap;background:`).
 			Text(b.Background).Raw(`;color:`).Text(b.Color).Raw(`;">`).Text(b.Text).Raw("</span></td>")
 	}
@@ -118,9 +131,9 @@ func (w *letterWriter) head() {
 
 // details writes a titled table.
 func (w *letterWriter) details(d details) {
-	padding, aside := "3px 12px 3px 0", ""
+	padding, aside := "3px 8px 3px 0", ""
 	if w.RightToLeft {
-		padding, aside = "3px 0 3px 12px", ` dir="auto" align="right"`
+		padding, aside = "3px 0 3px 8px", ` dir="auto" align="right"`
 	}
 	w.Raw("\n", `<tr><td class="pad" style="padding:12px 36px 0 36px;">`, "\n", table, ` class="rule" style="border-top:1px solid #e1e5ea;">
 <tr><td colspan="2" class="ink" style="`, font, `padding:16px 0 6px 0;font-size:15px;line-height:22px;font-weight:600;color:#1a202c;">`).Text(d.Title).Raw("</td></tr>")
@@ -249,45 +262,68 @@ func (w *letterWriter) styled(r text.Run) {
 	w.Raw(closes...)
 }
 
+// A key that is longer than wraps takes more than one line of a phone where many are shown; one
+// that is longer than fills would fill the window in large letters.
+const wraps, fills = 32, 100
+
 // keys writes a box of keys: each in a row of its own, or, of many, set closer.
 func (w *letterWriter) keys(keys []text.Run) {
 	w.Raw("\n", `<table role="presentation" dir="ltr" class="box" width="100%" cellpadding="0" cellspacing="0" border="0" style="margin:0 0 20px 0;background:#f6f8fa;border:1px solid #d3dae2;border-radius:8px;border-collapse:separate;">`)
 	if len(keys) > manyKeys {
 		w.Raw("\n", `<tr><td class="ink" style="`, mono, `padding:14px 18px;font-size:14px;line-height:24px;color:#1a202c;word-break:break-all;">`)
-		spaced := slices.ContainsFunc(keys, text.Run.Spaced) // some key has white space that must not collapse
-		between := "<br>"
-		if spaced {
-			between = "\n"
-			w.Raw(`<pre style="`, pre, `">`)
-		}
-		for i, key := range keys {
-			if i > 0 {
-				w.Raw(between)
-			}
-			w.key(key)
-		}
-		if spaced {
-			w.Raw("</pre>")
-		}
+		w.below(keys)
 		w.Raw("</td></tr>")
 	} else {
 		for i, key := range keys {
-			border := ""
+			border, size := "", "padding:15px 18px;font-size:18px;line-height:26px;font-weight:600;"
+			if key.Link == "" && utf8.RuneCountInString(key.Text) > fills {
+				size = "padding:15px 18px;font-size:14px;line-height:21px;"
+			}
 			if i > 0 {
 				border = "border-top:1px solid #e1e5ea;"
 			}
-			w.Raw("\n", `<tr><td class="ink rule" style="`, mono, `padding:15px 18px;font-size:18px;line-height:26px;font-weight:600;color:#1a202c;word-break:break-all;`, border, `">`)
-			if key.Spaced() {
-				w.Raw(`<pre style="`, pre, `">`)
-				w.key(key)
-				w.Raw("</pre>")
-			} else {
-				w.key(key)
-			}
+			w.Raw("\n", `<tr><td class="ink rule" style="`, mono, size, `color:#1a202c;word-break:break-all;`, border, `">`)
+			w.spaced(key)
 			w.Raw("</td></tr>")
 		}
 	}
 	w.Raw("\n</table>")
+}
+
+// below writes keys one below the other. Where one may wrap, what follows its first line is
+// indented, so that a key is not taken for two.
+func (w *letterWriter) below(keys []text.Run) {
+	if slices.ContainsFunc(keys, func(key text.Run) bool { return utf8.RuneCountInString(key.Text) > wraps }) {
+		for _, key := range keys {
+			w.Raw(`<div style="margin:0 0 0 18px;text-indent:-18px;">`)
+			w.spaced(key)
+			w.Raw("</div>")
+		}
+		return
+	}
+	between, ends := "<br>", ""
+	if slices.ContainsFunc(keys, text.Run.Spaced) { // some key has white space that must not collapse
+		between, ends = "\n", "</pre>"
+		w.Raw(`<pre style="`, pre, `">`)
+	}
+	for i, key := range keys {
+		if i > 0 {
+			w.Raw(between)
+		}
+		w.key(key)
+	}
+	w.Raw(ends)
+}
+
+// spaced writes a key whose white space must not collapse, if it has any.
+func (w *letterWriter) spaced(key text.Run) {
+	if !key.Spaced() {
+		w.key(key)
+		return
+	}
+	w.Raw(`<pre style="`, pre, `">`)
+	w.key(key)
+	w.Raw("</pre>")
 }
 
 func (w *letterWriter) key(r text.Run) {
