@@ -68,8 +68,8 @@ logs: ## the functions' logs: FUNCTION= FOLLOW=
 merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITLE= STACK=
 	@$(LOCAL) merchant $(call typed,NAME EMAIL POOL PRODUCT TITLE STACK)
 
-token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read FOR= DAYS= STACK=
-	@$(LOCAL) token $(call typed,NAME SCOPES FOR DAYS STACK)
+token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read or PERSON=, FOR= DAYS= RATE= STACK=
+	@$(LOCAL) token $(call typed,NAME SCOPES PERSON FOR DAYS RATE STACK)
 
 ##@ Work on it
 

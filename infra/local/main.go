@@ -36,7 +36,7 @@ var commands = []command{
 	{"sign", []string{"FILE"}, sign},
 	{"bridge", nil, bridge},
 	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
-	{"token", []string{"NAME", "SCOPES", "FOR", "DAYS", "STACK"}, token},
+	{"token", []string{"NAME", "SCOPES", "PERSON", "FOR", "DAYS", "RATE", "STACK"}, token},
 }
 
 // call is a command with its settings.

@@ -77,18 +77,37 @@ Next: upload a file; its report comes by mail to %s within a minute. Then have t
 	return nil
 }
 
-// token makes an API token for a merchant.
+// token makes an API token for a merchant: with scopes of its own, or one that stands for a person.
 func token(ctx context.Context, c *call) error {
 	const usage = "make token NAME=acme SCOPES=settings,orders:read FOR='our back office' DAYS=90"
-	merchant, scopes := c.setting("NAME", ""), c.setting("SCOPES", "")
-	if pool.CheckName(merchant) != nil || scopes == "" {
-		return &machine.Fault{Says: "NAME is a merchant's name, SCOPES what the token is for: " + access.Explained(), Try: usage}
+	merchant, scopes, person := c.setting("NAME", ""), c.setting("SCOPES", ""), c.setting("PERSON", "")
+	if pool.CheckName(merchant) != nil || (scopes == "") == (person == "") {
+		return &machine.Fault{
+			Says: "NAME is a merchant's name. SCOPES is what the token is for: " + access.Explained() +
+				" PERSON, in place of SCOPES, is the id of one of its people: the token may do what that person may.",
+			Try: usage,
+		}
 	}
-	want := shop.NewToken{Name: c.setting("FOR", "made by make token"), Scopes: strings.Split(scopes, ",")}
-	if days := c.setting("DAYS", ""); days != "" {
+	want := shop.NewToken{Name: c.setting("FOR", "made by make token"), Person: person}
+	allowed := "what " + person + " may do"
+	if scopes != "" {
+		want.Scopes = strings.Split(scopes, ",")
+		allowed = strings.Join(want.Scopes, ", ")
+	}
+	for _, number := range []struct {
+		setting, of string
+		to          *int
+	}{
+		{"DAYS", "days", &want.Days},
+		{"RATE", "calls a minute", &want.PerMinute},
+	} {
+		typed := c.setting(number.setting, "")
+		if typed == "" {
+			continue
+		}
 		var err error
-		if want.Days, err = strconv.Atoi(days); err != nil || want.Days == 0 {
-			return &machine.Fault{Says: "DAYS is not a number of days.", Try: usage}
+		if *number.to, err = strconv.Atoi(typed); err != nil || *number.to == 0 {
+			return &machine.Fault{Says: number.setting + " is not a number of " + number.of + ".", Try: usage}
 		}
 	}
 	s, where, err := anyShop(ctx, c)
@@ -107,7 +126,7 @@ func token(ctx context.Context, c *call) error {
 	}
 	fmt.Printf(`API token of %s for %s, good until %s, shown this once:
   %s
-`, merchant, strings.Join(want.Scopes, ", "), made.ExpiresAt.Format(time.DateOnly), made.Text)
+`, merchant, allowed, made.ExpiresAt.Format(time.DateOnly), made.Text)
 	return nil
 }
 

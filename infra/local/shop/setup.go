@@ -23,7 +23,8 @@ type Setup struct {
 // NewToken is an API token to make.
 type NewToken struct {
 	Name   string   `json:"name"`
-	Scopes []string `json:"scopes"`
+	Scopes []string `json:"scopes,omitempty"`
+	Person string   `json:"person,omitempty"`          // in place of scopes
 	Days   int      `json:"expires_in_days,omitempty"` // the API's default where 0
 
 	PerMinute int `json:"calls_per_minute,omitempty"` // that too
