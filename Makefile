@@ -77,12 +77,12 @@ token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read or
 # model of DynamoDB, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
-.PHONY: check test unit histories engine race-test e2e kills api-test lint sam-lint template documents vuln
+.PHONY: check test unit histories engine race-test e2e kills api-test lint sam-lint html-lint template documents pictures vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
 test: need-test infra/apiclient/client.gen.go ## everything, its stages side by side; their output is in .local/test
-	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint e2e kills"
+	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint html-lint e2e kills"
 
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
@@ -121,11 +121,24 @@ lint: infra/apiclient/client.gen.go ## gofumpt, go vet, staticcheck, and the che
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
 
+PICTURES = KEYPOOL_CHROMIUM="$$(infra/pictures/chromium.sh)" go run ./infra/pictures
+
+html-lint: need-html infra/pictures/node_modules/.package-lock.json ## mails and pages that everybody can read: axe-core, the Nu checker
+	@$(PICTURES) check
+
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
 
 documents: need-build ## write the OpenAPI documents and other pages anew, from what api and operator say
 	@go test ./functions/api ./functions/operator -run '^(TestDocument_isCurrent|TestRoles_tableIsCurrent|TestLinkPages_areCurrent)$$' -update
+
+pictures: need-cdk infra/pictures/node_modules/.package-lock.json ## draw mails and pages anew, as people see them: infra/pictures/README.md
+	@$(PICTURES)
+
+infra/pictures/node_modules/.package-lock.json: infra/pictures/package-lock.json
+	@echo "fetching fonts and checkers from npm, once"
+	@cd infra/pictures && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 vuln: need-build ## known vulnerabilities in what the program calls
 	@infra/vuln.sh
@@ -235,8 +248,9 @@ build-%: always
 
 always: ;
 
-.PHONY: always need-local need-test need-build need-cdk
+.PHONY: always need-local need-test need-build need-cdk need-html
 need-local: ; @infra/prerequisites.sh go node npm python
 need-test: ; @infra/prerequisites.sh go node npm python java maven
 need-build: ; @infra/prerequisites.sh go
 need-cdk: ; @infra/prerequisites.sh go node npm
+need-html: ; @infra/prerequisites.sh go node npm java

@@ -4,8 +4,11 @@ go 1.26.0
 
 toolchain go1.26.8
 
-// The CDK's command line brings templates of Go programs that are none.
-ignore ./infra/node_modules
+// Packages of npm. The CDK's command line brings templates of Go programs that are none.
+ignore (
+	./infra/node_modules
+	./infra/pictures/node_modules
+)
 
 require (
 	github.com/OpenPeeDeeP/depguard/v2 v2.3.0
@@ -30,6 +33,8 @@ require (
 	github.com/aws/constructs-go/constructs/v10 v10.6.0
 	github.com/aws/jsii-runtime-go v1.139.0
 	github.com/aws/smithy-go v1.28.8
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/go-json-experiment/json v1.27.2
 	github.com/google/go-cmp v0.7.0

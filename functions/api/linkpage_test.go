@@ -44,8 +44,10 @@ func TestLinkPages_areCurrent(t *testing.T) {
 		{Order: "2026-11-23/ORDER/0123456789abcdef0123456789abcdef0123456789abcdef", Product: "222222", Quantity: 1200, Reasons: []order.Hold{order.HoldCap}},
 	}
 	for name, page := range map[string]linkPage{
-		"held":  page(link.Held, func(p *review.Page) { p.Line, p.Version = &held[0], 7 }),
-		"done":  page(link.Held, func(p *review.Page) { p.Line, p.Verdict, p.Outcome, p.State = &held[0], review.Release, review.Done, order.Waiting }),
+		"held": page(link.Held, func(p *review.Page) { p.Line, p.Version = &held[0], 7 }),
+		"done": page(link.Held, func(p *review.Page) {
+			p.Line, p.Verdict, p.Outcome, p.State = &held[0], review.Release, review.Done, order.Waiting
+		}),
 		"all":   page(link.HeldAll, func(p *review.Page) { p.Held, p.More = held, true }),
 		"brake": page(link.SetBrake, func(*review.Page) {}),
 		"bad":   badLink,
