@@ -1,6 +1,6 @@
 // Job does the long work that merchants ask for: it withdraws the keys of an upload, moves keys to
-// another pool, and erases customers, also those whom a merchant has kept for long
-// enough.
+// another pool, erases customers, also those whom a merchant has kept for long
+// enough, and wipes the test side.
 package main
 
 import (
@@ -31,6 +31,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	h := &handler{
 		worker: &inventory.Worker{
 			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Kept: store, Fill: fill, Now: time.Now,
+			Test:   inventory.TestSide{Rows: store, Orders: store, Keys: store, Uploads: store},
 			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: time.Now},
 		},
 		queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),

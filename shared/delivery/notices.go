@@ -34,6 +34,7 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 		merchant catalog.Merchant
 		about    catalog.Pool
 		records  []upload.Upload
+		wiped    bool // an upload that it is about was a test, and nothing of it is left
 		err      error
 	)
 	if n.Merchant != "" {
@@ -57,9 +58,15 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 		if err != nil {
 			return mail.Message{}, false, err
 		}
-		if ok {
+		switch {
+		case ok && u.Cause == upload.Wiped:
+			wiped = true
+		case ok:
 			records = append(records, u)
 		}
+	}
+	if wiped && len(records) == 0 {
+		return mail.Message{}, false, nil
 	}
 	if n.Kind == notice.HeldForReview {
 		if ok, err := k.listHeld(ctx, &n, merchant); err != nil || !ok {

@@ -40,6 +40,9 @@ func (s *Store) BlockKey(ctx context.Context, id pool.KeyID, by string, now time
 	u.setNew("state", text(string(pool.KeyWithdrawn)))
 	u.setNew("v", number(schema))
 	u.insert("history", blocked(by, now).String())
+	if of := testOf(licenseKey(id).licenseMerchant(), licenseKey(id).side()); of != "" { // a wipe may have taken it away meanwhile
+		u.set("testOf", text(of))
+	}
 	err := retryUnless(ctx, func() error { return s.write(ctx, u.write(s.tables.Keys, licenseKey(id))) }, anyConditionFailed)
 	if there, failed := failedCondition(err, 0); failed {
 		if there["blockedAt"] != nil {

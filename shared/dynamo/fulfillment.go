@@ -77,6 +77,7 @@ type fulfillmentItem struct {
 	Who       string `dynamodbav:"who,omitempty"`
 	Attention string `dynamodbav:"attention,omitempty"`
 	Since     int64  `dynamodbav:"since,omitempty"`
+	TestOf    string `dynamodbav:"testOf,omitempty"` // see wipe.go
 
 	outboxItem
 }
@@ -141,7 +142,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		BroughtBy: f.BroughtBy, Claimed: f.Claimed, Filled: f.Filled, FilledAt: millis(f.FilledAt),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former,
-		ErasedAt: millis(f.ErasedAt), Listed: listedPartition(f), Who: whoPartition(f),
+		ErasedAt: millis(f.ErasedAt), Listed: listedPartition(f), Who: whoPartition(f), TestOf: testOf(f.Merchant, f.Side),
 		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
 	}
 	item.Attention, item.Since = attentionPlace(f)
@@ -229,6 +230,7 @@ func (i fulfillmentItem) attrs() attrs {
 	setText(item, "who", i.Who)
 	setText(item, "attention", i.Attention)
 	setNumber(item, "since", i.Since)
+	setText(item, "testOf", i.TestOf)
 	i.outboxItem.addTo(item)
 	return item
 }

@@ -135,6 +135,9 @@ func (s *Store) InsertKeys(ctx context.Context, p pool.ID, shards int, uploadID 
 	insert := s.insertLive
 	if p.Side == pool.Test {
 		insert = s.insertTest
+		for _, item := range items {
+			item["testOf"] = text(testOf(p.Merchant, p.Side))
+		}
 	}
 	results, err := insert(ctx, keys, items)
 	return results, wrap(err, "insert %d keys into %s", len(keys), p)

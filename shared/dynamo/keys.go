@@ -91,6 +91,7 @@ const (
 	listedIndex    = "listed"    // of orders: every line that was paid
 	whoIndex       = "who"       // of orders: the lines of an address
 	attentionIndex = "attention" // of orders: lines that somebody has to look at
+	testIndex      = "test"      // of keys and of orders: rows of a merchant's test side
 )
 
 // Values of the attribute kind, by which the catalog's items are listed.
@@ -415,6 +416,12 @@ func (k primaryKey) side() pool.Side {
 	_, rest, _ := strings.Cut(k.PK, "#")
 	side, _, _ := strings.Cut(rest, "#")
 	return pool.Side(side)
+}
+
+// licenseMerchant returns the merchant that a license key is of.
+func (k primaryKey) licenseMerchant() string {
+	merchant, _, _ := strings.Cut(k.PK, "#")
+	return merchant
 }
 
 // shardName is the partition of the index of available keys that has shard n of a pool side.

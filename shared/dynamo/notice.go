@@ -17,6 +17,7 @@ type noticeItem struct {
 	Version int `dynamodbav:"version"`
 
 	Merchant string    `dynamodbav:"merchant,omitempty"`
+	TestOf   string    `dynamodbav:"testOf,omitempty"` // see wipe.go
 	To       string    `dynamodbav:"to,omitempty"`
 	Kind     string    `dynamodbav:"kind"`
 	RaisedAt int64     `dynamodbav:"raisedAt"`
@@ -170,9 +171,13 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	if f.Sample != nil {
 		sample = &sampleItem{f.Sample.Product, (*textItem)(f.Sample.Text), f.Sample.Language, f.Sample.Keys, f.Sample.Test}
 	}
+	about := f.Side
+	if n.Kind.Gathered() { // it may tell of both sides
+		about = ""
+	}
 	return noticeItem{
 		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
-		Merchant: n.Merchant, To: n.To, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
+		Merchant: n.Merchant, TestOf: testOf(n.Merchant, about), To: n.To, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
 		Facts: factsItem{
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,

@@ -14,9 +14,10 @@ import (
 // pool feeds. Its sort key orders the lines by age. A bypass is one too.
 type queueItem struct {
 	primaryKey
-	V       int   `dynamodbav:"v"`
-	Missing int   `dynamodbav:"missing,omitempty"`
-	Until   int64 `dynamodbav:"until,omitempty"` // of a bypass
+	V       int    `dynamodbav:"v"`
+	Missing int    `dynamodbav:"missing,omitempty"`
+	Until   int64  `dynamodbav:"until,omitempty"`  // of a bypass
+	TestOf  string `dynamodbav:"testOf,omitempty"` // of a bypass: see wipe.go
 }
 
 // linesPerTransaction is how many waiting lines of one key each share a
@@ -176,7 +177,7 @@ func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines 
 // AllowBypass lets new lines bypass a pool side's queue until then. Of two writes
 // the last counts.
 func (s *Store) AllowBypass(ctx context.Context, p pool.ID, until time.Time) error {
-	item := queueItem{primaryKey: bypassKey(p), V: schema, Until: millis(until)}
+	item := queueItem{primaryKey: bypassKey(p), V: schema, Until: millis(until), TestOf: testOf(p.Merchant, p.Side)}
 	err := s.write(ctx, put(s.tables.Orders, encode(item), always))
 	return wrap(err, "allow to bypass the queue of %s", p)
 }

@@ -9,6 +9,7 @@ import (
 
 	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/pool"
 	"keypool/shared/retry"
 )
 
@@ -18,6 +19,7 @@ import (
 type refusalItem struct {
 	primaryKey
 	V         int    `dynamodbav:"v"`
+	TestOf    string `dynamodbav:"testOf,omitempty"` // see wipe.go
 	Account   string `dynamodbav:"account"`
 	Order     string `dynamodbav:"order,omitempty"`
 	Field     string `dynamodbav:"field,omitempty"`
@@ -37,7 +39,7 @@ const ExpiresAttribute = "expiresAt"
 func (s *Store) KeepRefusal(ctx context.Context, r order.Refusal, tell notice.Notice, history ...order.History) error {
 	name := refusalName(r)
 	item := refusalItem{
-		primaryKey: refusalNameKey(r.Merchant, name), V: schema,
+		primaryKey: refusalNameKey(r.Merchant, name), V: schema, TestOf: testOf(r.Merchant, r.Side),
 		Account: r.Account, Order: r.Order, Field: r.Field, Problem: r.Problem, At: millis(r.At),
 		ExpiresAt: r.At.Add(order.RefusalsKept).Unix(),
 	}
@@ -91,12 +93,15 @@ func (s *Store) Refusals(ctx context.Context, merchant, before string, limit int
 	return refusals, next, wrap(err, "list the refusals of %s", merchant)
 }
 
-// refusalName tells refusals apart: by order and mistake, or by the body if no order
+// refusalName tells refusals apart: by order, side and mistake, or by the body if no order
 // could be read.
 func refusalName(r order.Refusal) string {
 	of := "order " + r.Order
 	if r.Order == "" {
 		of = "body " + r.Body
+	}
+	if r.Side == pool.Test {
+		of = "test " + of
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{r.Account, of, r.Field, r.Problem, r.Customer}, "\n")))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

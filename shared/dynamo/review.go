@@ -181,6 +181,9 @@ func (s *Store) AdmitOrder(ctx context.Context, line order.Fulfillment, most int
 	u.set("v", number(schema))
 	u.set(ExpiresAttribute, number(line.ReceivedAt.Add(buyerKept).Unix()))
 	u.add("admitted", 1)
+	if of := testOf(line.Merchant, line.Side); of != "" {
+		u.set("testOf", text(of))
+	}
 	err := s.write(ctx, u.write(s.tables.Orders, buyerKey(line)))
 	if item, refused := failedCondition(err, 0); refused {
 		_, admitted := item[id]

@@ -29,7 +29,7 @@ func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 			Projection: keysOnly,
 		}
 	}
-	due := index(dueIndex, "due", "dueAt")
+	due, test := index(dueIndex, "due", "dueAt"), index(testIndex, "testOf", "pk")
 	return []*dynamodb.CreateTableInput{
 		{
 			TableName:              aws.String(tables.Catalog),
@@ -41,9 +41,9 @@ func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 		{
 			TableName:            aws.String(tables.Keys),
 			BillingMode:          types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{text("pk"), text("shard"), text("place")},
+			AttributeDefinitions: []types.AttributeDefinition{text("pk"), text("shard"), text("place"), text("testOf")},
 			KeySchema:            []types.KeySchemaElement{hash("pk")},
-			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{test, {
 				IndexName: aws.String(availableIndex),
 				KeySchema: []types.KeySchemaElement{hash("shard"), sort("place")},
 				Projection: &types.Projection{
@@ -57,11 +57,11 @@ func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 			BillingMode: types.BillingModePayPerRequest,
 			AttributeDefinitions: []types.AttributeDefinition{
 				text("pk"), text("sk"), text("due"), number("dueAt"),
-				text("listed"), text("who"), number("receivedAt"), text("attention"), number("since"),
+				text("listed"), text("who"), number("receivedAt"), text("attention"), number("since"), text("testOf"),
 			},
 			KeySchema: []types.KeySchemaElement{hash("pk"), sort("sk")},
 			GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
-				due, index(listedIndex, "listed", "receivedAt"), index(whoIndex, "who", "receivedAt"), index(attentionIndex, "attention", "since"),
+				due, index(listedIndex, "listed", "receivedAt"), index(whoIndex, "who", "receivedAt"), index(attentionIndex, "attention", "since"), test,
 			},
 			StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
 		},

@@ -18,6 +18,7 @@ type alertItem struct {
 	primaryKey
 	V        int    `dynamodbav:"v"`
 	Version  int    `dynamodbav:"version"`
+	TestOf   string `dynamodbav:"testOf,omitempty"` // see wipe.go
 	Level    string `dynamodbav:"level,omitempty"`
 	Sequence int    `dynamodbav:"sequence"`
 	ToldAt   int64  `dynamodbav:"toldAt,omitempty"`
@@ -121,7 +122,7 @@ func (s *Store) Alert(ctx context.Context, p pool.ID) (notice.Alert, error) {
 func (s *Store) ChangeAlert(ctx context.Context, next notice.Alert, tell []notice.Notice) error {
 	var tx transaction
 	tx.add(put(s.tables.Orders, encode(alertItem{
-		primaryKey: alertKey(next.Pool), V: schema, Version: next.Version + 1,
+		primaryKey: alertKey(next.Pool), V: schema, Version: next.Version + 1, TestOf: testOf(next.Pool.Merchant, next.Pool.Side),
 		Level: string(next.Level), Sequence: next.Sequence, ToldAt: millis(next.ToldAt),
 	}), locked(next.Version)))
 	for _, n := range tell {

@@ -17,6 +17,7 @@ type wholeItem struct {
 
 	Merchant string `dynamodbav:"merchant"`
 	Side     string `dynamodbav:"side"`
+	TestOf   string `dynamodbav:"testOf,omitempty"` // see wipe.go
 	Account  string `dynamodbav:"account"`
 	Order    string `dynamodbav:"order"`
 
@@ -52,7 +53,7 @@ type dropItem struct {
 func newWholeItem(w order.Whole) wholeItem {
 	item := wholeItem{
 		primaryKey: wholeKey(w.ID), V: schema, Version: w.Version,
-		Merchant: w.Merchant, Side: string(w.Side), Account: w.Account, Order: w.Order,
+		Merchant: w.Merchant, Side: string(w.Side), TestOf: testOf(w.Merchant, w.Side), Account: w.Account, Order: w.Order,
 		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
 	}
 	for _, r := range w.Returns {

@@ -10,6 +10,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
+	"keypool/shared/pool"
 )
 
 // early prepares for an order that was paid before its account delivers. A shop that has
@@ -50,7 +51,7 @@ func (in *Intake) tellEarly(ctx context.Context, from platform.Account, paid pla
 	facts := notice.Facts{Count: 1, Refused: []notice.Refused{{Order: paid.Order, Account: from.Name, Cause: paid.PaidAt.UTC().Format(time.DateOnly)}}}
 	now := in.Now()
 	err := in.Records.KeepRefusal(ctx, order.Refusal{
-		Merchant: from.Merchant, Account: from.Name, Order: paid.Order, Problem: problem, At: now,
+		Merchant: from.Merchant, Account: from.Name, Order: paid.Order, Side: pool.SideOf(paid.Test), Problem: problem, At: now,
 	}, notice.Gather(from.Merchant, notice.PaidBefore, facts, now))
 	if err == nil {
 		slog.InfoContext(ctx, "order.paid_before", "merchant", from.Merchant, "account", from.Name)

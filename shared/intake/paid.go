@@ -35,7 +35,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 		return []platform.Result{{Outcome: platform.Failed, Order: paid.Order}}
 	}
 	if err := paid.Check(in.MaxQuantity); err != nil {
-		return in.refuse(ctx, from, r, err)
+		return in.refuse(ctx, from, pool.SideOf(paid.Test), r, err)
 	}
 	var together []order.Fulfillment
 	for i, line := range paid.Lines {
@@ -104,7 +104,7 @@ func (in *Intake) keepAnotherCustomer(ctx context.Context, from platform.Account
 	if field == nil {
 		return nil
 	}
-	return in.keep(ctx, from, order.Refusal{Customer: order.HashAddress([]byte(from.Origin), paid.Customer.Email)}, field, history...)
+	return in.keep(ctx, from, order.Refusal{Side: pool.SideOf(paid.Test), Customer: order.HashAddress([]byte(from.Origin), paid.Customer.Email)}, field, history...)
 }
 
 // customerField is the field of an order that names the customer.
@@ -221,7 +221,7 @@ func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) err
 	}
 	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
-		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: customerField, At: in.Now(),
+		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Side: line.Side, Field: customerField, At: in.Now(),
 		Problem: "is missing: the order is on hold until the shop tells an address",
 	}, notice.Gather(line.Merchant, notice.NoAddress, facts, in.Now()))
 }
@@ -231,7 +231,7 @@ func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) err
 func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field *platform.FieldError, differs claim.Part) error {
 	facts := notice.Facts{Orders: []string{line.Order}, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
-		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Field: field.Field, Problem: field.Problem, At: in.Now(),
+		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Side: line.Side, Field: field.Field, Problem: field.Problem, At: in.Now(),
 	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, string(differs)))
 }
 
@@ -242,6 +242,6 @@ func (in *Intake) keepPaidAgain(ctx context.Context, line, got order.Fulfillment
 	problem := fmt.Sprintf("is paid again, and its line %s was returned %s: it gets no keys by itself; fulfil it by hand, or leave it", got.Line, got.ReturnedAt.UTC().Format(time.RFC3339))
 	facts := notice.Facts{Orders: []string{got.Order}, Account: line.Account, Side: got.Side, Started: got.ReturnedAt, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
-		Merchant: got.Merchant, Account: line.Account, Order: got.Order, Problem: problem, At: in.Now(),
+		Merchant: got.Merchant, Account: line.Account, Order: got.Order, Side: got.Side, Problem: problem, At: in.Now(),
 	}, notice.New(got.Merchant, notice.PaidAgain, got.ID.OrderHalf()+"#"+got.LastReturn, facts, in.Now()), in.paidAgain(got.ID, string(order.Returned)))
 }

@@ -12,6 +12,7 @@ import (
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/platform"
+	"keypool/shared/pool"
 )
 
 // Refuse records that a signed request cannot be taken, and returns the result to
@@ -34,7 +35,7 @@ func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.
 		call.Order = readable(setup.Order)
 	}
 	ended := in.began(ctx, from, call)
-	results := in.refuse(ctx, from, r, cause)
+	results := in.refuse(ctx, from, "", r, cause)
 	ended(results)
 	return results
 }
@@ -43,10 +44,11 @@ func (in *Intake) Refuse(ctx context.Context, from platform.Account, r platform.
 // of a webhook, once. The account was not heard from by it.
 func (in *Intake) PassOver(ctx context.Context, from platform.Account, changedAt time.Time, mistake *platform.FieldError) []platform.Result {
 	// Where it has no number, its time tells it from others with the same mistake.
-	return in.refuse(ctx, from, platform.Request{Body: []byte(changedAt.UTC().Format(time.RFC3339Nano))}, mistake)
+	return in.refuse(ctx, from, "", platform.Request{Body: []byte(changedAt.UTC().Format(time.RFC3339Nano))}, mistake)
 }
 
-func (in *Intake) refuse(ctx context.Context, from platform.Account, r platform.Request, cause error) []platform.Result {
+// refuse refuses what was read of a request; the side is empty where it could not be.
+func (in *Intake) refuse(ctx context.Context, from platform.Account, side pool.Side, r platform.Request, cause error) []platform.Result {
 	var field *platform.FieldError
 	var setup *platform.SetupError
 	var left *platform.LeftError
@@ -62,7 +64,7 @@ func (in *Intake) refuse(ctx context.Context, from platform.Account, r platform.
 		return []platform.Result{{Outcome: platform.Failed}}
 	}
 	sum := sha256.Sum256(r.Body)
-	if err := in.keep(ctx, from, order.Refusal{Body: hex.EncodeToString(sum[:])}, field); err != nil {
+	if err := in.keep(ctx, from, order.Refusal{Side: side, Body: hex.EncodeToString(sum[:])}, field); err != nil {
 		slog.ErrorContext(ctx, "order.not_stored", "error", err)
 		return []platform.Result{{Outcome: platform.Failed, Order: field.Order}}
 	}

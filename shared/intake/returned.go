@@ -17,7 +17,7 @@ import (
 // refund that says too little to tell what it is for takes nothing: the merchant is asked.
 func (in *Intake) returned(ctx context.Context, from platform.Account, r platform.Request, event platform.Returned) []platform.Result {
 	if err := event.Check(in.MaxQuantity); err != nil {
-		return in.refuse(ctx, from, r, err)
+		return in.refuse(ctx, from, "", r, err)
 	}
 	if event.Failed {
 		return in.refundFailed(ctx, from, event)
@@ -102,7 +102,7 @@ func (in *Intake) tellMatched(ctx context.Context, from platform.Account, event 
 // disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.
 func (in *Intake) disputed(ctx context.Context, from platform.Account, r platform.Request, event platform.Disputed) []platform.Result {
 	if err := event.Check(); err != nil {
-		return in.refuse(ctx, from, r, err)
+		return in.refuse(ctx, from, "", r, err)
 	}
 	var results []platform.Result
 	for _, side := range event.Sides() {

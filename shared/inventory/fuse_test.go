@@ -10,6 +10,7 @@ import (
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // fused returns a worker whose calls that change something or look for keys go through the
@@ -18,6 +19,7 @@ func fused(f *fuse.Fuse, w *inventory.Worker) *inventory.Worker {
 	dying := *w
 	dying.Progress, dying.Keys = fusedProgress{w.Progress, f}, fusedKeys{w.Keys, f}
 	dying.Lines, dying.Eraser = fusedLines{w.Lines, f}, fusedEraser{w.Eraser, f}
+	dying.Test.Rows, dying.Test.Keys, dying.Test.Uploads = fusedRows{w.Test.Rows, f}, fusedTestKeys{w.Test.Keys, f}, fusedUploads{w.Test.Uploads, f}
 	return &dying
 }
 
@@ -76,4 +78,43 @@ type fusedEraser struct {
 func (e fusedEraser) Erase(ctx context.Context, id order.LineID, how lifecycle.Erasure) (line order.Fulfillment, err error) {
 	err = e.f.Blow(func() (err error) { line, err = e.Eraser.Erase(ctx, id, how); return err })
 	return line, err
+}
+
+type fusedRows struct {
+	inventory.WipedRows
+	f *fuse.Fuse
+}
+
+func (r fusedRows) WipeRow(ctx context.Context, j job.Job, row job.TestRow, now time.Time) error {
+	return r.f.Blow(func() error { return r.WipedRows.WipeRow(ctx, j, row, now) })
+}
+
+func (r fusedRows) WipeWhole(ctx context.Context, j job.Job, w order.Whole, now time.Time) error {
+	return r.f.Blow(func() error { return r.WipedRows.WipeWhole(ctx, j, w, now) })
+}
+
+func (r fusedRows) WipeLine(ctx context.Context, j job.Job, line order.Fulfillment, now time.Time) error {
+	return r.f.Blow(func() error { return r.WipedRows.WipeLine(ctx, j, line, now) })
+}
+
+type fusedTestKeys struct {
+	inventory.WipedKeys
+	f *fuse.Fuse
+}
+
+func (k fusedTestKeys) WipeKeys(ctx context.Context, j job.Job, keys []pool.Record, now time.Time) error {
+	return k.f.Blow(func() error { return k.WipedKeys.WipeKeys(ctx, j, keys, now) })
+}
+
+type fusedUploads struct {
+	inventory.WipedUploads
+	f *fuse.Fuse
+}
+
+func (u fusedUploads) WipeUpload(ctx context.Context, j job.Job, up upload.Upload, now time.Time) error {
+	return u.f.Blow(func() error { return u.WipedUploads.WipeUpload(ctx, j, up, now) })
+}
+
+func (u fusedUploads) ResetTestCounts(ctx context.Context, j job.Job) error {
+	return u.f.Blow(func() error { return u.WipedUploads.ResetTestCounts(ctx, j) })
 }

@@ -25,6 +25,7 @@ type Worker struct {
 	Lines    LinesOf
 	Eraser   Eraser
 	Kept     Retentions
+	Test     TestSide
 	Now      func() time.Time
 }
 
@@ -113,6 +114,8 @@ func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
 	case job.Retain:
 		kept, err := w.Kept.Retention(ctx, j.Merchant)
 		return &retention{progress, kept.Days}, err
+	case job.Wipe:
+		return &wiping{progress, map[string]verdict{}}, nil
 	}
 	return nil, fmt.Errorf("a job of the kind %q is newer than this program", j.Kind)
 }

@@ -60,6 +60,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 	w.jobs = &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.asked, Now: now}
 	w.eraser = &lifecycle.Eraser{Lines: w.store, Words: w.store, Fill: w.fills, Now: now}
 	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Fill: w.fills, Eraser: w.eraser, Kept: w.store, Now: now}
+	w.worker.Test = inventory.TestSide{Rows: w.store, Orders: w.store, Keys: w.store, Uploads: w.store}
 	for _, name := range []string{"nova", "mallory"} {
 		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))
 		for _, p := range []string{"elden", "ring"} {

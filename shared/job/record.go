@@ -33,6 +33,9 @@ var (
 	// ErrOfSetting means that a job is there because of a setting, and ends when that is changed.
 	ErrOfSetting = errors.New("the job belongs to a setting")
 
+	// ErrNotTest means that a row is none of the merchant's test side, whatever an index shows.
+	ErrNotTest = errors.New("no row of the test side")
+
 	// ErrNoKeys means that an upload brought no keys, and never will.
 	ErrNoKeys = errors.New("the upload brought no keys")
 )
@@ -50,6 +53,7 @@ const (
 	Move     Kind = "move"     // unsold keys of a pool to another one
 	Erase    Kind = "erase"    // what is kept of a customer
 	Retain   Kind = "retain"   // erases customers, each day, whom nothing has happened to for long
+	Wipe     Kind = "wipe"     // all of a merchant's test side
 )
 
 // RetentionID is the id of a merchant's job that retains.
@@ -102,12 +106,12 @@ type Job struct {
 // sale, the lines of an address. It looks at them pool by pool and shard by shard, from the
 // beginning to the end, as often as it takes.
 type Look struct {
-	Pool    int // of those that it looks at, from 0
+	Pool    int // of those that it looks at, from 0; of a job that wipes, what it looks at
 	Shard   int
 	After   string    // the place in the shard of the last thing it has seen; empty: none
 	Began   time.Time // when this look began; zero: none did
 	Found   int       // things of its own, in this look
-	Left    int       // those of them that stay as they are
+	Left    int       // those of them that stay as they are; of a job that wipes, that are to be looked at again
 	LeftAt  time.Time // when the earliest of those was received
 	Until   time.Time // of a job that retains: lines that were received before are looked at
 	FoundAt time.Time // when it last found any that do not; zero: never
@@ -149,3 +153,12 @@ type Message struct {
 
 // Resume asks for a job to be begun, or resumed.
 func Resume(merchant, id string) Message { return Message{V: 1, Merchant: merchant, Job: id} }
+
+// TestRow is a row of the test side, other than a key.
+type TestRow struct {
+	Place   string    // in the table
+	Order   string    // that it tells of, if it is a line or what is known of an order as a whole
+	Version int       // 0: it has none
+	At      time.Time // when it was raised; zero: nobody says
+	Mailing time.Time // until when a mailer has it; zero: none does
+}

@@ -1,15 +1,20 @@
 package order
 
-import "time"
+import (
+	"time"
+
+	"keypool/shared/pool"
+)
 
 // Refusal is the record of a webhook that was signed, or of an order that catch-up found, and
 // that Keypool could not take: the order and the mistake, nothing else of its content.
 type Refusal struct {
 	Merchant string
 	Account  string
-	Order    string // empty if it could not be read
-	Body     string // SHA-256 of the body, which tells orders without a number apart
-	Field    string // with the mistake, as the platform names it; empty: the body
+	Order    string    // empty if it could not be read
+	Side     pool.Side // empty if it could not be told
+	Body     string    // SHA-256 of the body, which tells orders without a number apart
+	Field    string    // with the mistake, as the platform names it; empty: the body
 	Problem  string
 	At       time.Time
 

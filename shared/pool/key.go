@@ -27,8 +27,11 @@ func Identify(salt []byte, merchant string, side Side, text string) KeyID {
 		mac.Write(length[:])
 		io.WriteString(mac, part)
 	}
-	return KeyID(merchant + "#" + string(side) + "#" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
+	return KeyID(Identities(merchant, side) + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
 }
+
+// Identities is what the identities of all keys of a merchant's side begin with, and no others.
+func Identities(merchant string, side Side) string { return merchant + "#" + string(side) + "#" }
 
 // Key is one license in a pool.
 type Key struct {

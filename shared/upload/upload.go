@@ -81,6 +81,7 @@ const (
 	Gone            Cause = "gone"             // it was removed before it was read
 	Encrypted       Cause = "encrypted"        // with a key that Keypool may not use
 	Archived        Cause = "archived"         // its storage class cannot be read
+	Wiped           Cause = "wiped"            // it was a test, and all that came of it was taken away
 )
 
 // CauseOf returns the cause of a file whose bytes can never be read, by the error of
