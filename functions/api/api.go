@@ -122,6 +122,7 @@ func (a *api) serve() *rest.API {
 			"customers":   a.addCustomers,
 			"retention":   a.addRetention,
 			"test-orders": a.addTestOrders,
+			"test-data":   a.addTestData,
 		},
 		Webhooks: webhooks,
 	})

@@ -17,7 +17,7 @@ import (
 // Job is long work that somebody asked for, and how far it has come.
 type Job struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind" enum:"withdraw,move,erase,retain" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. erase: take away what is kept of a customer. retain: erase, once a day, the customers of lines that nothing has happened to for as long as put-retention says."`
+	Kind        string    `json:"kind" enum:"withdraw,move,erase,retain,wipe" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. erase: take away what is kept of a customer. retain: erase, once a day, the customers of lines that nothing has happened to for as long as put-retention says. wipe: take all of the test side away."`
 	State       string    `json:"state" enum:"queued,running,cancelling,done,cancelled" doc:"queued: nobody has begun. running: at work, or waiting for its next look. cancelling: it ends at its next step. done. cancelled: it ended before its work was done; what it had done stays done."`
 	Upload      string    `json:"upload,omitempty" doc:"The upload that it is about."`
 	Pool        string    `json:"pool,omitempty" doc:"The pool whose keys it is about; of an upload that is withdrawn, the one that it was for."`
@@ -98,6 +98,25 @@ func (a *api) moveKeys(ctx context.Context, in *moveKeys) (*rest.Body[Job], erro
 		From: pool.ID{Merchant: by.Merchant, Pool: in.Pool, Side: pool.SideOf(in.Body.Side == string(pool.Test))},
 		To:   in.Body.To, Upload: in.Body.Upload, Most: in.Body.Count, By: by.Name, Why: in.Body.Reason,
 	})
+	return &rest.Body[Job]{Body: newJob(j)}, err
+}
+
+var sampleWipe = Job{
+	ID: "20261123T102500-0d1e2f3a4b5c6d7e", Kind: string(job.Wipe), State: string(job.Queued), Side: "test",
+	By: sampleJob.By, CreatedAt: time.Date(2026, 11, 23, 10, 25, 0, 0, time.UTC), SavedAt: time.Date(2026, 11, 23, 10, 25, 0, 0, time.UTC),
+}
+
+func (a *api) addTestData(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "wipe-test-data", Method: http.MethodPost, Path: "/v1/test-data/wipe", Tags: []string{"Jobs"},
+		Summary:       "Take all test data away",
+		Description:   "The job that is answered takes away what is on the test side when it is asked for: test orders with their history, whatever their state; test keys, sold or not; what test files brought, and their reports' numbers; what was counted. It ends a minute or two later. Nothing of the live side can go: each row is deleted on the condition that it is of the test side itself. Settings, accounts and the audit trail stay, and so do keys that were blocked.\n\nAfter that it is as if the test side had never been used. The same test file can be dropped again, and brings all of its keys; a repeat of a test order is a new order. list-uploads still names the files, with the cause wiped, so that none is read again by itself.\n\nWhat comes after the call stays, with the keys that it got. A line whose mail is just being sent, and a file that is being loaded, go a little later. A mail that gathers events of both sides may still name a test order. Called again, another job takes what there is by then.",
+		DefaultStatus: http.StatusAccepted, Responses: to.Responses(sampleWipe, 202),
+	}, a.wipeTestData)
+}
+
+func (a *api) wipeTestData(ctx context.Context, _ *struct{}) (*rest.Body[Job], error) {
+	j, err := a.jobs.Wipe(ctx, caller(ctx), access.From(ctx).Name)
 	return &rest.Body[Job]{Body: newJob(j)}, err
 }
 

@@ -23,7 +23,7 @@ type Upload struct {
 	Side        string         `json:"side,omitempty" enum:"live,test"`
 	Size        int64          `json:"size" doc:"In bytes."`
 	State       string         `json:"state" enum:"parked,needs_confirmation,confirmed,loading,finished" doc:"parked: its pool does not exist yet, or the day's limit is reached; it is read once that is over. needs_confirmation: it reads like something else than keys, see findings; nothing is loaded until load-upload says how, or a mended file is dropped. confirmed: it was said how. loading: it is being read. finished: the report is complete."`
-	Cause       string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, over-limit, unclear, used-ticket, gone, encrypted, archived."`
+	Cause       string         `json:"cause,omitempty" doc:"Why it was not read, or brought no key: empty, binary, no-column, no-keys, misplaced, unknown-pool, over-limit, unclear, used-ticket, gone, encrypted, archived, wiped (wipe-test-data took away what it brought)."`
 	Findings    []Finding      `json:"findings,omitempty" nullable:"false" doc:"What in its first 64 KiB is not as lines of keys are: json, html, heading, comments, numbers, quotes. It is held for these."`
 	Warnings    []Finding      `json:"warnings,omitempty" nullable:"false" doc:"What in its first 64 KiB keys rarely have: separators, some-quotes, typography, no-break-space. It is loaded with these."`
 	Table       *Table         `json:"table,omitempty" doc:"Of a .csv file: its columns."`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"keypool/shared/boot"
@@ -15,6 +16,7 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
+	"keypool/shared/s3"
 	"keypool/shared/sqs"
 )
 
@@ -31,7 +33,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	h := &handler{
 		worker: &inventory.Worker{
 			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Kept: store, Fill: fill, Now: time.Now,
-			Test:   inventory.TestSide{Rows: store, Orders: store, Keys: store, Uploads: store},
+			Test:   inventory.TestSide{Rows: store, Orders: store, Keys: store, Uploads: store, Reports: s3.OpenReports(awss3.NewFromConfig(cfg), env.Required("KEYPOOL_REPORTS_BUCKET"))},
 			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: time.Now},
 		},
 		queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),

@@ -11,12 +11,13 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/job"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
 
-// Whatever goes wrong while keys are withdrawn or moved, or a customer is erased, nothing of them stands in what the function
+// Whatever goes wrong while keys are withdrawn or moved, a customer is erased, or the test side is wiped, nothing of them stands in what the function
 // answers, returns or logs.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
@@ -116,6 +117,66 @@ func TestSecrecy(t *testing.T) {
 		}
 		return message(string(body))
 	})
+	wipes := func() []byte {
+		uploads++
+		p := pool.ID{Merchant: lambdatest.Merchant, Pool: lambdatest.Pool, Side: pool.Test}
+		began, number := time.Now().Add(-time.Hour), fmt.Sprint("test-", uploads)
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		loaded := upload.Upload{Merchant: p.Merchant, ID: fmt.Sprint("test ", uploads), Pool: p.Pool, Side: p.Side, State: upload.Loading, Ranges: 1, Counts: upload.Counts{}, ReceivedAt: began}
+		parked := loaded
+		parked.ID, parked.State = parked.ID+" parked", upload.Parked
+		for _, u := range []upload.Upload{loaded, parked} {
+			_, err := s.Store.MoveUpload(t.Context(), "", u, nil)
+			must(err)
+		}
+		r, err := s.Store.TakeRange(t.Context(), loaded, 0, began)
+		must(err)
+		text := s.Keys(1)[0]
+		_, err = s.Store.InsertKeys(t.Context(), p, 4, loaded.ID, []upload.NewKey{{ID: pool.Identify(nil, p.Merchant, p.Side, text), Live: pool.Identify(nil, p.Merchant, pool.Live, text), Text: pool.Conceal(text)}})
+		must(err)
+		r.Done, r.Counts = true, upload.Counts{upload.Accepted: 1}
+		must(s.Store.EndRange(t.Context(), loaded, r, began))
+		loaded.State, loaded.FinishedAt = upload.Finished, began
+		_, err = s.Store.MoveUpload(t.Context(), upload.Loading, loaded, nil)
+		must(err)
+
+		line := order.Fulfillment{
+			ID:       order.Identity{Merchant: p.Merchant, Side: p.Side, Origin: "own", Order: number, Line: "1"}.ID(),
+			Merchant: p.Merchant, Side: p.Side, Account: "own", Origin: "own", Order: number, Line: "1", Product: "4711", Pool: p.Pool, Quantity: 1, Wanted: 1, ReceivedAt: began,
+			Customer: order.Customer{Name: s.Canaries.New(canary.Customer)}, CustomerHash: "hash",
+		}
+		line.Hold(order.HoldReview)
+		change := order.NewLine(line)
+		for n := range 120 { // more than one transaction deletes
+			change.History = []order.History{{Line: line.ID, At: began.Add(time.Duration(n) * time.Second), Event: order.Held, By: "somebody"}}
+			if n == 0 {
+				must(s.Store.Commit(t.Context(), change))
+			} else {
+				must(s.Store.AddHistory(t.Context(), change.History[0]))
+			}
+		}
+		_, err = s.Store.AdmitOrder(t.Context(), line, 5)
+		must(err)
+		must(s.Store.PutWhole(t.Context(), order.Whole{ID: line.ID.OrderHalf(), Merchant: p.Merchant, Side: p.Side, Order: number, ChangedAt: began}))
+		must(s.Store.AllowBypass(t.Context(), p, began))
+		alert, err := s.Store.Alert(t.Context(), p)
+		must(err)
+		must(s.Store.ChangeAlert(t.Context(), alert, nil))
+		tell := notice.New(p.Merchant, notice.MailFailed, fmt.Sprint(uploads), notice.Facts{Orders: []string{"A-1"}, Side: p.Side, Count: 1}, began)
+		must(s.Store.KeepRefusal(t.Context(), order.Refusal{Merchant: p.Merchant, Account: "own", Order: number, Side: p.Side, Problem: "is wrong", At: began}, tell))
+
+		j := job.Job{Merchant: p.Merchant, ID: fmt.Sprint("job ", uploads), Kind: job.Wipe, Side: p.Side, By: s.Canaries.New("setting"), CreatedAt: began.Add(time.Minute), DueAt: began}
+		must(s.Store.StartJob(t.Context(), j))
+		body, err := json.Marshal(job.Resume(j.Merchant, j.ID))
+		must(err)
+		return message(string(body))
+	}
+	s.RefuseEachCall("a test side that is wiped", wipes)
 	s.RefuseEachCall("a customer who is owed something", func() []byte { return erases(true, waits) })
 	key := s.Canaries.New(canary.Key)
 	for _, body := range []string{key, `"` + key + `"`, `{"v":"` + key + `"}`} {

@@ -211,7 +211,7 @@ var Functions = []Function{
 		Description: "Does the long work on keys that merchants ask for",
 		Memory:      256,
 		Timeout:     jobTimeout,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "JOBS_QUEUE_URL", "FILL_QUEUE_URL"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "REPORTS_BUCKET", "JOBS_QUEUE_URL", "FILL_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.JobsPrefix, dynamo.UploadsPrefix, dynamo.CountsPrefix}},
@@ -222,9 +222,18 @@ var Functions = []Function{
 			// A customer who is erased, of whose line somebody waits, or a rule holds it.
 			{Target: ordersWho, Actions: "Query"},
 			{Target: ordersListed, Actions: "Query"}, // customers who were kept for long enough
-			{Target: ordersTable, Actions: "GetItem BatchGetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "GetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.BuyerPrefix}},
+			{Target: ordersTable, Actions: "BatchGetItem", Items: testRows},
+			{Target: ordersTable, Actions: "DeleteItem", Items: append([]string{dynamo.UnconnectedPrefix, dynamo.HeldPrefix}, testRows...)},
+			// The test side, which is wiped. Of keys, the pattern lets none of the live side be deleted.
+			{Target: keysTest, Actions: "Query"},
+			{Target: keysTable, Actions: "BatchGetItem DeleteItem", Items: []string{dynamo.TestKeys}},
+			{Target: ordersTest, Actions: "Query"},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.CountsPrefix}},
+			{Target: catalogTable, Actions: "ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.RangesPrefix, dynamo.ParkedPrefix}},
+			{Target: testReports, Actions: "DeleteObject"},
 			{Target: jobsQueue, Actions: receive},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
@@ -313,6 +322,9 @@ var Functions = []Function{
 
 // ticksNotRepeated: a failed tick is not repeated, since the next tick does the same work.
 var ticksNotRepeated = &OnFailure{Queue: "DeadTicks", MaxAge: time.Minute}
+
+// testRows are the rows of the orders table that are found as those of a test side.
+var testRows = []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.NoticePrefix, dynamo.RefusedPrefix, dynamo.RefusedOncePrefix, dynamo.AlertPrefix, dynamo.BuyerPrefix}
 
 // intakeRights are those that the intake of orders takes, whoever brings them.
 var intakeRights = []Right{

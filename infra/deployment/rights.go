@@ -37,17 +37,21 @@ var (
 	catalogKind     = Target{"dynamodb", "${Catalog.Arn}/index/kind", nil}
 	keysTable       = Target{"dynamodb", "${Keys.Arn}", nil}
 	keysAvailable   = Target{"dynamodb", "${Keys.Arn}/index/available", nil}
+	keysTest        = Target{"dynamodb", "${Keys.Arn}/index/test", nil}
 	ordersTable     = Target{"dynamodb", "${Orders.Arn}", nil}
 	ordersDue       = Target{"dynamodb", "${Orders.Arn}/index/due", nil}
 	ordersListed    = Target{"dynamodb", "${Orders.Arn}/index/listed", nil}
 	ordersWho       = Target{"dynamodb", "${Orders.Arn}/index/who", nil}
 	ordersAttention = Target{"dynamodb", "${Orders.Arn}/index/attention", nil}
+	ordersTest      = Target{"dynamodb", "${Orders.Arn}/index/test", nil}
 	ordersStream    = Target{"dynamodb", "${Orders.StreamArn}", nil}
 	ordersStreams   = Target{"dynamodb", "${Orders.Arn}/stream/*", nil} // all that the table ever had
 
 	uploadsBucket = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}", nil}
 	uploadedFiles = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}/*", nil}
 	reportFiles   = Target{"s3", "${Reports.Arn}/*", nil}
+
+	testReports = Target{"s3", "${Reports.Arn}/reports/*/test/*", nil} // no name of a live one has a further part
 
 	rangesQueue  = Target{"sqs", "${Ranges.Arn}", nil}
 	fillQueue    = Target{"sqs", "${Fills.Arn}", nil}

@@ -48,7 +48,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, erase customers, place test orders",
 	KeysRead:    "find out what became of a key",
-	Settings:    "read and change pools, products, review, retention and the sender of mails; read accounts and uploads; try webhooks; answer for held files; withdraw, move and block keys; read and cancel jobs",
+	Settings:    "read and change pools, products, review, retention and the sender of mails; read accounts and uploads; try webhooks; answer for held files; withdraw, move and block keys; wipe test data; read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 	People:      "say who works here, and in which role",
 }
@@ -135,6 +135,7 @@ var Needs = map[string]Scope{
 	"withdraw-upload": Settings,
 	"block-keys":      Settings,
 	"move-keys":       Settings,
+	"wipe-test-data":  Settings, // whoever sets a shop up tries it, and watches the job
 	"list-jobs":       Settings,
 	"get-job":         Settings,
 	"cancel-job":      Settings,

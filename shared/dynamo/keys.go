@@ -51,6 +51,10 @@ const (
 	CorrectedPrefix   = "corrected#" // function api counts there how often addresses are corrected
 )
 
+// TestKeys is what the primary keys of license keys have in front of their last part on the test
+// side, whatever the merchant, and nowhere on the live side: names have no #.
+const TestKeys = "*#test#"
+
 // Sort keys, and the beginnings of those that end in #.
 const (
 	merchantSort = "merchant"

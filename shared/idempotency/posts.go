@@ -47,7 +47,8 @@ var Posts = map[string]Repeat{
 	// Where it names units, its refund names it.
 	"return-order":          Settles,
 	"return-order-by-query": Settles,
-	// What is erased is gone; a second job finds nothing.
+	// What is erased or wiped is gone; a second job finds nothing.
+	"wipe-test-data":       Settles,
 	"erase-customer":       Settles,
 	"erase-order":          Settles,
 	"erase-order-by-query": Settles,

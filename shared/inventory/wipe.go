@@ -28,6 +28,7 @@ type TestSide struct {
 	Orders  Orders
 	Keys    WipedKeys
 	Uploads WipedUploads
+	Reports WipedReports
 }
 
 // WipedRows are the test side's rows in the table of orders. What deletes one fails with
@@ -72,6 +73,12 @@ type WipedUploads interface {
 	WipeUpload(ctx context.Context, j job.Job, u upload.Upload, now time.Time) error
 	// ResetTestCounts takes away what is counted of pools' test sides that have no key.
 	ResetTestCounts(ctx context.Context, j job.Job) error
+}
+
+// WipedReports is the bucket of uploads' reports.
+type WipedReports interface {
+	// Delete removes a report; none there is no error.
+	Delete(ctx context.Context, name string) error
 }
 
 // wiping takes a merchant's test side away: what was there when the job was asked for. What came
@@ -339,7 +346,7 @@ func (w *wiping) files(ctx context.Context) error {
 		case later:
 			look.Left++
 		case goes:
-			if _, err := w.wiped(ctx, w.Test.Uploads.WipeUpload(ctx, w.job, u, w.Now())); err != nil {
+			if err := w.upload(ctx, u); err != nil {
 				return err
 			}
 		}
@@ -349,4 +356,13 @@ func (w *wiping) files(ctx context.Context) error {
 		look.After = uploads[len(uploads)-1].ID
 	}
 	return nil
+}
+
+// upload wipes the report of an upload, and then its record, which names the report.
+func (w *wiping) upload(ctx context.Context, u upload.Upload) error {
+	if err := w.Test.Reports.Delete(ctx, u.ReportName()); err != nil {
+		return err
+	}
+	_, err := w.wiped(ctx, w.Test.Uploads.WipeUpload(ctx, w.job, u, w.Now()))
+	return err
 }

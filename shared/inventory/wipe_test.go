@@ -219,8 +219,14 @@ func TestWipe_thenAllOver(t *testing.T) {
 	first := w.load("uploads/nova/elden/test/keys.txt", lines("TEST", 5))
 	w.sell("A-1", eldenTest, "TEST-0000")
 	w.later(time.Hour)
+	if _, err := w.reports.Get(t.Context(), first.ReportName()); err != nil {
+		t.Fatal(err)
+	}
 	w.finish(w.wipe().ID)
 
+	if _, err := w.reports.Get(t.Context(), first.ReportName()); err == nil {
+		t.Error("the file's report is still there")
+	}
 	w.must(w.loader.Receive(t.Context(), first.Object))
 	w.loadRest()
 	if n := len(w.forSale(eldenTest)); n != 0 {
@@ -402,7 +408,7 @@ func TestWipe_lyingIndex(t *testing.T) {
 	before := w.rows()
 	w.later(time.Hour)
 	liar := w.liar()
-	w.worker.Test = inventory.TestSide{Rows: liar, Orders: w.store, Keys: liar, Uploads: liar}
+	w.worker.Test = inventory.TestSide{Rows: liar, Orders: w.store, Keys: liar, Uploads: liar, Reports: w.reports}
 	w.finish(w.wipe().ID)
 	w.wantLiveUntouched(before)
 }

@@ -32,16 +32,17 @@ const shards = 2
 // has the pools elden and ring.
 type world struct {
 	*testing.T
-	store  *dynamo.Store
-	tables dynamo.Tables
-	bucket *ingesttest.Uploads
-	ranges *queue
-	fills  *queue
-	asked  *queue // of jobs
-	loader *ingest.Worker
-	jobs   *inventory.Jobs
-	worker *inventory.Worker
-	eraser *lifecycle.Eraser
+	store   *dynamo.Store
+	tables  dynamo.Tables
+	bucket  *ingesttest.Uploads
+	reports *ingesttest.Reports
+	ranges  *queue
+	fills   *queue
+	asked   *queue // of jobs
+	loader  *ingest.Worker
+	jobs    *inventory.Jobs
+	worker  *inventory.Worker
+	eraser  *lifecycle.Eraser
 
 	mu  sync.Mutex
 	now time.Time
@@ -49,18 +50,18 @@ type world struct {
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
 	t.Helper()
-	w := &world{T: t, ranges: &queue{}, fills: &queue{}, asked: &queue{}, now: noon}
+	w := &world{T: t, ranges: &queue{}, fills: &queue{}, asked: &queue{}, reports: &ingesttest.Reports{}, now: noon}
 	w.bucket = ingesttest.NewUploads(func() time.Time { return noon })
 	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
 	w.store, w.tables = dynamotest.Open(t, options...)
 	w.loader = &ingest.Worker{
 		Catalog: w.store, Records: w.store, Ranges: w.store, Keys: w.store,
-		Objects: w.bucket, Reports: &ingesttest.Reports{}, RangeJobs: w.ranges, Fill: w.fills, Now: now,
+		Objects: w.bucket, Reports: w.reports, RangeJobs: w.ranges, Fill: w.fills, Now: now,
 	}
 	w.jobs = &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.asked, Now: now}
 	w.eraser = &lifecycle.Eraser{Lines: w.store, Words: w.store, Fill: w.fills, Now: now}
 	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Fill: w.fills, Eraser: w.eraser, Kept: w.store, Now: now}
-	w.worker.Test = inventory.TestSide{Rows: w.store, Orders: w.store, Keys: w.store, Uploads: w.store}
+	w.worker.Test = inventory.TestSide{Rows: w.store, Orders: w.store, Keys: w.store, Uploads: w.store, Reports: w.reports}
 	for _, name := range []string{"nova", "mallory"} {
 		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))
 		for _, p := range []string{"elden", "ring"} {

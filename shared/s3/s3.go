@@ -256,6 +256,15 @@ func (b *Reports) Open(ctx context.Context, name string) (io.ReadCloser, error) 
 	return out.Body, nil
 }
 
+// Delete removes an object; none there is no error.
+func (b *Reports) Delete(ctx context.Context, name string) error {
+	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: &name})
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return nil
+}
+
 // PresignReport returns an address that serves a report until it expires.
 func (b *Reports) PresignReport(ctx context.Context, name string, expires time.Duration) (string, error) {
 	get, err := s3.NewPresignClient(b.client).PresignGetObject(ctx, &s3.GetObjectInput{

@@ -147,6 +147,9 @@ func (s *Uploads) Get(ctx context.Context, merchant, id string) (u upload.Upload
 	case upload.Parked, upload.Confirmed:
 		// Nothing of it is read, and its report is still to come.
 	case upload.Finished, upload.NeedsConfirmation:
+		if u.Cause == upload.Wiped {
+			break
+		}
 		reportURL, err = s.Reports.PresignReport(ctx, u.ReportName(), signedFor)
 	}
 	return u, read, reportURL, err

@@ -180,8 +180,14 @@ func (u Upload) PoolID() pool.ID {
 // and its owner is reminded of it.
 func (u Upload) Rejected() bool { return u.State == Finished && u.Cause != "" }
 
-// ReportName names the upload's report in the reports bucket.
-func (u Upload) ReportName() string { return "reports/" + u.owner() + "/" + u.ID + ".json" }
+// ReportName names the upload's report in the reports bucket. Those of the test side stand
+// apart, so that a function may be let delete them alone.
+func (u Upload) ReportName() string {
+	if u.Side == pool.Test {
+		return "reports/" + u.owner() + "/test/" + u.ID + ".json"
+	}
+	return "reports/" + u.owner() + "/" + u.ID + ".json"
+}
 
 // RejectedName names an object in the reports bucket that holds rejected lines of
 // range n. Each worker writes objects of its own, numbered from 0: its fencing token

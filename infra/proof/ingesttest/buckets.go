@@ -134,6 +134,12 @@ func (r *Reports) Put(_ context.Context, name string, data []byte) error {
 	return nil
 }
 
+// Delete implements inventory.WipedReports.
+func (r *Reports) Delete(_ context.Context, name string) error {
+	r.objects.Delete(name)
+	return nil
+}
+
 // Get implements ingest.Reports.
 func (r *Reports) Get(_ context.Context, name string) ([]byte, error) {
 	data, ok := r.objects.Load(name)

@@ -242,6 +242,9 @@ func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	case r.Method == http.MethodPut:
 		c.sandbox.Files[place], c.metadata[place] = body, r.Header.Get("X-Amz-Meta-Digest")
 		return response(r, http.StatusOK, "", "")
+	case r.Method == http.MethodDelete:
+		delete(c.sandbox.Files, place)
+		return response(r, http.StatusNoContent, "", "")
 	}
 	file, ok := c.sandbox.Files[place]
 	if !ok {

@@ -60,7 +60,7 @@ func (r *rights) take(a access) error {
 			return nil
 		}
 		for _, begin := range begins {
-			if strings.HasPrefix(a.key, strings.TrimSuffix(begin, "*")) {
+			if like(begin, a.key) {
 				r.used[a.action+" on "+s.Resource+" for "+begin] = true
 				return nil
 			}
@@ -68,6 +68,17 @@ func (r *rights) take(a access) error {
 	}
 	kind, _, _ := strings.Cut(a.key, "#")
 	return fmt.Errorf("no right to %s on %s for %s# %s: give the function one in infra/deployment", a.action, a.resource, kind, a.selected)
+}
+
+// like is IAM's StringLike: a star stands for anything.
+func like(pattern, value string) bool {
+	parts := strings.Split(pattern, "*")
+	value, fits := strings.CutPrefix(value, parts[0])
+	for _, part := range parts[1:] {
+		_, rest, found := strings.Cut(value, part)
+		value, fits = rest, fits && found
+	}
+	return fits // every pattern here ends in a star
 }
 
 // elsewhere are rights whose calls need what no run in a sandbox comes to; the tests
