@@ -35,6 +35,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Counts:     store,
 		Held:       store,
 		Sales:      &review.Sales{Store: store, Brakes: store, Notices: store, Now: time.Now},
+		Days:       store,
 		Senders:    sender.NewUsed(store, time.Now),
 		MailSender: ses.Open(boot.FreshConnections(cfg), env.Required("KEYPOOL_CONFIGURATION_SET")),
 		Sender:     env.Address("KEYPOOL_SENDER"),

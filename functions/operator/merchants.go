@@ -34,6 +34,7 @@ type Merchant struct {
 
 	Uploads *Limits `json:"uploads,omitempty" doc:"What the merchant's key files may bring in a day, by UTC. Files beyond it wait for the next day."`
 	Calls   int     `json:"calls_per_day,omitempty" minimum:"1" maximum:"100000000" doc:"How many calls of the API the merchant's tokens may make together in a day, by UTC; 100,000 where left out. A call beyond that is 429 until the next day, and the merchant is told once. No webhook counts."`
+	Mails   int     `json:"mails_per_day,omitempty" minimum:"1" maximum:"1000000" doc:"How many notices the merchant gets by mail in a day, by UTC; 500 where left out. Beyond that, those that can wait are told together, in one mail when the first is held back and one when the day ends. Customers' mails do not count."`
 }
 
 // Text is the text of a mail, with substitution tags.
@@ -66,7 +67,7 @@ var sampleMerchant = Merchant{
 		"de": {Body: "Viel Spaß! Ihr Schlüssel:\n\n{KEY}"},
 	},
 	Frames:  map[string]Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nThe Acme team", Footer: "Acme Games Ltd, 12 St James's Square, London"}},
-	Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: catalog.DefaultCalls,
+	Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: catalog.DefaultCalls, Mails: catalog.DefaultMails,
 }
 
 // settable returns the part of a merchant that a request can set.
@@ -76,7 +77,7 @@ func newMerchant(m catalog.Merchant) Merchant {
 	limits := Limits(m.Uploads.OrDefault())
 	return Merchant{
 		Name: m.Name, Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
-		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Uploads: &limits, Calls: cmp.Or(m.Calls, catalog.DefaultCalls),
+		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Uploads: &limits, Calls: cmp.Or(m.Calls, catalog.DefaultCalls), Mails: cmp.Or(m.Mails, catalog.DefaultMails),
 		ReturnedKeys: string(m.ReturnedKeys), Color: m.Color, Texts: mapped(m.Texts, newText), Frames: mapped(m.Frames, newFrame),
 	}
 }
@@ -121,6 +122,9 @@ func (in *putMerchant) settings() catalog.Merchant {
 	}
 	if in.Body.Calls != catalog.DefaultCalls {
 		m.Calls = in.Body.Calls
+	}
+	if in.Body.Mails != catalog.DefaultMails {
+		m.Mails = in.Body.Mails
 	}
 	if len(in.Body.Languages) > 0 {
 		m.Languages = in.Body.Languages

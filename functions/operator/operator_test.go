@@ -102,7 +102,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 	w.send(resttest.Event(t, "good_operator_merchant")).Want(201).Into(&merchant)
 	if diff := cmp.Diff(Merchant{
 		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example",
-		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: 100_000,
+		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: 100_000, Mails: 500,
 	}, merchant); diff != "" {
 		t.Error(diff)
 	}
@@ -290,23 +290,24 @@ func TestMerchant_limitsOfUploads(t *testing.T) {
 	}
 }
 
-// How much a merchant's tokens may call in a day is the operator's to set.
-func TestMerchant_limitsOfCalls(t *testing.T) {
+// How much a merchant's tokens may call in a day, and how many notices it gets, is the
+// operator's to set.
+func TestMerchant_limitsOfCallsAndMails(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	acme := Merchant{Title: "A", NoticeAddress: "a@example.com", Calls: 5}
+	acme := Merchant{Title: "A", NoticeAddress: "a@example.com", Calls: 5, Mails: 7}
 	var got Merchant
 	w.call("PUT", "/v1/merchants/acme", acme).Want(201).Into(&got)
-	if got.Calls != 5 {
-		t.Errorf("%d calls a day, want 5", got.Calls)
+	if got.Calls != 5 || got.Mails != 7 {
+		t.Errorf("%d calls and %d mails a day, want 5 and 7", got.Calls, got.Mails)
 	}
-	acme.Calls = 0
+	acme.Calls, acme.Mails = 0, 0
 	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200).Into(&got)
-	if got.Calls != 100_000 {
-		t.Errorf("left out: %d calls a day, want the default", got.Calls)
+	if got.Calls != 100_000 || got.Mails != 500 {
+		t.Errorf("left out: %d calls and %d mails a day, want the defaults", got.Calls, got.Mails)
 	}
-	acme.Calls = -1
-	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.calls_per_day"}) {
+	acme.Calls, acme.Mails = -1, -1
+	if got := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422).Locations(); !slices.Equal(got, []string{"body.calls_per_day", "body.mails_per_day"}) {
 		t.Errorf("limits that are none: %q", got)
 	}
 }

@@ -110,7 +110,7 @@ var Functions = []Function{
 		Timeout:     2 * time.Minute, // most of the time it waits for SES
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.SendersPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.SendersPrefix, dynamo.CountsPrefix}}, // of counts: the notices of a day
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.CountsPrefix, dynamo.ReviewPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix}}, // a brake that sets itself; a sender that SES refuses
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.DomainsPrefix}},

@@ -40,6 +40,7 @@ type Merchant struct {
 
 	Uploads upload.Limits // of what its files bring in a day; zeros: the defaults
 	Calls   int           // of the API that its tokens may make in a day; 0: the default
+	Mails   int           // notices that it gets in a day; 0: the default
 
 	// Salt keys the hashes of the merchant's license keys and of its customers'
 	// addresses. It is random, made with the merchant, never changed, never shown.
@@ -53,6 +54,10 @@ type Merchant struct {
 // DefaultCalls is the most that the tokens of a merchant call in a day, by UTC, if the
 // operator set no other number.
 const DefaultCalls = 100_000
+
+// DefaultMails is the number of notices that a merchant gets in a day, by UTC, if the operator
+// set no other number.
+const DefaultMails = 500
 
 // Pool holds the settings of a pool. Its live and its test side share them.
 type Pool struct {

@@ -28,6 +28,11 @@
 // Any other failure leaves the mail due with a back-off; the sweep sets it due again when
 // its time has come.
 //
+// A merchant gets so many notices in a day. Beyond that, one that can wait is taken back: it
+// is added to a notice that lists all such, of which the first of the day is mailed at once
+// and the others when the day ends, so that nothing is mailed or tried late. Those that are
+// under way when the limit is reached may pass. Customers' mails do not count.
+//
 // A customer's mail comes from the merchant's own address where that is proven. One that
 // SES refuses, as it does once the domain's records are gone, goes from the operator's
 // address at once, and the merchant is told.
@@ -152,6 +157,14 @@ type Sales interface {
 	Sold(ctx context.Context, merchant string, keys int) error
 }
 
+// Days counts the notices that merchants get in a day, by UTC.
+type Days interface {
+	// Mailed returns how many a merchant has got in the day of that time.
+	Mailed(ctx context.Context, merchant string, now time.Time) (int, error)
+	// AddMailed counts one.
+	AddMailed(ctx context.Context, merchant string, now time.Time) error
+}
+
 // MailSender sends mails.
 type MailSender interface {
 	// Send hands a mail over and returns SES's id of it, or a *mail.SendError.
@@ -171,6 +184,7 @@ type Mailer struct {
 	Held       Held
 	Sales      Sales
 	Senders    Senders // nil: all mails come from the operator's address
+	Days       Days    // nil: a merchant gets all notices
 	MailSender MailSender
 	Sender     netmail.Address // the operator's: mails come from its address, but those of merchants with a proven one of their own
 	Operator   string          // address for what no merchant can be told

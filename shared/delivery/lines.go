@@ -53,13 +53,13 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 		return mail.Message{}, false, err
 	}
 	if reason, forbidden := whole.Forbids(f); forbidden {
-		return mail.Message{}, false, &putOff{reason}
+		return mail.Message{}, false, &putOff{reason: reason}
 	}
 	if f.Mail.Kind == outbox.Keys && len(f.Keys) != f.Allocated {
 		return mail.Message{}, false, fmt.Errorf("%d of %d keys were read: they are being changed", len(f.Keys), f.Allocated)
 	}
 	if f.Surplus() > 0 {
-		return mail.Message{}, false, &putOff{"BeingReturned"}
+		return mail.Message{}, false, &putOff{reason: "BeingReturned"}
 	}
 	merchant, ok, err := k.Settings.Merchant(ctx, f.Merchant)
 	if err != nil {
@@ -109,9 +109,12 @@ func (k lineKind) send(ctx context.Context, made mail.Message) (string, error) {
 	return messageID, nil
 }
 
-// putOff is the reason for which the mail of a line is not sent now, though the line itself
-// does not forbid it: it is about to.
-type putOff struct{ reason string }
+// putOff is the reason for which a mail is not sent now, though its item does not forbid it: a
+// line is about to, and the merchant of a notice has got the mails of a day.
+type putOff struct {
+	reason string
+	tell   *notice.Notice // in place of a notice
+}
 
 func (e *putOff) Error() string { return "the mail is put off: " + e.reason }
 
@@ -159,12 +162,12 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 	return c
 }
 
-func (k lineKind) putOff(f order.Fulfillment, reason string) change[order.Fulfillment] {
+func (k lineKind) putOff(f order.Fulfillment, why *putOff) change[order.Fulfillment] {
 	if nothingToSay(f) {
 		return k.apply(f, order.History{At: k.Now(), By: byDeliver, Mail: f.Mail.Number, Event: order.MailWithdrawn})
 	}
-	f.Mail = f.Mail.Retry(reason, k.Now())
-	return change[order.Fulfillment]{item: f, tell: k.tellRenewal(f, reason)}
+	f.Mail = f.Mail.Retry(why.reason, k.Now())
+	return change[order.Fulfillment]{item: f, tell: k.tellRenewal(f, why.reason)}
 }
 
 // completed is the entry of a line whose mail has come to the state. A line that

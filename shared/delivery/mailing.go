@@ -47,8 +47,8 @@ type kind[T any] interface {
 	apply(item T, e order.History) change[T]
 
 	// putOff returns the change that has the mail of an item tried later; of an item that
-	// has nothing to say by now, it takes the mail back.
-	putOff(item T, reason string) change[T]
+	// has nothing to say by now, or that is told otherwise, it takes the mail back.
+	putOff(item T, why *putOff) change[T]
 
 	// history returns an event as an entry of the item's history, nil if items of the
 	// kind have none.
@@ -93,7 +93,7 @@ func (m mailing[T]) mail(ctx context.Context, id string, room *semaphore.Weighte
 		e.Event = order.MailWithdrawn
 	case errors.As(err, &later):
 		slog.InfoContext(ctx, "mail.put_off", "item", string(m.of), "id", id, "mail", leased.Number, "reason", err.Error())
-		return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.putOff(item, later.reason) })
+		return m.mark(ctx, id, item, func(item T) change[T] { return m.kind.putOff(item, later) })
 	default:
 		logFault(ctx, err, leased.Tries, "item", string(m.of), "id", id, "mail", leased.Number)
 		fault := faultOf(err)

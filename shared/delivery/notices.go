@@ -98,7 +98,22 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 		n.Facts.Started = usedAt
 	}
 	m, err := mail.ForNotice(n, merchant, about, records, k.Sender, k.Operator, k.Now())
+	if err == nil {
+		err = k.checkDay(ctx, n, m.Subject, cmp.Or(merchant.Mails, catalog.DefaultMails))
+	}
 	return m, err == nil, err
+}
+
+// checkDay returns a *putOff of a notice whose merchant has got the mails of a day.
+func (k noticeKind) checkDay(ctx context.Context, n notice.Notice, subject string, limit int) error {
+	if k.Days == nil || !n.MayWait() {
+		return nil
+	}
+	mailed, err := k.Days.Mailed(ctx, n.Merchant, k.Now())
+	if err != nil || mailed < limit {
+		return err
+	}
+	return &putOff{"OverDayLimit", new(notice.Unsent(n, subject, limit, k.Now()))}
 }
 
 // toFormer makes the mail to an address that an order had before it was corrected. It is not
@@ -201,6 +216,9 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 		tell = notice.New("", notice.MailFailed, n.ID, facts, k.Now())
 	case order.MailBounced, order.MailComplained:
 		tell = notice.Gather("", hourly[e.Event], facts, k.Now())
+	case order.MailSent:
+		c.then = func(ctx context.Context, stored bool) { k.countDay(ctx, n, stored) }
+		return c
 	default:
 		return c
 	}
@@ -225,10 +243,23 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	return c
 }
 
-// putOff never happens to a notice: only lines are held back by their orders.
-func (k noticeKind) putOff(n notice.Notice, reason string) change[notice.Notice] {
-	n.Mail = n.Mail.Retry(reason, k.Now())
-	return change[notice.Notice]{item: n}
+// countDay counts a notice that was mailed in its merchant's day. A lost count is one mail
+// more.
+func (k noticeKind) countDay(ctx context.Context, n notice.Notice, stored bool) {
+	if k.Days == nil || !stored || !n.Counts() {
+		return
+	}
+	if err := k.Days.AddMailed(ctx, n.Merchant, k.Now()); err != nil {
+		slog.WarnContext(ctx, "mail.not_counted", "merchant", n.Merchant, "error", err)
+	}
+}
+
+// putOff takes a notice back whose merchant has got the mails of a day, and adds it to the one
+// that tells of all such.
+func (k noticeKind) putOff(n notice.Notice, why *putOff) change[notice.Notice] {
+	c := k.apply(n, order.History{At: k.Now(), By: byDeliver, Mail: n.Mail.Number, Event: order.MailWithdrawn})
+	c.tell = why.tell
+	return c
 }
 
 func (noticeKind) history(notice.Notice, order.History) *order.History { return nil }

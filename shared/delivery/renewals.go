@@ -105,7 +105,7 @@ func (k lineKind) renewed(ctx context.Context, f *order.Fulfillment, m catalog.M
 	}
 	if f.KeysOfParent {
 		if reason != "" {
-			return nil, &putOff{reason}
+			return nil, &putOff{reason: reason}
 		}
 		f.Keys, f.Allocated = parents, len(parents)
 	}

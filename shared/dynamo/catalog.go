@@ -50,6 +50,7 @@ type merchantItem struct {
 	UploadBytes   int64    `dynamodbav:"uploadBytes,omitempty"`
 	UploadKeys    int      `dynamodbav:"uploadKeys,omitempty"`
 	CallsOfDay    int      `dynamodbav:"callsOfDay,omitempty"`
+	MailsOfDay    int      `dynamodbav:"mailsOfDay,omitempty"`
 	Salt          []byte   `dynamodbav:"salt"`
 	LinkKey       []byte   `dynamodbav:"linkKey"`
 
@@ -166,7 +167,7 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, with ...aud
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt, LinkKey: m.LinkKey,
 		ReturnedKeys: string(m.ReturnedKeys), Color: m.Color,
 		Texts: mapped(m.Texts, func(t catalog.Text) textItem { return textItem(t) }), Frames: mapped(m.Frames, func(f catalog.Frame) frameItem { return frameItem(f) }),
-		UploadFiles: m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys, CallsOfDay: m.Calls,
+		UploadFiles: m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys, CallsOfDay: m.Calls, MailsOfDay: m.Mails,
 	}
 	guard := locked(m.Version)
 	if m.Version > 0 {
@@ -471,7 +472,7 @@ func (i merchantItem) merchant() catalog.Merchant {
 		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt, LinkKey: i.LinkKey,
 		ReturnedKeys: order.Disposition(i.ReturnedKeys), Color: i.Color,
 		Texts: mapped(i.Texts, func(t textItem) catalog.Text { return catalog.Text(t) }), Frames: mapped(i.Frames, func(f frameItem) catalog.Frame { return catalog.Frame(f) }),
-		Uploads: upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys}, Calls: i.CallsOfDay,
+		Uploads: upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys}, Calls: i.CallsOfDay, Mails: i.MailsOfDay,
 	}
 }
 

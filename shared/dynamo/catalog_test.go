@@ -110,7 +110,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		Frames: map[string]catalog.Frame{"en": {Greeting: "Hi {FNAME}", Signature: "A\nB", Footer: "F"}},
 		Name:   "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme", ReplyTo: "help@acme.example",
 		Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", DefaultPool: "elden",
-		Calls: 70_000, Salt: []byte("salt of a test"), LinkKey: []byte("link key of a test"),
+		Calls: 70_000, Mails: 70, Salt: []byte("salt of a test"), LinkKey: []byte("link key of a test"),
 	}
 	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4}
 	product := catalog.Product{

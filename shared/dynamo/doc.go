@@ -26,7 +26,7 @@
 //	                                                     due while its domain is looked at
 //	  domains#<domain>      domain                       the one merchant whose mails come from the domain; freeAt: until when,
 //	                                                     of one that is not proven
-//	  counts#<m>            day#<yyyy-mm-dd>             what its tokens have called that day
+//	  counts#<m>            day#<yyyy-mm-dd>             calls of its tokens and notices to it that day
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;
 //	                                                     sold<yyyymmdd>: keys that were taken that day;
 //	                                                     shards: of a pool that was deleted

@@ -169,7 +169,7 @@ func catchupKey(merchant, account string) primaryKey {
 	return primaryKey{CountsPrefix + merchant, catchupSort + account}
 }
 
-// dayKey is the place of what a merchant has called in a day.
+// dayKey is the place of what a merchant has called, and was mailed, in a day.
 func dayKey(merchant string, day time.Time) primaryKey {
 	return primaryKey{CountsPrefix + merchant, daySort + day.UTC().Format(time.DateOnly)}
 }

@@ -35,6 +35,7 @@ type factsItem struct {
 	Waiting   int      `dynamodbav:"waiting,omitempty"`
 	Missing   int      `dynamodbav:"missing,omitempty"`
 	HeadNeeds int      `dynamodbav:"headNeeds,omitempty"`
+	Mails     []string `dynamodbav:"mails,omitempty"`
 	Uploads   []string `dynamodbav:"uploads,omitempty"`
 	File      string   `dynamodbav:"file,omitempty"`
 	Orders    []string `dynamodbav:"orders,omitempty"`
@@ -182,7 +183,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
-			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
 			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Line: f.Line, Former: f.Former,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
@@ -231,7 +232,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Pool: f.Pool, Side: pool.Side(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
-			Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
 			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Line: f.Line, Former: f.Former,
 		},
 		Mail: i.entry(),

@@ -401,6 +401,10 @@ func TestNoticeMail_golden(t *testing.T) {
 			return &u
 		}()},
 		"call_limit":         {notice.CallLimit, "nova", notice.Facts{Limit: 100_000}, nil},
+		"mail_limit": {notice.MailLimit, "nova", notice.Facts{Limit: 500, Count: 1, Mails: []string{"The mail for order A-1001 cannot be sent"}}, nil},
+		"mail_limit_many": {notice.MailLimit, "nova", notice.Facts{Limit: 500, Count: 1234, Mails: []string{
+			"The mail for order A-1001 cannot be sent", "Order A-1002 was paid again, and not as before",
+		}}, nil},
 		"upload_used_ticket": {notice.UploadReport, "nova", caused(upload.UsedTicket), unread(upload.UsedTicket)},
 		"upload_gone":        {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
 		"upload_encrypted":   {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},

@@ -74,6 +74,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.UploadReport:    noticeWriter.uploadReport,
 	notice.UploadLimit:     noticeWriter.uploadLimit,
 	notice.CallLimit:       noticeWriter.callLimit,
+	notice.MailLimit:       noticeWriter.mailLimit,
 	notice.LargeUpload:     noticeWriter.uploadReport,
 	notice.UploadReminder:  noticeWriter.uploadReminder,
 	notice.Misplaced:       noticeWriter.misplaced,
@@ -299,6 +300,29 @@ func (w noticeWriter) paidBefore() letter {
 	}
 	l.Details = w.refusals("Paid")
 	return l
+}
+
+// mailLimit tells of notices that were not mailed.
+func (w noticeWriter) mailLimit() letter {
+	f := w.n.Facts
+	list := details{Title: "Not sent"}
+	for i, subject := range f.Mails {
+		list.add(number(i+1), subject)
+	}
+	if more := f.Count - len(f.Mails); more > 0 {
+		list.add("And", number(more)+" more")
+	}
+	return letter{
+		Badge: warn("Limit reached"),
+		Title: capital(count(f.Count, "mail")) + " to you " + plural(f.Count, "was", "were") + " not sent: the day's limit is reached.",
+		Words: words(
+			fmt.Sprintf("You get up to %s mails from Keypool in a day, by UTC, and have got them. Below are the subjects of those that were not sent after that. Mails to your customers do not count, and all go out.", number(int(f.Limit))),
+			"Nothing that they tell is lost. The API lists the orders that need you, GET /v1/orders?attention=true, and what became of your files, GET /v1/uploads.",
+			"Further ones of the same day are told together when it ends, at midnight UTC. Warnings of stock, orders that get no keys, and changes of who may do what are mailed at once all the while.",
+			"If so many mails are usual here, whoever runs Keypool for you can raise the limit: reply to this mail.",
+		),
+		Details: append([]details{list}, w.facts("Limit", number(int(f.Limit))+" mails a day", "Seen", w.moment(w.n.RaisedAt))...),
+	}
 }
 
 func (w noticeWriter) noAddress() letter {

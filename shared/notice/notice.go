@@ -33,6 +33,7 @@ const (
 	UploadReport    Kind = "upload-report"     // five minutes: small uploads, and what became of their lines
 	UploadLimit     Kind = "upload-limit"      // a day: files that wait, since they bring more than a day may
 	CallLimit       Kind = "call-limit"        // a day: the calls of the API that it has are made
+	MailLimit       Kind = "mail-limit"        // a day: notices that were not mailed, since the day had no mails left
 	LargeUpload     Kind = "large-upload"      // an upload of more than one range: what became of each line
 	UploadReminder  Kind = "upload-reminder"   // five minutes: uploads that were not read days ago and still lie there
 	Misplaced       Kind = "misplaced"         // five minutes: uploads without a known merchant, told to the operator
@@ -74,7 +75,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, LargeUpload, UploadReminder, Misplaced,
+	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, MailLimit, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, ChangedAddress,
@@ -109,6 +110,8 @@ type Facts struct {
 	Changed  []Changed // the first KeptChanged of Count
 	Account  string    // with a payment platform
 	Address  string    // the notice address from now on, in a notice to the former one; of a SenderState, the sender; of an UnreadWarning, a pool's
+
+	Mails []string // subjects of those that were not sent, the first KeptMails of Count
 
 	Uploads []string // ids of uploads, the first KeptUploads of Count
 	File    string   // of the first upload: the object's name as the merchant wrote it
@@ -278,6 +281,33 @@ const KeptChanged = 100
 // KeptUploads is the number of uploads that a notice names. It counts all of them.
 const KeptUploads = 100
 
+// KeptMails is the number of mails that were not sent that a notice names. It counts all of
+// them.
+const KeptMails = 100
+
+// mayWait are the kinds that are not mailed to a merchant who has got the mails of a day: see
+// MailLimit. All others go out in any case, since somebody has to act at once: warnings of
+// stock, orders that get no keys, changes of who may do what. Those are bounded otherwise, by
+// an hour or a day.
+var mayWait = []Kind{
+	UploadReport, LargeUpload, UploadReminder, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat,
+	RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, RiskAfterKeys, RenewalWaits, UnknownEvent,
+	UnreadWarning, SampleMail,
+}
+
+// MayWait reports whether the notice is not mailed to a merchant who has got the mails of a
+// day.
+func (n Notice) MayWait() bool { return n.Counts() && slices.Contains(mayWait, n.Kind) }
+
+// Counts reports whether the notice counts in the mails that a merchant gets in a day. It does
+// not if it goes to the operator, or to a customer.
+func (n Notice) Counts() bool { return n.Merchant != "" && n.Kind != KeysElsewhere }
+
+// Unsent returns the notice to a merchant that one with that subject was not mailed.
+func Unsent(n Notice, subject string, limit int, now time.Time) Notice {
+	return Gather(n.Merchant, MailLimit, Facts{Mails: []string{subject}, Count: 1, Limit: int64(limit)}, now)
+}
+
 // gathering says how the events of a kind are told together. The first event of a window
 // is told at once, the others when the window ends.
 type gathering struct {
@@ -304,6 +334,7 @@ var gathered = map[Kind]gathering{
 	PaidBefore:      {window: 24 * time.Hour},
 	NoAddress:       {window: time.Hour, byAccount: true},
 	PaymentIgnored:  {window: 24 * time.Hour},
+	MailLimit:       {window: 24 * time.Hour},
 	NewToken:        {window: time.Hour},
 	NewSecret:       {window: time.Hour},
 	ChangedAccount:  {window: time.Hour},
@@ -406,6 +437,8 @@ func (n Notice) Merge(more Notice) Notice {
 	}
 	n.Facts.Orders = orders
 	n.Facts.Products = mergeProducts(n.Facts.Products, more.Facts.Products)
+	mails := append(slices.Clone(n.Facts.Mails), more.Facts.Mails...)
+	n.Facts.Mails = mails[:min(len(mails), KeptMails)]
 	refused := append(slices.Clone(n.Facts.Refused), more.Facts.Refused...)
 	n.Facts.Refused = refused[:min(len(refused), KeptRefused)]
 	changed := append(slices.Clone(n.Facts.Changed), more.Facts.Changed...)
