@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"keypool/infra/proof/results"
 )
@@ -41,6 +42,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // a browser may hang
+	defer cancel()
 	b, stop, err := open(ctx, checkout)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func TestEncode(t *testing.T) {
 	drawn := image.NewRGBA(image.Rect(0, 0, 256, 4))
 	for x := range 256 {
 		for y := range 4 {
-			drawn.SetRGBA(x, y, color.RGBA{uint8(x), uint8(x), uint8(x), 0xff})
+			drawn.SetRGBA(x, y, color.RGBA{uint8(x), uint8(x) / 2, uint8(x) / 2, 0xff})
 		}
 	}
 	star := color.RGBA{0xff, 0xd5, 0x4a, 0xff}

@@ -18,9 +18,9 @@ const gap = 16
 
 var background = image.NewUniform(color.RGBA{0x80, 0x86, 0x90, 0xff})
 
-// A file is small if it has few colors: those that a sheet has most of, and none that looks like
-// another.
-const colors, alike = 40, 20
+// A file is small if it has few colors: those that a sheet has most of, which are the grounds,
+// and others that look like none before.
+const colors, grounds, alike = 40, 10, 20
 
 // together sets rows of pictures on one sheet.
 func together(rows [][]image.Image) *image.RGBA {
@@ -73,7 +73,8 @@ func fewColors(sheet *image.RGBA) *image.Paletted {
 	})
 	var palette color.Palette
 	for _, c := range most {
-		if len(palette) < colors && !slices.ContainsFunc(palette, func(has color.Color) bool { return distance(c, has.(color.RGBA)) < alike }) {
+		like := func(has color.Color) bool { return distance(c, has.(color.RGBA)) < alike }
+		if len(palette) < grounds || len(palette) < colors && !slices.ContainsFunc(palette, like) {
 			palette = append(palette, c)
 		}
 	}
