@@ -1,6 +1,8 @@
 package delivery_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
 	"keypool/shared/notice"
+	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/sender"
 )
@@ -53,6 +56,43 @@ func TestMail_comesFromTheMerchantsOwnAddress(t *testing.T) {
 			s.mail(outbox.NoticeItem(n.ID))
 			if diff := cmp.Diff([]string{"Nova Software " + want, "Keypool " + operators}, s.ses.from()); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A mail is signed for the domain that it comes from, so it comes from an address that SES
+// has an identity of, the merchant's or the operator's, and from no third. In both cases
+// the customer's answer goes to the merchant, and the line has SES's id of the mail, by which it is found.
+func TestMail_isAlignedAnsweredAndFound(t *testing.T) {
+	for state, from := range map[catalog.SenderState]string{catalog.SenderVerified: own, catalog.SenderPending: operators} {
+		t.Run(from, func(t *testing.T) {
+			s := newScene(t)
+			m, _, err := s.store.Merchant(t.Context(), "nova")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.ReplyTo = "help@nova-support.example"
+			if err := s.store.PutMerchant(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			s.withSender(state)
+			keys := s.line("55", 1, 1)
+			s.mailLine(keys)
+			delayed := s.line("56", 2, 1, func(f *order.Fulfillment) { f.Mail = outbox.Entry{}.Next(outbox.Delay, noon) })
+			s.mailLine(delayed)
+			for i, id := range []order.LineID{keys, delayed} {
+				if sent := s.ses.mails[i]; sent.From.Address != from || sent.ReplyTo != m.ReplyTo {
+					t.Errorf("from %s, answers to %s", sent.From.Address, sent.ReplyTo)
+				}
+				name := fmt.Sprintf("ses-%d", i+1)
+				if got := s.fulfillment(id).Mail.MessageID; got != name {
+					t.Errorf("the line has %q, and SES calls the mail %s", got, name)
+				}
+				history, err := s.store.History(t.Context(), id)
+				if err != nil || !slices.ContainsFunc(history, func(h order.History) bool { return h.Event == order.MailSent && h.MessageID == name }) {
+					t.Errorf("the history has no mail %s: %+v (%v)", name, history, err)
+				}
 			}
 		})
 	}

@@ -91,7 +91,34 @@ func TestSend_request(t *testing.T) {
 	}
 }
 
-// TestSend_answers classifies each of SES's answers, and repeats no request.
+// Every mail says that a program wrote it. It names nothing that SES would sign for another
+// domain than that of its sender, and none of the headers that SES makes itself.
+func TestSend_headersOfEveryMail(t *testing.T) {
+	t.Parallel()
+	client := at("http://127.0.0.1")
+	own := letter
+	own.From.Address, own.ReplyTo, own.Merchant = "keys@nova.example", "", "nova"
+	for _, m := range []mail.Message{letter, own} {
+		request := client.request(m)
+		if got := aws.ToString(request.FromEmailAddress); !strings.HasSuffix(got, "<"+m.From.Address+">") {
+			t.Errorf("from %s", got)
+		}
+		if request.FromEmailAddressIdentityArn != nil || request.FeedbackForwardingEmailAddress != nil {
+			t.Errorf("another identity than the sender's domain: %+v", request)
+		}
+		if (len(request.ReplyToAddresses) > 0) != (m.ReplyTo != "") {
+			t.Errorf("answers go to %q", request.ReplyToAddresses)
+		}
+		headers := map[string]string{}
+		for _, h := range request.Content.Simple.Headers {
+			headers[aws.ToString(h.Name)] = aws.ToString(h.Value)
+		}
+		if diff := cmp.Diff(map[string]string{"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "OOF, AutoReply"}, headers); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestRecipient(t *testing.T) {
 	for address, want := range map[string]string{
 		"anna@example.com":     "<anna@example.com>",
@@ -112,6 +139,7 @@ func TestRecipient(t *testing.T) {
 	}
 }
 
+// TestSend_answers classifies each of SES's answers, and repeats no request.
 func TestSend_answers(t *testing.T) {
 	for _, c := range []struct {
 		status        int
