@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -39,8 +38,8 @@ type fixture struct {
 	tables  dynamo.Tables
 	bucket  *ingesttest.Uploads
 	reports *ingesttest.Reports
-	jobs    *queue
-	fills   *queue
+	jobs    *ingesttest.Queue
+	fills   *ingesttest.Queue
 	worker  *ingest.Worker
 }
 
@@ -51,7 +50,7 @@ func newFixture(t testing.TB, options ...dynamotest.Option) *fixture {
 		t:       t,
 		bucket:  ingesttest.NewUploads(func() time.Time { return noon }),
 		reports: &ingesttest.Reports{},
-		jobs:    &queue{}, fills: &queue{},
+		jobs:    &ingesttest.Queue{}, fills: &ingesttest.Queue{},
 	}
 	d.store, d.tables = dynamotest.Open(t, options...)
 	d.worker = &ingest.Worker{
@@ -97,7 +96,7 @@ func (d *fixture) drop(name, content string) upload.Upload {
 func (d *fixture) work() {
 	d.t.Helper()
 	for {
-		message, ok := d.jobs.next()
+		message, ok := d.jobs.Next()
 		if !ok {
 			return
 		}
@@ -236,30 +235,4 @@ func (d *fixture) item(table, pk, sk string) map[string]types.AttributeValue {
 		d.t.Fatal(err)
 	}
 	return out.Item
-}
-
-// queue is a queue in memory.
-type queue struct {
-	mu       sync.Mutex
-	messages []any
-	delays   []time.Duration
-}
-
-func (q *queue) Send(_ context.Context, message any, delay time.Duration) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.messages = append(q.messages, message)
-	q.delays = append(q.delays, delay)
-	return nil
-}
-
-func (q *queue) next() (any, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.messages) == 0 {
-		return nil, false
-	}
-	message := q.messages[0]
-	q.messages, q.delays = q.messages[1:], q.delays[1:]
-	return message, true
 }

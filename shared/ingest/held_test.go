@@ -318,7 +318,7 @@ func TestIngest_csvIsResumed(t *testing.T) {
 		t.Fatalf("%s in %d ranges", u.State, u.Ranges)
 	}
 	for turns := 0; ; turns++ {
-		message, ok := d.jobs.next()
+		message, ok := d.jobs.Next()
 		if !ok {
 			break
 		}
@@ -393,7 +393,7 @@ func TestIngest_heldFileKilledAnywhere(t *testing.T) {
 					survived = attempt(&fuse.Fuse{Left: calls, Late: late}, func() error {
 						d.jobs.Send(t.Context(), upload.Resume(merchant, u.ID), 0)
 						for {
-							message, ok := d.jobs.next()
+							message, ok := d.jobs.Next()
 							if !ok {
 								return nil
 							}

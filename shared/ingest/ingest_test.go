@@ -72,10 +72,10 @@ func TestIngest_fileIsLoadedAndReported(t *testing.T) {
 	}
 	d.wantNotice(u, notice.UploadReport)
 	// Once when the index should show the keys, once when it surely does.
-	if diff := cmp.Diff([]any{order.FillPool(elden), order.FillPool(elden)}, d.fills.messages); diff != "" {
+	if diff := cmp.Diff([]any{order.FillPool(elden), order.FillPool(elden)}, d.fills.Messages); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]time.Duration{2 * time.Second, time.Minute}, d.fills.delays); diff != "" {
+	if diff := cmp.Diff([]time.Duration{2 * time.Second, time.Minute}, d.fills.Delays); diff != "" {
 		t.Errorf("fill was asked to begin after (-want +got):\n%s", diff)
 	}
 	golden(t, d, u, "report_small.json")
@@ -250,10 +250,10 @@ func TestIngest_rangesAddUp(t *testing.T) {
 		t.Fatalf("%s, %d of %d ranges done: want the first of 3", u.State, u.Done, u.Ranges)
 	}
 	want := []any{upload.LoadRange("nova", u.ID, 1), upload.LoadRange("nova", u.ID, 2)}
-	if diff := cmp.Diff(want, d.jobs.messages); diff != "" {
+	if diff := cmp.Diff(want, d.jobs.Messages); diff != "" {
 		t.Fatalf("messages (-want +got):\n%s", diff)
 	}
-	slices.Reverse(d.jobs.messages) // in whatever order they come
+	slices.Reverse(d.jobs.Messages) // in whatever order they come
 	d.work()
 	u = d.upload(o)
 	if diff := cmp.Diff(upload.Counts{upload.Accepted: 13, upload.TooLong: 2}, u.Counts); diff != "" || u.Lines != 15 {
@@ -288,7 +288,7 @@ func TestIngest_killedAnywhereCountsExactly(t *testing.T) {
 			d.worker = fused(f, whole)
 			err := d.worker.Receive(context.Background(), o)
 			for err == nil {
-				message, ok := d.jobs.next()
+				message, ok := d.jobs.Next()
 				if !ok {
 					break
 				}
@@ -597,10 +597,10 @@ func TestIngest_outOfTimeSavesAndGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := d.upload(o)
-	if diff := cmp.Diff([]any{upload.LoadRange("nova", u.ID, 0)}, d.jobs.messages); diff != "" {
+	if diff := cmp.Diff([]any{upload.LoadRange("nova", u.ID, 0)}, d.jobs.Messages); diff != "" {
 		t.Fatalf("messages (-want +got):\n%s", diff)
 	}
-	message, _ := d.jobs.next()
+	message, _ := d.jobs.Next()
 	if err := d.worker.Handle(hurry, message.(upload.Message)); !errors.Is(err, job.ErrUnfinished) {
 		t.Fatalf("handled in a hurry: %v, want %v", err, job.ErrUnfinished)
 	}
@@ -728,7 +728,7 @@ func TestIngest_keysOfAFileThatIsGoneAreFilledWith(t *testing.T) {
 	if n := len(d.keys("nova", pool.Live)); n == 0 {
 		t.Fatal("no key was inserted before the file was gone")
 	}
-	if diff := cmp.Diff([]any{order.FillPool(elden)}, d.fills.messages); diff != "" {
+	if diff := cmp.Diff([]any{order.FillPool(elden)}, d.fills.Messages); diff != "" {
 		t.Errorf("fill was asked (-want +got):\n%s", diff)
 	}
 }

@@ -279,7 +279,7 @@ func TestBlock_whileAWithdrawnUploadLoads(t *testing.T) {
 	w.withdraw(u)
 	dying := *w.loader
 	dying.Ranges = diesUnsaved{w.store, func() { w.block("SECOND-1") }}
-	message, _ := w.ranges.next()
+	message, _ := w.ranges.Next()
 	if err := dying.Handle(t.Context(), message.(upload.Message)); !errors.Is(err, errDied) {
 		t.Fatal(err)
 	}

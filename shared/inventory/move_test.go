@@ -39,16 +39,16 @@ func TestMove(t *testing.T) {
 	w.load("uploads/nova/elden/right.txt", lines("RIGHT", 30))
 	w.load("uploads/nova/elden/test/try.txt", "TRY-1\n")
 	w.sell("A-1", elden, "WRONG-0000", "RIGHT-0000")
-	w.fills.drain()
+	w.fills.Drain()
 
 	j := w.move(wrong.ID, 0)
-	if message, _ := w.asked.next(); message != job.Resume("nova", j.ID) || j.State() != job.Queued {
+	if message, _ := w.asked.Next(); message != job.Resume("nova", j.ID) || j.State() != job.Queued {
 		t.Errorf("job %s, asked for %+v", j.State(), message)
 	}
 	if err := w.run(w.worker, j.ID); !errors.Is(err, job.ErrPaused) {
 		t.Fatalf("the first look ended with %v", err)
 	}
-	if diff := cmp.Diff([]any{order.FillPool(ring)}, w.fills.drain()); diff != "" {
+	if diff := cmp.Diff([]any{order.FillPool(ring)}, w.fills.Drain()); diff != "" {
 		t.Errorf("after the first look fill is asked (-want +got):\n%s", diff)
 	}
 	if here, there := len(w.forSale(elden)), len(w.forSale(ring)); here != 29 || there != 59 {
@@ -58,7 +58,7 @@ func TestMove(t *testing.T) {
 	if ended := w.finish(j.ID); ended.State() != job.Ended || ended.Keys != 59 || !ended.DueAt.IsZero() {
 		t.Errorf("it is %s with %d keys, due at %s", ended.State(), ended.Keys, ended.DueAt)
 	}
-	if diff := cmp.Diff([]any{order.FillPool(ring)}, w.fills.drain()); diff != "" {
+	if diff := cmp.Diff([]any{order.FillPool(ring)}, w.fills.Drain()); diff != "" {
 		t.Errorf("at its end fill is asked (-want +got):\n%s", diff)
 	}
 	w.wantCount(elden, 31, 0)
@@ -295,12 +295,12 @@ func TestMove_killedAtAnyCall(t *testing.T) {
 				w.must(err)
 				break
 			}
-			w.fills.drain()
+			w.fills.Drain()
 			was := w.job(j.ID)
 			if ended := w.finish(j.ID); ended.Keys != 50 || len(w.forSale(ring)) != 50 || len(w.forSale(elden)) != 10 {
 				t.Errorf("killed at call %d (late %t): it moved %d keys, and %d are there", at, late, ended.Keys, len(w.forSale(ring)))
 			}
-			if asked := w.fills.drain(); len(asked) == 0 && !was.Done {
+			if asked := w.fills.Drain(); len(asked) == 0 && !was.Done {
 				t.Errorf("killed at call %d (late %t): nobody fills what waits", at, late)
 			}
 			w.wantCount(elden, 10, 0)

@@ -103,7 +103,7 @@ func TestWithdraw(t *testing.T) {
 	if u := w.upload(wrong.ID); u.Withdrawal != j.ID || !u.WithdrawnAt.Equal(noon) {
 		t.Errorf("the upload is withdrawn by %q at %s", u.Withdrawal, u.WithdrawnAt)
 	}
-	if message, _ := w.asked.next(); message != job.Resume("nova", j.ID) {
+	if message, _ := w.asked.Next(); message != job.Resume("nova", j.ID) {
 		t.Errorf("asked for %+v", message)
 	}
 	if err := w.run(w.worker, j.ID); !errors.Is(err, job.ErrPaused) {

@@ -36,9 +36,9 @@ type world struct {
 	tables  dynamo.Tables
 	bucket  *ingesttest.Uploads
 	reports *ingesttest.Reports
-	ranges  *queue
-	fills   *queue
-	asked   *queue // of jobs
+	ranges  *ingesttest.Queue
+	fills   *ingesttest.Queue
+	asked   *ingesttest.Queue // of jobs
 	loader  *ingest.Worker
 	jobs    *inventory.Jobs
 	worker  *inventory.Worker
@@ -50,7 +50,7 @@ type world struct {
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
 	t.Helper()
-	w := &world{T: t, ranges: &queue{}, fills: &queue{}, asked: &queue{}, reports: &ingesttest.Reports{}, now: noon}
+	w := &world{T: t, ranges: &ingesttest.Queue{}, fills: &ingesttest.Queue{}, asked: &ingesttest.Queue{}, reports: &ingesttest.Reports{}, now: noon}
 	w.bucket = ingesttest.NewUploads(func() time.Time { return noon })
 	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
 	w.store, w.tables = dynamotest.Open(t, options...)
@@ -98,7 +98,7 @@ func (w *world) load(name, content string) upload.Upload {
 func (w *world) loadRest() {
 	w.Helper()
 	for {
-		message, ok := w.ranges.next()
+		message, ok := w.ranges.Next()
 		if !ok {
 			return
 		}
@@ -181,38 +181,4 @@ func (w *world) forSale(p pool.ID) []pool.Key {
 	keys, err := w.store.Candidates(w.Context(), p, shards, 1000)
 	w.must(err)
 	return keys
-}
-
-// queue is a queue in memory.
-type queue struct {
-	mu       sync.Mutex
-	messages []any
-}
-
-func (q *queue) Send(_ context.Context, message any, _ time.Duration) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.messages = append(q.messages, message)
-	return nil
-}
-
-func (q *queue) next() (any, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.messages) == 0 {
-		return nil, false
-	}
-	message := q.messages[0]
-	q.messages = q.messages[1:]
-	return message, true
-}
-
-func (q *queue) drain() (all []any) {
-	for {
-		message, ok := q.next()
-		if !ok {
-			return all
-		}
-		all = append(all, message)
-	}
 }

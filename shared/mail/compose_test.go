@@ -400,7 +400,7 @@ func TestNoticeMail_golden(t *testing.T) {
 			u := with(*unread(upload.OverLimit), func(u *upload.Upload) { u.State = upload.Parked })
 			return &u
 		}()},
-		"call_limit":         {notice.CallLimit, "nova", notice.Facts{Limit: 100_000}, nil},
+		"call_limit": {notice.CallLimit, "nova", notice.Facts{Limit: 100_000}, nil},
 		"mail_limit": {notice.MailLimit, "nova", notice.Facts{Limit: 500, Count: 1, Mails: []string{"The mail for order A-1001 cannot be sent"}}, nil},
 		"mail_limit_many": {notice.MailLimit, "nova", notice.Facts{Limit: 500, Count: 1234, Mails: []string{
 			"The mail for order A-1001 cannot be sent", "Order A-1002 was paid again, and not as before",

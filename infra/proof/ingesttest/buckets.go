@@ -1,4 +1,4 @@
-// Package ingesttest has ingest's two buckets in memory, for tests.
+// Package ingesttest has ingest's two buckets and its queues in memory, for tests.
 package ingesttest
 
 import (
