@@ -174,7 +174,7 @@ var customers = []struct {
 	},
 	{
 		"markdown", "A merchant's own text in Markdown.", everyView,
-		bought(3, "en"), branded, says("en", catalog.Text{Format: text.Markdown, Subject: "{PROGRAM_SHORT}: your keys", Body: "# Welcome, {FULLNAME}\n\n" +
+		with(bought(3, "en"), func(f *order.Fulfillment) { f.Keys[2] = key("QX7M2-K9FT4-WZB7X-Q99KD-LM2P7") }), branded, says("en", catalog.Text{Format: text.Markdown, Subject: "{PROGRAM_SHORT}: your keys", Body: "# Welcome, {FULLNAME}\n\n" +
 			"It is **great** to have you *with us*. Your keys for {PROGRAM_NAME}:\n\n{KEY}\n\n## How to activate\n\n" +
 			"1. Open the [download page]({URL_FULL}).\n2. Choose `Help → Activate`:\n   - on Windows, in the menu\n   - on a Mac, in the bar\n3. Enter a key.\n\n" +
 			"> Keep your keys to yourself.\n\n```\nelden  --activate --order {ORDER_ID} --accept-the-terms-of-use --quietly\n```\n\n---\n\n" +

@@ -99,7 +99,9 @@ func TestCustomerMail_golden(t *testing.T) {
 			f.Keys[0].Text, f.Keys[1].Text = pool.Conceal("ELDEN  0001   QX7M"), pool.Conceal("ELDEN 0002 QX7M")
 		}), nova, elden},
 		"spaces_in_many_keys": {with(line(21), func(f *order.Fulfillment) { f.Keys[3].Text = pool.Conceal("ELDEN  0004   QX7M") }), nova, elden},
-		"long_key":            {with(line(2), func(f *order.Fulfillment) { f.Keys[1].Text = pool.Conceal(strings.Repeat("0123456789", 25)) }), nova, elden},
+		"long_key": {with(line(3), func(f *order.Fulfillment) {
+			f.Keys[1].Text, f.Keys[2].Text = pool.Conceal(strings.Repeat("0123456789", 25)), pool.Conceal("QX7M2-K9FT4-WZB7X-Q99KD-LM2P7")
+		}), nova, elden},
 		"many_long_keys": {with(line(21), func(f *order.Fulfillment) {
 			f.Keys[3].Text, f.Keys[4].Text = pool.Conceal(strings.Repeat("ELDEN-", 8)+"0004"), pool.Conceal("ELDEN  0005   QX7M")
 		}), nova, elden},

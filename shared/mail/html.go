@@ -262,9 +262,9 @@ func (w *letterWriter) styled(r text.Run) {
 	w.Raw(closes...)
 }
 
-// A key that is longer than wraps takes more than one line of a phone where many are shown; one
-// that is longer than fills would fill the window in large letters.
-const wraps, fills = 32, 100
+// A key of more characters than broad has no room on a line of a phone in large letters, one of
+// more than wraps where many are shown; one of more than fills would fill the window.
+const broad, wraps, fills = 26, 32, 100
 
 // keys writes a box of keys: each in a row of its own, or, of many, set closer.
 func (w *letterWriter) keys(keys []text.Run) {
@@ -275,14 +275,16 @@ func (w *letterWriter) keys(keys []text.Run) {
 		w.Raw("</td></tr>")
 	} else {
 		for i, key := range keys {
-			border, size := "", "padding:15px 18px;font-size:18px;line-height:26px;font-weight:600;"
-			if key.Link == "" && utf8.RuneCountInString(key.Text) > fills {
-				size = "padding:15px 18px;font-size:14px;line-height:21px;"
+			class, border, size := "ink rule", "", "font-size:18px;line-height:26px;font-weight:600;"
+			if n := utf8.RuneCountInString(key.Text); key.Link == "" && n > fills {
+				size = "font-size:14px;line-height:21px;"
+			} else if key.Link == "" && n > broad {
+				class = "ink rule broad"
 			}
 			if i > 0 {
 				border = "border-top:1px solid #e1e5ea;"
 			}
-			w.Raw("\n", `<tr><td class="ink rule" style="`, mono, size, `color:#1a202c;word-break:break-all;`, border, `">`)
+			w.Raw("\n", `<tr><td class="`, class, `" style="`, mono, `padding:15px 18px;`, size, `color:#1a202c;word-break:break-all;`, border, `">`)
 			w.spaced(key)
 			w.Raw("</td></tr>")
 		}
