@@ -27,6 +27,7 @@ type api struct {
 	people   *settings.People
 	pools    *settings.Pools
 	products *settings.Products
+	codes    *settings.Codes
 	previews *settings.Previews
 	senders  *settings.Senders
 	accounts *settings.Accounts
@@ -101,6 +102,7 @@ func (a *api) serve() *rest.API {
 		Operations: map[string]func(*rest.API){
 			"pools":     a.addPools,
 			"products":  a.addProducts,
+			"codes":     a.addCodes,
 			"preview":   a.addPreview,
 			"tags":      a.addTags,
 			"sender":    a.addSender,

@@ -65,7 +65,7 @@ type TrialLine struct {
 	Title     string `json:"title,omitempty"`
 	Quantity  int    `json:"quantity,omitempty" doc:"Of a refund: all units that are left, where left out."`
 	UnitPrice string `json:"unit_price,omitempty"`
-	Would     string `json:"would,omitempty" enum:"get_keys,mail_parent_keys,wait_unconnected,be_held,be_skipped" doc:"get_keys: keys of its pool, if there are enough; else it waits for them. mail_parent_keys: none of its own; it is mailed those of the order that it renews. wait_unconnected: no pool feeds its product. be_held: it was paid before the account delivers (delivers_from), and gets nothing until it is released; or it says no mail address, and gets nothing until the shop tells one. be_skipped: nothing is stored of it."`
+	Would     string `json:"would,omitempty" enum:"get_keys,get_code,mail_parent_keys,wait_unconnected,be_held,be_skipped" doc:"get_keys: keys of its pool, if there are enough; else it waits for them. get_code: the code of its product. mail_parent_keys: none of its own; it is mailed those of the order that it renews. wait_unconnected: no pool feeds its product. be_held: it was paid before the account delivers (delivers_from), and gets nothing until it is released; or it says no mail address, and gets nothing until the shop tells one. be_skipped: nothing is stored of it."`
 	Parent    string `json:"parent,omitempty" doc:"The order whose keys it would be mailed."`
 	Pool      string `json:"pool,omitempty" doc:"The pool that feeds it."`
 	Keys      int    `json:"keys,omitempty" doc:"Keys that it would get."`
@@ -193,6 +193,8 @@ func newTrialPaid(paid platform.Paid, would []settings.LineTrial) TrialEvent {
 			to.Would = "be_held"
 		case would[i].Parent != "":
 			to.Would = "mail_parent_keys"
+		case would[i].Code:
+			to.Would = "get_code"
 		case would[i].Pool == "":
 			to.Would = "wait_unconnected"
 		default:

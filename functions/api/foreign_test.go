@@ -54,6 +54,7 @@ func newOwner(w *world) *owner {
 		dynamotest.Stock(w, w.tables, pool.ID{Merchant: ownersName, Pool: name, Side: pool.Live}, 4, o.canaries.New(canary.Key), o.canaries.New(canary.Key))
 	}
 	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.canaries.New("setting"), Pool: "elden"}).Want(201)
+	w.shop(o.token, "PUT", "/v1/codes/4711", Codes{Code: o.canaries.New(canary.Key), TestCode: o.canaries.New(canary.Key)}, "if-match", "*").Want(200)
 	var account Account
 	w.shop(o.token, "PUT", "/v1/accounts/standard", Account{}).Want(201).Into(&account)
 	secret, err := platform.ParseSecret(account.Secret)

@@ -154,7 +154,7 @@ func fulfilError(err error) error {
 		for _, i := range unconnected.Lines {
 			wrong.Problems = append(wrong.Problems, settings.Problem{
 				Path:    fmt.Sprintf("lines[%d].product", i),
-				Message: "no pool feeds this product: set it up first (put-product), or name one that is",
+				Message: "no pool feeds this product, and it has no code that may be given: set it up first (put-product, put-code), or name one that is",
 			})
 		}
 		return wrong

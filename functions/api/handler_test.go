@@ -107,6 +107,12 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 		t.Errorf("keys that are none: %q", got)
 	}
 
+	w.shop(token, "PUT", "/v1/products/demo", Product{Title: "Demo", Keys: &KeyRule{Mode: "shared"}}).Want(201)
+	w.send(resttest.Event(t, "good_api_code")).Want(200)
+	if got := w.send(resttest.Event(t, "bad_api_code")).Want(422).Locations(); !slices.Equal(sorted(got), []string{"body.code", "body.test_code"}) {
+		t.Errorf("codes that are none: %q", got)
+	}
+
 	var started Job
 	w.shop(token, "PUT", "/v1/pools/ring", Pool{}).Want(201)
 	w.send(resttest.Event(t, "good_api_move")).Want(202).Into(&started)

@@ -32,8 +32,10 @@ type Key struct {
 	KeyID     string     `json:"key_id" doc:"The key's name, which tells nothing of its text. replace-key takes it."`
 	Side      string     `json:"side" enum:"live,test"`
 	Pool      string     `json:"pool,omitempty"`
-	State     string     `json:"state" enum:"available,claimed,revoked,kept,withdrawn" doc:"available: for sale. claimed: an order line holds it. revoked: a line gave it back, and nobody may use it. kept: a line gave it back, and its customer may go on using it. withdrawn: taken out of sale before it was sold, or blocked before it was ever uploaded."`
+	State     string     `json:"state" enum:"available,claimed,revoked,kept,shared,withdrawn" doc:"available: for sale. claimed: an order line holds it. revoked: a line gave it back, and nobody may use it. kept: a line gave it back, and its customer may go on using it. shared: it is the code of a product for all its orders, or was; see code_of. withdrawn: taken out of sale before it was sold, or blocked before it was ever uploaded."`
 	BlockedAt time.Time  `json:"blocked_at,omitzero" doc:"When it was blocked. It is not sold from then on; an order line that had it by then keeps it."`
+	CodeOf    string     `json:"code_of,omitempty" doc:"The product that it is the code of, or was last: every order of that may have it, and none is named here. list-orders lists them, by product."`
+	Current   bool       `json:"current,omitempty" doc:"It is that product's code now."`
 	Upload    *KeySource `json:"upload,omitempty" doc:"The key file that brought it."`
 	Sold      *KeySale   `json:"sold,omitempty" doc:"The order line that holds it, or held it last before it was revoked or kept. Not there while it is for sale."`
 	History   []KeyEvent `json:"history" nullable:"false" doc:"What happened to it, oldest first."`
@@ -59,7 +61,7 @@ type KeySale struct {
 // KeyEvent is one thing that happened to a key.
 type KeyEvent struct {
 	At     time.Time `json:"at"`
-	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked, withdrawn, moved or blocked."`
+	What   string    `json:"what" doc:"uploaded, sold, revoked, kept, restocked, withdrawn, moved, blocked, shared (it became the code of a product) or unshared (it is that no more)."`
 	LineID string    `json:"line_id,omitempty" doc:"Keypool's name for the order line that it is about. get-order shows it as id of a line."`
 	Job    string    `json:"job,omitempty" doc:"The job that did it: see get-job."`
 	By     string    `json:"by,omitempty" doc:"Who did it, or asked for the job."`
@@ -166,11 +168,20 @@ type BlockKeys struct {
 
 // BlockedKeys says what became of keys that were blocked.
 type BlockedKeys struct {
-	Withdrawn int   `json:"withdrawn" doc:"Keys that were for sale until now."`
-	Unknown   int   `json:"unknown" doc:"Texts that nobody has uploaded yet, and that are refused from now on."`
-	Before    int   `json:"before" doc:"Texts that were blocked before."`
-	Sold      int   `json:"sold" doc:"Keys that order lines have, or had last, also of texts that were blocked before."`
-	Orders    []Key `json:"orders,omitempty" doc:"Those keys with their orders, as find-keys answers them. Only for a token with its scope, keys:read."`
+	Withdrawn int           `json:"withdrawn" doc:"Keys that were for sale until now."`
+	Unknown   int           `json:"unknown" doc:"Texts that nobody has uploaded yet, and that are refused from now on."`
+	Before    int           `json:"before" doc:"Texts that were blocked before."`
+	Sold      int           `json:"sold" doc:"Keys that order lines have, or had last, also of texts that were blocked before."`
+	Codes     []BlockedCode `json:"codes,omitempty" nullable:"false" doc:"Codes of products, also of texts that were blocked before. Orders that come wait until another is set: put-code."`
+	Orders    []Key         `json:"orders,omitempty" doc:"Those keys with their orders, as find-keys answers them. Only for a token with its scope, keys:read."`
+}
+
+// BlockedCode is a code of a product that is blocked.
+type BlockedCode struct {
+	Key     int    `json:"key" doc:"Which of the texts it is, counted from 1."`
+	Product string `json:"product" doc:"Whose code it is, or was last."`
+	Side    string `json:"side" enum:"live,test"`
+	Current bool   `json:"current,omitempty" doc:"It is that product's code now: set another."`
 }
 
 var (
@@ -192,6 +203,9 @@ func (a *api) blockKeys(ctx context.Context, in *blockKeys) (*rest.Body[BlockedK
 		return nil, err
 	}
 	out := BlockedKeys{Withdrawn: blocked.Withdrawn, Unknown: blocked.Unknown, Before: blocked.Before, Sold: len(blocked.Sold)}
+	for _, key := range blocked.Codes {
+		out.Codes = append(out.Codes, BlockedCode{Key: key.Text + 1, Product: key.CodeOf, Side: string(key.Side), Current: key.Current})
+	}
 	if by.May("find-keys") == nil {
 		for _, key := range blocked.Sold {
 			out.Orders = append(out.Orders, newKey(key))
@@ -201,7 +215,7 @@ func (a *api) blockKeys(ctx context.Context, in *blockKeys) (*rest.Body[BlockedK
 }
 
 func newKey(k inventory.Found) Key {
-	key := Key{Key: k.Text + 1, KeyID: string(k.ID), Side: string(k.Side), Pool: k.Pool, State: string(k.State), BlockedAt: k.BlockedAt, History: []KeyEvent{}}
+	key := Key{Key: k.Text + 1, KeyID: string(k.ID), Side: string(k.Side), Pool: k.Pool, State: string(k.State), BlockedAt: k.BlockedAt, CodeOf: k.CodeOf, Current: k.Current, History: []KeyEvent{}}
 	if k.Upload != "" {
 		key.Upload = &KeySource{ID: k.Upload, File: k.File.File, Line: k.FileLine}
 	}

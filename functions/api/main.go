@@ -71,6 +71,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Uploads: store, Ranges: ranges, Now: time.Now,
 		},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
+		codes:    &settings.Codes{Store: store, Refill: refill, Now: time.Now},
 		previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
 		senders:  newSenders(store, identities, env.Address("KEYPOOL_SENDER").Address, cfg.Region, time.Now),
 		accounts: accounts,

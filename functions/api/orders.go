@@ -45,6 +45,7 @@ type Line struct {
 	Product    string    `json:"product"`
 	Original   string    `json:"original,omitempty" doc:"Of a dynamic product: the product whose pool and texts it takes, where it has no settings of its own."`
 	Parent     string    `json:"parent,omitempty" doc:"The order that its order renews, as the platform names it."`
+	SharedCode bool      `json:"shared_code,omitempty" doc:"It takes no key of a pool: it has the code of its product, which is everybody's, or gets it once it comes off hold."`
 	ParentKeys bool      `json:"parent_keys,omitempty" doc:"It takes no key of its own: its mail holds those of the parent. While that cannot be mailed, delivery.code says why: ParentUnknown, ParentUnclear (several lines of the parent fit), ParentWaits, ParentHeld, ParentReturned, ParentOfAnother (customer) or ParentCircle."`
 	Risk       string    `json:"risk,omitempty" doc:"The platform's verdict on the order, in its own word."`
 	Title      string    `json:"title,omitempty" doc:"The product's name as the platform wrote it."`
@@ -452,7 +453,7 @@ func newOrder(f order.Fulfillment) Order {
 
 func newLine(f order.Fulfillment) Line {
 	line := Line{
-		ID: string(f.ID), Line: f.Line, Version: f.Version, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
+		ID: string(f.ID), Line: f.Line, Version: f.Version, Product: f.Product, Original: f.Original, Parent: f.Parent, ParentKeys: f.KeysOfParent, SharedCode: f.SharedCode, Risk: f.Risk, Title: f.Title, Pool: f.Pool, State: string(f.State()),
 		Quantity: f.Quantity, Wanted: f.Wanted, Allocated: f.Allocated, Missing: max(0, f.Missing()), Returned: f.Returned,
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt, ErasedAt: f.ErasedAt,
 	}
@@ -483,7 +484,7 @@ func mend(f order.Fulfillment) string {
 	case state == order.OnHold:
 		return "On hold, see holds. POST /v1/orders/{order}/release lets it go on; to give it back, POST /v1/orders/{order}/return."
 	case state == order.Unconnected:
-		return "No pool feeds its product. Connect it: PUT /v1/products/{product} with product " + f.ConnectedBy() + " and its pool, or pools_by_currency. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel."
+		return "No pool feeds its product. Connect it: PUT /v1/products/{product} with product " + f.ConnectedBy() + " and its pool, or pools_by_currency; or set the code that all its orders get, PUT /v1/codes/{product}. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel."
 	case state == order.Waiting:
 		return "The pool is short of keys. Upload some: the line gets them by itself, in its place of the queue."
 	case state == order.Fulfilled && f.Mail.ReachedNobody() && f.ErasedAt.IsZero():

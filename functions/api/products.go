@@ -22,6 +22,8 @@ type Product struct {
 	Pool            string            `json:"pool,omitempty" doc:"Pool that feeds the product; the merchant's default pool where empty."`
 	PoolsByCurrency map[string]string `json:"pools_by_currency,omitempty" doc:"Pools for orders in these currencies, which come before pool. Currencies are ISO 4217 codes."`
 	Keys            *KeyRule          `json:"keys,omitempty" doc:"How many keys an order line gets: one for each unit where left out."`
+	Code            *CodeSet          `json:"code,omitempty" readOnly:"true" doc:"Whether it has a code for everybody: see put-code."`
+	TestCode        *CodeSet          `json:"test_code,omitempty" readOnly:"true" doc:"The same for test orders."`
 	Texts           map[string]Text   `json:"texts,omitempty" doc:"The merchant's own words in the customer's mail, by BCP 47 language tag. None, or one in each of the merchant's languages."`
 	Instructions    string            `json:"instructions,omitempty" doc:"https address of a page that explains how to use the key: {URL}."`
 	Download        string            `json:"download,omitempty" doc:"https address of a download: {URL_FULL}."`
@@ -44,8 +46,8 @@ type Review struct {
 
 // KeyRule gives the number of keys of an order line.
 type KeyRule struct {
-	Mode  string `json:"mode" enum:"per_unit,per_line" doc:"per_unit: count keys for each unit bought. per_line: count keys, however many units."`
-	Count int    `json:"count" minimum:"1" maximum:"1000"`
+	Mode  string `json:"mode" enum:"per_unit,per_line,shared" doc:"per_unit: count keys for each unit bought. per_line: count keys, however many units. shared: one code for everybody, which is not used up and comes from no pool: see put-code. Orders wait until it is set. Lines that wait in the queue of a pool when the mode becomes shared still get keys of that pool."`
+	Count int    `json:"count,omitempty" minimum:"1" maximum:"1000" doc:"How many keys; needed. With shared it is 1, and may be left out."`
 }
 
 // Text is the merchant's own text of a mail, with substitution tags.
@@ -67,7 +69,10 @@ var sampleProduct = Product{
 }
 
 // settable returns the part of a product that a request can set.
-func (p Product) settable() Product { p.ID, p.Warnings = "", nil; return p }
+func (p Product) settable() Product {
+	p.ID, p.Warnings, p.Code, p.TestCode = "", nil, nil, nil
+	return p
+}
 
 func newProduct(p catalog.Product) Product {
 	body := Product{
@@ -88,6 +93,7 @@ func newProduct(p catalog.Product) Product {
 			body.Texts[language] = Text(text)
 		}
 	}
+	body.showCodes(p.Codes)
 	body.Warnings = settings.Warnings(p)
 	return body
 }
@@ -123,6 +129,9 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 	switch {
 	case in.Body.Keys != nil:
 		p.Keys = catalog.KeyRule{Mode: catalog.Mode(in.Body.Keys.Mode), Count: in.Body.Keys.Count}
+		if p.Keys.Mode == catalog.Shared && p.Keys.Count == 0 {
+			p.Keys.Count = 1
+		}
 	case in.Body.Original == "":
 		p.Keys = catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
 	}

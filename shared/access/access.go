@@ -113,6 +113,8 @@ var Needs = map[string]Scope{
 	"get-product":     Settings,
 	"put-product":     Settings,
 	"delete-product":  Settings,
+	"put-code":        Settings,
+	"delete-code":     Settings,
 	"list-tags":       Settings,
 	"preview-mail":    Settings,
 	"send-sample":     Settings,

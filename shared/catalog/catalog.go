@@ -88,9 +88,11 @@ type Mode string
 const (
 	PerUnit Mode = "per_unit" // Count keys for each unit
 	PerLine Mode = "per_line" // Count keys for the line, however many units
+	Shared  Mode = "shared"   // the product's code, which is everybody's and is not used up; Count is 1
 )
 
-// KeyRule gives the number of keys of an order line: 2 per unit, 1 per line.
+// KeyRule gives the number of keys of an order line: 2 per unit, 1 per line, one code for
+// everybody.
 type KeyRule struct {
 	Mode  Mode
 	Count int // at least 1
@@ -98,7 +100,7 @@ type KeyRule struct {
 
 // Wanted returns the number of keys of a line with that quantity.
 func (r KeyRule) Wanted(quantity int) int {
-	if r.Mode == PerLine {
+	if r.Mode != PerUnit {
 		return r.Count
 	}
 	return r.Count * quantity
@@ -107,7 +109,7 @@ func (r KeyRule) Wanted(quantity int) int {
 // PerUnit returns the number of keys of each unit, 0 if the number of keys of a line does
 // not depend on its units.
 func (r KeyRule) PerUnit() int {
-	if r.Mode == PerLine {
+	if r.Mode != PerUnit {
 		return 0
 	}
 	return r.Count
@@ -144,11 +146,12 @@ type Product struct {
 	Pool            string // feeds it; the merchant's default pool where empty
 	PoolsByCurrency map[string]string
 	Keys            KeyRule
-	Texts           map[string]Text   // by BCP 47 tag
-	Instructions    string            // https address
-	Download        string            // https address
-	Original        string            // id of the product to inherit from, see Inherit
-	ReturnedKeys    order.Disposition // what becomes of keys that an order gives back; the merchant's setting where empty
+	Codes           map[pool.Side]Code // for lines while Keys say so; a side without one sells nothing then
+	Texts           map[string]Text    // by BCP 47 tag
+	Instructions    string             // https address
+	Download        string             // https address
+	Original        string             // id of the product to inherit from, see Inherit
+	ReturnedKeys    order.Disposition  // what becomes of keys that an order gives back; the merchant's setting where empty
 
 	// Renewal is what an order gets that renews another; NewKey where empty.
 	Renewal Renewal
@@ -160,6 +163,14 @@ type Product struct {
 	// Ignored means that Keypool has no keys for the product, by the merchant's own
 	// choice: no pool feeds it, not even the default pool, and no notice is sent.
 	Ignored bool
+}
+
+// Code names the key that is the code of a product. Its text stands in the table of keys
+// alone.
+type Code struct {
+	Product string // whose code it is: the product itself, or its original
+	Key     pool.KeyID
+	SetAt   time.Time
 }
 
 // Renewal is what the renewal of an order gets.
@@ -181,9 +192,9 @@ func (p Product) RenewsParent(parent string) bool {
 
 // PoolFor returns the name of the pool that feeds the product in an order of that
 // currency: the pool of the currency, else the product's own pool, else the
-// merchant's default pool. It returns false if there is none.
+// merchant's default pool. It returns false if there is none, or the product has a code.
 func (p Product) PoolFor(currency string, m Merchant) (string, bool) {
-	if p.Ignored {
+	if p.Ignored || p.Keys.Mode == Shared {
 		return "", false
 	}
 	for _, name := range []string{p.PoolsByCurrency[currency], p.Pool, m.DefaultPool} {
@@ -192,6 +203,23 @@ func (p Product) PoolFor(currency string, m Merchant) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// NewCode is a key that becomes the code of a product.
+type NewCode struct {
+	Key       pool.KeyID
+	OtherSide pool.KeyID // of the same text on the other side: there must be none
+	Text      pool.Secret
+}
+
+// CodeFor returns the code that a line of the side gets, false if it gets keys of a pool, or
+// there is none.
+func (p Product) CodeFor(side pool.Side) (Code, bool) {
+	if p.Ignored || p.Keys.Mode != Shared {
+		return Code{}, false
+	}
+	code, set := p.Codes[side]
+	return code, set
 }
 
 // Account is a merchant's account with a payment platform: who may report paid

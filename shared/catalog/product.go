@@ -37,8 +37,8 @@ type ProductReader interface {
 }
 
 // Inherit returns the product with its empty settings taken from its original. A
-// product with a pool for one currency has a pool of its own, and one with a text in
-// one language has its own texts.
+// product with a pool for one currency has a pool of its own, one with a code for one side
+// has its own codes, and one with a text in one language has its own texts.
 func (p Product) Inherit(original Product) Product {
 	if p.Title == "" {
 		p.Title, p.ShortTitle = original.Title, original.ShortTitle
@@ -48,6 +48,9 @@ func (p Product) Inherit(original Product) Product {
 	}
 	if p.Keys.Count == 0 {
 		p.Keys = original.Keys
+	}
+	if len(p.Codes) == 0 {
+		p.Codes = original.Codes
 	}
 	if len(p.Texts) == 0 {
 		p.Texts = original.Texts

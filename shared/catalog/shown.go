@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"keypool/shared/pool"
 )
 
 // Shown are the fields of a setting as people see them, by their names in the API:
@@ -91,6 +93,15 @@ func (p Product) Shown() Shown {
 		s["review"] = "of its own"
 		s.rules("review", *p.Review)
 	}
+	return s
+}
+
+// ShownCodes returns when the codes of a product were set, by their names in the API. Shown
+// leaves them out, since they are no part of the settings that are stored as one.
+func (p Product) ShownCodes() Shown {
+	s := Shown{}
+	s.set("code.set_at", moment(p.Codes[pool.Live].SetAt))
+	s.set("test_code.set_at", moment(p.Codes[pool.Test].SetAt))
 	return s
 }
 

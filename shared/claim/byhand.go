@@ -20,7 +20,8 @@ type ByHand struct {
 	Keys  int                 // how many the person means it to get; 0: not said, see KeysError
 }
 
-// UnconnectedError means that no pool feeds the products of some lines.
+// UnconnectedError means that no pool feeds the products of some lines, and that they have no
+// code for everybody that may be given.
 type UnconnectedError struct{ Lines []int } // by their places in ByHand.Lines
 
 func (e *UnconnectedError) Error() string {
@@ -117,8 +118,8 @@ type checkedLine struct {
 	from feeder
 }
 
-// checkByHand asks about an order before anything of it is stored: whether pools feed all
-// of its new lines, and whether so many keys are meant. It returns what it saw of each line.
+// checkByHand asks about an order before anything of it is stored: whether there is something
+// that feeds each of its new lines, and whether so many keys are meant. It returns what it saw of each line.
 func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfillment) ([]checkedLine, error) {
 	review, err := c.Uncached.Review(ctx, lines[0].Merchant)
 	if err != nil {
@@ -133,7 +134,13 @@ func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfi
 			return nil, err
 		}
 		checked[i] = checkedLine{with, from}
-		if isNew(line) && with.State() == order.Unconnected {
+		fed := connected(with)
+		if fed && with.SharedCode {
+			if _, fed, err = c.Store.Code(ctx, from.code); err != nil {
+				return nil, err
+			}
+		}
+		if isNew(line) && !fed {
 			unconnected.Lines = append(unconnected.Lines, i)
 		}
 		if isNew(line) {

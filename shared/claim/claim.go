@@ -49,6 +49,10 @@ type KeyStore interface {
 	// read without a retry tells.
 	Remaining(ctx context.Context, candidates []pool.Key) ([]pool.Key, error)
 
+	// Code returns the key that is a product's code, false unless it is that of the product
+	// at this moment, and not blocked.
+	Code(ctx context.Context, code catalog.Code) (pool.Key, bool, error)
+
 	// Commit writes the changes, all or nothing. *order.ExistsError holds the record
 	// that was there before a new line. *order.KeysTakenError names the keys to
 	// replace. On retry.ErrChanged the lines should be read again.
@@ -99,7 +103,7 @@ func (c *Claimer) Claim(ctx context.Context, paid order.Fulfillment, beside ...o
 // claim claims for a line, of which ask says who brought it.
 func (c *Claimer) claim(ctx context.Context, paid order.Fulfillment, ask question, beside []order.Fulfillment) (order.Fulfillment, error) {
 	line, from, err := connect(ctx, c.Cached, paid)
-	if err == nil && line.State() == order.Unconnected {
+	if err == nil && !connected(line) {
 		line, from, err = connect(ctx, c.Uncached, paid) // it may have been connected just now
 	}
 	if err != nil {
@@ -115,14 +119,14 @@ func (c *Claimer) claimFrom(ctx context.Context, line order.Fulfillment, from fe
 	id := line.ID
 	ask.rules = from.rules
 	var err error
-	if line.State() != order.Unconnected { // else it is asked about when it is connected
+	if connected(line) { // else it is asked about when it is connected
 		err = c.prepare(ctx, &ask, line, beside)
 	}
 	var tries int
 	if err == nil {
 		err = retry.Contention.Do(ctx, func() (err error) {
 			tries++
-			line, err = c.attempt(ctx, line, from.shards, &ask, tries == retry.Contention.Tries)
+			line, err = c.attempt(ctx, line, &from, &ask, tries == retry.Contention.Tries)
 			return err
 		})
 	}
@@ -160,8 +164,8 @@ func (c *Claimer) Repeat(ctx context.Context, paid order.Fulfillment) (line orde
 // attempt reads, decides and commits once. On success it returns the line as it is
 // stored, otherwise as it was given. The last attempt stores the line waiting, where
 // others would look for more keys.
-func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards int, ask *question, last bool) (order.Fulfillment, error) {
-	found, err := c.read(ctx, line, shards, ask)
+func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, from *feeder, ask *question, last bool) (order.Fulfillment, error) {
+	found, err := c.read(ctx, line, *from, ask)
 	if err != nil {
 		return line, err
 	}
@@ -171,6 +175,12 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 	start := found.start(line)
 	ask.note(&start, c.Now())
 	ask.hold(&start, found, c.Now())
+	if start.After.SharedCode && start.After.Active() {
+		if !found.isCode {
+			return c.otherCode(ctx, line, from)
+		}
+		start.GiveCode(found.code, c.Now())
+	}
 	takes := 0
 	if start.After.Active() {
 		takes = min(start.After.Missing(), order.MaxKeys)
@@ -178,7 +188,7 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 	var candidates []pool.Key
 	needed := 0
 	if takes > 0 {
-		if candidates, needed, err = c.allowedCandidates(ctx, start.After, found, shards); err != nil {
+		if candidates, needed, err = c.allowedCandidates(ctx, start.After, found, from.shards); err != nil {
 			return line, err
 		}
 	}
@@ -211,6 +221,21 @@ func (c *Claimer) attempt(ctx context.Context, line order.Fulfillment, shards in
 	}
 }
 
+// otherCode looks up anew what feeds a line, since what was taken for the code of its product
+// must not be given: it is another by now, or was taken off sale. While it is blocked, the
+// line waits until there is another.
+func (c *Claimer) otherCode(ctx context.Context, line order.Fulfillment, from *feeder) (order.Fulfillment, error) {
+	now, feeds, err := connect(ctx, c.Uncached, line)
+	if err != nil {
+		return line, err
+	}
+	if feeds.code.Key == from.code.Key {
+		now.Disconnect()
+	}
+	*from = feeds
+	return now, retry.ErrChanged
+}
+
 // found is what a claim reads first.
 type found struct {
 	stored     order.Fulfillment
@@ -219,20 +244,25 @@ type found struct {
 	whole      order.Whole
 	queue      order.Queue
 	candidates []pool.Key
+	code       pool.Key // of the line's product
+	isCode     bool     // the code is given to lines now
 }
 
 // read makes all reads of a claim at once. A line that no pool feeds, or that is held from
-// the start, needs one.
-func (c *Claimer) read(ctx context.Context, line order.Fulfillment, shards int, ask *question) (*found, error) {
+// the start, needs one, and one that gets the code of its product two.
+func (c *Claimer) read(ctx context.Context, line order.Fulfillment, from feeder, ask *question) (*found, error) {
 	var (
 		f                                    found
 		lineErr, queueErr, searchErr, askErr error
 		reads                                sync.WaitGroup
 	)
+	if line.SharedCode && len(line.Holds) == 0 {
+		reads.Go(func() { f.code, f.isCode, searchErr = c.Store.Code(ctx, from.code) })
+	}
 	if line.Pool != "" && len(line.Holds) == 0 {
 		reads.Go(func() { f.queue, queueErr = c.Store.Queue(ctx, line.PoolID()) })
 		reads.Go(func() {
-			f.candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), shards, min(line.Missing(), order.MaxKeys))
+			f.candidates, searchErr = c.Store.Candidates(ctx, line.PoolID(), from.shards, min(line.Missing(), order.MaxKeys))
 		})
 	}
 	// Not on a third goroutine: its stack would have to grow first.

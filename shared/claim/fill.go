@@ -84,11 +84,11 @@ func (f *Filler) Fill(ctx context.Context, r order.FillRequest, until time.Time)
 	if r.Product == "" {
 		return f.fillPool(ctx, pool.ID{Merchant: r.Merchant, Pool: r.Pool, Side: r.Side}, until)
 	}
-	pools, renews, err := feeders(ctx, f.Catalog, r)
+	pools, without, err := feeders(ctx, f.Catalog, r)
 	if err != nil {
 		return fmt.Errorf("connect a product of %s: %w", r.Merchant, err)
 	}
-	if len(pools) == 0 && !renews {
+	if len(pools) == 0 && !without {
 		return nil // no line can be connected, however many wait
 	}
 	if err := f.connectLines(ctx, r, until); err != nil {
@@ -103,8 +103,8 @@ func (f *Filler) Fill(ctx context.Context, r order.FillRequest, until time.Time)
 }
 
 // connectLines moves the lines of a product to the queues of the pools that feed it
-// now, each to the place that its age gives it. The settings are read once for many
-// lines: a change of them sends a request of its own.
+// now, each to the place that its age gives it, or gives them the product's code. The
+// settings are read once for many lines: a change of them sends a request of its own.
 func (f *Filler) connectLines(ctx context.Context, r order.FillRequest, until time.Time) error {
 	settings, after := catalog.NewCached(f.Catalog, f.Now), ""
 	return f.repeat(ctx, until, func() (more bool, err error) {
@@ -126,12 +126,27 @@ func (f *Filler) connectLines(ctx context.Context, r order.FillRequest, until ti
 			if change.After, from, err = connect(ctx, settings, change.After); err != nil {
 				return false, err
 			}
-			if change.After.State() == order.Unconnected {
+			if !connected(change.After) {
 				continue
+			}
+			var code pool.Key
+			if change.After.SharedCode {
+				// It is read after the line, so that it is the product's since the order came.
+				given := false
+				if code, given, err = f.Store.Code(ctx, from.code); err != nil {
+					return false, err
+				}
+				if !given {
+					continue
+				}
 			}
 			if err := f.askNew(ctx, settings, &change, from.rules); err != nil {
 				return false, err
 			}
+			if change.After.SharedCode && change.After.Active() {
+				change.GiveCode(code, f.Now())
+			}
+			change.Settle(f.Now())
 			changes = append(changes, change)
 		}
 		if err := f.commitHeld(ctx, changes); err != nil {

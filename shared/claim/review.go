@@ -126,7 +126,9 @@ func (q *question) hold(change *order.Change, f *found, now time.Time) {
 }
 
 // connected reports whether it is known what the line gets: only then it is asked about.
-func connected(line order.Fulfillment) bool { return line.Pool != "" || line.KeysOfParent }
+func connected(line order.Fulfillment) bool {
+	return line.Pool != "" || line.KeysOfParent || line.SharedCode
+}
 
 // guarded: lines that bring more than this part of the cap count each other for sure.
 const guarded = 10
@@ -143,7 +145,8 @@ func hold(change *order.Change, reasons []order.Hold, by string, now time.Time) 
 	}
 }
 
-// askNew asks about a line that is connected now: all that a claim asks.
+// askNew asks about a line that is connected now: all that a claim asks. It leaves to the
+// caller to settle the change.
 func (f *Filler) askNew(ctx context.Context, settings catalog.Reader, change *order.Change, rules *catalog.Rules) error {
 	line := change.After
 	review, err := settings.Review(ctx, line.Merchant)
@@ -161,7 +164,6 @@ func (f *Filler) askNew(ctx context.Context, settings catalog.Reader, change *or
 		return err
 	}
 	ask.hold(change, &found, f.Now())
-	change.Settle(f.Now())
 	return nil
 }
 

@@ -275,6 +275,9 @@ func (t *takings) addTo(ctx context.Context, counts Counts, sales Sales) {
 		}
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(t.takes), pool.ID.Compare) {
+		if p.Pool == "" {
+			continue // codes of products, which no pool counts
+		}
 		if err := counts.AddTaken(ctx, p, t.takes[p]); err != nil {
 			slog.WarnContext(ctx, "count.not_updated", "pool", p.String(), "takes", len(t.takes[p]), "error", err)
 		}

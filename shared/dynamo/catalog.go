@@ -97,6 +97,13 @@ type productItem struct {
 	ReturnedKeys string              `dynamodbav:"returnedKeys,omitempty"`
 	Renewal      string              `dynamodbav:"renewal,omitempty"`
 	Review       *rulesItem          `dynamodbav:"review,omitempty"`
+	Codes        map[string]codeItem `dynamodbav:"codes,omitempty"` // by side
+}
+
+// codeItem names the key that is the code of a product.
+type codeItem struct {
+	Key   string `dynamodbav:"key"`
+	SetAt int64  `dynamodbav:"setAt"`
 }
 
 type textItem struct {
@@ -264,23 +271,27 @@ func (s *Store) Products(ctx context.Context, merchant, after string, limit int)
 // product has no more is removed. The error is catalog.ErrConflict if an id is another
 // product's.
 func (s *Store) PutProduct(ctx context.Context, p catalog.Product, with ...audit.Record) error {
-	former, err := s.aliases(ctx, p.Merchant, p.ID, p.Version)
+	return wrap(s.putProduct(ctx, p, beside{refused: catalog.ErrConflict}, with), "store product %s of %s", p.ID, p.Merchant)
+}
+
+// putProduct is PutProduct with writes beside it.
+func (s *Store) putProduct(ctx context.Context, p catalog.Product, beside beside, with []audit.Record) error {
+	stored, err := s.storedProduct(ctx, p.Merchant, p.ID, p.Version)
 	if err != nil {
-		return wrap(err, "store product %s of %s", p.ID, p.Merchant)
+		return err
 	}
 	item := productItemOf(p)
-	beside := beside{refused: catalog.ErrConflict}
 	for _, alias := range p.Aliases {
 		twin := item
 		twin.primaryKey, twin.AliasOf = productKey(p.Merchant, alias), p.ID
 		beside.writes = append(beside.writes, put(s.tables.Catalog, encode(twin), aliasOf(p.ID)))
 	}
-	for _, alias := range former {
+	for _, alias := range stored.Aliases {
 		if !slices.Contains(p.Aliases, alias) {
 			beside.writes = append(beside.writes, remove(s.tables.Catalog, productKey(p.Merchant, alias), aliasOf(p.ID)))
 		}
 	}
-	return wrap(s.putCatalogWith(ctx, item, noAlias(p.Version), beside, with), "store product %s of %s", p.ID, p.Merchant)
+	return s.putCatalogWith(ctx, item, noAlias(p.Version), beside, with)
 }
 
 // noAlias holds while the item has that version, and is not an alias of another product.
@@ -295,17 +306,17 @@ func aliasOf(product string) condition {
 	return condition{"attribute_not_exists(pk) OR aliasOf = :product", attrs{":product": text(product)}}
 }
 
-// aliases returns those that a product has as of that version. If it has another version,
-// no write of that version is made either.
-func (s *Store) aliases(ctx context.Context, merchant, id string, version int) ([]string, error) {
+// storedProduct returns a product as of that version, for the aliases and codes that it has.
+// If it has another version, no write of that version is made either.
+func (s *Store) storedProduct(ctx context.Context, merchant, id string, version int) (productItem, error) {
 	if version == 0 {
-		return nil, nil
+		return productItem{}, nil
 	}
 	item, _, err := getAs[productItem](ctx, s, s.tables.Catalog, productKey(merchant, id), oldestInCatalog)
 	if item.AliasOf != "" {
-		return nil, err // the id is no product's own
+		return productItem{}, err // the id is no product's own
 	}
-	return item.Aliases, err
+	return item, err
 }
 
 func productItemOf(p catalog.Product) productItem {
@@ -321,19 +332,28 @@ func productItemOf(p catalog.Product) productItem {
 		item.Review = &rules
 	}
 	item.Texts = mapped(p.Texts, func(t catalog.Text) textItem { return textItem(t) })
+	for side, code := range p.Codes {
+		if item.Codes == nil {
+			item.Codes = map[string]codeItem{}
+		}
+		item.Codes[string(side)] = codeItem{string(code.Key), millis(code.SetAt)}
+	}
 	return item
 }
 
 // DeleteProduct removes a product with its aliases, if it is still of that version, and
-// stores the notices that tell of it.
+// stores the notices that tell of it. Its codes are no product's from then on.
 func (s *Store) DeleteProduct(ctx context.Context, merchant, id string, version int, with ...audit.Record) error {
-	aliases, err := s.aliases(ctx, merchant, id, version)
+	stored, err := s.storedProduct(ctx, merchant, id, version)
 	if err != nil {
 		return wrap(err, "delete product %s of %s", id, merchant)
 	}
 	writes := []types.TransactWriteItem{remove(s.tables.Catalog, productKey(merchant, id), noAlias(version))}
-	for _, alias := range aliases {
+	for _, alias := range stored.Aliases {
 		writes = append(writes, remove(s.tables.Catalog, productKey(merchant, alias), aliasOf(id)))
+	}
+	for _, code := range stored.product().Codes {
+		writes = append(writes, s.unshare(code.Key, with[0].Entry.By, with[0].Entry.At))
 	}
 	return wrap(s.deleteCatalog(ctx, writes, with...), "delete product %s of %s", id, merchant)
 }
@@ -496,6 +516,12 @@ func (i productItem) product() catalog.Product {
 		p.Review = &rules
 	}
 	p.Texts = mapped(i.Texts, func(t textItem) catalog.Text { return catalog.Text(t) })
+	for side, code := range i.Codes {
+		if p.Codes == nil {
+			p.Codes = map[pool.Side]catalog.Code{}
+		}
+		p.Codes[pool.Side(side)] = catalog.Code{Product: p.ID, Key: pool.KeyID(code.Key), SetAt: at(code.SetAt)}
+	}
 	return p
 }
 

@@ -27,6 +27,7 @@ type fulfillmentItem struct {
 	Risk     string `dynamodbav:"risk,omitempty"`
 	Parent   string `dynamodbav:"parent,omitempty"`
 	OfParent bool   `dynamodbav:"keysOfParent,omitempty"`
+	Shared   bool   `dynamodbav:"sharedCode,omitempty"`
 	Pool     string `dynamodbav:"pool,omitempty"`
 
 	Quantity    int `dynamodbav:"quantity"`
@@ -133,7 +134,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 	item := fulfillmentItem{
 		primaryKey: lineKey(f.ID), V: schema, Version: f.Version,
 		Merchant: f.Merchant, Side: string(f.Side), Account: f.Account, Origin: f.Origin,
-		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Risk: f.Risk, Parent: f.Parent, OfParent: f.KeysOfParent, Pool: f.Pool,
+		Order: f.Order, Line: f.Line, Product: f.Product, Original: f.Original, Risk: f.Risk, Parent: f.Parent, OfParent: f.KeysOfParent, Shared: f.SharedCode, Pool: f.Pool,
 		Quantity: f.Quantity, KeysPerUnit: f.KeysPerUnit, Wanted: f.Wanted, Allocated: f.Allocated,
 		ReturnedUnits: f.ReturnedUnits, All: f.ReturnedAll, Returned: f.Returned, KeysBack: newKeysBackItems(f.KeysBack),
 		OwnReturns: newOwnReturnItems(f.OwnReturns), MatchedRefunds: f.MatchedRefunds, LastReturn: f.LastReturn, ReturnedAt: millis(f.ReturnedAt),
@@ -163,6 +164,7 @@ func (i fulfillmentItem) attrs() attrs {
 	setText(item, "risk", i.Risk)
 	setText(item, "parent", i.Parent)
 	setTrue(item, "keysOfParent", i.OfParent)
+	setTrue(item, "sharedCode", i.Shared)
 	setText(item, "pool", i.Pool)
 	item["quantity"], item["wanted"], item["allocated"] = number(i.Quantity), number(i.Wanted), number(i.Allocated)
 	setNumber(item, "keysPerUnit", i.KeysPerUnit)
@@ -260,7 +262,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 	f := order.Fulfillment{
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Origin: i.Origin,
-		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Risk: i.Risk, Parent: i.Parent, KeysOfParent: i.OfParent, Pool: i.Pool,
+		Order: i.Order, Line: i.Line, Product: i.Product, Original: i.Original, Risk: i.Risk, Parent: i.Parent, KeysOfParent: i.OfParent, SharedCode: i.Shared, Pool: i.Pool,
 		Quantity: i.Quantity, KeysPerUnit: i.KeysPerUnit, Wanted: i.Wanted, Allocated: i.Allocated,
 		ReturnedUnits: i.ReturnedUnits, ReturnedAll: i.All, Returned: i.Returned, KeysBack: keysBackOf(i.KeysBack),
 		OwnReturns: ownReturnsOf(i.OwnReturns), MatchedRefunds: i.MatchedRefunds, LastReturn: i.LastReturn, ReturnedAt: at(i.ReturnedAt),

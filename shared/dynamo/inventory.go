@@ -19,7 +19,7 @@ func (s *Store) KeyRecords(ctx context.Context, ids []pool.KeyID) ([]pool.Record
 	for i, id := range ids {
 		keys[i] = licenseKey(id).attrs()
 	}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "pool", "state", "upload", "offset", "row", "line", "soldAt", "shard", "blockedAt", "history")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "pool", "state", "upload", "offset", "row", "line", "soldAt", "shard", "blockedAt", "codeOf", "current", "history")
 	if err != nil {
 		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
 	}
@@ -39,6 +39,7 @@ func keyRecord(item attrs) (pool.Record, error) {
 		Upload: stringOf(item["upload"]), Offset: numberOf(item["offset"]), Row: int(numberOf(item["row"])),
 		Line: stringOf(item["line"]), SoldAt: at(numberOf(item["soldAt"])),
 		Shard: stringOf(item["shard"]), BlockedAt: at(numberOf(item["blockedAt"])),
+		CodeOf: stringOf(item["codeOf"]), Current: item["current"] != nil,
 	}
 	if history, ok := item["history"].(*types.AttributeValueMemberSS); ok {
 		for _, entry := range history.Value {

@@ -351,6 +351,8 @@ func (l *loader) outcome(key upload.NewKey, there upload.KnownKey) upload.Outcom
 		return upload.Blocked
 	case !there.SoldAt.IsZero():
 		return upload.Sold // whatever became of the key since
+	case there.State == pool.KeyShared:
+		return upload.SharedCode
 	case there.State != pool.KeyAvailable:
 		return upload.Withdrawn
 	case there.Pool == l.pool.Pool:

@@ -20,7 +20,8 @@ import (
 // on, on either side of any pool of the merchant.
 //
 // A key that is for sale is taken out of sale. One that a line holds stays with the line, and
-// is not sold again if it comes back. A text that no upload has brought is remembered by its
+// is not sold again if it comes back. The code of a product is given to no order that comes
+// from then on: those wait until there is another. A text that no upload has brought is remembered by its
 // hash, so that the upload that brings it is refused that line.
 type Blocker struct {
 	Merchants Merchants
@@ -48,6 +49,7 @@ type Blocked struct {
 	Unknown   int     // texts that no upload has brought yet
 	Before    int     // texts that were blocked before
 	Sold      []Found // keys that lines hold, or held last, whenever they were blocked
+	Codes     []Found // codes of products, whenever they were blocked
 }
 
 // Block blocks the keys that have one of the texts. It may be called again, after an error
@@ -79,6 +81,9 @@ func (b *Blocker) Block(ctx context.Context, merchant string, texts []string, by
 	}
 	all, err := b.Finder.Find(ctx, merchant, texts)
 	for _, key := range all {
+		if key.State == pool.KeyShared {
+			w.found.Codes = append(w.found.Codes, key)
+		}
 		if key.Sold != nil {
 			w.found.Sold = append(w.found.Sold, key)
 		}

@@ -81,7 +81,8 @@ func (l *Lifecycle) resend(line order.Fulfillment, act Act) (*order.Change, erro
 
 // Replace gives the line another key for one that it holds, which is set aside for good,
 // and mails its keys again. The same key named again changes nothing. Its error is
-// order.ErrNotHeld if the line never held the key, and order.ErrNoKeys if there is no other.
+// order.ErrNotHeld if the line never held the key, order.ErrNoKeys if there is no other, and
+// order.ErrSharedCode of a line that has the code of its product.
 func (l *Lifecycle) Replace(ctx context.Context, id order.LineID, key pool.KeyID, act Act) (order.Fulfillment, error) {
 	line, err := l.change(ctx, id, act, func(line order.Fulfillment) (*order.Change, error) {
 		if slices.Contains(line.Replaced, key) {
@@ -92,6 +93,8 @@ func (l *Lifecycle) Replace(ctx context.Context, id order.LineID, key pool.KeyID
 			return nil, order.ErrErased
 		case !line.Complete():
 			return nil, refused(line)
+		case line.SharedCode:
+			return nil, order.ErrSharedCode
 		}
 		change := order.ChangeOf(line)
 		if err := l.setAside(ctx, &change, key); err != nil {

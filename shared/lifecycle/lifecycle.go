@@ -202,6 +202,10 @@ func stored(err error) error {
 // takeBack takes keys from the line that it is not due any more, the newest first, as many
 // as one change may: those of its newest chunk, or of its own item if it has none.
 func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
+	if change.After.SharedCode {
+		change.DropCode() // it is everybody's: nothing becomes of it
+		return nil
+	}
 	change.GiveBack()
 	line := &change.After
 	surplus := min(line.Surplus(), order.MaxKeys)

@@ -214,11 +214,11 @@ func (w noticeWriter) unconnected() letter {
 // unfedLetter tells of products that no pool feeds.
 func unfedLetter(products []notice.Product) letter {
 	title := fmt.Sprintf("%d products are sold, but no pool feeds them.", len(products))
-	sold := "Orders for these products were paid, and Keypool does not know which pool their keys come from. Either a product is not set up, or it has no pool for the currency of the order."
+	sold := "Orders for these products were paid, and Keypool does not know which pool their keys come from. Either a product is not set up, or it has no pool for the currency of the order; or all its orders get one code, which is not set or is blocked."
 	if len(products) == 1 {
 		p := products[0]
 		title = fmt.Sprintf("Product %s is sold, but no pool feeds it.", p.ID)
-		sold = fmt.Sprintf("%s for the product %s %s paid%s, and Keypool does not know which pool the keys come from. Either the product is not set up, or it has no pool for the currency of the order.",
+		sold = fmt.Sprintf("%s for the product %s %s paid%s, and Keypool does not know which pool the keys come from. Either the product is not set up, or it has no pool for the currency of the order; or all its orders get one code, which is not set or is blocked.",
 			capital(count(p.Count, "order")), p.ID, plural(p.Count, "was", "were"), testNote(p.Side))
 	}
 	return letter{
@@ -226,7 +226,7 @@ func unfedLetter(products []notice.Product) letter {
 		Title: title,
 		Words: words(
 			sold,
-			"The orders are safe and wait. Connect a product to a pool, in its settings or with the merchant's default pool: "+
+			"The orders are safe and wait. Connect a product to a pool, in its settings or with the merchant's default pool, or set its code, PUT /v1/codes/{product}: "+
 				"all orders for it are then served by themselves, oldest first.",
 			"You are told at once when this begins, then once a day for each account, of all such products together. If one is without keys, mark it as ignored in its settings. "+
 				"If the account sells many other things, set its other_products to ignore, and nothing that is not set up is told.",

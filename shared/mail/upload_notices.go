@@ -399,6 +399,7 @@ var outcomes = map[upload.Outcome]string{
 	upload.OtherSide:          "already on the other side, live or test",
 	upload.Sold:               "already sold",
 	upload.Withdrawn:          "withdrawn from sale",
+	upload.SharedCode:         "the code of a product",
 	upload.Blocked:            "blocked: leaked, or sold elsewhere",
 	upload.TooLong:            "longer than 2,048 bytes",
 	upload.Tab:                "with a tab in it",

@@ -116,6 +116,23 @@ func (c *Change) Allocate(keys []pool.Key, now time.Time) {
 		return
 	}
 	c.Allocated = keys
+	c.take(keys, now)
+}
+
+// GiveCode gives the line the code of its product. Nothing is allocated: the code is
+// everybody's.
+func (c *Change) GiveCode(code pool.Key, now time.Time) { c.take([]pool.Key{code}, now) }
+
+// DropCode takes the code of its product from a line that is not due it any more. The code
+// itself stays as it is.
+func (c *Change) DropCode() {
+	if line := &c.After; line.Surplus() > 0 {
+		line.Keys, line.Allocated, line.Takes = nil, 0, nil
+	}
+}
+
+// take adds keys to the line.
+func (c *Change) take(keys []pool.Key, now time.Time) {
 	line := &c.After
 	line.Allocated += len(keys)
 	line.Takes = pool.AddTake(line.Takes, pool.Take{Keys: len(keys), At: now})

@@ -88,7 +88,7 @@ type State string
 const (
 	Fulfilled   State = "fulfilled"   // holds every key it paid for
 	Waiting     State = "waiting"     // keys are missing; it stands in its pool's queue
-	Unconnected State = "unconnected" // no pool feeds its product; it stands in its product's queue
+	Unconnected State = "unconnected" // no pool feeds its product, or it has no code; it stands in its product's queue
 	OnHold      State = "on_hold"     // held for a reason: gets no keys, stands in no queue, is not mailed
 	Returned    State = "returned"    // given back in full
 	Expected    State = "expected"    // returned, in whole or in part, before it was paid; stands in no queue
@@ -128,7 +128,10 @@ type Fulfillment struct {
 	Parent   string // the order that its order renews, of the same shop; empty: none
 	// KeysOfParent means that the line takes no keys: its mail holds those of its parent.
 	KeysOfParent bool
-	Pool         string // empty while no pool feeds the product
+	// SharedCode means that the line takes no key of a pool: it gets the code of its product,
+	// which is everybody's.
+	SharedCode bool
+	Pool       string // empty while no pool feeds the product, and of KeysOfParent and SharedCode
 
 	Quantity    int // units paid for
 	KeysPerUnit int // keys due for each of them; 0: their number does not depend on the units
@@ -241,13 +244,19 @@ func (f Fulfillment) State() State {
 		return Returned
 	case len(f.Holds) > 0:
 		return OnHold
-	case f.Pool == "" && !f.KeysOfParent:
+	case !f.fed():
 		return Unconnected
 	case f.Missing() > 0:
 		return Waiting
 	default:
 		return Fulfilled
 	}
+}
+
+// fed reports whether the keys of the line come from somewhere: a pool, its parent, or its
+// product, whose code it holds.
+func (f Fulfillment) fed() bool {
+	return f.Pool != "" || f.KeysOfParent || f.SharedCode && f.Missing() <= 0
 }
 
 // ConnectedBy returns the product that connects the line to a pool: the original of a
@@ -270,6 +279,18 @@ func (f Fulfillment) Active() bool {
 func (f *Fulfillment) Connect(pool string, perUnit, wanted int) {
 	f.Pool, f.KeysPerUnit, f.Wanted = pool, perUnit, wanted
 	f.countReturned()
+}
+
+// ShareCode has the line get the code of its product, one for all of its units.
+func (f *Fulfillment) ShareCode() {
+	f.SharedCode = true
+	f.Connect("", 0, 1)
+}
+
+// Disconnect has the line wait until its product is connected.
+func (f *Fulfillment) Disconnect() {
+	f.SharedCode = false
+	f.Connect("", 0, 0)
 }
 
 // RenewParent has the line take no keys, and deliver those of its parent.

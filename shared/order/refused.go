@@ -15,6 +15,8 @@ var (
 	ErrState = errors.New("the line's state does not allow it")
 	// ErrRefundFailed means that a person names a refund that failed: it gives nothing back.
 	ErrRefundFailed = errors.New("the refund failed")
+	// ErrSharedCode means that a line has the code of its product, which is everybody's.
+	ErrSharedCode = fmt.Errorf("the line has the code of its product: %w", ErrState)
 	// ErrNoKeys means that a pool has no key to give.
 	ErrNoKeys = errors.New("the pool has no key left")
 )

@@ -53,6 +53,7 @@ const (
 	KeyClaimed   KeyState = "claimed"   // a line holds it
 	KeyRevoked   KeyState = "revoked"   // a line gave it back, and nobody may use it
 	KeyKept      KeyState = "kept"      // a line gave it back, and its customer may go on using it
+	KeyShared    KeyState = "shared"    // the code of a product, or was: everybody's, and in no pool
 	KeyWithdrawn KeyState = "withdrawn" // taken out of sale before it was sold, or blocked before it was ever uploaded
 )
 

@@ -30,6 +30,11 @@ type Record struct {
 	Shard     string    // of its pool side that it is for sale in; empty: it is not for sale
 	BlockedAt time.Time // zero: it is not blocked
 
+	// CodeOf is the product that it is the code of, or was last; empty: it never was any's.
+	// Current says that it is.
+	CodeOf  string
+	Current bool
+
 	// History is what happened to it since it was uploaded and before its last sale,
 	// oldest first.
 	History []KeyEvent
@@ -65,6 +70,8 @@ const (
 
 	KeyTakenOffSale KeyEventKind = "withdrawn" // a job withdrew it
 	KeyMoved        KeyEventKind = "moved"     // a job moved it to another pool
+	KeyShare        KeyEventKind = "shared"    // it became the code of a product
+	KeyUnshare      KeyEventKind = "unshared"  // it is not the code of that product any more
 	KeyBlocked      KeyEventKind = "blocked"   // it leaked, or was sold elsewhere: nobody is sold it from then on
 )
 

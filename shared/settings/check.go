@@ -165,10 +165,17 @@ func CheckProduct(s catalog.Product) []Problem {
 		p.name("pools_by_currency."+code, s.PoolsByCurrency[code])
 	}
 	if s.Keys.Count != 0 || s.Keys.Mode != "" || s.Original == "" {
-		if s.Keys.Mode != catalog.PerUnit && s.Keys.Mode != catalog.PerLine {
-			p.add("keys.mode", "use %s or %s", catalog.PerUnit, catalog.PerLine)
+		switch s.Keys.Mode {
+		case catalog.PerUnit, catalog.PerLine:
+			p.between("keys.count", s.Keys.Count, 1, maxCount)
+		case catalog.Shared:
+			if s.Keys.Count != 1 {
+				p.add("keys.count", "a code is one for everybody: use 1, or leave it out")
+			}
+		default:
+			p.add("keys.mode", "use %s, %s or %s", catalog.PerUnit, catalog.PerLine, catalog.Shared)
+			p.between("keys.count", s.Keys.Count, 1, maxCount)
 		}
-		p.between("keys.count", s.Keys.Count, 1, maxCount)
 	}
 	if s.Review != nil {
 		p.rules("review", *s.Review)

@@ -7,6 +7,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/platform"
+	"keypool/shared/pool"
 )
 
 // Trials says what Keypool would make of webhooks that were captured. It stores nothing.
@@ -37,6 +38,7 @@ type LineTrial struct {
 	Parent  string              // the order whose keys it would be mailed; it would get none of its own
 	Pool    string              // "": none feeds its product, and it would wait
 	Keys    int                 // of that pool
+	Code    bool                // it would get the code of its product
 }
 
 // Trial is what a dry run found, and what each line of the paid orders among its events
@@ -121,6 +123,10 @@ func (s *Trials) lines(ctx context.Context, from platform.Account, paid platform
 		}
 		if known && product.RenewsParent(paid.Parent) {
 			lines[i].Parent = paid.Parent
+			continue
+		}
+		if _, set := product.CodeFor(pool.SideOf(paid.Test)); known && set {
+			lines[i].Code, lines[i].Keys = true, 1
 			continue
 		}
 		name, fed := product.PoolFor(paid.Currency, merchant)

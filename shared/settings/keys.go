@@ -43,21 +43,24 @@ func CheckKeys(texts []string) (problems []Problem) {
 		return []Problem{{Path: "keys", Message: fmt.Sprintf("use 1 to %d keys a call", MaxTexts)}}
 	}
 	for i, text := range texts {
-		text = pool.TrimKey(text)
-		message := ""
-		switch {
-		case text == "":
-			message = "a key is needed"
-		case len(text) > pool.MaxKey:
-			message = fmt.Sprintf("a key has %d bytes at most", pool.MaxKey)
-		case strings.ContainsFunc(text, unicode.IsControl):
-			message = "a key is one line, without control characters"
-		default:
-			continue
+		if why := keyText(pool.TrimKey(text)); why != "" {
+			problems = append(problems, Problem{Path: fmt.Sprintf("keys[%d]", i), Message: why})
 		}
-		problems = append(problems, Problem{Path: fmt.Sprintf("keys[%d]", i), Message: message})
 	}
 	return problems
+}
+
+// keyText returns the reason why a trimmed text cannot be a key, "" if it can.
+func keyText(text string) string {
+	switch {
+	case text == "":
+		return "a key is needed"
+	case len(text) > pool.MaxKey:
+		return fmt.Sprintf("a key has %d bytes at most", pool.MaxKey)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "a key is one line, without control characters"
+	}
+	return ""
 }
 
 // Add stores keys as a file for a pool side, and returns the id of its upload. A repeat of the

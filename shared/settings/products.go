@@ -64,8 +64,8 @@ func (e *AliasError) Error() string {
 	return fmt.Sprintf("the id is an alias of the product %q", e.Product)
 }
 
-// Put creates or changes a product, and returns it with its new version. Version of
-// next is ignored. Its error is an *AliasError if the id is an alias. The merchant is told if the product's mails say something else.
+// Put creates or changes a product, and returns it with its new version. Version and Codes of
+// next are ignored: see Codes. Its error is an *AliasError if the id is an alias. The merchant is told if the product's mails say something else.
 func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Principal, c Condition) (p catalog.Product, created bool, err error) {
 	if err := invalid(CheckProduct(next)...); err != nil {
 		return p, false, err
@@ -77,7 +77,7 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	if before.Version > 0 && before.ID != next.ID {
 		return p, false, &AliasError{before.ID}
 	}
-	next.Version = before.Version
+	next.Version, next.Codes = before.Version, before.Codes
 	same := before.Version > 0 && reflect.DeepEqual(before, next)
 	if err := c.check(before.Version, same); err != nil || same {
 		return before, false, err

@@ -56,14 +56,14 @@ func (r *Refill) newDefaultPool(ctx context.Context, merchant string) {
 }
 
 // changedProduct serves the lines of a product, and of the products that inherit
-// from it, if another pool feeds it now; those of the product alone if it has a new alias.
+// from it, if another pool feeds it now, or its code; those of the product alone if it has a new alias.
 //
 // Only that case reads all products to find the inheritors: a shop that creates
 // thousands of products, or sends new texts for them, would read them all each
 // time. A new product has no inheritors.
 func (r *Refill) changedProduct(ctx context.Context, before, after catalog.Product) {
 	otherPool := after.Pool != before.Pool || after.Original != before.Original || after.Ignored != before.Ignored ||
-		after.Renewal != before.Renewal ||
+		after.Renewal != before.Renewal || (after.Keys.Mode == catalog.Shared) != (before.Keys.Mode == catalog.Shared) ||
 		!maps.Equal(after.PoolsByCurrency, before.PoolsByCurrency)
 	otherID := slices.ContainsFunc(after.Aliases, func(alias string) bool { return !slices.Contains(before.Aliases, alias) })
 	switch {
@@ -72,6 +72,11 @@ func (r *Refill) changedProduct(ctx context.Context, before, after catalog.Produ
 	case otherPool:
 		r.eachProduct(ctx, after.Merchant, func(p catalog.Product) bool { return p.ID == after.ID || p.Original == after.ID })
 	}
+}
+
+// newCode serves the lines of a product that has another code, and of those that inherit it.
+func (r *Refill) newCode(ctx context.Context, p catalog.Product) {
+	r.eachProduct(ctx, p.Merchant, func(other catalog.Product) bool { return other.ID == p.ID || other.Original == p.ID })
 }
 
 // eachProduct serves the lines of the products that are chosen.

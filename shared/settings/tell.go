@@ -10,6 +10,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
+	"keypool/shared/pool"
 )
 
 // What decides who gets keys, and what customers read, is told to the merchant when it
@@ -126,6 +127,8 @@ func textsChanged(before, next catalog.Product, by access.Principal, now time.Ti
 		{"instructions", before.Instructions != next.Instructions},
 		{"download", before.Download != next.Download},
 		{"original", before.Original != next.Original},
+		{"code", before.Codes[pool.Live] != next.Codes[pool.Live]},
+		{"test_code", before.Codes[pool.Test] != next.Codes[pool.Test]},
 		{"title", before.Version > 0 && (before.Title != next.Title || before.ShortTitle != next.ShortTitle)},
 	} {
 		if part.is {

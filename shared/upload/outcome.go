@@ -14,6 +14,7 @@ const (
 	OtherSide   Outcome = "other-side"   // a test key that stands on the live side
 	Sold        Outcome = "sold"         // an order line holds it, or did
 	Withdrawn   Outcome = "withdrawn"    // taken out of sale
+	SharedCode  Outcome = "shared-code"  // the code of a product for everybody, or was
 	Blocked     Outcome = "blocked"      // named as leaked, or as sold elsewhere
 
 	// Rejected: the line holds no key that could be mailed.
@@ -36,7 +37,7 @@ const (
 // Outcomes lists every outcome, in the order that a report tells them.
 var Outcomes = []Outcome{
 	Accepted,
-	SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn, Blocked,
+	SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn, SharedCode, Blocked,
 	TooLong, Tab, ControlCharacter, InvisibleCharacter, InvalidText, UnpairedQuotes, NoKey, OtherColumns, EndlessRow, NotStorable,
 	SkippedHeading, SkippedComment,
 }
@@ -44,7 +45,7 @@ var Outcomes = []Outcome{
 // Duplicate reports whether the line's text was known already.
 func (o Outcome) Duplicate() bool {
 	switch o {
-	case SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn, Blocked:
+	case SameFile, ThisPool, AnotherPool, OtherSide, Sold, Withdrawn, SharedCode, Blocked:
 		return true
 	default:
 		return false

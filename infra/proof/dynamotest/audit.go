@@ -23,6 +23,7 @@ type Books struct {
 	Revoked   int
 	Kept      int // given back and left to the customer
 	Withdrawn int
+	Shared    int             // codes of products, and those that were
 	Lines     map[string]Line // by LineID
 	Queue     []string        // LineIDs in their queues, oldest first
 }
@@ -36,6 +37,7 @@ type Line struct {
 	Allocated  int
 	OnHold     bool
 	OfParent   bool // it delivers the keys of its parent, and takes none
+	Shared     bool // it gets the code of its product
 	All        bool // everything is given back
 	Expected   bool // not paid yet
 	Mail       string
@@ -91,6 +93,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 		claimed  = map[string]string{} // key -> line, as keys say
 		released = map[string]string{} // key -> line that gave it back, as keys say
 		stock    = map[string]source{} // key -> where it was uploaded to
+		codes    = map[string]source{} // key -> merchant and side it is a code of, and the key's text
 		queued   = map[string]place{}
 	)
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -115,6 +118,7 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			_, line.OnHold = item["holds"]
 			line.Expected, _ = item["expected"].(bool)
 			line.OfParent, _ = item["keysOfParent"].(bool)
+			line.Shared, _ = item["sharedCode"].(bool)
 			line.All, _ = item["returnedAll"].(bool)
 			line.Keys = append(line.Keys, heldKeys(item["keys"])...)
 			pool, _ := item["pool"].(string)
@@ -169,6 +173,11 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 			released[id] = line
 		case state == "withdrawn" && !shelved && !held:
 			books.Withdrawn++
+		case state == "shared" && !shelved && !held && item["pool"] == nil:
+			books.Shared++
+			merchant, rest, _ := strings.Cut(id, "#")
+			side, _, _ := strings.Cut(rest, "#")
+			codes[id] = source{side: fmt.Sprintf("%s##%s", merchant, side), text: item["text"].(string)}
 		default:
 			problem("key %s is half taken: %v, shelved %v, held %v", id, state, shelved, held)
 		}
@@ -191,6 +200,12 @@ func Balance(orders, keys []map[string]any) (Books, []string) {
 		}
 		delete(queued, id)
 		for _, key := range line.Keys {
+			if line.Shared {
+				if codes[key.ID] != (source{line.side, key.Text}) {
+					problem("line %s holds the key %s, which is no code of its side, or has another text", id, key.ID)
+				}
+				continue
+			}
 			if other, taken := holder[key.ID]; taken {
 				problem("key %s is sold twice: to %s and %s", key.ID, other, id)
 			}
@@ -252,7 +267,7 @@ func misplaced(item map[string]any, line Line) []string {
 	case line.Expected || line.All || line.Wanted > 0 && line.Returned >= line.Wanted:
 	case line.OnHold:
 		attention, since = side, max(received, integer(item["heldAt"]))
-	case text("pool") == "" && !line.OfParent:
+	case text("pool") == "" && !line.OfParent && !(line.Shared && line.Allocated+line.Returned >= line.Wanted):
 		attention, since = side, received
 	case line.Mail == "failed" || line.Mail == "bounced":
 		attention, since = side, max(received, integer(item["failedAt"]))

@@ -64,6 +64,7 @@ var answers = []struct {
 	{order.ErrRefundFailed, http.StatusConflict, "The platform says that this refund failed, so the customer did not get that money, and nothing was given back here. To take the keys all the same, send the call again with another refund, an id of your own."},
 	{order.ErrCorrections, http.StatusConflict, "The mail address of this order was corrected ten times, which is the most, and nothing was changed. To mail keys to yet another address, give the order back and fulfil another one by hand: fulfil-order."},
 	{order.ErrErased, http.StatusConflict, "The customer of this line was erased: there is nobody to mail a key to, and nothing was changed."},
+	{order.ErrSharedCode, http.StatusConflict, "The line has the code of its product, which is everybody's, and nothing was changed. put-code sets another for orders that come; resend-order mails a line the code that it has."},
 	{order.ErrNoKeys, http.StatusConflict, "The pool has no key left, and nothing was changed. Upload keys, then send the call again."},
 	{ErrKey, http.StatusUnprocessableEntity, "The Idempotency-Key cannot be used, and nothing was changed. Use 1 to 128 letters, digits and signs, without spaces, such as a UUID."},
 	{idempotency.ErrOther, http.StatusUnprocessableEntity, "Another call was made with this Idempotency-Key, and nothing was changed. Send this one with a key of its own."},
@@ -136,6 +137,10 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	if errors.As(err, &alias) {
 		return problem.New(http.StatusConflict, fmt.Sprintf("This id is an alias of the product %q, and nothing was changed. Change or delete that one.", alias.Product)), nil
 	}
+	var taken *settings.CodeTakenError
+	if errors.As(err, &taken) {
+		return codeTaken(taken), nil
+	}
 	var notHeld *settings.NotHeldError
 	if errors.As(err, &notHeld) {
 		detail := "No question is open about this file: it is " + string(notHeld.State) + ", and nothing was changed."
@@ -195,6 +200,30 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
 	return problem.Internal, nil
+}
+
+// codeTaken says where the key stands whose text was to be a code, and what to do.
+func codeTaken(e *settings.CodeTakenError) *problem.Problem {
+	field := "body.code"
+	if e.Code == pool.Test {
+		field = "body.test_code"
+	}
+	k := e.Key
+	where := "a key of this text was " + string(k.State) + "; find-keys says more"
+	switch {
+	case k.Side != e.Code:
+		where = "there is a key of this text on the " + string(k.Side) + " side, and a test order must not get what is paid for"
+	case !k.BlockedAt.IsZero():
+		where = "this text is blocked: it leaked, or was sold elsewhere"
+	case k.State == pool.KeyShared:
+		where = fmt.Sprintf("this is the code of the product %q; delete-code takes it from that", k.CodeOf)
+	case k.State == pool.KeyAvailable:
+		where = fmt.Sprintf("this is a key that is for sale, of the pool %q", k.Pool)
+	case k.State == pool.KeyClaimed:
+		where = fmt.Sprintf("this is a key that was sold, of the pool %q; find-keys names its order", k.Pool)
+	}
+	return problem.New(http.StatusConflict, "A text cannot be the code of a product, and nothing was changed; see errors. Use another text.",
+		problem.Place{Message: where, Location: field})
 }
 
 // correctionLimit says until when no further address is corrected.

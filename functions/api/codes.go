@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+	"keypool/shared/settings"
+	"keypool/shared/web/rest"
+)
+
+// Codes are what orders of a product get whose mode is shared.
+type Codes struct {
+	Code     string `json:"code,omitempty" doc:"What every paid order gets: one line of up to 2,048 bytes, a link too. Left out, it stays as it is. Never read back."`
+	TestCode string `json:"test_code,omitempty" doc:"What test orders get; another than code. Left out, it stays as it is. Never read back."`
+}
+
+// CodeSet says that a product has a code.
+type CodeSet struct {
+	KeyID string    `json:"key_id" doc:"The code's name as a key, which tells nothing of its text. get-order shows it of lines that have the code."`
+	SetAt time.Time `json:"set_at"`
+}
+
+var (
+	sampleCodes      = Codes{Code: "ELDEN-FRIENDS-2026", TestCode: "ELDEN-TEST"}
+	sampleSharedCode = sampleSharing(sampleProduct)
+)
+
+// sampleSharing returns a product that has a code for everybody.
+func sampleSharing(p Product) Product {
+	p.Pool, p.PoolsByCurrency, p.Keys = "", nil, &KeyRule{Mode: string(catalog.Shared), Count: 1}
+	p.Code = &CodeSet{KeyID: "acme#live#q4ZcX1uXK8s3yTj1o7m0WzVb9LrNfGhE2dYpAe6iUtM", SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)}
+	return p
+}
+
+// sides returns the codes that a request has, by their sides.
+func (c Codes) sides() map[pool.Side]string {
+	codes := map[pool.Side]string{}
+	if c.Code != "" {
+		codes[pool.Live] = c.Code
+	}
+	if c.TestCode != "" {
+		codes[pool.Test] = c.TestCode
+	}
+	return codes
+}
+
+// showCodes adds to a product whether it has codes.
+func (p *Product) showCodes(codes map[pool.Side]catalog.Code) {
+	for side, shown := range map[pool.Side]**CodeSet{pool.Live: &p.Code, pool.Test: &p.TestCode} {
+		if code, set := codes[side]; set {
+			*shown = &CodeSet{KeyID: string(code.Key), SetAt: code.SetAt}
+		}
+	}
+}
+
+type putCode struct {
+	ProductPath
+	rest.Precondition
+	Body Codes
+}
+
+// Resolve reports mistakes of meaning together with huma's own, of form.
+func (in *putCode) Resolve(huma.Context) []error {
+	return rest.Mistakes(settings.CheckCodes(in.Body.sides()), nil)
+}
+
+type deleteCode struct {
+	ProductPath
+	Side string `query:"side" enum:"live,test" doc:"Which code; both where left out."`
+	rest.Precondition
+}
+
+// addCodes is not below /v1/products: a product's id may end in anything.
+func (a *api) addCodes(to *rest.API) {
+	rest.Register(to, huma.Operation{
+		OperationID: "put-code", Method: http.MethodPut, Path: "/v1/codes/{product}", Tags: []string{"Products"},
+		Summary:     "Set the code that every order of a product gets",
+		Description: "One code for everybody, which is not used up: for a product whose keys have the mode shared. Every order line gets it once, however many units it has. When this is answered, no order that comes gets the former code; what was sold keeps it, and is mailed it again by resend-order. Orders that waited for a code get it by themselves. The product's ETag is what If-Match takes. Of a product of another mode the code is kept until the mode is shared.\n\n409 if the text is that of a key already: in a pool, sold, withdrawn, blocked, the code of another product, or of the other side. A file that brings the text later is told that it is a code. To block a code that leaked, block-keys; then set another here. The merchant is told by mail.",
+		Errors:      []int{404, 409, 412, 428},
+		RequestBody: rest.Request(sampleCodes), Responses: to.Responses(sampleSharedCode, 200),
+	}, a.putCode)
+	rest.Register(to, huma.Operation{
+		OperationID: "delete-code", Method: http.MethodDelete, Path: "/v1/codes/{product}", Tags: []string{"Products"},
+		Summary:     "Take the code of a product off sale",
+		Description: "When this is answered, no order that comes gets it: orders wait, as of a product that no pool feeds, until there is another. What was sold keeps it. It may be set again, here or of another product.",
+		Errors:      []int{404, 409, 412, 428},
+	}, a.deleteCode)
+}
+
+func (a *api) putCode(ctx context.Context, in *putCode) (*rest.Versioned[Product], error) {
+	p, err := a.codes.Set(ctx, access.From(ctx), in.Product, in.Body.sides(), in.Condition())
+	return rest.Found(p.Version, newProduct(p)), err
+}
+
+func (a *api) deleteCode(ctx context.Context, in *deleteCode) (*struct{}, error) {
+	sides := pool.Sides[:]
+	if in.Side != "" {
+		sides = []pool.Side{pool.Side(in.Side)}
+	}
+	return nil, a.codes.Remove(ctx, access.From(ctx), in.Product, sides, in.Condition())
+}
