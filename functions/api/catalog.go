@@ -60,7 +60,7 @@ var (
 			"elden":       samplePool.settable(),
 			"elden-latam": {Title: "Elden, Latin America", LowStock: new(10), ReminderHours: new(24), Shards: new(4)},
 		},
-		Products: map[string]Product{"4711": sampleProduct.settable()},
+		Products: map[string]Product{"4711": sampleProduct.settable(), "demo": {Title: "Elden: Demo", Keys: &KeyRule{Mode: string(catalog.Shared), Count: 1}}},
 		Review:   new(sampleReview.settable()),
 	}
 	sampleCatalogChanges = CatalogChanges{DryRun: true, Changes: []CatalogChange{

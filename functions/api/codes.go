@@ -26,17 +26,19 @@ type CodeSet struct {
 	SetAt time.Time `json:"set_at"`
 }
 
-var (
-	sampleCodes      = Codes{Code: "ELDEN-FRIENDS-2026", TestCode: "ELDEN-TEST"}
-	sampleSharedCode = sampleSharing(sampleProduct)
-)
-
-// sampleSharing returns a product that has a code for everybody.
-func sampleSharing(p Product) Product {
-	p.Pool, p.PoolsByCurrency, p.Keys = "", nil, &KeyRule{Mode: string(catalog.Shared), Count: 1}
-	p.Code = &CodeSet{KeyID: "acme#live#q4ZcX1uXK8s3yTj1o7m0WzVb9LrNfGhE2dYpAe6iUtM", SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)}
-	return p
+// CodesSet says which codes a product has of its own.
+type CodesSet struct {
+	Code     *CodeSet `json:"code,omitempty" doc:"Not there: no order gets one."`
+	TestCode *CodeSet `json:"test_code,omitempty" doc:"Not there: no test order gets one."`
 }
+
+var (
+	sampleCodes    = Codes{Code: "ELDEN-FRIENDS-2026", TestCode: "ELDEN-TEST"}
+	sampleCodesSet = CodesSet{
+		Code:     &CodeSet{KeyID: "acme#live#q4ZcX1uXK8s3yTj1o7m0WzVb9LrNfGhE2dYpAe6iUtM", SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
+		TestCode: &CodeSet{KeyID: "acme#test#Jm2vN7bQx0cRz5sKfHd8WyUaTgLp3oE1iB6nX9kVjM4", SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)},
+	}
+)
 
 // sides returns the codes that a request has, by their sides.
 func (c Codes) sides() map[pool.Side]string {
@@ -50,17 +52,24 @@ func (c Codes) sides() map[pool.Side]string {
 	return codes
 }
 
-// showCodes adds to a product whether it has codes.
-func (p *Product) showCodes(codes map[pool.Side]catalog.Code) {
-	for side, shown := range map[pool.Side]**CodeSet{pool.Live: &p.Code, pool.Test: &p.TestCode} {
-		if code, set := codes[side]; set {
+// newCodes shows which codes a product has.
+func newCodes(p catalog.Product) CodesSet {
+	var set CodesSet
+	for side, shown := range map[pool.Side]**CodeSet{pool.Live: &set.Code, pool.Test: &set.TestCode} {
+		if code, is := p.Codes[side]; is {
 			*shown = &CodeSet{KeyID: string(code.Key), SetAt: code.SetAt}
 		}
 	}
+	return set
+}
+
+// CodePath names a product whose code it is.
+type CodePath struct {
+	Product string `path:"product" maxLength:"128" doc:"The product's id, as the platform writes it; no question mark." example:"demo"`
 }
 
 type putCode struct {
-	ProductPath
+	CodePath
 	rest.Precondition
 	Body Codes
 }
@@ -71,7 +80,7 @@ func (in *putCode) Resolve(huma.Context) []error {
 }
 
 type deleteCode struct {
-	ProductPath
+	CodePath
 	Side string `query:"side" enum:"live,test" doc:"Which code; both where left out."`
 	rest.Precondition
 }
@@ -83,8 +92,15 @@ func (a *api) addCodes(to *rest.API) {
 		Summary:     "Set the code that every order of a product gets",
 		Description: "One code for everybody, which is not used up: for a product whose keys have the mode shared. Every order line gets it once, however many units it has. When this is answered, no order that comes gets the former code; what was sold keeps it, and is mailed it again by resend-order. Orders that waited for a code get it by themselves. The product's ETag is what If-Match takes. Of a product of another mode the code is kept until the mode is shared.\n\n409 if the text is that of a key already: in a pool, sold, withdrawn, blocked, the code of another product, or of the other side. A file that brings the text later is told that it is a code. To block a code that leaked, block-keys; then set another here. The merchant is told by mail.",
 		Errors:      []int{404, 409, 412, 428},
-		RequestBody: rest.Request(sampleCodes), Responses: to.Responses(sampleSharedCode, 200),
+		RequestBody: rest.Request(sampleCodes), Responses: to.Responses(sampleCodesSet, 200),
 	}, a.putCode)
+	rest.Register(to, huma.Operation{
+		OperationID: "get-code", Method: http.MethodGet, Path: "/v1/codes/{product}", Tags: []string{"Products"},
+		Summary:     "Say whether a product has a code",
+		Description: "When each was set. No text is answered. A product without codes of its own has those of its original. The ETag is the product's.",
+		Errors:      []int{404},
+		Responses:   to.Responses(sampleCodesSet, 200),
+	}, a.getCode)
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-code", Method: http.MethodDelete, Path: "/v1/codes/{product}", Tags: []string{"Products"},
 		Summary:     "Take the code of a product off sale",
@@ -93,9 +109,14 @@ func (a *api) addCodes(to *rest.API) {
 	}, a.deleteCode)
 }
 
-func (a *api) putCode(ctx context.Context, in *putCode) (*rest.Versioned[Product], error) {
+func (a *api) getCode(ctx context.Context, in *CodePath) (*rest.Versioned[CodesSet], error) {
+	p, err := a.products.Get(ctx, caller(ctx), in.Product)
+	return rest.Found(p.Version, newCodes(p)), err
+}
+
+func (a *api) putCode(ctx context.Context, in *putCode) (*rest.Versioned[CodesSet], error) {
 	p, err := a.codes.Set(ctx, access.From(ctx), in.Product, in.Body.sides(), in.Condition())
-	return rest.Found(p.Version, newProduct(p)), err
+	return rest.Found(p.Version, newCodes(p)), err
 }
 
 func (a *api) deleteCode(ctx context.Context, in *deleteCode) (*struct{}, error) {

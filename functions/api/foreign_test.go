@@ -54,7 +54,8 @@ func newOwner(w *world) *owner {
 		dynamotest.Stock(w, w.tables, pool.ID{Merchant: ownersName, Pool: name, Side: pool.Live}, 4, o.canaries.New(canary.Key), o.canaries.New(canary.Key))
 	}
 	w.shop(o.token, "PUT", "/v1/products/4711", Product{Title: o.canaries.New("setting"), Pool: "elden"}).Want(201)
-	w.shop(o.token, "PUT", "/v1/codes/4711", Codes{Code: o.canaries.New(canary.Key), TestCode: o.canaries.New(canary.Key)}, "if-match", "*").Want(200)
+	w.shop(o.token, "PUT", "/v1/products/demo", Product{Title: o.canaries.New("setting"), Keys: &KeyRule{Mode: "shared"}}).Want(201)
+	w.shop(o.token, "PUT", "/v1/codes/demo", Codes{Code: o.canaries.New(canary.Key), TestCode: o.canaries.New(canary.Key)}, "if-match", "*").Want(200)
 	var account Account
 	w.shop(o.token, "PUT", "/v1/accounts/standard", Account{}).Want(201).Into(&account)
 	secret, err := platform.ParseSecret(account.Secret)
@@ -272,7 +273,7 @@ func TestEveryOperation_ownerGetsThere(t *testing.T) {
 }
 
 // made matches what is made for a response: secrets, and the ids of tokens, uploads, jobs and keys.
-var made = regexp.MustCompile(`(whsec_|` + access.TokenPrefix + `)[A-Za-z0-9+/_=-]+|("id":"|"thing":"token","name":")[0-9a-f]{16}"|("id":"[0-9T.]+Z-)[0-9a-f]{16}"|(by":"the token \\"test\\" \()[0-9a-f]{16}|("(?:upload|id|name)":"[0-9]+T[0-9]+-)[0-9a-f]{16}|("key_id":"mallory#live#)[A-Za-z0-9_-]{43}|(keys-)[a-z0-9]{12}`)
+var made = regexp.MustCompile(`(whsec_|` + access.TokenPrefix + `)[A-Za-z0-9+/_=-]+|("id":"|"thing":"token","name":")[0-9a-f]{16}"|("id":"[0-9T.]+Z-)[0-9a-f]{16}"|(by":"the token \\"test\\" \()[0-9a-f]{16}|("(?:upload|id|name)":"[0-9]+T[0-9]+-)[0-9a-f]{16}|("key_id":"mallory#(?:live|test)#)[A-Za-z0-9_-]{43}|(keys-)[a-z0-9]{12}`)
 
 // told returns a response without its random parts.
 func told(a resttest.Response) map[string]any {

@@ -93,7 +93,8 @@ func newProduct(p catalog.Product) Product {
 			body.Texts[language] = Text(text)
 		}
 	}
-	body.showCodes(p.Codes)
+	set := newCodes(p)
+	body.Code, body.TestCode = set.Code, set.TestCode
 	body.Warnings = settings.Warnings(p)
 	return body
 }
@@ -183,7 +184,7 @@ func (a *api) addProducts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-product", Method: http.MethodDelete, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Delete a product",
-		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. 409 while lines wait for the product to get a pool, unless force says so, and while another product inherits from it.",
+		Description: "Lines that already have a pool are still filled and mailed, with the default text; paid orders that come later wait as unconnected. A code that its orders got (put-code) is off sale with it. 409 while lines wait for the product to get a pool, unless force says so, and while another product inherits from it.",
 		Errors:      []int{404, 409, 412, 428},
 	}, a.deleteProduct)
 }

@@ -98,6 +98,12 @@ func TestSecrecy(t *testing.T) {
 			return `{"secret":"` + platform.FormatSecret([]byte(s.Canaries.New(canary.Secret)+"123")) + `"}`
 		}, nil},
 		{"GET", "/v1/accounts/standard", nil, nil},
+		{"PUT", "/v1/codes/" + lambdatest.Product, func() string {
+			return `{"code":"` + s.Canaries.New(canary.Key) + `","test_code":"` + s.Canaries.New(canary.Key) + `"}`
+		}, nil},
+		{"GET", "/v1/codes/" + lambdatest.Product, nil, nil},
+		{"PUT", "/v1/codes/" + lambdatest.Product, func() string { return `{"code":"` + s.Canaries.New(canary.Key) + `"}` }, nil},
+		{"DELETE", "/v1/codes/" + lambdatest.Product, nil, nil},
 		{"POST", "/v1/accounts/standard/dry-run", func() string { return `{"body":"{}","headers":{"x":"` + s.Canaries.New(canary.Secret) + `"}}` }, nil},
 		{"GET", "/v1/refusals", nil, nil},
 		{"GET", "/v1/held", nil, nil},

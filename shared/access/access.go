@@ -113,6 +113,7 @@ var Needs = map[string]Scope{
 	"get-product":     Settings,
 	"put-product":     Settings,
 	"delete-product":  Settings,
+	"get-code":        Settings,
 	"put-code":        Settings,
 	"delete-code":     Settings,
 	"list-tags":       Settings,

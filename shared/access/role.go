@@ -58,6 +58,7 @@ var besides = map[string][]Role{
 
 	"list-products":  {Read},
 	"get-product":    {Read},
+	"get-code":       {Read},
 	"get-sender":     {Read},
 	"list-tags":      {Read},
 	"preview-mail":   {Read},

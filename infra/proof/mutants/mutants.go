@@ -213,7 +213,7 @@ var mutants = []mutant{
 	{
 		breaks: "an old answer of the catalog leaves a line unconnected",
 		file:   "shared/claim/claim.go",
-		old:    `if err == nil && line.State() == order.Unconnected {`,
+		old:    `if err == nil && !connected(line) {`,
 		new:    `if err == nil && line.Pool == "" && false {`,
 		in:     "shared/claim", test: "TestClaim_productConnectedAMomentAgoIsSeen",
 	},
