@@ -105,3 +105,22 @@ func TestCode_isRefusedOfAFile(t *testing.T) {
 		t.Errorf("%d keys for sale, %d codes", books.Available, books.Shared)
 	}
 }
+
+// A wipe of the test side leaves test codes, which are settings: one that is blocked, too.
+func TestWipe_leavesCodes(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.load("uploads/nova/elden/test/first.txt", "TRY-1\n")
+	w.share("demo", pool.Test, "TRIED")
+	w.share("addon", pool.Test, "LEAKED")
+	w.block("LEAKED")
+	w.finish(w.wipe().ID)
+	found := w.find("TRIED", "LEAKED") // of the latter, a mark stands on the live side too
+	if len(found) != 3 || !found[0].Current || !found[2].Current || found[2].BlockedAt.IsZero() {
+		t.Errorf("what is left: %+v", found)
+	}
+	if books := dynamotest.Audit(t, w.tables); books.Shared != 2 {
+		t.Errorf("%d codes are left", books.Shared)
+	}
+	w.share("addon", pool.Test, "OTHER")
+}
