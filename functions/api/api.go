@@ -39,6 +39,7 @@ type api struct {
 	finder     *inventory.Finder
 	blocker    *inventory.Blocker
 	jobs       *inventory.Jobs
+	exports    *inventory.Exports
 	orders     orders
 	search     *search.Finder
 	refusals   refusals

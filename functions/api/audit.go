@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/negotiation"
 
 	"keypool/shared/audit"
+	"keypool/shared/sheet"
 	"keypool/shared/web/rest"
 )
 
@@ -28,8 +28,8 @@ type AuditEntry struct {
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
 	From   string         `json:"from,omitempty" doc:"Network address that the call came from; not there for what no call did."`
 	Change string         `json:"change" enum:"added,changed,removed"`
-	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention"`
-	Name   string         `json:"name,omitempty" doc:"Its name or id. There is one merchant, review, brake, sender and retention; keys have none."`
+	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link"`
+	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job. There is one merchant, review, brake, sender and retention; keys have none."`
 	Before map[string]any `json:"before,omitempty" doc:"The fields that changed, as they were, without secrets; of a thing that was removed, all. Long texts are cut short."`
 	After  map[string]any `json:"after,omitempty" doc:"The fields that changed, as they are since; of a thing that was added, all."`
 }
@@ -129,7 +129,7 @@ func writeTable(to io.Writer, entries []AuditEntry) error {
 	}
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = harmless(cell)
+			row[i] = sheet.Harmless(cell)
 		}
 	}
 	return table.WriteAll(rows)
@@ -141,12 +141,4 @@ func shownFields(fields map[string]any) (string, error) {
 	}
 	raw, err := json.Marshal(fields)
 	return string(raw), err
-}
-
-// harmless returns a cell that no spreadsheet takes for a formula: names are anybody's choice.
-func harmless(cell string) string {
-	if strings.ContainsAny(cell[:min(len(cell), 1)], "=+-@\t\r") {
-		return "'" + cell
-	}
-	return cell
 }

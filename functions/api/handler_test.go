@@ -123,6 +123,11 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 	if started.State != "queued" || started.Upload != sampleUpload.ID || started.Reason != "keys of another edition" || !strings.HasPrefix(started.By, "the token") {
 		t.Errorf("job %+v", started)
 	}
+	w.send(resttest.Event(t, "good_api_export")).Want(202).Into(&started)
+	if started.State != "queued" || started.Which != "sold" || started.Format != "csv" || started.Reason != "the month's books" {
+		t.Errorf("job %+v", started)
+	}
+	w.send(resttest.Event(t, "bad_api_export")).Want(422)
 
 	w.send(resttest.Event(t, "good_api_erase")).Want(202).Into(&started)
 	if started.State != "queued" || started.Kind != "erase" {

@@ -17,15 +17,19 @@ import (
 // Job is long work that somebody asked for, and how far it has come.
 type Job struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind" enum:"withdraw,move,erase,retain,wipe" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. erase: take away what is kept of a customer. retain: erase, once a day, the customers of lines that nothing has happened to for as long as put-retention says. wipe: take all of the test side away."`
+	Kind        string    `json:"kind" enum:"withdraw,move,export,erase,retain,wipe" doc:"withdraw: take the unsold keys of an upload out of sale. move: move unsold keys to another pool. export: write keys of a pool to a file. erase: take away what is kept of a customer. retain: erase, once a day, the customers of lines that nothing has happened to for as long as put-retention says. wipe: take all of the test side away."`
 	State       string    `json:"state" enum:"queued,running,cancelling,done,cancelled" doc:"queued: nobody has begun. running: at work, or waiting for its next look. cancelling: it ends at its next step. done. cancelled: it ended before its work was done; what it had done stays done."`
 	Upload      string    `json:"upload,omitempty" doc:"The upload that it is about."`
 	Pool        string    `json:"pool,omitempty" doc:"The pool whose keys it is about; of an upload that is withdrawn, the one that it was for."`
 	To          string    `json:"to,omitempty" doc:"The pool that it moves keys to."`
 	Count       int       `json:"count,omitempty" doc:"How many keys it is to move at most. Not there: all."`
 	Side        string    `json:"side,omitempty" enum:"live,test"`
+	Which       string    `json:"which,omitempty" enum:"sold,unsold" doc:"Of export."`
+	Format      string    `json:"format,omitempty" enum:"csv,jsonl" doc:"Of export."`
+	From        time.Time `json:"from,omitzero" doc:"Of export: orders that came in at this time or later."`
+	Until       time.Time `json:"until,omitzero" doc:"Of export: orders that came in before this time."`
 	Force       bool      `json:"force,omitempty" doc:"Of erase: lines are erased too that owe their customer something."`
-	Keys        int       `json:"keys" doc:"How many keys it has changed so far."`
+	Keys        int       `json:"keys" doc:"How many keys it has changed so far; of export, how many its file holds."`
 	Lines       int       `json:"lines,omitempty" doc:"How many lines of orders it has changed so far."`
 	Left        int       `json:"left,omitempty" doc:"Of erase that is done: how many lines it left as they are, since they owe their customer something."`
 	By          string    `json:"by" doc:"Who asked for it: the name of a token."`
@@ -50,7 +54,8 @@ var sampleJob = Job{
 
 func newJob(j job.Job) Job {
 	body := Job{
-		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), To: j.To, Count: j.Most, Force: j.Force, Keys: j.Keys, Lines: j.Lines,
+		ID: j.ID, Kind: string(j.Kind), State: string(j.State()), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), To: j.To, Count: j.Most,
+		Which: string(j.Choice.Which), Format: string(j.Choice.Format), From: j.Choice.From, Until: j.Choice.Until, Force: j.Force, Keys: j.Keys, Lines: j.Lines,
 		By: j.By, Reason: j.Why, CreatedAt: j.CreatedAt, SavedAt: j.SavedAt, FinishedAt: j.FinishedAt, CancelledBy: j.CancelledBy,
 	}
 	if j.Done {
@@ -138,9 +143,10 @@ func (a *api) addJobs(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{job}/cancel", Tags: []string{"Jobs"},
 		Summary:     "Cancel a job",
-		Description: "It ends at its next step, and what it has done stays done. An upload whose withdrawal was cancelled may be withdrawn again. A job that has ended stays as it is. The job retention is 409: it ends when put-retention says so.",
+		Description: "It ends at its next step, and what it has done stays done; an export leaves no file. An upload whose withdrawal was cancelled may be withdrawn again. A job that has ended stays as it is. The job retention is 409: it ends when put-retention says so.",
 		Errors:      []int{404, 409}, DefaultStatus: http.StatusAccepted, Responses: to.Responses(sampleJob, 202),
 	}, a.cancelJob)
+	a.addJobFile(to)
 }
 
 func (a *api) listJobs(ctx context.Context, in *rest.Page) (*rest.Body[JobList], error) {

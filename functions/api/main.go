@@ -61,6 +61,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
 	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
 	identities := ses.OpenIdentities(cfg, env.Required("KEYPOOL_CONFIGURATION_SET"))
+	reports := s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
 	a := &api{
 		calls:  &idempotency.Guard{Store: store, Now: time.Now},
 		gate:   &access.Gate{Tokens: store, People: store, Uses: store, Rate: access.DefaultRate, Days: store, Notices: store, Now: time.Now},
@@ -85,13 +86,14 @@ func wire(env *config.Env, cfg aws.Config) any {
 		uploads: &settings.Uploads{
 			Store:   store,
 			Files:   s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")),
-			Reports: s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET")),
+			Reports: reports,
 			Ranges:  ranges, Loaded: store, Answers: store, Now: time.Now,
 		},
 		keys:    &settings.Keys{Pools: store, Files: s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET"))},
 		finder:  finder,
 		blocker: &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: time.Now},
 		jobs:    &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
+		exports: &inventory.Exports{Jobs: store, Files: reports, Now: time.Now},
 		orders:  store, search: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, refusals: store,
 		changes: acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: refill.Queue, Now: time.Now}, retention: &settings.Retentions{Store: store, Now: time.Now},
 		byHand: &intake.ByHand{

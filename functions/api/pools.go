@@ -164,6 +164,7 @@ func (a *api) addPools(to *rest.API) {
 	}, a.createUpload)
 	a.addPoolKeys(to)
 	a.addPoolMove(to)
+	a.addPoolExport(to)
 	a.addReadings(to)
 }
 

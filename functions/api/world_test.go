@@ -123,6 +123,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		finder:     finder,
 		blocker:    &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: w.now},
 		jobs:       &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: w.jobs, Now: w.now},
+		exports:    &inventory.Exports{Jobs: store, Files: fakeBucket{}, Now: w.now},
 		orders:     store,
 		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},
 		refusals:   store,
@@ -285,6 +286,10 @@ func (fakeBucket) PresignUpload(_ context.Context, name string, size int64, last
 }
 
 var ticketName = regexp.MustCompile("ticket-[0-9a-f]{16}/")
+
+func (fakeBucket) PresignFile(_ context.Context, object, file string, lasts time.Duration) (string, error) {
+	return "https://reports.example.com/" + object + "?file=" + file + "&lasts=" + lasts.String(), nil
+}
 
 func (fakeBucket) PresignReport(_ context.Context, name string, lasts time.Duration) (string, error) {
 	return "https://reports.example.com/" + name + "?lasts=" + lasts.String(), nil

@@ -1,6 +1,6 @@
 // Job does the long work that merchants ask for: it withdraws the keys of an upload, moves keys to
-// another pool, erases customers, also those whom a merchant has kept for long
-// enough, and wipes the test side.
+// another pool, exports keys to files, erases customers, also those whom a merchant has kept for
+// long enough, and wipes the test side.
 package main
 
 import (
@@ -29,11 +29,13 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
 	})
 	queues := awssqs.NewFromConfig(cfg)
+	reports := s3.OpenReports(awss3.NewFromConfig(cfg), env.Required("KEYPOOL_REPORTS_BUCKET"))
 	fill := sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	h := &handler{
 		worker: &inventory.Worker{
 			Progress: store, Keys: store, Pools: store, Uploads: store, Lines: store, Kept: store, Fill: fill, Now: time.Now,
-			Test:   inventory.TestSide{Rows: store, Orders: store, Keys: store, Uploads: store, Reports: s3.OpenReports(awss3.NewFromConfig(cfg), env.Required("KEYPOOL_REPORTS_BUCKET"))},
+			Stored: store, Files: reports, Rests: reports,
+			Test:   inventory.TestSide{Rows: store, Orders: store, Keys: store, Uploads: store, Reports: reports},
 			Eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: time.Now},
 		},
 		queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")),

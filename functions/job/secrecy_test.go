@@ -17,8 +17,8 @@ import (
 	"keypool/shared/upload"
 )
 
-// Whatever goes wrong while keys are withdrawn or moved, a customer is erased, or the test side is wiped, nothing of them stands in what the function
-// answers, returns or logs.
+// Whatever goes wrong while keys are withdrawn, moved or exported, a customer is erased, or the test
+// side is wiped, nothing of them stands in what the function answers, returns or logs.
 func TestSecrecy(t *testing.T) {
 	s := lambdatest.Open(t, wire)
 	message := func(body string) []byte {
@@ -29,6 +29,7 @@ func TestSecrecy(t *testing.T) {
 		return event
 	}
 	uploads := 0
+	var before job.Job // that exports
 	begin := func(kind job.Kind, keys int, began time.Time, cancelled bool) []byte {
 		uploads++
 		u := upload.Upload{Merchant: lambdatest.Merchant, ID: fmt.Sprint("upload ", uploads), Pool: lambdatest.Pool, Side: pool.Live, State: upload.Finished, Ranges: 1}
@@ -71,6 +72,67 @@ func TestSecrecy(t *testing.T) {
 		s.RefuseEachCall(string(kind)+": the last look", func() []byte { return begin(kind, 0, time.Now().Add(-time.Hour), false) })
 		s.RefuseEachCall(string(kind)+": a job that was cancelled", func() []byte { return begin(kind, 1, time.Now(), true) })
 	}
+	exports := func(which job.Which, format job.Format, taken, cancelled bool) []byte {
+		begin(job.Move, 3, time.Now(), false) // for the keys that it loads
+		keys := s.Keys(2)
+		number := fmt.Sprint("E-", uploads)
+		line := order.Fulfillment{
+			ID:       order.Identity{Merchant: lambdatest.Merchant, Side: pool.Live, Origin: "own", Order: number, Line: "1"}.ID(),
+			Merchant: lambdatest.Merchant, Side: pool.Live, Account: "own", Origin: "own", Order: number, Line: "1", Product: "4711", Pool: lambdatest.Pool,
+			Quantity: 1, Wanted: 1, ReceivedAt: time.Now().Add(-time.Hour),
+			Customer: order.Customer{Name: s.Canaries.New(canary.Customer), Email: s.Canaries.Address(canary.Customer)},
+		}
+		change := order.NewLine(line)
+		found, err := s.Store.Candidates(t.Context(), line.PoolID(), 4, len(keys))
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.Allocate(found[:1], time.Now())
+		if err := s.Store.Commit(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		uploads++
+		j := job.Job{
+			Merchant: line.Merchant, ID: fmt.Sprint("job ", uploads), Kind: job.Export, Pool: line.Pool, Side: line.Side, Choice: job.Choice{Which: which, Format: format},
+			By: s.Canaries.New("setting"), CreatedAt: time.Now(), DueAt: time.Now(),
+		}
+		if before.ID != "" { // it may have been refused halfway
+			if before, _, err = s.Store.Job(t.Context(), before.Merchant, before.ID); err == nil && !before.Done {
+				before.Done = true
+				err = s.Store.EndJob(t.Context(), before)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Store.StartJob(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		before = j
+		if taken { // by a worker that wrote something
+			if j, err = s.Store.TakeJob(t.Context(), j.Merchant, j.ID, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			j.File = job.File{Upload: "u1", Parts: []job.FilePart{{Number: 1, Tag: `"1"`}}, Rest: j.RestObject(1)}
+			s.Files["/reports/"+j.File.Rest] = []byte(s.Canaries.New(canary.Key))
+			if _, err := s.Store.SaveJob(t.Context(), j); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if cancelled {
+			if _, _, err := s.Store.CancelJob(t.Context(), j.Merchant, j.ID, "somebody", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		body, err := json.Marshal(job.Resume(j.Merchant, j.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return message(string(body))
+	}
+	s.RefuseEachCall("sold keys that are exported", func() []byte { return exports(job.Sold, job.CSV, false, false) })
+	s.RefuseEachCall("unsold keys whose export goes on", func() []byte { return exports(job.Unsold, job.JSONL, true, false) })
+	s.RefuseEachCall("an export that was cancelled", func() []byte { return exports(job.Sold, job.CSV, true, true) })
 	erases := func(owes bool, make func(*order.Fulfillment)) []byte {
 		uploads++
 		number := fmt.Sprint("A-", uploads)

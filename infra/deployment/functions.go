@@ -47,7 +47,8 @@ var Functions = []Function{
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "GetObject GetObjectVersion PutObjectTagging PutObjectVersionTagging"},
 			{Target: uploadsBucket, Actions: "ListBucket ListBucketVersions"}, // without them, S3 does not say that a file, or a version of it, is gone
-			{Target: reportFiles, Actions: "GetObject PutObject AbortMultipartUpload"},
+			{Target: reportFiles, Actions: "PutObject AbortMultipartUpload"},
+			{Target: rejectedFiles, Actions: "GetObject PutObject AbortMultipartUpload"},
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: rangesQueue, Actions: receive + " SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
@@ -216,21 +217,23 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.JobsPrefix, dynamo.UploadsPrefix, dynamo.CountsPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.AuditPrefix}},
-			{Target: keysTable, Actions: "UpdateItem"},
+			{Target: keysTable, Actions: "UpdateItem BatchGetItem"}, // keys that are exported are read
 			{Target: keysAvailable, Actions: "Query"},
+			{Target: exportFiles, Actions: "GetObject PutObject AbortMultipartUpload"},
+			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: tableKey, Actions: readAndWrite},
 			// A customer who is erased, of whose line somebody waits, or a rule holds it.
 			{Target: ordersWho, Actions: "Query"},
-			{Target: ordersListed, Actions: "Query"}, // customers who were kept for long enough
+			{Target: ordersListed, Actions: "Query"}, // customers who were kept for long enough; keys that were sold
 			{Target: ordersTable, Actions: "GetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "BatchGetItem", Items: testRows},
 			{Target: ordersTable, Actions: "DeleteItem", Items: append([]string{dynamo.UnconnectedPrefix, dynamo.HeldPrefix}, testRows...)},
 			// The test side, which is wiped. Of keys, the pattern lets none of the live side be deleted.
 			{Target: keysTest, Actions: "Query"},
-			{Target: keysTable, Actions: "BatchGetItem DeleteItem", Items: []string{dynamo.TestKeys}},
+			{Target: keysTable, Actions: "DeleteItem", Items: []string{dynamo.TestKeys}},
 			{Target: ordersTest, Actions: "Query"},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.CountsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.CountsPrefix}}, // ranges: also where an exported key stood in its file
 			{Target: catalogTable, Actions: "ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.RangesPrefix, dynamo.ParkedPrefix}},
 			{Target: testReports, Actions: "DeleteObject"},
@@ -272,6 +275,7 @@ var Functions = []Function{
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"}, // the second is for the head of a file that it put
 			{Target: reportFiles, Actions: "GetObject"},
+			{Target: exportFiles, Actions: "GetObject"}, // by the links that it makes
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: accountSecrets, Actions: "Decrypt Encrypt"}, // to open them is for dry runs
 			{Target: accountCredentials, Actions: "Encrypt"},

@@ -215,7 +215,7 @@ func TestRights_anAbsentKeyDoesNotMatch(t *testing.T) {
 }
 
 // The keys that are for sale are read by what gives them to lines: Api does so when a key
-// is replaced. Job reads whose they are. Other functions count them, and learn no key.
+// is replaced. Job reads whose they are, and writes them to files. Other functions count them, and learn no key.
 func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 	got := map[string]string{}
 	for _, f := range deployment.Functions {
@@ -229,6 +229,24 @@ func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 		"Webhook": "dynamodb:Query", "Catchup": "dynamodb:Query", "Fill": "dynamodb:Query",
 		"Stock": "dynamodb:Query COUNT", "Api": "dynamodb:Query", "Job": "dynamodb:Query",
 	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Files of keys are written by Job, and given away by Api: nobody else has a right to them. Of
+// their bucket, Job reads nothing else.
+func TestRights_filesOfKeys(t *testing.T) {
+	got := map[string]string{}
+	for _, f := range deployment.Functions {
+		for _, s := range f.Statements() {
+			kind, inReports := strings.CutPrefix(s.Resource, "${Reports.Arn}/")
+			if inReports && (f.ID == "Job" || strings.HasPrefix(kind, "exports/") || strings.HasPrefix("exports/", strings.TrimSuffix(kind, "*"))) {
+				got[f.ID+" "+kind] = strings.Join(s.Actions, " ")
+			}
+		}
+	}
+	want := map[string]string{"Api exports/*": "s3:GetObject", "Job exports/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload", "Job reports/*/test/*": "s3:DeleteObject"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -3,6 +3,7 @@ package deployment
 import (
 	"strings"
 
+	"keypool/shared/job"
 	"keypool/shared/ses"
 )
 
@@ -29,7 +30,7 @@ type Condition struct {
 	Values        []string
 }
 
-// The targets. Patterns are few: the files of a bucket, the streams of a table, and
+// The targets. Patterns are few: the files of a bucket, or those of a kind, the streams of a table, and
 // the identities of an account.
 var (
 	catalogTable    = Target{"dynamodb", "${Catalog.Arn}", nil}
@@ -49,7 +50,9 @@ var (
 
 	uploadsBucket = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}", nil}
 	uploadedFiles = Target{"s3", "arn:${AWS::Partition}:s3:::${UploadsName}/*", nil}
-	reportFiles   = Target{"s3", "${Reports.Arn}/*", nil}
+	reportFiles   = Target{"s3", "${Reports.Arn}/reports/*", nil}
+	rejectedFiles = Target{"s3", "${Reports.Arn}/rejected/*", nil}
+	exportFiles   = Target{"s3", "${Reports.Arn}/" + job.FilesPrefix + "*", nil}
 
 	testReports = Target{"s3", "${Reports.Arn}/reports/*/test/*", nil} // no name of a live one has a further part
 

@@ -13,6 +13,7 @@ import (
 
 	"keypool/infra/deployment"
 	"keypool/shared/dynamo"
+	"keypool/shared/job"
 )
 
 // data is the stack of tables, key and reports, which outlives every other.
@@ -50,6 +51,15 @@ func newData(scope constructs.Construct, s deployment.Settings) *data {
 				Id:         jsii.String("rejected lines"),
 				Prefix:     jsii.String("rejected/"),
 				Expiration: awscdk.Duration_Days(jsii.Number(30)),
+			},
+			{
+				// Whoever has the link to a file of keys has the keys. No version of one outlives its
+				// day, and no part of one that was not finished.
+				Id:                                  jsii.String("exports"),
+				Prefix:                              jsii.String(job.FilesPrefix),
+				Expiration:                          awscdk.Duration_Days(jsii.Number(job.FileKept.Hours() / 24)),
+				NoncurrentVersionExpiration:         awscdk.Duration_Days(jsii.Number(job.FileKept.Hours() / 24)),
+				AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(job.FileKept.Hours() / 24)),
 			},
 			replacedOrDeleted(30),
 		},

@@ -112,8 +112,10 @@ func TestPolicies_noWildcardAction(t *testing.T) {
 // Resources are named by pattern only where one thing has many parts.
 func TestRights_patternsAreFew(t *testing.T) {
 	want := []string{
-		"Orders.Arn/stream/*", // a table's streams, for their list
-		"Reports.Arn/*",       // a bucket's objects
+		"Orders.Arn/stream/*",   // a table's streams, for their list
+		"Reports.Arn/exports/*", // a bucket's objects of a kind
+		"Reports.Arn/rejected/*",
+		"Reports.Arn/reports/*",
 		"arn:aws:s3:::keypool-uploads-123456789012-eu-central-1/*",
 		"arn:aws:ses:eu-central-1:123456789012:identity/*", // limited by ses:FromAddress: SES asks for the recipient's too while in its sandbox
 	}

@@ -148,6 +148,11 @@ func TestReports_canBeHadBack(t *testing.T) {
 	want := []any{
 		map[string]any{"Id": "rejected lines", "Status": "Enabled", "Prefix": "rejected/", "ExpirationInDays": 30.0},
 		map[string]any{
+			"Id": "exports", "Status": "Enabled", "Prefix": "exports/", "ExpirationInDays": 1.0,
+			"NoncurrentVersionExpiration":    map[string]any{"NoncurrentDays": 1.0},
+			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": 1.0},
+		},
+		map[string]any{
 			"Id": "replaced or deleted", "Status": "Enabled", "ExpiredObjectDeleteMarker": true,
 			"NoncurrentVersionExpiration": map[string]any{"NoncurrentDays": 30.0},
 		},

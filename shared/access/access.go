@@ -47,7 +47,7 @@ var means = map[Scope]string{
 	Upload:      "bring keys, and key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, erase customers, place test orders",
-	KeysRead:    "find out what became of a key",
+	KeysRead:    "find out what became of a key, and export keys",
 	Settings:    "read and change pools, products, review, retention and the sender of mails; read accounts and uploads; try webhooks; answer for held files; withdraw, move and block keys; wipe test data; read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 	People:      "say who works here, and in which role",
@@ -103,7 +103,9 @@ var Needs = map[string]Scope{
 	"erase-order-by-query":   OrdersWrite,
 	"replace-key-by-query":   OrdersWrite,
 
-	"find-keys": KeysRead,
+	"find-keys":     KeysRead,
+	"export-keys":   KeysRead,
+	"link-job-file": KeysRead,
 
 	"list-pools":      Settings,
 	"get-pool":        Settings,

@@ -63,6 +63,7 @@ const (
 	Person    Thing = "person"
 	Sender    Thing = "sender"
 	Retention Thing = "retention"
+	Link      Thing = "link" // to the file of an export
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.
@@ -132,7 +133,10 @@ func OfBrake(ctx context.Context, merchant string, b catalog.Brake) Entry {
 // OfJob returns the entry of a job that somebody asked for.
 func OfJob(ctx context.Context, j job.Job) Entry {
 	asked := catalog.Shown{"kind": string(j.Kind)}
-	for name, value := range map[string]string{"upload": j.Upload, "pool": j.Pool, "side": string(j.Side), "to": j.To} {
+	for name, value := range map[string]string{
+		"upload": j.Upload, "pool": j.Pool, "side": string(j.Side), "to": j.To, "which": string(j.Choice.Which), "format": string(j.Choice.Format),
+		"from": shownTime(j.Choice.From), "until": shownTime(j.Choice.Until),
+	} {
 		if value != "" {
 			asked[name] = value
 		}
@@ -144,6 +148,13 @@ func OfJob(ctx context.Context, j job.Job) Entry {
 		asked["count"] = j.Most
 	}
 	return New(ctx, Entry{Merchant: j.Merchant, By: j.By, Thing: Job, Name: j.ID, After: asked}, j.CreatedAt)
+}
+
+func shownTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // OfEndedJob returns the entry of a job that has ended, with what it has done.

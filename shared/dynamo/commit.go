@@ -352,7 +352,17 @@ func (c *commit) answer(err error) error {
 
 // Chunks returns the chunks of a line, oldest first, by a consistent query.
 func (s *Store) Chunks(ctx context.Context, id order.LineID) ([]order.Chunk, error) {
-	items, err := queryAs[chunkItem](ctx, s, withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), chunksSK(id)), oldestInOrders)
+	return s.ChunksAfter(ctx, id, 0, 0)
+}
+
+// ChunksAfter returns up to limit chunks of a line, those with a higher number, oldest first,
+// by a consistent query. 0 is no limit.
+func (s *Store) ChunksAfter(ctx context.Context, id order.LineID, number, limit int) ([]order.Chunk, error) {
+	q := withPrefix(s.tables.Orders, orderPK(id.OrderHalf()), chunksSK(id))
+	if q.limit = limit; number > 0 {
+		q.after = chunkKey(id, number)
+	}
+	items, err := queryAs[chunkItem](ctx, s, q, oldestInOrders)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of line %s: %w", id, err)
 	}

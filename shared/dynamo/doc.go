@@ -27,6 +27,7 @@
 //	  domains#<domain>      domain                       the one merchant whose mails come from the domain; freeAt: until when,
 //	                                                     of one that is not proven
 //	  counts#<m>            day#<yyyy-mm-dd>             calls of its tokens and notices to it that day
+//	  counts#<m>            exports                      how many exports are running
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;
 //	                                                     sold<yyyymmdd>: keys that were taken that day;
 //	                                                     shards: of a pool that was deleted
@@ -39,7 +40,8 @@
 //	                                                     movedTo: pools that keys of it were moved to
 //	  ranges#<m>#<upload>   <0000000>                    progress of one 2 MiB range, its fencingToken
 //	  jobs#<m>              <job>                        long work that was asked for: kind, progress, fencingToken; due until it ends;
-//	                                                     customer=<hash of the address> until then, of one that erases
+//	                                                     customer=<hash of the address> until then, of one that erases;
+//	                                                     fileParts: how far the file of one that exports has come
 //	  usage#<m>             <yyyy-mm-dd>                 what the merchant's files brought in a day
 //	  tickets#<m>           <ticket>                     the object version that was put to an upload address
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool

@@ -15,13 +15,9 @@ import (
 // KeyRecords returns what is known of those of the keys that are in the table, in any order:
 // consistent reads, one call for each hundred. It reads no text.
 func (s *Store) KeyRecords(ctx context.Context, ids []pool.KeyID) ([]pool.Record, error) {
-	keys := make([]attrs, len(ids))
-	for i, id := range ids {
-		keys[i] = licenseKey(id).attrs()
-	}
-	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, "pk", "pool", "state", "upload", "offset", "row", "line", "soldAt", "shard", "blockedAt", "codeOf", "current", "history")
+	items, err := s.keyItems(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("look %d keys up: %w", len(ids), err)
+		return nil, err
 	}
 	records := make([]pool.Record, len(items))
 	for i, item := range items {
@@ -30,6 +26,17 @@ func (s *Store) KeyRecords(ctx context.Context, ids []pool.KeyID) ([]pool.Record
 		}
 	}
 	return records, nil
+}
+
+// keyItems reads the items of keys as keyRecord takes them, and other attributes besides.
+func (s *Store) keyItems(ctx context.Context, ids []pool.KeyID, besides ...string) ([]attrs, error) {
+	keys := make([]attrs, len(ids))
+	for i, id := range ids {
+		keys[i] = licenseKey(id).attrs()
+	}
+	attributes := append(besides, "pk", "pool", "state", "upload", "offset", "row", "line", "soldAt", "shard", "blockedAt", "codeOf", "current", "history")
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Keys, keys, attributes...)
+	return items, wrap(err, "look %d keys up", len(ids))
 }
 
 func keyRecord(item attrs) (pool.Record, error) {

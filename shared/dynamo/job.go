@@ -64,6 +64,16 @@ type jobItem struct {
 	To     string `dynamodbav:"moveTo,omitempty"`
 	Most   int    `dynamodbav:"moveMost,omitempty"`
 
+	Which  string   `dynamodbav:"exportWhich,omitempty"`
+	Format string   `dynamodbav:"exportFormat,omitempty"`
+	From   int64    `dynamodbav:"exportFrom,omitempty"`
+	Before int64    `dynamodbav:"exportUntil,omitempty"`
+	File   string   `dynamodbav:"fileUpload,omitempty"`
+	Parts  []string `dynamodbav:"fileParts,omitempty"`
+	Size   int64    `dynamodbav:"fileSize,omitempty"`
+	Rest   string   `dynamodbav:"fileRest,omitempty"`
+	Whole  bool     `dynamodbav:"fileWritten,omitempty"`
+
 	Customer string `dynamodbav:"customer,omitempty"`
 	Force    bool   `dynamodbav:"force,omitempty"`
 
@@ -97,6 +107,7 @@ func newJobItem(j job.Job) jobItem {
 	return jobItem{
 		primaryKey: key, V: schema, Kind: string(j.Kind), Upload: j.Upload, Pool: j.Pool, Side: string(j.Side), To: j.To, Most: j.Most,
 		Customer: j.Customer, Force: j.Force,
+		Which: string(j.Choice.Which), Format: string(j.Choice.Format), From: millis(j.Choice.From), Before: millis(j.Choice.Until),
 		By: j.By, Why: j.Why, CreatedAt: millis(j.CreatedAt), jobPartItem: jobPartItem{SavedAt: millis(j.CreatedAt)},
 		Due: duePartition(key.PK + key.SK), DueAt: millis(j.DueAt),
 	}
@@ -107,7 +118,9 @@ func (i jobItem) job() job.Job {
 	return job.Job{
 		Merchant: merchant, ID: id, Kind: job.Kind(i.Kind), Upload: i.Upload, Pool: i.Pool, Side: pool.Side(i.Side), To: i.To, Most: i.Most,
 		Customer: i.Customer, Force: i.Force,
-		By: i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys, Lines: i.Lines,
+		Choice: job.Choice{Which: job.Which(i.Which), Format: job.Format(i.Format), From: at(i.From), Until: at(i.Before)},
+		File:   job.File{Upload: i.File, Parts: filePartsOf(i.Parts), Size: i.Size, Rest: i.Rest, Written: i.Whole},
+		By:     i.By, Why: i.Why, CreatedAt: at(i.CreatedAt), Part: i.part(0), Keys: i.Keys, Lines: i.Lines,
 		Look:        job.Look{Pool: i.InPool, Shard: i.Shard, After: i.After, Began: at(i.Began), Found: i.Found, Left: i.Left, LeftAt: at(i.LeftAt), Until: at(i.Until), FoundAt: at(i.FoundAt)},
 		Seen:        at(i.Seen),
 		CancelledBy: i.CancelledBy, Cut: i.Cut, FinishedAt: at(i.FinishedAt), DueAt: at(i.DueAt),
@@ -134,12 +147,30 @@ func (s *Store) StartWithdrawal(ctx context.Context, j job.Job) (id string, err 
 	return j.ID, wrap(err, "start to withdraw upload %s", j.Upload)
 }
 
-// StartJob stores a new job, with its entry in the audit trail.
+// StartJob stores a new job, with its entry in the audit trail: one transaction. One that
+// exports is counted among those of the merchant that are running, and is job.ErrExports if
+// these are as many as may.
 func (s *Store) StartJob(ctx context.Context, j job.Job) error {
 	var tx transaction
 	tx.add(put(s.tables.Catalog, encode(newJobItem(j)), absent))
 	tx.add(s.entryWrite(audit.OfJob(ctx, j)))
-	return wrap(s.transactWithRetry(ctx, &tx), "start job %s", j.ID)
+	if j.Kind != job.Export {
+		return wrap(s.transactWithRetry(ctx, &tx), "start job %s", j.ID)
+	}
+	counted := tx.add(s.countExports(j.Merchant, 1, condition{"attribute_not_exists(exports) OR exports < :most", attrs{":most": number(job.MostExports)}}))
+	err := s.transactWithRetry(ctx, &tx)
+	if _, most := failedCondition(err, counted); most {
+		return job.ErrExports
+	}
+	return wrap(err, "start job %s", j.ID)
+}
+
+// countExports returns the write that counts exports of a merchant that are running.
+func (s *Store) countExports(merchant string, n int, c condition) types.TransactWriteItem {
+	u := newUpdate(c)
+	u.set("v", number(schema))
+	u.add("exports", n)
+	return u.write(s.tables.Catalog, exportsKey(merchant))
 }
 
 // Job returns a job, false if there is none: one consistent read.
@@ -205,6 +236,14 @@ func jobSave(j job.Job) *update {
 	u.set("lookUntil", number(millis(j.Look.Until)))
 	u.set("seen", number(millis(j.Seen)))
 	u.set("lookFoundAt", number(millis(j.Look.FoundAt)))
+	if j.Kind == job.Export {
+		u.set("keys", number(j.Keys))
+		u.set("fileUpload", text(j.File.Upload))
+		u.set("fileParts", &types.AttributeValueMemberL{Value: newFileParts(j.File.Parts)})
+		u.set("fileSize", number(j.File.Size))
+		u.set("fileRest", text(j.File.Rest))
+		u.set("fileWritten", &types.AttributeValueMemberBOOL{Value: j.File.Written})
+	}
 	if j.DueAt.IsZero() {
 		u.remove("due")
 		u.remove("dueAt")
@@ -214,9 +253,29 @@ func jobSave(j job.Job) *update {
 	return u
 }
 
+// newFileParts returns the parts of a file, each as one text: there may be hundreds.
+func newFileParts(parts []job.FilePart) []types.AttributeValue {
+	texts := make([]types.AttributeValue, len(parts))
+	for i, p := range parts {
+		texts[i] = text(fmt.Sprintf("%d %s %s", p.Number, p.Tag, p.Checksum))
+	}
+	return texts
+}
+
+func filePartsOf(texts []string) []job.FilePart {
+	var parts []job.FilePart
+	for _, text := range texts {
+		var p job.FilePart
+		fmt.Sscanf(text, "%d %s %s", &p.Number, &p.Tag, &p.Checksum) // some have no checksum
+		parts = append(parts, p)
+	}
+	return parts
+}
+
 // EndJob saves the end of a job, with its entry in the audit trail: one transaction. One that
 // withdraws an upload and was cut short takes its mark off the upload, so that the rest may be
-// withdrawn by another. One that erases a customer forgets whom. It fails with job.ErrFenced
+// withdrawn by another. One that erases a customer forgets whom; one that exports is not among
+// those any more that are running. It fails with job.ErrFenced
 // as SaveJob does.
 func (s *Store) EndJob(ctx context.Context, j job.Job) error {
 	u := jobSave(j)
@@ -225,6 +284,9 @@ func (s *Store) EndJob(ctx context.Context, j job.Job) error {
 	u.remove("customer")
 	if j.Cut {
 		u.set("cut", &types.AttributeValueMemberBOOL{Value: true})
+	}
+	if j.Kind == job.Export {
+		tx.add(s.countExports(j.Merchant, -1, always))
 	}
 	if j.Cut && j.Kind == job.Withdraw {
 		mark := newUpdate(condition{"withdrawal = :job", attrs{":job": text(j.ID)}})
@@ -376,6 +438,23 @@ func goneMeanwhile(err error, keys []pool.Key) error {
 		return &taken
 	}
 	return err
+}
+
+// StoredKeys returns what is known of those of the keys that are in the table, in any order,
+// with their texts: consistent reads, one call for each hundred.
+func (s *Store) StoredKeys(ctx context.Context, ids []pool.KeyID) ([]pool.StoredKey, error) {
+	items, err := s.keyItems(ctx, ids, "text")
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]pool.StoredKey, len(items))
+	for i, item := range items {
+		if keys[i].Record, err = keyRecord(item); err != nil {
+			return nil, fmt.Errorf("read %d keys: %w", len(ids), err)
+		}
+		keys[i].Text = pool.Conceal(stringOf(item["text"]))
+	}
+	return keys, nil
 }
 
 // OnSale returns up to n of the keys for sale in a shard of a pool side, those behind a place,

@@ -72,6 +72,7 @@ const (
 	catchupSort  = "catchup#"
 	soldSort     = "sold#"
 	daySort      = "day#"
+	exportsSort  = "exports"
 	rulesSort    = "rules"
 	brakeSort    = "brake"
 
@@ -178,6 +179,9 @@ func dayKey(merchant string, day time.Time) primaryKey {
 func soldKey(merchant string, day time.Time) primaryKey {
 	return primaryKey{CountsPrefix + merchant, soldSort + day.UTC().Format(time.DateOnly)}
 }
+
+// exportsKey is the place of how many exports of a merchant are running.
+func exportsKey(merchant string) primaryKey { return primaryKey{CountsPrefix + merchant, exportsSort} }
 
 func reviewPK(merchant string) string { return ReviewPrefix + merchant }
 

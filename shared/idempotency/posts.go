@@ -26,6 +26,9 @@ var Posts = map[string]Repeat{
 	// An address is made, and nothing stored. Keys of a file that is put to two are duplicates.
 	"create-upload": Reads,
 
+	// An address is made, and stored nowhere; each is in the audit trail.
+	"link-job-file": Settles,
+
 	"cancel-order":           Settles,
 	"cancel-order-by-query":  Settles,
 	"hold-order":             Settles,
@@ -58,6 +61,7 @@ var Posts = map[string]Repeat{
 
 	"add-keys":              Repeats,
 	"move-keys":             Repeats,
+	"export-keys":           Repeats,
 	"place-test-order":      Repeats,
 	"resend-order":          Repeats,
 	"resend-order-by-query": Repeats,

@@ -17,6 +17,21 @@
 // upload would cost a write for each of ten million keys. A look at a million keys costs some
 // five cents.
 //
+// An export reads keys for sale from the index, and sold ones by the merchant's orders: an index of
+// sold keys would cost each sale a write. So a key that an order gave back is in no export, since
+// its order does not name it any more. Each key is read itself besides, which tells whether it came
+// back meanwhile, and where it stood in its file: that is a read unit a key, some fifteen cents a
+// million. A scan of the table of keys would find all, and read those of every merchant.
+//
+// A file is written by parts of several MiB, and not by the SDK's manager: another worker goes on
+// with it. A part's number counts the parts and the workers, so that an earlier worker cannot
+// overwrite a part. What is too short for a part when the time is out goes into an object of its
+// own, since S3 takes no short part but the last.
+//
+// Keys stand in a table as they are. A sign before one that reads like a formula would protect who
+// opens the table with a spreadsheet, and give customers a key that does not work. JSON Lines has
+// no such trouble, and the document says so.
+//
 // A job counts its keys in the transactions that change them, which hold only while its
 // worker has not been taken over: its count is right wherever it is cut off. That is one more
 // write for 25 keys.
@@ -156,12 +171,17 @@ func (f *Finder) files(ctx context.Context, merchant string, records []pool.Reco
 	for _, r := range records {
 		ids = append(ids, r.Upload)
 	}
+	return filesOf(ctx, f.Uploads, merchant, ids)
+}
+
+// filesOf returns the uploads of these ids that are there.
+func filesOf(ctx context.Context, uploads Uploads, merchant string, ids []string) (map[string]file, error) {
 	return readEach(ctx, ids, func(ctx context.Context, id string) (file, bool, error) {
-		u, ok, err := f.Uploads.Upload(ctx, merchant, id)
+		u, ok, err := uploads.Upload(ctx, merchant, id)
 		if !ok {
 			return file{}, false, err
 		}
-		ranges, err := f.Uploads.Ranges(ctx, u)
+		ranges, err := uploads.Ranges(ctx, u)
 		return file{u, ranges}, err == nil, err
 	})
 }

@@ -20,6 +20,7 @@ func fused(f *fuse.Fuse, w *inventory.Worker) *inventory.Worker {
 	dying.Progress, dying.Keys = fusedProgress{w.Progress, f}, fusedKeys{w.Keys, f}
 	dying.Lines, dying.Eraser = fusedLines{w.Lines, f}, fusedEraser{w.Eraser, f}
 	dying.Test.Rows, dying.Test.Keys, dying.Test.Uploads = fusedRows{w.Test.Rows, f}, fusedTestKeys{w.Test.Keys, f}, fusedUploads{w.Test.Uploads, f}
+	dying.Stored, dying.Files, dying.Rests = fusedStored{w.Stored, f}, fusedFiles{w.Files, f}, fusedRests{w.Rests, f}
 	return &dying
 }
 
@@ -117,4 +118,56 @@ func (u fusedUploads) WipeUpload(ctx context.Context, j job.Job, up upload.Uploa
 
 func (u fusedUploads) ResetTestCounts(ctx context.Context, j job.Job) error {
 	return u.f.Blow(func() error { return u.WipedUploads.ResetTestCounts(ctx, j) })
+}
+
+type fusedStored struct {
+	inventory.Stored
+	f *fuse.Fuse
+}
+
+func (s fusedStored) StoredKeys(ctx context.Context, ids []pool.KeyID) (keys []pool.StoredKey, err error) {
+	err = s.f.Blow(func() (err error) { keys, err = s.Stored.StoredKeys(ctx, ids); return err })
+	return keys, err
+}
+
+func (s fusedStored) ChunksAfter(ctx context.Context, id order.LineID, number, limit int) (chunks []order.Chunk, err error) {
+	err = s.f.Blow(func() (err error) { chunks, err = s.Stored.ChunksAfter(ctx, id, number, limit); return err })
+	return chunks, err
+}
+
+type fusedFiles struct {
+	inventory.Files
+	f *fuse.Fuse
+}
+
+func (b fusedFiles) BeginFile(ctx context.Context, object string, format job.Format) (upload string, err error) {
+	err = b.f.Blow(func() (err error) { upload, err = b.Files.BeginFile(ctx, object, format); return err })
+	return upload, err
+}
+
+func (b fusedFiles) WritePart(ctx context.Context, object, upload string, number int, content []byte) (part job.FilePart, err error) {
+	err = b.f.Blow(func() (err error) { part, err = b.Files.WritePart(ctx, object, upload, number, content); return err })
+	return part, err
+}
+
+func (b fusedFiles) FinishFile(ctx context.Context, object, upload string, parts []job.FilePart) error {
+	return b.f.Blow(func() error { return b.Files.FinishFile(ctx, object, upload, parts) })
+}
+
+func (b fusedFiles) DropFile(ctx context.Context, object, upload string) error {
+	return b.f.Blow(func() error { return b.Files.DropFile(ctx, object, upload) })
+}
+
+type fusedRests struct {
+	inventory.Rests
+	f *fuse.Fuse
+}
+
+func (r fusedRests) Put(ctx context.Context, object string, content []byte) error {
+	return r.f.Blow(func() error { return r.Rests.Put(ctx, object, content) })
+}
+
+func (r fusedRests) Rest(ctx context.Context, object string) (content []byte, err error) {
+	err = r.f.Blow(func() (err error) { content, err = r.Rests.Rest(ctx, object); return err })
+	return content, err
 }

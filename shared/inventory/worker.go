@@ -26,6 +26,10 @@ type Worker struct {
 	Eraser   Eraser
 	Kept     Retentions
 	Test     TestSide
+	Stored   Stored
+	Files    Files
+	Rests    Rests
+	PartSize int // of files, in bytes at least; 0: as S3 takes them
 	Now      func() time.Time
 }
 
@@ -116,6 +120,8 @@ func (w *Worker) work(ctx context.Context, j job.Job) (job.Work, error) {
 		return &retention{progress, kept.Days}, err
 	case job.Wipe:
 		return &wiping{progress, map[string]verdict{}}, nil
+	case job.Export:
+		return w.export(ctx, progress)
 	}
 	return nil, fmt.Errorf("a job of the kind %q is newer than this program", j.Kind)
 }

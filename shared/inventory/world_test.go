@@ -43,6 +43,7 @@ type world struct {
 	jobs    *inventory.Jobs
 	worker  *inventory.Worker
 	eraser  *lifecycle.Eraser
+	files   *bucket // of exports
 
 	mu  sync.Mutex
 	now time.Time
@@ -50,7 +51,7 @@ type world struct {
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
 	t.Helper()
-	w := &world{T: t, ranges: &ingesttest.Queue{}, fills: &ingesttest.Queue{}, asked: &ingesttest.Queue{}, reports: &ingesttest.Reports{}, now: noon}
+	w := &world{T: t, ranges: &ingesttest.Queue{}, fills: &ingesttest.Queue{}, asked: &ingesttest.Queue{}, reports: &ingesttest.Reports{}, files: newBucket(), now: noon}
 	w.bucket = ingesttest.NewUploads(func() time.Time { return noon })
 	now := func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
 	w.store, w.tables = dynamotest.Open(t, options...)
@@ -60,7 +61,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 	}
 	w.jobs = &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.asked, Now: now}
 	w.eraser = &lifecycle.Eraser{Lines: w.store, Words: w.store, Fill: w.fills, Now: now}
-	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Fill: w.fills, Eraser: w.eraser, Kept: w.store, Now: now}
+	w.worker = &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Lines: w.store, Fill: w.fills, Eraser: w.eraser, Kept: w.store, Stored: w.store, Files: w.files, Rests: w.files, Now: now}
 	w.worker.Test = inventory.TestSide{Rows: w.store, Orders: w.store, Keys: w.store, Uploads: w.store, Reports: w.reports}
 	for _, name := range []string{"nova", "mallory"} {
 		w.must(w.store.PutMerchant(t.Context(), catalog.Merchant{Name: name, NoticeAddress: "ops@nova.example"}))

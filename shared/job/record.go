@@ -38,6 +38,19 @@ var (
 
 	// ErrNoKeys means that an upload brought no keys, and never will.
 	ErrNoKeys = errors.New("the upload brought no keys")
+
+	// ErrPeriod means that from and until choose no keys: they are about sold ones, and from
+	// comes before until.
+	ErrPeriod = errors.New("not a period of sold keys")
+
+	// ErrExports means that as many exports of the merchant are running as may at once.
+	ErrExports = errors.New("enough exports are running")
+
+	// ErrNoFile means that a job has no file, or none yet.
+	ErrNoFile = errors.New("the job has no file")
+
+	// ErrFileGone means that the file of a job was deleted: it is kept for FileKept.
+	ErrFileGone = errors.New("the file of the job was deleted")
 )
 
 // StalledAfter is how long a job may make no progress before the sweep asks for it to be
@@ -54,7 +67,14 @@ const (
 	Erase    Kind = "erase"    // what is kept of a customer
 	Retain   Kind = "retain"   // erases customers, each day, whom nothing has happened to for long
 	Wipe     Kind = "wipe"     // all of a merchant's test side
+	Export   Kind = "export"   // writes keys of a pool to a file
 )
+
+// MostExports is how many exports of a merchant may run at once.
+const MostExports = 2
+
+// FileKept is how long the file of an export can be fetched once it is finished.
+const FileKept = 24 * time.Hour
 
 // RetentionID is the id of a merchant's job that retains.
 const RetentionID = "retention"
@@ -83,6 +103,8 @@ type Job struct {
 	To       string    // the pool that they are moved to
 	Most     int       // keys that are moved; 0: all
 
+	Choice Choice // of a job that exports
+
 	Customer string // the keyed hash of the address of who is erased, until the job ends: see order.HashAddress
 	Force    bool   // lines are erased too that owe their customer something
 
@@ -93,7 +115,8 @@ type Job struct {
 	Part  // Done: it has ended
 	Look  Look
 	Seen  time.Time // of a job that retains: no line that was received before is looked at
-	Keys  int       // that it has changed
+	File  File      // of a job that exports
+	Keys  int       // that it has changed, or that its file holds
 	Lines int       // of orders that it has changed
 
 	CancelledBy string // who asked for its end; empty: nobody
@@ -115,6 +138,84 @@ type Look struct {
 	LeftAt  time.Time // when the earliest of those was received
 	Until   time.Time // of a job that retains: lines that were received before are looked at
 	FoundAt time.Time // when it last found any that do not; zero: never
+}
+
+// Choice says which keys are exported, and how.
+type Choice struct {
+	Which  Which
+	Format Format
+	// From and Until choose sold keys by when their order came in: not before From, and before
+	// Until. Zero: however early, or when the job was asked for.
+	From, Until time.Time
+}
+
+// Which is a kind of keys.
+type Which string
+
+// The kinds of keys. Tables carry these words.
+const (
+	Unsold Which = "unsold" // for sale
+	Sold   Which = "sold"   // an order has them, or had them last
+)
+
+// Format is the form of a file of keys.
+type Format string
+
+// The forms of a file. Tables carry these words.
+const (
+	CSV   Format = "csv"
+	JSONL Format = "jsonl" // JSON Lines
+)
+
+// File is how far the file of an export has come. It is written in parts, each once: its number
+// is that of no other, also if several workers have had the job.
+type File struct {
+	Upload  string     // by which its parts become one file; empty: there is none yet
+	Parts   []FilePart // in their order
+	Size    int64      // of the parts, in bytes
+	Rest    string     // the object with what comes after the parts, and is too short for one; empty: nothing does
+	Written bool       // the parts hold all of it
+}
+
+// FilePart is a part of a file, as the bucket names it.
+type FilePart struct {
+	Number   int
+	Tag      string
+	Checksum string
+}
+
+// NextPart returns the number of the next part of the job's file. It grows with each part that
+// is saved, and with each worker that takes the job: a worker that was fenced, and writes
+// nevertheless, writes a part that no other worker's file has.
+func (j Job) NextPart() int { return len(j.File.Parts) + int(j.Token) }
+
+// FilesPrefix is the beginning of the names of all objects of files.
+const FilesPrefix = "exports/"
+
+// Object is the name of the job's file in its bucket.
+func (j Job) Object() string { return FilesPrefix + j.Merchant + "/" + j.ID }
+
+// RestObject is the name of the object with what comes after the parts of the file, which holds
+// so many keys with it. Another content has another name.
+func (j Job) RestObject(keys int) string {
+	return fmt.Sprintf("%s.rest-%d-%d", j.Object(), j.Token, keys)
+}
+
+// FileName is the name of the job's file, as its reader sees it.
+func (j Job) FileName() string {
+	return fmt.Sprintf("%s-%s-%s-%s.%s", j.Pool, j.Side, j.Choice.Which, j.CreatedAt.UTC().Format("20060102T150405Z"), j.Choice.Format)
+}
+
+// FileState returns the error with which the job's file cannot be fetched: ErrNoFile,
+// ErrFileGone or nil.
+func (j Job) FileState(now time.Time) error {
+	switch {
+	case j.Kind != Export || j.State() != Ended:
+		return ErrNoFile
+	case now.Sub(j.FinishedAt) >= FileKept:
+		return ErrFileGone
+	}
+	return nil
 }
 
 // NewID returns the id of a new job. Those of a merchant list by age.

@@ -40,6 +40,19 @@ type Record struct {
 	History []KeyEvent
 }
 
+// StoredKey is a stored key with its text.
+type StoredKey struct {
+	Record
+	Text Secret
+}
+
+// Since reports whether one of these events happened to the key at that moment or later.
+func (r Record) Since(moment time.Time, events ...KeyEventKind) bool {
+	return slices.ContainsFunc(r.History, func(e KeyEvent) bool {
+		return !e.At.Before(moment) && slices.Contains(events, e.What)
+	})
+}
+
 // Source is where a key came from.
 type Source struct {
 	Upload string

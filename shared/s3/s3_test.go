@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -21,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"keypool/shared/s3"
 	"keypool/shared/upload"
@@ -41,6 +42,8 @@ type server struct {
 	deaf    bool // does not keep to ranges
 	broken  string
 	refusal string // the body of the answer to a broken call
+	status  int    // of that answer; 0: 403
+	absent  int    // the status for an object that is not there; 0: 404
 }
 
 func newServer(t *testing.T) (*server, *awss3.Client) {
@@ -66,7 +69,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.calls = append(s.calls, what)
 	if what == s.broken {
-		w.WriteHeader(http.StatusForbidden)
+		w.WriteHeader(cmp.Or(s.status, http.StatusForbidden))
 		io.WriteString(w, s.refusal)
 		return
 	}
@@ -78,7 +81,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "HEAD", "GET":
 		object, ok := s.objects[name]
 		if !ok {
-			w.WriteHeader(http.StatusNotFound)
+			w.WriteHeader(cmp.Or(s.absent, http.StatusNotFound))
 			return
 		}
 		if s.deaf {
@@ -189,11 +192,11 @@ func TestUploads_statAndTag(t *testing.T) {
 	b, ctx := s3.OpenUploads(client, "up"), context.Background()
 	o := upload.Object{Bucket: "up", Name: "a.txt", Version: "v1"}
 	stat, ok, err := b.Stat(ctx, o)
-	if diff := cmp.Diff(upload.Stat{Version: "v1", Size: 5, LastModified: written}, stat); diff != "" || !ok || err != nil {
+	if diff := gocmp.Diff(upload.Stat{Version: "v1", Size: 5, LastModified: written}, stat); diff != "" || !ok || err != nil {
 		t.Errorf("%t, %v (-want +got):\n%s", ok, err, diff)
 	}
 	stat, ok, err = b.Stat(ctx, upload.Object{Bucket: "up", Name: "a.txt"})
-	if diff := cmp.Diff(upload.Stat{Version: "current", Size: 3, LastModified: written}, stat); diff != "" || !ok || err != nil {
+	if diff := gocmp.Diff(upload.Stat{Version: "current", Size: 3, LastModified: written}, stat); diff != "" || !ok || err != nil {
 		t.Errorf("of no version: %t, %v (-want +got):\n%s", ok, err, diff)
 	}
 	if _, ok, err := b.Stat(ctx, upload.Object{Bucket: "up", Name: "b.txt", Version: "v1"}); ok || err != nil {
@@ -274,7 +277,7 @@ func TestReports_writesWhatFitsAtOnceAndTheRestInParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.calls, s.calls); diff != "" {
+			if diff := gocmp.Diff(test.calls, s.calls); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 			got, err := reports.Get(ctx, "reports/nova/u.json")
@@ -319,7 +322,7 @@ func TestPresign_namesTheObjectAndEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"Content-Length": "123", "If-None-Match": "*"}, headers); diff != "" {
+	if diff := gocmp.Diff(map[string]string{"Content-Length": "123", "If-None-Match": "*"}, headers); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
 	up := must(url.Parse(address))

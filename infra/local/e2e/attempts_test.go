@@ -426,12 +426,16 @@ func (d *deployment) buckets(t *testing.T) (all []attempt) {
 	m := newMerchant(t)
 	file := m.drop(newKeys(1)[0])
 	m.loaded(file)
-	buckets := map[string]string{"cdk-hnb659fds-assets-" + machine.Account + "-" + machine.Region: "rights"}
+	objects := [][2]string{{"cdk-hnb659fds-assets-" + machine.Account + "-" + machine.Region, "rights"}, {world.shop.Bucket, "uploads/" + m.Merchant + "/" + m.pool + "/" + file}}
 	for _, id := range d.ids["AWS::S3::Bucket"] {
-		buckets[d.things[id]["Ref"]] = "reports/" + m.Merchant + "/rights.json"
+		if bucket := d.things[id]["Ref"]; bucket != world.shop.Bucket {
+			for _, kind := range []string{"reports", "rejected", "exports"} {
+				objects = append(objects, [2]string{bucket, kind + "/" + m.Merchant + "/rights.json"})
+			}
+		}
 	}
-	buckets[world.shop.Bucket] = "uploads/" + m.Merchant + "/" + m.pool + "/" + file
-	for bucket, name := range buckets {
+	for _, object := range objects {
+		bucket, name := object[0], object[1]
 		if bucket != world.shop.Bucket {
 			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: strings.NewReader("{}")}); err != nil {
 				t.Fatal(err)

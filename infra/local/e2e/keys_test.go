@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -219,5 +222,74 @@ func TestKeys_blocked(t *testing.T) {
 	u := m.loaded(m.drop(unknown + "\n" + texts[0] + "\n" + newKeys(1)[0] + "\n"))
 	if u.Accepted != 1 || u.Duplicates["blocked"] != 2 {
 		t.Errorf("%d accepted, %v", u.Accepted, u.Duplicates)
+	}
+}
+
+// Keys are exported to a file, which is fetched by the link without a token, and by nobody without
+// one of the scope.
+func TestKeys_exported(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	texts := append(newKeys(2), "=1+1,\"a\" "+newKeys(1)[0])
+	u := m.loaded(m.drop(strings.Join(texts, "\n") + "\n"))
+	o := m.order(1)
+	m.pay(o, "fulfilled", 1)
+	export := func(which, format string) [][]string {
+		t.Helper()
+		var j struct{ ID string }
+		in := map[string]any{"which": which, "format": format, "reason": "the books"}
+		if err := world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/pools/"+m.pool+"/exports", in, &j); err != nil {
+			t.Fatal(err)
+		}
+		var file struct {
+			URL, Name   string
+			Keys, Bytes int
+		}
+		m.await("the file", func(context.Context) bool {
+			return world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/jobs/"+j.ID+"/link", nil, &file) == nil
+		})
+		err := world.shop.WithToken(t.Context(), m.Merchant, []string{"upload", "orders:read", "orders:write", "settings", "secrets", "people"}, func(token string) error {
+			err := world.shop.Ask(t.Context(), token, http.MethodPost, "/v1/jobs/"+j.ID+"/link", nil, nil)
+			if err == nil || !strings.Contains(err.Error(), "403") {
+				t.Errorf("a token without keys:read got a link: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := world.shop.HTTP.Get(file.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		content, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK || len(content) != file.Bytes {
+			t.Fatalf("status %d, %d bytes of %d: %v", answer.StatusCode, len(content), file.Bytes, err)
+		}
+		if got := answer.Header.Get("Content-Disposition"); got != `attachment; filename="`+file.Name+`"` || !strings.HasSuffix(file.Name, "."+format) {
+			t.Errorf("it is served as %s", got)
+		}
+		if strings.Contains(strings.ToLower(string(content)), strings.ToLower(o.Email)) {
+			t.Error("the file has the customer's address")
+		}
+		rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+		if err != nil || len(rows) != 1+file.Keys {
+			t.Fatalf("%d rows of %d keys: %v", len(rows), file.Keys, err)
+		}
+		return rows[1:]
+	}
+	sold, unsold := export("sold", "csv"), export("unsold", "csv")
+	if len(sold) != 1 || sold[0][2] != o.ID || sold[0][1] != "claimed" || sold[0][9] != u.ID {
+		t.Errorf("sold: %q", sold)
+	}
+	var all []string
+	for _, row := range slices.Concat(sold, unsold) {
+		all = append(all, row[0])
+	}
+	slices.Sort(all)
+	slices.Sort(texts)
+	if !slices.Equal(all, texts) {
+		t.Error("the files have other keys than were uploaded")
 	}
 }

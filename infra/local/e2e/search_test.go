@@ -32,6 +32,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"keypool/infra/proof/canary"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/upload"
 )
@@ -342,7 +343,11 @@ func searchReports(ctx context.Context, s *searched) error {
 			if err != nil {
 				return err
 			}
-			s.look("reports", *o.Key, *o.Key+string(content))
+			var may []string
+			if strings.HasPrefix(*o.Key, job.FilesPrefix) {
+				may = []string{canary.Key} // exported, and nothing else of anybody
+			}
+			s.look("reports", *o.Key, *o.Key+string(content), may...)
 		}
 	}
 	return nil

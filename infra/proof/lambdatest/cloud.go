@@ -237,6 +237,12 @@ func (c *cloud) bucket(r *http.Request, body []byte) *http.Response {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case r.Method == http.MethodPost && r.URL.Query().Has("uploads"):
+		return response(r, http.StatusOK, "application/xml", "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>")
+	case r.Method == http.MethodPost && r.URL.Query().Has("uploadId"): // a part is stored as the object
+		return response(r, http.StatusOK, "application/xml", "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
+	case r.Method == http.MethodDelete && r.URL.Query().Has("uploadId"):
+		return response(r, http.StatusNoContent, "", "")
 	case r.Method == http.MethodPut && r.URL.Query().Has("tagging"):
 		return response(r, http.StatusOK, "", "")
 	case r.Method == http.MethodPut:
