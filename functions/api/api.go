@@ -41,6 +41,7 @@ type api struct {
 	jobs       *inventory.Jobs
 	exports    *inventory.Exports
 	orders     orders
+	shops      shops
 	search     *search.Finder
 	refusals   refusals
 	changes    changes

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -281,15 +283,15 @@ func (a *api) getOrder(ctx context.Context, number string, which WhichOrder) (*r
 	if err != nil {
 		return nil, err
 	}
-	out := OrderList{Items: []Order{}}
-	for _, whole := range found {
-		body, err := a.order(ctx, whole)
-		if err != nil {
-			return nil, err
-		}
-		out.Items = append(out.Items, body)
+	out := OrderList{Items: make([]Order, len(found))}
+	var reading errgroup.Group
+	for i, whole := range found {
+		reading.Go(func() (err error) {
+			out.Items[i], err = a.order(ctx, whole)
+			return err
+		})
 	}
-	return &rest.Body[OrderList]{Body: out}, nil
+	return &rest.Body[OrderList]{Body: out}, reading.Wait()
 }
 
 func (a *api) cancelOrder(ctx context.Context, number string, which WhichOrder, in CancelAct) (*rest.Body[Cancellation], error) {
@@ -338,49 +340,90 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 }
 
 // findEach returns what read makes of each order that has the number and any lines; they may
-// be of several shops, and of both sides, and are read side by side. Its error is
-// order.ErrNoOrder if there is none.
+// be of several shops, and of both sides, and are read side by side. Those of the shops that
+// there were when an order was last looked for are read beside the accounts, which say what
+// shops there are. Its error is order.ErrNoOrder if there is none.
 func findEach[T any](ctx context.Context, a *api, number string, which WhichOrder, read func(ctx context.Context, orderID string) (T, []order.Fulfillment, error)) ([]T, error) {
 	sides := []pool.Side{pool.Live, pool.Test}
 	if which.Test != "" {
 		sides = []pool.Side{pool.SideOf(which.Test == "true")}
 	}
-	accounts, err := a.orders.Accounts(ctx, caller(ctx))
-	if err != nil {
-		return nil, err
-	}
-	accounts = append(accounts, catalog.ByHand(caller(ctx)))
 	isOther := func(name string) bool { return which.Account != "" && which.Account != name }
-	accounts = slices.DeleteFunc(accounts, func(account catalog.Account) bool { return isOther(account.Name) })
-	origins := catalog.Origins(accounts)
-	found, there := make([]T, len(origins)*len(sides)), make([]bool, len(origins)*len(sides))
-	reading, ctx := errgroup.WithContext(ctx)
-	reading.SetLimit(readAtOnce)
-	for i, origin := range origins {
-		for j, side := range sides {
-			n := i*len(sides) + j
-			id := order.Identity{Merchant: caller(ctx), Side: side, Origin: origin, Order: number}
-			reading.Go(func() error {
-				one, lines, err := read(ctx, id.OrderID())
-				found[n] = one
-				there[n] = slices.ContainsFunc(lines, func(line order.Fulfillment) bool { return !isOther(line.Account) })
-				return err
-			})
-		}
+	type reading struct {
+		one   T
+		there bool
 	}
-	if err := reading.Wait(); err != nil {
+	merchant, readings := caller(ctx), map[string]*reading{} // by the order's id
+	calls, calling := errgroup.WithContext(ctx)
+	calls.SetLimit(readAtOnce)
+	readAll := func(accounts []catalog.Account) (all []*reading) {
+		accounts = slices.DeleteFunc(slices.Clone(accounts), func(account catalog.Account) bool { return isOther(account.Name) })
+		for _, origin := range catalog.Origins(accounts) {
+			for _, side := range sides {
+				id := order.Identity{Merchant: merchant, Side: side, Origin: origin, Order: number}.OrderID()
+				r, begun := readings[id]
+				if !begun {
+					r = &reading{}
+					readings[id] = r
+					calls.Go(func() error {
+						one, lines, err := read(calling, id)
+						r.one = one
+						r.there = slices.ContainsFunc(lines, func(line order.Fulfillment) bool { return !isOther(line.Account) })
+						return err
+					})
+				}
+				all = append(all, r)
+			}
+		}
+		return all
+	}
+	readAll(a.shops.last(merchant))
+	accounts, err := a.orders.Accounts(ctx, merchant)
+	var all []*reading
+	if err == nil {
+		accounts = append(accounts, catalog.ByHand(merchant))
+		a.shops.keep(merchant, accounts)
+		all = readAll(accounts)
+	}
+	if err := cmp.Or(calls.Wait(), err); err != nil {
 		return nil, err
 	}
-	var all []T
-	for n := range found {
-		if there[n] {
-			all = append(all, found[n])
+	var found []T
+	for _, r := range all {
+		if r.there {
+			found = append(found, r.one)
 		}
 	}
-	if len(all) == 0 {
+	if len(found) == 0 {
 		return nil, order.ErrNoOrder
 	}
-	return all, nil
+	return found, nil
+}
+
+// shops remembers the accounts that merchants had when one of their orders was last looked
+// for: their names and origins. It is safe for concurrent use.
+type shops struct {
+	mu sync.Mutex
+	of map[string][]catalog.Account // by merchant
+}
+
+func (s *shops) last(merchant string) []catalog.Account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[merchant]
+}
+
+func (s *shops) keep(merchant string, accounts []catalog.Account) {
+	named := make([]catalog.Account, len(accounts))
+	for i, account := range accounts {
+		named[i] = catalog.Account{Name: account.Name, Origin: account.Origin}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil {
+		s.of = map[string][]catalog.Account{}
+	}
+	s.of[merchant] = named
 }
 
 // readAtOnce bounds the reads that one request makes side by side.

@@ -18,7 +18,7 @@ func TestThrottles_askToTryAgain(t *testing.T) {
 		"/v1/uploads":        {"Query", 0},
 		"/v1/tokens":         {"Query", 1},   // the first one finds the tokens, this one their last uses
 		"/v1/uploads/x":      {"GetItem", 1}, // the first one finds the token
-		"/v1/orders/1001":    {"Query", 5},   // the first ones find accounts, lines and histories, this one the line's place in its queue
+		"/v1/orders/1001":    {"Query", 9},   // the first ones find accounts, and lines and histories of two shops and sides, this one the line's place in its queue
 		"/v1/products/4711x": {"GetItem", 1},
 	} {
 		t.Run(path, func(t *testing.T) {
