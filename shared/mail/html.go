@@ -274,12 +274,14 @@ func (w *letterWriter) keys(keys []text.Run) {
 		w.below(keys)
 		w.Raw("</td></tr>")
 	} else {
+		class := "ink rule"
+		if slices.ContainsFunc(keys, func(key text.Run) bool { return longer(key, broad) }) {
+			class = "ink rule broad"
+		}
 		for i, key := range keys {
-			class, border, size := "ink rule", "", "font-size:18px;line-height:26px;font-weight:600;"
-			if n := utf8.RuneCountInString(key.Text); key.Link == "" && n > fills {
+			border, size := "", "font-size:18px;line-height:26px;font-weight:600;"
+			if longer(key, fills) {
 				size = "font-size:14px;line-height:21px;"
-			} else if key.Link == "" && n > broad {
-				class = "ink rule broad"
 			}
 			if i > 0 {
 				border = "border-top:1px solid #e1e5ea;"
@@ -291,6 +293,10 @@ func (w *letterWriter) keys(keys []text.Run) {
 	}
 	w.Raw("\n</table>")
 }
+
+// longer reports whether a key has more than n characters. A link does not count: it is set as
+// links are, and nobody types it.
+func longer(key text.Run, n int) bool { return key.Link == "" && utf8.RuneCountInString(key.Text) > n }
 
 // below writes keys one below the other. Where one may wrap, what follows its first line is
 // indented, so that a key is not taken for two.
