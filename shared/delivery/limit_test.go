@@ -170,7 +170,7 @@ func TestNotice_toACustomerDoesNotCount(t *testing.T) {
 		}
 	}
 	for _, kind := range []notice.Kind{notice.Empty, notice.LowStock, notice.MailLimit, notice.CallLimit, notice.NewToken, notice.HeldForReview, notice.KeysElsewhere} {
-		if (notice.New("nova", kind, "x", notice.Facts{}, noon)).MayWait() {
+		if notice.New("nova", kind, "x", notice.Facts{}, noon).MayWait() {
 			t.Errorf("%s waits", kind)
 		}
 	}
