@@ -259,7 +259,7 @@ var mutants = []mutant{
 	{
 		breaks: "a refused order is not kept",
 		file:   "shared/intake/refuse.go",
-		old:    `err := in.keep(ctx, from, order.Refusal{Body: hex.EncodeToString(sum[:])}, field); err != nil`,
+		old:    `err := in.keep(ctx, from, order.Refusal{Side: side, Body: hex.EncodeToString(sum[:])}, field); err != nil`,
 		new:    `err := errors.Unwrap(errors.New(hex.EncodeToString(sum[:]))); err != nil`,
 		in:     "functions/webhook", test: "TestHandle_refusedOrderIsKeptAndNoticedOnceAnHour",
 	},
@@ -686,11 +686,11 @@ var mutants = []mutant{
 	{
 		breaks: "an order is claimed before all of it is checked",
 		file:   "shared/intake/paid.go",
-		old:    `		return in.refuse(ctx, from, r, err)`,
+		old:    `		return in.refuse(ctx, from, pool.SideOf(paid.Test), r, err)`,
 		new: `		for _, line := range paid.Lines {
 			in.Claims.Claim(ctx, fulfillment(from, paid, line))
 		}
-		return in.refuse(ctx, from, r, err)`,
+		return in.refuse(ctx, from, pool.SideOf(paid.Test), r, err)`,
 		in: "functions/webhook", test: "FuzzWebhook",
 	},
 	{
