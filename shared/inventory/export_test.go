@@ -71,6 +71,7 @@ func (w *world) wantKeys(j job.Job, want []string) {
 	}
 }
 
+// texts returns the keys of a file of lines.
 func texts(name string, from, to int) (keys []string) {
 	for i := from; i < to; i++ {
 		keys = append(keys, fmt.Sprintf("%s-%04d", name, i))
@@ -322,8 +323,8 @@ func TestExport_outOfTime(t *testing.T) {
 	for i := range 120 { // another pool's
 		w.must(w.store.Commit(t.Context(), order.NewLine(lineOf(fmt.Sprint("R-", i), ring, 1, noon.Add(time.Minute)))))
 	}
-	for at := 1; at < 40; at += 2 {
-		for format, late := range map[job.Format]bool{job.CSV: at%4 == 1, job.JSONL: at%4 == 3} {
+	for at := 1; at < 40; at += 3 {
+		for format, late := range map[job.Format]bool{job.CSV: at%2 == 1, job.JSONL: at%2 == 0} {
 			j := w.export(elden, job.Sold, format)
 			f := &fuse.Fuse{Left: at, Late: late}
 			ctx, cancel := context.WithTimeout(t.Context(), job.Reserve) // no time is left after a step
@@ -457,7 +458,7 @@ func TestExport_fenced(t *testing.T) {
 	w.wantKeys(j, unsold)
 }
 
-// lateFiles writes a second part when another worker has done the rest of the job, but for its end.
+// lateFiles writes a second part when another worker has done the rest of the job.
 type lateFiles struct {
 	inventory.Files
 	parts    int
@@ -490,10 +491,30 @@ func TestExport_partsOfTwoWorkers(t *testing.T) {
 	})
 	<-files.begun // its second part
 	next := *w.worker
-	next.Files = &lateFiles{Files: w.files, takeOver: func() { close(files.goOn); first.Wait() }}
+	written := 0
+	next.Files = &overtaken{Files: w.files, then: func() {
+		if written++; written == 1 {
+			close(files.goOn)
+			first.Wait()
+		}
+	}}
 	w.must(w.run(&next, j.ID))
+	if written == 0 {
+		t.Fatal("the second worker wrote nothing")
+	}
 	w.exported(j)
 	w.wantKeys(j, unsold)
+}
+
+// overtaken does something once it has written a part.
+type overtaken struct {
+	inventory.Files
+	then func()
+}
+
+func (f *overtaken) WritePart(ctx context.Context, object, upload string, number int, content []byte) (job.FilePart, error) {
+	defer f.then()
+	return f.Files.WritePart(ctx, object, upload, number, content)
 }
 
 // pausedFiles pauses before the second part.
