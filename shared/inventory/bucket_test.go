@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"keypool/shared/job"
@@ -124,14 +123,7 @@ func (b *bucket) open() []string {
 	return slices.Collect(maps.Keys(b.uploads))
 }
 
-// wantFile expects the file of a job.
-func (b *bucket) wantFile(t testing.TB, j job.Job, want string) {
-	t.Helper()
-	if got := b.file(j); got != want {
-		t.Errorf("the file holds\n%s\nwant\n%s", got, want)
-	}
-}
-
+// file returns the file of a job, "" if there is none.
 func (b *bucket) file(j job.Job) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

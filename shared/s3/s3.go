@@ -1,10 +1,12 @@
 // Package s3 is the only package that calls S3. It has two buckets: Uploads, where
-// merchants drop key files, and Reports, where Keypool writes what became of them.
+// merchants drop key files, and Reports, where Keypool writes what became of them, and
+// the files of keys that merchants export.
 //
 // Decisions. Reports are written by the SDK's transfer manager rather than by a
 // multipart writer of our own: measured on ingest, it adds 0.7 % to the binary, one
 // package without work before main, nothing to the start, and no memory. A transfer
-// manager whose API changes often would change our mind: it is not yet at version 1.
+// manager whose API changes often would change our mind: it is not yet at version 1. Files
+// of exports are written part by part: another process goes on with them.
 package s3
 
 import (
