@@ -9,8 +9,8 @@
 //	catalog   pk, sk                                     index due (due, dueAt), index kind (kind, pk)
 //	  merchant#<m>          merchant                     kind=merchant; salt
 //	  settings#<m>          pool#<pool>                  kind=pool; low stock, shards
-//	  settings#<m>          product#<product>            pools, keys a line, texts; under an alias a copy
-//	                                                     of it, aliasOf=<product>
+//	  settings#<m>          product#<product>            pools, keys a line, texts; codes: by side, the key that is its code;
+//	                                                     under an alias a copy of it, aliasOf=<product>
 //	  settings#<m>          account#<account>            platform, origin, sealed secrets and credentials, settings;
 //	                                                     kind=fetching if it has credentials
 //	  settings#<m>          retention                    days after which customers are erased
@@ -50,6 +50,7 @@
 //	  <m>#<side>#<hmac>                                  text, upload, offset, row, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
 //	                                                     claimed, revoked, kept: line, soldAt (when its order came in);
+//	                                                     shared: codeOf=<product>, current while it is its code;
 //	                                                     withdrawn: withdrawnBy=<job> or block; blockedAt of a key that is
 //	                                                     not to be sold any more: one that no upload brought has nothing else
 //	                                                     but its state; history: a set of what happened to it before
