@@ -321,48 +321,51 @@ func TestByHand_code(t *testing.T) {
 func TestRace_code(t *testing.T) {
 	t.Parallel()
 	s := openSharing(t)
-	const orders, changes = 60, 25
-	var began, ended atomic.Int64 // changes; code n stands from some time after began is n until ended is n+1
+	const changes, shops = 25, 6
+	var began, ended atomic.Int64 // code n may stand from when began is n until ended is n+1
 	code := func(n int64) string { return fmt.Sprint("CODE ", n) }
 	s.setCode("demo", pool.Live, code(0))
-	var all sync.WaitGroup
-	all.Go(func() {
-		for n := int64(1); n <= changes; n++ {
-			began.Store(n)
-			s.setCode("demo", pool.Live, code(n))
-			ended.Store(n)
-		}
-	})
 	type answer struct {
 		first, last int64 // the codes that may have stood while it was made
 		code        string
 	}
-	answers := make([][3]answer, orders)
-	for n := range orders {
-		for i := range answers[n] {
-			all.Go(func() {
-				a := answer{first: ended.Load()}
-				got, err := s.claims.Claim(t.Context(), paid(fmt.Sprint(n), "demo", 1))
-				a.last = began.Load()
-				if err != nil || got.State() != order.Fulfilled || len(got.Keys) != 1 {
-					t.Errorf("order %d is %s: %v", n, got.State(), err)
-					return
-				}
-				a.code = got.Keys[0].Text.Reveal()
-				answers[n][i] = a
-			})
+	claim := func(number string) (a answer) {
+		a.first = ended.Load()
+		got, err := s.claims.Claim(t.Context(), paid(number, "demo", 1))
+		a.last = began.Load()
+		if err != nil || got.State() != order.Fulfilled || len(got.Keys) != 1 {
+			t.Errorf("order %s is %s: %v", number, got.State(), err)
+			return a
 		}
+		a.code = got.Keys[0].Text.Reveal()
+		return a
+	}
+	var all sync.WaitGroup
+	for shop := range shops {
+		all.Go(func() {
+			for n := 0; ended.Load() < changes; n++ {
+				var of [3]answer
+				var repeats sync.WaitGroup
+				for i := range of {
+					repeats.Go(func() { of[i] = claim(fmt.Sprint(shop, "-", n)) })
+				}
+				repeats.Wait()
+				first, last := min(of[0].first, of[1].first, of[2].first), max(of[0].last, of[1].last, of[2].last)
+				right := false
+				for c := first; c <= last; c++ {
+					right = right || of[0].code == code(c)
+				}
+				if !right || of[1].code != of[0].code || of[2].code != of[0].code {
+					t.Errorf("order %d-%d, made while codes %d to %d stood, is answered with %q, %q, %q", shop, n, first, last, of[0].code, of[1].code, of[2].code)
+				}
+			}
+		})
+	}
+	for n := int64(1); n <= changes; n++ {
+		began.Store(n)
+		s.setCode("demo", pool.Live, code(n))
+		ended.Store(n)
 	}
 	all.Wait()
-	for n, of := range answers {
-		first, last := min(of[0].first, of[1].first, of[2].first), max(of[0].last, of[1].last, of[2].last)
-		right := false
-		for c := first; c <= last; c++ {
-			right = right || of[0].code == code(c)
-		}
-		if !right || of[1].code != of[0].code || of[2].code != of[0].code {
-			t.Errorf("order %d, made while codes %d to %d stood, is answered with %q, %q, %q", n, first, last, of[0].code, of[1].code, of[2].code)
-		}
-	}
 	dynamotest.Audit(t, s.tables)
 }

@@ -2914,7 +2914,7 @@ var mutants = []mutant{
 		old: `	u.remove("current")
 `,
 		new: ``,
-		in:  "shared/claim", test: "TestRace_code",
+		in:  "shared/claim", test: "TestClaim_codeThatIsNoMore",
 	},
 	{
 		breaks: "the code of a product that was deleted is given on",

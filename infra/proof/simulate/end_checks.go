@@ -118,7 +118,7 @@ func (w *world) checkFiles() {
 	stored, uploaded := map[keyOnSide]bool{}, 0
 	for _, id := range slices.Sorted(maps.Keys(l.keys)) {
 		k := l.keys[id]
-		if k.remembered() {
+		if k.remembered() || k.state == "shared" {
 			continue
 		}
 		uploaded++

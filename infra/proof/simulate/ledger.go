@@ -68,6 +68,9 @@ type catalogState struct {
 
 // hasPool reports whether a pool for a line of the product exists.
 func (s catalogState) hasPool(product, currency string) bool {
+	if product == "demo" {
+		return false
+	}
 	by := s.poolsOf[product]
 	return s.pools[cmp.Or(by[currency], by[""], s.defaultPool)]
 }
@@ -76,6 +79,8 @@ type key struct {
 	id, side, shard, state, line, text string
 	upload                             string // that brought it
 	restocked, blocked                 bool
+	codeOf                             string   // the product whose code it is, or was last
+	current                            []period // in which it was given to orders as that product's code
 }
 
 // remembered reports whether it is nothing but a text that is blocked: no upload brought it.
@@ -87,6 +92,7 @@ type line struct {
 	version, wanted, held, returnedCount int
 	onHold                               bool
 	ofParent                             bool   // it delivers the keys of its parent
+	shared                               bool   // it gets the code of its product
 	parent                               string // the order that its order renews
 	past                                 []moment
 	holds                                []string
@@ -364,6 +370,8 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			}
 		case k.state == "claimed":
 			l.problem("key %s was sold to %s and is now %s, of %s", l.text(id), l.name(order.LineID(k.line)), state, l.name(order.LineID(line)))
+		case (k.state == "shared") != (state == "shared"):
+			l.problem("key %s was %s and is %s: a code is no key of a pool", l.text(id), k.state, state)
 		case k.state != "available" && state == k.state && line == k.line: // it is blocked
 		case k.state == "revoked", k.state == "kept":
 			l.problem("key %s was %s and came back", l.text(id), k.state)
@@ -378,12 +386,13 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 		}
 	}
 	l.checkMark(k, before, after)
+	l.codeChanged(k, after)
 	k.state, k.shard, k.line, k.text = str(after, "state"), str(after, "shard"), str(after, "line"), str(after, "text")
 	k.upload = str(after, "upload")
 	owner, rest, _ := strings.Cut(id, "#")
 	side, _, _ := strings.Cut(rest, "#")
 	k.side = owner + "#" + str(after, "pool") + "#" + side
-	if available := k.state == "available"; available != (k.shard != "") || available == (k.line != "") && k.state != "withdrawn" {
+	if available := k.state == "available"; available != (k.shard != "") || available == (k.line != "") && k.state != "withdrawn" && k.state != "shared" {
 		l.problem("key %s is %s, in shard %q, of line %q", l.text(id), k.state, k.shard, k.line)
 	}
 	if came := k.shard != ""; came && (before == nil || str(before, "shard") == "") || !came && k.state == "withdrawn" {
@@ -423,6 +432,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	there.onHold = len(there.holds) > 0
 	_, there.expected = after["expected"]
 	_, there.ofParent = after["keysOfParent"]
+	_, there.shared = after["sharedCode"]
 	there.parent = ""
 	if parent := str(after, "parent"); parent != "" {
 		there.parent = orderIDOf(pool.Side(str(after, "side")), parent)
@@ -505,6 +515,8 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 	}
 	for k, text := range now.keys {
 		switch sold := l.keys[k]; {
+		case now.shared:
+			l.checkCodeHeld(now, k, text)
 		case sold == nil || sold.state != "claimed" || sold.line != string(id):
 			l.problem("%s holds key %s, which is not sold to it", l.name(id), l.text(k))
 		case sold.text != text:
@@ -541,6 +553,13 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 		}
 		lost++
 		now.returnedKeys[k] = true
+		if before.shared {
+			l.w.count("code given back")
+			if !now.returned() {
+				l.problem("%s lost its code, and is not returned", l.name(id))
+			}
+			continue
+		}
 		if l.released[k] != id {
 			l.problem("%s does not hold key %s any more and did not give it back", l.name(id), l.text(k))
 			continue
@@ -557,6 +576,10 @@ func (l *ledger) check(c dynamosim.Commit, id order.LineID, before line) {
 		}
 	}
 	slices.Sort(gained)
+	if now.shared && len(gained) > 0 {
+		l.checkCode(c, now, gained)
+		gained = nil
+	}
 	if before.version != now.version {
 		l.versions = append(l.versions, version{line: id, number: now.version, paid: (before.version == 0 || before.expected) && !now.expected, held: now.held, gained: gained, at: time.Now()})
 	}

@@ -432,7 +432,7 @@ func keysReturned(l *line) int {
 	if l.returnedAll {
 		return l.wanted
 	}
-	if rule := products[l.product].Keys; rule.Mode != catalog.PerLine {
+	if rule := products[l.product].Keys; rule.Mode == catalog.PerUnit {
 		return min(l.returnedUnits*rule.Count, l.wanted)
 	}
 	return 0

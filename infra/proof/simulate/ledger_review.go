@@ -227,7 +227,9 @@ func (l *line) ruled() bool {
 }
 
 // connected reports whether it is known what the line gets.
-func (l *line) connected() bool { return l.ofParent || strings.HasPrefix(l.queue, "queue#") }
+func (l *line) connected() bool {
+	return l.ofParent || strings.HasPrefix(l.queue, "queue#") || l.shared && !l.waits()
+}
 
 // reviewChanged records a change of the merchant's rules or the brake. Only a person sets
 // the brake, unless he chose that it sets itself, and only a person takes it off, who is named

@@ -109,15 +109,16 @@ var (
 		"dlc":    {Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"late":   {Pool: latePools[0], Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 		"club":   {Pool: "elden", Renewal: catalog.ParentKey, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
+		"demo":   {Keys: catalog.KeyRule{Mode: catalog.Shared, Count: 1}}, // its orders get a code, once one is set
 		"abroad": {PoolsByCurrency: map[string]string{"USD": "ring"}, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}},
 	}
-	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad", "club", "club"}
+	productNames = []string{"game", "game", "game", "game", "pack", "pass", "dlc", "late", "abroad", "club", "club", "demo"}
 )
 
 // keysFor returns the number of keys of a line, by the rules above, which never change.
 func keysFor(product string, quantity int) int {
 	rule := products[product].Keys
-	if rule.Mode == catalog.PerLine {
+	if rule.Mode != catalog.PerUnit {
 		return rule.Count
 	}
 	return rule.Count * quantity
@@ -140,6 +141,9 @@ func NewPlan(seed uint64, length int) Plan {
 	plan.Actions = append(plan.Actions, TimedAction{0, m.upload("elden")}, TimedAction{0, m.upload("ring")})
 	if m.reviewed {
 		plan.Actions = append(plan.Actions, TimedAction{0, m.setRules("")})
+	}
+	if m.oneIn(2) {
+		plan.Actions = append(plan.Actions, TimedAction{0, setCode{side: pool.Live, number: 1, serial: m.next()}})
 	}
 	if m.manyKeys { // while there are enough for them
 		for range 3 {
@@ -282,6 +286,8 @@ func (m *planner) action() action {
 		return m.byHand()
 	case m.early && m.oneIn(40):
 		return setDeliversFrom{}
+	case m.oneIn(25):
+		return m.code()
 	}
 	switch roll := m.rng.IntN(100); {
 	case roll < 56:
@@ -325,6 +331,18 @@ func (m *planner) action() action {
 	default:
 		return startStockCheck{serial: m.next()}
 	}
+}
+
+// code sets another code of a product, or the one it had before, takes it off sale, or blocks it.
+func (m *planner) code() action {
+	c := setCode{side: pool.SideOf(m.oneIn(4)), number: 1 + m.rng.IntN(4), serial: m.next()}
+	switch m.rng.IntN(6) {
+	case 0:
+		return blockKeys{texts: []string{c.text()}, serial: c.serial}
+	case 1:
+		c.number = 0
+	}
+	return c
 }
 
 func (m *planner) next() int { m.serial++; return m.serial }
@@ -374,7 +392,7 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 		all = append(all, TimedAction{at + within + m.between(0, within), m.again(p)})
 	}
 	for _, line := range p.lines {
-		if products[line.product].Pool == "" && m.oneIn(2) { // it is connected in the middle of them
+		if products[line.product].Pool == "" && line.product != "demo" && m.oneIn(2) { // it is connected in the middle of them
 			all = append(all, TimedAction{at + m.between(0, within), m.connection(line.product)})
 		}
 	}

@@ -88,7 +88,7 @@ type paidLine struct {
 }
 
 // unitPrices are what a unit costs, in cents of any currency.
-var unitPrices = map[string]int{"game": 1000, "pack": 2500, "pass": 4000, "dlc": 500, "late": 1000, "abroad": 700, "club": 1200}
+var unitPrices = map[string]int{"game": 1000, "pack": 2500, "pass": 4000, "dlc": 500, "late": 1000, "abroad": 700, "club": 1200, "demo": 900}
 
 // price is what a line costs, in cents.
 func (l paidLine) price() int { return unitPrices[l.product] * l.quantity }

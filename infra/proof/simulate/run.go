@@ -101,6 +101,9 @@ func (l *ledger) unfinished() (left []string, next time.Time) {
 		if now.waits() && now.wanted == 0 && l.catalog.hasPool(now.product, now.currency) {
 			say("%s of %s waits to be connected, and there is a pool for it", l.name(id), now.product)
 		}
+		if now.waits() && now.product == "demo" && l.code(now.side) != nil {
+			say("%s waits for a code, and there is one", l.name(id))
+		}
 	}
 	for name := range l.due {
 		if strings.HasPrefix(name, l.w.tables.Orders+" notice#") {
