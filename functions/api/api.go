@@ -28,6 +28,7 @@ type api struct {
 	pools    *settings.Pools
 	products *settings.Products
 	codes    *settings.Codes
+	texts    *settings.Texts
 	previews *settings.Previews
 	senders  *settings.Senders
 	accounts *settings.Accounts
@@ -107,6 +108,7 @@ func (a *api) serve() *rest.API {
 			"codes":     a.addCodes,
 			"preview":   a.addPreview,
 			"tags":      a.addTags,
+			"texts":     a.addTexts,
 			"sender":    a.addSender,
 			"accounts":  a.addAccounts,
 			"platforms": a.addPlatforms,

@@ -28,8 +28,8 @@ type AuditEntry struct {
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
 	From   string         `json:"from,omitempty" doc:"Network address that the call came from; not there for what no call did."`
 	Change string         `json:"change" enum:"added,changed,removed"`
-	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link"`
-	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job. There is one merchant, review, brake, sender and retention; keys have none."`
+	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts"`
+	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job. There is one merchant, review, brake, sender and retention, and one of texts; keys have none."`
 	Before map[string]any `json:"before,omitempty" doc:"The fields that changed, as they were, without secrets; of a thing that was removed, all. Long texts are cut short."`
 	After  map[string]any `json:"after,omitempty" doc:"The fields that changed, as they are since; of a thing that was added, all."`
 }

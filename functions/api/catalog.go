@@ -28,6 +28,7 @@ import (
 type Catalog struct {
 	Pools    map[string]Pool           `json:"pools,omitzero" nullable:"false" doc:"By name; all there are. Left out, they stay as they are."`
 	Products map[string]Product        `json:"products,omitzero" nullable:"false" doc:"By id; all there are. Left out, they stay as they are."`
+	Texts    map[string]Text           `json:"texts,omitzero" nullable:"false" doc:"In the mails of all products, by BCP 47 language tag, as put-texts has them; all there are. Left out, they stay as they are."`
 	Review   *ReviewSettings           `json:"review,omitempty" doc:"The rules of review. Left out, they stay as they are."`
 	Accounts map[string]CatalogAccount `json:"accounts,omitzero" nullable:"false" doc:"By name; all there are, without secrets and credentials. They are neither made nor removed here. Left out, they stay as they are."`
 }
@@ -48,8 +49,8 @@ type CatalogChanges struct {
 
 // CatalogChange is what differs of one thing.
 type CatalogChange struct {
-	Thing  string   `json:"thing" enum:"pool,product,review,account"`
-	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review."`
+	Thing  string   `json:"thing" enum:"pool,product,texts,review,account"`
+	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review, and texts are one."`
 	Change string   `json:"change" enum:"added,changed,removed"`
 	Fields []string `json:"fields,omitempty" nullable:"false" doc:"Those that differ; of a thing that is added, those that are set."`
 }
@@ -61,6 +62,7 @@ var (
 			"elden-latam": {Title: "Elden, Latin America", LowStock: new(10), ReminderHours: new(24), Shards: new(4)},
 		},
 		Products: map[string]Product{"4711": sampleProduct.settable(), "demo": {Title: "Elden: Demo", Keys: &KeyRule{Mode: string(catalog.Shared), Count: 1}}},
+		Texts:    sampleTexts.Texts,
 		Review:   new(sampleReview.settable()),
 	}
 	sampleCatalogChanges = CatalogChanges{DryRun: true, Changes: []CatalogChange{
@@ -82,6 +84,7 @@ func newCatalog(c settings.Catalog) Catalog {
 	for _, p := range c.Products {
 		body.Products[p.ID] = newProduct(p).settable()
 	}
+	body.Texts = newTexts(c.Texts).Texts
 	for _, account := range c.Accounts {
 		body.Accounts[account.Name] = CatalogAccount{
 			Platform: account.Platform, DeliversFrom: account.DeliversFrom,
@@ -107,6 +110,9 @@ func (c Catalog) change() settings.CatalogChange {
 	for _, id := range slices.Sorted(maps.Keys(c.Products)) {
 		in := putProduct{ProductPath: ProductPath{id}, Body: c.Products[id]}
 		change.Products = append(change.Products, in.settings(""))
+	}
+	if c.Texts != nil {
+		change.Texts = (&putTexts{Body: Texts{c.Texts}}).settings("").Texts
 	}
 	if c.Review != nil {
 		change.Review = new((&putReview{Body: *c.Review}).settings(""))
@@ -195,14 +201,14 @@ type putCatalog struct {
 }
 
 func (a *api) catalogs() *settings.Catalogs {
-	return &settings.Catalogs{Pools: a.pools, Products: a.products, Reviews: a.review, Accounts: a.accounts}
+	return &settings.Catalogs{Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, Accounts: a.accounts}
 }
 
 func (a *api) addCatalog(to *rest.API) {
 	get := huma.Operation{
 		OperationID: "get-catalog", Method: http.MethodGet, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:     "Read all settings as one document",
-		Description: "Pools, products with their texts, the rules of review, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
+		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
 		Errors:      []int{409},
 		Responses:   to.Responses(sampleCatalog, 200),
 	}

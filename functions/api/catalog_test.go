@@ -330,9 +330,12 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 		return names[:rng.IntN(len(names)+1)]
 	}
 	one := func(names ...string) string { return names[rng.IntN(len(names))] }
-	c := Catalog{Pools: map[string]Pool{}, Products: map[string]Product{}, Accounts: maps.Clone(now.Accounts)}
+	c := Catalog{Pools: map[string]Pool{}, Products: map[string]Product{}, Texts: map[string]Text{}, Accounts: maps.Clone(now.Accounts)}
 	for _, name := range some("elden", "ring", "latam") {
-		c.Pools[name] = Pool{Title: one("", "A", "Ünï: #x"), LowStock: new(rng.IntN(9)), ReminderHours: new(rng.IntN(9)), Shards: new(max(4, shards[name]) + rng.IntN(2))}
+		c.Pools[name] = Pool{Title: one("", "A", "Ünï: #x"), LowStock: new(rng.IntN(9)), ReminderHours: new(rng.IntN(9)), Shards: new(max(4, shards[name]) + rng.IntN(2)), NoticeAddresses: some("a@x.example", "b@x.example")}
+	}
+	for _, language := range some("en", "de", "no") {
+		c.Texts[language] = Text{Subject: one("", "on"), Body: one("{KEY}", "- {KEY}\n"), Format: one("", "markdown")}
 	}
 	pools := append(slices.Collect(maps.Keys(c.Pools)), "")
 	ids := []string{"1", "2", "3", "true", "a b", "6"}

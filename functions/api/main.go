@@ -73,6 +73,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
 		codes:    &settings.Codes{Store: store, Refill: refill, Now: time.Now},
+		texts:    &settings.Texts{Store: store, Merchants: store, Products: store, Now: time.Now},
 		previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
 		senders:  newSenders(store, identities, env.Address("KEYPOOL_SENDER").Address, cfg.Region, time.Now),
 		accounts: accounts,

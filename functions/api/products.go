@@ -32,7 +32,15 @@ type Product struct {
 	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
 	Renewal         string            `json:"renewal,omitempty" enum:"new_key,parent_key" doc:"What an order gets that renews another (its parent). new_key: keys of its own, as any order; {PARENT_KEY} in its text stands for the parent's. parent_key: no key of its own; its mail holds the parent's keys, as they are then, for {KEY} as well. It waits until the parent has been mailed its keys, and is not mailed while the parent is on hold, in dispute, returned, or another customer's; you are told. new_key where left out."`
 	Review          *Review           `json:"review,omitempty" doc:"Which order lines are put on hold until somebody releases them (release-order) or rejects them (reject-order), instead of the merchant's own rules: see put-review."`
+	TextSources     []TextSource      `json:"text_sources,omitempty" readOnly:"true" doc:"Where the text of the mail with the keys comes from, for customers of each of your languages. Told by get-product alone."`
 	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
+}
+
+// TextSource says where the text of a mail comes from.
+type TextSource struct {
+	Language string `json:"language" doc:"The customer's, as a BCP 47 tag."`
+	From     string `json:"from" enum:"product,original,merchant,keypool" doc:"product: its own texts. original: those of the product that it inherits from. merchant: put-texts. keypool: Keypool's own words."`
+	Text     string `json:"text" doc:"Language of the text."`
 }
 
 // Review says which order lines of a product are put on hold when they would get keys.
@@ -70,7 +78,7 @@ var sampleProduct = Product{
 
 // settable returns the part of a product that a request can set.
 func (p Product) settable() Product {
-	p.ID, p.Warnings, p.Code, p.TestCode = "", nil, nil, nil
+	p.ID, p.TextSources, p.Warnings, p.Code, p.TestCode = "", nil, nil, nil, nil
 	return p
 }
 
@@ -209,7 +217,15 @@ func (a *api) putProduct(ctx context.Context, in *putProduct) (*rest.Versioned[P
 
 func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[Product], error) {
 	p, err := a.products.Get(ctx, caller(ctx), in.Product)
-	return rest.Found(p.Version, newProduct(p)), err
+	if err != nil {
+		return nil, err
+	}
+	body := newProduct(p)
+	sources, err := a.products.TextSources(ctx, p)
+	for _, source := range sources {
+		body.TextSources = append(body.TextSources, TextSource(source))
+	}
+	return rest.Found(p.Version, body), err
 }
 
 func (a *api) deleteProduct(ctx context.Context, in *deleteProduct) (*struct{}, error) {

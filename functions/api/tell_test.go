@@ -223,7 +223,6 @@ func TestChangedText_bulkEditIsTwoMails(t *testing.T) {
 	}
 }
 
-// The notice address is changed by the operator, and told to the former address too.
 // Whoever reads a pool's warnings knows how well it sells: who is added, or taken out, is told.
 func TestChangedWarnings_isTold(t *testing.T) {
 	t.Parallel()
@@ -253,6 +252,7 @@ func TestChangedWarnings_isTold(t *testing.T) {
 	}
 }
 
+// The notice address is changed by the operator, and told to the former address too.
 func TestChangedAddress_isToldToBoth(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -30,6 +30,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:     store,
 		History:    store,
 		Settings:   catalog.NewCached(store, time.Now),
+		Texts:      catalog.NewCachedTexts(store, time.Now),
 		Uploads:    store,
 		Tokens:     store,
 		Counts:     store,

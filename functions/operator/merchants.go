@@ -29,19 +29,11 @@ type Merchant struct {
 	ReturnedKeys  string   `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. revoke where left out. A product may say otherwise."`
 	Color         string   `json:"color,omitempty" doc:"Of the brand, for links and a bar on top of customers' mails: #0b57c2. Readable where keys stand, on #f6f8fa: a contrast of 4.5 to 1."`
 
-	Texts  map[string]Text  `json:"texts,omitempty" doc:"By BCP 47 tag, for products that have no text in the customer's language. Checked as a product's are; where there are any, one in each language of the merchant's."`
 	Frames map[string]Frame `json:"frames,omitempty" doc:"By BCP 47 tag, what stands around a text in that language in place of Keypool's own words."`
 
 	Uploads *Limits `json:"uploads,omitempty" doc:"What the merchant's key files may bring in a day, by UTC. Files beyond it wait for the next day."`
 	Calls   int     `json:"calls_per_day,omitempty" minimum:"1" maximum:"100000000" doc:"How many calls of the API the merchant's tokens may make together in a day, by UTC; 100,000 where left out. A call beyond that is 429 until the next day, and the merchant is told once. No webhook counts."`
 	Mails   int     `json:"mails_per_day,omitempty" minimum:"1" maximum:"1000000" doc:"How many notices the merchant gets by mail in a day, by UTC; 500 where left out. Beyond that, those that can wait are told together, in one mail when the first is held back and one when the day ends. Customers' mails do not count."`
-}
-
-// Text is the text of a mail, with substitution tags.
-type Text struct {
-	Subject string `json:"subject,omitempty" doc:"One line. A good default where empty."`
-	Body    string `json:"body" doc:"With {KEY} where the keys stand."`
-	Format  string `json:"format,omitempty" enum:"plain,markdown" doc:"How the body is written; plain where left out."`
 }
 
 // Frame is what stands around a text. What is left out is in Keypool's own words.
@@ -62,10 +54,6 @@ var sampleMerchant = Merchant{
 	Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme Games",
 	ReplyTo: "help@acme.example", Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"},
 	TimeZone: "Europe/Berlin", DefaultPool: "elden", Color: "#0b57c2",
-	Texts: map[string]Text{
-		"en": {Subject: "Your key for {PROGRAM_NAME}", Body: "Thank you for playing. Your key:\n\n{KEY}"},
-		"de": {Body: "Viel Spaß! Ihr Schlüssel:\n\n{KEY}"},
-	},
 	Frames:  map[string]Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nThe Acme team", Footer: "Acme Games Ltd, 12 St James's Square, London"}},
 	Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: catalog.DefaultCalls, Mails: catalog.DefaultMails,
 }
@@ -78,11 +66,9 @@ func newMerchant(m catalog.Merchant) Merchant {
 	return Merchant{
 		Name: m.Name, Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Uploads: &limits, Calls: cmp.Or(m.Calls, catalog.DefaultCalls), Mails: cmp.Or(m.Mails, catalog.DefaultMails),
-		ReturnedKeys: string(m.ReturnedKeys), Color: m.Color, Texts: mapped(m.Texts, newText), Frames: mapped(m.Frames, newFrame),
+		ReturnedKeys: string(m.ReturnedKeys), Color: m.Color, Frames: mapped(m.Frames, newFrame),
 	}
 }
-
-func newText(t catalog.Text) Text { return Text(t) }
 
 func newFrame(f catalog.Frame) Frame { return Frame(f) }
 
@@ -114,7 +100,6 @@ func (in *putMerchant) settings() catalog.Merchant {
 		Name: in.Merchant, Title: in.Body.Title, NoticeAddress: in.Body.NoticeAddress, SenderName: in.Body.SenderName,
 		ReplyTo: in.Body.ReplyTo, Logo: in.Body.Logo, TimeZone: in.Body.TimeZone, DefaultPool: in.Body.DefaultPool,
 		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Color: in.Body.Color,
-		Texts:  mapped(in.Body.Texts, func(t Text) catalog.Text { return catalog.Text(t) }),
 		Frames: mapped(in.Body.Frames, func(f Frame) catalog.Frame { return catalog.Frame(f) }),
 	}
 	if in.Body.Uploads != nil {
@@ -141,7 +126,7 @@ func (o *operator) addMerchants(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-merchant", Method: http.MethodPut, Path: "/v1/merchants/{merchant}", Tags: []string{"Merchants"},
 		Summary:     "Create a merchant, or change its settings",
-		Description: "What the body leaves out is emptied. A new default pool lets the lines go on that waited for one. Another notice address is told by mail, to the new and to the former one; another text or frame to the notice address.",
+		Description: "What the body leaves out is emptied. A new default pool lets the lines go on that waited for one. Another notice address is told by mail, to the new and to the former one; another frame to the notice address. The merchant's texts are its own to set, by put-texts.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleMerchant.settable()), Responses: to.Responses(sampleMerchant, 200, 201),
 	}, o.putMerchant)

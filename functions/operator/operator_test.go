@@ -245,24 +245,23 @@ func TestMerchant_wordsOfMails(t *testing.T) {
 	acme := Merchant{Title: "acme", NoticeAddress: "acme@example.com", Languages: []string{"en", "de"}}
 	w.call("PUT", "/v1/merchants/acme", acme).Want(201)
 	acme.Color = "#8a1c5b"
-	acme.Texts = map[string]Text{"en": {Subject: "Your key", Body: "**Here**\n\n{KEY}", Format: "markdown"}, "de": {Body: "{KEY}"}}
 	acme.Frames = map[string]Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nAcme", Footer: "Acme Ltd"}}
 	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200)
 	var got Merchant
 	w.call("GET", "/v1/merchants/acme", nil).Want(200).Into(&got)
-	if diff := cmp.Diff([]any{acme.Color, acme.Texts, acme.Frames}, []any{got.Color, got.Texts, got.Frames}); diff != "" {
+	if diff := cmp.Diff([]any{acme.Color, acme.Frames}, []any{got.Color, got.Frames}); diff != "" {
 		t.Error(diff)
 	}
 	told, ok, err := w.store.Notice(t.Context(), notice.Gather("acme", notice.ChangedText, notice.Facts{}, noon).ID)
 	if err != nil || !ok || len(told.Facts.Changed) != 1 {
 		t.Fatalf("the notice %+v (%v, %v)", told.Facts, ok, err)
 	}
-	if diff := cmp.Diff([]string{"text de", "text en", "frame en"}, told.Facts.Changed[0].Parts); diff != "" || told.Facts.Changed[0].Name != notice.AllProducts {
+	if diff := cmp.Diff([]string{"frame en"}, told.Facts.Changed[0].Parts); diff != "" || told.Facts.Changed[0].Name != notice.AllProducts {
 		t.Errorf("told of %s: %s", told.Facts.Changed[0].Name, diff)
 	}
-	acme.Color, acme.Texts = "#ffee00", map[string]Text{"en": {Body: "Key:\n{KEI}"}}
+	acme.Color, acme.Frames = "#ffee00", map[string]Frame{"en": {Greeting: "Dear {FULNAME},"}}
 	refused := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422)
-	for _, want := range []string{"line 2, column 1: there is no tag {KEI}", "a text is missing in de", "on #f6f8fa, as keys are, the contrast is 1.1 to 1"} {
+	for _, want := range []string{"there is no tag {FULNAME}", "on #f6f8fa, as keys are, the contrast is 1.1 to 1"} {
 		if !strings.Contains(refused.Body, want) {
 			t.Errorf("no %q in %s", want, refused.Body)
 		}

@@ -48,7 +48,7 @@ var means = map[Scope]string{
 	OrdersRead:  "read orders, with their customers, and refusals",
 	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, erase customers, place test orders",
 	KeysRead:    "find out what became of a key, and export keys",
-	Settings:    "read and change pools, products, review, retention and the sender; read accounts and uploads; try webhooks; answer for held files; withdraw, move and block keys; wipe test data; read and cancel jobs",
+	Settings:    "read and change pools, products, texts, review, retention, sender; read accounts and uploads; try webhooks; answer for held files; withdraw, move and block keys; wipe test data; read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 	People:      "say who works here, and in which role",
 }
@@ -118,6 +118,8 @@ var Needs = map[string]Scope{
 	"get-code":        Settings,
 	"put-code":        Settings,
 	"delete-code":     Settings,
+	"get-texts":       Settings,
+	"put-texts":       Settings,
 	"list-tags":       Settings,
 	"preview-mail":    Settings,
 	"send-sample":     Settings,

@@ -60,6 +60,7 @@ var besides = map[string][]Role{
 	"get-product":    {Read},
 	"get-code":       {Read},
 	"get-sender":     {Read},
+	"get-texts":      {Read},
 	"list-tags":      {Read},
 	"preview-mail":   {Read},
 	"get-review":     {Read},

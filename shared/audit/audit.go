@@ -63,7 +63,8 @@ const (
 	Person    Thing = "person"
 	Sender    Thing = "sender"
 	Retention Thing = "retention"
-	Link      Thing = "link" // to the file of an export
+	Link      Thing = "link"  // to the file of an export
+	Texts     Thing = "texts" // in the mails of all products
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

@@ -30,7 +30,6 @@ type Merchant struct {
 	TimeZone      string   // IANA name; UTC where empty
 	DefaultPool   string   // feeds products that name no pool
 
-	Texts  map[string]Text  // by BCP 47 tag: of products that have none in the customer's language
 	Frames map[string]Frame // by BCP 47 tag: what stands around a text in place of Keypool's words
 	Color  string           // of the brand: "#0b57c2"; Keypool's own where empty
 

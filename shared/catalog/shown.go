@@ -54,7 +54,6 @@ func (m Merchant) Shown() Shown {
 	}
 	s.set("time_zone", m.TimeZone)
 	s.set("color", m.Color)
-	s.texts(m.Texts)
 	for language, f := range m.Frames {
 		s["frames."+language+".greeting"] = f.Greeting
 		s.set("frames."+language+".signature", f.Signature)

@@ -178,6 +178,7 @@ type Mailer struct {
 	Orders     Orders
 	History    History
 	Settings   Settings
+	Texts      catalog.TextReader // at most half a minute old; nil: merchants have none
 	Uploads    Uploads
 	Tokens     Tokens
 	Counts     Counts

@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	netmail "net/mail"
@@ -96,7 +97,7 @@ func newScene(t *testing.T, options ...dynamotest.Option) *scene {
 func (s *scene) newMailer() *delivery.Mailer {
 	clock := func() time.Time { return s.now }
 	return &delivery.Mailer{
-		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s.store, History: s.store, Settings: catalog.NewCached(s.store, clock), Uploads: s.store, Tokens: s.store, Counts: s.store,
+		Lines: s.store.LineMails(), Notices: s.store.NoticeMails(), Orders: s.store, History: s.store, Settings: catalog.NewCached(s.store, clock), Texts: catalog.NewCachedTexts(s.store, clock), Uploads: s.store, Tokens: s.store, Counts: s.store,
 		Held: s.store, Sales: &review.Sales{Store: s.store, Brakes: s.store, Notices: s.store, Now: clock}, PublicURL: "https://api.keypool.example",
 		MailSender: s.ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}
@@ -758,6 +759,47 @@ func TestMail_inheritsFromTheOriginal(t *testing.T) {
 	if !strings.Contains(s.ses.mails[0].Text, "Elden, translated: KEY-a1-0000") {
 		t.Errorf("the text is %q", s.ses.mails[0].Text)
 	}
+}
+
+// countedTexts counts how often merchants' texts are asked for.
+type countedTexts struct {
+	catalog.TextReader
+	asked int
+}
+
+func (c *countedTexts) Texts(ctx context.Context, merchant string) (catalog.Texts, error) {
+	c.asked++
+	return c.TextReader.Texts(ctx, merchant)
+}
+
+// A mail of a product without a text in the customer's language has the merchant's. Where the
+// product has one, and in a delay mail, the merchant's are not asked for.
+func TestMail_fallsBackOnTheMerchantsTexts(t *testing.T) {
+	s := newScene(t)
+	product := catalog.Product{Merchant: "nova", ID: "own", Title: "Own", Texts: map[string]catalog.Text{"en": {Subject: "Its own", Body: "{KEY}"}}}
+	common := catalog.Texts{Merchant: "nova", Texts: map[string]catalog.Text{"en": {Subject: "Of all", Body: "{KEY}"}, "de": {Subject: "Von allen", Body: "{KEY}"}}}
+	if err := errors.Join(s.store.PutProduct(t.Context(), product), s.store.PutTexts(t.Context(), common)); err != nil {
+		t.Fatal(err)
+	}
+	texts := &countedTexts{TextReader: s.mailer.Texts}
+	s.mailer.Texts = texts
+	mail := func(number, product, language string, held, asked int) {
+		t.Helper()
+		s.mailLine(s.line(number, 1, held, func(f *order.Fulfillment) { f.Product, f.Language = product, language }))
+		if texts.asked != asked {
+			t.Errorf("%s: the merchant's texts were asked for %d times, want %d", number, texts.asked, asked)
+		}
+	}
+	mail("a1", "own", "en-GB", 1, 0)
+	mail("a2", "own", "de", 1, 1)
+	mail("a3", "111111", "en", 1, 2)
+	s.wantSent("1 a1@example.com: Its own", "1 a2@example.com: Von allen", "1 a3@example.com: Of all")
+	sample := notice.New("nova", notice.SampleMail, "x", notice.Facts{Sample: &notice.Sample{Language: "de", Keys: 1}}, noon)
+	if err := s.store.RaiseNotice(t.Context(), sample); err != nil {
+		t.Fatal(err)
+	}
+	s.mail(outbox.NoticeItem(sample.ID))
+	s.wantSent("1 a1@example.com: Its own", "1 a2@example.com: Von allen", "1 a3@example.com: Of all", "1 ops@nova.example: [Sample] Von allen")
 }
 
 // As for a claim of such a product.

@@ -72,13 +72,19 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 	if err != nil {
 		return mail.Message{}, false, err
 	}
-	var parents []pool.Key
-	if f.Mail.Kind == outbox.Keys {
-		if parents, err = k.renewed(ctx, &f, merchant, product); err != nil {
+	var common catalog.Texts
+	if k.Texts != nil && mail.FallsBack(f, product) {
+		if common, err = k.Texts.Texts(ctx, f.Merchant); err != nil {
 			return mail.Message{}, false, err
 		}
 	}
-	m, err := mail.ForLine(f, parents, merchant, product, k.Sender, k.Now())
+	var parents []pool.Key
+	if f.Mail.Kind == outbox.Keys {
+		if parents, err = k.renewed(ctx, &f, product.Texts, common.Texts); err != nil {
+			return mail.Message{}, false, err
+		}
+	}
+	m, err := mail.ForLine(f, parents, merchant, product, common.Texts, k.Sender, k.Now())
 	if err != nil || k.Senders == nil {
 		return m, err == nil, err
 	}

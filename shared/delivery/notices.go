@@ -89,6 +89,13 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 				return mail.Message{}, false, err
 			}
 		}
+		if k.Texts != nil {
+			common, err := k.Texts.Texts(ctx, n.Merchant)
+			if err != nil {
+				return mail.Message{}, false, err
+			}
+			n.Facts.Common = common.Texts
+		}
 	}
 	if n.Kind == notice.ExpiringToken {
 		usedAt, ok, err := k.tokenUse(ctx, n)

@@ -95,8 +95,8 @@ func (k lineKind) parentKeys(ctx context.Context, f order.Fulfillment) (keys []p
 
 // renewed adds to a line what its mail needs of its parent. Of a line that delivers its
 // parent's keys those are all; another line is mailed without them if they cannot be.
-func (k lineKind) renewed(ctx context.Context, f *order.Fulfillment, m catalog.Merchant, p catalog.Product) (parents []pool.Key, err error) {
-	if f.Parent == "" || !f.KeysOfParent && !showsParent(p.Texts) && !showsParent(m.Texts) {
+func (k lineKind) renewed(ctx context.Context, f *order.Fulfillment, own, common map[string]catalog.Text) (parents []pool.Key, err error) {
+	if f.Parent == "" || !f.KeysOfParent && !showsParent(own) && !showsParent(common) {
 		return nil, nil
 	}
 	parents, reason, err := k.parentKeys(ctx, *f)

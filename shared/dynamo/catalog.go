@@ -54,7 +54,6 @@ type merchantItem struct {
 	Salt          []byte   `dynamodbav:"salt"`
 	LinkKey       []byte   `dynamodbav:"linkKey"`
 
-	Texts  map[string]textItem  `dynamodbav:"texts,omitempty"`  // by language
 	Frames map[string]frameItem `dynamodbav:"frames,omitempty"` // by language
 }
 
@@ -173,7 +172,7 @@ func (s *Store) PutMerchant(ctx context.Context, m catalog.Merchant, with ...aud
 		Title: m.Title, NoticeAddress: m.NoticeAddress, SenderName: m.SenderName, ReplyTo: m.ReplyTo,
 		Logo: m.Logo, Languages: m.Languages, TimeZone: m.TimeZone, DefaultPool: m.DefaultPool, Salt: m.Salt, LinkKey: m.LinkKey,
 		ReturnedKeys: string(m.ReturnedKeys), Color: m.Color,
-		Texts: mapped(m.Texts, func(t catalog.Text) textItem { return textItem(t) }), Frames: mapped(m.Frames, func(f catalog.Frame) frameItem { return frameItem(f) }),
+		Frames:      mapped(m.Frames, func(f catalog.Frame) frameItem { return frameItem(f) }),
 		UploadFiles: m.Uploads.Files, UploadBytes: m.Uploads.Bytes, UploadKeys: m.Uploads.Keys, CallsOfDay: m.Calls, MailsOfDay: m.Mails,
 	}
 	guard := locked(m.Version)
@@ -491,7 +490,7 @@ func (i merchantItem) merchant() catalog.Merchant {
 		Title: i.Title, NoticeAddress: i.NoticeAddress, SenderName: i.SenderName, ReplyTo: i.ReplyTo,
 		Logo: i.Logo, Languages: i.Languages, TimeZone: i.TimeZone, DefaultPool: i.DefaultPool, Salt: i.Salt, LinkKey: i.LinkKey,
 		ReturnedKeys: order.Disposition(i.ReturnedKeys), Color: i.Color,
-		Texts: mapped(i.Texts, func(t textItem) catalog.Text { return catalog.Text(t) }), Frames: mapped(i.Frames, func(f frameItem) catalog.Frame { return catalog.Frame(f) }),
+		Frames:  mapped(i.Frames, func(f frameItem) catalog.Frame { return catalog.Frame(f) }),
 		Uploads: upload.Limits{Files: i.UploadFiles, Bytes: i.UploadBytes, Keys: i.UploadKeys}, Calls: i.CallsOfDay, Mails: i.MailsOfDay,
 	}
 }

@@ -106,13 +106,14 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	store, _ := dynamotest.Open(t)
 
 	merchant := catalog.Merchant{
-		Color: "#0b57c2", Texts: map[string]catalog.Text{"en": {Subject: "S", Body: "{KEY}", Format: "markdown"}},
+		Color:  "#0b57c2",
 		Frames: map[string]catalog.Frame{"en": {Greeting: "Hi {FNAME}", Signature: "A\nB", Footer: "F"}},
 		Name:   "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example", SenderName: "Acme", ReplyTo: "help@acme.example",
 		Logo: "https://acme.example/logo.png", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", DefaultPool: "elden",
 		Calls: 70_000, Mails: 70, Salt: []byte("salt of a test"), LinkKey: []byte("link key of a test"),
 	}
-	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4}
+	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4, NoticeAddresses: []string{"stock@acme.example", "ada@acme.example"}}
+	texts := catalog.Texts{Merchant: "acme", Texts: map[string]catalog.Text{"en": {Subject: "S", Body: "{KEY}", Format: "markdown"}}}
 	product := catalog.Product{
 		Merchant: "acme", ID: "gid://shop/1#?%", Aliases: []string{"price_1", "1001"}, Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
 		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
@@ -127,16 +128,16 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		{Name: "api_key", Blob: []byte("a credential"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
 	}, DeliversFrom: time.UnixMilli(1_750_000_000_000).UTC(), OtherProducts: catalog.OthersIgnored, Settings: json.RawMessage(`{"shop": "acme"}`)}
 	for version := range 2 {
-		merchant.Version, elden.Version, product.Version, account.Version = version, version, version, version
+		merchant.Version, elden.Version, product.Version, account.Version, texts.Version = version, version, version, version, version
 		for _, err := range []error{
-			store.PutMerchant(ctx, merchant), store.PutPool(ctx, elden), store.PutProduct(ctx, product), store.PutAccount(ctx, account),
+			store.PutMerchant(ctx, merchant), store.PutPool(ctx, elden), store.PutProduct(ctx, product), store.PutAccount(ctx, account), store.PutTexts(ctx, texts),
 		} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	merchant.Version, elden.Version, product.Version, account.Version = 2, 2, 2, 2
+	merchant.Version, elden.Version, product.Version, account.Version, texts.Version = 2, 2, 2, 2, 2
 
 	same := func(want, got any, ok bool, err error) {
 		t.Helper()
@@ -155,6 +156,8 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	same(product, gotProduct, ok, err)
 	gotAccount, ok, err := store.Account(ctx, "acme", "shop-eu")
 	same(account, gotAccount, ok, err)
+	gotTexts, err := store.Texts(ctx, "acme")
+	same(texts, gotTexts, true, err)
 	pools, err := store.Pools(ctx, "acme")
 	same([]catalog.Pool{elden}, pools, true, err)
 
@@ -183,6 +186,9 @@ func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
 		},
 		"product": func(v int, title string) error {
 			return store.PutProduct(ctx, catalog.Product{Merchant: "acme", ID: "1", Version: v, Title: title})
+		},
+		"texts": func(v int, title string) error {
+			return store.PutTexts(ctx, catalog.Texts{Merchant: "acme", Version: v, Texts: map[string]catalog.Text{"en": {Body: title}}})
 		},
 		"account": func(v int, title string) error {
 			return store.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard", Version: v})

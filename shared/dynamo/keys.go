@@ -65,6 +65,7 @@ const (
 	senderSort   = "sender"
 	domainSort   = "domain"
 	keepSort     = "retention"
+	textsSort    = "texts"
 	readingSort  = "reading#"
 	personSort   = "person#"
 	countSort    = "count#"
@@ -151,6 +152,11 @@ func rosterKey(merchant string) primaryKey {
 // retentionKey is the place of how long a merchant keeps what is known of customers.
 func retentionKey(merchant string) primaryKey {
 	return primaryKey{SettingsPrefix + merchant, keepSort}
+}
+
+// textsKey is the place of a merchant's texts in the mails of all products.
+func textsKey(merchant string) primaryKey {
+	return primaryKey{SettingsPrefix + merchant, textsSort}
 }
 
 // readingKey is the place of the answer to a question about files of a pool.

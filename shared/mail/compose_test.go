@@ -178,7 +178,7 @@ func TestCustomerMail_golden(t *testing.T) {
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := ForLine(c.f, nil, c.m, c.p, sender, noon)
+			m, err := ForLine(c.f, nil, c.m, c.p, nil, sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +213,7 @@ func TestCustomerMail_renewals(t *testing.T) {
 			if c.keys == 0 {
 				f.KeysOfParent, f.Quantity, f.Keys = true, len(c.parents), c.parents
 			}
-			m, err := ForLine(f, c.parents, nova, c.p, sender, noon)
+			m, err := ForLine(f, c.parents, nova, c.p, nil, sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,7 +254,7 @@ func TestForLine_speaksOneLanguage(t *testing.T) {
 			}
 		})
 		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
-		m, err := ForLine(f, nil, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, sender, noon)
+		m, err := ForLine(f, nil, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, nil, sender, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,10 +289,13 @@ func TestForLine_textsFallBack(t *testing.T) {
 			return texts
 		}
 		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
-		m := with(nova, func(m *catalog.Merchant) { m.Texts = named("common", c.common) })
-		made, err := ForLine(f, nil, m, with(elden, func(p *catalog.Product) { p.Texts = named("product", c.product) }), sender, noon)
+		p := with(elden, func(p *catalog.Product) { p.Texts = named("product", c.product) })
+		made, err := ForLine(f, nil, nova, p, named("common", c.common), sender, noon)
 		if err != nil || !strings.Contains(made.Text, "<"+c.want+">") {
 			t.Errorf("a customer of %q, product in %q, merchant in %q: want %s, got (%v)\n%s", c.customer, c.product, c.common, c.want, err, made.Text)
+		}
+		if without, _ := ForLine(f, nil, nova, p, nil, sender, noon); !FallsBack(f, p) && without.Text != made.Text {
+			t.Errorf("a customer of %q, product in %q: the mail needs the merchant's texts, and is made without", c.customer, c.product)
 		}
 	}
 }

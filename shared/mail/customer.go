@@ -24,9 +24,10 @@ import (
 
 // ForLine makes the mail that is due of a line: its keys, or the news that they will
 // follow. The line must hold all its keys, those of its chunks too. Parents are the keys of
-// the order that it renews, as far as they may be shown.
-func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) (Message, error) {
-	return newCustomerWriter(f, parents, m, p, now).write(sender)
+// the order that it renews, as far as they may be shown. Common are the merchant's texts, which
+// are needed if FallsBack says so.
+func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, common map[string]catalog.Text, sender mail.Address, now time.Time) (Message, error) {
+	return newCustomerWriter(f, parents, m, p, common, now).write(sender)
 }
 
 // write writes the mail.
@@ -58,7 +59,7 @@ func (w customerWriter) write(sender mail.Address) (Message, error) {
 func ForFormer(n notice.Notice, f order.Fulfillment, m catalog.Merchant, p catalog.Product, sender mail.Address, now time.Time) Message {
 	to := f.Former[n.Facts.Former]
 	f.Customer, f.Keys = order.Customer{}, nil
-	w := newCustomerWriter(f, nil, m, p, now)
+	w := newCustomerWriter(f, nil, m, p, nil, now)
 	language, _ := text.ChooseLanguage(frame.Languages(), f.Language, m.Languages)
 	w.say = frame.In(language)
 	l := w.frame()
@@ -84,16 +85,20 @@ type customerWriter struct {
 	p   catalog.Product
 	now time.Time
 
+	common map[string]catalog.Text // the merchant's texts, of all products
+
 	parents []pool.Key // of the order that f renews
 
 	say frame.Frame
 	own *catalog.Text // the merchant's words; nil: Keypool's
 
+	source Source // of own
+
 	sample bool // it is marked as a sample
 }
 
-func newCustomerWriter(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, now time.Time) customerWriter {
-	w := customerWriter{f: f, parents: parents, m: m, p: p, now: now}
+func newCustomerWriter(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, common map[string]catalog.Text, now time.Time) customerWriter {
+	w := customerWriter{f: f, parents: parents, m: m, p: p, common: common, now: now}
 	if m.Title == "" {
 		w.m.Title = m.Name
 	}
@@ -107,41 +112,83 @@ func newCustomerWriter(f order.Fulfillment, parents []pool.Key, m catalog.Mercha
 	return w
 }
 
+// FallsBack reports whether the mail with a line's keys may need the merchant's texts: the
+// product has none in the customer's language, or none that a frame fits.
+func FallsBack(f order.Fulfillment, p catalog.Product) bool {
+	language, ok := text.Match(slices.Sorted(maps.Keys(p.Texts)), f.Language)
+	_, framed := text.Match(frame.Languages(), language)
+	return f.Mail.Kind == outbox.Keys && !(ok && framed)
+}
+
 // chooseText sets the merchant's text that suits the customer, if the product has texts,
 // and the frame in the same language. Where there is no such frame, text and frame are both
 // in the merchant's first language: a mail speaks one language.
 func (w *customerWriter) chooseText() {
-	language, own, ok := w.textFor(w.f.Language)
+	chosen, ok := w.textFor(w.f.Language)
 	if !ok {
 		return
 	}
-	around, there := text.Match(frame.Languages(), language)
+	around, there := text.Match(frame.Languages(), chosen.language)
 	if !there && len(w.m.Languages) > 0 {
-		language, own, _ = w.textFor(w.m.Languages[0])
-		around, there = text.Match(frame.Languages(), language)
+		chosen, _ = w.textFor(w.m.Languages[0])
+		around, there = text.Match(frame.Languages(), chosen.language)
 	}
 	if !there {
 		around, _ = text.ChooseLanguage(frame.Languages(), "", w.m.Languages) // nothing is better
 	}
-	w.say, w.own = frame.In(around), &own
+	w.say, w.own, w.source = frame.In(around), &chosen.Text, Source{chosen.from, chosen.language}
+}
+
+// Source is where the text of a mail comes from.
+type Source struct {
+	From     From
+	Language string // of the text
+}
+
+// From is whose text it is.
+type From string
+
+// Whose a text may be.
+const (
+	OfProduct  From = "product"
+	OfMerchant From = "merchant"
+	OfKeypool  From = "keypool"
+)
+
+// SourceOf returns where the text of the mail with the keys of a product comes from, to a
+// customer of a language.
+func SourceOf(p catalog.Product, m catalog.Merchant, common map[string]catalog.Text, language string) Source {
+	w := newCustomerWriter(order.Fulfillment{Language: language, Mail: outbox.Entry{Kind: outbox.Keys}}, nil, m, p, common, time.Time{})
+	if w.own == nil {
+		return Source{OfKeypool, w.say.Language}
+	}
+	return w.source
+}
+
+// ownText is a text of the merchant's or a product's, and in which language it is.
+type ownText struct {
+	catalog.Text
+	language string
+	from     From
 }
 
 // textFor returns the merchant's text for a customer of a language, and the text's own
 // language: the product's in it, else the merchant's in it, else the product's in the first of
 // the merchant's languages that there is one in, else the merchant's. It is false if there is
 // none at all.
-func (w *customerWriter) textFor(wanted string) (language string, own catalog.Text, ok bool) {
-	for _, texts := range []map[string]catalog.Text{w.p.Texts, w.m.Texts} {
+func (w *customerWriter) textFor(wanted string) (_ ownText, ok bool) {
+	from := []From{OfProduct, OfMerchant}
+	for i, texts := range []map[string]catalog.Text{w.p.Texts, w.common} {
 		if found, ok := text.Match(slices.Sorted(maps.Keys(texts)), wanted); ok {
-			return found, texts[found], true
+			return ownText{texts[found], found, from[i]}, true
 		}
 	}
-	for _, texts := range []map[string]catalog.Text{w.p.Texts, w.m.Texts} {
-		if language, own, ok = text.Choose(texts, wanted, w.m.Languages); ok {
-			break
+	for i, texts := range []map[string]catalog.Text{w.p.Texts, w.common} {
+		if language, own, ok := text.Choose(texts, wanted, w.m.Languages); ok {
+			return ownText{own, language, from[i]}, true
 		}
 	}
-	return language, own, ok
+	return ownText{}, false
 }
 
 // around is what the merchant has around a text in the frame's language.

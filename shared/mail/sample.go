@@ -19,6 +19,7 @@ import (
 // Sample is a mail of an order that there is none of. Its keys are made up.
 type Sample struct {
 	Product  catalog.Product
+	Common   map[string]catalog.Text // the merchant's, of all products
 	Language string
 	Keys     int // 0: they are missing, and the mail says that they follow
 	Test     bool
@@ -29,7 +30,7 @@ type Sample struct {
 // ForSample makes the mail that the order's customer would get.
 func ForSample(s Sample, m catalog.Merchant, sender mail.Address, now time.Time) (Message, error) {
 	f, parents := s.line(m, now)
-	w := newCustomerWriter(f, parents, m, s.Product, now)
+	w := newCustomerWriter(f, parents, m, s.Product, s.Common, now)
 	w.sample = s.Marked
 	return w.write(sender)
 }
@@ -41,7 +42,7 @@ func sampleNotice(n notice.Notice, m catalog.Merchant, sender mail.Address, oper
 	if asked == nil {
 		return Message{}, errors.New("a sample of no mail")
 	}
-	s := Sample{Product: n.Facts.Sold, Language: asked.Language, Keys: asked.Keys, Test: asked.Test, Marked: true}
+	s := Sample{Product: n.Facts.Sold, Common: n.Facts.Common, Language: asked.Language, Keys: asked.Keys, Test: asked.Test, Marked: true}
 	s.Use(asked.Text)
 	made, err := ForSample(s, m, sender, now)
 	made.Subject = text.OneLine("[Sample] " + made.Subject)
@@ -62,7 +63,7 @@ func SampleValues(now time.Time) map[text.Tag]string {
 	s := Sample{Product: SampleProduct, Language: "en", Keys: 1}
 	m := catalog.Merchant{Title: "Acme Games"}
 	f, parents := s.line(m, now)
-	w := newCustomerWriter(f, parents, m, s.Product, now)
+	w := newCustomerWriter(f, parents, m, s.Product, nil, now)
 	values := map[text.Tag]string{}
 	for tag, all := range w.values() {
 		values[tag] = all[0]

@@ -129,9 +129,10 @@ type Facts struct {
 	Former int
 
 	// These are not stored: the mailer reads them when it writes the mail.
-	Held []HeldLine
-	Link string          // to a page that asks before it does something
-	Sold catalog.Product // of a Sample
+	Held   []HeldLine
+	Link   string                  // to a page that asks before it does something
+	Sold   catalog.Product         // of a Sample
+	Common map[string]catalog.Text // the merchant's texts, of a Sample
 }
 
 // Sample says which mail the merchant asked for. It holds nothing of a customer's.

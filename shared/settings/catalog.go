@@ -18,7 +18,7 @@ import (
 )
 
 // Catalogs reads all settings of a merchant as one, and replaces them as one: pools,
-// products, the rules of review, and of accounts what is no secret.
+// products, the merchant's texts, the rules of review, and of accounts what is no secret.
 //
 // A change is checked whole before anything is stored. It is then made of the same single
 // changes that a caller could make, in an order in which each of them is allowed by itself.
@@ -27,6 +27,7 @@ import (
 type Catalogs struct {
 	Pools    *Pools
 	Products *Products
+	Texts    *Texts
 	Reviews  *Reviews
 	Accounts *Accounts
 }
@@ -35,22 +36,24 @@ type Catalogs struct {
 type Catalog struct {
 	Pools    []catalog.Pool
 	Products []catalog.Product
+	Texts    catalog.Texts
 	Review   catalog.Review
 	Accounts []catalog.Account
 }
 
 // empty says whether nothing was ever set.
 func (c Catalog) empty() bool {
-	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 && c.Review.Version == firstReview
+	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 && c.Review.Version == firstVersion && c.Texts.Version == firstVersion
 }
 
-// firstReview is the version of rules of review that were never set: see Reviews.Get.
-const firstReview = 1
+// firstVersion is the version of what there is one of, and was never set: see Reviews.Get.
+const firstVersion = 1
 
 // CatalogChange is what all settings shall be. A part that is nil stays as it is.
 type CatalogChange struct {
 	Pools    []catalog.Pool
 	Products []catalog.Product
+	Texts    map[string]catalog.Text // in the mails of all products, by language
 	Review   *catalog.Review
 	// Accounts are all there are: they are neither made nor removed so, and keep their
 	// secrets and credentials. A change of one needs the scope that put-account needs.
@@ -73,6 +76,7 @@ func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err err
 	var reading errgroup.Group
 	reading.Go(func() (err error) { c.Pools, err = s.Pools.Store.Pools(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant, "", 0); return err })
+	reading.Go(func() (err error) { c.Texts, err = s.Texts.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Review, err = s.Reviews.Get(ctx, merchant); return err })
 	var accounts catalog.Roster
 	reading.Go(func() (err error) { accounts, err = s.Accounts.Store.Roster(ctx, merchant); return err })
@@ -120,13 +124,15 @@ type step func(context.Context) error
 // The phases of a change. Steps of one phase may be made in any order.
 const (
 	makePools        = iota // first, for products to name them
+	addTexts                // that products fall back on
 	freeAliases             // that another product shall have, as its id or an alias
 	removeInheritors        // nothing inherits from them
 	putOriginals            // products that inherit from none
 	putInheritors           // those that inherit now: nothing inherits from them
 	putNewInheritors        // those from which nothing inherits by now
 	removeProducts
-	putAliases // that were ids of removed products
+	putAliases  // that were ids of removed products
+	removeTexts // that no product falls back on by now
 	putReview
 	putAccounts
 	removePools // last, when no product names them
@@ -209,20 +215,27 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 	if err != nil {
 		return nil, err
 	}
-	pools, products := now.Pools, now.Products
+	pools, products, texts := now.Pools, now.Products, now.Texts.Texts
 	if want.Pools != nil {
 		pools = want.Pools
 	}
 	if want.Products != nil {
 		products = want.Products
 	}
+	if want.Texts != nil {
+		texts = want.Texts
+	}
 	t := newTarget(m, pools, products)
+	t.texts = texts
 	t.ProductStore, t.ProductRelations = s.Products.Store, s.Products.Related
 	if want.Pools != nil {
 		err = s.planPools(ctx, p, now, want, t)
 	}
 	if want.Products != nil && err == nil {
 		err = s.planProducts(ctx, p, now, want, t)
+	}
+	if want.Texts != nil && err == nil {
+		s.planTexts(p, now, want, t)
 	}
 	if want.Review != nil {
 		s.planReview(p, now, *want.Review, want.By)
@@ -501,6 +514,7 @@ type target struct {
 	ProductStore
 	ProductRelations
 	merchant catalog.Merchant
+	texts    map[string]catalog.Text
 	pools    map[string]catalog.Pool
 	products map[string]catalog.Product // by id
 	aliases  map[string]catalog.Product
@@ -525,6 +539,11 @@ func newTarget(m catalog.Merchant, pools []catalog.Pool, products []catalog.Prod
 // Merchant returns the merchant whose settings they are.
 func (t target) Merchant(context.Context, string) (catalog.Merchant, bool, error) {
 	return t.merchant, t.merchant.Version > 0, nil
+}
+
+// Texts returns the merchant's texts.
+func (t target) Texts(context.Context, string) (catalog.Texts, error) {
+	return catalog.Texts{Texts: t.texts}, nil
 }
 
 // Pool returns the pool of that name.

@@ -27,6 +27,7 @@ func book(store *dynamo.Store) *settings.Catalogs {
 	return &settings.Catalogs{
 		Pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: noQueue{}, Now: now},
 		Products: &settings.Products{Store: store, Related: store, Refill: refill, Now: now},
+		Texts:    &settings.Texts{Store: store, Merchants: store, Products: store, Now: now},
 		Reviews:  &settings.Reviews{Store: store},
 		Accounts: &settings.Accounts{Store: store, Heard: store, Catchup: noQueue{}, Now: now},
 	}

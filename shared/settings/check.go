@@ -31,7 +31,7 @@ const (
 	maxLanguages     = 50
 	maxCurrencies    = 200
 	maxTexts         = 50
-	maxMerchantTexts = 60_000  // all texts of a merchant: every function reads the merchant
+	maxMerchantTexts = 60_000  // all texts of a merchant: each may be the text of any mail
 	maxTextBytes     = 300_000 // all texts of a product: an item of the table holds 400 KB
 	maxFrameText     = 500     // characters
 	maxSignature     = 8       // lines
@@ -75,8 +75,6 @@ func CheckMerchant(m catalog.Merchant) []Problem {
 			p.add("time_zone", "not a time zone; use an IANA name such as Europe/Berlin")
 		}
 	}
-	p.texts(m.Texts, maxMerchantTexts)
-	p.covered(m, m.Texts)
 	p.frames(m.Frames)
 	p.color("color", m.Color)
 	p.returnedKeys(m.ReturnedKeys)
@@ -321,10 +319,10 @@ func quoted(s string) string {
 // checkLanguages reports the languages of the merchant in which a product has no
 // text, if it has a text at all, and the merchant has none either. Then either all customers
 // read the merchant's own words, or all read Keypool's.
-func checkLanguages(m catalog.Merchant, s catalog.Product) []Problem {
+func checkLanguages(m catalog.Merchant, common map[string]catalog.Text, s catalog.Product) []Problem {
 	var p problems
 	if len(s.Texts) > 0 {
-		p.covered(m, s.Texts, m.Texts)
+		p.covered(m, s.Texts, common)
 	}
 	return p
 }

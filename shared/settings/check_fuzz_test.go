@@ -104,7 +104,7 @@ func mails(t *testing.T, store *dynamo.Store, m catalog.Merchant, sold catalog.P
 	ses := &fakeSES{}
 	clock := func() time.Time { return noon }
 	mailer := &delivery.Mailer{
-		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, clock), Uploads: store, Counts: store,
+		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, clock), Texts: catalog.NewCachedTexts(store, clock), Uploads: store, Counts: store,
 		Held: store, Sales: &review.Sales{Store: store, Brakes: store, Notices: store, Now: clock}, PublicURL: "https://api.keypool.example",
 		MailSender: ses, Sender: netmail.Address{Address: "keys@keypool.example"}, Operator: "operator@keypool.example", Now: clock,
 	}

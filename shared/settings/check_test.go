@@ -71,12 +71,6 @@ func TestCheckMerchant(t *testing.T) {
 		"a color with a rule":  {func(m *catalog.Merchant) { m.Color = "#000000;x:y" }, []string{"color"}},
 		"a dark color":         {func(m *catalog.Merchant) { m.Color = "#727272" }, nil},
 		"readable on white":    {func(m *catalog.Merchant) { m.Color = "#737373" }, []string{"color"}}, // not in the box of keys
-		"a text in each language": {func(m *catalog.Merchant) {
-			m.Texts = map[string]catalog.Text{"en": {Body: "{KEY}"}, "pt": {Body: "{KEY}"}, "zh-Hant": {Body: "{KEY}"}, "de": {Body: "**{KEY}**", Format: "markdown"}}
-		}, nil},
-		"texts with mistakes": {func(m *catalog.Merchant) {
-			m.Texts = map[string]catalog.Text{"en": {Body: "{KEI}"}}
-		}, []string{"texts.en.body", "texts.en.body", "texts"}},
 		"frames": {func(m *catalog.Merchant) {
 			m.Frames = map[string]catalog.Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nAcme", Footer: "Acme Ltd, London"}}
 		}, nil},
@@ -90,6 +84,23 @@ func TestCheckMerchant(t *testing.T) {
 		m := acme
 		c.change(&m)
 		if diff := cmp.Diff(c.want, paths(settings.CheckMerchant(m))); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+}
+
+func TestCheckTexts(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		texts map[string]catalog.Text
+		want  []string
+	}{
+		"none":         {nil, nil},
+		"good":         {map[string]catalog.Text{"en": {Body: "{KEY}"}, "de": {Body: "**{KEY}**", Format: "markdown"}}, nil},
+		"mistakes":     {map[string]catalog.Text{"en": {Body: "{KEI}"}, "pt_BR": {Body: "{KEY}"}}, []string{"texts.en.body", "texts.en.body", "texts"}},
+		"far too much": {map[string]catalog.Text{"en": {Body: "{KEY}" + strings.Repeat("x ", 9_000)}, "de": {Body: "{KEY}" + strings.Repeat("x ", 9_000)}, "fr": {Body: "{KEY}" + strings.Repeat("x ", 9_000)}, "es": {Body: "{KEY}" + strings.Repeat("x ", 9_000)}}, []string{"texts"}},
+	} {
+		if diff := cmp.Diff(c.want, paths(settings.CheckTexts(c.texts))); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}

@@ -62,7 +62,7 @@ func (s *Merchants) Put(ctx context.Context, next catalog.Merchant, by access.Pr
 		}
 	}
 	e := entry(ctx, by, audit.Merchant, next.Name, "", shownIf(before.Version > 0, before), next.Shown(), s.Now())
-	if err := s.Store.PutMerchant(ctx, next, audit.Record{Entry: e, Tell: slices.Concat(addressChanged(before, next, by, s.Now()), wordsChanged(before, next, by, s.Now()))}); err != nil {
+	if err := s.Store.PutMerchant(ctx, next, audit.Record{Entry: e, Tell: slices.Concat(addressChanged(before, next, by, s.Now()), framesChanged(before, next, by, s.Now()))}); err != nil {
 		return m, false, err
 	}
 	if next.DefaultPool != "" && next.DefaultPool != before.DefaultPool {

@@ -37,6 +37,7 @@ var ErrSampleSent = errors.New("a sample was sent in this minute")
 type PreviewStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
 	catalog.ProductReader
+	catalog.TextReader
 }
 
 // Preview is a mail to show.
@@ -101,6 +102,11 @@ func (s *Previews) Show(ctx context.Context, merchant string, v Preview) (mail.M
 	if err != nil {
 		return mail.Message{}, err
 	}
+	common, err := s.Store.Texts(ctx, merchant)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	sample.Common = common.Texts
 	return mail.ForSample(sample, m, netmail.Address{}, s.Now())
 }
 

@@ -32,7 +32,8 @@ type ProductStore interface {
 
 // ProductRelations reads the things that a product names, and those that need it.
 type ProductRelations interface {
-	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+	Merchant
+	catalog.TextReader
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 	// CountUnconnected says how many paid lines of these ids wait for their product to get
 	// a pool, counted up to limit for each id and side.
@@ -158,6 +159,10 @@ func (s *Products) checkRelations(ctx context.Context, p catalog.Product) ([]Pro
 	if !ok {
 		return nil, fmt.Errorf("product %s: its merchant %s does not exist", p.ID, p.Merchant)
 	}
+	common, err := s.Related.Texts(ctx, p.Merchant)
+	if err != nil {
+		return nil, err
+	}
 	pools, err := s.checkPools(ctx, p)
 	if err != nil {
 		return nil, err
@@ -167,7 +172,7 @@ func (s *Products) checkRelations(ctx context.Context, p catalog.Product) ([]Pro
 		return nil, err
 	}
 	originals, err := s.checkOriginal(ctx, p)
-	return slices.Concat(checkLanguages(m, p), aliases, pools, originals), err
+	return slices.Concat(checkLanguages(m, common.Texts, p), aliases, pools, originals), err
 }
 
 // checkAliases reports the aliases that are ids of other products.

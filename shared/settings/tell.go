@@ -141,14 +141,23 @@ func textsChanged(before, next catalog.Product, by access.Principal, now time.Ti
 	return []notice.Notice{changed(notice.ChangedText, next.Merchant, c, by, now)}
 }
 
-// wordsChanged returns the notice of a merchant whose mails of all products say something
-// else than before, none if they say the same.
-func wordsChanged(before, next catalog.Merchant, by access.Principal, now time.Time) []notice.Notice {
-	parts := slices.Concat(differing("text ", before.Texts, next.Texts), differing("frame ", before.Frames, next.Frames))
+// framesChanged returns the notice of a merchant whose mails of all products have something
+// else around their texts than before, none if they have the same.
+func framesChanged(before, next catalog.Merchant, by access.Principal, now time.Time) []notice.Notice {
+	return allProductsChanged(next.Name, differing("frame ", before.Frames, next.Frames), by, now)
+}
+
+// commonChanged returns the notice of a merchant's texts that are others than before, none if
+// they are the same.
+func commonChanged(before, next catalog.Texts, by access.Principal, now time.Time) []notice.Notice {
+	return allProductsChanged(next.Merchant, differing("text ", before.Texts, next.Texts), by, now)
+}
+
+func allProductsChanged(merchant string, parts []string, by access.Principal, now time.Time) []notice.Notice {
 	if len(parts) == 0 {
 		return nil
 	}
-	return []notice.Notice{changed(notice.ChangedText, next.Name, notice.Changed{Name: notice.AllProducts, Parts: parts}, by, now)}
+	return []notice.Notice{changed(notice.ChangedText, merchant, notice.Changed{Name: notice.AllProducts, Parts: parts}, by, now)}
 }
 
 // warningsChanged returns the notice of a pool whose warnings go to other addresses than

@@ -219,7 +219,7 @@ func ticks(ctx context.Context, b *bench, m *metered) error {
 // mailer returns a mailer over the settings that setUp makes.
 func mailer(store *dynamo.Store, sender delivery.MailSender) *delivery.Mailer {
 	return &delivery.Mailer{
-		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, time.Now), Uploads: store, Counts: store,
+		Lines: store.LineMails(), Notices: store.NoticeMails(), Orders: store, History: store, Settings: catalog.NewCached(store, time.Now), Texts: catalog.NewCachedTexts(store, time.Now), Uploads: store, Counts: store,
 		Held: store, Sales: &review.Sales{Store: store, Brakes: store, Notices: store, Now: time.Now}, PublicURL: "https://api.keypool.example",
 		MailSender: sender, Sender: netmail.Address{Address: "keys@example.com"}, Operator: "operator@example.com", Now: time.Now,
 	}

@@ -451,7 +451,7 @@ func startUpload(id string) upload.Message { return upload.Resume(merchant, id) 
 
 func (w *world) mailer(p *process) *delivery.Mailer {
 	return &delivery.Mailer{
-		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), Orders: w.store, History: w.store, Settings: w.store, Uploads: w.store, Counts: w.store,
+		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), Orders: w.store, History: w.store, Settings: w.store, Texts: w.store, Uploads: w.store, Counts: w.store,
 		Held: w.store, Sales: &review.Sales{Store: w.store, Brakes: w.store, Notices: w.store, Now: p.now}, PublicURL: "https://api.keypool.example",
 		MailSender: w.ses, Sender: sender, Operator: operator, Now: p.now,
 	}
