@@ -785,7 +785,7 @@ func TestOrder_showsItsLines(t *testing.T) {
 			ID: string(test.ID), Line: "1", Version: 1, Product: "4711", Title: "Elden", State: "unconnected",
 			Quantity: 1, Currency: "EUR", UnitPrice: "29.90", PaidAt: noon.Add(-time.Second), ReceivedAt: noon, AttentionSince: noon,
 			Delivery: &Delivery{State: "due", About: "delay", Number: 1}, QueuePlace: 1,
-			Mend: "No pool feeds its product. Connect it: PUT /v1/products/{product} with product 4711 and its pool, or pools_by_currency. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel.",
+			Mend: "No pool feeds its product. Connect it: PUT /v1/products/{product} with product 4711 and its pool, or pools_by_currency; or set the code that all its orders get, PUT /v1/codes/{product}. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel.",
 		}}, Timeline: []Entry{
 			{At: noon, Line: "1", What: "received", Account: "shop-eu"},
 			{At: noon, Line: "1", What: "queued"},
