@@ -121,3 +121,34 @@ func TestMoveKeys(t *testing.T) {
 	bearer = w.token("acme", access.Upload, access.KeysRead, access.OrdersWrite)
 	move("elden", MoveKeys{To: "ring"}).Want(403)
 }
+
+func TestWipeTestData(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	w.upload(upload.Upload{Merchant: "acme", ID: "tried", File: "tried.txt", Pool: "elden", Side: pool.Test, State: upload.Finished, Cause: upload.Wiped})
+	var started Job
+	w.shop(bearer, "POST", "/v1/test-data/wipe", nil).Want(202).Into(&started)
+	if started.Kind != "wipe" || started.Side != "test" || started.State != "queued" || !strings.HasPrefix(started.By, "the token") {
+		t.Errorf("job %+v", started)
+	}
+	if sent := w.jobs.drain(); len(sent) != 1 || !strings.Contains(sent[0], started.ID) {
+		t.Errorf("asked for %q", sent)
+	}
+	var trail AuditList
+	w.shop(bearer, "GET", "/v1/audit", nil).Want(200).Into(&trail)
+	if len(trail.Items) == 0 || trail.Items[0].Name != started.ID || trail.Items[0].After["kind"] != "wipe" {
+		t.Errorf("the audit trail begins with %+v", trail.Items)
+	}
+	var u Upload
+	w.shop(bearer, "GET", "/v1/uploads/tried", nil).Want(200).Into(&u)
+	if u.Cause != "wiped" || u.ReportURL != "" {
+		t.Errorf("a file that was wiped is shown as %+v", u)
+	}
+	if e := resttest.Event(t, "good_api_wipe"); e.RawPath != "/v1/test-data/wipe" {
+		t.Errorf("the example calls %s", e.RawPath)
+	}
+	for _, scope := range []access.Scope{access.Upload, access.OrdersWrite, access.KeysRead} {
+		w.shop(w.token("acme", scope), "POST", "/v1/test-data/wipe", nil).Want(403)
+	}
+}

@@ -47,7 +47,8 @@
 //	  tickets#<m>           <ticket>                     the object version that was put to an upload address
 //	  parked#<m>#<pool>     <upload>                     an upload that waits for its pool
 //
-//	keys      pk                                         index available (shard, place) + text, upload
+//	keys      pk                                         index available (shard, place) + text, upload; of test keys
+//	                                                     index test (testOf, pk): testOf=<m>
 //	  <m>#<side>#<hmac>                                  text, upload, offset, row, pool, state;
 //	                                                     available: shard=<m>#<pool>#<side>#<0..S-1>, place=random
 //	                                                     claimed, revoked, kept: line, soldAt (when its order came in);
@@ -57,7 +58,9 @@
 //	                                                     but its state; history: a set of what happened to it before
 //
 //	orders    pk, sk                                     index due (due, dueAt), stream of new images; of lines
-//	                                                     listed (listed, receivedAt), who (who, receivedAt), attention (attention, since)
+//	                                                     listed (listed, receivedAt), who (who, receivedAt), attention (attention, since);
+//	                                                     of lines, orders as a whole, and rows of their own on the test side
+//	                                                     test (testOf, pk): testOf=<m>
 //	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed;
 //	                                                     listed=<m>#<side>#<0..7>, who=<m>#<side>#<hash of the address>,
 //	                                                     attention=<m>#<side> if somebody has to look at it, since then
