@@ -293,3 +293,73 @@ func TestKeys_exported(t *testing.T) {
 		t.Error("the files have other keys than were uploaded")
 	}
 }
+
+// Test data is wiped by one call: then the same test file brings all of its keys, and the same
+// test order is a new one. The live side stays as it was.
+func TestTestData_wiped(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	ask := func(method, path string, in, out any) {
+		t.Helper()
+		if err := world.shop.Ask(t.Context(), m.token, method, path, in, out); err != nil {
+			t.Fatalf("%s %s: %v", method, path, err)
+		}
+	}
+	type orders struct{ Items []struct{ Order string } }
+	listed := func(test string) (list orders) {
+		t.Helper()
+		ask(http.MethodGet, "/v1/orders?test="+test, nil, &list)
+		return list
+	}
+	sold := m.stock(3)
+	real := m.order(1)
+	m.pay(real, "fulfilled", 1)
+	m.mailTo(real.Email)
+
+	tested := newKeys(4)
+	file := strings.Join(tested, "\n") + "\n"
+	first := m.loaded(m.dropInto(m.pool+"/test/", file))
+	tried, waits := m.order(1), m.order(9)
+	tried.Test, waits.Test = true, true
+	m.pay(tried, "fulfilled", 1)
+	m.mailTo(tried.Email)
+	m.pay(waits, "waiting", 3)
+	before, _ := m.left()
+	m.await("the orders being listed", func(context.Context) bool { return len(listed("true").Items) == 2 })
+
+	var j struct {
+		ID, State   string
+		Keys, Lines int
+	}
+	ask(http.MethodPost, "/v1/test-data/wipe", nil, &j)
+	err := shop.Await(t.Context(), 2*timeout, "the job's end", func() (bool, error) {
+		ask(http.MethodGet, "/v1/jobs/"+j.ID, nil, &j)
+		return j.State == "done", nil
+	})
+	if err != nil || j.Keys != 4 || j.Lines != 2 {
+		t.Fatalf("the job: %+v, %v", j, err)
+	}
+	if list := listed("true"); len(list.Items) != 0 {
+		t.Errorf("test orders are listed: %+v", list)
+	}
+	if list := listed("false"); len(list.Items) != 1 || m.line(real) == nil {
+		t.Errorf("live orders: %+v", list)
+	}
+	live, test := m.left()
+	if live != before || test.Available != 0 || test.Waiting != 0 {
+		t.Errorf("the live side counts %+v, and did %+v; the test side %+v", live, before, test)
+	}
+	var u shop.Upload
+	ask(http.MethodGet, "/v1/uploads/"+first.ID, nil, &u)
+	if u.Accepted != 0 {
+		t.Errorf("the wiped file is %+v", u)
+	}
+
+	if again := m.loaded(m.dropInto(m.pool+"/test/", file)); again.Accepted != 4 {
+		t.Errorf("of the same file, %d keys are accepted", again.Accepted)
+	}
+	m.pay(tried, "fulfilled", 1)
+	if more := m.loaded(m.drop(sold[0] + "\n")); more.Accepted != 0 {
+		t.Error("a live key is taken again")
+	}
+}
