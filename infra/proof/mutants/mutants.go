@@ -3066,13 +3066,6 @@ var mutants = []mutant{
 		in:     "shared/inventory", test: "TestWipe_whileItLoads",
 	},
 	{
-		breaks: "a repeat of a wiped file's event loads it again",
-		file:   "shared/upload/wiped.go",
-		old:    `State: Finished, Cause: Wiped,`,
-		new:    `State: Loading, Cause: Wiped,`,
-		in:     "shared/inventory", test: "TestWipe",
-	},
-	{
 		breaks: "a worker whose job another has taken wipes on",
 		file:   "shared/dynamo/wipe.go",
 		old:    `	counted := saveJobPart(job.Part{Token: j.Token, SavedAt: now})`,
