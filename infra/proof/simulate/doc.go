@@ -39,5 +39,7 @@
 // the same faults: leases expire, and so do the leases of the mailers that take over. Then
 // the faults stop. When the sweep finds nothing more to do, the end is checked: the tables
 // against the orders and files, each line and each key as a linearizable history
-// (porcupine), and the tables once more by the audit that tests on real engines use.
+// (porcupine), and the tables once more by the audit that tests on real engines use. Last the
+// test side is wiped, with faults again: every row of the live side is as it was, byte for byte,
+// and nothing of the test side is left.
 package simulate

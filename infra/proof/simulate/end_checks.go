@@ -30,6 +30,12 @@ func (w *world) checkEnd() {
 	w.checkSettled()
 	w.checkAlerts()
 	w.checkMails()
+	w.checkTables()
+	w.checkWipe()
+}
+
+// checkTables checks the tables as a whole.
+func (w *world) checkTables() {
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
 	w.ledger.problems = append(w.ledger.problems, w.auditTables()...)

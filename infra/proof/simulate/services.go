@@ -232,6 +232,11 @@ func (b *bucket) Put(ctx context.Context, name string, data []byte) error {
 	return b.call(ctx, "put", name, func() { b.objects[name] = object{content: bytes.Clone(data), at: time.Now()} })
 }
 
+// Delete implements inventory.WipedReports.
+func (b *bucket) Delete(ctx context.Context, name string) error {
+	return b.call(ctx, "delete", name, func() { delete(b.objects, name) })
+}
+
 // Get implements ingest.Reports.
 func (b *bucket) Get(ctx context.Context, name string) (data []byte, err error) {
 	var ok bool

@@ -175,6 +175,7 @@ var mustHappen = []struct {
 	{"line released that was paid before its account delivers", 1e6},
 	{"line delivered since its account delivers from earlier", 5e6},
 	{"upload withdrawn", 1e6},
+	{"test side wiped", 1},
 	{"key moved to another pool", 1e6},
 	{"key blocked that was available", 1e6},
 	{"key blocked that was claimed", 1e6},

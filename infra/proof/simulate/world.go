@@ -59,6 +59,7 @@ type world struct {
 	instances []*instance
 	spawned   sync.WaitGroup
 	reliable  atomic.Bool  // no faults any more
+	over      atomic.Bool  // the history: what comes is judged by itself
 	sweeps    atomic.Int64 // in progress
 	steps     atomic.Int64 // calls of all kinds
 	claims    atomic.Int64 // transactions of claims
@@ -371,8 +372,11 @@ func (w *world) fate(c dynamosim.Call) dynamosim.Fate {
 	return fate
 }
 
-// observe gets every commit, in order.
+// observe gets every commit of the history, in order.
 func (w *world) observe(c dynamosim.Commit) {
+	if w.over.Load() {
+		return
+	}
 	w.ledger.observe(c)
 	w.stream.observe(c)
 }
