@@ -136,7 +136,7 @@ func countedOf(merchant string, keys []pool.Record) map[pool.ID]*update {
 			sums[p].taken--
 		case pool.KeyClaimed, pool.KeyKept:
 			sums[p].taken--
-		case pool.KeyAvailable:
+		case pool.KeyAvailable, pool.KeyShared:
 		}
 	}
 	updates := map[pool.ID]*update{}

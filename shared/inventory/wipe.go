@@ -303,7 +303,10 @@ func (w *wiping) ofKey(ctx context.Context, key pool.Record) (verdict, error) {
 	if key.State == pool.KeyShared {
 		return stays, nil
 	}
-	if key.Upload == "" {
+	switch {
+	case key.State == pool.KeyShared: // the code of a product is a setting
+		return stays, nil
+	case key.Upload == "":
 		return goes, nil
 	}
 	if known, ok := w.uploads[key.Upload]; ok {
