@@ -64,6 +64,8 @@ func (m Merchant) Shown() Shown {
 	s.set("uploads.files", m.Uploads.Files)
 	s.set("uploads.bytes", m.Uploads.Bytes)
 	s.set("uploads.keys", m.Uploads.Keys)
+	s.set("calls_per_day", m.Calls)
+	s.set("mails_per_day", m.Mails)
 	return s
 }
 

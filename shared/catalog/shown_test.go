@@ -22,7 +22,8 @@ func TestShown_hasEveryField(t *testing.T) {
 	}{
 		{Merchant{}, func(v any) Shown { return v.(Merchant).Shown() }, "Name Version Salt LinkKey"},
 		{Pool{}, func(v any) Shown { return v.(Pool).Shown() }, "Merchant Name Version"},
-		{Product{}, func(v any) Shown { return v.(Product).Shown() }, "Merchant ID Version"},
+		{Product{}, func(v any) Shown { return v.(Product).Shown() }, "Merchant ID Version Codes"},
+		{Texts{}, func(v any) Shown { return v.(Texts).Shown() }, "Merchant Version"},
 		{Review{}, func(v any) Shown { return v.(Review).Shown() }, "Merchant Version Brake"},
 		{Account{}, func(v any) Shown { return v.(Account).Shown() }, "Merchant Name Version Origin"},
 	} {
