@@ -64,7 +64,6 @@ type shops struct {
 	rng    *rand.Rand
 	n      int
 	orders []order.Fulfillment
-	files  []upload.Upload
 }
 
 // act does something that a merchant, a customer or a function may do.
