@@ -283,7 +283,9 @@ func TestClaim_codeIsHeldByRules(t *testing.T) {
 		t.Errorf("with the brake set, the line is %s with %d keys", braked.State(), braked.Allocated)
 	}
 	s.must(s.codes().Remove(t.Context(), merchant, "demo", pool.Sides[:], anyVersion))
+	s.claims.Cached = s.store
 	waiting := s.claim(paid("3", "demo", 1))
+	s.has(waiting, "")
 	s.setCode("demo", pool.Live, "OTHER")
 	s.serve()
 	if got := s.stored(waiting.ID); got.State() != order.OnHold || got.Allocated != 0 {

@@ -2971,7 +2971,7 @@ var mutants = []mutant{
 		breaks: "fill gives a code that is blocked",
 		file:   "shared/claim/fill.go",
 		old:    `				if !given {`,
-		new:    `				if false {`,
+		new:    `				if !given && false {`,
 		in:     "shared/claim", test: "TestClaim_codeThatIsNoMore",
 	},
 	{
