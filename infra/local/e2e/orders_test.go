@@ -40,8 +40,8 @@ func TestOrders_currenciesAndLanguages(t *testing.T) {
 	}
 	c, title := m.client(), "A game"
 	for kind, rule := range map[string]apiclient.KeyRule{
-		"unit": {Mode: apiclient.PerUnit, Count: 1},
-		"line": {Mode: apiclient.PerLine, Count: 1},
+		"unit": {Mode: apiclient.KeyRuleModePerUnit, Count: new(int64(1))},
+		"line": {Mode: apiclient.KeyRuleModePerLine, Count: new(int64(1))},
 	} {
 		answer, err := c.PutProductWithResponse(t.Context(), m.product+"-"+kind, nil, apiclient.Product{
 			Title: &title, PoolsByCurrency: &pools, Keys: &rule, Texts: texts(kind),
