@@ -109,6 +109,9 @@ func TestPolicies_noWildcardAction(t *testing.T) {
 	}
 }
 
+// testReports are the reports of all merchants' test uploads. No name of a live one has a further part.
+const testReports = "Reports.Arn/reports/*/test/*"
+
 // Resources are named by pattern only where one thing has many parts.
 func TestRights_patternsAreFew(t *testing.T) {
 	want := []string{
@@ -116,6 +119,7 @@ func TestRights_patternsAreFew(t *testing.T) {
 		"Reports.Arn/exports/*", // a bucket's objects of a kind
 		"Reports.Arn/rejected/*",
 		"Reports.Arn/reports/*",
+		testReports,
 		"arn:aws:s3:::keypool-uploads-123456789012-eu-central-1/*",
 		"arn:aws:ses:eu-central-1:123456789012:identity/*", // limited by ses:FromAddress: SES asks for the recipient's too while in its sandbox
 	}
@@ -125,6 +129,9 @@ func TestRights_patternsAreFew(t *testing.T) {
 			for _, on := range texts(s["Resource"]) {
 				if strings.ContainsAny(on, "*?") {
 					got = append(got, on)
+					if on == testReports {
+						continue
+					}
 					if !strings.HasSuffix(on, "/*") || strings.ContainsAny(strings.TrimSuffix(on, "*"), "*?") {
 						t.Errorf("%s is a pattern of another shape", on)
 					}
