@@ -48,6 +48,7 @@ type api struct {
 	changes    changes
 	eraser     *lifecycle.Eraser
 	retention  *settings.Retentions
+	orderPages *settings.OrderPages
 	byHand     *intake.ByHand
 	review     *settings.Reviews
 	trail      *settings.Trail
@@ -127,6 +128,7 @@ func (a *api) serve() *rest.API {
 
 			"customers":   a.addCustomers,
 			"retention":   a.addRetention,
+			"order-page":  a.addOrderPage,
 			"test-orders": a.addTestOrders,
 			"test-data":   a.addTestData,
 		},

@@ -28,8 +28,8 @@ type AuditEntry struct {
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
 	From   string         `json:"from,omitempty" doc:"Network address that the call came from; not there for what no call did."`
 	Change string         `json:"change" enum:"added,changed,removed"`
-	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts"`
-	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job. There is one merchant, review, brake, sender and retention, and one of texts; keys have none."`
+	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts,order_page"`
+	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job. There is one merchant, review, brake, sender, retention and order_page, and one of texts; keys have none."`
 	Before map[string]any `json:"before,omitempty" doc:"The fields that changed, as they were, without secrets; of a thing that was removed, all. Long texts are cut short."`
 	After  map[string]any `json:"after,omitempty" doc:"The fields that changed, as they are since; of a thing that was added, all."`
 }
@@ -70,7 +70,7 @@ func (a *api) addAudit(to *rest.API) {
 	list := huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who changed which setting, the newest first",
-		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, the retention of customers, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
+		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, the retention of customers, order pages, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
 		Responses:   to.Responses(sampleAudit, 200),
 	}
 	rest.Register(to, list, a.listAudit)

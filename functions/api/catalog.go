@@ -26,11 +26,12 @@ import (
 
 // Catalog is all settings of the merchant that are no secrets.
 type Catalog struct {
-	Pools    map[string]Pool           `json:"pools,omitzero" nullable:"false" doc:"By name; all there are. Left out, they stay as they are."`
-	Products map[string]Product        `json:"products,omitzero" nullable:"false" doc:"By id; all there are. Left out, they stay as they are."`
-	Texts    map[string]Text           `json:"texts,omitzero" nullable:"false" doc:"In the mails of all products, by BCP 47 language tag, as put-texts has them; all there are. Left out, they stay as they are."`
-	Review   *ReviewSettings           `json:"review,omitempty" doc:"The rules of review. Left out, they stay as they are."`
-	Accounts map[string]CatalogAccount `json:"accounts,omitzero" nullable:"false" doc:"By name; all there are, without secrets and credentials. They are neither made nor removed here. Left out, they stay as they are."`
+	Pools     map[string]Pool           `json:"pools,omitzero" nullable:"false" doc:"By name; all there are. Left out, they stay as they are."`
+	Products  map[string]Product        `json:"products,omitzero" nullable:"false" doc:"By id; all there are. Left out, they stay as they are."`
+	Texts     map[string]Text           `json:"texts,omitzero" nullable:"false" doc:"In the mails of all products, by BCP 47 language tag, as put-texts has them; all there are. Left out, they stay as they are."`
+	Review    *ReviewSettings           `json:"review,omitempty" doc:"The rules of review. Left out, they stay as they are."`
+	OrderPage *OrderPage                `json:"order_page,omitempty" doc:"As put-order-page has it. Left out, it stays as it is."`
+	Accounts  map[string]CatalogAccount `json:"accounts,omitzero" nullable:"false" doc:"By name; all there are, without secrets and credentials. They are neither made nor removed here. Left out, they stay as they are."`
 }
 
 // CatalogAccount is what an account with a payment platform is set to, secrets aside.
@@ -49,8 +50,8 @@ type CatalogChanges struct {
 
 // CatalogChange is what differs of one thing.
 type CatalogChange struct {
-	Thing  string   `json:"thing" enum:"pool,product,texts,review,account"`
-	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review, and texts are one."`
+	Thing  string   `json:"thing" enum:"pool,product,texts,review,order_page,account"`
+	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review and one order_page, and texts are one."`
 	Change string   `json:"change" enum:"added,changed,removed"`
 	Fields []string `json:"fields,omitempty" nullable:"false" doc:"Those that differ; of a thing that is added, those that are set."`
 }
@@ -61,9 +62,10 @@ var (
 			"elden":       samplePool.settable(),
 			"elden-latam": {Title: "Elden, Latin America", LowStock: new(10), ReminderHours: new(24), Shards: new(4)},
 		},
-		Products: map[string]Product{"4711": sampleProduct.settable(), "demo": {Title: "Elden: Demo", Keys: &KeyRule{Mode: string(catalog.Shared), Count: 1}}},
-		Texts:    sampleTexts.Texts,
-		Review:   new(sampleReview.settable()),
+		Products:  map[string]Product{"4711": sampleProduct.settable(), "demo": {Title: "Elden: Demo", Keys: &KeyRule{Mode: string(catalog.Shared), Count: 1}}},
+		Texts:     sampleTexts.Texts,
+		Review:    new(sampleReview.settable()),
+		OrderPage: &sampleOrderPage,
 	}
 	sampleCatalogChanges = CatalogChanges{DryRun: true, Changes: []CatalogChange{
 		{Thing: "pool", Name: "elden-latam", Change: "added", Fields: []string{"low_stock", "reminder_hours", "shards", "title"}},
@@ -76,7 +78,7 @@ var (
 func newCatalog(c settings.Catalog) Catalog {
 	body := Catalog{
 		Pools: map[string]Pool{}, Products: map[string]Product{}, Accounts: map[string]CatalogAccount{},
-		Review: new(newReview(c.Review).settable()),
+		Review: new(newReview(c.Review).settable()), OrderPage: new(newOrderPage(c.OrderPages)),
 	}
 	for _, p := range c.Pools {
 		body.Pools[p.Name] = newPool(settings.PoolStock{Pool: p}).settable()
@@ -116,6 +118,9 @@ func (c Catalog) change() settings.CatalogChange {
 	}
 	if c.Review != nil {
 		change.Review = new((&putReview{Body: *c.Review}).settings(""))
+	}
+	if c.OrderPage != nil {
+		change.OrderPages = new((&putOrderPage{Body: *c.OrderPage}).settings(""))
 	}
 	if c.Accounts != nil {
 		change.Accounts = []settings.AccountChange{}
@@ -201,14 +206,14 @@ type putCatalog struct {
 }
 
 func (a *api) catalogs() *settings.Catalogs {
-	return &settings.Catalogs{Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, Accounts: a.accounts}
+	return &settings.Catalogs{Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, OrderPages: a.orderPages, Accounts: a.accounts}
 }
 
 func (a *api) addCatalog(to *rest.API) {
 	get := huma.Operation{
 		OperationID: "get-catalog", Method: http.MethodGet, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:     "Read all settings as one document",
-		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
+		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
 		Errors:      []int{409},
 		Responses:   to.Responses(sampleCatalog, 200),
 	}

@@ -347,7 +347,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 			free = append(free, id)
 			continue
 		}
-		p := Product{Title: one("A", "1.0", "null", "~", "# a", "- b", "é 日本", "x'y: z"), Pool: one(pools...), Ignored: rng.IntN(5) == 0, Renewal: one("", "new_key", "parent_key")}
+		p := Product{Title: one("A", "1.0", "null", "~", "# a", "- b", "é 日本", "x'y: z"), Pool: one(pools...), Ignored: rng.IntN(5) == 0, Renewal: one("", "new_key", "parent_key"), OrderPage: one("", "on", "off")}
 		if len(originals) > 0 && rng.IntN(2) == 0 {
 			p.Original = one(originals...)
 		} else {
@@ -377,6 +377,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 		}
 	}
 	c.Review = &ReviewSettings{Rules: Review{Always: rng.IntN(2) == 0, MaxKeys: rng.IntN(3)}, BrakesItself: rng.IntN(2) == 0}
+	c.OrderPage = &OrderPage{one("on", "off")}
 	a := c.Accounts["generic"]
 	a.OtherProducts, a.DeliversFrom = one("ignore", "unconnected"), noon.Add(time.Duration(rng.IntN(3))*time.Hour)
 	c.Accounts["generic"] = a

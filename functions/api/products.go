@@ -31,6 +31,8 @@ type Product struct {
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
 	Renewal         string            `json:"renewal,omitempty" enum:"new_key,parent_key" doc:"What an order gets that renews another (its parent). new_key: keys of its own, as any order; {PARENT_KEY} in its text stands for the parent's. parent_key: no key of its own; its mail holds the parent's keys, as they are then, for {KEY} as well. It waits until the parent has been mailed its keys, and is not mailed while the parent is on hold, in dispute, returned, or another customer's; you are told. new_key where left out."`
+	OrderPage       string            `json:"order_page,omitempty" enum:"on,off" doc:"Whether customers have a page that shows their order. The original's where left out, else what put-order-page says. There is no such page yet: the setting takes effect with it."`
+	HasOrderPage    bool              `json:"has_order_page,omitempty" readOnly:"true" doc:"It has an order page, by its own order_page, its original's, or what put-order-page says. Told by get-product alone, and left out where it has none."`
 	Review          *Review           `json:"review,omitempty" doc:"Which order lines are put on hold until somebody releases them (release-order) or rejects them (reject-order), instead of the merchant's own rules: see put-review."`
 	TextSources     []TextSource      `json:"text_sources,omitempty" readOnly:"true" doc:"Where the text of the mail with the keys comes from, for customers of each of your languages. Told by get-product alone."`
 	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
@@ -78,7 +80,7 @@ var sampleProduct = Product{
 
 // settable returns the part of a product that a request can set.
 func (p Product) settable() Product {
-	p.ID, p.TextSources, p.Warnings, p.Code, p.TestCode = "", nil, nil, nil, nil
+	p.ID, p.HasOrderPage, p.TextSources, p.Warnings, p.Code, p.TestCode = "", false, nil, nil, nil, nil
 	return p
 }
 
@@ -86,7 +88,7 @@ func newProduct(p catalog.Product) Product {
 	body := Product{
 		ID: p.ID, Aliases: p.Aliases, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
-		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal),
+		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal), OrderPage: string(p.OrderPage),
 	}
 	if p.Review != nil {
 		review := Review(*p.Review)
@@ -123,7 +125,7 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		Merchant: merchant, ID: in.Product,
 		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
 		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
-		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal),
+		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal), OrderPage: catalog.OrderPage(in.Body.OrderPage),
 	}
 	if len(in.Body.Aliases) > 0 {
 		p.Aliases = in.Body.Aliases
@@ -221,8 +223,9 @@ func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[
 		return nil, err
 	}
 	body := newProduct(p)
-	sources, err := a.products.TextSources(ctx, p)
-	for _, source := range sources {
+	is, err := a.products.InForce(ctx, p)
+	body.HasOrderPage = is.OrderPage
+	for _, source := range is.Texts {
 		body.TextSources = append(body.TextSources, TextSource(source))
 	}
 	return rest.Found(p.Version, body), err

@@ -107,6 +107,8 @@ func TestSecrecy(t *testing.T) {
 		{"POST", "/v1/accounts/standard/dry-run", func() string { return `{"body":"{}","headers":{"x":"` + s.Canaries.New(canary.Secret) + `"}}` }, nil},
 		{"GET", "/v1/refusals", nil, nil},
 		{"GET", "/v1/held", nil, nil},
+		{"GET", "/v1/order-page", nil, nil},
+		{"PUT", "/v1/order-page", func() string { return `{"default":"on"}` }, nil},
 		{"GET", "/v1/retention", nil, nil},
 		{"PUT", "/v1/retention", func() string { return `{"days":30}` }, nil},
 		{"GET", "/v1/review", nil, nil},

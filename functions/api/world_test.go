@@ -128,7 +128,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		orders:     store,
 		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},
 		refusals:   store,
-		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now}, retention: &settings.Retentions{Store: store, Now: w.now},
+		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now}, retention: &settings.Retentions{Store: store, Now: w.now}, orderPages: &settings.OrderPages{Store: store, Now: w.now},
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, By: "webhook", Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,

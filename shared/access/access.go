@@ -131,6 +131,8 @@ var Needs = map[string]Scope{
 	"delete-sender":   Settings,
 	"get-retention":   Settings,
 	"put-retention":   Settings,
+	"get-order-page":  Settings,
+	"put-order-page":  Settings,
 	"get-review":      Settings,
 	"put-review":      Settings,
 	"get-account":     Settings,

@@ -63,6 +63,7 @@ var besides = map[string][]Role{
 	"get-texts":      {Read},
 	"list-tags":      {Read},
 	"preview-mail":   {Read},
+	"get-order-page": {Read},
 	"get-review":     {Read},
 	"get-catalog":    {Read},
 	"get-account":    {Read},

@@ -65,6 +65,7 @@ const (
 	Retention Thing = "retention"
 	Link      Thing = "link"  // to the file of an export
 	Texts     Thing = "texts" // in the mails of all products
+	OrderPage Thing = "order_page"
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

@@ -155,6 +155,8 @@ type Product struct {
 	// Renewal is what an order gets that renews another; NewKey where empty.
 	Renewal Renewal
 
+	OrderPage OrderPage // the merchant's setting where empty
+
 	// Review are rules of the product's own: its lines follow them alone. Nil: the
 	// merchant's.
 	Review *Rules

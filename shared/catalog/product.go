@@ -70,5 +70,8 @@ func (p Product) Inherit(original Product) Product {
 	if p.Renewal == "" {
 		p.Renewal = original.Renewal
 	}
+	if p.OrderPage == "" {
+		p.OrderPage = original.OrderPage
+	}
 	return p
 }

@@ -30,13 +30,13 @@ func (p products) Product(_ context.Context, _, id string) (catalog.Product, boo
 func TestReadProduct(t *testing.T) {
 	own := catalog.Product{ID: "special", Pool: "own", Original: "plain"}
 	plain := catalog.Product{ID: "plain", Title: "Elden", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}
-	plain.Renewal = catalog.ParentKey
+	plain.Renewal, plain.OrderPage = catalog.ParentKey, catalog.OrderPageOn
 	both := own
-	both.Title, both.Keys, both.Renewal = plain.Title, plain.Keys, plain.Renewal
+	both.Title, both.Keys, both.Renewal, both.OrderPage = plain.Title, plain.Keys, plain.Renewal, plain.OrderPage
 	itself := own
-	itself.Renewal = catalog.NewKey
+	itself.Renewal, itself.OrderPage = catalog.NewKey, catalog.OrderPageOff
 	kept := both
-	kept.Renewal = catalog.NewKey
+	kept.Renewal, kept.OrderPage = catalog.NewKey, catalog.OrderPageOff
 
 	for name, test := range map[string]struct {
 		there products

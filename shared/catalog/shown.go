@@ -89,6 +89,7 @@ func (p Product) Shown() Shown {
 	s.set("original", p.Original)
 	s.set("returned_keys", string(p.ReturnedKeys))
 	s.set("renewal", string(p.Renewal))
+	s.set("order_page", string(p.OrderPage))
 	s.set("ignored", p.Ignored)
 	if p.Review != nil {
 		s["review"] = "of its own"

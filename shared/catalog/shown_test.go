@@ -25,6 +25,8 @@ func TestShown_hasEveryField(t *testing.T) {
 		{Product{}, func(v any) Shown { return v.(Product).Shown() }, "Merchant ID Version Codes"},
 		{Texts{}, func(v any) Shown { return v.(Texts).Shown() }, "Merchant Version"},
 		{Review{}, func(v any) Shown { return v.(Review).Shown() }, "Merchant Version Brake"},
+		{OrderPages{}, func(v any) Shown { return v.(OrderPages).Shown() }, "Merchant Version"},
+		{Retention{}, func(v any) Shown { return v.(Retention).Shown() }, "Merchant Version"},
 		{Account{}, func(v any) Shown { return v.(Account).Shown() }, "Merchant Name Version Origin"},
 	} {
 		kind := reflect.TypeOf(c.of)

@@ -95,6 +95,7 @@ type productItem struct {
 	Ignored      bool                `dynamodbav:"ignored,omitempty"`
 	ReturnedKeys string              `dynamodbav:"returnedKeys,omitempty"`
 	Renewal      string              `dynamodbav:"renewal,omitempty"`
+	OrderPage    string              `dynamodbav:"orderPage,omitempty"`
 	Review       *rulesItem          `dynamodbav:"review,omitempty"`
 	Codes        map[string]codeItem `dynamodbav:"codes,omitempty"` // by side
 }
@@ -324,7 +325,7 @@ func productItemOf(p catalog.Product) productItem {
 		Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, Pools: p.PoolsByCurrency,
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored, ReturnedKeys: string(p.ReturnedKeys),
-		Renewal: string(p.Renewal),
+		Renewal: string(p.Renewal), OrderPage: string(p.OrderPage),
 	}
 	if p.Review != nil {
 		rules := rulesItem(*p.Review)
@@ -508,7 +509,7 @@ func (i productItem) product() catalog.Product {
 		Title: i.Title, ShortTitle: i.ShortTitle, Pool: i.Pool, PoolsByCurrency: i.Pools,
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
 		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored, ReturnedKeys: order.Disposition(i.ReturnedKeys),
-		Renewal: catalog.Renewal(i.Renewal),
+		Renewal: catalog.Renewal(i.Renewal), OrderPage: catalog.OrderPage(i.OrderPage),
 	}
 	if i.Review != nil {
 		rules := catalog.Rules(*i.Review)

@@ -114,12 +114,14 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	}
 	elden := catalog.Pool{Merchant: "acme", Name: "elden", Title: "Elden", LowStock: 0, Reminder: 90 * time.Minute, Shards: 4, NoticeAddresses: []string{"stock@acme.example", "ada@acme.example"}}
 	texts := catalog.Texts{Merchant: "acme", Texts: map[string]catalog.Text{"en": {Subject: "S", Body: "{KEY}", Format: "markdown"}}}
+	pages := catalog.OrderPages{Merchant: "acme", Default: catalog.OrderPageOn}
 	product := catalog.Product{
 		Merchant: "acme", ID: "gid://shop/1#?%", Aliases: []string{"price_1", "1001"}, Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
 		PoolsByCurrency: map[string]string{"BRL": "elden-latam"}, Keys: catalog.KeyRule{Mode: catalog.PerLine, Count: 3},
 		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}", Format: "markdown"}},
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
-		Review: &catalog.Rules{Always: true, Risk: true, Above: map[string]string{"EUR": "99.90"}, MaxKeys: 7, MaxOrders: 3},
+		OrderPage: catalog.OrderPageOn,
+		Review:    &catalog.Rules{Always: true, Risk: true, Above: map[string]string{"EUR": "99.90"}, MaxKeys: 7, MaxOrders: 3},
 	}
 	account := catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: "standard", Origin: "an id of its own", Secrets: []catalog.SealedSecret{
 		{Name: "paid", Test: true, Blob: []byte("new"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
@@ -128,16 +130,17 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		{Name: "api_key", Blob: []byte("a credential"), CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()},
 	}, DeliversFrom: time.UnixMilli(1_750_000_000_000).UTC(), OtherProducts: catalog.OthersIgnored, Settings: json.RawMessage(`{"shop": "acme"}`)}
 	for version := range 2 {
-		merchant.Version, elden.Version, product.Version, account.Version, texts.Version = version, version, version, version, version
+		merchant.Version, elden.Version, product.Version, account.Version, texts.Version, pages.Version = version, version, version, version, version, version
 		for _, err := range []error{
 			store.PutMerchant(ctx, merchant), store.PutPool(ctx, elden), store.PutProduct(ctx, product), store.PutAccount(ctx, account), store.PutTexts(ctx, texts),
+			store.PutOrderPages(ctx, pages),
 		} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	merchant.Version, elden.Version, product.Version, account.Version, texts.Version = 2, 2, 2, 2, 2
+	merchant.Version, elden.Version, product.Version, account.Version, texts.Version, pages.Version = 2, 2, 2, 2, 2, 2
 
 	same := func(want, got any, ok bool, err error) {
 		t.Helper()
@@ -158,6 +161,10 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	same(account, gotAccount, ok, err)
 	gotTexts, err := store.Texts(ctx, "acme")
 	same(texts, gotTexts, true, err)
+	gotPages, err := store.OrderPages(ctx, "acme")
+	same(pages, gotPages, true, err)
+	none, err := store.OrderPages(ctx, "acme2")
+	same(catalog.OrderPages{Merchant: "acme2", Default: catalog.OrderPageOff}, none, true, err)
 	pools, err := store.Pools(ctx, "acme")
 	same([]catalog.Pool{elden}, pools, true, err)
 
@@ -189,6 +196,9 @@ func TestCatalog_changesAreMadeFromTheVersionTheyName(t *testing.T) {
 		},
 		"texts": func(v int, title string) error {
 			return store.PutTexts(ctx, catalog.Texts{Merchant: "acme", Version: v, Texts: map[string]catalog.Text{"en": {Body: title}}})
+		},
+		"order pages": func(v int, title string) error {
+			return store.PutOrderPages(ctx, catalog.OrderPages{Merchant: "acme", Version: v, Default: catalog.OrderPage(title)})
 		},
 		"account": func(v int, title string) error {
 			return store.PutAccount(ctx, catalog.Account{Merchant: "acme", Name: "standard", Version: v})

@@ -15,6 +15,7 @@
 //	                                                     kind=fetching if it has credentials
 //	  settings#<m>          retention                    days after which customers are erased
 //	  settings#<m>          texts                        the merchant's texts in the mails of all products, by language
+//	  settings#<m>          order-page                   whether customers have order pages
 //	  settings#<m>          roster                       the version of all accounts together
 //	  settings#<m>          reading#<pool>#<question>    the answer to a question about a file of the pool
 //	  counts#<m>            calls#<account>              its webhooks: last seen, not signed, the last 20

@@ -66,6 +66,7 @@ const (
 	domainSort   = "domain"
 	keepSort     = "retention"
 	textsSort    = "texts"
+	pagesSort    = "order-page"
 	readingSort  = "reading#"
 	personSort   = "person#"
 	countSort    = "count#"
@@ -157,6 +158,11 @@ func retentionKey(merchant string) primaryKey {
 // textsKey is the place of a merchant's texts in the mails of all products.
 func textsKey(merchant string) primaryKey {
 	return primaryKey{SettingsPrefix + merchant, textsSort}
+}
+
+// orderPagesKey is the place of a merchant's settings of order pages.
+func orderPagesKey(merchant string) primaryKey {
+	return primaryKey{SettingsPrefix + merchant, pagesSort}
 }
 
 // readingKey is the place of the answer to a question about files of a pool.

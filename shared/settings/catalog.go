@@ -18,32 +18,36 @@ import (
 )
 
 // Catalogs reads all settings of a merchant as one, and replaces them as one: pools,
-// products, the merchant's texts, the rules of review, and of accounts what is no secret.
+// products, the merchant's texts, the rules of review, order pages, and of accounts what is no
+// secret.
 //
 // A change is checked whole before anything is stored. It is then made of the same single
 // changes that a caller could make, in an order in which each of them is allowed by itself.
 // So one that was cut off has left settings that are in force, and the same again goes on
 // from them.
 type Catalogs struct {
-	Pools    *Pools
-	Products *Products
-	Texts    *Texts
-	Reviews  *Reviews
-	Accounts *Accounts
+	Pools      *Pools
+	Products   *Products
+	Texts      *Texts
+	Reviews    *Reviews
+	OrderPages *OrderPages
+	Accounts   *Accounts
 }
 
 // Catalog is all settings of a merchant, each list by name.
 type Catalog struct {
-	Pools    []catalog.Pool
-	Products []catalog.Product
-	Texts    catalog.Texts
-	Review   catalog.Review
-	Accounts []catalog.Account
+	Pools      []catalog.Pool
+	Products   []catalog.Product
+	Texts      catalog.Texts
+	Review     catalog.Review
+	OrderPages catalog.OrderPages
+	Accounts   []catalog.Account
 }
 
 // empty says whether nothing was ever set.
 func (c Catalog) empty() bool {
-	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 && c.Review.Version == firstVersion && c.Texts.Version == firstVersion
+	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 &&
+		max(c.Review.Version, c.Texts.Version, c.OrderPages.Version) == firstVersion
 }
 
 // firstVersion is the version of what there is one of, and was never set: see Reviews.Get.
@@ -51,10 +55,11 @@ const firstVersion = 1
 
 // CatalogChange is what all settings shall be. A part that is nil stays as it is.
 type CatalogChange struct {
-	Pools    []catalog.Pool
-	Products []catalog.Product
-	Texts    map[string]catalog.Text // in the mails of all products, by language
-	Review   *catalog.Review
+	Pools      []catalog.Pool
+	Products   []catalog.Product
+	Texts      map[string]catalog.Text // in the mails of all products, by language
+	Review     *catalog.Review
+	OrderPages *catalog.OrderPages
 	// Accounts are all there are: they are neither made nor removed so, and keep their
 	// secrets and credentials. A change of one needs the scope that put-account needs.
 	Accounts []AccountChange
@@ -78,6 +83,7 @@ func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err err
 	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant, "", 0); return err })
 	reading.Go(func() (err error) { c.Texts, err = s.Texts.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Review, err = s.Reviews.Get(ctx, merchant); return err })
+	reading.Go(func() (err error) { c.OrderPages, err = s.OrderPages.Get(ctx, merchant); return err })
 	var accounts catalog.Roster
 	reading.Go(func() (err error) { accounts, err = s.Accounts.Store.Roster(ctx, merchant); return err })
 	err = reading.Wait()
@@ -134,6 +140,7 @@ const (
 	putAliases  // that were ids of removed products
 	removeTexts // that no product falls back on by now
 	putReview
+	putOrderPages
 	putAccounts
 	removePools // last, when no product names them
 	lastPhase
@@ -239,6 +246,9 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 	}
 	if want.Review != nil {
 		s.planReview(p, now, *want.Review, want.By)
+	}
+	if want.OrderPages != nil {
+		s.planOrderPages(p, now, *want.OrderPages, want.By)
 	}
 	if want.Accounts != nil && err == nil {
 		err = s.planAccounts(p, now, want)
@@ -440,6 +450,18 @@ func (s *Catalogs) planReview(p *plan, now Catalog, next catalog.Review, by acce
 	}
 	p.add(putReview, func(ctx context.Context) error {
 		_, err := s.Reviews.Put(ctx, next, by, at(now.Review.Version))
+		return err
+	})
+}
+
+func (s *Catalogs) planOrderPages(p *plan, now Catalog, next catalog.OrderPages, by access.Principal) {
+	before := now.OrderPages
+	next.Merchant = before.Merchant
+	if !p.differs(audit.OrderPage, "", before.Version, before.Shown(), next.Shown()) || p.wrong("order_page", CheckOrderPages(next)...) {
+		return
+	}
+	p.add(putOrderPages, func(ctx context.Context) error {
+		_, err := s.OrderPages.Put(ctx, next, by, at(before.Version))
 		return err
 	})
 }

@@ -25,11 +25,12 @@ func book(store *dynamo.Store) *settings.Catalogs {
 	now := func() time.Time { return noon }
 	refill := &settings.Refill{Products: store, Queue: noQueue{}}
 	return &settings.Catalogs{
-		Pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: noQueue{}, Now: now},
-		Products: &settings.Products{Store: store, Related: store, Refill: refill, Now: now},
-		Texts:    &settings.Texts{Store: store, Merchants: store, Products: store, Now: now},
-		Reviews:  &settings.Reviews{Store: store},
-		Accounts: &settings.Accounts{Store: store, Heard: store, Catchup: noQueue{}, Now: now},
+		Pools:      &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: noQueue{}, Now: now},
+		Products:   &settings.Products{Store: store, Related: store, Refill: refill, Now: now},
+		Texts:      &settings.Texts{Store: store, Merchants: store, Products: store, Now: now},
+		Reviews:    &settings.Reviews{Store: store},
+		OrderPages: &settings.OrderPages{Store: store, Now: now},
+		Accounts:   &settings.Accounts{Store: store, Heard: store, Catchup: noQueue{}, Now: now},
 	}
 }
 

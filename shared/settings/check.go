@@ -93,6 +93,13 @@ func (p *problems) returnedKeys(to order.Disposition) {
 	}
 }
 
+// orderPage checks whether customers have a page that shows their order.
+func (p *problems) orderPage(path string, is catalog.OrderPage) {
+	if is != catalog.OrderPageOn && is != catalog.OrderPageOff {
+		p.add(path, "use %s or %s", catalog.OrderPageOn, catalog.OrderPageOff)
+	}
+}
+
 // CheckReview returns the mistakes in a merchant's rules of review.
 func CheckReview(r catalog.Review) []Problem {
 	var p problems
@@ -144,6 +151,9 @@ func CheckProduct(s catalog.Product) []Problem {
 	p.line("title", s.Title, s.Original == "")
 	p.line("short_title", s.ShortTitle, false)
 	p.returnedKeys(s.ReturnedKeys)
+	if s.OrderPage != "" {
+		p.orderPage("order_page", s.OrderPage)
+	}
 	switch s.Renewal {
 	case "", catalog.NewKey, catalog.ParentKey:
 	default:

@@ -158,6 +158,8 @@ func TestCheckProduct(t *testing.T) {
 		"another rule":         {func(p *catalog.Product) { p.Keys.Mode = "per_moon" }, []string{"keys.mode"}},
 		"a renewal":            {func(p *catalog.Product) { p.Renewal = catalog.ParentKey }, nil},
 		"another renewal":      {func(p *catalog.Product) { p.Renewal = "half" }, []string{"renewal"}},
+		"an order page":        {func(p *catalog.Product) { p.OrderPage = catalog.OrderPageOff }, nil},
+		"half an order page":   {func(p *catalog.Product) { p.OrderPage = "half" }, []string{"order_page"}},
 		"aliases":              {func(p *catalog.Product) { p.Aliases = []string{"price_1", "gid://shop/2"} }, nil},
 		"bad aliases": {
 			func(p *catalog.Product) { p.Aliases = []string{"a?b", "4711", "twice", "twice"} },

@@ -34,6 +34,7 @@ type ProductStore interface {
 type ProductRelations interface {
 	Merchant
 	catalog.TextReader
+	OrderPages(ctx context.Context, merchant string) (catalog.OrderPages, error)
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
 	// CountUnconnected says how many paid lines of these ids wait for their product to get
 	// a pool, counted up to limit for each id and side.

@@ -125,32 +125,42 @@ type TextSource struct {
 	Text     string // language of the text
 }
 
-// TextSources says where the text of a product's mails comes from in each of the merchant's
-// languages.
-func (s *Products) TextSources(ctx context.Context, p catalog.Product) (sources []TextSource, err error) {
+// InForce is what the settings of a product come to with those that they fall back on.
+type InForce struct {
+	Texts     []TextSource // in each of the merchant's languages
+	OrderPage bool
+}
+
+// InForce returns what a product's settings come to, with those of its original and of the
+// merchant.
+func (s *Products) InForce(ctx context.Context, p catalog.Product) (is InForce, err error) {
 	var (
 		m        catalog.Merchant
 		common   catalog.Texts
+		pages    catalog.OrderPages
 		original catalog.Product
 		reading  errgroup.Group
 	)
 	reading.Go(func() (err error) { m, _, err = s.Related.Merchant(ctx, p.Merchant); return err })
 	reading.Go(func() (err error) { common, err = s.Related.Texts(ctx, p.Merchant); return err })
+	reading.Go(func() (err error) { pages, err = s.Related.OrderPages(ctx, p.Merchant); return err })
 	if p.Original != "" {
 		reading.Go(func() (err error) { original, _, err = s.Store.Product(ctx, p.Merchant, p.Original); return err })
 	}
 	if err := reading.Wait(); err != nil {
-		return nil, err
+		return is, err
 	}
+	whole := p.Inherit(original)
+	is.OrderPage = whole.HasOrderPage(pages)
 	for _, language := range m.Languages {
-		from := mail.SourceOf(p.Inherit(original), m, common.Texts, language)
+		from := mail.SourceOf(whole, m, common.Texts, language)
 		source := TextSource{language, string(from.From), from.Language}
 		if from.From == mail.OfProduct && len(p.Texts) == 0 {
 			source.From = "original"
 		}
-		sources = append(sources, source)
+		is.Texts = append(is.Texts, source)
 	}
-	return sources, nil
+	return is, nil
 }
 
 // planTexts plans a change of the merchant's texts. Products lean on them, before the change
