@@ -37,6 +37,7 @@ products:
     title: "Elden: The Long Night"
     pool: elden
     pools_by_currency: {BRL: elden-latam}
+    redeem_by: 2026-12-23
     texts:
       en:
         subject: Your key
@@ -68,7 +69,7 @@ func TestCatalog_fromAFile(t *testing.T) {
 	added := []CatalogChange{
 		{Thing: "pool", Name: "elden", Change: "added", Fields: []string{"low_stock", "notice_addresses[0]", "reminder_hours", "shards", "title"}},
 		{Thing: "pool", Name: "elden-latam", Change: "added", Fields: []string{"low_stock", "reminder_hours", "shards"}},
-		{Thing: "product", Name: "4711", Change: "added", Fields: []string{"keys.count", "keys.mode", "pool", "pools_by_currency.BRL", "texts.en.body", "texts.en.subject", "title"}},
+		{Thing: "product", Name: "4711", Change: "added", Fields: []string{"keys.count", "keys.mode", "pool", "pools_by_currency.BRL", "redeem_by", "texts.en.body", "texts.en.subject", "title"}},
 		{Thing: "product", Name: "copy", Change: "added", Fields: []string{"original"}},
 		{Thing: "review", Change: "changed", Fields: []string{"rules.max_keys"}},
 	}
@@ -87,7 +88,7 @@ func TestCatalog_fromAFile(t *testing.T) {
 	}
 	var product Product
 	w.shop(bearer, "GET", "/v1/products/4711", nil).Want(200).Into(&product)
-	if product.Texts["en"].Body != "Here it is:\n\n{KEY}" || product.Pool != "elden" {
+	if product.Texts["en"].Body != "Here it is:\n\n{KEY}" || product.Pool != "elden" || product.RedeemBy != "2026-12-23" {
 		t.Errorf("%+v", product)
 	}
 
@@ -348,6 +349,12 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 			continue
 		}
 		p := Product{Title: one("A", "1.0", "null", "~", "# a", "- b", "é 日本", "x'y: z"), Pool: one(pools...), Ignored: rng.IntN(5) == 0, Renewal: one("", "new_key", "parent_key"), OrderPage: one("", "on", "off")}
+		switch rng.IntN(3) {
+		case 0:
+			p.RedeemWithin = 30
+		case 1:
+			p.RedeemBy = "2026-12-23"
+		}
 		if len(originals) > 0 && rng.IntN(2) == 0 {
 			p.Original = one(originals...)
 		} else {

@@ -27,6 +27,8 @@ type Product struct {
 	Texts           map[string]Text   `json:"texts,omitempty" doc:"The merchant's own words in the customer's mail, by BCP 47 language tag. None, or one in each of the merchant's languages."`
 	Instructions    string            `json:"instructions,omitempty" doc:"https address of a page that explains how to use the key: {URL}."`
 	Download        string            `json:"download,omitempty" doc:"https address of a download: {URL_FULL}."`
+	RedeemWithin    int               `json:"redeem_within_days,omitempty" minimum:"1" maximum:"3650" doc:"The mail with the keys asks the customer to redeem them within so many days of the payment: it names the day, in your time zone, in a sentence of its own below the keys. A day that has passed is not named, and neither is one where a renewal brings the parent's keys. At most one of this and redeem_by."`
+	RedeemBy        string            `json:"redeem_by,omitempty" format:"date" doc:"The same with a fixed day, the last one: 2026-12-23. When it is set, it must not have passed."`
 	Original        string            `json:"original,omitempty" doc:"Another product, from which this one takes whatever it leaves empty. It has no original itself."`
 	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
 	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
@@ -89,6 +91,7 @@ func newProduct(p catalog.Product) Product {
 		ID: p.ID, Aliases: p.Aliases, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
 		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal), OrderPage: string(p.OrderPage),
+		RedeemWithin: p.Redeem.WithinDays, RedeemBy: p.Redeem.By,
 	}
 	if p.Review != nil {
 		review := Review(*p.Review)
@@ -126,6 +129,7 @@ func (in *putProduct) settings(merchant string) catalog.Product {
 		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
 		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
 		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal), OrderPage: catalog.OrderPage(in.Body.OrderPage),
+		Redeem: catalog.Redeem{WithinDays: in.Body.RedeemWithin, By: in.Body.RedeemBy},
 	}
 	if len(in.Body.Aliases) > 0 {
 		p.Aliases = in.Body.Aliases
@@ -181,7 +185,7 @@ func (a *api) addProducts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-product", Method: http.MethodPut, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Create a product, or change it",
-		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it. The merchant is told by mail of texts, links and titles that change: of the first product of an hour at once, of others when the hour ends.",
+		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it. The merchant is told by mail of texts, links, titles and days to redeem that change: of the first product of an hour at once, of others when the hour ends.",
 		Errors:      []int{409, 412, 428},
 		RequestBody: rest.Request(sampleProduct.settable()), Responses: to.Responses(sampleProduct, 200, 201),
 	}, a.putProduct)

@@ -4,8 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"keypool/infra/proof/resttest"
+	"keypool/shared/catalog"
 )
 
 // Each mail greets the customer above the text: a text that does so too is stored, and
@@ -50,4 +54,76 @@ func TestPutProduct_refusesDoubledBraces(t *testing.T) {
 	if !strings.Contains(string(refused.Body), says) || !slices.Contains(refused.Locations(), "body.texts.en.body") {
 		t.Errorf("got %s, want body.texts.en.body: %s", string(refused.Body), says)
 	}
+}
+
+// Customers are told until which day keys are to be redeemed: a preview shows it. A day that
+// has passed for the merchant is refused when it is set, and no trouble once it has passed.
+func TestPutProduct_redeem(t *testing.T) {
+	t.Parallel()
+	w := open(t) // it is noon in London, and 23 November
+	token := w.merchant("acme")
+	put := func(status int, p Product) resttest.Response {
+		t.Helper()
+		p.Title = "Elden"
+		if got := w.shop(token, "PUT", "/v1/products/4711", p, "if-none-match", "*"); got.StatusCode != 412 {
+			return got.Want(status)
+		}
+		return w.shop(token, "PUT", "/v1/products/4711", p, "if-match", "*").Want(status)
+	}
+	for name, c := range map[string]struct {
+		product Product
+		at      string
+	}{
+		"both":           {Product{RedeemWithin: 30, RedeemBy: "2026-12-23"}, "body.redeem_by"},
+		"no day":         {Product{RedeemBy: "2026-02-29"}, "body.redeem_by"},
+		"another form":   {Product{RedeemBy: "23.12.2026"}, "body.redeem_by"},
+		"yesterday":      {Product{RedeemBy: "2026-11-22"}, "body.redeem_by"},
+		"too many days":  {Product{RedeemWithin: 3651}, "body.redeem_within_days"},
+		"days before it": {Product{RedeemWithin: -1}, "body.redeem_within_days"},
+	} {
+		if got := put(422, c.product).Locations(); !slices.Contains(got, c.at) {
+			t.Errorf("%s: refused at %q, want %s", name, got, c.at)
+		}
+	}
+
+	told := func(day string) {
+		t.Helper()
+		var shown Mail
+		w.shop(token, "POST", "/v1/preview", Preview{Product: "4711"}).Want(200).Into(&shown)
+		if says := strings.Contains(shown.Text, "Please redeem the key by "+day+"."); says == (day == "") || day == "" && strings.Contains(shown.Text, "redeem") {
+			t.Errorf("want the day %q in\n%s", day, shown.Text)
+		}
+	}
+	read := func(within int, by string) {
+		t.Helper()
+		var p Product
+		w.shop(token, "GET", "/v1/products/4711", nil).Want(200).Into(&p)
+		if p.RedeemWithin != within || p.RedeemBy != by {
+			t.Errorf("read %d and %q, want %d and %q", p.RedeemWithin, p.RedeemBy, within, by)
+		}
+	}
+	put(201, Product{RedeemWithin: 30})
+	read(30, "")
+	told("23 December 2026")
+	put(200, Product{RedeemBy: "2026-11-23"}) // today
+	read(0, "2026-11-23")
+	told("23 November 2026")
+
+	w.advance(24 * time.Hour)
+	told("")
+	put(200, Product{RedeemBy: "2026-11-23", ShortTitle: "E"}) // it was set before
+	put(422, Product{RedeemBy: "2026-11-22"})
+	put(200, Product{})
+	put(422, Product{RedeemBy: "2026-11-23"})
+	read(0, "")
+}
+
+// Today is the merchant's.
+func TestPutProduct_redeemByTheMerchantsClock(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	token := w.merchant("acme")
+	w.setMerchant(catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "acme@example.com", TimeZone: "Pacific/Kiritimati"}) // it is 2 o'clock on 24 November
+	w.shop(token, "PUT", "/v1/products/4711", Product{Title: "Elden", RedeemBy: "2026-11-23"}).Want(422)
+	w.shop(token, "PUT", "/v1/products/4711", Product{Title: "Elden", RedeemBy: "2026-11-24"}).Want(201)
 }

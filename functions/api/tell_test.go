@@ -138,9 +138,13 @@ func TestChangedText_isTold(t *testing.T) {
 			Product{Title: "Elden", Texts: map[string]Text{"de": text("B"), "en": text("A")}},
 			[]string{"text de"},
 		},
-		"links":            {plain, Product{Title: "Elden", Download: "https://a.example/", Instructions: "https://b.example/"}, []string{"instructions", "download"}},
-		"the title":        {plain, Product{Title: "Ring"}, []string{"title"}},
-		"the short title":  {plain, Product{Title: "Elden", ShortTitle: "E"}, []string{"title"}},
+		"links":           {plain, Product{Title: "Elden", Download: "https://a.example/", Instructions: "https://b.example/"}, []string{"instructions", "download"}},
+		"the title":       {plain, Product{Title: "Ring"}, []string{"title"}},
+		"the short title": {plain, Product{Title: "Elden", ShortTitle: "E"}, []string{"title"}},
+		"days to redeem":  {plain, Product{Title: "Elden", RedeemWithin: 30}, []string{"redeem"}},
+		"another day": {
+			Product{Title: "Elden", RedeemBy: "2026-12-23"}, Product{Title: "Elden", RedeemBy: "2026-12-24"}, []string{"redeem"},
+		},
 		"another original": {plain, Product{Title: "Elden", Original: "first"}, []string{"original"}},
 	} {
 		t.Run(name, func(t *testing.T) {

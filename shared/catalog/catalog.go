@@ -149,6 +149,7 @@ type Product struct {
 	Texts           map[string]Text    // by BCP 47 tag
 	Instructions    string             // https address
 	Download        string             // https address
+	Redeem          Redeem             // until which day its keys are to be redeemed, as customers are told
 	Original        string             // id of the product to inherit from, see Inherit
 	ReturnedKeys    order.Disposition  // what becomes of keys that an order gives back; the merchant's setting where empty
 

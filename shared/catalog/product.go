@@ -61,6 +61,9 @@ func (p Product) Inherit(original Product) Product {
 	if p.Download == "" {
 		p.Download = original.Download
 	}
+	if p.Redeem == (Redeem{}) {
+		p.Redeem = original.Redeem
+	}
 	if p.Review == nil {
 		p.Review = original.Review
 	}

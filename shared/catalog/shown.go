@@ -86,6 +86,8 @@ func (p Product) Shown() Shown {
 	s.texts(p.Texts)
 	s.set("instructions", p.Instructions)
 	s.set("download", p.Download)
+	s.set("redeem_within_days", p.Redeem.WithinDays)
+	s.set("redeem_by", p.Redeem.By)
 	s.set("original", p.Original)
 	s.set("returned_keys", string(p.ReturnedKeys))
 	s.set("renewal", string(p.Renewal))

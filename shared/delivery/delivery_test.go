@@ -751,6 +751,7 @@ func TestMail_inheritsFromTheOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	original.Texts = map[string]catalog.Text{"en": {Subject: "From the original", Body: "{PROGRAM_NAME}: {KEY}"}}
+	original.Redeem.By = "2026-12-23"
 	if err := s.store.PutProduct(t.Context(), original); err != nil {
 		t.Fatal(err)
 	}
@@ -758,6 +759,9 @@ func TestMail_inheritsFromTheOriginal(t *testing.T) {
 	s.wantSent("1 a1@example.com: From the original")
 	if !strings.Contains(s.ses.mails[0].Text, "Elden, translated: KEY-a1-0000") {
 		t.Errorf("the text is %q", s.ses.mails[0].Text)
+	}
+	if !strings.Contains(s.ses.mails[0].Text, "Please redeem the key by 23 December 2026.") {
+		t.Errorf("no day to redeem by in %q", s.ses.mails[0].Text)
 	}
 }
 

@@ -91,6 +91,8 @@ type productItem struct {
 	Texts        map[string]textItem `dynamodbav:"texts,omitempty"` // by language
 	Instructions string              `dynamodbav:"instructions,omitempty"`
 	Download     string              `dynamodbav:"download,omitempty"`
+	RedeemWithin int                 `dynamodbav:"redeemWithin,omitempty"` // days
+	RedeemBy     string              `dynamodbav:"redeemBy,omitempty"`
 	Original     string              `dynamodbav:"original,omitempty"`
 	Ignored      bool                `dynamodbav:"ignored,omitempty"`
 	ReturnedKeys string              `dynamodbav:"returnedKeys,omitempty"`
@@ -326,6 +328,7 @@ func productItemOf(p catalog.Product) productItem {
 		Mode: string(p.Keys.Mode), Count: p.Keys.Count,
 		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored, ReturnedKeys: string(p.ReturnedKeys),
 		Renewal: string(p.Renewal), OrderPage: string(p.OrderPage),
+		RedeemWithin: p.Redeem.WithinDays, RedeemBy: p.Redeem.By,
 	}
 	if p.Review != nil {
 		rules := rulesItem(*p.Review)
@@ -510,6 +513,7 @@ func (i productItem) product() catalog.Product {
 		Keys:         catalog.KeyRule{Mode: catalog.Mode(i.Mode), Count: i.Count},
 		Instructions: i.Instructions, Download: i.Download, Original: i.Original, Ignored: i.Ignored, ReturnedKeys: order.Disposition(i.ReturnedKeys),
 		Renewal: catalog.Renewal(i.Renewal), OrderPage: catalog.OrderPage(i.OrderPage),
+		Redeem: catalog.Redeem{WithinDays: i.RedeemWithin, By: i.RedeemBy},
 	}
 	if i.Review != nil {
 		rules := catalog.Rules(*i.Review)

@@ -121,6 +121,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		Texts:        map[string]catalog.Text{"en": {Subject: "Your key", Body: "{KEY}"}, "de": {Body: "Hier: {KEY}", Format: "markdown"}},
 		Instructions: "https://acme.example/help", Download: "https://acme.example/elden.zip", Original: "other", Ignored: true,
 		OrderPage: catalog.OrderPageOn,
+		Redeem:    catalog.Redeem{WithinDays: 30, By: "2026-12-23"},
 		Review:    &catalog.Rules{Always: true, Risk: true, Above: map[string]string{"EUR": "99.90"}, MaxKeys: 7, MaxOrders: 3},
 	}
 	account := catalog.Account{Merchant: "acme", Name: "shop-eu", Platform: "standard", Origin: "an id of its own", Secrets: []catalog.SealedSecret{

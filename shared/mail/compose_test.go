@@ -222,6 +222,83 @@ func TestCustomerMail_renewals(t *testing.T) {
 	}
 }
 
+// Until which day keys are to be redeemed stands below them, whoever wrote the text.
+func TestCustomerMail_redeem(t *testing.T) {
+	within := with(elden, func(p *catalog.Product) {
+		p.Redeem.WithinDays = 30
+		p.Instructions, p.Download = "https://nova.example/elden/help", "https://nova.example/elden/get"
+	})
+	own := func(t catalog.Text) catalog.Product {
+		return with(within, func(p *catalog.Product) { p.Texts = map[string]catalog.Text{"en": t} })
+	}
+	for name, c := range map[string]struct {
+		keys     int
+		language string
+		p        catalog.Product
+	}{
+		"english":    {1, "en", within},
+		"german":     {25, "de", within},
+		"french":     {1, "fr", within},
+		"spanish":    {3, "es", within},
+		"polish":     {1, "pl", within},
+		"portuguese": {1, "pt", within},
+		"russian":    {2, "ru", within},
+		"japanese":   {1, "ja", within},
+		"arabic":     {2, "ar", within},
+		"own_text":   {1, "en", own(catalog.Text{Body: "Your key is {KEY}, enjoy it.\n\nHelp is at {URL}."})},
+		"own_link":   {1, "en", own(catalog.Text{Body: "Get it: https://nova.example/redeem?key={KEY}\n\nHelp is at {URL}."})},
+		"own_list":   {1, "en", own(catalog.Text{Format: text.Markdown, Body: "1. Open the [shop]({URL}).\n2. Enter {KEY}.\n3. Play.\n\nHave fun!"})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := ForLine(with(line(c.keys), func(f *order.Fulfillment) { f.Language = c.language }), nil, nova, c.p, nil, sender, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "customer_redeem_"+name, m)
+		})
+	}
+}
+
+// No day is named where there is none to keep to: in a mail without keys, of keys that the
+// customer had before, once the day has passed.
+func TestCustomerMail_redeemNamesTheDay(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		redeem catalog.Redeem
+		change func(*order.Fulfillment)
+		want   string
+	}{
+		"days from the payment":    {catalog.Redeem{WithinDays: 30}, func(*order.Fulfillment) {}, "23 December 2026"},
+		"by the merchant's clock":  {catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.PaidAt = time.Date(2026, 11, 22, 23, 0, 0, 0, time.UTC) }, "23 December 2026"},
+		"a second before midnight": {catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.PaidAt = time.Date(2026, 11, 22, 22, 59, 59, 0, time.UTC) }, "22 December 2026"},
+		"paid at no time that is known": {
+			catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.PaidAt, f.ReceivedAt = time.Time{}, noon.AddDate(0, 0, -10) }, "13 December 2026",
+		},
+		"a fixed day":           {catalog.Redeem{By: "2027-01-31"}, func(*order.Fulfillment) {}, "31 January 2027"},
+		"today":                 {catalog.Redeem{By: "2026-11-23"}, func(*order.Fulfillment) {}, "23 November 2026"},
+		"yesterday":             {catalog.Redeem{By: "2026-11-22"}, func(*order.Fulfillment) {}, ""},
+		"days that have passed": {catalog.Redeem{WithinDays: 2}, func(f *order.Fulfillment) { f.PaidAt = noon.AddDate(0, 0, -3) }, ""},
+		"keys of the parent":    {catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.Parent, f.KeysOfParent = "A-54", true }, ""},
+		"a renewal's own key":   {catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.Parent = "A-54" }, "23 December 2026"},
+		"keys that follow":      {catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay }, ""},
+		"nothing set":           {catalog.Redeem{}, func(*order.Fulfillment) {}, ""},
+	} {
+		m, err := ForLine(with(line(1), c.change), nil, nova, with(elden, func(p *catalog.Product) { p.Redeem = c.redeem }), nil, sender, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, written := range []string{m.Text, m.HTML} {
+			if c.want == "" {
+				if strings.Contains(written, "redeem") {
+					t.Errorf("%s: a day is named in\n%s", name, written)
+				}
+			} else if strings.Count(written, "Please redeem the key by "+c.want+".") != 1 {
+				t.Errorf("%s: not once the day %s in\n%s", name, c.want, written)
+			}
+		}
+	}
+}
+
 // The words and what is around them are in one language: the customer's, where there is
 // both a text and a frame in it, else the merchant's first one.
 func TestForLine_speaksOneLanguage(t *testing.T) {
@@ -575,7 +652,7 @@ func TestNoticeMail_golden(t *testing.T) {
 		"unread_warning":          {notice.UnreadWarning, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Address: "stock@nova.example", Cause: "mail-bounced"}, nil},
 		"unread_warning_unwanted": {notice.UnreadWarning, "nova", notice.Facts{Pool: "elden", Side: pool.Live, Address: "stock@nova.example", Cause: notice.CauseUnwanted}, nil},
 		"changed_text_many": {notice.ChangedText, "nova", notice.Facts{Count: 500, Changed: []notice.Changed{
-			{Name: "111111", Parts: []string{"text de", "text en", "instructions", "original", "title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
+			{Name: "111111", Parts: []string{"text de", "text en", "instructions", "redeem", "original", "title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
 			{Name: "222222", Parts: []string{"title"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon.Add(time.Minute)},
 		}}, nil},
 		"sample": {notice.SampleMail, "nova", notice.Facts{Sample: &notice.Sample{Language: "de", Keys: 2}, Sold: elden}, nil},

@@ -245,9 +245,36 @@ func (w customerWriter) keys(l *letter) {
 	l.Subject = text.Subject(words.Subject, w.values())
 	l.Preview = text.Subject(w.say.Preview, w.values())
 	l.Words = text.Body(words.Format, words.Body, w.values())
+	if day, ok := w.redeemBy(); ok {
+		l.Words = w.belowKeys(l.Words, w.say.RedeemBy(len(w.f.Keys), day))
+	}
 	if len(w.f.Keys) > manyKeys {
 		l.Attached = w.say.KeysAttached(len(w.f.Keys))
 	}
+}
+
+// redeemBy returns the day until which the keys are to be redeemed. It is false if there is none,
+// or it has passed: nobody can be asked to. Keys of the order that a line renews are old ones.
+func (w customerWriter) redeemBy() (time.Time, bool) {
+	day, ok := w.p.Redeem.Until(w.orderedAt(), w.m)
+	return day, ok && !w.f.KeysOfParent && !day.Before(w.m.Day(w.now))
+}
+
+// belowKeys adds a paragraph below the first block with a key of the line, and below the list
+// that the block stands in. Where there is none, since links alone have the keys, it is the last.
+func (w customerWriter) belowKeys(words []text.Block, sentence string) []text.Block {
+	keys := reveal(w.f.Keys)
+	own := func(r text.Run) bool { return slices.Contains(keys, r.Text) }
+	at := 1 + slices.IndexFunc(words, func(b text.Block) bool {
+		return slices.ContainsFunc(b.Keys, own) || slices.ContainsFunc(b.Lines, func(line text.Line) bool { return slices.ContainsFunc(line, own) })
+	})
+	if at == 0 {
+		at = len(words)
+	}
+	for at < len(words) && words[at].Depth > 0 {
+		at++
+	}
+	return slices.Insert(words, at, text.Block{Lines: []text.Line{{{Text: sentence}}}})
 }
 
 // attachment is a text file with one key a line, for a customer who copies many.
@@ -294,7 +321,7 @@ func (w customerWriter) values() text.Values {
 		text.AddInfo:    c.AddInfo,
 		text.URL:        w.p.Instructions,
 		text.URLFull:    w.p.Download,
-		text.Date:       w.say.Date(w.now.In(zone(w.m))),
+		text.Date:       w.say.Date(w.now.In(w.m.Zone())),
 	} {
 		if value != "" {
 			values[tag] = []string{value}
@@ -312,13 +339,9 @@ func reveal(keys []pool.Key) []string {
 }
 
 func (w customerWriter) orderDetails() details {
-	orderedAt := w.f.PaidAt
-	if orderedAt.IsZero() {
-		orderedAt = w.f.ReceivedAt
-	}
 	d := details{Title: w.say.Order.Title}
 	d.add(w.say.Order.Number, w.f.Order)
-	d.add(w.say.Order.Date, w.say.Date(orderedAt.In(zone(w.m))))
+	d.add(w.say.Order.Date, w.say.Date(w.orderedAt().In(w.m.Zone())))
 	d.add(w.say.Order.Product, w.title())
 	d.add(w.say.Order.Quantity, w.say.Number(w.f.Quantity))
 	one, all := w.say.Money(w.f.UnitPrice, w.f.Currency), w.say.Money(times(w.f.UnitPrice, w.f.Quantity), w.f.Currency)
@@ -328,6 +351,14 @@ func (w customerWriter) orderDetails() details {
 		d.add(w.say.Order.Price, one)
 	}
 	return d
+}
+
+// orderedAt is when the order was paid, else when it came.
+func (w customerWriter) orderedAt() time.Time {
+	if w.f.PaidAt.IsZero() {
+		return w.f.ReceivedAt
+	}
+	return w.f.PaidAt
 }
 
 func (w customerWriter) contactDetails() details {
@@ -410,15 +441,6 @@ func times(amount string, n int) string {
 	product, _ := new(big.Rat).SetString(amount)
 	product.Mul(product, new(big.Rat).SetInt64(int64(n)))
 	return product.FloatString(len(match[1]))
-}
-
-// zone is the merchant's time zone, UTC where it is not known.
-func zone(m catalog.Merchant) *time.Location {
-	z, err := time.LoadLocation(m.TimeZone)
-	if err != nil {
-		return time.UTC
-	}
-	return z
 }
 
 // first returns the first string that is not blank.

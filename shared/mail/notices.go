@@ -667,7 +667,7 @@ func (w noticeWriter) facts(pairs ...string) []details {
 
 // moment returns a time in the merchant's time zone.
 func (w noticeWriter) moment(t time.Time) string {
-	t = t.In(zone(w.m))
+	t = t.In(w.m.Zone())
 	return t.Format("2 January 2006, 15:04") + " " + zoneName(t)
 }
 
@@ -682,7 +682,7 @@ func zoneName(t time.Time) string {
 
 // day is the day of t, with its year unless it is this one.
 func (w noticeWriter) day(t time.Time) string {
-	t, now := t.In(zone(w.m)), w.now.In(zone(w.m))
+	t, now := t.In(w.m.Zone()), w.now.In(w.m.Zone())
 	if t.Year() == now.Year() {
 		return t.Format("2 January")
 	}

@@ -344,7 +344,7 @@ func partName(part string) string {
 		return fmt.Sprintf("the credential %s", name)
 	}
 	names := []string{ // each with its words
-		"instructions", "the link to the instructions", "download", "the link to the download",
+		"instructions", "the link to the instructions", "download", "the link to the download", "redeem", "the day until which keys are to be redeemed",
 		"delivers_from", "the time from which orders are delivered", "other_products", "what becomes of products that nobody knows",
 		"settings", "the settings of the platform",
 		"sender", "the address that mails come from",

@@ -313,7 +313,7 @@ type productPlan struct {
 
 func (s *Catalogs) planProducts(ctx context.Context, p *plan, now Catalog, want CatalogChange, t target) error {
 	pp := productPlan{
-		plan: p, later: &Products{Store: t, Related: t}, owners: map[string][]string{}, removed: map[string]bool{},
+		plan: p, later: &Products{Store: t, Related: t, Now: s.Products.Now}, owners: map[string][]string{}, removed: map[string]bool{},
 		writes: &productWrites{products: s.Products, by: want.By, force: want.Force, versions: map[string]int{}},
 	}
 	for _, product := range want.Products {
@@ -367,7 +367,7 @@ func (pp productPlan) put(ctx context.Context, before, next catalog.Product) err
 	if pp.wrong(path, CheckProduct(next)...) {
 		return nil
 	}
-	mistakes, err := pp.later.checkRelations(ctx, next)
+	mistakes, err := pp.later.checkRelations(ctx, before, next)
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,9 @@ const (
 	maxShards        = 64
 	maxAddresses     = 5     // of a pool: each warning is a mail to each
 	maxCount         = 1_000 // keys for a unit or a line
-	maxProductID     = 128   // characters
-	maxAliases       = 10    // a transaction holds 4 MB, and each has a copy of the texts
+	maxRedeemDays    = 3_650
+	maxProductID     = 128 // characters
+	maxAliases       = 10  // a transaction holds 4 MB, and each has a copy of the texts
 )
 
 type problems []Problem
@@ -191,6 +192,7 @@ func CheckProduct(s catalog.Product) []Problem {
 	p.texts(s.Texts, maxTextBytes)
 	p.link("instructions", s.Instructions)
 	p.link("download", s.Download)
+	p.redeem(s.Redeem)
 	if s.Original != "" {
 		if why := productID(s.Original); why != "" {
 			p.add("original", "%s", why)
@@ -199,6 +201,22 @@ func CheckProduct(s catalog.Product) []Problem {
 		}
 	}
 	return p
+}
+
+// redeem checks until when keys are to be redeemed. Whether that day has passed shows once it is
+// known whether it is newly set: see checkRedeemBy.
+func (p *problems) redeem(r catalog.Redeem) {
+	if r.WithinDays != 0 {
+		p.between("redeem_within_days", r.WithinDays, 1, maxRedeemDays)
+	}
+	if r.By == "" {
+		return
+	}
+	if _, err := time.Parse(time.DateOnly, r.By); err != nil {
+		p.add("redeem_by", "not a day; use one such as 2026-12-23")
+	} else if r.WithinDays != 0 {
+		p.add("redeem_by", "use this or redeem_within_days, not both")
+	}
 }
 
 // Warnings returns what is probably not meant in a product that can be stored.

@@ -160,6 +160,13 @@ func TestCheckProduct(t *testing.T) {
 		"another renewal":      {func(p *catalog.Product) { p.Renewal = "half" }, []string{"renewal"}},
 		"an order page":        {func(p *catalog.Product) { p.OrderPage = catalog.OrderPageOff }, nil},
 		"half an order page":   {func(p *catalog.Product) { p.OrderPage = "half" }, []string{"order_page"}},
+		"days to redeem":       {func(p *catalog.Product) { p.Redeem.WithinDays = 3650 }, nil},
+		"too many days":        {func(p *catalog.Product) { p.Redeem.WithinDays = 3651 }, []string{"redeem_within_days"}},
+		"days before":          {func(p *catalog.Product) { p.Redeem.WithinDays = -1 }, []string{"redeem_within_days"}},
+		"a day to redeem":      {func(p *catalog.Product) { p.Redeem.By = "2028-02-29" }, nil},
+		"no such day":          {func(p *catalog.Product) { p.Redeem.By = "2026-02-29" }, []string{"redeem_by"}},
+		"a moment":             {func(p *catalog.Product) { p.Redeem.By = "2026-12-23T00:00:00Z" }, []string{"redeem_by"}},
+		"a day and days":       {func(p *catalog.Product) { p.Redeem = catalog.Redeem{WithinDays: 1, By: "2026-12-23"} }, []string{"redeem_by"}},
 		"aliases":              {func(p *catalog.Product) { p.Aliases = []string{"price_1", "gid://shop/2"} }, nil},
 		"bad aliases": {
 			func(p *catalog.Product) { p.Aliases = []string{"a?b", "4711", "twice", "twice"} },

@@ -84,7 +84,7 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	if err := c.check(before.Version, same); err != nil || same {
 		return before, false, err
 	}
-	problems, err := s.checkRelations(ctx, next)
+	problems, err := s.checkRelations(ctx, before, next)
 	if err != nil {
 		return p, false, err
 	}
@@ -151,8 +151,9 @@ func (s *Products) uses(ctx context.Context, p catalog.Product) (*InUseError, er
 	return inUse, nil
 }
 
-// checkRelations returns the mistakes in the names of other settings.
-func (s *Products) checkRelations(ctx context.Context, p catalog.Product) ([]Problem, error) {
+// checkRelations returns the mistakes that show beside other settings, and beside what the
+// product was before.
+func (s *Products) checkRelations(ctx context.Context, before, p catalog.Product) ([]Problem, error) {
 	m, ok, err := s.Related.Merchant(ctx, p.Merchant)
 	if err != nil {
 		return nil, err
@@ -173,7 +174,16 @@ func (s *Products) checkRelations(ctx context.Context, p catalog.Product) ([]Pro
 		return nil, err
 	}
 	originals, err := s.checkOriginal(ctx, p)
-	return slices.Concat(checkLanguages(m, common.Texts, p), aliases, pools, originals), err
+	return slices.Concat(checkLanguages(m, common.Texts, p), aliases, pools, originals, checkRedeemBy(m, before, p, s.Now())), err
+}
+
+// checkRedeemBy reports a day that is newly set, and has passed for the merchant.
+func checkRedeemBy(m catalog.Merchant, before, next catalog.Product, now time.Time) []Problem {
+	day, err := time.Parse(time.DateOnly, next.Redeem.By)
+	if err != nil || next.Redeem.By == before.Redeem.By || !day.Before(m.Day(now)) {
+		return nil
+	}
+	return []Problem{{"redeem_by", "the day has passed; use today or a later day"}}
 }
 
 // checkAliases reports the aliases that are ids of other products.

@@ -126,6 +126,7 @@ func textsChanged(before, next catalog.Product, by access.Principal, now time.Ti
 	}{
 		{"instructions", before.Instructions != next.Instructions},
 		{"download", before.Download != next.Download},
+		{"redeem", before.Redeem != next.Redeem},
 		{"original", before.Original != next.Original},
 		{"code", before.Codes[pool.Live] != next.Codes[pool.Live]},
 		{"test_code", before.Codes[pool.Test] != next.Codes[pool.Test]},

@@ -56,6 +56,7 @@ type Frame struct {
 	Elsewhere Elsewhere `json:"elsewhere"`
 
 	Keys    Keys    `json:"keys"`
+	Redeem  Redeem  `json:"redeem"`
 	Links   Links   `json:"links"`
 	Dates   Dates   `json:"dates"`
 	Numbers Numbers `json:"numbers"`
@@ -111,6 +112,14 @@ type Keys struct {
 type Words struct {
 	Subject string `json:"subject"`
 	Body    string `json:"body"`
+}
+
+// Redeem says until which day keys are to be redeemed, that day included, by the number of keys:
+// see Keys. {DATE} is the day.
+type Redeem struct {
+	One  string `json:"one"`
+	Two  string `json:"two,omitzero"` // where a language has a dual
+	More string `json:"more"`
 }
 
 // Links are the lines of a product's links.
@@ -228,6 +237,18 @@ func (f Frame) KeysText(n int, instructions, download bool) catalog.Text {
 		body += f.Links.Instructions + "\n"
 	}
 	return catalog.Text{Subject: words.Subject, Body: body + "\n" + f.Keep}
+}
+
+// RedeemBy asks to redeem so many keys by a day.
+func (f Frame) RedeemBy(n int, day time.Time) string {
+	sentence := f.Redeem.More
+	switch {
+	case n == 1:
+		sentence = f.Redeem.One
+	case n == 2 && f.Redeem.Two != "":
+		sentence = f.Redeem.Two
+	}
+	return strings.ReplaceAll(sentence, "{DATE}", f.Date(day))
 }
 
 // DelayText returns the words of the mail that tells that the keys follow, with tags.

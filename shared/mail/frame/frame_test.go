@@ -47,7 +47,7 @@ func TestLanguages_areWhole(t *testing.T) {
 			}
 		}
 		for name := range got {
-			if _, known := want[name]; !known && !strings.HasPrefix(name, "keys.two.") {
+			if _, known := want[name]; !known && !strings.HasPrefix(name, "keys.two.") && name != "redeem.two" {
 				t.Errorf("%s: %s is no phrase of English", entry.Name(), name)
 			}
 		}
@@ -213,6 +213,28 @@ func TestDate(t *testing.T) {
 	} {
 		if got := In(tag).Date(time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)); got != want {
 			t.Errorf("%s: %q, want %q", tag, got, want)
+		}
+	}
+}
+
+// A sentence of its own asks to redeem the keys, with one full stop at its end.
+func TestRedeemBy(t *testing.T) {
+	day := time.Date(2026, 12, 23, 0, 0, 0, 0, time.UTC)
+	for tag, want := range map[string][3]string{
+		"en": {"Please redeem the key by 23 December 2026.", "Please redeem the keys by 23 December 2026.", "Please redeem the keys by 23 December 2026."},
+		"de": {"Bitte lösen Sie den Schlüssel bis zum 23. Dezember 2026 ein.", "Bitte lösen Sie die Schlüssel bis zum 23. Dezember 2026 ein.", "Bitte lösen Sie die Schlüssel bis zum 23. Dezember 2026 ein."},
+		"fr": {"Veuillez activer la clé au plus tard le 23 décembre 2026.", "Veuillez activer les clés au plus tard le 23 décembre 2026.", "Veuillez activer les clés au plus tard le 23 décembre 2026."},
+		"es": {"Canjee la clave a más tardar el 23 de diciembre de 2026.", "Canjee las claves a más tardar el 23 de diciembre de 2026.", "Canjee las claves a más tardar el 23 de diciembre de 2026."},
+		"pt": {"Resgate a chave até 23 de dezembro de 2026.", "Resgate as chaves até 23 de dezembro de 2026.", "Resgate as chaves até 23 de dezembro de 2026."},
+		"pl": {"Aktywuj klucz najpóźniej 23 grudnia 2026.", "Aktywuj klucze najpóźniej 23 grudnia 2026.", "Aktywuj klucze najpóźniej 23 grudnia 2026."},
+		"ru": {"Активируйте ключ до 23 декабря 2026 г. включительно.", "Активируйте ключи до 23 декабря 2026 г. включительно.", "Активируйте ключи до 23 декабря 2026 г. включительно."},
+		"ja": {"ライセンスキーは2026年12月23日までに有効化してください。", "ライセンスキーは2026年12月23日までに有効化してください。", "ライセンスキーは2026年12月23日までに有効化してください。"},
+		"ar": {"يُرجى تفعيل المفتاح في موعد أقصاه 23 ديسمبر 2026.", "يُرجى تفعيل المفتاحين في موعد أقصاه 23 ديسمبر 2026.", "يُرجى تفعيل المفاتيح في موعد أقصاه 23 ديسمبر 2026."},
+	} {
+		for i, n := range []int{1, 2, 21} {
+			if got := In(tag).RedeemBy(n, day); got != want[i] {
+				t.Errorf("%s, %d: %q, want %q", tag, n, got, want[i])
+			}
 		}
 	}
 }
