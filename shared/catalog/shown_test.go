@@ -42,12 +42,16 @@ func TestShown_hasEveryField(t *testing.T) {
 	}
 }
 
-// So is each part of a text, of what stands around it, and of a rule.
+// So is each part of a text, of what stands around it, of a day to redeem by, and of a rule.
 func TestShown_hasEveryPart(t *testing.T) {
 	t.Parallel()
 	for name, show := range map[string]func(v any) Shown{
 		"text": func(v any) Shown {
 			p := Product{Texts: map[string]Text{"en": v.(Text)}}
+			return p.Shown()
+		},
+		"redeem": func(v any) Shown {
+			p := Product{Redeem: v.(Redeem)}
 			return p.Shown()
 		},
 		"frame": func(v any) Shown {
@@ -59,7 +63,7 @@ func TestShown_hasEveryPart(t *testing.T) {
 			return r.Shown()
 		},
 	} {
-		of := map[string]any{"text": Text{}, "frame": Frame{}, "rules": Rules{}}[name]
+		of := map[string]any{"text": Text{}, "frame": Frame{}, "redeem": Redeem{}, "rules": Rules{}}[name]
 		kind := reflect.TypeOf(of)
 		for i := range kind.NumField() {
 			changed := reflect.New(kind).Elem()
