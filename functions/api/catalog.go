@@ -31,6 +31,7 @@ type Catalog struct {
 	Texts     map[string]Text           `json:"texts,omitzero" nullable:"false" doc:"In the mails of all products, by BCP 47 language tag, as put-texts has them; all there are. Left out, they stay as they are."`
 	Review    *ReviewSettings           `json:"review,omitempty" doc:"The rules of review. Left out, they stay as they are."`
 	OrderPage *OrderPage                `json:"order_page,omitempty" doc:"As put-order-page has it. Left out, it stays as it is."`
+	Retention *Retention                `json:"retention,omitempty" doc:"How long customers are kept, as put-retention has it: customers are erased by it within minutes, and are not brought back. Left out, it stays as it is."`
 	Accounts  map[string]CatalogAccount `json:"accounts,omitzero" nullable:"false" doc:"By name; all there are, without secrets and credentials. They are neither made nor removed here. Left out, they stay as they are."`
 }
 
@@ -50,8 +51,8 @@ type CatalogChanges struct {
 
 // CatalogChange is what differs of one thing.
 type CatalogChange struct {
-	Thing  string   `json:"thing" enum:"pool,product,texts,review,order_page,account"`
-	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review and one order_page, and texts are one."`
+	Thing  string   `json:"thing" enum:"pool,product,texts,review,order_page,retention,account"`
+	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review, order_page and retention, and texts are one."`
 	Change string   `json:"change" enum:"added,changed,removed"`
 	Fields []string `json:"fields,omitempty" nullable:"false" doc:"Those that differ; of a thing that is added, those that are set."`
 }
@@ -65,7 +66,7 @@ var (
 		Products:  map[string]Product{"4711": sampleProduct.settable(), "demo": {Title: "Elden: Demo", Keys: &KeyRule{Mode: string(catalog.Shared), Count: 1}}},
 		Texts:     sampleTexts.Texts,
 		Review:    new(sampleReview.settable()),
-		OrderPage: &sampleOrderPage,
+		OrderPage: &sampleOrderPage, Retention: &sampleRetention,
 	}
 	sampleCatalogChanges = CatalogChanges{DryRun: true, Changes: []CatalogChange{
 		{Thing: "pool", Name: "elden-latam", Change: "added", Fields: []string{"low_stock", "reminder_hours", "shards", "title"}},
@@ -78,7 +79,7 @@ var (
 func newCatalog(c settings.Catalog) Catalog {
 	body := Catalog{
 		Pools: map[string]Pool{}, Products: map[string]Product{}, Accounts: map[string]CatalogAccount{},
-		Review: new(newReview(c.Review).settable()), OrderPage: new(newOrderPage(c.OrderPages)),
+		Review: new(newReview(c.Review).settable()), OrderPage: new(newOrderPage(c.OrderPages)), Retention: new(newRetention(c.Retention)),
 	}
 	for _, p := range c.Pools {
 		body.Pools[p.Name] = newPool(settings.PoolStock{Pool: p}).settable()
@@ -121,6 +122,9 @@ func (c Catalog) change() settings.CatalogChange {
 	}
 	if c.OrderPage != nil {
 		change.OrderPages = new((&putOrderPage{Body: *c.OrderPage}).settings(""))
+	}
+	if c.Retention != nil {
+		change.Retention = new((&putRetention{Body: *c.Retention}).settings(""))
 	}
 	if c.Accounts != nil {
 		change.Accounts = []settings.AccountChange{}
@@ -206,21 +210,21 @@ type putCatalog struct {
 }
 
 func (a *api) catalogs() *settings.Catalogs {
-	return &settings.Catalogs{Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, OrderPages: a.orderPages, Accounts: a.accounts}
+	return &settings.Catalogs{Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, OrderPages: a.orderPages, Retentions: a.retention, Accounts: a.accounts}
 }
 
 func (a *api) addCatalog(to *rest.API) {
 	get := huma.Operation{
 		OperationID: "get-catalog", Method: http.MethodGet, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:     "Read all settings as one document",
-		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
+		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, how long customers are kept, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. Not in it: secrets and credentials, which are never read back; and the sender of customers' mails, which DNS must prove (put-sender). 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
 		Errors:      []int{409},
 		Responses:   to.Responses(sampleCatalog, 200),
 	}
 	put := huma.Operation{
 		OperationID: "put-catalog", Method: http.MethodPut, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:      "Replace all settings by one document",
-		Description:  "The document is JSON or YAML, by its Content-Type. Pools and products that it does not name are removed, as delete-pool and delete-product remove them; a part that it leaves out as a whole, such as accounts, stays as it is. Accounts keep their secrets and credentials; one is made by put-account alone, and a change of one needs a token with the scope secrets too. All of it is checked first, and every mistake is told with its place and its line; then it is made change by change, in an order in which each is allowed by itself. If that is cut off, what is done stays, and the same document with a new ETag does the rest. dry_run answers the difference.",
+		Description:  "The document is JSON or YAML, by its Content-Type. Pools and products that it does not name are removed, as delete-pool and delete-product remove them; a part that it leaves out as a whole, such as accounts, stays as it is. Accounts keep their secrets and credentials; one is made by put-account alone, and a change of one needs a token with the scope secrets too. The sender of mails, which DNS must prove, and secrets are not in it. All of it is checked first, and every mistake is told with its place and its line; then it is made change by change, in an order in which each is allowed by itself. If that is cut off, what is done stays, and the same document with a new ETag does the rest. dry_run answers the difference.",
 		Errors:       []int{409, 412, 422, 428},
 		MaxBodyBytes: largestCatalog, BodyReadTimeout: 20 * time.Second,
 		SkipValidateBody: true, // it is checked where lines are known

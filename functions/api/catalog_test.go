@@ -239,6 +239,76 @@ func TestCatalog_accounts(t *testing.T) {
 	}
 }
 
+// How long customers are kept is compared, locked, checked and told as all else is, and the job
+// that keeps to it is made; a document that does not say it leaves it as it is.
+func TestCatalog_retention(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	get := func() (c Catalog, tag string) {
+		t.Helper()
+		read := w.shop(bearer, "GET", "/v1/catalog", nil).Want(200)
+		read.Into(&c)
+		return c, read.ETag()
+	}
+	put := func(query, body string, headers ...string) []CatalogChange {
+		t.Helper()
+		var changes CatalogChanges
+		w.shop(bearer, "PUT", "/v1/catalog"+query, body, append([]string{"content-type", yamlType}, headers...)...).Want(200).Into(&changes)
+		return changes.Changes
+	}
+	first, before := get()
+	if first.Retention == nil || first.Retention.Days != 0 {
+		t.Errorf("at first: %+v", first.Retention)
+	}
+	want := []CatalogChange{{Thing: "retention", Change: "changed", Fields: []string{"days"}}}
+	for _, query := range []string{"?dry_run=true", ""} {
+		if query == "" {
+			w.shop(bearer, "GET", "/v1/jobs/retention", nil).Want(404)
+		}
+		if diff := cmp.Diff(want, put(query, "retention: {days: 30}\n")); diff != "" { // nothing was set: no condition is needed
+			t.Error(diff)
+		}
+	}
+	w.shop(bearer, "GET", "/v1/jobs/retention", nil).Want(200)
+	w.shop(bearer, "PUT", "/v1/catalog", "retention: {days: 40}\n", "content-type", yamlType).Want(428)
+	w.shop(bearer, "PUT", "/v1/catalog", "retention: {days: 40}\n", "content-type", yamlType, "if-match", before).Want(412)
+	now, _ := get()
+	if now.Retention.Days != 30 {
+		t.Errorf("once set: %+v", now.Retention)
+	}
+	var trail AuditList
+	w.shop(bearer, "GET", "/v1/audit", nil).Want(200).Into(&trail)
+	told := slices.DeleteFunc(trail.Items, func(e AuditEntry) bool { return e.Thing != "retention" })
+	if len(told) != 1 || fmt.Sprint(told[0].Before, told[0].After) != "map[] map[days:30]" {
+		t.Errorf("the audit trail: %+v", told)
+	}
+	if changes := put("", "order_page: {default: on}\npools: {elden: {}}\n", "if-match", "*"); len(changes) != 2 {
+		t.Errorf("a document without it: %+v", changes)
+	}
+	if now, _ := get(); now.Retention.Days != 30 || now.OrderPage.Default != "on" {
+		t.Errorf("after one that does not say it: %+v, %+v", now.Retention, now.OrderPage)
+	}
+	_, tag := get()
+	w.shop(bearer, "PUT", "/v1/retention", Retention{Days: 50}, "if-match", "*").Want(200)
+	w.shop(bearer, "PUT", "/v1/catalog", "pools: {}\n", "content-type", yamlType, "if-match", tag).Want(412)
+	dump := w.dump()
+	for body, place := range map[string]string{
+		"pools: {}\nretention: {days: 4000}\n":                             "body.retention.days",
+		"pools: {}\nretention: {}\n":                                       "body.retention.days",
+		"order_page: {default: half}\nretention: {days: 1}\n":              "body.order_page.default",
+		"retention: {days: 1}\nproducts: {a: {title: A, pool: nowhere}}\n": "body.products.a.pool",
+	} {
+		got := w.shop(bearer, "PUT", "/v1/catalog", body, "content-type", yamlType, "if-match", "*").Want(422)
+		if !slices.Contains(got.Locations(), place) {
+			t.Errorf("%s: %s", body, got.Body)
+		}
+	}
+	if diff := cmp.Diff(dump, w.dump()); diff != "" {
+		t.Errorf("a refused document changed something:\n%s", diff)
+	}
+}
+
 // Whatever catalog follows on whatever other: what is answered is what is done, each single
 // change is allowed where it comes, one that is cut off is finished by the same again, and
 // what is read changes nothing when it is sent back.
@@ -384,7 +454,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 		}
 	}
 	c.Review = &ReviewSettings{Rules: Review{Always: rng.IntN(2) == 0, MaxKeys: rng.IntN(3)}, BrakesItself: rng.IntN(2) == 0}
-	c.OrderPage = &OrderPage{one("on", "off")}
+	c.OrderPage, c.Retention = &OrderPage{one("on", "off")}, &Retention{rng.IntN(3)}
 	a := c.Accounts["generic"]
 	a.OtherProducts, a.DeliversFrom = one("ignore", "unconnected"), noon.Add(time.Duration(rng.IntN(3))*time.Hour)
 	c.Accounts["generic"] = a

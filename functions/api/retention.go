@@ -23,6 +23,13 @@ type putRetention struct {
 	Body Retention
 }
 
+// settings returns the retention that a request describes.
+func (in *putRetention) settings(merchant string) catalog.Retention {
+	return catalog.Retention{Merchant: merchant, Days: in.Body.Days}
+}
+
+func newRetention(r catalog.Retention) Retention { return Retention{r.Days} }
+
 func (a *api) addRetention(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "get-retention", Method: http.MethodGet, Path: "/v1/retention", Tags: []string{"Orders"},
@@ -41,10 +48,10 @@ func (a *api) addRetention(to *rest.API) {
 
 func (a *api) getRetention(ctx context.Context, _ *struct{}) (*rest.Versioned[Retention], error) {
 	r, err := a.retention.Get(ctx, caller(ctx))
-	return rest.Found(r.Version, Retention{r.Days}), err
+	return rest.Found(r.Version, newRetention(r)), err
 }
 
 func (a *api) putRetention(ctx context.Context, in *putRetention) (*rest.Versioned[Retention], error) {
-	r, err := a.retention.Put(ctx, catalog.Retention{Merchant: caller(ctx), Days: in.Body.Days}, access.From(ctx), in.Condition())
-	return rest.Found(r.Version, Retention{r.Days}), err
+	r, err := a.retention.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
+	return rest.Found(r.Version, newRetention(r)), err
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // Catalogs reads all settings of a merchant as one, and replaces them as one: pools,
-// products, the merchant's texts, the rules of review, order pages, and of accounts what is no
-// secret.
+// products, the merchant's texts, the rules of review, order pages, the retention, and of
+// accounts what is no secret.
 //
 // A change is checked whole before anything is stored. It is then made of the same single
 // changes that a caller could make, in an order in which each of them is allowed by itself.
@@ -31,6 +31,7 @@ type Catalogs struct {
 	Texts      *Texts
 	Reviews    *Reviews
 	OrderPages *OrderPages
+	Retentions *Retentions
 	Accounts   *Accounts
 }
 
@@ -41,13 +42,14 @@ type Catalog struct {
 	Texts      catalog.Texts
 	Review     catalog.Review
 	OrderPages catalog.OrderPages
+	Retention  catalog.Retention
 	Accounts   []catalog.Account
 }
 
 // empty says whether nothing was ever set.
 func (c Catalog) empty() bool {
 	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 &&
-		max(c.Review.Version, c.Texts.Version, c.OrderPages.Version) == firstVersion
+		max(c.Review.Version, c.Texts.Version, c.OrderPages.Version, c.Retention.Version) == firstVersion
 }
 
 // firstVersion is the version of what there is one of, and was never set: see Reviews.Get.
@@ -60,6 +62,7 @@ type CatalogChange struct {
 	Texts      map[string]catalog.Text // in the mails of all products, by language
 	Review     *catalog.Review
 	OrderPages *catalog.OrderPages
+	Retention  *catalog.Retention
 	// Accounts are all there are: they are neither made nor removed so, and keep their
 	// secrets and credentials. A change of one needs the scope that put-account needs.
 	Accounts []AccountChange
@@ -84,6 +87,7 @@ func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err err
 	reading.Go(func() (err error) { c.Texts, err = s.Texts.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Review, err = s.Reviews.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.OrderPages, err = s.OrderPages.Get(ctx, merchant); return err })
+	reading.Go(func() (err error) { c.Retention, err = s.Retentions.Get(ctx, merchant); return err })
 	var accounts catalog.Roster
 	reading.Go(func() (err error) { accounts, err = s.Accounts.Store.Roster(ctx, merchant); return err })
 	err = reading.Wait()
@@ -142,7 +146,8 @@ const (
 	putReview
 	putOrderPages
 	putAccounts
-	removePools // last, when no product names them
+	removePools  // when no product names them
+	putRetention // last: customers that it erases are not brought back
 	lastPhase
 )
 
@@ -249,6 +254,9 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 	}
 	if want.OrderPages != nil {
 		s.planOrderPages(p, now, *want.OrderPages, want.By)
+	}
+	if want.Retention != nil {
+		s.planRetention(p, now, *want.Retention, want.By)
 	}
 	if want.Accounts != nil && err == nil {
 		err = s.planAccounts(p, now, want)
@@ -462,6 +470,18 @@ func (s *Catalogs) planOrderPages(p *plan, now Catalog, next catalog.OrderPages,
 	}
 	p.add(putOrderPages, func(ctx context.Context) error {
 		_, err := s.OrderPages.Put(ctx, next, by, at(before.Version))
+		return err
+	})
+}
+
+func (s *Catalogs) planRetention(p *plan, now Catalog, next catalog.Retention, by access.Principal) {
+	before := now.Retention
+	next.Merchant = before.Merchant
+	if !p.differs(audit.Retention, "", before.Version, before.Shown(), next.Shown()) || p.wrong("retention", CheckRetention(next)...) {
+		return
+	}
+	p.add(putRetention, func(ctx context.Context) error {
+		_, err := s.Retentions.Put(ctx, next, by, at(before.Version))
 		return err
 	})
 }

@@ -30,6 +30,7 @@ func book(store *dynamo.Store) *settings.Catalogs {
 		Texts:      &settings.Texts{Store: store, Merchants: store, Products: store, Now: now},
 		Reviews:    &settings.Reviews{Store: store},
 		OrderPages: &settings.OrderPages{Store: store, Now: now},
+		Retentions: &settings.Retentions{Store: store, Now: now},
 		Accounts:   &settings.Accounts{Store: store, Heard: store, Catchup: noQueue{}, Now: now},
 	}
 }
@@ -149,5 +150,38 @@ func TestCatalogs_anyDocumentFollowsAnyOther(t *testing.T) {
 	t.Logf("%d documents applied, %d of them cut off first, %d refused", applied, cut, refused)
 	if applied < 50 || cut < 20 || refused < 20 {
 		t.Errorf("too few to show anything: %d applied, %d cut off, %d refused", applied, cut, refused)
+	}
+}
+
+// A mistake in what there is one of is told with its place before anything is stored, whoever
+// asks.
+func TestCatalogs_mistakesInWhatThereIsOneOf(t *testing.T) {
+	t.Parallel()
+	store, _ := dynamotest.Open(t)
+	if err := store.PutMerchant(t.Context(), catalog.Merchant{Name: "acme", Title: "A", NoticeAddress: "a@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	c := book(store)
+	change := settings.CatalogChange{
+		Pools:      []catalog.Pool{{Name: "elden"}},
+		OrderPages: &catalog.OrderPages{Default: "half"},
+		Retention:  &catalog.Retention{Days: -1},
+		By:         access.Principal{Merchant: "acme", Name: "a test", Scopes: access.Scopes},
+	}
+	before, err := c.Get(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Put(t.Context(), change, whatever, false)
+	var wrong *settings.InvalidError
+	if !errors.As(err, &wrong) {
+		t.Fatalf("%v", err)
+	}
+	if diff := gocmp.Diff([]string{"order_page.default", "retention.days"}, paths(wrong.Problems)); diff != "" {
+		t.Error(diff)
+	}
+	after, err := c.Get(t.Context(), "acme")
+	if diff := gocmp.Diff(before, after); diff != "" || err != nil {
+		t.Errorf("%v, %s", err, diff)
 	}
 }

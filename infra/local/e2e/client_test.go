@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,14 +53,37 @@ func TestCatalog(t *testing.T) {
 	title, other := "Another", m.product+"-other"
 	changed := *first.JSON200
 	changed.Products = &map[string]apiclient.Product{m.product: (*first.JSON200.Products)[m.product], other: {Title: &title, Pool: &m.pool}}
+	pool := (*first.JSON200.Pools)[m.pool]
+	pool.NoticeAddresses = &[]string{"stock@further.example"}
+	changed.Pools = &map[string]apiclient.Pool{m.pool: pool}
+	changed.Texts = &map[string]apiclient.Text{"en": {Body: "Of all products: {KEY}"}}
+	changed.OrderPage = &apiclient.OrderPage{Default: apiclient.OrderPageDefaultOn}
+	changed.Retention = &apiclient.Retention{Days: 3650}
 	for _, dryRun := range []bool{true, false} {
-		if changes := put(changed, dryRun); len(changes) != 1 || changes[0].Name == nil || *changes[0].Name != other {
-			t.Errorf("dry run %t: %+v", dryRun, changes)
+		var differ []string
+		for _, change := range put(changed, dryRun) {
+			name := ""
+			if change.Name != nil {
+				name = *change.Name
+			}
+			differ = append(differ, strings.Join(append([]string{string(change.Thing), name}, *change.Fields...), " "))
+		}
+		slices.Sort(differ)
+		want := []string{
+			"order_page  default", "pool " + m.pool + " notice_addresses[0]", "product " + other + " keys.count keys.mode pool title",
+			"retention  days", "texts  texts.en.body",
+		}
+		if !slices.Equal(differ, want) {
+			t.Errorf("dry run %t: %q, want %q", dryRun, differ, want)
 		}
 	}
 	product, err := c.GetProductWithResponse(ctx, other)
-	if err != nil || product.JSON200 == nil || *product.JSON200.Title != title {
+	if err != nil || product.JSON200 == nil || *product.JSON200.Title != title || product.JSON200.HasOrderPage == nil || !*product.JSON200.HasOrderPage {
 		t.Errorf("the new product: %v, %s", err, product.Body)
+	}
+	kept, err := c.GetRetentionWithResponse(ctx)
+	if err != nil || kept.JSON200 == nil || kept.JSON200.Days != 3650 {
+		t.Errorf("how long customers are kept: %v, %s", err, kept.Body)
 	}
 	put(*first.JSON200, false)
 	if changes := put(*first.JSON200, true); len(changes) != 0 {
