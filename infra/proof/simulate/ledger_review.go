@@ -292,7 +292,7 @@ func (l *ledger) buyerChanged(c dynamosim.Commit, pk, sk string, after map[strin
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(after)) {
-		if slices.Contains([]string{"pk", "sk", "v", "expiresAt", "admitted"}, id) {
+		if slices.Contains([]string{"pk", "sk", "v", "expiresAt", "admitted", "testOf"}, id) {
 			continue
 		}
 		if _, there := orders[id]; there {
