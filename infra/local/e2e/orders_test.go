@@ -247,3 +247,63 @@ func TestOrders_erasedCustomer(t *testing.T) {
 		t.Errorf("the pool: %+v", live)
 	}
 }
+
+// A product gives one code to everybody: it is not used up, test orders never get it, and once
+// it is blocked orders wait for another.
+func TestOrders_codeForEverybody(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	m.stock(1)
+	c, title, any := m.client(), "A voucher", "*"
+	changed, err := c.PutProductWithResponse(t.Context(), m.product, &apiclient.PutProductParams{IfMatch: &any}, apiclient.Product{
+		Title: &title, Keys: &apiclient.KeyRule{Mode: apiclient.KeyRuleModeShared},
+	})
+	if err != nil || changed.StatusCode() != http.StatusOK {
+		t.Fatalf("%v, %d %s", err, changed.StatusCode(), changed.Body)
+	}
+	codes := newKeys(2)
+	set := func(code string) {
+		t.Helper()
+		answer, err := c.PutCodeWithResponse(t.Context(), m.product, &apiclient.PutCodeParams{IfMatch: &any}, apiclient.Codes{Code: &code})
+		if err != nil || answer.StatusCode() != http.StatusOK {
+			t.Fatalf("%v, %d %s", err, answer.StatusCode(), answer.Body)
+		}
+	}
+	has := func(o shop.Order, code string) {
+		t.Helper()
+		if got := m.keysOf(o); !slices.Equal(got, []string{code}) || len(m.mails(o.Email)) != 1 {
+			t.Errorf("order %s: %d keys in the first of %d mails", o.ID, len(got), len(m.mails(o.Email)))
+		}
+	}
+
+	early := m.order(1)
+	m.pay(early, "unconnected", 0)
+	set(codes[0])
+	has(early, codes[0])
+	for _, quantity := range []int{1, 3} {
+		o := m.order(quantity)
+		m.pay(o, "fulfilled", 1)
+		has(o, codes[0])
+	}
+	test := m.order(1)
+	test.Test = true
+	m.pay(test, "unconnected", 0)
+
+	if u := m.loaded(m.drop(codes[0])); u.Accepted != 0 {
+		t.Errorf("a file with the code: %+v", u)
+	}
+	blocked, err := c.BlockKeysWithResponse(t.Context(), apiclient.BlockKeys{Keys: codes[:1]})
+	if err != nil || blocked.StatusCode() != http.StatusOK {
+		t.Fatalf("%v, %d %s", err, blocked.StatusCode(), blocked.Body)
+	}
+	late := m.order(1)
+	m.pay(late, "unconnected", 0)
+	set(codes[1])
+	has(late, codes[1])
+	if live, _ := m.left(); live != (shop.Stock{Available: 1}) {
+		t.Errorf("the pool, of which nothing was sold: %+v", live)
+	}
+	if mails := m.mails(test.Email, world.mark); len(mails) > 0 {
+		t.Errorf("%d mails with keys for the test order", len(mails))
+	}
+}
