@@ -226,7 +226,7 @@ var Functions = []Function{
 			{Target: ordersWho, Actions: "Query"},
 			{Target: ordersListed, Actions: "Query"}, // customers who were kept for long enough; keys that were sold
 			{Target: ordersTable, Actions: "GetItem Query ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.OrderPrefix, dynamo.HeldPrefix, dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "BatchGetItem", Items: testRows},
 			{Target: ordersTable, Actions: "DeleteItem", Items: append([]string{dynamo.UnconnectedPrefix, dynamo.HeldPrefix}, testRows...)},
 			// The test side, which is wiped. Of keys, the pattern lets none of the live side be deleted.

@@ -9,6 +9,7 @@ import (
 
 	"keypool/shared/audit"
 	"keypool/shared/job"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/random"
@@ -272,11 +273,11 @@ func filePartsOf(texts []string) []job.FilePart {
 	return parts
 }
 
-// EndJob saves the end of a job, with its entry in the audit trail: one transaction. One that
-// withdraws an upload and was cut short takes its mark off the upload, so that the rest may be
-// withdrawn by another. One that erases a customer forgets whom; one that exports is not among
-// those any more that are running. It fails with job.ErrFenced
-// as SaveJob does.
+// EndJob saves the end of a job, with its entry in the audit trail and the notice that tells
+// the merchant: one transaction. One that withdraws an upload and was cut short takes its mark
+// off the upload, so that the rest may be withdrawn by another. One that erases a customer
+// forgets whom; one that exports is not among those any more that are running. It fails with
+// job.ErrFenced as SaveJob does.
 func (s *Store) EndJob(ctx context.Context, j job.Job) error {
 	u := jobSave(j)
 	u.set("finishedAt", number(millis(j.FinishedAt)))
@@ -296,6 +297,9 @@ func (s *Store) EndJob(ctx context.Context, j job.Job) error {
 	}
 	tx.add(u.write(s.tables.Catalog, jobKey(j.Merchant, j.ID)))
 	tx.add(s.entryWrite(audit.OfEndedJob(ctx, j)))
+	if j.Kind != job.Retain { // which nobody waits for
+		tx.add(noticePut(s.tables.Orders, notice.OfJob(j)))
+	}
 	err := s.transactWithRetry(ctx, &tx)
 	if anyConditionFailed(err) {
 		return job.ErrFenced

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
 )
@@ -51,6 +52,7 @@ type factsItem struct {
 	Account string        `dynamodbav:"account,omitempty"`
 	Address string        `dynamodbav:"address,omitempty"`
 	Sample  *sampleItem   `dynamodbav:"sample,omitempty"`
+	Job     *endedItem    `dynamodbav:"job,omitempty"`
 	Line    string        `dynamodbav:"line,omitempty"`
 	Former  int           `dynamodbav:"former,omitempty"`
 }
@@ -62,6 +64,19 @@ type sampleItem struct {
 	Language string    `dynamodbav:"language,omitempty"`
 	Keys     int       `dynamodbav:"keys,omitempty"`
 	Test     bool      `dynamodbav:"test,omitempty"`
+}
+
+// endedItem is a job that has ended.
+type endedItem struct {
+	ID          string `dynamodbav:"id"`
+	Kind        string `dynamodbav:"kind"`
+	To          string `dynamodbav:"to,omitempty"`
+	Keys        int    `dynamodbav:"keys,omitempty"`
+	Lines       int    `dynamodbav:"lines,omitempty"`
+	Left        int    `dynamodbav:"left,omitempty"`
+	Cut         bool   `dynamodbav:"cut,omitempty"`
+	By          string `dynamodbav:"by"`
+	CancelledBy string `dynamodbav:"cancelledBy,omitempty"`
 }
 
 type refusedItem struct {
@@ -172,6 +187,10 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	if f.Sample != nil {
 		sample = &sampleItem{f.Sample.Product, (*textItem)(f.Sample.Text), f.Sample.Language, f.Sample.Keys, f.Sample.Test}
 	}
+	var ended *endedItem
+	if j := f.Job; j != nil {
+		ended = &endedItem{j.ID, string(j.Kind), j.To, j.Keys, j.Lines, j.Left, j.Cut, j.By, j.CancelledBy}
+	}
 	about := f.Side
 	if n.Kind.Gathered() { // it may tell of both sides
 		about = ""
@@ -184,7 +203,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Line: f.Line, Former: f.Former,
+			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -225,6 +244,10 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 	if s := f.Sample; s != nil {
 		sample = &notice.Sample{Product: s.Product, Text: (*catalog.Text)(s.Text), Language: s.Language, Keys: s.Keys, Test: s.Test}
 	}
+	var ended *notice.Job
+	if j := f.Job; j != nil {
+		ended = &notice.Job{ID: j.ID, Kind: job.Kind(j.Kind), To: j.To, Keys: j.Keys, Lines: j.Lines, Left: j.Left, Cut: j.Cut, By: j.By, CancelledBy: j.CancelledBy}
+	}
 	return notice.Notice{
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, To: i.To, Kind: notice.Kind(i.Kind), RaisedAt: at(i.RaisedAt),
@@ -233,7 +256,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Line: f.Line, Former: f.Former,
+			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former,
 		},
 		Mail: i.entry(),
 	}, nil

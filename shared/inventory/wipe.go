@@ -198,6 +198,9 @@ func (w *wiping) order(ctx context.Context, id string) error {
 				return err
 			}
 			gone = gone && was
+			if was {
+				w.job.Lines++
+			}
 		}
 	}
 	if !gone || whole.Version == 0 || whole.ChangedAt.After(w.job.CreatedAt) {

@@ -115,7 +115,7 @@ func (w *world) wantLiveUntouched(before map[string]string) {
 }
 
 func isOfJob(key string) bool {
-	return strings.Contains(key, " jobs#nova") || strings.Contains(key, " audit#nova")
+	return strings.Contains(key, " jobs#nova") || strings.Contains(key, " audit#nova") || strings.Contains(key, " notice#nova#"+string(notice.JobEnded)+"#")
 }
 
 func isCountOrUpload(key string) bool {

@@ -10,10 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"keypool/infra/proof/fuse"
 	"keypool/shared/inventory"
 	"keypool/shared/job"
+	"keypool/shared/notice"
 	"keypool/shared/order"
+	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -45,7 +49,8 @@ func (w *world) run(worker *inventory.Worker, id string) error {
 	}
 }
 
-// finish has a job done to its end, as the sweep asks for it.
+// finish has a job done to its end, as the sweep asks for it, and expects that the merchant is
+// told what it has done.
 func (w *world) finish(id string) job.Job {
 	w.Helper()
 	for range 20 {
@@ -53,12 +58,23 @@ func (w *world) finish(id string) job.Job {
 			w.Fatal(err)
 		}
 		if j := w.job(id); j.Done {
+			w.isTold(j)
 			return j
 		}
 		w.later(inventory.IndexLag)
 	}
 	w.Fatalf("the job does not end: %+v", w.job(id))
 	return job.Job{}
+}
+
+func (w *world) isTold(j job.Job) {
+	w.Helper()
+	want := notice.OfJob(j)
+	told, _, err := w.store.Notice(w.Context(), want.ID)
+	w.must(err)
+	if diff := cmp.Diff(want.Facts, told.Facts); diff != "" || told.Mail.State != outbox.Due {
+		w.Errorf("told of the end of %s, a mail that is %q: %s", j.Kind, told.Mail.State, diff)
+	}
 }
 
 func (w *world) job(id string) job.Job {

@@ -15,6 +15,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
@@ -430,6 +431,14 @@ func TestNoticeMail_golden(t *testing.T) {
 		u.Kept[0].Reason = upload.TooLong
 	})
 	file := notice.Facts{Pool: "elden", Side: pool.Live, Uploads: []string{record.ID}, Count: 1, File: "november.txt", Started: record.ReceivedAt}
+	ended := func(j notice.Job) notice.Facts {
+		j.ID, j.By = "20261123T101500-0f1e2d3c4b5a6978", "the token warehouse"
+		f := notice.Facts{Started: noon.Add(-time.Hour), Job: &j}
+		if j.Kind != job.Erase && j.Kind != job.Wipe {
+			f.Pool, f.Side = "elden", pool.Live
+		}
+		return f
+	}
 	caused := func(cause upload.Cause) notice.Facts {
 		return with(file, func(f *notice.Facts) { f.Cause = string(cause) })
 	}
@@ -487,6 +496,14 @@ func TestNoticeMail_golden(t *testing.T) {
 		"mail_limit_many": {notice.MailLimit, "nova", notice.Facts{Limit: 500, Count: 1234, Mails: []string{
 			"The mail for order A-1001 cannot be sent", "Order A-1002 was paid again, and not as before",
 		}}, nil},
+		"job_withdrawn":      {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Withdraw, Keys: 1412}), nil},
+		"job_moved":          {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Move, Keys: 1, To: "ring"}), nil},
+		"job_cancelled":      {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Move, To: "ring", Cut: true, CancelledBy: "the token back office"}), nil},
+		"job_exported":       {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Export, Keys: 1412}), nil},
+		"job_no_file":        {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Export, Cut: true, CancelledBy: "the token back office"}), nil},
+		"job_erased":         {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Erase, Lines: 3, Left: 1}), nil},
+		"job_cut":            {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Erase, Lines: 1, Cut: true, CancelledBy: "the token back office"}), nil},
+		"job_wiped":          {notice.JobEnded, "nova", ended(notice.Job{Kind: job.Wipe, Keys: 20, Lines: 1}), nil},
 		"upload_used_ticket": {notice.UploadReport, "nova", caused(upload.UsedTicket), unread(upload.UsedTicket)},
 		"upload_gone":        {notice.UploadReport, "nova", caused(upload.Gone), unread(upload.Gone)},
 		"upload_encrypted":   {notice.UploadReport, "nova", caused(upload.Encrypted), unread(upload.Encrypted)},

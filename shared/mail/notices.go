@@ -75,6 +75,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.UploadLimit:     noticeWriter.uploadLimit,
 	notice.CallLimit:       noticeWriter.callLimit,
 	notice.MailLimit:       noticeWriter.mailLimit,
+	notice.JobEnded:        noticeWriter.jobEnded,
 	notice.LargeUpload:     noticeWriter.uploadReport,
 	notice.UploadReminder:  noticeWriter.uploadReminder,
 	notice.Misplaced:       noticeWriter.misplaced,

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -34,6 +35,7 @@ const (
 	UploadLimit     Kind = "upload-limit"      // a day: files that wait, since they bring more than a day may
 	CallLimit       Kind = "call-limit"        // a day: the calls of the API that it has are made
 	MailLimit       Kind = "mail-limit"        // a day: notices that were not mailed, since the day had no mails left
+	JobEnded        Kind = "job-ended"         // a job that somebody asked for: what it has done
 	LargeUpload     Kind = "large-upload"      // an upload of more than one range: what became of each line
 	UploadReminder  Kind = "upload-reminder"   // five minutes: uploads that were not read days ago and still lie there
 	Misplaced       Kind = "misplaced"         // five minutes: uploads without a known merchant, told to the operator
@@ -75,7 +77,7 @@ const (
 
 // Kinds lists every kind.
 var Kinds = []Kind{
-	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, MailLimit, LargeUpload, UploadReminder, Misplaced,
+	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, MailLimit, JobEnded, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, ChangedAddress,
@@ -121,6 +123,8 @@ type Facts struct {
 	Limit   int64     // of a day
 	Started time.Time // of an upload; of the oldest order's waiting; of a token's last use; of a return
 
+	Job *Job // that has ended
+
 	Sample *Sample // the mail that a SampleMail is
 
 	// Of KeysElsewhere: the line whose keys were mailed, and which of its former addresses is
@@ -142,6 +146,30 @@ type Sample struct {
 	Language string
 	Keys     int // 0: an order that waits for them
 	Test     bool
+}
+
+// Job is a job that has ended.
+type Job struct {
+	ID          string
+	Kind        job.Kind
+	To          string // the pool that it moved keys to
+	Keys, Lines int    // that it has changed; of an export, the keys in its file
+	Left        int    // lines that it left as they are, since they owe their customer something
+	Cut         bool   // it ended before its work was done
+	By          string // who asked for it
+	CancelledBy string // who asked for its end; empty: nobody
+}
+
+// OfJob returns the notice of a job that has ended. It says nothing of a customer, nor of why
+// the job was asked for: people may have written a customer's name.
+func OfJob(j job.Job) Notice {
+	facts := Facts{Pool: j.Pool, Started: j.CreatedAt, Job: &Job{
+		ID: j.ID, Kind: j.Kind, To: j.To, Keys: j.Keys, Lines: j.Lines, Left: j.Look.Left, Cut: j.Cut, By: j.By, CancelledBy: j.CancelledBy,
+	}}
+	if j.Kind != job.Wipe { // the row is not of the side that it takes away
+		facts.Side = j.Side
+	}
+	return New(j.Merchant, JobEnded, j.ID, facts, j.FinishedAt)
 }
 
 // HeldLine is a line that waits for the merchant's decision.
@@ -293,7 +321,7 @@ const KeptMails = 100
 var mayWait = []Kind{
 	UploadReport, LargeUpload, UploadReminder, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat,
 	RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, RiskAfterKeys, RenewalWaits, UnknownEvent,
-	UnreadWarning, SampleMail,
+	UnreadWarning, JobEnded, SampleMail,
 }
 
 // MayWait reports whether the notice is not mailed to a merchant who has got the mails of a

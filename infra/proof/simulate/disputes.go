@@ -153,10 +153,10 @@ func (l *ledger) checkDisputeTurn(orderID, dispute, before, now string) {
 }
 
 // checkLifted checks that a line's history tells why it is not held any more for a dispute:
-// the platform ended it, or a person dropped it.
-func (l *ledger) checkLifted(now *line, hold, state string, why reasons) {
+// the platform ended it, or a person dropped it, whose words may be forgotten by now.
+func (l *ledger) checkLifted(now *line, hold, state string, wordless bool, why reasons) {
 	says := hold
-	if state == "dropped" {
+	if state == "dropped" && !wordless {
 		says += ": " + droppedWhy
 	}
 	if !why.tells("released", says) {

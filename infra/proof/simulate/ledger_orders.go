@@ -22,6 +22,7 @@ type known struct {
 	failed   map[string]bool      // ids of refunds that failed
 	disputes map[string]string    // id -> state
 	opened   map[string]time.Time // id -> when its opening was written
+	wordless map[string]bool      // ids of dropped disputes of which is forgotten what the person said: a customer was erased
 }
 
 // reported is what platforms and persons reported, whether it was stored or not.
@@ -199,6 +200,7 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 			}
 		}
 	}
+	there.wordless = wordless(after)
 	for id := range there.returns {
 		if !returns[id] {
 			l.problem("return %s of order %s is forgotten", id, orderID)
@@ -230,6 +232,17 @@ func (l *ledger) wholeChanged(orderID string, after map[string]types.AttributeVa
 	if there.disputes = disputes; open > 1 {
 		l.w.count("several disputes open at once")
 	}
+}
+
+// wordless returns the ids of the dropped disputes whose words are forgotten.
+func wordless(whole map[string]types.AttributeValue) map[string]bool {
+	ids := map[string]bool{}
+	if drops, ok := whole["drops"].(*types.AttributeValueMemberM); ok {
+		for id, drop := range drops.Value {
+			ids[id] = str(drop.(*types.AttributeValueMemberM).Value, "why") == ""
+		}
+	}
+	return ids
 }
 
 // checkMayLeave checks a mail with keys that leaves: what was known of the order when the

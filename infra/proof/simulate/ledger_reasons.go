@@ -398,7 +398,7 @@ func (l *ledger) checkHolds(c dynamosim.Commit, id order.LineID, before line, wh
 		case !why.has("released"):
 			l.problem("%s is not held any more (%s) for no reason", l.name(id), hold)
 		case disputed:
-			l.checkLifted(now, hold, there.disputes[dispute], why)
+			l.checkLifted(now, hold, there.disputes[dispute], there.wordless[dispute], why)
 		case !l.decided("release", &before):
 			l.problem("%s is not held any more (%s), and nobody released it", l.name(id), hold)
 		case byRule(hold):

@@ -655,6 +655,14 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", whole(3, "disputes", attributes("d", "won")))
 			}, "",
 		},
+		"a dispute was dropped, and the words of it are forgotten when its line is released": {
+			func(b *fixture) {
+				b.disputeLine("open")
+				b.dropsDisputes(2, "d")
+				b.write("x", whole(2, "disputes", attributes("d", "dropped"), "drops", attributes("d", attributes("by", "ada"))))
+				b.write("x", lineItem(idA, 3, 1), placeItem(idA, 1), reason(idA, "released", "dispute:d"))
+			}, "",
+		},
 		"a person drops a dispute, and lifts what else holds its line": {
 			func(b *fixture) {
 				b.disputeLine("open")

@@ -54,13 +54,15 @@ type nowhere struct{}
 
 func (nowhere) Send(context.Context, any, time.Duration) error { return nil }
 
-// rows returns all rows of the tables by table and key, but for jobs and their entries in the
-// audit trail.
+// rows returns all rows of the tables by table and key, but for jobs, their entries in the
+// audit trail and the notices of their ends.
 func (w *world) rows() map[string]map[string]any {
+	ofJobs := "notice#" + merchant + "#" + string(notice.JobEnded) + "#"
 	all := map[string]map[string]any{}
 	for _, table := range []string{w.tables.Catalog, w.tables.Keys, w.tables.Orders} {
 		for _, item := range plain(w.db.Items(table)) {
-			if pk := item["pk"].(string); !strings.HasPrefix(pk, "jobs#") && !strings.HasPrefix(pk, "audit#") {
+			pk := item["pk"].(string)
+			if !slices.ContainsFunc([]string{"jobs#", "audit#", ofJobs}, func(prefix string) bool { return strings.HasPrefix(pk, prefix) }) {
 				all[fmt.Sprint(table, " ", pk, " ", item["sk"])] = item
 			}
 		}

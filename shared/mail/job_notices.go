@@ -1,0 +1,64 @@
+package mail
+
+import (
+	"fmt"
+
+	"keypool/shared/job"
+	"keypool/shared/notice"
+)
+
+// jobEnded tells what a job has done that somebody asked for.
+func (w noticeWriter) jobEnded() letter {
+	j := w.n.Facts.Job
+	title, said := w.jobDone(*j)
+	l := letter{Badge: calm("Done"), Title: title, Words: words(said)}
+	switch {
+	case j.Cut:
+		l.Badge = warn("Cancelled")
+		l.Words = append(l.Words, words("The job was cancelled before its work was done.")...)
+	case j.Left > 0:
+		l.Badge = warn("Please look")
+		l.Words = append(l.Words, words(fmt.Sprintf(
+			"%s left as %s, since the customer is still owed keys or a mail: ask again once that is not so, or with force, POST /v1/customers/erase.",
+			capital(count(j.Left, "line"))+plural(j.Left, " was", " were"), plural(j.Left, "it is", "they are"),
+		))...)
+	}
+	l.Words = append(l.Words, words("If nobody of yours asked for it, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it.")...)
+	l.Details = w.facts(
+		"Job", j.ID, "Asked for by", j.By, "Asked for at", w.moment(w.n.Facts.Started),
+		"Cancelled by", j.CancelledBy, "Ended", w.moment(w.n.RaisedAt), "To read it", "GET /v1/jobs/{job}",
+	)
+	return l
+}
+
+// jobDone says in a title and a paragraph what a job has done.
+func (w noticeWriter) jobDone(j notice.Job) (title, said string) {
+	keys, were := count(j.Keys, "key"), plural(j.Keys, " was", " were")
+	switch j.Kind {
+	case job.Withdraw:
+		return fmt.Sprintf("%s%s taken out of sale.", capital(keys), were),
+			fmt.Sprintf("An upload to %s was withdrawn. Its keys that were sold before stay with their orders.", w.pool())
+	case job.Move:
+		return fmt.Sprintf("%s%s moved from %s to %s.", capital(keys), were, w.pool(), j.To),
+			"Orders that wait there get them, the oldest first."
+	case job.Export:
+		if j.Cut {
+			return fmt.Sprintf("The keys of %s were not exported.", w.pool()), "There is no file."
+		}
+		return fmt.Sprintf("The file with keys of %s is ready.", w.pool()),
+			fmt.Sprintf("It holds %s. POST /v1/jobs/{job}/link gives a link to it that is good for ten minutes, as often as you need one. The file is deleted a day after it was made.", keys)
+	case job.Wipe:
+		return fmt.Sprintf("Your test data was wiped%s.", inPart(j)),
+			fmt.Sprintf("%s and %s of test orders are gone. The files and orders that they came from are new again. Nothing of the live side was touched, and settings stay.", capital(keys), count(j.Lines, "line"))
+	case job.Erase, job.Retain: // the second is not told
+	}
+	return fmt.Sprintf("A customer was erased%s.", inPart(j)),
+		fmt.Sprintf("What was kept of the customer is gone from %s of orders. Keys, counts and times stay.", count(j.Lines, "line"))
+}
+
+func inPart(j notice.Job) string {
+	if j.Cut {
+		return " in part"
+	}
+	return ""
+}
