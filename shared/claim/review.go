@@ -192,14 +192,17 @@ func (f *Filler) askWaiting(ctx context.Context, settings catalog.Reader, lines 
 }
 
 // commitHeld commits changes, and tells the merchant of lines that they put on hold. The
-// notices are stored first: if this process dies between the two, somebody is told all the
-// same.
+// notice that waits for the end of the hour is stored before, so that the merchant is told
+// if this process dies, and the other one after: mailed before, it would not list them.
 func (f *Filler) commitHeld(ctx context.Context, changes []order.Change) error {
+	var after []notice.Notice
 	for _, change := range changes {
 		if line := change.After; line.HeldByRule() {
-			if err := TellHeld(ctx, f.Notices, line); err != nil {
+			first, rest := notice.Held(line.Merchant, line.Side, line.HeldAt)
+			if err := tell(ctx, f.Notices, rest); err != nil {
 				return err
 			}
+			after = append(after, first)
 			break
 		}
 	}
@@ -214,13 +217,19 @@ func (f *Filler) commitHeld(ctx context.Context, changes []order.Change) error {
 		}
 		changes = changes[n:]
 	}
-	return nil
+	return tell(ctx, f.Notices, after...)
 }
 
-// TellHeld tells the merchant of a line that a rule, or the brake, holds: see notice.Held. A
-// repeat of what held the line, whose first try may have died before this, changes nothing.
+// TellHeld tells the merchant of a line that is stored, and that a rule, or the brake, holds:
+// see notice.Held. A repeat of what held the line, whose first try may have died before this,
+// changes nothing.
 func TellHeld(ctx context.Context, notices Notices, line order.Fulfillment) error {
-	for _, n := range notice.Held(line.Merchant, line.Side, line.HeldAt) {
+	first, rest := notice.Held(line.Merchant, line.Side, line.HeldAt)
+	return tell(ctx, notices, rest, first)
+}
+
+func tell(ctx context.Context, notices Notices, all ...notice.Notice) error {
+	for _, n := range all {
 		if err := notices.RaiseNotice(ctx, n); err != nil {
 			return fmt.Errorf("tell of lines on hold: %w", err)
 		}

@@ -1,7 +1,9 @@
 package claim_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +12,8 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
+	"keypool/shared/claim"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -206,6 +210,37 @@ func TestReview_asksWhatIsConnectedLater(t *testing.T) {
 	if got := dynamotest.Partitions(t, s.tables.Orders, "notice#acme#held-for-review#"); len(got) != 2 {
 		t.Errorf("the merchant is told by %v, want one now and one when the hour ends", got)
 	}
+}
+
+// A mailer lists the lines that are on hold when it mails. So the notice that is mailed at once
+// is raised when the lines are stored, and the one of the hour's end, which tells of those that
+// a filler who dies leaves untold, before.
+func TestReview_isToldOnceItIsStored(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	line := s.claim(paid("1", "later", 60))
+	s.rules(catalog.Rules{Always: true})
+	s.product(catalog.Product{ID: "later", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	told := map[bool][]bool{} // whether the line was on hold, by whether the notice waits for the end of the hour
+	s.filler.Notices = listening{s.store, func(n notice.Notice) {
+		_, rest := n.FirstHeld()
+		told[rest] = append(told[rest], s.stored(line.ID).State() == order.OnHold)
+	}}
+	s.must(s.filler.Fill(t.Context(), order.FillProduct("acme", pool.Live, "later"), s.now().Add(time.Minute)))
+	if !slices.Equal(told[false], []bool{true}) || len(told[true]) == 0 || told[true][0] {
+		t.Errorf("the line was on hold when the first notice was raised: %v; when that of the hour's end was: %v", told[false], told[true])
+	}
+}
+
+// listening hears of notices before they are stored.
+type listening struct {
+	claim.Notifier
+	hear func(notice.Notice)
+}
+
+func (l listening) RaiseNotice(ctx context.Context, n notice.Notice) error {
+	l.hear(n)
+	return l.Notifier.RaiseNotice(ctx, n)
 }
 
 // Two lines of one order that are connected together count each other.

@@ -2,7 +2,6 @@ package delivery_test
 
 import (
 	"regexp"
-	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +21,8 @@ func (s *scene) hold(number string, side pool.Side) order.LineID {
 		f.Side, f.Mail = side, outbox.Entry{}
 		f.HoldByRules([]order.Hold{order.HoldReview}, s.now)
 	})
-	for _, n := range notice.Held("nova", side, s.now) {
+	first, rest := notice.Held("nova", side, s.now)
+	for _, n := range []notice.Notice{rest, first} {
 		if err := s.store.RaiseNotice(s.t.Context(), n); err != nil {
 			s.t.Fatal(err)
 		}
@@ -33,7 +33,8 @@ func (s *scene) hold(number string, side pool.Side) order.LineID {
 // mailHeld mails the notices of an hour that are due.
 func (s *scene) mailHeld(side pool.Side) {
 	s.t.Helper()
-	for _, n := range slices.Backward(notice.Held("nova", side, noon)) {
+	first, rest := notice.Held("nova", side, noon)
+	for _, n := range []notice.Notice{first, rest} {
 		s.mail(outbox.NoticeItem(n.ID))
 	}
 }

@@ -389,17 +389,16 @@ func Gather(merchant string, kind Kind, facts Facts, now time.Time) Notice {
 }
 
 // Held returns the notices of lines that a rule holds since now: the first is mailed at
-// once, and another when the hour has ended, unless nothing else was held in it. The
+// once, and the rest when the hour has ended, unless nothing else was held in it. The
 // mailer lists what is held then, so that a rush writes no more than two notices an hour,
-// and none of them often.
-func Held(merchant string, side pool.Side, now time.Time) []Notice {
+// and none of them often. The first is raised once the lines are stored: the rest does not
+// tell of them again.
+func Held(merchant string, side pool.Side, now time.Time) (first, rest Notice) {
 	start := now.UTC().Truncate(time.Hour)
 	key := string(side) + "#" + Hour(now)
 	facts := Facts{Side: side}
-	return []Notice{
-		New(merchant, HeldForReview, key+heldRest, facts, now).At(start.Add(time.Hour + heldStored)),
-		New(merchant, HeldForReview, key, facts, now),
-	}
+	return New(merchant, HeldForReview, key, facts, now),
+		New(merchant, HeldForReview, key+heldRest, facts, now).At(start.Add(time.Hour + heldStored))
 }
 
 const heldRest = "#rest"
