@@ -248,6 +248,7 @@ func TestKeys_exported(t *testing.T) {
 		m.await("the file", func(context.Context) bool {
 			return world.shop.Ask(t.Context(), m.token, http.MethodPost, "/v1/jobs/"+j.ID+"/link", nil, &file) == nil
 		})
+		m.notice("The file with keys of", j.ID)
 		err := world.shop.WithToken(t.Context(), m.Merchant, []string{"upload", "orders:read", "orders:write", "settings", "secrets", "people"}, func(token string) error {
 			err := world.shop.Ask(t.Context(), token, http.MethodPost, "/v1/jobs/"+j.ID+"/link", nil, nil)
 			if err == nil || !strings.Contains(err.Error(), "403") {
