@@ -429,8 +429,8 @@ func (d *deployment) buckets(t *testing.T) (all []attempt) {
 	objects := [][2]string{{"cdk-hnb659fds-assets-" + machine.Account + "-" + machine.Region, "rights"}, {world.shop.Bucket, "uploads/" + m.Merchant + "/" + m.pool + "/" + file}}
 	for _, id := range d.ids["AWS::S3::Bucket"] {
 		if bucket := d.things[id]["Ref"]; bucket != world.shop.Bucket {
-			for _, kind := range []string{"reports", "rejected", "exports"} {
-				objects = append(objects, [2]string{bucket, kind + "/" + m.Merchant + "/rights.json"})
+			for _, folder := range []string{"reports/" + m.Merchant, "reports/" + m.Merchant + "/test", "rejected/" + m.Merchant, "exports/" + m.Merchant} {
+				objects = append(objects, [2]string{bucket, folder + "/rights.json"})
 			}
 		}
 	}

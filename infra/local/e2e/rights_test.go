@@ -184,15 +184,18 @@ func (s grant) holds(context map[string][]string) bool {
 	return true
 }
 
-// matches compares as IAM does, for patterns of the shapes that we use.
+// matches compares as IAM does: a question mark stands for any character, a star for any number
+// of them.
 func matches(pattern, value string) bool {
-	if rest, ok := strings.CutPrefix(pattern, "?"); ok {
-		return value != "" && matches(rest, value[1:])
+	switch {
+	case pattern == "":
+		return value == ""
+	case pattern[0] == '*':
+		return matches(pattern[1:], value) || value != "" && matches(pattern, value[1:])
+	case value == "":
+		return false
 	}
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(value, prefix)
-	}
-	return pattern == value
+	return (pattern[0] == '?' || pattern[0] == value[0]) && matches(pattern[1:], value[1:])
 }
 
 // oneOrMany is a text, or several.
