@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/infra/proof/canary"
+	"keypool/infra/proof/lambdatest"
 )
 
 // Each role does what it is there for, and nothing else: every action that we
@@ -114,7 +115,7 @@ type grant struct {
 func (g grants) allows(a attempt) []string {
 	var by []string
 	for _, s := range g.statements {
-		if !slices.Contains(s.Action, a.action) || !slices.ContainsFunc(s.Resource, func(pattern string) bool { return matches(pattern, a.on) }) {
+		if !slices.Contains(s.Action, a.action) || !slices.ContainsFunc(s.Resource, func(pattern string) bool { return lambdatest.Matches(pattern, a.on) }) {
 			continue
 		}
 		if s.holds(a.context) {
@@ -145,7 +146,7 @@ func (g grants) rights() map[string]grant {
 func (s grant) right(action string, keys []string) string {
 	right := action + " on " + strings.Join(s.Resource, ", ")
 	for _, pattern := range s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] {
-		if slices.ContainsFunc(keys, func(key string) bool { return matches(pattern, key) }) {
+		if slices.ContainsFunc(keys, func(key string) bool { return lambdatest.Matches(pattern, key) }) {
 			right += " for " + pattern
 		}
 	}
@@ -174,7 +175,7 @@ func (s grant) holds(context map[string][]string) bool {
 				continue
 			}
 			every := !slices.ContainsFunc(given, func(value string) bool {
-				return !slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, value) })
+				return !slices.ContainsFunc(patterns, func(pattern string) bool { return lambdatest.Matches(pattern, value) })
 			})
 			if !every || !strings.HasPrefix(operator, "ForAllValues:") && len(given) == 0 {
 				return false
@@ -182,20 +183,6 @@ func (s grant) holds(context map[string][]string) bool {
 		}
 	}
 	return true
-}
-
-// matches compares as IAM does: a question mark stands for any character, a star for any number
-// of them.
-func matches(pattern, value string) bool {
-	switch {
-	case pattern == "":
-		return value == ""
-	case pattern[0] == '*':
-		return matches(pattern[1:], value) || value != "" && matches(pattern, value[1:])
-	case value == "":
-		return false
-	}
-	return (pattern[0] == '?' || pattern[0] == value[0]) && matches(pattern[1:], value[1:])
 }
 
 // oneOrMany is a text, or several.

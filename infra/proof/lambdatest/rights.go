@@ -60,7 +60,7 @@ func (r *rights) take(a access) error {
 			return nil
 		}
 		for _, begin := range begins {
-			if like(begin, a.key) {
+			if Matches(begin, a.key) {
 				r.used[a.action+" on "+s.Resource+" for "+begin] = true
 				return nil
 			}
@@ -70,15 +70,18 @@ func (r *rights) take(a access) error {
 	return fmt.Errorf("no right to %s on %s for %s# %s: give the function one in infra/deployment", a.action, a.resource, kind, a.selected)
 }
 
-// like is IAM's StringLike: a star stands for anything.
-func like(pattern, value string) bool {
-	parts := strings.Split(pattern, "*")
-	value, fits := strings.CutPrefix(value, parts[0])
-	for _, part := range parts[1:] {
-		_, rest, found := strings.Cut(value, part)
-		value, fits = rest, fits && found
+// Matches is IAM's StringLike: a question mark stands for any character, a star for any number
+// of them.
+func Matches(pattern, value string) bool {
+	switch {
+	case pattern == "":
+		return value == ""
+	case pattern[0] == '*':
+		return Matches(pattern[1:], value) || value != "" && Matches(pattern, value[1:])
+	case value == "":
+		return false
 	}
-	return fits // every pattern here ends in a star
+	return (pattern[0] == '?' || pattern[0] == value[0]) && Matches(pattern[1:], value[1:])
 }
 
 // elsewhere are rights whose calls need what no run in a sandbox comes to; the tests
