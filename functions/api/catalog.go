@@ -217,14 +217,14 @@ func (a *api) addCatalog(to *rest.API) {
 	get := huma.Operation{
 		OperationID: "get-catalog", Method: http.MethodGet, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:     "Read all settings as one document",
-		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, how long customers are kept, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. Not in it: secrets and credentials, which are never read back; and the sender of customers' mails, which DNS must prove (put-sender). 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
+		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, how long customers are kept, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. Not in it: secrets, credentials and codes (put-code), which are never read back; and the sender of customers' mails, which DNS must prove (put-sender). 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
 		Errors:      []int{409},
 		Responses:   to.Responses(sampleCatalog, 200),
 	}
 	put := huma.Operation{
 		OperationID: "put-catalog", Method: http.MethodPut, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:      "Replace all settings by one document",
-		Description:  "The document is JSON or YAML, by its Content-Type. Pools and products that it does not name are removed, as delete-pool and delete-product remove them; a part that it leaves out as a whole, such as accounts, stays as it is. Accounts keep their secrets and credentials; one is made by put-account alone, and a change of one needs a token with the scope secrets too. The sender of mails, which DNS must prove, and secrets are not in it. All of it is checked first, and every mistake is told with its place and its line; then it is made change by change, in an order in which each is allowed by itself. If that is cut off, what is done stays, and the same document with a new ETag does the rest. dry_run answers the difference.",
+		Description:  "The document is JSON or YAML, by its Content-Type. Pools and products that it does not name are removed, as delete-pool and delete-product remove them; a part that it leaves out as a whole, such as accounts, stays as it is. Accounts keep their secrets and credentials; one is made by put-account alone, and a change of one needs a token with the scope secrets too. The sender of mails, which DNS must prove, secrets and codes are not in it. All of it is checked first, and every mistake is told with its place and its line; then it is made change by change, in an order in which each is allowed by itself. If that is cut off, what is done stays: the answer says how much, and the same document with a new ETag does the rest, as with thousands of products, for which one call may have no time. dry_run answers the difference.",
 		Errors:       []int{409, 412, 422, 428},
 		MaxBodyBytes: largestCatalog, BodyReadTimeout: 20 * time.Second,
 		SkipValidateBody: true, // it is checked where lines are known
@@ -308,8 +308,9 @@ func readCatalog(to *rest.API, media string, body []byte) (*strict.Document, Cat
 
 // withLines adds the lines of a document to an error that tells mistakes in it.
 func withLines(err error, read *strict.Document) error {
+	var cut *settings.CutOffError
 	var wrong *settings.InvalidError
-	if !errors.As(err, &wrong) {
+	if errors.As(err, &cut) || !errors.As(err, &wrong) {
 		return err
 	}
 	return &settings.InvalidError{Problems: lineOf(read, wrong.Problems)}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -121,11 +122,74 @@ func (s *Catalogs) Put(ctx context.Context, want CatalogChange, unchanged func(C
 	return p.differences, p.apply(ctx)
 }
 
+// CutOffError means that a change of all settings ended on the way: what was done of it stays.
+type CutOffError struct {
+	Done, Of int // single changes
+	Err      error
+}
+
+func (e *CutOffError) Error() string {
+	return fmt.Sprintf("after %d of %d changes: %v", e.Done, e.Of, e.Err)
+}
+
+func (e *CutOffError) Unwrap() error { return e.Err }
+
 // plan is a change that was checked.
 type plan struct {
 	differences []Difference
 	problems    problems
 	steps       [lastPhase][]step
+	products    *phaseProducts // as the steps see them
+}
+
+// phaseProducts lists products once for all steps of a phase, of which each could be the first:
+// a change of thousands of products would read them all each time.
+type phaseProducts struct {
+	ProductStore
+	mu     sync.Mutex
+	listed []catalog.Product // nil: not yet
+}
+
+// Products returns all products: no step asks for less.
+func (l *phaseProducts) Products(ctx context.Context, merchant, _ string, _ int) ([]catalog.Product, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.listed == nil {
+		products, err := l.ProductStore.Products(ctx, merchant, "", 0)
+		if err != nil {
+			return nil, err
+		}
+		l.listed = append([]catalog.Product{}, products...)
+	}
+	return slices.Clone(l.listed), nil
+}
+
+// begin forgets the products of the phase before.
+func (l *phaseProducts) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listed = nil
+}
+
+// phaseUses reads what names pools: see phaseProducts.
+type phaseUses struct {
+	PoolUses
+	products *phaseProducts
+}
+
+// Products returns all products.
+func (u phaseUses) Products(ctx context.Context, merchant, after string, limit int) ([]catalog.Product, error) {
+	return u.products.Products(ctx, merchant, after, limit)
+}
+
+// stepwise returns the same use cases over products that are listed once a phase.
+func (s *Catalogs) stepwise(products *phaseProducts) *Catalogs {
+	steps, refill, pools, sold := *s, *s.Products.Refill, *s.Pools, *s.Products
+	refill.Products = products
+	pools.Refill, pools.Uses = &refill, phaseUses{s.Pools.Uses, products}
+	sold.Refill, sold.Store = &refill, products
+	steps.Pools, steps.Products = &pools, &sold
+	return &steps
 }
 
 // step is a single change.
@@ -151,21 +215,48 @@ const (
 	lastPhase
 )
 
-// stepsAtOnce bounds the steps that are made together.
-const stepsAtOnce = 8
+// stepsAtOnce bounds the steps that are made together, looksAtOnce what is looked up before.
+const stepsAtOnce, looksAtOnce = 8, 32
 
+// apply makes the steps. Its error is a *CutOffError once one was made.
 func (p *plan) apply(ctx context.Context) error {
+	var done atomic.Int32
 	for _, steps := range p.steps {
+		p.products.begin()
 		var making errgroup.Group
 		making.SetLimit(stepsAtOnce)
 		for _, one := range steps {
-			making.Go(func() error { return one(ctx) })
+			making.Go(func() error {
+				err := one(ctx)
+				if err == nil {
+					done.Add(1)
+				}
+				return err
+			})
 		}
 		if err := making.Wait(); err != nil {
-			return fmt.Errorf("replace the catalog: %w", err)
+			err = fmt.Errorf("replace the catalog: %w", err)
+			if done.Load() > 0 {
+				err = &CutOffError{int(done.Load()), len(slices.Concat(p.steps[:]...)), err}
+			}
+			return err
 		}
 	}
 	return nil
+}
+
+// inUses returns, for each thing, why it is kept. They are looked up together.
+func inUses[T any](ctx context.Context, things []T, uses func(context.Context, T) (*InUseError, error)) ([]*InUseError, error) {
+	all := make([]*InUseError, len(things))
+	looking, ctx := errgroup.WithContext(ctx)
+	looking.SetLimit(looksAtOnce)
+	for i, thing := range things {
+		looking.Go(func() (err error) {
+			all[i], err = uses(ctx, thing)
+			return err
+		})
+	}
+	return all, looking.Wait()
 }
 
 func (p *plan) add(phase int, s step) { p.steps[phase] = append(p.steps[phase], s) }
@@ -222,7 +313,8 @@ func at(version int) Condition {
 }
 
 func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*plan, error) {
-	p := &plan{}
+	p := &plan{products: &phaseProducts{ProductStore: s.Products.Store}}
+	steps := s.stepwise(p.products)
 	m, _, err := s.Products.Related.Merchant(ctx, want.By.Merchant)
 	if err != nil {
 		return nil, err
@@ -241,10 +333,10 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 	t.texts = texts
 	t.ProductStore, t.ProductRelations = s.Products.Store, s.Products.Related
 	if want.Pools != nil {
-		err = s.planPools(ctx, p, now, want, t)
+		err = steps.planPools(ctx, p, now, want, t)
 	}
 	if want.Products != nil && err == nil {
-		err = s.planProducts(ctx, p, now, want, t)
+		err = steps.planProducts(ctx, p, now, want, t)
 	}
 	if want.Texts != nil && err == nil {
 		s.planTexts(p, now, want, t)
@@ -292,16 +384,14 @@ func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want Cat
 	}
 	later := *s.Pools
 	later.Uses = t
-	for _, old := range now.Pools {
-		if _, kept := t.pools[old.Name]; kept {
-			continue
-		}
+	removed := slices.DeleteFunc(slices.Clone(now.Pools), func(old catalog.Pool) bool { _, kept := t.pools[old.Name]; return kept })
+	uses, err := inUses(ctx, removed, later.uses)
+	if err != nil {
+		return err
+	}
+	for i, old := range removed {
 		p.removes(audit.Pool, old.Name)
-		inUse, err := later.uses(ctx, old)
-		if err != nil {
-			return err
-		}
-		if !p.inUse("pools."+old.Name, inUse, want.Force) {
+		if !p.inUse("pools."+old.Name, uses[i], want.Force) {
 			p.add(removePools, func(ctx context.Context) error {
 				return s.Pools.Delete(ctx, want.By, old.Name, want.Force, at(old.Version))
 			})
@@ -346,14 +436,14 @@ func (s *Catalogs) planProducts(ctx context.Context, p *plan, now Catalog, want 
 			return err
 		}
 	}
-	for _, old := range now.Products {
-		if !pp.removed[old.ID] {
-			continue
-		}
+	removed := slices.DeleteFunc(slices.Clone(now.Products), func(old catalog.Product) bool { return !pp.removed[old.ID] })
+	uses, err := inUses(ctx, removed, pp.later.uses)
+	if err != nil {
+		return err
+	}
+	for i, old := range removed {
 		p.removes(audit.Product, old.ID)
-		if err := pp.remove(ctx, old); err != nil {
-			return err
-		}
+		pp.remove(old, uses[i])
 	}
 	return nil
 }
@@ -404,17 +494,15 @@ func (pp productPlan) put(ctx context.Context, before, next catalog.Product) err
 }
 
 // remove plans to remove a product.
-func (pp productPlan) remove(ctx context.Context, old catalog.Product) error {
-	inUse, err := pp.later.uses(ctx, old)
-	if err != nil || pp.inUse("products."+old.ID, inUse, pp.writes.force) {
-		return err
+func (pp productPlan) remove(old catalog.Product, inUse *InUseError) {
+	if pp.inUse("products."+old.ID, inUse, pp.writes.force) {
+		return
 	}
 	phase := removeProducts
 	if old.Original != "" {
 		phase = removeInheritors
 	}
 	pp.add(phase, pp.writes.remove(old))
-	return nil
 }
 
 // productWrites are the writes of products in a change, some of which are written twice.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,5 +184,75 @@ func TestCatalogs_mistakesInWhatThereIsOneOf(t *testing.T) {
 	after, err := c.Get(t.Context(), "acme")
 	if diff := gocmp.Diff(before, after); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
+	}
+}
+
+// A change of many products reads them all once a phase, not once for each of them: a shop that
+// has thousands could not take them out, move them to another pool, or change what inherits.
+func TestCatalogs_manyProducts(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Meter
+	store, _ := dynamotest.Open(t, calls.Option)
+	c := book(store)
+	ctx := context.Background()
+	if err := store.PutMerchant(ctx, catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "a@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	const many = 40
+	all := func(pool, original string) settings.CatalogChange {
+		change := settings.CatalogChange{By: access.Principal{Merchant: "acme", Name: "a test", Scopes: access.Scopes}}
+		for _, name := range []string{"p", "q"} {
+			change.Pools = append(change.Pools, catalog.Pool{Name: name, LowStock: 1, Reminder: time.Hour})
+		}
+		rule, texts := catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}, map[string]catalog.Text{"en": {Body: "{KEY} " + strings.Repeat("x", 4_000)}}
+		for i := range many {
+			change.Products = append(change.Products,
+				catalog.Product{ID: fmt.Sprintf("sold-%02d", i), Title: "Elden", Pool: pool, Keys: rule, Texts: texts},
+				catalog.Product{ID: fmt.Sprintf("dynamic-%02d", i), Title: original, Original: "sold-00"})
+		}
+		return change
+	}
+	none := all("", "")
+	none.Products = []catalog.Product{}
+	for _, change := range []settings.CatalogChange{all("p", "Elden"), all("q", "Ring"), none} {
+		calls.Reset()
+		if _, err := c.Put(ctx, change, whatever, false); err != nil {
+			t.Fatal(err)
+		}
+		// A product's own reads are some ten units; a list of all is more than forty.
+		read, _ := calls.Units()
+		if each := read / (2 * many); each > 20 {
+			t.Errorf("%.0f read units, %.1f for each product", read, each)
+		}
+	}
+}
+
+// A change that ends on the way says how much of it was done: it is no longer true that nothing
+// was changed.
+func TestCatalogs_cutOff(t *testing.T) {
+	t.Parallel()
+	faults := dynamotest.NewFaults(t, 1)
+	store, _ := dynamotest.Open(t, faults.Option)
+	c := book(store)
+	ctx := context.Background()
+	if err := store.PutMerchant(ctx, catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "a@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	change := settings.CatalogChange{
+		Pools:    []catalog.Pool{{Name: "p", LowStock: 1, Reminder: time.Hour}},
+		Products: []catalog.Product{{ID: "a", Title: "A", Pool: "p", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}},
+		By:       access.Principal{Merchant: "acme", Name: "a test", Scopes: access.Scopes},
+	}
+	for _, made := range []int{0, 1} {
+		faults.After("TransactWriteItems", made, dynamotest.SDKAttempts, dynamotest.CutOff)
+		_, err := c.Put(ctx, change, whatever, false)
+		faults.Stop()
+		var cut *settings.CutOffError
+		if is := errors.As(err, &cut); err == nil || is != (made > 0) {
+			t.Fatalf("after %d of 2: %v", made, err)
+		}
+		if made > 0 && (cut.Done != made || cut.Of != 2) {
+			t.Errorf("it says %d of %d", cut.Done, cut.Of)
+		}
 	}
 }

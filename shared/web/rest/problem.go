@@ -100,6 +100,10 @@ const (
 // problemOf returns the response to an error, and its headers. The response to an
 // error that is not in the table holds nothing of it; the log does.
 func problemOf(ctx context.Context, operation string, err error) (*problem.Problem, http.Header) {
+	var cut *settings.CutOffError
+	if errors.As(err, &cut) {
+		return cutOff(ctx, operation, cut)
+	}
 	var wrong *settings.InvalidError
 	if errors.As(err, &wrong) {
 		var places []problem.Place
@@ -204,6 +208,20 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	}
 	slog.ErrorContext(ctx, "request.failed", "operation", operation, "error", err)
 	return problem.Internal, nil
+}
+
+// cutOff says how far a change of all settings came. What stopped it is told as it would be of
+// a single change only if it is a mistake of ours.
+func cutOff(ctx context.Context, operation string, e *settings.CutOffError) (*problem.Problem, http.Header) {
+	p, headers := problemOf(ctx, operation, e.Err)
+	made := fmt.Sprintf("%d of %d changes were made, and stay. ", e.Done, e.Of)
+	switch p.Status {
+	case http.StatusInternalServerError:
+		return p, headers
+	case http.StatusServiceUnavailable:
+		return problem.New(p.Status, made+"For the others there was no time, or too much to do at this moment. Send the document again, with the ETag as it is now: it does the rest."), headers
+	}
+	return problem.New(http.StatusConflict, made+"Then another could not be made, since settings changed meanwhile. Read them again; dry_run says what your document would still change, and what of it is not allowed now."), nil
 }
 
 // codeTaken says where the key stands whose text was to be a code, and what to do.
