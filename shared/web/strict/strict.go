@@ -388,7 +388,7 @@ func textNode(s string) *yaml.Node {
 	switch {
 	case !strings.Contains(s, "\n"):
 		node.Style = yaml.DoubleQuotedStyle
-		if simple().MatchString(s) {
+		if simple().MatchString(s) && !olderBoolean().MatchString(s) {
 			node.Style = 0
 		}
 	case strings.TrimSpace(s[:1]) == "" || unusual().MatchString(s):
@@ -399,8 +399,11 @@ func textNode(s string) *yaml.Node {
 	return node
 }
 
-// Most starts of a function need neither.
+// Most starts of a function need none of them.
 var (
-	simple  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN_]([\pL\pN _./@+-]*[\pL\pN_./@+-])?$`) })
-	unusual = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\pL\pN\pP\pS \n]|[ ]\n|\n\n$|[ ]$`) })
+	simple = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN_]([\pL\pN _./@+-]*[\pL\pN_./@+-])?$`) })
+	// olderBoolean finds what readers of YAML 1.1, such as Python's and Ruby's, take for true or
+	// false: the setting "off", and "no" for Norwegian.
+	olderBoolean = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$`) })
+	unusual      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\pL\pN\pP\pS \n]|[ ]\n|\n\n$|[ ]$`) })
 )

@@ -3,6 +3,7 @@ package strict
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -140,6 +141,21 @@ func TestRead_refuses(t *testing.T) {
 		if !errors.As(err, &wrong) || wrong.Line != c.line || !strings.Contains(wrong.Message, c.says) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want line %d and %q", name, err, c.line, c.says)
 		}
+	}
+}
+
+// What older readers of YAML take for true or false is quoted, so that a file that one of them
+// has read and written is the same: Python's reads 1.1.
+func TestWrite_textsThatAreNoBooleans(t *testing.T) {
+	t.Parallel()
+	for _, word := range strings.Fields("on off On OFF yes no Yes NO y n Y N true null 1984 1e3 2026-12-23") {
+		written, err := Write(YAML, []byte(`{"a":{"`+word+`":"`+word+`"}}`))
+		if want := fmt.Sprintf("a:\n  %[1]q: %[1]q\n", word); err != nil || string(written) != want {
+			t.Errorf("%s: %q, %v, want %q", word, written, err, want)
+		}
+	}
+	if written, err := Write(YAML, []byte(`{"none":"offer"}`)); err != nil || string(written) != "none: offer\n" {
+		t.Errorf("%q, %v", written, err)
 	}
 }
 
