@@ -46,6 +46,9 @@ func TestErase(t *testing.T) {
 		}
 	}
 	var list OrderList
+	if w.shop(token, "GET", "/v1/orders/7", nil).Want(200).Into(&list); strings.Contains(list.Items[0].Lines[0].Mend, "release") || !strings.Contains(list.Items[0].Lines[0].Mend, "return") {
+		t.Errorf("what can be done for a line that is on hold for good: %s", list.Items[0].Lines[0].Mend)
+	}
 	w.shop(token, "GET", "/v1/orders/8", nil).Want(200).Into(&list)
 	if o := list.Items[0]; o.Customer != (Customer{}) || o.Lines[0].ErasedAt.IsZero() || len(o.Lines[0].KeyIDs) != 1 {
 		t.Errorf("the order is shown as %+v", o)

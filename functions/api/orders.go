@@ -127,7 +127,7 @@ var sampleOrders = OrderList{Items: []Order{{
 
 // WhichOrder tells orders of the same number apart.
 type WhichOrder struct {
-	Account string `query:"account" maxLength:"63" doc:"The account it was paid through; all of them where left out." example:"shop-eu"`
+	Account string `query:"account" minLength:"1" maxLength:"63" doc:"The account it was paid through; all of them where left out." example:"shop-eu"`
 	Test    string `query:"test" enum:"true,false" doc:"Whether it was marked as a test; both where left out." example:"false"`
 }
 
@@ -140,11 +140,11 @@ type OrderPath struct {
 
 // ListOrders says which orders a list has.
 type ListOrders struct {
-	Order     string    `query:"order" maxLength:"128" doc:"Only the orders of this number, as get-order reads them, whatever characters it has. It goes with account and test only."`
-	Account   string    `query:"account" maxLength:"63" doc:"Only what was paid through this account."`
+	Order     string    `query:"order" minLength:"1" maxLength:"128" doc:"Only the orders of this number, as get-order reads them, whatever characters it has. It goes with account and test only."`
+	Account   string    `query:"account" minLength:"1" maxLength:"63" doc:"Only what was paid through this account."`
 	Test      string    `query:"test" enum:"true,false" doc:"Whether it was marked as a test. Where left out, both of a number, and of a list those that were paid."`
-	Email     string    `query:"email" maxLength:"320" doc:"Only the orders of this customer's mail address, in any letter case."`
-	Product   string    `query:"product" maxLength:"128" doc:"Only lines of this product, as the platform names it, or of dynamic products that take its pool."`
+	Email     string    `query:"email" minLength:"1" maxLength:"320" doc:"Only the orders of this customer's mail address, in any letter case."`
+	Product   string    `query:"product" minLength:"1" maxLength:"128" doc:"Only lines of this product, as the platform names it, or of dynamic products that take its pool."`
 	State     string    `query:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned" doc:"Only lines in this state."`
 	From      time.Time `query:"from" doc:"Only what was received at this time or later."`
 	Until     time.Time `query:"until" doc:"Only what was received before this time."`
@@ -152,11 +152,8 @@ type ListOrders struct {
 	rest.Page
 }
 
-// Resolve refuses a number that is empty, which would list all orders, and filters beside one.
-func (in *ListOrders) Resolve(ctx huma.Context) []error {
-	if url := ctx.URL(); in.Order == "" && url.Query().Has("order") {
-		return []error{&huma.ErrorDetail{Location: "query.order", Message: "is empty: give a number, or leave it out to list orders"}}
-	}
+// Resolve refuses filters beside a number.
+func (in *ListOrders) Resolve(huma.Context) []error {
 	filters := in.Email != "" || in.Product != "" || in.State != "" || !in.From.IsZero() || !in.Until.IsZero() || in.Attention || in.After != ""
 	if in.Order == "" || !filters {
 		return nil
@@ -524,6 +521,8 @@ func mend(f order.Fulfillment) string {
 		return "On hold, because the customer disputes the payment. When the platform says how the dispute ended, the line goes on (you won) or is given back (you lost). If that word will not come, POST /v1/orders/{order}/release with {\"disputes\": true} drops the dispute and releases the whole order: the customer gets the keys, although the money may still go back."
 	case f.LacksAddress() && f.ErasedAt.IsZero():
 		return "It has no mail address that keys could be sent to. It comes off hold when its platform reports the order with one."
+	case state == order.OnHold && !f.ErasedAt.IsZero():
+		return "On hold for good: its customer was erased, and there is nobody to send anything to. POST /v1/orders/{order}/return gives it back."
 	case state == order.OnHold:
 		return "On hold, see holds. POST /v1/orders/{order}/release lets it go on; to give it back, POST /v1/orders/{order}/return."
 	case state == order.Unconnected:

@@ -138,7 +138,7 @@ func (a *api) setBrake(ctx context.Context, _ *struct{}) (*rest.Body[Brake], err
 
 // offReason is what the caller says of taking the brake off.
 type offReason struct {
-	Reason string `query:"reason" maxLength:"200" doc:"Why, for get-brake." example:"it was the sale"`
+	Reason string `query:"reason" minLength:"1" maxLength:"200" doc:"Why, for get-brake." example:"it was the sale"`
 }
 
 func (a *api) releaseBrake(ctx context.Context, in *offReason) (*struct{}, error) {

@@ -114,6 +114,15 @@ func TestListOrders(t *testing.T) {
 		"order=2&email=a%40b.de": "query.order",
 		"order=2&attention=true": "query.order",
 		"order=":                 "query.order",
+		"email=":                 "query.email",
+		"email=%20":              "query.email",
+		"product=&account=":      "query.account query.product",
+		"state=&test=":           "query.state query.test",
+		"from=":                  "query.from",
+		"attention=true&limit=":  "query.limit",
+		"order=1&order=2":        "query.order",
+		"email=a%zz":             "query",
+		"email=a;b":              "query",
 		"state=lost":             "query.state",
 		"from=yesterday":         "query.from",
 		"limit=101":              "query.limit",
@@ -123,6 +132,12 @@ func TestListOrders(t *testing.T) {
 		}
 	}
 	w.shop(bearer, "GET", "/v1/orders?after=junk", nil).Want(422)
+	for _, query := range []string{"attention", "attention=true&after="} {
+		var flagged OrderList
+		if w.shop(bearer, "GET", "/v1/orders?"+query, nil).Want(200).Into(&flagged); fmt.Sprint(numbers(flagged)) != "[4/a]" {
+			t.Errorf("%q lists %v", query, numbers(flagged))
+		}
+	}
 	w.shop(bearer, "GET", "/v1/orders?attention=true&after="+first.Next, nil).Want(422)
 	w.shop(bearer, "GET", "/v1/orders?order=9", nil).Want(404)
 }

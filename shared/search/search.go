@@ -77,7 +77,7 @@ func (f *Finder) Find(ctx context.Context, q Query, after string, limit int) (Pa
 		return Page{}, err
 	}
 	in, err := f.search(ctx, q)
-	if err != nil {
+	if err != nil || index == byAddress && in.CustomerHash == "" { // blanks are nobody's address
 		return Page{}, err
 	}
 	most := limit

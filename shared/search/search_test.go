@@ -158,6 +158,17 @@ func TestFind_places(t *testing.T) {
 	}
 }
 
+// Blanks are nobody's address, and no reason to list the lines of everybody.
+func TestFind_blanksForAnAddress(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.add("1", 1, nil)
+	page, err := s.finder.Find(t.Context(), search.Query{Merchant: "acme", Side: pool.Live, Email: " "}, "", 10)
+	if err != nil || len(page.Lines) > 0 || page.Next != "" {
+		t.Errorf("%d lines, next %q, %v", len(page.Lines), page.Next, err)
+	}
+}
+
 // A page takes two round trips and reads no more of many lines than of few. A filter reads
 // on within a page, up to a bound, and then says where to go on.
 func TestFind_costs(t *testing.T) {

@@ -11,8 +11,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +26,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/idempotency"
+	"keypool/shared/problem"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -94,7 +98,7 @@ func New(config Config) *API {
 
 		RejectUnknownQueryParameters: true,
 	})
-	a.huma.UseMiddleware(a.authenticate, a.once)
+	a.huma.UseMiddleware(a.authenticate, readQuery, a.once)
 	a.router.HandleFunc(http.MethodGet+" "+config.Document, newDocument(config.Described, "application/json").ServeHTTP)
 	if config.Reference != nil {
 		a.router.HandleFunc(http.MethodGet+" /v1", newDocument(config.Reference, "text/html; charset=utf-8").ServeHTTP)
@@ -158,6 +162,35 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(huma.WithContext(ctx, caller))
+}
+
+// readQuery refuses a call whose query holds a value that is empty, or two of one name: a
+// script made it of a variable that was empty, and all orders would be listed in place of
+// those of one customer. A flag needs no value, and the first page of a list has an empty after.
+func readQuery(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	var places []problem.Place
+	if err != nil { // what cannot be read is left out of the values
+		places = append(places, problem.Place{Message: "cannot be read: write % and ; in a value as %25 and %3B", Location: "query"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch given := values[name]; {
+		case len(given) > 1:
+			places = append(places, problem.Place{Message: "is there twice: give it once", Location: "query." + name})
+		case strings.TrimSpace(given[0]) == "" && name != "after" && !isFlag(ctx.Operation(), name):
+			places = append(places, problem.Place{Message: "is empty: give a value, or leave it out", Location: "query." + name})
+		}
+	}
+	if len(places) > 0 {
+		problem.New(http.StatusUnprocessableEntity, invalid, places...).Write(w, r)
+		return
+	}
+	next(ctx)
+}
+
+func isFlag(op *huma.Operation, name string) bool {
+	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name && p.Schema.Type == huma.TypeBoolean })
 }
 
 // sayQuota tells a caller what the token may still call in a minute, and all tokens of its
