@@ -112,25 +112,45 @@ func outcomeOf(err error) outcome {
 
 // sesEvent is an event that SES puts on the bus, with the fields that are read here.
 type sesEvent struct {
-	Time   time.Time `json:"time"`
+	Time   time.Time `json:"time"` // a whole second
 	Detail struct {
 		EventType string `json:"eventType"`
 		Mail      struct {
 			MessageID string              `json:"messageId"`
+			SentAt    time.Time           `json:"timestamp"`
 			Tags      map[string][]string `json:"tags"`
 		} `json:"mail"`
+		Delivery struct {
+			At time.Time `json:"timestamp"`
+		} `json:"delivery"`
 		Bounce struct {
-			Type    string `json:"bounceType"`
-			SubType string `json:"bounceSubType"`
+			At      time.Time `json:"timestamp"`
+			Type    string    `json:"bounceType"`
+			SubType string    `json:"bounceSubType"`
 		} `json:"bounce"`
 		Complaint struct {
-			SubType  string `json:"complaintSubType"`
-			Feedback string `json:"complaintFeedbackType"`
+			At       time.Time `json:"timestamp"`
+			SubType  string    `json:"complaintSubType"`
+			Feedback string    `json:"complaintFeedbackType"`
 		} `json:"complaint"`
 		Delay struct {
-			Type string `json:"delayType"`
+			At   time.Time `json:"timestamp"`
+			Type string    `json:"delayType"`
 		} `json:"deliveryDelay"`
 	} `json:"detail"`
+}
+
+// at returns when it happened, to the millisecond where SES says so. By the time of the event
+// a mail would have arrived before it was sent, or before its order was paid.
+func (e sesEvent) at() time.Time {
+	d := e.Detail
+	said := map[string]time.Time{
+		"Send": d.Mail.SentAt, "Delivery": d.Delivery.At, "DeliveryDelay": d.Delay.At, "Bounce": d.Bounce.At, "Complaint": d.Complaint.At,
+	}[d.EventType]
+	if said.IsZero() {
+		return e.Time
+	}
+	return said
 }
 
 // feedback applies an event of SES. Mails of other programs may go through the same
@@ -150,7 +170,7 @@ func (h *handler) feedback(ctx context.Context, event json.RawMessage) error {
 		return nil
 	}
 	err := h.mailer.ApplyFeedback(ctx, delivery.Feedback{
-		Item: item, Number: number, Event: kind, At: e.Time, MessageID: e.Detail.Mail.MessageID, Code: code,
+		Item: item, Number: number, Event: kind, At: e.at(), MessageID: e.Detail.Mail.MessageID, Code: code,
 	})
 	about := []any{"item", string(item.Kind), "id", item.ID, "event_kind", string(kind), "error", err}
 	switch {

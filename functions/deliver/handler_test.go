@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	netmail "net/mail"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -252,6 +253,39 @@ func TestHandler_outcomes(t *testing.T) {
 			done := c.err == nil || errors.Is(c.err, outbox.ErrUnreadable)
 			if _, err := invoke(t, &h, "good_ses_bounce"); (err == nil) != done {
 				t.Errorf("an event of SES: %v", err)
+			}
+		})
+	}
+}
+
+// SES says to the millisecond when something happened, and its events to the second: by those
+// a mail would have arrived before it was sent.
+func TestHandler_feedbackAtItsMoment(t *testing.T) {
+	t.Parallel()
+	for event, want := range map[string]string{
+		"good_ses_send": "12:00:01.48", "good_ses_delivery": "12:00:02.48", "good_ses_delay": "12:00:03.48", "good_ses_bounce": "12:00:04.48",
+		"good_ses_complaint": "12:00:05.48", "good_ses_reject": "12:00:02", // SES says no more of it
+	} {
+		t.Run(event, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			if event != "good_ses_send" { // told only of a mail whose sending nobody noted
+				s.send("good_mail_due")
+			}
+			payload, err := os.ReadFile("../../events/" + event + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			exact := regexp.MustCompile(`("timestamp": ".*)\.000Z`).ReplaceAll(payload, []byte("$1.480Z"))
+			if _, err := lambda.NewHandler(s.h.handle).Invoke(t.Context(), exact); err != nil {
+				t.Fatal(err)
+			}
+			history, err := s.store.History(t.Context(), line)
+			if err != nil || len(history) == 0 {
+				t.Fatal(history, err)
+			}
+			if got := history[len(history)-1].At.Format("15:04:05.999"); got != want {
+				t.Errorf("it stands in the history at %s, want %s", got, want)
 			}
 		})
 	}
