@@ -134,8 +134,9 @@ type PoolList struct {
 func (a *api) addPools(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-pools", Method: http.MethodGet, Path: "/v1/pools", Tags: []string{"Pools"},
-		Summary:   "List the pools, by name, with what is in them",
-		Responses: to.Responses(PoolList{Items: []Pool{samplePool}}, 200),
+		Summary:     "List the pools, by name, with what is in them",
+		Description: "Every number is counted for the answer, as get-pool does. So a page has ten pools of 4 shards at most, whatever limit says: fewer of more shards, more of fewer. Go on where there is a next.",
+		Responses:   to.Responses(PoolList{Items: []Pool{samplePool}}, 200),
 	}, a.listPools)
 	rest.Register(to, huma.Operation{
 		OperationID: "put-pool", Method: http.MethodPut, Path: "/v1/pools/{pool}", Tags: []string{"Pools"},

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -10,30 +12,59 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/middleware"
 
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/upload"
 )
 
 // mostTrips are the round trips that a page of the API takes at most, beside that for its
 // token.
 const mostTrips = 2
 
-// TestPages_roundTrips walks all operations that read. The second call is counted: the first
-// also writes when its token was used, and reads the salt of the merchant.
+// TestPages_roundTrips walks all operations that read, with more of everything than a page
+// shows: a list is asked for its page as it is by default, and for the greatest. The second
+// call is counted: the first also writes when its token was used, and reads the salt of the
+// merchant.
 func TestPages_roundTrips(t *testing.T) {
 	t.Parallel()
 	var calls tripLog
 	o := newOwner(open(t, calls.option))
-	tried := 0
+	o.fillPages()
+	tried, lists := 0, 0
 	for _, c := range document.Calls(t) {
 		if c.Method != "GET" {
 			continue
 		}
 		tried++
 		o.wantTrips(&calls, c.Operation, c.Method, c.Path, c.Body)
+		if c.Most == 0 {
+			continue
+		}
+		lists++
+		o.wantTrips(&calls, c.Operation, c.Method, fmt.Sprint(c.Path, "?limit=", c.Most), c.Body)
+		if got := o.shop(o.token, c.Method, c.Path, c.Body); !strings.Contains(got.Body, `"next":`) {
+			t.Errorf("%s has no second page: plant more in fillPages\n%s", c.Operation, got.Body)
+		}
 	}
-	if tried < 15 {
-		t.Errorf("only %d operations were tried", tried)
+	if tried < 15 || lists < 8 {
+		t.Errorf("only %d operations, %d of them lists, were tried", tried, lists)
+	}
+}
+
+// fillPages plants more than the greatest page of each list shows.
+func (o *owner) fillPages() {
+	o.Helper()
+	for n := range 101 {
+		name := fmt.Sprintf("more-%03d", n)
+		o.shop(o.token, "PUT", "/v1/pools/"+name, Pool{}).Want(201)
+		o.shop(o.token, "PUT", "/v1/products/"+name, Product{Title: name, Pool: name}).Want(201)
+		o.upload(upload.Upload{Merchant: ownersName, ID: name, File: name, Pool: name, Side: pool.Live, State: upload.Finished, Ranges: 1})
+		o.refuse(ownersName, name, noon)
+		o.held(ownersName, pool.Live, name, noon)
+		if err := o.store.StartJob(o.Context(), job.Job{Merchant: ownersName, ID: name, Kind: job.Wipe, Side: pool.Test, CreatedAt: noon, DueAt: noon}); err != nil {
+			o.Fatal(err)
+		}
 	}
 }
 
@@ -89,9 +120,10 @@ func (o *owner) wantTrips(calls *tripLog, operation, method, path string, body a
 	o.Errorf("%s %s takes %d round trips beside its token's, and %d are the most", operation, path, trips-1, mostTrips)
 }
 
-// tripLog records when calls of a DynamoDB client began and ended.
+// tripLog records when calls of a DynamoDB client began and ended, from the first reset on.
 type tripLog struct {
 	mu    sync.Mutex
+	on    bool
 	calls []trip
 }
 
@@ -105,7 +137,9 @@ func (l *tripLog) option(o *dynamodb.Options) {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Trips",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 				from := time.Now()
-				time.Sleep(latency)
+				if l.counts() {
+					time.Sleep(latency)
+				}
 				out, metadata, err := next.HandleInitialize(ctx, in)
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -118,7 +152,13 @@ func (l *tripLog) option(o *dynamodb.Options) {
 func (l *tripLog) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calls = nil
+	l.on, l.calls = true, nil
+}
+
+func (l *tripLog) counts() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.on
 }
 
 // roundTrips returns the longest chain of calls that may have waited for one another: those

@@ -255,8 +255,9 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}}, // of tokens: to revoke one
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},                          // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
-			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},                                                                                           // of keys that are for sale again
-			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced; codes of products
+			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},                     // of the pools that a page shows
+			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}}, // of keys that are for sale again
+			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"},                                // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced; codes of products
 			{Target: keysAvailable, Actions: "Query"},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			// A return of a whole order.

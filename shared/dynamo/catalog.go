@@ -196,10 +196,16 @@ func (s *Store) Pool(ctx context.Context, merchant, name string) (catalog.Pool, 
 	return item.pool(), true, nil
 }
 
-// Pools returns the settings of all of a merchant's pools, by name.
-func (s *Store) Pools(ctx context.Context, merchant string) ([]catalog.Pool, error) {
+// Pools returns up to limit of a merchant's pools, by name, after the one with that
+// name. Limit 0 means all of them.
+func (s *Store) Pools(ctx context.Context, merchant, after string, limit int) ([]catalog.Pool, error) {
 	var pools []catalog.Pool
-	items, err := queryAs[poolItem](ctx, s, withPrefix(s.tables.Catalog, SettingsPrefix+merchant, poolSort), oldestInCatalog)
+	q := withPrefix(s.tables.Catalog, SettingsPrefix+merchant, poolSort)
+	q.limit = limit
+	if after != "" {
+		q.after = poolKey(merchant, after)
+	}
+	items, err := queryAs[poolItem](ctx, s, q, oldestInCatalog)
 	for _, item := range items {
 		pools = append(pools, item.pool())
 	}

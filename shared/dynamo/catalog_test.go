@@ -166,14 +166,14 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 	same(pages, gotPages, true, err)
 	none, err := store.OrderPages(ctx, "acme2")
 	same(catalog.OrderPages{Merchant: "acme2", Default: catalog.OrderPageOff}, none, true, err)
-	pools, err := store.Pools(ctx, "acme")
+	pools, err := store.Pools(ctx, "acme", "", 0)
 	same([]catalog.Pool{elden}, pools, true, err)
 
 	// Another merchant has none of it, even one whose name begins the same.
 	for _, other := range []string{"acm", "acme2", ""} {
 		_, m, err1 := store.Merchant(ctx, other)
 		_, p, err2 := store.Pool(ctx, other, "elden")
-		pools, err3 := store.Pools(ctx, other)
+		pools, err3 := store.Pools(ctx, other, "", 0)
 		products, err4 := store.Products(ctx, other, "", 0)
 		if m || p || len(pools)+len(products) > 0 || errors.Join(err1, err2, err3, err4) != nil {
 			t.Errorf("%q sees acme's: %v %v %v %v %v", other, m, p, pools, products, errors.Join(err1, err2, err3, err4))
@@ -570,7 +570,7 @@ func TestCatalog_schemaVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, ok, err1 := store.Pool(ctx, "acme", "elden")
-		_, err2 := store.Pools(ctx, "acme")
+		_, err2 := store.Pools(ctx, "acme", "", 0)
 		if (err1 == nil) != readable || (err2 == nil) != readable || ok != readable {
 			t.Errorf("version %s: %v, %v, %v", v, ok, err1, err2)
 		}
@@ -587,7 +587,7 @@ func TestCatalog_throttlesAreKnown(t *testing.T) {
 		}, nil
 	})), func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
 	_, _, read := store.Merchant(ctx, "acme")
-	_, list := store.Pools(ctx, "acme")
+	_, list := store.Pools(ctx, "acme", "", 0)
 	put := store.PutPool(ctx, catalog.Pool{Merchant: "acme", Name: "elden"})
 	for _, err := range []error{read, list, put} {
 		if !errors.Is(err, retry.ErrThrottled) {
@@ -657,11 +657,11 @@ func TestStock_exactAsFarAsAThousand(t *testing.T) {
 	}
 	stock := func(p pool.ID) catalog.Stock {
 		t.Helper()
-		got, err := store.Stock(ctx, p, 4, now)
+		got, err := store.Stock(ctx, []catalog.Pool{{Merchant: p.Merchant, Name: p.Pool, Shards: 4}}, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return got
+		return got[p]
 	}
 	count("5000", "1400")
 	if diff := cmp.Diff(catalog.Stock{Pool: large, Available: 3600, Claimed: 1398, Revoked: 2, AsOf: recounted}, stock(large)); diff != "" {

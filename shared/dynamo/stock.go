@@ -11,6 +11,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // alertItem is what a merchant has been told about a pool side, in the orders table.
@@ -211,10 +212,35 @@ func (s *Store) Count(ctx context.Context, p pool.ID) (catalog.Count, error) {
 	if err != nil || item == nil {
 		return catalog.Count{}, wrap(err, "read the count of %s", p)
 	}
+	count, err := countOf(item)
+	return count, wrap(err, "read the count of %s", p)
+}
+
+// countsOf returns the counts of pool sides by the keys of their items: one consistent read
+// for each hundred. A side that nothing was counted of is left out.
+func (s *Store) countsOf(ctx context.Context, sides []pool.ID) (map[primaryKey]catalog.Count, error) {
+	keys := make([]attrs, len(sides))
+	for i, side := range sides {
+		keys[i] = countKey(side).attrs()
+	}
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Catalog, keys)
+	if err != nil {
+		return nil, wrap(err, "read the counts of %d pool sides", len(sides))
+	}
+	counts := make(map[primaryKey]catalog.Count, len(items))
+	for _, item := range items {
+		if counts[keyOf(item)], err = countOf(item); err != nil {
+			return nil, wrap(err, "read the counts of %d pool sides", len(sides))
+		}
+	}
+	return counts, nil
+}
+
+func countOf(item attrs) (catalog.Count, error) {
 	decoded, err := decode[countItem](item, oldestInCatalog)
 	count := decoded.count()
 	count.Sold = soldOf(item)
-	return count, wrap(err, "read the count of %s", p)
+	return count, err
 }
 
 // Look stores the recount's next look at a pool side. It does nothing if another look is
@@ -268,40 +294,57 @@ func stands(look catalog.Look) condition {
 // shownExactly is how many keys, and waiting lines, are counted to be shown.
 const shownExactly = 1_000
 
-// Stock counts the keys of a pool side: exactly up to 1,000 keys, beyond that as
-// uploads and takes add up since the count was last put right. Whatever was accepted is
+// Stock counts the keys of both sides of pools: exactly up to 1,000 keys a side, beyond that
+// as uploads and takes add up since the count was last put right. Whatever was accepted is
 // available, claimed, revoked or withdrawn.
-func (s *Store) Stock(ctx context.Context, p pool.ID, shards int, now time.Time) (catalog.Stock, error) {
-	var (
-		available int
-		waiting   int
-		count     catalog.Count
-	)
+//
+// It is one round trip: of each side, a read of each shard and one of the queue; and one of
+// the counts of all sides, up to a hundred.
+func (s *Store) Stock(ctx context.Context, pools []catalog.Pool, now time.Time) (map[pool.ID]catalog.Stock, error) {
+	var sides []pool.ID
+	for _, p := range pools {
+		for _, side := range pool.Sides {
+			sides = append(sides, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side})
+		}
+	}
+	seen := make([]catalog.Stock, len(sides))
+	var counts map[primaryKey]catalog.Count
 	reading, ctx := errgroup.WithContext(ctx)
+	for i, side := range sides {
+		reading.Go(func() (err error) {
+			seen[i].Available, err = s.availableAtOnce(ctx, side, pools[i/len(pool.Sides)].Shards, shownExactly+1)
+			return err
+		})
+		reading.Go(func() (err error) {
+			_, seen[i].Waiting, err = s.Missing(ctx, side, shownExactly)
+			return err
+		})
+	}
 	reading.Go(func() (err error) {
-		available, err = s.availableAtOnce(ctx, p, shards, shownExactly+1)
-		return err
-	})
-	reading.Go(func() (err error) {
-		_, waiting, err = s.Missing(ctx, p, shownExactly)
-		return err
-	})
-	reading.Go(func() (err error) {
-		count, err = s.Count(ctx, p)
+		counts, err = s.countsOf(ctx, sides)
 		return err
 	})
 	if err := reading.Wait(); err != nil {
-		return catalog.Stock{}, err
+		return nil, err
 	}
+	stocks := make(map[pool.ID]catalog.Stock, len(sides))
+	for i, side := range sides {
+		stocks[side] = stockOf(side, seen[i], counts[countKey(side)], now)
+	}
+	return stocks, nil
+}
+
+// stockOf returns what is shown of a pool side: what was seen of it, and what was counted.
+func stockOf(side pool.ID, seen catalog.Stock, count catalog.Count, now time.Time) catalog.Stock {
 	stock := catalog.Stock{
-		Pool: p, Available: available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: waiting, AsOf: now, Sold: count.Sold,
+		Pool: side, Available: seen.Available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: seen.Waiting, AsOf: now, Sold: count.Sold,
 	}
-	if available > shownExactly {
+	if stock.Available > shownExactly {
 		// The sum may lag behind, but this many were just seen.
-		stock.Available = max(available, count.Available())
+		stock.Available = max(stock.Available, count.Available())
 		stock.AsOf = count.SettledAt
 	}
 	// A key is for sale a moment before its upload is counted.
 	stock.Claimed = max(0, count.Accepted-stock.Available-count.Revoked-count.Withdrawn)
-	return stock, nil
+	return stock
 }

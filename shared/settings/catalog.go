@@ -83,7 +83,7 @@ type Difference struct {
 // Get returns all settings of a merchant.
 func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err error) {
 	var reading errgroup.Group
-	reading.Go(func() (err error) { c.Pools, err = s.Pools.Store.Pools(ctx, merchant); return err })
+	reading.Go(func() (err error) { c.Pools, err = s.Pools.Store.Pools(ctx, merchant, "", 0); return err })
 	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant, "", 0); return err })
 	reading.Go(func() (err error) { c.Texts, err = s.Texts.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Review, err = s.Reviews.Get(ctx, merchant); return err })

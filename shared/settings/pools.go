@@ -8,8 +8,6 @@ import (
 	"reflect"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"keypool/shared/access"
 	"keypool/shared/audit"
 	"keypool/shared/catalog"
@@ -32,7 +30,9 @@ type Pools struct {
 // does. DeletePool succeeds if the pool is gone already.
 type PoolStore interface {
 	Pool(ctx context.Context, merchant, name string) (catalog.Pool, bool, error)
-	Pools(ctx context.Context, merchant string) ([]catalog.Pool, error)
+	// Pools returns up to limit of a merchant's pools, by name, after the one with that
+	// name. Limit 0 means all of them.
+	Pools(ctx context.Context, merchant, after string, limit int) ([]catalog.Pool, error)
 	PutPool(ctx context.Context, p catalog.Pool, with ...audit.Record) error
 	DeletePool(ctx context.Context, p catalog.Pool, with ...audit.Record) error
 }
@@ -43,10 +43,11 @@ type PoolUses interface {
 	ProductLister
 }
 
-// StockCounter counts the keys in a pool side: exactly up to 1,000 of them, and
-// beyond that as of Stock.AsOf.
+// StockCounter counts the keys of pools.
 type StockCounter interface {
-	Stock(ctx context.Context, p pool.ID, shards int, now time.Time) (catalog.Stock, error)
+	// Stock counts the keys of both sides of pools, all at once: exactly up to 1,000 keys
+	// a side, and beyond that as of Stock.AsOf.
+	Stock(ctx context.Context, pools []catalog.Pool, now time.Time) (map[pool.ID]catalog.Stock, error)
 	// FormerShards returns how many shards a pool had that was deleted, 0 if there was none.
 	FormerShards(ctx context.Context, merchant, name string) (int, error)
 }
@@ -64,30 +65,38 @@ type PoolStock struct {
 	At         time.Time // when they were counted
 }
 
-// poolsAtOnce bounds the pools whose keys are counted together.
-const poolsAtOnce = 8
+// readsAtOnce bounds the reads that count the pools of a page, each on a connection of its
+// own and all in one round trip: it is those of ten pools of pool.DefaultShards. No count
+// that is kept knows of a waiting line, or of a key that was taken a moment ago, so that each
+// shard and each queue is looked at.
+const readsAtOnce = 100
+
+// reads is how many reads count a pool: of each shard of each side, and of each queue.
+func reads(p catalog.Pool) int { return len(pool.Sides) * (p.Shards + 1) }
 
 // List returns up to limit of a merchant's pools, by name, after the one with that
-// name. Next is the name to go on after, "" on the last page.
-func (s *Pools) List(ctx context.Context, merchant, after string, limit int) (pools []PoolStock, next string, err error) {
-	all, err := s.Store.Pools(ctx, merchant)
+// name: fewer if readsAtOnce does not count so many, and one in any case. Next is the name
+// to go on after, "" on the last page.
+func (s *Pools) List(ctx context.Context, merchant, after string, limit int) (list []PoolStock, next string, err error) {
+	limit = min(limit, readsAtOnce/reads(catalog.Pool{Shards: 1}))
+	pools, err := s.Store.Pools(ctx, merchant, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
-	for len(all) > 0 && all[0].Name <= after {
-		all = all[1:]
+	pools, next = page(pools, min(limit, counted(pools)), func(p catalog.Pool) string { return p.Name })
+	list, err = s.count(ctx, pools...)
+	return list, next, err
+}
+
+// counted returns how many of the pools one page counts.
+func counted(pools []catalog.Pool) int {
+	sum := 0
+	for n, p := range pools {
+		if sum += reads(p); sum > readsAtOnce && n > 0 {
+			return n
+		}
 	}
-	all, next = page(all, limit, func(p catalog.Pool) string { return p.Name })
-	pools = make([]PoolStock, len(all))
-	var counting errgroup.Group
-	counting.SetLimit(poolsAtOnce)
-	for i, p := range all {
-		counting.Go(func() (err error) {
-			pools[i], err = s.count(ctx, p)
-			return err
-		})
-	}
-	return pools, next, counting.Wait()
+	return len(pools)
 }
 
 // Get returns a pool. Its error is ErrNotFound if there is none.
@@ -99,7 +108,7 @@ func (s *Pools) Get(ctx context.Context, merchant, name string) (PoolStock, erro
 	if !ok {
 		return PoolStock{}, ErrNotFound
 	}
-	return s.count(ctx, p)
+	return s.countOne(ctx, p)
 }
 
 // Put creates or changes a pool, and returns it with its new version. Version of
@@ -134,7 +143,7 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, by access.Principal,
 		s.resumeUploads(ctx, next)
 		s.Refill.newPool(ctx, next)
 	}
-	p, err = s.count(ctx, next)
+	p, err = s.countOne(ctx, next)
 	return p, created, err
 }
 
@@ -202,7 +211,7 @@ func (s *Pools) Delete(ctx context.Context, by access.Principal, name string, fo
 // and the deletion is not lost: it waits for a pool of that name.
 func (s *Pools) uses(ctx context.Context, p catalog.Pool) (*InUseError, error) {
 	inUse := &InUseError{Thing: "pool"}
-	stock, err := s.count(ctx, p)
+	stock, err := s.countOne(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -234,15 +243,21 @@ func (s *Pools) uses(ctx context.Context, p catalog.Pool) (*InUseError, error) {
 	return inUse, nil
 }
 
-// count returns a pool with the stock of its sides.
-func (s *Pools) count(ctx context.Context, p catalog.Pool) (PoolStock, error) {
-	counted := PoolStock{Pool: p, At: s.Now()}
-	var counting errgroup.Group
-	for side, to := range map[pool.Side]*catalog.Stock{pool.Live: &counted.Live, pool.Test: &counted.Test} {
-		counting.Go(func() (err error) {
-			*to, err = s.Stock.Stock(ctx, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, p.Shards, counted.At)
-			return err
-		})
+// count returns pools with the stock of their sides.
+func (s *Pools) count(ctx context.Context, pools ...catalog.Pool) ([]PoolStock, error) {
+	now := s.Now()
+	stocks, err := s.Stock.Stock(ctx, pools, now)
+	list := make([]PoolStock, len(pools))
+	for i, p := range pools {
+		of := func(side pool.Side) catalog.Stock {
+			return stocks[pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}]
+		}
+		list[i] = PoolStock{Pool: p, Live: of(pool.Live), Test: of(pool.Test), At: now}
 	}
-	return counted, counting.Wait()
+	return list, err
+}
+
+func (s *Pools) countOne(ctx context.Context, p catalog.Pool) (PoolStock, error) {
+	list, err := s.count(ctx, p)
+	return list[0], err
 }

@@ -330,9 +330,9 @@ func (s *shop) count() catalog.Count {
 
 func (s *shop) shown() catalog.Stock {
 	s.t.Helper()
-	shown, err := s.store.Stock(s.t.Context(), elden, 2, s.now)
+	shown, err := s.store.Stock(s.t.Context(), []catalog.Pool{{Merchant: elden.Merchant, Name: elden.Pool, Shards: 2}}, s.now)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return shown
+	return shown[elden]
 }

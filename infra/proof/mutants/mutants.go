@@ -497,6 +497,13 @@ var mutants = []mutant{
 		in:     "functions/api", test: "TestPool_isMadeAgainWithItsShards",
 	},
 	{
+		breaks: "pools that a page does not count are in no page",
+		file:   "shared/settings/pools.go",
+		old:    `page(pools, min(limit, counted(pools)),`,
+		new:    `page(pools[:counted(pools)], limit,`,
+		in:     "shared/settings", test: "TestListPools_pages",
+	},
+	{
 		breaks: "a pool with keys for sale is deleted without force",
 		file:   "shared/settings/settings.go",
 		old:    `len(e.Forcible) > 0 && !force`,

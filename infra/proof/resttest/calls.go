@@ -16,6 +16,7 @@ type Call struct {
 	Operation    string
 	Method, Path string
 	Body         string
+	Most         int // the greatest page that a list takes, 0 if the operation is none that has pages
 }
 
 // Calls makes a request of every operation of the document, so that a new one is
@@ -36,6 +37,9 @@ func (s *Document) Calls(t testing.TB) []Call {
 			for _, p := range op.Parameters {
 				if p.In == "query" && p.Required && len(p.Schema.Examples) > 0 {
 					query.Set(p.Name, fmt.Sprint(p.Schema.Examples[0]))
+				}
+				if p.In == "query" && p.Name == "limit" {
+					c.Most = int(p.Schema.Maximum)
 				}
 			}
 			if len(query) > 0 {

@@ -55,7 +55,10 @@ type operation struct {
 	Parameters  []struct {
 		Name, In string
 		Required bool
-		Schema   struct{ Examples []any }
+		Schema   struct {
+			Examples []any
+			Maximum  float64
+		}
 	}
 	RequestBody *struct {
 		Required bool

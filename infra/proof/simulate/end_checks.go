@@ -263,15 +263,19 @@ func (w *world) checkShown(when string, late bool) {
 	time.Sleep(time.Second) // for indexes
 	p := w.begin("what is shown "+when, time.Minute, 0)
 	defer p.end()
+	var pools []catalog.Pool
+	for _, name := range allPools() {
+		pools = append(pools, catalog.Pool{Merchant: merchant, Name: name, Shards: w.plan.Conditions.Shards})
+	}
+	shown, err := w.store.Stock(p.ctx, pools, p.now())
+	if err != nil {
+		w.ledger.report("%s, the stock of the pools is not shown: %v", when, err)
+		return
+	}
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
 	for _, side := range sides() {
-		shown, err := w.store.Stock(p.ctx, side, w.plan.Conditions.Shards, p.now())
-		if err != nil {
-			w.ledger.report("%s, the stock of %s is not shown: %v", when, side, err)
-			continue
-		}
-		w.ledger.mu.Lock()
-		w.ledger.checkStock(when, shown, late)
-		w.ledger.mu.Unlock()
+		w.ledger.checkStock(when, shown[side], late)
 	}
 }
 

@@ -516,10 +516,13 @@ func (w *world) schedule(until time.Time) {
 	}
 }
 
-// sides returns all sides of all pools, those that are made later included.
+// allPools returns the names of all pools, those that are made later included.
+func allPools() []string { return slices.Concat(latePools, poolNames) }
+
+// sides returns all sides of all pools.
 func sides() []pool.ID {
 	var all []pool.ID
-	for _, name := range slices.Concat(latePools, poolNames) {
+	for _, name := range allPools() {
 		for _, side := range pool.Sides {
 			all = append(all, pool.ID{Merchant: merchant, Pool: name, Side: side})
 		}
