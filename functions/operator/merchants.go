@@ -38,7 +38,7 @@ type Merchant struct {
 
 // Frame is what stands around a text. What is left out is in Keypool's own words.
 type Frame struct {
-	Greeting  string `json:"greeting,omitempty" doc:"One line, with {FULLNAME}, {FNAME} and {LNAME}. A customer without a name is greeted in Keypool's words."`
+	Greeting  string `json:"greeting,omitempty" doc:"One line, with {FULLNAME}, {FNAME} and {LNAME}. A customer without the name that it has is greeted in Keypool's words."`
 	Signature string `json:"signature,omitempty" doc:"Up to eight lines."`
 	Footer    string `json:"footer,omitempty" doc:"One line of up to 500 characters, below the signature."`
 }

@@ -136,6 +136,11 @@ func TestCustomerMail_golden(t *testing.T) {
 		"own_frame_no_name": {with(line(1), func(f *order.Fulfillment) { f.Customer = order.Customer{Email: "someone@example.com"} }), with(nova, func(m *catalog.Merchant) {
 			m.Frames = map[string]catalog.Frame{"en": {Greeting: "Welcome aboard, {FULLNAME}!"}}
 		}), elden},
+		"own_frame_half_name": {with(line(1), func(f *order.Fulfillment) {
+			f.Customer = order.Customer{Name: "Ada Byron", Email: "someone@example.com"}
+		}), with(nova, func(m *catalog.Merchant) {
+			m.Frames = map[string]catalog.Frame{"en": {Greeting: "Dear captain {LNAME},"}}
+		}), elden},
 		"polish_many":  {with(line(22), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "pl", "1200.50", "PLN" }), nova, elden},
 		"russian_many": {with(line(21), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ru-RU", "1500", "RUB" }), nova, elden},
 		"japanese":     {with(line(1), func(f *order.Fulfillment) { f.Language, f.UnitPrice, f.Currency = "ja", "2980", "JPY" }), nova, elden},

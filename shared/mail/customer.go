@@ -210,9 +210,10 @@ func (w customerWriter) frame() letter {
 		Closing:     []string{w.say.Closing, w.m.Title},
 	}
 	l.Color = w.m.Color
-	own := w.around()
-	if own.Greeting != "" && fullName(w.f.Customer) != "" {
-		l.Greeting = text.Subject(own.Greeting, w.values())
+	own, values := w.around(), w.values()
+	unnamed := slices.ContainsFunc(text.Names(own.Greeting), func(tag text.Tag) bool { return len(values[tag]) == 0 })
+	if own.Greeting != "" && !unnamed {
+		l.Greeting = text.Subject(own.Greeting, values)
 	}
 	if own.Signature != "" {
 		l.Closing = strings.Split(own.Signature, "\n")
