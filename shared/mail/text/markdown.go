@@ -42,26 +42,39 @@ func markdownParser() parser.Parser {
 // are no markup.
 type bareAddress struct{}
 
-// Trigger returns the letters that an address begins with.
-func (bareAddress) Trigger() []byte { return []byte("hH") }
+// beforeAddress are what may stand before an address. The parser asks at signs and at the first
+// letter after what it has read, such as the begin of a line, for which a space stands.
+const beforeAddress = " ([{\"'>:"
+
+// Trigger returns the signs that an address may follow.
+func (bareAddress) Trigger() []byte { return []byte(beforeAddress) }
 
 // Parse returns the address that begins here, nil if none does.
-func (bareAddress) Parse(_ ast.Node, block gm.Reader, _ parser.Context) ast.Node {
-	if before := block.PrecendingCharacter(); before != '\n' && !strings.ContainsRune(" \t([{*_\"'“„‘«>:", before) {
-		return nil
-	}
+func (bareAddress) Parse(parent ast.Node, block gm.Reader, pc parser.Context) ast.Node {
 	line, segment := block.PeekLine()
-	lower := strings.ToLower(string(line[:min(len(line), 8)]))
-	if !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") {
+	before, sign := block.PrecendingCharacter(), 0
+	if c := rune(line[0]); c == '\t' || strings.ContainsRune(beforeAddress, c) {
+		before, sign = c, 1
+	}
+	rest := string(line[sign:])
+	lower := strings.ToLower(rest[:min(len(rest), len("https://"))])
+	if pc.IsInLinkLabel() || !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") {
 		return nil
 	}
-	end := strings.IndexAny(string(line), " \t\r\n<>)]\"")
-	if end < 0 {
-		end = len(line)
+	if before != '\n' && !strings.ContainsRune(beforeAddress+"\t*_“„‘«", before) {
+		return nil
 	}
-	address := strings.TrimRight(string(line[:end]), "*_`.,;:!?'")
-	block.Advance(len(address))
-	return ast.NewAutoLink(ast.AutoLinkURL, ast.NewTextSegment(gm.NewSegment(segment.Start, segment.Start+len(address))))
+	end := strings.IndexAny(rest, " \t\r\n<>)]\"")
+	if end < 0 {
+		end = len(rest)
+	}
+	address := strings.TrimRight(rest[:end], "*_`.,;:!?'")
+	if sign > 0 {
+		ast.MergeOrAppendTextSegment(parent, segment.WithStop(segment.Start+sign))
+	}
+	block.Advance(sign + len(address))
+	from := segment.Start + sign
+	return ast.NewAutoLink(ast.AutoLinkURL, ast.NewTextSegment(gm.NewSegment(from, from+len(address))))
 }
 
 // markdown adds a text that is written so.

@@ -16,6 +16,9 @@ var (
 	// htmlTags finds HTML, and no address in angle brackets.
 	htmlTags = regexp.MustCompile(`</?[A-Za-z][A-Za-z0-9-]*(?:\s[^<>]*)?/?>|<!--`)
 
+	// htmlSigns finds signs that are written as HTML names them. R&D; is none.
+	htmlSigns = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});`)
+
 	// opening and closing find marks that set what follows, or what stands before. In
 	// "5 * 3" and "snake_case" there is none.
 	opening = regexp.MustCompile(`(?:^|[\s(])(\*{1,3}|_{1,3})[\pL\pN{]`)
@@ -40,6 +43,7 @@ func (c *checker) markdown(body string) {
 		m.at("body", body, at, "the lines of code that begin here do not end; end them by a line of %s.", body[at:at+3])
 	}
 	m.find(htmlTags, 0, "%s is HTML, which would stay in the mail as it is; use Markdown, such as **bold** and [text](https://…).")
+	m.find(htmlSigns, 0, "%s is HTML, which would stay in the mail as it is; write the sign itself.")
 	m.find(opening, 1, `%s begins something that does not end; end it, or write \* or \_ for the sign itself.`)
 	m.find(closing, 1, `%s ends something that does not begin; begin it, or write \* for the sign itself.`)
 	m.find(backticks, 0, "%s begins code that does not end; end it, or write \\` for the sign itself.")

@@ -164,6 +164,9 @@ func Check(format, subject, body string) error {
 		}
 	}
 	c.field("body", body, MaxBody)
+	if at := strings.IndexFunc(body, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }); at >= 0 {
+		c.at("body", body, at, "there is a control character here, which mail programs do not show; leave it out.")
+	}
 	if !strings.Contains(body, Key.String()) {
 		c.add("body", "{KEY} is missing: it is where the customer finds the license.")
 	}

@@ -132,6 +132,20 @@ func TestCheck(t *testing.T) {
 			want: []string{"body: line 3, column 9: lists and quotes are nested deeper than 6 here."},
 		},
 		{
+			name: "signs written as in HTML", format: "markdown", body: "5&nbsp;keys &amp; more &#8211; &#x20ac; {KEY}\n`&amp;` AT&T; R&D; \\&lt; https://a.example/?a=1&lt;=2",
+			want: []string{
+				"body: line 1, column 2: &nbsp; is HTML, which would stay in the mail as it is; write the sign itself.",
+				"body: line 1, column 13: &amp; is HTML, which would stay in the mail as it is; write the sign itself.",
+				"body: line 1, column 24: &#8211; is HTML, which would stay in the mail as it is; write the sign itself.",
+				"body: line 1, column 32: &#x20ac; is HTML, which would stay in the mail as it is; write the sign itself.",
+			},
+		},
+		{name: "such signs in a plain text", body: "&nbsp;{KEY}"},
+		{
+			name: "control characters", body: "a\tb\r\n{KEY}\n\x1b[0m and \x00",
+			want: []string{"body: line 3, column 1: there is a control character here, which mail programs do not show; leave it out."},
+		},
+		{
 			name: "a key in the subject", subject: "Your key {KEY}", body: "{KEY}",
 			want: []string{"subject: column 10: {KEY} must not stand here: subjects show on locked screens. Put it into the body."},
 		},
@@ -354,6 +368,25 @@ func TestBody_markdown(t *testing.T) {
 				{Text: "."},
 			}}}},
 			"See our help (https://shop.example/help_a_b), https://shop.example/a_b_c?o=5%205, a@shop.example or write (a@shop.example).",
+		},
+		{
+			"marks in addresses", "https://shop.example/_next_/*a*?x=`1`&b=2, (https://a.example/_x_/). **https://b.example/_y_/**\n\"http://c.example/__z__/\": _https://e.example/f_g_", one,
+			[]text.Block{{Lines: []text.Line{
+				{
+					{Text: "https://shop.example/_next_/*a*?x=`1`&b=2", Link: "https://shop.example/_next_/*a*?x=`1`&b=2"},
+					{Text: ", ("},
+					{Text: "https://a.example/_x_/", Link: "https://a.example/_x_/"},
+					{Text: "). "},
+					{Text: "https://b.example/_y_/", Link: "https://b.example/_y_/", Strong: true},
+				},
+				{
+					{Text: "\""},
+					{Text: "http://c.example/__z__/", Link: "http://c.example/__z__/"},
+					{Text: "\": "},
+					{Text: "https://e.example/f_g", Link: "https://e.example/f_g", Emphasis: true},
+				},
+			}}},
+			"https://shop.example/_next_/*a*?x=`1`&b=2, (https://a.example/_x_/). https://b.example/_y_/\n\"http://c.example/__z__/\": https://e.example/f_g",
 		},
 		{
 			"a link whose address is not there", "[Help]({URL})", nil,
