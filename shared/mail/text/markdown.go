@@ -56,14 +56,14 @@ func (bareAddress) Parse(parent ast.Node, block gm.Reader, pc parser.Context) as
 	if c := rune(line[0]); c == '\t' || strings.ContainsRune(beforeAddress, c) {
 		before, sign = c, 1
 	}
-	rest := string(line[sign:])
-	lower := strings.ToLower(rest[:min(len(rest), len("https://"))])
+	lower := strings.ToLower(string(line[sign:min(len(line), sign+len("https://"))]))
 	if pc.IsInLinkLabel() || !strings.HasPrefix(lower, "https://") && !strings.HasPrefix(lower, "http://") {
 		return nil
 	}
 	if before != '\n' && !strings.ContainsRune(beforeAddress+"\t*_“„‘«", before) {
 		return nil
 	}
+	rest := string(line[sign:])
 	end := strings.IndexAny(rest, " \t\r\n<>)]\"")
 	if end < 0 {
 		end = len(rest)
