@@ -238,7 +238,15 @@ func TestSender_notTaken(t *testing.T) {
 		"keys@bücher.example":       422,
 		"Nova <keys@nova.example>":  422,
 		"keys@[127.0.0.1]":          422,
+		"keys@-a.example":           422, // not names in DNS
+		"keys@a-.example":           422,
+		"keys@a_b.example":          422,
+		"keys@a!b.example":          422,
+		"keys@1.2.3.4":              422,
 		"keys@notkeypool.example":   201,
+		"keys@a-b.1c.xn--p1ai":      201,
+
+		"keys@" + strings.Repeat("a", 64) + ".example": 422,
 	} {
 		got := w.shop(nova, "PUT", "/v1/sender", Sender{Address: address}, "if-none-match", "*")
 		if got.StatusCode != want {

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -200,6 +202,8 @@ func CheckSender(address, operator string) []Problem {
 		return wrong("is not a mail address at a domain, such as keys@shop.example")
 	case strings.ContainsFunc(domain, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsUpper(r) }):
 		return wrong("write the domain in lower case, and an international one in its ASCII form (xn--…)")
+	case !domainName().MatchString(domain):
+		return wrong("its domain is none that DNS can have: names of 1 to 63 letters, digits and hyphens, with dots between them")
 	case len(domain) > longestDomain:
 		return wrong("the domain is too long")
 	case domain == own || strings.HasSuffix(domain, "."+own) || strings.HasSuffix(own, "."+domain):
@@ -207,6 +211,11 @@ func CheckSender(address, operator string) []Problem {
 	}
 	return nil
 }
+
+// domainName is the form of a domain in lower case. Its last name is no number.
+var domainName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+})
 
 // longestDomain leaves room for the labels of records below the domain: a name has 253
 // characters at most, and that of DKIM's takes 44 of them.
