@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -293,11 +294,7 @@ func readCatalog(to *rest.API, media string, body []byte) (*strict.Document, Cat
 	if err != nil {
 		return read, c, &settings.InvalidError{Problems: []settings.Problem{{Message: err.Error()}}}
 	}
-	problems := lineOf(read, to.Check(c, read.JSON))
-	for _, m := range mistakes {
-		problems = append(problems, settings.Problem{Path: m.Path, Message: onLine(m.Message, m.Line)})
-	}
-	if len(problems) > 0 {
+	if problems := lineOf(read, to.Check(c, read.JSON), mistakes...); len(problems) > 0 {
 		return read, c, &settings.InvalidError{Problems: problems}
 	}
 	if err := json.Unmarshal(read.JSON, &c); err != nil {
@@ -316,9 +313,14 @@ func withLines(err error, read *strict.Document) error {
 	return &settings.InvalidError{Problems: lineOf(read, wrong.Problems)}
 }
 
-func lineOf(read *strict.Document, problems []settings.Problem) (told []settings.Problem) {
+// lineOf returns mistakes with their lines, in the order of the document.
+func lineOf(read *strict.Document, problems []settings.Problem, ofForm ...strict.Mistake) (told []settings.Problem) {
 	for _, p := range problems {
-		told = append(told, settings.Problem{Path: p.Path, Message: onLine(p.Message, read.Line(p.Path))})
+		ofForm = append(ofForm, strict.Mistake{Path: p.Path, Line: read.Line(p.Path), Message: p.Message})
+	}
+	slices.SortStableFunc(ofForm, func(a, b strict.Mistake) int { return cmp.Compare(a.Line, b.Line) })
+	for _, m := range ofForm {
+		told = append(told, settings.Problem{Path: m.Path, Message: onLine(m.Message, m.Line)})
 	}
 	return told
 }

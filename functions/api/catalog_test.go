@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,14 @@ func TestCatalog_tellsAllMistakes(t *testing.T) {
 			var told []string
 			for _, e := range p.Errors {
 				told = append(told, e.Location+": "+e.Message)
+			}
+			line := func(e problem.Place) (n int) {
+				_, after, _ := strings.Cut(e.Message, "(line ")
+				n, _ = strconv.Atoi(strings.TrimSuffix(after, ")"))
+				return n
+			}
+			if !slices.IsSortedFunc(p.Errors, func(a, b problem.Place) int { return line(a) - line(b) }) {
+				t.Errorf("%s: not in the order of its lines: %v", name, p.Errors)
 			}
 			slices.Sort(told)
 			told = slices.DeleteFunc(told, func(s string) bool { return strings.Contains(s, `inherits`) })
@@ -435,7 +444,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 			p.PoolsByCurrency = map[string]string{one("EUR", "BRL"): named}
 		}
 		if rng.IntN(2) == 0 {
-			p.Texts = map[string]Text{one("en", "de", "no"): {Subject: one("", "on", "'"), Body: one("{KEY}", "\n {KEY} \n\n", "a\r\n{KEY}", "a\n\n{KEY}\n", "\t{KEY}\u0085\n \n")}}
+			p.Texts = map[string]Text{one("en", "de", "no"): {Subject: one("", "on", "'"), Body: one("{KEY}", "\n {KEY} \n\n", "a\r\n{KEY}", "a\n\n{KEY}\n", "\t{KEY}\u2028\n \n")}}
 		}
 		if rng.IntN(4) == 0 {
 			p.Review = &Review{Above: map[string]string{"EUR": "1.50"}}

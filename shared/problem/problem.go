@@ -25,6 +25,15 @@ type Place struct {
 	Location string `json:"location"` // "body.texts.de.body", "path.pool", "query.limit"
 }
 
+// Most is how many mistakes a response tells: of a body that is wrong all over, more would be
+// larger than a response can be.
+const Most = 100
+
+// More stands for further mistakes.
+func More(n int) Place {
+	return Place{"mistakes that are not listed here: " + strconv.Itoa(n) + "; mend these first", "body"}
+}
+
 // ContentType is the media type of a Problem in JSON.
 const ContentType = "application/problem+json"
 

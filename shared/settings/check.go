@@ -52,6 +52,9 @@ func (p *problems) add(path, format string, args ...any) {
 	*p = append(*p, Problem{path, fmt.Sprintf(format, args...)})
 }
 
+// firstOf returns as many of a list as there may be: that there are more is told by itself.
+func firstOf(list []string, most int) []string { return list[:min(len(list), most)] }
+
 // CheckMerchant returns the mistakes in a merchant's settings.
 func CheckMerchant(m catalog.Merchant) []Problem {
 	var p problems
@@ -64,7 +67,7 @@ func CheckMerchant(m catalog.Merchant) []Problem {
 	if len(m.Languages) > maxLanguages {
 		p.add("languages", "these are %d; the limit is %d", len(m.Languages), maxLanguages)
 	}
-	for i, tag := range m.Languages {
+	for i, tag := range firstOf(m.Languages, maxLanguages) {
 		path := fmt.Sprintf("languages[%d]", i)
 		p.language(path, tag)
 		if slices.Contains(m.Languages[:i], tag) {
@@ -119,7 +122,7 @@ func CheckPool(s catalog.Pool) []Problem {
 	if len(s.NoticeAddresses) > maxAddresses {
 		p.add("notice_addresses", "these are %d; the limit is %d", len(s.NoticeAddresses), maxAddresses)
 	}
-	for i, address := range s.NoticeAddresses {
+	for i, address := range firstOf(s.NoticeAddresses, maxAddresses) {
 		path := fmt.Sprintf("notice_addresses[%d]", i)
 		p.address(path, address, true)
 		if slices.ContainsFunc(s.NoticeAddresses[:i], func(before string) bool { return strings.EqualFold(before, address) }) {
@@ -141,7 +144,7 @@ func CheckProduct(s catalog.Product) []Problem {
 	if len(s.Aliases) > maxAliases {
 		p.add("aliases", "these are %d; the limit is %d", len(s.Aliases), maxAliases)
 	}
-	for i, alias := range s.Aliases {
+	for i, alias := range firstOf(s.Aliases, maxAliases) {
 		path := fmt.Sprintf("aliases[%d]", i)
 		if why := productID(alias); why != "" {
 			p.add(path, "%s", why)

@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,5 +223,24 @@ func TestCheckProduct_quotesLittle(t *testing.T) {
 	})
 	if len(problems) != 1 || len(problems[0].Message) > 400 || strings.Contains(problems[0].Message, "\n") {
 		t.Errorf("%+v", problems)
+	}
+}
+
+// Of a list that is too long, no more is looked at than there may be: each is compared with
+// those before it.
+func TestCheck_longLists(t *testing.T) {
+	t.Parallel()
+	long := slices.Repeat([]string{"again"}, 100_000)
+	for name, c := range map[string]struct {
+		got  []settings.Problem
+		most int
+	}{
+		"aliases":          {settings.CheckProduct(catalog.Product{ID: "a", Title: "A", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}, Aliases: long}), 10},
+		"notice addresses": {settings.CheckPool(catalog.Pool{Name: "a", Shards: 1, NoticeAddresses: long}), 2 * 5},
+		"languages":        {settings.CheckMerchant(catalog.Merchant{Name: "a", Title: "A", NoticeAddress: "a@example.com", Languages: long}), 2 * 50},
+	} {
+		if len(c.got) == 0 || len(c.got) > c.most+1 || !strings.Contains(c.got[0].Message, "these are 100000; the limit is") {
+			t.Errorf("%s: %d mistakes, the first %q", name, len(c.got), c.got[:min(1, len(c.got))])
+		}
 	}
 }

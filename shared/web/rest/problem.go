@@ -107,7 +107,11 @@ func problemOf(ctx context.Context, operation string, err error) (*problem.Probl
 	var wrong *settings.InvalidError
 	if errors.As(err, &wrong) {
 		var places []problem.Place
-		for _, p := range wrong.Problems {
+		for i, p := range wrong.Problems {
+			if i == problem.Most {
+				places = append(places, problem.More(len(wrong.Problems)-i))
+				break
+			}
 			places = append(places, problem.Place{Message: p.Message, Location: strings.TrimSuffix("body."+p.Path, ".")})
 		}
 		return problem.New(http.StatusUnprocessableEntity, invalid, places...), nil
@@ -353,6 +357,10 @@ func tidy(_ huma.Context, _ string, v any) (any, error) {
 		}
 		seen[d.Location] = d.Value != ours{}
 		details = append(details, &huma.ErrorDetail{Message: d.Message, Location: d.Location})
+	}
+	if n := len(details) - problem.Most; n > 0 {
+		more := problem.More(n)
+		details = append(details[:problem.Most], &huma.ErrorDetail{Message: more.Message, Location: more.Location})
 	}
 	p.Errors = details
 	return p, nil
