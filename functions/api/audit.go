@@ -70,7 +70,7 @@ func (a *api) addAudit(to *rest.API) {
 	list := huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
 		Summary:     "List who changed which setting, the newest first",
-		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, the retention of customers, order pages, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
+		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, the retention of customers, order pages, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order. A page of long entries has fewer than limit says: go on where there is a next.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
 		Responses:   to.Responses(sampleAudit, 200),
 	}
 	rest.Register(to, list, a.listAudit)

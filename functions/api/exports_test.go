@@ -99,7 +99,7 @@ func TestJobFile(t *testing.T) {
 	if file != want {
 		t.Errorf("%+v, want %+v", file, want)
 	}
-	trail, err := w.store.Entries(t.Context(), "acme", "", 100)
+	trail, _, err := w.store.Entries(t.Context(), "acme", "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,8 +179,9 @@ type ProductList struct {
 func (a *api) addProducts(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "list-products", Method: http.MethodGet, Path: "/v1/products", Tags: []string{"Products"},
-		Summary:   "List the products, by id",
-		Responses: to.Responses(ProductList{Items: []Product{sampleProduct}}, 200),
+		Summary:     "List the products, by id",
+		Description: "A page has 15 products at most, whatever limit says: fewer, or none, where their texts are long or they have many aliases. Go on where there is a next.",
+		Responses:   to.Responses(ProductList{Items: []Product{sampleProduct}}, 200),
 	}, a.listProducts)
 	rest.Register(to, huma.Operation{
 		OperationID: "put-product", Method: http.MethodPut, Path: "/v1/products/{product}", Tags: []string{"Products"},

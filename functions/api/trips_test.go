@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -68,6 +70,87 @@ func (o *owner) fillPages() {
 	}
 }
 
+// However long the things of a list are, and however many of them it leaves out, a page is no
+// third round trip: it has fewer, and all pages together have each of them once.
+func TestPages_roundTripsOfLongOnes(t *testing.T) {
+	t.Parallel()
+	var calls tripLog
+	o := newOwner(open(t, calls.option))
+	entries := o.fillLongPages(60)
+	for path, want := range map[string]int{"/v1/products?limit=100": 60 + 2, "/v1/audit?limit=100": entries, "/v1/uploads?limit=100": 101 + 2} {
+		seen := map[string]bool{}
+		for after, pages := "", 0; ; pages++ {
+			var page struct {
+				Items []struct{ ID string }
+				Next  string
+			}
+			next := path + "&after=" + url.QueryEscape(after)
+			o.wantTrips(&calls, "a list", "GET", next, nil)
+			if err := json.Unmarshal([]byte(o.shop(o.token, "GET", next, nil).Want(200).Body), &page); err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range page.Items {
+				if seen[item.ID] {
+					t.Errorf("%s has %s twice", path, item.ID)
+				}
+				seen[item.ID] = true
+			}
+			if after = page.Next; after == "" || pages > 100 {
+				break
+			}
+		}
+		if len(seen) != want {
+			t.Errorf("all pages of %s have %d, want %d", path, len(seen), want)
+		}
+	}
+}
+
+// fillLongPages plants products of long texts, each next to one of many aliases, with entries
+// in the audit trail, and uploads with as much as is kept of one. It returns how many entries
+// there are.
+func (o *owner) fillLongPages(products int) int {
+	o.Helper()
+	texts := func(letter string) map[string]Text {
+		all := map[string]Text{}
+		for language := range strings.FieldsSeq("af am ar az be bg bn ca cs da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko lo lt lv mk ml mn mr ms ne nl pl pt ro") {
+			all[language] = Text{Body: "{KEY}" + strings.Repeat(letter, 3000)}
+		}
+		return all
+	}
+	for n := range products {
+		name := fmt.Sprintf("more-%03d", n)
+		p := Product{Title: name, Pool: "elden"}
+		if n%2 == 0 {
+			for alias := range 10 {
+				p.Aliases = append(p.Aliases, fmt.Sprint(name, "-", alias))
+			}
+			o.shop(o.token, "PUT", "/v1/products/"+name, p).Want(201)
+			continue
+		}
+		p.Texts = texts("a")
+		o.shop(o.token, "PUT", "/v1/products/"+name, p).Want(201)
+		p.Texts = texts("b")
+		o.shop(o.token, "PUT", "/v1/products/"+name, p, "if-match", "*").Want(200)
+	}
+	var long upload.Upload
+	for line := range upload.KeptRejected {
+		long.Kept = append(long.Kept, upload.RejectedLine{Line: 10_000_000 + line, Reason: upload.AnotherPool, SoldAt: noon})
+	}
+	for n := range 101 {
+		u := long
+		u.Merchant, u.ID, u.File = ownersName, fmt.Sprintf("more-%03d", n), strings.Repeat("x", 900)
+		u.Pool, u.Side, u.State, u.Ranges = "elden", pool.Live, upload.Finished, 1
+		o.upload(u)
+	}
+	entries := 0
+	for id := range o.items() {
+		if strings.HasPrefix(id, "catalog audit#"+ownersName+" ") {
+			entries++
+		}
+	}
+	return entries
+}
+
 // The place of a waiting line in its queue is no third one, nor is a number that several
 // orders of both sides have.
 func TestGetOrder_roundTrips(t *testing.T) {
@@ -107,8 +190,9 @@ func (o *owner) wantTrips(calls *tripLog, operation, method, path string, body a
 	o.Helper()
 	o.shop(o.token, method, path, body).Want(200)
 	trips := 0
-	for range 5 { // a busy machine starts calls late that are made side by side
-		calls.reset()
+	// A busy machine starts calls late that are made side by side: they overlap if they last.
+	for latency := 5 * time.Millisecond; latency < 300*time.Millisecond; latency *= 2 {
+		calls.reset(latency)
 		o.shop(o.token, method, path, body).Want(200)
 		if now := calls.roundTrips(); trips == 0 || now < trips {
 			trips = now
@@ -120,26 +204,22 @@ func (o *owner) wantTrips(calls *tripLog, operation, method, path string, body a
 	o.Errorf("%s %s takes %d round trips beside its token's, and %d are the most", operation, path, trips-1, mostTrips)
 }
 
-// tripLog records when calls of a DynamoDB client began and ended, from the first reset on.
+// tripLog records when calls of a DynamoDB client began and ended. Each takes the latency
+// longer, so that those that are made side by side overlap.
 type tripLog struct {
-	mu    sync.Mutex
-	on    bool
-	calls []trip
+	mu      sync.Mutex
+	latency time.Duration
+	calls   []trip
 }
 
 type trip struct{ from, to time.Time }
-
-// latency is added to each call, so that those that are made side by side overlap.
-const latency = 5 * time.Millisecond
 
 func (l *tripLog) option(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Trips",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 				from := time.Now()
-				if l.counts() {
-					time.Sleep(latency)
-				}
+				time.Sleep(l.delay())
 				out, metadata, err := next.HandleInitialize(ctx, in)
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -149,16 +229,16 @@ func (l *tripLog) option(o *dynamodb.Options) {
 	})
 }
 
-func (l *tripLog) reset() {
+func (l *tripLog) reset(latency time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.on, l.calls = true, nil
+	l.latency, l.calls = latency, nil
 }
 
-func (l *tripLog) counts() bool {
+func (l *tripLog) delay() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.on
+	return l.latency
 }
 
 // roundTrips returns the longest chain of calls that may have waited for one another: those

@@ -56,18 +56,17 @@ func (s *Store) unpack(with []audit.Record) (entries []types.TransactWriteItem, 
 }
 
 // Entries returns up to limit entries of a merchant's audit trail, newest first, from before
-// the one with that id.
-func (s *Store) Entries(ctx context.Context, merchant, before string, limit int) ([]audit.Entry, error) {
+// the one with that id, and the id to go on after, "" on the last page: see listAs.
+func (s *Store) Entries(ctx context.Context, merchant, before string, limit int) (entries []audit.Entry, next string, err error) {
 	q := inPartition(s.tables.Catalog, AuditPrefix+merchant)
-	q.consistent, q.backwards, q.limit = false, true, limit
+	q.consistent, q.backwards = false, true
 	if before != "" {
 		q.after = entryKey(merchant, before)
 	}
-	items, err := queryAs[entryItem](ctx, s, q, oldestInCatalog)
+	items, next, err := listAs[entryItem](ctx, s, q, limit, oldestInCatalog)
 	if err != nil {
-		return nil, wrap(err, "list the audit trail of %s", merchant)
+		return nil, "", wrap(err, "list the audit trail of %s", merchant)
 	}
-	var entries []audit.Entry
 	for _, i := range items {
 		e := audit.Entry{Merchant: merchant, ID: i.SK, At: at(i.At), By: i.By, From: i.From, Change: audit.Change(i.Change), Thing: audit.Thing(i.Thing), Name: i.Name}
 		for text, to := range map[string]*catalog.Shown{i.Before: &e.Before, i.After: &e.After} {
@@ -77,10 +76,10 @@ func (s *Store) Entries(ctx context.Context, merchant, before string, limit int)
 			d := json.NewDecoder(bytes.NewReader([]byte(text)))
 			d.UseNumber()
 			if err := d.Decode(to); err != nil {
-				return nil, wrap(err, "read an entry of the audit trail of %s", merchant)
+				return nil, "", wrap(err, "read an entry of the audit trail of %s", merchant)
 			}
 		}
 		entries = append(entries, e)
 	}
-	return entries, nil
+	return entries, next, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -257,21 +258,35 @@ func (s *Store) Product(ctx context.Context, merchant, id string) (catalog.Produ
 	return item.product(), true, nil
 }
 
-// Products returns up to limit of a merchant's products, by id, those after the
-// one named; limit 0 returns all of them.
-func (s *Store) Products(ctx context.Context, merchant, after string, limit int) ([]catalog.Product, error) {
-	var products []catalog.Product
-	q := withPrefix(s.tables.Catalog, SettingsPrefix+merchant, productSort)
-	q.limit = limit
-	q.filter = "attribute_not_exists(aliasOf)"
+// Products returns all of a merchant's products, by id.
+func (s *Store) Products(ctx context.Context, merchant string) ([]catalog.Product, error) {
+	items, err := queryAs[productItem](ctx, s, s.products(merchant), oldestInCatalog)
+	return productsOf(items), wrap(err, "list the products of %s", merchant)
+}
+
+// ProductPage returns up to limit of a merchant's products, by id, after that id, and the id
+// to go on after, "" on the last page: see listAs.
+func (s *Store) ProductPage(ctx context.Context, merchant, after string, limit int) (products []catalog.Product, next string, err error) {
+	q := s.products(merchant)
 	if after != "" {
 		q.after = productKey(merchant, after)
 	}
-	items, err := queryAs[productItem](ctx, s, q, oldestInCatalog)
+	items, next, err := listAs[productItem](ctx, s, q, limit, oldestInCatalog)
+	return productsOf(items), strings.TrimPrefix(next, productSort), wrap(err, "list the products of %s", merchant)
+}
+
+// products reads a merchant's products, without their copies under aliases.
+func (s *Store) products(merchant string) query {
+	q := withPrefix(s.tables.Catalog, SettingsPrefix+merchant, productSort)
+	q.filter = "attribute_not_exists(aliasOf)"
+	return q
+}
+
+func productsOf(items []productItem) (products []catalog.Product) {
 	for _, item := range items {
 		products = append(products, item.product())
 	}
-	return products, wrap(err, "list the products of %s", merchant)
+	return products
 }
 
 // PutProduct stores a product, and a copy of it under each of its aliases, in one

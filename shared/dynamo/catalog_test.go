@@ -77,15 +77,16 @@ func TestPutProduct_aliases(t *testing.T) {
 	reads("c", "")
 	var ids []string
 	for after := ""; ; {
-		products, err := store.Products(ctx, "acme", after, 1)
+		products, next, err := store.ProductPage(ctx, "acme", after, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(products) == 0 {
+		for _, p := range products {
+			ids = append(ids, p.ID)
+		}
+		if after = next; after == "" {
 			break
 		}
-		after = products[0].ID
-		ids = append(ids, after)
 	}
 	if diff := cmp.Diff([]string{"elden", "ring"}, ids); diff != "" {
 		t.Errorf("the products, one by one (-want +got):\n%s", diff)
@@ -174,7 +175,7 @@ func TestCatalog_comesBackWhole(t *testing.T) {
 		_, m, err1 := store.Merchant(ctx, other)
 		_, p, err2 := store.Pool(ctx, other, "elden")
 		pools, err3 := store.Pools(ctx, other, "", 0)
-		products, err4 := store.Products(ctx, other, "", 0)
+		products, err4 := store.Products(ctx, other)
 		if m || p || len(pools)+len(products) > 0 || errors.Join(err1, err2, err3, err4) != nil {
 			t.Errorf("%q sees acme's: %v %v %v %v %v", other, m, p, pools, products, errors.Join(err1, err2, err3, err4))
 		}
@@ -478,9 +479,8 @@ func TestCatalog_productsInPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ids := func(after string, limit int) string {
+	ids := func(products []catalog.Product, err error) string {
 		t.Helper()
-		products, err := store.Products(ctx, "acme", after, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -490,13 +490,17 @@ func TestCatalog_productsInPages(t *testing.T) {
 		}
 		return strings.Join(all, " ")
 	}
+	if got := ids(store.Products(ctx, "acme")); got != "p0 p1 p2 p3 p4" {
+		t.Errorf("all of them: %q", got)
+	}
 	for _, c := range []struct {
-		after string
-		limit int
-		want  string
-	}{{"", 0, "p0 p1 p2 p3 p4"}, {"", 2, "p0 p1"}, {"p1", 2, "p2 p3"}, {"p3", 2, "p4"}, {"p4", 2, ""}, {"p2x", 0, "p3 p4"}} {
-		if got := ids(c.after, c.limit); got != c.want {
-			t.Errorf("%d after %q: %q, want %q", c.limit, c.after, got, c.want)
+		after      string
+		limit      int
+		want, next string
+	}{{"", 5, "p0 p1 p2 p3 p4", ""}, {"", 2, "p0 p1", "p1"}, {"p1", 2, "p2 p3", "p3"}, {"p3", 2, "p4", ""}, {"p4", 2, "", ""}, {"p2x", 3, "p3 p4", ""}} {
+		products, next, err := store.ProductPage(ctx, "acme", c.after, c.limit)
+		if got := ids(products, err); got != c.want || next != c.next {
+			t.Errorf("%d after %q: %q and then %q, want %q and then %q", c.limit, c.after, got, next, c.want, c.next)
 		}
 	}
 }

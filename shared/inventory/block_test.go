@@ -81,7 +81,7 @@ func TestBlock(t *testing.T) {
 		t.Errorf("again: %d before, %d withdrawn, %d unknown, %d sold", again.Before, again.Withdrawn, again.Unknown, len(again.Sold))
 	}
 	w.wantCount(elden, 6, 3)
-	trail, err := w.store.Entries(t.Context(), "nova", "", 10)
+	trail, _, err := w.store.Entries(t.Context(), "nova", "", 10)
 	w.must(err)
 	trail = slices.DeleteFunc(trail, func(e audit.Entry) bool { return e.Thing != audit.Keys })
 	if len(trail) != 1 || trail[0].By != "the token" || trail[0].After["reason"] != "in a forum" {

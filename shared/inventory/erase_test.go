@@ -141,7 +141,7 @@ func TestErase(t *testing.T) {
 	if now := w.line(bob.ID); now.Customer != bob.Customer {
 		t.Error("another customer is erased")
 	}
-	trail, err := w.store.Entries(t.Context(), "nova", "", 10)
+	trail, _, err := w.store.Entries(t.Context(), "nova", "", 10)
 	w.must(err)
 	if len(trail) != 2 || trail[0].Name != ended.ID || fmt.Sprint(trail[0].After["lines"]) != "32" || trail[1].After["kind"] != "erase" {
 		t.Errorf("the audit trail has %+v", trail)

@@ -603,7 +603,7 @@ func TestExport_soManyAtOnce(t *testing.T) {
 	if _, err := ask(); !errors.Is(err, job.ErrExports) {
 		t.Errorf("after two have ended, the third: %v", err)
 	}
-	trail, err := w.store.Entries(t.Context(), "nova", "", 20)
+	trail, _, err := w.store.Entries(t.Context(), "nova", "", 20)
 	w.must(err)
 	if asked := slices.DeleteFunc(trail, func(e audit.Entry) bool { return e.Change != audit.Added || e.Thing != audit.Job }); len(asked) != 4 {
 		t.Errorf("%d were asked for, by the audit trail", len(asked))
@@ -631,7 +631,7 @@ func TestExports_link(t *testing.T) {
 	if want := "https://bucket.example/exports/nova/" + j.ID + "?file=elden-live-unsold-20261123T120000Z.csv&for=10m0s"; got.URL != want || !got.ExpiresAt.Equal(noon.Add(10*time.Minute)) {
 		t.Errorf("link %s until %s, want %s", got.URL, got.ExpiresAt, want)
 	}
-	trail, err := w.store.Entries(t.Context(), "nova", "", 10)
+	trail, _, err := w.store.Entries(t.Context(), "nova", "", 10)
 	w.must(err)
 	var told []string
 	for _, e := range trail {

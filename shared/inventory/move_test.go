@@ -85,7 +85,7 @@ func TestMove(t *testing.T) {
 	if u := w.load("uploads/nova/elden/again.txt", "WRONG-0003\n"); u.Counts[upload.AnotherPool] != 1 {
 		t.Errorf("a moved key that comes again: %v", u.Counts)
 	}
-	trail, err := w.store.Entries(t.Context(), "nova", "", 10)
+	trail, _, err := w.store.Entries(t.Context(), "nova", "", 10)
 	w.must(err)
 	trail = slices.DeleteFunc(trail, func(e audit.Entry) bool { return e.Before != nil }) // its end
 	if len(trail) != 1 || trail[0].Name != j.ID || trail[0].After["to"] != "ring" || trail[0].After["upload"] != wrong.ID || trail[0].By != "the token" {

@@ -206,7 +206,7 @@ func TestWipe(t *testing.T) {
 		t.Errorf("the job is %s, with %d keys and %d lines", ended.State(), ended.Keys, ended.Lines)
 	}
 	w.wantLiveUntouched(before)
-	trail, err := w.store.Entries(t.Context(), "nova", "", 10)
+	trail, _, err := w.store.Entries(t.Context(), "nova", "", 10)
 	w.must(err)
 	if len(trail) != 2 || trail[1].After["kind"] != "wipe" || fmt.Sprint(trail[0].After["keys"]) != "71" {
 		t.Errorf("the audit trail has %+v", trail)

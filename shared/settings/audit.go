@@ -14,16 +14,14 @@ type Trail struct{ Store TrailStore }
 
 // TrailStore reads entries.
 type TrailStore interface {
-	// Entries returns up to limit entries, newest first, from before the one with that id.
-	Entries(ctx context.Context, merchant, before string, limit int) ([]audit.Entry, error)
+	// Entries returns up to limit entries, newest first, from before the one with that id, and
+	// the id to go on after, "" on the last page. A page of long ones has fewer.
+	Entries(ctx context.Context, merchant, before string, limit int) (entries []audit.Entry, next string, err error)
 }
 
-// List returns up to limit entries of a merchant, newest first, from before the one with that
-// id. Next is the id to go on after, "" on the last page.
+// List returns a page of a merchant's audit trail: see TrailStore.
 func (s *Trail) List(ctx context.Context, merchant, before string, limit int) (entries []audit.Entry, next string, err error) {
-	entries, err = s.Store.Entries(ctx, merchant, before, limit+1)
-	entries, next = page(entries, limit, func(e audit.Entry) string { return e.ID })
-	return entries, next, err
+	return s.Store.Entries(ctx, merchant, before, limit)
 }
 
 // entry returns the entry of a change.

@@ -84,7 +84,7 @@ type Difference struct {
 func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err error) {
 	var reading errgroup.Group
 	reading.Go(func() (err error) { c.Pools, err = s.Pools.Store.Pools(ctx, merchant, "", 0); return err })
-	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant, "", 0); return err })
+	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Texts, err = s.Texts.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Review, err = s.Reviews.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.OrderPages, err = s.OrderPages.Get(ctx, merchant); return err })
@@ -150,12 +150,12 @@ type phaseProducts struct {
 	listed []catalog.Product // nil: not yet
 }
 
-// Products returns all products: no step asks for less.
-func (l *phaseProducts) Products(ctx context.Context, merchant, _ string, _ int) ([]catalog.Product, error) {
+// Products returns all products.
+func (l *phaseProducts) Products(ctx context.Context, merchant string) ([]catalog.Product, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.listed == nil {
-		products, err := l.ProductStore.Products(ctx, merchant, "", 0)
+		products, err := l.ProductStore.Products(ctx, merchant)
 		if err != nil {
 			return nil, err
 		}
@@ -178,8 +178,8 @@ type phaseUses struct {
 }
 
 // Products returns all products.
-func (u phaseUses) Products(ctx context.Context, merchant, after string, limit int) ([]catalog.Product, error) {
-	return u.products.Products(ctx, merchant, after, limit)
+func (u phaseUses) Products(ctx context.Context, merchant string) ([]catalog.Product, error) {
+	return u.products.Products(ctx, merchant)
 }
 
 // stepwise returns the same use cases over products that are listed once a phase.
@@ -691,7 +691,7 @@ func (t target) Product(_ context.Context, _, id string) (catalog.Product, bool,
 	return p, ok, nil
 }
 
-// Products returns all products: nobody here asks for less.
-func (t target) Products(context.Context, string, string, int) ([]catalog.Product, error) {
+// Products returns all products.
+func (t target) Products(context.Context, string) ([]catalog.Product, error) {
 	return t.list, nil
 }

@@ -230,7 +230,7 @@ func (s *Pools) uses(ctx context.Context, p catalog.Pool) (*InUseError, error) {
 	if m.DefaultPool == p.Name {
 		inUse.Reasons = append(inUse.Reasons, "it is the merchant's default pool")
 	}
-	products, err := s.Uses.Products(ctx, p.Merchant, "", 0)
+	products, err := s.Uses.Products(ctx, p.Merchant)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,10 @@ type Products struct {
 type ProductStore interface {
 	Product(ctx context.Context, merchant, id string) (catalog.Product, bool, error)
 	ProductLister
+	// ProductPage returns up to limit of a merchant's products, by id, after that id, and the
+	// id to go on after, "" on the last page. A page of long ones, or among many aliases, has
+	// fewer, or none.
+	ProductPage(ctx context.Context, merchant, after string, limit int) (products []catalog.Product, next string, err error)
 	PutProduct(ctx context.Context, p catalog.Product, with ...audit.Record) error
 	DeleteProduct(ctx context.Context, merchant, id string, version int, with ...audit.Record) error
 }
@@ -41,12 +45,9 @@ type ProductRelations interface {
 	CountUnconnected(ctx context.Context, merchant string, products []string, limit int) (int, error)
 }
 
-// List returns up to limit of a merchant's products, by id, after the one with that
-// id. Next is the id to go on after, "" on the last page.
+// List returns a page of a merchant's products: see ProductStore.
 func (s *Products) List(ctx context.Context, merchant, after string, limit int) (products []catalog.Product, next string, err error) {
-	products, err = s.Store.Products(ctx, merchant, after, limit+1)
-	products, next = page(products, limit, func(p catalog.Product) string { return p.ID })
-	return products, next, err
+	return s.Store.ProductPage(ctx, merchant, after, limit)
 }
 
 // Get returns the product of an id, or of an alias. Its error is ErrNotFound if there is
@@ -257,7 +258,7 @@ func (s *Products) checkOriginal(ctx context.Context, p catalog.Product) (proble
 
 // inheritor returns the id of a product that has this one as its original, false if none has.
 func (s *Products) inheritor(ctx context.Context, p catalog.Product) (string, bool, error) {
-	products, err := s.Store.Products(ctx, p.Merchant, "", 0)
+	products, err := s.Store.Products(ctx, p.Merchant)
 	for _, other := range products {
 		if other.Original == p.ID {
 			return other.ID, true, nil

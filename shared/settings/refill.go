@@ -19,10 +19,9 @@ type Queue interface {
 	Send(ctx context.Context, message any, delay time.Duration) error
 }
 
-// ProductLister lists up to limit of a merchant's products, by id, after the one
-// with that id; limit 0 lists them all.
+// ProductLister lists all of a merchant's products, by id.
 type ProductLister interface {
-	Products(ctx context.Context, merchant, after string, limit int) ([]catalog.Product, error)
+	Products(ctx context.Context, merchant string) ([]catalog.Product, error)
 }
 
 // Refill asks function fill to serve the order lines that a change of settings may
@@ -81,7 +80,7 @@ func (r *Refill) newCode(ctx context.Context, p catalog.Product) {
 
 // eachProduct serves the lines of the products that are chosen.
 func (r *Refill) eachProduct(ctx context.Context, merchant string, chosen func(catalog.Product) bool) {
-	products, err := r.Products.Products(ctx, merchant, "", 0)
+	products, err := r.Products.Products(ctx, merchant)
 	if err != nil {
 		slog.WarnContext(ctx, "fill.not_requested", "merchant", merchant, "error", err)
 		return

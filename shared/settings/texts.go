@@ -92,7 +92,7 @@ func (s *Texts) checkRelations(ctx context.Context, before, next catalog.Texts) 
 	}
 	var products []catalog.Product
 	if len(languagesOnlyIn(before.Texts, next.Texts)) > 0 {
-		if products, err = s.Products.Products(ctx, next.Merchant, "", 0); err != nil {
+		if products, err = s.Products.Products(ctx, next.Merchant); err != nil {
 			return nil, err
 		}
 	}

@@ -63,7 +63,7 @@ func (s setCode) do(w *world) {
 // noProducts has no product to send fill requests for: the action sends them one by one.
 type noProducts struct{}
 
-func (noProducts) Products(context.Context, string, string, int) ([]catalog.Product, error) {
+func (noProducts) Products(context.Context, string) ([]catalog.Product, error) {
 	return nil, nil
 }
 
