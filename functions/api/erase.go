@@ -40,7 +40,7 @@ func (a *api) addCustomers(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "erase-customer", Method: http.MethodPost, Path: "/v1/customers/erase", Tags: []string{"Orders"},
 		Summary:       "Erase what is kept of a customer",
-		Description:   erases + "It is done by the job that is answered, to all orders of the address until now, live and test; one that comes later is another. " + leaves + "When the job has ended, left says how many, and list-orders with email shows them. Called again, it erases what is left by then. Mails that were sent, the platform's own records, backups of the tables and what was exported are not Keypool's to change.",
+		Description:   erases + "It is done by the job that is answered, to all orders of the address until now, live and test, and to those whose address was corrected since: list-orders with email shows them before. An order that comes later is another. " + leaves + "When the job has ended, left says how many, and list-orders with email shows them. Called again, it erases what is left by then. Mails that were sent, the platform's own records, backups of the tables and what was exported are not Keypool's to change.",
 		DefaultStatus: http.StatusAccepted,
 		RequestBody:   rest.Request(EraseCustomer{Email: "ada@example.com"}), Responses: to.Responses(sampleErased, 202),
 	}, a.eraseCustomer)

@@ -143,7 +143,7 @@ type ListOrders struct {
 	Order     string    `query:"order" minLength:"1" maxLength:"128" doc:"Only the orders of this number, as get-order reads them, whatever characters it has. It goes with account and test only."`
 	Account   string    `query:"account" minLength:"1" maxLength:"63" doc:"Only what was paid through this account."`
 	Test      string    `query:"test" enum:"true,false" doc:"Whether it was marked as a test. Where left out, both of a number, and of a list those that were paid."`
-	Email     string    `query:"email" minLength:"1" maxLength:"320" doc:"Only the orders of this customer's mail address, in any letter case."`
+	Email     string    `query:"email" minLength:"1" maxLength:"320" doc:"Only the orders of this customer's mail address, in any letter case, those too whose address was corrected since."`
 	Product   string    `query:"product" minLength:"1" maxLength:"128" doc:"Only lines of this product, as the platform names it, or of dynamic products that take its pool."`
 	State     string    `query:"state" enum:"fulfilled,waiting,unconnected,on_hold,returned" doc:"Only lines in this state."`
 	From      time.Time `query:"from" doc:"Only what was received at this time or later."`

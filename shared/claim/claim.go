@@ -341,7 +341,7 @@ func (c *Claimer) setCustomer(ctx context.Context, stored, paid order.Fulfillmen
 	change := order.ChangeOf(stored)
 	line := &change.After
 	line.Customer, line.CustomerHash, line.ChangedAt = paid.Customer, paid.CustomerHash, paid.ChangedAt
-	line.Former = nil // the shop knows better than who corrected it here
+	line.Former, line.FormerHashes = nil, nil // the shop knows better than who corrected it here
 	switch {
 	case !line.Mail.ReachedNobody():
 	case line.State() == order.Fulfilled:

@@ -32,6 +32,7 @@ import (
 //     there if the change counted the keys of the order;
 //   - the count of the job that makes the change, only if no other worker has taken it;
 //   - what counts the orders of the customer's address in its day goes, with the address;
+//   - the line's places under its customer's former addresses, which follow from those;
 //   - the change's chunk, only if that is at the version it was read at. The line's
 //     version does not tell: a chunk may have been read before the line was;
 //   - each allocated key, only if it is still available in the shard it was found
@@ -105,6 +106,7 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	s.addQueue(c, change)
 	s.addHeld(c, change)
 	s.addChunk(c, change)
+	s.addFormer(c, change)
 	if erased := change.After.CustomerHash == ""; change.Before != nil && erased && change.Before.CustomerHash != "" {
 		c.add(remove(s.tables.Orders, buyerKey(*change.Before), always), subject{kind: existingLine})
 	}
@@ -144,6 +146,41 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 		c.add(s.release(ctx, release, change.After), subject{kind, release.Key})
 	}
 	return nil
+}
+
+// addFormer has the line found by each address that its customer had, as long as it keeps that.
+func (s *Store) addFormer(c *commit, change *order.Change) {
+	var before []string
+	if change.Before != nil {
+		before = change.Before.FormerHashes
+	}
+	after, line := change.After.FormerHashes, change.After
+	for n := range max(len(before), len(after)) {
+		var was, is string
+		if n < len(before) {
+			was = before[n]
+		}
+		if n < len(after) {
+			is = after[n]
+		}
+		place := formerKey(line.ID, n+1)
+		switch {
+		case was == is:
+		case is == "":
+			c.add(remove(s.tables.Orders, place, always), subject{kind: existingLine})
+		default:
+			item := formerItem{place, schema, whoName(line.Merchant, line.Side, is), millis(line.ReceivedAt)}
+			c.add(put(s.tables.Orders, encode(item), always), subject{kind: existingLine})
+		}
+	}
+}
+
+// formerItem has a line found by a former address of its customer.
+type formerItem struct {
+	primaryKey
+	V          int    `dynamodbav:"v"`
+	Who        string `dynamodbav:"who"`
+	ReceivedAt int64  `dynamodbav:"receivedAt"`
 }
 
 // addReleased brings the counts of pools to where they stand after the released keys are

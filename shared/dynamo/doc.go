@@ -65,6 +65,7 @@
 //	  order#<order>         line#<line>                  a fulfillment with up to 20 keys; mail=due is to be mailed;
 //	                                                     listed=<m>#<side>#<0..7>, who=<m>#<side>#<hash of the address>,
 //	                                                     attention=<m>#<side> if somebody has to look at it, since then
+//	  order#<order>         former#<line>#<n>            the line under the nth former address of its customer: who, receivedAt
 //	  order#<order>         keys#<line>#<00000>          a chunk of further keys; version of the line that wrote it
 //	  order#<order>         history#<line>#<ms>#<what>#<mail or hash of why>  an event of the line
 //	  order#<order>         refund#<line>#<sha256>       a refund of the line: that it is there is all it says

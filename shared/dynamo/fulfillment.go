@@ -70,7 +70,8 @@ type fulfillmentItem struct {
 	UnitPrice  string        `dynamodbav:"unitPrice,omitempty"`
 	Title      string        `dynamodbav:"title,omitempty"`
 	Customer   *customerItem `dynamodbav:"customer,omitempty"`
-	Former     []string      `dynamodbav:"former,omitempty"` // addresses of the customer
+	Former     []string      `dynamodbav:"former,omitempty"`    // addresses of the customer
+	FormerWho  []string      `dynamodbav:"formerWho,omitempty"` // their keyed hashes
 	ErasedAt   int64         `dynamodbav:"erasedAt,omitempty"`
 
 	// The places in the indexes by which lines are found: see search.go.
@@ -142,7 +143,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		Keys: newKeyItems(f.Keys), Chunks: f.Chunks, Takes: newTakeItems(f.Takes), Aside: textsOf(f.Replaced),
 		BroughtBy: f.BroughtBy, Claimed: f.Claimed, Filled: f.Filled, FilledAt: millis(f.FilledAt),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
-		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former,
+		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former, FormerWho: f.FormerHashes,
 		ErasedAt: millis(f.ErasedAt), Listed: listedPartition(f), Who: whoPartition(f), TestOf: testOf(f.Merchant, f.Side),
 		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
 	}
@@ -227,6 +228,7 @@ func (i fulfillmentItem) attrs() attrs {
 		item["customer"] = &types.AttributeValueMemberM{Value: i.Customer.attrs()}
 	}
 	setTexts(item, "former", i.Former)
+	setTexts(item, "formerWho", i.FormerWho)
 	setNumber(item, "erasedAt", i.ErasedAt)
 	setText(item, "listed", i.Listed)
 	setText(item, "who", i.Who)
@@ -271,7 +273,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		BroughtBy: i.BroughtBy, Claimed: i.Claimed, Filled: i.Filled, FilledAt: at(i.FilledAt),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
-		CustomerHash: hashOf(i.Who), Former: i.Former, ErasedAt: at(i.ErasedAt),
+		CustomerHash: hashOf(i.Who), Former: i.Former, FormerHashes: i.FormerWho, ErasedAt: at(i.ErasedAt),
 		Mail: i.entry(),
 	}
 	if i.Customer != nil {

@@ -79,6 +79,7 @@ const (
 	brakeSort    = "brake"
 
 	lineSort    = "line#"
+	formerSort  = "former#"
 	chunkSort   = "keys#"
 	historySort = "history#"
 	refundSort  = "refund#"
@@ -289,6 +290,23 @@ func (k primaryKey) line() (order.LineID, bool) {
 	second, ok2 := strings.CutPrefix(k.SK, lineSort)
 	id := order.LineID(first + second)
 	return id, ok1 && ok2 && id.Valid()
+}
+
+// formerKey is the place of a line's customer under a former address, the nth from 1.
+func formerKey(id order.LineID, n int) primaryKey {
+	return primaryKey{orderPK(id.OrderHalf()), formerSK(id) + strconv.Itoa(n)}
+}
+
+// formerSK is the beginning of the sort keys of a line's former addresses.
+func formerSK(id order.LineID) string { return formerSort + id.LineHalf() + "#" }
+
+// former returns the line that the item names under a former address, and which one that is;
+// false if the item is none.
+func (k primaryKey) former() (id order.LineID, n int, ok bool) {
+	half, rest, _ := strings.Cut(strings.TrimPrefix(k.SK, formerSort), "#")
+	n, err := strconv.Atoi(rest)
+	id = order.LineID(strings.TrimPrefix(k.PK, OrderPrefix) + half)
+	return id, n, strings.HasPrefix(k.SK, formerSort) && err == nil && id.Valid()
 }
 
 func chunkKey(id order.LineID, n int) primaryKey {

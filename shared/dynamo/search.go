@@ -87,7 +87,8 @@ func findingOf(q order.Search) finding {
 }
 
 // Places returns the places of up to limit lines that a search finds, the latest first, after
-// one that the search returned: the zero Place to begin with.
+// one that the search returned: the zero Place to begin with. By an address each line is found
+// once, by the one that it has or by a former one.
 //
 // Every partition is read at once, up to limit entries of it, so it is one round trip however
 // many lines there are. Within a partition DynamoDB says which of two lines of one moment
@@ -105,8 +106,13 @@ func (s *Store) Places(ctx context.Context, q order.Search, after order.Place, l
 			read.table, read.limit = s.tables.Orders, limit
 			entries, err := s.items(ctx, read)
 			for _, entry := range entries {
-				if line, ok := keyOf(entry).line(); ok {
-					places[n] = append(places[n], order.Place{At: at(numberOf(entry[by.then])), Partition: n, Line: line})
+				place := order.Place{At: at(numberOf(entry[by.then])), Partition: n}
+				var ok bool
+				if place.Line, ok = keyOf(entry).line(); !ok {
+					place.Line, place.Former, ok = keyOf(entry).former()
+				}
+				if ok {
+					places[n] = append(places[n], place)
 				}
 			}
 			return err
@@ -135,6 +141,9 @@ func (f finding) query(q order.Search, after order.Place, n int) (query, bool) {
 		case millis(after.At) <= until:
 			until = millis(after.At)
 			read.afterEntry = lineKey(after.Line).attrs()
+			if after.Former > 0 {
+				read.afterEntry = formerKey(after.Line, after.Former).attrs()
+			}
 			read.afterEntry[f.by], read.afterEntry[f.then] = text(f.partitions[n]), number(until)
 		}
 	}

@@ -293,14 +293,14 @@ func (s *Store) wipe(ctx context.Context, tx *transaction, j job.Job, lines int,
 	return err
 }
 
-// rowsOf returns the keys of what belongs to a line and is a row of its own: its history and
-// refunds, and last its chunks, without which the line is not mailed.
+// rowsOf returns the keys of what belongs to a line and is a row of its own: its history, its
+// customer's former addresses, its refunds, and last its chunks, without which the line is not mailed.
 func (s *Store) rowsOf(ctx context.Context, id order.LineID) ([]primaryKey, error) {
 	q := inPartition(s.tables.Orders, orderPK(id.OrderHalf()))
 	q.attributes = []string{"pk", "sk"}
 	items, err := s.items(ctx, q)
 	var rows []primaryKey
-	for _, of := range []string{historySK(id), refundSort + id.LineHalf() + "#", chunksSK(id)} {
+	for _, of := range []string{historySK(id), formerSK(id), refundSort + id.LineHalf() + "#", chunksSK(id)} {
 		for _, item := range items {
 			if key := keyOf(item); strings.HasPrefix(key.SK, of) {
 				rows = append(rows, key)

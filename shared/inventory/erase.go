@@ -117,12 +117,12 @@ func (e *erasure) erase(ctx context.Context, id order.LineID) error {
 // A place is kept as text, since the looks of other jobs go by other places.
 
 func formatPlace(p order.Place) string {
-	return fmt.Sprintf("%d %d %s", p.At.UnixMilli(), p.Partition, p.Line)
+	return fmt.Sprintf("%d %d %s %d", p.At.UnixMilli(), p.Partition, p.Line, p.Former)
 }
 
 func parsePlace(after string) (p order.Place) {
 	var ms int64
-	if _, err := fmt.Sscanf(after, "%d %d %s", &ms, &p.Partition, &p.Line); err != nil {
+	if _, err := fmt.Sscanf(after, "%d %d %s %d", &ms, &p.Partition, &p.Line, &p.Former); err != nil {
 		return order.Place{}
 	}
 	p.At = time.UnixMilli(ms).UTC()

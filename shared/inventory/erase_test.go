@@ -64,6 +64,46 @@ func (w *world) eraseAda(force bool) job.Job {
 	return j
 }
 
+// correct stores another address of a line's customer.
+func (w *world) correct(line order.Fulfillment, email string) order.Fulfillment {
+	w.Helper()
+	m, _, err := w.store.Merchant(w.Context(), "nova")
+	w.must(err)
+	change := order.ChangeOf(line)
+	w.must(change.After.CorrectAddress(email, order.HashAddress(m.Salt, email)))
+	w.must(w.store.Commit(w.Context(), change))
+	return change.After
+}
+
+// A customer is erased by an address too that was corrected since, however often, and nothing
+// is left by which it could be told that they had it.
+func TestErase_byAFormerAddress(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	var lines []order.Fulfillment
+	for n := range 30 { // more than one step
+		line := w.correct(w.buy(fmt.Sprint("A-", n), pool.Sides[n%2], ada, nil), "countess@example.com")
+		if n%3 == 0 {
+			line = w.correct(w.correct(line, "ADA@example.com"), "lovelace@example.com")
+		}
+		lines = append(lines, line)
+	}
+	bob := w.correct(w.buy("B-1", pool.Live, order.Customer{Name: "Bob", Email: "bob@example.com"}, nil), "robert@example.com")
+	w.later(time.Hour)
+	if ended := w.finish(w.eraseAda(false).ID); ended.Lines != 30 || ended.Look.Left != 0 {
+		t.Errorf("%d lines were erased, %d left", ended.Lines, ended.Look.Left)
+	}
+	after := w.dump()
+	for _, gone := range append([]string{"Adas", "ada@", "ADA@", "countess", "lovelace", lines[0].CustomerHash}, lines[0].FormerHashes...) {
+		if gone != "" && strings.Contains(after, gone) {
+			t.Errorf("%q is still stored", gone)
+		}
+	}
+	if now := w.line(bob.ID); now.Customer.Name != "Bob" || !strings.Contains(after, bob.FormerHashes[0]) {
+		t.Errorf("another customer is %+v", now.Customer)
+	}
+}
+
 // waits makes a line that waits for its key.
 func waits(line *order.Fulfillment) {
 	line.Allocated, line.Keys, line.Mail = 0, nil, outbox.Entry{DueAt: noon.Add(outbox.SweepAfter)}

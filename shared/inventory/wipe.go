@@ -303,11 +303,8 @@ func (w *wiping) leave(ctx context.Context, keys []pool.Record, taken []pool.Key
 // ofKey returns what becomes of a key, which is what becomes of the upload that brought it. The
 // code of a product, which stands among test keys once it is blocked, is a setting.
 func (w *wiping) ofKey(ctx context.Context, key pool.Record) (verdict, error) {
-	if key.State == pool.KeyShared {
-		return stays, nil
-	}
 	switch {
-	case key.State == pool.KeyShared: // the code of a product is a setting
+	case key.State == pool.KeyShared:
 		return stays, nil
 	case key.Upload == "":
 		return goes, nil

@@ -167,6 +167,9 @@ func (w *world) order(p pool.ID) {
 			change.History = append(change.History, order.History{Line: line.ID, At: w.now.Add(time.Duration(n) * time.Second), Event: order.Received, By: "webhook"})
 		}
 		w.must(w.store.Commit(w.Context(), change))
+		corrected := order.ChangeOf(change.After)
+		w.must(corrected.After.CorrectAddress("ada@right.example", "another hash"))
+		w.must(w.store.Commit(w.Context(), corrected))
 		if ok, err := w.store.AdmitOrder(w.Context(), line, 5); err != nil || !ok {
 			w.Fatal(ok, err)
 		}

@@ -16,8 +16,8 @@ import (
 //
 // What is known of a customer stands in these places, and nowhere else:
 //   - the line: name, addresses, former ones too, phone, company, what they added, and the keyed
-//     hash of the mail address, by which the index who lists it. Erase takes them away in one
-//     write;
+//     hashes of the mail addresses, by which the index who lists it. Erase takes them away in
+//     one transaction;
 //   - what counts the orders of an address in its day, under the same hash: goes with that;
 //   - reasons that persons wrote, in the line's history, in the returns and dropped disputes of
 //     its order: they may name anybody. They go before the line, so that whoever is cut off
@@ -56,8 +56,8 @@ type Erasure struct {
 	Act
 	// Force erases a line too that owes its customer something: see order.Fulfillment.Erase.
 	Force bool
-	// Customer is the keyed hash of the address that is erased: a line that is another's by now
-	// stays as it is. Empty: whoever it is.
+	// Customer is the keyed hash of the address that is erased, or that was corrected since: a
+	// line that is another's by now stays as it is. Empty: whoever it is.
 	Customer string
 	// QuietSince leaves a line that something has happened to since then; zero: it does not
 	// matter.
@@ -83,7 +83,7 @@ func (e *Eraser) Erase(ctx context.Context, id order.LineID, how Erasure) (order
 			return &order.StaleError{Lines: []order.Fulfillment{line}}
 		case line.Expected || !line.ErasedAt.IsZero():
 			return nil
-		case how.Customer != "" && how.Customer != line.CustomerHash:
+		case how.Customer != "" && !line.IsOf(how.Customer):
 			return nil
 		case line.Mail.State == outbox.Sending && line.Mail.LeaseEndsAt.After(now):
 			return order.ErrMailing

@@ -2,6 +2,7 @@ package order
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -39,6 +40,10 @@ func (f *Fulfillment) CorrectAddress(email, hash string) error {
 		return ErrCorrections
 	}
 	f.Former = append(f.Former[:len(f.Former):len(f.Former)], f.Customer.Email)
+	f.FormerHashes = append(slices.Clone(f.FormerHashes), f.CustomerHash)
+	if n := slices.Index(f.FormerHashes, hash); n >= 0 {
+		f.FormerHashes[n] = ""
+	}
 	f.Customer.Email, f.CustomerHash = email, hash
 	return nil
 }

@@ -31,7 +31,7 @@ func (f *Fulfillment) Erase(now time.Time) {
 		f.Hold(HoldNoAddress)
 		f.HeldAt = now
 	}
-	f.Customer, f.CustomerHash, f.Former, f.ErasedAt = Customer{}, "", nil, now
+	f.Customer, f.CustomerHash, f.Former, f.FormerHashes, f.ErasedAt = Customer{}, "", nil, nil, now
 }
 
 // Owes reports whether the line's customer is still to get something of it: keys, the mail

@@ -206,8 +206,11 @@ type Fulfillment struct {
 	CustomerHash string
 	// Former are the customer's addresses before persons corrected them, the one that the
 	// order was paid with first: see CorrectAddress.
-	Former   []string
-	ErasedAt time.Time // since when nothing of the customer is kept; zero: it is. See Erase
+	Former []string
+	// FormerHashes are their keyed hashes, by which the line is found too. That of an address
+	// that the line has again is empty: it is found by that already.
+	FormerHashes []string
+	ErasedAt     time.Time // since when nothing of the customer is kept; zero: it is. See Erase
 
 	Mail outbox.Entry
 }
@@ -427,6 +430,12 @@ func (f *Fulfillment) countReturned() {
 		return
 	}
 	f.Returned = min(f.ReturnedUnits*f.KeysPerUnit, f.Wanted)
+}
+
+// IsOf reports whether a customer is the line's, by the keyed hash of the address that it has,
+// or had before a person corrected it.
+func (f Fulfillment) IsOf(customerHash string) bool {
+	return f.CustomerHash == customerHash || customerHash != "" && slices.Contains(f.FormerHashes, customerHash)
 }
 
 // Identity is all that names the line.

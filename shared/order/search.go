@@ -44,7 +44,9 @@ type Search struct {
 	Side        pool.Side
 	From, Until time.Time
 
-	CustomerHash string // only the lines of this address: see HashAddress; empty: of any
+	// CustomerHash means only the lines that have this address, or had it before a person
+	// corrected it: see HashAddress; empty: of any.
+	CustomerHash string
 	// Attention means that only lines are looked for that somebody has to look at. From and
 	// Until are about since when that is.
 	Attention bool
@@ -56,6 +58,7 @@ type Place struct {
 	At        time.Time // of the line, as From and Until are about it
 	Partition int       // in which the line stands; a search has one or several
 	Line      LineID
+	Former    int // of a line that is found by a former address: which one, counted from 1
 }
 
 // ErrPlace means that a search cannot go on after something that is no place of it.

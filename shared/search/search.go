@@ -51,7 +51,7 @@ type Query struct {
 	Merchant string
 	Side     pool.Side
 
-	Email       string // the customer's address, in any letter case
+	Email       string // the customer's address, or one that was corrected since, in any letter case
 	Attention   bool   // only lines that somebody has to look at now
 	From, Until time.Time
 
@@ -143,7 +143,7 @@ func (q Query) fits(f order.Fulfillment, hash string, now time.Time) bool {
 	since, needed := f.Attention()
 	switch {
 	case f.Merchant != q.Merchant || f.Side != q.Side || f.Expected:
-	case hash != "" && f.CustomerHash != hash:
+	case hash != "" && !f.IsOf(hash):
 	case q.Attention && (!needed || since.After(now)):
 	case f.ReceivedAt.Before(q.From) || !q.Until.IsZero() && !f.ReceivedAt.Before(q.Until):
 	case q.Account != "" && f.Account != q.Account:
@@ -177,7 +177,7 @@ func (q Query) index() index {
 
 // format returns a place as callers see it. It names no order and no customer.
 func (x index) format(p order.Place) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d %s", x, p.At.UnixMilli(), p.Partition, p.Line))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d %d %s", x, p.At.UnixMilli(), p.Partition, p.Former, p.Line))
 }
 
 func (x index) parse(after string) (order.Place, error) {
@@ -193,9 +193,9 @@ func (x index) parse(after string) (order.Place, error) {
 	if err != nil {
 		return p, order.ErrPlace
 	}
-	_, err = fmt.Sscanf(string(clear), "%s %d %d %s", &of, &ms, &p.Partition, &p.Line)
+	_, err = fmt.Sscanf(string(clear), "%s %d %d %d %s", &of, &ms, &p.Partition, &p.Former, &p.Line)
 	p.At = time.UnixMilli(ms).UTC()
-	if err != nil || of != x || !p.Line.Valid() {
+	if err != nil || of != x || !p.Line.Valid() || x.format(p) != after {
 		return p, order.ErrPlace
 	}
 	return p, nil

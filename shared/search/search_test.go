@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -154,6 +155,44 @@ func TestFind_places(t *testing.T) {
 	for _, junk := range []string{"x", "====", "bGlzdGVk", places[0] + "A", "bGlzdGVkIDEgMCB4"} {
 		if _, err := s.finder.Find(t.Context(), search.Query{Merchant: "acme", Side: pool.Live}, junk, 1); !errors.Is(err, order.ErrPlace) {
 			t.Errorf("%q: %v", junk, err)
+		}
+	}
+}
+
+// An order is found by each address that it had, once, page by page too.
+func TestFind_formerAddresses(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for n := range 5 { // of one moment
+		s.add(fmt.Sprint(n), 1, nil)
+	}
+	s.add("9", 2, nil)
+	correct := func(number string, emails ...string) {
+		t.Helper()
+		id := order.Identity{Merchant: "acme", Side: pool.Live, Origin: "shop", Order: number, Line: "1"}.ID()
+		for _, email := range emails {
+			line, _, err := s.store.Fulfillment(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change := order.ChangeOf(line)
+			if err := cmp.Or(change.After.CorrectAddress(email, order.HashAddress(s.salt, email)), s.store.Commit(t.Context(), change)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	correct("0", "eve@example.com")
+	correct("1", "eve@example.com", "ada@example.com")
+	correct("2", "eve@example.com", "ada@example.com", "eve@example.com")
+	correct("3", "bob@example.com", "eve@example.com", "bob@example.com", "eve@example.com", "carl@example.com")
+	for email, want := range map[string]string{
+		"ada@example.com": "0 1 2 3 4 9", "eve@example.com": "0 1 2 3", "bob@example.com": "3", "carl@example.com": "3",
+	} {
+		for _, limit := range []int{1, 2, 100} {
+			got, _ := s.find(search.Query{Email: email}, limit)
+			if slices.Sort(got); strings.Join(got, " ") != want {
+				t.Errorf("%s, %d a page: %v, want %s", email, limit, got, want)
+			}
 		}
 	}
 }
