@@ -225,6 +225,39 @@ func TestSender_domainOfAnother(t *testing.T) {
 	}
 }
 
+// A merchant has three days to prove a domain, however often it is given up and put again: it
+// keeps nobody from a domain for longer.
+func TestSender_domainIsHeldOnce(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	mallory, nova := w.merchant("mallory"), w.merchant("nova")
+	address, other := Sender{Address: "keys@nova.example"}, Sender{Address: "keys@mallory.example"}
+	w.shop(mallory, "PUT", "/v1/sender", address).Want(201)
+	w.advance(40 * time.Hour)
+	w.shop(mallory, "DELETE", "/v1/sender", nil, "if-match", "*").Want(204)
+	w.shop(mallory, "PUT", "/v1/sender", address).Want(201)
+	w.advance(31 * time.Hour)
+	w.shop(mallory, "PUT", "/v1/sender", other, "if-match", "*").Want(200)
+	w.shop(mallory, "PUT", "/v1/sender", address, "if-match", "*").Want(200)
+	w.shop(nova, "PUT", "/v1/sender", address).Want(409)
+	w.advance(time.Hour)
+	w.shop(mallory, "PUT", "/v1/sender", other, "if-match", "*").Want(200)
+	w.shop(mallory, "PUT", "/v1/sender", address, "if-match", "*").Want(200)
+	w.shop(nova, "PUT", "/v1/sender", address).Want(201)
+	w.shop(mallory, "DELETE", "/v1/sender", nil, "if-match", "*").Want(204)
+	w.shop(mallory, "PUT", "/v1/sender", address).Want(409)
+
+	// Who comes late and has set the records is verified all the same.
+	w.shop(nova, "DELETE", "/v1/sender", nil, "if-match", "*").Want(204)
+	w.advance(1000 * time.Hour)
+	w.shop(nova, "PUT", "/v1/sender", address).Want(201)
+	w.domains.set("nova.example", true, true)
+	w.advance(time.Minute)
+	if s := w.sender(nova); s.State != "verified" {
+		t.Errorf("proven late, it is %s", s.State)
+	}
+}
+
 // What SES does not take, or somebody else of the AWS account has, is told apart.
 func TestSender_notTaken(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,8 @@ type domainItem struct {
 	primaryKey
 	V        int    `dynamodbav:"v"`
 	Merchant string `dynamodbav:"merchant"`
-	FreeAt   int64  `dynamodbav:"freeAt,omitempty"` // another merchant may take it from then on
+	FreeAt   int64  `dynamodbav:"freeAt,omitempty"`  // another merchant may take it from then on
+	GivenUp  bool   `dynamodbav:"givenUp,omitempty"` // or at once; it only says that the time of this one has begun
 }
 
 func newSenderItem(s catalog.Sender) senderItem {
@@ -73,7 +74,9 @@ func (s *Store) PutSender(ctx context.Context, next catalog.Sender, now time.Tim
 		return wrap(err, "store the sender of %s", next.Merchant)
 	}
 	domain := domainItem{primaryKey: domainKey(next.Domain()), V: schema, Merchant: next.Merchant, FreeAt: millis(next.FreeAt())}
-	takes := condition{"attribute_not_exists(pk) OR merchant = :merchant OR freeAt <= :now", attrs{":merchant": text(next.Merchant), ":now": number(millis(now))}}
+	takes := condition{"attribute_not_exists(pk) OR merchant = :merchant OR freeAt <= :now OR givenUp = :true", attrs{
+		":merchant": text(next.Merchant), ":now": number(millis(now)), ":true": &types.AttributeValueMemberBOOL{Value: true},
+	}}
 	version := next.Version
 	next.Version++
 	err = s.putCatalogWith(ctx, newSenderItem(next), locked(version), beside{
@@ -82,8 +85,19 @@ func (s *Store) PutSender(ctx context.Context, next catalog.Sender, now time.Tim
 	return wrap(err, "store the sender of %s", next.Merchant)
 }
 
+// UnprovenSince returns since when a domain is a merchant's and not proven, whether the merchant
+// has given it up since or not; zero if another merchant took it, and of one that is proven.
+func (s *Store) UnprovenSince(ctx context.Context, merchant, domain string) (time.Time, error) {
+	item, ok, err := getAs[domainItem](ctx, s, s.tables.Catalog, domainKey(domain), oldestInCatalog)
+	if !ok || item.Merchant != merchant || item.FreeAt == 0 {
+		return time.Time{}, wrap(err, "read whose domain it is")
+	}
+	return at(item.FreeAt).Add(-catalog.ProveWithin), nil
+}
+
 // freeDomain returns the write that gives up the domain of the sender as it is stored,
-// none if the next one has the same domain, or another merchant has taken it.
+// none if the next one has the same domain, or another merchant has taken it. The domain is
+// free at once. Of one that was not proven is kept when its time began: see UnprovenSince.
 func (s *Store) freeDomain(ctx context.Context, next catalog.Sender) ([]types.TransactWriteItem, error) {
 	there, err := s.Sender(ctx, next.Merchant)
 	if err != nil || there.Version == 0 || next.Address != "" && there.Domain() == next.Domain() {
@@ -93,7 +107,11 @@ func (s *Store) freeDomain(ctx context.Context, next catalog.Sender) ([]types.Tr
 	if !ok || domain.Merchant != next.Merchant {
 		return nil, err
 	}
-	return []types.TransactWriteItem{remove(s.tables.Catalog, domain.primaryKey, ofMerchant(next.Merchant))}, nil
+	if domain.FreeAt == 0 {
+		return []types.TransactWriteItem{remove(s.tables.Catalog, domain.primaryKey, ofMerchant(next.Merchant))}, nil
+	}
+	domain.GivenUp = true
+	return []types.TransactWriteItem{put(s.tables.Catalog, encode(domain), ofMerchant(next.Merchant))}, nil
 }
 
 func ofMerchant(merchant string) condition {

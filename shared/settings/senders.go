@@ -36,6 +36,9 @@ type SenderStore interface {
 	// if another merchant has the domain now.
 	PutSender(ctx context.Context, s catalog.Sender, now time.Time, with ...audit.Record) error
 	DeleteSender(ctx context.Context, merchant string, version int, with ...audit.Record) error
+	// UnprovenSince returns since when a domain is a merchant's and not proven, whether the
+	// merchant has given it up since or not; zero: it is not.
+	UnprovenSince(ctx context.Context, merchant, domain string) (time.Time, error)
 }
 
 // Identities are the domains as SES knows them.
@@ -106,9 +109,18 @@ func (s *Senders) Put(ctx context.Context, merchant, address string, by access.P
 	}
 	set = before
 	if before.Version == 0 || domainOf(address) != before.Domain() {
+		// Who gives a domain up and takes it again has no more time to prove it: nobody can keep
+		// another's domain from its owner for longer than that.
+		since, err := s.Store.UnprovenSince(ctx, merchant, domainOf(address))
+		if err != nil {
+			return set, false, err
+		}
+		if since.IsZero() {
+			since = s.Now()
+		}
 		set = catalog.Sender{
 			Merchant: merchant, Version: before.Version, MailFrom: newMailFrom(domainOf(address)),
-			State: catalog.SenderPending, UnprovenSince: s.Now(), DueAt: s.Now().Add(time.Minute),
+			State: catalog.SenderPending, UnprovenSince: since, DueAt: s.Now().Add(time.Minute),
 		}
 	}
 	set.Address = address

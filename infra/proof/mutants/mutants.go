@@ -2713,8 +2713,8 @@ var mutants = []mutant{
 	{
 		breaks: "an address that the shop corrected is the customer's for ever",
 		file:   "shared/claim/claim.go",
-		old:    `line.Former = nil //`,
-		new:    `line.Former = line.Former[:len(line.Former):len(line.Former)] //`,
+		old:    `line.Former, line.FormerHashes = nil, nil //`,
+		new:    `line.Former, line.FormerHashes = line.Former[:len(line.Former):len(line.Former)], nil //`,
 		in:     "shared/claim", test: "TestRepeat_ofAnAddressThatAPersonCorrected",
 	},
 	{
@@ -2748,9 +2748,16 @@ var mutants = []mutant{
 	{
 		breaks: "a domain is two merchants'",
 		file:   "shared/dynamo/sender.go",
-		old:    `OR merchant = :merchant OR freeAt <= :now"`,
-		new:    `OR merchant = :merchant OR attribute_exists(pk) OR freeAt <= :now"`,
+		old:    `OR merchant = :merchant OR freeAt <= :now OR`,
+		new:    `OR merchant = :merchant OR attribute_exists(pk) OR freeAt <= :now OR`,
 		in:     "shared/dynamo", test: "TestPutSender_domain",
+	},
+	{
+		breaks: "who gives a domain up and puts it again has another three days, for ever",
+		file:   "shared/settings/senders.go",
+		old:    `if since.IsZero() {`,
+		new:    `if true {`,
+		in:     "functions/api", test: "TestSender_domainIsHeldOnce",
 	},
 	{
 		breaks: "who does not prove a domain keeps it by looking at it",
@@ -2792,9 +2799,17 @@ var mutants = []mutant{
 	{
 		breaks: "a line that is another customer's by now is erased",
 		file:   "shared/lifecycle/erase.go",
-		old:    `case how.Customer != "" && how.Customer != line.CustomerHash:`,
+		old:    `case how.Customer != "" && !line.IsOf(how.Customer):`,
 		new:    `case false:`,
 		in:     "shared/inventory", test: "TestErase_lineOfAnother",
+	},
+	{
+		breaks: "a former address of an erased customer is kept",
+		file:   "shared/dynamo/commit.go",
+		old: `c.add(remove(s.tables.Orders, place, always), subject{kind: existingLine})
+		default:`,
+		new: `default:`,
+		in:  "shared/inventory", test: "TestErase_byAFormerAddress",
 	},
 	{
 		breaks: "the keys of an erased customer stay due to be mailed",
