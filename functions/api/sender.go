@@ -71,7 +71,7 @@ func (a *api) addSender(to *rest.API) {
 		OperationID: "put-sender", Method: http.MethodPut, Path: "/v1/sender", Tags: []string{"Sender"},
 		Summary: "Have customers' mails come from an address of your own domain",
 		Description: "Set the DNS records of the answer, and read the sender again after some minutes. With them, mails pass DMARC by both ways, aligned: DKIM signs them for your domain, and SPF is asked of a name below it. " +
-			"The domain is proven by the records, and nobody else can name it: 409 for one that is in use, and for the operator's. A domain that is not proven for three days can be named by another. " +
+			"The domain is proven by the records, and nobody else can name it: 409 for one that is in use, and for the operator's. A domain that is not proven for three days can be named by another; giving it up and naming it again gives no more time. " +
 			"Another address at the same domain is verified at once. The same address again has the records looked for again. Mails that are sent see the change within 30 seconds.",
 		Errors:      []int{409, 412, 428},
 		RequestBody: rest.Request(sampleSender.settable()), Responses: to.Responses(sampleSender, 200, 201),
