@@ -358,7 +358,7 @@ func tidy(_ huma.Context, _ string, v any) (any, error) {
 		seen[d.Location] = d.Value != ours{}
 		details = append(details, &huma.ErrorDetail{Message: d.Message, Location: d.Location})
 	}
-	if n := len(details) - problem.Most; n > 0 {
+	if n := len(details) - problem.Most; n > 1 { // one more: a problem of ours, which says so itself
 		more := problem.More(n)
 		details = append(details[:problem.Most], &huma.ErrorDetail{Message: more.Message, Location: more.Location})
 	}
