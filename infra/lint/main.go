@@ -1,7 +1,8 @@
 // Lint is the project's own set of checks for go vet, in one program that starts at
 // once: which package may import which (imports.go), errors compared without
 // errors.Is or errors.As (errorlint), switches that forget a value of their type
-// (exhaustive), and log messages that are not a constant (sloglint).
+// (exhaustive), regular expressions that every start would compile (startup.go), and
+// log messages that are not a constant (sloglint).
 //
 //	go vet -vettool="$(go tool -n lint)" ./...
 //
@@ -39,6 +40,7 @@ func main() {
 		imports,
 		errorlint.NewAnalyzer(),
 		exhaustive.Analyzer,
+		startup,
 		// The message of a log line is the stable name of an event: order.claimed.
 		sloglint.New(&sloglint.Options{
 			NoMixedArguments: true,

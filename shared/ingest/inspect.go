@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"keypool/shared/lazy"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -109,12 +109,12 @@ func startOf(head []byte, enc upload.Encoding) string {
 // of several, dashes and quotes of print, no-break spaces.
 func inspect(start string, lines []sample) upload.Seen {
 	var seen upload.Seen
-	if jsonStart.MatchString(start) {
+	if jsonStart().MatchString(start) {
 		seen.Asked = []upload.Finding{{Trait: upload.JSON, Lines: len(lines), First: 1}}
 		return seen
 	}
-	if f, ok := find(upload.HTML, lines, func(s sample) bool { return strings.Contains(s.text, "<") && tag.MatchString(s.text) }); ok &&
-		(10*f.Lines >= len(lines) || tagStart.MatchString(start)) {
+	if f, ok := find(upload.HTML, lines, func(s sample) bool { return strings.Contains(s.text, "<") && tag().MatchString(s.text) }); ok &&
+		(10*f.Lines >= len(lines) || tagStart().MatchString(start)) {
 		seen.Asked = []upload.Finding{f}
 		return seen
 	}
@@ -179,16 +179,16 @@ func find(t upload.Trait, lines []sample, has func(sample) bool) (upload.Finding
 func most(n, all int) bool { return n > 0 && 10*n >= 9*all }
 
 var (
-	jsonStart = regexp.MustCompile(`^\s*[\[{][\s\[{]*(?:"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')\s*[:,\]}]`)
+	jsonStart = lazy.Regexp(`^\s*[\[{][\s\[{]*(?:"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')\s*[:,\]}]`)
 
-	tagStart = regexp.MustCompile(`^\s*<[!?/]?[A-Za-z-]`)
-	tag      = regexp.MustCompile(`(?i)</?(?:html|head|body|table|thead|tbody|tr|td|th|div|span|br|hr|ul|ol|li|pre|code|em|strong|font|center|title|meta|script|style|h[1-6]|img)(?:\s[^<>]*)?/?>|^</?[abip](?:\s[^<>]*)?>|<[a-z][\w.:-]*(?:\s[^<>]*)?>[^<>]*</[a-z]|^<(?:!--|!doctype\s|!\[cdata\[|\?xml\s)`)
+	tagStart = lazy.Regexp(`^\s*<[!?/]?[A-Za-z-]`)
+	tag      = lazy.Regexp(`(?i)</?(?:html|head|body|table|thead|tbody|tr|td|th|div|span|br|hr|ul|ol|li|pre|code|em|strong|font|center|title|meta|script|style|h[1-6]|img)(?:\s[^<>]*)?/?>|^</?[abip](?:\s[^<>]*)?>|<[a-z][\w.:-]*(?:\s[^<>]*)?>[^<>]*</[a-z]|^<(?:!--|!doctype\s|!\[cdata\[|\?xml\s)`)
 
-	words = regexp.MustCompile(`^(?:\p{Lu}?\p{Ll}+|\p{L}+(?: \p{L}+)+)$`) // "Elden", "Elden Ring"
+	words = lazy.Regexp(`^(?:\p{Lu}?\p{Ll}+|\p{L}+(?: \p{L}+)+)$`) // "Elden", "Elden Ring"
 
-	commentMark  = regexp.MustCompile(`^(?:#+|//+|--|;+|/\*+)\s`)
-	commentWords = regexp.MustCompile(`^(?:#|//|;)\pL\S*(?:\s+\S+){2}`)
-	ruler        = regexp.MustCompile(`^(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,})(?:.*(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,}))?$`)
+	commentMark  = lazy.Regexp(`^(?:#+|//+|--|;+|/\*+)\s`)
+	commentWords = lazy.Regexp(`^(?:#|//|;)\pL\S*(?:\s+\S+){2}`)
+	ruler        = lazy.Regexp(`^(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,})(?:.*(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,}))?$`)
 )
 
 const (
@@ -201,7 +201,7 @@ func comment(text string) bool {
 	if !startsWith(text, "#/-;=*_~") {
 		return false
 	}
-	return commentMark.MatchString(text) || commentWords.MatchString(text) || ruler.MatchString(text)
+	return commentMark().MatchString(text) || commentWords().MatchString(text) || ruler().MatchString(text)
 }
 
 // startsWith reports whether a text begins with one of some characters. It spares most
@@ -226,7 +226,7 @@ func heading(first string, others []sample) bool {
 		return most(f.Lines, len(others))
 	}
 	title, colon := strings.CutSuffix(first, ":")
-	if !colon || !words.MatchString(title) {
+	if !colon || !words().MatchString(title) {
 		return false
 	}
 	_, more := find("", others, func(s sample) bool { return strings.HasSuffix(s.text, ":") })
@@ -288,8 +288,8 @@ type number struct {
 }
 
 var (
-	numberMark = regexp.MustCompile(`^([(\[#]?)(\d{1,9})(\s*)([.):\]=、．,;|-]{0,2})(\s*)(.*)$`)
-	bullet     = regexp.MustCompile(`^([-*•·–>])\s+(.*)$`)
+	numberMark = lazy.Regexp(`^([(\[#]?)(\d{1,9})(\s*)([.):\]=、．,;|-]{0,2})(\s*)(.*)$`)
+	bullet     = lazy.Regexp(`^([-*•·–>])\s+(.*)$`)
 )
 
 // numbered reads the number in front of a line. Its form is empty if there is none.
@@ -297,10 +297,10 @@ func numbered(text string) number {
 	if !startsWith(text, "0123456789([#-*•·–>") {
 		return number{}
 	}
-	if m := bullet.FindStringSubmatch(text); m != nil {
+	if m := bullet().FindStringSubmatch(text); m != nil {
 		return number{form: m[1] + " ", rest: m[2]}
 	}
-	m := numberMark.FindStringSubmatch(text)
+	m := numberMark().FindStringSubmatch(text)
 	if m == nil || m[3]+m[4]+m[5] == "" {
 		return number{}
 	}

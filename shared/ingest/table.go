@@ -6,11 +6,11 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"keypool/shared/lazy"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -238,7 +238,7 @@ func (r *utf8Reader) Read(p []byte) (int, error) {
 }
 
 // excel is what Excel writes in a first line to tell itself the separator.
-var excel = regexp.MustCompile(`(?i)^sep=([,;|\t])\s*[\r\n]`)
+var excel = lazy.Regexp(`(?i)^sep=([,;|\t])\s*[\r\n]`)
 
 // sampleRow is a row at the beginning of a table.
 type sampleRow struct {
@@ -257,7 +257,7 @@ type sampleRow struct {
 // one there is.
 func sniff(head []byte, enc upload.Encoding, whole bool) (upload.Table, []sampleRow, error) {
 	separators := []string{",", ";", "\t", "|"}
-	told := excel.FindStringSubmatch(startOf(head, enc))
+	told := excel().FindStringSubmatch(startOf(head, enc))
 	if told != nil {
 		separators = told[1:]
 	}

@@ -5,15 +5,14 @@ import (
 	"maps"
 	"math/big"
 	"net/mail"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	_ "time/tzdata" // Lambda's system has no time zones
 	"unicode"
 
 	"keypool/shared/catalog"
+	"keypool/shared/lazy"
 	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
@@ -285,7 +284,7 @@ func (w customerWriter) attachment() Attachment {
 		b.WriteString(key.Text.Reveal())
 		b.WriteByte('\n')
 	}
-	number := strings.Trim(notInNames.ReplaceAllString(w.f.Order, "-"), "-.")
+	number := strings.Trim(notInNames().ReplaceAllString(w.f.Order, "-"), "-.")
 	return Attachment{
 		Name:    "license-keys-" + number[:min(len(number), 60)] + ".txt",
 		Type:    "text/plain; charset=utf-8",
@@ -293,7 +292,7 @@ func (w customerWriter) attachment() Attachment {
 	}
 }
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+var notInNames = lazy.Regexp(`[^A-Za-z0-9._-]+`)
 
 // values returns the values of the tags.
 func (w customerWriter) values() text.Values {
@@ -400,15 +399,15 @@ func nameOnly(name string) string {
 	return name
 }
 
-var addressInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[\pL\pN._+-]+@[\pL\pN.-]+`) })
+var addressInName = lazy.Regexp(`[\pL\pN._+-]+@[\pL\pN.-]+`)
 
 // webAddress finds what mail programs make a link of: "https://x", "www.x", "x.example"
 // and "x.example/y". A capital within, as in "Dr.Smith" or "J.R.R. Tolkien", is a name's.
-var webAddress = sync.OnceValue(func() *regexp.Regexp {
-	const dot = `[.\x{3002}\x{ff0e}\x{ff61}]`
-	return regexp.MustCompile(`(?i:[:\x{ff1a}]//|\bwww` + dot + `|[\pL\pN-]` + dot + `[\pL-]{2,}[/:?#])` +
-		`|[\pL\pN-]{2,}` + dot + `(?:[\p{Ll}\p{Lo}]{2,}|\p{Lu}{2,}|xn--[a-z0-9-]+)(?:[^\pL\pN]|$)`)
-})
+var webAddress = lazy.Regexp(`(?i:[:\x{ff1a}]//|\bwww` + dot + `|[\pL\pN-]` + dot + `[\pL-]{2,}[/:?#])` +
+	`|[\pL\pN-]{2,}` + dot + `(?:[\p{Ll}\p{Lo}]{2,}|\p{Lu}{2,}|xn--[a-z0-9-]+)(?:[^\pL\pN]|$)`)
+
+// dot is the dot of a domain, also as it is written in East Asia.
+const dot = `[.\x{3002}\x{ff0e}\x{ff61}]`
 
 // named returns an address with a name. SES takes 320 characters for both together, as
 // they are encoded. So a very long name is cut: a letter beyond ASCII takes up to a
@@ -426,11 +425,7 @@ func named(name, address string) mail.Address {
 	}
 }
 
-// decimal is compiled for the first price, not before main: a cold start does not
-// wait for it.
-var decimal = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9]{1,30}(?:\.([0-9]{1,10}))?$`)
-})
+var decimal = lazy.Regexp(`^[0-9]{1,30}(?:\.([0-9]{1,10}))?$`)
 
 // times multiplies an amount exactly, and keeps its number of digits after the dot. It
 // returns "" if the amount is no decimal number.

@@ -2,16 +2,17 @@ package order
 
 import (
 	"math/big"
-	"regexp"
 	"slices"
+
+	"keypool/shared/lazy"
 )
 
 // decimal is the form of an amount: no exponent and no fraction, whose size nothing limits.
-var decimal = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,6})?$`)
+var decimal = lazy.Regexp(`^-?[0-9]{1,15}(\.[0-9]{1,6})?$`)
 
 // Decimal reads an amount such as "19.90"; false if it is none.
 func Decimal(amount string) (*big.Rat, bool) {
-	if !decimal.MatchString(amount) {
+	if !decimal().MatchString(amount) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(amount)

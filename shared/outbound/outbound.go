@@ -88,7 +88,6 @@ func transport(d *net.Dialer) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:      true,
 		IdleConnTimeout:        idleFor,
 		MaxResponseHeaderBytes: 64 << 10,
 	}

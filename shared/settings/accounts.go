@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/audit"
 	"keypool/shared/catalog"
+	"keypool/shared/lazy"
 	"keypool/shared/platform"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -182,7 +182,7 @@ func (p *problems) credentialNames(credentials []CredentialChange) {
 // partName checks the name of one of several parts of an account.
 func (p *problems) partName(path, name string, seen map[string]bool) {
 	switch {
-	case !secretName.MatchString(name) || len(name) > maxSecretName:
+	case !secretName().MatchString(name) || len(name) > maxSecretName:
 		p.add(path, "not a name; use up to %d letters, digits, and . _ - within, such as live", maxSecretName)
 	case seen[name]:
 		p.add(path, "is named twice")
@@ -190,7 +190,7 @@ func (p *problems) partName(path, name string, seen map[string]bool) {
 	seen[name] = true
 }
 
-var secretName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+var secretName = lazy.Regexp(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
 // secrets checks the texts of signing secrets.
 func (p *problems) secrets(change AccountChange, adapter platform.Adapter) {

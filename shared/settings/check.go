@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/text/language"
 
 	"keypool/shared/catalog"
+	"keypool/shared/lazy"
 	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
 	"keypool/shared/mailaddress"
@@ -132,7 +132,7 @@ func CheckPool(s catalog.Pool) []Problem {
 	return p
 }
 
-var currency = regexp.MustCompile(`^[A-Z]{3}$`)
+var currency = lazy.Regexp(`^[A-Z]{3}$`)
 
 // CheckProduct returns the mistakes in a product. A product that names an original
 // may leave empty the settings it inherits.
@@ -171,7 +171,7 @@ func CheckProduct(s catalog.Product) []Problem {
 	}
 	for _, code := range slices.Sorted(maps.Keys(s.PoolsByCurrency)) {
 		// The form only: a table of all currencies would soon be out of date.
-		if !currency.MatchString(code) {
+		if !currency().MatchString(code) {
 			p.add("pools_by_currency", "%s is not a currency; use three capital letters such as EUR", quoted(code))
 		}
 		p.name("pools_by_currency."+code, s.PoolsByCurrency[code])
@@ -419,14 +419,14 @@ func (p *problems) footer(path, s string) {
 	}
 }
 
-var hexColor = regexp.MustCompile(`^#[0-9a-f]{6}$`)
+var hexColor = lazy.Regexp(`^#[0-9a-f]{6}$`)
 
 // color checks that links in a color can be read.
 func (p *problems) color(path, s string) {
 	if s == "" {
 		return
 	}
-	if !hexColor.MatchString(s) {
+	if !hexColor().MatchString(s) {
 		p.add(path, "not a color; use six hexadecimal digits such as #0b57c2, in lower case")
 		return
 	}
@@ -463,7 +463,7 @@ func (p *problems) rules(path string, r catalog.Rules) {
 		p.add(path+".above", "these are %d; the limit is %d", len(r.Above), maxCurrencies)
 	}
 	for _, code := range slices.Sorted(maps.Keys(r.Above)) {
-		if !currency.MatchString(code) {
+		if !currency().MatchString(code) {
 			p.add(path+".above", "%s is not a currency; use three capital letters such as EUR", quoted(code))
 		}
 		if sum, ok := order.Decimal(r.Above[code]); !ok || sum.Sign() < 0 {

@@ -9,12 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"keypool/shared/job"
+	"keypool/shared/lazy"
 	"keypool/shared/pool"
 )
 
@@ -262,7 +262,7 @@ func Locate(name string) (Place, bool) {
 	if rest[0] == testFolder {
 		place.Side, rest = pool.Test, rest[1:]
 	}
-	if len(rest) == 2 && ticketName.MatchString(rest[0]) {
+	if len(rest) == 2 && ticketName().MatchString(rest[0]) {
 		place.Ticket, rest = strings.TrimPrefix(rest[0], ticketFolder), rest[1:]
 	}
 	if len(rest) != 1 || rest[0] == "" {
@@ -272,7 +272,7 @@ func Locate(name string) (Place, bool) {
 	return place, true
 }
 
-var ticketName = regexp.MustCompile("^" + ticketFolder + "[0-9a-f]{16}$")
+var ticketName = lazy.Regexp("^" + ticketFolder + "[0-9a-f]{16}$")
 
 // Folder reports whether the object only makes a folder show in a console.
 func Folder(o Object, s Stat) bool { return s.Size == 0 && strings.HasSuffix(o.Name, "/") }

@@ -26,16 +26,16 @@ var functions = []struct {
 	name string
 	bar  float64
 }{
-	{"webhook", 2.5},
-	{"ingest", 3},
-	{"fill", 3},
-	{"deliver", 3},
-	{"stock", 3},
-	{"sweep", 3},
-	{"catchup", 3},
-	{"job", 3},
-	{"api", 4},
-	{"operator", 4},
+	{"webhook", 2.2},
+	{"ingest", 2.5},
+	{"fill", 2.5},
+	{"deliver", 2.5},
+	{"stock", 2.5},
+	{"sweep", 2.5},
+	{"catchup", 2.5},
+	{"job", 2.5},
+	{"api", 2.5},
+	{"operator", 2.5},
 }
 
 // build builds the functions and their zips as they are deployed.
@@ -80,7 +80,7 @@ func starts(ctx context.Context, b *bench) error {
 		return err
 	}
 	hello := filepath.Join(folder, "hello")
-	compile := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
+	compile := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,nethttpomithttp2",
 		"-ldflags", "-s -w", "-o", hello, "./infra/proof/bench/hello")
 	compile.Dir = b.checkout
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -12,7 +12,6 @@ package frame
 
 import (
 	"embed"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"golang.org/x/text/language"
 
 	"keypool/shared/catalog"
+	"keypool/shared/lazy"
 	"keypool/shared/mail/text"
 )
 
@@ -306,4 +306,4 @@ func (f Frame) decimal(number string) string {
 }
 
 // written is compiled for the first number, not before main.
-var written = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(-?)([0-9]+)(?:\.([0-9]+))?$`) })
+var written = lazy.Regexp(`^(-?)([0-9]+)(?:\.([0-9]+))?$`)

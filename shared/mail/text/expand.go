@@ -244,7 +244,7 @@ func (s style) continues(r Run) bool { return !r.Key && s.run(r.Text) == r }
 func parse(s string) []part {
 	var parts []part
 	from := 0
-	for _, at := range braces.FindAllStringIndex(s, -1) {
+	for _, at := range braces().FindAllStringIndex(s, -1) {
 		tag := Tag(s[at[0]+1 : at[1]-1])
 		if !tag.Known() {
 			continue

@@ -7,6 +7,8 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	gm "github.com/yuin/goldmark/text"
+
+	"keypool/shared/lazy"
 )
 
 // maxDepth is how deep lists and quotes of a Markdown text may be nested.
@@ -14,19 +16,19 @@ const maxDepth = 6
 
 var (
 	// htmlTags finds HTML, and no address in angle brackets.
-	htmlTags = regexp.MustCompile(`</?[A-Za-z][A-Za-z0-9-]*(?:\s[^<>]*)?/?>|<!--`)
+	htmlTags = lazy.Regexp(`</?[A-Za-z][A-Za-z0-9-]*(?:\s[^<>]*)?/?>|<!--`)
 
 	// htmlSigns finds signs that are written as HTML names them. R&D; is none.
-	htmlSigns = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});`)
+	htmlSigns = lazy.Regexp(`&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});`)
 
 	// opening and closing find marks that set what follows, or what stands before. In
 	// "5 * 3" and "snake_case" there is none.
-	opening = regexp.MustCompile(`(?:^|[\s(])(\*{1,3}|_{1,3})[\pL\pN{]`)
-	closing = regexp.MustCompile(`[\pL\pN}.!?](\*{1,3})(?:$|[\s).,;:!?])`)
+	opening = lazy.Regexp(`(?:^|[\s(])(\*{1,3}|_{1,3})[\pL\pN{]`)
+	closing = lazy.Regexp(`[\pL\pN}.!?](\*{1,3})(?:$|[\s).,;:!?])`)
 
-	backticks = regexp.MustCompile("`+")
-	halfLink  = regexp.MustCompile(`\]\([^)\s]*`)
-	fences    = regexp.MustCompile("(?m)^ {0,3}(```+|~~~+)[^`\r\n]*$")
+	backticks = lazy.Regexp("`+")
+	halfLink  = lazy.Regexp(`\]\([^)\s]*`)
+	fences    = lazy.Regexp("(?m)^ {0,3}(```+|~~~+)[^`\r\n]*$")
 )
 
 // markdown checks what must hold for Markdown: it would be mailed otherwise than it was meant.
@@ -38,16 +40,16 @@ func (c *checker) markdown(body string) {
 	if strings.Contains(body, Key.String()) && !showsKey(body) {
 		m.add("body", "{KEY} stands where nothing is shown, such as beside the marks of code; put it into the text.")
 	}
-	if marks := fences.FindAllStringSubmatchIndex(body, -1); len(marks)%2 == 1 {
+	if marks := fences().FindAllStringSubmatchIndex(body, -1); len(marks)%2 == 1 {
 		at := marks[len(marks)-1][2]
 		m.at("body", body, at, "the lines of code that begin here do not end; end them by a line of %s.", body[at:at+3])
 	}
-	m.find(htmlTags, 0, "%s is HTML, which would stay in the mail as it is; use Markdown, such as **bold** and [text](https://…).")
-	m.find(htmlSigns, 0, "%s is HTML, which would stay in the mail as it is; write the sign itself.")
-	m.find(opening, 1, `%s begins something that does not end; end it, or write \* or \_ for the sign itself.`)
-	m.find(closing, 1, `%s ends something that does not begin; begin it, or write \* for the sign itself.`)
-	m.find(backticks, 0, "%s begins code that does not end; end it, or write \\` for the sign itself.")
-	m.find(halfLink, 0, "%s is no link; write [text](https://…), without spaces in the address.")
+	m.find(htmlTags(), 0, "%s is HTML, which would stay in the mail as it is; use Markdown, such as **bold** and [text](https://…).")
+	m.find(htmlSigns(), 0, "%s is HTML, which would stay in the mail as it is; write the sign itself.")
+	m.find(opening(), 1, `%s begins something that does not end; end it, or write \* or \_ for the sign itself.`)
+	m.find(closing(), 1, `%s ends something that does not begin; begin it, or write \* for the sign itself.`)
+	m.find(backticks(), 0, "%s begins code that does not end; end it, or write \\` for the sign itself.")
+	m.find(halfLink(), 0, "%s is no link; write [text](https://…), without spaces in the address.")
 }
 
 // showsKey reports whether a customer finds a key in a Markdown text.
@@ -119,7 +121,7 @@ func (m markdownChecker) link(n *ast.Link) {
 			first = p.tag
 		}
 	}
-	if first != URL && first != URLFull && !safe(braces.ReplaceAllString(address, "x")) {
+	if first != URL && first != URLFull && !safe(braces().ReplaceAllString(address, "x")) {
 		shown := listed(address, [][]int{{0, len(address)}})[0].shown
 		m.at("body", m.body, at, "the link leads to %q; use an address that begins with https://, http:// or mailto:.", shown)
 	}

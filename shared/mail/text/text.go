@@ -10,11 +10,12 @@ package text
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"keypool/shared/lazy"
 )
 
 // Tag is the name of a substitution tag, without its braces.
@@ -208,10 +209,10 @@ func (c *checker) field(name, text string, limit int) {
 	if !utf8.ValidString(text) {
 		c.add(name, "it is not valid UTF-8.")
 	}
-	for _, written := range listed(text, doubled.FindAllStringIndex(text, -1)) {
+	for _, written := range listed(text, doubled().FindAllStringIndex(text, -1)) {
 		c.at(name, text, written.at, "%s has doubled braces, which would stay in the mail; %s.", written.shown, advice(written.shown))
 	}
-	single := blankOut(text, doubled.FindAllStringIndex(text, -1))
+	single := blankOut(text, doubled().FindAllStringIndex(text, -1))
 	unknown := unknownTags(single)
 	for _, written := range listed(text, unknown) {
 		c.at(name, text, written.at, "there is no tag %s; %s.", written.shown, advice(written.shown))
@@ -229,11 +230,11 @@ func (c *checker) field(name, text string, limit int) {
 }
 
 // braces finds tags and misspelt tags: words in braces. Other braces are plain text.
-var braces = regexp.MustCompile(`\{\s*[A-Za-z][A-Za-z0-9_ -]*\}`)
+var braces = lazy.Regexp(`\{\s*[A-Za-z][A-Za-z0-9_ -]*\}`)
 
 // doubled finds tags with braces doubled, on both sides or on one, as templates of other
 // programs have them: {{KEY}}, {{{ key }}}, {{#if x}}.
-var doubled = regexp.MustCompile(`\{{2,}\s*[#/^&>!~]?\s*[A-Za-z][^{}\r\n]*\}+|\{\s*[A-Za-z][A-Za-z0-9_ -]*\}{2,}`)
+var doubled = lazy.Regexp(`\{{2,}\s*[#/^&>!~]?\s*[A-Za-z][^{}\r\n]*\}+|\{\s*[A-Za-z][A-Za-z0-9_ -]*\}{2,}`)
 
 // maxUnknown is the number of unknown tags of a text that an error names, and maxShown
 // the number of bytes of each. The first ones are enough to find a wrong paste.
@@ -250,17 +251,17 @@ type found struct {
 
 // unknownTags returns the places of words in braces that are no tags.
 func unknownTags(s string) [][]int {
-	return slices.DeleteFunc(braces.FindAllStringIndex(s, -1), func(at []int) bool {
+	return slices.DeleteFunc(braces().FindAllStringIndex(s, -1), func(at []int) bool {
 		return Tag(s[at[0]+1 : at[1]-1]).Known()
 	})
 }
 
 // tagNames finds the names that tags could have.
-var tagNames = regexp.MustCompile(`[A-Z][A-Z_]*`)
+var tagNames = lazy.Regexp(`[A-Z][A-Z_]*`)
 
 // halfTags returns the names of tags that have a brace on one side only.
 func halfTags(s string) (half []found) {
-	for _, at := range tagNames.FindAllStringIndex(s, -1) {
+	for _, at := range tagNames().FindAllStringIndex(s, -1) {
 		opened, closed := at[0] > 0 && s[at[0]-1] == '{', at[1] < len(s) && s[at[1]] == '}'
 		if opened == closed || !Tag(s[at[0]:at[1]]).Known() || len(half) == maxUnknown {
 			continue

@@ -3,10 +3,10 @@ package shopify
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
+	"keypool/shared/lazy"
 	"keypool/shared/platform"
 	"keypool/shared/platform/payload"
 )
@@ -40,7 +40,7 @@ var passedOver = map[string]bool{
 const sampleOrder = "820982911946154508"
 
 // topicForm is the form of a topic.
-var topicForm = regexp.MustCompile(`^[a-z_]{1,60}/[a-z_]{1,60}$`)
+var topicForm = lazy.Regexp(`^[a-z_]{1,60}/[a-z_]{1,60}$`)
 
 // Decode implements platform.Adapter. The topic is in no body: it comes from a header that
 // is not signed, and each body has to be as its topic says.
@@ -61,7 +61,7 @@ func (a Adapter) Decode(ctx context.Context, r platform.Request, account platfor
 		topicRisk:           (*reading).risk,
 	}[topic]
 	switch {
-	case !topicForm.MatchString(topic):
+	case !topicForm().MatchString(topic):
 		return nil, &platform.FieldError{Field: topicHeader, Problem: "is not there as Shopify sends it: the header says what happened"}
 	case !strings.EqualFold(r.Header.Get(shopHeader), s.Shop):
 		return nil, &platform.FieldError{Field: shopHeader, Problem: "names another shop than the account's: give each shop an account, and an address, of its own"}

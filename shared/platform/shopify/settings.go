@@ -3,10 +3,10 @@ package shopify
 import (
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
+	"keypool/shared/lazy"
 	"keypool/shared/platform"
 )
 
@@ -54,7 +54,7 @@ func (Adapter) Shop(raw json.RawMessage) string {
 }
 
 // shopDomain is the domain that Shopify gives to every shop, and that never changes.
-var shopDomain = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$`)
+var shopDomain = lazy.Regexp(`^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$`)
 
 // parseSettings returns an account's settings, with the defaults of what is not set.
 func parseSettings(raw json.RawMessage) (settings, error) {
@@ -67,7 +67,7 @@ func parseSettings(raw json.RawMessage) (settings, error) {
 	switch {
 	case s.Shop == "":
 		mistakes.Add("shop", "is missing: write the shop's domain at Shopify, such as acme.myshopify.com (Settings, Domains)")
-	case !shopDomain.MatchString(s.Shop):
+	case !shopDomain().MatchString(s.Shop):
 		mistakes.Add("shop", "is not a domain such as acme.myshopify.com: write the one that Shopify gave the shop (Settings, Domains), without https://, not the shop's own")
 	}
 	mistakes.OneOf("product", &s.Product, byVariant, byProduct, bySKU)

@@ -28,14 +28,17 @@ import (
 type document struct {
 	content []byte
 	media   string
-	etag    string // weak: the compressed bytes have it too
+	etag    func() string // weak: the compressed bytes have it too
 	zipped  func() []byte
 }
 
 func newDocument(content []byte, media string) *document {
-	sum := sha256.Sum256(content)
 	return &document{
-		content: content, media: media, etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`,
+		content: content, media: media,
+		etag: sync.OnceValue(func() string {
+			sum := sha256.Sum256(content)
+			return `W/"` + hex.EncodeToString(sum[:8]) + `"`
+		}),
 		zipped: sync.OnceValue(func() []byte {
 			var out bytes.Buffer
 			w := gzip.NewWriter(&out)
@@ -51,7 +54,7 @@ func newDocument(content []byte, media string) *document {
 func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "public, max-age=3600")
-	header.Set("ETag", d.etag)
+	header.Set("ETag", d.etag())
 	header.Set("Vary", "Accept-Encoding")
 	header.Set("Content-Type", d.media)
 	header.Set("X-Content-Type-Options", "nosniff")

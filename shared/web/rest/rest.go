@@ -225,7 +225,27 @@ func refuse(ctx huma.Context, err error) {
 }
 
 // Register adds an operation. Its errors become problems by the package's table.
+//
+// It is compiled once for each operation: what does not depend on the types of the
+// operation stands in functions of its own.
 func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	a.describe(&op)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		var out *O
+		err := a.begin(ctx)
+		if err == nil {
+			out, err = handle(ctx, in)
+		}
+		if err != nil {
+			return nil, asAnswer(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+	shareHeaders(op)
+}
+
+// describe adds to an operation what all operations have: who may call it, and how it fails.
+func (a *API) describe(op *huma.Operation) {
 	scopes := []string{}
 	op.Errors = append(op.Errors, a.config.Refused, http.StatusServiceUnavailable)
 	if a.config.Scoped {
@@ -241,22 +261,20 @@ func Register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 	if op.RequestBody != nil {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		var out *O
-		err := a.begin(ctx)
-		if err == nil {
-			out, err = handle(ctx, in)
-		}
-		if errors.Is(err, errMade) {
-			return nil, err
-		}
-		if err != nil {
-			refusal, headers := problemOf(ctx, op.OperationID, err)
-			return nil, huma.ErrorWithHeaders(model(refusal), headers)
-		}
-		return out, nil
-	})
-	// huma describes the headers of one successful status; the others have them too.
+}
+
+// asAnswer returns the error of an operation as huma answers it.
+func asAnswer(ctx context.Context, operation string, err error) error {
+	if errors.Is(err, errMade) {
+		return err
+	}
+	refusal, headers := problemOf(ctx, operation, err)
+	return huma.ErrorWithHeaders(model(refusal), headers)
+}
+
+// shareHeaders describes the headers of a registered operation's successful statuses: huma
+// describes them for one, and the others have them too.
+func shareHeaders(op huma.Operation) {
 	plain := op.Responses[strconv.Itoa(op.DefaultStatus)]
 	if plain == nil {
 		return

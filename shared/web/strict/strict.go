@@ -11,13 +11,13 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
+
+	"keypool/shared/lazy"
 )
 
 // The media types of documents.
@@ -216,12 +216,12 @@ func (r *reader) yaml(body []byte) error {
 	return err
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
+var yamlLine = lazy.Regexp(`line (\d+): `)
 
 // yamlError says where a text stops being YAML. The library's words may quote the text.
 func yamlError(err error) error {
 	wrong := &SyntaxError{Message: "is not YAML"}
-	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
+	if found := yamlLine().FindStringSubmatch(err.Error()); found != nil {
 		wrong.Line, _ = strconv.Atoi(found[1])
 		wrong.Message = "is not YAML from here on"
 	}
@@ -229,7 +229,7 @@ func yamlError(err error) error {
 }
 
 // number is how JSON writes one.
-var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+var number = lazy.Regexp(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
 func (r *reader) yamlValue(to *jsontext.Encoder, node *yaml.Node, path string, depth int) error {
 	if _, noted := r.document.lines[path]; !noted {
@@ -306,7 +306,7 @@ func yamlScalar(to *jsontext.Encoder, node *yaml.Node) error {
 		}
 		token = jsontext.Bool(is)
 	case "!!int", "!!float":
-		if !number.MatchString(node.Value) {
+		if !number().MatchString(node.Value) {
 			return &SyntaxError{node.Line, "has a number that JSON does not write so: use digits, or quotes if it is a text"}
 		}
 		return to.WriteValue(jsontext.Value(node.Value))
@@ -401,9 +401,9 @@ func textNode(s string) *yaml.Node {
 
 // Most starts of a function need none of them.
 var (
-	simple = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN_]([\pL\pN _./@+-]*[\pL\pN_./@+-])?$`) })
+	simple = lazy.Regexp(`^[\pL\pN_]([\pL\pN _./@+-]*[\pL\pN_./@+-])?$`)
 	// olderBoolean finds what readers of YAML 1.1, such as Python's and Ruby's, take for true or
 	// false: the setting "off", and "no" for Norwegian.
-	olderBoolean = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$`) })
-	unusual      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\pL\pN\pP\pS \n]|[ ]\n|\n\n$|[ ]$`) })
+	olderBoolean = lazy.Regexp(`^(?i:y|n|yes|no|on|off)$`)
+	unusual      = lazy.Regexp(`[^\pL\pN\pP\pS \n]|[ ]\n|\n\n$|[ ]$`)
 )
