@@ -486,3 +486,23 @@ func TestCatalog_limits(t *testing.T) {
 	w.shop(bearer, "GET", "/v1/catalog", nil).Want(409)
 	w.shop(bearer, "PUT", "/v1/catalog", `{"pools": {"a": {"title": "`+strings.Repeat("x", largestCatalog)+`"}}}`).Want(413)
 }
+
+// A dry run whose value is empty, or that is there twice, is not the change itself.
+func TestCatalog_noChangeByMistake(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("shop")
+	before := w.shop(bearer, "GET", "/v1/catalog", nil).Want(200).Body
+	for _, query := range []string{"dry_run=", "dry_run=true&dry_run=false"} {
+		if got := w.shop(bearer, "PUT", "/v1/catalog?"+query, map[string]any{}, "If-Match", "*").Want(422).Locations(); fmt.Sprint(got) != "[query.dry_run]" {
+			t.Errorf("%s: at fault are %v", query, got)
+		}
+	}
+	var planned CatalogChanges
+	if w.shop(bearer, "PUT", "/v1/catalog?dry_run", map[string]any{}, "If-Match", "*").Want(200).Into(&planned); !planned.DryRun {
+		t.Error("a flag that stands alone is not set")
+	}
+	if after := w.shop(bearer, "GET", "/v1/catalog", nil).Want(200).Body; after != before {
+		t.Errorf("the settings are %s", after)
+	}
+}

@@ -120,6 +120,7 @@ func TestListOrders(t *testing.T) {
 		"state=&test=":           "query.state query.test",
 		"from=":                  "query.from",
 		"attention=true&limit=":  "query.limit",
+		"attention=":             "query.attention",
 		"order=1&order=2":        "query.order",
 		"email=a%zz":             "query",
 		"email=a;b":              "query",

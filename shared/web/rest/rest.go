@@ -166,10 +166,12 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 
 // readQuery refuses a call whose query holds a value that is empty, or two of one name: a
 // script made it of a variable that was empty, and all orders would be listed in place of
-// those of one customer. A flag needs no value, and the first page of a list has an empty after.
+// those of one customer, or the settings changed in place of a dry run. A flag may stand alone,
+// and the first page of a list has an empty after.
 func readQuery(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	values, err := url.ParseQuery(r.URL.RawQuery)
+	alone := strings.Split(r.URL.RawQuery, "&")
 	var places []problem.Place
 	if err != nil { // what cannot be read is left out of the values
 		places = append(places, problem.Place{Message: "cannot be read: write % and ; in a value as %25 and %3B", Location: "query"})
@@ -178,7 +180,7 @@ func readQuery(ctx huma.Context, next func(huma.Context)) {
 		switch given := values[name]; {
 		case len(given) > 1:
 			places = append(places, problem.Place{Message: "is there twice: give it once", Location: "query." + name})
-		case strings.TrimSpace(given[0]) == "" && name != "after" && !isFlag(ctx.Operation(), name):
+		case strings.TrimSpace(given[0]) == "" && name != "after" && !(isFlag(ctx.Operation(), name) && slices.Contains(alone, name)):
 			places = append(places, problem.Place{Message: "is empty: give a value, or leave it out", Location: "query." + name})
 		}
 	}
