@@ -116,7 +116,7 @@ func TestSecrecy(t *testing.T) {
 		{"PUT", "/v1/sender", func() string {
 			return `{"address":"keys@` + strings.ToLower(rand.Text()) + `.example"}`
 		}, nil},
-		{"DELETE", "/v1/sender", nil, nil},
+		{"DELETE", "/v1/sender", func() string { s.PlantSender(catalog.SenderVerified); return "" }, nil},
 		{"PUT", "/v1/review", func() string { return `{"rules":{"max_keys":7}}` }, nil},
 		{"POST", "/v1/brake", nil, nil},
 		{"DELETE", "/v1/brake", nil, nil},
