@@ -27,7 +27,7 @@
 //	  senders#<m>           sender                       the merchant's own address that mails come from: state, tokens of DKIM;
 //	                                                     due while its domain is looked at
 //	  domains#<domain>      domain                       the one merchant whose mails come from the domain; freeAt: until when,
-//	                                                     of one that is not proven, kept once it was givenUp
+//	                                                     of one that is not proven; givenUp: it is free
 //	  counts#<m>            day#<yyyy-mm-dd>             calls of its tokens and notices to it that day
 //	  counts#<m>            exports                      how many exports are running
 //	  counts#<m>            count#<pool>#<side>          accepted, taken, revoked, withdrawn: shown counts;

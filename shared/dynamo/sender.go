@@ -34,7 +34,7 @@ type domainItem struct {
 	V        int    `dynamodbav:"v"`
 	Merchant string `dynamodbav:"merchant"`
 	FreeAt   int64  `dynamodbav:"freeAt,omitempty"`  // another merchant may take it from then on
-	GivenUp  bool   `dynamodbav:"givenUp,omitempty"` // or at once; it only says that the time of this one has begun
+	GivenUp  bool   `dynamodbav:"givenUp,omitempty"` // or at once: the item only says that the time of this one has begun
 }
 
 func newSenderItem(s catalog.Sender) senderItem {
@@ -106,9 +106,6 @@ func (s *Store) freeDomain(ctx context.Context, next catalog.Sender) ([]types.Tr
 	domain, ok, err := getAs[domainItem](ctx, s, s.tables.Catalog, domainKey(there.Domain()), oldestInCatalog)
 	if !ok || domain.Merchant != next.Merchant {
 		return nil, err
-	}
-	if domain.FreeAt == 0 {
-		return []types.TransactWriteItem{remove(s.tables.Catalog, domain.primaryKey, ofMerchant(next.Merchant))}, nil
 	}
 	domain.GivenUp = true
 	return []types.TransactWriteItem{put(s.tables.Catalog, encode(domain), ofMerchant(next.Merchant))}, nil
