@@ -59,7 +59,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: refill.Queue, By: "api", Now: time.Now}
 	mostUnits := env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000)
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: time.Now}
-	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
+	merchants := catalog.NewCached(store, time.Now)
+	finder := &inventory.Finder{Merchants: merchants, Keys: store, Lines: store, Uploads: store}
 	identities := ses.OpenIdentities(cfg, env.Required("KEYPOOL_CONFIGURATION_SET"))
 	reports := s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
 	a := &api{
@@ -95,7 +96,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		blocker: &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: time.Now},
 		jobs:    &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
 		exports: &inventory.Exports{Jobs: store, Files: reports, Now: time.Now},
-		orders:  store, search: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, refusals: store,
+		orders:  store, search: &search.Finder{Merchants: merchants, Lines: store, Now: time.Now}, refusals: store,
 		changes: acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: refill.Queue, Now: time.Now}, retention: &settings.Retentions{Store: store, Now: time.Now}, orderPages: &settings.OrderPages{Store: store, Now: time.Now},
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"keypool/infra/proof/dynamotest"
+	"keypool/shared/inventory"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -48,6 +51,9 @@ func TestPages_roundTrips(t *testing.T) {
 		if got := o.shop(o.token, c.Method, c.Path, c.Body); !strings.Contains(got.Body, `"next":`) {
 			t.Errorf("%s has no second page: plant more in fillPages\n%s", c.Operation, got.Body)
 		}
+	}
+	for _, filter := range []string{"email=ada@example.com", "state=on_hold", "attention=true", "test=true", "account=shop-eu&product=4711"} {
+		o.wantTrips(&calls, "list-orders", "GET", "/v1/orders?limit=100&"+filter, nil)
 	}
 	if tried < 15 || lists < 8 {
 		t.Errorf("only %d operations, %d of them lists, were tried", tried, lists)
@@ -149,6 +155,59 @@ func (o *owner) fillLongPages(products int) int {
 		}
 	}
 	return entries
+}
+
+// Keys of which a call counts few, since they are long, are no third one.
+func TestGetPool_roundTripsOfLongKeys(t *testing.T) {
+	t.Parallel()
+	var calls tripLog
+	o := newOwner(open(t, calls.option))
+	texts := dynamotest.Texts(strings.Repeat("K", 2000), 2_400)
+	dynamotest.Stock(t, o.tables, pool.ID{Merchant: ownersName, Pool: "elden-latam", Side: pool.Live}, 4, texts...)
+	o.wantTrips(&calls, "get-pool", "GET", "/v1/pools/elden-latam", nil)
+}
+
+// A search for as many keys as one takes is no third one, though each stands on both sides, and
+// has a file and an order of its own.
+func TestFindKeys_roundTrips(t *testing.T) {
+	t.Parallel()
+	var calls tripLog
+	o := newOwner(open(t, calls.option))
+	m, _, err := o.store.Merchant(t.Context(), ownersName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var find FindKeys
+	for n := range inventory.MaxFound {
+		find.Keys = append(find.Keys, fmt.Sprint("SOLD-", n))
+		for _, side := range pool.Sides {
+			name := fmt.Sprint("found-", n, "-", side)
+			o.upload(upload.Upload{Merchant: ownersName, ID: name, File: name, Pool: "elden", Side: side, State: upload.Finished, Ranges: 1})
+			line := o.claim(ownersName, "elden", side, name, 1)
+			sold := dynamotest.KeyItem(pool.ID{Merchant: ownersName, Pool: "elden", Side: side}, 4, 0, find.Keys[n])
+			delete(sold, "shard")
+			delete(sold, "place")
+			for attribute, value := range map[string]string{
+				"pk": string(pool.Identify(m.Salt, ownersName, side, find.Keys[n])), "state": string(pool.KeyClaimed), "line": string(line.ID), "upload": name,
+			} {
+				sold[attribute] = &types.AttributeValueMemberS{Value: value}
+			}
+			if _, err := dynamotest.Client(t).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &o.tables.Keys, Item: sold}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	o.wantTrips(&calls, "find-keys", "POST", "/v1/keys/find", find)
+	var got KeyList
+	o.shop(o.token, "POST", "/v1/keys/find", find).Want(200).Into(&got)
+	if len(got.Items) != 2*inventory.MaxFound {
+		t.Fatalf("found %d keys", len(got.Items))
+	}
+	for _, k := range got.Items {
+		if k.Upload == nil || k.Upload.File == "" || k.Sold == nil || k.Sold.Order == "" {
+			t.Errorf("found without its file, or its order: %+v", k)
+		}
+	}
 }
 
 // The place of a waiting line in its queue is no third one, nor is a number that several

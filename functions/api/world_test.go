@@ -103,7 +103,8 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 	accounts := &settings.Accounts{Store: store, Sealer: w.kms, Heard: store, Catchup: w.catchup, Adapters: all.Adapters, Now: w.now}
 	acts := &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store, Fill: w.fill, By: "webhook", Now: w.now}
 	desk := &review.Desk{Changes: acts, Held: store, Brakes: store, Now: w.now}
-	finder := &inventory.Finder{Merchants: store, Keys: store, Lines: store, Uploads: store}
+	merchants := catalog.NewCached(store, w.now)
+	finder := &inventory.Finder{Merchants: merchants, Keys: store, Lines: store, Uploads: store}
 	a := &api{
 		calls:    &idempotency.Guard{Store: store, Now: w.now},
 		gate:     w.gate,
@@ -126,7 +127,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		jobs:       &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: w.jobs, Now: w.now},
 		exports:    &inventory.Exports{Jobs: store, Files: fakeBucket{}, Now: w.now},
 		orders:     store,
-		search:     &search.Finder{Merchants: store, Lines: store, Now: w.now},
+		search:     &search.Finder{Merchants: merchants, Lines: store, Now: w.now},
 		refusals:   store,
 		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now}, retention: &settings.Retentions{Store: store, Now: w.now}, orderPages: &settings.OrderPages{Store: store, Now: w.now},
 		byHand: &intake.ByHand{

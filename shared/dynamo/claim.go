@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/order"
@@ -91,33 +94,52 @@ func (s *Store) Available(ctx context.Context, p pool.ID, shards, limit int) (in
 }
 
 // availableAtOnce is Available in one round trip, for whoever waits for a page: it counts up
-// to limit in each shard, side by side.
-func (s *Store) availableAtOnce(ctx context.Context, p pool.ID, shards, limit int) (int, error) {
-	found := make([]int, shards)
-	counting, ctx := errgroup.WithContext(ctx)
-	for n := range shards {
-		counting.Go(func() (err error) {
-			found[n], err = s.countShard(ctx, p, n, limit)
-			return err
-		})
+// to limit in each shard, side by side. A call counts 1 MB, so that long keys in few shards
+// may take further ones.
+func (s *Store) availableAtOnce(ctx context.Context, p pool.ID, shards, limit int) (available int, err error) {
+	reads := make([]*dynamodb.QueryInput, shards)
+	for n := range reads {
+		reads[n] = s.inShard(p, n).input()
+		reads[n].Select = types.SelectCount
 	}
-	err := counting.Wait()
-	available := 0
-	for _, n := range found {
-		available += n
+	for len(reads) > 0 && available < limit {
+		found := make([]*dynamodb.QueryOutput, len(reads))
+		counting, ctx := errgroup.WithContext(ctx)
+		for n, read := range reads {
+			read.Limit = aws.Int32(int32(limit - available))
+			counting.Go(func() (err error) {
+				found[n], err = s.db.Query(ctx, read)
+				return err
+			})
+		}
+		if err := counting.Wait(); err != nil {
+			return 0, fmt.Errorf("count the keys of %s: %w", p, err)
+		}
+		var more []*dynamodb.QueryInput
+		for n, out := range found {
+			available += int(out.Count)
+			if reads[n].ExclusiveStartKey = out.LastEvaluatedKey; out.LastEvaluatedKey != nil {
+				more = append(more, reads[n])
+			}
+		}
+		reads = more
 	}
-	return min(available, limit), err
+	return min(available, limit), nil
 }
 
 func (s *Store) countShard(ctx context.Context, p pool.ID, shard, limit int) (int, error) {
-	found, err := s.count(ctx, query{
-		table: s.tables.Keys, index: availableIndex,
-		where: inShard, values: attrs{":shard": text(shardName(p, shard))}, limit: limit,
-	})
+	q := s.inShard(p, shard)
+	q.limit = limit
+	found, err := s.count(ctx, q)
 	if err != nil {
 		return 0, fmt.Errorf("count the keys of %s: %w", p, err)
 	}
 	return found, nil
+}
+
+// inShard reads the available keys of a shard.
+func (s *Store) inShard(p pool.ID, shard int) query {
+	return query{table: s.tables.Keys, index: availableIndex, where: inShard, values: attrs{":shard": text(shardName(p, shard))}}
 }
 
 // Remaining returns the candidates that are still available: one consistent read

@@ -94,6 +94,18 @@ func TestAvailable_addsUpTheShards(t *testing.T) {
 	}
 }
 
+// Keys of which a call counts some hundreds are counted all the same, from shards of any fill.
+func TestStock_ofLongKeys(t *testing.T) {
+	t.Parallel()
+	store, tables := dynamotest.Open(t)
+	dynamotest.Stock(t, tables, elden, 1, dynamotest.Texts(strings.Repeat("A", 2000), 900)...)
+	dynamotest.Stock(t, tables, elden, 3, dynamotest.Texts("B", 90)...)
+	shown, err := store.Stock(t.Context(), []catalog.Pool{{Merchant: elden.Merchant, Name: elden.Pool, Shards: 3}}, stockNoon)
+	if got := shown[elden].Available; got != 990 || err != nil {
+		t.Errorf("%d keys, %v; want 990", got, err)
+	}
+}
+
 func TestChangeAlert_storesTheNoticeWithItOrNeither(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

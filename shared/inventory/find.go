@@ -53,9 +53,9 @@ import (
 // MaxFound is how many keys are looked for in one call.
 const MaxFound = 20
 
-// Finder finds what became of keys.
+// Finder finds what became of keys: in two round trips, once it knows the merchant.
 type Finder struct {
-	Merchants Merchants
+	Merchants Merchants // may be cached: the salt of one never changes
 	Keys      Records
 	Lines     Lines
 	Uploads   Uploads
@@ -125,12 +125,12 @@ func (f *Finder) Find(ctx context.Context, merchant string, texts []string) ([]F
 		asked[id] = i
 	}
 	slices.SortFunc(records, func(a, b pool.Record) int { return asked[a.ID] - asked[b.ID] })
-	files, err := f.files(ctx, merchant, records)
-	if err != nil {
-		return nil, err
-	}
-	lines, err := f.lines(ctx, records)
-	if err != nil {
+	var files map[string]file
+	var lines map[order.LineID]order.Fulfillment
+	var reading errgroup.Group
+	reading.Go(func() (err error) { files, err = f.files(ctx, merchant, records); return err })
+	reading.Go(func() (err error) { lines, err = f.lines(ctx, records); return err })
+	if err := reading.Wait(); err != nil {
 		return nil, err
 	}
 	var found []Found
@@ -177,12 +177,16 @@ func (f *Finder) files(ctx context.Context, merchant string, records []pool.Reco
 // filesOf returns the uploads of these ids that are there.
 func filesOf(ctx context.Context, uploads Uploads, merchant string, ids []string) (map[string]file, error) {
 	return readEach(ctx, ids, func(ctx context.Context, id string) (file, bool, error) {
-		u, ok, err := uploads.Upload(ctx, merchant, id)
-		if !ok {
-			return file{}, false, err
-		}
-		ranges, err := uploads.Ranges(ctx, u)
-		return file{u, ranges}, err == nil, err
+		var read file
+		var there bool
+		var reading errgroup.Group
+		reading.Go(func() (err error) { read.upload, there, err = uploads.Upload(ctx, merchant, id); return err })
+		reading.Go(func() (err error) {
+			read.ranges, err = uploads.Ranges(ctx, upload.Upload{Merchant: merchant, ID: id})
+			return err
+		})
+		err := reading.Wait()
+		return read, there && err == nil, err
 	})
 }
 
@@ -206,7 +210,7 @@ func readEach[ID ~string, T any](ctx context.Context, ids []ID, read func(contex
 	}
 	all := make([]one, len(ids))
 	var reads errgroup.Group
-	reads.SetLimit(MaxFound)
+	reads.SetLimit(len(pool.Sides) * MaxFound)
 	for i, id := range ids {
 		reads.Go(func() (err error) {
 			all[i].thing, all[i].there, err = read(ctx, id)
