@@ -83,7 +83,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
 			{Name: "Catalog", Description: "All settings as one document, to be kept in a file."},
-			{Name: "Audit", Description: "Who changed which setting."},
+			{Name: "Audit", Description: "Who changed which setting, and acted on which order."},
 			{Name: "People", Description: "Who works here, and in which role. roles.md beside this function's code has the table of what each role may do."},
 			{Name: "Tokens", Description: "Who may call this API, and for what. The operator makes tokens."},
 		},

@@ -21,15 +21,15 @@ import (
 	"keypool/shared/web/rest"
 )
 
-// AuditEntry is a change of a setting.
+// AuditEntry is a change of a setting, or an act on an order.
 type AuditEntry struct {
 	ID     string         `json:"id"`
 	At     time.Time      `json:"at"`
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
 	From   string         `json:"from,omitempty" doc:"Network address that the call came from; not there for what no call did."`
 	Change string         `json:"change" enum:"added,changed,removed"`
-	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts,order_page"`
-	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job. There is one merchant, review, brake, sender, retention and order_page, and one of texts; keys have none."`
+	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts,order_page,order"`
+	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job; of an order, its number, which several accounts may have. There is one merchant, review, brake, sender, retention and order_page, and one of texts; keys have none."`
 	Before map[string]any `json:"before,omitempty" doc:"The fields that changed, as they were, without secrets; of a thing that was removed, all. Long texts are cut short."`
 	After  map[string]any `json:"after,omitempty" doc:"The fields that changed, as they are since; of a thing that was added, all."`
 }
@@ -69,8 +69,8 @@ type auditAnswer struct{ Body func(huma.Context) }
 func (a *api) addAudit(to *rest.API) {
 	list := huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/v1/audit", Tags: []string{"Audit"},
-		Summary:     "List who changed which setting, the newest first",
-		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, the retention of customers, order pages, tokens and people, keys that were blocked, and jobs that were asked for and have ended. Each is stored together with its change; nobody can change or delete it. An order's history is with the order. A page of long entries has fewer than limit says: go on where there is a next.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
+		Summary:     "List who changed which setting, and acted on which order, the newest first",
+		Description: "Changes of the merchant, pools, products, accounts, rules of review, the brake, the retention of customers, order pages, tokens and people, keys that were blocked, and jobs that were asked for and have ended; and what people did to orders, line by line: did has the words of the line's timeline, such as resent, held, replaced or fulfilled-by-hand. Each is stored together with its change; nobody can change or delete it. Of customers it holds nothing, and no reason that somebody gave: those are with the order, in its timeline. A page of long entries has fewer than limit says: go on where there is a next.\n\nFor a file: Accept: application/jsonl answers an entry a line, text/csv a table. The header Link has the address of the next page then, rel=\"next\".",
 		Responses:   to.Responses(sampleAudit, 200),
 	}
 	rest.Register(to, list, a.listAudit)

@@ -13,6 +13,8 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // Each change of a setting has its entry, with who made it and what it changed; what changes
@@ -109,11 +111,13 @@ func TestAudit_inOneTransaction(t *testing.T) {
 	faults := dynamotest.NewFaults(t, 1)
 	w := open(t, faults.Option)
 	bearer := w.merchant("acme")
+	w.claim("acme", "elden", pool.Live, "7", 1)
 	before := w.dump()
 	faults.Next("TransactWriteItems", 1000, dynamotest.Throttled)
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(503)
 	w.shop(bearer, "PUT", "/v1/review", ReviewSettings{BrakesItself: true}, "if-match", "*").Want(503)
 	w.shop(bearer, "POST", "/v1/brake", nil).Want(503)
+	w.shop(bearer, "POST", "/v1/orders/7/hold", `{}`).Want(503)
 	faults.Stop()
 	if diff := cmp.Diff(before, w.dump()); diff != "" {
 		t.Errorf("something is stored without the rest:\n%s", diff)
@@ -127,6 +131,7 @@ func TestAudit_inOneTransaction(t *testing.T) {
 		{"PUT", "/v1/products/1", Product{Title: "A"}},
 		{"PUT", "/v1/review", ReviewSettings{BrakesItself: true}},
 		{"POST", "/v1/brake", nil},
+		{"POST", "/v1/orders/7/hold", "{}"},
 		{"DELETE", "/v1/products/1", nil},
 		{"DELETE", "/v1/pools/elden", nil},
 	} {
@@ -141,6 +146,71 @@ func TestAudit_inOneTransaction(t *testing.T) {
 		}
 		if now := len(dynamotest.Items(t, w.tables.Catalog, "audit#acme")); now != entries+1 {
 			t.Errorf("%s %s: %d entries more", c.method, c.path, now-entries)
+		}
+	}
+}
+
+// Each act on an order has its entry, beside that of the order's timeline: with who did it, and
+// nothing of the customer or of what somebody wrote. What changes nothing has none.
+func TestAudit_everyAct(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.seller(3)
+	w.paidOrder("7", 2)
+	w.paidOrder("8", 1)
+	waiting := w.claim("acme", "elden", pool.Live, "6", 1)
+	var read OrderList
+	w.shop(bearer, "GET", "/v1/orders/7", nil).Want(200).Into(&read)
+	bad := read.Items[0].Lines[0].KeyIDs[0]
+	for _, act := range []struct{ path, body, want string }{
+		{"7/hold", `{"reason":"Ada looks odd"}`, "changed 7 map[state:fulfilled] map[account:shop-eu did:held line:1 state:on_hold]"},
+		{"7/hold", `{}`, ""},
+		{"7/resend", `{}`, ""}, // it is on hold
+		{"7/release", `{"reason":"Ada is fine"}`, "changed 7 map[state:on_hold] map[account:shop-eu did:released line:1 state:fulfilled]"},
+		{"7/resend", `{"email":"ada@example.org"}`, "changed 7 map[] map[account:shop-eu did:address-corrected line:1]"},
+		{"7/replace", `{"line":"1","key_id":"` + bad + `","reason":"Ada says so"}`, "changed 7 map[] map[account:shop-eu did:replaced line:1]"},
+		{"7/return", `{"lines":[{"line":"1","units":1}],"refund":"RMA-1"}`, "changed 7 map[keys:2] map[account:shop-eu did:units-returned keys:1 line:1 returned:1]"},
+		{"7/return", `{"lines":[{"line":"1","units":1}],"refund":"RMA-1"}`, ""},
+		{"7/return", `{}`, "changed 7 map[keys:1 returned:1 state:fulfilled] map[account:shop-eu did:order-returned keys:0 line:1 returned:2 state:returned]"},
+		{"8/erase", `{"force":true}`, "changed 8 map[state:fulfilled] map[account:shop-eu did:erased line:1 state:on_hold]"},
+		{"6/cancel", `{}`, "changed 6 map[state:waiting] map[account:shop-eu did:cancelled line:1 returned:1 state:returned]"},
+		{"9/fulfil", gift, "added 9 map[] map[account:by-hand did:fulfilled-by-hand keys:2 line:game state:fulfilled]"},
+		{"9/fulfil", gift, ""},
+	} {
+		before := len(dynamotest.Items(t, w.tables.Catalog, "audit#acme"))
+		w.advance(time.Second)
+		w.shop(bearer, "POST", "/v1/orders/"+act.path, act.body).Want(200)
+		var page AuditList
+		got := w.shop(bearer, "GET", "/v1/audit?limit=1", nil).Want(200)
+		got.Into(&page)
+		e, said := page.Items[0], ""
+		switch len(dynamotest.Items(t, w.tables.Catalog, "audit#acme")) - before {
+		case 0:
+		case 1:
+			said = fmt.Sprint(e.Change, " ", e.Name, " ", e.Before, " ", e.After)
+		default:
+			said = "several entries"
+		}
+		if said != act.want {
+			t.Errorf("%s %s:\ngot  %s\nwant %s", act.path, act.body, said, act.want)
+		}
+		if said != "" && (e.Thing != "order" || !strings.HasPrefix(e.By, `the token "test"`) || e.From != "192.0.2.1") {
+			t.Errorf("%s: a %s by %s from %s", act.path, e.Thing, e.By, e.From)
+		}
+		if strings.Contains(got.Body, "Ada") || strings.Contains(got.Body, "ada@") {
+			t.Errorf("%s: it tells of the customer: %s", act.path, got.Body)
+		}
+	}
+	// What a function does is in no trail.
+	before := w.dump()
+	change := order.ChangeOf(w.state(waiting.ID))
+	change.History = []order.History{{Line: waiting.ID, At: w.now(), Event: order.Reported, By: "webhook", Code: "subscription.cancelled"}}
+	if err := w.store.Commit(access.With(t.Context(), access.Principal{Merchant: "acme"}), change); err != nil {
+		t.Fatal(err)
+	}
+	for key := range w.dump() {
+		if _, old := before[key]; !old && strings.Contains(key, "audit#") {
+			t.Errorf("%s is new", key)
 		}
 	}
 }

@@ -224,6 +224,12 @@ func From(ctx context.Context) Principal {
 	return r.principal
 }
 
+// Requested reports whether the context is one of a request.
+func Requested(ctx context.Context) bool {
+	_, ok := ctx.Value(principalKey{}).(request)
+	return ok
+}
+
 // Act counts the acts of the context's request, so that they can be told in their order: 0
 // for the first, and for all outside a request.
 func Act(ctx context.Context) int {

@@ -1,5 +1,5 @@
-// Package audit is the record of who changed which setting, when, from where, and how. An
-// entry is stored in the transaction of its change, and nobody changes or deletes one
+// Package audit is the record of who changed which setting, and who did what to an order, when,
+// from where, and how. An entry is stored in the transaction of its change, and nobody changes or deletes one
 // afterwards: no function has the right to. So it is kept as long as its merchant, with the
 // names and network addresses of those who work there; of customers, it holds nothing.
 package audit
@@ -17,6 +17,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/notice"
+	"keypool/shared/order"
 	"keypool/shared/random"
 )
 
@@ -66,6 +67,7 @@ const (
 	Link      Thing = "link"  // to the file of an export
 	Texts     Thing = "texts" // in the mails of all products
 	OrderPage Thing = "order_page"
+	Order     Thing = "order" // one of its lines
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.
@@ -168,4 +170,37 @@ func OfEndedJob(ctx context.Context, j job.Job) Entry {
 		}
 	}
 	return New(ctx, Entry{Merchant: j.Merchant, By: cmp.Or(j.CancelledBy, j.By), Thing: Job, Name: j.ID, Before: catalog.Shown{"state": string(job.Running)}, After: done}, j.FinishedAt)
+}
+
+// OfAct returns the entry of what a person did to a line, false if the change is none of a
+// request, or a function made it on its own. It holds no reason, which may say something of
+// the customer: the line's history does. What is done later, such as to the lines of an order
+// whose return was cut off, stands there alone.
+func OfAct(ctx context.Context, change order.Change) (Entry, bool) {
+	line := change.After
+	var did []string
+	var last order.History
+	for _, h := range change.History {
+		if h.ByPerson() {
+			did, last = append(did, string(h.Event)), h
+		}
+	}
+	if len(did) == 0 || !access.Requested(ctx) {
+		return Entry{}, false
+	}
+	e := Entry{Merchant: line.Merchant, By: last.By, Thing: Order, Name: line.Order, After: shownLine(line)}
+	if change.Before != nil {
+		e.Before = shownLine(*change.Before)
+	}
+	e.After["line"], e.After["account"], e.After["did"] = line.Line, line.Account, strings.Join(did, ", ")
+	return New(ctx, e, last.At), true
+}
+
+// shownLine returns what is shown of a line that somebody acted on: of its customer, nothing.
+func shownLine(line order.Fulfillment) catalog.Shown {
+	s := catalog.Shown{"state": string(line.State()), "keys": line.Allocated}
+	if line.Returned > 0 {
+		s["returned"] = line.Returned
+	}
+	return s
 }

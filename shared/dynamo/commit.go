@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"keypool/shared/audit"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -25,7 +26,8 @@ import (
 //   - the line: a new one only if it is not there, an old one only if it is at the
 //     version it was read at;
 //   - the line's place in a queue, which follows from the line's state;
-//   - the change's entries of the line's history;
+//   - the change's entries of the line's history, and one of the audit trail if a person makes
+//     the change;
 //   - the change's refund, only if the line has none of that id;
 //   - the line's place among those that a rule holds, which follows from its holds;
 //   - a check that no more is known of the line's order than the change knows, or a write
@@ -120,6 +122,9 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	}
 	for _, h := range change.History {
 		c.add(s.historyPut(h), subject{kind: existingLine})
+	}
+	if entry, ok := audit.OfAct(ctx, *change); ok {
+		c.add(s.entryWrite(entry), subject{kind: existingLine})
 	}
 	if change.Refund != "" {
 		key := refundKey(id, change.Refund)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
 	"keypool/shared/order"
@@ -432,7 +433,10 @@ func TestCommit_mostKeysInOneChange(t *testing.T) {
 	change.Chunk = chunk
 	s.release(&change, order.Restock, chunk.Keys...)
 	change.Allocate(s.keys[200:200+half], stockNoon)
-	s.commit(change)
+	change.History = []order.History{{Line: line.ID, At: stockNoon, Event: order.Resent, By: "somebody"}} // in the audit trail too
+	if err := s.store.Commit(access.With(t.Context(), access.Principal{}), change); err != nil {
+		t.Fatal(err)
+	}
 	if after := s.line(line.ID); after.Allocated != order.InlineKeys+half {
 		t.Errorf("the line holds %d keys", after.Allocated)
 	}

@@ -93,8 +93,9 @@ const MaxItems = 100
 // MaxKeys is how many keys one change may allocate and release together, and how
 // many a chunk may hold. A transaction of MaxItems also writes the line, its old
 // and its new place in a queue, a chunk, an entry of the line's history, a refund or a
-// check of what is known of the order, and the count of its pool.
-const MaxKeys = MaxItems - 7
+// check of what is known of the order, the count of its pool, and an entry of the audit
+// trail.
+const MaxKeys = MaxItems - 8
 
 // NewLine starts the change that stores a new line.
 func NewLine(line Fulfillment) Change {

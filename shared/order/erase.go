@@ -51,8 +51,11 @@ func (f Fulfillment) Owes() bool {
 // functions are those that write to histories; whoever else does is a person.
 var functions = []string{"webhook", "catchup", "fill", "deliver", "sweep", "ses", "retention"}
 
+// ByPerson reports whether a person did it, and no function on its own.
+func (h History) ByPerson() bool { return !slices.Contains(functions, h.By) }
+
 // Words reports whether the entry holds what a person wrote: the reason of what they did.
-func (h History) Words() bool { return h.Code != "" && !slices.Contains(functions, h.By) }
+func (h History) Words() bool { return h.Code != "" && h.ByPerson() }
 
 // WithoutWords returns what is known of the order without what persons wrote: the reasons of
 // returns and of disputes that they dropped. It reports whether there were any.
