@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -501,13 +502,13 @@ func (e *export) cameSince(key pool.StoredKey) bool {
 // A place inside a line names the chunk up to which the keys of the line have been seen.
 
 func formatInside(p order.Place, chunk int) string {
-	return fmt.Sprintf("%s %d", formatPlace(p), chunk)
+	return fmt.Sprintf("%s in %d", formatPlace(p), chunk)
 }
 
 func parseInside(after string) (p order.Place, chunk int, inside bool) {
-	if strings.Count(after, " ") == 3 {
-		fmt.Sscanf(after[strings.LastIndexByte(after, ' '):], "%d", &chunk)
-		inside = true
+	place, in, inside := strings.Cut(after, " in ")
+	if inside {
+		chunk, _ = strconv.Atoi(in)
 	}
-	return parsePlace(after), chunk, inside
+	return parsePlace(place), chunk, inside
 }
