@@ -22,7 +22,7 @@
 //	  counts#<m>            catchup#<account>            how far catch-up has come: watermark, last run, lease
 //	  counts#<m>            sold#<yyyy-mm-dd>            keys sold that day on the live side; its limit, whether it was told
 //	  review#<m>            rules                        which lines are put on hold; whether the brake sets itself
-//	  audit#<m>             <time>-<random>              who changed which setting, from where, and how; written once
+//	  audit#<m>             <time>-<random>              who changed which setting, or did what to an order, from where, and how; written once
 //	  review#<m>            brake                        the brake: who set it last, and who took it off
 //	  senders#<m>           sender                       the merchant's own address that mails come from: state, tokens of DKIM;
 //	                                                     due while its domain is looked at

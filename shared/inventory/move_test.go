@@ -171,13 +171,15 @@ func TestMove_whileItSells(t *testing.T) {
 func TestMove_aClaimThatSawItBefore(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	w.load("uploads/nova/elden/first.txt", "KEY-1\n")
+	w.load("uploads/nova/elden/first.txt", lines("KEY", 12)) // in either shard
 	seen := w.forSale(elden)
 	w.finish(w.move("", 0).ID)
-	change := order.NewLine(lineOf("A-1", elden, 1, noon))
-	change.Allocate(seen, noon)
-	if err := w.store.Commit(t.Context(), change); !errors.As(err, new(*order.KeysTakenError)) {
-		t.Errorf("the claim ends with %v", err)
+	for i, key := range seen {
+		change := order.NewLine(lineOf(fmt.Sprintf("A-%d", i), elden, 1, noon))
+		change.Allocate([]pool.Key{key}, noon)
+		if err := w.store.Commit(t.Context(), change); !errors.As(err, new(*order.KeysTakenError)) {
+			t.Errorf("claim %d ends with %v", i, err)
+		}
 	}
 }
 

@@ -52,7 +52,16 @@ func (w *builder) try(ctx context.Context, m mutant, out io.Writer) (noticed boo
 	}
 	said, err := w.run(ctx, binary, m, out, "KEYPOOL_OVERLAY="+overlay) // for tests that read the source
 	name, _, _ := strings.Cut(m.test, "/")
-	return err != nil && strings.Contains(said, "--- FAIL: "+name), ctx.Err()
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case err == nil:
+		return false, nil
+	case strings.Contains(said, "--- FAIL: "+name):
+		return true, nil
+	}
+	// It could not be started, say, or ran into its time limit on a busy machine.
+	return false, fmt.Errorf("%s ends without a verdict: %w\n%s", m.test, err, said[max(0, len(said)-2000):])
 }
 
 // edit writes the mutant's edited source, and returns the file of the overlay that
