@@ -459,6 +459,39 @@ func TestCommit_mostKeysInOneChange(t *testing.T) {
 	s.audit()
 }
 
+// What a return writes most of fits into a transaction: of a line that waits, and that a rule
+// holds, by a person, with as many keys for sale again as one change takes, each of an upload of
+// its own.
+func TestCommit_largestReturn(t *testing.T) {
+	t.Parallel()
+	const back = order.MaxKeys / 2
+	s := openShop(t, 200)
+	line := s.sell("1", 200, s.keys[:order.InlineKeys+back]...)
+	holding := order.ChangeOf(line)
+	holding.After.Holds = []order.Hold{order.HoldCap}
+	holding.After.HeldAt = stockNoon
+	s.commit(holding)
+
+	line = s.line(line.ID)
+	change := order.ChangeOf(line)
+	change.After.Holds = nil
+	change.After.ReturnAll()
+	change.Chunk = s.chunks(line.ID)[0]
+	change.Refund, change.Known = "RMA-1", &order.Whole{ID: line.ID.OrderHalf()}
+	change.History = []order.History{
+		{Line: line.ID, At: stockNoon, Event: order.UnitsReturned, By: "somebody", Code: "RMA-1"},
+		{Line: line.ID, At: stockNoon, Event: order.Released, By: "somebody"},
+	}
+	for i, key := range change.Chunk.Keys {
+		if err := change.Release(order.Release{Key: key.ID, To: order.Restock, Shards: shards, Upload: fmt.Sprintf("20261123T120000-%016x", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.store.Commit(access.With(t.Context(), access.Principal{}), change); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestCommit_randomHistories makes up changes of a few lines, from records and chunks
 // that are often old, with keys that are often somebody else's. A model knows where
 // each key must stand.

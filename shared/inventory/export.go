@@ -138,7 +138,7 @@ const (
 	partSize = 8 << 20
 
 	// mostAtOnce is more than the rows of one step take: they are of so many keys for sale, lines
-	// of up to 20 keys, or chunks of up to 93 keys, each of up to 2 KiB, which escapes may double.
+	// of up to 20 keys, or chunks of up to order.MaxKeys keys, each of up to 2 KiB, which escapes may double.
 	mostAtOnce   = 5 << 20
 	keysAtOnce   = 500
 	linesAtOnce  = 50

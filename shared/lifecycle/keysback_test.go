@@ -1,12 +1,15 @@
 package lifecycle_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
+	"keypool/shared/pool"
 )
 
 // returnAs has a person give units back, and say what becomes of their keys.
@@ -82,4 +85,40 @@ func TestReturn_cutOffKnowsWhatBecomesOfItsKeys(t *testing.T) {
 	if now := s.line(line.ID); len(now.KeysBack) != 0 {
 		t.Errorf("the line still says: %v", now.KeysBack)
 	}
+}
+
+// ownUploads has each key come from an upload of its own, which has to be looked at before the
+// key is for sale again.
+type ownUploads struct{}
+
+func (ownUploads) KeySources(_ context.Context, _ string, ids []pool.KeyID) (map[pool.KeyID]pool.Source, error) {
+	sources := map[pool.KeyID]pool.Source{}
+	for i, id := range ids {
+		sources[id] = pool.Source{Upload: fmt.Sprintf("20261123T120000-%016x", i)}
+	}
+	return sources, nil
+}
+
+// Keys of one return that are for sale again, and those of another that are not, fit into one
+// transaction.
+func TestReturn_bothKindsInOneTransaction(t *testing.T) {
+	s := open(t, 300)
+	line := s.pay("1", "1", "game", 300)
+	s.fill()
+	s.changes.Uploads = ownUploads{}
+	back := order.MaxKeys/2 + 20
+	for i, r := range []lifecycle.LineReturn{
+		{Refund: "RMA-1", Units: back, KeysBack: order.Restock},
+		{Refund: "R1", Units: 100},
+	} {
+		s.changes.Store = &dying{Store: s.store, commits: 1 + 100*i}
+		r.Identity, r.Account, r.Act = identity("1", "1"), "shop", ada
+		if _, err := s.changes.ReturnLine(t.Context(), r); err != nil && !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+	}
+	s.changes.Store = s.store
+	s.settle(line.ID)
+	s.is(s.line(line.ID), order.Fulfilled, 300-back-100, back+100)
+	s.became(100, 0)
 }

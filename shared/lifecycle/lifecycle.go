@@ -223,19 +223,22 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 			held = change.Chunk.Keys
 		}
 	}
+	room := order.MaxKeys - len(change.Released)
 	for len(held) > 0 && surplus > 0 {
 		back := line.KeysBack[0]
 		to, shards, err := l.keysBack(ctx, *line, back.To)
 		if err != nil {
 			return err
 		}
-		n := min(back.Keys, len(held), surplus)
+		each := 1 // items of the transaction
 		if to == order.Restock {
-			n = min(n, (order.MaxKeys-len(change.Released))/2) // each may need a look at its upload
-			if n == 0 {
-				return nil // the rest takes another change
-			}
+			each = 2 // it may need a look at its upload
 		}
+		n := min(back.Keys, len(held), surplus, room/each)
+		if n == 0 {
+			return nil // the rest takes another change
+		}
+		room -= n * each
 		if err := l.giveBack(ctx, change, held[len(held)-n:], order.Release{To: to, Shards: shards, At: l.Now()}); err != nil {
 			return err
 		}

@@ -92,10 +92,10 @@ const MaxItems = 100
 
 // MaxKeys is how many keys one change may allocate and release together, and how
 // many a chunk may hold. A transaction of MaxItems also writes the line, its old
-// and its new place in a queue, a chunk, an entry of the line's history, a refund or a
-// check of what is known of the order, the count of its pool, and an entry of the audit
-// trail.
-const MaxKeys = MaxItems - 8
+// and its new place in a queue and among those that are held, a chunk, two entries of the
+// line's history, a refund, a check of what is known of the order, the count of its pool, and
+// an entry of the audit trail.
+const MaxKeys = MaxItems - 12
 
 // NewLine starts the change that stores a new line.
 func NewLine(line Fulfillment) Change {
