@@ -80,7 +80,7 @@ func starts(ctx context.Context, b *bench) error {
 		return err
 	}
 	hello := filepath.Join(folder, "hello")
-	compile := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,nethttpomithttp2",
+	compile := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
 		"-ldflags", "-s -w", "-o", hello, "./infra/proof/bench/hello")
 	compile.Dir = b.checkout
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
