@@ -122,3 +122,26 @@ func TestReturn_bothKindsInOneTransaction(t *testing.T) {
 	s.is(s.line(line.ID), order.Fulfilled, 300-back-100, back+100)
 	s.became(100, 0)
 }
+
+// Keys that a return left on the line go back with a change of which the history says much: of
+// many disputes that a person drops at once.
+func TestReturn_beneathManyDisputes(t *testing.T) {
+	s := open(t, 300)
+	line := s.pay("1", "1", "game", 300)
+	s.fill()
+	s.changes.Uploads = ownUploads{}
+	for i := range 12 {
+		s.dispute("1", fmt.Sprint("D", i), order.DisputeOpen)
+	}
+	s.changes.Store = &dying{Store: s.store, commits: 1}
+	if _, err := s.changes.ReturnLine(t.Context(), lifecycle.LineReturn{
+		Identity: identity("1", "1"), Account: "shop", Act: ada, Refund: "RMA-1", Units: 200, KeysBack: order.Restock,
+	}); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	s.changes.Store = s.store
+	s.drop("1", ada)
+	s.settle(line.ID)
+	s.is(s.line(line.ID), order.Fulfilled, 100, 200)
+	s.available(200)
+}

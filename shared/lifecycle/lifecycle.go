@@ -223,7 +223,7 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 			held = change.Chunk.Keys
 		}
 	}
-	room := order.MaxKeys - len(change.Released)
+	room := change.Room()
 	for len(held) > 0 && surplus > 0 {
 		back := line.KeysBack[0]
 		to, shards, err := l.keysBack(ctx, *line, back.To)
@@ -235,7 +235,7 @@ func (l *Lifecycle) takeBack(ctx context.Context, change *order.Change) error {
 			each = 2 // it may need a look at its upload
 		}
 		n := min(back.Keys, len(held), surplus, room/each)
-		if n == 0 {
+		if n <= 0 {
 			return nil // the rest takes another change
 		}
 		room -= n * each

@@ -97,6 +97,12 @@ const MaxItems = 100
 // an entry of the audit trail.
 const MaxKeys = MaxItems - 12
 
+// Room returns how many items the transaction of the change has left for its keys: less where
+// the history says more, as of many disputes that end at once.
+func (c Change) Room() int {
+	return MaxKeys - len(c.Allocated) - len(c.Released) - max(0, len(c.History)-2)
+}
+
 // NewLine starts the change that stores a new line.
 func NewLine(line Fulfillment) Change {
 	line.Version = 1
