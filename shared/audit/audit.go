@@ -1,7 +1,8 @@
-// Package audit is the record of who changed which setting, and who did what to an order, when,
-// from where, and how. An entry is stored in the transaction of its change, and nobody changes or deletes one
-// afterwards: no function has the right to. So it is kept as long as its merchant, with the
-// names and network addresses of those who work there; of customers, it holds nothing.
+// Package audit is the record of who changed which setting, and who did what to an order,
+// when, from where, and how. An entry is stored in the transaction of its change, and nobody
+// changes or deletes one afterwards: no function has the right to. So it is kept as long as
+// its merchant, with the names and network addresses of those who work there; of customers,
+// it holds nothing.
 package audit
 
 import (
@@ -177,6 +178,9 @@ func OfEndedJob(ctx context.Context, j job.Job) Entry {
 // the customer: the line's history does. What is done later, such as to the lines of an order
 // whose return was cut off, stands there alone.
 func OfAct(ctx context.Context, change order.Change) (Entry, bool) {
+	if !access.Requested(ctx) {
+		return Entry{}, false
+	}
 	line := change.After
 	var did []string
 	var last order.History
@@ -185,7 +189,7 @@ func OfAct(ctx context.Context, change order.Change) (Entry, bool) {
 			did, last = append(did, string(h.Event)), h
 		}
 	}
-	if len(did) == 0 || !access.Requested(ctx) {
+	if len(did) == 0 {
 		return Entry{}, false
 	}
 	e := Entry{Merchant: line.Merchant, By: last.By, Thing: Order, Name: line.Order, After: shownLine(line)}

@@ -5,15 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"keypool/shared/access"
 	"keypool/shared/audit"
 	"keypool/shared/catalog"
+	"keypool/shared/lazy"
 	"keypool/shared/mailaddress"
 	"keypool/shared/notice"
 )
@@ -225,9 +224,7 @@ func CheckSender(address, operator string) []Problem {
 }
 
 // domainName is the form of a domain in lower case. Its last name is no number.
-var domainName = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
-})
+var domainName = lazy.Regexp(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // longestDomain leaves room for the labels of records below the domain: a name has 253
 // characters at most, and that of DKIM's takes 44 of them.

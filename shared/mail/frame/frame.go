@@ -305,5 +305,5 @@ func (f Frame) decimal(number string) string {
 	return sign + whole
 }
 
-// written is compiled for the first number, not before main.
+// written is a number as data has it, in its parts.
 var written = lazy.Regexp(`^(-?)([0-9]+)(?:\.([0-9]+))?$`)

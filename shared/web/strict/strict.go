@@ -399,7 +399,6 @@ func textNode(s string) *yaml.Node {
 	return node
 }
 
-// Most starts of a function need none of them.
 var (
 	simple = lazy.Regexp(`^[\pL\pN_]([\pL\pN _./@+-]*[\pL\pN_./@+-])?$`)
 	// olderBoolean finds what readers of YAML 1.1, such as Python's and Ruby's, take for true or
