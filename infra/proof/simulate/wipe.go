@@ -29,15 +29,15 @@ func (w *world) checkWipe() {
 		j, err = jobs.Wipe(ctx, merchant, "a token")
 		return err
 	})
-	for n := 0; !j.Done; n++ {
+	for id, n := j.ID, 0; !j.Done; n++ { // a read that fails returns no job
 		time.Sleep(inventory.IndexLag + time.Second)
 		w.untilDone(fmt.Sprint("wipe goes on ", n), func(ctx context.Context, _ time.Time) (err error) {
 			side := inventory.TestSide{Rows: w.store, Orders: w.store, Keys: w.store, Uploads: w.store, Reports: w.bucket}
 			worker := &inventory.Worker{Progress: w.store, Keys: w.store, Pools: w.store, Uploads: w.store, Test: side, Now: time.Now}
-			if err = worker.Handle(ctx, job.Resume(merchant, j.ID)); err != nil && !errors.Is(err, job.ErrPaused) {
+			if err = worker.Handle(ctx, job.Resume(merchant, id)); err != nil && !errors.Is(err, job.ErrPaused) {
 				return err
 			}
-			j, _, err = w.store.Job(ctx, merchant, j.ID)
+			j, _, err = w.store.Job(ctx, merchant, id)
 			return err
 		})
 		if n == 100 {

@@ -381,18 +381,22 @@ func (w *world) observe(c dynamosim.Commit) {
 	w.stream.observe(c)
 }
 
-// untilDone repeats an operator's or a merchant's action until it succeeds.
+// untilDone repeats an operator's or a merchant's action until it succeeds. One that never does
+// breaks the promise.
 func (w *world) untilDone(name string, do func(ctx context.Context, now time.Time) error) {
-	for try := 0; ; try++ {
+	const tries = 200 // faults end an action seldom: so many in a row are none of chance
+	var err error
+	for try := range tries {
 		p := w.begin(fmt.Sprintf("%s/%d", name, try), time.Minute, 0)
-		err := do(p.ctx, p.now())
+		err = do(p.ctx, p.now())
 		dead := p.dead()
 		p.end()
 		if err == nil && !dead {
 			return
 		}
-		time.Sleep(min(time.Second<<try, time.Minute))
+		time.Sleep(min(time.Second<<min(try, 6), time.Minute))
 	}
+	w.ledger.report("%s did not succeed in %d tries, the last of which ended with: %v", name, tries, err)
 }
 
 // handleFillRequests does what the function fill does with a batch of messages.
