@@ -642,7 +642,7 @@ func (l *ledger) visible(side string, seen queueRead) int {
 
 // checkNewcomer checks that a new line takes no key that a waiting line would get
 // otherwise: a bypass was allowed, or there were more keys than the waiting lines and
-// the new one need.
+// the new one need, which may have been given back in part before it was paid.
 func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 	how := ""
 	l.checkAsRead(c, func(seen queueRead) string {
@@ -652,7 +652,7 @@ func (l *ledger) checkNewcomer(c dynamosim.Commit, now *line, took int) {
 		case missing == 0:
 		case seen.at.Before(seen.bypasses[now.queue].Add(l.w.plan.Conditions.ClockSkew)):
 			how = "newcomer bypassed the queue while that was allowed"
-		case shown > missing+now.wanted:
+		case shown > missing+now.missing()+took:
 			how = "newcomer bypassed the queue, nobody lost by it"
 		default:
 			return fmt.Sprintf("%s took %d keys; %d were to be seen, and lines that waited before it miss %d", l.name(now.id), took, shown, missing)

@@ -1081,6 +1081,13 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("claim", keyItem("k", "claimed", string(idB)), lineItem(idB, 1, 1, "k"))
 			}, "",
 		},
+		"a newcomer that was given back in part bypasses the queue by what is left of it": {
+			func(b *fixture) {
+				b.write("claim", lineItem(idA, 1, 1), placeItem(idA, 1))
+				b.write("ingest", keyItem("k", "available", ""), keyItem("l", "available", ""), keyItem("m", "available", ""))
+				b.write("claim", keyItem("k", "claimed", string(idB)), back(lineItem(idB, 1, 3, "k"), 2, false), b.refund(idB, 2, ""))
+			}, "",
+		},
 		"a mail is sent again though the first is marked": {
 			func(b *fixture) {
 				b.write("ingest", keyItem("k", "available", ""))
