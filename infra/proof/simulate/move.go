@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +58,8 @@ func (m moveKeys) do(w *world) {
 	})
 }
 
-// blockKeys blocks keys by their texts: of files that were dropped, and of files to come.
+// blockKeys blocks keys by their texts: of files that were dropped, of files to come, and some
+// that orders gave back for good.
 type blockKeys struct {
 	texts  []string
 	serial int
@@ -68,10 +71,15 @@ func (b blockKeys) String() string {
 
 func (b blockKeys) do(w *world) {
 	w.spawn(func() {
-		w.untilDone(fmt.Sprintf("block %d", b.serial), func(ctx context.Context, now time.Time) error {
+		name := fmt.Sprintf("block %d", b.serial)
+		texts := b.texts
+		if w.number(name+" revoked", 3) == 0 {
+			texts = slices.Concat(texts, w.ledger.revoked(w.number(name+" from", 1000), 3))
+		}
+		w.untilDone(name, func(ctx context.Context, now time.Time) error {
 			finder := &inventory.Finder{Merchants: w.store, Keys: w.store, Lines: w.store, Uploads: w.store}
 			blocker := &inventory.Blocker{Merchants: w.store, Keys: apart{w.store}, Finder: finder, Now: func() time.Time { return now }}
-			_, err := blocker.Block(ctx, merchant, b.texts, "a token", "")
+			_, err := blocker.Block(ctx, merchant, texts, "a token", "")
 			return err
 		})
 	})
@@ -80,6 +88,22 @@ func (b blockKeys) do(w *world) {
 // BlockKey has a caller of its own for each key: they are blocked side by side.
 func (s apart) BlockKey(ctx context.Context, id pool.KeyID, by string, now time.Time) error {
 	return s.Store.BlockKey(random.Split(ctx, string(id)), id, by, now)
+}
+
+// revoked returns the texts of up to n keys that orders gave back for good, from one of them on.
+func (l *ledger) revoked(from, n int) (texts []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(l.keys)) {
+		if k := l.keys[id]; k.state == "revoked" && k.text != "" {
+			texts = append(texts, k.text)
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	from %= len(texts)
+	return texts[from:min(from+n, len(texts))]
 }
 
 // checkMark checks the mark of a key that is blocked: it stays, and the key is not for sale.
