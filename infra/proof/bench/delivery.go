@@ -43,7 +43,7 @@ func mailsASecond(ctx context.Context, b *bench) error {
 		var work sync.WaitGroup
 		for range processes {
 			m := mailer(nil, ses.Open(aws.Config{Region: "us-east-1", Credentials: nobody, BaseEndpoint: aws.String("http://127.0.0.1"), HTTPClient: server}, "keypool"))
-			m.Lines, m.Orders, m.History, m.Settings, m.Counts, m.Sales = backlog, backlog, backlog, settings{}, backlog, backlog
+			m.Lines, m.Orders, m.History, m.Settings, m.Texts, m.Counts, m.Sales = backlog, backlog, backlog, settings{}, nil, backlog, backlog
 			work.Go(func() {
 				for ctx.Err() == nil {
 					items := backlog.next(batch)
