@@ -167,7 +167,7 @@ var (
 )
 
 // Tables are the IDs of the tables, in the order of dynamo.Schemas.
-var Tables = []string{"Catalog", "Keys", "Orders"}
+var Tables = []string{"Catalog", "Keys", "Orders", "Sessions"}
 
 // Runtime and Handler are those of every function: a binary of our own.
 const (

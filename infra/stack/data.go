@@ -107,7 +107,10 @@ func newTable(scope constructs.Construct, id string, s deployment.Settings, key 
 	if schema.StreamSpecification != nil {
 		props.Stream = awsdynamodb.StreamViewType(schema.StreamSpecification.StreamViewType)
 	}
-	if id == "Orders" {
+	if id == "Sessions" {
+		props.PointInTimeRecoverySpecification = nil // nobody wants a session back
+	}
+	if id == "Orders" || id == "Sessions" {
 		props.TimeToLiveAttribute = jsii.String(dynamo.ExpiresAttribute)
 	}
 	table := awsdynamodb.NewTable(scope, jsii.String(id), props)

@@ -126,8 +126,10 @@ func table(schema *dynamodb.CreateTableInput) *yaml.Node {
 		"BillingMode", string(schema.BillingMode),
 		"AttributeDefinitions", attributes,
 		"KeySchema", keySchema(schema.KeySchema),
-		"GlobalSecondaryIndexes", indexes,
 	)
+	if len(indexes.Content) > 0 {
+		add(properties, "GlobalSecondaryIndexes", indexes)
+	}
 	if stream := schema.StreamSpecification; stream != nil {
 		add(properties, "StreamSpecification", flow("StreamViewType", string(stream.StreamViewType)))
 	}

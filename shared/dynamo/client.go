@@ -14,12 +14,14 @@ import (
 	"keypool/shared/retry"
 )
 
-// Tables names the deployment's three tables. A function that is not granted a
+// Tables names the deployment's four tables. A function that is not granted a
 // table leaves its name empty.
 type Tables struct {
 	Catalog string
 	Keys    string
 	Orders  string
+	// Sessions are the sign-ins of people. Nothing in it is worth keeping.
+	Sessions string
 }
 
 // Store keeps the tables. It is safe for concurrent use.

@@ -24,8 +24,9 @@ const schema = 1
 // years after it was sold, so orders and keys are read in every version there ever
 // was. The catalog is read in the last two, so that an upgrade needs no pause.
 const (
-	oldestInOrders  = 1
-	oldestInCatalog = schema - 1
+	oldestInOrders   = 1
+	oldestInCatalog  = schema - 1
+	oldestInSessions = schema - 1
 )
 
 // encode returns an item of a struct with dynamodbav tags.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/due"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -51,6 +52,13 @@ const (
 	CorrectedPrefix   = "corrected#" // function api counts there how often addresses are corrected
 )
 
+// The beginnings of the partition keys of sessions.
+const (
+	SignInPrefix   = "sign-in#"
+	SessionsPrefix = "sessions#"
+	LimitsPrefix   = "limits#"
+)
+
 // TestKeys is what the primary keys of license keys have in front of their last part on the test
 // side, whatever the merchant, and nowhere on the live side: names have no #.
 const TestKeys = "*#test#"
@@ -89,6 +97,8 @@ const (
 	refusedSort = "refused"
 	alertSort   = "alert#"
 	callSort    = "call"
+
+	signInSort = "sign-in"
 )
 
 // Indexes.
@@ -482,3 +492,16 @@ func hashOfName(name string, n int) int {
 }
 
 func dueName(partition int) string { return "due#" + strconv.Itoa(partition) }
+
+// Keys of sessions.
+
+func signInKey(hash string) primaryKey { return primaryKey{SignInPrefix + hash, signInSort} }
+
+// sessionKey is the key of a session of a person's. A person's ID is a name: it holds no #.
+func sessionKey(of access.Whom, hash string) primaryKey {
+	return primaryKey{SessionsPrefix + of.Merchant + "#" + of.Person, hash}
+}
+
+func limitKey(what, hash string, begins time.Time) primaryKey {
+	return primaryKey{LimitsPrefix + what + "#" + hash, strconv.FormatInt(begins.Unix(), 10)}
+}

@@ -55,6 +55,7 @@ type factsItem struct {
 	Job     *endedItem    `dynamodbav:"job,omitempty"`
 	Line    string        `dynamodbav:"line,omitempty"`
 	Former  int           `dynamodbav:"former,omitempty"`
+	SignIn  string        `dynamodbav:"signIn,omitempty"`
 }
 
 // sampleItem is a mail that a merchant asked for.
@@ -203,7 +204,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former,
+			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former, SignIn: f.SignIn,
 		},
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
@@ -256,7 +257,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
 			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
-			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former,
+			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former, SignIn: f.SignIn,
 		},
 		Mail: i.entry(),
 	}, nil

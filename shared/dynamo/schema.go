@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Schemas returns how the three tables are made, for engines of tests. The
+// Schemas returns how the four tables are made, for engines of tests. The
 // deployment's own tables are made by the CDK app, whose test holds the two together.
 func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 	hash := func(name string) types.KeySchemaElement {
@@ -64,6 +64,12 @@ func Schemas(tables Tables) []*dynamodb.CreateTableInput {
 				due, index(listedIndex, "listed", "receivedAt"), index(whoIndex, "who", "receivedAt"), index(attentionIndex, "attention", "since"), test,
 			},
 			StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+		},
+		{
+			TableName:            aws.String(tables.Sessions),
+			BillingMode:          types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{text("pk"), text("sk")},
+			KeySchema:            []types.KeySchemaElement{hash("pk"), sort("sk")},
 		},
 	}
 }

@@ -72,6 +72,7 @@ const (
 	UnreadWarning   Kind = "unread-warning"    // a warning to a further address of a pool: it did not arrive, or is not wanted there
 	SenderState     Kind = "sender-state"      // a look at the merchant's own sender, or a mail from it: it is verified, failed or refused now
 	SampleMail      Kind = "sample-mail"       // a minute: a customer's mail without a real key, which the merchant asked for
+	SignIn          Kind = "sign-in"           // a request to sign in: told to who has its address
 	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
 )
 
@@ -126,6 +127,8 @@ type Facts struct {
 	Job *Job // that has ended
 
 	Sample *Sample // the mail that a SampleMail is
+
+	SignIn string // the hash of the name of the request that a SignIn is about
 
 	// Of KeysElsewhere: the line whose keys were mailed, and which of its former addresses is
 	// told, from 0. The address itself stands in the line alone, which may forget it.

@@ -144,7 +144,7 @@ func (e *engine) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 // newTables returns names that no other part uses.
 func newTables() dynamo.Tables {
 	run := strconv.FormatUint(rand.Uint64(), 36)
-	return dynamo.Tables{Catalog: "catalog-" + run, Keys: "keys-" + run, Orders: "orders-" + run}
+	return dynamo.Tables{Catalog: "catalog-" + run, Keys: "keys-" + run, Orders: "orders-" + run, Sessions: "sessions-" + run}
 }
 
 // open makes the three tables and returns a store over them.

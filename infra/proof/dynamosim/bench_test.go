@@ -32,7 +32,7 @@ func BenchmarkCall(b *testing.B) {
 		"keys": []any{item{"id": "acme#live#1", "text": "AAAAA-BBBBB-CCCCC"}},
 	}
 	db := dynamosim.New(dynamosim.Options{})
-	for _, schema := range dynamo.Schemas(dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"}) {
+	for _, schema := range dynamo.Schemas(dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders", Sessions: "sessions"}) {
 		if err := db.CreateTable(schema); err != nil {
 			b.Fatal(err)
 		}

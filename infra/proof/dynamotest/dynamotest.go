@@ -52,7 +52,7 @@ func Transport(rt http.RoundTripper) Option {
 // names of the tables.
 func Open(t testing.TB, options ...Option) (*dynamo.Store, dynamo.Tables) {
 	t.Helper()
-	tables := dynamo.Tables{Catalog: name("catalog"), Keys: name("keys"), Orders: name("orders")}
+	tables := dynamo.Tables{Catalog: name("catalog"), Keys: name("keys"), Orders: name("orders"), Sessions: name("sessions")}
 	admin := Client(t)
 	for _, schema := range dynamo.Schemas(tables) {
 		if _, err := admin.CreateTable(context.Background(), schema); err != nil {

@@ -109,7 +109,7 @@ func newWorld(plan Plan) *world {
 		plan:      plan,
 		began:     time.Now(),
 		delivers:  deliversFrom,
-		tables:    dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders"},
+		tables:    dynamo.Tables{Catalog: "catalog", Keys: "keys", Orders: "orders", Sessions: "sessions"},
 		processes: make(map[string]*process),
 		tally:     make(map[string]int),
 	}

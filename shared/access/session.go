@@ -1,0 +1,129 @@
+package access
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"keypool/shared/pool"
+)
+
+// How long a session lasts.
+const (
+	SessionIdle  = 3 * 24 * time.Hour  // without a click
+	SessionLasts = 14 * 24 * time.Hour // in all
+	// FreshFor is how long after a sign-in a person may show keys, give power and erase.
+	FreshFor = 15 * time.Minute
+	// SeenEvery is how often a session notes that it is used: a write for each click would cost
+	// more than the click.
+	SeenEvery = 10 * time.Minute
+)
+
+// Session is a signed-in browser of a person at one merchant, as it is stored. Its name
+// stands in the browser's cookie alone.
+type Session struct {
+	Whom
+	Hash       string // of its name
+	Address    string // by which the person signed in
+	Browser    string // in a few words
+	From       string // network address that it was signed in from
+	SignedInAt time.Time
+	FreshAt    time.Time // when the person last showed to have the mails of the address
+	SeenAt     time.Time // last click, to SeenEvery
+	// By is who opened it for somebody else: the operator, who helps for an hour; empty: the
+	// person did. EndsAt is when it ends then.
+	By     string
+	EndsAt time.Time
+}
+
+// NewSessionName returns the name of a new session of a person. It tells whose session it is,
+// so that all of a person stand together and one read finds one; the rest is random.
+func NewSessionName(of Whom) string {
+	return of.Merchant + "." + base64.RawURLEncoding.EncodeToString([]byte(of.Person)) + "." + NewName()
+}
+
+// ParseSessionName returns whose session a name is of, false if the text is no name of one.
+func ParseSessionName(name string) (Whom, bool) {
+	merchant, rest, ok1 := strings.Cut(name, ".")
+	encoded, random, ok2 := strings.Cut(rest, ".")
+	person, err1 := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	content, err2 := base64.RawURLEncoding.Strict().DecodeString(random)
+	ok := ok1 && ok2 && err1 == nil && err2 == nil && len(content) == randomBytes && pool.CheckName(merchant) == nil && len(person) > 0
+	return Whom{merchant, string(person)}, ok
+}
+
+// Good reports whether the session lasts at that time. What the table does by itself only
+// tidies up.
+func (s Session) Good(now time.Time) bool {
+	return now.Before(s.SeenAt.Add(SessionIdle)) && now.Before(s.Ends())
+}
+
+// Ends returns when the session ends, however much it is used.
+func (s Session) Ends() time.Time {
+	if !s.EndsAt.IsZero() {
+		return s.EndsAt
+	}
+	return s.SignedInAt.Add(SessionLasts)
+}
+
+// Fresh reports whether the person signed in, or typed a code again, a moment ago.
+func (s Session) Fresh(now time.Time) bool { return now.Before(s.FreshAt.Add(FreshFor)) }
+
+// Sessions keeps sessions.
+type Sessions interface {
+	// Session returns a person's session by the hash of its name, false if there is none.
+	Session(ctx context.Context, of Whom, hash string) (Session, bool, error)
+	// SeeSession notes that a session is used.
+	SeeSession(ctx context.Context, s Session, at time.Time) error
+}
+
+// Door knows the principals of the portal by their sessions. It is safe for concurrent use.
+type Door struct {
+	Sessions Sessions
+	People   PersonFinder
+	Now      func() time.Time
+}
+
+// Principal returns whom a session's name stands for, and the session, false if there is no
+// such session, it is over, or the person is gone or has another address by now. Session and
+// person are read side by side, anew for each click: another role counts from then on.
+func (d *Door) Principal(ctx context.Context, name string) (Principal, Session, bool, error) {
+	of, ok := ParseSessionName(name)
+	if !ok {
+		return Principal{}, Session{}, false, nil
+	}
+	var (
+		person      Person
+		works       bool
+		personErr   error
+		personsRead = make(chan struct{})
+	)
+	go func() {
+		defer close(personsRead)
+		person, works, personErr = d.People.Person(ctx, of.Merchant, of.Person)
+	}()
+	now := d.Now()
+	session, ok, err := d.Sessions.Session(ctx, of, HashName(name))
+	<-personsRead
+	if err == nil {
+		err = personErr
+	}
+	helped := session.By != ""
+	if err != nil || !ok || !session.Good(now) || !helped && (!works || !sameAddress(person.Address, session.Address)) {
+		return Principal{}, Session{}, false, err
+	}
+	p := Principal{ID: session.Hash[:IDLength], Merchant: of.Merchant, Name: person.Name + " (" + person.ID + ")", Role: person.Role}
+	if helped {
+		p.Name, p.Role = session.By, Owner
+	}
+	if now.Sub(session.SeenAt) >= SeenEvery {
+		if err := d.Sessions.SeeSession(ctx, session, now); err == nil {
+			session.SeenAt = now
+		}
+	}
+	return p, session, true, nil
+}
+
+// sameAddress reports whether two mail addresses are one to who reads them.
+func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }

@@ -1,0 +1,110 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/mailaddress"
+	"keypool/shared/notice"
+	"keypool/shared/retry"
+)
+
+// SignIns lets people sign in. Nothing that it answers tells whether somebody has an address.
+// It is safe for concurrent use.
+type SignIns struct {
+	Store  SignInStore
+	Counts SignInCounts
+	Now    func() time.Time
+}
+
+// SignInStore keeps sign-in requests, and begins sessions.
+type SignInStore interface {
+	// AskSignIn stores a request with the notice of it, and looks nobody up.
+	AskSignIn(ctx context.Context, r SignIn, tell notice.Notice) error
+	// SignIn returns a request by the hash of its name, of version 0 if there is none.
+	SignIn(ctx context.Context, hash string) (SignIn, error)
+	// PutSignIn stores it; catalog.ErrConflict if it was changed, or used, meanwhile.
+	PutSignIn(ctx context.Context, r SignIn) error
+	// BeginSession uses it up, with the same error.
+	BeginSession(ctx context.Context, r SignIn, session Session) error
+}
+
+// Ask makes a request to sign in by a mail to an address, and returns its name, which is for
+// the cookie of the browser that asks. The mail is written by who looks the address up. What
+// is asked for too often, or is no address, gets a name too, and no mail: nobody can tell.
+func (s *SignIns) Ask(ctx context.Context, address, browser, from string) (name string, err error) {
+	name, now := NewName(), s.Now()
+	address = strings.ToLower(strings.TrimSpace(address))
+	ok, err := within(ctx, s.Counts, now, map[limit]string{ofAddress: address, ofNetwork: from, ofAddressNetwork: address + " " + from})
+	if err != nil || !ok || !mailaddress.Valid(address) {
+		return name, err
+	}
+	r := SignIn{Hash: HashName(name), Address: address, Browser: browser, From: from, AskedAt: now}
+	tell := notice.New("", notice.SignIn, r.Hash, notice.Facts{SignIn: r.Hash}, now)
+	tell.To = address
+	return name, s.Store.AskSignIn(ctx, r, tell)
+}
+
+// Look returns nil if a link, opened in the browser whose cookie has the name, could be signed
+// in by. It changes nothing.
+func (s *SignIns) Look(ctx context.Context, name, link string) error {
+	r, err := s.Store.SignIn(ctx, HashName(name))
+	if err != nil {
+		return err
+	}
+	return r.CheckLink(link, s.Now())
+}
+
+// ByLink signs in by the link of the mail, and returns the name of the session, which is for
+// the browser's cookie. Its error is ErrSignInOver or ErrWrongCode.
+func (s *SignIns) ByLink(ctx context.Context, name, link, browser, from string) (session string, err error) {
+	return s.begin(ctx, name, browser, from, func(r SignIn) error { return r.CheckLink(link, s.Now()) })
+}
+
+// ByCode signs in by the code of the mail: see ByLink. A wrong code is counted, and MaxTries
+// of them end the request.
+func (s *SignIns) ByCode(ctx context.Context, name, code, browser, from string) (session string, err error) {
+	return s.begin(ctx, name, browser, from, func(r SignIn) error { return r.CheckCode(code, s.Now()) })
+}
+
+func (s *SignIns) begin(ctx context.Context, name, browser, from string, check func(SignIn) error) (session string, err error) {
+	err = retry.Contention.Do(ctx, func() error {
+		r, err := s.Store.SignIn(ctx, HashName(name))
+		if err != nil {
+			return err
+		}
+		switch err = check(r); {
+		case errors.Is(err, ErrWrongCode):
+			r.Tries++
+			if err := contended(s.Store.PutSignIn(ctx, r)); err != nil {
+				return err
+			}
+			return ErrWrongCode
+		case err != nil:
+			return err
+		case len(r.People) == 0:
+			return ErrSignInOver
+		}
+		now := s.Now()
+		session = NewSessionName(r.People[0])
+		return contended(s.Store.BeginSession(ctx, r, Session{
+			Whom: r.People[0], Hash: HashName(session), Address: r.Address, Browser: browser, From: from, SignedInAt: now, FreshAt: now, SeenAt: now,
+		}))
+	})
+	if err != nil {
+		return "", err
+	}
+	return session, nil
+}
+
+// contended returns retry.ErrChanged for a request that was changed since it was read: it is
+// read again, and is over if it was used.
+func contended(err error) error {
+	if errors.Is(err, catalog.ErrConflict) || errors.Is(err, catalog.ErrMissing) {
+		return retry.ErrChanged
+	}
+	return err
+}

@@ -1,0 +1,181 @@
+package dynamo
+
+import (
+	"context"
+	"time"
+
+
+	"keypool/shared/access"
+	"keypool/shared/notice"
+)
+
+// signInItem is a request to sign in.
+type signInItem struct {
+	primaryKey
+	V         int        `dynamodbav:"v"`
+	Version   int        `dynamodbav:"version"`
+	Address   string     `dynamodbav:"address"`
+	Browser   string     `dynamodbav:"browser,omitempty"`
+	From      string     `dynamodbav:"from,omitempty"`
+	AskedAt   int64      `dynamodbav:"askedAt"`
+	Link      string     `dynamodbav:"link,omitempty"` // hashes
+	Code      string     `dynamodbav:"code,omitempty"`
+	People    []whomItem `dynamodbav:"people,omitempty"`
+	Tries     int        `dynamodbav:"tries,omitempty"`
+	ExpiresAt int64      `dynamodbav:"expiresAt"` // in seconds: see ExpiresAttribute
+}
+
+type whomItem struct {
+	Merchant string `dynamodbav:"merchant"`
+	Person   string `dynamodbav:"person"`
+}
+
+// sessionItem is a signed-in browser. It stands under the hash of its name, in the partition
+// of its person.
+type sessionItem struct {
+	primaryKey
+	V          int    `dynamodbav:"v"`
+	Address    string `dynamodbav:"address,omitempty"`
+	Browser    string `dynamodbav:"browser,omitempty"`
+	From       string `dynamodbav:"from,omitempty"`
+	SignedInAt int64  `dynamodbav:"signedInAt"`
+	FreshAt    int64  `dynamodbav:"freshAt"`
+	SeenAt     int64  `dynamodbav:"seenAt"`
+	By         string `dynamodbav:"by,omitempty"`
+	EndsAt     int64  `dynamodbav:"endsAt,omitempty"`
+	ExpiresAt  int64  `dynamodbav:"expiresAt"` // in seconds: see ExpiresAttribute
+}
+
+// AskSignIn stores a request to sign in, with the notice by which a mail is written if
+// somebody has the address: one transaction, which looks nobody up, so that it is the same
+// work for every address.
+func (s *Store) AskSignIn(ctx context.Context, r access.SignIn, tell notice.Notice) error {
+	var tx transaction
+	r.Version = 1
+	tx.add(put(s.tables.Sessions, encode(newSignInItem(r)), absent))
+	write, ok, err := s.noticeWrite(ctx, tell)
+	if err != nil {
+		return wrap(err, "ask for a sign-in")
+	}
+	if ok {
+		tx.add(write)
+	}
+	return wrap(s.transact(ctx, &tx), "ask for a sign-in")
+}
+
+// SignIn returns a request to sign in by the hash of its name, one of version 0 if there is
+// none: one consistent read.
+func (s *Store) SignIn(ctx context.Context, hash string) (access.SignIn, error) {
+	item, _, err := getAs[signInItem](ctx, s, s.tables.Sessions, signInKey(hash), oldestInSessions)
+	return item.signIn(hash), wrap(err, "read a sign-in request")
+}
+
+// PutSignIn stores a request to sign in under an optimistic lock: catalog.ErrConflict if
+// it was changed, or used, since it was read.
+func (s *Store) PutSignIn(ctx context.Context, r access.SignIn) error {
+	lock := locked(r.Version)
+	r.Version++
+	return wrap(lockError(s.write(ctx, put(s.tables.Sessions, encode(newSignInItem(r)), lock))), "store a sign-in request")
+}
+
+// BeginSession uses a request to sign in up, and stores the session: both or neither. It is
+// catalog.ErrConflict if the request was changed, or used, since it was read.
+func (s *Store) BeginSession(ctx context.Context, r access.SignIn, session access.Session) error {
+	var tx transaction
+	tx.add(remove(s.tables.Sessions, signInKey(r.Hash), atVersion(r.Version)))
+	tx.add(put(s.tables.Sessions, encode(newSessionItem(session)), absent))
+	return wrap(lockError(s.transact(ctx, &tx)), "begin a session")
+}
+
+// Session implements access.Sessions: one consistent read.
+func (s *Store) Session(ctx context.Context, of access.Whom, hash string) (access.Session, bool, error) {
+	item, ok, err := getAs[sessionItem](ctx, s, s.tables.Sessions, sessionKey(of, hash), oldestInSessions)
+	return item.session(of), ok, wrap(err, "read a session")
+}
+
+// SessionsOf returns a person's sessions, those too that are over and not yet deleted.
+func (s *Store) SessionsOf(ctx context.Context, of access.Whom) ([]access.Session, error) {
+	items, err := queryAs[sessionItem](ctx, s, inPartition(s.tables.Sessions, sessionKey(of, "").PK), oldestInSessions)
+	sessions := make([]access.Session, len(items))
+	for i, item := range items {
+		sessions[i] = item.session(of)
+	}
+	return sessions, wrap(err, "list the sessions of a person")
+}
+
+// PutSession stores a session that was not begun by a sign-in request.
+func (s *Store) PutSession(ctx context.Context, session access.Session) error {
+	return wrap(s.write(ctx, put(s.tables.Sessions, encode(newSessionItem(session)), absent)), "store a session")
+}
+
+// SeeSession implements access.Sessions. A session that was ended meanwhile stays ended.
+func (s *Store) SeeSession(ctx context.Context, session access.Session, now time.Time) error {
+	session.SeenAt = now
+	u := newUpdate(condition{expression: "attribute_exists(pk)"})
+	u.set("seenAt", number(millis(now)))
+	u.set(ExpiresAttribute, number(newSessionItem(session).ExpiresAt))
+	return wrap(s.write(ctx, u.write(s.tables.Sessions, sessionKey(session.Whom, session.Hash))), "note the use of a session")
+}
+
+// EndSession removes a session. It is no failure that there is none.
+func (s *Store) EndSession(ctx context.Context, of access.Whom, hash string) error {
+	return wrap(s.write(ctx, remove(s.tables.Sessions, sessionKey(of, hash), always)), "end a session")
+}
+
+// CountSignIns counts one more of what is limited in a span of time, and returns how many
+// there were: see access.Limits.
+func (s *Store) CountSignIns(ctx context.Context, what, of string, span time.Duration, now time.Time) (int, error) {
+	begins := now.Truncate(span)
+	u := newUpdate(always)
+	u.set("v", number(schema))
+	u.set(ExpiresAttribute, number(begins.Add(2*span).Unix()))
+	u.add("count", 1)
+	item, err := s.writeAndRead(ctx, u.write(s.tables.Sessions, limitKey(what, access.HashName(of), begins)))
+	return int(numberOf(item["count"])), wrap(err, "count sign-ins")
+}
+
+func newSignInItem(r access.SignIn) signInItem {
+	item := signInItem{
+		primaryKey: signInKey(r.Hash), V: schema, Version: r.Version, Address: r.Address, Browser: r.Browser, From: r.From,
+		AskedAt: millis(r.AskedAt), Link: r.LinkHash, Code: r.CodeHash, Tries: r.Tries,
+		ExpiresAt: r.AskedAt.Add(access.SignInGoodFor + tidiedAfter).Unix(),
+	}
+	for _, p := range r.People {
+		item.People = append(item.People, whomItem(p))
+	}
+	return item
+}
+
+func (i signInItem) signIn(hash string) access.SignIn {
+	r := access.SignIn{
+		Hash: hash, Version: i.Version, Address: i.Address, Browser: i.Browser, From: i.From,
+		AskedAt: at(i.AskedAt), LinkHash: i.Link, CodeHash: i.Code, Tries: i.Tries,
+	}
+	for _, p := range i.People {
+		r.People = append(r.People, access.Whom(p))
+	}
+	return r
+}
+
+func newSessionItem(s access.Session) sessionItem {
+	ends := s.Ends()
+	if idle := s.SeenAt.Add(access.SessionIdle); idle.Before(ends) {
+		ends = idle
+	}
+	return sessionItem{
+		primaryKey: sessionKey(s.Whom, s.Hash), V: schema, Address: s.Address, Browser: s.Browser, From: s.From,
+		SignedInAt: millis(s.SignedInAt), FreshAt: millis(s.FreshAt), SeenAt: millis(s.SeenAt), By: s.By, EndsAt: millis(s.EndsAt),
+		ExpiresAt: ends.Add(tidiedAfter).Unix(),
+	}
+}
+
+func (i sessionItem) session(of access.Whom) access.Session {
+	return access.Session{
+		Whom: of, Hash: i.SK, Address: i.Address, Browser: i.Browser, From: i.From,
+		SignedInAt: at(i.SignedInAt), FreshAt: at(i.FreshAt), SeenAt: at(i.SeenAt), By: i.By, EndsAt: at(i.EndsAt),
+	}
+}
+
+// tidiedAfter is how long after their end DynamoDB may delete sessions and requests.
+const tidiedAfter = time.Hour
+
